@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* Opens a trace, recognises its format, hands out records and words the errors. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "trace_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct vs_trace_rec) == 16, "blocks of records stay dense");
+
+/* A new format is one file and one row here. */
+static const struct vs_trace_format formats[] = {
+    {"lackey", "valgrind --tool=lackey --trace-mem=yes, text", ".lackey .txt .log", false,
+     vs_trace_lackey_detect, vs_trace_lackey_decode, sizeof(struct vs_trace_text)},
+    {"lackey-mixed", "lackey text mixed with the program's own output; other lines are counted",
+     ".log", true, vs_trace_lackey_mixed_detect, vs_trace_lackey_mixed_decode,
+     sizeof(struct vs_trace_text)},
+    {"champsim", "ChampSim instruction records of 64 bytes", ".champsimtrace .trace", false,
+     vs_trace_champsim_detect, vs_trace_champsim_decode, sizeof(struct vs_trace_champsim)},
+    {"champsim-cloudsuite", "ChampSim instruction records of 96 bytes (CloudSuite)", ".trace", true,
+     vs_trace_cloudsuite_detect, vs_trace_cloudsuite_decode, sizeof(struct vs_trace_champsim)},
+    {"din", "Dinero III/IV text: label address", ".din", false, vs_trace_din_detect,
+     vs_trace_din_decode, sizeof(struct vs_trace_text)},
+};
+enum { n_formats = sizeof formats / sizeof formats[0] };
+
+const struct vs_trace_format *vs_trace_formats(size_t *n)
+{
+    *n = n_formats;
+    return formats;
+}
+
+char *vs_trace_quote(char *dst, size_t dst_size, const uint8_t *text, size_t n, size_t max)
+{
+    size_t k = 0;
+    size_t i = 0;
+    for (; i < n && i < max && k + 8 < dst_size; i++) {
+        uint8_t c = text[i];
+        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
+            dst[k++] = (char)c;
+        else
+            k += (size_t)snprintf(dst + k, dst_size - k, "\\x%02x", c);
+    }
+    snprintf(dst + k, dst_size - k, "%s", i < n ? "..." : "");
+    return dst;
+}
+
+static const char *of_what(const struct vs_trace *t)
+{
+    return t->in.codec == VS_TRACE_PLAIN ? "" : " of the decompressed trace";
+}
+
+long vs_trace_fail(struct vs_trace *t, const char *unit, uint64_t number, const char *fmt, ...)
+{
+    int n = snprintf(t->error, sizeof t->error,
+                     "%s: %s %" PRIu64 " at byte offset %" PRIu64 "%s: ", t->name, unit, number,
+                     vs_trace_offset(&t->in), of_what(t));
+    if (n > 0 && (size_t)n < sizeof t->error) {
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(t->error + n, sizeof t->error - (size_t)n, fmt, ap);
+        va_end(ap);
+    }
+    t->failed = true;
+    return -1;
+}
+
+long vs_trace_fail_stream(struct vs_trace *t, const char *unit, uint64_t number)
+{
+    return vs_trace_fail(t, unit, number, "%s", t->in.error);
+}
+
+/* Contents that people offer by mistake, and what to do instead. */
+static const struct {
+    size_t at;
+    const char *magic;
+    size_t n;
+    const char *text;
+} strangers[] = {
+    {257, "ustar", 5, "a tar archive: extract the trace from it (tar -xOf FILE)"},
+    {0, "PK\003\004", 4, "a zip archive: not read; extract it first"},
+    {0, "BZh", 3, "bzip2: not read; use bzcat FILE | virtsim replay -"},
+    {0, "\004\"M\030", 4, "lz4: not read; use lz4cat FILE | virtsim replay -"},
+    {0, "SQLite format 3", 15, "a SQLite database: see virtsim show"},
+    {0, "\177ELF", 4, "a program: record a trace of it with tools/record-trace"},
+};
+
+static const char *stranger(const uint8_t *head, size_t n)
+{
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
+        if (n >= strangers[i].at + strangers[i].n &&
+            memcmp(head + strangers[i].at, strangers[i].magic, strangers[i].n) == 0)
+            return strangers[i].text;
+    return NULL;
+}
+
+static void list_formats(char *dst, size_t size)
+{
+    size_t k = 0;
+    dst[0] = 0;
+    for (size_t i = 0; i < n_formats && k < size; i++)
+        k += (size_t)snprintf(dst + k, size - k, "%s%s", i ? ", " : "", formats[i].name);
+}
+
+static const struct vs_trace_format *detect(const struct vs_trace *t, bool explicit_ones)
+{
+    const struct vs_trace_stream *in = &t->in;
+    for (size_t i = 0; i < n_formats; i++)
+        if (formats[i].explicit_only == explicit_ones &&
+            formats[i].detect(in->buf, in->len, in->ended))
+            return &formats[i];
+    return NULL;
+}
+
+static bool fail_unrecognised(struct vs_trace *t)
+{
+    char names[160];
+    char start[64];
+    const struct vs_trace_stream *in = &t->in;
+    const struct vs_trace_format *hint = detect(t, true);
+    const char *known = stranger(in->buf, in->len);
+    list_formats(names, sizeof names);
+    vs_trace_quote(start, sizeof start, in->buf, in->len, 12);
+    int n = snprintf(t->error, sizeof t->error,
+                     "%s: not recognised as a trace: it begins with \"%s\" at byte offset 0%s",
+                     t->name, start, of_what(t));
+    if (n < 0 || (size_t)n >= sizeof t->error)
+        return false;
+    char *rest = t->error + n;
+    size_t room = sizeof t->error - (size_t)n;
+    if (hint)
+        snprintf(rest, room, "; this looks like %s: name it with --trace-format %s", hint->name,
+                 hint->name);
+    else if (known)
+        snprintf(rest, room, "; this looks like %s", known);
+    else
+        snprintf(rest, room, "; known formats: %s, plain or as .zst, .xz, .gz", names);
+    return false;
+}
+
+static bool choose_format(struct vs_trace *t, const char *name)
+{
+    if (!name) {
+        t->format = detect(t, false);
+        return t->format ? true : fail_unrecognised(t);
+    }
+    for (size_t i = 0; i < n_formats; i++)
+        if (strcmp(name, formats[i].name) == 0)
+            t->format = &formats[i];
+    if (t->format)
+        return true;
+    char names[160];
+    list_formats(names, sizeof names);
+    snprintf(t->error, sizeof t->error, "%s: unknown trace format \"%s\"; known formats: %s",
+             t->name, name, names);
+    return false;
+}
+
+/* A named format whose first record is wrong: the content may be of another one. */
+static void hint_other_format(struct vs_trace *t)
+{
+    const struct vs_trace_format *other = detect(t, false);
+    size_t n = strlen(t->error);
+    if (other && other != t->format)
+        snprintf(t->error + n, sizeof t->error - n, " (the content looks like %s)", other->name);
+}
+
+static bool begin(struct vs_trace *t, const char *format)
+{
+    switch (vs_trace_stream_fill(&t->in)) {
+    case VS_TRACE_FILL_MORE:
+        break;
+    case VS_TRACE_FILL_ERROR:
+        vs_trace_fail_stream(t, "record", 1);
+        return false;
+    default:
+        snprintf(t->error, sizeof t->error,
+                 "%s: empty%s: byte offset 0 is the end; a trace holds at least one record",
+                 t->name, t->in.codec == VS_TRACE_PLAIN ? "" : " once decompressed");
+        return false;
+    }
+    if (!choose_format(t, format))
+        return false;
+    t->state = calloc(1, t->format->state_size);
+    if (!t->state) {
+        snprintf(t->error, sizeof t->error, "%s: out of memory", t->name);
+        return false;
+    }
+    long n = t->format->decode(t, t->first, sizeof t->first / sizeof t->first[0]);
+    if (n < 0) {
+        hint_other_format(t);
+        return false;
+    }
+    if (n == 0) {
+        snprintf(t->error, sizeof t->error,
+                 "%s: no record in %" PRIu64 " bytes of %s; a trace holds at least one%s", t->name,
+                 vs_trace_offset(&t->in), t->format->name,
+                 strncmp(t->format->name, "lackey", 6) == 0 ? " (run lackey with --trace-mem=yes)"
+                                                            : "");
+        return false;
+    }
+    t->first_len = (size_t)n;
+    t->decoded = (uint64_t)n;
+    return true;
+}
+
+static struct vs_trace *new_trace(const char *name, char *err, size_t err_size)
+{
+    struct vs_trace *t = calloc(1, sizeof *t);
+    if (t) {
+        t->in.fd = -1;
+        t->name = strdup(name);
+    }
+    if (t && t->name)
+        return t;
+    free(t);
+    snprintf(err, err_size, "%s: out of memory", name);
+    return NULL;
+}
+
+static struct vs_trace *finish(struct vs_trace *t, bool opened, const char *format, char *err,
+                               size_t err_size)
+{
+    if (!opened)
+        snprintf(t->error, sizeof t->error, "%s: %s", t->name, t->in.error);
+    else if (begin(t, format))
+        return t;
+    snprintf(err, err_size, "%s", t->error);
+    vs_trace_close(t);
+    return NULL;
+}
+
+struct vs_trace *vs_trace_open(const char *path, const char *format, char *err, size_t err_size)
+{
+    bool from_stdin = strcmp(path, "-") == 0;
+    struct vs_trace *t = new_trace(from_stdin ? "standard input" : path, err, err_size);
+    if (!t)
+        return NULL;
+    int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        snprintf(err, err_size, "%s: cannot open the trace: %s", path, strerror(errno));
+        vs_trace_close(t);
+        return NULL;
+    }
+    return finish(t, vs_trace_stream_open_fd(&t->in, fd), format, err, err_size);
+}
+
+struct vs_trace *vs_trace_open_memory(const void *data, size_t size, const char *format, char *err,
+                                      size_t err_size)
+{
+    struct vs_trace *t = new_trace("memory", err, err_size);
+    if (!t)
+        return NULL;
+    return finish(t, vs_trace_stream_open_memory(&t->in, data, size), format, err, err_size);
+}
+
+long vs_trace_read(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
+{
+    size_t k = t->first_len - t->first_pos;
+    if (k > n)
+        k = n;
+    if (k > 0) {
+        memcpy(out, t->first + t->first_pos, k * sizeof *out);
+        t->first_pos += k;
+    }
+    while (k < n) {
+        long r = t->failed ? -1 : t->format->decode(t, out + k, n - k);
+        if (r <= 0) {
+            if (k == 0)
+                return r;
+            break;
+        }
+        t->decoded += (uint64_t)r;
+        k += (size_t)r;
+    }
+    t->delivered += k;
+    return (long)k;
+}
+
+const char *vs_trace_error(const struct vs_trace *t) { return t->error; }
+
+struct vs_trace_info vs_trace_info(const struct vs_trace *t)
+{
+    return (struct vs_trace_info){
+        .format = t->format->name,
+        .compression = vs_trace_stream_codec(&t->in),
+        .bytes_read = t->in.raw_read,
+        .bytes_total = t->in.raw_total,
+        .records = t->delivered,
+        .xxh64 = vs_trace_stream_hash(&t->in),
+        .foreign = t->foreign,
+    };
+}
+
+void vs_trace_close(struct vs_trace *t)
+{
+    if (!t)
+        return;
+    vs_trace_stream_close(&t->in);
+    free(t->state);
+    free(t->name);
+    free(t);
+}
