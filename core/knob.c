@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+#include "virtsim/knob.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vs_knobs {
+    struct vs_knob *knob; /* sorted by path */
+    size_t n, cap;
+};
+
+static const char *const grade_name[] = {"measured", "derived", "documented", "assumed"};
+
+const char *vs_evidence_name(enum vs_evidence g)
+{
+    return grade_name[g];
+}
+
+bool vs_evidence_parse(const char *text, enum vs_evidence *out)
+{
+    for (size_t i = 0; i < sizeof grade_name / sizeof grade_name[0]; i++) {
+        if (!strcmp(text, grade_name[i])) {
+            *out = (enum vs_evidence)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct vs_knob *)a)->desc->path, ((const struct vs_knob *)b)->desc->path);
+}
+
+static enum vs_status append(struct vs_knobs *k, const struct vs_knob_desc *d)
+{
+    if (k->n == k->cap) {
+        size_t cap = k->cap ? 2 * k->cap : 128;
+        struct vs_knob *grown = realloc(k->knob, cap * sizeof *grown);
+        if (!grown) {
+            return VS_E_NOMEM;
+        }
+        k->knob = grown;
+        k->cap = cap;
+    }
+    k->knob[k->n++] = (struct vs_knob){.desc = d, .value = d->def, .grade = d->grade};
+    return VS_OK;
+}
+
+struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *components, size_t n)
+{
+    struct vs_knobs *k = calloc(1, sizeof *k);
+    for (size_t i = 0; k && i < n; i++) {
+        for (size_t j = 0; j < components[i]->n_knobs; j++) {
+            if (append(k, &components[i]->knobs[j])) {
+                vs_knobs_destroy(k);
+                return NULL;
+            }
+        }
+    }
+    if (k && k->n) {
+        qsort(k->knob, k->n, sizeof *k->knob, by_path);
+    }
+    return k;
+}
+
+void vs_knobs_destroy(struct vs_knobs *k)
+{
+    if (!k) {
+        return;
+    }
+    for (size_t i = 0; i < k->n; i++) {
+        free(k->knob[i].source);
+        free(k->knob[i].set_by);
+    }
+    free(k->knob);
+    free(k);
+}
+
+static struct vs_knob *find(const struct vs_knobs *k, const char *path)
+{
+    struct vs_knob_desc want = {.path = path};
+    struct vs_knob key = {.desc = &want};
+    return k->n ? bsearch(&key, k->knob, k->n, sizeof *k->knob, by_path) : NULL;
+}
+
+enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc)
+{
+    if (find(k, desc->path)) {
+        return VS_E_CONFIG;
+    }
+    enum vs_status s = append(k, desc);
+    if (!s) {
+        qsort(k->knob, k->n, sizeof *k->knob, by_path);
+    }
+    return s;
+}
+
+const struct vs_knob *vs_knobs_find(const struct vs_knobs *k, const char *path)
+{
+    return find(k, path);
+}
+
+size_t vs_knobs_count(const struct vs_knobs *k)
+{
+    return k->n;
+}
+
+const struct vs_knob *vs_knobs_at(const struct vs_knobs *k, size_t i)
+{
+    return &k->knob[i];
+}
+
+/* The multiplier a suffix stands for; 0 when it is none. Sizes are binary, as memory is. */
+static double suffix_scale(const char *s)
+{
+    static const struct {
+        const char *name;
+        double scale;
+    } table[] = {{"", 1},           {"B", 1},          {"K", 0x1p10},   {"KB", 0x1p10},
+                 {"KiB", 0x1p10},   {"M", 0x1p20},     {"MB", 0x1p20},  {"MiB", 0x1p20},
+                 {"G", 0x1p30},     {"GB", 0x1p30},    {"GiB", 0x1p30}, {"T", 0x1p40},
+                 {"TiB", 0x1p40}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (!strcmp(s, table[i].name)) {
+            return table[i].scale;
+        }
+    }
+    return 0;
+}
+
+static bool parse_scaled(const char *text, double (*scale_of)(const char *), uint64_t *out)
+{
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    if (!isdigit((unsigned char)*text) && *text != '.') {
+        return false;
+    }
+    char *end = NULL;
+    errno = 0;
+    uint64_t whole = strtoull(text, &end, 0);
+    double scale = errno ? 0 : scale_of(end);
+    if (scale >= 1 && !__builtin_mul_overflow(whole, (uint64_t)scale, out)) {
+        return true;
+    }
+    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+        return false;
+    }
+    double real = strtod(text, &end);
+    scale = scale_of(end);
+    real *= scale;
+    if (end == text || scale <= 0 || !(real >= 0) || real >= 0x1p64 ||
+        fabs(real - nearbyint(real)) > 1e-6) {
+        return false;
+    }
+    *out = (uint64_t)nearbyint(real);
+    return true;
+}
+
+bool vs_parse_number(const char *text, uint64_t *out)
+{
+    return parse_scaled(text, suffix_scale, out);
+}
+
+static double time_scale(const char *s)
+{
+    return !strcmp(s, "") || !strcmp(s, "ps") ? 1
+           : !strcmp(s, "ns")                 ? 1e3
+           : !strcmp(s, "us")                 ? 1e6
+           : !strcmp(s, "ms")                 ? 1e9
+           : !strcmp(s, "s")                  ? 1e12
+                                              : 0;
+}
+
+static bool parse_flag(const char *t, uint64_t *out)
+{
+    static const char *const on[] = {"1", "on", "true", "yes"}, *const off[] = {"0", "off", "false", "no"};
+    for (size_t i = 0; i < 4; i++) {
+        if (!strcmp(t, on[i])) {
+            *out = 1;
+            return true;
+        }
+        if (!strcmp(t, off[i])) {
+            *out = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_choice(const char *choices, const char *t, uint64_t *out)
+{
+    uint64_t index = 0;
+    size_t len = strlen(t);
+    for (const char *c = choices; c && *c; index++) {
+        size_t n = strcspn(c, "|");
+        if (n == len && !strncmp(c, t, n)) {
+            *out = index;
+            return true;
+        }
+        c += n + (c[n] == '|');
+    }
+    return false;
+}
+
+static bool parse_value(const struct vs_knob_desc *d, const char *text, uint64_t *v)
+{
+    switch (d->kind) {
+    case VS_KNOB_FLAG:
+        return parse_flag(text, v);
+    case VS_KNOB_CHOICE:
+        return parse_choice(d->choices, text, v);
+    case VS_KNOB_PS:
+        return parse_scaled(text, time_scale, v);
+    case VS_KNOB_NUM:
+    case VS_KNOB_CYCLES:
+        break;
+    }
+    return vs_parse_number(text, v);
+}
+
+static char *copy(const char *s)
+{
+    size_t n = s ? strlen(s) + 1 : 0;
+    char *c = n ? malloc(n) : NULL;
+    return c ? memcpy(c, s, n) : NULL;
+}
+
+static enum vs_status unknown_path(struct vs_knobs *k, const char *path, const char *by, struct vs_errors *errors)
+{
+    const char **names = malloc((k->n ? k->n : 1) * sizeof *names);
+    for (size_t i = 0; names && i < k->n; i++) {
+        names[i] = k->knob[i].desc->path;
+    }
+    const char *near = names ? vs_nearest(path, names, k->n) : NULL;
+    if (near) {
+        vs_error(errors, "%s: unknown knob '%s'; did you mean '%s'?", by, path, near);
+    } else {
+        vs_error(errors, "%s: unknown knob '%s'; 'virtsim list knobs' names them all", by, path);
+    }
+    free(names);
+    return VS_E_UNKNOWN;
+}
+
+enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text, const struct vs_origin *who, struct vs_errors *errors)
+{
+    const char *by = who->set_by ? who->set_by : "default";
+    struct vs_knob *knob = find(k, path);
+    if (!knob) {
+        return unknown_path(k, path, by, errors);
+    }
+    const struct vs_knob_desc *d = knob->desc;
+    uint64_t v = 0;
+    if (!parse_value(d, text, &v)) {
+        if (d->kind == VS_KNOB_CHOICE) {
+            vs_error(errors, "%s: %s = '%s' is not one of %s", by, path, text, d->choices);
+        } else {
+            vs_error(errors, "%s: %s = '%s' is not a value in %s (%" PRIu64 "..%" PRIu64 ")", by, path, text,
+                     d->unit, d->min, d->max);
+        }
+        return VS_E_INPUT;
+    }
+    if (d->kind != VS_KNOB_CHOICE && (v < d->min || v > d->max)) {
+        vs_error(errors, "%s: %s = %s is outside %" PRIu64 "..%" PRIu64 " %s", by, path, text, d->min, d->max, d->unit);
+        return VS_E_BOUNDS;
+    }
+    if (who->rank < knob->rank) {
+        return VS_OK;
+    }
+    free(knob->source);
+    free(knob->set_by);
+    knob->value = v;
+    knob->rank = who->rank;
+    knob->source = copy(who->source);
+    knob->grade = who->source ? who->grade : d->grade;
+    knob->set_by = copy(who->set_by);
+    return VS_OK;
+}
+
+static void store_at(void *config, size_t offset, uint64_t v)
+{
+    memcpy((char *)config + offset, &v, sizeof v);
+}
+
+void vs_knobs_load(const struct vs_knobs *k, const struct vs_component_desc *c, void *config)
+{
+    vs_defaults(c, config);
+    for (size_t i = 0; i < c->n_knobs; i++) {
+        const struct vs_knob *knob = find(k, c->knobs[i].path);
+        if (knob) {
+            store_at(config, c->knobs[i].offset, knob->value);
+        }
+    }
+}
+
+void vs_defaults(const struct vs_component_desc *c, void *config)
+{
+    memset(config, 0, c->config_bytes);
+    for (size_t i = 0; i < c->n_knobs; i++) {
+        store_at(config, c->knobs[i].offset, c->knobs[i].def);
+    }
+}
+
+const char *vs_knob_text(const struct vs_knob *k, char *out, size_t bytes)
+{
+    const char *c = k->desc->choices;
+    if (k->desc->kind != VS_KNOB_CHOICE || !c) {
+        snprintf(out, bytes, "%" PRIu64, k->value);
+        return out;
+    }
+    for (uint64_t i = 0; i < k->value && *c; i++) {
+        c += strcspn(c, "|");
+        c += *c == '|';
+    }
+    snprintf(out, bytes, "%.*s", (int)strcspn(c, "|"), c);
+    return out;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Booking: registration, transactions, operations, waits. A charge itself is inline in ledger.h.
+ * Accumulators are made when an (actor, operation) pair is first used and never move, so that a
+ * frame may point at one; only their part arrays grow when a component registers late.
+ */
+#include "ledger_impl.h"
+
+#include "virtsim/sim.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct vs_op_acc *acc_create(const struct vs_ledger *l, uint16_t actor, enum vs_op op)
+{
+    struct vs_op_acc *a = calloc(1, sizeof *a);
+    if (!a) {
+        return NULL;
+    }
+    size_t n = l->n_accounts ? l->n_accounts : 1;
+    a->work = calloc(n, sizeof *a->work);
+    a->exposed = calloc(n, sizeof *a->exposed);
+    a->hist = vs_hist_create();
+    a->min_ps = UINT64_MAX;
+    a->actor = actor;
+    a->op = (uint16_t)op;
+    return a;
+}
+
+static void acc_destroy(struct vs_op_acc *a)
+{
+    if (a) {
+        free(a->work);
+        free(a->exposed);
+        free(a->child);
+        vs_hist_destroy(a->hist);
+        vs__sampler_free(a->sampler);
+        free(a);
+    }
+}
+
+struct vs_ledger *vs_ledger_create(uint64_t seed)
+{
+    struct vs_ledger *l = calloc(1, sizeof *l);
+    if (!l) {
+        return NULL;
+    }
+    l->seed = seed;
+    l->sim_base = vs_ledger_accounts(l, &vs_sim_desc);
+    l->void_acc = acc_create(l, UINT16_MAX, VS_OP_TIMELINE);
+    return l;
+}
+
+void vs_ledger_destroy(struct vs_ledger *l)
+{
+    if (!l) {
+        return;
+    }
+    for (size_t a = 0; a < l->n_actors; a++) {
+        for (size_t o = 0; o < VS_OP_N; o++) {
+            acc_destroy(l->by_actor[a][o]);
+        }
+        free(l->by_actor[a]);
+        free(l->actor[a]);
+    }
+    for (size_t i = 0; i < l->n_counters; i++) {
+        free(l->counters[i].baseline);
+    }
+    acc_destroy(l->void_acc);
+    free(l->by_actor);
+    free(l->actor);
+    free(l->component);
+    free(l->account);
+    free(l->counters);
+    free(l->txn);
+    free(l);
+}
+
+static void grow_parts(struct vs_op_acc *a, size_t from, size_t to)
+{
+    struct vs_part *w = realloc(a->work, to * sizeof *w);
+    struct vs_part *x = realloc(a->exposed, to * sizeof *x);
+    assert(w && x);
+    a->work = w;
+    a->exposed = x;
+    memset(w + from, 0, (to - from) * sizeof *w);
+    memset(x + from, 0, (to - from) * sizeof *x);
+}
+
+uint16_t vs_ledger_accounts(struct vs_ledger *l, const struct vs_component_desc *c)
+{
+    for (size_t i = 0; i < l->n_components; i++) {
+        if (l->component[i].desc == c) {
+            return l->component[i].base;
+        }
+    }
+    size_t base = l->n_accounts, end = base + c->n_accounts;
+    struct component_base *grown = realloc(l->component, (l->n_components + 1) * sizeof *grown);
+    const struct vs_account_desc **acc = realloc(l->account, (end ? end : 1) * sizeof *acc);
+    assert(grown && acc && end < UINT16_MAX);
+    l->component = grown;
+    l->account = acc;
+    for (size_t i = 0; i < c->n_accounts; i++) {
+        l->account[base + i] = &c->accounts[i];
+    }
+    l->n_accounts = end;
+    l->component[l->n_components++] = (struct component_base){c, (uint16_t)base};
+    if (end > base) {
+        for (size_t a = 0; a < l->n_actors; a++) {
+            for (size_t o = 0; o < VS_OP_N; o++) {
+                if (l->by_actor[a][o]) {
+                    grow_parts(l->by_actor[a][o], base, end);
+                }
+            }
+        }
+        if (l->void_acc) {
+            grow_parts(l->void_acc, base, end);
+        }
+    }
+    return (uint16_t)base;
+}
+
+uint16_t vs_ledger_actor(struct vs_ledger *l, const char *name)
+{
+    for (size_t i = 0; i < l->n_actors; i++) {
+        if (!strcmp(l->actor[i], name)) {
+            return (uint16_t)i;
+        }
+    }
+    char **names = realloc(l->actor, (l->n_actors + 1) * sizeof *names);
+    assert(names);
+    l->actor = names;
+    struct vs_op_acc ***rows = realloc(l->by_actor, (l->n_actors + 1) * sizeof *rows);
+    assert(rows);
+    l->by_actor = rows;
+    size_t len = strlen(name) + 1;
+    l->actor[l->n_actors] = memcpy(malloc(len), name, len);
+    l->by_actor[l->n_actors] = calloc(VS_OP_N, sizeof **rows);
+    return (uint16_t)l->n_actors++;
+}
+
+void vs_ledger_counters(struct vs_ledger *l, uint16_t actor, const struct vs_component_desc *c, const uint64_t *values)
+{
+    if (!c->n_counters) {
+        return;
+    }
+    struct counter_set *grown = realloc(l->counters, (l->n_counters + 1) * sizeof *grown);
+    assert(grown);
+    l->counters = grown;
+    l->counters[l->n_counters++] = (struct counter_set){c, values, calloc(c->n_counters, sizeof(uint64_t)), actor};
+}
+
+struct vs_op_acc *vs_ledger_acc(struct vs_ledger *l, uint16_t actor, enum vs_op op)
+{
+    struct vs_op_acc **slot = &l->by_actor[actor][op];
+    if (!*slot) {
+        *slot = acc_create(l, actor, op);
+        assert(*slot);
+        vs__sampler_attach(l, *slot);
+    }
+    return *slot;
+}
+
+void vs_txn_begin(struct vs_txn *t, struct vs_ledger *l, uint16_t actor, vs_ps start)
+{
+    memset(t, 0, sizeof *t);
+    t->ledger = l;
+    t->actor = actor;
+    t->by_op = l->by_actor[actor];
+    t->now_ps = start.v;
+    t->acc = vs_ledger_acc(l, actor, VS_OP_TIMELINE);
+    t->frame[0] = (struct vs_frame){t->acc, start.v, NULL};
+    t->depth = 1;
+    struct vs_txn **grown = realloc(l->txn, (l->n_txn + 1) * sizeof *grown);
+    assert(grown);
+    l->txn = grown;
+    l->txn[l->n_txn++] = t;
+}
+
+static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n, uint64_t ps)
+{
+    for (uint32_t i = 0; i < parent->n_child; i++) {
+        if (parent->child[i].op == op) {
+            parent->child[i].n += n;
+            parent->child[i].ps += ps;
+            return;
+        }
+    }
+    if (parent->n_child == parent->cap_child) {
+        uint32_t cap = parent->cap_child ? 2 * parent->cap_child : 4;
+        struct vs_child *grown = realloc(parent->child, cap * sizeof *grown);
+        assert(grown);
+        parent->child = grown;
+        parent->cap_child = cap;
+    }
+    parent->child[parent->n_child++] = (struct vs_child){op, n, ps};
+}
+
+static void acc_add(struct vs_op_acc *a, uint64_t n, uint64_t each)
+{
+    a->n += n;
+    a->total_ps += n * each;
+    a->min_ps = each < a->min_ps ? each : a->min_ps;
+    a->max_ps = each > a->max_ps ? each : a->max_ps;
+    vs_hist_add(a->hist, each, n);
+}
+
+void vs_open(struct vs_txn *t, enum vs_op op)
+{
+    vs_txn_settle(t);
+    assert(t->depth < VS_TXN_DEPTH);
+    struct vs_op_acc *a = t->by_op[op];
+    if (vs_unlikely(!a)) {
+        a = vs_ledger_acc(t->ledger, t->actor, op);
+    }
+    struct vs_frame *f = &t->frame[t->depth++];
+    f->acc = a;
+    f->start_ps = t->now_ps;
+    f->span = NULL;
+    t->acc = a;
+    if (vs_unlikely(a->sampler != NULL)) {
+        vs__span_open(t->ledger, t, f);
+    }
+}
+
+/* Pops the innermost frame and tells its parent; n is 0 for an operation that did not finish. */
+static uint64_t pop(struct vs_txn *t, uint64_t n)
+{
+    struct vs_frame *f = &t->frame[--t->depth];
+    struct vs_op_acc *a = f->acc, *parent = t->frame[t->depth - 1].acc, *none = t->ledger->void_acc;
+    uint64_t d = t->now_ps - f->start_ps;
+    if (f->span) {
+        vs__span_close(t, f);
+    }
+    if (a == none) {
+        if (parent != none && d) {
+            struct vs_part *p = &parent->work[t->ledger->sim_base + VS_ACC_sim_cut];
+            p->n++;
+            p->ps += d;
+        }
+    } else {
+        if (n) {
+            acc_add(a, 1, d);
+        } else {
+            a->total_ps += d;
+            a->open_ops++;
+        }
+        if (parent != none) {
+            child_add(parent, a, n, d);
+        }
+    }
+    t->acc = parent;
+    return d;
+}
+
+vs_ps vs_close(struct vs_txn *t)
+{
+    vs_txn_settle(t);
+    assert(t->depth > 1);
+    vs_ps d = {pop(t, 1)};
+    return d;
+}
+
+void vs_txn_end(struct vs_txn *t)
+{
+    vs_txn_settle(t);
+    while (t->depth > 1) {
+        pop(t, 0);
+    }
+    acc_add(t->frame[0].acc, 1, t->now_ps - t->frame[0].start_ps);
+    struct vs_ledger *l = t->ledger;
+    for (size_t i = 0; i < l->n_txn; i++) {
+        if (l->txn[i] == t) {
+            memmove(&l->txn[i], &l->txn[i + 1], (l->n_txn - i - 1) * sizeof(struct vs_txn *));
+            l->n_txn--;
+            break;
+        }
+    }
+    t->depth = 0;
+}
+
+void vs_txn_actor(struct vs_txn *t, uint16_t actor)
+{
+    vs_txn_settle(t);
+    t->actor = actor;
+    t->by_op = t->ledger->by_actor[actor];
+}
+
+enum vs_status vs_slots_init(struct vs_slots *s, uint32_t n)
+{
+    s->n = n;
+    s->busy_until_ps = n ? calloc(n, sizeof *s->busy_until_ps) : NULL;
+    return n && !s->busy_until_ps ? VS_E_NOMEM : n ? VS_OK : VS_E_CONFIG;
+}
+
+void vs_slots_free(struct vs_slots *s)
+{
+    free(s->busy_until_ps);
+    s->busy_until_ps = NULL;
+    s->n = 0;
+}
+
+uint32_t vs_acquire(struct vs_txn *t, uint16_t account, struct vs_slots *s)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < s->n; i++) {
+        if (s->busy_until_ps[i] < s->busy_until_ps[best]) {
+            best = i;
+        }
+    }
+    vs_ps free_at = {s->busy_until_ps[best]};
+    vs_txn_settle(t);
+    vs_wait_until(t, account, free_at);
+    return best;
+}
+
+void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each)
+{
+    if (n) {
+        acc_add(acc, n, each.v);
+        if (t->acc != t->ledger->void_acc) {
+            child_add(t->acc, acc, n, n * each.v);
+        }
+    }
+}
+
+void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n, vs_ps each)
+{
+    acc->work[account].n += n;
+    acc->work[account].ps += n * each.v;
+    if (vs_unlikely(t->tape != NULL)) {
+        vs__tape_add(t->tape, t->now_ps, n * each.v, account, t->depth + 1);
+    }
+    t->now_ps += n * each.v;
+}
+
+static void acc_clear(struct vs_ledger *l, struct vs_op_acc *a)
+{
+    a->n = a->total_ps = a->max_ps = a->open_ops = 0;
+    a->min_ps = UINT64_MAX;
+    a->n_child = 0;
+    memset(a->work, 0, l->n_accounts * sizeof *a->work);
+    memset(a->exposed, 0, l->n_accounts * sizeof *a->exposed);
+    vs_hist_clear(a->hist);
+    vs__sampler_reset(l, a);
+}
+
+void vs_ledger_cut(struct vs_ledger *l)
+{
+    for (size_t i = 0; i < l->n_txn; i++) {
+        struct vs_txn *t = l->txn[i];
+        vs_txn_settle(t);
+        for (uint32_t d = 0; d < t->depth; d++) {
+            if (t->frame[d].span) {
+                vs__span_close(t, &t->frame[d]);
+            }
+            t->frame[d].start_ps = t->now_ps;
+            if (d) {
+                t->frame[d].acc = l->void_acc;
+            }
+        }
+        t->acc = t->frame[t->depth - 1].acc;
+    }
+    for (size_t a = 0; a < l->n_actors; a++) {
+        for (size_t o = 0; o < VS_OP_N; o++) {
+            if (l->by_actor[a][o]) {
+                acc_clear(l, l->by_actor[a][o]);
+            }
+        }
+    }
+    for (size_t i = 0; i < l->n_counters; i++) {
+        struct counter_set *c = &l->counters[i];
+        memcpy(c->baseline, c->values, c->desc->n_counters * sizeof *c->baseline);
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the ledger, shared by ledger.c (booking), ledger_read.c and ledger_span.c. */
+#ifndef VIRTSIM_CORE_LEDGER_IMPL_H
+#define VIRTSIM_CORE_LEDGER_IMPL_H
+
+#include "virtsim/ledger.h"
+#include "virtsim/rng.h"
+
+struct counter_set {
+    const struct vs_component_desc *desc;
+    const uint64_t *values;
+    uint64_t *baseline;
+    uint16_t actor;
+};
+
+struct component_base {
+    const struct vs_component_desc *desc;
+    uint16_t base;
+};
+
+struct vs_ledger {
+    char **actor;
+    struct vs_op_acc ***by_actor; /* [actor][op], rows made with the actor */
+    size_t n_actors;
+    struct component_base *component;
+    size_t n_components;
+    const struct vs_account_desc **account;
+    size_t n_accounts;
+    struct counter_set *counters;
+    size_t n_counters;
+    struct vs_txn **txn; /* begun and not ended */
+    size_t n_txn;
+    struct vs_op_acc *void_acc; /* takes what a cut dropped */
+    uint64_t seed;
+    uint32_t spans; /* asked for per operation, twice: first and reservoir */
+    uint16_t sim_base;
+};
+
+struct vs_sampler {
+    struct vs_rng rng;
+    uint64_t seen;
+    uint32_t n; /* slots: n first ones, then n of the reservoir */
+    struct vs_span *slot;
+};
+
+void vs__span_open(struct vs_ledger *l, struct vs_txn *t, struct vs_frame *f);
+void vs__span_close(struct vs_txn *t, struct vs_frame *f);
+void vs__sampler_attach(struct vs_ledger *l, struct vs_op_acc *acc);
+void vs__sampler_free(struct vs_sampler *s);
+void vs__sampler_reset(struct vs_ledger *l, struct vs_op_acc *acc);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of the knob store and the histogram. */
+#include "virtsim/hist.h"
+#include "virtsim/knob.h"
+#include "virtsim/rng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct toy {
+    uint64_t entries, policy, latency, on;
+};
+static const struct vs_knob_desc knobs[] = {
+    {"toy.tlb.entries", VS_KNOB_NUM, 64, 1, 1536, "entries", NULL, VS_GRADE_documented, "manual", "", offsetof(struct toy, entries)},
+    {"toy.tlb.policy", VS_KNOB_CHOICE, 0, 0, 255, "choice", "lru|random|fifo", VS_GRADE_assumed, "guess", "", offsetof(struct toy, policy)},
+    {"toy.tlb.latency", VS_KNOB_PS, 7, 0, 1000000, "ps", NULL, VS_GRADE_measured, "table 3", "", offsetof(struct toy, latency)},
+    {"toy.tlb.on", VS_KNOB_FLAG, 1, 0, 1, "flag", NULL, VS_GRADE_assumed, "guess", "", offsetof(struct toy, on)},
+};
+static const struct vs_component_desc toy = {"toy", knobs, 4, NULL, 0, NULL, 0, sizeof(struct toy)};
+static const struct vs_component_desc *const all[] = {&toy};
+
+static void test_numbers_are_read_as_people_write_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t value;
+    } good[] = {{"1536", 1536}, {"0x600", 1536}, {"4K", 4096}, {"4KiB", 4096}, {"1.5M", 1572864}, {"1e6", 1000000}, {"2GiB", 1ull << 31}, {"18446744073709551615", UINT64_MAX}};
+    static const char *const bad[] = {"", "-1", "4Q", "x", "1.3", "0x", "1e30", "4 K", "18446744073709551616"};
+    uint64_t v;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(vs_parse_number(good[i].text, &v));
+        assert_int_equal(v, good[i].value);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(vs_parse_number(bad[i], &v));
+    }
+}
+
+static void test_every_mistake_of_a_request_is_reported_with_what_would_be_right(void **state)
+{
+    (void)state;
+    struct vs_knobs *k = vs_knobs_create(all, 1);
+    struct vs_errors e = {NULL, 0};
+    struct vs_origin cli = {VS_RANK_CLI, "--set", "command line", VS_GRADE_assumed};
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.entris", "1", &cli, &e), VS_E_UNKNOWN);
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.entries", "1537", &cli, &e), VS_E_BOUNDS);
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.policy", "plru", &cli, &e), VS_E_INPUT);
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.entries", "1536", &cli, &e), VS_OK);
+    assert_int_equal(e.n, 3);
+    assert_non_null(strstr(e.text[0], "did you mean 'toy.tlb.entries'"));
+    assert_non_null(strstr(e.text[1], "1..1536"));
+    assert_non_null(strstr(e.text[2], "lru|random|fifo"));
+    vs_errors_free(&e);
+    vs_knobs_destroy(k);
+}
+
+static void test_a_lower_rank_never_overwrites_a_higher_one(void **state)
+{
+    (void)state;
+    struct vs_knobs *k = vs_knobs_create(all, 1);
+    struct vs_origin cli = {VS_RANK_CLI, "--set", "command line", VS_GRADE_assumed};
+    struct vs_origin machine = {VS_RANK_MACHINE, "machine m", "datasheet", VS_GRADE_documented};
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.latency", "2ns", &cli, NULL), VS_OK);
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.latency", "3", &machine, NULL), VS_OK);
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.policy", "fifo", &machine, NULL), VS_OK);
+    struct toy cfg;
+    vs_knobs_load(k, &toy, &cfg);
+    assert_int_equal(cfg.latency, 2000);
+    assert_int_equal(cfg.policy, 2);
+    assert_int_equal(cfg.entries, 64);
+    const struct vs_knob *knob = vs_knobs_find(k, "toy.tlb.policy");
+    assert_string_equal(knob->source, "datasheet");
+    assert_int_equal(knob->grade, VS_GRADE_documented);
+    char text[32];
+    assert_string_equal(vs_knob_text(knob, text, sizeof text), "fifo");
+    vs_knobs_destroy(k);
+}
+
+static void test_quantiles_are_within_one_per_cent(void **state)
+{
+    (void)state;
+    struct vs_hist *h = vs_hist_create();
+    for (uint64_t v = 1; v <= 1000000; v++) {
+        vs_hist_add(h, v, 1);
+    }
+    for (uint32_t q = 1; q < 1000; q++) {
+        double want = q * 1000.0, got = (double)vs_hist_quantile(h, q);
+        assert_true(got > want * 0.99 && got < want * 1.01);
+    }
+    vs_hist_destroy(h);
+}
+
+static void test_every_value_falls_into_the_bucket_whose_bounds_hold_it(void **state)
+{
+    (void)state;
+    struct vs_rng r;
+    vs_rng_seed(&r, 1, 2);
+    for (int i = 0; i < 200000; i++) {
+        uint64_t v = vs_rng_next(&r) >> (vs_rng_next(&r) & 63);
+        uint32_t b = vs_hist_bucket(v);
+        assert_true(b < VS_HIST_BUCKETS);
+        assert_true(vs_hist_low(b) <= v);
+        assert_true(b + 1 == VS_HIST_BUCKETS || v < vs_hist_low(b + 1));
+    }
+}
+
+static void test_streams_of_one_seed_differ_and_repeat(void **state)
+{
+    (void)state;
+    struct vs_rng a, b, c;
+    vs_rng_seed(&a, 1, 0);
+    vs_rng_seed(&b, 1, 0);
+    vs_rng_seed(&c, 1, 1);
+    uint64_t x = vs_rng_next(&a);
+    assert_int_equal(x, vs_rng_next(&b));
+    assert_int_not_equal(x, vs_rng_next(&c));
+    for (int i = 0; i < 1000; i++) {
+        assert_true(vs_rng_below(&a, 10) < 10);
+        double u = vs_rng_unit(&a);
+        assert_true(u >= 0 && u < 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers_are_read_as_people_write_them),
+        cmocka_unit_test(test_every_mistake_of_a_request_is_reported_with_what_would_be_right),
+        cmocka_unit_test(test_a_lower_rank_never_overwrites_a_higher_one),
+        cmocka_unit_test(test_quantiles_are_within_one_per_cent),
+        cmocka_unit_test(test_every_value_falls_into_the_bucket_whose_bounds_hold_it),
+        cmocka_unit_test(test_streams_of_one_seed_differ_and_repeat),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Log-bucket histogram of durations in ps: 128 buckets an octave, so a quantile is within 1 %.
+ * Exact below 128 ps. Octaves are allocated when first used.
+ */
+#ifndef VIRTSIM_HIST_H
+#define VIRTSIM_HIST_H
+
+#include "virtsim/units.h"
+
+#define VS_HIST_SUB_SHIFT 7u
+#define VS_HIST_SUB (1u << VS_HIST_SUB_SHIFT)
+#define VS_HIST_BUCKETS ((64u - VS_HIST_SUB_SHIFT + 1u) << VS_HIST_SUB_SHIFT)
+
+struct vs_hist {
+    uint64_t n;
+    uint64_t *octave[64u - VS_HIST_SUB_SHIFT + 1u];
+};
+
+struct vs_hist *vs_hist_create(void);
+void vs_hist_destroy(struct vs_hist *h);
+void vs_hist_clear(struct vs_hist *h);
+
+static inline uint32_t vs_hist_bucket(uint64_t v)
+{
+    if (v < VS_HIST_SUB) {
+        return (uint32_t)v;
+    }
+    uint32_t e = 63u - (uint32_t)__builtin_clzll(v) - VS_HIST_SUB_SHIFT; /* 0: the first octave with sub-buckets of 1 */
+    return ((e + 1u) << VS_HIST_SUB_SHIFT) + (uint32_t)((v >> e) & (VS_HIST_SUB - 1u));
+}
+/* Smallest value of a bucket, and the value it is reported as (its middle). */
+uint64_t vs_hist_low(uint32_t bucket);
+uint64_t vs_hist_mid(uint32_t bucket);
+
+uint64_t *vs__hist_octave(struct vs_hist *h, uint32_t octave);
+static inline void vs_hist_add(struct vs_hist *h, uint64_t value, uint64_t n)
+{
+    uint32_t b = vs_hist_bucket(value);
+    uint64_t *o = h->octave[b >> VS_HIST_SUB_SHIFT];
+    if (vs_unlikely(!o)) {
+        o = vs__hist_octave(h, b >> VS_HIST_SUB_SHIFT);
+        if (!o) {
+            return;
+        }
+    }
+    o[b & (VS_HIST_SUB - 1u)] += n;
+    h->n += n;
+}
+/* q in per mille: 500 = median. 0 for an empty histogram. */
+uint64_t vs_hist_quantile(const struct vs_hist *h, uint32_t per_mille);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The knob store: one array of every component's knobs; command line, Lua and machine files are
+ * ranked fronts of vs_knobs_set(). Rank: default < machine < workload < command line; a lower rank
+ * never overwrites a higher one. Unknown paths name the nearest, bad values name the bounds.
+ */
+#ifndef VIRTSIM_KNOB_H
+#define VIRTSIM_KNOB_H
+
+#include "virtsim/def.h"
+#include "virtsim/status.h"
+
+enum vs_rank { VS_RANK_DEFAULT, VS_RANK_MACHINE, VS_RANK_WORKLOAD, VS_RANK_CLI };
+
+struct vs_knob {
+    const struct vs_knob_desc *desc;
+    uint64_t value;
+    enum vs_evidence grade;
+    enum vs_rank rank;
+    char *source; /* owned copy, NULL = desc->source */
+    char *set_by; /* owned copy: "--set", "machine skylake_sp_kvm", file:line; NULL = "default" */
+};
+
+/* Who sets, for the record. source NULL keeps the declared source and grade (a pure re-statement). */
+struct vs_origin {
+    enum vs_rank rank;
+    const char *set_by;
+    const char *source;
+    enum vs_evidence grade;
+};
+
+struct vs_knobs;
+
+struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *components, size_t n);
+void vs_knobs_destroy(struct vs_knobs *k);
+/* Adds one knob at run time (workload parameters); desc and its strings must outlive the store. */
+enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc);
+/* text: "1536", "0x600", "4GiB", "4K", "1e6", "on|off", a choice's name, "385ps", "12ns" (ps knobs). */
+enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text, const struct vs_origin *who, struct vs_errors *errors);
+const struct vs_knob *vs_knobs_find(const struct vs_knobs *k, const char *path);
+size_t vs_knobs_count(const struct vs_knobs *k);
+const struct vs_knob *vs_knobs_at(const struct vs_knobs *k, size_t i); /* in path order */
+/* Copies the values of one component into its config struct. */
+void vs_knobs_load(const struct vs_knobs *k, const struct vs_component_desc *c, void *config);
+/* The component's declared defaults, for tests and embedding. */
+void vs_defaults(const struct vs_component_desc *c, void *config);
+/* Value as text: choice name, number. Returns out. */
+const char *vs_knob_text(const struct vs_knob *k, char *out, size_t bytes);
+/* Parses a number with binary or decimal suffix: 4K 4KiB 2M 1G 1e6 0x10 12.5e3; false if malformed. */
+bool vs_parse_number(const char *text, uint64_t *out);
+
+#endif

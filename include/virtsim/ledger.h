@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ledger: the only place where simulated time moves. A model charges named accounts of the
+ * transaction it serves; the transaction's clock is the sum of its charges.
+ *
+ * Three verbs move time: vs_charge (work), vs_wait_until (the exposed part of something that
+ * overlaps), vs_acquire (contention for slots). Each names its account.
+ *
+ * An operation is opened and closed on a transaction. A charge is booked once, in the innermost
+ * open operation; at close the parent records the child's total. So for every (actor, op):
+ * total = sum of its parts + sum of its children. The outermost operation of an agent is its
+ * time line; it ends where the agent's clock ends.
+ *
+ * Cost: a charge is two adds into accumulator[open operation][account] and one to the clock.
+ */
+#ifndef VIRTSIM_LEDGER_H
+#define VIRTSIM_LEDGER_H
+
+#include "virtsim/def.h"
+#include "virtsim/hist.h"
+#include "virtsim/status.h"
+
+enum vs_op {
+#define VS_OP(e, name, text) VS_OP_##e,
+#include "virtsim/ops.def"
+#undef VS_OP
+    VS_OP_N
+};
+const char *vs_op_name(enum vs_op op);
+const char *vs_op_text(enum vs_op op);
+bool vs_op_parse(const char *name, enum vs_op *out);
+
+#define VS_TXN_DEPTH 24u /* operations nest at most this deep */
+
+struct vs_part {
+    uint64_t n, ps;
+};
+
+struct vs_child {
+    struct vs_op_acc *op;
+    uint64_t n, ps;
+};
+
+/* Everything booked for one (actor, operation). */
+struct vs_op_acc {
+    uint64_t n, total_ps, min_ps, max_ps;
+    uint64_t open_ops;       /* still open at a cut or at the end: timed, not counted in n */
+    struct vs_part *work;    /* [ledger->n_accounts] */
+    struct vs_part *exposed; /* [ledger->n_accounts] */
+    struct vs_child *child;
+    uint32_t n_child, cap_child;
+    struct vs_hist *hist;
+    struct vs_sampler *sampler; /* NULL unless spans are asked for */
+    uint16_t actor;
+    uint16_t op;
+};
+
+/* A recording of charges, for exposure (whoever waits for this work) and for sampled spans. */
+struct vs_tape_entry {
+    uint64_t start_ps, ps;
+    uint16_t account;
+    uint16_t depth;
+};
+struct vs_tape {
+    struct vs_tape_entry *e;
+    size_t n, cap;
+};
+
+struct vs_frame {
+    struct vs_op_acc *acc;
+    uint64_t start_ps;
+    struct vs_span *span; /* being sampled */
+};
+
+/* A transaction: one agent's clock and its stack of open operations. */
+struct vs_txn {
+    uint64_t now_ps;
+    struct vs_op_acc *acc; /* of the innermost open operation */
+    struct vs_op_acc **by_op; /* current actor's accumulators, by enum vs_op */
+    struct vs_tape *tape;  /* NULL = nobody listens */
+    void (*settle)(void *ctx, struct vs_txn *t); /* prices counted hits; NULL = none pending ever */
+    void *settle_ctx;
+    struct vs_ledger *ledger;
+    uint32_t depth;
+    uint16_t actor;
+    struct vs_frame frame[VS_TXN_DEPTH];
+};
+
+struct vs_ledger;
+
+struct vs_ledger *vs_ledger_create(uint64_t seed);
+void vs_ledger_destroy(struct vs_ledger *l);
+
+/* Registers a component's accounts; returns the id of its account 0. Same desc twice: same base.
+ * All components register before the first actor is used for charging. */
+uint16_t vs_ledger_accounts(struct vs_ledger *l, const struct vs_component_desc *c);
+/* Registers (or finds) an actor by name: "vcpu0/guest". */
+uint16_t vs_ledger_actor(struct vs_ledger *l, const char *name);
+/* Registers one instance's counter array (length c->n_counters, owned by the component). */
+void vs_ledger_counters(struct vs_ledger *l, uint16_t actor, const struct vs_component_desc *c, const uint64_t *values);
+/* The accumulator of (actor, op), made on first use. */
+struct vs_op_acc *vs_ledger_acc(struct vs_ledger *l, uint16_t actor, enum vs_op op);
+
+/* Starts a transaction: a time line of `actor` (op timeline) beginning at `start`. */
+void vs_txn_begin(struct vs_txn *t, struct vs_ledger *l, uint16_t actor, vs_ps start);
+/* Ends it: settles and closes every open operation as open_ops, and the time line itself. */
+void vs_txn_end(struct vs_txn *t);
+/* Whoever works from now on (guest or host of a vCPU). Settles first. */
+void vs_txn_actor(struct vs_txn *t, uint16_t actor);
+
+static inline void vs_txn_settle(struct vs_txn *t)
+{
+    if (t->settle) {
+        t->settle(t->settle_ctx, t);
+    }
+}
+
+/* Reads the clock; counted hits are priced first. */
+static inline vs_ps vs_now(struct vs_txn *t)
+{
+    vs_txn_settle(t);
+    vs_ps now = {t->now_ps};
+    return now;
+}
+
+void vs_open(struct vs_txn *t, enum vs_op op);
+vs_ps vs_close(struct vs_txn *t); /* returns the operation's duration */
+
+void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account, uint32_t depth);
+
+/* Work: `n` equal charges at once cost the same as n single ones. */
+static inline void vs_charge_n(struct vs_txn *t, uint16_t account, uint64_t n, vs_ps total)
+{
+    struct vs_part *p = &t->acc->work[account];
+    p->n += n;
+    p->ps += total.v;
+    if (vs_unlikely(t->tape != NULL)) {
+        vs__tape_add(t->tape, t->now_ps, total.v, account, t->depth);
+    }
+    t->now_ps += total.v;
+}
+static inline void vs_charge(struct vs_txn *t, uint16_t account, vs_ps d)
+{
+    vs_charge_n(t, account, 1, d);
+}
+
+/* The exposed part of something that overlaps: nothing when `when` has passed. Returns the wait. */
+static inline vs_ps vs_wait_until(struct vs_txn *t, uint16_t account, vs_ps when)
+{
+    vs_ps d = {when.v > t->now_ps ? when.v - t->now_ps : 0};
+    if (d.v) {
+        vs_charge_n(t, account, 1, d);
+    }
+    return d;
+}
+
+/* Slots of a shared resource, reached in time order. */
+struct vs_slots {
+    uint64_t *busy_until_ps;
+    uint32_t n;
+};
+enum vs_status vs_slots_init(struct vs_slots *s, uint32_t n);
+void vs_slots_free(struct vs_slots *s);
+/* Waits (booked under `account`) for the earliest free slot and returns its index; the holder says
+ * with vs_release until when it is busy. */
+uint32_t vs_acquire(struct vs_txn *t, uint16_t account, struct vs_slots *s);
+static inline void vs_release(struct vs_slots *s, uint32_t slot, vs_ps at)
+{
+    s->busy_until_ps[slot] = at.v;
+}
+
+/* Waits until `when` for work recorded on `tape`: each recorded charge books its overlap with the
+ * wait as exposed; what no charge covers goes to `gap`. Tiles exactly. */
+void vs_expose(struct vs_txn *t, const struct vs_tape *tape, uint16_t gap, vs_ps when);
+
+/* Books `n` operations of `each` ps that happened inside the innermost open operation without being
+ * opened one by one (counted hits). Does not move the clock: parts do (vs_count_part). */
+void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each);
+/* One part of such operations; moves the clock by n x each. */
+void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n, vs_ps each);
+
+/* A journey (packet, block request): its own clock through several agents; its parts are kept with
+ * it and booked when it ends, so what is still under way at the end of a run is only counted. */
+#define VS_JOURNEY_PARTS 48u
+struct vs_journey {
+    uint64_t start_ps, now_ps;
+    uint32_t n;
+    struct {
+        uint16_t account;
+        uint16_t exposed;
+        uint64_t ps;
+        uint32_t count;
+    } part[VS_JOURNEY_PARTS];
+};
+void vs_journey_begin(struct vs_journey *j, vs_ps start);
+void vs_journey_charge(struct vs_journey *j, uint16_t account, vs_ps d);           /* work of its own  */
+void vs_journey_wait(struct vs_journey *j, uint16_t account, vs_ps until);          /* named resource   */
+void vs_journey_expose(struct vs_journey *j, const struct vs_tape *tape, uint16_t gap, vs_ps until);
+void vs_journey_end(struct vs_journey *j, struct vs_op_acc *acc);
+void vs_journey_open(struct vs_op_acc *acc); /* still under way at the end of the run */
+
+void vs_tape_clear(struct vs_tape *tape);
+void vs_tape_free(struct vs_tape *tape);
+
+/* Region of interest starts here: all books and counters start again at zero, time lines at their
+ * present clock. Operations open at the cut are dropped; their rest is booked as sim.cut. */
+void vs_ledger_cut(struct vs_ledger *l);
+
+/* Reading the books (results writer, explain, tests). */
+size_t vs_ledger_n_actors(const struct vs_ledger *l);
+const char *vs_ledger_actor_name(const struct vs_ledger *l, uint16_t actor);
+size_t vs_ledger_n_accounts(const struct vs_ledger *l);
+const struct vs_account_desc *vs_ledger_account(const struct vs_ledger *l, uint16_t account);
+/* All accumulators with anything in them, ordered by actor name then op. */
+typedef void vs_acc_visitor(void *ctx, const struct vs_op_acc *acc);
+void vs_ledger_each(const struct vs_ledger *l, vs_acc_visitor *visit, void *ctx);
+/* All counters since the last cut. */
+typedef void vs_counter_visitor(void *ctx, const char *actor, const struct vs_counter_desc *c, uint64_t value);
+void vs_ledger_each_counter(const struct vs_ledger *l, vs_counter_visitor *visit, void *ctx);
+/* Operations whose total differs from parts + children: 0 always, or `why` says which. */
+size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes);
+
+/* Sampling: keep the first n of each operation and a seeded reservoir of n more. */
+void vs_ledger_sample(struct vs_ledger *l, uint32_t n);
+struct vs_span {
+    uint64_t ordinal, start_ps, total_ps;
+    size_t mark; /* where its charges begin on the transaction's tape */
+    bool own_tape;
+    struct vs_tape tape;
+};
+typedef void vs_span_visitor(void *ctx, const struct vs_op_acc *acc, const struct vs_span *s);
+void vs_ledger_each_span(const struct vs_ledger *l, vs_span_visitor *visit, void *ctx);
+
+#endif

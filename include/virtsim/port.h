@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Ports: where two components meet. A context pointer and a few functions; the platform wires them,
+ * tests plug fakes into the same structs. Every timed function charges the transaction it is given
+ * and leaves its clock where the caller would be able to continue.
+ */
+#ifndef VIRTSIM_PORT_H
+#define VIRTSIM_PORT_H
+
+#include "virtsim/ledger.h"
+
+enum vs_ref { VS_REF_READ, VS_REF_WRITE, VS_REF_FETCH };
+
+/* Timed memory as a core, a page walker or an IOMMU sees it. load/store move 8 real bytes of a
+ * naturally aligned address; touch moves time only (data whose value nobody asks for). */
+struct vs_mem_port {
+    void *ctx;
+    uint64_t (*load)(void *ctx, struct vs_txn *t, vs_hpa at);
+    void (*store)(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value);
+    void (*touch)(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref);
+};
+
+/* A device's DMA after translation: bytes move through LLC or memory, timed. buf may be NULL (time only). */
+struct vs_dma_mem_port {
+    void *ctx;
+    void (*read)(void *ctx, struct vs_txn *t, vs_hpa at, void *buf, size_t bytes);
+    void (*write)(void *ctx, struct vs_txn *t, vs_hpa at, const void *buf, size_t bytes);
+};
+
+/* A device's DMA before translation. Returns false when the IOMMU blocked it (the fault is recorded there). */
+struct vs_dma_port {
+    void *ctx;
+    bool (*read)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf, size_t bytes);
+    bool (*write)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf, size_t bytes);
+};
+
+/* What became of a message-signalled interrupt. */
+enum vs_msi_result { VS_MSI_DELIVERED, VS_MSI_POSTED, VS_MSI_POSTED_SILENT, VS_MSI_BLOCKED };
+
+/* A device's MSI write: through interrupt remapping to an interrupt controller. */
+struct vs_msi_port {
+    void *ctx;
+    enum vs_msi_result (*write)(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address, uint32_t data);
+};
+
+/* Towards an interrupt controller: a physical vector for a physical CPU at t->now. */
+struct vs_irq_port {
+    void *ctx;
+    void (*raise)(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector);
+};
+
+/* The core, as a handler program drives it: the same TLBs and caches the guest uses. Addresses are
+ * host virtual in the host, guest virtual in the guest, as the core's current mode has it. */
+struct vs_core_port {
+    void *ctx;
+    void (*instructions)(void *ctx, struct vs_txn *t, uint64_t n);
+    void (*touch)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref);
+};
+
+/* VMCS fields of the current VMCS, timed as the instructions are. Returns false on VMfail. */
+struct vs_vmcs_port {
+    void *ctx;
+    bool (*vmread)(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value);
+    bool (*vmwrite)(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value);
+};
+
+/* Frames and second-level mappings, as a hypervisor's memory management uses them. map returns
+ * false when host memory is exhausted or the range is not guest memory. */
+struct vs_slat_port {
+    void *ctx;
+    bool (*map)(void *ctx, struct vs_txn *t, vs_gpa at, unsigned page_shift, uint32_t permissions);
+    bool (*is_memory)(void *ctx, vs_gpa at);
+};
+
+/* TLB and paging-structure-cache effects of a transition or an invalidation instruction. */
+enum vs_flush { VS_FLUSH_ALL, VS_FLUSH_VPID, VS_FLUSH_VPID_ADDRESS, VS_FLUSH_VPID_NONGLOBAL, VS_FLUSH_EPT, VS_FLUSH_PCID };
+struct vs_tlb_port {
+    void *ctx;
+    /* returns how many entries were dropped */
+    uint64_t (*flush)(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid, uint64_t eptp, vs_gva at);
+    void (*set_context)(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3, uint64_t eptp);
+};
+
+#endif
