@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "virtsim/frames.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_SHIFT VS_PAGE_2M_SHIFT
+#define FRAMES_A_CHUNK 512u
+#define CHUNKS_A_GIB 512u
+
+enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes, enum vs_frames_order order, uint64_t seed)
+{
+    memset(f, 0, sizeof *f);
+    if ((base | bytes) & 4095u || bytes == 0 || base + bytes < base) {
+        return VS_E_CONFIG;
+    }
+    f->base = base;
+    f->end = base + bytes;
+    f->order = order;
+    f->seed = seed;
+    f->first_chunk = base >> CHUNK_SHIFT;
+    f->n_chunks = ((f->end + (1ull << CHUNK_SHIFT) - 1u) >> CHUNK_SHIFT) - f->first_chunk;
+    uint64_t share = order == VS_FRAMES_RANDOM ? f->n_chunks / 8u : 1u;
+    f->window_max = share > VS_FRAMES_WINDOW ? VS_FRAMES_WINDOW : share ? (uint32_t)share : 1u;
+    f->positions = (f->first_chunk % CHUNKS_A_GIB + f->n_chunks + CHUNKS_A_GIB - 1u) / CHUNKS_A_GIB * CHUNKS_A_GIB;
+    vs_perm_init(&f->units, f->positions / CHUNKS_A_GIB, seed);
+    vs_perm_init(&f->in_unit, CHUNKS_A_GIB, ~seed);
+    f->taken = calloc((f->n_chunks + 63u) / 64u, sizeof *f->taken);
+    return f->taken ? VS_OK : VS_E_NOMEM;
+}
+
+void vs_frames_free(struct vs_frames *f)
+{
+    free(f->taken);
+    for (int i = 0; i < 3; i++) {
+        free(f->freed[i]);
+    }
+    memset(f, 0, sizeof *f);
+}
+
+static bool chunk_taken(const struct vs_frames *f, uint64_t c)
+{
+    return f->taken[c / 64u] >> (c % 64u) & 1u;
+}
+static void chunk_take(struct vs_frames *f, uint64_t c)
+{
+    f->taken[c / 64u] |= 1ull << (c % 64u);
+}
+/* Chunks at the edges may be partly outside: good for 4K frames only. */
+static bool chunk_whole(const struct vs_frames *f, uint64_t c)
+{
+    uint64_t at = (f->first_chunk + c) << CHUNK_SHIFT;
+    return at >= f->base && at + (1ull << CHUNK_SHIFT) <= f->end;
+}
+/* Random: aligned GiB units in random order, chunks in random order inside each, so that whole units
+ * stay free for a long time. False for a position outside the region. */
+static bool chunk_at_position(const struct vs_frames *f, uint64_t i, uint64_t *c)
+{
+    if (f->order == VS_FRAMES_RANDOM) {
+        i = vs_perm_at(&f->units, i / CHUNKS_A_GIB) * CHUNKS_A_GIB + vs_perm_at(&f->in_unit, i % CHUNKS_A_GIB);
+    }
+    i += f->first_chunk / CHUNKS_A_GIB * CHUNKS_A_GIB;
+    *c = i - f->first_chunk;
+    return i >= f->first_chunk && *c < f->n_chunks;
+}
+
+static bool window_refill(struct vs_frames *f)
+{
+    f->n_window = 0;
+    f->window_next = 0;
+    while (f->n_window < f->window_max && f->next_small < f->positions) {
+        uint64_t c;
+        if (chunk_at_position(f, f->next_small++, &c) && !chunk_taken(f, c)) {
+            chunk_take(f, c);
+            f->window[f->n_window++] = (uint32_t)c;
+        }
+    }
+    vs_perm_init(&f->in_window, (uint64_t)f->n_window * FRAMES_A_CHUNK, f->seed ^ (f->next_small * 0x9e3779b97f4a7c15u));
+    return f->n_window != 0;
+}
+
+static bool alloc_4k(struct vs_frames *f, uint64_t *out)
+{
+    for (;;) {
+        if (f->window_next == (uint64_t)f->n_window * FRAMES_A_CHUNK && !window_refill(f)) {
+            return false;
+        }
+        uint64_t i = f->window_next++;
+        if (f->order == VS_FRAMES_RANDOM) {
+            i = vs_perm_at(&f->in_window, i);
+        }
+        uint64_t at = ((f->first_chunk + f->window[i / FRAMES_A_CHUNK]) << CHUNK_SHIFT) + (i % FRAMES_A_CHUNK << VS_PAGE_4K_SHIFT);
+        if (at >= f->base && at < f->end) {
+            *out = at;
+            return true;
+        }
+    }
+}
+
+static bool alloc_2m(struct vs_frames *f, uint64_t *out)
+{
+    /* random: from the far end of the order, so that large and small frames do not chase each other */
+    while (f->next_large < f->positions) {
+        uint64_t i = f->next_large++, c;
+        bool inside = chunk_at_position(f, f->order == VS_FRAMES_RANDOM ? f->positions - 1u - i : i, &c);
+        if (inside && !chunk_taken(f, c) && chunk_whole(f, c)) {
+            chunk_take(f, c);
+            *out = (f->first_chunk + c) << CHUNK_SHIFT;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool alloc_1g(struct vs_frames *f, uint64_t *out)
+{
+    uint64_t first = (f->first_chunk + CHUNKS_A_GIB - 1u) / CHUNKS_A_GIB, last = (f->end >> CHUNK_SHIFT) / CHUNKS_A_GIB;
+    if (last <= first) {
+        return false;
+    }
+    struct vs_perm units;
+    vs_perm_init(&units, last - first, f->seed);
+    for (uint64_t i = 0; i < last - first; i++) {
+        uint64_t unit = first + (f->order == VS_FRAMES_RANDOM ? vs_perm_at(&units, i) : i);
+        uint64_t c = unit * CHUNKS_A_GIB - f->first_chunk;
+        bool usable = (unit << VS_PAGE_1G_SHIFT) >= f->base;
+        for (uint64_t k = 0; usable && k < CHUNKS_A_GIB; k++) {
+            usable = !chunk_taken(f, c + k);
+        }
+        if (usable) {
+            for (uint64_t k = 0; k < CHUNKS_A_GIB; k++) {
+                chunk_take(f, c + k);
+            }
+            *out = unit << VS_PAGE_1G_SHIFT;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int size_class(unsigned page_shift)
+{
+    return page_shift == VS_PAGE_4K_SHIFT ? 0 : page_shift == VS_PAGE_2M_SHIFT ? 1 : page_shift == VS_PAGE_1G_SHIFT ? 2 : -1;
+}
+
+bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out)
+{
+    int k = size_class(page_shift);
+    bool ok = false;
+    if (k >= 0 && f->n_freed[k]) {
+        *out = f->freed[k][--f->n_freed[k]];
+        ok = true;
+    } else if (k >= 0) {
+        ok = k == 0 ? alloc_4k(f, out) : k == 1 ? alloc_2m(f, out) : alloc_1g(f, out);
+    }
+    if (ok) {
+        f->used_bytes += 1ull << page_shift;
+    }
+    return ok;
+}
+
+void vs_frames_free_one(struct vs_frames *f, unsigned page_shift, uint64_t at)
+{
+    int k = size_class(page_shift);
+    if (k < 0) {
+        return;
+    }
+    f->used_bytes -= 1ull << page_shift;
+    if (f->n_freed[k] == f->cap_freed[k]) {
+        size_t cap = f->cap_freed[k] ? f->cap_freed[k] * 2u : 64u;
+        uint64_t *grown = realloc(f->freed[k], cap * sizeof *grown);
+        if (!grown) {
+            return; /* the frame is lost to the model, nothing else */
+        }
+        f->freed[k] = grown;
+        f->cap_freed[k] = cap;
+    }
+    f->freed[k][f->n_freed[k]++] = at;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "virtsim/settab.h"
+
+#include <stdlib.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define SETTAB_PAD 4u /* a whole-vector compare may read past the last set */
+
+static uint32_t scan_plain(const uint64_t *tag, uint32_t ways, uint64_t key)
+{
+    uint32_t w = 0;
+    while (w < ways && tag[w] != key) {
+        w++;
+    }
+    return w;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static uint32_t scan_avx2(const uint64_t *tag, uint32_t ways, uint64_t key)
+{
+    __m256i k = _mm256_set1_epi64x((long long)key);
+    for (uint32_t w = 0; w < ways; w += 4u) {
+        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(tag + w));
+        uint32_t hit = (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(v, k)));
+        if (hit) {
+            uint32_t at = w + (uint32_t)__builtin_ctz(hit);
+            return at < ways ? at : ways;
+        }
+    }
+    return ways;
+}
+#endif
+
+static bool settab_ordered(const struct vs_settab *s)
+{
+    return s->policy == VS_POLICY_LRU || s->policy == VS_POLICY_FIFO;
+}
+
+enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways, enum vs_policy policy, uint64_t seed)
+{
+    memset(s, 0, sizeof *s);
+    if (ways == 0) {
+        ways = entries;
+    }
+    if (entries > 1u << 26 || (entries && (ways > entries || entries % ways)) || policy > VS_POLICY_FIFO) {
+        return VS_E_CONFIG;
+    }
+    s->entries = entries;
+    s->ways = entries ? ways : 1u;
+    s->by_sets = vs_divider_of(entries ? entries / ways : 1u);
+    s->policy = policy;
+    s->scan = scan_plain;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && s->ways >= 4u) {
+        s->scan = scan_avx2;
+    }
+#endif
+    vs_rng_seed(&s->rng, seed, 0x5e77ab);
+    size_t n = s->by_sets.n * s->ways;
+    s->tag = malloc((n + SETTAB_PAD) * sizeof *s->tag);
+    s->payload = calloc(n, sizeof *s->payload);
+    if (policy == VS_POLICY_TREE_PLRU) {
+        s->tree_leaves = 1;
+        while (s->tree_leaves < s->ways) {
+            s->tree_leaves *= 2u;
+        }
+        s->tree_words = (s->tree_leaves + 63u) / 64u;
+        s->tree = calloc(s->by_sets.n * s->tree_words, sizeof *s->tree);
+    }
+    if (!s->tag || !s->payload || (policy == VS_POLICY_TREE_PLRU && !s->tree)) {
+        vs_settab_free(s);
+        return VS_E_NOMEM;
+    }
+    memset(s->tag, 0xff, (n + SETTAB_PAD) * sizeof *s->tag);
+    return VS_OK;
+}
+
+void vs_settab_free(struct vs_settab *s)
+{
+    free(s->tag);
+    free(s->payload);
+    free(s->tree);
+    memset(s, 0, sizeof *s);
+}
+
+void vs_settab_clear(struct vs_settab *s)
+{
+    memset(s->tag, 0xff, s->by_sets.n * s->ways * sizeof *s->tag);
+    if (s->tree) {
+        memset(s->tree, 0, s->by_sets.n * s->tree_words * sizeof *s->tree);
+    }
+    s->used = 0;
+}
+
+/* Tree nodes are numbered from 1 as in a heap; leaf w is node leaves + w. */
+static void tree_touch(struct vs_settab *s, size_t set, uint32_t way)
+{
+    uint64_t *bits = s->tree + set * s->tree_words;
+    for (uint32_t node = s->tree_leaves + way; node > 1u; node /= 2u) {
+        uint32_t up = node / 2u;
+        uint64_t bit = 1ull << (up % 64u);
+        if (node & 1u) {
+            bits[up / 64u] &= ~bit;
+        } else {
+            bits[up / 64u] |= bit;
+        }
+    }
+}
+
+static uint32_t tree_victim(const struct vs_settab *s, size_t set)
+{
+    const uint64_t *bits = s->tree + set * s->tree_words;
+    uint32_t node = 1, first = 0, span = s->tree_leaves;
+    while (span > 1u) {
+        span /= 2u;
+        /* leaves beyond the last way do not exist: never go right into them */
+        if ((bits[node / 64u] >> (node % 64u) & 1u) && first + span < s->ways) {
+            node = node * 2u + 1u;
+            first += span;
+        } else {
+            node = node * 2u;
+        }
+    }
+    return first;
+}
+
+/* Way w becomes the first of its set; what was younger ages by one. */
+static void rotate(uint64_t *tag, uint64_t *payload, uint32_t w)
+{
+    uint64_t t = tag[w], p = payload[w];
+    for (uint32_t i = w; i; i--) {
+        tag[i] = tag[i - 1u];
+        payload[i] = payload[i - 1u];
+    }
+    tag[0] = t;
+    payload[0] = p;
+}
+
+uint64_t *vs__settab_find(struct vs_settab *s, uint64_t *tag, uint64_t key)
+{
+    uint32_t w = s->scan(tag, s->ways, key);
+    if (w == s->ways) {
+        return NULL;
+    }
+    uint64_t *payload = s->payload + (tag - s->tag);
+    if (s->policy == VS_POLICY_LRU) {
+        rotate(tag, payload, w);
+        return payload;
+    }
+    if (s->policy == VS_POLICY_TREE_PLRU) {
+        tree_touch(s, (size_t)(tag - s->tag) / s->ways, w);
+    }
+    return payload + w;
+}
+
+uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key)
+{
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    uint32_t w = s->scan(s->tag + set * s->ways, s->ways, key);
+    return w == s->ways ? NULL : s->payload + set * s->ways + w;
+}
+
+bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key, uint64_t *evicted_payload)
+{
+    uint64_t *p = vs_settab_find(s, key);
+    if (p) {
+        *p = payload;
+        return false;
+    }
+    return vs_settab_fill_absent(s, key, payload, evicted_key, evicted_payload);
+}
+
+bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key, uint64_t *evicted_payload)
+{
+    if (s->entries == 0) {
+        return false;
+    }
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    uint64_t *tag = s->tag + set * s->ways, *value = s->payload + set * s->ways;
+    uint32_t last = s->ways - 1u, w = last;
+    if (!settab_ordered(s)) {
+        w = s->scan(tag, s->ways, VS_SETTAB_EMPTY);
+        if (w == s->ways) {
+            w = s->policy == VS_POLICY_RANDOM ? (uint32_t)vs_rng_below(&s->rng, s->ways) : tree_victim(s, set);
+        }
+        if (s->policy == VS_POLICY_TREE_PLRU) {
+            tree_touch(s, set, w);
+        }
+    }
+    uint64_t old_tag = tag[w], old_payload = value[w];
+    if (settab_ordered(s)) { /* valid ways stand first, so the last way is free or the oldest */
+        for (uint32_t i = last; i; i--) {
+            tag[i] = tag[i - 1u];
+            value[i] = value[i - 1u];
+        }
+        w = 0;
+    }
+    tag[w] = key;
+    value[w] = payload;
+    if (old_tag == VS_SETTAB_EMPTY) {
+        s->used++;
+        return false;
+    }
+    if (evicted_key) {
+        *evicted_key = old_tag;
+    }
+    if (evicted_payload) {
+        *evicted_payload = old_payload;
+    }
+    return true;
+}
+
+static void drop_way(struct vs_settab *s, size_t first, uint32_t w)
+{
+    uint64_t *tag = s->tag + first, *value = s->payload + first;
+    if (settab_ordered(s)) {
+        for (; w + 1u < s->ways; w++) {
+            tag[w] = tag[w + 1u];
+            value[w] = value[w + 1u];
+        }
+    }
+    tag[w] = VS_SETTAB_EMPTY;
+    s->used--;
+}
+
+bool vs_settab_drop(struct vs_settab *s, uint64_t key)
+{
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    uint32_t w = s->scan(s->tag + set * s->ways, s->ways, key);
+    if (w == s->ways) {
+        return false;
+    }
+    drop_way(s, set * s->ways, w);
+    return true;
+}
+
+uint64_t vs_settab_drop_if(struct vs_settab *s, bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx)
+{
+    uint64_t dropped = 0;
+    for (size_t first = 0; s->used && first < s->by_sets.n * s->ways; first += s->ways) {
+        for (uint32_t w = s->ways; w--;) { /* downwards: closing a gap moves only what was seen */
+            if (s->tag[first + w] != VS_SETTAB_EMPTY && pred(ctx, s->tag[first + w], s->payload[first + w])) {
+                drop_way(s, first, w);
+                dropped++;
+            }
+        }
+    }
+    return dropped;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames of 4K, 2M and 1G out of [base, base + bytes). Contiguous: ascending. Random: the order a
+ * long-running system gives out, a seeded permutation without a table, so that a guest of any size
+ * costs one bit per 2 MiB. Where frames lie decides every physically indexed cache's result.
+ *
+ * 2M chunks are the unit of bookkeeping: a chunk is cut into 4K frames or given out whole. Random
+ * 4K frames are drawn from a window of up to 512 chunks, so that large frames remain available.
+ */
+#ifndef VIRTSIM_FRAMES_H
+#define VIRTSIM_FRAMES_H
+
+#include "virtsim/perm.h"
+#include "virtsim/status.h"
+
+/* The order of the choices in guest.frames and host.frames. */
+enum vs_frames_order { VS_FRAMES_CONTIGUOUS, VS_FRAMES_RANDOM };
+
+#define VS_FRAMES_WINDOW 512u
+
+struct vs_frames {
+    uint64_t base, end;
+    uint64_t first_chunk, n_chunks; /* in units of 2 MiB */
+    uint64_t *taken;                /* one bit a chunk */
+    enum vs_frames_order order;
+    struct vs_perm units, in_unit;  /* random: GiB units, and chunks inside one */
+    uint64_t positions;             /* in the order in which chunks are given out */
+    uint64_t next_small, next_large; /* from both ends of that order */
+    uint32_t window[VS_FRAMES_WINDOW]; /* chunks being cut into 4K frames */
+    uint32_t n_window, window_max;
+    uint64_t window_next;           /* frames given out of the window */
+    struct vs_perm in_window;
+    uint64_t seed;
+    uint64_t *freed[3];             /* stacks of returned frames, by size */
+    size_t n_freed[3], cap_freed[3];
+    uint64_t used_bytes;
+};
+
+/* base and bytes are multiples of 4096; VS_E_CONFIG otherwise. */
+enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes, enum vs_frames_order order, uint64_t seed);
+void vs_frames_free(struct vs_frames *f);
+/* One frame of 1 << page_shift bytes (12, 21, 30), aligned to its size; false when none is left. */
+bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out);
+/* Returns a frame; the next allocation of this size takes the last one returned. */
+void vs_frames_free_one(struct vs_frames *f, unsigned page_shift, uint64_t at);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The set-associative table behind every TLB, walk cache, nested TLB, IOTLB and context cache:
+ * any number of sets and ways (1536 = 128 x 12 and 1408 = 1408 x 1 alike), 64-bit payloads.
+ *
+ * Keys are 62-bit (the two top bits stay clear); set = key mod sets, without a division. Under LRU and
+ * FIFO the ways of a set stand in order of age, so exact LRU needs no stamps: a hit rotates, a
+ * fill shifts, the last way is the victim. Random and tree-PLRU keep a way where it is.
+ * A table of 0 entries is an absent structure: every find misses, every fill is ignored.
+ */
+#ifndef VIRTSIM_SETTAB_H
+#define VIRTSIM_SETTAB_H
+
+#include "virtsim/rng.h"
+#include "virtsim/status.h"
+
+/* The order of the choices in every policy knob. */
+enum vs_policy { VS_POLICY_LRU, VS_POLICY_TREE_PLRU, VS_POLICY_RANDOM, VS_POLICY_FIFO };
+#define VS_POLICY_CHOICES "lru|tree_plru|random|fifo"
+
+#define VS_SETTAB_EMPTY UINT64_MAX
+#define VS_SETTAB_KEY_BITS 62u
+
+/* Division by a number fixed at configuration: mask and shift, or multiply with one correction. */
+struct vs_divider {
+    uint64_t inverse; /* floor(2^64 / n), 0 when n is a power of two */
+    uint64_t n;
+    uint32_t shift;
+};
+
+static inline struct vs_divider vs_divider_of(uint64_t n)
+{
+    struct vs_divider d = {0, n, 0};
+    if ((n & (n - 1u)) == 0) {
+        d.shift = (uint32_t)__builtin_ctzll(n);
+    } else {
+        d.inverse = UINT64_MAX / n;
+    }
+    return d;
+}
+static inline uint64_t vs_div(const struct vs_divider *d, uint64_t x, uint64_t *rest)
+{
+    if (vs_likely(d->inverse == 0)) {
+        *rest = x & (d->n - 1u);
+        return x >> d->shift;
+    }
+    uint64_t q = (uint64_t)(((vs_u128)x * d->inverse) >> 64), r = x - q * d->n;
+    if (r >= d->n) { /* the estimate is at most one too small */
+        r -= d->n;
+        q++;
+    }
+    *rest = r;
+    return q;
+}
+
+struct vs_settab {
+    uint64_t *tag;     /* [sets x ways], VS_SETTAB_EMPTY = invalid */
+    uint64_t *payload; /* parallel to tag */
+    struct vs_divider by_sets;
+    uint32_t ways;
+    uint32_t entries; /* 0 = absent */
+    enum vs_policy policy;
+    uint32_t tree_leaves; /* tree-PLRU: ways rounded up to a power of two */
+    uint32_t tree_words;
+    uint64_t *tree; /* one bit a node, set = the victim is on the right */
+    uint64_t used;
+    struct vs_rng rng;
+    uint32_t (*scan)(const uint64_t *tag, uint32_t ways, uint64_t key);
+};
+
+/* ways 0 = fully associative; entries % ways != 0 or entries > 2^26: VS_E_CONFIG. */
+enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways, enum vs_policy policy, uint64_t seed);
+void vs_settab_free(struct vs_settab *s);
+void vs_settab_clear(struct vs_settab *s);
+
+uint64_t *vs__settab_find(struct vs_settab *s, uint64_t *tag, uint64_t key);
+
+/* Payload of `key`, or NULL; the entry becomes the most recent one. Valid until the next call. */
+static inline uint64_t *vs_settab_find(struct vs_settab *s, uint64_t key)
+{
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    uint64_t *tag = s->tag + set * s->ways;
+    if (tag[0] == key && s->policy != VS_POLICY_TREE_PLRU) {
+        return s->payload + set * s->ways;
+    }
+    return vs__settab_find(s, tag, key);
+}
+/* The same without touching recency. */
+uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key);
+/* Inserts as the most recent entry; a present key is updated in place. True when a valid entry was
+ * evicted, which is then in *evicted_key, *evicted_payload (either may be NULL). */
+bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key, uint64_t *evicted_payload);
+/* The same when the caller has just missed on `key`: no search. */
+bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key, uint64_t *evicted_payload);
+bool vs_settab_drop(struct vs_settab *s, uint64_t key);
+/* Drops every entry for which pred says so; returns how many. */
+uint64_t vs_settab_drop_if(struct vs_settab *s, bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx);
+
+static inline uint64_t vs_settab_used(const struct vs_settab *s)
+{
+    return s->used;
+}
+/* Brings the set of `key` into the host's cache. */
+static inline void vs_settab_prefetch(const struct vs_settab *s, uint64_t key)
+{
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    __builtin_prefetch(s->tag + set * s->ways);
+}
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "virtsim/frames.h"
+#include "virtsim/phys.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void untouched_memory_reads_zero_and_written_bytes_stay(void **state)
+{
+    (void)state;
+    struct vs_phys *p = vs_phys_create(1ull << 36);
+    assert_non_null(p);
+    vs_hpa a = {0x123456788}, end = {(1ull << 36) - 8u}, beyond = {1ull << 36}, across = {(1ull << 36) - 4u}, huge = {UINT64_MAX};
+    assert_int_equal(vs_phys_read64(p, a), 0);
+    vs_phys_write64(p, a, 0x1122334455667788u);
+    assert_int_equal(vs_phys_read64(p, a), 0x1122334455667788u);
+    unsigned char b[8];
+    vs_phys_read(p, a, b, 8);
+    assert_int_equal(b[0], 0x88); /* little-endian */
+    vs_phys_write64(p, end, 7);
+    assert_int_equal(vs_phys_read64(p, end), 7);
+    vs_phys_write64(p, beyond, 7);
+    vs_phys_write64(p, across, 7);
+    vs_phys_write64(p, huge, 7);
+    assert_int_equal(vs_phys_read64(p, beyond), 0);
+    assert_int_equal(vs_phys_read64(p, across), 0);
+    assert_int_equal(vs_phys_read64(p, huge), 0);
+    memset(b, 0xee, 8);
+    vs_phys_read(p, across, b, 8); /* the inner half is memory, the outer reads 0 */
+    assert_int_equal(b[4], 0);
+    vs_phys_destroy(p);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* Every frame of the region is given out exactly once. */
+static void frames_of_4k_cover_the_region_once(void **state)
+{
+    (void)state;
+    static const uint64_t region[][2] = {{0, 64ull << 20}, {0x100000, 0x700000}, {0x201000, 0x3000}, {5ull << 30, 300ull << 20}};
+    for (size_t k = 0; k < 4; k++) {
+        for (int order = 0; order < 2; order++) {
+            struct vs_frames f;
+            uint64_t base = region[k][0], n = region[k][1] >> 12, at;
+            uint64_t *got = calloc(n, sizeof *got);
+            assert_non_null(got);
+            assert_int_equal(vs_frames_init(&f, base, n << 12, (enum vs_frames_order)order, 3), VS_OK);
+            for (uint64_t i = 0; i < n; i++) {
+                assert_true(vs_frames_alloc(&f, 12, &got[i]));
+                assert_true(order == VS_FRAMES_RANDOM || got[i] == base + (i << 12));
+            }
+            assert_false(vs_frames_alloc(&f, 12, &at));
+            qsort(got, n, sizeof *got, by_value);
+            for (uint64_t i = 0; i < n; i++) {
+                assert_int_equal(got[i], base + (i << 12));
+            }
+            free(got);
+            vs_frames_free(&f);
+        }
+    }
+}
+
+static void frames_of_all_sizes_never_overlap(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        struct vs_frames f;
+        struct vs_rng r;
+        vs_rng_seed(&r, 11, 1);
+        uint64_t base = 3ull << 29, n = (6ull << 30) >> 12;
+        unsigned char *owned = calloc(n, 1);
+        assert_non_null(owned);
+        assert_int_equal(vs_frames_init(&f, base, n << 12, (enum vs_frames_order)order, 9), VS_OK);
+        uint64_t at, got[3] = {0, 0, 0};
+        static const unsigned shift[3] = {12, 21, 30};
+        for (int i = 0; i < 100000; i++) {
+            int k = i % 4000 == 10 ? 2 : vs_rng_below(&r, 40) == 0 ? 1 : 0;
+            if (!vs_frames_alloc(&f, shift[k], &at)) {
+                continue;
+            }
+            got[k]++;
+            assert_int_equal(at & ((1ull << shift[k]) - 1u), 0);
+            assert_true(at >= base && at + (1ull << shift[k]) <= base + (n << 12));
+            for (uint64_t j = 0; j < 1ull << (shift[k] - 12u); j++) {
+                assert_int_equal(owned[((at - base) >> 12) + j]++, 0);
+            }
+        }
+        assert_true(got[0] > 10000 && got[1] > 500 && got[2] >= 1);
+        vs_frames_free(&f);
+        free(owned);
+    }
+}
+
+static void a_returned_frame_is_given_again(void **state)
+{
+    (void)state;
+    struct vs_frames f;
+    uint64_t a, b;
+    assert_int_equal(vs_frames_init(&f, 0, 1ull << 30, VS_FRAMES_RANDOM, 3), VS_OK);
+    assert_true(vs_frames_alloc(&f, 21, &a));
+    assert_int_equal(f.used_bytes, 1u << 21);
+    vs_frames_free_one(&f, 21, a);
+    assert_int_equal(f.used_bytes, 0);
+    assert_true(vs_frames_alloc(&f, 21, &b));
+    assert_int_equal(a, b);
+    assert_false(vs_frames_alloc(&f, 13, &b));
+    vs_frames_free(&f);
+    assert_int_equal(vs_frames_init(&f, 1, 4096, VS_FRAMES_RANDOM, 3), VS_E_CONFIG);
+}
+
+static void random_frames_spread_over_cache_sets(void **state)
+{
+    (void)state;
+    struct vs_frames f;
+    uint64_t colour[64] = {0}, at, ascending = 0, last = 0;
+    assert_int_equal(vs_frames_init(&f, 0, 4ull << 30, VS_FRAMES_RANDOM, 3), VS_OK);
+    for (int i = 0; i < 64000; i++) {
+        assert_true(vs_frames_alloc(&f, 12, &at));
+        colour[at >> 12 & 63u]++;
+        ascending += at == last + 4096u;
+        last = at;
+    }
+    for (int i = 0; i < 64; i++) {
+        assert_in_range(colour[i], 850, 1150); /* 1000 expected, standard deviation 31 */
+    }
+    assert_true(ascending < 20);
+    vs_frames_free(&f);
+}
+
+static void permutation_is_one(void **state)
+{
+    (void)state;
+    for (uint64_t n = 1; n < 3000; n = n * 3 / 2 + 1) {
+        struct vs_perm p;
+        vs_perm_init(&p, n, n);
+        unsigned char *seen = calloc(n, 1);
+        assert_non_null(seen);
+        for (uint64_t i = 0; i < n; i++) {
+            uint64_t v = vs_perm_at(&p, i);
+            assert_true(v < n);
+            assert_int_equal(seen[v]++, 0);
+        }
+        free(seen);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(untouched_memory_reads_zero_and_written_bytes_stay),
+        cmocka_unit_test(frames_of_4k_cover_the_region_once),
+        cmocka_unit_test(frames_of_all_sizes_never_overlap),
+        cmocka_unit_test(a_returned_frame_is_given_again),
+        cmocka_unit_test(random_frames_spread_over_cache_sets),
+        cmocka_unit_test(permutation_is_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
