@@ -262,6 +262,14 @@ vs_ps vs_close(struct vs_txn *t)
     return d;
 }
 
+vs_ps vs_abandon(struct vs_txn *t)
+{
+    vs_txn_settle(t);
+    assert(t->depth > 1);
+    vs_ps d = {pop(t, 0)};
+    return d;
+}
+
 void vs_txn_end(struct vs_txn *t)
 {
     vs_txn_settle(t);

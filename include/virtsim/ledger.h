@@ -125,6 +125,8 @@ static inline vs_ps vs_now(struct vs_txn *t)
 
 void vs_open(struct vs_txn *t, enum vs_op op);
 vs_ps vs_close(struct vs_txn *t); /* returns the operation's duration */
+/* Ends an operation that did not finish (a squashed access): timed and in open_ops, not counted. */
+vs_ps vs_abandon(struct vs_txn *t);
 
 void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account, uint32_t depth);
 

@@ -20,6 +20,44 @@ struct vs_mem_port {
     void (*touch)(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref);
 };
 
+/* What became of a translation. A fault is a value; whoever runs the core hands it to its handler. */
+enum vs_fault { VS_FAULT_NONE, VS_FAULT_PAGE, VS_FAULT_EPT_VIOLATION, VS_FAULT_EPT_MISCONFIG };
+struct vs_translation {
+    vs_hpa hpa;          /* of the byte asked for; valid without a fault */
+    unsigned page_shift; /* of the entry filled into the L1 TLB: min(guest, host) */
+    enum vs_fault fault;
+    vs_gva gva;             /* that faulted */
+    vs_gpa gpa;             /* EPT faults: the guest-physical address that could not be translated */
+    uint64_t qualification; /* EPT violation: exit qualification (SDM 3C table 28-7) */
+    uint32_t error_code;    /* page fault: as pushed on the stack */
+};
+
+/* Translation as a core reaches it, after a miss in its struct vs_l1 (or on the first write through
+ * an entry not yet marked dirty). The port fills vs_l1.tlb[] itself.
+ * probe: second-level TLB, state and counters only. True: hit; the caller books `probe_ps` on
+ *        `probe_account` (by counting, when it can). False: nothing is booked yet.
+ * walk:  after a failed probe: books the probe, then the walk. Its faults are in out->fault. */
+struct vs_mmu_port {
+    void *ctx;
+    bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
+    void (*walk)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref, struct vs_translation *out);
+    /* Hint: these bytes will be translated soon. May be NULL; changes no modelled state. */
+    void (*prefetch)(void *ctx, vs_gva at);
+    uint16_t probe_account;
+    vs_ps probe_ps;
+};
+
+/* Lines as a core's hot loop sees them: `access` moves state and counters, not time, and says which
+ * level answered; the caller books ps[level] on account[level]. hpa / line size = line. */
+#define VS_LINE_LEVELS 8u
+struct vs_line_port {
+    void *ctx;
+    uint32_t (*access)(void *ctx, uint64_t line, enum vs_ref ref);
+    void (*prefetch)(void *ctx, uint64_t line); /* hint, changes no modelled state; may be NULL */
+    uint16_t account[VS_LINE_LEVELS];
+    uint64_t ps[VS_LINE_LEVELS];
+};
+
 /* A device's DMA after translation: bytes move through LLC or memory, timed. buf may be NULL (time only). */
 struct vs_dma_mem_port {
     void *ctx;

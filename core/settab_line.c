@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "virtsim/linetab.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LINETAB_ALIGN 64u
+
+enum vs_status vs_linetab_init(struct vs_linetab *c, uint32_t entries, uint32_t ways)
+{
+    memset(c, 0, sizeof *c);
+    if (ways == 0 || ways > VS_LINETAB_MAX_WAYS || entries == 0 || entries % ways) {
+        return VS_E_CONFIG;
+    }
+    c->ways = ways;
+    c->stride = (ways + 7u) & ~7u;
+    c->by_sets = vs_divider_of(entries / ways);
+    /* one vector before the first set (ageing reads the way before), one after the last */
+    size_t bytes = c->by_sets.n * c->stride * sizeof *c->tag;
+    c->base = calloc(1, bytes + 3u * LINETAB_ALIGN);
+    if (!c->base) {
+        return VS_E_NOMEM;
+    }
+    uintptr_t at = ((uintptr_t)c->base + 2u * LINETAB_ALIGN - 1u) & ~(uintptr_t)(LINETAB_ALIGN - 1u);
+    c->tag = (uint32_t *)at;
+    return VS_OK;
+}
+
+void vs_linetab_free(struct vs_linetab *c)
+{
+    free(c->base);
+    memset(c, 0, sizeof *c);
+}
+
+void vs_linetab_clear(struct vs_linetab *c)
+{
+    memset(c->tag, 0, c->by_sets.n * c->stride * sizeof *c->tag);
+}
+
+static uint32_t *linetab_search(const struct vs_linetab *c, uint64_t line)
+{
+    uint64_t set;
+    uint32_t tag = vs_linetab_tag(c, line, &set), *first = c->tag + set * c->stride;
+    for (uint32_t w = 0; w < c->ways; w++) {
+        if ((first[w] | 1u) == (tag | 1u)) {
+            return first + w;
+        }
+    }
+    return NULL;
+}
+
+bool vs_linetab_peek(const struct vs_linetab *c, uint64_t line, bool *dirty)
+{
+    const uint32_t *t = linetab_search(c, line);
+    *dirty = t && (*t & 1u);
+    return t != NULL;
+}
+
+bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty)
+{
+    uint32_t *t = linetab_search(c, line);
+    *dirty = t && (*t & 1u);
+    if (!t) {
+        return false;
+    }
+    uint64_t set;
+    (void)vs_linetab_tag(c, line, &set);
+    uint32_t *end = c->tag + set * c->stride + c->ways - 1u;
+    for (; t < end; t++) {
+        t[0] = t[1];
+    }
+    *end = 0;
+    return true;
+}
