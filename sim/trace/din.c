@@ -8,7 +8,10 @@
 
 enum { din_bytes = 4 };
 
-static bool is_blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r'; }
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
 
 /* Parses the line [p, p+n). 1 = record, 0 = blank line, -1 = neither. */
 static int parse_line(const uint8_t *p, size_t n, struct vs_trace_rec *r)

@@ -118,7 +118,7 @@ static const struct vs_trace_format *detect(const struct vs_trace *t, bool expli
     return NULL;
 }
 
-static bool fail_unrecognised(struct vs_trace *t)
+static void fail_unrecognised(struct vs_trace *t)
 {
     char names[160];
     char start[64];
@@ -131,7 +131,7 @@ static bool fail_unrecognised(struct vs_trace *t)
                      "%s: not recognised as a trace: it begins with \"%s\" at byte offset 0%s",
                      t->name, start, of_what(t));
     if (n < 0 || (size_t)n >= sizeof t->error)
-        return false;
+        return;
     char *rest = t->error + n;
     size_t room = sizeof t->error - (size_t)n;
     if (hint)
@@ -141,14 +141,17 @@ static bool fail_unrecognised(struct vs_trace *t)
         snprintf(rest, room, "; this looks like %s", known);
     else
         snprintf(rest, room, "; known formats: %s, plain or as .zst, .xz, .gz", names);
-    return false;
 }
 
 static bool choose_format(struct vs_trace *t, const char *name)
 {
     if (!name) {
         t->format = detect(t, false);
-        return t->format ? true : fail_unrecognised(t);
+        if (!t->format && t->in.failed) /* too little came out to judge by */
+            vs_trace_fail_stream(t, "record", 1);
+        else if (!t->format)
+            fail_unrecognised(t);
+        return t->format != NULL;
     }
     for (size_t i = 0; i < n_formats; i++)
         if (strcmp(name, formats[i].name) == 0)
@@ -283,7 +286,10 @@ long vs_trace_read(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
     return (long)k;
 }
 
-const char *vs_trace_error(const struct vs_trace *t) { return t->error; }
+const char *vs_trace_error(const struct vs_trace *t)
+{
+    return t->error;
+}
 
 struct vs_trace_info vs_trace_info(const struct vs_trace *t)
 {
