@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening, checking, comparing and merging a results database. Writing a run is in db_store.c. */
+#include "db_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <xxhash.h>
+
+enum vs_status vs__db_fail(struct vs_db *db, const char *doing)
+{
+    int code = sqlite3_extended_errcode(db->sql);
+    const char *hint = "";
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        hint = "; the disk is full: free space or give another --db";
+        break;
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+        hint = "; the file or its folder cannot be written: give another --db";
+        break;
+    case SQLITE_BUSY:
+        hint = "; another process keeps it locked";
+        break;
+    default:
+        break;
+    }
+    snprintf(db->error, sizeof db->error, "%s: %s: %s%s", db->path, doing, sqlite3_errmsg(db->sql), hint);
+    return VS_E_IO;
+}
+
+enum vs_status vs_db_exec(struct vs_db *db, const char *sql)
+{
+    return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? VS_OK : vs__db_fail(db, "cannot write");
+}
+
+static enum vs_status pragma_number(struct vs_db *db, const char *sql, int64_t *out)
+{
+    sqlite3_stmt *st = NULL;
+    enum vs_status s = VS_OK;
+    if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW) {
+        s = vs__db_fail(db, "not a virtsim database");
+    } else {
+        *out = sqlite3_column_int64(st, 0);
+    }
+    sqlite3_finalize(st);
+    return s;
+}
+
+static enum vs_status make_schema(struct vs_db *db)
+{
+    /* somebody else may have made it since: look again under the lock */
+    enum vs_status s = vs_db_exec(db, "BEGIN IMMEDIATE");
+    int64_t version = 0;
+    if (s || (s = pragma_number(db, "PRAGMA user_version", &version))) {
+        return s;
+    }
+    if (!version) {
+        s = vs_db_exec(db, vs_db_schema_sql);
+    }
+    if (s) {
+        char kept[sizeof db->error];
+        memcpy(kept, db->error, sizeof kept);
+        vs_db_exec(db, "ROLLBACK");
+        memcpy(db->error, kept, sizeof kept);
+        return s;
+    }
+    return vs_db_exec(db, "COMMIT");
+}
+
+static enum vs_status check_version(struct vs_db *db, bool create)
+{
+    int64_t version = 0, tables = 0;
+    enum vs_status s = pragma_number(db, "PRAGMA user_version", &version);
+    if (!s) {
+        s = pragma_number(db, "SELECT count(*) FROM sqlite_master", &tables);
+    }
+    if (s) {
+        return s;
+    }
+    if (!version && !tables && create) {
+        return make_schema(db);
+    }
+    if (version != VS_DB_SCHEMA_VERSION) {
+        snprintf(db->error, sizeof db->error,
+                 version || !tables ? "%s: schema version %lld, this program reads and writes version %d; give another --db"
+                                    : "%s: a database of another program (user_version %lld, expected %d); give another --db",
+                 db->path, (long long)version, VS_DB_SCHEMA_VERSION);
+        return VS_E_INPUT;
+    }
+    return VS_OK;
+}
+
+static void make_parent(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash && slash != path) {
+        char dir[4096];
+        snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
+        mkdir(dir, 0777); /* failing is reported by opening the file */
+    }
+}
+
+enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err, size_t err_bytes)
+{
+    struct vs_db *db = calloc(1, sizeof *db);
+    *out = NULL;
+    if (!db) {
+        snprintf(err, err_bytes, "%s: out of memory", path);
+        return VS_E_NOMEM;
+    }
+    snprintf(db->path, sizeof db->path, "%s", path);
+    struct stat st;
+    bool exists = stat(path, &st) == 0;
+    enum vs_status s = VS_OK;
+    if (!exists && !create) {
+        snprintf(db->error, sizeof db->error, "%s: no such database; 'virtsim run' and 'virtsim replay' make one", path);
+        s = VS_E_INPUT;
+    } else if (exists && S_ISDIR(st.st_mode)) {
+        snprintf(db->error, sizeof db->error, "%s: is a folder; give the name of a file", path);
+        s = VS_E_INPUT;
+    } else {
+        if (create) {
+            make_parent(path);
+        }
+        int flags = create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
+        if (sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK) {
+            s = vs__db_fail(db, "cannot open");
+        }
+    }
+    if (!s) {
+        sqlite3_busy_timeout(db->sql, 60000);
+        s = check_version(db, create);
+    }
+    if (!s) {
+        s = vs_db_exec(db, "PRAGMA foreign_keys = ON");
+    }
+    if (s) {
+        snprintf(err, err_bytes, "%s", db->error);
+        vs_db_close(db);
+        return s;
+    }
+    *out = db;
+    return VS_OK;
+}
+
+void vs_db_close(struct vs_db *db)
+{
+    if (db) {
+        sqlite3_close(db->sql);
+        free(db);
+    }
+}
+
+const char *vs_db_error(const struct vs_db *db)
+{
+    return db->error;
+}
+
+sqlite3 *vs_db_handle(struct vs_db *db)
+{
+    return db->sql;
+}
+
+enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base, double *out, bool *found)
+{
+    sqlite3_stmt *st = NULL;
+    *found = false;
+    if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK) {
+        return vs__db_fail(db, "bad query");
+    }
+    static const char *const name[] = {":run", ":base"};
+    const int64_t value[] = {run, base};
+    for (size_t i = 0; i < 2; i++) {
+        int at = sqlite3_bind_parameter_index(st, name[i]);
+        if (at) {
+            sqlite3_bind_int64(st, at, value[i]);
+        }
+    }
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL) {
+        *out = sqlite3_column_double(st, 0);
+        *found = true;
+    }
+    enum vs_status s = rc == SQLITE_ROW || rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "query failed");
+    sqlite3_finalize(st);
+    return s;
+}
+
+/* The tables a run's content stands in, children of `run`. */
+static const char *const run_tables[] = {"provenance", "knob", "op", "part", "child", "counter", "histogram", "epoch", "span", "charge"};
+
+enum vs_status vs_db_merge(struct vs_db *db, const char *other)
+{
+    struct vs_db *from = NULL;
+    char err[1024];
+    enum vs_status s = vs_db_open(other, false, &from, err, sizeof err);
+    if (s) {
+        snprintf(db->error, sizeof db->error, "%s", err);
+        return s;
+    }
+    vs_db_close(from);
+    char *sql = sqlite3_mprintf("ATTACH %Q AS other", other);
+    s = sql ? vs_db_exec(db, sql) : VS_E_NOMEM;
+    sqlite3_free(sql);
+    if (s) {
+        return s;
+    }
+    s = vs_db_exec(db, "BEGIN IMMEDIATE");
+    if (!s) {
+        s = vs_db_exec(db, "CREATE TEMP TABLE shift AS SELECT coalesce((SELECT max(run) FROM main.run), 0) AS by;"
+                           "CREATE TEMP TABLE renum AS SELECT run AS old, row_number() OVER (ORDER BY run) + (SELECT by FROM shift) AS new FROM other.run;"
+                           "INSERT INTO main.run SELECT n.new, r.command, r.workload, r.input_hash, r.trace_format, r.machine, r.seed, r.roi_ps, r.end_ps, r.point"
+                           " FROM other.run r JOIN renum n ON n.old = r.run");
+    }
+    for (size_t i = 0; !s && i < sizeof run_tables / sizeof run_tables[0]; i++) {
+        /* every such table has run as its first column and key */
+        sql = sqlite3_mprintf("CREATE TEMP TABLE moved AS SELECT t.* FROM other.%s t; UPDATE moved SET run = (SELECT new FROM renum WHERE old = moved.run);"
+                              "INSERT INTO main.%s SELECT * FROM moved; DROP TABLE temp.moved",
+                              run_tables[i], run_tables[i]);
+        s = sql ? vs_db_exec(db, sql) : VS_E_NOMEM;
+        sqlite3_free(sql);
+    }
+    if (!s) {
+        s = vs_db_exec(db, "DROP TABLE temp.renum; DROP TABLE temp.shift; COMMIT");
+    }
+    if (s) {
+        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    }
+    sqlite3_exec(db->sql, "DETACH other", NULL, NULL, NULL);
+    return s;
+}
+
+static enum vs_status digest_rows(struct vs_db *db, const char *sql, XXH64_state_t *h)
+{
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK) {
+        return vs__db_fail(db, "cannot read");
+    }
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(st); i++) {
+            const unsigned char *text = sqlite3_column_text(st, i);
+            size_t bytes = (size_t)sqlite3_column_bytes(st, i);
+            unsigned char type = (unsigned char)sqlite3_column_type(st, i);
+            XXH64_update(h, &type, 1);
+            if (text) {
+                XXH64_update(h, text, bytes);
+            }
+            XXH64_update(h, "", 1);
+        }
+    }
+    enum vs_status s = rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "cannot read");
+    sqlite3_finalize(st);
+    return s;
+}
+
+enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest)
+{
+    static const char *const sql[] = {
+        "SELECT * FROM run ORDER BY run",
+        "SELECT * FROM knob ORDER BY run, path",
+        "SELECT * FROM op ORDER BY run, actor, op",
+        "SELECT * FROM part ORDER BY run, actor, op, account, kind",
+        "SELECT * FROM child ORDER BY run, actor, op, child_actor, child",
+        "SELECT * FROM counter ORDER BY run, actor, name",
+        "SELECT * FROM histogram ORDER BY run, actor, op, low_ps",
+        "SELECT * FROM epoch ORDER BY run, epoch, actor, name",
+        "SELECT * FROM span ORDER BY run, actor, op, ordinal",
+        "SELECT * FROM charge ORDER BY run, actor, op, ordinal, seq",
+        "SELECT * FROM claim ORDER BY claim_id",
+        "SELECT * FROM literature ORDER BY id",
+        "SELECT * FROM comparison ORDER BY claim_id, run",
+    };
+    XXH64_state_t *h = XXH64_createState();
+    if (!h) {
+        return VS_E_NOMEM;
+    }
+    XXH64_reset(h, VS_DB_SCHEMA_VERSION);
+    enum vs_status s = vs_db_exec(db, "BEGIN");
+    for (size_t i = 0; !s && i < sizeof sql / sizeof sql[0]; i++) {
+        s = digest_rows(db, sql[i], h);
+    }
+    sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    *digest = XXH64_digest(h);
+    XXH64_freeState(h);
+    return s;
+}
+
+static enum vs_status report_rows(struct vs_db *db, const char *what, const char *sql, const char *good, int *bad,
+                                  void (*report)(void *, const char *), void *ctx)
+{
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK) {
+        return vs__db_fail(db, "cannot check");
+    }
+    int rc;
+    while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+        char line[1024];
+        size_t at = (size_t)snprintf(line, sizeof line, "%s:", what);
+        const char *first = (const char *)sqlite3_column_text(st, 0);
+        if (good && first && !strcmp(first, good)) {
+            continue;
+        }
+        for (int i = 0; i < sqlite3_column_count(st) && at < sizeof line; i++) {
+            const unsigned char *text = sqlite3_column_text(st, i);
+            at += (size_t)snprintf(line + at, sizeof line - at, " %s", text ? (const char *)text : "NULL");
+        }
+        report(ctx, line);
+        ++*bad;
+    }
+    enum vs_status s = rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "cannot check");
+    sqlite3_finalize(st);
+    return s;
+}
+
+enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const char *line), void *ctx)
+{
+    int bad = 0;
+    enum vs_status s = report_rows(db, "integrity", "PRAGMA integrity_check", "ok", &bad, report, ctx);
+    if (!s) {
+        s = report_rows(db, "foreign key", "PRAGMA foreign_key_check", NULL, &bad, report, ctx);
+    }
+    if (!s) {
+        s = report_rows(db, "unbalanced (run actor op total parts)", "SELECT * FROM unbalanced", NULL, &bad, report, ctx);
+    }
+    if (!s) {
+        s = report_rows(db, "run without a time line", "SELECT run FROM run WHERE run NOT IN (SELECT run FROM op WHERE op = 'timeline')", NULL, &bad, report, ctx);
+    }
+    if (!s && bad) {
+        snprintf(db->error, sizeof db->error, "%s: %d findings", db->path, bad);
+        s = VS_E_RUN;
+    }
+    return s;
+}

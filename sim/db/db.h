@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The results database (schema.sql). A run is stored in one transaction: after a kill the file holds
+ * whole runs only. Functions return VS_OK or a status, with one clear message in vs_db_error().
+ */
+#ifndef VIRTSIM_SIM_DB_H
+#define VIRTSIM_SIM_DB_H
+
+#include "virtsim/knob.h"
+#include "virtsim/ledger.h"
+
+#include <sqlite3.h>
+
+#define VS_DB_SCHEMA_VERSION 1
+
+struct vs_db;
+
+/* What a run is made from; strings are copied into the row. */
+struct vs_run_info {
+    const char *command;      /* run | replay */
+    const char *workload;
+    const char *input_hash;
+    const char *trace_format; /* "" for a script */
+    const char *machine;
+    const char *point;        /* "" or what a sweep varied */
+    uint64_t seed, roi_ps, end_ps;
+};
+
+struct vs_provenance {
+    const char *key, *value;
+};
+
+/* One counter's growth within one epoch of simulated time. */
+struct vs_epoch_row {
+    uint64_t epoch, end_ps, value;
+    uint16_t actor_index; /* into the ledger's actors */
+    const struct vs_counter_desc *counter;
+};
+
+/* Everything of one finished run. */
+struct vs_run_record {
+    struct vs_run_info info;
+    const struct vs_knobs *knobs;
+    const struct vs_ledger *ledger;
+    const struct vs_provenance *provenance;
+    size_t n_provenance;
+    const struct vs_epoch_row *epochs;
+    size_t n_epochs;
+};
+
+/* Opens or (if create) makes a database; its folder is made when only the last component is
+ * missing. A file that is no database, or of another schema version, is refused untouched. */
+enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err, size_t err_bytes);
+void vs_db_close(struct vs_db *db);
+const char *vs_db_error(const struct vs_db *db);
+sqlite3 *vs_db_handle(struct vs_db *db);
+
+enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run);
+/* Appends all runs of another database, renumbered, in one transaction. */
+enum vs_status vs_db_merge(struct vs_db *db, const char *other);
+/* XXH64 over every table but provenance, in primary-key order. */
+enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest);
+/* Integrity, foreign keys, schema version, unbalanced rows; lines go to `report`. */
+enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const char *line), void *ctx);
+
+/* Plain SQL within the caller's needs (compare, explain); message in vs_db_error(). */
+enum vs_status vs_db_exec(struct vs_db *db, const char *sql);
+/* First column of the first row; found = false when there is no row or it is NULL. */
+enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base, double *out, bool *found);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VIRTSIM_SIM_DB_IMPL_H
+#define VIRTSIM_SIM_DB_IMPL_H
+
+#include "db/db.h"
+
+struct vs_db {
+    sqlite3 *sql;
+    char path[4096];
+    char error[5120];
+};
+
+/* schema.sql, embedded by the build, a C string. */
+extern const char vs_db_schema_sql[];
+
+/* Puts "what was being done: why it failed" into db->error. */
+enum vs_status vs__db_fail(struct vs_db *db, const char *doing);
+
+#endif

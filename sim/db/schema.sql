@@ -1,0 +1,213 @@
+-- SPDX-License-Identifier: MIT
+-- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
+-- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
+-- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
+PRAGMA user_version = 1;
+
+-- One simulation. Everything here follows from its inputs: same inputs, same row.
+CREATE TABLE run (
+  run           INTEGER PRIMARY KEY,            -- in the order of points of a sweep
+  command       TEXT NOT NULL,                  -- run | replay
+  workload      TEXT NOT NULL,                  -- name of the workload or trace file
+  input_hash    TEXT NOT NULL,                  -- XXH64 of the script or of the trace bytes read
+  trace_format  TEXT NOT NULL DEFAULT '',       -- lackey | champsim | ... ; '' for a script
+  machine       TEXT NOT NULL,                  -- machine description
+  seed          INTEGER NOT NULL,
+  roi_ps        INTEGER NOT NULL,               -- when the region of interest began
+  end_ps        INTEGER NOT NULL,               -- when the last agent ended
+  point         TEXT NOT NULL DEFAULT ''        -- "path=value ..." varied by a sweep
+) STRICT;
+
+-- How, when and by what a run was made. The only table that differs between equal runs.
+CREATE TABLE provenance (
+  run         INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  key         TEXT NOT NULL,                    -- version, commit, dirty, argv, host, started, wall_s, cpu_s, peak_kib, jobs
+  value       TEXT NOT NULL,
+  PRIMARY KEY (run, key)
+) STRICT, WITHOUT ROWID;
+
+-- The effective configuration: every knob, who set it, and what its value rests on.
+CREATE TABLE knob (
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  path      TEXT NOT NULL,
+  value     TEXT NOT NULL,
+  unit      TEXT NOT NULL,
+  source    TEXT NOT NULL,
+  evidence  TEXT NOT NULL CHECK (evidence IN ('measured','derived','documented','assumed')),
+  set_by    TEXT NOT NULL,                      -- default | machine NAME | file:line | --set | --vary
+  PRIMARY KEY (run, path)
+) STRICT, WITHOUT ROWID;
+
+-- Operations of one kind by one actor: how many, how long.
+CREATE TABLE op (
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor     TEXT NOT NULL,
+  op        TEXT NOT NULL,
+  n         INTEGER NOT NULL,
+  total_ps  INTEGER NOT NULL,
+  min_ps    INTEGER NOT NULL,
+  max_ps    INTEGER NOT NULL,
+  p50_ps    INTEGER NOT NULL,                   -- within 1 %
+  p90_ps    INTEGER NOT NULL,
+  p99_ps    INTEGER NOT NULL,
+  PRIMARY KEY (run, actor, op)
+) STRICT, WITHOUT ROWID;
+
+-- An operation's own parts. kind: work (done by it) or exposed (waited for somebody's work).
+CREATE TABLE part (
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor     TEXT NOT NULL,
+  op        TEXT NOT NULL,
+  account   TEXT NOT NULL,
+  kind      TEXT NOT NULL CHECK (kind IN ('work','exposed')),
+  n         INTEGER NOT NULL,
+  total_ps  INTEGER NOT NULL,
+  PRIMARY KEY (run, actor, op, account, kind)
+) STRICT, WITHOUT ROWID;
+
+-- Operations that ran inside an operation. op total = sum of part + sum of child.
+CREATE TABLE child (
+  run          INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor        TEXT NOT NULL,
+  op           TEXT NOT NULL,
+  child_actor  TEXT NOT NULL,
+  child        TEXT NOT NULL,
+  n            INTEGER NOT NULL,
+  total_ps     INTEGER NOT NULL,
+  PRIMARY KEY (run, actor, op, child_actor, child)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counter (
+  run    INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor  TEXT NOT NULL,
+  name   TEXT NOT NULL,
+  value  INTEGER NOT NULL,
+  unit   TEXT NOT NULL,
+  PRIMARY KEY (run, actor, name)
+) STRICT, WITHOUT ROWID;
+
+-- Durations of an operation, log buckets of at most 1 % width; only buckets in use.
+CREATE TABLE histogram (
+  run     INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor   TEXT NOT NULL,
+  op      TEXT NOT NULL,
+  low_ps  INTEGER NOT NULL,                     -- smallest duration of the bucket
+  n       INTEGER NOT NULL,
+  PRIMARY KEY (run, actor, op, low_ps)
+) STRICT, WITHOUT ROWID;
+
+-- Counters over simulated time, when asked: their growth within one epoch.
+CREATE TABLE epoch (
+  run      INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  epoch    INTEGER NOT NULL,
+  end_ps   INTEGER NOT NULL,
+  actor    TEXT NOT NULL,
+  name     TEXT NOT NULL,
+  value    INTEGER NOT NULL,
+  PRIMARY KEY (run, epoch, actor, name)
+) STRICT, WITHOUT ROWID;
+
+-- Sampled operations: the first ones of a kind and a seeded reservoir of later ones.
+CREATE TABLE span (
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor     TEXT NOT NULL,
+  op        TEXT NOT NULL,
+  ordinal   INTEGER NOT NULL,                   -- the how-manieth of its kind
+  start_ps  INTEGER NOT NULL,
+  total_ps  INTEGER NOT NULL,
+  PRIMARY KEY (run, actor, op, ordinal)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE charge (
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor     TEXT NOT NULL,
+  op        TEXT NOT NULL,
+  ordinal   INTEGER NOT NULL,
+  seq       INTEGER NOT NULL,
+  account   TEXT NOT NULL,
+  start_ps  INTEGER NOT NULL,
+  ps        INTEGER NOT NULL,
+  PRIMARY KEY (run, actor, op, ordinal, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Numbers of the two documents (results/documents.csv) and of the literature (results/literature.csv).
+CREATE TABLE claim (
+  claim_id   TEXT PRIMARY KEY,
+  document   TEXT NOT NULL,
+  subject    TEXT NOT NULL,
+  metric     TEXT NOT NULL,
+  condition  TEXT NOT NULL,
+  low        REAL,
+  high       REAL,
+  unit       TEXT NOT NULL,
+  relation   TEXT NOT NULL,
+  domain     TEXT NOT NULL,
+  contradicts TEXT NOT NULL DEFAULT '',
+  note       TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE literature (
+  id        TEXT PRIMARY KEY,
+  area      TEXT NOT NULL,
+  platform  TEXT NOT NULL,
+  config    TEXT NOT NULL,
+  metric    TEXT NOT NULL,
+  low       REAL,
+  high      REAL,
+  unit      TEXT NOT NULL,
+  source    TEXT NOT NULL,
+  use       TEXT NOT NULL                       -- calibrate | validate
+) STRICT, WITHOUT ROWID;
+
+-- What `compare` found: one row an experiment.
+CREATE TABLE comparison (
+  claim_id  TEXT NOT NULL,
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  base_run  INTEGER NOT NULL DEFAULT 0,         -- the native twin of a ratio; 0 = none
+  value     REAL,
+  unit      TEXT NOT NULL,
+  basis     TEXT NOT NULL CHECK (basis IN ('calibrated','predicted')),
+  assumed_share REAL NOT NULL,                  -- of the operation's time, 0..1
+  verdict   TEXT NOT NULL,                      -- calibrated | within 10 % | in range | outside | illustrative | no number
+  reason    TEXT NOT NULL,
+  PRIMARY KEY (claim_id, run)
+) STRICT, WITHOUT ROWID;
+
+-- Parts and children of an operation in one list, with their shares.
+CREATE VIEW breakdown AS
+  SELECT p.run, p.actor, p.op, p.account AS item, p.kind, p.n, p.total_ps,
+         1.0 * p.total_ps / nullif(o.total_ps, 0) AS share, 1.0 * p.total_ps / nullif(o.n, 0) AS ps_each
+    FROM part p JOIN op o USING (run, actor, op)
+  UNION ALL
+  SELECT c.run, c.actor, c.op, c.child_actor || ' ' || c.child, 'child', c.n, c.total_ps,
+         1.0 * c.total_ps / nullif(o.total_ps, 0), 1.0 * c.total_ps / nullif(o.n, 0)
+    FROM child c JOIN op o USING (run, actor, op);
+
+CREATE VIEW exit_breakdown AS SELECT * FROM breakdown WHERE op LIKE 'exit.%' OR op LIKE 'handler.%';
+CREATE VIEW walk_breakdown AS SELECT * FROM breakdown WHERE op = 'walk';
+CREATE VIEW io_breakdown AS
+  SELECT * FROM breakdown WHERE op LIKE 'dma.%' OR op LIKE 'packet.%' OR op LIKE 'iommu.%' OR op LIKE 'mmio.%' OR op = 'irq';
+
+-- Where a vCPU's time went, account by account: every charge on its line, whoever made it. Sums to the line's length.
+CREATE VIEW vcpu_time AS
+  SELECT p.run, t.actor AS vcpu,
+         CASE WHEN p.actor = t.actor THEN 'line' ELSE substr(p.actor, length(t.actor) + 2) END AS who,
+         p.op, p.account, sum(p.n) AS n, sum(p.total_ps) AS total_ps, 1.0 * sum(p.total_ps) / nullif(t.total_ps, 0) AS share
+    FROM op t JOIN part p ON p.run = t.run AND (p.actor = t.actor OR p.actor LIKE t.actor || '/%')
+   WHERE t.op = 'timeline' AND t.actor LIKE 'vcpu%' AND t.actor NOT LIKE '%/%'
+   GROUP BY p.run, t.actor, who, p.op, p.account;
+
+CREATE VIEW comparison_summary AS
+  SELECT basis, verdict, count(*) AS n FROM comparison GROUP BY basis, verdict;
+
+-- Always empty: operations whose total is not parts + children, and time lines that do not reach their end.
+CREATE VIEW unbalanced AS
+  SELECT o.run, o.actor, o.op, o.total_ps, coalesce(p.ps, 0) + coalesce(c.ps, 0) AS parts_ps
+    FROM op o
+    LEFT JOIN (SELECT run, actor, op, sum(total_ps) AS ps FROM part GROUP BY run, actor, op) p USING (run, actor, op)
+    LEFT JOIN (SELECT run, actor, op, sum(total_ps) AS ps FROM child GROUP BY run, actor, op) c USING (run, actor, op)
+   WHERE o.total_ps <> coalesce(p.ps, 0) + coalesce(c.ps, 0)
+  UNION ALL
+  SELECT o.run, o.actor, 'timeline', o.total_ps, k.value
+    FROM op o JOIN counter k ON k.run = o.run AND k.actor = o.actor AND k.name = 'sim.line'
+   WHERE o.op = 'timeline' AND o.total_ps <> k.value;
