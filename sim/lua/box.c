@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "box.h"
+
+#include <lualib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+static struct vs_box *volatile watched; /* one box runs at a time in a process */
+
+static void *capped(void *ud, void *p, size_t old, size_t new)
+{
+    struct vs_box *b = ud;
+    size_t had = p ? old : 0;
+    if (new == 0) {
+        free(p);
+        b->used_bytes -= had;
+        return NULL;
+    }
+    if (new > had && b->used_bytes + (new - had) > b->cap_bytes) {
+        return NULL;
+    }
+    void *q = realloc(p, new);
+    if (q) {
+        b->used_bytes += new;
+        b->used_bytes -= had;
+    }
+    return q;
+}
+
+static void stop(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    lua_sethook(L, stop, LUA_MASKCOUNT, 1); /* pcall may catch this one, not the next */
+    luaL_error(L, "the script ran for %d s of CPU time without simulated progress", VS_BOX_CPU_SECONDS);
+}
+
+/* lua_sethook may be called from a signal handler; nothing else of Lua is touched here. */
+static void on_tick(int sig)
+{
+    (void)sig;
+    struct vs_box *b = watched;
+    if (b && b->running && ++b->idle_ticks >= b->limit_ticks) {
+        b->tripped = 1;
+        lua_sethook(b->running, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    }
+}
+
+static void watch(struct vs_box *b)
+{
+    if (watched != b) {
+        watched = b;
+        struct sigaction sa;
+        memset(&sa, 0, sizeof sa);
+        sa.sa_handler = on_tick;
+        sa.sa_flags = SA_RESTART;
+        sigemptyset(&sa.sa_mask);
+        sigaction(SIGVTALRM, &sa, NULL);
+        struct itimerval every = {{1, 0}, {1, 0}};
+        setitimer(ITIMER_VIRTUAL, &every, NULL);
+    }
+}
+
+static void unwatch(const struct vs_box *b)
+{
+    if (watched == b) {
+        struct itimerval none = {{0, 0}, {0, 0}};
+        setitimer(ITIMER_VIRTUAL, &none, NULL);
+        watched = NULL;
+    }
+}
+
+static void open_libraries(lua_State *L, uint64_t seed)
+{
+    static const luaL_Reg libs[] = {{"_G", luaopen_base}, {"table", luaopen_table}, {"string", luaopen_string}, {"math", luaopen_math}, {"utf8", luaopen_utf8}};
+    static const char *const gone_base[] = {"dofile", "loadfile", "load", "collectgarbage", "print", "warn", "require"};
+    static const char *const gone_string[] = {"dump", "find", "match", "gmatch", "gsub"};
+    static const char *const gone_table[] = {"move"};
+    for (size_t i = 0; i < sizeof libs / sizeof libs[0]; i++) {
+        luaL_requiref(L, libs[i].name, libs[i].func, 1);
+        lua_pop(L, 1);
+    }
+    lua_getglobal(L, "math");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushinteger(L, (lua_Integer)seed);
+    lua_call(L, 1, 0);
+    lua_pushnil(L);
+    lua_setfield(L, -2, "randomseed");
+    lua_pop(L, 1);
+    for (size_t i = 0; i < sizeof gone_base / sizeof gone_base[0]; i++) {
+        lua_pushnil(L);
+        lua_setglobal(L, gone_base[i]);
+    }
+    lua_getglobal(L, "string");
+    for (size_t i = 0; i < sizeof gone_string / sizeof gone_string[0]; i++) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, gone_string[i]);
+    }
+    lua_getglobal(L, "table");
+    for (size_t i = 0; i < sizeof gone_table / sizeof gone_table[0]; i++) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, gone_table[i]);
+    }
+    lua_pop(L, 2);
+}
+
+struct vs_box *vs_box_open(uint64_t seed)
+{
+    struct vs_box *b = calloc(1, sizeof *b);
+    if (!b) {
+        return NULL;
+    }
+    b->cap_bytes = VS_BOX_MEMORY_BYTES;
+    b->limit_ticks = VS_BOX_CPU_SECONDS;
+    b->L = lua_newstate(capped, b);
+    if (!b->L) {
+        free(b);
+        return NULL;
+    }
+    open_libraries(b->L, seed);
+    return b;
+}
+
+void vs_box_close(struct vs_box *b)
+{
+    if (b) {
+        unwatch(b);
+        lua_close(b->L);
+        free(b);
+    }
+}
+
+enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors *errors)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        vs_error(errors, "%s: cannot be opened", path);
+        return VS_E_INPUT;
+    }
+    luaL_Buffer text;
+    luaL_buffinit(b->L, &text);
+    size_t got, total = 0;
+    do {
+        char *at = luaL_prepbuffer(&text);
+        got = fread(at, 1, LUAL_BUFFERSIZE, f);
+        luaL_addsize(&text, got);
+        total += got;
+    } while (got && total < (16u << 20));
+    int failed = ferror(f);
+    fclose(f);
+    luaL_pushresult(&text);
+    if (failed || !total || total >= (16u << 20)) {
+        vs_error(errors, failed ? "%s: cannot be read" : !total ? "%s: is empty; a Lua script is expected" : "%s: is larger than 16 MiB; a Lua script is expected", path);
+        lua_pop(b->L, 1);
+        return VS_E_INPUT;
+    }
+    size_t bytes;
+    const char *s = lua_tolstring(b->L, -1, &bytes);
+    lua_pushfstring(b->L, "@%s", path);
+    int rc = luaL_loadbufferx(b->L, s, bytes, lua_tostring(b->L, -1), "t");
+    lua_remove(b->L, -2); /* chunk name */
+    lua_remove(b->L, -2); /* text */
+    if (rc != LUA_OK) {
+        vs_error(errors, "%s", vs_box_message(b->L));
+        lua_pop(b->L, 1);
+        return VS_E_INPUT;
+    }
+    return VS_OK;
+}
+
+int vs_box_call(struct vs_box *b, int args, int results)
+{
+    watch(b);
+    b->running = b->L;
+    int rc = lua_pcall(b->L, args, results, 0);
+    b->running = NULL;
+    return rc;
+}
+
+int vs_box_resume(struct vs_box *b, lua_State *L, int args, int *results)
+{
+    watch(b);
+    b->running = L;
+    int rc = lua_resume(L, b->L, args, results);
+    b->running = NULL;
+    return rc;
+}
+
+const char *vs_box_message(lua_State *L)
+{
+    const char *s = lua_tostring(L, -1);
+    return s ? s : "an error that is not a string";
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Loading a workload and running its programs. The methods of `cpu` are in workload_cpu.c. */
+#include "workload_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct vs_workload *self(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+static char *copy(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *c = malloc(n);
+    return c ? memcpy(c, s, n) : NULL;
+}
+
+/* A number or size at `key` of the table at index 1, or `missing`. */
+static uint64_t number_field(lua_State *L, const char *key, uint64_t missing)
+{
+    uint64_t v = missing;
+    int type = lua_getfield(L, 1, key);
+    if (type == LUA_TBOOLEAN) {
+        v = (uint64_t)lua_toboolean(L, -1);
+    } else if (type != LUA_TNIL) {
+        lua_Integer i = 0;
+        int exact = 0;
+        i = lua_tointegerx(L, -1, &exact);
+        if (exact && i >= 0) {
+            v = (uint64_t)i;
+        } else if (!vs_parse_number(luaL_tolstring(L, -1, NULL), &v)) {
+            luaL_error(L, "param: %s must be a number or a size such as \"4MiB\"", key);
+        }
+        lua_settop(L, 1);
+    }
+    lua_settop(L, 1);
+    return v;
+}
+
+static const char *string_field(lua_State *L, const char *key, const char *missing)
+{
+    int type = lua_getfield(L, 1, key);
+    if (type != LUA_TSTRING && type != LUA_TNIL) {
+        luaL_error(L, "param: %s must be a string", key);
+    }
+    const char *s = type == LUA_TSTRING ? lua_tostring(L, -1) : missing;
+    return s; /* stays alive in the table */
+}
+
+static int l_param(lua_State *L)
+{
+    struct vs_workload *w = self(L);
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    const char *name = string_field(L, "name", NULL);
+    if (!name || !*name) {
+        return luaL_error(L, "param: a name is needed: param { name = \"footprint\", default = \"1GiB\", ... }");
+    }
+    if (w->n_params == VS_WORKLOAD_PARAMS) {
+        return luaL_error(L, "param %s: at most %d parameters", name, VS_WORKLOAD_PARAMS);
+    }
+    struct param *p = &w->param[w->n_params];
+    char path[128];
+    snprintf(path, sizeof path, "workload.%s", name);
+    p->path = copy(path);
+    p->choices = NULL;
+    lua_settop(L, 1);
+    const char *choices = string_field(L, "choices", NULL);
+    p->choices = choices ? copy(choices) : NULL;
+    lua_settop(L, 1);
+    p->unit = copy(string_field(L, "unit", choices ? "choice" : "count"));
+    lua_settop(L, 1);
+    p->text = copy(string_field(L, "text", ""));
+    lua_settop(L, 1);
+    p->name = copy(name);
+    if (!p->path || !p->unit || !p->text || !p->name) {
+        return luaL_error(L, "out of memory");
+    }
+    struct vs_knob_desc *d = &p->desc;
+    *d = (struct vs_knob_desc){.path = p->path, .kind = choices ? VS_KNOB_CHOICE : VS_KNOB_NUM, .unit = p->unit, .choices = p->choices,
+                               .grade = VS_GRADE_assumed, .source = "the workload's own default", .text = p->text};
+    w->n_params++;
+    if (choices) {
+        const char *def = string_field(L, "default", "");
+        bool found = false;
+        for (const char *c = p->choices; *c && !found; d->def += !found) {
+            size_t n = strcspn(c, "|");
+            found = n == strlen(def) && !strncmp(c, def, n);
+            c += n + (c[n] == '|');
+        }
+        if (!found) {
+            return luaL_error(L, "param %s: default \"%s\" is not one of %s", name, def, p->choices);
+        }
+        d->max = 255;
+    } else {
+        d->min = number_field(L, "min", 0);
+        d->max = number_field(L, "max", (uint64_t)1 << 62);
+        d->def = number_field(L, "default", d->min);
+        if (d->def < d->min || d->def > d->max) {
+            return luaL_error(L, "param %s: the default is outside min..max", name);
+        }
+    }
+    lua_settop(L, 0);
+    if (w->knobs && vs_knobs_add(w->knobs, d)) {
+        return luaL_error(L, "param %s is declared twice", name);
+    }
+    return 0;
+}
+
+static int l_guest(lua_State *L)
+{
+    struct vs_workload *w = self(L);
+    unsigned vcpus = 1, first = w->n_guests;
+    if (lua_istable(L, 1)) {
+        lua_getfield(L, 1, "vcpu");
+        first = lua_isnil(L, -1) ? first : (unsigned)luaL_checkinteger(L, -1);
+        lua_getfield(L, 1, "run");
+        lua_replace(L, 1);
+        lua_settop(L, 1);
+    }
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (first >= VS_WORKLOAD_VCPUS) {
+        return luaL_error(L, "guest: vcpu must be 0..%d", VS_WORKLOAD_VCPUS - 1);
+    }
+    struct guest *g = &w->guest[first];
+    if (g->function) {
+        return luaL_error(L, "guest: vCPU %d already has a program", (int)first);
+    }
+    g->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    w->n_guests = first + vcpus > w->n_guests ? first + vcpus : w->n_guests;
+    return 0;
+}
+
+static int l_workload(lua_State *L)
+{
+    struct vs_workload *w = self(L);
+    snprintf(w->text, sizeof w->text, "%s", luaL_checkstring(L, 1));
+    return 0;
+}
+
+static enum vs_status hash_file(struct vs_workload *w, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        return VS_E_INPUT;
+    }
+    uint64_t h = 0xcbf29ce484222325u;
+    for (int c; (c = getc(f)) != EOF;) {
+        h = (h ^ (uint64_t)c) * 0x100000001b3u;
+    }
+    fclose(f);
+    w->hash = h;
+    return VS_OK;
+}
+
+enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed, struct vs_workload **out, struct vs_errors *errors)
+{
+    *out = NULL;
+    struct vs_workload *w = calloc(1, sizeof *w);
+    if (!w || !(w->box = vs_box_open(seed))) {
+        free(w);
+        vs_error(errors, "%s: out of memory", path);
+        return VS_E_NOMEM;
+    }
+    w->knobs = knobs;
+    const char *slash = strrchr(path, '/');
+    snprintf(w->name, sizeof w->name, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(w->name, '.');
+    if (dot && !strcmp(dot, ".lua")) {
+        *dot = '\0';
+    }
+    lua_State *L = w->box->L;
+    static const luaL_Reg top[] = {{"param", l_param}, {"guest", l_guest}, {"workload", l_workload}, {NULL, NULL}};
+    for (const luaL_Reg *r = top; r->name; r++) {
+        lua_pushlightuserdata(L, w);
+        lua_pushcclosure(L, r->func, 1);
+        lua_setglobal(L, r->name);
+    }
+    vs__cpu_class(L);
+    enum vs_status s = vs_box_load(w->box, path, errors);
+    if (!s && vs_box_call(w->box, 0, 0)) {
+        vs_error(errors, "%s", vs_box_message(L));
+        s = VS_E_INPUT;
+    }
+    if (!s && !w->n_guests) {
+        vs_error(errors, "%s: no guest; a workload says guest(function(cpu, p) ... end)", path);
+        s = VS_E_INPUT;
+    }
+    for (unsigned i = 0; !s && i < w->n_guests; i++) {
+        if (!w->guest[i].function) {
+            vs_error(errors, "%s: vCPU %u has no program, vCPU %u has one", path, i, w->n_guests - 1);
+            s = VS_E_INPUT;
+        }
+    }
+    if (s || (s = hash_file(w, path))) {
+        vs_workload_close(w);
+        return s;
+    }
+    *out = w;
+    return VS_OK;
+}
+
+struct vs_workload_info vs_workload_info(const struct vs_workload *w)
+{
+    return (struct vs_workload_info){w->name, w->text, w->hash, w->n_guests};
+}
+
+static void push_values(lua_State *L, const struct vs_workload *w, const struct vs_knobs *knobs)
+{
+    lua_newtable(L);
+    for (size_t i = 0; i < w->n_params; i++) {
+        const struct vs_knob *k = vs_knobs_find(knobs, w->param[i].path);
+        char text[64];
+        if (!k) {
+            continue;
+        }
+        if (k->desc->kind == VS_KNOB_CHOICE) {
+            lua_pushstring(L, vs_knob_text(k, text, sizeof text));
+        } else {
+            lua_pushinteger(L, (lua_Integer)k->value);
+        }
+        lua_setfield(L, -2, w->param[i].name);
+    }
+}
+
+void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs)
+{
+    lua_State *L = w->box->L;
+    for (unsigned i = 0; i < w->n_guests; i++) {
+        struct guest *g = &w->guest[i];
+        g->workload = w;
+        g->index = i;
+        g->L = lua_newthread(L);
+        g->thread = luaL_ref(L, LUA_REGISTRYINDEX);
+        lua_rawgeti(g->L, LUA_REGISTRYINDEX, g->function);
+        vs__cpu_push(g->L, g);
+        push_values(g->L, w, knobs);
+        g->args = 2;
+    }
+}
+
+static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
+{
+    struct guest *g = ctx;
+    struct vs_box *b = g->workload->box;
+    memset(out, 0, sizeof *out);
+    if (g->done) {
+        out->kind = g->failed ? VS_REQ_ERROR : VS_REQ_END;
+        return;
+    }
+    if (reply->now_ps != g->now_ps || !g->started) {
+        vs_box_progress(b);
+    }
+    g->started = true;
+    g->now_ps = reply->now_ps;
+    g->reply = reply->value;
+    g->request = out;
+    int results = 0;
+    int rc = vs_box_resume(b, g->L, g->args, &results);
+    g->args = 0;
+    if (rc == LUA_YIELD) {
+        lua_pop(g->L, results);
+        return;
+    }
+    g->done = true;
+    if (rc == LUA_OK) {
+        out->kind = VS_REQ_END;
+        return;
+    }
+    g->failed = true;
+    out->kind = VS_REQ_ERROR;
+    snprintf(g->workload->error, sizeof g->workload->error, "vCPU %u: %s", g->index,
+             rc == LUA_ERRMEM ? "the script's memory limit of 256 MiB is reached" : vs_box_message(g->L));
+}
+
+static const char *error(void *ctx)
+{
+    const struct guest *g = ctx;
+    return g->workload->error;
+}
+
+static void close_nothing(void *ctx)
+{
+    (void)ctx; /* the workload owns its guests */
+}
+
+bool vs_workload_source(struct vs_workload *w, unsigned index, struct vs_guest_source *out)
+{
+    if (index >= w->n_guests) {
+        return false;
+    }
+    *out = (struct vs_guest_source){&w->guest[index], next, error, close_nothing};
+    return true;
+}
+
+void vs_workload_close(struct vs_workload *w)
+{
+    if (!w) {
+        return;
+    }
+    vs_box_close(w->box);
+    for (size_t i = 0; i < w->n_params; i++) {
+        free(w->param[i].path);
+        free(w->param[i].unit);
+        free(w->param[i].text);
+        free(w->param[i].name);
+        free(w->param[i].choices);
+    }
+    free(w);
+}

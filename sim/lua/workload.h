@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest workloads in Lua: param { } declares workload.<name> knobs, guest(f) or guest { vcpu = n,
+ * run = f } gives a vCPU its program. A program is a coroutine: each method of `cpu` hands the
+ * platform one request and continues when simulated time has passed. docs/workloads.md lists them.
+ */
+#ifndef VIRTSIM_SIM_LUA_WORKLOAD_H
+#define VIRTSIM_SIM_LUA_WORKLOAD_H
+
+#include "guest.h"
+#include "virtsim/knob.h"
+
+struct vs_workload;
+
+struct vs_workload_info {
+    const char *name;  /* file name without folder and ending */
+    const char *text;  /* `workload "..."` line of the script, or "" */
+    uint64_t hash;     /* FNV-1a of the script's bytes */
+    unsigned n_vcpus;
+};
+
+/* Runs the file's top level; its parameters are added to `knobs` (may be NULL). */
+enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed, struct vs_workload **out, struct vs_errors *errors);
+struct vs_workload_info vs_workload_info(const struct vs_workload *w);
+/* Reads the parameters' effective values; after the last vs_knobs_set, before the run. */
+void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs);
+/* The source of vCPU `index`; false when the workload has no program for it. */
+bool vs_workload_source(struct vs_workload *w, unsigned index, struct vs_guest_source *out);
+void vs_workload_close(struct vs_workload *w);
+
+#endif

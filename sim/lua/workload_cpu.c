@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The methods of `cpu`. Each checks its arguments, fills one request and yields it; the reply comes
+ * back as its result. Wrong arguments are errors at the script's own line.
+ */
+#include "workload_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CLASS "virtsim.cpu"
+#define REGION "virtsim.region"
+
+struct region {
+    uint64_t address, bytes;
+};
+
+static struct guest *self(lua_State *L)
+{
+    struct guest **g = luaL_checkudata(L, 1, CLASS);
+    return *g;
+}
+
+static struct vs_request *begin(lua_State *L, enum vs_req kind)
+{
+    struct guest *g = self(L);
+    memset(g->request, 0, sizeof *g->request);
+    g->request->kind = kind;
+    return g->request;
+}
+
+static int resume_number(lua_State *L, int status, lua_KContext k)
+{
+    (void)status;
+    (void)k;
+    struct guest *g = self(L);
+    lua_pushinteger(L, (lua_Integer)g->reply);
+    return 1;
+}
+
+static int resume_nothing(lua_State *L, int status, lua_KContext k)
+{
+    (void)L;
+    (void)status;
+    (void)k;
+    return 0;
+}
+
+static int give(lua_State *L)
+{
+    return lua_yieldk(L, 0, 0, resume_nothing);
+}
+
+static int ask(lua_State *L)
+{
+    return lua_yieldk(L, 0, 0, resume_number);
+}
+
+static uint64_t to_number(lua_State *L, int i, const char *what)
+{
+    int exact = 0;
+    lua_Integer v = lua_tointegerx(L, i, &exact);
+    uint64_t u = 0;
+    if (exact && v >= 0) {
+        return (uint64_t)v;
+    }
+    if (lua_isnumber(L, i) || !lua_isstring(L, i) || !vs_parse_number(lua_tostring(L, i), &u)) {
+        luaL_error(L, "%s must be a whole number that is not negative%s", what, lua_isnil(L, i) ? "; it is missing" : "");
+    }
+    return u;
+}
+
+/* An address: a number, or a region (its start). */
+static uint64_t to_address(lua_State *L, int i)
+{
+    const struct region *r = luaL_testudata(L, i, REGION);
+    return r ? r->address : to_number(L, i, "an address");
+}
+
+static uint64_t opt_number(lua_State *L, int i, const char *what, uint64_t missing)
+{
+    return lua_isnoneornil(L, i) ? missing : to_number(L, i, what);
+}
+
+/* Field `key` of the table at index 2. */
+static uint64_t field(lua_State *L, const char *key, uint64_t missing)
+{
+    uint64_t v = missing;
+    if (lua_getfield(L, 2, key) != LUA_TNIL) {
+        v = to_number(L, -1, key);
+    }
+    lua_pop(L, 1);
+    return v;
+}
+
+static int choice(lua_State *L, const char *key, int missing, const char *const *names)
+{
+    int v = missing;
+    if (lua_getfield(L, 2, key) != LUA_TNIL) {
+        v = luaL_checkoption(L, -1, NULL, names);
+    }
+    lua_pop(L, 1);
+    return v;
+}
+
+static const char *const op_names[] = {"load", "store", "fetch", "modify", NULL};
+
+static int resume_map(lua_State *L, int status, lua_KContext k)
+{
+    (void)status;
+    struct guest *g = self(L);
+    struct region *r = lua_newuserdatauv(L, sizeof *r, 0);
+    r->address = g->reply;
+    r->bytes = (uint64_t)k;
+    luaL_setmetatable(L, REGION);
+    return 1;
+}
+
+static int cpu_map(lua_State *L)
+{
+    static const char *const backing[] = {"eager", "host_touch", "touch", NULL};
+    static const char *const page[] = {"4K", "2M", "1G", NULL};
+    static const unsigned shift[] = {12, 21, 30};
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct vs_request *r = begin(L, VS_REQ_MAP);
+    r->bytes = field(L, "bytes", 0);
+    if (!r->bytes) {
+        return luaL_error(L, "map: bytes must be at least 1: cpu:map { bytes = \"64MiB\" }");
+    }
+    r->backing = (enum vs_req_backing)choice(L, "backing", VS_BACKING_EAGER, backing);
+    int p = choice(L, "page", -1, page);
+    r->page_shift = p < 0 ? 0 : shift[p];
+    r->address = field(L, "at", 0);
+    r->fixed = r->address != 0;
+    return lua_yieldk(L, 0, (lua_KContext)r->bytes, resume_map);
+}
+
+static int range(lua_State *L, enum vs_req kind)
+{
+    const struct region *reg = luaL_testudata(L, 2, REGION);
+    struct vs_request *r = begin(L, kind);
+    r->address = to_address(L, 2);
+    r->bytes = reg ? opt_number(L, 3, "bytes", reg->bytes) : to_number(L, 3, "bytes");
+    return 0;
+}
+
+static int cpu_unmap(lua_State *L)
+{
+    range(L, VS_REQ_UNMAP);
+    return give(L);
+}
+
+static int cpu_protect(lua_State *L)
+{
+    static const char *const mode[] = {"r", "rw", NULL};
+    int writable = luaL_checkoption(L, -1, NULL, mode);
+    lua_pop(L, 1);
+    range(L, VS_REQ_PROTECT);
+    self(L)->request->a = (uint64_t)writable;
+    return give(L);
+}
+
+static int access_one(lua_State *L, enum vs_req_op op)
+{
+    struct vs_request *r = begin(L, VS_REQ_ACCESS);
+    r->address = to_address(L, 2) + opt_number(L, 3, "offset", 0);
+    r->bytes = opt_number(L, 4, "size", 8);
+    r->op = op;
+    r->count = 1;
+    return give(L);
+}
+
+static int cpu_load(lua_State *L)
+{
+    return access_one(L, VS_REQ_LOAD);
+}
+
+static int cpu_store(lua_State *L)
+{
+    return access_one(L, VS_REQ_STORE);
+}
+
+static int bulk(lua_State *L, enum vs_req_pattern pattern)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct vs_request *r = begin(L, VS_REQ_BULK);
+    r->pattern = pattern;
+    lua_getfield(L, 2, "region");
+    const struct region *reg = luaL_testudata(L, -1, REGION);
+    if (!reg) {
+        return luaL_error(L, "region is missing: what cpu:map { ... } returned");
+    }
+    r->address = reg->address;
+    r->bytes = reg->bytes;
+    lua_pop(L, 1);
+    uint64_t offset = field(L, "offset", 0), bytes = field(L, "bytes", r->bytes > offset ? r->bytes - offset : 0);
+    if (!bytes || offset + bytes > r->bytes) {
+        return luaL_error(L, "offset and bytes must lie inside the region of %I bytes", (lua_Integer)r->bytes);
+    }
+    r->address += offset;
+    r->bytes = bytes;
+    r->stride = field(L, "stride", pattern == VS_PATTERN_STRIDE ? 8 : 64);
+    r->count = field(L, "count", r->stride ? r->bytes / r->stride : 0);
+    r->work = field(L, "work", 0);
+    r->op = (enum vs_req_op)choice(L, "op", VS_REQ_LOAD, op_names);
+    lua_getfield(L, 2, "theta");
+    r->theta = luaL_optnumber(L, -1, 0.99);
+    lua_pop(L, 1);
+    if (!r->count) {
+        return give(L);
+    }
+    if (!r->stride || r->stride > r->bytes) {
+        return luaL_error(L, "stride must be 1..%I bytes", (lua_Integer)r->bytes);
+    }
+    if (pattern == VS_PATTERN_ZIPF && !(r->theta > 0 && r->theta < 1)) {
+        return luaL_error(L, "theta must be above 0 and below 1");
+    }
+    return give(L);
+}
+
+static int cpu_stride(lua_State *L)
+{
+    return bulk(L, VS_PATTERN_STRIDE);
+}
+static int cpu_random(lua_State *L)
+{
+    return bulk(L, VS_PATTERN_RANDOM);
+}
+static int cpu_zipf(lua_State *L)
+{
+    return bulk(L, VS_PATTERN_ZIPF);
+}
+static int cpu_chase(lua_State *L)
+{
+    return bulk(L, VS_PATTERN_CHASE);
+}
+
+static int cpu_compute(lua_State *L)
+{
+    begin(L, VS_REQ_COMPUTE)->count = to_number(L, 2, "instructions");
+    return give(L);
+}
+
+static int cpu_cpuid(lua_State *L)
+{
+    struct vs_request *r = begin(L, VS_REQ_CPUID);
+    r->a = opt_number(L, 2, "leaf", 0);
+    r->b = opt_number(L, 3, "subleaf", 0);
+    return give(L);
+}
+
+static int cpu_hlt(lua_State *L)
+{
+    begin(L, VS_REQ_HLT);
+    return give(L);
+}
+static int cpu_pause(lua_State *L)
+{
+    begin(L, VS_REQ_PAUSE);
+    return give(L);
+}
+static int cpu_rdtsc(lua_State *L)
+{
+    begin(L, VS_REQ_RDTSC);
+    return ask(L);
+}
+
+static int cpu_rdmsr(lua_State *L)
+{
+    begin(L, VS_REQ_RDMSR)->a = to_number(L, 2, "an MSR index");
+    return ask(L);
+}
+
+static int cpu_wrmsr(lua_State *L)
+{
+    struct vs_request *r = begin(L, VS_REQ_WRMSR);
+    r->a = to_number(L, 2, "an MSR index");
+    r->b = opt_number(L, 3, "a value", 0);
+    return give(L);
+}
+
+static void port(lua_State *L, struct vs_request *r, int size_at)
+{
+    r->a = to_number(L, 2, "a port");
+    r->bytes = opt_number(L, size_at, "size", 1);
+    if (r->a > 0xffff || (r->bytes != 1 && r->bytes != 2 && r->bytes != 4)) {
+        luaL_error(L, "a port is 0..0xffff and a size 1, 2 or 4");
+    }
+}
+
+static int cpu_inp(lua_State *L)
+{
+    port(L, begin(L, VS_REQ_IN), 3);
+    return ask(L);
+}
+
+static int cpu_outp(lua_State *L)
+{
+    struct vs_request *r = begin(L, VS_REQ_OUT);
+    port(L, r, 4);
+    r->b = opt_number(L, 3, "a value", 0);
+    return give(L);
+}
+
+static int cpu_hypercall(lua_State *L)
+{
+    begin(L, VS_REQ_HYPERCALL)->a = opt_number(L, 2, "a number", 0);
+    return give(L);
+}
+
+static int cpu_write_cr(lua_State *L)
+{
+    struct vs_request *r = begin(L, VS_REQ_CR_WRITE);
+    r->a = to_number(L, 2, "a control register");
+    r->b = opt_number(L, 3, "a value", 0);
+    if (r->a != 0 && r->a != 3 && r->a != 4 && r->a != 8) {
+        return luaL_error(L, "control registers that can be written are 0, 3, 4 and 8");
+    }
+    return give(L);
+}
+
+static int cpu_invlpg(lua_State *L)
+{
+    struct vs_request *r = begin(L, VS_REQ_INVLPG);
+    r->address = to_address(L, 2) + opt_number(L, 3, "offset", 0);
+    return give(L);
+}
+
+static int cpu_mmio(lua_State *L)
+{
+    struct vs_request *r = begin(L, VS_REQ_MMIO);
+    r->address = to_address(L, 2);
+    r->op = (enum vs_req_op)luaL_checkoption(L, 3, "load", op_names);
+    r->bytes = 4;
+    return give(L);
+}
+
+static int cpu_ipi(lua_State *L)
+{
+    struct vs_request *r = begin(L, VS_REQ_IPI);
+    r->a = to_number(L, 2, "a vCPU");
+    r->b = opt_number(L, 3, "a vector", 0xf0);
+    return give(L);
+}
+
+static int cpu_send(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct vs_request *r = begin(L, VS_REQ_SEND);
+    r->bytes = field(L, "bytes", 64);
+    r->count = field(L, "count", 1);
+    if (r->bytes < 1 || r->bytes > 9000) {
+        return luaL_error(L, "a packet's payload is 1..9000 bytes");
+    }
+    return give(L);
+}
+
+static int cpu_recv(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct vs_request *r = begin(L, VS_REQ_RECV);
+    r->count = field(L, "count", 1);
+    r->ps = field(L, "timeout_ns", 0) * 1000u;
+    return ask(L);
+}
+
+static int cpu_wait(lua_State *L)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    struct vs_request *r = begin(L, VS_REQ_WAIT);
+    r->ps = field(L, "ns", 0) * 1000u + field(L, "us", 0) * 1000000u;
+    return give(L);
+}
+
+static int cpu_mark(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 2);
+    struct vs_request *r = begin(L, VS_REQ_MARK);
+    snprintf(r->name, sizeof r->name, "%s", name);
+    return give(L);
+}
+
+/* The simulated clock; costs nothing, as a script's look at its watch should. */
+static int cpu_now_ns(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)self(L)->now_ps / 1000.0);
+    return 1;
+}
+
+static int cpu_index(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)self(L)->index);
+    return 1;
+}
+
+static int region_bytes(lua_State *L)
+{
+    const struct region *r = luaL_checkudata(L, 1, REGION);
+    lua_pushinteger(L, (lua_Integer)r->bytes);
+    return 1;
+}
+
+static int region_address(lua_State *L)
+{
+    const struct region *r = luaL_checkudata(L, 1, REGION);
+    lua_pushinteger(L, (lua_Integer)r->address);
+    return 1;
+}
+
+void vs__cpu_class(lua_State *L)
+{
+    static const luaL_Reg methods[] = {
+        {"map", cpu_map},           {"unmap", cpu_unmap},   {"protect", cpu_protect},     {"load", cpu_load},
+        {"store", cpu_store},       {"stride", cpu_stride}, {"random", cpu_random},       {"chase", cpu_chase},
+        {"zipf", cpu_zipf},         {"compute", cpu_compute}, {"cpuid", cpu_cpuid},       {"hlt", cpu_hlt},
+        {"pause", cpu_pause},       {"rdtsc", cpu_rdtsc},   {"rdmsr", cpu_rdmsr},         {"wrmsr", cpu_wrmsr},
+        {"inp", cpu_inp},           {"outp", cpu_outp},     {"hypercall", cpu_hypercall}, {"write_cr", cpu_write_cr},
+        {"invlpg", cpu_invlpg},     {"mmio", cpu_mmio},     {"ipi", cpu_ipi},             {"send", cpu_send},
+        {"recv", cpu_recv},         {"wait", cpu_wait},     {"mark", cpu_mark},           {"now_ns", cpu_now_ns},
+        {"index", cpu_index},       {NULL, NULL}};
+    static const luaL_Reg region_methods[] = {{"bytes", region_bytes}, {"address", region_address}, {NULL, NULL}};
+    luaL_newmetatable(L, CLASS);
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, "cpu");
+    lua_setfield(L, -2, "__metatable");
+    luaL_newmetatable(L, REGION);
+    luaL_newlib(L, region_methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, "region");
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 2);
+}
+
+void vs__cpu_push(lua_State *L, struct guest *g)
+{
+    struct guest **u = lua_newuserdatauv(L, sizeof *u, 0);
+    *u = g;
+    luaL_setmetatable(L, CLASS);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef VIRTSIM_SIM_LUA_WORKLOAD_IMPL_H
+#define VIRTSIM_SIM_LUA_WORKLOAD_IMPL_H
+
+#include "box.h"
+#include "workload.h"
+
+#define VS_WORKLOAD_PARAMS 64
+#define VS_WORKLOAD_VCPUS 64
+
+struct param {
+    struct vs_knob_desc desc;
+    char *path, *unit, *text, *name, *choices;
+};
+
+/* One vCPU's program. */
+struct guest {
+    struct vs_workload *workload;
+    lua_State *L; /* its coroutine */
+    int function, thread; /* registry references; function 0 = none */
+    int args;
+    unsigned index;
+    bool started, done, failed;
+    uint64_t now_ps, reply;
+    struct vs_request *request; /* where the running method puts what it wants */
+};
+
+struct vs_workload {
+    struct vs_box *box;
+    struct vs_knobs *knobs;
+    char name[128], text[400], error[1024];
+    uint64_t hash;
+    struct param param[VS_WORKLOAD_PARAMS];
+    size_t n_params;
+    struct guest guest[VS_WORKLOAD_VCPUS];
+    unsigned n_guests;
+};
+
+/* The class of `cpu` objects, and pushing one. */
+void vs__cpu_class(lua_State *L);
+void vs__cpu_push(lua_State *L, struct guest *g);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One simulated machine: vCPUs, their translation and hypervisor, shared memory, IOMMU, link, NIC,
+ * wired by knobs. SystemC runs the agents side by side; this header is its C face.
+ *
+ * Life of a run: vs_platform_create (configuration checked, all mistakes in *errors), add a guest
+ * source per vCPU, vs_platform_run, then the ledger holds the books; vs_platform_destroy.
+ * One platform at a time per process (the SystemC kernel is global); runs in series are allowed.
+ */
+#ifndef VIRTSIM_SIM_PLATFORM_H
+#define VIRTSIM_SIM_PLATFORM_H
+
+#include "guest.h"
+#include "virtsim/knob.h"
+#include "virtsim/ledger.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct vs_platform;
+
+/* Every component's descriptor, in the order of their tables in documentation. */
+const struct vs_component_desc *const *vs_components(size_t *n);
+
+struct vs_run_options {
+    uint64_t seed;
+    uint64_t warmup;   /* accesses before the region of interest begins; 0 = none (or the guest's mark) */
+    uint32_t spans;
+    uint64_t epoch_ps; /* 0 = no counters over time */
+    /* called now and then with simulated time and operations done; NULL = quiet. Non-zero return stops the run. */
+    int (*progress)(void *ctx, uint64_t now_ps, uint64_t accesses);
+    void *progress_ctx;
+};
+
+enum vs_status vs_platform_create(const struct vs_knobs *knobs, const struct vs_run_options *options, unsigned n_vcpus,
+                                  struct vs_platform **out, struct vs_errors *errors);
+/* vCPU `index` runs this source; the platform closes it. */
+void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source);
+/* Runs to the end of all guests. VS_E_RUN with one message in *errors when a guest or the machine failed. */
+enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors);
+struct vs_ledger *vs_platform_ledger(struct vs_platform *p);
+uint64_t vs_platform_roi_ps(const struct vs_platform *p);
+uint64_t vs_platform_end_ps(const struct vs_platform *p);
+
+struct vs_epoch_sample {
+    uint64_t epoch, end_ps, value;
+    uint16_t actor;
+    const struct vs_counter_desc *counter;
+};
+const struct vs_epoch_sample *vs_platform_epochs(const struct vs_platform *p, size_t *n);
+void vs_platform_destroy(struct vs_platform *p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
