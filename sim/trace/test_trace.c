@@ -244,7 +244,8 @@ static void line_may_be_as_long_as_the_buffer_and_no_longer(void **state)
         static char text[longest + 64];
         int n = sprintf(text, "I  00401000,4\n");
         memset(text + n, 'x', length);
-        memcpy(text + n, "==7== ", 6);
+        for (int i = 0; i < 6; i++)
+            text[n + i] = "==7== "[i];
         text[(size_t)n + length - 1] = '\n';
         struct counts c = count(open_bytes(text, (size_t)n + length, NULL));
         assert_int_equal(c.end, length <= longest ? 0 : -1);

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 #include <lzma.h>
+#define ZLIB_CONST
 #include <zlib.h>
 #include <zstd.h>
 
@@ -56,6 +57,7 @@ static inline struct vs_trace *open_bytes(const void *data, size_t size, const c
 {
     char err[1024] = "";
     last_bytes = malloc(size ? size : 1);
+    assert_non_null(last_bytes);
     memcpy(last_bytes, data, size);
     last = vs_trace_open_memory(last_bytes, size, format, err, sizeof err);
     assert_string_equal(err, "");
@@ -101,6 +103,7 @@ static inline void champsim_record(uint8_t *p, uint64_t ip, const uint64_t load[
 static inline char *make_lackey(size_t lines, size_t *size, size_t *records)
 {
     char *text = malloc(lines * 48);
+    assert_non_null(text);
     uint64_t x = 12345;
     size_t k = 0;
     *records = 0;
@@ -145,7 +148,7 @@ static inline uint8_t *compress_as(int codec, const void *data, size_t size, siz
     } else {
         z_stream z = {0};
         assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-        z.next_in = (Bytef *)(uintptr_t)data;
+        z.next_in = data;
         z.avail_in = (uInt)size;
         z.next_out = out;
         z.avail_out = (uInt)room;

@@ -273,7 +273,7 @@ static void what_cannot_be_a_trace_fails_on_opening(void **state)
     static char tar[1024] = "rows.champsim";
     static const char only_banner[] = "==7== Lackey, an example Valgrind tool\n==7== end\n";
     static const char stray[] = "hello world, this is no trace\n";
-    memcpy(tar + 257, "ustar", 5);
+    snprintf(tar + 257, 8, "ustar");
     const struct {
         const void *data;
         size_t size;
