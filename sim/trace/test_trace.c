@@ -208,13 +208,14 @@ static void records_do_not_depend_on_where_buffers_end(void **state)
     struct vs_trace_rec *got = calloc(n + 1, sizeof *got);
     size_t k = 0;
     (void)state;
-    for (char *line = text; line && *line;) {
+    for (const char *line = text; *line;) {
         static const char letters[] = "ILSM";
         char letter;
         if (sscanf(line, " %c %" SCNx64 ",%" SCNu32, &letter, &want[k].addr, &want[k].size) == 3)
             want[k++].kind = (uint8_t)(strchr(letters, letter) - letters);
         line = strchr(line, '\n');
-        line += line != NULL;
+        assert_non_null(line);
+        line++;
     }
     assert_int_equal(k, n);
     assert_true(size > 3 * 256 * 1024);
