@@ -192,6 +192,7 @@ bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload, 
             tree_touch(s, set, w);
         }
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): both are absent only without entries */
     uint64_t old_tag = tag[w], old_payload = value[w];
     if (settab_ordered(s)) { /* valid ways stand first, so the last way is free or the oldest */
         for (uint32_t i = last; i; i--) {

@@ -108,7 +108,7 @@ step_tidy() {
     [ -f "$(dir_of clang)/compile_commands.json" ] || configure clang
     compile_generated
     sources | grep -E '^(core|model|sim|app)/.*\.(c|cpp)$' | grep -v '/test_[^/]*$' |
-        xargs -P "$jobs" -n 2 clang-tidy --quiet -p "$(dir_of clang)"
+        xargs -P "$jobs" -n 1 clang-tidy --quiet -p "$(dir_of clang)"
     say "clang-tidy: clean"
 }
 compile_generated() { cmake --build "$(dir_of clang)" --target vs_version >/dev/null; }

@@ -72,9 +72,14 @@ static void add_leaf(struct loader *ld, const char *path)
         l.value = copy(value);
         l.source = copy(source);
         struct leaf *grown = realloc(ld->leaf, (ld->n_leaf + 1) * sizeof *grown);
+        ld->leaf = grown ? grown : ld->leaf;
         if (grown && l.path && l.value && l.source) {
-            ld->leaf = grown;
             ld->leaf[ld->n_leaf++] = l;
+        } else {
+            free(l.path);
+            free(l.value);
+            free(l.source);
+            fail(ld, path, "out of memory");
         }
     }
 }
