@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* Subcommands and what they share: options of a request, error reporting, progress. */
+#ifndef VIRTSIM_APP_CMD_H
+#define VIRTSIM_APP_CMD_H
+
+#include "out.h"
+#include "session.h"
+
+#include <argp.h>
+
+enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_REQUEST = 2 };
+
+#define REQUEST_SETS 256
+
+/* Options that run, replay, sweep and explain share. */
+struct request {
+    struct vs_session_request session;
+    const char *sets[REQUEST_SETS];
+    const char *db;
+    enum out_format format;
+    unsigned seeds;
+    bool dry_run, quiet, no_store;
+    struct vs_errors errors;
+};
+
+int cmd_run(int argc, char **argv);     /* run and replay */
+int cmd_sweep(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_db(int argc, char **argv);
+
+void request_init(struct request *r, int argc, char **argv);
+/* The shared options as an argp child parser; input is struct request *. */
+extern const struct argp request_argp;
+void request_free(struct request *r);
+
+/* Prints every collected mistake ("virtsim: ..."), frees the list, returns the status for exit. */
+int report(struct vs_errors *errors, enum vs_status status, bool started);
+/* Progress on a terminal's stderr, silent in a pipe; `what` and a percentage when total is known. */
+int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses);
+void progress_clear(void);
+/* Parses with argp; wrong options exit with status 2. */
+int parse(const struct argp *a, int argc, char **argv, void *input);
+/* The summary of one stored run, as show prints it. */
+int print_run(struct vs_db *db, int64_t run, enum out_format format);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* db digest | check | merge. */
+#define _GNU_SOURCE
+#include "cmd.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct args {
+    const char *word[16];
+    int n;
+    struct vs_errors errors;
+};
+
+static error_t option(int key, char *arg, struct argp_state *state)
+{
+    struct args *a = state->input;
+    if (key != ARGP_KEY_ARG) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    if (a->n < 16) {
+        a->word[a->n++] = arg;
+    }
+    return 0;
+}
+
+static void print_line(void *ctx, const char *line)
+{
+    (void)ctx;
+    puts(line);
+}
+
+static int with_db(struct args *a, const char *path, bool create, enum vs_status (*act)(struct args *, struct vs_db *))
+{
+    char err[5200];
+    struct vs_db *db = NULL;
+    if (vs_db_open(path, create, &db, err, sizeof err)) {
+        vs_error(&a->errors, "%s", err);
+        return report(&a->errors, VS_E_INPUT, false);
+    }
+    enum vs_status st = act(a, db);
+    if (st) {
+        vs_error(&a->errors, "%s", vs_db_error(db));
+    }
+    vs_db_close(db);
+    return report(&a->errors, st, true);
+}
+
+static enum vs_status digest(struct args *a, struct vs_db *db)
+{
+    (void)a;
+    uint64_t d = 0;
+    enum vs_status st = vs_db_digest(db, &d);
+    if (!st) {
+        printf("%016" PRIx64 "\n", d);
+    }
+    return st;
+}
+
+static enum vs_status check(struct args *a, struct vs_db *db)
+{
+    (void)a;
+    enum vs_status st = vs_db_check(db, print_line, NULL);
+    if (!st) {
+        double runs = 0;
+        bool any;
+        vs_db_number(db, "SELECT count(*) FROM run", 0, 0, &runs, &any);
+        printf("whole: %.0f runs, every operation the sum of its parts and children\n", runs);
+    }
+    return st;
+}
+
+static enum vs_status merge(struct args *a, struct vs_db *db)
+{
+    enum vs_status st = VS_OK;
+    for (int i = 2; !st && i < a->n; i++) {
+        st = vs_db_merge(db, a->word[i]);
+    }
+    return st;
+}
+
+int cmd_db(int argc, char **argv)
+{
+    static const struct argp p = {NULL, option, "digest FILE\ncheck FILE\nmerge INTO FROM...",
+                                  "digest: one number over everything but provenance; equal databases have equal digests.\n"
+                                  "check: integrity, balanced books, schema version.\n"
+                                  "merge: appends the runs of other databases, renumbered.",
+                                  NULL, NULL, NULL};
+    struct args a = {.n = 0};
+    parse(&p, argc, argv, &a);
+    const char *verb = a.n ? a.word[0] : "";
+    if (!strcmp(verb, "digest") && a.n == 2) {
+        return with_db(&a, a.word[1], false, digest);
+    }
+    if (!strcmp(verb, "check") && a.n == 2) {
+        return with_db(&a, a.word[1], false, check);
+    }
+    if (!strcmp(verb, "merge") && a.n >= 3) {
+        return with_db(&a, a.word[1], true, merge);
+    }
+    vs_error(&a.errors, "db: digest FILE, check FILE or merge INTO FROM... is needed");
+    return report(&a.errors, VS_E_INPUT, false);
+}

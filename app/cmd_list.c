@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/* list: what there is to choose from. The generated docs are made of its markdown. */
+#define _GNU_SOURCE
+#include "cmd.h"
+
+#include "home.h"
+#include "lua/workload.h"
+#include "trace/trace.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct list {
+    const char *what, *db;
+    enum out_format format;
+    struct out *o;
+    struct vs_errors errors;
+};
+
+static void knobs(struct list *l)
+{
+    static const char *const columns[] = {"knob", "default", "bounds", "unit", "evidence", "meaning", "source"};
+    size_t n;
+    const struct vs_component_desc *const *c = vs_components(&n);
+    struct vs_knobs *k = vs_knobs_create(c, n);
+    l->o = out_begin(l->format, columns, 7);
+    for (size_t i = 0; k && i < vs_knobs_count(k); i++) {
+        const struct vs_knob *knob = vs_knobs_at(k, i);
+        const struct vs_knob_desc *d = knob->desc;
+        char text[64];
+        out_text(l->o, d->path);
+        out_text(l->o, vs_knob_text(knob, text, sizeof text));
+        snprintf(text, sizeof text, "%" PRIu64 "..%" PRIu64, d->min, d->max);
+        out_text(l->o, d->choices ? d->choices : d->kind == VS_KNOB_FLAG ? "0|1" : text);
+        out_text(l->o, d->unit);
+        out_text(l->o, vs_evidence_name(d->grade));
+        out_text(l->o, d->text);
+        out_text(l->o, d->source);
+    }
+    vs_knobs_destroy(k);
+}
+
+static void accounts(struct list *l)
+{
+    static const char *const columns[] = {"account", "component", "kind", "priced_by", "meaning"};
+    size_t n;
+    const struct vs_component_desc *const *c = vs_components(&n);
+    l->o = out_begin(l->format, columns, 5);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < c[i]->n_accounts; j++) {
+            const struct vs_account_desc *a = &c[i]->accounts[j];
+            out_text(l->o, a->path);
+            out_text(l->o, c[i]->name);
+            out_text(l->o, a->wait ? "wait" : "work");
+            out_text(l->o, a->priced_by);
+            out_text(l->o, a->text);
+        }
+    }
+}
+
+static void counters(struct list *l)
+{
+    static const char *const columns[] = {"counter", "component", "unit", "meaning"};
+    size_t n;
+    const struct vs_component_desc *const *c = vs_components(&n);
+    l->o = out_begin(l->format, columns, 4);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < c[i]->n_counters; j++) {
+            out_text(l->o, c[i]->counters[j].path);
+            out_text(l->o, c[i]->name);
+            out_text(l->o, c[i]->counters[j].unit);
+            out_text(l->o, c[i]->counters[j].text);
+        }
+    }
+}
+
+static void operations(struct list *l)
+{
+    static const char *const columns[] = {"operation", "meaning"};
+    l->o = out_begin(l->format, columns, 2);
+    for (int i = 0; i < VS_OP_N; i++) {
+        out_text(l->o, vs_op_name((enum vs_op)i));
+        out_text(l->o, vs_op_text((enum vs_op)i));
+    }
+}
+
+static void one_machine(void *ctx, const char *name, const char *path)
+{
+    struct list *l = ctx;
+    struct vs_machine_info info;
+    (void)path;
+    vs_machine_load(vs_home(), name, NULL, &info, &l->errors);
+    out_text(l->o, name);
+    out_text(l->o, info.calibrated);
+    out_text(l->o, info.text);
+}
+
+static void machines(struct list *l)
+{
+    static const char *const columns[] = {"machine", "calibrated_to", "description"};
+    l->o = out_begin(l->format, columns, 3);
+    vs_machine_each(vs_home(), one_machine, l);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void workloads(struct list *l)
+{
+    static const char *const columns[] = {"workload", "vcpus", "parameters", "description"};
+    char folder[4096], path[4600];
+    snprintf(folder, sizeof folder, "%s/workloads", vs_home());
+    struct dirent **entry = NULL;
+    int n = scandir(folder, &entry, NULL, by_name);
+    l->o = out_begin(l->format, columns, 4);
+    for (int i = 0; i < n; i++) {
+        const char *dot = strrchr(entry[i]->d_name, '.');
+        struct vs_knobs *k = vs_knobs_create(NULL, 0);
+        struct vs_workload *w = NULL;
+        snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
+        if (dot && !strcmp(dot, ".lua") && !vs_workload_load(path, k, 1, &w, &l->errors)) {
+            char parameters[1024] = "";
+            size_t at = 0;
+            for (size_t j = 0; j < vs_knobs_count(k) && at < sizeof parameters; j++) {
+                char text[64];
+                at += (size_t)snprintf(parameters + at, sizeof parameters - at, "%s%s=%s", j ? " " : "",
+                                       vs_knobs_at(k, j)->desc->path + strlen("workload."), vs_knob_text(vs_knobs_at(k, j), text, sizeof text));
+            }
+            snprintf(path, sizeof path, "workloads/%s", entry[i]->d_name);
+            out_text(l->o, path);
+            out_int(l->o, vs_workload_info(w).n_vcpus);
+            out_text(l->o, parameters);
+            out_text(l->o, vs_workload_info(w).text);
+        }
+        vs_workload_close(w);
+        vs_knobs_destroy(k);
+        free(entry[i]);
+    }
+    free(entry);
+}
+
+static void formats(struct list *l)
+{
+    static const char *const columns[] = {"format", "detected", "files", "description"};
+    size_t n;
+    const struct vs_trace_format *f = vs_trace_formats(&n);
+    l->o = out_begin(l->format, columns, 4);
+    for (size_t i = 0; i < n; i++) {
+        out_text(l->o, f[i].name);
+        out_text(l->o, f[i].explicit_only ? "only by --trace-format" : "yes");
+        out_text(l->o, f[i].extensions);
+        out_text(l->o, f[i].description);
+    }
+}
+
+static void from_db(struct list *l, const char *sql, const char *const *columns, size_t n)
+{
+    char err[5200];
+    struct vs_db *db = NULL;
+    if (vs_db_open(l->db, false, &db, err, sizeof err)) {
+        vs_error(&l->errors, "%s", err);
+        return;
+    }
+    sqlite3_stmt *st = NULL;
+    l->o = out_begin(l->format, columns, n);
+    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) != SQLITE_OK) {
+        vs_error(&l->errors, "%s: %s", l->db, sqlite3_errmsg(vs_db_handle(db)));
+    }
+    while (st && sqlite3_step(st) == SQLITE_ROW) {
+        for (int i = 0; i < (int)n; i++) {
+            if (sqlite3_column_type(st, i) == SQLITE_INTEGER) {
+                out_int(l->o, sqlite3_column_int64(st, i));
+            } else if (sqlite3_column_type(st, i) == SQLITE_FLOAT) {
+                out_real(l->o, sqlite3_column_double(st, i), 3);
+            } else {
+                out_text(l->o, (const char *)sqlite3_column_text(st, i));
+            }
+        }
+    }
+    sqlite3_finalize(st);
+    vs_db_close(db);
+}
+
+static void runs(struct list *l)
+{
+    static const char *const columns[] = {"run", "command", "workload", "machine", "seed", "simulated_ms", "point", "started"};
+    from_db(l, "SELECT run, command, workload, machine, seed, (end_ps - roi_ps) / 1e9, point, coalesce((SELECT value FROM provenance p WHERE p.run = r.run AND key = 'started'), '') FROM run r ORDER BY run", columns, 8);
+}
+
+static void claims(struct list *l)
+{
+    static const char *const columns[] = {"claim", "subject", "metric", "low", "high", "unit", "domain", "contradicts"};
+    from_db(l, "SELECT claim_id, subject, metric, low, high, unit, domain, contradicts FROM claim ORDER BY claim_id", columns, 8);
+}
+
+static const struct {
+    const char *name;
+    void (*print)(struct list *l);
+} kinds[] = {{"runs", runs},       {"machines", machines},     {"workloads", workloads}, {"knobs", knobs},   {"accounts", accounts},
+             {"counters", counters}, {"operations", operations}, {"formats", formats},     {"claims", claims}};
+#define N (sizeof kinds / sizeof kinds[0])
+
+enum { KEY_DB = 256, KEY_FORMAT };
+
+static error_t option(int key, char *arg, struct argp_state *state)
+{
+    struct list *l = state->input;
+    switch (key) {
+    case KEY_DB:
+        l->db = arg;
+        return 0;
+    case KEY_FORMAT:
+        if (!out_parse(arg, &l->format)) {
+            vs_error(&l->errors, "--format %s: table, json, csv or md is needed", arg);
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        l->what = l->what ? l->what : arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int cmd_list(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"db", KEY_DB, "FILE", 0, "results database, for runs and claims (default results/virtsim.db)", 0},
+        {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
+        {NULL, 0, NULL, 0, NULL, 0},
+    };
+    static const struct argp a = {options, option, "runs|machines|workloads|knobs|accounts|counters|operations|formats|claims", "Lists what there is.", NULL, NULL, NULL};
+    struct list l = {.db = "results/virtsim.db"};
+    parse(&a, argc, argv, &l);
+    const char *names[N];
+    size_t i = 0;
+    for (size_t k = 0; k < N; k++) {
+        names[k] = kinds[k].name;
+    }
+    while (l.what && i < N && strcmp(l.what, names[i])) {
+        i++;
+    }
+    if (!l.what || i == N) {
+        const char *near = l.what ? vs_nearest(l.what, names, N) : NULL;
+        vs_error(&l.errors, near ? "list %s: unknown; did you mean '%s'?" : "list%s: one of runs, machines, workloads, knobs, accounts, counters, operations, formats, claims is needed",
+                 near ? l.what : "", near);
+    }
+    if (l.errors.n) {
+        return report(&l.errors, VS_E_INPUT, false);
+    }
+    kinds[i].print(&l);
+    out_end(l.o, stdout);
+    return report(&l.errors, l.errors.n ? VS_E_INPUT : VS_OK, false);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* run and replay: one workload or trace on one machine, once or for several seeds. */
+#define _GNU_SOURCE
+#include "cmd.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static error_t argument(int key, char *arg, struct argp_state *state)
+{
+    struct request *r = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = r;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (r->session.input) {
+            vs_error(&r->errors, "'%s': one workload or trace at a time, '%s' is given already", arg, r->session.input);
+        } else {
+            r->session.input = arg;
+        }
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, r->session.is_trace ? "a trace file (or - for standard input) is needed" : "a workload is needed, e.g. workloads/gups.lua");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print_configuration(const struct vs_session *s, enum out_format format)
+{
+    static const char *const columns[] = {"knob", "value", "unit", "evidence", "set_by", "source"};
+    struct out *o = out_begin(format, columns, 6);
+    const struct vs_knobs *k = vs_session_knobs(s);
+    for (size_t i = 0; i < vs_knobs_count(k); i++) {
+        const struct vs_knob *knob = vs_knobs_at(k, i);
+        char text[64];
+        out_text(o, knob->desc->path);
+        out_text(o, vs_knob_text(knob, text, sizeof text));
+        out_text(o, knob->desc->unit);
+        out_text(o, vs_evidence_name(knob->grade));
+        out_text(o, knob->set_by ? knob->set_by : "default");
+        out_text(o, knob->source ? knob->source : knob->desc->source);
+    }
+    out_end(o, stdout);
+}
+
+/* One seed; the run's number in *run. */
+static int one(struct request *r, struct vs_db *db, int64_t *run)
+{
+    struct vs_session *s = NULL;
+    enum vs_status st = vs_session_prepare(&r->session, &s, &r->errors);
+    if (st) {
+        return report(&r->errors, st, false);
+    }
+    st = vs_session_run(s, &r->errors);
+    progress_clear();
+    if (!st) {
+        st = vs_session_store(s, db, run, &r->errors);
+    }
+    vs_session_close(s);
+    return st ? report(&r->errors, st, true) : EXIT_DONE;
+}
+
+static void print_spread(struct vs_db *db, int64_t first, int64_t last, enum out_format format)
+{
+    static const char *const columns[] = {"actor", "op", "seeds", "mean_ps", "sd_ps", "min_ps", "max_ps"};
+    sqlite3_stmt *st = NULL;
+    struct out *o = out_begin(format, columns, 7);
+    if (sqlite3_prepare_v2(vs_db_handle(db),
+                           "SELECT actor, op, count(*), avg(x), avg(x * x) - avg(x) * avg(x), min(x), max(x) FROM"
+                           " (SELECT actor, op, 1.0 * total_ps / n AS x FROM op WHERE run BETWEEN ? AND ? AND n > 0) GROUP BY actor, op",
+                           -1, &st, NULL) == SQLITE_OK) {
+        sqlite3_bind_int64(st, 1, first);
+        sqlite3_bind_int64(st, 2, last);
+        while (sqlite3_step(st) == SQLITE_ROW) {
+            int64_t n = sqlite3_column_int64(st, 2);
+            double variance = sqlite3_column_double(st, 4);
+            out_text(o, (const char *)sqlite3_column_text(st, 0));
+            out_text(o, (const char *)sqlite3_column_text(st, 1));
+            out_int(o, n);
+            out_real(o, sqlite3_column_double(st, 3), 1);
+            /* the sample's standard deviation: n - 1 */
+            out_real(o, n > 1 && variance > 0 ? sqrt(variance * (double)n / (double)(n - 1)) : 0, 1);
+            out_real(o, sqlite3_column_double(st, 5), 1);
+            out_real(o, sqlite3_column_double(st, 6), 1);
+        }
+    }
+    sqlite3_finalize(st);
+    out_end(o, stdout);
+}
+
+static int run_seeds(struct request *r, struct vs_db *db)
+{
+    int64_t first = 0, run = 0;
+    uint64_t seed = r->session.options.seed;
+    for (unsigned i = 0; i < r->seeds; i++) {
+        r->session.options.seed = seed + i;
+        int status = one(r, db, &run);
+        if (status) {
+            return status;
+        }
+        first = first ? first : run;
+    }
+    if (r->seeds > 1) {
+        print_spread(db, first, run, r->format);
+        return EXIT_DONE;
+    }
+    int status = print_run(db, run, r->format);
+    if (!status && r->format == OUT_TABLE && !r->no_store) {
+        printf("\nstored as run %" PRId64 " in %s\n", run, r->db);
+    }
+    return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct request r;
+    request_init(&r, argc, argv);
+    r.session.is_trace = !strcmp(argv[0], "replay");
+    static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+    const struct argp a = {NULL, argument, r.session.is_trace ? "TRACE|-" : "WORKLOAD.lua",
+                           r.session.is_trace ? "Replays a recorded trace (plain, .zst, .xz or .gz; format detected) on a machine."
+                                              : "Runs a Lua guest workload on a machine.",
+                           children, NULL, NULL};
+    parse(&a, argc, argv, &r);
+    if (!r.session.is_trace && (r.session.skip || r.session.limit || r.session.trace_format)) {
+        vs_error(&r.errors, "--skip, --limit and --trace-format belong to replay");
+    }
+    if (r.session.input && !strcmp(r.session.input, "-") && r.seeds > 1) {
+        vs_error(&r.errors, "--seeds %u: standard input can be read only once", r.seeds);
+    }
+    if (!r.quiet) {
+        r.session.options.progress = progress_callback;
+    }
+    int status;
+    if (r.errors.n) {
+        /* what is wrong with the configuration belongs to the same report */
+        struct vs_session *s = NULL;
+        vs_session_prepare(&r.session, &s, &r.errors);
+        vs_session_close(s);
+        status = report(&r.errors, VS_E_INPUT, false);
+    } else if (r.dry_run) {
+        struct vs_session *s = NULL;
+        enum vs_status st = vs_session_prepare(&r.session, &s, &r.errors);
+        if (!st) {
+            print_configuration(s, r.format);
+        }
+        vs_session_close(s);
+        status = report(&r.errors, st, false);
+    } else {
+        char err[5200];
+        struct vs_db *db = NULL;
+        if (vs_db_open(r.no_store ? ":memory:" : r.db, true, &db, err, sizeof err)) {
+            vs_error(&r.errors, "%s", err);
+            /* the database is part of the request: report what else is wrong with it */
+            struct vs_session *s = NULL;
+            vs_session_prepare(&r.session, &s, &r.errors);
+            vs_session_close(s);
+            status = report(&r.errors, VS_E_IO, false);
+        } else {
+            status = run_seeds(&r, db);
+            vs_db_close(db);
+        }
+    }
+    request_free(&r);
+    return status;
+}

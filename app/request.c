@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "cmd.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { KEY_SEEDS = 256, KEY_WARMUP, KEY_SPANS, KEY_DB, KEY_FORMAT, KEY_DRY, KEY_EPOCH, KEY_SKIP, KEY_LIMIT, KEY_TRACE_FORMAT, KEY_SEED, KEY_QUIET, KEY_NO_STORE };
+
+static const struct argp_option options[] = {
+    {"machine", 'm', "NAME|FILE", 0, "machine description (default skylake_sp_kvm)", 0},
+    {"set", 's', "PATH=VALUE", 0, "set a knob; may be repeated", 0},
+    {"seed", KEY_SEED, "N", 0, "seed of everything random (default 1)", 0},
+    {"seeds", KEY_SEEDS, "N", 0, "run N seeds, report the spread", 0},
+    {"warmup", KEY_WARMUP, "N", 0, "accesses (trace records) before the region of interest", 0},
+    {"spans", KEY_SPANS, "N", 0, "keep the first N of each operation and a sample of N later ones", 0},
+    {"epoch", KEY_EPOCH, "TIME", 0, "counters over simulated time, e.g. 100us", 0},
+    {"db", KEY_DB, "FILE", 0, "results database (default results/virtsim.db)", 0},
+    {"no-store", KEY_NO_STORE, NULL, 0, "print only, store nothing", 0},
+    {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
+    {"dry-run", KEY_DRY, NULL, 0, "print the effective configuration and who set it; simulate nothing", 0},
+    {"trace-format", KEY_TRACE_FORMAT, "F", 0, "format of the trace (default: detected)", 0},
+    {"skip", KEY_SKIP, "N", 0, "leave out the first N records of the trace", 0},
+    {"limit", KEY_LIMIT, "N", 0, "stop after N records", 0},
+    {"quiet", KEY_QUIET, NULL, 0, "no progress", 0},
+    {NULL, 0, NULL, 0, NULL, 0},
+};
+
+void request_init(struct request *r, int argc, char **argv)
+{
+    memset(r, 0, sizeof *r);
+    r->session.options.seed = 1;
+    r->session.sets = r->sets;
+    r->session.point = "";
+    r->session.jobs = 1;
+    r->seeds = 1;
+    r->db = "results/virtsim.db";
+    /* provenance: the command line as typed, with blanks between words */
+    size_t bytes = 16;
+    for (int i = 0; i < argc; i++) {
+        bytes += strlen(argv[i]) + 1;
+    }
+    char *line = malloc(bytes);
+    if (line) {
+        char *at = stpcpy(line, "virtsim");
+        for (int i = 0; i < argc; i++) {
+            *at++ = ' ';
+            at = stpcpy(at, argv[i]);
+        }
+    }
+    r->session.argv = line;
+}
+
+void request_free(struct request *r)
+{
+    free((void *)(uintptr_t)r->session.argv);
+    vs_errors_free(&r->errors);
+}
+
+static void number(struct argp_state *state, struct request *r, const char *option, const char *arg, uint64_t least, uint64_t *out)
+{
+    (void)state;
+    if (!vs_parse_number(arg, out) || *out < least) {
+        vs_error(&r->errors, "--%s %s: a whole number of at least %" PRIu64 " is needed", option, arg, least);
+    }
+}
+
+static uint64_t parse_time(struct request *r, const char *arg)
+{
+    char *end;
+    double v = strtod(arg, &end);
+    double scale = !strcmp(end, "ps") ? 1 : !strcmp(end, "ns") ? 1e3 : !strcmp(end, "us") ? 1e6 : !strcmp(end, "ms") ? 1e9 : 0;
+    if (end == arg || scale == 0 || v * scale < 1) {
+        vs_error(&r->errors, "--epoch %s: a time such as 100us or 1ms is needed", arg);
+        return 0;
+    }
+    return (uint64_t)(v * scale);
+}
+
+static error_t option(int key, char *arg, struct argp_state *state)
+{
+    struct request *r = state->input;
+    struct vs_session_request *s = &r->session;
+    uint64_t n = 0;
+    switch (key) {
+    case 'm':
+        s->machine = arg;
+        return 0;
+    case 's':
+        if (s->n_sets < REQUEST_SETS) {
+            r->sets[s->n_sets++] = arg;
+        } else {
+            vs_error(&r->errors, "--set: at most %d", REQUEST_SETS);
+        }
+        return 0;
+    case KEY_SEED:
+        number(state, r, "seed", arg, 0, &s->options.seed);
+        return 0;
+    case KEY_SEEDS:
+        number(state, r, "seeds", arg, 1, &n);
+        r->seeds = (unsigned)n;
+        return 0;
+    case KEY_WARMUP:
+        number(state, r, "warmup", arg, 0, &s->options.warmup);
+        return 0;
+    case KEY_SPANS:
+        number(state, r, "spans", arg, 0, &n);
+        s->options.spans = (uint32_t)(n < 100000 ? n : 100000);
+        return 0;
+    case KEY_EPOCH:
+        s->options.epoch_ps = parse_time(r, arg);
+        return 0;
+    case KEY_DB:
+        r->db = arg;
+        return 0;
+    case KEY_NO_STORE:
+        r->no_store = true;
+        return 0;
+    case KEY_FORMAT:
+        if (!out_parse(arg, &r->format)) {
+            vs_error(&r->errors, "--format %s: table, json, csv or md is needed", arg);
+        }
+        return 0;
+    case KEY_DRY:
+        r->dry_run = true;
+        return 0;
+    case KEY_TRACE_FORMAT:
+        s->trace_format = arg;
+        return 0;
+    case KEY_SKIP:
+        number(state, r, "skip", arg, 0, &s->skip);
+        return 0;
+    case KEY_LIMIT:
+        number(state, r, "limit", arg, 1, &s->limit);
+        return 0;
+    case KEY_QUIET:
+        r->quiet = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp request_argp = {options, option, NULL, NULL, NULL, NULL, NULL};
+
+int parse(const struct argp *a, int argc, char **argv, void *input)
+{
+    static char name[64];
+    snprintf(name, sizeof name, "virtsim %s", argv[0]);
+    argv[0] = name;
+    return argp_parse(a, argc, argv, 0, NULL, input);
+}
+
+int report(struct vs_errors *errors, enum vs_status status, bool started)
+{
+    progress_clear();
+    for (size_t i = 0; i < errors->n; i++) {
+        fprintf(stderr, "virtsim: %s\n", errors->text[i]);
+    }
+    if (!errors->n && status) {
+        fprintf(stderr, "virtsim: %s\n", vs_status_text(status));
+    }
+    vs_errors_free(errors);
+    return !status ? EXIT_DONE : started ? EXIT_RUNTIME : EXIT_REQUEST;
+}
+
+static bool shown;
+
+int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses)
+{
+    static struct timespec last;
+    const char *what = ctx;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    double since = (double)(now.tv_sec - last.tv_sec) + (double)(now.tv_nsec - last.tv_nsec) * 1e-9;
+    if (!isatty(STDERR_FILENO) || since < 0.2) {
+        return 0;
+    }
+    last = now;
+    shown = true;
+    fprintf(stderr, "\r\033[K%s: %.3f ms simulated, %.1f M accesses", what ? what : "running", (double)now_ps * 1e-9, (double)accesses * 1e-6);
+    return 0;
+}
+
+void progress_clear(void)
+{
+    if (shown) {
+        fputs("\r\033[K", stderr);
+        shown = false;
+    }
+}
