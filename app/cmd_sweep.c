@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* sweep: every combination of varied knobs. */
+#define _GNU_SOURCE
+#include "cmd.h"
+
+#include "sweep/sweep.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+struct sweep_args {
+    struct request r;
+    struct vs_sweep s;
+};
+
+static error_t option(int key, char *arg, struct argp_state *state)
+{
+    struct sweep_args *a = state->input;
+    uint64_t v;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->r;
+        return 0;
+    case 'v':
+        vs_sweep_axis(&a->s, arg, &a->r.errors);
+        return 0;
+    case 'j':
+        if (!vs_parse_number(arg, &v) || !v || v > 1024) {
+            vs_error(&a->r.errors, "-j %s: a number of worker processes, 1..1024, is needed", arg);
+        } else {
+            a->s.jobs = (unsigned)v;
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        if (a->r.session.input) {
+            vs_error(&a->r.errors, "'%s': one workload or trace at a time, '%s' is given already", arg, a->r.session.input);
+        }
+        a->r.session.input = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "a workload or trace is needed, e.g. workloads/gups.lua");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void show_progress(void *ctx, size_t done, size_t all, double seconds)
+{
+    (void)ctx;
+    if (isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\r\033[K%zu of %zu points, %.0f s left", done, all, seconds / (double)done * (double)(all - done));
+        fputs(done == all ? "\r\033[K" : "", stderr);
+    }
+}
+
+static void print_points(struct vs_db *db, int64_t first, enum out_format format)
+{
+    static const char *const columns[] = {"run", "machine", "point", "simulated_ms", "load_ns", "walk_ns", "walks"};
+    static const char sql[] =
+        "SELECT run, machine, point, (end_ps - roi_ps) / 1e9,"
+        " (SELECT 1.0 * sum(total_ps) / nullif(sum(n), 0) / 1e3 FROM op WHERE op.run = r.run AND op = 'access.load' AND actor LIKE 'vcpu%/guest'),"
+        " (SELECT 1.0 * sum(total_ps) / nullif(sum(n), 0) / 1e3 FROM op WHERE op.run = r.run AND op = 'walk' AND actor LIKE 'vcpu%/guest'),"
+        " (SELECT sum(n) FROM op WHERE op.run = r.run AND op = 'walk' AND actor LIKE 'vcpu%/guest') FROM run r WHERE run >= ? ORDER BY run";
+    sqlite3_stmt *st = NULL;
+    struct out *o = out_begin(format, columns, 7);
+    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
+        sqlite3_bind_int64(st, 1, first);
+        while (sqlite3_step(st) == SQLITE_ROW) {
+            out_int(o, sqlite3_column_int64(st, 0));
+            out_text(o, (const char *)sqlite3_column_text(st, 1));
+            out_text(o, (const char *)sqlite3_column_text(st, 2));
+            for (int i = 3; i < 6; i++) {
+                out_real(o, sqlite3_column_type(st, i) == SQLITE_NULL ? NAN : sqlite3_column_double(st, i), 3);
+            }
+            out_int(o, sqlite3_column_int64(st, 6));
+        }
+    }
+    sqlite3_finalize(st);
+    out_end(o, stdout);
+}
+
+static enum vs_status store(struct sweep_args *a, struct vs_db *db)
+{
+    int64_t first = 0;
+    enum vs_status st = vs_sweep_run(&a->s, db, a->r.db, &first, &a->r.errors);
+    print_points(db, first, a->r.format);
+    if (a->r.format == OUT_TABLE) {
+        printf("\n%zu points in %s\n", vs_sweep_points(&a->s), a->r.db);
+    }
+    return st;
+}
+
+int cmd_sweep(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"vary", 'v', "PATH=V1,V2,...", 0, "values of a knob, or machine=A,B; several: every combination", 0},
+        {"jobs", 'j', "N", 0, "worker processes (default 1)", 0},
+        {NULL, 0, NULL, 0, NULL, 0},
+    };
+    static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+    static const struct argp p = {options, option, "WORKLOAD.lua|TRACE", "Runs every combination of varied knobs into one database.", children, NULL, NULL};
+    struct sweep_args a = {.s = {.jobs = 1}};
+    request_init(&a.r, argc, argv);
+    parse(&p, argc, argv, &a);
+    const char *dot = a.r.session.input ? strrchr(a.r.session.input, '.') : NULL;
+    a.r.session.is_trace = !dot || strcmp(dot, ".lua") != 0;
+    if (a.r.seeds > 1 || a.r.dry_run || a.r.no_store) {
+        vs_error(&a.r.errors, "--seeds, --dry-run and --no-store do not go with sweep");
+    }
+    a.s.base = a.r.session;
+    a.s.progress = a.r.quiet ? NULL : show_progress;
+    enum vs_status st = a.r.errors.n ? VS_E_INPUT : vs_sweep_check(&a.s, &a.r.errors);
+    struct vs_db *db = NULL;
+    char err[5200];
+    bool started = false;
+    if (!st && vs_db_open(a.r.db, true, &db, err, sizeof err)) {
+        vs_error(&a.r.errors, "%s", err);
+        st = VS_E_IO;
+    } else if (!st) {
+        started = true;
+        st = store(&a, db);
+    }
+    int status = report(&a.r.errors, st, started);
+    vs_db_close(db);
+    vs_sweep_free(&a.s);
+    request_free(&a.r);
+    return status;
+}

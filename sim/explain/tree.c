@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "explain/tree.h"
+
+#include "platform/platform.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 10u /* operations nest less deeply; guards against one that nests in itself */
+
+static struct vs_tree_node *append(struct vs_tree *t)
+{
+    struct vs_tree_node *grown = realloc(t->node, (t->n_nodes + 1) * sizeof *grown);
+    if (!grown) {
+        return NULL;
+    }
+    t->node = grown;
+    memset(&grown[t->n_nodes], 0, sizeof *grown);
+    return &grown[t->n_nodes++];
+}
+
+static const struct vs_account_desc *account(const char *path)
+{
+    size_t n;
+    const struct vs_component_desc *const *c = vs_components(&n);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < c[i]->n_accounts; j++) {
+            if (!strcmp(c[i]->accounts[j].path, path)) {
+                return &c[i]->accounts[j];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* From firm to weak. */
+static int weakness(enum vs_evidence g)
+{
+    static const int order[] = {[VS_GRADE_measured] = 0, [VS_GRADE_documented] = 1, [VS_GRADE_derived] = 2, [VS_GRADE_assumed] = 3};
+    return order[g];
+}
+
+static void grade(struct vs_db *db, int64_t run, struct vs_tree_node *node)
+{
+    const struct vs_account_desc *a = account(node->name);
+    if (!a || !*a->priced_by) {
+        return;
+    }
+    snprintf(node->priced_by, sizeof node->priced_by, "%s", a->priced_by);
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT evidence FROM knob WHERE run = ? AND instr(',' || ? || ',', ',' || path || ',')", -1, &st, NULL) != SQLITE_OK) {
+        return;
+    }
+    sqlite3_bind_int64(st, 1, run);
+    sqlite3_bind_text(st, 2, a->priced_by, -1, SQLITE_STATIC);
+    while (sqlite3_step(st) == SQLITE_ROW) {
+        enum vs_evidence g;
+        if (vs_evidence_parse((const char *)sqlite3_column_text(st, 0), &g) && (!node->graded || weakness(g) > weakness(node->grade))) {
+            node->grade = g;
+            node->graded = true;
+        }
+    }
+    sqlite3_finalize(st);
+}
+
+struct item {
+    char actor[64], name[96], kind[16];
+    double n, ps;
+};
+
+/* Parts and children of (actor, op), largest first. */
+static size_t items(struct vs_db *db, int64_t run, const char *actor, const char *op, struct item **out)
+{
+    static const char sql[] = "SELECT '', account, kind, n, total_ps FROM part WHERE run = ?1 AND actor = ?2 AND op = ?3 AND total_ps > 0"
+                              " UNION ALL SELECT child_actor, child, 'child', n, total_ps FROM child WHERE run = ?1 AND actor = ?2 AND op = ?3 AND total_ps > 0"
+                              " ORDER BY 5 DESC, 2";
+    sqlite3_stmt *st = NULL;
+    size_t n = 0;
+    *out = NULL;
+    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) != SQLITE_OK) {
+        return 0;
+    }
+    sqlite3_bind_int64(st, 1, run);
+    sqlite3_bind_text(st, 2, actor, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 3, op, -1, SQLITE_STATIC);
+    while (sqlite3_step(st) == SQLITE_ROW) {
+        struct item *grown = realloc(*out, (n + 1) * sizeof *grown);
+        if (!grown) {
+            break;
+        }
+        *out = grown;
+        struct item *i = &grown[n++];
+        snprintf(i->actor, sizeof i->actor, "%s", (const char *)sqlite3_column_text(st, 0));
+        snprintf(i->name, sizeof i->name, "%s", (const char *)sqlite3_column_text(st, 1));
+        snprintf(i->kind, sizeof i->kind, "%s", (const char *)sqlite3_column_text(st, 2));
+        i->n = sqlite3_column_double(st, 3);
+        i->ps = sqlite3_column_double(st, 4);
+    }
+    sqlite3_finalize(st);
+    return n;
+}
+
+static double op_total(struct vs_db *db, int64_t run, const char *actor, const char *op, int64_t *n)
+{
+    sqlite3_stmt *st = NULL;
+    double total = 0;
+    *n = 0;
+    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT n, total_ps FROM op WHERE run = ? AND actor = ? AND op = ?", -1, &st, NULL) == SQLITE_OK) {
+        sqlite3_bind_int64(st, 1, run);
+        sqlite3_bind_text(st, 2, actor, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 3, op, -1, SQLITE_STATIC);
+        if (sqlite3_step(st) == SQLITE_ROW) {
+            *n = sqlite3_column_int64(st, 0);
+            total = sqlite3_column_double(st, 1);
+        }
+    }
+    sqlite3_finalize(st);
+    return total;
+}
+
+/* scale turns the (actor, op)'s booked totals into what one root operation holds of them. */
+static void descend(struct vs_db *db, int64_t run, const char *actor, const char *op, double scale, unsigned depth, struct vs_tree *t)
+{
+    struct item *list;
+    size_t n = items(db, run, actor, op, &list);
+    for (size_t i = 0; i < n; i++) {
+        struct vs_tree_node *node = append(t);
+        if (!node) {
+            break;
+        }
+        bool child = !strcmp(list[i].kind, "child");
+        node->depth = depth;
+        node->is_op = child;
+        node->exposed = !strcmp(list[i].kind, "exposed");
+        node->ps = list[i].ps * scale;
+        node->n = list[i].n * scale;
+        if (!child) {
+            snprintf(node->name, sizeof node->name, "%s", list[i].name);
+            grade(db, run, node);
+            if (node->graded && node->grade == VS_GRADE_assumed) {
+                t->assumed_share += node->ps;
+            }
+            continue;
+        }
+        if (strcmp(list[i].actor, actor)) {
+            snprintf(node->name, sizeof node->name, "%.40s %.50s", list[i].actor, list[i].name);
+        } else {
+            snprintf(node->name, sizeof node->name, "%s", list[i].name);
+        }
+        int64_t child_n;
+        double total = op_total(db, run, list[i].actor, list[i].name, &child_n);
+        if (depth < DEPTH_MAX && total > 0) {
+            descend(db, run, list[i].actor, list[i].name, scale * list[i].ps / total, depth + 1, t);
+        }
+    }
+    free(list);
+}
+
+enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op, struct vs_tree *out)
+{
+    memset(out, 0, sizeof *out);
+    snprintf(out->op, sizeof out->op, "%s", op);
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT actor FROM op WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS NULL OR actor = ?3) ORDER BY total_ps DESC LIMIT 1", -1, &st, NULL) != SQLITE_OK) {
+        return VS_E_IO;
+    }
+    sqlite3_bind_int64(st, 1, run);
+    sqlite3_bind_text(st, 2, op, -1, SQLITE_STATIC);
+    if (actor) {
+        sqlite3_bind_text(st, 3, actor, -1, SQLITE_STATIC);
+    }
+    bool found = sqlite3_step(st) == SQLITE_ROW;
+    if (found) {
+        snprintf(out->actor, sizeof out->actor, "%s", (const char *)sqlite3_column_text(st, 0));
+    }
+    sqlite3_finalize(st);
+    if (!found) {
+        return VS_E_UNKNOWN;
+    }
+    double total = op_total(db, run, out->actor, op, &out->n);
+    out->total_ps = total / (double)out->n;
+    descend(db, run, out->actor, op, 1.0 / (double)out->n, 1, out);
+    out->assumed_share = out->total_ps > 0 ? out->assumed_share / out->total_ps : 0;
+    return VS_OK;
+}
+
+void vs_tree_free(struct vs_tree *t)
+{
+    free(t->node);
+    t->node = NULL;
+    t->n_nodes = 0;
+}
+
+const struct vs_explain_recipe *vs_explain_recipe(const char *op)
+{
+    /* the name after the last dot decides among exits; a handler is explained by its exit */
+    static const struct vs_explain_recipe table[] = {
+        {"timeline", "workloads/exit_mix.lua", NULL},
+        {"access.load", "workloads/gups.lua", NULL},
+        {"access.store", "workloads/gups.lua", NULL},
+        {"access.fetch", "workloads/exit_mix.lua", NULL},
+        {"walk", "workloads/pointer_chase.lua", NULL},
+        {"page_fault", "workloads/page_touch.lua", NULL},
+        {"exit.cpuid", "workloads/exit_microbench.lua", "workload.reason=cpuid"},
+        {"exit.hlt", "workloads/exit_microbench.lua", "workload.reason=hlt"},
+        {"exit.rdtsc", "workloads/exit_microbench.lua", "workload.reason=rdtsc"},
+        {"exit.rdmsr", "workloads/exit_microbench.lua", "workload.reason=rdmsr"},
+        {"exit.wrmsr", "workloads/exit_microbench.lua", "workload.reason=wrmsr"},
+        {"exit.io_instruction", "workloads/exit_microbench.lua", "workload.reason=io_out"},
+        {"exit.vmcall", "workloads/exit_microbench.lua", "workload.reason=vmcall"},
+        {"exit.cr_access", "workloads/exit_microbench.lua", "workload.reason=cr3"},
+        {"exit.invlpg", "workloads/exit_microbench.lua", "workload.reason=invlpg"},
+        {"exit.pause", "workloads/exit_microbench.lua", "workload.reason=pause"},
+        {"exit.ept_violation", "workloads/page_touch.lua", NULL},
+        {"exit.ept_misconfig", "workloads/exit_microbench.lua", "workload.reason=mmio"},
+        {"exit.external_interrupt", "workloads/exit_mix.lua", NULL},
+        {"packet.rx", "workloads/udp_echo.lua", NULL},
+        {"packet.tx", "workloads/udp_echo.lua", NULL},
+        {"dma.read", "workloads/udp_echo.lua", NULL},
+        {"dma.write", "workloads/udp_echo.lua", NULL},
+        {"iommu.translate", "workloads/udp_echo.lua", NULL},
+        {"mmio.write", "workloads/udp_echo.lua", NULL},
+        {"irq", "workloads/udp_echo.lua", NULL},
+    };
+    const char *dot = strchr(op, '.');
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const char *d = strchr(table[i].op, '.');
+        bool handler = !strncmp(op, "handler.", 8) && !strncmp(table[i].op, "exit.", 5) && d && dot && !strcmp(d, dot);
+        if (handler || !strcmp(table[i].op, op)) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cost tree of one operation of a stored run: its parts and children, theirs, and so on, per
+ * operation, with the evidence each part's price rests on. A child operation that has several
+ * parents is shown under each with its own mean composition, scaled to what this parent's share of
+ * it took.
+ */
+#ifndef VIRTSIM_SIM_EXPLAIN_TREE_H
+#define VIRTSIM_SIM_EXPLAIN_TREE_H
+
+#include "db/db.h"
+
+struct vs_tree_node {
+    char name[96];           /* account, or "actor op" of a child */
+    unsigned depth;
+    bool is_op, exposed;
+    double ps;               /* per operation at the root */
+    double n;                /* charges or child operations per operation at the root */
+    bool graded;             /* false: waits, and inner nodes */
+    enum vs_evidence grade;  /* the weakest of the knobs that price the account */
+    char priced_by[96];
+};
+
+struct vs_tree {
+    char actor[64], op[64];
+    int64_t n;               /* operations measured */
+    double total_ps;         /* mean of one */
+    double assumed_share;    /* of total_ps that rests on assumed numbers, 0..1 */
+    struct vs_tree_node *node;
+    size_t n_nodes;
+};
+
+/* actor NULL: the actor with most time in that op. VS_E_UNKNOWN when the run has no such operation. */
+enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op, struct vs_tree *out);
+void vs_tree_free(struct vs_tree *t);
+
+/* The workload and settings that exercise an operation, for `explain`; false when none does. */
+struct vs_explain_recipe {
+    const char *op, *workload, *set;
+};
+const struct vs_explain_recipe *vs_explain_recipe(const char *op);
+
+#endif
