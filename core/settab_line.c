@@ -37,29 +37,22 @@ void vs_linetab_clear(struct vs_linetab *c)
     memset(c->tag, 0, c->by_sets.n * c->stride * sizeof *c->tag);
 }
 
-static uint32_t *linetab_search(const struct vs_linetab *c, uint64_t line)
+uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line)
 {
     uint64_t set;
     uint32_t tag = vs_linetab_tag(c, line, &set), *first = c->tag + set * c->stride;
     for (uint32_t w = 0; w < c->ways; w++) {
-        if ((first[w] | 1u) == (tag | 1u)) {
+        if ((first[w] | VS_LINE_FLAGS) == (tag | VS_LINE_FLAGS)) {
             return first + w;
         }
     }
     return NULL;
 }
 
-bool vs_linetab_peek(const struct vs_linetab *c, uint64_t line, bool *dirty)
-{
-    const uint32_t *t = linetab_search(c, line);
-    *dirty = t && (*t & 1u);
-    return t != NULL;
-}
-
 bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty)
 {
-    uint32_t *t = linetab_search(c, line);
-    *dirty = t && (*t & 1u);
+    uint32_t *t = vs_linetab_peek(c, line);
+    *dirty = t && (*t & VS_LINE_DIRTY);
     if (!t) {
         return false;
     }

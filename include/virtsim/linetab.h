@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The set-associative table in the shape data caches need: exact LRU, no payload, and tags of 32
- * bits that hold the quotient of line by sets, valid (not 0) and dirty (bit 0). Ways stand in order
+ * bits that hold the quotient of line by sets, valid (not 0), dirty and io flags. Ways stand in order
  * of recency, a set padded to a multiple of eight, so that one vector compare sees eight ways and
  * one vector move ages them. Wider line numbers and other policies use vs_settab instead.
  */
@@ -11,6 +11,9 @@
 #include "virtsim/settab.h"
 
 #define VS_LINETAB_MAX_WAYS 32u
+#define VS_LINE_DIRTY 1u
+#define VS_LINE_IO 2u /* allocated by a device's write */
+#define VS_LINE_FLAGS 3u
 
 struct vs_linetab {
     uint32_t *tag; /* [sets x stride], 0 = invalid; NULL = this shape is not in use */
@@ -23,7 +26,7 @@ struct vs_linetab {
 /* Whether lines below max_line fit the 32-bit tags of such a table. */
 static inline bool vs_linetab_fits(uint32_t entries, uint32_t ways, uint64_t max_line)
 {
-    return entries && ways && ways <= VS_LINETAB_MAX_WAYS && max_line / (entries / ways) < (1ull << 31) - 2u;
+    return entries && ways && ways <= VS_LINETAB_MAX_WAYS && max_line / (entries / ways) < (1ull << 30) - 2u;
 }
 enum vs_status vs_linetab_init(struct vs_linetab *c, uint32_t entries, uint32_t ways);
 void vs_linetab_free(struct vs_linetab *c);
@@ -31,26 +34,26 @@ void vs_linetab_clear(struct vs_linetab *c);
 
 static inline uint32_t vs_linetab_tag(const struct vs_linetab *c, uint64_t line, uint64_t *set)
 {
-    return (uint32_t)(vs_div(&c->by_sets, line, set) + 1u) << 1;
+    return (uint32_t)(vs_div(&c->by_sets, line, set) + 1u) << 2;
 }
 /* The line behind a tag of a set. */
 static inline uint64_t vs_linetab_line(const struct vs_linetab *c, uint32_t tag, uint64_t set)
 {
-    return ((uint64_t)(tag >> 1) - 1u) * c->by_sets.n + set;
+    return ((uint64_t)(tag >> 2) - 1u) * c->by_sets.n + set;
 }
 /* The most recent way only: a hit there changes nothing but the dirty bit. */
 static inline bool vs_linetab_first(struct vs_linetab *c, uint64_t line, bool write)
 {
     uint64_t set;
     uint32_t tag = vs_linetab_tag(c, line, &set), *first = c->tag + set * c->stride;
-    if (vs_likely((*first | 1u) == (tag | 1u))) {
-        *first |= write;
+    if (vs_likely((*first | VS_LINE_FLAGS) == (tag | VS_LINE_FLAGS))) {
+        *first |= write; /* VS_LINE_DIRTY */
         return true;
     }
     return false;
 }
-/* Recency untouched: is the line there, is it dirty? */
-bool vs_linetab_peek(const struct vs_linetab *c, uint64_t line, bool *dirty);
+/* Recency untouched: its tag with flags, or NULL. */
+uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line);
 /* Removes a line; true when it was there. */
 bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty);
 static inline void vs_linetab_prefetch(const struct vs_linetab *c, uint64_t line)

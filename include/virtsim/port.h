@@ -53,6 +53,9 @@ struct vs_mmu_port {
 struct vs_line_port {
     void *ctx;
     uint32_t (*access)(void *ctx, uint64_t line, enum vs_ref ref);
+    /* An access that touches `line` and `line + 1` as one reference with at most one miss (the rule
+     * of cachegrind). NULL: the two lines are two references. */
+    uint32_t (*straddle)(void *ctx, uint64_t line, enum vs_ref ref);
     void (*prefetch)(void *ctx, uint64_t line); /* hint, changes no modelled state; may be NULL */
     uint16_t account[VS_LINE_LEVELS];
     uint64_t ps[VS_LINE_LEVELS];

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the cpu: the hot path that single accesses and bulk operations share. */
+#ifndef VIRTSIM_MODEL_CPU_ACCESS_H
+#define VIRTSIM_MODEL_CPU_ACCESS_H
+
+#include "cpu/cpu.h"
+
+/* Everything but the inline hit. False: fault. */
+bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref);
+
+/* Somebody wants each charge at its place: a tape runs, or spans of this operation are kept. */
+bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref);
+
+/* One access inside one line. */
+static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t ref)
+{
+    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    if (vs_likely(l->fast) && vs_likely(vs_l1_hit(l, gva, ref == VS_REF_WRITE))) {
+        c->fast[ref]++;
+        c->pending_ps += c->price[ref][VS_CPU_TLB_L1][0];
+        return true;
+    }
+    return vs__cpu_access_rest(c, gva, ref);
+}
+
+static inline void vs__cpu_instructions(struct vs_cpu *c, uint64_t n)
+{
+    uint64_t ps = n * c->instruction_q;
+    c->carry += n * c->instruction_r;
+    if (vs_unlikely(c->carry >= c->cfg.ipc)) {
+        ps += c->carry / c->cfg.ipc;
+        c->carry %= c->cfg.ipc;
+    }
+    c->pending_instructions += n;
+    c->pending_instruction_ps += ps;
+    c->pending_ps += ps;
+}
+
+#endif

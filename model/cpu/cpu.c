@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpu/access.h"
+
+#include <string.h>
+
+#define VS_DEF_NAME cpu
+#define VS_DEF_FILE "cpu/cpu.def"
+#include "virtsim/def_tables.h"
+
+static const enum vs_op op_of[3] = {VS_OP_ACCESS_LOAD, VS_OP_ACCESS_STORE, VS_OP_ACCESS_FETCH};
+
+void vs_cpu_check(const struct vs_cpu_config *cfg, struct vs_errors *errors)
+{
+    if (cfg->mhz == 0 || cfg->ipc == 0) {
+        vs_error(errors, "cpu.clock.mhz and cpu.ipc must not be 0");
+    }
+}
+
+enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg, struct vs_ledger *ledger)
+{
+    memset(c, 0, sizeof *c);
+    if (cfg->mhz == 0 || cfg->ipc == 0) {
+        return VS_E_CONFIG;
+    }
+    c->cfg = *cfg;
+    c->clock = vs_clock_mhz(cfg->mhz);
+    c->ledger = ledger;
+    c->account = vs_ledger_accounts(ledger, &vs_cpu_desc);
+    uint64_t one = c->clock.period_ps * 1000u; /* ps x ipc of one instruction */
+    c->instruction_q = one / cfg->ipc;
+    c->instruction_r = one % cfg->ipc;
+    c->count = c->counts[0];
+    return VS_OK;
+}
+
+void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
+{
+    if (mmu) {
+        c->mmu = *mmu;
+    }
+    for (uint32_t ref = 0; ref < 3u; ref++) {
+        struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+        for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
+            uint64_t ps = l->lines.ps[level];
+            c->price[ref][VS_CPU_TLB_NONE][level] = ps;
+            c->price[ref][VS_CPU_TLB_L1][level] = l->tlb_ps.v + ps;
+            c->price[ref][VS_CPU_TLB_L2][level] = l->tlb_ps.v + c->mmu.probe_ps.v + ps;
+        }
+    }
+    if (c->cfg.translation) {
+        vs_l1_ready(&c->data);
+        vs_l1_ready(&c->fetch);
+    } else {
+        c->data.fast = c->fetch.fast = false;
+    }
+}
+
+static struct vs_op_acc *acc_of(const struct vs_txn *t, uint32_t ref)
+{
+    struct vs_op_acc *a = t->by_op[op_of[ref]];
+    return a ? a : vs_ledger_acc(t->ledger, t->actor, op_of[ref]);
+}
+
+/* n equal accesses: parts move the clock, then the operation itself is booked. */
+static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb, uint32_t level, uint64_t n)
+{
+    const struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    struct vs_op_acc *a = acc_of(t, ref);
+    vs_ps each = {c->price[ref][tlb][level]}, line = {l->lines.ps[level]};
+    if (tlb != VS_CPU_TLB_NONE) {
+        vs_count_part(t, a, l->tlb_account, n, l->tlb_ps);
+        if (l->tlb_hits && tlb == VS_CPU_TLB_L1) {
+            *l->tlb_hits += n;
+        }
+        if (tlb == VS_CPU_TLB_L2) {
+            vs_count_part(t, a, c->mmu.probe_account, n, c->mmu.probe_ps);
+        }
+    }
+    vs_count_part(t, a, l->lines.account[level], n, line);
+    vs_count_op(t, a, n, each);
+    c->count[VS_CNT_cpu_loads + (int)ref] += n;
+}
+
+static void settle(void *ctx, struct vs_txn *t)
+{
+    struct vs_cpu *c = ctx;
+    if (c->pending_ps == 0 && (c->pending_mask[0] | c->pending_mask[1] | c->pending_mask[2]) == 0 && (c->fast[0] | c->fast[1] | c->fast[2] | c->pending_instructions) == 0) {
+        return;
+    }
+    c->pending_ps = 0;
+    if (c->pending_instructions) {
+        vs_ps d = {c->pending_instruction_ps};
+        c->count[VS_CNT_cpu_instructions] += c->pending_instructions;
+        vs_charge_n(t, (uint16_t)(c->account + VS_ACC_cpu_instruction), c->pending_instructions, d);
+        c->pending_instructions = 0;
+        c->pending_instruction_ps = 0;
+    }
+    for (uint32_t ref = 0; ref < 3u; ref++) {
+        struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+        uint64_t n = c->fast[ref];
+        if (n) {
+            c->fast[ref] = 0;
+            if (l->cache_hits[ref]) {
+                *l->cache_hits[ref] += n;
+            }
+            c->pending[ref][VS_CPU_TLB_L1][0] += n;
+            c->pending_mask[ref] |= 1u << (VS_CPU_TLB_L1 * VS_LINE_LEVELS);
+        }
+        for (uint32_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
+            uint32_t at = (uint32_t)__builtin_ctz(mask), tlb = at / VS_LINE_LEVELS, level = at % VS_LINE_LEVELS;
+            n = c->pending[ref][tlb][level];
+            c->pending[ref][tlb][level] = 0;
+            price(c, t, ref, tlb, level, n);
+        }
+        c->pending_mask[ref] = 0;
+    }
+}
+
+void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t)
+{
+    c->txn = t;
+    t->settle = settle;
+    t->settle_ctx = c;
+}
+
+void vs_cpu_world(struct vs_cpu *c, bool host)
+{
+    if (c->txn) {
+        vs_txn_settle(c->txn);
+    }
+    c->count = c->counts[host];
+}
+
+bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref)
+{
+    return c->exact || c->txn->tape != NULL || acc_of(c->txn, ref)->sampler != NULL;
+}
+
+static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref)
+{
+    uint32_t level = l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
+    vs_ps d = {l->lines.ps[level]};
+    vs_charge(t, l->lines.account[level], d);
+}
+
+/* Translates inside an open access, booking what it costs. False: fault. */
+static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref, bool l1_missed, uint64_t *hpa)
+{
+    struct vs_txn *t = c->txn;
+    vs_gva at = {gva};
+    unsigned shift;
+    if (!c->cfg.translation) {
+        *hpa = gva;
+        return true;
+    }
+    vs_charge(t, l->tlb_account, l->tlb_ps);
+    struct vs_translation out = {.fault = VS_FAULT_NONE};
+    if (!l1_missed) {
+        const uint64_t *p = vs_l1_translate(l, gva, &shift);
+        if (p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
+            if (l->tlb_hits) {
+                ++*l->tlb_hits;
+            }
+            *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+            return true;
+        }
+        if (p) {
+            c->count[VS_CNT_cpu_dirty_walks]++;
+        } else if (l->tlb_misses) {
+            ++*l->tlb_misses;
+        }
+        if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
+            vs_charge(t, c->mmu.probe_account, c->mmu.probe_ps);
+            *hpa = out.hpa.v;
+            return true;
+        }
+    }
+    c->mmu.walk(c->mmu.ctx, t, at, (enum vs_ref)ref, &out);
+    if (out.fault != VS_FAULT_NONE) {
+        c->fault = out;
+        return false;
+    }
+    *hpa = out.hpa.v;
+    return true;
+}
+
+static bool squash(struct vs_cpu *c)
+{
+    c->count[VS_CNT_cpu_faults]++;
+    (void)vs_abandon(c->txn);
+    return false;
+}
+
+/* One access charged part by part. `l1_missed`: TLBs and second-level TLB have been asked already. */
+static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref, bool l1_missed)
+{
+    uint64_t hpa;
+    vs_open(c->txn, op_of[ref]);
+    if (!translate_booked(c, l, gva, ref, l1_missed, &hpa)) {
+        return squash(c);
+    }
+    book_level(l, c->txn, hpa, ref);
+    vs_close(c->txn);
+    c->count[VS_CNT_cpu_loads + (int)ref]++;
+    return true;
+}
+
+static void count_access(struct vs_cpu *c, uint32_t ref, uint32_t tlb, uint32_t level)
+{
+    c->pending[ref][tlb][level]++;
+    c->pending_mask[ref] |= 1u << (tlb * VS_LINE_LEVELS + level);
+    c->pending_ps += c->price[ref][tlb][level];
+}
+
+bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
+{
+    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    if (vs_unlikely(c->exact)) {
+        return access_booked(c, l, gva, ref, false);
+    }
+    uint64_t hpa = gva;
+    uint32_t tlb = VS_CPU_TLB_NONE;
+    if (vs_likely(c->cfg.translation)) {
+        unsigned shift;
+        const uint64_t *p = vs_l1_translate(l, gva, &shift);
+        tlb = VS_CPU_TLB_L1;
+        if (vs_likely(p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE)))) {
+            hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+        } else {
+            struct vs_translation out;
+            vs_gva at = {gva};
+            if (p) {
+                c->count[VS_CNT_cpu_dirty_walks]++;
+            } else if (l->tlb_misses) {
+                ++*l->tlb_misses;
+            }
+            if (!c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
+                return access_booked(c, l, gva, ref, true);
+            }
+            tlb = VS_CPU_TLB_L2;
+            hpa = out.hpa.v;
+        }
+    }
+    count_access(c, ref, tlb, l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref));
+    return true;
+}
+
+/* An access over the end of a line. Split: each line is a reference of its own, translated on its
+ * own. Otherwise one reference by the cache's rule, translated by its first byte. */
+static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t bytes, uint32_t ref)
+{
+    uint64_t hpa, line = 1ull << l->line_shift, end = gva + bytes;
+    c->count[VS_CNT_cpu_straddles]++;
+    vs_open(c->txn, op_of[ref]);
+    for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
+        if (!translate_booked(c, l, at, ref, false, &hpa)) {
+            return squash(c);
+        }
+        if (l->lines.straddle) {
+            uint32_t level = l->lines.straddle(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
+            vs_ps d = {l->lines.ps[level]};
+            vs_charge(c->txn, l->lines.account[level], d);
+            break;
+        }
+        book_level(l, c->txn, hpa, ref);
+    }
+    vs_close(c->txn);
+    c->count[VS_CNT_cpu_loads + (int)ref]++;
+    return true;
+}
+
+enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum vs_ref ref)
+{
+    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    uint32_t line = 1u << l->line_shift;
+    bool ok;
+    if (l->lines.straddle && bytes > line) {
+        bytes = line; /* cachegrind cuts long accesses to one line's length */
+    }
+    if (vs_unlikely((at.v & (line - 1u)) + bytes > line)) {
+        ok = access_straddling(c, l, at.v, bytes, ref);
+    } else if (vs_unlikely(vs__cpu_listened(c, ref))) {
+        ok = access_booked(c, l, at.v, ref, false);
+    } else {
+        ok = vs__cpu_access_line(c, at.v, ref);
+    }
+    return ok ? VS_CPU_DONE : VS_CPU_FAULT;
+}
+
+void vs_cpu_instructions(struct vs_cpu *c, uint64_t n)
+{
+    vs__cpu_instructions(c, n);
+    if (c->txn->tape) {
+        vs_txn_settle(c->txn);
+    }
+}
+
+enum vs_cpu_stop vs_cpu_fetch(struct vs_cpu *c, vs_gva at, uint64_t bytes)
+{
+    uint64_t line = 1ull << c->fetch.line_shift;
+    for (uint64_t a = at.v & ~(line - 1u); a < at.v + bytes; a += line) {
+        vs_gva g = {a};
+        if (vs_cpu_access(c, g, 1, VS_REF_FETCH) != VS_CPU_DONE) {
+            return VS_CPU_FAULT;
+        }
+    }
+    return VS_CPU_DONE;
+}
+
+static void port_instructions(void *ctx, struct vs_txn *t, uint64_t n)
+{
+    struct vs_cpu *c = ctx;
+    (void)t; /* a core has one time line */
+    vs_cpu_instructions(c, n);
+}
+
+static void port_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
+{
+    struct vs_cpu *c = ctx;
+    (void)t;
+    (void)vs_cpu_access(c, at, 1, ref);
+}
+
+struct vs_core_port vs_cpu_core_port(struct vs_cpu *c)
+{
+    return (struct vs_core_port){c, port_instructions, port_touch};
+}

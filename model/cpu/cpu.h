@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU's core: instruction cost, blocking loads and stores, fetches, and bulk operations that run
+ * in C until they finish, reach the horizon of run-ahead, or fault.
+ *
+ * Hits of the first levels are counted and priced when something reads the clock (settle); the
+ * books are the same as if each had been charged. Order of set-up: vs_cpu_init, then the memory and
+ * the mmu fill data and fetch, then vs_cpu_attach, then vs_cpu_begin with the core's transaction.
+ */
+#ifndef VIRTSIM_CPU_H
+#define VIRTSIM_CPU_H
+
+#include "virtsim/l1.h"
+#include "virtsim/perm.h"
+
+#define VS_DEF_NAME cpu
+#define VS_DEF_FILE "cpu/cpu.def"
+#include "virtsim/def_types.h"
+
+enum vs_cpu_stop { VS_CPU_DONE, VS_CPU_HORIZON, VS_CPU_FAULT };
+
+/* How an access was translated, for counting: composition = translation x cache level. */
+enum { VS_CPU_TLB_L1, VS_CPU_TLB_L2, VS_CPU_TLB_NONE, VS_CPU_TLB_KINDS };
+
+struct vs_cpu {
+    struct vs_l1 data, fetch;
+    /* counted and not yet priced */
+    uint64_t pending_ps;
+    uint64_t fast[3];                                            /* inline hits, by enum vs_ref */
+    uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];       /* other compositions */
+    uint32_t pending_mask[3];
+    uint64_t pending_instructions, pending_instruction_ps;
+    uint64_t carry;        /* of the instruction clock, in ps x ipc; below ipc */
+    uint64_t instruction_q, instruction_r; /* ps of one instruction: q + r / ipc */
+    uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
+    bool exact;            /* somebody listens: charge each access */
+    struct vs_mmu_port mmu;
+    struct vs_translation fault; /* after VS_CPU_FAULT */
+    struct vs_cpu_config cfg;
+    struct vs_clock clock;
+    struct vs_ledger *ledger;
+    struct vs_txn *txn;
+    uint16_t account;
+    uint64_t *count; /* of the world that runs */
+    uint64_t counts[2][VS_CNT_cpu_N];
+};
+
+void vs_cpu_check(const struct vs_cpu_config *cfg, struct vs_errors *errors);
+enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg, struct vs_ledger *ledger);
+void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu);
+/* t is the core's time line from now on; its counted hits are priced by this core. */
+void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t);
+/* Whose counters run: guest or host. Settles. */
+void vs_cpu_world(struct vs_cpu *c, bool host);
+
+/* The clock with everything counted, without pricing it. */
+static inline uint64_t vs_cpu_now_ps(const struct vs_cpu *c)
+{
+    return c->txn->now_ps + c->pending_ps;
+}
+
+/* One access of `bytes` (>= 1): VS_CPU_DONE, or VS_CPU_FAULT with c->fault (then nothing was
+ * completed and the access is to be issued again). */
+enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum vs_ref ref);
+void vs_cpu_instructions(struct vs_cpu *c, uint64_t n);
+/* Fetches every line of [at, at + bytes) once: a handler's or a function's code. */
+enum vs_cpu_stop vs_cpu_fetch(struct vs_cpu *c, vs_gva at, uint64_t bytes);
+/* The core as handler programs drive it. A fault there is counted and passed over. */
+struct vs_core_port vs_cpu_core_port(struct vs_cpu *c);
+
+/* ---- bulk operations ---- */
+enum vs_bulk_kind { VS_BULK_STRIDE, VS_BULK_RANDOM, VS_BULK_ZIPF, VS_BULK_CHASE, VS_BULK_STREAM };
+#define VS_BULK_AHEAD 16u /* addresses known in advance, a power of two */
+
+struct vs_zipf; /* table of a Zipf distribution, see vs_bulk_zipf */
+
+struct vs_cpu_bulk {
+    enum vs_bulk_kind kind;
+    enum vs_ref ref;
+    vs_gva base;       /* region [base, base + bytes) */
+    uint64_t bytes;
+    uint64_t count;    /* accesses wanted */
+    uint64_t done;
+    uint64_t stride;   /* stride: step; chase: node size; random: element size; zipf: grain */
+    uint64_t instructions; /* for each access */
+    uint64_t offset;   /* stride, stream, chase: position */
+    struct vs_rng rng;
+    struct vs_perm perm;
+    struct vs_zipf *zipf;
+    struct vs_divider by_line;
+    uint64_t ahead[VS_BULK_AHEAD]; /* ring of addresses, filled up to `made` */
+    uint64_t made;
+};
+
+/* All: VS_E_BOUNDS for an empty region or element. `count` accesses; run them with vs_cpu_bulk_run. */
+enum vs_status vs_bulk_stride(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t stride, uint64_t count);
+/* Uniform over 8-byte elements. */
+enum vs_status vs_bulk_random(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t count, uint64_t seed);
+/* Zipf over pages of `grain` bytes (P ~ 1 / rank^theta, ranks scattered by a permutation), uniform
+ * 8-byte elements inside. Ranks above 1024 are drawn in groups of a sixty-fourth octave. */
+enum vs_status vs_bulk_zipf(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t grain, double theta, uint64_t count, uint64_t seed);
+/* Pointer chase: one random cycle through all nodes of `node` bytes. */
+enum vs_status vs_bulk_chase(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base, uint64_t bytes, uint64_t node, uint64_t count, uint64_t seed);
+/* a[i] = b[i] + c[i] over three equal thirds of the region, 8-byte elements: load, load, store. */
+enum vs_status vs_bulk_stream(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base, uint64_t bytes, uint64_t count);
+void vs_bulk_free(struct vs_cpu_bulk *b);
+/* Until done, until the clock reaches `until`, or until a fault; may be called again after each. */
+enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps until);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Devices: a DMA's bytes move through LLC or memory. Its first (slowest) line pays the latency of
+ * the level that answered; the others overlap with it and pay memory.dma.line each.
+ */
+#include "memory/path.h"
+
+#include <string.h>
+
+/* LLC flags of a line, or NULL; general and narrow table alike. */
+static bool llc_has(struct vs_memory *m, uint64_t line)
+{
+    return m->llc.lines ? vs_linetab_peek(m->llc.lines, line) != NULL : m->llc.present && vs_settab_peek(&m->llc.wide, line) != NULL;
+}
+
+static void llc_drop(struct vs_memory *m, uint64_t line)
+{
+    bool dirty;
+    if (m->llc.lines) {
+        (void)vs_linetab_drop(m->llc.lines, line, &dirty);
+    } else if (m->llc.present) {
+        (void)vs_settab_drop(&m->llc.wide, line);
+    }
+}
+
+/* When a set already holds as many device lines as it may, the oldest of them makes room. */
+static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
+{
+    struct vs_linetab *t = m->llc.lines;
+    if (!t) {
+        return; /* other policies: no way limit (see README) */
+    }
+    uint64_t set, n = 0;
+    (void)vs_linetab_tag(t, line, &set);
+    uint32_t *way = t->tag + set * t->stride, oldest = 0;
+    for (uint32_t w = 0; w < t->ways; w++) {
+        if (way[w] & VS_LINE_IO) {
+            n++;
+            oldest = way[w];
+        }
+    }
+    if (n >= m->cfg.ddio_ways) {
+        bool dirty = false;
+        uint64_t gone = vs_linetab_line(t, oldest, set);
+        (void)vs_linetab_drop(t, gone, &dirty);
+        if (m->cfg.llc_inclusive) {
+            uint64_t dropped = 0;
+            dirty = vs__memory_snoop_out(m, gone, &dropped) || dirty;
+            count[VS_CNT_memory_back_invalidations] += dropped;
+        }
+        count[VS_CNT_memory_llc_writebacks] += dirty;
+    }
+}
+
+static void llc_write(struct vs_memory *m, uint64_t *count, uint64_t line, bool there)
+{
+    if (!there) {
+        llc_make_room(m, count, line);
+    }
+    m->into_llc(m, count, line);
+    uint32_t *tag = m->llc.lines && !there ? vs_linetab_peek(m->llc.lines, line) : NULL;
+    if (tag) {
+        *tag |= VS_LINE_IO;
+    }
+}
+
+static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
+{
+    struct vs_memory *m = d->memory;
+    uint64_t *count = d->count, dropped = 0;
+    bool in_cache = llc_has(m, line);
+    if (write) {
+        count[VS_CNT_memory_dma_write_lines]++;
+        (void)vs__memory_snoop_out(m, line, &dropped);
+        count[VS_CNT_memory_dma_snoops] += dropped;
+        count[VS_CNT_memory_dma_llc_hits] += in_cache;
+        if (m->cfg.ddio && m->llc.present) {
+            llc_write(m, count, line, in_cache);
+            return VS_MEM_LLC;
+        }
+        llc_drop(m, line);
+        return vs__memory_dram(m, count, line);
+    }
+    count[VS_CNT_memory_dma_read_lines]++;
+    for (uint32_t i = 0; i < m->n_cores && !in_cache; i++) {
+        const struct vs_memory_core *c = m->core[i];
+        const struct vs_memory_cache *k[3] = {&c->l1[0], &c->l1[1], &c->l2};
+        for (uint32_t j = 0; j < 3 && !in_cache; j++) {
+            in_cache = k[j]->lines ? vs_linetab_peek(k[j]->lines, line) != NULL
+                                   : k[j]->present && vs_settab_peek((struct vs_settab *)(uintptr_t)&k[j]->wide, line) != NULL;
+        }
+    }
+    count[VS_CNT_memory_dma_llc_hits] += in_cache;
+    return in_cache ? (uint32_t)VS_MEM_LLC : vs__memory_dram(m, count, line); /* reads allocate nothing */
+}
+
+static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_t bytes, bool write)
+{
+    struct vs_memory *m = d->memory;
+    uint64_t first = at.v >> m->line_shift, last = (at.v + bytes - 1u) >> m->line_shift;
+    uint32_t slowest = VS_MEM_LLC;
+    for (uint64_t line = first; line <= last; line++) {
+        uint32_t level = dma_line(d, line, write);
+        slowest = m->ps[0][level] > m->ps[0][slowest] ? level : slowest;
+    }
+    static const uint16_t account[VS_MEM_LEVELS] = {0, 0, VS_ACC_memory_dma_llc, VS_ACC_memory_dram_row_hit, VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict};
+    vs_ps latency = {m->ps[0][slowest]}, rest = {(last - first) * m->cfg.dma_line};
+    vs_charge(t, (uint16_t)(m->account + account[slowest]), latency);
+    if (last != first) {
+        vs_charge_n(t, (uint16_t)(m->account + VS_ACC_memory_dma_line), last - first, rest);
+    }
+}
+
+static void dma_read(void *ctx, struct vs_txn *t, vs_hpa at, void *buf, size_t bytes)
+{
+    struct vs_memory_dma *d = ctx;
+    if (bytes) {
+        dma_time(d, t, at, bytes, false);
+        if (buf) {
+            vs_phys_read(d->memory->phys, at, buf, bytes);
+        }
+    }
+}
+
+static void dma_write(void *ctx, struct vs_txn *t, vs_hpa at, const void *buf, size_t bytes)
+{
+    struct vs_memory_dma *d = ctx;
+    if (bytes) {
+        dma_time(d, t, at, bytes, true);
+        if (buf) {
+            vs_phys_write(d->memory->phys, at, buf, bytes);
+        }
+    }
+}
+
+static void agent_book(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, uint32_t ref)
+{
+    struct vs_memory *m = d->memory;
+    uint32_t level = m->access(m, NULL, d->count, at.v >> m->line_shift, ref, VS_MEM_LLC);
+    static const uint16_t account[VS_MEM_LEVELS] = {0, 0, VS_ACC_memory_llc_hit, VS_ACC_memory_dram_row_hit, VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict};
+    vs_ps p = {m->ps[0][level]};
+    vs_charge(t, (uint16_t)(m->account + account[level]), p);
+}
+
+static uint64_t agent_load(void *ctx, struct vs_txn *t, vs_hpa at)
+{
+    struct vs_memory_dma *d = ctx;
+    agent_book(d, t, at, VS_MEM_REF_WALK);
+    return vs_phys_read64(d->memory->phys, at);
+}
+static void agent_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
+{
+    struct vs_memory_dma *d = ctx;
+    agent_book(d, t, at, VS_MEM_REF_WALK_WRITE);
+    vs_phys_write64(d->memory->phys, at, value);
+}
+static void agent_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
+{
+    agent_book(ctx, t, at, ref == VS_REF_WRITE ? VS_MEM_REF_WALK_WRITE : VS_MEM_REF_WALK);
+}
+
+void vs_memory_dma_init(struct vs_memory_dma *d, struct vs_memory *m)
+{
+    memset(d, 0, sizeof *d);
+    d->memory = m;
+}
+
+struct vs_dma_mem_port vs_memory_dma_port(struct vs_memory_dma *d)
+{
+    return (struct vs_dma_mem_port){d, dma_read, dma_write};
+}
+
+struct vs_mem_port vs_memory_agent_port(struct vs_memory_dma *d)
+{
+    return (struct vs_mem_port){d, agent_load, agent_store, agent_touch};
+}

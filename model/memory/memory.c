@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include "memory/path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VS_DEF_NAME memory
+#define VS_DEF_FILE "memory/memory.def"
+#include "virtsim/def_tables.h"
+
+static bool power_of_two(uint64_t x)
+{
+    return x && (x & (x - 1u)) == 0;
+}
+
+static void check_cache(const char *name, uint64_t size, uint64_t ways, uint64_t line, struct vs_errors *errors)
+{
+    if (size % line || (ways && (size / line) % ways)) {
+        vs_error(errors, "memory.%s.size = %llu is not a whole number of %llu ways of %llu-byte lines", name, (unsigned long long)size, (unsigned long long)ways, (unsigned long long)line);
+    }
+}
+
+void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *errors)
+{
+    if (!power_of_two(cfg->line)) {
+        vs_error(errors, "memory.line = %llu is not a power of two", (unsigned long long)cfg->line);
+        return;
+    }
+    check_cache("l1d", cfg->l1d_size, cfg->l1d_ways, cfg->line, errors);
+    check_cache("l1i", cfg->l1i_size, cfg->l1i_ways, cfg->line, errors);
+    check_cache("l2", cfg->l2_size, cfg->l2_ways, cfg->line, errors);
+    check_cache("llc", cfg->llc_size, cfg->llc_ways, cfg->line, errors);
+    if (!power_of_two(cfg->dram_row) || cfg->dram_row < cfg->line) {
+        vs_error(errors, "memory.dram.row = %llu is not a power of two of at least one line", (unsigned long long)cfg->dram_row);
+    }
+    if (cfg->llc_size == 0 && cfg->llc_inclusive) {
+        vs_error(errors, "memory.llc.inclusive needs memory.llc.size > 0");
+    }
+}
+
+/* `inside`: the line table of a struct vs_l1, used when the shape allows. */
+static enum vs_status cache_init(struct vs_memory_cache *k, const struct vs_memory *m, uint64_t size, uint64_t ways, uint64_t policy, struct vs_linetab *inside, uint64_t stream)
+{
+    memset(k, 0, sizeof *k);
+    uint32_t entries = (uint32_t)(size >> m->line_shift), w = ways ? (uint32_t)ways : entries;
+    k->present = entries != 0;
+    if (k->present && policy == VS_POLICY_LRU && entries % w == 0 && vs_linetab_fits(entries, w, m->max_line)) {
+        k->lines = inside ? inside : &k->own;
+        return vs_linetab_init(k->lines, entries, w);
+    }
+    return vs_settab_init(&k->wide, entries, (uint32_t)ways, (enum vs_policy)policy, m->seed * 31u + stream);
+}
+
+static void cache_free(struct vs_memory_cache *k)
+{
+    if (k->lines) {
+        vs_linetab_free(k->lines);
+    } else {
+        vs_settab_free(&k->wide);
+    }
+    memset(k, 0, sizeof *k);
+}
+
+static void cache_clear(struct vs_memory_cache *k)
+{
+    if (k->lines) {
+        vs_linetab_clear(k->lines);
+    } else {
+        vs_settab_clear(&k->wide);
+    }
+}
+
+static bool cache_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty)
+{
+    bool was_dirty = false, was = false;
+    if (k->lines) {
+        was = vs_linetab_drop(k->lines, line, &was_dirty);
+    } else if (k->present) {
+        const uint64_t *flags = vs_settab_peek(&k->wide, line);
+        was_dirty = flags && (*flags & VS_LINE_DIRTY);
+        was = vs_settab_drop(&k->wide, line);
+    }
+    *dirty = *dirty || was_dirty;
+    return was;
+}
+
+bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t flags, uint64_t *victim, uint32_t *victim_flags)
+{
+    uint64_t *p = vs_settab_find(&k->wide, line), payload = 0;
+    if (p) {
+        *p |= flags;
+        return true;
+    }
+    if (vs_settab_fill_absent(&k->wide, line, flags, victim, &payload)) {
+        *victim_flags = (uint32_t)payload;
+    }
+    return false;
+}
+
+bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_dropped)
+{
+    bool dirty = false;
+    for (uint32_t i = 0; i < m->n_cores; i++) {
+        struct vs_memory_core *c = m->core[i];
+        bool there = cache_drop(&c->l1[0], line, &dirty);
+        there = cache_drop(&c->l1[1], line, &dirty) || there;
+        there = cache_drop(&c->l2, line, &dirty) || there;
+        *n_dropped += there;
+    }
+    return dirty;
+}
+
+bool vs_memory_use(struct vs_memory *m, const char *variant)
+{
+#if defined(__x86_64__)
+    if (!strcmp(variant, "avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
+        m->access = vs__memory_access_avx2;
+        m->into_llc = vs__memory_into_llc_avx2;
+        return true;
+    }
+    if (!strcmp(variant, "sse2")) {
+        m->access = vs__memory_access_sse2;
+        m->into_llc = vs__memory_into_llc_sse2;
+        return true;
+    }
+#endif
+    if (!strcmp(variant, "plain")) {
+        m->access = vs__memory_access_plain;
+        m->into_llc = vs__memory_into_llc_plain;
+        return true;
+    }
+    return false;
+}
+
+enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, uint64_t max_address, uint64_t seed)
+{
+    memset(m, 0, sizeof *m);
+    if (!power_of_two(cfg->line)) {
+        return VS_E_CONFIG;
+    }
+    m->cfg = *cfg;
+    m->ledger = ledger;
+    m->phys = phys;
+    m->seed = seed;
+    m->account = vs_ledger_accounts(ledger, &vs_memory_desc);
+    m->line_shift = (uint32_t)__builtin_ctzll(cfg->line);
+    m->max_line = max_address >> m->line_shift;
+    uint64_t price[VS_MEM_LEVELS] = {cfg->l1d_latency * clock.period_ps, cfg->l2_latency * clock.period_ps, cfg->llc_latency * clock.period_ps, cfg->dram_row_hit, cfg->dram_row_miss, cfg->dram_row_conflict};
+    memcpy(m->ps[0], price, sizeof price);
+    memcpy(m->ps[1], price, sizeof price);
+    m->ps[1][VS_MEM_L1] = cfg->l1i_latency * clock.period_ps;
+    m->by_channels = vs_divider_of(cfg->dram_channels);
+    m->by_banks = vs_divider_of(cfg->dram_banks);
+    m->by_row_lines = vs_divider_of(cfg->dram_row >> m->line_shift ? cfg->dram_row >> m->line_shift : 1u);
+    if (!vs_memory_use(m, "avx2") && !vs_memory_use(m, "sse2")) {
+        (void)vs_memory_use(m, "plain");
+    }
+    size_t banks = cfg->dram_channels * cfg->dram_banks;
+    m->open_row = malloc(banks * sizeof *m->open_row);
+    enum vs_status s = cache_init(&m->llc, m, cfg->llc_size, cfg->llc_ways, cfg->llc_policy, NULL, 1);
+    if (!m->open_row || s != VS_OK) {
+        vs_memory_free(m);
+        return s != VS_OK ? s : VS_E_NOMEM;
+    }
+    memset(m->open_row, 0xff, banks * sizeof *m->open_row);
+    return VS_OK;
+}
+
+void vs_memory_free(struct vs_memory *m)
+{
+    cache_free(&m->llc);
+    free(m->open_row);
+    memset(m, 0, sizeof *m);
+}
+
+void vs_memory_clear(struct vs_memory *m)
+{
+    cache_clear(&m->llc);
+    memset(m->open_row, 0xff, m->by_channels.n * m->by_banks.n * sizeof *m->open_row);
+    for (uint32_t i = 0; i < m->n_cores; i++) {
+        cache_clear(&m->core[i]->l1[0]);
+        cache_clear(&m->core[i]->l1[1]);
+        cache_clear(&m->core[i]->l2);
+    }
+}
+
+/* ---- a core's side ---- */
+
+static uint32_t core_access(void *ctx, uint64_t line, enum vs_ref ref)
+{
+    struct vs_memory_core *c = ctx;
+    return c->memory->access(c->memory, c, c->count, line, ref, VS_MEM_L1);
+}
+
+static void core_prefetch(void *ctx, uint64_t line)
+{
+    const struct vs_memory_core *c = ctx;
+    if (c->l2.lines) {
+        vs_linetab_prefetch(c->l2.lines, line);
+    }
+    if (c->memory->llc.lines) {
+        vs_linetab_prefetch(c->memory->llc.lines, line);
+    }
+}
+
+/* One look without victims going anywhere: cachegrind's caches write nothing back. */
+static bool look_alone(struct vs_memory_cache *k, uint64_t line)
+{
+    uint64_t victim;
+    uint32_t flags;
+    if (!k->lines) {
+        return vs__memory_look_wide(k, line, 0, &victim, &flags);
+    }
+    struct vs_linetab *t = k->lines;
+    uint64_t set;
+    uint32_t tag = vs_linetab_tag(t, line, &set), *way = t->tag + set * t->stride, w = 0;
+    while (w < t->ways && (way[w] | VS_LINE_FLAGS) != (tag | VS_LINE_FLAGS)) {
+        w++;
+    }
+    bool hit = w < t->ways;
+    for (w = hit ? w : t->ways - 1u; w; w--) {
+        way[w] = way[w - 1u];
+    }
+    way[0] = tag;
+    return hit;
+}
+
+/* Both lines are looked up at each level that the access reaches; one reference, one miss at most. */
+static uint32_t core_straddle(void *ctx, uint64_t line, enum vs_ref ref)
+{
+    struct vs_memory_core *c = ctx;
+    struct vs_memory *m = c->memory;
+    struct vs_memory_cache *level[3] = {&c->l1[ref == VS_REF_FETCH], &c->l2, &m->llc};
+    for (uint32_t i = 0; i < 3; i++) {
+        if (level[i]->present) {
+            bool hit = look_alone(level[i], line);
+            hit = look_alone(level[i], line + 1u) && hit;
+            c->count[(uint32_t)VS_CNT_memory_l1_read_hits + 8u * i + 2u * ref + !hit]++;
+            if (hit) {
+                return i;
+            }
+        }
+    }
+    return vs__memory_dram(m, c->count, line);
+}
+
+static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
+{
+    const struct vs_memory *m = c->memory;
+    l1->line_shift = m->line_shift;
+    l1->lines = (struct vs_line_port){.ctx = c, .access = core_access, .prefetch = core_prefetch};
+    l1->lines.straddle = m->cfg.straddle == VS_MEM_STRADDLE_CACHEGRIND ? core_straddle : NULL;
+    for (uint32_t i = 0; i < VS_MEM_LEVELS; i++) {
+        static const uint16_t account[VS_MEM_LEVELS] = {VS_ACC_memory_l1_hit, VS_ACC_memory_l2_hit, VS_ACC_memory_llc_hit, VS_ACC_memory_dram_row_hit, VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict};
+        l1->lines.account[i] = (uint16_t)(m->account + (fetch && i == 0 ? (uint16_t)VS_ACC_memory_l1i_hit : account[i]));
+        l1->lines.ps[i] = m->ps[fetch][i];
+    }
+}
+
+enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m, struct vs_l1 *data, struct vs_l1 *fetch)
+{
+    memset(c, 0, sizeof *c);
+    if (m->n_cores == VS_MEMORY_CORES) {
+        return VS_E_CONFIG;
+    }
+    c->memory = m;
+    c->data = data;
+    c->fetch = fetch;
+    const struct vs_memory_config *cfg = &m->cfg;
+    uint64_t stream = 10u * (m->n_cores + 1u);
+    enum vs_status s = cache_init(&c->l1[0], m, cfg->l1d_size, cfg->l1d_ways, cfg->l1d_policy, &data->cache, stream);
+    s = s != VS_OK ? s : cache_init(&c->l1[1], m, cfg->l1i_size, cfg->l1i_ways, cfg->l1i_policy, &fetch->cache, stream + 1u);
+    s = s != VS_OK ? s : cache_init(&c->l2, m, cfg->l2_size, cfg->l2_ways, cfg->l2_policy, NULL, stream + 2u);
+    if (s != VS_OK) {
+        return s;
+    }
+    lines_fill(c, data, false);
+    lines_fill(c, fetch, true);
+    vs_memory_core_world(c, false);
+    m->core[m->n_cores++] = c;
+    return VS_OK;
+}
+
+void vs_memory_core_free(struct vs_memory_core *c)
+{
+    cache_free(&c->l1[0]);
+    cache_free(&c->l1[1]);
+    cache_free(&c->l2);
+}
+
+void vs_memory_core_world(struct vs_memory_core *c, bool host)
+{
+    c->count = c->counts[host];
+    for (uint32_t ref = 0; ref < 3u; ref++) {
+        uint64_t *hits = &c->count[(uint32_t)VS_CNT_memory_l1_read_hits + 2u * ref];
+        c->data->cache_hits[ref] = hits;
+        c->fetch->cache_hits[ref] = hits;
+    }
+}
+
+/* ---- timed ports ---- */
+
+static void book(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint32_t ref, uint32_t entry)
+{
+    struct vs_memory *m = c->memory;
+    uint32_t level = m->access(m, c, c->count, at.v >> m->line_shift, ref, entry);
+    const struct vs_l1 *side = ref == VS_REF_FETCH ? c->fetch : c->data;
+    vs_ps d = {side->lines.ps[level]};
+    vs_charge(t, side->lines.account[level], d);
+}
+
+static uint64_t core_load(void *ctx, struct vs_txn *t, vs_hpa at)
+{
+    struct vs_memory_core *c = ctx;
+    book(c, t, at, VS_REF_READ, VS_MEM_L1);
+    return c->memory->phys ? vs_phys_read64(c->memory->phys, at) : 0;
+}
+static void core_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
+{
+    struct vs_memory_core *c = ctx;
+    book(c, t, at, VS_REF_WRITE, VS_MEM_L1);
+    if (c->memory->phys) {
+        vs_phys_write64(c->memory->phys, at, value);
+    }
+}
+static void core_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
+{
+    book(ctx, t, at, ref, VS_MEM_L1);
+}
+
+static uint64_t walker_load(void *ctx, struct vs_txn *t, vs_hpa at)
+{
+    struct vs_memory_core *c = ctx;
+    book(c, t, at, VS_MEM_REF_WALK, (uint32_t)c->memory->cfg.walker_entry);
+    return vs_phys_read64(c->memory->phys, at);
+}
+static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
+{
+    struct vs_memory_core *c = ctx;
+    book(c, t, at, VS_MEM_REF_WALK_WRITE, (uint32_t)c->memory->cfg.walker_entry);
+    vs_phys_write64(c->memory->phys, at, value);
+}
+static void walker_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
+{
+    struct vs_memory_core *c = ctx;
+    book(c, t, at, ref == VS_REF_WRITE ? VS_MEM_REF_WALK_WRITE : VS_MEM_REF_WALK, (uint32_t)c->memory->cfg.walker_entry);
+}
+
+struct vs_mem_port vs_memory_core_port(struct vs_memory_core *c)
+{
+    return (struct vs_mem_port){c, core_load, core_store, core_touch};
+}
+
+struct vs_mem_port vs_memory_walker_port(struct vs_memory_core *c)
+{
+    return (struct vs_mem_port){c, walker_load, walker_store, walker_touch};
+}

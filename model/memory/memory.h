@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Caches and DRAM behind physical addresses: per core L1D, L1I and L2, shared LLC, row buffers.
+ * One struct vs_memory a machine, one struct vs_memory_core a core. Latencies are load-to-use
+ * totals of the level that answered and are booked on that level's account.
+ *
+ * A core's hits in its struct vs_l1 are counted by the core; everything else arrives through ports.
+ * Errors: VS_E_CONFIG for impossible geometry (vs_memory_check says why), VS_E_NOMEM.
+ */
+#ifndef VIRTSIM_MEMORY_H
+#define VIRTSIM_MEMORY_H
+
+#include "virtsim/l1.h"
+#include "virtsim/phys.h"
+
+#define VS_DEF_NAME memory
+#define VS_DEF_FILE "memory/memory.def"
+#include "virtsim/def_types.h"
+
+#define VS_MEMORY_CORES 64u
+
+enum vs_memory_level { VS_MEM_L1, VS_MEM_L2, VS_MEM_LLC, VS_MEM_ROW_HIT, VS_MEM_ROW_MISS, VS_MEM_ROW_CONFLICT, VS_MEM_LEVELS };
+/* enum vs_ref continued: a page walker's references are counted on their own. */
+enum { VS_MEM_REF_WALK = 3, VS_MEM_REF_WALK_WRITE };
+enum { VS_MEM_STRADDLE_SPLIT, VS_MEM_STRADDLE_CACHEGRIND };
+
+/* One cache: a line table when policy and address width allow, else the general table. */
+struct vs_memory_cache {
+    struct vs_linetab *lines; /* narrow: own, or the one inside a struct vs_l1; NULL otherwise */
+    struct vs_linetab own;
+    struct vs_settab wide; /* payload: VS_LINE_* flags */
+    bool present;
+};
+
+struct vs_memory;
+struct vs_memory_core {
+    struct vs_memory *memory;
+    struct vs_l1 *data, *fetch;
+    struct vs_memory_cache l1[2]; /* data, fetch */
+    struct vs_memory_cache l2;
+    uint64_t *count; /* of the world that runs: guest or host */
+    uint64_t counts[2][VS_CNT_memory_N];
+};
+
+/* A requester other than a core: its own counters. */
+struct vs_memory_dma {
+    struct vs_memory *memory;
+    uint64_t count[VS_CNT_memory_N];
+};
+
+struct vs_memory {
+    struct vs_memory_config cfg;
+    struct vs_ledger *ledger;
+    struct vs_phys *phys;
+    uint16_t account; /* base of ours */
+    uint32_t line_shift;
+    uint64_t max_line;
+    uint64_t seed;
+    uint64_t ps[2][VS_MEM_LEVELS]; /* data, fetch */
+    struct vs_memory_cache llc;
+    struct vs_divider by_channels, by_row_lines, by_banks;
+    uint64_t *open_row; /* [channels x banks], UINT64_MAX = closed */
+    struct vs_memory_core *core[VS_MEMORY_CORES];
+    uint32_t n_cores;
+    /* The path of one line reference, chosen for the host's vector unit. c may be NULL when the
+     * entry is the LLC. */
+    uint32_t (*access)(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count, uint64_t line, uint32_t ref, uint32_t entry);
+    void (*into_llc)(struct vs_memory *m, uint64_t *count, uint64_t line);
+};
+
+void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *errors);
+/* `clock` prices the caches; addresses stay below `max_address` (of phys, or of a virtually indexed
+ * oracle); phys may be NULL when nobody loads values. */
+enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, uint64_t max_address, uint64_t seed);
+void vs_memory_free(struct vs_memory *m);
+/* Adds a core: fills the memory's part of its two vs_l1. Both must outlive the core. */
+enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m, struct vs_l1 *data, struct vs_l1 *fetch);
+void vs_memory_core_free(struct vs_memory_core *c);
+/* Whose counters run from now on; the caller has settled its transaction. */
+void vs_memory_core_world(struct vs_memory_core *c, bool host);
+/* All caches of the machine become empty (nothing is written back). */
+void vs_memory_clear(struct vs_memory *m);
+/* Chooses a variant of the path: "plain", "sse2", "avx2"; false when the host cannot. For tests. */
+bool vs_memory_use(struct vs_memory *m, const char *variant);
+
+/* Timed ports. The walker's enters at memory.walker.entry, the core's at L1D / L1I. */
+struct vs_mem_port vs_memory_core_port(struct vs_memory_core *c);
+struct vs_mem_port vs_memory_walker_port(struct vs_memory_core *c);
+/* For an agent without a core (an IOMMU's walker): enters at the LLC. */
+struct vs_mem_port vs_memory_agent_port(struct vs_memory_dma *d);
+void vs_memory_dma_init(struct vs_memory_dma *d, struct vs_memory *m);
+struct vs_dma_mem_port vs_memory_dma_port(struct vs_memory_dma *d);
+
+#endif
