@@ -1,0 +1,53 @@
+-- SPDX-License-Identifier: MIT
+workload "One exit reason at a time in a tight loop, as kvm-unit-tests' vmexit measures: warm handler, no working set. Reasons the controls let the guest handle itself appear as guest work."
+
+local order = { "cpuid", "vmcall", "hlt", "rdtsc", "rdmsr", "wrmsr", "io_in", "io_out", "mmio_read", "mmio_write", "cr3", "cr8",
+  "invlpg", "pause", "ept_violation", "ipi" }
+
+param { name = "reason", default = "all", choices = "all|" .. table.concat(order, "|"), text = "which event; all = each of them in turn" }
+param { name = "count", default = 500, min = 1, max = 10000000, unit = "events", text = "events of each reason that are measured" }
+param { name = "warmup", default = 50, unit = "events", text = "events of each reason before the region of interest" }
+param { name = "leaf", default = 0, unit = "number", text = "CPUID leaf" }
+param { name = "rdmsr", default = 0x1b, unit = "number", text = "MSR that is read; 0x1b = IA32_APIC_BASE" }
+param { name = "wrmsr", default = 0x3b, unit = "number", text = "MSR that is written; 0x3b = IA32_TSC_ADJUST" }
+param { name = "port", default = 0x40, max = 0xffff, unit = "number", text = "I/O port; 0x40 = channel 0 of the interval timer" }
+param { name = "mmio", default = 0xfed00000, unit = "address", text = "device register nobody backs; 0xfed00000 = event timer" }
+param { name = "halt_ns", default = 1000, min = 1, unit = "ns", text = "how long each HLT lasts until its timer fires" }
+
+local event = {}
+function event.cpuid(cpu, p) cpu:cpuid(p.leaf) end
+function event.vmcall(cpu) cpu:hypercall(0) end
+function event.hlt(cpu, p) cpu:wait { ns = p.halt_ns } end
+function event.rdtsc(cpu) cpu:rdtsc() end
+function event.rdmsr(cpu, p) cpu:rdmsr(p.rdmsr) end
+function event.wrmsr(cpu, p) cpu:wrmsr(p.wrmsr, 0) end
+function event.io_in(cpu, p) cpu:inp(p.port, 1) end
+function event.io_out(cpu, p) cpu:outp(p.port, 0, 1) end
+function event.mmio_read(cpu, p) cpu:mmio(p.mmio, "load") end
+function event.mmio_write(cpu, p) cpu:mmio(p.mmio, "store") end
+function event.cr3(cpu) cpu:write_cr(3, 0) end
+function event.cr8(cpu) cpu:write_cr(8, 0) end
+function event.invlpg(cpu, p, page) cpu:invlpg(page) end
+function event.pause(cpu) cpu:pause() end
+function event.ipi(cpu) cpu:ipi(cpu:index()) end
+
+guest(function(cpu, p)
+  local page = cpu:map { bytes = "4KiB" }
+  cpu:store(page)
+  local fresh = cpu:map { bytes = (p.count + p.warmup) * 4096, backing = "host_touch", page = "4K" }
+  local touched = 0
+  function event.ept_violation(c)
+    c:store(fresh, touched * 4096)
+    touched = touched + 1
+  end
+  local function loop(n)
+    for _, name in ipairs(order) do
+      if p.reason == "all" or p.reason == name then
+        for _ = 1, n do event[name](cpu, p, page) end
+      end
+    end
+  end
+  loop(p.warmup)
+  cpu:mark("roi")
+  loop(p.count)
+end)

@@ -1,0 +1,27 @@
+-- SPDX-License-Identifier: MIT
+workload "UDP echo through a virtual function: waits for packets, reads each, answers each. Rings, doorbells, DMA, translation of the device's addresses, interrupts."
+
+param { name = "packets", default = 2000, min = 1, unit = "packets", text = "packets that are measured" }
+param { name = "warmup", default = 200, unit = "packets", text = "packets before the region of interest" }
+param { name = "batch", default = 1, min = 1, max = 256, unit = "packets", text = "packets wanted before the program goes on" }
+param { name = "bytes", default = 64, min = 1, max = 9000, unit = "bytes", text = "payload of each answer" }
+param { name = "work", default = 400, unit = "instructions", text = "instructions of the network stack and the program for each packet" }
+param { name = "timeout_us", default = 1000, min = 1, unit = "us", text = "the program gives up when nothing comes for so long" }
+
+guest(function(cpu, p)
+  local function echo(n)
+    while n > 0 do
+      local got = cpu:recv { count = math.min(p.batch, n), timeout_ns = p.timeout_us * 1000 }
+      if got == 0 then return false end
+      cpu:compute(p.work * got)
+      cpu:send { bytes = p.bytes, count = got }
+      n = n - got
+    end
+    return true
+  end
+  if echo(p.warmup) then
+    cpu:mark("roi")
+    if echo(p.packets) then return end
+  end
+  error("no packet came for " .. p.timeout_us .. " us: does the machine have a NIC, and is its traffic on?", 0)
+end)
