@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every combination of varied knobs, run by a pool of worker processes into one database: the same
- * rows as a serial sweep, whatever the order in which points finish. All points are checked before
- * the first run. Each worker writes its run into a file of its own beside the database; the parent
- * appends them in the order of points, so a kill leaves whole runs only.
+ * Every combination of varied knobs, run by a pool (pool.h) into one database. All points are
+ * checked before the first run.
  */
 #ifndef VIRTSIM_SIM_SWEEP_H
 #define VIRTSIM_SIM_SWEEP_H
 
-#include "session.h"
+#include "sweep/pool.h"
 
 #define VS_SWEEP_AXES 8u
 #define VS_SWEEP_POINTS 100000u

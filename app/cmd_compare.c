@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* compare: the documents' numbers beside the simulation's. */
+#define _GNU_SOURCE
+#include "cmd.h"
+
+#include "compare/compare.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+struct compare_args {
+    struct vs_compare_options o;
+    enum out_format format;
+    bool why;
+    struct vs_errors errors;
+};
+
+enum { KEY_DB = 256, KEY_FORMAT, KEY_DOMAIN, KEY_NO_RUN, KEY_WHY };
+
+static error_t option(int key, char *arg, struct argp_state *state)
+{
+    struct compare_args *a = state->input;
+    uint64_t v;
+    switch (key) {
+    case KEY_DB:
+        a->o.db_path = arg;
+        return 0;
+    case KEY_FORMAT:
+        if (!out_parse(arg, &a->format)) {
+            vs_error(&a->errors, "--format %s: table, json, csv or md is needed", arg);
+        }
+        return 0;
+    case KEY_DOMAIN:
+        a->o.domain = arg;
+        return 0;
+    case KEY_NO_RUN:
+        a->o.no_run = true;
+        return 0;
+    case KEY_WHY:
+        a->why = true;
+        return 0;
+    case 'j':
+        if (!vs_parse_number(arg, &v) || !v || v > 1024) {
+            vs_error(&a->errors, "-j %s: a number of worker processes, 1..1024, is needed", arg);
+        } else {
+            a->o.jobs = (unsigned)v;
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void show_progress(void *ctx, size_t done, size_t all, double seconds)
+{
+    (void)ctx;
+    if (isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\r\033[K%zu of %zu experiments, %.0f s left", done, all, seconds / (double)done * (double)(all - done));
+        fputs(done == all ? "\r\033[K" : "", stderr);
+    }
+}
+
+static void range_text(sqlite3_stmt *st, char *out, size_t bytes)
+{
+    const char *relation = (const char *)sqlite3_column_text(st, 5);
+    double low = sqlite3_column_double(st, 3), high = sqlite3_column_double(st, 4);
+    const char *sign = !strcmp(relation, "le") ? "<= " : !strcmp(relation, "ge") ? ">= " : !strcmp(relation, "approx") ? "~" : "";
+    if (low != high && sqlite3_column_type(st, 4) != SQLITE_NULL) {
+        snprintf(out, bytes, "%g..%g", low, high);
+    } else {
+        snprintf(out, bytes, "%s%g", sign, low);
+    }
+}
+
+static void print_rows(struct vs_db *db, const struct compare_args *a)
+{
+    static const char *const columns[] = {"claim", "subject", "metric", "documents", "simulation", "unit", "ratio", "basis", "verdict", "mark", "run", "reason"};
+    static const char sql[] = "SELECT claim_id, subject, metric, low, high, relation, value, x.unit, basis, verdict, contradicts, run, reason, c.unit FROM comparison x JOIN claim c USING (claim_id)"
+                              " WHERE run IN (SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) AND (?1 IS NULL OR domain = ?1) ORDER BY domain, claim_id";
+    bool why = a->why || a->format != OUT_TABLE;
+    struct out *o = out_begin(a->format, columns, why ? 12 : 11);
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK && a->o.domain) {
+        sqlite3_bind_text(st, 1, a->o.domain, -1, SQLITE_STATIC);
+    }
+    while (st && sqlite3_step(st) == SQLITE_ROW) {
+        bool found = sqlite3_column_type(st, 6) != SQLITE_NULL;
+        double value = sqlite3_column_double(st, 6), middle = (sqlite3_column_double(st, 3) + sqlite3_column_double(st, 4)) / 2;
+        char range[80];
+        range_text(st, range, sizeof range);
+        for (int i = 0; i < 3; i++) {
+            out_text(o, (const char *)sqlite3_column_text(st, i));
+        }
+        out_text(o, range);
+        out_real(o, found ? value : NAN, 2);
+        out_text(o, (const char *)sqlite3_column_text(st, 7));
+        out_real(o, found && middle != 0 ? value / middle : NAN, 2);
+        out_text(o, (const char *)sqlite3_column_text(st, 8));
+        out_text(o, (const char *)sqlite3_column_text(st, 9));
+        out_text(o, *(const char *)sqlite3_column_text(st, 10) ? "contradicted" : "");
+        out_int(o, sqlite3_column_int64(st, 11));
+        if (why) {
+            out_text(o, (const char *)sqlite3_column_text(st, 12));
+        }
+    }
+    sqlite3_finalize(st);
+    out_end(o, stdout);
+}
+
+static void print_summary(struct vs_db *db)
+{
+    sqlite3_stmt *st = NULL;
+    puts("");
+    if (sqlite3_prepare_v2(vs_db_handle(db),
+                           "SELECT basis, verdict, count(*) FROM comparison x WHERE run IN (SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) GROUP BY basis, verdict ORDER BY basis, verdict", -1, &st,
+                           NULL) == SQLITE_OK) {
+        while (sqlite3_step(st) == SQLITE_ROW) {
+            printf("%4d  %s: %s\n", sqlite3_column_int(st, 2), (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1));
+        }
+    }
+    sqlite3_finalize(st);
+    puts("calibrated numbers were inputs and count as no agreement; --why adds the reason of each row");
+}
+
+int cmd_compare(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"db", KEY_DB, "FILE", 0, "results database (default results/virtsim.db)", 0},
+        {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
+        {"domain", KEY_DOMAIN, "D", 0, "exit, translation, iommu, nic, interrupt, ... only", 0},
+        {"no-run", KEY_NO_RUN, NULL, 0, "use stored runs only", 0},
+        {"why", KEY_WHY, NULL, 0, "with the reason of each row", 0},
+        {"jobs", 'j', "N", 0, "worker processes (default 2)", 0},
+        {NULL, 0, NULL, 0, NULL, 0},
+    };
+    static const struct argp p = {options, option, NULL, "The documents' numbers beside the simulation's; runs what this version's database lacks.", NULL, NULL, NULL};
+    struct compare_args a = {.o = {.jobs = 2, .db_path = "results/virtsim.db", .progress = show_progress}};
+    a.o.argv = "virtsim compare";
+    parse(&p, argc, argv, &a);
+    char err[5200];
+    struct vs_db *db = NULL;
+    if (!a.errors.n && vs_db_open(a.o.db_path, !a.o.no_run, &db, err, sizeof err)) {
+        vs_error(&a.errors, "%s", err);
+    }
+    if (a.errors.n) {
+        return report(&a.errors, VS_E_INPUT, false);
+    }
+    enum vs_status st = vs_compare(db, &a.o, &a.errors);
+    if (st != VS_E_INPUT) {
+        print_rows(db, &a);
+        if (a.format == OUT_TABLE) {
+            print_summary(db);
+        }
+    }
+    vs_db_close(db);
+    return report(&a.errors, st, st != VS_E_INPUT);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+#include "compare/compare.h"
+
+#include "compare/table.h"
+#include "explain/tree.h"
+#include "home.h"
+#include "sweep/pool.h"
+#include "virtsim/version.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One distinct run behind one or more experiments. */
+struct needed {
+    const char *workload, *machine, *sets;
+    int64_t run; /* 0 = missing */
+};
+
+struct plan {
+    struct vs_table experiments;
+    struct needed *need;
+    size_t n_need;
+    size_t *missing; /* indices into need */
+    size_t n_missing;
+    const struct vs_compare_options *options;
+};
+
+static enum vs_status bind_row(sqlite3_stmt *st, const struct vs_table *t, size_t row, const char *const *columns, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *text = vs_table_cell(t, row, columns[i]);
+        bool real = !strcmp(columns[i], "low") || !strcmp(columns[i], "high");
+        char *end;
+        double v = strtod(text, &end);
+        int rc = !real ? sqlite3_bind_text(st, (int)i + 1, text, -1, SQLITE_TRANSIENT)
+                 : (end == text || *end) ? sqlite3_bind_null(st, (int)i + 1)
+                                         : sqlite3_bind_double(st, (int)i + 1, v);
+        if (rc != SQLITE_OK) {
+            return VS_E_IO;
+        }
+    }
+    int rc = sqlite3_step(st);
+    sqlite3_reset(st);
+    return rc == SQLITE_DONE ? VS_OK : VS_E_IO;
+}
+
+static enum vs_status load_file(struct vs_db *db, const char *name, const char *sql, const char *const *columns, size_t n, struct vs_errors *errors)
+{
+    char path[4096];
+    struct vs_table t;
+    enum vs_status s = vs_table_read(vs_home_path(name, path, sizeof path), &t, errors);
+    sqlite3_stmt *st = NULL;
+    if (!s && sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) != SQLITE_OK) {
+        s = VS_E_IO;
+    }
+    for (size_t i = 0; !s && i < t.n_rows; i++) {
+        s = bind_row(st, &t, i, columns, n);
+    }
+    if (s == VS_E_IO) {
+        vs_error(errors, "%s: %s", name, sqlite3_errmsg(vs_db_handle(db)));
+    }
+    sqlite3_finalize(st);
+    vs_table_free(&t);
+    return s;
+}
+
+enum vs_status vs_compare_load(struct vs_db *db, struct vs_errors *errors)
+{
+    static const char *const claim[] = {"claim_id", "document", "subject", "metric", "condition", "low", "high", "unit", "relation", "domain", "contradicts", "manual_note"};
+    static const char *const literature[] = {"id", "area", "platform", "config", "metric", "low", "high", "unit", "source", "use"};
+    enum vs_status s = vs_db_exec(db, "BEGIN IMMEDIATE");
+    if (s) {
+        vs_error(errors, "%s", vs_db_error(db));
+        return s;
+    }
+    s = load_file(db, "results/documents.csv", "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", claim, 12, errors);
+    s = s ? s : load_file(db, "results/literature.csv", "INSERT OR REPLACE INTO literature VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", literature, 10, errors);
+    enum vs_status end = vs_db_exec(db, s ? "ROLLBACK" : "COMMIT");
+    if (!s && end) {
+        vs_error(errors, "%s", vs_db_error(db));
+    }
+    return s ? s : end;
+}
+
+/* The newest run of this program's version for a need; 0 when there is none. */
+static int64_t stored(struct vs_db *db, const struct needed *n)
+{
+    static const char sql[] = "SELECT max(r.run) FROM run r JOIN provenance c ON c.run = r.run AND c.key = 'commit' AND c.value = ?1"
+                              " JOIN provenance d ON d.run = r.run AND d.key = 'dirty' AND d.value = '0'"
+                              " WHERE r.workload = ?2 AND r.machine = ?3 AND r.point = 'compare ' || ?4 AND r.seed = 1";
+    sqlite3_stmt *st = NULL;
+    int64_t run = 0;
+    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
+        sqlite3_bind_text(st, 1, VS_COMMIT, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 2, n->workload, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 3, n->machine, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 4, n->sets, -1, SQLITE_STATIC);
+        if (sqlite3_step(st) == SQLITE_ROW) {
+            run = sqlite3_column_int64(st, 0);
+        }
+    }
+    sqlite3_finalize(st);
+    return run;
+}
+
+/* Index of the need, added when new. */
+static size_t need(struct plan *p, const char *workload, const char *machine, const char *sets)
+{
+    for (size_t i = 0; i < p->n_need; i++) {
+        if (!strcmp(p->need[i].workload, workload) && !strcmp(p->need[i].machine, machine) && !strcmp(p->need[i].sets, sets)) {
+            return i;
+        }
+    }
+    p->need[p->n_need] = (struct needed){workload, machine, sets, 0};
+    return p->n_need++;
+}
+
+static bool make(void *ctx, size_t index, struct vs_point *pt)
+{
+    const struct plan *p = ctx;
+    const struct needed *n = &p->need[p->missing[index]];
+    memset(&pt->request, 0, sizeof pt->request);
+    snprintf(pt->label, sizeof pt->label, "compare %s", n->sets);
+    /* text holds the input's name, then the settings, each ended by a zero byte */
+    size_t used = (size_t)snprintf(pt->text, sizeof pt->text, "workloads/%s.lua", n->workload) + 1, sets = 0;
+    pt->request.input = pt->text;
+    for (const char *s = n->sets; *s;) {
+        size_t len = strcspn(s, " ");
+        if (used + len + 1 >= sizeof pt->text || sets == VS_POINT_SETS) {
+            return false;
+        }
+        if (len) {
+            pt->sets[sets] = memcpy(pt->text + used, s, len);
+            pt->text[used + len] = '\0';
+            pt->set_by[sets++] = "results/experiments.csv";
+            used += len + 1;
+        }
+        s += len + (s[len] == ' ');
+    }
+    pt->request.machine = n->machine;
+    pt->request.sets = pt->sets;
+    pt->request.set_by = pt->set_by;
+    pt->request.n_sets = sets;
+    pt->request.point = pt->label;
+    pt->request.argv = p->options->argv;
+    pt->request.options.seed = 1;
+    pt->request.jobs = 1;
+    return true;
+}
+
+static enum vs_status run_missing(struct plan *p, struct vs_db *db, struct vs_errors *errors)
+{
+    for (size_t i = 0; i < p->n_need; i++) {
+        p->need[i].run = stored(db, &p->need[i]);
+        if (!p->need[i].run) {
+            p->missing[p->n_missing++] = i;
+        }
+    }
+    if (!p->n_missing || p->options->no_run) {
+        return VS_OK;
+    }
+    struct vs_pool pool = {p, make, p->n_missing, p->options->jobs, p->options->progress, NULL};
+    int64_t first;
+    /* a point that fails leaves its claims without a number; the others are still compared */
+    enum vs_status s = vs_pool_run(&pool, db, p->options->db_path, &first, errors);
+    for (size_t i = 0; i < p->n_need; i++) {
+        if (!p->need[i].run) {
+            sqlite3_stmt *st = NULL;
+            if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT max(run) FROM run WHERE run >= ? AND workload = ? AND machine = ? AND point = 'compare ' || ?", -1, &st, NULL) == SQLITE_OK) {
+                sqlite3_bind_int64(st, 1, first);
+                sqlite3_bind_text(st, 2, p->need[i].workload, -1, SQLITE_STATIC);
+                sqlite3_bind_text(st, 3, p->need[i].machine, -1, SQLITE_STATIC);
+                sqlite3_bind_text(st, 4, p->need[i].sets, -1, SQLITE_STATIC);
+                p->need[i].run = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+            }
+            sqlite3_finalize(st);
+        }
+    }
+    return s;
+}
+
+/* The operation a query is about: the first op = '...' in it. */
+static void op_of(const char *query, char *out, size_t bytes)
+{
+    const char *at = strstr(query, "op='");
+    at = at ? at + 4 : strstr(query, "op = '") ? strstr(query, "op = '") + 6 : NULL;
+    snprintf(out, bytes, "%.*s", at ? (int)strcspn(at, "'") : 0, at ? at : "");
+}
+
+static const char *verdict(double value, bool found, bool calibrated, double assumed, bool has_low, double low, bool has_high, double high, const char *relation)
+{
+    if (!found || (!has_low && !has_high)) {
+        return "no number";
+    }
+    if (calibrated) {
+        return "calibrated";
+    }
+    if (assumed > 0.5) {
+        return "illustrative";
+    }
+    low = has_low ? low : high;
+    high = has_high ? high : low;
+    if (!strcmp(relation, "le")) {
+        return value <= high ? "in range" : "outside";
+    }
+    if (!strcmp(relation, "ge")) {
+        return value >= low ? "in range" : "outside";
+    }
+    double middle = (low + high) / 2;
+    if (fabs(value - middle) <= 0.1 * fabs(middle)) {
+        return "within 10 %";
+    }
+    return value >= low && value <= high ? "in range" : "outside";
+}
+
+static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct vs_errors *errors)
+{
+    const struct vs_table *t = &p->experiments;
+    const char *id = vs_table_cell(t, row, "claim_id"), *query = vs_table_cell(t, row, "quantity");
+    const char *base_machine = vs_table_cell(t, row, "baseline_machine");
+    const struct needed *n = &p->need[need(p, vs_table_cell(t, row, "workload"), vs_table_cell(t, row, "machine"), vs_table_cell(t, row, "sets"))];
+    int64_t base = *base_machine ? p->need[need(p, vs_table_cell(t, row, "workload"), base_machine, vs_table_cell(t, row, "baseline_sets"))].run : 0;
+    if (!n->run || (*base_machine && !base)) {
+        return VS_OK; /* not run: no row */
+    }
+    double value = 0, assumed = 0;
+    bool found = false;
+    if (vs_db_number(db, query, n->run, base, &value, &found)) {
+        vs_error(errors, "results/experiments.csv: %s: %s", id, vs_db_error(db));
+        return VS_E_INPUT;
+    }
+    char op[64];
+    struct vs_tree tree;
+    op_of(query, op, sizeof op);
+    if (*op && !vs_tree_build(db, n->run, NULL, op, &tree)) {
+        assumed = tree.assumed_share;
+        vs_tree_free(&tree);
+    }
+    static const char sql[] = "SELECT low, high, relation FROM claim WHERE claim_id = ?";
+    sqlite3_stmt *st = NULL;
+    bool calibrated = !strcmp(vs_table_cell(t, row, "basis"), "calibrated");
+    const char *word = "no number";
+    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
+        sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
+        if (sqlite3_step(st) == SQLITE_ROW) {
+            word = verdict(value, found, calibrated, assumed, sqlite3_column_type(st, 0) != SQLITE_NULL, sqlite3_column_double(st, 0),
+                           sqlite3_column_type(st, 1) != SQLITE_NULL, sqlite3_column_double(st, 1), (const char *)sqlite3_column_text(st, 2));
+        }
+    }
+    sqlite3_finalize(st);
+    st = NULL;
+    enum vs_status s = VS_E_IO;
+    if (sqlite3_prepare_v2(vs_db_handle(db), "INSERT OR REPLACE INTO comparison VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &st, NULL) == SQLITE_OK) {
+        sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(st, 2, n->run);
+        sqlite3_bind_int64(st, 3, base);
+        if (found) {
+            sqlite3_bind_double(st, 4, value);
+        }
+        sqlite3_bind_text(st, 5, vs_table_cell(t, row, "unit"), -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 6, calibrated ? "calibrated" : "predicted", -1, SQLITE_STATIC);
+        sqlite3_bind_double(st, 7, assumed);
+        sqlite3_bind_text(st, 8, word, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 9, vs_table_cell(t, row, "reason"), -1, SQLITE_STATIC);
+        s = sqlite3_step(st) == SQLITE_DONE ? VS_OK : VS_E_IO;
+    }
+    if (s) {
+        vs_error(errors, "%s: %s", p->options->db_path, sqlite3_errmsg(vs_db_handle(db)));
+    }
+    sqlite3_finalize(st);
+    return s;
+}
+
+/* Rows of the asked domain stay; the table's other rows are blanked out. */
+static bool wanted(struct vs_db *db, const char *domain, const char *claim)
+{
+    if (!domain) {
+        return true;
+    }
+    sqlite3_stmt *st = NULL;
+    bool yes = false;
+    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT 1 FROM claim WHERE claim_id = ? AND domain = ?", -1, &st, NULL) == SQLITE_OK) {
+        sqlite3_bind_text(st, 1, claim, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 2, domain, -1, SQLITE_STATIC);
+        yes = sqlite3_step(st) == SQLITE_ROW;
+    }
+    sqlite3_finalize(st);
+    return yes;
+}
+
+enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o, struct vs_errors *errors)
+{
+    struct plan p = {.options = o};
+    char path[4096];
+    enum vs_status s = vs_compare_load(db, errors);
+    s = s ? s : vs_table_read(vs_home_path("results/experiments.csv", path, sizeof path), &p.experiments, errors);
+    const struct vs_table *t = &p.experiments;
+    if (!s) {
+        p.need = calloc(2 * t->n_rows + 1, sizeof *p.need);
+        p.missing = calloc(2 * t->n_rows + 1, sizeof *p.missing);
+        s = p.need && p.missing ? VS_OK : VS_E_NOMEM;
+    }
+    for (size_t i = 0; !s && i < t->n_rows; i++) {
+        if (wanted(db, o->domain, vs_table_cell(t, i, "claim_id"))) {
+            need(&p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "machine"), vs_table_cell(t, i, "sets"));
+            if (*vs_table_cell(t, i, "baseline_machine")) {
+                need(&p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "baseline_machine"), vs_table_cell(t, i, "baseline_sets"));
+            }
+        }
+    }
+    if (!s && o->domain && !p.n_need) {
+        vs_error(errors, "--domain %s: no experiment has it; 'virtsim list claims' shows the domains", o->domain);
+        s = VS_E_INPUT;
+    }
+    if (!s) {
+        s = run_missing(&p, db, errors);
+        enum vs_status one = vs_db_exec(db, "BEGIN IMMEDIATE");
+        for (size_t i = 0; !one && i < t->n_rows; i++) {
+            if (wanted(db, o->domain, vs_table_cell(t, i, "claim_id"))) {
+                one = judge(&p, db, i, errors);
+            }
+        }
+        enum vs_status end = vs_db_exec(db, one ? "ROLLBACK" : "COMMIT");
+        s = s ? s : one ? one : end;
+    }
+    vs_table_free(&p.experiments);
+    free(p.need);
+    free(p.missing);
+    return s;
+}
