@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* Set-up, contexts and their tags, invalidations. */
+#include "ept_impl.h"
+
+#include <string.h>
+
+static void check_table(struct vs_errors *errors, const char *path, uint64_t entries, uint64_t ways)
+{
+    if (ways && entries % ways) {
+        vs_error(errors, "%s.entries = %llu is not a multiple of %s.ways = %llu", path, (unsigned long long)entries, path, (unsigned long long)ways);
+    }
+}
+
+void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
+{
+    check_table(errors, "ept.l1_dtlb_4k", c->d4k_entries, c->d4k_ways);
+    check_table(errors, "ept.l1_dtlb_2m", c->d2m_entries, c->d2m_ways);
+    check_table(errors, "ept.l1_dtlb_1g", c->d1g_entries, c->d1g_ways);
+    check_table(errors, "ept.l1_itlb_4k", c->i4k_entries, c->i4k_ways);
+    check_table(errors, "ept.l1_itlb_2m", c->i2m_entries, c->i2m_ways);
+    check_table(errors, "ept.l2_tlb", c->l2_entries, c->l2_ways);
+    check_table(errors, "ept.l2_tlb_1g", c->l2_1g_entries, c->l2_1g_ways);
+    check_table(errors, "ept.nested_tlb", c->nested_entries, c->nested_ways);
+    if (!c->d4k_entries || !c->i4k_entries) {
+        vs_error(errors, "ept.l1_dtlb_4k.entries and ept.l1_itlb_4k.entries must be at least 1: the core translates through them");
+    }
+    const uint64_t pwc[] = {c->gpml4e, c->gpdpte, c->gpde, c->npml4e, c->npdpte, c->npde};
+    for (size_t i = 0; i < sizeof pwc / sizeof pwc[0]; i++) {
+        if (c->pwc_ways && pwc[i] % c->pwc_ways) {
+            vs_error(errors, "ept.pwc.ways = %llu does not divide a walk cache of %llu entries", (unsigned long long)c->pwc_ways, (unsigned long long)pwc[i]);
+        }
+    }
+}
+
+static enum vs_status table(struct vs_settab *t, uint64_t entries, uint64_t ways, uint64_t policy, uint64_t seed)
+{
+    return vs_settab_init(t, (uint32_t)entries, entries ? (uint32_t)ways : 0, (enum vs_policy)policy, seed);
+}
+
+enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, const struct vs_mem_port *mem, struct vs_l1 *data, struct vs_l1 *fetch, uint64_t seed)
+{
+    memset(e, 0, sizeof *e);
+    e->cfg = *c;
+    e->account = vs_ledger_accounts(ledger, &vs_ept_desc);
+    uint64_t period = clock.period_ps;
+    e->l1_ps = c->l1_latency * period;
+    e->l2_ps = c->l2_latency * period;
+    e->nested_ps = c->nested_latency * period;
+    e->pwc_ps = c->pwc_latency * period;
+    e->start_ps = c->walk_start * period;
+    e->invlpg_ps = c->invlpg * period;
+    e->flush_ps = c->flush * period;
+    e->phys = phys;
+    e->mem = *mem;
+    e->data = data;
+    e->fetch = fetch;
+    e->count = e->counts[0];
+    enum vs_status s = table(&data->tlb[VS_L1_4K], c->d4k_entries, c->d4k_ways, c->l1_policy, seed + 1);
+    s = s ? s : table(&data->tlb[VS_L1_2M], c->d2m_entries, c->d2m_ways, c->l1_policy, seed + 2);
+    s = s ? s : table(&data->tlb[VS_L1_1G], c->d1g_entries, c->d1g_ways, c->l1_policy, seed + 3);
+    s = s ? s : table(&fetch->tlb[VS_L1_4K], c->i4k_entries, c->i4k_ways, c->l1_policy, seed + 4);
+    s = s ? s : table(&fetch->tlb[VS_L1_2M], c->i2m_entries, c->i2m_ways, c->l1_policy, seed + 5);
+    s = s ? s : table(&fetch->tlb[VS_L1_1G], 0, 0, c->l1_policy, seed + 6);
+    s = s ? s : table(&e->l2, c->l2_entries, c->l2_ways, c->l2_policy, seed + 7);
+    s = s ? s : table(&e->l2_1g, c->l2_1g_entries, c->l2_1g_ways, c->l2_policy, seed + 8);
+    s = s ? s : table(&e->nested, c->nested_entries, c->nested_ways, c->nested_policy, seed + 9);
+    const uint64_t g[] = {0, 0, c->gpde, c->gpdpte, c->gpml4e}, n[] = {0, 0, c->npde, c->npdpte, c->npml4e};
+    for (unsigned level = 2; level <= 4 && !s; level++) {
+        s = table(&e->gpwc[level], g[level], c->pwc_ways, VS_POLICY_LRU, seed + 10 + level);
+        s = s ? s : table(&e->npwc[level], n[level], c->pwc_ways, VS_POLICY_LRU, seed + 20 + level);
+    }
+    struct vs_l1 *side[] = {data, fetch};
+    for (int i = 0; i < 2; i++) {
+        side[i]->tlb_account = (uint16_t)(e->account + VS_ACC_ept_l1_tlb);
+        side[i]->tlb_ps.v = e->l1_ps;
+    }
+    vs_ept_world(e, false);
+    struct vs_ept_context none = {0, 0, 0, 0};
+    vs_ept_context(e, &none);
+    return s;
+}
+
+void vs_ept_free(struct vs_ept *e)
+{
+    for (unsigned k = 0; k < VS_L1_SIZES && e->data; k++) {
+        vs_settab_free(&e->data->tlb[k]);
+        vs_settab_free(&e->fetch->tlb[k]);
+    }
+    vs_settab_free(&e->l2);
+    vs_settab_free(&e->l2_1g);
+    vs_settab_free(&e->nested);
+    for (unsigned level = 2; level <= 4; level++) {
+        vs_settab_free(&e->gpwc[level]);
+        vs_settab_free(&e->npwc[level]);
+    }
+}
+
+void vs_ept_world(struct vs_ept *e, bool host)
+{
+    e->count = e->counts[host];
+    e->data->tlb_hits = &e->count[VS_CNT_ept_dtlb_hits];
+    e->data->tlb_misses = &e->count[VS_CNT_ept_dtlb_misses];
+    e->fetch->tlb_hits = &e->count[VS_CNT_ept_itlb_hits];
+    e->fetch->tlb_misses = &e->count[VS_CNT_ept_itlb_misses];
+}
+
+/* ---- tags ---- */
+
+static bool same(const struct vs_ept_tag *a, const struct vs_ept_tag *b)
+{
+    return a->vpid == b->vpid && a->pcid == b->pcid && a->eptp == b->eptp;
+}
+
+/* Everything goes: more address spaces were used than tags exist, as a real TLB tag would wrap. */
+static void recycle(struct vs_ept *e)
+{
+    vs_ept_flush(e, NULL, VS_FLUSH_ALL, 0, 0, 0, (vs_gva){0});
+    vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, 0, (vs_gva){0});
+    e->n_tags = 0;
+}
+
+static uint32_t tag_of(struct vs_ept *e, const struct vs_ept_tag *want)
+{
+    for (uint32_t i = 0; i < e->n_tags; i++) {
+        if (same(&e->tag[i], want)) {
+            return i;
+        }
+    }
+    if (e->n_tags == VS_EPT_CONTEXTS) {
+        recycle(e);
+    }
+    e->tag[e->n_tags] = *want;
+    return e->n_tags++;
+}
+
+void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
+{
+    struct vs_ept_tag linear = {c->vpid, c->pcid, c->eptp & VS_RADIX_ADDRESS}, physical = {0, 0, c->eptp & VS_RADIX_ADDRESS};
+    e->now = *c;
+    e->tag_now = tag_of(e, &linear);
+    e->tag_nested = c->eptp ? tag_of(e, &physical) : 0;
+    e->data->context = (uint64_t)e->tag_now << VS_L1_CONTEXT_SHIFT;
+    e->fetch->context = e->data->context;
+}
+
+/* ---- invalidations ---- */
+
+struct scope {
+    const struct vs_ept *e;
+    enum vs_flush what;
+    uint16_t vpid, pcid;
+    uint64_t eptp, address;
+    unsigned shift; /* of untagged-size tables (L1); 0: the key tells */
+};
+
+static bool in_scope(const struct scope *s, const struct vs_ept_tag *t, uint64_t payload)
+{
+    switch (s->what) {
+    case VS_FLUSH_ALL:
+        return true;
+    case VS_FLUSH_VPID:
+        return t->vpid == s->vpid;
+    case VS_FLUSH_VPID_NONGLOBAL:
+        return t->vpid == s->vpid && !(payload & VS__GLOBAL);
+    case VS_FLUSH_PCID:
+        return t->vpid == s->vpid && t->pcid == s->pcid && !(payload & VS__GLOBAL);
+    case VS_FLUSH_EPT:
+        return t->eptp != 0 && (!s->eptp || t->eptp == s->eptp);
+    case VS_FLUSH_VPID_ADDRESS:
+        break;
+    }
+    return t->vpid == s->vpid;
+}
+
+static bool drop_linear(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    const struct vs_ept_tag *t = &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
+    if (!in_scope(s, t, payload)) {
+        return false;
+    }
+    if (s->what != VS_FLUSH_VPID_ADDRESS) {
+        return true;
+    }
+    unsigned shift = s->shift ? s->shift : 12u + 9u * ((unsigned)(key >> VS__SIZE_SHIFT) & 15u);
+    return (key & VS__PAGE_MASK) == ((s->address >> shift) & VS__PAGE_MASK);
+}
+
+/* Walk-cache payloads carry permissions, not the global flag: an address or context drops them all. */
+static bool drop_walk(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    (void)payload;
+    return in_scope(s, &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)], 0);
+}
+
+static uint64_t sweep_linear(struct vs_ept *e, struct scope *s)
+{
+    uint64_t n = 0;
+    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
+        s->shift = vs_l1_shift[k];
+        n += vs_settab_drop_if(&e->data->tlb[k], drop_linear, s);
+        n += vs_settab_drop_if(&e->fetch->tlb[k], drop_linear, s);
+    }
+    s->shift = 0;
+    n += vs_settab_drop_if(&e->l2, drop_linear, s);
+    n += vs_settab_drop_if(&e->l2_1g, drop_linear, s);
+    for (unsigned level = 2; level <= 4; level++) {
+        n += vs_settab_drop_if(&e->gpwc[level], drop_walk, s);
+    }
+    return n;
+}
+
+static uint64_t sweep_physical(struct vs_ept *e, struct scope *s)
+{
+    uint64_t n = vs_settab_drop_if(&e->nested, drop_walk, s);
+    for (unsigned level = 2; level <= 4; level++) {
+        n += vs_settab_drop_if(&e->npwc[level], drop_walk, s);
+    }
+    return n;
+}
+
+static void account(struct vs_ept *e, struct vs_txn *t, unsigned which, uint64_t ps, uint64_t dropped)
+{
+    e->count[VS_CNT_ept_invalidations]++;
+    e->count[VS_CNT_ept_dropped] += dropped;
+    if (t) {
+        vs_ps d = {ps};
+        vs_open(t, VS_OP_INVALIDATE);
+        vs_charge(t, (uint16_t)(e->account + which), d);
+        vs_close(t);
+    }
+}
+
+uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid, uint64_t eptp, vs_gva at)
+{
+    struct scope s = {e, what, vpid, pcid, eptp & VS_RADIX_ADDRESS, at.v, 0};
+    /* INVEPT drops guest-physical and combined mappings; everything else linear and combined ones */
+    uint64_t n = sweep_linear(e, &s) + (what == VS_FLUSH_EPT ? sweep_physical(e, &s) : 0);
+    bool one = what == VS_FLUSH_VPID_ADDRESS;
+    account(e, t, one ? VS_ACC_ept_invalidate_address : VS_ACC_ept_invalidate_context, one ? e->invlpg_ps : e->flush_ps, n);
+    return n;
+}
+
+/* INVLPG: the address in the present PCID, global entries too, and the PCID's walk caches. */
+static bool drop_invlpg(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    const struct vs_ept_tag *t = &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
+    unsigned shift = s->shift ? s->shift : 12u + 9u * ((unsigned)(key >> VS__SIZE_SHIFT) & 15u);
+    return t->vpid == s->vpid && (t->pcid == s->pcid || (payload & VS__GLOBAL)) && (key & VS__PAGE_MASK) == ((s->address >> shift) & VS__PAGE_MASK);
+}
+
+uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at)
+{
+    struct scope s = {e, VS_FLUSH_PCID, e->now.vpid, e->now.pcid, 0, at.v, 0};
+    uint64_t n = 0;
+    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
+        s.shift = vs_l1_shift[k];
+        n += vs_settab_drop_if(&e->data->tlb[k], drop_invlpg, &s);
+        n += vs_settab_drop_if(&e->fetch->tlb[k], drop_invlpg, &s);
+    }
+    s.shift = 0;
+    n += vs_settab_drop_if(&e->l2, drop_invlpg, &s);
+    n += vs_settab_drop_if(&e->l2_1g, drop_invlpg, &s);
+    for (unsigned level = 2; level <= 4; level++) {
+        n += vs_settab_drop_if(&e->gpwc[level], drop_walk, &s);
+    }
+    account(e, t, VS_ACC_ept_invalidate_address, e->invlpg_ps, n);
+    return n;
+}
+
+uint64_t vs_ept_mov_cr3(struct vs_ept *e, struct vs_txn *t, uint16_t pcid, bool keep)
+{
+    return keep ? 0 : vs_ept_flush(e, t, VS_FLUSH_PCID, e->now.vpid, pcid, 0, (vs_gva){0});
+}
