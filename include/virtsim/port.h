@@ -105,11 +105,12 @@ struct vs_vmcs_port {
     bool (*vmwrite)(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value);
 };
 
-/* Frames and second-level mappings, as a hypervisor's memory management uses them. map returns
- * false when host memory is exhausted or the range is not guest memory. */
+/* Frames and second-level mappings, as a hypervisor's memory management uses them. map backs the host
+ * page around `at`, says which frame of which size it got, and returns false when host memory is
+ * exhausted or `at` is no guest memory. */
 struct vs_slat_port {
     void *ctx;
-    bool (*map)(void *ctx, struct vs_txn *t, vs_gpa at, unsigned page_shift, uint32_t permissions);
+    bool (*map)(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame);
     bool (*is_memory)(void *ctx, vs_gpa at);
 };
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Handlers of VM exits as programs that run on the simulated core: instructions, code lines fetched,
+ * data lines touched, VMCS fields read and written, pages cleared. Their memory time is that of the
+ * caches and TLBs they share with the guest, so that a cold handler costs more than a warm one.
+ *
+ * The platform leaves the guest (model/vmcs), calls vs_hv_handle under the host's actor and enters the
+ * guest again. Errors: VS_HV_FAIL when host memory is exhausted.
+ */
+#ifndef VIRTSIM_HYPERVISOR_H
+#define VIRTSIM_HYPERVISOR_H
+
+#include "virtsim/port.h"
+
+#define VS_DEF_NAME hypervisor
+#define VS_DEF_FILE "hypervisor/hypervisor.def"
+#include "virtsim/def_types.h"
+
+/* Host virtual layout, mapped by the platform: kernel and user program, then all of memory. */
+#define VS_HV_CODE 0x100000000u
+#define VS_HV_DATA 0x110000000u
+#define VS_HV_USER_CODE 0x120000000u
+#define VS_HV_USER_DATA 0x130000000u
+#define VS_HV_AREA_BYTES 0x1000000u /* of each of the four */
+#define VS_HV_DIRECT 0x400000000000u /* host-physical 0 */
+
+enum vs_hv_result {
+    VS_HV_RESUME, /* enter the guest */
+    VS_HV_HALT,   /* the guest halted: vs_hv_wait_begin, then sleep */
+    VS_HV_FAIL
+};
+
+struct vs_hv_exit {
+    uint64_t qualification, guest_physical;
+};
+
+struct vs_hypervisor {
+    struct vs_hypervisor_config cfg;
+    uint16_t account;
+    uint64_t spec_ps, rsb_ps, flush_ps, fixed_ps, switch_ps, block_ps, wake_ps;
+    struct vs_core_port core;
+    struct vs_vmcs_port vmcs;
+    struct vs_slat_port slat;
+    uint64_t data_at; /* vCPU index decides which data it touches */
+    uint64_t count[VS_CNT_hypervisor_N];
+};
+
+void vs_hv_check(const struct vs_hypervisor_config *cfg, struct vs_errors *errors);
+void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu, const struct vs_core_port *core, const struct vs_vmcs_port *vmcs, const struct vs_slat_port *slat);
+/* Runs the handler of an exit; op is VS_OP_HANDLER_... and is opened and closed here. */
+enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op, const struct vs_hv_exit *exit);
+/* The handler's operation of an exit's operation; VS_OP_N when it has no program. */
+enum vs_op vs_hv_handler_op(enum vs_op exit_op);
+/* A halted vCPU is woken after `slept` ps: polling ended in time, or the thread slept and is woken. */
+void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, uint64_t slept_ps);
+/* Numbers of VMREADs and VMWRITEs of a program, common path included. */
+void vs_hv_program(enum vs_op op, unsigned *vmreads, unsigned *vmwrites);
+
+#endif
