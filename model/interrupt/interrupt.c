@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "interrupt/interrupt.h"
+
+#include <string.h>
+
+#define VS_DEF_NAME interrupt
+#define VS_DEF_FILE "interrupt/interrupt.def"
+#include "virtsim/def_tables.h"
+
+#define PI_CONTROL 32u /* byte offset of ON, SN, NV, NDST */
+#define PI_ON 1ull
+#define PI_SN 2ull
+
+void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *c, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, vs_hpa pi, uint8_t notification_vector)
+{
+    memset(a, 0, sizeof *a);
+    a->cfg = *c;
+    a->account = vs_ledger_accounts(ledger, &vs_interrupt_desc);
+    a->message_ps = c->message * clock.period_ps;
+    a->accept_ps = c->accept * clock.period_ps;
+    a->eoi_ps = c->eoi_native * clock.period_ps;
+    a->evaluate_ps = c->evaluate * clock.period_ps;
+    a->pi_ps = c->pi_process * clock.period_ps;
+    a->icr_ps = c->icr * clock.period_ps;
+    a->phys = phys;
+    a->pi = pi;
+    vs_hpa control = {pi.v + PI_CONTROL};
+    vs_phys_write64(phys, control, (uint64_t)notification_vector << 16);
+}
+
+static void charge(const struct vs_apic *a, struct vs_txn *t, unsigned account, uint64_t ps)
+{
+    vs_ps d = {ps};
+    vs_txn_settle(t);
+    vs_charge(t, (uint16_t)(a->account + account), d);
+}
+
+static int highest(const uint64_t *bits)
+{
+    for (int i = 3; i >= 0; i--) {
+        if (bits[i]) {
+            return 64 * i + 63 - __builtin_clzll(bits[i]);
+        }
+    }
+    return -1;
+}
+
+static bool test(const uint64_t *bits, uint8_t v)
+{
+    return (bits[v >> 6] >> (v & 63u)) & 1u;
+}
+
+bool vs_apic_raise(struct vs_apic *a, uint8_t vector, vs_ps at)
+{
+    if (vector < 16) {
+        return false;
+    }
+    a->count[VS_CNT_interrupt_raised]++;
+    if (test(a->irr, vector)) {
+        a->count[VS_CNT_interrupt_merged]++;
+        return false;
+    }
+    a->irr[vector >> 6] |= 1ull << (vector & 63u);
+    a->raised_ps[vector] = at.v;
+    return true;
+}
+
+uint8_t vs_apic_pending(const struct vs_apic *a)
+{
+    int request = highest(a->irr), service = highest(a->isr);
+    int processor = service > 0 && (service >> 4) >= (a->tpr >> 4) ? service & 0xf0 : a->tpr;
+    return request >= 0 && (request >> 4) > (processor >> 4) ? (uint8_t)request : VS_APIC_NONE;
+}
+
+void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, bool virtual)
+{
+    a->irr[vector >> 6] &= ~(1ull << (vector & 63u));
+    a->isr[vector >> 6] |= 1ull << (vector & 63u);
+    a->count[VS_CNT_interrupt_delivered]++;
+    charge(a, t, virtual ? VS_ACC_interrupt_evaluate : VS_ACC_interrupt_accept, virtual ? a->evaluate_ps : a->accept_ps);
+}
+
+uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
+{
+    int v = highest(a->isr);
+    if (v >= 0) {
+        a->isr[v >> 6] &= ~(1ull << (v & 63));
+    }
+    a->count[VS_CNT_interrupt_eois]++;
+    if (!exits) {
+        charge(a, t, VS_ACC_interrupt_eoi, a->eoi_ps);
+    }
+    return v >= 0 ? (uint8_t)v : VS_APIC_NONE;
+}
+
+void vs_apic_send(struct vs_apic *a, struct vs_txn *t)
+{
+    charge(a, t, VS_ACC_interrupt_icr, a->icr_ps);
+}
+
+static vs_hpa at_offset(const struct vs_apic *a, uint64_t offset)
+{
+    vs_hpa h = {a->pi.v + offset};
+    return h;
+}
+
+bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at)
+{
+    vs_hpa word = at_offset(a, (vector >> 6) * 8u), control = at_offset(a, PI_CONTROL);
+    uint64_t pir = vs_phys_read64(a->phys, word), c = vs_phys_read64(a->phys, control), bit = 1ull << (vector & 63u);
+    a->count[VS_CNT_interrupt_posts]++;
+    if (!(pir & bit)) {
+        a->raised_ps[vector] = at.v;
+    }
+    vs_phys_write64(a->phys, word, pir | bit);
+    if (c & (PI_ON | PI_SN)) {
+        return false;
+    }
+    vs_phys_write64(a->phys, control, c | PI_ON);
+    a->count[VS_CNT_interrupt_notifications]++;
+    return true;
+}
+
+void vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem)
+{
+    vs_hpa control = at_offset(a, PI_CONTROL);
+    charge(a, t, VS_ACC_interrupt_posted_processing, a->pi_ps);
+    uint64_t c = mem->load(mem->ctx, t, control);
+    mem->store(mem->ctx, t, control, c & ~PI_ON);
+    a->count[VS_CNT_interrupt_posted_syncs]++;
+    for (unsigned i = 0; i < 4; i++) {
+        vs_hpa word = at_offset(a, i * 8u);
+        uint64_t pir = vs_phys_read64(a->phys, word); /* the same line: its time is paid above */
+        vs_phys_write64(a->phys, word, 0);
+        for (uint64_t rest = pir; rest; rest &= rest - 1) {
+            uint8_t v = (uint8_t)(64u * i + (unsigned)__builtin_ctzll(rest));
+            vs_ps at = {a->raised_ps[v]};
+            vs_apic_raise(a, v, at);
+        }
+    }
+}
+
+void vs_pi_suppress(struct vs_apic *a, bool on)
+{
+    vs_hpa control = at_offset(a, PI_CONTROL);
+    uint64_t c = vs_phys_read64(a->phys, control);
+    vs_phys_write64(a->phys, control, on ? c | PI_SN : c & ~PI_SN);
+}
+
+bool vs_pi_outstanding(const struct vs_apic *a)
+{
+    uint64_t any = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        any |= vs_phys_read64(a->phys, at_offset(a, i * 8u));
+    }
+    return any != 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The local APIC of one vCPU and the posted-interrupt descriptor. No exit policy: functions say what
+ * is due; the platform connects them with the VMCS and the hypervisor.
+ *
+ * Registers are 256-bit vectors as in SDM 3A 11.8.4; priority class = vector >> 4. The descriptor is
+ * 64 bytes in host-physical memory (SDM 3C table 30-1): PIR 255:0, ON 256, SN 257, NV 279:272,
+ * NDST 319:288.
+ */
+#ifndef VIRTSIM_INTERRUPT_H
+#define VIRTSIM_INTERRUPT_H
+
+#include "virtsim/phys.h"
+#include "virtsim/port.h"
+
+#define VS_DEF_NAME interrupt
+#define VS_DEF_FILE "interrupt/interrupt.def"
+#include "virtsim/def_types.h"
+
+#define VS_APIC_NONE 0 /* vectors 0-15 cannot be raised: 0 is "none" */
+
+struct vs_apic {
+    struct vs_interrupt_config cfg;
+    uint16_t account;
+    uint64_t message_ps, accept_ps, eoi_ps, evaluate_ps, pi_ps, icr_ps;
+    uint64_t irr[4], isr[4];
+    uint8_t tpr;
+    uint64_t raised_ps[256]; /* when each pending vector was raised */
+    struct vs_phys *phys;
+    vs_hpa pi; /* posted-interrupt descriptor */
+    uint64_t count[VS_CNT_interrupt_N];
+};
+
+void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, vs_hpa pi, uint8_t notification_vector);
+/* The message arrives at `at` (message time included by whoever sent it). Vectors below 16 are
+ * ignored, as hardware refuses them. True when the vector was not pending before. */
+bool vs_apic_raise(struct vs_apic *a, uint8_t vector, vs_ps at);
+/* Highest vector that may be delivered now: above the priority of what is in service and of TPR. */
+uint8_t vs_apic_pending(const struct vs_apic *a);
+/* Takes it: IRR to ISR. Charges accept, or evaluate with virtual-interrupt delivery. */
+void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, bool virtual);
+/* Ends the highest in service; returns its vector. Charges the register write (0 when it exits). */
+uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits);
+void vs_apic_send(struct vs_apic *a, struct vs_txn *t); /* ICR write without an exit */
+
+/* Sets the vector's PIR bit and ON. True: a notification is to be sent (ON and SN were clear). */
+bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at);
+/* ON clear, PIR into IRR; the descriptor's line goes through `mem`. */
+void vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem);
+void vs_pi_suppress(struct vs_apic *a, bool on); /* SN: while the vCPU does not run */
+bool vs_pi_outstanding(const struct vs_apic *a);
+
+#endif
