@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the component: how its files reach fields, controls and accounts. */
+#ifndef VIRTSIM_VMCS_IMPL_H
+#define VIRTSIM_VMCS_IMPL_H
+
+#include "vmcs/vmcs.h"
+
+#define VS_REGION_STATE 8u /* launch state (low half) and flags (high half) */
+#define VS_REGION_DATA 16u
+#define VS_LAUNCHED UINT64_C(1)
+#define VS_DIRTY (UINT64_C(1) << 32)   /* the next entry pays its checks */
+#define VS_WRITTEN (UINT64_C(1) << 33) /* a field was written: the next entry must look again */
+#define VS_REGION_LINES ((VS_REGION_DATA + 8u * VS_VMCS_FIELDS + 63u) / 64u)
+
+static inline vs_hpa vs_vmx_at(uint64_t region, unsigned position)
+{
+    vs_hpa at = {region + VS_REGION_DATA + UINT64_C(8) * position};
+    return at;
+}
+/* A field of the current VMCS by position, untimed. */
+static inline uint64_t vs_vmx_get(const struct vs_vmx *x, unsigned position)
+{
+    return vs_phys_read64(x->wire.phys, vs_vmx_at(x->current, position));
+}
+static inline void vs_vmx_put(struct vs_vmx *x, unsigned position, uint64_t value)
+{
+    vs_phys_write64(x->wire.phys, vs_vmx_at(x->current, position), value);
+}
+#define VS_GET(x, name) vs_vmx_get(x, VS_VMCS_AT_##name)
+#define VS_PUT(x, name, value) vs_vmx_put(x, VS_VMCS_AT_##name, value)
+#define VS_LIVE(x, name) ((x)->live[VS_VMCS_AT_##name])
+
+static inline uint64_t vs_vmx_state(const struct vs_vmx *x, uint64_t region)
+{
+    return vs_phys_read64(x->wire.phys, (vs_hpa){region + VS_REGION_STATE});
+}
+static inline void vs_vmx_set_state(struct vs_vmx *x, uint64_t region, uint64_t state)
+{
+    vs_phys_write64(x->wire.phys, (vs_hpa){region + VS_REGION_STATE}, state);
+}
+
+/* The secondary controls are all zero unless the primary controls activate them. */
+static inline uint64_t vs_vmx_proc2(const struct vs_vmx *x)
+{
+    return VS_GET(x, PROC_CONTROLS) & VS_PROC_SECONDARY ? VS_GET(x, PROC2_CONTROLS) : 0;
+}
+
+static inline bool vs_vmx_canonical(uint64_t a)
+{
+    uint64_t top = a >> 47;
+    return top == 0 || top == 0x1ffff;
+}
+static inline bool vs_vmx_physical(const struct vs_vmx *x, uint64_t a)
+{
+    return a >> x->config.cap_physical_bits == 0;
+}
+static inline bool vs_vmx_page(const struct vs_vmx *x, uint64_t a)
+{
+    return (a & 0xfff) == 0 && vs_vmx_physical(x, a);
+}
+
+/* n things of `cycles` each on one account; nothing when there is nothing or no clock. */
+static inline void vs_vmx_charge(struct vs_vmx *x, struct vs_txn *t, unsigned account, uint64_t n, uint64_t cycles)
+{
+    if (t && n) {
+        vs_charge_n(t, (uint16_t)(x->base + account), n, vs_clock_ps(x->wire.clock, (vs_cycles){n * cycles}));
+    }
+}
+
+enum vs_vmx_result vs__vmx_fail(struct vs_vmx *x, uint32_t error);
+bool vs__vmx_eptp_valid(const struct vs_vmx *x, uint64_t eptp);
+int vs__vmcs_position(uint32_t encoding); /* -1: no such field, whatever the processor */
+bool vs__vmcs_exists(const struct vs_vmx *x, unsigned position);
+
+/* Checks of an entry. Each returns how many it made before the first that failed; *ok says which. */
+struct vs_vmx_verdict {
+    uint64_t made;
+    uint64_t qualification; /* of a guest-state failure */
+    const char *failed;     /* the rule that failed; NULL = all hold */
+};
+struct vs_vmx_verdict vs__vmx_check_controls(const struct vs_vmx *x);
+struct vs_vmx_verdict vs__vmx_check_host(const struct vs_vmx *x);
+struct vs_vmx_verdict vs__vmx_check_guest(const struct vs_vmx *x);
+bool vs__vmx_pat_valid(uint64_t pat);
+
+#define VS_RULE(v, holds)                                                                          \
+    do {                                                                                           \
+        (v).made++;                                                                                \
+        if (!(holds)) {                                                                            \
+            (v).failed = #holds;                                                                   \
+            return v;                                                                              \
+        }                                                                                          \
+    } while (0)
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* Which events leave the guest, and what the exit-information fields will say about them. */
+#include "vmcs/vmcs_impl.h"
+
+/* One 64-bit word of a bitmap page; a lookup is a real memory reference. */
+static bool bitmap_bit(struct vs_vmx *x, struct vs_txn *t, uint64_t page, uint32_t bit)
+{
+    vs_hpa at = {page + UINT64_C(8) * (bit / 64)};
+    x->count[VS_CNT_vmcs_bitmap_lookups]++;
+    uint64_t word = t && x->wire.mem.load ? x->wire.mem.load(x->wire.mem.ctx, t, at) : vs_phys_read64(x->wire.phys, at);
+    return word >> (bit % 64) & 1;
+}
+
+/* The page holds four bitmaps of 8192 bits: reads of low and high MSRs, writes of low and high. */
+static bool msr_exits(struct vs_vmx *x, struct vs_txn *t, uint32_t index, bool write)
+{
+    if (!(VS_GET(x, PROC_CONTROLS) & VS_PROC_MSR_BITMAPS)) {
+        return true;
+    }
+    bool low = index <= 0x1fff, high = index >= 0xc0000000 && index <= 0xc0001fff;
+    if (!low && !high) {
+        return true;
+    }
+    uint32_t bit = (index & 0x1fff) + (high ? 8192u : 0u) + (write ? 16384u : 0u);
+    return bitmap_bit(x, t, VS_GET(x, MSR_BITMAP), bit);
+}
+
+/* Any port of the access with its bit set, or an access around the end of the port space. */
+static bool io_exits(struct vs_vmx *x, struct vs_txn *t, uint32_t port, uint32_t size)
+{
+    uint64_t proc = VS_GET(x, PROC_CONTROLS);
+    if (!(proc & VS_PROC_IO_BITMAPS)) {
+        return proc & VS_PROC_UNCONDITIONAL_IO;
+    }
+    if (port + size > 0x10000) {
+        return true;
+    }
+    for (uint32_t p = port; p < port + size; p++) {
+        uint64_t page = p < 0x8000 ? VS_GET(x, IO_BITMAP_A) : VS_GET(x, IO_BITMAP_B);
+        if (bitmap_bit(x, t, page, p & 0x7fff)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A CR0 or CR4 write exits when a bit the host owns would differ from what the guest reads there. */
+static bool cr_write_exits(const struct vs_vmx *x, uint32_t cr, uint64_t value)
+{
+    uint64_t proc = VS_GET(x, PROC_CONTROLS);
+    switch (cr) {
+    case 0:
+        return ((value ^ VS_GET(x, CR0_SHADOW)) & VS_GET(x, CR0_MASK)) != 0;
+    case 4:
+        return ((value ^ VS_GET(x, CR4_SHADOW)) & VS_GET(x, CR4_MASK)) != 0;
+    case 3:
+        if (!(proc & VS_PROC_CR3_LOAD)) {
+            return false;
+        }
+        for (uint64_t i = 0; i < VS_GET(x, CR3_TARGET_COUNT) && i < 4; i++) {
+            if (vs_vmx_get(x, VS_VMCS_AT_CR3_TARGET_0 + (unsigned)i) == value) {
+                return false;
+            }
+        }
+        return true;
+    case 8:
+        return proc & VS_PROC_CR8_LOAD;
+    default:
+        return false;
+    }
+}
+
+/* The second PAUSE of a loop that has spun longer than PLE_Window, each within PLE_Gap of the one
+ * before. Outside privilege level 0 the counters stand. */
+static bool pause_exits(struct vs_vmx *x, const struct vs_vmx_event *e)
+{
+    if (VS_GET(x, PROC_CONTROLS) & VS_PROC_PAUSE) {
+        return true;
+    }
+    if (!(vs_vmx_proc2(x) & VS_PROC2_PAUSE_LOOP) || e->cpl) {
+        return false;
+    }
+    bool same_loop = x->pause_last && e->value - x->pause_last <= VS_GET(x, PLE_GAP);
+    x->pause_last = e->value;
+    if (!same_loop) {
+        x->pause_first = e->value;
+        return false;
+    }
+    if (e->value - x->pause_first <= VS_GET(x, PLE_WINDOW)) {
+        return false;
+    }
+    x->pause_last = 0; /* the next one starts a new loop */
+    return true;
+}
+
+/* #PF is decided by its error code: mask and match swap the meaning of bit 14 when they differ. */
+static bool exception_exits(const struct vs_vmx *x, const struct vs_vmx_event *e)
+{
+    bool bit = VS_GET(x, EXCEPTION_BITMAP) >> (e->number & 31) & 1;
+    if (e->number == 14) {
+        bool match = (e->error_code & VS_GET(x, PF_ERROR_MASK)) == VS_GET(x, PF_ERROR_MATCH);
+        return match ? bit : !bit;
+    }
+    return bit;
+}
+
+static uint32_t exception_type(uint32_t vector)
+{
+    return vector == 3 || vector == 4 ? VS_INTR_SOFTWARE_EXCEPTION : VS_INTR_EXCEPTION;
+}
+
+bool vs_vmx_interruptible(const struct vs_vmx *x)
+{
+    return VS_LIVE(x, GUEST_RFLAGS) >> 9 & 1 && !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & 3);
+}
+
+static bool qualify(struct vs_vmx_exit_info *i, uint64_t q)
+{
+    i->has_qualification = true;
+    i->qualification = q;
+    return true;
+}
+
+static bool external_interrupt(const struct vs_vmx *x, const struct vs_vmx_event *e, struct vs_vmx_exit_info *i)
+{
+    uint64_t pin = VS_GET(x, PIN_CONTROLS);
+    if (!(pin & VS_PIN_EXTERNAL_INTERRUPT)) {
+        return false;
+    }
+    if (pin & VS_PIN_POSTED_INTERRUPTS && e->number == VS_GET(x, POSTED_INTERRUPT_VECTOR)) {
+        i->posted = true;
+        return false;
+    }
+    if (VS_GET(x, EXIT_CONTROLS) & VS_EXIT_ACKNOWLEDGE) {
+        i->interruption = VS_INTR_VALID | VS_INTR_EXTERNAL << 8 | (e->number & VS_INTR_VECTOR);
+    }
+    return true;
+}
+
+static bool cr_access(const struct vs_vmx *x, const struct vs_vmx_event *e, struct vs_vmx_exit_info *i)
+{
+    uint64_t proc = VS_GET(x, PROC_CONTROLS);
+    if (e->kind == VS_EV_CLTS) {
+        bool ts = VS_GET(x, CR0_MASK) >> 3 & 1 && VS_GET(x, CR0_SHADOW) >> 3 & 1;
+        return ts && qualify(i, 2u << 4);
+    }
+    bool from = e->kind == VS_EV_MOV_FROM_CR;
+    bool exits = from ? (e->number == 3 && proc & VS_PROC_CR3_STORE) || (e->number == 8 && proc & VS_PROC_CR8_STORE)
+                      : cr_write_exits(x, e->number, e->value);
+    return exits && qualify(i, e->number | (from ? 1u << 4 : 0u) | (uint64_t)e->gpr << 8);
+}
+
+static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e, struct vs_vmx_exit_info *i)
+{
+    uint64_t pin = VS_GET(x, PIN_CONTROLS), proc = VS_GET(x, PROC_CONTROLS), proc2 = vs_vmx_proc2(x);
+    switch (e->kind) {
+    case VS_EV_CPUID:
+        return i->reason = VS_EXIT_CPUID, true;
+    case VS_EV_GETSEC:
+        return i->reason = VS_EXIT_GETSEC, true;
+    case VS_EV_INVD:
+        return i->reason = VS_EXIT_INVD, true;
+    case VS_EV_XSETBV:
+        return i->reason = VS_EXIT_XSETBV, true;
+    case VS_EV_VMCALL:
+        return i->reason = VS_EXIT_VMCALL, true;
+    case VS_EV_TRIPLE_FAULT:
+        return i->reason = VS_EXIT_TRIPLE_FAULT, true;
+    case VS_EV_VMX_INSTRUCTION:
+        return i->reason = e->number, true;
+    case VS_EV_HLT:
+        return i->reason = VS_EXIT_HLT, proc & VS_PROC_HLT;
+    case VS_EV_INVLPG:
+        i->reason = VS_EXIT_INVLPG;
+        return proc & VS_PROC_INVLPG && qualify(i, e->address);
+    case VS_EV_INVPCID:
+        return i->reason = VS_EXIT_INVPCID, proc2 & VS_PROC2_INVPCID && proc & VS_PROC_INVLPG;
+    case VS_EV_RDPMC:
+        return i->reason = VS_EXIT_RDPMC, proc & VS_PROC_RDPMC;
+    case VS_EV_RDTSC:
+        return i->reason = VS_EXIT_RDTSC, proc & VS_PROC_RDTSC;
+    case VS_EV_RDTSCP: /* without the control it is an invalid opcode, which is the guest's business */
+        return i->reason = VS_EXIT_RDTSCP, proc2 & VS_PROC2_RDTSCP && proc & VS_PROC_RDTSC;
+    case VS_EV_MWAIT:
+        return i->reason = VS_EXIT_MWAIT, proc & VS_PROC_MWAIT;
+    case VS_EV_MONITOR:
+        return i->reason = VS_EXIT_MONITOR, proc & VS_PROC_MONITOR;
+    case VS_EV_PAUSE:
+        return i->reason = VS_EXIT_PAUSE, pause_exits(x, e);
+    case VS_EV_WBINVD:
+        return i->reason = VS_EXIT_WBINVD, proc2 & VS_PROC2_WBINVD;
+    case VS_EV_RDRAND:
+        return i->reason = VS_EXIT_RDRAND, proc2 & VS_PROC2_RDRAND;
+    case VS_EV_RDSEED:
+        return i->reason = VS_EXIT_RDSEED, proc2 & VS_PROC2_RDSEED;
+    case VS_EV_DESCRIPTOR_TABLE:
+        return i->reason = e->number, proc2 & VS_PROC2_DESCRIPTOR_TABLE;
+    case VS_EV_MOV_DR:
+        i->reason = VS_EXIT_DR_ACCESS;
+        return proc & VS_PROC_MOV_DR && qualify(i, e->number | (e->in ? 1u << 4 : 0u) | (uint64_t)e->gpr << 8);
+    case VS_EV_MOV_TO_CR:
+    case VS_EV_MOV_FROM_CR:
+    case VS_EV_CLTS:
+        return i->reason = VS_EXIT_CR_ACCESS, cr_access(x, e, i);
+    case VS_EV_RDMSR:
+        return i->reason = VS_EXIT_RDMSR, msr_exits(x, t, e->number, false);
+    case VS_EV_WRMSR:
+        return i->reason = VS_EXIT_WRMSR, msr_exits(x, t, e->number, true);
+    case VS_EV_IO:
+        i->reason = VS_EXIT_IO_INSTRUCTION;
+        return io_exits(x, t, e->number, e->size) &&
+               qualify(i, ((e->size - 1u) & 7u) | (e->in ? 8u : 0u) | (e->string ? 16u : 0u) | (e->rep ? 32u : 0u) |
+                              (e->immediate ? 64u : 0u) | (uint64_t)(e->number & 0xffff) << 16);
+    case VS_EV_EPT_VIOLATION:
+        i->reason = VS_EXIT_EPT_VIOLATION;
+        i->has_physical = true;
+        i->has_linear = e->qualification >> 7 & 1;
+        return proc2 & VS_PROC2_EPT && qualify(i, e->qualification);
+    case VS_EV_EPT_MISCONFIG:
+        i->reason = VS_EXIT_EPT_MISCONFIG;
+        i->has_physical = true;
+        return proc2 & VS_PROC2_EPT;
+    case VS_EV_EXTERNAL_INTERRUPT:
+        return i->reason = VS_EXIT_EXTERNAL_INTERRUPT, external_interrupt(x, e, i);
+    case VS_EV_NMI:
+        i->reason = VS_EXIT_EXCEPTION_NMI;
+        i->interruption = VS_INTR_VALID | VS_INTR_NMI << 8 | 2;
+        return pin & VS_PIN_NMI;
+    case VS_EV_EXCEPTION:
+        i->reason = VS_EXIT_EXCEPTION_NMI;
+        i->interruption = VS_INTR_VALID | exception_type(e->number) << 8 | (e->number & VS_INTR_VECTOR) |
+                          (e->has_error ? VS_INTR_ERROR_CODE : 0);
+        i->interruption_error = e->has_error ? e->error_code : 0;
+        return exception_exits(x, e) && (e->number != 14 || qualify(i, e->address));
+    case VS_EV_INTERRUPT_WINDOW:
+        return i->reason = VS_EXIT_INTERRUPT_WINDOW, proc & VS_PROC_INTERRUPT_WINDOW && vs_vmx_interruptible(x);
+    case VS_EV_NMI_WINDOW:
+        return i->reason = VS_EXIT_NMI_WINDOW,
+               proc & VS_PROC_NMI_WINDOW && !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & 8);
+    case VS_EV_PREEMPTION_TIMER:
+        return i->reason = VS_EXIT_PREEMPTION_TIMER, pin & VS_PIN_PREEMPTION_TIMER;
+    case VS_EV_TPR_THRESHOLD:
+        return i->reason = VS_EXIT_TPR_BELOW_THRESHOLD,
+               proc & VS_PROC_TPR_SHADOW && !(proc2 & VS_PROC2_INTERRUPT_DELIVERY);
+    case VS_EV_APIC_ACCESS:
+        i->reason = VS_EXIT_APIC_ACCESS;
+        return proc2 & VS_PROC2_APIC_ACCESSES && qualify(i, e->qualification);
+    case VS_EV_APIC_WRITE:
+        i->reason = VS_EXIT_APIC_WRITE;
+        return proc2 & (VS_PROC2_APIC_REGISTERS | VS_PROC2_INTERRUPT_DELIVERY) && qualify(i, e->number & 0xfff);
+    case VS_EV_EOI:
+        i->reason = VS_EXIT_VIRTUALIZED_EOI;
+        return proc2 & VS_PROC2_INTERRUPT_DELIVERY &&
+               vs_vmx_get(x, VS_VMCS_AT_EOI_EXIT_BITMAP_0 + (e->number >> 6 & 3)) >> (e->number & 63) & 1 &&
+               qualify(i, e->number & 0xff);
+    case VS_EV_PML_FULL:
+        return i->reason = VS_EXIT_PML_FULL, proc2 & VS_PROC2_PML && qualify(i, 0);
+    }
+    return false;
+}
+
+bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e, struct vs_vmx_exit_info *info)
+{
+    memset(info, 0, sizeof *info);
+    if (!x->in_guest) {
+        return false;
+    }
+    info->length = e->length;
+    info->guest_linear = e->address;
+    info->guest_physical = e->guest_physical;
+    info->vectoring = e->vectoring;
+    info->vectoring_error = e->vectoring_error;
+    bool exits = decide(x, t, e, info);
+    if (!exits) {
+        x->count[VS_CNT_vmcs_bypassed]++;
+    }
+    return exits;
+}
+
+enum vs_op vs_vmx_exit_op(uint32_t reason)
+{
+    switch (reason & 0xffff) {
+    case VS_EXIT_EXCEPTION_NMI:
+        return VS_OP_EXIT_EXCEPTION;
+    case VS_EXIT_EXTERNAL_INTERRUPT:
+        return VS_OP_EXIT_EXTERNAL_INTERRUPT;
+    case VS_EXIT_TRIPLE_FAULT:
+        return VS_OP_EXIT_TRIPLE_FAULT;
+    case VS_EXIT_INTERRUPT_WINDOW:
+        return VS_OP_EXIT_INTERRUPT_WINDOW;
+    case VS_EXIT_CPUID:
+        return VS_OP_EXIT_CPUID;
+    case VS_EXIT_HLT:
+        return VS_OP_EXIT_HLT;
+    case VS_EXIT_INVLPG:
+        return VS_OP_EXIT_INVLPG;
+    case VS_EXIT_RDTSC:
+        return VS_OP_EXIT_RDTSC;
+    case VS_EXIT_VMCALL:
+        return VS_OP_EXIT_VMCALL;
+    case VS_EXIT_CR_ACCESS:
+        return VS_OP_EXIT_CR_ACCESS;
+    case VS_EXIT_IO_INSTRUCTION:
+        return VS_OP_EXIT_IO_INSTRUCTION;
+    case VS_EXIT_RDMSR:
+        return VS_OP_EXIT_RDMSR;
+    case VS_EXIT_WRMSR:
+        return VS_OP_EXIT_WRMSR;
+    case VS_EXIT_PAUSE:
+        return VS_OP_EXIT_PAUSE;
+    case VS_EXIT_APIC_ACCESS:
+        return VS_OP_EXIT_APIC_ACCESS;
+    case VS_EXIT_VIRTUALIZED_EOI:
+        return VS_OP_EXIT_VIRTUALIZED_EOI;
+    case VS_EXIT_EPT_VIOLATION:
+        return VS_OP_EXIT_EPT_VIOLATION;
+    case VS_EXIT_EPT_MISCONFIG:
+        return VS_OP_EXIT_EPT_MISCONFIG;
+    case VS_EXIT_PREEMPTION_TIMER:
+        return VS_OP_EXIT_PREEMPTION_TIMER;
+    case VS_EXIT_APIC_WRITE:
+        return VS_OP_EXIT_APIC_WRITE;
+    default:
+        return VS_OP_N;
+    }
+}
+
+uint64_t vs_vmx_guest_cr(const struct vs_vmx *x, unsigned cr)
+{
+    if (cr == 3) {
+        return VS_LIVE(x, GUEST_CR3);
+    }
+    uint64_t mask = cr ? VS_GET(x, CR4_MASK) : VS_GET(x, CR0_MASK);
+    uint64_t shadow = cr ? VS_GET(x, CR4_SHADOW) : VS_GET(x, CR0_SHADOW);
+    uint64_t real = cr ? VS_LIVE(x, GUEST_CR4) : VS_LIVE(x, GUEST_CR0);
+    return (shadow & mask) | (real & ~mask);
+}
+
+/* Bits 111:48 of the product, in halves: ISO C has no 128-bit integer. */
+static uint64_t scale_tsc(uint64_t tsc, uint64_t multiplier)
+{
+    uint64_t a = tsc >> 32, b = tsc & 0xffffffff, c = multiplier >> 32, d = multiplier & 0xffffffff;
+    uint64_t low = b * d, middle = a * d + (low >> 32);
+    uint64_t cross = b * c + (middle & 0xffffffff);
+    uint64_t high = a * c + (middle >> 32) + (cross >> 32); /* bits 127:64 */
+    uint64_t rest = cross << 32 | (low & 0xffffffff);       /* bits 63:0 */
+    return high << 16 | rest >> 48;
+}
+
+uint64_t vs_vmx_guest_tsc(const struct vs_vmx *x, uint64_t host_tsc)
+{
+    uint64_t offset = VS_GET(x, PROC_CONTROLS) & VS_PROC_TSC_OFFSETTING ? VS_GET(x, TSC_OFFSET) : 0;
+    if (vs_vmx_proc2(x) & VS_VMX_BIT(25)) { /* 64.48 fixed point */
+        host_tsc = scale_tsc(host_tsc, VS_GET(x, TSC_MULTIPLIER));
+    }
+    return host_tsc + offset;
+}

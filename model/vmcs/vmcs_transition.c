@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way out and the way in, step by step. Every step charges its own account; what a step moves
+ * is counted field by field under the controls in force, so a control that saves or loads one more
+ * register makes the transition longer by exactly that register.
+ */
+#include "vmcs/vmcs_impl.h"
+
+/* Classes of fields as the accounts group them. */
+enum class { SEGMENTS, DESCRIPTORS, CONTROL_REGISTERS, FLOW, MSRS, VIRTUAL, CLASSES, NONE = CLASSES };
+
+static enum class class_of(enum vs_vmcs_group g)
+{
+    switch (g) {
+    case VS_VMCS_G_SEGMENT:
+        return SEGMENTS;
+    case VS_VMCS_G_DESCRIPTOR:
+        return DESCRIPTORS;
+    case VS_VMCS_G_CONTROL_REGISTER:
+        return CONTROL_REGISTERS;
+    case VS_VMCS_G_FLOW:
+    case VS_VMCS_G_STATE:
+        return FLOW;
+    case VS_VMCS_G_TIMER:
+    case VS_VMCS_G_APIC:
+    case VS_VMCS_G_PML:
+        return VIRTUAL;
+    case VS_VMCS_G_SYSENTER:
+    case VS_VMCS_G_DEBUG:
+    case VS_VMCS_G_PAT:
+    case VS_VMCS_G_EFER:
+    case VS_VMCS_G_PERF:
+    case VS_VMCS_G_BNDCFGS:
+    case VS_VMCS_G_RTIT:
+    case VS_VMCS_G_PKRS:
+    case VS_VMCS_G_CET:
+    case VS_VMCS_G_PDPTE:
+        return MSRS;
+    default:
+        return NONE;
+    }
+}
+
+static bool always_moved(enum vs_vmcs_group g)
+{
+    return g == VS_VMCS_G_SEGMENT || g == VS_VMCS_G_DESCRIPTOR || g == VS_VMCS_G_CONTROL_REGISTER ||
+           g == VS_VMCS_G_FLOW || g == VS_VMCS_G_STATE || g == VS_VMCS_G_SYSENTER;
+}
+
+/* PDPTEs move for PAE guests only: paging with PAE outside IA-32e mode, under EPT. */
+static bool pae_guest(const struct vs_vmx *x)
+{
+    return vs_vmx_proc2(x) & VS_PROC2_EPT && !(VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) &&
+           VS_LIVE(x, GUEST_CR0) >> 31 & 1 && VS_LIVE(x, GUEST_CR4) >> 5 & 1;
+}
+
+/* Sets of groups as bits. */
+static uint32_t saved_groups(const struct vs_vmx *x)
+{
+    uint64_t exit = VS_GET(x, EXIT_CONTROLS), proc2 = vs_vmx_proc2(x);
+    uint32_t s = 0;
+    for (unsigned g = 0; g < VS_VMCS_GROUPS; g++) {
+        s |= always_moved(g) ? 1u << g : 0u;
+    }
+    s |= exit & VS_EXIT_SAVE_DEBUG ? 1u << VS_VMCS_G_DEBUG : 0u;
+    s |= exit & VS_EXIT_SAVE_PAT ? 1u << VS_VMCS_G_PAT : 0u;
+    s |= exit & VS_EXIT_SAVE_EFER ? 1u << VS_VMCS_G_EFER : 0u;
+    s |= exit & VS_EXIT_SAVE_PERF ? 1u << VS_VMCS_G_PERF : 0u;
+    s |= exit & VS_EXIT_CLEAR_BNDCFGS ? 1u << VS_VMCS_G_BNDCFGS : 0u;
+    s |= exit & VS_EXIT_CLEAR_RTIT ? 1u << VS_VMCS_G_RTIT : 0u;
+    s |= exit & VS_EXIT_LOAD_CET ? 1u << VS_VMCS_G_CET : 0u;
+    s |= exit & VS_EXIT_LOAD_PKRS ? 1u << VS_VMCS_G_PKRS : 0u;
+    s |= exit & VS_EXIT_SAVE_TIMER ? 1u << VS_VMCS_G_TIMER : 0u;
+    s |= proc2 & VS_PROC2_INTERRUPT_DELIVERY ? 1u << VS_VMCS_G_APIC : 0u;
+    s |= proc2 & VS_PROC2_PML ? 1u << VS_VMCS_G_PML : 0u;
+    s |= pae_guest(x) ? 1u << VS_VMCS_G_PDPTE : 0u;
+    return s;
+}
+
+static uint32_t host_groups(const struct vs_vmx *x)
+{
+    uint64_t exit = VS_GET(x, EXIT_CONTROLS);
+    uint32_t s = 0;
+    for (unsigned g = 0; g < VS_VMCS_GROUPS; g++) {
+        s |= always_moved(g) ? 1u << g : 0u;
+    }
+    s |= exit & VS_EXIT_LOAD_PAT ? 1u << VS_VMCS_G_PAT : 0u;
+    s |= exit & VS_EXIT_LOAD_EFER ? 1u << VS_VMCS_G_EFER : 0u;
+    s |= exit & VS_EXIT_LOAD_PERF ? 1u << VS_VMCS_G_PERF : 0u;
+    s |= exit & VS_EXIT_LOAD_CET ? 1u << VS_VMCS_G_CET : 0u;
+    s |= exit & VS_EXIT_LOAD_PKRS ? 1u << VS_VMCS_G_PKRS : 0u;
+    return s;
+}
+
+static uint32_t guest_groups(const struct vs_vmx *x)
+{
+    uint64_t entry = VS_GET(x, ENTRY_CONTROLS), proc2 = vs_vmx_proc2(x);
+    uint32_t s = 0;
+    for (unsigned g = 0; g < VS_VMCS_GROUPS; g++) {
+        s |= always_moved(g) ? 1u << g : 0u;
+    }
+    s |= entry & VS_ENTRY_LOAD_DEBUG ? 1u << VS_VMCS_G_DEBUG : 0u;
+    s |= entry & VS_ENTRY_LOAD_PAT ? 1u << VS_VMCS_G_PAT : 0u;
+    s |= entry & VS_ENTRY_LOAD_EFER ? 1u << VS_VMCS_G_EFER : 0u;
+    s |= entry & VS_ENTRY_LOAD_PERF ? 1u << VS_VMCS_G_PERF : 0u;
+    s |= entry & VS_ENTRY_LOAD_BNDCFGS ? 1u << VS_VMCS_G_BNDCFGS : 0u;
+    s |= entry & VS_ENTRY_LOAD_RTIT ? 1u << VS_VMCS_G_RTIT : 0u;
+    s |= entry & VS_ENTRY_LOAD_CET ? 1u << VS_VMCS_G_CET : 0u;
+    s |= entry & VS_ENTRY_LOAD_PKRS ? 1u << VS_VMCS_G_PKRS : 0u;
+    s |= VS_GET(x, PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER ? 1u << VS_VMCS_G_TIMER : 0u;
+    s |= proc2 & VS_PROC2_INTERRUPT_DELIVERY ? 1u << VS_VMCS_G_APIC : 0u;
+    s |= proc2 & VS_PROC2_PML ? 1u << VS_VMCS_G_PML : 0u;
+    s |= pae_guest(x) ? 1u << VS_VMCS_G_PDPTE : 0u;
+    return s;
+}
+
+/* Moves the fields of `area` whose group is in `groups`: saves registers into the VMCS or loads them
+ * from it. n[class] counts them. An uncached VMCS costs one reference a field. */
+static uint64_t move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmcs_area area, uint32_t groups, bool save,
+                     uint64_t n[CLASSES])
+{
+    uint64_t total = 0;
+    bool slow = t && !x->config.cached && x->wire.mem.touch;
+    for (unsigned p = 0; p < VS_VMCS_FIELDS; p++) {
+        const struct vs_vmcs_field *f = &vs_vmcs_fields[p];
+        if (f->area != area || !(groups >> f->group & 1)) {
+            continue;
+        }
+        if (save) {
+            vs_vmx_put(x, p, x->live[p]);
+        } else {
+            x->live[p] = vs_vmx_get(x, p);
+        }
+        if (slow) {
+            x->wire.mem.touch(x->wire.mem.ctx, t, vs_vmx_at(x->current, p), save ? VS_REF_WRITE : VS_REF_READ);
+        }
+        n[class_of(f->group)]++;
+        total++;
+    }
+    return total;
+}
+
+/* MSR index of a list entry the hardware refuses: FS and GS bases, the x2APIC's MSRs in use, SMM. */
+static bool refused(uint32_t index)
+{
+    return index == 0xc0000100 || index == 0xc0000101 || (index >= 0x800 && index <= 0x8ff) || index == 0x9e;
+}
+
+/* 16 bytes an entry: index in bits 31:0 (63:32 reserved), then the value. Returns the number of the
+ * first entry that failed, counted from 1, or 0. */
+static uint64_t msr_list(struct vs_vmx *x, struct vs_txn *t, uint64_t at, uint64_t n, bool store, unsigned account)
+{
+    const struct vs_mem_port *m = &x->wire.mem;
+    for (uint64_t i = 0; i < n; i++) {
+        vs_hpa head = {at + 16 * i}, body = {at + 16 * i + 8};
+        uint64_t index = t && m->load ? m->load(m->ctx, t, head) : vs_phys_read64(x->wire.phys, head);
+        if (index >> 32 || refused((uint32_t)index)) {
+            return i + 1;
+        }
+        vs_vmx_charge(x, t, account, 1, store ? x->config.msr_store : x->config.msr_load);
+        x->count[VS_CNT_vmcs_msr_entries]++;
+        if (!store) {
+            uint64_t value = t && m->load ? m->load(m->ctx, t, body) : vs_phys_read64(x->wire.phys, body);
+            if (vs_vmx_msr_set(x, (uint32_t)index, value) != VS_OK) {
+                return i + 1;
+            }
+        } else if (t && m->store) {
+            m->store(m->ctx, t, body, vs_vmx_msr(x, (uint32_t)index));
+        } else {
+            vs_phys_write64(x->wire.phys, body, vs_vmx_msr(x, (uint32_t)index));
+        }
+    }
+    return 0;
+}
+
+/* Without VPID both sides live under tag 0, so each transition drops what is cached there. */
+static void tlb_effect(struct vs_vmx *x, struct vs_txn *t, unsigned account)
+{
+    if (vs_vmx_proc2(x) & VS_PROC2_VPID) {
+        return;
+    }
+    x->count[VS_CNT_vmcs_flushes]++;
+    vs_vmx_charge(x, t, account, 1, x->config.tlb_flush);
+    if (t && x->wire.tlb.flush) {
+        x->wire.tlb.flush(x->wire.tlb.ctx, t, VS_FLUSH_VPID, 0, 0, 0, (vs_gva){0});
+    }
+}
+
+static void set_context(struct vs_vmx *x, bool guest)
+{
+    if (!x->wire.tlb.set_context) {
+        return;
+    }
+    uint64_t cr3 = guest ? VS_LIVE(x, GUEST_CR3) : VS_LIVE(x, HOST_CR3);
+    uint64_t cr4 = guest ? VS_LIVE(x, GUEST_CR4) : VS_LIVE(x, HOST_CR4), proc2 = vs_vmx_proc2(x);
+    uint16_t pcid = cr4 >> 17 & 1 ? (uint16_t)(cr3 & 0xfff) : 0;
+    uint16_t vpid = guest && proc2 & VS_PROC2_VPID ? (uint16_t)VS_GET(x, VPID) : 0;
+    uint64_t eptp = guest && proc2 & VS_PROC2_EPT ? VS_GET(x, EPT_POINTER) : 0;
+    x->wire.tlb.set_context(x->wire.tlb.ctx, guest, vpid, pcid, cr3, eptp);
+}
+
+static enum vs_vmx_result abort_vmx(struct vs_vmx *x, uint32_t indicator)
+{
+    vs_hpa at = {x->current};
+    uint64_t head = vs_phys_read64(x->wire.phys, at);
+    vs_phys_write64(x->wire.phys, at, (head & 0xffffffff) | (uint64_t)indicator << 32);
+    x->aborted = true;
+    x->in_guest = false;
+    return VS_VMX_ABORT;
+}
+
+/* The second half of every exit, and of an entry that failed late. */
+static enum vs_vmx_result load_host(struct vs_vmx *x, struct vs_txn *t)
+{
+    const struct vs_vmcs_config *c = &x->config;
+    uint64_t n[CLASSES + 1] = {0};
+    x->count[VS_CNT_vmcs_fields_loaded] += move(x, t, VS_VMCS_HOST, host_groups(x), false, n);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_host, c->exit_load_host != 0, c->exit_load_host);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_segments, n[SEGMENTS], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_descriptors, n[DESCRIPTORS], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_control_registers, n[CONTROL_REGISTERS], c->field_load_cr);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_flow, n[FLOW], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_msrs, n[MSRS], c->field_load);
+    x->in_guest = false;
+    set_context(x, false);
+    tlb_effect(x, t, VS_ACC_vmcs_exit_tlb);
+    if (msr_list(x, t, VS_GET(x, EXIT_MSR_LOAD_ADDRESS), VS_GET(x, EXIT_MSR_LOAD_COUNT), false, VS_ACC_vmcs_exit_msr_load)) {
+        return abort_vmx(x, VS_ABORT_LOAD_MSR);
+    }
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_resume, 1, c->exit_resume);
+    return VS_VMX_OK;
+}
+
+/* Fields whose value the exit leaves undefined are not written and cost nothing. */
+static void record(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_exit_info *i)
+{
+    uint64_t n = 3;
+    VS_PUT(x, EXIT_REASON, i->reason);
+    VS_PUT(x, EXIT_INTERRUPTION_INFO, i->interruption);
+    VS_PUT(x, IDT_VECTORING_INFO, i->vectoring);
+    VS_PUT(x, EXIT_QUALIFICATION, i->has_qualification ? i->qualification : 0);
+    n++;
+    if (i->length) {
+        VS_PUT(x, EXIT_INSTRUCTION_LENGTH, i->length);
+        n++;
+    }
+    if (i->interruption & VS_INTR_ERROR_CODE) {
+        VS_PUT(x, EXIT_INTERRUPTION_ERROR, i->interruption_error);
+        n++;
+    }
+    if (i->vectoring & VS_INTR_VALID && i->vectoring & VS_INTR_ERROR_CODE) {
+        VS_PUT(x, IDT_VECTORING_ERROR, i->vectoring_error);
+        n++;
+    }
+    if (i->has_linear) {
+        VS_PUT(x, GUEST_LINEAR_ADDRESS, i->guest_linear);
+        n++;
+    }
+    if (i->has_physical) {
+        VS_PUT(x, GUEST_PHYSICAL_ADDRESS, i->guest_physical);
+        n++;
+    }
+    /* The event that the last entry injected must not come again by itself. */
+    VS_PUT(x, ENTRY_INTERRUPTION_INFO, VS_GET(x, ENTRY_INTERRUPTION_INFO) & ~(uint64_t)VS_INTR_VALID);
+    x->count[VS_CNT_vmcs_fields_recorded] += n;
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_record, n, x->config.field_record);
+}
+
+enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_exit_info *info)
+{
+    const struct vs_vmcs_config *c = &x->config;
+    if (!x->in_guest) {
+        return VS_VMX_UD;
+    }
+    if (t) {
+        vs_txn_actor(t, x->wire.host_actor);
+    }
+    x->count[VS_CNT_vmcs_exits]++;
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_detect, 1, c->exit_detect);
+    record(x, t, info);
+    if (info->reason == VS_EXIT_EXTERNAL_INTERRUPT && info->interruption & VS_INTR_VALID) {
+        vs_vmx_charge(x, t, VS_ACC_vmcs_exit_acknowledge, 1, c->exit_acknowledge);
+    }
+    uint64_t n[CLASSES + 1] = {0};
+    x->count[VS_CNT_vmcs_fields_saved] += move(x, t, VS_VMCS_GUEST, saved_groups(x), true, n);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_guest, c->exit_save_guest != 0, c->exit_save_guest);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_segments, n[SEGMENTS], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_descriptors, n[DESCRIPTORS], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_control_registers, n[CONTROL_REGISTERS], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_flow, n[FLOW], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_msrs, n[MSRS], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_virtual, n[VIRTUAL], c->field_save);
+    if (msr_list(x, t, VS_GET(x, EXIT_MSR_STORE_ADDRESS), VS_GET(x, EXIT_MSR_STORE_COUNT), true, VS_ACC_vmcs_exit_msr_store)) {
+        return abort_vmx(x, VS_ABORT_SAVE_MSR);
+    }
+    return load_host(x, t);
+}
+
+static enum vs_vmx_result fail_entry(struct vs_vmx *x, struct vs_txn *t, uint32_t error)
+{
+    x->count[VS_CNT_vmcs_entry_failures]++;
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_fail, 1, x->config.entry_fail);
+    return vs__vmx_fail(x, error);
+}
+
+/* A failure during or after loading guest state is an exit without anything saved. */
+static enum vs_vmx_result fail_late(struct vs_vmx *x, struct vs_txn *t, uint32_t reason, uint64_t qualification)
+{
+    x->count[VS_CNT_vmcs_entry_failures]++;
+    VS_PUT(x, EXIT_REASON, reason | VS_EXIT_ENTRY_FAILURE);
+    VS_PUT(x, EXIT_QUALIFICATION, qualification);
+    x->count[VS_CNT_vmcs_fields_recorded] += 2;
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_record, 2, x->config.field_record);
+    enum vs_vmx_result r = load_host(x, t);
+    return r == VS_VMX_OK ? VS_VMX_ENTRY_FAILED : r;
+}
+
+static void pay_checks(struct vs_vmx *x, struct vs_txn *t, unsigned account, uint64_t n)
+{
+    x->count[VS_CNT_vmcs_checks] += n;
+    vs_vmx_charge(x, t, account, n, x->config.check_cost);
+}
+
+/* Checks hold or the entry ends here (*done). A VMCS that nobody wrote to since its last entry needs no
+ * second look; whether the processor still pays for one is a knob. */
+static enum vs_vmx_result check_all(struct vs_vmx *x, struct vs_txn *t, uint64_t state, bool *done)
+{
+    bool pay = !x->config.skip_clean_checks || state & VS_DIRTY;
+    *done = false;
+    x->count[VS_CNT_vmcs_entries_checked] += pay;
+    if (state & VS_WRITTEN) {
+        struct vs_vmx_verdict controls = vs__vmx_check_controls(x), host = {0, 0, NULL}, guest = {0, 0, NULL};
+        x->checks_controls = controls.made;
+        x->checks_host = x->checks_guest = 0;
+        if (!controls.failed) {
+            host = vs__vmx_check_host(x);
+            x->checks_host = host.made;
+        }
+        if (!controls.failed && !host.failed) {
+            guest = vs__vmx_check_guest(x);
+            x->checks_guest = guest.made;
+        }
+        if (controls.failed || host.failed || guest.failed) {
+            *done = true; /* whatever was wrong was written, so it is looked at and paid */
+            pay_checks(x, t, VS_ACC_vmcs_entry_check_controls, x->checks_controls);
+            pay_checks(x, t, VS_ACC_vmcs_entry_check_host, x->checks_host);
+            pay_checks(x, t, VS_ACC_vmcs_entry_check_guest, x->checks_guest);
+            if (guest.failed) {
+                return fail_late(x, t, VS_EXIT_INVALID_GUEST_STATE, guest.qualification);
+            }
+            return fail_entry(x, t, controls.failed ? VS_VMXERR_ENTRY_CONTROLS : VS_VMXERR_ENTRY_HOST);
+        }
+    }
+    if (pay) {
+        pay_checks(x, t, VS_ACC_vmcs_entry_check_controls, x->checks_controls);
+        pay_checks(x, t, VS_ACC_vmcs_entry_check_host, x->checks_host);
+        pay_checks(x, t, VS_ACC_vmcs_entry_check_guest, x->checks_guest);
+    }
+    return VS_VMX_OK;
+}
+
+static void load_guest(struct vs_vmx *x, struct vs_txn *t)
+{
+    const struct vs_vmcs_config *c = &x->config;
+    uint64_t n[CLASSES + 1] = {0};
+    x->count[VS_CNT_vmcs_fields_loaded] += move(x, t, VS_VMCS_GUEST, guest_groups(x), false, n);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_guest, c->entry_load_guest != 0, c->entry_load_guest);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_segments, n[SEGMENTS], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_descriptors, n[DESCRIPTORS], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_control_registers, n[CONTROL_REGISTERS], c->field_load_cr);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_flow, n[FLOW], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_msrs, n[MSRS], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_virtual, n[VIRTUAL], c->field_load);
+}
+
+/* An injected event wakes a halted guest; its delivery is priced without the IDT's memory. */
+static void inject(struct vs_vmx *x, struct vs_txn *t)
+{
+    uint32_t info = (uint32_t)VS_GET(x, ENTRY_INTERRUPTION_INFO);
+    x->injected = info & VS_INTR_VALID ? info : 0;
+    if (!x->injected) {
+        return;
+    }
+    x->count[VS_CNT_vmcs_injections]++;
+    VS_LIVE(x, GUEST_ACTIVITY) = VS_ACTIVITY_ACTIVE;
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_inject, 1, x->config.entry_inject);
+}
+
+enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_entry how)
+{
+    if (!x->on || x->in_guest || x->aborted) {
+        return VS_VMX_UD;
+    }
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_begin, 1, x->config.entry_begin);
+    if (x->current == VS_VMX_NO_VMCS) {
+        return fail_entry(x, t, 0);
+    }
+    uint64_t state = vs_vmx_state(x, x->current);
+    bool launched = (state & VS_LAUNCHED) != 0;
+    if (launched != (how == VS_VMX_RESUME)) {
+        return fail_entry(x, t, launched ? VS_VMXERR_VMLAUNCH_NOT_CLEAR : VS_VMXERR_VMRESUME_NOT_LAUNCHED);
+    }
+    bool done;
+    enum vs_vmx_result r = check_all(x, t, state, &done);
+    if (done) {
+        return r;
+    }
+    x->in_guest = true;
+    load_guest(x, t);
+    uint64_t bad = msr_list(x, t, VS_GET(x, ENTRY_MSR_LOAD_ADDRESS), VS_GET(x, ENTRY_MSR_LOAD_COUNT), false,
+                            VS_ACC_vmcs_entry_msr_load);
+    if (bad) {
+        return fail_late(x, t, VS_EXIT_MSR_LOADING, bad);
+    }
+    vs_vmx_set_state(x, x->current, VS_LAUNCHED);
+    set_context(x, true);
+    tlb_effect(x, t, VS_ACC_vmcs_entry_tlb);
+    inject(x, t);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_fetch, 1, x->config.entry_fetch);
+    x->count[VS_CNT_vmcs_entries]++;
+    if (t) {
+        vs_txn_actor(t, x->wire.guest_actor);
+    }
+    return VS_VMX_OK;
+}
