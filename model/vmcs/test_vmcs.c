@@ -2,14 +2,16 @@
 /* Laws of the VMCS: encodings, the region, the instructions and what each control decides. */
 #include "vmcs/test_vmcs.h"
 
-/* ---- fields ----------------------------------------------------------------------------------- */
+/* ---- fields -----------------------------------------------------------------------------------
+ */
 
 static void test_every_encoding_says_its_width_and_area(void **state)
 {
     (void)state;
     for (unsigned p = 0; p < VS_VMCS_FIELDS; p++) {
         const struct vs_vmcs_field *f = &vs_vmcs_fields[p];
-        if ((f->encoding >> 13 & 3) != f->width || (f->encoding >> 10 & 3) != f->area || f->encoding & 1) {
+        if ((f->encoding >> 13 & 3) != f->width || (f->encoding >> 10 & 3) != f->area ||
+            f->encoding & 1) {
             fail_msg("%s: encoding %04x contradicts its width or area", f->name, f->encoding);
         }
         assert_true(p == 0 || vs_vmcs_fields[p - 1].encoding < f->encoding);
@@ -52,7 +54,12 @@ static void test_unsupported_fields_fail_with_error_12(void **state)
 {
     struct fixture *f = *state;
     uint64_t v;
-    const uint32_t none[] = {0x7000, 0x6800 + 1, 0x4002 + 1, 0x12345678, VS_VMCS_SHARED_EPT_POINTER, VS_VMCS_TSC_MULTIPLIER};
+    const uint32_t none[] = {0x7000,
+                             0x6800 + 1,
+                             0x4002 + 1,
+                             0x12345678,
+                             VS_VMCS_SHARED_EPT_POINTER,
+                             VS_VMCS_TSC_MULTIPLIER};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         vs_vmx_put(&f->x, VS_VMCS_AT_INSTRUCTION_ERROR, 0);
         assert_int_equal(vs_vmx_read(&f->x, NULL, none[i], &v), VS_VMX_FAIL_VALID);
@@ -73,7 +80,8 @@ static void test_exit_information_is_read_only_unless_misc_bit_29(void **state)
     assert_int_equal(read_field(f, VS_VMCS_EXIT_REASON), 1);
 }
 
-/* ---- instructions ------------------------------------------------------------------------------ */
+/* ---- instructions ------------------------------------------------------------------------------
+ */
 
 static void test_vmx_instructions_need_vmx_operation(void **state)
 {
@@ -164,7 +172,8 @@ static void test_launch_state_machine(void **state)
     assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_RESUME), VS_VMX_FAIL_VALID);
     assert_int_equal(error_of(f), 5);
     assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
-    assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_RESUME), VS_VMX_UD); /* in the guest it exits */
+    assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_RESUME),
+                     VS_VMX_UD); /* in the guest it exits */
     leave(f);
     assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_FAIL_VALID);
     assert_int_equal(error_of(f), 4);
@@ -197,7 +206,8 @@ static void test_invept_and_invvpid_reach_the_tlbs_or_fail_with_28(void **state)
     assert_int_equal(vs_vmx_invvpid(&f->x, &f->t, 0, 7, (vs_gva){0x1000}), VS_VMX_OK);
     assert_int_equal(f->last_flush, VS_FLUSH_VPID_ADDRESS);
     assert_int_equal(f->last_vpid, 7);
-    assert_int_equal(vs_vmx_invvpid(&f->x, &f->t, 0, 7, (vs_gva){UINT64_C(1) << 60}), VS_VMX_FAIL_VALID);
+    assert_int_equal(vs_vmx_invvpid(&f->x, &f->t, 0, 7, (vs_gva){UINT64_C(1) << 60}),
+                     VS_VMX_FAIL_VALID);
     assert_int_equal(vs_vmx_invvpid(&f->x, &f->t, 1, 0, (vs_gva){0}), VS_VMX_FAIL_VALID);
     assert_int_equal(vs_vmx_invvpid(&f->x, &f->t, 1, 7, (vs_gva){0}), VS_VMX_OK);
     assert_int_equal(f->last_flush, VS_FLUSH_VPID);
@@ -238,7 +248,8 @@ static void test_switching_vmcs_moves_its_lines(void **state)
     assert_int_equal(f->touches, 2 * VS_REGION_LINES);
 }
 
-/* ---- what exits --------------------------------------------------------------------------------- */
+/* ---- what exits ---------------------------------------------------------------------------------
+ */
 
 struct choice {
     const char *what;
@@ -248,7 +259,8 @@ struct choice {
 };
 #define KNOB(name) offsetof(struct vs_vmcs_config, control_##name)
 
-static bool exits_with(struct fixture *f, size_t control, bool on, const struct vs_vmx_event *e, struct vs_vmx_exit_info *info)
+static bool exits_with(struct fixture *f, size_t control, bool on, const struct vs_vmx_event *e,
+                       struct vs_vmx_exit_info *info)
 {
     all_controls(f, false);
     f->config.control_use_msr_bitmaps = 1; /* off, every RDMSR would exit */
@@ -279,21 +291,36 @@ static void test_each_control_alone_decides_whether_its_instruction_exits(void *
         {"MONITOR", KNOB(monitor_exiting), {.kind = VS_EV_MONITOR}, 39},
         {"PAUSE", KNOB(pause_exiting), {.kind = VS_EV_PAUSE, .value = 100}, 40},
         {"WBINVD", KNOB(wbinvd_exiting), {.kind = VS_EV_WBINVD}, 54},
-        {"LGDT", KNOB(descriptor_table_exiting), {.kind = VS_EV_DESCRIPTOR_TABLE, .number = 46}, 46},
+        {"LGDT",
+         KNOB(descriptor_table_exiting),
+         {.kind = VS_EV_DESCRIPTOR_TABLE, .number = 46},
+         46},
         {"MOV DR", KNOB(mov_dr_exiting), {.kind = VS_EV_MOV_DR, .number = 7}, 29},
-        {"MOV to CR3", KNOB(cr3_load_exiting), {.kind = VS_EV_MOV_TO_CR, .number = 3, .value = 0x5000}, 28},
+        {"MOV to CR3",
+         KNOB(cr3_load_exiting),
+         {.kind = VS_EV_MOV_TO_CR, .number = 3, .value = 0x5000},
+         28},
         {"MOV from CR3", KNOB(cr3_store_exiting), {.kind = VS_EV_MOV_FROM_CR, .number = 3}, 28},
         {"MOV to CR8", KNOB(cr8_load_exiting), {.kind = VS_EV_MOV_TO_CR, .number = 8}, 28},
         {"MOV from CR8", KNOB(cr8_store_exiting), {.kind = VS_EV_MOV_FROM_CR, .number = 8}, 28},
-        {"IN", KNOB(unconditional_io_exiting), {.kind = VS_EV_IO, .number = 0x60, .size = 1, .in = true}, 30},
-        {"interrupt", KNOB(external_interrupt_exiting), {.kind = VS_EV_EXTERNAL_INTERRUPT, .number = 0x40}, 1},
+        {"IN",
+         KNOB(unconditional_io_exiting),
+         {.kind = VS_EV_IO, .number = 0x60, .size = 1, .in = true},
+         30},
+        {"interrupt",
+         KNOB(external_interrupt_exiting),
+         {.kind = VS_EV_EXTERNAL_INTERRUPT, .number = 0x40},
+         1},
         {"NMI", KNOB(nmi_exiting), {.kind = VS_EV_NMI}, 0},
         {"timer", KNOB(preemption_timer), {.kind = VS_EV_PREEMPTION_TIMER}, 52},
         {"window", KNOB(interrupt_window_exiting), {.kind = VS_EV_INTERRUPT_WINDOW}, 7},
         {"EPT violation", KNOB(ept), {.kind = VS_EV_EPT_VIOLATION, .qualification = 0x182}, 48},
         {"EPT misconfiguration", KNOB(ept), {.kind = VS_EV_EPT_MISCONFIG}, 49},
         {"APIC access", KNOB(virtualize_apic_accesses), {.kind = VS_EV_APIC_ACCESS}, 44},
-        {"APIC write", KNOB(apic_register_virtualization), {.kind = VS_EV_APIC_WRITE, .number = 0x300}, 56},
+        {"APIC write",
+         KNOB(apic_register_virtualization),
+         {.kind = VS_EV_APIC_WRITE, .number = 0x300},
+         56},
         {"EOI", KNOB(virtual_interrupt_delivery), {.kind = VS_EV_EOI, .number = 33}, 45},
     };
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
@@ -314,8 +341,12 @@ static void test_some_instructions_exit_whatever_the_controls(void **state)
     const struct {
         struct vs_vmx_event event;
         uint32_t reason;
-    } always[] = {{{.kind = VS_EV_CPUID}, 10},       {{.kind = VS_EV_VMCALL}, 18}, {{.kind = VS_EV_INVD}, 13},
-                  {{.kind = VS_EV_XSETBV}, 55},      {{.kind = VS_EV_GETSEC}, 11}, {{.kind = VS_EV_TRIPLE_FAULT}, 2},
+    } always[] = {{{.kind = VS_EV_CPUID}, 10},
+                  {{.kind = VS_EV_VMCALL}, 18},
+                  {{.kind = VS_EV_INVD}, 13},
+                  {{.kind = VS_EV_XSETBV}, 55},
+                  {{.kind = VS_EV_GETSEC}, 11},
+                  {{.kind = VS_EV_TRIPLE_FAULT}, 2},
                   {{.kind = VS_EV_VMX_INSTRUCTION, .number = 23}, 23}};
     all_controls(f, false);
     boot(f);
@@ -329,7 +360,8 @@ static void test_some_instructions_exit_whatever_the_controls(void **state)
 
 static bool msr(struct fixture *f, bool write, uint32_t index)
 {
-    struct vs_vmx_event e = {.kind = write ? VS_EV_WRMSR : VS_EV_RDMSR, .number = index, .length = 2};
+    struct vs_vmx_event e = {
+        .kind = write ? VS_EV_WRMSR : VS_EV_RDMSR, .number = index, .length = 2};
     struct vs_vmx_exit_info info;
     return vs_vmx_intercept(&f->x, NULL, &e, &info);
 }
@@ -364,7 +396,8 @@ static void test_msr_bitmaps_decide_by_index_and_direction(void **state)
 
 static bool io(struct fixture *f, uint32_t port, uint32_t size, struct vs_vmx_exit_info *info)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_IO, .number = port, .size = size, .in = true, .length = 1};
+    struct vs_vmx_event e = {
+        .kind = VS_EV_IO, .number = port, .size = size, .in = true, .length = 1};
     return vs_vmx_intercept(&f->x, &f->t, &e, info);
 }
 
@@ -375,11 +408,11 @@ static void test_io_bitmaps_decide_by_port(void **state)
     f->config.control_use_io_bitmaps = 1; /* unconditional exiting stays on and is ignored */
     boot(f);
     unsigned char bit = 1u << 3;
-    vs_phys_write(f->phys, (vs_hpa){IO_A_AT + 0x60 / 8}, &bit, 1);          /* port 63h */
+    vs_phys_write(f->phys, (vs_hpa){IO_A_AT + 0x60 / 8}, &bit, 1);              /* port 63h */
     vs_phys_write(f->phys, (vs_hpa){IO_B_AT + (0x8cfb & 0x7fff) / 8}, &bit, 1); /* port 8CFBh */
     assert_int_equal(vs_vmx_enter(&f->x, &f->t, VS_VMX_LAUNCH), VS_VMX_OK);
     assert_false(io(f, 0x62, 1, &info));
-    assert_int_equal(f->loads, 1); /* the decision read the bitmap in memory */
+    assert_int_equal(f->loads, 1);      /* the decision read the bitmap in memory */
     assert_true(io(f, 0x62, 2, &info)); /* its second byte is port 63h */
     assert_int_equal(info.qualification, 0x62u << 16 | 8u | 1u);
     assert_true(io(f, 0x8cfb, 1, &info));
@@ -432,14 +465,20 @@ static void test_exceptions_exit_by_bitmap_and_page_faults_by_error_code(void **
     struct vs_vmx_exit_info info;
     write_field(f, VS_VMCS_EXCEPTION_BITMAP, 1u << 6);
     assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
-    struct vs_vmx_event ud = {.kind = VS_EV_EXCEPTION, .number = 6}, de = {.kind = VS_EV_EXCEPTION, .number = 0};
+    struct vs_vmx_event ud = {.kind = VS_EV_EXCEPTION, .number = 6},
+                        de = {.kind = VS_EV_EXCEPTION, .number = 0};
     assert_true(vs_vmx_intercept(&f->x, NULL, &ud, &info));
     assert_int_equal(info.interruption, 0x80000306);
     assert_false(vs_vmx_intercept(&f->x, NULL, &de, &info));
-    struct vs_vmx_event pf = {.kind = VS_EV_EXCEPTION, .number = 14, .error_code = 2, .has_error = true, .address = 0x9000};
+    struct vs_vmx_event pf = {.kind = VS_EV_EXCEPTION,
+                              .number = 14,
+                              .error_code = 2,
+                              .has_error = true,
+                              .address = 0x9000};
     assert_false(vs_vmx_intercept(&f->x, NULL, &pf, &info));
     write_field(f, VS_VMCS_PF_ERROR_MASK, 1);
-    write_field(f, VS_VMCS_PF_ERROR_MATCH, 1); /* bit 14 clear: exits when the code does not match */
+    write_field(f, VS_VMCS_PF_ERROR_MATCH,
+                1); /* bit 14 clear: exits when the code does not match */
     assert_true(vs_vmx_intercept(&f->x, NULL, &pf, &info));
     assert_int_equal(info.interruption, 0x80000b0e);
     assert_int_equal(info.qualification, 0x9000);
@@ -512,7 +551,8 @@ static void test_the_guest_reads_an_offset_and_scaled_time(void **state)
     f->config.control_tsc_scaling = 1;
     boot(f);
     write_field(f, VS_VMCS_TSC_MULTIPLIER, UINT64_C(3) << 47); /* 1.5 */
-    assert_int_equal(vs_vmx_guest_tsc(&f->x, UINT64_C(0x8000000000000002)), UINT64_C(0xc000000000000003));
+    assert_int_equal(vs_vmx_guest_tsc(&f->x, UINT64_C(0x8000000000000002)),
+                     UINT64_C(0xc000000000000003));
 }
 
 int main(void)

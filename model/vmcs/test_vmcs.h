@@ -61,8 +61,8 @@ static inline void fake_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_re
     (void)t, (void)at, (void)ref;
     f->touches++;
 }
-static inline uint64_t fake_flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
-                                  uint64_t eptp, vs_gva at)
+static inline uint64_t fake_flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
+                                  uint16_t pcid, uint64_t eptp, vs_gva at)
 {
     struct fixture *f = ctx;
     (void)t, (void)pcid, (void)eptp, (void)at;
@@ -71,7 +71,8 @@ static inline uint64_t fake_flush(void *ctx, struct vs_txn *t, enum vs_flush wha
     f->last_vpid = vpid;
     return 0;
 }
-static inline void fake_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3, uint64_t eptp)
+static inline void fake_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3,
+                                uint64_t eptp)
 {
     struct fixture *f = ctx;
     (void)pcid;

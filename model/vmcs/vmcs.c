@@ -63,12 +63,20 @@ bool vs__vmcs_exists(const struct vs_vmx *x, unsigned position)
     }
 }
 
-enum vs_status vs_vmx_init(struct vs_vmx *x, const struct vs_vmcs_config *config, const struct vs_vmx_wiring *wiring)
+enum vs_status vs_vmx_init(struct vs_vmx *x, const struct vs_vmcs_config *config,
+                           const struct vs_vmx_wiring *wiring)
 {
     memset(x, 0, sizeof *x);
     x->config = *config;
     x->wire = *wiring;
     x->vmxon = x->current = VS_VMX_NO_VMCS;
+    for (unsigned p = 0; p < VS_VMCS_FIELDS; p++) {
+        if (vs_vmcs_fields[p].area == VS_VMCS_GUEST) {
+            x->guest_at[x->n_guest++] = (uint16_t)p;
+        } else if (vs_vmcs_fields[p].area == VS_VMCS_HOST) {
+            x->host_at[x->n_host++] = (uint16_t)p;
+        }
+    }
     x->base = vs_ledger_accounts(wiring->ledger, &vs_vmcs_desc);
     vs_ledger_counters(wiring->ledger, wiring->host_actor, &vs_vmcs_desc, x->count);
     return VS_OK;
@@ -196,7 +204,8 @@ enum vs_vmx_result vs_vmx_ptrst(struct vs_vmx *x, struct vs_txn *t, vs_hpa *regi
     return VS_VMX_OK;
 }
 
-/* The table's position of an encoding this processor has; *high for the odd one of a 64-bit field. */
+/* The table's position of an encoding this processor has; *high for the odd one of a 64-bit field.
+ */
 static int find_field(const struct vs_vmx *x, uint32_t encoding, bool *high)
 {
     *high = encoding & 1;
@@ -311,7 +320,8 @@ bool vs__vmx_eptp_valid(const struct vs_vmx *x, uint64_t eptp)
     return type_ok && walk_ok && dirty_ok && !(eptp & 0xf80) && vs_vmx_physical(x, eptp);
 }
 
-static void flush(struct vs_vmx *x, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint64_t eptp, vs_gva at)
+static void flush(struct vs_vmx *x, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
+                  uint64_t eptp, vs_gva at)
 {
     if (t && x->wire.tlb.flush) {
         x->wire.tlb.flush(x->wire.tlb.ctx, t, what, vpid, 0, eptp, at);
@@ -335,9 +345,11 @@ enum vs_vmx_result vs_vmx_invept(struct vs_vmx *x, struct vs_txn *t, uint64_t ty
     return VS_VMX_OK;
 }
 
-enum vs_vmx_result vs_vmx_invvpid(struct vs_vmx *x, struct vs_txn *t, uint64_t type, uint16_t vpid, vs_gva at)
+enum vs_vmx_result vs_vmx_invvpid(struct vs_vmx *x, struct vs_txn *t, uint64_t type, uint16_t vpid,
+                                  vs_gva at)
 {
-    static const enum vs_flush what[4] = {VS_FLUSH_VPID_ADDRESS, VS_FLUSH_VPID, VS_FLUSH_ALL, VS_FLUSH_VPID_NONGLOBAL};
+    static const enum vs_flush what[4] = {VS_FLUSH_VPID_ADDRESS, VS_FLUSH_VPID, VS_FLUSH_ALL,
+                                          VS_FLUSH_VPID_NONGLOBAL};
     vs_vmx_charge(x, t, VS_ACC_vmcs_invvpid, 1, x->config.invvpid);
     uint64_t cap = x->config.cap_ept_vpid;
     if (!x->on || x->in_guest || !(cap >> 32 & 1)) {

@@ -16,13 +16,13 @@
  *   }
  *
  * Time. Every function takes the transaction it serves; NULL means untimed (setup, tests).
- * Latencies are cycles of the core's clock. Lists, bitmaps and an uncached VMCS are read and written
- * through the memory port, so that their cost depends on where their lines are.
+ * Latencies are cycles of the core's clock. Lists, bitmaps and an uncached VMCS are read and
+ * written through the memory port, so that their cost depends on where their lines are.
  *
  * State. A VMCS is a 4 KiB-aligned region in host-physical memory: bytes 0-3 revision id (bit 31:
  * shadow VMCS), 4-7 abort indicator, 8-11 launch state, 12-15 flags, then 8 bytes a field in the
- * table's order (the data area's layout is implementation-specific in the SDM, too). The processor's
- * guest registers that transitions move are in `live`, at the field's position.
+ * table's order (the data area's layout is implementation-specific in the SDM, too). The
+ * processor's guest registers that transitions move are in `live`, at the field's position.
  *
  * Errors: vs_vmx_result says how an instruction ended; on VS_VMX_FAIL_VALID the number is in the
  * field VS_VMCS_INSTRUCTION_ERROR. Wrong machines are found by vs_vmcs_check, before a run.
@@ -47,7 +47,7 @@ enum vs_vmx_result {
     VS_VMX_FAIL_INVALID,
     VS_VMX_FAIL_VALID,
     VS_VMX_ENTRY_FAILED, /* exit reason 33 or 34 with bit 31: the host runs, fields are recorded */
-    VS_VMX_ABORT,        /* VMX abort: the processor is in shutdown, the indicator is in the region */
+    VS_VMX_ABORT, /* VMX abort: the processor is in shutdown, the indicator is in the region */
     VS_VMX_UD
 };
 
@@ -55,27 +55,45 @@ enum vs_vmx_entry { VS_VMX_LAUNCH, VS_VMX_RESUME };
 
 /* What the guest did or what happened to it. */
 enum vs_vmx_kind {
-    VS_EV_CPUID, VS_EV_GETSEC, VS_EV_INVD, VS_EV_XSETBV, VS_EV_VMCALL, VS_EV_TRIPLE_FAULT,
-    VS_EV_VMX_INSTRUCTION,   /* number = its basic exit reason (19-27, 50, 53) */
-    VS_EV_HLT, VS_EV_INVLPG, /* address */
-    VS_EV_INVPCID, VS_EV_RDPMC, VS_EV_RDTSC, VS_EV_RDTSCP, VS_EV_MWAIT, VS_EV_MONITOR,
-    VS_EV_PAUSE,             /* value = time-stamp counter, cpl */
-    VS_EV_WBINVD, VS_EV_RDRAND, VS_EV_RDSEED,
-    VS_EV_DESCRIPTOR_TABLE,  /* number = 46 or 47 */
-    VS_EV_MOV_DR,            /* number = DR, in */
-    VS_EV_MOV_TO_CR, VS_EV_MOV_FROM_CR, /* number = 0, 3, 4, 8; value; gpr */
+    VS_EV_CPUID,
+    VS_EV_GETSEC,
+    VS_EV_INVD,
+    VS_EV_XSETBV,
+    VS_EV_VMCALL,
+    VS_EV_TRIPLE_FAULT,
+    VS_EV_VMX_INSTRUCTION, /* number = its basic exit reason (19-27, 50, 53) */
+    VS_EV_HLT,
+    VS_EV_INVLPG, /* address */
+    VS_EV_INVPCID,
+    VS_EV_RDPMC,
+    VS_EV_RDTSC,
+    VS_EV_RDTSCP,
+    VS_EV_MWAIT,
+    VS_EV_MONITOR,
+    VS_EV_PAUSE, /* value = time-stamp counter, cpl */
+    VS_EV_WBINVD,
+    VS_EV_RDRAND,
+    VS_EV_RDSEED,
+    VS_EV_DESCRIPTOR_TABLE, /* number = 46 or 47 */
+    VS_EV_MOV_DR,           /* number = DR, in */
+    VS_EV_MOV_TO_CR,
+    VS_EV_MOV_FROM_CR, /* number = 0, 3, 4, 8; value; gpr */
     VS_EV_CLTS,
-    VS_EV_RDMSR, VS_EV_WRMSR, /* number = ECX */
-    VS_EV_IO,                 /* number = port, size 1, 2, 4; in, string, rep, immediate */
-    VS_EV_EPT_VIOLATION, VS_EV_EPT_MISCONFIG, /* qualification, guest_physical, address (linear) */
+    VS_EV_RDMSR,
+    VS_EV_WRMSR, /* number = ECX */
+    VS_EV_IO,    /* number = port, size 1, 2, 4; in, string, rep, immediate */
+    VS_EV_EPT_VIOLATION,
+    VS_EV_EPT_MISCONFIG,      /* qualification, guest_physical, address (linear) */
     VS_EV_EXTERNAL_INTERRUPT, /* number = vector */
     VS_EV_NMI,
-    VS_EV_EXCEPTION,          /* number = vector, error_code, has_error, address (of #PF) */
-    VS_EV_INTERRUPT_WINDOW, VS_EV_NMI_WINDOW, VS_EV_PREEMPTION_TIMER,
+    VS_EV_EXCEPTION, /* number = vector, error_code, has_error, address (of #PF) */
+    VS_EV_INTERRUPT_WINDOW,
+    VS_EV_NMI_WINDOW,
+    VS_EV_PREEMPTION_TIMER,
     VS_EV_TPR_THRESHOLD,
-    VS_EV_APIC_ACCESS,        /* qualification */
-    VS_EV_APIC_WRITE,         /* number = page offset */
-    VS_EV_EOI,                /* number = vector just ended with virtual-interrupt delivery */
+    VS_EV_APIC_ACCESS, /* qualification */
+    VS_EV_APIC_WRITE,  /* number = page offset */
+    VS_EV_EOI,         /* number = vector just ended with virtual-interrupt delivery */
     VS_EV_PML_FULL
 };
 
@@ -92,7 +110,7 @@ struct vs_vmx_event {
     uint8_t gpr;    /* 0 = RAX ... 15 = R15 */
     uint8_t cpl;
     bool in, string, rep, immediate, has_error;
-    uint32_t vectoring;       /* event whose delivery was interrupted, interruption format; 0 = none */
+    uint32_t vectoring; /* event whose delivery was interrupted, interruption format; 0 = none */
     uint32_t vectoring_error;
 };
 
@@ -108,7 +126,8 @@ struct vs_vmx_exit_info {
     bool posted; /* not an exit: the notification vector, the guest's posted interrupts are due */
 };
 
-/* Names of the parts the processor is wired to. mem and tlb functions may be NULL (nothing there). */
+/* Names of the parts the processor is wired to. mem and tlb functions may be NULL (nothing there).
+ */
 struct vs_vmx_wiring {
     struct vs_ledger *ledger;
     struct vs_clock clock;
@@ -124,7 +143,10 @@ struct vs_vmx {
     uint64_t count[VS_CNT_vmcs_N]; /* registered for the host actor */
     uint16_t base;                 /* of the accounts */
     bool on, in_guest, aborted;
-    uint64_t vmxon, current;       /* physical addresses; VS_VMX_NO_VMCS */
+    uint64_t vmxon, current; /* physical addresses; VS_VMX_NO_VMCS */
+    uint16_t guest_at[VS_VMCS_FIELDS],
+        host_at[VS_VMCS_FIELDS]; /* positions of each area's fields */
+    unsigned n_guest, n_host;
     uint64_t live[VS_VMCS_FIELDS]; /* guest registers by position of their guest field; after an
                                       exit the host's registers by position of their host field */
     struct {
@@ -140,7 +162,8 @@ struct vs_vmx {
 /* Cross-knob rules: controls that this processor lacks or that need one another. */
 void vs_vmcs_check(const struct vs_vmcs_config *config, struct vs_errors *errors);
 /* Registers accounts and counters; the processor starts outside VMX operation. */
-enum vs_status vs_vmx_init(struct vs_vmx *x, const struct vs_vmcs_config *config, const struct vs_vmx_wiring *wiring);
+enum vs_status vs_vmx_init(struct vs_vmx *x, const struct vs_vmcs_config *config,
+                           const struct vs_vmx_wiring *wiring);
 
 /* Instructions of VMX root operation. Regions must hold the revision id (vs_vmx_format). */
 void vs_vmx_format(struct vs_vmx *x, vs_hpa region);
@@ -154,13 +177,16 @@ enum vs_vmx_result vs_vmx_write(struct vs_vmx *x, struct vs_txn *t, uint32_t fie
 /* type 1 = one EPTP's context, 2 = all. */
 enum vs_vmx_result vs_vmx_invept(struct vs_vmx *x, struct vs_txn *t, uint64_t type, uint64_t eptp);
 /* type 0 = one address, 1 = one VPID, 2 = all, 3 = one VPID but its global mappings. */
-enum vs_vmx_result vs_vmx_invvpid(struct vs_vmx *x, struct vs_txn *t, uint64_t type, uint16_t vpid, vs_gva at);
+enum vs_vmx_result vs_vmx_invvpid(struct vs_vmx *x, struct vs_txn *t, uint64_t type, uint16_t vpid,
+                                  vs_gva at);
 
 /* Does this event leave the guest? Fills *info when it does; bitmaps are read through memory. When
  * it does not: info->posted tells the notification vector of posted-interrupt processing. */
-bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *event, struct vs_vmx_exit_info *info);
+bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *event,
+                      struct vs_vmx_exit_info *info);
 /* The way out. VS_VMX_ABORT when an MSR list could not be carried out. */
-enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_exit_info *info);
+enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
+                               const struct vs_vmx_exit_info *info);
 /* VMLAUNCH or VMRESUME: the way in. On VS_VMX_OK the guest runs under its actor. */
 enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_entry how);
 /* The operation of a basic exit reason; VS_OP_N when none is named for it. */
@@ -169,7 +195,8 @@ enum vs_op vs_vmx_exit_op(uint32_t reason);
 struct vs_vmcs_port vs_vmx_port(struct vs_vmx *x);
 
 /* What the guest sees without an exit. */
-uint64_t vs_vmx_guest_cr(const struct vs_vmx *x, unsigned cr); /* 0, 3, 4: through mask and shadow */
+uint64_t vs_vmx_guest_cr(const struct vs_vmx *x,
+                         unsigned cr); /* 0, 3, 4: through mask and shadow */
 uint64_t vs_vmx_guest_tsc(const struct vs_vmx *x, uint64_t host_tsc);
 bool vs_vmx_interruptible(const struct vs_vmx *x); /* RFLAGS.IF, no blocking by STI or MOV SS */
 /* An MSR that the lists move. Setting a 33rd is VS_E_BOUNDS. */
@@ -177,7 +204,8 @@ enum vs_status vs_vmx_msr_set(struct vs_vmx *x, uint32_t index, uint64_t value);
 uint64_t vs_vmx_msr(const struct vs_vmx *x, uint32_t index);
 
 /* A complete VMCS for a 64-bit guest, controls as the knobs vmcs.control.* say. Addresses of pages
- * that no control uses may be 0. Lists hold 16 bytes an entry: index in bits 31:0, then the value. */
+ * that no control uses may be 0. Lists hold 16 bytes an entry: index in bits 31:0, then the value.
+ */
 struct vs_vmx_setup {
     vs_hpa vmxon, vmcs;
     vs_hpa msr_bitmap, io_bitmap_a, io_bitmap_b, virtual_apic, apic_access, posted_descriptor, pml;

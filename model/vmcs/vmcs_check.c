@@ -14,7 +14,8 @@ static bool allowed(uint64_t word, uint64_t cap)
 
 static bool list_valid(const struct vs_vmx *x, uint64_t count, uint64_t at)
 {
-    return count == 0 || ((at & 15) == 0 && vs_vmx_physical(x, at) && vs_vmx_physical(x, at + 16 * count - 1));
+    return count == 0 ||
+           ((at & 15) == 0 && vs_vmx_physical(x, at) && vs_vmx_physical(x, at + 16 * count - 1));
 }
 
 /* Vectors of hardware exceptions that push an error code (#DF #TS #NP #SS #GP #PF #AC). */
@@ -42,13 +43,15 @@ static struct vs_vmx_verdict check_injection(const struct vs_vmx *x, struct vs_v
     VS_RULE(v, !!(info & VS_INTR_ERROR_CODE) == deliver);
     VS_RULE(v, (info & 0x7ffff000) == 0);
     VS_RULE(v, !deliver || VS_GET(x, ENTRY_ERROR_CODE) >> 15 == 0);
-    if (type == VS_INTR_SOFTWARE || type == VS_INTR_PRIVILEGED || type == VS_INTR_SOFTWARE_EXCEPTION) {
+    if (type == VS_INTR_SOFTWARE || type == VS_INTR_PRIVILEGED ||
+        type == VS_INTR_SOFTWARE_EXCEPTION) {
         VS_RULE(v, length <= 15 && (length > 0 || x->config.cap_misc & VS_MISC_ZERO_LENGTH));
     }
     return v;
 }
 
-static struct vs_vmx_verdict check_secondary(const struct vs_vmx *x, struct vs_vmx_verdict v, uint64_t pin, uint64_t proc2)
+static struct vs_vmx_verdict check_secondary(const struct vs_vmx *x, struct vs_vmx_verdict v,
+                                             uint64_t pin, uint64_t proc2)
 {
     bool delivery = (proc2 & VS_PROC2_INTERRUPT_DELIVERY) != 0, ept = (proc2 & VS_PROC2_EPT) != 0;
     VS_RULE(v, !(proc2 & VS_PROC2_APIC_ACCESSES) || vs_vmx_page(x, VS_GET(x, APIC_ACCESS_ADDRESS)));
@@ -83,7 +86,8 @@ struct vs_vmx_verdict vs__vmx_check_controls(const struct vs_vmx *x)
 {
     struct vs_vmx_verdict v = {0, 0, NULL};
     const struct vs_vmcs_config *c = &x->config;
-    uint64_t pin = VS_GET(x, PIN_CONTROLS), proc = VS_GET(x, PROC_CONTROLS), proc2 = vs_vmx_proc2(x);
+    uint64_t pin = VS_GET(x, PIN_CONTROLS), proc = VS_GET(x, PROC_CONTROLS),
+             proc2 = vs_vmx_proc2(x);
     uint64_t exit = VS_GET(x, EXIT_CONTROLS), entry = VS_GET(x, ENTRY_CONTROLS);
     VS_RULE(v, allowed(pin, c->cap_pin));
     VS_RULE(v, allowed(proc, c->cap_proc));
@@ -99,7 +103,8 @@ struct vs_vmx_verdict vs__vmx_check_controls(const struct vs_vmx *x)
         VS_RULE(v, vs_vmx_page(x, VS_GET(x, VIRTUAL_APIC_ADDRESS)));
         VS_RULE(v, proc2 & VS_PROC2_INTERRUPT_DELIVERY || VS_GET(x, TPR_THRESHOLD) <= 15);
     } else {
-        VS_RULE(v, !(proc2 & (VS_PROC2_X2APIC | VS_PROC2_APIC_REGISTERS | VS_PROC2_INTERRUPT_DELIVERY)));
+        VS_RULE(v, !(proc2 &
+                     (VS_PROC2_X2APIC | VS_PROC2_APIC_REGISTERS | VS_PROC2_INTERRUPT_DELIVERY)));
     }
     VS_RULE(v, pin & VS_PIN_NMI || !(pin & VS_PIN_VIRTUAL_NMIS));
     VS_RULE(v, pin & VS_PIN_VIRTUAL_NMIS || !(proc & VS_PROC_NMI_WINDOW));
@@ -210,18 +215,23 @@ void vs_vmcs_check(const struct vs_vmcs_config *c, struct vs_errors *errors)
     };
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++) {
         if (controls[i].value & controls[i].bit && !(controls[i].cap >> 32 & controls[i].bit)) {
-            vs_error(errors, "vmcs.control.%s is on, but this processor does not have it (vmcs.cap.*)", controls[i].name);
+            vs_error(errors,
+                     "vmcs.control.%s is on, but this processor does not have it (vmcs.cap.*)",
+                     controls[i].name);
         }
     }
     const struct {
         bool broken;
         const char *what;
     } rules[] = {
-        {c->control_posted_interrupts && !(c->control_virtual_interrupt_delivery && c->control_acknowledge_interrupt_on_exit),
+        {c->control_posted_interrupts &&
+             !(c->control_virtual_interrupt_delivery && c->control_acknowledge_interrupt_on_exit),
          "posted_interrupts needs virtual_interrupt_delivery and acknowledge_interrupt_on_exit"},
-        {c->control_virtual_interrupt_delivery && !(c->control_external_interrupt_exiting && c->control_tpr_shadow),
+        {c->control_virtual_interrupt_delivery &&
+             !(c->control_external_interrupt_exiting && c->control_tpr_shadow),
          "virtual_interrupt_delivery needs external_interrupt_exiting and tpr_shadow"},
-        {(c->control_apic_register_virtualization || c->control_virtualize_x2apic) && !c->control_tpr_shadow,
+        {(c->control_apic_register_virtualization || c->control_virtualize_x2apic) &&
+             !c->control_tpr_shadow,
          "apic_register_virtualization and virtualize_x2apic need tpr_shadow"},
         {c->control_virtualize_x2apic && c->control_virtualize_apic_accesses,
          "virtualize_x2apic and virtualize_apic_accesses exclude each other"},

@@ -11,17 +11,22 @@ static const struct {
     unsigned selector, base, limit, rights;
 } segments[8] = {
 #define SEGMENT(s)                                                                                 \
-    {VS_VMCS_AT_GUEST_##s##_SELECTOR, VS_VMCS_AT_GUEST_##s##_BASE, VS_VMCS_AT_GUEST_##s##_LIMIT,   \
-     VS_VMCS_AT_GUEST_##s##_RIGHTS}
-    SEGMENT(ES), SEGMENT(CS), SEGMENT(SS), SEGMENT(DS), SEGMENT(FS), SEGMENT(GS), SEGMENT(LDTR), SEGMENT(TR),
+    {                                                                                              \
+        VS_VMCS_AT_GUEST_##s##_SELECTOR, VS_VMCS_AT_GUEST_##s##_BASE,                              \
+            VS_VMCS_AT_GUEST_##s##_LIMIT, VS_VMCS_AT_GUEST_##s##_RIGHTS                            \
+    }
+    SEGMENT(ES), SEGMENT(CS), SEGMENT(SS),   SEGMENT(DS),
+    SEGMENT(FS), SEGMENT(GS), SEGMENT(LDTR), SEGMENT(TR),
 #undef SEGMENT
 };
 
 static struct vs_vmx_verdict check_registers(const struct vs_vmx *x, struct vs_vmx_verdict v)
 {
     const struct vs_vmcs_config *c = &x->config;
-    uint64_t entry = VS_GET(x, ENTRY_CONTROLS), cr0 = VS_GET(x, GUEST_CR0), cr4 = VS_GET(x, GUEST_CR4);
-    uint64_t unrestricted = vs_vmx_proc2(x) & VS_PROC2_UNRESTRICTED ? VS_VMX_BIT(0) | VS_VMX_BIT(31) : 0;
+    uint64_t entry = VS_GET(x, ENTRY_CONTROLS), cr0 = VS_GET(x, GUEST_CR0),
+             cr4 = VS_GET(x, GUEST_CR4);
+    uint64_t unrestricted =
+        vs_vmx_proc2(x) & VS_PROC2_UNRESTRICTED ? VS_VMX_BIT(0) | VS_VMX_BIT(31) : 0;
     bool guest64 = (entry & VS_ENTRY_GUEST_64) != 0, paging = (cr0 & VS_VMX_BIT(31)) != 0;
     VS_RULE(v, (~cr0 & c->cap_cr0_fixed0 & ~unrestricted) == 0 && (cr0 & ~c->cap_cr0_fixed1) == 0);
     VS_RULE(v, !paging || cr0 & 1);
@@ -44,11 +49,13 @@ static struct vs_vmx_verdict check_registers(const struct vs_vmx *x, struct vs_v
         VS_RULE(v, !paging || (efer >> 8 & 1) == (efer >> 10 & 1));
     }
     VS_RULE(v, !(entry & VS_ENTRY_LOAD_BNDCFGS) ||
-                   ((VS_GET(x, GUEST_BNDCFGS) & 0xffc) == 0 && vs_vmx_canonical(VS_GET(x, GUEST_BNDCFGS) & ~UINT64_C(0xfff))));
+                   ((VS_GET(x, GUEST_BNDCFGS) & 0xffc) == 0 &&
+                    vs_vmx_canonical(VS_GET(x, GUEST_BNDCFGS) & ~UINT64_C(0xfff))));
     return v;
 }
 
-static struct vs_vmx_verdict check_rights(const struct vs_vmx *x, struct vs_vmx_verdict v, unsigned s, bool guest64)
+static struct vs_vmx_verdict check_rights(const struct vs_vmx *x, struct vs_vmx_verdict v,
+                                          unsigned s, bool guest64)
 {
     uint64_t ar = vs_vmx_get(x, segments[s].rights), limit = vs_vmx_get(x, segments[s].limit);
     uint64_t type = ar & VS_AR_TYPE;
@@ -59,7 +66,8 @@ static struct vs_vmx_verdict check_rights(const struct vs_vmx *x, struct vs_vmx_
     } else if (s == SS) {
         VS_RULE(v, !usable || type == 3 || type == 7);
     } else if (s < LDTR) {
-        VS_RULE(v, !usable || (type & 1 && (!(type & 8) || type & 2))); /* accessed; code readable */
+        VS_RULE(v,
+                !usable || (type & 1 && (!(type & 8) || type & 2))); /* accessed; code readable */
     } else if (s == TR) {
         VS_RULE(v, usable && (type == 11 || (type == 3 && !guest64)));
     } else {
@@ -80,7 +88,8 @@ static struct vs_vmx_verdict check_segments(const struct vs_vmx *x, struct vs_vm
     bool v86 = VS_GET(x, GUEST_RFLAGS) >> 17 & 1;
     uint64_t cs = VS_GET(x, GUEST_CS_SELECTOR), ss = VS_GET(x, GUEST_SS_SELECTOR);
     VS_RULE(v, !(VS_GET(x, GUEST_TR_SELECTOR) & 4));
-    VS_RULE(v, VS_GET(x, GUEST_LDTR_RIGHTS) & VS_AR_UNUSABLE || !(VS_GET(x, GUEST_LDTR_SELECTOR) & 4));
+    VS_RULE(v,
+            VS_GET(x, GUEST_LDTR_RIGHTS) & VS_AR_UNUSABLE || !(VS_GET(x, GUEST_LDTR_SELECTOR) & 4));
     VS_RULE(v, v86 || unrestricted || (cs & 3) == (ss & 3));
     for (unsigned s = ES; s <= TR; s++) {
         uint64_t base = vs_vmx_get(x, segments[s].base), ar = vs_vmx_get(x, segments[s].rights);
@@ -101,8 +110,10 @@ static struct vs_vmx_verdict check_segments(const struct vs_vmx *x, struct vs_vm
         }
     }
     VS_RULE(v, v86 || unrestricted || VS_AR_DPL(VS_GET(x, GUEST_SS_RIGHTS)) == (ss & 3));
-    VS_RULE(v, vs_vmx_canonical(VS_GET(x, GUEST_GDTR_BASE)) && VS_GET(x, GUEST_GDTR_LIMIT) <= 0xffff);
-    VS_RULE(v, vs_vmx_canonical(VS_GET(x, GUEST_IDTR_BASE)) && VS_GET(x, GUEST_IDTR_LIMIT) <= 0xffff);
+    VS_RULE(v,
+            vs_vmx_canonical(VS_GET(x, GUEST_GDTR_BASE)) && VS_GET(x, GUEST_GDTR_LIMIT) <= 0xffff);
+    VS_RULE(v,
+            vs_vmx_canonical(VS_GET(x, GUEST_IDTR_BASE)) && VS_GET(x, GUEST_IDTR_LIMIT) <= 0xffff);
     return v;
 }
 
@@ -110,7 +121,8 @@ static struct vs_vmx_verdict check_flow(const struct vs_vmx *x, struct vs_vmx_ve
 {
     bool guest64 = (VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) != 0;
     bool long_code = guest64 && VS_GET(x, GUEST_CS_RIGHTS) & VS_AR_L;
-    uint64_t rip = VS_GET(x, GUEST_RIP), flags = VS_GET(x, GUEST_RFLAGS), info = VS_GET(x, ENTRY_INTERRUPTION_INFO);
+    uint64_t rip = VS_GET(x, GUEST_RIP), flags = VS_GET(x, GUEST_RFLAGS),
+             info = VS_GET(x, ENTRY_INTERRUPTION_INFO);
     bool external = info & VS_INTR_VALID && VS_INTR_TYPE(info) == VS_INTR_EXTERNAL;
     VS_RULE(v, long_code ? vs_vmx_canonical(rip) : rip >> 32 == 0);
     VS_RULE(v, flags & 2 && (flags & ~UINT64_C(0x3f7fd7)) == 0);
@@ -126,14 +138,15 @@ static struct vs_vmx_verdict check_state(const struct vs_vmx *x, struct vs_vmx_v
     uint64_t info = VS_GET(x, ENTRY_INTERRUPTION_INFO), link = VS_GET(x, VMCS_LINK_POINTER);
     uint64_t type = VS_INTR_TYPE(info), misc = x->config.cap_misc;
     bool inject = (info & VS_INTR_VALID) != 0;
-    VS_RULE(v, activity == VS_ACTIVITY_ACTIVE || (activity == VS_ACTIVITY_HLT && misc & VS_MISC_HLT) ||
+    VS_RULE(v, activity == VS_ACTIVITY_ACTIVE ||
+                   (activity == VS_ACTIVITY_HLT && misc & VS_MISC_HLT) ||
                    (activity == VS_ACTIVITY_SHUTDOWN && misc & VS_MISC_SHUTDOWN) ||
                    (activity == VS_ACTIVITY_WAIT_SIPI && misc & VS_MISC_WAIT_SIPI));
     VS_RULE(v, activity != VS_ACTIVITY_HLT || VS_AR_DPL(VS_GET(x, GUEST_SS_RIGHTS)) == 0);
     VS_RULE(v, activity == VS_ACTIVITY_ACTIVE || !(blocking & 3));
     VS_RULE(v, !inject || activity != VS_ACTIVITY_WAIT_SIPI);
-    VS_RULE(v, !inject || activity != VS_ACTIVITY_HLT || type == VS_INTR_EXTERNAL || type == VS_INTR_NMI ||
-                   type == VS_INTR_EXCEPTION || type == VS_INTR_OTHER);
+    VS_RULE(v, !inject || activity != VS_ACTIVITY_HLT || type == VS_INTR_EXTERNAL ||
+                   type == VS_INTR_NMI || type == VS_INTR_EXCEPTION || type == VS_INTR_OTHER);
     VS_RULE(v, (blocking & ~UINT64_C(0x1f)) == 0);
     VS_RULE(v, (blocking & 3) != 3);
     VS_RULE(v, !(blocking & 1) || VS_GET(x, GUEST_RFLAGS) >> 9 & 1);

@@ -60,10 +60,12 @@ static inline bool vs_vmx_page(const struct vs_vmx *x, uint64_t a)
 }
 
 /* n things of `cycles` each on one account; nothing when there is nothing or no clock. */
-static inline void vs_vmx_charge(struct vs_vmx *x, struct vs_txn *t, unsigned account, uint64_t n, uint64_t cycles)
+static inline void vs_vmx_charge(struct vs_vmx *x, struct vs_txn *t, unsigned account, uint64_t n,
+                                 uint64_t cycles)
 {
     if (t && n) {
-        vs_charge_n(t, (uint16_t)(x->base + account), n, vs_clock_ps(x->wire.clock, (vs_cycles){n * cycles}));
+        vs_charge_n(t, (uint16_t)(x->base + account), n,
+                    vs_clock_ps(x->wire.clock, (vs_cycles){n * cycles}));
     }
 }
 
@@ -72,7 +74,8 @@ bool vs__vmx_eptp_valid(const struct vs_vmx *x, uint64_t eptp);
 int vs__vmcs_position(uint32_t encoding); /* -1: no such field, whatever the processor */
 bool vs__vmcs_exists(const struct vs_vmx *x, unsigned position);
 
-/* Checks of an entry. Each returns how many it made before the first that failed; *ok says which. */
+/* Checks of an entry. Each returns how many it made before the first that failed; *ok says which.
+ */
 struct vs_vmx_verdict {
     uint64_t made;
     uint64_t qualification; /* of a guest-state failure */

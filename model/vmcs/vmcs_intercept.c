@@ -7,7 +7,8 @@ static bool bitmap_bit(struct vs_vmx *x, struct vs_txn *t, uint64_t page, uint32
 {
     vs_hpa at = {page + UINT64_C(8) * (bit / 64)};
     x->count[VS_CNT_vmcs_bitmap_lookups]++;
-    uint64_t word = t && x->wire.mem.load ? x->wire.mem.load(x->wire.mem.ctx, t, at) : vs_phys_read64(x->wire.phys, at);
+    uint64_t word = t && x->wire.mem.load ? x->wire.mem.load(x->wire.mem.ctx, t, at)
+                                          : vs_phys_read64(x->wire.phys, at);
     return word >> (bit % 64) & 1;
 }
 
@@ -44,7 +45,8 @@ static bool io_exits(struct vs_vmx *x, struct vs_txn *t, uint32_t port, uint32_t
     return false;
 }
 
-/* A CR0 or CR4 write exits when a bit the host owns would differ from what the guest reads there. */
+/* A CR0 or CR4 write exits when a bit the host owns would differ from what the guest reads there.
+ */
 static bool cr_write_exits(const struct vs_vmx *x, uint32_t cr, uint64_t value)
 {
     uint64_t proc = VS_GET(x, PROC_CONTROLS);
@@ -121,7 +123,8 @@ static bool qualify(struct vs_vmx_exit_info *i, uint64_t q)
     return true;
 }
 
-static bool external_interrupt(const struct vs_vmx *x, const struct vs_vmx_event *e, struct vs_vmx_exit_info *i)
+static bool external_interrupt(const struct vs_vmx *x, const struct vs_vmx_event *e,
+                               struct vs_vmx_exit_info *i)
 {
     uint64_t pin = VS_GET(x, PIN_CONTROLS);
     if (!(pin & VS_PIN_EXTERNAL_INTERRUPT)) {
@@ -137,7 +140,8 @@ static bool external_interrupt(const struct vs_vmx *x, const struct vs_vmx_event
     return true;
 }
 
-static bool cr_access(const struct vs_vmx *x, const struct vs_vmx_event *e, struct vs_vmx_exit_info *i)
+static bool cr_access(const struct vs_vmx *x, const struct vs_vmx_event *e,
+                      struct vs_vmx_exit_info *i)
 {
     uint64_t proc = VS_GET(x, PROC_CONTROLS);
     if (e->kind == VS_EV_CLTS) {
@@ -145,14 +149,17 @@ static bool cr_access(const struct vs_vmx *x, const struct vs_vmx_event *e, stru
         return ts && qualify(i, 2u << 4);
     }
     bool from = e->kind == VS_EV_MOV_FROM_CR;
-    bool exits = from ? (e->number == 3 && proc & VS_PROC_CR3_STORE) || (e->number == 8 && proc & VS_PROC_CR8_STORE)
+    bool exits = from ? (e->number == 3 && proc & VS_PROC_CR3_STORE) ||
+                            (e->number == 8 && proc & VS_PROC_CR8_STORE)
                       : cr_write_exits(x, e->number, e->value);
     return exits && qualify(i, e->number | (from ? 1u << 4 : 0u) | (uint64_t)e->gpr << 8);
 }
 
-static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e, struct vs_vmx_exit_info *i)
+static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e,
+                   struct vs_vmx_exit_info *i)
 {
-    uint64_t pin = VS_GET(x, PIN_CONTROLS), proc = VS_GET(x, PROC_CONTROLS), proc2 = vs_vmx_proc2(x);
+    uint64_t pin = VS_GET(x, PIN_CONTROLS), proc = VS_GET(x, PROC_CONTROLS),
+             proc2 = vs_vmx_proc2(x);
     switch (e->kind) {
     case VS_EV_CPUID:
         return i->reason = VS_EXIT_CPUID, true;
@@ -179,7 +186,8 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
         return i->reason = VS_EXIT_RDPMC, proc & VS_PROC_RDPMC;
     case VS_EV_RDTSC:
         return i->reason = VS_EXIT_RDTSC, proc & VS_PROC_RDTSC;
-    case VS_EV_RDTSCP: /* without the control it is an invalid opcode, which is the guest's business */
+    case VS_EV_RDTSCP: /* without the control it is an invalid opcode, which is the guest's business
+                        */
         return i->reason = VS_EXIT_RDTSCP, proc2 & VS_PROC2_RDTSCP && proc & VS_PROC_RDTSC;
     case VS_EV_MWAIT:
         return i->reason = VS_EXIT_MWAIT, proc & VS_PROC_MWAIT;
@@ -197,7 +205,8 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
         return i->reason = e->number, proc2 & VS_PROC2_DESCRIPTOR_TABLE;
     case VS_EV_MOV_DR:
         i->reason = VS_EXIT_DR_ACCESS;
-        return proc & VS_PROC_MOV_DR && qualify(i, e->number | (e->in ? 1u << 4 : 0u) | (uint64_t)e->gpr << 8);
+        return proc & VS_PROC_MOV_DR &&
+               qualify(i, e->number | (e->in ? 1u << 4 : 0u) | (uint64_t)e->gpr << 8);
     case VS_EV_MOV_TO_CR:
     case VS_EV_MOV_FROM_CR:
     case VS_EV_CLTS:
@@ -209,8 +218,9 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
     case VS_EV_IO:
         i->reason = VS_EXIT_IO_INSTRUCTION;
         return io_exits(x, t, e->number, e->size) &&
-               qualify(i, ((e->size - 1u) & 7u) | (e->in ? 8u : 0u) | (e->string ? 16u : 0u) | (e->rep ? 32u : 0u) |
-                              (e->immediate ? 64u : 0u) | (uint64_t)(e->number & 0xffff) << 16);
+               qualify(i, ((e->size - 1u) & 7u) | (e->in ? 8u : 0u) | (e->string ? 16u : 0u) |
+                              (e->rep ? 32u : 0u) | (e->immediate ? 64u : 0u) |
+                              (uint64_t)(e->number & 0xffff) << 16);
     case VS_EV_EPT_VIOLATION:
         i->reason = VS_EXIT_EPT_VIOLATION;
         i->has_physical = true;
@@ -228,12 +238,13 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
         return pin & VS_PIN_NMI;
     case VS_EV_EXCEPTION:
         i->reason = VS_EXIT_EXCEPTION_NMI;
-        i->interruption = VS_INTR_VALID | exception_type(e->number) << 8 | (e->number & VS_INTR_VECTOR) |
-                          (e->has_error ? VS_INTR_ERROR_CODE : 0);
+        i->interruption = VS_INTR_VALID | exception_type(e->number) << 8 |
+                          (e->number & VS_INTR_VECTOR) | (e->has_error ? VS_INTR_ERROR_CODE : 0);
         i->interruption_error = e->has_error ? e->error_code : 0;
         return exception_exits(x, e) && (e->number != 14 || qualify(i, e->address));
     case VS_EV_INTERRUPT_WINDOW:
-        return i->reason = VS_EXIT_INTERRUPT_WINDOW, proc & VS_PROC_INTERRUPT_WINDOW && vs_vmx_interruptible(x);
+        return i->reason = VS_EXIT_INTERRUPT_WINDOW,
+               proc & VS_PROC_INTERRUPT_WINDOW && vs_vmx_interruptible(x);
     case VS_EV_NMI_WINDOW:
         return i->reason = VS_EXIT_NMI_WINDOW,
                proc & VS_PROC_NMI_WINDOW && !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & 8);
@@ -247,11 +258,14 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
         return proc2 & VS_PROC2_APIC_ACCESSES && qualify(i, e->qualification);
     case VS_EV_APIC_WRITE:
         i->reason = VS_EXIT_APIC_WRITE;
-        return proc2 & (VS_PROC2_APIC_REGISTERS | VS_PROC2_INTERRUPT_DELIVERY) && qualify(i, e->number & 0xfff);
+        return proc2 & (VS_PROC2_APIC_REGISTERS | VS_PROC2_INTERRUPT_DELIVERY) &&
+               qualify(i, e->number & 0xfff);
     case VS_EV_EOI:
         i->reason = VS_EXIT_VIRTUALIZED_EOI;
         return proc2 & VS_PROC2_INTERRUPT_DELIVERY &&
-               vs_vmx_get(x, VS_VMCS_AT_EOI_EXIT_BITMAP_0 + (e->number >> 6 & 3)) >> (e->number & 63) & 1 &&
+               vs_vmx_get(x, VS_VMCS_AT_EOI_EXIT_BITMAP_0 + (e->number >> 6 & 3)) >>
+                       (e->number & 63) &
+                   1 &&
                qualify(i, e->number & 0xff);
     case VS_EV_PML_FULL:
         return i->reason = VS_EXIT_PML_FULL, proc2 & VS_PROC2_PML && qualify(i, 0);
@@ -259,7 +273,8 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
     return false;
 }
 
-bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e, struct vs_vmx_exit_info *info)
+bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e,
+                      struct vs_vmx_exit_info *info)
 {
     memset(info, 0, sizeof *info);
     if (!x->in_guest) {

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A complete VMCS as a KVM-like hypervisor leaves it for a 64-bit guest: the control words come from
- * the knobs vmcs.control.*, bits that the processor demands are added, all other state is that of a
- * Linux guest under a Linux host.
+ * A complete VMCS as a KVM-like hypervisor leaves it for a 64-bit guest: the control words come
+ * from the knobs vmcs.control.*, bits that the processor demands are added, all other state is that
+ * of a Linux guest under a Linux host.
  */
 #include "vmcs/vmcs_impl.h"
 
-#define PAT_LINUX UINT64_C(0x0407050600070106) /* WB WT UC- UC WB WP UC- WT, Linux arch/x86/mm/pat */
-#define CR0_LINUX UINT64_C(0x80050033)         /* PE MP ET NE WP AM PG */
-#define EFER_LONG UINT64_C(0xd01)              /* SCE LME LMA NXE */
+#define PAT_LINUX                                                                                  \
+    UINT64_C(0x0407050600070106)       /* WB WT UC- UC WB WP UC- WT, Linux arch/x86/mm/pat */
+#define CR0_LINUX UINT64_C(0x80050033) /* PE MP ET NE WP AM PG */
+#define EFER_LONG UINT64_C(0xd01)      /* SCE LME LMA NXE */
 
 static void write_controls(struct vs_vmx *x)
 {
     const struct vs_vmcs_config *c = &x->config;
-    uint64_t PIN = 0, PROC = VS_PROC_SECONDARY, PROC2 = 0, EXIT = VS_EXIT_HOST_64, ENTRY = VS_ENTRY_GUEST_64;
+    uint64_t PIN = 0, PROC = VS_PROC_SECONDARY, PROC2 = 0, EXIT = VS_EXIT_HOST_64,
+             ENTRY = VS_ENTRY_GUEST_64;
 #define VS_VMCS_CONTROL(name, word, bit, on, text) word |= c->control_##name ? VS_VMX_BIT(bit) : 0;
 #include "vmcs/vmcs_controls.def"
 #undef VS_VMCS_CONTROL
@@ -27,7 +29,8 @@ static void write_controls(struct vs_vmx *x)
     VS_PUT(x, ENTRY_CONTROLS, ENTRY | (c->cap_entry & 0xffffffff));
     VS_PUT(x, PLE_GAP, 128); /* KVM's defaults: ple_gap 128, ple_window 4096 */
     VS_PUT(x, PLE_WINDOW, 4096);
-    VS_PUT(x, EXCEPTION_BITMAP, 0x60042); /* #DB, #UD, #AC, #MC: what KVM asks for without debugging */
+    VS_PUT(x, EXCEPTION_BITMAP,
+           0x60042); /* #DB, #UD, #AC, #MC: what KVM asks for without debugging */
     VS_PUT(x, TSC_MULTIPLIER, UINT64_C(1) << 48);
     VS_PUT(x, CR0_SHADOW, CR0_LINUX);
     VS_PUT(x, CR4_SHADOW, 0x6f0);
@@ -78,7 +81,8 @@ static void write_host(struct vs_vmx *x, const struct vs_vmx_setup *s)
     VS_PUT(x, HOST_EFER, EFER_LONG);
 }
 
-static void write_segment(struct vs_vmx *x, unsigned index, uint64_t selector, uint64_t limit, uint64_t rights)
+static void write_segment(struct vs_vmx *x, unsigned index, uint64_t selector, uint64_t limit,
+                          uint64_t rights)
 {
     vs_vmx_put(x, VS_VMCS_AT_GUEST_ES_SELECTOR + index, selector);
     vs_vmx_put(x, VS_VMCS_AT_GUEST_ES_LIMIT + index, limit);

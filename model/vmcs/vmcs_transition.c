@@ -7,45 +7,34 @@
 #include "vmcs/vmcs_impl.h"
 
 /* Classes of fields as the accounts group them. */
-enum class { SEGMENTS, DESCRIPTORS, CONTROL_REGISTERS, FLOW, MSRS, VIRTUAL, CLASSES, NONE = CLASSES };
+enum class {
+    SEGMENTS,
+    DESCRIPTORS,
+    CONTROL_REGISTERS,
+    FLOW,
+    MSRS,
+    VIRTUAL,
+    CLASSES,
+    NONE = CLASSES
+};
 
-static enum class class_of(enum vs_vmcs_group g)
-{
-    switch (g) {
-    case VS_VMCS_G_SEGMENT:
-        return SEGMENTS;
-    case VS_VMCS_G_DESCRIPTOR:
-        return DESCRIPTORS;
-    case VS_VMCS_G_CONTROL_REGISTER:
-        return CONTROL_REGISTERS;
-    case VS_VMCS_G_FLOW:
-    case VS_VMCS_G_STATE:
-        return FLOW;
-    case VS_VMCS_G_TIMER:
-    case VS_VMCS_G_APIC:
-    case VS_VMCS_G_PML:
-        return VIRTUAL;
-    case VS_VMCS_G_SYSENTER:
-    case VS_VMCS_G_DEBUG:
-    case VS_VMCS_G_PAT:
-    case VS_VMCS_G_EFER:
-    case VS_VMCS_G_PERF:
-    case VS_VMCS_G_BNDCFGS:
-    case VS_VMCS_G_RTIT:
-    case VS_VMCS_G_PKRS:
-    case VS_VMCS_G_CET:
-    case VS_VMCS_G_PDPTE:
-        return MSRS;
-    default:
-        return NONE;
+static enum class class_of(enum vs_vmcs_group g) {
+    switch (g){
+        case VS_VMCS_G_SEGMENT : return SEGMENTS; case VS_VMCS_G_DESCRIPTOR : return DESCRIPTORS;
+        case VS_VMCS_G_CONTROL_REGISTER : return CONTROL_REGISTERS;
+        case VS_VMCS_G_FLOW : case VS_VMCS_G_STATE : return FLOW;
+        case VS_VMCS_G_TIMER : case VS_VMCS_G_APIC : case VS_VMCS_G_PML : return VIRTUAL;
+        case VS_VMCS_G_SYSENTER : case VS_VMCS_G_DEBUG : case VS_VMCS_G_PAT : case
+        VS_VMCS_G_EFER : case VS_VMCS_G_PERF : case VS_VMCS_G_BNDCFGS : case VS_VMCS_G_RTIT : case
+        VS_VMCS_G_PKRS : case VS_VMCS_G_CET : case VS_VMCS_G_PDPTE : return MSRS;
+        default : return NONE;
     }
 }
 
-static bool always_moved(enum vs_vmcs_group g)
-{
-    return g == VS_VMCS_G_SEGMENT || g == VS_VMCS_G_DESCRIPTOR || g == VS_VMCS_G_CONTROL_REGISTER ||
-           g == VS_VMCS_G_FLOW || g == VS_VMCS_G_STATE || g == VS_VMCS_G_SYSENTER;
-}
+/* Sets of groups are bits; these move at every transition. */
+#define ALWAYS_MOVED                                                                               \
+    (1u << VS_VMCS_G_SEGMENT | 1u << VS_VMCS_G_DESCRIPTOR | 1u << VS_VMCS_G_CONTROL_REGISTER |     \
+     1u << VS_VMCS_G_FLOW | 1u << VS_VMCS_G_STATE | 1u << VS_VMCS_G_SYSENTER)
 
 /* PDPTEs move for PAE guests only: paging with PAE outside IA-32e mode, under EPT. */
 static bool pae_guest(const struct vs_vmx *x)
@@ -54,14 +43,10 @@ static bool pae_guest(const struct vs_vmx *x)
            VS_LIVE(x, GUEST_CR0) >> 31 & 1 && VS_LIVE(x, GUEST_CR4) >> 5 & 1;
 }
 
-/* Sets of groups as bits. */
 static uint32_t saved_groups(const struct vs_vmx *x)
 {
     uint64_t exit = VS_GET(x, EXIT_CONTROLS), proc2 = vs_vmx_proc2(x);
-    uint32_t s = 0;
-    for (unsigned g = 0; g < VS_VMCS_GROUPS; g++) {
-        s |= always_moved(g) ? 1u << g : 0u;
-    }
+    uint32_t s = ALWAYS_MOVED;
     s |= exit & VS_EXIT_SAVE_DEBUG ? 1u << VS_VMCS_G_DEBUG : 0u;
     s |= exit & VS_EXIT_SAVE_PAT ? 1u << VS_VMCS_G_PAT : 0u;
     s |= exit & VS_EXIT_SAVE_EFER ? 1u << VS_VMCS_G_EFER : 0u;
@@ -80,10 +65,7 @@ static uint32_t saved_groups(const struct vs_vmx *x)
 static uint32_t host_groups(const struct vs_vmx *x)
 {
     uint64_t exit = VS_GET(x, EXIT_CONTROLS);
-    uint32_t s = 0;
-    for (unsigned g = 0; g < VS_VMCS_GROUPS; g++) {
-        s |= always_moved(g) ? 1u << g : 0u;
-    }
+    uint32_t s = ALWAYS_MOVED;
     s |= exit & VS_EXIT_LOAD_PAT ? 1u << VS_VMCS_G_PAT : 0u;
     s |= exit & VS_EXIT_LOAD_EFER ? 1u << VS_VMCS_G_EFER : 0u;
     s |= exit & VS_EXIT_LOAD_PERF ? 1u << VS_VMCS_G_PERF : 0u;
@@ -95,10 +77,7 @@ static uint32_t host_groups(const struct vs_vmx *x)
 static uint32_t guest_groups(const struct vs_vmx *x)
 {
     uint64_t entry = VS_GET(x, ENTRY_CONTROLS), proc2 = vs_vmx_proc2(x);
-    uint32_t s = 0;
-    for (unsigned g = 0; g < VS_VMCS_GROUPS; g++) {
-        s |= always_moved(g) ? 1u << g : 0u;
-    }
+    uint32_t s = ALWAYS_MOVED;
     s |= entry & VS_ENTRY_LOAD_DEBUG ? 1u << VS_VMCS_G_DEBUG : 0u;
     s |= entry & VS_ENTRY_LOAD_PAT ? 1u << VS_VMCS_G_PAT : 0u;
     s |= entry & VS_ENTRY_LOAD_EFER ? 1u << VS_VMCS_G_EFER : 0u;
@@ -114,16 +93,19 @@ static uint32_t guest_groups(const struct vs_vmx *x)
     return s;
 }
 
-/* Moves the fields of `area` whose group is in `groups`: saves registers into the VMCS or loads them
- * from it. n[class] counts them. An uncached VMCS costs one reference a field. */
-static uint64_t move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmcs_area area, uint32_t groups, bool save,
-                     uint64_t n[CLASSES])
+/* Moves the fields of `area` whose group is in `groups`: saves registers into the VMCS or loads
+ * them from it. n[class] counts them. An uncached VMCS costs one reference a field. */
+static uint64_t move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmcs_area area, uint32_t groups,
+                     bool save, uint64_t n[CLASSES])
 {
     uint64_t total = 0;
     bool slow = t && !x->config.cached && x->wire.mem.touch;
-    for (unsigned p = 0; p < VS_VMCS_FIELDS; p++) {
+    const uint16_t *at = area == VS_VMCS_GUEST ? x->guest_at : x->host_at;
+    unsigned fields = area == VS_VMCS_GUEST ? x->n_guest : x->n_host;
+    for (unsigned i = 0; i < fields; i++) {
+        unsigned p = at[i];
         const struct vs_vmcs_field *f = &vs_vmcs_fields[p];
-        if (f->area != area || !(groups >> f->group & 1)) {
+        if (!(groups >> f->group & 1)) {
             continue;
         }
         if (save) {
@@ -132,7 +114,8 @@ static uint64_t move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmcs_area area,
             x->live[p] = vs_vmx_get(x, p);
         }
         if (slow) {
-            x->wire.mem.touch(x->wire.mem.ctx, t, vs_vmx_at(x->current, p), save ? VS_REF_WRITE : VS_REF_READ);
+            x->wire.mem.touch(x->wire.mem.ctx, t, vs_vmx_at(x->current, p),
+                              save ? VS_REF_WRITE : VS_REF_READ);
         }
         n[class_of(f->group)]++;
         total++;
@@ -140,27 +123,32 @@ static uint64_t move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmcs_area area,
     return total;
 }
 
-/* MSR index of a list entry the hardware refuses: FS and GS bases, the x2APIC's MSRs in use, SMM. */
+/* MSR index of a list entry the hardware refuses: FS and GS bases, the x2APIC's MSRs in use, SMM.
+ */
 static bool refused(uint32_t index)
 {
-    return index == 0xc0000100 || index == 0xc0000101 || (index >= 0x800 && index <= 0x8ff) || index == 0x9e;
+    return index == 0xc0000100 || index == 0xc0000101 || (index >= 0x800 && index <= 0x8ff) ||
+           index == 0x9e;
 }
 
 /* 16 bytes an entry: index in bits 31:0 (63:32 reserved), then the value. Returns the number of the
  * first entry that failed, counted from 1, or 0. */
-static uint64_t msr_list(struct vs_vmx *x, struct vs_txn *t, uint64_t at, uint64_t n, bool store, unsigned account)
+static uint64_t msr_list(struct vs_vmx *x, struct vs_txn *t, uint64_t at, uint64_t n, bool store,
+                         unsigned account)
 {
     const struct vs_mem_port *m = &x->wire.mem;
     for (uint64_t i = 0; i < n; i++) {
         vs_hpa head = {at + 16 * i}, body = {at + 16 * i + 8};
-        uint64_t index = t && m->load ? m->load(m->ctx, t, head) : vs_phys_read64(x->wire.phys, head);
+        uint64_t index =
+            t && m->load ? m->load(m->ctx, t, head) : vs_phys_read64(x->wire.phys, head);
         if (index >> 32 || refused((uint32_t)index)) {
             return i + 1;
         }
         vs_vmx_charge(x, t, account, 1, store ? x->config.msr_store : x->config.msr_load);
         x->count[VS_CNT_vmcs_msr_entries]++;
         if (!store) {
-            uint64_t value = t && m->load ? m->load(m->ctx, t, body) : vs_phys_read64(x->wire.phys, body);
+            uint64_t value =
+                t && m->load ? m->load(m->ctx, t, body) : vs_phys_read64(x->wire.phys, body);
             if (vs_vmx_msr_set(x, (uint32_t)index, value) != VS_OK) {
                 return i + 1;
             }
@@ -218,13 +206,15 @@ static enum vs_vmx_result load_host(struct vs_vmx *x, struct vs_txn *t)
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_host, c->exit_load_host != 0, c->exit_load_host);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_segments, n[SEGMENTS], c->field_load);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_descriptors, n[DESCRIPTORS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_control_registers, n[CONTROL_REGISTERS], c->field_load_cr);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_control_registers, n[CONTROL_REGISTERS],
+                  c->field_load_cr);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_flow, n[FLOW], c->field_load);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_msrs, n[MSRS], c->field_load);
     x->in_guest = false;
     set_context(x, false);
     tlb_effect(x, t, VS_ACC_vmcs_exit_tlb);
-    if (msr_list(x, t, VS_GET(x, EXIT_MSR_LOAD_ADDRESS), VS_GET(x, EXIT_MSR_LOAD_COUNT), false, VS_ACC_vmcs_exit_msr_load)) {
+    if (msr_list(x, t, VS_GET(x, EXIT_MSR_LOAD_ADDRESS), VS_GET(x, EXIT_MSR_LOAD_COUNT), false,
+                 VS_ACC_vmcs_exit_msr_load)) {
         return abort_vmx(x, VS_ABORT_LOAD_MSR);
     }
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_resume, 1, c->exit_resume);
@@ -261,12 +251,14 @@ static void record(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_exit_
         n++;
     }
     /* The event that the last entry injected must not come again by itself. */
-    VS_PUT(x, ENTRY_INTERRUPTION_INFO, VS_GET(x, ENTRY_INTERRUPTION_INFO) & ~(uint64_t)VS_INTR_VALID);
+    VS_PUT(x, ENTRY_INTERRUPTION_INFO,
+           VS_GET(x, ENTRY_INTERRUPTION_INFO) & ~(uint64_t)VS_INTR_VALID);
     x->count[VS_CNT_vmcs_fields_recorded] += n;
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_record, n, x->config.field_record);
 }
 
-enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_exit_info *info)
+enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
+                               const struct vs_vmx_exit_info *info)
 {
     const struct vs_vmcs_config *c = &x->config;
     if (!x->in_guest) {
@@ -286,11 +278,13 @@ enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t, const struct 
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_guest, c->exit_save_guest != 0, c->exit_save_guest);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_segments, n[SEGMENTS], c->field_save);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_descriptors, n[DESCRIPTORS], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_control_registers, n[CONTROL_REGISTERS], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_control_registers, n[CONTROL_REGISTERS],
+                  c->field_save);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_flow, n[FLOW], c->field_save);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_msrs, n[MSRS], c->field_save);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_virtual, n[VIRTUAL], c->field_save);
-    if (msr_list(x, t, VS_GET(x, EXIT_MSR_STORE_ADDRESS), VS_GET(x, EXIT_MSR_STORE_COUNT), true, VS_ACC_vmcs_exit_msr_store)) {
+    if (msr_list(x, t, VS_GET(x, EXIT_MSR_STORE_ADDRESS), VS_GET(x, EXIT_MSR_STORE_COUNT), true,
+                 VS_ACC_vmcs_exit_msr_store)) {
         return abort_vmx(x, VS_ABORT_SAVE_MSR);
     }
     return load_host(x, t);
@@ -304,7 +298,8 @@ static enum vs_vmx_result fail_entry(struct vs_vmx *x, struct vs_txn *t, uint32_
 }
 
 /* A failure during or after loading guest state is an exit without anything saved. */
-static enum vs_vmx_result fail_late(struct vs_vmx *x, struct vs_txn *t, uint32_t reason, uint64_t qualification)
+static enum vs_vmx_result fail_late(struct vs_vmx *x, struct vs_txn *t, uint32_t reason,
+                                    uint64_t qualification)
 {
     x->count[VS_CNT_vmcs_entry_failures]++;
     VS_PUT(x, EXIT_REASON, reason | VS_EXIT_ENTRY_FAILURE);
@@ -321,15 +316,16 @@ static void pay_checks(struct vs_vmx *x, struct vs_txn *t, unsigned account, uin
     vs_vmx_charge(x, t, account, n, x->config.check_cost);
 }
 
-/* Checks hold or the entry ends here (*done). A VMCS that nobody wrote to since its last entry needs no
- * second look; whether the processor still pays for one is a knob. */
+/* Checks hold or the entry ends here (*done). A VMCS that nobody wrote to since its last entry
+ * needs no second look; whether the processor still pays for one is a knob. */
 static enum vs_vmx_result check_all(struct vs_vmx *x, struct vs_txn *t, uint64_t state, bool *done)
 {
     bool pay = !x->config.skip_clean_checks || state & VS_DIRTY;
     *done = false;
     x->count[VS_CNT_vmcs_entries_checked] += pay;
     if (state & VS_WRITTEN) {
-        struct vs_vmx_verdict controls = vs__vmx_check_controls(x), host = {0, 0, NULL}, guest = {0, 0, NULL};
+        struct vs_vmx_verdict controls = vs__vmx_check_controls(x), host = {0, 0, NULL},
+                              guest = {0, 0, NULL};
         x->checks_controls = controls.made;
         x->checks_host = x->checks_guest = 0;
         if (!controls.failed) {
@@ -348,7 +344,8 @@ static enum vs_vmx_result check_all(struct vs_vmx *x, struct vs_txn *t, uint64_t
             if (guest.failed) {
                 return fail_late(x, t, VS_EXIT_INVALID_GUEST_STATE, guest.qualification);
             }
-            return fail_entry(x, t, controls.failed ? VS_VMXERR_ENTRY_CONTROLS : VS_VMXERR_ENTRY_HOST);
+            return fail_entry(x, t,
+                              controls.failed ? VS_VMXERR_ENTRY_CONTROLS : VS_VMXERR_ENTRY_HOST);
         }
     }
     if (pay) {
@@ -364,10 +361,12 @@ static void load_guest(struct vs_vmx *x, struct vs_txn *t)
     const struct vs_vmcs_config *c = &x->config;
     uint64_t n[CLASSES + 1] = {0};
     x->count[VS_CNT_vmcs_fields_loaded] += move(x, t, VS_VMCS_GUEST, guest_groups(x), false, n);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_guest, c->entry_load_guest != 0, c->entry_load_guest);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_guest, c->entry_load_guest != 0,
+                  c->entry_load_guest);
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_segments, n[SEGMENTS], c->field_load);
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_descriptors, n[DESCRIPTORS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_control_registers, n[CONTROL_REGISTERS], c->field_load_cr);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_control_registers, n[CONTROL_REGISTERS],
+                  c->field_load_cr);
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_flow, n[FLOW], c->field_load);
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_msrs, n[MSRS], c->field_load);
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_virtual, n[VIRTUAL], c->field_load);
@@ -398,7 +397,8 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
     uint64_t state = vs_vmx_state(x, x->current);
     bool launched = (state & VS_LAUNCHED) != 0;
     if (launched != (how == VS_VMX_RESUME)) {
-        return fail_entry(x, t, launched ? VS_VMXERR_VMLAUNCH_NOT_CLEAR : VS_VMXERR_VMRESUME_NOT_LAUNCHED);
+        return fail_entry(
+            x, t, launched ? VS_VMXERR_VMLAUNCH_NOT_CLEAR : VS_VMXERR_VMRESUME_NOT_LAUNCHED);
     }
     bool done;
     enum vs_vmx_result r = check_all(x, t, state, &done);
@@ -407,8 +407,8 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
     }
     x->in_guest = true;
     load_guest(x, t);
-    uint64_t bad = msr_list(x, t, VS_GET(x, ENTRY_MSR_LOAD_ADDRESS), VS_GET(x, ENTRY_MSR_LOAD_COUNT), false,
-                            VS_ACC_vmcs_entry_msr_load);
+    uint64_t bad = msr_list(x, t, VS_GET(x, ENTRY_MSR_LOAD_ADDRESS),
+                            VS_GET(x, ENTRY_MSR_LOAD_COUNT), false, VS_ACC_vmcs_entry_msr_load);
     if (bad) {
         return fail_late(x, t, VS_EXIT_MSR_LOADING, bad);
     }
