@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of an exit: the VMCS decides, the core changes worlds, the handler runs, the guest is
+ * entered again; and interrupts: what is due at an instruction boundary, halting and waking.
+ */
+#include "vcpu.h"
+
+#include <string.h>
+
+#define TIMER_VECTOR 0xecu  /* Linux's local timer */
+#define HOST_VECTOR 0xefu   /* the host's own tick */
+#define POSTED_VECTOR 0xf2u /* Linux's POSTED_INTR_VECTOR */
+/* SDM 3C table 25-9: format of the EPT pointer */
+#define EPTP_WRITE_BACK 6u
+#define EPTP_FOUR_LEVELS (3u << 3)
+#define EPTP_ACCESSED_DIRTY (1u << 6)
+#define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_X2APIC_EOI 0x80bu
+#define MSR_X2APIC_ICR 0x830u
+
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
+{
+    vs_txn_settle(&v->txn);
+    vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + account), ps(at_ps));
+}
+
+static bool entry(struct vs_vcpu *v)
+{
+    enum vs_vmx_result r = vs_vmx_enter(&v->vmx, &v->txn, VS_VMX_RESUME);
+    if (r != VS_VMX_OK) {
+        uint64_t error = 0;
+        vs_vmx_read(&v->vmx, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
+        vs__vcpu_fail(v, "the VM entry failed (result %d, VM-instruction error %llu)", (int)r, (unsigned long long)error);
+        return false;
+    }
+    vs__platform_world(v, false);
+    return true;
+}
+
+/* The guest is left, handled and entered; `block` is set when it went to sleep inside. */
+static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bool *block)
+{
+    enum vs_op op = vs_vmx_exit_op(info->reason), handler = vs_hv_handler_op(op);
+    if (op == VS_OP_N || handler == VS_OP_N) {
+        vs__vcpu_fail(v, "a VM exit for basic reason %u, which this hypervisor has no handler for", info->reason);
+        return false;
+    }
+    vs_txn_settle(&v->txn);
+    vs_txn_actor(&v->txn, v->host);
+    vs_open(&v->txn, op);
+    if (vs_vmx_exit(&v->vmx, &v->txn, info) != VS_VMX_OK) {
+        vs__vcpu_fail(v, "VMX abort");
+        return false;
+    }
+    vs__platform_world(v, true);
+    struct vs_hv_exit what = {info->qualification, info->guest_physical};
+    enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, handler, &what);
+    if (r == VS_HV_FAIL) {
+        vs__vcpu_fail(v, "%s: host memory is exhausted (host.memory)", vs_op_name(handler));
+        return false;
+    }
+    if (r == VS_HV_HALT && block) {
+        *block = true;
+        return true; /* the exit stays open while the vCPU sleeps */
+    }
+    if (!entry(v)) {
+        return false;
+    }
+    vs_close(&v->txn);
+    return true;
+}
+
+bool vs__vcpu_event(struct vs_vcpu *v, const struct vs_vmx_event *event)
+{
+    struct vs_vmx_exit_info info;
+    memset(&info, 0, sizeof info);
+    vs_txn_settle(&v->txn);
+    if (!vs_vmx_intercept(&v->vmx, &v->txn, event, &info)) {
+        return false;
+    }
+    carry_out(v, &info, NULL);
+    return true;
+}
+
+/* ---- interrupts ---- */
+
+/* The guest's handler of one interrupt, with its end of interrupt. */
+static void guest_handler(struct vs_vcpu *v, uint8_t vector)
+{
+    const struct vs_os_config *os = &v->p->os;
+    vs_gva code = {VS_HV_CODE + 0x10000u}, data = {VS_HV_DATA + 0x10000u};
+    v->count[VS_CNT_os_interrupts]++;
+    vs_txn_settle(&v->txn);
+    vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_exception), ps(os->exception * v->clock.period_ps));
+    vs__vcpu_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
+    if (v->p->virtualized && !v->p->vid) {
+        vs_apic_eoi(&v->apic, &v->txn, true);
+        struct vs_vmx_event e = {.kind = VS_EV_WRMSR, .number = MSR_X2APIC_EOI, .length = 2};
+        vs__vcpu_event(v, &e);
+    } else {
+        vs_apic_eoi(&v->apic, &v->txn, false);
+        if (v->p->virtualized) {
+            struct vs_vmx_event e = {.kind = VS_EV_EOI, .number = vector};
+            vs__vcpu_event(v, &e); /* exits only for vectors of the EOI-exit bitmap */
+        }
+    }
+}
+
+/* A physical interrupt while the guest runs: the host takes it. */
+static void external_interrupt(struct vs_vcpu *v, uint8_t vector)
+{
+    struct vs_vmx_event e = {.kind = VS_EV_EXTERNAL_INTERRUPT, .number = vector};
+    vs__vcpu_event(v, &e);
+}
+
+static void deliver(struct vs_vcpu *v, uint8_t vector)
+{
+    vs_txn_settle(&v->txn);
+    vs_open(&v->txn, VS_OP_IRQ);
+    vs_apic_deliver(&v->apic, &v->txn, vector, v->p->virtualized && v->p->vid);
+    v->in_interrupt = true;
+    guest_handler(v, vector);
+    v->in_interrupt = false;
+    vs_close(&v->txn);
+}
+
+/* Without virtual delivery the hypervisor injects: the interrupt's arrival is an exit, its delivery part of the entry. */
+static void inject(struct vs_vcpu *v, uint8_t vector)
+{
+    external_interrupt(v, vector);
+    if (!v->failed) {
+        deliver(v, vector);
+    }
+}
+
+void vs__vcpu_interrupts(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    uint64_t now = vs_cpu_now_ps(&v->cpu);
+    if (v->timer_armed && v->timer_ps <= now) {
+        v->timer_armed = false;
+        vs_apic_raise(&v->apic, TIMER_VECTOR, ps(v->timer_ps));
+    }
+    if (p->os.tick_hz && p->virtualized && v->tick_ps <= now) {
+        v->tick_ps += 1000000000000u / p->os.tick_hz;
+        external_interrupt(v, HOST_VECTOR);
+    }
+    if (v->failed || v->in_interrupt) {
+        return;
+    }
+    if (p->virtualized && vs_pi_outstanding(&v->apic)) {
+        struct vs_mem_port mem = vs_memory_walker_port(&v->core);
+        if (p->posted) {
+            vs_txn_settle(&v->txn);
+            vs_pi_sync(&v->apic, &v->txn, &mem);
+        }
+    }
+    for (uint8_t vector; !v->failed && (vector = vs_apic_pending(&v->apic)) != VS_APIC_NONE;) {
+        if (p->virtualized && !p->posted) {
+            inject(v, vector);
+        } else {
+            deliver(v, vector);
+        }
+    }
+}
+
+void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t at_ps)
+{
+    if (v->ended) {
+        return;
+    }
+    if (v->p->virtualized && v->p->posted) {
+        vs_pi_post(&v->apic, vector, ps(at_ps));
+    } else {
+        vs_apic_raise(&v->apic, vector, ps(at_ps));
+    }
+    vs_kernel_wake(v->p->kernel, v->agent, at_ps);
+}
+
+void vs__vcpu_ipi(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    uint64_t to = v->request.a;
+    if (to >= p->n_vcpus) {
+        vs__vcpu_fail(v, "an IPI to vCPU %llu; there are %u", (unsigned long long)to, p->n_vcpus);
+        return;
+    }
+    bool left = false;
+    if (p->virtualized) {
+        struct vs_vmx_event e = {.kind = VS_EV_WRMSR, .number = MSR_X2APIC_ICR, .value = v->request.b | to << 32, .length = 2};
+        left = vs__vcpu_event(v, &e);
+    }
+    if (!left) {
+        vs_apic_send(&v->apic, &v->txn);
+    }
+    vs__vcpu_raise(&p->vcpu[to], (uint8_t)v->request.b, vs_now(&v->txn).v + v->apic.message_ps);
+    v->yield = true;
+}
+
+/* ---- halting ---- */
+
+static bool something_due(const struct vs_vcpu *v)
+{
+    return vs_apic_pending(&v->apic) != VS_APIC_NONE || (v->p->virtualized && vs_pi_outstanding(&v->apic));
+}
+
+void vs__vcpu_halt(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    bool waiting = v->request.kind == VS_REQ_WAIT, block = false;
+    if (waiting && !v->timer_armed) { /* the timer's interrupt has come and been handled */
+        v->busy = false;
+        return;
+    }
+    if (!waiting && !v->timer_armed) {
+        /* a lone HLT sleeps until the next interrupt; one that finds none is woken by a timer tick */
+        v->timer_armed = true;
+        v->timer_ps = vs_cpu_now_ps(&v->cpu) + 1000000u;
+    }
+    if (p->virtualized && waiting && !v->record) {
+        v->record = 1; /* arm the deadline once */
+        struct vs_vmx_event e = {.kind = VS_EV_WRMSR, .number = MSR_TSC_DEADLINE, .value = v->timer_ps / v->clock.period_ps, .length = 2};
+        vs__vcpu_event(v, &e);
+    }
+    if (v->failed || something_due(v)) {
+        v->busy = waiting;
+        return;
+    }
+    vs_txn_settle(&v->txn);
+    if (p->virtualized) {
+        struct vs_vmx_event e = {.kind = VS_EV_HLT, .length = 1};
+        struct vs_vmx_exit_info info;
+        memset(&info, 0, sizeof info);
+        if (vs_vmx_intercept(&v->vmx, &v->txn, &e, &info)) {
+            carry_out(v, &info, &block);
+        }
+    }
+    if (v->failed) {
+        return;
+    }
+    v->slept_ps = vs_now(&v->txn).v;
+    v->sleeping = true;
+    if (block) {
+        vs_pi_suppress(&v->apic, true);
+    }
+    v->busy = waiting;
+}
+
+uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v)
+{
+    uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER;
+    if (something_due(v)) {
+        at = v->slept_ps;
+    }
+    return at;
+}
+
+void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
+{
+    struct vs_platform *p = v->p;
+    bool in_exit = v->txn.depth > 1;
+    v->sleeping = false;
+    wait_until(v, in_exit ? VS_ACC_os_parked : VS_ACC_os_idle, now_ps);
+    if (!in_exit) {
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_halt), ps(p->os.halt * v->clock.period_ps));
+        return;
+    }
+    vs_hv_wake(&v->hv, &v->txn, now_ps - v->slept_ps);
+    vs_pi_suppress(&v->apic, false);
+    if (entry(v)) {
+        vs_close(&v->txn);
+    }
+}
+
+/* ---- devices nobody models ---- */
+
+void vs__vcpu_mmio(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    if (!p->virtualized) {
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mmio), ps(p->os.mmio * v->clock.period_ps));
+        return;
+    }
+    /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access violates */
+    uint64_t gpa = p->vm.bytes + (v->request.address & 0xfffffffu);
+    struct vs_vmx_event e = {.kind = VS_EV_EPT_MISCONFIG, .guest_physical = gpa, .address = v->request.address};
+    vs__vcpu_event(v, &e);
+}
+
+/* The bitmap intercepts every MSR but those KVM passes through (vmx_possible_passthrough_msrs and, with
+ * virtual-interrupt delivery, the x2APIC's). Layout: SDM 3C 25.6.9, reads in the first half. */
+static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
+{
+    static const uint32_t passed[] = {0xc0000100u, 0xc0000101u, 0xc0000102u, 0x174u, 0x175u, 0x176u, 0x10u, 0x48u, 0x49u};
+    static const uint32_t x2apic[] = {0x808u, 0x80bu, 0x83fu}; /* TPR, EOI, SELF IPI */
+    unsigned char bits[4096];
+    memset(bits, 0xff, sizeof bits);
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
+        uint32_t index = passed[i] & 0x1fffu, half = passed[i] >> 31 ? 1024u : 0;
+        unsigned char keep = (unsigned char)~(1u << (index & 7u));
+        bits[half + index / 8u] &= keep;
+        bits[2048u + half + index / 8u] &= passed[i] == 0x10u ? 0xffu : keep; /* writes of the TSC exit */
+    }
+    for (size_t i = 0; p->vid && i < sizeof x2apic / sizeof x2apic[0]; i++) {
+        bits[x2apic[i] / 8u] &= (unsigned char)~(1u << (x2apic[i] & 7u));
+        bits[2048u + x2apic[i] / 8u] &= (unsigned char)~(1u << (x2apic[i] & 7u));
+    }
+    vs_phys_write(p->phys, bitmap, bits, sizeof bits);
+}
+
+enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    uint64_t page[12];
+    for (unsigned i = 0; i < 12; i++) {
+        if (!vs_frames_alloc(&p->frames, 12, &page[i])) {
+            vs_error(errors, "host.memory is too small for the VMCS of vCPU %u", v->index);
+            return VS_E_NOMEM;
+        }
+    }
+    struct vs_vmx_setup s = {.vmxon = {page[0]}, .vmcs = {page[1]}, .msr_bitmap = {page[2]}, .io_bitmap_a = {page[3]}, .io_bitmap_b = {page[4]}, .virtual_apic = {page[5]},
+                             .apic_access = {page[6]}, .posted_descriptor = {page[7]}, .pml = {page[8]}, .exit_store = {page[9]}, .exit_load = {page[10]}, .entry_load = {page[11]},
+                             .eptp = p->vm.ept_root | EPTP_WRITE_BACK | EPTP_FOUR_LEVELS | (p->ept.ept_ad ? EPTP_ACCESSED_DIRTY : 0), .vpid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u), .posted_vector = POSTED_VECTOR,
+                             .host_cr3 = v->host_space.cr3, .host_rip = VS_HV_CODE, .host_rsp = VS_HV_DATA + 0x8000u, .guest_cr3 = v->space.cr3, .guest_rip = 0x10000000000u, .guest_rsp = 0x10000001000u};
+    intercept_msrs(p, s.msr_bitmap);
+    enum vs_vmx_result r = vs_vmx_setup_default(&v->vmx, &s);
+    if (r == VS_VMX_OK) {
+        r = vs_vmx_enter(&v->vmx, NULL, VS_VMX_LAUNCH);
+    }
+    if (r != VS_VMX_OK) {
+        uint64_t error = 0;
+        vs_vmx_read(&v->vmx, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
+        vs_error(errors, "vCPU %u: the first VM entry is refused (result %d, VM-instruction error %llu): vmcs.control.* and vmcs.cap.* do not fit", v->index, (int)r, (unsigned long long)error);
+        return VS_E_CONFIG;
+    }
+    vs_hpa pi = {page[7]};
+    vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, pi, POSTED_VECTOR);
+    return VS_OK;
+}

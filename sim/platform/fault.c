@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* What stopped the core: first touches by the guest's own kernel, EPT violations by the hypervisor. */
+#include "vcpu.h"
+
+#include "vmcs/vmcs.h"
+
+void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes, vs_gva data, uint64_t data_bytes)
+{
+    vs_cpu_fetch(&v->cpu, code, code_bytes ? code_bytes : 1);
+    for (uint64_t at = 0; at < data_bytes; at += 64) {
+        vs_gva a = {data.v + at};
+        vs_cpu_access(&v->cpu, a, 8, at * 4 < data_bytes * 3 ? VS_REF_READ : VS_REF_WRITE);
+    }
+    vs_cpu_instructions(&v->cpu, instructions);
+}
+
+static unsigned region_shift(const struct vs_vcpu *v)
+{
+    /* a trace's pages and touched regions have the machine's page size */
+    return VS_EPT_SHIFT(v->p->ept.guest_page);
+}
+
+/* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
+static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
+{
+    struct vs_platform *p = v->p;
+    const struct vs_os_config *os = &p->os;
+    unsigned shift = region_shift(v);
+    bool back = free || os->host_prefault;
+    enum vs_status st;
+    if (free) {
+        st = vs_space_touch(&v->space, gva, shift, true, back);
+    } else {
+        vs_gva code = {VS_HV_CODE}, data = {VS_HV_DATA};
+        vs_ps exception = {os->exception * v->clock.period_ps};
+        vs_txn_settle(&v->txn);
+        vs_open(&v->txn, VS_OP_PAGE_FAULT);
+        v->count[VS_CNT_os_page_faults]++;
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_exception), exception);
+        vs__vcpu_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
+        st = vs_space_touch(&v->space, gva, shift, true, back);
+        vs_close(&v->txn);
+    }
+    if (st) {
+        vs__vcpu_fail(v, "first touch of 0x%llx: %s is exhausted; give the machine more", (unsigned long long)gva, p->virtualized ? "guest.memory or host.memory" : "host.memory");
+        return false;
+    }
+    /* clearing goes through the caches like any store; it may itself take an EPT violation */
+    for (uint64_t at = gva >> shift << shift, end = at + (1ull << shift); !free && os->zero_page && at < end && !v->failed;) {
+        vs_gva a = {at};
+        if (vs_cpu_access(&v->cpu, a, 8, VS_REF_WRITE) == VS_CPU_FAULT) {
+            vs__vcpu_fault(v);
+        } else {
+            at += 64;
+        }
+    }
+    return !v->failed;
+}
+
+static bool ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    struct vs_vmx_event e = {.kind = f->fault == VS_FAULT_EPT_VIOLATION ? VS_EV_EPT_VIOLATION : VS_EV_EPT_MISCONFIG,
+                             .qualification = f->qualification,
+                             .guest_physical = f->gpa.v,
+                             .address = f->gva.v};
+    v->count[VS_CNT_os_ept_faults]++;
+    if (f->fault == VS_FAULT_EPT_MISCONFIG) {
+        vs__vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx", (unsigned long long)f->gpa.v);
+        return false;
+    }
+    if (!vs__vcpu_event(v, &e)) {
+        vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit", (unsigned long long)f->gpa.v);
+    }
+    return !v->failed;
+}
+
+bool vs__vcpu_fault(struct vs_vcpu *v)
+{
+    struct vs_translation f = v->cpu.fault;
+    if (f.fault != VS_FAULT_PAGE) {
+        return ept_fault(v, &f);
+    }
+    bool present = (f.error_code & 1u) != 0;
+    bool trace = v->request.kind == VS_REQ_TRACE;
+    if (present) {
+        vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s", f.error_code & 2u ? "store to" : "access to", (unsigned long long)f.gva.v, f.error_code & 2u ? "read-only" : "without that permission");
+        return false;
+    }
+    /* a program's own addresses are those it mapped; a trace brings its own */
+    if (!trace && (f.gva.v < 0x10000000000u || f.gva.v >= v->space.next_gva)) {
+        vs__vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f.gva.v);
+        return false;
+    }
+    return first_touch(v, f.gva.v, trace && v->p->os.trace_touch == 0);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/* One machine from its knobs: configurations checked, components wired, runs, region of interest. */
+#include "vcpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VS_DEF_NAME os
+#define VS_DEF_FILE "platform/os.def"
+#include "virtsim/def_tables.h"
+
+struct configs {
+    struct vs_cpu_config cpu;
+    struct vs_memory_config memory;
+    struct vs_vmcs_config vmcs;
+    struct vs_hypervisor_config hypervisor;
+};
+
+static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs *c)
+{
+    vs_knobs_load(k, &vs_sim_desc, &p->sim);
+    vs_knobs_load(k, &vs_os_desc, &p->os);
+    vs_knobs_load(k, &vs_ept_desc, &p->ept);
+    vs_knobs_load(k, &vs_interrupt_desc, &p->irq);
+    vs_knobs_load(k, &vs_cpu_desc, &c->cpu);
+    vs_knobs_load(k, &vs_memory_desc, &c->memory);
+    vs_knobs_load(k, &vs_vmcs_desc, &c->vmcs);
+    vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
+}
+
+static void check(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
+{
+    vs_cpu_check(&c->cpu, errors);
+    vs_memory_check(&c->memory, errors);
+    vs_ept_check(&p->ept, errors);
+    if (p->ept.mode == VS_EPT_EPT) {
+        vs_vmcs_check(&c->vmcs, errors);
+        vs_hv_check(&c->hypervisor, errors);
+        if (!c->vmcs.control_ept) {
+            vs_error(errors, "paging.mode = ept needs vmcs.control.ept = 1");
+        }
+        if (p->ept.guest_memory > p->os.host_memory / 2) {
+            vs_error(errors, "guest.memory = %llu needs host.memory of at least twice that; it is %llu", (unsigned long long)p->ept.guest_memory, (unsigned long long)p->os.host_memory);
+        }
+    }
+}
+
+void vs__platform_world(struct vs_vcpu *v, bool host)
+{
+    vs_txn_settle(&v->txn);
+    vs_txn_actor(&v->txn, host ? v->host : v->guest);
+    vs_cpu_world(&v->cpu, host);
+    vs_memory_core_world(&v->core, host);
+    vs_ept_world(&v->ept, host);
+    vs_ept_context(&v->ept, host ? &v->host_context : &v->guest_context);
+}
+
+/* ---- ports between components ---- */
+
+static bool back_page(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame)
+{
+    struct vs_vm *vm = ctx;
+    (void)t; /* the tables' stores are part of the handler's data */
+    if (vs_vm_back(vm, at.v) || !vs_vm_locate(vm, at.v, &frame->v)) {
+        return false;
+    }
+    *page_shift = vm->host_shift;
+    frame->v &= ~((1ull << vm->host_shift) - 1u);
+    return true;
+}
+
+static bool is_memory(void *ctx, vs_gpa at)
+{
+    return vs_vm_is_memory(ctx, at.v);
+}
+
+static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid, uint64_t eptp, vs_gva at)
+{
+    (void)t; /* the transition has its own account for it */
+    return vs_ept_flush(ctx, NULL, what, vpid, pcid, eptp, at);
+}
+
+static void set_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3, uint64_t eptp)
+{
+    /* the platform changes worlds around the transition (vs__platform_world) */
+    (void)ctx;
+    (void)guest;
+    (void)vpid;
+    (void)pcid;
+    (void)cr3;
+    (void)eptp;
+}
+
+/* ---- one vCPU ---- */
+
+static void register_counters(struct vs_vcpu *v)
+{
+    struct vs_ledger *l = v->p->ledger;
+    const uint16_t actor[2] = {v->guest, v->host};
+    for (int host = 0; host < (v->p->virtualized ? 2 : 1); host++) {
+        vs_ledger_counters(l, actor[host], &vs_cpu_desc, v->cpu.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_memory_desc, v->core.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_ept_desc, v->ept.counts[host]);
+    }
+    vs_ledger_counters(l, v->line, &vs_os_desc, v->count);
+    if (v->p->virtualized) {
+        vs_ledger_counters(l, v->host, &vs_hypervisor_desc, v->hv.count);
+    }
+    vs_ledger_counters(l, v->line, &vs_interrupt_desc, v->apic.count);
+}
+
+static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    v->clock = vs_clock_mhz(c->cpu.mhz);
+    enum vs_status s = vs_cpu_init(&v->cpu, &c->cpu, p->ledger);
+    s = s ? s : vs_memory_core_init(&v->core, &p->memory, &v->cpu.data, &v->cpu.fetch);
+    if (!s) {
+        struct vs_mem_port walker = vs_memory_walker_port(&v->core);
+        s = vs_ept_init(&v->ept, &p->ept, p->ledger, v->clock, p->phys, &walker, &v->cpu.data, &v->cpu.fetch, p->options.seed + v->index * 64u);
+    }
+    if (s) {
+        vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
+        return s;
+    }
+    struct vs_mmu_port mmu = vs_ept_mmu_port(&v->ept);
+    vs_cpu_attach(&v->cpu, &mmu);
+    return VS_OK;
+}
+
+static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    struct vs_vmx_wiring w = {.ledger = p->ledger, .clock = v->clock, .phys = p->phys, .mem = vs_memory_walker_port(&v->core), .tlb = {&v->ept, flush, set_context},
+                              .guest_actor = v->guest, .host_actor = v->host};
+    enum vs_status s = vs_vmx_init(&v->vmx, &c->vmcs, &w);
+    if (s) {
+        vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
+        return s;
+    }
+    struct vs_core_port core = vs_cpu_core_port(&v->cpu);
+    struct vs_vmcs_port vmcs = vs_vmx_port(&v->vmx);
+    struct vs_slat_port slat = {&p->vm, back_page, is_memory};
+    vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
+    return vs__vcpu_virtualize(v, errors);
+}
+
+static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c, struct vs_errors *errors)
+{
+    struct vs_vcpu *v = &p->vcpu[index];
+    char name[48];
+    v->p = p;
+    v->index = index;
+    vs_rng_seed(&v->rng, p->options.seed, 0x76637075u + index);
+    snprintf(name, sizeof name, "vcpu%u", index);
+    v->line = vs_ledger_actor(p->ledger, name);
+    snprintf(name, sizeof name, "vcpu%u/guest", index);
+    v->guest = vs_ledger_actor(p->ledger, name);
+    snprintf(name, sizeof name, "vcpu%u/host", index);
+    v->host = vs_ledger_actor(p->ledger, name);
+    enum vs_status s = make_core(v, c, errors);
+    s = s ? s : vs__space_make(v, errors);
+    if (!s && p->virtualized) {
+        s = make_virtual(v, c, errors);
+    } else if (!s) {
+        uint64_t frame;
+        if (!vs_frames_alloc(&p->frames, 12, &frame)) {
+            return VS_E_NOMEM;
+        }
+        vs_hpa pi = {frame};
+        vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, pi, 0xf2);
+    }
+    if (s) {
+        return s;
+    }
+    register_counters(v);
+    vs_ps zero = {0};
+    vs_txn_begin(&v->txn, p->ledger, v->line, zero);
+    vs_cpu_begin(&v->cpu, &v->txn);
+    vs__platform_world(v, false);
+    struct vs_agent agent = {"vcpu", v, vs__vcpu_step};
+    char agent_name[16];
+    snprintf(agent_name, sizeof agent_name, "vcpu%u", index);
+    agent.name = agent_name;
+    v->agent = vs_kernel_add(p->kernel, &agent);
+    return VS_OK;
+}
+
+static enum vs_status make_machine(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
+{
+    uint64_t bytes = p->os.host_memory & ~((1ull << 30) - 1u) ? p->os.host_memory & ~((1ull << 30) - 1u) : 1ull << 30;
+    /* frames begin above 1 MiB: low memory is the firmware's */
+    uint64_t first = 1u << 21;
+    p->phys = vs_phys_create(bytes);
+    if (!p->phys) {
+        vs_error(errors, "host.memory = %llu: the address space cannot be reserved", (unsigned long long)bytes);
+        return VS_E_NOMEM;
+    }
+    enum vs_status s = vs_frames_init(&p->frames, first, bytes - first, (enum vs_frames_order)p->ept.host_frames, p->options.seed);
+    if (!s && p->virtualized) {
+        s = vs_vm_init(&p->vm, p->phys, &p->frames, p->ept.guest_memory, VS_EPT_SHIFT(p->ept.host_page), (enum vs_frames_order)p->ept.guest_frames, p->options.seed + 1);
+    }
+    /* an oracle's caches are indexed by the trace's own 48-bit addresses */
+    uint64_t max = c->cpu.translation ? bytes : 1ull << 48;
+    s = s ? s : vs_memory_init(&p->memory, &c->memory, p->ledger, vs_clock_mhz(c->cpu.mhz), p->phys, max, p->options.seed);
+    if (s) {
+        vs_error(errors, "memory: %s", vs_status_text(s));
+    }
+    return s;
+}
+
+enum vs_status vs_platform_create(const struct vs_knobs *knobs, const struct vs_run_options *options, unsigned n_vcpus, struct vs_platform **out, struct vs_errors *errors)
+{
+    struct configs c;
+    struct vs_platform *p = calloc(1, sizeof *p);
+    *out = NULL;
+    if (!p) {
+        return VS_E_NOMEM;
+    }
+    p->options = *options;
+    size_t before = errors->n;
+    load(p, knobs, &c);
+    check(p, &c, errors);
+    p->virtualized = p->ept.mode == VS_EPT_EPT;
+    p->vpid = c.vmcs.control_vpid != 0;
+    p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
+    p->posted = p->vid && c.vmcs.control_posted_interrupts;
+    p->warmup_left = options->warmup;
+    p->roi_pending = options->warmup != 0;
+    enum vs_status s = errors->n > before ? VS_E_CONFIG : VS_OK;
+    p->ledger = vs_ledger_create(options->seed);
+    p->kernel = vs_kernel_create();
+    p->vcpu = calloc(n_vcpus, sizeof *p->vcpu);
+    if (!s && (!p->ledger || !p->kernel || !p->vcpu)) {
+        s = VS_E_NOMEM;
+    }
+    if (!s) {
+        size_t n;
+        const struct vs_component_desc *const *all = vs_components(&n);
+        for (size_t i = 0; i < n; i++) {
+            vs_ledger_accounts(p->ledger, all[i]);
+        }
+        p->os_account = vs_ledger_accounts(p->ledger, &vs_os_desc);
+        p->sim_account = vs_ledger_accounts(p->ledger, &vs_sim_desc);
+        vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc, p->sim_count);
+        vs_ledger_sample(p->ledger, options->spans);
+        s = make_machine(p, &c, errors);
+    }
+    for (unsigned i = 0; i < n_vcpus && !s; i++) {
+        p->n_vcpus++;
+        s = make_vcpu(p, i, &c, errors);
+    }
+    p->running = p->n_vcpus;
+    if (s) {
+        vs_platform_destroy(p);
+        return s;
+    }
+    *out = p;
+    return VS_OK;
+}
+
+void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source)
+{
+    p->vcpu[index].source = *source;
+}
+
+void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v)
+{
+    p->roi_pending = false;
+    p->roi_ps = vs_now(&v->txn).v;
+    vs_ledger_cut(p->ledger);
+    p->sim_count[VS_CNT_sim_cuts]++;
+    p->n_epochs = 0;
+    p->epoch = 0;
+    p->epoch_end_ps = p->roi_ps + p->options.epoch_ps;
+}
+
+void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v)
+{
+    uint64_t now = vs_now(&v->txn).v;
+    p->end_ps = now > p->end_ps ? now : p->end_ps;
+    v->ended = true;
+    if (--p->running == 0 || v->failed) {
+        vs_kernel_stop(p->kernel);
+    }
+}
+
+/* Each line ends where its clock stands; the counter says so independently of the books. */
+static void close_lines(struct vs_platform *p)
+{
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        struct vs_vcpu *v = &p->vcpu[i];
+        uint64_t start = v->txn.frame[0].start_ps;
+        uint64_t now = vs_now(&v->txn).v;
+        v->count[VS_CNT_os_line] = now - start;
+        vs_txn_end(&v->txn);
+        p->end_ps = now > p->end_ps ? now : p->end_ps;
+    }
+}
+
+enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
+{
+    char error[300];
+    if (!vs_kernel_run(p->kernel, error, sizeof error)) {
+        vs_error(errors, "%s", error);
+        return VS_E_RUN;
+    }
+    if (*p->error) {
+        vs_error(errors, "%s", p->error);
+        return VS_E_RUN;
+    }
+    if (p->running) {
+        vs_error(errors, "%u of %u vCPUs wait for something that never comes (a packet, an interrupt); the run has no end", p->running, p->n_vcpus);
+        return VS_E_RUN;
+    }
+    if (p->roi_pending) {
+        vs_error(errors, "the guest ended within --warmup: %llu accesses were still to come; nothing is left to measure", (unsigned long long)p->warmup_left);
+        return VS_E_RUN;
+    }
+    close_lines(p);
+    return VS_OK;
+}
+
+struct vs_ledger *vs_platform_ledger(struct vs_platform *p)
+{
+    return p->ledger;
+}
+
+uint64_t vs_platform_roi_ps(const struct vs_platform *p)
+{
+    return p->roi_ps;
+}
+
+uint64_t vs_platform_end_ps(const struct vs_platform *p)
+{
+    return p->end_ps;
+}
+
+const struct vs_epoch_sample *vs_platform_epochs(const struct vs_platform *p, size_t *n)
+{
+    *n = p->n_epochs;
+    return p->epochs;
+}
+
+void vs_platform_destroy(struct vs_platform *p)
+{
+    if (!p) {
+        return;
+    }
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        struct vs_vcpu *v = &p->vcpu[i];
+        if (v->source.close) {
+            v->source.close(v->source.ctx);
+        }
+        if (v->in_bulk) {
+            vs_bulk_free(&v->bulk);
+        }
+        vs_ept_free(&v->ept);
+        vs_memory_core_free(&v->core);
+    }
+    vs_memory_free(&p->memory);
+    vs_vm_free(&p->vm);
+    vs_frames_free(&p->frames);
+    vs_phys_destroy(p->phys);
+    vs_kernel_destroy(p->kernel);
+    vs_ledger_destroy(p->ledger);
+    free(p->vcpu);
+    free(p->epochs);
+    free(p);
+}

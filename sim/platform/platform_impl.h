@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the platform: what its files share. */
+#ifndef VIRTSIM_SIM_PLATFORM_IMPL_H
+#define VIRTSIM_SIM_PLATFORM_IMPL_H
+
+#include "kernel.h"
+#include "platform.h"
+
+#include "cpu/cpu.h"
+#include "ept/ept.h"
+#include "ept/space.h"
+#include "hypervisor/hypervisor.h"
+#include "interrupt/interrupt.h"
+#include "memory/memory.h"
+#include "virtsim/frames.h"
+#include "virtsim/rng.h"
+#include "virtsim/sim.h"
+#include "vmcs/vmcs.h"
+
+#define VS_DEF_NAME os
+#define VS_DEF_FILE "platform/os.def"
+#include "virtsim/def_types.h"
+
+#define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
+
+struct vs_platform;
+struct vs_net;
+
+struct vs_vcpu {
+    struct vs_platform *p;
+    unsigned index, agent;
+    struct vs_txn txn;
+    uint16_t line, guest, host; /* actors */
+    struct vs_clock clock;
+    struct vs_rng rng;
+    struct vs_cpu cpu;
+    struct vs_memory_core core;
+    struct vs_ept ept;
+    struct vs_vmx vmx;
+    struct vs_hypervisor hv;
+    struct vs_apic apic;
+    struct vs_ept_context guest_context, host_context;
+    struct vs_space space, host_space; /* the guest program's (or native process's); the host's own */
+    uint64_t count[VS_CNT_os_N];
+    /* the program */
+    struct vs_guest_source source;
+    struct vs_request request;
+    struct vs_reply reply;
+    struct vs_cpu_bulk bulk;
+    size_t record;
+    uint64_t horizon;
+    bool busy, in_bulk, ended, failed, yield, sleeping;
+    bool in_interrupt;  /* the guest's handler runs: no further delivery until it ends */
+    uint64_t slept_ps;  /* when it fell asleep */
+    uint64_t zero_at;   /* rotates through direct-mapped pages the guest's kernel clears */
+    /* a timer the guest armed */
+    bool timer_armed;
+    uint64_t timer_ps, tick_ps;
+};
+
+struct vs_platform {
+    struct vs_run_options options;
+    struct vs_ledger *ledger;
+    struct vs_kernel *kernel;
+    struct vs_phys *phys;
+    struct vs_frames frames; /* of host memory */
+    struct vs_vm vm;
+    struct vs_memory memory;
+    struct vs_sim_config sim;
+    struct vs_ept_config ept;
+    struct vs_interrupt_config irq;
+    struct vs_os_config os;
+    uint16_t os_account, sim_account;
+    bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
+    struct vs_vcpu *vcpu;
+    unsigned n_vcpus, running;
+    struct vs_net *net;
+    /* region of interest */
+    bool roi_pending;
+    uint64_t warmup_left, roi_ps, end_ps, accesses, ticks;
+    uint64_t sim_count[VS_CNT_sim_N];
+    struct vs_epoch_sample *epochs;
+    size_t n_epochs, cap_epochs;
+    uint64_t epoch, epoch_end_ps;
+    char error[1400];
+};
+
+/* space.c: the guest program's memory. Addresses are the program's own. */
+uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r);
+void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
+void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writable);
+void vs__space_invlpg(struct vs_vcpu *v, uint64_t at);
+uint64_t vs__space_cr3(const struct vs_vcpu *v);
+void vs__space_mov_cr3(struct vs_vcpu *v, uint64_t value);
+/* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
+enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors);
+
+/* exits.c */
+void vs__vcpu_mmio(struct vs_vcpu *v);
+void vs__vcpu_ipi(struct vs_vcpu *v);
+uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v);
+void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
+/* An interrupt for this vCPU at `at`, from another agent; wakes it. */
+void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t at_ps);
+/* VMXON, VMCS and the first entry. */
+enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors);
+
+/* net.c: packets through a virtual function. NULL net: the machine has no NIC. */
+void vs__net_send(struct vs_vcpu *v);
+void vs__net_receive(struct vs_vcpu *v);
+
+/* platform.c */
+void vs__platform_world(struct vs_vcpu *v, bool host);
+void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v);
+void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v);
+
+#endif

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/* The step of a vCPU and its plain requests; exits are in exits.c, faults and mapping in fault.c, packets in net.c. */
+#include "vcpu.h"
+
+#include "trace/trace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CR_LENGTH 3u /* bytes of MOV to CR, CPUID 2, HLT 1: what the exit-information field says */
+
+void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
+{
+    if (v->failed) {
+        return;
+    }
+    v->failed = true;
+    int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index, (double)vs_cpu_now_ps(&v->cpu) * 1e-6);
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(v->p->error + at, sizeof v->p->error - (size_t)at, format, ap);
+    va_end(ap);
+}
+
+static vs_gva gva(uint64_t v)
+{
+    vs_gva g = {v};
+    return g;
+}
+
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+static const enum vs_ref ref_of[] = {[VS_REQ_LOAD] = VS_REF_READ, [VS_REQ_STORE] = VS_REF_WRITE, [VS_REQ_FETCH] = VS_REF_FETCH, [VS_REQ_MODIFY] = VS_REF_READ};
+
+/* Accesses that may still run before the region of interest is to begin. */
+static uint64_t until_roi(const struct vs_vcpu *v, uint64_t wanted)
+{
+    uint64_t left = v->p->warmup_left;
+    return v->p->roi_pending && left < wanted ? left : wanted;
+}
+
+static void accessed(struct vs_vcpu *v, uint64_t n)
+{
+    struct vs_platform *p = v->p;
+    p->accesses += n;
+    if (p->roi_pending) {
+        p->warmup_left -= n < p->warmup_left ? n : p->warmup_left;
+        if (!p->warmup_left) {
+            vs__platform_roi(p, v);
+        }
+    }
+}
+
+static void one_access(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    switch (vs_cpu_access(&v->cpu, gva(r->address), (uint32_t)r->bytes, ref_of[r->op])) {
+    case VS_CPU_DONE:
+        accessed(v, 1);
+        v->busy = false;
+        break;
+    case VS_CPU_FAULT:
+        vs__vcpu_fault(v);
+        break;
+    case VS_CPU_HORIZON:
+        break;
+    }
+}
+
+static void begin_bulk(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    struct vs_cpu_bulk *b = &v->bulk;
+    struct vs_cpu *c = &v->cpu;
+    enum vs_ref ref = ref_of[r->op];
+    uint64_t seed = vs_rng_next(&v->rng);
+    enum vs_status s = VS_OK;
+    if (!r->count) {
+        v->busy = false;
+        return;
+    }
+    switch (r->pattern) {
+    case VS_PATTERN_STRIDE:
+        s = vs_bulk_stride(b, c, ref, gva(r->address), r->bytes, r->stride, r->count);
+        break;
+    case VS_PATTERN_RANDOM:
+        s = vs_bulk_random(b, c, ref, gva(r->address), r->bytes, r->count, seed);
+        break;
+    case VS_PATTERN_ZIPF:
+        s = vs_bulk_zipf(b, c, ref, gva(r->address), r->bytes, r->stride < 64 ? 4096 : r->stride, r->theta, r->count, seed);
+        break;
+    case VS_PATTERN_CHASE:
+        s = vs_bulk_chase(b, c, gva(r->address), r->bytes, r->stride, r->count, seed);
+        break;
+    }
+    if (s) {
+        vs__vcpu_fail(v, "a bulk operation over %llu bytes in steps of %llu: %s", (unsigned long long)r->bytes, (unsigned long long)r->stride, vs_status_text(s));
+        return;
+    }
+    b->instructions += r->work;
+    v->in_bulk = true;
+}
+
+static void continue_bulk(struct vs_vcpu *v)
+{
+    struct vs_cpu_bulk *b = &v->bulk;
+    uint64_t whole = b->count, before = b->done;
+    b->count = before + until_roi(v, whole - before);
+    enum vs_cpu_stop stop = vs_cpu_bulk_run(&v->cpu, b, ps(v->horizon));
+    b->count = whole;
+    accessed(v, b->done - before);
+    if (stop == VS_CPU_FAULT) {
+        vs__vcpu_fault(v);
+    } else if (b->done == whole) {
+        vs_bulk_free(b);
+        v->in_bulk = false;
+        v->busy = false;
+    }
+}
+
+static void continue_trace(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    static const enum vs_ref ref[] = {[VS_TRACE_FETCH] = VS_REF_FETCH, [VS_TRACE_LOAD] = VS_REF_READ, [VS_TRACE_STORE] = VS_REF_WRITE, [VS_TRACE_MODIFY] = VS_REF_READ};
+    size_t first = v->record;
+    while (v->record < r->n_records && vs_cpu_now_ps(&v->cpu) <= v->horizon) {
+        const struct vs_trace_rec *t = &r->records[v->record];
+        if (vs_cpu_access(&v->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
+            if (!vs__vcpu_fault(v)) {
+                break;
+            }
+            continue;
+        }
+        if (t->kind == VS_TRACE_FETCH) {
+            vs_cpu_instructions(&v->cpu, 1);
+        }
+        v->record++;
+    }
+    accessed(v, v->record - first);
+    v->busy = v->record < r->n_records;
+}
+
+static void continue_compute(struct vs_vcpu *v)
+{
+    struct vs_request *r = &v->request;
+    uint64_t now = vs_cpu_now_ps(&v->cpu), each = v->cpu.instruction_q + 1;
+    uint64_t room = v->horizon > now ? (v->horizon - now) / each + 1 : 1;
+    uint64_t n = r->count < room ? r->count : room;
+    vs_cpu_instructions(&v->cpu, n);
+    r->count -= n;
+    v->busy = r->count != 0;
+}
+
+/* Offers the event to the VMCS; what does not exit costs the instruction's own time. */
+static void privileged(struct vs_vcpu *v, struct vs_vmx_event event, unsigned account, uint64_t cost_ps)
+{
+    if (!v->p->virtualized || !vs__vcpu_event(v, &event)) {
+        vs_cpu_instructions(&v->cpu, 1);
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(v->p->os_account + account), ps(cost_ps));
+    }
+    v->busy = false;
+}
+
+static void move_to_cr(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    struct vs_vmx_event e = {.kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = r->b, .length = CR_LENGTH};
+    if (r->a == 3 && !r->b) {
+        e.value = vs__space_cr3(v); /* a reload of the present address space */
+    }
+    bool left = v->p->virtualized && vs__vcpu_event(v, &e);
+    if (!left) {
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mov_cr), ps(v->p->os.mov_cr * v->clock.period_ps));
+    }
+    if (r->a == 3) {
+        vs__space_mov_cr3(v, e.value);
+    }
+    v->busy = false;
+}
+
+static void mark(struct vs_vcpu *v)
+{
+    if (!strcmp(v->request.name, "roi")) {
+        vs__platform_roi(v->p, v);
+    }
+    v->busy = false;
+}
+
+static void begin(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    v->count[VS_CNT_os_requests]++;
+    v->record = 0;
+    v->reply.value = 0;
+    switch (r->kind) {
+    case VS_REQ_END:
+        v->ended = true;
+        break;
+    case VS_REQ_ERROR:
+        /* the source's message names its own place */
+        v->failed = true;
+        snprintf(v->p->error, sizeof v->p->error, "%s", v->source.error(v->source.ctx));
+        break;
+    case VS_REQ_BULK:
+        begin_bulk(v);
+        break;
+    case VS_REQ_WAIT:
+        v->timer_ps = vs_cpu_now_ps(&v->cpu) + r->ps;
+        v->timer_armed = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static void carry_on(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    const struct vs_os_config *os = &v->p->os;
+    uint64_t period = v->clock.period_ps;
+    switch (r->kind) {
+    case VS_REQ_END:
+    case VS_REQ_ERROR:
+        break;
+    case VS_REQ_MAP:
+        v->reply.value = vs__space_map(v, r);
+        v->busy = false;
+        break;
+    case VS_REQ_UNMAP:
+        vs__space_unmap(v, r->address, r->bytes);
+        v->busy = false;
+        break;
+    case VS_REQ_PROTECT:
+        vs__space_protect(v, r->address, r->bytes, r->a != 0);
+        v->busy = false;
+        break;
+    case VS_REQ_ACCESS:
+        one_access(v);
+        break;
+    case VS_REQ_BULK:
+        continue_bulk(v);
+        break;
+    case VS_REQ_TRACE:
+        continue_trace(v);
+        break;
+    case VS_REQ_COMPUTE:
+        continue_compute(v);
+        break;
+    case VS_REQ_CPUID:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_CPUID, .length = 2}, VS_ACC_os_cpuid, os->cpuid * period);
+        break;
+    case VS_REQ_HLT:
+    case VS_REQ_WAIT:
+        vs__vcpu_halt(v);
+        break;
+    case VS_REQ_PAUSE:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_PAUSE, .value = vs_cpu_now_ps(&v->cpu) / period, .length = 2}, VS_ACC_os_pause, os->pause * period);
+        break;
+    case VS_REQ_RDTSC:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_RDTSC, .length = 2}, VS_ACC_os_rdtsc, os->rdtsc * period);
+        v->reply.value = vs_cpu_now_ps(&v->cpu) / period;
+        if (v->p->virtualized) {
+            v->reply.value = vs_vmx_guest_tsc(&v->vmx, v->reply.value);
+        }
+        break;
+    case VS_REQ_RDMSR:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_RDMSR, .number = (uint32_t)r->a, .length = 2}, VS_ACC_os_rdmsr, os->rdmsr * period);
+        break;
+    case VS_REQ_WRMSR:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_WRMSR, .number = (uint32_t)r->a, .value = r->b, .length = 2}, VS_ACC_os_wrmsr, os->wrmsr * period);
+        break;
+    case VS_REQ_IN:
+    case VS_REQ_OUT:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_IO, .number = (uint32_t)r->a, .size = (uint32_t)r->bytes, .in = r->kind == VS_REQ_IN, .immediate = r->a < 256, .length = 2},
+                   VS_ACC_os_port_io, os->port_io * period);
+        break;
+    case VS_REQ_HYPERCALL:
+        if (!v->p->virtualized) {
+            vs__vcpu_fail(v, "a hypercall without a hypervisor; run it on a virtualized machine (paging.mode = ept)");
+            break;
+        }
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_VMCALL, .length = 3}, VS_ACC_os_cpuid, 0);
+        break;
+    case VS_REQ_CR_WRITE:
+        move_to_cr(v);
+        break;
+    case VS_REQ_INVLPG:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_INVLPG, .address = r->address, .length = 3}, VS_ACC_os_invlpg, os->invlpg * period);
+        vs__space_invlpg(v, r->address);
+        break;
+    case VS_REQ_MMIO:
+        vs__vcpu_mmio(v);
+        v->busy = false;
+        break;
+    case VS_REQ_IPI:
+        vs__vcpu_ipi(v);
+        v->busy = false;
+        break;
+    case VS_REQ_SEND:
+        vs__net_send(v);
+        break;
+    case VS_REQ_RECV:
+        vs__net_receive(v);
+        break;
+    case VS_REQ_MARK:
+        mark(v);
+        break;
+    }
+}
+
+/* Asks the guest program what comes next. */
+static void fetch_request(struct vs_vcpu *v)
+{
+    v->reply.now_ps = vs_cpu_now_ps(&v->cpu);
+    v->source.next(v->source.ctx, &v->reply, &v->request);
+    v->busy = true;
+    begin(v);
+}
+
+static void stop_progressing(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    if (p->options.progress && (++p->ticks & 63u) == 0 && p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->cpu), p->accesses)) {
+        vs__vcpu_fail(v, "stopped");
+    }
+}
+
+uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_vcpu *v = ctx;
+    struct vs_platform *p = v->p;
+    uint64_t quantum = p->sim.quantum_ps;
+    v->horizon = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
+    if (v->horizon > now_ps + VS__SLICE_PS) {
+        v->horizon = now_ps + VS__SLICE_PS; /* come up for air: progress, epochs */
+    }
+    stop_progressing(v);
+    while (!v->ended && !v->failed) {
+        if (v->sleeping) {
+            uint64_t wake = vs__vcpu_wake_ps(v);
+            if (wake > now_ps) {
+                return wake;
+            }
+            vs__vcpu_awake(v, now_ps);
+            continue;
+        }
+        if (vs_cpu_now_ps(&v->cpu) > v->horizon || v->yield) {
+            v->yield = false;
+            uint64_t at = vs_cpu_now_ps(&v->cpu);
+            return at > now_ps ? at : now_ps;
+        }
+        vs__vcpu_interrupts(v);
+        if (v->failed) {
+            break;
+        }
+        if (!v->busy) {
+            fetch_request(v);
+        }
+        if (v->busy && !v->ended && !v->failed) {
+            carry_on(v);
+        }
+    }
+    vs__platform_vcpu_ended(p, v);
+    return VS_NEVER;
+}

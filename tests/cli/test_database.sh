@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The database stays whole: same seed same digest, any number of workers, kill -9, full or read-only places.
+. "$VIRTSIM_HOME/tests/lib.inc"
+small="--set workload.count=20000 --set workload.footprint=4MiB --quiet"
+
+run() { "$VIRTSIM" run workloads/gups.lua $small --db "$1" --seed "$2" >/dev/null; }
+run "$work/a.db" 1 && run "$work/b.db" 1 && run "$work/c.db" 2
+digest() { "$VIRTSIM" db digest "$1"; }
+equal "same seed, same digest" "$(digest "$work/a.db")" "$(digest "$work/b.db")"
+checks=$((checks + 1))
+if [ "$(digest "$work/a.db")" = "$(digest "$work/c.db")" ]; then
+    failures=$((failures + 1))
+    echo "FAILED: another seed gives another digest"
+fi
+ok "a whole database checks" "$VIRTSIM" db check "$work/a.db"
+
+vary="--vary ept.l2_tlb.entries=384,768,1536 --vary machine=skylake_sp_kvm,skylake_sp_native"
+"$VIRTSIM" sweep workloads/gups.lua $small $vary -j 1 --db "$work/j1.db" >/dev/null
+"$VIRTSIM" sweep workloads/gups.lua $small $vary -j 2 --db "$work/j2.db" >/dev/null
+equal "six points" 6 "$(sqlite3 "$work/j1.db" 'select count(*) from run')"
+equal "-j 1 and -j 2 give the same rows" "$(digest "$work/j1.db")" "$(digest "$work/j2.db")"
+
+# kill -9 at many moments: the file opens and holds whole runs only
+i=0
+while [ $i -lt 12 ]; do
+    "$VIRTSIM" sweep workloads/gups.lua $small $vary -j 2 --db "$work/k.db" >/dev/null 2>&1 &
+    pid=$!
+    sleep "0.$((i * 7 % 10))"
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    i=$((i + 1))
+done
+if [ -f "$work/k.db" ]; then
+    ok "after kill -9 the database is whole" "$VIRTSIM" db check "$work/k.db"
+fi
+
+ok "merge" "$VIRTSIM" db merge "$work/m.db" "$work/a.db" "$work/c.db"
+equal "merge renumbers" "1 2" "$(echo $(sqlite3 "$work/m.db" 'select run from run order by run'))"
+
+echo "not a database, but long enough to be one: $(seq 1 200)" >"$work/text.db"
+refused "a file that is no database" 2 "text.db" "$VIRTSIM" run workloads/gups.lua $small --db "$work/text.db"
+sqlite3 "$work/old.db" 'pragma user_version = 999; create table x (y)'
+refused "another schema version" 2 "version 999" "$VIRTSIM" run workloads/gups.lua $small --db "$work/old.db"
+refused "no such folder" 2 "--db" "$VIRTSIM" run workloads/gups.lua $small --db "$work/no/such/folder/t.db"
+if [ -w /dev/shm ] && command -v mount >/dev/null && [ "$(id -u)" = 0 ]; then
+    mkdir "$work/full"
+    if mount -t tmpfs -o size=64k tmpfs "$work/full" 2>/dev/null; then
+        refused "a full disk" 1 "full" "$VIRTSIM" run workloads/gups.lua $small --db "$work/full/t.db"
+        umount "$work/full"
+    fi
+fi
+equal "no run is unbalanced" 0 "$(sqlite3 "$work/j2.db" 'select count(*) from unbalanced')"
+finish

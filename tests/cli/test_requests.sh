@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A wrong request: exit status 2, one clear message that says where and what would be right.
+. "$VIRTSIM_HOME/tests/lib.inc"
+db=$work/t.db
+small="--set workload.count=1000 --set workload.footprint=1MiB"
+
+refused "no command" 2 "usage" "$VIRTSIM"
+refused "unknown command" 2 "did you mean 'sweep'" "$VIRTSIM" sweeep
+refused "unknown machine" 2 "did you mean 'skylake_sp_kvm'" "$VIRTSIM" run workloads/gups.lua --machine skylake_sp_kvn --db "$db"
+refused "unknown knob" 2 "did you mean 'ept.l2_tlb.entries'" "$VIRTSIM" run workloads/gups.lua --set ept.l2_tlb.entrys=4 --db "$db"
+refused "knob out of bounds names the bounds" 2 "cpu.clock.mhz" "$VIRTSIM" run workloads/gups.lua --set cpu.clock.mhz=0 --db "$db"
+refused "a choice names its values" 2 "native|" "$VIRTSIM" run workloads/gups.lua --set paging.mode=sideways --db "$db"
+refused "no such workload" 2 "nothere.lua" "$VIRTSIM" run nothere.lua --db "$db"
+refused "no such trace" 2 "nothere.zst" "$VIRTSIM" replay nothere.zst --db "$db"
+refused "unknown operation" 2 "did you mean 'exit.cpuid'" "$VIRTSIM" explain exit.cupid --db "$db"
+refused "no such run" 2 "virtsim list runs" "$VIRTSIM" show 7 --db "$db"
+refused "footprint larger than guest memory" 2 "guest.memory" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=1GiB --db "$db"
+refused "an impossible point is refused before the first run" 2 "ept.l2_tlb" "$VIRTSIM" sweep workloads/gups.lua $small --vary ept.l2_tlb.entries=1536,1537 --db "$db"
+
+# all mistakes of one request together
+"$VIRTSIM" run workloads/gups.lua --set a.b=1 --set cpu.clock.mhz=0 --machine nosuch --db "$db" 2>"$work/err"
+equal "all mistakes are reported together" 3 "$(grep -c '^virtsim:' "$work/err")"
+
+printf 'guest(function(cpu, p)\n  cpu:load(\n' >"$work/syntax.lua"
+refused "Lua syntax error names file and line" 2 "syntax.lua:" "$VIRTSIM" run "$work/syntax.lua" --db "$db"
+printf 'guest(function(cpu, p)\n  local r = cpu:map { bytes = 4096 }\n  error("boom")\nend)\n' >"$work/runtime.lua"
+refused "Lua runtime error names file and line" 1 "runtime.lua:3" "$VIRTSIM" run "$work/runtime.lua" --db "$db"
+printf 'guest(function(cpu, p)\n  io.open("/etc/passwd")\nend)\n' >"$work/io.lua"
+refused "the sandbox has no io" 1 "io.lua:2" "$VIRTSIM" run "$work/io.lua" --db "$db"
+printf 'x = 1\n' >"$work/none.lua"
+refused "a script without a guest" 2 "no guest" "$VIRTSIM" run "$work/none.lua" --db "$db"
+: >"$work/empty.lua"
+refused "an empty script" 2 "empty" "$VIRTSIM" run "$work/empty.lua" --db "$db"
+
+# a failed run is not stored
+if [ -f "$db" ]; then
+    equal "failed runs leave no row" 0 "$(sqlite3 "$db" 'select count(*) from run')"
+fi
+finish
