@@ -34,7 +34,7 @@ static void stop(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     lua_sethook(L, stop, LUA_MASKCOUNT, 1); /* pcall may catch this one, not the next */
-    luaL_error(L, "the script ran for %d s of CPU time without simulated progress", VS_BOX_CPU_SECONDS);
+    luaL_error(L, "the script ran for %f s of CPU time without simulated progress", watched ? watched->limit_ticks * (VS_BOX_TICK_MS / 1000.0) : 0.0);
 }
 
 /* lua_sethook may be called from a signal handler; nothing else of Lua is touched here. */
@@ -43,7 +43,6 @@ static void on_tick(int sig)
     (void)sig;
     struct vs_box *b = watched;
     if (b && b->running && ++b->idle_ticks >= b->limit_ticks) {
-        b->tripped = 1;
         lua_sethook(b->running, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
     }
 }
@@ -58,7 +57,7 @@ static void watch(struct vs_box *b)
         sa.sa_flags = SA_RESTART;
         sigemptyset(&sa.sa_mask);
         sigaction(SIGVTALRM, &sa, NULL);
-        struct itimerval every = {{1, 0}, {1, 0}};
+        struct itimerval every = {{0, VS_BOX_TICK_MS * 1000}, {0, VS_BOX_TICK_MS * 1000}};
         setitimer(ITIMER_VIRTUAL, &every, NULL);
     }
 }
@@ -70,6 +69,69 @@ static void unwatch(const struct vs_box *b)
         setitimer(ITIMER_VIRTUAL, &none, NULL);
         watched = NULL;
     }
+}
+
+/* Hooks are off while a finalizer runs, so a loop in one could not be stopped. */
+static int set_metatable(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_istable(L, 2), 2, "nil or table");
+    lua_settop(L, 2);
+    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) {
+        return luaL_error(L, "cannot change a protected metatable");
+    }
+    if (lua_istable(L, 2)) {
+        lua_pushliteral(L, "__gc");
+        if (lua_rawget(L, 2) != LUA_TNIL) {
+            return luaL_error(L, "finalizers (__gc) are not available");
+        }
+        lua_settop(L, 2);
+    }
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+/* The original counts to n in C even when the string is empty. */
+static int string_rep(lua_State *L)
+{
+    size_t bytes = 0, more = 0;
+    luaL_checklstring(L, 1, &bytes);
+    luaL_optlstring(L, 3, "", &more);
+    lua_Integer n = luaL_checkinteger(L, 2);
+    if (n < 1 || bytes + more == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    if ((size_t)n > VS_BOX_MEMORY_BYTES / (bytes + more)) {
+        return luaL_error(L, "resulting string too large");
+    }
+    lua_settop(L, 3);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 3, 1);
+    return 1;
+}
+
+/* insert and remove of the library believe __len and would shift 2^62 elements in C. */
+static int plain_table(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (lua_getmetatable(L, 1)) {
+        lua_pop(L, 1);
+        return luaL_error(L, "a table without a metatable is expected");
+    }
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* Replaces field `name` of the table on top by f, which finds the original in its upvalue. */
+static void wrap(lua_State *L, const char *name, lua_CFunction f)
+{
+    lua_getfield(L, -1, name);
+    lua_pushcclosure(L, f, 1);
+    lua_setfield(L, -2, name);
 }
 
 static void open_libraries(lua_State *L, uint64_t seed)
@@ -93,12 +155,17 @@ static void open_libraries(lua_State *L, uint64_t seed)
         lua_pushnil(L);
         lua_setglobal(L, gone_base[i]);
     }
+    lua_pushcfunction(L, set_metatable);
+    lua_setglobal(L, "setmetatable");
     lua_getglobal(L, "string");
+    wrap(L, "rep", string_rep);
     for (size_t i = 0; i < sizeof gone_string / sizeof gone_string[0]; i++) {
         lua_pushnil(L);
         lua_setfield(L, -2, gone_string[i]);
     }
     lua_getglobal(L, "table");
+    wrap(L, "insert", plain_table);
+    wrap(L, "remove", plain_table);
     for (size_t i = 0; i < sizeof gone_table / sizeof gone_table[0]; i++) {
         lua_pushnil(L);
         lua_setfield(L, -2, gone_table[i]);
@@ -113,7 +180,7 @@ struct vs_box *vs_box_open(uint64_t seed)
         return NULL;
     }
     b->cap_bytes = VS_BOX_MEMORY_BYTES;
-    b->limit_ticks = VS_BOX_CPU_SECONDS;
+    b->limit_ticks = VS_BOX_CPU_SECONDS * 1000 / VS_BOX_TICK_MS;
     b->L = lua_newstate(capped, b);
     if (!b->L) {
         free(b);
@@ -173,9 +240,10 @@ enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors 
 int vs_box_call(struct vs_box *b, int args, int results)
 {
     watch(b);
+    lua_State *outer = b->running;
     b->running = b->L;
     int rc = lua_pcall(b->L, args, results, 0);
-    b->running = NULL;
+    b->running = outer;
     return rc;
 }
 

@@ -2,9 +2,10 @@
 /*
  * A sandboxed Lua 5.4: base, table, string, math and utf8 without anything that reaches outside
  * (io, os, debug, package, load, bytecode) or that no hook could interrupt (pattern matching,
- * table.move). Memory is capped. A script that uses VS_BOX_CPU_SECONDS of CPU time without simulated
- * progress is stopped: a CPU timer arms a hook only then, because an armed hook costs 3x; once armed
- * it fires at every instruction, so that pcall cannot swallow it.
+ * coroutines, finalizers, table functions that trust __len). Memory is capped. A script that uses
+ * VS_BOX_CPU_SECONDS of CPU time without simulated progress is stopped: a CPU timer arms a hook only
+ * then, because an armed hook costs 3x; once armed it fires at every instruction, so that pcall
+ * cannot swallow it.
  */
 #ifndef VIRTSIM_SIM_LUA_BOX_H
 #define VIRTSIM_SIM_LUA_BOX_H
@@ -16,15 +17,15 @@
 
 #define VS_BOX_MEMORY_BYTES (256u << 20)
 #define VS_BOX_CPU_SECONDS 10
+#define VS_BOX_TICK_MS 100
 
 struct vs_box {
     lua_State *L;
     size_t used_bytes, cap_bytes;
     /* watchdog */
     lua_State *volatile running; /* the thread inside lua_resume or lua_pcall, NULL outside */
-    volatile int idle_ticks;     /* seconds of CPU time in Lua since the clock last moved */
-    volatile int tripped;
-    int limit_ticks;
+    volatile int idle_ticks;     /* ticks of CPU time in Lua since the clock last moved */
+    int limit_ticks;             /* of VS_BOX_TICK_MS each; tests set it */
 };
 
 /* Opens a box; seed fixes math.random. NULL when memory is short. */

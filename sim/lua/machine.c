@@ -55,15 +55,15 @@ static void add_leaf(struct loader *ld, const char *path)
 {
     lua_State *L = ld->box->L;
     struct leaf l = {NULL, NULL, NULL, VS_GRADE_assumed};
-    lua_geti(L, -1, 1);
-    lua_geti(L, -2, 2);
-    lua_geti(L, -3, 3);
-    const char *source = lua_tostring(L, -2), *grade = lua_tostring(L, -1);
-    bool is_bool = lua_isboolean(L, -3);
-    bool on = lua_toboolean(L, -3);
-    /* luaL_tolstring would turn 1e6 into "1e+06" and 3.0 into "3.0": both are read back the same */
-    const char *value = is_bool ? (on ? "1" : "0") : luaL_tolstring(L, -3, NULL);
-    if (!source || !*source) {
+    lua_rawgeti(L, -1, 1);
+    lua_rawgeti(L, -2, 2);
+    lua_rawgeti(L, -3, 3);
+    const char *source = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL, *grade = lua_tostring(L, -1);
+    /* a number becomes "1e+06" or "3.0" here: both are read back the same */
+    const char *value = lua_isboolean(L, -3) ? (lua_toboolean(L, -3) ? "1" : "0") : lua_tostring(L, -3);
+    if (!value) {
+        fail(ld, path, "the value must be a number, a string or a boolean");
+    } else if (!source || !*source) {
         fail(ld, path, "a number without a source; write { value, \"source\", \"grade\" }");
     } else if (!grade || !vs_evidence_parse(grade, &l.grade)) {
         fail(ld, path, "the grade must be measured, derived, documented or assumed");
@@ -104,7 +104,7 @@ static void flatten(struct loader *ld, const char *prefix, int depth)
             fail(ld, path, "a number without a source; write { value, \"source\", \"grade\" }");
         } else {
             int top = lua_gettop(L);
-            bool is_leaf = lua_geti(L, -1, 1) != LUA_TNIL;
+            bool is_leaf = lua_rawgeti(L, -1, 1) != LUA_TNIL;
             lua_pop(L, 1);
             if (is_leaf) {
                 add_leaf(ld, path);
@@ -140,14 +140,22 @@ static void apply(struct loader *ld)
 
 static void load_file(struct loader *ld, const char *folder, const char *name);
 
+/* Removes `key` from the table just below the top. */
+static void drop(lua_State *L, const char *key)
+{
+    lua_pushstring(L, key);
+    lua_pushnil(L);
+    lua_rawset(L, -4);
+}
+
 /* Takes a string field out of the table on top, so that flatten does not see it. */
 static bool take_string(lua_State *L, const char *key, char *out, size_t bytes)
 {
-    bool found = lua_getfield(L, -1, key) == LUA_TSTRING;
+    lua_pushstring(L, key);
+    bool found = lua_rawget(L, -2) == LUA_TSTRING;
     if (found) {
         snprintf(out, bytes, "%s", lua_tostring(L, -1));
-        lua_pushnil(L);
-        lua_setfield(L, -3, key);
+        drop(L, key);
     }
     lua_pop(L, 1);
     return found;
@@ -161,7 +169,6 @@ static void load_table(struct loader *ld, const char *folder, const char *shown)
         load_file(ld, folder, word);
     }
     for (size_t i = 0; !strcmp(folder, "machines") && i < sizeof parts / sizeof parts[0]; i++) {
-        /* a part's own table of knobs (cpu = { ... }) may stand beside its name under the same key's plural */
         if (take_string(L, parts[i].key, word, sizeof word)) {
             load_file(ld, parts[i].folder, word);
         }
@@ -174,14 +181,14 @@ static void load_table(struct loader *ld, const char *folder, const char *shown)
         size_t at = strlen(ld->info->calibrated);
         snprintf(ld->info->calibrated + at, sizeof ld->info->calibrated - at, "%s%s", at ? " " : "", text);
     }
-    /* cpu_knobs = { ... } etc.: where a machine names a part and still overrides knobs of that prefix */
-    if (lua_getfield(L, -1, "set") == LUA_TTABLE) {
+    /* set = { cpu = { ... } }: where a machine names a part and still overrides knobs of that prefix */
+    lua_pushliteral(L, "set");
+    if (lua_rawget(L, -2) == LUA_TTABLE) {
         const char *outer = ld->file;
         ld->file = shown;
         flatten(ld, "", 0);
         ld->file = outer;
-        lua_pushnil(L);
-        lua_setfield(L, -3, "set");
+        drop(L, "set");
     }
     lua_pop(L, 1);
     const char *outer = ld->file;
@@ -189,35 +196,6 @@ static void load_table(struct loader *ld, const char *folder, const char *shown)
     flatten(ld, "", 0);
     apply(ld);
     ld->file = outer;
-}
-
-static void load_file(struct loader *ld, const char *folder, const char *name)
-{
-    char path[4096];
-    const char *slash = strchr(name, '/'), *dot = strrchr(name, '.');
-    bool is_path = slash || (dot && !strcmp(dot, ".lua"));
-    snprintf(path, sizeof path, is_path ? "%s%s/%s" : "%s/scripts/lua/%s/%s.lua", is_path ? "" : ld->home, is_path ? "" : folder, name);
-    const char *file = is_path ? name : path;
-    if (++ld->depth > DEPTH_MAX) {
-        fail(ld, name, "descriptions that build on each other in a circle");
-    } else if (vs_box_load(ld->box, file, ld->errors)) {
-        ld->failures++;
-    } else if (vs_box_call(ld->box, 0, 1)) {
-        vs_error(ld->errors, "%s", vs_box_message(ld->box->L));
-        lua_pop(ld->box->L, 1);
-        ld->failures++;
-    } else {
-        char shown[300];
-        snprintf(shown, sizeof shown, is_path ? "%s%s" : "%s/%s.lua", is_path ? "" : folder, name);
-        if (lua_istable(ld->box->L, -1)) {
-            load_table(ld, folder, shown);
-        } else {
-            vs_error(ld->errors, "%s: must return a table of knobs", shown);
-            ld->failures++;
-        }
-        lua_pop(ld->box->L, 1);
-    }
-    ld->depth--;
 }
 
 struct names {
@@ -229,32 +207,73 @@ static void collect(void *ctx, const char *name, const char *path)
 {
     struct names *n = ctx;
     (void)path;
-    if (n->n < 256) {
-        n->name[n->n++] = copy(name);
+    if (n->n < 256 && (n->name[n->n] = copy(name))) {
+        n->n++;
     }
 }
 
-static bool exists(const char *home, const char *name, struct vs_errors *errors)
+static bool is_path(const char *name)
 {
-    char path[4096];
     const char *dot = strrchr(name, '.');
-    if (strchr(name, '/') || (dot && !strcmp(dot, ".lua"))) {
+    return strchr(name, '/') || (dot && !strcmp(dot, ".lua"));
+}
+
+static void each(const char *home, const char *folder, void (*visit)(void *ctx, const char *name, const char *path), void *ctx);
+
+/* The file of a name; false and a message with the nearest name when there is none. */
+static bool locate(struct loader *ld, const char *folder, const char *name, char *path, size_t bytes)
+{
+    if (is_path(name)) {
+        snprintf(path, bytes, "%s", name);
         return true;
     }
-    snprintf(path, sizeof path, "%s/scripts/lua/machines/%s.lua", home, name);
+    snprintf(path, bytes, "%s/scripts/lua/%s/%s.lua", ld->home, folder, name);
     FILE *f = fopen(path, "rb");
     if (f) {
         fclose(f);
         return true;
     }
     struct names all = {{NULL}, 0};
-    vs_machine_each(home, collect, &all);
+    each(ld->home, folder, collect, &all);
     const char *near = vs_nearest(name, all.name, all.n);
-    vs_error(errors, near ? "unknown machine '%s'; did you mean '%s'?" : "unknown machine '%s'; 'virtsim list machines' names them all", name, near);
+    if (!strcmp(folder, "machines")) {
+        vs_error(ld->errors, near ? "unknown machine '%s'; did you mean '%s'?" : "unknown machine '%s'; 'virtsim list machines' names them all", name, near);
+    } else {
+        vs_error(ld->errors, near ? "%s: nothing called '%s' in scripts/lua/%s; did you mean '%s'?" : "%s: nothing called '%s' in scripts/lua/%s", ld->file, name,
+                 folder, near);
+    }
     for (size_t i = 0; i < all.n; i++) {
         free((void *)(uintptr_t)all.name[i]);
     }
     return false;
+}
+
+static void load_file(struct loader *ld, const char *folder, const char *name)
+{
+    char file[4096];
+    if (++ld->depth > DEPTH_MAX) {
+        fail(ld, name, "descriptions that build on each other in a circle");
+    } else if (!locate(ld, folder, name, file, sizeof file) || vs_box_load(ld->box, file, ld->errors)) {
+        ld->failures++;
+    } else if (vs_box_call(ld->box, 0, 1)) {
+        vs_error(ld->errors, "%s", vs_box_message(ld->box->L));
+        lua_pop(ld->box->L, 1);
+        ld->failures++;
+    } else {
+        /* what is left runs outside lua_pcall: room for its strings, whatever the script has taken */
+        ld->box->cap_bytes = ld->box->used_bytes + VS_BOX_MEMORY_BYTES;
+        char shown[300];
+        bool plain = is_path(name);
+        snprintf(shown, sizeof shown, plain ? "%s%s" : "%s/%s.lua", plain ? "" : folder, name);
+        if (lua_istable(ld->box->L, -1)) {
+            load_table(ld, folder, shown);
+        } else {
+            vs_error(ld->errors, "%s: must return a table of knobs", shown);
+            ld->failures++;
+        }
+        lua_pop(ld->box->L, 1);
+    }
+    ld->depth--;
 }
 
 enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs, struct vs_machine_info *info, struct vs_errors *errors)
@@ -268,7 +287,8 @@ enum vs_status vs_machine_load(const char *home, const char *name, struct vs_kno
     if (dot && !strcmp(dot, ".lua")) {
         *dot = '\0';
     }
-    if (!exists(home, name, errors)) {
+    char path[4096];
+    if (!locate(&ld, "machines", name, path, sizeof path)) {
         return VS_E_UNKNOWN;
     }
     ld.box = vs_box_open(0);
@@ -286,10 +306,10 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name, const char *path), void *ctx)
+static void each(const char *home, const char *of, void (*visit)(void *ctx, const char *name, const char *path), void *ctx)
 {
     char folder[4096], path[4600], name[256];
-    snprintf(folder, sizeof folder, "%s/scripts/lua/machines", home);
+    snprintf(folder, sizeof folder, "%s/scripts/lua/%s", home, of);
     struct dirent **list = NULL;
     int n = scandir(folder, &list, NULL, by_name);
     for (int i = 0; i < n; i++) {
@@ -302,4 +322,9 @@ void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name
         free(list[i]);
     }
     free(list);
+}
+
+void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name, const char *path), void *ctx)
+{
+    each(home, "machines", visit, ctx);
 }

@@ -229,6 +229,8 @@ static void push_values(lua_State *L, const struct vs_workload *w, const struct 
 void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs)
 {
     lua_State *L = w->box->L;
+    /* this runs outside lua_pcall: room for it, whatever the script's top level has taken */
+    w->box->cap_bytes = w->box->used_bytes + VS_BOX_MEMORY_BYTES;
     for (unsigned i = 0; i < w->n_guests; i++) {
         struct guest *g = &w->guest[i];
         g->workload = w;

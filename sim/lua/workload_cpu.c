@@ -70,16 +70,29 @@ static uint64_t to_number(lua_State *L, int i, const char *what)
     return u;
 }
 
-/* An address: a number, or a region (its start). */
-static uint64_t to_address(lua_State *L, int i)
-{
-    const struct region *r = luaL_testudata(L, i, REGION);
-    return r ? r->address : to_number(L, i, "an address");
-}
-
 static uint64_t opt_number(lua_State *L, int i, const char *what, uint64_t missing)
 {
     return lua_isnoneornil(L, i) ? missing : to_number(L, i, what);
+}
+
+/* Argument i is an address or a region, argument i + 1 an offset into it: `size` bytes there. */
+static uint64_t to_address(lua_State *L, int i, uint64_t size)
+{
+    const struct region *r = luaL_testudata(L, i, REGION);
+    uint64_t offset = opt_number(L, i + 1, "offset", 0), at = r ? r->address : to_number(L, i, "an address");
+    if (r && (size > r->bytes || offset > r->bytes - size)) {
+        luaL_error(L, "%I bytes at offset %I are not inside the region of %I bytes", (lua_Integer)size, (lua_Integer)offset, (lua_Integer)r->bytes);
+    }
+    return at + offset;
+}
+
+/* Nanoseconds or microseconds as ps; an hour is enough for any guest. */
+static uint64_t to_ps(lua_State *L, uint64_t n, uint64_t ps_each)
+{
+    if (n > UINT64_C(3600000000000000) / ps_each) {
+        luaL_error(L, "a time must be at most one hour");
+    }
+    return n * ps_each;
 }
 
 /* Field `key` of the table at index 2. */
@@ -139,8 +152,9 @@ static int range(lua_State *L, enum vs_req kind)
 {
     const struct region *reg = luaL_testudata(L, 2, REGION);
     struct vs_request *r = begin(L, kind);
-    r->address = to_address(L, 2);
     r->bytes = reg ? opt_number(L, 3, "bytes", reg->bytes) : to_number(L, 3, "bytes");
+    lua_settop(L, 2); /* what follows is no offset */
+    r->address = to_address(L, 2, r->bytes);
     return 0;
 }
 
@@ -163,8 +177,11 @@ static int cpu_protect(lua_State *L)
 static int access_one(lua_State *L, enum vs_req_op op)
 {
     struct vs_request *r = begin(L, VS_REQ_ACCESS);
-    r->address = to_address(L, 2) + opt_number(L, 3, "offset", 0);
     r->bytes = opt_number(L, 4, "size", 8);
+    if (!r->bytes || r->bytes > 4096) {
+        return luaL_error(L, "an access is 1..4096 bytes");
+    }
+    r->address = to_address(L, 2, r->bytes);
     r->op = op;
     r->count = 1;
     return give(L);
@@ -194,7 +211,7 @@ static int bulk(lua_State *L, enum vs_req_pattern pattern)
     r->bytes = reg->bytes;
     lua_pop(L, 1);
     uint64_t offset = field(L, "offset", 0), bytes = field(L, "bytes", r->bytes > offset ? r->bytes - offset : 0);
-    if (!bytes || offset + bytes > r->bytes) {
+    if (!bytes || bytes > r->bytes || offset > r->bytes - bytes) {
         return luaL_error(L, "offset and bytes must lie inside the region of %I bytes", (lua_Integer)r->bytes);
     }
     r->address += offset;
@@ -322,14 +339,14 @@ static int cpu_write_cr(lua_State *L)
 static int cpu_invlpg(lua_State *L)
 {
     struct vs_request *r = begin(L, VS_REQ_INVLPG);
-    r->address = to_address(L, 2) + opt_number(L, 3, "offset", 0);
+    r->address = to_address(L, 2, 1);
     return give(L);
 }
 
 static int cpu_mmio(lua_State *L)
 {
     struct vs_request *r = begin(L, VS_REQ_MMIO);
-    r->address = to_address(L, 2);
+    r->address = to_number(L, 2, "an address");
     r->op = (enum vs_req_op)luaL_checkoption(L, 3, "load", op_names);
     r->bytes = 4;
     return give(L);
@@ -360,7 +377,7 @@ static int cpu_recv(lua_State *L)
     luaL_checktype(L, 2, LUA_TTABLE);
     struct vs_request *r = begin(L, VS_REQ_RECV);
     r->count = field(L, "count", 1);
-    r->ps = field(L, "timeout_ns", 0) * 1000u;
+    r->ps = to_ps(L, field(L, "timeout_ns", 0), 1000u);
     return ask(L);
 }
 
@@ -368,7 +385,7 @@ static int cpu_wait(lua_State *L)
 {
     luaL_checktype(L, 2, LUA_TTABLE);
     struct vs_request *r = begin(L, VS_REQ_WAIT);
-    r->ps = field(L, "ns", 0) * 1000u + field(L, "us", 0) * 1000000u;
+    r->ps = to_ps(L, field(L, "ns", 0), 1000u) + to_ps(L, field(L, "us", 0), 1000000u);
     return give(L);
 }
 
@@ -376,6 +393,9 @@ static int cpu_mark(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2);
     struct vs_request *r = begin(L, VS_REQ_MARK);
+    if (strlen(name) >= sizeof r->name) {
+        return luaL_error(L, "a mark's name has at most %d characters", (int)sizeof r->name - 1);
+    }
     snprintf(r->name, sizeof r->name, "%s", name);
     return give(L);
 }
