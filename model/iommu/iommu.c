@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* The path of a DMA: context, IOTLB, walk, memory; what is blocked is recorded. */
+#include "iommu_impl.h"
+
+#include <string.h>
+
+#define VS_DEF_NAME iommu
+#define VS_DEF_FILE "iommu/iommu.def"
+#include "virtsim/def_tables.h"
+
+#define PASS_THROUGH (1ull << 63) /* in a context-cache payload */
+#define WIDTH_48 2u               /* address width of a context entry: 4 levels */
+#define WRITE_OK 2u
+#define READ_OK 1u
+
+void vs_iommu_check(const struct vs_iommu_config *c, struct vs_errors *errors)
+{
+    if (c->iotlb_ways && c->iotlb_entries % c->iotlb_ways) {
+        vs_error(errors, "iommu.iotlb.entries = %llu is not a multiple of iommu.iotlb.ways = %llu", (unsigned long long)c->iotlb_entries, (unsigned long long)c->iotlb_ways);
+    }
+}
+
+enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c, struct vs_ledger *ledger, struct vs_phys *phys, const struct vs_mem_port *mem, const struct vs_dma_mem_port *dma, const struct vs_irq_port *irq, uint64_t seed)
+{
+    memset(i, 0, sizeof *i);
+    i->cfg = *c;
+    i->account = vs_ledger_accounts(ledger, &vs_iommu_desc);
+    i->phys = phys;
+    i->mem = *mem;
+    i->dma = *dma;
+    i->irq = *irq;
+    enum vs_status s = vs_settab_init(&i->iotlb, (uint32_t)c->iotlb_entries, c->iotlb_entries ? (uint32_t)c->iotlb_ways : 0, (enum vs_policy)c->iotlb_policy, seed);
+    s = s ? s : vs_settab_init(&i->context, (uint32_t)c->context_entries, 0, VS_POLICY_LRU, seed);
+    s = s ? s : vs_settab_init(&i->iec, (uint32_t)c->iec_entries, 0, VS_POLICY_LRU, seed);
+    s = s ? s : vs_settab_init(&i->pwc[4], (uint32_t)c->pwc_l4, 0, VS_POLICY_LRU, seed);
+    s = s ? s : vs_settab_init(&i->pwc[3], (uint32_t)c->pwc_l3, 0, VS_POLICY_LRU, seed);
+    s = s ? s : vs_settab_init(&i->pwc[2], (uint32_t)c->pwc_l2, 0, VS_POLICY_LRU, seed);
+    return s ? s : vs_slots_init(&i->walkers, (uint32_t)c->walkers);
+}
+
+void vs_iommu_free(struct vs_iommu *i)
+{
+    vs_settab_free(&i->iotlb);
+    vs_settab_free(&i->context);
+    vs_settab_free(&i->iec);
+    for (unsigned level = 2; level <= 4; level++) {
+        vs_settab_free(&i->pwc[level]);
+    }
+    vs_slots_free(&i->walkers);
+}
+
+void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t irt_entries, vs_hpa queue)
+{
+    i->root = root.v;
+    i->irt = irt.v;
+    i->irt_entries = irt_entries;
+    i->queue = queue.v;
+}
+
+static vs_hpa hpa(uint64_t v)
+{
+    vs_hpa h = {v};
+    return h;
+}
+
+void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs_hpa second_level, vs_hpa context_table)
+{
+    vs_hpa at = hpa(i->root + (requester >> 8) * 16u);
+    uint64_t entry = vs_phys_read64(i->phys, at);
+    if (!(entry & 1u)) {
+        entry = context_table.v | 1u;
+        vs_phys_write64(i->phys, at, entry);
+    }
+    uint64_t table = entry & VS_RADIX_ADDRESS, context = table + (requester & 255u) * 16u;
+    /* translation type 00: second level; 10: pass-through */
+    vs_phys_write64(i->phys, hpa(context), second_level.v | (second_level.v ? 0 : 2u << 2) | 1u);
+    vs_phys_write64(i->phys, hpa(context + 8), WIDTH_48 | (uint64_t)domain << 8);
+}
+
+void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned account, uint64_t ps)
+{
+    if (ps) {
+        vs_ps d = {ps};
+        vs_charge(t, (uint16_t)(i->account + account), d);
+    }
+}
+
+void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason, bool write)
+{
+    if (i->n_faults == VS_IOMMU_FAULTS) {
+        i->fault_overflow = true; /* PFO: further faults are lost until software reads */
+        return;
+    }
+    i->fault[i->n_faults++] = (struct vs_iommu_fault){address, requester, (uint8_t)reason, write};
+}
+
+static bool blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason, bool write)
+{
+    i->count[VS_CNT_iommu_faults]++;
+    vs__iommu_record(i, address & ~0xfffull, requester, reason, write);
+    return false;
+}
+
+/* Context of a requester: domain << 52 | second-level root, or PASS_THROUGH. */
+static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address, bool write, uint64_t *out)
+{
+    vs__iommu_charge(i, t, VS_ACC_iommu_context, i->cfg.context_latency);
+    const uint64_t *hit = vs_settab_find(&i->context, requester);
+    if (hit) {
+        i->count[VS_CNT_iommu_context_hits]++;
+        *out = *hit;
+        return true;
+    }
+    i->count[VS_CNT_iommu_context_misses]++;
+    uint64_t root = i->mem.load(i->mem.ctx, t, hpa(i->root + (requester >> 8) * 16u));
+    if (!(root & 1u)) {
+        return blocked(i, address, requester, VS_IOMMU_ROOT_NOT_PRESENT, write);
+    }
+    uint64_t at = (root & VS_RADIX_ADDRESS) + (requester & 255u) * 16u;
+    uint64_t low = i->mem.load(i->mem.ctx, t, hpa(at)), high = i->mem.load(i->mem.ctx, t, hpa(at + 8));
+    if (!(low & 1u)) {
+        return blocked(i, address, requester, VS_IOMMU_CONTEXT_NOT_PRESENT, write);
+    }
+    unsigned type = (unsigned)(low >> 2) & 3u;
+    if ((type != 0 && type != 2) || (type == 0 && (high & 7u) != WIDTH_48)) {
+        return blocked(i, address, requester, VS_IOMMU_CONTEXT_INVALID, write);
+    }
+    *out = type == 2 ? PASS_THROUGH : (low & VS_RADIX_ADDRESS) | ((high >> 8) & 0x7ffu) << 52;
+    (void)vs_settab_fill(&i->context, requester, *out, NULL, NULL);
+    return true;
+}
+
+static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t context, uint64_t address, bool write, uint64_t *payload)
+{
+    uint64_t domain = context >> 52, table = context & VS_RADIX_ADDRESS, permissions = 3;
+    unsigned level = 5;
+    uint32_t slot = vs_acquire(t, (uint16_t)(i->account + VS_ACC_iommu_walk_queue), &i->walkers);
+    vs__iommu_charge(i, t, VS_ACC_iommu_walk, i->cfg.walk);
+    for (unsigned l = 2; l <= 4 && level == 5; l++) {
+        const uint64_t *p = i->pwc[l].entries ? vs_settab_find(&i->pwc[l], vs__iommu_key(domain, address >> vs_radix_shift(l))) : NULL;
+        if (p) {
+            i->count[VS_CNT_iommu_pwc_hits]++;
+            level = l;
+            table = *p & VS_RADIX_ADDRESS;
+            permissions = *p & 3u;
+        }
+    }
+    bool good = false;
+    while (--level > 0) {
+        uint64_t entry = i->mem.load(i->mem.ctx, t, vs_radix_entry(table, level, address));
+        i->count[VS_CNT_iommu_refs]++;
+        permissions &= entry & 3u;
+        if (!(permissions & (write ? WRITE_OK : READ_OK))) {
+            blocked(i, address, requester, write ? VS_IOMMU_NO_WRITE : VS_IOMMU_NO_READ, write);
+            break;
+        }
+        table = entry & VS_RADIX_ADDRESS;
+        if (vs_radix_is_leaf(&vs_radix_vtd, level, entry)) {
+            uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
+            /* a large page fills the IOTLB with the 4 KiB piece that was asked for */
+            *payload = ((table & ~low) | (address & low & ~0xfffull)) | permissions;
+            good = true;
+            break;
+        }
+        if (i->pwc[level].entries) {
+            (void)vs_settab_fill(&i->pwc[level], vs__iommu_key(domain, address >> vs_radix_shift(level)), table | permissions, NULL, NULL);
+        }
+    }
+    vs_ps now = {t->now_ps};
+    vs_release(&i->walkers, slot, now);
+    return good;
+}
+
+bool vs__iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address, bool write, uint64_t *physical)
+{
+    uint64_t context, payload;
+    if (!i->cfg.enabled) {
+        *physical = address;
+        return true;
+    }
+    vs_open(t, VS_OP_IOMMU_TRANSLATE);
+    i->count[VS_CNT_iommu_requests]++;
+    bool good = address >> 48 ? blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write) : find_context(i, t, requester, address, write, &context);
+    if (good && context == PASS_THROUGH) {
+        payload = (address & ~0xfffull) | 3u;
+    } else if (good) {
+        uint64_t key = vs__iommu_key(context >> 52, address >> 12);
+        vs__iommu_charge(i, t, VS_ACC_iommu_iotlb, i->cfg.iotlb_latency);
+        const uint64_t *hit = vs_settab_find(&i->iotlb, key);
+        if (hit && (*hit & (write ? WRITE_OK : READ_OK))) {
+            i->count[VS_CNT_iommu_iotlb_hits]++;
+            payload = *hit;
+        } else {
+            i->count[VS_CNT_iommu_iotlb_misses]++;
+            good = walk(i, t, requester, context, address, write, &payload);
+            if (good) {
+                (void)vs_settab_fill(&i->iotlb, key, payload, NULL, NULL);
+            }
+        }
+    }
+    if (good) {
+        *physical = (payload & VS_RADIX_ADDRESS) | (address & 0xfffu);
+    }
+    vs_close(t);
+    return good;
+}
+
+static size_t piece(uint64_t at, size_t left)
+{
+    size_t to_page_end = 4096u - (size_t)(at & 0xfffu);
+    return left < to_page_end ? left : to_page_end;
+}
+
+/* All pages are translated before the first byte moves: a blocked DMA changes nothing. */
+static bool check_pages(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t at, size_t bytes, bool write, uint64_t *first)
+{
+    for (size_t done = 0; done < bytes;) {
+        uint64_t physical;
+        if (!vs__iommu_translate(i, t, requester, at + done, write, &physical)) {
+            return false;
+        }
+        if (!done) {
+            *first = physical;
+        }
+        done += piece(at + done, bytes - done);
+    }
+    return true;
+}
+
+/* Where a later page of the same request lies, from the entry that check_pages put into the IOTLB. */
+static uint64_t translated(struct vs_iommu *i, uint16_t requester, uint64_t at)
+{
+    const uint64_t *context = vs_settab_peek(&i->context, requester);
+    const uint64_t *hit = context && *context != PASS_THROUGH ? vs_settab_peek(&i->iotlb, vs__iommu_key(*context >> 52, at >> 12)) : NULL;
+    return hit ? (*hit & VS_RADIX_ADDRESS) | (at & 0xfffu) : at;
+}
+
+static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf, size_t bytes)
+{
+    struct vs_iommu *i = ctx;
+    uint64_t first = at.v;
+    if (!check_pages(i, t, requester, at.v, bytes, false, &first)) {
+        return false;
+    }
+    for (size_t done = 0, n; done < bytes; done += n) {
+        n = piece(at.v + done, bytes - done);
+        i->dma.read(i->dma.ctx, t, hpa(done ? translated(i, requester, at.v + done) : first), buf ? (unsigned char *)buf + done : NULL, n);
+    }
+    return true;
+}
+
+static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf, size_t bytes)
+{
+    struct vs_iommu *i = ctx;
+    uint64_t first = at.v;
+    if (!check_pages(i, t, requester, at.v, bytes, true, &first)) {
+        return false;
+    }
+    for (size_t done = 0, n; done < bytes; done += n) {
+        n = piece(at.v + done, bytes - done);
+        i->dma.write(i->dma.ctx, t, hpa(done ? translated(i, requester, at.v + done) : first), buf ? (const unsigned char *)buf + done : NULL, n);
+    }
+    return true;
+}
+
+struct vs_dma_port vs_iommu_dma_port(struct vs_iommu *i)
+{
+    return (struct vs_dma_port){i, dma_read, dma_write};
+}

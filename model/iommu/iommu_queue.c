@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Queued invalidation (VT-d 6.5.2): 128-bit descriptors in a ring in memory. */
+#include "iommu_impl.h"
+
+#define RING 256u /* descriptors of 16 bytes in one page */
+
+enum { TYPE_CONTEXT = 1, TYPE_IOTLB = 2, TYPE_IEC = 4, TYPE_WAIT = 5 };
+enum { GLOBAL = 1, DOMAIN_ONLY = 2, PAGE = 3 };
+
+static vs_hpa at_index(const struct vs_iommu *i, uint64_t index, unsigned half)
+{
+    vs_hpa h = {i->queue + (index % RING) * 16u + half * 8u};
+    return h;
+}
+
+void vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high)
+{
+    vs_phys_write64(i->phys, at_index(i, i->queue_tail, 0), low);
+    vs_phys_write64(i->phys, at_index(i, i->queue_tail, 1), high);
+    i->queue_tail++;
+}
+
+void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order)
+{
+    vs_iommu_queue(i, TYPE_IOTLB | PAGE << 4 | (uint64_t)domain << 16, (at.v & ~0xfffull) | (order & 63u));
+}
+
+void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain)
+{
+    vs_iommu_queue(i, TYPE_IOTLB | DOMAIN_ONLY << 4 | (uint64_t)domain << 16, 0);
+}
+
+void vs_iommu_queue_global(struct vs_iommu *i)
+{
+    vs_iommu_queue(i, TYPE_CONTEXT | GLOBAL << 4, 0);
+    vs_iommu_queue(i, TYPE_IOTLB | GLOBAL << 4, 0);
+}
+
+void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value)
+{
+    vs_iommu_queue(i, TYPE_WAIT | 1u << 5 | (uint64_t)value << 32, status.v & ~3ull);
+}
+
+struct scope {
+    unsigned granularity, order;
+    uint64_t domain, page;
+};
+
+static bool in_domain(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    (void)payload;
+    return s->granularity == GLOBAL || key >> 40 == s->domain;
+}
+
+static bool in_pages(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    if (!in_domain(ctx, key, payload)) {
+        return false;
+    }
+    return s->granularity != PAGE || (key & ((1ull << 36) - 1u)) >> s->order == s->page >> s->order;
+}
+
+static bool context_of(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    return s->granularity == GLOBAL || (s->granularity == DOMAIN_ONLY && ((payload >> 52) & 0x7ffu) == s->domain) || (s->granularity == PAGE && key == s->page);
+}
+
+static bool any(void *ctx, uint64_t key, uint64_t payload)
+{
+    (void)payload;
+    const struct scope *s = ctx;
+    return s->granularity == 0 || key >> s->order == s->page >> s->order;
+}
+
+static void execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high)
+{
+    struct scope s = {(unsigned)(low >> 4) & 3u, 0, (low >> 16) & 0x7ffu, 0};
+    uint64_t n = 0;
+    switch (low & 15u) {
+    case TYPE_CONTEXT:
+        s.page = (low >> 32) & 0xffffu; /* device-selective: the source id */
+        n = vs_settab_drop_if(&i->context, context_of, &s);
+        break;
+    case TYPE_IOTLB:
+        s.order = (unsigned)high & 63u;
+        s.page = high >> 12 & ((1ull << 36) - 1u);
+        n = vs_settab_drop_if(&i->iotlb, in_pages, &s);
+        for (unsigned level = 2; level <= 4; level++) { /* page-selective drops the domain's caches, too */
+            n += vs_settab_drop_if(&i->pwc[level], in_domain, &s);
+        }
+        break;
+    case TYPE_IEC:
+        s.granularity = (unsigned)(low >> 4) & 1u;
+        s.order = (unsigned)(low >> 27) & 31u;
+        s.page = (low >> 32) & 0xffffu;
+        n = vs_settab_drop_if(&i->iec, any, &s);
+        break;
+    case TYPE_WAIT:
+        if (low & 1u << 5) {
+            vs_hpa status = {high & ~3ull};
+            uint64_t old = vs_phys_read64(i->phys, (vs_hpa){status.v & ~7ull});
+            unsigned shift = status.v & 4u ? 32 : 0;
+            i->mem.store(i->mem.ctx, t, (vs_hpa){status.v & ~7ull}, (old & ~(0xffffffffull << shift)) | (low >> 32) << shift);
+        }
+        break;
+    default:
+        break; /* an unknown type stops the queue in hardware; software of this machine issues none */
+    }
+    i->count[VS_CNT_iommu_invalidations]++;
+    i->count[VS_CNT_iommu_dropped] += n;
+}
+
+void vs_iommu_execute(struct vs_iommu *i, struct vs_txn *t)
+{
+    vs_open(t, VS_OP_IOMMU_INVALIDATE);
+    for (; i->queue_head != i->queue_tail; i->queue_head++) {
+        uint64_t low = i->mem.load(i->mem.ctx, t, at_index(i, i->queue_head, 0));
+        uint64_t high = i->mem.load(i->mem.ctx, t, at_index(i, i->queue_head, 1));
+        vs__iommu_charge(i, t, VS_ACC_iommu_descriptor, i->cfg.descriptor);
+        execute(i, t, low, high);
+    }
+    vs_close(t);
+}
