@@ -359,6 +359,7 @@ void vs_ledger_cut(struct vs_ledger *l)
     for (size_t i = 0; i < l->n_txn; i++) {
         struct vs_txn *t = l->txn[i];
         vs_txn_settle(t);
+        l->cut_ps = t->now_ps > l->cut_ps ? t->now_ps : l->cut_ps;
         for (uint32_t d = 0; d < t->depth; d++) {
             if (t->frame[d].span) {
                 vs__span_close(t, &t->frame[d]);
@@ -381,4 +382,9 @@ void vs_ledger_cut(struct vs_ledger *l)
         struct counter_set *c = &l->counters[i];
         memcpy(c->baseline, c->values, c->desc->n_counters * sizeof *c->baseline);
     }
+}
+
+uint64_t vs_ledger_cut_ps(const struct vs_ledger *l)
+{
+    return l->cut_ps;
 }

@@ -31,7 +31,7 @@ struct vs_ledger {
     struct vs_txn **txn; /* begun and not ended */
     size_t n_txn;
     struct vs_op_acc *void_acc; /* takes what a cut dropped */
-    uint64_t seed;
+    uint64_t seed, cut_ps;
     uint32_t spans; /* asked for per operation, twice: first and reservoir */
     uint16_t sim_base;
 };

@@ -207,6 +207,9 @@ void vs_tape_free(struct vs_tape *tape);
 /* Region of interest starts here: all books and counters start again at zero, time lines at their
  * present clock. Operations open at the cut are dropped; their rest is booked as sim.cut. */
 void vs_ledger_cut(struct vs_ledger *l);
+/* When the region of interest began: the latest clock at the last cut, 0 without one. Journeys that
+ * began before it are for their owner to drop. */
+uint64_t vs_ledger_cut_ps(const struct vs_ledger *l);
 
 /* Reading the books (results writer, explain, tests). */
 size_t vs_ledger_n_actors(const struct vs_ledger *l);

@@ -210,10 +210,33 @@ static bool something_due(const struct vs_vcpu *v)
     return vs_apic_pending(&v->apic) != VS_APIC_NONE || (v->p->virtualized && vs_pi_outstanding(&v->apic));
 }
 
+void vs__vcpu_sleep(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    bool block = false;
+    if (something_due(v)) {
+        return;
+    }
+    vs_txn_settle(&v->txn);
+    if (p->virtualized) {
+        struct vs_vmx_event e = {.kind = VS_EV_HLT, .length = 1};
+        struct vs_vmx_exit_info info;
+        memset(&info, 0, sizeof info);
+        if (vs_vmx_intercept(&v->vmx, &v->txn, &e, &info)) {
+            carry_out(v, &info, &block);
+        }
+    }
+    if (v->failed) {
+        return;
+    }
+    v->slept_ps = vs_now(&v->txn).v;
+    v->sleeping = true;
+}
+
 void vs__vcpu_halt(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    bool waiting = v->request.kind == VS_REQ_WAIT, block = false;
+    bool waiting = v->request.kind == VS_REQ_WAIT;
     if (waiting && !v->timer_armed) { /* the timer's interrupt has come and been handled */
         v->busy = false;
         return;
@@ -232,23 +255,7 @@ void vs__vcpu_halt(struct vs_vcpu *v)
         v->busy = waiting;
         return;
     }
-    vs_txn_settle(&v->txn);
-    if (p->virtualized) {
-        struct vs_vmx_event e = {.kind = VS_EV_HLT, .length = 1};
-        struct vs_vmx_exit_info info;
-        memset(&info, 0, sizeof info);
-        if (vs_vmx_intercept(&v->vmx, &v->txn, &e, &info)) {
-            carry_out(v, &info, &block);
-        }
-    }
-    if (v->failed) {
-        return;
-    }
-    v->slept_ps = vs_now(&v->txn).v;
-    v->sleeping = true;
-    if (block) {
-        vs_pi_suppress(&v->apic, true);
-    }
+    vs__vcpu_sleep(v);
     v->busy = waiting;
 }
 
@@ -272,7 +279,6 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
         return;
     }
     vs_hv_wake(&v->hv, &v->txn, now_ps - v->slept_ps);
-    vs_pi_suppress(&v->apic, false);
     if (entry(v)) {
         vs_close(&v->txn);
     }

@@ -1,13 +1,250 @@
 /* SPDX-License-Identifier: MIT */
-/* Packets through a virtual function. */
+/* Making the I/O side and running its agents; the drivers on the vCPUs are in driver.c. */
+#include "net.h"
+
 #include "vcpu.h"
 
-void vs__net_send(struct vs_vcpu *v)
+#include <stdlib.h>
+
+#define PF_REQUESTER 0x0300u /* bus 3, device 0, function 0 */
+#define DEVICE_VECTOR 0x41u
+
+static vs_ps ps(uint64_t v)
 {
-    vs__vcpu_fail(v, "send: this machine has no NIC");
+    vs_ps p = {v};
+    return p;
 }
 
-void vs__net_receive(struct vs_vcpu *v)
+/* ---- ports ---- */
+
+static bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf, size_t bytes)
 {
-    vs__vcpu_fail(v, "recv: this machine has no NIC");
+    return vs_pcie_read(ctx, t, requester, at, buf, bytes);
+}
+
+static bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf, size_t bytes)
+{
+    return vs_pcie_write(ctx, t, requester, at, buf, bytes);
+}
+
+static void link_message(void *ctx, struct vs_txn *t)
+{
+    vs_pcie_message(ctx, t);
+}
+
+/* An interrupt reaches the local APIC of vCPU `apic_id`: a posted one finds its vector in the descriptor. */
+static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
+{
+    struct vs_net *net = ctx;
+    struct vs_platform *p = net->p;
+    if (apic_id >= p->n_vcpus) {
+        return;
+    }
+    struct vs_vcpu *v = &p->vcpu[apic_id];
+    if (p->posted && vector != DEVICE_VECTOR) {
+        vs_kernel_wake(p->kernel, v->agent, t->now_ps + v->apic.message_ps); /* a notification */
+    } else {
+        vs__vcpu_raise(v, vector, t->now_ps + v->apic.message_ps);
+    }
+}
+
+/* ---- agents ---- */
+
+static uint64_t tx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_net *net = ctx;
+    (void)horizon_ps;
+    uint64_t next = vs_nic_tx_step(&net->nic, ps(now_ps));
+    return next == VS_NIC_NEVER ? VS_NEVER : next > now_ps ? next : now_ps;
+}
+
+static void packet_arrives(struct vs_net *net, uint64_t now_ps)
+{
+    uint32_t vf = net->next_vf;
+    net->next_vf = (vf + 1) % net->p->n_vcpus;
+    net->next_packet_ps = now_ps + net->nic_config.traffic_ns * 1000u;
+    if (!net->driver[vf].ready) {
+        return;
+    }
+    uint64_t due = vs_nic_rx_packet(&net->nic, vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
+    net->next_irq_ps = due < net->next_irq_ps ? due : net->next_irq_ps;
+}
+
+static uint64_t rx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_net *net = ctx;
+    (void)horizon_ps;
+    if (!net->traffic || !net->nic_config.traffic_ns) {
+        return VS_NEVER;
+    }
+    if (net->next_packet_ps <= now_ps) {
+        packet_arrives(net, now_ps);
+    }
+    if (net->next_irq_ps <= now_ps) {
+        net->next_irq_ps = vs_nic_interrupts(&net->nic, ps(now_ps));
+    }
+    return net->next_packet_ps < net->next_irq_ps ? net->next_packet_ps : net->next_irq_ps;
+}
+
+/* ---- making ---- */
+
+static uint64_t page(struct vs_platform *p)
+{
+    static const unsigned char zero[4096];
+    uint64_t at = 0;
+    if (vs_frames_alloc(&p->frames, 12, &at)) {
+        vs_hpa h = {at};
+        vs_phys_write(p->phys, h, zero, sizeof zero);
+    }
+    return at;
+}
+
+static bool table(void *ctx, uint64_t *value, uint64_t *at)
+{
+    *value = *at = page(ctx);
+    return *at != 0;
+}
+
+/* A driver's memory, visible to its device: guest pages mapped in the guest, and in the IOMMU's
+ * second level as guest-physical address = device address. */
+static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, uint64_t *iova)
+{
+    struct vs_platform *p = v->p;
+    struct vs_radix_alloc alloc = {p, table, NULL};
+    uint64_t at = vs_space_reserve(&v->space, 0, bytes, 12), gpa = 0, hpa = 0;
+    *iova = 0;
+    for (uint64_t done = 0; done < bytes; done += 4096) {
+        if (vs_space_touch(&v->space, at + done, 12, true, true) || !vs_space_locate(&v->space, at + done, &gpa, &hpa)) {
+            return 0;
+        }
+        /* devices see one run of addresses: a private range per area, page by page */
+        uint64_t device = at + done;
+        if (second_level && vs_radix_map(p->phys, &vs_radix_vtd, second_level, device, hpa, 12, 3, &alloc)) {
+            return 0;
+        }
+    }
+    *iova = at;
+    return at;
+}
+
+static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
+{
+    struct vs_platform *p = net->p;
+    struct vs_driver *d = &net->driver[v->index];
+    uint64_t ring = net->nic_config.ring * 16u, buffers = net->nic_config.ring * VS__NET_BUFFER;
+    vs_hpa second_level = {page(p)}, context = {page(p)};
+    d->tx_ring = area(v, ring, second_level.v, &d->tx_iova);
+    d->rx_ring = area(v, ring, second_level.v, &d->rx_iova);
+    d->tx_buffers = area(v, buffers, second_level.v, &d->tx_buffers_iova);
+    d->rx_buffers = area(v, buffers, second_level.v, &d->rx_buffers_iova);
+    if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers || !second_level.v || !context.v) {
+        return false;
+    }
+    uint16_t requester = net->nic.fn[v->index].requester;
+    vs_iommu_attach(&net->iommu, requester, (uint16_t)(v->index + 1u), second_level, context);
+    vs_nic_rings(&net->nic, v->index, d->tx_iova, d->rx_iova);
+    uint64_t address;
+    uint32_t data;
+    if (net->iommu_config.remap) {
+        vs_hpa descriptor = {p->posted ? v->apic.pi.v : 0};
+        vs_iommu_route(&net->iommu, v->index, requester, v->index, DEVICE_VECTOR, descriptor);
+        vs_iommu_msi(v->index, &address, &data);
+    } else {
+        address = 0xfee00000u | (uint64_t)v->index << 12;
+        data = DEVICE_VECTOR;
+    }
+    vs_nic_msix(&net->nic, v->index, address, data);
+    return true;
+}
+
+static void check(const struct vs_net *net, struct vs_errors *errors)
+{
+    const struct vs_platform *p = net->p;
+    vs_iommu_check(&net->iommu_config, errors);
+    vs_pcie_check(&net->pcie_config, errors);
+    if (net->nic_config.vfs < p->n_vcpus) {
+        vs_error(errors, "nic.vfs = %llu: each of the %u vCPUs drives one virtual function", (unsigned long long)net->nic_config.vfs, p->n_vcpus);
+    }
+    if (net->nic_config.traffic_bytes + VS_NIC_HEADERS > VS__NET_BUFFER) {
+        vs_error(errors, "nic.traffic.bytes = %llu does not fit a %u-byte buffer", (unsigned long long)net->nic_config.traffic_bytes, VS__NET_BUFFER);
+    }
+    if (p->virtualized && !net->iommu_config.enabled) {
+        vs_error(errors, "iommu.enabled = 0: a device given to a guest needs DMA remapping");
+    }
+    if (p->posted && !net->iommu_config.remap) {
+        vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 for device interrupts");
+    }
+}
+
+enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs, struct vs_errors *errors)
+{
+    struct vs_net *net = calloc(1, sizeof *net);
+    if (!net) {
+        return VS_E_NOMEM;
+    }
+    net->p = p;
+    vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
+    if (!net->nic_config.present) {
+        free(net);
+        return VS_OK;
+    }
+    p->net = net;
+    vs_knobs_load(knobs, &vs_iommu_desc, &net->iommu_config);
+    vs_knobs_load(knobs, &vs_pcie_desc, &net->pcie_config);
+    size_t before = errors->n;
+    check(net, errors);
+    if (errors->n > before) {
+        return VS_E_CONFIG;
+    }
+    vs_memory_dma_init(&net->dma, &p->memory);
+    vs_memory_dma_init(&net->agent, &p->memory);
+    struct vs_mem_port walker = vs_memory_agent_port(&net->agent);
+    struct vs_dma_mem_port dma = vs_memory_dma_port(&net->dma);
+    struct vs_irq_port irq = {net, raise};
+    enum vs_status s = vs_iommu_init(&net->iommu, &net->iommu_config, p->ledger, p->phys, &walker, &dma, &irq, p->options.seed);
+    if (!s) {
+        vs_hpa root = {page(p)}, irt = {page(p)}, queue = {page(p)};
+        vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
+        struct vs_dma_port up = vs_iommu_dma_port(&net->iommu);
+        vs_pcie_init(&net->pcie, &net->pcie_config, p->ledger, &up);
+        struct vs_nic_link link = {&net->pcie, link_read, link_write, link_message};
+        struct vs_msi_port msi = vs_iommu_msi_port(&net->iommu);
+        s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, &msi, PF_REQUESTER);
+    }
+    net->driver = calloc(p->n_vcpus, sizeof *net->driver);
+    for (unsigned i = 0; i < p->n_vcpus && !s; i++) {
+        s = net->driver && make_driver(net, &p->vcpu[i]) ? VS_OK : VS_E_NOMEM;
+    }
+    if (s) {
+        vs_error(errors, "the NIC's rings and tables: %s (host.memory, guest.memory)", vs_status_text(s));
+        return s;
+    }
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0"), &vs_iommu_desc, net->iommu.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "pcie0"), &vs_pcie_desc, net->pcie.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "nic0/dma"), &vs_memory_desc, net->dma.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc, net->agent.count);
+    net->next_irq_ps = VS_NEVER;
+    struct vs_agent tx = {"nic0_tx", net, tx_step}, rx = {"nic0_rx", net, rx_step};
+    net->tx_agent = vs_kernel_add(p->kernel, &tx);
+    net->rx_agent = vs_kernel_add(p->kernel, &rx);
+    return VS_OK;
+}
+
+void vs__net_end(struct vs_platform *p)
+{
+    if (p->net) {
+        struct vs_net *net = p->net;
+        uint64_t end = net->nic.tx.now_ps > net->nic.rx.now_ps ? net->nic.tx.now_ps : net->nic.rx.now_ps;
+        vs_nic_end(&net->nic, ps(end > p->end_ps ? end : p->end_ps));
+    }
+}
+
+void vs__net_free(struct vs_platform *p)
+{
+    if (p->net) {
+        vs_nic_free(&p->net->nic);
+        vs_iommu_free(&p->net->iommu);
+        free(p->net->driver);
+        free(p->net);
+    }
 }

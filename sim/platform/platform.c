@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One machine from its knobs: configurations checked, components wired, runs, region of interest. */
+#include "net.h"
 #include "vcpu.h"
 
 #include <stdio.h>
@@ -251,6 +252,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs, const struct vs_
         p->n_vcpus++;
         s = make_vcpu(p, i, &c, errors);
     }
+    s = s ? s : vs__net_make(p, knobs, errors);
     p->running = p->n_vcpus;
     if (s) {
         vs_platform_destroy(p);
@@ -319,6 +321,7 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
         return VS_E_RUN;
     }
     close_lines(p);
+    vs__net_end(p);
     return VS_OK;
 }
 
@@ -359,6 +362,7 @@ void vs_platform_destroy(struct vs_platform *p)
         vs_ept_free(&v->ept);
         vs_memory_core_free(&v->core);
     }
+    vs__net_free(p);
     vs_memory_free(&p->memory);
     vs_vm_free(&p->vm);
     vs_frames_free(&p->frames);

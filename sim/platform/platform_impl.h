@@ -105,7 +105,10 @@ void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t at_ps);
 /* VMXON, VMCS and the first entry. */
 enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors);
 
-/* net.c: packets through a virtual function. NULL net: the machine has no NIC. */
+/* Executes HLT and sleeps until something is due or the timer fires. */
+void vs__vcpu_sleep(struct vs_vcpu *v);
+
+/* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 void vs__net_send(struct vs_vcpu *v);
 void vs__net_receive(struct vs_vcpu *v);
 
