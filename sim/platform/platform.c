@@ -229,6 +229,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs, const struct vs_
     p->posted = p->vid && c.vmcs.control_posted_interrupts;
     p->warmup_left = options->warmup;
     p->roi_pending = options->warmup != 0;
+    p->epoch_end_ps = options->epoch_ps;
     enum vs_status s = errors->n > before ? VS_E_CONFIG : VS_OK;
     p->ledger = vs_ledger_create(options->seed);
     p->kernel = vs_kernel_create();
@@ -273,9 +274,7 @@ void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v)
     p->roi_ps = vs_now(&v->txn).v;
     vs_ledger_cut(p->ledger);
     p->sim_count[VS_CNT_sim_cuts]++;
-    p->n_epochs = 0;
-    p->epoch = 0;
-    p->epoch_end_ps = p->roi_ps + p->options.epoch_ps;
+    vs__platform_epochs_restart(p);
 }
 
 void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v)
@@ -371,5 +370,6 @@ void vs_platform_destroy(struct vs_platform *p)
     vs_ledger_destroy(p->ledger);
     free(p->vcpu);
     free(p->epochs);
+    free(p->epoch_last);
     free(p);
 }

@@ -81,7 +81,8 @@ struct vs_platform {
     uint64_t sim_count[VS_CNT_sim_N];
     struct vs_epoch_sample *epochs;
     size_t n_epochs, cap_epochs;
-    uint64_t epoch, epoch_end_ps;
+    uint64_t epoch, epoch_end_ps, *epoch_last;
+    size_t n_epoch_last;
     char error[1400];
 };
 
@@ -111,6 +112,10 @@ void vs__vcpu_sleep(struct vs_vcpu *v);
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 void vs__net_send(struct vs_vcpu *v);
 void vs__net_receive(struct vs_vcpu *v);
+
+/* epoch.c */
+void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps);
+void vs__platform_epochs_restart(struct vs_platform *p);
 
 /* platform.c */
 void vs__platform_world(struct vs_vcpu *v, bool host);

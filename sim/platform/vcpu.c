@@ -341,6 +341,12 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
     if (v->horizon > now_ps + VS__SLICE_PS) {
         v->horizon = now_ps + VS__SLICE_PS; /* come up for air: progress, epochs */
     }
+    if (!v->index) {
+        vs__platform_epochs(p, vs_cpu_now_ps(&v->cpu));
+        if (p->options.epoch_ps && p->epoch_end_ps < v->horizon) {
+            v->horizon = p->epoch_end_ps > now_ps ? p->epoch_end_ps : now_ps;
+        }
+    }
     stop_progressing(v);
     while (!v->ended && !v->failed) {
         if (v->sleeping) {
