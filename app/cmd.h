@@ -23,7 +23,7 @@ struct request {
     struct vs_errors errors;
 };
 
-int cmd_run(int argc, char **argv);     /* run and replay */
+int cmd_run(int argc, char **argv); /* run and replay */
 int cmd_sweep(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
@@ -39,7 +39,8 @@ void request_free(struct request *r);
 
 /* Prints every collected mistake ("virtsim: ..."), frees the list, returns the status for exit. */
 int report(struct vs_errors *errors, enum vs_status status, bool started);
-/* Progress on a terminal's stderr, silent in a pipe; `what` and a percentage when total is known. */
+/* Progress on a terminal's stderr, silent in a pipe; `what` and a percentage when total is known.
+ */
 int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses);
 void progress_clear(void);
 /* Parses with argp; wrong options exit with status 2. */

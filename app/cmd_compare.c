@@ -56,7 +56,8 @@ static void show_progress(void *ctx, size_t done, size_t all, double seconds)
 {
     (void)ctx;
     if (isatty(STDERR_FILENO)) {
-        fprintf(stderr, "\r\033[K%zu of %zu experiments, %.0f s left", done, all, seconds / (double)done * (double)(all - done));
+        fprintf(stderr, "\r\033[K%zu of %zu experiments, %.0f s left", done, all,
+                seconds / (double)done * (double)(all - done));
         fputs(done == all ? "\r\033[K" : "", stderr);
     }
 }
@@ -65,7 +66,10 @@ static void range_text(sqlite3_stmt *st, char *out, size_t bytes)
 {
     const char *relation = (const char *)sqlite3_column_text(st, 5);
     double low = sqlite3_column_double(st, 3), high = sqlite3_column_double(st, 4);
-    const char *sign = !strcmp(relation, "le") ? "<= " : !strcmp(relation, "ge") ? ">= " : !strcmp(relation, "approx") ? "~" : "";
+    const char *sign = !strcmp(relation, "le")       ? "<= "
+                       : !strcmp(relation, "ge")     ? ">= "
+                       : !strcmp(relation, "approx") ? "~"
+                                                     : "";
     if (low != high && sqlite3_column_type(st, 4) != SQLITE_NULL) {
         snprintf(out, bytes, "%g..%g", low, high);
     } else {
@@ -75,9 +79,14 @@ static void range_text(sqlite3_stmt *st, char *out, size_t bytes)
 
 static void print_rows(struct vs_db *db, const struct compare_args *a)
 {
-    static const char *const columns[] = {"claim", "subject", "metric", "documents", "simulation", "unit", "ratio", "basis", "verdict", "mark", "run", "reason"};
-    static const char sql[] = "SELECT claim_id, subject, metric, low, high, relation, value, x.unit, basis, verdict, contradicts, run, reason, c.unit FROM comparison x JOIN claim c USING (claim_id)"
-                              " WHERE run IN (SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) AND (?1 IS NULL OR domain = ?1) ORDER BY domain, claim_id";
+    static const char *const columns[] = {"claim",      "subject", "metric", "documents",
+                                          "simulation", "unit",    "ratio",  "basis",
+                                          "verdict",    "mark",    "run",    "reason"};
+    static const char sql[] =
+        "SELECT claim_id, subject, metric, low, high, relation, value, x.unit, basis, verdict, "
+        "contradicts, run, reason, c.unit FROM comparison x JOIN claim c USING (claim_id)"
+        " WHERE run IN (SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) AND (?1 "
+        "IS NULL OR domain = ?1) ORDER BY domain, claim_id";
     bool why = a->why || a->format != OUT_TABLE;
     struct out *o = out_begin(a->format, columns, why ? 12 : 11);
     sqlite3_stmt *st = NULL;
@@ -86,7 +95,8 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
     }
     while (st && sqlite3_step(st) == SQLITE_ROW) {
         bool found = sqlite3_column_type(st, 6) != SQLITE_NULL;
-        double value = sqlite3_column_double(st, 6), middle = (sqlite3_column_double(st, 3) + sqlite3_column_double(st, 4)) / 2;
+        double value = sqlite3_column_double(st, 6),
+               middle = (sqlite3_column_double(st, 3) + sqlite3_column_double(st, 4)) / 2;
         char range[80];
         range_text(st, range, sizeof range);
         for (int i = 0; i < 3; i++) {
@@ -113,14 +123,19 @@ static void print_summary(struct vs_db *db)
     sqlite3_stmt *st = NULL;
     puts("");
     if (sqlite3_prepare_v2(vs_db_handle(db),
-                           "SELECT basis, verdict, count(*) FROM comparison x WHERE run IN (SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) GROUP BY basis, verdict ORDER BY basis, verdict", -1, &st,
-                           NULL) == SQLITE_OK) {
+                           "SELECT basis, verdict, count(*) FROM comparison x WHERE run IN (SELECT "
+                           "max(run) FROM comparison y WHERE y.claim_id = x.claim_id) GROUP BY "
+                           "basis, verdict ORDER BY basis, verdict",
+                           -1, &st, NULL) == SQLITE_OK) {
         while (sqlite3_step(st) == SQLITE_ROW) {
-            printf("%4d  %s: %s\n", sqlite3_column_int(st, 2), (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1));
+            printf("%4d  %s: %s\n", sqlite3_column_int(st, 2),
+                   (const char *)sqlite3_column_text(st, 0),
+                   (const char *)sqlite3_column_text(st, 1));
         }
     }
     sqlite3_finalize(st);
-    puts("calibrated numbers were inputs and count as no agreement; --why adds the reason of each row");
+    puts("calibrated numbers were inputs and count as no agreement; --why adds the reason of each "
+         "row");
 }
 
 int cmd_compare(int argc, char **argv)
@@ -134,8 +149,16 @@ int cmd_compare(int argc, char **argv)
         {"jobs", 'j', "N", 0, "worker processes (default 2)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
-    static const struct argp p = {options, option, NULL, "The documents' numbers beside the simulation's; runs what this version's database lacks.", NULL, NULL, NULL};
-    struct compare_args a = {.o = {.jobs = 2, .db_path = "results/virtsim.db", .progress = show_progress}};
+    static const struct argp p = {
+        options,
+        option,
+        NULL,
+        "The documents' numbers beside the simulation's; runs what this version's database lacks.",
+        NULL,
+        NULL,
+        NULL};
+    struct compare_args a = {
+        .o = {.jobs = 2, .db_path = "results/virtsim.db", .progress = show_progress}};
     a.o.argv = "virtsim compare";
     parse(&p, argc, argv, &a);
     char err[5200];

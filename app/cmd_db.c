@@ -30,7 +30,8 @@ static void print_line(void *ctx, const char *line)
     puts(line);
 }
 
-static int with_db(struct args *a, const char *path, bool create, enum vs_status (*act)(struct args *, struct vs_db *))
+static int with_db(struct args *a, const char *path, bool create,
+                   enum vs_status (*act)(struct args *, struct vs_db *))
 {
     char err[5200];
     struct vs_db *db = NULL;
@@ -81,11 +82,16 @@ static enum vs_status merge(struct args *a, struct vs_db *db)
 
 int cmd_db(int argc, char **argv)
 {
-    static const struct argp p = {NULL, option, "digest FILE\ncheck FILE\nmerge INTO FROM...",
-                                  "digest: one number over everything but provenance; equal databases have equal digests.\n"
-                                  "check: integrity, balanced books, schema version.\n"
-                                  "merge: appends the runs of other databases, renumbered.",
-                                  NULL, NULL, NULL};
+    static const struct argp p = {
+        NULL,
+        option,
+        "digest FILE\ncheck FILE\nmerge INTO FROM...",
+        "digest: one number over everything but provenance; equal databases have equal digests.\n"
+        "check: integrity, balanced books, schema version.\n"
+        "merge: appends the runs of other databases, renumbered.",
+        NULL,
+        NULL,
+        NULL};
     struct args a = {.n = 0};
     parse(&p, argc, argv, &a);
     const char *verb = a.n ? a.word[0] : "";

@@ -39,7 +39,8 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RUN:
         if (!vs_parse_number(arg, &v) || !v) {
-            vs_error(&e->r.errors, "--run %s: a run number is needed; 'virtsim list runs' shows them", arg);
+            vs_error(&e->r.errors,
+                     "--run %s: a run number is needed; 'virtsim list runs' shows them", arg);
         }
         e->run = (int64_t)v;
         return 0;
@@ -50,7 +51,8 @@ static error_t option(int key, char *arg, struct argp_state *state)
         e->op = arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "an operation is needed, e.g. exit.cpuid; 'virtsim list operations' names them");
+        argp_error(state,
+                   "an operation is needed, e.g. exit.cpuid; 'virtsim list operations' names them");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -65,10 +67,11 @@ static void bar(char *out, double share)
     for (; n >= 8; n -= 8) {
         out = stpcpy(out, "█");
     }
-    strcpy(out, eighth[n > 0 ? n : 0]);
+    stpcpy(out, eighth[n > 0 ? n : 0]);
 }
 
-/* "├─ " and "│  " before a node: whether a later one of the same depth follows before a shallower one. */
+/* "├─ " and "│  " before a node: whether a later one of the same depth follows before a shallower
+ * one. */
 static void branches(const struct vs_tree *t, size_t at, char *out)
 {
     for (unsigned d = 1; d <= t->node[at].depth; d++) {
@@ -82,7 +85,8 @@ static void branches(const struct vs_tree *t, size_t at, char *out)
 
 static void print_tree(const struct vs_tree *t, double period_ps, const char *machine)
 {
-    printf("%s of %s on %s: %.2f ns, %.0f cycles, mean of %" PRId64 "\n", t->op, t->actor, machine, t->total_ps / 1e3, t->total_ps / period_ps, t->n);
+    printf("%s of %s on %s: %.2f ns, %.0f cycles, mean of %" PRId64 "\n", t->op, t->actor, machine,
+           t->total_ps / 1e3, t->total_ps / period_ps, t->n);
     printf("%10s %9s %7s  %-10s %-*s  %s\n", "ns", "cycles", "%", "evidence", BAR, "", "part");
     for (size_t i = 0; i < t->n_nodes; i++) {
         const struct vs_tree_node *n = &t->node[i];
@@ -97,8 +101,9 @@ static void print_tree(const struct vs_tree *t, double period_ps, const char *ma
         for (const char *c = b; *c; c++) {
             cells += ((unsigned char)*c & 0xc0) != 0x80;
         }
-        printf("%10.2f %9.1f %6.1f%%  %-10s %s%*s  %s%s%s", n->ps / 1e3, n->ps / period_ps, 100 * share,
-               n->graded ? vs_evidence_name(n->grade) : "", b, BAR - cells, "", tree, n->name, n->exposed ? " (exposed)" : "");
+        printf("%10.2f %9.1f %6.1f%%  %-10s %s%*s  %s%s%s", n->ps / 1e3, n->ps / period_ps,
+               100 * share, n->graded ? vs_evidence_name(n->grade) : "", b, BAR - cells, "", tree,
+               n->name, n->exposed ? " (exposed)" : "");
         if (n->n < 0.9995 || n->n > 1.0005) {
             printf("  x %.*f", n->n < 10 ? 2 : 0, n->n);
         }
@@ -108,9 +113,11 @@ static void print_tree(const struct vs_tree *t, double period_ps, const char *ma
            t->assumed_share > 0.5 ? ": illustrative, not a prediction" : "");
 }
 
-static void print_rows(const struct vs_tree *t, double period_ps, enum out_format format, const char *machine)
+static void print_rows(const struct vs_tree *t, double period_ps, enum out_format format,
+                       const char *machine)
 {
-    static const char *const columns[] = {"machine", "depth", "item", "kind", "n", "ns", "cycles", "share", "evidence", "priced_by"};
+    static const char *const columns[] = {"machine", "depth",  "item",  "kind",     "n",
+                                          "ns",      "cycles", "share", "evidence", "priced_by"};
     struct out *o = out_begin(format, columns, 10);
     for (size_t i = 0; i <= t->n_nodes; i++) {
         const struct vs_tree_node root = {.is_op = true, .ps = t->total_ps, .n = 1};
@@ -152,13 +159,17 @@ static int one_machine(struct explain *e, struct vs_db *db, const char *machine)
     }
     struct vs_tree t;
     if (vs_tree_build(db, run, e->actor, e->op, &t)) {
-        vs_error(&e->r.errors, "%s did not happen in run %" PRId64 " (%s on %s)%s", e->op, run, e->r.session.input ? e->r.session.input : "stored", name,
-                 strncmp(e->op, "exit.", 5) ? "" : "; on this machine nothing of this workload exits for that reason: see vmcs.control.*");
+        vs_error(&e->r.errors, "%s did not happen in run %" PRId64 " (%s on %s)%s", e->op, run,
+                 e->r.session.input ? e->r.session.input : "stored", name,
+                 strncmp(e->op, "exit.", 5) ? ""
+                                            : "; on this machine nothing of this workload exits "
+                                              "for that reason: see vmcs.control.*");
         return report(&e->r.errors, VS_E_RUN, true);
     }
     double mhz = 0;
     bool any;
-    vs_db_number(db, "SELECT value FROM knob WHERE run = :run AND path = 'cpu.clock.mhz'", run, 0, &mhz, &any);
+    vs_db_number(db, "SELECT value FROM knob WHERE run = :run AND path = 'cpu.clock.mhz'", run, 0,
+                 &mhz, &any);
     double period = any && mhz > 0 ? 1e6 / mhz : 1000;
     if (e->r.format == OUT_TABLE) {
         print_tree(&t, period, name);
@@ -173,25 +184,34 @@ int cmd_explain(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         {"against", KEY_AGAINST, "MACHINE", 0, "the same on a second machine", 0},
-        {"workload", KEY_WORKLOAD, "FILE", 0, "workload that exercises it (default: the one made for it)", 0},
+        {"workload", KEY_WORKLOAD, "FILE", 0,
+         "workload that exercises it (default: the one made for it)", 0},
         {"run", KEY_RUN, "RUN", 0, "of a stored run instead of a new one", 0},
         {"actor", KEY_ACTOR, "NAME", 0, "whose operation (default: who spends most in it)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
     static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
-    static const struct argp a = {options, option, "OPERATION", "Prints where the time of one operation goes, as a tree.", children, NULL, NULL};
+    static const struct argp a = {
+        options,  option, "OPERATION", "Prints where the time of one operation goes, as a tree.",
+        children, NULL,   NULL};
     struct explain e = {.op = NULL};
     request_init(&e.r, argc, argv);
     parse(&a, argc, argv, &e);
+    if (!e.op) {
+        return EXIT_REQUEST; /* argp has said so */
+    }
     enum vs_op op;
-    const struct vs_explain_recipe *recipe = e.op ? vs_explain_recipe(e.op) : NULL;
-    if (e.op && !vs_op_parse(e.op, &op)) {
+    const struct vs_explain_recipe *recipe = vs_explain_recipe(e.op);
+    if (!vs_op_parse(e.op, &op)) {
         const char *names[VS_OP_N];
         for (int i = 0; i < VS_OP_N; i++) {
             names[i] = vs_op_name((enum vs_op)i);
         }
         const char *near = vs_nearest(e.op, names, VS_OP_N);
-        vs_error(&e.r.errors, near ? "unknown operation '%s'; did you mean '%s'?" : "unknown operation '%s'; 'virtsim list operations' names them", e.op, near);
+        vs_error(&e.r.errors,
+                 near ? "unknown operation '%s'; did you mean '%s'?"
+                      : "unknown operation '%s'; 'virtsim list operations' names them",
+                 e.op, near);
     } else if (!e.workload && !recipe && !e.run) {
         vs_error(&e.r.errors, "%s: no workload is made for it; give one with --workload", e.op);
     }

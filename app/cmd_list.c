@@ -21,7 +21,8 @@ struct list {
 
 static void knobs(struct list *l)
 {
-    static const char *const columns[] = {"knob", "default", "bounds", "unit", "evidence", "meaning", "source"};
+    static const char *const columns[] = {"knob",     "default", "bounds", "unit",
+                                          "evidence", "meaning", "source"};
     size_t n;
     const struct vs_component_desc *const *c = vs_components(&n);
     struct vs_knobs *k = vs_knobs_create(c, n);
@@ -127,8 +128,10 @@ static void workloads(struct list *l)
             size_t at = 0;
             for (size_t j = 0; j < vs_knobs_count(k) && at < sizeof parameters; j++) {
                 char text[64];
-                at += (size_t)snprintf(parameters + at, sizeof parameters - at, "%s%s=%s", j ? " " : "",
-                                       vs_knobs_at(k, j)->desc->path + strlen("workload."), vs_knob_text(vs_knobs_at(k, j), text, sizeof text));
+                at += (size_t)snprintf(parameters + at, sizeof parameters - at, "%s%s=%s",
+                                       j ? " " : "",
+                                       vs_knobs_at(k, j)->desc->path + strlen("workload."),
+                                       vs_knob_text(vs_knobs_at(k, j), text, sizeof text));
             }
             snprintf(path, sizeof path, "workloads/%s", entry[i]->d_name);
             out_text(l->o, path);
@@ -187,21 +190,37 @@ static void from_db(struct list *l, const char *sql, const char *const *columns,
 
 static void runs(struct list *l)
 {
-    static const char *const columns[] = {"run", "command", "workload", "machine", "seed", "simulated_ms", "point", "started"};
-    from_db(l, "SELECT run, command, workload, machine, seed, (end_ps - roi_ps) / 1e9, point, coalesce((SELECT value FROM provenance p WHERE p.run = r.run AND key = 'started'), '') FROM run r ORDER BY run", columns, 8);
+    static const char *const columns[] = {"run",  "command",      "workload", "machine",
+                                          "seed", "simulated_ms", "point",    "started"};
+    from_db(l,
+            "SELECT run, command, workload, machine, seed, (end_ps - roi_ps) / 1e9, point, "
+            "coalesce((SELECT value FROM provenance p WHERE p.run = r.run AND key = 'started'), "
+            "'') FROM run r ORDER BY run",
+            columns, 8);
 }
 
 static void claims(struct list *l)
 {
-    static const char *const columns[] = {"claim", "subject", "metric", "low", "high", "unit", "domain", "contradicts"};
-    from_db(l, "SELECT claim_id, subject, metric, low, high, unit, domain, contradicts FROM claim ORDER BY claim_id", columns, 8);
+    static const char *const columns[] = {"claim", "subject", "metric", "low",
+                                          "high",  "unit",    "domain", "contradicts"};
+    from_db(l,
+            "SELECT claim_id, subject, metric, low, high, unit, domain, contradicts FROM claim "
+            "ORDER BY claim_id",
+            columns, 8);
 }
 
 static const struct {
     const char *name;
     void (*print)(struct list *l);
-} kinds[] = {{"runs", runs},       {"machines", machines},     {"workloads", workloads}, {"knobs", knobs},   {"accounts", accounts},
-             {"counters", counters}, {"operations", operations}, {"formats", formats},     {"claims", claims}};
+} kinds[] = {{"runs", runs},
+             {"machines", machines},
+             {"workloads", workloads},
+             {"knobs", knobs},
+             {"accounts", accounts},
+             {"counters", counters},
+             {"operations", operations},
+             {"formats", formats},
+             {"claims", claims}};
 #define N (sizeof kinds / sizeof kinds[0])
 
 enum { KEY_DB = 256, KEY_FORMAT };
@@ -229,11 +248,19 @@ static error_t option(int key, char *arg, struct argp_state *state)
 int cmd_list(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"db", KEY_DB, "FILE", 0, "results database, for runs and claims (default results/virtsim.db)", 0},
+        {"db", KEY_DB, "FILE", 0,
+         "results database, for runs and claims (default results/virtsim.db)", 0},
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
-    static const struct argp a = {options, option, "runs|machines|workloads|knobs|accounts|counters|operations|formats|claims", "Lists what there is.", NULL, NULL, NULL};
+    static const struct argp a = {
+        options,
+        option,
+        "runs|machines|workloads|knobs|accounts|counters|operations|formats|claims",
+        "Lists what there is.",
+        NULL,
+        NULL,
+        NULL};
     struct list l = {.db = "results/virtsim.db"};
     parse(&a, argc, argv, &l);
     const char *names[N];
@@ -241,12 +268,15 @@ int cmd_list(int argc, char **argv)
     for (size_t k = 0; k < N; k++) {
         names[k] = kinds[k].name;
     }
-    while (l.what && i < N && strcmp(l.what, names[i])) {
+    while (l.what && i < N && strcmp(l.what, kinds[i].name) != 0) {
         i++;
     }
     if (!l.what || i == N) {
         const char *near = l.what ? vs_nearest(l.what, names, N) : NULL;
-        vs_error(&l.errors, near ? "list %s: unknown; did you mean '%s'?" : "list%s: one of runs, machines, workloads, knobs, accounts, counters, operations, formats, claims is needed",
+        vs_error(&l.errors,
+                 near ? "list %s: unknown; did you mean '%s'?"
+                      : "list%s: one of runs, machines, workloads, knobs, accounts, counters, "
+                        "operations, formats, claims is needed",
                  near ? l.what : "", near);
     }
     if (l.errors.n) {

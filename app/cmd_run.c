@@ -17,13 +17,15 @@ static error_t argument(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (r->session.input) {
-            vs_error(&r->errors, "'%s': one workload or trace at a time, '%s' is given already", arg, r->session.input);
+            vs_error(&r->errors, "'%s': one workload or trace at a time, '%s' is given already",
+                     arg, r->session.input);
         } else {
             r->session.input = arg;
         }
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, r->session.is_trace ? "a trace file (or - for standard input) is needed" : "a workload is needed, e.g. workloads/gups.lua");
+        argp_error(state, r->session.is_trace ? "a trace file (or - for standard input) is needed"
+                                              : "a workload is needed, e.g. workloads/gups.lua");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -67,13 +69,16 @@ static int one(struct request *r, struct vs_db *db, int64_t *run)
 
 static void print_spread(struct vs_db *db, int64_t first, int64_t last, enum out_format format)
 {
-    static const char *const columns[] = {"actor", "op", "seeds", "mean_ps", "sd_ps", "min_ps", "max_ps"};
+    static const char *const columns[] = {"actor", "op",     "seeds", "mean_ps",
+                                          "sd_ps", "min_ps", "max_ps"};
     sqlite3_stmt *st = NULL;
     struct out *o = out_begin(format, columns, 7);
-    if (sqlite3_prepare_v2(vs_db_handle(db),
-                           "SELECT actor, op, count(*), avg(x), avg(x * x) - avg(x) * avg(x), min(x), max(x) FROM"
-                           " (SELECT actor, op, 1.0 * total_ps / n AS x FROM op WHERE run BETWEEN ? AND ? AND n > 0) GROUP BY actor, op",
-                           -1, &st, NULL) == SQLITE_OK) {
+    if (sqlite3_prepare_v2(
+            vs_db_handle(db),
+            "SELECT actor, op, count(*), avg(x), avg(x * x) - avg(x) * avg(x), min(x), max(x) FROM"
+            " (SELECT actor, op, 1.0 * total_ps / n AS x FROM op WHERE run BETWEEN ? AND ? AND n > "
+            "0) GROUP BY actor, op",
+            -1, &st, NULL) == SQLITE_OK) {
         sqlite3_bind_int64(st, 1, first);
         sqlite3_bind_int64(st, 2, last);
         while (sqlite3_step(st) == SQLITE_ROW) {
@@ -84,7 +89,8 @@ static void print_spread(struct vs_db *db, int64_t first, int64_t last, enum out
             out_int(o, n);
             out_real(o, sqlite3_column_double(st, 3), 1);
             /* the sample's standard deviation: n - 1 */
-            out_real(o, n > 1 && variance > 0 ? sqrt(variance * (double)n / (double)(n - 1)) : 0, 1);
+            out_real(o, n > 1 && variance > 0 ? sqrt(variance * (double)n / (double)(n - 1)) : 0,
+                     1);
             out_real(o, sqlite3_column_double(st, 5), 1);
             out_real(o, sqlite3_column_double(st, 6), 1);
         }
@@ -122,10 +128,16 @@ int cmd_run(int argc, char **argv)
     request_init(&r, argc, argv);
     r.session.is_trace = !strcmp(argv[0], "replay");
     static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
-    const struct argp a = {NULL, argument, r.session.is_trace ? "TRACE|-" : "WORKLOAD.lua",
-                           r.session.is_trace ? "Replays a recorded trace (plain, .zst, .xz or .gz; format detected) on a machine."
-                                              : "Runs a Lua guest workload on a machine.",
-                           children, NULL, NULL};
+    const struct argp a = {
+        NULL,
+        argument,
+        r.session.is_trace ? "TRACE|-" : "WORKLOAD.lua",
+        r.session.is_trace
+            ? "Replays a recorded trace (plain, .zst, .xz or .gz; format detected) on a machine."
+            : "Runs a Lua guest workload on a machine.",
+        children,
+        NULL,
+        NULL};
     parse(&a, argc, argv, &r);
     if (!r.session.is_trace && (r.session.skip || r.session.limit || r.session.trace_format)) {
         vs_error(&r.errors, "--skip, --limit and --trace-format belong to replay");

@@ -38,14 +38,16 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (s->n >= s->want || !vs_parse_number(arg, &v) || !v || v > INT64_MAX) {
-            vs_error(&s->errors, "'%s': %d run number%s needed; 'virtsim list runs' shows them", arg, s->want, s->want > 1 ? "s are" : " is");
+            vs_error(&s->errors, "'%s': %d run number%s needed; 'virtsim list runs' shows them",
+                     arg, s->want, s->want > 1 ? "s are" : " is");
         } else {
             s->run[s->n++] = (int64_t)v;
         }
         return 0;
     case ARGP_KEY_END:
         if (s->n < s->want && !s->errors.n) {
-            vs_error(&s->errors, "%d run number%s needed; 'virtsim list runs' shows them", s->want, s->want > 1 ? "s are" : " is");
+            vs_error(&s->errors, "%d run number%s needed; 'virtsim list runs' shows them", s->want,
+                     s->want > 1 ? "s are" : " is");
         }
         return 0;
     default:
@@ -72,22 +74,33 @@ static const char *text(sqlite3_stmt *st, int i)
 
 static void print_head(struct vs_db *db, int64_t run)
 {
-    sqlite3_stmt *st = query(db, "SELECT command, workload, machine, seed, end_ps - roi_ps, point, (SELECT count(*) FROM knob k WHERE k.run = r.run AND evidence = 'assumed'), (SELECT count(*) FROM knob k WHERE k.run = r.run) FROM run r WHERE run = ?", run, 0);
+    sqlite3_stmt *st =
+        query(db,
+              "SELECT command, workload, machine, seed, end_ps - roi_ps, point, (SELECT count(*) "
+              "FROM knob k WHERE k.run = r.run AND evidence = 'assumed'), (SELECT count(*) FROM "
+              "knob k WHERE k.run = r.run) FROM run r WHERE run = ?",
+              run, 0);
     if (st && sqlite3_step(st) == SQLITE_ROW) {
         char t[40];
-        printf("run %" PRId64 ": %s %s on %s, seed %s, %s simulated%s%s\n", run, text(st, 0), text(st, 1), text(st, 2), text(st, 3),
-               out_time((uint64_t)sqlite3_column_int64(st, 4), t, sizeof t), *text(st, 5) ? ", " : "", text(st, 5));
+        printf("run %" PRId64 ": %s %s on %s, seed %s, %s simulated%s%s\n", run, text(st, 0),
+               text(st, 1), text(st, 2), text(st, 3),
+               out_time((uint64_t)sqlite3_column_int64(st, 4), t, sizeof t),
+               *text(st, 5) ? ", " : "", text(st, 5));
     }
     sqlite3_finalize(st);
 }
 
 static void print_time(struct vs_db *db, int64_t run)
 {
-    sqlite3_stmt *st = query(db,
-                             "SELECT vcpu, who, CASE WHEN op LIKE 'exit.%' THEN 'exit transition' WHEN op LIKE 'handler.%' THEN 'handler' WHEN op = 'walk' THEN 'page walk'"
-                             " WHEN op LIKE 'access.%' THEN 'memory' WHEN op = 'timeline' THEN 'line' ELSE op END AS what, account, sum(n), sum(total_ps), sum(share)"
-                             " FROM vcpu_time WHERE run = ? GROUP BY vcpu, who, what, account HAVING sum(total_ps) > 0 ORDER BY vcpu, sum(total_ps) DESC",
-                             run, 0);
+    sqlite3_stmt *st =
+        query(db,
+              "SELECT vcpu, who, CASE WHEN op LIKE 'exit.%' THEN 'exit transition' WHEN op LIKE "
+              "'handler.%' THEN 'handler' WHEN op = 'walk' THEN 'page walk'"
+              " WHEN op LIKE 'access.%' THEN 'memory' WHEN op = 'timeline' THEN 'line' ELSE op END "
+              "AS what, account, sum(n), sum(total_ps), sum(share)"
+              " FROM vcpu_time WHERE run = ? GROUP BY vcpu, who, what, account HAVING "
+              "sum(total_ps) > 0 ORDER BY vcpu, sum(total_ps) DESC",
+              run, 0);
     static const char *const columns[] = {"vcpu", "who", "in", "account", "n", "time", "share"};
     struct out *o = out_begin(OUT_TABLE, columns, 7);
     double rest = 0;
@@ -117,8 +130,12 @@ static void print_time(struct vs_db *db, int64_t run)
 
 static void print_ops(struct vs_db *db, int64_t run, enum out_format format)
 {
-    sqlite3_stmt *st = query(db, "SELECT actor, op, n, total_ps, min_ps, max_ps, p50_ps, p90_ps, p99_ps FROM op WHERE run = ? ORDER BY actor, total_ps DESC", run, 0);
-    static const char *const columns[] = {"actor", "op", "n", "total_ps", "mean_ns", "min_ns", "p50_ns", "p90_ns", "p99_ns", "max_ns"};
+    sqlite3_stmt *st = query(db,
+                             "SELECT actor, op, n, total_ps, min_ps, max_ps, p50_ps, p90_ps, "
+                             "p99_ps FROM op WHERE run = ? ORDER BY actor, total_ps DESC",
+                             run, 0);
+    static const char *const columns[] = {"actor",  "op",     "n",      "total_ps", "mean_ns",
+                                          "min_ns", "p50_ns", "p90_ns", "p99_ns",   "max_ns"};
     static const int at[] = {4, 6, 7, 8, 5};
     struct out *o = out_begin(format, columns, 10);
     while (st && sqlite3_step(st) == SQLITE_ROW) {
@@ -138,7 +155,10 @@ static void print_ops(struct vs_db *db, int64_t run, enum out_format format)
 
 static void print_counters(struct vs_db *db, int64_t run)
 {
-    sqlite3_stmt *st = query(db, "SELECT actor, name, value, unit FROM counter WHERE run = ? AND value <> 0 AND name <> 'sim.line' ORDER BY actor, name", run, 0);
+    sqlite3_stmt *st = query(db,
+                             "SELECT actor, name, value, unit FROM counter WHERE run = ? AND value "
+                             "<> 0 AND name <> 'sim.line' ORDER BY actor, name",
+                             run, 0);
     static const char *const columns[] = {"actor", "counter", "value", "unit"};
     struct out *o = out_begin(OUT_TABLE, columns, 4);
     while (st && sqlite3_step(st) == SQLITE_ROW) {
@@ -171,14 +191,18 @@ static bool known(struct stored *s, struct vs_db *db)
     for (int i = 0; i < s->n; i++) {
         double found = 0;
         bool any;
-        if (vs_db_number(db, "SELECT count(*) FROM run WHERE run = :run", s->run[i], 0, &found, &any) || found < 1) {
-            vs_error(&s->errors, "%s: no run %" PRId64 "; 'virtsim list runs' shows them", s->db, s->run[i]);
+        if (vs_db_number(db, "SELECT count(*) FROM run WHERE run = :run", s->run[i], 0, &found,
+                         &any) ||
+            found < 1) {
+            vs_error(&s->errors, "%s: no run %" PRId64 "; 'virtsim list runs' shows them", s->db,
+                     s->run[i]);
         }
     }
     return !s->errors.n;
 }
 
-static int open_stored(struct stored *s, int argc, char **argv, const struct argp *a, struct vs_db **db)
+static int open_stored(struct stored *s, int argc, char **argv, const struct argp *a,
+                       struct vs_db **db)
 {
     s->db = "results/virtsim.db";
     parse(a, argc, argv, s);
@@ -197,7 +221,8 @@ static int open_stored(struct stored *s, int argc, char **argv, const struct arg
 
 int cmd_show(int argc, char **argv)
 {
-    static const struct argp a = {options, option, "RUN", "Prints a stored run again.", NULL, NULL, NULL};
+    static const struct argp a = {options, option, "RUN", "Prints a stored run again.",
+                                  NULL,    NULL,   NULL};
     struct stored s = {.want = 1};
     struct vs_db *db;
     int status = open_stored(&s, argc, argv, &a, &db);
@@ -210,7 +235,11 @@ int cmd_show(int argc, char **argv)
 
 int cmd_diff(int argc, char **argv)
 {
-    static const struct argp a = {options, option, "RUN RUN", "Two stored runs side by side: differing knobs, operations and counters.", NULL, NULL, NULL};
+    static const struct argp a = {
+        options,   option,
+        "RUN RUN", "Two stored runs side by side: differing knobs, operations and counters.",
+        NULL,      NULL,
+        NULL};
     static const char *const columns[] = {"kind", "actor", "name", "first", "second", "ratio"};
     struct stored s = {.want = 2};
     struct vs_db *db;
@@ -219,26 +248,40 @@ int cmd_diff(int argc, char **argv)
         return status;
     }
     static const char sql[] =
-        "SELECT 'run' AS kind, '' AS actor, k.name, k.a, k.b, NULL, NULL FROM (SELECT 'workload' AS name, a.workload AS a, b.workload AS b FROM run a, run b WHERE a.run = ?1 AND b.run = ?2"
-        " UNION ALL SELECT 'machine', a.machine, b.machine FROM run a, run b WHERE a.run = ?1 AND b.run = ?2 UNION ALL SELECT 'seed', a.seed, b.seed FROM run a, run b WHERE a.run = ?1 AND b.run = ?2) k WHERE k.a <> k.b "
-        "UNION ALL SELECT 'knob', '', path, max(CASE WHEN run = ?1 THEN value END), max(CASE WHEN run = ?2 THEN value END), NULL, NULL FROM knob WHERE run IN (?1, ?2) GROUP BY path"
-        " HAVING coalesce(max(CASE WHEN run = ?1 THEN value END), '') <> coalesce(max(CASE WHEN run = ?2 THEN value END), '') "
-        "UNION ALL SELECT * FROM (SELECT 'op mean ns', actor, op, NULL, NULL, max(CASE WHEN run = ?1 THEN total_ps / 1e3 / n END) AS a, max(CASE WHEN run = ?2 THEN total_ps / 1e3 / n END) AS b"
-        " FROM op WHERE run IN (?1, ?2) AND n > 0 GROUP BY actor, op) WHERE coalesce(a, 0) <> coalesce(b, 0) "
-        "UNION ALL SELECT * FROM (SELECT 'op n', actor, op, NULL, NULL, max(CASE WHEN run = ?1 THEN n END) AS a, max(CASE WHEN run = ?2 THEN n END) AS b"
+        "SELECT 'run' AS kind, '' AS actor, k.name, k.a, k.b, NULL, NULL FROM (SELECT 'workload' "
+        "AS name, a.workload AS a, b.workload AS b FROM run a, run b WHERE a.run = ?1 AND b.run = "
+        "?2"
+        " UNION ALL SELECT 'machine', a.machine, b.machine FROM run a, run b WHERE a.run = ?1 AND "
+        "b.run = ?2 UNION ALL SELECT 'seed', a.seed, b.seed FROM run a, run b WHERE a.run = ?1 AND "
+        "b.run = ?2) k WHERE k.a <> k.b "
+        "UNION ALL SELECT 'knob', '', path, max(CASE WHEN run = ?1 THEN value END), max(CASE WHEN "
+        "run = ?2 THEN value END), NULL, NULL FROM knob WHERE run IN (?1, ?2) GROUP BY path"
+        " HAVING coalesce(max(CASE WHEN run = ?1 THEN value END), '') <> coalesce(max(CASE WHEN "
+        "run = ?2 THEN value END), '') "
+        "UNION ALL SELECT * FROM (SELECT 'op mean ns', actor, op, NULL, NULL, max(CASE WHEN run = "
+        "?1 THEN total_ps / 1e3 / n END) AS a, max(CASE WHEN run = ?2 THEN total_ps / 1e3 / n END) "
+        "AS b"
+        " FROM op WHERE run IN (?1, ?2) AND n > 0 GROUP BY actor, op) WHERE coalesce(a, 0) <> "
+        "coalesce(b, 0) "
+        "UNION ALL SELECT * FROM (SELECT 'op n', actor, op, NULL, NULL, max(CASE WHEN run = ?1 "
+        "THEN n END) AS a, max(CASE WHEN run = ?2 THEN n END) AS b"
         " FROM op WHERE run IN (?1, ?2) GROUP BY actor, op) WHERE coalesce(a, 0) <> coalesce(b, 0) "
-        "UNION ALL SELECT * FROM (SELECT 'counter', actor, name, NULL, NULL, max(CASE WHEN run = ?1 THEN value END) AS a, max(CASE WHEN run = ?2 THEN value END) AS b"
-        " FROM counter WHERE run IN (?1, ?2) GROUP BY actor, name) WHERE coalesce(a, 0) <> coalesce(b, 0)";
+        "UNION ALL SELECT * FROM (SELECT 'counter', actor, name, NULL, NULL, max(CASE WHEN run = "
+        "?1 THEN value END) AS a, max(CASE WHEN run = ?2 THEN value END) AS b"
+        " FROM counter WHERE run IN (?1, ?2) GROUP BY actor, name) WHERE coalesce(a, 0) <> "
+        "coalesce(b, 0)";
     sqlite3_stmt *st = query(db, sql, s.run[0], s.run[1]);
     struct out *o = out_begin(s.format, columns, 6);
     while (st && sqlite3_step(st) == SQLITE_ROW) {
-        bool numeric = sqlite3_column_type(st, 5) != SQLITE_NULL || sqlite3_column_type(st, 6) != SQLITE_NULL;
+        bool numeric =
+            sqlite3_column_type(st, 5) != SQLITE_NULL || sqlite3_column_type(st, 6) != SQLITE_NULL;
         for (int i = 0; i < 3; i++) {
             out_text(o, text(st, i));
         }
         double v[2];
         for (int i = 0; i < 2; i++) {
-            v[i] = sqlite3_column_type(st, 5 + i) == SQLITE_NULL ? NAN : sqlite3_column_double(st, 5 + i);
+            v[i] = sqlite3_column_type(st, 5 + i) == SQLITE_NULL ? NAN
+                                                                 : sqlite3_column_double(st, 5 + i);
             if (numeric) {
                 out_real(o, v[i], 2);
             } else {

@@ -35,7 +35,8 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (a->r.session.input) {
-            vs_error(&a->r.errors, "'%s': one workload or trace at a time, '%s' is given already", arg, a->r.session.input);
+            vs_error(&a->r.errors, "'%s': one workload or trace at a time, '%s' is given already",
+                     arg, a->r.session.input);
         }
         a->r.session.input = arg;
         return 0;
@@ -51,19 +52,24 @@ static void show_progress(void *ctx, size_t done, size_t all, double seconds)
 {
     (void)ctx;
     if (isatty(STDERR_FILENO)) {
-        fprintf(stderr, "\r\033[K%zu of %zu points, %.0f s left", done, all, seconds / (double)done * (double)(all - done));
+        fprintf(stderr, "\r\033[K%zu of %zu points, %.0f s left", done, all,
+                seconds / (double)done * (double)(all - done));
         fputs(done == all ? "\r\033[K" : "", stderr);
     }
 }
 
 static void print_points(struct vs_db *db, int64_t first, enum out_format format)
 {
-    static const char *const columns[] = {"run", "machine", "point", "simulated_ms", "load_ns", "walk_ns", "walks"};
+    static const char *const columns[] = {"run",     "machine", "point", "simulated_ms",
+                                          "load_ns", "walk_ns", "walks"};
     static const char sql[] =
         "SELECT run, machine, point, (end_ps - roi_ps) / 1e9,"
-        " (SELECT 1.0 * sum(total_ps) / nullif(sum(n), 0) / 1e3 FROM op WHERE op.run = r.run AND op = 'access.load' AND actor LIKE 'vcpu%/guest'),"
-        " (SELECT 1.0 * sum(total_ps) / nullif(sum(n), 0) / 1e3 FROM op WHERE op.run = r.run AND op = 'walk' AND actor LIKE 'vcpu%/guest'),"
-        " (SELECT sum(n) FROM op WHERE op.run = r.run AND op = 'walk' AND actor LIKE 'vcpu%/guest') FROM run r WHERE run >= ? ORDER BY run";
+        " (SELECT 1.0 * sum(total_ps) / nullif(sum(n), 0) / 1e3 FROM op WHERE op.run = r.run AND "
+        "op = 'access.load' AND actor LIKE 'vcpu%/guest'),"
+        " (SELECT 1.0 * sum(total_ps) / nullif(sum(n), 0) / 1e3 FROM op WHERE op.run = r.run AND "
+        "op = 'walk' AND actor LIKE 'vcpu%/guest'),"
+        " (SELECT sum(n) FROM op WHERE op.run = r.run AND op = 'walk' AND actor LIKE "
+        "'vcpu%/guest') FROM run r WHERE run >= ? ORDER BY run";
     sqlite3_stmt *st = NULL;
     struct out *o = out_begin(format, columns, 7);
     if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
@@ -73,7 +79,10 @@ static void print_points(struct vs_db *db, int64_t first, enum out_format format
             out_text(o, (const char *)sqlite3_column_text(st, 1));
             out_text(o, (const char *)sqlite3_column_text(st, 2));
             for (int i = 3; i < 6; i++) {
-                out_real(o, sqlite3_column_type(st, i) == SQLITE_NULL ? NAN : sqlite3_column_double(st, i), 3);
+                out_real(o,
+                         sqlite3_column_type(st, i) == SQLITE_NULL ? NAN
+                                                                   : sqlite3_column_double(st, i),
+                         3);
             }
             out_int(o, sqlite3_column_int64(st, 6));
         }
@@ -96,12 +105,19 @@ static enum vs_status store(struct sweep_args *a, struct vs_db *db)
 int cmd_sweep(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"vary", 'v', "PATH=V1,V2,...", 0, "values of a knob, or machine=A,B; several: every combination", 0},
+        {"vary", 'v', "PATH=V1,V2,...", 0,
+         "values of a knob, or machine=A,B; several: every combination", 0},
         {"jobs", 'j', "N", 0, "worker processes (default 1)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
     static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
-    static const struct argp p = {options, option, "WORKLOAD.lua|TRACE", "Runs every combination of varied knobs into one database.", children, NULL, NULL};
+    static const struct argp p = {options,
+                                  option,
+                                  "WORKLOAD.lua|TRACE",
+                                  "Runs every combination of varied knobs into one database.",
+                                  children,
+                                  NULL,
+                                  NULL};
     struct sweep_args a = {.s = {.jobs = 1}};
     request_init(&a.r, argc, argv);
     parse(&p, argc, argv, &a);

@@ -59,7 +59,9 @@ int main(int argc, char **argv)
         }
     }
     const char *near = vs_nearest(argv[1], names, N);
-    fprintf(stderr, near ? "virtsim: unknown command '%s'; did you mean '%s'?\n" : "virtsim: unknown command '%s'; 'virtsim --help' lists them\n",
+    fprintf(stderr,
+            near ? "virtsim: unknown command '%s'; did you mean '%s'?\n"
+                 : "virtsim: unknown command '%s'; 'virtsim --help' lists them\n",
             argv[1], near);
     return EXIT_REQUEST;
 }

@@ -83,7 +83,8 @@ void out_real(struct out *o, double v, int digits)
 {
     char text[64] = "";
     if (!isnan(v)) {
-        snprintf(text, sizeof text, o->format == OUT_CSV ? "%.*g" : "%.*f", o->format == OUT_CSV ? 12 : digits, v);
+        snprintf(text, sizeof text, o->format == OUT_CSV ? "%.*g" : "%.*f",
+                 o->format == OUT_CSV ? 12 : digits, v);
     }
     add(o, (struct cell){.text = copy(text), .is_number = true, .number = v});
 }
@@ -116,10 +117,13 @@ static void print_table(const struct out *o, FILE *f, bool markdown)
     for (size_t r = 0; w && r <= rows; r++) {
         fputs(markdown ? "| " : "", f);
         for (size_t c = 0; c < o->n_columns; c++) {
-            const struct cell *x = r ? &o->cell[(r - 1) * o->n_columns + c] : rows ? &o->cell[c] : NULL;
-            const char *s = r ? x->text : o->columns[c];
+            const struct cell *x = r      ? &o->cell[(r - 1) * o->n_columns + c]
+                                   : rows ? &o->cell[c]
+                                          : NULL;
+            const char *s = r && x ? x->text : o->columns[c];
             bool last = c + 1 == o->n_columns;
-            print_padded(f, s ? s : "", last && !markdown && !(x && x->is_number) ? 0 : w[c], x && x->is_number);
+            print_padded(f, s ? s : "", last && !markdown && !(x && x->is_number) ? 0 : w[c],
+                         x && x->is_number);
             fputs(markdown ? (last ? " |" : " | ") : last ? "" : "  ", f);
         }
         fputc('\n', f);
@@ -133,6 +137,9 @@ static void print_table(const struct out *o, FILE *f, bool markdown)
 
 static void print_csv(const struct out *o, FILE *f)
 {
+    if (!o->n_columns) {
+        return;
+    }
     for (size_t i = 0; i < o->n + o->n_columns; i++) {
         const char *s = i < o->n_columns ? o->columns[i] : o->cell[i - o->n_columns].text;
         if (s && strpbrk(s, ",\"\r\n")) {

@@ -9,7 +9,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEY_SEEDS = 256, KEY_WARMUP, KEY_SPANS, KEY_DB, KEY_FORMAT, KEY_DRY, KEY_EPOCH, KEY_SKIP, KEY_LIMIT, KEY_TRACE_FORMAT, KEY_SEED, KEY_QUIET, KEY_NO_STORE };
+enum {
+    KEY_SEEDS = 256,
+    KEY_WARMUP,
+    KEY_SPANS,
+    KEY_DB,
+    KEY_FORMAT,
+    KEY_DRY,
+    KEY_EPOCH,
+    KEY_SKIP,
+    KEY_LIMIT,
+    KEY_TRACE_FORMAT,
+    KEY_SEED,
+    KEY_QUIET,
+    KEY_NO_STORE
+};
 
 static const struct argp_option options[] = {
     {"machine", 'm', "NAME|FILE", 0, "machine description (default skylake_sp_kvm)", 0},
@@ -17,12 +31,14 @@ static const struct argp_option options[] = {
     {"seed", KEY_SEED, "N", 0, "seed of everything random (default 1)", 0},
     {"seeds", KEY_SEEDS, "N", 0, "run N seeds, report the spread", 0},
     {"warmup", KEY_WARMUP, "N", 0, "accesses (trace records) before the region of interest", 0},
-    {"spans", KEY_SPANS, "N", 0, "keep the first N of each operation and a sample of N later ones", 0},
+    {"spans", KEY_SPANS, "N", 0, "keep the first N of each operation and a sample of N later ones",
+     0},
     {"epoch", KEY_EPOCH, "TIME", 0, "counters over simulated time, e.g. 100us", 0},
     {"db", KEY_DB, "FILE", 0, "results database (default results/virtsim.db)", 0},
     {"no-store", KEY_NO_STORE, NULL, 0, "print only, store nothing", 0},
     {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
-    {"dry-run", KEY_DRY, NULL, 0, "print the effective configuration and who set it; simulate nothing", 0},
+    {"dry-run", KEY_DRY, NULL, 0,
+     "print the effective configuration and who set it; simulate nothing", 0},
     {"trace-format", KEY_TRACE_FORMAT, "F", 0, "format of the trace (default: detected)", 0},
     {"skip", KEY_SKIP, "N", 0, "leave out the first N records of the trace", 0},
     {"limit", KEY_LIMIT, "N", 0, "stop after N records", 0},
@@ -61,11 +77,13 @@ void request_free(struct request *r)
     vs_errors_free(&r->errors);
 }
 
-static void number(struct argp_state *state, struct request *r, const char *option, const char *arg, uint64_t least, uint64_t *out)
+static void number(struct argp_state *state, struct request *r, const char *option, const char *arg,
+                   uint64_t least, uint64_t *out)
 {
     (void)state;
     if (!vs_parse_number(arg, out) || *out < least) {
-        vs_error(&r->errors, "--%s %s: a whole number of at least %" PRIu64 " is needed", option, arg, least);
+        vs_error(&r->errors, "--%s %s: a whole number of at least %" PRIu64 " is needed", option,
+                 arg, least);
     }
 }
 
@@ -73,7 +91,11 @@ static uint64_t parse_time(struct request *r, const char *arg)
 {
     char *end;
     double v = strtod(arg, &end);
-    double scale = !strcmp(end, "ps") ? 1 : !strcmp(end, "ns") ? 1e3 : !strcmp(end, "us") ? 1e6 : !strcmp(end, "ms") ? 1e9 : 0;
+    double scale = !strcmp(end, "ps")   ? 1
+                   : !strcmp(end, "ns") ? 1e3
+                   : !strcmp(end, "us") ? 1e6
+                   : !strcmp(end, "ms") ? 1e9
+                                        : 0;
     if (end == arg || scale == 0 || v * scale < 1) {
         vs_error(&r->errors, "--epoch %s: a time such as 100us or 1ms is needed", arg);
         return 0;
@@ -182,7 +204,8 @@ int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses)
     }
     last = now;
     shown = true;
-    fprintf(stderr, "\r\033[K%s: %.3f ms simulated, %.1f M accesses", what ? what : "running", (double)now_ps * 1e-9, (double)accesses * 1e-6);
+    fprintf(stderr, "\r\033[K%s: %.3f ms simulated, %.1f M accesses", what ? what : "running",
+            (double)now_ps * 1e-9, (double)accesses * 1e-6);
     return 0;
 }
 

@@ -8,7 +8,8 @@
 #define FRAMES_A_CHUNK 512u
 #define CHUNKS_A_GIB 512u
 
-enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes, enum vs_frames_order order, uint64_t seed)
+enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes,
+                              enum vs_frames_order order, uint64_t seed)
 {
     memset(f, 0, sizeof *f);
     if ((base | bytes) & 4095u || bytes == 0 || base + bytes < base) {
@@ -22,7 +23,8 @@ enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes
     f->n_chunks = ((f->end + (1ull << CHUNK_SHIFT) - 1u) >> CHUNK_SHIFT) - f->first_chunk;
     uint64_t share = order == VS_FRAMES_RANDOM ? f->n_chunks / 8u : 1u;
     f->window_max = share > VS_FRAMES_WINDOW ? VS_FRAMES_WINDOW : share ? (uint32_t)share : 1u;
-    f->positions = (f->first_chunk % CHUNKS_A_GIB + f->n_chunks + CHUNKS_A_GIB - 1u) / CHUNKS_A_GIB * CHUNKS_A_GIB;
+    f->positions = (f->first_chunk % CHUNKS_A_GIB + f->n_chunks + CHUNKS_A_GIB - 1u) /
+                   CHUNKS_A_GIB * CHUNKS_A_GIB;
     vs_perm_init(&f->units, f->positions / CHUNKS_A_GIB, seed);
     vs_perm_init(&f->in_unit, CHUNKS_A_GIB, ~seed);
     f->taken = calloc((f->n_chunks + 63u) / 64u, sizeof *f->taken);
@@ -52,12 +54,13 @@ static bool chunk_whole(const struct vs_frames *f, uint64_t c)
     uint64_t at = (f->first_chunk + c) << CHUNK_SHIFT;
     return at >= f->base && at + (1ull << CHUNK_SHIFT) <= f->end;
 }
-/* Random: aligned GiB units in random order, chunks in random order inside each, so that whole units
- * stay free for a long time. False for a position outside the region. */
+/* Random: aligned GiB units in random order, chunks in random order inside each, so that whole
+ * units stay free for a long time. False for a position outside the region. */
 static bool chunk_at_position(const struct vs_frames *f, uint64_t i, uint64_t *c)
 {
     if (f->order == VS_FRAMES_RANDOM) {
-        i = vs_perm_at(&f->units, i / CHUNKS_A_GIB) * CHUNKS_A_GIB + vs_perm_at(&f->in_unit, i % CHUNKS_A_GIB);
+        i = vs_perm_at(&f->units, i / CHUNKS_A_GIB) * CHUNKS_A_GIB +
+            vs_perm_at(&f->in_unit, i % CHUNKS_A_GIB);
     }
     i += f->first_chunk / CHUNKS_A_GIB * CHUNKS_A_GIB;
     *c = i - f->first_chunk;
@@ -75,7 +78,8 @@ static bool window_refill(struct vs_frames *f)
             f->window[f->n_window++] = (uint32_t)c;
         }
     }
-    vs_perm_init(&f->in_window, (uint64_t)f->n_window * FRAMES_A_CHUNK, f->seed ^ (f->next_small * 0x9e3779b97f4a7c15u));
+    vs_perm_init(&f->in_window, (uint64_t)f->n_window * FRAMES_A_CHUNK,
+                 f->seed ^ (f->next_small * 0x9e3779b97f4a7c15u));
     return f->n_window != 0;
 }
 
@@ -89,7 +93,8 @@ static bool alloc_4k(struct vs_frames *f, uint64_t *out)
         if (f->order == VS_FRAMES_RANDOM) {
             i = vs_perm_at(&f->in_window, i);
         }
-        uint64_t at = ((f->first_chunk + f->window[i / FRAMES_A_CHUNK]) << CHUNK_SHIFT) + (i % FRAMES_A_CHUNK << VS_PAGE_4K_SHIFT);
+        uint64_t at = ((f->first_chunk + f->window[i / FRAMES_A_CHUNK]) << CHUNK_SHIFT) +
+                      (i % FRAMES_A_CHUNK << VS_PAGE_4K_SHIFT);
         if (at >= f->base && at < f->end) {
             *out = at;
             return true;
@@ -99,10 +104,12 @@ static bool alloc_4k(struct vs_frames *f, uint64_t *out)
 
 static bool alloc_2m(struct vs_frames *f, uint64_t *out)
 {
-    /* random: from the far end of the order, so that large and small frames do not chase each other */
+    /* random: from the far end of the order, so that large and small frames do not chase each other
+     */
     while (f->next_large < f->positions) {
         uint64_t i = f->next_large++, c;
-        bool inside = chunk_at_position(f, f->order == VS_FRAMES_RANDOM ? f->positions - 1u - i : i, &c);
+        bool inside =
+            chunk_at_position(f, f->order == VS_FRAMES_RANDOM ? f->positions - 1u - i : i, &c);
         if (inside && !chunk_taken(f, c) && chunk_whole(f, c)) {
             chunk_take(f, c);
             *out = (f->first_chunk + c) << CHUNK_SHIFT;
@@ -114,7 +121,8 @@ static bool alloc_2m(struct vs_frames *f, uint64_t *out)
 
 static bool alloc_1g(struct vs_frames *f, uint64_t *out)
 {
-    uint64_t first = (f->first_chunk + CHUNKS_A_GIB - 1u) / CHUNKS_A_GIB, last = (f->end >> CHUNK_SHIFT) / CHUNKS_A_GIB;
+    uint64_t first = (f->first_chunk + CHUNKS_A_GIB - 1u) / CHUNKS_A_GIB,
+             last = (f->end >> CHUNK_SHIFT) / CHUNKS_A_GIB;
     if (last <= first) {
         return false;
     }
@@ -140,7 +148,10 @@ static bool alloc_1g(struct vs_frames *f, uint64_t *out)
 
 static int size_class(unsigned page_shift)
 {
-    return page_shift == VS_PAGE_4K_SHIFT ? 0 : page_shift == VS_PAGE_2M_SHIFT ? 1 : page_shift == VS_PAGE_1G_SHIFT ? 2 : -1;
+    return page_shift == VS_PAGE_4K_SHIFT   ? 0
+           : page_shift == VS_PAGE_2M_SHIFT ? 1
+           : page_shift == VS_PAGE_1G_SHIFT ? 2
+                                            : -1;
 }
 
 bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out)

@@ -122,10 +122,9 @@ static double suffix_scale(const char *s)
     static const struct {
         const char *name;
         double scale;
-    } table[] = {{"", 1},           {"B", 1},          {"K", 0x1p10},   {"KB", 0x1p10},
-                 {"KiB", 0x1p10},   {"M", 0x1p20},     {"MB", 0x1p20},  {"MiB", 0x1p20},
-                 {"G", 0x1p30},     {"GB", 0x1p30},    {"GiB", 0x1p30}, {"T", 0x1p40},
-                 {"TiB", 0x1p40}};
+    } table[] = {{"", 1},         {"B", 1},       {"K", 0x1p10},   {"KB", 0x1p10}, {"KiB", 0x1p10},
+                 {"M", 0x1p20},   {"MB", 0x1p20}, {"MiB", 0x1p20}, {"G", 0x1p30},  {"GB", 0x1p30},
+                 {"GiB", 0x1p30}, {"T", 0x1p40},  {"TiB", 0x1p40}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (!strcmp(s, table[i].name)) {
             return table[i].scale;
@@ -180,7 +179,8 @@ static double time_scale(const char *s)
 
 static bool parse_flag(const char *t, uint64_t *out)
 {
-    static const char *const on[] = {"1", "on", "true", "yes"}, *const off[] = {"0", "off", "false", "no"};
+    static const char *const on[] = {"1", "on", "true", "yes"}, *const off[] = {"0", "off", "false",
+                                                                                "no"};
     for (size_t i = 0; i < 4; i++) {
         if (!strcmp(t, on[i])) {
             *out = 1;
@@ -232,7 +232,8 @@ static char *copy(const char *s)
     return c ? memcpy(c, s, n) : NULL;
 }
 
-static enum vs_status unknown_path(struct vs_knobs *k, const char *path, const char *by, struct vs_errors *errors)
+static enum vs_status unknown_path(struct vs_knobs *k, const char *path, const char *by,
+                                   struct vs_errors *errors)
 {
     const char **names = malloc((k->n ? k->n : 1) * sizeof *names);
     for (size_t i = 0; names && i < k->n; i++) {
@@ -248,7 +249,8 @@ static enum vs_status unknown_path(struct vs_knobs *k, const char *path, const c
     return VS_E_UNKNOWN;
 }
 
-enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text, const struct vs_origin *who, struct vs_errors *errors)
+enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text,
+                            const struct vs_origin *who, struct vs_errors *errors)
 {
     const char *by = who->set_by ? who->set_by : "default";
     struct vs_knob *knob = find(k, path);
@@ -261,13 +263,14 @@ enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *te
         if (d->kind == VS_KNOB_CHOICE) {
             vs_error(errors, "%s: %s = '%s' is not one of %s", by, path, text, d->choices);
         } else {
-            vs_error(errors, "%s: %s = '%s' is not a value in %s (%" PRIu64 "..%" PRIu64 ")", by, path, text,
-                     d->unit, d->min, d->max);
+            vs_error(errors, "%s: %s = '%s' is not a value in %s (%" PRIu64 "..%" PRIu64 ")", by,
+                     path, text, d->unit, d->min, d->max);
         }
         return VS_E_INPUT;
     }
     if (d->kind != VS_KNOB_CHOICE && (v < d->min || v > d->max)) {
-        vs_error(errors, "%s: %s = %s is outside %" PRIu64 "..%" PRIu64 " %s", by, path, text, d->min, d->max, d->unit);
+        vs_error(errors, "%s: %s = %s is outside %" PRIu64 "..%" PRIu64 " %s", by, path, text,
+                 d->min, d->max, d->unit);
         return VS_E_BOUNDS;
     }
     if (who->rank < knob->rank) {

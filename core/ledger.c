@@ -140,7 +140,8 @@ uint16_t vs_ledger_actor(struct vs_ledger *l, const char *name)
     return (uint16_t)l->n_actors++;
 }
 
-void vs_ledger_counters(struct vs_ledger *l, uint16_t actor, const struct vs_component_desc *c, const uint64_t *values)
+void vs_ledger_counters(struct vs_ledger *l, uint16_t actor, const struct vs_component_desc *c,
+                        const uint64_t *values)
 {
     if (!c->n_counters) {
         return;
@@ -148,7 +149,8 @@ void vs_ledger_counters(struct vs_ledger *l, uint16_t actor, const struct vs_com
     struct counter_set *grown = realloc(l->counters, (l->n_counters + 1) * sizeof *grown);
     assert(grown);
     l->counters = grown;
-    l->counters[l->n_counters++] = (struct counter_set){c, values, calloc(c->n_counters, sizeof(uint64_t)), actor};
+    l->counters[l->n_counters++] =
+        (struct counter_set){c, values, calloc(c->n_counters, sizeof(uint64_t)), actor};
 }
 
 struct vs_op_acc *vs_ledger_acc(struct vs_ledger *l, uint16_t actor, enum vs_op op)
@@ -333,7 +335,8 @@ void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each
     }
 }
 
-void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n, vs_ps each)
+void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n,
+                   vs_ps each)
 {
     acc->work[account].n += n;
     acc->work[account].ps += n * each.v;

@@ -5,7 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account, uint32_t depth)
+void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account,
+                  uint32_t depth)
 {
     if (tape->n == tape->cap) {
         size_t cap = tape->cap ? 2 * tape->cap : 64;

@@ -118,8 +118,9 @@ size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes)
             }
             uint64_t sum = parts_and_children(l, acc);
             if (sum != acc->total_ps && !bad++ && why) {
-                snprintf(why, bytes, "%s %s: total %" PRIu64 " ps, parts and children %" PRIu64 " ps", l->actor[a],
-                         vs_op_name((enum vs_op)o), acc->total_ps, sum);
+                snprintf(why, bytes,
+                         "%s %s: total %" PRIu64 " ps, parts and children %" PRIu64 " ps",
+                         l->actor[a], vs_op_name((enum vs_op)o), acc->total_ps, sum);
             }
         }
     }

@@ -13,7 +13,8 @@ struct vs_phys *vs_phys_create(uint64_t bytes)
         return NULL;
     }
     p->bytes = (bytes + 4095u) & ~(uint64_t)4095u;
-    void *at = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *at = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED) {
         free(p);
         return NULL;

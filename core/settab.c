@@ -19,7 +19,8 @@ static uint32_t scan_plain(const uint64_t *tag, uint32_t ways, uint64_t key)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static uint32_t scan_avx2(const uint64_t *tag, uint32_t ways, uint64_t key)
+__attribute__((target("avx2"))) static uint32_t scan_avx2(const uint64_t *tag, uint32_t ways,
+                                                          uint64_t key)
 {
     __m256i k = _mm256_set1_epi64x((long long)key);
     for (uint32_t w = 0; w < ways; w += 4u) {
@@ -39,13 +40,15 @@ static bool settab_ordered(const struct vs_settab *s)
     return s->policy == VS_POLICY_LRU || s->policy == VS_POLICY_FIFO;
 }
 
-enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways, enum vs_policy policy, uint64_t seed)
+enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways,
+                              enum vs_policy policy, uint64_t seed)
 {
     memset(s, 0, sizeof *s);
     if (ways == 0) {
         ways = entries;
     }
-    if (entries > 1u << 26 || (entries && (ways > entries || entries % ways)) || policy > VS_POLICY_FIFO) {
+    if (entries > 1u << 26 || (entries && (ways > entries || entries % ways)) ||
+        policy > VS_POLICY_FIFO) {
         return VS_E_CONFIG;
     }
     s->entries = entries;
@@ -164,7 +167,8 @@ uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key)
     return w == s->ways ? NULL : s->payload + set * s->ways + w;
 }
 
-bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key, uint64_t *evicted_payload)
+bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key,
+                    uint64_t *evicted_payload)
 {
     uint64_t *p = vs_settab_find(s, key);
     if (p) {
@@ -174,7 +178,8 @@ bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_
     return vs_settab_fill_absent(s, key, payload, evicted_key, evicted_payload);
 }
 
-bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key, uint64_t *evicted_payload)
+bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
+                           uint64_t *evicted_key, uint64_t *evicted_payload)
 {
     if (s->entries == 0) {
         return false;
@@ -186,7 +191,8 @@ bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload, 
     if (!settab_ordered(s)) {
         w = s->scan(tag, s->ways, VS_SETTAB_EMPTY);
         if (w == s->ways) {
-            w = s->policy == VS_POLICY_RANDOM ? (uint32_t)vs_rng_below(&s->rng, s->ways) : tree_victim(s, set);
+            w = s->policy == VS_POLICY_RANDOM ? (uint32_t)vs_rng_below(&s->rng, s->ways)
+                                              : tree_victim(s, set);
         }
         if (s->policy == VS_POLICY_TREE_PLRU) {
             tree_touch(s, set, w);
@@ -241,12 +247,14 @@ bool vs_settab_drop(struct vs_settab *s, uint64_t key)
     return true;
 }
 
-uint64_t vs_settab_drop_if(struct vs_settab *s, bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx)
+uint64_t vs_settab_drop_if(struct vs_settab *s,
+                           bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx)
 {
     uint64_t dropped = 0;
     for (size_t first = 0; s->used && first < s->by_sets.n * s->ways; first += s->ways) {
         for (uint32_t w = s->ways; w--;) { /* downwards: closing a gap moves only what was seen */
-            if (s->tag[first + w] != VS_SETTAB_EMPTY && pred(ctx, s->tag[first + w], s->payload[first + w])) {
+            if (s->tag[first + w] != VS_SETTAB_EMPTY &&
+                pred(ctx, s->tag[first + w], s->payload[first + w])) {
                 drop_way(s, first, w);
                 dropped++;
             }

@@ -21,7 +21,8 @@ enum vs_status vs_linetab_init(struct vs_linetab *c, uint32_t entries, uint32_t 
     if (!c->base) {
         return VS_E_NOMEM;
     }
-    uintptr_t at = ((uintptr_t)c->base + 2u * LINETAB_ALIGN - 1u) & ~(uintptr_t)(LINETAB_ALIGN - 1u);
+    uintptr_t at =
+        ((uintptr_t)c->base + 2u * LINETAB_ALIGN - 1u) & ~(uintptr_t)(LINETAB_ALIGN - 1u);
     c->tag = (uint32_t *)at;
     return VS_OK;
 }

@@ -15,10 +15,14 @@ struct toy {
     uint64_t entries, policy, latency, on;
 };
 static const struct vs_knob_desc knobs[] = {
-    {"toy.tlb.entries", VS_KNOB_NUM, 64, 1, 1536, "entries", NULL, VS_GRADE_documented, "manual", "", offsetof(struct toy, entries)},
-    {"toy.tlb.policy", VS_KNOB_CHOICE, 0, 0, 255, "choice", "lru|random|fifo", VS_GRADE_assumed, "guess", "", offsetof(struct toy, policy)},
-    {"toy.tlb.latency", VS_KNOB_PS, 7, 0, 1000000, "ps", NULL, VS_GRADE_measured, "table 3", "", offsetof(struct toy, latency)},
-    {"toy.tlb.on", VS_KNOB_FLAG, 1, 0, 1, "flag", NULL, VS_GRADE_assumed, "guess", "", offsetof(struct toy, on)},
+    {"toy.tlb.entries", VS_KNOB_NUM, 64, 1, 1536, "entries", NULL, VS_GRADE_documented, "manual",
+     "", offsetof(struct toy, entries)},
+    {"toy.tlb.policy", VS_KNOB_CHOICE, 0, 0, 255, "choice", "lru|random|fifo", VS_GRADE_assumed,
+     "guess", "", offsetof(struct toy, policy)},
+    {"toy.tlb.latency", VS_KNOB_PS, 7, 0, 1000000, "ps", NULL, VS_GRADE_measured, "table 3", "",
+     offsetof(struct toy, latency)},
+    {"toy.tlb.on", VS_KNOB_FLAG, 1, 0, 1, "flag", NULL, VS_GRADE_assumed, "guess", "",
+     offsetof(struct toy, on)},
 };
 static const struct vs_component_desc toy = {"toy", knobs, 4, NULL, 0, NULL, 0, sizeof(struct toy)};
 static const struct vs_component_desc *const all[] = {&toy};
@@ -29,8 +33,12 @@ static void test_numbers_are_read_as_people_write_them(void **state)
     static const struct {
         const char *text;
         uint64_t value;
-    } good[] = {{"1536", 1536}, {"0x600", 1536}, {"4K", 4096}, {"4KiB", 4096}, {"1.5M", 1572864}, {"1e6", 1000000}, {"2GiB", 1ull << 31}, {"18446744073709551615", UINT64_MAX}};
-    static const char *const bad[] = {"", "-1", "4Q", "x", "1.3", "0x", "1e30", "4 K", "18446744073709551616"};
+    } good[] = {{"1536", 1536},       {"0x600", 1536},
+                {"4K", 4096},         {"4KiB", 4096},
+                {"1.5M", 1572864},    {"1e6", 1000000},
+                {"2GiB", 1ull << 31}, {"18446744073709551615", UINT64_MAX}};
+    static const char *const bad[] = {
+        "", "-1", "4Q", "x", "1.3", "0x", "1e30", "4 K", "18446744073709551616"};
     uint64_t v;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(vs_parse_number(good[i].text, &v));

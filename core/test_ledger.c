@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Laws of the books: what a charge, a wait, a child, a count, a cut and a journey may and may not do. */
+/* Laws of the books: what a charge, a wait, a child, a count, a cut and a journey may and may not
+ * do. */
 #include "virtsim/ledger.h"
 
 #include "virtsim/sim.h"
@@ -11,8 +12,10 @@
 
 #include <cmocka.h>
 
-static const struct vs_account_desc accounts[] = {
-    {"toy.a", "toy.a.latency", false, ""}, {"toy.b", "", false, ""}, {"toy.queue", "", true, ""}, {NULL, NULL, false, NULL}};
+static const struct vs_account_desc accounts[] = {{"toy.a", "toy.a.latency", false, ""},
+                                                  {"toy.b", "", false, ""},
+                                                  {"toy.queue", "", true, ""},
+                                                  {NULL, NULL, false, NULL}};
 static const struct vs_counter_desc counters[] = {{"toy.hits", "hit", ""}};
 static const struct vs_component_desc toy = {"toy", NULL, 0, accounts, 3, counters, 1, 0};
 enum { A, B, QUEUE };
@@ -206,7 +209,8 @@ static void test_a_cut_forgets_what_was_and_names_the_rest_of_what_was_under_way
     vs_close(&f->t);
     vs_charge(&f->t, acc(f, A), ps(6));
     f->hits[0]++;
-    const struct vs_op_acc *line = f->t.frame[0].acc, *exit = vs_ledger_acc(f->l, f->actor, VS_OP_EXIT_CPUID);
+    const struct vs_op_acc *line = f->t.frame[0].acc,
+                           *exit = vs_ledger_acc(f->l, f->actor, VS_OP_EXIT_CPUID);
     assert_int_equal(exit->n, 0);
     assert_int_equal(exit->total_ps, 0);
     vs_txn_end(&f->t);

@@ -10,16 +10,16 @@
 #include "virtsim/status.h"
 
 enum vs_req {
-    VS_REQ_END,       /* the guest has finished */
-    VS_REQ_ERROR,     /* the source failed; its message is in error() */
-    VS_REQ_MAP,       /* a, bytes; reply.value = address (fixed: at `address` when fixed is set) */
-    VS_REQ_UNMAP,     /* address, bytes */
-    VS_REQ_PROTECT,   /* address, bytes; a = 1 writable, 0 read-only */
-    VS_REQ_ACCESS,    /* `address`, `bytes` (size), op: one access */
-    VS_REQ_BULK,      /* pattern over [address, address + bytes): count accesses, op, stride, theta */
-    VS_REQ_TRACE,     /* n records at `records` */
-    VS_REQ_COMPUTE,   /* count instructions */
-    VS_REQ_CPUID,     /* a = leaf, b = subleaf */
+    VS_REQ_END,     /* the guest has finished */
+    VS_REQ_ERROR,   /* the source failed; its message is in error() */
+    VS_REQ_MAP,     /* a, bytes; reply.value = address (fixed: at `address` when fixed is set) */
+    VS_REQ_UNMAP,   /* address, bytes */
+    VS_REQ_PROTECT, /* address, bytes; a = 1 writable, 0 read-only */
+    VS_REQ_ACCESS,  /* `address`, `bytes` (size), op: one access */
+    VS_REQ_BULK,    /* pattern over [address, address + bytes): count accesses, op, stride, theta */
+    VS_REQ_TRACE,   /* n records at `records` */
+    VS_REQ_COMPUTE, /* count instructions */
+    VS_REQ_CPUID,   /* a = leaf, b = subleaf */
     VS_REQ_HLT,
     VS_REQ_PAUSE,
     VS_REQ_RDTSC,     /* reply.value = the guest's time-stamp counter */
@@ -33,14 +33,16 @@ enum vs_req {
     VS_REQ_MMIO,      /* address in a device hole nobody backs: op load|store */
     VS_REQ_IPI,       /* a = destination vCPU, b = vector */
     VS_REQ_SEND,      /* bytes = payload, count = packets; goes out through the vCPU's VF */
-    VS_REQ_RECV,      /* count packets wanted; reply.value = how many came before `ps` ran out (0 = wait for ever) */
-    VS_REQ_WAIT,      /* ps of guest time: the vCPU has nothing to run (HLT with a timer) */
-    VS_REQ_MARK,      /* name; "roi" starts the region of interest */
+    VS_REQ_RECV, /* count packets wanted; reply.value = how many came before `ps` ran out (0 = wait
+                    for ever) */
+    VS_REQ_WAIT, /* ps of guest time: the vCPU has nothing to run (HLT with a timer) */
+    VS_REQ_MARK, /* name; "roi" starts the region of interest */
 };
 
 enum vs_req_op { VS_REQ_LOAD, VS_REQ_STORE, VS_REQ_FETCH, VS_REQ_MODIFY };
 enum vs_req_pattern { VS_PATTERN_STRIDE, VS_PATTERN_RANDOM, VS_PATTERN_ZIPF, VS_PATTERN_CHASE };
-/* When memory gets its frames: at once; guest's at once but host's at first touch; both at first touch. */
+/* When memory gets its frames: at once; guest's at once but host's at first touch; both at first
+ * touch. */
 enum vs_req_backing { VS_BACKING_EAGER, VS_BACKING_HOST_TOUCH, VS_BACKING_TOUCH };
 
 struct vs_trace_rec;
@@ -48,17 +50,17 @@ struct vs_trace_rec;
 struct vs_request {
     enum vs_req kind;
     uint64_t address, bytes, count, a, b, ps;
-    uint64_t stride;           /* bytes, VS_PATTERN_STRIDE */
-    double theta;              /* Zipf exponent, VS_PATTERN_ZIPF */
-    uint64_t work;             /* instructions besides the access itself, per access (BULK) */
+    uint64_t stride; /* bytes, VS_PATTERN_STRIDE */
+    double theta;    /* Zipf exponent, VS_PATTERN_ZIPF */
+    uint64_t work;   /* instructions besides the access itself, per access (BULK) */
     enum vs_req_op op;
     enum vs_req_pattern pattern;
-    enum vs_req_backing backing; /* MAP */
-    unsigned page_shift;       /* MAP: 0 = the machine's guest.page_size */
-    bool fixed;                /* MAP at `address` */
+    enum vs_req_backing backing;        /* MAP */
+    unsigned page_shift;                /* MAP: 0 = the machine's guest.page_size */
+    bool fixed;                         /* MAP at `address` */
     const struct vs_trace_rec *records; /* TRACE: valid until the next call of next() */
     size_t n_records;
-    char name[32];             /* MARK */
+    char name[32]; /* MARK */
 };
 
 struct vs_reply {
@@ -70,7 +72,8 @@ struct vs_guest_source {
     void *ctx;
     /* Fills *out with what comes next; *reply is the answer to the request before it. */
     void (*next)(void *ctx, const struct vs_reply *reply, struct vs_request *out);
-    const char *(*error)(void *ctx); /* after VS_REQ_ERROR: one clear message, file:line or record */
+    const char *(*error)(
+        void *ctx); /* after VS_REQ_ERROR: one clear message, file:line or record */
     void (*close)(void *ctx);
 };
 

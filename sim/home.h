@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where scripts/lua, workloads and results are: VIRTSIM_HOME, else the installed prefix, else the source tree. */
+/* Where scripts/lua, workloads and results are: VIRTSIM_HOME, else the installed prefix, else the
+ * source tree. */
 #ifndef VIRTSIM_SIM_HOME_H
 #define VIRTSIM_SIM_HOME_H
 

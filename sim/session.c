@@ -60,10 +60,12 @@ static enum vs_status open_input(struct vs_session *s, struct vs_errors *errors)
     const struct vs_session_request *r = &s->request;
     vs_home_path(r->input, s->path, sizeof s->path);
     if (!r->is_trace) {
-        enum vs_status st = vs_workload_load(s->path, s->knobs, r->options.seed, &s->workload, errors);
+        enum vs_status st =
+            vs_workload_load(s->path, s->knobs, r->options.seed, &s->workload, errors);
         if (!st) {
             snprintf(s->name, sizeof s->name, "%s", vs_workload_info(s->workload).name);
-            snprintf(s->hash, sizeof s->hash, "fnv1a:%016" PRIx64, vs_workload_info(s->workload).hash);
+            snprintf(s->hash, sizeof s->hash, "fnv1a:%016" PRIx64,
+                     vs_workload_info(s->workload).hash);
         }
         return st;
     }
@@ -78,7 +80,8 @@ static enum vs_status open_input(struct vs_session *s, struct vs_errors *errors)
     return s->replay ? VS_OK : VS_E_NOMEM;
 }
 
-enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out, struct vs_errors *errors)
+enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out,
+                                  struct vs_errors *errors)
 {
     struct vs_session *s = calloc(1, sizeof *s);
     *out = NULL;
@@ -92,7 +95,8 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
     enum vs_status st = s->knobs ? VS_OK : VS_E_NOMEM, one;
     /* all mistakes of a request are reported together: go on after each */
     if (!st) {
-        st = vs_machine_load(vs_home(), r->machine ? r->machine : "skylake_sp_kvm", s->knobs, &s->machine, errors);
+        st = vs_machine_load(vs_home(), r->machine ? r->machine : "skylake_sp_kvm", s->knobs,
+                             &s->machine, errors);
         one = open_input(s, errors);
         st = st ? st : one;
         /* an unreadable workload has declared nothing: its parameters would all look unknown */
@@ -176,7 +180,8 @@ static const char *text_of(char *out, size_t bytes, const char *format, double v
     return out;
 }
 
-enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run, struct vs_errors *errors)
+enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run,
+                                struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
     const char *format = "";
@@ -189,7 +194,8 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
     const struct vs_epoch_sample *samples = vs_platform_epochs(s->platform, &n_epochs);
     struct vs_epoch_row *epochs = calloc(n_epochs ? n_epochs : 1, sizeof *epochs);
     for (size_t i = 0; epochs && i < n_epochs; i++) {
-        epochs[i] = (struct vs_epoch_row){samples[i].epoch, samples[i].end_ps, samples[i].value, samples[i].actor, samples[i].counter};
+        epochs[i] = (struct vs_epoch_row){samples[i].epoch, samples[i].end_ps, samples[i].value,
+                                          samples[i].actor, samples[i].counter};
     }
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -209,9 +215,15 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         {"jobs", text_of(jobs, sizeof jobs, "%.0f", (double)r->jobs)},
     };
     struct vs_run_record record = {
-        .info = {.command = r->is_trace ? "replay" : "run", .workload = s->name, .input_hash = s->hash, .trace_format = format,
-                 .machine = s->machine.name, .point = r->point ? r->point : "", .seed = r->options.seed,
-                 .roi_ps = vs_platform_roi_ps(s->platform), .end_ps = vs_platform_end_ps(s->platform)},
+        .info = {.command = r->is_trace ? "replay" : "run",
+                 .workload = s->name,
+                 .input_hash = s->hash,
+                 .trace_format = format,
+                 .machine = s->machine.name,
+                 .point = r->point ? r->point : "",
+                 .seed = r->options.seed,
+                 .roi_ps = vs_platform_roi_ps(s->platform),
+                 .end_ps = vs_platform_end_ps(s->platform)},
         .knobs = s->knobs,
         .ledger = vs_platform_ledger(s->platform),
         .provenance = provenance,

@@ -12,10 +12,10 @@
 #include "platform/platform.h"
 
 struct vs_session_request {
-    const char *input;        /* workload script, trace, or "-" */
+    const char *input; /* workload script, trace, or "-" */
     bool is_trace;
-    const char *machine;      /* name or file; NULL = skylake_sp_kvm */
-    const char *const *sets;  /* "path=value" */
+    const char *machine;       /* name or file; NULL = skylake_sp_kvm */
+    const char *const *sets;   /* "path=value" */
     const char *const *set_by; /* per set; NULL = "--set" for all */
     size_t n_sets;
     const char *point;        /* what a sweep varied, "" otherwise */
@@ -28,12 +28,14 @@ struct vs_session_request {
 
 struct vs_session;
 
-enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out, struct vs_errors *errors);
+enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out,
+                                  struct vs_errors *errors);
 const struct vs_knobs *vs_session_knobs(const struct vs_session *s);
 const struct vs_machine_info *vs_session_machine(const struct vs_session *s);
 const char *vs_session_workload(const struct vs_session *s);
 enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors);
-enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run, struct vs_errors *errors);
+enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run,
+                                struct vs_errors *errors);
 struct vs_ledger *vs_session_ledger(struct vs_session *s);
 void vs_session_close(struct vs_session *s);
 

@@ -29,7 +29,7 @@ bool vs_evidence_parse(const char *text, enum vs_evidence *out);
 enum vs_knob_kind { VS_KNOB_NUM, VS_KNOB_FLAG, VS_KNOB_CHOICE, VS_KNOB_CYCLES, VS_KNOB_PS };
 
 struct vs_knob_desc {
-    const char *path;    /* "ept.l2_tlb.entries" */
+    const char *path; /* "ept.l2_tlb.entries" */
     enum vs_knob_kind kind;
     uint64_t def, min, max;
     const char *unit;    /* "entries", "cycles", "ps", "flag", "choice" */
@@ -37,7 +37,7 @@ struct vs_knob_desc {
     enum vs_evidence grade;
     const char *source;
     const char *text;
-    size_t offset;       /* of the uint64_t in the component's config struct */
+    size_t offset; /* of the uint64_t in the component's config struct */
 };
 
 struct vs_account_desc {

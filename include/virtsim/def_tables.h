@@ -10,19 +10,64 @@
 #define VS_DEF_CFG struct VS_DEF_P3(vs_, VS_DEF_NAME, _config)
 
 #define VS_NUM(field, path, def, min, max, unit, grade, source, text)                              \
-    {path, VS_KNOB_NUM, def, min, max, unit, NULL, VS_GRADE_##grade, source, text,                 \
+    {path,                                                                                         \
+     VS_KNOB_NUM,                                                                                  \
+     def,                                                                                          \
+     min,                                                                                          \
+     max,                                                                                          \
+     unit,                                                                                         \
+     NULL,                                                                                         \
+     VS_GRADE_##grade,                                                                             \
+     source,                                                                                       \
+     text,                                                                                         \
      offsetof(VS_DEF_CFG, field)},
 #define VS_FLAG(field, path, def, grade, source, text)                                             \
-    {path, VS_KNOB_FLAG, def, 0, 1, "flag", NULL, VS_GRADE_##grade, source, text,                  \
+    {path,                                                                                         \
+     VS_KNOB_FLAG,                                                                                 \
+     def,                                                                                          \
+     0,                                                                                            \
+     1,                                                                                            \
+     "flag",                                                                                       \
+     NULL,                                                                                         \
+     VS_GRADE_##grade,                                                                             \
+     source,                                                                                       \
+     text,                                                                                         \
      offsetof(VS_DEF_CFG, field)},
 #define VS_CHOICE(field, path, def, choices, grade, source, text)                                  \
-    {path, VS_KNOB_CHOICE, def, 0, 255, "choice", choices, VS_GRADE_##grade, source, text,         \
+    {path,                                                                                         \
+     VS_KNOB_CHOICE,                                                                               \
+     def,                                                                                          \
+     0,                                                                                            \
+     255,                                                                                          \
+     "choice",                                                                                     \
+     choices,                                                                                      \
+     VS_GRADE_##grade,                                                                             \
+     source,                                                                                       \
+     text,                                                                                         \
      offsetof(VS_DEF_CFG, field)},
 #define VS_LAT(field, path, acc, accpath, def, min, max, grade, source, text)                      \
-    {path, VS_KNOB_CYCLES, def, min, max, "cycles", NULL, VS_GRADE_##grade, source, text,          \
+    {path,                                                                                         \
+     VS_KNOB_CYCLES,                                                                               \
+     def,                                                                                          \
+     min,                                                                                          \
+     max,                                                                                          \
+     "cycles",                                                                                     \
+     NULL,                                                                                         \
+     VS_GRADE_##grade,                                                                             \
+     source,                                                                                       \
+     text,                                                                                         \
      offsetof(VS_DEF_CFG, field)},
 #define VS_LAT_PS(field, path, acc, accpath, def, min, max, grade, source, text)                   \
-    {path, VS_KNOB_PS, def, min, max, "ps", NULL, VS_GRADE_##grade, source, text,                  \
+    {path,                                                                                         \
+     VS_KNOB_PS,                                                                                   \
+     def,                                                                                          \
+     min,                                                                                          \
+     max,                                                                                          \
+     "ps",                                                                                         \
+     NULL,                                                                                         \
+     VS_GRADE_##grade,                                                                             \
+     source,                                                                                       \
+     text,                                                                                         \
      offsetof(VS_DEF_CFG, field)},
 #define VS_ACCOUNT(acc, accpath, priced, text)
 #define VS_WAIT(acc, accpath, text)

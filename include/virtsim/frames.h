@@ -23,21 +23,22 @@ struct vs_frames {
     uint64_t first_chunk, n_chunks; /* in units of 2 MiB */
     uint64_t *taken;                /* one bit a chunk */
     enum vs_frames_order order;
-    struct vs_perm units, in_unit;  /* random: GiB units, and chunks inside one */
-    uint64_t positions;             /* in the order in which chunks are given out */
-    uint64_t next_small, next_large; /* from both ends of that order */
+    struct vs_perm units, in_unit;     /* random: GiB units, and chunks inside one */
+    uint64_t positions;                /* in the order in which chunks are given out */
+    uint64_t next_small, next_large;   /* from both ends of that order */
     uint32_t window[VS_FRAMES_WINDOW]; /* chunks being cut into 4K frames */
     uint32_t n_window, window_max;
-    uint64_t window_next;           /* frames given out of the window */
+    uint64_t window_next; /* frames given out of the window */
     struct vs_perm in_window;
     uint64_t seed;
-    uint64_t *freed[3];             /* stacks of returned frames, by size */
+    uint64_t *freed[3]; /* stacks of returned frames, by size */
     size_t n_freed[3], cap_freed[3];
     uint64_t used_bytes;
 };
 
 /* base and bytes are multiples of 4096; VS_E_CONFIG otherwise. */
-enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes, enum vs_frames_order order, uint64_t seed);
+enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes,
+                              enum vs_frames_order order, uint64_t seed);
 void vs_frames_free(struct vs_frames *f);
 /* One frame of 1 << page_shift bytes (12, 21, 30), aligned to its size; false when none is left. */
 bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out);

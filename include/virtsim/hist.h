@@ -26,7 +26,8 @@ static inline uint32_t vs_hist_bucket(uint64_t v)
     if (v < VS_HIST_SUB) {
         return (uint32_t)v;
     }
-    uint32_t e = 63u - (uint32_t)__builtin_clzll(v) - VS_HIST_SUB_SHIFT; /* 0: the first octave with sub-buckets of 1 */
+    uint32_t e = 63u - (uint32_t)__builtin_clzll(v) -
+                 VS_HIST_SUB_SHIFT; /* 0: the first octave with sub-buckets of 1 */
     return ((e + 1u) << VS_HIST_SUB_SHIFT) + (uint32_t)((v >> e) & (VS_HIST_SUB - 1u));
 }
 /* Smallest value of a bucket, and the value it is reported as (its middle). */

@@ -21,7 +21,8 @@ struct vs_knob {
     char *set_by; /* owned copy: "--set", "machine skylake_sp_kvm", file:line; NULL = "default" */
 };
 
-/* Who sets, for the record. source NULL keeps the declared source and grade (a pure re-statement). */
+/* Who sets, for the record. source NULL keeps the declared source and grade (a pure re-statement).
+ */
 struct vs_origin {
     enum vs_rank rank;
     const char *set_by;
@@ -35,8 +36,10 @@ struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *componen
 void vs_knobs_destroy(struct vs_knobs *k);
 /* Adds one knob at run time (workload parameters); desc and its strings must outlive the store. */
 enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc);
-/* text: "1536", "0x600", "4GiB", "4K", "1e6", "on|off", a choice's name, "385ps", "12ns" (ps knobs). */
-enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text, const struct vs_origin *who, struct vs_errors *errors);
+/* text: "1536", "0x600", "4GiB", "4K", "1e6", "on|off", a choice's name, "385ps", "12ns" (ps
+ * knobs). */
+enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text,
+                            const struct vs_origin *who, struct vs_errors *errors);
 const struct vs_knob *vs_knobs_find(const struct vs_knobs *k, const char *path);
 size_t vs_knobs_count(const struct vs_knobs *k);
 const struct vs_knob *vs_knobs_at(const struct vs_knobs *k, size_t i); /* in path order */
@@ -46,7 +49,8 @@ void vs_knobs_load(const struct vs_knobs *k, const struct vs_component_desc *c, 
 void vs_defaults(const struct vs_component_desc *c, void *config);
 /* Value as text: choice name, number. Returns out. */
 const char *vs_knob_text(const struct vs_knob *k, char *out, size_t bytes);
-/* Parses a number with binary or decimal suffix: 4K 4KiB 2M 1G 1e6 0x10 12.5e3; false if malformed. */
+/* Parses a number with binary or decimal suffix: 4K 4KiB 2M 1G 1e6 0x10 12.5e3; false if malformed.
+ */
 bool vs_parse_number(const char *text, uint64_t *out);
 
 #endif

@@ -14,20 +14,23 @@
 #include "virtsim/port.h"
 #include "virtsim/settab.h"
 
-#define VS_L1_CONTEXT_SHIFT 40u /* above any virtual page number; 22 bits of context fit below bit 62 */
-#define VS_L1_WRITE 1u          /* writes may pass: permitted, and dirty is set where it is kept */
+#define VS_L1_CONTEXT_SHIFT                                                                        \
+    40u                /* above any virtual page number; 22 bits of context fit below bit 62 */
+#define VS_L1_WRITE 1u /* writes may pass: permitted, and dirty is set where it is kept */
 #define VS_L1_FLAGS 0xfffu
 
 enum { VS_L1_4K, VS_L1_2M, VS_L1_1G, VS_L1_SIZES };
-static const unsigned vs_l1_shift[VS_L1_SIZES] = {VS_PAGE_4K_SHIFT, VS_PAGE_2M_SHIFT, VS_PAGE_1G_SHIFT};
+static const unsigned vs_l1_shift[VS_L1_SIZES] = {VS_PAGE_4K_SHIFT, VS_PAGE_2M_SHIFT,
+                                                  VS_PAGE_1G_SHIFT};
 
 struct vs_l1 {
     /* the mmu's */
     struct vs_settab tlb[VS_L1_SIZES];
-    uint64_t context;       /* shifted; or-ed into every key */
-    uint64_t *tlb_hits;     /* its counters, added to when hits are priced; may be NULL */
+    uint64_t context;   /* shifted; or-ed into every key */
+    uint64_t *tlb_hits; /* its counters, added to when hits are priced; may be NULL */
     uint64_t *tlb_misses;
-    uint16_t tlb_account;   /* every access pays the lookup: usually 0 ps, hidden behind the cache's */
+    uint16_t
+        tlb_account; /* every access pays the lookup: usually 0 ps, hidden behind the cache's */
     vs_ps tlb_ps;
     /* the memory's */
     struct vs_linetab cache;
@@ -35,8 +38,8 @@ struct vs_l1 {
     struct vs_line_port lines; /* level 0 = this cache */
     uint64_t *cache_hits[3];   /* by enum vs_ref */
     /* the cpu's */
-    uint32_t last;        /* page size of the last hit: looked at first */
-    bool fast;            /* geometry and policies allow the inline path */
+    uint32_t last; /* page size of the last hit: looked at first */
+    bool fast;     /* geometry and policies allow the inline path */
 };
 
 /* To be called when everything above is attached. */
@@ -49,8 +52,8 @@ static inline void vs_l1_ready(struct vs_l1 *l)
     }
 }
 
-/* The hot path: the most recent entry of the TLB set and of the cache set. True = both hit; all that
- * the access changes is then done, apart from counting it. */
+/* The hot path: the most recent entry of the TLB set and of the cache set. True = both hit; all
+ * that the access changes is then done, apart from counting it. */
 static inline bool vs_l1_hit(struct vs_l1 *l, uint64_t gva, bool write)
 {
     const struct vs_settab *t = &l->tlb[l->last];
@@ -73,7 +76,9 @@ static inline bool vs_l1_hit(struct vs_l1 *l, uint64_t gva, bool write)
 static inline const uint64_t *vs_l1_translate(struct vs_l1 *l, uint64_t gva, unsigned *shift)
 {
     for (uint32_t i = 0; i < VS_L1_SIZES; i++) {
-        uint32_t k = i == 0 ? l->last : i <= l->last ? i - 1u : i; /* the last size first, then the others */
+        uint32_t k = i == 0         ? l->last
+                     : i <= l->last ? i - 1u
+                                    : i; /* the last size first, then the others */
         uint64_t *p = vs_settab_find(&l->tlb[k], (gva >> vs_l1_shift[k]) | l->context);
         if (p) {
             l->last = k;

@@ -75,9 +75,9 @@ struct vs_frame {
 /* A transaction: one agent's clock and its stack of open operations. */
 struct vs_txn {
     uint64_t now_ps;
-    struct vs_op_acc *acc; /* of the innermost open operation */
-    struct vs_op_acc **by_op; /* current actor's accumulators, by enum vs_op */
-    struct vs_tape *tape;  /* NULL = nobody listens */
+    struct vs_op_acc *acc;                       /* of the innermost open operation */
+    struct vs_op_acc **by_op;                    /* current actor's accumulators, by enum vs_op */
+    struct vs_tape *tape;                        /* NULL = nobody listens */
     void (*settle)(void *ctx, struct vs_txn *t); /* prices counted hits; NULL = none pending ever */
     void *settle_ctx;
     struct vs_ledger *ledger;
@@ -97,7 +97,8 @@ uint16_t vs_ledger_accounts(struct vs_ledger *l, const struct vs_component_desc 
 /* Registers (or finds) an actor by name: "vcpu0/guest". */
 uint16_t vs_ledger_actor(struct vs_ledger *l, const char *name);
 /* Registers one instance's counter array (length c->n_counters, owned by the component). */
-void vs_ledger_counters(struct vs_ledger *l, uint16_t actor, const struct vs_component_desc *c, const uint64_t *values);
+void vs_ledger_counters(struct vs_ledger *l, uint16_t actor, const struct vs_component_desc *c,
+                        const uint64_t *values);
 /* The accumulator of (actor, op), made on first use. */
 struct vs_op_acc *vs_ledger_acc(struct vs_ledger *l, uint16_t actor, enum vs_op op);
 
@@ -128,7 +129,8 @@ vs_ps vs_close(struct vs_txn *t); /* returns the operation's duration */
 /* Ends an operation that did not finish (a squashed access): timed and in open_ops, not counted. */
 vs_ps vs_abandon(struct vs_txn *t);
 
-void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account, uint32_t depth);
+void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account,
+                  uint32_t depth);
 
 /* Work: `n` equal charges at once cost the same as n single ones. */
 static inline void vs_charge_n(struct vs_txn *t, uint16_t account, uint64_t n, vs_ps total)
@@ -179,7 +181,8 @@ void vs_expose(struct vs_txn *t, const struct vs_tape *tape, uint16_t gap, vs_ps
  * opened one by one (counted hits). Does not move the clock: parts do (vs_count_part). */
 void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each);
 /* One part of such operations; moves the clock by n x each. */
-void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n, vs_ps each);
+void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n,
+                   vs_ps each);
 
 /* A journey (packet, block request): its own clock through several agents; its parts are kept with
  * it and booked when it ends, so what is still under way at the end of a run is only counted. */
@@ -195,8 +198,8 @@ struct vs_journey {
     } part[VS_JOURNEY_PARTS];
 };
 void vs_journey_begin(struct vs_journey *j, vs_ps start);
-void vs_journey_charge(struct vs_journey *j, uint16_t account, vs_ps d);           /* work of its own  */
-void vs_journey_wait(struct vs_journey *j, uint16_t account, vs_ps until);          /* named resource   */
+void vs_journey_charge(struct vs_journey *j, uint16_t account, vs_ps d);   /* work of its own  */
+void vs_journey_wait(struct vs_journey *j, uint16_t account, vs_ps until); /* named resource   */
 void vs_journey_expose(struct vs_journey *j, const struct vs_tape *tape, uint16_t gap, vs_ps until);
 void vs_journey_end(struct vs_journey *j, struct vs_op_acc *acc);
 void vs_journey_open(struct vs_op_acc *acc); /* still under way at the end of the run */
@@ -220,7 +223,8 @@ const struct vs_account_desc *vs_ledger_account(const struct vs_ledger *l, uint1
 typedef void vs_acc_visitor(void *ctx, const struct vs_op_acc *acc);
 void vs_ledger_each(const struct vs_ledger *l, vs_acc_visitor *visit, void *ctx);
 /* All counters since the last cut. */
-typedef void vs_counter_visitor(void *ctx, const char *actor, const struct vs_counter_desc *c, uint64_t value);
+typedef void vs_counter_visitor(void *ctx, const char *actor, const struct vs_counter_desc *c,
+                                uint64_t value);
 void vs_ledger_each_counter(const struct vs_ledger *l, vs_counter_visitor *visit, void *ctx);
 /* Operations whose total differs from parts + children: 0 always, or `why` says which. */
 size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The set-associative table in the shape data caches need: exact LRU, no payload, and tags of 32
- * bits that hold the quotient of line by sets, valid (not 0), dirty and io flags. Ways stand in order
- * of recency, a set padded to a multiple of eight, so that one vector compare sees eight ways and
- * one vector move ages them. Wider line numbers and other policies use vs_settab instead.
+ * bits that hold the quotient of line by sets, valid (not 0), dirty and io flags. Ways stand in
+ * order of recency, a set padded to a multiple of eight, so that one vector compare sees eight ways
+ * and one vector move ages them. Wider line numbers and other policies use vs_settab instead.
  */
 #ifndef VIRTSIM_LINETAB_H
 #define VIRTSIM_LINETAB_H
@@ -26,7 +26,8 @@ struct vs_linetab {
 /* Whether lines below max_line fit the 32-bit tags of such a table. */
 static inline bool vs_linetab_fits(uint32_t entries, uint32_t ways, uint64_t max_line)
 {
-    return entries && ways && ways <= VS_LINETAB_MAX_WAYS && max_line / (entries / ways) < (1ull << 30) - 2u;
+    return entries && ways && ways <= VS_LINETAB_MAX_WAYS &&
+           max_line / (entries / ways) < (1ull << 30) - 2u;
 }
 enum vs_status vs_linetab_init(struct vs_linetab *c, uint32_t entries, uint32_t ways);
 void vs_linetab_free(struct vs_linetab *c);

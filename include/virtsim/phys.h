@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host-physical memory that holds real bytes: page tables, VMCS regions, descriptor rings, payloads.
- * Sparse: the host gives a page when it is first written; untouched memory reads 0. Little-endian,
- * as the machines modelled are. Accesses beyond the end read 0 and write nothing: what lies there
- * is not memory. Untimed; timed access goes through vs_mem_port.
+ * Host-physical memory that holds real bytes: page tables, VMCS regions, descriptor rings,
+ * payloads. Sparse: the host gives a page when it is first written; untouched memory reads 0.
+ * Little-endian, as the machines modelled are. Accesses beyond the end read 0 and write nothing:
+ * what lies there is not memory. Untimed; timed access goes through vs_mem_port.
  */
 #ifndef VIRTSIM_PHYS_H
 #define VIRTSIM_PHYS_H

@@ -20,14 +20,15 @@ struct vs_mem_port {
     void (*touch)(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref);
 };
 
-/* What became of a translation. A fault is a value; whoever runs the core hands it to its handler. */
+/* What became of a translation. A fault is a value; whoever runs the core hands it to its handler.
+ */
 enum vs_fault { VS_FAULT_NONE, VS_FAULT_PAGE, VS_FAULT_EPT_VIOLATION, VS_FAULT_EPT_MISCONFIG };
 struct vs_translation {
     vs_hpa hpa;          /* of the byte asked for; valid without a fault */
     unsigned page_shift; /* of the entry filled into the L1 TLB: min(guest, host) */
     enum vs_fault fault;
-    vs_gva gva;             /* that faulted */
-    vs_gpa gpa;             /* EPT faults: the guest-physical address that could not be translated */
+    vs_gva gva; /* that faulted */
+    vs_gpa gpa; /* EPT faults: the guest-physical address that could not be translated */
     uint64_t qualification; /* EPT violation: exit qualification (SDM 3C table 28-7) */
     uint32_t error_code;    /* page fault: as pushed on the stack */
 };
@@ -40,7 +41,8 @@ struct vs_translation {
 struct vs_mmu_port {
     void *ctx;
     bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
-    void (*walk)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref, struct vs_translation *out);
+    void (*walk)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
+                 struct vs_translation *out);
     /* Hint: these bytes will be translated soon. May be NULL; changes no modelled state. */
     void (*prefetch)(void *ctx, vs_gva at);
     uint16_t probe_account;
@@ -61,18 +63,22 @@ struct vs_line_port {
     uint64_t ps[VS_LINE_LEVELS];
 };
 
-/* A device's DMA after translation: bytes move through LLC or memory, timed. buf may be NULL (time only). */
+/* A device's DMA after translation: bytes move through LLC or memory, timed. buf may be NULL (time
+ * only). */
 struct vs_dma_mem_port {
     void *ctx;
     void (*read)(void *ctx, struct vs_txn *t, vs_hpa at, void *buf, size_t bytes);
     void (*write)(void *ctx, struct vs_txn *t, vs_hpa at, const void *buf, size_t bytes);
 };
 
-/* A device's DMA before translation. Returns false when the IOMMU blocked it (the fault is recorded there). */
+/* A device's DMA before translation. Returns false when the IOMMU blocked it (the fault is recorded
+ * there). */
 struct vs_dma_port {
     void *ctx;
-    bool (*read)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf, size_t bytes);
-    bool (*write)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf, size_t bytes);
+    bool (*read)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                 size_t bytes);
+    bool (*write)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+                  size_t bytes);
 };
 
 /* What became of a message-signalled interrupt. */
@@ -81,7 +87,8 @@ enum vs_msi_result { VS_MSI_DELIVERED, VS_MSI_POSTED, VS_MSI_POSTED_SILENT, VS_M
 /* A device's MSI write: through interrupt remapping to an interrupt controller. */
 struct vs_msi_port {
     void *ctx;
-    enum vs_msi_result (*write)(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address, uint32_t data);
+    enum vs_msi_result (*write)(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
+                                uint32_t data);
 };
 
 /* Towards an interrupt controller: a physical vector for a physical CPU at t->now. */
@@ -105,9 +112,9 @@ struct vs_vmcs_port {
     bool (*vmwrite)(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value);
 };
 
-/* Frames and second-level mappings, as a hypervisor's memory management uses them. map backs the host
- * page around `at`, says which frame of which size it got, and returns false when host memory is
- * exhausted or `at` is no guest memory. */
+/* Frames and second-level mappings, as a hypervisor's memory management uses them. map backs the
+ * host page around `at`, says which frame of which size it got, and returns false when host memory
+ * is exhausted or `at` is no guest memory. */
 struct vs_slat_port {
     void *ctx;
     bool (*map)(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame);
@@ -115,12 +122,21 @@ struct vs_slat_port {
 };
 
 /* TLB and paging-structure-cache effects of a transition or an invalidation instruction. */
-enum vs_flush { VS_FLUSH_ALL, VS_FLUSH_VPID, VS_FLUSH_VPID_ADDRESS, VS_FLUSH_VPID_NONGLOBAL, VS_FLUSH_EPT, VS_FLUSH_PCID };
+enum vs_flush {
+    VS_FLUSH_ALL,
+    VS_FLUSH_VPID,
+    VS_FLUSH_VPID_ADDRESS,
+    VS_FLUSH_VPID_NONGLOBAL,
+    VS_FLUSH_EPT,
+    VS_FLUSH_PCID
+};
 struct vs_tlb_port {
     void *ctx;
     /* returns how many entries were dropped */
-    uint64_t (*flush)(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid, uint64_t eptp, vs_gva at);
-    void (*set_context)(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3, uint64_t eptp);
+    uint64_t (*flush)(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
+                      uint64_t eptp, vs_gva at);
+    void (*set_context)(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3,
+                        uint64_t eptp);
 };
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Radix page tables of 512-entry, 4 KiB tables: x86-64 guest tables, EPT and VT-d second level differ
- * only in which bits mean what, so a format is data. Maintenance (map, unmap, find) is functional and
- * untimed; a timed walk is made by whoever walks, entry by entry, with vs_radix_entry.
+ * Radix page tables of 512-entry, 4 KiB tables: x86-64 guest tables, EPT and VT-d second level
+ * differ only in which bits mean what, so a format is data. Maintenance (map, unmap, find) is
+ * functional and untimed; a timed walk is made by whoever walks, entry by entry, with
+ * vs_radix_entry.
  *
  * Sources: Intel SDM 3A 4.5 (4-level paging), 3C 28.3 (EPT); VT-d specification 9.8 (second-stage
  * entries).
@@ -56,9 +57,14 @@ struct vs_radix_alloc {
 };
 
 /* Maps one page; tables in between are made. VS_E_CONFIG when something larger or smaller is mapped
- * there already or an address is not aligned, VS_E_NOMEM when no table is left. root is host-physical. */
-enum vs_status vs_radix_map(struct vs_phys *p, const struct vs_radix_format *f, uint64_t root, uint64_t from, uint64_t to, unsigned page_shift, uint64_t flags, const struct vs_radix_alloc *alloc);
+ * there already or an address is not aligned, VS_E_NOMEM when no table is left. root is
+ * host-physical. */
+enum vs_status vs_radix_map(struct vs_phys *p, const struct vs_radix_format *f, uint64_t root,
+                            uint64_t from, uint64_t to, unsigned page_shift, uint64_t flags,
+                            const struct vs_radix_alloc *alloc);
 /* The leaf entry of `address`: its place and level; false when there is none. */
-bool vs_radix_find(const struct vs_phys *p, const struct vs_radix_format *f, uint64_t root, uint64_t address, const struct vs_radix_alloc *alloc, vs_hpa *at, unsigned *level);
+bool vs_radix_find(const struct vs_phys *p, const struct vs_radix_format *f, uint64_t root,
+                   uint64_t address, const struct vs_radix_alloc *alloc, vs_hpa *at,
+                   unsigned *level);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Deterministic random numbers: xoshiro256** seeded by splitmix64 (Blackman and Vigna). Never libc's. */
+/* Deterministic random numbers: xoshiro256** seeded by splitmix64 (Blackman and Vigna). Never
+ * libc's. */
 #ifndef VIRTSIM_RNG_H
 #define VIRTSIM_RNG_H
 

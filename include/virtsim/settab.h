@@ -3,8 +3,8 @@
  * The set-associative table behind every TLB, walk cache, nested TLB, IOTLB and context cache:
  * any number of sets and ways (1536 = 128 x 12 and 1408 = 1408 x 1 alike), 64-bit payloads.
  *
- * Keys are 62-bit (the two top bits stay clear); set = key mod sets, without a division. Under LRU and
- * FIFO the ways of a set stand in order of age, so exact LRU needs no stamps: a hit rotates, a
+ * Keys are 62-bit (the two top bits stay clear); set = key mod sets, without a division. Under LRU
+ * and FIFO the ways of a set stand in order of age, so exact LRU needs no stamps: a hit rotates, a
  * fill shifts, the last way is the victim. Random and tree-PLRU keep a way where it is.
  * A table of 0 entries is an absent structure: every find misses, every fill is ignored.
  */
@@ -69,7 +69,8 @@ struct vs_settab {
 };
 
 /* ways 0 = fully associative; entries % ways != 0 or entries > 2^26: VS_E_CONFIG. */
-enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways, enum vs_policy policy, uint64_t seed);
+enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways,
+                              enum vs_policy policy, uint64_t seed);
 void vs_settab_free(struct vs_settab *s);
 void vs_settab_clear(struct vs_settab *s);
 
@@ -90,12 +91,15 @@ static inline uint64_t *vs_settab_find(struct vs_settab *s, uint64_t key)
 uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key);
 /* Inserts as the most recent entry; a present key is updated in place. True when a valid entry was
  * evicted, which is then in *evicted_key, *evicted_payload (either may be NULL). */
-bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key, uint64_t *evicted_payload);
+bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key,
+                    uint64_t *evicted_payload);
 /* The same when the caller has just missed on `key`: no search. */
-bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key, uint64_t *evicted_payload);
+bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
+                           uint64_t *evicted_key, uint64_t *evicted_payload);
 bool vs_settab_drop(struct vs_settab *s, uint64_t key);
 /* Drops every entry for which pred says so; returns how many. */
-uint64_t vs_settab_drop_if(struct vs_settab *s, bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx);
+uint64_t vs_settab_drop_if(struct vs_settab *s,
+                           bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx);
 
 static inline uint64_t vs_settab_used(const struct vs_settab *s)
 {

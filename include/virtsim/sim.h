@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Knobs and accounts of the simulation itself (sim.def): run-ahead quantum, region-of-interest cut. */
+/* Knobs and accounts of the simulation itself (sim.def): run-ahead quantum, region-of-interest cut.
+ */
 #ifndef VIRTSIM_SIM_H
 #define VIRTSIM_SIM_H
 

@@ -35,7 +35,8 @@ struct vs_errors {
 void vs_error(struct vs_errors *e, const char *fmt, ...) VS_PRINTF(2, 3);
 void vs_errors_free(struct vs_errors *e);
 
-/* The candidate nearest to `word` (edit distance), or NULL when none is near enough to be a typo. */
+/* The candidate nearest to `word` (edit distance), or NULL when none is near enough to be a typo.
+ */
 const char *vs_nearest(const char *word, const char *const *candidates, size_t n);
 
 #endif

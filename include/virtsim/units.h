@@ -11,14 +11,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct { uint64_t v; } vs_ps;     /* a duration or an instant, picoseconds            */
-typedef struct { uint64_t v; } vs_cycles; /* a duration in periods of one component's clock   */
-typedef struct { uint64_t v; } vs_gva;    /* guest virtual (native: the process's own virtual) */
-typedef struct { uint64_t v; } vs_gpa;    /* guest physical                                   */
-typedef struct { uint64_t v; } vs_hpa;    /* host physical                                    */
-typedef struct { uint64_t v; } vs_iova;   /* what a device puts on the bus before translation */
+typedef struct {
+    uint64_t v;
+} vs_ps; /* a duration or an instant, picoseconds            */
+typedef struct {
+    uint64_t v;
+} vs_cycles; /* a duration in periods of one component's clock   */
+typedef struct {
+    uint64_t v;
+} vs_gva; /* guest virtual (native: the process's own virtual) */
+typedef struct {
+    uint64_t v;
+} vs_gpa; /* guest physical                                   */
+typedef struct {
+    uint64_t v;
+} vs_hpa; /* host physical                                    */
+typedef struct {
+    uint64_t v;
+} vs_iova; /* what a device puts on the bus before translation */
 
-/* A clock: period in ps. 2600 MHz -> 385 ps (384.6 rounded once; reported as a knob's effective value). */
+/* A clock: period in ps. 2600 MHz -> 385 ps (384.6 rounded once; reported as a knob's effective
+ * value). */
 struct vs_clock {
     uint64_t period_ps;
 };

@@ -19,7 +19,7 @@ struct vs_zipf {
         uint64_t threshold; /* below: own, else the alias; in 2^-64 */
         uint64_t first[2];  /* first rank of own and of alias group */
         uint32_t span[2];   /* ranks in it */
-    } *slot;
+    } * slot;
 };
 
 static uint64_t zipf_group_end(uint64_t first, uint64_t ranks)
@@ -34,6 +34,7 @@ static struct vs_zipf *zipf_create(uint64_t ranks, double theta)
     for (uint64_t r = 0; r < ranks; r = zipf_group_end(r, ranks)) {
         n++;
     }
+    n = n ? n : 1;
     struct vs_zipf *z = calloc(1, sizeof *z);
     double *weight = calloc(n, sizeof *weight);
     uint32_t *work = calloc(2u * (size_t)n, sizeof *work), small = 0, large = n;
@@ -93,7 +94,9 @@ static uint64_t zipf_rank(const struct vs_zipf *z, struct vs_rng *rng)
 
 /* ---- set-up ---- */
 
-static enum vs_status bulk_init(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_bulk_kind kind, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t step, uint64_t count)
+static enum vs_status bulk_init(struct vs_cpu_bulk *b, const struct vs_cpu *c,
+                                enum vs_bulk_kind kind, enum vs_ref ref, vs_gva base,
+                                uint64_t bytes, uint64_t step, uint64_t count)
 {
     memset(b, 0, sizeof *b);
     b->kind = kind;
@@ -103,22 +106,27 @@ static enum vs_status bulk_init(struct vs_cpu_bulk *b, const struct vs_cpu *c, e
     b->stride = step;
     b->count = count;
     b->instructions = c->cfg.bulk_instructions;
-    return step == 0 || bytes < ELEMENT || bytes < step || base.v + bytes < base.v ? VS_E_BOUNDS : VS_OK;
+    return step == 0 || bytes < ELEMENT || bytes < step || base.v + bytes < base.v ? VS_E_BOUNDS
+                                                                                   : VS_OK;
 }
 
-enum vs_status vs_bulk_stride(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t stride, uint64_t count)
+enum vs_status vs_bulk_stride(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref,
+                              vs_gva base, uint64_t bytes, uint64_t stride, uint64_t count)
 {
     return bulk_init(b, c, VS_BULK_STRIDE, ref, base, bytes, stride, count);
 }
 
-enum vs_status vs_bulk_random(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t count, uint64_t seed)
+enum vs_status vs_bulk_random(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref,
+                              vs_gva base, uint64_t bytes, uint64_t count, uint64_t seed)
 {
     enum vs_status s = bulk_init(b, c, VS_BULK_RANDOM, ref, base, bytes, ELEMENT, count);
     vs_rng_seed(&b->rng, seed, 0xb1);
     return s;
 }
 
-enum vs_status vs_bulk_zipf(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t grain, double theta, uint64_t count, uint64_t seed)
+enum vs_status vs_bulk_zipf(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref,
+                            vs_gva base, uint64_t bytes, uint64_t grain, double theta,
+                            uint64_t count, uint64_t seed)
 {
     enum vs_status s = bulk_init(b, c, VS_BULK_ZIPF, ref, base, bytes, grain, count);
     if (s != VS_OK || grain < ELEMENT || !(theta >= 0) || bytes / grain > 1ull << 36) {
@@ -130,7 +138,8 @@ enum vs_status vs_bulk_zipf(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum 
     return b->zipf ? VS_OK : VS_E_NOMEM;
 }
 
-enum vs_status vs_bulk_chase(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base, uint64_t bytes, uint64_t node, uint64_t count, uint64_t seed)
+enum vs_status vs_bulk_chase(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base,
+                             uint64_t bytes, uint64_t node, uint64_t count, uint64_t seed)
 {
     enum vs_status s = bulk_init(b, c, VS_BULK_CHASE, VS_REF_READ, base, bytes, node, count);
     if (s == VS_OK) {
@@ -139,7 +148,8 @@ enum vs_status vs_bulk_chase(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_g
     return s;
 }
 
-enum vs_status vs_bulk_stream(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base, uint64_t bytes, uint64_t count)
+enum vs_status vs_bulk_stream(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base,
+                              uint64_t bytes, uint64_t count)
 {
     enum vs_status s = bulk_init(b, c, VS_BULK_STREAM, VS_REF_READ, base, bytes, ELEMENT, count);
     return s == VS_OK && bytes < 3u * ELEMENT ? VS_E_BOUNDS : s;
@@ -189,7 +199,8 @@ static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uin
         }
         uint64_t a = b->ahead[b->done % VS_BULK_AHEAD];
         vs_gva at = {a};
-        if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE : !vs__cpu_access_line(c, a, b->ref)) {
+        if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE
+                                   : !vs__cpu_access_line(c, a, b->ref)) {
             return VS_CPU_FAULT;
         }
         vs__cpu_instructions(c, b->instructions);
@@ -200,13 +211,16 @@ static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uin
 
 /* After an inline hit: how many more accesses fall into the same line and fit before `until`. They
  * find translation and line where this one found them. */
-static uint64_t same_line(const struct vs_cpu *c, const struct vs_cpu_bulk *b, const struct vs_l1 *l, uint64_t at, uint64_t until)
+static uint64_t same_line(const struct vs_cpu *c, const struct vs_cpu_bulk *b,
+                          const struct vs_l1 *l, uint64_t at, uint64_t until)
 {
     uint64_t line = 1ull << l->line_shift, n = (line - (at & (line - 1u)) - ELEMENT) / b->stride;
-    uint64_t in_region = (b->bytes - b->offset - ELEMENT) / b->stride, left = b->count - b->done - 1u;
+    uint64_t in_region = (b->bytes - b->offset - ELEMENT) / b->stride,
+             left = b->count - b->done - 1u;
     n = n < in_region ? n : in_region;
     n = n < left ? n : left;
-    uint64_t now = vs_cpu_now_ps(c), each = c->price[b->ref][VS_CPU_TLB_L1][0] + b->instructions * (c->instruction_q + 1u);
+    uint64_t now = vs_cpu_now_ps(c),
+             each = c->price[b->ref][VS_CPU_TLB_L1][0] + b->instructions * (c->instruction_q + 1u);
     return now < until && (n + 1u) * each < until - now ? n : 0; /* near the horizon: one by one */
 }
 
@@ -226,7 +240,8 @@ static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
             n += same_line(c, b, l, at.v, until);
             c->fast[b->ref] += n;
             c->pending_ps += n * c->price[b->ref][VS_CPU_TLB_L1][0];
-        } else if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE : !vs__cpu_access_line(c, at.v, b->ref)) {
+        } else if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE
+                                          : !vs__cpu_access_line(c, at.v, b->ref)) {
             return VS_CPU_FAULT;
         }
         vs__cpu_instructions(c, n * b->instructions);
@@ -248,7 +263,8 @@ static enum vs_cpu_stop run_stream(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
         }
         uint64_t which = b->done % 3u; /* b, c, then a */
         vs_gva at = {b->base.v + (which == 2u ? 0 : which + 1u) * third + b->offset};
-        if (vs_cpu_access(c, at, ELEMENT, which == 2u ? VS_REF_WRITE : VS_REF_READ) != VS_CPU_DONE) {
+        if (vs_cpu_access(c, at, ELEMENT, which == 2u ? VS_REF_WRITE : VS_REF_READ) !=
+            VS_CPU_DONE) {
             return VS_CPU_FAULT;
         }
         vs__cpu_instructions(c, b->instructions);
@@ -264,11 +280,14 @@ enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps 
 {
     struct vs_l1 *l = b->ref == VS_REF_FETCH ? &c->fetch : &c->data;
     bool was_exact = c->exact, was_fast = l->fast;
-    if (vs__cpu_listened(c, b->ref) || (b->kind == VS_BULK_STREAM && vs__cpu_listened(c, VS_REF_WRITE))) {
+    if (vs__cpu_listened(c, b->ref) ||
+        (b->kind == VS_BULK_STREAM && vs__cpu_listened(c, VS_REF_WRITE))) {
         c->exact = true;
         l->fast = false; /* every access is charged part by part */
     }
-    enum vs_cpu_stop stop = b->kind == VS_BULK_STRIDE ? run_stride(c, b, until.v) : b->kind == VS_BULK_STREAM ? run_stream(c, b, until.v) : run_jumping(c, b, until.v);
+    enum vs_cpu_stop stop = b->kind == VS_BULK_STRIDE   ? run_stride(c, b, until.v)
+                            : b->kind == VS_BULK_STREAM ? run_stream(c, b, until.v)
+                                                        : run_jumping(c, b, until.v);
     c->exact = was_exact;
     l->fast = was_fast;
     return stop;

@@ -16,7 +16,8 @@ void vs_cpu_check(const struct vs_cpu_config *cfg, struct vs_errors *errors)
     }
 }
 
-enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg, struct vs_ledger *ledger)
+enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
+                           struct vs_ledger *ledger)
 {
     memset(c, 0, sizeof *c);
     if (cfg->mhz == 0 || cfg->ipc == 0) {
@@ -62,7 +63,8 @@ static struct vs_op_acc *acc_of(const struct vs_txn *t, uint32_t ref)
 }
 
 /* n equal accesses: parts move the clock, then the operation itself is booked. */
-static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb, uint32_t level, uint64_t n)
+static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb, uint32_t level,
+                  uint64_t n)
 {
     const struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
     struct vs_op_acc *a = acc_of(t, ref);
@@ -84,7 +86,8 @@ static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb
 static void settle(void *ctx, struct vs_txn *t)
 {
     struct vs_cpu *c = ctx;
-    if (c->pending_ps == 0 && (c->pending_mask[0] | c->pending_mask[1] | c->pending_mask[2]) == 0 && (c->fast[0] | c->fast[1] | c->fast[2] | c->pending_instructions) == 0) {
+    if (c->pending_ps == 0 && (c->pending_mask[0] | c->pending_mask[1] | c->pending_mask[2]) == 0 &&
+        (c->fast[0] | c->fast[1] | c->fast[2] | c->pending_instructions) == 0) {
         return;
     }
     c->pending_ps = 0;
@@ -107,7 +110,8 @@ static void settle(void *ctx, struct vs_txn *t)
             c->pending_mask[ref] |= 1u << (VS_CPU_TLB_L1 * VS_LINE_LEVELS);
         }
         for (uint32_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
-            uint32_t at = (uint32_t)__builtin_ctz(mask), tlb = at / VS_LINE_LEVELS, level = at % VS_LINE_LEVELS;
+            uint32_t at = (uint32_t)__builtin_ctz(mask), tlb = at / VS_LINE_LEVELS,
+                     level = at % VS_LINE_LEVELS;
             n = c->pending[ref][tlb][level];
             c->pending[ref][tlb][level] = 0;
             price(c, t, ref, tlb, level, n);
@@ -144,7 +148,8 @@ static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, ui
 }
 
 /* Translates inside an open access, booking what it costs. False: fault. */
-static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref, bool l1_missed, uint64_t *hpa)
+static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref,
+                             bool l1_missed, uint64_t *hpa)
 {
     struct vs_txn *t = c->txn;
     vs_gva at = {gva};
@@ -191,8 +196,10 @@ static bool squash(struct vs_cpu *c)
     return false;
 }
 
-/* One access charged part by part. `l1_missed`: TLBs and second-level TLB have been asked already. */
-static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref, bool l1_missed)
+/* One access charged part by part. `l1_missed`: TLBs and second-level TLB have been asked already.
+ */
+static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref,
+                          bool l1_missed)
 {
     uint64_t hpa;
     vs_open(c->txn, op_of[ref]);
@@ -241,13 +248,15 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
             hpa = out.hpa.v;
         }
     }
-    count_access(c, ref, tlb, l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref));
+    count_access(c, ref, tlb,
+                 l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref));
     return true;
 }
 
 /* An access over the end of a line. Split: each line is a reference of its own, translated on its
  * own. Otherwise one reference by the cache's rule, translated by its first byte. */
-static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t bytes, uint32_t ref)
+static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t bytes,
+                              uint32_t ref)
 {
     uint64_t hpa, line = 1ull << l->line_shift, end = gva + bytes;
     c->count[VS_CNT_cpu_straddles]++;
@@ -257,7 +266,8 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
             return squash(c);
         }
         if (l->lines.straddle) {
-            uint32_t level = l->lines.straddle(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
+            uint32_t level =
+                l->lines.straddle(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
             vs_ps d = {l->lines.ps[level]};
             vs_charge(c->txn, l->lines.account[level], d);
             break;

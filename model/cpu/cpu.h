@@ -26,14 +26,14 @@ struct vs_cpu {
     struct vs_l1 data, fetch;
     /* counted and not yet priced */
     uint64_t pending_ps;
-    uint64_t fast[3];                                            /* inline hits, by enum vs_ref */
-    uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];       /* other compositions */
+    uint64_t fast[3];                                      /* inline hits, by enum vs_ref */
+    uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS]; /* other compositions */
     uint32_t pending_mask[3];
     uint64_t pending_instructions, pending_instruction_ps;
-    uint64_t carry;        /* of the instruction clock, in ps x ipc; below ipc */
+    uint64_t carry;                        /* of the instruction clock, in ps x ipc; below ipc */
     uint64_t instruction_q, instruction_r; /* ps of one instruction: q + r / ipc */
     uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
-    bool exact;            /* somebody listens: charge each access */
+    bool exact; /* somebody listens: charge each access */
     struct vs_mmu_port mmu;
     struct vs_translation fault; /* after VS_CPU_FAULT */
     struct vs_cpu_config cfg;
@@ -46,7 +46,8 @@ struct vs_cpu {
 };
 
 void vs_cpu_check(const struct vs_cpu_config *cfg, struct vs_errors *errors);
-enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg, struct vs_ledger *ledger);
+enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
+                           struct vs_ledger *ledger);
 void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu);
 /* t is the core's time line from now on; its counted hits are priced by this core. */
 void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t);
@@ -77,13 +78,13 @@ struct vs_zipf; /* table of a Zipf distribution, see vs_bulk_zipf */
 struct vs_cpu_bulk {
     enum vs_bulk_kind kind;
     enum vs_ref ref;
-    vs_gva base;       /* region [base, base + bytes) */
+    vs_gva base; /* region [base, base + bytes) */
     uint64_t bytes;
-    uint64_t count;    /* accesses wanted */
+    uint64_t count; /* accesses wanted */
     uint64_t done;
-    uint64_t stride;   /* stride: step; chase: node size; random: element size; zipf: grain */
+    uint64_t stride;       /* stride: step; chase: node size; random: element size; zipf: grain */
     uint64_t instructions; /* for each access */
-    uint64_t offset;   /* stride, stream, chase: position */
+    uint64_t offset;       /* stride, stream, chase: position */
     struct vs_rng rng;
     struct vs_perm perm;
     struct vs_zipf *zipf;
@@ -92,17 +93,24 @@ struct vs_cpu_bulk {
     uint64_t made;
 };
 
-/* All: VS_E_BOUNDS for an empty region or element. `count` accesses; run them with vs_cpu_bulk_run. */
-enum vs_status vs_bulk_stride(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t stride, uint64_t count);
+/* All: VS_E_BOUNDS for an empty region or element. `count` accesses; run them with vs_cpu_bulk_run.
+ */
+enum vs_status vs_bulk_stride(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref,
+                              vs_gva base, uint64_t bytes, uint64_t stride, uint64_t count);
 /* Uniform over 8-byte elements. */
-enum vs_status vs_bulk_random(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t count, uint64_t seed);
+enum vs_status vs_bulk_random(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref,
+                              vs_gva base, uint64_t bytes, uint64_t count, uint64_t seed);
 /* Zipf over pages of `grain` bytes (P ~ 1 / rank^theta, ranks scattered by a permutation), uniform
  * 8-byte elements inside. Ranks above 1024 are drawn in groups of a sixty-fourth octave. */
-enum vs_status vs_bulk_zipf(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref, vs_gva base, uint64_t bytes, uint64_t grain, double theta, uint64_t count, uint64_t seed);
+enum vs_status vs_bulk_zipf(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum vs_ref ref,
+                            vs_gva base, uint64_t bytes, uint64_t grain, double theta,
+                            uint64_t count, uint64_t seed);
 /* Pointer chase: one random cycle through all nodes of `node` bytes. */
-enum vs_status vs_bulk_chase(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base, uint64_t bytes, uint64_t node, uint64_t count, uint64_t seed);
+enum vs_status vs_bulk_chase(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base,
+                             uint64_t bytes, uint64_t node, uint64_t count, uint64_t seed);
 /* a[i] = b[i] + c[i] over three equal thirds of the region, 8-byte elements: load, load, store. */
-enum vs_status vs_bulk_stream(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base, uint64_t bytes, uint64_t count);
+enum vs_status vs_bulk_stream(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base,
+                              uint64_t bytes, uint64_t count);
 void vs_bulk_free(struct vs_cpu_bulk *b);
 /* Until done, until the clock reaches `until`, or until a fault; may be called again after each. */
 enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps until);

@@ -24,13 +24,16 @@ static void charge(const struct vs_ept *e, struct vs_txn *t, unsigned account, u
 
 /* ---- probe: L1 of the other sizes was looked up by the core; here the second level ---- */
 
-static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t payload, unsigned shift)
+static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t payload,
+                    unsigned shift)
 {
     struct vs_l1 *l = ref == VS_REF_FETCH ? e->fetch : e->data;
     unsigned k = (shift - 12u) / 9u;
-    if (!l->tlb[k].entries && k) { /* no first-level table for this size: the 4K one holds its pieces */
+    if (!l->tlb[k].entries &&
+        k) { /* no first-level table for this size: the 4K one holds its pieces */
         k = 0;
-        payload = (payload & VS__FLAGS) | ((payload & VS_RADIX_ADDRESS) + (gva & ((1ull << shift) - 1u) & ~0xfffull));
+        payload = (payload & VS__FLAGS) |
+                  ((payload & VS_RADIX_ADDRESS) + (gva & ((1ull << shift) - 1u) & ~0xfffull));
     }
     (void)vs_settab_fill(&l->tlb[k], (gva >> vs_l1_shift[k]) | l->context, payload, NULL, NULL);
 }
@@ -69,12 +72,13 @@ bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation 
 
 /* Why a nested translation was made: the flags of the exit qualification depend on it. */
 struct access {
-    enum vs_ref ref;   /* of the guest's access */
-    bool final;        /* false: of an entry of the guest's own tables */
+    enum vs_ref ref; /* of the guest's access */
+    bool final;      /* false: of an entry of the guest's own tables */
     uint64_t gva;
 };
 
-static bool violation(struct vs_ept *e, struct vs_translation *out, const struct access *a, uint64_t gpa, uint64_t permissions)
+static bool violation(struct vs_ept *e, struct vs_translation *out, const struct access *a,
+                      uint64_t gpa, uint64_t permissions)
 {
     bool table = !a->final;
     /* with accessed and dirty flags, a reference to the guest's tables counts as a write, too */
@@ -98,10 +102,12 @@ static bool misconfigured(uint64_t entry, unsigned level)
         uint64_t low = ((1ull << vs_radix_shift(level)) - 1u) & ~0xfffull;
         return type == 2 || type == 3 || type == 7 || (entry & low) != 0;
     }
-    return (entry & 0xf8u) != 0; /* bits 6:3 of a non-leaf are reserved; bit 7 below level 4 made a leaf */
+    return (entry & 0xf8u) !=
+           0; /* bits 6:3 of a non-leaf are reserved; bit 7 below level 4 made a leaf */
 }
 
-static bool bad_entry(struct vs_ept *e, struct vs_translation *out, const struct access *a, uint64_t gpa)
+static bool bad_entry(struct vs_ept *e, struct vs_translation *out, const struct access *a,
+                      uint64_t gpa)
 {
     e->count[VS_CNT_ept_misconfigs]++;
     out->fault = VS_FAULT_EPT_MISCONFIG;
@@ -112,7 +118,8 @@ static bool bad_entry(struct vs_ept *e, struct vs_translation *out, const struct
 }
 
 /* Sets a flag in an entry that lacks it, with a timed store. */
-static uint64_t set_flags(struct vs_ept *e, struct vs_txn *t, vs_hpa at, uint64_t entry, uint64_t flags)
+static uint64_t set_flags(struct vs_ept *e, struct vs_txn *t, vs_hpa at, uint64_t entry,
+                          uint64_t flags)
 {
     if ((entry & flags) != flags) {
         entry |= flags;
@@ -126,7 +133,10 @@ static uint64_t set_flags(struct vs_ept *e, struct vs_txn *t, vs_hpa at, uint64_
 static unsigned pwc_find(struct vs_settab *pwc, uint64_t address, uint32_t tag, uint64_t *table)
 {
     for (unsigned level = 2; level <= 4; level++) {
-        const uint64_t *p = pwc[level].entries ? vs_settab_find(&pwc[level], vs__ept_key(address, vs_radix_shift(level), tag)) : NULL;
+        const uint64_t *p =
+            pwc[level].entries
+                ? vs_settab_find(&pwc[level], vs__ept_key(address, vs_radix_shift(level), tag))
+                : NULL;
         if (p) {
             *table = *p;
             return level;
@@ -162,15 +172,18 @@ static bool nested_hit(struct vs_ept *e, uint64_t gpa, bool write, struct nested
 }
 
 /* gpa -> n, walking the EPT where nothing is cached. */
-static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct access *a, struct nested *n, struct vs_translation *out)
+static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
+                             const struct access *a, struct nested *n, struct vs_translation *out)
 {
-    /* the guest's tables are written when their own accessed flags are; EPT's D follows the access */
+    /* the guest's tables are written when their own accessed flags are; EPT's D follows the access
+     */
     bool write = a->final ? a->ref == VS_REF_WRITE : e->cfg.ept_ad != 0;
     if (e->nested.entries) {
         charge(e, t, VS_ACC_ept_nested_tlb, e->nested_ps);
         if (nested_hit(e, gpa, write, n)) {
             e->count[VS_CNT_ept_nested_hits]++;
-            return a->ref != VS_REF_FETCH || !a->final || (n->flags & VS__EXECUTE) || violation(e, out, a, gpa, 3);
+            return a->ref != VS_REF_FETCH || !a->final || (n->flags & VS__EXECUTE) ||
+                   violation(e, out, a, gpa, 3);
         }
         e->count[VS_CNT_ept_nested_misses]++;
     }
@@ -179,7 +192,10 @@ static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, c
     if (pwc_any(e->npwc)) {
         charge(e, t, VS_ACC_ept_pwc, e->pwc_ps);
         level = pwc_find(e->npwc, gpa, e->tag_nested, &table);
-        e->count[level == 5 ? VS_CNT_ept_npwc_misses : level == 4 ? VS_CNT_ept_npwc_l4 : level == 3 ? VS_CNT_ept_npwc_l3 : VS_CNT_ept_npwc_l2]++;
+        e->count[level == 5   ? VS_CNT_ept_npwc_misses
+                 : level == 4 ? VS_CNT_ept_npwc_l4
+                 : level == 3 ? VS_CNT_ept_npwc_l3
+                              : VS_CNT_ept_npwc_l2]++;
         permissions = level == 5 ? 7 : table & 7u;
         table &= VS_RADIX_ADDRESS;
     }
@@ -200,23 +216,28 @@ static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, c
             return violation(e, out, a, gpa, permissions);
         }
         if (e->cfg.ept_ad) {
-            entry = set_flags(e, t, at, entry, vs_radix_ept.accessed | (leaf && write ? vs_radix_ept.dirty : 0));
+            entry = set_flags(e, t, at, entry,
+                              vs_radix_ept.accessed | (leaf && write ? vs_radix_ept.dirty : 0));
         }
         if (leaf) {
             unsigned shift = vs_radix_shift(level);
             bool dirty = !e->cfg.ept_ad || (entry & vs_radix_ept.dirty);
             n->frame = entry & VS_RADIX_ADDRESS & ~((1ull << shift) - 1u);
             n->shift = shift;
-            n->flags = (permissions & 2u ? VS__WRITABLE | (dirty ? VS__WRITE : 0) : 0) | (permissions & 4u ? VS__EXECUTE : 0);
+            n->flags = (permissions & 2u ? VS__WRITABLE | (dirty ? VS__WRITE : 0) : 0) |
+                       (permissions & 4u ? VS__EXECUTE : 0);
             if (e->nested.entries) {
                 e->nested_sizes |= 1u << (shift - 12u) / 9u;
-                (void)vs_settab_fill(&e->nested, vs__ept_key(gpa, shift, e->tag_nested), n->frame | n->flags, NULL, NULL);
+                (void)vs_settab_fill(&e->nested, vs__ept_key(gpa, shift, e->tag_nested),
+                                     n->frame | n->flags, NULL, NULL);
             }
             return true;
         }
         table = entry & VS_RADIX_ADDRESS;
         if (e->npwc[level].entries) {
-            (void)vs_settab_fill(&e->npwc[level], vs__ept_key(gpa, vs_radix_shift(level), e->tag_nested), table | permissions, NULL, NULL);
+            (void)vs_settab_fill(&e->npwc[level],
+                                 vs__ept_key(gpa, vs_radix_shift(level), e->tag_nested),
+                                 table | permissions, NULL, NULL);
         }
     }
     return false; /* unreachable: level 1 is always a leaf */
@@ -224,18 +245,21 @@ static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, c
 
 /* ---- the guest dimension ---- */
 
-static bool page_fault(struct vs_ept *e, struct vs_translation *out, uint64_t gva, enum vs_ref ref, bool present)
+static bool page_fault(struct vs_ept *e, struct vs_translation *out, uint64_t gva, enum vs_ref ref,
+                       bool present)
 {
     e->count[VS_CNT_ept_page_faults]++;
     out->fault = VS_FAULT_PAGE;
     out->gva.v = gva;
     /* P, W/R, U/S (programs run in user mode), I/D */
-    out->error_code = (uint32_t)(present ? 1u : 0u) | (ref == VS_REF_WRITE ? 2u : 0u) | 4u | (ref == VS_REF_FETCH ? 16u : 0u);
+    out->error_code = (uint32_t)(present ? 1u : 0u) | (ref == VS_REF_WRITE ? 2u : 0u) | 4u |
+                      (ref == VS_REF_FETCH ? 16u : 0u);
     return false;
 }
 
 /* Host-physical base of a guest table. */
-static bool locate_table(struct vs_ept *e, struct vs_txn *t, uint64_t value, const struct access *a, uint64_t *table, struct vs_translation *out)
+static bool locate_table(struct vs_ept *e, struct vs_txn *t, uint64_t value, const struct access *a,
+                         uint64_t *table, struct vs_translation *out)
 {
     struct nested n;
     if (!e->now.eptp) {
@@ -249,7 +273,8 @@ static bool locate_table(struct vs_ept *e, struct vs_txn *t, uint64_t value, con
     return true;
 }
 
-static void fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t frame, unsigned shift, uint64_t flags)
+static void fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t frame, unsigned shift,
+                 uint64_t flags)
 {
     struct vs_settab *t = shift == 30 ? &e->l2_1g : &e->l2;
     if (t->entries) {
@@ -259,9 +284,13 @@ static void fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t frame
     fill_l1(e, ref, gva, frame | flags, shift);
 }
 
-static bool finish(struct vs_ept *e, struct vs_txn *t, uint64_t gva, uint64_t gpa, unsigned guest_shift, uint64_t flags, enum vs_ref ref, struct vs_translation *out)
+static bool finish(struct vs_ept *e, struct vs_txn *t, uint64_t gva, uint64_t gpa,
+                   unsigned guest_shift, uint64_t flags, enum vs_ref ref,
+                   struct vs_translation *out)
 {
-    struct nested n = {.frame = gpa & ~((1ull << guest_shift) - 1u), .shift = guest_shift, .flags = VS__WRITE | VS__WRITABLE | VS__EXECUTE};
+    struct nested n = {.frame = gpa & ~((1ull << guest_shift) - 1u),
+                       .shift = guest_shift,
+                       .flags = VS__WRITE | VS__WRITABLE | VS__EXECUTE};
     struct access a = {ref, true, gva};
     if (e->now.eptp && !nested_translate(e, t, gpa, &a, &n, out)) {
         return false;
@@ -279,7 +308,8 @@ static bool finish(struct vs_ept *e, struct vs_txn *t, uint64_t gva, uint64_t gp
     return true;
 }
 
-static bool walk(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref ref, struct vs_translation *out)
+static bool walk(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref ref,
+                 struct vs_translation *out)
 {
     const struct vs_radix_format *f = &vs_radix_x86_64;
     struct access a = {ref, false, gva};
@@ -287,12 +317,16 @@ static bool walk(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref r
     unsigned level = 5;
     charge(e, t, VS_ACC_ept_walk_start, e->start_ps);
     if ((uint64_t)((int64_t)(gva << 16) >> 16) != gva) {
-        return page_fault(e, out, gva, ref, false); /* non-canonical: #GP in hardware, never mapped here */
+        return page_fault(e, out, gva, ref,
+                          false); /* non-canonical: #GP in hardware, never mapped here */
     }
     if (pwc_any(e->gpwc)) {
         charge(e, t, VS_ACC_ept_pwc, e->pwc_ps);
         level = pwc_find(e->gpwc, gva, e->tag_now, &table);
-        e->count[level == 5 ? VS_CNT_ept_gpwc_misses : level == 4 ? VS_CNT_ept_gpwc_l4 : level == 3 ? VS_CNT_ept_gpwc_l3 : VS_CNT_ept_gpwc_l2]++;
+        e->count[level == 5   ? VS_CNT_ept_gpwc_misses
+                 : level == 4 ? VS_CNT_ept_gpwc_l4
+                 : level == 3 ? VS_CNT_ept_gpwc_l3
+                              : VS_CNT_ept_gpwc_l2]++;
         permissions = level == 5 ? f->write : table & f->write;
         table &= VS_RADIX_ADDRESS;
     }
@@ -310,27 +344,35 @@ static bool walk(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref r
         permissions &= entry;
         no_execute = no_execute || (entry & f->no_execute);
         bool leaf = vs_radix_is_leaf(f, level, entry);
-        if (leaf && ((ref == VS_REF_WRITE && !(permissions & f->write)) || (ref == VS_REF_FETCH && no_execute))) {
+        if (leaf && ((ref == VS_REF_WRITE && !(permissions & f->write)) ||
+                     (ref == VS_REF_FETCH && no_execute))) {
             return page_fault(e, out, gva, ref, true);
         }
-        entry = set_flags(e, t, at, entry, f->accessed | (leaf && ref == VS_REF_WRITE ? f->dirty : 0));
+        entry =
+            set_flags(e, t, at, entry, f->accessed | (leaf && ref == VS_REF_WRITE ? f->dirty : 0));
         if (leaf) {
             unsigned shift = vs_radix_shift(level);
             uint64_t low = (1ull << shift) - 1u;
-            uint64_t flags = (permissions & f->write ? VS__WRITABLE | (entry & f->dirty ? VS__WRITE : 0) : 0) | (no_execute ? 0 : VS__EXECUTE) | (entry & f->global ? VS__GLOBAL : 0);
-            return finish(e, t, gva, (entry & VS_RADIX_ADDRESS & ~low) | (gva & low), shift, flags, ref, out);
+            uint64_t flags =
+                (permissions & f->write ? VS__WRITABLE | (entry & f->dirty ? VS__WRITE : 0) : 0) |
+                (no_execute ? 0 : VS__EXECUTE) | (entry & f->global ? VS__GLOBAL : 0);
+            return finish(e, t, gva, (entry & VS_RADIX_ADDRESS & ~low) | (gva & low), shift, flags,
+                          ref, out);
         }
         if (!locate_table(e, t, entry & VS_RADIX_ADDRESS, &a, &table, out)) {
             return false;
         }
         if (e->gpwc[level].entries && !no_execute) {
-            (void)vs_settab_fill(&e->gpwc[level], vs__ept_key(gva, vs_radix_shift(level), e->tag_now), table | (permissions & f->write), NULL, NULL);
+            (void)vs_settab_fill(&e->gpwc[level],
+                                 vs__ept_key(gva, vs_radix_shift(level), e->tag_now),
+                                 table | (permissions & f->write), NULL, NULL);
         }
     }
     return false;
 }
 
-void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref, struct vs_translation *out)
+void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
+                  struct vs_translation *out)
 {
     struct vs_ept *e = ctx;
     memset(out, 0, sizeof *out);
@@ -351,5 +393,7 @@ static void prefetch(void *ctx, vs_gva at)
 struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
 {
     vs_ps probe = {e->l2_ps};
-    return (struct vs_mmu_port){e, vs__ept_probe, vs__ept_walk, prefetch, (uint16_t)(e->account + VS_ACC_ept_l2_tlb), probe};
+    return (struct vs_mmu_port){
+        e,    vs__ept_probe, vs__ept_walk, prefetch, (uint16_t)(e->account + VS_ACC_ept_l2_tlb),
+        probe};
 }

@@ -22,8 +22,8 @@
 #define VS_DEF_FILE "ept/ept.def"
 #include "virtsim/def_types.h"
 
-enum { VS_EPT_NATIVE, VS_EPT_EPT };              /* paging.mode */
-#define VS_EPT_CONTEXTS 4096u                    /* address spaces told apart at one time */
+enum { VS_EPT_NATIVE, VS_EPT_EPT }; /* paging.mode */
+#define VS_EPT_CONTEXTS 4096u       /* address spaces told apart at one time */
 #define VS_EPT_SHIFT(choice) (12u + 9u * (unsigned)(choice)) /* *.page_size */
 
 /* What the processor translates with: VPID 0 and eptp 0 in the host and on bare metal. */
@@ -48,28 +48,33 @@ struct vs_ept {
     struct vs_settab l2, l2_1g, nested;
     struct vs_settab gpwc[5], npwc[5]; /* by level 4, 3, 2 */
     struct vs_ept_context now;
-    struct vs_ept_tag tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have vpid = pcid = 0 */
+    struct vs_ept_tag
+        tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have vpid = pcid = 0 */
     uint32_t n_tags, tag_now, tag_nested;
     uint32_t sizes, nested_sizes; /* page sizes ever filled: only these are looked for */
-    uint64_t *count; /* of the world that runs */
+    uint64_t *count;              /* of the world that runs */
     uint64_t counts[2][VS_CNT_ept_N];
 };
 
 void vs_ept_check(const struct vs_ept_config *cfg, struct vs_errors *errors);
 /* Fills the mmu's part of data and fetch. mem is the walker's port. */
-enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, const struct vs_mem_port *mem, struct vs_l1 *data, struct vs_l1 *fetch, uint64_t seed);
+enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *cfg,
+                           struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,
+                           const struct vs_mem_port *mem, struct vs_l1 *data, struct vs_l1 *fetch,
+                           uint64_t seed);
 void vs_ept_free(struct vs_ept *e);
 /* Whose counters run; the core has settled. */
 void vs_ept_world(struct vs_ept *e, bool host);
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c);
 struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e);
 
-/* Invalidations (SDM 3C 28.4.3). Each opens op invalidate on t when t is not NULL and returns how many
- * entries went. INVLPG and MOV to CR3 act on the present context. */
+/* Invalidations (SDM 3C 28.4.3). Each opens op invalidate on t when t is not NULL and returns how
+ * many entries went. INVLPG and MOV to CR3 act on the present context. */
 uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at);
 uint64_t vs_ept_mov_cr3(struct vs_ept *e, struct vs_txn *t, uint16_t pcid, bool keep);
-/* what: VS_FLUSH_VPID_ADDRESS, _VPID, _ALL (every VPID's linear and combined), _VPID_NONGLOBAL, _EPT
- * (guest-physical and combined of one EP4TA; eptp 0 = of all), _PCID. */
-uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid, uint64_t eptp, vs_gva at);
+/* what: VS_FLUSH_VPID_ADDRESS, _VPID, _ALL (every VPID's linear and combined), _VPID_NONGLOBAL,
+ * _EPT (guest-physical and combined of one EP4TA; eptp 0 = of all), _PCID. */
+uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
+                      uint16_t pcid, uint64_t eptp, vs_gva at);
 
 #endif

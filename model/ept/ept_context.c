@@ -7,7 +7,8 @@
 static void check_table(struct vs_errors *errors, const char *path, uint64_t entries, uint64_t ways)
 {
     if (ways && entries % ways) {
-        vs_error(errors, "%s.entries = %llu is not a multiple of %s.ways = %llu", path, (unsigned long long)entries, path, (unsigned long long)ways);
+        vs_error(errors, "%s.entries = %llu is not a multiple of %s.ways = %llu", path,
+                 (unsigned long long)entries, path, (unsigned long long)ways);
     }
 }
 
@@ -22,22 +23,29 @@ void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
     check_table(errors, "ept.l2_tlb_1g", c->l2_1g_entries, c->l2_1g_ways);
     check_table(errors, "ept.nested_tlb", c->nested_entries, c->nested_ways);
     if (!c->d4k_entries || !c->i4k_entries) {
-        vs_error(errors, "ept.l1_dtlb_4k.entries and ept.l1_itlb_4k.entries must be at least 1: the core translates through them");
+        vs_error(errors, "ept.l1_dtlb_4k.entries and ept.l1_itlb_4k.entries must be at least 1: "
+                         "the core translates through them");
     }
     const uint64_t pwc[] = {c->gpml4e, c->gpdpte, c->gpde, c->npml4e, c->npdpte, c->npde};
     for (size_t i = 0; i < sizeof pwc / sizeof pwc[0]; i++) {
         if (c->pwc_ways && pwc[i] % c->pwc_ways) {
-            vs_error(errors, "ept.pwc.ways = %llu does not divide a walk cache of %llu entries", (unsigned long long)c->pwc_ways, (unsigned long long)pwc[i]);
+            vs_error(errors, "ept.pwc.ways = %llu does not divide a walk cache of %llu entries",
+                     (unsigned long long)c->pwc_ways, (unsigned long long)pwc[i]);
         }
     }
 }
 
-static enum vs_status table(struct vs_settab *t, uint64_t entries, uint64_t ways, uint64_t policy, uint64_t seed)
+static enum vs_status table(struct vs_settab *t, uint64_t entries, uint64_t ways, uint64_t policy,
+                            uint64_t seed)
 {
-    return vs_settab_init(t, (uint32_t)entries, entries ? (uint32_t)ways : 0, (enum vs_policy)policy, seed);
+    return vs_settab_init(t, (uint32_t)entries, entries ? (uint32_t)ways : 0,
+                          (enum vs_policy)policy, seed);
 }
 
-enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, const struct vs_mem_port *mem, struct vs_l1 *data, struct vs_l1 *fetch, uint64_t seed)
+enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
+                           struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,
+                           const struct vs_mem_port *mem, struct vs_l1 *data, struct vs_l1 *fetch,
+                           uint64_t seed)
 {
     memset(e, 0, sizeof *e);
     e->cfg = *c;
@@ -55,7 +63,8 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c, stru
     e->data = data;
     e->fetch = fetch;
     e->count = e->counts[0];
-    enum vs_status s = table(&data->tlb[VS_L1_4K], c->d4k_entries, c->d4k_ways, c->l1_policy, seed + 1);
+    enum vs_status s =
+        table(&data->tlb[VS_L1_4K], c->d4k_entries, c->d4k_ways, c->l1_policy, seed + 1);
     s = s ? s : table(&data->tlb[VS_L1_2M], c->d2m_entries, c->d2m_ways, c->l1_policy, seed + 2);
     s = s ? s : table(&data->tlb[VS_L1_1G], c->d1g_entries, c->d1g_ways, c->l1_policy, seed + 3);
     s = s ? s : table(&fetch->tlb[VS_L1_4K], c->i4k_entries, c->i4k_ways, c->l1_policy, seed + 4);
@@ -64,7 +73,8 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c, stru
     s = s ? s : table(&e->l2, c->l2_entries, c->l2_ways, c->l2_policy, seed + 7);
     s = s ? s : table(&e->l2_1g, c->l2_1g_entries, c->l2_1g_ways, c->l2_policy, seed + 8);
     s = s ? s : table(&e->nested, c->nested_entries, c->nested_ways, c->nested_policy, seed + 9);
-    const uint64_t g[] = {0, 0, c->gpde, c->gpdpte, c->gpml4e}, n[] = {0, 0, c->npde, c->npdpte, c->npml4e};
+    const uint64_t g[] = {0, 0, c->gpde, c->gpdpte, c->gpml4e},
+                   n[] = {0, 0, c->npde, c->npdpte, c->npml4e};
     for (unsigned level = 2; level <= 4 && !s; level++) {
         s = table(&e->gpwc[level], g[level], c->pwc_ways, VS_POLICY_LRU, seed + 10 + level);
         s = s ? s : table(&e->npwc[level], n[level], c->pwc_ways, VS_POLICY_LRU, seed + 20 + level);
@@ -135,7 +145,8 @@ static uint32_t tag_of(struct vs_ept *e, const struct vs_ept_tag *want)
 
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
 {
-    struct vs_ept_tag linear = {c->vpid, c->pcid, c->eptp & VS_RADIX_ADDRESS}, physical = {0, 0, c->eptp & VS_RADIX_ADDRESS};
+    struct vs_ept_tag linear = {c->vpid, c->pcid, c->eptp & VS_RADIX_ADDRESS},
+                      physical = {0, 0, c->eptp & VS_RADIX_ADDRESS};
     e->now = *c;
     e->tag_now = tag_of(e, &linear);
     e->tag_nested = c->eptp ? tag_of(e, &physical) : 0;
@@ -186,7 +197,8 @@ static bool drop_linear(void *ctx, uint64_t key, uint64_t payload)
     return (key & VS__PAGE_MASK) == ((s->address >> shift) & VS__PAGE_MASK);
 }
 
-/* Walk-cache payloads carry permissions, not the global flag: an address or context drops them all. */
+/* Walk-cache payloads carry permissions, not the global flag: an address or context drops them all.
+ */
 static bool drop_walk(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
@@ -220,7 +232,8 @@ static uint64_t sweep_physical(struct vs_ept *e, struct scope *s)
     return n;
 }
 
-static void account(struct vs_ept *e, struct vs_txn *t, unsigned which, uint64_t ps, uint64_t dropped)
+static void account(struct vs_ept *e, struct vs_txn *t, unsigned which, uint64_t ps,
+                    uint64_t dropped)
 {
     e->count[VS_CNT_ept_invalidations]++;
     e->count[VS_CNT_ept_dropped] += dropped;
@@ -232,13 +245,16 @@ static void account(struct vs_ept *e, struct vs_txn *t, unsigned which, uint64_t
     }
 }
 
-uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid, uint64_t eptp, vs_gva at)
+uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
+                      uint16_t pcid, uint64_t eptp, vs_gva at)
 {
     struct scope s = {e, what, vpid, pcid, eptp & VS_RADIX_ADDRESS, at.v, 0};
-    /* INVEPT drops guest-physical and combined mappings; everything else linear and combined ones */
+    /* INVEPT drops guest-physical and combined mappings; everything else linear and combined ones
+     */
     uint64_t n = sweep_linear(e, &s) + (what == VS_FLUSH_EPT ? sweep_physical(e, &s) : 0);
     bool one = what == VS_FLUSH_VPID_ADDRESS;
-    account(e, t, one ? VS_ACC_ept_invalidate_address : VS_ACC_ept_invalidate_context, one ? e->invlpg_ps : e->flush_ps, n);
+    account(e, t, one ? VS_ACC_ept_invalidate_address : VS_ACC_ept_invalidate_context,
+            one ? e->invlpg_ps : e->flush_ps, n);
     return n;
 }
 
@@ -248,7 +264,8 @@ static bool drop_invlpg(void *ctx, uint64_t key, uint64_t payload)
     const struct scope *s = ctx;
     const struct vs_ept_tag *t = &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
     unsigned shift = s->shift ? s->shift : 12u + 9u * ((unsigned)(key >> VS__SIZE_SHIFT) & 15u);
-    return t->vpid == s->vpid && (t->pcid == s->pcid || (payload & VS__GLOBAL)) && (key & VS__PAGE_MASK) == ((s->address >> shift) & VS__PAGE_MASK);
+    return t->vpid == s->vpid && (t->pcid == s->pcid || (payload & VS__GLOBAL)) &&
+           (key & VS__PAGE_MASK) == ((s->address >> shift) & VS__PAGE_MASK);
 }
 
 uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at)

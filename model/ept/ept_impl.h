@@ -18,10 +18,12 @@
 static inline uint64_t vs__ept_key(uint64_t address, unsigned shift, uint32_t tag)
 {
     uint64_t size = (shift - 12u) / 9u;
-    return ((address >> shift) & VS__PAGE_MASK) | size << VS__SIZE_SHIFT | (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
+    return ((address >> shift) & VS__PAGE_MASK) | size << VS__SIZE_SHIFT |
+           (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
 }
 
 bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
-void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref, struct vs_translation *out);
+void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
+                  struct vs_translation *out);
 
 #endif

@@ -27,7 +27,9 @@ static bool ept_table(void *ctx, uint64_t *value, uint64_t *table)
     return zeroed_host_table(vm->phys, vm->host, value) && (*table = *value, true);
 }
 
-enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host, uint64_t bytes, unsigned host_shift, enum vs_frames_order guest_order, uint64_t seed)
+enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
+                          uint64_t bytes, unsigned host_shift, enum vs_frames_order guest_order,
+                          uint64_t seed)
 {
     memset(vm, 0, sizeof *vm);
     vm->phys = phys;
@@ -82,7 +84,8 @@ enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa)
         return VS_E_NOMEM;
     }
     vm->backed++;
-    return vs_radix_map(vm->phys, &vs_radix_ept, vm->ept_root, page, hpa, shift, vs_radix_ept.table_flags | WRITE_BACK, &alloc);
+    return vs_radix_map(vm->phys, &vs_radix_ept, vm->ept_root, page, hpa, shift,
+                        vs_radix_ept.table_flags | WRITE_BACK, &alloc);
 }
 
 /* ---- first dimension ---- */
@@ -118,7 +121,8 @@ static struct vs_radix_alloc tables_of(const struct vs_space *s)
     return (struct vs_radix_alloc){(void *)(uintptr_t)s, guest_table, locate_guest};
 }
 
-enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs_vm *vm, struct vs_frames *host)
+enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs_vm *vm,
+                             struct vs_frames *host)
 {
     memset(s, 0, sizeof *s);
     s->phys = phys;
@@ -139,21 +143,27 @@ uint64_t vs_space_reserve(struct vs_space *s, uint64_t at, uint64_t bytes, unsig
     return at;
 }
 
-enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, unsigned page_shift, bool writable)
+enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, unsigned page_shift,
+                               bool writable)
 {
     struct vs_radix_alloc alloc = tables_of(s);
     s->pages++;
-    return vs_radix_map(s->phys, &vs_radix_x86_64, s->root, gva, pa, page_shift, vs_radix_x86_64.present | vs_radix_x86_64.user | (writable ? vs_radix_x86_64.write : 0), &alloc);
+    return vs_radix_map(s->phys, &vs_radix_x86_64, s->root, gva, pa, page_shift,
+                        vs_radix_x86_64.present | vs_radix_x86_64.user |
+                            (writable ? vs_radix_x86_64.write : 0),
+                        &alloc);
 }
 
-enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_shift, bool writable, bool back)
+enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_shift, bool writable,
+                              bool back)
 {
     uint64_t frame, page = gva >> page_shift << page_shift;
     if (!vs_frames_alloc(s->frames, page_shift, &frame)) {
         return VS_E_NOMEM;
     }
     enum vs_status st = vs_space_map_at(s, page, frame, page_shift, writable);
-    for (uint64_t at = frame; !st && back && s->vm && at < frame + (1ull << page_shift); at += 1ull << s->vm->host_shift) {
+    for (uint64_t at = frame; !st && back && s->vm && at < frame + (1ull << page_shift);
+         at += 1ull << s->vm->host_shift) {
         st = vs_vm_back(s->vm, at);
     }
     return st;
@@ -175,7 +185,8 @@ bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift)
     *page_shift = vs_radix_shift(level);
     uint64_t entry = vs_phys_read64(s->phys, at);
     vs_phys_write64(s->phys, at, 0);
-    vs_frames_free_one(s->frames, *page_shift, entry & VS_RADIX_ADDRESS & ~((1ull << *page_shift) - 1u));
+    vs_frames_free_one(s->frames, *page_shift,
+                       entry & VS_RADIX_ADDRESS & ~((1ull << *page_shift) - 1u));
     return true;
 }
 
@@ -188,7 +199,8 @@ bool vs_space_protect(struct vs_space *s, uint64_t gva, bool writable, unsigned 
     }
     uint64_t entry = vs_phys_read64(s->phys, at);
     *page_shift = vs_radix_shift(level);
-    vs_phys_write64(s->phys, at, writable ? entry | vs_radix_x86_64.write : entry & ~vs_radix_x86_64.write);
+    vs_phys_write64(s->phys, at,
+                    writable ? entry | vs_radix_x86_64.write : entry & ~vs_radix_x86_64.write);
     return true;
 }
 

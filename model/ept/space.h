@@ -2,8 +2,8 @@
 /*
  * What there is to translate: a machine's guest-physical memory with its EPT (struct vs_vm) and
  * address spaces with their page tables (struct vs_space). All tables are real, in vs_phys; making
- * them is functional and untimed: what a guest's or a hypervisor's code pays for it is its handler's
- * business. On bare metal there is no vs_vm: a space's frames are host frames.
+ * them is functional and untimed: what a guest's or a hypervisor's code pays for it is its
+ * handler's business. On bare metal there is no vs_vm: a space's frames are host frames.
  *
  * Errors: VS_E_NOMEM when guest or host memory is exhausted, VS_E_CONFIG for a range that is mapped
  * already or misaligned.
@@ -18,12 +18,12 @@
 /* One virtual machine's memory. */
 struct vs_vm {
     struct vs_phys *phys;
-    struct vs_frames *host;   /* shared by all machines */
-    struct vs_frames guest;   /* frames of guest-physical memory */
-    uint64_t ept_root;        /* host-physical */
-    uint64_t bytes;           /* guest-physical memory is [0, bytes) */
-    unsigned host_shift;      /* page size of EPT mappings */
-    uint64_t tables, backed;  /* EPT tables made; EPT leaves made */
+    struct vs_frames *host;  /* shared by all machines */
+    struct vs_frames guest;  /* frames of guest-physical memory */
+    uint64_t ept_root;       /* host-physical */
+    uint64_t bytes;          /* guest-physical memory is [0, bytes) */
+    unsigned host_shift;     /* page size of EPT mappings */
+    uint64_t tables, backed; /* EPT tables made; EPT leaves made */
 };
 
 /* One address space. */
@@ -37,7 +37,9 @@ struct vs_space {
     uint64_t pages;           /* leaves made */
 };
 
-enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host, uint64_t bytes, unsigned host_shift, enum vs_frames_order guest_order, uint64_t seed);
+enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
+                          uint64_t bytes, unsigned host_shift, enum vs_frames_order guest_order,
+                          uint64_t seed);
 void vs_vm_free(struct vs_vm *vm);
 /* Backs the host page around gpa; nothing happens when it is backed already. */
 enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa);
@@ -46,13 +48,16 @@ bool vs_vm_is_memory(const struct vs_vm *vm, uint64_t gpa);
 bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa);
 
 /* vm NULL: bare metal, frames from `host`. */
-enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs_vm *vm, struct vs_frames *host);
+enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs_vm *vm,
+                             struct vs_frames *host);
 /* Reserves a range of `bytes` (rounded up to pages) for a region; at 0 chooses. */
 uint64_t vs_space_reserve(struct vs_space *s, uint64_t at, uint64_t bytes, unsigned page_shift);
 /* Maps the page around gva to a new frame; `back` also backs it in the EPT. */
-enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_shift, bool writable, bool back);
+enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_shift, bool writable,
+                              bool back);
 /* Maps gva to this (guest-)physical address: devices, identity. */
-enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, unsigned page_shift, bool writable);
+enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, unsigned page_shift,
+                               bool writable);
 /* Removes the leaf of gva and returns its frame; false when nothing was mapped. */
 bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift);
 bool vs_space_protect(struct vs_space *s, uint64_t gva, bool writable, unsigned *page_shift);

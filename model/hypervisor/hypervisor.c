@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The path of an exit's handling: common path in, the reason's program, perhaps user space, common path out. */
+/* The path of an exit's handling: common path in, the reason's program, perhaps user space, common
+ * path out. */
 #include "programs.h"
 
 #include <string.h>
@@ -17,9 +18,14 @@ struct program {
 };
 
 static const struct program programs[] = {
-#define VS_HV_REASON(name, op, i, c, d, b, u, grade, source)                                                                                                     \
-    {VS_OP_EXIT_##op, VS_OP_HANDLER_##op, offsetof(struct vs_hypervisor_config, name##_instructions), offsetof(struct vs_hypervisor_config, name##_code),          \
-     offsetof(struct vs_hypervisor_config, name##_data), offsetof(struct vs_hypervisor_config, name##_copy), offsetof(struct vs_hypervisor_config, name##_user)},
+#define VS_HV_REASON(name, op, i, c, d, b, u, grade, source)                                       \
+    {VS_OP_EXIT_##op,                                                                              \
+     VS_OP_HANDLER_##op,                                                                           \
+     offsetof(struct vs_hypervisor_config, name##_instructions),                                   \
+     offsetof(struct vs_hypervisor_config, name##_code),                                           \
+     offsetof(struct vs_hypervisor_config, name##_data),                                           \
+     offsetof(struct vs_hypervisor_config, name##_copy),                                           \
+     offsetof(struct vs_hypervisor_config, name##_user)},
 #include "hypervisor/reasons.def"
 #undef VS_HV_REASON
 };
@@ -39,12 +45,18 @@ void vs_hv_check(const struct vs_hypervisor_config *c, struct vs_errors *errors)
         memcpy(&code, (const char *)c + programs[i].code, sizeof code);
         memcpy(&instructions, (const char *)c + programs[i].instructions, sizeof instructions);
         if (code && !instructions) {
-            vs_error(errors, "hypervisor: the program of %s fetches %llu bytes of code but executes no instruction", vs_op_name(programs[i].handler), (unsigned long long)code);
+            vs_error(errors,
+                     "hypervisor: the program of %s fetches %llu bytes of code but executes no "
+                     "instruction",
+                     vs_op_name(programs[i].handler), (unsigned long long)code);
         }
     }
 }
 
-void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c, struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu, const struct vs_core_port *core, const struct vs_vmcs_port *vmcs, const struct vs_slat_port *slat)
+void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
+                struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
+                const struct vs_core_port *core, const struct vs_vmcs_port *vmcs,
+                const struct vs_slat_port *slat)
 {
     memset(h, 0, sizeof *h);
     h->cfg = *c;
@@ -81,7 +93,8 @@ static void charge(const struct vs_hypervisor *h, struct vs_txn *t, unsigned acc
     }
 }
 
-static void touch(struct vs_hypervisor *h, struct vs_txn *t, uint64_t at, uint64_t bytes, enum vs_ref ref)
+static void touch(struct vs_hypervisor *h, struct vs_txn *t, uint64_t at, uint64_t bytes,
+                  enum vs_ref ref)
 {
     for (uint64_t done = 0; done < bytes; done += LINE) {
         vs_gva a = {at + done};
@@ -90,7 +103,8 @@ static void touch(struct vs_hypervisor *h, struct vs_txn *t, uint64_t at, uint64
 }
 
 /* Code is fetched, instructions execute, data is read and the last quarter of it written. */
-static void run(struct vs_hypervisor *h, struct vs_txn *t, uint64_t instructions, uint64_t code_at, uint64_t code, uint64_t data_at, uint64_t data)
+static void run(struct vs_hypervisor *h, struct vs_txn *t, uint64_t instructions, uint64_t code_at,
+                uint64_t code, uint64_t data_at, uint64_t data)
 {
     touch(h, t, code_at, code, VS_REF_FETCH);
     uint64_t read = data - data / 4;
@@ -110,7 +124,8 @@ static void read_fields(struct vs_hypervisor *h, struct vs_txn *t, const uint32_
     }
 }
 
-/* What a handler writes is what it read (RIP moved on); the value matters to the VMCS, not to time. */
+/* What a handler writes is what it read (RIP moved on); the value matters to the VMCS, not to time.
+ */
 static void write_fields(struct vs_hypervisor *h, struct vs_txn *t, const uint32_t *list)
 {
     for (; *list; list++) {
@@ -126,11 +141,13 @@ static void user_space(struct vs_hypervisor *h, struct vs_txn *t)
 {
     h->count[VS_CNT_hypervisor_user_exits]++;
     charge(h, t, VS_ACC_hypervisor_user_switch, h->switch_ps);
-    run(h, t, h->cfg.user_instructions, VS_HV_USER_CODE, h->cfg.user_code, VS_HV_USER_DATA, h->cfg.user_data);
+    run(h, t, h->cfg.user_instructions, VS_HV_USER_CODE, h->cfg.user_code, VS_HV_USER_DATA,
+        h->cfg.user_data);
 }
 
 /* Guest memory without a frame gets one; anything else is a device for user space. */
-static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_hv_exit *exit, bool *user)
+static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_hv_exit *exit,
+                     bool *user)
 {
     vs_gpa at = {exit->guest_physical};
     vs_hpa frame = {0};
@@ -150,7 +167,8 @@ static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_
     return true;
 }
 
-enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op, const struct vs_hv_exit *exit)
+enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op,
+                               const struct vs_hv_exit *exit)
 {
     const struct program *p = NULL;
     for (size_t i = 0; i < N && !p; i++) {
@@ -175,7 +193,8 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
         read_fields(h, t, read);
     }
     /* each program has its own code; data follows the common area */
-    run(h, t, knob(h, p->instructions), VS_HV_CODE + 0x100000u + index * 0x10000u, knob(h, p->code), h->data_at + 0x8000u + index * 0x1000u, knob(h, p->data));
+    run(h, t, knob(h, p->instructions), VS_HV_CODE + 0x100000u + index * 0x10000u, knob(h, p->code),
+        h->data_at + 0x8000u + index * 0x1000u, knob(h, p->data));
     if (op == VS_OP_HANDLER_EPT_VIOLATION) {
         good = map_page(h, t, exit, &user);
     }

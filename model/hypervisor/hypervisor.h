@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handlers of VM exits as programs that run on the simulated core: instructions, code lines fetched,
- * data lines touched, VMCS fields read and written, pages cleared. Their memory time is that of the
- * caches and TLBs they share with the guest, so that a cold handler costs more than a warm one.
+ * Handlers of VM exits as programs that run on the simulated core: instructions, code lines
+ * fetched, data lines touched, VMCS fields read and written, pages cleared. Their memory time is
+ * that of the caches and TLBs they share with the guest, so that a cold handler costs more than a
+ * warm one.
  *
- * The platform leaves the guest (model/vmcs), calls vs_hv_handle under the host's actor and enters the
- * guest again. Errors: VS_HV_FAIL when host memory is exhausted.
+ * The platform leaves the guest (model/vmcs), calls vs_hv_handle under the host's actor and enters
+ * the guest again. Errors: VS_HV_FAIL when host memory is exhausted.
  */
 #ifndef VIRTSIM_HYPERVISOR_H
 #define VIRTSIM_HYPERVISOR_H
@@ -21,7 +22,7 @@
 #define VS_HV_DATA 0x110000000u
 #define VS_HV_USER_CODE 0x120000000u
 #define VS_HV_USER_DATA 0x130000000u
-#define VS_HV_AREA_BYTES 0x1000000u /* of each of the four */
+#define VS_HV_AREA_BYTES 0x1000000u  /* of each of the four */
 #define VS_HV_DIRECT 0x400000000000u /* host-physical 0 */
 
 enum vs_hv_result {
@@ -46,12 +47,17 @@ struct vs_hypervisor {
 };
 
 void vs_hv_check(const struct vs_hypervisor_config *cfg, struct vs_errors *errors);
-void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu, const struct vs_core_port *core, const struct vs_vmcs_port *vmcs, const struct vs_slat_port *slat);
+void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *cfg,
+                struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
+                const struct vs_core_port *core, const struct vs_vmcs_port *vmcs,
+                const struct vs_slat_port *slat);
 /* Runs the handler of an exit; op is VS_OP_HANDLER_... and is opened and closed here. */
-enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op, const struct vs_hv_exit *exit);
+enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op,
+                               const struct vs_hv_exit *exit);
 /* The handler's operation of an exit's operation; VS_OP_N when it has no program. */
 enum vs_op vs_hv_handler_op(enum vs_op exit_op);
-/* A halted vCPU is woken after `slept` ps: polling ended in time, or the thread slept and is woken. */
+/* A halted vCPU is woken after `slept` ps: polling ended in time, or the thread slept and is woken.
+ */
 void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, uint64_t slept_ps);
 /* Numbers of VMREADs and VMWRITEs of a program, common path included. */
 void vs_hv_program(enum vs_op op, unsigned *vmreads, unsigned *vmwrites);

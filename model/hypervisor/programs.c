@@ -6,19 +6,36 @@
 #include "programs.h"
 
 enum {
-    EXIT_REASON = 0x4402, EXIT_INTR_INFO = 0x4404, IDT_VECTORING = 0x4408, EXIT_LENGTH = 0x440c, ENTRY_INTR_INFO = 0x4016,
-    QUALIFICATION = 0x6400, GUEST_LINEAR = 0x640a, GUEST_PHYSICAL = 0x2400, GUEST_RIP = 0x681e, GUEST_RFLAGS = 0x6820, GUEST_RSP = 0x681c,
-    INTERRUPTIBILITY = 0x4824, GUEST_CR0 = 0x6800, GUEST_CR3 = 0x6802, CS_AR = 0x4816, PROC_CONTROLS = 0x4002, GUEST_INTERRUPT_STATUS = 0x0810
+    EXIT_REASON = 0x4402,
+    EXIT_INTR_INFO = 0x4404,
+    IDT_VECTORING = 0x4408,
+    EXIT_LENGTH = 0x440c,
+    ENTRY_INTR_INFO = 0x4016,
+    QUALIFICATION = 0x6400,
+    GUEST_LINEAR = 0x640a,
+    GUEST_PHYSICAL = 0x2400,
+    GUEST_RIP = 0x681e,
+    GUEST_RFLAGS = 0x6820,
+    GUEST_RSP = 0x681c,
+    INTERRUPTIBILITY = 0x4824,
+    GUEST_CR0 = 0x6800,
+    GUEST_CR3 = 0x6802,
+    CS_AR = 0x4816,
+    PROC_CONTROLS = 0x4002,
+    GUEST_INTERRUPT_STATUS = 0x0810
 };
 
 static const uint32_t none[] = {0};
 static const uint32_t common_read[] = {EXIT_REASON, IDT_VECTORING, EXIT_INTR_INFO, 0};
 static const uint32_t skip_read[] = {GUEST_RIP, EXIT_LENGTH, INTERRUPTIBILITY, 0};
 static const uint32_t skip_write[] = {GUEST_RIP, 0};
-static const uint32_t qualified_read[] = {QUALIFICATION, GUEST_RIP, EXIT_LENGTH, INTERRUPTIBILITY, 0};
-static const uint32_t linear_read[] = {QUALIFICATION, GUEST_LINEAR, GUEST_RIP, EXIT_LENGTH, INTERRUPTIBILITY, 0};
+static const uint32_t qualified_read[] = {QUALIFICATION, GUEST_RIP, EXIT_LENGTH, INTERRUPTIBILITY,
+                                          0};
+static const uint32_t linear_read[] = {QUALIFICATION, GUEST_LINEAR,     GUEST_RIP,
+                                       EXIT_LENGTH,   INTERRUPTIBILITY, 0};
 static const uint32_t fault_read[] = {QUALIFICATION, GUEST_PHYSICAL, 0};
-static const uint32_t emulate_read[] = {GUEST_PHYSICAL, GUEST_RIP, GUEST_RFLAGS, GUEST_RSP, CS_AR, GUEST_CR0, GUEST_CR3, EXIT_LENGTH, 0};
+static const uint32_t emulate_read[] = {GUEST_PHYSICAL, GUEST_RIP, GUEST_RFLAGS, GUEST_RSP, CS_AR,
+                                        GUEST_CR0,      GUEST_CR3, EXIT_LENGTH,  0};
 static const uint32_t emulate_write[] = {GUEST_RIP, GUEST_RFLAGS, 0};
 static const uint32_t window_read[] = {PROC_CONTROLS, GUEST_RFLAGS, INTERRUPTIBILITY, 0};
 static const uint32_t window_write[] = {PROC_CONTROLS, 0};

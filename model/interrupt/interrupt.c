@@ -11,7 +11,9 @@
 #define PI_ON 1ull
 #define PI_SN 2ull
 
-void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *c, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, vs_hpa pi, uint8_t notification_vector)
+void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *c, struct vs_ledger *ledger,
+                  struct vs_clock clock, struct vs_phys *phys, vs_hpa pi,
+                  uint8_t notification_vector)
 {
     memset(a, 0, sizeof *a);
     a->cfg = *c;
@@ -77,7 +79,8 @@ void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, bool v
     a->irr[vector >> 6] &= ~(1ull << (vector & 63u));
     a->isr[vector >> 6] |= 1ull << (vector & 63u);
     a->count[VS_CNT_interrupt_delivered]++;
-    charge(a, t, virtual ? VS_ACC_interrupt_evaluate : VS_ACC_interrupt_accept, virtual ? a->evaluate_ps : a->accept_ps);
+    charge(a, t, virtual ? VS_ACC_interrupt_evaluate : VS_ACC_interrupt_accept,
+           virtual ? a->evaluate_ps : a->accept_ps);
 }
 
 uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
@@ -107,7 +110,8 @@ static vs_hpa at_offset(const struct vs_apic *a, uint64_t offset)
 bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at)
 {
     vs_hpa word = at_offset(a, (vector >> 6) * 8u), control = at_offset(a, PI_CONTROL);
-    uint64_t pir = vs_phys_read64(a->phys, word), c = vs_phys_read64(a->phys, control), bit = 1ull << (vector & 63u);
+    uint64_t pir = vs_phys_read64(a->phys, word), c = vs_phys_read64(a->phys, control),
+             bit = 1ull << (vector & 63u);
     a->count[VS_CNT_interrupt_posts]++;
     if (!(pir & bit)) {
         a->raised_ps[vector] = at.v;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC of one vCPU and the posted-interrupt descriptor. No exit policy: functions say what
- * is due; the platform connects them with the VMCS and the hypervisor.
+ * The local APIC of one vCPU and the posted-interrupt descriptor. No exit policy: functions say
+ * what is due; the platform connects them with the VMCS and the hypervisor.
  *
- * Registers are 256-bit vectors as in SDM 3A 11.8.4; priority class = vector >> 4. The descriptor is
- * 64 bytes in host-physical memory (SDM 3C table 30-1): PIR 255:0, ON 256, SN 257, NV 279:272,
+ * Registers are 256-bit vectors as in SDM 3A 11.8.4; priority class = vector >> 4. The descriptor
+ * is 64 bytes in host-physical memory (SDM 3C table 30-1): PIR 255:0, ON 256, SN 257, NV 279:272,
  * NDST 319:288.
  */
 #ifndef VIRTSIM_INTERRUPT_H
@@ -31,7 +31,9 @@ struct vs_apic {
     uint64_t count[VS_CNT_interrupt_N];
 };
 
-void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, vs_hpa pi, uint8_t notification_vector);
+void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *cfg,
+                  struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, vs_hpa pi,
+                  uint8_t notification_vector);
 /* The message arrives at `at` (message time included by whoever sent it). Vectors below 16 are
  * ignored, as hardware refuses them. True when the vector was not pending before. */
 bool vs_apic_raise(struct vs_apic *a, uint8_t vector, vs_ps at);

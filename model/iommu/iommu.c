@@ -16,11 +16,15 @@
 void vs_iommu_check(const struct vs_iommu_config *c, struct vs_errors *errors)
 {
     if (c->iotlb_ways && c->iotlb_entries % c->iotlb_ways) {
-        vs_error(errors, "iommu.iotlb.entries = %llu is not a multiple of iommu.iotlb.ways = %llu", (unsigned long long)c->iotlb_entries, (unsigned long long)c->iotlb_ways);
+        vs_error(errors, "iommu.iotlb.entries = %llu is not a multiple of iommu.iotlb.ways = %llu",
+                 (unsigned long long)c->iotlb_entries, (unsigned long long)c->iotlb_ways);
     }
 }
 
-enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c, struct vs_ledger *ledger, struct vs_phys *phys, const struct vs_mem_port *mem, const struct vs_dma_mem_port *dma, const struct vs_irq_port *irq, uint64_t seed)
+enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c,
+                             struct vs_ledger *ledger, struct vs_phys *phys,
+                             const struct vs_mem_port *mem, const struct vs_dma_mem_port *dma,
+                             const struct vs_irq_port *irq, uint64_t seed)
 {
     memset(i, 0, sizeof *i);
     i->cfg = *c;
@@ -29,7 +33,9 @@ enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c
     i->mem = *mem;
     i->dma = *dma;
     i->irq = *irq;
-    enum vs_status s = vs_settab_init(&i->iotlb, (uint32_t)c->iotlb_entries, c->iotlb_entries ? (uint32_t)c->iotlb_ways : 0, (enum vs_policy)c->iotlb_policy, seed);
+    enum vs_status s = vs_settab_init(&i->iotlb, (uint32_t)c->iotlb_entries,
+                                      c->iotlb_entries ? (uint32_t)c->iotlb_ways : 0,
+                                      (enum vs_policy)c->iotlb_policy, seed);
     s = s ? s : vs_settab_init(&i->context, (uint32_t)c->context_entries, 0, VS_POLICY_LRU, seed);
     s = s ? s : vs_settab_init(&i->iec, (uint32_t)c->iec_entries, 0, VS_POLICY_LRU, seed);
     s = s ? s : vs_settab_init(&i->pwc[4], (uint32_t)c->pwc_l4, 0, VS_POLICY_LRU, seed);
@@ -49,7 +55,8 @@ void vs_iommu_free(struct vs_iommu *i)
     vs_slots_free(&i->walkers);
 }
 
-void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t irt_entries, vs_hpa queue)
+void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t irt_entries,
+                         vs_hpa queue)
 {
     i->root = root.v;
     i->irt = irt.v;
@@ -63,7 +70,8 @@ static vs_hpa hpa(uint64_t v)
     return h;
 }
 
-void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs_hpa second_level, vs_hpa context_table)
+void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs_hpa second_level,
+                     vs_hpa context_table)
 {
     vs_hpa at = hpa(i->root + (requester >> 8) * 16u);
     uint64_t entry = vs_phys_read64(i->phys, at);
@@ -85,7 +93,8 @@ void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned accou
     }
 }
 
-void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason, bool write)
+void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
+                      bool write)
 {
     if (i->n_faults == VS_IOMMU_FAULTS) {
         i->fault_overflow = true; /* PFO: further faults are lost until software reads */
@@ -94,7 +103,8 @@ void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, 
     i->fault[i->n_faults++] = (struct vs_iommu_fault){address, requester, (uint8_t)reason, write};
 }
 
-static bool blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason, bool write)
+static bool blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
+                    bool write)
 {
     i->count[VS_CNT_iommu_faults]++;
     vs__iommu_record(i, address & ~0xfffull, requester, reason, write);
@@ -102,7 +112,8 @@ static bool blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, un
 }
 
 /* Context of a requester: domain << 52 | second-level root, or PASS_THROUGH. */
-static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address, bool write, uint64_t *out)
+static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
+                         bool write, uint64_t *out)
 {
     vs__iommu_charge(i, t, VS_ACC_iommu_context, i->cfg.context_latency);
     const uint64_t *hit = vs_settab_find(&i->context, requester);
@@ -117,7 +128,8 @@ static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requeste
         return blocked(i, address, requester, VS_IOMMU_ROOT_NOT_PRESENT, write);
     }
     uint64_t at = (root & VS_RADIX_ADDRESS) + (requester & 255u) * 16u;
-    uint64_t low = i->mem.load(i->mem.ctx, t, hpa(at)), high = i->mem.load(i->mem.ctx, t, hpa(at + 8));
+    uint64_t low = i->mem.load(i->mem.ctx, t, hpa(at)),
+             high = i->mem.load(i->mem.ctx, t, hpa(at + 8));
     if (!(low & 1u)) {
         return blocked(i, address, requester, VS_IOMMU_CONTEXT_NOT_PRESENT, write);
     }
@@ -130,14 +142,18 @@ static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requeste
     return true;
 }
 
-static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t context, uint64_t address, bool write, uint64_t *payload)
+static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t context,
+                 uint64_t address, bool write, uint64_t *payload)
 {
     uint64_t domain = context >> 52, table = context & VS_RADIX_ADDRESS, permissions = 3;
     unsigned level = 5;
     uint32_t slot = vs_acquire(t, (uint16_t)(i->account + VS_ACC_iommu_walk_queue), &i->walkers);
     vs__iommu_charge(i, t, VS_ACC_iommu_walk, i->cfg.walk);
     for (unsigned l = 2; l <= 4 && level == 5; l++) {
-        const uint64_t *p = i->pwc[l].entries ? vs_settab_find(&i->pwc[l], vs__iommu_key(domain, address >> vs_radix_shift(l))) : NULL;
+        const uint64_t *p =
+            i->pwc[l].entries
+                ? vs_settab_find(&i->pwc[l], vs__iommu_key(domain, address >> vs_radix_shift(l)))
+                : NULL;
         if (p) {
             i->count[VS_CNT_iommu_pwc_hits]++;
             level = l;
@@ -163,7 +179,9 @@ static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint6
             break;
         }
         if (i->pwc[level].entries) {
-            (void)vs_settab_fill(&i->pwc[level], vs__iommu_key(domain, address >> vs_radix_shift(level)), table | permissions, NULL, NULL);
+            (void)vs_settab_fill(&i->pwc[level],
+                                 vs__iommu_key(domain, address >> vs_radix_shift(level)),
+                                 table | permissions, NULL, NULL);
         }
     }
     vs_ps now = {t->now_ps};
@@ -171,7 +189,8 @@ static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint6
     return good;
 }
 
-bool vs__iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address, bool write, uint64_t *physical)
+bool vs__iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
+                         bool write, uint64_t *physical)
 {
     uint64_t context, payload;
     if (!i->cfg.enabled) {
@@ -180,7 +199,8 @@ bool vs__iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requeste
     }
     vs_open(t, VS_OP_IOMMU_TRANSLATE);
     i->count[VS_CNT_iommu_requests]++;
-    bool good = address >> 48 ? blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write) : find_context(i, t, requester, address, write, &context);
+    bool good = address >> 48 ? blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write)
+                              : find_context(i, t, requester, address, write, &context);
     if (good && context == PASS_THROUGH) {
         payload = (address & ~0xfffull) | 3u;
     } else if (good) {
@@ -212,7 +232,8 @@ static size_t piece(uint64_t at, size_t left)
 }
 
 /* All pages are translated before the first byte moves: a blocked DMA changes nothing. */
-static bool check_pages(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t at, size_t bytes, bool write, uint64_t *first)
+static bool check_pages(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t at,
+                        size_t bytes, bool write, uint64_t *first)
 {
     for (size_t done = 0; done < bytes;) {
         uint64_t physical;
@@ -227,15 +248,19 @@ static bool check_pages(struct vs_iommu *i, struct vs_txn *t, uint16_t requester
     return true;
 }
 
-/* Where a later page of the same request lies, from the entry that check_pages put into the IOTLB. */
+/* Where a later page of the same request lies, from the entry that check_pages put into the IOTLB.
+ */
 static uint64_t translated(struct vs_iommu *i, uint16_t requester, uint64_t at)
 {
     const uint64_t *context = vs_settab_peek(&i->context, requester);
-    const uint64_t *hit = context && *context != PASS_THROUGH ? vs_settab_peek(&i->iotlb, vs__iommu_key(*context >> 52, at >> 12)) : NULL;
+    const uint64_t *hit = context && *context != PASS_THROUGH
+                              ? vs_settab_peek(&i->iotlb, vs__iommu_key(*context >> 52, at >> 12))
+                              : NULL;
     return hit ? (*hit & VS_RADIX_ADDRESS) | (at & 0xfffu) : at;
 }
 
-static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf, size_t bytes)
+static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                     size_t bytes)
 {
     struct vs_iommu *i = ctx;
     uint64_t first = at.v;
@@ -244,12 +269,14 @@ static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at
     }
     for (size_t done = 0, n; done < bytes; done += n) {
         n = piece(at.v + done, bytes - done);
-        i->dma.read(i->dma.ctx, t, hpa(done ? translated(i, requester, at.v + done) : first), buf ? (unsigned char *)buf + done : NULL, n);
+        i->dma.read(i->dma.ctx, t, hpa(done ? translated(i, requester, at.v + done) : first),
+                    buf ? (unsigned char *)buf + done : NULL, n);
     }
     return true;
 }
 
-static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf, size_t bytes)
+static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+                      size_t bytes)
 {
     struct vs_iommu *i = ctx;
     uint64_t first = at.v;
@@ -258,7 +285,8 @@ static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     }
     for (size_t done = 0, n; done < bytes; done += n) {
         n = piece(at.v + done, bytes - done);
-        i->dma.write(i->dma.ctx, t, hpa(done ? translated(i, requester, at.v + done) : first), buf ? (const unsigned char *)buf + done : NULL, n);
+        i->dma.write(i->dma.ctx, t, hpa(done ? translated(i, requester, at.v + done) : first),
+                     buf ? (const unsigned char *)buf + done : NULL, n);
     }
     return true;
 }

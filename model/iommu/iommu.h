@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Intel VT-d in legacy mode: root and context tables, second-level tables, IOTLB, context cache,
- * paging-structure caches, queued invalidation, fault recording, interrupt remapping and posting. All
- * tables are real, in host-physical memory, and are read through a timed port.
+ * paging-structure caches, queued invalidation, fault recording, interrupt remapping and posting.
+ * All tables are real, in host-physical memory, and are read through a timed port.
  *
  * Formats: VT-d specification 3.x: root entry 9.1, context entry 9.3, second-stage entries 9.8,
  * remapped and posted IRTE 9.10 and 9.11, invalidation descriptors 6.5.2, remappable MSI 5.1.2.
@@ -23,8 +23,15 @@
 #define VS_IOMMU_FAULTS 8u /* fault recording registers */
 
 enum vs_iommu_reason {
-    VS_IOMMU_ROOT_NOT_PRESENT = 1, VS_IOMMU_CONTEXT_NOT_PRESENT = 2, VS_IOMMU_CONTEXT_INVALID = 3, VS_IOMMU_BEYOND_WIDTH = 4, VS_IOMMU_NO_WRITE = 5, VS_IOMMU_NO_READ = 6,
-    VS_IOMMU_IRTE_INDEX = 0x21, VS_IOMMU_IRTE_NOT_PRESENT = 0x22, VS_IOMMU_IRTE_SOURCE = 0x26
+    VS_IOMMU_ROOT_NOT_PRESENT = 1,
+    VS_IOMMU_CONTEXT_NOT_PRESENT = 2,
+    VS_IOMMU_CONTEXT_INVALID = 3,
+    VS_IOMMU_BEYOND_WIDTH = 4,
+    VS_IOMMU_NO_WRITE = 5,
+    VS_IOMMU_NO_READ = 6,
+    VS_IOMMU_IRTE_INDEX = 0x21,
+    VS_IOMMU_IRTE_NOT_PRESENT = 0x22,
+    VS_IOMMU_IRTE_SOURCE = 0x26
 };
 
 struct vs_iommu_fault {
@@ -46,7 +53,8 @@ struct vs_iommu {
     uint64_t root; /* root table; 0 = none */
     uint64_t irt;  /* interrupt remapping table */
     uint32_t irt_entries;
-    uint64_t queue, queue_head, queue_tail; /* invalidation queue of one 4 KiB page: 256 descriptors */
+    uint64_t queue, queue_head,
+        queue_tail; /* invalidation queue of one 4 KiB page: 256 descriptors */
     struct vs_iommu_fault fault[VS_IOMMU_FAULTS];
     uint32_t n_faults;
     bool fault_overflow;
@@ -54,16 +62,22 @@ struct vs_iommu {
 };
 
 void vs_iommu_check(const struct vs_iommu_config *cfg, struct vs_errors *errors);
-enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *cfg, struct vs_ledger *ledger, struct vs_phys *phys, const struct vs_mem_port *mem, const struct vs_dma_mem_port *dma, const struct vs_irq_port *irq, uint64_t seed);
+enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *cfg,
+                             struct vs_ledger *ledger, struct vs_phys *phys,
+                             const struct vs_mem_port *mem, const struct vs_dma_mem_port *dma,
+                             const struct vs_irq_port *irq, uint64_t seed);
 void vs_iommu_free(struct vs_iommu *i);
 
 /* Registers: tables in host-physical memory (zeroed pages given by the caller). */
-void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t irt_entries, vs_hpa queue);
+void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t irt_entries,
+                         vs_hpa queue);
 /* Fills a context entry (software's part, untimed): domain and second-level root; pass-through when
  * second_level is 0. context_table: a zeroed page used when the bus has none yet. */
-void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs_hpa second_level, vs_hpa context_table);
+void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs_hpa second_level,
+                     vs_hpa context_table);
 /* Fills an IRTE: a vector for an APIC id, or (descriptor not 0) posted. */
-void vs_iommu_route(struct vs_iommu *i, uint32_t index, uint16_t requester, uint32_t apic_id, uint8_t vector, vs_hpa descriptor);
+void vs_iommu_route(struct vs_iommu *i, uint32_t index, uint16_t requester, uint32_t apic_id,
+                    uint8_t vector, vs_hpa descriptor);
 /* Address and data of a remappable MSI for an index. */
 void vs_iommu_msi(uint32_t index, uint64_t *address, uint32_t *data);
 
@@ -71,8 +85,8 @@ void vs_iommu_msi(uint32_t index, uint64_t *address, uint32_t *data);
 struct vs_dma_port vs_iommu_dma_port(struct vs_iommu *i);
 struct vs_msi_port vs_iommu_msi_port(struct vs_iommu *i);
 
-/* Queued invalidation: software appends descriptors (untimed), hardware executes up to the tail under
- * op iommu.invalidate. A wait descriptor writes its status when all before it are done. */
+/* Queued invalidation: software appends descriptors (untimed), hardware executes up to the tail
+ * under op iommu.invalidate. A wait descriptor writes its status when all before it are done. */
 void vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high);
 void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order);
 void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Interrupt remapping and posting (VT-d 5.1, 5.2): a remappable MSI names an entry; the entry decides. */
+/* Interrupt remapping and posting (VT-d 5.1, 5.2): a remappable MSI names an entry; the entry
+ * decides. */
 #include "iommu_impl.h"
 
 #define IRTE_PRESENT 1ull
@@ -14,11 +15,13 @@ static vs_hpa entry_at(const struct vs_iommu *i, uint32_t index, unsigned half)
     return h;
 }
 
-void vs_iommu_route(struct vs_iommu *i, uint32_t index, uint16_t requester, uint32_t apic_id, uint8_t vector, vs_hpa descriptor)
+void vs_iommu_route(struct vs_iommu *i, uint32_t index, uint16_t requester, uint32_t apic_id,
+                    uint8_t vector, vs_hpa descriptor)
 {
     uint64_t low, high = requester | 1u << 18; /* SVT 01: verify the whole source id */
     if (descriptor.v) {
-        low = IRTE_PRESENT | IRTE_POSTED | (uint64_t)vector << 16 | (descriptor.v & 0xffffffc0u) << 32;
+        low = IRTE_PRESENT | IRTE_POSTED | (uint64_t)vector << 16 |
+              (descriptor.v & 0xffffffc0u) << 32;
         high |= descriptor.v >> 32 << 32;
     } else {
         low = IRTE_PRESENT | (uint64_t)vector << 16 | (uint64_t)apic_id << 32;
@@ -34,7 +37,8 @@ void vs_iommu_msi(uint32_t index, uint64_t *address, uint32_t *data)
     *data = 0;
 }
 
-static enum vs_msi_result refused(struct vs_iommu *i, uint32_t index, uint16_t requester, unsigned reason)
+static enum vs_msi_result refused(struct vs_iommu *i, uint32_t index, uint16_t requester,
+                                  unsigned reason)
 {
     i->count[VS_CNT_iommu_irq_faults]++;
     vs__iommu_record(i, index, requester, reason, true);
@@ -42,7 +46,8 @@ static enum vs_msi_result refused(struct vs_iommu *i, uint32_t index, uint16_t r
 }
 
 /* Sets PIR and ON in the descriptor; says whether the notification is to be sent. */
-static bool post(struct vs_iommu *i, struct vs_txn *t, uint64_t descriptor, uint8_t vector, uint64_t *control)
+static bool post(struct vs_iommu *i, struct vs_txn *t, uint64_t descriptor, uint8_t vector,
+                 uint64_t *control)
 {
     vs_hpa word = {descriptor + (vector >> 6) * 8u}, at = {descriptor + PI_CONTROL};
     uint64_t pir = i->mem.load(i->mem.ctx, t, word);
@@ -55,7 +60,8 @@ static bool post(struct vs_iommu *i, struct vs_txn *t, uint64_t descriptor, uint
     return notify;
 }
 
-static enum vs_msi_result write_msi(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address, uint32_t data)
+static enum vs_msi_result write_msi(void *ctx, struct vs_txn *t, uint16_t requester,
+                                    uint64_t address, uint32_t data)
 {
     struct vs_iommu *i = ctx;
     if (!i->cfg.remap) { /* compatibility format: destination in the address, vector in the data */
@@ -76,7 +82,8 @@ static enum vs_msi_result write_msi(void *ctx, struct vs_txn *t, uint16_t reques
         (void)i->mem.load(i->mem.ctx, t, entry_at(i, index, 0));
         (void)vs_settab_fill(&i->iec, index, 0, NULL, NULL);
     }
-    uint64_t low = vs_phys_read64(i->phys, entry_at(i, index, 0)), high = vs_phys_read64(i->phys, entry_at(i, index, 1));
+    uint64_t low = vs_phys_read64(i->phys, entry_at(i, index, 0)),
+             high = vs_phys_read64(i->phys, entry_at(i, index, 1));
     if (!(low & IRTE_PRESENT)) {
         return refused(i, index, requester, VS_IOMMU_IRTE_NOT_PRESENT);
     }

@@ -22,7 +22,8 @@ void vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high)
 
 void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order)
 {
-    vs_iommu_queue(i, TYPE_IOTLB | PAGE << 4 | (uint64_t)domain << 16, (at.v & ~0xfffull) | (order & 63u));
+    vs_iommu_queue(i, TYPE_IOTLB | PAGE << 4 | (uint64_t)domain << 16,
+                   (at.v & ~0xfffull) | (order & 63u));
 }
 
 void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain)
@@ -65,7 +66,9 @@ static bool in_pages(void *ctx, uint64_t key, uint64_t payload)
 static bool context_of(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
-    return s->granularity == GLOBAL || (s->granularity == DOMAIN_ONLY && ((payload >> 52) & 0x7ffu) == s->domain) || (s->granularity == PAGE && key == s->page);
+    return s->granularity == GLOBAL ||
+           (s->granularity == DOMAIN_ONLY && ((payload >> 52) & 0x7ffu) == s->domain) ||
+           (s->granularity == PAGE && key == s->page);
 }
 
 static bool any(void *ctx, uint64_t key, uint64_t payload)
@@ -88,7 +91,8 @@ static void execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
         s.order = (unsigned)high & 63u;
         s.page = high >> 12 & ((1ull << 36) - 1u);
         n = vs_settab_drop_if(&i->iotlb, in_pages, &s);
-        for (unsigned level = 2; level <= 4; level++) { /* page-selective drops the domain's caches, too */
+        for (unsigned level = 2; level <= 4;
+             level++) { /* page-selective drops the domain's caches, too */
             n += vs_settab_drop_if(&i->pwc[level], in_domain, &s);
         }
         break;
@@ -103,11 +107,13 @@ static void execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
             vs_hpa status = {high & ~3ull};
             uint64_t old = vs_phys_read64(i->phys, (vs_hpa){status.v & ~7ull});
             unsigned shift = status.v & 4u ? 32 : 0;
-            i->mem.store(i->mem.ctx, t, (vs_hpa){status.v & ~7ull}, (old & ~(0xffffffffull << shift)) | (low >> 32) << shift);
+            i->mem.store(i->mem.ctx, t, (vs_hpa){status.v & ~7ull},
+                         (old & ~(0xffffffffull << shift)) | (low >> 32) << shift);
         }
         break;
     default:
-        break; /* an unknown type stops the queue in hardware; software of this machine issues none */
+        break; /* an unknown type stops the queue in hardware; software of this machine issues none
+                */
     }
     i->count[VS_CNT_iommu_invalidations]++;
     i->count[VS_CNT_iommu_dropped] += n;

@@ -10,7 +10,8 @@
 /* LLC flags of a line, or NULL; general and narrow table alike. */
 static bool llc_has(struct vs_memory *m, uint64_t line)
 {
-    return m->llc.lines ? vs_linetab_peek(m->llc.lines, line) != NULL : m->llc.present && vs_settab_peek(&m->llc.wide, line) != NULL;
+    return m->llc.lines ? vs_linetab_peek(m->llc.lines, line) != NULL
+                        : m->llc.present && vs_settab_peek(&m->llc.wide, line) != NULL;
 }
 
 static void llc_drop(struct vs_memory *m, uint64_t line)
@@ -87,11 +88,14 @@ static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
         const struct vs_memory_cache *k[3] = {&c->l1[0], &c->l1[1], &c->l2};
         for (uint32_t j = 0; j < 3 && !in_cache; j++) {
             in_cache = k[j]->lines ? vs_linetab_peek(k[j]->lines, line) != NULL
-                                   : k[j]->present && vs_settab_peek((struct vs_settab *)(uintptr_t)&k[j]->wide, line) != NULL;
+                                   : k[j]->present &&
+                                         vs_settab_peek((struct vs_settab *)(uintptr_t)&k[j]->wide,
+                                                        line) != NULL;
         }
     }
     count[VS_CNT_memory_dma_llc_hits] += in_cache;
-    return in_cache ? (uint32_t)VS_MEM_LLC : vs__memory_dram(m, count, line); /* reads allocate nothing */
+    return in_cache ? (uint32_t)VS_MEM_LLC
+                    : vs__memory_dram(m, count, line); /* reads allocate nothing */
 }
 
 static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_t bytes, bool write)
@@ -103,7 +107,12 @@ static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_
         uint32_t level = dma_line(d, line, write);
         slowest = m->ps[0][level] > m->ps[0][slowest] ? level : slowest;
     }
-    static const uint16_t account[VS_MEM_LEVELS] = {0, 0, VS_ACC_memory_dma_llc, VS_ACC_memory_dram_row_hit, VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict};
+    static const uint16_t account[VS_MEM_LEVELS] = {0,
+                                                    0,
+                                                    VS_ACC_memory_dma_llc,
+                                                    VS_ACC_memory_dram_row_hit,
+                                                    VS_ACC_memory_dram_row_miss,
+                                                    VS_ACC_memory_dram_row_conflict};
     vs_ps latency = {m->ps[0][slowest]}, rest = {(last - first) * m->cfg.dma_line};
     vs_charge(t, (uint16_t)(m->account + account[slowest]), latency);
     if (last != first) {
@@ -137,7 +146,12 @@ static void agent_book(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, uin
 {
     struct vs_memory *m = d->memory;
     uint32_t level = m->access(m, NULL, d->count, at.v >> m->line_shift, ref, VS_MEM_LLC);
-    static const uint16_t account[VS_MEM_LEVELS] = {0, 0, VS_ACC_memory_llc_hit, VS_ACC_memory_dram_row_hit, VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict};
+    static const uint16_t account[VS_MEM_LEVELS] = {0,
+                                                    0,
+                                                    VS_ACC_memory_llc_hit,
+                                                    VS_ACC_memory_dram_row_hit,
+                                                    VS_ACC_memory_dram_row_miss,
+                                                    VS_ACC_memory_dram_row_conflict};
     vs_ps p = {m->ps[0][level]};
     vs_charge(t, (uint16_t)(m->account + account[level]), p);
 }

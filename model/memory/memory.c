@@ -13,10 +13,13 @@ static bool power_of_two(uint64_t x)
     return x && (x & (x - 1u)) == 0;
 }
 
-static void check_cache(const char *name, uint64_t size, uint64_t ways, uint64_t line, struct vs_errors *errors)
+static void check_cache(const char *name, uint64_t size, uint64_t ways, uint64_t line,
+                        struct vs_errors *errors)
 {
     if (size % line || (ways && (size / line) % ways)) {
-        vs_error(errors, "memory.%s.size = %llu is not a whole number of %llu ways of %llu-byte lines", name, (unsigned long long)size, (unsigned long long)ways, (unsigned long long)line);
+        vs_error(
+            errors, "memory.%s.size = %llu is not a whole number of %llu ways of %llu-byte lines",
+            name, (unsigned long long)size, (unsigned long long)ways, (unsigned long long)line);
     }
 }
 
@@ -31,7 +34,8 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
     check_cache("l2", cfg->l2_size, cfg->l2_ways, cfg->line, errors);
     check_cache("llc", cfg->llc_size, cfg->llc_ways, cfg->line, errors);
     if (!power_of_two(cfg->dram_row) || cfg->dram_row < cfg->line) {
-        vs_error(errors, "memory.dram.row = %llu is not a power of two of at least one line", (unsigned long long)cfg->dram_row);
+        vs_error(errors, "memory.dram.row = %llu is not a power of two of at least one line",
+                 (unsigned long long)cfg->dram_row);
     }
     if (cfg->llc_size == 0 && cfg->llc_inclusive) {
         vs_error(errors, "memory.llc.inclusive needs memory.llc.size > 0");
@@ -39,16 +43,20 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
 }
 
 /* `inside`: the line table of a struct vs_l1, used when the shape allows. */
-static enum vs_status cache_init(struct vs_memory_cache *k, const struct vs_memory *m, uint64_t size, uint64_t ways, uint64_t policy, struct vs_linetab *inside, uint64_t stream)
+static enum vs_status cache_init(struct vs_memory_cache *k, const struct vs_memory *m,
+                                 uint64_t size, uint64_t ways, uint64_t policy,
+                                 struct vs_linetab *inside, uint64_t stream)
 {
     memset(k, 0, sizeof *k);
     uint32_t entries = (uint32_t)(size >> m->line_shift), w = ways ? (uint32_t)ways : entries;
     k->present = entries != 0;
-    if (k->present && policy == VS_POLICY_LRU && entries % w == 0 && vs_linetab_fits(entries, w, m->max_line)) {
+    if (k->present && policy == VS_POLICY_LRU && entries % w == 0 &&
+        vs_linetab_fits(entries, w, m->max_line)) {
         k->lines = inside ? inside : &k->own;
         return vs_linetab_init(k->lines, entries, w);
     }
-    return vs_settab_init(&k->wide, entries, (uint32_t)ways, (enum vs_policy)policy, m->seed * 31u + stream);
+    return vs_settab_init(&k->wide, entries, (uint32_t)ways, (enum vs_policy)policy,
+                          m->seed * 31u + stream);
 }
 
 static void cache_free(struct vs_memory_cache *k)
@@ -84,7 +92,8 @@ static bool cache_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty)
     return was;
 }
 
-bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t flags, uint64_t *victim, uint32_t *victim_flags)
+bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t flags,
+                          uint64_t *victim, uint32_t *victim_flags)
 {
     uint64_t *p = vs_settab_find(&k->wide, line), payload = 0;
     if (p) {
@@ -113,7 +122,8 @@ bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_droppe
 bool vs_memory_use(struct vs_memory *m, const char *variant)
 {
 #if defined(__x86_64__)
-    if (!strcmp(variant, "avx2") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2")) {
+    if (!strcmp(variant, "avx2") && __builtin_cpu_supports("avx2") &&
+        __builtin_cpu_supports("bmi2")) {
         m->access = vs__memory_access_avx2;
         m->into_llc = vs__memory_into_llc_avx2;
         return true;
@@ -132,7 +142,9 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
     return false;
 }
 
-enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, uint64_t max_address, uint64_t seed)
+enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg,
+                              struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,
+                              uint64_t max_address, uint64_t seed)
 {
     memset(m, 0, sizeof *m);
     if (!power_of_two(cfg->line)) {
@@ -145,19 +157,26 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
     m->account = vs_ledger_accounts(ledger, &vs_memory_desc);
     m->line_shift = (uint32_t)__builtin_ctzll(cfg->line);
     m->max_line = max_address >> m->line_shift;
-    uint64_t price[VS_MEM_LEVELS] = {cfg->l1d_latency * clock.period_ps, cfg->l2_latency * clock.period_ps, cfg->llc_latency * clock.period_ps, cfg->dram_row_hit, cfg->dram_row_miss, cfg->dram_row_conflict};
+    uint64_t price[VS_MEM_LEVELS] = {cfg->l1d_latency * clock.period_ps,
+                                     cfg->l2_latency * clock.period_ps,
+                                     cfg->llc_latency * clock.period_ps,
+                                     cfg->dram_row_hit,
+                                     cfg->dram_row_miss,
+                                     cfg->dram_row_conflict};
     memcpy(m->ps[0], price, sizeof price);
     memcpy(m->ps[1], price, sizeof price);
     m->ps[1][VS_MEM_L1] = cfg->l1i_latency * clock.period_ps;
     m->by_channels = vs_divider_of(cfg->dram_channels);
     m->by_banks = vs_divider_of(cfg->dram_banks);
-    m->by_row_lines = vs_divider_of(cfg->dram_row >> m->line_shift ? cfg->dram_row >> m->line_shift : 1u);
+    m->by_row_lines =
+        vs_divider_of(cfg->dram_row >> m->line_shift ? cfg->dram_row >> m->line_shift : 1u);
     if (!vs_memory_use(m, "avx2") && !vs_memory_use(m, "sse2")) {
         (void)vs_memory_use(m, "plain");
     }
     size_t banks = cfg->dram_channels * cfg->dram_banks;
     m->open_row = malloc(banks * sizeof *m->open_row);
-    enum vs_status s = cache_init(&m->llc, m, cfg->llc_size, cfg->llc_ways, cfg->llc_policy, NULL, 1);
+    enum vs_status s =
+        cache_init(&m->llc, m, cfg->llc_size, cfg->llc_ways, cfg->llc_policy, NULL, 1);
     if (!m->open_row || s != VS_OK) {
         vs_memory_free(m);
         return s != VS_OK ? s : VS_E_NOMEM;
@@ -225,7 +244,8 @@ static bool look_alone(struct vs_memory_cache *k, uint64_t line)
     return hit;
 }
 
-/* Both lines are looked up at each level that the access reaches; one reference, one miss at most. */
+/* Both lines are looked up at each level that the access reaches; one reference, one miss at most.
+ */
 static uint32_t core_straddle(void *ctx, uint64_t line, enum vs_ref ref)
 {
     struct vs_memory_core *c = ctx;
@@ -251,13 +271,19 @@ static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
     l1->lines = (struct vs_line_port){.ctx = c, .access = core_access, .prefetch = core_prefetch};
     l1->lines.straddle = m->cfg.straddle == VS_MEM_STRADDLE_CACHEGRIND ? core_straddle : NULL;
     for (uint32_t i = 0; i < VS_MEM_LEVELS; i++) {
-        static const uint16_t account[VS_MEM_LEVELS] = {VS_ACC_memory_l1_hit, VS_ACC_memory_l2_hit, VS_ACC_memory_llc_hit, VS_ACC_memory_dram_row_hit, VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict};
-        l1->lines.account[i] = (uint16_t)(m->account + (fetch && i == 0 ? (uint16_t)VS_ACC_memory_l1i_hit : account[i]));
+        static const uint16_t account[VS_MEM_LEVELS] = {
+            VS_ACC_memory_l1_hit,        VS_ACC_memory_l2_hit,
+            VS_ACC_memory_llc_hit,       VS_ACC_memory_dram_row_hit,
+            VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict};
+        l1->lines.account[i] =
+            (uint16_t)(m->account +
+                       (fetch && i == 0 ? (uint16_t)VS_ACC_memory_l1i_hit : account[i]));
         l1->lines.ps[i] = m->ps[fetch][i];
     }
 }
 
-enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m, struct vs_l1 *data, struct vs_l1 *fetch)
+enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m,
+                                   struct vs_l1 *data, struct vs_l1 *fetch)
 {
     memset(c, 0, sizeof *c);
     if (m->n_cores == VS_MEMORY_CORES) {
@@ -268,9 +294,14 @@ enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m
     c->fetch = fetch;
     const struct vs_memory_config *cfg = &m->cfg;
     uint64_t stream = 10u * (m->n_cores + 1u);
-    enum vs_status s = cache_init(&c->l1[0], m, cfg->l1d_size, cfg->l1d_ways, cfg->l1d_policy, &data->cache, stream);
-    s = s != VS_OK ? s : cache_init(&c->l1[1], m, cfg->l1i_size, cfg->l1i_ways, cfg->l1i_policy, &fetch->cache, stream + 1u);
-    s = s != VS_OK ? s : cache_init(&c->l2, m, cfg->l2_size, cfg->l2_ways, cfg->l2_policy, NULL, stream + 2u);
+    enum vs_status s = cache_init(&c->l1[0], m, cfg->l1d_size, cfg->l1d_ways, cfg->l1d_policy,
+                                  &data->cache, stream);
+    s = s != VS_OK ? s
+                   : cache_init(&c->l1[1], m, cfg->l1i_size, cfg->l1i_ways, cfg->l1i_policy,
+                                &fetch->cache, stream + 1u);
+    s = s != VS_OK
+            ? s
+            : cache_init(&c->l2, m, cfg->l2_size, cfg->l2_ways, cfg->l2_policy, NULL, stream + 2u);
     if (s != VS_OK) {
         return s;
     }
@@ -300,7 +331,8 @@ void vs_memory_core_world(struct vs_memory_core *c, bool host)
 
 /* ---- timed ports ---- */
 
-static void book(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint32_t ref, uint32_t entry)
+static void book(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint32_t ref,
+                 uint32_t entry)
 {
     struct vs_memory *m = c->memory;
     uint32_t level = m->access(m, c, c->count, at.v >> m->line_shift, ref, entry);
@@ -343,7 +375,8 @@ static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 static void walker_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 {
     struct vs_memory_core *c = ctx;
-    book(c, t, at, ref == VS_REF_WRITE ? VS_MEM_REF_WALK_WRITE : VS_MEM_REF_WALK, (uint32_t)c->memory->cfg.walker_entry);
+    book(c, t, at, ref == VS_REF_WRITE ? VS_MEM_REF_WALK_WRITE : VS_MEM_REF_WALK,
+         (uint32_t)c->memory->cfg.walker_entry);
 }
 
 struct vs_mem_port vs_memory_core_port(struct vs_memory_core *c)

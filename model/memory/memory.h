@@ -19,7 +19,15 @@
 
 #define VS_MEMORY_CORES 64u
 
-enum vs_memory_level { VS_MEM_L1, VS_MEM_L2, VS_MEM_LLC, VS_MEM_ROW_HIT, VS_MEM_ROW_MISS, VS_MEM_ROW_CONFLICT, VS_MEM_LEVELS };
+enum vs_memory_level {
+    VS_MEM_L1,
+    VS_MEM_L2,
+    VS_MEM_LLC,
+    VS_MEM_ROW_HIT,
+    VS_MEM_ROW_MISS,
+    VS_MEM_ROW_CONFLICT,
+    VS_MEM_LEVELS
+};
 /* enum vs_ref continued: a page walker's references are counted on their own. */
 enum { VS_MEM_REF_WALK = 3, VS_MEM_REF_WALK_WRITE };
 enum { VS_MEM_STRADDLE_SPLIT, VS_MEM_STRADDLE_CACHEGRIND };
@@ -64,17 +72,21 @@ struct vs_memory {
     uint32_t n_cores;
     /* The path of one line reference, chosen for the host's vector unit. c may be NULL when the
      * entry is the LLC. */
-    uint32_t (*access)(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count, uint64_t line, uint32_t ref, uint32_t entry);
+    uint32_t (*access)(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count,
+                       uint64_t line, uint32_t ref, uint32_t entry);
     void (*into_llc)(struct vs_memory *m, uint64_t *count, uint64_t line);
 };
 
 void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *errors);
 /* `clock` prices the caches; addresses stay below `max_address` (of phys, or of a virtually indexed
  * oracle); phys may be NULL when nobody loads values. */
-enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg, struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys, uint64_t max_address, uint64_t seed);
+enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg,
+                              struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,
+                              uint64_t max_address, uint64_t seed);
 void vs_memory_free(struct vs_memory *m);
 /* Adds a core: fills the memory's part of its two vs_l1. Both must outlive the core. */
-enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m, struct vs_l1 *data, struct vs_l1 *fetch);
+enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m,
+                                   struct vs_l1 *data, struct vs_l1 *fetch);
 void vs_memory_core_free(struct vs_memory_core *c);
 /* Whose counters run from now on; the caller has settled its transaction. */
 void vs_memory_core_world(struct vs_memory_core *c, bool host);

@@ -5,7 +5,8 @@
 
 #include "memory/memory.h"
 
-typedef uint32_t memory_access(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count, uint64_t line, uint32_t ref, uint32_t entry);
+typedef uint32_t memory_access(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count,
+                               uint64_t line, uint32_t ref, uint32_t entry);
 
 typedef void memory_into_llc(struct vs_memory *m, uint64_t *count, uint64_t line);
 
@@ -19,7 +20,8 @@ memory_into_llc vs__memory_into_llc_avx2;
 #endif
 
 /* The general table's side of a lookup that fills: hit, or *victim (UINT64_MAX = none). */
-bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t flags, uint64_t *victim, uint32_t *victim_flags);
+bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t flags,
+                          uint64_t *victim, uint32_t *victim_flags);
 /* Takes a line out of every core; true when one of them had it dirty. */
 bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_dropped);
 

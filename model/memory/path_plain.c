@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The path without vector instructions: hosts other than x86-64, and the reference of the others. */
+/* The path without vector instructions: hosts other than x86-64, and the reference of the others.
+ */
 #include "memory/path.h"
 
 static inline uint32_t match_plain(const uint32_t *set, uint32_t stride, uint32_t tag)

@@ -7,7 +7,8 @@
 
 static inline uint32_t match_sse2(const uint32_t *set, uint32_t stride, uint32_t tag)
 {
-    const __m128i flags = _mm_set1_epi32(VS_LINE_FLAGS), key = _mm_set1_epi32((int)(tag | VS_LINE_FLAGS));
+    const __m128i flags = _mm_set1_epi32(VS_LINE_FLAGS),
+                  key = _mm_set1_epi32((int)(tag | VS_LINE_FLAGS));
     uint32_t found = 0;
     for (uint32_t j = 0; j < stride; j += 4u) {
         __m128i v = _mm_or_si128(_mm_load_si128((const __m128i *)(const void *)(set + j)), flags);
@@ -16,12 +17,14 @@ static inline uint32_t match_sse2(const uint32_t *set, uint32_t stride, uint32_t
     return found;
 }
 
-/* From the top vector down; way -1 is read (there is room before the first set), then overwritten. */
+/* From the top vector down; way -1 is read (there is room before the first set), then overwritten.
+ */
 static inline void age_sse2(uint32_t *set, uint32_t w)
 {
     uint32_t j = w & ~3u;
     __m128i *at = (__m128i *)(void *)(set + j);
-    __m128i old = _mm_load_si128(at), up = _mm_loadu_si128((const __m128i *)(const void *)(set + j - 1));
+    __m128i old = _mm_load_si128(at),
+            up = _mm_loadu_si128((const __m128i *)(const void *)(set + j - 1));
     __m128i moves = _mm_cmpgt_epi32(_mm_set1_epi32((int)(w - j + 1u)), _mm_setr_epi32(0, 1, 2, 3));
     _mm_store_si128(at, _mm_or_si128(_mm_and_si128(moves, up), _mm_andnot_si128(moves, old)));
     while (j) {

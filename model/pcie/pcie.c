@@ -16,16 +16,23 @@ void vs_pcie_check(const struct vs_pcie_config *c, struct vs_errors *errors)
         vs_error(errors, "pcie.mrrs = %llu is not a power of two", (unsigned long long)c->mrrs);
     }
     if (c->width & (c->width - 1)) {
-        vs_error(errors, "pcie.width = %llu: links have 1, 2, 4, 8, 16 or 32 lanes", (unsigned long long)c->width);
+        vs_error(errors, "pcie.width = %llu: links have 1, 2, 4, 8, 16 or 32 lanes",
+                 (unsigned long long)c->width);
     }
 }
 
-void vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c, struct vs_ledger *ledger, const struct vs_dma_port *host)
+void vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c, struct vs_ledger *ledger,
+                  const struct vs_dma_port *host)
 {
-    /* picoseconds of one byte on one lane: 8 bits at 2.5, 5 GT/s (8b/10b), then 8, 16, 32 (128b/130b) */
+    /* picoseconds of one byte on one lane: 8 bits at 2.5, 5 GT/s (8b/10b), then 8, 16, 32
+     * (128b/130b) */
     static const struct {
         uint64_t num, den;
-    } lane[] = {{4000, 1}, {2000, 1}, {8000 * 130, 8 * 128}, {8000 * 130, 16 * 128}, {8000 * 130, 32 * 128}};
+    } lane[] = {{4000, 1},
+                {2000, 1},
+                {8000 * 130, 8 * 128},
+                {8000 * 130, 16 * 128},
+                {8000 * 130, 32 * 128}};
     memset(p, 0, sizeof *p);
     p->cfg = *c;
     p->account = vs_ledger_accounts(ledger, &vs_pcie_desc);
@@ -78,7 +85,8 @@ static void up(struct vs_pcie *p, struct vs_txn *t, uint64_t n, uint64_t bytes)
     charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
 }
 
-bool vs_pcie_read(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf, size_t bytes)
+bool vs_pcie_read(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                  size_t bytes)
 {
     uint64_t requests, down = vs_pcie_read_bytes(p, bytes, &requests);
     vs_open(t, VS_OP_DMA_READ);
@@ -95,7 +103,8 @@ bool vs_pcie_read(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_io
     return good;
 }
 
-bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf, size_t bytes)
+bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
+                   const void *buf, size_t bytes)
 {
     vs_open(t, VS_OP_DMA_WRITE);
     up(p, t, tlps(bytes, p->cfg.mps), vs_pcie_write_bytes(p, bytes));

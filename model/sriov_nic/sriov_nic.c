@@ -20,7 +20,9 @@ static uint16_t acc(const struct vs_nic *n, unsigned which)
     return (uint16_t)(n->account + which);
 }
 
-enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c, struct vs_ledger *ledger, const struct vs_nic_link *link, const struct vs_msi_port *msi, uint16_t pf_requester)
+enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
+                           struct vs_ledger *ledger, const struct vs_nic_link *link,
+                           const struct vs_msi_port *msi, uint16_t pf_requester)
 {
     memset(n, 0, sizeof *n);
     n->cfg = *c;
@@ -99,8 +101,10 @@ static void begin(struct vs_nic *n, struct vs_txn *t, const struct vs_nic_functi
     t->tape = &n->tape;
 }
 
-/* Descriptors from head on that the device does not have yet: one DMA, at most to the ring's end. */
-static bool fetch(struct vs_nic *n, struct vs_txn *t, const struct vs_nic_function *f, struct vs_nic_ring *r)
+/* Descriptors from head on that the device does not have yet: one DMA, at most to the ring's end.
+ */
+static bool fetch(struct vs_nic *n, struct vs_txn *t, const struct vs_nic_function *f,
+                  struct vs_nic_ring *r)
 {
     uint32_t owned = (r->tail + r->n - r->head) % r->n;
     uint32_t want = owned < n->cfg.batch ? owned : (uint32_t)n->cfg.batch;
@@ -125,7 +129,8 @@ static void take(struct vs_nic_ring *r, uint64_t descriptor[2])
     memmove(r->cached[0], r->cached[1], r->fetched * 16u);
 }
 
-static bool write_back(struct vs_nic *n, struct vs_txn *t, const struct vs_nic_function *f, const struct vs_nic_ring *r, uint64_t descriptor[2])
+static bool write_back(struct vs_nic *n, struct vs_txn *t, const struct vs_nic_function *f,
+                       const struct vs_nic_ring *r, uint64_t descriptor[2])
 {
     vs_iova at = {r->base + r->head * 16u};
     descriptor[1] |= (uint64_t)VS_NIC_DD << 32;
@@ -165,7 +170,8 @@ static void send_one(struct vs_nic *n, struct vs_nic_function *f)
         n->count[VS_CNT_nic_blocked]++;
     }
     vs_journey_expose(j, &n->tape, acc(n, VS_ACC_nic_wait_engine), ps(t->now_ps));
-    uint64_t start = t->now_ps > n->wire_tx_busy_ps ? t->now_ps : n->wire_tx_busy_ps, wire = vs_nic_wire_ps(n, length);
+    uint64_t start = t->now_ps > n->wire_tx_busy_ps ? t->now_ps : n->wire_tx_busy_ps,
+             wire = vs_nic_wire_ps(n, length);
     n->wire_tx_busy_ps = start + wire;
     vs_journey_wait(j, acc(n, VS_ACC_nic_wire_busy), ps(start));
     vs_journey_charge(j, acc(n, VS_ACC_nic_wire), ps(wire));
@@ -187,7 +193,9 @@ uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
         if (f->tx.fetched || fetch(n, &n->tx, f, &f->tx)) {
             send_one(n, f);
         } else {
-            f->tx.tail = f->tx.head; /* blocked: the queue is stopped, as a malicious-driver event stops it */
+            f->tx.tail =
+                f->tx
+                    .head; /* blocked: the queue is stopped, as a malicious-driver event stops it */
         }
         n->tx.tape = NULL;
         return n->tx.now_ps;
@@ -205,7 +213,8 @@ void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail)
 
 static void plan_interrupt(struct vs_nic *n, struct vs_nic_function *f)
 {
-    uint64_t now = n->rx.now_ps, earliest = f->ever_irq ? f->last_irq_ps + n->cfg.itr_ns * 1000u : 0;
+    uint64_t now = n->rx.now_ps,
+             earliest = f->ever_irq ? f->last_irq_ps + n->cfg.itr_ns * 1000u : 0;
     if (f->irq_due_ps == VS_NIC_NEVER) {
         f->irq_due_ps = now > earliest ? now : earliest;
         n->count[VS_CNT_nic_moderated] += f->irq_due_ps > now;
@@ -216,7 +225,8 @@ uint64_t vs_nic_rx_packet(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps
 {
     struct vs_nic_function *f = &n->fn[vf];
     struct vs_txn *t = &n->rx;
-    uint64_t wire = vs_nic_wire_ps(n, payload), start = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps;
+    uint64_t wire = vs_nic_wire_ps(n, payload),
+             start = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps;
     n->wire_rx_busy_ps = start + wire;
     struct vs_journey packet;
     vs_journey_begin(&packet, ps(start));

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An SR-IOV adapter: virtual functions with one TX and one RX ring each, in guest memory. Two engines
- * (TX, RX) are agents with a transaction of their own; the caller steps them in simulated time. Wire
- * and link are resources; DMAs go through PCIe and IOMMU under the function's requester id.
+ * An SR-IOV adapter: virtual functions with one TX and one RX ring each, in guest memory. Two
+ * engines (TX, RX) are agents with a transaction of their own; the caller steps them in simulated
+ * time. Wire and link are resources; DMAs go through PCIe and IOMMU under the function's requester
+ * id.
  *
  * Descriptor, 16 bytes: u64 buffer address (of the device's address space), u32 length, u32 flags.
  * Software owns a descriptor until it moves the tail past it, hardware until DD is set.
  *
- * A packet is a journey: packet.tx from the guest's send to its last bit on the wire, packet.rx from
- * its first bit on the wire to the guest having read it.
+ * A packet is a journey: packet.tx from the guest's send to its last bit on the wire, packet.rx
+ * from its first bit on the wire to the guest having read it.
  */
 #ifndef VIRTSIM_SRIOV_NIC_H
 #define VIRTSIM_SRIOV_NIC_H
@@ -28,16 +29,18 @@
 /* The link, as this device uses it; both functions of struct vs_pcie fit. */
 struct vs_nic_link {
     void *ctx;
-    bool (*read)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf, size_t bytes);
-    bool (*write)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf, size_t bytes);
+    bool (*read)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                 size_t bytes);
+    bool (*write)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+                  size_t bytes);
     void (*message)(void *ctx, struct vs_txn *t);
 };
 
 struct vs_nic_ring {
-    uint64_t base;            /* device address of descriptor 0 */
-    uint32_t n, head, tail;   /* hardware's next, software's end */
-    uint32_t fetched;         /* descriptors cached in the device from head on */
-    uint64_t cached[64][2];   /* their bytes */
+    uint64_t base;          /* device address of descriptor 0 */
+    uint32_t n, head, tail; /* hardware's next, software's end */
+    uint32_t fetched;       /* descriptors cached in the device from head on */
+    uint64_t cached[64][2]; /* their bytes */
 };
 
 struct vs_nic_function {
@@ -59,7 +62,7 @@ struct vs_nic {
     struct vs_ledger *ledger;
     struct vs_nic_link link;
     struct vs_msi_port msi;
-    struct vs_txn tx, rx;     /* the engines' time lines: nic0/tx, nic0/rx */
+    struct vs_txn tx, rx; /* the engines' time lines: nic0/tx, nic0/rx */
     struct vs_tape tape;
     uint64_t wire_tx_busy_ps, wire_rx_busy_ps;
     struct vs_nic_function *fn;
@@ -67,7 +70,9 @@ struct vs_nic {
     uint64_t count[VS_CNT_nic_N];
 };
 
-enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *cfg, struct vs_ledger *ledger, const struct vs_nic_link *link, const struct vs_msi_port *msi, uint16_t pf_requester);
+enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *cfg,
+                           struct vs_ledger *ledger, const struct vs_nic_link *link,
+                           const struct vs_msi_port *msi, uint16_t pf_requester);
 void vs_nic_free(struct vs_nic *n);
 void vs_nic_rings(struct vs_nic *n, uint32_t vf, uint64_t tx_base, uint64_t rx_base);
 void vs_nic_msix(struct vs_nic *n, uint32_t vf, uint64_t address, uint32_t data);

@@ -27,7 +27,8 @@ struct plan {
     const struct vs_compare_options *options;
 };
 
-static enum vs_status bind_row(sqlite3_stmt *st, const struct vs_table *t, size_t row, const char *const *columns, size_t n)
+static enum vs_status bind_row(sqlite3_stmt *st, const struct vs_table *t, size_t row,
+                               const char *const *columns, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const char *text = vs_table_cell(t, row, columns[i]);
@@ -46,7 +47,8 @@ static enum vs_status bind_row(sqlite3_stmt *st, const struct vs_table *t, size_
     return rc == SQLITE_DONE ? VS_OK : VS_E_IO;
 }
 
-static enum vs_status load_file(struct vs_db *db, const char *name, const char *sql, const char *const *columns, size_t n, struct vs_errors *errors)
+static enum vs_status load_file(struct vs_db *db, const char *name, const char *sql,
+                                const char *const *columns, size_t n, struct vs_errors *errors)
 {
     char path[4096];
     struct vs_table t;
@@ -68,15 +70,23 @@ static enum vs_status load_file(struct vs_db *db, const char *name, const char *
 
 enum vs_status vs_compare_load(struct vs_db *db, struct vs_errors *errors)
 {
-    static const char *const claim[] = {"claim_id", "document", "subject", "metric", "condition", "low", "high", "unit", "relation", "domain", "contradicts", "manual_note"};
-    static const char *const literature[] = {"id", "area", "platform", "config", "metric", "low", "high", "unit", "source", "use"};
+    static const char *const claim[] = {"claim_id",  "document", "subject",     "metric",
+                                        "condition", "low",      "high",        "unit",
+                                        "relation",  "domain",   "contradicts", "manual_note"};
+    static const char *const literature[] = {"id",  "area", "platform", "config", "metric",
+                                             "low", "high", "unit",     "source", "use"};
     enum vs_status s = vs_db_exec(db, "BEGIN IMMEDIATE");
     if (s) {
         vs_error(errors, "%s", vs_db_error(db));
         return s;
     }
-    s = load_file(db, "results/documents.csv", "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", claim, 12, errors);
-    s = s ? s : load_file(db, "results/literature.csv", "INSERT OR REPLACE INTO literature VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", literature, 10, errors);
+    s = load_file(db, "results/documents.csv",
+                  "INSERT OR REPLACE INTO claim VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", claim,
+                  12, errors);
+    s = s ? s
+          : load_file(db, "results/literature.csv",
+                      "INSERT OR REPLACE INTO literature VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      literature, 10, errors);
     enum vs_status end = vs_db_exec(db, s ? "ROLLBACK" : "COMMIT");
     if (!s && end) {
         vs_error(errors, "%s", vs_db_error(db));
@@ -87,9 +97,11 @@ enum vs_status vs_compare_load(struct vs_db *db, struct vs_errors *errors)
 /* The newest run of this program's version for a need; 0 when there is none. */
 static int64_t stored(struct vs_db *db, const struct needed *n)
 {
-    static const char sql[] = "SELECT max(r.run) FROM run r JOIN provenance c ON c.run = r.run AND c.key = 'commit' AND c.value = ?1"
-                              " JOIN provenance d ON d.run = r.run AND d.key = 'dirty' AND d.value = '0'"
-                              " WHERE r.workload = ?2 AND r.machine = ?3 AND r.point = 'compare ' || ?4 AND r.seed = 1";
+    static const char sql[] =
+        "SELECT max(r.run) FROM run r JOIN provenance c ON c.run = r.run AND c.key = 'commit' AND "
+        "c.value = ?1"
+        " JOIN provenance d ON d.run = r.run AND d.key = 'dirty' AND d.value = '0'"
+        " WHERE r.workload = ?2 AND r.machine = ?3 AND r.point = 'compare ' || ?4 AND r.seed = 1";
     sqlite3_stmt *st = NULL;
     int64_t run = 0;
     if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
@@ -109,7 +121,8 @@ static int64_t stored(struct vs_db *db, const struct needed *n)
 static size_t need(struct plan *p, const char *workload, const char *machine, const char *sets)
 {
     for (size_t i = 0; i < p->n_need; i++) {
-        if (!strcmp(p->need[i].workload, workload) && !strcmp(p->need[i].machine, machine) && !strcmp(p->need[i].sets, sets)) {
+        if (!strcmp(p->need[i].workload, workload) && !strcmp(p->need[i].machine, machine) &&
+            !strcmp(p->need[i].sets, sets)) {
             return i;
         }
     }
@@ -124,7 +137,8 @@ static bool make(void *ctx, size_t index, struct vs_point *pt)
     memset(&pt->request, 0, sizeof pt->request);
     snprintf(pt->label, sizeof pt->label, "compare %s", n->sets);
     /* text holds the input's name, then the settings, each ended by a zero byte */
-    size_t used = (size_t)snprintf(pt->text, sizeof pt->text, "workloads/%s.lua", n->workload) + 1, sets = 0;
+    size_t used = (size_t)snprintf(pt->text, sizeof pt->text, "workloads/%s.lua", n->workload) + 1,
+           sets = 0;
     pt->request.input = pt->text;
     for (const char *s = n->sets; *s;) {
         size_t len = strcspn(s, " ");
@@ -168,7 +182,10 @@ static enum vs_status run_missing(struct plan *p, struct vs_db *db, struct vs_er
     for (size_t i = 0; i < p->n_need; i++) {
         if (!p->need[i].run) {
             sqlite3_stmt *st = NULL;
-            if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT max(run) FROM run WHERE run >= ? AND workload = ? AND machine = ? AND point = 'compare ' || ?", -1, &st, NULL) == SQLITE_OK) {
+            if (sqlite3_prepare_v2(vs_db_handle(db),
+                                   "SELECT max(run) FROM run WHERE run >= ? AND workload = ? AND "
+                                   "machine = ? AND point = 'compare ' || ?",
+                                   -1, &st, NULL) == SQLITE_OK) {
                 sqlite3_bind_int64(st, 1, first);
                 sqlite3_bind_text(st, 2, p->need[i].workload, -1, SQLITE_STATIC);
                 sqlite3_bind_text(st, 3, p->need[i].machine, -1, SQLITE_STATIC);
@@ -189,7 +206,8 @@ static void op_of(const char *query, char *out, size_t bytes)
     snprintf(out, bytes, "%.*s", at ? (int)strcspn(at, "'") : 0, at ? at : "");
 }
 
-static const char *verdict(double value, bool found, bool calibrated, double assumed, bool has_low, double low, bool has_high, double high, const char *relation)
+static const char *verdict(double value, bool found, bool calibrated, double assumed, bool has_low,
+                           double low, bool has_high, double high, const char *relation)
 {
     if (!found || (!has_low && !has_high)) {
         return "no number";
@@ -220,8 +238,13 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
     const struct vs_table *t = &p->experiments;
     const char *id = vs_table_cell(t, row, "claim_id"), *query = vs_table_cell(t, row, "quantity");
     const char *base_machine = vs_table_cell(t, row, "baseline_machine");
-    const struct needed *n = &p->need[need(p, vs_table_cell(t, row, "workload"), vs_table_cell(t, row, "machine"), vs_table_cell(t, row, "sets"))];
-    int64_t base = *base_machine ? p->need[need(p, vs_table_cell(t, row, "workload"), base_machine, vs_table_cell(t, row, "baseline_sets"))].run : 0;
+    const struct needed *n =
+        &p->need[need(p, vs_table_cell(t, row, "workload"), vs_table_cell(t, row, "machine"),
+                      vs_table_cell(t, row, "sets"))];
+    int64_t base = *base_machine ? p->need[need(p, vs_table_cell(t, row, "workload"), base_machine,
+                                                vs_table_cell(t, row, "baseline_sets"))]
+                                       .run
+                                 : 0;
     if (!n->run || (*base_machine && !base)) {
         return VS_OK; /* not run: no row */
     }
@@ -245,14 +268,18 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
     if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
         sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
         if (sqlite3_step(st) == SQLITE_ROW) {
-            word = verdict(value, found, calibrated, assumed, sqlite3_column_type(st, 0) != SQLITE_NULL, sqlite3_column_double(st, 0),
-                           sqlite3_column_type(st, 1) != SQLITE_NULL, sqlite3_column_double(st, 1), (const char *)sqlite3_column_text(st, 2));
+            word = verdict(value, found, calibrated, assumed,
+                           sqlite3_column_type(st, 0) != SQLITE_NULL, sqlite3_column_double(st, 0),
+                           sqlite3_column_type(st, 1) != SQLITE_NULL, sqlite3_column_double(st, 1),
+                           (const char *)sqlite3_column_text(st, 2));
         }
     }
     sqlite3_finalize(st);
     st = NULL;
     enum vs_status s = VS_E_IO;
-    if (sqlite3_prepare_v2(vs_db_handle(db), "INSERT OR REPLACE INTO comparison VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &st, NULL) == SQLITE_OK) {
+    if (sqlite3_prepare_v2(vs_db_handle(db),
+                           "INSERT OR REPLACE INTO comparison VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                           -1, &st, NULL) == SQLITE_OK) {
         sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
         sqlite3_bind_int64(st, 2, n->run);
         sqlite3_bind_int64(st, 3, base);
@@ -281,7 +308,9 @@ static bool wanted(struct vs_db *db, const char *domain, const char *claim)
     }
     sqlite3_stmt *st = NULL;
     bool yes = false;
-    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT 1 FROM claim WHERE claim_id = ? AND domain = ?", -1, &st, NULL) == SQLITE_OK) {
+    if (sqlite3_prepare_v2(vs_db_handle(db),
+                           "SELECT 1 FROM claim WHERE claim_id = ? AND domain = ?", -1, &st,
+                           NULL) == SQLITE_OK) {
         sqlite3_bind_text(st, 1, claim, -1, SQLITE_STATIC);
         sqlite3_bind_text(st, 2, domain, -1, SQLITE_STATIC);
         yes = sqlite3_step(st) == SQLITE_ROW;
@@ -290,12 +319,15 @@ static bool wanted(struct vs_db *db, const char *domain, const char *claim)
     return yes;
 }
 
-enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o, struct vs_errors *errors)
+enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
+                          struct vs_errors *errors)
 {
     struct plan p = {.options = o};
     char path[4096];
     enum vs_status s = vs_compare_load(db, errors);
-    s = s ? s : vs_table_read(vs_home_path("results/experiments.csv", path, sizeof path), &p.experiments, errors);
+    s = s ? s
+          : vs_table_read(vs_home_path("results/experiments.csv", path, sizeof path),
+                          &p.experiments, errors);
     const struct vs_table *t = &p.experiments;
     if (!s) {
         p.need = calloc(2 * t->n_rows + 1, sizeof *p.need);
@@ -304,14 +336,18 @@ enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o, 
     }
     for (size_t i = 0; !s && i < t->n_rows; i++) {
         if (wanted(db, o->domain, vs_table_cell(t, i, "claim_id"))) {
-            need(&p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "machine"), vs_table_cell(t, i, "sets"));
+            need(&p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "machine"),
+                 vs_table_cell(t, i, "sets"));
             if (*vs_table_cell(t, i, "baseline_machine")) {
-                need(&p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "baseline_machine"), vs_table_cell(t, i, "baseline_sets"));
+                need(&p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "baseline_machine"),
+                     vs_table_cell(t, i, "baseline_sets"));
             }
         }
     }
     if (!s && o->domain && !p.n_need) {
-        vs_error(errors, "--domain %s: no experiment has it; 'virtsim list claims' shows the domains", o->domain);
+        vs_error(errors,
+                 "--domain %s: no experiment has it; 'virtsim list claims' shows the domains",
+                 o->domain);
         s = VS_E_INPUT;
     }
     if (!s) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The documents' numbers beside the simulation's. results/experiments.csv says for each claim which
- * run answers it and by which query; runs that this version's database lacks are made. A number that
- * was an input of its machine is calibrated and never counts as agreement; the verdicts are those of
- * docs/validation.md.
+ * run answers it and by which query; runs that this version's database lacks are made. A number
+ * that was an input of its machine is calibrated and never counts as agreement; the verdicts are
+ * those of docs/validation.md.
  */
 #ifndef VIRTSIM_SIM_COMPARE_H
 #define VIRTSIM_SIM_COMPARE_H
@@ -12,8 +12,8 @@
 #include "session.h"
 
 struct vs_compare_options {
-    const char *domain;  /* NULL = all */
-    bool no_run;         /* use stored runs only */
+    const char *domain; /* NULL = all */
+    bool no_run;        /* use stored runs only */
     unsigned jobs;
     const char *db_path;
     const char *argv;
@@ -21,7 +21,8 @@ struct vs_compare_options {
 };
 
 /* Loads claims and literature into their tables, runs what is missing, fills `comparison`. */
-enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o, struct vs_errors *errors);
+enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
+                          struct vs_errors *errors);
 /* Claims and literature only. */
 enum vs_status vs_compare_load(struct vs_db *db, struct vs_errors *errors);
 

@@ -54,7 +54,8 @@ static void on_row(int end, void *ctx)
         r->n = r->cap = 0;
     } else if (r->in_row != r->t->n_columns && !r->failed) {
         r->failed = true;
-        snprintf(r->message, sizeof r->message, "row %zu has %zu cells, the header has %zu", r->line, r->in_row, r->t->n_columns);
+        snprintf(r->message, sizeof r->message, "row %zu has %zu cells, the header has %zu",
+                 r->line, r->in_row, r->t->n_columns);
     }
     r->in_row = 0;
 }
@@ -75,7 +76,8 @@ enum vs_status vs_table_read(const char *path, struct vs_table *out, struct vs_e
     while ((got = fread(block, 1, sizeof block, f)) > 0 && !r.failed) {
         if (csv_parse(&p, block, got, on_field, on_row, &r) != got) {
             r.failed = true;
-            snprintf(r.message, sizeof r.message, "row %zu: %s", r.line + 1, csv_strerror(csv_error(&p)));
+            snprintf(r.message, sizeof r.message, "row %zu: %s", r.line + 1,
+                     csv_strerror(csv_error(&p)));
         }
     }
     if (!r.failed && csv_fini(&p, on_field, on_row, &r)) {
@@ -86,7 +88,8 @@ enum vs_status vs_table_read(const char *path, struct vs_table *out, struct vs_e
     fclose(f);
     out->n_rows = out->n_columns && out->column ? r.n / out->n_columns : 0;
     if (r.failed || !out->n_columns) {
-        vs_error(errors, "%s: %s", path, *r.message ? r.message : "not a CSV file with a header line");
+        vs_error(errors, "%s: %s", path,
+                 *r.message ? r.message : "not a CSV file with a header line");
         vs_table_free(out);
         return VS_E_INPUT;
     }

@@ -28,20 +28,24 @@ enum vs_status vs__db_fail(struct vs_db *db, const char *doing)
     default:
         break;
     }
-    snprintf(db->error, sizeof db->error, "%s: %s: %s%s", db->path, doing, sqlite3_errmsg(db->sql), hint);
+    snprintf(db->error, sizeof db->error, "%s: %s: %s%s", db->path, doing, sqlite3_errmsg(db->sql),
+             hint);
     return VS_E_IO;
 }
 
 enum vs_status vs_db_exec(struct vs_db *db, const char *sql)
 {
-    return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? VS_OK : vs__db_fail(db, "cannot write");
+    return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? VS_OK
+               : vs__db_fail(db, "cannot write");
 }
 
 static enum vs_status pragma_number(struct vs_db *db, const char *sql, int64_t *out)
 {
     sqlite3_stmt *st = NULL;
     enum vs_status s = VS_OK;
-    if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW) {
+    if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK ||
+        sqlite3_step(st) != SQLITE_ROW) {
         s = vs__db_fail(db, "not a virtsim database");
     } else {
         *out = sqlite3_column_int64(st, 0);
@@ -86,8 +90,10 @@ static enum vs_status check_version(struct vs_db *db, bool create)
     }
     if (version != VS_DB_SCHEMA_VERSION) {
         snprintf(db->error, sizeof db->error,
-                 version || !tables ? "%s: schema version %lld, this program reads and writes version %d; give another --db"
-                                    : "%s: a database of another program (user_version %lld, expected %d); give another --db",
+                 version || !tables ? "%s: schema version %lld, this program reads and writes "
+                                      "version %d; give another --db"
+                                    : "%s: a database of another program (user_version %lld, "
+                                      "expected %d); give another --db",
                  db->path, (long long)version, VS_DB_SCHEMA_VERSION);
         return VS_E_INPUT;
     }
@@ -104,7 +110,8 @@ static void make_parent(const char *path)
     }
 }
 
-enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err, size_t err_bytes)
+enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err,
+                          size_t err_bytes)
 {
     struct vs_db *db = calloc(1, sizeof *db);
     *out = NULL;
@@ -117,7 +124,8 @@ enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, cha
     bool exists = stat(path, &st) == 0;
     enum vs_status s = VS_OK;
     if (!exists && !create) {
-        snprintf(db->error, sizeof db->error, "%s: no such database; 'virtsim run' and 'virtsim replay' make one", path);
+        snprintf(db->error, sizeof db->error,
+                 "%s: no such database; 'virtsim run' and 'virtsim replay' make one", path);
         s = VS_E_INPUT;
     } else if (exists && S_ISDIR(st.st_mode)) {
         snprintf(db->error, sizeof db->error, "%s: is a folder; give the name of a file", path);
@@ -165,7 +173,8 @@ sqlite3 *vs_db_handle(struct vs_db *db)
     return db->sql;
 }
 
-enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base, double *out, bool *found)
+enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base,
+                            double *out, bool *found)
 {
     sqlite3_stmt *st = NULL;
     *found = false;
@@ -185,13 +194,15 @@ enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int6
         *out = sqlite3_column_double(st, 0);
         *found = true;
     }
-    enum vs_status s = rc == SQLITE_ROW || rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "query failed");
+    enum vs_status s =
+        rc == SQLITE_ROW || rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "query failed");
     sqlite3_finalize(st);
     return s;
 }
 
 /* The tables a run's content stands in, children of `run`. */
-static const char *const run_tables[] = {"provenance", "knob", "op", "part", "child", "counter", "histogram", "epoch", "span", "charge"};
+static const char *const run_tables[] = {"provenance", "knob",      "op",    "part", "child",
+                                         "counter",    "histogram", "epoch", "span", "charge"};
 
 enum vs_status vs_db_merge(struct vs_db *db, const char *other)
 {
@@ -211,14 +222,19 @@ enum vs_status vs_db_merge(struct vs_db *db, const char *other)
     }
     s = vs_db_exec(db, "BEGIN IMMEDIATE");
     if (!s) {
-        s = vs_db_exec(db, "CREATE TEMP TABLE shift AS SELECT coalesce((SELECT max(run) FROM main.run), 0) AS by;"
-                           "CREATE TEMP TABLE renum AS SELECT run AS old, row_number() OVER (ORDER BY run) + (SELECT by FROM shift) AS new FROM other.run;"
-                           "INSERT INTO main.run SELECT n.new, r.command, r.workload, r.input_hash, r.trace_format, r.machine, r.seed, r.roi_ps, r.end_ps, r.point"
-                           " FROM other.run r JOIN renum n ON n.old = r.run");
+        s = vs_db_exec(
+            db,
+            "CREATE TEMP TABLE shift AS SELECT coalesce((SELECT max(run) FROM main.run), 0) AS by;"
+            "CREATE TEMP TABLE renum AS SELECT run AS old, row_number() OVER (ORDER BY run) + "
+            "(SELECT by FROM shift) AS new FROM other.run;"
+            "INSERT INTO main.run SELECT n.new, r.command, r.workload, r.input_hash, "
+            "r.trace_format, r.machine, r.seed, r.roi_ps, r.end_ps, r.point"
+            " FROM other.run r JOIN renum n ON n.old = r.run");
     }
     for (size_t i = 0; !s && i < sizeof run_tables / sizeof run_tables[0]; i++) {
         /* every such table has run as its first column and key */
-        sql = sqlite3_mprintf("CREATE TEMP TABLE moved AS SELECT t.* FROM other.%s t; UPDATE moved SET run = (SELECT new FROM renum WHERE old = moved.run);"
+        sql = sqlite3_mprintf("CREATE TEMP TABLE moved AS SELECT t.* FROM other.%s t; UPDATE moved "
+                              "SET run = (SELECT new FROM renum WHERE old = moved.run);"
                               "INSERT INTO main.%s SELECT * FROM moved; DROP TABLE temp.moved",
                               run_tables[i], run_tables[i]);
         s = sql ? vs_db_exec(db, sql) : VS_E_NOMEM;
@@ -290,8 +306,9 @@ enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest)
     return s;
 }
 
-static enum vs_status report_rows(struct vs_db *db, const char *what, const char *sql, const char *good, int *bad,
-                                  void (*report)(void *, const char *), void *ctx)
+static enum vs_status report_rows(struct vs_db *db, const char *what, const char *sql,
+                                  const char *good, int *bad, void (*report)(void *, const char *),
+                                  void *ctx)
 {
     sqlite3_stmt *st = NULL;
     if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK) {
@@ -307,7 +324,8 @@ static enum vs_status report_rows(struct vs_db *db, const char *what, const char
         }
         for (int i = 0; i < sqlite3_column_count(st) && at < sizeof line; i++) {
             const unsigned char *text = sqlite3_column_text(st, i);
-            at += (size_t)snprintf(line + at, sizeof line - at, " %s", text ? (const char *)text : "NULL");
+            at += (size_t)snprintf(line + at, sizeof line - at, " %s",
+                                   text ? (const char *)text : "NULL");
         }
         report(ctx, line);
         ++*bad;
@@ -320,15 +338,20 @@ static enum vs_status report_rows(struct vs_db *db, const char *what, const char
 enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const char *line), void *ctx)
 {
     int bad = 0;
-    enum vs_status s = report_rows(db, "integrity", "PRAGMA integrity_check", "ok", &bad, report, ctx);
+    enum vs_status s =
+        report_rows(db, "integrity", "PRAGMA integrity_check", "ok", &bad, report, ctx);
     if (!s) {
         s = report_rows(db, "foreign key", "PRAGMA foreign_key_check", NULL, &bad, report, ctx);
     }
     if (!s) {
-        s = report_rows(db, "unbalanced (run actor op total parts)", "SELECT * FROM unbalanced", NULL, &bad, report, ctx);
+        s = report_rows(db, "unbalanced (run actor op total parts)", "SELECT * FROM unbalanced",
+                        NULL, &bad, report, ctx);
     }
     if (!s) {
-        s = report_rows(db, "run without a time line", "SELECT run FROM run WHERE run NOT IN (SELECT run FROM op WHERE op = 'timeline')", NULL, &bad, report, ctx);
+        s = report_rows(
+            db, "run without a time line",
+            "SELECT run FROM run WHERE run NOT IN (SELECT run FROM op WHERE op = 'timeline')", NULL,
+            &bad, report, ctx);
     }
     if (!s && bad) {
         snprintf(db->error, sizeof db->error, "%s: %d findings", db->path, bad);

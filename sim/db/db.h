@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The results database (schema.sql). A run is stored in one transaction: after a kill the file holds
- * whole runs only. Functions return VS_OK or a status, with one clear message in vs_db_error().
+ * The results database (schema.sql). A run is stored in one transaction: after a kill the file
+ * holds whole runs only. Functions return VS_OK or a status, with one clear message in
+ * vs_db_error().
  */
 #ifndef VIRTSIM_SIM_DB_H
 #define VIRTSIM_SIM_DB_H
@@ -17,12 +18,12 @@ struct vs_db;
 
 /* What a run is made from; strings are copied into the row. */
 struct vs_run_info {
-    const char *command;      /* run | replay */
+    const char *command; /* run | replay */
     const char *workload;
     const char *input_hash;
     const char *trace_format; /* "" for a script */
     const char *machine;
-    const char *point;        /* "" or what a sweep varied */
+    const char *point; /* "" or what a sweep varied */
     uint64_t seed, roi_ps, end_ps;
 };
 
@@ -50,7 +51,8 @@ struct vs_run_record {
 
 /* Opens or (if create) makes a database; its folder is made when only the last component is
  * missing. A file that is no database, or of another schema version, is refused untouched. */
-enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err, size_t err_bytes);
+enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err,
+                          size_t err_bytes);
 void vs_db_close(struct vs_db *db);
 const char *vs_db_error(const struct vs_db *db);
 sqlite3 *vs_db_handle(struct vs_db *db);
@@ -61,11 +63,13 @@ enum vs_status vs_db_merge(struct vs_db *db, const char *other);
 /* XXH64 over every table but provenance, in primary-key order. */
 enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest);
 /* Integrity, foreign keys, schema version, unbalanced rows; lines go to `report`. */
-enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const char *line), void *ctx);
+enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const char *line),
+                           void *ctx);
 
 /* Plain SQL within the caller's needs (compare, explain); message in vs_db_error(). */
 enum vs_status vs_db_exec(struct vs_db *db, const char *sql);
 /* First column of the first row; found = false when there is no row or it is NULL. */
-enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base, double *out, bool *found);
+enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base,
+                            double *out, bool *found);
 
 #endif

@@ -46,24 +46,28 @@ static void insert(struct writer *w, sqlite3_stmt *st, const char *format, ...)
     sqlite3_reset(st);
 }
 
-static void store_histogram(struct writer *w, const char *actor, const char *op, const struct vs_hist *h)
+static void store_histogram(struct writer *w, const char *actor, const char *op,
+                            const struct vs_hist *h)
 {
     for (uint32_t o = 0; o < sizeof h->octave / sizeof h->octave[0]; o++) {
         for (uint32_t s = 0; h->octave[o] && s < VS_HIST_SUB; s++) {
             if (h->octave[o][s]) {
                 insert(w, w->histogram, "issii", w->run, actor, op,
-                       (int64_t)vs_hist_low((o << VS_HIST_SUB_SHIFT) + s), (int64_t)h->octave[o][s]);
+                       (int64_t)vs_hist_low((o << VS_HIST_SUB_SHIFT) + s),
+                       (int64_t)h->octave[o][s]);
             }
         }
     }
 }
 
-static void store_parts(struct writer *w, const char *actor, const char *op, const struct vs_part *parts, const char *kind)
+static void store_parts(struct writer *w, const char *actor, const char *op,
+                        const struct vs_part *parts, const char *kind)
 {
     for (size_t i = 0; i < vs_ledger_n_accounts(w->ledger); i++) {
         if (parts[i].n || parts[i].ps) {
-            insert(w, w->part, "issssii", w->run, actor, op, vs_ledger_account(w->ledger, (uint16_t)i)->path, kind,
-                   (int64_t)parts[i].n, (int64_t)parts[i].ps);
+            insert(w, w->part, "issssii", w->run, actor, op,
+                   vs_ledger_account(w->ledger, (uint16_t)i)->path, kind, (int64_t)parts[i].n,
+                   (int64_t)parts[i].ps);
         }
     }
 }
@@ -71,15 +75,19 @@ static void store_parts(struct writer *w, const char *actor, const char *op, con
 static void store_acc(void *ctx, const struct vs_op_acc *a)
 {
     struct writer *w = ctx;
-    const char *actor = vs_ledger_actor_name(w->ledger, a->actor), *op = vs_op_name((enum vs_op)a->op);
+    const char *actor = vs_ledger_actor_name(w->ledger, a->actor),
+               *op = vs_op_name((enum vs_op)a->op);
     insert(w, w->op, "issiiiiiii", w->run, actor, op, (int64_t)a->n, (int64_t)a->total_ps,
-           (int64_t)(a->n ? a->min_ps : 0), (int64_t)a->max_ps, (int64_t)vs_hist_quantile(a->hist, 500),
-           (int64_t)vs_hist_quantile(a->hist, 900), (int64_t)vs_hist_quantile(a->hist, 990));
+           (int64_t)(a->n ? a->min_ps : 0), (int64_t)a->max_ps,
+           (int64_t)vs_hist_quantile(a->hist, 500), (int64_t)vs_hist_quantile(a->hist, 900),
+           (int64_t)vs_hist_quantile(a->hist, 990));
     store_parts(w, actor, op, a->work, "work");
     store_parts(w, actor, op, a->exposed, "exposed");
     for (uint32_t i = 0; i < a->n_child; i++) {
-        insert(w, w->child, "issssii", w->run, actor, op, vs_ledger_actor_name(w->ledger, a->child[i].op->actor),
-               vs_op_name((enum vs_op)a->child[i].op->op), (int64_t)a->child[i].n, (int64_t)a->child[i].ps);
+        insert(w, w->child, "issssii", w->run, actor, op,
+               vs_ledger_actor_name(w->ledger, a->child[i].op->actor),
+               vs_op_name((enum vs_op)a->child[i].op->op), (int64_t)a->child[i].n,
+               (int64_t)a->child[i].ps);
     }
     store_histogram(w, actor, op, a->hist);
     if (a->open_ops) {
@@ -89,7 +97,8 @@ static void store_acc(void *ctx, const struct vs_op_acc *a)
     }
 }
 
-static void store_counter(void *ctx, const char *actor, const struct vs_counter_desc *c, uint64_t value)
+static void store_counter(void *ctx, const char *actor, const struct vs_counter_desc *c,
+                          uint64_t value)
 {
     struct writer *w = ctx;
     insert(w, w->counter, "issis", w->run, actor, c->path, (int64_t)value, c->unit);
@@ -98,20 +107,24 @@ static void store_counter(void *ctx, const char *actor, const struct vs_counter_
 static void store_span(void *ctx, const struct vs_op_acc *a, const struct vs_span *s)
 {
     struct writer *w = ctx;
-    const char *actor = vs_ledger_actor_name(w->ledger, a->actor), *op = vs_op_name((enum vs_op)a->op);
-    insert(w, w->span, "issiii", w->run, actor, op, (int64_t)s->ordinal, (int64_t)s->start_ps, (int64_t)s->total_ps);
+    const char *actor = vs_ledger_actor_name(w->ledger, a->actor),
+               *op = vs_op_name((enum vs_op)a->op);
+    insert(w, w->span, "issiii", w->run, actor, op, (int64_t)s->ordinal, (int64_t)s->start_ps,
+           (int64_t)s->total_ps);
     for (size_t i = 0; i < s->tape.n; i++) {
         insert(w, w->charge, "issiisii", w->run, actor, op, (int64_t)s->ordinal, (int64_t)i,
-               vs_ledger_account(w->ledger, s->tape.e[i].account)->path, (int64_t)s->tape.e[i].start_ps, (int64_t)s->tape.e[i].ps);
+               vs_ledger_account(w->ledger, s->tape.e[i].account)->path,
+               (int64_t)s->tape.e[i].start_ps, (int64_t)s->tape.e[i].ps);
     }
 }
 
 static void store_run(struct writer *w, const struct vs_run_record *r)
 {
     const struct vs_run_info *i = &r->info;
-    sqlite3_stmt *st = prepare(w, "INSERT INTO run VALUES ((SELECT coalesce(max(run), 0) + 1 FROM run), ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    insert(w, st, "sssssiiis", i->command, i->workload, i->input_hash, i->trace_format, i->machine, (int64_t)i->seed,
-           (int64_t)i->roi_ps, (int64_t)i->end_ps, i->point);
+    sqlite3_stmt *st = prepare(w, "INSERT INTO run VALUES ((SELECT coalesce(max(run), 0) + 1 FROM "
+                                  "run), ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    insert(w, st, "sssssiiis", i->command, i->workload, i->input_hash, i->trace_format, i->machine,
+           (int64_t)i->seed, (int64_t)i->roi_ps, (int64_t)i->end_ps, i->point);
     sqlite3_finalize(st);
     w->run = sqlite3_last_insert_rowid(w->db->sql);
     st = prepare(w, "INSERT INTO provenance VALUES (?, ?, ?)");
@@ -123,16 +136,17 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
     for (size_t k = 0; k < vs_knobs_count(r->knobs); k++) {
         const struct vs_knob *knob = vs_knobs_at(r->knobs, k);
         char text[64];
-        insert(w, st, "issssss", w->run, knob->desc->path, vs_knob_text(knob, text, sizeof text), knob->desc->unit,
-               knob->source ? knob->source : knob->desc->source, vs_evidence_name(knob->grade),
-               knob->set_by ? knob->set_by : "default");
+        insert(w, st, "issssss", w->run, knob->desc->path, vs_knob_text(knob, text, sizeof text),
+               knob->desc->unit, knob->source ? knob->source : knob->desc->source,
+               vs_evidence_name(knob->grade), knob->set_by ? knob->set_by : "default");
     }
     sqlite3_finalize(st);
     st = prepare(w, "INSERT INTO epoch VALUES (?, ?, ?, ?, ?, ?)");
     for (size_t k = 0; k < r->n_epochs; k++) {
         const struct vs_epoch_row *e = &r->epochs[k];
-        insert(w, st, "iiissi", w->run, (int64_t)e->epoch, (int64_t)e->end_ps, vs_ledger_actor_name(r->ledger, e->actor_index),
-               e->counter->path, (int64_t)e->value);
+        insert(w, st, "iiissi", w->run, (int64_t)e->epoch, (int64_t)e->end_ps,
+               vs_ledger_actor_name(r->ledger, e->actor_index), e->counter->path,
+               (int64_t)e->value);
     }
     sqlite3_finalize(st);
 }

@@ -37,7 +37,10 @@ static const struct vs_account_desc *account(const char *path)
 /* From firm to weak. */
 static int weakness(enum vs_evidence g)
 {
-    static const int order[] = {[VS_GRADE_measured] = 0, [VS_GRADE_documented] = 1, [VS_GRADE_derived] = 2, [VS_GRADE_assumed] = 3};
+    static const int order[] = {[VS_GRADE_measured] = 0,
+                                [VS_GRADE_documented] = 1,
+                                [VS_GRADE_derived] = 2,
+                                [VS_GRADE_assumed] = 3};
     return order[g];
 }
 
@@ -49,14 +52,18 @@ static void grade(struct vs_db *db, int64_t run, struct vs_tree_node *node)
     }
     snprintf(node->priced_by, sizeof node->priced_by, "%s", a->priced_by);
     sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT evidence FROM knob WHERE run = ? AND instr(',' || ? || ',', ',' || path || ',')", -1, &st, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v2(vs_db_handle(db),
+                           "SELECT evidence FROM knob WHERE run = ? AND instr(',' || ? || ',', ',' "
+                           "|| path || ',')",
+                           -1, &st, NULL) != SQLITE_OK) {
         return;
     }
     sqlite3_bind_int64(st, 1, run);
     sqlite3_bind_text(st, 2, a->priced_by, -1, SQLITE_STATIC);
     while (sqlite3_step(st) == SQLITE_ROW) {
         enum vs_evidence g;
-        if (vs_evidence_parse((const char *)sqlite3_column_text(st, 0), &g) && (!node->graded || weakness(g) > weakness(node->grade))) {
+        if (vs_evidence_parse((const char *)sqlite3_column_text(st, 0), &g) &&
+            (!node->graded || weakness(g) > weakness(node->grade))) {
             node->grade = g;
             node->graded = true;
         }
@@ -70,10 +77,13 @@ struct item {
 };
 
 /* Parts and children of (actor, op), largest first. */
-static size_t items(struct vs_db *db, int64_t run, const char *actor, const char *op, struct item **out)
+static size_t items(struct vs_db *db, int64_t run, const char *actor, const char *op,
+                    struct item **out)
 {
-    static const char sql[] = "SELECT '', account, kind, n, total_ps FROM part WHERE run = ?1 AND actor = ?2 AND op = ?3 AND total_ps > 0"
-                              " UNION ALL SELECT child_actor, child, 'child', n, total_ps FROM child WHERE run = ?1 AND actor = ?2 AND op = ?3 AND total_ps > 0"
+    static const char sql[] = "SELECT '', account, kind, n, total_ps FROM part WHERE run = ?1 AND "
+                              "actor = ?2 AND op = ?3 AND total_ps > 0"
+                              " UNION ALL SELECT child_actor, child, 'child', n, total_ps FROM "
+                              "child WHERE run = ?1 AND actor = ?2 AND op = ?3 AND total_ps > 0"
                               " ORDER BY 5 DESC, 2";
     sqlite3_stmt *st = NULL;
     size_t n = 0;
@@ -106,7 +116,9 @@ static double op_total(struct vs_db *db, int64_t run, const char *actor, const c
     sqlite3_stmt *st = NULL;
     double total = 0;
     *n = 0;
-    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT n, total_ps FROM op WHERE run = ? AND actor = ? AND op = ?", -1, &st, NULL) == SQLITE_OK) {
+    if (sqlite3_prepare_v2(vs_db_handle(db),
+                           "SELECT n, total_ps FROM op WHERE run = ? AND actor = ? AND op = ?", -1,
+                           &st, NULL) == SQLITE_OK) {
         sqlite3_bind_int64(st, 1, run);
         sqlite3_bind_text(st, 2, actor, -1, SQLITE_STATIC);
         sqlite3_bind_text(st, 3, op, -1, SQLITE_STATIC);
@@ -120,11 +132,12 @@ static double op_total(struct vs_db *db, int64_t run, const char *actor, const c
 }
 
 /* scale turns the (actor, op)'s booked totals into what one root operation holds of them. */
-static void descend(struct vs_db *db, int64_t run, const char *actor, const char *op, double scale, unsigned depth, struct vs_tree *t)
+static void descend(struct vs_db *db, int64_t run, const char *actor, const char *op, double scale,
+                    unsigned depth, struct vs_tree *t)
 {
     struct item *list;
     size_t n = items(db, run, actor, op, &list);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; list && i < n; i++) {
         struct vs_tree_node *node = append(t);
         if (!node) {
             break;
@@ -157,12 +170,16 @@ static void descend(struct vs_db *db, int64_t run, const char *actor, const char
     free(list);
 }
 
-enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op, struct vs_tree *out)
+enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op,
+                             struct vs_tree *out)
 {
     memset(out, 0, sizeof *out);
     snprintf(out->op, sizeof out->op, "%s", op);
     sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT actor FROM op WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS NULL OR actor = ?3) ORDER BY total_ps DESC LIMIT 1", -1, &st, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v2(vs_db_handle(db),
+                           "SELECT actor FROM op WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS "
+                           "NULL OR actor = ?3) ORDER BY total_ps DESC LIMIT 1",
+                           -1, &st, NULL) != SQLITE_OK) {
         return VS_E_IO;
     }
     sqlite3_bind_int64(st, 1, run);
@@ -226,7 +243,8 @@ const struct vs_explain_recipe *vs_explain_recipe(const char *op)
     const char *dot = strchr(op, '.');
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         const char *d = strchr(table[i].op, '.');
-        bool handler = !strncmp(op, "handler.", 8) && !strncmp(table[i].op, "exit.", 5) && d && dot && !strcmp(d, dot);
+        bool handler = !strncmp(op, "handler.", 8) && !strncmp(table[i].op, "exit.", 5) && d &&
+                       dot && !strcmp(d, dot);
         if (handler || !strcmp(table[i].op, op)) {
             return &table[i];
         }

@@ -11,27 +11,29 @@
 #include "db/db.h"
 
 struct vs_tree_node {
-    char name[96];           /* account, or "actor op" of a child */
+    char name[96]; /* account, or "actor op" of a child */
     unsigned depth;
     bool is_op, exposed;
-    double ps;               /* per operation at the root */
-    double n;                /* charges or child operations per operation at the root */
-    bool graded;             /* false: waits, and inner nodes */
-    enum vs_evidence grade;  /* the weakest of the knobs that price the account */
+    double ps;              /* per operation at the root */
+    double n;               /* charges or child operations per operation at the root */
+    bool graded;            /* false: waits, and inner nodes */
+    enum vs_evidence grade; /* the weakest of the knobs that price the account */
     char priced_by[96];
 };
 
 struct vs_tree {
     char actor[64], op[64];
-    int64_t n;               /* operations measured */
-    double total_ps;         /* mean of one */
-    double assumed_share;    /* of total_ps that rests on assumed numbers, 0..1 */
+    int64_t n;            /* operations measured */
+    double total_ps;      /* mean of one */
+    double assumed_share; /* of total_ps that rests on assumed numbers, 0..1 */
     struct vs_tree_node *node;
     size_t n_nodes;
 };
 
-/* actor NULL: the actor with most time in that op. VS_E_UNKNOWN when the run has no such operation. */
-enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op, struct vs_tree *out);
+/* actor NULL: the actor with most time in that op. VS_E_UNKNOWN when the run has no such operation.
+ */
+enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op,
+                             struct vs_tree *out);
 void vs_tree_free(struct vs_tree *t);
 
 /* The workload and settings that exercise an operation, for `explain`; false when none does. */

@@ -34,7 +34,8 @@ static void stop(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     lua_sethook(L, stop, LUA_MASKCOUNT, 1); /* pcall may catch this one, not the next */
-    luaL_error(L, "the script ran for %f s of CPU time without simulated progress", watched ? watched->limit_ticks * (VS_BOX_TICK_MS / 1000.0) : 0.0);
+    luaL_error(L, "the script ran for %f s of CPU time without simulated progress",
+               watched ? watched->limit_ticks * (VS_BOX_TICK_MS / 1000.0) : 0.0);
 }
 
 /* lua_sethook may be called from a signal handler; nothing else of Lua is touched here. */
@@ -136,8 +137,13 @@ static void wrap(lua_State *L, const char *name, lua_CFunction f)
 
 static void open_libraries(lua_State *L, uint64_t seed)
 {
-    static const luaL_Reg libs[] = {{"_G", luaopen_base}, {"table", luaopen_table}, {"string", luaopen_string}, {"math", luaopen_math}, {"utf8", luaopen_utf8}};
-    static const char *const gone_base[] = {"dofile", "loadfile", "load", "collectgarbage", "print", "warn", "require"};
+    static const luaL_Reg libs[] = {{"_G", luaopen_base},
+                                    {"table", luaopen_table},
+                                    {"string", luaopen_string},
+                                    {"math", luaopen_math},
+                                    {"utf8", luaopen_utf8}};
+    static const char *const gone_base[] = {"dofile", "loadfile", "load",   "collectgarbage",
+                                            "print",  "warn",     "require"};
     static const char *const gone_string[] = {"dump", "find", "match", "gmatch", "gsub"};
     static const char *const gone_table[] = {"move"};
     for (size_t i = 0; i < sizeof libs / sizeof libs[0]; i++) {
@@ -219,7 +225,11 @@ enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors 
     fclose(f);
     luaL_pushresult(&text);
     if (failed || !total || total >= (16u << 20)) {
-        vs_error(errors, failed ? "%s: cannot be read" : !total ? "%s: is empty; a Lua script is expected" : "%s: is larger than 16 MiB; a Lua script is expected", path);
+        vs_error(errors,
+                 failed   ? "%s: cannot be read"
+                 : !total ? "%s: is empty; a Lua script is expected"
+                          : "%s: is larger than 16 MiB; a Lua script is expected",
+                 path);
         lua_pop(b->L, 1);
         return VS_E_INPUT;
     }

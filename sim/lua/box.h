@@ -3,9 +3,9 @@
  * A sandboxed Lua 5.4: base, table, string, math and utf8 without anything that reaches outside
  * (io, os, debug, package, load, bytecode) or that no hook could interrupt (pattern matching,
  * coroutines, finalizers, table functions that trust __len). Memory is capped. A script that uses
- * VS_BOX_CPU_SECONDS of CPU time without simulated progress is stopped: a CPU timer arms a hook only
- * then, because an armed hook costs 3x; once armed it fires at every instruction, so that pcall
- * cannot swallow it.
+ * VS_BOX_CPU_SECONDS of CPU time without simulated progress is stopped: a CPU timer arms a hook
+ * only then, because an armed hook costs 3x; once armed it fires at every instruction, so that
+ * pcall cannot swallow it.
  */
 #ifndef VIRTSIM_SIM_LUA_BOX_H
 #define VIRTSIM_SIM_LUA_BOX_H

@@ -12,7 +12,11 @@
 
 static const struct {
     const char *key, *folder;
-} parts[] = {{"cpu", "cpus"}, {"memory", "memories"}, {"hypervisor", "hypervisors"}, {"iommu", "iommus"}, {"nic", "nics"}};
+} parts[] = {{"cpu", "cpus"},
+             {"memory", "memories"},
+             {"hypervisor", "hypervisors"},
+             {"iommu", "iommus"},
+             {"nic", "nics"}};
 
 struct leaf {
     char *path, *value, *source;
@@ -58,9 +62,11 @@ static void add_leaf(struct loader *ld, const char *path)
     lua_rawgeti(L, -1, 1);
     lua_rawgeti(L, -2, 2);
     lua_rawgeti(L, -3, 3);
-    const char *source = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL, *grade = lua_tostring(L, -1);
+    const char *source = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL,
+               *grade = lua_tostring(L, -1);
     /* a number becomes "1e+06" or "3.0" here: both are read back the same */
-    const char *value = lua_isboolean(L, -3) ? (lua_toboolean(L, -3) ? "1" : "0") : lua_tostring(L, -3);
+    const char *value =
+        lua_isboolean(L, -3) ? (lua_toboolean(L, -3) ? "1" : "0") : lua_tostring(L, -3);
     if (!value) {
         fail(ld, path, "the value must be a number, a string or a boolean");
     } else if (!source || !*source) {
@@ -126,7 +132,8 @@ static void apply(struct loader *ld)
     }
     for (size_t i = 0; i < ld->n_leaf; i++) {
         struct vs_origin origin = {VS_RANK_MACHINE, who, ld->leaf[i].source, ld->leaf[i].grade};
-        if (ld->knobs && vs_knobs_set(ld->knobs, ld->leaf[i].path, ld->leaf[i].value, &origin, ld->errors)) {
+        if (ld->knobs &&
+            vs_knobs_set(ld->knobs, ld->leaf[i].path, ld->leaf[i].value, &origin, ld->errors)) {
             ld->failures++;
         }
         free(ld->leaf[i].path);
@@ -179,9 +186,11 @@ static void load_table(struct loader *ld, const char *folder, const char *shown)
     take_string(L, "borrows", text, sizeof text);
     if (take_string(L, "calibrated", text, sizeof text)) {
         size_t at = strlen(ld->info->calibrated);
-        snprintf(ld->info->calibrated + at, sizeof ld->info->calibrated - at, "%s%s", at ? " " : "", text);
+        snprintf(ld->info->calibrated + at, sizeof ld->info->calibrated - at, "%s%s", at ? " " : "",
+                 text);
     }
-    /* set = { cpu = { ... } }: where a machine names a part and still overrides knobs of that prefix */
+    /* set = { cpu = { ... } }: where a machine names a part and still overrides knobs of that
+     * prefix */
     lua_pushliteral(L, "set");
     if (lua_rawget(L, -2) == LUA_TTABLE) {
         const char *outer = ld->file;
@@ -218,10 +227,12 @@ static bool is_path(const char *name)
     return strchr(name, '/') || (dot && !strcmp(dot, ".lua"));
 }
 
-static void each(const char *home, const char *folder, void (*visit)(void *ctx, const char *name, const char *path), void *ctx);
+static void each(const char *home, const char *folder,
+                 void (*visit)(void *ctx, const char *name, const char *path), void *ctx);
 
 /* The file of a name; false and a message with the nearest name when there is none. */
-static bool locate(struct loader *ld, const char *folder, const char *name, char *path, size_t bytes)
+static bool locate(struct loader *ld, const char *folder, const char *name, char *path,
+                   size_t bytes)
 {
     if (is_path(name)) {
         snprintf(path, bytes, "%s", name);
@@ -237,10 +248,15 @@ static bool locate(struct loader *ld, const char *folder, const char *name, char
     each(ld->home, folder, collect, &all);
     const char *near = vs_nearest(name, all.name, all.n);
     if (!strcmp(folder, "machines")) {
-        vs_error(ld->errors, near ? "unknown machine '%s'; did you mean '%s'?" : "unknown machine '%s'; 'virtsim list machines' names them all", name, near);
+        vs_error(ld->errors,
+                 near ? "unknown machine '%s'; did you mean '%s'?"
+                      : "unknown machine '%s'; 'virtsim list machines' names them all",
+                 name, near);
     } else {
-        vs_error(ld->errors, near ? "%s: nothing called '%s' in scripts/lua/%s; did you mean '%s'?" : "%s: nothing called '%s' in scripts/lua/%s", ld->file, name,
-                 folder, near);
+        vs_error(ld->errors,
+                 near ? "%s: nothing called '%s' in scripts/lua/%s; did you mean '%s'?"
+                      : "%s: nothing called '%s' in scripts/lua/%s",
+                 ld->file, name, folder, near);
     }
     for (size_t i = 0; i < all.n; i++) {
         free((void *)(uintptr_t)all.name[i]);
@@ -253,14 +269,16 @@ static void load_file(struct loader *ld, const char *folder, const char *name)
     char file[4096];
     if (++ld->depth > DEPTH_MAX) {
         fail(ld, name, "descriptions that build on each other in a circle");
-    } else if (!locate(ld, folder, name, file, sizeof file) || vs_box_load(ld->box, file, ld->errors)) {
+    } else if (!locate(ld, folder, name, file, sizeof file) ||
+               vs_box_load(ld->box, file, ld->errors)) {
         ld->failures++;
     } else if (vs_box_call(ld->box, 0, 1)) {
         vs_error(ld->errors, "%s", vs_box_message(ld->box->L));
         lua_pop(ld->box->L, 1);
         ld->failures++;
     } else {
-        /* what is left runs outside lua_pcall: room for its strings, whatever the script has taken */
+        /* what is left runs outside lua_pcall: room for its strings, whatever the script has taken
+         */
         ld->box->cap_bytes = ld->box->used_bytes + VS_BOX_MEMORY_BYTES;
         char shown[300];
         bool plain = is_path(name);
@@ -276,10 +294,12 @@ static void load_file(struct loader *ld, const char *folder, const char *name)
     ld->depth--;
 }
 
-enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs, struct vs_machine_info *info, struct vs_errors *errors)
+enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs,
+                               struct vs_machine_info *info, struct vs_errors *errors)
 {
     struct vs_machine_info local;
-    struct loader ld = {.home = home, .knobs = knobs, .errors = errors, .info = info ? info : &local, .file = name};
+    struct loader ld = {
+        .home = home, .knobs = knobs, .errors = errors, .info = info ? info : &local, .file = name};
     memset(ld.info, 0, sizeof *ld.info);
     const char *slash = strrchr(name, '/');
     snprintf(ld.info->name, sizeof ld.info->name, "%s", slash ? slash + 1 : name);
@@ -306,7 +326,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static void each(const char *home, const char *of, void (*visit)(void *ctx, const char *name, const char *path), void *ctx)
+static void each(const char *home, const char *of,
+                 void (*visit)(void *ctx, const char *name, const char *path), void *ctx)
 {
     char folder[4096], path[4600], name[256];
     snprintf(folder, sizeof folder, "%s/scripts/lua/%s", home, of);
@@ -324,7 +345,8 @@ static void each(const char *home, const char *of, void (*visit)(void *ctx, cons
     free(list);
 }
 
-void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name, const char *path), void *ctx)
+void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name, const char *path),
+                     void *ctx)
 {
     each(home, "machines", visit, ctx);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Machine descriptions: Lua files that return a table. A machine names its parts (cpu, hypervisor,
- * iommu, nic, memory: files of scripts/lua/<part>s/) and overrides single knobs; a file may build on
- * another of its kind with `base`. Every number is { value, "source", "grade" }; a bare number is an
- * error. `text` says what the file describes, `borrows` what it took from elsewhere.
+ * iommu, nic, memory: files of scripts/lua/<part>s/) and overrides single knobs; a file may build
+ * on another of its kind with `base`. Every number is { value, "source", "grade" }; a bare number
+ * is an error. `text` says what the file describes, `borrows` what it took from elsewhere.
  */
 #ifndef VIRTSIM_SIM_LUA_MACHINE_H
 #define VIRTSIM_SIM_LUA_MACHINE_H
@@ -16,10 +16,12 @@ struct vs_machine_info {
     char calibrated[400]; /* what was fitted to on this machine: reference ids, or "" */
 };
 
-/* `name` is a machine's name or the path of a .lua file; home holds scripts/lua. All mistakes of the
- * description are reported together. knobs may be NULL (info only). */
-enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs, struct vs_machine_info *info, struct vs_errors *errors);
+/* `name` is a machine's name or the path of a .lua file; home holds scripts/lua. All mistakes of
+ * the description are reported together. knobs may be NULL (info only). */
+enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs,
+                               struct vs_machine_info *info, struct vs_errors *errors);
 /* Calls visit for every machine of `home`, in name order. */
-void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name, const char *path), void *ctx);
+void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name, const char *path),
+                     void *ctx);
 
 #endif

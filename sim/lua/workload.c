@@ -57,7 +57,8 @@ static int l_param(lua_State *L)
     lua_settop(L, 1);
     const char *name = string_field(L, "name", NULL);
     if (!name || !*name) {
-        return luaL_error(L, "param: a name is needed: param { name = \"footprint\", default = \"1GiB\", ... }");
+        return luaL_error(
+            L, "param: a name is needed: param { name = \"footprint\", default = \"1GiB\", ... }");
     }
     if (w->n_params == VS_WORKLOAD_PARAMS) {
         return luaL_error(L, "param %s: at most %d parameters", name, VS_WORKLOAD_PARAMS);
@@ -80,8 +81,13 @@ static int l_param(lua_State *L)
         return luaL_error(L, "out of memory");
     }
     struct vs_knob_desc *d = &p->desc;
-    *d = (struct vs_knob_desc){.path = p->path, .kind = choices ? VS_KNOB_CHOICE : VS_KNOB_NUM, .unit = p->unit, .choices = p->choices,
-                               .grade = VS_GRADE_assumed, .source = "the workload's own default", .text = p->text};
+    *d = (struct vs_knob_desc){.path = p->path,
+                               .kind = choices ? VS_KNOB_CHOICE : VS_KNOB_NUM,
+                               .unit = p->unit,
+                               .choices = p->choices,
+                               .grade = VS_GRADE_assumed,
+                               .source = "the workload's own default",
+                               .text = p->text};
     w->n_params++;
     if (choices) {
         const char *def = string_field(L, "default", "");
@@ -92,7 +98,8 @@ static int l_param(lua_State *L)
             c += n + (c[n] == '|');
         }
         if (!found) {
-            return luaL_error(L, "param %s: default \"%s\" is not one of %s", name, def, p->choices);
+            return luaL_error(L, "param %s: default \"%s\" is not one of %s", name, def,
+                              p->choices);
         }
         d->max = 255;
     } else {
@@ -156,7 +163,8 @@ static enum vs_status hash_file(struct vs_workload *w, const char *path)
     return VS_OK;
 }
 
-enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed, struct vs_workload **out, struct vs_errors *errors)
+enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed,
+                                struct vs_workload **out, struct vs_errors *errors)
 {
     *out = NULL;
     struct vs_workload *w = calloc(1, sizeof *w);
@@ -173,7 +181,8 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
         *dot = '\0';
     }
     lua_State *L = w->box->L;
-    static const luaL_Reg top[] = {{"param", l_param}, {"guest", l_guest}, {"workload", l_workload}, {NULL, NULL}};
+    static const luaL_Reg top[] = {
+        {"param", l_param}, {"guest", l_guest}, {"workload", l_workload}, {NULL, NULL}};
     for (const luaL_Reg *r = top; r->name; r++) {
         lua_pushlightuserdata(L, w);
         lua_pushcclosure(L, r->func, 1);
@@ -191,7 +200,8 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
     }
     for (unsigned i = 0; !s && i < w->n_guests; i++) {
         if (!w->guest[i].function) {
-            vs_error(errors, "%s: vCPU %u has no program, vCPU %u has one", path, i, w->n_guests - 1);
+            vs_error(errors, "%s: vCPU %u has no program, vCPU %u has one", path, i,
+                     w->n_guests - 1);
             s = VS_E_INPUT;
         }
     }
@@ -275,7 +285,8 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     g->failed = true;
     out->kind = VS_REQ_ERROR;
     snprintf(g->workload->error, sizeof g->workload->error, "vCPU %u: %s", g->index,
-             rc == LUA_ERRMEM ? "the script's memory limit of 256 MiB is reached" : vs_box_message(g->L));
+             rc == LUA_ERRMEM ? "the script's memory limit of 256 MiB is reached"
+                              : vs_box_message(g->L));
 }
 
 static const char *error(void *ctx)

@@ -13,14 +13,15 @@
 struct vs_workload;
 
 struct vs_workload_info {
-    const char *name;  /* file name without folder and ending */
-    const char *text;  /* `workload "..."` line of the script, or "" */
-    uint64_t hash;     /* FNV-1a of the script's bytes */
+    const char *name; /* file name without folder and ending */
+    const char *text; /* `workload "..."` line of the script, or "" */
+    uint64_t hash;    /* FNV-1a of the script's bytes */
     unsigned n_vcpus;
 };
 
 /* Runs the file's top level; its parameters are added to `knobs` (may be NULL). */
-enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed, struct vs_workload **out, struct vs_errors *errors);
+enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed,
+                                struct vs_workload **out, struct vs_errors *errors);
 struct vs_workload_info vs_workload_info(const struct vs_workload *w);
 /* Reads the parameters' effective values; after the last vs_knobs_set, before the run. */
 void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs);

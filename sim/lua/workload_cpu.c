@@ -65,7 +65,8 @@ static uint64_t to_number(lua_State *L, int i, const char *what)
         return (uint64_t)v;
     }
     if (lua_isnumber(L, i) || !lua_isstring(L, i) || !vs_parse_number(lua_tostring(L, i), &u)) {
-        luaL_error(L, "%s must be a whole number that is not negative%s", what, lua_isnil(L, i) ? "; it is missing" : "");
+        luaL_error(L, "%s must be a whole number that is not negative%s", what,
+                   lua_isnil(L, i) ? "; it is missing" : "");
     }
     return u;
 }
@@ -79,9 +80,11 @@ static uint64_t opt_number(lua_State *L, int i, const char *what, uint64_t missi
 static uint64_t to_address(lua_State *L, int i, uint64_t size)
 {
     const struct region *r = luaL_testudata(L, i, REGION);
-    uint64_t offset = opt_number(L, i + 1, "offset", 0), at = r ? r->address : to_number(L, i, "an address");
+    uint64_t offset = opt_number(L, i + 1, "offset", 0),
+             at = r ? r->address : to_number(L, i, "an address");
     if (r && (size > r->bytes || offset > r->bytes - size)) {
-        luaL_error(L, "%I bytes at offset %I are not inside the region of %I bytes", (lua_Integer)size, (lua_Integer)offset, (lua_Integer)r->bytes);
+        luaL_error(L, "%I bytes at offset %I are not inside the region of %I bytes",
+                   (lua_Integer)size, (lua_Integer)offset, (lua_Integer)r->bytes);
     }
     return at + offset;
 }
@@ -210,9 +213,11 @@ static int bulk(lua_State *L, enum vs_req_pattern pattern)
     r->address = reg->address;
     r->bytes = reg->bytes;
     lua_pop(L, 1);
-    uint64_t offset = field(L, "offset", 0), bytes = field(L, "bytes", r->bytes > offset ? r->bytes - offset : 0);
+    uint64_t offset = field(L, "offset", 0),
+             bytes = field(L, "bytes", r->bytes > offset ? r->bytes - offset : 0);
     if (!bytes || bytes > r->bytes || offset > r->bytes - bytes) {
-        return luaL_error(L, "offset and bytes must lie inside the region of %I bytes", (lua_Integer)r->bytes);
+        return luaL_error(L, "offset and bytes must lie inside the region of %I bytes",
+                          (lua_Integer)r->bytes);
     }
     r->address += offset;
     r->bytes = bytes;
@@ -429,16 +434,38 @@ static int region_address(lua_State *L)
 
 void vs__cpu_class(lua_State *L)
 {
-    static const luaL_Reg methods[] = {
-        {"map", cpu_map},           {"unmap", cpu_unmap},   {"protect", cpu_protect},     {"load", cpu_load},
-        {"store", cpu_store},       {"stride", cpu_stride}, {"random", cpu_random},       {"chase", cpu_chase},
-        {"zipf", cpu_zipf},         {"compute", cpu_compute}, {"cpuid", cpu_cpuid},       {"hlt", cpu_hlt},
-        {"pause", cpu_pause},       {"rdtsc", cpu_rdtsc},   {"rdmsr", cpu_rdmsr},         {"wrmsr", cpu_wrmsr},
-        {"inp", cpu_inp},           {"outp", cpu_outp},     {"hypercall", cpu_hypercall}, {"write_cr", cpu_write_cr},
-        {"invlpg", cpu_invlpg},     {"mmio", cpu_mmio},     {"ipi", cpu_ipi},             {"send", cpu_send},
-        {"recv", cpu_recv},         {"wait", cpu_wait},     {"mark", cpu_mark},           {"now_ns", cpu_now_ns},
-        {"index", cpu_index},       {NULL, NULL}};
-    static const luaL_Reg region_methods[] = {{"bytes", region_bytes}, {"address", region_address}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"map", cpu_map},
+                                       {"unmap", cpu_unmap},
+                                       {"protect", cpu_protect},
+                                       {"load", cpu_load},
+                                       {"store", cpu_store},
+                                       {"stride", cpu_stride},
+                                       {"random", cpu_random},
+                                       {"chase", cpu_chase},
+                                       {"zipf", cpu_zipf},
+                                       {"compute", cpu_compute},
+                                       {"cpuid", cpu_cpuid},
+                                       {"hlt", cpu_hlt},
+                                       {"pause", cpu_pause},
+                                       {"rdtsc", cpu_rdtsc},
+                                       {"rdmsr", cpu_rdmsr},
+                                       {"wrmsr", cpu_wrmsr},
+                                       {"inp", cpu_inp},
+                                       {"outp", cpu_outp},
+                                       {"hypercall", cpu_hypercall},
+                                       {"write_cr", cpu_write_cr},
+                                       {"invlpg", cpu_invlpg},
+                                       {"mmio", cpu_mmio},
+                                       {"ipi", cpu_ipi},
+                                       {"send", cpu_send},
+                                       {"recv", cpu_recv},
+                                       {"wait", cpu_wait},
+                                       {"mark", cpu_mark},
+                                       {"now_ns", cpu_now_ns},
+                                       {"index", cpu_index},
+                                       {NULL, NULL}};
+    static const luaL_Reg region_methods[] = {
+        {"bytes", region_bytes}, {"address", region_address}, {NULL, NULL}};
     luaL_newmetatable(L, CLASS);
     luaL_newlib(L, methods);
     lua_setfield(L, -2, "__index");

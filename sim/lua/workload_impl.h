@@ -16,7 +16,7 @@ struct param {
 /* One vCPU's program. */
 struct guest {
     struct vs_workload *workload;
-    lua_State *L; /* its coroutine */
+    lua_State *L;         /* its coroutine */
     int function, thread; /* registry references; function 0 = none */
     int args;
     unsigned index;

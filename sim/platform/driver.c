@@ -10,10 +10,12 @@ static vs_gva gva(uint64_t v)
     return g;
 }
 
-/* A touch of the driver's own, always mapped memory; a fault there would be the platform's error. */
+/* A touch of the driver's own, always mapped memory; a fault there would be the platform's error.
+ */
 static void touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
 {
-    for (int tries = 0; tries < 3 && vs_cpu_access(&v->cpu, gva(at), 8, ref) == VS_CPU_FAULT; tries++) {
+    for (int tries = 0; tries < 3 && vs_cpu_access(&v->cpu, gva(at), 8, ref) == VS_CPU_FAULT;
+         tries++) {
         vs__vcpu_fault(v);
     }
 }
@@ -26,7 +28,8 @@ static void touch_range(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_
 }
 
 /* Descriptor bytes, as the device will read them; the time of the store is touch()'s. */
-static void put_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot, uint64_t buffer, uint32_t length)
+static void put_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot, uint64_t buffer,
+                           uint32_t length)
 {
     uint64_t gpa, hpa;
     if (vs_space_locate(&v->space, ring + slot * 16u, &gpa, &hpa)) {
@@ -67,7 +70,8 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
     uint32_t n = (uint32_t)net->nic_config.ring, one_free = (d->rx_next + n - 1) % n;
     bool any = false;
     for (; d->rx_tail != one_free; d->rx_tail = (d->rx_tail + 1) % n) {
-        put_descriptor(v, d->rx_ring, d->rx_tail, d->rx_buffers_iova + d->rx_tail * VS__NET_BUFFER, VS__NET_BUFFER);
+        put_descriptor(v, d->rx_ring, d->rx_tail, d->rx_buffers_iova + d->rx_tail * VS__NET_BUFFER,
+                       VS__NET_BUFFER);
         any = true;
     }
     if (any) {
@@ -117,7 +121,8 @@ void vs__net_send(struct vs_vcpu *v)
     struct vs_net *net = v->p->net;
     uint32_t n = (uint32_t)net->nic_config.ring, room = transmit_room(v, d);
     if (r->bytes > VS__NET_BUFFER - VS_NIC_HEADERS) {
-        vs__vcpu_fail(v, "send of %llu bytes: a buffer holds %u", (unsigned long long)r->bytes, VS__NET_BUFFER - VS_NIC_HEADERS);
+        vs__vcpu_fail(v, "send of %llu bytes: a buffer holds %u", (unsigned long long)r->bytes,
+                      VS__NET_BUFFER - VS_NIC_HEADERS);
         return;
     }
     if (!room) { /* the ring is full: the program waits for the device in steps of a microsecond */
@@ -130,8 +135,10 @@ void vs__net_send(struct vs_vcpu *v)
     for (; room && r->count; room--, r->count--) {
         vs_cpu_instructions(&v->cpu, v->p->os.tx_instructions);
         vs_nic_tx_begin(&net->nic, v->index, d->tx_tail, vs_now(&v->txn));
-        touch_range(v, d->tx_buffers + d->tx_tail * VS__NET_BUFFER, r->bytes + VS_NIC_HEADERS, VS_REF_WRITE);
-        put_descriptor(v, d->tx_ring, d->tx_tail, d->tx_buffers_iova + d->tx_tail * VS__NET_BUFFER, (uint32_t)r->bytes);
+        touch_range(v, d->tx_buffers + d->tx_tail * VS__NET_BUFFER, r->bytes + VS_NIC_HEADERS,
+                    VS_REF_WRITE);
+        put_descriptor(v, d->tx_ring, d->tx_tail, d->tx_buffers_iova + d->tx_tail * VS__NET_BUFFER,
+                       (uint32_t)r->bytes);
         d->tx_tail = (d->tx_tail + 1) % n;
     }
     vs_ps known = doorbell(v);
@@ -146,9 +153,11 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     struct vs_net *net = v->p->net;
     uint32_t n = (uint32_t)net->nic_config.ring;
     bool any = false;
-    while (d->got < v->request.count && vs_nic_rx_ready(&net->nic, v->index) && descriptor_done(v, d->rx_ring, d->rx_next)) {
+    while (d->got < v->request.count && vs_nic_rx_ready(&net->nic, v->index) &&
+           descriptor_done(v, d->rx_ring, d->rx_next)) {
         vs_cpu_instructions(&v->cpu, v->p->os.rx_instructions);
-        touch_range(v, d->rx_buffers + d->rx_next * VS__NET_BUFFER, net->nic_config.traffic_bytes + VS_NIC_HEADERS, VS_REF_READ);
+        touch_range(v, d->rx_buffers + d->rx_next * VS__NET_BUFFER,
+                    net->nic_config.traffic_bytes + VS_NIC_HEADERS, VS_REF_READ);
         vs_nic_rx_read(&net->nic, v->index, 1, vs_now(&v->txn));
         d->rx_next = (d->rx_next + 1) % n;
         d->got++;

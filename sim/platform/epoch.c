@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters over simulated time: their growth within each epoch, sampled when vCPU 0 passes its end. */
+/* Counters over simulated time: their growth within each epoch, sampled when vCPU 0 passes its end.
+ */
 #include "vcpu.h"
 
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static void sample(void *ctx, const char *actor, const struct vs_counter_desc *c
         p->epochs = grown;
         p->cap_epochs = cap;
     }
-    p->epochs[p->n_epochs++] = (struct vs_epoch_sample){p->epoch, p->epoch_end_ps, growth, vs_ledger_actor(p->ledger, actor), c};
+    p->epochs[p->n_epochs++] = (struct vs_epoch_sample){p->epoch, p->epoch_end_ps, growth,
+                                                        vs_ledger_actor(p->ledger, actor), c};
 }
 
 void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps)

@@ -36,7 +36,8 @@ static bool entry(struct vs_vcpu *v)
     if (r != VS_VMX_OK) {
         uint64_t error = 0;
         vs_vmx_read(&v->vmx, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
-        vs__vcpu_fail(v, "the VM entry failed (result %d, VM-instruction error %llu)", (int)r, (unsigned long long)error);
+        vs__vcpu_fail(v, "the VM entry failed (result %d, VM-instruction error %llu)", (int)r,
+                      (unsigned long long)error);
         return false;
     }
     vs__platform_world(v, false);
@@ -48,7 +49,8 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
 {
     enum vs_op op = vs_vmx_exit_op(info->reason), handler = vs_hv_handler_op(op);
     if (op == VS_OP_N || handler == VS_OP_N) {
-        vs__vcpu_fail(v, "a VM exit for basic reason %u, which this hypervisor has no handler for", info->reason);
+        vs__vcpu_fail(v, "a VM exit for basic reason %u, which this hypervisor has no handler for",
+                      info->reason);
         return false;
     }
     vs_txn_settle(&v->txn);
@@ -97,7 +99,8 @@ static void guest_handler(struct vs_vcpu *v, uint8_t vector)
     vs_gva code = {VS_HV_CODE + 0x10000u}, data = {VS_HV_DATA + 0x10000u};
     v->count[VS_CNT_os_interrupts]++;
     vs_txn_settle(&v->txn);
-    vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_exception), ps(os->exception * v->clock.period_ps));
+    vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_exception),
+              ps(os->exception * v->clock.period_ps));
     vs__vcpu_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
     if (v->p->virtualized && !v->p->vid) {
         vs_apic_eoi(&v->apic, &v->txn, true);
@@ -130,7 +133,8 @@ static void deliver(struct vs_vcpu *v, uint8_t vector)
     vs_close(&v->txn);
 }
 
-/* Without virtual delivery the hypervisor injects: the interrupt's arrival is an exit, its delivery part of the entry. */
+/* Without virtual delivery the hypervisor injects: the interrupt's arrival is an exit, its delivery
+ * part of the entry. */
 static void inject(struct vs_vcpu *v, uint8_t vector)
 {
     external_interrupt(v, vector);
@@ -193,7 +197,10 @@ void vs__vcpu_ipi(struct vs_vcpu *v)
     }
     bool left = false;
     if (p->virtualized) {
-        struct vs_vmx_event e = {.kind = VS_EV_WRMSR, .number = MSR_X2APIC_ICR, .value = v->request.b | to << 32, .length = 2};
+        struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
+                                 .number = MSR_X2APIC_ICR,
+                                 .value = v->request.b | to << 32,
+                                 .length = 2};
         left = vs__vcpu_event(v, &e);
     }
     if (!left) {
@@ -207,7 +214,8 @@ void vs__vcpu_ipi(struct vs_vcpu *v)
 
 static bool something_due(const struct vs_vcpu *v)
 {
-    return vs_apic_pending(&v->apic) != VS_APIC_NONE || (v->p->virtualized && vs_pi_outstanding(&v->apic));
+    return vs_apic_pending(&v->apic) != VS_APIC_NONE ||
+           (v->p->virtualized && vs_pi_outstanding(&v->apic));
 }
 
 void vs__vcpu_sleep(struct vs_vcpu *v)
@@ -242,13 +250,17 @@ void vs__vcpu_halt(struct vs_vcpu *v)
         return;
     }
     if (!waiting && !v->timer_armed) {
-        /* a lone HLT sleeps until the next interrupt; one that finds none is woken by a timer tick */
+        /* a lone HLT sleeps until the next interrupt; one that finds none is woken by a timer tick
+         */
         v->timer_armed = true;
         v->timer_ps = vs_cpu_now_ps(&v->cpu) + 1000000u;
     }
     if (p->virtualized && waiting && !v->record) {
         v->record = 1; /* arm the deadline once */
-        struct vs_vmx_event e = {.kind = VS_EV_WRMSR, .number = MSR_TSC_DEADLINE, .value = v->timer_ps / v->clock.period_ps, .length = 2};
+        struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
+                                 .number = MSR_TSC_DEADLINE,
+                                 .value = v->timer_ps / v->clock.period_ps,
+                                 .length = 2};
         vs__vcpu_event(v, &e);
     }
     if (v->failed || something_due(v)) {
@@ -275,7 +287,8 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
     v->sleeping = false;
     wait_until(v, in_exit ? VS_ACC_os_parked : VS_ACC_os_idle, now_ps);
     if (!in_exit) {
-        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_halt), ps(p->os.halt * v->clock.period_ps));
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_halt),
+                  ps(p->os.halt * v->clock.period_ps));
         return;
     }
     vs_hv_wake(&v->hv, &v->txn, now_ps - v->slept_ps);
@@ -291,20 +304,25 @@ void vs__vcpu_mmio(struct vs_vcpu *v)
     struct vs_platform *p = v->p;
     if (!p->virtualized) {
         vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mmio), ps(p->os.mmio * v->clock.period_ps));
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mmio),
+                  ps(p->os.mmio * v->clock.period_ps));
         return;
     }
-    /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access violates */
+    /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access
+     * violates */
     uint64_t gpa = p->vm.bytes + (v->request.address & 0xfffffffu);
-    struct vs_vmx_event e = {.kind = VS_EV_EPT_MISCONFIG, .guest_physical = gpa, .address = v->request.address};
+    struct vs_vmx_event e = {
+        .kind = VS_EV_EPT_MISCONFIG, .guest_physical = gpa, .address = v->request.address};
     vs__vcpu_event(v, &e);
 }
 
-/* The bitmap intercepts every MSR but those KVM passes through (vmx_possible_passthrough_msrs and, with
- * virtual-interrupt delivery, the x2APIC's). Layout: SDM 3C 25.6.9, reads in the first half. */
+/* The bitmap intercepts every MSR but those KVM passes through (vmx_possible_passthrough_msrs and,
+ * with virtual-interrupt delivery, the x2APIC's). Layout: SDM 3C 25.6.9, reads in the first half.
+ */
 static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
 {
-    static const uint32_t passed[] = {0xc0000100u, 0xc0000101u, 0xc0000102u, 0x174u, 0x175u, 0x176u, 0x10u, 0x48u, 0x49u};
+    static const uint32_t passed[] = {0xc0000100u, 0xc0000101u, 0xc0000102u, 0x174u, 0x175u,
+                                      0x176u,      0x10u,       0x48u,       0x49u};
     static const uint32_t x2apic[] = {0x808u, 0x80bu, 0x83fu}; /* TPR, EOI, SELF IPI */
     unsigned char bits[4096];
     memset(bits, 0xff, sizeof bits);
@@ -312,7 +330,8 @@ static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
         uint32_t index = passed[i] & 0x1fffu, half = passed[i] >> 31 ? 1024u : 0;
         unsigned char keep = (unsigned char)~(1u << (index & 7u));
         bits[half + index / 8u] &= keep;
-        bits[2048u + half + index / 8u] &= passed[i] == 0x10u ? 0xffu : keep; /* writes of the TSC exit */
+        bits[2048u + half + index / 8u] &=
+            passed[i] == 0x10u ? 0xffu : keep; /* writes of the TSC exit */
     }
     for (size_t i = 0; p->vid && i < sizeof x2apic / sizeof x2apic[0]; i++) {
         bits[x2apic[i] / 8u] &= (unsigned char)~(1u << (x2apic[i] & 7u));
@@ -331,10 +350,29 @@ enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
             return VS_E_NOMEM;
         }
     }
-    struct vs_vmx_setup s = {.vmxon = {page[0]}, .vmcs = {page[1]}, .msr_bitmap = {page[2]}, .io_bitmap_a = {page[3]}, .io_bitmap_b = {page[4]}, .virtual_apic = {page[5]},
-                             .apic_access = {page[6]}, .posted_descriptor = {page[7]}, .pml = {page[8]}, .exit_store = {page[9]}, .exit_load = {page[10]}, .entry_load = {page[11]},
-                             .eptp = p->vm.ept_root | EPTP_WRITE_BACK | EPTP_FOUR_LEVELS | (p->ept.ept_ad ? EPTP_ACCESSED_DIRTY : 0), .vpid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u), .posted_vector = POSTED_VECTOR,
-                             .host_cr3 = v->host_space.cr3, .host_rip = VS_HV_CODE, .host_rsp = VS_HV_DATA + 0x8000u, .guest_cr3 = v->space.cr3, .guest_rip = 0x10000000000u, .guest_rsp = 0x10000001000u};
+    struct vs_vmx_setup s = {.vmxon = {page[0]},
+                             .vmcs = {page[1]},
+                             .msr_bitmap = {page[2]},
+                             .io_bitmap_a = {page[3]},
+                             .io_bitmap_b = {page[4]},
+                             .virtual_apic = {page[5]},
+                             .apic_access = {page[6]},
+                             .posted_descriptor = {page[7]},
+                             .pml = {page[8]},
+                             .exit_store = {page[9]},
+                             .exit_load = {page[10]},
+                             .entry_load = {page[11]},
+                             .eptp = p->vm.ept_root | EPTP_WRITE_BACK | EPTP_FOUR_LEVELS |
+                                     (p->ept.ept_ad ? EPTP_ACCESSED_DIRTY : 0),
+                             .vpid = v->guest_context.vpid ? v->guest_context.vpid
+                                                           : (uint16_t)(v->index + 1u),
+                             .posted_vector = POSTED_VECTOR,
+                             .host_cr3 = v->host_space.cr3,
+                             .host_rip = VS_HV_CODE,
+                             .host_rsp = VS_HV_DATA + 0x8000u,
+                             .guest_cr3 = v->space.cr3,
+                             .guest_rip = 0x10000000000u,
+                             .guest_rsp = 0x10000001000u};
     intercept_msrs(p, s.msr_bitmap);
     enum vs_vmx_result r = vs_vmx_setup_default(&v->vmx, &s);
     if (r == VS_VMX_OK) {
@@ -343,7 +381,10 @@ enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
     if (r != VS_VMX_OK) {
         uint64_t error = 0;
         vs_vmx_read(&v->vmx, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
-        vs_error(errors, "vCPU %u: the first VM entry is refused (result %d, VM-instruction error %llu): vmcs.control.* and vmcs.cap.* do not fit", v->index, (int)r, (unsigned long long)error);
+        vs_error(errors,
+                 "vCPU %u: the first VM entry is refused (result %d, VM-instruction error %llu): "
+                 "vmcs.control.* and vmcs.cap.* do not fit",
+                 v->index, (int)r, (unsigned long long)error);
         return VS_E_CONFIG;
     }
     vs_hpa pi = {page[7]};

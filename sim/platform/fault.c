@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What stopped the core: first touches by the guest's own kernel, EPT violations by the hypervisor. */
+/* What stopped the core: first touches by the guest's own kernel, EPT violations by the hypervisor.
+ */
 #include "vcpu.h"
 
 #include "vmcs/vmcs.h"
 
-void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes, vs_gva data, uint64_t data_bytes)
+void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,
+                      vs_gva data, uint64_t data_bytes)
 {
     vs_cpu_fetch(&v->cpu, code, code_bytes ? code_bytes : 1);
     for (uint64_t at = 0; at < data_bytes; at += 64) {
@@ -42,11 +44,14 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
         vs_close(&v->txn);
     }
     if (st) {
-        vs__vcpu_fail(v, "first touch of 0x%llx: %s is exhausted; give the machine more", (unsigned long long)gva, p->virtualized ? "guest.memory or host.memory" : "host.memory");
+        vs__vcpu_fail(v, "first touch of 0x%llx: %s is exhausted; give the machine more",
+                      (unsigned long long)gva,
+                      p->virtualized ? "guest.memory or host.memory" : "host.memory");
         return false;
     }
     /* clearing goes through the caches like any store; it may itself take an EPT violation */
-    for (uint64_t at = gva >> shift << shift, end = at + (1ull << shift); !free && os->zero_page && at < end && !v->failed;) {
+    for (uint64_t at = gva >> shift << shift, end = at + (1ull << shift);
+         !free && os->zero_page && at < end && !v->failed;) {
         vs_gva a = {at};
         if (vs_cpu_access(&v->cpu, a, 8, VS_REF_WRITE) == VS_CPU_FAULT) {
             vs__vcpu_fault(v);
@@ -59,17 +64,20 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
 
 static bool ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
 {
-    struct vs_vmx_event e = {.kind = f->fault == VS_FAULT_EPT_VIOLATION ? VS_EV_EPT_VIOLATION : VS_EV_EPT_MISCONFIG,
+    struct vs_vmx_event e = {.kind = f->fault == VS_FAULT_EPT_VIOLATION ? VS_EV_EPT_VIOLATION
+                                                                        : VS_EV_EPT_MISCONFIG,
                              .qualification = f->qualification,
                              .guest_physical = f->gpa.v,
                              .address = f->gva.v};
     v->count[VS_CNT_os_ept_faults]++;
     if (f->fault == VS_FAULT_EPT_MISCONFIG) {
-        vs__vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx", (unsigned long long)f->gpa.v);
+        vs__vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx",
+                      (unsigned long long)f->gpa.v);
         return false;
     }
     if (!vs__vcpu_event(v, &e)) {
-        vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit", (unsigned long long)f->gpa.v);
+        vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit",
+                      (unsigned long long)f->gpa.v);
     }
     return !v->failed;
 }
@@ -83,7 +91,9 @@ bool vs__vcpu_fault(struct vs_vcpu *v)
     bool present = (f.error_code & 1u) != 0;
     bool trace = v->request.kind == VS_REQ_TRACE;
     if (present) {
-        vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s", f.error_code & 2u ? "store to" : "access to", (unsigned long long)f.gva.v, f.error_code & 2u ? "read-only" : "without that permission");
+        vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s",
+                      f.error_code & 2u ? "store to" : "access to", (unsigned long long)f.gva.v,
+                      f.error_code & 2u ? "read-only" : "without that permission");
         return false;
     }
     /* a program's own addresses are those it mapped; a trace brings its own */

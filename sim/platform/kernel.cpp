@@ -24,7 +24,8 @@ class agent_module : public sc_core::sc_module
   public:
     SC_HAS_PROCESS(agent_module);
 
-    agent_module(const sc_core::sc_module_name &name, const vs_agent &agent) : sc_core::sc_module(name), agent_(agent)
+    agent_module(const sc_core::sc_module_name &name, const vs_agent &agent)
+        : sc_core::sc_module(name), agent_(agent)
     {
         SC_METHOD(run);
     }

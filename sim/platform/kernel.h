@@ -21,8 +21,8 @@ struct vs_kernel;
 struct vs_agent {
     const char *name;
     void *ctx;
-    /* Must make progress when its own clock is at or before horizon_ps. Returns the time (>= now_ps)
-     * to be called again, or VS_NEVER until somebody wakes it. */
+    /* Must make progress when its own clock is at or before horizon_ps. Returns the time (>=
+     * now_ps) to be called again, or VS_NEVER until somebody wakes it. */
     uint64_t (*step)(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
 };
 

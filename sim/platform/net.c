@@ -17,12 +17,14 @@ static vs_ps ps(uint64_t v)
 
 /* ---- ports ---- */
 
-static bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf, size_t bytes)
+static bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                      size_t bytes)
 {
     return vs_pcie_read(ctx, t, requester, at, buf, bytes);
 }
 
-static bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf, size_t bytes)
+static bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+                       size_t bytes)
 {
     return vs_pcie_write(ctx, t, requester, at, buf, bytes);
 }
@@ -32,7 +34,8 @@ static void link_message(void *ctx, struct vs_txn *t)
     vs_pcie_message(ctx, t);
 }
 
-/* An interrupt reaches the local APIC of vCPU `apic_id`: a posted one finds its vector in the descriptor. */
+/* An interrupt reaches the local APIC of vCPU `apic_id`: a posted one finds its vector in the
+ * descriptor. */
 static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
 {
     struct vs_net *net = ctx;
@@ -66,7 +69,8 @@ static void packet_arrives(struct vs_net *net, uint64_t now_ps)
     if (!net->driver[vf].ready) {
         return;
     }
-    uint64_t due = vs_nic_rx_packet(&net->nic, vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
+    uint64_t due =
+        vs_nic_rx_packet(&net->nic, vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
     net->next_irq_ps = due < net->next_irq_ps ? due : net->next_irq_ps;
 }
 
@@ -114,12 +118,14 @@ static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, u
     uint64_t at = vs_space_reserve(&v->space, 0, bytes, 12), gpa = 0, hpa = 0;
     *iova = 0;
     for (uint64_t done = 0; done < bytes; done += 4096) {
-        if (vs_space_touch(&v->space, at + done, 12, true, true) || !vs_space_locate(&v->space, at + done, &gpa, &hpa)) {
+        if (vs_space_touch(&v->space, at + done, 12, true, true) ||
+            !vs_space_locate(&v->space, at + done, &gpa, &hpa)) {
             return 0;
         }
         /* devices see one run of addresses: a private range per area, page by page */
         uint64_t device = at + done;
-        if (second_level && vs_radix_map(p->phys, &vs_radix_vtd, second_level, device, hpa, 12, 3, &alloc)) {
+        if (second_level &&
+            vs_radix_map(p->phys, &vs_radix_vtd, second_level, device, hpa, 12, 3, &alloc)) {
             return 0;
         }
     }
@@ -137,7 +143,8 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     d->rx_ring = area(v, ring, second_level.v, &d->rx_iova);
     d->tx_buffers = area(v, buffers, second_level.v, &d->tx_buffers_iova);
     d->rx_buffers = area(v, buffers, second_level.v, &d->rx_buffers_iova);
-    if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers || !second_level.v || !context.v) {
+    if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers || !second_level.v ||
+        !context.v) {
         return false;
     }
     uint16_t requester = net->nic.fn[v->index].requester;
@@ -163,20 +170,24 @@ static void check(const struct vs_net *net, struct vs_errors *errors)
     vs_iommu_check(&net->iommu_config, errors);
     vs_pcie_check(&net->pcie_config, errors);
     if (net->nic_config.vfs < p->n_vcpus) {
-        vs_error(errors, "nic.vfs = %llu: each of the %u vCPUs drives one virtual function", (unsigned long long)net->nic_config.vfs, p->n_vcpus);
+        vs_error(errors, "nic.vfs = %llu: each of the %u vCPUs drives one virtual function",
+                 (unsigned long long)net->nic_config.vfs, p->n_vcpus);
     }
     if (net->nic_config.traffic_bytes + VS_NIC_HEADERS > VS__NET_BUFFER) {
-        vs_error(errors, "nic.traffic.bytes = %llu does not fit a %u-byte buffer", (unsigned long long)net->nic_config.traffic_bytes, VS__NET_BUFFER);
+        vs_error(errors, "nic.traffic.bytes = %llu does not fit a %u-byte buffer",
+                 (unsigned long long)net->nic_config.traffic_bytes, VS__NET_BUFFER);
     }
     if (p->virtualized && !net->iommu_config.enabled) {
         vs_error(errors, "iommu.enabled = 0: a device given to a guest needs DMA remapping");
     }
     if (p->posted && !net->iommu_config.remap) {
-        vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 for device interrupts");
+        vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
+                         "for device interrupts");
     }
 }
 
-enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs, struct vs_errors *errors)
+enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
+                            struct vs_errors *errors)
 {
     struct vs_net *net = calloc(1, sizeof *net);
     if (!net) {
@@ -201,7 +212,8 @@ enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
     struct vs_mem_port walker = vs_memory_agent_port(&net->agent);
     struct vs_dma_mem_port dma = vs_memory_dma_port(&net->dma);
     struct vs_irq_port irq = {net, raise};
-    enum vs_status s = vs_iommu_init(&net->iommu, &net->iommu_config, p->ledger, p->phys, &walker, &dma, &irq, p->options.seed);
+    enum vs_status s = vs_iommu_init(&net->iommu, &net->iommu_config, p->ledger, p->phys, &walker,
+                                     &dma, &irq, p->options.seed);
     if (!s) {
         vs_hpa root = {page(p)}, irt = {page(p)}, queue = {page(p)};
         vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
@@ -216,13 +228,18 @@ enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
         s = net->driver && make_driver(net, &p->vcpu[i]) ? VS_OK : VS_E_NOMEM;
     }
     if (s) {
-        vs_error(errors, "the NIC's rings and tables: %s (host.memory, guest.memory)", vs_status_text(s));
+        vs_error(errors, "the NIC's rings and tables: %s (host.memory, guest.memory)",
+                 vs_status_text(s));
         return s;
     }
-    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0"), &vs_iommu_desc, net->iommu.count);
-    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "pcie0"), &vs_pcie_desc, net->pcie.count);
-    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "nic0/dma"), &vs_memory_desc, net->dma.count);
-    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc, net->agent.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0"), &vs_iommu_desc,
+                       net->iommu.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "pcie0"), &vs_pcie_desc,
+                       net->pcie.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "nic0/dma"), &vs_memory_desc,
+                       net->dma.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc,
+                       net->agent.count);
     net->next_irq_ps = VS_NEVER;
     struct vs_agent tx = {"nic0_tx", net, tx_step}, rx = {"nic0_rx", net, rx_step};
     net->tx_agent = vs_kernel_add(p->kernel, &tx);
@@ -234,7 +251,8 @@ void vs__net_end(struct vs_platform *p)
 {
     if (p->net) {
         struct vs_net *net = p->net;
-        uint64_t end = net->nic.tx.now_ps > net->nic.rx.now_ps ? net->nic.tx.now_ps : net->nic.rx.now_ps;
+        uint64_t end =
+            net->nic.tx.now_ps > net->nic.rx.now_ps ? net->nic.tx.now_ps : net->nic.rx.now_ps;
         vs_nic_end(&net->nic, ps(end > p->end_ps ? end : p->end_ps));
     }
 }

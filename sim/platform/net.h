@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The I/O side of the platform: link, IOMMU, NIC, the traffic that arrives, and each vCPU's driver of
- * its own virtual function (vCPU i drives VF i).
+ * The I/O side of the platform: link, IOMMU, NIC, the traffic that arrives, and each vCPU's driver
+ * of its own virtual function (vCPU i drives VF i).
  */
 #ifndef VIRTSIM_SIM_PLATFORM_NET_H
 #define VIRTSIM_SIM_PLATFORM_NET_H
@@ -40,7 +40,8 @@ struct vs_net {
 };
 
 /* Loads and checks; net stays NULL when nic.present = 0. */
-enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs, struct vs_errors *errors);
+enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
+                            struct vs_errors *errors);
 void vs__net_end(struct vs_platform *p);
 void vs__net_free(struct vs_platform *p);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One machine from its knobs: configurations checked, components wired, runs, region of interest. */
+/* One machine from its knobs: configurations checked, components wired, runs, region of interest.
+ */
 #include "net.h"
 #include "vcpu.h"
 
@@ -42,7 +43,9 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
             vs_error(errors, "paging.mode = ept needs vmcs.control.ept = 1");
         }
         if (p->ept.guest_memory > p->os.host_memory / 2) {
-            vs_error(errors, "guest.memory = %llu needs host.memory of at least twice that; it is %llu", (unsigned long long)p->ept.guest_memory, (unsigned long long)p->os.host_memory);
+            vs_error(
+                errors, "guest.memory = %llu needs host.memory of at least twice that; it is %llu",
+                (unsigned long long)p->ept.guest_memory, (unsigned long long)p->os.host_memory);
         }
     }
 }
@@ -76,13 +79,15 @@ static bool is_memory(void *ctx, vs_gpa at)
     return vs_vm_is_memory(ctx, at.v);
 }
 
-static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid, uint64_t eptp, vs_gva at)
+static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
+                      uint64_t eptp, vs_gva at)
 {
     (void)t; /* the transition has its own account for it */
     return vs_ept_flush(ctx, NULL, what, vpid, pcid, eptp, at);
 }
 
-static void set_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3, uint64_t eptp)
+static void set_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3,
+                        uint64_t eptp)
 {
     /* the platform changes worlds around the transition (vs__platform_world) */
     (void)ctx;
@@ -111,7 +116,8 @@ static void register_counters(struct vs_vcpu *v)
     vs_ledger_counters(l, v->line, &vs_interrupt_desc, v->apic.count);
 }
 
-static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c, struct vs_errors *errors)
+static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
+                                struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
     v->clock = vs_clock_mhz(c->cpu.mhz);
@@ -119,7 +125,8 @@ static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c, stru
     s = s ? s : vs_memory_core_init(&v->core, &p->memory, &v->cpu.data, &v->cpu.fetch);
     if (!s) {
         struct vs_mem_port walker = vs_memory_walker_port(&v->core);
-        s = vs_ept_init(&v->ept, &p->ept, p->ledger, v->clock, p->phys, &walker, &v->cpu.data, &v->cpu.fetch, p->options.seed + v->index * 64u);
+        s = vs_ept_init(&v->ept, &p->ept, p->ledger, v->clock, p->phys, &walker, &v->cpu.data,
+                        &v->cpu.fetch, p->options.seed + v->index * 64u);
     }
     if (s) {
         vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
@@ -130,11 +137,17 @@ static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c, stru
     return VS_OK;
 }
 
-static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c, struct vs_errors *errors)
+static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
+                                   struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
-    struct vs_vmx_wiring w = {.ledger = p->ledger, .clock = v->clock, .phys = p->phys, .mem = vs_memory_walker_port(&v->core), .tlb = {&v->ept, flush, set_context},
-                              .guest_actor = v->guest, .host_actor = v->host};
+    struct vs_vmx_wiring w = {.ledger = p->ledger,
+                              .clock = v->clock,
+                              .phys = p->phys,
+                              .mem = vs_memory_walker_port(&v->core),
+                              .tlb = {&v->ept, flush, set_context},
+                              .guest_actor = v->guest,
+                              .host_actor = v->host};
     enum vs_status s = vs_vmx_init(&v->vmx, &c->vmcs, &w);
     if (s) {
         vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
@@ -147,7 +160,8 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c, s
     return vs__vcpu_virtualize(v, errors);
 }
 
-static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c, struct vs_errors *errors)
+static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c,
+                                struct vs_errors *errors)
 {
     struct vs_vcpu *v = &p->vcpu[index];
     char name[48];
@@ -188,30 +202,41 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     return VS_OK;
 }
 
-static enum vs_status make_machine(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
+static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
+                                   struct vs_errors *errors)
 {
-    uint64_t bytes = p->os.host_memory & ~((1ull << 30) - 1u) ? p->os.host_memory & ~((1ull << 30) - 1u) : 1ull << 30;
+    uint64_t bytes = p->os.host_memory & ~((1ull << 30) - 1u)
+                         ? p->os.host_memory & ~((1ull << 30) - 1u)
+                         : 1ull << 30;
     /* frames begin above 1 MiB: low memory is the firmware's */
     uint64_t first = 1u << 21;
     p->phys = vs_phys_create(bytes);
     if (!p->phys) {
-        vs_error(errors, "host.memory = %llu: the address space cannot be reserved", (unsigned long long)bytes);
+        vs_error(errors, "host.memory = %llu: the address space cannot be reserved",
+                 (unsigned long long)bytes);
         return VS_E_NOMEM;
     }
-    enum vs_status s = vs_frames_init(&p->frames, first, bytes - first, (enum vs_frames_order)p->ept.host_frames, p->options.seed);
+    enum vs_status s = vs_frames_init(&p->frames, first, bytes - first,
+                                      (enum vs_frames_order)p->ept.host_frames, p->options.seed);
     if (!s && p->virtualized) {
-        s = vs_vm_init(&p->vm, p->phys, &p->frames, p->ept.guest_memory, VS_EPT_SHIFT(p->ept.host_page), (enum vs_frames_order)p->ept.guest_frames, p->options.seed + 1);
+        s = vs_vm_init(&p->vm, p->phys, &p->frames, p->ept.guest_memory,
+                       VS_EPT_SHIFT(p->ept.host_page), (enum vs_frames_order)p->ept.guest_frames,
+                       p->options.seed + 1);
     }
     /* an oracle's caches are indexed by the trace's own 48-bit addresses */
     uint64_t max = c->cpu.translation ? bytes : 1ull << 48;
-    s = s ? s : vs_memory_init(&p->memory, &c->memory, p->ledger, vs_clock_mhz(c->cpu.mhz), p->phys, max, p->options.seed);
+    s = s ? s
+          : vs_memory_init(&p->memory, &c->memory, p->ledger, vs_clock_mhz(c->cpu.mhz), p->phys,
+                           max, p->options.seed);
     if (s) {
         vs_error(errors, "memory: %s", vs_status_text(s));
     }
     return s;
 }
 
-enum vs_status vs_platform_create(const struct vs_knobs *knobs, const struct vs_run_options *options, unsigned n_vcpus, struct vs_platform **out, struct vs_errors *errors)
+enum vs_status vs_platform_create(const struct vs_knobs *knobs,
+                                  const struct vs_run_options *options, unsigned n_vcpus,
+                                  struct vs_platform **out, struct vs_errors *errors)
 {
     struct configs c;
     struct vs_platform *p = calloc(1, sizeof *p);
@@ -245,7 +270,8 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs, const struct vs_
         }
         p->os_account = vs_ledger_accounts(p->ledger, &vs_os_desc);
         p->sim_account = vs_ledger_accounts(p->ledger, &vs_sim_desc);
-        vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc, p->sim_count);
+        vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc,
+                           p->sim_count);
         vs_ledger_sample(p->ledger, options->spans);
         s = make_machine(p, &c, errors);
     }
@@ -312,11 +338,17 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
         return VS_E_RUN;
     }
     if (p->running) {
-        vs_error(errors, "%u of %u vCPUs wait for something that never comes (a packet, an interrupt); the run has no end", p->running, p->n_vcpus);
+        vs_error(errors,
+                 "%u of %u vCPUs wait for something that never comes (a packet, an interrupt); the "
+                 "run has no end",
+                 p->running, p->n_vcpus);
         return VS_E_RUN;
     }
     if (p->roi_pending) {
-        vs_error(errors, "the guest ended within --warmup: %llu accesses were still to come; nothing is left to measure", (unsigned long long)p->warmup_left);
+        vs_error(errors,
+                 "the guest ended within --warmup: %llu accesses were still to come; nothing is "
+                 "left to measure",
+                 (unsigned long long)p->warmup_left);
         return VS_E_RUN;
     }
     close_lines(p);
@@ -350,7 +382,7 @@ void vs_platform_destroy(struct vs_platform *p)
     if (!p) {
         return;
     }
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
+    for (unsigned i = 0; p->vcpu && i < p->n_vcpus; i++) {
         struct vs_vcpu *v = &p->vcpu[i];
         if (v->source.close) {
             v->source.close(v->source.ctx);

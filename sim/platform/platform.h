@@ -25,19 +25,23 @@ const struct vs_component_desc *const *vs_components(size_t *n);
 
 struct vs_run_options {
     uint64_t seed;
-    uint64_t warmup;   /* accesses before the region of interest begins; 0 = none (or the guest's mark) */
+    uint64_t
+        warmup; /* accesses before the region of interest begins; 0 = none (or the guest's mark) */
     uint32_t spans;
     uint64_t epoch_ps; /* 0 = no counters over time */
-    /* called now and then with simulated time and operations done; NULL = quiet. Non-zero return stops the run. */
+    /* called now and then with simulated time and operations done; NULL = quiet. Non-zero return
+     * stops the run. */
     int (*progress)(void *ctx, uint64_t now_ps, uint64_t accesses);
     void *progress_ctx;
 };
 
-enum vs_status vs_platform_create(const struct vs_knobs *knobs, const struct vs_run_options *options, unsigned n_vcpus,
+enum vs_status vs_platform_create(const struct vs_knobs *knobs,
+                                  const struct vs_run_options *options, unsigned n_vcpus,
                                   struct vs_platform **out, struct vs_errors *errors);
 /* vCPU `index` runs this source; the platform closes it. */
 void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source);
-/* Runs to the end of all guests. VS_E_RUN with one message in *errors when a guest or the machine failed. */
+/* Runs to the end of all guests. VS_E_RUN with one message in *errors when a guest or the machine
+ * failed. */
 enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors);
 struct vs_ledger *vs_platform_ledger(struct vs_platform *p);
 uint64_t vs_platform_roi_ps(const struct vs_platform *p);

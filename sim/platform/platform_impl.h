@@ -40,7 +40,8 @@ struct vs_vcpu {
     struct vs_hypervisor hv;
     struct vs_apic apic;
     struct vs_ept_context guest_context, host_context;
-    struct vs_space space, host_space; /* the guest program's (or native process's); the host's own */
+    struct vs_space space,
+        host_space; /* the guest program's (or native process's); the host's own */
     uint64_t count[VS_CNT_os_N];
     /* the program */
     struct vs_guest_source source;
@@ -50,9 +51,9 @@ struct vs_vcpu {
     size_t record;
     uint64_t horizon;
     bool busy, in_bulk, ended, failed, yield, sleeping;
-    bool in_interrupt;  /* the guest's handler runs: no further delivery until it ends */
-    uint64_t slept_ps;  /* when it fell asleep */
-    uint64_t zero_at;   /* rotates through direct-mapped pages the guest's kernel clears */
+    bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
+    uint64_t slept_ps; /* when it fell asleep */
+    uint64_t zero_at;  /* rotates through direct-mapped pages the guest's kernel clears */
     /* a timer the guest armed */
     bool timer_armed;
     uint64_t timer_ps, tick_ps;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the guest program asks of memory management: regions, first touch, protection, address-space reloads. */
+/* What the guest program asks of memory management: regions, first touch, protection, address-space
+ * reloads. */
 #include "vcpu.h"
 
 #define PCID_BITS 0xfffu
@@ -39,18 +40,22 @@ static enum vs_status map_kernel(struct vs_vcpu *v)
 enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
-    enum vs_status st = vs_space_init(&v->space, p->phys, p->virtualized ? &p->vm : NULL, &p->frames);
+    enum vs_status st =
+        vs_space_init(&v->space, p->phys, p->virtualized ? &p->vm : NULL, &p->frames);
     st = st ? st : map_kernel(v);
     if (!st && p->virtualized) {
         st = vs_space_init(&v->host_space, p->phys, NULL, &p->frames);
         st = st ? st : map_host(v);
     }
     if (st) {
-        vs_error(errors, "vCPU %u: host.memory or guest.memory is too small for its tables and kernel", v->index);
+        vs_error(errors,
+                 "vCPU %u: host.memory or guest.memory is too small for its tables and kernel",
+                 v->index);
         return st;
     }
     bool vpid = p->virtualized && p->vpid;
-    v->guest_context = (struct vs_ept_context){vpid ? (uint16_t)(v->index + 1u) : 0, 0, v->space.cr3, p->virtualized ? p->vm.ept_root : 0};
+    v->guest_context = (struct vs_ept_context){vpid ? (uint16_t)(v->index + 1u) : 0, 0,
+                                               v->space.cr3, p->virtualized ? p->vm.ept_root : 0};
     v->host_context = (struct vs_ept_context){0, 0, v->host_space.cr3, 0};
     return VS_OK;
 }
@@ -66,8 +71,10 @@ static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what
     if (st == VS_E_CONFIG) {
         vs__vcpu_fail(v, "%s: the range overlaps pages of another size or is misaligned", what);
     } else {
-        vs__vcpu_fail(v, "%s of %llu bytes: %s = %llu bytes are exhausted; give the machine more", what, (unsigned long long)bytes,
-                      p->virtualized ? "guest.memory or host.memory; guest.memory" : "host.memory", (unsigned long long)(p->virtualized ? p->vm.bytes : vs_phys_size(p->phys)));
+        vs__vcpu_fail(v, "%s of %llu bytes: %s = %llu bytes are exhausted; give the machine more",
+                      what, (unsigned long long)bytes,
+                      p->virtualized ? "guest.memory or host.memory; guest.memory" : "host.memory",
+                      (unsigned long long)(p->virtualized ? p->vm.bytes : vs_phys_size(p->phys)));
     }
     return false;
 }
@@ -75,12 +82,16 @@ static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
 {
     unsigned shift = r->page_shift ? r->page_shift : default_shift(v);
-    uint64_t page = 1ull << shift, limit = v->p->virtualized ? v->p->vm.bytes : vs_phys_size(v->p->phys);
+    uint64_t page = 1ull << shift,
+             limit = v->p->virtualized ? v->p->vm.bytes : vs_phys_size(v->p->phys);
     if (r->bytes > limit) {
-        vs__vcpu_fail(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes, v->p->virtualized ? "guest.memory" : "host.memory", (unsigned long long)limit);
+        vs__vcpu_fail(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
+                      v->p->virtualized ? "guest.memory" : "host.memory",
+                      (unsigned long long)limit);
         return 0;
     }
-    uint64_t at = vs_space_reserve(&v->space, r->fixed ? r->address & ~(page - 1) : 0, r->bytes, shift);
+    uint64_t at =
+        vs_space_reserve(&v->space, r->fixed ? r->address & ~(page - 1) : 0, r->bytes, shift);
     bool back = r->backing == VS_BACKING_EAGER && v->p->os.host_prefault;
     for (uint64_t done = 0; r->backing != VS_BACKING_TOUCH && done < r->bytes; done += page) {
         enum vs_status st = vs_space_touch(&v->space, at + done, shift, true, back);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The step of a vCPU and its plain requests; exits are in exits.c, faults and mapping in fault.c, packets in net.c. */
+/* The step of a vCPU and its plain requests; exits are in exits.c, faults and mapping in fault.c,
+ * packets in net.c. */
 #include "vcpu.h"
 
 #include "trace/trace.h"
@@ -8,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CR_LENGTH 3u /* bytes of MOV to CR, CPUID 2, HLT 1: what the exit-information field says */
+#define CR_LENGTH 3u /* bytes of MOV to CR, CPUID 2, HLT 1: what the exit-information field says   \
+                      */
 
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
 {
@@ -16,7 +18,8 @@ void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
         return;
     }
     v->failed = true;
-    int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index, (double)vs_cpu_now_ps(&v->cpu) * 1e-6);
+    int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index,
+                      (double)vs_cpu_now_ps(&v->cpu) * 1e-6);
     va_list ap;
     va_start(ap, format);
     vsnprintf(v->p->error + at, sizeof v->p->error - (size_t)at, format, ap);
@@ -35,7 +38,10 @@ static vs_ps ps(uint64_t v)
     return p;
 }
 
-static const enum vs_ref ref_of[] = {[VS_REQ_LOAD] = VS_REF_READ, [VS_REQ_STORE] = VS_REF_WRITE, [VS_REQ_FETCH] = VS_REF_FETCH, [VS_REQ_MODIFY] = VS_REF_READ};
+static const enum vs_ref ref_of[] = {[VS_REQ_LOAD] = VS_REF_READ,
+                                     [VS_REQ_STORE] = VS_REF_WRITE,
+                                     [VS_REQ_FETCH] = VS_REF_FETCH,
+                                     [VS_REQ_MODIFY] = VS_REF_READ};
 
 /* Accesses that may still run before the region of interest is to begin. */
 static uint64_t until_roi(const struct vs_vcpu *v, uint64_t wanted)
@@ -92,14 +98,17 @@ static void begin_bulk(struct vs_vcpu *v)
         s = vs_bulk_random(b, c, ref, gva(r->address), r->bytes, r->count, seed);
         break;
     case VS_PATTERN_ZIPF:
-        s = vs_bulk_zipf(b, c, ref, gva(r->address), r->bytes, r->stride < 64 ? 4096 : r->stride, r->theta, r->count, seed);
+        s = vs_bulk_zipf(b, c, ref, gva(r->address), r->bytes, r->stride < 64 ? 4096 : r->stride,
+                         r->theta, r->count, seed);
         break;
     case VS_PATTERN_CHASE:
         s = vs_bulk_chase(b, c, gva(r->address), r->bytes, r->stride, r->count, seed);
         break;
     }
     if (s) {
-        vs__vcpu_fail(v, "a bulk operation over %llu bytes in steps of %llu: %s", (unsigned long long)r->bytes, (unsigned long long)r->stride, vs_status_text(s));
+        vs__vcpu_fail(v, "a bulk operation over %llu bytes in steps of %llu: %s",
+                      (unsigned long long)r->bytes, (unsigned long long)r->stride,
+                      vs_status_text(s));
         return;
     }
     b->instructions += r->work;
@@ -111,7 +120,8 @@ static void continue_bulk(struct vs_vcpu *v)
     struct vs_cpu_bulk *b = &v->bulk;
     uint64_t whole = b->count, before = b->done;
     b->count = before + until_roi(v, whole - before);
-    enum vs_cpu_stop stop = vs_cpu_bulk_run(&v->cpu, b, ps(v->horizon));
+    enum vs_cpu_stop stop =
+        vs_cpu_bulk_run(&v->cpu, b, ps(v->horizon == VS_NEVER ? v->horizon : v->horizon + 1));
     b->count = whole;
     accessed(v, b->done - before);
     if (stop == VS_CPU_FAULT) {
@@ -126,7 +136,10 @@ static void continue_bulk(struct vs_vcpu *v)
 static void continue_trace(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
-    static const enum vs_ref ref[] = {[VS_TRACE_FETCH] = VS_REF_FETCH, [VS_TRACE_LOAD] = VS_REF_READ, [VS_TRACE_STORE] = VS_REF_WRITE, [VS_TRACE_MODIFY] = VS_REF_READ};
+    static const enum vs_ref ref[] = {[VS_TRACE_FETCH] = VS_REF_FETCH,
+                                      [VS_TRACE_LOAD] = VS_REF_READ,
+                                      [VS_TRACE_STORE] = VS_REF_WRITE,
+                                      [VS_TRACE_MODIFY] = VS_REF_READ};
     size_t first = v->record;
     while (v->record < r->n_records && vs_cpu_now_ps(&v->cpu) <= v->horizon) {
         const struct vs_trace_rec *t = &r->records[v->record];
@@ -157,7 +170,8 @@ static void continue_compute(struct vs_vcpu *v)
 }
 
 /* Offers the event to the VMCS; what does not exit costs the instruction's own time. */
-static void privileged(struct vs_vcpu *v, struct vs_vmx_event event, unsigned account, uint64_t cost_ps)
+static void privileged(struct vs_vcpu *v, struct vs_vmx_event event, unsigned account,
+                       uint64_t cost_ps)
 {
     if (!v->p->virtualized || !vs__vcpu_event(v, &event)) {
         vs_cpu_instructions(&v->cpu, 1);
@@ -170,14 +184,16 @@ static void privileged(struct vs_vcpu *v, struct vs_vmx_event event, unsigned ac
 static void move_to_cr(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
-    struct vs_vmx_event e = {.kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = r->b, .length = CR_LENGTH};
+    struct vs_vmx_event e = {
+        .kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = r->b, .length = CR_LENGTH};
     if (r->a == 3 && !r->b) {
         e.value = vs__space_cr3(v); /* a reload of the present address space */
     }
     bool left = v->p->virtualized && vs__vcpu_event(v, &e);
     if (!left) {
         vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mov_cr), ps(v->p->os.mov_cr * v->clock.period_ps));
+        vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mov_cr),
+                  ps(v->p->os.mov_cr * v->clock.period_ps));
     }
     if (r->a == 3) {
         vs__space_mov_cr3(v, e.value);
@@ -254,45 +270,61 @@ static void carry_on(struct vs_vcpu *v)
         continue_compute(v);
         break;
     case VS_REQ_CPUID:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_CPUID, .length = 2}, VS_ACC_os_cpuid, os->cpuid * period);
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_CPUID, .length = 2}, VS_ACC_os_cpuid,
+                   os->cpuid * period);
         break;
     case VS_REQ_HLT:
     case VS_REQ_WAIT:
         vs__vcpu_halt(v);
         break;
     case VS_REQ_PAUSE:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_PAUSE, .value = vs_cpu_now_ps(&v->cpu) / period, .length = 2}, VS_ACC_os_pause, os->pause * period);
+        privileged(v,
+                   (struct vs_vmx_event){
+                       .kind = VS_EV_PAUSE, .value = vs_cpu_now_ps(&v->cpu) / period, .length = 2},
+                   VS_ACC_os_pause, os->pause * period);
         break;
     case VS_REQ_RDTSC:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_RDTSC, .length = 2}, VS_ACC_os_rdtsc, os->rdtsc * period);
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_RDTSC, .length = 2}, VS_ACC_os_rdtsc,
+                   os->rdtsc * period);
         v->reply.value = vs_cpu_now_ps(&v->cpu) / period;
         if (v->p->virtualized) {
             v->reply.value = vs_vmx_guest_tsc(&v->vmx, v->reply.value);
         }
         break;
     case VS_REQ_RDMSR:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_RDMSR, .number = (uint32_t)r->a, .length = 2}, VS_ACC_os_rdmsr, os->rdmsr * period);
+        privileged(
+            v, (struct vs_vmx_event){.kind = VS_EV_RDMSR, .number = (uint32_t)r->a, .length = 2},
+            VS_ACC_os_rdmsr, os->rdmsr * period);
         break;
     case VS_REQ_WRMSR:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_WRMSR, .number = (uint32_t)r->a, .value = r->b, .length = 2}, VS_ACC_os_wrmsr, os->wrmsr * period);
+        privileged(v,
+                   (struct vs_vmx_event){
+                       .kind = VS_EV_WRMSR, .number = (uint32_t)r->a, .value = r->b, .length = 2},
+                   VS_ACC_os_wrmsr, os->wrmsr * period);
         break;
     case VS_REQ_IN:
     case VS_REQ_OUT:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_IO, .number = (uint32_t)r->a, .size = (uint32_t)r->bytes, .in = r->kind == VS_REQ_IN, .immediate = r->a < 256, .length = 2},
+        privileged(v,
+                   (struct vs_vmx_event){.kind = VS_EV_IO,
+                                         .number = (uint32_t)r->a,
+                                         .size = (uint32_t)r->bytes,
+                                         .in = r->kind == VS_REQ_IN,
+                                         .immediate = r->a < 256,
+                                         .length = 2},
                    VS_ACC_os_port_io, os->port_io * period);
         break;
     case VS_REQ_HYPERCALL:
-        if (!v->p->virtualized) {
-            vs__vcpu_fail(v, "a hypercall without a hypervisor; run it on a virtualized machine (paging.mode = ept)");
-            break;
-        }
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_VMCALL, .length = 3}, VS_ACC_os_cpuid, 0);
+        /* without VMX the instruction is undefined: #UD, and the kernel's handler skips it */
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_VMCALL, .length = 3}, VS_ACC_os_exception,
+                   os->exception * period);
         break;
     case VS_REQ_CR_WRITE:
         move_to_cr(v);
         break;
     case VS_REQ_INVLPG:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_INVLPG, .address = r->address, .length = 3}, VS_ACC_os_invlpg, os->invlpg * period);
+        privileged(v,
+                   (struct vs_vmx_event){.kind = VS_EV_INVLPG, .address = r->address, .length = 3},
+                   VS_ACC_os_invlpg, os->invlpg * period);
         vs__space_invlpg(v, r->address);
         break;
     case VS_REQ_MMIO:
@@ -327,7 +359,8 @@ static void fetch_request(struct vs_vcpu *v)
 static void stop_progressing(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    if (p->options.progress && (++p->ticks & 63u) == 0 && p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->cpu), p->accesses)) {
+    if (p->options.progress && (++p->ticks & 63u) == 0 &&
+        p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->cpu), p->accesses)) {
         vs__vcpu_fail(v, "stopped");
     }
 }

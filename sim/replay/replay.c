@@ -19,7 +19,8 @@ struct vs_replay {
     struct vs_trace_rec block[BLOCK];
 };
 
-struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path, uint64_t skip, uint64_t limit, uint64_t warmup)
+struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path, uint64_t skip,
+                                   uint64_t limit, uint64_t warmup)
 {
     struct vs_replay *r = calloc(1, sizeof *r);
     if (r) {
@@ -51,11 +52,15 @@ static bool refill(struct vs_replay *r, struct vs_request *out)
         if (n == 0) {
             char text[1100];
             if (r->skip) {
-                snprintf(text, sizeof text, "%s: ends before --skip is reached: %llu more records were to be skipped", r->path, (unsigned long long)r->skip);
+                snprintf(text, sizeof text,
+                         "%s: ends before --skip is reached: %llu more records were to be skipped",
+                         r->path, (unsigned long long)r->skip);
                 fail(r, out, text);
             } else if (!r->marked) {
-                snprintf(text, sizeof text, "%s: ends within --warmup: %llu of %llu warm-up records came; nothing is left to measure", r->path,
-                         (unsigned long long)r->done, (unsigned long long)r->warmup);
+                snprintf(text, sizeof text,
+                         "%s: ends within --warmup: %llu of %llu warm-up records came; nothing is "
+                         "left to measure",
+                         r->path, (unsigned long long)r->done, (unsigned long long)r->warmup);
                 fail(r, out, text);
             } else {
                 out->kind = VS_REQ_END;

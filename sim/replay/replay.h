@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A recorded trace as a guest source: blocks of records, with skip, limit and the region of interest
- * after a number of warm-up records. Memory does not grow with the trace.
+ * A recorded trace as a guest source: blocks of records, with skip, limit and the region of
+ * interest after a number of warm-up records. Memory does not grow with the trace.
  */
 #ifndef VIRTSIM_SIM_REPLAY_H
 #define VIRTSIM_SIM_REPLAY_H
@@ -12,7 +12,8 @@ struct vs_replay;
 struct vs_trace;
 
 /* Takes over `trace`. warmup records after the skipped ones run before the region of interest. */
-struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path, uint64_t skip, uint64_t limit, uint64_t warmup);
+struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path, uint64_t skip,
+                                   uint64_t limit, uint64_t warmup);
 void vs_replay_source(struct vs_replay *r, struct vs_guest_source *out);
 uint64_t vs_replay_records(const struct vs_replay *r); /* handed out so far */
 void vs_replay_destroy(struct vs_replay *r);

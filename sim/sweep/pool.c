@@ -35,7 +35,8 @@ static void receive_errors(int fd, struct vs_errors *errors)
     char text[MESSAGE_MAX + 1];
     size_t at = 0;
     ssize_t r;
-    while (at < MESSAGE_MAX && ((r = read(fd, text + at, MESSAGE_MAX - at)) > 0 || (r < 0 && errno == EINTR))) {
+    while (at < MESSAGE_MAX &&
+           ((r = read(fd, text + at, MESSAGE_MAX - at)) > 0 || (r < 0 && errno == EINTR))) {
         at += r > 0 ? (size_t)r : 0;
     }
     text[at] = '\0';
@@ -109,7 +110,8 @@ static _Noreturn void work(const struct vs_pool *s, size_t i, const char *folder
     struct vs_session *session = NULL;
     struct vs_db *db = NULL;
     int64_t run;
-    enum vs_status st = s->make(s->ctx, i, &p) ? vs_session_prepare(&p.request, &session, &e) : VS_E_INPUT;
+    enum vs_status st =
+        s->make(s->ctx, i, &p) ? vs_session_prepare(&p.request, &session, &e) : VS_E_INPUT;
     st = st ? st : vs_session_run(session, &e);
     point_path(folder, i, path, sizeof path);
     if (!st && (st = vs_db_open(path, true, &db, err, sizeof err))) {
@@ -152,7 +154,8 @@ static double now_s(void)
 }
 
 /* One worker's end; true when its point succeeded. */
-static bool finish(struct worker *w, unsigned *running, unsigned n_workers, struct vs_errors *errors, size_t *point)
+static bool finish(struct worker *w, unsigned *running, unsigned n_workers,
+                   struct vs_errors *errors, size_t *point)
 {
     int status;
     pid_t pid;
@@ -168,8 +171,10 @@ static bool finish(struct worker *w, unsigned *running, unsigned n_workers, stru
             --*running;
             bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
             if (!good && errors->n == before) {
-                vs_error(errors, WIFSIGNALED(status) ? "point %zu: its process was killed by signal %d" : "point %zu: its process failed (%d)", w[i].point,
-                         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+                vs_error(errors,
+                         WIFSIGNALED(status) ? "point %zu: its process was killed by signal %d"
+                                             : "point %zu: its process failed (%d)",
+                         w[i].point, WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
             }
             return good;
         }
@@ -178,7 +183,8 @@ static bool finish(struct worker *w, unsigned *running, unsigned n_workers, stru
     return false;
 }
 
-enum vs_status vs_pool_run(const struct vs_pool *s, struct vs_db *db, const char *db_path, int64_t *first, struct vs_errors *errors)
+enum vs_status vs_pool_run(const struct vs_pool *s, struct vs_db *db, const char *db_path,
+                           int64_t *first, struct vs_errors *errors)
 {
     size_t n = s->n, started = 0, ended = 0, merged = 0;
     unsigned jobs = s->jobs ? s->jobs : 1, running = 0;

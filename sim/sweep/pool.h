@@ -33,6 +33,7 @@ struct vs_pool {
 enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors);
 /* Runs all and appends them; *first is the first run's number, later ones follow in order of points
  * (failed ones leave no gap). VS_E_RUN when a point failed. */
-enum vs_status vs_pool_run(const struct vs_pool *s, struct vs_db *db, const char *db_path, int64_t *first, struct vs_errors *errors);
+enum vs_status vs_pool_run(const struct vs_pool *s, struct vs_db *db, const char *db_path,
+                           int64_t *first, struct vs_errors *errors);
 
 #endif

@@ -32,7 +32,8 @@ enum vs_status vs_sweep_axis(struct vs_sweep *s, const char *text, struct vs_err
         if (!grown || !copy || !len) {
             a->value = grown ? grown : a->value;
             free(copy);
-            vs_error(errors, len ? "--vary %s: out of memory" : "--vary %s: an empty value", a->path);
+            vs_error(errors, len ? "--vary %s: out of memory" : "--vary %s: an empty value",
+                     a->path);
             return VS_E_INPUT;
         }
         memcpy(copy, v, len);
@@ -114,7 +115,8 @@ static bool make_point(void *ctx, size_t index, struct vs_point *p)
 
 static struct vs_pool pool_of(const struct vs_sweep *s)
 {
-    return (struct vs_pool){(void *)(uintptr_t)s, make_point, vs_sweep_points(s), s->jobs, s->progress, s->progress_ctx};
+    return (struct vs_pool){(void *)(uintptr_t)s, make_point,     vs_sweep_points(s), s->jobs,
+                            s->progress,          s->progress_ctx};
 }
 
 enum vs_status vs_sweep_check(const struct vs_sweep *s, struct vs_errors *errors)
@@ -125,14 +127,16 @@ enum vs_status vs_sweep_check(const struct vs_sweep *s, struct vs_errors *errors
         return VS_E_BOUNDS;
     }
     if (s->n_axes && !strcmp(s->base.input, "-")) {
-        vs_error(errors, "a sweep reads its trace at every point; standard input can be read only once");
+        vs_error(errors,
+                 "a sweep reads its trace at every point; standard input can be read only once");
         return VS_E_INPUT;
     }
     struct vs_pool pool = pool_of(s);
     return vs_pool_check(&pool, errors);
 }
 
-enum vs_status vs_sweep_run(const struct vs_sweep *s, struct vs_db *db, const char *db_path, int64_t *first, struct vs_errors *errors)
+enum vs_status vs_sweep_run(const struct vs_sweep *s, struct vs_db *db, const char *db_path,
+                            int64_t *first, struct vs_errors *errors)
 {
     struct vs_pool pool = pool_of(s);
     return vs_pool_run(&pool, db, db_path, first, errors);

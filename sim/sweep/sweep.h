@@ -32,8 +32,10 @@ enum vs_status vs_sweep_axis(struct vs_sweep *s, const char *text, struct vs_err
 size_t vs_sweep_points(const struct vs_sweep *s);
 /* The first of what is wrong with any point; nothing is run. */
 enum vs_status vs_sweep_check(const struct vs_sweep *s, struct vs_errors *errors);
-/* Runs all points and appends them; *first is the first run's number. VS_E_RUN when a point failed. */
-enum vs_status vs_sweep_run(const struct vs_sweep *s, struct vs_db *db, const char *db_path, int64_t *first, struct vs_errors *errors);
+/* Runs all points and appends them; *first is the first run's number. VS_E_RUN when a point failed.
+ */
+enum vs_status vs_sweep_run(const struct vs_sweep *s, struct vs_db *db, const char *db_path,
+                            int64_t *first, struct vs_errors *errors);
 void vs_sweep_free(struct vs_sweep *s);
 
 #endif

@@ -13,7 +13,8 @@ static void untouched_memory_reads_zero_and_written_bytes_stay(void **state)
     (void)state;
     struct vs_phys *p = vs_phys_create(1ull << 36);
     assert_non_null(p);
-    vs_hpa a = {0x123456788}, end = {(1ull << 36) - 8u}, beyond = {1ull << 36}, across = {(1ull << 36) - 4u}, huge = {UINT64_MAX};
+    vs_hpa a = {0x123456788}, end = {(1ull << 36) - 8u}, beyond = {1ull << 36},
+           across = {(1ull << 36) - 4u}, huge = {UINT64_MAX};
     assert_int_equal(vs_phys_read64(p, a), 0);
     vs_phys_write64(p, a, 0x1122334455667788u);
     assert_int_equal(vs_phys_read64(p, a), 0x1122334455667788u);
@@ -44,14 +45,16 @@ static int by_value(const void *a, const void *b)
 static void frames_of_4k_cover_the_region_once(void **state)
 {
     (void)state;
-    static const uint64_t region[][2] = {{0, 64ull << 20}, {0x100000, 0x700000}, {0x201000, 0x3000}, {5ull << 30, 300ull << 20}};
+    static const uint64_t region[][2] = {
+        {0, 64ull << 20}, {0x100000, 0x700000}, {0x201000, 0x3000}, {5ull << 30, 300ull << 20}};
     for (size_t k = 0; k < 4; k++) {
         for (int order = 0; order < 2; order++) {
             struct vs_frames f;
             uint64_t base = region[k][0], n = region[k][1] >> 12, at;
             uint64_t *got = calloc(n, sizeof *got);
             assert_non_null(got);
-            assert_int_equal(vs_frames_init(&f, base, n << 12, (enum vs_frames_order)order, 3), VS_OK);
+            assert_int_equal(vs_frames_init(&f, base, n << 12, (enum vs_frames_order)order, 3),
+                             VS_OK);
             for (uint64_t i = 0; i < n; i++) {
                 assert_true(vs_frames_alloc(&f, 12, &got[i]));
                 assert_true(order == VS_FRAMES_RANDOM || got[i] == base + (i << 12));

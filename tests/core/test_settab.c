@@ -66,7 +66,8 @@ static void against_stamps(uint32_t entries, uint32_t ways, enum vs_policy polic
     struct vs_rng r;
     vs_rng_seed(&r, 7, entries);
     for (int i = 0; i < 60000; i++) {
-        uint64_t key = vs_rng_below(&r, entries * 2u) + (i % 3 == 0 ? 1ull << 61 : 0), want = 0, evicted = 0, gone = 0;
+        uint64_t key = vs_rng_below(&r, entries * 2u) + (i % 3 == 0 ? 1ull << 61 : 0), want = 0,
+                 evicted = 0, gone = 0;
         if (vs_rng_below(&r, 16) == 0) {
             bool dropped = false;
             for (uint32_t w = 0; w < s->ways; w++) {
@@ -101,7 +102,8 @@ static void against_stamps(uint32_t entries, uint32_t ways, enum vs_policy polic
 static void lru_and_fifo_equal_time_stamps_for_any_number_of_sets_and_ways(void **state)
 {
     (void)state;
-    static const uint32_t shape[][2] = {{1536, 12}, {1536, 6}, {1408, 11}, {64, 4}, {64, 0}, {7, 1}, {7, 0}, {12, 3}, {1, 1}, {100, 5}};
+    static const uint32_t shape[][2] = {{1536, 12}, {1536, 6}, {1408, 11}, {64, 4}, {64, 0},
+                                        {7, 1},     {7, 0},    {12, 3},    {1, 1},  {100, 5}};
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
         against_stamps(shape[i][0], shape[i][1], VS_POLICY_LRU);
         against_stamps(shape[i][0], shape[i][1], VS_POLICY_FIFO);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The caches, reduced by knobs to what cachegrind counts, give cachegrind's counts; per-line counting
- * gives the hardware-like ones. Traces and references: shared folder, skipped when absent. */
+/* The caches, reduced by knobs to what cachegrind counts, give cachegrind's counts; per-line
+ * counting gives the hardware-like ones. Traces and references: shared folder, skipped when absent.
+ */
 #define _DEFAULT_SOURCE /* popen */
 #include "cpu/cpu.h"
 #include "memory/memory.h"
@@ -27,13 +28,15 @@ static FILE *trace_open(const char *name)
 {
     char command[512];
     const char *shared = getenv("VIRTSIM_SHARED");
-    (void)snprintf(command, sizeof command, "%s/traces/mem/%s.lackey.zst", shared ? shared : VS_SHARED_DIR, name);
+    (void)snprintf(command, sizeof command, "%s/traces/mem/%s.lackey.zst",
+                   shared ? shared : VS_SHARED_DIR, name);
     FILE *there = fopen(command, "rb");
     if (!there) {
         return NULL;
     }
     (void)fclose(there);
-    (void)snprintf(command, sizeof command, "zstd -dcq %s/traces/mem/%s.lackey.zst", shared ? shared : VS_SHARED_DIR, name);
+    (void)snprintf(command, sizeof command, "zstd -dcq %s/traces/mem/%s.lackey.zst",
+                   shared ? shared : VS_SHARED_DIR, name);
     return popen(command, "r");
 }
 
@@ -65,7 +68,8 @@ static bool replay(const char *name, const struct geometry *g, uint64_t straddle
     static struct vs_cpu cpu;
     struct vs_txn t;
     vs_ps zero = {0};
-    assert_int_equal(vs_memory_init(&memory, &m, l, vs_clock_mhz(c.mhz), NULL, 1ull << 48, 1), VS_OK);
+    assert_int_equal(vs_memory_init(&memory, &m, l, vs_clock_mhz(c.mhz), NULL, 1ull << 48, 1),
+                     VS_OK);
     assert_int_equal(vs_cpu_init(&cpu, &c, l), VS_OK);
     assert_int_equal(vs_memory_core_init(&core, &memory, &cpu.data, &cpu.fetch), VS_OK);
     vs_cpu_attach(&cpu, NULL);
@@ -79,7 +83,9 @@ static bool replay(const char *name, const struct geometry *g, uint64_t straddle
         }
         vs_gva at = {strtoull(line + 3, &end, 16)};
         uint32_t bytes = (uint32_t)strtoul(end + 1, NULL, 10);
-        enum vs_ref ref = line[0] == 'I' ? VS_REF_FETCH : line[1] == 'S' ? VS_REF_WRITE : VS_REF_READ;
+        enum vs_ref ref = line[0] == 'I'   ? VS_REF_FETCH
+                          : line[1] == 'S' ? VS_REF_WRITE
+                                           : VS_REF_READ;
         assert_int_equal(vs_cpu_access(&cpu, at, bytes, ref), VS_CPU_DONE);
     }
     (void)pclose(f);

@@ -35,11 +35,13 @@ static struct rig *rig_create(bool exact, const char *variant, unsigned page, ui
     c.ipc = 1300; /* does not divide the clock: the remainder is carried */
     r->ledger = vs_ledger_create(1);
     uint16_t actor = vs_ledger_actor(r->ledger, "vcpu0/guest");
-    assert_int_equal(vs_memory_init(&r->memory, &m, r->ledger, vs_clock_mhz(c.mhz), NULL, 1ull << 36, 1), VS_OK);
+    assert_int_equal(
+        vs_memory_init(&r->memory, &m, r->ledger, vs_clock_mhz(c.mhz), NULL, 1ull << 36, 1), VS_OK);
     assert_true(vs_memory_use(&r->memory, variant));
     assert_int_equal(vs_cpu_init(&r->cpu, &c, r->ledger), VS_OK);
     assert_int_equal(vs_memory_core_init(&r->core, &r->memory, &r->cpu.data, &r->cpu.fetch), VS_OK);
-    assert_int_equal(fake_mmu_init(&r->mmu, r->ledger, &r->cpu.data, &r->cpu.fetch, 64, 512, page), VS_OK);
+    assert_int_equal(fake_mmu_init(&r->mmu, r->ledger, &r->cpu.data, &r->cpu.fetch, 64, 512, page),
+                     VS_OK);
     r->mmu.offset = 1ull << 30;
     struct vs_mmu_port port = fake_mmu_port(&r->mmu);
     vs_cpu_attach(&r->cpu, &port);
@@ -78,7 +80,11 @@ static void take(void *ctx, const struct vs_op_acc *a)
 {
     struct books *b = ctx;
     struct book *o = &b->op[a->op];
-    *o = (struct book){.n = a->n, .total = a->total_ps, .median = vs_hist_quantile(a->hist, 500), .low = a->min_ps, .high = a->max_ps};
+    *o = (struct book){.n = a->n,
+                       .total = a->total_ps,
+                       .median = vs_hist_quantile(a->hist, 500),
+                       .low = a->min_ps,
+                       .high = a->max_ps};
     for (size_t i = 0; i < b->n_accounts; i++) { /* order matters: a checksum of every account */
         o->parts = o->parts * 31u + a->work[i].ps;
         o->part_n = o->part_n * 31u + a->work[i].n;
@@ -113,19 +119,29 @@ static void assert_same_books(struct rig *a, struct rig *b)
 static const vs_gva heap = {1ull << 40};
 static const vs_ps forever = {UINT64_MAX};
 
-static enum vs_status make(struct vs_cpu_bulk *b, const struct vs_cpu *c, int kind, uint64_t bytes, uint64_t count)
+static enum vs_status make(struct vs_cpu_bulk *b, const struct vs_cpu *c, int kind, uint64_t bytes,
+                           uint64_t count)
 {
     enum vs_ref ref = kind % 2 ? VS_REF_WRITE : VS_REF_READ;
     switch (kind / 2) {
-    case 0: return vs_bulk_stride(b, c, ref, heap, bytes, 8, count);
-    case 1: return vs_bulk_stride(b, c, ref, heap, bytes, 64, count);
-    case 2: return vs_bulk_stride(b, c, ref, heap, bytes, 24, count);
-    case 3: return vs_bulk_random(b, c, ref, heap, bytes, count, 5);
-    case 4: return vs_bulk_zipf(b, c, ref, heap, bytes, 4096, 0.99, count, 5);
-    case 5: return vs_bulk_chase(b, c, heap, bytes, 64, count, 5);
-    case 6: return vs_bulk_stride(b, c, VS_REF_FETCH, heap, bytes, 16, count);
-    case 7: return vs_bulk_stride(b, c, ref, heap, bytes, 20, count); /* straddles lines */
-    default: return vs_bulk_stream(b, c, heap, bytes, count);
+    case 0:
+        return vs_bulk_stride(b, c, ref, heap, bytes, 8, count);
+    case 1:
+        return vs_bulk_stride(b, c, ref, heap, bytes, 64, count);
+    case 2:
+        return vs_bulk_stride(b, c, ref, heap, bytes, 24, count);
+    case 3:
+        return vs_bulk_random(b, c, ref, heap, bytes, count, 5);
+    case 4:
+        return vs_bulk_zipf(b, c, ref, heap, bytes, 4096, 0.99, count, 5);
+    case 5:
+        return vs_bulk_chase(b, c, heap, bytes, 64, count, 5);
+    case 6:
+        return vs_bulk_stride(b, c, VS_REF_FETCH, heap, bytes, 16, count);
+    case 7:
+        return vs_bulk_stride(b, c, ref, heap, bytes, 20, count); /* straddles lines */
+    default:
+        return vs_bulk_stream(b, c, heap, bytes, count);
     }
 }
 enum { KINDS = 18 };
@@ -171,7 +187,8 @@ static void horizons_and_operations_in_between_change_nothing(void **state)
                     break;
                 }
                 assert_int_equal(stop, VS_CPU_HORIZON);
-                assert_true(vs_cpu_now_ps(&r[i]->cpu) >= horizon.v); /* it stops at the first access at or past it */
+                assert_true(vs_cpu_now_ps(&r[i]->cpu) >=
+                            horizon.v); /* it stops at the first access at or past it */
                 if (done != b.done) {
                     started++;
                 }

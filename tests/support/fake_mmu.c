@@ -3,13 +3,17 @@
 
 #include <string.h>
 
-static const struct vs_account_desc fake_accounts[] = {{"fake.l1_tlb", "", false, "first-level lookup"}, {"fake.l2_tlb", "", false, "second-level lookup"}, {"fake.walk", "", false, "a walk"}};
+static const struct vs_account_desc fake_accounts[] = {
+    {"fake.l1_tlb", "", false, "first-level lookup"},
+    {"fake.l2_tlb", "", false, "second-level lookup"},
+    {"fake.walk", "", false, "a walk"}};
 static const struct vs_component_desc fake_desc = {"fake", NULL, 0, fake_accounts, 3, NULL, 0, 0};
 
 static void fill_first(struct fake_mmu *f, struct vs_l1 *l, uint64_t gva, uint64_t flags)
 {
     uint64_t vpn = gva >> vs_l1_shift[f->page];
-    (void)vs_settab_fill(&l->tlb[f->page], vpn | l->context, (((vpn << vs_l1_shift[f->page]) + f->offset)) | flags, NULL, NULL);
+    (void)vs_settab_fill(&l->tlb[f->page], vpn | l->context,
+                         (((vpn << vs_l1_shift[f->page]) + f->offset)) | flags, NULL, NULL);
 }
 
 static bool fake_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out)
@@ -27,7 +31,8 @@ static bool fake_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translat
     return true;
 }
 
-static void fake_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref, struct vs_translation *out)
+static void fake_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
+                      struct vs_translation *out)
 {
     struct fake_mmu *f = ctx;
     vs_ps probe = {2700};
@@ -49,7 +54,9 @@ static void fake_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref, s
     fill_first(f, ref == VS_REF_FETCH ? f->fetch : f->data, at.v, flags);
 }
 
-enum vs_status fake_mmu_init(struct fake_mmu *f, struct vs_ledger *ledger, struct vs_l1 *data, struct vs_l1 *fetch, uint32_t l1_entries, uint32_t second_entries, unsigned page)
+enum vs_status fake_mmu_init(struct fake_mmu *f, struct vs_ledger *ledger, struct vs_l1 *data,
+                             struct vs_l1 *fetch, uint32_t l1_entries, uint32_t second_entries,
+                             unsigned page)
 {
     memset(f, 0, sizeof *f);
     f->data = data;
@@ -59,10 +66,12 @@ enum vs_status fake_mmu_init(struct fake_mmu *f, struct vs_ledger *ledger, struc
     f->walk_account = (uint16_t)(base + 2u);
     f->walk_ps.v = 30000;
     struct vs_l1 *side[2] = {data, fetch};
-    enum vs_status s = vs_settab_init(&f->second, second_entries, second_entries ? 4u : 0u, VS_POLICY_LRU, 1);
+    enum vs_status s =
+        vs_settab_init(&f->second, second_entries, second_entries ? 4u : 0u, VS_POLICY_LRU, 1);
     for (int i = 0; i < 2; i++) {
         for (unsigned k = 0; k < VS_L1_SIZES && s == VS_OK; k++) {
-            s = vs_settab_init(&side[i]->tlb[k], k == page ? l1_entries : 0u, k == page ? 4u : 0u, VS_POLICY_LRU, 1);
+            s = vs_settab_init(&side[i]->tlb[k], k == page ? l1_entries : 0u, k == page ? 4u : 0u,
+                               VS_POLICY_LRU, 1);
         }
         side[i]->tlb_hits = &f->hits;
         side[i]->tlb_misses = &f->misses;
@@ -85,5 +94,6 @@ void fake_mmu_free(struct fake_mmu *f)
 struct vs_mmu_port fake_mmu_port(struct fake_mmu *f)
 {
     vs_ps probe = {2700};
-    return (struct vs_mmu_port){f, fake_probe, fake_walk, NULL, (uint16_t)(f->walk_account - 1u), probe};
+    return (struct vs_mmu_port){f,    fake_probe, fake_walk, NULL, (uint16_t)(f->walk_account - 1u),
+                                probe};
 }

@@ -19,7 +19,9 @@ struct fake_mmu {
     uint64_t hits, misses, second_hits, walks;
 };
 
-enum vs_status fake_mmu_init(struct fake_mmu *f, struct vs_ledger *ledger, struct vs_l1 *data, struct vs_l1 *fetch, uint32_t l1_entries, uint32_t second_entries, unsigned page);
+enum vs_status fake_mmu_init(struct fake_mmu *f, struct vs_ledger *ledger, struct vs_l1 *data,
+                             struct vs_l1 *fetch, uint32_t l1_entries, uint32_t second_entries,
+                             unsigned page);
 void fake_mmu_free(struct fake_mmu *f);
 struct vs_mmu_port fake_mmu_port(struct fake_mmu *f);
 

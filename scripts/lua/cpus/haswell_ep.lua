@@ -1,0 +1,15 @@
+-- SPDX-License-Identifier: MIT
+-- Haswell server core. TLB geometry: InstLatX64 dumps of Haswell. Transition: Xeon E5-2680 v3.
+return {
+  text = "Intel Haswell-EP core at the nominal clock of a Xeon E5-2680 v3",
+  borrows = "PAUSE and walk caches of the Skylake description",
+  calibrated = "1X053",
+  cpu = { clock = { mhz = { 2500, "1X053: Xeon E5-2680 v3, nominal clock", "documented" } } },
+  ept = {
+    l1_dtlb_4k = { entries = { 64, "4T002", "documented" }, ways = { 4, "4T002", "documented" } },
+    l1_dtlb_2m = { entries = { 32, "4T003", "documented" }, ways = { 4, "4T003", "documented" } },
+    l1_dtlb_1g = { entries = { 4, "4T004", "documented" }, ways = { 4, "4T004", "documented" } },
+    l2_tlb = { entries = { 1024, "4T005", "documented" }, ways = { 8, "4T005", "documented" } },
+    l2_tlb_1g = { entries = { 0, "4T002-005 list none", "documented" }, ways = { 0, "4T002-005 list none", "documented" } },
+  },
+}

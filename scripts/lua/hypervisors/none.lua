@@ -1,0 +1,5 @@
+-- SPDX-License-Identifier: MIT
+return {
+  text = "bare metal",
+  paging = { mode = { "native", "no hypervisor", "documented" } },
+}

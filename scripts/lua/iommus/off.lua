@@ -1,0 +1,8 @@
+-- SPDX-License-Identifier: MIT
+return {
+  text = "no remapping: devices use physical addresses",
+  iommu = {
+    enabled = { false, "bare metal without remapping", "assumed" },
+    interrupt_remapping = { false, "bare metal without remapping", "assumed" },
+  },
+}
