@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CR_LENGTH 3u /* bytes of MOV to CR, CPUID 2, HLT 1: what the exit-information field says   \
-                      */
+#define CR_LENGTH 3u /* bytes of MOV to CR */
 
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
 {

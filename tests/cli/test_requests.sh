@@ -15,7 +15,7 @@ refused "no such workload" 2 "nothere.lua" "$VIRTSIM" run nothere.lua --db "$db"
 refused "no such trace" 2 "nothere.zst" "$VIRTSIM" replay nothere.zst --db "$db"
 refused "unknown operation" 2 "did you mean 'exit.cpuid'" "$VIRTSIM" explain exit.cupid --db "$db"
 refused "no such run" 2 "virtsim list runs" "$VIRTSIM" show 7 --db "$db"
-refused "footprint larger than guest memory" 2 "guest.memory" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=1GiB --db "$db"
+refused "footprint larger than guest memory" 1 "guest.memory" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=1GiB --db "$db"
 refused "an impossible point is refused before the first run" 2 "ept.l2_tlb" "$VIRTSIM" sweep workloads/gups.lua $small --vary ept.l2_tlb.entries=1536,1537 --db "$db"
 
 # all mistakes of one request together

@@ -3,7 +3,7 @@
 return {
   text = "Skylake-SP caches with six channels of DDR4-2666",
   borrows = "latencies of an i9-7900X at 3312 MHz in core cycles (L2, LLC) and in ns (DRAM)",
-  calibrated = "4M054 4M055 4M058 4M061 native_latency:skylake_sp",
+  calibrated = "native_latency:skylake_sp",
   memory = {
     l1d = { latency = { 4, "native_latency skylake_sp, 8-32 KiB", "measured" } },
     l2 = { latency = { 14, "native_latency skylake_sp, 48-256 KiB", "measured" } },
