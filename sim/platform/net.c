@@ -109,23 +109,31 @@ static bool table(void *ctx, uint64_t *value, uint64_t *at)
     return *at != 0;
 }
 
-/* A driver's memory, visible to its device: guest pages mapped in the guest, and in the IOMMU's
- * second level as guest-physical address = device address. */
+/* A driver's memory, visible to its device: mapped in the guest and, page by page, in the IOMMU. */
 static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, uint64_t *iova)
 {
     struct vs_platform *p = v->p;
     struct vs_radix_alloc alloc = {p, table, NULL};
-    uint64_t at = vs_space_reserve(&v->space, 0, bytes, 12), gpa = 0, hpa = 0;
+    uint64_t gpa = 0, hpa = 0;
     *iova = 0;
+    if (!p->net->iommu_config.enabled) {
+        /* devices see physical addresses: one large page keeps an area in one piece */
+        unsigned shift = bytes <= 1u << 21 ? 21 : 30;
+        uint64_t at = vs_space_reserve(&v->space, 0, bytes, shift);
+        if (vs_space_touch(&v->space, at, shift, true, true) ||
+            !vs_space_locate(&v->space, at, &gpa, iova)) {
+            return 0;
+        }
+        return at;
+    }
+    uint64_t at = vs_space_reserve(&v->space, 0, bytes, 12);
     for (uint64_t done = 0; done < bytes; done += 4096) {
         if (vs_space_touch(&v->space, at + done, 12, true, true) ||
             !vs_space_locate(&v->space, at + done, &gpa, &hpa)) {
             return 0;
         }
-        /* devices see one run of addresses: a private range per area, page by page */
-        uint64_t device = at + done;
-        if (second_level &&
-            vs_radix_map(p->phys, &vs_radix_vtd, second_level, device, hpa, 12, 3, &alloc)) {
+        /* a device address is the driver's own virtual address: one run of addresses per area */
+        if (vs_radix_map(p->phys, &vs_radix_vtd, second_level, at + done, hpa, 12, 3, &alloc)) {
             return 0;
         }
     }
