@@ -127,7 +127,7 @@ step_digest() {
     [ -x "$v" ] || { say "no program yet"; exit 77; }
     export VIRTSIM_HOME=$PWD
     d=$(mktemp -d)
-    trap 'rm -rf "$d"' EXIT
+    trap "rm -rf '$d'" EXIT
     for w in workloads/*.lua; do
         [ -f "$w" ] || continue
         "$v" run "$w" --seed 7 --db "$d/a.db" >/dev/null
@@ -155,7 +155,8 @@ step_install() {
     local v p
     [ -x "$(dir_of dev)/virtsim" ] || { say "no program yet"; exit 77; }
     p=$(mktemp -d)
-    trap 'rm -rf "$p"' EXIT
+    # shellcheck disable=SC2064 # p is gone when the trap runs
+    trap "rm -rf '$p'" EXIT
     cmake --install "$(dir_of dev)" --prefix "$p/usr" >/dev/null
     v=$p/usr/bin/virtsim
     (cd / && env -u VIRTSIM_HOME "$v" list machines >/dev/null)

@@ -147,6 +147,16 @@ static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, ui
     vs_charge(t, l->lines.account[level], d);
 }
 
+static void count_miss(struct vs_cpu *c, const struct vs_l1 *l, bool missed)
+{
+    c->missed = missed;
+    if (!missed) {
+        c->count[VS_CNT_cpu_dirty_walks]++;
+    } else if (l->tlb_misses) {
+        ++*l->tlb_misses;
+    }
+}
+
 /* Translates inside an open access, booking what it costs. False: fault. */
 static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref,
                              bool l1_missed, uint64_t *hpa)
@@ -169,11 +179,7 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
             return true;
         }
-        if (p) {
-            c->count[VS_CNT_cpu_dirty_walks]++;
-        } else if (l->tlb_misses) {
-            ++*l->tlb_misses;
-        }
+        count_miss(c, l, p == NULL);
         if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
             vs_charge(t, c->mmu.probe_account, c->mmu.probe_ps);
             *hpa = out.hpa.v;
@@ -189,9 +195,15 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
     return true;
 }
 
-static bool squash(struct vs_cpu *c)
+/* The access is issued again and looks up again: its first lookup does not count. */
+static bool squash(struct vs_cpu *c, const struct vs_l1 *l)
 {
     c->count[VS_CNT_cpu_faults]++;
+    if (!c->missed) {
+        c->count[VS_CNT_cpu_dirty_walks]--;
+    } else if (l->tlb_misses) {
+        --*l->tlb_misses;
+    }
     (void)vs_abandon(c->txn);
     return false;
 }
@@ -204,7 +216,7 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
     uint64_t hpa;
     vs_open(c->txn, op_of[ref]);
     if (!translate_booked(c, l, gva, ref, l1_missed, &hpa)) {
-        return squash(c);
+        return squash(c, l);
     }
     book_level(l, c->txn, hpa, ref);
     vs_close(c->txn);
@@ -236,11 +248,7 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
         } else {
             struct vs_translation out;
             vs_gva at = {gva};
-            if (p) {
-                c->count[VS_CNT_cpu_dirty_walks]++;
-            } else if (l->tlb_misses) {
-                ++*l->tlb_misses;
-            }
+            count_miss(c, l, p == NULL);
             if (!c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
                 return access_booked(c, l, gva, ref, true);
             }
@@ -263,7 +271,7 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
     vs_open(c->txn, op_of[ref]);
     for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
         if (!translate_booked(c, l, at, ref, false, &hpa)) {
-            return squash(c);
+            return squash(c, l);
         }
         if (l->lines.straddle) {
             uint32_t level =

@@ -36,6 +36,7 @@ struct vs_cpu {
     bool exact; /* somebody listens: charge each access */
     struct vs_mmu_port mmu;
     struct vs_translation fault; /* after VS_CPU_FAULT */
+    bool missed;                 /* the last lookup that failed was a miss, not a clean entry */
     struct vs_cpu_config cfg;
     struct vs_clock clock;
     struct vs_ledger *ledger;
