@@ -156,7 +156,7 @@ static void descend(struct vs_db *db, int64_t run, const char *actor, const char
             }
             continue;
         }
-        if (strcmp(list[i].actor, actor)) {
+        if (strcmp(list[i].actor, actor) != 0) {
             snprintf(node->name, sizeof node->name, "%.40s %.50s", list[i].actor, list[i].name);
         } else {
             snprintf(node->name, sizeof node->name, "%s", list[i].name);
