@@ -216,7 +216,9 @@ int cmd_explain(int argc, char **argv)
         vs_error(&e.r.errors, "%s: no workload is made for it; give one with --workload", e.op);
     }
     if (e.r.errors.n) {
-        return report(&e.r.errors, VS_E_INPUT, false);
+        int refused = report(&e.r.errors, VS_E_INPUT, false);
+        request_free(&e.r);
+        return refused;
     }
     e.r.session.input = e.workload ? e.workload : recipe ? recipe->workload : NULL;
     if (!e.workload && recipe && recipe->set && e.r.session.n_sets < REQUEST_SETS) {
