@@ -11,6 +11,23 @@
 
 #define LINE 64u
 
+/* One vCPU's part of VS_HV_DATA, and a program's part of VS_HV_CODE. The bounds of the knobs keep
+ * each inside its part. */
+#define DATA_BYTES 0x20000u
+#define DATA_PROGRAM 0x8000u /* after the common data: 4 KiB a program */
+#define DATA_COPY 0x1c000u   /* source and destination of copies, 8 KiB each */
+#define COPY_BYTES 0x2000u
+#define CODE_PROGRAM 0x100000u /* after the common code: 64 KiB a program */
+#define NS 1000u
+
+/* SDM 3C: primary processor-based control bit 2; VM-entry interruption information bit 31; type 0 =
+ * external interrupt; guest interruptibility bits 0 (STI) and 1 (MOV SS). */
+#define INTERRUPT_WINDOW (1u << 2)
+#define INTERRUPTION_VALID (1u << 31)
+#define BLOCKING 3u
+#define RFLAGS_IF (1u << 9)
+#define RVI 0xffu
+
 /* One program: what a reason adds to the common path. */
 struct program {
     enum vs_op exit, handler;
@@ -30,6 +47,10 @@ static const struct program programs[] = {
 #undef VS_HV_REASON
 };
 #define N (sizeof programs / sizeof programs[0])
+_Static_assert(DATA_PROGRAM + N * 0x1000u <= DATA_COPY, "programs' data overlaps the copies'");
+_Static_assert(DATA_COPY + 2u * COPY_BYTES <= DATA_BYTES, "copies leave the vCPU's part");
+_Static_assert(VS_HV_VCPUS *DATA_BYTES <= VS_HV_AREA_BYTES, "vCPUs' data leaves its area");
+_Static_assert(CODE_PROGRAM + N * 0x10000u <= VS_HV_AREA_BYTES, "programs' code leaves its area");
 
 static uint64_t knob(const struct vs_hypervisor *h, size_t offset)
 {
@@ -40,6 +61,10 @@ static uint64_t knob(const struct vs_hypervisor *h, size_t offset)
 
 void vs_hv_check(const struct vs_hypervisor_config *c, struct vs_errors *errors)
 {
+    if (c->user_code && !c->user_instructions) {
+        vs_error(errors, "hypervisor.user.code_bytes = %llu, but hypervisor.user.instructions = 0",
+                 (unsigned long long)c->user_code);
+    }
     for (size_t i = 0; i < N; i++) {
         uint64_t code, instructions;
         memcpy(&code, (const char *)c + programs[i].code, sizeof code);
@@ -71,7 +96,7 @@ void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
     h->core = *core;
     h->vmcs = *vmcs;
     h->slat = *slat;
-    h->data_at = VS_HV_DATA + (uint64_t)vcpu * 0x20000u;
+    h->data_at = VS_HV_DATA + (uint64_t)(vcpu % VS_HV_VCPUS) * DATA_BYTES;
 }
 
 enum vs_op vs_hv_handler_op(enum vs_op exit_op)
@@ -115,25 +140,68 @@ static void run(struct vs_hypervisor *h, struct vs_txn *t, uint64_t instructions
     }
 }
 
+/* Time of VMREAD and VMWRITE, unless the machine states its handlers as one sum. */
+static struct vs_txn *timed(const struct vs_hypervisor *h, struct vs_txn *t)
+{
+    return h->cfg.common_vmcs ? t : NULL;
+}
+
+static uint64_t read_field(struct vs_hypervisor *h, struct vs_txn *t, uint32_t field)
+{
+    uint64_t value = 0;
+    t = timed(h, t);
+    h->vmcs.vmread(h->vmcs.ctx, t, field, &value);
+    h->count[VS_CNT_hypervisor_vmreads] += t != NULL;
+    return value;
+}
+
+static void write_field(struct vs_hypervisor *h, struct vs_txn *t, uint32_t field, uint64_t value)
+{
+    t = timed(h, t);
+    h->vmcs.vmwrite(h->vmcs.ctx, t, field, value);
+    h->count[VS_CNT_hypervisor_vmwrites] += t != NULL;
+}
+
 static void read_fields(struct vs_hypervisor *h, struct vs_txn *t, const uint32_t *list)
 {
-    uint64_t value;
     for (; *list; list++) {
-        h->vmcs.vmread(h->vmcs.ctx, t, *list, &value);
-        h->count[VS_CNT_hypervisor_vmreads]++;
+        uint64_t value = read_field(h, t, *list);
+        h->rip = *list == VS_HV_GUEST_RIP ? value : h->rip;
+        h->length = *list == VS_HV_EXIT_LENGTH ? value : h->length;
     }
 }
 
-/* What a handler writes is what it read (RIP moved on); the value matters to the VMCS, not to time.
- */
+/* What a program writes: RIP moved on, the window closed; other fields keep their value, which the
+ * handler has in a register. */
 static void write_fields(struct vs_hypervisor *h, struct vs_txn *t, const uint32_t *list)
 {
     for (; *list; list++) {
         uint64_t value = 0;
-        /* the field's present value, untimed: the handler has it in a register */
         h->vmcs.vmread(h->vmcs.ctx, NULL, *list, &value);
-        h->vmcs.vmwrite(h->vmcs.ctx, t, *list, value);
-        h->count[VS_CNT_hypervisor_vmwrites]++;
+        if (*list == VS_HV_GUEST_RIP) {
+            value = h->rip + h->length;
+        } else if (*list == VS_HV_PROC_CONTROLS) {
+            value &= ~(uint64_t)INTERRUPT_WINDOW;
+        }
+        write_field(h, t, *list, value);
+    }
+}
+
+/* Each program has its own code and data. */
+static void run_program(struct vs_hypervisor *h, struct vs_txn *t, const struct program *p)
+{
+    uint64_t index = (uint64_t)(p - programs);
+    run(h, t, knob(h, p->instructions), VS_HV_CODE + CODE_PROGRAM + index * 0x10000u,
+        knob(h, p->code), h->data_at + DATA_PROGRAM + index * 0x1000u, knob(h, p->data));
+}
+
+static void copy(struct vs_hypervisor *h, struct vs_txn *t, uint64_t bytes)
+{
+    uint64_t from = h->data_at + DATA_COPY, to = from + COPY_BYTES;
+    for (uint64_t done = 0; done < bytes; done += LINE) {
+        vs_gva a = {from + done % COPY_BYTES}, b = {to + done % COPY_BYTES};
+        h->core.touch(h->core.ctx, t, a, VS_REF_READ);
+        h->core.touch(h->core.ctx, t, b, VS_REF_WRITE);
     }
 }
 
@@ -145,7 +213,30 @@ static void user_space(struct vs_hypervisor *h, struct vs_txn *t)
         h->cfg.user_data);
 }
 
-/* Guest memory without a frame gets one; anything else is a device for user space. */
+static const struct program *find(enum vs_op handler)
+{
+    for (size_t i = 0; i < N; i++) {
+        if (programs[i].handler == handler) {
+            return &programs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Not memory: a device. The instruction is decoded and emulated as after a misconfiguration. */
+static void emulate(struct vs_hypervisor *h, struct vs_txn *t, bool *user)
+{
+    const struct program *p = find(VS_OP_HANDLER_EPT_MISCONFIG);
+    const uint32_t *read, *write;
+    vs__hv_fields(p->handler, &read, &write);
+    h->count[VS_CNT_hypervisor_mmio]++;
+    read_fields(h, t, read);
+    run_program(h, t, p);
+    write_fields(h, t, write);
+    *user = *user || knob(h, p->user) != 0;
+}
+
+/* Guest memory without a frame gets one; anything else is a device. */
 static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_hv_exit *exit,
                      bool *user)
 {
@@ -153,8 +244,7 @@ static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_
     vs_hpa frame = {0};
     unsigned shift = 12;
     if (!h->slat.is_memory(h->slat.ctx, at)) {
-        h->count[VS_CNT_hypervisor_mmio]++;
-        *user = true;
+        emulate(h, t, user);
         return true;
     }
     if (!h->slat.map(h->slat.ctx, t, at, &shift, &frame)) {
@@ -167,43 +257,60 @@ static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_
     return true;
 }
 
+bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery)
+{
+    if (virtual_delivery) {
+        uint64_t status = read_field(h, t, VS_HV_GUEST_INTERRUPT_STATUS);
+        uint64_t rvi = (status & RVI) > vector ? status & RVI : vector;
+        write_field(h, t, VS_HV_GUEST_INTERRUPT_STATUS, (status & ~(uint64_t)RVI) | rvi);
+        h->count[VS_CNT_hypervisor_injections]++;
+        return true;
+    }
+    bool blocked = (read_field(h, t, VS_HV_INTERRUPTIBILITY) & BLOCKING) != 0 ||
+                   !(read_field(h, t, VS_HV_GUEST_RFLAGS) & RFLAGS_IF);
+    if (!blocked) {
+        write_field(h, t, VS_HV_ENTRY_INTR_INFO, INTERRUPTION_VALID | vector);
+        h->count[VS_CNT_hypervisor_injections]++;
+        return true;
+    }
+    uint64_t controls = 0; /* kept in memory by the hypervisor */
+    h->vmcs.vmread(h->vmcs.ctx, NULL, VS_HV_PROC_CONTROLS, &controls);
+    write_field(h, t, VS_HV_PROC_CONTROLS, controls | INTERRUPT_WINDOW);
+    h->count[VS_CNT_hypervisor_windows]++;
+    return false;
+}
+
 enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op,
                                const struct vs_hv_exit *exit)
 {
-    const struct program *p = NULL;
-    for (size_t i = 0; i < N && !p; i++) {
-        p = programs[i].handler == op ? &programs[i] : NULL;
-    }
+    const struct program *p = find(op);
+    const struct vs_hypervisor_config *c = &h->cfg;
+    const uint32_t *read, *write;
     if (!p) {
         return VS_HV_FAIL;
     }
-    const struct vs_hypervisor_config *c = &h->cfg;
-    const uint32_t *read, *write;
     bool user = knob(h, p->user) != 0, good = true;
-    uint64_t index = (uint64_t)(p - programs);
     vs__hv_fields(op, &read, &write);
     vs_open(t, op);
     h->count[VS_CNT_hypervisor_exits]++;
+    h->rip = h->length = 0;
     charge(h, t, VS_ACC_hypervisor_rsb_fill, h->rsb_ps);
     charge(h, t, VS_ACC_hypervisor_spec_ctrl, h->spec_ps);
     charge(h, t, VS_ACC_hypervisor_fixed, h->fixed_ps);
     run(h, t, c->common_instructions, VS_HV_CODE, c->common_code, h->data_at, c->common_data);
-    if (c->common_vmcs) {
-        read_fields(h, t, vs__hv_common_read);
-        read_fields(h, t, read);
-    }
-    /* each program has its own code; data follows the common area */
-    run(h, t, knob(h, p->instructions), VS_HV_CODE + 0x100000u + index * 0x10000u, knob(h, p->code),
-        h->data_at + 0x8000u + index * 0x1000u, knob(h, p->data));
+    read_fields(h, t, vs__hv_common_read);
+    read_fields(h, t, read);
+    run_program(h, t, p);
     if (op == VS_OP_HANDLER_EPT_VIOLATION) {
         good = map_page(h, t, exit, &user);
     }
-    touch(h, t, h->data_at + 0x1c000u, knob(h, p->copy), VS_REF_WRITE);
+    copy(h, t, knob(h, p->copy));
     if (user) {
         user_space(h, t);
     }
-    if (c->common_vmcs) {
-        write_fields(h, t, write);
+    write_fields(h, t, write);
+    if (exit->inject) {
+        vs_hv_inject(h, t, exit->inject, exit->virtual_delivery);
     }
     charge(h, t, VS_ACC_hypervisor_l1d_flush, h->flush_ps);
     charge(h, t, VS_ACC_hypervisor_spec_ctrl, h->spec_ps);
@@ -211,13 +318,44 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     return !good ? VS_HV_FAIL : op == VS_OP_HANDLER_HLT ? VS_HV_HALT : VS_HV_RESUME;
 }
 
-void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, uint64_t slept_ps)
+void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t)
 {
-    if (slept_ps <= h->cfg.halt_poll_ns * 1000u) {
+    h->count[VS_CNT_hypervisor_host_interrupts]++;
+    vs_open(t, VS_OP_HANDLER_EXTERNAL_INTERRUPT);
+    run_program(h, t, find(VS_OP_HANDLER_EXTERNAL_INTERRUPT));
+    vs_close(t);
+}
+
+/* KVM's kvm_vcpu_halt: short halts that polling missed make it grow, long ones shrink it. */
+static void adapt(struct vs_hypervisor *h, uint64_t halt_ps)
+{
+    const struct vs_hypervisor_config *c = &h->cfg;
+    uint64_t most = c->halt_poll_ns * NS, start = c->halt_poll_grow_start * NS, now = h->poll_ps;
+    if (halt_ps <= now) {
+        return;
+    }
+    if (now && halt_ps > most) {
+        now = c->halt_poll_shrink ? now / c->halt_poll_shrink : 0;
+        now = now < start ? 0 : now;
+    } else if (now < most && halt_ps < most && c->halt_poll_grow) {
+        now = now * c->halt_poll_grow;
+        now = now < start ? start : now;
+    }
+    h->poll_ps = now < most ? now : most;
+}
+
+void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps event)
+{
+    uint64_t halt = event.v > since.v ? event.v - since.v : 0, asleep = h->poll_ps + h->block_ps;
+    h->count[VS_CNT_hypervisor_polled] += (halt < h->poll_ps ? halt : h->poll_ps) / NS;
+    if (halt <= h->poll_ps) {
         h->count[VS_CNT_hypervisor_polls]++;
         return;
     }
+    /* going to sleep is done when it is done, event or not */
+    uint64_t rest = asleep > halt ? asleep - halt : 0;
     h->count[VS_CNT_hypervisor_blocks]++;
-    charge(h, t, VS_ACC_hypervisor_block, h->block_ps);
+    charge(h, t, VS_ACC_hypervisor_block, rest);
     charge(h, t, VS_ACC_hypervisor_wake, h->wake_ps);
+    adapt(h, halt + rest + h->wake_ps);
 }

@@ -23,6 +23,7 @@
 #define VS_HV_USER_CODE 0x120000000u
 #define VS_HV_USER_DATA 0x130000000u
 #define VS_HV_AREA_BYTES 0x1000000u  /* of each of the four */
+#define VS_HV_VCPUS 128u             /* vCPUs that have their own part of VS_HV_DATA */
 #define VS_HV_DIRECT 0x400000000000u /* host-physical 0 */
 
 enum vs_hv_result {
@@ -33,6 +34,8 @@ enum vs_hv_result {
 
 struct vs_hv_exit {
     uint64_t qualification, guest_physical;
+    uint8_t inject;        /* vector that is pending for the guest; 0 = none (vs_hv_inject) */
+    bool virtual_delivery; /* it is requested through RVI instead of being injected */
 };
 
 struct vs_hypervisor {
@@ -42,7 +45,9 @@ struct vs_hypervisor {
     struct vs_core_port core;
     struct vs_vmcs_port vmcs;
     struct vs_slat_port slat;
-    uint64_t data_at; /* vCPU index decides which data it touches */
+    uint64_t data_at;     /* vCPU index decides which data it touches */
+    uint64_t poll_ps;     /* how long the next halt will be polled */
+    uint64_t rip, length; /* of the present exit, as read */
     uint64_t count[VS_CNT_hypervisor_N];
 };
 
@@ -56,9 +61,18 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
                                const struct vs_hv_exit *exit);
 /* The handler's operation of an exit's operation; VS_OP_N when it has no program. */
 enum vs_op vs_hv_handler_op(enum vs_op exit_op);
-/* A halted vCPU is woken after `slept` ps: polling ended in time, or the thread slept and is woken.
- */
-void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, uint64_t slept_ps);
+/* Hands an external interrupt to the next entry: through the VM-entry interruption-information
+ * field, or through RVI when `virtual_delivery`. False when the guest cannot take it now (RFLAGS.IF
+ * clear, blocking by STI or MOV SS): interrupt-window exiting is on, and the exit for the window is
+ * where it goes in. */
+bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery);
+/* A physical interrupt while the vCPU's thread is in the host: its handler runs as that of an
+ * external-interrupt exit does, but no guest is left for it. */
+void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t);
+/* A vCPU that halted at `since` has an event at `event`; the caller's clock stands at the later of
+ * the two. Either the host was still polling, or the thread had gone to sleep: the rest of that,
+ * and being woken, are charged. The polling time of the next halt follows KVM's rule. */
+void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps event);
 /* Numbers of VMREADs and VMWRITEs of a program, common path included. */
 void vs_hv_program(enum vs_op op, unsigned *vmreads, unsigned *vmwrites);
 

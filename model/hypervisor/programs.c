@@ -1,70 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which VMCS fields a handler reads and writes. Encodings: SDM 3D appendix B. Lists follow KVM's
- * vmx_vcpu_run, vmx_complete_interrupts, skip_emulated_instruction and the handlers themselves.
+ * Which VMCS fields a handler reads and writes. The lists follow KVM's code of an exit in the
+ * steady state: vmx_vcpu_run reads reason and vectoring; registers and segments are read when
+ * first wanted and then cached until the entry, execution controls are kept in a shadow and only
+ * written; kvm_skip_emulated_instruction wants RFLAGS, the length, RIP and interruptibility.
  */
 #include "programs.h"
 
-enum {
-    EXIT_REASON = 0x4402,
-    EXIT_INTR_INFO = 0x4404,
-    IDT_VECTORING = 0x4408,
-    EXIT_LENGTH = 0x440c,
-    ENTRY_INTR_INFO = 0x4016,
-    QUALIFICATION = 0x6400,
-    GUEST_LINEAR = 0x640a,
-    GUEST_PHYSICAL = 0x2400,
-    GUEST_RIP = 0x681e,
-    GUEST_RFLAGS = 0x6820,
-    GUEST_RSP = 0x681c,
-    INTERRUPTIBILITY = 0x4824,
-    GUEST_CR0 = 0x6800,
-    GUEST_CR3 = 0x6802,
-    CS_AR = 0x4816,
-    PROC_CONTROLS = 0x4002,
-    GUEST_INTERRUPT_STATUS = 0x0810
-};
+#define SKIP VS_HV_GUEST_RFLAGS, VS_HV_EXIT_LENGTH, VS_HV_GUEST_RIP, VS_HV_INTERRUPTIBILITY, 0
+#define EMULATE                                                                                    \
+    VS_HV_GUEST_RIP, VS_HV_GUEST_RFLAGS, VS_HV_GUEST_RSP, VS_HV_CS_AR, VS_HV_GUEST_CR0,            \
+        VS_HV_GUEST_CR3, VS_HV_EXIT_LENGTH, VS_HV_INTERRUPTIBILITY, 0
+
+const uint32_t vs__hv_common_read[] = {VS_HV_EXIT_REASON, VS_HV_IDT_VECTORING, 0};
 
 static const uint32_t none[] = {0};
-static const uint32_t common_read[] = {EXIT_REASON, IDT_VECTORING, EXIT_INTR_INFO, 0};
-static const uint32_t skip_read[] = {GUEST_RIP, EXIT_LENGTH, INTERRUPTIBILITY, 0};
-static const uint32_t skip_write[] = {GUEST_RIP, 0};
-static const uint32_t qualified_read[] = {QUALIFICATION, GUEST_RIP, EXIT_LENGTH, INTERRUPTIBILITY,
-                                          0};
-static const uint32_t linear_read[] = {QUALIFICATION, GUEST_LINEAR,     GUEST_RIP,
-                                       EXIT_LENGTH,   INTERRUPTIBILITY, 0};
-static const uint32_t fault_read[] = {QUALIFICATION, GUEST_PHYSICAL, 0};
-static const uint32_t emulate_read[] = {GUEST_PHYSICAL, GUEST_RIP, GUEST_RFLAGS, GUEST_RSP, CS_AR,
-                                        GUEST_CR0,      GUEST_CR3, EXIT_LENGTH,  0};
-static const uint32_t emulate_write[] = {GUEST_RIP, GUEST_RFLAGS, 0};
-static const uint32_t window_read[] = {PROC_CONTROLS, GUEST_RFLAGS, INTERRUPTIBILITY, 0};
-static const uint32_t window_write[] = {PROC_CONTROLS, 0};
-static const uint32_t eoi_read[] = {QUALIFICATION, GUEST_INTERRUPT_STATUS, 0};
-
-const uint32_t *const vs__hv_common_read = common_read;
+static const uint32_t event[] = {VS_HV_EXIT_INTR_INFO, 0};
+static const uint32_t exception[] = {VS_HV_EXIT_INTR_INFO, VS_HV_QUALIFICATION, 0};
+static const uint32_t skip[] = {SKIP};
+static const uint32_t qualified[] = {VS_HV_QUALIFICATION, SKIP};
+static const uint32_t port_io[] = {VS_HV_QUALIFICATION, VS_HV_CS_AR, SKIP};
+static const uint32_t apic_page[] = {VS_HV_QUALIFICATION, EMULATE};
+static const uint32_t offset[] = {VS_HV_QUALIFICATION, 0};
+static const uint32_t fault[] = {VS_HV_QUALIFICATION, VS_HV_GUEST_PHYSICAL, 0};
+static const uint32_t mmio[] = {VS_HV_GUEST_PHYSICAL, EMULATE};
+static const uint32_t moved[] = {VS_HV_GUEST_RIP, 0};
+static const uint32_t emulated[] = {VS_HV_GUEST_RIP, VS_HV_GUEST_RFLAGS, 0};
+static const uint32_t controls[] = {VS_HV_PROC_CONTROLS, 0};
 
 static const struct {
     enum vs_op op;
     const uint32_t *read, *write;
 } table[] = {
-    {VS_OP_HANDLER_EXCEPTION, fault_read, none},
-    {VS_OP_HANDLER_EXTERNAL_INTERRUPT, none, none},
-    {VS_OP_HANDLER_INTERRUPT_WINDOW, window_read, window_write},
-    {VS_OP_HANDLER_CPUID, skip_read, skip_write},
-    {VS_OP_HANDLER_HLT, skip_read, skip_write},
-    {VS_OP_HANDLER_INVLPG, qualified_read, skip_write},
-    {VS_OP_HANDLER_RDTSC, skip_read, skip_write},
-    {VS_OP_HANDLER_VMCALL, skip_read, skip_write},
-    {VS_OP_HANDLER_CR_ACCESS, qualified_read, skip_write},
-    {VS_OP_HANDLER_IO_INSTRUCTION, qualified_read, skip_write},
-    {VS_OP_HANDLER_RDMSR, skip_read, skip_write},
-    {VS_OP_HANDLER_WRMSR, skip_read, skip_write},
-    {VS_OP_HANDLER_PAUSE, skip_read, skip_write},
-    {VS_OP_HANDLER_APIC_ACCESS, linear_read, emulate_write},
-    {VS_OP_HANDLER_VIRTUALIZED_EOI, eoi_read, none},
-    {VS_OP_HANDLER_APIC_WRITE, eoi_read, none},
-    {VS_OP_HANDLER_EPT_VIOLATION, fault_read, none},
-    {VS_OP_HANDLER_EPT_MISCONFIG, emulate_read, emulate_write},
+    {VS_OP_HANDLER_EXCEPTION, exception, none},
+    {VS_OP_HANDLER_EXTERNAL_INTERRUPT, event, none},
+    {VS_OP_HANDLER_INTERRUPT_WINDOW, none, controls},
+    {VS_OP_HANDLER_CPUID, skip, moved},
+    {VS_OP_HANDLER_HLT, skip, moved},
+    {VS_OP_HANDLER_INVLPG, qualified, moved},
+    {VS_OP_HANDLER_RDTSC, skip, moved},
+    {VS_OP_HANDLER_VMCALL, skip, moved},
+    {VS_OP_HANDLER_CR_ACCESS, qualified, moved},
+    {VS_OP_HANDLER_IO_INSTRUCTION, port_io, moved},
+    {VS_OP_HANDLER_RDMSR, skip, moved},
+    {VS_OP_HANDLER_WRMSR, skip, moved},
+    {VS_OP_HANDLER_PAUSE, skip, moved},
+    {VS_OP_HANDLER_APIC_ACCESS, apic_page, emulated},
+    {VS_OP_HANDLER_VIRTUALIZED_EOI, offset, none},
+    {VS_OP_HANDLER_APIC_WRITE, offset, none},
+    {VS_OP_HANDLER_EPT_VIOLATION, fault, none},
+    {VS_OP_HANDLER_EPT_MISCONFIG, mmio, emulated},
     {VS_OP_HANDLER_PREEMPTION_TIMER, none, none},
 };
 
@@ -92,6 +77,6 @@ void vs_hv_program(enum vs_op op, unsigned *vmreads, unsigned *vmwrites)
 {
     const uint32_t *read, *write;
     vs__hv_fields(op, &read, &write);
-    *vmreads = length(common_read) + length(read);
+    *vmreads = length(vs__hv_common_read) + length(read);
     *vmwrites = length(write);
 }

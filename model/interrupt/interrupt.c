@@ -26,8 +26,7 @@ void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *c, struct
     a->icr_ps = c->icr * clock.period_ps;
     a->phys = phys;
     a->pi = pi;
-    vs_hpa control = {pi.v + PI_CONTROL};
-    vs_phys_write64(phys, control, (uint64_t)notification_vector << 16);
+    vs_pi_notify(a, notification_vector, 0);
 }
 
 static void charge(const struct vs_apic *a, struct vs_txn *t, unsigned account, uint64_t ps)
@@ -67,20 +66,40 @@ bool vs_apic_raise(struct vs_apic *a, uint8_t vector, vs_ps at)
     return true;
 }
 
-uint8_t vs_apic_pending(const struct vs_apic *a)
+uint8_t vs_apic_rvi(const struct vs_apic *a)
 {
-    int request = highest(a->irr), service = highest(a->isr);
-    int processor = service > 0 && (service >> 4) >= (a->tpr >> 4) ? service & 0xf0 : a->tpr;
-    return request >= 0 && (request >> 4) > (processor >> 4) ? (uint8_t)request : VS_APIC_NONE;
+    int v = highest(a->irr);
+    return v >= 0 ? (uint8_t)v : 0;
 }
 
-void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, bool virtual)
+uint8_t vs_apic_svi(const struct vs_apic *a)
+{
+    int v = highest(a->isr);
+    return v >= 0 ? (uint8_t)v : 0;
+}
+
+uint8_t vs_apic_ppr(const struct vs_apic *a)
+{
+    uint8_t service = vs_apic_svi(a);
+    return (a->tpr >> 4) >= (service >> 4) ? a->tpr : service & 0xf0u;
+}
+
+uint8_t vs_apic_pending(const struct vs_apic *a)
+{
+    uint8_t request = vs_apic_rvi(a);
+    return (request >> 4) > (vs_apic_ppr(a) >> 4) ? request : VS_APIC_NONE;
+}
+
+void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum vs_apic_how how)
 {
     a->irr[vector >> 6] &= ~(1ull << (vector & 63u));
     a->isr[vector >> 6] |= 1ull << (vector & 63u);
     a->count[VS_CNT_interrupt_delivered]++;
-    charge(a, t, virtual ? VS_ACC_interrupt_evaluate : VS_ACC_interrupt_accept,
-           virtual ? a->evaluate_ps : a->accept_ps);
+    if (how == VS_APIC_ACCEPT) {
+        charge(a, t, VS_ACC_interrupt_accept, a->accept_ps);
+    } else if (how == VS_APIC_EVALUATE) {
+        charge(a, t, VS_ACC_interrupt_evaluate, a->evaluate_ps);
+    }
 }
 
 uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
@@ -125,8 +144,9 @@ bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at)
     return true;
 }
 
-void vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem)
+unsigned vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem)
 {
+    unsigned moved = 0;
     vs_hpa control = at_offset(a, PI_CONTROL);
     charge(a, t, VS_ACC_interrupt_posted_processing, a->pi_ps);
     uint64_t c = mem->load(mem->ctx, t, control);
@@ -140,15 +160,37 @@ void vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *m
             uint8_t v = (uint8_t)(64u * i + (unsigned)__builtin_ctzll(rest));
             vs_ps at = {a->raised_ps[v]};
             vs_apic_raise(a, v, at);
+            moved++;
         }
     }
+    return moved;
 }
 
-void vs_pi_suppress(struct vs_apic *a, bool on)
+bool vs_pi_suppress(struct vs_apic *a, bool on)
 {
     vs_hpa control = at_offset(a, PI_CONTROL);
     uint64_t c = vs_phys_read64(a->phys, control);
-    vs_phys_write64(a->phys, control, on ? c | PI_SN : c & ~PI_SN);
+    bool due = !on && !(c & PI_ON) && vs_pi_outstanding(a);
+    vs_phys_write64(a->phys, control, on ? c | PI_SN : (c & ~PI_SN) | (due ? PI_ON : 0));
+    a->count[VS_CNT_interrupt_notifications] += due;
+    return due;
+}
+
+void vs_pi_notify(struct vs_apic *a, uint8_t vector, uint32_t apic_id)
+{
+    vs_hpa control = at_offset(a, PI_CONTROL);
+    uint64_t c = vs_phys_read64(a->phys, control) & (PI_ON | PI_SN);
+    vs_phys_write64(a->phys, control, c | (uint64_t)vector << 16 | (uint64_t)apic_id << 32);
+}
+
+uint8_t vs_pi_vector(const struct vs_apic *a)
+{
+    return (uint8_t)(vs_phys_read64(a->phys, at_offset(a, PI_CONTROL)) >> 16);
+}
+
+uint32_t vs_pi_destination(const struct vs_apic *a)
+{
+    return (uint32_t)(vs_phys_read64(a->phys, at_offset(a, PI_CONTROL)) >> 32);
 }
 
 bool vs_pi_outstanding(const struct vs_apic *a)

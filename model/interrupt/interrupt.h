@@ -19,6 +19,9 @@
 
 #define VS_APIC_NONE 0 /* vectors 0-15 cannot be raised: 0 is "none" */
 
+/* Who delivers: the physical APIC, the processor from its virtual-APIC page, a VM entry. */
+enum vs_apic_how { VS_APIC_ACCEPT, VS_APIC_EVALUATE, VS_APIC_INJECTED };
+
 struct vs_apic {
     struct vs_interrupt_config cfg;
     uint16_t account;
@@ -37,19 +40,35 @@ void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *cfg,
 /* The message arrives at `at` (message time included by whoever sent it). Vectors below 16 are
  * ignored, as hardware refuses them. True when the vector was not pending before. */
 bool vs_apic_raise(struct vs_apic *a, uint8_t vector, vs_ps at);
-/* Highest vector that may be delivered now: above the priority of what is in service and of TPR. */
+/* Highest vector requested and highest in service: RVI and SVI of the guest interrupt status. */
+uint8_t vs_apic_rvi(const struct vs_apic *a);
+uint8_t vs_apic_svi(const struct vs_apic *a);
+/* Processor priority: TPR, or the class of what is in service where that is higher. */
+uint8_t vs_apic_ppr(const struct vs_apic *a);
+/* Highest vector that may be delivered now: of a higher class than PPR. */
 uint8_t vs_apic_pending(const struct vs_apic *a);
-/* Takes it: IRR to ISR. Charges accept, or evaluate with virtual-interrupt delivery. */
-void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, bool virtual);
-/* Ends the highest in service; returns its vector. Charges the register write (0 when it exits). */
+/* Takes it: IRR to ISR. ACCEPT and EVALUATE charge the account of that name; an injected one was
+ * paid by the VM entry that carried it. */
+void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum vs_apic_how how);
+/* Ends the highest in service; returns its vector. Charges the register write, unless the write
+ * exits: always without virtual-interrupt delivery, else for vectors of the EOI-exit bitmap, which
+ * the VMCS decides. */
 uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits);
 void vs_apic_send(struct vs_apic *a, struct vs_txn *t); /* ICR write without an exit */
 
 /* Sets the vector's PIR bit and ON. True: a notification is to be sent (ON and SN were clear). */
 bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at);
-/* ON clear, PIR into IRR; the descriptor's line goes through `mem`. */
-void vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem);
-void vs_pi_suppress(struct vs_apic *a, bool on); /* SN: while the vCPU does not run */
+/* ON clear, PIR into IRR; the descriptor's line goes through `mem`. Returns how many vectors moved,
+ * those pending already included. */
+unsigned vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem);
+/* SN: set while the vCPU does not run. When clearing it finds requests that were posted silently,
+ * ON is set and true returned: a notification is due. */
+bool vs_pi_suppress(struct vs_apic *a, bool on);
+/* Who is told, and with which vector: the notification vector while the vCPU runs, a wake-up vector
+ * of the host while it sleeps. */
+void vs_pi_notify(struct vs_apic *a, uint8_t vector, uint32_t apic_id);
+uint8_t vs_pi_vector(const struct vs_apic *a);
+uint32_t vs_pi_destination(const struct vs_apic *a);
 bool vs_pi_outstanding(const struct vs_apic *a);
 
 #endif

@@ -61,7 +61,7 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
         return false;
     }
     vs__platform_world(v, true);
-    struct vs_hv_exit what = {info->qualification, info->guest_physical};
+    struct vs_hv_exit what = {info->qualification, info->guest_physical, v->inject, v->p->vid};
     enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, handler, &what);
     if (r == VS_HV_FAIL) {
         vs__vcpu_fail(v, "%s: host memory is exhausted (host.memory)", vs_op_name(handler));
@@ -122,24 +122,41 @@ static void external_interrupt(struct vs_vcpu *v, uint8_t vector)
     vs__vcpu_event(v, &e);
 }
 
-static void deliver(struct vs_vcpu *v, uint8_t vector)
+static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
 {
+    enum vs_apic_how how = v->p->virtualized && v->p->vid ? VS_APIC_EVALUATE
+                           : injected                     ? VS_APIC_INJECTED
+                                                          : VS_APIC_ACCEPT;
     vs_txn_settle(&v->txn);
     vs_open(&v->txn, VS_OP_IRQ);
-    vs_apic_deliver(&v->apic, &v->txn, vector, v->p->virtualized && v->p->vid);
+    vs_apic_deliver(&v->apic, &v->txn, vector, how);
     v->in_interrupt = true;
     guest_handler(v, vector);
     v->in_interrupt = false;
     vs_close(&v->txn);
 }
 
-/* Without virtual delivery the hypervisor injects: the interrupt's arrival is an exit, its delivery
- * part of the entry. */
+/* Without posting the hypervisor injects: the interrupt's arrival is an exit, and the entry carries
+ * it. One that ended a halt was carried by the entry after it. */
 static void inject(struct vs_vcpu *v, uint8_t vector)
 {
-    external_interrupt(v, vector);
+    if (v->carried == vector) {
+        v->carried = 0;
+    } else {
+        v->inject = vector;
+        external_interrupt(v, vector);
+        v->inject = 0;
+    }
     if (!v->failed) {
-        deliver(v, vector);
+        deliver(v, vector, true);
+    }
+}
+
+static void expire_timer(struct vs_vcpu *v, uint64_t now)
+{
+    if (v->timer_armed && v->timer_ps <= now) {
+        v->timer_armed = false;
+        vs_apic_raise(&v->apic, TIMER_VECTOR, ps(v->timer_ps));
     }
 }
 
@@ -147,10 +164,7 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     uint64_t now = vs_cpu_now_ps(&v->cpu);
-    if (v->timer_armed && v->timer_ps <= now) {
-        v->timer_armed = false;
-        vs_apic_raise(&v->apic, TIMER_VECTOR, ps(v->timer_ps));
-    }
+    expire_timer(v, now);
     if (p->os.tick_hz && p->virtualized && v->tick_ps <= now) {
         v->tick_ps += 1000000000000u / p->os.tick_hz;
         external_interrupt(v, HOST_VECTOR);
@@ -169,7 +183,7 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
         if (p->virtualized && !p->posted) {
             inject(v, vector);
         } else {
-            deliver(v, vector);
+            deliver(v, vector, false);
         }
     }
 }
@@ -291,7 +305,16 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
                   ps(p->os.halt * v->clock.period_ps));
         return;
     }
-    vs_hv_wake(&v->hv, &v->txn, now_ps - v->slept_ps);
+    bool timer = v->timer_armed && v->timer_ps <= now_ps;
+    if (timer || !p->posted) { /* a posted one needs no handler */
+        vs_hv_host_interrupt(&v->hv, &v->txn);
+    }
+    vs_hv_wake(&v->hv, &v->txn, ps(v->slept_ps), ps(now_ps));
+    expire_timer(v, now_ps);
+    uint8_t vector = vs_apic_pending(&v->apic);
+    if (!p->posted && vector != VS_APIC_NONE) {
+        v->carried = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
+    }
     if (entry(v)) {
         vs_close(&v->txn);
     }

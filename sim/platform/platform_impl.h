@@ -51,6 +51,8 @@ struct vs_vcpu {
     size_t record;
     uint64_t horizon;
     bool busy, in_bulk, ended, failed, yield, sleeping;
+    uint8_t inject;    /* vector that the handler of the present exit gives to the entry */
+    uint8_t carried;   /* vector that the last entry carried after a halt, not yet delivered */
     bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
     uint64_t slept_ps; /* when it fell asleep */
     uint64_t zero_at;  /* rotates through direct-mapped pages the guest's kernel clears */
