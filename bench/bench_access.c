@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Simulated accesses per CPU second: two-dimensional walks, walk caches, three cache levels, full
+ * accounting, beside the straightforward version of the same structures and a fixed yardstick, all
+ * interleaved in one run. Machines are noisy: compare the ratios.
+ */
+#include "guest_machine.h"
+#include "straight.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <time.h>
+
+#define REGION (1ull << 30)
+#define ROUNDS 5
+
+static double cpu_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Dependent 8-byte loads over 64 MiB: what this machine's memory gives. */
+static double yardstick(void)
+{
+    enum { N = 1 << 23, STEPS = 2000000 };
+    static uint64_t *next;
+    static uint64_t at;
+    if (!next) {
+        struct vs_rng r;
+        next = malloc(N * sizeof *next);
+        if (!next) {
+            return 0;
+        }
+        vs_rng_seed(&r, 1, 1);
+        for (uint64_t i = 0; i < N; i++) {
+            next[i] = i;
+        }
+        for (uint64_t i = N - 1; i > 0; i--) { /* one cycle: Sattolo */
+            uint64_t j = vs_rng_below(&r, i), x = next[i];
+            next[i] = next[j];
+            next[j] = x;
+        }
+    }
+    double t = cpu_seconds();
+    for (int i = 0; i < STEPS; i++) {
+        at = next[at];
+    }
+    return STEPS / (cpu_seconds() - t);
+}
+
+static const char *const names[] = {"sequential, 8 bytes", "sequential, 64 bytes",
+                                    "uniform random, 1 GiB", "Zipf 0.99 over pages"};
+static const uint64_t fast_count[] = {30000000, 8000000, 1000000, 2000000};
+static const uint64_t straight_count[] = {8000000, 2000000, 500000, 700000};
+
+static double fast(struct guest_machine *g, int pattern)
+{
+    struct vs_cpu_bulk b;
+    vs_gva base = {GUEST_MACHINE_BASE};
+    vs_ps forever = {UINT64_MAX};
+    uint64_t n = fast_count[pattern];
+    switch (pattern) {
+    case 0:
+        vs_bulk_stride(&b, &g->cpu, VS_REF_READ, base, REGION, 8, n);
+        break;
+    case 1:
+        vs_bulk_stride(&b, &g->cpu, VS_REF_READ, base, REGION, 64, n);
+        break;
+    case 2:
+        vs_bulk_random(&b, &g->cpu, VS_REF_READ, base, REGION, n, 3);
+        break;
+    default:
+        vs_bulk_zipf(&b, &g->cpu, VS_REF_READ, base, REGION, 4096, 0.99, n, 3);
+        break;
+    }
+    double t = cpu_seconds();
+    vs_cpu_bulk_run(&g->cpu, &b, forever);
+    vs_txn_settle(&g->t);
+    t = cpu_seconds() - t;
+    vs_bulk_free(&b);
+    return (double)n / t;
+}
+
+/* Zipf addresses come from the fast version's own generator, recorded once. */
+static uint64_t *zipf_addresses(uint64_t n)
+{
+    uint64_t *a = malloc(n * sizeof *a);
+    struct vs_rng r;
+    vs_rng_seed(&r, 3, 2);
+    /* inverse of the harmonic sum, approximated: rank = pages^u, as theta goes to 1 */
+    for (uint64_t i = 0; a && i < n; i++) {
+        double pages = (double)(REGION / 4096);
+        uint64_t rank = (uint64_t)(exp(vs_rng_unit(&r) * log(pages)) - 1.0);
+        a[i] = GUEST_MACHINE_BASE + rank * 2654435761u % (REGION / 4096) * 4096u +
+               vs_rng_below(&r, 512) * 8u;
+    }
+    return a;
+}
+
+static double straightforward(struct straight *s, int pattern)
+{
+    static uint64_t *zipf;
+    uint64_t n = straight_count[pattern];
+    struct vs_rng r;
+    vs_rng_seed(&r, 3, 1);
+    if (pattern == 3 && !zipf) {
+        zipf = zipf_addresses(n);
+    }
+    double t = cpu_seconds();
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t offset = pattern == 0   ? i * 8 % REGION
+                          : pattern == 1 ? i * 64 % REGION
+                                         : vs_rng_below(&r, REGION / 8) * 8;
+        straight_load(s, pattern == 3 && zipf ? zipf[i] : GUEST_MACHINE_BASE + offset);
+    }
+    return (double)n / (cpu_seconds() - t);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *v)
+{
+    qsort(v, ROUNDS, sizeof *v, by_value);
+    return v[ROUNDS / 2];
+}
+
+int main(void)
+{
+    static struct guest_machine g, twin;
+    static struct straight s;
+    struct vs_memory_config m;
+    if (!guest_machine_init(&g, REGION) || !guest_machine_init(&twin, REGION)) {
+        fputs("bench_access: not enough memory\n", stderr);
+        return 1;
+    }
+    vs_defaults(&vs_memory_desc, &m);
+    straight_init(&s, twin.phys, twin.space.cr3, twin.vm.ept_root, m.llc_size, m.llc_ways);
+    printf("%-24s %12s %16s %7s %12s\n", "pattern", "virtsim M/s", "straightforward", "ratio",
+           "yardstick");
+    for (int p = 0; p < 4; p++) {
+        double a[ROUNDS], b[ROUNDS], y[ROUNDS], ratio[ROUNDS];
+        fast(&g, p); /* warm up both */
+        straightforward(&s, p);
+        for (int i = 0; i < ROUNDS; i++) {
+            a[i] = fast(&g, p) * 1e-6;
+            b[i] = straightforward(&s, p) * 1e-6;
+            y[i] = yardstick() * 1e-6;
+            ratio[i] = a[i] / b[i];
+        }
+        double f = median(a), q = median(b), k = median(y);
+        printf("%-24s %12.1f %16.1f %7.1f %12.1f\n", names[p], f, q, median(ratio), k);
+    }
+    straight_free(&s);
+    guest_machine_free(&twin);
+    guest_machine_free(&g);
+    return 0;
+}
