@@ -41,16 +41,16 @@ static inline bool guest_machine_init(struct guest_machine *g, uint64_t bytes)
     vs_defaults(&vs_ept_desc, &ept);
     memset(g, 0, sizeof *g);
     g->ledger = vs_ledger_create(1);
-    g->phys = vs_phys_create(32ull << 30);
-    bool good =
-        g->ledger && g->phys &&
-        !vs_frames_init(&g->host, 2u << 20, (32ull << 30) - (2u << 20), VS_FRAMES_RANDOM, 1);
-    good = good && !vs_vm_init(&g->vm, g->phys, &g->host, 8ull << 30, 12, VS_FRAMES_RANDOM, 2);
+    g->phys = vs_phys_create(8ull << 30);
+    bool good = g->ledger && g->phys &&
+                !vs_frames_init(&g->host, 2u << 20, (8ull << 30) - (2u << 20), VS_FRAMES_RANDOM, 1);
+    good = good && !vs_vm_init(&g->vm, g->phys, &g->host, (bytes + (256ull << 20)) & ~0x1fffffull,
+                               12, VS_FRAMES_RANDOM, 2);
     good = good && !vs_space_init(&g->space, g->phys, &g->vm, &g->host);
     for (uint64_t at = 0; good && at < bytes; at += 4096) {
         good = !vs_space_touch(&g->space, GUEST_MACHINE_BASE + at, 12, true, true);
     }
-    good = good && !vs_memory_init(&g->memory, &memory, g->ledger, clock, g->phys, 32ull << 30, 1);
+    good = good && !vs_memory_init(&g->memory, &memory, g->ledger, clock, g->phys, 8ull << 30, 1);
     good = good && !vs_cpu_init(&g->cpu, &cpu, g->ledger);
     good = good && !vs_memory_core_init(&g->core, &g->memory, &g->cpu.data, &g->cpu.fetch);
     if (!good) {
