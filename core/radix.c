@@ -1,47 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 #include "virtsim/radix.h"
 
-/* SDM 3A table 4-15 ff: P, R/W, U/S, A, D, PS, G, XD. */
-const struct vs_radix_format vs_radix_x86_64 = {.present = 1,
-                                                .write = 2,
-                                                .no_execute = 1ull << 63,
-                                                .user = 4,
-                                                .leaf = 1u << 7,
-                                                .accessed = 1u << 5,
-                                                .dirty = 1u << 6,
-                                                .global = 1u << 8,
-                                                .table_flags = 7,
-                                                .levels = 4};
-/* SDM 3C tables 28-1 ff: R, W, X, bit 7 leaf, bit 8 accessed, bit 9 dirty. */
-const struct vs_radix_format vs_radix_ept = {.present = 7,
-                                             .write = 2,
-                                             .execute = 4,
-                                             .leaf = 1u << 7,
-                                             .accessed = 1u << 8,
-                                             .dirty = 1u << 9,
-                                             .table_flags = 7,
-                                             .levels = 4};
+const struct vs_radix_format vs_radix_x86_64 = VS_RADIX_X86_64(4);
+const struct vs_radix_format vs_radix_x86_64_la57 = VS_RADIX_X86_64(5);
+const struct vs_radix_format vs_radix_ept = VS_RADIX_EPT(4);
+const struct vs_radix_format vs_radix_ept5 = VS_RADIX_EPT(5);
 /* VT-d 9.8: R, W, bit 7 leaf. */
-const struct vs_radix_format vs_radix_vtd = {
-    .present = 3, .write = 2, .leaf = 1u << 7, .table_flags = 3, .levels = 4};
+const struct vs_radix_format vs_radix_vtd = {.present = 3,
+                                             .write = 2,
+                                             .leaf = 1u << 7,
+                                             .leaf_value = 1u << 7,
+                                             .address = VS_RADIX_ADDRESS,
+                                             .table_flags = 3,
+                                             .levels = 4,
+                                             .max_leaf = 3,
+                                             .granule = 12,
+                                             .stride = 9,
+                                             .input_bits = 48,
+                                             .kind = VS_RADIX_VTD};
 
-static uint64_t locate(const struct vs_radix_alloc *a, uint64_t entry)
+static uint64_t locate(const struct vs_radix_alloc *a, const struct vs_radix_format *f,
+                       uint64_t entry)
 {
-    uint64_t value = entry & VS_RADIX_ADDRESS;
+    uint64_t value = entry & f->address;
     return a && a->locate ? a->locate(a->ctx, value) : value;
+}
+
+/* The level whose pages have this size; 0: the format has none. */
+static unsigned level_of(const struct vs_radix_format *f, unsigned page_shift)
+{
+    for (unsigned level = 1; level <= f->max_leaf && level <= f->levels; level++) {
+        if (vs_radix_level_shift(f, level) == page_shift) {
+            return level;
+        }
+    }
+    return 0;
 }
 
 enum vs_status vs_radix_map(struct vs_phys *p, const struct vs_radix_format *f, uint64_t root,
                             uint64_t from, uint64_t to, unsigned page_shift, uint64_t flags,
                             const struct vs_radix_alloc *alloc)
 {
-    unsigned target = (page_shift - 12u) / 9u + 1u;
+    unsigned target = level_of(f, page_shift);
     uint64_t low = (1ull << page_shift) - 1u, table = root;
-    if (page_shift < 12 || (page_shift - 12u) % 9u || target > 3 || (from & low) || (to & low)) {
+    if (!target || (from & low) || (to & low)) {
         return VS_E_CONFIG;
     }
     for (unsigned level = f->levels; level > target; level--) {
-        vs_hpa at = vs_radix_entry(table, level, from);
+        vs_hpa at = {table + vs_radix_offset(f, level, from)};
         uint64_t e = vs_phys_read64(p, at), value, bytes;
         if (!(e & f->present)) {
             if (!alloc->table(alloc->ctx, &value, &bytes)) {
@@ -52,15 +58,15 @@ enum vs_status vs_radix_map(struct vs_phys *p, const struct vs_radix_format *f, 
         } else if (vs_radix_is_leaf(f, level, e)) {
             return VS_E_CONFIG;
         } else {
-            table = locate(alloc, e);
+            table = locate(alloc, f, e);
         }
     }
-    vs_hpa at = vs_radix_entry(table, target, from);
+    vs_hpa at = {table + vs_radix_offset(f, target, from)};
     uint64_t old = vs_phys_read64(p, at);
-    if ((old & f->present) && target > 1 && !(old & f->leaf)) {
+    if ((old & f->present) && target > 1 && !vs_radix_is_leaf(f, target, old)) {
         return VS_E_CONFIG; /* smaller pages are mapped below */
     }
-    vs_phys_write64(p, at, to | flags | (target > 1 ? f->leaf : 0));
+    vs_phys_write64(p, at, to | flags | (target > 1 ? f->leaf_value : f->page));
     return VS_OK;
 }
 
@@ -70,7 +76,7 @@ bool vs_radix_find(const struct vs_phys *p, const struct vs_radix_format *f, uin
 {
     uint64_t table = root;
     for (unsigned l = f->levels; l > 0; l--) {
-        *at = vs_radix_entry(table, l, address);
+        at->v = table + vs_radix_offset(f, l, address);
         *level = l;
         uint64_t e = vs_phys_read64(p, *at);
         if (!(e & f->present)) {
@@ -79,7 +85,46 @@ bool vs_radix_find(const struct vs_phys *p, const struct vs_radix_format *f, uin
         if (vs_radix_is_leaf(f, l, e)) {
             return true;
         }
-        table = locate(alloc, e);
+        table = locate(alloc, f, e);
     }
     return false;
+}
+
+static uint64_t span(unsigned high, unsigned low) /* bits high..low; none when high < low */
+{
+    return high < low ? 0 : ((2ull << high) - 1u) & ~((1ull << low) - 1u);
+}
+
+uint64_t vs_radix_reserved(const struct vs_radix_format *f, unsigned level, bool leaf,
+                           unsigned physical_bits)
+{
+    unsigned shift = vs_radix_level_shift(f, level);
+    uint64_t high = span(51, physical_bits);
+    switch (f->kind) {
+    case VS_RADIX_X86: /* SDM 3A table 4-15 ff: PS above level 3; below the page's own bits */
+        return high | (level > 3 ? 1u << 7 : leaf ? span(shift - 1u, 13) : 0);
+    case VS_RADIX_EPT_KIND: /* SDM 3C 28.3.2 */
+        return high | (level > 3 ? span(7, 3) : leaf ? span(shift - 1u, 12) : span(6, 3));
+    default:
+        return 0; /* Arm: RES0, which hardware does not look at */
+    }
+}
+
+uint64_t vs_radix_leaf_flags(const struct vs_radix_format *f, uint64_t rights)
+{
+    bool w = (rights & VS_RIGHT_WRITE) != 0, x = (rights & VS_RIGHT_EXECUTE) != 0;
+    switch (f->kind) {
+    case VS_RADIX_X86:
+        return f->present | f->user | (w ? f->write : 0) | (x ? 0 : f->no_execute);
+    case VS_RADIX_EPT_KIND:
+        return 6u << 3 | (rights & VS_RIGHTS); /* write-back */
+    case VS_RADIX_VTD:
+        return rights & 3u;
+    case VS_RADIX_STAGE1: /* valid, AttrIndx 0, AP[1] = EL0 too, AP[2] read-only, SH inner, nG */
+        return 1u | 1u << 6 | (w ? 0 : 1u << 7) | 3u << 8 | f->accessed | 1u << 11 |
+               (x ? 0 : 1ull << 54);
+    case VS_RADIX_STAGE2: /* valid, MemAttr write-back, S2AP, SH inner */
+        return 1u | 0xfu << 2 | (rights & 3u) << 6 | 3u << 8 | f->accessed | (x ? 0 : 2ull << 53);
+    }
+    return 0;
 }

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of the page-table formats: what maps can be found, where, in how many steps, and which
+ * combinations do not exist. */
+#include "virtsim/radix.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define GIB (1ull << 30)
+
+struct pool {
+    struct vs_phys *phys;
+    uint64_t next, bytes;
+    unsigned made;
+};
+
+static bool table(void *ctx, uint64_t *value, uint64_t *bytes)
+{
+    struct pool *p = ctx;
+    *value = *bytes = p->next;
+    p->next += p->bytes;
+    p->made++;
+    return true;
+}
+
+static struct vs_radix_format arm(unsigned stage, unsigned granule, unsigned t0sz, unsigned sl0)
+{
+    struct vs_errors errors = {NULL, 0};
+    struct vs_radix_format f;
+    vs_radix_arm(&f, stage, granule, t0sz, sl0, &errors);
+    assert_int_equal(errors.n, 0);
+    vs_errors_free(&errors);
+    return f;
+}
+
+static void refused(unsigned stage, unsigned granule, unsigned t0sz, unsigned sl0)
+{
+    struct vs_errors errors = {NULL, 0};
+    struct vs_radix_format f;
+    vs_radix_arm(&f, stage, granule, t0sz, sl0, &errors);
+    assert_int_equal(errors.n, 1);
+    vs_errors_free(&errors);
+}
+
+static void maps_and_finds(const struct vs_radix_format *f, uint64_t address)
+{
+    for (unsigned level = 1; level <= f->max_leaf && level <= f->levels; level++) {
+        unsigned shift = vs_radix_level_shift(f, level), found;
+        uint64_t from = address >> shift << shift, to = 3ull << shift;
+        struct pool p = {vs_phys_create(64 * GIB), GIB, 1ull << f->granule, 0};
+        struct vs_radix_alloc alloc = {&p, table, NULL};
+        uint64_t root = 16ull << f->granule;
+        vs_hpa at;
+        assert_int_equal(vs_radix_map(p.phys, f, root, from, to, shift,
+                                      vs_radix_leaf_flags(f, VS_RIGHTS), &alloc),
+                         VS_OK);
+        assert_int_equal(p.made, f->levels - level); /* below the root */
+        assert_true(
+            vs_radix_find(p.phys, f, root, from | ((1ull << shift) - 8), &alloc, &at, &found));
+        assert_int_equal(found, level);
+        uint64_t entry = vs_phys_read64(p.phys, at);
+        assert_int_equal(entry & f->address & ~((1ull << shift) - 1u), to);
+        assert_true(vs_radix_is_leaf(f, level, entry));
+        /* its neighbours on both sides are not mapped */
+        assert_false(vs_radix_find(p.phys, f, root, from + (1ull << shift), &alloc, &at, &found));
+        assert_false(vs_radix_find(p.phys, f, root, from - 1, &alloc, &at, &found));
+        /* nor can a page of another size be put there */
+        for (unsigned other = 1; other < level; other++) {
+            assert_int_equal(vs_radix_map(p.phys, f, root, from, 0, vs_radix_level_shift(f, other),
+                                          vs_radix_leaf_flags(f, VS_RIGHTS), &alloc),
+                             VS_E_CONFIG);
+        }
+        vs_phys_destroy(p.phys);
+    }
+}
+
+static void test_every_page_size_of_every_format_is_found_where_it_was_mapped(void **state)
+{
+    (void)state;
+    static const unsigned granules[] = {12, 14, 16};
+    maps_and_finds(&vs_radix_x86_64, 0x7123456789abull);
+    maps_and_finds(&vs_radix_x86_64_la57, 0x00f1234567890123ull);
+    maps_and_finds(&vs_radix_ept, 0x7123456789abull);
+    maps_and_finds(&vs_radix_ept5, 0x00f1234567890123ull);
+    maps_and_finds(&vs_radix_vtd, 0x7123456789abull);
+    for (int g = 0; g < 3; g++) {
+        for (unsigned t0sz = 16; t0sz <= 33; t0sz++) {
+            struct vs_radix_format f = arm(1, granules[g], t0sz, 0);
+            maps_and_finds(&f, 0x7123456789abull >> (t0sz - 16));
+        }
+    }
+    struct vs_radix_format s2 = arm(2, 12, 24, 1);
+    maps_and_finds(&s2, 0xf123456789ull); /* in the second of two root tables */
+}
+
+static void test_five_levels_tell_addresses_apart_that_four_levels_confuse(void **state)
+{
+    (void)state;
+    uint64_t a = 0x1000, b = a | 1ull << 50;
+    assert_int_equal(vs_radix_offset(&vs_radix_x86_64_la57, 5, a), 0);
+    assert_int_equal(vs_radix_offset(&vs_radix_x86_64_la57, 5, b), 4 * 8);
+    for (unsigned level = 1; level <= 4; level++) {
+        assert_int_equal(vs_radix_offset(&vs_radix_x86_64, level, a),
+                         vs_radix_offset(&vs_radix_x86_64, level, b));
+    }
+}
+
+static void test_the_start_level_follows_from_granule_and_t0sz(void **state)
+{
+    (void)state;
+    /* Arm ARM, stage 1: a level less whenever the addresses fit */
+    static const struct {
+        unsigned granule, t0sz, levels;
+    } c[] = {{12, 16, 4}, {12, 24, 4}, {12, 25, 3}, {12, 33, 3}, {12, 34, 2}, {12, 39, 2},
+             {14, 16, 4}, {14, 17, 3}, {14, 27, 3}, {14, 28, 2}, {14, 38, 2}, {14, 39, 1},
+             {16, 16, 3}, {16, 21, 3}, {16, 22, 2}, {16, 34, 2}, {16, 35, 1}};
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        struct vs_radix_format f = arm(1, c[i].granule, c[i].t0sz, 0);
+        assert_int_equal(f.levels, c[i].levels);
+        assert_int_equal(vs_radix_roots(&f), 1);
+    }
+}
+
+static void test_stage_2_concatenates_up_to_sixteen_root_tables(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned granule, t0sz, sl0, levels, roots;
+    } c[] = {{12, 24, 1, 3, 2},  {12, 25, 1, 3, 1},  {12, 21, 1, 3, 16}, {12, 16, 2, 4, 1},
+             {12, 30, 0, 2, 16}, {14, 24, 1, 2, 16}, {14, 16, 2, 3, 2},  {14, 17, 2, 3, 1},
+             {16, 24, 1, 2, 1},  {16, 22, 1, 2, 1},  {16, 18, 1, 2, 16}, {16, 16, 2, 3, 1}};
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        struct vs_radix_format f = arm(2, c[i].granule, c[i].t0sz, c[i].sl0);
+        assert_int_equal(f.levels, c[i].levels);
+        assert_int_equal(vs_radix_roots(&f), c[i].roots);
+        /* the highest address uses the last entry of the last root table */
+        unsigned shift = vs_radix_level_shift(&f, f.levels);
+        uint64_t entries = 1ull << (f.input_bits - shift);
+        assert_int_equal(vs_radix_offset(&f, f.levels, (1ull << f.input_bits) - 1),
+                         (entries - 1) * 8);
+    }
+}
+
+static void test_combinations_that_hardware_does_not_have_are_refused(void **state)
+{
+    (void)state;
+    refused(1, 13, 16, 0); /* no such granule */
+    refused(1, 12, 15, 0);
+    refused(1, 12, 40, 0);
+    refused(2, 12, 20, 1); /* 44 bits would need 32 tables at Arm's level 1 */
+    refused(2, 12, 34, 1); /* 30 bits do not reach level 1 */
+    refused(2, 12, 16, 3);
+    refused(2, 14, 16, 1);
+    refused(2, 16, 16, 1);
+    refused(2, 16, 23, 2); /* 41 bits fit level 2 */
+}
+
+static void test_a_size_the_granule_does_not_have_cannot_be_mapped(void **state)
+{
+    (void)state;
+    struct vs_radix_format f = arm(1, 16, 16, 0);
+    struct pool p = {vs_phys_create(GIB), 0x100000, 65536, 0};
+    struct vs_radix_alloc alloc = {&p, table, NULL};
+    static const unsigned none[] = {12, 14, 21, 25, 30, 42};
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_int_equal(vs_radix_map(p.phys, &f, 0, 0, 0, none[i], 1, &alloc), VS_E_CONFIG);
+    }
+    vs_phys_destroy(p.phys);
+}
+
+static void test_a_leaf_grants_the_rights_it_was_made_with(void **state)
+{
+    (void)state;
+    struct vs_radix_format s1 = arm(1, 12, 16, 0), s2 = arm(2, 12, 24, 1);
+    const struct vs_radix_format *f[] = {&vs_radix_x86_64, &vs_radix_ept, &s1, &s2};
+    for (unsigned rights = 0; rights < 8; rights++) {
+        for (int i = 0; i < 4; i++) {
+            if (i % 2 == 0 && !(rights & VS_RIGHT_READ)) {
+                continue; /* the first dimension has no execute-only or write-only pages */
+            }
+            assert_int_equal(vs_radix_rights(f[i], true, vs_radix_leaf_flags(f[i], rights)),
+                             rights);
+        }
+    }
+    /* a table entry of stage 1 restricts what is below it */
+    assert_int_equal(vs_radix_rights(&s1, false, 3), VS_RIGHTS);
+    assert_int_equal(vs_radix_rights(&s1, false, 3 | 1ull << 62), VS_RIGHT_READ | VS_RIGHT_EXECUTE);
+    assert_int_equal(vs_radix_rights(&s1, false, 3 | 1ull << 61),
+                     VS_RIGHT_WRITE | VS_RIGHT_EXECUTE);
+    assert_int_equal(vs_radix_rights(&s1, false, 3 | 1ull << 60), VS_RIGHT_READ | VS_RIGHT_WRITE);
+    /* clean but writable: DBM */
+    assert_int_equal(vs_radix_rights(&s1, true, 3 | 3u << 6 | 1ull << 51), VS_RIGHTS);
+    assert_int_equal(vs_radix_rights(&s2, true, 3 | 1u << 6 | 1ull << 51), VS_RIGHTS);
+}
+
+static void test_reserved_bits_are_those_between_the_fields(void **state)
+{
+    (void)state;
+    const struct vs_radix_format *x = &vs_radix_x86_64, *e = &vs_radix_ept;
+    assert_int_equal(vs_radix_reserved(x, 1, true, 46), 0x000fc00000000000ull);
+    assert_int_equal(vs_radix_reserved(x, 2, true, 52), 0x1fe000);
+    assert_int_equal(vs_radix_reserved(x, 3, true, 52), 0x3fffe000);
+    assert_int_equal(vs_radix_reserved(x, 4, false, 52), 0x80);
+    assert_int_equal(vs_radix_reserved(e, 1, true, 52), 0);
+    assert_int_equal(vs_radix_reserved(e, 2, true, 52), 0x1ff000);
+    assert_int_equal(vs_radix_reserved(e, 2, false, 52), 0x78);
+    assert_int_equal(vs_radix_reserved(e, 4, false, 46), 0x000fc000000000f8ull);
+}
+
+static void test_the_contiguous_hint_joins_what_the_manual_says(void **state)
+{
+    (void)state;
+    struct vs_radix_format g4 = arm(1, 12, 16, 0), g16 = arm(1, 14, 16, 0), g64 = arm(1, 16, 16, 0);
+    assert_int_equal(vs_radix_contiguous(&g4, 1), 16);
+    assert_int_equal(vs_radix_contiguous(&g4, 2), 16);
+    assert_int_equal(vs_radix_contiguous(&g16, 1), 128);
+    assert_int_equal(vs_radix_contiguous(&g16, 2), 32);
+    assert_int_equal(vs_radix_contiguous(&g64, 1), 32);
+    assert_int_equal(vs_radix_contiguous(&g64, 2), 32);
+    assert_int_equal(vs_radix_contiguous(&vs_radix_x86_64, 1), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_page_size_of_every_format_is_found_where_it_was_mapped),
+        cmocka_unit_test(test_five_levels_tell_addresses_apart_that_four_levels_confuse),
+        cmocka_unit_test(test_the_start_level_follows_from_granule_and_t0sz),
+        cmocka_unit_test(test_stage_2_concatenates_up_to_sixteen_root_tables),
+        cmocka_unit_test(test_combinations_that_hardware_does_not_have_are_refused),
+        cmocka_unit_test(test_a_size_the_granule_does_not_have_cannot_be_mapped),
+        cmocka_unit_test(test_a_leaf_grants_the_rights_it_was_made_with),
+        cmocka_unit_test(test_reserved_bits_are_those_between_the_fields),
+        cmocka_unit_test(test_the_contiguous_hint_joins_what_the_manual_says),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
