@@ -130,8 +130,11 @@ static double median(double *v)
     return v[ROUNDS / 2];
 }
 
-int main(void)
+/* usage: bench_access [PATTERN [fast]]: one pattern (0-3); `fast` alone, for a profiler. */
+int main(int argc, char **argv)
 {
+    int only = argc > 1 ? atoi(argv[1]) : -1;
+    bool alone = argc > 2;
     static struct guest_machine g, twin;
     static struct straight s;
     struct vs_memory_config m;
@@ -144,6 +147,15 @@ int main(void)
     printf("%-24s %12s %16s %7s %12s\n", "pattern", "virtsim M/s", "straightforward", "ratio",
            "yardstick");
     for (int p = 0; p < 4; p++) {
+        if (only >= 0 && p != only) {
+            continue;
+        }
+        if (alone) {
+            for (int i = 0; i <= ROUNDS; i++) {
+                printf("%-24s %12.1f\n", names[p], fast(&g, p) * 1e-6);
+            }
+            continue;
+        }
         double a[ROUNDS], b[ROUNDS], y[ROUNDS], ratio[ROUNDS];
         fast(&g, p); /* warm up both */
         straightforward(&s, p);

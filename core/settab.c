@@ -7,9 +7,11 @@
 #include <immintrin.h>
 #endif
 
-#define SETTAB_PAD 4u /* a whole-vector compare may read past the last set */
+#define SETTAB_PAD 4u /* whole vectors are read, and written back, past the last set */
 
-static uint32_t scan_plain(const uint64_t *tag, uint32_t ways, uint64_t key)
+typedef uint32_t settab_scan(const uint64_t *tag, uint32_t ways, uint64_t key);
+
+static inline uint32_t scan_plain(const uint64_t *tag, uint32_t ways, uint64_t key)
 {
     uint32_t w = 0;
     while (w < ways && tag[w] != key) {
@@ -19,20 +21,32 @@ static uint32_t scan_plain(const uint64_t *tag, uint32_t ways, uint64_t key)
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static uint32_t scan_avx2(const uint64_t *tag, uint32_t ways,
-                                                          uint64_t key)
+#define AVX2 __attribute__((target("avx2")))
+
+/* One bit a way that holds the key: no early exit, since the way is what cannot be predicted. */
+AVX2 static inline uint32_t scan_avx2(const uint64_t *tag, uint32_t ways, uint64_t key)
 {
     __m256i k = _mm256_set1_epi64x((long long)key);
-    for (uint32_t w = 0; w < ways; w += 4u) {
-        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(tag + w));
-        uint32_t hit = (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(v, k)));
+    for (uint32_t first = 0; first < ways; first += 32u) {
+        uint32_t hit = 0, n = ways - first < 32u ? ways - first : 32u;
+        for (uint32_t w = 0; w < n; w += 4u) {
+            __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(tag + first + w));
+            hit |= (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(v, k))) << w;
+        }
         if (hit) {
-            uint32_t at = w + (uint32_t)__builtin_ctz(hit);
+            uint32_t at = first + (uint32_t)__builtin_ctz(hit);
             return at < ways ? at : ways;
         }
     }
     return ways;
 }
+#endif
+
+static uint64_t *find_plain(struct vs_settab *s, uint64_t *tag, uint64_t key);
+static void push_plain(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways);
+#if defined(__x86_64__)
+static uint64_t *find_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key);
+static void push_avx2(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways);
 #endif
 
 static bool settab_ordered(const struct vs_settab *s)
@@ -56,15 +70,19 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
     s->by_sets = vs_divider_of(entries ? entries / ways : 1u);
     s->policy = policy;
     s->scan = scan_plain;
+    s->find = find_plain;
+    s->push = push_plain;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && s->ways >= 4u) {
         s->scan = scan_avx2;
+        s->find = find_avx2;
+        s->push = push_avx2;
     }
 #endif
     vs_rng_seed(&s->rng, seed, 0x5e77ab);
     size_t n = s->by_sets.n * s->ways;
     s->tag = malloc((n + SETTAB_PAD) * sizeof *s->tag);
-    s->payload = calloc(n, sizeof *s->payload);
+    s->payload = calloc(n + SETTAB_PAD, sizeof *s->payload);
     if (policy == VS_POLICY_TREE_PLRU) {
         s->tree_leaves = 1;
         while (s->tree_leaves < s->ways) {
@@ -130,27 +148,54 @@ static uint32_t tree_victim(const struct vs_settab *s, size_t set)
     return first;
 }
 
-/* Way w becomes the first of its set; what was younger ages by one. */
-static void rotate(uint64_t *tag, uint64_t *payload, uint32_t w)
+/* Ways 0 .. w-1 age by one; way 0 becomes free. */
+static inline void push_plain(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways)
 {
-    uint64_t t = tag[w], p = payload[w];
-    for (uint32_t i = w; i; i--) {
-        tag[i] = tag[i - 1u];
-        payload[i] = payload[i - 1u];
+    (void)ways;
+    for (; w; w--) {
+        tag[w] = tag[w - 1u];
+        payload[w] = payload[w - 1u];
     }
-    tag[0] = t;
-    payload[0] = p;
 }
 
-uint64_t *vs__settab_find(struct vs_settab *s, uint64_t *tag, uint64_t key)
+#if defined(__x86_64__)
+AVX2 static inline void push4(uint64_t *at, bool lowest, __m256i moves)
 {
-    uint32_t w = s->scan(tag, s->ways, key);
-    if (w == s->ways) {
-        return NULL;
+    __m256i old = _mm256_loadu_si256((const __m256i *)(const void *)at), up;
+    if (lowest) { /* the word before belongs to another line of the host's memory: a miss */
+        up = _mm256_permute4x64_epi64(old, 0x90);
+    } else {
+        up = _mm256_loadu_si256((const __m256i *)(const void *)(at - 1));
     }
+    _mm256_storeu_si256((__m256i *)(void *)at, _mm256_blendv_epi8(old, up, moves));
+}
+
+/* Up to 16 ways: all vectors, whatever w is, since a branch on it could not be predicted. */
+AVX2 static inline void push_avx2(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways)
+{
+    const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+    uint32_t j = ((ways <= 16u ? ways - 1u : w) & ~3u) + 4u;
+    do {
+        j -= 4u;
+        __m256i moves =
+            _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)w + 1 - (long long)j), lane);
+        push4(tag + j, j == 0, moves);
+        push4(payload + j, j == 0, moves);
+    } while (j);
+}
+#endif
+
+/* A hit on way w, as the policy sees it; its payload. */
+static inline __attribute__((always_inline)) uint64_t *
+touch(struct vs_settab *s, uint64_t *tag, uint32_t w,
+      void (*push)(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways))
+{
     uint64_t *payload = s->payload + (tag - s->tag);
     if (s->policy == VS_POLICY_LRU) {
-        rotate(tag, payload, w);
+        uint64_t t = tag[w], p = payload[w];
+        push(tag, payload, w, s->ways);
+        tag[0] = t;
+        payload[0] = p;
         return payload;
     }
     if (s->policy == VS_POLICY_TREE_PLRU) {
@@ -158,6 +203,19 @@ uint64_t *vs__settab_find(struct vs_settab *s, uint64_t *tag, uint64_t key)
     }
     return payload + w;
 }
+
+static uint64_t *find_plain(struct vs_settab *s, uint64_t *tag, uint64_t key)
+{
+    uint32_t w = scan_plain(tag, s->ways, key);
+    return w == s->ways ? NULL : touch(s, tag, w, push_plain);
+}
+#if defined(__x86_64__)
+AVX2 static uint64_t *find_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key)
+{
+    uint32_t w = scan_avx2(tag, s->ways, key);
+    return w == s->ways ? NULL : touch(s, tag, w, push_avx2);
+}
+#endif
 
 uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key)
 {
@@ -167,25 +225,10 @@ uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key)
     return w == s->ways ? NULL : s->payload + set * s->ways + w;
 }
 
-bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key,
-                    uint64_t *evicted_payload)
+/* Inserts into a set that does not hold the key. */
+static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t payload,
+                   uint64_t *evicted_key, uint64_t *evicted_payload)
 {
-    uint64_t *p = vs_settab_find(s, key);
-    if (p) {
-        *p = payload;
-        return false;
-    }
-    return vs_settab_fill_absent(s, key, payload, evicted_key, evicted_payload);
-}
-
-bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
-                           uint64_t *evicted_key, uint64_t *evicted_payload)
-{
-    if (s->entries == 0) {
-        return false;
-    }
-    uint64_t set;
-    (void)vs_div(&s->by_sets, key, &set);
     uint64_t *tag = s->tag + set * s->ways, *value = s->payload + set * s->ways;
     uint32_t last = s->ways - 1u, w = last;
     if (!settab_ordered(s)) {
@@ -201,10 +244,7 @@ bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): both are absent only without entries */
     uint64_t old_tag = tag[w], old_payload = value[w];
     if (settab_ordered(s)) { /* valid ways stand first, so the last way is free or the oldest */
-        for (uint32_t i = last; i; i--) {
-            tag[i] = tag[i - 1u];
-            value[i] = value[i - 1u];
-        }
+        s->push(tag, value, last, s->ways);
         w = 0;
     }
     tag[w] = key;
@@ -220,6 +260,30 @@ bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
         *evicted_payload = old_payload;
     }
     return true;
+}
+
+bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_t *evicted_key,
+                    uint64_t *evicted_payload)
+{
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    if (s->entries == 0) {
+        return false;
+    }
+    uint64_t *p = s->find(s, s->tag + set * s->ways, key);
+    if (p) {
+        *p = payload;
+        return false;
+    }
+    return insert(s, set, key, payload, evicted_key, evicted_payload);
+}
+
+bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
+                           uint64_t *evicted_key, uint64_t *evicted_payload)
+{
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    return s->entries && insert(s, set, key, payload, evicted_key, evicted_payload);
 }
 
 static void drop_way(struct vs_settab *s, size_t first, uint32_t w)

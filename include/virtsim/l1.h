@@ -72,6 +72,24 @@ static inline bool vs_l1_hit(struct vs_l1 *l, uint64_t gva, bool write)
     return vs_linetab_first(&l->cache, hpa >> l->line_shift, write);
 }
 
+/* Whether the most recent entry of the TLB set translates gva: then where to, and where its page
+ * ends. Changes nothing. */
+static inline bool vs_l1_page(const struct vs_l1 *l, uint64_t gva, bool write, uint64_t *hpa,
+                              uint64_t *end)
+{
+    const struct vs_settab *t = &l->tlb[l->last];
+    unsigned shift = vs_l1_shift[l->last];
+    uint64_t key = (gva >> shift) | l->context, set;
+    (void)vs_div(&t->by_sets, key, &set);
+    size_t first = set * t->ways;
+    if (!t->entries || t->tag[first] != key || (write && !(t->payload[first] & VS_L1_WRITE))) {
+        return false;
+    }
+    *hpa = (t->payload[first] & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+    *end = ((gva >> shift) + 1u) << shift;
+    return true;
+}
+
 /* The TLBs alone, any way of the set: payload or NULL. */
 static inline const uint64_t *vs_l1_translate(struct vs_l1 *l, uint64_t gva, unsigned *shift)
 {
@@ -79,6 +97,9 @@ static inline const uint64_t *vs_l1_translate(struct vs_l1 *l, uint64_t gva, uns
         uint32_t k = i == 0         ? l->last
                      : i <= l->last ? i - 1u
                                     : i; /* the last size first, then the others */
+        if (!l->tlb[k].used) {
+            continue;
+        }
         uint64_t *p = vs_settab_find(&l->tlb[k], (gva >> vs_l1_shift[k]) | l->context);
         if (p) {
             l->last = k;

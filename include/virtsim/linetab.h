@@ -17,7 +17,7 @@
 
 struct vs_linetab {
     uint32_t *tag; /* [sets x stride], 0 = invalid; NULL = this shape is not in use */
-    void *base;    /* what was allocated: room for a vector before the first set */
+    void *base;    /* what was allocated */
     struct vs_divider by_sets;
     uint32_t ways;
     uint32_t stride;
@@ -61,7 +61,10 @@ static inline void vs_linetab_prefetch(const struct vs_linetab *c, uint64_t line
 {
     uint64_t set;
     (void)vs_linetab_tag(c, line, &set);
-    __builtin_prefetch(c->tag + set * c->stride);
+    vs_prefetch(c->tag + set * c->stride);
+    if (c->stride > 16u) {
+        vs_prefetch(c->tag + set * c->stride + 16u);
+    }
 }
 
 #endif

@@ -41,7 +41,7 @@ static inline void vs_phys_write64(struct vs_phys *p, vs_hpa at, uint64_t value)
 }
 static inline void vs_phys_prefetch(const struct vs_phys *p, vs_hpa at)
 {
-    __builtin_prefetch(p->at + at.v); /* a bad address only wastes the hint */
+    vs_prefetch(p->at + at.v); /* a bad address only wastes the hint */
 }
 void vs_phys_read(const struct vs_phys *p, vs_hpa at, void *buf, size_t bytes);
 void vs_phys_write(struct vs_phys *p, vs_hpa at, const void *buf, size_t bytes);

@@ -38,13 +38,17 @@ struct vs_translation {
  * probe: second-level TLB, state and counters only. True: hit; the caller books `probe_ps` on
  *        `probe_account` (by counting, when it can). False: nothing is booked yet.
  * walk:  after a failed probe: books the probe, then the walk. Its faults are in out->fault. */
+#define VS_FORETOLD 3u
 struct vs_mmu_port {
     void *ctx;
     bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
     void (*walk)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                  struct vs_translation *out);
-    /* Hint: these bytes will be translated soon. May be NULL; changes no modelled state. */
-    void (*prefetch)(void *ctx, vs_gva at);
+    /* Hints; may be NULL; change no modelled state. announce: `at` will be translated soon, bring
+     * what is known about it. foretell, some accesses later: which host-physical addresses the walk
+     * and the access will probably touch; returns how many of hpa[] it filled. */
+    void (*announce)(void *ctx, vs_gva at);
+    uint32_t (*foretell)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
     uint16_t probe_account;
     vs_ps probe_ps;
 };
@@ -58,6 +62,10 @@ struct vs_line_port {
     /* An access that touches `line` and `line + 1` as one reference with at most one miss (the rule
      * of cachegrind). NULL: the two lines are two references. */
     uint32_t (*straddle)(void *ctx, uint64_t line, enum vs_ref ref);
+    /* n accesses to line, line + step, ... in one call: how many each level answered is added to
+     * answered[]. The same as n calls of access. */
+    void (*run)(void *ctx, uint64_t line, uint64_t n, uint64_t step, enum vs_ref ref,
+                uint64_t answered[VS_LINE_LEVELS]);
     void (*prefetch)(void *ctx, uint64_t line); /* hint, changes no modelled state; may be NULL */
     uint16_t account[VS_LINE_LEVELS];
     uint64_t ps[VS_LINE_LEVELS];

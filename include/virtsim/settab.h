@@ -66,6 +66,8 @@ struct vs_settab {
     uint64_t used;
     struct vs_rng rng;
     uint32_t (*scan)(const uint64_t *tag, uint32_t ways, uint64_t key);
+    uint64_t *(*find)(struct vs_settab *s, uint64_t *tag, uint64_t key); /* beyond the first way */
+    void (*push)(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways);
 };
 
 /* ways 0 = fully associative; entries % ways != 0 or entries > 2^26: VS_E_CONFIG. */
@@ -73,8 +75,6 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
                               enum vs_policy policy, uint64_t seed);
 void vs_settab_free(struct vs_settab *s);
 void vs_settab_clear(struct vs_settab *s);
-
-uint64_t *vs__settab_find(struct vs_settab *s, uint64_t *tag, uint64_t key);
 
 /* Payload of `key`, or NULL; the entry becomes the most recent one. Valid until the next call. */
 static inline uint64_t *vs_settab_find(struct vs_settab *s, uint64_t key)
@@ -85,7 +85,7 @@ static inline uint64_t *vs_settab_find(struct vs_settab *s, uint64_t key)
     if (tag[0] == key && s->policy != VS_POLICY_TREE_PLRU) {
         return s->payload + set * s->ways;
     }
-    return vs__settab_find(s, tag, key);
+    return s->find(s, tag, key);
 }
 /* The same without touching recency. */
 uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key);
@@ -105,12 +105,19 @@ static inline uint64_t vs_settab_used(const struct vs_settab *s)
 {
     return s->used;
 }
+/* The most recent way of the set only (LRU, FIFO): a cheap guess, without touching recency. */
+static inline const uint64_t *vs_settab_peek_first(const struct vs_settab *s, uint64_t key)
+{
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    return s->entries && s->tag[set * s->ways] == key ? s->payload + set * s->ways : NULL;
+}
 /* Brings the set of `key` into the host's cache. */
 static inline void vs_settab_prefetch(const struct vs_settab *s, uint64_t key)
 {
     uint64_t set;
     (void)vs_div(&s->by_sets, key, &set);
-    __builtin_prefetch(s->tag + set * s->ways);
+    vs_prefetch(s->tag + set * s->ways);
 }
 
 #endif

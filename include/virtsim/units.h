@@ -63,4 +63,16 @@ static inline vs_ps vs_clock_ps(struct vs_clock c, vs_cycles n)
 #define VS_PRINTF(f, a)
 #endif
 
+/* Brings a line of the host's memory. The empty asm keeps callers from being taken for functions
+ * without effect, whose calls a compiler drops, and the hint with them. */
+static inline void vs_prefetch(const void *at)
+{
+#if defined(__GNUC__)
+    __builtin_prefetch(at);
+    __asm__ volatile("");
+#else
+    (void)at;
+#endif
+}
+
 #endif

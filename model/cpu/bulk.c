@@ -181,10 +181,24 @@ static uint64_t next_address(struct vs_cpu_bulk *b)
     return b->base.v + node * b->stride;
 }
 
+/* Host memory is slow, and the next addresses are known: what the models hold about an address is
+ * announced when it is made, and what that leads to is fetched NEAR accesses before it is used. */
+#define NEAR 6u
+static void foretell(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
+{
+    uint64_t hpa[VS_FORETOLD];
+    vs_gva at = {gva};
+    uint32_t n = c->mmu.foretell(c->mmu.ctx, at, hpa);
+    for (uint32_t i = 0; i < n; i++) {
+        l->lines.prefetch(l->lines.ctx, hpa[i] >> l->line_shift);
+    }
+}
+
 static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
+    struct vs_l1 *l = b->ref == VS_REF_FETCH ? &c->fetch : &c->data;
     bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT;
-    void (*announce)(void *, vs_gva) = c->mmu.prefetch;
+    bool hints = c->cfg.translation && c->mmu.announce && c->mmu.foretell && l->lines.prefetch;
     while (b->done < b->count) {
         if (vs_cpu_now_ps(c) >= until) {
             return VS_CPU_HORIZON;
@@ -192,10 +206,13 @@ static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uin
         while (b->made < b->count && b->made - b->done < VS_BULK_AHEAD) {
             uint64_t a = next_address(b);
             b->ahead[b->made++ % VS_BULK_AHEAD] = a;
-            if (announce) {
+            if (hints) {
                 vs_gva at = {a};
-                announce(c->mmu.ctx, at);
+                c->mmu.announce(c->mmu.ctx, at);
             }
+        }
+        if (hints && b->done + NEAR < b->made) {
+            foretell(c, l, b->ahead[(b->done + NEAR) % VS_BULK_AHEAD]);
         }
         uint64_t a = b->ahead[b->done % VS_BULK_AHEAD];
         vs_gva at = {a};
@@ -224,25 +241,71 @@ static uint64_t same_line(const struct vs_cpu *c, const struct vs_cpu_bulk *b,
     return now < until && (n + 1u) * each < until - now ? n : 0; /* near the horizon: one by one */
 }
 
+/* Whole lines of the page that translated last, starting at the present position: the translation
+ * is the most recent entry and stays so, so only the lines are looked up. How many accesses it
+ * made; 0: go on one by one. */
+static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struct vs_l1 *l,
+                            uint64_t until)
+{
+    uint64_t line = 1ull << l->line_shift, at = b->base.v + b->offset, hpa, end;
+    uint64_t each = b->stride < line ? line / b->stride : 1u, /* accesses to a line */
+        step = b->stride < line ? line : b->stride;
+    if ((at & (line - 1u)) >= b->stride || !vs_l1_page(l, at, b->ref == VS_REF_WRITE, &hpa, &end)) {
+        return 0;
+    }
+    uint64_t last = b->base.v + b->bytes; /* whole steps inside the page and the region */
+    uint64_t n = ((end < last ? end : last) - at) / step, left = (b->count - b->done) / each;
+    n = n < left ? n : left;
+    uint64_t now = vs_cpu_now_ps(c), worst = c->worst_ps[b->ref] +
+                                             (each - 1u) * c->price[b->ref][VS_CPU_TLB_L1][0] +
+                                             each * b->instructions * (c->instruction_q + 1u);
+    uint64_t fit = now < until ? (until - now) / worst : 0;
+    n = n < fit ? n : fit;
+    if (n < 2u) {
+        return 0;
+    }
+    uint64_t answered[VS_LINE_LEVELS] = {0};
+    if (end - at <= n * step && c->mmu.foretell) {
+        foretell(c, l, end); /* the next page's first line */
+    }
+    l->lines.run(l->lines.ctx, hpa >> l->line_shift, n, step >> l->line_shift, b->ref, answered);
+    for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
+        if (answered[level]) {
+            c->pending[b->ref][VS_CPU_TLB_L1][level] += answered[level];
+            c->pending_mask[b->ref] |= 1u << (VS_CPU_TLB_L1 * VS_LINE_LEVELS + level);
+            c->pending_ps += answered[level] * c->price[b->ref][VS_CPU_TLB_L1][level];
+        }
+    }
+    c->fast[b->ref] += n * (each - 1u); /* the others of each line: inline hits */
+    c->pending_ps += n * (each - 1u) * c->price[b->ref][VS_CPU_TLB_L1][0];
+    return n * each;
+}
+
 static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
     struct vs_l1 *l = b->ref == VS_REF_FETCH ? &c->fetch : &c->data;
     uint64_t line = 1ull << l->line_shift;
     bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT || b->bytes % ELEMENT;
     bool grouped = l->fast && !straddles && b->stride <= line / 2u;
+    bool whole = l->fast && !straddles && l->lines.run &&
+                 (b->stride < line ? line % b->stride == 0 : b->stride % line == 0);
     while (b->done < b->count) {
         if (vs_cpu_now_ps(c) >= until) {
             return VS_CPU_HORIZON;
         }
         vs_gva at = {b->base.v + b->offset};
-        uint64_t n = 1;
-        if (grouped && vs_l1_hit(l, at.v, b->ref == VS_REF_WRITE)) {
-            n += same_line(c, b, l, at.v, until);
+        uint64_t n = whole ? whole_lines(c, b, l, until) : 0;
+        if (n) {
+            /* done */
+        } else if (grouped && vs_l1_hit(l, at.v, b->ref == VS_REF_WRITE)) {
+            n = 1u + same_line(c, b, l, at.v, until);
             c->fast[b->ref] += n;
             c->pending_ps += n * c->price[b->ref][VS_CPU_TLB_L1][0];
         } else if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE
                                           : !vs__cpu_access_line(c, at.v, b->ref)) {
             return VS_CPU_FAULT;
+        } else {
+            n = 1;
         }
         vs__cpu_instructions(c, n * b->instructions);
         b->done += n;

@@ -43,6 +43,8 @@ void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
         struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
         for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
             uint64_t ps = l->lines.ps[level];
+            c->worst_ps[ref] =
+                l->tlb_ps.v + ps > c->worst_ps[ref] ? l->tlb_ps.v + ps : c->worst_ps[ref];
             c->price[ref][VS_CPU_TLB_NONE][level] = ps;
             c->price[ref][VS_CPU_TLB_L1][level] = l->tlb_ps.v + ps;
             c->price[ref][VS_CPU_TLB_L2][level] = l->tlb_ps.v + c->mmu.probe_ps.v + ps;
@@ -86,8 +88,9 @@ static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb
 static void settle(void *ctx, struct vs_txn *t)
 {
     struct vs_cpu *c = ctx;
-    if (c->pending_ps == 0 && (c->pending_mask[0] | c->pending_mask[1] | c->pending_mask[2]) == 0 &&
-        (c->fast[0] | c->fast[1] | c->fast[2] | c->pending_instructions) == 0) {
+    uint64_t counted = c->fast[0] | c->fast[1] | c->fast[2] | c->pending_mask[0] |
+                       c->pending_mask[1] | c->pending_mask[2];
+    if ((c->pending_instructions | counted) == 0) {
         return;
     }
     c->pending_ps = 0;
@@ -98,7 +101,7 @@ static void settle(void *ctx, struct vs_txn *t)
         c->pending_instructions = 0;
         c->pending_instruction_ps = 0;
     }
-    for (uint32_t ref = 0; ref < 3u; ref++) {
+    for (uint32_t ref = 0; counted && ref < 3u; ref++) {
         struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
         uint64_t n = c->fast[ref];
         if (n) {

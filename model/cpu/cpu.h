@@ -33,7 +33,8 @@ struct vs_cpu {
     uint64_t carry;                        /* of the instruction clock, in ps x ipc; below ipc */
     uint64_t instruction_q, instruction_r; /* ps of one instruction: q + r / ipc */
     uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
-    bool exact; /* somebody listens: charge each access */
+    uint64_t worst_ps[3]; /* the dearest access whose translation is the most recent entry */
+    bool exact;           /* somebody listens: charge each access */
     struct vs_mmu_port mmu;
     struct vs_translation fault; /* after VS_CPU_FAULT */
     bool missed;                 /* the last lookup that failed was a miss, not a clean entry */

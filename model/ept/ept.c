@@ -24,6 +24,16 @@ static void charge(const struct vs_ept *e, struct vs_txn *t, unsigned account, u
 
 /* ---- probe: L1 of the other sizes was looked up by the core; here the second level ---- */
 
+/* Only an entry that did not permit the access can be there already: reads fill what has missed. */
+static void put(struct vs_settab *t, uint64_t key, uint64_t payload, bool may_be_there)
+{
+    if (may_be_there) {
+        (void)vs_settab_fill(t, key, payload, NULL, NULL);
+    } else {
+        (void)vs_settab_fill_absent(t, key, payload, NULL, NULL);
+    }
+}
+
 static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t payload,
                     unsigned shift)
 {
@@ -35,7 +45,7 @@ static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t pa
         payload = (payload & VS__FLAGS) |
                   ((payload & VS_RADIX_ADDRESS) + (gva & ((1ull << shift) - 1u) & ~0xfffull));
     }
-    (void)vs_settab_fill(&l->tlb[k], (gva >> vs_l1_shift[k]) | l->context, payload, NULL, NULL);
+    put(&l->tlb[k], (gva >> vs_l1_shift[k]) | l->context, payload, ref != VS_REF_READ);
 }
 
 static bool allowed(uint64_t payload, enum vs_ref ref)
@@ -220,6 +230,7 @@ static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
                               vs_radix_ept.accessed | (leaf && write ? vs_radix_ept.dirty : 0));
         }
         if (leaf) {
+            e->slat_leaf = at.v;
             unsigned shift = vs_radix_shift(level);
             bool dirty = !e->cfg.ept_ad || (entry & vs_radix_ept.dirty);
             n->frame = entry & VS_RADIX_ADDRESS & ~((1ull << shift) - 1u);
@@ -228,16 +239,15 @@ static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
                        (permissions & 4u ? VS__EXECUTE : 0);
             if (e->nested.entries) {
                 e->nested_sizes |= 1u << (shift - 12u) / 9u;
-                (void)vs_settab_fill(&e->nested, vs__ept_key(gpa, shift, e->tag_nested),
-                                     n->frame | n->flags, NULL, NULL);
+                put(&e->nested, vs__ept_key(gpa, shift, e->tag_nested), n->frame | n->flags, write);
             }
             return true;
         }
         table = entry & VS_RADIX_ADDRESS;
-        if (e->npwc[level].entries) {
-            (void)vs_settab_fill(&e->npwc[level],
-                                 vs__ept_key(gpa, vs_radix_shift(level), e->tag_nested),
-                                 table | permissions, NULL, NULL);
+        if (e->npwc[level].entries) { /* pwc_find has missed on it */
+            (void)vs_settab_fill_absent(&e->npwc[level],
+                                        vs__ept_key(gpa, vs_radix_shift(level), e->tag_nested),
+                                        table | permissions, NULL, NULL);
         }
     }
     return false; /* unreachable: level 1 is always a leaf */
@@ -279,7 +289,7 @@ static void fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t frame
     struct vs_settab *t = shift == 30 ? &e->l2_1g : &e->l2;
     if (t->entries) {
         e->sizes |= 1u << (shift - 12u) / 9u;
-        (void)vs_settab_fill(t, vs__ept_key(gva, shift, e->tag_now), frame | flags, NULL, NULL);
+        put(t, vs__ept_key(gva, shift, e->tag_now), frame | flags, ref != VS_REF_READ);
     }
     fill_l1(e, ref, gva, frame | flags, shift);
 }
@@ -351,6 +361,7 @@ static bool walk(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref r
         entry =
             set_flags(e, t, at, entry, f->accessed | (leaf && ref == VS_REF_WRITE ? f->dirty : 0));
         if (leaf) {
+            e->guest_leaf = at.v;
             unsigned shift = vs_radix_shift(level);
             uint64_t low = (1ull << shift) - 1u;
             uint64_t flags =
@@ -363,12 +374,49 @@ static bool walk(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref r
             return false;
         }
         if (e->gpwc[level].entries && !no_execute) {
-            (void)vs_settab_fill(&e->gpwc[level],
-                                 vs__ept_key(gva, vs_radix_shift(level), e->tag_now),
-                                 table | (permissions & f->write), NULL, NULL);
+            (void)vs_settab_fill_absent(&e->gpwc[level],
+                                        vs__ept_key(gva, vs_radix_shift(level), e->tag_now),
+                                        table | (permissions & f->write), NULL, NULL);
         }
     }
     return false;
+}
+
+/* ---- hints ---- */
+
+static void announce(void *ctx, vs_gva at)
+{
+    const struct vs_ept *e = ctx;
+    vs_prefetch(vs__ept_hint(e, at.v));
+    vs_settab_prefetch(&e->l2, vs__ept_key(at.v, 12, e->tag_now));
+}
+
+static uint32_t foretell(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD])
+{
+    const struct vs_ept *e = ctx;
+    const struct vs_ept_hint *h = vs__ept_hint(e, at.v);
+    if (!h->frame || h->page != (uint32_t)(at.v >> 12)) {
+        return 0;
+    }
+    uint32_t n = 0;
+    hpa[n++] = (uint64_t)h->frame << 12 | (at.v & 0xfffu);
+    const uint64_t *p = vs_settab_peek_first(&e->l2, vs__ept_key(at.v, 12, e->tag_now));
+    if (!p) {
+        uint32_t entry[2] = {h->guest_entry, h->slat_entry};
+        for (uint32_t i = 0; i < 2u && entry[i]; i++) {
+            vs_hpa line = {(uint64_t)entry[i] << 6};
+            vs_phys_prefetch(e->phys, line);
+            hpa[n++] = line.v;
+        }
+    }
+    return n;
+}
+
+static void remember(const struct vs_ept *e, uint64_t gva, const struct vs_translation *out)
+{
+    *vs__ept_hint(e, gva) = (struct vs_ept_hint){
+        (uint32_t)(gva >> 12), (uint32_t)(e->guest_leaf >> 6),
+        e->now.eptp ? (uint32_t)(e->slat_leaf >> 6) : 0, (uint32_t)(out->hpa.v >> 12)};
 }
 
 void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
@@ -379,21 +427,19 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
     charge(e, t, VS_ACC_ept_l2_tlb, e->l2_ps);
     vs_open(t, VS_OP_WALK);
     e->count[VS_CNT_ept_walks]++;
-    walk(e, t, at.v, ref, out);
+    if (walk(e, t, at.v, ref, out) && e->hint) {
+        remember(e, at.v, out);
+    }
     vs_close(t);
-}
-
-/* What a walk of `at` would look up, as far as it can be known without walking: hint only. */
-static void prefetch(void *ctx, vs_gva at)
-{
-    const struct vs_ept *e = ctx;
-    vs_settab_prefetch(&e->l2, vs__ept_key(at.v, 12, e->tag_now));
 }
 
 struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
 {
-    vs_ps probe = {e->l2_ps};
-    return (struct vs_mmu_port){
-        e,    vs__ept_probe, vs__ept_walk, prefetch, (uint16_t)(e->account + VS_ACC_ept_l2_tlb),
-        probe};
+    return (struct vs_mmu_port){.ctx = e,
+                                .probe = vs__ept_probe,
+                                .walk = vs__ept_walk,
+                                .announce = e->hint ? announce : NULL,
+                                .foretell = e->hint ? foretell : NULL,
+                                .probe_account = (uint16_t)(e->account + VS_ACC_ept_l2_tlb),
+                                .probe_ps = {e->l2_ps}};
 }

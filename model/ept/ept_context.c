@@ -63,6 +63,7 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
     e->data = data;
     e->fetch = fetch;
     e->count = e->counts[0];
+    e->hint = vs__ept_hints_create();
     enum vs_status s =
         table(&data->tlb[VS_L1_4K], c->d4k_entries, c->d4k_ways, c->l1_policy, seed + 1);
     s = s ? s : table(&data->tlb[VS_L1_2M], c->d2m_entries, c->d2m_ways, c->l1_policy, seed + 2);
@@ -96,6 +97,8 @@ void vs_ept_free(struct vs_ept *e)
         vs_settab_free(&e->data->tlb[k]);
         vs_settab_free(&e->fetch->tlb[k]);
     }
+    vs__ept_hints_destroy(e->hint);
+    e->hint = NULL;
     vs_settab_free(&e->l2);
     vs_settab_free(&e->l2_1g);
     vs_settab_free(&e->nested);

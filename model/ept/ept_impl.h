@@ -22,6 +22,23 @@ static inline uint64_t vs__ept_key(uint64_t address, unsigned shift, uint32_t ta
            (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
 }
 
+/* What the last walk of a page touched, kept beside the model to prefetch the next one: never read
+ * for a result. Slot = page number modulo VS__HINTS; stale ones only waste a prefetch. */
+#define VS__HINTS (1ull << 20)
+struct vs_ept_hint {
+    uint32_t page;        /* low bits of the guest's page number; with frame 0: empty */
+    uint32_t guest_entry; /* host-physical / 64 of the line with the guest's leaf entry */
+    uint32_t slat_entry;  /* and of the one with the nested leaf entry; 0 = none */
+    uint32_t frame;       /* host-physical / 4096 */
+};
+static inline struct vs_ept_hint *vs__ept_hint(const struct vs_ept *e, uint64_t gva)
+{
+    return &e->hint[gva >> 12 & (VS__HINTS - 1u)];
+}
+/* The table of hints, backed as it is used; NULL: none, and nothing is foretold. */
+struct vs_ept_hint *vs__ept_hints_create(void);
+void vs__ept_hints_destroy(struct vs_ept_hint *hint);
+
 bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
 void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                   struct vs_translation *out);

@@ -125,17 +125,20 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
     if (!strcmp(variant, "avx2") && __builtin_cpu_supports("avx2") &&
         __builtin_cpu_supports("bmi2")) {
         m->access = vs__memory_access_avx2;
+        m->run = vs__memory_run_avx2;
         m->into_llc = vs__memory_into_llc_avx2;
         return true;
     }
     if (!strcmp(variant, "sse2")) {
         m->access = vs__memory_access_sse2;
+        m->run = vs__memory_run_sse2;
         m->into_llc = vs__memory_into_llc_sse2;
         return true;
     }
 #endif
     if (!strcmp(variant, "plain")) {
         m->access = vs__memory_access_plain;
+        m->run = vs__memory_run_plain;
         m->into_llc = vs__memory_into_llc_plain;
         return true;
     }
@@ -211,15 +214,17 @@ static uint32_t core_access(void *ctx, uint64_t line, enum vs_ref ref)
     return c->memory->access(c->memory, c, c->count, line, ref, VS_MEM_L1);
 }
 
+static void core_run(void *ctx, uint64_t line, uint64_t n, uint64_t step, enum vs_ref ref,
+                     uint64_t answered[VS_LINE_LEVELS])
+{
+    struct vs_memory_core *c = ctx;
+    c->memory->run(c->memory, c, line, n, step, ref, answered);
+}
+
 static void core_prefetch(void *ctx, uint64_t line)
 {
     const struct vs_memory_core *c = ctx;
-    if (c->l2.lines) {
-        vs_linetab_prefetch(c->l2.lines, line);
-    }
-    if (c->memory->llc.lines) {
-        vs_linetab_prefetch(c->memory->llc.lines, line);
-    }
+    vs__memory_announce(c->memory, c, line);
 }
 
 /* One look without victims going anywhere: cachegrind's caches write nothing back. */
@@ -268,7 +273,8 @@ static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
 {
     const struct vs_memory *m = c->memory;
     l1->line_shift = m->line_shift;
-    l1->lines = (struct vs_line_port){.ctx = c, .access = core_access, .prefetch = core_prefetch};
+    l1->lines = (struct vs_line_port){
+        .ctx = c, .access = core_access, .run = core_run, .prefetch = core_prefetch};
     l1->lines.straddle = m->cfg.straddle == VS_MEM_STRADDLE_CACHEGRIND ? core_straddle : NULL;
     for (uint32_t i = 0; i < VS_MEM_LEVELS; i++) {
         static const uint16_t account[VS_MEM_LEVELS] = {

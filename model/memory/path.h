@@ -5,17 +5,25 @@
 
 #include "memory/memory.h"
 
+#define RUN_AHEAD 8u /* lines whose tags are announced in advance */
+
 typedef uint32_t memory_access(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count,
                                uint64_t line, uint32_t ref, uint32_t entry);
+
+typedef void memory_run(struct vs_memory *m, struct vs_memory_core *c, uint64_t line, uint64_t n,
+                        uint64_t step, uint32_t ref, uint64_t answered[VS_LINE_LEVELS]);
 
 typedef void memory_into_llc(struct vs_memory *m, uint64_t *count, uint64_t line);
 
 memory_access vs__memory_access_plain;
+memory_run vs__memory_run_plain;
 memory_into_llc vs__memory_into_llc_plain;
 #if defined(__x86_64__)
 memory_access vs__memory_access_sse2;
+memory_run vs__memory_run_sse2;
 memory_into_llc vs__memory_into_llc_sse2;
 memory_access vs__memory_access_avx2;
+memory_run vs__memory_run_avx2;
 memory_into_llc vs__memory_into_llc_avx2;
 #endif
 
@@ -24,6 +32,18 @@ bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t fla
                           uint64_t *victim, uint32_t *victim_flags);
 /* Takes a line out of every core; true when one of them had it dirty. */
 bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_dropped);
+
+/* Brings the host's copy of what an access to `line` will look at. */
+static inline void vs__memory_announce(const struct vs_memory *m, const struct vs_memory_core *c,
+                                       uint64_t line)
+{
+    if (c->l2.lines) {
+        vs_linetab_prefetch(c->l2.lines, line);
+    }
+    if (m->llc.lines) {
+        vs_linetab_prefetch(m->llc.lines, line);
+    }
+}
 
 static inline uint32_t vs__memory_dram(struct vs_memory *m, uint64_t *count, uint64_t line)
 {

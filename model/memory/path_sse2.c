@@ -17,20 +17,27 @@ static inline uint32_t match_sse2(const uint32_t *set, uint32_t stride, uint32_t
     return found;
 }
 
-/* From the top vector down; way -1 is read (there is room before the first set), then overwritten.
- */
+/* What moves into four ways from below; the lowest four stay inside their own line of the host's
+ * memory: the one before would be a miss. */
+static inline __m128i from_below(const uint32_t *set, uint32_t j)
+{
+    if (j == 0) {
+        return _mm_slli_si128(_mm_load_si128((const __m128i *)(const void *)set), 4);
+    }
+    return _mm_loadu_si128((const __m128i *)(const void *)(set + j - 1));
+}
+
+/* From the top vector down. */
 static inline void age_sse2(uint32_t *set, uint32_t w)
 {
     uint32_t j = w & ~3u;
     __m128i *at = (__m128i *)(void *)(set + j);
-    __m128i old = _mm_load_si128(at),
-            up = _mm_loadu_si128((const __m128i *)(const void *)(set + j - 1));
     __m128i moves = _mm_cmpgt_epi32(_mm_set1_epi32((int)(w - j + 1u)), _mm_setr_epi32(0, 1, 2, 3));
-    _mm_store_si128(at, _mm_or_si128(_mm_and_si128(moves, up), _mm_andnot_si128(moves, old)));
+    _mm_store_si128(at, _mm_or_si128(_mm_and_si128(moves, from_below(set, j)),
+                                     _mm_andnot_si128(moves, _mm_load_si128(at))));
     while (j) {
         j -= 4u;
-        at = (__m128i *)(void *)(set + j);
-        _mm_store_si128(at, _mm_loadu_si128((const __m128i *)(const void *)(set + j - 1)));
+        _mm_store_si128((__m128i *)(void *)(set + j), from_below(set, j));
     }
 }
 

@@ -94,6 +94,9 @@ void fake_mmu_free(struct fake_mmu *f)
 struct vs_mmu_port fake_mmu_port(struct fake_mmu *f)
 {
     vs_ps probe = {2700};
-    return (struct vs_mmu_port){f,    fake_probe, fake_walk, NULL, (uint16_t)(f->walk_account - 1u),
-                                probe};
+    return (struct vs_mmu_port){.ctx = f,
+                                .probe = fake_probe,
+                                .walk = fake_walk,
+                                .probe_account = (uint16_t)(f->walk_account - 1u),
+                                .probe_ps = probe};
 }
