@@ -89,10 +89,12 @@ static uint64_t *zipf_addresses(uint64_t n)
     uint64_t *a = malloc(n * sizeof *a);
     struct vs_rng r;
     vs_rng_seed(&r, 3, 2);
-    /* inverse of the harmonic sum, approximated: rank = pages^u, as theta goes to 1 */
+    /* inverse of the sum of rank^-theta, as an integral */
+    const double rest = 1.0 - 0.99;
     for (uint64_t i = 0; a && i < n; i++) {
         double pages = (double)(REGION / 4096);
-        uint64_t rank = (uint64_t)(exp(vs_rng_unit(&r) * log(pages)) - 1.0);
+        double u = vs_rng_unit(&r) * (pow(pages + 1.0, rest) - 1.0) + 1.0;
+        uint64_t rank = (uint64_t)(pow(u, 1.0 / rest) - 1.0);
         a[i] = GUEST_MACHINE_BASE + rank * 2654435761u % (REGION / 4096) * 4096u +
                vs_rng_below(&r, 512) * 8u;
     }

@@ -42,17 +42,53 @@ AVX2 static inline uint32_t scan_avx2(const uint64_t *tag, uint32_t ways, uint64
 }
 #endif
 
-static uint64_t *find_plain(struct vs_settab *s, uint64_t *tag, uint64_t key);
-static void push_plain(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways);
-#if defined(__x86_64__)
-static uint64_t *find_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key);
-static void push_avx2(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways);
-#endif
+#define SETTAB_LISTED 16u /* ways beyond which one set is kept as a list */
 
 static bool settab_ordered(const struct vs_settab *s)
 {
-    return s->policy == VS_POLICY_LRU || s->policy == VS_POLICY_FIFO;
+    return (s->policy == VS_POLICY_LRU && !s->listed) || s->policy == VS_POLICY_FIFO;
 }
+
+/* ---- LRU of one large set: a ring through the ways, closed by the number behind the last ---- */
+
+static void list_reset(struct vs_settab *s)
+{
+    for (uint32_t w = 0; w <= s->ways; w++) {
+        s->next[w] = w == s->ways ? 0 : w + 1u;
+        s->prev[w] = w == 0 ? s->ways : w - 1u;
+    }
+    s->newest = 0;
+}
+
+static inline void list_move(struct vs_settab *s, uint32_t w, uint32_t after)
+{
+    uint32_t *next = s->next, *prev = s->prev;
+    next[prev[w]] = next[w];
+    prev[next[w]] = prev[w];
+    next[w] = next[after];
+    prev[w] = after;
+    prev[next[after]] = w;
+    next[after] = w;
+}
+
+static inline void list_newest(struct vs_settab *s, uint32_t w)
+{
+    if (s->newest != w) {
+        list_move(s, w, s->ways);
+        s->newest = w;
+    }
+}
+
+static void list_oldest(struct vs_settab *s, uint32_t w)
+{
+    uint32_t last = s->prev[s->ways];
+    if (last != w) {
+        list_move(s, w, last);
+        s->newest = s->next[s->ways];
+    }
+}
+
+static void choose(struct vs_settab *s);
 
 enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways,
                               enum vs_policy policy, uint64_t seed)
@@ -69,16 +105,9 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
     s->ways = entries ? ways : 1u;
     s->by_sets = vs_divider_of(entries ? entries / ways : 1u);
     s->policy = policy;
-    s->scan = scan_plain;
-    s->find = find_plain;
-    s->push = push_plain;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && s->ways >= 4u) {
-        s->scan = scan_avx2;
-        s->find = find_avx2;
-        s->push = push_avx2;
-    }
-#endif
+    s->at_once = policy != VS_POLICY_TREE_PLRU;
+    s->listed = policy == VS_POLICY_LRU && s->by_sets.n == 1u && s->ways > SETTAB_LISTED;
+    choose(s);
     vs_rng_seed(&s->rng, seed, 0x5e77ab);
     size_t n = s->by_sets.n * s->ways;
     s->tag = malloc((n + SETTAB_PAD) * sizeof *s->tag);
@@ -91,9 +120,17 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
         s->tree_words = (s->tree_leaves + 63u) / 64u;
         s->tree = calloc(s->by_sets.n * s->tree_words, sizeof *s->tree);
     }
-    if (!s->tag || !s->payload || (policy == VS_POLICY_TREE_PLRU && !s->tree)) {
+    if (s->listed) {
+        s->next = calloc(s->ways + 1u, sizeof *s->next);
+        s->prev = calloc(s->ways + 1u, sizeof *s->prev);
+    }
+    if (!s->tag || !s->payload || (policy == VS_POLICY_TREE_PLRU && !s->tree) ||
+        (s->listed && (!s->next || !s->prev))) {
         vs_settab_free(s);
         return VS_E_NOMEM;
+    }
+    if (s->listed) {
+        list_reset(s);
     }
     memset(s->tag, 0xff, (n + SETTAB_PAD) * sizeof *s->tag);
     return VS_OK;
@@ -104,6 +141,8 @@ void vs_settab_free(struct vs_settab *s)
     free(s->tag);
     free(s->payload);
     free(s->tree);
+    free(s->next);
+    free(s->prev);
     memset(s, 0, sizeof *s);
 }
 
@@ -112,6 +151,9 @@ void vs_settab_clear(struct vs_settab *s)
     memset(s->tag, 0xff, s->by_sets.n * s->ways * sizeof *s->tag);
     if (s->tree) {
         memset(s->tree, 0, s->by_sets.n * s->tree_words * sizeof *s->tree);
+    }
+    if (s->listed) {
+        list_reset(s);
     }
     s->used = 0;
 }
@@ -191,6 +233,10 @@ touch(struct vs_settab *s, uint64_t *tag, uint32_t w,
       void (*push)(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways))
 {
     uint64_t *payload = s->payload + (tag - s->tag);
+    if (s->listed) {
+        list_newest(s, w);
+        return payload + w;
+    }
     if (s->policy == VS_POLICY_LRU) {
         uint64_t t = tag[w], p = payload[w];
         push(tag, payload, w, s->ways);
@@ -217,6 +263,69 @@ AVX2 static uint64_t *find_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key
 }
 #endif
 
+/* ---- filling what has missed, when nobody asks what had to leave ---- */
+
+static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t payload,
+                   uint64_t *evicted_key, uint64_t *evicted_payload);
+
+static void put_any(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload)
+{
+    (void)insert(s, (size_t)(tag - s->tag) / s->ways, key, payload, NULL, NULL);
+}
+
+static void put_listed(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload)
+{
+    uint32_t w = s->prev[s->ways]; /* what was dropped stands last */
+    s->used += tag[w] == VS_SETTAB_EMPTY;
+    tag[w] = key;
+    s->payload[w] = payload;
+    list_newest(s, w);
+}
+
+#if defined(__x86_64__)
+/* LRU of at most 16 ways. */
+AVX2 static uint64_t *find_small_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key)
+{
+    __m256i k = _mm256_set1_epi64x((long long)key);
+    uint32_t hit = 0, ways = s->ways;
+    for (uint32_t w = 0; w < ways; w += 4u) {
+        __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)(tag + w));
+        hit |= (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(v, k))) << w;
+    }
+    uint32_t at = (uint32_t)__builtin_ctz(hit | 1u << ways);
+    if (at == ways) {
+        return NULL;
+    }
+    uint64_t *payload = s->payload + (tag - s->tag), p = payload[at];
+    push_avx2(tag, payload, at, ways);
+    tag[0] = key;
+    payload[0] = p;
+    return payload;
+}
+
+/* The same, and a multiple of four: all ways move. */
+AVX2 static void put_small_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload)
+{
+    uint64_t *value = s->payload + (tag - s->tag);
+    uint32_t j = s->ways - 4u;
+    s->used += tag[s->ways - 1u] == VS_SETTAB_EMPTY;
+    for (; j; j -= 4u) {
+        _mm256_storeu_si256((__m256i *)(void *)(tag + j),
+                            _mm256_loadu_si256((const __m256i *)(const void *)(tag + j - 1)));
+        _mm256_storeu_si256((__m256i *)(void *)(value + j),
+                            _mm256_loadu_si256((const __m256i *)(const void *)(value + j - 1)));
+    }
+    __m256i t = _mm256_loadu_si256((const __m256i *)(const void *)tag),
+            v = _mm256_loadu_si256((const __m256i *)(const void *)value);
+    t = _mm256_blend_epi32(_mm256_permute4x64_epi64(t, 0x90), _mm256_set1_epi64x((long long)key),
+                           3);
+    v = _mm256_blend_epi32(_mm256_permute4x64_epi64(v, 0x90),
+                           _mm256_set1_epi64x((long long)payload), 3);
+    _mm256_storeu_si256((__m256i *)(void *)tag, t);
+    _mm256_storeu_si256((__m256i *)(void *)value, v);
+}
+#endif
+
 uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key)
 {
     uint64_t set;
@@ -231,7 +340,11 @@ static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t paylo
 {
     uint64_t *tag = s->tag + set * s->ways, *value = s->payload + set * s->ways;
     uint32_t last = s->ways - 1u, w = last;
-    if (!settab_ordered(s)) {
+    bool ordered = settab_ordered(s);
+    if (s->listed) {
+        w = s->prev[s->ways]; /* what was dropped stands last */
+        list_newest(s, w);
+    } else if (!ordered) {
         w = s->scan(tag, s->ways, VS_SETTAB_EMPTY);
         if (w == s->ways) {
             w = s->policy == VS_POLICY_RANDOM ? (uint32_t)vs_rng_below(&s->rng, s->ways)
@@ -243,7 +356,7 @@ static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t paylo
     }
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): both are absent only without entries */
     uint64_t old_tag = tag[w], old_payload = value[w];
-    if (settab_ordered(s)) { /* valid ways stand first, so the last way is free or the oldest */
+    if (ordered) { /* valid ways stand first, so the last way is free or the oldest */
         s->push(tag, value, last, s->ways);
         w = 0;
     }
@@ -296,6 +409,9 @@ static void drop_way(struct vs_settab *s, size_t first, uint32_t w)
         }
     }
     tag[w] = VS_SETTAB_EMPTY;
+    if (s->listed) {
+        list_oldest(s, w);
+    }
     s->used--;
 }
 
@@ -325,4 +441,24 @@ uint64_t vs_settab_drop_if(struct vs_settab *s,
         }
     }
     return dropped;
+}
+
+/* Functions for this shape and this host. */
+static void choose(struct vs_settab *s)
+{
+    s->scan = scan_plain;
+    s->find = find_plain;
+    s->push = push_plain;
+    s->put = s->listed ? put_listed : put_any;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && s->ways >= 4u) {
+        bool small = s->policy == VS_POLICY_LRU && s->ways <= 16u;
+        s->scan = scan_avx2;
+        s->find = small ? find_small_avx2 : find_avx2;
+        s->push = push_avx2;
+        if (small && s->ways % 4u == 0) {
+            s->put = put_small_avx2;
+        }
+    }
+#endif
 }

@@ -48,7 +48,7 @@ static inline void vs_l1_ready(struct vs_l1 *l)
     l->last = VS_L1_4K;
     l->fast = l->cache.tag != NULL;
     for (uint32_t k = 0; k < VS_L1_SIZES; k++) {
-        l->fast = l->fast && l->tlb[k].policy != VS_POLICY_TREE_PLRU;
+        l->fast = l->fast && l->tlb[k].at_once;
     }
 }
 
@@ -60,7 +60,7 @@ static inline bool vs_l1_hit(struct vs_l1 *l, uint64_t gva, bool write)
     unsigned shift = vs_l1_shift[l->last];
     uint64_t key = (gva >> shift) | l->context, set;
     (void)vs_div(&t->by_sets, key, &set);
-    size_t first = set * t->ways;
+    size_t first = set * t->ways + t->newest;
     if (vs_unlikely(t->tag[first] != key)) {
         return false;
     }
@@ -81,7 +81,7 @@ static inline bool vs_l1_page(const struct vs_l1 *l, uint64_t gva, bool write, u
     unsigned shift = vs_l1_shift[l->last];
     uint64_t key = (gva >> shift) | l->context, set;
     (void)vs_div(&t->by_sets, key, &set);
-    size_t first = set * t->ways;
+    size_t first = set * t->ways + t->newest;
     if (!t->entries || t->tag[first] != key || (write && !(t->payload[first] & VS_L1_WRITE))) {
         return false;
     }

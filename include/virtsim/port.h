@@ -38,7 +38,7 @@ struct vs_translation {
  * probe: second-level TLB, state and counters only. True: hit; the caller books `probe_ps` on
  *        `probe_account` (by counting, when it can). False: nothing is booked yet.
  * walk:  after a failed probe: books the probe, then the walk. Its faults are in out->fault. */
-#define VS_FORETOLD 3u
+#define VS_FORETOLD 4u
 struct vs_mmu_port {
     void *ctx;
     bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);

@@ -5,7 +5,8 @@
  *
  * Keys are 62-bit (the two top bits stay clear); set = key mod sets, without a division. Under LRU
  * and FIFO the ways of a set stand in order of age, so exact LRU needs no stamps: a hit rotates, a
- * fill shifts, the last way is the victim. Random and tree-PLRU keep a way where it is.
+ * fill shifts, the last way is the victim. Random and tree-PLRU keep a way where it is, and so does
+ * LRU over one large set, which keeps its order in a list.
  * A table of 0 entries is an absent structure: every find misses, every fill is ignored.
  */
 #ifndef VIRTSIM_SETTAB_H
@@ -60,13 +61,18 @@ struct vs_settab {
     uint32_t ways;
     uint32_t entries; /* 0 = absent */
     enum vs_policy policy;
-    uint32_t tree_leaves; /* tree-PLRU: ways rounded up to a power of two */
+    uint32_t newest;       /* way of a set whose hit changes nothing; not 0 only with a list */
+    bool listed;           /* LRU of one set with many ways */
+    bool at_once;          /* a hit on `newest` changes nothing: not under tree-PLRU */
+    uint32_t *next, *prev; /* listed: by way, newest first; entry [ways] closes the ring */
+    uint32_t tree_leaves;  /* tree-PLRU: ways rounded up to a power of two */
     uint32_t tree_words;
     uint64_t *tree; /* one bit a node, set = the victim is on the right */
     uint64_t used;
     struct vs_rng rng;
     uint32_t (*scan)(const uint64_t *tag, uint32_t ways, uint64_t key);
-    uint64_t *(*find)(struct vs_settab *s, uint64_t *tag, uint64_t key); /* beyond the first way */
+    uint64_t *(*find)(struct vs_settab *s, uint64_t *tag, uint64_t key); /* beyond the newest way */
+    void (*put)(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload);
     void (*push)(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways);
 };
 
@@ -82,8 +88,8 @@ static inline uint64_t *vs_settab_find(struct vs_settab *s, uint64_t key)
     uint64_t set;
     (void)vs_div(&s->by_sets, key, &set);
     uint64_t *tag = s->tag + set * s->ways;
-    if (tag[0] == key && s->policy != VS_POLICY_TREE_PLRU) {
-        return s->payload + set * s->ways;
+    if (tag[s->newest] == key && s->at_once) {
+        return s->payload + set * s->ways + s->newest;
     }
     return s->find(s, tag, key);
 }
@@ -96,6 +102,15 @@ bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_
 /* The same when the caller has just missed on `key`: no search. */
 bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
                            uint64_t *evicted_key, uint64_t *evicted_payload);
+/* The same, when nobody asks what had to leave. */
+static inline void vs_settab_put(struct vs_settab *s, uint64_t key, uint64_t payload)
+{
+    if (s->entries) {
+        uint64_t set;
+        (void)vs_div(&s->by_sets, key, &set);
+        s->put(s, s->tag + set * s->ways, key, payload);
+    }
+}
 bool vs_settab_drop(struct vs_settab *s, uint64_t key);
 /* Drops every entry for which pred says so; returns how many. */
 uint64_t vs_settab_drop_if(struct vs_settab *s,
@@ -105,12 +120,13 @@ static inline uint64_t vs_settab_used(const struct vs_settab *s)
 {
     return s->used;
 }
-/* The most recent way of the set only (LRU, FIFO): a cheap guess, without touching recency. */
+/* The newest way of the set only: a cheap guess, without touching recency. */
 static inline const uint64_t *vs_settab_peek_first(const struct vs_settab *s, uint64_t key)
 {
     uint64_t set;
     (void)vs_div(&s->by_sets, key, &set);
-    return s->entries && s->tag[set * s->ways] == key ? s->payload + set * s->ways : NULL;
+    size_t at = set * s->ways + s->newest;
+    return s->entries && s->tag[at] == key ? s->payload + at : NULL;
 }
 /* Brings the set of `key` into the host's cache. */
 static inline void vs_settab_prefetch(const struct vs_settab *s, uint64_t key)

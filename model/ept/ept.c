@@ -14,7 +14,8 @@
 #define VS_DEF_FILE "ept/ept.def"
 #include "virtsim/def_tables.h"
 
-static void charge(const struct vs_ept *e, struct vs_txn *t, unsigned account, uint64_t ps)
+static inline __attribute__((always_inline)) void charge(const struct vs_ept *e, struct vs_txn *t,
+                                                         unsigned account, uint64_t ps)
 {
     if (ps) {
         vs_ps d = {ps};
@@ -30,7 +31,7 @@ static void put(struct vs_settab *t, uint64_t key, uint64_t payload, bool may_be
     if (may_be_there) {
         (void)vs_settab_fill(t, key, payload, NULL, NULL);
     } else {
-        (void)vs_settab_fill_absent(t, key, payload, NULL, NULL);
+        vs_settab_put(t, key, payload);
     }
 }
 
@@ -140,22 +141,23 @@ static uint64_t set_flags(struct vs_ept *e, struct vs_txn *t, vs_hpa at, uint64_
 }
 
 /* Deepest cached entry on the way to `address`: its level and the table it points to. */
-static unsigned pwc_find(struct vs_settab *pwc, uint64_t address, uint32_t tag, uint64_t *table)
+static inline unsigned pwc_find(struct vs_settab *pwc, uint64_t address, uint32_t tag,
+                                uint64_t *table)
 {
     for (unsigned level = 2; level <= 4; level++) {
-        const uint64_t *p =
-            pwc[level].entries
-                ? vs_settab_find(&pwc[level], vs__ept_key(address, vs_radix_shift(level), tag))
-                : NULL;
-        if (p) {
-            *table = *p;
-            return level;
+        if (pwc[level].used) {
+            const uint64_t *p =
+                vs_settab_find(&pwc[level], vs__ept_key(address, vs_radix_shift(level), tag));
+            if (p) {
+                *table = *p;
+                return level;
+            }
         }
     }
     return 5;
 }
 
-static bool pwc_any(const struct vs_settab *pwc)
+static inline bool pwc_any(const struct vs_settab *pwc)
 {
     return pwc[2].entries || pwc[3].entries || pwc[4].entries;
 }
@@ -209,10 +211,21 @@ static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
         permissions = level == 5 ? 7 : table & 7u;
         table &= VS_RADIX_ADDRESS;
     }
+    uint64_t accessed = e->cfg.ept_ad ? vs_radix_ept.accessed : 0;
     while (--level > 0) {
         vs_hpa at = vs_radix_entry(table, level, gpa);
         uint64_t entry = e->mem.load(e->mem.ctx, t, at);
         e->count[VS_CNT_ept_refs_nested]++;
+        if (level > 1 && (entry & (0xffu | accessed)) == (7u | accessed)) {
+            /* the usual table entry: all rights, visited before, nothing reserved set */
+            table = entry & VS_RADIX_ADDRESS;
+            if (e->npwc[level].entries) { /* pwc_find has missed on it */
+                vs_settab_put(&e->npwc[level],
+                              vs__ept_key(gpa, vs_radix_shift(level), e->tag_nested),
+                              table | permissions);
+            }
+            continue;
+        }
         if (!(entry & 7u)) {
             return violation(e, out, a, gpa, 0);
         }
@@ -230,7 +243,7 @@ static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
                               vs_radix_ept.accessed | (leaf && write ? vs_radix_ept.dirty : 0));
         }
         if (leaf) {
-            e->slat_leaf = at.v;
+            *(a->final ? &e->slat_leaf : &e->table_leaf) = at.v;
             unsigned shift = vs_radix_shift(level);
             bool dirty = !e->cfg.ept_ad || (entry & vs_radix_ept.dirty);
             n->frame = entry & VS_RADIX_ADDRESS & ~((1ull << shift) - 1u);
@@ -245,9 +258,8 @@ static bool nested_translate(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
         }
         table = entry & VS_RADIX_ADDRESS;
         if (e->npwc[level].entries) { /* pwc_find has missed on it */
-            (void)vs_settab_fill_absent(&e->npwc[level],
-                                        vs__ept_key(gpa, vs_radix_shift(level), e->tag_nested),
-                                        table | permissions, NULL, NULL);
+            vs_settab_put(&e->npwc[level], vs__ept_key(gpa, vs_radix_shift(level), e->tag_nested),
+                          table | permissions);
         }
     }
     return false; /* unreachable: level 1 is always a leaf */
@@ -374,9 +386,8 @@ static bool walk(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref r
             return false;
         }
         if (e->gpwc[level].entries && !no_execute) {
-            (void)vs_settab_fill_absent(&e->gpwc[level],
-                                        vs__ept_key(gva, vs_radix_shift(level), e->tag_now),
-                                        table | (permissions & f->write), NULL, NULL);
+            vs_settab_put(&e->gpwc[level], vs__ept_key(gva, vs_radix_shift(level), e->tag_now),
+                          table | (permissions & f->write));
         }
     }
     return false;
@@ -402,8 +413,8 @@ static uint32_t foretell(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD])
     hpa[n++] = (uint64_t)h->frame << 12 | (at.v & 0xfffu);
     const uint64_t *p = vs_settab_peek_first(&e->l2, vs__ept_key(at.v, 12, e->tag_now));
     if (!p) {
-        uint32_t entry[2] = {h->guest_entry, h->slat_entry};
-        for (uint32_t i = 0; i < 2u && entry[i]; i++) {
+        uint32_t entry[3] = {h->guest_entry, h->slat_entry, *vs__ept_table_hint(e, at.v)};
+        for (uint32_t i = 0; i < 3u && entry[i]; i++) {
             vs_hpa line = {(uint64_t)entry[i] << 6};
             vs_phys_prefetch(e->phys, line);
             hpa[n++] = line.v;
@@ -417,6 +428,7 @@ static void remember(const struct vs_ept *e, uint64_t gva, const struct vs_trans
     *vs__ept_hint(e, gva) = (struct vs_ept_hint){
         (uint32_t)(gva >> 12), (uint32_t)(e->guest_leaf >> 6),
         e->now.eptp ? (uint32_t)(e->slat_leaf >> 6) : 0, (uint32_t)(out->hpa.v >> 12)};
+    *vs__ept_table_hint(e, gva) = e->now.eptp ? (uint32_t)(e->table_leaf >> 6) : 0;
 }
 
 void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,

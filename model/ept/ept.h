@@ -51,10 +51,10 @@ struct vs_ept {
     struct vs_ept_tag
         tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have vpid = pcid = 0 */
     uint32_t n_tags, tag_now, tag_nested;
-    uint32_t sizes, nested_sizes;   /* page sizes ever filled: only these are looked for */
-    struct vs_ept_hint *hint;       /* for prefetching on the host only */
-    uint64_t guest_leaf, slat_leaf; /* where the last walk found its leaf entries */
-    uint64_t *count;                /* of the world that runs */
+    uint32_t sizes, nested_sizes; /* page sizes ever filled: only these are looked for */
+    struct vs_ept_hint *hint;     /* for prefetching on the host only */
+    uint64_t guest_leaf, slat_leaf, table_leaf; /* where the last walk found its leaf entries */
+    uint64_t *count;                            /* of the world that runs */
     uint64_t counts[2][VS_CNT_ept_N];
 };
 

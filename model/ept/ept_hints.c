@@ -4,7 +4,7 @@
 
 #include <sys/mman.h>
 
-#define BYTES (VS__HINTS * sizeof(struct vs_ept_hint))
+#define BYTES (VS__HINTS * sizeof(struct vs_ept_hint) + VS__TABLE_HINTS * sizeof(uint32_t))
 
 struct vs_ept_hint *vs__ept_hints_create(void)
 {

@@ -31,6 +31,12 @@ struct vs_ept_hint {
     uint32_t slat_entry;  /* and of the one with the nested leaf entry; 0 = none */
     uint32_t frame;       /* host-physical / 4096 */
 };
+/* For each 2 MiB of guest addresses, the line with the nested leaf entry of their last table. */
+#define VS__TABLE_HINTS (1ull << 14)
+static inline uint32_t *vs__ept_table_hint(const struct vs_ept *e, uint64_t gva)
+{
+    return (uint32_t *)(void *)(e->hint + VS__HINTS) + (gva >> 21 & (VS__TABLE_HINTS - 1u));
+}
 static inline struct vs_ept_hint *vs__ept_hint(const struct vs_ept *e, uint64_t gva)
 {
     return &e->hint[gva >> 12 & (VS__HINTS - 1u)];

@@ -126,12 +126,14 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
         __builtin_cpu_supports("bmi2")) {
         m->access = vs__memory_access_avx2;
         m->run = vs__memory_run_avx2;
+        m->walker_load = vs__memory_walker_load_avx2;
         m->into_llc = vs__memory_into_llc_avx2;
         return true;
     }
     if (!strcmp(variant, "sse2")) {
         m->access = vs__memory_access_sse2;
         m->run = vs__memory_run_sse2;
+        m->walker_load = vs__memory_walker_load_sse2;
         m->into_llc = vs__memory_into_llc_sse2;
         return true;
     }
@@ -139,6 +141,7 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
     if (!strcmp(variant, "plain")) {
         m->access = vs__memory_access_plain;
         m->run = vs__memory_run_plain;
+        m->walker_load = vs__memory_walker_load_plain;
         m->into_llc = vs__memory_into_llc_plain;
         return true;
     }
@@ -366,12 +369,6 @@ static void core_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
     book(ctx, t, at, ref, VS_MEM_L1);
 }
 
-static uint64_t walker_load(void *ctx, struct vs_txn *t, vs_hpa at)
-{
-    struct vs_memory_core *c = ctx;
-    book(c, t, at, VS_MEM_REF_WALK, (uint32_t)c->memory->cfg.walker_entry);
-    return vs_phys_read64(c->memory->phys, at);
-}
 static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct vs_memory_core *c = ctx;
@@ -392,5 +389,5 @@ struct vs_mem_port vs_memory_core_port(struct vs_memory_core *c)
 
 struct vs_mem_port vs_memory_walker_port(struct vs_memory_core *c)
 {
-    return (struct vs_mem_port){c, walker_load, walker_store, walker_touch};
+    return (struct vs_mem_port){c, c->memory->walker_load, walker_store, walker_touch};
 }

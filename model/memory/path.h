@@ -13,17 +13,22 @@ typedef uint32_t memory_access(struct vs_memory *m, struct vs_memory_core *c, ui
 typedef void memory_run(struct vs_memory *m, struct vs_memory_core *c, uint64_t line, uint64_t n,
                         uint64_t step, uint32_t ref, uint64_t answered[VS_LINE_LEVELS]);
 
+typedef uint64_t memory_walker_load(void *ctx, struct vs_txn *t, vs_hpa at);
+
 typedef void memory_into_llc(struct vs_memory *m, uint64_t *count, uint64_t line);
 
 memory_access vs__memory_access_plain;
 memory_run vs__memory_run_plain;
+memory_walker_load vs__memory_walker_load_plain;
 memory_into_llc vs__memory_into_llc_plain;
 #if defined(__x86_64__)
 memory_access vs__memory_access_sse2;
 memory_run vs__memory_run_sse2;
+memory_walker_load vs__memory_walker_load_sse2;
 memory_into_llc vs__memory_into_llc_sse2;
 memory_access vs__memory_access_avx2;
 memory_run vs__memory_run_avx2;
+memory_walker_load vs__memory_walker_load_avx2;
 memory_into_llc vs__memory_into_llc_avx2;
 #endif
 
