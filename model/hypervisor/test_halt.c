@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of what a handler leaves to the next entry, and of how a halt ends. */
+#include "test_hypervisor.h"
+
+/* ---- injection ---- */
+
+static void test_an_interrupt_goes_into_the_next_entry(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hv_exit e = {.inject = 0x41};
+    handle(f, VS_OP_HANDLER_EXTERNAL_INTERRUPT, e);
+    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0x80000041);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_injections], 1);
+    assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0);
+}
+
+static void test_a_guest_that_cannot_take_it_gets_a_window_and_then_the_interrupt(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hv_exit e = {.inject = 0x41};
+    f->vmcs.field[VS_HV_PROC_CONTROLS / 2] = 0x1000;
+    const uint64_t flags[] = {0x2, 0x202, 0x202}, blocking[] = {0, 1, 2}; /* IF, STI, MOV SS */
+    for (int i = 0; i < 3; i++) {
+        f->vmcs.field[VS_HV_GUEST_RFLAGS / 2] = flags[i];
+        f->vmcs.field[VS_HV_INTERRUPTIBILITY / 2] = blocking[i];
+        f->vmcs.field[VS_HV_PROC_CONTROLS / 2] = 0x1000;
+        assert_false(vs_hv_inject(&f->h, &f->t, 0x41, false));
+        assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0);
+        assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0x1004);
+    }
+    f->vmcs.field[VS_HV_INTERRUPTIBILITY / 2] = 0;
+    handle(f, VS_OP_HANDLER_INTERRUPT_WINDOW, e);
+    assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0x1000);
+    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0x80000041);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_windows], 3);
+}
+
+static void test_virtual_delivery_raises_rvi_and_keeps_svi(void **state)
+{
+    struct fixture *f = *state;
+    f->vmcs.field[VS_HV_GUEST_INTERRUPT_STATUS / 2] = 0x5030;
+    f->vmcs.field[VS_HV_GUEST_RFLAGS / 2] = 0x2; /* the processor waits, not the hypervisor */
+    assert_true(vs_hv_inject(&f->h, &f->t, 0x41, true));
+    assert_int_equal(field(f, VS_HV_GUEST_INTERRUPT_STATUS), 0x5041);
+    assert_true(vs_hv_inject(&f->h, &f->t, 0x31, true));
+    assert_int_equal(field(f, VS_HV_GUEST_INTERRUPT_STATUS), 0x5041);
+    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0);
+}
+
+static void test_an_interrupt_in_the_host_runs_its_handler_without_the_common_path(void **state)
+{
+    struct fixture *f = *state;
+    vs_hv_host_interrupt(&f->h, &f->t);
+    assert_int_equal(f->core.instructions, f->config.external_interrupt_instructions);
+    assert_int_equal(f->vmcs.reads, 0);
+    assert_int_equal(vs_ledger_acc(f->ledger, f->host, VS_OP_HANDLER_EXTERNAL_INTERRUPT)->n, 1);
+}
+
+/* ---- halts ---- */
+
+/* A halt whose event comes after `halt_ps`: what waking charges. */
+static uint64_t wake(struct fixture *f, uint64_t halt_ps)
+{
+    uint64_t since = vs_now(&f->t).v, event = since + halt_ps;
+    vs_wait_until(&f->t, (uint16_t)(f->core.base + IDLE), ps(event));
+    vs_hv_wake(&f->h, &f->t, ps(since), ps(event));
+    return vs_now(&f->t).v - event;
+}
+
+static void test_an_event_before_the_halt_wakes_nobody(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t now = vs_now(&f->t).v;
+    vs_hv_wake(&f->h, &f->t, ps(now + 5000), ps(now + 1000));
+    assert_int_equal(vs_now(&f->t).v, now);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_blocks], 0);
+}
+
+static void test_polling_ends_at_its_time_and_not_before(void **state)
+{
+    struct fixture *f = *state;
+    f->h.poll_ps = 20000000;
+    assert_int_equal(wake(f, 20000000), 0);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_polled], 20000);
+    assert_int_equal(f->h.poll_ps, 20000000); /* long enough: unchanged */
+    uint64_t both = (f->config.block + f->config.wake) * CLOCK_PS;
+    assert_int_equal(wake(f, 20000001), both - 1); /* 1 ps of going to sleep was hidden */
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_polls], 1);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_blocks], 1);
+}
+
+static void test_going_to_sleep_is_paid_only_as_far_as_the_event_comes_early(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t block = f->config.block * CLOCK_PS, awake = f->config.wake * CLOCK_PS;
+    f->config.halt_poll_ns = 0;
+    build(f, 0);
+    assert_int_equal(wake(f, block - 100), 100 + awake);
+    assert_int_equal(wake(f, block), awake);
+    assert_int_equal(wake(f, 100 * block), awake);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_polled], 0);
+}
+
+static void test_short_halts_lengthen_polling_long_ones_shorten_it(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t ns = 1000, us = 1000 * ns, want[] = {10, 20, 40, 80, 80, 80};
+    for (int i = 0; i < 6; i++) { /* misses grow it from its start, a hit leaves it */
+        wake(f, 50 * us);
+        assert_int_equal(f->h.poll_ps, want[i] * us);
+    }
+    wake(f, 150 * us);
+    assert_int_equal(f->h.poll_ps, 160 * us);
+    wake(f, 190 * us);
+    assert_int_equal(f->h.poll_ps, 200 * us); /* the longest */
+    const uint64_t shrunk[] = {100, 50, 25, 12, 0, 0};
+    for (int i = 0; i < 6; i++) { /* below its start there is none */
+        wake(f, 1000 * us);
+        assert_int_equal(f->h.poll_ps / us, shrunk[i]);
+    }
+    f->config.halt_poll_shrink = 0;
+    build(f, 0);
+    f->h.poll_ps = 160 * us;
+    wake(f, 1000 * us);
+    assert_int_equal(f->h.poll_ps, 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_an_interrupt_goes_into_the_next_entry),
+        T(test_a_guest_that_cannot_take_it_gets_a_window_and_then_the_interrupt),
+        T(test_virtual_delivery_raises_rvi_and_keeps_svi),
+        T(test_an_interrupt_in_the_host_runs_its_handler_without_the_common_path),
+        T(test_an_event_before_the_halt_wakes_nobody),
+        T(test_polling_ends_at_its_time_and_not_before),
+        T(test_going_to_sleep_is_paid_only_as_far_as_the_event_comes_early),
+        T(test_short_halts_lengthen_polling_long_ones_shorten_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

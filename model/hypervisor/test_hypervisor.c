@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of exit handlers: what a program runs, what it costs cold and warm, what it asks of the VMCS
+ * and of memory. */
+#include "test_hypervisor.h"
+
+static const enum vs_op handlers[] = {
+#define VS_HV_REASON(name, op, i, c, d, b, u, grade, source) VS_OP_HANDLER_##op,
+#include "hypervisor/reasons.def"
+#undef VS_HV_REASON
+};
+#define HANDLERS (sizeof handlers / sizeof handlers[0])
+
+static uint64_t lines(uint64_t bytes)
+{
+    return (bytes + 63) / 64;
+}
+
+/* ---- programs ---- */
+
+static void test_a_handler_is_the_sum_of_its_parts(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < HANDLERS; i++) {
+        uint64_t took = handle(f, handlers[i], plain), sum = 0;
+        const struct vs_op_acc *a = vs_ledger_acc(f->ledger, f->host, handlers[i]);
+        for (size_t k = 0; k < vs_ledger_n_accounts(f->ledger); k++) {
+            sum += a->work[k].ps;
+        }
+        assert_true(took > 0);
+        assert_int_equal(a->n, 1);
+        assert_int_equal(a->total_ps, took);
+        assert_int_equal(sum, took);
+        assert_int_equal(a->n_child, 0);
+    }
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_exits], HANDLERS);
+}
+
+static void test_a_program_executes_its_instructions_and_touches_its_lines(void **state)
+{
+    struct fixture *f = *state;
+    const struct vs_hypervisor_config *c = &f->config;
+    handle(f, VS_OP_HANDLER_CPUID, plain);
+    assert_int_equal(f->core.instructions, c->common_instructions + c->cpuid_instructions);
+    assert_int_equal(f->core.touches[VS_REF_FETCH], lines(c->common_code) + lines(c->cpuid_code));
+    assert_int_equal(f->core.touches[VS_REF_READ] + f->core.touches[VS_REF_WRITE],
+                     lines(c->common_data) + lines(c->cpuid_data));
+}
+
+static void test_a_cold_handler_costs_its_misses_more_than_a_warm_one(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t cold = handle(f, VS_OP_HANDLER_CPUID, plain), misses = f->core.misses;
+    uint64_t warm = handle(f, VS_OP_HANDLER_CPUID, plain);
+    assert_int_equal(f->core.misses, misses);
+    assert_int_equal(cold - warm, misses * (MISS_PS - HIT_PS));
+    f->core.n = 0; /* the guest has evicted everything */
+    assert_int_equal(handle(f, VS_OP_HANDLER_CPUID, plain), cold);
+}
+
+static void test_handlers_share_the_common_path_only(void **state)
+{
+    struct fixture *f = *state;
+    const struct vs_hypervisor_config *c = &f->config;
+    handle(f, VS_OP_HANDLER_CPUID, plain);
+    uint64_t before = f->core.misses;
+    handle(f, VS_OP_HANDLER_RDMSR, plain);
+    assert_int_equal(f->core.misses - before, lines(c->rdmsr_code) + lines(c->rdmsr_data));
+}
+
+static void test_each_vcpu_has_its_own_data_inside_its_part(void **state)
+{
+    struct fixture *f = *state;
+    f->config.cpuid_copy = 1 << 20; /* copies wrap inside their part */
+    uint64_t end = VS_HV_DATA;
+    for (unsigned vcpu = 0; vcpu < VS_HV_VCPUS; vcpu += VS_HV_VCPUS - 1) {
+        build(f, vcpu);
+        f->core.lowest = UINT64_MAX;
+        f->core.highest = 0;
+        for (size_t i = 0; i < HANDLERS; i++) {
+            handle(f, handlers[i], plain);
+        }
+        assert_true(f->core.lowest >= end);
+        end = f->core.highest;
+    }
+    assert_true(end < VS_HV_DATA + VS_HV_AREA_BYTES);
+}
+
+static void test_a_copied_line_is_a_load_and_a_store(void **state)
+{
+    struct fixture *f = *state;
+    handle(f, VS_OP_HANDLER_RDMSR, plain);
+    uint64_t reads = f->core.touches[VS_REF_READ], writes = f->core.touches[VS_REF_WRITE];
+    f->config.rdmsr_copy = 1000;
+    build(f, 0);
+    handle(f, VS_OP_HANDLER_RDMSR, plain);
+    assert_int_equal(f->core.touches[VS_REF_READ], 2 * reads + 16);
+    assert_int_equal(f->core.touches[VS_REF_WRITE], 2 * writes + 16);
+}
+
+static void test_user_space_costs_its_switch_and_its_program(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hypervisor_config *c = &f->config;
+    c->io_instruction_user = 0;
+    build(f, 0);
+    handle(f, VS_OP_HANDLER_IO_INSTRUCTION, plain);
+    uint64_t kernel = handle(f, VS_OP_HANDLER_IO_INSTRUCTION, plain);
+    c->io_instruction_user = 1;
+    build(f, 0);
+    handle(f, VS_OP_HANDLER_IO_INSTRUCTION, plain);
+    uint64_t user = handle(f, VS_OP_HANDLER_IO_INSTRUCTION, plain);
+    uint64_t touches = lines(c->user_code) + lines(c->user_data);
+    assert_int_equal(user - kernel, c->user_switch * CLOCK_PS +
+                                        c->user_instructions * INSTRUCTION_PS + touches * HIT_PS);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 2);
+}
+
+static void test_mitigations_are_charged_on_the_ways_they_are_taken(void **state)
+{
+    struct fixture *f = *state;
+    handle(f, VS_OP_HANDLER_VMCALL, plain);
+    uint64_t without = handle(f, VS_OP_HANDLER_VMCALL, plain);
+    f->config.spec_ctrl = 100;
+    f->config.rsb_fill = 10;
+    f->config.l1d_flush = 1;
+    build(f, 0);
+    uint64_t with = handle(f, VS_OP_HANDLER_VMCALL, plain);
+    assert_int_equal(with - without, (2 * 100 + 10 + 1) * CLOCK_PS);
+}
+
+static void test_an_exit_without_a_program_is_refused_untimed(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hv_exit e = plain;
+    assert_int_equal(vs_hv_handler_op(VS_OP_EXIT_TRIPLE_FAULT), VS_OP_N);
+    assert_int_equal(vs_hv_handle(&f->h, &f->t, VS_OP_HANDLER_TRIPLE_FAULT, &e), VS_HV_FAIL);
+    assert_int_equal(vs_now(&f->t).v, 0);
+    assert_int_equal(vs_hv_handler_op(VS_OP_EXIT_CPUID), VS_OP_HANDLER_CPUID);
+}
+
+/* ---- VMCS ---- */
+
+static void test_vmreads_and_vmwrites_are_as_many_as_the_lists_are_long(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < HANDLERS; i++) {
+        unsigned reads, writes;
+        uint64_t r = f->vmcs.reads, w = f->vmcs.writes;
+        vs_hv_program(handlers[i], &reads, &writes);
+        handle(f, handlers[i], plain);
+        assert_true(reads >= 2);
+        assert_int_equal(f->vmcs.reads - r, reads);
+        assert_int_equal(f->vmcs.writes - w, writes);
+    }
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_vmreads], f->vmcs.reads);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_vmwrites], f->vmcs.writes);
+}
+
+static void test_an_emulated_instruction_is_stepped_over_a_fault_is_not(void **state)
+{
+    struct fixture *f = *state;
+    f->vmcs.field[VS_HV_GUEST_RIP / 2] = 0x1000;
+    f->vmcs.field[VS_HV_EXIT_LENGTH / 2] = 2;
+    handle(f, VS_OP_HANDLER_CPUID, plain);
+    assert_int_equal(field(f, VS_HV_GUEST_RIP), 0x1002);
+    handle(f, VS_OP_HANDLER_EPT_VIOLATION, plain);
+    handle(f, VS_OP_HANDLER_EXTERNAL_INTERRUPT, plain);
+    assert_int_equal(field(f, VS_HV_GUEST_RIP), 0x1002);
+}
+
+static void test_handlers_stated_as_one_sum_take_exactly_that(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hypervisor_config *c = &f->config;
+    c->common_vmcs = c->common_instructions = c->common_code = c->common_data = 0;
+    c->cpuid_instructions = c->cpuid_code = c->cpuid_data = 0;
+    c->fixed = 800;
+    build(f, 0);
+    f->vmcs.field[VS_HV_EXIT_LENGTH / 2] = 2;
+    assert_int_equal(handle(f, VS_OP_HANDLER_CPUID, plain), 800 * CLOCK_PS);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_vmreads], 0);
+    assert_int_equal(field(f, VS_HV_GUEST_RIP), 2); /* the guest goes on all the same */
+}
+
+/* ---- memory ---- */
+
+static void test_a_first_touch_maps_and_clears_one_page_of_the_hosts_size(void **state)
+{
+    struct fixture *f = *state;
+    const unsigned shifts[] = {12, 21};
+    for (int i = 0; i < 2; i++) {
+        struct vs_hv_exit e = {.guest_physical = 0x12345678};
+        f->slat.shift = shifts[i];
+        f->slat.maps = f->core.direct_lines = 0;
+        handle(f, VS_OP_HANDLER_EPT_VIOLATION, e);
+        assert_int_equal(f->slat.maps, 1);
+        assert_int_equal(f->slat.last, 0x12345678 >> shifts[i]);
+        assert_int_equal(f->core.direct_lines, (1u << shifts[i]) / 64);
+        assert_int_equal(f->core.direct_from, DIRECT_FRAME);
+    }
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_pages_mapped], 2);
+    f->config.zero_page = 0;
+    build(f, 0);
+    f->core.direct_lines = 0;
+    handle(f, VS_OP_HANDLER_EPT_VIOLATION, plain);
+    assert_int_equal(f->core.direct_lines, 0);
+}
+
+static void test_exhausted_host_memory_fails_the_handler_with_its_books_closed(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hv_exit e = plain;
+    f->slat.exhausted_after = 0;
+    assert_int_equal(vs_hv_handle(&f->h, &f->t, VS_OP_HANDLER_EPT_VIOLATION, &e), VS_HV_FAIL);
+    assert_int_equal(vs_ledger_acc(f->ledger, f->host, VS_OP_HANDLER_EPT_VIOLATION)->n, 1);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_pages_mapped], 0);
+}
+
+static void test_a_violation_outside_memory_is_emulated_like_a_misconfiguration(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hv_exit device = {.guest_physical = MEMORY};
+    unsigned violation, misconfig, writes;
+    vs_hv_program(VS_OP_HANDLER_EPT_VIOLATION, &violation, &writes);
+    vs_hv_program(VS_OP_HANDLER_EPT_MISCONFIG, &misconfig, &writes);
+    f->vmcs.field[VS_HV_EXIT_LENGTH / 2] = 3;
+    handle(f, VS_OP_HANDLER_EPT_VIOLATION, device);
+    const struct vs_hypervisor_config *c = &f->config;
+    assert_int_equal(f->slat.maps, 0);
+    assert_int_equal(f->vmcs.reads, violation + misconfig - 2); /* the common ones once */
+    assert_int_equal(f->vmcs.writes, writes);
+    assert_int_equal(f->core.instructions, c->common_instructions + c->ept_violation_instructions +
+                                               c->ept_misconfig_instructions +
+                                               c->user_instructions);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 1);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_mmio], 1);
+    assert_int_equal(field(f, VS_HV_GUEST_RIP), 3);
+    device.guest_physical = MEMORY - 1; /* the last byte of memory is no device */
+    handle(f, VS_OP_HANDLER_EPT_VIOLATION, device);
+    assert_int_equal(f->slat.maps, 1);
+}
+
+/* ---- configuration ---- */
+
+static void test_code_without_instructions_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_errors e = {NULL, 0};
+    vs_hv_check(&f->config, &e);
+    assert_int_equal(e.n, 0);
+    f->config.cpuid_instructions = 0;
+    f->config.user_instructions = 0;
+    vs_hv_check(&f->config, &e);
+    assert_int_equal(e.n, 2);
+    assert_non_null(strstr(e.text[1], "handler.cpuid"));
+    vs_errors_free(&e);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_a_handler_is_the_sum_of_its_parts),
+        T(test_a_program_executes_its_instructions_and_touches_its_lines),
+        T(test_a_cold_handler_costs_its_misses_more_than_a_warm_one),
+        T(test_handlers_share_the_common_path_only),
+        T(test_each_vcpu_has_its_own_data_inside_its_part),
+        T(test_a_copied_line_is_a_load_and_a_store),
+        T(test_user_space_costs_its_switch_and_its_program),
+        T(test_mitigations_are_charged_on_the_ways_they_are_taken),
+        T(test_an_exit_without_a_program_is_refused_untimed),
+        T(test_vmreads_and_vmwrites_are_as_many_as_the_lists_are_long),
+        T(test_an_emulated_instruction_is_stepped_over_a_fault_is_not),
+        T(test_handlers_stated_as_one_sum_take_exactly_that),
+        T(test_a_first_touch_maps_and_clears_one_page_of_the_hosts_size),
+        T(test_exhausted_host_memory_fails_the_handler_with_its_books_closed),
+        T(test_a_violation_outside_memory_is_emulated_like_a_misconfiguration),
+        T(test_code_without_instructions_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

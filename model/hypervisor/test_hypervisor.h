@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* A hypervisor beside fakes of its ports, for its tests. */
+#ifndef VIRTSIM_HYPERVISOR_TEST_H
+#define VIRTSIM_HYPERVISOR_TEST_H
+#include "hypervisor/programs.h"
+
+#include "virtsim/knob.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CLOCK_PS 500u
+#define HIT_PS 1000u
+#define MISS_PS 50000u
+#define INSTRUCTION_PS 100u
+#define VMREAD_PS 7000u
+#define VMWRITE_PS 9000u
+#define LINES 65536u
+#define MEMORY (UINT64_C(1) << 30)
+#define DIRECT_FRAME (UINT64_C(6) << 21)
+
+/* ---- fakes ---- */
+
+static const struct vs_account_desc fake_accounts[] = {
+    {"fake.instructions", "", false, ""}, {"fake.hit", "", false, ""},
+    {"fake.miss", "", false, ""},         {"fake.vmread", "", false, ""},
+    {"fake.vmwrite", "", false, ""},      {"fake.idle", "", true, ""}};
+static const struct vs_component_desc fake = {"fake", NULL, 0, fake_accounts, 6, NULL, 0, 0};
+enum { INSTRUCTIONS, HIT, MISS, VMREAD, VMWRITE, IDLE };
+
+/* A core whose cache holds every line it ever saw, until it is flushed. */
+struct fake_core {
+    uint16_t base;
+    uint64_t line[LINES];
+    size_t n;
+    uint64_t touches[3], misses, instructions;
+    uint64_t direct_from, direct_lines; /* stores through the direct map */
+    uint64_t lowest, highest;           /* of the vCPU's data */
+};
+
+/* Fields by encoding; time only for a transaction. */
+struct fake_vmcs {
+    uint16_t base;
+    uint64_t field[0x10000 / 2];
+    uint64_t reads, writes;
+};
+
+struct fake_slat {
+    unsigned shift;
+    uint64_t maps, last, exhausted_after;
+};
+
+struct fixture {
+    struct vs_ledger *ledger;
+    struct vs_txn t;
+    struct vs_hypervisor_config config;
+    struct vs_hypervisor h;
+    struct fake_core core;
+    struct fake_vmcs vmcs;
+    struct fake_slat slat;
+    uint16_t line, host;
+};
+
+static inline vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+static inline void core_instructions(void *ctx, struct vs_txn *t, uint64_t n)
+{
+    struct fake_core *c = ctx;
+    c->instructions += n;
+    vs_charge_n(t, (uint16_t)(c->base + INSTRUCTIONS), n, ps(n * INSTRUCTION_PS));
+}
+
+static inline bool seen(struct fake_core *c, uint64_t line)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->line[i] == line) {
+            return true;
+        }
+    }
+    assert_true(c->n < LINES);
+    c->line[c->n++] = line;
+    return false;
+}
+
+static inline void core_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
+{
+    struct fake_core *c = ctx;
+    c->touches[ref]++;
+    if (at.v >= VS_HV_DIRECT) { /* a cleared page: too many lines to remember */
+        c->direct_from = c->direct_lines++ ? c->direct_from : at.v - VS_HV_DIRECT;
+        vs_charge(t, (uint16_t)(c->base + MISS), ps(MISS_PS));
+        return;
+    }
+    if (at.v >= VS_HV_DATA && at.v < VS_HV_DATA + VS_HV_AREA_BYTES) {
+        c->lowest = at.v < c->lowest ? at.v : c->lowest;
+        c->highest = at.v > c->highest ? at.v : c->highest;
+    }
+    bool hit = seen(c, at.v >> 6);
+    c->misses += !hit;
+    vs_charge(t, (uint16_t)(c->base + (hit ? HIT : MISS)), ps(hit ? HIT_PS : MISS_PS));
+}
+
+static inline bool vmcs_read(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
+{
+    struct fake_vmcs *v = ctx;
+    *value = v->field[field / 2];
+    if (t) {
+        v->reads++;
+        vs_charge(t, (uint16_t)(v->base + VMREAD), ps(VMREAD_PS));
+    }
+    return true;
+}
+
+static inline bool vmcs_write(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value)
+{
+    struct fake_vmcs *v = ctx;
+    v->field[field / 2] = value;
+    if (t) {
+        v->writes++;
+        vs_charge(t, (uint16_t)(v->base + VMWRITE), ps(VMWRITE_PS));
+    }
+    return true;
+}
+
+static inline bool slat_map(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *shift, vs_hpa *frame)
+{
+    struct fake_slat *s = ctx;
+    (void)t;
+    if (s->maps == s->exhausted_after) {
+        return false;
+    }
+    s->maps++;
+    s->last = at.v >> s->shift;
+    *shift = s->shift;
+    frame->v = DIRECT_FRAME;
+    return true;
+}
+
+static inline bool slat_is_memory(void *ctx, vs_gpa at)
+{
+    (void)ctx;
+    return at.v < MEMORY;
+}
+
+/* ---- fixture ---- */
+
+static inline void build(struct fixture *f, unsigned vcpu)
+{
+    struct vs_clock clock = {CLOCK_PS};
+    struct vs_core_port core = {&f->core, core_instructions, core_touch};
+    struct vs_vmcs_port vmcs = {&f->vmcs, vmcs_read, vmcs_write};
+    struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory};
+    vs_hv_init(&f->h, &f->config, f->ledger, clock, vcpu, &core, &vmcs, &slat);
+}
+
+static inline int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    vs_defaults(&vs_hypervisor_desc, &f->config);
+    f->ledger = vs_ledger_create(1);
+    f->core.base = f->vmcs.base = vs_ledger_accounts(f->ledger, &fake);
+    f->core.lowest = UINT64_MAX;
+    f->slat.shift = 12;
+    f->slat.exhausted_after = UINT64_MAX;
+    build(f, 0);
+    f->line = vs_ledger_actor(f->ledger, "vcpu0");
+    f->host = vs_ledger_actor(f->ledger, "vcpu0/host");
+    vs_txn_begin(&f->t, f->ledger, f->line, ps(0));
+    vs_txn_actor(&f->t, f->host);
+    f->vmcs.field[VS_HV_GUEST_RFLAGS / 2] = 0x202;
+    *state = f;
+    return 0;
+}
+
+static inline int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char why[200] = "";
+    vs_txn_end(&f->t);
+    if (vs_ledger_unbalanced(f->ledger, why, sizeof why)) {
+        fail_msg("%s", why);
+    }
+    vs_ledger_destroy(f->ledger);
+    free(f);
+    return 0;
+}
+
+static inline uint64_t field(const struct fixture *f, uint32_t encoding)
+{
+    return f->vmcs.field[encoding / 2];
+}
+
+/* Handles one exit; returns how long it took. */
+static inline uint64_t handle(struct fixture *f, enum vs_op op, struct vs_hv_exit exit)
+{
+    uint64_t start = vs_now(&f->t).v;
+    enum vs_hv_result want = op == VS_OP_HANDLER_HLT ? VS_HV_HALT : VS_HV_RESUME;
+    assert_int_equal(vs_hv_handle(&f->h, &f->t, op, &exit), want);
+    return vs_now(&f->t).v - start;
+}
+static const struct vs_hv_exit plain = {.guest_physical = 0x5000};
+
+#endif
