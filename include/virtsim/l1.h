@@ -14,8 +14,9 @@
 #include "virtsim/port.h"
 #include "virtsim/settab.h"
 
-#define VS_L1_CONTEXT_SHIFT                                                                        \
-    40u                /* above any virtual page number; 22 bits of context fit below bit 62 */
+/* Above every page number, whatever the address: kernels live in negative ones. 10 bits of context
+ * fit below bit 62. */
+#define VS_L1_CONTEXT_SHIFT 52u
 #define VS_L1_WRITE 1u /* writes may pass: permitted, and dirty is set where it is kept */
 #define VS_L1_FLAGS 0xfffu
 

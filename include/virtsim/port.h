@@ -22,15 +22,23 @@ struct vs_mem_port {
 
 /* What became of a translation. A fault is a value; whoever runs the core hands it to its handler.
  */
-enum vs_fault { VS_FAULT_NONE, VS_FAULT_PAGE, VS_FAULT_EPT_VIOLATION, VS_FAULT_EPT_MISCONFIG };
+enum vs_fault {
+    VS_FAULT_NONE,
+    VS_FAULT_PAGE,
+    VS_FAULT_EPT_VIOLATION,
+    VS_FAULT_EPT_MISCONFIG,
+    VS_FAULT_GENERAL_PROTECTION, /* a non-canonical address */
+    VS_FAULT_PML_FULL            /* page-modification log */
+};
 struct vs_translation {
     vs_hpa hpa;          /* of the byte asked for; valid without a fault */
     unsigned page_shift; /* of the entry filled into the L1 TLB: min(guest, host) */
     enum vs_fault fault;
     vs_gva gva; /* that faulted */
     vs_gpa gpa; /* EPT faults: the guest-physical address that could not be translated */
-    uint64_t qualification; /* EPT violation: exit qualification (SDM 3C table 28-7) */
-    uint32_t error_code;    /* page fault: as pushed on the stack */
+    uint64_t qualification; /* EPT violation: exit qualification (SDM 3C table 28-7); nested page
+                             * fault: EXITINFO1 (APM 15.25.6); Arm, both stages: ESR_ELx.ISS */
+    uint32_t error_code;    /* page fault: as x86 pushes it on the stack */
 };
 
 /* Translation as a core reaches it, after a miss in its struct vs_l1 (or on the first write through

@@ -125,9 +125,10 @@ static inline uint64_t vs_radix_rights(const struct vs_radix_format *f, bool lea
     switch (f->kind) {
     case VS_RADIX_X86: /* U/S, R/W, XD */
         return ((entry >> 2) & 1u) | (entry & 2u) | (~entry >> 63) << 2;
-    case VS_RADIX_EPT_KIND:
+    case VS_RADIX_EPT_KIND: /* R, W, X; user's X has a bit of its own with mode-based control */
+        return (entry & 3u) | (entry & f->execute ? VS_RIGHT_EXECUTE : 0u);
     case VS_RADIX_VTD:
-        return entry & 7u;
+        return entry & 3u;
     default:
         return vs_radix_arm_rights(f, leaf, entry);
     }

@@ -23,7 +23,9 @@
 #include "virtsim/def_types.h"
 
 enum { VS_EPT_NATIVE, VS_EPT_EPT }; /* paging.mode */
-#define VS_EPT_CONTEXTS 4096u       /* address spaces told apart at one time */
+#define VS_EPT_CONTEXTS 1024u       /* address spaces told apart at one time */
+#define VS_EPT_PML_ENTRIES 512u
+#define VS_EPT_LEVELS 6u                                     /* 1 to 5 */
 #define VS_EPT_SHIFT(choice) (12u + 9u * (unsigned)(choice)) /* *.page_size */
 
 /* What the processor translates with: VPID 0 and eptp 0 in the host and on bare metal. */
@@ -38,21 +40,38 @@ struct vs_ept_tag {
     uint64_t eptp;
 };
 
+/* Page-modification logging (SDM 3C 28.3.6): one page of guest-physical addresses, filled from the
+ * end. */
+struct vs_ept_pml {
+    bool on;
+    uint64_t address;
+    uint16_t index;
+};
+
 struct vs_ept {
     struct vs_ept_config cfg;
     uint16_t account;
-    uint64_t l1_ps, l2_ps, nested_ps, pwc_ps, start_ps, invlpg_ps, flush_ps;
+    uint64_t lines_ps, l1_ps, l2_ps, nested_ps, pwc_ps, start_ps, invlpg_ps, flush_ps;
     struct vs_phys *phys;
     struct vs_mem_port mem;
     struct vs_l1 *data, *fetch;
     struct vs_settab l2, l2_1g, nested;
-    struct vs_settab gpwc[5], npwc[5]; /* by level 4, 3, 2 */
+    struct vs_settab gpwc[VS_EPT_LEVELS], npwc[VS_EPT_LEVELS]; /* by level 5 to 2 */
+    struct vs_settab lines;                                    /* AMD: lines of page tables */
+    bool gpwc_any, npwc_any;                                   /* some level of it exists */
+    /* formats of the two dimensions; usual: x86-64 and EPT of four levels */
+    struct vs_radix_format guest, second;
+    bool usual, mbec;
+    uint64_t guest_reserved[2][VS_EPT_LEVELS], nested_reserved[2][VS_EPT_LEVELS]; /* by leaf */
+    struct vs_ept_pml pml;
     struct vs_ept_context now;
     struct vs_ept_tag
         tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have vpid = pcid = 0 */
     uint32_t n_tags, tag_now, tag_nested;
-    uint32_t sizes, nested_sizes; /* page sizes ever filled: only these are looked for */
-    struct vs_ept_hint *hint;     /* for prefetching on the host only */
+    /* page sizes ever filled, bit = log2 - 12: only these are looked for */
+    uint32_t sizes, nested_sizes;
+    bool unreadable;                            /* entries without the right to read were filled */
+    struct vs_ept_hint *hint;                   /* for prefetching on the host only */
     uint64_t guest_leaf, slat_leaf, table_leaf; /* where the last walk found its leaf entries */
     uint64_t *count;                            /* of the world that runs */
     uint64_t counts[2][VS_CNT_ept_N];
@@ -65,6 +84,9 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *cfg,
                            const struct vs_mem_port *mem, struct vs_l1 *data, struct vs_l1 *fetch,
                            uint64_t seed);
 void vs_ept_free(struct vs_ept *e);
+/* Other page-table formats than those of guest.levels and host.levels; before the first walk. */
+void vs_ept_formats(struct vs_ept *e, const struct vs_radix_format *guest,
+                    const struct vs_radix_format *second);
 /* Whose counters run; the core has settled. */
 void vs_ept_world(struct vs_ept *e, bool host);
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c);

@@ -22,11 +22,13 @@ void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
     check_table(errors, "ept.l2_tlb", c->l2_entries, c->l2_ways);
     check_table(errors, "ept.l2_tlb_1g", c->l2_1g_entries, c->l2_1g_ways);
     check_table(errors, "ept.nested_tlb", c->nested_entries, c->nested_ways);
+    check_table(errors, "ept.walk_lines", c->line_entries, c->line_ways);
     if (!c->d4k_entries || !c->i4k_entries) {
         vs_error(errors, "ept.l1_dtlb_4k.entries and ept.l1_itlb_4k.entries must be at least 1: "
                          "the core translates through them");
     }
-    const uint64_t pwc[] = {c->gpml4e, c->gpdpte, c->gpde, c->npml4e, c->npdpte, c->npde};
+    const uint64_t pwc[] = {c->gpml5e, c->gpml4e, c->gpdpte, c->gpde,
+                            c->npml5e, c->npml4e, c->npdpte, c->npde};
     for (size_t i = 0; i < sizeof pwc / sizeof pwc[0]; i++) {
         if (c->pwc_ways && pwc[i] % c->pwc_ways) {
             vs_error(errors, "ept.pwc.ways = %llu does not divide a walk cache of %llu entries",
@@ -42,6 +44,23 @@ static enum vs_status table(struct vs_settab *t, uint64_t entries, uint64_t ways
                           (enum vs_policy)policy, seed);
 }
 
+void vs_ept_formats(struct vs_ept *e, const struct vs_radix_format *guest,
+                    const struct vs_radix_format *second)
+{
+    unsigned bits = (unsigned)e->cfg.physical_bits;
+    e->guest = *guest;
+    e->second = *second;
+    e->mbec = second->kind == VS_RADIX_EPT_KIND && second->execute != 4u;
+    e->usual = guest->kind == VS_RADIX_X86 && guest->levels == 4 &&
+               second->kind == VS_RADIX_EPT_KIND && second->levels == 4 && !e->mbec;
+    for (unsigned level = 1; level < VS_EPT_LEVELS; level++) {
+        for (unsigned leaf = 0; leaf < 2; leaf++) {
+            e->guest_reserved[leaf][level] = vs_radix_reserved(guest, level, leaf, bits);
+            e->nested_reserved[leaf][level] = vs_radix_reserved(second, level, leaf, bits);
+        }
+    }
+}
+
 enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
                            struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,
                            const struct vs_mem_port *mem, struct vs_l1 *data, struct vs_l1 *fetch,
@@ -53,6 +72,7 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
     uint64_t period = clock.period_ps;
     e->l1_ps = c->l1_latency * period;
     e->l2_ps = c->l2_latency * period;
+    e->lines_ps = c->line_latency * period;
     e->nested_ps = c->nested_latency * period;
     e->pwc_ps = c->pwc_latency * period;
     e->start_ps = c->walk_start * period;
@@ -64,6 +84,13 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
     e->fetch = fetch;
     e->count = e->counts[0];
     e->hint = vs__ept_hints_create();
+    struct vs_radix_format guest = c->guest_levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64,
+                           second = c->host_levels == 5 ? vs_radix_ept5 : vs_radix_ept;
+    if (c->mbec) { /* bit 10 alone lets user mode execute, and makes an entry present */
+        second.execute = 1u << 10;
+        second.present |= second.execute;
+    }
+    vs_ept_formats(e, &guest, &second);
     enum vs_status s =
         table(&data->tlb[VS_L1_4K], c->d4k_entries, c->d4k_ways, c->l1_policy, seed + 1);
     s = s ? s : table(&data->tlb[VS_L1_2M], c->d2m_entries, c->d2m_ways, c->l1_policy, seed + 2);
@@ -74,12 +101,15 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
     s = s ? s : table(&e->l2, c->l2_entries, c->l2_ways, c->l2_policy, seed + 7);
     s = s ? s : table(&e->l2_1g, c->l2_1g_entries, c->l2_1g_ways, c->l2_policy, seed + 8);
     s = s ? s : table(&e->nested, c->nested_entries, c->nested_ways, c->nested_policy, seed + 9);
-    const uint64_t g[] = {0, 0, c->gpde, c->gpdpte, c->gpml4e},
-                   n[] = {0, 0, c->npde, c->npdpte, c->npml4e};
-    for (unsigned level = 2; level <= 4 && !s; level++) {
+    const uint64_t g[] = {0, 0, c->gpde, c->gpdpte, c->gpml4e, c->gpml5e},
+                   n[] = {0, 0, c->npde, c->npdpte, c->npml4e, c->npml5e};
+    for (unsigned level = 2; level < VS_EPT_LEVELS && !s; level++) {
         s = table(&e->gpwc[level], g[level], c->pwc_ways, VS_POLICY_LRU, seed + 10 + level);
         s = s ? s : table(&e->npwc[level], n[level], c->pwc_ways, VS_POLICY_LRU, seed + 20 + level);
+        e->gpwc_any = e->gpwc_any || g[level];
+        e->npwc_any = e->npwc_any || n[level];
     }
+    s = s ? s : table(&e->lines, c->line_entries, c->line_ways, VS_POLICY_LRU, seed + 30);
     struct vs_l1 *side[] = {data, fetch};
     for (int i = 0; i < 2; i++) {
         side[i]->tlb_account = (uint16_t)(e->account + VS_ACC_ept_l1_tlb);
@@ -102,7 +132,8 @@ void vs_ept_free(struct vs_ept *e)
     vs_settab_free(&e->l2);
     vs_settab_free(&e->l2_1g);
     vs_settab_free(&e->nested);
-    for (unsigned level = 2; level <= 4; level++) {
+    vs_settab_free(&e->lines);
+    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
         vs_settab_free(&e->gpwc[level]);
         vs_settab_free(&e->npwc[level]);
     }
@@ -157,6 +188,47 @@ void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
     e->fetch->context = e->data->context;
 }
 
+/* ---- what faults drop ---- */
+
+static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
+{
+    uint64_t context = (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
+    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
+        (void)vs_settab_drop(&e->data->tlb[k], (gva >> vs_l1_shift[k]) | context);
+        (void)vs_settab_drop(&e->fetch->tlb[k], (gva >> vs_l1_shift[k]) | context);
+    }
+    for (uint32_t m = e->sizes; m; m &= m - 1u) {
+        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
+        (void)vs_settab_drop(shift >= 30u ? &e->l2_1g : &e->l2, vs__ept_key(gva, shift, tag));
+    }
+    for (unsigned level = 2; level <= e->guest.levels; level++) {
+        unsigned shift = vs_radix_level_shift(&e->guest, level);
+        (void)vs_settab_drop(&e->gpwc[level], vs__ept_key(gva, shift, tag));
+    }
+}
+
+void vs__ept_forget_linear(struct vs_ept *e, uint64_t gva)
+{
+    for (uint32_t i = 0; i < e->n_tags; i++) { /* of every EP4TA */
+        if (e->tag[i].vpid == e->now.vpid && e->tag[i].pcid == e->now.pcid) {
+            forget_linear(e, gva, i);
+        }
+    }
+}
+
+void vs__ept_forget_physical(struct vs_ept *e, uint64_t gpa)
+{
+    for (uint32_t m = e->nested_sizes; m; m &= m - 1u) {
+        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
+        (void)vs_settab_drop(&e->nested, vs__ept_key(gpa, shift, e->tag_nested));
+    }
+    for (unsigned level = 2; level <= e->second.levels; level++) {
+        (void)vs_settab_drop(
+            &e->npwc[level],
+            vs__ept_key(gpa, vs_radix_level_shift(&e->second, level), e->tag_nested));
+    }
+}
+
 /* ---- invalidations ---- */
 
 struct scope {
@@ -186,18 +258,22 @@ static bool in_scope(const struct scope *s, const struct vs_ept_tag *t, uint64_t
     return t->vpid == s->vpid;
 }
 
+/* Whether an entry is of the guest's page that holds the address: a page may be in several pieces,
+ * and all of them go (SDM 3A 4.10.4.1). */
+static bool same_page(const struct scope *s, uint64_t key, uint64_t payload)
+{
+    unsigned shift = s->shift ? s->shift : 12u + (unsigned)(key >> VS__SIZE_SHIFT & 31u),
+             page = 12u + (unsigned)(payload >> VS__GUEST_SHIFT & 31u);
+    uint64_t address = (key & VS__PAGE_MASK) << shift;
+    return ((address ^ s->address) & ((VS__PAGE_MASK << 12) | 0xfffu)) >> page == 0;
+}
+
 static bool drop_linear(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
     const struct vs_ept_tag *t = &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
-    if (!in_scope(s, t, payload)) {
-        return false;
-    }
-    if (s->what != VS_FLUSH_VPID_ADDRESS) {
-        return true;
-    }
-    unsigned shift = s->shift ? s->shift : 12u + 9u * ((unsigned)(key >> VS__SIZE_SHIFT) & 15u);
-    return (key & VS__PAGE_MASK) == ((s->address >> shift) & VS__PAGE_MASK);
+    return in_scope(s, t, payload) &&
+           (s->what != VS_FLUSH_VPID_ADDRESS || same_page(s, key, payload));
 }
 
 /* Walk-cache payloads carry permissions, not the global flag: an address or context drops them all.
@@ -220,7 +296,7 @@ static uint64_t sweep_linear(struct vs_ept *e, struct scope *s)
     s->shift = 0;
     n += vs_settab_drop_if(&e->l2, drop_linear, s);
     n += vs_settab_drop_if(&e->l2_1g, drop_linear, s);
-    for (unsigned level = 2; level <= 4; level++) {
+    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
         n += vs_settab_drop_if(&e->gpwc[level], drop_walk, s);
     }
     return n;
@@ -229,7 +305,7 @@ static uint64_t sweep_linear(struct vs_ept *e, struct scope *s)
 static uint64_t sweep_physical(struct vs_ept *e, struct scope *s)
 {
     uint64_t n = vs_settab_drop_if(&e->nested, drop_walk, s);
-    for (unsigned level = 2; level <= 4; level++) {
+    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
         n += vs_settab_drop_if(&e->npwc[level], drop_walk, s);
     }
     return n;
@@ -266,9 +342,8 @@ static bool drop_invlpg(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
     const struct vs_ept_tag *t = &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
-    unsigned shift = s->shift ? s->shift : 12u + 9u * ((unsigned)(key >> VS__SIZE_SHIFT) & 15u);
     return t->vpid == s->vpid && (t->pcid == s->pcid || (payload & VS__GLOBAL)) &&
-           (key & VS__PAGE_MASK) == ((s->address >> shift) & VS__PAGE_MASK);
+           same_page(s, key, payload);
 }
 
 uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at)
@@ -283,7 +358,7 @@ uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at)
     s.shift = 0;
     n += vs_settab_drop_if(&e->l2, drop_invlpg, &s);
     n += vs_settab_drop_if(&e->l2_1g, drop_invlpg, &s);
-    for (unsigned level = 2; level <= 4; level++) {
+    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
         n += vs_settab_drop_if(&e->gpwc[level], drop_walk, &s);
     }
     account(e, t, VS_ACC_ept_invalidate_address, e->invlpg_ps, n);

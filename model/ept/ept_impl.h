@@ -9,16 +9,19 @@
 #define VS__WRITABLE 2u       /* allowed; dirty may still have to be set */
 #define VS__EXECUTE 4u
 #define VS__GLOBAL 8u
+#define VS__READ 16u
+#define VS__GUEST_SHIFT                                                                            \
+    5u /* bits 9:5: log2 of the guest's page - 12: INVLPG drops all its pieces */
 #define VS__FLAGS 0xfffu
 
-#define VS__SIZE_SHIFT 36u
+/* Keys: page number | (log2 of the page - 12) << 45 | context << 52. 57-bit addresses have 45-bit
+ * page numbers. */
+#define VS__SIZE_SHIFT 45u
 #define VS__PAGE_MASK ((1ull << VS__SIZE_SHIFT) - 1u)
 
-/* 48-bit addresses have 36-bit page numbers; bits 36-39 tell the size. */
 static inline uint64_t vs__ept_key(uint64_t address, unsigned shift, uint32_t tag)
 {
-    uint64_t size = (shift - 12u) / 9u;
-    return ((address >> shift) & VS__PAGE_MASK) | size << VS__SIZE_SHIFT |
+    return ((address >> shift) & VS__PAGE_MASK) | (uint64_t)(shift - 12u) << VS__SIZE_SHIFT |
            (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
 }
 
@@ -45,8 +48,54 @@ static inline struct vs_ept_hint *vs__ept_hint(const struct vs_ept *e, uint64_t 
 struct vs_ept_hint *vs__ept_hints_create(void);
 void vs__ept_hints_destroy(struct vs_ept_hint *hint);
 
+/* Why a translation failed. */
+enum vs__ept_why { VS__ABSENT, VS__MALFORMED, VS__DENIED, VS__UNUSED /* Arm: access flag */ };
+
+/* For which access a second-dimension translation is made. */
+struct vs_ept_access {
+    enum vs_ref ref; /* of the guest */
+    bool final;      /* false: to an entry of the guest's own tables */
+    bool update;     /* to set a flag in that entry */
+    uint64_t gva;
+};
+
+/* Only an entry that did not permit the access can be there already: reads fill what has missed,
+ * as long as everything may be read. */
+static inline void vs__ept_put(struct vs_ept *e, struct vs_settab *t, uint64_t key,
+                               uint64_t payload, bool may_be_there)
+{
+    e->unreadable = e->unreadable || !(payload & VS__READ);
+    if (may_be_there || e->unreadable) {
+        (void)vs_settab_fill(t, key, payload, NULL, NULL);
+    } else {
+        vs_settab_put(t, key, payload);
+    }
+}
+
 bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
 void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                   struct vs_translation *out);
+/* Into both TLB levels: flags are VS__*, frame the host-physical base of the page. */
+void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t frame, unsigned shift,
+                  uint64_t flags);
+/* walk.c: the formats in use. True when the walk gave an address. */
+bool vs__ept_walk_tables(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref ref,
+                         struct vs_translation *out);
+
+/* ept_fault.c. All return false. level counts from the page. raw: the entries' bits that all of
+ * them have set. need: VS_RIGHT_* that were asked for. */
+bool vs__ept_first_fault(struct vs_ept *e, struct vs_translation *out, uint64_t gva,
+                         enum vs_ref ref, const struct vs_radix_format *f, unsigned level,
+                         enum vs__ept_why why);
+bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
+                          const struct vs_ept_access *a, uint64_t gpa,
+                          const struct vs_radix_format *f, unsigned level, enum vs__ept_why why,
+                          uint64_t raw, uint64_t need);
+/* Page-modification logging of one page; false: the log is full, which is an exit. */
+bool vs__ept_log(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct vs_ept_access *a,
+                 struct vs_translation *out);
+/* ept_context.c: what a fault drops (SDM 3A 4.10.4.1, 3C 28.4.3.1). */
+void vs__ept_forget_linear(struct vs_ept *e, uint64_t gva);
+void vs__ept_forget_physical(struct vs_ept *e, uint64_t gpa);
 
 #endif

@@ -85,6 +85,11 @@ static bool ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
 bool vs__vcpu_fault(struct vs_vcpu *v)
 {
     struct vs_translation f = v->cpu.fault;
+    if (f.fault == VS_FAULT_GENERAL_PROTECTION) {
+        vs__vcpu_fail(v, "access to 0x%llx, which is not canonical: #GP",
+                      (unsigned long long)f.gva.v);
+        return false;
+    }
     if (f.fault != VS_FAULT_PAGE) {
         return ept_fault(v, &f);
     }

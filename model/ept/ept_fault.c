@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Faults of a walk, as each architecture reports them. */
+#include "ept_impl.h"
+
+/* Arm: fault status code, ESR_ELx.ISS bits 5:0; its levels count from the root. */
+static uint64_t arm_status(enum vs__ept_why why, unsigned level)
+{
+    static const unsigned code[] = {
+        [VS__ABSENT] = 4, [VS__MALFORMED] = 4, [VS__DENIED] = 12, [VS__UNUSED] = 8};
+    return code[why] | (level < 4 ? 4u - level : 0u);
+}
+
+bool vs__ept_first_fault(struct vs_ept *e, struct vs_translation *out, uint64_t gva,
+                         enum vs_ref ref, const struct vs_radix_format *f, unsigned level,
+                         enum vs__ept_why why)
+{
+    bool absent = why == VS__ABSENT;
+    e->count[VS_CNT_ept_page_faults]++;
+    out->fault = VS_FAULT_PAGE;
+    out->gva.v = gva;
+    if (f->kind == VS_RADIX_X86 && level > f->levels) {
+        out->fault = VS_FAULT_GENERAL_PROTECTION; /* non-canonical */
+        return false;
+    }
+    if (f->kind == VS_RADIX_STAGE1) { /* and WnR */
+        out->qualification = arm_status(why, level) | (ref == VS_REF_WRITE ? 1u << 6 : 0u);
+    }
+    /* P, W/R, U/S (programs run in user mode), RSVD, I/D */
+    out->error_code = (absent ? 0u : 1u) | (ref == VS_REF_WRITE ? 2u : 0u) | 4u |
+                      (why == VS__MALFORMED ? 8u : 0u) | (ref == VS_REF_FETCH ? 16u : 0u);
+    vs__ept_forget_linear(e, gva);
+    return false;
+}
+
+/* SDM 3C table 28-7. Access: a reference to the guest's tables that may write counts as both. */
+static uint64_t ept_qualification(const struct vs_ept *e, const struct vs_ept_access *a,
+                                  uint64_t raw, uint64_t need)
+{
+    uint64_t user_execute = e->mbec ? (raw >> 10 & 1u) << 6 : 0;
+    return need | (raw & 7u) << 3 | user_execute | 1u << 7 | (a->final ? 1u << 8 : 0u);
+}
+
+/* APM volume 2, 15.25.6: EXITINFO1 of a nested page fault. Nested walks are user accesses. */
+static uint64_t npf_code(const struct vs_ept_access *a, enum vs__ept_why why, uint64_t need)
+{
+    return (why == VS__ABSENT ? 0u : 1u) | (need & VS_RIGHT_WRITE ? 2u : 0u) | 4u |
+           (why == VS__MALFORMED ? 8u : 0u) | (a->final && a->ref == VS_REF_FETCH ? 16u : 0u) |
+           1ull << (a->final ? 32 : 33);
+}
+
+bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
+                          const struct vs_ept_access *a, uint64_t gpa,
+                          const struct vs_radix_format *f, unsigned level, enum vs__ept_why why,
+                          uint64_t raw, uint64_t need)
+{
+    bool malformed = f->kind == VS_RADIX_EPT_KIND && why == VS__MALFORMED;
+    e->count[malformed ? VS_CNT_ept_misconfigs : VS_CNT_ept_violations]++;
+    out->fault = malformed ? VS_FAULT_EPT_MISCONFIG : VS_FAULT_EPT_VIOLATION;
+    out->gpa.v = gpa;
+    out->gva.v = a->gva;
+    switch (f->kind) {
+    case VS_RADIX_X86:
+        out->qualification = npf_code(a, why, need);
+        break;
+    case VS_RADIX_STAGE2: /* WnR, S1PTW */
+        out->qualification = arm_status(why, level) | (need & VS_RIGHT_WRITE ? 1u << 6 : 0u) |
+                             (a->final ? 0u : 1u << 7);
+        break;
+    default:
+        out->qualification = malformed ? 0 : ept_qualification(e, a, raw, need);
+    }
+    vs__ept_forget_physical(e, gpa);
+    vs__ept_forget_linear(e, a->gva);
+    return false;
+}
+
+/* SDM 3C 28.3.6. The index counts down; below 0 the log is full. */
+bool vs__ept_log(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct vs_ept_access *a,
+                 struct vs_translation *out)
+{
+    if (e->pml.index >= VS_EPT_PML_ENTRIES) {
+        e->count[VS_CNT_ept_pml_full]++;
+        out->fault = VS_FAULT_PML_FULL;
+        out->gpa.v = gpa;
+        out->gva.v = a->gva;
+        return false;
+    }
+    vs_hpa at = {e->pml.address + e->pml.index * 8ull};
+    e->mem.store(e->mem.ctx, t, at, gpa & ~0xfffull);
+    e->pml.index--; /* wraps to 65535 */
+    e->count[VS_CNT_ept_pml_logged]++;
+    return true;
+}

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fast translation against the slow one (tests/support/slow_translate.h) on random tables,
+ * permissions, tags, geometries and invalidations, software that forgets to invalidate included.
+ * Each world is one set of tables and one geometry; VIRTSIM_RANDOM_CASES=n makes n accesses
+ * (default 60 000), VIRTSIM_RANDOM_SEED another sequence. It has over 600 lines because one world
+ * is one thing: its tables, its software and both translations change it together.
+ */
+#include "ept/ept.h"
+#include "slow_translate.h"
+#include "virtsim/knob.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MIB (1ull << 20)
+#define GIB (1ull << 30)
+#define SECOND_TABLES (16 * MIB) /* host-physical places, apart from each other */
+#define HOST_TABLES (256 * MIB)
+#define FRAMES (1 * GIB) /* frames used lie in the 11 GiB from here */
+#define PHYS (13 * GIB)
+#define TABLES_A_LEVEL 6u
+#define TABLES (TABLES_A_LEVEL * 5u)
+#define STEPS 2000u
+#define PHYSICAL_BITS 46u
+
+struct world {
+    struct vs_rng rng;
+    struct vs_ledger *ledger;
+    struct vs_txn t;
+    struct vs_phys *phys;
+    struct vs_ept_config cfg;
+    struct vs_ept ept;
+    struct vs_l1 data, fetch;
+    struct vs_mmu_port port;
+    struct slow slow;
+    struct slow_answer answer;
+    bool virtual;
+    const struct pair *pair;
+    struct slow_format g, n;
+    uint64_t guest_table[TABLES]; /* (guest-)physical addresses, by level */
+    uint64_t second_table[TABLES];
+    struct slow_context context; /* of the fast one, too */
+    uint64_t cr3[2][2];          /* by VPID, PCID */
+    struct slow_flag stored[64]; /* flags set by the access in hand */
+    unsigned n_stored;
+    uint64_t recent[4];
+    /* probabilities in 1/1000 */
+    unsigned leaf, absent, denied, reserved;
+};
+
+static uint64_t accesses, stale_answers, faults, overflows, hits;
+
+static uint64_t below(struct world *w, uint64_t n)
+{
+    return vs_rng_below(&w->rng, n);
+}
+static bool chance(struct world *w, unsigned per_mille)
+{
+    return below(w, 1000) < per_mille;
+}
+
+/* ---- the walker's memory ---- */
+
+static uint64_t load(void *ctx, struct vs_txn *t, vs_hpa at)
+{
+    struct world *w = ctx;
+    (void)t;
+    return vs_phys_read64(w->phys, at);
+}
+
+static void store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
+{
+    struct world *w = ctx;
+    uint64_t old = vs_phys_read64(w->phys, at);
+    (void)t;
+    assert_true(w->n_stored < 64);
+    w->stored[w->n_stored++] = (struct slow_flag){at.v, value & ~old, old & ~value};
+    vs_phys_write64(w->phys, at, value);
+}
+
+/* ---- tables ---- */
+
+/* A page of a level: eight places 1 GiB apart, and a few close to each of them. */
+static uint64_t random_frame(struct world *w, const struct slow_format *f, unsigned level)
+{
+    uint64_t at = FRAMES + below(w, 8) * GIB;
+    at += level <= 2 && f->levels > 1 ? below(w, 3) << slow_shift(f, 2) : 0;
+    return at + (level == 1 ? below(w, 4) << f->granule : 0);
+}
+
+/* Guest-physical memory: like the host's frames, but from 0. */
+static uint64_t random_guest_frame(struct world *w, unsigned level)
+{
+    uint64_t at = random_frame(w, &w->g, level);
+    return w->virtual ? at - FRAMES : at;
+}
+
+static uint64_t guest_root(struct world *w)
+{
+    return w->guest_table[TABLES_A_LEVEL * (w->g.levels - 1) + below(w, TABLES_A_LEVEL)];
+}
+static uint64_t second_root(struct world *w, unsigned which)
+{
+    return w->virtual ? w->second_table[TABLES_A_LEVEL * (w->n.levels - 1) + which] : 0;
+}
+
+static uint64_t random_reserved(struct world *w, unsigned level, bool leaf)
+{
+    switch (below(w, 3)) {
+    case 0:
+        return 1ull << (PHYSICAL_BITS + below(w, 52 - PHYSICAL_BITS));
+    case 1:
+        return leaf && level > 1 ? 1ull << (13 + below(w, 9 * (level - 1) - 1)) : 1ull << 7;
+    default:
+        return 1ull << below(w, 12);
+    }
+}
+
+static uint64_t x86_value(struct world *w, bool leaf, unsigned level)
+{
+    uint64_t v = chance(w, w->absent) ? 0 : 1;
+    v |= chance(w, w->denied) ? 0 : 2;
+    v |= chance(w, w->denied) ? 0 : 4;
+    v |= chance(w, w->denied) ? 1ull << 63 : 0;
+    v |= below(w, 4) << 5;
+    v |= leaf && level > 1 ? 1u << 7 : 0;
+    return v | (leaf && chance(w, 300) ? 1u << 8 : 0);
+}
+
+static uint64_t ept_value(struct world *w, bool leaf, unsigned level)
+{
+    uint64_t v = leaf ? 6u << 3 : 0;
+    if (!chance(w, w->absent)) {
+        v |= 1 | (chance(w, w->denied) ? 0 : 2) | (chance(w, w->denied) ? 0 : 4);
+        v ^= chance(w, w->denied / 4) ? 1 : 0;
+    }
+    return v | below(w, 4) << 8 | (leaf && level > 1 ? 1u << 7 : 0);
+}
+
+static uint64_t arm_value(struct world *w, bool leaf, unsigned level, bool stage2)
+{
+    uint64_t v = chance(w, w->absent) ? 0 : 1;
+    v |= !leaf || level == 1 ? 2 : 0;
+    v ^= chance(w, w->reserved) ? 2 : 0;
+    if (!leaf) {
+        return v | (stage2 || !chance(w, w->denied) ? 0 : (1 + below(w, 7)) << 60);
+    }
+    v |= chance(w, w->denied) ? below(w, 4) << 6 : stage2 ? 3u << 6 : 1u << 6;
+    v |= chance(w, w->denied) ? 1ull << 54 : 0;
+    v |= chance(w, 500) ? 1ull << 51 : 0;
+    return v | (chance(w, 100) ? 0 : 1u << 10) | (chance(w, 300) ? 0 : 1u << 11);
+}
+
+static uint64_t value(struct world *w, const struct slow_format *f, unsigned level)
+{
+    bool guest = f == &w->g, leaf = level == 1 || (level <= 3 && chance(w, w->leaf));
+    const uint64_t *tables = guest ? w->guest_table : w->second_table;
+    leaf = leaf && (f->granule == 12 || level <= 2);
+    uint64_t v = !leaf   ? tables[below(w, TABLES_A_LEVEL) + TABLES_A_LEVEL * (level - 2)]
+                 : guest ? random_guest_frame(w, level)
+                         : random_frame(w, f, level);
+    if (!leaf && guest && chance(w, 20)) {
+        v = tables[below(w, TABLES_A_LEVEL * f->levels)]; /* a loop, or another level's */
+    }
+    switch (f->kind) {
+    case SLOW_EPT:
+        v |= ept_value(w, leaf, level);
+        break;
+    case SLOW_X86:
+    case SLOW_NPT:
+        v |= x86_value(w, leaf, level);
+        break;
+    case SLOW_ARM_S1:
+    case SLOW_ARM_S2:
+        return v | arm_value(w, leaf, level, f->kind == SLOW_ARM_S2);
+    }
+    return v ^ (chance(w, w->reserved) ? random_reserved(w, level, leaf) : 0);
+}
+
+/* Which entries of a table are ever used: the guest's, few; the second dimension's, those of frames
+ * in use. */
+static unsigned guest_slot(struct world *w, unsigned level)
+{
+    if (level == w->g.levels) {
+        return w->g.kind == SLOW_X86 ? (unsigned)below(w, 3) * 255u : (unsigned)below(w, 2);
+    }
+    return (unsigned)below(w, level == 1 ? 4 : level == 2 ? 3 : 2);
+}
+static uint64_t index_of(const struct slow_format *f, unsigned level, uint64_t address)
+{
+    unsigned shift = slow_shift(f, level);
+    unsigned width = level == f->levels ? f->input_bits - shift : f->granule - 3u;
+    return address >> shift & ((1ull << width) - 1);
+}
+static uint64_t second_slot(struct world *w, unsigned level)
+{
+    return index_of(&w->n, level, random_guest_frame(w, 1) + below(w, 4) * 4096);
+}
+
+/* Host-physical place of guest-physical memory by the tables as they are; 0 when there is none. */
+static uint64_t backing(struct world *w, uint64_t gpa)
+{
+    uint64_t table = w->context.eptp;
+    if (!w->virtual) {
+        return gpa;
+    }
+    for (unsigned level = w->n.levels; level > 0; level--) {
+        vs_hpa at = {table + index_of(&w->n, level, gpa) * 8};
+        struct slow_entry e = slow_decode(&w->n, level, vs_phys_read64(w->phys, at));
+        if (!e.present || e.bad) {
+            return 0;
+        }
+        if (e.leaf) {
+            uint64_t low = (1ull << slow_shift(&w->n, level)) - 1;
+            return (e.next & ~low) | (gpa & low);
+        }
+        table = e.next;
+    }
+    return 0;
+}
+
+static void change_guest(struct world *w)
+{
+    unsigned level = (unsigned)below(w, w->g.levels) + 1;
+    uint64_t table = w->guest_table[below(w, TABLES_A_LEVEL) + TABLES_A_LEVEL * (level - 1)],
+             at = backing(w, table + guest_slot(w, level) * 8u);
+    if (at >= FRAMES || (at && !w->virtual)) {
+        slow_write(&w->slow, at, value(w, &w->g, level));
+    }
+}
+
+static void change_second(struct world *w)
+{
+    unsigned level = (unsigned)below(w, w->n.levels) + 1;
+    uint64_t table = w->second_table[below(w, TABLES_A_LEVEL) + TABLES_A_LEVEL * (level - 1)];
+    slow_write(&w->slow, table + second_slot(w, level) * 8u, value(w, &w->n, level));
+}
+
+static void write_all(struct world *w)
+{
+    vs_hpa at;
+    for (unsigned i = 0; i < TABLES_A_LEVEL * w->n.levels && w->virtual; i++) {
+        unsigned level = i / TABLES_A_LEVEL + 1;
+        for (unsigned k = 0; k < 64; k++) {
+            at.v = w->second_table[i] + second_slot(w, level) * 8u;
+            vs_phys_write64(w->phys, at, value(w, &w->n, level));
+        }
+    }
+    for (unsigned which = 0; which < (w->virtual ? 2u : 1u); which++) {
+        w->context.eptp = second_root(w, which);
+        for (unsigned i = 0; i < TABLES_A_LEVEL * w->g.levels; i++) {
+            unsigned level = i / TABLES_A_LEVEL + 1;
+            for (unsigned k = 0; k < 16; k++) {
+                at.v = backing(w, w->guest_table[i] + guest_slot(w, level) * 8u);
+                if (at.v) {
+                    vs_phys_write64(w->phys, at, value(w, &w->g, level));
+                }
+            }
+        }
+    }
+}
+
+/* ---- formats ---- */
+
+/* What can stand beside what: kind and shape of both dimensions. */
+static const struct pair {
+    const char *name;
+    enum slow_kind guest, second;
+    unsigned levels, second_levels;                           /* x86 */
+    unsigned granule, t0sz, second_granule, second_t0sz, sl0; /* Arm */
+} pairs[] = {
+    {"x86-64 under EPT", SLOW_X86, SLOW_EPT, 4, 4, 0, 0, 0, 0, 0},
+    {"5 levels under EPT", SLOW_X86, SLOW_EPT, 5, 4, 0, 0, 0, 0, 0},
+    {"5 levels under 5", SLOW_X86, SLOW_EPT, 5, 5, 0, 0, 0, 0, 0},
+    {"nested paging", SLOW_X86, SLOW_NPT, 4, 4, 0, 0, 0, 0, 0},
+    {"5 levels under nested paging of 5", SLOW_X86, SLOW_NPT, 5, 5, 0, 0, 0, 0, 0},
+    {"Arm 4K under 4K", SLOW_ARM_S1, SLOW_ARM_S2, 0, 0, 12, 16, 12, 24, 1},
+    {"Arm 4K under 16 root tables", SLOW_ARM_S1, SLOW_ARM_S2, 0, 0, 12, 25, 12, 30, 0},
+    {"Arm 16K under 4K", SLOW_ARM_S1, SLOW_ARM_S2, 0, 0, 14, 16, 12, 24, 1},
+    {"Arm 64K under 4K", SLOW_ARM_S1, SLOW_ARM_S2, 0, 0, 16, 22, 12, 21, 1},
+    {"Arm 64K under 64K", SLOW_ARM_S1, SLOW_ARM_S2, 0, 0, 16, 16, 16, 16, 2},
+    {"Arm 4K under 16K", SLOW_ARM_S1, SLOW_ARM_S2, 0, 0, 12, 16, 14, 27, 1},
+};
+
+static struct slow_format shape(const struct vs_radix_format *f, enum slow_kind kind, bool ad)
+{
+    return (struct slow_format){kind,          f->levels, f->granule, f->input_bits,
+                                PHYSICAL_BITS, ad,        true};
+}
+
+static void choose_formats(struct world *w, struct vs_radix_format *g, struct vs_radix_format *n)
+{
+    struct vs_errors errors = {NULL, 0};
+    w->pair = &pairs[chance(w, 300) ? 0 : below(w, sizeof pairs / sizeof pairs[0])];
+    if (w->pair->guest == SLOW_X86) {
+        *g = w->pair->levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64;
+        *n = w->pair->second == SLOW_NPT
+                 ? w->pair->second_levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64
+             : w->pair->second_levels == 5 ? vs_radix_ept5
+                                           : vs_radix_ept;
+    } else {
+        vs_radix_arm(g, 1, w->pair->granule, w->pair->t0sz, 0, &errors);
+        vs_radix_arm(n, 2, w->pair->second_granule, w->pair->second_t0sz, w->pair->sl0, &errors);
+        assert_int_equal(errors.n, 0);
+    }
+    w->g = shape(g, w->pair->guest, w->cfg.guest_ad != 0);
+    w->n = shape(n, w->pair->second, w->cfg.ept_ad != 0);
+}
+
+/* ---- a world ---- */
+
+static uint64_t entries(struct world *w)
+{
+    static const uint64_t n[] = {0, 1, 4, 16, 64};
+    return n[below(w, 5)];
+}
+
+static void random_geometry(struct world *w)
+{
+    struct vs_ept_config *c = &w->cfg;
+    vs_defaults(&vs_ept_desc, c);
+    uint64_t *sizes[] = {&c->d4k_entries, &c->d2m_entries, &c->d1g_entries,   &c->i4k_entries,
+                         &c->i2m_entries, &c->l2_entries,  &c->l2_1g_entries, &c->nested_entries,
+                         &c->gpml4e,      &c->gpdpte,      &c->gpde,          &c->npml4e,
+                         &c->npdpte,      &c->npde};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        *sizes[i] = entries(w);
+    }
+    c->d4k_entries += !c->d4k_entries;
+    c->i4k_entries += !c->i4k_entries;
+    c->d4k_ways = c->d2m_ways = c->d1g_ways = c->i4k_ways = c->i2m_ways = below(w, 2);
+    c->l2_ways = c->l2_1g_ways = c->nested_ways = c->pwc_ways = below(w, 2);
+    c->l1_policy = below(w, 4);
+    c->l2_policy = below(w, 4);
+    c->nested_policy = below(w, 4);
+    c->line_entries = chance(w, 300) ? 16 : 0;
+    c->ept_ad = below(w, 2);
+    c->guest_ad = below(w, 2);
+}
+
+static void set_context(struct world *w, uint16_t vpid, uint16_t pcid, uint64_t eptp)
+{
+    struct vs_ept_context c = {vpid, pcid, w->cr3[vpid & 1][pcid], eptp};
+    w->context = (struct slow_context){vpid, pcid, c.cr3, eptp};
+    vs_ept_context(&w->ept, &c);
+}
+
+static void start(struct world *w, uint64_t seed)
+{
+    memset(w, 0, sizeof *w);
+    vs_rng_seed(&w->rng, seed, 1);
+    static const unsigned rare[] = {0, 0, 2, 30};
+    w->virtual = chance(w, 750);
+    w->leaf = (unsigned)below(w, 4) * 250;
+    w->absent = rare[below(w, 4)];
+    w->denied = 4 * rare[below(w, 4)];
+    w->reserved = rare[below(w, 4)] / 2;
+    w->ledger = vs_ledger_create(1);
+    w->phys = vs_phys_create(PHYS);
+    random_geometry(w);
+    struct vs_radix_format g, n;
+    choose_formats(w, &g, &n);
+    for (unsigned i = 0; i < TABLES; i++) {
+        w->guest_table[i] = w->virtual ? random_guest_frame(w, 1)
+                                       : HOST_TABLES + (uint64_t)i * 0x10000u;
+        w->second_table[i] = SECOND_TABLES + (uint64_t)i * 0x100000u;
+    }
+    write_all(w);
+    struct vs_mem_port mem = {w, load, store, NULL};
+    struct vs_clock clock = {500};
+    assert_int_equal(
+        vs_ept_init(&w->ept, &w->cfg, w->ledger, clock, w->phys, &mem, &w->data, &w->fetch, seed),
+        VS_OK);
+    vs_ept_formats(&w->ept, &g, &n);
+    w->port = vs_ept_mmu_port(&w->ept);
+    slow_init(&w->slow, w->phys, w->g, w->n);
+    for (unsigned v = 0; v < 2; v++) {
+        for (unsigned p = 0; p < 2; p++) {
+            w->cr3[v][p] = guest_root(w);
+        }
+    }
+    vs_ps zero = {0};
+    vs_txn_begin(&w->t, w->ledger, vs_ledger_actor(w->ledger, "vcpu0"), zero);
+    set_context(w, 1, 0, second_root(w, 0));
+}
+
+static void stop(struct world *w)
+{
+    char why[200];
+    vs_txn_end(&w->t);
+    assert_int_equal(vs_ledger_unbalanced(w->ledger, why, sizeof why), 0);
+    vs_ept_free(&w->ept);
+    vs_phys_destroy(w->phys);
+    vs_ledger_destroy(w->ledger);
+}
+
+/* ---- one access by both ---- */
+
+static uint64_t random_gva(struct world *w)
+{
+    uint64_t gva = below(w, 4) * 4096 + below(w, 512) * 8;
+    gva &= (1ull << w->g.granule) - 1;
+    for (unsigned level = 1; level <= w->g.levels; level++) {
+        gva |= (uint64_t)guest_slot(w, level) << slow_shift(&w->g, level);
+    }
+    if (w->g.kind == SLOW_X86) {
+        unsigned unused = 64 - w->g.input_bits;
+        gva = (uint64_t)((int64_t)(gva << unused) >> unused);
+    }
+    return chance(w, 5) ? gva ^ 1ull << (48 + below(w, 16)) : gva;
+}
+
+static struct vs_translation fast(struct world *w, uint64_t gva, enum vs_ref ref, bool *walked)
+{
+    struct vs_translation out = {.fault = VS_FAULT_NONE};
+    struct vs_l1 *l = ref == VS_REF_FETCH ? &w->fetch : &w->data;
+    vs_gva at = {gva};
+    unsigned shift;
+    *walked = false;
+    const uint64_t *p = vs_l1_translate(l, gva, &shift);
+    if (p && (ref != VS_REF_WRITE || *p & VS_L1_WRITE)) {
+        out.hpa.v = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1));
+        hits++;
+    } else if (!w->port.probe(w->port.ctx, at, ref, &out)) {
+        w->port.walk(w->port.ctx, &w->t, at, ref, &out);
+        *walked = true;
+    }
+    return out;
+}
+
+static bool equal(const struct vs_translation *f, const struct slow_outcome *o, bool walked)
+{
+    if (f->fault != o->fault) {
+        return false;
+    }
+    switch (f->fault) {
+    case VS_FAULT_NONE:
+        return f->hpa.v == o->hpa && (!walked || f->page_shift == o->shift);
+    case VS_FAULT_PAGE:
+        return f->error_code == o->error_code && f->qualification == o->qualification;
+    case VS_FAULT_EPT_VIOLATION:
+        return f->gpa.v == o->gpa && f->qualification == o->qualification;
+    case VS_FAULT_EPT_MISCONFIG:
+        return f->gpa.v == o->gpa;
+    case VS_FAULT_GENERAL_PROTECTION:
+    case VS_FAULT_PML_FULL:
+        break;
+    }
+    return true;
+}
+
+static void explain(const struct world *w, uint64_t gva, enum vs_ref ref,
+                    const struct vs_translation *f, const char *what)
+{
+    printf("%s, %s: gva %llx ref %d vpid %u pcid %u cr3 %llx eptp %llx%s\n fast: fault %d hpa %llx "
+           "shift %u gpa %llx qual %llx error %x\n",
+           w->pair->name, what, (unsigned long long)gva, (int)ref, w->context.vpid, w->context.pcid,
+           (unsigned long long)w->context.cr3, (unsigned long long)w->context.eptp,
+           w->cfg.ept_ad ? " ad" : "", (int)f->fault, (unsigned long long)f->hpa.v, f->page_shift,
+           (unsigned long long)f->gpa.v, (unsigned long long)f->qualification, f->error_code);
+    for (unsigned i = 0; i < w->answer.n; i++) {
+        const struct slow_outcome *o = &w->answer.outcome[i];
+        printf(" slow%s: fault %d hpa %llx shift %u gpa %llx qual %llx error %x\n",
+               o->stale ? " (stale)" : "", (int)o->fault, (unsigned long long)o->hpa, o->shift,
+               (unsigned long long)o->gpa, (unsigned long long)o->qualification, o->error_code);
+    }
+    fflush(stdout);
+}
+
+static void check_flags(struct world *w, uint64_t gva, enum vs_ref ref,
+                        const struct vs_translation *f)
+{
+    const struct slow_answer *a = &w->answer;
+    for (unsigned i = 0; i < w->n_stored; i++) {
+        struct slow_flag left = w->stored[i];
+        for (unsigned k = 0; k < a->n_permitted; k++) {
+            if (a->permitted[k].at == left.at) {
+                left.mask &= ~a->permitted[k].mask;
+                left.clear &= ~a->permitted[k].clear;
+            }
+        }
+        if (left.mask || left.clear) {
+            explain(w, gva, ref, f, "a flag set that no path sets");
+            printf(" at %llx: %llx %llx\n", (unsigned long long)left.at,
+                   (unsigned long long)left.mask, (unsigned long long)left.clear);
+        }
+        assert_int_equal(left.mask | left.clear, 0);
+    }
+    for (unsigned k = 0; k < a->n_required && !a->stale; k++) {
+        vs_hpa at = {a->required[k].at};
+        uint64_t entry = vs_phys_read64(w->phys, at);
+        uint64_t missing = (a->required[k].mask & ~entry) | (a->required[k].clear & entry);
+        if (missing) {
+            explain(w, gva, ref, f, "a flag not set");
+        }
+        assert_int_equal(missing, 0);
+    }
+}
+
+static void access_both(struct world *w)
+{
+    uint64_t gva = chance(w, 400) ? w->recent[below(w, 4)] ^ below(w, 512) * 8 : random_gva(w);
+    enum vs_ref ref = (enum vs_ref)below(w, 3);
+    bool walked, same = false;
+    w->recent[accesses % 4] = gva;
+    slow_translate(&w->slow, &w->context, gva, ref, &w->answer);
+    w->n_stored = 0;
+    struct vs_translation f = fast(w, gva, ref, &walked);
+    accesses++;
+    if (w->answer.overflow) {
+        overflows++;
+    } else {
+        for (unsigned i = 0; i < w->answer.n && !same; i++) {
+            same = equal(&f, &w->answer.outcome[i], walked);
+        }
+        if (!same) {
+            explain(w, gva, ref, &f, "no allowed answer");
+        }
+        assert_true(same);
+        stale_answers += w->answer.stale;
+        check_flags(w, gva, ref, &f);
+    }
+    faults += f.fault != VS_FAULT_NONE;
+    if (f.fault == VS_FAULT_PAGE) {
+        slow_forget(&w->slow, SLOW_PAGE_FAULT, w->context.vpid, w->context.pcid, 0, gva, 0);
+    } else if (f.fault == VS_FAULT_EPT_VIOLATION) {
+        slow_forget(&w->slow, SLOW_VIOLATION, w->context.vpid, w->context.pcid, w->context.eptp,
+                    gva, f.gpa.v);
+    }
+}
+
+static void invalidate(struct world *w)
+{
+    struct slow *s = &w->slow;
+    const struct slow_context *c = &w->context;
+    uint16_t vpid = (uint16_t)(1 + below(w, 2)), pcid = (uint16_t)below(w, 2);
+    uint64_t gva = random_gva(w), eptp = below(w, 2) ? second_root(w, (unsigned)below(w, 2)) : 0;
+    vs_gva at = {gva};
+    switch (below(w, 7)) {
+    case 0:
+        vs_ept_invlpg(&w->ept, &w->t, at);
+        slow_forget(s, SLOW_INVLPG, c->vpid, c->pcid, 0, gva, 0);
+        break;
+    case 1:
+        vs_ept_flush(&w->ept, &w->t, VS_FLUSH_VPID_ADDRESS, vpid, 0, 0, at);
+        slow_forget(s, SLOW_ADDRESS, vpid, 0, 0, gva, 0);
+        break;
+    case 2:
+        vs_ept_flush(&w->ept, &w->t, VS_FLUSH_VPID, vpid, 0, 0, at);
+        slow_forget(s, SLOW_VPID, vpid, 0, 0, 0, 0);
+        break;
+    case 3:
+        vs_ept_flush(&w->ept, &w->t, VS_FLUSH_VPID_NONGLOBAL, vpid, 0, 0, at);
+        slow_forget(s, SLOW_VPID_NONGLOBAL, vpid, 0, 0, 0, 0);
+        break;
+    case 4:
+        vs_ept_flush(&w->ept, &w->t, VS_FLUSH_ALL, 0, 0, 0, at);
+        slow_forget(s, SLOW_ALL, 0, 0, 0, 0, 0);
+        break;
+    case 5:
+        vs_ept_flush(&w->ept, &w->t, VS_FLUSH_EPT, 0, 0, eptp, at);
+        slow_forget(s, SLOW_INVEPT, 0, 0, eptp, 0, 0);
+        break;
+    default: { /* MOV to CR3 */
+        uint64_t old = w->cr3[c->vpid & 1][pcid];
+        bool keep = chance(w, 300);
+        w->cr3[c->vpid & 1][pcid] = guest_root(w);
+        set_context(w, c->vpid, pcid, c->eptp);
+        slow_root(s, c, old);
+        vs_ept_mov_cr3(&w->ept, &w->t, pcid, keep);
+        if (!keep) {
+            slow_forget(s, SLOW_PCID, c->vpid, pcid, 0, 0, 0);
+        }
+    }
+    }
+}
+
+static void settle(struct world *w)
+{
+    vs_gva none = {0};
+    vs_ept_flush(&w->ept, &w->t, VS_FLUSH_ALL, 0, 0, 0, none);
+    vs_ept_flush(&w->ept, &w->t, VS_FLUSH_EPT, 0, 0, 0, none);
+    slow_settle(&w->slow);
+}
+
+static void step(struct world *w)
+{
+    if (slow_full(&w->slow) || chance(w, 5)) {
+        settle(w);
+    }
+    uint64_t what = below(w, 100);
+    if (what < 88) {
+        access_both(w);
+    } else if (what < 91) {
+        change_guest(w);
+    } else if (what < 93 && w->virtual) {
+        change_second(w);
+    } else if (what < 96) {
+        invalidate(w);
+    } else if (what < 98) {
+        set_context(w, (uint16_t)(1 + below(w, 2)), (uint16_t)below(w, 2),
+                    second_root(w, (unsigned)below(w, 2)));
+    }
+}
+
+static void test_the_fast_translation_gives_what_the_slow_one_allows(void **state)
+{
+    (void)state;
+    const char *n = getenv("VIRTSIM_RANDOM_CASES"), *seed = getenv("VIRTSIM_RANDOM_SEED");
+    uint64_t want = n ? strtoull(n, NULL, 10) : 60000, first = seed ? strtoull(seed, NULL, 10) : 1;
+    struct world *w = malloc(sizeof *w);
+    assert_non_null(w);
+    for (uint64_t i = 0; accesses < want; i++) {
+        start(w, first + i);
+        for (unsigned k = 0; k < STEPS; k++) {
+            step(w);
+        }
+        stop(w);
+    }
+    free(w);
+    printf("%llu accesses, %llu first-level hits, %llu faults, %llu with a stale answer allowed, "
+           "%llu not compared\n",
+           (unsigned long long)accesses, (unsigned long long)hits, (unsigned long long)faults,
+           (unsigned long long)stale_answers, (unsigned long long)overflows);
+    assert_true(overflows * 20 < accesses);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_fast_translation_gives_what_the_slow_one_allows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

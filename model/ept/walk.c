@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk, compiled for the pair of formats most machines have and for any pair. */
+#include "ept_impl.h"
+
+#define INLINE inline __attribute__((always_inline))
+
+/* Arm descriptors: DBM, AP[2] (stage 1: read-only), S2AP[1] (stage 2: writable), nG. */
+#define ARM_DBM (1ull << 51)
+#define ARM_AP2 (1ull << 7)
+#define ARM_S2AP1 (1ull << 7)
+#define ARM_NG (1ull << 11)
+
+static INLINE void charge(const struct vs_ept *e, struct vs_txn *t, unsigned account, uint64_t ps)
+{
+    if (ps) {
+        vs_ps d = {ps};
+        vs_charge(t, (uint16_t)(e->account + account), d);
+    }
+}
+
+static uint64_t vs__ept_line_load(struct vs_ept *e, struct vs_txn *t, vs_hpa at);
+
+#include "walk.inc"
+
+/* AMD's page walk cache holds lines of page tables, by host-physical address and of both
+ * dimensions. What a line holds is read where it is: the cache moves time, not values. */
+static uint64_t vs__ept_line_load(struct vs_ept *e, struct vs_txn *t, vs_hpa at)
+{
+    charge(e, t, VS_ACC_ept_lines, e->lines_ps);
+    if (vs_settab_find(&e->lines, at.v >> VS_LINE_SHIFT)) {
+        e->count[VS_CNT_ept_line_hits]++;
+        return vs_phys_read64(e->phys, at);
+    }
+    e->count[VS_CNT_ept_line_misses]++;
+    (void)vs_settab_fill_absent(&e->lines, at.v >> VS_LINE_SHIFT, 0, NULL, NULL);
+    return e->mem.load(e->mem.ctx, t, at);
+}
+
+static const struct vs_radix_format x86_64 = VS_RADIX_X86_64(4), ept = VS_RADIX_EPT(4);
+
+static bool nested_usual(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
+                         const struct vs_ept_access *a, struct nested *r,
+                         struct vs_translation *out)
+{
+    return nested_translate(e, t, &ept, true, gpa, a, r, out);
+}
+
+static bool nested_any(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
+                       const struct vs_ept_access *a, struct nested *r, struct vs_translation *out)
+{
+    return nested_translate(e, t, &e->second, false, gpa, a, r, out);
+}
+
+bool vs__ept_walk_tables(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref ref,
+                         struct vs_translation *out)
+{
+    return vs_likely(e->usual) ? walk_both(e, t, gva, ref, out, &x86_64, &ept, nested_usual)
+                               : walk_both(e, t, gva, ref, out, &e->guest, &e->second, nested_any);
+}
