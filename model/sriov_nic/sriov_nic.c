@@ -267,8 +267,10 @@ static void interrupt(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
     struct vs_txn *t = &n->rx;
     begin(n, t, f, at);
     uint64_t sent = t->now_ps;
+    vs_open(t, VS_OP_MSI);
     n->link.message(n->link.ctx, t);
     n->msi.write(n->msi.ctx, t, f->requester, f->msi_address, f->msi_data);
+    vs_close(t);
     t->tape = NULL;
     n->count[VS_CNT_nic_interrupts]++;
     f->last_irq_ps = sent;
