@@ -127,8 +127,13 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
     charge(e, t, VS_ACC_ept_l2_tlb, e->l2_ps);
     vs_open(t, VS_OP_WALK);
     e->count[VS_CNT_ept_walks]++;
-    if (vs__ept_walk_tables(e, t, at.v, ref, out) && e->hint) {
-        remember(e, at.v, out);
+    if (vs__ept_walk_tables(e, t, at.v, ref, out)) {
+        if (e->hint) {
+            remember(e, at.v, out);
+        }
+        if (vs_unlikely(e->cfg.verify)) {
+            vs__ept_verify(e, at.v, out);
+        }
     }
     vs_close(t);
 }

@@ -72,6 +72,9 @@ static inline void vs__ept_put(struct vs_ept *e, struct vs_settab *t, uint64_t k
     }
 }
 
+/* ept.verify: counts whether an untimed lookup of the tables agrees with a walk's result. */
+void vs__ept_verify(struct vs_ept *e, uint64_t gva, const struct vs_translation *out);
+
 bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
 void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                   struct vs_translation *out);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* ept.verify: the result of every walk beside an untimed lookup of the same tables. */
+#include "ept_impl.h"
+
+/* Where an address leads through one dimension: tables found by `locate`, no cache, no flags. */
+static bool lead(const struct vs_ept *e, const struct vs_radix_format *f, uint64_t root,
+                 const struct vs_radix_alloc *alloc, uint64_t address, uint64_t *to)
+{
+    vs_hpa at;
+    unsigned level;
+    if (!vs_radix_find(e->phys, f, root, address, alloc, &at, &level)) {
+        return false;
+    }
+    uint64_t low = (1ull << vs_radix_level_shift(f, level)) - 1u;
+    *to = (vs_phys_read64(e->phys, at) & f->address & ~low) | (address & low);
+    return true;
+}
+
+static uint64_t locate(void *ctx, uint64_t value)
+{
+    const struct vs_ept *e = ctx;
+    uint64_t hpa = value;
+    if (e->now.eptp) {
+        (void)lead(e, &e->second, e->now.eptp & VS_RADIX_ADDRESS, NULL, value, &hpa);
+    }
+    return hpa;
+}
+
+void vs__ept_verify(struct vs_ept *e, uint64_t gva, const struct vs_translation *out)
+{
+    struct vs_radix_alloc through = {e, NULL, locate};
+    uint64_t root = locate(e, e->now.cr3 & VS_RADIX_ADDRESS), gpa = 0;
+    bool same = lead(e, &e->guest, root, &through, gva, &gpa) && locate(e, gpa) == out->hpa.v;
+    e->count[same ? VS_CNT_ept_verified : VS_CNT_ept_disagreements]++;
+}
