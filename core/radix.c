@@ -19,11 +19,35 @@ const struct vs_radix_format vs_radix_vtd = {.present = 3,
                                              .input_bits = 48,
                                              .kind = VS_RADIX_VTD};
 
-static uint64_t locate(const struct vs_radix_alloc *a, const struct vs_radix_format *f,
-                       uint64_t entry)
+/* A walk down for maintenance: where the table in hand is, in its owner's terms and the host's. */
+struct place {
+    const struct vs_radix_alloc *alloc;
+    const struct vs_radix_format *f;
+    uint64_t value, table;
+    bool scattered; /* tables larger than the host's pages */
+};
+
+static struct place root_of(const struct vs_radix_alloc *a, const struct vs_radix_format *f,
+                            uint64_t root)
 {
-    uint64_t value = entry & f->address;
-    return a && a->locate ? a->locate(a->ctx, value) : value;
+    bool scattered = f->granule > 12 && a && a->locate;
+    return (struct place){a, f, scattered ? a->root_value : root, root, scattered};
+}
+
+static vs_hpa entry_of(const struct place *p, unsigned level, uint64_t address)
+{
+    uint64_t offset = vs_radix_offset(p->f, level, address);
+    vs_hpa at = {p->scattered ? p->alloc->locate(p->alloc->ctx, p->value + offset)
+                              : p->table + offset};
+    return at;
+}
+
+static void descend(struct place *p, uint64_t entry)
+{
+    p->value = entry & p->f->address;
+    p->table = p->scattered || !p->alloc || !p->alloc->locate
+                   ? p->value
+                   : p->alloc->locate(p->alloc->ctx, p->value);
 }
 
 /* The level whose pages have this size; 0: the format has none. */
@@ -42,26 +66,28 @@ enum vs_status vs_radix_map(struct vs_phys *p, const struct vs_radix_format *f, 
                             const struct vs_radix_alloc *alloc)
 {
     unsigned target = level_of(f, page_shift);
-    uint64_t low = (1ull << page_shift) - 1u, table = root;
+    uint64_t low = (1ull << page_shift) - 1u;
+    struct place place = root_of(alloc, f, root);
     if (!target || (from & low) || (to & low)) {
         return VS_E_CONFIG;
     }
     for (unsigned level = f->levels; level > target; level--) {
-        vs_hpa at = {table + vs_radix_offset(f, level, from)};
+        vs_hpa at = entry_of(&place, level, from);
         uint64_t e = vs_phys_read64(p, at), value, bytes;
         if (!(e & f->present)) {
             if (!alloc->table(alloc->ctx, &value, &bytes)) {
                 return VS_E_NOMEM;
             }
             vs_phys_write64(p, at, value | f->table_flags);
-            table = bytes;
+            place.value = value;
+            place.table = bytes;
         } else if (vs_radix_is_leaf(f, level, e)) {
             return VS_E_CONFIG;
         } else {
-            table = locate(alloc, f, e);
+            descend(&place, e);
         }
     }
-    vs_hpa at = {table + vs_radix_offset(f, target, from)};
+    vs_hpa at = entry_of(&place, target, from);
     uint64_t old = vs_phys_read64(p, at);
     if ((old & f->present) && target > 1 && !vs_radix_is_leaf(f, target, old)) {
         return VS_E_CONFIG; /* smaller pages are mapped below */
@@ -74,9 +100,9 @@ bool vs_radix_find(const struct vs_phys *p, const struct vs_radix_format *f, uin
                    uint64_t address, const struct vs_radix_alloc *alloc, vs_hpa *at,
                    unsigned *level)
 {
-    uint64_t table = root;
+    struct place place = root_of(alloc, f, root);
     for (unsigned l = f->levels; l > 0; l--) {
-        at->v = table + vs_radix_offset(f, l, address);
+        *at = entry_of(&place, l, address);
         *level = l;
         uint64_t e = vs_phys_read64(p, *at);
         if (!(e & f->present)) {
@@ -85,7 +111,7 @@ bool vs_radix_find(const struct vs_phys *p, const struct vs_radix_format *f, uin
         if (vs_radix_is_leaf(f, l, e)) {
             return true;
         }
-        table = locate(alloc, f, e);
+        descend(&place, e);
     }
     return false;
 }
@@ -117,7 +143,7 @@ uint64_t vs_radix_leaf_flags(const struct vs_radix_format *f, uint64_t rights)
     case VS_RADIX_X86:
         return f->present | f->user | (w ? f->write : 0) | (x ? 0 : f->no_execute);
     case VS_RADIX_EPT_KIND:
-        return 6u << 3 | (rights & VS_RIGHTS); /* write-back */
+        return 6u << 3 | (rights & 3u) | (rights & VS_RIGHT_EXECUTE ? 4u | f->execute : 0);
     case VS_RADIX_VTD:
         return rights & 3u;
     case VS_RADIX_STAGE1: /* valid, AttrIndx 0, AP[1] = EL0 too, AP[2] read-only, SH inner, nG */
@@ -127,4 +153,22 @@ uint64_t vs_radix_leaf_flags(const struct vs_radix_format *f, uint64_t rights)
         return 1u | 0xfu << 2 | (rights & 3u) << 6 | 3u << 8 | f->accessed | (x ? 0 : 2ull << 53);
     }
     return 0;
+}
+
+uint64_t vs_radix_writable(const struct vs_radix_format *f, uint64_t entry, bool writable)
+{
+    if (f->kind == VS_RADIX_STAGE1) { /* AP[2] forbids */
+        return writable ? entry & ~(1ull << 7) : entry | 1ull << 7;
+    }
+    uint64_t bit = f->kind == VS_RADIX_STAGE2 ? 1ull << 7 : f->write;
+    return writable ? entry | bit : entry & ~bit;
+}
+
+unsigned vs_radix_fit(const struct vs_radix_format *f, unsigned page_shift)
+{
+    unsigned level = f->max_leaf < f->levels ? f->max_leaf : f->levels;
+    while (level > 1 && vs_radix_level_shift(f, level) > page_shift) {
+        level--;
+    }
+    return vs_radix_level_shift(f, level);
 }

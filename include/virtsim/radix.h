@@ -136,6 +136,10 @@ static inline uint64_t vs_radix_rights(const struct vs_radix_format *f, bool lea
 /* The flags a leaf needs that grants these rights to programs. The accessed flag is set in Arm's,
  * whose kernels set it themselves. */
 uint64_t vs_radix_leaf_flags(const struct vs_radix_format *f, uint64_t rights);
+/* A leaf with the right to write given or taken. */
+uint64_t vs_radix_writable(const struct vs_radix_format *f, uint64_t entry, bool writable);
+/* The largest page the format has that is not larger than wanted. */
+unsigned vs_radix_fit(const struct vs_radix_format *f, unsigned page_shift);
 /* Bits that must be 0 in an entry when addresses have physical_bits. */
 uint64_t vs_radix_reserved(const struct vs_radix_format *f, unsigned level, bool leaf,
                            unsigned physical_bits);
@@ -148,6 +152,9 @@ struct vs_radix_alloc {
     bool (*table)(void *ctx, uint64_t *value, uint64_t *table);
     /* entry value -> host-physical address of the table; NULL = the same */
     uint64_t (*locate)(void *ctx, uint64_t value);
+    /* what an entry that points to the root would hold; needed with locate by formats whose tables
+     * are larger than 4 KiB, since these may lie in several pages of the host */
+    uint64_t root_value;
 };
 
 /* Maps one page; tables in between are made. VS_E_CONFIG when something larger or smaller is mapped

@@ -22,11 +22,16 @@
 #define VS_DEF_FILE "ept/ept.def"
 #include "virtsim/def_types.h"
 
-enum { VS_EPT_NATIVE, VS_EPT_EPT }; /* paging.mode */
-#define VS_EPT_CONTEXTS 1024u       /* address spaces told apart at one time */
+enum { VS_EPT_NATIVE, VS_EPT_EPT, VS_EPT_NPT, VS_EPT_STAGE2 }; /* paging.mode */
+#define VS_EPT_CONTEXTS 1024u /* address spaces told apart at one time */
 #define VS_EPT_PML_ENTRIES 512u
-#define VS_EPT_LEVELS 6u                                     /* 1 to 5 */
-#define VS_EPT_SHIFT(choice) (12u + 9u * (unsigned)(choice)) /* *.page_size */
+#define VS_EPT_LEVELS 6u /* 1 to 5 */
+/* log2 of a page: *.page_size, *.granule */
+static inline unsigned vs_ept_page_shift(uint64_t choice)
+{
+    static const unsigned shift[] = {12, 21, 30, 14, 16, 25, 29};
+    return shift[choice];
+}
 
 /* What the processor translates with: VPID 0 and eptp 0 in the host and on bare metal. */
 struct vs_ept_context {
@@ -78,6 +83,10 @@ struct vs_ept {
 };
 
 void vs_ept_check(const struct vs_ept_config *cfg, struct vs_errors *errors);
+/* The formats a configuration asks for; combinations that do not exist are errors. second means
+ * nothing in native mode. */
+void vs_ept_formats_of(const struct vs_ept_config *cfg, struct vs_radix_format *guest,
+                       struct vs_radix_format *second, struct vs_errors *errors);
 /* Fills the mmu's part of data and fetch. mem is the walker's port. */
 enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *cfg,
                            struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,

@@ -4,39 +4,6 @@
 
 #include <string.h>
 
-static void check_table(struct vs_errors *errors, const char *path, uint64_t entries, uint64_t ways)
-{
-    if (ways && entries % ways) {
-        vs_error(errors, "%s.entries = %llu is not a multiple of %s.ways = %llu", path,
-                 (unsigned long long)entries, path, (unsigned long long)ways);
-    }
-}
-
-void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
-{
-    check_table(errors, "ept.l1_dtlb_4k", c->d4k_entries, c->d4k_ways);
-    check_table(errors, "ept.l1_dtlb_2m", c->d2m_entries, c->d2m_ways);
-    check_table(errors, "ept.l1_dtlb_1g", c->d1g_entries, c->d1g_ways);
-    check_table(errors, "ept.l1_itlb_4k", c->i4k_entries, c->i4k_ways);
-    check_table(errors, "ept.l1_itlb_2m", c->i2m_entries, c->i2m_ways);
-    check_table(errors, "ept.l2_tlb", c->l2_entries, c->l2_ways);
-    check_table(errors, "ept.l2_tlb_1g", c->l2_1g_entries, c->l2_1g_ways);
-    check_table(errors, "ept.nested_tlb", c->nested_entries, c->nested_ways);
-    check_table(errors, "ept.walk_lines", c->line_entries, c->line_ways);
-    if (!c->d4k_entries || !c->i4k_entries) {
-        vs_error(errors, "ept.l1_dtlb_4k.entries and ept.l1_itlb_4k.entries must be at least 1: "
-                         "the core translates through them");
-    }
-    const uint64_t pwc[] = {c->gpml5e, c->gpml4e, c->gpdpte, c->gpde,
-                            c->npml5e, c->npml4e, c->npdpte, c->npde};
-    for (size_t i = 0; i < sizeof pwc / sizeof pwc[0]; i++) {
-        if (c->pwc_ways && pwc[i] % c->pwc_ways) {
-            vs_error(errors, "ept.pwc.ways = %llu does not divide a walk cache of %llu entries",
-                     (unsigned long long)c->pwc_ways, (unsigned long long)pwc[i]);
-        }
-    }
-}
-
 static enum vs_status table(struct vs_settab *t, uint64_t entries, uint64_t ways, uint64_t policy,
                             uint64_t seed)
 {
@@ -84,12 +51,10 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
     e->fetch = fetch;
     e->count = e->counts[0];
     e->hint = vs__ept_hints_create();
-    struct vs_radix_format guest = c->guest_levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64,
-                           second = c->host_levels == 5 ? vs_radix_ept5 : vs_radix_ept;
-    if (c->mbec) { /* bit 10 alone lets user mode execute, and makes an entry present */
-        second.execute = 1u << 10;
-        second.present |= second.execute;
-    }
+    struct vs_radix_format guest = vs_radix_x86_64, second = vs_radix_ept;
+    struct vs_errors told = {NULL, 0}; /* by vs_ept_check */
+    vs_ept_formats_of(c, &guest, &second, &told);
+    vs_errors_free(&told);
     vs_ept_formats(e, &guest, &second);
     enum vs_status s =
         table(&data->tlb[VS_L1_4K], c->d4k_entries, c->d4k_ways, c->l1_policy, seed + 1);

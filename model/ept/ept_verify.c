@@ -28,7 +28,7 @@ static uint64_t locate(void *ctx, uint64_t value)
 
 void vs__ept_verify(struct vs_ept *e, uint64_t gva, const struct vs_translation *out)
 {
-    struct vs_radix_alloc through = {e, NULL, locate};
+    struct vs_radix_alloc through = {e, NULL, locate, e->now.cr3 & VS_RADIX_ADDRESS};
     uint64_t root = locate(e, e->now.cr3 & VS_RADIX_ADDRESS), gpa = 0;
     bool same = lead(e, &e->guest, root, &through, gva, &gpa) && locate(e, gpa) == out->hpa.v;
     e->count[same ? VS_CNT_ept_verified : VS_CNT_ept_disagreements]++;

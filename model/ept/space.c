@@ -4,40 +4,74 @@
 #include <string.h>
 
 #define FIRST_GVA 0x10000000000u /* regions grow from 1 TiB up, far from what traces use */
-#define WRITE_BACK (6u << 3)     /* EPT memory type */
+
+static bool take(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
+{
+    if (shift == 12 || shift == 21 || shift == 30) {
+        return vs_frames_alloc(f, shift, out);
+    }
+    unsigned k = shift - 12u, whole = shift < 21 ? 21 : 30;
+    if (cut->next[k] == cut->end[k]) {
+        if (!vs_frames_alloc(f, whole, &cut->next[k])) {
+            return false;
+        }
+        cut->end[k] = cut->next[k] + (1ull << whole);
+    }
+    *out = cut->next[k];
+    cut->next[k] += 1ull << shift;
+    return true;
+}
 
 /* ---- second dimension ---- */
 
-static bool zeroed_host_table(struct vs_phys *phys, struct vs_frames *host, uint64_t *at)
+static void zero(struct vs_phys *phys, uint64_t at, uint64_t bytes)
 {
-    static const unsigned char zero[4096];
-    vs_hpa h;
-    if (!vs_frames_alloc(host, 12, at)) {
-        return false;
+    static const unsigned char none[4096];
+    for (vs_hpa h = {at}; h.v < at + bytes; h.v += sizeof none) {
+        vs_phys_write(phys, h, none, sizeof none); /* a frame may have been used before */
     }
-    h.v = *at;
-    vs_phys_write(phys, h, zero, sizeof zero); /* a frame may have been used before */
-    return true;
+}
+
+/* `tables` in a row, a power of two of them. */
+static bool zeroed_table(struct vs_phys *phys, const struct vs_radix_format *f,
+                         struct vs_frames *frames, struct vs_cut *cut, unsigned tables,
+                         uint64_t *at)
+{
+    unsigned shift = f->granule + (unsigned)__builtin_ctz(tables);
+    return take(frames, cut, shift, at) && (zero(phys, *at, 1ull << shift), true);
 }
 
 static bool ept_table(void *ctx, uint64_t *value, uint64_t *table)
 {
     struct vs_vm *vm = ctx;
     vm->tables++;
-    return zeroed_host_table(vm->phys, vm->host, value) && (*table = *value, true);
+    return zeroed_table(vm->phys, &vm->format, vm->host, &vm->cut, 1, value) &&
+           (*table = *value, true);
 }
 
 enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
                           uint64_t bytes, unsigned host_shift, enum vs_frames_order guest_order,
                           uint64_t seed)
 {
+    return vs_vm_init_format(vm, &vs_radix_ept, phys, host, bytes, host_shift, guest_order, seed);
+}
+
+enum vs_status vs_vm_init_format(struct vs_vm *vm, const struct vs_radix_format *format,
+                                 struct vs_phys *phys, struct vs_frames *host, uint64_t bytes,
+                                 unsigned host_shift, enum vs_frames_order guest_order,
+                                 uint64_t seed)
+{
     memset(vm, 0, sizeof *vm);
+    vm->format = *format;
     vm->phys = phys;
     vm->host = host;
     vm->bytes = bytes & ~0xfffull;
     vm->host_shift = host_shift;
     enum vs_status s = vs_frames_init(&vm->guest, 0, vm->bytes, guest_order, seed);
-    return s ? s : zeroed_host_table(phys, host, &vm->ept_root) ? VS_OK : VS_E_NOMEM;
+    if (!s && !zeroed_table(phys, format, host, &vm->cut, vs_radix_roots(format), &vm->ept_root)) {
+        s = VS_E_NOMEM;
+    }
+    return s;
 }
 
 void vs_vm_free(struct vs_vm *vm)
@@ -54,17 +88,17 @@ bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa)
 {
     vs_hpa at;
     unsigned level;
-    if (!vs_radix_find(vm->phys, &vs_radix_ept, vm->ept_root, gpa, NULL, &at, &level)) {
+    if (!vs_radix_find(vm->phys, &vm->format, vm->ept_root, gpa, NULL, &at, &level)) {
         return false;
     }
-    uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
-    *hpa = (vs_phys_read64(vm->phys, at) & VS_RADIX_ADDRESS & ~low) | (gpa & low);
+    uint64_t low = (1ull << vs_radix_level_shift(&vm->format, level)) - 1u;
+    *hpa = (vs_phys_read64(vm->phys, at) & vm->format.address & ~low) | (gpa & low);
     return true;
 }
 
 enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa)
 {
-    struct vs_radix_alloc alloc = {vm, ept_table, NULL};
+    struct vs_radix_alloc alloc = {vm, ept_table, NULL, 0};
     unsigned shift = vm->host_shift;
     vs_hpa at;
     unsigned level;
@@ -72,20 +106,20 @@ enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa)
     if (!vs_vm_is_memory(vm, gpa)) {
         return VS_E_BOUNDS;
     }
-    if (vs_radix_find(vm->phys, &vs_radix_ept, vm->ept_root, gpa, NULL, &at, &level)) {
+    if (vs_radix_find(vm->phys, &vm->format, vm->ept_root, gpa, NULL, &at, &level)) {
         return VS_OK;
     }
     uint64_t page = gpa >> shift << shift;
-    while (page + (1ull << shift) > vm->bytes && shift > 12) { /* the last, partial large page */
-        shift -= 9;
+    while (page + (1ull << shift) > vm->bytes && shift > vm->format.granule) {
+        shift -= vm->format.stride; /* the last, partial large page */
         page = gpa >> shift << shift;
     }
-    if (!vs_frames_alloc(vm->host, shift, &hpa)) {
+    if (!take(vm->host, &vm->cut, shift, &hpa)) {
         return VS_E_NOMEM;
     }
     vm->backed++;
-    return vs_radix_map(vm->phys, &vs_radix_ept, vm->ept_root, page, hpa, shift,
-                        vs_radix_ept.table_flags | WRITE_BACK, &alloc);
+    return vs_radix_map(vm->phys, &vm->format, vm->ept_root, page, hpa, shift,
+                        vs_radix_leaf_flags(&vm->format, VS_RIGHTS), &alloc);
 }
 
 /* ---- first dimension ---- */
@@ -102,29 +136,41 @@ static uint64_t locate_guest(void *ctx, uint64_t value)
 
 static bool guest_table(void *ctx, uint64_t *value, uint64_t *table)
 {
-    static const unsigned char zero[4096];
     struct vs_space *s = ctx;
+    uint64_t bytes = 1ull << s->format.granule;
     if (!s->vm) {
-        return zeroed_host_table(s->phys, s->frames, value) && (*table = *value, true);
+        return zeroed_table(s->phys, &s->format, s->frames, &s->cut, 1, value) &&
+               (*table = *value, true);
     }
-    if (!vs_frames_alloc(s->frames, 12, value) || vs_vm_back(s->vm, *value)) {
+    if (!take(s->frames, &s->cut, s->format.granule, value)) {
         return false;
     }
-    vs_hpa h = {locate_guest(s, *value)};
-    *table = h.v;
-    vs_phys_write(s->phys, h, zero, sizeof zero);
+    for (uint64_t done = 0; done < bytes; done += 4096) { /* the host's pages may be smaller */
+        if (vs_vm_back(s->vm, *value + done)) {
+            return false;
+        }
+        zero(s->phys, locate_guest(s, *value + done), 4096);
+    }
+    *table = locate_guest(s, *value);
     return true;
 }
 
 static struct vs_radix_alloc tables_of(const struct vs_space *s)
 {
-    return (struct vs_radix_alloc){(void *)(uintptr_t)s, guest_table, locate_guest};
+    return (struct vs_radix_alloc){(void *)(uintptr_t)s, guest_table, locate_guest, s->cr3};
 }
 
 enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs_vm *vm,
                              struct vs_frames *host)
 {
+    return vs_space_init_format(s, &vs_radix_x86_64, phys, vm, host);
+}
+
+enum vs_status vs_space_init_format(struct vs_space *s, const struct vs_radix_format *format,
+                                    struct vs_phys *phys, struct vs_vm *vm, struct vs_frames *host)
+{
     memset(s, 0, sizeof *s);
+    s->format = *format;
     s->phys = phys;
     s->vm = vm;
     s->frames = vm ? &vm->guest : host;
@@ -148,17 +194,16 @@ enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, un
 {
     struct vs_radix_alloc alloc = tables_of(s);
     s->pages++;
-    return vs_radix_map(s->phys, &vs_radix_x86_64, s->root, gva, pa, page_shift,
-                        vs_radix_x86_64.present | vs_radix_x86_64.user |
-                            (writable ? vs_radix_x86_64.write : 0),
-                        &alloc);
+    uint64_t rights = VS_RIGHT_READ | VS_RIGHT_EXECUTE | (writable ? VS_RIGHT_WRITE : 0);
+    return vs_radix_map(s->phys, &s->format, s->root, gva, pa, page_shift,
+                        vs_radix_leaf_flags(&s->format, rights), &alloc);
 }
 
 enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_shift, bool writable,
                               bool back)
 {
     uint64_t frame, page = gva >> page_shift << page_shift;
-    if (!vs_frames_alloc(s->frames, page_shift, &frame)) {
+    if (!take(s->frames, &s->cut, page_shift, &frame)) {
         return VS_E_NOMEM;
     }
     enum vs_status st = vs_space_map_at(s, page, frame, page_shift, writable);
@@ -172,7 +217,7 @@ enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_sh
 static bool leaf_of(const struct vs_space *s, uint64_t gva, vs_hpa *at, unsigned *level)
 {
     struct vs_radix_alloc alloc = tables_of(s);
-    return vs_radix_find(s->phys, &vs_radix_x86_64, s->root, gva, &alloc, at, level);
+    return vs_radix_find(s->phys, &s->format, s->root, gva, &alloc, at, level);
 }
 
 bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift)
@@ -182,11 +227,13 @@ bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift)
     if (!leaf_of(s, gva, &at, &level)) {
         return false;
     }
-    *page_shift = vs_radix_shift(level);
+    *page_shift = vs_radix_level_shift(&s->format, level);
     uint64_t entry = vs_phys_read64(s->phys, at);
     vs_phys_write64(s->phys, at, 0);
-    vs_frames_free_one(s->frames, *page_shift,
-                       entry & VS_RADIX_ADDRESS & ~((1ull << *page_shift) - 1u));
+    if (*page_shift == 12 || *page_shift == 21 || *page_shift == 30) {
+        vs_frames_free_one(s->frames, *page_shift,
+                           entry & s->format.address & ~((1ull << *page_shift) - 1u));
+    }
     return true;
 }
 
@@ -198,9 +245,8 @@ bool vs_space_protect(struct vs_space *s, uint64_t gva, bool writable, unsigned 
         return false;
     }
     uint64_t entry = vs_phys_read64(s->phys, at);
-    *page_shift = vs_radix_shift(level);
-    vs_phys_write64(s->phys, at,
-                    writable ? entry | vs_radix_x86_64.write : entry & ~vs_radix_x86_64.write);
+    *page_shift = vs_radix_level_shift(&s->format, level);
+    vs_phys_write64(s->phys, at, vs_radix_writable(&s->format, entry, writable));
     return true;
 }
 
@@ -211,8 +257,8 @@ bool vs_space_locate(const struct vs_space *s, uint64_t gva, uint64_t *gpa, uint
     if (!leaf_of(s, gva, &at, &level)) {
         return false;
     }
-    uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
-    *gpa = (vs_phys_read64(s->phys, at) & VS_RADIX_ADDRESS & ~low) | (gva & low);
+    uint64_t low = (1ull << vs_radix_level_shift(&s->format, level)) - 1u;
+    *gpa = (vs_phys_read64(s->phys, at) & s->format.address & ~low) | (gva & low);
     *hpa = *gpa;
     return !s->vm || vs_vm_locate(s->vm, *gpa, hpa);
 }

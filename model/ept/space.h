@@ -15,8 +15,16 @@
 #include "virtsim/phys.h"
 #include "virtsim/radix.h"
 
+/* Frames of sizes that struct vs_frames does not have (Arm's): cut in order out of larger ones, and
+ * not put together again. By log2 - 12. */
+struct vs_cut {
+    uint64_t next[20], end[20];
+};
+
 /* One virtual machine's memory. */
 struct vs_vm {
+    struct vs_radix_format format; /* of the second dimension */
+    struct vs_cut cut;             /* of host frames */
     struct vs_phys *phys;
     struct vs_frames *host;  /* shared by all machines */
     struct vs_frames guest;  /* frames of guest-physical memory */
@@ -29,6 +37,8 @@ struct vs_vm {
 /* One address space. */
 struct vs_space {
     struct vs_phys *phys;
+    struct vs_radix_format format;
+    struct vs_cut cut;
     struct vs_vm *vm;         /* NULL = bare metal */
     struct vs_frames *frames; /* guest's, or host's on bare metal */
     uint64_t cr3;             /* guest-physical (or physical) root */
@@ -40,6 +50,11 @@ struct vs_space {
 enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
                           uint64_t bytes, unsigned host_shift, enum vs_frames_order guest_order,
                           uint64_t seed);
+/* The same with another format than EPT of four levels. */
+enum vs_status vs_vm_init_format(struct vs_vm *vm, const struct vs_radix_format *format,
+                                 struct vs_phys *phys, struct vs_frames *host, uint64_t bytes,
+                                 unsigned host_shift, enum vs_frames_order guest_order,
+                                 uint64_t seed);
 void vs_vm_free(struct vs_vm *vm);
 /* Backs the host page around gpa; nothing happens when it is backed already. */
 enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa);
@@ -50,6 +65,9 @@ bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa);
 /* vm NULL: bare metal, frames from `host`. */
 enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs_vm *vm,
                              struct vs_frames *host);
+/* The same with another format than x86-64 of four levels. */
+enum vs_status vs_space_init_format(struct vs_space *s, const struct vs_radix_format *format,
+                                    struct vs_phys *phys, struct vs_vm *vm, struct vs_frames *host);
 /* Reserves a range of `bytes` (rounded up to pages) for a region; at 0 chooses. */
 uint64_t vs_space_reserve(struct vs_space *s, uint64_t at, uint64_t bytes, unsigned page_shift);
 /* Maps the page around gva to a new frame; `back` also backs it in the EPT. */

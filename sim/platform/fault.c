@@ -19,7 +19,7 @@ void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uin
 static unsigned region_shift(const struct vs_vcpu *v)
 {
     /* a trace's pages and touched regions have the machine's page size */
-    return VS_EPT_SHIFT(v->p->ept.guest_page);
+    return vs_ept_page_shift(v->p->ept.guest_page);
 }
 
 /* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */

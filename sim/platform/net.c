@@ -113,12 +113,15 @@ static bool table(void *ctx, uint64_t *value, uint64_t *at)
 static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, uint64_t *iova)
 {
     struct vs_platform *p = v->p;
-    struct vs_radix_alloc alloc = {p, table, NULL};
+    struct vs_radix_alloc alloc = {p, table, NULL, 0};
     uint64_t gpa = 0, hpa = 0;
     *iova = 0;
     if (!p->net->iommu_config.enabled) {
         /* devices see physical addresses: one large page keeps an area in one piece */
         unsigned shift = bytes <= 1u << 21 ? 21 : 30;
+        if (vs_radix_fit(&v->space.format, shift) < shift) {
+            shift = vs_radix_fit(&v->space.format, 63); /* Arm's larger granules */
+        }
         uint64_t at = vs_space_reserve(&v->space, 0, bytes, shift);
         if (vs_space_touch(&v->space, at, shift, true, true) ||
             !vs_space_locate(&v->space, at, &gpa, iova)) {
@@ -126,9 +129,10 @@ static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, u
         }
         return at;
     }
-    uint64_t at = vs_space_reserve(&v->space, 0, bytes, 12);
+    unsigned shift = v->space.format.granule;
+    uint64_t at = vs_space_reserve(&v->space, 0, bytes, shift), low = (1ull << shift) - 1u;
     for (uint64_t done = 0; done < bytes; done += 4096) {
-        if (vs_space_touch(&v->space, at + done, 12, true, true) ||
+        if ((!(done & low) && vs_space_touch(&v->space, at + done, shift, true, true)) ||
             !vs_space_locate(&v->space, at + done, &gpa, &hpa)) {
             return 0;
         }

@@ -33,14 +33,23 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
 
 static void check(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
 {
+    struct vs_errors told = {NULL, 0}; /* by vs_ept_check */
     vs_cpu_check(&c->cpu, errors);
     vs_memory_check(&c->memory, errors);
     vs_ept_check(&p->ept, errors);
-    if (p->ept.mode == VS_EPT_EPT) {
+    vs_ept_formats_of(&p->ept, &p->guest_format, &p->second_format, &told);
+    vs_errors_free(&told);
+    if (p->guest_format.input_bits < 48) {
+        vs_error(errors,
+                 "guest.t0sz = %llu: programs and kernels here live in 48-bit addresses, "
+                 "T0SZ = 16",
+                 (unsigned long long)p->ept.guest_t0sz);
+    }
+    if (p->ept.mode != VS_EPT_NATIVE) {
         vs_vmcs_check(&c->vmcs, errors);
         vs_hv_check(&c->hypervisor, errors);
         if (!c->vmcs.control_ept) {
-            vs_error(errors, "paging.mode = ept needs vmcs.control.ept = 1");
+            vs_error(errors, "paging.mode = ept, npt or stage2 needs vmcs.control.ept = 1");
         }
         if (p->ept.guest_memory > p->os.host_memory / 2) {
             vs_error(
@@ -219,9 +228,9 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
     enum vs_status s = vs_frames_init(&p->frames, first, bytes - first,
                                       (enum vs_frames_order)p->ept.host_frames, p->options.seed);
     if (!s && p->virtualized) {
-        s = vs_vm_init(&p->vm, p->phys, &p->frames, p->ept.guest_memory,
-                       VS_EPT_SHIFT(p->ept.host_page), (enum vs_frames_order)p->ept.guest_frames,
-                       p->options.seed + 1);
+        s = vs_vm_init_format(&p->vm, &p->second_format, p->phys, &p->frames, p->ept.guest_memory,
+                              vs_ept_page_shift(p->ept.host_page),
+                              (enum vs_frames_order)p->ept.guest_frames, p->options.seed + 1);
     }
     /* an oracle's caches are indexed by the trace's own 48-bit addresses */
     uint64_t max = c->cpu.translation ? bytes : 1ull << 48;
@@ -248,7 +257,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     size_t before = errors->n;
     load(p, knobs, &c);
     check(p, &c, errors);
-    p->virtualized = p->ept.mode == VS_EPT_EPT;
+    p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->vpid = c.vmcs.control_vpid != 0;
     p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
     p->posted = p->vid && c.vmcs.control_posted_interrupts;

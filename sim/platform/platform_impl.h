@@ -71,6 +71,7 @@ struct vs_platform {
     struct vs_memory memory;
     struct vs_sim_config sim;
     struct vs_ept_config ept;
+    struct vs_radix_format guest_format, second_format;
     struct vs_interrupt_config irq;
     struct vs_os_config os;
     uint16_t os_account, sim_account;

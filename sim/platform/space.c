@@ -14,14 +14,15 @@ static enum vs_status map_host(struct vs_vcpu *v)
     enum vs_status st = VS_OK;
     for (unsigned i = 0; i < 4 && !st; i++) {
         /* the kernel's text and data in large pages, user programs in small ones */
-        unsigned shift = i < 2 ? 21 : 12;
+        unsigned shift = vs_radix_fit(&s->format, i < 2 ? 21 : 12);
         uint64_t bytes = i < 2 ? VS_HV_AREA_BYTES : 0x10000u;
         for (uint64_t at = 0; at < bytes && !st; at += 1ull << shift) {
             st = vs_space_touch(s, area[i] + at, shift, true, false);
         }
     }
-    for (uint64_t at = 0; at < vs_phys_size(v->p->phys) && !st; at += 1ull << 30) {
-        st = vs_space_map_at(s, VS_HV_DIRECT + at, at, 30, true);
+    unsigned direct = vs_radix_fit(&s->format, 30);
+    for (uint64_t at = 0; at < vs_phys_size(v->p->phys) && !st; at += 1ull << direct) {
+        st = vs_space_map_at(s, VS_HV_DIRECT + at, at, direct, true);
     }
     return st;
 }
@@ -30,9 +31,10 @@ static enum vs_status map_host(struct vs_vcpu *v)
 static enum vs_status map_kernel(struct vs_vcpu *v)
 {
     enum vs_status st = VS_OK;
-    for (uint64_t at = 0; at < 0x40000u && !st; at += 4096) {
-        st = vs_space_touch(&v->space, VS_HV_CODE + at, 12, true, true);
-        st = st ? st : vs_space_touch(&v->space, VS_HV_DATA + at, 12, true, true);
+    unsigned shift = v->space.format.granule;
+    for (uint64_t at = 0; at < 0x40000u && !st; at += 1ull << shift) {
+        st = vs_space_touch(&v->space, VS_HV_CODE + at, shift, true, true);
+        st = st ? st : vs_space_touch(&v->space, VS_HV_DATA + at, shift, true, true);
     }
     return st;
 }
@@ -40,11 +42,11 @@ static enum vs_status map_kernel(struct vs_vcpu *v)
 enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
-    enum vs_status st =
-        vs_space_init(&v->space, p->phys, p->virtualized ? &p->vm : NULL, &p->frames);
+    enum vs_status st = vs_space_init_format(&v->space, &p->guest_format, p->phys,
+                                             p->virtualized ? &p->vm : NULL, &p->frames);
     st = st ? st : map_kernel(v);
     if (!st && p->virtualized) {
-        st = vs_space_init(&v->host_space, p->phys, NULL, &p->frames);
+        st = vs_space_init_format(&v->host_space, &p->guest_format, p->phys, NULL, &p->frames);
         st = st ? st : map_host(v);
     }
     if (st) {
@@ -62,7 +64,7 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
 
 static unsigned default_shift(const struct vs_vcpu *v)
 {
-    return VS_EPT_SHIFT(v->p->ept.guest_page);
+    return vs_ept_page_shift(v->p->ept.guest_page);
 }
 
 static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what, uint64_t bytes)
@@ -106,7 +108,7 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
     for (uint64_t end = at + bytes; at < end;) {
-        unsigned shift = 12;
+        unsigned shift = v->space.format.granule;
         if (vs_space_unmap(&v->space, at, &shift)) {
             vs__space_invlpg(v, at);
         }
@@ -117,7 +119,7 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writable)
 {
     for (uint64_t end = at + bytes; at < end;) {
-        unsigned shift = 12;
+        unsigned shift = v->space.format.granule;
         if (vs_space_protect(&v->space, at, writable, &shift)) {
             vs__space_invlpg(v, at);
         }

@@ -52,7 +52,7 @@ static void maps_and_finds(const struct vs_radix_format *f, uint64_t address)
         unsigned shift = vs_radix_level_shift(f, level), found;
         uint64_t from = address >> shift << shift, to = 3ull << shift;
         struct pool p = {vs_phys_create(64 * GIB), GIB, 1ull << f->granule, 0};
-        struct vs_radix_alloc alloc = {&p, table, NULL};
+        struct vs_radix_alloc alloc = {&p, table, NULL, 0};
         uint64_t root = 16ull << f->granule;
         vs_hpa at;
         assert_int_equal(vs_radix_map(p.phys, f, root, from, to, shift,
@@ -164,7 +164,7 @@ static void test_a_size_the_granule_does_not_have_cannot_be_mapped(void **state)
     (void)state;
     struct vs_radix_format f = arm(1, 16, 16, 0);
     struct pool p = {vs_phys_create(GIB), 0x100000, 65536, 0};
-    struct vs_radix_alloc alloc = {&p, table, NULL};
+    struct vs_radix_alloc alloc = {&p, table, NULL, 0};
     static const unsigned none[] = {12, 14, 21, 25, 30, 42};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         assert_int_equal(vs_radix_map(p.phys, &f, 0, 0, 0, none[i], 1, &alloc), VS_E_CONFIG);

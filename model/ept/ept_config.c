@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* What a configuration asks for, and whether hardware could be built so. */
+#include "ept/ept.h"
+
+static void check_table(struct vs_errors *errors, const char *path, uint64_t entries, uint64_t ways)
+{
+    if (ways && entries % ways) {
+        vs_error(errors, "%s.entries = %llu is not a multiple of %s.ways = %llu", path,
+                 (unsigned long long)entries, path, (unsigned long long)ways);
+    }
+}
+
+static const char *const page_names[] = {"4K", "2M", "1G", "16K", "64K", "32M", "512M"};
+
+static void check_page(struct vs_errors *errors, const char *path, uint64_t choice,
+                       const struct vs_radix_format *f)
+{
+    unsigned shift = vs_ept_page_shift(choice);
+    if (vs_radix_fit(f, shift) != shift) {
+        unsigned large = vs_radix_fit(f, 63);
+        vs_error(errors, "%s = %s: tables of %u KiB map pages of %u KiB to %llu MiB", path,
+                 page_names[choice], 1u << (f->granule - 10u), 1u << (f->granule - 10u),
+                 1ull << (large - 20u));
+    }
+}
+
+static void check_formats(const struct vs_ept_config *c, struct vs_errors *errors)
+{
+    struct vs_radix_format guest, second;
+    size_t before = errors->n;
+    if ((c->mode == VS_EPT_STAGE2 && !c->guest_format) ||
+        ((c->mode == VS_EPT_EPT || c->mode == VS_EPT_NPT) && c->guest_format)) {
+        vs_error(errors,
+                 "paging.mode = %s does not go with guest.format = %s: stage2 is Arm's, ept "
+                 "and npt are x86's",
+                 c->mode == VS_EPT_STAGE2 ? "stage2"
+                 : c->mode == VS_EPT_EPT  ? "ept"
+                                          : "npt",
+                 c->guest_format ? "arm" : "x86");
+    }
+    vs_ept_formats_of(c, &guest, &second, errors);
+    if (errors->n > before) {
+        return;
+    }
+    check_page(errors, "guest.page_size", c->guest_page, &guest);
+    if (c->mode != VS_EPT_NATIVE) {
+        check_page(errors, "host.page_size", c->host_page, &second);
+        if (c->guest_memory > 1ull << second.input_bits) {
+            vs_error(errors, "guest.memory = %llu bytes: the second dimension translates %u bits",
+                     (unsigned long long)c->guest_memory, second.input_bits);
+        }
+    }
+}
+
+void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
+{
+    check_formats(c, errors);
+    check_table(errors, "ept.l1_dtlb_4k", c->d4k_entries, c->d4k_ways);
+    check_table(errors, "ept.l1_dtlb_2m", c->d2m_entries, c->d2m_ways);
+    check_table(errors, "ept.l1_dtlb_1g", c->d1g_entries, c->d1g_ways);
+    check_table(errors, "ept.l1_itlb_4k", c->i4k_entries, c->i4k_ways);
+    check_table(errors, "ept.l1_itlb_2m", c->i2m_entries, c->i2m_ways);
+    check_table(errors, "ept.l2_tlb", c->l2_entries, c->l2_ways);
+    check_table(errors, "ept.l2_tlb_1g", c->l2_1g_entries, c->l2_1g_ways);
+    check_table(errors, "ept.nested_tlb", c->nested_entries, c->nested_ways);
+    check_table(errors, "ept.walk_lines", c->line_entries, c->line_ways);
+    if (!c->d4k_entries || !c->i4k_entries) {
+        vs_error(errors, "ept.l1_dtlb_4k.entries and ept.l1_itlb_4k.entries must be at least 1: "
+                         "the core translates through them");
+    }
+    const uint64_t pwc[] = {c->gpml5e, c->gpml4e, c->gpdpte, c->gpde,
+                            c->npml5e, c->npml4e, c->npdpte, c->npde};
+    for (size_t i = 0; i < sizeof pwc / sizeof pwc[0]; i++) {
+        if (c->pwc_ways && pwc[i] % c->pwc_ways) {
+            vs_error(errors, "ept.pwc.ways = %llu does not divide a walk cache of %llu entries",
+                     (unsigned long long)c->pwc_ways, (unsigned long long)pwc[i]);
+        }
+    }
+}
+
+void vs_ept_formats_of(const struct vs_ept_config *c, struct vs_radix_format *guest,
+                       struct vs_radix_format *second, struct vs_errors *errors)
+{
+    static const unsigned granule[] = {12, 14, 16};
+    *guest = c->guest_levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64;
+    *second = c->host_levels == 5 ? vs_radix_ept5 : vs_radix_ept;
+    if (c->mbec) { /* bit 10 alone lets user mode execute, and makes an entry present */
+        second->execute = 1u << 10;
+        second->present |= second->execute;
+        second->table_flags |= second->execute;
+    }
+    if (c->mode == VS_EPT_NPT) {
+        *second = c->host_levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64;
+    }
+    if (c->guest_format) {
+        vs_radix_arm(guest, 1, granule[c->guest_granule], (unsigned)c->guest_t0sz, 0, errors);
+    }
+    if (c->mode == VS_EPT_STAGE2) {
+        vs_radix_arm(second, 2, granule[c->host_granule], (unsigned)c->host_t0sz,
+                     (unsigned)c->host_sl0, errors);
+    }
+}

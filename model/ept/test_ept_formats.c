@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws that hold for every pair of page-table formats: how many references a walk makes with each
+ * cache off and on, what a fault says, what is logged, and which configurations are refused. */
+#include "test_ept.h"
+
+struct pair {
+    struct vs_radix_format g, n;
+};
+
+static struct vs_radix_format arm(unsigned stage, unsigned granule, unsigned t0sz, unsigned sl0)
+{
+    struct vs_errors errors = {NULL, 0};
+    struct vs_radix_format f;
+    vs_radix_arm(&f, stage, granule, t0sz, sl0, &errors);
+    assert_int_equal(errors.n, 0);
+    return f;
+}
+
+#define PAIRS 10
+static void make_pairs(struct pair p[PAIRS])
+{
+    p[0] = (struct pair){vs_radix_x86_64, vs_radix_ept};
+    p[1] = (struct pair){vs_radix_x86_64_la57, vs_radix_ept};
+    p[2] = (struct pair){vs_radix_x86_64, vs_radix_ept5};
+    p[3] = (struct pair){vs_radix_x86_64_la57, vs_radix_ept5};
+    p[4] = (struct pair){vs_radix_x86_64, vs_radix_x86_64}; /* nested paging */
+    p[5] = (struct pair){arm(1, 12, 16, 0), arm(2, 12, 24, 1)};
+    p[6] = (struct pair){arm(1, 12, 25, 0), arm(2, 12, 30, 0)};
+    p[7] = (struct pair){arm(1, 14, 16, 0), arm(2, 14, 24, 1)};
+    p[8] = (struct pair){arm(1, 16, 16, 0), arm(2, 16, 16, 2)};
+    p[9] = (struct pair){arm(1, 16, 16, 0), arm(2, 12, 24, 1)};
+}
+
+/* Every leaf of both dimensions: check(f, levels left, leaf level) of guest and host. */
+struct shape {
+    unsigned n, m;         /* references of one dimension alone */
+    unsigned gleaf, nleaf; /* levels */
+    const struct pair *p;
+};
+static void each_shape(void (*check)(const struct shape *s))
+{
+    struct pair p[PAIRS];
+    make_pairs(p);
+    for (int i = 0; i < PAIRS; i++) {
+        for (unsigned g = 1; g <= p[i].g.max_leaf && g < p[i].g.levels; g++) {
+            for (unsigned h = 1; h <= p[i].n.max_leaf && h <= p[i].n.levels; h++) {
+                struct shape s = {p[i].g.levels - g + 1, p[i].n.levels - h + 1, g, h, &p[i]};
+                check(&s);
+            }
+        }
+    }
+}
+
+static void begin(struct fixture *f, const struct vs_ept_config *c, const struct shape *s)
+{
+    start_formats(f, c, &s->p->g, &s->p->n, vs_radix_level_shift(&s->p->g, s->gleaf),
+                  vs_radix_level_shift(&s->p->n, s->nleaf));
+}
+
+static void uncached(const struct shape *s)
+{
+    struct vs_ept_config c;
+    struct fixture f;
+    everything_off(&c);
+    begin(&f, &c, s);
+    uint64_t want = (uint64_t)(s->n + 1) * (s->m + 1) - 1;
+    assert_int_equal(references(&f, VA), want);
+    assert_int_equal(references(&f, VA), want);
+    assert_int_equal(f.ept.count[VS_CNT_ept_refs_guest], 2 * s->n);
+    stop(&f);
+    /* the second dimension off: one alone is left */
+    start_formats(&f, &c, &s->p->g, &s->p->n, vs_radix_level_shift(&s->p->g, s->gleaf), 0);
+    assert_int_equal(references(&f, VA), s->n);
+    stop(&f);
+}
+
+static void test_without_caches_a_walk_makes_n_plus_1_times_m_plus_1_minus_1(void **state)
+{
+    (void)state;
+    each_shape(uncached);
+}
+
+/* A guest table may lie in several pages of a host with smaller ones: no pointer is cached then. */
+static bool whole_tables(const struct shape *s)
+{
+    return vs_radix_level_shift(&s->p->n, s->nleaf) >= s->p->g.granule;
+}
+
+static void guest_cached(const struct shape *s)
+{
+    for (unsigned level = s->gleaf + 1; level <= s->p->g.levels && whole_tables(s); level++) {
+        struct vs_ept_config c;
+        struct fixture f;
+        everything_off(&c);
+        uint64_t *size[] = {NULL, NULL, &c.gpde, &c.gpdpte, &c.gpml4e, &c.gpml5e};
+        *size[level] = 4;
+        begin(&f, &c, s);
+        assert_int_equal(references(&f, VA), (s->n + 1) * (s->m + 1) - 1);
+        assert_int_equal(references(&f, VA), (level - s->gleaf) * (s->m + 1));
+        stop(&f);
+    }
+}
+
+static void test_a_guest_entry_cached_at_a_level_leaves_the_levels_below_it(void **state)
+{
+    (void)state;
+    each_shape(guest_cached);
+}
+
+static void nested_cached(const struct shape *s)
+{
+    for (unsigned level = s->nleaf + 1; level <= s->p->n.levels; level++) {
+        struct vs_ept_config c;
+        struct fixture f;
+        everything_off(&c);
+        uint64_t *size[] = {NULL, NULL, &c.npde, &c.npdpte, &c.npml4e, &c.npml5e};
+        *size[level] = 64;
+        begin(&f, &c, s);
+        (void)references(&f, VA);
+        assert_int_equal(references(&f, VA), s->n + (s->n + 1) * (level - s->nleaf));
+        stop(&f);
+    }
+}
+
+static void test_a_nested_entry_cached_at_a_level_shortens_every_nested_walk(void **state)
+{
+    (void)state;
+    each_shape(nested_cached);
+}
+
+static void nested_tlb(const struct shape *s)
+{
+    struct vs_ept_config c;
+    struct fixture f;
+    everything_off(&c);
+    c.nested_entries = 64;
+    begin(&f, &c, s);
+    (void)references(&f, VA);
+    assert_int_equal(references(&f, VA), s->n);
+    stop(&f);
+}
+
+static void test_with_a_nested_tlb_only_the_guests_entries_are_left(void **state)
+{
+    (void)state;
+    each_shape(nested_tlb);
+}
+
+static void lines(const struct shape *s)
+{
+    struct vs_ept_config c;
+    struct fixture f;
+    everything_off(&c);
+    c.line_entries = 256;
+    begin(&f, &c, s);
+    (void)references(&f, VA);
+    assert_int_equal(references(&f, VA), (s->gleaf == 1 ? 1 : 0) + (s->nleaf == 1 ? s->n + 1 : 0));
+    stop(&f);
+}
+
+static void test_lines_of_page_tables_leave_the_entries_of_level_1(void **state)
+{
+    (void)state;
+    each_shape(lines);
+}
+
+static void tlb_reach(const struct shape *s)
+{
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    begin(&f, &c, s);
+    unsigned g = vs_radix_level_shift(&s->p->g, s->gleaf),
+             n = vs_radix_level_shift(&s->p->n, s->nleaf), want = g < n ? g : n;
+    assert_int_equal(walk(&f, VA, VS_REF_READ).page_shift, want);
+    assert_true(probe(&f, VA + (1ull << want) - 8, VS_REF_READ));
+    assert_false(probe(&f, VA + (1ull << want), VS_REF_READ));
+    /* INVLPG drops every piece of the guest's page */
+    vs_gva last = {VA + (1ull << g) - 1};
+    (void)vs_ept_invlpg(&f.ept, &f.t, last);
+    assert_false(probe(&f, VA, VS_REF_READ));
+    stop(&f);
+}
+
+static void test_an_entry_reaches_the_smaller_page_and_invlpg_the_guests_whole_page(void **state)
+{
+    (void)state;
+    each_shape(tlb_reach);
+}
+
+static void test_contexts_stay_apart_at_negative_addresses(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    unsigned shift;
+    uint64_t kernel = 0xffff800000000000ull;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 12);
+    assert_int_equal(vs_space_touch(&f.space, kernel, 12, true, true), VS_OK);
+    (void)walk(&f, kernel, VS_REF_READ);
+    assert_non_null(vs_l1_translate(&f.data, kernel, &shift));
+    struct vs_ept_context other = f.context;
+    other.pcid = 1;
+    vs_ept_context(&f.ept, &other);
+    assert_null(vs_l1_translate(&f.data, kernel, &shift));
+    stop(&f);
+}
+
+static void test_an_execute_only_page_is_fetched_from_and_not_read(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 12);
+    uint64_t gpa, hpa;
+    vs_hpa at;
+    unsigned level;
+    assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+    assert_true(vs_radix_find(f.phys, &vs_radix_ept, f.vm.ept_root, gpa, NULL, &at, &level));
+    uint64_t entry = vs_phys_read64(f.phys, at);
+    vs_phys_write64(f.phys, at, (entry & ~7ull) | 4u);
+    assert_int_equal(walk(&f, VA, VS_REF_FETCH).fault, VS_FAULT_NONE);
+    assert_false(probe(&f, VA, VS_REF_READ));
+    struct vs_translation r = walk(&f, VA, VS_REF_READ);
+    assert_int_equal(r.fault, VS_FAULT_EPT_VIOLATION);
+    assert_int_equal(r.qualification, 1u | 4u << 3 | 1u << 7 | 1u << 8);
+    stop(&f);
+    c.execute_only = 0; /* a part without it: an entry it does not know */
+    start(&f, &c, 12, 12);
+    assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+    assert_true(vs_radix_find(f.phys, &vs_radix_ept, f.vm.ept_root, gpa, NULL, &at, &level));
+    vs_phys_write64(f.phys, at, (vs_phys_read64(f.phys, at) & ~7ull) | 4u);
+    assert_int_equal(walk(&f, VA, VS_REF_FETCH).fault, VS_FAULT_EPT_MISCONFIG);
+    stop(&f);
+}
+
+static void test_mode_based_execution_asks_bit_10_and_reports_both(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    c.mbec = 1;
+    struct vs_radix_format g, n;
+    struct vs_errors errors = {NULL, 0};
+    vs_ept_formats_of(&c, &g, &n, &errors);
+    start_formats(&f, &c, &g, &n, 12, 12);
+    uint64_t gpa, hpa;
+    vs_hpa at;
+    unsigned level;
+    assert_int_equal(walk(&f, VA, VS_REF_FETCH).fault, VS_FAULT_NONE);
+    assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+    assert_true(vs_radix_find(f.phys, &n, f.vm.ept_root, gpa, NULL, &at, &level));
+    vs_phys_write64(f.phys, at, vs_phys_read64(f.phys, at) & ~(1ull << 10));
+    (void)vs_ept_flush(&f.ept, NULL, VS_FLUSH_EPT, 0, 0, 0, (vs_gva){0});
+    struct vs_translation x = walk(&f, VA, VS_REF_FETCH);
+    assert_int_equal(x.fault, VS_FAULT_EPT_VIOLATION);
+    assert_int_equal(x.qualification, 4u | 7u << 3 | 1u << 7 | 1u << 8);
+    stop(&f);
+}
+
+static void test_a_nested_page_fault_tells_the_final_address_from_a_table(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    everything_off(&c);
+    start_formats(&f, &c, &vs_radix_x86_64, &vs_radix_x86_64, 12, 12);
+    assert_int_equal(vs_space_touch(&f.space, VA + 4096, 12, true, false), VS_OK);
+    assert_int_equal(walk(&f, VA + 4096, VS_REF_READ).qualification, 4u | 1ull << 32);
+    assert_int_equal(walk(&f, VA + 4096, VS_REF_WRITE).qualification, 6u | 1ull << 32);
+    assert_int_equal(walk(&f, VA + 4096, VS_REF_FETCH).qualification, 20u | 1ull << 32);
+    vs_hpa root = {f.vm.ept_root};
+    vs_phys_write64(f.phys, root, 0);
+    /* walks of the guest's tables count as writes */
+    assert_int_equal(walk(&f, VA, VS_REF_READ).qualification, 6u | 1ull << 33);
+    stop(&f);
+}
+
+static void test_a_stage_2_fault_tells_level_kind_and_stage_1_walk(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    everything_off(&c);
+    struct vs_radix_format g = arm(1, 12, 16, 0), n = arm(2, 12, 24, 1);
+    start_formats(&f, &c, &g, &n, 12, 12);
+    assert_int_equal(vs_space_touch(&f.space, VA + 4096, 12, true, false), VS_OK);
+    uint64_t gpa, hpa;
+    assert_false(vs_space_locate(&f.space, VA + 4096, &gpa, &hpa));
+    struct vs_translation w = walk(&f, VA + 4096, VS_REF_WRITE);
+    assert_int_equal(w.fault, VS_FAULT_EPT_VIOLATION);
+    assert_int_equal(w.qualification & ~3ull, 4u | 1u << 6); /* translation fault, WnR */
+    for (unsigned i = 0; i < 1024; i++) {                    /* both root tables */
+        vs_hpa at = {f.vm.ept_root + i * 8u};
+        vs_phys_write64(f.phys, at, 0);
+    }
+    assert_int_equal(walk(&f, VA, VS_REF_READ).qualification, 5u | 1u << 7); /* level 1, S1PTW */
+    stop(&f);
+    /* stage 1: nothing mapped at Arm's level 0 */
+    start_formats(&f, &c, &g, &n, 12, 12);
+    assert_int_equal(walk(&f, VA | 1ull << 46, VS_REF_READ).qualification, 4);
+    assert_int_equal(walk(&f, VA | 1ull << 48, VS_REF_READ).fault, VS_FAULT_PAGE);
+    stop(&f);
+}
+
+static void test_the_modification_log_holds_each_page_once_and_says_when_it_is_full(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 12);
+    for (uint64_t page = 1; page < 600; page++) {
+        assert_int_equal(vs_space_touch(&f.space, VA + page * 4096, 12, true, true), VS_OK);
+    }
+    /* the guest's tables are written by its own walks: let them be logged first */
+    for (uint64_t page = 0; page < 600; page++) {
+        (void)walk(&f, VA + page * 4096, VS_REF_READ);
+    }
+    f.ept.pml = (struct vs_ept_pml){true, 4096, VS_EPT_PML_ENTRIES - 1};
+    uint64_t gpa, hpa, logged = f.ept.count[VS_CNT_ept_pml_logged];
+    for (uint64_t page = 0; page < VS_EPT_PML_ENTRIES; page++) {
+        assert_int_equal(walk(&f, VA + page * 4096, VS_REF_WRITE).fault, VS_FAULT_NONE);
+        assert_int_equal(walk(&f, VA + page * 4096 + 8, VS_REF_WRITE).fault, VS_FAULT_NONE);
+        assert_true(vs_space_locate(&f.space, VA + page * 4096, &gpa, &hpa));
+        vs_hpa at = {4096 + (VS_EPT_PML_ENTRIES - 1 - page) * 8};
+        assert_int_equal(vs_phys_read64(f.phys, at), gpa);
+    }
+    assert_int_equal(f.ept.count[VS_CNT_ept_pml_logged] - logged, VS_EPT_PML_ENTRIES);
+    struct vs_translation full = walk(&f, VA + VS_EPT_PML_ENTRIES * 4096, VS_REF_WRITE);
+    assert_int_equal(full.fault, VS_FAULT_PML_FULL);
+    assert_int_equal(walk(&f, VA, VS_REF_WRITE).fault, VS_FAULT_NONE); /* dirty already */
+    f.ept.pml.index = VS_EPT_PML_ENTRIES - 1; /* the hypervisor has read it */
+    assert_int_equal(walk(&f, VA + VS_EPT_PML_ENTRIES * 4096, VS_REF_WRITE).fault, VS_FAULT_NONE);
+    stop(&f);
+}
+
+static size_t mistakes(const struct vs_ept_config *c)
+{
+    struct vs_errors errors = {NULL, 0};
+    vs_ept_check(c, &errors);
+    size_t n = errors.n;
+    vs_errors_free(&errors);
+    return n;
+}
+
+static void test_formats_that_do_not_go_together_are_refused(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    vs_defaults(&vs_ept_desc, &c);
+    assert_int_equal(mistakes(&c), 0);
+    c.mode = VS_EPT_STAGE2; /* with x86 tables */
+    assert_int_equal(mistakes(&c), 1);
+    c.guest_format = 1;
+    assert_int_equal(mistakes(&c), 0);
+    c.mode = VS_EPT_EPT;
+    assert_int_equal(mistakes(&c), 1);
+    c.mode = VS_EPT_STAGE2;
+    c.guest_granule = 2; /* 64K tables and 4K pages */
+    assert_int_equal(mistakes(&c), 1);
+    c.guest_page = 4;
+    assert_int_equal(mistakes(&c), 0);
+    c.guest_page = 6; /* 512M */
+    assert_int_equal(mistakes(&c), 0);
+    c.guest_page = 1;
+    assert_int_equal(mistakes(&c), 1);
+    c.guest_page = 4;
+    c.host_sl0 = 2; /* 40 bits do not start at level 0 */
+    assert_int_equal(mistakes(&c), 0);
+    c.host_t0sz = 26;
+    assert_int_equal(mistakes(&c), 1);
+    c.host_sl0 = 1;
+    c.host_t0sz = 33; /* 31 bits: less than guest.memory */
+    assert_int_equal(mistakes(&c), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_without_caches_a_walk_makes_n_plus_1_times_m_plus_1_minus_1),
+        cmocka_unit_test(test_a_guest_entry_cached_at_a_level_leaves_the_levels_below_it),
+        cmocka_unit_test(test_a_nested_entry_cached_at_a_level_shortens_every_nested_walk),
+        cmocka_unit_test(test_with_a_nested_tlb_only_the_guests_entries_are_left),
+        cmocka_unit_test(test_lines_of_page_tables_leave_the_entries_of_level_1),
+        cmocka_unit_test(test_an_entry_reaches_the_smaller_page_and_invlpg_the_guests_whole_page),
+        cmocka_unit_test(test_contexts_stay_apart_at_negative_addresses),
+        cmocka_unit_test(test_an_execute_only_page_is_fetched_from_and_not_read),
+        cmocka_unit_test(test_mode_based_execution_asks_bit_10_and_reports_both),
+        cmocka_unit_test(test_a_nested_page_fault_tells_the_final_address_from_a_table),
+        cmocka_unit_test(test_a_stage_2_fault_tells_level_kind_and_stage_1_walk),
+        cmocka_unit_test(test_the_modification_log_holds_each_page_once_and_says_when_it_is_full),
+        cmocka_unit_test(test_formats_that_do_not_go_together_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
