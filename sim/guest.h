@@ -20,7 +20,7 @@ enum vs_req {
     VS_REQ_TRACE,   /* n records at `records` */
     VS_REQ_COMPUTE, /* count instructions */
     VS_REQ_CPUID,   /* a = leaf, b = subleaf */
-    VS_REQ_HLT,
+    VS_REQ_HLT,     /* until the next interrupt; none is under way: for ever */
     VS_REQ_PAUSE,
     VS_REQ_RDTSC,     /* reply.value = the guest's time-stamp counter */
     VS_REQ_RDMSR,     /* a = index; reply.value */
@@ -65,7 +65,8 @@ struct vs_request {
 
 struct vs_reply {
     uint64_t value;
-    uint64_t now_ps; /* the vCPU's clock */
+    uint64_t now_ps;     /* the vCPU's clock */
+    uint64_t interrupts; /* that the guest has handled so far, its timer's included */
 };
 
 struct vs_guest_source {

@@ -269,6 +269,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     g->started = true;
     g->now_ps = reply->now_ps;
     g->reply = reply->value;
+    g->interrupts = reply->interrupts;
     g->request = out;
     int results = 0;
     int rc = vs_box_resume(b, g->L, g->args, &results);

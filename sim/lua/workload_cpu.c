@@ -418,6 +418,13 @@ static int cpu_index(lua_State *L)
     return 1;
 }
 
+/* How many interrupts this vCPU has handled: costs nothing, like now_ns. */
+static int cpu_interrupts(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)self(L)->interrupts);
+    return 1;
+}
+
 static int region_bytes(lua_State *L)
 {
     const struct region *r = luaL_checkudata(L, 1, REGION);
@@ -463,6 +470,7 @@ void vs__cpu_class(lua_State *L)
                                        {"mark", cpu_mark},
                                        {"now_ns", cpu_now_ns},
                                        {"index", cpu_index},
+                                       {"interrupts", cpu_interrupts},
                                        {NULL, NULL}};
     static const luaL_Reg region_methods[] = {
         {"bytes", region_bytes}, {"address", region_address}, {NULL, NULL}};

@@ -98,6 +98,7 @@ static void guest_handler(struct vs_vcpu *v, uint8_t vector)
     const struct vs_os_config *os = &v->p->os;
     vs_gva code = {VS_HV_CODE + 0x10000u}, data = {VS_HV_DATA + 0x10000u};
     v->count[VS_CNT_os_interrupts]++;
+    v->handled++;
     vs_txn_settle(&v->txn);
     vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_exception),
               ps(os->exception * v->clock.period_ps));
@@ -128,6 +129,7 @@ static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
                            : injected                     ? VS_APIC_INJECTED
                                                           : VS_APIC_ACCEPT;
     vs_txn_settle(&v->txn);
+    vs__arrivals_delivered(v, vector);
     vs_open(&v->txn, VS_OP_IRQ);
     vs_apic_deliver(&v->apic, &v->txn, vector, how);
     v->in_interrupt = true;
@@ -165,19 +167,20 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
     struct vs_platform *p = v->p;
     uint64_t now = vs_cpu_now_ps(&v->cpu);
     expire_timer(v, now);
-    if (p->os.tick_hz && p->virtualized && v->tick_ps <= now) {
-        v->tick_ps += 1000000000000u / p->os.tick_hz;
+    vs__arrivals_take(v, now);
+    if (v->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
+        uint64_t every = 1000000000000u / p->os.tick_hz;
+        v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
         external_interrupt(v, HOST_VECTOR);
     }
     if (v->failed || v->in_interrupt) {
         return;
     }
-    if (p->virtualized && vs_pi_outstanding(&v->apic)) {
+    if (v->notified) {
         struct vs_mem_port mem = vs_memory_walker_port(&v->core);
-        if (p->posted) {
-            vs_txn_settle(&v->txn);
-            vs_pi_sync(&v->apic, &v->txn, &mem);
-        }
+        v->notified = false;
+        vs_txn_settle(&v->txn);
+        vs_pi_sync(&v->apic, &v->txn, &mem);
     }
     for (uint8_t vector; !v->failed && (vector = vs_apic_pending(&v->apic)) != VS_APIC_NONE;) {
         if (p->virtualized && !p->posted) {
@@ -186,19 +189,6 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
             deliver(v, vector, false);
         }
     }
-}
-
-void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t at_ps)
-{
-    if (v->ended) {
-        return;
-    }
-    if (v->p->virtualized && v->p->posted) {
-        vs_pi_post(&v->apic, vector, ps(at_ps));
-    } else {
-        vs_apic_raise(&v->apic, vector, ps(at_ps));
-    }
-    vs_kernel_wake(v->p->kernel, v->agent, at_ps);
 }
 
 void vs__vcpu_ipi(struct vs_vcpu *v)
@@ -220,7 +210,7 @@ void vs__vcpu_ipi(struct vs_vcpu *v)
     if (!left) {
         vs_apic_send(&v->apic, &v->txn);
     }
-    vs__vcpu_raise(&p->vcpu[to], (uint8_t)v->request.b, vs_now(&v->txn).v + v->apic.message_ps);
+    vs__vcpu_raise(&p->vcpu[to], (uint8_t)v->request.b, vs_now(&v->txn).v);
     v->yield = true;
 }
 
@@ -228,8 +218,7 @@ void vs__vcpu_ipi(struct vs_vcpu *v)
 
 static bool something_due(const struct vs_vcpu *v)
 {
-    return vs_apic_pending(&v->apic) != VS_APIC_NONE ||
-           (v->p->virtualized && vs_pi_outstanding(&v->apic));
+    return vs_apic_pending(&v->apic) != VS_APIC_NONE || v->notified;
 }
 
 void vs__vcpu_sleep(struct vs_vcpu *v)
@@ -263,12 +252,6 @@ void vs__vcpu_halt(struct vs_vcpu *v)
         v->busy = false;
         return;
     }
-    if (!waiting && !v->timer_armed) {
-        /* a lone HLT sleeps until the next interrupt; one that finds none is woken by a timer tick
-         */
-        v->timer_armed = true;
-        v->timer_ps = vs_cpu_now_ps(&v->cpu) + 1000000u;
-    }
     if (p->virtualized && waiting && !v->record) {
         v->record = 1; /* arm the deadline once */
         struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
@@ -287,7 +270,8 @@ void vs__vcpu_halt(struct vs_vcpu *v)
 
 uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v)
 {
-    uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER;
+    uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vs__arrivals_next(v);
+    at = next < at ? next : at;
     if (something_due(v)) {
         at = v->slept_ps;
     }
@@ -311,6 +295,7 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
     }
     vs_hv_wake(&v->hv, &v->txn, ps(v->slept_ps), ps(now_ps));
     expire_timer(v, now_ps);
+    vs__arrivals_take(v, now_ps);
     uint8_t vector = vs_apic_pending(&v->apic);
     if (!p->posted && vector != VS_APIC_NONE) {
         v->carried = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;

@@ -45,9 +45,9 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     }
     struct vs_vcpu *v = &p->vcpu[apic_id];
     if (p->posted && vector != DEVICE_VECTOR) {
-        vs_kernel_wake(p->kernel, v->agent, t->now_ps + v->apic.message_ps); /* a notification */
+        vs__vcpu_notify(v, DEVICE_VECTOR, t->now_ps);
     } else {
-        vs__vcpu_raise(v, vector, t->now_ps + v->apic.message_ps);
+        vs__vcpu_raise(v, vector, t->now_ps);
     }
 }
 

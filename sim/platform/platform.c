@@ -183,6 +183,10 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     v->guest = vs_ledger_actor(p->ledger, name);
     snprintf(name, sizeof name, "vcpu%u/host", index);
     v->host = vs_ledger_actor(p->ledger, name);
+    snprintf(name, sizeof name, "vcpu%u/apic", index);
+    v->apic_actor = vs_ledger_actor(p->ledger, name);
+    v->tick_ps = p->virtualized && p->os.tick_hz ? 1000000000000u / p->os.tick_hz : VS_NEVER;
+    v->safe_ps = VS_NEVER;
     enum vs_status s = make_core(v, c, errors);
     s = s ? s : vs__space_make(v, errors);
     if (!s && p->virtualized) {

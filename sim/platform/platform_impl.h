@@ -23,14 +23,24 @@
 
 #define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
 
+#define VS__ARRIVALS 512u /* interrupts on their way to one vCPU */
+
 struct vs_platform;
 struct vs_net;
+
+/* An interrupt message; sent_ps 0 = none. */
+struct vs_arrival {
+    uint64_t sent_ps, at_ps;
+    uint64_t ahead_ps; /* how far the receiver had run ahead of its arrival (sim.quantum) */
+    uint8_t vector;
+    bool in_descriptor; /* the sender has posted the vector: the message only notifies */
+};
 
 struct vs_vcpu {
     struct vs_platform *p;
     unsigned index, agent;
     struct vs_txn txn;
-    uint16_t line, guest, host; /* actors */
+    uint16_t line, guest, host, apic_actor;
     struct vs_clock clock;
     struct vs_rng rng;
     struct vs_cpu cpu;
@@ -56,6 +66,12 @@ struct vs_vcpu {
     bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
     uint64_t slept_ps; /* when it fell asleep */
     uint64_t zero_at;  /* rotates through direct-mapped pages the guest's kernel clears */
+    /* interrupts: on their way, ordered by arrival; and pending, by vector */
+    struct vs_arrival arrival[VS__ARRIVALS], flight[256];
+    unsigned n_arrivals;
+    uint64_t handled; /* interrupts that the guest has handled */
+    bool notified;    /* a notification has come: the descriptor is to be read */
+    uint64_t safe_ps; /* where the last step would have ended at quantum 0 */
     /* a timer the guest armed */
     bool timer_armed;
     uint64_t timer_ps, tick_ps;
@@ -105,8 +121,15 @@ void vs__vcpu_mmio(struct vs_vcpu *v);
 void vs__vcpu_ipi(struct vs_vcpu *v);
 uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v);
 void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
-/* An interrupt for this vCPU at `at`, from another agent; wakes it. */
-void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t at_ps);
+/* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
+ * notifies of a vector its sender has posted. */
+void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+void vs__vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+uint64_t vs__arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on its way */
+/* What has arrived by `now_ps` becomes pending. */
+void vs__arrivals_take(struct vs_vcpu *v, uint64_t now_ps);
+/* The guest takes it now. */
+void vs__arrivals_delivered(struct vs_vcpu *v, uint8_t vector);
 /* VMXON, VMCS and the first entry. */
 enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors);
 

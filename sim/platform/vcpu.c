@@ -350,6 +350,7 @@ static void carry_on(struct vs_vcpu *v)
 static void fetch_request(struct vs_vcpu *v)
 {
     v->reply.now_ps = vs_cpu_now_ps(&v->cpu);
+    v->reply.interrupts = v->handled;
     v->source.next(v->source.ctx, &v->reply, &v->request);
     v->busy = true;
     begin(v);
@@ -368,10 +369,17 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_vcpu *v = ctx;
     struct vs_platform *p = v->p;
-    uint64_t quantum = p->sim.quantum_ps;
+    uint64_t quantum = p->sim.quantum_ps, own;
+    vs__arrivals_take(v, vs_cpu_now_ps(&v->cpu));
+    v->safe_ps = quantum ? horizon_ps : VS_NEVER;
     v->horizon = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
     if (v->horizon > now_ps + VS__SLICE_PS) {
         v->horizon = now_ps + VS__SLICE_PS; /* come up for air: progress, epochs */
+    }
+    own = vs__arrivals_next(v);
+    own = v->tick_ps < own ? v->tick_ps : own;
+    if (own > now_ps && v->horizon > own) { /* events of its own that it knows of */
+        v->horizon = own;
     }
     if (!v->index) {
         vs__platform_epochs(p, vs_cpu_now_ps(&v->cpu));
