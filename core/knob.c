@@ -219,6 +219,10 @@ static bool parse_value(const struct vs_knob_desc *d, const char *text, uint64_t
     case VS_KNOB_PS:
         return parse_scaled(text, time_scale, v);
     case VS_KNOB_NUM:
+        if (!strcmp(d->unit, "ps")) {
+            return parse_scaled(text, time_scale, v);
+        }
+        break;
     case VS_KNOB_CYCLES:
         break;
     }

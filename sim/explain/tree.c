@@ -239,6 +239,7 @@ const struct vs_explain_recipe *vs_explain_recipe(const char *op)
         {"iommu.translate", "workloads/udp_echo.lua", NULL},
         {"mmio.write", "workloads/udp_echo.lua", NULL},
         {"irq", "workloads/udp_echo.lua", NULL},
+        {"irq.delivery", "workloads/ipi_pingpong.lua", NULL},
     };
     const char *dot = strchr(op, '.');
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {

@@ -365,26 +365,29 @@ static void stop_progressing(struct vs_vcpu *v)
     }
 }
 
+/* A request is carried out no further than the next event of the vCPU's own. */
+static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
+{
+    uint64_t next = vs__arrivals_next(v);
+    next = v->tick_ps < next ? v->tick_ps : next;
+    return next < until ? next : until;
+}
+
 uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_vcpu *v = ctx;
     struct vs_platform *p = v->p;
-    uint64_t quantum = p->sim.quantum_ps, own;
+    uint64_t quantum = p->sim.quantum_ps, until;
     vs__arrivals_take(v, vs_cpu_now_ps(&v->cpu));
     v->safe_ps = quantum ? horizon_ps : VS_NEVER;
-    v->horizon = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
-    if (v->horizon > now_ps + VS__SLICE_PS) {
-        v->horizon = now_ps + VS__SLICE_PS; /* come up for air: progress, epochs */
-    }
-    own = vs__arrivals_next(v);
-    own = v->tick_ps < own ? v->tick_ps : own;
-    if (own > now_ps && v->horizon > own) { /* events of its own that it knows of */
-        v->horizon = own;
+    until = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
+    if (until > now_ps + VS__SLICE_PS) {
+        until = now_ps + VS__SLICE_PS; /* come up for air: progress, epochs */
     }
     if (!v->index) {
         vs__platform_epochs(p, vs_cpu_now_ps(&v->cpu));
-        if (p->options.epoch_ps && p->epoch_end_ps < v->horizon) {
-            v->horizon = p->epoch_end_ps > now_ps ? p->epoch_end_ps : now_ps;
+        if (p->options.epoch_ps && p->epoch_end_ps < until) {
+            until = p->epoch_end_ps > now_ps ? p->epoch_end_ps : now_ps;
         }
     }
     stop_progressing(v);
@@ -397,7 +400,7 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
             vs__vcpu_awake(v, now_ps);
             continue;
         }
-        if (vs_cpu_now_ps(&v->cpu) > v->horizon || v->yield) {
+        if (vs_cpu_now_ps(&v->cpu) > until || v->yield) {
             v->yield = false;
             uint64_t at = vs_cpu_now_ps(&v->cpu);
             return at > now_ps ? at : now_ps;
@@ -406,6 +409,7 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
         if (v->failed) {
             break;
         }
+        v->horizon = own_events(v, until);
         if (!v->busy) {
             fetch_request(v);
         }

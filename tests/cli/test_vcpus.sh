@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Workloads of several vCPUs: same seed same digest, balanced books, every way of delivery.
+. "$VIRTSIM_HOME/tests/lib.inc"
+small="--set workload.count=40 --set workload.warmup=5"
+
+for w in ipi_pingpong tlb_shootdown; do
+    for how in "" "--set vmcs.control.posted_interrupts=0" "--machine skylake_sp_native" "--set sim.quantum=10us" "--set host.tick_hz=1000"; do
+        # shellcheck disable=SC2086 # words
+        for n in 1 2; do
+            ok "$w $how" "$VIRTSIM" run "workloads/$w.lua" $small $how --seed 3 --db "$work/$n.db"
+        done
+    done
+done
+equal "same seed, same bytes" "$("$VIRTSIM" db digest "$work/1.db")" "$("$VIRTSIM" db digest "$work/2.db")"
+equal "the books balance" 0 "$(sqlite3 "$work/1.db" 'select count(*) from unbalanced')"
+equal "each of five runs shot pages down on three vCPUs" 15 \
+    "$(sqlite3 "$work/1.db" "select count(*) from op join run using (run) where workload = 'tlb_shootdown' and op = 'irq.delivery' and n >= 40")"
+ok "targets that are idle" "$VIRTSIM" run workloads/tlb_shootdown.lua $small --set workload.targets=idle --db "$work/1.db"
+ok "waiting in a loop" "$VIRTSIM" run workloads/ipi_pingpong.lua $small --set workload.wait=spin --db "$work/1.db"
+printf 'guest(function(cpu) cpu:hlt() end)\n' >"$work/h.lua"
+refused "a halt that nothing ends" 1 "never comes" "$VIRTSIM" run "$work/h.lua" --db "$work/1.db"
+finish
