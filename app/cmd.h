@@ -45,7 +45,7 @@ int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses);
 void progress_clear(void);
 /* Parses with argp; wrong options exit with status 2. */
 int parse(const struct argp *a, int argc, char **argv, void *input);
-/* The summary of one stored run, as show prints it. */
-int print_run(struct vs_db *db, int64_t run, enum out_format format);
+/* The summary of one stored run: show prints it with the counters, run and replay without. */
+int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counters);
 
 #endif

@@ -70,10 +70,11 @@ static void range_text(sqlite3_stmt *st, char *out, size_t bytes)
                        : !strcmp(relation, "ge")     ? ">= "
                        : !strcmp(relation, "approx") ? "~"
                                                      : "";
-    if (low != high && sqlite3_column_type(st, 4) != SQLITE_NULL) {
+    if (low != high && sqlite3_column_type(st, 3) != SQLITE_NULL &&
+        sqlite3_column_type(st, 4) != SQLITE_NULL) {
         snprintf(out, bytes, "%g..%g", low, high);
     } else {
-        snprintf(out, bytes, "%s%g", sign, low);
+        snprintf(out, bytes, "%s%g", sign, sqlite3_column_type(st, 3) == SQLITE_NULL ? high : low);
     }
 }
 
@@ -82,25 +83,39 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
     static const char *const columns[] = {"claim",      "subject", "metric", "documents",
                                           "simulation", "unit",    "ratio",  "basis",
                                           "verdict",    "mark",    "run",    "reason"};
+    static const char *const narrow[] = {"claim", "what",  "documents", "simulation", "unit",
+                                         "ratio", "basis", "verdict",   "mark",       "reason"};
     static const char sql[] =
         "SELECT claim_id, subject, metric, low, high, relation, value, x.unit, basis, verdict, "
         "contradicts, run, reason, c.unit FROM comparison x JOIN claim c USING (claim_id)"
         " WHERE run IN (SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) AND (?1 "
         "IS NULL OR domain = ?1) ORDER BY domain, claim_id";
-    bool why = a->why || a->format != OUT_TABLE;
-    struct out *o = out_begin(a->format, columns, why ? 12 : 11);
+    bool table = a->format == OUT_TABLE, why = a->why || !table;
+    struct out *o =
+        table ? out_begin(OUT_TABLE, narrow, why ? 10 : 9) : out_begin(a->format, columns, 12);
     sqlite3_stmt *st = NULL;
     if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK && a->o.domain) {
         sqlite3_bind_text(st, 1, a->o.domain, -1, SQLITE_STATIC);
     }
     while (st && sqlite3_step(st) == SQLITE_ROW) {
         bool found = sqlite3_column_type(st, 6) != SQLITE_NULL;
-        double value = sqlite3_column_double(st, 6),
-               middle = (sqlite3_column_double(st, 3) + sqlite3_column_double(st, 4)) / 2;
+        /* beside a range's middle, or beside the one bound there is */
+        bool low = sqlite3_column_type(st, 3) != SQLITE_NULL,
+             high = sqlite3_column_type(st, 4) != SQLITE_NULL;
+        double value = sqlite3_column_double(st, 6), ends = (low ? 1 : 0) + (high ? 1 : 0),
+               middle = (sqlite3_column_double(st, 3) + sqlite3_column_double(st, 4)) /
+                        (ends > 0 ? ends : 1);
         char range[80];
         range_text(st, range, sizeof range);
-        for (int i = 0; i < 3; i++) {
-            out_text(o, (const char *)sqlite3_column_text(st, i));
+        out_text(o, (const char *)sqlite3_column_text(st, 0));
+        if (table) {
+            char what[400];
+            snprintf(what, sizeof what, "%s: %s", (const char *)sqlite3_column_text(st, 1),
+                     (const char *)sqlite3_column_text(st, 2));
+            out_short(o, what, 44);
+        } else {
+            out_text(o, (const char *)sqlite3_column_text(st, 1));
+            out_text(o, (const char *)sqlite3_column_text(st, 2));
         }
         out_text(o, range);
         out_real(o, found ? value : NAN, 2);
@@ -109,7 +124,9 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
         out_text(o, (const char *)sqlite3_column_text(st, 8));
         out_text(o, (const char *)sqlite3_column_text(st, 9));
         out_text(o, *(const char *)sqlite3_column_text(st, 10) ? "contradicted" : "");
-        out_int(o, sqlite3_column_int64(st, 11));
+        if (!table) {
+            out_int(o, sqlite3_column_int64(st, 11));
+        }
         if (why) {
             out_text(o, (const char *)sqlite3_column_text(st, 12));
         }

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "cmd.h"
 
+#include "compare/compare.h"
 #include "home.h"
 #include "lua/workload.h"
 #include "trace/trace.h"
@@ -160,14 +161,9 @@ static void formats(struct list *l)
     }
 }
 
-static void from_db(struct list *l, const char *sql, const char *const *columns, size_t n)
+static void rows_of(struct list *l, struct vs_db *db, const char *sql, const char *const *columns,
+                    size_t n)
 {
-    char err[5200];
-    struct vs_db *db = NULL;
-    if (vs_db_open(l->db, false, &db, err, sizeof err)) {
-        vs_error(&l->errors, "%s", err);
-        return;
-    }
     sqlite3_stmt *st = NULL;
     l->o = out_begin(l->format, columns, n);
     if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) != SQLITE_OK) {
@@ -180,7 +176,7 @@ static void from_db(struct list *l, const char *sql, const char *const *columns,
             } else if (sqlite3_column_type(st, i) == SQLITE_FLOAT) {
                 out_real(l->o, sqlite3_column_double(st, i), 3);
             } else {
-                out_text(l->o, (const char *)sqlite3_column_text(st, i));
+                out_short(l->o, (const char *)sqlite3_column_text(st, i), 64);
             }
         }
     }
@@ -192,7 +188,13 @@ static void runs(struct list *l)
 {
     static const char *const columns[] = {"run",  "command",      "workload", "machine",
                                           "seed", "simulated_ms", "point",    "started"};
-    from_db(l,
+    char err[5200];
+    struct vs_db *db = NULL;
+    if (vs_db_open(l->db, false, &db, err, sizeof err)) {
+        vs_error(&l->errors, "%s", err);
+        return;
+    }
+    rows_of(l, db,
             "SELECT run, command, workload, machine, seed, (end_ps - roi_ps) / 1e9, point, "
             "coalesce((SELECT value FROM provenance p WHERE p.run = r.run AND key = 'started'), "
             "'') FROM run r ORDER BY run",
@@ -203,7 +205,14 @@ static void claims(struct list *l)
 {
     static const char *const columns[] = {"claim", "subject", "metric", "low",
                                           "high",  "unit",    "domain", "contradicts"};
-    from_db(l,
+    struct vs_db *db = NULL;
+    char err[5200];
+    if (vs_db_open(":memory:", true, &db, err, sizeof err)) {
+        vs_error(&l->errors, "%s", err);
+        return;
+    }
+    vs_compare_load(db, &l->errors); /* from results/documents.csv: no run is needed */
+    rows_of(l, db,
             "SELECT claim_id, subject, metric, low, high, unit, domain, contradicts FROM claim "
             "ORDER BY claim_id",
             columns, 8);
@@ -238,6 +247,10 @@ static error_t option(int key, char *arg, struct argp_state *state)
         }
         return 0;
     case ARGP_KEY_ARG:
+        if (l->what) {
+            vs_error(&l->errors, "'%s': one kind of thing at a time, '%s' is given already", arg,
+                     l->what);
+        }
         l->what = l->what ? l->what : arg;
         return 0;
     default:
@@ -248,8 +261,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 int cmd_list(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"db", KEY_DB, "FILE", 0,
-         "results database, for runs and claims (default results/virtsim.db)", 0},
+        {"db", KEY_DB, "FILE", 0, "results database, for runs (default results/virtsim.db)", 0},
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };

@@ -115,9 +115,10 @@ static int run_seeds(struct request *r, struct vs_db *db)
         print_spread(db, first, run, r->format);
         return EXIT_DONE;
     }
-    int status = print_run(db, run, r->format);
+    int status = print_run(db, run, r->format, r->no_store);
     if (!status && r->format == OUT_TABLE && !r->no_store) {
-        printf("\nstored as run %" PRId64 " in %s\n", run, r->db);
+        printf("\nstored as run %" PRId64 " in %s; 'virtsim show %" PRId64 "' adds the counters\n",
+               run, r->db, run);
     }
     return status;
 }

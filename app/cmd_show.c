@@ -90,6 +90,36 @@ static void print_head(struct vs_db *db, int64_t run)
     sqlite3_finalize(st);
 }
 
+static void time_and_share(struct out *o, uint64_t ps, double share)
+{
+    char t[40];
+    out_text(o, out_time(ps, t, sizeof t));
+    snprintf(t, sizeof t, "%.2f %%", 100 * share);
+    out_text(o, t);
+}
+
+/* What is too small for a line of its own, vCPU by vCPU. */
+struct rest {
+    int rows, smaller;
+    uint64_t ps;
+    double share;
+};
+
+static void rest_end(struct out *o, const char *vcpu, struct rest *r)
+{
+    if (r->smaller) {
+        char what[40];
+        snprintf(what, sizeof what, "%d smaller account%s", r->smaller, r->smaller > 1 ? "s" : "");
+        out_text(o, vcpu);
+        out_text(o, "");
+        out_text(o, "");
+        out_text(o, what);
+        out_text(o, "");
+        time_and_share(o, r->ps, r->share);
+    }
+    *r = (struct rest){.rows = 0};
+}
+
 static void print_time(struct vs_db *db, int64_t run)
 {
     sqlite3_stmt *st =
@@ -103,37 +133,39 @@ static void print_time(struct vs_db *db, int64_t run)
               run, 0);
     static const char *const columns[] = {"vcpu", "who", "in", "account", "n", "time", "share"};
     struct out *o = out_begin(OUT_TABLE, columns, 7);
-    double rest = 0;
-    int rows = 0;
+    struct rest rest = {.rows = 0};
+    char vcpu[64] = "";
     while (st && sqlite3_step(st) == SQLITE_ROW) {
-        if (rows++ >= 24) {
-            rest += sqlite3_column_double(st, 6);
+        if (strcmp(vcpu, text(st, 0)) != 0) {
+            rest_end(o, vcpu, &rest);
+            snprintf(vcpu, sizeof vcpu, "%s", text(st, 0));
+        }
+        if (sqlite3_column_double(st, 6) < 0.005 && rest.rows >= 3) {
+            rest.smaller++;
+            rest.share += sqlite3_column_double(st, 6);
+            rest.ps += (uint64_t)sqlite3_column_int64(st, 5);
             continue;
         }
-        char t[40];
+        rest.rows++;
         for (int i = 0; i < 4; i++) {
             out_text(o, text(st, i));
         }
         out_int(o, sqlite3_column_int64(st, 4));
-        out_text(o, out_time((uint64_t)sqlite3_column_int64(st, 5), t, sizeof t));
-        char share[32];
-        snprintf(share, sizeof share, "%.2f %%", 100 * sqlite3_column_double(st, 6));
-        out_text(o, share);
+        time_and_share(o, (uint64_t)sqlite3_column_int64(st, 5), sqlite3_column_double(st, 6));
     }
+    rest_end(o, vcpu, &rest);
     sqlite3_finalize(st);
     puts("\nwhere the vCPUs' time went (every charge on the line):");
     out_end(o, stdout);
-    if (rows > 24) {
-        printf("and %d smaller accounts: %.2f %%\n", rows - 24, 100 * rest);
-    }
 }
 
 static void print_ops(struct vs_db *db, int64_t run, enum out_format format)
 {
     sqlite3_stmt *st = query(db,
                              "SELECT actor, op, n, total_ps, min_ps, max_ps, p50_ps, p90_ps, "
-                             "p99_ps FROM op WHERE run = ? ORDER BY actor, total_ps DESC",
-                             run, 0);
+                             "p99_ps FROM op WHERE run = ?1 AND (?2 OR op <> 'timeline') ORDER BY "
+                             "actor, total_ps DESC",
+                             run, format != OUT_TABLE);
     static const char *const columns[] = {"actor",  "op",     "n",      "total_ps", "mean_ns",
                                           "min_ns", "p50_ns", "p90_ns", "p99_ns",   "max_ns"};
     static const int at[] = {4, 6, 7, 8, 5};
@@ -172,7 +204,7 @@ static void print_counters(struct vs_db *db, int64_t run)
     out_end(o, stdout);
 }
 
-int print_run(struct vs_db *db, int64_t run, enum out_format format)
+int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counters)
 {
     if (format != OUT_TABLE) {
         print_ops(db, run, format);
@@ -182,7 +214,9 @@ int print_run(struct vs_db *db, int64_t run, enum out_format format)
     puts("\noperations (they may overlap; nested ones are part of their parents):");
     print_ops(db, run, OUT_TABLE);
     print_time(db, run);
-    print_counters(db, run);
+    if (counters) {
+        print_counters(db, run);
+    }
     return EXIT_DONE;
 }
 
@@ -227,7 +261,7 @@ int cmd_show(int argc, char **argv)
     struct vs_db *db;
     int status = open_stored(&s, argc, argv, &a, &db);
     if (!status) {
-        status = print_run(db, s.run[0], s.format);
+        status = print_run(db, s.run[0], s.format, true);
         vs_db_close(db);
     }
     return status;

@@ -67,9 +67,54 @@ static char *copy(const char *s)
     return c ? memcpy(c, s, n) : NULL;
 }
 
+/* Columns on a terminal: code points, not bytes. */
+static size_t width(const char *s)
+{
+    size_t n = 0;
+    for (; *s; s++) {
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+/* A bar would end a markdown cell. */
+static char *copy_escaped(const char *s)
+{
+    char *c = malloc(2 * strlen(s) + 1), *at = c;
+    for (; c && *s; s++) {
+        if (*s == '|') {
+            *at++ = '\\';
+        }
+        *at++ = *s;
+    }
+    if (c) {
+        *at = '\0';
+    }
+    return c;
+}
+
 void out_text(struct out *o, const char *cell)
 {
-    add(o, (struct cell){.text = copy(cell ? cell : "")});
+    const char *text = cell ? cell : "";
+    add(o, (struct cell){.text = o->format == OUT_MARKDOWN ? copy_escaped(text) : copy(text)});
+}
+
+void out_short(struct out *o, const char *cell, size_t most)
+{
+    char text[256];
+    const char *s = cell ? cell : "";
+    if (o->format == OUT_TABLE && width(s) > most && most < sizeof text) {
+        size_t bytes = 0;
+        for (size_t n = 0; n + 1 < most && bytes + 8 < sizeof text; n++) {
+            do { /* whole code points */
+                text[bytes] = s[bytes];
+                bytes++;
+            } while (((unsigned char)s[bytes] & 0xc0) == 0x80);
+        }
+        memcpy(text + bytes, "\u2026", sizeof "\u2026");
+        s = text;
+    }
+    out_text(o, s);
 }
 
 void out_int(struct out *o, int64_t v)
@@ -87,16 +132,6 @@ void out_real(struct out *o, double v, int digits)
                  o->format == OUT_CSV ? 12 : digits, v);
     }
     add(o, (struct cell){.text = copy(text), .is_number = true, .number = v});
-}
-
-/* Columns on a terminal: code points, not bytes. */
-static size_t width(const char *s)
-{
-    size_t n = 0;
-    for (; *s; s++) {
-        n += ((unsigned char)*s & 0xc0) != 0x80;
-    }
-    return n;
 }
 
 static void print_padded(FILE *f, const char *s, size_t to, bool right)

@@ -17,6 +17,8 @@ struct out;
 bool out_parse(const char *text, enum out_format *format); /* table | json | csv | md */
 struct out *out_begin(enum out_format format, const char *const *columns, size_t n);
 void out_text(struct out *o, const char *cell);
+/* The same, but tables for people show `most` columns of it at most; programs get all of it. */
+void out_short(struct out *o, const char *cell, size_t most);
 void out_int(struct out *o, int64_t v);
 /* `digits` after the point in tables; full precision for programs. NaN prints as an empty cell. */
 void out_real(struct out *o, double v, int digits);

@@ -72,15 +72,22 @@ static void store_parts(struct writer *w, const char *actor, const char *op,
     }
 }
 
+/* A bucket's middle may lie outside what was seen; a quantile does not. */
+static int64_t quantile(const struct vs_op_acc *a, uint32_t per_mille)
+{
+    uint64_t q = vs_hist_quantile(a->hist, per_mille);
+    q = q > a->max_ps ? a->max_ps : q;
+    return (int64_t)(a->n && q < a->min_ps ? a->min_ps : q);
+}
+
 static void store_acc(void *ctx, const struct vs_op_acc *a)
 {
     struct writer *w = ctx;
     const char *actor = vs_ledger_actor_name(w->ledger, a->actor),
                *op = vs_op_name((enum vs_op)a->op);
     insert(w, w->op, "issiiiiiii", w->run, actor, op, (int64_t)a->n, (int64_t)a->total_ps,
-           (int64_t)(a->n ? a->min_ps : 0), (int64_t)a->max_ps,
-           (int64_t)vs_hist_quantile(a->hist, 500), (int64_t)vs_hist_quantile(a->hist, 900),
-           (int64_t)vs_hist_quantile(a->hist, 990));
+           (int64_t)(a->n ? a->min_ps : 0), (int64_t)a->max_ps, quantile(a, 500), quantile(a, 900),
+           quantile(a, 990));
     store_parts(w, actor, op, a->work, "work");
     store_parts(w, actor, op, a->exposed, "exposed");
     for (uint32_t i = 0; i < a->n_child; i++) {

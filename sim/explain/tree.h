@@ -36,9 +36,9 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
                              struct vs_tree *out);
 void vs_tree_free(struct vs_tree *t);
 
-/* The workload and settings that exercise an operation, for `explain`; false when none does. */
+/* The workload and settings that exercise an operation, for `explain`; NULL when none does. */
 struct vs_explain_recipe {
-    const char *op, *workload, *set;
+    const char *op, *workload, *set[3];
 };
 const struct vs_explain_recipe *vs_explain_recipe(const char *op);
 

@@ -43,16 +43,31 @@ static void sample(void *ctx, const char *actor, const struct vs_counter_desc *c
                                                         vs_ledger_actor(p->ledger, actor), c};
 }
 
+static void sample_all(struct vs_platform *p)
+{
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        vs_txn_settle(&p->vcpu[i].txn); /* counted hits are counters, too */
+    }
+    struct sampler s = {p, 0};
+    vs_ledger_each_counter(p->ledger, sample, &s);
+}
+
 void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps)
 {
     while (p->options.epoch_ps && now_ps >= p->epoch_end_ps) {
-        for (unsigned i = 0; i < p->n_vcpus; i++) {
-            vs_txn_settle(&p->vcpu[i].txn); /* counted hits are counters, too */
-        }
-        struct sampler s = {p, 0};
-        vs_ledger_each_counter(p->ledger, sample, &s);
+        sample_all(p);
         p->epoch++;
         p->epoch_end_ps += p->options.epoch_ps;
+    }
+}
+
+/* What is left of the last epoch ends with the run, so that the epochs add up to the counters. */
+void vs__platform_epochs_end(struct vs_platform *p)
+{
+    if (p->options.epoch_ps) {
+        vs__platform_epochs(p, p->end_ps);
+        p->epoch_end_ps = p->end_ps;
+        sample_all(p);
     }
 }
 

@@ -364,6 +364,7 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
                  (unsigned long long)p->warmup_left);
         return VS_E_RUN;
     }
+    vs__platform_epochs_end(p);
     close_lines(p);
     vs__net_end(p);
     return VS_OK;

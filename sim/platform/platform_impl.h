@@ -143,6 +143,7 @@ void vs__net_receive(struct vs_vcpu *v);
 /* epoch.c */
 void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps);
 void vs__platform_epochs_restart(struct vs_platform *p);
+void vs__platform_epochs_end(struct vs_platform *p);
 
 /* platform.c */
 void vs__platform_world(struct vs_vcpu *v, bool host);

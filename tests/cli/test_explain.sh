@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# explain: the parts of the tree are the total; every operation has an answer or a reason; pictures.
+. "$VIRTSIM_HOME/tests/lib.inc"
+db=$work/t.db
+
+"$VIRTSIM" explain exit.cpuid --against document --db "$db" --quiet --format json --svg "$work/a.svg" >"$work/a.json" 2>"$work/err"
+checks=$((checks + 1))
+if ! python3 - "$work/a.json" "$work/a.svg" <<'PY'; then
+import json, sys
+import xml.etree.ElementTree as xml
+rows = json.load(open(sys.argv[1]))
+assert sorted({r["machine"] for r in rows}) == ["document", "skylake_sp_kvm"]
+for m in ("document", "skylake_sp_kvm"):
+    of = [r for r in rows if r["machine"] == m]
+    leaves = sum(r["ns"] for r in of if r["kind"] != "op")
+    assert of[0]["depth"] == 0 and abs(leaves - of[0]["ns"]) < 1e-6 * of[0]["ns"] + 0.01, (m, leaves, of[0])
+assert abs([r for r in rows if r["machine"] == "document"][0]["ns"] - 800) < 0.01
+svg = xml.parse(sys.argv[2]).getroot()
+text = " ".join(t.text or "" for t in svg.iter("{http://www.w3.org/2000/svg}text"))
+assert "exit.cpuid on skylake_sp_kvm" in text and "exit.cpuid on document" in text
+assert "800.0 ns, 1600 cycles" in text and "assumed" in text
+# bars of the second machine tile its total: each begins where one ended
+width = {}
+bars = [r for r in svg.iter("{http://www.w3.org/2000/svg}rect") if r.get("height") == "13"][-4:]
+ends = {round(float(b.get("x")) + float(b.get("width"))) for b in bars}
+assert sum(round(float(b.get("x"))) in ends for b in bars) == 3, [b.attrib for b in bars]
+PY
+    failures=$((failures + 1))
+    echo "FAILED: two machines in one answer, leaves that sum to the total, a picture of both"
+    head -3 "$work/err"
+fi
+ok "explain of a stored run" "$VIRTSIM" explain handler.cpuid --run 1 --db "$db"
+ok "explain of an operation nothing was made for, in a stored run" "$VIRTSIM" explain access.load --run 1 --db "$db"
+equal "explain of a stored run runs nothing" 2 "$(sqlite3 "$db" 'select count(*) from run')"
+refused "what did not happen says what did" 1 "what did: access.fetch, access.load" "$VIRTSIM" explain packet.rx --run 1 --db "$db"
+refused "an actor that did not do it" 1 "of vcpu9/host" "$VIRTSIM" explain exit.cpuid --run 1 --actor vcpu9/host --db "$db"
+refused "no exits on a native machine" 1 "vmcs.control" "$VIRTSIM" explain exit.cpuid --machine skylake_sp_native --db "$db" --quiet
+refused "a stored run that is not there" 2 "no run 99" "$VIRTSIM" explain exit.cpuid --run 99 --db "$db"
+refused "a stored run takes no machine" 2 "--run" "$VIRTSIM" explain exit.cpuid --run 1 --machine document --db "$db"
+refused "a picture that cannot be written" 1 "no/such/folder" "$VIRTSIM" explain exit.cpuid --run 1 --db "$db" --svg "$work/no/such/folder/a.svg"
+refused "an operation no workload is made for" 2 "--workload" "$VIRTSIM" explain exit.triple_fault --db "$db"
+
+# every operation that has a workload happens in it
+"$VIRTSIM" list operations --format csv | tail -n +2 | cut -d, -f1 >"$work/ops"
+while read -r op; do
+    "$VIRTSIM" explain "$op" --no-store --quiet >"$work/out" 2>"$work/err" </dev/null
+    status=$?
+    checks=$((checks + 1))
+    if [ $status -eq 2 ] && grep -q 'no workload is made' "$work/err"; then continue; fi
+    if [ $status -ne 0 ]; then
+        failures=$((failures + 1))
+        echo "FAILED: explain $op: status $status: $(head -1 "$work/err" | cut -c1-150)"
+    fi
+done <"$work/ops"
+finish
