@@ -139,12 +139,17 @@ struct vs_slat_port {
 
 /* TLB and paging-structure-cache effects of a transition or an invalidation instruction. */
 enum vs_flush {
-    VS_FLUSH_ALL,
-    VS_FLUSH_VPID,
-    VS_FLUSH_VPID_ADDRESS,
-    VS_FLUSH_VPID_NONGLOBAL,
-    VS_FLUSH_EPT,
-    VS_FLUSH_PCID
+    VS_FLUSH_ALL,            /* linear and combined mappings of every VPID */
+    VS_FLUSH_ALL_VPIDS,      /* but of VPID 0: INVVPID type 2 */
+    VS_FLUSH_VPID,           /* of one VPID */
+    VS_FLUSH_VPID_ADDRESS,   /* one page of it, in every PCID */
+    VS_FLUSH_VPID_NONGLOBAL, /* all but global ones */
+    VS_FLUSH_EPT,            /* guest-physical and combined ones of one EP4TA; 0 = of all */
+    VS_FLUSH_EPT_ADDRESS,    /* guest-physical ones of one page (`at` is guest-physical) */
+    VS_FLUSH_PCID,           /* of one PCID but global ones */
+    VS_FLUSH_PCID_ADDRESS,   /* one page of it, if not global */
+    VS_FLUSH_ADDRESS,        /* one page of a PCID, and global ones of every PCID: INVLPG */
+    VS_FLUSH_LAST_LEVEL      /* the same, walk caches kept (Arm) */
 };
 struct vs_tlb_port {
     void *ctx;

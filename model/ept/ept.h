@@ -105,8 +105,23 @@ struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e);
  * many entries went. INVLPG and MOV to CR3 act on the present context. */
 uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at);
 uint64_t vs_ept_mov_cr3(struct vs_ept *e, struct vs_txn *t, uint16_t pcid, bool keep);
-/* what: VS_FLUSH_VPID_ADDRESS, _VPID, _ALL (every VPID's linear and combined), _VPID_NONGLOBAL,
- * _EPT (guest-physical and combined of one EP4TA; eptp 0 = of all), _PCID. */
+uint64_t vs_ept_invpcid(struct vs_ept *e, struct vs_txn *t, unsigned type, uint16_t pcid,
+                        vs_gva at);
+uint64_t vs_ept_invlpga(struct vs_ept *e, struct vs_txn *t, uint16_t asid, vs_gva at);
+/* Arm's, in the present VMID. Broadcast (the IS forms) is one call for every core. */
+enum vs_tlbi {
+    VS_TLBI_VAE1,       /* address in one ASID */
+    VS_TLBI_VALE1,      /* the same, last level only */
+    VS_TLBI_VAAE1,      /* address in every ASID */
+    VS_TLBI_ASIDE1,     /* one ASID */
+    VS_TLBI_VMALLE1,    /* the VMID, stage 1 and combined */
+    VS_TLBI_IPAS2E1,    /* guest-physical address, stage 2 only */
+    VS_TLBI_VMALLS12E1, /* the VMID, both stages */
+    VS_TLBI_ALLE1       /* every VMID, both stages */
+};
+uint64_t vs_ept_tlbi(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form, uint16_t asid,
+                     uint64_t address);
+/* Any of them by name. */
 uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
                       uint16_t pcid, uint64_t eptp, vs_gva at);
 

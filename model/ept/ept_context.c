@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Set-up, contexts and their tags, invalidations. */
+/* Set-up, contexts and their tags. */
 #include "ept_impl.h"
 
 #include <string.h>
@@ -125,212 +125,40 @@ static void recycle(struct vs_ept *e)
 {
     vs_ept_flush(e, NULL, VS_FLUSH_ALL, 0, 0, 0, (vs_gva){0});
     vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, 0, (vs_gva){0});
+    e->count[VS_CNT_ept_tag_wraps]++;
     e->n_tags = 0;
+}
+
+static uint32_t find_tag(const struct vs_ept *e, const struct vs_ept_tag *want)
+{
+    uint32_t i = 0;
+    while (i < e->n_tags && !same(&e->tag[i], want)) {
+        i++;
+    }
+    return i;
 }
 
 static uint32_t tag_of(struct vs_ept *e, const struct vs_ept_tag *want)
 {
-    for (uint32_t i = 0; i < e->n_tags; i++) {
-        if (same(&e->tag[i], want)) {
-            return i;
-        }
+    uint32_t i = find_tag(e, want);
+    if (i == e->n_tags) {
+        e->tag[e->n_tags++] = *want;
     }
-    if (e->n_tags == VS_EPT_CONTEXTS) {
-        recycle(e);
-    }
-    e->tag[e->n_tags] = *want;
-    return e->n_tags++;
+    return i;
 }
 
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
 {
     struct vs_ept_tag linear = {c->vpid, c->pcid, c->eptp & VS_RADIX_ADDRESS},
                       physical = {0, 0, c->eptp & VS_RADIX_ADDRESS};
+    uint32_t missing = find_tag(e, &linear) == e->n_tags ? 1u : 0u;
+    missing += c->eptp && find_tag(e, &physical) == e->n_tags ? 1u : 0u;
+    if (e->n_tags + missing > e->cfg.tags) {
+        recycle(e);
+    }
     e->now = *c;
     e->tag_now = tag_of(e, &linear);
     e->tag_nested = c->eptp ? tag_of(e, &physical) : 0;
     e->data->context = (uint64_t)e->tag_now << VS_L1_CONTEXT_SHIFT;
     e->fetch->context = e->data->context;
-}
-
-/* ---- what faults drop ---- */
-
-static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
-{
-    uint64_t context = (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
-    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
-        (void)vs_settab_drop(&e->data->tlb[k], (gva >> vs_l1_shift[k]) | context);
-        (void)vs_settab_drop(&e->fetch->tlb[k], (gva >> vs_l1_shift[k]) | context);
-    }
-    for (uint32_t m = e->sizes; m; m &= m - 1u) {
-        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
-        (void)vs_settab_drop(shift >= 30u ? &e->l2_1g : &e->l2, vs__ept_key(gva, shift, tag));
-    }
-    for (unsigned level = 2; level <= e->guest.levels; level++) {
-        unsigned shift = vs_radix_level_shift(&e->guest, level);
-        (void)vs_settab_drop(&e->gpwc[level], vs__ept_key(gva, shift, tag));
-    }
-}
-
-void vs__ept_forget_linear(struct vs_ept *e, uint64_t gva)
-{
-    for (uint32_t i = 0; i < e->n_tags; i++) { /* of every EP4TA */
-        if (e->tag[i].vpid == e->now.vpid && e->tag[i].pcid == e->now.pcid) {
-            forget_linear(e, gva, i);
-        }
-    }
-}
-
-void vs__ept_forget_physical(struct vs_ept *e, uint64_t gpa)
-{
-    for (uint32_t m = e->nested_sizes; m; m &= m - 1u) {
-        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
-        (void)vs_settab_drop(&e->nested, vs__ept_key(gpa, shift, e->tag_nested));
-    }
-    for (unsigned level = 2; level <= e->second.levels; level++) {
-        (void)vs_settab_drop(
-            &e->npwc[level],
-            vs__ept_key(gpa, vs_radix_level_shift(&e->second, level), e->tag_nested));
-    }
-}
-
-/* ---- invalidations ---- */
-
-struct scope {
-    const struct vs_ept *e;
-    enum vs_flush what;
-    uint16_t vpid, pcid;
-    uint64_t eptp, address;
-    unsigned shift; /* of untagged-size tables (L1); 0: the key tells */
-};
-
-static bool in_scope(const struct scope *s, const struct vs_ept_tag *t, uint64_t payload)
-{
-    switch (s->what) {
-    case VS_FLUSH_ALL:
-        return true;
-    case VS_FLUSH_VPID:
-        return t->vpid == s->vpid;
-    case VS_FLUSH_VPID_NONGLOBAL:
-        return t->vpid == s->vpid && !(payload & VS__GLOBAL);
-    case VS_FLUSH_PCID:
-        return t->vpid == s->vpid && t->pcid == s->pcid && !(payload & VS__GLOBAL);
-    case VS_FLUSH_EPT:
-        return t->eptp != 0 && (!s->eptp || t->eptp == s->eptp);
-    case VS_FLUSH_VPID_ADDRESS:
-        break;
-    }
-    return t->vpid == s->vpid;
-}
-
-/* Whether an entry is of the guest's page that holds the address: a page may be in several pieces,
- * and all of them go (SDM 3A 4.10.4.1). */
-static bool same_page(const struct scope *s, uint64_t key, uint64_t payload)
-{
-    unsigned shift = s->shift ? s->shift : 12u + (unsigned)(key >> VS__SIZE_SHIFT & 31u),
-             page = 12u + (unsigned)(payload >> VS__GUEST_SHIFT & 31u);
-    uint64_t address = (key & VS__PAGE_MASK) << shift;
-    return ((address ^ s->address) & ((VS__PAGE_MASK << 12) | 0xfffu)) >> page == 0;
-}
-
-static bool drop_linear(void *ctx, uint64_t key, uint64_t payload)
-{
-    const struct scope *s = ctx;
-    const struct vs_ept_tag *t = &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
-    return in_scope(s, t, payload) &&
-           (s->what != VS_FLUSH_VPID_ADDRESS || same_page(s, key, payload));
-}
-
-/* Walk-cache payloads carry permissions, not the global flag: an address or context drops them all.
- */
-static bool drop_walk(void *ctx, uint64_t key, uint64_t payload)
-{
-    const struct scope *s = ctx;
-    (void)payload;
-    return in_scope(s, &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)], 0);
-}
-
-static uint64_t sweep_linear(struct vs_ept *e, struct scope *s)
-{
-    uint64_t n = 0;
-    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
-        s->shift = vs_l1_shift[k];
-        n += vs_settab_drop_if(&e->data->tlb[k], drop_linear, s);
-        n += vs_settab_drop_if(&e->fetch->tlb[k], drop_linear, s);
-    }
-    s->shift = 0;
-    n += vs_settab_drop_if(&e->l2, drop_linear, s);
-    n += vs_settab_drop_if(&e->l2_1g, drop_linear, s);
-    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
-        n += vs_settab_drop_if(&e->gpwc[level], drop_walk, s);
-    }
-    return n;
-}
-
-static uint64_t sweep_physical(struct vs_ept *e, struct scope *s)
-{
-    uint64_t n = vs_settab_drop_if(&e->nested, drop_walk, s);
-    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
-        n += vs_settab_drop_if(&e->npwc[level], drop_walk, s);
-    }
-    return n;
-}
-
-static void account(struct vs_ept *e, struct vs_txn *t, unsigned which, uint64_t ps,
-                    uint64_t dropped)
-{
-    e->count[VS_CNT_ept_invalidations]++;
-    e->count[VS_CNT_ept_dropped] += dropped;
-    if (t) {
-        vs_ps d = {ps};
-        vs_open(t, VS_OP_INVALIDATE);
-        vs_charge(t, (uint16_t)(e->account + which), d);
-        vs_close(t);
-    }
-}
-
-uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
-                      uint16_t pcid, uint64_t eptp, vs_gva at)
-{
-    struct scope s = {e, what, vpid, pcid, eptp & VS_RADIX_ADDRESS, at.v, 0};
-    /* INVEPT drops guest-physical and combined mappings; everything else linear and combined ones
-     */
-    uint64_t n = sweep_linear(e, &s) + (what == VS_FLUSH_EPT ? sweep_physical(e, &s) : 0);
-    bool one = what == VS_FLUSH_VPID_ADDRESS;
-    account(e, t, one ? VS_ACC_ept_invalidate_address : VS_ACC_ept_invalidate_context,
-            one ? e->invlpg_ps : e->flush_ps, n);
-    return n;
-}
-
-/* INVLPG: the address in the present PCID, global entries too, and the PCID's walk caches. */
-static bool drop_invlpg(void *ctx, uint64_t key, uint64_t payload)
-{
-    const struct scope *s = ctx;
-    const struct vs_ept_tag *t = &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
-    return t->vpid == s->vpid && (t->pcid == s->pcid || (payload & VS__GLOBAL)) &&
-           same_page(s, key, payload);
-}
-
-uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at)
-{
-    struct scope s = {e, VS_FLUSH_PCID, e->now.vpid, e->now.pcid, 0, at.v, 0};
-    uint64_t n = 0;
-    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
-        s.shift = vs_l1_shift[k];
-        n += vs_settab_drop_if(&e->data->tlb[k], drop_invlpg, &s);
-        n += vs_settab_drop_if(&e->fetch->tlb[k], drop_invlpg, &s);
-    }
-    s.shift = 0;
-    n += vs_settab_drop_if(&e->l2, drop_invlpg, &s);
-    n += vs_settab_drop_if(&e->l2_1g, drop_invlpg, &s);
-    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
-        n += vs_settab_drop_if(&e->gpwc[level], drop_walk, &s);
-    }
-    account(e, t, VS_ACC_ept_invalidate_address, e->invlpg_ps, n);
-    return n;
-}
-
-uint64_t vs_ept_mov_cr3(struct vs_ept *e, struct vs_txn *t, uint16_t pcid, bool keep)
-{
-    return keep ? 0 : vs_ept_flush(e, t, VS_FLUSH_PCID, e->now.vpid, pcid, 0, (vs_gva){0});
 }

@@ -342,6 +342,7 @@ static void random_geometry(struct world *w)
     c->line_entries = chance(w, 300) ? 16 : 0;
     c->ept_ad = below(w, 2);
     c->guest_ad = below(w, 2);
+    c->tags = chance(w, 200) ? 4 + below(w, 6) : 1024;
 }
 
 static void set_context(struct world *w, uint16_t vpid, uint16_t pcid, uint64_t eptp)
@@ -542,7 +543,7 @@ static void invalidate(struct world *w)
     uint16_t vpid = (uint16_t)(1 + below(w, 2)), pcid = (uint16_t)below(w, 2);
     uint64_t gva = random_gva(w), eptp = below(w, 2) ? second_root(w, (unsigned)below(w, 2)) : 0;
     vs_gva at = {gva};
-    switch (below(w, 7)) {
+    switch (below(w, 12)) {
     case 0:
         vs_ept_invlpg(&w->ept, &w->t, at);
         slow_forget(s, SLOW_INVLPG, c->vpid, c->pcid, 0, gva, 0);
@@ -566,6 +567,26 @@ static void invalidate(struct world *w)
     case 5:
         vs_ept_flush(&w->ept, &w->t, VS_FLUSH_EPT, 0, 0, eptp, at);
         slow_forget(s, SLOW_INVEPT, 0, 0, eptp, 0, 0);
+        break;
+    case 6:
+        vs_ept_invpcid(&w->ept, &w->t, 0, pcid, at);
+        slow_forget(s, SLOW_PCID_ADDRESS, c->vpid, pcid, 0, gva, 0);
+        break;
+    case 7:
+        vs_ept_invpcid(&w->ept, &w->t, 1, pcid, at);
+        slow_forget(s, SLOW_PCID, c->vpid, pcid, 0, gva, 0);
+        break;
+    case 8:
+        vs_ept_tlbi(&w->ept, &w->t, VS_TLBI_VAE1, pcid, gva);
+        slow_forget(s, SLOW_INVLPG, c->vpid, pcid, 0, gva, 0);
+        break;
+    case 9: /* all of one stage 2, in Arm's two steps */
+        vs_ept_tlbi(&w->ept, &w->t, VS_TLBI_IPAS2E1, 0, random_guest_frame(w, 1));
+        vs_ept_tlbi(&w->ept, &w->t, VS_TLBI_VMALLS12E1, 0, 0);
+        slow_forget(s, SLOW_VPID, c->vpid, 0, 0, 0, 0);
+        if (c->eptp) {
+            slow_forget(s, SLOW_INVEPT, 0, 0, c->eptp, 0, 0);
+        }
         break;
     default: { /* MOV to CR3 */
         uint64_t old = w->cr3[c->vpid & 1][pcid];

@@ -214,7 +214,11 @@ static void test_invept_and_invvpid_reach_the_tlbs_or_fail_with_28(void **state)
     assert_int_equal(vs_vmx_invvpid(&f->x, &f->t, 3, 7, (vs_gva){0}), VS_VMX_OK);
     assert_int_equal(f->last_flush, VS_FLUSH_VPID_NONGLOBAL);
     assert_int_equal(vs_vmx_invvpid(&f->x, &f->t, 2, 0, (vs_gva){0}), VS_VMX_OK);
+    assert_int_equal(f->last_flush, VS_FLUSH_ALL_VPIDS);
     assert_int_equal(f->flushes, 5);
+    /* all contexts: guest-physical mappings, too */
+    assert_int_equal(vs_vmx_invept(&f->x, &f->t, 2, 0), VS_VMX_OK);
+    assert_int_equal(f->last_flush, VS_FLUSH_EPT);
 }
 
 static void test_an_uncached_vmcs_costs_a_reference_a_field(void **state)

@@ -338,7 +338,7 @@ enum vs_vmx_result vs_vmx_invept(struct vs_vmx *x, struct vs_txn *t, uint64_t ty
     if (type == 1 && cap >> 25 & 1 && vs__vmx_eptp_valid(x, eptp)) {
         flush(x, t, VS_FLUSH_EPT, 0, eptp, (vs_gva){0});
     } else if (type == 2 && cap >> 26 & 1) {
-        flush(x, t, VS_FLUSH_ALL, 0, 0, (vs_gva){0});
+        flush(x, t, VS_FLUSH_EPT, 0, 0, (vs_gva){0});
     } else {
         return vs__vmx_fail(x, VS_VMXERR_INVEPT_INVVPID);
     }
@@ -348,7 +348,7 @@ enum vs_vmx_result vs_vmx_invept(struct vs_vmx *x, struct vs_txn *t, uint64_t ty
 enum vs_vmx_result vs_vmx_invvpid(struct vs_vmx *x, struct vs_txn *t, uint64_t type, uint16_t vpid,
                                   vs_gva at)
 {
-    static const enum vs_flush what[4] = {VS_FLUSH_VPID_ADDRESS, VS_FLUSH_VPID, VS_FLUSH_ALL,
+    static const enum vs_flush what[4] = {VS_FLUSH_VPID_ADDRESS, VS_FLUSH_VPID, VS_FLUSH_ALL_VPIDS,
                                           VS_FLUSH_VPID_NONGLOBAL};
     vs_vmx_charge(x, t, VS_ACC_vmcs_invvpid, 1, x->config.invvpid);
     uint64_t cap = x->config.cap_ept_vpid;

@@ -77,6 +77,7 @@ struct path {
     enum vs_ref ref;
     uint64_t guest_until;  /* the first instant at which some guest value was replaced */
     uint64_t nested_until; /* the same of the second dimension */
+    bool leaf_now;         /* the guest's leaf has its present value */
     unsigned n_flags;      /* of the answer's scratch: depth first, so one array serves all */
 };
 
@@ -98,7 +99,11 @@ static bool covers_linear(const struct path *p, const struct slow_event *e, unsi
     case SLOW_ADDRESS:
         return vpid && shift != WALK_CACHE && page;
     case SLOW_INVLPG:
-        return vpid && (pcid || global) && page;
+        /* of another PCID the global TLB entries go, not the walk caches: these still lead to a
+         * leaf that is read now */
+        return vpid && page && (pcid || (global && !p->leaf_now));
+    case SLOW_PCID_ADDRESS:
+        return vpid && pcid && !global && page;
     case SLOW_PAGE_FAULT:
         return vpid && pcid && e->gva >> 12 == p->gva >> 12;
     case SLOW_INVEPT:
@@ -372,6 +377,7 @@ static void first(struct path *p, const struct then *t, uint64_t at, unsigned sh
         struct slow_entry e = slow_decode(f, t->level, next.value);
         struct path q = *p;
         q.guest_until = gone < q.guest_until ? gone : q.guest_until;
+        q.leaf_now = gone == FOREVER;
         bool r = t->r && e.r, w = t->w && e.w, x = t->x && e.x;
         bool right = p->ref == VS_REF_READ ? r : p->ref == VS_REF_WRITE ? w : x;
         /* U/S forbids all to user mode, AP[1] all but execution */

@@ -66,6 +66,7 @@ enum slow_scope {
     SLOW_PCID,           /* of one PCID but the global ones: MOV to CR3 */
     SLOW_ADDRESS,        /* INVVPID type 0: every PCID of the VPID, one page */
     SLOW_INVLPG,         /* one page of one PCID, global ones of every PCID */
+    SLOW_PCID_ADDRESS,   /* one page of one PCID, but global ones: INVPCID type 0 */
     SLOW_PAGE_FAULT,     /* what a page fault drops: its page */
     SLOW_VIOLATION,      /* what an EPT violation drops: gpa for this linear address */
     SLOW_INVEPT          /* guest-physical and combined mappings of one EPTP; 0: of all */

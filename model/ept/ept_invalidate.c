@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* What invalidations and faults drop. */
+#include "ept_impl.h"
+
+/* ---- what faults drop ---- */
+
+static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
+{
+    uint64_t context = (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
+    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
+        (void)vs_settab_drop(&e->data->tlb[k], (gva >> vs_l1_shift[k]) | context);
+        (void)vs_settab_drop(&e->fetch->tlb[k], (gva >> vs_l1_shift[k]) | context);
+    }
+    for (uint32_t m = e->sizes; m; m &= m - 1u) {
+        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
+        (void)vs_settab_drop(shift >= 30u ? &e->l2_1g : &e->l2, vs__ept_key(gva, shift, tag));
+    }
+    for (unsigned level = 2; level <= e->guest.levels; level++) {
+        unsigned shift = vs_radix_level_shift(&e->guest, level);
+        (void)vs_settab_drop(&e->gpwc[level], vs__ept_key(gva, shift, tag));
+    }
+}
+
+void vs__ept_forget_linear(struct vs_ept *e, uint64_t gva)
+{
+    for (uint32_t i = 0; i < e->n_tags; i++) { /* of every EP4TA */
+        if (e->tag[i].vpid == e->now.vpid && e->tag[i].pcid == e->now.pcid) {
+            forget_linear(e, gva, i);
+        }
+    }
+}
+
+void vs__ept_forget_physical(struct vs_ept *e, uint64_t gpa)
+{
+    for (uint32_t m = e->nested_sizes; m; m &= m - 1u) {
+        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
+        (void)vs_settab_drop(&e->nested, vs__ept_key(gpa, shift, e->tag_nested));
+    }
+    for (unsigned level = 2; level <= e->second.levels; level++) {
+        (void)vs_settab_drop(
+            &e->npwc[level],
+            vs__ept_key(gpa, vs_radix_level_shift(&e->second, level), e->tag_nested));
+    }
+}
+
+/* ---- invalidations ---- */
+
+struct scope {
+    const struct vs_ept *e;
+    bool any_vpid, any_pcid; /* which address spaces */
+    bool guests;             /* any_vpid: but VPID 0 */
+    bool globals;            /* global entries of these spaces too */
+    bool globals_of_all;     /* and those of every PCID of the VPID */
+    bool page;               /* one page only */
+    bool combined;           /* by EP4TA instead: of s.eptp, 0 = of every one */
+    uint16_t vpid, pcid;
+    uint64_t eptp, address;
+    unsigned shift; /* of tables whose keys tell no size (L1); 0: the key tells */
+};
+
+static const struct vs_ept_tag *tag_in(const struct scope *s, uint64_t key)
+{
+    return &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
+}
+
+static bool in_scope(const struct scope *s, const struct vs_ept_tag *t, bool global)
+{
+    if (s->combined) {
+        return t->eptp != 0 && (!s->eptp || t->eptp == s->eptp);
+    }
+    if (s->any_vpid ? s->guests && !t->vpid : t->vpid != s->vpid) {
+        return false;
+    }
+    if (global && s->globals_of_all) {
+        return true;
+    }
+    return (s->any_pcid || t->pcid == s->pcid) && (s->globals || !global);
+}
+
+/* Whether an entry is of the guest's page that holds the address: a page may be in several pieces,
+ * and all of them go (SDM 3A 4.10.4.1). */
+static bool same_page(const struct scope *s, uint64_t key, unsigned page)
+{
+    unsigned shift = s->shift ? s->shift : 12u + (unsigned)(key >> VS__SIZE_SHIFT & 31u);
+    uint64_t address = (key & VS__PAGE_MASK) << shift;
+    return ((address ^ s->address) & ((VS__PAGE_MASK << 12) | 0xfffu)) >> page == 0;
+}
+
+static bool drop_linear(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    return in_scope(s, tag_in(s, key), (payload & VS__GLOBAL) != 0) &&
+           (!s->page || same_page(s, key, 12u + (unsigned)(payload >> VS__GUEST_SHIFT & 31u)));
+}
+
+/* Walk caches do not tell global entries: an address or context drops all of its space. */
+static bool drop_walk(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    (void)payload;
+    return in_scope(s, tag_in(s, key), false);
+}
+
+static bool drop_physical_page(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    (void)payload;
+    return in_scope(s, tag_in(s, key), false) &&
+           same_page(s, key, 12u + (unsigned)(key >> VS__SIZE_SHIFT & 31u));
+}
+
+static uint64_t sweep_linear(struct vs_ept *e, struct scope *s, bool walk_caches)
+{
+    uint64_t n = 0;
+    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
+        s->shift = vs_l1_shift[k];
+        n += vs_settab_drop_if(&e->data->tlb[k], drop_linear, s);
+        n += vs_settab_drop_if(&e->fetch->tlb[k], drop_linear, s);
+    }
+    s->shift = 0;
+    n += vs_settab_drop_if(&e->l2, drop_linear, s);
+    n += vs_settab_drop_if(&e->l2_1g, drop_linear, s);
+    for (unsigned level = 2; level < VS_EPT_LEVELS && walk_caches; level++) {
+        n += vs_settab_drop_if(&e->gpwc[level], drop_walk, s);
+    }
+    return n;
+}
+
+static uint64_t sweep_physical(struct vs_ept *e, struct scope *s)
+{
+    uint64_t n = vs_settab_drop_if(&e->nested, s->page ? drop_physical_page : drop_walk, s);
+    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
+        n += vs_settab_drop_if(&e->npwc[level], drop_walk, s);
+    }
+    return n;
+}
+
+static void account(struct vs_ept *e, struct vs_txn *t, bool page, uint64_t dropped)
+{
+    e->count[VS_CNT_ept_invalidations]++;
+    e->count[VS_CNT_ept_dropped] += dropped;
+    if (t) {
+        vs_ps d = {page ? e->invlpg_ps : e->flush_ps};
+        vs_open(t, VS_OP_INVALIDATE);
+        vs_charge(t,
+                  (uint16_t)(e->account + (page ? VS_ACC_ept_invalidate_address
+                                                : VS_ACC_ept_invalidate_context)),
+                  d);
+        vs_close(t);
+    }
+}
+
+uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
+                      uint16_t pcid, uint64_t eptp, vs_gva at)
+{
+    struct scope s = {
+        .e = e, .vpid = vpid, .pcid = pcid, .eptp = eptp & VS_RADIX_ADDRESS, .address = at.v};
+    bool linear = true, physical = false, walk_caches = true;
+    switch (what) {
+    case VS_FLUSH_ALL_VPIDS:
+        s.guests = true; /* fall through */
+    case VS_FLUSH_ALL:
+        s.any_vpid = s.any_pcid = s.globals = true;
+        break;
+    case VS_FLUSH_VPID_ADDRESS:
+        s.page = true; /* fall through */
+    case VS_FLUSH_VPID:
+        s.any_pcid = s.globals = true;
+        break;
+    case VS_FLUSH_VPID_NONGLOBAL:
+        s.any_pcid = true;
+        break;
+    case VS_FLUSH_LAST_LEVEL:
+        walk_caches = false; /* fall through */
+    case VS_FLUSH_ADDRESS:
+        s.page = s.globals = s.globals_of_all = true;
+        break;
+    case VS_FLUSH_PCID_ADDRESS:
+        s.page = true; /* fall through */
+    case VS_FLUSH_PCID:
+        break;
+    case VS_FLUSH_EPT_ADDRESS:
+        s.page = true;
+        linear = false; /* fall through */
+    case VS_FLUSH_EPT:
+        s.combined = physical = true;
+        break;
+    }
+    uint64_t n = linear ? sweep_linear(e, &s, walk_caches) : 0;
+    n += physical ? sweep_physical(e, &s) : 0;
+    account(e, t, s.page, n);
+    return n;
+}
+
+uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at)
+{
+    return vs_ept_flush(e, t, VS_FLUSH_ADDRESS, e->now.vpid, e->now.pcid, 0, at);
+}
+
+uint64_t vs_ept_mov_cr3(struct vs_ept *e, struct vs_txn *t, uint16_t pcid, bool keep)
+{
+    return keep ? 0 : vs_ept_flush(e, t, VS_FLUSH_PCID, e->now.vpid, pcid, 0, (vs_gva){0});
+}
+
+/* SDM 2A, INVPCID: types 0 to 3. */
+uint64_t vs_ept_invpcid(struct vs_ept *e, struct vs_txn *t, unsigned type, uint16_t pcid, vs_gva at)
+{
+    static const enum vs_flush what[] = {VS_FLUSH_PCID_ADDRESS, VS_FLUSH_PCID, VS_FLUSH_VPID,
+                                         VS_FLUSH_VPID_NONGLOBAL};
+    return vs_ept_flush(e, t, what[type & 3u], e->now.vpid, pcid, 0, at);
+}
+
+/* APM volume 3, INVLPGA: a page of one ASID, which is the tag that VPID is here. */
+uint64_t vs_ept_invlpga(struct vs_ept *e, struct vs_txn *t, uint16_t asid, vs_gva at)
+{
+    return vs_ept_flush(e, t, VS_FLUSH_VPID_ADDRESS, asid, 0, 0, at);
+}
+
+/* Arm ARM, TLBI: VMID is the tag that VPID is here, ASID that of PCID, VTTBR stands for EP4TA. */
+uint64_t vs_ept_tlbi(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form, uint16_t asid,
+                     uint64_t address)
+{
+    static const enum vs_flush what[] = {
+        [VS_TLBI_VAE1] = VS_FLUSH_ADDRESS,       [VS_TLBI_VALE1] = VS_FLUSH_LAST_LEVEL,
+        [VS_TLBI_VAAE1] = VS_FLUSH_VPID_ADDRESS, [VS_TLBI_ASIDE1] = VS_FLUSH_PCID,
+        [VS_TLBI_VMALLE1] = VS_FLUSH_VPID,       [VS_TLBI_IPAS2E1] = VS_FLUSH_EPT_ADDRESS,
+        [VS_TLBI_VMALLS12E1] = VS_FLUSH_VPID,    [VS_TLBI_ALLE1] = VS_FLUSH_ALL,
+    };
+    vs_gva at = {address};
+    uint64_t n = vs_ept_flush(e, t, what[form], e->now.vpid, asid, e->now.eptp, at);
+    if (form == VS_TLBI_VMALLS12E1) { /* both stages: the machine's stage 2 as well */
+        n += vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, e->now.eptp, at);
+    }
+    if (form == VS_TLBI_ALLE1) {
+        n += vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, 0, at);
+    }
+    return n;
+}

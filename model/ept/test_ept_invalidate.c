@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of invalidations: what each drops and, as far as this model promises it, what it leaves. */
+#include "test_ept.h"
+
+#define GLOBAL_VA (VA + 4096)
+
+/* One page, and a global one beside it, both in the TLBs. */
+static void begin(struct fixture *f, const struct vs_ept_config *c)
+{
+    start(f, c, 12, 12);
+    assert_int_equal(vs_space_touch(&f->space, GLOBAL_VA, 12, true, true), VS_OK);
+    (void)walk(f, GLOBAL_VA, VS_REF_READ);
+    vs_hpa at = {f->ept.guest_leaf};
+    vs_phys_write64(f->phys, at, vs_phys_read64(f->phys, at) | vs_radix_x86_64.global);
+    (void)vs_ept_flush(&f->ept, NULL, VS_FLUSH_ALL, 0, 0, 0, (vs_gva){0});
+    (void)walk(f, VA, VS_REF_READ);
+    (void)walk(f, GLOBAL_VA, VS_REF_READ);
+    assert_true(probe(f, VA, VS_REF_READ) && probe(f, GLOBAL_VA, VS_REF_READ));
+}
+
+struct law {
+    bool page, global; /* what is left of both */
+};
+
+static void check_invpcid(unsigned type, uint16_t pcid, uint64_t address, struct law left)
+{
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_gva at = {address};
+    vs_defaults(&vs_ept_desc, &c);
+    begin(&f, &c);
+    (void)vs_ept_invpcid(&f.ept, &f.t, type, pcid, at);
+    assert_int_equal(probe(&f, VA, VS_REF_READ), left.page);
+    assert_int_equal(probe(&f, GLOBAL_VA, VS_REF_READ), left.global);
+    stop(&f);
+}
+
+static void test_invpcid_drops_what_its_type_says(void **state)
+{
+    (void)state;
+    check_invpcid(0, 0, VA, (struct law){false, true});
+    check_invpcid(0, 0, GLOBAL_VA, (struct law){true, true}); /* not a global one */
+    check_invpcid(0, 1, VA, (struct law){true, true});
+    check_invpcid(1, 0, 0, (struct law){false, true});
+    check_invpcid(1, 1, 0, (struct law){true, true});
+    check_invpcid(2, 0, 0, (struct law){false, false});
+    check_invpcid(3, 0, 0, (struct law){false, true});
+}
+
+static void test_invlpg_of_another_pcid_drops_a_global_page(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_gva at = {GLOBAL_VA};
+    vs_defaults(&vs_ept_desc, &c);
+    begin(&f, &c);
+    struct vs_ept_context other = f.context;
+    other.pcid = 1;
+    vs_ept_context(&f.ept, &other);
+    (void)vs_ept_invlpg(&f.ept, &f.t, at);
+    vs_ept_context(&f.ept, &f.context);
+    assert_false(probe(&f, GLOBAL_VA, VS_REF_READ));
+    assert_true(probe(&f, VA, VS_REF_READ));
+    stop(&f);
+}
+
+static void test_invvpid_of_all_contexts_leaves_the_host(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_gva none = {0};
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 0); /* VPID 0 */
+    (void)walk(&f, VA, VS_REF_READ);
+    (void)vs_ept_flush(&f.ept, &f.t, VS_FLUSH_ALL_VPIDS, 0, 0, 0, none);
+    assert_true(probe(&f, VA, VS_REF_READ));
+    (void)vs_ept_flush(&f.ept, &f.t, VS_FLUSH_ALL, 0, 0, 0, none);
+    assert_false(probe(&f, VA, VS_REF_READ));
+    stop(&f);
+}
+
+static void check_tlbi(enum vs_tlbi form, uint16_t asid, uint64_t address, struct law left,
+                       bool walk_caches, bool nested)
+{
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    begin(&f, &c);
+    (void)vs_ept_tlbi(&f.ept, &f.t, form, asid, address);
+    assert_int_equal(probe(&f, VA, VS_REF_READ), left.page);
+    assert_int_equal(probe(&f, GLOBAL_VA, VS_REF_READ), left.global);
+    assert_int_equal(vs_settab_used(&f.ept.gpwc[2]) != 0, walk_caches);
+    assert_int_equal(vs_settab_used(&f.ept.nested) != 0, nested);
+    stop(&f);
+}
+
+static void test_tlbi_forms_keep_to_their_stage_address_space_and_level(void **state)
+{
+    (void)state;
+    const struct law none = {false, false}, both = {true, true}, global = {false, true};
+    check_tlbi(VS_TLBI_VAE1, 0, VA, global, false, true);
+    check_tlbi(VS_TLBI_VALE1, 0, VA, global, true, true);
+    check_tlbi(VS_TLBI_VAE1, 1, VA, both, true, true);
+    check_tlbi(VS_TLBI_VAAE1, 1, VA, global, false, true);
+    check_tlbi(VS_TLBI_ASIDE1, 0, 0, global, false, true);
+    check_tlbi(VS_TLBI_VMALLE1, 0, 0, none, false, true);
+    check_tlbi(VS_TLBI_VMALLS12E1, 0, 0, none, false, false);
+    check_tlbi(VS_TLBI_ALLE1, 0, 0, none, false, false);
+}
+
+static void test_a_stage_2_address_alone_leaves_combined_entries(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    uint64_t gpa, hpa;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 12);
+    (void)walk(&f, VA, VS_REF_READ);
+    assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+    uint64_t before = vs_settab_used(&f.ept.nested);
+    assert_true(vs_ept_tlbi(&f.ept, &f.t, VS_TLBI_IPAS2E1, 0, gpa) > 0);
+    assert_int_equal(vs_settab_used(&f.ept.nested), before - 1);
+    assert_int_equal(vs_settab_used(&f.ept.npwc[2]), 0);
+    assert_true(probe(&f, VA, VS_REF_READ)); /* until VMALLE1 */
+    stop(&f);
+}
+
+static void test_more_address_spaces_than_tags_drop_everything_and_never_mix(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    c.tags = 4; /* the guest-physical one takes a tag, too; so does the context of set-up */
+    start(&f, &c, 12, 12);
+    for (uint16_t pcid = 0; pcid < 2; pcid++) {
+        f.context.pcid = pcid;
+        vs_ept_context(&f.ept, &f.context);
+        assert_false(probe(&f, VA, VS_REF_READ));
+        (void)walk(&f, VA, VS_REF_READ);
+    }
+    assert_int_equal(f.ept.count[VS_CNT_ept_tag_wraps], 0);
+    f.context.pcid = 0;
+    vs_ept_context(&f.ept, &f.context);
+    assert_true(probe(&f, VA, VS_REF_READ));
+    for (uint16_t pcid = 2; pcid < 40; pcid++) {
+        f.context.pcid = pcid;
+        vs_ept_context(&f.ept, &f.context);
+        assert_false(probe(&f, VA, VS_REF_READ));
+        (void)walk(&f, VA, VS_REF_READ);
+    }
+    assert_true(f.ept.count[VS_CNT_ept_tag_wraps] >= 38 / 3);
+    stop(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_invpcid_drops_what_its_type_says),
+        cmocka_unit_test(test_invlpg_of_another_pcid_drops_a_global_page),
+        cmocka_unit_test(test_invvpid_of_all_contexts_leaves_the_host),
+        cmocka_unit_test(test_tlbi_forms_keep_to_their_stage_address_space_and_level),
+        cmocka_unit_test(test_a_stage_2_address_alone_leaves_combined_entries),
+        cmocka_unit_test(test_more_address_spaces_than_tags_drop_everything_and_never_mix),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
