@@ -10,6 +10,15 @@
 
 static struct vs_box *volatile watched; /* one box runs at a time in a process */
 
+static size_t new_cap = VS_BOX_MEMORY_BYTES;
+static int new_limit = VS_BOX_CPU_SECONDS * 1000 / VS_BOX_TICK_MS;
+
+void vs_box_limits(size_t memory_bytes, int ticks)
+{
+    new_cap = memory_bytes ? memory_bytes : VS_BOX_MEMORY_BYTES;
+    new_limit = ticks ? ticks : VS_BOX_CPU_SECONDS * 1000 / VS_BOX_TICK_MS;
+}
+
 static void *capped(void *ud, void *p, size_t old, size_t new)
 {
     struct vs_box *b = ud;
@@ -34,8 +43,18 @@ static void stop(lua_State *L, lua_Debug *ar)
 {
     (void)ar;
     lua_sethook(L, stop, LUA_MASKCOUNT, 1); /* pcall may catch this one, not the next */
-    luaL_error(L, "the script ran for %f s of CPU time without simulated progress",
-               watched ? watched->limit_ticks * (VS_BOX_TICK_MS / 1000.0) : 0.0);
+    /* level 0 is the function that was interrupted: the script's, or one of C it has called */
+    for (int level = 0; level < 8; level++) {
+        luaL_where(L, level);
+        if (lua_rawlen(L, -1) || level == 7) {
+            break;
+        }
+        lua_pop(L, 1);
+    }
+    lua_pushfstring(L, "the script ran for %f s of CPU time without simulated progress",
+                    watched ? watched->limit_ticks * (VS_BOX_TICK_MS / 1000.0) : 0.0);
+    lua_concat(L, 2);
+    lua_error(L);
 }
 
 /* lua_sethook may be called from a signal handler; nothing else of Lua is touched here. */
@@ -142,8 +161,9 @@ static void open_libraries(lua_State *L, uint64_t seed)
                                     {"string", luaopen_string},
                                     {"math", luaopen_math},
                                     {"utf8", luaopen_utf8}};
-    static const char *const gone_base[] = {"dofile", "loadfile", "load",   "collectgarbage",
-                                            "print",  "warn",     "require"};
+    /* xpcall: its handler runs inside the hook that raised the error, where no hook is called */
+    static const char *const gone_base[] = {"xpcall",         "dofile", "loadfile", "load",
+                                            "collectgarbage", "print",  "warn",     "require"};
     static const char *const gone_string[] = {"dump", "find", "match", "gmatch", "gsub"};
     static const char *const gone_table[] = {"move"};
     for (size_t i = 0; i < sizeof libs / sizeof libs[0]; i++) {
@@ -185,8 +205,8 @@ struct vs_box *vs_box_open(uint64_t seed)
     if (!b) {
         return NULL;
     }
-    b->cap_bytes = VS_BOX_MEMORY_BYTES;
-    b->limit_ticks = VS_BOX_CPU_SECONDS * 1000 / VS_BOX_TICK_MS;
+    b->cap_bytes = new_cap;
+    b->limit_ticks = new_limit;
     b->L = lua_newstate(capped, b);
     if (!b->L) {
         free(b);
@@ -240,8 +260,7 @@ enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors 
     lua_remove(b->L, -2); /* chunk name */
     lua_remove(b->L, -2); /* text */
     if (rc != LUA_OK) {
-        vs_error(errors, "%s", vs_box_message(b->L));
-        lua_pop(b->L, 1);
+        vs_box_report(b->L, rc, path, errors);
         return VS_E_INPUT;
     }
     return VS_OK;
@@ -266,8 +285,44 @@ int vs_box_resume(struct vs_box *b, lua_State *L, int args, int *results)
     return rc;
 }
 
-const char *vs_box_message(lua_State *L)
+const char *vs_box_message(lua_State *L, int rc)
 {
+    if (rc == LUA_ERRMEM) {
+        return "the script's memory limit is reached";
+    }
     const char *s = lua_tostring(L, -1);
     return s ? s : "an error that is not a string";
+}
+
+void vs_box_report(lua_State *L, int rc, const char *path, struct vs_errors *errors)
+{
+    if (rc != LUA_ERRMEM && lua_isstring(L, -1)) {
+        vs_error(errors, "%s", vs_box_message(L, rc));
+    } else {
+        vs_error(errors, "%s: %s", path, vs_box_message(L, rc));
+    }
+    lua_pop(L, 1);
+}
+
+void vs_box_only(lua_State *L, int index, const char *what, const char *const *names)
+{
+    size_t n = 0;
+    while (names[n]) {
+        n++;
+    }
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+        size_t i = 0;
+        while (key && i < n && strcmp(key, names[i])) {
+            i++;
+        }
+        if (!key) {
+            luaL_error(L, "%s: fields are named, as in { %s = ... }", what, names[0]);
+        } else if (i == n) {
+            const char *near = vs_nearest(key, names, n);
+            luaL_error(
+                L, near ? "%s: unknown field '%s'; did you mean '%s'?" : "%s: unknown field '%s'",
+                what, key, near);
+        }
+    }
 }

@@ -28,6 +28,8 @@ struct vs_box {
     int limit_ticks;             /* of VS_BOX_TICK_MS each; tests set it */
 };
 
+/* Limits of the boxes opened from now on, for tests; 0 = the ordinary one. */
+void vs_box_limits(size_t memory_bytes, int ticks);
 /* Opens a box; seed fixes math.random. NULL when memory is short. */
 struct vs_box *vs_box_open(uint64_t seed);
 void vs_box_close(struct vs_box *b);
@@ -41,7 +43,11 @@ static inline void vs_box_progress(struct vs_box *b)
 {
     b->idle_ticks = 0;
 }
-/* The error on top of L's stack as text, popped by the caller. */
-const char *vs_box_message(lua_State *L);
+/* Why a call or resume returned rc, as text: what is on top of L's stack, popped by the caller. */
+const char *vs_box_message(lua_State *L, int rc);
+/* Reports it; the message of an error that knows no line is led by the file. Pops it. */
+void vs_box_report(lua_State *L, int rc, const char *path, struct vs_errors *errors);
+/* Raises an error unless every key of the table at `index` is one of `names` (ends with NULL). */
+void vs_box_only(lua_State *L, int index, const char *what, const char *const *names);
 
 #endif

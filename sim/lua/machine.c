@@ -172,6 +172,8 @@ static void load_table(struct loader *ld, const char *folder, const char *shown)
 {
     lua_State *L = ld->box->L;
     char word[128], text[400];
+    const char *outer = ld->file;
+    ld->file = shown;
     if (take_string(L, "base", word, sizeof word)) {
         load_file(ld, folder, word);
     }
@@ -193,15 +195,10 @@ static void load_table(struct loader *ld, const char *folder, const char *shown)
      * prefix */
     lua_pushliteral(L, "set");
     if (lua_rawget(L, -2) == LUA_TTABLE) {
-        const char *outer = ld->file;
-        ld->file = shown;
         flatten(ld, "", 0);
-        ld->file = outer;
         drop(L, "set");
     }
     lua_pop(L, 1);
-    const char *outer = ld->file;
-    ld->file = shown;
     flatten(ld, "", 0);
     apply(ld);
     ld->file = outer;
@@ -267,14 +264,14 @@ static bool locate(struct loader *ld, const char *folder, const char *name, char
 static void load_file(struct loader *ld, const char *folder, const char *name)
 {
     char file[4096];
+    int rc;
     if (++ld->depth > DEPTH_MAX) {
         fail(ld, name, "descriptions that build on each other in a circle");
     } else if (!locate(ld, folder, name, file, sizeof file) ||
                vs_box_load(ld->box, file, ld->errors)) {
         ld->failures++;
-    } else if (vs_box_call(ld->box, 0, 1)) {
-        vs_error(ld->errors, "%s", vs_box_message(ld->box->L));
-        lua_pop(ld->box->L, 1);
+    } else if ((rc = vs_box_call(ld->box, 0, 1)) != LUA_OK) {
+        vs_box_report(ld->box->L, rc, name, ld->errors);
         ld->failures++;
     } else {
         /* what is left runs outside lua_pcall: room for its strings, whatever the script has taken

@@ -53,8 +53,11 @@ static const char *string_field(lua_State *L, const char *key, const char *missi
 static int l_param(lua_State *L)
 {
     struct vs_workload *w = self(L);
+    static const char *const fields[] = {"name", "default", "min",     "max",
+                                         "unit", "text",    "choices", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
+    vs_box_only(L, 1, "param", fields);
     const char *name = string_field(L, "name", NULL);
     if (!name || !*name) {
         return luaL_error(
@@ -120,16 +123,22 @@ static int l_param(lua_State *L)
 static int l_guest(lua_State *L)
 {
     struct vs_workload *w = self(L);
-    unsigned vcpus = 1, first = w->n_guests;
+    static const char *const fields[] = {"vcpu", "run", NULL};
+    lua_Integer first = w->n_guests;
     if (lua_istable(L, 1)) {
-        lua_getfield(L, 1, "vcpu");
-        first = lua_isnil(L, -1) ? first : (unsigned)luaL_checkinteger(L, -1);
+        lua_settop(L, 1);
+        vs_box_only(L, 1, "guest", fields);
+        if (lua_getfield(L, 1, "vcpu") != LUA_TNIL) {
+            int exact = 0;
+            first = lua_tointegerx(L, -1, &exact);
+            first = exact ? first : -1;
+        }
         lua_getfield(L, 1, "run");
         lua_replace(L, 1);
         lua_settop(L, 1);
     }
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    if (first >= VS_WORKLOAD_VCPUS) {
+    if (first < 0 || first >= VS_WORKLOAD_VCPUS) {
         return luaL_error(L, "guest: vcpu must be 0..%d", VS_WORKLOAD_VCPUS - 1);
     }
     struct guest *g = &w->guest[first];
@@ -137,7 +146,7 @@ static int l_guest(lua_State *L)
         return luaL_error(L, "guest: vCPU %d already has a program", (int)first);
     }
     g->function = luaL_ref(L, LUA_REGISTRYINDEX);
-    w->n_guests = first + vcpus > w->n_guests ? first + vcpus : w->n_guests;
+    w->n_guests = (unsigned)first >= w->n_guests ? (unsigned)first + 1u : w->n_guests;
     return 0;
 }
 
@@ -190,8 +199,9 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
     }
     vs__cpu_class(L);
     enum vs_status s = vs_box_load(w->box, path, errors);
-    if (!s && vs_box_call(w->box, 0, 0)) {
-        vs_error(errors, "%s", vs_box_message(L));
+    int rc = s ? LUA_OK : vs_box_call(w->box, 0, 0);
+    if (rc != LUA_OK) {
+        vs_box_report(L, rc, path, errors);
         s = VS_E_INPUT;
     }
     if (!s && !w->n_guests) {
@@ -218,7 +228,21 @@ struct vs_workload_info vs_workload_info(const struct vs_workload *w)
     return (struct vs_workload_info){w->name, w->text, w->hash, w->n_guests};
 }
 
-static void push_values(lua_State *L, const struct vs_workload *w, const struct vs_knobs *knobs)
+static int unknown_parameter(lua_State *L)
+{
+    const struct vs_workload *w = self(L);
+    const char *names[VS_WORKLOAD_PARAMS], *key = luaL_tolstring(L, 2, NULL);
+    for (size_t i = 0; i < w->n_params; i++) {
+        names[i] = w->param[i].name;
+    }
+    const char *near = vs_nearest(key, names, w->n_params);
+    return luaL_error(L,
+                      near ? "no parameter '%s' is declared; did you mean '%s'?"
+                           : "no parameter '%s' is declared",
+                      key, near);
+}
+
+static void push_values(lua_State *L, struct vs_workload *w, const struct vs_knobs *knobs)
 {
     lua_newtable(L);
     for (size_t i = 0; i < w->n_params; i++) {
@@ -234,6 +258,11 @@ static void push_values(lua_State *L, const struct vs_workload *w, const struct 
         }
         lua_setfield(L, -2, w->param[i].name);
     }
+    lua_newtable(L);
+    lua_pushlightuserdata(L, w);
+    lua_pushcclosure(L, unknown_parameter, 1);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -2);
 }
 
 void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs)
@@ -286,8 +315,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     g->failed = true;
     out->kind = VS_REQ_ERROR;
     snprintf(g->workload->error, sizeof g->workload->error, "vCPU %u: %s", g->index,
-             rc == LUA_ERRMEM ? "the script's memory limit of 256 MiB is reached"
-                              : vs_box_message(g->L));
+             vs_box_message(g->L, rc));
 }
 
 static const char *error(void *ctx)

@@ -10,6 +10,7 @@
 
 #define CLASS "virtsim.cpu"
 #define REGION "virtsim.region"
+#define ADDRESS_MAX (UINT64_C(1) << 47)
 
 struct region {
     uint64_t address, bytes;
@@ -18,6 +19,10 @@ struct region {
 static struct guest *self(lua_State *L)
 {
     struct guest **g = luaL_checkudata(L, 1, CLASS);
+    if ((*g)->L != L) { /* its request is under way, and this one's would be empty */
+        luaL_error(L, "this cpu is vCPU %d; a program drives the one it is given",
+                   (int)(*g)->index);
+    }
     return *g;
 }
 
@@ -66,7 +71,7 @@ static uint64_t to_number(lua_State *L, int i, const char *what)
     }
     if (lua_isnumber(L, i) || !lua_isstring(L, i) || !vs_parse_number(lua_tostring(L, i), &u)) {
         luaL_error(L, "%s must be a whole number that is not negative%s", what,
-                   lua_isnil(L, i) ? "; it is missing" : "");
+                   lua_isnoneornil(L, i) ? "; it is missing" : "");
     }
     return u;
 }
@@ -86,6 +91,9 @@ static uint64_t to_address(lua_State *L, int i, uint64_t size)
         luaL_error(L, "%I bytes at offset %I are not inside the region of %I bytes",
                    (lua_Integer)size, (lua_Integer)offset, (lua_Integer)r->bytes);
     }
+    if (at > ADDRESS_MAX || offset > ADDRESS_MAX - at || size > ADDRESS_MAX - at - offset) {
+        luaL_error(L, "a program's addresses are below 2^47");
+    }
     return at + offset;
 }
 
@@ -96,6 +104,13 @@ static uint64_t to_ps(lua_State *L, uint64_t n, uint64_t ps_each)
         luaL_error(L, "a time must be at most one hour");
     }
     return n * ps_each;
+}
+
+/* Named arguments in a table at index 2, these fields and no others. */
+static void arguments(lua_State *L, const char *what, const char *const *fields)
+{
+    luaL_checktype(L, 2, LUA_TTABLE);
+    vs_box_only(L, 2, what, fields);
 }
 
 /* Field `key` of the table at index 2. */
@@ -109,11 +124,30 @@ static uint64_t field(lua_State *L, const char *key, uint64_t missing)
     return v;
 }
 
+/* Which of `names` the string at i is. */
+static int option(lua_State *L, int i, const char *what, const char *const *names)
+{
+    const char *word = lua_type(L, i) == LUA_TSTRING ? lua_tostring(L, i) : NULL;
+    luaL_Buffer all;
+    for (int k = 0; word && names[k]; k++) {
+        if (!strcmp(word, names[k])) {
+            return k;
+        }
+    }
+    luaL_buffinit(L, &all);
+    for (int k = 0; names[k]; k++) {
+        luaL_addstring(&all, k ? "|" : "");
+        luaL_addstring(&all, names[k]);
+    }
+    luaL_pushresult(&all);
+    return luaL_error(L, "%s must be one of %s", what, lua_tostring(L, -1));
+}
+
 static int choice(lua_State *L, const char *key, int missing, const char *const *names)
 {
     int v = missing;
     if (lua_getfield(L, 2, key) != LUA_TNIL) {
-        v = luaL_checkoption(L, -1, NULL, names);
+        v = option(L, -1, key, names);
     }
     lua_pop(L, 1);
     return v;
@@ -137,7 +171,8 @@ static int cpu_map(lua_State *L)
     static const char *const backing[] = {"eager", "host_touch", "touch", NULL};
     static const char *const page[] = {"4K", "2M", "1G", NULL};
     static const unsigned shift[] = {12, 21, 30};
-    luaL_checktype(L, 2, LUA_TTABLE);
+    static const char *const fields[] = {"bytes", "backing", "page", "at", NULL};
+    arguments(L, "map", fields);
     struct vs_request *r = begin(L, VS_REQ_MAP);
     r->bytes = field(L, "bytes", 0);
     if (!r->bytes) {
@@ -148,6 +183,9 @@ static int cpu_map(lua_State *L)
     r->page_shift = p < 0 ? 0 : shift[p];
     r->address = field(L, "at", 0);
     r->fixed = r->address != 0;
+    if (r->address > ADDRESS_MAX || r->bytes > ADDRESS_MAX - r->address) {
+        return luaL_error(L, "map: a program's addresses are below 2^47");
+    }
     return lua_yieldk(L, 0, (lua_KContext)r->bytes, resume_map);
 }
 
@@ -170,7 +208,7 @@ static int cpu_unmap(lua_State *L)
 static int cpu_protect(lua_State *L)
 {
     static const char *const mode[] = {"r", "rw", NULL};
-    int writable = luaL_checkoption(L, -1, NULL, mode);
+    int writable = option(L, lua_gettop(L), "the mode", mode);
     lua_pop(L, 1);
     range(L, VS_REQ_PROTECT);
     self(L)->request->a = (uint64_t)writable;
@@ -202,7 +240,9 @@ static int cpu_store(lua_State *L)
 
 static int bulk(lua_State *L, enum vs_req_pattern pattern)
 {
-    luaL_checktype(L, 2, LUA_TTABLE);
+    static const char *const fields[] = {"region", "offset", "bytes", "stride", "count",
+                                         "work",   "op",     "theta", NULL};
+    arguments(L, "a bulk operation", fields);
     struct vs_request *r = begin(L, VS_REQ_BULK);
     r->pattern = pattern;
     lua_getfield(L, 2, "region");
@@ -352,7 +392,8 @@ static int cpu_mmio(lua_State *L)
 {
     struct vs_request *r = begin(L, VS_REQ_MMIO);
     r->address = to_number(L, 2, "an address");
-    r->op = (enum vs_req_op)luaL_checkoption(L, 3, "load", op_names);
+    r->op =
+        lua_isnoneornil(L, 3) ? VS_REQ_LOAD : (enum vs_req_op)option(L, 3, "the access", op_names);
     r->bytes = 4;
     return give(L);
 }
@@ -362,12 +403,16 @@ static int cpu_ipi(lua_State *L)
     struct vs_request *r = begin(L, VS_REQ_IPI);
     r->a = to_number(L, 2, "a vCPU");
     r->b = opt_number(L, 3, "a vector", 0xf0);
+    if (r->b < 16 || r->b > 255) {
+        return luaL_error(L, "an interrupt's vector is 16..255");
+    }
     return give(L);
 }
 
 static int cpu_send(lua_State *L)
 {
-    luaL_checktype(L, 2, LUA_TTABLE);
+    static const char *const fields[] = {"bytes", "count", NULL};
+    arguments(L, "send", fields);
     struct vs_request *r = begin(L, VS_REQ_SEND);
     r->bytes = field(L, "bytes", 64);
     r->count = field(L, "count", 1);
@@ -379,7 +424,8 @@ static int cpu_send(lua_State *L)
 
 static int cpu_recv(lua_State *L)
 {
-    luaL_checktype(L, 2, LUA_TTABLE);
+    static const char *const fields[] = {"count", "timeout_ns", NULL};
+    arguments(L, "recv", fields);
     struct vs_request *r = begin(L, VS_REQ_RECV);
     r->count = field(L, "count", 1);
     r->ps = to_ps(L, field(L, "timeout_ns", 0), 1000u);
@@ -388,7 +434,8 @@ static int cpu_recv(lua_State *L)
 
 static int cpu_wait(lua_State *L)
 {
-    luaL_checktype(L, 2, LUA_TTABLE);
+    static const char *const fields[] = {"ns", "us", NULL};
+    arguments(L, "wait", fields);
     struct vs_request *r = begin(L, VS_REQ_WAIT);
     r->ps = to_ps(L, field(L, "ns", 0), 1000u) + to_ps(L, field(L, "us", 0), 1000000u);
     return give(L);

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of workloads: parameters, requests as the script says them, mistakes at the script's line.
+ */
+#include "test_lua.h"
+#include "virtsim/sim.h"
+#include "workload_impl.h"
+
+#define FOLDER "lua_workload"
+
+struct loaded {
+    struct vs_knobs *knobs;
+    struct vs_workload *w;
+    struct vs_errors errors;
+    struct vs_guest_source guest;
+    struct vs_reply reply;
+    struct vs_request request;
+};
+
+static struct loaded load(const char *text)
+{
+    const struct vs_component_desc *const all[] = {&vs_sim_desc};
+    struct loaded l = {.knobs = vs_knobs_create(all, 1)};
+    write_text(in_folder(FOLDER, "w.lua"), text);
+    vs_workload_load(in_folder(FOLDER, "w.lua"), l.knobs, 1, &l.w, &l.errors);
+    return l;
+}
+
+static void done(struct loaded *l)
+{
+    vs_workload_close(l->w);
+    vs_knobs_destroy(l->knobs);
+    vs_errors_free(&l->errors);
+}
+
+static void refused(const char *text, const char *want)
+{
+    struct loaded l = load(text);
+    assert_null(l.w);
+    assert_says(&l.errors, want);
+    done(&l);
+}
+
+static void begin(struct loaded *l)
+{
+    vs_workload_values(l->w, l->knobs);
+    assert_true(vs_workload_source(l->w, 0, &l->guest));
+}
+
+static enum vs_req next(struct loaded *l)
+{
+    l->reply.now_ps += 1000;
+    l->guest.next(l->guest.ctx, &l->reply, &l->request);
+    return l->request.kind;
+}
+
+/* A guest whose body is `body` and that has a region `r` of one page. */
+static struct loaded guest(const char *body)
+{
+    char text[2000];
+    snprintf(text, sizeof text,
+             "guest(function(cpu, p)\nlocal r = cpu:map { bytes = 4096 }\n%s\nend)\n", body);
+    struct loaded l = load(text);
+    if (!l.w) {
+        fail_msg("%s", l.errors.text[0]);
+    }
+    begin(&l);
+    assert_int_equal(next(&l), VS_REQ_MAP);
+    l.reply.value = 0x10000;
+    return l;
+}
+
+static void stops(const char *body, const char *want)
+{
+    struct loaded l = guest(body);
+    if (next(&l) != VS_REQ_ERROR || !strstr(l.guest.error(l.guest.ctx), want)) {
+        fail_msg("%s: '%s' wanted, got %d '%s'", body, want, (int)l.request.kind,
+                 l.guest.error(l.guest.ctx));
+    }
+    assert_non_null(strstr(l.guest.error(l.guest.ctx), "w.lua:3:"));
+    assert_int_equal(next(&l), VS_REQ_ERROR); /* and stays so */
+    done(&l);
+}
+
+/* ---- declarations ---- */
+
+static void test_a_parameter_is_a_knob_and_its_value_reaches_the_guest(void **state)
+{
+    (void)state;
+    struct loaded l =
+        load("param { name = 'size', default = '4KiB', min = 1, max = '1MiB', unit = 'bytes' }\n"
+             "param { name = 'mode', default = 'b', choices = 'a|b' }\n"
+             "guest(function(cpu, p) cpu:compute(p.size) cpu:mark(p.mode) end)");
+    assert_non_null(l.w);
+    assert_int_equal(vs_knobs_find(l.knobs, "workload.size")->value, 4096);
+    const struct vs_origin by = {VS_RANK_CLI, "--set", NULL, VS_GRADE_assumed};
+    assert_int_equal(vs_knobs_set(l.knobs, "workload.size", "12", &by, &l.errors), VS_OK);
+    assert_int_equal(vs_knobs_set(l.knobs, "workload.size", "2MiB", &by, &l.errors), VS_E_BOUNDS);
+    assert_int_equal(vs_knobs_set(l.knobs, "workload.sise", "2", &by, &l.errors), VS_E_UNKNOWN);
+    assert_non_null(strstr(l.errors.text[1], "did you mean 'workload.size'"));
+    begin(&l);
+    assert_int_equal(next(&l), VS_REQ_COMPUTE);
+    assert_int_equal(l.request.count, 12);
+    assert_int_equal(next(&l), VS_REQ_MARK);
+    assert_string_equal(l.request.name, "b");
+    assert_int_equal(next(&l), VS_REQ_END);
+    done(&l);
+}
+
+static void test_wrong_declarations_are_refused_at_their_line(void **state)
+{
+    (void)state;
+#define GUEST "\nguest(function() end)"
+    refused("\nparam { default = 1 }" GUEST, "w.lua:2: param: a name is needed");
+    refused("param { name = 1 }" GUEST, "w.lua:1: param: name must be a string");
+    refused("param { name = 'a', default = -1 }" GUEST, "w.lua:1: param: default must be");
+    refused("param { name = 'a', default = 1.5 }" GUEST, "param: default must be");
+    refused("param { name = 'a', default = {} }" GUEST, "param: default must be");
+    refused("param { name = 'a', default = 1, max = 0 }" GUEST, "outside min..max");
+    refused("param { name = 'a', defualt = 1 }" GUEST,
+            "unknown field 'defualt'; did you mean 'default'");
+    refused("param { name = 'a', default = 'c', choices = 'a|b' }" GUEST, "is not one of a|b");
+    refused("param { name = 'a' } param { name = 'a' }" GUEST, "declared twice");
+    refused("param 'a'" GUEST, "w.lua:1:");
+    refused("for i = 1, 65 do param { name = 'a' .. i } end" GUEST, "at most 64");
+    refused("guest(7)", "w.lua:1:");
+    refused("guest { vcpu = -1, run = function() end }", "vcpu must be 0..63");
+    refused("guest { vcpu = 64, run = function() end }", "vcpu must be 0..63");
+    refused("guest { vcpu = 1 << 32, run = function() end }", "vcpu must be 0..63");
+    refused("guest { cpu = 0, run = function() end }", "did you mean 'vcpu'");
+    refused("guest { vcpu = 1, run = function() end }", "vCPU 0 has no program");
+    refused("guest { vcpu = 0, run = print }", "w.lua:1:");
+    refused("guest(function() end) guest { vcpu = 0, run = function() end }",
+            "already has a program");
+    refused("x = 1", "no guest");
+    refused("guest(function(", "w.lua:1:");
+}
+
+static void test_a_parameter_nobody_declared_is_an_error_where_it_is_read(void **state)
+{
+    (void)state;
+    struct loaded l = load("param { name = 'count', default = 3 }\nguest(function(cpu, "
+                           "p)\ncpu:compute(p.cuont)\nend)");
+    begin(&l);
+    assert_int_equal(next(&l), VS_REQ_ERROR);
+    assert_non_null(strstr(l.guest.error(l.guest.ctx),
+                           "w.lua:3: no parameter 'cuont' is declared; did you mean 'count'"));
+    done(&l);
+}
+
+/* ---- requests ---- */
+
+static void test_a_request_says_what_the_script_said(void **state)
+{
+    (void)state;
+    struct loaded l =
+        guest("cpu:load(r, 8, 4) cpu:store(0x2000) cpu:random { region = r, offset = 64, count = 7,"
+              " op = 'store', work = 2 } cpu:ipi(1, 0x55) cpu:wait { us = 3, ns = 5 } "
+              "cpu:outp(0x40, 9, 2)");
+    assert_int_equal(next(&l), VS_REQ_ACCESS);
+    assert_int_equal(l.request.address, 0x10008);
+    assert_int_equal(l.request.bytes, 4);
+    assert_int_equal(l.request.op, VS_REQ_LOAD);
+    assert_int_equal(next(&l), VS_REQ_ACCESS);
+    assert_int_equal(l.request.address, 0x2000);
+    assert_int_equal(l.request.bytes, 8);
+    assert_int_equal(l.request.op, VS_REQ_STORE);
+    assert_int_equal(next(&l), VS_REQ_BULK);
+    assert_int_equal(l.request.address, 0x10040);
+    assert_int_equal(l.request.bytes, 4096 - 64);
+    assert_int_equal(l.request.count, 7);
+    assert_int_equal(l.request.work, 2);
+    assert_int_equal(l.request.pattern, VS_PATTERN_RANDOM);
+    assert_int_equal(next(&l), VS_REQ_IPI);
+    assert_int_equal(l.request.a, 1);
+    assert_int_equal(l.request.b, 0x55);
+    assert_int_equal(next(&l), VS_REQ_WAIT);
+    assert_int_equal(l.request.ps, 3005000);
+    assert_int_equal(next(&l), VS_REQ_OUT);
+    assert_int_equal(l.request.bytes, 2);
+    assert_int_equal(next(&l), VS_REQ_END);
+    done(&l);
+}
+
+static void test_a_reply_comes_back_as_the_methods_result(void **state)
+{
+    (void)state;
+    struct loaded l =
+        guest("cpu:compute(cpu:rdtsc()) cpu:compute(cpu:now_ns()) cpu:compute(cpu:interrupts())");
+    assert_int_equal(next(&l), VS_REQ_RDTSC);
+    l.reply.value = 77;
+    assert_int_equal(next(&l), VS_REQ_COMPUTE);
+    assert_int_equal(l.request.count, 77);
+    l.reply.now_ps = 4999000;
+    l.reply.interrupts = 6;
+    assert_int_equal(next(&l), VS_REQ_COMPUTE);
+    assert_int_equal(l.request.count, 5000);
+    assert_int_equal(next(&l), VS_REQ_COMPUTE);
+    assert_int_equal(l.request.count, 6);
+    done(&l);
+}
+
+static void test_wrong_arguments_stop_the_guest_at_their_line(void **state)
+{
+    (void)state;
+    stops("cpu:load('x')", "an address must be a whole number");
+    stops("cpu:load(-1)", "an address must be");
+    stops("cpu:load(1.5)", "an address must be");
+    stops("cpu:load()", "it is missing");
+    stops("cpu:load(1 << 47)", "below 2^47");
+    stops("cpu:load((1 << 47) - 4)", "below 2^47");
+    stops("cpu:load('200TiB')", "below 2^47");
+    stops("cpu:load(r, 4089)", "not inside the region of 4096 bytes");
+    stops("cpu:load(r, 0, 4097)", "1..4096 bytes");
+    stops("cpu:load(r, 0, 0)", "1..4096 bytes");
+    stops("cpu:map {}", "bytes must be at least 1");
+    stops("cpu:map { bytes = -4096 }", "bytes must be a whole number");
+    stops("cpu:map { bytes = 4096, pgae = '2M' }", "unknown field 'pgae'; did you mean 'page'");
+    stops("cpu:map { bytes = 4096, page = '3M' }", "page must be one of 4K|2M|1G");
+    stops("cpu:map { bytes = 4096, at = '128TiB' }", "below 2^47");
+    stops("cpu:map(4096)", "table expected");
+    stops("cpu:random { count = 5 }", "region is missing");
+    stops("cpu:random { region = 4096, count = 5 }", "region is missing");
+    stops("cpu:random { region = r, offset = 4096 }", "inside the region");
+    stops("cpu:stride { region = r, stride = 0, count = 1 }", "stride must be 1..4096");
+    stops("cpu:zipf { region = r, theta = 1 }", "theta must be above 0 and below 1");
+    stops("cpu:compute(-5)", "instructions must be");
+    stops("cpu:ipi(1, 15)", "16..255");
+    stops("cpu:ipi(1, 256)", "16..255");
+    stops("cpu:inp(65536)", "0..0xffff");
+    stops("cpu:outp(64, 0, 3)", "size 1, 2 or 4");
+    stops("cpu:write_cr(2)", "0, 3, 4 and 8");
+    stops("cpu:protect(r, 'x')", "the mode must be one of r|rw");
+    stops("cpu:mmio(0, 'poke')", "the access must be one of load|store");
+    stops("cpu:send { bytes = 9001 }", "1..9000");
+    stops("cpu:wait { ms = 1 }", "unknown field 'ms'");
+    stops("cpu:wait { us = 3600000001 }", "at most one hour");
+    stops("cpu:mark(('x'):rep(32))", "at most 31");
+    stops("cpu.load(r)", "virtsim.cpu expected");
+    stops("cpu:nosuch()", "nosuch");
+}
+
+static void test_a_program_drives_only_its_own_vcpu(void **state)
+{
+    (void)state;
+    struct loaded l = load("local first\nguest(function(cpu) first = cpu cpu:hlt() end)\n"
+                           "guest(function(cpu)\nfirst:compute(1) end)");
+    begin(&l);
+    assert_int_equal(next(&l), VS_REQ_HLT);
+    assert_true(vs_workload_source(l.w, 1, &l.guest));
+    assert_int_equal(next(&l), VS_REQ_ERROR);
+    assert_non_null(strstr(l.guest.error(l.guest.ctx), "w.lua:4: this cpu is vCPU 0"));
+    done(&l);
+}
+
+static void test_a_guest_without_simulated_progress_is_ended(void **state)
+{
+    (void)state;
+    const char *const endless[] = {"while true do end",
+                                   "while true do pcall(function() while true do end end) end"};
+    vs_box_limits(0, 2);
+    for (int i = 0; i < 2; i++) {
+        struct loaded l = guest(endless[i]);
+        assert_int_equal(next(&l), VS_REQ_ERROR);
+        assert_non_null(strstr(l.guest.error(l.guest.ctx), "w.lua:3: the script ran for 0.2 s"));
+        done(&l);
+    }
+    /* requests that take no time are no progress; those that do, are */
+    struct loaded l = guest("while true do for i = 1, 1e5 do end cpu:compute(0) end");
+    for (int i = 0; i < 600; i++) {
+        assert_int_equal(next(&l), VS_REQ_COMPUTE);
+    }
+    while (next(&l) != VS_REQ_ERROR) {
+        l.reply.now_ps -= 1000;
+    }
+    done(&l);
+    vs_box_limits(0, 0);
+}
+
+static void test_a_guests_memory_ends_with_one_clear_error(void **state)
+{
+    (void)state;
+    struct loaded l = guest("local t = {} for i = 1, 1e9 do t[i] = i end");
+    assert_int_equal(next(&l), VS_REQ_ERROR);
+    assert_non_null(strstr(l.guest.error(l.guest.ctx), "memory limit is reached"));
+    done(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_parameter_is_a_knob_and_its_value_reaches_the_guest),
+        cmocka_unit_test(test_wrong_declarations_are_refused_at_their_line),
+        cmocka_unit_test(test_a_parameter_nobody_declared_is_an_error_where_it_is_read),
+        cmocka_unit_test(test_a_request_says_what_the_script_said),
+        cmocka_unit_test(test_a_reply_comes_back_as_the_methods_result),
+        cmocka_unit_test(test_wrong_arguments_stop_the_guest_at_their_line),
+        cmocka_unit_test(test_a_program_drives_only_its_own_vcpu),
+        cmocka_unit_test(test_a_guest_without_simulated_progress_is_ended),
+        cmocka_unit_test(test_a_guests_memory_ends_with_one_clear_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
