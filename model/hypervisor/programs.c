@@ -51,6 +51,7 @@ static const struct {
     {VS_OP_HANDLER_EPT_VIOLATION, fault, none},
     {VS_OP_HANDLER_EPT_MISCONFIG, mmio, emulated},
     {VS_OP_HANDLER_PREEMPTION_TIMER, none, none},
+    {VS_OP_HANDLER_PML_FULL, none, none},
 };
 
 void vs__hv_fields(enum vs_op op, const uint32_t **read, const uint32_t **write)

@@ -333,6 +333,8 @@ enum vs_op vs_vmx_exit_op(uint32_t reason)
         return VS_OP_EXIT_EPT_MISCONFIG;
     case VS_EXIT_PREEMPTION_TIMER:
         return VS_OP_EXIT_PREEMPTION_TIMER;
+    case VS_EXIT_PML_FULL:
+        return VS_OP_EXIT_PML_FULL;
     case VS_EXIT_APIC_WRITE:
         return VS_OP_EXIT_APIC_WRITE;
     default:

@@ -13,6 +13,7 @@
 /* SDM 3C table 25-9: format of the EPT pointer */
 #define EPTP_WRITE_BACK 6u
 #define EPTP_FOUR_LEVELS (3u << 3)
+#define EPTP_FIVE_LEVELS (4u << 3)
 #define EPTP_ACCESSED_DIRTY (1u << 6)
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC_EOI 0x80bu
@@ -358,30 +359,32 @@ enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
             return VS_E_NOMEM;
         }
     }
-    struct vs_vmx_setup s = {.vmxon = {page[0]},
-                             .vmcs = {page[1]},
-                             .msr_bitmap = {page[2]},
-                             .io_bitmap_a = {page[3]},
-                             .io_bitmap_b = {page[4]},
-                             .virtual_apic = {page[5]},
-                             .apic_access = {page[6]},
-                             .posted_descriptor = {page[7]},
-                             .pml = {page[8]},
-                             .exit_store = {page[9]},
-                             .exit_load = {page[10]},
-                             .entry_load = {page[11]},
-                             .eptp = p->vm.ept_root | EPTP_WRITE_BACK | EPTP_FOUR_LEVELS |
-                                     (p->ept.ept_ad ? EPTP_ACCESSED_DIRTY : 0),
-                             .vpid = v->guest_context.vpid ? v->guest_context.vpid
-                                                           : (uint16_t)(v->index + 1u),
-                             .posted_vector = POSTED_VECTOR,
-                             .host_cr3 = v->host_space.cr3,
-                             .host_rip = VS_HV_CODE,
-                             .host_rsp = VS_HV_DATA + 0x8000u,
-                             .guest_cr3 = v->space.cr3,
-                             .guest_rip = 0x10000000000u,
-                             .guest_rsp = 0x10000001000u};
+    struct vs_vmx_setup s = {
+        .vmxon = {page[0]},
+        .vmcs = {page[1]},
+        .msr_bitmap = {page[2]},
+        .io_bitmap_a = {page[3]},
+        .io_bitmap_b = {page[4]},
+        .virtual_apic = {page[5]},
+        .apic_access = {page[6]},
+        .posted_descriptor = {page[7]},
+        .pml = {page[8]},
+        .exit_store = {page[9]},
+        .exit_load = {page[10]},
+        .entry_load = {page[11]},
+        .eptp = p->vm.ept_root | EPTP_WRITE_BACK |
+                (p->second_format.levels == 5 ? EPTP_FIVE_LEVELS : EPTP_FOUR_LEVELS) |
+                (p->ept.ept_ad ? EPTP_ACCESSED_DIRTY : 0),
+        .vpid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
+        .posted_vector = POSTED_VECTOR,
+        .host_cr3 = v->host_space.cr3,
+        .host_rip = VS_HV_CODE,
+        .host_rsp = VS_HV_DATA + 0x8000u,
+        .guest_cr3 = v->space.cr3,
+        .guest_rip = 0x10000000000u,
+        .guest_rsp = 0x10000001000u};
     intercept_msrs(p, s.msr_bitmap);
+    v->ept.pml = (struct vs_ept_pml){p->pml, s.pml.v, VS_EPT_PML_ENTRIES - 1u};
     enum vs_vmx_result r = vs_vmx_setup_default(&v->vmx, &s);
     if (r == VS_VMX_OK) {
         r = vs_vmx_enter(&v->vmx, NULL, VS_VMX_LAUNCH);

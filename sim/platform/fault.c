@@ -82,6 +82,18 @@ static bool ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
     return !v->failed;
 }
 
+/* The handler has read the log: it is empty again (KVM's vmx_flush_pml_buffer). */
+static bool log_full(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    struct vs_vmx_event e = {
+        .kind = VS_EV_PML_FULL, .guest_physical = f->gpa.v, .address = f->gva.v};
+    if (!vs__vcpu_event(v, &e)) {
+        vs__vcpu_fail(v, "a full page-modification log that does not exit");
+    }
+    v->ept.pml.index = VS_EPT_PML_ENTRIES - 1u;
+    return !v->failed;
+}
+
 bool vs__vcpu_fault(struct vs_vcpu *v)
 {
     struct vs_translation f = v->cpu.fault;
@@ -89,6 +101,9 @@ bool vs__vcpu_fault(struct vs_vcpu *v)
         vs__vcpu_fail(v, "access to 0x%llx, which is not canonical: #GP",
                       (unsigned long long)f.gva.v);
         return false;
+    }
+    if (f.fault == VS_FAULT_PML_FULL) {
+        return log_full(v, &f);
     }
     if (f.fault != VS_FAULT_PAGE) {
         return ept_fault(v, &f);

@@ -48,6 +48,16 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     if (p->ept.mode != VS_EPT_NATIVE) {
         vs_vmcs_check(&c->vmcs, errors);
         vs_hv_check(&c->hypervisor, errors);
+        if (p->second_format.levels == 5 && !(c->vmcs.cap_ept_vpid >> 7 & 1u)) {
+            vs_error(errors,
+                     "host.levels = 5 needs bit 7 of vmcs.cap.ept_vpid = 0x%llx (a page walk "
+                     "of five levels)",
+                     (unsigned long long)c->vmcs.cap_ept_vpid);
+        }
+        if (c->vmcs.control_pml && (p->ept.mode != VS_EPT_EPT || !p->ept.ept_ad)) {
+            vs_error(errors, "vmcs.control.pml = 1 needs paging.mode = ept and "
+                             "ept.accessed_dirty = 1: the log follows EPT's dirty flags");
+        }
         if (!c->vmcs.control_ept) {
             vs_error(errors, "paging.mode = ept, npt or stage2 needs vmcs.control.ept = 1");
         }
@@ -264,6 +274,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->vpid = c.vmcs.control_vpid != 0;
     p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
+    p->pml = p->ept.mode == VS_EPT_EPT && c.vmcs.control_pml;
     p->posted = p->vid && c.vmcs.control_posted_interrupts;
     p->warmup_left = options->warmup;
     p->roi_pending = options->warmup != 0;

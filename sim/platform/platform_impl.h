@@ -91,6 +91,7 @@ struct vs_platform {
     struct vs_interrupt_config irq;
     struct vs_os_config os;
     uint16_t os_account, sim_account;
+    bool pml;                            /* page-modification log */
     bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
     struct vs_vcpu *vcpu;
     unsigned n_vcpus, running;

@@ -40,6 +40,7 @@ return {
     ept_violation = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
     ept_misconfig = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
     preemption_timer = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
+    pml_full = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
     },
   },
 }
