@@ -85,14 +85,15 @@ static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb
     c->count[VS_CNT_cpu_loads + (int)ref] += n;
 }
 
-static void settle(void *ctx, struct vs_txn *t)
+static uint64_t counted(const struct vs_cpu *c)
 {
-    struct vs_cpu *c = ctx;
-    uint64_t counted = c->fast[0] | c->fast[1] | c->fast[2] | c->pending_mask[0] |
-                       c->pending_mask[1] | c->pending_mask[2];
-    if ((c->pending_instructions | counted) == 0) {
-        return;
-    }
+    return c->fast[0] | c->fast[1] | c->fast[2] | c->pending_mask[0] | c->pending_mask[1] |
+           c->pending_mask[2];
+}
+
+static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn *t)
+{
+    uint64_t any = counted(c);
     c->pending_ps = 0;
     if (c->pending_instructions) {
         vs_ps d = {c->pending_instruction_ps};
@@ -101,7 +102,7 @@ static void settle(void *ctx, struct vs_txn *t)
         c->pending_instructions = 0;
         c->pending_instruction_ps = 0;
     }
-    for (uint32_t ref = 0; counted && ref < 3u; ref++) {
+    for (uint32_t ref = 0; any && ref < 3u; ref++) {
         struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
         uint64_t n = c->fast[ref];
         if (n) {
@@ -120,6 +121,14 @@ static void settle(void *ctx, struct vs_txn *t)
             price(c, t, ref, tlb, level, n);
         }
         c->pending_mask[ref] = 0;
+    }
+}
+
+static void settle(void *ctx, struct vs_txn *t)
+{
+    struct vs_cpu *c = ctx;
+    if (c->pending_instructions | counted(c)) {
+        settle_all(c, t);
     }
 }
 

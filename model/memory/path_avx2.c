@@ -53,9 +53,23 @@ static inline TARGET void age_avx2(uint32_t *set, uint32_t w)
     }
 }
 
+/* All ways: when they fill their vectors nothing has to stay. */
+static inline TARGET void age_all_avx2(uint32_t *set, uint32_t last, uint32_t stride)
+{
+    if (last + 1u != stride) {
+        age_avx2(set, last);
+        return;
+    }
+    for (uint32_t j = stride - 8u; j; j -= 8u) {
+        _mm256_store_si256((__m256i *)(void *)(set + j), from_below(set, j));
+    }
+    _mm256_store_si256((__m256i *)(void *)set, from_below(set, 0));
+}
+
 #define PATH(name) name##_avx2
 #define MATCH match_avx2
 #define AGE age_avx2
+#define AGE_ALL age_all_avx2
 #include "memory/path.inc"
 #else
 typedef int vs__memory_path_avx2_absent;

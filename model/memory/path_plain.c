@@ -23,4 +23,5 @@ static inline void age_plain(uint32_t *set, uint32_t w)
 #define TARGET
 #define MATCH match_plain
 #define AGE age_plain
+#define AGE_ALL(set, w, stride) age_plain(set, w)
 #include "memory/path.inc"

@@ -45,6 +45,7 @@ static inline void age_sse2(uint32_t *set, uint32_t w)
 #define TARGET
 #define MATCH match_sse2
 #define AGE age_sse2
+#define AGE_ALL(set, w, stride) age_sse2(set, w)
 #include "memory/path.inc"
 #else
 typedef int vs__memory_path_sse2_absent;
