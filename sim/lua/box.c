@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 static struct vs_box *volatile watched; /* one box runs at a time in a process */
@@ -227,9 +228,11 @@ void vs_box_close(struct vs_box *b)
 
 enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors *errors)
 {
-    FILE *f = fopen(path, "rb");
+    struct stat what;
+    bool regular = stat(path, &what) != 0 || S_ISREG(what.st_mode); /* a pipe would block */
+    FILE *f = regular ? fopen(path, "rb") : NULL;
     if (!f) {
-        vs_error(errors, "%s: cannot be opened", path);
+        vs_error(errors, regular ? "%s: cannot be opened" : "%s: is not a file", path);
         return VS_E_INPUT;
     }
     luaL_Buffer text;

@@ -102,6 +102,21 @@ static void test_errors_name_file_and_line(void **state)
     fails("", "is empty");
 }
 
+static void test_what_is_no_file_is_refused_at_once(void **state)
+{
+    (void)state;
+    const char *const no_file[] = {VS_BUILD_DIR, "/dev/zero", VS_BUILD_DIR "/tests/lua_pipe"};
+    mkfifo(no_file[2], 0600);
+    for (int i = 0; i < 3; i++) {
+        struct vs_errors e = {NULL, 0};
+        struct vs_box *b = vs_box_open(1);
+        assert_int_equal(vs_box_load(b, no_file[i], &e), VS_E_INPUT);
+        assert_says(&e, "is not a file");
+        vs_box_close(b);
+        vs_errors_free(&e);
+    }
+}
+
 /* ---- memory ---- */
 
 static void test_memory_ends_with_one_clear_error(void **state)
@@ -204,6 +219,7 @@ int main(void)
         cmocka_unit_test(test_no_finalizer_can_be_set),
         cmocka_unit_test(test_the_seed_is_the_callers),
         cmocka_unit_test(test_errors_name_file_and_line),
+        cmocka_unit_test(test_what_is_no_file_is_refused_at_once),
         cmocka_unit_test(test_memory_ends_with_one_clear_error),
         cmocka_unit_test(test_memory_is_counted_to_the_byte_and_given_back),
         cmocka_unit_test(test_a_script_that_never_ends_is_ended),
