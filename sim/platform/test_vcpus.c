@@ -1,99 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of several vCPUs in one run: interrupts between them, halting and waking, the host's tick,
  * running ahead. Each test writes its guest, runs it and reads the books. */
-#include "session.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#define SCRIPT VS_BUILD_DIR "/tests/vcpus.lua"
-
-struct run {
-    struct vs_session *session;
-    struct vs_ledger *ledger;
-    struct vs_errors errors;
-    enum vs_status status;
-};
-
-/* Runs a guest on skylake_sp_kvm; the knobs end with NULL. */
-static void run(struct run *r, const char *script, const char *const *sets)
-{
-    FILE *f = fopen(SCRIPT, "w");
-    assert_non_null(f);
-    assert_true(fputs(script, f) >= 0);
-    fclose(f);
-    memset(r, 0, sizeof *r);
-    struct vs_session_request q = {
-        .input = SCRIPT, .sets = sets, .point = "", .argv = "", .options = {.seed = 1}};
-    while (sets[q.n_sets]) {
-        q.n_sets++;
-    }
-    r->status = vs_session_prepare(&q, &r->session, &r->errors);
-    assert_int_equal(r->status, VS_OK);
-    r->status = vs_session_run(r->session, &r->errors);
-    r->ledger = vs_session_ledger(r->session);
-}
-
-static void good(struct run *r, const char *script, const char *const *sets)
-{
-    char why[200] = "";
-    run(r, script, sets);
-    if (r->status) {
-        fail_msg("%s", r->errors.n ? r->errors.text[0] : "no message");
-    }
-    if (vs_ledger_unbalanced(r->ledger, why, sizeof why)) {
-        fail_msg("%s", why);
-    }
-}
-
-static void done(struct run *r)
-{
-    vs_session_close(r->session);
-    vs_errors_free(&r->errors);
-}
-
-static const struct vs_op_acc *op(const struct run *r, const char *actor, enum vs_op o)
-{
-    return vs_ledger_acc(r->ledger, vs_ledger_actor(r->ledger, actor), o);
-}
-
-static struct vs_part part(const struct run *r, const struct vs_op_acc *a, const char *account)
-{
-    for (uint16_t i = 0; i < vs_ledger_n_accounts(r->ledger); i++) {
-        if (!strcmp(vs_ledger_account(r->ledger, i)->path, account)) {
-            return a->work[i];
-        }
-    }
-    fail_msg("no account %s", account);
-    return (struct vs_part){0, 0};
-}
-
-struct wanted {
-    const char *actor, *name;
-    uint64_t value;
-};
-
-static void match(void *ctx, const char *actor, const struct vs_counter_desc *c, uint64_t value)
-{
-    struct wanted *w = ctx;
-    if (!strcmp(actor, w->actor) && !strcmp(c->path, w->name)) {
-        w->value = value;
-    }
-}
-
-static uint64_t counter(const struct run *r, const char *actor, const char *name)
-{
-    struct wanted w = {actor, name, UINT64_MAX};
-    vs_ledger_each_counter(r->ledger, match, &w);
-    assert_true(w.value != UINT64_MAX);
-    return w.value;
-}
+#define TEST_NAME "vcpus"
+#include "test_run.h"
 
 #define NONE                                                                                       \
     (const char *const[])                                                                          \
@@ -310,6 +219,26 @@ static void test_vcpus_that_share_nothing_do_not_depend_on_the_quantum(void **st
     assert_int_equal(total[0][1], total[1][1]);
 }
 
+/* ---- the cut ---- */
+
+static void test_what_is_under_way_at_the_cut_is_not_booked(void **state)
+{
+    (void)state;
+    struct run r;
+    /* vCPU 1 is asleep when vCPU 0 begins the region; an interrupt is on its way to it */
+    good(&r,
+         "guest(function(cpu) cpu:compute(100000) cpu:ipi(1) cpu:mark('roi')\n"
+         "cpu:compute(100000) cpu:ipi(1) end)\n"
+         "guest(function(cpu) while cpu:interrupts() < 2 do cpu:hlt() end end)\n",
+         NONE);
+    assert_int_equal(op(&r, "vcpu1/apic", VS_OP_IRQ_DELIVERY)->n, 1);
+    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_HLT)->n, 1);
+    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 2);
+    assert_true(part(&r, op(&r, "vcpu1", VS_OP_TIMELINE), "sim.cut").ps > 0);
+    assert_int_equal(op(&r, "vcpu1", VS_OP_TIMELINE)->total_ps, counter(&r, "vcpu1", "sim.line"));
+    done(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_the_host_ticks_at_its_rate_and_not_while_the_vcpu_sleeps),
         cmocka_unit_test(test_without_a_quantum_nothing_is_booked_for_running_ahead),
         cmocka_unit_test(test_what_a_quantum_delays_is_booked_and_bounded_by_it),
+        cmocka_unit_test(test_what_is_under_way_at_the_cut_is_not_booked),
         cmocka_unit_test(test_vcpus_that_share_nothing_do_not_depend_on_the_quantum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
