@@ -147,6 +147,43 @@ static void workloads(struct list *l)
     free(entry);
 }
 
+static void parameters(struct list *l)
+{
+    static const char *const columns[] = {"workload", "parameter", "default",
+                                          "bounds",   "unit",      "meaning"};
+    char folder[4096], path[4600];
+    snprintf(folder, sizeof folder, "%s/workloads", vs_home());
+    struct dirent **entry = NULL;
+    int n = scandir(folder, &entry, NULL, by_name);
+    l->o = out_begin(l->format, columns, 6);
+    for (int i = 0; i < n; i++) {
+        const char *dot = strrchr(entry[i]->d_name, '.');
+        struct vs_knobs *k = vs_knobs_create(NULL, 0);
+        struct vs_workload *w = NULL;
+        snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
+        bool loaded = dot && !strcmp(dot, ".lua") && !vs_workload_load(path, k, 1, &w, &l->errors);
+        for (size_t j = 0; loaded && j < vs_knobs_count(k); j++) {
+            const struct vs_knob *knob = vs_knobs_at(k, j);
+            const struct vs_knob_desc *d = knob->desc;
+            char text[64];
+            out_text(l->o, vs_workload_info(w).name);
+            out_text(l->o, d->path);
+            out_text(l->o, vs_knob_text(knob, text, sizeof text));
+            snprintf(text, sizeof text, "%" PRIu64 "..%" PRIu64, d->min, d->max);
+            if (d->max == UINT64_MAX || d->max == INT64_MAX) {
+                snprintf(text, sizeof text, ">= %" PRIu64, d->min);
+            }
+            out_text(l->o, d->choices ? d->choices : text);
+            out_text(l->o, d->unit);
+            out_text(l->o, d->text);
+        }
+        vs_workload_close(w);
+        vs_knobs_destroy(k);
+        free(entry[i]);
+    }
+    free(entry);
+}
+
 static void formats(struct list *l)
 {
     static const char *const columns[] = {"format", "detected", "files", "description"};
@@ -221,15 +258,11 @@ static void claims(struct list *l)
 static const struct {
     const char *name;
     void (*print)(struct list *l);
-} kinds[] = {{"runs", runs},
-             {"machines", machines},
-             {"workloads", workloads},
-             {"knobs", knobs},
-             {"accounts", accounts},
-             {"counters", counters},
-             {"operations", operations},
-             {"formats", formats},
-             {"claims", claims}};
+} kinds[] = {{"runs", runs},           {"machines", machines},
+             {"workloads", workloads}, {"parameters", parameters},
+             {"knobs", knobs},         {"accounts", accounts},
+             {"counters", counters},   {"operations", operations},
+             {"formats", formats},     {"claims", claims}};
 #define N (sizeof kinds / sizeof kinds[0])
 
 enum { KEY_DB = 256, KEY_FORMAT };
@@ -268,7 +301,7 @@ int cmd_list(int argc, char **argv)
     static const struct argp a = {
         options,
         option,
-        "runs|machines|workloads|knobs|accounts|counters|operations|formats|claims",
+        "runs|machines|workloads|parameters|knobs|accounts|counters|operations|formats|claims",
         "Lists what there is.",
         NULL,
         NULL,
@@ -287,8 +320,8 @@ int cmd_list(int argc, char **argv)
         const char *near = l.what ? vs_nearest(l.what, names, N) : NULL;
         vs_error(&l.errors,
                  near ? "list %s: unknown; did you mean '%s'?"
-                      : "list%s: one of runs, machines, workloads, knobs, accounts, counters, "
-                        "operations, formats, claims is needed",
+                      : "list%s: one of runs, machines, workloads, parameters, knobs, accounts, "
+                        "counters, operations, formats, claims is needed",
                  near ? l.what : "", near);
     }
     if (l.errors.n) {

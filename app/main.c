@@ -17,7 +17,10 @@ static const struct {
     {"compare", "the documents' numbers beside the simulation's", cmd_compare},
     {"show", "a stored run again", cmd_show},
     {"diff", "two stored runs side by side", cmd_diff},
-    {"list", "runs, machines, workloads, knobs, accounts, operations, formats, claims", cmd_list},
+    {"list",
+     "runs, machines, workloads, parameters, knobs, accounts, counters, operations, formats, "
+     "claims",
+     cmd_list},
     {"db", "digest, check or merge databases", cmd_db},
 };
 #define N (sizeof commands / sizeof commands[0])

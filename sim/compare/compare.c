@@ -20,6 +20,7 @@ struct needed {
 
 struct plan {
     struct vs_table experiments;
+    struct vs_table outside; /* why a number lies outside its claim, and what must hold for that */
     struct needed *need;
     size_t n_need;
     size_t *missing; /* indices into need */
@@ -233,6 +234,26 @@ static const char *verdict(double value, bool found, bool calibrated, double ass
     return value >= low && value <= high ? "in range" : "outside";
 }
 
+/* The experiment's reason and, outside the claim, why: with a query over the run that must hold for
+ * it, so that a reason that is no longer true says so. */
+static void reason_of(const struct plan *p, struct vs_db *db, const char *id, const char *reason,
+                      bool outside, int64_t run, int64_t base, char *out, size_t bytes)
+{
+    const char *why = "not understood yet";
+    for (size_t i = 0; outside && i < p->outside.n_rows; i++) {
+        double holds = 0;
+        bool found = false;
+        if (!strcmp(vs_table_cell(&p->outside, i, "claim_id"), id)) {
+            const char *query = vs_table_cell(&p->outside, i, "holds");
+            bool asked = !vs_db_number(db, query, run, base, &holds, &found);
+            why = asked && found && holds > 0 ? vs_table_cell(&p->outside, i, "why")
+                                              : "the reason noted in results/outside.csv no longer "
+                                                "holds";
+        }
+    }
+    snprintf(out, bytes, "%s%s%s", reason, outside ? "; outside: " : "", outside ? why : "");
+}
+
 static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct vs_errors *errors)
 {
     const struct vs_table *t = &p->experiments;
@@ -276,6 +297,9 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
     }
     sqlite3_finalize(st);
     st = NULL;
+    char reason[1500];
+    reason_of(p, db, id, vs_table_cell(t, row, "reason"), !strcmp(word, "outside"), n->run, base,
+              reason, sizeof reason);
     enum vs_status s = VS_E_IO;
     if (sqlite3_prepare_v2(vs_db_handle(db),
                            "INSERT OR REPLACE INTO comparison VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -290,7 +314,7 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
         sqlite3_bind_text(st, 6, calibrated ? "calibrated" : "predicted", -1, SQLITE_STATIC);
         sqlite3_bind_double(st, 7, assumed);
         sqlite3_bind_text(st, 8, word, -1, SQLITE_STATIC);
-        sqlite3_bind_text(st, 9, vs_table_cell(t, row, "reason"), -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 9, reason, -1, SQLITE_STATIC);
         s = sqlite3_step(st) == SQLITE_DONE ? VS_OK : VS_E_IO;
     }
     if (s) {
@@ -328,6 +352,9 @@ enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
     s = s ? s
           : vs_table_read(vs_home_path("results/experiments.csv", path, sizeof path),
                           &p.experiments, errors);
+    s = s ? s
+          : vs_table_read(vs_home_path("results/outside.csv", path, sizeof path), &p.outside,
+                          errors);
     const struct vs_table *t = &p.experiments;
     if (!s) {
         p.need = calloc(2 * t->n_rows + 1, sizeof *p.need);
@@ -362,6 +389,7 @@ enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
         s = s ? s : one ? one : end;
     }
     vs_table_free(&p.experiments);
+    vs_table_free(&p.outside);
     free(p.need);
     free(p.missing);
     return s;

@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What the documentation prints works as printed: README's commands, SQL, Lua, links, names.
+. "$VIRTSIM_HOME/tests/lib.inc"
+cd "$work" || exit 1
+
+# a place where the README's paths exist, and where databases may land
+mkdir -p tree/build tree/results
+for d in workloads scripts docs tools; do ln -s "$VIRTSIM_HOME/$d" tree/$d; done
+cp "$VIRTSIM_HOME"/results/*.csv tree/results/
+ln -s "$VIRTSIM" tree/build/virtsim
+cd tree || exit 1
+export VIRTSIM_HOME_REAL="$VIRTSIM_HOME"
+
+grep '^build/virtsim \|^sqlite3 ' "$VIRTSIM_HOME/README.md" >commands
+checks=$((checks + 1))
+if [ "$(wc -l <commands)" -lt 10 ]; then
+    failures=$((failures + 1))
+    echo "FAILED: README prints fewer than 10 commands: did its form change?"
+fi
+while read -r line; do
+    checks=$((checks + 1))
+    if ! sh -c "$line" >out 2>err </dev/null; then
+        failures=$((failures + 1))
+        echo "FAILED: README: $line"
+        head -3 err
+    elif [ ! -s out ]; then
+        failures=$((failures + 1))
+        echo "FAILED: README: nothing is printed by: $line"
+    fi
+done <commands
+
+# every query of docs/results.md finds something in a database that holds the four kinds of runs
+db=$work/q.db
+small="--quiet --db $db"
+"$VIRTSIM" run workloads/exit_mix.lua --set workload.count=100000 $small >/dev/null
+"$VIRTSIM" run workloads/exit_mix.lua --set workload.count=100000 --set ept.l2_tlb.entries=768 $small >/dev/null
+"$VIRTSIM" run workloads/udp_echo.lua --set workload.packets=50 $small >/dev/null
+python3 - "$VIRTSIM_HOME" "$db" "$work" <<'PY' >found
+import os, re, sqlite3, sys
+home, db, work = sys.argv[1:]
+bad = []
+con = sqlite3.connect(db)
+queries = re.findall(r"```sql\n(.*?)```", open(home + "/docs/results.md").read(), re.S)
+if len(queries) < 8:
+    bad.append("docs/results.md: fewer than 8 queries")
+for q in queries:
+    try:
+        if not con.execute(q).fetchall():
+            bad.append("docs/results.md: finds nothing: " + q.split("\n")[0])
+    except sqlite3.Error as e:
+        bad.append(f"docs/results.md: {e}: {q}")
+told = open(home + "/docs/results.md").read()
+for kind, name in con.execute("select type, name from sqlite_schema where type in ('table', 'view')"):
+    if f"`{name}`" not in told:
+        bad.append(f"docs/results.md does not name the {kind} {name}")
+# the Lua interface: what is registered is documented, and the other way round
+text = open(home + "/docs/workloads.md").read()
+methods = set(re.findall(r'\{"(\w+)", cpu_\w+\}', open(home + "/sim/lua/workload_cpu.c").read()))
+named = set(re.findall(r"cpu:(\w+)[\s({]", text))
+for m in sorted(methods ^ named):
+    bad.append(f"docs/workloads.md: cpu:{m} is " + ("not documented" if m in methods else "no method"))
+for name, page in (("own.lua", "workloads"), ("machine.lua", "adding-a-machine")):
+    open(f"{work}/{name}", "w").write(re.search(r"```lua\n(.*?)```", open(f"{home}/docs/{page}.md").read(), re.S).group(1))
+# links between the pages
+for folder, _, files in os.walk(home + "/docs"):
+    for f in files:
+        if f.endswith(".md"):
+            p = os.path.join(folder, f)
+            for link in re.findall(r"\]\(([^)#\s]+)\)", open(p).read()):
+                if "://" not in link and not os.path.exists(os.path.join(folder, link)):
+                    bad.append(f"{os.path.relpath(p, home)}: no {link}")
+for link in re.findall(r"\]\(([^)#\s]+)\)", open(home + "/README.md").read()):
+    if not os.path.exists(os.path.join(home, link)):
+        bad.append(f"README.md: no {link}")
+# the steps of the how-to pages name files that exist
+for page in ("adding-a-component", "adding-a-machine", "architecture", "workloads", "results"):
+    for path in re.findall(r"`((?:sim|model|include|tools|tests|workloads|scripts|core)/[\w./]+\.\w+)`",
+                           open(f"{home}/docs/{page}.md").read()):
+        if not os.path.exists(f"{home}/{path}"):
+            bad.append(f"docs/{page}.md: no {path}")
+print("\n".join(bad))
+PY
+equal "documentation agrees with code and database" "" "$(cat found)"
+ok "the workload of docs/workloads.md" "$VIRTSIM" run "$work/own.lua" $small
+ok "the machine of docs/adding-a-machine.md" "$VIRTSIM" run workloads/gups.lua --set workload.count=1000 \
+    --set workload.footprint=1MiB --machine "$work/machine.lua" $small
+equal "and its knob" 768 "$(sqlite3 "$db" "select value from knob where path = 'ept.l2_tlb.entries' and run = (select max(run) from run)")"
+finish
