@@ -21,7 +21,7 @@ enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes
     f->seed = seed;
     f->first_chunk = base >> CHUNK_SHIFT;
     f->n_chunks = ((f->end + (1ull << CHUNK_SHIFT) - 1u) >> CHUNK_SHIFT) - f->first_chunk;
-    uint64_t share = order == VS_FRAMES_RANDOM ? f->n_chunks / 8u : 1u;
+    uint64_t share = order != VS_FRAMES_CONTIGUOUS ? f->n_chunks / 8u : 1u;
     f->window_max = share > VS_FRAMES_WINDOW ? VS_FRAMES_WINDOW : share ? (uint32_t)share : 1u;
     f->positions = (f->first_chunk % CHUNKS_A_GIB + f->n_chunks + CHUNKS_A_GIB - 1u) /
                    CHUNKS_A_GIB * CHUNKS_A_GIB;
@@ -58,7 +58,7 @@ static bool chunk_whole(const struct vs_frames *f, uint64_t c)
  * units stay free for a long time. False for a position outside the region. */
 static bool chunk_at_position(const struct vs_frames *f, uint64_t i, uint64_t *c)
 {
-    if (f->order == VS_FRAMES_RANDOM) {
+    if (f->order != VS_FRAMES_CONTIGUOUS) {
         i = vs_perm_at(&f->units, i / CHUNKS_A_GIB) * CHUNKS_A_GIB +
             vs_perm_at(&f->in_unit, i % CHUNKS_A_GIB);
     }
@@ -78,7 +78,8 @@ static bool window_refill(struct vs_frames *f)
             f->window[f->n_window++] = (uint32_t)c;
         }
     }
-    vs_perm_init(&f->in_window, (uint64_t)f->n_window * FRAMES_A_CHUNK,
+    uint64_t alike = f->order == VS_FRAMES_COLORED ? VS_FRAMES_COLORS : 1u;
+    vs_perm_init(&f->in_window, (uint64_t)f->n_window * FRAMES_A_CHUNK / alike,
                  f->seed ^ (f->next_small * 0x9e3779b97f4a7c15u));
     return f->n_window != 0;
 }
@@ -92,6 +93,11 @@ static bool alloc_4k(struct vs_frames *f, uint64_t *out)
         uint64_t i = f->window_next++;
         if (f->order == VS_FRAMES_RANDOM) {
             i = vs_perm_at(&f->in_window, i);
+        } else if (f->order == VS_FRAMES_COLORED) {
+            /* one permutation of the rows, turned by another step for each color */
+            uint64_t color = i % VS_FRAMES_COLORS,
+                     row = vs_perm_at(&f->in_window, i / VS_FRAMES_COLORS) + color * 7919u;
+            i = row % f->in_window.n * VS_FRAMES_COLORS + color;
         }
         uint64_t at = ((f->first_chunk + f->window[i / FRAMES_A_CHUNK]) << CHUNK_SHIFT) +
                       (i % FRAMES_A_CHUNK << VS_PAGE_4K_SHIFT);
@@ -109,7 +115,7 @@ static bool alloc_2m(struct vs_frames *f, uint64_t *out)
     while (f->next_large < f->positions) {
         uint64_t i = f->next_large++, c;
         bool inside =
-            chunk_at_position(f, f->order == VS_FRAMES_RANDOM ? f->positions - 1u - i : i, &c);
+            chunk_at_position(f, f->order != VS_FRAMES_CONTIGUOUS ? f->positions - 1u - i : i, &c);
         if (inside && !chunk_taken(f, c) && chunk_whole(f, c)) {
             chunk_take(f, c);
             *out = (f->first_chunk + c) << CHUNK_SHIFT;
@@ -129,7 +135,7 @@ static bool alloc_1g(struct vs_frames *f, uint64_t *out)
     struct vs_perm units;
     vs_perm_init(&units, last - first, f->seed);
     for (uint64_t i = 0; i < last - first; i++) {
-        uint64_t unit = first + (f->order == VS_FRAMES_RANDOM ? vs_perm_at(&units, i) : i);
+        uint64_t unit = first + (f->order != VS_FRAMES_CONTIGUOUS ? vs_perm_at(&units, i) : i);
         uint64_t c = unit * CHUNKS_A_GIB - f->first_chunk;
         bool usable = (unit << VS_PAGE_1G_SHIFT) >= f->base;
         for (uint64_t k = 0; usable && k < CHUNKS_A_GIB; k++) {

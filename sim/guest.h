@@ -49,10 +49,10 @@ struct vs_trace_rec;
 
 struct vs_request {
     enum vs_req kind;
-    uint64_t address, bytes, count, a, b, ps;
-    uint64_t stride; /* bytes, VS_PATTERN_STRIDE */
-    double theta;    /* Zipf exponent, VS_PATTERN_ZIPF */
-    uint64_t work;   /* instructions besides the access itself, per access (BULK) */
+    uint64_t address, bytes, count, a, b, ps; /* chase: a = cycle (0 any), b = start */
+    uint64_t stride;                          /* bytes, VS_PATTERN_STRIDE */
+    double theta;                             /* Zipf exponent, VS_PATTERN_ZIPF */
+    uint64_t work; /* instructions besides the access itself, per access (BULK) */
     enum vs_req_op op;
     enum vs_req_pattern pattern;
     enum vs_req_backing backing;        /* MAP */

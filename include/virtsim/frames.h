@@ -2,7 +2,9 @@
 /*
  * Frames of 4K, 2M and 1G out of [base, base + bytes). Contiguous: ascending. Random: the order a
  * long-running system gives out, a seeded permutation without a table, so that a guest of any size
- * costs one bit per 2 MiB. Where frames lie decides every physically indexed cache's result.
+ * costs one bit per 2 MiB. Colored: random, but successive frames follow each other in the bits
+ * 12..15, so that caches whose ways are at most 64 KiB are filled evenly. Where frames lie decides
+ * every physically indexed cache's result.
  *
  * 2M chunks are the unit of bookkeeping: a chunk is cut into 4K frames or given out whole. Random
  * 4K frames are drawn from a window of up to 512 chunks, so that large frames remain available.
@@ -14,9 +16,10 @@
 #include "virtsim/status.h"
 
 /* The order of the choices in guest.frames and host.frames. */
-enum vs_frames_order { VS_FRAMES_CONTIGUOUS, VS_FRAMES_RANDOM };
+enum vs_frames_order { VS_FRAMES_CONTIGUOUS, VS_FRAMES_RANDOM, VS_FRAMES_COLORED };
 
 #define VS_FRAMES_WINDOW 512u
+#define VS_FRAMES_COLORS 16u
 
 struct vs_frames {
     uint64_t base, end;

@@ -240,8 +240,8 @@ static int cpu_store(lua_State *L)
 
 static int bulk(lua_State *L, enum vs_req_pattern pattern)
 {
-    static const char *const fields[] = {"region", "offset", "bytes", "stride", "count",
-                                         "work",   "op",     "theta", NULL};
+    static const char *const fields[] = {"region", "offset", "bytes", "stride", "count", "work",
+                                         "op",     "theta",  "cycle", "start",  NULL};
     arguments(L, "a bulk operation", fields);
     struct vs_request *r = begin(L, VS_REQ_BULK);
     r->pattern = pattern;
@@ -264,6 +264,8 @@ static int bulk(lua_State *L, enum vs_req_pattern pattern)
     r->stride = field(L, "stride", pattern == VS_PATTERN_STRIDE ? 8 : 64);
     r->count = field(L, "count", r->stride ? r->bytes / r->stride : 0);
     r->work = field(L, "work", 0);
+    r->a = field(L, "cycle", 0);
+    r->b = field(L, "start", 0);
     r->op = (enum vs_req_op)choice(L, "op", VS_REQ_LOAD, op_names);
     lua_getfield(L, 2, "theta");
     r->theta = luaL_optnumber(L, -1, 0.99);

@@ -101,7 +101,8 @@ static void begin_bulk(struct vs_vcpu *v)
                          r->theta, r->count, seed);
         break;
     case VS_PATTERN_CHASE:
-        s = vs_bulk_chase(b, c, gva(r->address), r->bytes, r->stride, r->count, seed);
+        s = vs_bulk_chase(b, c, gva(r->address), r->bytes, r->stride, r->count, r->a ? r->a : seed);
+        b->offset = b->perm.n ? r->b % b->perm.n : 0;
         break;
     }
     if (s) {

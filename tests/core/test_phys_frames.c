@@ -48,7 +48,7 @@ static void frames_of_4k_cover_the_region_once(void **state)
     static const uint64_t region[][2] = {
         {0, 64ull << 20}, {0x100000, 0x700000}, {0x201000, 0x3000}, {5ull << 30, 300ull << 20}};
     for (size_t k = 0; k < 4; k++) {
-        for (int order = 0; order < 2; order++) {
+        for (int order = 0; order < 3; order++) {
             struct vs_frames f;
             uint64_t base = region[k][0], n = region[k][1] >> 12, at;
             uint64_t *got = calloc(n, sizeof *got);
@@ -57,7 +57,7 @@ static void frames_of_4k_cover_the_region_once(void **state)
                              VS_OK);
             for (uint64_t i = 0; i < n; i++) {
                 assert_true(vs_frames_alloc(&f, 12, &got[i]));
-                assert_true(order == VS_FRAMES_RANDOM || got[i] == base + (i << 12));
+                assert_true(order != VS_FRAMES_CONTIGUOUS || got[i] == base + (i << 12));
             }
             assert_false(vs_frames_alloc(&f, 12, &at));
             qsort(got, n, sizeof *got, by_value);
@@ -154,6 +154,23 @@ static void permutation_is_one(void **state)
     }
 }
 
+/* Successive frames fill a cache whose ways are 64 KiB evenly, and still lie far apart. */
+static void colored_frames_follow_each_other_in_the_bits_above_the_page(void **state)
+{
+    (void)state;
+    struct vs_frames f;
+    uint64_t at, before = 0, far = 0;
+    assert_int_equal(vs_frames_init(&f, 0, 4ull << 30, VS_FRAMES_COLORED, 3), VS_OK);
+    for (uint64_t i = 0; i < 100000; i++) {
+        assert_true(vs_frames_alloc(&f, 12, &at));
+        assert_int_equal((at >> 12) % VS_FRAMES_COLORS, i % VS_FRAMES_COLORS);
+        far += (at > before ? at - before : before - at) > 1u << 20;
+        before = at;
+    }
+    assert_true(far > 90000);
+    vs_frames_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +179,7 @@ int main(void)
         cmocka_unit_test(frames_of_all_sizes_never_overlap),
         cmocka_unit_test(a_returned_frame_is_given_again),
         cmocka_unit_test(random_frames_spread_over_cache_sets),
+        cmocka_unit_test(colored_frames_follow_each_other_in_the_bits_above_the_page),
         cmocka_unit_test(permutation_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

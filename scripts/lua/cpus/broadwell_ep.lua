@@ -1,0 +1,12 @@
+-- SPDX-License-Identifier: MIT
+-- Broadwell server core. TLB geometry: InstLatX64 dumps of Broadwell.
+return {
+  base = "haswell_ep",
+  text = "Intel Broadwell-EP core at the nominal clock of a Xeon E5-2680 v4",
+  borrows = "first-level TLBs and the transition of Haswell-EP; PAUSE and walk caches of the Skylake description",
+  cpu = { clock = { mhz = { 2400, "Intel Xeon E5-2680 v4 specification: 2.40 GHz base", "documented" } } },
+  ept = {
+    l2_tlb = { entries = { 1536, "4T006", "documented" }, ways = { 6, "4T006", "documented" } },
+    l2_tlb_1g = { entries = { 16, "4T007", "documented" }, ways = { 16, "4T007", "documented" } },
+  },
+}

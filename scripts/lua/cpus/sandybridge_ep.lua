@@ -1,0 +1,18 @@
+-- SPDX-License-Identifier: MIT
+-- Sandy Bridge server core. The part that was measured is an i7-3930K: the same die as the E5-2600.
+return {
+  text = "Intel Sandy Bridge-EP core at the clock of the i7-3930K that was measured",
+  borrows = "first-level TLBs of Haswell; PAUSE, walk caches and the transition of the Skylake description",
+  calibrated = "native_latency:sandybridge_ep",
+  cpu = { clock = { mhz = { 3209, "native_latency sandybridge_ep: i7-3930K at 3209.26 MHz", "measured" } } },
+  ept = {
+    l1_dtlb_4k = { entries = { 64, "4T002 (Haswell); native_latency sandybridge_ep agrees", "documented" }, ways = { 4, "4T002 (Haswell)", "documented" } },
+    l1_dtlb_2m = { entries = { 32, "4T003 (Haswell)", "documented" }, ways = { 4, "4T003 (Haswell)", "documented" } },
+    l1_dtlb_1g = { entries = { 4, "4T004 (Haswell)", "documented" }, ways = { 4, "4T004 (Haswell)", "documented" } },
+    l2_tlb = {
+      entries = { 512, "4T001", "documented" }, ways = { 4, "4T001", "documented" },
+      latency = { 7, "4T037 gives 4 to 9 cycles on Skylake; 7 is assumed here, hidden behind the LLC", "assumed" },
+    },
+    l2_tlb_1g = { entries = { 0, "4T001: 4 KiB pages only", "documented" }, ways = { 0, "4T001: 4 KiB pages only", "documented" } },
+  },
+}

@@ -1,0 +1,14 @@
+-- SPDX-License-Identifier: MIT
+-- The caches and DRAM of the part whose staircase was measured.
+return {
+  base = "skylake_sp",
+  text = "Skylake-X caches of an i9-7900X with four channels of DDR4",
+  borrows = "nothing: latencies are those of an i9-7900X at 3312 MHz",
+  memory = {
+    llc = {
+      size = { "14080KiB", "Intel i9-7900X specification: 13.75 MB, ten slices of 1.375 MiB", "documented" },
+      policy = { "random", "native_latency skylake_sp, 12-128 MiB: part of a cyclic footprint survives, as random replacement has it", "derived" },
+    },
+    dram = { channels = { 4, "i9-7900X: four DDR4 channels", "documented" } },
+  },
+}

@@ -1,0 +1,26 @@
+-- SPDX-License-Identifier: MIT
+-- Caches and DRAM behind a Zen 2 server core, from the latency staircase of an EPYC 7742.
+return {
+  text = "Zen 2 Rome: one core complex's 16 MiB of L3, eight channels of DDR4-3200",
+  borrows = "nothing: latencies are those of an EPYC 7742, in cycles of 2250 MHz",
+  calibrated = "native_latency:zen2_rome",
+  memory = {
+    l1d = { latency = { 4, "native_latency zen2_rome, 2-32 KiB", "measured" } },
+    l2 = {
+      size = { "512KiB", "AMD EPYC 7742: 512 KiB L2 a core", "documented" },
+      ways = { 8, "AMD 56305 (Zen 2 optimization guide): 8 ways", "documented" },
+      latency = { 12, "native_latency zen2_rome, 48-256 KiB", "measured" },
+    },
+    llc = {
+      size = { "16MiB", "AMD EPYC 7742: 16 MiB L3 for each complex of four cores", "documented" },
+      ways = { 16, "AMD 56305 (Zen 2 optimization guide): 16 ways", "documented" },
+      latency = { 39, "AMD 56305 (Zen 2 optimization guide): 39 cycles on average; native_latency zen2_rome, 1.5-8 MiB: 45 less 6 of the second-level TLB", "derived" },
+    },
+    dram = {
+      channels = { 8, "AMD EPYC 7742: eight DDR4-3200 channels", "documented" },
+      row_hit = { "222000", "native_latency zen2_rome, 32-128 MiB page-random: 500 to 512 cycles at 2250 MHz", "measured" },
+      row_miss = { "235750", "row hit and one activation of DDR4-3200 (13.75 ns)", "derived" },
+      row_conflict = { "249500", "row hit, precharge and activation of DDR4-3200 (27.5 ns)", "derived" },
+    },
+  },
+}
