@@ -73,6 +73,13 @@ bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation 
 void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t frame, unsigned shift,
                   uint64_t flags)
 {
+    if (vs_unlikely(e->prefetch.running)) {
+        e->prefetch.frame = frame;
+        e->prefetch.shift = shift;
+        e->prefetch.flags = flags;
+        e->prefetch.full = true;
+        return;
+    }
     struct vs_settab *t = shift >= 30u ? &e->l2_1g : &e->l2;
     if (t->entries) {
         e->sizes |= 1u << (shift - 12u);
@@ -126,13 +133,17 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
     memset(out, 0, sizeof *out);
     charge(e, t, VS_ACC_ept_l2_tlb, e->l2_ps);
     vs_open(t, VS_OP_WALK);
-    e->count[VS_CNT_ept_walks]++;
-    if (vs__ept_walk_tables(e, t, at.v, ref, out)) {
+    bool found = vs_unlikely(e->prefetch.on) && vs__ept_prefetched(e, t, at.v, ref, out);
+    e->count[VS_CNT_ept_walks] += !found;
+    if (found || vs__ept_walk_tables(e, t, at.v, ref, out)) {
         if (e->hint) {
             remember(e, at.v, out);
         }
         if (vs_unlikely(e->cfg.verify)) {
             vs__ept_verify(e, at.v, out);
+        }
+        if (vs_unlikely(e->prefetch.on)) {
+            vs__ept_prefetch_next(e, t, at.v, out->page_shift);
         }
     }
     vs_close(t);

@@ -53,6 +53,15 @@ struct vs_ept_pml {
     uint16_t index;
 };
 
+/* The next-page prefetcher: a walker with a time line of its own and a buffer of one entry. */
+struct vs_ept_prefetch {
+    bool on, running, full;
+    struct vs_txn txn;
+    uint32_t tag;
+    unsigned shift;
+    uint64_t gva, frame, flags;
+};
+
 struct vs_ept {
     struct vs_ept_config cfg;
     uint16_t account;
@@ -69,6 +78,7 @@ struct vs_ept {
     bool usual, mbec;
     uint64_t guest_reserved[2][VS_EPT_LEVELS], nested_reserved[2][VS_EPT_LEVELS]; /* by leaf */
     struct vs_ept_pml pml;
+    struct vs_ept_prefetch prefetch;
     struct vs_ept_context now;
     struct vs_ept_tag
         tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have vpid = pcid = 0 */
@@ -96,6 +106,9 @@ void vs_ept_free(struct vs_ept *e);
 /* Other page-table formats than those of guest.levels and host.levels; before the first walk. */
 void vs_ept_formats(struct vs_ept *e, const struct vs_radix_format *guest,
                     const struct vs_radix_format *second);
+/* ept.prefetch.next_page: gives the prefetching walker its time line, and ends that. */
+void vs_ept_prefetcher(struct vs_ept *e, struct vs_ledger *ledger, uint16_t actor, vs_ps start);
+void vs_ept_prefetcher_end(struct vs_ept *e);
 /* Whose counters run; the core has settled. */
 void vs_ept_world(struct vs_ept *e, bool host);
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c);

@@ -15,8 +15,11 @@ bool vs__ept_first_fault(struct vs_ept *e, struct vs_translation *out, uint64_t 
                          enum vs__ept_why why)
 {
     bool absent = why == VS__ABSENT;
-    e->count[VS_CNT_ept_page_faults]++;
     out->fault = VS_FAULT_PAGE;
+    if (e->prefetch.running) {
+        return false; /* nobody's access */
+    }
+    e->count[VS_CNT_ept_page_faults]++;
     out->gva.v = gva;
     if (f->kind == VS_RADIX_X86 && level > f->levels) {
         out->fault = VS_FAULT_GENERAL_PROTECTION; /* non-canonical */
@@ -54,8 +57,11 @@ bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
                           uint64_t raw, uint64_t need)
 {
     bool malformed = f->kind == VS_RADIX_EPT_KIND && why == VS__MALFORMED;
-    e->count[malformed ? VS_CNT_ept_misconfigs : VS_CNT_ept_violations]++;
     out->fault = malformed ? VS_FAULT_EPT_MISCONFIG : VS_FAULT_EPT_VIOLATION;
+    if (e->prefetch.running) {
+        return false;
+    }
+    e->count[malformed ? VS_CNT_ept_misconfigs : VS_CNT_ept_violations]++;
     out->gpa.v = gpa;
     out->gva.v = a->gva;
     switch (f->kind) {
@@ -79,7 +85,7 @@ bool vs__ept_log(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct 
                  struct vs_translation *out)
 {
     if (e->pml.index >= VS_EPT_PML_ENTRIES) {
-        e->count[VS_CNT_ept_pml_full]++;
+        e->count[VS_CNT_ept_pml_full] += !e->prefetch.running;
         out->fault = VS_FAULT_PML_FULL;
         out->gpa.v = gpa;
         out->gva.v = a->gva;

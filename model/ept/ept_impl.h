@@ -85,6 +85,11 @@ void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t fram
 bool vs__ept_walk_tables(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref ref,
                          struct vs_translation *out);
 
+/* ept_prefetch.c: whether the buffer holds the page; and the walk of the next one. */
+bool vs__ept_prefetched(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref ref,
+                        struct vs_translation *out);
+void vs__ept_prefetch_next(struct vs_ept *e, const struct vs_txn *t, uint64_t gva, unsigned shift);
+
 /* ept_fault.c. All return false. level counts from the page. raw: the entries' bits that all of
  * them have set. need: VS_RIGHT_* that were asked for. */
 bool vs__ept_first_fault(struct vs_ept *e, struct vs_translation *out, uint64_t gva,

@@ -23,6 +23,7 @@ static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
 
 void vs__ept_forget_linear(struct vs_ept *e, uint64_t gva)
 {
+    e->prefetch.full = false;
     for (uint32_t i = 0; i < e->n_tags; i++) { /* of every EP4TA */
         if (e->tag[i].vpid == e->now.vpid && e->tag[i].pcid == e->now.pcid) {
             forget_linear(e, gva, i);
@@ -188,6 +189,8 @@ uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, ui
     }
     uint64_t n = linear ? sweep_linear(e, &s, walk_caches) : 0;
     n += physical ? sweep_physical(e, &s) : 0;
+    n += e->prefetch.full;
+    e->prefetch.full = false;
     account(e, t, s.page, n);
     return n;
 }

@@ -39,15 +39,15 @@ struct world {
     struct vs_l1 data, fetch;
     struct vs_mmu_port port;
     struct slow slow;
-    struct slow_answer answer;
+    struct slow_answer answer, ahead; /* ahead: of the page a prefetch has walked to */
     bool virtual;
     const struct pair *pair;
     struct slow_format g, n;
     uint64_t guest_table[TABLES]; /* (guest-)physical addresses, by level */
     uint64_t second_table[TABLES];
-    struct slow_context context; /* of the fast one, too */
-    uint64_t cr3[2][2];          /* by VPID, PCID */
-    struct slow_flag stored[64]; /* flags set by the access in hand */
+    struct slow_context context;  /* of the fast one, too */
+    uint64_t cr3[2][2];           /* by VPID, PCID */
+    struct slow_flag stored[128]; /* flags set by the access in hand */
     unsigned n_stored;
     uint64_t recent[4];
     /* probabilities in 1/1000 */
@@ -79,7 +79,7 @@ static void store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
     struct world *w = ctx;
     uint64_t old = vs_phys_read64(w->phys, at);
     (void)t;
-    assert_true(w->n_stored < 64);
+    assert_true(w->n_stored < 128);
     w->stored[w->n_stored++] = (struct slow_flag){at.v, value & ~old, old & ~value};
     vs_phys_write64(w->phys, at, value);
 }
@@ -389,12 +389,16 @@ static void start(struct world *w, uint64_t seed)
     vs_ps zero = {0};
     vs_txn_begin(&w->t, w->ledger, vs_ledger_actor(w->ledger, "vcpu0"), zero);
     set_context(w, 1, 0, second_root(w, 0));
+    if (chance(w, 200)) {
+        vs_ept_prefetcher(&w->ept, w->ledger, vs_ledger_actor(w->ledger, "prefetch"), zero);
+    }
 }
 
 static void stop(struct world *w)
 {
     char why[200];
     vs_txn_end(&w->t);
+    vs_ept_prefetcher_end(&w->ept);
     assert_int_equal(vs_ledger_unbalanced(w->ledger, why, sizeof why), 0);
     vs_ept_free(&w->ept);
     vs_phys_destroy(w->phys);
@@ -486,6 +490,12 @@ static void check_flags(struct world *w, uint64_t gva, enum vs_ref ref,
                 left.clear &= ~a->permitted[k].clear;
             }
         }
+        for (unsigned k = 0; k < w->ahead.n_permitted; k++) {
+            if (w->ahead.permitted[k].at == left.at) {
+                left.mask &= ~w->ahead.permitted[k].mask;
+                left.clear &= ~w->ahead.permitted[k].clear;
+            }
+        }
         if (left.mask || left.clear) {
             explain(w, gva, ref, f, "a flag set that no path sets");
             printf(" at %llx: %llx %llx\n", (unsigned long long)left.at,
@@ -511,7 +521,7 @@ static void access_both(struct world *w)
     bool walked, same = false;
     w->recent[accesses % 4] = gva;
     slow_translate(&w->slow, &w->context, gva, ref, &w->answer);
-    w->n_stored = 0;
+    w->n_stored = w->ahead.n_permitted = 0;
     struct vs_translation f = fast(w, gva, ref, &walked);
     accesses++;
     if (w->answer.overflow) {
@@ -525,6 +535,10 @@ static void access_both(struct world *w)
         }
         assert_true(same);
         stale_answers += w->answer.stale;
+        if (walked && w->ept.prefetch.on && f.fault == VS_FAULT_NONE) { /* and of the next page */
+            slow_translate(&w->slow, &w->context, ((gva >> f.page_shift) + 1) << f.page_shift,
+                           VS_REF_READ, &w->ahead);
+        }
         check_flags(w, gva, ref, &f);
     }
     faults += f.fault != VS_FAULT_NONE;

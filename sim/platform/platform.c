@@ -216,6 +216,10 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     vs_ps zero = {0};
     vs_txn_begin(&v->txn, p->ledger, v->line, zero);
     vs_cpu_begin(&v->cpu, &v->txn);
+    if (p->ept.prefetch) {
+        snprintf(name, sizeof name, "vcpu%u/prefetch", index);
+        vs_ept_prefetcher(&v->ept, p->ledger, vs_ledger_actor(p->ledger, name), zero);
+    }
     vs__platform_world(v, false);
     struct vs_agent agent = {"vcpu", v, vs__vcpu_step};
     char agent_name[16];
@@ -346,6 +350,7 @@ static void close_lines(struct vs_platform *p)
         uint64_t now = vs_now(&v->txn).v;
         v->count[VS_CNT_os_line] = now - start;
         vs_txn_end(&v->txn);
+        vs_ept_prefetcher_end(&v->ept);
         p->end_ps = now > p->end_ps ? now : p->end_ps;
     }
 }
