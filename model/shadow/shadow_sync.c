@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Keeping the shadow in line with the guest's tables: trapped stores, tables out of sync, INVLPG,
+ * MOV to CR3. */
+#include "shadow_impl.h"
+
+uint64_t vs__shadow_leaf(struct vs_shadow *s, uint64_t guest, uint64_t gfn)
+{
+    uint64_t flags = PRESENT | ACCESSED | (guest & (USER | NO_EXECUTE));
+    /* read-only until the first write, which sets the guest's dirty flag */
+    bool write = (guest & WRITE) && (guest & DIRTY) && !vs__shadow_tracked(s, gfn);
+    return flags | (write ? WRITE | DIRTY : 0u);
+}
+
+bool vs__shadow_may_unsync(struct vs_shadow *s, uint64_t gfn)
+{
+    if (!s->cfg.sync) {
+        return false;
+    }
+    for (uint32_t i = s->same[gfn]; i; i = vs__shadow_page(s, i)->next_same) {
+        const struct vs_shadow_page *p = vs__shadow_page(s, i);
+        if (!p->direct && p->level > 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void vs__shadow_unsync(struct vs_shadow *s, uint64_t gfn)
+{
+    for (uint32_t i = s->same[gfn]; i; i = vs__shadow_page(s, i)->next_same) {
+        struct vs_shadow_page *p = vs__shadow_page(s, i);
+        if (!p->direct && !p->unsync) {
+            p->unsync = true;
+            s->count[VS_CNT_shadow_unsyncs]++;
+            if (!p->listed) {
+                p->listed = true;
+                s->unsynced[s->n_unsynced++] = i;
+            }
+        }
+    }
+}
+
+/* The store is decoded and carried out; the shadows of that entry go. */
+void vs__shadow_write(struct vs_shadow *s, struct vs_txn *t, uint64_t gpa)
+{
+    uint64_t hpa;
+    unsigned shift;
+    vs__shadow_open(s, t, VS_OP_SHADOW_WRITE, s->cfg.write_code);
+    vs__shadow_work(s, t, s->cfg.write_instructions);
+    if (s->port.host(s->port.ctx, t, gpa, false, &hpa, &shift)) {
+        vs__shadow_touch(s, t, hpa, VS_REF_WRITE);
+    }
+    uint32_t i = s->same[gpa >> 12], next;
+    for (; i; i = next) {
+        struct vs_shadow_page *p = vs__shadow_page(s, i);
+        next = p->next_same;
+        if (p->direct) {
+            continue;
+        }
+        vs__shadow_drop(s, t, i, gpa >> 3 & (ENTRIES - 1u));
+        if (s->cfg.flood && ++p->writes >= s->cfg.flood && !vs__shadow_is_root(s, i)) {
+            vs__shadow_zap(s, t, i, false);
+            s->count[VS_CNT_shadow_floods]++;
+        }
+    }
+    s->count[VS_CNT_shadow_writes]++;
+    vs__shadow_close(s, t);
+}
+
+/* Entries [first, first + n) of a level-1 page are compared with the guest's. */
+static void compare(struct vs_shadow *s, struct vs_txn *t, uint32_t index, uint64_t first,
+                    uint64_t n)
+{
+    const struct vs_shadow_page *p = vs__shadow_page(s, index);
+    uint64_t hpa;
+    unsigned shift;
+    if (!s->port.host(s->port.ctx, t, p->gfn << 12, false, &hpa, &shift)) {
+        return;
+    }
+    for (uint64_t i = first; i < first + n; i++) {
+        if (i % 8 == 0 || i == first) {
+            vs__shadow_touch(s, t, p->frame + i * 8u, VS_REF_READ);
+            vs__shadow_touch(s, t, hpa + i * 8u, VS_REF_READ);
+        }
+        uint64_t entry = vs__shadow_get(s, p, i);
+        vs_hpa at = {hpa + i * 8u};
+        uint64_t guest = vs_phys_read64(s->phys, at);
+        if (!(entry & PRESENT)) {
+            continue;
+        }
+        uint64_t gfn = (guest & s->format.address) >> 12;
+        uint32_t of = s->of[(index - 1u) * ENTRIES + i];
+        if (!(guest & PRESENT) || !(guest & ACCESSED) || gfn != of || (guest & s->reserved[1][1])) {
+            vs__shadow_drop(s, t, index, i);
+            s->count[VS_CNT_shadow_changed]++;
+            continue;
+        }
+        uint64_t want = (entry & s->format.address) | vs__shadow_leaf(s, guest, gfn);
+        if (want != entry) {
+            vs__shadow_set(s, t, index, i, want, of);
+            s->count[VS_CNT_shadow_changed]++;
+        }
+    }
+    vs__shadow_work(s, t, n * s->cfg.compare_instructions);
+    s->count[VS_CNT_shadow_compared] += n;
+}
+
+void vs__shadow_sync(struct vs_shadow *s, struct vs_txn *t, uint32_t index)
+{
+    struct vs_shadow_page *p = vs__shadow_page(s, index);
+    vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, s->cfg.sync_code);
+    compare(s, t, index, 0, ENTRIES);
+    p->unsync = false; /* stores to it trap again */
+    vs__shadow_protect(s, t, p->gfn);
+    s->count[VS_CNT_shadow_syncs]++;
+    vs__shadow_close(s, t);
+}
+
+static void sync_all(struct vs_shadow *s, struct vs_txn *t)
+{
+    for (uint32_t k = 0; k < s->n_unsynced; k++) {
+        struct vs_shadow_page *p = vs__shadow_page(s, s->unsynced[k]);
+        p->listed = false;
+        if (p->live && p->unsync) {
+            vs__shadow_sync(s, t, s->unsynced[k]);
+        }
+    }
+    s->n_unsynced = 0;
+}
+
+static void flush(struct vs_shadow *s, struct vs_txn *t)
+{
+    if (s->flush) {
+        vs_gva none = {0};
+        s->flush = false;
+        s->count[VS_CNT_shadow_flushes]++;
+        s->port.flush(s->port.ctx, t, false, none);
+    }
+}
+
+void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at)
+{
+    uint32_t index = s->root[0].page;
+    s->count[VS_CNT_shadow_invlpgs]++;
+    for (;;) {
+        const struct vs_shadow_page *p = vs__shadow_page(s, index);
+        uint64_t i = vs_radix_offset(&s->format, p->level, at.v) / 8u;
+        uint64_t entry = vs__shadow_get(s, p, i);
+        vs__shadow_touch(s, t, p->frame + i * 8u, VS_REF_READ);
+        vs__shadow_work(s, t, s->cfg.walk_instructions);
+        if (p->level == 1 && p->unsync) {
+            uint64_t n = s->cfg.batch;
+            if (n >= ENTRIES) {
+                vs__shadow_sync(s, t, index);
+            } else {
+                vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, s->cfg.sync_code);
+                compare(s, t, index, i & ~(n - 1u), n);
+                vs__shadow_close(s, t);
+            }
+        }
+        if (p->level == 1 || !(entry & PRESENT) || entry & LARGE) {
+            break;
+        }
+        index = s->of[(index - 1u) * ENTRIES + i];
+    }
+    if (s->flush) {
+        flush(s, t);
+    } else {
+        s->port.flush(s->port.ctx, t, true, at);
+    }
+}
+
+/* Moves root k to the front. */
+static void use_root(struct vs_shadow *s, uint32_t k)
+{
+    uint64_t cr3 = s->root[k].cr3;
+    uint32_t page = s->root[k].page;
+    for (; k; k--) {
+        s->root[k] = s->root[k - 1u];
+    }
+    s->root[0].cr3 = cr3;
+    s->root[0].page = page;
+}
+
+static bool new_root(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3)
+{
+    uint64_t gfn = cr3 >> 12;
+    while (s->n_roots >= s->cfg.roots) { /* the least recent one's tables go */
+        uint32_t old = s->root[--s->n_roots].page;
+        vs__shadow_zap(s, t, old, true);
+        s->count[VS_CNT_shadow_evicted]++;
+    }
+    if (gfn >= s->guest_frames || !vs__shadow_reserve(s, t, 1)) {
+        return false;
+    }
+    uint32_t page = vs__shadow_find(s, gfn, s->format.levels, false);
+    page = page ? page : vs__shadow_make(s, t, gfn, s->format.levels, false);
+    if (!page) {
+        return false;
+    }
+    s->root[s->n_roots].cr3 = cr3;
+    s->root[s->n_roots].page = page;
+    use_root(s, s->n_roots++);
+    return true;
+}
+
+bool vs_shadow_cr3(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3, bool keep)
+{
+    uint32_t k = 0;
+    bool good = true;
+    cr3 &= s->format.address;
+    vs__shadow_work(s, t, s->cfg.root_instructions);
+    while (k < s->n_roots && s->root[k].cr3 != cr3) {
+        k++;
+    }
+    bool hit = k < s->n_roots;
+    s->count[hit ? VS_CNT_shadow_root_hits : VS_CNT_shadow_root_misses]++;
+    if (hit) {
+        use_root(s, k);
+    } else {
+        good = new_root(s, t, cr3);
+    }
+    /* what was kept for this address space may be as old as its translations may be */
+    if (!hit || !keep) {
+        sync_all(s, t);
+    }
+    flush(s, t);
+    return good;
+}
