@@ -22,7 +22,7 @@
 #define VS_DEF_FILE "ept/ept.def"
 #include "virtsim/def_types.h"
 
-enum { VS_EPT_NATIVE, VS_EPT_EPT, VS_EPT_NPT, VS_EPT_STAGE2 }; /* paging.mode */
+enum { VS_EPT_NATIVE, VS_EPT_EPT, VS_EPT_NPT, VS_EPT_STAGE2, VS_EPT_SHADOW }; /* paging.mode */
 #define VS_EPT_CONTEXTS 1024u /* address spaces told apart at one time */
 #define VS_EPT_PML_ENTRIES 512u
 #define VS_EPT_LEVELS 6u /* 1 to 5 */

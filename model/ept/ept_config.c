@@ -24,19 +24,18 @@ static void check_page(struct vs_errors *errors, const char *path, uint64_t choi
     }
 }
 
+static const char *const mode_names[] = {"native", "ept", "npt", "stage2", "shadow"};
+
 static void check_formats(const struct vs_ept_config *c, struct vs_errors *errors)
 {
     struct vs_radix_format guest, second;
     size_t before = errors->n;
     if ((c->mode == VS_EPT_STAGE2 && !c->guest_format) ||
-        ((c->mode == VS_EPT_EPT || c->mode == VS_EPT_NPT) && c->guest_format)) {
+        (c->mode != VS_EPT_NATIVE && c->mode != VS_EPT_STAGE2 && c->guest_format)) {
         vs_error(errors,
-                 "paging.mode = %s does not go with guest.format = %s: stage2 is Arm's, ept "
-                 "and npt are x86's",
-                 c->mode == VS_EPT_STAGE2 ? "stage2"
-                 : c->mode == VS_EPT_EPT  ? "ept"
-                                          : "npt",
-                 c->guest_format ? "arm" : "x86");
+                 "paging.mode = %s does not go with guest.format = %s: stage2 is Arm's, ept, "
+                 "npt and shadow are x86's",
+                 mode_names[c->mode], c->guest_format ? "arm" : "x86");
     }
     vs_ept_formats_of(c, &guest, &second, errors);
     if (errors->n > before) {

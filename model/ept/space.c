@@ -138,6 +138,7 @@ static bool guest_table(void *ctx, uint64_t *value, uint64_t *table)
 {
     struct vs_space *s = ctx;
     uint64_t bytes = 1ull << s->format.granule;
+    s->tables++;
     if (!s->vm) {
         return zeroed_table(s->phys, &s->format, s->frames, &s->cut, 1, value) &&
                (*table = *value, true);
@@ -218,6 +219,21 @@ static bool leaf_of(const struct vs_space *s, uint64_t gva, vs_hpa *at, unsigned
 {
     struct vs_radix_alloc alloc = tables_of(s);
     return vs_radix_find(s->phys, &s->format, s->root, gva, &alloc, at, level);
+}
+
+unsigned vs_space_path(const struct vs_space *s, uint64_t gva, uint64_t at[VS_RADIX_LEVELS + 1u])
+{
+    uint64_t table = s->cr3;
+    unsigned level = s->format.levels;
+    for (;; level--) {
+        at[level] = table + vs_radix_offset(&s->format, level, gva);
+        vs_hpa h = {locate_guest((void *)(uintptr_t)s, at[level])};
+        uint64_t entry = vs_phys_read64(s->phys, h);
+        if (!(entry & s->format.present) || vs_radix_is_leaf(&s->format, level, entry)) {
+            return level;
+        }
+        table = entry & s->format.address;
+    }
 }
 
 bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift)

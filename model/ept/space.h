@@ -44,7 +44,7 @@ struct vs_space {
     uint64_t cr3;             /* guest-physical (or physical) root */
     uint64_t root;            /* the same, host-physical */
     uint64_t next_gva;        /* where the next mapping goes */
-    uint64_t pages;           /* leaves made */
+    uint64_t pages, tables;   /* leaves made, tables made */
 };
 
 enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
@@ -79,6 +79,9 @@ enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, un
 /* Removes the leaf of gva and returns its frame; false when nothing was mapped. */
 bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift);
 bool vs_space_protect(struct vs_space *s, uint64_t gva, bool writable, unsigned *page_shift);
+/* Where the entries that translate gva lie, by level; returns the level of the leaf, or of the
+ * entry that is absent. */
+unsigned vs_space_path(const struct vs_space *s, uint64_t gva, uint64_t at[VS_RADIX_LEVELS + 1u]);
 /* (Guest-)physical and host-physical address behind gva; false when not mapped (not backed). */
 bool vs_space_locate(const struct vs_space *s, uint64_t gva, uint64_t *gpa, uint64_t *hpa);
 

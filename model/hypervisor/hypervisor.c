@@ -24,6 +24,8 @@
  * external interrupt; guest interruptibility bits 0 (STI) and 1 (MOV SS). */
 #define INTERRUPT_WINDOW (1u << 2)
 #define INTERRUPTION_VALID (1u << 31)
+#define HARDWARE_EXCEPTION (3u << 8)
+#define WITH_ERROR_CODE (1u << 11)
 #define BLOCKING 3u
 #define RFLAGS_IF (1u << 9)
 #define RVI 0xffu
@@ -236,17 +238,10 @@ static void emulate(struct vs_hypervisor *h, struct vs_txn *t, bool *user)
     *user = *user || knob(h, p->user) != 0;
 }
 
-/* Guest memory without a frame gets one; anything else is a device. */
-static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_hv_exit *exit,
-                     bool *user)
+static bool back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
 {
-    vs_gpa at = {exit->guest_physical};
     vs_hpa frame = {0};
     unsigned shift = 12;
-    if (!h->slat.is_memory(h->slat.ctx, at)) {
-        emulate(h, t, user);
-        return true;
-    }
     if (!h->slat.map(h->slat.ctx, t, at, &shift, &frame)) {
         return false;
     }
@@ -255,6 +250,24 @@ static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_
         touch(h, t, VS_HV_DIRECT + frame.v, 1ull << shift, VS_REF_WRITE);
     }
     return true;
+}
+
+/* Guest memory without a frame gets one; anything else is a device. */
+static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_hv_exit *exit,
+                     bool *user)
+{
+    vs_gpa at = {exit->guest_physical};
+    if (!h->slat.is_memory(h->slat.ctx, at)) {
+        emulate(h, t, user);
+        return true;
+    }
+    return back(h, t, at);
+}
+
+bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
+{
+    run_program(h, t, find(VS_OP_HANDLER_EPT_VIOLATION));
+    return back(h, t, at);
 }
 
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery)
@@ -280,6 +293,19 @@ bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, boo
     return false;
 }
 
+void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
+                            uint32_t error)
+{
+    write_field(h, t, VS_HV_ENTRY_ERROR_CODE, error);
+    write_field(h, t, VS_HV_ENTRY_INTR_INFO,
+                INTERRUPTION_VALID | HARDWARE_EXCEPTION | WITH_ERROR_CODE | vector);
+}
+
+void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3)
+{
+    write_field(h, t, VS_HV_GUEST_CR3, cr3);
+}
+
 enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op,
                                const struct vs_hv_exit *exit)
 {
@@ -303,6 +329,11 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     run_program(h, t, p);
     if (op == VS_OP_HANDLER_EPT_VIOLATION) {
         good = map_page(h, t, exit, &user);
+    } else if (exit->device) {
+        emulate(h, t, &user);
+    }
+    if (exit->work) {
+        exit->work(exit->ctx, t);
     }
     copy(h, t, knob(h, p->copy));
     if (user) {

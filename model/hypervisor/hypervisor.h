@@ -36,6 +36,10 @@ struct vs_hv_exit {
     uint64_t qualification, guest_physical;
     uint8_t inject;        /* vector that is pending for the guest; 0 = none (vs_hv_inject) */
     bool virtual_delivery; /* it is requested through RVI instead of being injected */
+    bool device;           /* the access was to a device: emulated as after a misconfiguration */
+    /* what this hypervisor does besides the reason's program; may be NULL */
+    void (*work)(void *ctx, struct vs_txn *t);
+    void *ctx;
 };
 
 struct vs_hypervisor {
@@ -66,6 +70,14 @@ enum vs_op vs_hv_handler_op(enum vs_op exit_op);
  * clear, blocking by STI or MOV SS): interrupt-window exiting is on, and the exit for the window is
  * where it goes in. */
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery);
+/* The same for an exception with an error code, which always goes in. */
+void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
+                            uint32_t error);
+/* VMWRITE of the CR3 that the processor runs the guest with. */
+void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3);
+/* Gives guest-physical `at` a host page and clears it, as an EPT violation does; false: host memory
+ * is exhausted. */
+bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at);
 /* A physical interrupt while the vCPU's thread is in the host: its handler runs as that of an
  * external-interrupt exit does, but no guest is left for it. */
 void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t);

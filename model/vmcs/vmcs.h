@@ -212,6 +212,7 @@ struct vs_vmx_setup {
     vs_hpa exit_store, exit_load, entry_load;
     uint32_t exit_stores, exit_loads, entry_loads;
     uint64_t eptp;
+    uint32_t exceptions; /* that exit besides those KVM always asks for */
     uint16_t vpid;
     uint8_t posted_vector;
     uint64_t host_cr3, host_rip, host_rsp;

@@ -29,8 +29,6 @@ static void write_controls(struct vs_vmx *x)
     VS_PUT(x, ENTRY_CONTROLS, ENTRY | (c->cap_entry & 0xffffffff));
     VS_PUT(x, PLE_GAP, 128); /* KVM's defaults: ple_gap 128, ple_window 4096 */
     VS_PUT(x, PLE_WINDOW, 4096);
-    VS_PUT(x, EXCEPTION_BITMAP,
-           0x60042); /* #DB, #UD, #AC, #MC: what KVM asks for without debugging */
     VS_PUT(x, TSC_MULTIPLIER, UINT64_C(1) << 48);
     VS_PUT(x, CR0_SHADOW, CR0_LINUX);
     VS_PUT(x, CR4_SHADOW, 0x6f0);
@@ -39,6 +37,8 @@ static void write_controls(struct vs_vmx *x)
 
 static void write_addresses(struct vs_vmx *x, const struct vs_vmx_setup *s)
 {
+    /* #DB, #UD, #AC, #MC: what KVM asks for without debugging */
+    VS_PUT(x, EXCEPTION_BITMAP, 0x60042u | s->exceptions);
     VS_PUT(x, MSR_BITMAP, s->msr_bitmap.v);
     VS_PUT(x, IO_BITMAP_A, s->io_bitmap_a.v);
     VS_PUT(x, IO_BITMAP_B, s->io_bitmap_b.v);

@@ -62,7 +62,13 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
         return false;
     }
     vs__platform_world(v, true);
-    struct vs_hv_exit what = {info->qualification, info->guest_physical, v->inject, v->p->vid};
+    struct vs_hv_exit what = {.qualification = info->qualification,
+                              .guest_physical = info->guest_physical,
+                              .inject = v->inject,
+                              .virtual_delivery = v->p->vid,
+                              .device = v->device,
+                              .work = v->work,
+                              .ctx = v->work_ctx};
     enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, handler, &what);
     if (r == VS_HV_FAIL) {
         vs__vcpu_fail(v, "%s: host memory is exhausted (host.memory)", vs_op_name(handler));
@@ -317,6 +323,10 @@ void vs__vcpu_mmio(struct vs_vcpu *v)
                   ps(p->os.mmio * v->clock.period_ps));
         return;
     }
+    if (p->shadow) {
+        vs__vcpu_shadow_mmio(v, v->request.address);
+        return;
+    }
     /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access
      * violates */
     uint64_t gpa = p->vm.bytes + (v->request.address & 0xfffffffu);
@@ -376,11 +386,12 @@ enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
                 (p->second_format.levels == 5 ? EPTP_FIVE_LEVELS : EPTP_FOUR_LEVELS) |
                 (p->ept.ept_ad ? EPTP_ACCESSED_DIRTY : 0),
         .vpid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
+        .exceptions = p->shadow ? 1u << 14 : 0, /* #PF */
         .posted_vector = POSTED_VECTOR,
         .host_cr3 = v->host_space.cr3,
         .host_rip = VS_HV_CODE,
         .host_rsp = VS_HV_DATA + 0x8000u,
-        .guest_cr3 = v->space.cr3,
+        .guest_cr3 = v->guest_context.cr3,
         .guest_rip = 0x10000000000u,
         .guest_rsp = 0x10000001000u};
     intercept_msrs(p, s.msr_bitmap);

@@ -8,10 +8,13 @@
 void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,
                       vs_gva data, uint64_t data_bytes)
 {
-    vs_cpu_fetch(&v->cpu, code, code_bytes ? code_bytes : 1);
+    uint64_t line = 1ull << v->cpu.fetch.line_shift;
+    for (uint64_t at = code.v & ~(line - 1u); at < code.v + (code_bytes ? code_bytes : 1);
+         at += line) {
+        vs__vcpu_reach(v, at, VS_REF_FETCH);
+    }
     for (uint64_t at = 0; at < data_bytes; at += 64) {
-        vs_gva a = {data.v + at};
-        vs_cpu_access(&v->cpu, a, 8, at * 4 < data_bytes * 3 ? VS_REF_READ : VS_REF_WRITE);
+        vs__vcpu_reach(v, data.v + at, at * 4 < data_bytes * 3 ? VS_REF_READ : VS_REF_WRITE);
     }
     vs_cpu_instructions(&v->cpu, instructions);
 }
@@ -40,7 +43,12 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
         v->count[VS_CNT_os_page_faults]++;
         vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_exception), exception);
         vs__vcpu_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
+        uint64_t tables;
+        vs__edit_begin(v, &tables);
         st = vs_space_touch(&v->space, gva, shift, true, back);
+        if (!st) {
+            vs__edit_entry(v, gva, tables);
+        }
         vs_close(&v->txn);
     }
     if (st) {
@@ -107,6 +115,21 @@ bool vs__vcpu_fault(struct vs_vcpu *v)
     }
     if (f.fault != VS_FAULT_PAGE) {
         return ept_fault(v, &f);
+    }
+    if (v->p->shadow) {
+        switch (vs__vcpu_shadow_fault(v, &f)) {
+        case VS_SHADOW_INJECT:
+            break; /* the guest's own */
+        case VS_SHADOW_EMULATED:
+            v->emulated = true;
+            if (!v->kernel) {
+                vs__vcpu_fail(v, "a program's store to 0x%llx, which holds a page table",
+                              (unsigned long long)f.gva.v);
+            }
+            return !v->failed;
+        default:
+            return !v->failed;
+        }
     }
     bool present = (f.error_code & 1u) != 0;
     bool trace = v->request.kind == VS_REQ_TRACE;

@@ -17,6 +17,7 @@ struct configs {
     struct vs_memory_config memory;
     struct vs_vmcs_config vmcs;
     struct vs_hypervisor_config hypervisor;
+    struct vs_shadow_config shadow;
 };
 
 static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs *c)
@@ -29,6 +30,10 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_memory_desc, &c->memory);
     vs_knobs_load(k, &vs_vmcs_desc, &c->vmcs);
     vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
+    vs_knobs_load(k, &vs_shadow_desc, &c->shadow);
+    if (p->ept.mode == VS_EPT_SHADOW) {
+        vs__vcpu_shadow_controls(&c->vmcs); /* no hypervisor could leave them otherwise */
+    }
 }
 
 static void check(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
@@ -58,7 +63,9 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
             vs_error(errors, "vmcs.control.pml = 1 needs paging.mode = ept and "
                              "ept.accessed_dirty = 1: the log follows EPT's dirty flags");
         }
-        if (!c->vmcs.control_ept) {
+        if (p->ept.mode == VS_EPT_SHADOW) {
+            vs_shadow_check(&c->shadow, errors);
+        } else if (!c->vmcs.control_ept) {
             vs_error(errors, "paging.mode = ept, npt or stage2 needs vmcs.control.ept = 1");
         }
         if (p->ept.guest_memory > p->os.host_memory / 2) {
@@ -132,6 +139,9 @@ static void register_counters(struct vs_vcpu *v)
     if (v->p->virtualized) {
         vs_ledger_counters(l, v->host, &vs_hypervisor_desc, v->hv.count);
     }
+    if (v->p->shadow) {
+        vs_ledger_counters(l, v->host, &vs_shadow_desc, v->shadow.count);
+    }
     vs_ledger_counters(l, v->line, &vs_interrupt_desc, v->apic.count);
 }
 
@@ -176,7 +186,8 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     struct vs_vmcs_port vmcs = vs_vmx_port(&v->vmx);
     struct vs_slat_port slat = {&p->vm, back_page, is_memory};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
-    return vs__vcpu_virtualize(v, errors);
+    s = p->shadow ? vs__vcpu_shadow_make(v, &c->shadow, errors) : VS_OK;
+    return s ? s : vs__vcpu_virtualize(v, errors);
 }
 
 static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c,
@@ -276,6 +287,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     load(p, knobs, &c);
     check(p, &c, errors);
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
+    p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->vpid = c.vmcs.control_vpid != 0;
     p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
     p->pml = p->ept.mode == VS_EPT_EPT && c.vmcs.control_pml;
@@ -420,6 +432,7 @@ void vs_platform_destroy(struct vs_platform *p)
         if (v->in_bulk) {
             vs_bulk_free(&v->bulk);
         }
+        vs_shadow_free(&v->shadow);
         vs_ept_free(&v->ept);
         vs_memory_core_free(&v->core);
     }

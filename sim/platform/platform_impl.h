@@ -12,6 +12,7 @@
 #include "hypervisor/hypervisor.h"
 #include "interrupt/interrupt.h"
 #include "memory/memory.h"
+#include "shadow/shadow.h"
 #include "virtsim/frames.h"
 #include "virtsim/rng.h"
 #include "virtsim/sim.h"
@@ -23,7 +24,8 @@
 
 #define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
 
-#define VS__ARRIVALS 512u /* interrupts on their way to one vCPU */
+#define VS__OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
+#define VS__ARRIVALS 512u             /* interrupts on their way to one vCPU */
 
 struct vs_platform;
 struct vs_net;
@@ -48,6 +50,7 @@ struct vs_vcpu {
     struct vs_ept ept;
     struct vs_vmx vmx;
     struct vs_hypervisor hv;
+    struct vs_shadow shadow; /* paging.mode = shadow */
     struct vs_apic apic;
     struct vs_ept_context guest_context, host_context;
     struct vs_space space,
@@ -60,6 +63,11 @@ struct vs_vcpu {
     struct vs_cpu_bulk bulk;
     size_t record;
     uint64_t horizon;
+    /* what the handler of the present exit does besides its program; a device was accessed */
+    void (*work)(void *ctx, struct vs_txn *t);
+    void *work_ctx;
+    bool device;
+    bool kernel, emulated; /* the guest's kernel accesses memory; the hypervisor has done it */
     bool busy, in_bulk, ended, failed, yield, sleeping;
     uint8_t inject;    /* vector that the handler of the present exit gives to the entry */
     uint8_t carried;   /* vector that the last entry carried after a halt, not yet delivered */
@@ -91,7 +99,7 @@ struct vs_platform {
     struct vs_interrupt_config irq;
     struct vs_os_config os;
     uint16_t os_account, sim_account;
-    bool pml;                            /* page-modification log */
+    bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
     bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
     struct vs_vcpu *vcpu;
     unsigned n_vcpus, running;
@@ -111,6 +119,7 @@ struct vs_platform {
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r);
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writable);
+/* The instruction, with its exit where there is one. */
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at);
 uint64_t vs__space_cr3(const struct vs_vcpu *v);
 void vs__space_mov_cr3(struct vs_vcpu *v, uint64_t value);

@@ -4,6 +4,7 @@
 #include "vcpu.h"
 
 #define PCID_BITS 0xfffu
+#define INVLPG_LENGTH 3u
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
 
 /* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
@@ -56,8 +57,9 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
         return st;
     }
     bool vpid = p->virtualized && p->vpid;
-    v->guest_context = (struct vs_ept_context){vpid ? (uint16_t)(v->index + 1u) : 0, 0,
-                                               v->space.cr3, p->virtualized ? p->vm.ept_root : 0};
+    v->guest_context =
+        (struct vs_ept_context){vpid ? (uint16_t)(v->index + 1u) : 0, 0, v->space.cr3,
+                                p->virtualized && !p->shadow ? p->vm.ept_root : 0};
     v->host_context = (struct vs_ept_context){0, 0, v->host_space.cr3, 0};
     return VS_OK;
 }
@@ -109,7 +111,10 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
+        uint64_t tables;
+        vs__edit_begin(v, &tables);
         if (vs_space_unmap(&v->space, at, &shift)) {
+            vs__edit_entry(v, at, tables);
             vs__space_invlpg(v, at);
         }
         at = ((at >> shift) + 1) << shift;
@@ -120,7 +125,10 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writ
 {
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
+        uint64_t tables;
+        vs__edit_begin(v, &tables);
         if (vs_space_protect(&v->space, at, writable, &shift)) {
+            vs__edit_entry(v, at, tables);
             vs__space_invlpg(v, at);
         }
         at = ((at >> shift) + 1) << shift;
@@ -129,14 +137,26 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writ
 
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
 {
+    struct vs_platform *p = v->p;
+    struct vs_vmx_event e = {.kind = VS_EV_INVLPG, .address = at, .length = INVLPG_LENGTH};
     vs_gva g = {at};
+    if (p->shadow) {
+        vs__vcpu_shadow_invlpg(v, at);
+        return;
+    }
+    if (!p->virtualized || !vs__vcpu_event(v, &e)) {
+        vs_ps cost = {p->os.invlpg * v->clock.period_ps};
+        vs_cpu_instructions(&v->cpu, 1);
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_invlpg), cost);
+    }
     vs_txn_settle(&v->txn);
     vs_ept_invlpg(&v->ept, &v->txn, g);
 }
 
 uint64_t vs__space_cr3(const struct vs_vcpu *v)
 {
-    return v->guest_context.cr3 | v->guest_context.pcid;
+    return v->space.cr3 | v->guest_context.pcid;
 }
 
 /* The program has one address space; what a reload costs are the entries it drops. */
@@ -145,6 +165,9 @@ void vs__space_mov_cr3(struct vs_vcpu *v, uint64_t value)
     uint16_t pcid = (uint16_t)(value & PCID_BITS);
     vs_txn_settle(&v->txn);
     v->guest_context.pcid = pcid;
+    if (!v->p->shadow) { /* which sets the shadow's root itself */
+        v->guest_context.cr3 = v->space.cr3;
+    }
     vs_ept_context(&v->ept, &v->guest_context);
     vs_ept_mov_cr3(&v->ept, &v->txn, pcid, (value & KEEP) != 0);
 }

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CR3_KEEP (1ull << 63)
+#define CR3_FLAGS (CR3_KEEP | 0xfffu)
 #define CR_LENGTH 3u /* bytes of MOV to CR */
 
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
@@ -186,10 +188,11 @@ static void move_to_cr(struct vs_vcpu *v)
     const struct vs_request *r = &v->request;
     struct vs_vmx_event e = {
         .kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = r->b, .length = CR_LENGTH};
-    if (r->a == 3 && !r->b) {
-        e.value = vs__space_cr3(v); /* a reload of the present address space */
+    if (r->a == 3) { /* a reload of the present address space, with another PCID perhaps */
+        e.value = r->b ? (r->b & CR3_FLAGS) | v->space.cr3 : vs__space_cr3(v);
     }
-    bool left = v->p->virtualized && vs__vcpu_event(v, &e);
+    bool left = v->p->shadow && r->a == 3 ? vs__vcpu_shadow_cr3(v, &e, (e.value & CR3_KEEP) != 0)
+                                          : v->p->virtualized && vs__vcpu_event(v, &e);
     if (!left) {
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mov_cr),
@@ -322,10 +325,8 @@ static void carry_on(struct vs_vcpu *v)
         move_to_cr(v);
         break;
     case VS_REQ_INVLPG:
-        privileged(v,
-                   (struct vs_vmx_event){.kind = VS_EV_INVLPG, .address = r->address, .length = 3},
-                   VS_ACC_os_invlpg, os->invlpg * period);
         vs__space_invlpg(v, r->address);
+        v->busy = false;
         break;
     case VS_REQ_MMIO:
         vs__vcpu_mmio(v);

@@ -25,6 +25,24 @@ bool vs__vcpu_fault(struct vs_vcpu *v);
 void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,
                       vs_gva data, uint64_t data_bytes);
 
+/* edit.c: one access of the guest's kernel, faults and all. */
+bool vs__vcpu_reach(struct vs_vcpu *v, uint64_t at, enum vs_ref ref);
+/* What the kernel stores to give gva the entry that it has now; tables made since are cleared and
+ * entered too. */
+void vs__edit_begin(const struct vs_vcpu *v, uint64_t *tables);
+void vs__edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before);
+
+/* shadow.c. The controls shadow paging needs; the tables of one vCPU. */
+void vs__vcpu_shadow_controls(struct vs_vmcs_config *c);
+enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
+                                    struct vs_errors *errors);
+/* Exits of a page fault (error_code becomes what the guest sees), MOV to CR3, INVLPG, and an access
+ * to a device. */
+enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_translation *f);
+bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_vmx_event *e, bool keep);
+void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at);
+void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at);
+
 /* The run cannot go on; the message names the vCPU. */
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's kernel at work on its own page tables: stores through its direct map of memory, which
+ * take time like any other and, under shadow paging, may be stopped. The tables' bytes are written
+ * by vs_space before; nobody else looks in between.
+ */
+#include "vcpu.h"
+
+/* The kernel's map of all of its memory, above what programs and traces use. Pieces of it are made
+ * when first wanted: it was there when the machine booted. */
+static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
+{
+    uint64_t at = VS__OS_DIRECT + pa, gpa, hpa;
+    unsigned shift = vs_radix_fit(&v->space.format, 30);
+    if (!vs_space_locate(&v->space, at, &gpa, &hpa)) {
+        uint64_t base = pa >> shift << shift;
+        if (vs_space_map_at(&v->space, VS__OS_DIRECT + base, base, shift, true)) {
+            vs__vcpu_fail(v, "no memory is left for the kernel's direct map");
+        }
+    }
+    return at;
+}
+
+bool vs__vcpu_reach(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
+{
+    vs_gva a = {at};
+    v->emulated = false;
+    v->kernel = true;
+    while (!v->failed && vs_cpu_access(&v->cpu, a, 8, ref) == VS_CPU_FAULT) {
+        if (!vs__vcpu_fault(v) || v->emulated) {
+            break;
+        }
+    }
+    v->kernel = false;
+    return !v->failed;
+}
+
+static void store(struct vs_vcpu *v, uint64_t pa)
+{
+    v->count[VS_CNT_os_table_stores]++;
+    (void)vs__vcpu_reach(v, direct(v, pa), VS_REF_WRITE);
+}
+
+void vs__edit_begin(const struct vs_vcpu *v, uint64_t *tables)
+{
+    *tables = v->space.tables;
+}
+
+void vs__edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before)
+{
+    uint64_t at[VS_RADIX_LEVELS + 1u];
+    unsigned leaf = vs_space_path(&v->space, gva, at);
+    uint64_t made = v->space.tables - tables_before, bytes = 1ull << v->space.format.granule;
+    vs_cpu_instructions(&v->cpu, v->p->os.edit_instructions);
+    for (unsigned level = leaf + (unsigned)made; level > leaf; level--) {
+        /* a new table is cleared, then made known */
+        uint64_t table = at[level - 1u] & ~(bytes - 1u);
+        for (uint64_t line = 0; line < bytes && !v->failed; line += 64) {
+            (void)vs__vcpu_reach(v, direct(v, table + line), VS_REF_WRITE);
+        }
+        store(v, at[level]);
+    }
+    store(v, at[leaf]);
+}

@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Shadow paging from the command line: a static guest walks like a native process and does not exit;
+# changes of tables exit.
+. "$VIRTSIM_HOME/tests/lib.inc"
+db=$work/t.db
+cd "$VIRTSIM_HOME" || exit 1
+machine="--machine broadwell_ep_kvm --db $db"
+gups="run workloads/gups.lua $machine --set workload.count=100000 --set workload.footprint=16MiB --set ept.verify=1"
+count() { sqlite3 "$db" "SELECT total(value) FROM counter WHERE run = $1 AND name = '$2'"; }
+
+ok "native" "$VIRTSIM" $gups --set paging.mode=native
+ok "shadow" "$VIRTSIM" $gups --set paging.mode=shadow
+equal "a static guest misses as the native process does" "$(count 1 ept.l2_tlb.misses)" "$(count 2 ept.l2_tlb.misses)"
+equal "and walks one dimension" "0.0" "$(count 2 ept.walk.refs_nested)"
+equal "as often" "$(count 1 ept.walks)" "$(count 2 ept.walks)"
+equal "without exits" 0 "$(sqlite3 "$db" "SELECT count(*) FROM op WHERE run = 2 AND op LIKE 'exit.%' AND n > 0")"
+equal "no walk disagrees with the shadow" "0.0" "$(count 2 ept.walk.disagreements)"
+ok "without walk caches" "$VIRTSIM" $gups --set paging.mode=shadow --set ept.guest_pwc.l2.entries=0 --set ept.guest_pwc.l3.entries=0 --set ept.guest_pwc.l4.entries=0
+equal "four references a walk" "4.0" "$(sqlite3 "$db" "SELECT sum(value) FILTER (WHERE name = 'ept.walk.refs_guest') / sum(value) FILTER (WHERE name = 'ept.walks') * 1.0 FROM counter WHERE run = 3")"
+
+for sync in trap unsync; do
+    ok "pages taken and given, $sync" "$VIRTSIM" run workloads/tlb_shootdown.lua $machine --set workload.count=50 --set paging.mode=shadow --set shadow.flood=0 --set shadow.sync=$sync
+done
+equal "four INVLPG a shootdown exit" 200 "$(sqlite3 "$db" "SELECT n FROM op WHERE run = 4 AND actor = 'vcpu0/host' AND op = 'exit.invlpg'")"
+equal "each store to a table is emulated" 1 "$(sqlite3 "$db" "SELECT n >= 200 FROM op WHERE run = 4 AND actor = 'vcpu0/host' AND op = 'shadow.write'")"
+equal "or let through" 0 "$(sqlite3 "$db" "SELECT count(*) FROM op WHERE run = 5 AND actor = 'vcpu0/host' AND op = 'shadow.write'")"
+for s in guest.page_size=2M "guest.page_size=2M --set host.page_size=2M" guest.levels=5 shadow.pages=100 shadow.roots=1 vmcs.control.vpid=0 host.prefault=0; do
+    ok "$s" "$VIRTSIM" $gups --set paging.mode=shadow --set $s
+done
+equal "the books balance" 0 "$(sqlite3 "$db" 'SELECT count(*) FROM unbalanced')"
+refused "Arm" 2 "does not go with" "$VIRTSIM" $gups --set paging.mode=shadow --set guest.format=arm
+refused "a group of three" 2 "power of two" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.prefetch=3
+refused "too few tables" 2 "shadow.roots" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.pages=8
+finish
