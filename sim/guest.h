@@ -36,14 +36,24 @@ enum vs_req {
     VS_REQ_RECV, /* count packets wanted; reply.value = how many came before `ps` ran out (0 = wait
                     for ever) */
     VS_REQ_WAIT, /* ps of guest time: the vCPU has nothing to run (HLT with a timer) */
-    VS_REQ_MARK, /* name; "roi" starts the region of interest */
+    VS_REQ_PROCESS, /* a new address space beside the present one; reply.value = its number */
+    VS_REQ_SWITCH,  /* a = address space, b = enum vs_req_switch: MOV to CR3 */
+    VS_REQ_MARK,    /* name; "roi" starts the region of interest */
 };
 
 enum vs_req_op { VS_REQ_LOAD, VS_REQ_STORE, VS_REQ_FETCH, VS_REQ_MODIFY };
 enum vs_req_pattern { VS_PATTERN_STRIDE, VS_PATTERN_RANDOM, VS_PATTERN_ZIPF, VS_PATTERN_CHASE };
-/* When memory gets its frames: at once; guest's at once but host's at first touch; both at first
- * touch. */
-enum vs_req_backing { VS_BACKING_EAGER, VS_BACKING_HOST_TOUCH, VS_BACKING_TOUCH };
+/* When memory gets its frames: at once (before the program began); guest's at once but host's at
+ * first touch; both at first touch. */
+enum vs_req_backing {
+    VS_BACKING_EAGER,
+    VS_BACKING_HOST_TOUCH,
+    VS_BACKING_TOUCH,
+    VS_BACKING_POPULATE /* at once, by the guest's kernel: tables edited and pages cleared in time
+                         */
+};
+/* What happens to the translations of the address space that is switched to. */
+enum vs_req_switch { VS_SWITCH_MACHINE, VS_SWITCH_KEEP, VS_SWITCH_FLUSH };
 
 struct vs_trace_rec;
 

@@ -168,7 +168,7 @@ static int resume_map(lua_State *L, int status, lua_KContext k)
 
 static int cpu_map(lua_State *L)
 {
-    static const char *const backing[] = {"eager", "host_touch", "touch", NULL};
+    static const char *const backing[] = {"eager", "host_touch", "touch", "populate", NULL};
     static const char *const page[] = {"4K", "2M", "1G", NULL};
     static const unsigned shift[] = {12, 21, 30};
     static const char *const fields[] = {"bytes", "backing", "page", "at", NULL};
@@ -197,6 +197,22 @@ static int range(lua_State *L, enum vs_req kind)
     lua_settop(L, 2); /* what follows is no offset */
     r->address = to_address(L, 2, r->bytes);
     return 0;
+}
+
+static int cpu_process(lua_State *L)
+{
+    begin(L, VS_REQ_PROCESS);
+    return ask(L);
+}
+
+static int cpu_switch(lua_State *L)
+{
+    static const char *const how[] = {"keep", "flush", NULL};
+    struct vs_request *r = begin(L, VS_REQ_SWITCH);
+    r->a = to_number(L, 2, "an address space (0, or what cpu:process() returned)");
+    r->b = lua_isnoneornil(L, 3) ? VS_SWITCH_MACHINE
+                                 : VS_SWITCH_KEEP + (uint64_t)option(L, 3, "how to switch", how);
+    return give(L);
 }
 
 static int cpu_unmap(lua_State *L)
@@ -493,6 +509,8 @@ void vs__cpu_class(lua_State *L)
     static const luaL_Reg methods[] = {{"map", cpu_map},
                                        {"unmap", cpu_unmap},
                                        {"protect", cpu_protect},
+                                       {"process", cpu_process},
+                                       {"switch", cpu_switch},
                                        {"load", cpu_load},
                                        {"store", cpu_store},
                                        {"stride", cpu_stride},

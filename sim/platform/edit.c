@@ -41,6 +41,15 @@ static void store(struct vs_vcpu *v, uint64_t pa)
     (void)vs__vcpu_reach(v, direct(v, pa), VS_REF_WRITE);
 }
 
+void vs__edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes)
+{
+    uint64_t pa, hpa;
+    (void)vs_space_locate(&v->space, gva, &pa, &hpa); /* false: the host has no page for it yet */
+    for (uint64_t line = 0; v->p->os.zero_page && line < bytes && !v->failed; line += 64) {
+        (void)vs__vcpu_reach(v, direct(v, pa + line), VS_REF_WRITE);
+    }
+}
+
 void vs__edit_begin(const struct vs_vcpu *v, uint64_t *tables)
 {
     *tables = v->space.tables;

@@ -432,6 +432,7 @@ void vs_platform_destroy(struct vs_platform *p)
         if (v->in_bulk) {
             vs_bulk_free(&v->bulk);
         }
+        free(v->process);
         vs_shadow_free(&v->shadow);
         vs_ept_free(&v->ept);
         vs_memory_core_free(&v->core);

@@ -25,7 +25,8 @@
 #define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
 
 #define VS__OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
-#define VS__ARRIVALS 512u             /* interrupts on their way to one vCPU */
+#define VS__PROCESSES 64u
+#define VS__ARRIVALS 512u /* interrupts on their way to one vCPU */
 
 struct vs_platform;
 struct vs_net;
@@ -54,7 +55,9 @@ struct vs_vcpu {
     struct vs_apic apic;
     struct vs_ept_context guest_context, host_context;
     struct vs_space space,
-        host_space; /* the guest program's (or native process's); the host's own */
+        host_space;           /* the guest program's (or native process's); the host's own */
+    struct vs_space *process; /* the other address spaces of this vCPU, by number */
+    unsigned n_processes, process_now;
     uint64_t count[VS_CNT_os_N];
     /* the program */
     struct vs_guest_source source;
@@ -122,7 +125,11 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writ
 /* The instruction, with its exit where there is one. */
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at);
 uint64_t vs__space_cr3(const struct vs_vcpu *v);
-void vs__space_mov_cr3(struct vs_vcpu *v, uint64_t value);
+/* Another address space of this vCPU, with the same kernel in it; its number. */
+uint64_t vs__space_process(struct vs_vcpu *v);
+/* MOV to CR3 with the exit it may have; value: flags of a CR3, or 0 for the present ones. */
+void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value);
+void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
 /* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
 enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors);
 

@@ -3,8 +3,12 @@
  * reloads. */
 #include "vcpu.h"
 
+#include <stdlib.h>
+
 #define PCID_BITS 0xfffu
 #define INVLPG_LENGTH 3u
+#define CR_LENGTH 3u /* bytes of MOV to CR */
+#define KERNEL_BYTES 0x40000u
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
 
 /* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
@@ -33,7 +37,7 @@ static enum vs_status map_kernel(struct vs_vcpu *v)
 {
     enum vs_status st = VS_OK;
     unsigned shift = v->space.format.granule;
-    for (uint64_t at = 0; at < 0x40000u && !st; at += 1ull << shift) {
+    for (uint64_t at = 0; at < KERNEL_BYTES && !st; at += 1ull << shift) {
         st = vs_space_touch(&v->space, VS_HV_CODE + at, shift, true, true);
         st = st ? st : vs_space_touch(&v->space, VS_HV_DATA + at, shift, true, true);
     }
@@ -46,6 +50,9 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
     enum vs_status st = vs_space_init_format(&v->space, &p->guest_format, p->phys,
                                              p->virtualized ? &p->vm : NULL, &p->frames);
     st = st ? st : map_kernel(v);
+    v->process = calloc(VS__PROCESSES, sizeof *v->process);
+    v->n_processes = 1;
+    st = st || v->process ? st : VS_E_NOMEM;
     if (!st && p->virtualized) {
         st = vs_space_init_format(&v->host_space, &p->guest_format, p->phys, NULL, &p->frames);
         st = st ? st : map_host(v);
@@ -96,12 +103,19 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
     }
     uint64_t at =
         vs_space_reserve(&v->space, r->fixed ? r->address & ~(page - 1) : 0, r->bytes, shift);
-    bool back = r->backing == VS_BACKING_EAGER && v->p->os.host_prefault;
+    bool populate = r->backing == VS_BACKING_POPULATE;
+    bool back = (populate || r->backing == VS_BACKING_EAGER) && v->p->os.host_prefault;
     for (uint64_t done = 0; r->backing != VS_BACKING_TOUCH && done < r->bytes; done += page) {
+        uint64_t tables;
+        vs__edit_begin(v, &tables);
         enum vs_status st = vs_space_touch(&v->space, at + done, shift, true, back);
         if (st) {
             out_of_memory(v, st, "map", r->bytes);
             return 0;
+        }
+        if (populate) {
+            vs__edit_entry(v, at + done, tables);
+            vs__edit_clear(v, at + done, page);
         }
     }
     return at;
@@ -159,8 +173,8 @@ uint64_t vs__space_cr3(const struct vs_vcpu *v)
     return v->space.cr3 | v->guest_context.pcid;
 }
 
-/* The program has one address space; what a reload costs are the entries it drops. */
-void vs__space_mov_cr3(struct vs_vcpu *v, uint64_t value)
+/* What a reload or a switch costs besides are the entries it drops. */
+static void mov_cr3(struct vs_vcpu *v, uint64_t value)
 {
     uint16_t pcid = (uint16_t)(value & PCID_BITS);
     vs_txn_settle(&v->txn);
@@ -170,4 +184,71 @@ void vs__space_mov_cr3(struct vs_vcpu *v, uint64_t value)
     }
     vs_ept_context(&v->ept, &v->guest_context);
     vs_ept_mov_cr3(&v->ept, &v->txn, pcid, (value & KEEP) != 0);
+}
+
+void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
+{
+    struct vs_platform *p = v->p;
+    value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : vs__space_cr3(v);
+    struct vs_vmx_event e = {
+        .kind = VS_EV_MOV_TO_CR, .number = 3, .value = value, .length = CR_LENGTH};
+    bool left = p->shadow ? vs__vcpu_shadow_cr3(v, &e, (value & KEEP) != 0)
+                          : p->virtualized && vs__vcpu_event(v, &e);
+    if (!left) {
+        vs_ps cost = {p->os.mov_cr * v->clock.period_ps};
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mov_cr), cost);
+    }
+    mov_cr3(v, value);
+}
+
+/* ---- address spaces ---- */
+
+/* The kernel's frames are the same in every address space. */
+static enum vs_status share_kernel(struct vs_vcpu *v, struct vs_space *to)
+{
+    uint64_t page = 1ull << to->format.granule;
+    enum vs_status st = VS_OK;
+    for (uint64_t at = 0; at < 2u * KERNEL_BYTES && !st; at += page) {
+        uint64_t gva = at < KERNEL_BYTES ? VS_HV_CODE + at : VS_HV_DATA + at - KERNEL_BYTES, gpa,
+                 hpa;
+        if (vs_space_locate(&v->space, gva, &gpa, &hpa)) {
+            st = vs_space_map_at(to, gva, gpa, to->format.granule, true);
+        }
+    }
+    return st;
+}
+
+uint64_t vs__space_process(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    if (v->n_processes == VS__PROCESSES) {
+        vs__vcpu_fail(v, "a vCPU has at most %u address spaces", VS__PROCESSES);
+        return 0;
+    }
+    struct vs_space *s = &v->process[v->n_processes];
+    if (vs_space_init_format(s, &p->guest_format, p->phys, v->space.vm, &p->frames) ||
+        share_kernel(v, s)) {
+        vs__vcpu_fail(v, "a new address space: guest.memory or host.memory is exhausted");
+    }
+    return v->n_processes++;
+}
+
+void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
+{
+    bool pcid = v->p->os.pcid != 0, keep = how == VS_SWITCH_MACHINE ? pcid : how == VS_SWITCH_KEEP;
+    if (to >= v->n_processes) {
+        vs__vcpu_fail(v, "a switch to address space %llu; there are %u", (unsigned long long)to,
+                      v->n_processes);
+        return;
+    }
+    if (keep && !pcid) {
+        vs__vcpu_fail(v, "a switch that keeps translations needs guest.pcid = 1: without PCIDs MOV "
+                         "to CR3 drops them");
+        return;
+    }
+    v->process[v->process_now] = v->space;
+    v->process_now = (unsigned)to;
+    v->space = v->process[to];
+    vs__space_load_cr3(v, (keep ? KEEP : 0) | (pcid ? to : 0) | v->space.cr3);
 }

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CR3_KEEP (1ull << 63)
-#define CR3_FLAGS (CR3_KEEP | 0xfffu)
 #define CR_LENGTH 3u /* bytes of MOV to CR */
 
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
@@ -188,18 +186,12 @@ static void move_to_cr(struct vs_vcpu *v)
     const struct vs_request *r = &v->request;
     struct vs_vmx_event e = {
         .kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = r->b, .length = CR_LENGTH};
-    if (r->a == 3) { /* a reload of the present address space, with another PCID perhaps */
-        e.value = r->b ? (r->b & CR3_FLAGS) | v->space.cr3 : vs__space_cr3(v);
-    }
-    bool left = v->p->shadow && r->a == 3 ? vs__vcpu_shadow_cr3(v, &e, (e.value & CR3_KEEP) != 0)
-                                          : v->p->virtualized && vs__vcpu_event(v, &e);
-    if (!left) {
+    if (r->a == 3) {
+        vs__space_load_cr3(v, r->b);
+    } else if (!v->p->virtualized || !vs__vcpu_event(v, &e)) {
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mov_cr),
                   ps(v->p->os.mov_cr * v->clock.period_ps));
-    }
-    if (r->a == 3) {
-        vs__space_mov_cr3(v, e.value);
     }
     v->busy = false;
 }
@@ -258,6 +250,14 @@ static void carry_on(struct vs_vcpu *v)
         break;
     case VS_REQ_PROTECT:
         vs__space_protect(v, r->address, r->bytes, r->a != 0);
+        v->busy = false;
+        break;
+    case VS_REQ_PROCESS:
+        v->reply.value = vs__space_process(v);
+        v->busy = false;
+        break;
+    case VS_REQ_SWITCH:
+        vs__space_switch(v, r->a, (enum vs_req_switch)r->b);
         v->busy = false;
         break;
     case VS_REQ_ACCESS:

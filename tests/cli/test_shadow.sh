@@ -9,6 +9,11 @@ machine="--machine broadwell_ep_kvm --db $db"
 gups="run workloads/gups.lua $machine --set workload.count=100000 --set workload.footprint=16MiB --set ept.verify=1"
 count() { sqlite3 "$db" "SELECT total(value) FROM counter WHERE run = $1 AND name = '$2'"; }
 
+cat >"$work/none.lua" <<'LUA'
+workload "Switches to an address space that nobody made."
+guest(function(cpu, p) cpu:switch(1) end)
+LUA
+
 ok "native" "$VIRTSIM" $gups --set paging.mode=native
 ok "shadow" "$VIRTSIM" $gups --set paging.mode=shadow
 equal "a static guest misses as the native process does" "$(count 1 ept.l2_tlb.misses)" "$(count 2 ept.l2_tlb.misses)"
@@ -28,6 +33,15 @@ equal "or let through" 0 "$(sqlite3 "$db" "SELECT count(*) FROM op WHERE run = 5
 for s in guest.page_size=2M "guest.page_size=2M --set host.page_size=2M" guest.levels=5 shadow.pages=100 shadow.roots=1 vmcs.control.vpid=0 host.prefault=0; do
     ok "$s" "$VIRTSIM" $gups --set paging.mode=shadow --set $s
 done
+for edit in protect remap switch; do
+    for mode in native ept "shadow --set shadow.sync=trap" "shadow --set shadow.sync=unsync" "shadow --set shadow.roots=1" "shadow --set guest.pcid=0"; do
+        # shellcheck disable=SC2086 # words
+        ok "$edit, $mode" "$VIRTSIM" run workloads/page_table_edit.lua $machine --set workload.count=5000 --set workload.warmup=1000 --set workload.footprint=1MiB --set ept.verify=1 --set workload.edit=$edit --set paging.mode=$mode
+    done
+done
+equal "no walk disagrees with its tables" 0 "$(sqlite3 "$db" "SELECT count(*) FROM counter WHERE name = 'ept.walk.disagreements' AND value > 0")"
+equal "under EPT table edits do not exit" 0 "$(sqlite3 "$db" "SELECT count(*) FROM op JOIN knob k USING (run) WHERE k.path = 'paging.mode' AND k.value = 'ept' AND op LIKE 'exit.%' AND n > 0")"
+equal "a switch to an address space that is not there" 1 "$("$VIRTSIM" run "$work/none.lua" $machine 2>&1 | grep -c 'there are 1')"
 equal "the books balance" 0 "$(sqlite3 "$db" 'SELECT count(*) FROM unbalanced')"
 refused "Arm" 2 "does not go with" "$VIRTSIM" $gups --set paging.mode=shadow --set guest.format=arm
 refused "a group of three" 2 "power of two" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.prefetch=3

@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: MIT
+workload "Loads at random over a region while the kernel changes its page tables now and then. Under EPT a change costs a store and an invalidation, under shadow paging exits; loads miss the TLB at the cost of two dimensions or of one. The number of changes decides which is cheaper."
+
+param { name = "footprint", default = "64MiB", min = "64KiB", unit = "bytes", text = "bytes the loads are spread over, in 4 KiB pages" }
+param { name = "count", default = 200000, min = 1000, unit = "accesses", text = "loads that are measured" }
+param { name = "warmup", default = 200000, unit = "accesses", text = "loads before the region of interest" }
+param { name = "edits", default = 10, min = 0, max = 1000, unit = "edits", text = "changes of page tables for every thousand loads" }
+param { name = "edit", default = "protect", choices = "protect|remap|switch", text = "one change: a page loses or regains the right to write; a page is unmapped and mapped anew; another address space and back" }
+
+guest(function(cpu, p)
+  local heap = cpu:map { bytes = p.footprint, page = "4K" }
+  local base, pages = heap:address(), p.footprint // 4096
+  for page = 0, pages - 1 do cpu:store(heap, page * 4096) end -- every page is dirty and known
+  local other = p.edit == "switch" and cpu:process() or nil
+  local writable = {}
+  local function edit()
+    if other then
+      cpu:switch(other)
+      cpu:switch(0)
+      return
+    end
+    local page = math.random(0, pages - 1)
+    local at = base + page * 4096
+    if p.edit == "protect" then
+      writable[page] = writable[page] == false
+      cpu:protect(at, 4096, writable[page] and "rw" or "r")
+    else
+      cpu:unmap(at, 4096)
+      cpu:map { bytes = 4096, at = at, page = "4K", backing = "populate" }
+    end
+  end
+  local function phase(count)
+    for _ = 1, count // 1000 do
+      local done = 0
+      for i = 1, p.edits do -- spread evenly
+        local upto = 1000 * i // p.edits
+        cpu:random { region = heap, count = upto - done }
+        done = upto
+        edit()
+      end
+      cpu:random { region = heap, count = 1000 - done }
+    end
+  end
+  phase(p.warmup)
+  cpu:mark("roi")
+  phase(p.count)
+end)
