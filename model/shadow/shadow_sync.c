@@ -128,8 +128,39 @@ static void sync_all(struct vs_shadow *s, struct vs_txn *t)
     s->n_unsynced = 0;
 }
 
+/* shadow.verify: level-1 leaves of tables in sync are the guest's entries, composed with where the
+ * host keeps their pages. */
+static void verify(struct vs_shadow *s)
+{
+    for (uint32_t index = s->oldest; index; index = vs__shadow_page(s, index)->newer) {
+        const struct vs_shadow_page *p = vs__shadow_page(s, index);
+        uint64_t table, hpa;
+        unsigned shift;
+        if (p->level != 1 || p->direct || p->unsync ||
+            !s->port.host(s->port.ctx, NULL, p->gfn << 12, false, &table, &shift)) {
+            continue;
+        }
+        for (uint64_t i = 0; i < ENTRIES; i++) {
+            uint64_t entry = vs__shadow_get(s, p, i);
+            if (!(entry & PRESENT)) {
+                continue;
+            }
+            vs_hpa at = {table + i * 8u};
+            uint64_t guest = vs_phys_read64(s->phys, at);
+            bool good =
+                (guest & PRESENT) && (guest & WRITE) >= (entry & WRITE) &&
+                s->port.host(s->port.ctx, NULL, guest & s->format.address, false, &hpa, &shift) &&
+                (entry & s->format.address) == hpa;
+            s->count[good ? VS_CNT_shadow_verified : VS_CNT_shadow_disagreements]++;
+        }
+    }
+}
+
 static void flush(struct vs_shadow *s, struct vs_txn *t)
 {
+    if (s->cfg.verify) {
+        verify(s);
+    }
     if (s->flush) {
         vs_gva none = {0};
         s->flush = false;
