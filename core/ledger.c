@@ -180,6 +180,17 @@ void vs_txn_begin(struct vs_txn *t, struct vs_ledger *l, uint16_t actor, vs_ps s
     l->txn[l->n_txn++] = t;
 }
 
+void vs_txn_beside(struct vs_txn *t, struct vs_ledger *l, uint16_t actor)
+{
+    memset(t, 0, sizeof *t);
+    t->ledger = l;
+    t->actor = actor;
+    t->by_op = l->by_actor[actor];
+    t->acc = l->void_acc; /* no parent: nobody's children */
+    t->frame[0] = (struct vs_frame){t->acc, 0, NULL};
+    t->depth = 1;
+}
+
 static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n, uint64_t ps)
 {
     for (uint32_t i = 0; i < parent->n_child; i++) {

@@ -67,6 +67,7 @@ struct vs_request {
     enum vs_req_pattern pattern;
     enum vs_req_backing backing;        /* MAP */
     unsigned page_shift;                /* MAP: 0 = the machine's guest.page_size */
+    bool depends;                       /* ACCESS: needs the value of the one before it */
     bool fixed;                         /* MAP at `address` */
     const struct vs_trace_rec *records; /* TRACE: valid until the next call of next() */
     size_t n_records;

@@ -106,6 +106,9 @@ struct vs_op_acc *vs_ledger_acc(struct vs_ledger *l, uint16_t actor, enum vs_op 
 void vs_txn_begin(struct vs_txn *t, struct vs_ledger *l, uint16_t actor, vs_ps start);
 /* Ends it: settles and closes every open operation as open_ops, and the time line itself. */
 void vs_txn_end(struct vs_txn *t);
+/* A transaction without a time line: its operations overlap those of a line, which books the part
+ * it waits for (vs_expose). Its owner may set its clock between operations. Nothing to end. */
+void vs_txn_beside(struct vs_txn *t, struct vs_ledger *l, uint16_t actor);
 /* Whoever works from now on (guest or host of a vCPU). Settles first. */
 void vs_txn_actor(struct vs_txn *t, uint16_t actor);
 

@@ -8,6 +8,13 @@
 /* Everything but the inline hit. False: fault. */
 bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref);
 
+/* Counted accesses of one kind: booked on t, whose clock moves. */
+void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref);
+void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t);
+/* Counters of a lookup that failed, and of an access that faulted and was squashed. */
+void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1 *l, bool missed);
+void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1 *l);
+
 /* Somebody wants each charge at its place: a tape runs, or spans of this operation are kept. */
 bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref);
 
@@ -21,6 +28,12 @@ static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t 
         return true;
     }
     return vs__cpu_access_rest(c, gva, ref);
+}
+
+static inline void vs__cpu_count(struct vs_cpu *c, uint32_t ref, uint32_t tlb, uint32_t level)
+{
+    c->pending[ref][tlb][level]++;
+    c->pending_mask[ref] |= 1u << (tlb * VS_LINE_LEVELS + level);
 }
 
 static inline void vs__cpu_instructions(struct vs_cpu *c, uint64_t n)

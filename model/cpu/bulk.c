@@ -3,7 +3,7 @@
  * Bulk operations. The loop knows its next addresses: it announces those that will miss, and takes
  * the further accesses to a line it has just used in one step, since they can only hit.
  */
-#include "cpu/access.h"
+#include "cpu/window.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -166,6 +166,18 @@ void vs_bulk_free(struct vs_cpu_bulk *b)
 
 /* ---- running ---- */
 
+/* What comes with an access that has been made. */
+static inline void made(struct vs_cpu *c, uint64_t instructions)
+{
+    if (vs_likely(!c->window)) {
+        vs__cpu_instructions(c, instructions);
+    } else if (instructions) {
+        vs__window_instructions(c, instructions);
+    } else {
+        vs__window_issue(c);
+    }
+}
+
 /* Addresses of the patterns that jump about. */
 static uint64_t next_address(struct vs_cpu_bulk *b)
 {
@@ -220,7 +232,7 @@ static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uin
                                    : !vs__cpu_access_line(c, a, b->ref)) {
             return VS_CPU_FAULT;
         }
-        vs__cpu_instructions(c, b->instructions);
+        made(c, b->instructions);
         b->done++;
     }
     return VS_CPU_DONE;
@@ -307,7 +319,7 @@ static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
         } else {
             n = 1;
         }
-        vs__cpu_instructions(c, n * b->instructions);
+        made(c, n * b->instructions);
         b->done += n;
         b->offset += n * b->stride;
         if (b->offset + ELEMENT > b->bytes) {
@@ -330,7 +342,7 @@ static enum vs_cpu_stop run_stream(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
             VS_CPU_DONE) {
             return VS_CPU_FAULT;
         }
-        vs__cpu_instructions(c, b->instructions);
+        made(c, b->instructions);
         b->done++;
         if (which == 2u) {
             b->offset = b->offset + ELEMENT == third ? 0 : b->offset + ELEMENT;
@@ -342,9 +354,10 @@ static enum vs_cpu_stop run_stream(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
 enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps until)
 {
     struct vs_l1 *l = b->ref == VS_REF_FETCH ? &c->fetch : &c->data;
-    bool was_exact = c->exact, was_fast = l->fast;
-    if (vs__cpu_listened(c, b->ref) ||
-        (b->kind == VS_BULK_STREAM && vs__cpu_listened(c, VS_REF_WRITE))) {
+    bool was_exact = c->exact, was_fast = l->fast, depended = c->depends;
+    c->depends = depended || b->kind == VS_BULK_CHASE;
+    if (!c->window && (vs__cpu_listened(c, b->ref) ||
+                       (b->kind == VS_BULK_STREAM && vs__cpu_listened(c, VS_REF_WRITE)))) {
         c->exact = true;
         l->fast = false; /* every access is charged part by part */
     }
@@ -353,5 +366,6 @@ enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps 
                                                         : run_jumping(c, b, until.v);
     c->exact = was_exact;
     l->fast = was_fast;
+    c->depends = depended;
     return stop;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu/access.h"
+#include "cpu/window.h"
 
 #include <string.h>
 
@@ -31,7 +32,12 @@ enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
     c->instruction_q = one / cfg->ipc;
     c->instruction_r = one % cfg->ipc;
     c->count = c->counts[0];
-    return VS_OK;
+    return cfg->window ? vs__window_create(c) : VS_OK;
+}
+
+void vs_cpu_free(struct vs_cpu *c)
+{
+    vs__window_destroy(c);
 }
 
 void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
@@ -55,6 +61,9 @@ void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
         vs_l1_ready(&c->fetch);
     } else {
         c->data.fast = c->fetch.fast = false;
+    }
+    if (c->window) {
+        c->data.fast = false; /* even a hit has its place in the window */
     }
 }
 
@@ -91,10 +100,8 @@ static uint64_t counted(const struct vs_cpu *c)
            c->pending_mask[2];
 }
 
-static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn *t)
+void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t)
 {
-    uint64_t any = counted(c);
-    c->pending_ps = 0;
     if (c->pending_instructions) {
         vs_ps d = {c->pending_instruction_ps};
         c->count[VS_CNT_cpu_instructions] += c->pending_instructions;
@@ -102,25 +109,37 @@ static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn
         c->pending_instructions = 0;
         c->pending_instruction_ps = 0;
     }
+}
+
+void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref)
+{
+    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    uint64_t n = c->fast[ref];
+    if (n) {
+        c->fast[ref] = 0;
+        if (l->cache_hits[ref]) {
+            *l->cache_hits[ref] += n;
+        }
+        c->pending[ref][VS_CPU_TLB_L1][0] += n;
+        c->pending_mask[ref] |= 1u << (VS_CPU_TLB_L1 * VS_LINE_LEVELS);
+    }
+    for (uint32_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
+        uint32_t at = (uint32_t)__builtin_ctz(mask), tlb = at / VS_LINE_LEVELS,
+                 level = at % VS_LINE_LEVELS;
+        n = c->pending[ref][tlb][level];
+        c->pending[ref][tlb][level] = 0;
+        price(c, t, ref, tlb, level, n);
+    }
+    c->pending_mask[ref] = 0;
+}
+
+static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn *t)
+{
+    uint64_t any = counted(c);
+    c->pending_ps = 0;
+    vs__cpu_settle_instructions(c, t);
     for (uint32_t ref = 0; any && ref < 3u; ref++) {
-        struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
-        uint64_t n = c->fast[ref];
-        if (n) {
-            c->fast[ref] = 0;
-            if (l->cache_hits[ref]) {
-                *l->cache_hits[ref] += n;
-            }
-            c->pending[ref][VS_CPU_TLB_L1][0] += n;
-            c->pending_mask[ref] |= 1u << (VS_CPU_TLB_L1 * VS_LINE_LEVELS);
-        }
-        for (uint32_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
-            uint32_t at = (uint32_t)__builtin_ctz(mask), tlb = at / VS_LINE_LEVELS,
-                     level = at % VS_LINE_LEVELS;
-            n = c->pending[ref][tlb][level];
-            c->pending[ref][tlb][level] = 0;
-            price(c, t, ref, tlb, level, n);
-        }
-        c->pending_mask[ref] = 0;
+        vs__cpu_settle_ref(c, t, ref);
     }
 }
 
@@ -137,6 +156,9 @@ void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t)
     c->txn = t;
     t->settle = settle;
     t->settle_ctx = c;
+    if (c->window) {
+        vs__window_begin(c);
+    }
 }
 
 void vs_cpu_world(struct vs_cpu *c, bool host)
@@ -159,7 +181,7 @@ static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, ui
     vs_charge(t, l->lines.account[level], d);
 }
 
-static void count_miss(struct vs_cpu *c, const struct vs_l1 *l, bool missed)
+void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1 *l, bool missed)
 {
     c->missed = missed;
     if (!missed) {
@@ -191,7 +213,7 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
             return true;
         }
-        count_miss(c, l, p == NULL);
+        vs__cpu_count_miss(c, l, p == NULL);
         if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
             vs_charge(t, c->mmu.probe_account, c->mmu.probe_ps);
             *hpa = out.hpa.v;
@@ -208,7 +230,7 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
 }
 
 /* The access is issued again and looks up again: its first lookup does not count. */
-static bool squash(struct vs_cpu *c, const struct vs_l1 *l)
+void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1 *l)
 {
     c->count[VS_CNT_cpu_faults]++;
     if (!c->missed) {
@@ -216,6 +238,11 @@ static bool squash(struct vs_cpu *c, const struct vs_l1 *l)
     } else if (l->tlb_misses) {
         --*l->tlb_misses;
     }
+}
+
+static bool squash(struct vs_cpu *c, const struct vs_l1 *l)
+{
+    vs__cpu_count_squash(c, l);
     (void)vs_abandon(c->txn);
     return false;
 }
@@ -236,18 +263,11 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
     return true;
 }
 
-static void count_access(struct vs_cpu *c, uint32_t ref, uint32_t tlb, uint32_t level)
-{
-    c->pending[ref][tlb][level]++;
-    c->pending_mask[ref] |= 1u << (tlb * VS_LINE_LEVELS + level);
-    c->pending_ps += c->price[ref][tlb][level];
-}
-
 bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
 {
     struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
-    if (vs_unlikely(c->exact)) {
-        return access_booked(c, l, gva, ref, false);
+    if (vs_unlikely(c->exact || c->window)) {
+        return c->window ? vs__window_access(c, gva, 1, ref) : access_booked(c, l, gva, ref, false);
     }
     uint64_t hpa = gva;
     uint32_t tlb = VS_CPU_TLB_NONE;
@@ -260,7 +280,7 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
         } else {
             struct vs_translation out;
             vs_gva at = {gva};
-            count_miss(c, l, p == NULL);
+            vs__cpu_count_miss(c, l, p == NULL);
             if (!c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
                 return access_booked(c, l, gva, ref, true);
             }
@@ -268,8 +288,9 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
             hpa = out.hpa.v;
         }
     }
-    count_access(c, ref, tlb,
-                 l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref));
+    uint32_t level = l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
+    vs__cpu_count(c, ref, tlb, level);
+    c->pending_ps += c->price[ref][tlb][level];
     return true;
 }
 
@@ -307,7 +328,9 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
     if (l->lines.straddle && bytes > line) {
         bytes = line; /* cachegrind cuts long accesses to one line's length */
     }
-    if (vs_unlikely((at.v & (line - 1u)) + bytes > line)) {
+    if (vs_unlikely(c->window != NULL)) {
+        ok = vs__window_one(c, at.v, bytes, ref);
+    } else if (vs_unlikely((at.v & (line - 1u)) + bytes > line)) {
         ok = access_straddling(c, l, at.v, bytes, ref);
     } else if (vs_unlikely(vs__cpu_listened(c, ref))) {
         ok = access_booked(c, l, at.v, ref, false);
@@ -319,7 +342,11 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
 
 void vs_cpu_instructions(struct vs_cpu *c, uint64_t n)
 {
-    vs__cpu_instructions(c, n);
+    if (c->window) {
+        vs__window_instructions(c, n);
+    } else {
+        vs__cpu_instructions(c, n);
+    }
     if (c->txn->tape) {
         vs_txn_settle(c->txn);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU's core: instruction cost, blocking loads and stores, fetches, and bulk operations that run
- * in C until they finish, reach the horizon of run-ahead, or fault.
+ * A vCPU's core: instruction cost, loads and stores that block or overlap in a window, fetches, and
+ * bulk operations that run in C until they finish, reach the horizon of run-ahead, or fault.
  *
  * Hits of the first levels are counted and priced when something reads the clock (settle); the
  * books are the same as if each had been charged. Order of set-up: vs_cpu_init, then the memory and
@@ -22,6 +22,8 @@ enum vs_cpu_stop { VS_CPU_DONE, VS_CPU_HORIZON, VS_CPU_FAULT };
 /* How an access was translated, for counting: composition = translation x cache level. */
 enum { VS_CPU_TLB_L1, VS_CPU_TLB_L2, VS_CPU_TLB_NONE, VS_CPU_TLB_KINDS };
 
+struct vs_cpu_window; /* window.h */
+
 struct vs_cpu {
     struct vs_l1 data, fetch;
     /* counted and not yet priced */
@@ -35,6 +37,8 @@ struct vs_cpu {
     uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
     uint64_t worst_ps[3]; /* the dearest access whose translation is the most recent entry */
     bool exact;           /* somebody listens: charge each access */
+    bool depends;         /* accesses from now on need the value of the one before (window) */
+    struct vs_cpu_window *window; /* NULL: accesses block */
     struct vs_mmu_port mmu;
     struct vs_translation fault; /* after VS_CPU_FAULT */
     bool missed;                 /* the last lookup that failed was a miss, not a clean entry */
@@ -50,6 +54,7 @@ struct vs_cpu {
 void vs_cpu_check(const struct vs_cpu_config *cfg, struct vs_errors *errors);
 enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
                            struct vs_ledger *ledger);
+void vs_cpu_free(struct vs_cpu *c);
 void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu);
 /* t is the core's time line from now on; its counted hits are priced by this core. */
 void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t);

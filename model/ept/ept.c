@@ -126,12 +126,30 @@ static void remember(const struct vs_ept *e, uint64_t gva, const struct vs_trans
     *vs__ept_table_hint(e, gva) = e->now.eptp ? (uint32_t)(e->table_leaf >> 6) : 0;
 }
 
+/* A walker and a place among those that have one or wait for one. */
+struct walker {
+    uint32_t walker, place;
+};
+static struct walker walker_take(struct vs_ept *e, struct vs_txn *t)
+{
+    struct walker k;
+    k.place = vs_acquire(t, (uint16_t)(e->account + VS_ACC_ept_queue_wait), &e->queue);
+    uint64_t from = t->now_ps;
+    k.walker = vs_acquire(t, (uint16_t)(e->account + VS_ACC_ept_walker_wait), &e->walker);
+    e->count[VS_CNT_ept_walker_waits] += t->now_ps != from;
+    return k;
+}
+
 void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                   struct vs_translation *out)
 {
     struct vs_ept *e = ctx;
     memset(out, 0, sizeof *out);
     charge(e, t, VS_ACC_ept_l2_tlb, e->l2_ps);
+    struct walker k = {0, 0};
+    if (vs_unlikely(e->walker.n)) {
+        k = walker_take(e, t);
+    }
     vs_open(t, VS_OP_WALK);
     bool found = vs_unlikely(e->prefetch.on) && vs__ept_prefetched(e, t, at.v, ref, out);
     e->count[VS_CNT_ept_walks] += !found;
@@ -147,6 +165,18 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
         }
     }
     vs_close(t);
+    if (vs_unlikely(e->walker.n)) {
+        vs_ps now = {t->now_ps};
+        vs_release(&e->walker, k.walker, now);
+        vs_release(&e->queue, k.place, now);
+    }
+}
+
+enum vs_status vs_ept_overlap(struct vs_ept *e)
+{
+    uint32_t n = (uint32_t)e->cfg.walkers;
+    enum vs_status s = vs_slots_init(&e->walker, n);
+    return s ? s : vs_slots_init(&e->queue, n + (uint32_t)e->cfg.walk_queue);
 }
 
 struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)

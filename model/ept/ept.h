@@ -79,6 +79,7 @@ struct vs_ept {
     uint64_t guest_reserved[2][VS_EPT_LEVELS], nested_reserved[2][VS_EPT_LEVELS]; /* by leaf */
     struct vs_ept_pml pml;
     struct vs_ept_prefetch prefetch;
+    struct vs_slots walker, queue; /* none: one walk at a time */
     struct vs_ept_context now;
     struct vs_ept_tag
         tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have vpid = pcid = 0 */
@@ -103,6 +104,8 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *cfg,
                            const struct vs_mem_port *mem, struct vs_l1 *data, struct vs_l1 *fetch,
                            uint64_t seed);
 void vs_ept_free(struct vs_ept *e);
+/* Walks may overlap from now on: ept.walkers at a time, ept.walk_queue of them waiting. */
+enum vs_status vs_ept_overlap(struct vs_ept *e);
 /* Other page-table formats than those of guest.levels and host.levels; before the first walk. */
 void vs_ept_formats(struct vs_ept *e, const struct vs_radix_format *guest,
                     const struct vs_radix_format *second);

@@ -94,6 +94,8 @@ void vs_ept_free(struct vs_ept *e)
     }
     vs__ept_hints_destroy(e->hint);
     e->hint = NULL;
+    vs_slots_free(&e->walker);
+    vs_slots_free(&e->queue);
     vs_settab_free(&e->l2);
     vs_settab_free(&e->l2_1g);
     vs_settab_free(&e->nested);

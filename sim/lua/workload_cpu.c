@@ -233,7 +233,16 @@ static int cpu_protect(lua_State *L)
 
 static int access_one(lua_State *L, enum vs_req_op op)
 {
+    static const char *const fields[] = {"depends", NULL};
+    bool depends = false;
+    if (lua_gettop(L) > 2 && lua_istable(L, -1)) {
+        vs_box_only(L, lua_gettop(L), "an access", fields);
+        lua_getfield(L, -1, "depends");
+        depends = lua_toboolean(L, -1);
+        lua_pop(L, 2);
+    }
     struct vs_request *r = begin(L, VS_REQ_ACCESS);
+    r->depends = depends;
     r->bytes = opt_number(L, 4, "size", 8);
     if (!r->bytes || r->bytes > 4096) {
         return luaL_error(L, "an access is 1..4096 bytes");

@@ -157,6 +157,7 @@ static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
         s = vs_ept_init(&v->ept, &p->ept, p->ledger, v->clock, p->phys, &walker, &v->cpu.data,
                         &v->cpu.fetch, p->options.seed + v->index * 64u);
     }
+    s = s || !c->cpu.window ? s : vs_ept_overlap(&v->ept);
     if (s) {
         vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
         return s;
@@ -435,6 +436,7 @@ void vs_platform_destroy(struct vs_platform *p)
         free(v->process);
         vs_shadow_free(&v->shadow);
         vs_ept_free(&v->ept);
+        vs_cpu_free(&v->cpu);
         vs_memory_core_free(&v->core);
     }
     vs__net_free(p);

@@ -64,6 +64,7 @@ static void accessed(struct vs_vcpu *v, uint64_t n)
 static void one_access(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
+    v->cpu.depends = r->depends;
     switch (vs_cpu_access(&v->cpu, gva(r->address), (uint32_t)r->bytes, ref_of[r->op])) {
     case VS_CPU_DONE:
         accessed(v, 1);
@@ -75,6 +76,7 @@ static void one_access(struct vs_vcpu *v)
     case VS_CPU_HORIZON:
         break;
     }
+    v->cpu.depends = false;
 }
 
 static void begin_bulk(struct vs_vcpu *v)
@@ -141,8 +143,10 @@ static void continue_trace(struct vs_vcpu *v)
                                       [VS_TRACE_STORE] = VS_REF_WRITE,
                                       [VS_TRACE_MODIFY] = VS_REF_READ};
     size_t first = v->record;
+    bool depends = v->cpu.cfg.trace_dependent != 0;
     while (v->record < r->n_records && vs_cpu_now_ps(&v->cpu) <= v->horizon) {
         const struct vs_trace_rec *t = &r->records[v->record];
+        v->cpu.depends = depends;
         if (vs_cpu_access(&v->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
             if (!vs__vcpu_fault(v)) {
                 break;
@@ -154,6 +158,7 @@ static void continue_trace(struct vs_vcpu *v)
         }
         v->record++;
     }
+    v->cpu.depends = false;
     accessed(v, v->record - first);
     v->busy = v->record < r->n_records;
 }

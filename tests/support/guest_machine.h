@@ -30,15 +30,25 @@ struct guest_machine {
     struct vs_cpu cpu;
 };
 
-static inline bool guest_machine_init(struct guest_machine *g, uint64_t bytes)
-{
+struct guest_machine_config {
     struct vs_cpu_config cpu;
     struct vs_memory_config memory;
     struct vs_ept_config ept;
+};
+
+static inline struct guest_machine_config guest_machine_defaults(void)
+{
+    struct guest_machine_config c;
+    vs_defaults(&vs_cpu_desc, &c.cpu);
+    vs_defaults(&vs_memory_desc, &c.memory);
+    vs_defaults(&vs_ept_desc, &c.ept);
+    return c;
+}
+
+static inline bool guest_machine_make(struct guest_machine *g, uint64_t bytes,
+                                      const struct guest_machine_config *c)
+{
     struct vs_clock clock = vs_clock_mhz(2600);
-    vs_defaults(&vs_cpu_desc, &cpu);
-    vs_defaults(&vs_memory_desc, &memory);
-    vs_defaults(&vs_ept_desc, &ept);
     memset(g, 0, sizeof *g);
     g->ledger = vs_ledger_create(1);
     g->phys = vs_phys_create(8ull << 30);
@@ -50,15 +60,17 @@ static inline bool guest_machine_init(struct guest_machine *g, uint64_t bytes)
     for (uint64_t at = 0; good && at < bytes; at += 4096) {
         good = !vs_space_touch(&g->space, GUEST_MACHINE_BASE + at, 12, true, true);
     }
-    good = good && !vs_memory_init(&g->memory, &memory, g->ledger, clock, g->phys, 8ull << 30, 1);
-    good = good && !vs_cpu_init(&g->cpu, &cpu, g->ledger);
+    good =
+        good && !vs_memory_init(&g->memory, &c->memory, g->ledger, clock, g->phys, 8ull << 30, 1);
+    good = good && !vs_cpu_init(&g->cpu, &c->cpu, g->ledger);
     good = good && !vs_memory_core_init(&g->core, &g->memory, &g->cpu.data, &g->cpu.fetch);
     if (!good) {
         return false;
     }
     struct vs_mem_port walker = vs_memory_walker_port(&g->core);
-    good = !vs_ept_init(&g->ept, &ept, g->ledger, clock, g->phys, &walker, &g->cpu.data,
+    good = !vs_ept_init(&g->ept, &c->ept, g->ledger, clock, g->phys, &walker, &g->cpu.data,
                         &g->cpu.fetch, 1);
+    good = good && (!c->cpu.window || !vs_ept_overlap(&g->ept));
     struct vs_ept_context context = {1, 0, g->space.cr3, g->vm.ept_root};
     vs_ept_context(&g->ept, &context);
     struct vs_mmu_port mmu = vs_ept_mmu_port(&g->ept);
@@ -69,10 +81,17 @@ static inline bool guest_machine_init(struct guest_machine *g, uint64_t bytes)
     return good;
 }
 
+static inline bool guest_machine_init(struct guest_machine *g, uint64_t bytes)
+{
+    struct guest_machine_config c = guest_machine_defaults();
+    return guest_machine_make(g, bytes, &c);
+}
+
 static inline void guest_machine_free(struct guest_machine *g)
 {
     vs_txn_end(&g->t);
     vs_ept_free(&g->ept);
+    vs_cpu_free(&g->cpu);
     vs_memory_core_free(&g->core);
     vs_memory_free(&g->memory);
     vs_vm_free(&g->vm);

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpu/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TAPE_ENTRIES                                                                               \
+    128u /* a two-dimensional walk that sets every flag; more only grows the tape */
+
+static const enum vs_op op_of[3] = {VS_OP_ACCESS_LOAD, VS_OP_ACCESS_STORE, VS_OP_ACCESS_FETCH};
+
+static uint16_t account(const struct vs_cpu *c, unsigned which)
+{
+    return (uint16_t)(c->account + which);
+}
+
+/* ---- making ---- */
+
+static uint64_t power_above(uint64_t n)
+{
+    uint64_t p = 2;
+    while (p <= n) {
+        p *= 2;
+    }
+    return p;
+}
+
+void vs__window_destroy(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = c->window;
+    if (!w) {
+        return;
+    }
+    for (uint64_t i = 0; w->ring && i <= w->mask; i++) {
+        vs_tape_free(&w->ring[i].tape);
+    }
+    free(w->ring);
+    free(w->walk);
+    free(w->line);
+    vs_slots_free(&w->mshr);
+    free(w);
+    c->window = NULL;
+}
+
+enum vs_status vs__window_create(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = calloc(1, sizeof *w);
+    if (!w) {
+        return VS_E_NOMEM;
+    }
+    c->window = w;
+    w->size = c->cfg.window;
+    w->queue = c->cfg.load_queue;
+    uint64_t slots = power_above(w->size < w->queue ? w->size : w->queue);
+    w->mask = slots - 1u;
+    w->ring = calloc(slots, sizeof *w->ring);
+    w->walks_mask = slots - 1u;
+    w->walk = calloc(slots, sizeof *w->walk);
+    w->line = calloc(c->cfg.mshrs, sizeof *w->line);
+    bool good =
+        w->ring && w->walk && w->line && vs_slots_init(&w->mshr, (uint32_t)c->cfg.mshrs) == VS_OK;
+    for (uint64_t i = 0; good && i < slots; i++) {
+        struct vs_tape *t = &w->ring[i].tape;
+        t->e = malloc(TAPE_ENTRIES * sizeof *t->e);
+        t->cap = TAPE_ENTRIES;
+        good = t->e != NULL;
+    }
+    if (!good) {
+        vs__window_destroy(c);
+        return VS_E_NOMEM;
+    }
+    /* a window of one entry overlaps nothing, not even the entering */
+    if (c->cfg.issue_width && w->size > 1u) {
+        w->issue_q = c->clock.period_ps / c->cfg.issue_width;
+        w->issue_r = c->clock.period_ps % c->cfg.issue_width;
+    }
+    return VS_OK;
+}
+
+/* ---- the clock of entry ---- */
+
+/* Hits of the front end were priced as they came: the line waits for each of them. */
+static void expose_fetches(struct vs_cpu *c, struct vs_txn *t)
+{
+    const struct vs_l1 *l = &c->fetch;
+    uint64_t by_level[VS_CPU_TLB_KINDS][VS_LINE_LEVELS] = {{0}};
+    for (uint32_t mask = c->pending_mask[VS_REF_FETCH]; mask; mask &= mask - 1u) {
+        uint32_t at = (uint32_t)__builtin_ctz(mask);
+        by_level[at / VS_LINE_LEVELS][at % VS_LINE_LEVELS] =
+            c->pending[VS_REF_FETCH][at / VS_LINE_LEVELS][at % VS_LINE_LEVELS];
+    }
+    by_level[VS_CPU_TLB_L1][0] += c->fast[VS_REF_FETCH];
+    for (uint32_t tlb = 0; tlb < VS_CPU_TLB_KINDS; tlb++) {
+        for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
+            uint64_t n = by_level[tlb][level];
+            const struct {
+                uint16_t account;
+                uint64_t ps;
+            } part[3] = {{l->tlb_account, tlb == VS_CPU_TLB_NONE ? 0 : l->tlb_ps.v},
+                         {c->mmu.probe_account, tlb == VS_CPU_TLB_L2 ? c->mmu.probe_ps.v : 0},
+                         {l->lines.account[level], l->lines.ps[level]}};
+            for (uint32_t i = 0; n && i < 3u; i++) {
+                if (part[i].ps) {
+                    t->acc->exposed[part[i].account].n += n;
+                    t->acc->exposed[part[i].account].ps += n * part[i].ps;
+                    if (t->tape) {
+                        vs__tape_add(t->tape, t->now_ps, n * part[i].ps, part[i].account, t->depth);
+                    }
+                    t->now_ps += n * part[i].ps;
+                }
+            }
+        }
+    }
+}
+
+static void follow_actor(struct vs_cpu *c)
+{
+    struct vs_txn *x = &c->window->beside;
+    x->actor = c->txn->actor;
+    x->by_op = c->txn->by_op;
+}
+
+/* Brings the line's clock to the moment of entry. */
+static void advance(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = c->window;
+    struct vs_txn *t = c->txn;
+    c->pending_ps = 0;
+    vs__cpu_settle_instructions(c, t);
+    if (w->issued) {
+        vs_ps d = {w->issued_ps};
+        vs_charge_n(t, account(c, VS_ACC_cpu_issue), w->issued, d);
+        w->issued = w->issued_ps = 0;
+    }
+    if (c->fast[VS_REF_FETCH] || c->pending_mask[VS_REF_FETCH]) {
+        expose_fetches(c, t);
+        follow_actor(c);
+        vs__cpu_settle_ref(c, &w->beside, VS_REF_FETCH);
+    }
+}
+
+/* Waits for recorded work, which is not this line's. */
+static void wait_for(struct vs_cpu *c, const struct vs_tape *tape, uint64_t until_ps)
+{
+    vs_ps until = {until_ps};
+    bool before = c->window->settling;
+    c->window->settling = true;
+    advance(c);
+    vs_expose(c->txn, tape, account(c, VS_ACC_cpu_order), until);
+    c->window->settling = before;
+}
+
+static void drain(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = c->window;
+    for (; w->head != w->tail; w->head++) {
+        const struct vs_window_slot *s = &w->ring[w->head & w->mask];
+        wait_for(c, &s->tape, s->done_ps);
+    }
+}
+
+/* Somebody reads the clock, an operation begins or ends on the line: all that has entered is to
+ * complete first. */
+static void settle(void *ctx, struct vs_txn *t)
+{
+    struct vs_cpu *c = ctx;
+    struct vs_cpu_window *w = c->window;
+    (void)t;
+    if (w->settling) {
+        return;
+    }
+    w->settling = true;
+    follow_actor(c);
+    advance(c);
+    for (uint32_t ref = 0; ref < VS_REF_FETCH; ref++) {
+        if (c->pending_mask[ref]) {
+            vs__cpu_settle_ref(c, &w->beside, ref);
+        }
+    }
+    drain(c);
+    w->settling = false;
+}
+
+void vs__window_begin(struct vs_cpu *c)
+{
+    vs_txn_beside(&c->window->beside, c->ledger, c->txn->actor);
+    c->txn->settle = settle;
+}
+
+/* How many entries there is room for: of `wanted`, at least one, after waiting where there is none.
+ * `accesses` of them (0 or 1) take a place in the load queue. */
+static uint64_t room(struct vs_cpu *c, uint64_t wanted, uint64_t accesses)
+{
+    struct vs_cpu_window *w = c->window;
+    while (w->head != w->tail) {
+        const struct vs_window_slot *s = &w->ring[w->head & w->mask];
+        if (s->done_ps > vs_cpu_now_ps(c)) {
+            uint64_t left = s->entry + w->size - w->entries;
+            bool queue_full = accesses && w->accesses - s->access >= w->queue;
+            if (left && !queue_full) {
+                return left < wanted ? left : wanted;
+            }
+            c->count[left ? VS_CNT_cpu_queue_full : VS_CNT_cpu_window_full]++;
+            wait_for(c, &s->tape, s->done_ps);
+        }
+        w->head++;
+    }
+    return wanted < w->size ? wanted : w->size;
+}
+
+void vs__window_instructions(struct vs_cpu *c, uint64_t n)
+{
+    while (n) {
+        uint64_t k = c->window->head == c->window->tail ? n : room(c, n, 0);
+        vs__cpu_instructions(c, k);
+        c->window->entries += k;
+        n -= k;
+    }
+}
+
+/* ---- accesses ---- */
+
+static inline void note(struct vs_tape *t, uint64_t *at, uint16_t acc, uint64_t ps)
+{
+    if (ps) {
+        t->e[t->n++] = (struct vs_tape_entry){*at, ps, acc, 1};
+        *at += ps;
+    }
+}
+
+/* The youngest access completes at done_ps: what it did is on the tape of the slot at the tail. */
+static inline void entered(struct vs_cpu_window *w, uint64_t done_ps, uint32_t ref)
+{
+    w->last_ps = ref == VS_REF_FETCH ? w->last_ps : done_ps;
+    if (done_ps > w->done_ps) {
+        struct vs_window_slot *s = &w->ring[w->tail & w->mask];
+        w->done_ps = done_ps;
+        s->done_ps = done_ps;
+        s->entry = w->entries;
+        s->access = w->accesses;
+        w->tail++;
+    }
+    w->entries++;
+    w->accesses++;
+}
+
+/* When the walk of that page that is under way at `at` ends; `at` where there is none. */
+static uint64_t walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at)
+{
+    uint64_t n = w->walks < w->walks_mask ? w->walks : w->walks_mask + 1u;
+    for (uint64_t i = 1; i <= n; i++) {
+        const struct vs_window_walk *k = &w->walk[(w->walks - i) & w->walks_mask];
+        if (k->done_ps > at && gva >> k->shift == k->page) {
+            return k->done_ps;
+        }
+    }
+    return at;
+}
+
+/* When the line that is on its way arrives; 0: it is not. */
+static uint64_t arrives(const struct vs_cpu_window *w, uint64_t line)
+{
+    for (uint32_t i = 0; i < w->mshr.n; i++) {
+        if (w->line[i] == line) {
+            return w->mshr.busy_until_ps[i];
+        }
+    }
+    return 0;
+}
+
+static uint32_t first_free(const struct vs_slots *s)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < s->n; i++) {
+        best = s->busy_until_ps[i] < s->busy_until_ps[best] ? i : best;
+    }
+    return best;
+}
+
+/* What a line costs an access that knows its address at `at`. */
+struct fill {
+    uint64_t wait_ps, ps;
+    uint32_t level;
+    bool merged;
+};
+static struct fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, uint32_t ref,
+                              uint64_t at)
+{
+    struct vs_cpu_window *w = c->window;
+    uint64_t line = hpa >> l->line_shift;
+    struct fill f = {.level = l->lines.access(l->lines.ctx, line, (enum vs_ref)ref)};
+    f.ps = l->lines.ps[f.level];
+    if (f.level == 0) {
+        if (w->lines_until_ps > at + f.ps && ref != VS_REF_FETCH) {
+            uint64_t ready = arrives(w, line);
+            f.merged = ready > at + f.ps;
+            f.wait_ps = f.merged ? ready - at - f.ps : 0;
+            c->count[VS_CNT_cpu_mshr_merges] += f.merged;
+        }
+    } else if (ref != VS_REF_FETCH) {
+        uint32_t i = first_free(&w->mshr);
+        uint64_t free_ps = w->mshr.busy_until_ps[i];
+        f.wait_ps = free_ps > at ? free_ps - at : 0;
+        c->count[VS_CNT_cpu_mshr_waits] += f.wait_ps != 0;
+        uint64_t done = at + f.wait_ps + f.ps;
+        w->mshr.busy_until_ps[i] = done;
+        w->line[i] = line;
+        w->lines_until_ps = done > w->lines_until_ps ? done : w->lines_until_ps;
+    }
+    return f;
+}
+
+static uint16_t wait_account(const struct vs_cpu *c, const struct fill *f)
+{
+    return account(c, f->merged ? VS_ACC_cpu_mshr_merge : VS_ACC_cpu_mshr_wait);
+}
+
+/* Inside the open operation on w->beside. False: fault. */
+static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref, bool missed,
+                      uint64_t *hpa)
+{
+    struct vs_cpu_window *w = c->window;
+    struct vs_txn *x = &w->beside;
+    struct vs_translation out = {.fault = VS_FAULT_NONE};
+    vs_gva at = {gva};
+    unsigned shift;
+    *hpa = gva;
+    if (!c->cfg.translation) {
+        return true;
+    }
+    vs_charge(x, l->tlb_account, l->tlb_ps);
+    if (!missed) {
+        const uint64_t *p = vs_l1_translate(l, gva, &shift);
+        bool hit = p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE));
+        if (hit) {
+            *l->tlb_hits += 1u;
+            *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+        } else {
+            vs__cpu_count_miss(c, l, p == NULL);
+            hit = c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out);
+            if (hit) {
+                vs_charge(x, c->mmu.probe_account, c->mmu.probe_ps);
+                *hpa = out.hpa.v;
+            }
+        }
+        if (hit) {
+            vs_ps ready = {walked(w, gva, x->now_ps)};
+            c->count[VS_CNT_cpu_walk_merges] +=
+                vs_wait_until(x, account(c, VS_ACC_cpu_walk_merge), ready).v != 0;
+            return true;
+        }
+    }
+    c->mmu.walk(c->mmu.ctx, x, at, (enum vs_ref)ref, &out);
+    if (out.fault != VS_FAULT_NONE) {
+        c->fault = out;
+        return false;
+    }
+    *hpa = out.hpa.v;
+    w->walk[w->walks++ & w->walks_mask] =
+        (struct vs_window_walk){gva >> out.page_shift, x->now_ps, out.page_shift};
+    w->walks_until_ps = x->now_ps > w->walks_until_ps ? x->now_ps : w->walks_until_ps;
+    return true;
+}
+
+/* An access booked part by part, from `start`: a walk, several lines, or somebody wants the parts.
+ */
+static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t bytes, uint32_t ref,
+                   bool missed, uint64_t start)
+{
+    struct vs_cpu_window *w = c->window;
+    struct vs_txn *x = &w->beside;
+    struct vs_window_slot *s = &w->ring[w->tail & w->mask];
+    uint64_t line = 1ull << l->line_shift, hpa;
+    follow_actor(c);
+    x->now_ps = start;
+    s->tape.n = 0;
+    x->tape = &s->tape;
+    vs_open(x, op_of[ref]);
+    for (uint64_t at = gva; at < gva + bytes; at = (at & ~(line - 1u)) + line) {
+        if (!translate(c, l, at, ref, missed, &hpa)) {
+            vs__cpu_count_squash(c, l);
+            (void)vs_abandon(x);
+            x->tape = NULL;
+            vs_txn_settle(c->txn); /* taken where it retires: everything older completes */
+            wait_for(c, &s->tape, x->now_ps);
+            return false;
+        }
+        missed = false;
+        if (l->lines.straddle && (gva & (line - 1u)) + bytes > line) {
+            uint32_t level =
+                l->lines.straddle(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
+            vs_ps d = {l->lines.ps[level]};
+            vs_charge(x, l->lines.account[level], d);
+            break;
+        }
+        struct fill f = fetch_line(c, l, hpa, ref, x->now_ps);
+        vs_ps wait = {f.wait_ps}, d = {f.ps};
+        if (wait.v) {
+            vs_charge(x, wait_account(c, &f), wait);
+        }
+        vs_charge(x, l->lines.account[f.level], d);
+    }
+    vs_close(x);
+    x->tape = NULL;
+    c->count[VS_CNT_cpu_loads + (int)ref]++;
+    entered(w, x->now_ps, ref);
+    return true;
+}
+
+/* An access that found its translation but waited for something. */
+static void book_waits(struct vs_cpu *c, const struct vs_l1 *l, uint32_t ref, uint32_t tlb,
+                       uint64_t walk_ps, const struct fill *f)
+{
+    struct vs_txn *x = &c->window->beside;
+    follow_actor(c);
+    struct vs_op_acc *a = x->by_op[op_of[ref]];
+    a = a ? a : vs_ledger_acc(x->ledger, x->actor, op_of[ref]);
+    vs_ps walk = {walk_ps}, wait = {f->wait_ps}, line = {f->ps}, total = {walk_ps + f->wait_ps};
+    total.v += c->price[ref][tlb][f->level];
+    if (tlb != VS_CPU_TLB_NONE) {
+        vs_count_part(x, a, l->tlb_account, 1, l->tlb_ps);
+        if (tlb == VS_CPU_TLB_L2) {
+            vs_count_part(x, a, c->mmu.probe_account, 1, c->mmu.probe_ps);
+        } else if (l->tlb_hits) {
+            ++*l->tlb_hits;
+        }
+    }
+    if (walk.v) {
+        vs_count_part(x, a, account(c, VS_ACC_cpu_walk_merge), 1, walk);
+    }
+    if (wait.v) {
+        vs_count_part(x, a, wait_account(c, f), 1, wait);
+    }
+    vs_count_part(x, a, l->lines.account[f->level], 1, line);
+    vs_count_op(x, a, 1, total);
+    c->count[VS_CNT_cpu_loads + (int)ref]++;
+}
+
+/* One data access inside one line whose start is known. False: fault. */
+static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref, uint64_t start)
+{
+    struct vs_cpu_window *w = c->window;
+    uint64_t hpa = gva, at = start, walk_ps = 0;
+    uint32_t tlb = VS_CPU_TLB_NONE;
+    struct vs_tape *tape = &w->ring[w->tail & w->mask].tape;
+    tape->n = 0;
+    if (c->cfg.translation) {
+        unsigned shift;
+        const uint64_t *p = vs_l1_translate(l, gva, &shift);
+        tlb = VS_CPU_TLB_L1;
+        note(tape, &at, l->tlb_account, l->tlb_ps.v);
+        if (vs_likely(p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE)))) {
+            hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+        } else {
+            struct vs_translation out;
+            vs_gva g = {gva};
+            vs__cpu_count_miss(c, l, p == NULL);
+            if (!c->mmu.probe(c->mmu.ctx, g, (enum vs_ref)ref, &out)) {
+                return booked(c, l, gva, 1, ref, true, start);
+            }
+            tlb = VS_CPU_TLB_L2;
+            hpa = out.hpa.v;
+            note(tape, &at, c->mmu.probe_account, c->mmu.probe_ps.v);
+        }
+        if (w->walks_until_ps > at) {
+            walk_ps = walked(w, gva, at) - at;
+            c->count[VS_CNT_cpu_walk_merges] += walk_ps != 0;
+            note(tape, &at, account(c, VS_ACC_cpu_walk_merge), walk_ps);
+        }
+    }
+    struct fill f = fetch_line(c, l, hpa, ref, at);
+    if (vs_unlikely(walk_ps | f.wait_ps)) {
+        note(tape, &at, wait_account(c, &f), f.wait_ps);
+        book_waits(c, l, ref, tlb, walk_ps, &f);
+    } else {
+        vs__cpu_count(c, ref, tlb, f.level);
+    }
+    note(tape, &at, l->lines.account[f.level], f.ps);
+    entered(w, at, ref);
+    return true;
+}
+
+/* The front end waits for each line: only its own time is exposed, older accesses go on. */
+static bool fetch(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
+{
+    struct vs_cpu_window *w = c->window;
+    struct vs_l1 *l = &c->fetch;
+    uint64_t hpa = gva, tail = w->tail, done = w->done_ps;
+    uint32_t line = 1u << l->line_shift, tlb = VS_CPU_TLB_NONE;
+    bool missed = false;
+    if ((gva & (line - 1u)) + bytes <= line && !vs__cpu_listened(c, VS_REF_FETCH)) {
+        if (c->cfg.translation) {
+            unsigned shift;
+            const uint64_t *p = vs_l1_translate(l, gva, &shift);
+            tlb = VS_CPU_TLB_L1;
+            if (p) {
+                hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+            } else {
+                struct vs_translation out;
+                vs_gva g = {gva};
+                vs__cpu_count_miss(c, l, true);
+                missed = !c->mmu.probe(c->mmu.ctx, g, VS_REF_FETCH, &out);
+                tlb = VS_CPU_TLB_L2;
+                hpa = missed ? 0 : out.hpa.v;
+            }
+        }
+        if (!missed) {
+            uint32_t level = l->lines.access(l->lines.ctx, hpa >> l->line_shift, VS_REF_FETCH);
+            vs__cpu_count(c, VS_REF_FETCH, tlb, level);
+            c->pending_ps += c->price[VS_REF_FETCH][tlb][level];
+            return true;
+        }
+    }
+    (void)room(c, 1, 1); /* the slot at the tail is free; the fetch itself takes no entry */
+    const struct vs_window_slot *s = &w->ring[w->tail & w->mask];
+    if (!booked(c, l, gva, bytes, VS_REF_FETCH, missed, vs_cpu_now_ps(c))) {
+        return false;
+    }
+    w->tail = tail;
+    w->done_ps = done;
+    w->entries--;
+    w->accesses--;
+    wait_for(c, &s->tape, w->beside.now_ps);
+    return true;
+}
+
+bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref)
+{
+    struct vs_cpu_window *w = c->window;
+    struct vs_l1 *l = &c->data;
+    uint32_t line = 1u << l->line_shift;
+    if (ref == VS_REF_FETCH) {
+        return fetch(c, gva, bytes);
+    }
+    (void)room(c, 1, 1);
+    uint64_t start = vs_cpu_now_ps(c);
+    start = c->depends && w->last_ps > start ? w->last_ps : start;
+    if (vs_unlikely((gva & (line - 1u)) + bytes > line)) {
+        c->count[VS_CNT_cpu_straddles]++;
+        return booked(c, l, gva, bytes, ref, false, start);
+    }
+    const struct vs_op_acc *a = c->txn->by_op[op_of[ref]];
+    if (vs_unlikely(a && a->sampler)) {
+        return booked(c, l, gva, bytes, ref, false, start);
+    }
+    return one_line(c, l, gva, ref, start);
+}
+
+void vs__window_issue(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = c->window;
+    uint64_t ps = w->issue_q;
+    w->carry += w->issue_r;
+    if (w->carry && w->carry >= c->cfg.issue_width) {
+        w->carry -= c->cfg.issue_width;
+        ps++;
+    }
+    w->issued++;
+    w->issued_ps += ps;
+    c->pending_ps += ps;
+}
+
+bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref)
+{
+    uint32_t line = 1u << c->data.line_shift;
+    if (ref == VS_REF_FETCH && (gva & (line - 1u)) + bytes <= line) {
+        return vs__cpu_access_line(c, gva, ref);
+    }
+    if (!vs__window_access(c, gva, bytes, ref)) {
+        return false;
+    }
+    if (ref != VS_REF_FETCH) {
+        vs__window_issue(c);
+    }
+    return true;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The out-of-order window (cpu.window). Accesses enter in program order, run beside each other, and
+ * leave in order; the core's clock is that of entry. It stops only where the window or the load
+ * queue is full: then the wait is booked as what the oldest access was doing meanwhile, so that the
+ * time line stays an exact sum. Operations are booked with their own length, beside the line.
+ */
+#ifndef VIRTSIM_MODEL_CPU_WINDOW_H
+#define VIRTSIM_MODEL_CPU_WINDOW_H
+
+#include "cpu/access.h"
+
+/* An access that is not complete. One that completes no later than an older one needs no slot: it
+ * cannot leave before that. */
+struct vs_window_slot {
+    uint64_t done_ps, entry, access;
+    struct vs_tape tape; /* what it does when */
+};
+
+struct vs_window_walk {
+    uint64_t page, done_ps;
+    unsigned shift;
+};
+
+struct vs_cpu_window {
+    struct vs_txn beside; /* operations of accesses */
+    struct vs_window_slot *ring;
+    uint64_t head, tail, mask;
+    uint64_t entries, accesses; /* that have entered */
+    uint64_t done_ps;           /* when all of them will have completed */
+    uint64_t last_ps;           /* when the last data access will */
+    uint64_t size, queue;
+    uint64_t issue_q, issue_r, carry; /* ps of one entry: q + r / width */
+    uint64_t issued, issued_ps;       /* not yet charged */
+    struct vs_slots mshr;
+    uint64_t *line; /* by MSHR */
+    uint64_t lines_until_ps;
+    struct vs_window_walk *walk;
+    uint64_t walks, walks_mask, walks_until_ps;
+    bool settling;
+};
+
+enum vs_status vs__window_create(struct vs_cpu *c);
+void vs__window_destroy(struct vs_cpu *c);
+void vs__window_begin(struct vs_cpu *c);
+/* One access that enters by itself, of any size. False: fault; the clock stands where it was found
+ * and everything older has completed. */
+bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
+/* The same as one of instructions that are counted apart. */
+bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
+/* It takes its share of the width at which accesses enter, when no instruction is counted for it.
+ */
+void vs__window_issue(struct vs_cpu *c);
+void vs__window_instructions(struct vs_cpu *c, uint64_t n);
+
+#endif

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of the out-of-order window: what overlaps, what cannot, and that the line stays a sum. */
+#include "guest_machine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define REGION (16ull << 20)
+#define LATENCY 100000u /* of every DRAM access here, in ps */
+
+static const vs_gva heap = {GUEST_MACHINE_BASE};
+static const vs_ps forever = {UINT64_MAX};
+
+/* Behind L1 only DRAM of one latency; entering the window takes no time. */
+static struct guest_machine_config plain(uint64_t window, uint64_t mshrs)
+{
+    struct guest_machine_config c = guest_machine_defaults();
+    c.cpu.window = window;
+    c.cpu.load_queue = 4096;
+    c.cpu.mshrs = mshrs;
+    c.cpu.issue_width = 0;
+    c.cpu.bulk_instructions = 0;
+    c.memory.l2_size = c.memory.llc_size = 0;
+    c.memory.dram_row_hit = c.memory.dram_row_miss = c.memory.dram_row_conflict = LATENCY;
+    return c;
+}
+
+static struct guest_machine *create(const struct guest_machine_config *c)
+{
+    struct guest_machine *g = calloc(1, sizeof *g);
+    assert_non_null(g);
+    assert_true(guest_machine_make(g, REGION, c));
+    return g;
+}
+
+static void destroy(struct guest_machine *g)
+{
+    vs_txn_settle(&g->t);
+    uint64_t now = g->t.now_ps;
+    struct vs_ledger *l = g->ledger;
+    const struct vs_op_acc *line = g->t.frame[0].acc;
+    vs_txn_end(&g->t);
+    assert_int_equal(line->total_ps, now); /* the stack is as high as the time */
+    char why[200] = "";
+    assert_int_equal(vs_ledger_unbalanced(l, why, sizeof why), 0);
+    vs_txn_begin(&g->t, l, g->t.actor, (vs_ps){now}); /* for guest_machine_free to end */
+    guest_machine_free(g);
+    free(g);
+}
+
+/* The time of n accesses, each `stride` after the one before; the first page is warm. */
+static uint64_t strided(struct guest_machine *g, uint64_t stride, uint64_t n)
+{
+    struct vs_cpu_bulk b;
+    uint64_t start = vs_now(&g->t).v;
+    assert_int_equal(vs_bulk_stride(&b, &g->cpu, VS_REF_READ, heap, REGION, stride, n), VS_OK);
+    assert_int_equal(vs_cpu_bulk_run(&g->cpu, &b, forever), VS_CPU_DONE);
+    return vs_now(&g->t).v - start;
+}
+
+static uint64_t misses(uint64_t window, uint64_t queue, uint64_t mshrs, uint64_t n)
+{
+    struct guest_machine_config c = plain(window, mshrs);
+    c.cpu.load_queue = queue;
+    c.cpu.translation = 0;
+    struct guest_machine *g = create(&c);
+    uint64_t t = strided(g, 4096, n);
+    destroy(g);
+    return t;
+}
+
+static void independent_misses_overlap_as_far_as_mshrs_reach(void **state)
+{
+    (void)state;
+    for (uint64_t m = 1; m <= 12; m++) {
+        for (uint64_t n = 1; n <= 40; n++) {
+            assert_int_equal(misses(4096, 4096, m, n), (n + m - 1) / m * LATENCY);
+        }
+    }
+}
+
+static void the_window_bounds_what_overlaps(void **state)
+{
+    (void)state;
+    assert_int_equal(misses(16, 4096, 256, 16), LATENCY);
+    assert_int_equal(misses(16, 4096, 256, 17), 2 * LATENCY);
+    assert_int_equal(misses(16, 4096, 256, 160), 10 * LATENCY);
+}
+
+static void the_load_queue_bounds_what_overlaps(void **state)
+{
+    (void)state;
+    assert_int_equal(misses(4096, 9, 256, 9), LATENCY);
+    assert_int_equal(misses(4096, 9, 256, 10), 2 * LATENCY);
+    assert_int_equal(misses(4096, 9, 4, 9), 3 * LATENCY);
+}
+
+/* Instructions take entries: 15 of them between accesses leave room for two in a window of 17. */
+static void instructions_take_entries(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = plain(17, 256);
+    c.cpu.translation = 0;
+    c.cpu.bulk_instructions = 15;
+    c.cpu.ipc = 16000;
+    struct guest_machine *g = create(&c);
+    uint64_t base = 15 * g->cpu.instruction_q + 15;
+    uint64_t t = strided(g, 4096, 8);
+    assert_true(t >= 4 * LATENCY && t <= 4 * LATENCY + 8 * base);
+    destroy(g);
+}
+
+enum { STRIDE, RANDOM, ZIPF, CHASE, STREAM, PATTERNS };
+
+static void run(struct guest_machine *g, int pattern, uint64_t n, vs_ps step)
+{
+    struct vs_cpu_bulk b;
+    uint64_t size = 3u << 20;
+    enum vs_status s =
+        pattern == STRIDE   ? vs_bulk_stride(&b, &g->cpu, VS_REF_WRITE, heap, size, 24, n)
+        : pattern == RANDOM ? vs_bulk_random(&b, &g->cpu, VS_REF_READ, heap, size, n, 5)
+        : pattern == ZIPF   ? vs_bulk_zipf(&b, &g->cpu, VS_REF_READ, heap, size, 4096, 0.9, n, 5)
+        : pattern == CHASE  ? vs_bulk_chase(&b, &g->cpu, heap, size, 64, n, 5)
+                            : vs_bulk_stream(&b, &g->cpu, heap, size, n);
+    assert_int_equal(s, VS_OK);
+    enum vs_cpu_stop stop;
+    vs_ps until = step.v ? step : forever;
+    while ((stop = vs_cpu_bulk_run(&g->cpu, &b, until)) != VS_CPU_DONE) {
+        assert_int_equal(stop, VS_CPU_HORIZON);
+        until.v = vs_cpu_now_ps(&g->cpu) + step.v;
+    }
+    vs_bulk_free(&b);
+}
+
+static uint64_t time_of(const struct guest_machine_config *c, int pattern, vs_ps step,
+                        struct vs_op_acc *load)
+{
+    struct guest_machine *g = create(c);
+    run(g, pattern, 20000, step);
+    uint64_t t = vs_now(&g->t).v;
+    if (load) {
+        *load = *vs_ledger_acc(g->ledger, g->t.actor, VS_OP_ACCESS_LOAD);
+    }
+    destroy(g);
+    return t;
+}
+
+static const vs_ps whole = {0};
+
+/* One entry: the next access enters when the last has completed, as if it had blocked. */
+static void a_window_of_one_blocks(void **state)
+{
+    (void)state;
+    for (int pattern = 0; pattern < PATTERNS; pattern++) {
+        struct guest_machine_config c = guest_machine_defaults();
+        struct vs_op_acc blocking, one;
+        uint64_t t = time_of(&c, pattern, whole, &blocking);
+        c.cpu.window = 1;
+        assert_int_equal(time_of(&c, pattern, whole, &one), t);
+        assert_int_equal(one.n, blocking.n);
+        assert_int_equal(one.total_ps, blocking.total_ps);
+        assert_int_equal(one.max_ps, blocking.max_ps);
+    }
+}
+
+static void a_chase_gains_nothing(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = guest_machine_defaults();
+    c.cpu.bulk_instructions = 0;
+    c.cpu.issue_width = 0;
+    uint64_t t = time_of(&c, CHASE, whole, NULL);
+    for (uint64_t w = 2; w <= 512; w *= 16) {
+        c.cpu.window = w;
+        assert_int_equal(time_of(&c, CHASE, whole, NULL), t);
+    }
+}
+
+static void independent_accesses_gain(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = guest_machine_defaults();
+    uint64_t t = time_of(&c, RANDOM, whole, NULL), last = t;
+    for (uint64_t w = 4; w <= 256; w *= 4) {
+        c.cpu.window = w;
+        uint64_t now = time_of(&c, RANDOM, whole, NULL);
+        assert_true(now <= last);
+        last = now;
+    }
+    assert_true(2 * last < t);
+}
+
+/* Coming up for air, without anybody reading the clock, changes nothing. */
+static void horizons_change_nothing(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = guest_machine_defaults();
+    c.cpu.window = 64;
+    for (int pattern = 0; pattern < PATTERNS; pattern++) {
+        vs_ps step = {70001};
+        assert_int_equal(time_of(&c, pattern, step, NULL), time_of(&c, pattern, whole, NULL));
+    }
+}
+
+/* w walkers: the walks take at least a w-th of their sum, and little more when nothing else waits.
+ */
+static void walkers_work_side_by_side(void **state)
+{
+    (void)state;
+    for (uint64_t w = 1; w <= 8; w *= 2) {
+        struct guest_machine_config c = plain(4096, 256);
+        c.ept.walkers = w;
+        struct guest_machine *g = create(&c);
+        uint64_t n = 512, t = strided(g, 3 * 4096, n);
+        const struct vs_op_acc *walk = vs_ledger_acc(g->ledger, g->t.actor, VS_OP_WALK);
+        assert_int_equal(walk->n, n);
+        assert_true(t >= walk->total_ps / w);
+        assert_true(t <= walk->total_ps / w + walk->max_ps + 2 * LATENCY);
+        destroy(g);
+    }
+}
+
+static void misses_to_one_line_are_one_fetch(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = plain(64, 2);
+    c.cpu.translation = 0;
+    struct guest_machine *g = create(&c);
+    assert_int_equal(strided(g, 8, 8), LATENCY);
+    assert_int_equal(g->cpu.count[VS_CNT_cpu_mshr_merges], 7);
+    assert_int_equal(g->core.count[VS_CNT_memory_l1_read_misses], 1);
+    assert_int_equal(g->cpu.count[VS_CNT_cpu_mshr_waits], 0);
+    destroy(g);
+}
+
+static void misses_to_one_page_are_one_walk(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = plain(64, 64);
+    struct guest_machine *g = create(&c);
+    uint64_t t = strided(g, 64, 32);
+    const struct vs_op_acc *walk = vs_ledger_acc(g->ledger, g->t.actor, VS_OP_WALK);
+    assert_int_equal(walk->n, 1);
+    assert_int_equal(g->cpu.count[VS_CNT_cpu_walk_merges], 31);
+    /* all wait for the one walk, then for their own lines at once */
+    uint64_t probe = g->ept.l2_ps;
+    assert_int_equal(t, probe + walk->total_ps + LATENCY);
+    destroy(g);
+}
+
+/* The access that faults is the oldest when the fault is taken; it is counted when it is issued
+ * again, and later accesses to its page do not fault a second time. */
+static void a_fault_is_taken_once_and_older_loads_complete(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = plain(64, 64);
+    struct guest_machine *g = create(&c);
+    struct vs_cpu_bulk b;
+    vs_gva hole = {GUEST_MACHINE_BASE + REGION - 4096};
+    assert_int_equal(vs_bulk_stride(&b, &g->cpu, VS_REF_READ, hole, 8192, 1024, 8), VS_OK);
+    assert_int_equal(vs_cpu_bulk_run(&g->cpu, &b, forever), VS_CPU_FAULT);
+    assert_int_equal(g->cpu.fault.fault, VS_FAULT_PAGE);
+    assert_int_equal(b.done, 4);
+    /* nothing is in flight: reading the clock finds nothing to wait for */
+    uint64_t now = g->t.now_ps;
+    assert_int_equal(vs_now(&g->t).v, now);
+    const struct vs_op_acc *load = vs_ledger_acc(g->ledger, g->t.actor, VS_OP_ACCESS_LOAD);
+    assert_int_equal(load->n, 4);
+    assert_int_equal(load->open_ops, 1);
+    assert_true(now >= load->max_ps);
+    assert_int_equal(vs_space_touch(&g->space, GUEST_MACHINE_BASE + REGION, 12, true, true), VS_OK);
+    assert_int_equal(vs_cpu_bulk_run(&g->cpu, &b, forever), VS_CPU_DONE);
+    vs_txn_settle(&g->t);
+    assert_int_equal(g->cpu.count[VS_CNT_cpu_faults], 1);
+    assert_int_equal(g->cpu.count[VS_CNT_cpu_loads], 8);
+    destroy(g);
+}
+
+/* An operation on the line begins when all that entered before it has completed. */
+static void an_operation_on_the_line_begins_after_older_loads(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = plain(64, 64);
+    c.cpu.translation = 0;
+    struct guest_machine *g = create(&c);
+    assert_int_equal(vs_cpu_access(&g->cpu, heap, 8, VS_REF_READ), VS_CPU_DONE);
+    assert_true(vs_cpu_now_ps(&g->cpu) < LATENCY);
+    vs_open(&g->t, VS_OP_EXIT_CPUID);
+    assert_int_equal(g->t.now_ps, LATENCY);
+    vs_close(&g->t);
+    destroy(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(independent_misses_overlap_as_far_as_mshrs_reach),
+        cmocka_unit_test(the_window_bounds_what_overlaps),
+        cmocka_unit_test(the_load_queue_bounds_what_overlaps),
+        cmocka_unit_test(instructions_take_entries),
+        cmocka_unit_test(a_window_of_one_blocks),
+        cmocka_unit_test(a_chase_gains_nothing),
+        cmocka_unit_test(independent_accesses_gain),
+        cmocka_unit_test(horizons_change_nothing),
+        cmocka_unit_test(walkers_work_side_by_side),
+        cmocka_unit_test(misses_to_one_line_are_one_fetch),
+        cmocka_unit_test(misses_to_one_page_are_one_walk),
+        cmocka_unit_test(a_fault_is_taken_once_and_older_loads_complete),
+        cmocka_unit_test(an_operation_on_the_line_begins_after_older_loads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
