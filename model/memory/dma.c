@@ -7,23 +7,6 @@
 
 #include <string.h>
 
-/* LLC flags of a line, or NULL; general and narrow table alike. */
-static bool llc_has(struct vs_memory *m, uint64_t line)
-{
-    return m->llc.lines ? vs_linetab_peek(m->llc.lines, line) != NULL
-                        : m->llc.present && vs_settab_peek(&m->llc.wide, line) != NULL;
-}
-
-static void llc_drop(struct vs_memory *m, uint64_t line)
-{
-    bool dirty;
-    if (m->llc.lines) {
-        (void)vs_linetab_drop(m->llc.lines, line, &dirty);
-    } else if (m->llc.present) {
-        (void)vs_settab_drop(&m->llc.wide, line);
-    }
-}
-
 /* When a set already holds as many device lines as it may, the oldest of them makes room. */
 static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
 {
@@ -32,7 +15,7 @@ static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
         return; /* other policies: no way limit (see README) */
     }
     uint64_t set, n = 0;
-    (void)vs_linetab_tag(t, line, &set);
+    (void)vs_linetab_tag(t, vs__memory_key(&m->llc, line), &set);
     uint32_t *way = t->tag + set * t->stride, oldest = 0;
     for (uint32_t w = 0; w < t->ways; w++) {
         if (way[w] & VS_LINE_IO) {
@@ -42,8 +25,8 @@ static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
     }
     if (n >= m->cfg.ddio_ways) {
         bool dirty = false;
-        uint64_t gone = vs_linetab_line(t, oldest, set);
-        (void)vs_linetab_drop(t, gone, &dirty);
+        uint64_t gone = vs__memory_key(&m->llc, vs_linetab_line(t, oldest, set));
+        (void)vs__memory_drop(&m->llc, gone, &dirty);
         if (m->cfg.llc_inclusive) {
             uint64_t dropped = 0;
             dirty = vs__memory_snoop_out(m, gone, &dropped) || dirty;
@@ -59,7 +42,9 @@ static void llc_write(struct vs_memory *m, uint64_t *count, uint64_t line, bool 
         llc_make_room(m, count, line);
     }
     m->into_llc(m, count, line);
-    uint32_t *tag = m->llc.lines && !there ? vs_linetab_peek(m->llc.lines, line) : NULL;
+    uint32_t *tag = m->llc.lines && !there
+                        ? vs_linetab_peek(m->llc.lines, vs__memory_key(&m->llc, line))
+                        : NULL;
     if (tag) {
         *tag |= VS_LINE_IO;
     }
@@ -69,7 +54,7 @@ static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
 {
     struct vs_memory *m = d->memory;
     uint64_t *count = d->count, dropped = 0;
-    bool in_cache = llc_has(m, line);
+    bool in_cache = vs__memory_has(&m->llc, line);
     if (write) {
         count[VS_CNT_memory_dma_write_lines]++;
         (void)vs__memory_snoop_out(m, line, &dropped);
@@ -79,7 +64,8 @@ static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
             llc_write(m, count, line, in_cache);
             return VS_MEM_LLC;
         }
-        llc_drop(m, line);
+        bool dirty = false;
+        (void)vs__memory_drop(&m->llc, line, &dirty);
         return vs__memory_dram(m, count, line);
     }
     count[VS_CNT_memory_dma_read_lines]++;
@@ -87,10 +73,7 @@ static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
         const struct vs_memory_core *c = m->core[i];
         const struct vs_memory_cache *k[3] = {&c->l1[0], &c->l1[1], &c->l2};
         for (uint32_t j = 0; j < 3 && !in_cache; j++) {
-            in_cache = k[j]->lines ? vs_linetab_peek(k[j]->lines, line) != NULL
-                                   : k[j]->present &&
-                                         vs_settab_peek((struct vs_settab *)(uintptr_t)&k[j]->wide,
-                                                        line) != NULL;
+            in_cache = vs__memory_has(k[j], line);
         }
     }
     count[VS_CNT_memory_dma_llc_hits] += in_cache;

@@ -23,6 +23,19 @@ static void check_cache(const char *name, uint64_t size, uint64_t ways, uint64_t
     }
 }
 
+static void check_hash(const char *name, uint64_t size, uint64_t ways, uint64_t line, uint64_t bits,
+                       struct vs_errors *errors)
+{
+    uint64_t entries = size / line, sets = ways ? entries / ways : 1u;
+    if (bits && (!power_of_two(sets) || sets >> bits == 0)) {
+        vs_error(errors,
+                 "memory.%s.hash_bits = %llu needs a power of two of at least 2^%llu sets; there "
+                 "are %llu",
+                 name, (unsigned long long)bits, (unsigned long long)bits,
+                 (unsigned long long)sets);
+    }
+}
+
 void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *errors)
 {
     if (!power_of_two(cfg->line)) {
@@ -33,6 +46,8 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
     check_cache("l1i", cfg->l1i_size, cfg->l1i_ways, cfg->line, errors);
     check_cache("l2", cfg->l2_size, cfg->l2_ways, cfg->line, errors);
     check_cache("llc", cfg->llc_size, cfg->llc_ways, cfg->line, errors);
+    check_hash("l2", cfg->l2_size, cfg->l2_ways, cfg->line, cfg->l2_hash, errors);
+    check_hash("llc", cfg->llc_size, cfg->llc_ways, cfg->line, cfg->llc_hash, errors);
     if (!power_of_two(cfg->dram_row) || cfg->dram_row < cfg->line) {
         vs_error(errors, "memory.dram.row = %llu is not a power of two of at least one line",
                  (unsigned long long)cfg->dram_row);
@@ -40,16 +55,29 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
     if (cfg->llc_size == 0 && cfg->llc_inclusive) {
         vs_error(errors, "memory.llc.inclusive needs memory.llc.size > 0");
     }
+    if (cfg->llc_fill && (cfg->llc_inclusive || !cfg->llc_size || !cfg->l2_size)) {
+        vs_error(errors, "memory.llc.fill = victim needs an L2, an LLC, and "
+                         "memory.llc.inclusive = false: it holds what the L2s do not");
+    }
+    if (cfg->straddle == VS_MEM_STRADDLE_CACHEGRIND &&
+        (cfg->l2_hash || cfg->llc_hash || cfg->llc_fill)) {
+        vs_error(errors, "memory.straddle = cachegrind knows neither hashed indices nor an LLC of "
+                         "victims");
+    }
 }
 
 /* `inside`: the line table of a struct vs_l1, used when the shape allows. */
 static enum vs_status cache_init(struct vs_memory_cache *k, const struct vs_memory *m,
-                                 uint64_t size, uint64_t ways, uint64_t policy,
+                                 uint64_t size, uint64_t ways, uint64_t policy, uint64_t hash_bits,
                                  struct vs_linetab *inside, uint64_t stream)
 {
     memset(k, 0, sizeof *k);
     uint32_t entries = (uint32_t)(size >> m->line_shift), w = ways ? (uint32_t)ways : entries;
     k->present = entries != 0;
+    if (k->present && hash_bits) {
+        k->hash_bits = (uint32_t)hash_bits;
+        k->set_bits = (uint32_t)__builtin_ctz(entries / w);
+    }
     if (k->present && policy == VS_POLICY_LRU && entries % w == 0 &&
         vs_linetab_fits(entries, w, m->max_line)) {
         k->lines = inside ? inside : &k->own;
@@ -78,9 +106,10 @@ static void cache_clear(struct vs_memory_cache *k)
     }
 }
 
-static bool cache_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty)
+bool vs__memory_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty)
 {
     bool was_dirty = false, was = false;
+    line = vs__memory_key(k, line);
     if (k->lines) {
         was = vs_linetab_drop(k->lines, line, &was_dirty);
     } else if (k->present) {
@@ -90,6 +119,35 @@ static bool cache_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty)
     }
     *dirty = *dirty || was_dirty;
     return was;
+}
+
+bool vs__memory_has(const struct vs_memory_cache *k, uint64_t line)
+{
+    line = vs__memory_key(k, line);
+    return k->lines ? vs_linetab_peek(k->lines, line) != NULL
+                    : k->present && vs_settab_peek((struct vs_settab *)(uintptr_t)&k->wide, line);
+}
+
+void vs__memory_soil(struct vs_memory_cache *k, uint64_t line)
+{
+    line = vs__memory_key(k, line);
+    uint32_t *tag = k->lines ? vs_linetab_peek(k->lines, line) : NULL;
+    uint64_t *flags = !k->lines && k->present ? vs_settab_peek(&k->wide, line) : NULL;
+    if (tag) {
+        *tag |= VS_LINE_DIRTY;
+    } else if (flags) {
+        *flags |= VS_LINE_DIRTY;
+    }
+}
+
+bool vs__memory_elsewhere(const struct vs_memory *m, const struct vs_memory_core *c, uint64_t line)
+{
+    for (uint32_t i = 0; i < m->n_cores; i++) {
+        if (m->core[i] != c && vs__memory_has(&m->core[i]->l2, line)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t flags,
@@ -111,9 +169,9 @@ bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_droppe
     bool dirty = false;
     for (uint32_t i = 0; i < m->n_cores; i++) {
         struct vs_memory_core *c = m->core[i];
-        bool there = cache_drop(&c->l1[0], line, &dirty);
-        there = cache_drop(&c->l1[1], line, &dirty) || there;
-        there = cache_drop(&c->l2, line, &dirty) || there;
+        bool there = vs__memory_drop(&c->l1[0], line, &dirty);
+        there = vs__memory_drop(&c->l1[1], line, &dirty) || there;
+        there = vs__memory_drop(&c->l2, line, &dirty) || there;
         *n_dropped += there;
     }
     return dirty;
@@ -121,31 +179,27 @@ bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_droppe
 
 bool vs_memory_use(struct vs_memory *m, const char *variant)
 {
+    const struct vs__memory_path *p = NULL;
 #if defined(__x86_64__)
     if (!strcmp(variant, "avx2") && __builtin_cpu_supports("avx2") &&
         __builtin_cpu_supports("bmi2")) {
-        m->access = vs__memory_access_avx2;
-        m->run = vs__memory_run_avx2;
-        m->walker_load = vs__memory_walker_load_avx2;
-        m->into_llc = vs__memory_into_llc_avx2;
-        return true;
-    }
-    if (!strcmp(variant, "sse2")) {
-        m->access = vs__memory_access_sse2;
-        m->run = vs__memory_run_sse2;
-        m->walker_load = vs__memory_walker_load_sse2;
-        m->into_llc = vs__memory_into_llc_sse2;
-        return true;
+        p = vs__memory_path_avx2;
+    } else if (!strcmp(variant, "sse2")) {
+        p = vs__memory_path_sse2;
     }
 #endif
     if (!strcmp(variant, "plain")) {
-        m->access = vs__memory_access_plain;
-        m->run = vs__memory_run_plain;
-        m->walker_load = vs__memory_walker_load_plain;
-        m->into_llc = vs__memory_into_llc_plain;
-        return true;
+        p = vs__memory_path_plain;
     }
-    return false;
+    if (!p) {
+        return false;
+    }
+    p += m->special;
+    m->access = p->access;
+    m->run = p->run;
+    m->walker_load = p->walker_load;
+    m->into_llc = p->into_llc;
+    return true;
 }
 
 enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg,
@@ -176,13 +230,14 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
     m->by_banks = vs_divider_of(cfg->dram_banks);
     m->by_row_lines =
         vs_divider_of(cfg->dram_row >> m->line_shift ? cfg->dram_row >> m->line_shift : 1u);
+    m->special = cfg->l2_hash || cfg->llc_hash || cfg->llc_fill;
     if (!vs_memory_use(m, "avx2") && !vs_memory_use(m, "sse2")) {
         (void)vs_memory_use(m, "plain");
     }
     size_t banks = cfg->dram_channels * cfg->dram_banks;
     m->open_row = malloc(banks * sizeof *m->open_row);
-    enum vs_status s =
-        cache_init(&m->llc, m, cfg->llc_size, cfg->llc_ways, cfg->llc_policy, NULL, 1);
+    enum vs_status s = cache_init(&m->llc, m, cfg->llc_size, cfg->llc_ways, cfg->llc_policy,
+                                  cfg->llc_hash, NULL, 1);
     if (!m->open_row || s != VS_OK) {
         vs_memory_free(m);
         return s != VS_OK ? s : VS_E_NOMEM;
@@ -303,14 +358,14 @@ enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m
     c->fetch = fetch;
     const struct vs_memory_config *cfg = &m->cfg;
     uint64_t stream = 10u * (m->n_cores + 1u);
-    enum vs_status s = cache_init(&c->l1[0], m, cfg->l1d_size, cfg->l1d_ways, cfg->l1d_policy,
+    enum vs_status s = cache_init(&c->l1[0], m, cfg->l1d_size, cfg->l1d_ways, cfg->l1d_policy, 0,
                                   &data->cache, stream);
     s = s != VS_OK ? s
-                   : cache_init(&c->l1[1], m, cfg->l1i_size, cfg->l1i_ways, cfg->l1i_policy,
+                   : cache_init(&c->l1[1], m, cfg->l1i_size, cfg->l1i_ways, cfg->l1i_policy, 0,
                                 &fetch->cache, stream + 1u);
-    s = s != VS_OK
-            ? s
-            : cache_init(&c->l2, m, cfg->l2_size, cfg->l2_ways, cfg->l2_policy, NULL, stream + 2u);
+    s = s != VS_OK ? s
+                   : cache_init(&c->l2, m, cfg->l2_size, cfg->l2_ways, cfg->l2_policy, cfg->l2_hash,
+                                NULL, stream + 2u);
     if (s != VS_OK) {
         return s;
     }

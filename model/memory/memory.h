@@ -37,6 +37,8 @@ struct vs_memory_cache {
     struct vs_linetab *lines; /* narrow: own, or the one inside a struct vs_l1; NULL otherwise */
     struct vs_linetab own;
     struct vs_settab wide; /* payload: VS_LINE_* flags */
+    uint32_t set_bits;     /* of a hashed index */
+    uint32_t hash_bits;    /* 0 = index by modulo */
     bool present;
 };
 
@@ -66,6 +68,7 @@ struct vs_memory {
     uint64_t seed;
     uint64_t ps[2][VS_MEM_LEVELS]; /* data, fetch */
     struct vs_memory_cache llc;
+    bool special; /* a hashed index or an LLC of victims: the path that asks for them */
     struct vs_divider by_channels, by_row_lines, by_banks;
     uint64_t *open_row; /* [channels x banks], UINT64_MAX = closed */
     struct vs_memory_core *core[VS_MEMORY_CORES];

@@ -17,24 +17,41 @@ typedef uint64_t memory_walker_load(void *ctx, struct vs_txn *t, vs_hpa at);
 
 typedef void memory_into_llc(struct vs_memory *m, uint64_t *count, uint64_t line);
 
-memory_access vs__memory_access_plain;
-memory_run vs__memory_run_plain;
-memory_walker_load vs__memory_walker_load_plain;
-memory_into_llc vs__memory_into_llc_plain;
+/* Each variant twice: for indices by modulo and an LLC that takes every miss, and for the rest. */
+struct vs__memory_path {
+    memory_access *access;
+    memory_run *run;
+    memory_walker_load *walker_load;
+    memory_into_llc *into_llc;
+};
+extern const struct vs__memory_path vs__memory_path_plain[2];
 #if defined(__x86_64__)
-memory_access vs__memory_access_sse2;
-memory_run vs__memory_run_sse2;
-memory_walker_load vs__memory_walker_load_sse2;
-memory_into_llc vs__memory_into_llc_sse2;
-memory_access vs__memory_access_avx2;
-memory_run vs__memory_run_avx2;
-memory_walker_load vs__memory_walker_load_avx2;
-memory_into_llc vs__memory_into_llc_avx2;
+extern const struct vs__memory_path vs__memory_path_sse2[2], vs__memory_path_avx2[2];
 #endif
 
 /* The general table's side of a lookup that fills: hit, or *victim (UINT64_MAX = none). */
 bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t flags,
                           uint64_t *victim, uint32_t *victim_flags);
+/* The number under which a cache keeps a line: its lowest index bits take in all bits above the
+ * index. Its own inverse. */
+static inline uint64_t vs__memory_key(const struct vs_memory_cache *k, uint64_t line)
+{
+    if (!k->hash_bits) {
+        return line;
+    }
+    uint64_t fold = 0;
+    for (uint64_t up = line >> k->set_bits; up; up >>= k->hash_bits) {
+        fold ^= up;
+    }
+    return line ^ (fold & ((1ull << k->hash_bits) - 1u));
+}
+/* Removes a line; its dirty flag is or-ed into *dirty. */
+bool vs__memory_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty);
+bool vs__memory_has(const struct vs_memory_cache *k, uint64_t line);
+/* A line that is there becomes dirty. */
+void vs__memory_soil(struct vs_memory_cache *k, uint64_t line);
+/* Whether the L2 of a core other than c holds a line. */
+bool vs__memory_elsewhere(const struct vs_memory *m, const struct vs_memory_core *c, uint64_t line);
 /* Takes a line out of every core; true when one of them had it dirty. */
 bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_dropped);
 
@@ -44,7 +61,7 @@ static inline void vs__memory_announce(const struct vs_memory *m, const struct v
 {
     (void)c; /* the tags of a core's own caches fit the host's */
     if (m->llc.lines) {
-        vs_linetab_prefetch(m->llc.lines, line);
+        vs_linetab_prefetch(m->llc.lines, m->special ? vs__memory_key(&m->llc, line) : line);
     }
 }
 

@@ -6,6 +6,7 @@ return {
   calibrated = "native_latency:zen2_rome",
   memory = {
     l1d = { latency = { 4, "native_latency zen2_rome, 2-32 KiB", "measured" } },
+    walker = { entry = { "l2", "native_latency zen2_rome, 12 MiB of lines a page apart: 15 cycles more than at 4 MiB are one L2 hit and 3", "derived" } },
     l2 = {
       size = { "512KiB", "AMD EPYC 7742: 512 KiB L2 a core", "documented" },
       ways = { 8, "AMD 56305 (Zen 2 optimization guide): 8 ways", "documented" },
@@ -13,6 +14,7 @@ return {
     },
     llc = {
       size = { "16MiB", "AMD EPYC 7742: 16 MiB L3 for each complex of four cores", "documented" },
+      fill = { "victim", "AMD 56305 (Zen 2 optimization guide), cache hierarchy: L3 is filled from the victims of the L2s", "documented" },
       ways = { 16, "AMD 56305 (Zen 2 optimization guide): 16 ways", "documented" },
       latency = { 39, "AMD 56305 (Zen 2 optimization guide): 39 cycles on average; native_latency zen2_rome, 1.5-8 MiB: 45 less 6 of the second-level TLB", "derived" },
     },

@@ -6,15 +6,19 @@ return {
   calibrated = "native_latency:zen3",
   memory = {
     l1d = { latency = { 4, "native_latency zen3, 2-32 KiB", "measured" } },
+    walker = { entry = { "l2", "native_latency zen3, 12-32 MiB of lines a page apart: a walk of two loads takes 27 cycles, two L2 hits and 3", "derived" } },
     l2 = {
       size = { "512KiB", "AMD Ryzen 9 5900X: 512 KiB L2 a core", "documented" },
       ways = { 8, "AMD 56665 (Zen 3 optimization guide): 8 ways", "documented" },
       policy = { "random", "native_latency zen3, 384-2048 KiB: no sharp step", "derived" },
+      hash_bits = { 3, "native_latency zen3, 1-4 MiB page-random of lines a page apart: about 1024 of them fit, 128 sets where an index by modulo has 16; the function is assumed", "derived" },
       latency = { 12, "native_latency zen3, 48-256 KiB", "measured" },
     },
     llc = {
       policy = { "random", "native_latency zen3, 16-64 MiB: no sharp step", "derived" },
       size = { "32MiB", "AMD Ryzen 9 5900X: 32 MiB L3 for each complex", "documented" },
+      fill = { "victim", "AMD 56665 (Zen 3 optimization guide), cache hierarchy: L3 is filled from the victims of the L2s", "documented" },
+      hash_bits = { 3, "eight slices a complex; which one holds a line is hashed. The function is assumed; native_latency zen3, 192-512 MiB page-random of lines a page apart: 2^16 of them fit", "derived" },
       ways = { 16, "AMD 56665 (Zen 3 optimization guide): 16 ways", "documented" },
       latency = { 46, "native_latency zen3, 3-16 MiB page-random: 50 to 51 cycles, less 5 of the second-level TLB", "derived" },
     },

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of an LLC that holds the victims of L2, and of hashed set indices. */
+#include "memory/path.h"
+#include "virtsim/knob.h"
+#include "virtsim/rng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LINE 64u
+
+struct rig {
+    struct vs_ledger *ledger;
+    struct vs_memory memory;
+    struct vs_memory_core core[2];
+    struct vs_l1 side[2][2];
+};
+
+static struct vs_memory_config usual(void)
+{
+    struct vs_memory_config cfg;
+    vs_defaults(&vs_memory_desc, &cfg);
+    cfg.l1d_size = cfg.l1i_size = 0;
+    return cfg;
+}
+
+/* L2 of 16 lines, LLC of 32, no sets: only the order of use counts. */
+static struct vs_memory_config small(uint64_t policy)
+{
+    struct vs_memory_config cfg = usual();
+    cfg.l2_size = 16u * LINE;
+    cfg.llc_size = 32u * LINE;
+    cfg.l2_ways = cfg.llc_ways = 0;
+    cfg.l2_policy = cfg.llc_policy = policy;
+    cfg.llc_fill = 1;
+    return cfg;
+}
+
+static struct rig *rig_create(const struct vs_memory_config *cfg, const char *variant)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    assert_non_null(r);
+    r->ledger = vs_ledger_create(1);
+    assert_int_equal(
+        vs_memory_init(&r->memory, cfg, r->ledger, vs_clock_mhz(2000), NULL, 1ull << 36, 1), VS_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(
+            vs_memory_core_init(&r->core[i], &r->memory, &r->side[i][0], &r->side[i][1]), VS_OK);
+    }
+    if (!vs_memory_use(&r->memory, variant)) {
+        (void)vs_memory_use(&r->memory, "plain");
+    }
+    return r;
+}
+
+static void rig_destroy(struct rig *r)
+{
+    vs_memory_core_free(&r->core[0]);
+    vs_memory_core_free(&r->core[1]);
+    vs_memory_free(&r->memory);
+    vs_ledger_destroy(r->ledger);
+    free(r);
+}
+
+static uint32_t load(struct rig *r, int core, uint64_t line, enum vs_ref ref)
+{
+    struct vs_memory_core *c = &r->core[core];
+    return r->memory.access(&r->memory, c, c->count, line, ref, VS_MEM_L1);
+}
+
+/* Loads of lines first .. first + n - 1 that went to DRAM. */
+static uint64_t pass(struct rig *r, uint64_t first, uint64_t n, uint64_t step, enum vs_ref ref)
+{
+    uint64_t missed = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        missed += load(r, 0, first + i * step, ref) > VS_MEM_LLC;
+    }
+    return missed;
+}
+
+static void test_capacities_of_l2_and_llc_add_up(void **state)
+{
+    (void)state;
+    for (uint64_t n = 47; n <= 49; n++) {
+        struct vs_memory_config cfg = small(VS_POLICY_LRU);
+        struct rig *r = rig_create(&cfg, "avx2");
+        assert_int_equal(pass(r, 100, n, 1, VS_REF_READ), n);
+        assert_int_equal(pass(r, 100, n, 1, VS_REF_READ), n <= 48 ? 0 : n);
+        rig_destroy(r);
+        cfg.llc_fill = 0; /* the same lines twice: the LLC's own size counts */
+        r = rig_create(&cfg, "avx2");
+        (void)pass(r, 100, n, 1, VS_REF_READ);
+        assert_int_equal(pass(r, 100, n, 1, VS_REF_READ), n);
+        rig_destroy(r);
+    }
+}
+
+static void test_a_line_is_in_l2_or_in_the_llc(void **state)
+{
+    (void)state;
+    static const uint64_t policy[] = {VS_POLICY_LRU, VS_POLICY_RANDOM, VS_POLICY_TREE_PLRU,
+                                      VS_POLICY_FIFO};
+    for (size_t p = 0; p < 4; p++) {
+        struct vs_memory_config cfg = small(policy[p]);
+        struct rig *r = rig_create(&cfg, "avx2");
+        struct vs_rng rng;
+        vs_rng_seed(&rng, p + 1u, 0);
+        for (int i = 0; i < 5000; i++) {
+            uint64_t line = vs_rng_below(&rng, 64), in_both = 0, held = 0;
+            (void)load(r, 0, line, vs_rng_below(&rng, 4) ? VS_REF_READ : VS_REF_WRITE);
+            assert_true(vs__memory_has(&r->core[0].l2, line));
+            for (uint64_t x = 0; x < 64; x++) {
+                bool up = vs__memory_has(&r->core[0].l2, x),
+                     down = vs__memory_has(&r->memory.llc, x);
+                in_both += up && down;
+                held += up || down;
+            }
+            assert_int_equal(in_both, 0);
+            assert_true(held <= 48);
+        }
+        assert_true(r->core[0].count[VS_CNT_memory_llc_victims] > 0);
+        rig_destroy(r);
+    }
+}
+
+static void test_dirty_lines_reach_memory_once(void **state)
+{
+    (void)state;
+    struct vs_memory_config cfg = small(VS_POLICY_LRU);
+    struct rig *r = rig_create(&cfg, "sse2");
+    const uint64_t *count = r->core[0].count;
+    (void)pass(r, 0, 48, 1, VS_REF_WRITE);
+    assert_int_equal(pass(r, 0, 48, 1, VS_REF_READ), 0); /* up and down again, still dirty */
+    assert_int_equal(count[VS_CNT_memory_llc_writebacks], 0);
+    (void)pass(r, 1000, 48, 1, VS_REF_READ);
+    assert_int_equal(count[VS_CNT_memory_llc_writebacks], 48);
+    (void)pass(r, 2000, 48, 1, VS_REF_READ); /* clean ones write nothing */
+    assert_int_equal(count[VS_CNT_memory_llc_writebacks], 48);
+    rig_destroy(r);
+}
+
+static void test_another_cores_l2_answers_for_the_llc(void **state)
+{
+    (void)state;
+    struct vs_memory_config cfg = small(VS_POLICY_LRU);
+    struct rig *r = rig_create(&cfg, "avx2");
+    assert_true(load(r, 0, 7, VS_REF_READ) > VS_MEM_LLC);
+    assert_int_equal(load(r, 1, 7, VS_REF_READ), VS_MEM_LLC);
+    assert_int_equal(r->core[1].count[VS_CNT_memory_llc_from_cores], 1);
+    assert_int_equal(load(r, 1, 7, VS_REF_READ), VS_MEM_L2);
+    assert_true(load(r, 1, 8, VS_REF_READ) > VS_MEM_LLC);
+    rig_destroy(r);
+}
+
+static void test_a_hash_is_its_own_inverse_and_keeps_the_tag(void **state)
+{
+    (void)state;
+    struct vs_rng rng;
+    vs_rng_seed(&rng, 5, 0);
+    for (int i = 0; i < 20000; i++) {
+        struct vs_memory_cache k = {.set_bits = 10,
+                                    .hash_bits = 1u + (uint32_t)vs_rng_below(&rng, 10)};
+        uint64_t line = vs_rng_below(&rng, 1ull << 40), key = vs__memory_key(&k, line);
+        assert_true(vs__memory_key(&k, key) == line);
+        assert_true(key >> k.hash_bits == line >> k.hash_bits);
+    }
+}
+
+/* One line a page: an index by modulo uses one set in 64, hashed bits give sets back, each bit
+ * twice as many; all of them when all bits are hashed. */
+static void test_lines_a_page_apart_reach_the_sets_that_are_hashed(void **state)
+{
+    (void)state;
+    for (uint64_t bits = 0; bits <= 10; bits++) {
+        struct vs_memory_config cfg = usual();
+        cfg.l2_size = 8192u * LINE; /* 1024 sets of 8 */
+        cfg.l2_ways = 8;
+        cfg.l2_hash = bits;
+        cfg.llc_size = 0;
+        struct rig *r = rig_create(&cfg, "avx2");
+        uint64_t fits = bits <= 6 ? 128ull << bits : 8192;
+        (void)pass(r, 1ull << 20, fits, 64, VS_REF_READ);
+        assert_int_equal(pass(r, 1ull << 20, fits, 64, VS_REF_READ), 0);
+        assert_true(load(r, 0, (1ull << 20) + fits * 64, VS_REF_READ) > VS_MEM_LLC);
+        assert_true(pass(r, 1ull << 20, fits, 64, VS_REF_READ) > 0); /* one too many */
+        rig_destroy(r);
+    }
+}
+
+static void test_all_variants_count_alike(void **state)
+{
+    (void)state;
+    static const char *const variant[] = {"plain", "sse2", "avx2"};
+    uint64_t first[VS_CNT_memory_N];
+    for (size_t v = 0; v < 3; v++) {
+        struct vs_memory_config cfg = usual();
+        cfg.l2_size = 512u * LINE;
+        cfg.l2_ways = 8;
+        cfg.l2_hash = 3;
+        cfg.llc_size = 1024u * LINE;
+        cfg.llc_ways = 16;
+        cfg.llc_hash = 4;
+        cfg.llc_fill = 1;
+        struct rig *r = rig_create(&cfg, variant[v]);
+        struct vs_rng rng;
+        vs_rng_seed(&rng, 9, 0);
+        for (int i = 0; i < 40000; i++) {
+            (void)load(r, 0, vs_rng_below(&rng, 3000),
+                       vs_rng_below(&rng, 3) ? VS_REF_READ : VS_REF_WRITE);
+        }
+        if (v == 0) {
+            memcpy(first, r->core[0].count, sizeof first);
+            assert_true(first[VS_CNT_memory_llc_writebacks] > 0);
+            assert_true(first[VS_CNT_memory_llc_read_hits] > 0);
+        }
+        assert_memory_equal(first, r->core[0].count, sizeof first);
+        rig_destroy(r);
+    }
+}
+
+static void test_what_cannot_be_built_is_refused(void **state)
+{
+    (void)state;
+    struct vs_memory_config cfg = usual();
+    struct vs_errors errors = {0}, more = {0}, last = {0};
+    cfg.llc_hash = 3; /* 2^k sets only: the usual LLC has 32768 */
+    cfg.llc_size = 11ull * 3u * 1024u * LINE;
+    vs_memory_check(&cfg, &errors);
+    assert_int_equal(errors.n, 1);
+    cfg = usual();
+    cfg.llc_fill = 1;
+    vs_memory_check(&cfg, &more);
+    assert_int_equal(more.n, 0);
+    cfg.llc_inclusive = true;
+    vs_memory_check(&cfg, &more);
+    assert_int_equal(more.n, 1);
+    cfg.llc_inclusive = false;
+    cfg.l2_size = 0;
+    vs_memory_check(&cfg, &last);
+    assert_int_equal(last.n, 1);
+    vs_errors_free(&errors);
+    vs_errors_free(&more);
+    vs_errors_free(&last);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_capacities_of_l2_and_llc_add_up),
+        cmocka_unit_test(test_a_line_is_in_l2_or_in_the_llc),
+        cmocka_unit_test(test_dirty_lines_reach_memory_once),
+        cmocka_unit_test(test_another_cores_l2_answers_for_the_llc),
+        cmocka_unit_test(test_a_hash_is_its_own_inverse_and_keeps_the_tag),
+        cmocka_unit_test(test_lines_a_page_apart_reach_the_sets_that_are_hashed),
+        cmocka_unit_test(test_all_variants_count_alike),
+        cmocka_unit_test(test_what_cannot_be_built_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
