@@ -132,6 +132,9 @@ static void sync_all(struct vs_shadow *s, struct vs_txn *t)
  * host keeps their pages. */
 static void verify(struct vs_shadow *s)
 {
+    if (!s->cfg.verify) {
+        return;
+    }
     for (uint32_t index = s->oldest; index; index = vs__shadow_page(s, index)->newer) {
         const struct vs_shadow_page *p = vs__shadow_page(s, index);
         uint64_t table, hpa;
@@ -158,9 +161,6 @@ static void verify(struct vs_shadow *s)
 
 static void flush(struct vs_shadow *s, struct vs_txn *t)
 {
-    if (s->cfg.verify) {
-        verify(s);
-    }
     if (s->flush) {
         vs_gva none = {0};
         s->flush = false;
@@ -199,6 +199,7 @@ void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at)
     } else {
         s->port.flush(s->port.ctx, t, true, at);
     }
+    verify(s);
 }
 
 /* Moves root k to the front. */
@@ -256,5 +257,6 @@ bool vs_shadow_cr3(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3, bool kee
         sync_all(s, t);
     }
     flush(s, t);
+    verify(s);
     return good;
 }
