@@ -54,6 +54,18 @@ static bool chunk_whole(const struct vs_frames *f, uint64_t c)
     uint64_t at = (f->first_chunk + c) << CHUNK_SHIFT;
     return at >= f->base && at + (1ull << CHUNK_SHIFT) <= f->end;
 }
+static bool chunk_broken(const struct vs_frames *f, uint64_t c)
+{
+    uint64_t h = (c + 1u) * 0x9e3779b97f4a7c15u ^ f->seed * 0xbf58476d1ce4e5b9u;
+    h = (h ^ h >> 31) * 0x94d049bb133111ebu;
+    return (h >> 33) % 100u < f->fragmented;
+}
+
+void vs_frames_fragment(struct vs_frames *f, uint32_t percent)
+{
+    f->fragmented = percent;
+}
+
 /* Random: aligned GiB units in random order, chunks in random order inside each, so that whole
  * units stay free for a long time. False for a position outside the region. */
 static bool chunk_at_position(const struct vs_frames *f, uint64_t i, uint64_t *c)
@@ -116,7 +128,7 @@ static bool alloc_2m(struct vs_frames *f, uint64_t *out)
         uint64_t i = f->next_large++, c;
         bool inside =
             chunk_at_position(f, f->order != VS_FRAMES_CONTIGUOUS ? f->positions - 1u - i : i, &c);
-        if (inside && !chunk_taken(f, c) && chunk_whole(f, c)) {
+        if (inside && !chunk_taken(f, c) && chunk_whole(f, c) && !chunk_broken(f, c)) {
             chunk_take(f, c);
             *out = (f->first_chunk + c) << CHUNK_SHIFT;
             return true;
@@ -139,7 +151,7 @@ static bool alloc_1g(struct vs_frames *f, uint64_t *out)
         uint64_t c = unit * CHUNKS_A_GIB - f->first_chunk;
         bool usable = (unit << VS_PAGE_1G_SHIFT) >= f->base;
         for (uint64_t k = 0; usable && k < CHUNKS_A_GIB; k++) {
-            usable = !chunk_taken(f, c + k);
+            usable = !chunk_taken(f, c + k) && !chunk_broken(f, c + k);
         }
         if (usable) {
             for (uint64_t k = 0; k < CHUNKS_A_GIB; k++) {

@@ -34,7 +34,8 @@ struct vs_frames {
     uint64_t window_next; /* frames given out of the window */
     struct vs_perm in_window;
     uint64_t seed;
-    uint64_t *freed[3]; /* stacks of returned frames, by size */
+    uint32_t fragmented; /* percent of chunks that are never given out whole */
+    uint64_t *freed[3];  /* stacks of returned frames, by size */
     size_t n_freed[3], cap_freed[3];
     uint64_t used_bytes;
 };
@@ -43,6 +44,9 @@ struct vs_frames {
 enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes,
                               enum vs_frames_order order, uint64_t seed);
 void vs_frames_free(struct vs_frames *f);
+/* So many percent of the 2M chunks, chosen by the seed, hold something that cannot be moved: they
+ * serve 4K frames only. */
+void vs_frames_fragment(struct vs_frames *f, uint32_t percent);
 /* One frame of 1 << page_shift bytes (12, 21, 30), aligned to its size; false when none is left. */
 bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out);
 /* Returns a frame; the next allocation of this size takes the last one returned. */

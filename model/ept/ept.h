@@ -23,13 +23,14 @@
 #include "virtsim/def_types.h"
 
 enum { VS_EPT_NATIVE, VS_EPT_EPT, VS_EPT_NPT, VS_EPT_STAGE2, VS_EPT_SHADOW }; /* paging.mode */
+#define VS_EPT_THP 7u                                                         /* guest.page_size */
 #define VS_EPT_CONTEXTS 1024u /* address spaces told apart at one time */
 #define VS_EPT_PML_ENTRIES 512u
 #define VS_EPT_LEVELS 6u /* 1 to 5 */
 /* log2 of a page: *.page_size, *.granule */
 static inline unsigned vs_ept_page_shift(uint64_t choice)
 {
-    static const unsigned shift[] = {12, 21, 30, 14, 16, 25, 29};
+    static const unsigned shift[] = {12, 21, 30, 14, 16, 25, 29, 12};
     return shift[choice];
 }
 

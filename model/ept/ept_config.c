@@ -10,7 +10,7 @@ static void check_table(struct vs_errors *errors, const char *path, uint64_t ent
     }
 }
 
-static const char *const page_names[] = {"4K", "2M", "1G", "16K", "64K", "32M", "512M"};
+static const char *const page_names[] = {"4K", "2M", "1G", "16K", "64K", "32M", "512M", "thp"};
 
 static void check_page(struct vs_errors *errors, const char *path, uint64_t choice,
                        const struct vs_radix_format *f)

@@ -221,6 +221,33 @@ static bool leaf_of(const struct vs_space *s, uint64_t gva, vs_hpa *at, unsigned
     return vs_radix_find(s->phys, &s->format, s->root, gva, &alloc, at, level);
 }
 
+enum vs_status vs_space_split(struct vs_space *s, uint64_t gva)
+{
+    const struct vs_radix_format *f = &s->format;
+    vs_hpa at;
+    unsigned level;
+    uint64_t value, table;
+    if (!leaf_of(s, gva, &at, &level) || level < 2 || f->granule > 12) {
+        return VS_E_CONFIG;
+    }
+    if (!guest_table(s, &value, &table)) {
+        return VS_E_NOMEM;
+    }
+    uint64_t entry = vs_phys_read64(s->phys, at),
+             step = 1ull << vs_radix_level_shift(f, level - 1u),
+             low = (1ull << vs_radix_level_shift(f, level)) - 1u,
+             flags = entry & ~(f->address | (level == 2 ? f->leaf : 0));
+    for (uint64_t i = 0; i < 512; i++) {
+        vs_hpa e = {table + i * 8u};
+        vs_phys_write64(s->phys, e,
+                        ((entry & f->address & ~low) + i * step) | flags |
+                            (level > 2 ? f->leaf_value : f->page));
+    }
+    vs_phys_write64(s->phys, at, value | f->table_flags);
+    s->pages += 511u;
+    return VS_OK;
+}
+
 unsigned vs_space_path(const struct vs_space *s, uint64_t gva, uint64_t at[VS_RADIX_LEVELS + 1u])
 {
     uint64_t table = s->cr3;

@@ -79,6 +79,8 @@ enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, un
 /* Removes the leaf of gva and returns its frame; false when nothing was mapped. */
 bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift);
 bool vs_space_protect(struct vs_space *s, uint64_t gva, bool writable, unsigned *page_shift);
+/* Splits the large page around gva into pages of the next smaller size with the same rights. */
+enum vs_status vs_space_split(struct vs_space *s, uint64_t gva);
 /* Where the entries that translate gva lie, by level; returns the level of the leaf, or of the
  * entry that is absent. */
 unsigned vs_space_path(const struct vs_space *s, uint64_t gva, uint64_t at[VS_RADIX_LEVELS + 1u]);

@@ -284,6 +284,29 @@ static void test_a_walk_is_charged_inside_its_operation(void **state)
     stop(&f);
 }
 
+static void test_a_split_page_translates_as_before_with_the_same_rights(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    everything_off(&c);
+    for (unsigned shift = 21; shift <= 30; shift += 9) {
+        struct fixture f;
+        start(&f, &c, shift, 12);
+        uint64_t step = 1ull << (shift - 9u), gpa, hpa, was[512], leaf[VS_RADIX_LEVELS + 1u];
+        for (uint64_t i = 0; i < 512; i++) {
+            assert_true(vs_space_locate(&f.space, VA + i * step, &was[i], &hpa));
+        }
+        assert_int_equal(vs_space_split(&f.space, VA), VS_OK);
+        for (uint64_t i = 0; i < 512; i++) {
+            assert_true(vs_space_locate(&f.space, VA + i * step, &gpa, &hpa));
+            assert_int_equal(gpa, was[i]);
+        }
+        assert_int_equal(vs_space_path(&f.space, VA, leaf), (shift - 12u) / 9u);
+        assert_int_equal(walk(&f, VA + step, VS_REF_WRITE).fault, VS_FAULT_NONE);
+        stop(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_a_page_fault_tells_presence_write_and_fetch),
         cmocka_unit_test(test_tags_keep_address_spaces_apart_and_invalidations_keep_their_scope),
         cmocka_unit_test(test_a_walk_is_charged_inside_its_operation),
+        cmocka_unit_test(test_a_split_page_translates_as_before_with_the_same_rights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,6 +67,10 @@ void vs_hv_check(const struct vs_hypervisor_config *c, struct vs_errors *errors)
         vs_error(errors, "hypervisor.user.code_bytes = %llu, but hypervisor.user.instructions = 0",
                  (unsigned long long)c->user_code);
     }
+    if (c->fault_around & (c->fault_around - 1u)) {
+        vs_error(errors, "host.fault_around = %llu: an aligned group is a power of two",
+                 (unsigned long long)c->fault_around);
+    }
     for (size_t i = 0; i < N; i++) {
         uint64_t code, instructions;
         memcpy(&code, (const char *)c + programs[i].code, sizeof code);
@@ -238,16 +242,39 @@ static void emulate(struct vs_hypervisor *h, struct vs_txn *t, bool *user)
     *user = *user || knob(h, p->user) != 0;
 }
 
-static bool back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
+static bool back_one(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at, unsigned *shift)
 {
     vs_hpa frame = {0};
-    unsigned shift = 12;
-    if (!h->slat.map(h->slat.ctx, t, at, &shift, &frame)) {
+    if (!h->slat.map(h->slat.ctx, t, at, shift, &frame)) {
         return false;
     }
     h->count[VS_CNT_hypervisor_pages_mapped]++;
     if (h->cfg.zero_page) {
-        touch(h, t, VS_HV_DIRECT + frame.v, 1ull << shift, VS_REF_WRITE);
+        touch(h, t, VS_HV_DIRECT + frame.v, 1ull << *shift, VS_REF_WRITE);
+    }
+    return true;
+}
+
+/* The page and, with fault-around, its neighbours in an aligned group. */
+static bool back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
+{
+    unsigned shift = 12;
+    if (!back_one(h, t, at, &shift)) {
+        return false;
+    }
+    uint64_t n = h->slat.backed ? h->cfg.fault_around : 1u, first = (at.v >> shift) & ~(n - 1u);
+    for (uint64_t k = 0; k < n && n > 1; k++) {
+        vs_gpa next = {(first + k) << shift};
+        unsigned same = shift;
+        if (first + k == at.v >> shift || !h->slat.is_memory(h->slat.ctx, next) ||
+            h->slat.backed(h->slat.ctx, next)) {
+            continue;
+        }
+        h->core.instructions(h->core.ctx, t, h->cfg.around_instructions);
+        if (!back_one(h, t, next, &same)) {
+            return false;
+        }
+        h->count[VS_CNT_hypervisor_pages_around]++;
     }
     return true;
 }

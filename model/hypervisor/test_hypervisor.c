@@ -258,6 +258,18 @@ static void test_code_without_instructions_is_refused(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void test_fault_around_backs_what_is_missing_in_its_group(void **state)
+{
+    struct fixture *f = *state;
+    f->config.fault_around = 16;
+    build(f, 0);
+    f->slat.backed = 19; /* of pages 16 to 31 three have a frame */
+    struct vs_hv_exit e = {.guest_physical = 20u << 12};
+    handle(f, VS_OP_HANDLER_EPT_VIOLATION, e);
+    assert_int_equal(f->slat.maps, 1 + 12);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_pages_around], 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +289,7 @@ int main(void)
         T(test_exhausted_host_memory_fails_the_handler_with_its_books_closed),
         T(test_a_violation_outside_memory_is_emulated_like_a_misconfiguration),
         T(test_code_without_instructions_is_refused),
+        T(test_fault_around_backs_what_is_missing_in_its_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

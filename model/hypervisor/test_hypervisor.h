@@ -52,6 +52,7 @@ struct fake_vmcs {
 struct fake_slat {
     unsigned shift;
     uint64_t maps, last, exhausted_after;
+    uint64_t backed; /* pages below this have a frame */
 };
 
 struct fixture {
@@ -150,6 +151,12 @@ static inline bool slat_is_memory(void *ctx, vs_gpa at)
     return at.v < MEMORY;
 }
 
+static inline bool slat_backed(void *ctx, vs_gpa at)
+{
+    const struct fake_slat *s = ctx;
+    return at.v >> s->shift < s->backed;
+}
+
 /* ---- fixture ---- */
 
 static inline void build(struct fixture *f, unsigned vcpu)
@@ -157,7 +164,7 @@ static inline void build(struct fixture *f, unsigned vcpu)
     struct vs_clock clock = {CLOCK_PS};
     struct vs_core_port core = {&f->core, core_instructions, core_touch};
     struct vs_vmcs_port vmcs = {&f->vmcs, vmcs_read, vmcs_write};
-    struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory};
+    struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed};
     vs_hv_init(&f->h, &f->config, f->ledger, clock, vcpu, &core, &vmcs, &slat);
 }
 

@@ -25,6 +25,20 @@ static unsigned region_shift(const struct vs_vcpu *v)
     return vs_ept_page_shift(v->p->ept.guest_page);
 }
 
+/* A transparent large page where that is possible. */
+static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shift, bool back)
+{
+    if (vs__space_large(v, gva)) {
+        bool good = !vs_space_touch(&v->space, gva, 21, true, back);
+        v->count[good ? VS_CNT_os_thp_pages : VS_CNT_os_thp_fallbacks]++;
+        if (good) {
+            *shift = 21;
+            return VS_OK;
+        }
+    }
+    return vs_space_touch(&v->space, gva, *shift, true, back);
+}
+
 /* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
 static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
 {
@@ -34,7 +48,7 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
     bool back = free || os->host_prefault;
     enum vs_status st;
     if (free) {
-        st = vs_space_touch(&v->space, gva, shift, true, back);
+        st = give_frame(v, gva, &shift, back);
     } else {
         vs_gva code = {VS_HV_CODE}, data = {VS_HV_DATA};
         vs_ps exception = {os->exception * v->clock.period_ps};
@@ -45,7 +59,7 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
         vs__vcpu_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
         uint64_t tables;
         vs__edit_begin(v, &tables);
-        st = vs_space_touch(&v->space, gva, shift, true, back);
+        st = give_frame(v, gva, &shift, back);
         if (!st) {
             vs__edit_entry(v, gva, tables);
         }

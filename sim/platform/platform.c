@@ -105,6 +105,12 @@ static bool is_memory(void *ctx, vs_gpa at)
     return vs_vm_is_memory(ctx, at.v);
 }
 
+static bool is_backed(void *ctx, vs_gpa at)
+{
+    uint64_t hpa;
+    return vs_vm_locate(ctx, at.v, &hpa);
+}
+
 static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
                       uint64_t eptp, vs_gva at)
 {
@@ -185,7 +191,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     }
     struct vs_core_port core = vs_cpu_core_port(&v->cpu);
     struct vs_vmcs_port vmcs = vs_vmx_port(&v->vmx);
-    struct vs_slat_port slat = {&p->vm, back_page, is_memory};
+    struct vs_slat_port slat = {&p->vm, back_page, is_memory, is_backed};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
     s = p->shadow ? vs__vcpu_shadow_make(v, &c->shadow, errors) : VS_OK;
     return s ? s : vs__vcpu_virtualize(v, errors);
@@ -262,6 +268,7 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
                               vs_ept_page_shift(p->ept.host_page),
                               (enum vs_frames_order)p->ept.guest_frames, p->options.seed + 1);
     }
+    vs_frames_fragment(p->virtualized ? &p->vm.guest : &p->frames, (uint32_t)p->ept.fragmentation);
     /* an oracle's caches are indexed by the trace's own 48-bit addresses */
     uint64_t max = c->cpu.translation ? bytes : 1ull << 48;
     s = s ? s

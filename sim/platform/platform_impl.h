@@ -26,6 +26,7 @@
 
 #define VS__OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
 #define VS__PROCESSES 64u
+#define VS__AREAS 256u    /* older ones are forgotten: small pages */
 #define VS__ARRIVALS 512u /* interrupts on their way to one vCPU */
 
 struct vs_platform;
@@ -58,6 +59,11 @@ struct vs_vcpu {
         host_space;           /* the guest program's (or native process's); the host's own */
     struct vs_space *process; /* the other address spaces of this vCPU, by number */
     unsigned n_processes, process_now;
+    struct { /* regions that get their frames at first touch, for guest.page_size = thp */
+        uint64_t at, bytes;
+        unsigned process;
+    } area[VS__AREAS];
+    unsigned n_areas;
     uint64_t count[VS_CNT_os_N];
     /* the program */
     struct vs_guest_source source;
@@ -122,6 +128,8 @@ struct vs_platform {
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r);
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writable);
+/* Pages of 2M may serve gva when it is touched for the first time. */
+bool vs__space_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at);
 uint64_t vs__space_cr3(const struct vs_vcpu *v);

@@ -7,7 +7,9 @@
 
 #define PCID_BITS 0xfffu
 #define INVLPG_LENGTH 3u
-#define CR_LENGTH 3u /* bytes of MOV to CR */
+#define CR_LENGTH 3u    /* bytes of MOV to CR */
+#define LARGE_SHIFT 21u /* of transparent large pages */
+#define LARGE_PAGE (1ull << LARGE_SHIFT)
 #define KERNEL_BYTES 0x40000u
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
 
@@ -90,6 +92,47 @@ static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what
     return false;
 }
 
+/* One page of a region; its size, 0 when the run failed. */
+static uint64_t map_page(struct vs_vcpu *v, const struct vs_request *r, uint64_t at, unsigned shift,
+                         bool large)
+{
+    bool populate = r->backing == VS_BACKING_POPULATE;
+    bool back = (populate || r->backing == VS_BACKING_EAGER) && v->p->os.host_prefault;
+    enum vs_status st = VS_E_NOMEM;
+    uint64_t tables;
+    vs__edit_begin(v, &tables);
+    if (large) {
+        st = vs_space_touch(&v->space, at, LARGE_SHIFT, true, back);
+        v->count[st ? VS_CNT_os_thp_fallbacks : VS_CNT_os_thp_pages]++;
+        shift = st ? shift : LARGE_SHIFT;
+    }
+    st = st ? vs_space_touch(&v->space, at, shift, true, back) : st;
+    if (st) {
+        out_of_memory(v, st, "map", r->bytes);
+        return 0;
+    }
+    if (populate) {
+        vs__edit_entry(v, at, tables);
+        vs__edit_clear(v, at, 1ull << shift);
+    }
+    return 1ull << shift;
+}
+
+bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
+{
+    uint64_t block = gva & ~(LARGE_PAGE - 1u), path[VS_RADIX_LEVELS + 1u];
+    if (v->p->ept.guest_page != VS_EPT_THP || vs_space_path(&v->space, gva, path) < 2) {
+        return false; /* small pages are there already */
+    }
+    for (unsigned i = 0; i < v->n_areas && i < VS__AREAS; i++) {
+        if (v->area[i].process == v->process_now && block >= v->area[i].at &&
+            block + LARGE_PAGE <= v->area[i].at + v->area[i].bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
 {
     unsigned shift = r->page_shift ? r->page_shift : default_shift(v);
@@ -101,24 +144,45 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
                       (unsigned long long)limit);
         return 0;
     }
-    uint64_t at =
-        vs_space_reserve(&v->space, r->fixed ? r->address & ~(page - 1) : 0, r->bytes, shift);
-    bool populate = r->backing == VS_BACKING_POPULATE;
-    bool back = (populate || r->backing == VS_BACKING_EAGER) && v->p->os.host_prefault;
-    for (uint64_t done = 0; r->backing != VS_BACKING_TOUCH && done < r->bytes; done += page) {
-        uint64_t tables;
-        vs__edit_begin(v, &tables);
-        enum vs_status st = vs_space_touch(&v->space, at + done, shift, true, back);
-        if (st) {
-            out_of_memory(v, st, "map", r->bytes);
+    bool thp = !r->page_shift && v->p->ept.guest_page == VS_EPT_THP;
+    bool blocks = thp && r->bytes >= LARGE_PAGE; /* some may be inside */
+    uint64_t at = vs_space_reserve(&v->space, r->fixed ? r->address & ~(page - 1) : 0, r->bytes,
+                                   blocks && !r->fixed ? LARGE_SHIFT : shift);
+    if (r->backing == VS_BACKING_TOUCH) {
+        v->area[v->n_areas % VS__AREAS].at = at;
+        v->area[v->n_areas % VS__AREAS].bytes = r->bytes;
+        v->area[v->n_areas++ % VS__AREAS].process = v->process_now;
+        return at;
+    }
+    for (uint64_t done = 0; done < r->bytes;) {
+        bool large = blocks && (at + done) % LARGE_PAGE == 0 && r->bytes - done >= LARGE_PAGE;
+        uint64_t made = map_page(v, r, at + done, shift, large);
+        if (!made) {
             return 0;
         }
-        if (populate) {
-            vs__edit_entry(v, at + done, tables);
-            vs__edit_clear(v, at + done, page);
-        }
+        done += made;
     }
     return at;
+}
+
+/* The large page around `at` is split when the range holds only a part of it (transparent ones are;
+ * explicit ones go as a whole). */
+static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
+{
+    uint64_t path[VS_RADIX_LEVELS + 1u], gpa, hpa, tables;
+    if (v->p->ept.guest_page != VS_EPT_THP || !vs_space_locate(&v->space, at, &gpa, &hpa) ||
+        vs_space_path(&v->space, at, path) != 2 ||
+        (at % LARGE_PAGE == 0 && end - at >= LARGE_PAGE)) {
+        return;
+    }
+    vs__edit_begin(v, &tables);
+    if (vs_space_split(&v->space, at)) {
+        vs__vcpu_fail(v, "splitting a large page: guest.memory or host.memory is exhausted");
+        return;
+    }
+    v->count[VS_CNT_os_thp_splits]++;
+    vs__edit_entry(v, at, tables);
+    vs__space_invlpg(v, at);
 }
 
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
@@ -126,6 +190,7 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables;
+        split(v, at, end);
         vs__edit_begin(v, &tables);
         if (vs_space_unmap(&v->space, at, &shift)) {
             vs__edit_entry(v, at, tables);
@@ -140,6 +205,7 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writ
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables;
+        split(v, at, end);
         vs__edit_begin(v, &tables);
         if (vs_space_protect(&v->space, at, writable, &shift)) {
             vs__edit_entry(v, at, tables);

@@ -48,4 +48,34 @@ equal "the books balance" 0 "$(sqlite3 "$db" 'SELECT count(*) FROM unbalanced')"
 refused "Arm" 2 "does not go with" "$VIRTSIM" $gups --set paging.mode=shadow --set guest.format=arm
 refused "a group of three" 2 "power of two" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.prefetch=3
 refused "too few tables" 2 "shadow.roots" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.pages=8
+
+# memory management of guest and host
+touch="run workloads/page_touch.lua --db $db --set workload.footprint=16MiB"
+last() { sqlite3 "$db" "SELECT CAST(total(value) AS INTEGER) FROM counter WHERE name = '$1' AND run = (SELECT max(run) FROM run)"; }
+for mode in native ept shadow; do
+    ok "transparent large pages, $mode" "$VIRTSIM" $touch --set workload.backing=touch --set guest.page_size=thp --set paging.mode=$mode
+    equal "16 MiB are eight faults, $mode" 8 "$(last os.page_faults)"
+    ok "nothing but fragments, $mode" "$VIRTSIM" $touch --set workload.backing=touch --set guest.page_size=thp --set guest.fragmentation=100 --set paging.mode=$mode
+    equal "a fault for every small page, $mode" 4096 "$(last os.page_faults)"
+done
+refused "large pages asked for where there are none" 1 "exhausted" "$VIRTSIM" $touch --set guest.page_size=2M --set guest.fragmentation=100
+cat >"$work/split.lua" <<'LUA'
+workload "Takes the right to write from one small page of a large one."
+guest(function(cpu, p)
+  local heap = cpu:map { bytes = "4MiB", backing = "populate" }
+  cpu:stride { region = heap, stride = 4096, op = "store" }
+  cpu:protect(heap:address() + 4096, 4096, "r")
+  cpu:stride { region = heap, stride = 4096, op = "load" }
+  cpu:store(heap, 0)
+end)
+LUA
+for mode in ept shadow; do
+    ok "a part of a large page is protected, $mode" "$VIRTSIM" run "$work/split.lua" --db "$db" --set guest.page_size=thp --set paging.mode=$mode --set ept.verify=1
+    equal "one of the two is split, $mode" "2 1" "$(last os.thp.pages) $(last os.thp.splits)"
+    for around in 1 16; do
+        ok "fault-around $around, $mode" "$VIRTSIM" $touch --set guest.frames=contiguous --set host.fault_around=$around --set paging.mode=$mode
+    done
+    n=$(last hypervisor.pages_around) # 15 of every 16; the region need not begin with a group
+    ok "one backing of sixteen pages, $mode" test "$n" -ge 3840 -a "$n" -le 3870
+done
 finish

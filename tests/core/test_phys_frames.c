@@ -171,6 +171,28 @@ static void colored_frames_follow_each_other_in_the_bits_above_the_page(void **s
     vs_frames_free(&f);
 }
 
+/* Fragmentation takes large frames, and not one small one. */
+static void fragmented_chunks_serve_small_frames_only(void **state)
+{
+    (void)state;
+    for (uint32_t percent = 0; percent <= 100; percent += 25) {
+        struct vs_frames f;
+        uint64_t at, large = 0, small = 0, chunks = 2048;
+        assert_int_equal(vs_frames_init(&f, 0, chunks << 21, VS_FRAMES_RANDOM, 7), VS_OK);
+        vs_frames_fragment(&f, percent);
+        while (vs_frames_alloc(&f, 21, &at)) {
+            large++;
+        }
+        assert_in_range(large, (100u - percent) * chunks * 95u / 10000u,
+                        (100u - percent) * chunks * 105u / 10000u);
+        while (vs_frames_alloc(&f, 12, &at)) {
+            small++;
+        }
+        assert_int_equal(small, (chunks - large) * 512u);
+        vs_frames_free(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +202,7 @@ int main(void)
         cmocka_unit_test(a_returned_frame_is_given_again),
         cmocka_unit_test(random_frames_spread_over_cache_sets),
         cmocka_unit_test(colored_frames_follow_each_other_in_the_bits_above_the_page),
+        cmocka_unit_test(fragmented_chunks_serve_small_frames_only),
         cmocka_unit_test(permutation_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
