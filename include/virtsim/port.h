@@ -63,7 +63,7 @@ struct vs_mmu_port {
 
 /* Lines as a core's hot loop sees them: `access` moves state and counters, not time, and says which
  * level answered; the caller books ps[level] on account[level]. hpa / line size = line. */
-#define VS_LINE_LEVELS 8u
+#define VS_LINE_LEVELS 16u
 struct vs_line_port {
     void *ctx;
     uint32_t (*access)(void *ctx, uint64_t line, enum vs_ref ref);

@@ -33,7 +33,7 @@ static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t 
 static inline void vs__cpu_count(struct vs_cpu *c, uint32_t ref, uint32_t tlb, uint32_t level)
 {
     c->pending[ref][tlb][level]++;
-    c->pending_mask[ref] |= 1u << (tlb * VS_LINE_LEVELS + level);
+    c->pending_mask[ref] |= 1ull << (tlb * VS_LINE_LEVELS + level);
 }
 
 static inline void vs__cpu_instructions(struct vs_cpu *c, uint64_t n)

@@ -284,7 +284,7 @@ static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struc
     for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
         if (answered[level]) {
             c->pending[b->ref][VS_CPU_TLB_L1][level] += answered[level];
-            c->pending_mask[b->ref] |= 1u << (VS_CPU_TLB_L1 * VS_LINE_LEVELS + level);
+            c->pending_mask[b->ref] |= 1ull << (VS_CPU_TLB_L1 * VS_LINE_LEVELS + level);
             c->pending_ps += answered[level] * c->price[b->ref][VS_CPU_TLB_L1][level];
         }
     }

@@ -121,10 +121,10 @@ void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref)
             *l->cache_hits[ref] += n;
         }
         c->pending[ref][VS_CPU_TLB_L1][0] += n;
-        c->pending_mask[ref] |= 1u << (VS_CPU_TLB_L1 * VS_LINE_LEVELS);
+        c->pending_mask[ref] |= 1ull << (VS_CPU_TLB_L1 * VS_LINE_LEVELS);
     }
-    for (uint32_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
-        uint32_t at = (uint32_t)__builtin_ctz(mask), tlb = at / VS_LINE_LEVELS,
+    for (uint64_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
+        uint32_t at = (uint32_t)__builtin_ctzll(mask), tlb = at / VS_LINE_LEVELS,
                  level = at % VS_LINE_LEVELS;
         n = c->pending[ref][tlb][level];
         c->pending[ref][tlb][level] = 0;

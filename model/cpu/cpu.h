@@ -30,7 +30,7 @@ struct vs_cpu {
     uint64_t pending_ps;
     uint64_t fast[3];                                      /* inline hits, by enum vs_ref */
     uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS]; /* other compositions */
-    uint32_t pending_mask[3];
+    uint64_t pending_mask[3];
     uint64_t pending_instructions, pending_instruction_ps;
     uint64_t carry;                        /* of the instruction clock, in ps x ipc; below ipc */
     uint64_t instruction_q, instruction_r; /* ps of one instruction: q + r / ipc */

@@ -84,8 +84,8 @@ static void expose_fetches(struct vs_cpu *c, struct vs_txn *t)
 {
     const struct vs_l1 *l = &c->fetch;
     uint64_t by_level[VS_CPU_TLB_KINDS][VS_LINE_LEVELS] = {{0}};
-    for (uint32_t mask = c->pending_mask[VS_REF_FETCH]; mask; mask &= mask - 1u) {
-        uint32_t at = (uint32_t)__builtin_ctz(mask);
+    for (uint64_t mask = c->pending_mask[VS_REF_FETCH]; mask; mask &= mask - 1u) {
+        uint32_t at = (uint32_t)__builtin_ctzll(mask);
         by_level[at / VS_LINE_LEVELS][at % VS_LINE_LEVELS] =
             c->pending[VS_REF_FETCH][at / VS_LINE_LEVELS][at % VS_LINE_LEVELS];
     }

@@ -5,11 +5,8 @@
 
 #define FIRST_GVA 0x10000000000u /* regions grow from 1 TiB up, far from what traces use */
 
-static bool take(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
+static bool take_cut(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
 {
-    if (shift == 12 || shift == 21 || shift == 30) {
-        return vs_frames_alloc(f, shift, out);
-    }
     unsigned k = shift - 12u, whole = shift < 21 ? 21 : 30;
     if (cut->next[k] == cut->end[k]) {
         if (!vs_frames_alloc(f, whole, &cut->next[k])) {
@@ -20,6 +17,14 @@ static bool take(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64
     *out = cut->next[k];
     cut->next[k] += 1ull << shift;
     return true;
+}
+
+static bool take(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
+{
+    if (shift == 12 || shift == 21 || shift == 30) {
+        return vs_frames_alloc(f, shift, out);
+    }
+    return take_cut(f, cut, shift, out);
 }
 
 /* ---- second dimension ---- */
@@ -45,7 +50,7 @@ static bool ept_table(void *ctx, uint64_t *value, uint64_t *table)
 {
     struct vs_vm *vm = ctx;
     vm->tables++;
-    return zeroed_table(vm->phys, &vm->format, vm->host, &vm->cut, 1, value) &&
+    return zeroed_table(vm->phys, &vm->format, vm->host_tables, &vm->table_cut, 1, value) &&
            (*table = *value, true);
 }
 
@@ -64,14 +69,22 @@ enum vs_status vs_vm_init_format(struct vs_vm *vm, const struct vs_radix_format 
     memset(vm, 0, sizeof *vm);
     vm->format = *format;
     vm->phys = phys;
-    vm->host = host;
+    vm->host = vm->host_tables = vm->guest_tables = host;
     vm->bytes = bytes & ~0xfffull;
     vm->host_shift = host_shift;
     enum vs_status s = vs_frames_init(&vm->guest, 0, vm->bytes, guest_order, seed);
-    if (!s && !zeroed_table(phys, format, host, &vm->cut, vs_radix_roots(format), &vm->ept_root)) {
+    if (!s &&
+        !zeroed_table(phys, format, host, &vm->table_cut, vs_radix_roots(format), &vm->ept_root)) {
         s = VS_E_NOMEM;
     }
     return s;
+}
+
+void vs_vm_place(struct vs_vm *vm, struct vs_frames *data, struct vs_frames *guest_tables)
+{
+    vm->host = data;
+    vm->guest_tables = guest_tables;
+    vm->apart = true;
 }
 
 void vs_vm_free(struct vs_vm *vm)
@@ -96,7 +109,8 @@ bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa)
     return true;
 }
 
-enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa)
+static enum vs_status back(struct vs_vm *vm, uint64_t gpa, struct vs_frames *from,
+                           struct vs_cut *cut)
 {
     struct vs_radix_alloc alloc = {vm, ept_table, NULL, 0};
     unsigned shift = vm->host_shift;
@@ -114,12 +128,17 @@ enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa)
         shift -= vm->format.stride; /* the last, partial large page */
         page = gpa >> shift << shift;
     }
-    if (!take(vm->host, &vm->cut, shift, &hpa)) {
+    if (!take(from, cut, shift, &hpa)) {
         return VS_E_NOMEM;
     }
     vm->backed++;
     return vs_radix_map(vm->phys, &vm->format, vm->ept_root, page, hpa, shift,
                         vs_radix_leaf_flags(&vm->format, VS_RIGHTS), &alloc);
+}
+
+enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa)
+{
+    return back(vm, gpa, vm->host, &vm->cut);
 }
 
 /* ---- first dimension ---- */
@@ -140,14 +159,17 @@ static bool guest_table(void *ctx, uint64_t *value, uint64_t *table)
     uint64_t bytes = 1ull << s->format.granule;
     s->tables++;
     if (!s->vm) {
-        return zeroed_table(s->phys, &s->format, s->frames, &s->cut, 1, value) &&
+        return zeroed_table(s->phys, &s->format, s->table_frames, &s->table_cut, 1, value) &&
                (*table = *value, true);
     }
-    if (!take(s->frames, &s->cut, s->format.granule, value)) {
+    struct vs_vm *vm = s->vm;
+    /* where memory is too fragmented for an area of their own they lie among the data */
+    if (!(vm->apart && take_cut(s->frames, &vm->apart_cut, s->format.granule, value)) &&
+        !take(s->frames, &s->cut, s->format.granule, value)) {
         return false;
     }
     for (uint64_t done = 0; done < bytes; done += 4096) { /* the host's pages may be smaller */
-        if (vs_vm_back(s->vm, *value + done)) {
+        if (back(vm, *value + done, vm->guest_tables, &vm->guest_table_cut)) {
             return false;
         }
         zero(s->phys, locate_guest(s, *value + done), 4096);
@@ -175,8 +197,14 @@ enum vs_status vs_space_init_format(struct vs_space *s, const struct vs_radix_fo
     s->phys = phys;
     s->vm = vm;
     s->frames = vm ? &vm->guest : host;
+    s->table_frames = host;
     s->next_gva = FIRST_GVA;
     return guest_table(s, &s->cr3, &s->root) ? VS_OK : VS_E_NOMEM;
+}
+
+void vs_space_place(struct vs_space *s, struct vs_frames *data)
+{
+    s->frames = s->vm ? s->frames : data;
 }
 
 uint64_t vs_space_reserve(struct vs_space *s, uint64_t at, uint64_t bytes, unsigned page_shift)

@@ -26,7 +26,10 @@ struct vs_vm {
     struct vs_radix_format format; /* of the second dimension */
     struct vs_cut cut;             /* of host frames */
     struct vs_phys *phys;
-    struct vs_frames *host;  /* shared by all machines */
+    struct vs_frames *host;                       /* of its pages; shared by all machines */
+    struct vs_frames *host_tables, *guest_tables; /* of EPT tables; behind the guest's tables */
+    struct vs_cut table_cut, guest_table_cut, apart_cut;
+    bool apart;              /* guest tables get guest-physical 2M areas of their own */
     struct vs_frames guest;  /* frames of guest-physical memory */
     uint64_t ept_root;       /* host-physical */
     uint64_t bytes;          /* guest-physical memory is [0, bytes) */
@@ -39,12 +42,14 @@ struct vs_space {
     struct vs_phys *phys;
     struct vs_radix_format format;
     struct vs_cut cut;
-    struct vs_vm *vm;         /* NULL = bare metal */
-    struct vs_frames *frames; /* guest's, or host's on bare metal */
-    uint64_t cr3;             /* guest-physical (or physical) root */
-    uint64_t root;            /* the same, host-physical */
-    uint64_t next_gva;        /* where the next mapping goes */
-    uint64_t pages, tables;   /* leaves made, tables made */
+    struct vs_vm *vm;               /* NULL = bare metal */
+    struct vs_frames *frames;       /* guest's, or host's on bare metal */
+    struct vs_frames *table_frames; /* of its tables, on bare metal */
+    struct vs_cut table_cut;
+    uint64_t cr3;           /* guest-physical (or physical) root */
+    uint64_t root;          /* the same, host-physical */
+    uint64_t next_gva;      /* where the next mapping goes */
+    uint64_t pages, tables; /* leaves made, tables made */
 };
 
 enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
@@ -55,6 +60,9 @@ enum vs_status vs_vm_init_format(struct vs_vm *vm, const struct vs_radix_format 
                                  struct vs_phys *phys, struct vs_frames *host, uint64_t bytes,
                                  unsigned host_shift, enum vs_frames_order guest_order,
                                  uint64_t seed);
+/* Made with the frames of EPT tables; pages and the guest's tables come from these from now on. The
+ * guest's tables then lie in 2M areas of their own, which no large host page mixes with data. */
+void vs_vm_place(struct vs_vm *vm, struct vs_frames *data, struct vs_frames *guest_tables);
 void vs_vm_free(struct vs_vm *vm);
 /* Backs the host page around gpa; nothing happens when it is backed already. */
 enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa);
@@ -68,6 +76,8 @@ enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs
 /* The same with another format than x86-64 of four levels. */
 enum vs_status vs_space_init_format(struct vs_space *s, const struct vs_radix_format *format,
                                     struct vs_phys *phys, struct vs_vm *vm, struct vs_frames *host);
+/* Bare metal: made with the frames of its tables; pages come from these from now on. */
+void vs_space_place(struct vs_space *s, struct vs_frames *data);
 /* Reserves a range of `bytes` (rounded up to pages) for a region; at 0 chooses. */
 uint64_t vs_space_reserve(struct vs_space *s, uint64_t at, uint64_t bytes, unsigned page_shift);
 /* Maps the page around gva to a new frame; `back` also backs it in the EPT. */

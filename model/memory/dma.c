@@ -95,7 +95,10 @@ static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_
                                                     VS_ACC_memory_dma_llc,
                                                     VS_ACC_memory_dram_row_hit,
                                                     VS_ACC_memory_dram_row_miss,
-                                                    VS_ACC_memory_dram_row_conflict};
+                                                    VS_ACC_memory_dram_row_conflict,
+                                                    VS_ACC_memory_remote,
+                                                    VS_ACC_memory_remote,
+                                                    VS_ACC_memory_remote};
     vs_ps latency = {m->ps[0][slowest]}, rest = {(last - first) * m->cfg.dma_line};
     vs_charge(t, (uint16_t)(m->account + account[slowest]), latency);
     if (last != first) {
@@ -134,7 +137,10 @@ static void agent_book(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, uin
                                                     VS_ACC_memory_llc_hit,
                                                     VS_ACC_memory_dram_row_hit,
                                                     VS_ACC_memory_dram_row_miss,
-                                                    VS_ACC_memory_dram_row_conflict};
+                                                    VS_ACC_memory_dram_row_conflict,
+                                                    VS_ACC_memory_remote,
+                                                    VS_ACC_memory_remote,
+                                                    VS_ACC_memory_remote};
     vs_ps p = {m->ps[0][level]};
     vs_charge(t, (uint16_t)(m->account + account[level]), p);
 }

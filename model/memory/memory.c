@@ -52,6 +52,9 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
         vs_error(errors, "memory.dram.row = %llu is not a power of two of at least one line",
                  (unsigned long long)cfg->dram_row);
     }
+    if (!power_of_two(cfg->nodes)) {
+        vs_error(errors, "memory.nodes = %llu: 1, 2 or 4", (unsigned long long)cfg->nodes);
+    }
     if (cfg->llc_size == 0 && cfg->llc_inclusive) {
         vs_error(errors, "memory.llc.inclusive needs memory.llc.size > 0");
     }
@@ -222,7 +225,11 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
                                      cfg->llc_latency * clock.period_ps,
                                      cfg->dram_row_hit,
                                      cfg->dram_row_miss,
-                                     cfg->dram_row_conflict};
+                                     cfg->dram_row_conflict,
+                                     cfg->dram_row_hit + cfg->remote_latency,
+                                     cfg->dram_row_miss + cfg->remote_latency,
+                                     cfg->dram_row_conflict + cfg->remote_latency};
+    m->near_lines = UINT64_MAX;
     memcpy(m->ps[0], price, sizeof price);
     memcpy(m->ps[1], price, sizeof price);
     m->ps[1][VS_MEM_L1] = cfg->l1i_latency * clock.period_ps;
@@ -234,7 +241,7 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
     if (!vs_memory_use(m, "avx2") && !vs_memory_use(m, "sse2")) {
         (void)vs_memory_use(m, "plain");
     }
-    size_t banks = cfg->dram_channels * cfg->dram_banks;
+    size_t banks = 2u * cfg->dram_channels * cfg->dram_banks;
     m->open_row = malloc(banks * sizeof *m->open_row);
     enum vs_status s = cache_init(&m->llc, m, cfg->llc_size, cfg->llc_ways, cfg->llc_policy,
                                   cfg->llc_hash, NULL, 1);
@@ -244,6 +251,12 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
     }
     memset(m->open_row, 0xff, banks * sizeof *m->open_row);
     return VS_OK;
+}
+
+void vs_memory_place(struct vs_memory *m, uint64_t bytes, uint64_t node)
+{
+    m->near_lines = m->cfg.nodes > 1u ? (bytes >> m->line_shift) / m->cfg.nodes : UINT64_MAX;
+    m->near_line = m->cfg.nodes > 1u ? node * m->near_lines : 0;
 }
 
 void vs_memory_free(struct vs_memory *m)
@@ -256,7 +269,7 @@ void vs_memory_free(struct vs_memory *m)
 void vs_memory_clear(struct vs_memory *m)
 {
     cache_clear(&m->llc);
-    memset(m->open_row, 0xff, m->by_channels.n * m->by_banks.n * sizeof *m->open_row);
+    memset(m->open_row, 0xff, 2u * m->by_channels.n * m->by_banks.n * sizeof *m->open_row);
     for (uint32_t i = 0; i < m->n_cores; i++) {
         cache_clear(&m->core[i]->l1[0]);
         cache_clear(&m->core[i]->l1[1]);
@@ -338,7 +351,9 @@ static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
         static const uint16_t account[VS_MEM_LEVELS] = {
             VS_ACC_memory_l1_hit,        VS_ACC_memory_l2_hit,
             VS_ACC_memory_llc_hit,       VS_ACC_memory_dram_row_hit,
-            VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict};
+            VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict,
+            VS_ACC_memory_remote,        VS_ACC_memory_remote,
+            VS_ACC_memory_remote};
         l1->lines.account[i] =
             (uint16_t)(m->account +
                        (fetch && i == 0 ? (uint16_t)VS_ACC_memory_l1i_hit : account[i]));

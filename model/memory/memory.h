@@ -26,6 +26,9 @@ enum vs_memory_level {
     VS_MEM_ROW_HIT,
     VS_MEM_ROW_MISS,
     VS_MEM_ROW_CONFLICT,
+    VS_MEM_REMOTE, /* the same three, in another node's memory */
+    VS_MEM_REMOTE_MISS,
+    VS_MEM_REMOTE_CONFLICT,
     VS_MEM_LEVELS
 };
 /* enum vs_ref continued: a page walker's references are counted on their own. */
@@ -70,7 +73,8 @@ struct vs_memory {
     struct vs_memory_cache llc;
     bool special; /* a hashed index or an LLC of victims: the path that asks for them */
     struct vs_divider by_channels, by_row_lines, by_banks;
-    uint64_t *open_row; /* [channels x banks], UINT64_MAX = closed */
+    uint64_t *open_row;             /* [own node, others][channels x banks], UINT64_MAX = closed */
+    uint64_t near_line, near_lines; /* of the cores' node */
     struct vs_memory_core *core[VS_MEMORY_CORES];
     uint32_t n_cores;
     /* The path of one line reference, chosen for the host's vector unit. c may be NULL when the
@@ -89,6 +93,8 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
 enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg,
                               struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,
                               uint64_t max_address, uint64_t seed);
+/* The node of memory.nodes equal parts of [0, bytes) that cores and devices belong to. */
+void vs_memory_place(struct vs_memory *m, uint64_t bytes, uint64_t node);
 void vs_memory_free(struct vs_memory *m);
 /* Adds a core: fills the memory's part of its two vs_l1. Both must outlive the core. */
 enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m,

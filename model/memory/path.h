@@ -70,11 +70,13 @@ static inline uint32_t vs__memory_dram(struct vs_memory *m, uint64_t *count, uin
     uint64_t channel, bank, column;
     uint64_t in_channel = vs_div(&m->by_channels, line, &channel);
     uint64_t row = vs_div(&m->by_banks, vs_div(&m->by_row_lines, in_channel, &column), &bank);
-    uint64_t *open = &m->open_row[channel * m->by_banks.n + bank];
+    uint32_t remote = line - m->near_line >= m->near_lines;
+    uint64_t *open = &m->open_row[(remote * m->by_channels.n + channel) * m->by_banks.n + bank];
     uint32_t kind = *open == row ? 0u : *open == UINT64_MAX ? 1u : 2u;
     *open = m->cfg.dram_page ? UINT64_MAX : row;
     count[VS_CNT_memory_dram_row_hits + kind]++;
-    return VS_MEM_ROW_HIT + kind;
+    count[VS_CNT_memory_dram_remote] += remote;
+    return VS_MEM_ROW_HIT + kind + 3u * remote;
 }
 
 #endif

@@ -364,7 +364,7 @@ enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
     struct vs_platform *p = v->p;
     uint64_t page[12];
     for (unsigned i = 0; i < 12; i++) {
-        if (!vs_frames_alloc(&p->frames, 12, &page[i])) {
+        if (!vs_frames_alloc(p->frames, 12, &page[i])) {
             vs_error(errors, "host.memory is too small for the VMCS of vCPU %u", v->index);
             return VS_E_NOMEM;
         }

@@ -96,7 +96,7 @@ static uint64_t page(struct vs_platform *p)
 {
     static const unsigned char zero[4096];
     uint64_t at = 0;
-    if (vs_frames_alloc(&p->frames, 12, &at)) {
+    if (vs_frames_alloc(p->frames, 12, &at)) {
         vs_hpa h = {at};
         vs_phys_write(p->phys, h, zero, sizeof zero);
     }

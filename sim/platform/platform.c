@@ -76,6 +76,25 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     }
 }
 
+static void check_nodes(const struct vs_platform *p, const struct configs *c,
+                        struct vs_errors *errors)
+{
+    const struct {
+        const char *path;
+        uint64_t node;
+    } at[] = {{"cpu.node", c->cpu.node},
+              {"host.data_node", p->ept.data_node},
+              {"guest.table_node", p->ept.guest_table_node},
+              {"host.table_node", p->ept.host_table_node}};
+    for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+        if (at[i].node >= c->memory.nodes) {
+            vs_error(errors, "%s = %llu: there is no such node with memory.nodes = %llu",
+                     at[i].path, (unsigned long long)at[i].node,
+                     (unsigned long long)c->memory.nodes);
+        }
+    }
+}
+
 void vs__platform_world(struct vs_vcpu *v, bool host)
 {
     vs_txn_settle(&v->txn);
@@ -221,7 +240,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
         s = make_virtual(v, c, errors);
     } else if (!s) {
         uint64_t frame;
-        if (!vs_frames_alloc(&p->frames, 12, &frame)) {
+        if (!vs_frames_alloc(p->frames, 12, &frame)) {
             return VS_E_NOMEM;
         }
         vs_hpa pi = {frame};
@@ -261,14 +280,26 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
                  (unsigned long long)bytes);
         return VS_E_NOMEM;
     }
-    enum vs_status s = vs_frames_init(&p->frames, first, bytes - first,
-                                      (enum vs_frames_order)p->ept.host_frames, p->options.seed);
+    enum vs_status s = VS_OK;
+    p->nodes = (unsigned)c->memory.nodes;
+    p->frames = &p->node_frames[c->cpu.node];
+    for (unsigned i = 0; i < p->nodes && !s; i++) {
+        uint64_t from = i ? i * (bytes / p->nodes) : first, end = (i + 1u) * (bytes / p->nodes);
+        s = vs_frames_init(&p->node_frames[i], from, end - from,
+                           (enum vs_frames_order)p->ept.host_frames, p->options.seed + i);
+    }
     if (!s && p->virtualized) {
-        s = vs_vm_init_format(&p->vm, &p->second_format, p->phys, &p->frames, p->ept.guest_memory,
+        s = vs_vm_init_format(&p->vm, &p->second_format, p->phys,
+                              &p->node_frames[p->ept.host_table_node], p->ept.guest_memory,
                               vs_ept_page_shift(p->ept.host_page),
                               (enum vs_frames_order)p->ept.guest_frames, p->options.seed + 1);
+        if (p->nodes > 1u) {
+            vs_vm_place(&p->vm, &p->node_frames[p->ept.data_node],
+                        &p->node_frames[p->ept.guest_table_node]);
+        }
     }
-    vs_frames_fragment(p->virtualized ? &p->vm.guest : &p->frames, (uint32_t)p->ept.fragmentation);
+    vs_frames_fragment(p->virtualized ? &p->vm.guest : &p->node_frames[p->ept.data_node],
+                       (uint32_t)p->ept.fragmentation);
     /* an oracle's caches are indexed by the trace's own 48-bit addresses */
     uint64_t max = c->cpu.translation ? bytes : 1ull << 48;
     s = s ? s
@@ -276,7 +307,9 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
                            max, p->options.seed);
     if (s) {
         vs_error(errors, "memory: %s", vs_status_text(s));
+        return s;
     }
+    vs_memory_place(&p->memory, bytes, c->cpu.node);
     return s;
 }
 
@@ -294,6 +327,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     size_t before = errors->n;
     load(p, knobs, &c);
     check(p, &c, errors);
+    check_nodes(p, &c, errors);
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->vpid = c.vmcs.control_vpid != 0;
@@ -449,7 +483,9 @@ void vs_platform_destroy(struct vs_platform *p)
     vs__net_free(p);
     vs_memory_free(&p->memory);
     vs_vm_free(&p->vm);
-    vs_frames_free(&p->frames);
+    for (unsigned i = 0; i < 4u; i++) {
+        vs_frames_free(&p->node_frames[i]);
+    }
     vs_phys_destroy(p->phys);
     vs_kernel_destroy(p->kernel);
     vs_ledger_destroy(p->ledger);

@@ -99,7 +99,9 @@ struct vs_platform {
     struct vs_ledger *ledger;
     struct vs_kernel *kernel;
     struct vs_phys *phys;
-    struct vs_frames frames; /* of host memory */
+    struct vs_frames node_frames[4]; /* of host memory, by node */
+    struct vs_frames *frames;        /* of the vCPUs' own node */
+    unsigned nodes;
     struct vs_vm vm;
     struct vs_memory memory;
     struct vs_sim_config sim;

@@ -58,7 +58,7 @@ enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_co
     struct vs_shadow_layout at = {VS_HV_CODE + CODE, VS_HV_DIRECT};
     enum vs_status s =
         vs_shadow_init(&v->shadow, c, &p->guest_format, (unsigned)p->ept.physical_bits, p->phys,
-                       &p->frames, p->vm.bytes, &core, &port, &at);
+                       &p->node_frames[p->ept.host_table_node], p->vm.bytes, &core, &port, &at);
     if (s || !vs_shadow_cr3(&v->shadow, NULL, v->space.cr3, false)) {
         vs_error(errors, "vCPU %u: host.memory is too small for its shadow tables", v->index);
         return VS_E_NOMEM;

@@ -49,14 +49,16 @@ static enum vs_status map_kernel(struct vs_vcpu *v)
 enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
-    enum vs_status st = vs_space_init_format(&v->space, &p->guest_format, p->phys,
-                                             p->virtualized ? &p->vm : NULL, &p->frames);
+    enum vs_status st =
+        vs_space_init_format(&v->space, &p->guest_format, p->phys, p->virtualized ? &p->vm : NULL,
+                             &p->node_frames[p->ept.guest_table_node]);
+    vs_space_place(&v->space, &p->node_frames[p->ept.data_node]);
     st = st ? st : map_kernel(v);
     v->process = calloc(VS__PROCESSES, sizeof *v->process);
     v->n_processes = 1;
     st = st || v->process ? st : VS_E_NOMEM;
     if (!st && p->virtualized) {
-        st = vs_space_init_format(&v->host_space, &p->guest_format, p->phys, NULL, &p->frames);
+        st = vs_space_init_format(&v->host_space, &p->guest_format, p->phys, NULL, p->frames);
         st = st ? st : map_host(v);
     }
     if (st) {
@@ -293,8 +295,10 @@ uint64_t vs__space_process(struct vs_vcpu *v)
         return 0;
     }
     struct vs_space *s = &v->process[v->n_processes];
-    if (vs_space_init_format(s, &p->guest_format, p->phys, v->space.vm, &p->frames) ||
-        share_kernel(v, s)) {
+    enum vs_status st = vs_space_init_format(s, &p->guest_format, p->phys, v->space.vm,
+                                             &p->node_frames[p->ept.guest_table_node]);
+    vs_space_place(s, &p->node_frames[p->ept.data_node]);
+    if (st || share_kernel(v, s)) {
         vs__vcpu_fail(v, "a new address space: guest.memory or host.memory is exhausted");
     }
     return v->n_processes++;
