@@ -5,6 +5,7 @@ param { name = "footprint", default = "64MiB", min = "64KiB", unit = "bytes", te
 param { name = "count", default = 200000, min = 1000, unit = "accesses", text = "loads that are measured" }
 param { name = "warmup", default = 200000, unit = "accesses", text = "loads before the region of interest" }
 param { name = "edits", default = 10, min = 0, max = 1000, unit = "edits", text = "changes of page tables for every thousand loads" }
+param { name = "pages", default = 1, min = 1, max = 4096, unit = "pages", text = "neighbouring pages of one change (protect, remap); beyond os.flush_ceiling the kernel reloads CR3 instead of dropping them one by one" }
 param { name = "edit", default = "protect", choices = "protect|remap|switch", text = "one change: a page loses or regains the right to write; a page is unmapped and mapped anew; another address space and back" }
 
 guest(function(cpu, p)
@@ -19,14 +20,14 @@ guest(function(cpu, p)
       cpu:switch(0)
       return
     end
-    local page = math.random(0, pages - 1)
-    local at = base + page * 4096
+    local page = math.random(0, pages - p.pages)
+    local at, bytes = base + page * 4096, p.pages * 4096
     if p.edit == "protect" then
       writable[page] = writable[page] == false
-      cpu:protect(at, 4096, writable[page] and "rw" or "r")
+      cpu:protect(at, bytes, writable[page] and "rw" or "r")
     else
-      cpu:unmap(at, 4096)
-      cpu:map { bytes = 4096, at = at, page = "4K", backing = "populate" }
+      cpu:unmap(at, bytes)
+      cpu:map { bytes = bytes, at = at, page = "4K", backing = "populate" }
     end
   end
   local function phase(count)

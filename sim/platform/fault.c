@@ -131,6 +131,11 @@ bool vs__vcpu_fault(struct vs_vcpu *v)
         return ept_fault(v, &f);
     }
     if (v->p->shadow) {
+        uint64_t gpa, hpa;
+        if (v->request.kind == VS_REQ_TRACE && v->p->os.trace_touch == 0 &&
+            !vs_space_locate(&v->space, f.gva.v, &gpa, &hpa) && !first_touch(v, f.gva.v, true)) {
+            return false; /* mapped at no cost: what is left is the shadow's own fault */
+        }
         switch (vs__vcpu_shadow_fault(v, &f)) {
         case VS_SHADOW_INJECT:
             break; /* the guest's own */

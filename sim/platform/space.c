@@ -187,8 +187,15 @@ static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
     vs__space_invlpg(v, at);
 }
 
+/* Linux: beyond a ceiling all translations are flushed, by a reload of CR3. */
+static bool few_pages(const struct vs_vcpu *v, uint64_t bytes)
+{
+    return bytes >> v->space.format.granule <= v->p->os.flush_ceiling;
+}
+
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
+    bool each = few_pages(v, bytes), any = false;
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables;
@@ -196,14 +203,21 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
         vs__edit_begin(v, &tables);
         if (vs_space_unmap(&v->space, at, &shift)) {
             vs__edit_entry(v, at, tables);
-            vs__space_invlpg(v, at);
+            any = true;
+            if (each) {
+                vs__space_invlpg(v, at);
+            }
         }
         at = ((at >> shift) + 1) << shift;
+    }
+    if (any && !each) {
+        vs__space_load_cr3(v, 0);
     }
 }
 
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writable)
 {
+    bool each = few_pages(v, bytes), any = false;
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables;
@@ -211,9 +225,15 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writ
         vs__edit_begin(v, &tables);
         if (vs_space_protect(&v->space, at, writable, &shift)) {
             vs__edit_entry(v, at, tables);
-            vs__space_invlpg(v, at);
+            any = true;
+            if (each) {
+                vs__space_invlpg(v, at);
+            }
         }
         at = ((at >> shift) + 1) << shift;
+    }
+    if (any && !each) {
+        vs__space_load_cr3(v, 0);
     }
 }
 

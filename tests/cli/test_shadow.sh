@@ -49,6 +49,14 @@ refused "Arm" 2 "does not go with" "$VIRTSIM" $gups --set paging.mode=shadow --s
 refused "a group of three" 2 "power of two" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.prefetch=3
 refused "too few tables" 2 "shadow.roots" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.pages=8
 
+for pages in 33 34; do
+    ok "$pages pages at a time" "$VIRTSIM" run workloads/page_table_edit.lua $machine --set paging.mode=shadow --set workload.pages=$pages --set workload.count=1000 --set workload.warmup=0 --set workload.footprint=1MiB --set shadow.verify=1
+done
+equal "33 are dropped one by one, 34 by a reload" "330|10" "$(sqlite3 "$db" "SELECT (SELECT n FROM op WHERE run = m - 1 AND op = 'exit.invlpg'), (SELECT n FROM op WHERE run = m AND op = 'exit.cr_access') FROM (SELECT max(run) AS m FROM run)")"
+equal "after it leaves are in line" "1|0.0" "$(sqlite3 "$db" "SELECT (SELECT value > 100 FROM counter WHERE run = r.run AND name = 'shadow.verified'), (SELECT total(value) FROM counter WHERE run = r.run AND name = 'shadow.disagreements') FROM run r ORDER BY run DESC LIMIT 1")"
+ok "a trace" "$VIRTSIM" replay workloads/traces/rowindex.lackey.zst --db "$db" --set paging.mode=shadow --set ept.verify=1
+equal "whose first touches are free has hidden faults only" "0.0" "$(sqlite3 "$db" "SELECT total(value) FROM counter WHERE name = 'shadow.faults.true' AND run = (SELECT max(run) FROM run)")"
+
 # memory management of guest and host
 touch="run workloads/page_touch.lua --db $db --set workload.footprint=16MiB"
 last() { sqlite3 "$db" "SELECT CAST(total(value) AS INTEGER) FROM counter WHERE name = '$1' AND run = (SELECT max(run) FROM run)"; }
