@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: MIT
+-- Caches and DRAM around a Neoverse N1 core: geometry from Arm, every latency assumed.
+return {
+  text = "64 KiB L1, 1 MiB L2, 32 MiB shared last level, eight channels of DDR4-3200",
+  borrows = "DRAM timing of Skylake-SP; no latency staircase of an N1 is at hand, so none is calibrated",
+  memory = {
+    l1d = {
+      size = { "64KiB", "Arm 100616 (Neoverse N1 TRM), L1 memory system", "documented" },
+      ways = { 4, "Arm 100616: 4 ways", "documented" },
+      latency = { 4, "Arm PJDOC-466751330-9707 (Neoverse N1 optimization guide): loads take 4 cycles", "documented" },
+    },
+    l1i = {
+      size = { "64KiB", "Arm 100616, L1 memory system", "documented" },
+      ways = { 4, "Arm 100616: 4 ways", "documented" },
+    },
+    l2 = {
+      size = { "1MiB", "Arm learning path 'Cache levels and performance cliffs': 1 MB private L2 on Neoverse N1 servers", "documented" },
+      ways = { 8, "Arm learning path 'Cache levels and performance cliffs': 8 ways", "documented" },
+      latency = { 11, "no measurement at hand; a private L2 of that size near the 12 to 14 cycles of the x86 parts", "assumed" },
+    },
+    llc = {
+      size = { "32MiB", "Arm learning path 'Cache levels and performance cliffs': 32 MB shared on 64 cores of Neoverse N1", "documented" },
+      ways = { 16, "no source at hand; as most parts of that size", "assumed" },
+      latency = { 90, "no measurement at hand; 30 ns over a mesh of a large part", "assumed" },
+    },
+    ddio = { false, "device writes are not known to allocate", "assumed" },
+    dram = {
+      channels = { 8, "Ampere Altra specification: eight DDR4-3200 channels", "documented" },
+    },
+  },
+}

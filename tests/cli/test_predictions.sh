@@ -1,0 +1,5 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The committed predictions are those of this program: one row of each table.
+set -eu
+exec "$(dirname "$0")/../../tools/predictions" --spot
