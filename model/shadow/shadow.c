@@ -227,10 +227,15 @@ static uint32_t descend(struct vs_shadow *s, struct vs_txn *t, uint32_t index, u
     uint64_t i = vs_radix_offset(&s->format, level, gva) / 8u;
     if (!child) {
         child = vs__shadow_make(s, t, gfn, level - 1u, direct);
-    } else if (vs__shadow_page(s, child)->unsync &&
-               (vs__shadow_get(s, vs__shadow_page(s, index), i) & s->format.address) !=
-                   vs__shadow_page(s, child)->frame) {
-        vs__shadow_sync(s, t, child); /* out of sync since it was used elsewhere */
+    } else if ((vs__shadow_get(s, vs__shadow_page(s, index), i) & s->format.address) !=
+               vs__shadow_page(s, child)->frame) {
+        /* Linked anew: an INVLPG since then may not have found its way to it, or to a table below
+         * it. */
+        if (vs__shadow_page(s, child)->level > 1 && !direct) {
+            vs__shadow_sync_all(s, t);
+        } else if (vs__shadow_page(s, child)->unsync) {
+            vs__shadow_sync(s, t, child);
+        }
     }
     if (child) {
         vs__shadow_page(s, child)->writes = 0;

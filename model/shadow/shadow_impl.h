@@ -69,5 +69,6 @@ void vs__shadow_write(struct vs_shadow *s, struct vs_txn *t, uint64_t gpa);
 void vs__shadow_unsync(struct vs_shadow *s, uint64_t gfn);
 bool vs__shadow_may_unsync(struct vs_shadow *s, uint64_t gfn);
 void vs__shadow_sync(struct vs_shadow *s, struct vs_txn *t, uint32_t p);
+void vs__shadow_sync_all(struct vs_shadow *s, struct vs_txn *t);
 
 #endif

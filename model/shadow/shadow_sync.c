@@ -116,7 +116,7 @@ void vs__shadow_sync(struct vs_shadow *s, struct vs_txn *t, uint32_t index)
     vs__shadow_close(s, t);
 }
 
-static void sync_all(struct vs_shadow *s, struct vs_txn *t)
+void vs__shadow_sync_all(struct vs_shadow *s, struct vs_txn *t)
 {
     for (uint32_t k = 0; k < s->n_unsynced; k++) {
         struct vs_shadow_page *p = vs__shadow_page(s, s->unsynced[k]);
@@ -254,7 +254,7 @@ bool vs_shadow_cr3(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3, bool kee
     }
     /* what was kept for this address space may be as old as its translations may be */
     if (!hit || !keep) {
-        sync_all(s, t);
+        vs__shadow_sync_all(s, t);
     }
     flush(s, t);
     verify(s);

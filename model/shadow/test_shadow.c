@@ -468,6 +468,29 @@ static void test_a_root_too_many_costs_its_shadow(void **state)
     stop(&m);
 }
 
+/* The upper table was zapped, so that INVLPG found no way to the table out of sync below it. */
+static void test_an_invalidation_reaches_tables_whose_way_was_zapped(void **state)
+{
+    (void)state;
+    struct machine m;
+    uint64_t hpa;
+    start(&m, 1, false, 64, 1);
+    poke(&m, m.l1[0], 600ull << 12 | 7u);
+    (void)reach(&m, va_of(0), true, &hpa);
+    poke(&m, m.l1[0] + 3u * 8u, 610ull << 12 | 7u);
+    (void)reach(&m, va_of(6), true, &hpa);
+    edit(&m, m.l1[0], 601ull << 12 | 7u); /* out of sync */
+    m.s.cfg.flood = 1;
+    uint64_t l3 = load(&m, m.cr3[0]) & VS_RADIX_ADDRESS;
+    edit(&m, l3 + 8u * 8u, 0); /* another entry of the level-3 table: its shadow goes */
+    vs_gva at = {va_of(0)};
+    vs_shadow_invlpg(&m.s, NULL, at);
+    (void)reach(&m, va_of(6), false, &hpa); /* its neighbour leads there again */
+    assert_int_equal(reach(&m, va_of(0), false, &hpa), DONE);
+    assert_int_equal(hpa, hpa_of(&m, 601ull << 12));
+    stop(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_faults_end_when_the_guest_stands_still),
         cmocka_unit_test(test_unsync_lets_stores_through_until_tables_are_brought_in_line),
         cmocka_unit_test(test_a_root_too_many_costs_its_shadow),
+        cmocka_unit_test(test_an_invalidation_reaches_tables_whose_way_was_zapped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
