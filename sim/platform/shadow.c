@@ -45,7 +45,7 @@ static void flush(void *ctx, struct vs_txn *t, bool page, vs_gva at)
 
 void vs__vcpu_shadow_controls(struct vs_vmcs_config *c)
 {
-    c->control_ept = c->control_unrestricted_guest = c->control_pml = 0;
+    c->control_ept = c->control_unrestricted_guest = 0;
     c->control_invlpg_exiting = c->control_cr3_load_exiting = c->control_cr3_store_exiting = 1;
 }
 
