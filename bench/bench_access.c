@@ -133,7 +133,8 @@ static double median(double *v)
     return v[ROUNDS / 2];
 }
 
-/* usage: bench_access [PATTERN [fast]]: one pattern (0-3); `fast` alone, for a profiler. */
+/* usage: bench_access [PATTERN [fast|window]]: one pattern (0-3); `fast` or `window` alone, for a
+ * profiler. */
 int main(int argc, char **argv)
 {
     int only = argc > 1 ? atoi(argv[1]) : -1;
@@ -158,7 +159,8 @@ int main(int argc, char **argv)
         }
         if (alone) {
             for (int i = 0; i <= ROUNDS; i++) {
-                printf("%-24s %12.1f\n", names[p], fast(&g, p) * 1e-6);
+                printf("%-24s %12.1f\n", names[p],
+                       fast(strcmp(argv[2], "window") ? &g : &overlapped, p) * 1e-6);
             }
             continue;
         }

@@ -320,6 +320,10 @@ static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
             n = 1;
         }
         made(c, n * b->instructions);
+        if (c->window && !straddles && b->stride <= line / 2u) {
+            n += vs__window_same_line(c, at.v, b->ref, same_line(c, b, l, at.v, until),
+                                      b->instructions);
+        }
         b->done += n;
         b->offset += n * b->stride;
         if (b->offset + ELEMENT > b->bytes) {

@@ -48,6 +48,10 @@ void vs__window_begin(struct vs_cpu *c);
 bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
 /* The same as one of instructions that are counted apart. */
 bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
+/* Up to k further accesses to the line of gva, which the last one used, each followed by its
+ * instructions. How many it made; 0: go on one by one. The same as that many calls. */
+uint64_t vs__window_same_line(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t k,
+                              uint64_t instructions);
 /* It takes its share of the width at which accesses enter, when no instruction is counted for it.
  */
 void vs__window_issue(struct vs_cpu *c);

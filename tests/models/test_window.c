@@ -204,6 +204,52 @@ static void horizons_change_nothing(void **state)
     }
 }
 
+/* Accesses to one line are taken together; with spans each is booked by itself. Same books. */
+static void accesses_taken_together_are_the_same(void **state)
+{
+    (void)state;
+    static const uint64_t window[] = {1, 2, 7, 64, 224};
+    for (int i = 0; i < 5; i++) {
+        for (int write = 0; write < 2; write++) {
+            struct guest_machine *g[2];
+            struct vs_op_acc *a[2];
+            uint64_t now[2];
+            for (int alone = 0; alone < 2; alone++) {
+                struct guest_machine_config c = guest_machine_defaults();
+                c.cpu.window = window[i];
+                c.cpu.bulk_instructions = 1 + window[i] % 2;
+                c.cpu.ipc = 1300;
+                g[alone] = create(&c);
+                vs_ledger_sample(g[alone]->ledger, (uint32_t)alone);
+                struct vs_cpu_bulk b;
+                assert_int_equal(vs_bulk_stride(&b, &g[alone]->cpu,
+                                                write ? VS_REF_WRITE : VS_REF_READ, heap, 300000, 8,
+                                                80000),
+                                 VS_OK);
+                assert_int_equal(vs_cpu_bulk_run(&g[alone]->cpu, &b, forever), VS_CPU_DONE);
+                now[alone] = vs_now(&g[alone]->t).v;
+                a[alone] = vs_ledger_acc(g[alone]->ledger, g[alone]->t.actor,
+                                         write ? VS_OP_ACCESS_STORE : VS_OP_ACCESS_LOAD);
+            }
+            assert_int_equal(now[0], now[1]);
+            assert_int_equal(a[0]->n, a[1]->n);
+            assert_int_equal(a[0]->total_ps, a[1]->total_ps);
+            assert_int_equal(a[0]->min_ps, a[1]->min_ps);
+            assert_int_equal(a[0]->max_ps, a[1]->max_ps);
+            for (size_t k = 0; k < vs_ledger_n_accounts(g[0]->ledger); k++) {
+                assert_int_equal(a[0]->work[k].n, a[1]->work[k].n);
+                assert_int_equal(a[0]->work[k].ps, a[1]->work[k].ps);
+                assert_int_equal(g[0]->t.acc->exposed[k].ps, g[1]->t.acc->exposed[k].ps);
+            }
+            assert_memory_equal(g[0]->cpu.counts, g[1]->cpu.counts, sizeof g[0]->cpu.counts);
+            assert_memory_equal(g[0]->core.counts, g[1]->core.counts, sizeof g[0]->core.counts);
+            assert_memory_equal(g[0]->ept.counts, g[1]->ept.counts, sizeof g[0]->ept.counts);
+            destroy(g[0]);
+            destroy(g[1]);
+        }
+    }
+}
+
 /* w walkers: the walks take at least a w-th of their sum, and little more when nothing else waits.
  */
 static void walkers_work_side_by_side(void **state)
@@ -304,6 +350,7 @@ int main(void)
         cmocka_unit_test(a_chase_gains_nothing),
         cmocka_unit_test(independent_accesses_gain),
         cmocka_unit_test(horizons_change_nothing),
+        cmocka_unit_test(accesses_taken_together_are_the_same),
         cmocka_unit_test(walkers_work_side_by_side),
         cmocka_unit_test(misses_to_one_line_are_one_fetch),
         cmocka_unit_test(misses_to_one_page_are_one_walk),
