@@ -340,6 +340,13 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
     return ok ? VS_CPU_DONE : VS_CPU_FAULT;
 }
 
+void vs_cpu_interrupt(struct vs_cpu *c)
+{
+    if (c->window) {
+        vs__window_interrupt(c);
+    }
+}
+
 void vs_cpu_instructions(struct vs_cpu *c, uint64_t n)
 {
     if (c->window) {

@@ -70,6 +70,9 @@ static inline uint64_t vs_cpu_now_ps(const struct vs_cpu *c)
 /* One access of `bytes` (>= 1): VS_CPU_DONE, or VS_CPU_FAULT with c->fault (then nothing was
  * completed and the access is to be issued again). */
 enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum vs_ref ref);
+/* An interrupt is taken: the oldest access in the window completes, younger ones are squashed and
+ * enter again when the program goes on. Nothing happens where accesses block. */
+void vs_cpu_interrupt(struct vs_cpu *c);
 void vs_cpu_instructions(struct vs_cpu *c, uint64_t n);
 /* Fetches every line of [at, at + bytes) once: a handler's or a function's code. */
 enum vs_cpu_stop vs_cpu_fetch(struct vs_cpu *c, vs_gva at, uint64_t bytes);

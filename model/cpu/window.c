@@ -1,82 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu/window.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#define TAPE_ENTRIES                                                                               \
-    128u /* a two-dimensional walk that sets every flag; more only grows the tape */
-
-static const enum vs_op op_of[3] = {VS_OP_ACCESS_LOAD, VS_OP_ACCESS_STORE, VS_OP_ACCESS_FETCH};
-
-static uint16_t account(const struct vs_cpu *c, unsigned which)
-{
-    return (uint16_t)(c->account + which);
-}
-
-/* ---- making ---- */
-
-static uint64_t power_above(uint64_t n)
-{
-    uint64_t p = 2;
-    while (p <= n) {
-        p *= 2;
-    }
-    return p;
-}
-
-void vs__window_destroy(struct vs_cpu *c)
-{
-    struct vs_cpu_window *w = c->window;
-    if (!w) {
-        return;
-    }
-    for (uint64_t i = 0; w->ring && i <= w->mask; i++) {
-        vs_tape_free(&w->ring[i].tape);
-    }
-    free(w->ring);
-    free(w->walk);
-    free(w->line);
-    vs_slots_free(&w->mshr);
-    free(w);
-    c->window = NULL;
-}
-
-enum vs_status vs__window_create(struct vs_cpu *c)
-{
-    struct vs_cpu_window *w = calloc(1, sizeof *w);
-    if (!w) {
-        return VS_E_NOMEM;
-    }
-    c->window = w;
-    w->size = c->cfg.window;
-    w->queue = c->cfg.load_queue;
-    uint64_t slots = power_above(w->size < w->queue ? w->size : w->queue);
-    w->mask = slots - 1u;
-    w->ring = calloc(slots, sizeof *w->ring);
-    w->walks_mask = slots - 1u;
-    w->walk = calloc(slots, sizeof *w->walk);
-    w->line = calloc(c->cfg.mshrs, sizeof *w->line);
-    bool good =
-        w->ring && w->walk && w->line && vs_slots_init(&w->mshr, (uint32_t)c->cfg.mshrs) == VS_OK;
-    for (uint64_t i = 0; good && i < slots; i++) {
-        struct vs_tape *t = &w->ring[i].tape;
-        t->e = malloc(TAPE_ENTRIES * sizeof *t->e);
-        t->cap = TAPE_ENTRIES;
-        good = t->e != NULL;
-    }
-    if (!good) {
-        vs__window_destroy(c);
-        return VS_E_NOMEM;
-    }
-    /* a window of one entry overlaps nothing, not even the entering */
-    if (c->cfg.issue_width && w->size > 1u) {
-        w->issue_q = c->clock.period_ps / c->cfg.issue_width;
-        w->issue_r = c->clock.period_ps % c->cfg.issue_width;
-    }
-    return VS_OK;
-}
-
 /* ---- the clock of entry ---- */
 
 /* Hits of the front end were priced as they came: the line waits for each of them. */
@@ -113,13 +37,6 @@ static void expose_fetches(struct vs_cpu *c, struct vs_txn *t)
     }
 }
 
-static void follow_actor(struct vs_cpu *c)
-{
-    struct vs_txn *x = &c->window->beside;
-    x->actor = c->txn->actor;
-    x->by_op = c->txn->by_op;
-}
-
 /* Brings the line's clock to the moment of entry. */
 static void advance(struct vs_cpu *c)
 {
@@ -129,12 +46,17 @@ static void advance(struct vs_cpu *c)
     vs__cpu_settle_instructions(c, t);
     if (w->issued) {
         vs_ps d = {w->issued_ps};
-        vs_charge_n(t, account(c, VS_ACC_cpu_issue), w->issued, d);
+        vs_charge_n(t, vs__window_account(c, VS_ACC_cpu_issue), w->issued, d);
         w->issued = w->issued_ps = 0;
+    }
+    if (w->reissued) {
+        vs_ps d = {w->reissued_ps};
+        vs_charge_n(t, vs__window_account(c, VS_ACC_cpu_reissue), w->reissued, d);
+        w->reissued = w->reissued_ps = 0;
     }
     if (c->fast[VS_REF_FETCH] || c->pending_mask[VS_REF_FETCH]) {
         expose_fetches(c, t);
-        follow_actor(c);
+        vs__window_actor(c);
         vs__cpu_settle_ref(c, &w->beside, VS_REF_FETCH);
     }
 }
@@ -146,7 +68,7 @@ static void wait_for(struct vs_cpu *c, const struct vs_tape *tape, uint64_t unti
     bool before = c->window->settling;
     c->window->settling = true;
     advance(c);
-    vs_expose(c->txn, tape, account(c, VS_ACC_cpu_order), until);
+    vs_expose(c->txn, tape, vs__window_account(c, VS_ACC_cpu_order), until);
     c->window->settling = before;
 }
 
@@ -170,7 +92,7 @@ static void settle(void *ctx, struct vs_txn *t)
         return;
     }
     w->settling = true;
-    follow_actor(c);
+    vs__window_actor(c);
     advance(c);
     for (uint32_t ref = 0; ref < VS_REF_FETCH; ref++) {
         if (c->fast[ref] || c->pending_mask[ref]) {
@@ -218,31 +140,61 @@ void vs__window_instructions(struct vs_cpu *c, uint64_t n)
     }
 }
 
-/* ---- accesses ---- */
+/* ---- interrupts ---- */
 
-static inline void note(struct vs_tape *t, uint64_t *at, uint16_t acc, uint64_t ps)
+static void leave(struct vs_cpu_window *w, uint64_t now_ps)
 {
-    if (ps) {
-        t->e[t->n++] = (struct vs_tape_entry){*at, ps, acc, 1};
-        *at += ps;
+    while (w->head != w->tail && w->ring[w->head & w->mask].done_ps <= now_ps) {
+        w->head++;
     }
 }
 
-/* The youngest access completes at done_ps: what it did is on the tape of the slot at the tail. */
-static inline void entered(struct vs_cpu_window *w, uint64_t done_ps, uint32_t ref)
+void vs__window_interrupt(struct vs_cpu *c)
 {
-    w->last_ps = ref == VS_REF_FETCH ? w->last_ps : done_ps;
-    if (done_ps > w->done_ps) {
-        struct vs_window_slot *s = &w->ring[w->tail & w->mask];
-        w->done_ps = done_ps;
-        s->done_ps = done_ps;
+    struct vs_cpu_window *w = c->window;
+    leave(w, vs_cpu_now_ps(c));
+    if (w->head == w->tail) {
+        return;
+    }
+    const struct vs_window_slot *s = &w->ring[w->head & w->mask];
+    wait_for(c, &s->tape, s->done_ps);
+    leave(w, c->txn->now_ps); /* what completed out of order leaves with it */
+    if (w->head != w->tail) {
+        s = &w->ring[w->head & w->mask];
+        c->count[VS_CNT_cpu_squashed] += w->accesses - s->access;
+        w->again += w->entries - s->entry;
+        w->again_until_ps = w->done_ps;
+        w->head = w->tail;
+        w->done_ps = c->txn->now_ps;
+    }
+}
+
+/* The program goes on: what was squashed enters first. Its lines and translations are there, or on
+ * their way as before. */
+static void enter_again(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = c->window;
+    uint64_t n = w->again, width = c->cfg.issue_width, now = vs_cpu_now_ps(c);
+    w->again = 0;
+    if (w->again_until_ps > now) {
+        struct vs_window_slot *s = &w->ring[w->tail++ & w->mask];
+        s->tape.n = 1;
+        s->tape.e[0] = (struct vs_tape_entry){now, w->again_until_ps - now,
+                                              vs__window_account(c, VS_ACC_cpu_order), 1};
+        s->done_ps = w->done_ps = w->again_until_ps;
         s->entry = w->entries;
         s->access = w->accesses;
-        w->tail++;
     }
-    w->entries++;
-    w->accesses++;
+    w->entries += n;
+    if (width && w->size > 1u) {
+        uint64_t ps = n * c->clock.period_ps / width;
+        w->reissued += n;
+        w->reissued_ps += ps;
+        c->pending_ps += ps;
+    }
 }
+
+/* ---- accesses ---- */
 
 /* When the walk of that page that is under way at `at` ends; `at` where there is none. */
 static uint64_t walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at)
@@ -255,17 +207,6 @@ static uint64_t walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at)
         }
     }
     return at;
-}
-
-/* When the line that is on its way arrives; 0: it is not. */
-static uint64_t arrives(const struct vs_cpu_window *w, uint64_t line)
-{
-    for (uint32_t i = 0; i < w->mshr.n; i++) {
-        if (w->line[i] == line) {
-            return w->mshr.busy_until_ps[i];
-        }
-    }
-    return 0;
 }
 
 static uint32_t first_free(const struct vs_slots *s)
@@ -292,7 +233,7 @@ static struct fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, u
     f.ps = l->lines.ps[f.level];
     if (f.level == 0) {
         if (w->lines_until_ps > at + f.ps && ref != VS_REF_FETCH) {
-            uint64_t ready = arrives(w, line);
+            uint64_t ready = vs__window_arrives(w, line);
             f.merged = ready > at + f.ps;
             f.wait_ps = f.merged ? ready - at - f.ps : 0;
             c->count[VS_CNT_cpu_mshr_merges] += f.merged;
@@ -312,7 +253,7 @@ static struct fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, u
 
 static uint16_t wait_account(const struct vs_cpu *c, const struct fill *f)
 {
-    return account(c, f->merged ? VS_ACC_cpu_mshr_merge : VS_ACC_cpu_mshr_wait);
+    return vs__window_account(c, f->merged ? VS_ACC_cpu_mshr_merge : VS_ACC_cpu_mshr_wait);
 }
 
 /* Inside the open operation on w->beside. False: fault. */
@@ -346,7 +287,7 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
         if (hit) {
             vs_ps ready = {walked(w, gva, x->now_ps)};
             c->count[VS_CNT_cpu_walk_merges] +=
-                vs_wait_until(x, account(c, VS_ACC_cpu_walk_merge), ready).v != 0;
+                vs_wait_until(x, vs__window_account(c, VS_ACC_cpu_walk_merge), ready).v != 0;
             return true;
         }
     }
@@ -371,11 +312,11 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
     struct vs_txn *x = &w->beside;
     struct vs_window_slot *s = &w->ring[w->tail & w->mask];
     uint64_t line = 1ull << l->line_shift, hpa;
-    follow_actor(c);
+    vs__window_actor(c);
     x->now_ps = start;
     s->tape.n = 0;
     x->tape = &s->tape;
-    vs_open(x, op_of[ref]);
+    vs_open(x, vs__window_op[ref]);
     for (uint64_t at = gva; at < gva + bytes; at = (at & ~(line - 1u)) + line) {
         if (!translate(c, l, at, ref, missed, &hpa)) {
             vs__cpu_count_squash(c, l);
@@ -403,7 +344,7 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
     vs_close(x);
     x->tape = NULL;
     c->count[VS_CNT_cpu_loads + (int)ref]++;
-    entered(w, x->now_ps, ref);
+    vs__window_entered(w, x->now_ps, ref);
     return true;
 }
 
@@ -412,9 +353,9 @@ static void book_waits(struct vs_cpu *c, const struct vs_l1 *l, uint32_t ref, ui
                        uint64_t walk_ps, const struct fill *f)
 {
     struct vs_txn *x = &c->window->beside;
-    follow_actor(c);
-    struct vs_op_acc *a = x->by_op[op_of[ref]];
-    a = a ? a : vs_ledger_acc(x->ledger, x->actor, op_of[ref]);
+    vs__window_actor(c);
+    struct vs_op_acc *a = x->by_op[vs__window_op[ref]];
+    a = a ? a : vs_ledger_acc(x->ledger, x->actor, vs__window_op[ref]);
     vs_ps walk = {walk_ps}, wait = {f->wait_ps}, line = {f->ps}, total = {walk_ps + f->wait_ps};
     total.v += c->price[ref][tlb][f->level];
     if (tlb != VS_CPU_TLB_NONE) {
@@ -426,7 +367,7 @@ static void book_waits(struct vs_cpu *c, const struct vs_l1 *l, uint32_t ref, ui
         }
     }
     if (walk.v) {
-        vs_count_part(x, a, account(c, VS_ACC_cpu_walk_merge), 1, walk);
+        vs_count_part(x, a, vs__window_account(c, VS_ACC_cpu_walk_merge), 1, walk);
     }
     if (wait.v) {
         vs_count_part(x, a, wait_account(c, f), 1, wait);
@@ -448,7 +389,7 @@ static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t r
         unsigned shift;
         const uint64_t *p = vs_l1_translate(l, gva, &shift);
         tlb = VS_CPU_TLB_L1;
-        note(tape, &at, l->tlb_account, l->tlb_ps.v);
+        vs__window_note(tape, &at, l->tlb_account, l->tlb_ps.v);
         if (vs_likely(p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE)))) {
             hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
         } else {
@@ -460,23 +401,23 @@ static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t r
             }
             tlb = VS_CPU_TLB_L2;
             hpa = out.hpa.v;
-            note(tape, &at, c->mmu.probe_account, c->mmu.probe_ps.v);
+            vs__window_note(tape, &at, c->mmu.probe_account, c->mmu.probe_ps.v);
         }
         if (w->walks_until_ps > at) {
             walk_ps = walked(w, gva, at) - at;
             c->count[VS_CNT_cpu_walk_merges] += walk_ps != 0;
-            note(tape, &at, account(c, VS_ACC_cpu_walk_merge), walk_ps);
+            vs__window_note(tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk_ps);
         }
     }
     struct fill f = fetch_line(c, l, hpa, ref, at);
     if (vs_unlikely(walk_ps | f.wait_ps)) {
-        note(tape, &at, wait_account(c, &f), f.wait_ps);
+        vs__window_note(tape, &at, wait_account(c, &f), f.wait_ps);
         book_waits(c, l, ref, tlb, walk_ps, &f);
     } else {
         vs__cpu_count(c, ref, tlb, f.level);
     }
-    note(tape, &at, l->lines.account[f.level], f.ps);
-    entered(w, at, ref);
+    vs__window_note(tape, &at, l->lines.account[f.level], f.ps);
+    vs__window_entered(w, at, ref);
     return true;
 }
 
@@ -532,6 +473,9 @@ bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t 
     if (ref == VS_REF_FETCH) {
         return fetch(c, gva, bytes);
     }
+    if (vs_unlikely(w->again && c->count == c->counts[0])) {
+        enter_again(c); /* not before a hypervisor's handler */
+    }
     (void)room(c, 1, 1);
     uint64_t start = vs_cpu_now_ps(c);
     start = c->depends && w->last_ps > start ? w->last_ps : start;
@@ -539,95 +483,11 @@ bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t 
         c->count[VS_CNT_cpu_straddles]++;
         return booked(c, l, gva, bytes, ref, false, start);
     }
-    const struct vs_op_acc *a = c->txn->by_op[op_of[ref]];
+    const struct vs_op_acc *a = c->txn->by_op[vs__window_op[ref]];
     if (vs_unlikely(a && a->sampler)) {
         return booked(c, l, gva, bytes, ref, false, start);
     }
     return one_line(c, l, gva, ref, start);
-}
-
-/* How many of k accesses, each with its instructions, enter before the window or the load queue is
- * full. */
-static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
-{
-    struct vs_cpu_window *w = c->window;
-    uint64_t left = w->size, places = w->queue;
-    while (w->head != w->tail && w->ring[w->head & w->mask].done_ps <= vs_cpu_now_ps(c)) {
-        w->head++;
-    }
-    if (w->head != w->tail) {
-        const struct vs_window_slot *s = &w->ring[w->head & w->mask];
-        left -= w->entries - s->entry;
-        places -= w->accesses - s->access;
-    }
-    left /= entries_each;
-    k = k < left ? k : left;
-    return k < places ? k : places;
-}
-
-uint64_t vs__window_same_line(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t k,
-                              uint64_t instructions)
-{
-    struct vs_cpu_window *w = c->window;
-    struct vs_l1 *l = &c->data;
-    struct vs_txn *x = &w->beside;
-    uint64_t hpa = gva, end, hits = 0, merges = 0, waited = 0;
-    bool write = ref == VS_REF_WRITE, translated = c->cfg.translation != 0;
-    const struct vs_op_acc *listened = c->txn->by_op[op_of[ref]];
-    if (ref == VS_REF_FETCH || c->depends || !instructions || !l->cache.tag || !listened ||
-        listened->sampler || w->walks_until_ps > vs_cpu_now_ps(c) ||
-        (translated && !vs_l1_page(l, gva, write, &hpa, &end)) ||
-        (k = fits(c, k, 1u + instructions)) == 0 ||
-        !vs_linetab_first(&l->cache, hpa >> l->line_shift, write)) {
-        return 0;
-    }
-    follow_actor(c);
-    struct vs_op_acc *a = x->by_op[op_of[ref]];
-    uint32_t tlb = translated ? VS_CPU_TLB_L1 : VS_CPU_TLB_NONE;
-    uint64_t each = c->price[ref][tlb][0], lookup = translated ? l->tlb_ps.v : 0,
-             ready = arrives(w, hpa >> l->line_shift);
-    for (uint64_t i = 0; i < k; i++) {
-        uint64_t at = vs_cpu_now_ps(c), done = at + each;
-        if (ready > done) {
-            vs_ps total = {ready - at};
-            vs_count_op(x, a, 1, total);
-            waited += ready - done;
-            merges++;
-            done = ready;
-        } else {
-            hits++;
-        }
-        if (done > w->done_ps) { /* only a hit can be later than all before it */
-            struct vs_tape *tape = &w->ring[w->tail & w->mask].tape;
-            tape->n = 0;
-            note(tape, &at, l->tlb_account, lookup);
-            note(tape, &at, l->lines.account[0], l->lines.ps[0]);
-        }
-        entered(w, done, ref);
-        vs__cpu_instructions(c, instructions);
-        w->entries += instructions;
-    }
-    c->pending[ref][tlb][0] += hits;
-    c->pending_mask[ref] |= hits ? 1ull << (tlb * VS_LINE_LEVELS) : 0;
-    if (l->cache_hits[ref]) {
-        *l->cache_hits[ref] += k;
-    }
-    if (merges) {
-        vs_ps line = {l->lines.ps[0]};
-        if (translated) {
-            vs_count_part(x, a, l->tlb_account, merges, l->tlb_ps);
-            if (l->tlb_hits) {
-                *l->tlb_hits += merges;
-            }
-        }
-        vs_count_part(x, a, l->lines.account[0], merges, line);
-        struct vs_part *p = &a->work[account(c, VS_ACC_cpu_mshr_merge)];
-        p->n += merges;
-        p->ps += waited;
-        c->count[VS_CNT_cpu_mshr_merges] += merges;
-        c->count[VS_CNT_cpu_loads + (int)ref] += merges;
-    }
-    return k;
 }
 
 void vs__window_issue(struct vs_cpu *c)

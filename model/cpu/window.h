@@ -37,6 +37,8 @@ struct vs_cpu_window {
     uint64_t lines_until_ps;
     struct vs_window_walk *walk;
     uint64_t walks, walks_mask, walks_until_ps;
+    uint64_t again, again_until_ps; /* squashed entries, and when their lines will be there */
+    uint64_t reissued, reissued_ps; /* not yet charged */
     bool settling;
 };
 
@@ -55,6 +57,59 @@ uint64_t vs__window_same_line(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint
 /* It takes its share of the width at which accesses enter, when no instruction is counted for it.
  */
 void vs__window_issue(struct vs_cpu *c);
+void vs__window_interrupt(struct vs_cpu *c);
 void vs__window_instructions(struct vs_cpu *c, uint64_t n);
+
+/* ---- shared by its files ---- */
+
+static const enum vs_op vs__window_op[3] = {VS_OP_ACCESS_LOAD, VS_OP_ACCESS_STORE,
+                                            VS_OP_ACCESS_FETCH};
+
+static inline uint16_t vs__window_account(const struct vs_cpu *c, unsigned which)
+{
+    return (uint16_t)(c->account + which);
+}
+
+static inline void vs__window_actor(struct vs_cpu *c)
+{
+    struct vs_txn *x = &c->window->beside;
+    x->actor = c->txn->actor;
+    x->by_op = c->txn->by_op;
+}
+
+static inline void vs__window_note(struct vs_tape *t, uint64_t *at, uint16_t acc, uint64_t ps)
+{
+    if (ps) {
+        t->e[t->n++] = (struct vs_tape_entry){*at, ps, acc, 1};
+        *at += ps;
+    }
+}
+
+/* The youngest access completes at done_ps: what it did is on the tape of the slot at the tail. */
+static inline void vs__window_entered(struct vs_cpu_window *w, uint64_t done_ps, uint32_t ref)
+{
+    w->last_ps = ref == VS_REF_FETCH ? w->last_ps : done_ps;
+    if (done_ps > w->done_ps) {
+        struct vs_window_slot *s = &w->ring[w->tail & w->mask];
+        w->done_ps = done_ps;
+        s->done_ps = done_ps;
+        s->entry = w->entries;
+        s->access = w->accesses;
+        w->tail++;
+    }
+    w->entries++;
+    w->accesses++;
+}
+
+/* When the line that is on its way arrives; 0: it is not. */
+static inline uint64_t vs__window_arrives(const struct vs_cpu_window *w, uint64_t line)
+{
+    for (uint32_t i = 0; i < w->mshr.n; i++) {
+        if (w->line[i] == line) {
+            return w->mshr.busy_until_ps[i];
+        }
+    }
+    return 0;
+}
 
 #endif

@@ -178,6 +178,7 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
     if (v->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
         uint64_t every = 1000000000000u / p->os.tick_hz;
         v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
+        vs_cpu_interrupt(&v->cpu);
         external_interrupt(v, HOST_VECTOR);
     }
     if (v->failed || v->in_interrupt) {
@@ -190,6 +191,7 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
         vs_pi_sync(&v->apic, &v->txn, &mem);
     }
     for (uint8_t vector; !v->failed && (vector = vs_apic_pending(&v->apic)) != VS_APIC_NONE;) {
+        vs_cpu_interrupt(&v->cpu);
         if (p->virtualized && !p->posted) {
             inject(v, vector);
         } else {

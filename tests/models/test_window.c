@@ -339,6 +339,43 @@ static void an_operation_on_the_line_begins_after_older_loads(void **state)
     destroy(g);
 }
 
+/* Two MSHRs, six misses: the interrupt finds the first two at work. They complete, the other four
+ * are squashed; when the program goes on they are on their way as before. */
+static void an_interrupt_lets_the_oldest_complete_and_squashes_the_rest(void **state)
+{
+    (void)state;
+    for (uint64_t handler = 0; handler <= 10; handler += 10) {
+        struct guest_machine_config c = plain(64, 2);
+        c.cpu.translation = 0;
+        c.cpu.issue_width = 4;
+        struct guest_machine *g = create(&c);
+        for (uint64_t i = 0; i < 6; i++) {
+            vs_gva at = {GUEST_MACHINE_BASE + i * 4096};
+            assert_int_equal(vs_cpu_access(&g->cpu, at, 8, VS_REF_READ), VS_CPU_DONE);
+        }
+        uint64_t slot = g->cpu.clock.period_ps / 4;
+        vs_cpu_interrupt(&g->cpu);
+        assert_int_equal(vs_now(&g->t).v, LATENCY);
+        uint64_t squashed = g->cpu.count[VS_CNT_cpu_squashed];
+        assert_int_equal(squashed, 5); /* the second entered a slot later: it was not complete */
+        vs_cpu_interrupt(&g->cpu);
+        assert_int_equal(vs_now(&g->t).v, LATENCY);
+        vs_ps work = {handler * LATENCY};
+        vs_charge(&g->t, g->cpu.account, work);
+        uint64_t before = g->t.now_ps;
+        assert_int_equal(vs_cpu_access(&g->cpu, heap, 8, VS_REF_READ), VS_CPU_DONE);
+        uint64_t after = vs_now(&g->t).v;
+        if (handler) {
+            assert_true(after >= before + 5 * slot);
+            assert_true(after < before + 6 * (slot + 1) + LATENCY / 10);
+        } else {
+            assert_true(after >= 3 * LATENCY && after <= 3 * LATENCY + 6 * (slot + 1));
+        }
+        assert_int_equal(g->cpu.count[VS_CNT_cpu_loads], 7);
+        destroy(g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +392,7 @@ int main(void)
         cmocka_unit_test(misses_to_one_line_are_one_fetch),
         cmocka_unit_test(misses_to_one_page_are_one_walk),
         cmocka_unit_test(a_fault_is_taken_once_and_older_loads_complete),
+        cmocka_unit_test(an_interrupt_lets_the_oldest_complete_and_squashes_the_rest),
         cmocka_unit_test(an_operation_on_the_line_begins_after_older_loads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

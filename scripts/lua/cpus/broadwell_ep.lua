@@ -6,6 +6,7 @@ return {
   borrows = "first-level TLBs and the transition of Haswell-EP; PAUSE and walk caches of the Skylake description",
   cpu = { clock = { mhz = { 2400, "Intel Xeon E5-2680 v4 specification: 2.40 GHz base", "documented" } } },
   ept = {
+    walkers = { 2, "public accounts of Broadwell: a second page-miss handler", "assumed" },
     l2_tlb = { entries = { 1536, "4T006", "documented" }, ways = { 6, "4T006", "documented" } },
     l2_tlb_1g = { entries = { 16, "4T007", "documented" }, ways = { 16, "4T007", "documented" } },
   },

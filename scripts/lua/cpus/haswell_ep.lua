@@ -6,6 +6,7 @@ return {
   calibrated = "1X053",
   cpu = { clock = { mhz = { 2500, "1X053: Xeon E5-2680 v3, nominal clock", "documented" } } },
   ept = {
+    walkers = { 1, "Intel Optimization Manual, Skylake: parts before walked one page at a time", "documented" },
     l1_dtlb_4k = { entries = { 64, "4T002", "documented" }, ways = { 4, "4T002", "documented" } },
     l1_dtlb_2m = { entries = { 32, "4T003", "documented" }, ways = { 4, "4T003", "documented" } },
     l1_dtlb_1g = { entries = { 4, "4T004", "documented" }, ways = { 4, "4T004", "documented" } },

@@ -6,6 +6,7 @@ return {
   calibrated = "native_latency:sandybridge_ep",
   cpu = { clock = { mhz = { 3209, "native_latency sandybridge_ep: i7-3930K at 3209.26 MHz", "measured" } } },
   ept = {
+    walkers = { 1, "Intel Optimization Manual, Skylake: parts before walked one page at a time", "documented" },
     l1_dtlb_4k = { entries = { 64, "4T002 (Haswell); native_latency sandybridge_ep agrees", "documented" }, ways = { 4, "4T002 (Haswell)", "documented" } },
     l1_dtlb_2m = { entries = { 32, "4T003 (Haswell)", "documented" }, ways = { 4, "4T003 (Haswell)", "documented" } },
     l1_dtlb_1g = { entries = { 4, "4T004 (Haswell)", "documented" }, ways = { 4, "4T004 (Haswell)", "documented" } },

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* Set-up of the out-of-order window. */
+#include "cpu/window.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TAPE_ENTRIES                                                                               \
+    128u /* a two-dimensional walk that sets every flag; more only grows the tape */
+
+static uint64_t power_above(uint64_t n)
+{
+    uint64_t p = 2;
+    while (p <= n) {
+        p *= 2;
+    }
+    return p;
+}
+
+void vs__window_destroy(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = c->window;
+    if (!w) {
+        return;
+    }
+    for (uint64_t i = 0; w->ring && i <= w->mask; i++) {
+        vs_tape_free(&w->ring[i].tape);
+    }
+    free(w->ring);
+    free(w->walk);
+    free(w->line);
+    vs_slots_free(&w->mshr);
+    free(w);
+    c->window = NULL;
+}
+
+enum vs_status vs__window_create(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = calloc(1, sizeof *w);
+    if (!w) {
+        return VS_E_NOMEM;
+    }
+    c->window = w;
+    w->size = c->cfg.window;
+    w->queue = c->cfg.load_queue;
+    uint64_t slots = power_above(w->size < w->queue ? w->size : w->queue);
+    w->mask = slots - 1u;
+    w->ring = calloc(slots, sizeof *w->ring);
+    w->walks_mask = slots - 1u;
+    w->walk = calloc(slots, sizeof *w->walk);
+    w->line = calloc(c->cfg.mshrs, sizeof *w->line);
+    bool good =
+        w->ring && w->walk && w->line && vs_slots_init(&w->mshr, (uint32_t)c->cfg.mshrs) == VS_OK;
+    for (uint64_t i = 0; good && i < slots; i++) {
+        struct vs_tape *t = &w->ring[i].tape;
+        t->e = malloc(TAPE_ENTRIES * sizeof *t->e);
+        t->cap = TAPE_ENTRIES;
+        good = t->e != NULL;
+    }
+    if (!good) {
+        vs__window_destroy(c);
+        return VS_E_NOMEM;
+    }
+    /* a window of one entry overlaps nothing, not even the entering */
+    if (c->cfg.issue_width && w->size > 1u) {
+        w->issue_q = c->clock.period_ps / c->cfg.issue_width;
+        w->issue_r = c->clock.period_ps % c->cfg.issue_width;
+    }
+    return VS_OK;
+}
