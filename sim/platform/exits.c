@@ -33,7 +33,7 @@ static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
 
 static bool entry(struct vs_vcpu *v)
 {
-    enum vs_vmx_result r = vs_vmx_enter(&v->vmx, &v->txn, VS_VMX_RESUME);
+    enum vs_vmx_result r = vs__vcpu_resume(v);
     if (r != VS_VMX_OK) {
         uint64_t error = 0;
         vs_vmx_read(&v->vmx, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
@@ -57,7 +57,7 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
     vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, v->host);
     vs_open(&v->txn, op);
-    if (vs_vmx_exit(&v->vmx, &v->txn, info) != VS_VMX_OK) {
+    if (vs__vcpu_leave(v, info) != VS_VMX_OK) {
         vs__vcpu_fail(v, "VMX abort");
         return false;
     }
@@ -90,7 +90,7 @@ bool vs__vcpu_event(struct vs_vcpu *v, const struct vs_vmx_event *event)
     struct vs_vmx_exit_info info;
     memset(&info, 0, sizeof info);
     vs_txn_settle(&v->txn);
-    if (!vs_vmx_intercept(&v->vmx, &v->txn, event, &info)) {
+    if (!vs__vcpu_intercepts(v, event, &info)) {
         return false;
     }
     carry_out(v, &info, NULL);
@@ -242,7 +242,7 @@ void vs__vcpu_sleep(struct vs_vcpu *v)
         struct vs_vmx_event e = {.kind = VS_EV_HLT, .length = 1};
         struct vs_vmx_exit_info info;
         memset(&info, 0, sizeof info);
-        if (vs_vmx_intercept(&v->vmx, &v->txn, &e, &info)) {
+        if (vs__vcpu_intercepts(v, &e, &info)) {
             carry_out(v, &info, &block);
         }
     }
@@ -396,6 +396,10 @@ enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
         .guest_cr3 = v->guest_context.cr3,
         .guest_rip = 0x10000000000u,
         .guest_rsp = 0x10000001000u};
+    if (p->svm && !vs__vcpu_svm_setup(v)) {
+        vs_error(errors, "host.memory is too small for the VMCB of vCPU %u", v->index);
+        return VS_E_NOMEM;
+    }
     intercept_msrs(p, s.msr_bitmap);
     v->ept.pml = (struct vs_ept_pml){p->pml, s.pml.v, VS_EPT_PML_ENTRIES - 1u};
     enum vs_vmx_result r = vs_vmx_setup_default(&v->vmx, &s);

@@ -16,6 +16,7 @@ struct configs {
     struct vs_cpu_config cpu;
     struct vs_memory_config memory;
     struct vs_vmcs_config vmcs;
+    struct vs_svm_config svm;
     struct vs_hypervisor_config hypervisor;
     struct vs_shadow_config shadow;
 };
@@ -29,6 +30,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_cpu_desc, &c->cpu);
     vs_knobs_load(k, &vs_memory_desc, &c->memory);
     vs_knobs_load(k, &vs_vmcs_desc, &c->vmcs);
+    vs_knobs_load(k, &vs_svm_desc, &c->svm);
     vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
     vs_knobs_load(k, &vs_shadow_desc, &c->shadow);
     if (p->ept.mode == VS_EPT_SHADOW) {
@@ -167,6 +169,9 @@ static void register_counters(struct vs_vcpu *v)
     if (v->p->shadow) {
         vs_ledger_counters(l, v->host, &vs_shadow_desc, v->shadow.count);
     }
+    if (v->p->svm) {
+        vs_ledger_counters(l, v->host, &vs_svm_desc, v->svm.count);
+    }
     vs_ledger_counters(l, v->line, &vs_interrupt_desc, v->apic.count);
 }
 
@@ -210,6 +215,16 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     }
     struct vs_core_port core = vs_cpu_core_port(&v->cpu);
     struct vs_vmcs_port vmcs = vs_vmx_port(&v->vmx);
+    if (p->svm) {
+        struct vs_svm_wiring svm = {.ledger = p->ledger,
+                                    .clock = v->clock,
+                                    .phys = p->phys,
+                                    .mem = vs_memory_core_port(&v->core),
+                                    .tlb = w.tlb,
+                                    .guest_actor = v->guest};
+        vs_svm_init(&v->svm, &c->svm, &svm);
+        vmcs = vs_svm_port(&v->svm, &vmcs);
+    }
     struct vs_slat_port slat = {&p->vm, back_page, is_memory, is_backed};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
     s = p->shadow ? vs__vcpu_shadow_make(v, &c->shadow, errors) : VS_OK;
@@ -331,6 +346,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->vpid = c.vmcs.control_vpid != 0;
+    p->svm = p->ept.mode == VS_EPT_NPT;
     p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
     p->pml = p->ept.mode == VS_EPT_EPT && c.vmcs.control_pml;
     p->posted = p->vid && c.vmcs.control_posted_interrupts;

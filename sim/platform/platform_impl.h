@@ -16,6 +16,7 @@
 #include "virtsim/frames.h"
 #include "virtsim/rng.h"
 #include "virtsim/sim.h"
+#include "svm/svm.h"
 #include "vmcs/vmcs.h"
 
 #define VS_DEF_NAME os
@@ -51,6 +52,7 @@ struct vs_vcpu {
     struct vs_memory_core core;
     struct vs_ept ept;
     struct vs_vmx vmx;
+    struct vs_svm svm; /* paging.mode = npt */
     struct vs_hypervisor hv;
     struct vs_shadow shadow; /* paging.mode = shadow */
     struct vs_apic apic;
@@ -111,6 +113,7 @@ struct vs_platform {
     struct vs_os_config os;
     uint16_t os_account, sim_account;
     bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
+    bool svm;                            /* the world switch is AMD's */
     bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
     struct vs_vcpu *vcpu;
     unsigned n_vcpus, running;

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- KVM on AMD, as far as translation goes: nested paging. The world switch is not AMD's yet.
+-- KVM on AMD: nested paging and the VMCB's world switch (model/svm).
 return {
   base = "kvm",
-  text = "KVM under AMD's nested paging",
-  borrows = "the world switch and interrupt posting of the VMX description (no SVM model exists): translation is AMD's, the price of an exit is not",
-  calibrated = "",
+  text = "KVM on AMD: SVM and nested paging",
+  borrows = "handler programs of KVM on Intel; VMX's interrupt posting stands for AVIC",
+  calibrated = "1X095",
   paging = { mode = { "npt", "KVM's default where the processor has nested paging (kvm_amd.npt)", "documented" } },
 }

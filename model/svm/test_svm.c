@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of the VMCB, its vectors and the world switch. */
+#include "svm/svm.h"
+#include "virtsim/knob.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define VMCB 0x10000u
+#define HOST 0x11000u
+#define IOPM 0x12000u
+#define MSRPM 0x16000u
+#define PS 400u /* of a cycle */
+
+struct fixture {
+    struct vs_ledger *ledger;
+    struct vs_phys *phys;
+    struct vs_txn t;
+    struct vs_svm_config config;
+    struct vs_svm s;
+    uint16_t guest, host;
+    uint64_t reads[0x20], writes[0x20]; /* touches by page */
+    uint64_t flushes, last_at;
+    enum vs_flush what;
+    uint16_t asid;
+};
+
+static void touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
+{
+    struct fixture *f = ctx;
+    (void)t;
+    assert_true(at.v >> 12 < 0x20);
+    (ref == VS_REF_WRITE ? f->writes : f->reads)[at.v >> 12]++;
+    f->last_at = at.v;
+}
+
+static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
+                      uint64_t eptp, vs_gva at)
+{
+    struct fixture *f = ctx;
+    (void)t, (void)pcid, (void)eptp, (void)at;
+    f->flushes++;
+    f->what = what;
+    f->asid = vpid;
+    return 0;
+}
+
+static void boot(struct fixture *f)
+{
+    struct vs_svm_wiring w = {.ledger = f->ledger,
+                              .clock = {PS},
+                              .phys = f->phys,
+                              .mem = {.ctx = f, .touch = touch},
+                              .tlb = {.ctx = f, .flush = flush},
+                              .guest_actor = f->guest};
+    vs_svm_init(&f->s, &f->config, &w);
+    vs_svm_setup(&f->s, (vs_hpa){VMCB}, (vs_hpa){HOST}, (vs_hpa){MSRPM}, (vs_hpa){IOPM}, 5,
+                 0x50000);
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->ledger = vs_ledger_create(1);
+    f->phys = vs_phys_create(1u << 20);
+    uint16_t line = vs_ledger_actor(f->ledger, "vcpu0");
+    f->guest = vs_ledger_actor(f->ledger, "vcpu0/guest");
+    f->host = vs_ledger_actor(f->ledger, "vcpu0/host");
+    vs_defaults(&vs_svm_desc, &f->config);
+    boot(f);
+    vs_ps zero = {0};
+    vs_txn_begin(&f->t, f->ledger, line, zero);
+    vs_txn_actor(&f->t, f->host);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    vs_txn_end(&f->t);
+    assert_int_equal(vs_ledger_unbalanced(f->ledger, NULL, 0), 0);
+    vs_phys_destroy(f->phys);
+    vs_ledger_destroy(f->ledger);
+    free(f);
+    return 0;
+}
+
+static uint64_t vmcb64(struct fixture *f, uint64_t offset)
+{
+    uint64_t v;
+    vs_phys_read(f->phys, (vs_hpa){VMCB + offset}, &v, sizeof v);
+    return v;
+}
+
+static void test_a_clear_bit_of_the_vectors_keeps_the_guest_running(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t *const knob[] = {&f->config.intercept_cpuid, &f->config.intercept_hlt,
+                              &f->config.intercept_io, &f->config.intercept_msr,
+                              &f->config.intercept_vmmcall};
+    static const uint32_t code[] = {0x72, 0x78, 0x7b, 0x7c, 0x81};
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(vs_svm_intercepts(&f->s, NULL, code[i], 0));
+        assert_true(vmcb64(f, 0x00c) >> (code[i] - 0x60u) & 1u);
+        *knob[i] = 0;
+        boot(f);
+        assert_false(vs_svm_intercepts(&f->s, NULL, code[i], 0));
+        *knob[i] = 1;
+        boot(f);
+    }
+    /* the vectors in memory decide, not the knobs */
+    uint64_t none = 0;
+    vs_phys_write(f->phys, (vs_hpa){VMCB + 0x00c}, &none, sizeof none);
+    assert_false(vs_svm_intercepts(&f->s, NULL, VS_SVM_CPUID, 0));
+    assert_true(vs_svm_intercepts(&f->s, NULL, VS_SVM_NPF, 0)); /* no vector has a bit for it */
+}
+
+static void test_the_permission_maps_are_read_where_the_manual_puts_them(void **state)
+{
+    struct fixture *f = *state;
+    /* MSRs: two bits each, ranges from 0, 0xc0000000 and 0xc0010000 in 2 KiB each; ports: a bit */
+    static const struct {
+        uint32_t code, number;
+        uint64_t at;
+    } want[] = {{VS_SVM_MSR, 0x1b, MSRPM},
+                {VS_SVM_MSR, 0x1fff, MSRPM + 0x7f8},
+                {VS_SVM_MSR, 0xc0000080, MSRPM + 0x820},
+                {VS_SVM_MSR, 0xc0010117, MSRPM + 0x1040},
+                {VS_SVM_IOIO, 0x40, IOPM + 8},
+                {VS_SVM_IOIO, 0xffff, IOPM + 0x1ff8}};
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        assert_true(vs_svm_intercepts(&f->s, &f->t, want[i].code, want[i].number));
+        assert_int_equal(f->last_at, want[i].at);
+    }
+    f->last_at = 0;
+    assert_true(vs_svm_intercepts(&f->s, &f->t, VS_SVM_CPUID, 0));
+    assert_int_equal(f->last_at, 0); /* CPUID has no map */
+}
+
+static void test_an_exit_records_its_code_and_touches_its_lines(void **state)
+{
+    struct fixture *f = *state;
+    vs_svm_exit(&f->s, &f->t, VS_SVM_NPF, 0x100000007, 0xabc000);
+    assert_int_equal(vmcb64(f, 0x070), 0x400);
+    assert_true(vmcb64(f, 0x078) == 0x100000007);
+    assert_int_equal(vmcb64(f, 0x080), 0xabc000);
+    /* state 0x400-0x67f: ten lines; control from 0x40 on: three */
+    assert_int_equal(f->writes[VMCB >> 12], 13);
+    assert_int_equal(f->reads[VMCB >> 12], 0);
+    assert_int_equal(f->reads[HOST >> 12], 16);
+    vs_svm_enter(&f->s, &f->t);
+    assert_int_equal(f->reads[VMCB >> 12], 14); /* the same ten, and all four of control */
+    assert_int_equal(f->writes[HOST >> 12], 16);
+    assert_int_equal(f->s.count[VS_CNT_svm_exits], 1);
+    assert_int_equal(f->s.count[VS_CNT_svm_entries], 1);
+}
+
+static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        size_t at;
+        uint64_t times;
+    } knob[] = {{offsetof(struct vs_svm_config, exit_detect), 1},
+                {offsetof(struct vs_svm_config, entry_begin), 1},
+                {offsetof(struct vs_svm_config, entry_fetch), 1},
+                {offsetof(struct vs_svm_config, vmload), 3},
+                {offsetof(struct vs_svm_config, gif), 2},
+                {offsetof(struct vs_svm_config, field_save), 32 + 6 + 12},
+                {offsetof(struct vs_svm_config, field_load), 8 + 24 + 28},
+                {offsetof(struct vs_svm_config, field_load_cr), 4 + 4}};
+    uint64_t before = 0;
+    for (size_t i = 0; i <= sizeof knob / sizeof knob[0]; i++) {
+        if (i) {
+            *(uint64_t *)(void *)((char *)&f->s.config + knob[i - 1].at) += 1;
+        }
+        uint64_t start = vs_now(&f->t).v;
+        vs_txn_actor(&f->t, f->host);
+        vs_svm_exit(&f->s, &f->t, VS_SVM_CPUID, 0, 0);
+        vs_svm_enter(&f->s, &f->t);
+        uint64_t cycles = (vs_now(&f->t).v - start) / PS;
+        if (i) {
+            assert_int_equal(cycles - before, knob[i - 1].times);
+        }
+        before = cycles;
+    }
+}
+
+static void test_tlb_control_drops_an_asid_or_everything(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t encoded[] = {0, 3, 1};
+    for (uint64_t i = 0; i < 3; i++) {
+        f->config.tlb_control = i;
+        boot(f);
+        f->flushes = 0;
+        assert_true(vmcb64(f, 0x058) == (5u | encoded[i] << 32));
+        vs_svm_enter(&f->s, &f->t);
+        assert_int_equal(f->flushes, i != 0);
+        if (i) {
+            assert_int_equal(f->what, i == 1 ? VS_FLUSH_VPID : VS_FLUSH_ALL);
+            assert_int_equal(f->asid, 5);
+        }
+    }
+}
+
+static bool value_read(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
+{
+    (void)ctx;
+    assert_null(t); /* VMX's own price is not paid */
+    *value = field;
+    return true;
+}
+static bool value_write(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value)
+{
+    (void)ctx, (void)field, (void)value;
+    assert_null(t);
+    return true;
+}
+
+static void test_handlers_load_and_store_the_vmcb(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_vmcs_port values = {NULL, value_read, value_write},
+                        port = vs_svm_port(&f->s, &values);
+    uint64_t v = 0;
+    assert_true(port.vmread(port.ctx, &f->t, 0x681e, &v)); /* RIP */
+    assert_int_equal(v, 0x681e);
+    assert_int_equal(f->last_at, VMCB + 0x578);
+    assert_true(port.vmwrite(port.ctx, &f->t, 0x4016, 0)); /* EVENTINJ */
+    assert_int_equal(f->last_at, VMCB + 0x0a8);
+    f->last_at = 0;
+    assert_true(port.vmread(port.ctx, NULL, 0x681e, &v)); /* untimed */
+    assert_int_equal(f->last_at, 0);
+}
+
+int main(void)
+{
+#define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        LAW(test_a_clear_bit_of_the_vectors_keeps_the_guest_running),
+        LAW(test_the_permission_maps_are_read_where_the_manual_puts_them),
+        LAW(test_an_exit_records_its_code_and_touches_its_lines),
+        LAW(test_every_knob_of_time_is_paid_as_often_as_its_part_happens),
+        LAW(test_tlb_control_drops_an_asid_or_everything),
+        LAW(test_handlers_load_and_store_the_vmcb),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * AMD's world switch on a vCPU with nested paging: the VMCB decides and prices. Values of fields,
+ * virtual interrupts and what exits mean stay with the VMX state machine, which then runs untimed.
+ */
+#include "vcpu.h"
+
+#define HOST_AT 0x1000u
+#define IOPM_AT 0x3000u /* 12 KiB */
+#define MSRPM_AT 0x6000u
+
+static uint32_t code_of(uint32_t reason)
+{
+    switch (reason & 0xffffu) {
+    case VS_EXIT_EXCEPTION_NMI:
+        return VS_SVM_EXCEPTION;
+    case VS_EXIT_INTERRUPT_WINDOW:
+        return VS_SVM_VINTR;
+    case VS_EXIT_TRIPLE_FAULT:
+        return VS_SVM_SHUTDOWN;
+    case VS_EXIT_CPUID:
+        return VS_SVM_CPUID;
+    case VS_EXIT_HLT:
+        return VS_SVM_HLT;
+    case VS_EXIT_INVLPG:
+        return VS_SVM_INVLPG;
+    case VS_EXIT_RDTSC:
+        return VS_SVM_RDTSC;
+    case VS_EXIT_VMCALL:
+        return VS_SVM_VMMCALL;
+    case VS_EXIT_CR_ACCESS:
+        return VS_SVM_WRITE_CR0;
+    case VS_EXIT_IO_INSTRUCTION:
+        return VS_SVM_IOIO;
+    case VS_EXIT_RDMSR:
+    case VS_EXIT_WRMSR:
+        return VS_SVM_MSR;
+    case VS_EXIT_PAUSE:
+        return VS_SVM_PAUSE;
+    case VS_EXIT_EPT_VIOLATION:
+    case VS_EXIT_EPT_MISCONFIG:
+        return VS_SVM_NPF;
+    default:
+        return VS_SVM_INTR;
+    }
+}
+
+bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_vmx_event *event,
+                         struct vs_vmx_exit_info *info)
+{
+    if (!v->p->svm) {
+        return vs_vmx_intercept(&v->vmx, &v->txn, event, info);
+    }
+    return vs_vmx_intercept(&v->vmx, NULL, event, info) &&
+           vs_svm_intercepts(&v->svm, &v->txn, code_of(info->reason), event->number);
+}
+
+enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info)
+{
+    if (!v->p->svm) {
+        return vs_vmx_exit(&v->vmx, &v->txn, info);
+    }
+    uint32_t code = code_of(info->reason);
+    uint64_t first = code == VS_SVM_MSR ? info->reason == VS_EXIT_WRMSR : info->qualification;
+    vs_svm_exit(&v->svm, &v->txn, code, first, info->guest_physical);
+    return vs_vmx_exit(&v->vmx, NULL, info);
+}
+
+enum vs_vmx_result vs__vcpu_resume(struct vs_vcpu *v)
+{
+    if (!v->p->svm) {
+        return vs_vmx_enter(&v->vmx, &v->txn, VS_VMX_RESUME);
+    }
+    enum vs_vmx_result r = vs_vmx_enter(&v->vmx, NULL, VS_VMX_RESUME);
+    if (r == VS_VMX_OK) {
+        vs_svm_enter(&v->svm, &v->txn);
+    }
+    return r;
+}
+
+bool vs__vcpu_svm_setup(struct vs_vcpu *v)
+{
+    uint64_t page;
+    if (!vs_frames_alloc(v->p->frames, VS_PAGE_2M_SHIFT, &page)) {
+        return false;
+    }
+    vs_svm_setup(&v->svm, (vs_hpa){page}, (vs_hpa){page + HOST_AT}, (vs_hpa){page + MSRPM_AT},
+                 (vs_hpa){page + IOPM_AT},
+                 v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
+                 v->p->vm.ept_root);
+    return true;
+}
