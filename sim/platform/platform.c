@@ -17,6 +17,7 @@ struct configs {
     struct vs_memory_config memory;
     struct vs_vmcs_config vmcs;
     struct vs_svm_config svm;
+    struct vs_el2_config el2;
     struct vs_hypervisor_config hypervisor;
     struct vs_shadow_config shadow;
 };
@@ -31,6 +32,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_memory_desc, &c->memory);
     vs_knobs_load(k, &vs_vmcs_desc, &c->vmcs);
     vs_knobs_load(k, &vs_svm_desc, &c->svm);
+    vs_knobs_load(k, &vs_el2_desc, &c->el2);
     vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
     vs_knobs_load(k, &vs_shadow_desc, &c->shadow);
     if (p->ept.mode == VS_EPT_SHADOW) {
@@ -172,6 +174,9 @@ static void register_counters(struct vs_vcpu *v)
     if (v->p->svm) {
         vs_ledger_counters(l, v->host, &vs_svm_desc, v->svm.count);
     }
+    if (v->p->el2) {
+        vs_ledger_counters(l, v->host, &vs_el2_desc, v->el2.count);
+    }
     vs_ledger_counters(l, v->line, &vs_interrupt_desc, v->apic.count);
 }
 
@@ -224,6 +229,20 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
                                     .guest_actor = v->guest};
         vs_svm_init(&v->svm, &c->svm, &svm);
         vmcs = vs_svm_port(&v->svm, &vmcs);
+    }
+    uint64_t page;
+    if (p->el2 && !vs_frames_alloc(p->frames, VS_PAGE_4K_SHIFT, &page)) {
+        vs_error(errors, "host.memory is too small for vCPU %u", v->index);
+        return VS_E_NOMEM;
+    }
+    if (p->el2) {
+        struct vs_el2_wiring el2 = {.ledger = p->ledger,
+                                    .clock = v->clock,
+                                    .phys = p->phys,
+                                    .mem = vs_memory_core_port(&v->core),
+                                    .guest_actor = v->guest};
+        vs_el2_init(&v->el2, &c->el2, &el2, (vs_hpa){page});
+        vmcs = vs_el2_port(&v->el2, &vmcs);
     }
     struct vs_slat_port slat = {&p->vm, back_page, is_memory, is_backed};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
@@ -347,6 +366,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->vpid = c.vmcs.control_vpid != 0;
     p->svm = p->ept.mode == VS_EPT_NPT;
+    p->el2 = p->ept.mode == VS_EPT_STAGE2;
     p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
     p->pml = p->ept.mode == VS_EPT_EPT && c.vmcs.control_pml;
     p->posted = p->vid && c.vmcs.control_posted_interrupts;

@@ -16,6 +16,7 @@
 #include "virtsim/frames.h"
 #include "virtsim/rng.h"
 #include "virtsim/sim.h"
+#include "el2/el2.h"
 #include "svm/svm.h"
 #include "vmcs/vmcs.h"
 
@@ -53,6 +54,7 @@ struct vs_vcpu {
     struct vs_ept ept;
     struct vs_vmx vmx;
     struct vs_svm svm; /* paging.mode = npt */
+    struct vs_el2 el2; /* paging.mode = stage2 */
     struct vs_hypervisor hv;
     struct vs_shadow shadow; /* paging.mode = shadow */
     struct vs_apic apic;
@@ -113,7 +115,7 @@ struct vs_platform {
     struct vs_os_config os;
     uint16_t os_account, sim_account;
     bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
-    bool svm;                            /* the world switch is AMD's */
+    bool svm, el2;                       /* the world switch is AMD's, Arm's */
     bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
     struct vs_vcpu *vcpu;
     unsigned n_vcpus, running;

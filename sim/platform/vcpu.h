@@ -48,7 +48,7 @@ void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at);
 /* The run cannot go on; the message names the vCPU. */
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 
-/* The world switch of this machine: VMX, or SVM under nested paging. */
+/* The world switch of this machine: VMX, SVM under nested paging, EL2 under stage 2. */
 bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_vmx_event *event,
                          struct vs_vmx_exit_info *info);
 enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info);

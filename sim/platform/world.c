@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AMD's world switch on a vCPU with nested paging: the VMCB decides and prices. Values of fields,
- * virtual interrupts and what exits mean stay with the VMX state machine, which then runs untimed.
+ * The world switch of a vCPU: VMX; AMD's VMCB under nested paging; Arm's EL2 under stage 2. With
+ * the latter two, values of fields, virtual interrupts and what exits mean stay with the VMX state
+ * machine, which then runs untimed; they decide and price.
  */
 #include "vcpu.h"
 
@@ -45,9 +46,37 @@ static uint32_t code_of(uint32_t reason)
     }
 }
 
+static uint32_t class_of(uint32_t reason)
+{
+    switch (reason & 0xffffu) {
+    case VS_EXIT_HLT:
+    case VS_EXIT_PAUSE:
+        return VS_EL2_WFX;
+    case VS_EXIT_VMCALL:
+        return VS_EL2_HVC64;
+    case VS_EXIT_CPUID:
+    case VS_EXIT_RDTSC:
+    case VS_EXIT_CR_ACCESS:
+    case VS_EXIT_INVLPG:
+    case VS_EXIT_RDMSR:
+    case VS_EXIT_WRMSR:
+        return VS_EL2_SYS64;
+    case VS_EXIT_IO_INSTRUCTION:
+    case VS_EXIT_EPT_VIOLATION:
+    case VS_EXIT_EPT_MISCONFIG:
+        return VS_EL2_DABT_LOW;
+    default:
+        return VS_EL2_IRQ;
+    }
+}
+
 bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_vmx_event *event,
                          struct vs_vmx_exit_info *info)
 {
+    if (v->p->el2) {
+        return vs_vmx_intercept(&v->vmx, NULL, event, info) &&
+               vs_el2_traps(&v->el2, class_of(info->reason), info->reason == VS_EXIT_CPUID);
+    }
     if (!v->p->svm) {
         return vs_vmx_intercept(&v->vmx, &v->txn, event, info);
     }
@@ -57,6 +86,10 @@ bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_vmx_event *event,
 
 enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info)
 {
+    if (v->p->el2) {
+        vs_el2_exit(&v->el2, &v->txn, class_of(info->reason), info->guest_physical);
+        return vs_vmx_exit(&v->vmx, NULL, info);
+    }
     if (!v->p->svm) {
         return vs_vmx_exit(&v->vmx, &v->txn, info);
     }
@@ -68,11 +101,13 @@ enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_in
 
 enum vs_vmx_result vs__vcpu_resume(struct vs_vcpu *v)
 {
-    if (!v->p->svm) {
+    if (!v->p->svm && !v->p->el2) {
         return vs_vmx_enter(&v->vmx, &v->txn, VS_VMX_RESUME);
     }
     enum vs_vmx_result r = vs_vmx_enter(&v->vmx, NULL, VS_VMX_RESUME);
-    if (r == VS_VMX_OK) {
+    if (r == VS_VMX_OK && v->p->el2) {
+        vs_el2_enter(&v->el2, &v->txn);
+    } else if (r == VS_VMX_OK) {
         vs_svm_enter(&v->svm, &v->txn);
     }
     return r;
