@@ -176,10 +176,12 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
     memset(out, 0, sizeof *out);
     snprintf(out->op, sizeof out->op, "%s", op);
     sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(vs_db_handle(db),
-                           "SELECT actor FROM op WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS "
-                           "NULL OR actor = ?3) ORDER BY total_ps DESC LIMIT 1",
-                           -1, &st, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v2(
+            vs_db_handle(db),
+            "SELECT actor FROM op WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS "
+            "NULL OR actor = ?3) ORDER BY actor LIKE 'vcpu%' AND op = 'timeline' DESC, "
+            "total_ps DESC LIMIT 1",
+            -1, &st, NULL) != SQLITE_OK) {
         return VS_E_IO;
     }
     sqlite3_bind_int64(st, 1, run);
