@@ -12,6 +12,7 @@
 #define WIDTH_48 2u               /* address width of a context entry: 4 levels */
 #define WRITE_OK 2u
 #define READ_OK 1u
+#define SPAN 16u /* pages that one request is translated for at once */
 
 void vs_iommu_check(const struct vs_iommu_config *c, struct vs_errors *errors)
 {
@@ -37,7 +38,9 @@ enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c
                                       c->iotlb_entries ? (uint32_t)c->iotlb_ways : 0,
                                       (enum vs_policy)c->iotlb_policy, seed);
     s = s ? s : vs_settab_init(&i->context, (uint32_t)c->context_entries, 0, VS_POLICY_LRU, seed);
-    s = s ? s : vs_settab_init(&i->iec, (uint32_t)c->iec_entries, 0, VS_POLICY_LRU, seed);
+    for (unsigned half = 0; half < 2; half++) {
+        s = s ? s : vs_settab_init(&i->iec[half], (uint32_t)c->iec_entries, 0, VS_POLICY_LRU, seed);
+    }
     s = s ? s : vs_settab_init(&i->pwc[4], (uint32_t)c->pwc_l4, 0, VS_POLICY_LRU, seed);
     s = s ? s : vs_settab_init(&i->pwc[3], (uint32_t)c->pwc_l3, 0, VS_POLICY_LRU, seed);
     s = s ? s : vs_settab_init(&i->pwc[2], (uint32_t)c->pwc_l2, 0, VS_POLICY_LRU, seed);
@@ -48,7 +51,8 @@ void vs_iommu_free(struct vs_iommu *i)
 {
     vs_settab_free(&i->iotlb);
     vs_settab_free(&i->context);
-    vs_settab_free(&i->iec);
+    vs_settab_free(&i->iec[0]);
+    vs_settab_free(&i->iec[1]);
     for (unsigned level = 2; level <= 4; level++) {
         vs_settab_free(&i->pwc[level]);
     }
@@ -231,46 +235,41 @@ static size_t piece(uint64_t at, size_t left)
     return left < to_page_end ? left : to_page_end;
 }
 
-/* All pages are translated before the first byte moves: a blocked DMA changes nothing. */
-static bool check_pages(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t at,
-                        size_t bytes, bool write, uint64_t *first)
+/* All pages of a span are translated before its first byte moves: a blocked DMA changes nothing. */
+static bool translate_span(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t at,
+                           size_t bytes, bool write, uint64_t physical[SPAN])
 {
-    for (size_t done = 0; done < bytes;) {
-        uint64_t physical;
-        if (!vs__iommu_translate(i, t, requester, at + done, write, &physical)) {
+    unsigned k = 0;
+    for (size_t done = 0; done < bytes; done += piece(at + done, bytes - done)) {
+        if (!vs__iommu_translate(i, t, requester, at + done, write, &physical[k++])) {
             return false;
         }
-        if (!done) {
-            *first = physical;
-        }
-        done += piece(at + done, bytes - done);
     }
     return true;
 }
 
-/* Where a later page of the same request lies, from the entry that check_pages put into the IOTLB.
- */
-static uint64_t translated(struct vs_iommu *i, uint16_t requester, uint64_t at)
+static size_t span(uint64_t at, size_t left)
 {
-    const uint64_t *context = vs_settab_peek(&i->context, requester);
-    const uint64_t *hit = context && *context != PASS_THROUGH
-                              ? vs_settab_peek(&i->iotlb, vs__iommu_key(*context >> 52, at >> 12))
-                              : NULL;
-    return hit ? (*hit & VS_RADIX_ADDRESS) | (at & 0xfffu) : at;
+    size_t most = SPAN * 4096u - (size_t)(at & 0xfffu);
+    return left < most ? left : most;
 }
 
 static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                      size_t bytes)
 {
     struct vs_iommu *i = ctx;
-    uint64_t first = at.v;
-    if (!check_pages(i, t, requester, at.v, bytes, false, &first)) {
-        return false;
-    }
-    for (size_t done = 0, n; done < bytes; done += n) {
-        n = piece(at.v + done, bytes - done);
-        i->dma.read(i->dma.ctx, t, hpa(done ? translated(i, requester, at.v + done) : first),
-                    buf ? (unsigned char *)buf + done : NULL, n);
+    unsigned char *to = buf;
+    for (size_t s; bytes; bytes -= s) {
+        uint64_t physical[SPAN], *p = physical;
+        s = span(at.v, bytes);
+        if (!translate_span(i, t, requester, at.v, s, false, physical)) {
+            return false;
+        }
+        for (size_t done = 0, n; done < s; done += n, at.v += n) {
+            n = piece(at.v, s - done);
+            i->dma.read(i->dma.ctx, t, hpa(*p++), to, n);
+            to = to ? to + n : NULL;
+        }
     }
     return true;
 }
@@ -279,14 +278,18 @@ static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
                       size_t bytes)
 {
     struct vs_iommu *i = ctx;
-    uint64_t first = at.v;
-    if (!check_pages(i, t, requester, at.v, bytes, true, &first)) {
-        return false;
-    }
-    for (size_t done = 0, n; done < bytes; done += n) {
-        n = piece(at.v + done, bytes - done);
-        i->dma.write(i->dma.ctx, t, hpa(done ? translated(i, requester, at.v + done) : first),
-                     buf ? (const unsigned char *)buf + done : NULL, n);
+    const unsigned char *from = buf;
+    for (size_t s; bytes; bytes -= s) {
+        uint64_t physical[SPAN], *p = physical;
+        s = span(at.v, bytes);
+        if (!translate_span(i, t, requester, at.v, s, true, physical)) {
+            return false;
+        }
+        for (size_t done = 0, n; done < s; done += n, at.v += n) {
+            n = piece(at.v, s - done);
+            i->dma.write(i->dma.ctx, t, hpa(*p++), from, n);
+            from = from ? from + n : NULL;
+        }
     }
     return true;
 }

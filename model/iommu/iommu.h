@@ -48,7 +48,8 @@ struct vs_iommu {
     struct vs_mem_port mem;
     struct vs_dma_mem_port dma;
     struct vs_irq_port irq;
-    struct vs_settab iotlb, context, pwc[5], iec;
+    struct vs_settab iotlb, context, pwc[5];
+    struct vs_settab iec[2]; /* the halves of cached IRTEs, always of the same indices */
     struct vs_slots walkers;
     uint64_t root; /* root table; 0 = none */
     uint64_t irt;  /* interrupt remapping table */
@@ -81,7 +82,8 @@ void vs_iommu_route(struct vs_iommu *i, uint32_t index, uint16_t requester, uint
 /* Address and data of a remappable MSI for an index. */
 void vs_iommu_msi(uint32_t index, uint64_t *address, uint32_t *data);
 
-/* Ports towards devices. */
+/* Ports towards devices. A blocked request of up to 60 KiB moves no byte; a longer one is cut into
+ * spans of 16 pages. */
 struct vs_dma_port vs_iommu_dma_port(struct vs_iommu *i);
 struct vs_msi_port vs_iommu_msi_port(struct vs_iommu *i);
 
@@ -91,6 +93,7 @@ void vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high);
 void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order);
 void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain);
 void vs_iommu_queue_global(struct vs_iommu *i);
+void vs_iommu_queue_iec(struct vs_iommu *i, uint32_t index, unsigned order);
 void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value);
 void vs_iommu_execute(struct vs_iommu *i, struct vs_txn *t);
 

@@ -74,16 +74,22 @@ static enum vs_msi_result write_msi(void *ctx, struct vs_txn *t, uint16_t reques
     if (index >= i->irt_entries) {
         return refused(i, index, requester, VS_IOMMU_IRTE_INDEX);
     }
-    /* the cache holds that the entry has been read; its bytes are the table's own */
-    if (vs_settab_find(&i->iec, index)) {
+    uint64_t low, high;
+    const uint64_t *hit = vs_settab_find(&i->iec[0], index),
+                   *other = vs_settab_find(&i->iec[1], index);
+    if (hit && other) {
         i->count[VS_CNT_iommu_iec_hits]++;
+        low = *hit;
+        high = *other;
     } else {
         i->count[VS_CNT_iommu_iec_misses]++;
-        (void)i->mem.load(i->mem.ctx, t, entry_at(i, index, 0));
-        (void)vs_settab_fill(&i->iec, index, 0, NULL, NULL);
+        low = i->mem.load(i->mem.ctx, t, entry_at(i, index, 0));
+        high = vs_phys_read64(i->phys, entry_at(i, index, 1)); /* the same 16-byte read */
+        if (low & IRTE_PRESENT) {
+            (void)vs_settab_fill(&i->iec[0], index, low, NULL, NULL);
+            (void)vs_settab_fill(&i->iec[1], index, high, NULL, NULL);
+        }
     }
-    uint64_t low = vs_phys_read64(i->phys, entry_at(i, index, 0)),
-             high = vs_phys_read64(i->phys, entry_at(i, index, 1));
     if (!(low & IRTE_PRESENT)) {
         return refused(i, index, requester, VS_IOMMU_IRTE_NOT_PRESENT);
     }

@@ -37,6 +37,12 @@ void vs_iommu_queue_global(struct vs_iommu *i)
     vs_iommu_queue(i, TYPE_IOTLB | GLOBAL << 4, 0);
 }
 
+void vs_iommu_queue_iec(struct vs_iommu *i, uint32_t index, unsigned order)
+{
+    vs_iommu_queue(i, TYPE_IEC | 1u << 4 | (uint64_t)(order & 31u) << 27 | (uint64_t)index << 32,
+                   0);
+}
+
 void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value)
 {
     vs_iommu_queue(i, TYPE_WAIT | 1u << 5 | (uint64_t)value << 32, status.v & ~3ull);
@@ -100,7 +106,8 @@ static void execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
         s.granularity = (unsigned)(low >> 4) & 1u;
         s.order = (unsigned)(low >> 27) & 31u;
         s.page = (low >> 32) & 0xffffu;
-        n = vs_settab_drop_if(&i->iec, any, &s);
+        n = vs_settab_drop_if(&i->iec[0], any, &s);
+        (void)vs_settab_drop_if(&i->iec[1], any, &s);
         break;
     case TYPE_WAIT:
         if (low & 1u << 5) {

@@ -104,12 +104,13 @@ static void test_n_pages_hit_in_n_entries_and_not_in_n_minus_1(void **state)
     }
 }
 
-static void test_bytes_move_where_the_tables_say_page_by_page(void **state)
+static void bytes_move_page_by_page(uint64_t iotlb_entries)
 {
-    (void)state;
     struct iommu_machine m;
     struct vs_iommu_config c;
     config(&c);
+    c.iotlb_entries = iotlb_entries;
+    c.iotlb_ways = 0;
     start(&m, &c);
     assert_int_equal(iommu_machine_map(&m, DOMAIN, IOVA, FRAME + 0x5000, 12, 3), VS_OK);
     assert_int_equal(iommu_machine_map(&m, DOMAIN, IOVA + 4096, FRAME + 0x1000, 12, 3), VS_OK);
@@ -121,7 +122,18 @@ static void test_bytes_move_where_the_tables_say_page_by_page(void **state)
     vs_phys_read(m.phys, (vs_hpa){FRAME + 0x1000}, &high, 4);
     assert_int_equal(low, 0x55667788u);
     assert_int_equal(high, 0x11223344u);
+    value = 0;
+    assert_true(m.dma.read(m.dma.ctx, &m.t, DEVICE, at, &value, sizeof value));
+    assert_true(value == 0x1122334455667788u);
     iommu_machine_stop(&m);
+}
+
+static void test_bytes_move_where_the_tables_say_page_by_page(void **state)
+{
+    (void)state;
+    for (uint64_t entries = 0; entries <= 2; entries++) { /* whatever the IOTLB can hold */
+        bytes_move_page_by_page(entries);
+    }
 }
 
 static void test_an_unmapped_page_is_reached_until_its_entry_is_invalidated(void **state)
@@ -293,6 +305,33 @@ static void test_a_message_reaches_the_cpu_and_vector_of_its_entry(void **state)
     iommu_machine_stop(&m);
 }
 
+static void test_a_changed_entry_counts_once_its_cached_copy_is_invalidated(void **state)
+{
+    (void)state;
+    struct iommu_machine m;
+    struct vs_iommu_config c;
+    config(&c);
+    start(&m, &c);
+    vs_hpa none = {0};
+    assert_int_equal(message(&m, 9, DEVICE), VS_MSI_BLOCKED); /* an absent entry is not cached */
+    vs_iommu_route(&m.iommu, 9, DEVICE, 3, 0x51, none);
+    vs_iommu_route(&m.iommu, 8, DEVICE, 3, 0x51, none);
+    assert_int_equal(message(&m, 9, DEVICE), VS_MSI_DELIVERED);
+    assert_int_equal(message(&m, 8, DEVICE), VS_MSI_DELIVERED);
+    vs_iommu_route(&m.iommu, 9, DEVICE, 2, 0x61, none);
+    vs_iommu_route(&m.iommu, 8, DEVICE, 2, 0x61, none);
+    vs_iommu_queue_iec(&m.iommu, 9, 0);
+    assert_int_equal(message(&m, 9, DEVICE), VS_MSI_DELIVERED);
+    assert_int_equal(m.vector, 0x51); /* stale, as hardware allows */
+    vs_iommu_execute(&m.iommu, &m.t);
+    assert_int_equal(message(&m, 9, DEVICE), VS_MSI_DELIVERED);
+    assert_int_equal(m.vector, 0x61);
+    assert_int_equal(m.apic, 2);
+    assert_int_equal(message(&m, 8, DEVICE), VS_MSI_DELIVERED);
+    assert_int_equal(m.vector, 0x51); /* its neighbour's copy was kept */
+    iommu_machine_stop(&m);
+}
+
 static void test_a_posted_message_notifies_once_until_the_descriptor_is_emptied(void **state)
 {
     (void)state;
@@ -352,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_a_request_over_a_bad_second_page_moves_no_byte),
         cmocka_unit_test(test_the_eighth_fault_is_recorded_and_the_ninth_overflows),
         cmocka_unit_test(test_a_message_reaches_the_cpu_and_vector_of_its_entry),
+        cmocka_unit_test(test_a_changed_entry_counts_once_its_cached_copy_is_invalidated),
         cmocka_unit_test(test_a_posted_message_notifies_once_until_the_descriptor_is_emptied),
         cmocka_unit_test(test_the_time_of_a_translation_is_its_lookups_and_loads),
     };
