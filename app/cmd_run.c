@@ -140,8 +140,9 @@ int cmd_run(int argc, char **argv)
         NULL,
         NULL};
     parse(&a, argc, argv, &r);
-    if (!r.session.is_trace && (r.session.skip || r.session.limit || r.session.trace_format)) {
-        vs_error(&r.errors, "--skip, --limit and --trace-format belong to replay");
+    if (!r.session.is_trace &&
+        (r.session.skip || r.session.limit || r.session.trace_format || r.session.tables)) {
+        vs_error(&r.errors, "--skip, --limit, --trace-format and --tables belong to replay");
     }
     if (r.session.input && !strcmp(r.session.input, "-") && r.seeds > 1) {
         vs_error(&r.errors, "--seeds %u: standard input can be read only once", r.seeds);

@@ -19,6 +19,7 @@ enum {
     KEY_EPOCH,
     KEY_SKIP,
     KEY_LIMIT,
+    KEY_TABLES,
     KEY_TRACE_FORMAT,
     KEY_SEED,
     KEY_QUIET,
@@ -40,6 +41,8 @@ static const struct argp_option options[] = {
     {"dry-run", KEY_DRY, NULL, 0,
      "print the effective configuration and who set it; simulate nothing", 0},
     {"trace-format", KEY_TRACE_FORMAT, "F", 0, "format of the trace (default: detected)", 0},
+    {"tables", KEY_TABLES, "FILE", 0,
+     "page tables of the recorded guest, for a trace with physical addresses", 0},
     {"skip", KEY_SKIP, "N", 0, "leave out the first N records of the trace", 0},
     {"limit", KEY_LIMIT, "N", 0, "stop after N records", 0},
     {"quiet", KEY_QUIET, NULL, 0, "no progress", 0},
@@ -152,6 +155,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TRACE_FORMAT:
         s->trace_format = arg;
+        return 0;
+    case KEY_TABLES:
+        s->tables = arg;
         return 0;
     case KEY_SKIP:
         number(state, r, "skip", arg, 0, &s->skip);

@@ -122,8 +122,8 @@ static double step_of(double scale_ns)
 static void draw_axis(FILE *f, double left, double per_ns, double scale_ns, double top, double down)
 {
     double step = step_of(scale_ns);
-    for (double v = 0; v <= scale_ns * 1.0001; v += step) {
-        double x = left + v * per_ns;
+    for (int i = 0; i * step <= scale_ns * 1.0001; i++) {
+        double v = i * step, x = left + v * per_ns;
         fprintf(f,
                 "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#dfe3e8\"/>"
                 "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" class=\"q\">%g</text>\n",

@@ -35,7 +35,7 @@ static inline struct fuzz_sum fuzz_read(const uint8_t *data, size_t size, const 
         fuzz_must((size_t)s.end <= portion);
         for (long i = 0; i < s.end; i++) {
             fuzz_must(r[i].size >= 1 && r[i].size <= VS_TRACE_MAX_SIZE);
-            fuzz_must(r[i].kind <= VS_TRACE_MODIFY);
+            fuzz_must(r[i].kind <= VS_TRACE_MARK);
             fuzz_must(r[i].addr <= UINT64_MAX - (r[i].size - 1));
             s.hash = (s.hash ^ r[i].addr ^ r[i].size ^ r[i].kind) * UINT64_C(0x9e3779b185ebca87);
         }

@@ -39,6 +39,9 @@ enum vs_req {
     VS_REQ_PROCESS, /* a new address space beside the present one; reply.value = its number */
     VS_REQ_SWITCH,  /* a = address space, b = enum vs_req_switch: MOV to CR3 */
     VS_REQ_MARK,    /* name; "roi" starts the region of interest */
+    /* what a recording brings, at no cost in simulated time: */
+    VS_REQ_TABLES, /* `tables` are the present address space from now on */
+    VS_REQ_PLACE   /* the page around `address` is the one at (guest-)physical a */
 };
 
 enum vs_req_op { VS_REQ_LOAD, VS_REQ_STORE, VS_REQ_FETCH, VS_REQ_MODIFY };
@@ -57,6 +60,20 @@ enum vs_req_switch { VS_SWITCH_MACHINE, VS_SWITCH_KEEP, VS_SWITCH_FLUSH };
 
 struct vs_trace_rec;
 
+/* Page tables of x86-64, four levels, as recorded. */
+struct vs_recorded_tables {
+    uint64_t root, memory; /* (guest-)physical; what the recorded machine had, bytes */
+    size_t n;
+    const struct vs_recorded_table {
+        uint64_t at; /* (guest-)physical */
+        unsigned char bytes[4096];
+    } * table; /* ascending */
+};
+
+/* What a recording's tables said of the records of a request, by half of the address space. The
+ * same order as the counters replay.tables.*. */
+enum vs_recorded_walk { VS_WALK_MATCH, VS_WALK_DIFFER, VS_WALK_ABSENT, VS_WALK_N };
+
 struct vs_request {
     enum vs_req kind;
     uint64_t address, bytes, count, a, b, ps; /* chase: a = cycle (0 any), b = start */
@@ -71,7 +88,9 @@ struct vs_request {
     bool fixed;                         /* MAP at `address` */
     const struct vs_trace_rec *records; /* TRACE: valid until the next call of next() */
     size_t n_records;
-    char name[32]; /* MARK */
+    const uint64_t *walks;                   /* TRACE: [kernel, user][VS_WALK_N], or NULL */
+    const struct vs_recorded_tables *tables; /* TABLES: valid as long as the source */
+    char name[32];                           /* MARK */
 };
 
 struct vs_reply {

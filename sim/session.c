@@ -4,6 +4,8 @@
 #include "home.h"
 #include "lua/workload.h"
 #include "replay/replay.h"
+#include "replay/system.h"
+#include "trace/tables.h"
 #include "trace/trace.h"
 #include "virtsim/version.h"
 
@@ -22,6 +24,7 @@ struct vs_session {
     struct vs_workload *workload;
     struct vs_replay *replay;
     struct vs_trace *trace; /* owned by replay once that exists */
+    struct vs_recorded_tables *tables;
     struct vs_platform *platform;
     char name[256], path[4096], hash[40];
     double wall_s, cpu_s;
@@ -55,6 +58,32 @@ static enum vs_status apply_sets(struct vs_session *s, struct vs_errors *errors)
     return worst;
 }
 
+/* What a trace of a whole system needs besides, and no other may have. */
+static enum vs_status open_system(struct vs_session *s, bool system, struct vs_system **out,
+                                  struct vs_errors *errors)
+{
+    char err[1200];
+    *out = NULL;
+    if (!system && s->request.tables) {
+        vs_error(errors,
+                 "--tables: %s has no physical addresses; only a trace of a whole system "
+                 "(format qmt) can be replayed over recorded page tables",
+                 s->request.input);
+        return VS_E_INPUT;
+    }
+    if (s->request.tables) {
+        s->tables = vs_tables_open(s->request.tables, err, sizeof err);
+        if (!s->tables) {
+            vs_error(errors, "%s", err);
+            return VS_E_INPUT;
+        }
+        s->request.options.recorded_memory = s->tables->memory;
+    }
+    s->request.options.recorded = system;
+    *out = system ? vs_system_create(s->tables) : NULL;
+    return !system || *out ? VS_OK : VS_E_NOMEM;
+}
+
 static enum vs_status open_input(struct vs_session *s, struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
@@ -76,7 +105,12 @@ static enum vs_status open_input(struct vs_session *s, struct vs_errors *errors)
         return VS_E_INPUT;
     }
     base_name(r->input, s->name, sizeof s->name);
-    s->replay = vs_replay_create(s->trace, s->path, r->skip, r->limit, r->options.warmup);
+    struct vs_system *system;
+    enum vs_status st = open_system(s, vs_trace_info(s->trace).system, &system, errors);
+    if (st) {
+        return st;
+    }
+    s->replay = vs_replay_create(s->trace, s->path, r->skip, r->limit, r->options.warmup, system);
     return s->replay ? VS_OK : VS_E_NOMEM;
 }
 
@@ -104,7 +138,7 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
         st = st ? st : one;
     }
     if (!st) {
-        struct vs_run_options options = r->options;
+        struct vs_run_options options = s->request.options;
         if (s->replay) {
             options.warmup = 0; /* the source marks it, by records */
         }
@@ -245,7 +279,11 @@ void vs_session_close(struct vs_session *s)
         return;
     }
     vs_platform_destroy(s->platform);
+    if (!s->replay) {
+        vs_trace_close(s->trace);
+    }
     vs_replay_destroy(s->replay);
+    vs_tables_close(s->tables);
     vs_workload_close(s->workload);
     vs_knobs_destroy(s->knobs);
     free(s);

@@ -20,6 +20,7 @@ struct vs_session_request {
     size_t n_sets;
     const char *point;        /* what a sweep varied, "" otherwise */
     const char *trace_format; /* NULL = detect */
+    const char *tables;       /* of the recorded guest; NULL = none */
     uint64_t skip, limit;     /* trace records; limit 0 = all */
     const char *argv;         /* command line, for provenance */
     unsigned jobs;

@@ -340,6 +340,21 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
     return ok ? VS_CPU_DONE : VS_CPU_FAULT;
 }
 
+enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref)
+{
+    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    uint64_t hpa;
+    vs_txn_settle(c->txn);
+    vs_open(c->txn, op_of[ref]);
+    if (!translate_booked(c, l, at.v, (uint32_t)ref, false, &hpa)) {
+        (void)squash(c, l);
+        return VS_CPU_FAULT;
+    }
+    vs_close(c->txn);
+    c->count[VS_CNT_cpu_loads + (int)ref]++;
+    return VS_CPU_DONE;
+}
+
 void vs_cpu_interrupt(struct vs_cpu *c)
 {
     if (c->window) {

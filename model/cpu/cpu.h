@@ -73,6 +73,9 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
 /* An interrupt is taken: the oldest access in the window completes, younger ones are squashed and
  * enter again when the program goes on. Nothing happens where accesses block. */
 void vs_cpu_interrupt(struct vs_cpu *c);
+/* What the TLBs and the walker do for an access that no cache holds (a device register); it counts
+ * as an access. */
+enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref);
 void vs_cpu_instructions(struct vs_cpu *c, uint64_t n);
 /* Fetches every line of [at, at + bytes) once: a handler's or a function's code. */
 enum vs_cpu_stop vs_cpu_fetch(struct vs_cpu *c, vs_gva at, uint64_t bytes);

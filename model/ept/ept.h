@@ -78,6 +78,7 @@ struct vs_ept {
     struct vs_radix_format guest, second;
     bool usual, mbec;
     uint64_t guest_reserved[2][VS_EPT_LEVELS], nested_reserved[2][VS_EPT_LEVELS]; /* by leaf */
+    uint64_t supervisor; /* VS_RIGHT_READ: x86's U/S forbids nothing; 0: programs run (CPL 3) */
     struct vs_ept_pml pml;
     struct vs_ept_prefetch prefetch;
     struct vs_slots walker, queue; /* none: one walk at a time */

@@ -87,6 +87,13 @@ void vs_vm_place(struct vs_vm *vm, struct vs_frames *data, struct vs_frames *gue
     vm->apart = true;
 }
 
+enum vs_status vs_vm_keep(struct vs_vm *vm, uint64_t bytes, enum vs_frames_order guest_order,
+                          uint64_t seed)
+{
+    vs_frames_free(&vm->guest);
+    return vs_frames_init(&vm->guest, bytes, vm->bytes - bytes, guest_order, seed);
+}
+
 void vs_vm_free(struct vs_vm *vm)
 {
     vs_frames_free(&vm->guest);
@@ -291,16 +298,31 @@ unsigned vs_space_path(const struct vs_space *s, uint64_t gva, uint64_t at[VS_RA
     }
 }
 
-bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift)
+uint64_t vs_space_drop(struct vs_space *s, uint64_t gva, unsigned *page_shift)
 {
     vs_hpa at;
     unsigned level;
     if (!leaf_of(s, gva, &at, &level)) {
-        return false;
+        return 0;
     }
     *page_shift = vs_radix_level_shift(&s->format, level);
     uint64_t entry = vs_phys_read64(s->phys, at);
     vs_phys_write64(s->phys, at, 0);
+    return entry;
+}
+
+bool vs_space_adopt(struct vs_space *s, uint64_t cr3)
+{
+    s->cr3 = s->root = cr3;
+    return !s->vm || vs_vm_locate(s->vm, cr3, &s->root);
+}
+
+bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift)
+{
+    uint64_t entry = vs_space_drop(s, gva, page_shift);
+    if (!entry) {
+        return false;
+    }
     if (*page_shift == 12 || *page_shift == 21 || *page_shift == 30) {
         vs_frames_free_one(s->frames, *page_shift,
                            entry & s->format.address & ~((1ull << *page_shift) - 1u));

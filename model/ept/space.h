@@ -63,6 +63,9 @@ enum vs_status vs_vm_init_format(struct vs_vm *vm, const struct vs_radix_format 
 /* Made with the frames of EPT tables; pages and the guest's tables come from these from now on. The
  * guest's tables then lie in 2M areas of their own, which no large host page mixes with data. */
 void vs_vm_place(struct vs_vm *vm, struct vs_frames *data, struct vs_frames *guest_tables);
+/* Before the first frame is given out: those of [0, bytes) are not. */
+enum vs_status vs_vm_keep(struct vs_vm *vm, uint64_t bytes, enum vs_frames_order guest_order,
+                          uint64_t seed);
 void vs_vm_free(struct vs_vm *vm);
 /* Backs the host page around gpa; nothing happens when it is backed already. */
 enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa);
@@ -86,6 +89,12 @@ enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_sh
 /* Maps gva to this (guest-)physical address: devices, identity. */
 enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, unsigned page_shift,
                                bool writable);
+/* Removes the leaf of gva; its frame is nobody's business. Returns the entry, 0: nothing was
+ * mapped.
+ */
+uint64_t vs_space_drop(struct vs_space *s, uint64_t gva, unsigned *page_shift);
+/* The tables below this root, made by somebody else, are the space's from now on. */
+bool vs_space_adopt(struct vs_space *s, uint64_t cr3);
 /* Removes the leaf of gva and returns its frame; false when nothing was mapped. */
 bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift);
 bool vs_space_protect(struct vs_space *s, uint64_t gva, bool writable, unsigned *page_shift);

@@ -173,7 +173,7 @@ static bool walk_guest(struct vs_shadow *s, struct vs_txn *t, uint64_t gva, uint
             *error = told | PF_PRESENT | PF_RESERVED;
             return false;
         }
-        rights &= vs_radix_rights(&s->format, leaf, e);
+        rights &= vs_radix_rights(&s->format, leaf, e) | s->supervisor;
         w->entry[level] = e;
         table = e & s->format.address;
         if (leaf) {

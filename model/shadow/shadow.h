@@ -62,6 +62,7 @@ struct vs_shadow {
     struct vs_shadow_config cfg;
     struct vs_radix_format format;
     uint64_t reserved[2][VS_SHADOW_LEVELS];
+    uint64_t supervisor; /* as in struct vs_ept */
     struct vs_phys *phys;
     struct vs_frames *frames;
     struct vs_core_port core;

@@ -316,7 +316,7 @@ void vs_box_only(lua_State *L, int index, const char *what, const char *const *n
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
         size_t i = 0;
-        while (key && i < n && strcmp(key, names[i])) {
+        while (key && i < n && strcmp(key, names[i]) != 0) {
             i++;
         }
         if (!key) {

@@ -320,6 +320,11 @@ void vs__vcpu_mmio(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     if (!p->virtualized) {
+        uint64_t path[VS_RADIX_LEVELS + 1u];
+        vs_gva at = {v->request.address};
+        if (p->recorded && vs_space_path(&v->space, at.v, path) == 1) {
+            (void)vs_cpu_translate(&v->cpu, at, VS_REF_READ);
+        }
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mmio),
                   ps(p->os.mmio * v->clock.period_ps));

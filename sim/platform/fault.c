@@ -21,8 +21,9 @@ void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uin
 
 static unsigned region_shift(const struct vs_vcpu *v)
 {
-    /* a trace's pages and touched regions have the machine's page size */
-    return vs_ept_page_shift(v->p->ept.guest_page);
+    /* a trace's pages and touched regions have the machine's page size; around a recorded guest's
+     * page others may be mapped already */
+    return v->p->recorded ? v->space.format.granule : vs_ept_page_shift(v->p->ept.guest_page);
 }
 
 /* A transparent large page where that is possible. */

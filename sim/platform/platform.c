@@ -300,6 +300,27 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     return VS_OK;
 }
 
+/* The bottom of memory is the recording's: how much, in whole 2M, and whether enough is left. */
+static enum vs_status check_recorded(struct vs_platform *p, uint64_t bytes,
+                                     struct vs_errors *errors)
+{
+    if (!p->options.recorded) {
+        return VS_OK;
+    }
+    uint64_t own = p->options.recorded_memory ? p->options.recorded_memory : p->os.replay_memory,
+             all = p->virtualized ? p->ept.guest_memory : bytes;
+    p->recorded = (own + (1u << 21) - 1u) & ~((1ull << 21) - 1u);
+    if (p->recorded >= all) {
+        vs_error(errors,
+                 "%s = %llu: a recording's own memory (%llu bytes) and that of its replay do not "
+                 "fit",
+                 p->virtualized ? "guest.memory" : "host.memory", (unsigned long long)all,
+                 (unsigned long long)p->recorded);
+        return VS_E_CONFIG;
+    }
+    return VS_OK;
+}
+
 static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
                                    struct vs_errors *errors)
 {
@@ -308,6 +329,12 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
                          : 1ull << 30;
     /* frames begin above 1 MiB: low memory is the firmware's */
     uint64_t first = 1u << 21;
+    if (check_recorded(p, bytes / c->memory.nodes, errors)) {
+        return VS_E_CONFIG;
+    }
+    if (p->recorded && !p->virtualized) {
+        first = p->recorded;
+    }
     p->phys = vs_phys_create(bytes);
     if (!p->phys) {
         vs_error(errors, "host.memory = %llu: the address space cannot be reserved",
@@ -327,6 +354,10 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
                               &p->node_frames[p->ept.host_table_node], p->ept.guest_memory,
                               vs_ept_page_shift(p->ept.host_page),
                               (enum vs_frames_order)p->ept.guest_frames, p->options.seed + 1);
+        if (!s && p->recorded) {
+            s = vs_vm_keep(&p->vm, p->recorded, (enum vs_frames_order)p->ept.guest_frames,
+                           p->options.seed + 1);
+        }
         if (p->nodes > 1u) {
             vs_vm_place(&p->vm, &p->node_frames[p->ept.data_node],
                         &p->node_frames[p->ept.guest_table_node]);

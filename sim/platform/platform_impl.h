@@ -123,6 +123,7 @@ struct vs_platform {
     /* region of interest */
     bool roi_pending;
     uint64_t warmup_left, roi_ps, end_ps, accesses, ticks;
+    uint64_t recorded; /* bytes at the bottom of (guest-)physical memory: a recording's own */
     uint64_t sim_count[VS_CNT_sim_N];
     struct vs_epoch_sample *epochs;
     size_t n_epochs, cap_epochs;
@@ -147,6 +148,12 @@ void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value);
 void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
 /* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
 enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors);
+
+/* recorded.c: tables and mappings that a recording brings. */
+void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t);
+void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
+/* Another address space gets the kernel that the present one has. */
+enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to);
 
 /* exits.c */
 void vs__vcpu_mmio(struct vs_vcpu *v);

@@ -248,7 +248,9 @@ void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
     }
     if (!p->virtualized || !vs__vcpu_event(v, &e)) {
         vs_ps cost = {p->os.invlpg * v->clock.period_ps};
-        vs_cpu_instructions(&v->cpu, 1);
+        if (!p->recorded) { /* where it is among the recorded instructions */
+            vs_cpu_instructions(&v->cpu, 1);
+        }
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_invlpg), cost);
     }
@@ -293,7 +295,7 @@ void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
 /* ---- address spaces ---- */
 
 /* The kernel's frames are the same in every address space. */
-static enum vs_status share_kernel(struct vs_vcpu *v, struct vs_space *to)
+enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to)
 {
     uint64_t page = 1ull << to->format.granule;
     enum vs_status st = VS_OK;
@@ -318,7 +320,7 @@ uint64_t vs__space_process(struct vs_vcpu *v)
     enum vs_status st = vs_space_init_format(s, &p->guest_format, p->phys, v->space.vm,
                                              &p->node_frames[p->ept.guest_table_node]);
     vs_space_place(s, &p->node_frames[p->ept.data_node]);
-    if (st || share_kernel(v, s)) {
+    if (st || vs__space_share_kernel(v, s)) {
         vs__vcpu_fail(v, "a new address space: guest.memory or host.memory is exhausted");
     }
     return v->n_processes++;

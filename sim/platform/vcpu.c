@@ -141,13 +141,15 @@ static void continue_trace(struct vs_vcpu *v)
     static const enum vs_ref ref[] = {[VS_TRACE_FETCH] = VS_REF_FETCH,
                                       [VS_TRACE_LOAD] = VS_REF_READ,
                                       [VS_TRACE_STORE] = VS_REF_WRITE,
-                                      [VS_TRACE_MODIFY] = VS_REF_READ};
+                                      [VS_TRACE_MODIFY] = VS_REF_READ,
+                                      [VS_TRACE_FETCH_PAGE] = VS_REF_FETCH};
     size_t first = v->record;
     bool depends = v->cpu.cfg.trace_dependent != 0;
     while (v->record < r->n_records && vs_cpu_now_ps(&v->cpu) <= v->horizon) {
         const struct vs_trace_rec *t = &r->records[v->record];
         v->cpu.depends = depends;
-        if (vs_cpu_access(&v->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
+        if (t->kind < VS_TRACE_INSTRUCTIONS &&
+            vs_cpu_access(&v->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
             if (!vs__vcpu_fault(v)) {
                 break;
             }
@@ -155,6 +157,8 @@ static void continue_trace(struct vs_vcpu *v)
         }
         if (t->kind == VS_TRACE_FETCH) {
             vs_cpu_instructions(&v->cpu, 1);
+        } else if (t->gap) {
+            vs_cpu_instructions(&v->cpu, t->gap);
         }
         v->record++;
     }
@@ -192,7 +196,8 @@ static void move_to_cr(struct vs_vcpu *v)
     struct vs_vmx_event e = {
         .kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = r->b, .length = CR_LENGTH};
     if (r->a == 3) {
-        vs__space_load_cr3(v, r->b);
+        bool keep = v->p->recorded && v->p->os.replay_mov_cr3;
+        vs__space_load_cr3(v, keep ? 1ull << 63 : r->b);
     } else if (!v->p->virtualized || !vs__vcpu_event(v, &e)) {
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mov_cr),
@@ -226,6 +231,11 @@ static void begin(struct vs_vcpu *v)
         break;
     case VS_REQ_BULK:
         begin_bulk(v);
+        break;
+    case VS_REQ_TRACE:
+        for (unsigned i = 0; r->walks && i < 2u * VS_WALK_N; i++) {
+            v->count[VS_CNT_os_kernel_match + i] += r->walks[i];
+        }
         break;
     case VS_REQ_WAIT:
         v->timer_ps = vs_cpu_now_ps(&v->cpu) + r->ps;
@@ -349,6 +359,14 @@ static void carry_on(struct vs_vcpu *v)
         break;
     case VS_REQ_MARK:
         mark(v);
+        break;
+    case VS_REQ_TABLES:
+        vs__recorded_tables(v, r->tables);
+        v->busy = false;
+        break;
+    case VS_REQ_PLACE:
+        vs__recorded_place(v, r->address, r->a);
+        v->busy = false;
         break;
     }
 }

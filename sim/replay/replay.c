@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "replay/replay.h"
 
+#include "replay/system.h"
 #include "trace/trace.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 struct vs_replay {
     struct vs_trace *trace;
+    struct vs_system *system; /* NULL: accesses of one program only */
     uint64_t skip, limit, warmup, done;
     bool marked;
     char error[1200];
@@ -20,11 +22,12 @@ struct vs_replay {
 };
 
 struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path, uint64_t skip,
-                                   uint64_t limit, uint64_t warmup)
+                                   uint64_t limit, uint64_t warmup, struct vs_system *system)
 {
     struct vs_replay *r = calloc(1, sizeof *r);
     if (r) {
         r->trace = trace;
+        r->system = system;
         r->path = path;
         r->skip = skip;
         r->limit = limit ? limit : UINT64_MAX;
@@ -86,6 +89,10 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
         return;
     }
     uint64_t left = r->marked ? r->limit - (r->done - r->warmup) : r->warmup - r->done;
+    if (r->system && vs_system_pending(r->system)) {
+        vs_system_next(r->system, NULL, 0, out);
+        return;
+    }
     if (!left) {
         out->kind = VS_REQ_END;
         return;
@@ -95,9 +102,16 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     }
     size_t n = r->have - r->at;
     n = left < n ? (size_t)left : n;
-    out->kind = VS_REQ_TRACE;
-    out->records = &r->block[r->at];
-    out->n_records = n;
+    if (r->system) {
+        n = vs_system_next(r->system, &r->block[r->at], n, out);
+        if (out->kind == VS_REQ_ERROR) {
+            fail(r, out, "replay: no memory is left for the pages of the recording");
+        }
+    } else {
+        out->kind = VS_REQ_TRACE;
+        out->records = &r->block[r->at];
+        out->n_records = n;
+    }
     r->at += n;
     r->done += n;
 }
@@ -127,6 +141,7 @@ void vs_replay_destroy(struct vs_replay *r)
 {
     if (r) {
         vs_trace_close(r->trace);
+        vs_system_destroy(r->system);
         free(r);
     }
 }

@@ -9,11 +9,13 @@
 #include "guest.h"
 
 struct vs_replay;
+struct vs_system;
 struct vs_trace;
 
-/* Takes over `trace`. warmup records after the skipped ones run before the region of interest. */
+/* Takes over `trace`, and `system`, which a trace of a whole system needs (NULL otherwise). warmup
+ * records after the skipped ones run before the region of interest. */
 struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path, uint64_t skip,
-                                   uint64_t limit, uint64_t warmup);
+                                   uint64_t limit, uint64_t warmup, struct vs_system *system);
 void vs_replay_source(struct vs_replay *r, struct vs_guest_source *out);
 uint64_t vs_replay_records(const struct vs_replay *r); /* handed out so far */
 void vs_replay_destroy(struct vs_replay *r);

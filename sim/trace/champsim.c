@@ -40,16 +40,16 @@ static const char *check(const struct layout *l, const uint8_t *p)
 static size_t convert(const struct layout *l, const uint8_t *p, struct vs_trace_rec *out)
 {
     size_t k = 0;
-    out[k++] = (struct vs_trace_rec){vs_trace_le64(p), 1, VS_TRACE_FETCH};
+    out[k++] = (struct vs_trace_rec){.addr = vs_trace_le64(p), .size = 1, .kind = VS_TRACE_FETCH};
     for (size_t i = 0; i < l->loads; i++) {
         uint64_t a = vs_trace_le64(p + l->load_at + 8 * i);
         if (a)
-            out[k++] = (struct vs_trace_rec){a, data_bytes, VS_TRACE_LOAD};
+            out[k++] = (struct vs_trace_rec){.addr = a, .size = data_bytes, .kind = VS_TRACE_LOAD};
     }
     for (size_t i = 0; i < l->stores; i++) {
         uint64_t a = vs_trace_le64(p + l->store_at + 8 * i);
         if (a)
-            out[k++] = (struct vs_trace_rec){a, data_bytes, VS_TRACE_STORE};
+            out[k++] = (struct vs_trace_rec){.addr = a, .size = data_bytes, .kind = VS_TRACE_STORE};
     }
     return k;
 }

@@ -46,8 +46,7 @@ static int parse_line(const uint8_t *p, size_t n, struct vs_trace_rec *r)
     }
     if (digits == 0 || digits > 16 || addr > UINT64_MAX - (din_bytes - 1))
         return -1;
-    r->addr = addr;
-    r->size = din_bytes;
+    *r = (struct vs_trace_rec){.addr = addr, .size = din_bytes, .kind = r->kind};
     return 1;
 }
 

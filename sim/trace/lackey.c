@@ -77,8 +77,7 @@ static inline size_t parse_record(const uint8_t *p, struct vs_trace_rec *r)
     }
     if (*q++ != '\n' || addr > UINT64_MAX - (size - 1))
         return 0;
-    r->addr = addr;
-    r->size = size;
+    *r = (struct vs_trace_rec){.addr = addr, .size = (uint16_t)size, .kind = r->kind};
     return (size_t)(q - p);
 }
 

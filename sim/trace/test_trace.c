@@ -211,7 +211,7 @@ static void records_do_not_depend_on_where_buffers_end(void **state)
     for (const char *line = text; *line;) {
         static const char letters[] = "ILSM";
         char letter;
-        if (sscanf(line, " %c %" SCNx64 ",%" SCNu32, &letter, &want[k].addr, &want[k].size) == 3)
+        if (sscanf(line, " %c %" SCNx64 ",%" SCNu16, &letter, &want[k].addr, &want[k].size) == 3)
             want[k++].kind = (uint8_t)(strchr(letters, letter) - letters);
         line = strchr(line, '\n');
         assert_non_null(line);

@@ -12,21 +12,24 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(struct vs_trace_rec) == 16, "blocks of records stay dense");
+_Static_assert(sizeof(struct vs_trace_rec) == 24, "blocks of records stay dense");
 
 /* A new format is one file and one row here. */
 static const struct vs_trace_format formats[] = {
     {"lackey", "valgrind --tool=lackey --trace-mem=yes, text", ".lackey .txt .log", false,
-     vs_trace_lackey_detect, vs_trace_lackey_decode, sizeof(struct vs_trace_text)},
+     vs_trace_lackey_detect, vs_trace_lackey_decode, sizeof(struct vs_trace_text), false},
+    {"qmt", "accesses of a whole guest, virtual and physical, recorded by an emulator", ".qmt",
+     false, vs_trace_qmt_detect, vs_trace_qmt_decode, sizeof(struct vs_trace_qmt), true},
     {"lackey-mixed", "lackey text mixed with the program's own output; other lines are counted",
      ".log", true, vs_trace_lackey_mixed_detect, vs_trace_lackey_mixed_decode,
-     sizeof(struct vs_trace_text)},
+     sizeof(struct vs_trace_text), false},
     {"champsim", "ChampSim instruction records of 64 bytes", ".champsimtrace .trace", false,
-     vs_trace_champsim_detect, vs_trace_champsim_decode, sizeof(struct vs_trace_champsim)},
+     vs_trace_champsim_detect, vs_trace_champsim_decode, sizeof(struct vs_trace_champsim), false},
     {"champsim-cloudsuite", "ChampSim instruction records of 96 bytes (CloudSuite)", ".trace", true,
-     vs_trace_cloudsuite_detect, vs_trace_cloudsuite_decode, sizeof(struct vs_trace_champsim)},
+     vs_trace_cloudsuite_detect, vs_trace_cloudsuite_decode, sizeof(struct vs_trace_champsim),
+     false},
     {"din", "Dinero III/IV text: label address", ".din", false, vs_trace_din_detect,
-     vs_trace_din_decode, sizeof(struct vs_trace_text)},
+     vs_trace_din_decode, sizeof(struct vs_trace_text), false},
 };
 enum { n_formats = sizeof formats / sizeof formats[0] };
 
@@ -301,6 +304,7 @@ struct vs_trace_info vs_trace_info(const struct vs_trace *t)
         .records = t->delivered,
         .xxh64 = vs_trace_stream_hash(&t->in),
         .foreign = t->foreign,
+        .system = t->format->system,
     };
 }
 

@@ -32,18 +32,42 @@
 extern "C" {
 #endif
 
-/* MODIFY is one access that reads and writes the same bytes (lackey's M). */
-enum vs_trace_kind { VS_TRACE_FETCH, VS_TRACE_LOAD, VS_TRACE_STORE, VS_TRACE_MODIFY };
+/*
+ * MODIFY is one access that reads and writes the same bytes (lackey's M). FETCH is an instruction;
+ * FETCH_PAGE only tells that instructions come from another page now. Recordings of whole systems
+ * have events besides: INSTRUCTIONS (addr = how many), MOV_CR3 and INVLPG (addr = of the
+ * instruction; new value and operand are not recorded), MARK.
+ */
+enum vs_trace_kind {
+    VS_TRACE_FETCH,
+    VS_TRACE_LOAD,
+    VS_TRACE_STORE,
+    VS_TRACE_MODIFY,
+    VS_TRACE_FETCH_PAGE,
+    VS_TRACE_INSTRUCTIONS,
+    VS_TRACE_MOV_CR3, /* this and what follows are no accesses, and stand alone */
+    VS_TRACE_INVLPG,
+    VS_TRACE_MARK
+};
+
+enum vs_trace_flags {
+    VS_TRACE_PHYSICAL = 1, /* physical is known */
+    VS_TRACE_MMIO = 2      /* a device register */
+};
 
 /*
  * One access in program order. addr is virtual, in bytes; size in bytes, 1..4096;
- * addr + size - 1 never wraps. An instruction's FETCH precedes its data records.
- * 16 bytes, so that blocks stay dense.
+ * addr + size - 1 never wraps. An instruction's FETCH precedes its data records. gap: instructions
+ * since the record before, with this one's; those that FETCH records stand for are not in it.
+ * 24 bytes, so that blocks stay dense.
  */
 struct vs_trace_rec {
     uint64_t addr;
-    uint32_t size;
-    uint8_t kind; /* enum vs_trace_kind */
+    uint64_t physical; /* guest-physical, of the first byte */
+    uint32_t gap;
+    uint16_t size;
+    uint8_t kind;  /* enum vs_trace_kind */
+    uint8_t flags; /* enum vs_trace_flags */
 };
 
 struct vs_trace;
@@ -61,6 +85,7 @@ struct vs_trace_info {
      * pipes too), so the value depends only on the content and on how many records were asked for.
      */
     uint64_t xxh64;
+    bool system;      /* see struct vs_trace_format */
     uint64_t foreign; /* lines skipped because they are not of the format (lackey-mixed only) */
 };
 
@@ -78,6 +103,7 @@ struct vs_trace_format {
     bool (*detect)(const uint8_t *head, size_t n, bool complete);
     long (*decode)(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
     size_t state_size;
+    bool system; /* records of a whole system: with events and physical addresses */
 };
 
 /*

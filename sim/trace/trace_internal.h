@@ -137,6 +137,13 @@ long vs_trace_champsim_decode(struct vs_trace *t, struct vs_trace_rec *out, size
 bool vs_trace_cloudsuite_detect(const uint8_t *head, size_t n, bool complete);
 long vs_trace_cloudsuite_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
 
+struct vs_trace_qmt {
+    uint64_t records;
+    bool begun;
+};
+bool vs_trace_qmt_detect(const uint8_t *head, size_t n, bool complete);
+long vs_trace_qmt_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
+
 bool vs_trace_din_detect(const uint8_t *head, size_t n, bool complete);
 long vs_trace_din_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
 

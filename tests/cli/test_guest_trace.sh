@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A recorded guest, replayed over its own page tables: records, events, instructions, walks of the recorded tables
+# and data-TLB misses equal independent counts exactly. Trace and counts: the shared trace collection.
+. "$VIRTSIM_HOME/tests/lib.inc"
+guest=${VIRTSIM_SHARED:-$VIRTSIM_HOME/../shared}/traces/guest
+db=$work/g.db
+
+counter() {
+    sqlite3 "$db" "select value from counter where name = '$1' and actor = '${2:-vcpu0/guest}' and run = (select max(run) from run)"
+}
+ops() {
+    sqlite3 "$db" "select coalesce(sum(n), 0) from op where op = '$1' and run = (select max(run) from run)"
+}
+
+# what is wrong with a request
+printf 'QMT1\000\000\000\030\002\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000' >"$work/version.qmt"
+refused "another version" 2 "version 2" "$VIRTSIM" replay "$work/version.qmt" --db "$db"
+printf 'QMT1\000\000\000\030\001\000\000\000\000\000\000\000\000\000\000\000\000\000\000\000' >"$work/head"
+printf '\000\020\100\000\000\000\000\000\000\020\000\000\000\000\000\000\001\000\000\000\000\000\003\000' >"$work/load"
+cat "$work/head" "$work/load" >"$work/one.qmt"
+"$VIRTSIM" replay "$work/one.qmt" --db "$db" --quiet >/dev/null || failures=$((failures + 1))
+equal "one load" 1 "$(ops access.load)"
+equal "one instruction" 1 "$(counter cpu.instructions)"
+equal "its page is placed" 1 "$(counter replay.placed vcpu0)"
+refused "tables for a program's trace" 2 "no physical addresses" "$VIRTSIM" replay "$VIRTSIM_HOME/workloads/traces/rowindex.lackey.zst" --tables "$work/one.qmt" --db "$db"
+refused "no tables" 2 "begins with PTS1" "$VIRTSIM" replay "$work/one.qmt" --tables "$work/one.qmt" --db "$db"
+refused "memory too small" 2 "do not fit" "$VIRTSIM" replay "$work/one.qmt" --set guest.memory=1GiB --db "$db"
+(cat "$work/one.qmt" && head -c 10 "$work/load") >"$work/cut.qmt"
+refused "a cut recording" 1 "record 2 at byte offset 48" "$VIRTSIM" replay "$work/cut.qmt" --db "$db"
+printf '\000\020\100\000\000\000\000\000\000\020\000\000\000\000\000\000\001\000\000\000\001\000\003\000' >"$work/other"
+(cat "$work/one.qmt" "$work/other") >"$work/two.qmt"
+refused "another processor" 1 "another processor" "$VIRTSIM" replay "$work/two.qmt" --db "$db"
+printf '\000\020\100\000\000\000\000\000\000\020\000\000\001\000\000\000\001\000\000\000\000\000\003\000' >"$work/far"
+(cat "$work/one.qmt" "$work/far") >"$work/far.qmt"
+refused "an address above the recording's memory" 1 "replay.memory" "$VIRTSIM" replay "$work/far.qmt" --set replay.memory=64MiB --db "$db"
+
+if [ ! -d "$guest" ]; then
+    finish
+fi
+want() { sed -n "s/^$1=//p" "$guest/g1.oracle"; }
+for machine in skylake_sp_native skylake_sp_kvm zen2_rome_kvm; do
+    "$VIRTSIM" replay "$guest/g1.qmt.zst" --tables "$guest/g1.pts.zst" --machine $machine --db "$db" --quiet >/dev/null || failures=$((failures + 1))
+    equal "$machine: instructions" "$(want sum_gap_instructions)" "$(counter cpu.instructions)"
+    for half in kernel user; do
+        equal "$machine: $half match" "$(want walk_${half}_match)" "$(counter replay.tables.${half}_match vcpu0)"
+        equal "$machine: $half differ" "$(want walk_${half}_mismatch)" "$(counter replay.tables.${half}_differ vcpu0)"
+        equal "$machine: $half absent" "$(want walk_${half}_notpresent)" "$(counter replay.tables.${half}_absent vcpu0)"
+    done
+done
+"$VIRTSIM" replay "$guest/g1.qmt.zst" --tables "$guest/g1.pts.zst" --machine skylake_sp_native --db "$db" --quiet >/dev/null || failures=$((failures + 1))
+equal "loads and stores, device registers among them" $(($(want loads) + $(want stores))) $(($(ops access.load) + $(ops access.store)))
+equal "moves to another page of instructions" "$(want ev_fetch_page)" "$(ops access.fetch)"
+equal "MOV to CR3 and INVLPG, and that of the recorded tables" $(($(want ev_cr3) + $(want ev_invlpg) + 1)) "$(ops invalidate)"
+
+tlb() { # ways replay.mov_cr3 want
+    "$VIRTSIM" replay "$guest/g1.qmt.zst" --machine oracle_tlb --set ept.l1_dtlb_4k.ways="$1" --set replay.mov_cr3="$2" \
+        --set replay.mapping=first --set guest.global_pages=0 --db "$db" --quiet >/dev/null || failures=$((failures + 1))
+    equal "data TLB, ways $1, $2" "$(want "$3")" "$(counter ept.l1_dtlb.misses)"
+    echo "data TLB, ways $1, MOV to CR3 $2: want $(want "$3") got $(counter ept.l1_dtlb.misses)"
+}
+tlb 0 keep dtlb_fa64_noflush
+tlb 4 keep dtlb_4way64_noflush
+tlb 0 flush dtlb_fa64_flush_on_cr3
+tlb 4 flush dtlb_4way64_flush_on_cr3
+equal "no run is unbalanced" 0 "$(sqlite3 "$db" 'select count(*) from unbalanced')"
+finish
