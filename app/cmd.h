@@ -11,11 +11,13 @@
 enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_REQUEST = 2 };
 
 #define REQUEST_SETS 256
+#define REQUEST_FURTHER 63
 
 /* Options that run, replay, sweep and explain share. */
 struct request {
     struct vs_session_request session;
     const char *sets[REQUEST_SETS];
+    const char *further[REQUEST_FURTHER];
     const char *db;
     enum out_format format;
     unsigned seeds;

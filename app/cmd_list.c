@@ -196,6 +196,10 @@ static void formats(struct list *l)
         out_text(l->o, f[i].extensions);
         out_text(l->o, f[i].description);
     }
+    out_text(l->o, "vst");
+    out_text(l->o, "yes");
+    out_text(l->o, ".vst");
+    out_text(l->o, "a run's stimuli, written by --record");
 }
 
 static void rows_of(struct list *l, struct vs_db *db, const char *sql, const char *const *columns,

@@ -16,11 +16,16 @@ static error_t argument(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = r;
         return 0;
     case ARGP_KEY_ARG:
-        if (r->session.input) {
-            vs_error(&r->errors, "'%s': one workload or trace at a time, '%s' is given already",
-                     arg, r->session.input);
-        } else {
+        if (!r->session.input) {
             r->session.input = arg;
+        } else if (!r->session.is_trace) {
+            vs_error(&r->errors, "'%s': one workload at a time, '%s' is given already", arg,
+                     r->session.input);
+        } else if (r->session.n_further < REQUEST_FURTHER) {
+            r->further[r->session.n_further++] = arg;
+        } else {
+            vs_error(&r->errors, "'%s': at most %d traces are replayed together", arg,
+                     REQUEST_FURTHER + 1);
         }
         return 0;
     case ARGP_KEY_NO_ARGS:
@@ -129,20 +134,23 @@ int cmd_run(int argc, char **argv)
     request_init(&r, argc, argv);
     r.session.is_trace = !strcmp(argv[0], "replay");
     static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
-    const struct argp a = {
-        NULL,
-        argument,
-        r.session.is_trace ? "TRACE|-" : "WORKLOAD.lua",
-        r.session.is_trace
-            ? "Replays a recorded trace (plain, .zst, .xz or .gz; format detected) on a machine."
-            : "Runs a Lua guest workload on a machine.",
-        children,
-        NULL,
-        NULL};
+    const struct argp a = {NULL,
+                           argument,
+                           r.session.is_trace ? "TRACE|- [TRACE...]" : "WORKLOAD.lua",
+                           r.session.is_trace ? "Replays recorded traces (plain, .zst, .xz or .gz; "
+                                                "format detected) or a recording of a "
+                                                "run on a machine, each on a vCPU of its own."
+                                              : "Runs a Lua guest workload on a machine.",
+                           children,
+                           NULL,
+                           NULL};
     parse(&a, argc, argv, &r);
     if (!r.session.is_trace &&
         (r.session.skip || r.session.limit || r.session.trace_format || r.session.tables)) {
         vs_error(&r.errors, "--skip, --limit, --trace-format and --tables belong to replay");
+    }
+    if (r.session.record && (r.seeds > 1 || r.dry_run)) {
+        vs_error(&r.errors, "--record: records one run; --seeds and --dry-run do not go with it");
     }
     if (r.session.input && !strcmp(r.session.input, "-") && r.seeds > 1) {
         vs_error(&r.errors, "--seeds %u: standard input can be read only once", r.seeds);

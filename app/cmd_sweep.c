@@ -123,8 +123,8 @@ int cmd_sweep(int argc, char **argv)
     parse(&p, argc, argv, &a);
     const char *dot = a.r.session.input ? strrchr(a.r.session.input, '.') : NULL;
     a.r.session.is_trace = !dot || strcmp(dot, ".lua") != 0;
-    if (a.r.seeds > 1 || a.r.dry_run || a.r.no_store) {
-        vs_error(&a.r.errors, "--seeds, --dry-run and --no-store do not go with sweep");
+    if (a.r.seeds > 1 || a.r.dry_run || a.r.no_store || a.r.session.record) {
+        vs_error(&a.r.errors, "--seeds, --dry-run, --no-store and --record do not go with sweep");
     }
     a.s.base = a.r.session;
     a.s.progress = a.r.quiet ? NULL : show_progress;

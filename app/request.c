@@ -20,6 +20,7 @@ enum {
     KEY_SKIP,
     KEY_LIMIT,
     KEY_TABLES,
+    KEY_RECORD,
     KEY_TRACE_FORMAT,
     KEY_SEED,
     KEY_QUIET,
@@ -41,6 +42,7 @@ static const struct argp_option options[] = {
     {"dry-run", KEY_DRY, NULL, 0,
      "print the effective configuration and who set it; simulate nothing", 0},
     {"trace-format", KEY_TRACE_FORMAT, "F", 0, "format of the trace (default: detected)", 0},
+    {"record", KEY_RECORD, "FILE.vst", 0, "write the run's stimuli to a file, to be replayed", 0},
     {"tables", KEY_TABLES, "FILE", 0,
      "page tables of the recorded guest, for a trace with physical addresses", 0},
     {"skip", KEY_SKIP, "N", 0, "leave out the first N records of the trace", 0},
@@ -54,6 +56,7 @@ void request_init(struct request *r, int argc, char **argv)
     memset(r, 0, sizeof *r);
     r->session.options.seed = 1;
     r->session.sets = r->sets;
+    r->session.further = r->further;
     r->session.point = "";
     r->session.jobs = 1;
     r->seeds = 1;
@@ -124,10 +127,12 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SEED:
         number(state, r, "seed", arg, 0, &s->options.seed);
+        s->seeded = true;
         return 0;
     case KEY_SEEDS:
         number(state, r, "seeds", arg, 1, &n);
         r->seeds = (unsigned)n;
+        s->seeded = s->seeded || n > 1;
         return 0;
     case KEY_WARMUP:
         number(state, r, "warmup", arg, 0, &s->options.warmup);
@@ -155,6 +160,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TRACE_FORMAT:
         s->trace_format = arg;
+        return 0;
+    case KEY_RECORD:
+        s->record = arg;
         return 0;
     case KEY_TABLES:
         s->tables = arg;

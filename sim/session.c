@@ -2,11 +2,8 @@
 #include "session.h"
 
 #include "home.h"
-#include "lua/workload.h"
-#include "replay/replay.h"
-#include "replay/system.h"
-#include "trace/tables.h"
-#include "trace/trace.h"
+#include "programs.h"
+#include "recording/recording.h"
 #include "virtsim/version.h"
 
 #include <inttypes.h>
@@ -21,20 +18,51 @@ struct vs_session {
     struct vs_session_request request;
     struct vs_knobs *knobs;
     struct vs_machine_info machine;
-    struct vs_workload *workload;
-    struct vs_replay *replay;
-    struct vs_trace *trace; /* owned by replay once that exists */
-    struct vs_recorded_tables *tables;
+    struct vs_programs programs;
+    struct vs_recorder *recorder;
     struct vs_platform *platform;
-    char name[256], path[4096], hash[40];
+    char text[16384]; /* of a recording: what made it */
     double wall_s, cpu_s;
     char started[32];
 };
 
-static void base_name(const char *path, char *out, size_t bytes)
+/* A line of the recording's text. */
+static void note(struct vs_session *s, const char *key, const char *value)
 {
-    const char *slash = strrchr(path, '/');
-    snprintf(out, bytes, "%s", slash ? slash + 1 : path);
+    size_t n = strlen(s->text);
+    int k = snprintf(s->text + n, sizeof s->text - n, "%s=%s\n", key, value);
+    if (k < 0 || (size_t)k >= sizeof s->text - n) {
+        s->text[n] = 0;
+    }
+}
+
+static enum vs_status set(struct vs_session *s, const char *what, const char *by,
+                          struct vs_errors *errors)
+{
+    const char *eq = strchr(what, '=');
+    if (!eq || eq == what || !eq[1]) {
+        vs_error(errors, "%s: '%s' is not PATH=VALUE", by, what);
+        return VS_E_INPUT;
+    }
+    char path[256];
+    snprintf(path, sizeof path, "%.*s", (int)(eq - what), what);
+    struct vs_origin who = {VS_RANK_CLI, by, "the request", VS_GRADE_assumed};
+    note(s, "set", what);
+    return vs_knobs_set(s->knobs, path, eq + 1, &who, errors);
+}
+
+/* Knobs as they were set for the run that was recorded, on its machine. */
+static enum vs_status apply_recorded(struct vs_session *s, struct vs_errors *errors)
+{
+    const struct vs_recording *rec = vs_programs_recording(&s->programs);
+    enum vs_status worst = VS_OK;
+    char what[512];
+    for (unsigned i = 0; vs_recording_text(rec, "set", i, what, sizeof what); i++) {
+        enum vs_status one =
+            strncmp(what, "workload.", 9) != 0 ? set(s, what, "recording", errors) : VS_OK;
+        worst = one ? one : worst;
+    }
+    return worst;
 }
 
 static enum vs_status apply_sets(struct vs_session *s, struct vs_errors *errors)
@@ -42,76 +70,71 @@ static enum vs_status apply_sets(struct vs_session *s, struct vs_errors *errors)
     const struct vs_session_request *r = &s->request;
     enum vs_status worst = VS_OK;
     for (size_t i = 0; i < r->n_sets; i++) {
-        const char *eq = strchr(r->sets[i], '=');
         const char *by = r->set_by && r->set_by[i] ? r->set_by[i] : "--set";
-        if (!eq || eq == r->sets[i] || !eq[1]) {
-            vs_error(errors, "%s: '%s' is not PATH=VALUE", by, r->sets[i]);
-            worst = VS_E_INPUT;
-            continue;
-        }
-        char path[256];
-        snprintf(path, sizeof path, "%.*s", (int)(eq - r->sets[i]), r->sets[i]);
-        struct vs_origin who = {VS_RANK_CLI, by, "the request", VS_GRADE_assumed};
-        enum vs_status one = vs_knobs_set(s->knobs, path, eq + 1, &who, errors);
+        enum vs_status one = set(s, r->sets[i], by, errors);
         worst = one ? one : worst;
     }
     return worst;
 }
 
-/* What a trace of a whole system needs besides, and no other may have. */
-static enum vs_status open_system(struct vs_session *s, bool system, struct vs_system **out,
-                                  struct vs_errors *errors)
+/* Machine, knobs and inputs; all mistakes of a request are reported together: on after each. */
+static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
 {
-    char err[1200];
-    *out = NULL;
-    if (!system && s->request.tables) {
-        vs_error(errors,
-                 "--tables: %s has no physical addresses; only a trace of a whole system "
-                 "(format qmt) can be replayed over recorded page tables",
-                 s->request.input);
-        return VS_E_INPUT;
+    struct vs_session_request *r = &s->request;
+    enum vs_status input = VS_OK, st, one;
+    char machine[4096];
+    bool recorded = false;
+    if (r->is_trace) {
+        input = vs_programs_open_traces(&s->programs, r, errors);
+        const struct vs_recording *rec = vs_programs_recording(&s->programs);
+        recorded =
+            !r->machine && rec && vs_recording_text(rec, "machine", 0, machine, sizeof machine);
     }
-    if (s->request.tables) {
-        s->tables = vs_tables_open(s->request.tables, err, sizeof err);
-        if (!s->tables) {
-            vs_error(errors, "%s", err);
-            return VS_E_INPUT;
-        }
-        s->request.options.recorded_memory = s->tables->memory;
+    const char *name = r->machine ? r->machine : recorded ? machine : "skylake_sp_kvm";
+    note(s, "machine", name);
+    st = vs_machine_load(vs_home(), name, s->knobs, &s->machine, errors);
+    if (!r->is_trace) {
+        input = vs_programs_open_workload(&s->programs, r, s->knobs, errors);
     }
-    s->request.options.recorded = system;
-    *out = system ? vs_system_create(s->tables) : NULL;
-    return !system || *out ? VS_OK : VS_E_NOMEM;
+    one = recorded && !input ? apply_recorded(s, errors) : VS_OK;
+    st = st ? st : one;
+    /* an unreadable input has declared nothing: its parameters would all look unknown */
+    one = input ? input : apply_sets(s, errors);
+    return st ? st : one;
 }
 
-static enum vs_status open_input(struct vs_session *s, struct vs_errors *errors)
+static enum vs_status give_sources(struct vs_session *s, struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
-    vs_home_path(r->input, s->path, sizeof s->path);
-    if (!r->is_trace) {
-        enum vs_status st =
-            vs_workload_load(s->path, s->knobs, r->options.seed, &s->workload, errors);
-        if (!st) {
-            snprintf(s->name, sizeof s->name, "%s", vs_workload_info(s->workload).name);
-            snprintf(s->hash, sizeof s->hash, "fnv1a:%016" PRIx64,
-                     vs_workload_info(s->workload).hash);
+    unsigned n = s->programs.n_vcpus;
+    struct vs_guest_source *source = calloc(n, sizeof *source);
+    char number[32];
+    if (!source) {
+        return VS_E_NOMEM;
+    }
+    if (r->record) {
+        note(s, "program", "virtsim " VS_VERSION);
+        note(s, "workload", s->programs.name);
+        snprintf(number, sizeof number, "%" PRIu64, r->options.warmup);
+        note(s, "warmup", number);
+        snprintf(number, sizeof number, "%d", r->options.recorded);
+        note(s, "recorded", number);
+        snprintf(number, sizeof number, "%" PRIu64, r->options.recorded_memory);
+        note(s, "recorded_memory", number);
+        s->recorder = vs_recorder_create(r->record, n, r->options.seed, s->text, errors);
+    }
+    bool ok = !r->record || s->recorder;
+    if (ok) {
+        vs_programs_sources(&s->programs, s->knobs, source);
+    }
+    for (unsigned i = 0; ok && i < n; i++) {
+        if (s->recorder) {
+            vs_recorder_wrap(s->recorder, i, &source[i]);
         }
-        return st;
+        vs_platform_guest(s->platform, i, &source[i]);
     }
-    char err[1200];
-    s->trace = vs_trace_open(s->path, r->trace_format, err, sizeof err);
-    if (!s->trace) {
-        vs_error(errors, "%s", err);
-        return VS_E_INPUT;
-    }
-    base_name(r->input, s->name, sizeof s->name);
-    struct vs_system *system;
-    enum vs_status st = open_system(s, vs_trace_info(s->trace).system, &system, errors);
-    if (st) {
-        return st;
-    }
-    s->replay = vs_replay_create(s->trace, s->path, r->skip, r->limit, r->options.warmup, system);
-    return s->replay ? VS_OK : VS_E_NOMEM;
+    free(source);
+    return ok ? VS_OK : VS_E_IO;
 }
 
 enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out,
@@ -126,38 +149,15 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
     size_t n;
     const struct vs_component_desc *const *components = vs_components(&n);
     s->knobs = vs_knobs_create(components, n);
-    enum vs_status st = s->knobs ? VS_OK : VS_E_NOMEM, one;
-    /* all mistakes of a request are reported together: go on after each */
+    enum vs_status st = s->knobs ? configure(s, errors) : VS_E_NOMEM;
     if (!st) {
-        st = vs_machine_load(vs_home(), r->machine ? r->machine : "skylake_sp_kvm", s->knobs,
-                             &s->machine, errors);
-        one = open_input(s, errors);
-        st = st ? st : one;
-        /* an unreadable workload has declared nothing: its parameters would all look unknown */
-        one = one ? VS_OK : apply_sets(s, errors);
-        st = st ? st : one;
+        st = vs_platform_create(s->knobs, &s->request.options, s->programs.n_vcpus, &s->platform,
+                                errors);
     }
-    if (!st) {
-        struct vs_run_options options = s->request.options;
-        if (s->replay) {
-            options.warmup = 0; /* the source marks it, by records */
-        }
-        unsigned vcpus = s->workload ? vs_workload_info(s->workload).n_vcpus : 1;
-        st = vs_platform_create(s->knobs, &options, vcpus, &s->platform, errors);
-    }
+    st = st ? st : give_sources(s, errors);
     if (st) {
         vs_session_close(s);
         return st;
-    }
-    struct vs_guest_source source;
-    if (s->replay) {
-        vs_replay_source(s->replay, &source);
-        vs_platform_guest(s->platform, 0, &source);
-    } else {
-        vs_workload_values(s->workload, s->knobs);
-        for (unsigned i = 0; vs_workload_source(s->workload, i, &source); i++) {
-            vs_platform_guest(s->platform, i, &source);
-        }
     }
     *out = s;
     return VS_OK;
@@ -175,7 +175,7 @@ const struct vs_machine_info *vs_session_machine(const struct vs_session *s)
 
 const char *vs_session_workload(const struct vs_session *s)
 {
-    return s->name;
+    return s->programs.name;
 }
 
 struct vs_ledger *vs_session_ledger(struct vs_session *s)
@@ -205,6 +205,9 @@ enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors)
         vs_error(errors, "internal: the books do not balance: %s; nothing was stored", why);
         st = VS_E_RUN;
     }
+    if (!st && s->recorder) {
+        st = vs_recorder_finish(s->recorder, errors);
+    }
     return st;
 }
 
@@ -218,12 +221,8 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
                                 struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
-    const char *format = "";
-    if (s->trace) {
-        struct vs_trace_info info = vs_trace_info(s->trace);
-        format = info.format;
-        snprintf(s->hash, sizeof s->hash, "xxh64:%016" PRIx64, info.xxh64);
-    }
+    char hash[VS_PROGRAMS_MAX * 24u], format[VS_PROGRAMS_MAX * 24u];
+    vs_programs_describe(&s->programs, hash, sizeof hash, format, sizeof format);
     size_t n_epochs;
     const struct vs_epoch_sample *samples = vs_platform_epochs(s->platform, &n_epochs);
     struct vs_epoch_row *epochs = calloc(n_epochs ? n_epochs : 1, sizeof *epochs);
@@ -250,8 +249,8 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
     };
     struct vs_run_record record = {
         .info = {.command = r->is_trace ? "replay" : "run",
-                 .workload = s->name,
-                 .input_hash = s->hash,
+                 .workload = s->programs.name,
+                 .input_hash = hash,
                  .trace_format = format,
                  .machine = s->machine.name,
                  .point = r->point ? r->point : "",
@@ -279,12 +278,8 @@ void vs_session_close(struct vs_session *s)
         return;
     }
     vs_platform_destroy(s->platform);
-    if (!s->replay) {
-        vs_trace_close(s->trace);
-    }
-    vs_replay_destroy(s->replay);
-    vs_tables_close(s->tables);
-    vs_workload_close(s->workload);
+    vs_recorder_free(s->recorder);
+    vs_programs_close(&s->programs);
     vs_knobs_destroy(s->knobs);
     free(s);
 }

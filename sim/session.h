@@ -12,8 +12,12 @@
 #include "platform/platform.h"
 
 struct vs_session_request {
-    const char *input; /* workload script, trace, or "-" */
+    const char *input; /* workload script, trace, recording, or "-" */
     bool is_trace;
+    const char *const *further; /* traces for the next vCPUs */
+    size_t n_further;
+    const char *record;        /* file that the run's stimuli go to, NULL */
+    bool seeded;               /* the seed was asked for: a recording's own does not replace it */
     const char *machine;       /* name or file; NULL = skylake_sp_kvm */
     const char *const *sets;   /* "path=value" */
     const char *const *set_by; /* per set; NULL = "--set" for all */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the vCPUs of a run execute: a Lua workload; or traces and recordings, one after the other on
+ * the next vCPUs. Opening finds every mistake in the inputs.
+ */
+#ifndef VIRTSIM_SIM_PROGRAMS_H
+#define VIRTSIM_SIM_PROGRAMS_H
+
+#include "session.h"
+
+#define VS_PROGRAMS_MAX 64u
+
+struct vs_program {
+    struct vs_trace *trace; /* owned by replay once that exists */
+    struct vs_replay *replay;
+    struct vs_recorded_tables *tables;
+    struct vs_recording *recording;
+};
+
+struct vs_programs {
+    struct vs_workload *workload;
+    struct vs_program each[VS_PROGRAMS_MAX];
+    unsigned n, n_vcpus;
+    char name[512], path[4096]; /* path: of the last input opened */
+};
+
+/* Sets what the inputs say about the run: recorded memory, and seed and warm-up of a recording
+ * where the request leaves them open. */
+enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_request *r,
+                                       struct vs_errors *errors);
+/* Declares the workload's parameters as knobs. */
+enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_session_request *r,
+                                         struct vs_knobs *knobs, struct vs_errors *errors);
+/* The first recording, NULL: none. */
+const struct vs_recording *vs_programs_recording(const struct vs_programs *p);
+/* The sources of all vCPUs, in order; knobs have their final values. */
+void vs_programs_sources(struct vs_programs *p, const struct vs_knobs *knobs,
+                         struct vs_guest_source *out);
+void vs_programs_describe(const struct vs_programs *p, char *hash, size_t hash_bytes, char *format,
+                          size_t format_bytes);
+void vs_programs_close(struct vs_programs *p);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the writer and the reader of recordings: what is in the file. */
+#ifndef VIRTSIM_SIM_RECORDING_FORMAT_H
+#define VIRTSIM_SIM_RECORDING_FORMAT_H
+
+#include "guest.h"
+
+#define VS_VST_VERSION 1u
+#define VS_VST_VCPUS 1024u
+#define VS_VST_BLOCK (256u * 1024u)         /* a block is closed when it has grown to this */
+#define VS_VST_BLOCK_MAX (1024u * 1048576u) /* more than any request takes */
+#define VS_VST_TEXT_MAX 65536u
+#define VS_VST_END 0xffffffffu /* in place of a vCPU: the last block's header */
+
+struct vs_vst_header {
+    char magic[4]; /* "VST1" */
+    uint32_t version, n_vcpus, text_bytes;
+    uint64_t seed, reserved; /* 0 */
+};
+
+struct vs_vst_block {
+    uint32_t vcpu, requests, raw_bytes, stored_bytes; /* stored: a zstd frame behind the header */
+    uint64_t xxh64;                                   /* of the raw bytes; END: number of blocks */
+};
+
+_Static_assert(sizeof(struct vs_vst_header) == 32 && sizeof(struct vs_vst_block) == 24,
+               "the layout of the file");
+
+/*
+ * Requests by their code in the file, and their fields in order. Numbers are LEB128; a letter a
+ * field of struct vs_request:
+ *   A address  B bytes  C count  a b  p ps  s stride  t theta (8 bytes)  w work  o op  P pattern
+ *   k backing  g page_shift  d depends  x fixed  n name (length, bytes)  v the answer (annotation)
+ *   W walks (0, or 1 and six numbers)  R records  T tables
+ */
+struct vs_vst_kind {
+    enum vs_req kind;
+    const char *fields;
+};
+extern const struct vs_vst_kind vs_vst_kinds[];
+extern const unsigned vs_vst_n_kinds; /* codes are 1 .. n - 1 */
+
+#endif

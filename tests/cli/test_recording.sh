@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A recording of a run, replayed on the same machine with the same seed, gives the same books; damaged ones are
+# refused; several traces run side by side.
+. "$VIRTSIM_HOME/tests/lib.inc"
+db=$work/r.db
+
+# the last two runs hold the same rows
+same() {
+    for t in op part child counter histogram; do
+        a=$(sqlite3 "$db" "select * from $t where run = (select max(run) - 1 from run)" | cut -d'|' -f2- | sort | cksum)
+        b=$(sqlite3 "$db" "select * from $t where run = (select max(run) from run)" | cut -d'|' -f2- | sort | cksum)
+        equal "$1: the rows of $t" "$a" "$b"
+    done
+}
+
+record() { # name, then what to run
+    name=$1
+    shift
+    ok "record $name" "$VIRTSIM" "$@" --record "$work/$name.vst" --db "$db" --quiet
+    ok "replay $name" "$VIRTSIM" replay "$work/$name.vst" --db "$db" --quiet
+    same "$name"
+}
+
+record exits run workloads/exit_microbench.lua --set workload.count=20 --seed 7
+record mix run workloads/exit_mix.lua --set workload.count=50000
+record ipi run workloads/ipi_pingpong.lua
+record edits run workloads/page_table_edit.lua --machine haswell_ep_kvm --set paging.mode=shadow --set workload.count=20000
+record packets run workloads/udp_echo.lua
+record shootdown run workloads/tlb_shootdown.lua --machine zen2_rome_kvm
+record touch run workloads/page_touch.lua --set host.prefault=0
+record warm run workloads/gups.lua --set workload.footprint=8MiB --set workload.count=20000 --warmup 5000 --set cpu.window=64
+record trace replay workloads/traces/rowindex.lackey.zst --skip 1000 --limit 50000 --warmup 10000
+record two replay workloads/traces/rowindex.lackey.zst workloads/traces/rowindex.lackey.zst --limit 30000
+record again replay "$work/ipi.vst"
+equal "two traces are two vCPUs" 2 "$(sqlite3 "$db" "select count(distinct actor) from op where actor like 'vcpu%/guest' and run = (select max(run) - 2 from run)")"
+equal "the recording's seed is the replay's" 7 "$(sqlite3 "$db" 'select seed from run where run = 2')"
+equal "its knobs are set again" recording "$(sqlite3 "$db" "select set_by from knob join run using (run) where workload = 'edits.vst' and path = 'paging.mode'")"
+ok "a seed of one's own" "$VIRTSIM" replay "$work/exits.vst" --seed 9 --db "$db" --quiet
+equal "is taken" 9 "$(sqlite3 "$db" 'select seed from run order by run desc limit 1')"
+
+# another machine: regions may come out elsewhere
+ok "on a machine with other pages" "$VIRTSIM" replay "$work/warm.vst" --machine zen3_milan_kvm --set guest.page_size=1G --db "$db" --quiet
+equal "all of its accesses" 20000 "$(sqlite3 "$db" "select n from op where op = 'access.load' and actor = 'vcpu0/guest' and run = (select max(run) from run)")"
+ok "beside a trace" "$VIRTSIM" replay "$work/exits.vst" workloads/traces/rowindex.lackey.zst --db "$db" --quiet
+equal "on the next vCPU" exits.vst+rowindex.lackey.zst "$(sqlite3 "$db" 'select workload from run order by run desc limit 1')"
+
+# a recording in the guest's own tables
+guest=${VIRTSIM_SHARED:-$VIRTSIM_HOME/../shared}/traces/guest
+if [ -d "$guest" ]; then
+    record guest replay "$guest/g1.qmt.zst" --tables "$guest/g1.pts.zst" --limit 300000
+fi
+
+# damage
+head -c 200 "$work/packets.vst" >"$work/cut.vst"
+refused "a recording cut short" 2 "cut short" "$VIRTSIM" replay "$work/cut.vst" --db "$db"
+size=$(wc -c <"$work/exits.vst")
+cp "$work/exits.vst" "$work/bad.vst"
+printf 'XXXX' | dd of="$work/bad.vst" bs=1 seek=$((size - 60)) conv=notrunc 2>/dev/null
+refused "a block that was changed" 1 "checksum does not match" "$VIRTSIM" replay "$work/bad.vst" --db "$db"
+refused "records cannot be skipped" 2 "replayed as a whole" "$VIRTSIM" replay "$work/exits.vst" --skip 3 --db "$db"
+refused "one run is recorded" 2 "records one run" "$VIRTSIM" run workloads/gups.lua --record "$work/x.vst" --seeds 2 --db "$db"
+refused "nowhere to write" 2 "No such file" "$VIRTSIM" run workloads/gups.lua --record "$work/no/x.vst" --db "$db"
+cat >"$work/fails.lua" <<'LUA'
+guest(function(cpu) cpu:cpuid(0); error("enough") end)
+LUA
+refused "a run that fails" 1 "enough" "$VIRTSIM" run "$work/fails.lua" --record "$work/fails.vst" --db "$db"
+equal "leaves no recording" 0 "$(find "$work" -name 'fails.vst*' | wc -l)"
+if [ -c /dev/full ]; then
+    ln -s /dev/full "$work/full.vst.part"
+    refused "a full disk" 1 "No space left" "$VIRTSIM" run workloads/btree.lua --set workload.footprint=16MiB --record "$work/full.vst" --db "$db"
+fi
+equal "no run is unbalanced" 0 "$(sqlite3 "$db" 'select count(*) from unbalanced')"
+finish
