@@ -56,7 +56,7 @@ static enum vs_status open_system(struct vs_program *one, struct vs_session_requ
         }
         r->options.recorded_memory = one->tables->memory;
     }
-    r->options.recorded = true;
+    r->options.recorded++;
     *out = vs_system_create(one->tables);
     return *out ? VS_OK : VS_E_NOMEM;
 }
@@ -111,7 +111,7 @@ static enum vs_status open_recording(struct vs_programs *p, struct vs_session_re
     if (!r->options.warmup) {
         r->options.warmup = number(one->recording, "warmup");
     }
-    r->options.recorded = r->options.recorded || number(one->recording, "recorded");
+    r->options.recorded += (unsigned)number(one->recording, "recorded");
     uint64_t memory = number(one->recording, "recorded_memory");
     if (memory > r->options.recorded_memory) {
         r->options.recorded_memory = memory;

@@ -117,7 +117,7 @@ static enum vs_status give_sources(struct vs_session *s, struct vs_errors *error
         note(s, "workload", s->programs.name);
         snprintf(number, sizeof number, "%" PRIu64, r->options.warmup);
         note(s, "warmup", number);
-        snprintf(number, sizeof number, "%d", r->options.recorded);
+        snprintf(number, sizeof number, "%u", r->options.recorded);
         note(s, "recorded", number);
         snprintf(number, sizeof number, "%" PRIu64, r->options.recorded_memory);
         note(s, "recorded_memory", number);

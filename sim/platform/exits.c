@@ -208,6 +208,11 @@ void vs__vcpu_ipi(struct vs_vcpu *v)
         vs__vcpu_fail(v, "an IPI to vCPU %llu; there are %u", (unsigned long long)to, p->n_vcpus);
         return;
     }
+    if (v->vm != p->vcpu[to].vm) {
+        vs__vcpu_fail(v, "an IPI to vCPU %llu, which is another virtual machine (guest.vms)",
+                      (unsigned long long)to);
+        return;
+    }
     bool left = false;
     if (p->virtualized) {
         struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
@@ -336,7 +341,7 @@ void vs__vcpu_mmio(struct vs_vcpu *v)
     }
     /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access
      * violates */
-    uint64_t gpa = p->vm.bytes + (v->request.address & 0xfffffffu);
+    uint64_t gpa = v->vm->bytes + (v->request.address & 0xfffffffu);
     struct vs_vmx_event e = {
         .kind = VS_EV_EPT_MISCONFIG, .guest_physical = gpa, .address = v->request.address};
     vs__vcpu_event(v, &e);
@@ -389,7 +394,7 @@ enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
         .exit_store = {page[9]},
         .exit_load = {page[10]},
         .entry_load = {page[11]},
-        .eptp = p->vm.ept_root | EPTP_WRITE_BACK |
+        .eptp = v->vm->ept_root | EPTP_WRITE_BACK |
                 (p->second_format.levels == 5 ? EPTP_FIVE_LEVELS : EPTP_FOUR_LEVELS) |
                 (p->ept.ept_ad ? EPTP_ACCESSED_DIRTY : 0),
         .vpid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),

@@ -244,7 +244,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
         vs_el2_init(&v->el2, &c->el2, &el2, (vs_hpa){page});
         vmcs = vs_el2_port(&v->el2, &vmcs);
     }
-    struct vs_slat_port slat = {&p->vm, back_page, is_memory, is_backed};
+    struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
     s = p->shadow ? vs__vcpu_shadow_make(v, &c->shadow, errors) : VS_OK;
     return s ? s : vs__vcpu_virtualize(v, errors);
@@ -257,6 +257,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     char name[48];
     v->p = p;
     v->index = index;
+    v->vm = p->virtualized ? &p->vm[p->n_vms > 1u ? index : 0] : NULL;
     vs_rng_seed(&v->rng, p->options.seed, 0x76637075u + index);
     snprintf(name, sizeof name, "vcpu%u", index);
     v->line = vs_ledger_actor(p->ledger, name);
@@ -307,6 +308,13 @@ static enum vs_status check_recorded(struct vs_platform *p, uint64_t bytes,
     if (!p->options.recorded) {
         return VS_OK;
     }
+    if (p->options.recorded > 1u && p->n_vms < 2u) {
+        vs_error(errors,
+                 "%u recordings of whole guests need a virtual machine each: set "
+                 "guest.vms=each on a machine with a hypervisor",
+                 p->options.recorded);
+        return VS_E_CONFIG;
+    }
     uint64_t own = p->options.recorded_memory ? p->options.recorded_memory : p->os.replay_memory,
              all = p->virtualized ? p->ept.guest_memory : bytes;
     p->recorded = (own + (1u << 21) - 1u) & ~((1ull << 21) - 1u);
@@ -319,6 +327,25 @@ static enum vs_status check_recorded(struct vs_platform *p, uint64_t bytes,
         return VS_E_CONFIG;
     }
     return VS_OK;
+}
+
+static enum vs_status make_vm(struct vs_platform *p, unsigned index)
+{
+    struct vs_vm *vm = &p->vm[index];
+    enum vs_frames_order order = (enum vs_frames_order)p->ept.guest_frames;
+    uint64_t seed = p->options.seed + 1 + index;
+    enum vs_status s =
+        vs_vm_init_format(vm, &p->second_format, p->phys, &p->node_frames[p->ept.host_table_node],
+                          p->ept.guest_memory, vs_ept_page_shift(p->ept.host_page), order, seed);
+    if (!s && p->recorded) {
+        s = vs_vm_keep(vm, p->recorded, order, seed);
+    }
+    if (p->nodes > 1u) {
+        vs_vm_place(vm, &p->node_frames[p->ept.data_node],
+                    &p->node_frames[p->ept.guest_table_node]);
+    }
+    vs_frames_fragment(&vm->guest, (uint32_t)p->ept.fragmentation);
+    return s;
 }
 
 static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
@@ -349,22 +376,12 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
         s = vs_frames_init(&p->node_frames[i], from, end - from,
                            (enum vs_frames_order)p->ept.host_frames, p->options.seed + i);
     }
-    if (!s && p->virtualized) {
-        s = vs_vm_init_format(&p->vm, &p->second_format, p->phys,
-                              &p->node_frames[p->ept.host_table_node], p->ept.guest_memory,
-                              vs_ept_page_shift(p->ept.host_page),
-                              (enum vs_frames_order)p->ept.guest_frames, p->options.seed + 1);
-        if (!s && p->recorded) {
-            s = vs_vm_keep(&p->vm, p->recorded, (enum vs_frames_order)p->ept.guest_frames,
-                           p->options.seed + 1);
-        }
-        if (p->nodes > 1u) {
-            vs_vm_place(&p->vm, &p->node_frames[p->ept.data_node],
-                        &p->node_frames[p->ept.guest_table_node]);
-        }
+    for (unsigned i = 0; i < p->n_vms && !s; i++) {
+        s = make_vm(p, i);
     }
-    vs_frames_fragment(p->virtualized ? &p->vm.guest : &p->node_frames[p->ept.data_node],
-                       (uint32_t)p->ept.fragmentation);
+    if (!p->virtualized) {
+        vs_frames_fragment(&p->node_frames[p->ept.data_node], (uint32_t)p->ept.fragmentation);
+    }
     /* an oracle's caches are indexed by the trace's own 48-bit addresses */
     uint64_t max = c->cpu.translation ? bytes : 1ull << 48;
     s = s ? s
@@ -408,7 +425,9 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     p->ledger = vs_ledger_create(options->seed);
     p->kernel = vs_kernel_create();
     p->vcpu = calloc(n_vcpus, sizeof *p->vcpu);
-    if (!s && (!p->ledger || !p->kernel || !p->vcpu)) {
+    p->n_vms = !p->virtualized ? 0 : p->os.vms ? n_vcpus : 1u;
+    p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
+    if (!s && (!p->ledger || !p->kernel || !p->vcpu || !p->vm)) {
         s = VS_E_NOMEM;
     }
     if (!s) {
@@ -549,7 +568,10 @@ void vs_platform_destroy(struct vs_platform *p)
     }
     vs__net_free(p);
     vs_memory_free(&p->memory);
-    vs_vm_free(&p->vm);
+    for (unsigned i = 0; i < p->n_vms; i++) {
+        vs_vm_free(&p->vm[i]);
+    }
+    free(p->vm);
     for (unsigned i = 0; i < 4u; i++) {
         vs_frames_free(&p->node_frames[i]);
     }

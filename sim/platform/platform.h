@@ -29,9 +29,9 @@ struct vs_run_options {
         warmup; /* accesses before the region of interest begins; 0 = none (or the guest's mark) */
     uint32_t spans;
     uint64_t epoch_ps; /* 0 = no counters over time */
-    /* the input brings physical addresses; memory of the machine they were recorded on, 0 unknown
+    /* inputs that bring physical addresses; memory of the machine they were recorded on, 0 unknown
      */
-    bool recorded;
+    unsigned recorded;
     uint64_t recorded_memory;
     /* called now and then with simulated time and operations done; NULL = quiet. Non-zero return
      * stops the run. */

@@ -44,6 +44,7 @@ struct vs_arrival {
 
 struct vs_vcpu {
     struct vs_platform *p;
+    struct vs_vm *vm; /* NULL: bare metal */
     unsigned index, agent;
     struct vs_txn txn;
     uint16_t line, guest, host, apic_actor;
@@ -106,7 +107,8 @@ struct vs_platform {
     struct vs_frames node_frames[4]; /* of host memory, by node */
     struct vs_frames *frames;        /* of the vCPUs' own node */
     unsigned nodes;
-    struct vs_vm vm;
+    struct vs_vm *vm; /* one for all vCPUs, or one each (guest.vms) */
+    unsigned n_vms;
     struct vs_memory memory;
     struct vs_sim_config sim;
     struct vs_ept_config ept;

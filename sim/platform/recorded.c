@@ -11,14 +11,14 @@
 static bool back(struct vs_vcpu *v, uint64_t pa)
 {
     struct vs_platform *p = v->p;
-    return !p->virtualized || (vs_vm_is_memory(&p->vm, pa) && vs_vm_back(&p->vm, pa) == VS_OK);
+    return !p->virtualized || (vs_vm_is_memory(v->vm, pa) && vs_vm_back(v->vm, pa) == VS_OK);
 }
 
 static uint64_t behind(const struct vs_vcpu *v, uint64_t pa)
 {
     uint64_t hpa = pa;
     if (v->p->virtualized) {
-        (void)vs_vm_locate(&v->p->vm, pa, &hpa);
+        (void)vs_vm_locate(v->vm, pa, &hpa);
     }
     return hpa;
 }
@@ -38,7 +38,7 @@ void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
         return;
     }
     uint64_t warm = p->virtualized && p->os.host_prefault ? t->memory : 0;
-    for (uint64_t pa = 0; pa < warm; pa += 1ull << p->vm.host_shift) {
+    for (uint64_t pa = 0; pa < warm; pa += 1ull << v->vm->host_shift) {
         (void)back(v, pa); /* what is missing then will fault */
     }
     for (size_t i = 0; i < t->n; i++) {
@@ -73,7 +73,7 @@ void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
         return;
     }
     bool memory = pa < p->recorded;
-    if (!memory && !(pa >= (p->virtualized ? p->vm.bytes : vs_phys_size(p->phys)) ||
+    if (!memory && !(pa >= (p->virtualized ? v->vm->bytes : vs_phys_size(p->phys)) ||
                      (pa >> 30 == 3))) { /* devices lie below 4 GiB */
         vs__vcpu_fail(v,
                       "the recording's physical address 0x%llx lies above the 0x%llx bytes kept "

@@ -22,7 +22,7 @@ static bool host(void *ctx, struct vs_txn *t, uint64_t gpa, bool back, uint64_t 
                  unsigned *shift)
 {
     struct vs_vcpu *v = ctx;
-    struct vs_vm *vm = &v->p->vm;
+    struct vs_vm *vm = v->vm;
     vs_gpa at = {gpa};
     if (!vs_vm_is_memory(vm, gpa)) {
         return false;
@@ -58,7 +58,7 @@ enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_co
     struct vs_shadow_layout at = {VS_HV_CODE + CODE, VS_HV_DIRECT};
     enum vs_status s =
         vs_shadow_init(&v->shadow, c, &p->guest_format, (unsigned)p->ept.physical_bits, p->phys,
-                       &p->node_frames[p->ept.host_table_node], p->vm.bytes, &core, &port, &at);
+                       &p->node_frames[p->ept.host_table_node], v->vm->bytes, &core, &port, &at);
     if (s || !vs_shadow_cr3(&v->shadow, NULL, v->space.cr3, false)) {
         vs_error(errors, "vCPU %u: host.memory is too small for its shadow tables", v->index);
         return VS_E_NOMEM;

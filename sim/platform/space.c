@@ -49,9 +49,8 @@ static enum vs_status map_kernel(struct vs_vcpu *v)
 enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
-    enum vs_status st =
-        vs_space_init_format(&v->space, &p->guest_format, p->phys, p->virtualized ? &p->vm : NULL,
-                             &p->node_frames[p->ept.guest_table_node]);
+    enum vs_status st = vs_space_init_format(&v->space, &p->guest_format, p->phys, v->vm,
+                                             &p->node_frames[p->ept.guest_table_node]);
     vs_space_place(&v->space, &p->node_frames[p->ept.data_node]);
     st = st ? st : map_kernel(v);
     v->process = calloc(VS__PROCESSES, sizeof *v->process);
@@ -70,7 +69,7 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
     bool vpid = p->virtualized && p->vpid;
     v->guest_context =
         (struct vs_ept_context){vpid ? (uint16_t)(v->index + 1u) : 0, 0, v->space.cr3,
-                                p->virtualized && !p->shadow ? p->vm.ept_root : 0};
+                                p->virtualized && !p->shadow ? v->vm->ept_root : 0};
     v->host_context = (struct vs_ept_context){0, 0, v->host_space.cr3, 0};
     return VS_OK;
 }
@@ -89,7 +88,7 @@ static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what
         vs__vcpu_fail(v, "%s of %llu bytes: %s = %llu bytes are exhausted; give the machine more",
                       what, (unsigned long long)bytes,
                       p->virtualized ? "guest.memory or host.memory; guest.memory" : "host.memory",
-                      (unsigned long long)(p->virtualized ? p->vm.bytes : vs_phys_size(p->phys)));
+                      (unsigned long long)(p->virtualized ? v->vm->bytes : vs_phys_size(p->phys)));
     }
     return false;
 }
@@ -139,7 +138,7 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
 {
     unsigned shift = r->page_shift ? r->page_shift : default_shift(v);
     uint64_t page = 1ull << shift,
-             limit = v->p->virtualized ? v->p->vm.bytes : vs_phys_size(v->p->phys);
+             limit = v->p->virtualized ? v->vm->bytes : vs_phys_size(v->p->phys);
     if (r->bytes > limit) {
         vs__vcpu_fail(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
                       v->p->virtualized ? "guest.memory" : "host.memory",

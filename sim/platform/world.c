@@ -122,6 +122,6 @@ bool vs__vcpu_svm_setup(struct vs_vcpu *v)
     vs_svm_setup(&v->svm, (vs_hpa){page}, (vs_hpa){page + HOST_AT}, (vs_hpa){page + MSRPM_AT},
                  (vs_hpa){page + IOPM_AT},
                  v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
-                 v->p->vm.ept_root);
+                 v->vm->ept_root);
     return true;
 }
