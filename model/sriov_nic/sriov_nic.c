@@ -156,7 +156,8 @@ void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at)
     f->tx.tail = tail;
 }
 
-static void send_one(struct vs_nic *n, struct vs_nic_function *f)
+/* False: blocked, and nothing goes out. */
+static bool send_one(struct vs_nic *n, struct vs_nic_function *f)
 {
     struct vs_txn *t = &n->tx;
     uint64_t d[2];
@@ -168,6 +169,7 @@ static void send_one(struct vs_nic *n, struct vs_nic_function *f)
     vs_iova at = {d[0]};
     if (!n->link.read(n->link.ctx, t, f->requester, at, NULL, length)) {
         n->count[VS_CNT_nic_blocked]++;
+        return false;
     }
     vs_journey_expose(j, &n->tape, acc(n, VS_ACC_nic_wait_engine), ps(t->now_ps));
     uint64_t start = t->now_ps > n->wire_tx_busy_ps ? t->now_ps : n->wire_tx_busy_ps,
@@ -179,6 +181,7 @@ static void send_one(struct vs_nic *n, struct vs_nic_function *f)
     n->count[VS_CNT_nic_tx_packets]++;
     write_back(n, t, f, &f->tx, d);
     f->tx.head = (slot + 1) % f->tx.n;
+    return true;
 }
 
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
@@ -190,12 +193,10 @@ uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
         }
         n->next_fn = (n->next_fn + k + 1) % n->n_fn; /* round robin over functions */
         begin(n, &n->tx, f, at);
-        if (f->tx.fetched || fetch(n, &n->tx, f, &f->tx)) {
-            send_one(n, f);
-        } else {
-            f->tx.tail =
-                f->tx
-                    .head; /* blocked: the queue is stopped, as a malicious-driver event stops it */
+        if (!(f->tx.fetched || fetch(n, &n->tx, f, &f->tx)) || !send_one(n, f)) {
+            /* blocked: the queue is stopped, as a malicious-driver event stops it */
+            f->tx.tail = f->tx.head;
+            f->tx.fetched = 0;
         }
         n->tx.tape = NULL;
         return n->tx.now_ps;
@@ -254,7 +255,7 @@ uint64_t vs_nic_rx_packet(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps
     write_back(n, t, f, &f->rx, d);
     vs_journey_expose(&packet, &n->tape, acc(n, VS_ACC_nic_wait_engine), ps(t->now_ps));
     t->tape = NULL;
-    f->rx_journey[slot] = packet;
+    f->rx_journey[f->rx_done % f->rx.n] = packet; /* not by slot: dropped ones leave gaps */
     f->rx.head = (slot + 1) % f->rx.n;
     f->rx_done++;
     n->count[VS_CNT_nic_rx_packets]++;

@@ -50,7 +50,7 @@ struct vs_nic_function {
     uint32_t msi_data;
     uint64_t last_irq_ps, irq_due_ps; /* due: VS_NIC_NEVER = none pending */
     bool ever_irq;
-    /* journeys by ring slot */
+    /* journeys: transmit by ring slot, receive by rx_done mod n */
     struct vs_journey *tx_journey, *rx_journey;
     uint32_t rx_first, rx_done; /* received packets not yet read: slots [rx_first, rx_done) mod n */
     uint32_t rx_announced;      /* of these, how many an interrupt has covered */

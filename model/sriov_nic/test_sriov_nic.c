@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of the adapter: rings, drops, moderation, the wire, who gets which requester id. */
+#include "sriov_nic/sriov_nic.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RING 8u
+#define BATCH 4u
+#define RX 0x100000u /* rings and buffers, by function 64 KiB apart */
+#define TX 0x800000u
+#define BUFFER 0x2000000u
+#define DMA_PS 1000u
+#define MESSAGE_PS 300u
+#define ITR_NS 20u
+#define PF 0x0300u
+
+/* A link over a little memory of rings; blocks one function or one range of addresses. */
+struct world {
+    struct vs_ledger *ledger;
+    uint16_t account;
+    struct vs_nic nic;
+    struct vs_nic_config config;
+    uint64_t rx[4][RING][2], tx[4][RING][2];
+    uint64_t blocked_from, blocked_to;
+    bool crossed; /* a descriptor access reached beyond its ring */
+    uint16_t requester[64];
+    unsigned n_requesters, fetches, messages, interrupts;
+    uint16_t interrupted[64];
+};
+
+static const struct vs_account_desc accounts[] = {{"fake.dma", "", false, ""}};
+static const struct vs_component_desc fake = {"fake", NULL, 0, accounts, 1, NULL, 0, 0};
+
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+static void *descriptor(struct world *w, uint64_t at, size_t bytes)
+{
+    bool tx = at >= TX;
+    uint64_t base = tx ? TX : RX, vf = (at - base) >> 16, offset = (at - base) & 0xffffu;
+    if (at >= BUFFER || at < RX) {
+        return NULL;
+    }
+    w->crossed = w->crossed || offset + bytes > RING * 16u;
+    return (char *)(tx ? w->tx[vf] : w->rx[vf]) + offset;
+}
+
+static bool seen(struct world *w, struct vs_txn *t, uint16_t requester, uint64_t at)
+{
+    vs_charge(t, w->account, ps(DMA_PS));
+    if (w->n_requesters < 64u) {
+        w->requester[w->n_requesters++] = requester;
+    }
+    return at < w->blocked_from || at >= w->blocked_to;
+}
+
+static bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                      size_t bytes)
+{
+    struct world *w = ctx;
+    bool good = seen(w, t, requester, at.v);
+    void *d = descriptor(w, at.v, bytes);
+    w->fetches += d != NULL;
+    if (good && d && buf) {
+        memcpy(buf, d, bytes);
+    }
+    return good;
+}
+
+static bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+                       size_t bytes)
+{
+    struct world *w = ctx;
+    bool good = seen(w, t, requester, at.v);
+    void *d = descriptor(w, at.v, bytes);
+    if (good && d && buf) {
+        memcpy(d, buf, bytes);
+    }
+    return good;
+}
+
+static void link_message(void *ctx, struct vs_txn *t)
+{
+    struct world *w = ctx;
+    w->messages++;
+    vs_charge(t, w->account, ps(MESSAGE_PS));
+}
+
+static enum vs_msi_result msi(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
+                              uint32_t data)
+{
+    struct world *w = ctx;
+    (void)t;
+    (void)address;
+    (void)data;
+    w->interrupted[w->interrupts++ % 64u] = requester;
+    return VS_MSI_DELIVERED;
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    assert_non_null(w);
+    w->ledger = vs_ledger_create(1);
+    assert_non_null(w->ledger);
+    w->account = vs_ledger_accounts(w->ledger, &fake);
+    w->config = (struct vs_nic_config){.present = 1,
+                                       .vfs = 4,
+                                       .first_vf = 16,
+                                       .stride = 2,
+                                       .gbps = 10,
+                                       .ring = RING,
+                                       .batch = BATCH,
+                                       .itr_ns = ITR_NS,
+                                       .engine = 60,
+                                       .switching = 30};
+    struct vs_nic_link link = {w, link_read, link_write, link_message};
+    struct vs_msi_port port = {w, msi};
+    assert_int_equal(vs_nic_init(&w->nic, &w->config, w->ledger, &link, &port, PF), VS_OK);
+    for (uint32_t vf = 0; vf < 4; vf++) {
+        vs_nic_rings(&w->nic, vf, TX + vf * 0x10000u, RX + vf * 0x10000u);
+        vs_nic_msix(&w->nic, vf, 0xfee00000u, vf);
+    }
+    *state = w;
+    return 0;
+}
+
+/* Ends the run: every journey is booked or counted as open, and all books balance. */
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    char why[200];
+    uint64_t at = w->nic.rx.now_ps > w->nic.tx.now_ps ? w->nic.rx.now_ps : w->nic.tx.now_ps;
+    vs_nic_end(&w->nic, ps(at));
+    assert_int_equal(vs_ledger_unbalanced(w->ledger, why, sizeof why), 0);
+    assert_false(w->crossed);
+    vs_nic_free(&w->nic);
+    vs_ledger_destroy(w->ledger);
+    free(w);
+    return 0;
+}
+
+/* The driver gives the device all receive buffers it may: up to the slot before `read`. */
+static void give(struct world *w, uint32_t vf, uint32_t read)
+{
+    for (uint32_t i = 0; i < RING; i++) {
+        if (!(w->rx[vf][i][1] >> 32 & VS_NIC_DD)) {
+            w->rx[vf][i][0] = BUFFER + (vf * RING + i) * 0x1000u;
+        }
+    }
+    vs_nic_rx_doorbell(&w->nic, vf, (read + RING - 1u) % RING);
+}
+
+/* Packets far apart; how many came into memory. */
+static unsigned receive(struct world *w, uint32_t vf, unsigned packets, uint64_t *at)
+{
+    unsigned got = 0;
+    for (unsigned i = 0; i < packets; i++) {
+        *at += 1000000;
+        got += vs_nic_rx_packet(&w->nic, vf, 64, ps(*at)) != VS_NIC_NEVER;
+    }
+    return got;
+}
+
+static void send(struct world *w, uint32_t vf, uint32_t slot, uint32_t payload, uint64_t at)
+{
+    w->tx[vf][slot][0] = BUFFER + 0x800000u + (vf * RING + slot) * 0x1000u;
+    w->tx[vf][slot][1] = payload;
+    vs_nic_tx_begin(&w->nic, vf, slot, ps(at));
+    vs_nic_tx_doorbell(&w->nic, vf, (slot + 1) % RING, ps(at));
+}
+
+static void a_ring_of_n_descriptors_holds_one_less(void **state)
+{
+    struct world *w = *state;
+    uint64_t at = 0;
+    give(w, 0, 0);
+    assert_int_equal(receive(w, 0, RING - 1, &at), RING - 1);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 0);
+    assert_int_equal(receive(w, 0, 1, &at), 0);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 1);
+    assert_int_equal(vs_nic_rx_ready(&w->nic, 0), RING - 1);
+}
+
+static void without_a_descriptor_a_packet_is_dropped_and_announced_to_nobody(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(vs_nic_rx_packet(&w->nic, 1, 64, ps(5)), VS_NIC_NEVER);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 1);
+    assert_int_equal(vs_nic_interrupts(&w->nic, ps(100000000)), VS_NIC_NEVER);
+    assert_int_equal(w->interrupts, 0);
+}
+
+static void rings_wrap(void **state)
+{
+    struct world *w = *state;
+    uint64_t at = 0;
+    uint32_t read = 0;
+    for (unsigned i = 0; i < 3 * RING; i++) {
+        give(w, 0, read);
+        assert_int_equal(receive(w, 0, 1, &at), 1);
+        assert_true(w->rx[0][read][1] >> 32 & VS_NIC_DD);
+        assert_int_equal((uint32_t)w->rx[0][read][1], 64);
+        w->rx[0][read][1] = 0;
+        vs_nic_rx_read(&w->nic, 0, 1, ps(at + 500000));
+        read = (read + 1) % RING;
+        send(w, 0, i % RING, 64, at);
+        while (vs_nic_tx_step(&w->nic, ps(at)) != VS_NIC_NEVER) {
+        }
+    }
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 3 * RING);
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3 * RING);
+    uint16_t vf = w->nic.fn[0].actor;
+    assert_int_equal(vs_ledger_acc(w->ledger, vf, VS_OP_PACKET_RX)->n, 3 * RING);
+    assert_int_equal(vs_ledger_acc(w->ledger, vf, VS_OP_PACKET_TX)->n, 3 * RING);
+}
+
+static void descriptors_are_fetched_by_the_batch(void **state)
+{
+    struct world *w = *state;
+    uint64_t at = 0;
+    give(w, 0, 0);
+    assert_int_equal(receive(w, 0, BATCH, &at), BATCH);
+    assert_int_equal(w->fetches, 1);
+    assert_int_equal(receive(w, 0, 1, &at), 1);
+    assert_int_equal(w->fetches, 2);
+}
+
+static void interrupts_keep_their_distance(void **state)
+{
+    struct world *w = *state;
+    give(w, 0, 0);
+    uint64_t due = vs_nic_rx_packet(&w->nic, 0, 64, ps(0));
+    assert_int_equal(due, w->nic.rx.now_ps); /* the first one at once */
+    assert_int_equal(vs_nic_interrupts(&w->nic, ps(due)), VS_NIC_NEVER);
+    uint64_t sent = due, next = vs_nic_rx_packet(&w->nic, 0, 64, ps(w->nic.rx.now_ps));
+    assert_int_equal(w->interrupts, 1);
+    assert_true(w->nic.rx.now_ps < sent + ITR_NS * 1000u + MESSAGE_PS + 200000u);
+    if (w->nic.rx.now_ps < sent + ITR_NS * 1000u) {
+        assert_int_equal(next, sent + ITR_NS * 1000u);
+    }
+    assert_int_equal(vs_nic_interrupts(&w->nic, ps(next - 1)), next);
+    assert_int_equal(w->interrupts, 1);
+    assert_int_equal(vs_nic_interrupts(&w->nic, ps(next)), VS_NIC_NEVER);
+    assert_int_equal(w->interrupts, 2);
+}
+
+static void moderation_holds_back_to_the_picosecond(void **state)
+{
+    struct world *w = *state;
+    w->nic.cfg.itr_ns = 500; /* longer than a packet takes */
+    give(w, 0, 0);
+    uint64_t first = vs_nic_rx_packet(&w->nic, 0, 64, ps(0));
+    vs_nic_interrupts(&w->nic, ps(first));
+    uint64_t next = vs_nic_rx_packet(&w->nic, 0, 64, ps(w->nic.rx.now_ps));
+    assert_int_equal(next, first + 500000u);
+    assert_int_equal(w->nic.count[VS_CNT_nic_moderated], 1);
+    /* one message serves the third packet too, and each packet waits for it */
+    assert_int_equal(vs_nic_rx_packet(&w->nic, 0, 64, ps(w->nic.rx.now_ps)), next);
+    vs_nic_interrupts(&w->nic, ps(next - 1));
+    assert_int_equal(w->messages, 1);
+    vs_nic_interrupts(&w->nic, ps(next));
+    assert_int_equal(w->messages, 2);
+    vs_nic_rx_read(&w->nic, 0, 3, ps(next + 1000000));
+    const struct vs_op_acc *rx = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_RX);
+    assert_int_equal(rx->n, 3);
+    assert_int_equal(rx->work[w->nic.account + VS_ACC_nic_wait_moderation].n, 2);
+    /* one fetch, three payloads and write-backs; and two messages, of which one served two */
+    assert_int_equal(rx->exposed[w->account].ps, 7 * DMA_PS + 3 * MESSAGE_PS);
+}
+
+static void a_blocked_payload_is_a_drop_and_no_interrupt(void **state)
+{
+    struct world *w = *state;
+    uint64_t at = 0;
+    give(w, 0, 0);
+    w->blocked_from = BUFFER + 0x1000u; /* the second buffer */
+    w->blocked_to = BUFFER + 0x2000u;
+    assert_int_equal(receive(w, 0, 1, &at), 1);
+    assert_int_equal(receive(w, 0, 1, &at), 0);
+    assert_int_equal(w->nic.count[VS_CNT_nic_blocked], 1);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 1);
+    assert_false(w->rx[0][1][1] >> 32 & VS_NIC_DD);
+    /* what comes after it is whole: its journey begins when it came, not before */
+    assert_int_equal(receive(w, 0, 1, &at), 1);
+    vs_nic_rx_read(&w->nic, 0, 2, ps(at + 1000000));
+    const struct vs_op_acc *rx = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_RX);
+    assert_int_equal(rx->n, 2);
+    assert_int_equal(rx->max_ps, 3000000); /* came at 1 us, read at 4 us */
+    assert_int_equal(rx->min_ps, 1000000); /* came at 3 us */
+}
+
+static void a_blocked_transmit_stops_the_queue(void **state)
+{
+    struct world *w = *state;
+    w->blocked_from = BUFFER;
+    w->blocked_to = UINT64_MAX;
+    send(w, 0, 0, 64, 0);
+    while (vs_nic_tx_step(&w->nic, ps(0)) != VS_NIC_NEVER) {
+    }
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 0);
+    assert_int_equal(w->nic.count[VS_CNT_nic_blocked], 1);
+    assert_false(w->tx[0][0][1] >> 32 & VS_NIC_DD);
+}
+
+static void a_frame_has_a_least_length_and_a_gap(void **state)
+{
+    const struct world *w = *state;
+    /* 60 bytes at least, then frame check 4, preamble 8, gap 12: 84 bytes, 67.2 ns at 10 Gb/s */
+    assert_int_equal(vs_nic_wire_ps(&w->nic, 1), 67200);
+    assert_int_equal(vs_nic_wire_ps(&w->nic, 18), 67200);
+    assert_int_equal(vs_nic_wire_ps(&w->nic, 19), 68000);
+    assert_int_equal(vs_nic_wire_ps(&w->nic, 64), 104000);
+    assert_int_equal(vs_nic_wire_ps(&w->nic, 1472), 1230400);
+}
+
+static void the_wire_carries_one_frame_at_a_time(void **state)
+{
+    struct world *w = *state;
+    give(w, 0, 0);
+    vs_nic_rx_packet(&w->nic, 0, 64, ps(0));
+    vs_nic_rx_packet(&w->nic, 0, 64, ps(0));
+    assert_int_equal(w->nic.wire_rx_busy_ps, 2u * 104000u);
+    vs_nic_rx_packet(&w->nic, 0, 64, ps(208000));
+    assert_int_equal(w->nic.wire_rx_busy_ps, 3u * 104000u);
+}
+
+static void every_function_has_its_own_requester_id(void **state)
+{
+    struct world *w = *state;
+    for (uint32_t vf = 0; vf < 4; vf++) {
+        uint64_t at = vf * 10000000u;
+        w->n_requesters = 0;
+        give(w, vf, 0);
+        assert_int_equal(receive(w, vf, 1, &at), 1);
+        vs_nic_interrupts(&w->nic, ps(w->nic.rx.now_ps));
+        assert_true(w->n_requesters >= 3);
+        for (unsigned i = 0; i < w->n_requesters; i++) {
+            assert_int_equal(w->requester[i], PF + 16 + 2 * vf);
+        }
+        assert_int_equal(w->interrupted[vf], PF + 16 + 2 * vf);
+    }
+}
+
+static void functions_send_in_turn(void **state)
+{
+    struct world *w = *state;
+    for (uint32_t slot = 0; slot < 3; slot++) {
+        send(w, 0, slot, 64, 0);
+        send(w, 2, slot, 64, 0);
+    }
+    uint64_t sent[4] = {0};
+    for (unsigned i = 0; i < 6; i++) {
+        assert_true(vs_nic_tx_step(&w->nic, ps(0)) != VS_NIC_NEVER);
+        sent[0] = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_TX)->n;
+        sent[2] = vs_ledger_acc(w->ledger, w->nic.fn[2].actor, VS_OP_PACKET_TX)->n;
+        assert_int_equal(sent[0] + sent[2], i + 1);
+        assert_true(sent[0] == sent[2] || sent[0] == sent[2] + 1);
+    }
+    assert_int_equal(vs_nic_tx_step(&w->nic, ps(0)), VS_NIC_NEVER);
+}
+
+static void a_packet_under_way_at_the_end_is_only_counted(void **state)
+{
+    struct world *w = *state;
+    uint64_t at = 0;
+    give(w, 3, 0);
+    assert_int_equal(receive(w, 3, 2, &at), 2);
+    vs_nic_rx_read(&w->nic, 3, 1, ps(at + 10));
+    send(w, 3, 0, 64, at);
+    vs_nic_end(&w->nic, ps(at + 20000000));
+    uint16_t vf = w->nic.fn[3].actor;
+    assert_int_equal(vs_ledger_acc(w->ledger, vf, VS_OP_PACKET_RX)->n, 1);
+    assert_int_equal(vs_ledger_acc(w->ledger, vf, VS_OP_PACKET_RX)->open_ops, 1);
+    assert_int_equal(vs_ledger_acc(w->ledger, vf, VS_OP_PACKET_TX)->open_ops, 1);
+    char why[200];
+    assert_int_equal(vs_ledger_unbalanced(w->ledger, why, sizeof why), 0);
+}
+
+static int after_its_own_end(void **state)
+{
+    struct world *w = *state;
+    vs_nic_free(&w->nic);
+    vs_ledger_destroy(w->ledger);
+    free(w);
+    return 0;
+}
+
+#define LAW(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LAW(a_ring_of_n_descriptors_holds_one_less),
+        LAW(without_a_descriptor_a_packet_is_dropped_and_announced_to_nobody),
+        LAW(rings_wrap),
+        LAW(descriptors_are_fetched_by_the_batch),
+        LAW(interrupts_keep_their_distance),
+        LAW(moderation_holds_back_to_the_picosecond),
+        LAW(a_blocked_payload_is_a_drop_and_no_interrupt),
+        LAW(a_blocked_transmit_stops_the_queue),
+        LAW(a_frame_has_a_least_length_and_a_gap),
+        LAW(the_wire_carries_one_frame_at_a_time),
+        LAW(every_function_has_its_own_requester_id),
+        LAW(functions_send_in_turn),
+        cmocka_unit_test_setup_teardown(a_packet_under_way_at_the_end_is_only_counted, setup,
+                                        after_its_own_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
