@@ -56,7 +56,9 @@ static bool read_at(const struct vs_recording *r, uint64_t at, void *out, size_t
         return false;
     }
     if (r->fd < 0) {
-        memcpy(out, r->mem + at, n);
+        if (n) {
+            memcpy(out, r->mem + at, n);
+        }
         return true;
     }
     for (size_t done = 0; done < n;) {

@@ -4,6 +4,8 @@
 
 #include "trace_internal.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <lzma.h>
@@ -21,7 +23,7 @@
 static const int max_zstd_window_log = 27;
 static const uint64_t max_xz_memory = UINT64_C(256) << 20;
 
-static const char *const codec_names[] = {"none", "zstd", "xz", "gzip"};
+static const char *const codec_names[] = {"none", "zstd", "xz", "gzip", "zip"};
 
 const char *vs_trace_stream_codec(const struct vs_trace_stream *in)
 {
@@ -209,6 +211,82 @@ static bool step_gzip(struct vs_trace_stream *in, uint8_t *dst, size_t room, siz
     }
 }
 
+/* A zip's members, one after the other. */
+struct zip {
+    struct archive *archive;
+    bool in_member;
+    char last[256];
+};
+
+/* libarchive asks for input itself. */
+static la_ssize_t zip_input(struct archive *a, void *ctx, const void **data)
+{
+    struct vs_trace_stream *in = ctx;
+    if (in->raw_pos == in->raw_len && !in->raw_end && !read_block(in)) {
+        archive_set_error(a, EIO, "reading failed");
+        return ARCHIVE_FATAL;
+    }
+    size_t n = in->raw_len - in->raw_pos;
+    *data = in->raw + in->raw_pos;
+    in->raw_pos = in->raw_len;
+    return (la_ssize_t)n;
+}
+
+static bool start_zip(struct vs_trace_stream *in)
+{
+    struct zip *z = calloc(1, sizeof *z);
+    in->codec_state = z;
+    if (z)
+        z->archive = archive_read_new();
+    return z && z->archive &&
+           archive_read_support_format_zip_streamable(z->archive) == ARCHIVE_OK &&
+           archive_read_open(z->archive, in, NULL, zip_input, NULL) == ARCHIVE_OK;
+}
+
+static bool fail_zip(struct vs_trace_stream *in, const struct zip *z)
+{
+    const char *why = archive_error_string(z->archive);
+    if (in->failed)
+        return false; /* reading did */
+    return in->raw_end ? fail_truncated(in) : fail_corrupt(in, why ? why : "zip data error");
+}
+
+/* Chunks of a trace are numbered: in another order they would be another trace. */
+static bool next_member(struct vs_trace_stream *in, struct zip *z)
+{
+    struct archive_entry *e;
+    int r = archive_read_next_header(z->archive, &e);
+    if (r == ARCHIVE_EOF) {
+        in->ended = true;
+        return true;
+    }
+    if (r < ARCHIVE_WARN)
+        return fail_zip(in, z);
+    const char *name = archive_entry_pathname(e);
+    name = name ? name : "";
+    if (strcmp(name, z->last) <= 0)
+        return fail(in,
+                    "the zip archive's members are not in the order of their names: '%.60s' "
+                    "after '%.60s'; pack them again",
+                    name, z->last);
+    snprintf(z->last, sizeof z->last, "%s", name);
+    z->in_member = true;
+    return true;
+}
+
+static bool step_zip(struct vs_trace_stream *in, uint8_t *dst, size_t room, size_t *made)
+{
+    struct zip *z = in->codec_state;
+    if (!z->in_member)
+        return next_member(in, z);
+    la_ssize_t n = archive_read_data(z->archive, dst, room);
+    if (n < 0)
+        return fail_zip(in, z);
+    *made = (size_t)n;
+    z->in_member = n > 0;
+    return true;
+}
+
 enum vs_trace_fill vs_trace_stream_fill(struct vs_trace_stream *in)
 {
     if (in->pos > 0) {
@@ -222,7 +300,8 @@ enum vs_trace_fill vs_trace_stream_fill(struct vs_trace_stream *in)
         return VS_TRACE_FILL_FULL;
     size_t before = in->len;
     while (in->len < VS_TRACE_BUF && !in->ended && !in->failed) {
-        if (in->raw_pos == in->raw_len && !in->raw_end && !read_block(in))
+        if (in->codec != VS_TRACE_ZIP && in->raw_pos == in->raw_len && !in->raw_end &&
+            !read_block(in))
             break;
         uint8_t *dst = in->buf + in->len;
         size_t room = VS_TRACE_BUF - in->len;
@@ -239,6 +318,9 @@ enum vs_trace_fill vs_trace_stream_fill(struct vs_trace_stream *in)
             break;
         case VS_TRACE_GZIP:
             step_gzip(in, dst, room, &made);
+            break;
+        case VS_TRACE_ZIP:
+            step_zip(in, dst, room, &made);
             break;
         }
         in->len += made;
@@ -263,6 +345,8 @@ static enum vs_trace_codec recognise(const uint8_t *p, size_t n)
         return VS_TRACE_XZ;
     if (n >= sizeof gzip && memcmp(p, gzip, sizeof gzip) == 0)
         return VS_TRACE_GZIP;
+    if (n >= 4 && memcmp(p, "PK\003\004", 4) == 0)
+        return VS_TRACE_ZIP;
     return VS_TRACE_PLAIN;
 }
 
@@ -289,6 +373,8 @@ static bool start_codec(struct vs_trace_stream *in)
         in->codec_state = z;
         return z != NULL;
     }
+    case VS_TRACE_ZIP:
+        return start_zip(in);
     case VS_TRACE_PLAIN:
         break;
     }
@@ -352,6 +438,11 @@ void vs_trace_stream_close(struct vs_trace_stream *in)
     case VS_TRACE_GZIP:
         if (in->codec_state)
             inflateEnd(in->codec_state);
+        free(in->codec_state);
+        break;
+    case VS_TRACE_ZIP:
+        if (in->codec_state)
+            archive_read_free(((struct zip *)in->codec_state)->archive);
         free(in->codec_state);
         break;
     case VS_TRACE_PLAIN:

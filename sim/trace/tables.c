@@ -91,14 +91,18 @@ static bool read_header(struct reader *r, struct vs_recorded_tables *t)
 
 static bool read_tables(struct reader *r, struct vs_recorded_tables *t)
 {
-    struct vs_recorded_table *table = malloc(t->n * sizeof *table);
-    t->table = table;
-    if (!table) {
-        return fail(r, "not enough memory for them");
-    }
-    for (size_t i = 0; i < t->n; i++) {
+    struct vs_recorded_table *table = NULL;
+    for (size_t i = 0, cap = 0; i < t->n; i++) {
         if (!need(r, 8u + table_bytes, "a table")) {
             return false;
+        }
+        if (i == cap) { /* by what is there, not by what the header says */
+            cap = cap ? 2 * cap : 64;
+            struct vs_recorded_table *more = realloc(table, cap * sizeof *table);
+            if (!more) {
+                return fail(r, "not enough memory for them");
+            }
+            t->table = table = more;
         }
         const uint8_t *p = r->in.buf + r->in.pos;
         table[i].at = vs_trace_le64(p);

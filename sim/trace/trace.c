@@ -20,6 +20,9 @@ static const struct vs_trace_format formats[] = {
      vs_trace_lackey_detect, vs_trace_lackey_decode, sizeof(struct vs_trace_text), false},
     {"qmt", "accesses of a whole guest, virtual and physical, recorded by an emulator", ".qmt",
      false, vs_trace_qmt_detect, vs_trace_qmt_decode, sizeof(struct vs_trace_qmt), true},
+    {"drmemtrace", "DynamoRIO drmemtrace, post-processed, of 64-bit programs", ".trace .zip", false,
+     vs_trace_drmemtrace_detect, vs_trace_drmemtrace_decode, sizeof(struct vs_trace_drmemtrace),
+     false},
     {"lackey-mixed", "lackey text mixed with the program's own output; other lines are counted",
      ".log", true, vs_trace_lackey_mixed_detect, vs_trace_lackey_mixed_decode,
      sizeof(struct vs_trace_text), false},
@@ -87,7 +90,6 @@ static const struct {
     const char *text;
 } strangers[] = {
     {257, "ustar", 5, "a tar archive: extract the trace from it (tar -xOf FILE)"},
-    {0, "PK\003\004", 4, "a zip archive: not read; extract it first"},
     {0, "BZh", 3, "bzip2: not read; use bzcat FILE | virtsim replay -"},
     {0, "\004\"M\030", 4, "lz4: not read; use lz4cat FILE | virtsim replay -"},
     {0, "SQLite format 3", 15, "a SQLite database: see virtsim show"},

@@ -8,9 +8,9 @@
  *   vs_trace_close(t);
  *
  * Shape. A file (or "-", standard input) passes through a decompressor chosen by its first bytes,
- * never by its name (plain, zstd, xz, gzip; concatenated frames, streams and members are one
- * trace), then through one format's decoder. Everything streams: memory is a few fixed buffers plus
- * the decompressor's window, whatever the length of the trace.
+ * never by its name (plain, zstd, xz, gzip, zip; concatenated frames, streams and members are
+ * one trace), then through one format's decoder. Everything streams: memory is a few fixed buffers
+ * plus the decompressor's window, whatever the length of the trace.
  *
  * Errors. A user's mistake is one line of text that names the file, the place (record number and
  * byte offset in the decompressed trace; the compressed offset too if the container is at fault),
@@ -74,7 +74,7 @@ struct vs_trace;
 
 struct vs_trace_info {
     const char *format;      /* name in the format table */
-    const char *compression; /* "none", "zstd", "xz" or "gzip" */
+    const char *compression; /* "none", "zstd", "xz", "gzip" or "zip" */
     uint64_t bytes_read;     /* of the file as it lies there (compressed), read so far */
     uint64_t bytes_total;    /* size of that file; 0 = unknown (pipe) */
     uint64_t records;        /* delivered by vs_trace_read() so far */

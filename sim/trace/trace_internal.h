@@ -38,6 +38,7 @@ enum vs_trace_codec {
     VS_TRACE_ZSTD,
     VS_TRACE_XZ,
     VS_TRACE_GZIP,
+    VS_TRACE_ZIP,
 };
 
 struct vs_trace_stream {
@@ -136,6 +137,16 @@ bool vs_trace_champsim_detect(const uint8_t *head, size_t n, bool complete);
 long vs_trace_champsim_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
 bool vs_trace_cloudsuite_detect(const uint8_t *head, size_t n, bool complete);
 long vs_trace_cloudsuite_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
+
+struct vs_trace_drmemtrace {
+    uint64_t entries, next_pc;
+    bool ended;
+    size_t waiting_pos;
+    size_t waiting_len;
+    struct vs_trace_rec waiting[8]; /* of one bundle */
+};
+bool vs_trace_drmemtrace_detect(const uint8_t *head, size_t n, bool complete);
+long vs_trace_drmemtrace_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
 
 struct vs_trace_qmt {
     uint64_t records;
