@@ -76,7 +76,7 @@ static enum vs_status open_trace(struct vs_programs *p, struct vs_session_reques
     if (st) {
         return st;
     }
-    one->replay = vs_replay_create(one->trace, input, r->skip, r->limit, r->options.warmup, system);
+    one->replay = vs_replay_create(one->trace, input, r->skip, r->limit, p->warmup, system);
     p->n_vcpus++;
     return one->replay ? VS_OK : VS_E_NOMEM;
 }
@@ -135,8 +135,8 @@ static enum vs_status open_one(struct vs_programs *p, struct vs_session_request 
 enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_request *r,
                                        struct vs_errors *errors)
 {
+    p->warmup = r->options.warmup; /* what was asked for, whatever a recording says */
     enum vs_status st = open_one(p, r, r->input, errors), one;
-    uint64_t warmup = r->options.warmup;
     for (size_t i = 0; i < r->n_further; i++) {
         one = open_one(p, r, r->further[i], errors);
         st = st ? st : one;
@@ -154,7 +154,7 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
                  r->input);
         st = VS_E_INPUT;
     }
-    if (!st && warmup && any_trace && any_recording) {
+    if (!st && p->warmup && any_trace && any_recording) {
         vs_error(errors, "--warmup: counts records of a trace, but accesses of a recording; the "
                          "request has both");
         st = VS_E_INPUT;

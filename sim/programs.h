@@ -21,6 +21,7 @@ struct vs_programs {
     struct vs_workload *workload;
     struct vs_program each[VS_PROGRAMS_MAX];
     unsigned n, n_vcpus;
+    uint64_t warmup;
     char name[512], path[4096]; /* path: of the last input opened */
 };
 
