@@ -178,7 +178,11 @@ step_fuzz() {
         "./$name" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=2048 -seed=1 \
             -artifact_prefix="crash-$name-" "corpus-$name" \
             $([ -d "$src/fuzz/corpus/$name" ] && printf '%s' "$src/fuzz/corpus/$name") \
-            >"$name.log" 2>&1 || { tail -n 30 "$name.log"; return 1; }
+            >"$name.log" 2>&1 && return 0
+        # the finding first: what found it, and the input, come after pages of progress
+        echo "$name:"
+        grep -vE '^#[0-9]+.(NEW|REDUCE|pulse|INITED|RELOAD|DONE)' "$name.log" | tail -n 30
+        return 1
     }
     export -f fuzz_one
     export fuzz_seconds src=$PWD

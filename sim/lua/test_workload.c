@@ -112,6 +112,9 @@ static void test_wrong_declarations_are_refused_at_their_line(void **state)
 #define GUEST "\nguest(function() end)"
     refused("\nparam { default = 1 }" GUEST, "w.lua:2: param: a name is needed");
     refused("param { name = 1 }" GUEST, "w.lua:1: param: name must be a string");
+    refused("param { name = 'a', unit = 1 }" GUEST, "w.lua:1: param: unit must be a string");
+    refused("param { name = 'a', text = 1 }" GUEST, "w.lua:1: param: text must be a string");
+    refused("param { name = 'a', choices = 1 }" GUEST, "w.lua:1: param: choices must be a string");
     refused("param { name = 'a', default = -1 }" GUEST, "w.lua:1: param: default must be");
     refused("param { name = 'a', default = 1.5 }" GUEST, "param: default must be");
     refused("param { name = 'a', default = {} }" GUEST, "param: default must be");

@@ -42,12 +42,12 @@ static uint64_t number_field(lua_State *L, const char *key, uint64_t missing)
 
 static const char *string_field(lua_State *L, const char *key, const char *missing)
 {
-    int type = lua_getfield(L, 1, key);
+    lua_pushstring(L, key);
+    int type = lua_rawget(L, 1); /* raw: what __index makes up would not stay alive */
     if (type != LUA_TSTRING && type != LUA_TNIL) {
         luaL_error(L, "param: %s must be a string", key);
     }
-    const char *s = type == LUA_TSTRING ? lua_tostring(L, -1) : missing;
-    return s; /* stays alive in the table */
+    return type == LUA_TSTRING ? lua_tostring(L, -1) : missing;
 }
 
 static int l_param(lua_State *L)
@@ -66,21 +66,20 @@ static int l_param(lua_State *L)
     if (w->n_params == VS_WORKLOAD_PARAMS) {
         return luaL_error(L, "param %s: at most %d parameters", name, VS_WORKLOAD_PARAMS);
     }
-    struct param *p = &w->param[w->n_params];
+    /* all fields first: a wrong one ends this function, and what it had copied would be lost */
+    const char *choices = string_field(L, "choices", NULL);
+    const char *unit = string_field(L, "unit", choices ? "choice" : "count");
+    const char *text = string_field(L, "text", "");
+    lua_settop(L, 1);
     char path[128];
     snprintf(path, sizeof path, "workload.%s", name);
+    struct param *p = &w->param[w->n_params++]; /* close frees it from here on */
     p->path = copy(path);
-    p->choices = NULL;
-    lua_settop(L, 1);
-    const char *choices = string_field(L, "choices", NULL);
     p->choices = choices ? copy(choices) : NULL;
-    lua_settop(L, 1);
-    p->unit = copy(string_field(L, "unit", choices ? "choice" : "count"));
-    lua_settop(L, 1);
-    p->text = copy(string_field(L, "text", ""));
-    lua_settop(L, 1);
+    p->unit = copy(unit);
+    p->text = copy(text);
     p->name = copy(name);
-    if (!p->path || !p->unit || !p->text || !p->name) {
+    if (!p->path || !p->unit || !p->text || !p->name || (choices && !p->choices)) {
         return luaL_error(L, "out of memory");
     }
     struct vs_knob_desc *d = &p->desc;
@@ -91,7 +90,6 @@ static int l_param(lua_State *L)
                                .grade = VS_GRADE_assumed,
                                .source = "the workload's own default",
                                .text = p->text};
-    w->n_params++;
     if (choices) {
         const char *def = string_field(L, "default", "");
         bool found = false;
