@@ -63,9 +63,12 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
                          "memory.llc.inclusive = false: it holds what the L2s do not");
     }
     if (cfg->straddle == VS_MEM_STRADDLE_CACHEGRIND &&
-        (cfg->l2_hash || cfg->llc_hash || cfg->llc_fill)) {
-        vs_error(errors, "memory.straddle = cachegrind knows neither hashed indices nor an LLC of "
-                         "victims");
+        (cfg->l2_hash || cfg->llc_hash || cfg->llc_fill || cfg->l2_prefetch || cfg->l1d_refill)) {
+        vs_error(errors, "memory.straddle = cachegrind knows no hashed indices, no LLC of victims, "
+                         "no memory.l2.prefetch and no memory.l1d.refill");
+    }
+    if (cfg->l2_prefetch && !cfg->l2_size) {
+        vs_error(errors, "memory.l2.prefetch = next needs an L2");
     }
 }
 
@@ -228,7 +231,9 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
                                      cfg->dram_row_conflict,
                                      cfg->dram_row_hit + cfg->remote_latency,
                                      cfg->dram_row_miss + cfg->remote_latency,
-                                     cfg->dram_row_conflict + cfg->remote_latency};
+                                     cfg->dram_row_conflict + cfg->remote_latency,
+                                     (cfg->l2_latency + cfg->l1d_refill) * clock.period_ps,
+                                     (cfg->llc_latency + cfg->l1d_refill) * clock.period_ps};
     m->near_lines = UINT64_MAX;
     memcpy(m->ps[0], price, sizeof price);
     memcpy(m->ps[1], price, sizeof price);
@@ -237,7 +242,10 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
     m->by_banks = vs_divider_of(cfg->dram_banks);
     m->by_row_lines =
         vs_divider_of(cfg->dram_row >> m->line_shift ? cfg->dram_row >> m->line_shift : 1u);
-    m->special = cfg->l2_hash || cfg->llc_hash || cfg->llc_fill;
+    m->special =
+        cfg->l2_hash || cfg->llc_hash || cfg->llc_fill || cfg->l2_prefetch || cfg->l1d_refill;
+    uint64_t l1_lines = cfg->l1d_size >> m->line_shift;
+    m->by_l1_sets = vs_divider_of(cfg->l1d_ways && l1_lines ? l1_lines / cfg->l1d_ways : 1u);
     if (!vs_memory_use(m, "avx2") && !vs_memory_use(m, "sse2")) {
         (void)vs_memory_use(m, "plain");
     }
@@ -353,7 +361,8 @@ static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
             VS_ACC_memory_llc_hit,       VS_ACC_memory_dram_row_hit,
             VS_ACC_memory_dram_row_miss, VS_ACC_memory_dram_row_conflict,
             VS_ACC_memory_remote,        VS_ACC_memory_remote,
-            VS_ACC_memory_remote};
+            VS_ACC_memory_remote,        VS_ACC_memory_l2_refill,
+            VS_ACC_memory_llc_refill};
         l1->lines.account[i] =
             (uint16_t)(m->account +
                        (fetch && i == 0 ? (uint16_t)VS_ACC_memory_l1i_hit : account[i]));
@@ -369,6 +378,7 @@ enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m
         return VS_E_CONFIG;
     }
     c->memory = m;
+    c->refilled = UINT64_MAX;
     c->data = data;
     c->fetch = fetch;
     const struct vs_memory_config *cfg = &m->cfg;

@@ -29,6 +29,8 @@ enum vs_memory_level {
     VS_MEM_REMOTE, /* the same three, in another node's memory */
     VS_MEM_REMOTE_MISS,
     VS_MEM_REMOTE_CONFLICT,
+    VS_MEM_L2_REFILL, /* L2 and LLC again, after the wait of memory.l1d.refill */
+    VS_MEM_LLC_REFILL,
     VS_MEM_LEVELS
 };
 /* enum vs_ref continued: a page walker's references are counted on their own. */
@@ -51,7 +53,11 @@ struct vs_memory_core {
     struct vs_l1 *data, *fetch;
     struct vs_memory_cache l1[2]; /* data, fetch */
     struct vs_memory_cache l2;
-    uint64_t *count; /* of the world that runs: guest or host */
+    uint64_t refilled; /* set of L1D that the last miss fills; UINT64_MAX = a walk came since */
+    uint64_t seen[2];  /* lines of their pages, modulo 64, that misses of L1 asked for: of this
+                          epoch and the one before (memory.l2.prefetch) */
+    uint32_t epoch;    /* misses of this one */
+    uint64_t *count;   /* of the world that runs: guest or host */
     uint64_t counts[2][VS_CNT_memory_N];
 };
 
@@ -71,7 +77,8 @@ struct vs_memory {
     uint64_t seed;
     uint64_t ps[2][VS_MEM_LEVELS]; /* data, fetch */
     struct vs_memory_cache llc;
-    bool special; /* a hashed index or an LLC of victims: the path that asks for them */
+    bool special; /* a hashed index, an LLC of victims, ...: the path that asks for them */
+    struct vs_divider by_l1_sets;
     struct vs_divider by_channels, by_row_lines, by_banks;
     uint64_t *open_row;             /* [own node, others][channels x banks], UINT64_MAX = closed */
     uint64_t near_line, near_lines; /* of the cores' node */

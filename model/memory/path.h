@@ -6,6 +6,7 @@
 #include "memory/memory.h"
 
 #define RUN_AHEAD 8u /* lines whose tags are announced in advance */
+#define EPOCH 1024u  /* misses of L1 that the history of prefetching spans, twice */
 
 typedef uint32_t memory_access(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count,
                                uint64_t line, uint32_t ref, uint32_t entry);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Laws of an LLC that holds the victims of L2, and of hashed set indices. */
+/* Laws of an LLC that holds the victims of L2, of hashed set indices, of the next line fetched
+ * ahead, and of sets of L1D that are being filled. */
 #include "memory/path.h"
 #include "virtsim/knob.h"
 #include "virtsim/rng.h"
@@ -191,6 +192,82 @@ static void test_lines_a_page_apart_reach_the_sets_that_are_hashed(void **state)
     }
 }
 
+static struct rig *prefetching(uint64_t llc_fill)
+{
+    struct vs_memory_config cfg = usual();
+    cfg.llc_size = 1ull << 24;
+    cfg.llc_ways = 16;
+    cfg.llc_fill = llc_fill;
+    cfg.l2_prefetch = 1;
+    return rig_create(&cfg, "avx2");
+}
+
+static void test_the_next_line_comes_where_its_place_in_a_page_was_asked_for(void **state)
+{
+    (void)state;
+    for (uint64_t fill = 0; fill < 2; fill++) {
+        struct rig *r = prefetching(fill);
+        uint64_t a = 64u << 10, b = 64u << 11, d = 64u << 12;
+        assert_true(load(r, 0, a + 1, VS_REF_READ) > VS_MEM_LLC);
+        assert_true(load(r, 0, a + 2, VS_REF_READ) > VS_MEM_LLC); /* place 2 was new then */
+        assert_true(load(r, 0, b, VS_REF_WRITE) > VS_MEM_LLC);
+        assert_int_equal(load(r, 0, b + 1, VS_REF_READ), VS_MEM_L2); /* place 1 was not */
+        assert_true(load(r, 0, b + 2, VS_REF_READ) > VS_MEM_LLC);    /* L2's hits bring nothing */
+        assert_int_equal(r->core[0].count[VS_CNT_memory_l2_prefetches], 1);
+        /* a walker's references neither bring a line nor make history */
+        assert_true(r->memory.access(&r->memory, &r->core[0], r->core[0].count, d, VS_MEM_REF_WALK,
+                                     VS_MEM_L1) > VS_MEM_LLC);
+        assert_true(load(r, 0, d + 1, VS_REF_READ) > VS_MEM_LLC);
+        assert_int_equal(load(r, 0, d + 2, VS_REF_READ), VS_MEM_L2);
+        /* a page ends where it ends: its neighbour's frame is another's */
+        (void)load(r, 0, a + 63, VS_REF_READ);
+        assert_true(load(r, 0, a + 64, VS_REF_READ) > VS_MEM_LLC);
+        rig_destroy(r);
+    }
+}
+
+static void test_the_history_of_places_lasts_two_epochs(void **state)
+{
+    (void)state;
+    for (uint64_t last = 0; last < 2; last++) {
+        struct rig *r = prefetching(1);
+        (void)load(r, 0, 64u << 10 | 7u, VS_REF_READ); /* the first miss of the first epoch */
+        for (uint64_t i = 1; i < 2u * EPOCH - 2u + last; i++) {
+            (void)load(r, 0, (64u << 11) + 64u * i, VS_REF_READ);
+        }
+        (void)load(r, 0, 64u << 20 | 6u, VS_REF_READ); /* the last one of the second, or one on */
+        uint32_t level = load(r, 0, 64u << 20 | 7u, VS_REF_READ);
+        assert_true(last ? level > VS_MEM_LLC : level == VS_MEM_L2);
+        rig_destroy(r);
+    }
+}
+
+static void test_a_miss_in_the_set_being_filled_waits(void **state)
+{
+    (void)state;
+    struct vs_memory_config cfg = usual();
+    cfg.l1d_size = 32768; /* 64 sets of 8 */
+    cfg.l1d_refill = 3;
+    struct rig *r = rig_create(&cfg, "avx2");
+    for (uint64_t i = 0; i < 32; i++) {
+        (void)load(r, 0, 64 * i, VS_REF_READ); /* 32 lines of set 0, 8 of which stay */
+        (void)load(r, 0, 64 * i + 1, VS_REF_READ);
+    }
+    assert_int_equal(load(r, 0, 64, VS_REF_READ), VS_MEM_L2);
+    assert_int_equal(load(r, 0, 128, VS_REF_READ), VS_MEM_L2_REFILL);
+    assert_int_equal(load(r, 0, 192, VS_REF_WRITE), VS_MEM_L2_REFILL);
+    assert_int_equal(load(r, 0, 193, VS_REF_READ), VS_MEM_L2); /* another set */
+    assert_int_equal(load(r, 0, 256, VS_REF_READ), VS_MEM_L2); /* not the set of the last miss */
+    (void)load(r, 0, 1000, (enum vs_ref)VS_MEM_REF_WALK); /* by its end the set is filled */
+    assert_int_equal(load(r, 0, 320, VS_REF_READ), VS_MEM_L2);
+    assert_true(load(r, 0, 64u << 20, VS_REF_READ) > VS_MEM_LLC &&
+                load(r, 0, 64u << 20, VS_REF_READ) == VS_MEM_L1);
+    assert_int_equal(r->core[0].count[VS_CNT_memory_refills], 3);
+    assert_int_equal(r->memory.ps[0][VS_MEM_L2_REFILL] - r->memory.ps[0][VS_MEM_L2], 3 * 500);
+    assert_int_equal(r->memory.ps[0][VS_MEM_LLC_REFILL] - r->memory.ps[0][VS_MEM_LLC], 3 * 500);
+    rig_destroy(r);
+}
+
 static void test_all_variants_count_alike(void **state)
 {
     (void)state;
@@ -205,6 +282,9 @@ static void test_all_variants_count_alike(void **state)
         cfg.llc_ways = 16;
         cfg.llc_hash = 4;
         cfg.llc_fill = 1;
+        cfg.l1d_size = 16u * LINE;
+        cfg.l2_prefetch = 1;
+        cfg.l1d_refill = 2;
         struct rig *r = rig_create(&cfg, variant[v]);
         struct vs_rng rng;
         vs_rng_seed(&rng, 9, 0);
@@ -216,6 +296,8 @@ static void test_all_variants_count_alike(void **state)
             memcpy(first, r->core[0].count, sizeof first);
             assert_true(first[VS_CNT_memory_llc_writebacks] > 0);
             assert_true(first[VS_CNT_memory_llc_read_hits] > 0);
+            assert_true(first[VS_CNT_memory_l2_prefetches] > 0);
+            assert_true(first[VS_CNT_memory_refills] > 0);
         }
         assert_memory_equal(first, r->core[0].count, sizeof first);
         rig_destroy(r);
@@ -256,6 +338,9 @@ int main(void)
         cmocka_unit_test(test_another_cores_l2_answers_for_the_llc),
         cmocka_unit_test(test_a_hash_is_its_own_inverse_and_keeps_the_tag),
         cmocka_unit_test(test_lines_a_page_apart_reach_the_sets_that_are_hashed),
+        cmocka_unit_test(test_the_next_line_comes_where_its_place_in_a_page_was_asked_for),
+        cmocka_unit_test(test_the_history_of_places_lasts_two_epochs),
+        cmocka_unit_test(test_a_miss_in_the_set_being_filled_waits),
         cmocka_unit_test(test_all_variants_count_alike),
         cmocka_unit_test(test_what_cannot_be_built_is_refused),
     };

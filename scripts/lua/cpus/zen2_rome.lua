@@ -11,7 +11,7 @@ return {
     l1_dtlb_1g = { entries = { 64, "4T022", "documented" }, ways = { 0, "4T022: fully associative", "documented" } },
     l2_tlb = {
       entries = { 2048, "4T023", "documented" }, ways = { 8, "4T023", "documented" },
-      latency = { 7, "4T038: 3 to 7 cycles; native_latency zen2_rome, 384 KiB of lines a page apart: 19 against 13", "measured" },
+      latency = { 6, "4T038: 3 to 7 cycles; native_latency zen2_rome, 384 KiB of lines a page apart: 19 against 13", "measured" },
     },
     l2_tlb_1g = { entries = { 0, "AMD 55723, 2.7.2: 1 GiB pages enter the second level as 2 MiB pieces", "documented" }, ways = { 0, "no table of its own", "documented" } },
     guest_pwc = {
