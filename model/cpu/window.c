@@ -211,9 +211,12 @@ static uint64_t walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at)
 
 static uint32_t first_free(const struct vs_slots *s)
 {
+    uint64_t least = s->busy_until_ps[0];
     uint32_t best = 0;
     for (uint32_t i = 1; i < s->n; i++) {
-        best = s->busy_until_ps[i] < s->busy_until_ps[best] ? i : best;
+        bool less = s->busy_until_ps[i] < least; /* no branch: it would be a coin's toss */
+        best = less ? i : best;
+        least = less ? s->busy_until_ps[i] : least;
     }
     return best;
 }

@@ -258,7 +258,7 @@ static void test_a_miss_in_the_set_being_filled_waits(void **state)
     assert_int_equal(load(r, 0, 192, VS_REF_WRITE), VS_MEM_L2_REFILL);
     assert_int_equal(load(r, 0, 193, VS_REF_READ), VS_MEM_L2); /* another set */
     assert_int_equal(load(r, 0, 256, VS_REF_READ), VS_MEM_L2); /* not the set of the last miss */
-    (void)load(r, 0, 1000, (enum vs_ref)VS_MEM_REF_WALK); /* by its end the set is filled */
+    (void)load(r, 0, 1000, (enum vs_ref)VS_MEM_REF_WALK);      /* by its end the set is filled */
     assert_int_equal(load(r, 0, 320, VS_REF_READ), VS_MEM_L2);
     assert_true(load(r, 0, 64u << 20, VS_REF_READ) > VS_MEM_LLC &&
                 load(r, 0, 64u << 20, VS_REF_READ) == VS_MEM_L1);
