@@ -196,7 +196,6 @@ static uint64_t next_address(struct vs_cpu_bulk *b)
 /* Host memory is slow, and the next addresses are known: what the models hold about an address is
  * announced when it is made, and what that leads to is fetched NEAR accesses before it is used. */
 #define NEAR 6u
-#define LINES_AHEAD 8u /* steps, where lines follow each other */
 static void foretell(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
 {
     uint64_t hpa[VS_FORETOLD];
@@ -294,29 +293,18 @@ static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struc
     return n * each;
 }
 
-/* The window goes line by line: the host's copy of what lines a few steps on will look at is
- * brought here, at the end of a page by way of the next one's translation. */
-static void announce_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, const struct vs_l1 *l,
-                           uint64_t at)
+/* The rest of the page that translated last, for the window. */
+static uint64_t window_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, const struct vs_l1 *l,
+                             uint64_t at, uint64_t until)
 {
-    uint64_t line = 1ull << l->line_shift, step = b->stride < line ? line : b->stride, hpa, end;
-    if ((at & (line - 1u)) >= b->stride || !c->mmu.foretell || !l->lines.prefetch ||
-        !vs_l1_page(l, at, b->ref == VS_REF_WRITE, &hpa, &end)) {
-        return;
-    }
-    uint64_t ahead = LINES_AHEAD * step, left = end - at;
-    if (left > ahead) {
-        l->lines.prefetch(l->lines.ctx, (hpa + ahead) >> l->line_shift);
-    } else if (left + step > ahead) {
+    uint64_t n = (b->bytes - b->offset - ELEMENT) / b->stride + 1u, left = b->count - b->done, hpa,
+             end;
+    n = n < left ? n : left;
+    if (c->mmu.foretell && vs_l1_page(l, at, b->ref == VS_REF_WRITE, &hpa, &end) &&
+        n * b->stride > end - at) {
         foretell(c, l, end);
     }
-    /* the first line of a page came by its walk: here is the second */
-    uint64_t in_page = hpa & ((1ull << VS_PAGE_4K_SHIFT) - 1u);
-    if (in_page >= step && in_page < 2u * step && left > ahead) {
-        for (uint64_t i = 1; i < LINES_AHEAD; i++) {
-            l->lines.prefetch(l->lines.ctx, (hpa + i * step) >> l->line_shift);
-        }
-    }
+    return vs__window_lines(c, at, b->ref, n, b->stride, b->instructions, until);
 }
 
 static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
@@ -332,10 +320,10 @@ static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
             return VS_CPU_HORIZON;
         }
         vs_gva at = {b->base.v + b->offset};
-        uint64_t n = whole ? whole_lines(c, b, l, until) : 0;
-        if (c->window) {
-            announce_lines(c, b, l, at.v);
-        }
+        uint64_t n = whole                     ? whole_lines(c, b, l, until)
+                     : c->window && !straddles ? window_lines(c, b, l, at.v, until)
+                                               : 0;
+        bool entered = c->window && n; /* with their instructions */
         if (n) {
             /* done */
         } else if (grouped && vs_l1_hit(l, at.v, b->ref == VS_REF_WRITE)) {
@@ -348,10 +336,8 @@ static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
         } else {
             n = 1;
         }
-        made(c, n * b->instructions);
-        if (c->window && !straddles && b->stride <= line / 2u) {
-            n += vs__window_same_line(c, at.v, b->ref, same_line(c, b, l, at.v, until),
-                                      b->instructions);
+        if (!entered) {
+            made(c, n * b->instructions);
         }
         b->done += n;
         b->offset += n * b->stride;

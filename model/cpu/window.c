@@ -130,6 +130,11 @@ static uint64_t room(struct vs_cpu *c, uint64_t wanted, uint64_t accesses)
     return wanted < w->size ? wanted : w->size;
 }
 
+void vs__window_room_wait(struct vs_cpu *c)
+{
+    (void)room(c, 1, 1);
+}
+
 void vs__window_instructions(struct vs_cpu *c, uint64_t n)
 {
     while (n) {
@@ -221,25 +226,17 @@ static uint32_t first_free(const struct vs_slots *s)
     return best;
 }
 
-/* What a line costs an access that knows its address at `at`. */
-struct fill {
-    uint64_t wait_ps, ps;
-    uint32_t level;
-    bool merged;
-};
-static struct fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, uint32_t ref,
-                              uint64_t at)
+struct vs_window_fill vs__window_fetch(struct vs_cpu *c, struct vs_l1 *l, uint64_t line,
+                                       uint32_t ref, uint64_t at)
 {
     struct vs_cpu_window *w = c->window;
-    uint64_t line = hpa >> l->line_shift;
-    struct fill f = {.level = l->lines.access(l->lines.ctx, line, (enum vs_ref)ref)};
+    struct vs_window_fill f = {.level = l->lines.access(l->lines.ctx, line, (enum vs_ref)ref)};
     f.ps = l->lines.ps[f.level];
     if (f.level == 0) {
         if (w->lines_until_ps > at + f.ps && ref != VS_REF_FETCH) {
             uint64_t ready = vs__window_arrives(w, line);
             f.merged = ready > at + f.ps;
             f.wait_ps = f.merged ? ready - at - f.ps : 0;
-            c->count[VS_CNT_cpu_mshr_merges] += f.merged;
         }
     } else if (ref != VS_REF_FETCH) {
         uint32_t i = first_free(&w->mshr);
@@ -254,9 +251,12 @@ static struct fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, u
     return f;
 }
 
-static uint16_t wait_account(const struct vs_cpu *c, const struct fill *f)
+static struct vs_window_fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa,
+                                        uint32_t ref, uint64_t at)
 {
-    return vs__window_account(c, f->merged ? VS_ACC_cpu_mshr_merge : VS_ACC_cpu_mshr_wait);
+    struct vs_window_fill f = vs__window_fetch(c, l, hpa >> l->line_shift, ref, at);
+    c->count[VS_CNT_cpu_mshr_merges] += f.merged;
+    return f;
 }
 
 /* Inside the open operation on w->beside. False: fault. */
@@ -337,10 +337,10 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
             vs_charge(x, l->lines.account[level], d);
             break;
         }
-        struct fill f = fetch_line(c, l, hpa, ref, x->now_ps);
+        struct vs_window_fill f = fetch_line(c, l, hpa, ref, x->now_ps);
         vs_ps wait = {f.wait_ps}, d = {f.ps};
         if (wait.v) {
-            vs_charge(x, wait_account(c, &f), wait);
+            vs_charge(x, vs__window_wait_account(c, &f), wait);
         }
         vs_charge(x, l->lines.account[f.level], d);
     }
@@ -353,7 +353,7 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
 
 /* An access that found its translation but waited for something. */
 static void book_waits(struct vs_cpu *c, const struct vs_l1 *l, uint32_t ref, uint32_t tlb,
-                       uint64_t walk_ps, const struct fill *f)
+                       uint64_t walk_ps, const struct vs_window_fill *f)
 {
     struct vs_txn *x = &c->window->beside;
     vs__window_actor(c);
@@ -373,7 +373,7 @@ static void book_waits(struct vs_cpu *c, const struct vs_l1 *l, uint32_t ref, ui
         vs_count_part(x, a, vs__window_account(c, VS_ACC_cpu_walk_merge), 1, walk);
     }
     if (wait.v) {
-        vs_count_part(x, a, wait_account(c, f), 1, wait);
+        vs_count_part(x, a, vs__window_wait_account(c, f), 1, wait);
     }
     vs_count_part(x, a, l->lines.account[f->level], 1, line);
     vs_count_op(x, a, 1, total);
@@ -412,9 +412,9 @@ static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t r
             vs__window_note(tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk_ps);
         }
     }
-    struct fill f = fetch_line(c, l, hpa, ref, at);
+    struct vs_window_fill f = fetch_line(c, l, hpa, ref, at);
     if (vs_unlikely(walk_ps | f.wait_ps)) {
-        vs__window_note(tape, &at, wait_account(c, &f), f.wait_ps);
+        vs__window_note(tape, &at, vs__window_wait_account(c, &f), f.wait_ps);
         book_waits(c, l, ref, tlb, walk_ps, &f);
     } else {
         vs__cpu_count(c, ref, tlb, f.level);

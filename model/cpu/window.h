@@ -50,10 +50,11 @@ void vs__window_begin(struct vs_cpu *c);
 bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
 /* The same as one of instructions that are counted apart. */
 bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
-/* Up to k further accesses to the line of gva, which the last one used, each followed by its
- * instructions. How many it made; 0: go on one by one. The same as that many calls. */
-uint64_t vs__window_same_line(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t k,
-                              uint64_t instructions);
+/* Up to n accesses, each inside one line, at gva and every `stride` bytes on, in the page that
+ * translated last, each followed by its instructions, while the clock is before until_ps. How many
+ * it made; 0: go on one by one. The same as that many calls. */
+uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t n, uint64_t stride,
+                          uint64_t instructions, uint64_t until_ps);
 /* It takes its share of the width at which accesses enter, when no instruction is counted for it.
  */
 void vs__window_issue(struct vs_cpu *c);
@@ -62,12 +63,48 @@ void vs__window_instructions(struct vs_cpu *c, uint64_t n);
 
 /* ---- shared by its files ---- */
 
+/* What a line costs an access that knows its address at `at`. */
+struct vs_window_fill {
+    uint64_t wait_ps, ps;
+    uint32_t level;
+    bool merged; /* it waited for a line that was on its way, not for an MSHR */
+};
+/* Merges are not counted. */
+struct vs_window_fill vs__window_fetch(struct vs_cpu *c, struct vs_l1 *l, uint64_t line,
+                                       uint32_t ref, uint64_t at);
+/* Waits until there is room for one access. */
+void vs__window_room_wait(struct vs_cpu *c);
+
 static const enum vs_op vs__window_op[3] = {VS_OP_ACCESS_LOAD, VS_OP_ACCESS_STORE,
                                             VS_OP_ACCESS_FETCH};
 
 static inline uint16_t vs__window_account(const struct vs_cpu *c, unsigned which)
 {
     return (uint16_t)(c->account + which);
+}
+
+static inline uint16_t vs__window_wait_account(const struct vs_cpu *c,
+                                               const struct vs_window_fill *f)
+{
+    return vs__window_account(c, f->merged ? VS_ACC_cpu_mshr_merge : VS_ACC_cpu_mshr_wait);
+}
+
+/* Whether so many entries find room at once; true may be missed, never false. */
+static inline bool vs__window_roomy(const struct vs_cpu *c, uint64_t wanted, bool access)
+{
+    const struct vs_cpu_window *w = c->window;
+    const struct vs_window_slot *s = &w->ring[w->head & w->mask];
+    return w->head == w->tail
+               ? wanted <= w->size
+               : s->done_ps > vs_cpu_now_ps(c) && s->entry + w->size >= w->entries + wanted &&
+                     (!access || w->accesses - s->access < w->queue);
+}
+
+static inline void vs__window_room(struct vs_cpu *c)
+{
+    if (!vs__window_roomy(c, 1, true)) {
+        vs__window_room_wait(c);
+    }
 }
 
 static inline void vs__window_actor(struct vs_cpu *c)

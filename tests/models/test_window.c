@@ -208,8 +208,9 @@ static void horizons_change_nothing(void **state)
 static void accesses_taken_together_are_the_same(void **state)
 {
     (void)state;
-    static const uint64_t window[] = {1, 2, 7, 64, 224};
-    for (int i = 0; i < 5; i++) {
+    static const uint64_t window[] = {1, 2, 7, 64, 224, 64, 224, 224, 64, 9},
+                          stride[] = {8, 8, 8, 8, 8, 64, 128, 24, 4096, 40};
+    for (int i = 0; i < 10; i++) {
         for (int write = 0; write < 2; write++) {
             struct guest_machine *g[2];
             struct vs_op_acc *a[2];
@@ -217,14 +218,14 @@ static void accesses_taken_together_are_the_same(void **state)
             for (int alone = 0; alone < 2; alone++) {
                 struct guest_machine_config c = guest_machine_defaults();
                 c.cpu.window = window[i];
-                c.cpu.bulk_instructions = 1 + window[i] % 2;
+                c.cpu.bulk_instructions = i < 5 ? 1 + window[i] % 2 : (uint64_t)i % 3u;
                 c.cpu.ipc = 1300;
                 g[alone] = create(&c);
                 vs_ledger_sample(g[alone]->ledger, (uint32_t)alone);
                 struct vs_cpu_bulk b;
                 assert_int_equal(vs_bulk_stride(&b, &g[alone]->cpu,
-                                                write ? VS_REF_WRITE : VS_REF_READ, heap, 300000, 8,
-                                                80000),
+                                                write ? VS_REF_WRITE : VS_REF_READ, heap, 300000,
+                                                stride[i], 80000),
                                  VS_OK);
                 assert_int_equal(vs_cpu_bulk_run(&g[alone]->cpu, &b, forever), VS_CPU_DONE);
                 now[alone] = vs_now(&g[alone]->t).v;
@@ -236,6 +237,9 @@ static void accesses_taken_together_are_the_same(void **state)
             assert_int_equal(a[0]->total_ps, a[1]->total_ps);
             assert_int_equal(a[0]->min_ps, a[1]->min_ps);
             assert_int_equal(a[0]->max_ps, a[1]->max_ps);
+            for (uint32_t q = 1; q < 1000; q++) {
+                assert_int_equal(vs_hist_quantile(a[0]->hist, q), vs_hist_quantile(a[1]->hist, q));
+            }
             for (size_t k = 0; k < vs_ledger_n_accounts(g[0]->ledger); k++) {
                 assert_int_equal(a[0]->work[k].n, a[1]->work[k].n);
                 assert_int_equal(a[0]->work[k].ps, a[1]->work[k].ps);
