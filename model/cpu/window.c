@@ -201,8 +201,7 @@ static void enter_again(struct vs_cpu *c)
 
 /* ---- accesses ---- */
 
-/* When the walk of that page that is under way at `at` ends; `at` where there is none. */
-static uint64_t walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at)
+uint64_t vs__window_walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at)
 {
     uint64_t n = w->walks < w->walks_mask ? w->walks : w->walks_mask + 1u;
     for (uint64_t i = 1; i <= n; i++) {
@@ -288,7 +287,7 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
             }
         }
         if (hit) {
-            vs_ps ready = {walked(w, gva, x->now_ps)};
+            vs_ps ready = {vs__window_walked(w, gva, x->now_ps)};
             c->count[VS_CNT_cpu_walk_merges] +=
                 vs_wait_until(x, vs__window_account(c, VS_ACC_cpu_walk_merge), ready).v != 0;
             return true;
@@ -407,7 +406,7 @@ static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t r
             vs__window_note(tape, &at, c->mmu.probe_account, c->mmu.probe_ps.v);
         }
         if (w->walks_until_ps > at) {
-            walk_ps = walked(w, gva, at) - at;
+            walk_ps = vs__window_walked(w, gva, at) - at;
             c->count[VS_CNT_cpu_walk_merges] += walk_ps != 0;
             vs__window_note(tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk_ps);
         }

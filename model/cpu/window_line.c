@@ -9,8 +9,10 @@
 struct run {
     struct vs_cpu *c;
     struct vs_op_acc *acc;
+    uint32_t tlb;
+    uint64_t hits, again; /* that did not wait; that found the line the last one had used */
     uint64_t level[VS_LINE_LEVELS]; /* accesses that waited, by who answered */
-    uint64_t waits, wait_ps, merges, merge_ps;
+    uint64_t waits, wait_ps, merges, merge_ps, walks, walk_ps;
     /* lengths in one bucket of the histogram, not yet booked */
     uint64_t n, sum, least, most, low, next_low;
 };
@@ -42,7 +44,7 @@ static void part(struct run *r, uint16_t account, uint64_t n, uint64_t ps)
     r->acc->work[account].ps += ps;
 }
 
-static void flush(struct run *r, uint32_t ref, bool translated)
+static void flush(struct run *r, uint32_t ref)
 {
     struct vs_cpu *c = r->c;
     const struct vs_l1 *l = &c->data;
@@ -54,7 +56,7 @@ static void flush(struct run *r, uint32_t ref, bool translated)
             part(r, l->lines.account[i], r->level[i], r->level[i] * l->lines.ps[i]);
         }
     }
-    if (translated && n) {
+    if (r->tlb != VS_CPU_TLB_NONE && n) {
         part(r, l->tlb_account, n, n * l->tlb_ps.v);
         if (l->tlb_hits) {
             *l->tlb_hits += n;
@@ -62,7 +64,156 @@ static void flush(struct run *r, uint32_t ref, bool translated)
     }
     part(r, vs__window_account(c, VS_ACC_cpu_mshr_wait), r->waits, r->wait_ps);
     part(r, vs__window_account(c, VS_ACC_cpu_mshr_merge), r->merges, r->merge_ps);
+    part(r, vs__window_account(c, VS_ACC_cpu_walk_merge), r->walks, r->walk_ps);
     c->count[VS_CNT_cpu_loads + (int)ref] += n;
+    c->count[VS_CNT_cpu_mshr_merges] += r->merges;
+    c->count[VS_CNT_cpu_walk_merges] += r->walks;
+    c->pending[ref][r->tlb][0] += r->hits;
+    c->pending_mask[ref] |= r->hits ? 1ull << (r->tlb * VS_LINE_LEVELS) : 0;
+    if (l->cache_hits[ref]) {
+        *l->cache_hits[ref] += r->again;
+    }
+}
+
+/* One clock of entry in registers: n things of q + r / base ps each, the fraction carried on. */
+struct pace {
+    uint64_t q, r, base, carry;
+};
+static inline uint64_t tick(struct pace *p)
+{
+    uint64_t ps = p->q;
+    p->carry += p->r;
+    if (p->carry >= p->base) { /* r may be several times the base, with several instructions */
+        ps += p->carry / p->base;
+        p->carry %= p->base;
+    }
+    return ps;
+}
+
+/* How many of k accesses, each with its instructions, enter before the window or the load queue is
+ * full. */
+static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
+{
+    struct vs_cpu_window *w = c->window;
+    uint64_t left = w->size, places = w->queue;
+    while (w->head != w->tail && w->ring[w->head & w->mask].done_ps <= vs_cpu_now_ps(c)) {
+        w->head++;
+    }
+    if (w->head != w->tail) {
+        const struct vs_window_slot *s = &w->ring[w->head & w->mask];
+        left -= w->entries - s->entry;
+        places -= w->accesses - s->access;
+    }
+    left /= entries_each;
+    k = k < left ? k : left;
+    return k < places ? k : places;
+}
+
+/* Up to k more accesses to the line of the last one, whose page and line are there at the given
+ * times. Stops at the first that completes later than all before it, or would wait for room. */
+static uint64_t same_line(struct run *r, uint32_t ref, uint64_t k, uint64_t instructions,
+                          uint64_t lookup, uint64_t page_ps, uint64_t line_ps, uint64_t until_ps)
+{
+    struct vs_cpu *c = r->c;
+    struct vs_cpu_window *w = c->window;
+    const struct vs_l1 *l = &c->data;
+    uint64_t start = vs_cpu_now_ps(c), now = start, l1_ps = l->lines.ps[0], done = w->last_ps,
+             i = 0, waited = 0;
+    struct pace p = instructions
+                        ? (struct pace){instructions * c->instruction_q,
+                                        instructions * c->instruction_r, c->cfg.ipc, c->carry}
+                        : (struct pace){w->issue_q, w->issue_r,
+                                        c->cfg.issue_width ? c->cfg.issue_width : 1u, w->carry};
+    for (k = fits(c, k, 1u + instructions); i < k && now < until_ps; i++) {
+        uint64_t at = now + lookup, walk = page_ps > at ? page_ps - at : 0;
+        at += walk;
+        uint64_t wait = line_ps > at + l1_ps ? line_ps - at - l1_ps : 0;
+        if (at + wait + l1_ps > w->done_ps) {
+            break;
+        }
+        done = at + wait + l1_ps;
+        if (walk | wait) {
+            length(r, done - now);
+            waited++;
+            r->walks += walk != 0;
+            r->walk_ps += walk;
+            r->merges += wait != 0;
+            r->merge_ps += wait;
+        }
+        now += tick(&p);
+    }
+    r->level[0] += waited;
+    r->hits += i - waited;
+    r->again += i;
+    w->last_ps = ref == VS_REF_FETCH ? w->last_ps : done;
+    w->entries += i * (1u + instructions);
+    w->accesses += i;
+    c->pending_ps += now - start;
+    if (instructions) {
+        c->carry = p.carry;
+        c->pending_instructions += i * instructions;
+        c->pending_instruction_ps += now - start;
+    } else {
+        w->carry = p.carry;
+        w->issued += i;
+        w->issued_ps += now - start;
+    }
+    return i;
+}
+
+/* One access, to this line or the next. */
+static void one(struct run *r, uint32_t ref, uint64_t line, bool same, uint64_t instructions,
+                uint64_t lookup, uint64_t page_ps, uint64_t *line_ps)
+{
+    struct vs_cpu *c = r->c;
+    struct vs_cpu_window *w = c->window;
+    struct vs_l1 *l = &c->data;
+    vs__window_room(c);
+    uint64_t start = vs_cpu_now_ps(c), at = start + lookup, l1_ps = l->lines.ps[0],
+             walk = page_ps > at ? page_ps - at : 0;
+    at += walk;
+    struct vs_window_fill f = {.ps = l1_ps};
+    if (same) {
+        f.merged = *line_ps > at + l1_ps;
+        f.wait_ps = f.merged ? *line_ps - at - l1_ps : 0;
+        r->again++;
+    } else {
+        f = vs__window_fetch(c, l, line, ref, at);
+        *line_ps = w->lines_until_ps > at ? vs__window_arrives(w, line) : 0;
+    }
+    r->merges += f.merged;
+    r->merge_ps += f.merged ? f.wait_ps : 0;
+    r->waits += f.wait_ps && !f.merged;
+    r->wait_ps += f.merged ? 0 : f.wait_ps;
+    r->walks += walk != 0;
+    r->walk_ps += walk;
+    uint64_t done = at + f.wait_ps + f.ps;
+    if (walk | f.wait_ps) {
+        length(r, done - start);
+        r->level[f.level]++;
+    } else if (f.level) {
+        vs__cpu_count(c, ref, r->tlb, f.level);
+    } else {
+        r->hits++;
+    }
+    if (done > w->done_ps) {
+        struct vs_tape *tape = &w->ring[w->tail & w->mask].tape;
+        tape->n = 0;
+        at = start;
+        vs__window_note(tape, &at, l->tlb_account, lookup);
+        vs__window_note(tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk);
+        vs__window_note(tape, &at, vs__window_wait_account(c, &f), f.wait_ps);
+        vs__window_note(tape, &at, l->lines.account[f.level], f.ps);
+    }
+    vs__window_entered(w, done, ref);
+    if (!instructions) {
+        vs__window_issue(c);
+    } else if (vs__window_roomy(c, instructions, false)) {
+        vs__cpu_instructions(c, instructions);
+        w->entries += instructions;
+    } else {
+        vs__window_instructions(c, instructions);
+    }
 }
 
 uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t n, uint64_t stride,
@@ -70,79 +221,42 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
 {
     struct vs_cpu_window *w = c->window;
     struct vs_l1 *l = &c->data;
-    uint64_t hpa = gva, end = UINT64_MAX;
+    uint64_t hpa = gva, end = UINT64_MAX, page_ps = 0;
     bool write = ref == VS_REF_WRITE, translated = c->cfg.translation != 0;
     const struct vs_op_acc *listened = c->txn->by_op[vs__window_op[ref]];
     if (ref == VS_REF_FETCH || c->depends || w->again || !l->cache.tag || !listened ||
-        listened->sampler || w->walks_until_ps > vs_cpu_now_ps(c) ||
-        (translated && !vs_l1_page(l, gva, write, &hpa, &end))) {
+        listened->sampler || (translated && !vs_l1_page(l, gva, write, &hpa, &end))) {
         return 0;
+    }
+    if (translated && w->walks_until_ps > vs_cpu_now_ps(c)) {
+        page_ps = vs__window_walked(w, gva, 0); /* the youngest walk of this page */
     }
     uint64_t size = 1ull << l->line_shift, step = stride < size ? size : stride;
     uint64_t in_page = (end - gva + stride - 1u) / stride;
     n = n < in_page ? n : in_page;
     vs__window_actor(c);
-    struct run r = {.c = c, .acc = w->beside.by_op[vs__window_op[ref]]};
-    uint32_t tlb = translated ? VS_CPU_TLB_L1 : VS_CPU_TLB_NONE;
-    uint64_t lookup = translated ? l->tlb_ps.v : 0, l1_ps = l->lines.ps[0], hits = 0, again = 0,
-             last = UINT64_MAX, ready = 0, i = 0;
-    for (; i < n && vs_cpu_now_ps(c) < until_ps; i++) {
-        vs__window_room(c);
-        uint64_t start = vs_cpu_now_ps(c), at = start + lookup,
-                 line = (hpa + i * stride) >> l->line_shift;
-        struct vs_window_fill f = {.ps = l1_ps};
-        if (line == last && vs_linetab_first(&l->cache, line, write)) {
-            f.merged = ready > at + l1_ps;
-            f.wait_ps = f.merged ? ready - at - l1_ps : 0;
-            again++;
-        } else {
-            uint64_t ahead = gva + i * stride + LINES_AHEAD * step;
-            if (ahead < end && l->lines.prefetch) {
-                l->lines.prefetch(l->lines.ctx, line + (LINES_AHEAD * step >> l->line_shift));
+    struct run r = {.c = c,
+                    .acc = w->beside.by_op[vs__window_op[ref]],
+                    .tlb = translated ? VS_CPU_TLB_L1 : VS_CPU_TLB_NONE};
+    uint64_t lookup = translated ? l->tlb_ps.v : 0, last = UINT64_MAX, line_ps = 0, i = 0;
+    while (i < n && vs_cpu_now_ps(c) < until_ps) {
+        uint64_t at = hpa + i * stride, line = at >> l->line_shift;
+        bool same = line == last && vs_linetab_first(&l->cache, line, write);
+        if (same) {
+            uint64_t k = (size - (at & (size - 1u)) + stride - 1u) / stride;
+            k = same_line(&r, ref, k < n - i ? k : n - i, instructions, lookup, page_ps, line_ps,
+                          until_ps);
+            i += k;
+            if (k) {
+                continue;
             }
-            f = vs__window_fetch(c, l, line, ref, at);
-            r.waits += f.wait_ps && !f.merged;
-            r.wait_ps += f.merged ? 0 : f.wait_ps;
-            last = line;
-            ready = w->lines_until_ps > at ? vs__window_arrives(w, line) : 0;
+        } else if (l->lines.prefetch && gva + i * stride + LINES_AHEAD * step < end) {
+            l->lines.prefetch(l->lines.ctx, line + (LINES_AHEAD * step >> l->line_shift));
         }
-        if (f.merged) {
-            r.merges++;
-            r.merge_ps += f.wait_ps;
-        }
-        uint64_t done = at + f.wait_ps + f.ps;
-        if (f.wait_ps) {
-            length(&r, done - start);
-            r.level[f.level]++;
-        } else if (f.level) {
-            vs__cpu_count(c, ref, tlb, f.level);
-        } else {
-            hits++;
-        }
-        if (done > w->done_ps) {
-            struct vs_tape *tape = &w->ring[w->tail & w->mask].tape;
-            tape->n = 0;
-            at = start;
-            vs__window_note(tape, &at, l->tlb_account, lookup);
-            vs__window_note(tape, &at, vs__window_wait_account(c, &f), f.wait_ps);
-            vs__window_note(tape, &at, l->lines.account[f.level], f.ps);
-        }
-        vs__window_entered(w, done, ref);
-        if (!instructions) {
-            vs__window_issue(c);
-        } else if (vs__window_roomy(c, instructions, false)) {
-            vs__cpu_instructions(c, instructions);
-            w->entries += instructions;
-        } else {
-            vs__window_instructions(c, instructions);
-        }
+        one(&r, ref, line, same, instructions, lookup, page_ps, &line_ps);
+        last = line;
+        i++;
     }
-    c->pending[ref][tlb][0] += hits;
-    c->pending_mask[ref] |= hits ? 1ull << (tlb * VS_LINE_LEVELS) : 0;
-    if (l->cache_hits[ref]) {
-        *l->cache_hits[ref] += again;
-    }
-    c->count[VS_CNT_cpu_mshr_merges] += r.merges;
-    flush(&r, ref, translated);
+    flush(&r, ref);
     return i;
 }
