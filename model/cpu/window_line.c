@@ -83,9 +83,13 @@ static inline uint64_t tick(struct pace *p)
 {
     uint64_t ps = p->q;
     p->carry += p->r;
-    if (p->carry >= p->base) { /* r may be several times the base, with several instructions */
-        ps += p->carry / p->base;
-        p->carry %= p->base;
+    if (p->carry >= p->base) {
+        ps++;
+        p->carry -= p->base;
+        if (vs_unlikely(p->carry >= p->base)) { /* several instructions */
+            ps += p->carry / p->base;
+            p->carry %= p->base;
+        }
     }
     return ps;
 }
@@ -104,8 +108,7 @@ static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
         left -= w->entries - s->entry;
         places -= w->accesses - s->access;
     }
-    left /= entries_each;
-    k = k < left ? k : left;
+    k = k * entries_each <= left ? k : left / entries_each;
     return k < places ? k : places;
 }
 
@@ -230,10 +233,14 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
     }
     if (translated && w->walks_until_ps > vs_cpu_now_ps(c)) {
         page_ps = vs__window_walked(w, gva, 0); /* the youngest walk of this page */
+        if (vs__window_walked(w, gva, page_ps) != page_ps) {
+            return 0; /* an older one ends later: which of them counts changes on the way */
+        }
     }
     uint64_t size = 1ull << l->line_shift, step = stride < size ? size : stride;
     uint64_t in_page = (end - gva + stride - 1u) / stride;
     n = n < in_page ? n : in_page;
+    struct vs_divider by_stride = vs_divider_of(stride);
     vs__window_actor(c);
     struct run r = {.c = c,
                     .acc = w->beside.by_op[vs__window_op[ref]],
@@ -243,7 +250,8 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
         uint64_t at = hpa + i * stride, line = at >> l->line_shift;
         bool same = line == last && vs_linetab_first(&l->cache, line, write);
         if (same) {
-            uint64_t k = (size - (at & (size - 1u)) + stride - 1u) / stride;
+            uint64_t k, rest;
+            k = 1u + vs_div(&by_stride, size - 1u - (at & (size - 1u)), &rest);
             k = same_line(&r, ref, k < n - i ? k : n - i, instructions, lookup, page_ps, line_ps,
                           until_ps);
             i += k;
