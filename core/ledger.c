@@ -346,15 +346,14 @@ void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each
     }
 }
 
-void vs_count_alike(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t sum_ps,
-                    uint64_t least_ps, uint64_t most_ps)
+void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t sum_ps,
+                  uint64_t least_ps, uint64_t most_ps)
 {
     if (n) {
         acc->n += n;
         acc->total_ps += sum_ps;
         acc->min_ps = least_ps < acc->min_ps ? least_ps : acc->min_ps;
         acc->max_ps = most_ps > acc->max_ps ? most_ps : acc->max_ps;
-        vs_hist_add(acc->hist, least_ps, n);
         if (t->acc != t->ledger->void_acc) {
             child_add(t->acc, acc, n, sum_ps);
         }

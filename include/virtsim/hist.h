@@ -48,6 +48,20 @@ static inline void vs_hist_add(struct vs_hist *h, uint64_t value, uint64_t n)
     o[b & (VS_HIST_SUB - 1u)] += n;
     h->n += n;
 }
+/* For n values between least and most that the caller counts itself: v in
+ * counters[v >> *shift & (VS_HIST_SUB - 1)]. NULL: they lie in several octaves. */
+static inline uint64_t *vs_hist_counters(struct vs_hist *h, uint64_t least, uint64_t most,
+                                         uint64_t n, uint32_t *shift)
+{
+    uint32_t b = vs_hist_bucket(least) >> VS_HIST_SUB_SHIFT;
+    uint64_t *o = h->octave[b];
+    if (!o || b != vs_hist_bucket(most) >> VS_HIST_SUB_SHIFT) {
+        return NULL;
+    }
+    *shift = b ? b - 1u : 0;
+    h->n += n;
+    return o;
+}
 /* q in per mille: 500 = median. 0 for an empty histogram. */
 uint64_t vs_hist_quantile(const struct vs_hist *h, uint32_t per_mille);
 

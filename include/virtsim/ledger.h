@@ -183,10 +183,9 @@ void vs_expose(struct vs_txn *t, const struct vs_tape *tape, uint16_t gap, vs_ps
 /* Books `n` operations of `each` ps that happened inside the innermost open operation without being
  * opened one by one (counted hits). Does not move the clock: parts do (vs_count_part). */
 void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each);
-/* The same for operations whose lengths, from `least` to `most`, fall into one bucket of the
- * histogram. */
-void vs_count_alike(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t sum_ps,
-                    uint64_t least_ps, uint64_t most_ps);
+/* The same for operations of different lengths, which the caller adds to the histogram. */
+void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t sum_ps,
+                  uint64_t least_ps, uint64_t most_ps);
 /* One part of such operations; moves the clock by n x each. */
 void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n,
                    vs_ps each);

@@ -13,25 +13,12 @@ struct run {
     uint64_t hits, again; /* that did not wait; that found the line the last one had used */
     uint64_t level[VS_LINE_LEVELS]; /* accesses that waited, by who answered */
     uint64_t waits, wait_ps, merges, merge_ps, walks, walk_ps;
-    /* lengths in one bucket of the histogram, not yet booked */
-    uint64_t n, sum, least, most, low, next_low;
+    uint64_t n, sum, least, most; /* lengths, which are in the histogram */
 };
-
-static void flush_lengths(struct run *r)
-{
-    vs_count_alike(&r->c->window->beside, r->acc, r->n, r->sum, r->least, r->most);
-    r->n = r->sum = 0;
-}
 
 static inline void length(struct run *r, uint64_t ps)
 {
-    if (vs_unlikely(!r->n || ps < r->low || ps >= r->next_low)) {
-        flush_lengths(r);
-        uint32_t bucket = vs_hist_bucket(ps);
-        r->low = vs_hist_low(bucket);
-        r->next_low = vs_hist_low(bucket + 1u);
-        r->least = r->most = ps;
-    }
+    vs_hist_add(r->acc->hist, ps, 1);
     r->n++;
     r->sum += ps;
     r->least = ps < r->least ? ps : r->least;
@@ -49,7 +36,7 @@ static void flush(struct run *r, uint32_t ref)
     struct vs_cpu *c = r->c;
     const struct vs_l1 *l = &c->data;
     uint64_t n = 0;
-    flush_lengths(r);
+    vs_count_ops(&c->window->beside, r->acc, r->n, r->sum, r->least, r->most);
     for (uint32_t i = 0; i < VS_LINE_LEVELS; i++) {
         if (r->level[i]) {
             n += r->level[i];
@@ -75,23 +62,16 @@ static void flush(struct run *r, uint32_t ref)
     }
 }
 
-/* One clock of entry in registers: n things of q + r / base ps each, the fraction carried on. */
+/* The clock of entry in registers: each access takes q + r / base ps, the fraction carried on. */
 struct pace {
     uint64_t q, r, base, carry;
 };
 static inline uint64_t tick(struct pace *p)
 {
-    uint64_t ps = p->q;
     p->carry += p->r;
-    if (p->carry >= p->base) {
-        ps++;
-        p->carry -= p->base;
-        if (vs_unlikely(p->carry >= p->base)) { /* several instructions */
-            ps += p->carry / p->base;
-            p->carry %= p->base;
-        }
-    }
-    return ps;
+    uint64_t more = p->carry >= p->base;
+    p->carry -= more ? p->base : 0;
+    return p->q + more;
 }
 
 /* How many of k accesses, each with its instructions, enter before the window or the load queue is
@@ -112,29 +92,81 @@ static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
     return k < places ? k : places;
 }
 
-/* Up to k more accesses to the line of the last one, whose page and line are there at the given
- * times. Stops at the first that completes later than all before it, or would wait for room. */
-static uint64_t same_line(struct run *r, uint32_t ref, uint64_t k, uint64_t instructions,
-                          uint64_t lookup, uint64_t page_ps, uint64_t line_ps, uint64_t until_ps)
+/* What accesses of one run have in common. */
+struct common {
+    uint64_t instructions, lookup, l1_ps;
+    uint64_t page_ps, line_ps; /* when their page's walk has ended, and their line is there */
+    uint64_t until_ps;
+    struct pace pace; /* carry: not here */
+};
+
+/* k accesses that all wait for the same line, and for the same walk or none, and then complete at
+ * `done`. Their lengths go into `counters`. */
+static uint64_t all_wait(struct run *r, const struct common *m, struct pace *p, uint64_t k,
+                         uint64_t now, uint64_t done, uint64_t *counters, uint32_t shift)
+{
+    uint64_t sum = 0, first = now, last = now, bucket = (done - now) >> shift, since = 0;
+    for (uint64_t i = 0; i < k; i++) {
+        uint64_t at = (done - now) >> shift;
+        if (at != bucket) {
+            counters[bucket & (VS_HIST_SUB - 1u)] += i - since;
+            since = i;
+            bucket = at;
+        }
+        sum += now;
+        last = now;
+        now += tick(p);
+    }
+    counters[bucket & (VS_HIST_SUB - 1u)] += k - since;
+    uint64_t lengths = k * done - sum, busy = k * (m->lookup + m->l1_ps), walk = 0;
+    if (m->page_ps > first + m->lookup) {
+        walk = k * (m->page_ps - m->lookup) - sum;
+        r->walks += k;
+        r->walk_ps += walk;
+    }
+    r->merges += lengths != busy + walk ? k : 0; /* all or none */
+    r->merge_ps += lengths - busy - walk;
+    r->n += k;
+    r->sum += lengths;
+    r->least = done - last < r->least ? done - last : r->least;
+    r->most = done - first > r->most ? done - first : r->most;
+    return now;
+}
+
+/* Up to k more accesses to the line of the last one. Stops at the first that completes later than
+ * all before it, or would wait for room. */
+static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
 {
     struct vs_cpu *c = r->c;
     struct vs_cpu_window *w = c->window;
-    const struct vs_l1 *l = &c->data;
-    uint64_t start = vs_cpu_now_ps(c), now = start, l1_ps = l->lines.ps[0], done = w->last_ps,
-             i = 0, waited = 0;
-    struct pace p = instructions
-                        ? (struct pace){instructions * c->instruction_q,
-                                        instructions * c->instruction_r, c->cfg.ipc, c->carry}
-                        : (struct pace){w->issue_q, w->issue_r,
-                                        c->cfg.issue_width ? c->cfg.issue_width : 1u, w->carry};
-    for (k = fits(c, k, 1u + instructions); i < k && now < until_ps; i++) {
-        uint64_t at = now + lookup, walk = page_ps > at ? page_ps - at : 0;
+    uint64_t start = vs_cpu_now_ps(c), now = start, i = 0, waited = 0, n = m->instructions;
+    /* they complete when page and line are there, if they are not before */
+    uint64_t there = m->page_ps + m->l1_ps > m->line_ps ? m->page_ps + m->l1_ps : m->line_ps,
+             done = w->last_ps;
+    struct pace p = m->pace;
+    p.carry = n ? c->carry : w->carry;
+    k = fits(c, k, 1u + n);
+    uint64_t latest =
+        start + (k - 1u) * (p.q + 1u) + m->lookup; /* the last knows its page by then */
+    bool alike = k && there <= w->done_ps && latest + m->l1_ps < there && latest < m->until_ps &&
+                 (m->page_ps <= start + m->lookup || m->page_ps > latest);
+    uint32_t shift;
+    uint64_t *counters =
+        alike ? vs_hist_counters(r->acc->hist, there + m->lookup - latest, there - start, k, &shift)
+              : NULL;
+    if (counters) {
+        now = all_wait(r, m, &p, k, start, there, counters, shift);
+        done = there;
+        i = waited = k;
+    }
+    for (; i < k && now < m->until_ps; i++) {
+        uint64_t at = now + m->lookup, walk = m->page_ps > at ? m->page_ps - at : 0;
         at += walk;
-        uint64_t wait = line_ps > at + l1_ps ? line_ps - at - l1_ps : 0;
-        if (at + wait + l1_ps > w->done_ps) {
+        uint64_t wait = m->line_ps > at + m->l1_ps ? m->line_ps - at - m->l1_ps : 0;
+        if (at + wait + m->l1_ps > w->done_ps) {
             break;
         }
-        done = at + wait + l1_ps;
+        done = at + wait + m->l1_ps;
         if (walk | wait) {
             length(r, done - now);
             waited++;
@@ -148,13 +180,13 @@ static uint64_t same_line(struct run *r, uint32_t ref, uint64_t k, uint64_t inst
     r->level[0] += waited;
     r->hits += i - waited;
     r->again += i;
-    w->last_ps = ref == VS_REF_FETCH ? w->last_ps : done;
-    w->entries += i * (1u + instructions);
+    w->last_ps = done;
+    w->entries += i * (1u + n);
     w->accesses += i;
     c->pending_ps += now - start;
-    if (instructions) {
+    if (n) {
         c->carry = p.carry;
-        c->pending_instructions += i * instructions;
+        c->pending_instructions += i * n;
         c->pending_instruction_ps += now - start;
     } else {
         w->carry = p.carry;
@@ -165,32 +197,31 @@ static uint64_t same_line(struct run *r, uint32_t ref, uint64_t k, uint64_t inst
 }
 
 /* One access, to this line or the next. */
-static void one(struct run *r, uint32_t ref, uint64_t line, bool same, uint64_t instructions,
-                uint64_t lookup, uint64_t page_ps, uint64_t *line_ps)
+static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bool same)
 {
     struct vs_cpu *c = r->c;
     struct vs_cpu_window *w = c->window;
     struct vs_l1 *l = &c->data;
     vs__window_room(c);
-    uint64_t start = vs_cpu_now_ps(c), at = start + lookup, l1_ps = l->lines.ps[0],
-             walk = page_ps > at ? page_ps - at : 0;
+    uint64_t start = vs_cpu_now_ps(c), at = start + m->lookup,
+             walk = m->page_ps > at ? m->page_ps - at : 0;
     at += walk;
-    struct vs_window_fill f = {.ps = l1_ps};
+    struct vs_window_fill f = {.ps = m->l1_ps};
     if (same) {
-        f.merged = *line_ps > at + l1_ps;
-        f.wait_ps = f.merged ? *line_ps - at - l1_ps : 0;
+        f.merged = m->line_ps > at + f.ps;
+        f.wait_ps = f.merged ? m->line_ps - at - f.ps : 0;
         r->again++;
     } else {
         f = vs__window_fetch(c, l, line, ref, at);
-        *line_ps = w->lines_until_ps > at ? vs__window_arrives(w, line) : 0;
     }
+    uint64_t done = at + f.wait_ps + f.ps;
+    m->line_ps = same ? m->line_ps : done;
     r->merges += f.merged;
     r->merge_ps += f.merged ? f.wait_ps : 0;
     r->waits += f.wait_ps && !f.merged;
     r->wait_ps += f.merged ? 0 : f.wait_ps;
     r->walks += walk != 0;
     r->walk_ps += walk;
-    uint64_t done = at + f.wait_ps + f.ps;
     if (walk | f.wait_ps) {
         length(r, done - start);
         r->level[f.level]++;
@@ -203,20 +234,31 @@ static void one(struct run *r, uint32_t ref, uint64_t line, bool same, uint64_t 
         struct vs_tape *tape = &w->ring[w->tail & w->mask].tape;
         tape->n = 0;
         at = start;
-        vs__window_note(tape, &at, l->tlb_account, lookup);
+        vs__window_note(tape, &at, l->tlb_account, m->lookup);
         vs__window_note(tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk);
         vs__window_note(tape, &at, vs__window_wait_account(c, &f), f.wait_ps);
         vs__window_note(tape, &at, l->lines.account[f.level], f.ps);
     }
     vs__window_entered(w, done, ref);
-    if (!instructions) {
+    if (!m->instructions) {
         vs__window_issue(c);
-    } else if (vs__window_roomy(c, instructions, false)) {
-        vs__cpu_instructions(c, instructions);
-        w->entries += instructions;
+    } else if (vs__window_roomy(c, m->instructions, false)) {
+        vs__cpu_instructions(c, m->instructions);
+        w->entries += m->instructions;
     } else {
-        vs__window_instructions(c, instructions);
+        vs__window_instructions(c, m->instructions);
     }
+}
+
+static struct pace pace_of(const struct vs_cpu *c, uint64_t instructions)
+{
+    uint64_t r = instructions * c->instruction_r, width = c->cfg.issue_width;
+    return instructions ? (struct pace){.q = instructions * c->instruction_q + r / c->cfg.ipc,
+                                        .r = r % c->cfg.ipc,
+                                        .base = c->cfg.ipc}
+                        : (struct pace){.q = c->window->issue_q,
+                                        .r = c->window->issue_r,
+                                        .base = width ? width : 1u};
 }
 
 uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t n, uint64_t stride,
@@ -244,16 +286,21 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
     vs__window_actor(c);
     struct run r = {.c = c,
                     .acc = w->beside.by_op[vs__window_op[ref]],
-                    .tlb = translated ? VS_CPU_TLB_L1 : VS_CPU_TLB_NONE};
-    uint64_t lookup = translated ? l->tlb_ps.v : 0, last = UINT64_MAX, line_ps = 0, i = 0;
+                    .tlb = translated ? VS_CPU_TLB_L1 : VS_CPU_TLB_NONE,
+                    .least = UINT64_MAX};
+    struct common m = {.instructions = instructions,
+                       .lookup = translated ? l->tlb_ps.v : 0,
+                       .l1_ps = l->lines.ps[0],
+                       .page_ps = page_ps,
+                       .until_ps = until_ps,
+                       .pace = pace_of(c, instructions)};
+    uint64_t last = UINT64_MAX, i = 0;
     while (i < n && vs_cpu_now_ps(c) < until_ps) {
         uint64_t at = hpa + i * stride, line = at >> l->line_shift;
         bool same = line == last && vs_linetab_first(&l->cache, line, write);
         if (same) {
-            uint64_t k, rest;
-            k = 1u + vs_div(&by_stride, size - 1u - (at & (size - 1u)), &rest);
-            k = same_line(&r, ref, k < n - i ? k : n - i, instructions, lookup, page_ps, line_ps,
-                          until_ps);
+            uint64_t rest, k = 1u + vs_div(&by_stride, size - 1u - (at & (size - 1u)), &rest);
+            k = same_line(&r, &m, k < n - i ? k : n - i);
             i += k;
             if (k) {
                 continue;
@@ -261,7 +308,7 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
         } else if (l->lines.prefetch && gva + i * stride + LINES_AHEAD * step < end) {
             l->lines.prefetch(l->lines.ctx, line + (LINES_AHEAD * step >> l->line_shift));
         }
-        one(&r, ref, line, same, instructions, lookup, page_ps, &line_ps);
+        one(&r, &m, ref, line, same);
         last = line;
         i++;
     }
