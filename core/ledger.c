@@ -210,12 +210,17 @@ static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n
     parent->child[parent->n_child++] = (struct vs_child){op, n, ps};
 }
 
-static void acc_add(struct vs_op_acc *a, uint64_t n, uint64_t each)
+static void acc_sum(struct vs_op_acc *a, uint64_t n, uint64_t sum, uint64_t least, uint64_t most)
 {
     a->n += n;
-    a->total_ps += n * each;
-    a->min_ps = each < a->min_ps ? each : a->min_ps;
-    a->max_ps = each > a->max_ps ? each : a->max_ps;
+    a->total_ps += sum;
+    a->min_ps = least < a->min_ps ? least : a->min_ps;
+    a->max_ps = most > a->max_ps ? most : a->max_ps;
+}
+
+static void acc_add(struct vs_op_acc *a, uint64_t n, uint64_t each)
+{
+    acc_sum(a, n, n * each, each, each);
     vs_hist_add(a->hist, each, n);
 }
 
@@ -339,10 +344,8 @@ uint32_t vs_acquire(struct vs_txn *t, uint16_t account, struct vs_slots *s)
 void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each)
 {
     if (n) {
-        acc_add(acc, n, each.v);
-        if (t->acc != t->ledger->void_acc) {
-            child_add(t->acc, acc, n, n * each.v);
-        }
+        vs_hist_add(acc->hist, each.v, n);
+        vs_count_ops(t, acc, n, n * each.v, each.v, each.v);
     }
 }
 
@@ -350,10 +353,7 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
                   uint64_t least_ps, uint64_t most_ps)
 {
     if (n) {
-        acc->n += n;
-        acc->total_ps += sum_ps;
-        acc->min_ps = least_ps < acc->min_ps ? least_ps : acc->min_ps;
-        acc->max_ps = most_ps > acc->max_ps ? most_ps : acc->max_ps;
+        acc_sum(acc, n, sum_ps, least_ps, most_ps);
         if (t->acc != t->ledger->void_acc) {
             child_add(t->acc, acc, n, sum_ps);
         }

@@ -64,13 +64,13 @@ static void flush(struct run *r, uint32_t ref)
 
 /* The clock of entry in registers: each access takes q + r / base ps, the fraction carried on. */
 struct pace {
-    uint64_t q, r, base, carry;
+    uint64_t q, r, base;
 };
-static inline uint64_t tick(struct pace *p)
+static inline uint64_t tick(const struct pace *p, uint64_t *carry)
 {
-    p->carry += p->r;
-    uint64_t more = p->carry >= p->base;
-    p->carry -= more ? p->base : 0;
+    *carry += p->r;
+    uint64_t more = *carry >= p->base;
+    *carry -= more ? p->base : 0;
     return p->q + more;
 }
 
@@ -97,12 +97,12 @@ struct common {
     uint64_t instructions, lookup, l1_ps;
     uint64_t page_ps, line_ps; /* when their page's walk has ended, and their line is there */
     uint64_t until_ps;
-    struct pace pace; /* carry: not here */
+    struct pace pace;
 };
 
 /* k accesses that all wait for the same line, and for the same walk or none, and then complete at
  * `done`. Their lengths go into `counters`. */
-static uint64_t all_wait(struct run *r, const struct common *m, struct pace *p, uint64_t k,
+static uint64_t all_wait(struct run *r, const struct common *m, uint64_t *carry, uint64_t k,
                          uint64_t now, uint64_t done, uint64_t *counters, uint32_t shift)
 {
     uint64_t sum = 0, first = now, last = now, bucket = (done - now) >> shift, since = 0;
@@ -115,7 +115,7 @@ static uint64_t all_wait(struct run *r, const struct common *m, struct pace *p, 
         }
         sum += now;
         last = now;
-        now += tick(p);
+        now += tick(&m->pace, carry);
     }
     counters[bucket & (VS_HIST_SUB - 1u)] += k - since;
     uint64_t lengths = k * done - sum, busy = k * (m->lookup + m->l1_ps), walk = 0;
@@ -143,11 +143,10 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
     /* they complete when page and line are there, if they are not before */
     uint64_t there = m->page_ps + m->l1_ps > m->line_ps ? m->page_ps + m->l1_ps : m->line_ps,
              done = w->last_ps;
-    struct pace p = m->pace;
-    p.carry = n ? c->carry : w->carry;
+    uint64_t *clock = n ? &c->carry : &w->carry, carry = *clock;
     k = fits(c, k, 1u + n);
     uint64_t latest =
-        start + (k - 1u) * (p.q + 1u) + m->lookup; /* the last knows its page by then */
+        start + (k - 1u) * (m->pace.q + 1u) + m->lookup; /* the last knows its page by then */
     bool alike = k && there <= w->done_ps && latest + m->l1_ps < there && latest < m->until_ps &&
                  (m->page_ps <= start + m->lookup || m->page_ps > latest);
     uint32_t shift;
@@ -155,7 +154,7 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
         alike ? vs_hist_counters(r->acc->hist, there + m->lookup - latest, there - start, k, &shift)
               : NULL;
     if (counters) {
-        now = all_wait(r, m, &p, k, start, there, counters, shift);
+        now = all_wait(r, m, &carry, k, start, there, counters, shift);
         done = there;
         i = waited = k;
     }
@@ -175,7 +174,7 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
             r->merges += wait != 0;
             r->merge_ps += wait;
         }
-        now += tick(&p);
+        now += tick(&m->pace, &carry);
     }
     r->level[0] += waited;
     r->hits += i - waited;
@@ -184,12 +183,11 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
     w->entries += i * (1u + n);
     w->accesses += i;
     c->pending_ps += now - start;
+    *clock = carry;
     if (n) {
-        c->carry = p.carry;
         c->pending_instructions += i * n;
         c->pending_instruction_ps += now - start;
     } else {
-        w->carry = p.carry;
         w->issued += i;
         w->issued_ps += now - start;
     }
@@ -215,7 +213,9 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
         f = vs__window_fetch(c, l, line, ref, at);
     }
     uint64_t done = at + f.wait_ps + f.ps;
-    m->line_ps = same ? m->line_ps : done;
+    if (!same) {
+        m->line_ps = done;
+    }
     r->merges += f.merged;
     r->merge_ps += f.merged ? f.wait_ps : 0;
     r->waits += f.wait_ps && !f.merged;
