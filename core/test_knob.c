@@ -117,6 +117,44 @@ static void test_every_value_falls_into_the_bucket_whose_bounds_hold_it(void **s
     }
 }
 
+static void test_values_counted_by_the_caller_are_the_same_as_added_ones(void **state)
+{
+    (void)state;
+    struct vs_rng r;
+    vs_rng_seed(&r, 3, 4);
+    struct vs_hist *one = vs_hist_create(), *many = vs_hist_create();
+    unsigned counted = 0;
+    for (int i = 0; i < 20000; i++) {
+        uint64_t least = vs_rng_next(&r) >> (1 + vs_rng_below(&r, 63));
+        uint64_t most = least + (least >> vs_rng_below(&r, 8));
+        bool together = vs_hist_bucket(least) / VS_HIST_SUB == vs_hist_bucket(most) / VS_HIST_SUB;
+        uint64_t values[] = {least, least + (most - least) / 2, most}, n = many->n;
+        bool seen = many->octave[vs_hist_bucket(least) / VS_HIST_SUB] != NULL;
+        uint32_t shift = 64;
+        uint64_t *counters = vs_hist_counters(many, least, most, 3, &shift);
+        assert_true((counters != NULL) == (together && seen));
+        assert_int_equal(many->n, n + (counters ? 3 : 0));
+        counted += counters != NULL;
+        for (int k = 0; k < 3; k++) {
+            vs_hist_add(one, values[k], 1);
+            if (counters) {
+                counters[values[k] >> shift & (VS_HIST_SUB - 1)]++;
+            } else {
+                vs_hist_add(many, values[k], 1);
+            }
+        }
+    }
+    assert_true(counted > 1000 && counted < 20000);
+    for (uint32_t o = 0; o < VS_HIST_BUCKETS / VS_HIST_SUB; o++) {
+        assert_true(!one->octave[o] == !many->octave[o]);
+        assert_true(!one->octave[o] ||
+                    !memcmp(one->octave[o], many->octave[o], VS_HIST_SUB * sizeof *one->octave[o]));
+    }
+    assert_int_equal(one->n, many->n);
+    vs_hist_destroy(one);
+    vs_hist_destroy(many);
+}
+
 static void test_streams_of_one_seed_differ_and_repeat(void **state)
 {
     (void)state;
@@ -142,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_a_lower_rank_never_overwrites_a_higher_one),
         cmocka_unit_test(test_quantiles_are_within_one_per_cent),
         cmocka_unit_test(test_every_value_falls_into_the_bucket_whose_bounds_hold_it),
+        cmocka_unit_test(test_values_counted_by_the_caller_are_the_same_as_added_ones),
         cmocka_unit_test(test_streams_of_one_seed_differ_and_repeat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
