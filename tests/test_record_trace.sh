@@ -64,6 +64,11 @@ if [ -n "${VIRTSIM:-}" ] && "$VIRTSIM" list formats > err 2>&1; then
     check "virtsim reads it" status 0 "$VIRTSIM" replay one.zst --db "$dir/t.db"
 fi
 
+check "a program that is also a word of the shell" status 0 "$record" --limit 10 -o word.zst true
+check "is the program" records word.zst 10
+check "unknown word" status 2 "$record" no-such-word
+check "is named" says "no-such-word: no such program"
+
 check "missing program" status 2 "$record" ./nothing
 check "is named" says "./nothing: no such program"
 check "not a program" status 2 "$record" ./p.c
