@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "home.h"
 
+#include "virtsim/status.h"
+
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 const char *vs_home(void)
@@ -33,4 +37,38 @@ const char *vs_home_path(const char *name, char *out, size_t bytes)
         }
     }
     return out;
+}
+
+static int is_script(const struct dirent *e)
+{
+    const char *dot = strrchr(e->d_name, '.');
+    return dot && !strcmp(dot, ".lua");
+}
+
+bool vs_home_nearest(const char *name, char *out, size_t bytes)
+{
+    const char *slash = strrchr(name, '/'), *dot = strrchr(slash ? slash : name, '.');
+    char folder[4096] = "workloads", at[4096], word[256];
+    if (slash) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
+        name = slash + 1;
+    }
+    snprintf(word, sizeof word, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
+    struct dirent **entry = NULL;
+    int n = scandir(vs_home_path(folder, at, sizeof at), &entry, is_script, alphasort);
+    const char **stem = n > 0 ? malloc((size_t)n * sizeof *stem) : NULL;
+    for (int i = 0; stem && i < n; i++) {
+        *strrchr(entry[i]->d_name, '.') = '\0';
+        stem[i] = entry[i]->d_name;
+    }
+    const char *near = stem ? vs_nearest(word, stem, (size_t)n) : NULL;
+    if (near) {
+        snprintf(out, bytes, "%s/%s.lua", folder, near);
+    }
+    for (int i = 0; i < n; i++) {
+        free(entry[i]);
+    }
+    free(entry);
+    free(stem);
+    return near != NULL;
 }

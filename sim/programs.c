@@ -9,10 +9,12 @@
 #include "trace/tables.h"
 #include "trace/trace.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* "a" or "a+b". */
 static void join(char *out, size_t bytes, const char *what)
@@ -30,7 +32,16 @@ static const char *base_name(const char *path)
 enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_session_request *r,
                                          struct vs_knobs *knobs, struct vs_errors *errors)
 {
+    char near[4500] = "";
     vs_home_path(r->input, p->path, sizeof p->path);
+    if (access(p->path, F_OK) && errno == ENOENT) {
+        bool found = vs_home_nearest(r->input, near, sizeof near);
+        vs_error(errors,
+                 found ? "unknown workload '%s'; did you mean '%s'?"
+                       : "unknown workload '%s'; 'virtsim list workloads' names the shipped ones",
+                 r->input, near);
+        return VS_E_INPUT;
+    }
     enum vs_status st = vs_workload_load(p->path, knobs, r->options.seed, &p->workload, errors);
     if (!st) {
         join(p->name, sizeof p->name, vs_workload_info(p->workload).name);
