@@ -2,9 +2,11 @@
 /*
  * First level of one side (data or fetch) of one core: its TLBs by page size and its cache, laid
  * out so that a hit in both is one inline function. The cpu owns it; the mmu fills tlb[], the
- * memory fills cache; each sets the fields marked as its own when it is attached.
+ * memory fills cache; each sets the fields marked as its own when it is attached. Stores may have
+ * TLBs of their own, and pages of several sizes one table.
  *
- * TLB key:     (gva >> page shift) | context, context = address-space number << VS_L1_CONTEXT_SHIFT
+ * TLB key:     (gva >> page shift) | context | page size << VS_L1_SIZE_SHIFT, where context is the
+ *              address-space number << VS_L1_CONTEXT_SHIFT and a page size one of VS_L1_4K to _1G
  * TLB payload: host-physical page base | VS_L1_* flags (base has its low 12 bits free)
  */
 #ifndef VIRTSIM_L1_H
@@ -15,8 +17,9 @@
 #include "virtsim/settab.h"
 
 /* Above every page number, whatever the address: kernels live in negative ones. 10 bits of context
- * fit below bit 62. */
+ * fit below the size. */
 #define VS_L1_CONTEXT_SHIFT 52u
+#define VS_L1_SIZE_SHIFT 62u
 #define VS_L1_WRITE 1u /* writes may pass: permitted, and dirty is set where it is kept */
 #define VS_L1_FLAGS 0xfffu
 
@@ -24,52 +27,85 @@ enum { VS_L1_4K, VS_L1_2M, VS_L1_1G, VS_L1_SIZES };
 static const unsigned vs_l1_shift[VS_L1_SIZES] = {VS_PAGE_4K_SHIFT, VS_PAGE_2M_SHIFT,
                                                   VS_PAGE_1G_SHIFT};
 
+/* The TLBs that one kind of access goes through: the mmu's. */
+struct vs_l1_tlb {
+    struct vs_settab table[VS_L1_SIZES];
+    uint8_t table_of[VS_L1_SIZES];            /* by page size */
+    struct vs_lookup lookup[VS_L1_SIZES + 1]; /* hit, by table; last: a miss, which waits for all */
+    uint64_t *hits; /* its counters, added to when hits are priced; may be NULL */
+    uint64_t *misses;
+    uint32_t sizes;      /* bit = page size ever filled: only these are looked for */
+    uint32_t last;       /* page size of the last hit, and its table: looked at first */
+    uint32_t last_table; /* the cpu's */
+};
+
 struct vs_l1 {
     /* the mmu's */
-    struct vs_settab tlb[VS_L1_SIZES];
-    uint64_t context;   /* shifted; or-ed into every key */
-    uint64_t *tlb_hits; /* its counters, added to when hits are priced; may be NULL */
-    uint64_t *tlb_misses;
-    uint16_t
-        tlb_account; /* every access pays the lookup: usually 0 ps, hidden behind the cache's */
-    vs_ps tlb_ps;
+    struct vs_l1_tlb tlb[2]; /* [0] data or fetch, [1] stores where they have their own */
+    uint32_t stores;         /* which of them stores use */
+    uint64_t context;        /* shifted; or-ed into every key */
     /* the memory's */
     struct vs_linetab cache;
     uint32_t line_shift;
     struct vs_line_port lines; /* level 0 = this cache */
     uint64_t *cache_hits[3];   /* by enum vs_ref */
     /* the cpu's */
-    uint32_t last; /* page size of the last hit: looked at first */
-    bool fast;     /* geometry and policies allow the inline path */
+    bool fast; /* geometry and policies allow the inline path */
 };
+
+/* Each size a table of its own, or all of them the first. */
+static inline void vs_l1_share(struct vs_l1_tlb *t, bool shared)
+{
+    for (uint32_t k = 0; k < VS_L1_SIZES; k++) {
+        t->table_of[k] = shared ? 0 : (uint8_t)k;
+    }
+}
+
+static inline uint64_t vs_l1_key(const struct vs_l1 *l, uint64_t gva, uint32_t size)
+{
+    return gva >> vs_l1_shift[size] | l->context | (uint64_t)size << VS_L1_SIZE_SHIFT;
+}
+
+static inline struct vs_l1_tlb *vs_l1_tlb(struct vs_l1 *l, bool write)
+{
+    return &l->tlb[write ? l->stores : 0];
+}
 
 /* To be called when everything above is attached. */
 static inline void vs_l1_ready(struct vs_l1 *l)
 {
-    l->last = VS_L1_4K;
     l->fast = l->cache.tag != NULL;
-    for (uint32_t k = 0; k < VS_L1_SIZES; k++) {
-        l->fast = l->fast && l->tlb[k].at_once;
+    for (uint32_t i = 0; i <= l->stores; i++) {
+        struct vs_l1_tlb *t = &l->tlb[i];
+        t->last = VS_L1_4K;
+        t->last_table = t->table_of[VS_L1_4K];
+        for (uint32_t k = 0; k < VS_L1_SIZES; k++) {
+            l->fast = l->fast && t->table[k].at_once;
+        }
     }
 }
 
-/* The hot path: the most recent entry of the TLB set and of the cache set. True = both hit; all
- * that the access changes is then done, apart from counting it. */
-static inline bool vs_l1_hit(struct vs_l1 *l, uint64_t gva, bool write)
+/* The newest way of the set where the size that hit last would be. */
+static inline const uint64_t *vs_l1_newest(const struct vs_l1 *l, const struct vs_l1_tlb *t,
+                                           uint64_t gva)
 {
-    const struct vs_settab *t = &l->tlb[l->last];
-    unsigned shift = vs_l1_shift[l->last];
-    uint64_t key = (gva >> shift) | l->context, set;
-    (void)vs_div(&t->by_sets, key, &set);
-    size_t first = set * t->ways + t->newest;
-    if (vs_unlikely(t->tag[first] != key)) {
+    const struct vs_settab *s = &t->table[t->last_table];
+    uint64_t key = vs_l1_key(l, gva, t->last), set;
+    (void)vs_div(&s->by_sets, key, &set);
+    size_t first = set * s->ways + s->newest;
+    return vs_likely(s->tag[first] == key) ? &s->payload[first] : NULL;
+}
+
+/* The hot path: the most recent entry of the TLB set and of the cache set. True = both hit; all
+ * that the access changes is then done, apart from counting it on t->last_table. t: vs_l1_tlb. */
+static inline bool vs_l1_hit(struct vs_l1 *l, const struct vs_l1_tlb *t, uint64_t gva, bool write)
+{
+    const uint64_t *entry = vs_l1_newest(l, t, gva);
+    if (vs_unlikely(!entry) || vs_unlikely(write && !(*entry & VS_L1_WRITE))) {
         return false;
     }
-    uint64_t entry = t->payload[first];
-    if (vs_unlikely(write && !(entry & VS_L1_WRITE))) {
-        return false;
-    }
-    uint64_t hpa = (entry & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+    uint64_t hpa =
+        (*entry & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << vs_l1_shift[t->last]) - 1u));
     return vs_linetab_first(&l->cache, hpa >> l->line_shift, write);
 }
 
@@ -78,32 +114,32 @@ static inline bool vs_l1_hit(struct vs_l1 *l, uint64_t gva, bool write)
 static inline bool vs_l1_page(const struct vs_l1 *l, uint64_t gva, bool write, uint64_t *hpa,
                               uint64_t *end)
 {
-    const struct vs_settab *t = &l->tlb[l->last];
-    unsigned shift = vs_l1_shift[l->last];
-    uint64_t key = (gva >> shift) | l->context, set;
-    (void)vs_div(&t->by_sets, key, &set);
-    size_t first = set * t->ways + t->newest;
-    if (!t->entries || t->tag[first] != key || (write && !(t->payload[first] & VS_L1_WRITE))) {
+    const struct vs_l1_tlb *t = &l->tlb[write ? l->stores : 0];
+    const uint64_t *entry = vs_l1_newest(l, t, gva);
+    if (!entry || (write && !(*entry & VS_L1_WRITE))) {
         return false;
     }
-    *hpa = (t->payload[first] & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+    unsigned shift = vs_l1_shift[t->last];
+    *hpa = (*entry & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
     *end = ((gva >> shift) + 1u) << shift;
     return true;
 }
 
-/* The TLBs alone, any way of the set: payload or NULL. */
-static inline const uint64_t *vs_l1_translate(struct vs_l1 *l, uint64_t gva, unsigned *shift)
+/* The TLBs alone, any way of the set: payload or NULL. A hit is in t->last_table. */
+static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l1_tlb *t,
+                                              uint64_t gva, unsigned *shift)
 {
     for (uint32_t i = 0; i < VS_L1_SIZES; i++) {
-        uint32_t k = i == 0         ? l->last
-                     : i <= l->last ? i - 1u
+        uint32_t k = i == 0         ? t->last
+                     : i <= t->last ? i - 1u
                                     : i; /* the last size first, then the others */
-        if (!l->tlb[k].used) {
+        if (!(t->sizes >> k & 1u)) {
             continue;
         }
-        uint64_t *p = vs_settab_find(&l->tlb[k], (gva >> vs_l1_shift[k]) | l->context);
+        const uint64_t *p = vs_settab_find(&t->table[t->table_of[k]], vs_l1_key(l, gva, k));
         if (p) {
-            l->last = k;
+            t->last = k;
+            t->last_table = t->table_of[k];
             *shift = vs_l1_shift[k];
             return p;
         }

@@ -33,6 +33,7 @@ enum vs_fault {
 struct vs_translation {
     vs_hpa hpa;          /* of the byte asked for; valid without a fault */
     unsigned page_shift; /* of the entry filled into the L1 TLB: min(guest, host) */
+    unsigned second;     /* after a probe: which second-level TLB answered */
     enum vs_fault fault;
     vs_gva gva; /* that faulted */
     vs_gpa gpa; /* EPT faults: the guest-physical address that could not be translated */
@@ -41,12 +42,19 @@ struct vs_translation {
     uint32_t error_code;    /* page fault: as x86 pushes it on the stack */
 };
 
+/* What looking something up takes, and where that is booked. */
+struct vs_lookup {
+    uint16_t account;
+    vs_ps ps;
+};
+
 /* Translation as a core reaches it, after a miss in its struct vs_l1 (or on the first write through
  * an entry not yet marked dirty). The port fills vs_l1.tlb[] itself.
- * probe: second-level TLB, state and counters only. True: hit; the caller books `probe_ps` on
- *        `probe_account` (by counting, when it can). False: nothing is booked yet.
+ * probe: second-level TLBs, state and counters only. True: hit; the caller books
+ *        probed[out->second] (by counting, when it can). False: nothing is booked yet.
  * walk:  after a failed probe: books the probe, then the walk. Its faults are in out->fault. */
 #define VS_FORETOLD 4u
+#define VS_SECOND_TLBS 2u
 struct vs_mmu_port {
     void *ctx;
     bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
@@ -57,8 +65,7 @@ struct vs_mmu_port {
      * and the access will probably touch; returns how many of hpa[] it filled. */
     void (*announce)(void *ctx, vs_gva at);
     uint32_t (*foretell)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
-    uint16_t probe_account;
-    vs_ps probe_ps;
+    struct vs_lookup probed[VS_SECOND_TLBS];
 };
 
 /* Lines as a core's hot loop sees them: `access` moves state and counters, not time, and says which

@@ -3,7 +3,7 @@
  * The set-associative table behind every TLB, walk cache, nested TLB, IOTLB and context cache:
  * any number of sets and ways (1536 = 128 x 12 and 1408 = 1408 x 1 alike), 64-bit payloads.
  *
- * Keys are 62-bit (the two top bits stay clear); set = key mod sets, without a division. Under LRU
+ * A key is any number but VS_SETTAB_EMPTY; set = key mod sets, without a division. Under LRU
  * and FIFO the ways of a set stand in order of age, so exact LRU needs no stamps: a hit rotates, a
  * fill shifts, the last way is the victim. Random and tree-PLRU keep a way where it is, and so does
  * LRU over one large set, which keeps its order in a list.
@@ -20,7 +20,6 @@ enum vs_policy { VS_POLICY_LRU, VS_POLICY_TREE_PLRU, VS_POLICY_RANDOM, VS_POLICY
 #define VS_POLICY_CHOICES "lru|tree_plru|random|fifo"
 
 #define VS_SETTAB_EMPTY UINT64_MAX
-#define VS_SETTAB_KEY_BITS 62u
 
 /* Division by a number fixed at configuration: mask and shift, or multiply with one correction. */
 struct vs_divider {

@@ -12,8 +12,31 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref);
 void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref);
 void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t);
 /* Counters of a lookup that failed, and of an access that faulted and was squashed. */
-void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1 *l, bool missed);
-void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1 *l);
+void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1_tlb *tlb, bool missed);
+void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1_tlb *tlb);
+
+static inline struct vs_l1 *vs__cpu_l1(struct vs_cpu *c, uint32_t ref)
+{
+    return ref == VS_REF_FETCH ? &c->fetch : &c->data;
+}
+
+/* Something is counted and not yet priced. */
+static inline bool vs__cpu_counted(const struct vs_cpu *c, uint32_t ref)
+{
+    return (c->pending_mask[ref] | c->fast[ref][0] | c->fast[ref][1] | c->fast[ref][2]) != 0;
+}
+
+static inline void vs__cpu_count_hits(const struct vs_l1_tlb *tlb, uint64_t n)
+{
+    if (tlb->hits) {
+        *tlb->hits += n;
+    }
+}
+
+static inline void vs__cpu_charge(struct vs_txn *t, const struct vs_lookup *k)
+{
+    vs_charge(t, k->account, k->ps);
+}
 
 /* Somebody wants each charge at its place: a tape runs, or spans of this operation are kept. */
 bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref);
@@ -21,10 +44,12 @@ bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref);
 /* One access inside one line. */
 static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t ref)
 {
-    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
-    if (vs_likely(l->fast) && vs_likely(vs_l1_hit(l, gva, ref == VS_REF_WRITE))) {
-        c->fast[ref]++;
-        c->pending_ps += c->price[ref][VS_CPU_TLB_L1][0];
+    struct vs_l1 *l = vs__cpu_l1(c, ref);
+    bool write = ref == VS_REF_WRITE;
+    const struct vs_l1_tlb *t = vs_l1_tlb(l, write);
+    if (vs_likely(l->fast) && vs_likely(vs_l1_hit(l, t, gva, write))) {
+        c->fast[ref][t->last_table]++;
+        c->pending_ps += c->price[ref][t->last_table][0];
         return true;
     }
     return vs__cpu_access_rest(c, gva, ref);
@@ -33,7 +58,7 @@ static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t 
 static inline void vs__cpu_count(struct vs_cpu *c, uint32_t ref, uint32_t tlb, uint32_t level)
 {
     c->pending[ref][tlb][level]++;
-    c->pending_mask[ref] |= 1ull << (tlb * VS_LINE_LEVELS + level);
+    c->pending_mask[ref] |= 1ull << level;
 }
 
 static inline void vs__cpu_instructions(struct vs_cpu *c, uint64_t n)

@@ -208,7 +208,7 @@ static void foretell(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva
 
 static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
-    struct vs_l1 *l = b->ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    struct vs_l1 *l = vs__cpu_l1(c, b->ref);
     bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT;
     bool hints = c->cfg.translation && c->mmu.announce && c->mmu.foretell && l->lines.prefetch;
     while (b->done < b->count) {
@@ -241,7 +241,7 @@ static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uin
 /* After an inline hit: how many more accesses fall into the same line and fit before `until`. They
  * find translation and line where this one found them. */
 static uint64_t same_line(const struct vs_cpu *c, const struct vs_cpu_bulk *b,
-                          const struct vs_l1 *l, uint64_t at, uint64_t until)
+                          const struct vs_l1 *l, uint32_t tlb, uint64_t at, uint64_t until)
 {
     uint64_t line = 1ull << l->line_shift, n = (line - (at & (line - 1u)) - ELEMENT) / b->stride;
     uint64_t in_region = (b->bytes - b->offset - ELEMENT) / b->stride,
@@ -249,7 +249,7 @@ static uint64_t same_line(const struct vs_cpu *c, const struct vs_cpu_bulk *b,
     n = n < in_region ? n : in_region;
     n = n < left ? n : left;
     uint64_t now = vs_cpu_now_ps(c),
-             each = c->price[b->ref][VS_CPU_TLB_L1][0] + b->instructions * (c->instruction_q + 1u);
+             each = c->price[b->ref][tlb][0] + b->instructions * (c->instruction_q + 1u);
     return now < until && (n + 1u) * each < until - now ? n : 0; /* near the horizon: one by one */
 }
 
@@ -265,11 +265,12 @@ static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struc
     if ((at & (line - 1u)) >= b->stride || !vs_l1_page(l, at, b->ref == VS_REF_WRITE, &hpa, &end)) {
         return 0;
     }
+    uint32_t tlb = vs_l1_tlb(l, b->ref == VS_REF_WRITE)->last_table;
     uint64_t last = b->base.v + b->bytes; /* whole steps inside the page and the region */
     uint64_t n = ((end < last ? end : last) - at) / step, left = (b->count - b->done) / each;
     n = n < left ? n : left;
     uint64_t now = vs_cpu_now_ps(c), worst = c->worst_ps[b->ref] +
-                                             (each - 1u) * c->price[b->ref][VS_CPU_TLB_L1][0] +
+                                             (each - 1u) * c->price[b->ref][tlb][0] +
                                              each * b->instructions * (c->instruction_q + 1u);
     uint64_t fit = now < until ? (until - now) / worst : 0;
     n = n < fit ? n : fit;
@@ -283,13 +284,13 @@ static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struc
     l->lines.run(l->lines.ctx, hpa >> l->line_shift, n, step >> l->line_shift, b->ref, answered);
     for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
         if (answered[level]) {
-            c->pending[b->ref][VS_CPU_TLB_L1][level] += answered[level];
-            c->pending_mask[b->ref] |= 1ull << (VS_CPU_TLB_L1 * VS_LINE_LEVELS + level);
-            c->pending_ps += answered[level] * c->price[b->ref][VS_CPU_TLB_L1][level];
+            c->pending[b->ref][tlb][level] += answered[level];
+            c->pending_mask[b->ref] |= 1ull << level;
+            c->pending_ps += answered[level] * c->price[b->ref][tlb][level];
         }
     }
-    c->fast[b->ref] += n * (each - 1u); /* the others of each line: inline hits */
-    c->pending_ps += n * (each - 1u) * c->price[b->ref][VS_CPU_TLB_L1][0];
+    c->fast[b->ref][tlb] += n * (each - 1u); /* the others of each line: inline hits */
+    c->pending_ps += n * (each - 1u) * c->price[b->ref][tlb][0];
     return n * each;
 }
 
@@ -309,7 +310,8 @@ static uint64_t window_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, cons
 
 static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
-    struct vs_l1 *l = b->ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    struct vs_l1 *l = vs__cpu_l1(c, b->ref);
+    const struct vs_l1_tlb *t = vs_l1_tlb(l, b->ref == VS_REF_WRITE);
     uint64_t line = 1ull << l->line_shift;
     bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT || b->bytes % ELEMENT;
     bool grouped = l->fast && !straddles && b->stride <= line / 2u;
@@ -326,10 +328,10 @@ static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
         bool entered = c->window && n; /* with their instructions */
         if (n) {
             /* done */
-        } else if (grouped && vs_l1_hit(l, at.v, b->ref == VS_REF_WRITE)) {
-            n = 1u + same_line(c, b, l, at.v, until);
-            c->fast[b->ref] += n;
-            c->pending_ps += n * c->price[b->ref][VS_CPU_TLB_L1][0];
+        } else if (grouped && vs_l1_hit(l, t, at.v, b->ref == VS_REF_WRITE)) {
+            n = 1u + same_line(c, b, l, t->last_table, at.v, until);
+            c->fast[b->ref][t->last_table] += n;
+            c->pending_ps += n * c->price[b->ref][t->last_table][0];
         } else if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE
                                           : !vs__cpu_access_line(c, at.v, b->ref)) {
             return VS_CPU_FAULT;
@@ -372,7 +374,7 @@ static enum vs_cpu_stop run_stream(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
 
 enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps until)
 {
-    struct vs_l1 *l = b->ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    struct vs_l1 *l = vs__cpu_l1(c, b->ref);
     bool was_exact = c->exact, was_fast = l->fast, depended = c->depends;
     c->depends = depended || b->kind == VS_BULK_CHASE;
     if (!c->window && (vs__cpu_listened(c, b->ref) ||

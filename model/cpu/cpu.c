@@ -40,20 +40,38 @@ void vs_cpu_free(struct vs_cpu *c)
     vs__window_destroy(c);
 }
 
+/* What an access costs that was translated so, by the level that has its line. */
+static void attach_kind(struct vs_cpu *c, uint32_t ref, uint32_t tlb)
+{
+    struct vs_l1 *l = vs__cpu_l1(c, ref);
+    const struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    struct vs_cpu_lookups *k = &c->lookups[ref][tlb];
+    k->n = tlb == VS_CPU_TLB_NONE ? 0 : tlb < VS_L1_SIZES ? 1 : 2;
+    k->part[0] = t->lookup[tlb < VS_L1_SIZES ? tlb : VS_L1_SIZES];
+    if (k->n == 2u) {
+        k->part[1] = c->mmu.probed[tlb - VS_CPU_TLB_SECOND];
+    }
+    uint64_t lookups = 0;
+    for (uint32_t i = 0; i < k->n; i++) {
+        lookups += k->part[i].ps.v;
+    }
+    for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
+        uint64_t ps = lookups + l->lines.ps[level];
+        c->price[ref][tlb][level] = ps;
+        if (tlb < VS_L1_SIZES && ps > c->worst_ps[ref]) {
+            c->worst_ps[ref] = ps;
+        }
+    }
+}
+
 void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
 {
     if (mmu) {
         c->mmu = *mmu;
     }
     for (uint32_t ref = 0; ref < 3u; ref++) {
-        struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
-        for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
-            uint64_t ps = l->lines.ps[level];
-            c->worst_ps[ref] =
-                l->tlb_ps.v + ps > c->worst_ps[ref] ? l->tlb_ps.v + ps : c->worst_ps[ref];
-            c->price[ref][VS_CPU_TLB_NONE][level] = ps;
-            c->price[ref][VS_CPU_TLB_L1][level] = l->tlb_ps.v + ps;
-            c->price[ref][VS_CPU_TLB_L2][level] = l->tlb_ps.v + c->mmu.probe_ps.v + ps;
+        for (uint32_t tlb = 0; tlb < VS_CPU_TLB_KINDS; tlb++) {
+            attach_kind(c, ref, tlb);
         }
     }
     if (c->cfg.translation) {
@@ -77,27 +95,24 @@ static struct vs_op_acc *acc_of(const struct vs_txn *t, uint32_t ref)
 static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb, uint32_t level,
                   uint64_t n)
 {
-    const struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    struct vs_l1 *l = vs__cpu_l1(c, ref);
     struct vs_op_acc *a = acc_of(t, ref);
     vs_ps each = {c->price[ref][tlb][level]}, line = {l->lines.ps[level]};
-    if (tlb != VS_CPU_TLB_NONE) {
-        vs_count_part(t, a, l->tlb_account, n, l->tlb_ps);
-        if (l->tlb_hits && tlb == VS_CPU_TLB_L1) {
-            *l->tlb_hits += n;
-        }
-        if (tlb == VS_CPU_TLB_L2) {
-            vs_count_part(t, a, c->mmu.probe_account, n, c->mmu.probe_ps);
-        }
+    const struct vs_cpu_lookups *k = &c->lookups[ref][tlb];
+    for (uint32_t i = 0; i < k->n; i++) {
+        vs_count_part(t, a, k->part[i].account, n, k->part[i].ps);
+    }
+    if (tlb < VS_L1_SIZES) {
+        vs__cpu_count_hits(vs_l1_tlb(l, ref == VS_REF_WRITE), n);
     }
     vs_count_part(t, a, l->lines.account[level], n, line);
     vs_count_op(t, a, n, each);
     c->count[VS_CNT_cpu_loads + (int)ref] += n;
 }
 
-static uint64_t counted(const struct vs_cpu *c)
+static bool counted(const struct vs_cpu *c)
 {
-    return c->fast[0] | c->fast[1] | c->fast[2] | c->pending_mask[0] | c->pending_mask[1] |
-           c->pending_mask[2];
+    return vs__cpu_counted(c, 0) | vs__cpu_counted(c, 1) | vs__cpu_counted(c, 2);
 }
 
 void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t)
@@ -113,29 +128,34 @@ void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t)
 
 void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref)
 {
-    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
-    uint64_t n = c->fast[ref];
-    if (n) {
-        c->fast[ref] = 0;
-        if (l->cache_hits[ref]) {
-            *l->cache_hits[ref] += n;
+    const struct vs_l1 *l = vs__cpu_l1(c, ref);
+    for (uint32_t k = 0; k < VS_L1_SIZES; k++) {
+        uint64_t n = c->fast[ref][k];
+        if (n) {
+            c->fast[ref][k] = 0;
+            if (l->cache_hits[ref]) {
+                *l->cache_hits[ref] += n;
+            }
+            c->pending[ref][k][0] += n;
+            c->pending_mask[ref] |= 1u;
         }
-        c->pending[ref][VS_CPU_TLB_L1][0] += n;
-        c->pending_mask[ref] |= 1ull << (VS_CPU_TLB_L1 * VS_LINE_LEVELS);
     }
     for (uint64_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
-        uint32_t at = (uint32_t)__builtin_ctzll(mask), tlb = at / VS_LINE_LEVELS,
-                 level = at % VS_LINE_LEVELS;
-        n = c->pending[ref][tlb][level];
-        c->pending[ref][tlb][level] = 0;
-        price(c, t, ref, tlb, level, n);
+        uint32_t level = (uint32_t)__builtin_ctzll(mask);
+        for (uint32_t tlb = 0; tlb < VS_CPU_TLB_KINDS; tlb++) {
+            uint64_t n = c->pending[ref][tlb][level];
+            if (n) {
+                c->pending[ref][tlb][level] = 0;
+                price(c, t, ref, tlb, level, n);
+            }
+        }
     }
     c->pending_mask[ref] = 0;
 }
 
 static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn *t)
 {
-    uint64_t any = counted(c);
+    bool any = counted(c);
     c->pending_ps = 0;
     vs__cpu_settle_instructions(c, t);
     for (uint32_t ref = 0; any && ref < 3u; ref++) {
@@ -146,7 +166,7 @@ static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn
 static void settle(void *ctx, struct vs_txn *t)
 {
     struct vs_cpu *c = ctx;
-    if (c->pending_instructions | counted(c)) {
+    if (c->pending_instructions || counted(c)) {
         settle_all(c, t);
     }
 }
@@ -181,13 +201,13 @@ static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, ui
     vs_charge(t, l->lines.account[level], d);
 }
 
-void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1 *l, bool missed)
+void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1_tlb *tlb, bool missed)
 {
     c->missed = missed;
     if (!missed) {
         c->count[VS_CNT_cpu_dirty_walks]++;
-    } else if (l->tlb_misses) {
-        ++*l->tlb_misses;
+    } else if (tlb->misses) {
+        ++*tlb->misses;
     }
 }
 
@@ -202,23 +222,23 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
         *hpa = gva;
         return true;
     }
-    vs_charge(t, l->tlb_account, l->tlb_ps);
+    struct vs_l1_tlb *tlb = vs_l1_tlb(l, ref == VS_REF_WRITE);
     struct vs_translation out = {.fault = VS_FAULT_NONE};
     if (!l1_missed) {
-        const uint64_t *p = vs_l1_translate(l, gva, &shift);
+        const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
         if (p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
-            if (l->tlb_hits) {
-                ++*l->tlb_hits;
-            }
+            vs__cpu_charge(t, &tlb->lookup[tlb->last_table]);
+            vs__cpu_count_hits(tlb, 1);
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
             return true;
         }
-        vs__cpu_count_miss(c, l, p == NULL);
-        if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
-            vs_charge(t, c->mmu.probe_account, c->mmu.probe_ps);
-            *hpa = out.hpa.v;
-            return true;
-        }
+        vs__cpu_count_miss(c, tlb, p == NULL);
+    }
+    vs__cpu_charge(t, &tlb->lookup[VS_L1_SIZES]);
+    if (!l1_missed && c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
+        vs__cpu_charge(t, &c->mmu.probed[out.second]);
+        *hpa = out.hpa.v;
+        return true;
     }
     c->mmu.walk(c->mmu.ctx, t, at, (enum vs_ref)ref, &out);
     if (out.fault != VS_FAULT_NONE) {
@@ -230,19 +250,19 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
 }
 
 /* The access is issued again and looks up again: its first lookup does not count. */
-void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1 *l)
+void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1_tlb *tlb)
 {
     c->count[VS_CNT_cpu_faults]++;
     if (!c->missed) {
         c->count[VS_CNT_cpu_dirty_walks]--;
-    } else if (l->tlb_misses) {
-        --*l->tlb_misses;
+    } else if (tlb->misses) {
+        --*tlb->misses;
     }
 }
 
-static bool squash(struct vs_cpu *c, const struct vs_l1 *l)
+static bool squash(struct vs_cpu *c, struct vs_l1 *l, uint32_t ref)
 {
-    vs__cpu_count_squash(c, l);
+    vs__cpu_count_squash(c, vs_l1_tlb(l, ref == VS_REF_WRITE));
     (void)vs_abandon(c->txn);
     return false;
 }
@@ -255,7 +275,7 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
     uint64_t hpa;
     vs_open(c->txn, op_of[ref]);
     if (!translate_booked(c, l, gva, ref, l1_missed, &hpa)) {
-        return squash(c, l);
+        return squash(c, l, ref);
     }
     book_level(l, c->txn, hpa, ref);
     vs_close(c->txn);
@@ -265,7 +285,7 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
 
 bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
 {
-    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    struct vs_l1 *l = vs__cpu_l1(c, ref);
     if (vs_unlikely(c->exact || c->window)) {
         return c->window ? vs__window_access(c, gva, 1, ref) : access_booked(c, l, gva, ref, false);
     }
@@ -273,18 +293,19 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
     uint32_t tlb = VS_CPU_TLB_NONE;
     if (vs_likely(c->cfg.translation)) {
         unsigned shift;
-        const uint64_t *p = vs_l1_translate(l, gva, &shift);
-        tlb = VS_CPU_TLB_L1;
+        struct vs_l1_tlb *first = vs_l1_tlb(l, ref == VS_REF_WRITE);
+        const uint64_t *p = vs_l1_translate(l, first, gva, &shift);
         if (vs_likely(p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE)))) {
+            tlb = first->last_table;
             hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
         } else {
             struct vs_translation out;
             vs_gva at = {gva};
-            vs__cpu_count_miss(c, l, p == NULL);
+            vs__cpu_count_miss(c, first, p == NULL);
             if (!c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
                 return access_booked(c, l, gva, ref, true);
             }
-            tlb = VS_CPU_TLB_L2;
+            tlb = VS_CPU_TLB_SECOND + out.second;
             hpa = out.hpa.v;
         }
     }
@@ -304,7 +325,7 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
     vs_open(c->txn, op_of[ref]);
     for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
         if (!translate_booked(c, l, at, ref, false, &hpa)) {
-            return squash(c, l);
+            return squash(c, l, ref);
         }
         if (l->lines.straddle) {
             uint32_t level =
@@ -322,7 +343,7 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
 
 enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum vs_ref ref)
 {
-    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    struct vs_l1 *l = vs__cpu_l1(c, ref);
     uint32_t line = 1u << l->line_shift;
     bool ok;
     if (l->lines.straddle && bytes > line) {
@@ -342,12 +363,12 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
 
 enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref)
 {
-    struct vs_l1 *l = ref == VS_REF_FETCH ? &c->fetch : &c->data;
+    struct vs_l1 *l = vs__cpu_l1(c, ref);
     uint64_t hpa;
     vs_txn_settle(c->txn);
     vs_open(c->txn, op_of[ref]);
     if (!translate_booked(c, l, at.v, (uint32_t)ref, false, &hpa)) {
-        (void)squash(c, l);
+        (void)squash(c, l, (uint32_t)ref);
         return VS_CPU_FAULT;
     }
     vs_close(c->txn);

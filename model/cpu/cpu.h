@@ -19,8 +19,18 @@
 
 enum vs_cpu_stop { VS_CPU_DONE, VS_CPU_HORIZON, VS_CPU_FAULT };
 
-/* How an access was translated, for counting: composition = translation x cache level. */
-enum { VS_CPU_TLB_L1, VS_CPU_TLB_L2, VS_CPU_TLB_NONE, VS_CPU_TLB_KINDS };
+/* How an access was translated, for counting: composition = translation x cache level. The first
+ * are the tables of struct vs_l1_tlb, then come those of the second level. */
+enum {
+    VS_CPU_TLB_SECOND = VS_L1_SIZES,
+    VS_CPU_TLB_NONE = VS_CPU_TLB_SECOND + VS_SECOND_TLBS,
+    VS_CPU_TLB_KINDS
+};
+/* The lookups that such a translation takes, one after the other. */
+struct vs_cpu_lookups {
+    uint32_t n;
+    struct vs_lookup part[2];
+};
 
 struct vs_cpu_window; /* window.h */
 
@@ -28,13 +38,14 @@ struct vs_cpu {
     struct vs_l1 data, fetch;
     /* counted and not yet priced */
     uint64_t pending_ps;
-    uint64_t fast[3];                                      /* inline hits, by enum vs_ref */
+    uint64_t fast[3][VS_L1_SIZES]; /* inline hits, by enum vs_ref and table */
     uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS]; /* other compositions */
-    uint64_t pending_mask[3];
+    uint64_t pending_mask[3];                              /* bit = level where some are */
     uint64_t pending_instructions, pending_instruction_ps;
     uint64_t carry;                        /* of the instruction clock, in ps x ipc; below ipc */
     uint64_t instruction_q, instruction_r; /* ps of one instruction: q + r / ipc */
     uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
+    struct vs_cpu_lookups lookups[3][VS_CPU_TLB_KINDS];
     uint64_t worst_ps[3]; /* the dearest access whose translation is the most recent entry */
     bool exact;           /* somebody listens: charge each access */
     bool depends;         /* accesses from now on need the value of the one before (window) */

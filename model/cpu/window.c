@@ -3,35 +3,36 @@
 
 /* ---- the clock of entry ---- */
 
+static void expose_part(struct vs_txn *t, uint64_t n, const struct vs_lookup *part)
+{
+    uint64_t ps = n * part->ps.v;
+    if (ps) {
+        t->acc->exposed[part->account].n += n;
+        t->acc->exposed[part->account].ps += ps;
+        if (t->tape) {
+            vs__tape_add(t->tape, t->now_ps, ps, part->account, t->depth);
+        }
+        t->now_ps += ps;
+    }
+}
+
 /* Hits of the front end were priced as they came: the line waits for each of them. */
 static void expose_fetches(struct vs_cpu *c, struct vs_txn *t)
 {
     const struct vs_l1 *l = &c->fetch;
-    uint64_t by_level[VS_CPU_TLB_KINDS][VS_LINE_LEVELS] = {{0}};
-    for (uint64_t mask = c->pending_mask[VS_REF_FETCH]; mask; mask &= mask - 1u) {
-        uint32_t at = (uint32_t)__builtin_ctzll(mask);
-        by_level[at / VS_LINE_LEVELS][at % VS_LINE_LEVELS] =
-            c->pending[VS_REF_FETCH][at / VS_LINE_LEVELS][at % VS_LINE_LEVELS];
-    }
-    by_level[VS_CPU_TLB_L1][0] += c->fast[VS_REF_FETCH];
     for (uint32_t tlb = 0; tlb < VS_CPU_TLB_KINDS; tlb++) {
+        const struct vs_cpu_lookups *k = &c->lookups[VS_REF_FETCH][tlb];
         for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
-            uint64_t n = by_level[tlb][level];
-            const struct {
-                uint16_t account;
-                uint64_t ps;
-            } part[3] = {{l->tlb_account, tlb == VS_CPU_TLB_NONE ? 0 : l->tlb_ps.v},
-                         {c->mmu.probe_account, tlb == VS_CPU_TLB_L2 ? c->mmu.probe_ps.v : 0},
-                         {l->lines.account[level], l->lines.ps[level]}};
-            for (uint32_t i = 0; n && i < 3u; i++) {
-                if (part[i].ps) {
-                    t->acc->exposed[part[i].account].n += n;
-                    t->acc->exposed[part[i].account].ps += n * part[i].ps;
-                    if (t->tape) {
-                        vs__tape_add(t->tape, t->now_ps, n * part[i].ps, part[i].account, t->depth);
-                    }
-                    t->now_ps += n * part[i].ps;
-                }
+            uint64_t n = c->pending[VS_REF_FETCH][tlb][level];
+            if (tlb < VS_L1_SIZES && level == 0) {
+                n += c->fast[VS_REF_FETCH][tlb];
+            }
+            for (uint32_t i = 0; n && i < k->n; i++) {
+                expose_part(t, n, &k->part[i]);
+            }
+            struct vs_lookup line = {l->lines.account[level], {l->lines.ps[level]}};
+            if (n) {
+                expose_part(t, n, &line);
             }
         }
     }
@@ -54,7 +55,7 @@ static void advance(struct vs_cpu *c)
         vs_charge_n(t, vs__window_account(c, VS_ACC_cpu_reissue), w->reissued, d);
         w->reissued = w->reissued_ps = 0;
     }
-    if (c->fast[VS_REF_FETCH] || c->pending_mask[VS_REF_FETCH]) {
+    if (vs__cpu_counted(c, VS_REF_FETCH)) {
         expose_fetches(c, t);
         vs__window_actor(c);
         vs__cpu_settle_ref(c, &w->beside, VS_REF_FETCH);
@@ -95,7 +96,7 @@ static void settle(void *ctx, struct vs_txn *t)
     vs__window_actor(c);
     advance(c);
     for (uint32_t ref = 0; ref < VS_REF_FETCH; ref++) {
-        if (c->fast[ref] || c->pending_mask[ref]) {
+        if (vs__cpu_counted(c, ref)) {
             vs__cpu_settle_ref(c, &w->beside, ref);
         }
     }
@@ -271,18 +272,22 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
     if (!c->cfg.translation) {
         return true;
     }
-    vs_charge(x, l->tlb_account, l->tlb_ps);
-    if (!missed) {
-        const uint64_t *p = vs_l1_translate(l, gva, &shift);
+    struct vs_l1_tlb *tlb = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    const struct vs_lookup *miss = &tlb->lookup[VS_L1_SIZES];
+    if (missed) {
+        vs__cpu_charge(x, miss);
+    } else {
+        const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
         bool hit = p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE));
+        vs__cpu_charge(x, hit ? &tlb->lookup[tlb->last_table] : miss);
         if (hit) {
-            *l->tlb_hits += 1u;
+            vs__cpu_count_hits(tlb, 1);
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
         } else {
-            vs__cpu_count_miss(c, l, p == NULL);
+            vs__cpu_count_miss(c, tlb, p == NULL);
             hit = c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out);
             if (hit) {
-                vs_charge(x, c->mmu.probe_account, c->mmu.probe_ps);
+                vs__cpu_charge(x, &c->mmu.probed[out.second]);
                 *hpa = out.hpa.v;
             }
         }
@@ -321,7 +326,7 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
     vs_open(x, vs__window_op[ref]);
     for (uint64_t at = gva; at < gva + bytes; at = (at & ~(line - 1u)) + line) {
         if (!translate(c, l, at, ref, missed, &hpa)) {
-            vs__cpu_count_squash(c, l);
+            vs__cpu_count_squash(c, vs_l1_tlb(l, ref == VS_REF_WRITE));
             (void)vs_abandon(x);
             x->tape = NULL;
             vs_txn_settle(c->txn); /* taken where it retires: everything older completes */
@@ -351,7 +356,7 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
 }
 
 /* An access that found its translation but waited for something. */
-static void book_waits(struct vs_cpu *c, const struct vs_l1 *l, uint32_t ref, uint32_t tlb,
+static void book_waits(struct vs_cpu *c, struct vs_l1 *l, uint32_t ref, uint32_t tlb,
                        uint64_t walk_ps, const struct vs_window_fill *f)
 {
     struct vs_txn *x = &c->window->beside;
@@ -360,13 +365,12 @@ static void book_waits(struct vs_cpu *c, const struct vs_l1 *l, uint32_t ref, ui
     a = a ? a : vs_ledger_acc(x->ledger, x->actor, vs__window_op[ref]);
     vs_ps walk = {walk_ps}, wait = {f->wait_ps}, line = {f->ps}, total = {walk_ps + f->wait_ps};
     total.v += c->price[ref][tlb][f->level];
-    if (tlb != VS_CPU_TLB_NONE) {
-        vs_count_part(x, a, l->tlb_account, 1, l->tlb_ps);
-        if (tlb == VS_CPU_TLB_L2) {
-            vs_count_part(x, a, c->mmu.probe_account, 1, c->mmu.probe_ps);
-        } else if (l->tlb_hits) {
-            ++*l->tlb_hits;
-        }
+    const struct vs_cpu_lookups *k = &c->lookups[ref][tlb];
+    for (uint32_t i = 0; i < k->n; i++) {
+        vs_count_part(x, a, k->part[i].account, 1, k->part[i].ps);
+    }
+    if (tlb < VS_L1_SIZES) {
+        vs__cpu_count_hits(vs_l1_tlb(l, ref == VS_REF_WRITE), 1);
     }
     if (walk.v) {
         vs_count_part(x, a, vs__window_account(c, VS_ACC_cpu_walk_merge), 1, walk);
@@ -389,21 +393,24 @@ static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t r
     tape->n = 0;
     if (c->cfg.translation) {
         unsigned shift;
-        const uint64_t *p = vs_l1_translate(l, gva, &shift);
-        tlb = VS_CPU_TLB_L1;
-        vs__window_note(tape, &at, l->tlb_account, l->tlb_ps.v);
+        struct vs_l1_tlb *first = vs_l1_tlb(l, ref == VS_REF_WRITE);
+        const uint64_t *p = vs_l1_translate(l, first, gva, &shift);
         if (vs_likely(p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE)))) {
+            tlb = first->last_table;
             hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
         } else {
             struct vs_translation out;
             vs_gva g = {gva};
-            vs__cpu_count_miss(c, l, p == NULL);
+            vs__cpu_count_miss(c, first, p == NULL);
             if (!c->mmu.probe(c->mmu.ctx, g, (enum vs_ref)ref, &out)) {
                 return booked(c, l, gva, 1, ref, true, start);
             }
-            tlb = VS_CPU_TLB_L2;
+            tlb = VS_CPU_TLB_SECOND + out.second;
             hpa = out.hpa.v;
-            vs__window_note(tape, &at, c->mmu.probe_account, c->mmu.probe_ps.v);
+        }
+        const struct vs_cpu_lookups *k = &c->lookups[ref][tlb];
+        for (uint32_t i = 0; i < k->n; i++) {
+            vs__window_note(tape, &at, k->part[i].account, k->part[i].ps.v);
         }
         if (w->walks_until_ps > at) {
             walk_ps = vs__window_walked(w, gva, at) - at;
@@ -434,16 +441,18 @@ static bool fetch(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
     if ((gva & (line - 1u)) + bytes <= line && !vs__cpu_listened(c, VS_REF_FETCH)) {
         if (c->cfg.translation) {
             unsigned shift;
-            const uint64_t *p = vs_l1_translate(l, gva, &shift);
-            tlb = VS_CPU_TLB_L1;
+            struct vs_l1_tlb *first = vs_l1_tlb(l, false);
+            const uint64_t *p = vs_l1_translate(l, first, gva, &shift);
             if (p) {
+                tlb = first->last_table;
                 hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
             } else {
                 struct vs_translation out;
                 vs_gva g = {gva};
-                vs__cpu_count_miss(c, l, true);
+                vs__cpu_count_miss(c, first, true);
+                out.second = 0;
                 missed = !c->mmu.probe(c->mmu.ctx, g, VS_REF_FETCH, &out);
-                tlb = VS_CPU_TLB_L2;
+                tlb = VS_CPU_TLB_SECOND + out.second;
                 hpa = missed ? 0 : out.hpa.v;
             }
         }

@@ -10,6 +10,7 @@ struct run {
     struct vs_cpu *c;
     struct vs_op_acc *acc;
     uint32_t tlb;
+    struct vs_lookup lookup;
     uint64_t hits, again; /* that did not wait; that found the line the last one had used */
     uint64_t level[VS_LINE_LEVELS]; /* accesses that waited, by who answered */
     uint64_t waits, wait_ps, merges, merge_ps, walks, walk_ps;
@@ -34,7 +35,7 @@ static void part(struct run *r, uint16_t account, uint64_t n, uint64_t ps)
 static void flush(struct run *r, uint32_t ref)
 {
     struct vs_cpu *c = r->c;
-    const struct vs_l1 *l = &c->data;
+    struct vs_l1 *l = &c->data;
     uint64_t n = 0;
     vs_count_ops(&c->window->beside, r->acc, r->n, r->sum, r->least, r->most);
     for (uint32_t i = 0; i < VS_LINE_LEVELS; i++) {
@@ -44,10 +45,8 @@ static void flush(struct run *r, uint32_t ref)
         }
     }
     if (r->tlb != VS_CPU_TLB_NONE && n) {
-        part(r, l->tlb_account, n, n * l->tlb_ps.v);
-        if (l->tlb_hits) {
-            *l->tlb_hits += n;
-        }
+        part(r, r->lookup.account, n, n * r->lookup.ps.v);
+        vs__cpu_count_hits(vs_l1_tlb(l, ref == VS_REF_WRITE), n);
     }
     part(r, vs__window_account(c, VS_ACC_cpu_mshr_wait), r->waits, r->wait_ps);
     part(r, vs__window_account(c, VS_ACC_cpu_mshr_merge), r->merges, r->merge_ps);
@@ -56,7 +55,7 @@ static void flush(struct run *r, uint32_t ref)
     c->count[VS_CNT_cpu_mshr_merges] += r->merges;
     c->count[VS_CNT_cpu_walk_merges] += r->walks;
     c->pending[ref][r->tlb][0] += r->hits;
-    c->pending_mask[ref] |= r->hits ? 1ull << (r->tlb * VS_LINE_LEVELS) : 0;
+    c->pending_mask[ref] |= r->hits ? 1u : 0;
     if (l->cache_hits[ref]) {
         *l->cache_hits[ref] += r->again;
     }
@@ -234,7 +233,7 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
         struct vs_tape *tape = &w->ring[w->tail & w->mask].tape;
         tape->n = 0;
         at = start;
-        vs__window_note(tape, &at, l->tlb_account, m->lookup);
+        vs__window_note(tape, &at, r->lookup.account, m->lookup);
         vs__window_note(tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk);
         vs__window_note(tape, &at, vs__window_wait_account(c, &f), f.wait_ps);
         vs__window_note(tape, &at, l->lines.account[f.level], f.ps);
@@ -283,13 +282,15 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
     uint64_t in_page = (end - gva + stride - 1u) / stride;
     n = n < in_page ? n : in_page;
     struct vs_divider by_stride = vs_divider_of(stride);
+    uint32_t tlb = translated ? vs_l1_tlb(l, write)->last_table : VS_CPU_TLB_NONE;
     vs__window_actor(c);
     struct run r = {.c = c,
                     .acc = w->beside.by_op[vs__window_op[ref]],
-                    .tlb = translated ? VS_CPU_TLB_L1 : VS_CPU_TLB_NONE,
+                    .tlb = tlb,
+                    .lookup = c->lookups[ref][tlb].part[0],
                     .least = UINT64_MAX};
     struct common m = {.instructions = instructions,
-                       .lookup = translated ? l->tlb_ps.v : 0,
+                       .lookup = translated ? r.lookup.ps.v : 0,
                        .l1_ps = l->lines.ps[0],
                        .page_ps = page_ps,
                        .until_ps = until_ps,

@@ -12,16 +12,13 @@
 #define VS_DEF_FILE "ept/ept.def"
 #include "virtsim/def_tables.h"
 
-static inline __attribute__((always_inline)) void charge(const struct vs_ept *e, struct vs_txn *t,
-                                                         unsigned account, uint64_t ps)
-{
-    if (ps) {
-        vs_ps d = {ps};
-        vs_charge(t, (uint16_t)(e->account + account), d);
-    }
-}
-
 /* ---- probe: L1 of the other sizes was looked up by the core; here the second level ---- */
+
+/* Where in its page the piece around gva begins. */
+static uint64_t piece_of(uint64_t gva, unsigned page, unsigned piece)
+{
+    return gva & ((1ull << page) - 1u) & ~((1ull << piece) - 1u);
+}
 
 static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t payload,
                     unsigned shift)
@@ -30,12 +27,14 @@ static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t pa
     if (vs_unlikely(ref == VS_REF_WRITE && !(payload & VS__READ))) {
         return; /* write-only (Arm stage 2): the core's inline path takes reads for granted */
     }
+    struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
     unsigned k = shift >= 30u ? VS_L1_1G : shift >= 21u ? VS_L1_2M : VS_L1_4K;
-    while (k && !l->tlb[k].entries) {
+    while (k && !t->table[t->table_of[k]].entries) {
         k--; /* no table for this size: one of a smaller size holds its pieces */
     }
-    payload += gva & ((1ull << shift) - 1u) & ~((1ull << vs_l1_shift[k]) - 1u);
-    vs__ept_put(e, &l->tlb[k], (gva >> vs_l1_shift[k]) | l->context, payload, ref != VS_REF_READ);
+    t->sizes |= 1u << k;
+    payload += piece_of(gva, shift, vs_l1_shift[k]);
+    vs__ept_put(e, &t->table[t->table_of[k]], vs_l1_key(l, gva, k), payload, ref != VS_REF_READ);
 }
 
 static bool allowed(uint64_t payload, enum vs_ref ref)
@@ -53,12 +52,13 @@ bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation 
     }
     for (uint32_t m = e->sizes; m; m &= m - 1u) {
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
-        struct vs_settab *t = shift >= 30u ? &e->l2_1g : &e->l2;
+        struct vs_settab *t = vs__ept_second(e, shift);
         const uint64_t *p = vs_settab_find(t, vs__ept_key(at.v, shift, e->tag_now));
         if (p && allowed(*p, ref)) {
             e->count[VS_CNT_ept_l2_hits]++;
             out->hpa.v = (*p & VS_RADIX_ADDRESS) | (at.v & ((1ull << shift) - 1u));
             out->page_shift = shift;
+            out->second = t == &e->l2_1g;
             out->fault = VS_FAULT_NONE;
             fill_l1(e, ref, at.v, *p, shift);
             return true;
@@ -80,10 +80,12 @@ void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t fram
         e->prefetch.full = true;
         return;
     }
-    struct vs_settab *t = shift >= 30u ? &e->l2_1g : &e->l2;
-    if (t->entries) {
-        e->sizes |= 1u << (shift - 12u);
-        vs__ept_put(e, t, vs__ept_key(gva, shift, e->tag_now), frame | flags, ref != VS_REF_READ);
+    unsigned held = vs__ept_held(e, shift);
+    struct vs_settab *t = vs__ept_second(e, held);
+    if (held && t->entries) {
+        e->sizes |= 1u << (held - 12u);
+        vs__ept_put(e, t, vs__ept_key(gva, held, e->tag_now),
+                    (frame + piece_of(gva, shift, held)) | flags, ref != VS_REF_READ);
     }
     fill_l1(e, ref, gva, frame | flags, shift);
 }
@@ -145,7 +147,9 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
 {
     struct vs_ept *e = ctx;
     memset(out, 0, sizeof *out);
-    charge(e, t, VS_ACC_ept_l2_tlb, e->l2_ps);
+    if (e->probe_miss.ps.v) {
+        vs_charge(t, e->probe_miss.account, e->probe_miss.ps);
+    }
     struct walker k = {0, 0};
     if (vs_unlikely(e->walker.n)) {
         k = walker_take(e, t);
@@ -186,6 +190,5 @@ struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
                                 .walk = vs__ept_walk,
                                 .announce = e->hint ? announce : NULL,
                                 .foretell = e->hint ? foretell : NULL,
-                                .probe_account = (uint16_t)(e->account + VS_ACC_ept_l2_tlb),
-                                .probe_ps = {e->l2_ps}};
+                                .probed = {e->probed[0], e->probed[1]}};
 }

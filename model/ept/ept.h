@@ -2,11 +2,12 @@
 /*
  * Translation of one vCPU, native or under EPT: TLBs tagged with VPID and PCID that hold combined
  * mappings of size min(guest, host), a nested TLB keyed by guest-physical page, walk caches in both
- * dimensions, and the walker. Each can be absent (0 entries) and is priced by itself.
+ * dimensions, and the walker. Each can be absent (0 entries) and is priced by itself. Structures
+ * that are looked up at one time cost the slowest that has to be waited for.
  *
  * Entries of both tables are loaded through a timed memory port, so that each reference is charged
  * where it was found; ept.* accounts are the lookups of its own structures only. Faults are values
- * (struct vs_translation). First-level TLBs are the tlb[] of struct vs_l1.
+ * (struct vs_translation). First-level TLBs are the tlb[] of the two struct vs_l1.
  *
  * Tags follow SDM 3C 28.4: linear and combined mappings carry VPID and PCID (and EP4TA), guest-
  * physical ones (nested TLB, nested walk caches) EP4TA only. Page-table formats: radix.h.
@@ -22,6 +23,7 @@
 #define VS_DEF_FILE "ept/ept.def"
 #include "virtsim/def_types.h"
 
+enum { VS_EPT_1G_OWN, VS_EPT_1G_SHARED, VS_EPT_1G_PIECES }; /* ept.l2_tlb_1g.place */
 enum { VS_EPT_NATIVE, VS_EPT_EPT, VS_EPT_NPT, VS_EPT_STAGE2, VS_EPT_SHADOW }; /* paging.mode */
 #define VS_EPT_THP 7u                                                         /* guest.page_size */
 #define VS_EPT_CONTEXTS 1024u /* address spaces told apart at one time */
@@ -66,14 +68,18 @@ struct vs_ept_prefetch {
 struct vs_ept {
     struct vs_ept_config cfg;
     uint16_t account;
-    uint64_t lines_ps, l1_ps, l2_ps, nested_ps, pwc_ps, start_ps, invlpg_ps, flush_ps;
+    struct vs_clock clock;
+    uint64_t lines_ps, nested_ps, start_ps, invlpg_ps, flush_ps;
+    struct vs_lookup probed[VS_SECOND_TLBS], probe_miss; /* l2, l2_1g; what exists, all asked */
+    /* by the level that answers, and one more: none did */
+    struct vs_lookup gpwc_lookup[VS_EPT_LEVELS + 1u], npwc_lookup[VS_EPT_LEVELS + 1u];
     struct vs_phys *phys;
     struct vs_mem_port mem;
     struct vs_l1 *data, *fetch;
     struct vs_settab l2, l2_1g, nested;
     struct vs_settab gpwc[VS_EPT_LEVELS], npwc[VS_EPT_LEVELS]; /* by level 5 to 2 */
     struct vs_settab lines;                                    /* AMD: lines of page tables */
-    bool gpwc_any, npwc_any;                                   /* some level of it exists */
+    bool gpwc_any, npwc_any; /* some level of it exists, and the format has it */
     /* formats of the two dimensions; usual: x86-64 and EPT of four levels */
     struct vs_radix_format guest, second;
     bool usual, mbec;

@@ -54,26 +54,38 @@ static void check_formats(const struct vs_ept_config *c, struct vs_errors *error
 void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
 {
     check_formats(c, errors);
-    check_table(errors, "ept.l1_dtlb_4k", c->d4k_entries, c->d4k_ways);
-    check_table(errors, "ept.l1_dtlb_2m", c->d2m_entries, c->d2m_ways);
-    check_table(errors, "ept.l1_dtlb_1g", c->d1g_entries, c->d1g_ways);
-    check_table(errors, "ept.l1_itlb_4k", c->i4k_entries, c->i4k_ways);
-    check_table(errors, "ept.l1_itlb_2m", c->i2m_entries, c->i2m_ways);
-    check_table(errors, "ept.l2_tlb", c->l2_entries, c->l2_ways);
-    check_table(errors, "ept.l2_tlb_1g", c->l2_1g_entries, c->l2_1g_ways);
-    check_table(errors, "ept.nested_tlb", c->nested_entries, c->nested_ways);
-    check_table(errors, "ept.walk_lines", c->line_entries, c->line_ways);
+    const struct {
+        const char *path;
+        uint64_t entries, ways;
+    } table[] = {{"ept.l1_dtlb_4k", c->d4k_entries, c->d4k_ways},
+                 {"ept.l1_dtlb_2m", c->d2m_entries, c->d2m_ways},
+                 {"ept.l1_dtlb_1g", c->d1g_entries, c->d1g_ways},
+                 {"ept.l1_dtlb_store", c->store_entries, c->store_ways},
+                 {"ept.l1_itlb_4k", c->i4k_entries, c->i4k_ways},
+                 {"ept.l1_itlb_2m", c->i2m_entries, c->i2m_ways},
+                 {"ept.l2_tlb", c->l2_entries, c->l2_ways},
+                 {"ept.l2_tlb_1g", c->l2_1g_entries, c->l2_1g_ways},
+                 {"ept.nested_tlb", c->nested_entries, c->nested_ways},
+                 {"ept.walk_lines", c->line_entries, c->line_ways},
+                 {"ept.guest_pwc.l5", c->gpml5e, c->gpml5e_ways},
+                 {"ept.guest_pwc.l4", c->gpml4e, c->gpml4e_ways},
+                 {"ept.guest_pwc.l3", c->gpdpte, c->gpdpte_ways},
+                 {"ept.guest_pwc.l2", c->gpde, c->gpde_ways},
+                 {"ept.nested_pwc.l5", c->npml5e, c->npml5e_ways},
+                 {"ept.nested_pwc.l4", c->npml4e, c->npml4e_ways},
+                 {"ept.nested_pwc.l3", c->npdpte, c->npdpte_ways},
+                 {"ept.nested_pwc.l2", c->npde, c->npde_ways}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        check_table(errors, table[i].path, table[i].entries, table[i].ways);
+    }
     if (!c->d4k_entries || !c->i4k_entries) {
         vs_error(errors, "ept.l1_dtlb_4k.entries and ept.l1_itlb_4k.entries must be at least 1: "
                          "the core translates through them");
     }
-    const uint64_t pwc[] = {c->gpml5e, c->gpml4e, c->gpdpte, c->gpde,
-                            c->npml5e, c->npml4e, c->npdpte, c->npde};
-    for (size_t i = 0; i < sizeof pwc / sizeof pwc[0]; i++) {
-        if (c->pwc_ways && pwc[i] % c->pwc_ways) {
-            vs_error(errors, "ept.pwc.ways = %llu does not divide a walk cache of %llu entries",
-                     (unsigned long long)c->pwc_ways, (unsigned long long)pwc[i]);
-        }
+    if (c->l2_1g_place != VS_EPT_1G_OWN && !c->l2_large) {
+        vs_error(errors, "ept.l2_tlb_1g.place = %s: ept.l2_tlb holds no large pages "
+                         "(ept.l2_tlb.large_pages = 0)",
+                 c->l2_1g_place == VS_EPT_1G_SHARED ? "shared" : "pieces");
     }
 }
 

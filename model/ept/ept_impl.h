@@ -25,6 +25,21 @@ static inline uint64_t vs__ept_key(uint64_t address, unsigned shift, uint32_t ta
            (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
 }
 
+/* As what the second-level TLBs hold a page of 1 << shift: log2 of the pieces, 0: not at all. */
+static inline unsigned vs__ept_held(const struct vs_ept *e, unsigned shift)
+{
+    if (vs_likely(shift < 21u) || (shift >= 30u && e->cfg.l2_1g_place == VS_EPT_1G_OWN)) {
+        return shift;
+    }
+    shift = shift >= 30u && e->cfg.l2_1g_place == VS_EPT_1G_PIECES ? 21u : shift;
+    return e->cfg.l2_large ? shift : 0;
+}
+/* Which of them holds such pieces. */
+static inline struct vs_settab *vs__ept_second(struct vs_ept *e, unsigned held)
+{
+    return held >= 30u && e->cfg.l2_1g_place == VS_EPT_1G_OWN ? &e->l2_1g : &e->l2;
+}
+
 /* What the last walk of a page touched, kept beside the model to prefetch the next one: never read
  * for a result. Slot = page number modulo VS__HINTS; stale ones only waste a prefetch. */
 #define VS__HINTS (1ull << 20)

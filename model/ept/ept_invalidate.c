@@ -2,18 +2,25 @@
 /* What invalidations and faults drop. */
 #include "ept_impl.h"
 
+#define FIRST_LEVEL 4u /* for data, stores, fetches; the last has no entries */
+#define CONTEXT ((uint64_t)(VS_EPT_CONTEXTS - 1u) << VS_L1_CONTEXT_SHIFT)
+
 /* ---- what faults drop ---- */
 
 static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
 {
-    uint64_t context = (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
-    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
-        (void)vs_settab_drop(&e->data->tlb[k], (gva >> vs_l1_shift[k]) | context);
-        (void)vs_settab_drop(&e->fetch->tlb[k], (gva >> vs_l1_shift[k]) | context);
+    for (unsigned i = 0; i < FIRST_LEVEL; i++) {
+        struct vs_l1 *l = i & 2u ? e->fetch : e->data;
+        struct vs_l1_tlb *t = &l->tlb[i & 1u];
+        uint64_t context = (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
+        for (unsigned k = 0; k < VS_L1_SIZES; k++) {
+            (void)vs_settab_drop(&t->table[t->table_of[k]],
+                                 (vs_l1_key(l, gva, k) & ~CONTEXT) | context);
+        }
     }
     for (uint32_t m = e->sizes; m; m &= m - 1u) {
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
-        (void)vs_settab_drop(shift >= 30u ? &e->l2_1g : &e->l2, vs__ept_key(gva, shift, tag));
+        (void)vs_settab_drop(vs__ept_second(e, shift), vs__ept_key(gva, shift, tag));
     }
     for (unsigned level = 2; level <= e->guest.levels; level++) {
         unsigned shift = vs_radix_level_shift(&e->guest, level);
@@ -56,7 +63,7 @@ struct scope {
     bool combined;           /* by EP4TA instead: of s.eptp, 0 = of every one */
     uint16_t vpid, pcid;
     uint64_t eptp, address;
-    unsigned shift; /* of tables whose keys tell no size (L1); 0: the key tells */
+    bool first; /* a table of the first level, whose keys are vs_l1_key */
 };
 
 static const struct vs_ept_tag *tag_in(const struct scope *s, uint64_t key)
@@ -82,7 +89,8 @@ static bool in_scope(const struct scope *s, const struct vs_ept_tag *t, bool glo
  * and all of them go (SDM 3A 4.10.4.1). */
 static bool same_page(const struct scope *s, uint64_t key, unsigned page)
 {
-    unsigned shift = s->shift ? s->shift : 12u + (unsigned)(key >> VS__SIZE_SHIFT & 31u);
+    unsigned shift = s->first ? vs_l1_shift[key >> VS_L1_SIZE_SHIFT]
+                              : 12u + (unsigned)(key >> VS__SIZE_SHIFT & 31u);
     uint64_t address = (key & VS__PAGE_MASK) << shift;
     return ((address ^ s->address) & ((VS__PAGE_MASK << 12) | 0xfffu)) >> page == 0;
 }
@@ -113,12 +121,14 @@ static bool drop_physical_page(void *ctx, uint64_t key, uint64_t payload)
 static uint64_t sweep_linear(struct vs_ept *e, struct scope *s, bool walk_caches)
 {
     uint64_t n = 0;
-    for (unsigned k = 0; k < VS_L1_SIZES; k++) {
-        s->shift = vs_l1_shift[k];
-        n += vs_settab_drop_if(&e->data->tlb[k], drop_linear, s);
-        n += vs_settab_drop_if(&e->fetch->tlb[k], drop_linear, s);
+    s->first = true;
+    for (unsigned i = 0; i < FIRST_LEVEL; i++) {
+        struct vs_l1_tlb *t = &(i & 2u ? e->fetch : e->data)->tlb[i & 1u];
+        for (unsigned k = 0; k < VS_L1_SIZES; k++) {
+            n += vs_settab_drop_if(&t->table[k], drop_linear, s);
+        }
     }
-    s->shift = 0;
+    s->first = false;
     n += vs_settab_drop_if(&e->l2, drop_linear, s);
     n += vs_settab_drop_if(&e->l2_1g, drop_linear, s);
     for (unsigned level = 2; level < VS_EPT_LEVELS && walk_caches; level++) {

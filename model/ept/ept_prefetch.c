@@ -48,7 +48,8 @@ void vs__ept_prefetch_next(struct vs_ept *e, const struct vs_txn *t, uint64_t gv
     struct vs_ept_prefetch *p = &e->prefetch;
     struct vs_translation unused = {.fault = VS_FAULT_NONE};
     uint64_t next = ((gva >> shift) + 1u) << shift;
-    if (vs_settab_peek(shift >= 30u ? &e->l2_1g : &e->l2, vs__ept_key(next, shift, e->tag_now))) {
+    unsigned held = vs__ept_held(e, shift);
+    if (held && vs_settab_peek(vs__ept_second(e, held), vs__ept_key(next, held, e->tag_now))) {
         return;
     }
     if (p->txn.now_ps > t->now_ps) {

@@ -199,11 +199,11 @@ static void test_contexts_stay_apart_at_negative_addresses(void **state)
     start(&f, &c, 12, 12);
     assert_int_equal(vs_space_touch(&f.space, kernel, 12, true, true), VS_OK);
     (void)walk(&f, kernel, VS_REF_READ);
-    assert_non_null(vs_l1_translate(&f.data, kernel, &shift));
+    assert_non_null(vs_l1_translate(&f.data, f.data.tlb, kernel, &shift));
     struct vs_ept_context other = f.context;
     other.pcid = 1;
     vs_ept_context(&f.ept, &other);
-    assert_null(vs_l1_translate(&f.data, kernel, &shift));
+    assert_null(vs_l1_translate(&f.data, f.data.tlb, kernel, &shift));
     stop(&f);
 }
 

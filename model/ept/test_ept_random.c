@@ -325,21 +325,25 @@ static void random_geometry(struct world *w)
 {
     struct vs_ept_config *c = &w->cfg;
     vs_defaults(&vs_ept_desc, c);
-    uint64_t *sizes[] = {&c->d4k_entries, &c->d2m_entries, &c->d1g_entries,   &c->i4k_entries,
-                         &c->i2m_entries, &c->l2_entries,  &c->l2_1g_entries, &c->nested_entries,
-                         &c->gpml4e,      &c->gpdpte,      &c->gpde,          &c->npml4e,
-                         &c->npdpte,      &c->npde};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        *sizes[i] = entries(w);
+#define TABLE(name) {&c->name##_entries, &c->name##_ways, &c->name##_policy}
+#define WALK(name) {&c->name, &c->name##_ways, &c->name##_policy}
+    uint64_t *table[][3] = {TABLE(d4k),  TABLE(d2m),    TABLE(d1g),   TABLE(store),  TABLE(i4k),
+                            TABLE(i2m),  TABLE(l2),     TABLE(l2_1g), TABLE(nested), WALK(gpml5e),
+                            WALK(gpml4e), WALK(gpdpte), WALK(gpde),   WALK(npml5e),  WALK(npml4e),
+                            WALK(npdpte), WALK(npde)};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        *table[i][0] = entries(w);
+        *table[i][1] = below(w, 2);
+        *table[i][2] = below(w, 4);
     }
     c->d4k_entries += !c->d4k_entries;
     c->i4k_entries += !c->i4k_entries;
-    c->d4k_ways = c->d2m_ways = c->d1g_ways = c->i4k_ways = c->i2m_ways = below(w, 2);
-    c->l2_ways = c->l2_1g_ways = c->nested_ways = c->pwc_ways = below(w, 2);
-    c->l1_policy = below(w, 4);
-    c->l2_policy = below(w, 4);
-    c->nested_policy = below(w, 4);
+    c->d_shared = below(w, 2);
+    c->i_shared = below(w, 2);
+    c->l2_1g_place = below(w, 3);
+    c->l2_large = c->l2_1g_place != VS_EPT_1G_OWN || below(w, 2);
     c->line_entries = chance(w, 300) ? 16 : 0;
+    c->line_policy = below(w, 4);
     c->ept_ad = below(w, 2);
     c->guest_ad = below(w, 2);
     c->tags = chance(w, 200) ? 4 + below(w, 6) : 1024;
@@ -428,7 +432,7 @@ static struct vs_translation fast(struct world *w, uint64_t gva, enum vs_ref ref
     vs_gva at = {gva};
     unsigned shift;
     *walked = false;
-    const uint64_t *p = vs_l1_translate(l, gva, &shift);
+    const uint64_t *p = vs_l1_translate(l, vs_l1_tlb(l, ref == VS_REF_WRITE), gva, &shift);
     if (p && (ref != VS_REF_WRITE || *p & VS_L1_WRITE)) {
         out.hpa.v = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1));
         hits++;

@@ -18,6 +18,13 @@ static INLINE void charge(const struct vs_ept *e, struct vs_txn *t, unsigned acc
     }
 }
 
+static INLINE void look_up(struct vs_txn *t, const struct vs_lookup *k)
+{
+    if (k->ps.v) {
+        vs_charge(t, k->account, k->ps);
+    }
+}
+
 static uint64_t vs__ept_line_load(struct vs_ept *e, struct vs_txn *t, vs_hpa at);
 
 #include "walk.inc"

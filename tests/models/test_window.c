@@ -299,7 +299,7 @@ static void misses_to_one_page_are_one_walk(void **state)
     assert_int_equal(walk->n, 1);
     assert_int_equal(g->cpu.count[VS_CNT_cpu_walk_merges], 31);
     /* all wait for the one walk, then for their own lines at once */
-    uint64_t probe = g->ept.l2_ps;
+    uint64_t probe = g->ept.probe_miss.ps.v;
     assert_int_equal(t, probe + walk->total_ps + LATENCY);
     destroy(g);
 }

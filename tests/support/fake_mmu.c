@@ -11,9 +11,10 @@ static const struct vs_component_desc fake_desc = {"fake", NULL, 0, fake_account
 
 static void fill_first(struct fake_mmu *f, struct vs_l1 *l, uint64_t gva, uint64_t flags)
 {
-    uint64_t vpn = gva >> vs_l1_shift[f->page];
-    (void)vs_settab_fill(&l->tlb[f->page], vpn | l->context,
-                         (((vpn << vs_l1_shift[f->page]) + f->offset)) | flags, NULL, NULL);
+    uint64_t page = gva >> vs_l1_shift[f->page] << vs_l1_shift[f->page];
+    l->tlb[0].sizes |= 1u << f->page;
+    (void)vs_settab_fill(&l->tlb[0].table[f->page], vs_l1_key(l, gva, f->page),
+                         (page + f->offset) | flags, NULL, NULL);
 }
 
 static bool fake_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out)
@@ -27,6 +28,7 @@ static bool fake_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translat
     fill_first(f, ref == VS_REF_FETCH ? f->fetch : f->data, at.v, *p & VS_L1_WRITE);
     out->hpa.v = at.v + f->offset;
     out->page_shift = vs_l1_shift[f->page];
+    out->second = 0;
     out->fault = VS_FAULT_NONE;
     return true;
 }
@@ -69,13 +71,16 @@ enum vs_status fake_mmu_init(struct fake_mmu *f, struct vs_ledger *ledger, struc
     enum vs_status s =
         vs_settab_init(&f->second, second_entries, second_entries ? 4u : 0u, VS_POLICY_LRU, 1);
     for (int i = 0; i < 2; i++) {
+        struct vs_l1_tlb *tlb = &side[i]->tlb[0];
+        vs_l1_share(tlb, false);
         for (unsigned k = 0; k < VS_L1_SIZES && s == VS_OK; k++) {
-            s = vs_settab_init(&side[i]->tlb[k], k == page ? l1_entries : 0u, k == page ? 4u : 0u,
+            tlb->lookup[k].account = base;
+            s = vs_settab_init(&tlb->table[k], k == page ? l1_entries : 0u, k == page ? 4u : 0u,
                                VS_POLICY_LRU, 1);
         }
-        side[i]->tlb_hits = &f->hits;
-        side[i]->tlb_misses = &f->misses;
-        side[i]->tlb_account = base;
+        tlb->lookup[VS_L1_SIZES].account = base;
+        tlb->hits = &f->hits;
+        tlb->misses = &f->misses;
     }
     return s;
 }
@@ -85,7 +90,7 @@ void fake_mmu_free(struct fake_mmu *f)
     struct vs_l1 *side[2] = {f->data, f->fetch};
     for (int i = 0; i < 2; i++) {
         for (unsigned k = 0; k < VS_L1_SIZES; k++) {
-            vs_settab_free(&side[i]->tlb[k]);
+            vs_settab_free(&side[i]->tlb[0].table[k]);
         }
     }
     vs_settab_free(&f->second);
@@ -97,6 +102,5 @@ struct vs_mmu_port fake_mmu_port(struct fake_mmu *f)
     return (struct vs_mmu_port){.ctx = f,
                                 .probe = fake_probe,
                                 .walk = fake_walk,
-                                .probe_account = (uint16_t)(f->walk_account - 1u),
-                                .probe_ps = probe};
+                                .probed = {{(uint16_t)(f->walk_account - 1u), probe}}};
 }
