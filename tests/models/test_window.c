@@ -224,6 +224,10 @@ static void accesses_taken_together_are_the_same(void **state)
                 c.ept.d4k_entries = cached ? 2 : c.ept.d4k_entries;
                 c.ept.d4k_ways = cached ? 0 : c.ept.d4k_ways;
                 c.ept.l2_entries = cached ? 0 : c.ept.l2_entries;
+                c.ept.d4k_latency = (uint64_t)i % 4u;
+                c.ept.d2m_latency = 4; /* of no page here, but a miss waits for it */
+                c.ept.store_entries = i % 2 ? 16 : 0;
+                c.ept.store_latency = 5;
                 g[alone] = create(&c);
                 vs_ledger_sample(g[alone]->ledger, (uint32_t)alone);
                 struct vs_cpu_bulk b;
