@@ -31,6 +31,7 @@ static const unsigned vs_l1_shift[VS_L1_SIZES] = {VS_PAGE_4K_SHIFT, VS_PAGE_2M_S
 struct vs_l1_tlb {
     struct vs_settab table[VS_L1_SIZES];
     uint8_t table_of[VS_L1_SIZES];            /* by page size */
+    uint8_t held;                             /* bit = page size; the others come as pieces */
     struct vs_lookup lookup[VS_L1_SIZES + 1]; /* hit, by table; last: a miss, which waits for all */
     uint64_t *hits; /* its counters, added to when hits are priced; may be NULL */
     uint64_t *misses;
@@ -53,7 +54,7 @@ struct vs_l1 {
     bool fast; /* geometry and policies allow the inline path */
 };
 
-/* Each size a table of its own, or all of them the first. */
+/* Each size has a table of its own, or all of them the first. */
 static inline void vs_l1_share(struct vs_l1_tlb *t, bool shared)
 {
     for (uint32_t k = 0; k < VS_L1_SIZES; k++) {

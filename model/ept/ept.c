@@ -29,8 +29,8 @@ static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t pa
     }
     struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
     unsigned k = shift >= 30u ? VS_L1_1G : shift >= 21u ? VS_L1_2M : VS_L1_4K;
-    while (k && !t->table[t->table_of[k]].entries) {
-        k--; /* no table for this size: one of a smaller size holds its pieces */
+    while (k && !(t->held >> k & 1u)) {
+        k--;
     }
     t->sizes |= 1u << k;
     payload += piece_of(gva, shift, vs_l1_shift[k]);

@@ -83,8 +83,9 @@ void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
                          "the core translates through them");
     }
     if (c->l2_1g_place != VS_EPT_1G_OWN && !c->l2_large) {
-        vs_error(errors, "ept.l2_tlb_1g.place = %s: ept.l2_tlb holds no large pages "
-                         "(ept.l2_tlb.large_pages = 0)",
+        vs_error(errors,
+                 "ept.l2_tlb_1g.place = %s: ept.l2_tlb holds no large pages "
+                 "(ept.l2_tlb.large_pages = 0)",
                  c->l2_1g_place == VS_EPT_1G_SHARED ? "shared" : "pieces");
     }
 }

@@ -10,9 +10,13 @@ struct geometry {
     unsigned account;
 };
 #define GEOMETRY(c, name, account)                                                                 \
-    {(c)->name##_entries, (c)->name##_ways, (c)->name##_policy, (c)->name##_latency, account}
+    {                                                                                              \
+        (c)->name##_entries, (c)->name##_ways, (c)->name##_policy, (c)->name##_latency, account    \
+    }
 #define WALK_CACHE(c, name, account)                                                               \
-    {(c)->name, (c)->name##_ways, (c)->name##_policy, (c)->name##_latency, account}
+    {                                                                                              \
+        (c)->name, (c)->name##_ways, (c)->name##_policy, (c)->name##_latency, account              \
+    }
 
 static enum vs_status table(struct vs_settab *t, uint64_t entries, uint64_t ways, uint64_t policy,
                             uint64_t seed)
@@ -43,8 +47,10 @@ static enum vs_status first_level_of(struct vs_ept *e, struct vs_l1_tlb *t, stru
 {
     enum vs_status s = VS_OK;
     vs_l1_share(t, shared);
+    t->held = 0;
     t->lookup[VS_L1_SIZES] = (struct vs_lookup){0, {0}};
     for (unsigned k = VS_L1_SIZES; k--;) {
+        t->held |= (uint8_t)((g[k].entries != 0) << k);
         g[k].entries = k && shared ? 0 : g[k].entries;
         s = s ? s : make(&t->table[k], &g[k], seed + k);
         t->lookup[k] = lookup_of(e, &g[k]);
@@ -59,7 +65,9 @@ static enum vs_status first_level(struct vs_ept *e, uint64_t seed)
     struct geometry data[] = {GEOMETRY(c, d4k, VS_ACC_ept_dtlb_4k),
                               GEOMETRY(c, d2m, VS_ACC_ept_dtlb_2m),
                               GEOMETRY(c, d1g, VS_ACC_ept_dtlb_1g)},
-                    stores[] = {GEOMETRY(c, store, VS_ACC_ept_dtlb_store), {0}, {0}},
+                    stores[] = {GEOMETRY(c, store, VS_ACC_ept_dtlb_store),
+                                GEOMETRY(c, store, VS_ACC_ept_dtlb_store),
+                                GEOMETRY(c, store, VS_ACC_ept_dtlb_store)},
                     fetch[] = {GEOMETRY(c, i4k, VS_ACC_ept_itlb_4k),
                                GEOMETRY(c, i2m, VS_ACC_ept_itlb_2m),
                                {0}},

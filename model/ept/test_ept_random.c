@@ -326,9 +326,12 @@ static void random_geometry(struct world *w)
     struct vs_ept_config *c = &w->cfg;
     vs_defaults(&vs_ept_desc, c);
 #define TABLE(name) {&c->name##_entries, &c->name##_ways, &c->name##_policy}
-#define WALK(name) {&c->name, &c->name##_ways, &c->name##_policy}
-    uint64_t *table[][3] = {TABLE(d4k),  TABLE(d2m),    TABLE(d1g),   TABLE(store),  TABLE(i4k),
-                            TABLE(i2m),  TABLE(l2),     TABLE(l2_1g), TABLE(nested), WALK(gpml5e),
+#define WALK(name)                                                                                 \
+    {                                                                                              \
+        &c->name, &c->name##_ways, &c->name##_policy                                               \
+    }
+    uint64_t *table[][3] = {TABLE(d4k),   TABLE(d2m),   TABLE(d1g),   TABLE(store),  TABLE(i4k),
+                            TABLE(i2m),   TABLE(l2),    TABLE(l2_1g), TABLE(nested), WALK(gpml5e),
                             WALK(gpml4e), WALK(gpdpte), WALK(gpde),   WALK(npml5e),  WALK(npml4e),
                             WALK(npdpte), WALK(npde)};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {

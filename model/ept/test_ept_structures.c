@@ -139,6 +139,26 @@ static void test_pages_of_all_sizes_compete_for_a_shared_table(void **state)
     }
 }
 
+/* 0 entries of a size: the shared table holds it as pieces of the next smaller one it has. */
+static void test_a_shared_table_breaks_down_what_it_does_not_hold(void **state)
+{
+    (void)state;
+    for (int both = 0; both < 2; both++) {
+        struct vs_ept_config c;
+        struct fixture f;
+        uint64_t piece = both ? 4096 : 2u << 20;
+        first_level_only(&c);
+        c.d_shared = 1;
+        c.d1g_entries = 0;
+        c.d2m_entries = both ? 0 : c.d2m_entries;
+        begin(&f, &c, 1);
+        (void)walk(&f, HUGE(0) + 8, VS_REF_READ);
+        assert_true(first_level(&f, HUGE(0) + piece - 8, VS_REF_READ));
+        assert_false(first_level(&f, HUGE(0) + piece, VS_REF_READ));
+        stop(&f);
+    }
+}
+
 /* 4 KiB page number n and 2 MiB page number n are different pages. */
 static void test_a_shared_table_tells_sizes_apart(void **state)
 {
@@ -380,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_a_store_tlb_holds_pages_of_every_size),
         cmocka_unit_test(test_an_invalidation_reaches_the_store_tlb),
         cmocka_unit_test(test_pages_of_all_sizes_compete_for_a_shared_table),
+        cmocka_unit_test(test_a_shared_table_breaks_down_what_it_does_not_hold),
         cmocka_unit_test(test_a_shared_table_tells_sizes_apart),
         cmocka_unit_test(test_every_structure_replaces_by_its_own_policy),
         cmocka_unit_test(test_a_huge_page_is_where_the_second_level_puts_it),

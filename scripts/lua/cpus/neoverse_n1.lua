@@ -2,19 +2,19 @@
 -- Neoverse N1 core: geometry from Arm's manual; what virtualization costs is no part of this file.
 return {
   text = "Arm Neoverse N1 core at the clock of an Ampere Altra",
-  borrows = "latencies of TLB lookups and walk caches of the Skylake description; the manual's one first-level table of 48 for all sizes stands here as one a size; its second-level table holds walk-cache entries too, here a table of their own",
+  borrows = "latencies of walk-cache lookups of the Skylake description; the manual's second-level table holds walk-cache entries too, here a table of their own",
   cpu = { clock = { mhz = { 3000, "Ampere Altra Q80-30 specification: 3.0 GHz", "documented" } } },
   guest = { format = { "arm", "VMSAv8-64", "documented" } },
   ept = {
+    l1_dtlb = { shared = { true, "Arm 100798 (Cortex-A76 TRM, which the N1 derives from), A5.2.2: one table", "documented" } },
+    l1_dtlb_1g = { entries = { 0, "Arm 100798 (Cortex-A76 TRM, which the N1 derives from), A5.2.2: pages up to 512 MiB; larger ones are broken down", "documented" }, ways = { 0, "no table of its own", "documented" } },
     l1_dtlb_4k = { entries = { 48, "Arm 100616 (Neoverse N1 TRM), TLB organization: 48 entries", "documented" }, ways = { 0, "Arm 100616: fully associative", "documented" } },
-    l1_dtlb_2m = { entries = { 48, "Arm 100616: 48 entries of any size", "documented" }, ways = { 0, "Arm 100616: fully associative", "documented" } },
-    l1_dtlb_1g = { entries = { 48, "Arm 100616: 48 entries of any size", "documented" }, ways = { 0, "Arm 100616: fully associative", "documented" } },
+    l1_itlb = { shared = { true, "Arm 100798 (Cortex-A76 TRM, which the N1 derives from), A5.2.1: one table", "documented" } },
     l1_itlb_4k = { entries = { 48, "Arm 100616: 48 entries", "documented" }, ways = { 0, "Arm 100616: fully associative", "documented" } },
-    l1_itlb_2m = { entries = { 48, "Arm 100616: 48 entries of any size", "documented" }, ways = { 0, "Arm 100616: fully associative", "documented" } },
     l2_tlb = {
       entries = { 1280, "Arm 100616: 1280 entries", "documented" }, ways = { 5, "Arm 100616: 5 ways", "documented" },
-      latency = { 5, "no measurement at hand; between the 5 to 9 cycles of the x86 parts described", "assumed" },
+      latency = { 3, "Arm 100798 (Cortex-A76 TRM, which the N1 derives from), A5.2.3: usually three cycles", "documented" },
     },
-    l2_tlb_1g = { entries = { 64, "the shared table takes 1 GiB blocks; a twentieth of it", "assumed" }, ways = { 0, "as assumed above", "assumed" } },
+    l2_tlb_1g = { place = { "shared", "Arm 100798 (Cortex-A76 TRM, which the N1 derives from), A5.2.3: one table for blocks of every size", "documented" } },
   },
 }

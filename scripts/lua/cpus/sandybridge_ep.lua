@@ -12,6 +12,7 @@ return {
     l1_dtlb_1g = { entries = { 4, "4T004 (Haswell)", "documented" }, ways = { 4, "4T004 (Haswell)", "documented" } },
     l2_tlb = {
       entries = { 512, "4T001", "documented" }, ways = { 4, "4T001", "documented" },
+      large_pages = { false, "4T001: 4 KiB pages only", "documented" },
       latency = { 7, "4T037 gives 4 to 9 cycles on Skylake; 7 is assumed here, hidden behind the LLC", "assumed" },
     },
     l2_tlb_1g = { entries = { 0, "4T001: 4 KiB pages only", "documented" }, ways = { 0, "4T001: 4 KiB pages only", "documented" } },

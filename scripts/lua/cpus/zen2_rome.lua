@@ -2,18 +2,17 @@
 -- Zen 2 server core, natively: what its virtualization costs is no part of this file.
 return {
   text = "AMD Zen 2 core at the nominal clock of the EPYC 7742 that was measured",
-  borrows = "instruction TLBs of the Skylake description; first-level data TLB as one table of 64 a page size, where the part shares 64 among all sizes",
+  borrows = "instruction TLBs of the Skylake description",
   calibrated = "native_latency:zen2_rome",
   cpu = { clock = { mhz = { 2250, "native_latency zen2_rome: EPYC 7742 at 2249.99 MHz", "measured" } } },
   ept = {
+    l1_dtlb = { shared = { true, "4T022: all sizes", "documented" } },
     l1_dtlb_4k = { entries = { 64, "4T022", "documented" }, ways = { 0, "4T022: fully associative", "documented" } },
-    l1_dtlb_2m = { entries = { 64, "4T022", "documented" }, ways = { 0, "4T022: fully associative", "documented" } },
-    l1_dtlb_1g = { entries = { 64, "4T022", "documented" }, ways = { 0, "4T022: fully associative", "documented" } },
     l2_tlb = {
       entries = { 2048, "4T023", "documented" }, ways = { 8, "4T023", "documented" },
       latency = { 6, "4T038: 3 to 7 cycles; native_latency zen2_rome, 384 KiB of lines a page apart: 19 against 13", "measured" },
     },
-    l2_tlb_1g = { entries = { 0, "AMD 55723, 2.7.2: 1 GiB pages enter the second level as 2 MiB pieces", "documented" }, ways = { 0, "no table of its own", "documented" } },
+    l2_tlb_1g = { place = { "pieces", "AMD 55723, 2.7.2: 1 GiB pages enter the second level as 2 MiB pieces", "documented" } },
     guest_pwc = {
       l4 = { entries = { 32, "AMD 55723, 2.7.3: one page directory cache of 64 entries; half for each of levels 4 and 3", "assumed" } },
       l3 = { entries = { 32, "AMD 55723, 2.7.3: one page directory cache of 64 entries; half for each of levels 4 and 3", "assumed" } },
