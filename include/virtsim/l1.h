@@ -6,8 +6,8 @@
  * TLBs of their own, and pages of several sizes one table.
  *
  * TLB key:     (gva >> page shift) | context | page size << VS_L1_SIZE_SHIFT, where context is the
- *              address-space number << VS_L1_CONTEXT_SHIFT and a page size one of VS_L1_4K to _1G
- * TLB payload: host-physical page base | VS_L1_* flags (base has its low 12 bits free)
+ *              address-space number << VS_L1_CONTEXT_SHIFT and a page size one of VS_L1_SMALL to
+ * _HUGE TLB payload: host-physical page base | VS_L1_* flags (base has its low 12 bits free)
  */
 #ifndef VIRTSIM_L1_H
 #define VIRTSIM_L1_H
@@ -23,13 +23,13 @@
 #define VS_L1_WRITE 1u /* writes may pass: permitted, and dirty is set where it is kept */
 #define VS_L1_FLAGS 0xfffu
 
-enum { VS_L1_4K, VS_L1_2M, VS_L1_1G, VS_L1_SIZES };
-static const unsigned vs_l1_shift[VS_L1_SIZES] = {VS_PAGE_4K_SHIFT, VS_PAGE_2M_SHIFT,
-                                                  VS_PAGE_1G_SHIFT};
+/* Page sizes: 4K, 2M and 1G, or those of Arm's larger granules: 16K and 32M, 64K and 512M. */
+enum { VS_L1_SMALL, VS_L1_LARGE, VS_L1_HUGE, VS_L1_SIZES };
 
 /* The TLBs that one kind of access goes through: the mmu's. */
 struct vs_l1_tlb {
     struct vs_settab table[VS_L1_SIZES];
+    uint8_t shift[VS_L1_SIZES];               /* log2 of each page size */
     uint8_t table_of[VS_L1_SIZES];            /* by page size */
     uint8_t held;                             /* bit = page size; the others come as pieces */
     struct vs_lookup lookup[VS_L1_SIZES + 1]; /* hit, by table; last: a miss, which waits for all */
@@ -62,9 +62,17 @@ static inline void vs_l1_share(struct vs_l1_tlb *t, bool shared)
     }
 }
 
-static inline uint64_t vs_l1_key(const struct vs_l1 *l, uint64_t gva, uint32_t size)
+static inline void vs_l1_sizes(struct vs_l1_tlb *t, unsigned small, unsigned large, unsigned huge)
 {
-    return gva >> vs_l1_shift[size] | l->context | (uint64_t)size << VS_L1_SIZE_SHIFT;
+    t->shift[VS_L1_SMALL] = (uint8_t)small;
+    t->shift[VS_L1_LARGE] = (uint8_t)large;
+    t->shift[VS_L1_HUGE] = (uint8_t)huge;
+}
+
+static inline uint64_t vs_l1_key(const struct vs_l1 *l, const struct vs_l1_tlb *t, uint64_t gva,
+                                 uint32_t size)
+{
+    return gva >> t->shift[size] | l->context | (uint64_t)size << VS_L1_SIZE_SHIFT;
 }
 
 static inline struct vs_l1_tlb *vs_l1_tlb(struct vs_l1 *l, bool write)
@@ -78,8 +86,8 @@ static inline void vs_l1_ready(struct vs_l1 *l)
     l->fast = l->cache.tag != NULL;
     for (uint32_t i = 0; i <= l->stores; i++) {
         struct vs_l1_tlb *t = &l->tlb[i];
-        t->last = VS_L1_4K;
-        t->last_table = t->table_of[VS_L1_4K];
+        t->last = VS_L1_SMALL;
+        t->last_table = t->table_of[VS_L1_SMALL];
         for (uint32_t k = 0; k < VS_L1_SIZES; k++) {
             l->fast = l->fast && t->table[k].at_once;
         }
@@ -91,7 +99,7 @@ static inline const uint64_t *vs_l1_newest(const struct vs_l1 *l, const struct v
                                            uint64_t gva)
 {
     const struct vs_settab *s = &t->table[t->last_table];
-    uint64_t key = vs_l1_key(l, gva, t->last), set;
+    uint64_t key = vs_l1_key(l, t, gva, t->last), set;
     (void)vs_div(&s->by_sets, key, &set);
     size_t first = set * s->ways + s->newest;
     return vs_likely(s->tag[first] == key) ? &s->payload[first] : NULL;
@@ -105,8 +113,7 @@ static inline bool vs_l1_hit(struct vs_l1 *l, const struct vs_l1_tlb *t, uint64_
     if (vs_unlikely(!entry) || vs_unlikely(write && !(*entry & VS_L1_WRITE))) {
         return false;
     }
-    uint64_t hpa =
-        (*entry & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << vs_l1_shift[t->last]) - 1u));
+    uint64_t hpa = (*entry & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << t->shift[t->last]) - 1u));
     return vs_linetab_first(&l->cache, hpa >> l->line_shift, write);
 }
 
@@ -120,7 +127,7 @@ static inline bool vs_l1_page(const struct vs_l1 *l, uint64_t gva, bool write, u
     if (!entry || (write && !(*entry & VS_L1_WRITE))) {
         return false;
     }
-    unsigned shift = vs_l1_shift[t->last];
+    unsigned shift = t->shift[t->last];
     *hpa = (*entry & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
     *end = ((gva >> shift) + 1u) << shift;
     return true;
@@ -137,11 +144,11 @@ static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l
         if (!(t->sizes >> k & 1u)) {
             continue;
         }
-        const uint64_t *p = vs_settab_find(&t->table[t->table_of[k]], vs_l1_key(l, gva, k));
+        const uint64_t *p = vs_settab_find(&t->table[t->table_of[k]], vs_l1_key(l, t, gva, k));
         if (p) {
             t->last = k;
             t->last_table = t->table_of[k];
-            *shift = vs_l1_shift[k];
+            *shift = t->shift[k];
             return p;
         }
     }

@@ -28,13 +28,13 @@ static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t pa
         return; /* write-only (Arm stage 2): the core's inline path takes reads for granted */
     }
     struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
-    unsigned k = shift >= 30u ? VS_L1_1G : shift >= 21u ? VS_L1_2M : VS_L1_4K;
-    while (k && !(t->held >> k & 1u)) {
-        k--;
+    unsigned k = VS_L1_HUGE;
+    while (k && (shift < t->shift[k] || !(t->held >> k & 1u))) {
+        k--; /* the largest that it holds: of a larger page a piece */
     }
     t->sizes |= 1u << k;
-    payload += piece_of(gva, shift, vs_l1_shift[k]);
-    vs__ept_put(e, &t->table[t->table_of[k]], vs_l1_key(l, gva, k), payload, ref != VS_REF_READ);
+    payload += piece_of(gva, shift, t->shift[k]);
+    vs__ept_put(e, &t->table[t->table_of[k]], vs_l1_key(l, t, gva, k), payload, ref != VS_REF_READ);
 }
 
 static bool allowed(uint64_t payload, enum vs_ref ref)

@@ -15,7 +15,7 @@ static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
         uint64_t context = (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
         for (unsigned k = 0; k < VS_L1_SIZES; k++) {
             (void)vs_settab_drop(&t->table[t->table_of[k]],
-                                 (vs_l1_key(l, gva, k) & ~CONTEXT) | context);
+                                 (vs_l1_key(l, t, gva, k) & ~CONTEXT) | context);
         }
     }
     for (uint32_t m = e->sizes; m; m &= m - 1u) {
@@ -63,7 +63,7 @@ struct scope {
     bool combined;           /* by EP4TA instead: of s.eptp, 0 = of every one */
     uint16_t vpid, pcid;
     uint64_t eptp, address;
-    bool first; /* a table of the first level, whose keys are vs_l1_key */
+    const struct vs_l1_tlb *first; /* keys are vs_l1_key; NULL: vs__ept_key */
 };
 
 static const struct vs_ept_tag *tag_in(const struct scope *s, uint64_t key)
@@ -89,7 +89,7 @@ static bool in_scope(const struct scope *s, const struct vs_ept_tag *t, bool glo
  * and all of them go (SDM 3A 4.10.4.1). */
 static bool same_page(const struct scope *s, uint64_t key, unsigned page)
 {
-    unsigned shift = s->first ? vs_l1_shift[key >> VS_L1_SIZE_SHIFT]
+    unsigned shift = s->first ? s->first->shift[key >> VS_L1_SIZE_SHIFT]
                               : 12u + (unsigned)(key >> VS__SIZE_SHIFT & 31u);
     uint64_t address = (key & VS__PAGE_MASK) << shift;
     return ((address ^ s->address) & ((VS__PAGE_MASK << 12) | 0xfffu)) >> page == 0;
@@ -121,14 +121,14 @@ static bool drop_physical_page(void *ctx, uint64_t key, uint64_t payload)
 static uint64_t sweep_linear(struct vs_ept *e, struct scope *s, bool walk_caches)
 {
     uint64_t n = 0;
-    s->first = true;
     for (unsigned i = 0; i < FIRST_LEVEL; i++) {
         struct vs_l1_tlb *t = &(i & 2u ? e->fetch : e->data)->tlb[i & 1u];
+        s->first = t;
         for (unsigned k = 0; k < VS_L1_SIZES; k++) {
             n += vs_settab_drop_if(&t->table[k], drop_linear, s);
         }
     }
-    s->first = false;
+    s->first = NULL;
     n += vs_settab_drop_if(&e->l2, drop_linear, s);
     n += vs_settab_drop_if(&e->l2_1g, drop_linear, s);
     for (unsigned level = 2; level < VS_EPT_LEVELS && walk_caches; level++) {

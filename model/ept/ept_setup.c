@@ -144,6 +144,18 @@ static bool walk_lookups(const struct vs_ept *e, const struct geometry *g, unsig
     return any;
 }
 
+/* The pages of the granule; of two granules those of the smaller, with larger ones in pieces. */
+static void first_level_sizes(struct vs_ept *e)
+{
+    unsigned granule = e->guest.granule, second = e->second.granule;
+    bool two = e->second.kind == VS_RADIX_STAGE2;
+    granule = two && second < granule ? second : granule;
+    for (unsigned i = 0; i < 2u; i++) {
+        vs_l1_sizes(&e->data->tlb[i], granule, 2u * granule - 3u, 30);
+        vs_l1_sizes(&e->fetch->tlb[i], granule, 2u * granule - 3u, 30);
+    }
+}
+
 void vs_ept_formats(struct vs_ept *e, const struct vs_radix_format *guest,
                     const struct vs_radix_format *second)
 {
@@ -159,6 +171,7 @@ void vs_ept_formats(struct vs_ept *e, const struct vs_radix_format *guest,
             e->nested_reserved[leaf][level] = vs_radix_reserved(second, level, leaf, bits);
         }
     }
+    first_level_sizes(e);
     struct geometry g[VS_EPT_LEVELS], n[VS_EPT_LEVELS];
     walk_geometry(&e->cfg, g, n);
     e->gpwc_any = walk_lookups(e, g, guest->levels, e->gpwc_lookup);

@@ -159,6 +159,40 @@ static void test_a_shared_table_breaks_down_what_it_does_not_hold(void **state)
     }
 }
 
+/* One entry for a page of the granule, and one for its block; a smaller granule behind it leaves
+ * pieces of that size. */
+static void test_a_first_level_entry_is_as_large_as_the_granules_page(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned granule, page, want, second; /* second: log2 of stage 2's granule, 0: none */
+    } cases[] = {{12, 12, 12, 0},  {12, 21, 21, 0},  {12, 30, 30, 0},  {14, 14, 14, 0},
+                 {14, 25, 25, 0},  {16, 16, 16, 0},  {16, 29, 29, 0},  {16, 16, 16, 16},
+                 {16, 29, 16, 16}, {16, 16, 12, 12}, {14, 14, 14, 16}, {16, 16, 14, 14}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vs_ept_config c;
+        struct vs_radix_format g, n = vs_radix_ept;
+        struct vs_errors errors = {NULL, 0};
+        struct fixture f;
+        unsigned second = cases[i].second, want = cases[i].want;
+        vs_radix_arm(&g, 1, cases[i].granule, 16, 0, &errors);
+        if (second) {
+            vs_radix_arm(&n, 2, second, 24, 1, &errors);
+        }
+        assert_int_equal(errors.n, 0);
+        first_level_only(&c);
+        start_formats(&f, &c, &g, &n, cases[i].page, second);
+        (void)walk(&f, VA + 8, VS_REF_READ);
+        assert_true(first_level(&f, VA + (1ull << want) - 8, VS_REF_READ));
+        assert_int_equal(vs_settab_used(&f.data.tlb[0].table[VS_L1_SMALL]) +
+                             vs_settab_used(&f.data.tlb[0].table[VS_L1_LARGE]) +
+                             vs_settab_used(&f.data.tlb[0].table[VS_L1_HUGE]),
+                         1);
+        assert_false(first_level(&f, VA + (1ull << want), VS_REF_READ));
+        stop(&f);
+    }
+}
+
 /* 4 KiB page number n and 2 MiB page number n are different pages. */
 static void test_a_shared_table_tells_sizes_apart(void **state)
 {
@@ -401,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_an_invalidation_reaches_the_store_tlb),
         cmocka_unit_test(test_pages_of_all_sizes_compete_for_a_shared_table),
         cmocka_unit_test(test_a_shared_table_breaks_down_what_it_does_not_hold),
+        cmocka_unit_test(test_a_first_level_entry_is_as_large_as_the_granules_page),
         cmocka_unit_test(test_a_shared_table_tells_sizes_apart),
         cmocka_unit_test(test_every_structure_replaces_by_its_own_policy),
         cmocka_unit_test(test_a_huge_page_is_where_the_second_level_puts_it),

@@ -154,7 +154,7 @@ static void counted_prices_equal_single_charges_for_every_pattern(void **state)
         for (size_t s = 0; s < sizeof size / sizeof *size; s++) {
             struct rig *r[2];
             for (int i = 0; i < 2; i++) {
-                r[i] = rig_create(i, "plain", s == 3 ? VS_L1_2M : VS_L1_4K, VS_POLICY_LRU);
+                r[i] = rig_create(i, "plain", s == 3 ? VS_L1_LARGE : VS_L1_SMALL, VS_POLICY_LRU);
                 struct vs_cpu_bulk b;
                 assert_int_equal(make(&b, &r[i]->cpu, kind, size[s], 20000), VS_OK);
                 assert_int_equal(vs_cpu_bulk_run(&r[i]->cpu, &b, forever), VS_CPU_DONE);
@@ -175,7 +175,7 @@ static void horizons_and_operations_in_between_change_nothing(void **state)
     for (int kind = 0; kind < KINDS; kind++) {
         struct rig *r[2];
         for (int i = 0; i < 2; i++) {
-            r[i] = rig_create(i, "plain", VS_L1_4K, VS_POLICY_LRU);
+            r[i] = rig_create(i, "plain", VS_L1_SMALL, VS_POLICY_LRU);
             struct vs_cpu_bulk b;
             assert_int_equal(make(&b, &r[i]->cpu, kind, 100000, 5000), VS_OK);
             uint64_t until = 0, step = 0, started = 0;
@@ -215,7 +215,7 @@ static void all_variants_of_the_path_agree(void **state)
         for (int kind = 0; kind < KINDS; kind++) {
             struct rig *r[2];
             for (int i = 0; i < 2; i++) {
-                r[i] = rig_create(false, "plain", VS_L1_4K, VS_POLICY_LRU);
+                r[i] = rig_create(false, "plain", VS_L1_SMALL, VS_POLICY_LRU);
                 if (i && !vs_memory_use(&r[i]->memory, variant[v])) {
                     skip();
                 }
@@ -237,7 +237,7 @@ static void policies_without_a_fast_path_agree_with_single_charges(void **state)
     for (uint64_t policy = VS_POLICY_TREE_PLRU; policy <= VS_POLICY_FIFO; policy++) {
         struct rig *r[2];
         for (int i = 0; i < 2; i++) {
-            r[i] = rig_create(i, "plain", VS_L1_4K, policy);
+            r[i] = rig_create(i, "plain", VS_L1_SMALL, policy);
             struct vs_cpu_bulk b;
             assert_int_equal(make(&b, &r[i]->cpu, 6, 100000, 30000), VS_OK);
             assert_int_equal(vs_cpu_bulk_run(&r[i]->cpu, &b, forever), VS_CPU_DONE);
@@ -252,7 +252,7 @@ static void policies_without_a_fast_path_agree_with_single_charges(void **state)
 static void a_faulting_access_is_squashed_and_reissued(void **state)
 {
     (void)state;
-    struct rig *r = rig_create(false, "plain", VS_L1_4K, VS_POLICY_LRU);
+    struct rig *r = rig_create(false, "plain", VS_L1_SMALL, VS_POLICY_LRU);
     struct vs_cpu_bulk b;
     assert_int_equal(vs_bulk_stride(&b, &r->cpu, VS_REF_WRITE, heap, 16 * 4096, 64, 1024), VS_OK);
     r->mmu.faults_from = heap.v + 3 * 4096;

@@ -9,25 +9,27 @@ static const struct vs_account_desc fake_accounts[] = {
     {"fake.walk", "", false, "a walk"}};
 static const struct vs_component_desc fake_desc = {"fake", NULL, 0, fake_accounts, 3, NULL, 0, 0};
 
+static const unsigned fake_shift[VS_L1_SIZES] = {12, 21, 30};
+
 static void fill_first(struct fake_mmu *f, struct vs_l1 *l, uint64_t gva, uint64_t flags)
 {
-    uint64_t page = gva >> vs_l1_shift[f->page] << vs_l1_shift[f->page];
+    uint64_t page = gva >> fake_shift[f->page] << fake_shift[f->page];
     l->tlb[0].sizes |= 1u << f->page;
-    (void)vs_settab_fill(&l->tlb[0].table[f->page], vs_l1_key(l, gva, f->page),
+    (void)vs_settab_fill(&l->tlb[0].table[f->page], vs_l1_key(l, l->tlb, gva, f->page),
                          (page + f->offset) | flags, NULL, NULL);
 }
 
 static bool fake_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out)
 {
     struct fake_mmu *f = ctx;
-    const uint64_t *p = vs_settab_find(&f->second, at.v >> vs_l1_shift[f->page]);
+    const uint64_t *p = vs_settab_find(&f->second, at.v >> fake_shift[f->page]);
     if (!p || (ref == VS_REF_WRITE && !(*p & VS_L1_WRITE))) {
         return false;
     }
     f->second_hits++;
     fill_first(f, ref == VS_REF_FETCH ? f->fetch : f->data, at.v, *p & VS_L1_WRITE);
     out->hpa.v = at.v + f->offset;
-    out->page_shift = vs_l1_shift[f->page];
+    out->page_shift = fake_shift[f->page];
     out->second = 0;
     out->fault = VS_FAULT_NONE;
     return true;
@@ -50,9 +52,9 @@ static void fake_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
         return;
     }
     out->hpa.v = at.v + f->offset;
-    out->page_shift = vs_l1_shift[f->page];
+    out->page_shift = fake_shift[f->page];
     uint64_t flags = ref == VS_REF_WRITE ? VS_L1_WRITE : 0;
-    (void)vs_settab_fill(&f->second, at.v >> vs_l1_shift[f->page], flags, NULL, NULL);
+    (void)vs_settab_fill(&f->second, at.v >> fake_shift[f->page], flags, NULL, NULL);
     fill_first(f, ref == VS_REF_FETCH ? f->fetch : f->data, at.v, flags);
 }
 
@@ -73,6 +75,7 @@ enum vs_status fake_mmu_init(struct fake_mmu *f, struct vs_ledger *ledger, struc
     for (int i = 0; i < 2; i++) {
         struct vs_l1_tlb *tlb = &side[i]->tlb[0];
         vs_l1_share(tlb, false);
+        vs_l1_sizes(tlb, fake_shift[0], fake_shift[1], fake_shift[2]);
         for (unsigned k = 0; k < VS_L1_SIZES && s == VS_OK; k++) {
             tlb->lookup[k].account = base;
             s = vs_settab_init(&tlb->table[k], k == page ? l1_entries : 0u, k == page ? 4u : 0u,

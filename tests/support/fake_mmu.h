@@ -11,7 +11,7 @@
 struct fake_mmu {
     struct vs_l1 *data, *fetch;
     struct vs_settab second;
-    unsigned page; /* VS_L1_4K ... */
+    unsigned page; /* VS_L1_SMALL ... */
     uint64_t offset;
     uint64_t faults_from, faults_to; /* gva range that faults */
     uint16_t walk_account;
