@@ -112,7 +112,7 @@ static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb
 
 static bool counted(const struct vs_cpu *c)
 {
-    return vs__cpu_counted(c, 0) | vs__cpu_counted(c, 1) | vs__cpu_counted(c, 2);
+    return vs__cpu_counted(c, 0) || vs__cpu_counted(c, 1) || vs__cpu_counted(c, 2);
 }
 
 void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t)
