@@ -274,14 +274,17 @@ static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struc
                                              each * b->instructions * (c->instruction_q + 1u);
     uint64_t fit = now < until ? (until - now) / worst : 0;
     n = n < fit ? n : fit;
+    n = n < VS_LINE_RUN ? n : VS_LINE_RUN;
     if (n < 2u) {
         return 0;
     }
+    uint8_t levels[VS_LINE_RUN];
     uint64_t answered[VS_LINE_LEVELS] = {0};
     if (end - at <= n * step && c->mmu.foretell) {
         foretell(c, l, end); /* the next page's first line */
     }
-    l->lines.run(l->lines.ctx, hpa >> l->line_shift, n, step >> l->line_shift, b->ref, answered);
+    l->lines.run(l->lines.ctx, hpa >> l->line_shift, (uint32_t)n, step >> l->line_shift, b->ref,
+                 levels, answered);
     for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
         if (answered[level]) {
             c->pending[b->ref][tlb][level] += answered[level];

@@ -226,12 +226,11 @@ static uint32_t first_free(const struct vs_slots *s)
     return best;
 }
 
-struct vs_window_fill vs__window_fetch(struct vs_cpu *c, struct vs_l1 *l, uint64_t line,
-                                       uint32_t ref, uint64_t at)
+struct vs_window_fill vs__window_fill(struct vs_cpu *c, const struct vs_l1 *l, uint64_t line,
+                                      uint32_t ref, uint32_t level, uint64_t at)
 {
     struct vs_cpu_window *w = c->window;
-    struct vs_window_fill f = {.level = l->lines.access(l->lines.ctx, line, (enum vs_ref)ref)};
-    f.ps = l->lines.ps[f.level];
+    struct vs_window_fill f = {.level = level, .ps = l->lines.ps[level]};
     if (f.level == 0) {
         if (w->lines_until_ps > at + f.ps && ref != VS_REF_FETCH) {
             uint64_t ready = vs__window_arrives(w, line);
@@ -254,7 +253,9 @@ struct vs_window_fill vs__window_fetch(struct vs_cpu *c, struct vs_l1 *l, uint64
 static struct vs_window_fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa,
                                         uint32_t ref, uint64_t at)
 {
-    struct vs_window_fill f = vs__window_fetch(c, l, hpa >> l->line_shift, ref, at);
+    uint64_t line = hpa >> l->line_shift;
+    uint32_t level = l->lines.access(l->lines.ctx, line, (enum vs_ref)ref);
+    struct vs_window_fill f = vs__window_fill(c, l, line, ref, level, at);
     c->count[VS_CNT_cpu_mshr_merges] += f.merged;
     return f;
 }

@@ -69,9 +69,9 @@ struct vs_window_fill {
     uint32_t level;
     bool merged; /* it waited for a line that was on its way, not for an MSHR */
 };
-/* Merges are not counted. */
-struct vs_window_fill vs__window_fetch(struct vs_cpu *c, struct vs_l1 *l, uint64_t line,
-                                       uint32_t ref, uint64_t at);
+/* `level` has answered. Merges are not counted. */
+struct vs_window_fill vs__window_fill(struct vs_cpu *c, const struct vs_l1 *l, uint64_t line,
+                                      uint32_t ref, uint32_t level, uint64_t at);
 /* When the walk of that page that is under way at `at` ends; `at` where there is none. */
 uint64_t vs__window_walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at);
 /* Waits until there is room for one access. */

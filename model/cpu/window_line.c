@@ -94,7 +94,9 @@ static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
 /* What accesses of one run have in common. */
 struct common {
     uint64_t instructions, lookup, l1_ps;
-    uint64_t page_ps, line_ps; /* when their page's walk has ended, and their line is there */
+    uint64_t page_ps, line_ps;  /* when their page's walk has ended, and their line is there */
+    uint8_t known[VS_LINE_RUN]; /* who answers the next lines, which have been asked for */
+    uint32_t at, asked;
     uint64_t until_ps;
     struct pace pace;
 };
@@ -193,6 +195,37 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
     return i;
 }
 
+/* Asks for the lines of the next n accesses at once, if all of these enter before `until`, when
+ * somebody else may look: none completes later after all before it than it would take alone. Each
+ * line has a set of its own in L1, so that it is the newest there until its last access. */
+static bool ask(const struct vs_cpu *c, struct common *m, uint32_t ref, uint64_t hpa, uint64_t n,
+                uint64_t stride)
+{
+    const struct vs_l1 *l = &c->data;
+    const struct vs_cpu_window *w = c->window;
+    uint64_t size = 1ull << l->line_shift, step = stride < size ? 1u : stride >> l->line_shift;
+    uint64_t lines = stride < size ? ((n - 1u) * stride + (hpa & (size - 1u))) / size + 1u : n,
+             sets = l->cache.by_sets.n / step;
+    lines = lines < VS_LINE_RUN ? lines : VS_LINE_RUN;
+    lines = lines < sets ? lines : sets;
+    if (!l->lines.run || lines < 2u || (stride > size && stride % size)) {
+        return false;
+    }
+    uint64_t from = vs_cpu_now_ps(c), each = c->worst_ps[ref] + m->pace.q + 1u;
+    from = w->done_ps > from ? w->done_ps : from;
+    from = w->lines_until_ps > from ? w->lines_until_ps : from;
+    from = m->page_ps > from ? m->page_ps : from;
+    if (from + lines * (size / stride + 1u) * each >= m->until_ps) {
+        return false;
+    }
+    uint64_t answered[VS_LINE_LEVELS] = {0}; /* nobody asks */
+    l->lines.run(l->lines.ctx, hpa >> l->line_shift, (uint32_t)lines, step, (enum vs_ref)ref,
+                 m->known, answered);
+    m->asked = (uint32_t)lines;
+    m->at = 0;
+    return true;
+}
+
 /* One access, to this line or the next. */
 static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bool same)
 {
@@ -209,7 +242,9 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
         f.wait_ps = f.merged ? m->line_ps - at - f.ps : 0;
         r->again++;
     } else {
-        f = vs__window_fetch(c, l, line, ref, at);
+        uint32_t level = m->at < m->asked ? m->known[m->at++]
+                                          : l->lines.access(l->lines.ctx, line, (enum vs_ref)ref);
+        f = vs__window_fill(c, l, line, ref, level, at);
     }
     uint64_t done = at + f.wait_ps + f.ps;
     if (!same) {
@@ -242,7 +277,10 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
     if (!m->instructions) {
         vs__window_issue(c);
     } else if (vs__window_roomy(c, m->instructions, false)) {
-        vs__cpu_instructions(c, m->instructions);
+        uint64_t ps = tick(&m->pace, &c->carry);
+        c->pending_instructions += m->instructions;
+        c->pending_instruction_ps += ps;
+        c->pending_ps += ps;
         w->entries += m->instructions;
     } else {
         vs__window_instructions(c, m->instructions);
@@ -306,7 +344,8 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
             if (k) {
                 continue;
             }
-        } else if (l->lines.prefetch && gva + i * stride + LINES_AHEAD * step < end) {
+        } else if (m.at == m.asked && !ask(c, &m, ref, at, n - i, stride) && l->lines.prefetch &&
+                   gva + i * stride + LINES_AHEAD * step < end) {
             l->lines.prefetch(l->lines.ctx, line + (LINES_AHEAD * step >> l->line_shift));
         }
         one(&r, &m, ref, line, same);

@@ -293,11 +293,11 @@ static uint32_t core_access(void *ctx, uint64_t line, enum vs_ref ref)
     return c->memory->access(c->memory, c, c->count, line, ref, VS_MEM_L1);
 }
 
-static void core_run(void *ctx, uint64_t line, uint64_t n, uint64_t step, enum vs_ref ref,
-                     uint64_t answered[VS_LINE_LEVELS])
+static void core_run(void *ctx, uint64_t line, uint32_t n, uint64_t step, enum vs_ref ref,
+                     uint8_t level[VS_LINE_RUN], uint64_t answered[VS_LINE_LEVELS])
 {
     struct vs_memory_core *c = ctx;
-    c->memory->run(c->memory, c, line, n, step, ref, answered);
+    c->memory->run(c->memory, c, line, n, step, ref, level, answered);
 }
 
 static void core_prefetch(void *ctx, uint64_t line)

@@ -88,8 +88,9 @@ struct vs_memory {
      * entry is the LLC. */
     uint32_t (*access)(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count,
                        uint64_t line, uint32_t ref, uint32_t entry);
-    void (*run)(struct vs_memory *m, struct vs_memory_core *c, uint64_t line, uint64_t n,
-                uint64_t step, uint32_t ref, uint64_t answered[VS_LINE_LEVELS]);
+    void (*run)(struct vs_memory *m, struct vs_memory_core *c, uint64_t line, uint32_t n,
+                uint64_t step, uint32_t ref, uint8_t level[VS_LINE_RUN],
+                uint64_t answered[VS_LINE_LEVELS]);
     uint64_t (*walker_load)(void *ctx, struct vs_txn *t, vs_hpa at);
     void (*into_llc)(struct vs_memory *m, uint64_t *count, uint64_t line);
 };

@@ -11,8 +11,9 @@
 typedef uint32_t memory_access(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count,
                                uint64_t line, uint32_t ref, uint32_t entry);
 
-typedef void memory_run(struct vs_memory *m, struct vs_memory_core *c, uint64_t line, uint64_t n,
-                        uint64_t step, uint32_t ref, uint64_t answered[VS_LINE_LEVELS]);
+typedef void memory_run(struct vs_memory *m, struct vs_memory_core *c, uint64_t line, uint32_t n,
+                        uint64_t step, uint32_t ref, uint8_t level[VS_LINE_RUN],
+                        uint64_t answered[VS_LINE_LEVELS]);
 
 typedef uint64_t memory_walker_load(void *ctx, struct vs_txn *t, vs_hpa at);
 
@@ -66,15 +67,40 @@ static inline void vs__memory_announce(const struct vs_memory *m, const struct v
     }
 }
 
+/* Where DRAM keeps a line; the bank is its channel's. */
+struct vs__memory_place {
+    uint64_t channel, bank, row;
+};
+static inline struct vs__memory_place vs__memory_place(const struct vs_memory *m, uint64_t line)
+{
+    struct vs__memory_place p;
+    uint64_t column, in_channel = vs_div(&m->by_channels, line, &p.channel);
+    p.row = vs_div(&m->by_banks, vs_div(&m->by_row_lines, in_channel, &column), &p.bank);
+    return p;
+}
+
+static inline uint32_t vs__memory_remote(const struct vs_memory *m, uint64_t line)
+{
+    return line - m->near_line >= m->near_lines;
+}
+static inline uint64_t *vs__memory_open_row(const struct vs_memory *m, struct vs__memory_place p,
+                                            uint32_t remote)
+{
+    return &m->open_row[(remote * m->by_channels.n + p.channel) * m->by_banks.n + p.bank];
+}
+/* Hit, miss, conflict: 0, 1, 2. */
+static inline uint32_t vs__memory_kind(uint64_t open, uint64_t row)
+{
+    return open == row ? 0u : open == UINT64_MAX ? 1u : 2u;
+}
+
 static inline uint32_t vs__memory_dram(struct vs_memory *m, uint64_t *count, uint64_t line)
 {
-    uint64_t channel, bank, column;
-    uint64_t in_channel = vs_div(&m->by_channels, line, &channel);
-    uint64_t row = vs_div(&m->by_banks, vs_div(&m->by_row_lines, in_channel, &column), &bank);
-    uint32_t remote = line - m->near_line >= m->near_lines;
-    uint64_t *open = &m->open_row[(remote * m->by_channels.n + channel) * m->by_banks.n + bank];
-    uint32_t kind = *open == row ? 0u : *open == UINT64_MAX ? 1u : 2u;
-    *open = m->cfg.dram_page ? UINT64_MAX : row;
+    struct vs__memory_place p = vs__memory_place(m, line);
+    uint32_t remote = vs__memory_remote(m, line);
+    uint64_t *open = vs__memory_open_row(m, p, remote);
+    uint32_t kind = vs__memory_kind(*open, p.row);
+    *open = m->cfg.dram_page ? UINT64_MAX : p.row;
     count[VS_CNT_memory_dram_row_hits + kind]++;
     count[VS_CNT_memory_dram_remote] += remote;
     return VS_MEM_ROW_HIT + kind + 3u * remote;

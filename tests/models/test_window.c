@@ -208,10 +208,10 @@ static void horizons_change_nothing(void **state)
 static void accesses_taken_together_are_the_same(void **state)
 {
     (void)state;
-    static const uint64_t window[] = {1, 2, 7, 64, 224, 64, 224, 224, 64, 9, 64, 224},
-                          stride[] = {8, 8, 8, 8, 8, 64, 128, 24, 4096, 40, 8, 16};
-    for (int i = 0; i < 12; i++) {
-        bool cached = i >= 10; /* lines stay, translations do not: walks alone are waited for */
+    static const uint64_t window[] = {1, 2, 7, 64, 224, 64, 224, 224, 64, 9, 64, 224, 224, 64},
+                          stride[] = {8, 8, 8, 8, 8, 64, 128, 24, 4096, 40, 8, 16, 16, 24};
+    for (int i = 0; i < 14; i++) {
+        bool cached = i >= 10 && i < 12; /* lines stay, translations do not: only walks wait */
         for (int write = 0; write < 2; write++) {
             struct guest_machine *g[2];
             struct vs_op_acc *a[2];
@@ -221,6 +221,8 @@ static void accesses_taken_together_are_the_same(void **state)
                 c.cpu.window = window[i];
                 c.cpu.bulk_instructions = i < 5 ? 1 + window[i] % 2 : (uint64_t)i % 3u;
                 c.cpu.ipc = 1300;
+                c.memory.l1d_ways = i < 12 ? c.memory.l1d_ways : 1;
+                c.memory.l1d_size = i < 12 ? c.memory.l1d_size : 1024; /* 16 lines, no more */
                 c.ept.d4k_entries = cached ? 2 : c.ept.d4k_entries;
                 c.ept.d4k_ways = cached ? 0 : c.ept.d4k_ways;
                 c.ept.l2_entries = cached ? 0 : c.ept.l2_entries;
