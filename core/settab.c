@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "virtsim/settab.h"
+#include "settab_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static bool settab_ordered(const struct vs_settab *s)
     return (s->policy == VS_POLICY_LRU && !s->listed) || s->policy == VS_POLICY_FIFO;
 }
 
-/* ---- LRU of one large set: a ring through the ways, closed by the number behind the last ---- */
+/* ---- LRU of one large set ---- */
 
 static void list_reset(struct vs_settab *s)
 {
@@ -60,35 +60,14 @@ static void list_reset(struct vs_settab *s)
     s->newest = 0;
 }
 
-static inline void list_move(struct vs_settab *s, uint32_t w, uint32_t after)
-{
-    uint32_t *next = s->next, *prev = s->prev;
-    next[prev[w]] = next[w];
-    prev[next[w]] = prev[w];
-    next[w] = next[after];
-    prev[w] = after;
-    prev[next[after]] = w;
-    next[after] = w;
-}
-
-static inline void list_newest(struct vs_settab *s, uint32_t w)
-{
-    if (s->newest != w) {
-        list_move(s, w, s->ways);
-        s->newest = w;
-    }
-}
-
 static void list_oldest(struct vs_settab *s, uint32_t w)
 {
     uint32_t last = s->prev[s->ways];
     if (last != w) {
-        list_move(s, w, last);
+        vs__settab_move(s, w, last);
         s->newest = s->next[s->ways];
     }
 }
-
-static void choose(struct vs_settab *s);
 
 enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways,
                               enum vs_policy policy, uint64_t seed)
@@ -107,7 +86,10 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
     s->policy = policy;
     s->at_once = policy != VS_POLICY_TREE_PLRU;
     s->listed = policy == VS_POLICY_LRU && s->by_sets.n == 1u && s->ways > SETTAB_LISTED;
-    choose(s);
+    uint32_t v = 0;
+    while (v < VS_SETTAB_VARIANTS && !vs_settab_use(s, vs_settab_variant[v])) {
+        v++;
+    }
     vs_rng_seed(&s->rng, seed, 0x5e77ab);
     size_t n = s->by_sets.n * s->ways;
     s->tag = malloc((n + SETTAB_PAD) * sizeof *s->tag);
@@ -234,7 +216,7 @@ touch(struct vs_settab *s, uint64_t *tag, uint32_t w,
 {
     uint64_t *payload = s->payload + (tag - s->tag);
     if (s->listed) {
-        list_newest(s, w);
+        vs__settab_newest(s, w);
         return payload + w;
     }
     if (s->policy == VS_POLICY_LRU) {
@@ -279,7 +261,7 @@ static void put_listed(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_
     s->used += tag[w] == VS_SETTAB_EMPTY;
     tag[w] = key;
     s->payload[w] = payload;
-    list_newest(s, w);
+    vs__settab_newest(s, w);
 }
 
 #if defined(__x86_64__)
@@ -343,7 +325,7 @@ static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t paylo
     bool ordered = settab_ordered(s);
     if (s->listed) {
         w = s->prev[s->ways]; /* what was dropped stands last */
-        list_newest(s, w);
+        vs__settab_newest(s, w);
     } else if (!ordered) {
         w = s->scan(tag, s->ways, VS_SETTAB_EMPTY);
         if (w == s->ways) {
@@ -443,15 +425,24 @@ uint64_t vs_settab_drop_if(struct vs_settab *s,
     return dropped;
 }
 
-/* Functions for this shape and this host. */
-static void choose(struct vs_settab *s)
+/* ---- functions for this shape and this host ---- */
+
+const char *const vs_settab_variant[VS_SETTAB_VARIANTS] = {"avx512", "avx2", "plain"};
+
+bool vs_settab_use(struct vs_settab *s, const char *variant)
 {
     s->scan = scan_plain;
     s->find = find_plain;
     s->push = push_plain;
     s->put = s->listed ? put_listed : put_any;
+    if (!strcmp(variant, "plain")) {
+        return true;
+    }
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && s->ways >= 4u) {
+    if (!__builtin_cpu_supports("avx2")) {
+        return false;
+    }
+    if (s->ways >= 4u) {
         bool small = s->policy == VS_POLICY_LRU && s->ways <= 16u;
         s->scan = scan_avx2;
         s->find = small ? find_small_avx2 : find_avx2;
@@ -460,5 +451,11 @@ static void choose(struct vs_settab *s)
             s->put = put_small_avx2;
         }
     }
+    if (strcmp(variant, "avx512") != 0) {
+        return true;
+    }
+    return vs__settab_avx512(s);
+#else
+    return false;
 #endif
 }

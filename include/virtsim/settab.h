@@ -78,6 +78,11 @@ struct vs_settab {
 /* ways 0 = fully associative; entries % ways != 0 or entries > 2^26: VS_E_CONFIG. */
 enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways,
                               enum vs_policy policy, uint64_t seed);
+/* Variants for the host's vector unit, the fastest first; the last is every host's. A table has the
+ * fastest; to choose another, while it is empty, is for tests: false when the host cannot. */
+#define VS_SETTAB_VARIANTS 3u
+extern const char *const vs_settab_variant[VS_SETTAB_VARIANTS];
+bool vs_settab_use(struct vs_settab *s, const char *variant);
 void vs_settab_free(struct vs_settab *s);
 void vs_settab_clear(struct vs_settab *s);
 
