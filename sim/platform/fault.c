@@ -67,9 +67,9 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
         vs_close(&v->txn);
     }
     if (st) {
-        vs__vcpu_fail(v, "first touch of 0x%llx: %s is exhausted; give the machine more",
-                      (unsigned long long)gva,
-                      p->virtualized ? "guest.memory or host.memory" : "host.memory");
+        vs__vcpu_refuse(v, "first touch of 0x%llx: %s is exhausted; give the machine more",
+                        (unsigned long long)gva,
+                        p->virtualized ? "guest.memory or host.memory" : "host.memory");
         return false;
     }
     /* clearing goes through the caches like any store; it may itself take an EPT violation */

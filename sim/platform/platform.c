@@ -504,7 +504,7 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
     }
     if (*p->error) {
         vs_error(errors, "%s", p->error);
-        return VS_E_RUN;
+        return p->status ? p->status : VS_E_RUN;
     }
     if (p->running) {
         vs_error(errors,

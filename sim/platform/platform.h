@@ -45,7 +45,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
 /* vCPU `index` runs this source; the platform closes it. */
 void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source);
 /* Runs to the end of all guests. VS_E_RUN with one message in *errors when a guest or the machine
- * failed. */
+ * failed, VS_E_BOUNDS when a guest asked for more memory than there is. */
 enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors);
 struct vs_ledger *vs_platform_ledger(struct vs_platform *p);
 uint64_t vs_platform_roi_ps(const struct vs_platform *p);

@@ -131,6 +131,7 @@ struct vs_platform {
     size_t n_epochs, cap_epochs;
     uint64_t epoch, epoch_end_ps, *epoch_last;
     size_t n_epoch_last;
+    enum vs_status status; /* what kind of error */
     char error[1400];
 };
 

@@ -85,10 +85,11 @@ static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what
     if (st == VS_E_CONFIG) {
         vs__vcpu_fail(v, "%s: the range overlaps pages of another size or is misaligned", what);
     } else {
-        vs__vcpu_fail(v, "%s of %llu bytes: %s = %llu bytes are exhausted; give the machine more",
-                      what, (unsigned long long)bytes,
-                      p->virtualized ? "guest.memory or host.memory; guest.memory" : "host.memory",
-                      (unsigned long long)(p->virtualized ? v->vm->bytes : vs_phys_size(p->phys)));
+        vs__vcpu_refuse(
+            v, "%s of %llu bytes: %s = %llu bytes are exhausted; give the machine more", what,
+            (unsigned long long)bytes,
+            p->virtualized ? "guest.memory or host.memory; guest.memory" : "host.memory",
+            (unsigned long long)(p->virtualized ? v->vm->bytes : vs_phys_size(p->phys)));
     }
     return false;
 }
@@ -140,9 +141,9 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
     uint64_t page = 1ull << shift,
              limit = v->p->virtualized ? v->vm->bytes : vs_phys_size(v->p->phys);
     if (r->bytes > limit) {
-        vs__vcpu_fail(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
-                      v->p->virtualized ? "guest.memory" : "host.memory",
-                      (unsigned long long)limit);
+        vs__vcpu_refuse(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
+                        v->p->virtualized ? "guest.memory" : "host.memory",
+                        (unsigned long long)limit);
         return 0;
     }
     bool thp = !r->page_shift && v->p->ept.guest_page == VS_EPT_THP;

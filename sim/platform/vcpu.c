@@ -11,17 +11,32 @@
 
 #define CR_LENGTH 3u /* bytes of MOV to CR */
 
-void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
+static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const char *format,
+                                 va_list ap)
 {
     if (v->failed) {
         return;
     }
     v->failed = true;
+    v->p->status = status;
     int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index,
                       (double)vs_cpu_now_ps(&v->cpu) * 1e-6);
+    vsnprintf(v->p->error + at, sizeof v->p->error - (size_t)at, format, ap);
+}
+
+void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
+{
     va_list ap;
     va_start(ap, format);
-    vsnprintf(v->p->error + at, sizeof v->p->error - (size_t)at, format, ap);
+    fail(v, VS_E_RUN, format, ap);
+    va_end(ap);
+}
+
+void vs__vcpu_refuse(struct vs_vcpu *v, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    fail(v, VS_E_BOUNDS, format, ap);
     va_end(ap);
 }
 

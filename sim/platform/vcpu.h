@@ -47,6 +47,8 @@ void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at);
 
 /* The run cannot go on; the message names the vCPU. */
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
+/* The same where the guest asks for more than the machine was given: a wrong request. */
+void vs__vcpu_refuse(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 
 /* The world switch of this machine: VMX, SVM under nested paging, EL2 under stage 2. */
 bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_vmx_event *event,

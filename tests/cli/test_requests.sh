@@ -22,7 +22,9 @@ refused "the workload of a sweep, nearly named" 2 "did you mean 'workloads/gups.
 refused "no such trace" 2 "nothere.zst" "$VIRTSIM" replay nothere.zst --db "$db"
 refused "unknown operation" 2 "did you mean 'exit.cpuid'" "$VIRTSIM" explain exit.cupid --db "$db"
 refused "no such run" 2 "virtsim list runs" "$VIRTSIM" show 7 --db "$db"
-refused "footprint larger than guest memory" 1 "guest.memory" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=1GiB --db "$db"
+refused "footprint larger than guest memory" 2 "guest.memory" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=1GiB --db "$db"
+refused "footprint that leaves no room for the guest's tables" 2 "give the machine more" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=64MiB --db "$db"
+refused "and where pages are populated" 2 "give the machine more" "$VIRTSIM" run workloads/page_touch.lua --set guest.memory=64MiB --set workload.footprint=64MiB --db "$db"
 refused "an impossible point is refused before the first run" 2 "ept.l2_tlb" "$VIRTSIM" sweep workloads/gups.lua $small --vary ept.l2_tlb.entries=1536,1537 --db "$db"
 
 # all mistakes of one request together

@@ -67,7 +67,7 @@ for mode in native ept shadow; do
     ok "nothing but fragments, $mode" "$VIRTSIM" $touch --set workload.backing=touch --set guest.page_size=thp --set guest.fragmentation=100 --set paging.mode=$mode
     equal "a fault for every small page, $mode" 4096 "$(last os.page_faults)"
 done
-refused "large pages asked for where there are none" 1 "exhausted" "$VIRTSIM" $touch --set guest.page_size=2M --set guest.fragmentation=100
+refused "large pages asked for where there are none" 2 "exhausted" "$VIRTSIM" $touch --set guest.page_size=2M --set guest.fragmentation=100
 cat >"$work/split.lua" <<'LUA'
 workload "Takes the right to write from one small page of a large one."
 guest(function(cpu, p)
