@@ -66,7 +66,33 @@ struct vs_mmu_port {
     void (*announce)(void *ctx, vs_gva at);
     uint32_t (*foretell)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
     struct vs_lookup probed[VS_SECOND_TLBS];
+    /* A walk without an operation of its own, its references gathered (struct vs_gather); NULL:
+     * none. plain: whether walks can be made so now. walk_plain: books the probe in the innermost
+     * operation and what the walk takes beside memory in `walk`; returns the clock between the two.
+     * At most VS_GATHER_WALK references and worst_ps of other charges. */
+    bool (*plain)(void *ctx);
+    uint64_t (*walk_plain)(void *ctx, struct vs_txn *t, struct vs_op_acc *walk, vs_gva at,
+                           enum vs_ref ref, struct vs_translation *out);
+    uint64_t worst_ps;
 };
+
+/* References of one core to lines, noted first and looked up together later, in their order: what
+ * a walk reads does not depend on which cache has it, only its time does. */
+#define VS_GATHER 480u
+#define VS_GATHER_WALK 160u /* references of one access, those that set flags included, at most */
+struct vs_gather {
+    bool on;
+    uint32_t n;
+    uint64_t line[VS_GATHER];
+    uint8_t ref[VS_GATHER];        /* enum vs_ref, and what the memory adds to it for walkers */
+    uint8_t level[VS_GATHER + 1u]; /* after gathered(): which answered */
+};
+static inline void vs_gather_note(struct vs_gather *g, uint64_t line, uint32_t ref)
+{
+    uint32_t n = g->n < VS_GATHER ? g->n++ : VS_GATHER - 1u; /* never full: VS_GATHER_WALK */
+    g->line[n] = line;
+    g->ref[n] = (uint8_t)ref;
+}
 
 /* Lines as a core's hot loop sees them: `access` moves state and counters, not time, and says which
  * level answered; the caller books ps[level] on account[level]. hpa / line size = line. */
@@ -83,6 +109,10 @@ struct vs_line_port {
     void (*run)(void *ctx, uint64_t line, uint32_t n, uint64_t step, enum vs_ref ref,
                 uint8_t level[VS_LINE_RUN], uint64_t answered[VS_LINE_LEVELS]);
     void (*prefetch)(void *ctx, uint64_t line); /* hint, changes no modelled state; may be NULL */
+    /* From gather to gathered this core's walker notes its references instead of making them, and
+     * the core its own; gathered makes them. NULL: this cache's references come one by one. */
+    struct vs_gather *(*gather)(void *ctx);
+    void (*gathered)(void *ctx);
     uint16_t account[VS_LINE_LEVELS];
     uint64_t ps[VS_LINE_LEVELS];
 };

@@ -183,6 +183,8 @@ bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_droppe
     return dirty;
 }
 
+const char *const vs_memory_variant[VS_MEMORY_VARIANTS] = {"avx512", "avx2", "sse2", "plain"};
+
 bool vs_memory_use(struct vs_memory *m, const char *variant)
 {
     const struct vs__memory_path *p = NULL;
@@ -190,6 +192,10 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
     if (!strcmp(variant, "avx2") && __builtin_cpu_supports("avx2") &&
         __builtin_cpu_supports("bmi2")) {
         p = vs__memory_path_avx2;
+    } else if (!strcmp(variant, "avx512") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("bmi2")) {
+        p = vs__memory_path_avx512;
     } else if (!strcmp(variant, "sse2")) {
         p = vs__memory_path_sse2;
     }
@@ -205,6 +211,7 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
     m->run = p->run;
     m->walker_load = p->walker_load;
     m->into_llc = p->into_llc;
+    m->gathered = p->gathered;
     return true;
 }
 
@@ -246,8 +253,9 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
         cfg->l2_hash || cfg->llc_hash || cfg->llc_fill || cfg->l2_prefetch || cfg->l1d_refill;
     uint64_t l1_lines = cfg->l1d_size >> m->line_shift;
     m->by_l1_sets = vs_divider_of(cfg->l1d_ways && l1_lines ? l1_lines / cfg->l1d_ways : 1u);
-    if (!vs_memory_use(m, "avx2") && !vs_memory_use(m, "sse2")) {
-        (void)vs_memory_use(m, "plain");
+    uint32_t v = 0;
+    while (v < VS_MEMORY_VARIANTS && !vs_memory_use(m, vs_memory_variant[v])) {
+        v++;
     }
     size_t banks = 2u * cfg->dram_channels * cfg->dram_banks;
     m->open_row = malloc(banks * sizeof *m->open_row);
@@ -306,6 +314,23 @@ static void core_prefetch(void *ctx, uint64_t line)
     vs__memory_announce(c->memory, c, line);
 }
 
+static struct vs_gather *core_gather(void *ctx)
+{
+    struct vs_memory_core *c = ctx;
+    struct vs_memory *m = c->memory;
+    bool can = m->gathered && vs__memory_apart(m, c, false) && m->cfg.walker_entry == VS_MEM_L1;
+    c->gather.on = can;
+    c->gather.n = 0;
+    return can ? &c->gather : NULL;
+}
+
+static void core_gathered(void *ctx)
+{
+    struct vs_memory_core *c = ctx;
+    c->gather.on = false;
+    c->memory->gathered(c->memory, c);
+}
+
 /* One look without victims going anywhere: cachegrind's caches write nothing back. */
 static bool look_alone(struct vs_memory_cache *k, uint64_t line)
 {
@@ -354,6 +379,10 @@ static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
     l1->line_shift = m->line_shift;
     l1->lines = (struct vs_line_port){
         .ctx = c, .access = core_access, .run = core_run, .prefetch = core_prefetch};
+    if (!fetch) {
+        l1->lines.gather = core_gather;
+        l1->lines.gathered = core_gathered;
+    }
     l1->lines.straddle = m->cfg.straddle == VS_MEM_STRADDLE_CACHEGRIND ? core_straddle : NULL;
     for (uint32_t i = 0; i < VS_MEM_LEVELS; i++) {
         static const uint16_t account[VS_MEM_LEVELS] = {
@@ -452,7 +481,11 @@ static void core_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct vs_memory_core *c = ctx;
-    book(c, t, at, VS_MEM_REF_WALK_WRITE, (uint32_t)c->memory->cfg.walker_entry);
+    if (c->gather.on) {
+        vs_gather_note(&c->gather, at.v >> c->memory->line_shift, VS_MEM_REF_WALK_WRITE);
+    } else {
+        book(c, t, at, VS_MEM_REF_WALK_WRITE, (uint32_t)c->memory->cfg.walker_entry);
+    }
     vs_phys_write64(c->memory->phys, at, value);
 }
 static void walker_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)

@@ -58,6 +58,7 @@ struct vs_memory_core {
                           epoch and the one before (memory.l2.prefetch) */
     uint32_t epoch;    /* misses of this one */
     uint64_t *count;   /* of the world that runs: guest or host */
+    struct vs_gather gather;
     uint64_t counts[2][VS_CNT_memory_N];
 };
 
@@ -93,6 +94,7 @@ struct vs_memory {
                 uint64_t answered[VS_LINE_LEVELS]);
     uint64_t (*walker_load)(void *ctx, struct vs_txn *t, vs_hpa at);
     void (*into_llc)(struct vs_memory *m, uint64_t *count, uint64_t line);
+    void (*gathered)(struct vs_memory *m, struct vs_memory_core *c); /* NULL with `special` */
 };
 
 void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *errors);
@@ -112,7 +114,10 @@ void vs_memory_core_free(struct vs_memory_core *c);
 void vs_memory_core_world(struct vs_memory_core *c, bool host);
 /* All caches of the machine become empty (nothing is written back). */
 void vs_memory_clear(struct vs_memory *m);
-/* Chooses a variant of the path: "plain", "sse2", "avx2"; false when the host cannot. For tests. */
+/* Variants of the path, the fastest first; the last is every host's. */
+#define VS_MEMORY_VARIANTS 4u
+extern const char *const vs_memory_variant[VS_MEMORY_VARIANTS];
+/* Chooses one: false when the host cannot. For tests. */
 bool vs_memory_use(struct vs_memory *m, const char *variant);
 
 /* Timed ports. The walker's enters at memory.walker.entry, the core's at L1D / L1I. */

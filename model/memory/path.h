@@ -15,6 +15,8 @@ typedef void memory_run(struct vs_memory *m, struct vs_memory_core *c, uint64_t 
                         uint64_t step, uint32_t ref, uint8_t level[VS_LINE_RUN],
                         uint64_t answered[VS_LINE_LEVELS]);
 
+typedef void memory_gathered(struct vs_memory *m, struct vs_memory_core *c);
+
 typedef uint64_t memory_walker_load(void *ctx, struct vs_txn *t, vs_hpa at);
 
 typedef void memory_into_llc(struct vs_memory *m, uint64_t *count, uint64_t line);
@@ -25,10 +27,12 @@ struct vs__memory_path {
     memory_run *run;
     memory_walker_load *walker_load;
     memory_into_llc *into_llc;
+    memory_gathered *gathered; /* NULL: references of this path need what those before them left */
 };
 extern const struct vs__memory_path vs__memory_path_plain[2];
 #if defined(__x86_64__)
-extern const struct vs__memory_path vs__memory_path_sse2[2], vs__memory_path_avx2[2];
+extern const struct vs__memory_path vs__memory_path_sse2[2], vs__memory_path_avx2[2],
+    vs__memory_path_avx512[2];
 #endif
 
 /* The general table's side of a lookup that fills: hit, or *victim (UINT64_MAX = none). */
@@ -56,6 +60,15 @@ void vs__memory_soil(struct vs_memory_cache *k, uint64_t line);
 bool vs__memory_elsewhere(const struct vs_memory *m, const struct vs_memory_core *c, uint64_t line);
 /* Takes a line out of every core; true when one of them had it dirty. */
 bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_dropped);
+
+/* Whether no level asks what the ones below it hold, so that many references can pass one level
+ * after the other. */
+static inline bool vs__memory_apart(const struct vs_memory *m, const struct vs_memory_core *c,
+                                    bool fetch)
+{
+    return m->cfg.writeback && !m->cfg.llc_inclusive && c->l1[fetch].lines && c->l2.lines &&
+           m->llc.lines;
+}
 
 /* Brings the host's copy of what an access to `line` will look at. */
 static inline void vs__memory_announce(const struct vs_memory *m, const struct vs_memory_core *c,

@@ -38,12 +38,12 @@ static void test_capacities_of_l2_and_llc_add_up(void **state)
     (void)state;
     for (uint64_t n = 47; n <= 49; n++) {
         struct vs_memory_config cfg = small(VS_POLICY_LRU);
-        struct rig *r = rig_create(&cfg, "avx2");
+        struct rig *r = rig_create(&cfg, vs_memory_variant[0]);
         assert_int_equal(pass(r, 100, n, 1, VS_REF_READ), n);
         assert_int_equal(pass(r, 100, n, 1, VS_REF_READ), n <= 48 ? 0 : n);
         rig_destroy(r);
         cfg.llc_fill = 0; /* the same lines twice: the LLC's own size counts */
-        r = rig_create(&cfg, "avx2");
+        r = rig_create(&cfg, vs_memory_variant[0]);
         (void)pass(r, 100, n, 1, VS_REF_READ);
         assert_int_equal(pass(r, 100, n, 1, VS_REF_READ), n);
         rig_destroy(r);
@@ -57,7 +57,7 @@ static void test_a_line_is_in_l2_or_in_the_llc(void **state)
                                       VS_POLICY_FIFO};
     for (size_t p = 0; p < 4; p++) {
         struct vs_memory_config cfg = small(policy[p]);
-        struct rig *r = rig_create(&cfg, "avx2");
+        struct rig *r = rig_create(&cfg, vs_memory_variant[0]);
         struct vs_rng rng;
         vs_rng_seed(&rng, p + 1u, 0);
         for (int i = 0; i < 5000; i++) {
@@ -98,7 +98,7 @@ static void test_another_cores_l2_answers_for_the_llc(void **state)
 {
     (void)state;
     struct vs_memory_config cfg = small(VS_POLICY_LRU);
-    struct rig *r = rig_create(&cfg, "avx2");
+    struct rig *r = rig_create(&cfg, vs_memory_variant[0]);
     assert_true(load(r, 0, 7, VS_REF_READ) > VS_MEM_LLC);
     assert_int_equal(load(r, 1, 7, VS_REF_READ), VS_MEM_LLC);
     assert_int_equal(r->core[1].count[VS_CNT_memory_llc_from_cores], 1);
@@ -132,7 +132,7 @@ static void test_lines_a_page_apart_reach_the_sets_that_are_hashed(void **state)
         cfg.l2_ways = 8;
         cfg.l2_hash = bits;
         cfg.llc_size = 0;
-        struct rig *r = rig_create(&cfg, "avx2");
+        struct rig *r = rig_create(&cfg, vs_memory_variant[0]);
         uint64_t fits = bits <= 6 ? 128ull << bits : 8192;
         (void)pass(r, 1ull << 20, fits, 64, VS_REF_READ);
         assert_int_equal(pass(r, 1ull << 20, fits, 64, VS_REF_READ), 0);
@@ -149,7 +149,7 @@ static struct rig *prefetching(uint64_t llc_fill)
     cfg.llc_ways = 16;
     cfg.llc_fill = llc_fill;
     cfg.l2_prefetch = 1;
-    return rig_create(&cfg, "avx2");
+    return rig_create(&cfg, vs_memory_variant[0]);
 }
 
 static void test_the_next_line_comes_where_its_place_in_a_page_was_asked_for(void **state)
@@ -198,7 +198,7 @@ static void test_a_miss_in_the_set_being_filled_waits(void **state)
     struct vs_memory_config cfg = usual();
     cfg.l1d_size = 32768; /* 64 sets of 8 */
     cfg.l1d_refill = 3;
-    struct rig *r = rig_create(&cfg, "avx2");
+    struct rig *r = rig_create(&cfg, vs_memory_variant[0]);
     for (uint64_t i = 0; i < 32; i++) {
         (void)load(r, 0, 64 * i, VS_REF_READ); /* 32 lines of set 0, 8 of which stay */
         (void)load(r, 0, 64 * i + 1, VS_REF_READ);
@@ -221,9 +221,8 @@ static void test_a_miss_in_the_set_being_filled_waits(void **state)
 static void test_all_variants_count_alike(void **state)
 {
     (void)state;
-    static const char *const variant[] = {"plain", "sse2", "avx2"};
     uint64_t first[VS_CNT_memory_N];
-    for (size_t v = 0; v < 3; v++) {
+    for (size_t v = 0; v < VS_MEMORY_VARIANTS; v++) {
         struct vs_memory_config cfg = usual();
         cfg.l2_size = 512u * LINE;
         cfg.l2_ways = 8;
@@ -235,7 +234,7 @@ static void test_all_variants_count_alike(void **state)
         cfg.l1d_size = 16u * LINE;
         cfg.l2_prefetch = 1;
         cfg.l1d_refill = 2;
-        struct rig *r = rig_create(&cfg, variant[v]);
+        struct rig *r = rig_create(&cfg, vs_memory_variant[v]);
         struct vs_rng rng;
         vs_rng_seed(&rng, 9, 0);
         for (int i = 0; i < 40000; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Law of a run of lines: whatever the caches are, it does what its accesses do one by one. */
+/* Law of a run of lines: whatever the caches are and whatever the host's vector unit, it does what
+ * its accesses do one by one without one. */
 #include "memory/test_memory.h"
 
 static uint64_t one_of(struct vs_rng *rng, const uint64_t *of, uint64_t n)
@@ -66,7 +67,7 @@ static void assert_same(const struct rig *a, const struct rig *b, const uint8_t 
 static void runs_and_accesses(struct vs_rng *rng, const char *variant)
 {
     struct vs_memory_config cfg = any(rng);
-    struct rig *a = rig_create(&cfg, variant), *b = rig_create(&cfg, variant);
+    struct rig *a = rig_create(&cfg, variant), *b = rig_create(&cfg, "plain");
     if (cfg.nodes > 1) {
         vs_memory_place(&a->memory, 1u << 21, 0);
         vs_memory_place(&b->memory, 1u << 21, 0);
@@ -80,7 +81,14 @@ static void runs_and_accesses(struct vs_rng *rng, const char *variant)
         uint8_t x[VS_LINE_RUN], y[VS_LINE_RUN];
         uint64_t answered[VS_LINE_LEVELS] = {0}, levels[VS_LINE_LEVELS] = {0};
         const struct vs_line_port *p = &a->side[core][ref == VS_REF_FETCH].lines;
-        p->run(p->ctx, line, n, step, ref, x, answered);
+        if (vs_rng_below(rng, 4)) {
+            p->run(p->ctx, line, n, step, ref, x, answered);
+        } else {
+            for (uint32_t k = 0; k < n; k++) {
+                x[k] = (uint8_t)load(a, (int)core, line + k * step, ref);
+                answered[x[k]]++;
+            }
+        }
         for (uint32_t k = 0; k < n; k++) {
             y[k] = (uint8_t)load(b, (int)core, line + k * step, ref);
             levels[y[k]]++;
@@ -95,12 +103,11 @@ static void runs_and_accesses(struct vs_rng *rng, const char *variant)
 static void test_a_run_does_what_its_accesses_do(void **state)
 {
     (void)state;
-    static const char *const variant[] = {"plain", "sse2", "avx2"};
-    for (size_t v = 0; v < 3; v++) {
+    for (size_t v = 0; v < VS_MEMORY_VARIANTS; v++) {
         struct vs_rng rng;
         vs_rng_seed(&rng, 7, v);
         for (int i = 0; i < 300; i++) {
-            runs_and_accesses(&rng, variant[v]);
+            runs_and_accesses(&rng, vs_memory_variant[v]);
         }
     }
 }
