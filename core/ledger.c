@@ -360,6 +360,15 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
     }
 }
 
+void vs_count_abandoned(struct vs_txn *t, struct vs_op_acc *acc, uint64_t ps)
+{
+    acc->total_ps += ps;
+    acc->open_ops++;
+    if (t->acc != t->ledger->void_acc) {
+        child_add(t->acc, acc, 0, ps);
+    }
+}
+
 void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n,
                    vs_ps each)
 {

@@ -186,6 +186,8 @@ void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each
 /* The same for operations of different lengths, which the caller adds to the histogram. */
 void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t sum_ps,
                   uint64_t least_ps, uint64_t most_ps);
+/* One that did not finish, as vs_abandon books it. */
+void vs_count_abandoned(struct vs_txn *t, struct vs_op_acc *acc, uint64_t ps);
 /* One part of such operations; moves the clock by n x each. */
 void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n,
                    vs_ps each);

@@ -9,6 +9,8 @@
 
 #include "virtsim/ledger.h"
 
+#include <assert.h>
+
 enum vs_ref { VS_REF_READ, VS_REF_WRITE, VS_REF_FETCH };
 
 /* Timed memory as a core, a page walker or an IOMMU sees it. load/store move 8 real bytes of a
@@ -89,9 +91,9 @@ struct vs_gather {
 };
 static inline void vs_gather_note(struct vs_gather *g, uint64_t line, uint32_t ref)
 {
-    uint32_t n = g->n < VS_GATHER ? g->n++ : VS_GATHER - 1u; /* never full: VS_GATHER_WALK */
-    g->line[n] = line;
-    g->ref[n] = (uint8_t)ref;
+    assert(g->n < VS_GATHER); /* whoever gathers leaves room for VS_GATHER_WALK */
+    g->line[g->n] = line;
+    g->ref[g->n++] = (uint8_t)ref;
 }
 
 /* Lines as a core's hot loop sees them: `access` moves state and counters, not time, and says which

@@ -11,6 +11,8 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref);
 /* Counted accesses of one kind: booked on t, whose clock moves. */
 void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref);
 void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t);
+/* What is booked for accesses of t's actor. */
+struct vs_op_acc *vs__cpu_acc(const struct vs_txn *t, uint32_t ref);
 /* Counters of a lookup that failed, and of an access that faulted and was squashed. */
 void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1_tlb *tlb, bool missed);
 void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1_tlb *tlb);

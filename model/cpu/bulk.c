@@ -3,6 +3,7 @@
  * Bulk operations. The loop knows its next addresses: it announces those that will miss, and takes
  * the further accesses to a line it has just used in one step, since they can only hit.
  */
+#include "cpu/gather.h"
 #include "cpu/window.h"
 
 #include <math.h>
@@ -201,32 +202,64 @@ static void foretell(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva
     uint64_t hpa[VS_FORETOLD];
     vs_gva at = {gva};
     uint32_t n = c->mmu.foretell(c->mmu.ctx, at, hpa);
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; !c->gathers && i < n;
+         i++) { /* gathered lines are announced by the memory */
         l->lines.prefetch(l->lines.ctx, hpa[i] >> l->line_shift);
     }
+}
+
+static uint64_t jump(const struct vs_cpu *c, struct vs_cpu_bulk *b, const struct vs_l1 *l,
+                     bool hints)
+{
+    while (b->made < b->count && b->made - b->done < VS_BULK_AHEAD) {
+        uint64_t a = next_address(b);
+        b->ahead[b->made++ % VS_BULK_AHEAD] = a;
+        if (hints) {
+            vs_gva at = {a};
+            c->mmu.announce(c->mmu.ctx, at);
+        }
+    }
+    if (hints && b->done + NEAR < b->made) {
+        foretell(c, l, b->ahead[(b->done + NEAR) % VS_BULK_AHEAD]);
+    }
+    return b->ahead[b->done % VS_BULK_AHEAD];
+}
+
+/* At most n accesses at once. False: the last one faulted. */
+static bool jump_together(struct vs__gathering *g, struct vs_cpu *c, struct vs_cpu_bulk *b,
+                          const struct vs_l1 *l, bool hints, uint64_t n)
+{
+    bool ok = true;
+    while (ok && n-- && b->done < b->count && !vs__gather_full(g)) {
+        ok = vs__gather_access(g, c, jump(c, b, l, hints), b->ref);
+        if (ok) {
+            vs__cpu_instructions(c, b->instructions);
+            b->done++;
+        }
+    }
+    vs__gather_end(g, c, b->ref);
+    return ok;
 }
 
 static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
     struct vs_l1 *l = vs__cpu_l1(c, b->ref);
+    struct vs__gathering g;
     bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT;
     bool hints = c->cfg.translation && c->mmu.announce && c->mmu.foretell && l->lines.prefetch;
     while (b->done < b->count) {
-        if (vs_cpu_now_ps(c) >= until) {
+        uint64_t now = vs_cpu_now_ps(c);
+        if (now >= until) {
             return VS_CPU_HORIZON;
         }
-        while (b->made < b->count && b->made - b->done < VS_BULK_AHEAD) {
-            uint64_t a = next_address(b);
-            b->ahead[b->made++ % VS_BULK_AHEAD] = a;
-            if (hints) {
-                vs_gva at = {a};
-                c->mmu.announce(c->mmu.ctx, at);
+        uint64_t n = straddles ? 0 : vs__gather_room(c, b, until - now);
+        if (n > 1u && vs__gather_begin(&g, c, b->ref)) {
+            if (!jump_together(&g, c, b, l, hints, n)) {
+                return VS_CPU_FAULT;
             }
+            continue;
         }
-        if (hints && b->done + NEAR < b->made) {
-            foretell(c, l, b->ahead[(b->done + NEAR) % VS_BULK_AHEAD]);
-        }
-        uint64_t a = b->ahead[b->done % VS_BULK_AHEAD];
+        uint64_t a = jump(c, b, l, hints);
         vs_gva at = {a};
         if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE
                                    : !vs__cpu_access_line(c, a, b->ref)) {

@@ -64,6 +64,24 @@ static void attach_kind(struct vs_cpu *c, uint32_t ref, uint32_t tlb)
     }
 }
 
+static void attach_gather(struct vs_cpu *c)
+{
+    const struct vs_line_port *lines = &c->data.lines;
+    c->gathers = c->cfg.translation && !c->window && c->mmu.walk_plain && lines->gather;
+    uint64_t dearest = 0, lookups = 0;
+    for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
+        dearest = lines->ps[level] > dearest ? lines->ps[level] : dearest;
+    }
+    for (uint32_t ref = VS_REF_READ; ref <= VS_REF_WRITE; ref++) {
+        uint64_t miss = vs_l1_tlb(&c->data, ref == VS_REF_WRITE)->lookup[VS_L1_SIZES].ps.v;
+        lookups = miss > lookups ? miss : lookups;
+        for (uint32_t tlb = 0; tlb < VS_CPU_TLB_KINDS; tlb++) { /* level 0 costs what it costs */
+            lookups = c->price[ref][tlb][0] > lookups ? c->price[ref][tlb][0] : lookups;
+        }
+    }
+    c->worst_gathered_ps = lookups + c->mmu.worst_ps + VS_GATHER_WALK * dearest + 1u;
+}
+
 void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
 {
     if (mmu) {
@@ -74,6 +92,7 @@ void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
             attach_kind(c, ref, tlb);
         }
     }
+    attach_gather(c);
     if (c->cfg.translation) {
         vs_l1_ready(&c->data);
         vs_l1_ready(&c->fetch);
@@ -85,7 +104,7 @@ void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
     }
 }
 
-static struct vs_op_acc *acc_of(const struct vs_txn *t, uint32_t ref)
+struct vs_op_acc *vs__cpu_acc(const struct vs_txn *t, uint32_t ref)
 {
     struct vs_op_acc *a = t->by_op[op_of[ref]];
     return a ? a : vs_ledger_acc(t->ledger, t->actor, op_of[ref]);
@@ -96,7 +115,7 @@ static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb
                   uint64_t n)
 {
     struct vs_l1 *l = vs__cpu_l1(c, ref);
-    struct vs_op_acc *a = acc_of(t, ref);
+    struct vs_op_acc *a = vs__cpu_acc(t, ref);
     vs_ps each = {c->price[ref][tlb][level]}, line = {l->lines.ps[level]};
     const struct vs_cpu_lookups *k = &c->lookups[ref][tlb];
     for (uint32_t i = 0; i < k->n; i++) {
@@ -191,7 +210,7 @@ void vs_cpu_world(struct vs_cpu *c, bool host)
 
 bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref)
 {
-    return c->exact || c->txn->tape != NULL || acc_of(c->txn, ref)->sampler != NULL;
+    return c->exact || c->txn->tape != NULL || vs__cpu_acc(c->txn, ref)->sampler != NULL;
 }
 
 static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref)

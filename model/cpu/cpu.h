@@ -46,9 +46,11 @@ struct vs_cpu {
     uint64_t instruction_q, instruction_r; /* ps of one instruction: q + r / ipc */
     uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
     struct vs_cpu_lookups lookups[3][VS_CPU_TLB_KINDS];
-    uint64_t worst_ps[3]; /* the dearest access whose translation is the most recent entry */
-    bool exact;           /* somebody listens: charge each access */
-    bool depends;         /* accesses from now on need the value of the one before (window) */
+    uint64_t worst_ps[3];       /* the dearest access whose translation is the most recent entry */
+    bool gathers;               /* memory and mmu allow gather.h */
+    uint64_t worst_gathered_ps; /* bound of what one gathered access takes */
+    bool exact;                 /* somebody listens: charge each access */
+    bool depends;               /* accesses from now on need the value of the one before (window) */
     struct vs_cpu_window *window; /* NULL: accesses block */
     struct vs_mmu_port mmu;
     struct vs_translation fault; /* after VS_CPU_FAULT */

@@ -176,6 +176,46 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
     }
 }
 
+/* ---- the same where nobody wants to know when what happened ---- */
+
+static bool plain(void *ctx)
+{
+    const struct vs_ept *e = ctx;
+    return !e->walker.n && !e->prefetch.on && !e->cfg.verify && !e->pml.on;
+}
+
+static uint64_t walk_plain(void *ctx, struct vs_txn *t, struct vs_op_acc *walk, vs_gva at,
+                           enum vs_ref ref, struct vs_translation *out)
+{
+    struct vs_ept *e = ctx;
+    struct vs_op_acc *outer = t->acc;
+    memset(out, 0, sizeof *out);
+    if (e->probe_miss.ps.v) {
+        vs_charge(t, e->probe_miss.account, e->probe_miss.ps);
+    }
+    uint64_t from = t->now_ps;
+    t->acc = walk;
+    e->count[VS_CNT_ept_walks]++;
+    if (vs__ept_walk_tables(e, t, at.v, ref, out) && e->hint) {
+        remember(e, at.v, out);
+    }
+    t->acc = outer;
+    return from;
+}
+
+/* Of what a walk charges beside memory: every lookup there is, at every level and again for its
+ * flags. */
+static uint64_t worst_ps(const struct vs_ept *e)
+{
+    uint64_t guest = 0, nested = 0;
+    for (unsigned level = 0; level <= VS_EPT_LEVELS; level++) {
+        guest = e->gpwc_lookup[level].ps.v > guest ? e->gpwc_lookup[level].ps.v : guest;
+        nested = e->npwc_lookup[level].ps.v > nested ? e->npwc_lookup[level].ps.v : nested;
+    }
+    return e->probe_miss.ps.v + e->start_ps + guest +
+           2u * (VS_EPT_LEVELS + 1u) * (e->nested_ps + nested) + VS_GATHER_WALK * e->lines_ps;
+}
+
 enum vs_status vs_ept_overlap(struct vs_ept *e)
 {
     uint32_t n = (uint32_t)e->cfg.walkers;
@@ -190,5 +230,8 @@ struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
                                 .walk = vs__ept_walk,
                                 .announce = e->hint ? announce : NULL,
                                 .foretell = e->hint ? foretell : NULL,
-                                .probed = {e->probed[0], e->probed[1]}};
+                                .probed = {e->probed[0], e->probed[1]},
+                                .plain = plain,
+                                .walk_plain = walk_plain,
+                                .worst_ps = worst_ps(e)};
 }

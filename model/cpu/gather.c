@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "cpu/gather.h"
+
+uint64_t vs__gather_room(const struct vs_cpu *c, const struct vs_cpu_bulk *b, uint64_t ps)
+{
+    return c->exact || !c->gathers || b->ref > VS_REF_WRITE
+               ? 0
+               : ps / (c->worst_gathered_ps + b->instructions * (c->instruction_q + 1u));
+}
+
+bool vs__gather_begin(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
+{
+    struct vs_txn *t = c->txn;
+    g->access = vs__cpu_acc(t, ref);
+    g->walk = vs_ledger_acc(t->ledger, t->actor, VS_OP_WALK);
+    if (g->walk->sampler || !c->mmu.plain(c->mmu.ctx)) {
+        return false;
+    }
+    g->lines = c->data.lines.gather(c->data.lines.ctx);
+    g->n = 0;
+    g->faulted = false;
+    return g->lines != NULL;
+}
+
+/* After a miss of both TLB levels. */
+static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_tlb *tlb,
+                 uint64_t gva, uint32_t ref, uint64_t *hpa)
+{
+    struct vs_txn *t = c->txn;
+    struct vs_op_acc *outer = t->acc;
+    struct vs__gathered *one = &g->one[g->n];
+    struct vs_translation out;
+    vs_gva at = {gva};
+    uint64_t from = t->now_ps;
+    t->acc = g->access;
+    vs__cpu_charge(t, &tlb->lookup[VS_L1_SIZES]);
+    uint64_t began = c->mmu.walk_plain(c->mmu.ctx, t, g->walk, at, (enum vs_ref)ref, &out);
+    t->acc = outer;
+    one->ps = began - from;
+    one->walk_ps = t->now_ps - began;
+    one->tlb = VS_CPU_TLB_KINDS;
+    if (out.fault != VS_FAULT_NONE) {
+        c->fault = out;
+        g->faulted = true;
+        vs__cpu_count_squash(c, tlb);
+        return false;
+    }
+    *hpa = out.hpa.v;
+    return true;
+}
+
+bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, uint32_t ref)
+{
+    struct vs_l1 *l = &c->data;
+    struct vs_l1_tlb *tlb = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    struct vs__gathered *one = &g->one[g->n];
+    uint64_t hpa;
+    unsigned shift;
+    one->first = (uint16_t)g->lines->n;
+    const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
+    if (p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
+        one->tlb = (uint8_t)tlb->last_table;
+        hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
+    } else {
+        struct vs_translation out;
+        vs_gva at = {gva};
+        vs__cpu_count_miss(c, tlb, p == NULL);
+        if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
+            one->tlb = (uint8_t)(VS_CPU_TLB_SECOND + out.second);
+            hpa = out.hpa.v;
+        } else if (!walk(g, c, tlb, gva, ref, &hpa)) {
+            g->n++;
+            return false;
+        }
+    }
+    vs_gather_note(g->lines, hpa >> l->line_shift, ref);
+    g->n++;
+    return true;
+}
+
+/* Equal charges by level, and operations of different lengths. */
+struct sums {
+    uint64_t level[VS_LINE_LEVELS];
+    uint64_t n, ps, least, most;
+};
+
+static inline void add(struct sums *s, struct vs_op_acc *acc, uint64_t ps)
+{
+    s->n++;
+    s->ps += ps;
+    s->least = ps < s->least ? ps : s->least;
+    s->most = ps > s->most ? ps : s->most;
+    vs_hist_add(acc->hist, ps, 1);
+}
+
+static void book(struct vs_cpu *c, struct vs_op_acc *acc, const struct sums *s)
+{
+    const struct vs_line_port *lines = &c->data.lines;
+    for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
+        if (s->level[level]) {
+            vs_ps each = {lines->ps[level]};
+            vs_count_part(c->txn, acc, lines->account[level], s->level[level], each);
+        }
+    }
+}
+
+void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
+{
+    struct vs_txn *t = c->txn;
+    const struct vs_line_port *lines = &c->data.lines;
+    struct sums access = {.least = UINT64_MAX}, walk = {.least = UINT64_MAX};
+    uint64_t squashed_ps = 0;
+    lines->gathered(lines->ctx);
+    for (uint32_t i = 0; i < g->n; i++) {
+        const struct vs__gathered *one = &g->one[i];
+        bool squashed = g->faulted && i + 1u == g->n;
+        uint32_t at = one->first, end = i + 1u < g->n ? g->one[i + 1u].first : g->lines->n;
+        if (one->tlb != VS_CPU_TLB_KINDS) {
+            uint32_t level = g->lines->level[at];
+            vs__cpu_count(c, ref, one->tlb, level);
+            c->pending_ps += c->price[ref][one->tlb][level];
+            continue;
+        }
+        uint64_t walk_ps = one->walk_ps;
+        for (end -= !squashed; at < end; at++) {
+            uint32_t level = g->lines->level[at];
+            walk.level[level]++;
+            walk_ps += lines->ps[level];
+        }
+        add(&walk, g->walk, walk_ps);
+        if (squashed) {
+            squashed_ps = one->ps + walk_ps;
+            continue;
+        }
+        uint32_t level = g->lines->level[at];
+        access.level[level]++;
+        add(&access, g->access, one->ps + walk_ps + lines->ps[level]);
+    }
+    book(c, g->walk, &walk);
+    book(c, g->access, &access);
+    struct vs_op_acc *outer = t->acc;
+    t->acc = g->access;
+    vs_count_ops(t, g->walk, walk.n, walk.ps, walk.least, walk.most);
+    t->acc = outer;
+    vs_count_ops(t, g->access, access.n, access.ps, access.least, access.most);
+    c->count[VS_CNT_cpu_loads + (int)ref] += access.n;
+    if (g->faulted) {
+        vs_count_abandoned(t, g->access, squashed_ps);
+    }
+}

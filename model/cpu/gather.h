@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of the cpu: accesses in a row whose lines are looked up together. Where each access blocks
+ * and nobody listens, translation decides what is touched and the caches decide how long it takes,
+ * so the two need not alternate: TLBs and tables first, access by access, their references noted;
+ * then the caches, level by level; then the books, which are those of one access after the other.
+ */
+#ifndef VIRTSIM_MODEL_CPU_GATHER_H
+#define VIRTSIM_MODEL_CPU_GATHER_H
+
+#include "cpu/access.h"
+
+#define VS__GATHERED 32u /* accesses at a time */
+
+struct vs__gathered {
+    uint64_t ps;      /* charged beside memory, until the walk began */
+    uint64_t walk_ps; /* from then on */
+    uint16_t first;   /* of its references; the last is its own, unless it faulted */
+    uint8_t tlb;      /* VS_CPU_TLB_*; VS_CPU_TLB_KINDS: it walked */
+};
+
+struct vs__gathering {
+    struct vs_gather *lines;
+    struct vs_op_acc *access, *walk;
+    uint32_t n;
+    bool faulted; /* the last one */
+    struct vs__gathered one[VS__GATHERED];
+};
+
+/* How many accesses may be gathered so that each begins before now + ps; 0: none. */
+uint64_t vs__gather_room(const struct vs_cpu *c, const struct vs_cpu_bulk *b, uint64_t ps);
+bool vs__gather_begin(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref);
+static inline bool vs__gather_full(const struct vs__gathering *g)
+{
+    return g->n == VS__GATHERED || g->lines->n + VS_GATHER_WALK > VS_GATHER;
+}
+/* The next access, inside one line. False: it faulted, and must be the last. */
+bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, uint32_t ref);
+/* Makes the references and books everything. */
+void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref);
+
+#endif
