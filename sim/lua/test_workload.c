@@ -83,6 +83,15 @@ static void stops(const char *body, const char *want)
 
 /* ---- declarations ---- */
 
+static void test_a_running_guest_declares_nothing(void **state)
+{
+    (void)state;
+    stops("guest(function() end)", "guest: belongs to the top level");
+    stops("guest { vcpu = 5, run = function() end }", "guest: belongs to the top level");
+    stops("param { name = 'late', default = 1 }", "param: belongs to the top level");
+    stops("workload 'late'", "workload: belongs to the top level");
+}
+
 static void test_a_parameter_is_a_knob_and_its_value_reaches_the_guest(void **state)
 {
     (void)state;
@@ -291,6 +300,7 @@ static void test_a_guests_memory_ends_with_one_clear_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_running_guest_declares_nothing),
         cmocka_unit_test(test_a_parameter_is_a_knob_and_its_value_reaches_the_guest),
         cmocka_unit_test(test_wrong_declarations_are_refused_at_their_line),
         cmocka_unit_test(test_a_parameter_nobody_declared_is_an_error_where_it_is_read),

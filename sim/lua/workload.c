@@ -11,6 +11,16 @@ static struct vs_workload *self(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
+/* The same for what declares: a run has begun with what was declared before. */
+static struct vs_workload *loading(lua_State *L, const char *what)
+{
+    struct vs_workload *w = self(L);
+    if (w->loaded) {
+        luaL_error(L, "%s: belongs to the top level of the script, not into a running guest", what);
+    }
+    return w;
+}
+
 static char *copy(const char *s)
 {
     size_t n = strlen(s) + 1;
@@ -52,7 +62,7 @@ static const char *string_field(lua_State *L, const char *key, const char *missi
 
 static int l_param(lua_State *L)
 {
-    struct vs_workload *w = self(L);
+    struct vs_workload *w = loading(L, "param");
     static const char *const fields[] = {"name", "default", "min",     "max",
                                          "unit", "text",    "choices", NULL};
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -120,7 +130,7 @@ static int l_param(lua_State *L)
 
 static int l_guest(lua_State *L)
 {
-    struct vs_workload *w = self(L);
+    struct vs_workload *w = loading(L, "guest");
     static const char *const fields[] = {"vcpu", "run", NULL};
     lua_Integer first = w->n_guests;
     if (lua_istable(L, 1)) {
@@ -150,7 +160,7 @@ static int l_guest(lua_State *L)
 
 static int l_workload(lua_State *L)
 {
-    struct vs_workload *w = self(L);
+    struct vs_workload *w = loading(L, "workload");
     snprintf(w->text, sizeof w->text, "%s", luaL_checkstring(L, 1));
     return 0;
 }
@@ -217,6 +227,7 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
         vs_workload_close(w);
         return s;
     }
+    w->loaded = true;
     *out = w;
     return VS_OK;
 }

@@ -34,6 +34,7 @@ struct vs_workload {
     size_t n_params;
     struct guest guest[VS_WORKLOAD_VCPUS];
     unsigned n_guests;
+    bool loaded; /* nothing is declared any more */
 };
 
 /* The class of `cpu` objects, and pushing one. */
