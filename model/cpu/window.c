@@ -214,16 +214,31 @@ uint64_t vs__window_walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t
     return at;
 }
 
-static uint32_t first_free(const struct vs_slots *s)
+/* When a line that is on its way at `at` arrives; `at`: it is not. */
+static uint64_t arrives(const struct vs_cpu_window *w, uint64_t line, uint64_t at)
 {
-    uint64_t least = s->busy_until_ps[0];
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < s->n; i++) {
-        bool less = s->busy_until_ps[i] < least; /* no branch: it would be a coin's toss */
-        best = less ? i : best;
-        least = less ? s->busy_until_ps[i] : least;
+    for (uint32_t n = w->mshrs, i = w->first; n--; i = i + 1u == w->mshrs ? 0 : i + 1u) {
+        if (w->mshr[i].line == line && w->mshr[i].done_ps > at) {
+            return w->mshr[i].done_ps;
+        }
     }
-    return best;
+    return at;
+}
+
+/* The MSHR that is free first takes a line: mostly it is now the last to be free. */
+static void take_first(struct vs_cpu_window *w, uint64_t line, uint64_t done_ps)
+{
+    uint32_t i = w->first;
+    w->first = i + 1u == w->mshrs ? 0 : i + 1u;
+    while (i != w->first) {
+        uint32_t before = i ? i - 1u : w->mshrs - 1u;
+        if (w->mshr[before].done_ps <= done_ps) {
+            break;
+        }
+        w->mshr[i] = w->mshr[before];
+        i = before;
+    }
+    w->mshr[i] = (struct vs_window_mshr){done_ps, line};
 }
 
 struct vs_window_fill vs__window_fill(struct vs_cpu *c, const struct vs_l1 *l, uint64_t line,
@@ -233,18 +248,15 @@ struct vs_window_fill vs__window_fill(struct vs_cpu *c, const struct vs_l1 *l, u
     struct vs_window_fill f = {.level = level, .ps = l->lines.ps[level]};
     if (f.level == 0) {
         if (w->lines_until_ps > at + f.ps && ref != VS_REF_FETCH) {
-            uint64_t ready = vs__window_arrives(w, line);
-            f.merged = ready > at + f.ps;
-            f.wait_ps = f.merged ? ready - at - f.ps : 0;
+            f.wait_ps = arrives(w, line, at + f.ps) - at - f.ps;
+            f.merged = f.wait_ps != 0;
         }
     } else if (ref != VS_REF_FETCH) {
-        uint32_t i = first_free(&w->mshr);
-        uint64_t free_ps = w->mshr.busy_until_ps[i];
+        uint64_t free_ps = w->mshr[w->first].done_ps;
         f.wait_ps = free_ps > at ? free_ps - at : 0;
         c->count[VS_CNT_cpu_mshr_waits] += f.wait_ps != 0;
         uint64_t done = at + f.wait_ps + f.ps;
-        w->mshr.busy_until_ps[i] = done;
-        w->line[i] = line;
+        take_first(w, line, done);
         w->lines_until_ps = done > w->lines_until_ps ? done : w->lines_until_ps;
     }
     return f;

@@ -22,6 +22,11 @@ struct vs_window_walk {
     unsigned shift;
 };
 
+/* A line on its way to L1; from done_ps on, free. */
+struct vs_window_mshr {
+    uint64_t done_ps, line;
+};
+
 struct vs_cpu_window {
     struct vs_txn beside; /* operations of accesses */
     struct vs_window_slot *ring;
@@ -31,9 +36,10 @@ struct vs_cpu_window {
     uint64_t last_ps;           /* when the last data access will */
     uint64_t size, queue;
     uint64_t issue_q, issue_r, carry; /* ps of one entry: q + r / width */
-    uint64_t issued, issued_ps;       /* not yet charged */
-    struct vs_slots mshr;
-    uint64_t *line; /* by MSHR */
+    struct vs_divider by_width, by_ipc;
+    uint64_t issued, issued_ps;  /* not yet charged */
+    struct vs_window_mshr *mshr; /* a ring, by completion */
+    uint32_t mshrs, first;       /* how many, and the one that is free first */
     uint64_t lines_until_ps;
     struct vs_window_walk *walk;
     uint64_t walks, walks_mask, walks_until_ps;
@@ -138,17 +144,6 @@ static inline void vs__window_entered(struct vs_cpu_window *w, uint64_t done_ps,
     }
     w->entries++;
     w->accesses++;
-}
-
-/* When the line that is on its way arrives; 0: it is not. */
-static inline uint64_t vs__window_arrives(const struct vs_cpu_window *w, uint64_t line)
-{
-    for (uint32_t i = 0; i < w->mshr.n; i++) {
-        if (w->line[i] == line) {
-            return w->mshr.busy_until_ps[i];
-        }
-    }
-    return 0;
 }
 
 #endif

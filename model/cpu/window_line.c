@@ -63,14 +63,19 @@ static void flush(struct run *r, uint32_t ref)
 
 /* The clock of entry in registers: each access takes q + r / base ps, the fraction carried on. */
 struct pace {
-    uint64_t q, r, base;
+    uint64_t q, r;
+    struct vs_divider base;
 };
 static inline uint64_t tick(const struct pace *p, uint64_t *carry)
 {
     *carry += p->r;
-    uint64_t more = *carry >= p->base;
-    *carry -= more ? p->base : 0;
+    uint64_t more = *carry >= p->base.n;
+    *carry -= more ? p->base.n : 0;
     return p->q + more;
+}
+static inline uint64_t ticks(const struct pace *p, uint64_t n, uint64_t *carry)
+{
+    return n * p->q + vs_div(&p->base, *carry + n * p->r, carry);
 }
 
 /* How many of k accesses, each with its instructions, enter before the window or the load queue is
@@ -106,19 +111,14 @@ struct common {
 static uint64_t all_wait(struct run *r, const struct common *m, uint64_t *carry, uint64_t k,
                          uint64_t now, uint64_t done, uint64_t *counters, uint32_t shift)
 {
-    uint64_t sum = 0, first = now, last = now, bucket = (done - now) >> shift, since = 0;
-    for (uint64_t i = 0; i < k; i++) {
-        uint64_t at = (done - now) >> shift;
-        if (at != bucket) {
-            counters[bucket & (VS_HIST_SUB - 1u)] += i - since;
-            since = i;
-            bucket = at;
-        }
-        sum += now;
-        last = now;
-        now += tick(&m->pace, carry);
+    uint64_t sum = 0, first = now, last = now, at = now, c = *carry;
+    now += ticks(&m->pace, k, carry);
+    for (uint64_t i = 0; i < k; i++) { /* the clock does not wait for this */
+        counters[(done - at) >> shift & (VS_HIST_SUB - 1u)]++;
+        sum += at;
+        last = at;
+        at += tick(&m->pace, &c);
     }
-    counters[bucket & (VS_HIST_SUB - 1u)] += k - since;
     uint64_t lengths = k * done - sum, busy = k * (m->lookup + m->l1_ps), walk = 0;
     if (m->page_ps > first + m->lookup) {
         walk = k * (m->page_ps - m->lookup) - sum;
@@ -265,13 +265,13 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
         r->hits++;
     }
     if (done > w->done_ps) {
-        struct vs_tape *tape = &w->ring[w->tail & w->mask].tape;
-        tape->n = 0;
+        struct vs_tape *kept = &w->ring[w->tail & w->mask].tape, tape = {.e = kept->e};
         at = start;
-        vs__window_note(tape, &at, r->lookup.account, m->lookup);
-        vs__window_note(tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk);
-        vs__window_note(tape, &at, vs__window_wait_account(c, &f), f.wait_ps);
-        vs__window_note(tape, &at, l->lines.account[f.level], f.ps);
+        vs__window_note(&tape, &at, r->lookup.account, m->lookup);
+        vs__window_note(&tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk);
+        vs__window_note(&tape, &at, vs__window_wait_account(c, &f), f.wait_ps);
+        vs__window_note(&tape, &at, l->lines.account[f.level], f.ps);
+        kept->n = tape.n;
     }
     vs__window_entered(w, done, ref);
     if (!m->instructions) {
@@ -289,13 +289,14 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
 
 static struct pace pace_of(const struct vs_cpu *c, uint64_t instructions)
 {
-    uint64_t r = instructions * c->instruction_r, width = c->cfg.issue_width;
-    return instructions ? (struct pace){.q = instructions * c->instruction_q + r / c->cfg.ipc,
-                                        .r = r % c->cfg.ipc,
-                                        .base = c->cfg.ipc}
-                        : (struct pace){.q = c->window->issue_q,
-                                        .r = c->window->issue_r,
-                                        .base = width ? width : 1u};
+    const struct vs_cpu_window *w = c->window;
+    struct pace p = {.q = w->issue_q, .r = w->issue_r, .base = w->by_width};
+    if (instructions) {
+        p.base = w->by_ipc;
+        p.q = instructions * c->instruction_q +
+              vs_div(&p.base, instructions * c->instruction_r, &p.r);
+    }
+    return p;
 }
 
 uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t n, uint64_t stride,

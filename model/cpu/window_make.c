@@ -28,8 +28,7 @@ void vs__window_destroy(struct vs_cpu *c)
     }
     free(w->ring);
     free(w->walk);
-    free(w->line);
-    vs_slots_free(&w->mshr);
+    free(w->mshr);
     free(w);
     c->window = NULL;
 }
@@ -48,9 +47,9 @@ enum vs_status vs__window_create(struct vs_cpu *c)
     w->ring = calloc(slots, sizeof *w->ring);
     w->walks_mask = slots - 1u;
     w->walk = calloc(slots, sizeof *w->walk);
-    w->line = calloc(c->cfg.mshrs, sizeof *w->line);
-    bool good =
-        w->ring && w->walk && w->line && vs_slots_init(&w->mshr, (uint32_t)c->cfg.mshrs) == VS_OK;
+    w->mshrs = (uint32_t)c->cfg.mshrs;
+    w->mshr = calloc(w->mshrs, sizeof *w->mshr);
+    bool good = w->ring && w->walk && w->mshr;
     for (uint64_t i = 0; good && i < slots; i++) {
         struct vs_tape *t = &w->ring[i].tape;
         t->e = malloc(TAPE_ENTRIES * sizeof *t->e);
@@ -61,6 +60,8 @@ enum vs_status vs__window_create(struct vs_cpu *c)
         vs__window_destroy(c);
         return VS_E_NOMEM;
     }
+    w->by_width = vs_divider_of(c->cfg.issue_width ? c->cfg.issue_width : 1u);
+    w->by_ipc = vs_divider_of(c->cfg.ipc);
     /* a window of one entry overlaps nothing, not even the entering */
     if (c->cfg.issue_width && w->size > 1u) {
         w->issue_q = c->clock.period_ps / c->cfg.issue_width;

@@ -295,6 +295,29 @@ static void misses_to_one_line_are_one_fetch(void **state)
     destroy(g);
 }
 
+/* A line came, was pushed out and is on its way again: what counts is the fetch that is under way.
+ */
+static void a_line_fetched_again_is_waited_for_again(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = plain(64, 4);
+    c.cpu.translation = 0;
+    c.memory.l1d_size = 4096;
+    c.memory.l1d_ways = 1;
+    struct guest_machine *g = create(&c);
+    const vs_gva other = {heap.v + 4096};
+    assert_int_equal(vs_cpu_access(&g->cpu, heap, 8, VS_REF_READ), VS_CPU_DONE);
+    assert_int_equal(vs_now(&g->t).v, LATENCY);
+    assert_int_equal(vs_cpu_access(&g->cpu, other, 8, VS_REF_READ), VS_CPU_DONE);
+    assert_int_equal(vs_cpu_access(&g->cpu, heap, 8, VS_REF_READ), VS_CPU_DONE);
+    assert_int_equal(vs_cpu_access(&g->cpu, heap, 8, VS_REF_READ), VS_CPU_DONE);
+    assert_int_equal(vs_now(&g->t).v, 2 * LATENCY);
+    assert_int_equal(g->cpu.count[VS_CNT_cpu_mshr_merges], 1);
+    const struct vs_op_acc *load = vs_ledger_acc(g->ledger, g->t.actor, VS_OP_ACCESS_LOAD);
+    assert_int_equal(load->total_ps, 4 * LATENCY);
+    destroy(g);
+}
+
 static void misses_to_one_page_are_one_walk(void **state)
 {
     (void)state;
@@ -404,6 +427,7 @@ int main(void)
         cmocka_unit_test(accesses_taken_together_are_the_same),
         cmocka_unit_test(walkers_work_side_by_side),
         cmocka_unit_test(misses_to_one_line_are_one_fetch),
+        cmocka_unit_test(a_line_fetched_again_is_waited_for_again),
         cmocka_unit_test(misses_to_one_page_are_one_walk),
         cmocka_unit_test(a_fault_is_taken_once_and_older_loads_complete),
         cmocka_unit_test(an_interrupt_lets_the_oldest_complete_and_squashes_the_rest),
