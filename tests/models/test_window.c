@@ -295,6 +295,31 @@ static void misses_to_one_line_are_one_fetch(void **state)
     destroy(g);
 }
 
+/* Fetches end in another order than they began: the next one takes the place of what ends first. */
+static void the_mshr_that_is_free_first_is_taken(void **state)
+{
+    (void)state;
+    for (uint64_t before = 4; before <= 6; before++) { /* each of the three comes first */
+        struct guest_machine_config c = plain(64, 3);
+        c.cpu.translation = 0;
+        c.memory.l1d_size = 4096;
+        c.memory.l1d_ways = 1;
+        c.memory.l2_size = 1u << 18;
+        struct guest_machine *g = create(&c);
+        const uint64_t near = g->cpu.data.lines.ps[VS_MEM_L2];
+        assert_true(near < LATENCY);
+        assert_int_equal(strided(g, 4096, before), 2 * LATENCY); /* all but the last: in L2 alone */
+        uint64_t start = vs_now(&g->t).v;
+        const uint64_t at[] = {64, 4096, 128, 192}; /* the second one comes from L2 */
+        for (unsigned i = 0; i < 4; i++) {
+            const vs_gva a = {heap.v + at[i]};
+            assert_int_equal(vs_cpu_access(&g->cpu, a, 8, VS_REF_READ), VS_CPU_DONE);
+        }
+        assert_int_equal(vs_now(&g->t).v - start, near + LATENCY); /* the fourth waits for it */
+        destroy(g);
+    }
+}
+
 /* A line came, was pushed out and is on its way again: what counts is the fetch that is under way.
  */
 static void a_line_fetched_again_is_waited_for_again(void **state)
@@ -427,6 +452,7 @@ int main(void)
         cmocka_unit_test(accesses_taken_together_are_the_same),
         cmocka_unit_test(walkers_work_side_by_side),
         cmocka_unit_test(misses_to_one_line_are_one_fetch),
+        cmocka_unit_test(the_mshr_that_is_free_first_is_taken),
         cmocka_unit_test(a_line_fetched_again_is_waited_for_again),
         cmocka_unit_test(misses_to_one_page_are_one_walk),
         cmocka_unit_test(a_fault_is_taken_once_and_older_loads_complete),
