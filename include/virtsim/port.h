@@ -62,10 +62,11 @@ struct vs_mmu_port {
     bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
     void (*walk)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                  struct vs_translation *out);
-    /* Hints; may be NULL; change no modelled state. announce: `at` will be translated soon, bring
-     * what is known about it. foretell, some accesses later: which host-physical addresses the walk
-     * and the access will probably touch; returns how many of hpa[] it filled. */
-    void (*announce)(void *ctx, vs_gva at);
+    /* Hints; may be NULL; change no modelled state. announce: these guest-virtual addresses will be
+     * translated soon, bring what is known about them. foretell, some accesses later: which
+     * host-physical addresses the walk and the access will probably touch; returns how many of
+     * hpa[] it filled. */
+    void (*announce)(void *ctx, const uint64_t *gva, uint32_t n);
     uint32_t (*foretell)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
     struct vs_lookup probed[VS_SECOND_TLBS];
     /* A walk without an operation of its own, its references gathered (struct vs_gather); NULL:
@@ -82,18 +83,25 @@ struct vs_mmu_port {
  * a walk reads does not depend on which cache has it, only its time does. */
 #define VS_GATHER 480u
 #define VS_GATHER_WALK 160u /* references of one access, those that set flags included, at most */
+#define VS_GATHER_OWN 32u   /* accesses */
 struct vs_gather {
     bool on;
-    uint32_t n;
-    uint64_t line[VS_GATHER];
-    uint8_t ref[VS_GATHER];        /* enum vs_ref, and what the memory adds to it for walkers */
-    uint8_t level[VS_GATHER + 1u]; /* after gathered(): which answered */
+    uint8_t own_ref; /* enum vs_ref of the accesses */
+    uint32_t n, n_own;
+    uint64_t ref[VS_GATHER];       /* VS_NOTED */
+    uint16_t own[VS_GATHER_OWN];   /* which of ref[] are the accesses themselves, not their walks' */
+    uint8_t level[VS_GATHER + 1u]; /* after gathered(): which answered; the last is for the caches */
 };
-static inline void vs_gather_note(struct vs_gather *g, uint64_t line, uint32_t ref)
+/* A line, its place in the run it belongs to, and whether it is written. */
+#define VS_NOTED_WRITE 2u
+#define VS_NOTED(line, at, flags) ((line) << 11 | (uint64_t)(at) << 2 | (flags))
+#define VS_NOTED_LINE(x) ((x) >> 11)
+#define VS_NOTED_AT(x) ((x) >> 2 & 511u)
+static inline void vs_gather_note(struct vs_gather *g, uint64_t line, bool write)
 {
     assert(g->n < VS_GATHER); /* whoever gathers leaves room for VS_GATHER_WALK */
-    g->line[g->n] = line;
-    g->ref[g->n++] = (uint8_t)ref;
+    g->ref[g->n] = VS_NOTED(line, g->n, write ? VS_NOTED_WRITE : 0u);
+    g->n++;
 }
 
 /* Lines as a core's hot loop sees them: `access` moves state and counters, not time, and says which
@@ -113,7 +121,7 @@ struct vs_line_port {
     void (*prefetch)(void *ctx, uint64_t line); /* hint, changes no modelled state; may be NULL */
     /* From gather to gathered this core's walker notes its references instead of making them, and
      * the core its own; gathered makes them. NULL: this cache's references come one by one. */
-    struct vs_gather *(*gather)(void *ctx);
+    struct vs_gather *(*gather)(void *ctx, enum vs_ref own);
     void (*gathered)(void *ctx);
     uint16_t account[VS_LINE_LEVELS];
     uint64_t ps[VS_LINE_LEVELS];

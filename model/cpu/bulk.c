@@ -1,97 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bulk operations. The loop knows its next addresses: it announces those that will miss, and takes
- * the further accesses to a line it has just used in one step, since they can only hit.
+ * Bulk operations, and those of them that stride: the further accesses to a line that has just been
+ * used are taken in one step, since they can only hit. Those that jump are in jump.c.
  */
-#include "cpu/gather.h"
-#include "cpu/window.h"
+#include "cpu/bulk.h"
+#include "cpu/zipf.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define ELEMENT 8u
-
-/* ---- Zipf: alias table (Walker, Vose) over single ranks, then groups of ranks ---- */
-#define ZIPF_SINGLE 1024u
-struct vs_zipf {
-    uint32_t n;
-    struct zipf_slot {
-        uint64_t threshold; /* below: own, else the alias; in 2^-64 */
-        uint64_t first[2];  /* first rank of own and of alias group */
-        uint32_t span[2];   /* ranks in it */
-    } * slot;
-};
-
-static uint64_t zipf_group_end(uint64_t first, uint64_t ranks)
-{
-    uint64_t step = first < ZIPF_SINGLE ? 1u : first / 64u, end = first + step;
-    return end < ranks ? end : ranks;
-}
-
-static struct vs_zipf *zipf_create(uint64_t ranks, double theta)
-{
-    uint32_t n = 0;
-    for (uint64_t r = 0; r < ranks; r = zipf_group_end(r, ranks)) {
-        n++;
-    }
-    n = n ? n : 1;
-    struct vs_zipf *z = calloc(1, sizeof *z);
-    double *weight = calloc(n, sizeof *weight);
-    uint32_t *work = calloc(2u * (size_t)n, sizeof *work), small = 0, large = n;
-    struct zipf_slot *slot = calloc(n, sizeof *slot);
-    if (!z || !weight || !work || !slot) {
-        free(z);
-        free(weight);
-        free(work);
-        free(slot);
-        return NULL;
-    }
-    double sum = 0;
-    uint64_t r = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t end = zipf_group_end(r, ranks);
-        double middle = (double)r + (double)(end - r + 1u) / 2.0; /* ranks count from 1 */
-        weight[i] = (double)(end - r) * pow(middle, -theta);
-        sum += weight[i];
-        slot[i].first[0] = slot[i].first[1] = r;
-        slot[i].span[0] = slot[i].span[1] = (uint32_t)(end - r);
-        slot[i].threshold = UINT64_MAX;
-        r = end;
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        weight[i] *= (double)n / sum;
-        if (weight[i] < 1.0) {
-            work[small++] = i;
-        } else {
-            work[n + --large] = i;
-        }
-    }
-    while (small && large < n) {
-        uint32_t a = work[--small], b = work[n + large];
-        slot[a].threshold = (uint64_t)(weight[a] * 0x1p63) << 1;
-        slot[a].first[1] = slot[b].first[0];
-        slot[a].span[1] = slot[b].span[0];
-        weight[b] -= 1.0 - weight[a];
-        if (weight[b] < 1.0) {
-            large++;
-            work[small++] = b;
-        }
-    }
-    free(weight);
-    free(work);
-    z->n = n;
-    z->slot = slot;
-    return z;
-}
-
-static uint64_t zipf_rank(const struct vs_zipf *z, struct vs_rng *rng)
-{
-    vs_u128 x = (vs_u128)vs_rng_next(rng) * z->n;
-    const struct zipf_slot *s = &z->slot[(uint64_t)(x >> 64)];
-    uint32_t k = (uint64_t)x > s->threshold;
-    return s->span[k] == 1u ? s->first[k] : s->first[k] + vs_rng_below(rng, s->span[k]);
-}
+#define ELEMENT VS__ELEMENT
 
 /* ---- set-up ---- */
 
@@ -135,7 +52,7 @@ enum vs_status vs_bulk_zipf(struct vs_cpu_bulk *b, const struct vs_cpu *c, enum 
     }
     vs_rng_seed(&b->rng, seed, 0xb2);
     vs_perm_init(&b->perm, bytes / grain, seed);
-    b->zipf = zipf_create(bytes / grain, theta);
+    b->zipf = vs__zipf_create(bytes / grain, theta);
     return b->zipf ? VS_OK : VS_E_NOMEM;
 }
 
@@ -158,118 +75,11 @@ enum vs_status vs_bulk_stream(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_
 
 void vs_bulk_free(struct vs_cpu_bulk *b)
 {
-    if (b->zipf) {
-        free(b->zipf->slot);
-        free(b->zipf);
-    }
+    vs__zipf_free(b->zipf);
     b->zipf = NULL;
 }
 
 /* ---- running ---- */
-
-/* What comes with an access that has been made. */
-static inline void made(struct vs_cpu *c, uint64_t instructions)
-{
-    if (vs_likely(!c->window)) {
-        vs__cpu_instructions(c, instructions);
-    } else if (instructions) {
-        vs__window_instructions(c, instructions);
-    } else {
-        vs__window_issue(c);
-    }
-}
-
-/* Addresses of the patterns that jump about. */
-static uint64_t next_address(struct vs_cpu_bulk *b)
-{
-    if (b->kind == VS_BULK_RANDOM) {
-        return b->base.v + vs_rng_below(&b->rng, b->bytes / ELEMENT) * ELEMENT;
-    }
-    if (b->kind == VS_BULK_ZIPF) {
-        uint64_t page = vs_perm_at(&b->perm, zipf_rank(b->zipf, &b->rng));
-        return b->base.v + page * b->stride + vs_rng_below(&b->rng, b->stride / ELEMENT) * ELEMENT;
-    }
-    uint64_t node = vs_perm_at(&b->perm, b->offset);
-    b->offset = b->offset + 1u == b->perm.n ? 0 : b->offset + 1u;
-    return b->base.v + node * b->stride;
-}
-
-/* Host memory is slow, and the next addresses are known: what the models hold about an address is
- * announced when it is made, and what that leads to is fetched NEAR accesses before it is used. */
-#define NEAR 6u
-static void foretell(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
-{
-    uint64_t hpa[VS_FORETOLD];
-    vs_gva at = {gva};
-    uint32_t n = c->mmu.foretell(c->mmu.ctx, at, hpa);
-    for (uint32_t i = 0; !c->gathers && i < n;
-         i++) { /* gathered lines are announced by the memory */
-        l->lines.prefetch(l->lines.ctx, hpa[i] >> l->line_shift);
-    }
-}
-
-static uint64_t jump(const struct vs_cpu *c, struct vs_cpu_bulk *b, const struct vs_l1 *l,
-                     bool hints)
-{
-    while (b->made < b->count && b->made - b->done < VS_BULK_AHEAD) {
-        uint64_t a = next_address(b);
-        b->ahead[b->made++ % VS_BULK_AHEAD] = a;
-        if (hints) {
-            vs_gva at = {a};
-            c->mmu.announce(c->mmu.ctx, at);
-        }
-    }
-    if (hints && b->done + NEAR < b->made) {
-        foretell(c, l, b->ahead[(b->done + NEAR) % VS_BULK_AHEAD]);
-    }
-    return b->ahead[b->done % VS_BULK_AHEAD];
-}
-
-/* At most n accesses at once. False: the last one faulted. */
-static bool jump_together(struct vs__gathering *g, struct vs_cpu *c, struct vs_cpu_bulk *b,
-                          const struct vs_l1 *l, bool hints, uint64_t n)
-{
-    bool ok = true;
-    while (ok && n-- && b->done < b->count && !vs__gather_full(g)) {
-        ok = vs__gather_access(g, c, jump(c, b, l, hints), b->ref);
-        if (ok) {
-            vs__cpu_instructions(c, b->instructions);
-            b->done++;
-        }
-    }
-    vs__gather_end(g, c, b->ref);
-    return ok;
-}
-
-static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
-{
-    struct vs_l1 *l = vs__cpu_l1(c, b->ref);
-    struct vs__gathering g;
-    bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT;
-    bool hints = c->cfg.translation && c->mmu.announce && c->mmu.foretell && l->lines.prefetch;
-    while (b->done < b->count) {
-        uint64_t now = vs_cpu_now_ps(c);
-        if (now >= until) {
-            return VS_CPU_HORIZON;
-        }
-        uint64_t n = straddles ? 0 : vs__gather_room(c, b, until - now);
-        if (n > 1u && vs__gather_begin(&g, c, b->ref)) {
-            if (!jump_together(&g, c, b, l, hints, n)) {
-                return VS_CPU_FAULT;
-            }
-            continue;
-        }
-        uint64_t a = jump(c, b, l, hints);
-        vs_gva at = {a};
-        if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE
-                                   : !vs__cpu_access_line(c, a, b->ref)) {
-            return VS_CPU_FAULT;
-        }
-        made(c, b->instructions);
-        b->done++;
-    }
-    return VS_CPU_DONE;
-}
 
 /* After an inline hit: how many more accesses fall into the same line and fit before `until`. They
  * find translation and line where this one found them. */
@@ -314,7 +124,7 @@ static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struc
     uint8_t levels[VS_LINE_RUN];
     uint64_t answered[VS_LINE_LEVELS] = {0};
     if (end - at <= n * step && c->mmu.foretell) {
-        foretell(c, l, end); /* the next page's first line */
+        vs__bulk_foretell(c, l, end); /* the next page's first line */
     }
     l->lines.run(l->lines.ctx, hpa >> l->line_shift, (uint32_t)n, step >> l->line_shift, b->ref,
                  levels, answered);
@@ -339,7 +149,7 @@ static uint64_t window_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, cons
     n = n < left ? n : left;
     if (c->mmu.foretell && vs_l1_page(l, at, b->ref == VS_REF_WRITE, &hpa, &end) &&
         n * b->stride > end - at) {
-        foretell(c, l, end);
+        vs__bulk_foretell(c, l, end);
     }
     return vs__window_lines(c, at, b->ref, n, b->stride, b->instructions, until);
 }
@@ -375,7 +185,7 @@ static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
             n = 1;
         }
         if (!entered) {
-            made(c, n * b->instructions);
+            vs__bulk_made(c, n * b->instructions);
         }
         b->done += n;
         b->offset += n * b->stride;
@@ -399,7 +209,7 @@ static enum vs_cpu_stop run_stream(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
             VS_CPU_DONE) {
             return VS_CPU_FAULT;
         }
-        made(c, b->instructions);
+        vs__bulk_made(c, b->instructions);
         b->done++;
         if (which == 2u) {
             b->offset = b->offset + ELEMENT == third ? 0 : b->offset + ELEMENT;
@@ -420,7 +230,7 @@ enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps 
     }
     enum vs_cpu_stop stop = b->kind == VS_BULK_STRIDE   ? run_stride(c, b, until.v)
                             : b->kind == VS_BULK_STREAM ? run_stream(c, b, until.v)
-                                                        : run_jumping(c, b, until.v);
+                                                        : vs__bulk_jumping(c, b, until.v);
     c->exact = was_exact;
     l->fast = was_fast;
     c->depends = depended;

@@ -97,7 +97,7 @@ struct vs_core_port vs_cpu_core_port(struct vs_cpu *c);
 
 /* ---- bulk operations ---- */
 enum vs_bulk_kind { VS_BULK_STRIDE, VS_BULK_RANDOM, VS_BULK_ZIPF, VS_BULK_CHASE, VS_BULK_STREAM };
-#define VS_BULK_AHEAD 16u /* addresses known in advance, a power of two */
+#define VS_BULK_AHEAD 64u /* addresses known in advance, a power of two */
 
 struct vs_zipf; /* table of a Zipf distribution, see vs_bulk_zipf */
 
@@ -114,9 +114,8 @@ struct vs_cpu_bulk {
     struct vs_rng rng;
     struct vs_perm perm;
     struct vs_zipf *zipf;
-    struct vs_divider by_line;
     uint64_t ahead[VS_BULK_AHEAD]; /* ring of addresses, filled up to `made` */
-    uint64_t made;
+    uint64_t made, foretold;       /* so many addresses */
 };
 
 /* All: VS_E_BOUNDS for an empty region or element. `count` accesses; run them with vs_cpu_bulk_run.

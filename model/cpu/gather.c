@@ -16,7 +16,7 @@ bool vs__gather_begin(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
     if (g->walk->sampler || !c->mmu.plain(c->mmu.ctx)) {
         return false;
     }
-    g->lines = c->data.lines.gather(c->data.lines.ctx);
+    g->lines = c->data.lines.gather(c->data.lines.ctx, (enum vs_ref)ref);
     g->n = 0;
     g->faulted = false;
     return g->lines != NULL;
@@ -73,7 +73,8 @@ bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, 
             return false;
         }
     }
-    vs_gather_note(g->lines, hpa >> l->line_shift, ref);
+    g->lines->own[g->lines->n_own++] = (uint16_t)g->lines->n;
+    vs_gather_note(g->lines, hpa >> l->line_shift, ref == VS_REF_WRITE);
     g->n++;
     return true;
 }

@@ -10,7 +10,7 @@
 
 #include "cpu/access.h"
 
-#define VS__GATHERED 32u /* accesses at a time */
+#define VS__GATHERED VS_GATHER_OWN /* accesses at a time */
 
 struct vs__gathered {
     uint64_t ps;      /* charged beside memory, until the walk began */
@@ -30,11 +30,12 @@ struct vs__gathering {
 /* How many accesses may be gathered so that each begins before now + ps; 0: none. */
 uint64_t vs__gather_room(const struct vs_cpu *c, const struct vs_cpu_bulk *b, uint64_t ps);
 bool vs__gather_begin(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref);
-static inline bool vs__gather_full(const struct vs__gathering *g)
+/* Whether there is room for another one's walk. */
+static inline bool vs__gather_fits(const struct vs__gathering *g)
 {
-    return g->n == VS__GATHERED || g->lines->n + VS_GATHER_WALK > VS_GATHER;
+    return g->lines->n + VS_GATHER_WALK <= VS_GATHER;
 }
-/* The next access, inside one line. False: it faulted, and must be the last. */
+/* The next access, VS__GATHERED at most, inside one line. False: it faulted, and must be the last. */
 bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, uint32_t ref);
 /* Makes the references and books everything. */
 void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref);

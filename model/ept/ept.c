@@ -92,11 +92,13 @@ void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t fram
 
 /* ---- hints ---- */
 
-static void announce(void *ctx, vs_gva at)
+static void announce(void *ctx, const uint64_t *gva, uint32_t n)
 {
     const struct vs_ept *e = ctx;
-    vs_prefetch(vs__ept_hint(e, at.v));
-    vs_settab_prefetch(&e->l2, vs__ept_key(at.v, 12, e->tag_now));
+    for (uint32_t i = 0; i < n; i++) {
+        vs_prefetch(vs__ept_hint(e, gva[i]));
+        vs_settab_prefetch(&e->l2, vs__ept_key(gva[i], 12, e->tag_now));
+    }
 }
 
 static uint32_t foretell(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD])

@@ -314,13 +314,14 @@ static void core_prefetch(void *ctx, uint64_t line)
     vs__memory_announce(c->memory, c, line);
 }
 
-static struct vs_gather *core_gather(void *ctx)
+static struct vs_gather *core_gather(void *ctx, enum vs_ref own)
 {
     struct vs_memory_core *c = ctx;
     struct vs_memory *m = c->memory;
     bool can = m->gathered && vs__memory_apart(m, c, false) && m->cfg.walker_entry == VS_MEM_L1;
     c->gather.on = can;
-    c->gather.n = 0;
+    c->gather.own_ref = (uint8_t)own;
+    c->gather.n = c->gather.n_own = 0;
     return can ? &c->gather : NULL;
 }
 
@@ -482,7 +483,7 @@ static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct vs_memory_core *c = ctx;
     if (c->gather.on) {
-        vs_gather_note(&c->gather, at.v >> c->memory->line_shift, VS_MEM_REF_WALK_WRITE);
+        vs_gather_note(&c->gather, at.v >> c->memory->line_shift, true);
     } else {
         book(c, t, at, VS_MEM_REF_WALK_WRITE, (uint32_t)c->memory->cfg.walker_entry);
     }

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bulk operations that jump about. Host memory is slow, and the next addresses are known: they are
+ * made some dozens at a time, what the models hold about each is announced when it is made, and
+ * what that leads to is fetched before it is used.
+ */
+#include "cpu/bulk.h"
+#include "cpu/gather.h"
+#include "cpu/zipf.h"
+
+#define MADE (VS_BULK_AHEAD / 2u) /* addresses at a time */
+#define NEAR 6u                   /* accesses one by one: foretold so many before */
+
+static void make_random(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
+{
+    uint64_t elements = b->bytes / VS__ELEMENT;
+    struct vs_rng rng = b->rng;
+    for (uint64_t i = 0; i < n; i++) {
+        out[i] = b->base.v + vs_rng_below(&rng, elements) * VS__ELEMENT;
+    }
+    b->rng = rng;
+}
+
+/* Ranks first, so that the permutations of several overlap. */
+static void make_zipf(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
+{
+    uint64_t elements = b->stride / VS__ELEMENT, inside[MADE];
+    struct vs_rng rng = b->rng;
+    for (uint64_t i = 0; i < n; i++) {
+        out[i] = vs__zipf_rank(b->zipf, &rng);
+        inside[i] = vs_rng_below(&rng, elements) * VS__ELEMENT;
+    }
+    b->rng = rng;
+    for (uint64_t i = 0; i < n; i++) {
+        out[i] = b->base.v + vs_perm_at(&b->perm, out[i]) * b->stride + inside[i];
+    }
+}
+
+static void make_chase(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        out[i] = b->base.v + vs_perm_at(&b->perm, b->offset) * b->stride;
+        b->offset = b->offset + 1u == b->perm.n ? 0 : b->offset + 1u;
+    }
+}
+
+/* The next addresses, when less than half of the ring is left. */
+static void make(const struct vs_cpu *c, struct vs_cpu_bulk *b, bool hints)
+{
+    if (b->made == b->count || b->made - b->done > MADE) {
+        return;
+    }
+    uint64_t n = b->count - b->made, *out = &b->ahead[b->made % VS_BULK_AHEAD];
+    n = n < MADE ? n : MADE;
+    if (b->kind == VS_BULK_RANDOM) {
+        make_random(b, out, n);
+    } else if (b->kind == VS_BULK_ZIPF) {
+        make_zipf(b, out, n);
+    } else {
+        make_chase(b, out, n);
+    }
+    b->made += n;
+    if (hints) {
+        c->mmu.announce(c->mmu.ctx, out, (uint32_t)n);
+    }
+}
+
+/* All before `end`, as far as they are made. */
+static void foretell(const struct vs_cpu *c, struct vs_cpu_bulk *b, const struct vs_l1 *l,
+                     uint64_t end)
+{
+    end = end < b->made ? end : b->made;
+    for (; b->foretold < end; b->foretold++) {
+        vs__bulk_foretell(c, l, b->ahead[b->foretold % VS_BULK_AHEAD]);
+    }
+}
+
+/* At most n accesses at once. False: the last one faulted. */
+static bool together(struct vs__gathering *g, struct vs_cpu *c, struct vs_cpu_bulk *b,
+                     const struct vs_l1 *l, bool hints, uint64_t n)
+{
+    bool ok = true;
+    uint64_t first = b->done, left = b->made - b->done;
+    n = n < left ? n : left;
+    n = n < VS__GATHERED ? n : VS__GATHERED;
+    while (ok && b->done - first < n && vs__gather_fits(g)) {
+        ok = vs__gather_access(g, c, b->ahead[b->done % VS_BULK_AHEAD], b->ref);
+        b->done += ok;
+    }
+    vs__cpu_instructions(c, (b->done - first) * b->instructions);
+    make(c, b, hints);
+    if (hints) { /* theirs, while the caches are at these */
+        foretell(c, b, l, b->done + VS__GATHERED);
+    }
+    vs__gather_end(g, c, b->ref);
+    return ok;
+}
+
+enum vs_cpu_stop vs__bulk_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
+{
+    struct vs_l1 *l = vs__cpu_l1(c, b->ref);
+    struct vs__gathering g;
+    bool straddles = b->stride % VS__ELEMENT || b->base.v % VS__ELEMENT;
+    bool hints = c->cfg.translation && c->mmu.announce && c->mmu.foretell && l->lines.prefetch;
+    while (b->done < b->count) {
+        uint64_t now = vs_cpu_now_ps(c);
+        if (now >= until) {
+            return VS_CPU_HORIZON;
+        }
+        make(c, b, hints);
+        uint64_t n = straddles ? 0 : vs__gather_room(c, b, until - now);
+        if (n > 1u && vs__gather_begin(&g, c, b->ref)) {
+            if (!together(&g, c, b, l, hints, n)) {
+                return VS_CPU_FAULT;
+            }
+            continue;
+        }
+        if (hints) {
+            foretell(c, b, l, b->done + NEAR);
+        }
+        vs_gva at = {b->ahead[b->done % VS_BULK_AHEAD]};
+        if (vs_unlikely(straddles) ? vs_cpu_access(c, at, VS__ELEMENT, b->ref) != VS_CPU_DONE
+                                   : !vs__cpu_access_line(c, at.v, b->ref)) {
+            return VS_CPU_FAULT;
+        }
+        vs__bulk_made(c, b->instructions);
+        b->done++;
+    }
+    return VS_CPU_DONE;
+}
