@@ -88,9 +88,10 @@ struct vs_gather {
     bool on;
     uint8_t own_ref; /* enum vs_ref of the accesses */
     uint32_t n, n_own;
-    uint64_t ref[VS_GATHER];       /* VS_NOTED */
-    uint16_t own[VS_GATHER_OWN];   /* which of ref[] are the accesses themselves, not their walks' */
-    uint8_t level[VS_GATHER + 1u]; /* after gathered(): which answered; the last is for the caches */
+    uint64_t ref[VS_GATHER];     /* VS_NOTED */
+    uint16_t own[VS_GATHER_OWN]; /* which of ref[] are the accesses themselves, not their walks' */
+    uint8_t
+        level[VS_GATHER + 1u]; /* after gathered(): which answered; the last is for the caches */
 };
 /* A line, its place in the run it belongs to, and whether it is written. */
 #define VS_NOTED_WRITE 2u
