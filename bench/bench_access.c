@@ -133,12 +133,13 @@ static double median(double *v)
     return v[ROUNDS / 2];
 }
 
-/* usage: bench_access [PATTERN [fast|window]]: one pattern (0-3); `fast` or `window` alone, for a
- * profiler. */
+/* usage: bench_access [PATTERN [fast|window [RUNS]]]: one pattern (0-3); `fast` or `window` alone,
+ * so many times, for a profiler. */
 int main(int argc, char **argv)
 {
     int only = argc > 1 ? atoi(argv[1]) : -1;
     bool alone = argc > 2, plainly = alone && !strcmp(argv[2], "fast");
+    int runs = argc > 3 ? atoi(argv[3]) : ROUNDS + 1;
     static struct guest_machine g, twin, overlapped;
     struct guest_machine_config window = guest_machine_defaults();
     window.cpu.window = 224; /* Skylake's */
@@ -158,7 +159,7 @@ int main(int argc, char **argv)
             continue;
         }
         if (alone) {
-            for (int i = 0; i <= ROUNDS; i++) {
+            for (int i = 0; i < runs; i++) {
                 printf("%-24s %12.1f\n", names[p], fast(plainly ? &g : &overlapped, p) * 1e-6);
             }
             continue;

@@ -21,18 +21,23 @@ static void make_random(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
     b->rng = rng;
 }
 
-/* Ranks first, so that the permutations of several overlap. */
+/* Draws first, then ranks, then permutations, so that those of several addresses overlap. */
 static void make_zipf(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
 {
-    uint64_t elements = b->stride / VS__ELEMENT, inside[MADE];
+    uint64_t elements = b->stride / VS__ELEMENT, draw[2][MADE], rest;
     struct vs_rng rng = b->rng;
     for (uint64_t i = 0; i < n; i++) {
-        out[i] = vs__zipf_rank(b->zipf, &rng);
-        inside[i] = vs_rng_below(&rng, elements) * VS__ELEMENT;
+        draw[0][i] = vs_rng_next(&rng);
+        draw[1][i] = vs_rng_next(&rng);
     }
     b->rng = rng;
     for (uint64_t i = 0; i < n; i++) {
-        out[i] = b->base.v + vs_perm_at(&b->perm, out[i]) * b->stride + inside[i];
+        draw[0][i] = vs__zipf_rank(b->zipf, draw[0][i], draw[1][i], &rest);
+        draw[1][i] = (uint64_t)(((vs_u128)rest * elements) >> 64);
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        out[i] =
+            b->base.v + vs_perm_at(&b->perm, draw[0][i]) * b->stride + draw[1][i] * VS__ELEMENT;
     }
 }
 

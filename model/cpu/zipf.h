@@ -19,19 +19,17 @@ struct vs_zipf {
 struct vs_zipf *vs__zipf_create(uint64_t ranks, double theta);
 void vs__zipf_free(struct vs_zipf *z);
 
-/* A second number is drawn only for a group. Which it is cannot be predicted, so it is chosen
- * without a branch. */
-static inline uint64_t vs__zipf_rank(const struct vs_zipf *z, struct vs_rng *rng)
+/* The rank of two random numbers. What the second leaves over is in *rest, uniform again: so no
+ * draw waits for what the one before has chosen. */
+static inline uint64_t vs__zipf_rank(const struct vs_zipf *z, uint64_t first, uint64_t second,
+                                     uint64_t *rest)
 {
-    vs_u128 x = (vs_u128)vs_rng_next(rng) * z->n;
+    vs_u128 x = (vs_u128)first * z->n;
     const struct vs__zipf_slot *s = &z->slot[(uint64_t)(x >> 64)];
-    uint32_t k = (uint64_t)x > s->threshold, span = s->span[k];
-    struct vs_rng drawn = *rng;
-    uint64_t in_group = vs_rng_below(&drawn, span), use = 0 - (uint64_t)(span != 1u);
-    for (int i = 0; i < 4; i++) {
-        rng->s[i] ^= (rng->s[i] ^ drawn.s[i]) & use;
-    }
-    return s->first[k] + in_group; /* of one: 0 */
+    uint32_t k = (uint64_t)x > s->threshold;
+    vs_u128 in = (vs_u128)second * s->span[k];
+    *rest = (uint64_t)in;
+    return s->first[k] + (uint64_t)(in >> 64);
 }
 
 #endif
