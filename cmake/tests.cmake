@@ -27,6 +27,7 @@ function(vs_test file) # vs_test(file libs...)
     target_compile_definitions(${target} PRIVATE VS_SOURCE_DIR="${SRC}"
         VS_SHARED_DIR="${SRC}/../shared" VS_BUILD_DIR="${CMAKE_CURRENT_BINARY_DIR}")
     target_link_libraries(${target} PRIVATE ${ARGN} vs_flags PkgConfig::CMOCKA)
+    target_link_options(${target} PRIVATE ${VS_PARTS_LINK})
     if(TARGET vs_testing)
         target_link_libraries(${target} PRIVATE vs_testing)
     endif()
