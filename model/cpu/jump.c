@@ -55,8 +55,10 @@ static void make(const struct vs_cpu *c, struct vs_cpu_bulk *b, bool hints)
     if (b->made == b->count || b->made - b->done > MADE) {
         return;
     }
-    uint64_t n = b->count - b->made, *out = &b->ahead[b->made % VS_BULK_AHEAD];
+    /* up to the ring's end: the count may have grown since, from one that is no multiple of MADE */
+    uint64_t n = b->count - b->made, at = b->made % VS_BULK_AHEAD, *out = &b->ahead[at];
     n = n < MADE ? n : MADE;
+    n = n < VS_BULK_AHEAD - at ? n : VS_BULK_AHEAD - at;
     if (b->kind == VS_BULK_RANDOM) {
         make_random(b, out, n);
     } else if (b->kind == VS_BULK_ZIPF) {

@@ -60,10 +60,34 @@ static void test_guest_and_host_of_one_address_never_answer_for_each_other(void 
     done(&r);
 }
 
+/* An operation is stopped there and goes on, from a place that divides nothing. */
+static void test_the_region_of_interest_begins_at_any_access_of_an_operation(void **state)
+{
+    static const char *const script[] = {
+        "guest(function(cpu) local heap = cpu:map { bytes = '1MiB' }\n"
+        "cpu:random { region = heap, count = 20000 } end)\n",
+        "guest(function(cpu) local heap = cpu:map { bytes = '1MiB' }\n"
+        "cpu:zipf { region = heap, count = 20000, stride = 4096, theta = 0.9 } end)\n",
+        "guest(function(cpu) local heap = cpu:map { bytes = '1MiB' }\n"
+        "cpu:chase { region = heap, count = 20000, stride = 64 } end)\n"};
+    static const uint64_t warmup[] = {1, 31, 40, 5000, 12345, 19999};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < 6; j++) {
+            struct run r;
+            run_warm(&r, script[i], NONE, warmup[j]);
+            assert_int_equal(r.status, VS_OK);
+            assert_int_equal(op(&r, "vcpu0/guest", VS_OP_ACCESS_LOAD)->n, 20000 - warmup[j]);
+            done(&r);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_access_is_one_lookup_also_when_it_faults_and_is_issued_again),
+        cmocka_unit_test(test_the_region_of_interest_begins_at_any_access_of_an_operation),
         cmocka_unit_test(test_guest_and_host_of_one_address_never_answer_for_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,16 +23,21 @@ struct run {
     enum vs_status status;
 };
 
-/* Runs a guest on skylake_sp_kvm; the knobs end with NULL. */
-static inline void run(struct run *r, const char *script, const char *const *sets)
+/* Runs a guest on skylake_sp_kvm; the knobs end with NULL. The region of interest begins after
+ * `warmup` accesses; 0: at its beginning, or the guest's mark. */
+static inline void run_warm(struct run *r, const char *script, const char *const *sets,
+                            uint64_t warmup)
 {
     FILE *f = fopen(SCRIPT, "w");
     assert_non_null(f);
     assert_true(fputs(script, f) >= 0);
     fclose(f);
     memset(r, 0, sizeof *r);
-    struct vs_session_request q = {
-        .input = SCRIPT, .sets = sets, .point = "", .argv = "", .options = {.seed = 1}};
+    struct vs_session_request q = {.input = SCRIPT,
+                                   .sets = sets,
+                                   .point = "",
+                                   .argv = "",
+                                   .options = {.seed = 1, .warmup = warmup}};
     while (sets[q.n_sets]) {
         q.n_sets++;
     }
@@ -40,6 +45,11 @@ static inline void run(struct run *r, const char *script, const char *const *set
     assert_int_equal(r->status, VS_OK);
     r->status = vs_session_run(r->session, &r->errors);
     r->ledger = vs_session_ledger(r->session);
+}
+
+static inline void run(struct run *r, const char *script, const char *const *sets)
+{
+    run_warm(r, script, sets, 0);
 }
 
 static inline void good(struct run *r, const char *script, const char *const *sets)
