@@ -14,7 +14,8 @@ COLUMNS = {
                  "decomposition_of domain mechanism testability contradicts manual_note",
     "literature": "id area platform config metric low high unit source use",
     "experiments": "claim_id workload machine sets baseline_machine baseline_sets quantity unit basis "
-                   "reason literature",
+                   "rests_on reason literature",
+    "outside": "claim_id why holds",
 }
 CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 
@@ -50,7 +51,7 @@ for name, columns in COLUMNS.items():
         tables[name][r[0]] = dict(zip(rows[0], r))
 if bad:
     sys.exit("\n".join(bad))
-documents, literature, experiments = (tables[n] for n in ("documents", "literature", "experiments"))
+documents, literature, experiments, outside = (tables[n] for n in COLUMNS)
 
 for i, r in documents.items():
     rel, lo, hi = r["relation"], r["low"], r["high"]
@@ -89,8 +90,15 @@ for i, r in experiments.items():
         continue
     if r["unit"] != documents[i]["unit"]:
         bad.append(f"experiments {i}: unit {r['unit']} but the claim has {documents[i]['unit']}")
-    if r["basis"] not in ("calibrated", "predicted") or not r["reason"]:
+    if r["basis"] not in ("calibrated", "predicted", "structure") or not r["reason"]:
         bad.append(f"experiments {i}: basis or reason")
+    # what meets a number by itself never counts as a prediction that came true
+    if "baseline input" in documents[i]["testability"] and r["basis"] != "calibrated":
+        bad.append(f"experiments {i}: a baseline input of the documents is calibrated, not {r['basis']}")
+    if documents[i]["kind"] == "structure" and r["basis"] == "predicted":
+        bad.append(f"experiments {i}: a claim about structure predicts no number")
+    if (r["basis"] == "predicted") != bool(r["rests_on"]):
+        bad.append(f"experiments {i}: a prediction, and nothing else, names the operations it rests on")
     if r["basis"] == "predicted" and r["machine"].startswith("document"):
         bad.append(f"experiments {i}: a machine made of the documents' numbers predicts nothing")
     for field in ("sets", "baseline_sets"):
@@ -110,6 +118,11 @@ for i, r in experiments.items():
             raise sqlite3.Error("not one number")
     except sqlite3.Error as e:
         bad.append(f"experiments {i}: {e}")
+for i in outside:
+    if i not in experiments:
+        bad.append(f"outside {i}: no experiment")
+    elif experiments[i]["basis"] == "calibrated":
+        bad.append(f"outside {i}: a calibrated number has no verdict to explain")
 for name in sorted({r["workload"] for r in experiments.values()}):
     have = {p.rsplit("/", 1)[1] for p in glob.glob(f"{root}/workloads/*.lua")}
     if have and name + ".lua" not in have:

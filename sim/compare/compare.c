@@ -2,12 +2,11 @@
 #include "compare/compare.h"
 
 #include "compare/table.h"
-#include "explain/tree.h"
+#include "compare/verdict.h"
 #include "home.h"
 #include "sweep/pool.h"
 #include "virtsim/version.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,41 +198,6 @@ static enum vs_status run_missing(struct plan *p, struct vs_db *db, struct vs_er
     return s;
 }
 
-/* The operation a query is about: the first op = '...' in it. */
-static void op_of(const char *query, char *out, size_t bytes)
-{
-    const char *at = strstr(query, "op='");
-    at = at ? at + 4 : strstr(query, "op = '") ? strstr(query, "op = '") + 6 : NULL;
-    snprintf(out, bytes, "%.*s", at ? (int)strcspn(at, "'") : 0, at ? at : "");
-}
-
-static const char *verdict(double value, bool found, bool calibrated, double assumed, bool has_low,
-                           double low, bool has_high, double high, const char *relation)
-{
-    if (!found || (!has_low && !has_high)) {
-        return "no number";
-    }
-    if (calibrated) {
-        return "calibrated";
-    }
-    if (assumed > 0.5) {
-        return "illustrative";
-    }
-    low = has_low ? low : high;
-    high = has_high ? high : low;
-    if (!strcmp(relation, "le")) {
-        return value <= high ? "in range" : "outside";
-    }
-    if (!strcmp(relation, "ge")) {
-        return value >= low ? "in range" : "outside";
-    }
-    double middle = (low + high) / 2;
-    if (fabs(value - middle) <= 0.1 * fabs(middle)) {
-        return "within 10 %";
-    }
-    return value >= low && value <= high ? "in range" : "outside";
-}
-
 /* The experiment's reason and, outside the claim, why: with a query over the run that must hold for
  * it, so that a reason that is no longer true says so. */
 static void reason_of(const struct plan *p, struct vs_db *db, const char *id, const char *reason,
@@ -269,30 +233,32 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
     if (!n->run || (*base_machine && !base)) {
         return VS_OK; /* not run: no row */
     }
-    double value = 0, assumed = 0;
-    bool found = false;
-    if (vs_db_number(db, query, n->run, base, &value, &found)) {
+    struct vs_judged j = {0};
+    const char *basis = vs_table_cell(t, row, "basis");
+    if (!vs_basis_parse(basis, &j.basis)) {
+        vs_error(errors,
+                 "results/experiments.csv: %s: basis '%s': predicted, calibrated or structure is "
+                 "needed",
+                 id, basis);
+        return VS_E_INPUT;
+    }
+    if (vs_db_number(db, query, n->run, base, &j.value, &j.found)) {
         vs_error(errors, "results/experiments.csv: %s: %s", id, vs_db_error(db));
         return VS_E_INPUT;
     }
-    char op[64];
-    struct vs_tree tree;
-    op_of(query, op, sizeof op);
-    if (*op && !vs_tree_build(db, n->run, NULL, op, &tree)) {
-        assumed = tree.assumed_share;
-        vs_tree_free(&tree);
-    }
+    j.assumed = vs_assumed_share(db, n->run, vs_table_cell(t, row, "rests_on"));
     static const char sql[] = "SELECT low, high, relation FROM claim WHERE claim_id = ?";
     sqlite3_stmt *st = NULL;
-    bool calibrated = !strcmp(vs_table_cell(t, row, "basis"), "calibrated");
     const char *word = "no number";
     if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
         sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
         if (sqlite3_step(st) == SQLITE_ROW) {
-            word = verdict(value, found, calibrated, assumed,
-                           sqlite3_column_type(st, 0) != SQLITE_NULL, sqlite3_column_double(st, 0),
-                           sqlite3_column_type(st, 1) != SQLITE_NULL, sqlite3_column_double(st, 1),
-                           (const char *)sqlite3_column_text(st, 2));
+            j.has_low = sqlite3_column_type(st, 0) != SQLITE_NULL;
+            j.has_high = sqlite3_column_type(st, 1) != SQLITE_NULL;
+            j.low = sqlite3_column_double(st, 0);
+            j.high = sqlite3_column_double(st, 1);
+            j.relation = (const char *)sqlite3_column_text(st, 2);
+            word = vs_verdict(&j);
         }
     }
     sqlite3_finalize(st);
@@ -307,12 +273,12 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
         sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
         sqlite3_bind_int64(st, 2, n->run);
         sqlite3_bind_int64(st, 3, base);
-        if (found) {
-            sqlite3_bind_double(st, 4, value);
+        if (j.found) {
+            sqlite3_bind_double(st, 4, j.value);
         }
         sqlite3_bind_text(st, 5, vs_table_cell(t, row, "unit"), -1, SQLITE_STATIC);
-        sqlite3_bind_text(st, 6, calibrated ? "calibrated" : "predicted", -1, SQLITE_STATIC);
-        sqlite3_bind_double(st, 7, assumed);
+        sqlite3_bind_text(st, 6, basis, -1, SQLITE_STATIC);
+        sqlite3_bind_double(st, 7, j.assumed);
         sqlite3_bind_text(st, 8, word, -1, SQLITE_STATIC);
         sqlite3_bind_text(st, 9, reason, -1, SQLITE_STATIC);
         s = sqlite3_step(st) == SQLITE_DONE ? VS_OK : VS_E_IO;

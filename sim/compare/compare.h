@@ -2,8 +2,8 @@
 /*
  * The documents' numbers beside the simulation's. results/experiments.csv says for each claim which
  * run answers it and by which query; runs that this version's database lacks are made. A number
- * that was an input of its machine is calibrated and never counts as agreement; the verdicts are
- * those of docs/validation.md.
+ * that was an input of its machine is calibrated, a count or identity is structure, and neither
+ * counts as agreement; the verdicts are those of docs/validation.md.
  */
 #ifndef VIRTSIM_SIM_COMPARE_H
 #define VIRTSIM_SIM_COMPARE_H

@@ -12,7 +12,7 @@
 
 #include <sqlite3.h>
 
-#define VS_DB_SCHEMA_VERSION 1
+#define VS_DB_SCHEMA_VERSION 2
 
 struct vs_db;
 

@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -166,9 +166,9 @@ CREATE TABLE comparison (
   base_run  INTEGER NOT NULL DEFAULT 0,         -- the native twin of a ratio; 0 = none
   value     REAL,
   unit      TEXT NOT NULL,
-  basis     TEXT NOT NULL CHECK (basis IN ('calibrated','predicted')),
-  assumed_share REAL NOT NULL,                  -- of the operation's time, 0..1
-  verdict   TEXT NOT NULL,                      -- calibrated | within 10 % | in range | outside | illustrative | no number
+  basis     TEXT NOT NULL CHECK (basis IN ('calibrated','predicted','structure')),
+  assumed_share REAL NOT NULL,                  -- of the quantity's operations, 0..1
+  verdict   TEXT NOT NULL,                      -- calibrated | within 10 % | in range | outside | structure | illustrative | no number
   reason    TEXT NOT NULL,
   PRIMARY KEY (claim_id, run)
 ) STRICT, WITHOUT ROWID;

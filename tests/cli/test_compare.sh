@@ -30,14 +30,17 @@ for claim, low, high, relation, value, basis, assumed, verdict, reason in rows:
         want = "no number"
     elif basis == "calibrated":
         want = "calibrated"
-    elif assumed > 0.5:
+    elif assumed > 0.5 and basis == "predicted":
         want = "illustrative"
     elif relation in ("le", "ge"):
         want = "in range" if (value <= high if relation == "le" else value >= low) else "outside"
     else:
         middle = (low + high) / 2
         near = abs(value - middle) <= 0.1 * abs(middle)
-        want = "within 10 %" if near else "in range" if low <= value <= high else "outside"
+        holds = low <= value <= high if low < high else near
+        want = "outside" if not holds else "within 10 %" if near else "in range"
+    if basis == "structure" and want in ("within 10 %", "in range"):
+        want = "structure"
     assert verdict == want, (claim, value, verdict, want)
     assert ("; outside: " in reason) == (verdict == "outside"), (claim, reason)
 PY

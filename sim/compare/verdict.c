@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#include "compare/verdict.h"
+
+#include "explain/tree.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+bool vs_basis_parse(const char *text, enum vs_basis *out)
+{
+    static const char *const names[] = {[VS_BASIS_predicted] = "predicted",
+                                        [VS_BASIS_calibrated] = "calibrated",
+                                        [VS_BASIS_structure] = "structure"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!strcmp(text, names[i])) {
+            *out = (enum vs_basis)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *vs_verdict(const struct vs_judged *j)
+{
+    if (!j->found || (!j->has_low && !j->has_high)) {
+        return "no number";
+    }
+    if (j->basis == VS_BASIS_calibrated) {
+        return "calibrated";
+    }
+    bool structure = j->basis == VS_BASIS_structure; /* no price moves it */
+    if (!structure && j->assumed > 0.5) {
+        return "illustrative";
+    }
+    double low = j->has_low ? j->low : j->high, high = j->has_high ? j->high : j->low;
+    if (!strcmp(j->relation, "le") || !strcmp(j->relation, "ge")) {
+        bool holds = !strcmp(j->relation, "le") ? j->value <= high : j->value >= low;
+        return !holds ? "outside" : structure ? "structure" : "in range";
+    }
+    double middle = (low + high) / 2;
+    bool near = fabs(j->value - middle) <= 0.1 * fabs(middle);
+    /* 10 % of a narrow range's middle would reach far beyond its ends */
+    bool in = j->value >= low && j->value <= high;
+    if (low < high ? !in : !near) {
+        return "outside";
+    }
+    return structure ? "structure" : near ? "within 10 %" : "in range";
+}
+
+static double waiting(const struct vs_tree *t)
+{
+    double ps = 0;
+    for (size_t i = 0; i < t->n_nodes; i++) {
+        const struct vs_tree_node *n = &t->node[i];
+        if (!n->is_op && (!strcmp(n->name, "os.idle") || !strcmp(n->name, "host.parked"))) {
+            ps += n->ps;
+        }
+    }
+    return ps;
+}
+
+double vs_assumed_share(struct vs_db *db, int64_t run, const char *ops)
+{
+    sqlite3_stmt *st = NULL;
+    double assumed = 0, total = 0;
+    /* the blanks of the list match as a pattern's ends */
+    static const char sql[] =
+        "WITH RECURSIVE w(word, rest) AS (SELECT NULL, trim(?2) || ' ' UNION ALL SELECT "
+        "substr(rest, 1, instr(rest, ' ') - 1), ltrim(substr(rest, instr(rest, ' '))) FROM w WHERE "
+        "instr(rest, ' ') > 1) SELECT DISTINCT op FROM op JOIN w ON op LIKE word WHERE run = ?1 "
+        "AND n > 0";
+    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) != SQLITE_OK) {
+        return 0;
+    }
+    sqlite3_bind_int64(st, 1, run);
+    sqlite3_bind_text(st, 2, ops, -1, SQLITE_STATIC);
+    while (sqlite3_step(st) == SQLITE_ROW) {
+        struct vs_tree tree;
+        if (!vs_tree_build(db, run, NULL, (const char *)sqlite3_column_text(st, 0), &tree)) {
+            double n = (double)tree.n;
+            assumed += n * tree.assumed_share * tree.total_ps;
+            total += n * (tree.total_ps - waiting(&tree));
+            vs_tree_free(&tree);
+        }
+    }
+    sqlite3_finalize(st);
+    return total > 0 ? assumed / total : 0;
+}
