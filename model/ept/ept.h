@@ -89,8 +89,8 @@ struct vs_ept {
     struct vs_ept_prefetch prefetch;
     struct vs_slots walker, queue; /* none: one walk at a time */
     struct vs_ept_context now;
-    struct vs_ept_tag
-        tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have vpid = pcid = 0 */
+    struct vs_ept_tag tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have pcid = 0,
+                                             * vpid = 0 too but under nested paging */
     uint32_t n_tags, tag_now, tag_nested;
     /* page sizes ever filled, bit = log2 - 12: only these are looked for */
     uint32_t sizes, nested_sizes;

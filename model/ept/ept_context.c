@@ -51,10 +51,12 @@ static uint32_t tag_of(struct vs_ept *e, const struct vs_ept_tag *want)
 
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
 {
+    /* guest-physical mappings: Intel's and Arm's carry the root, AMD's the ASID as well */
+    bool asid = e->second.kind == VS_RADIX_X86;
     struct vs_ept_tag linear = {c->vpid, c->pcid, c->eptp & VS_RADIX_ADDRESS},
-                      physical = {0, 0, c->eptp & VS_RADIX_ADDRESS};
+                      physical = {asid ? c->vpid : 0, 0, c->eptp & VS_RADIX_ADDRESS};
     uint32_t missing = find_tag(e, &linear) == e->n_tags ? 1u : 0u;
-    missing += c->eptp && find_tag(e, &physical) == e->n_tags ? 1u : 0u;
+    missing += c->eptp && !same(&linear, &physical) && find_tag(e, &physical) == e->n_tags;
     if (e->n_tags + missing > e->cfg.tags) {
         recycle(e);
     }

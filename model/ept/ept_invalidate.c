@@ -196,6 +196,13 @@ uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, ui
     case VS_FLUSH_EPT:
         s.combined = physical = true;
         break;
+    case VS_FLUSH_ASIDS:
+        s.any_vpid = true; /* fall through */
+    case VS_FLUSH_ASID:
+        s.globals = true;         /* fall through */
+    case VS_FLUSH_ASID_NONGLOBAL: /* entries of the second dimension are not global */
+        s.any_pcid = physical = true;
+        break;
     }
     uint64_t n = linear ? sweep_linear(e, &s, walk_caches) : 0;
     n += physical ? sweep_physical(e, &s) : 0;

@@ -156,6 +156,55 @@ static void test_more_address_spaces_than_tags_drop_everything_and_never_mix(voi
     stop(&f);
 }
 
+/* AMD has no flush of nested translations alone: TLB_CONTROL's flushes drop them with the rest (APM
+ * volume 2, 15.16; Linux arch/x86/kvm/svm/svm.c, svm_flush_tlb_asid). Two ASIDs of one machine; a
+ * walk after the flush is as long as the first one ever was, and the other ASID's is not. */
+static void test_a_flush_by_asid_drops_its_nested_translations_too(void **state)
+{
+    (void)state;
+    static const struct {
+        enum vs_flush what;
+        bool other; /* is left */
+    } cases[] = {{VS_FLUSH_ASID, true}, {VS_FLUSH_ASID_NONGLOBAL, true}, {VS_FLUSH_ASIDS, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct vs_ept_config c;
+        struct fixture f;
+        vs_defaults(&vs_ept_desc, &c);
+        start_formats(&f, &c, &vs_radix_x86_64, &vs_radix_x86_64, 12, 12);
+        struct vs_ept_context other = f.context;
+        other.vpid = 2;
+        uint64_t first = references(&f, VA);
+        vs_ept_context(&f.ept, &other);
+        assert_int_equal(references(&f, VA), first); /* nothing is shared between ASIDs */
+        vs_ept_context(&f.ept, &f.context);
+        assert_true(references(&f, VA) < first);
+        (void)vs_ept_flush(&f.ept, &f.t, cases[i].what, 1, 0, 0, (vs_gva){0});
+        assert_false(probe(&f, VA, VS_REF_READ));
+        assert_int_equal(references(&f, VA), first);
+        vs_ept_context(&f.ept, &other);
+        assert_int_equal(probe(&f, VA, VS_REF_READ), cases[i].other);
+        assert_int_equal(references(&f, VA) < first, cases[i].other);
+        stop(&f);
+    }
+}
+
+/* What a guest asks for on its own (INVPCID) leaves the second dimension alone. */
+static void test_a_guests_own_invalidations_leave_nested_translations(void **state)
+{
+    (void)state;
+    for (unsigned type = 1; type < 4; type++) {
+        struct vs_ept_config c;
+        struct fixture f;
+        vs_defaults(&vs_ept_desc, &c);
+        start_formats(&f, &c, &vs_radix_x86_64, &vs_radix_x86_64, 12, 12);
+        (void)walk(&f, VA, VS_REF_READ);
+        (void)vs_ept_invpcid(&f.ept, &f.t, type, 0, (vs_gva){VA});
+        assert_false(probe(&f, VA, VS_REF_READ));
+        assert_true(vs_settab_used(&f.ept.nested) != 0);
+        stop(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +214,8 @@ int main(void)
         cmocka_unit_test(test_tlbi_forms_keep_to_their_stage_address_space_and_level),
         cmocka_unit_test(test_a_stage_2_address_alone_leaves_combined_entries),
         cmocka_unit_test(test_more_address_spaces_than_tags_drop_everything_and_never_mix),
+        cmocka_unit_test(test_a_flush_by_asid_drops_its_nested_translations_too),
+        cmocka_unit_test(test_a_guests_own_invalidations_leave_nested_translations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

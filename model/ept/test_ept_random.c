@@ -564,7 +564,7 @@ static void invalidate(struct world *w)
     uint16_t vpid = (uint16_t)(1 + below(w, 2)), pcid = (uint16_t)below(w, 2);
     uint64_t gva = random_gva(w), eptp = below(w, 2) ? second_root(w, (unsigned)below(w, 2)) : 0;
     vs_gva at = {gva};
-    switch (below(w, 12)) {
+    switch (below(w, w->n.kind == SLOW_NPT ? 15 : 12)) {
     case 0:
         vs_ept_invlpg(&w->ept, &w->t, at);
         slow_forget(s, SLOW_INVLPG, c->vpid, c->pcid, 0, gva, 0);
@@ -608,6 +608,18 @@ static void invalidate(struct world *w)
         if (c->eptp) {
             slow_forget(s, SLOW_INVEPT, 0, 0, c->eptp, 0, 0);
         }
+        break;
+    case 12: /* AMD's TLB_CONTROL */
+        vs_ept_flush(&w->ept, &w->t, VS_FLUSH_ASID, vpid, 0, 0, at);
+        slow_forget(s, SLOW_ASID, vpid, 0, 0, 0, 0);
+        break;
+    case 13:
+        vs_ept_flush(&w->ept, &w->t, VS_FLUSH_ASID_NONGLOBAL, vpid, 0, 0, at);
+        slow_forget(s, SLOW_VPID_NONGLOBAL, vpid, 0, 0, 0, 0);
+        break;
+    case 14:
+        vs_ept_flush(&w->ept, &w->t, VS_FLUSH_ASIDS, 0, 0, 0, at);
+        slow_settle(s);
         break;
     default: { /* MOV to CR3 */
         uint64_t old = w->cr3[c->vpid & 1][pcid];

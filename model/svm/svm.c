@@ -56,8 +56,8 @@ void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm,
     vs_phys_write(s->wire.phys, at(vmcb, VS_VMCB_INTERCEPTS), &vector, sizeof vector);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_IOPM), iopm.v);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_MSRPM), msrpm.v);
-    /* TLB_CONTROL: 0 nothing, 1 everything, 3 this ASID */
-    static const uint64_t control[] = {0, 3, 1};
+    /* TLB_CONTROL: 0 nothing, 1 everything, 3 this ASID, 7 its non-global entries */
+    static const uint64_t control[] = {0, 3, 1, 7};
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_ASID), asid | control[c->tlb_control] << 32);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NESTED), 1);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NCR3), ncr3);
@@ -142,9 +142,10 @@ void vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
          MOVED * c->field_load + MOVED_CR * c->field_load_cr);
     lines(s, t, s->vmcb, VS_VMCB_STATE, VS_VMCB_STATE_END, VS_REF_READ);
     if (c->tlb_control && s->wire.tlb.flush) {
+        static const enum vs_flush what[] = {VS_FLUSH_ASID, VS_FLUSH_ASIDS,
+                                             VS_FLUSH_ASID_NONGLOBAL};
         s->count[VS_CNT_svm_flushes]++;
-        (void)s->wire.tlb.flush(s->wire.tlb.ctx, t,
-                                c->tlb_control == 1 ? VS_FLUSH_VPID : VS_FLUSH_ALL, s->asid, 0, 0,
+        (void)s->wire.tlb.flush(s->wire.tlb.ctx, t, what[c->tlb_control - 1u], s->asid, 0, 0,
                                 (vs_gva){0});
     }
     work(s, t, VS_ACC_svm_entry_fetch, 1, c->entry_fetch);

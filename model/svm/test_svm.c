@@ -194,8 +194,9 @@ static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **
 static void test_tlb_control_drops_an_asid_or_everything(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t encoded[] = {0, 3, 1};
-    for (uint64_t i = 0; i < 3; i++) {
+    static const uint64_t encoded[] = {0, 3, 1, 7};
+    static const enum vs_flush what[] = {0, VS_FLUSH_ASID, VS_FLUSH_ASIDS, VS_FLUSH_ASID_NONGLOBAL};
+    for (uint64_t i = 0; i < 4; i++) {
         f->config.tlb_control = i;
         boot(f);
         f->flushes = 0;
@@ -203,7 +204,7 @@ static void test_tlb_control_drops_an_asid_or_everything(void **state)
         vs_svm_enter(&f->s, &f->t);
         assert_int_equal(f->flushes, i != 0);
         if (i) {
-            assert_int_equal(f->what, i == 1 ? VS_FLUSH_VPID : VS_FLUSH_ALL);
+            assert_int_equal(f->what, what[i]);
             assert_int_equal(f->asid, 5);
         }
     }

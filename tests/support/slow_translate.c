@@ -91,6 +91,7 @@ static bool covers_linear(const struct path *p, const struct slow_event *e, unsi
     case SLOW_ALL:
         return true;
     case SLOW_VPID:
+    case SLOW_ASID:
         return vpid;
     case SLOW_VPID_NONGLOBAL:
         return vpid && !global;
@@ -117,6 +118,7 @@ static bool covers_linear(const struct path *p, const struct slow_event *e, unsi
 static bool covers_physical(const struct path *p, const struct slow_event *e, uint64_t gpa)
 {
     return (e->scope == SLOW_INVEPT && (!e->eptp || e->eptp == p->c->eptp)) ||
+           (e->scope == SLOW_ASID && e->vpid == p->c->vpid) ||
            (e->scope == SLOW_VIOLATION && e->vpid == p->c->vpid && e->pcid == p->c->pcid &&
             e->eptp == p->c->eptp && e->gva >> 12 == p->gva >> 12 && e->gpa >> 12 == gpa >> 12);
 }

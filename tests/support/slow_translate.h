@@ -69,6 +69,7 @@ enum slow_scope {
     SLOW_PCID_ADDRESS,   /* one page of one PCID, but global ones: INVPCID type 0 */
     SLOW_PAGE_FAULT,     /* what a page fault drops: its page */
     SLOW_VIOLATION,      /* what an EPT violation drops: gpa for this linear address */
+    SLOW_ASID,           /* AMD: of one ASID (`vpid`), guest-physical ones too */
     SLOW_INVEPT          /* guest-physical and combined mappings of one EPTP; 0: of all */
 };
 
