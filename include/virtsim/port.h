@@ -56,7 +56,7 @@ struct vs_lookup {
  *        probed[out->second] (by counting, when it can). False: nothing is booked yet.
  * walk:  after a failed probe: books the probe, then the walk. Its faults are in out->fault. */
 #define VS_FORETOLD 4u
-#define VS_SECOND_TLBS 2u
+#define VS_SECOND_TLBS 3u
 struct vs_mmu_port {
     void *ctx;
     bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);

@@ -44,11 +44,34 @@ static bool allowed(uint64_t payload, enum vs_ref ref)
                                              : VS__EXECUTE)) != 0;
 }
 
+/* Fetches where they have a second level of their own. */
+static bool probe_fetch(struct vs_ept *e, uint64_t gva, struct vs_translation *out)
+{
+    for (uint32_t m = e->fetch_sizes; m; m &= m - 1u) {
+        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
+        const uint64_t *p = vs_settab_find(&e->l2i, vs__ept_key(gva, shift, e->tag_now));
+        if (p && allowed(*p, VS_REF_FETCH)) {
+            e->count[VS_CNT_ept_l2i_hits]++;
+            out->hpa.v = (*p & VS_RADIX_ADDRESS) | (gva & ((1ull << shift) - 1u));
+            out->page_shift = shift;
+            out->second = 2;
+            out->fault = VS_FAULT_NONE;
+            fill_l1(e, VS_REF_FETCH, gva, *p, shift);
+            return true;
+        }
+    }
+    e->count[VS_CNT_ept_l2i_misses]++;
+    return false;
+}
+
 bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out)
 {
     struct vs_ept *e = ctx;
     if (vs_unlikely((uint64_t)((int64_t)(at.v << 7) >> 7) != at.v)) {
         return false; /* keys have no room for what a non-canonical address has there */
+    }
+    if (ref == VS_REF_FETCH && e->l2i.entries) {
+        return probe_fetch(e, at.v, out);
     }
     for (uint32_t m = e->sizes; m; m &= m - 1u) {
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
@@ -80,10 +103,11 @@ void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t fram
         e->prefetch.full = true;
         return;
     }
-    unsigned held = vs__ept_held(e, shift);
-    struct vs_settab *t = vs__ept_second(e, held);
+    bool own = ref == VS_REF_FETCH && e->l2i.entries;
+    unsigned held = own ? vs__ept_fetch_held(e, shift) : vs__ept_held(e, shift);
+    struct vs_settab *t = own ? &e->l2i : vs__ept_second(e, held);
     if (held && t->entries) {
-        e->sizes |= 1u << (held - 12u);
+        *(own ? &e->fetch_sizes : &e->sizes) |= 1u << (held - 12u);
         vs__ept_put(e, t, vs__ept_key(gva, held, e->tag_now),
                     (frame + piece_of(gva, shift, held)) | flags, ref != VS_REF_READ);
     }
@@ -144,14 +168,20 @@ static struct walker walker_take(struct vs_ept *e, struct vs_txn *t)
     return k;
 }
 
+static inline void missed_second(const struct vs_ept *e, struct vs_txn *t, enum vs_ref ref)
+{
+    const struct vs_lookup *k = ref == VS_REF_FETCH ? &e->fetch_miss : &e->probe_miss;
+    if (k->ps.v) {
+        vs_charge(t, k->account, k->ps);
+    }
+}
+
 void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                   struct vs_translation *out)
 {
     struct vs_ept *e = ctx;
     memset(out, 0, sizeof *out);
-    if (e->probe_miss.ps.v) {
-        vs_charge(t, e->probe_miss.account, e->probe_miss.ps);
-    }
+    missed_second(e, t, ref);
     struct walker k = {0, 0};
     if (vs_unlikely(e->walker.n)) {
         k = walker_take(e, t);
@@ -192,9 +222,7 @@ static uint64_t walk_plain(void *ctx, struct vs_txn *t, struct vs_op_acc *walk, 
     struct vs_ept *e = ctx;
     struct vs_op_acc *outer = t->acc;
     memset(out, 0, sizeof *out);
-    if (e->probe_miss.ps.v) {
-        vs_charge(t, e->probe_miss.account, e->probe_miss.ps);
-    }
+    missed_second(e, t, ref);
     uint64_t from = t->now_ps;
     t->acc = walk;
     e->count[VS_CNT_ept_walks]++;
@@ -214,8 +242,10 @@ static uint64_t worst_ps(const struct vs_ept *e)
         guest = e->gpwc_lookup[level].ps.v > guest ? e->gpwc_lookup[level].ps.v : guest;
         nested = e->npwc_lookup[level].ps.v > nested ? e->npwc_lookup[level].ps.v : nested;
     }
-    return e->probe_miss.ps.v + e->start_ps + guest +
-           2u * (VS_EPT_LEVELS + 1u) * (e->nested_ps + nested) + VS_GATHER_WALK * e->lines_ps;
+    uint64_t second =
+        e->probe_miss.ps.v > e->fetch_miss.ps.v ? e->probe_miss.ps.v : e->fetch_miss.ps.v;
+    return second + e->start_ps + guest + 2u * (VS_EPT_LEVELS + 1u) * (e->nested_ps + nested) +
+           VS_GATHER_WALK * e->lines_ps;
 }
 
 enum vs_status vs_ept_overlap(struct vs_ept *e)
@@ -232,7 +262,7 @@ struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
                                 .walk = vs__ept_walk,
                                 .announce = e->hint ? announce : NULL,
                                 .foretell = e->hint ? foretell : NULL,
-                                .probed = {e->probed[0], e->probed[1]},
+                                .probed = {e->probed[0], e->probed[1], e->probed[2]},
                                 .plain = plain,
                                 .walk_plain = walk_plain,
                                 .worst_ps = worst_ps(e)};

@@ -70,13 +70,14 @@ struct vs_ept {
     uint16_t account;
     struct vs_clock clock;
     uint64_t lines_ps, nested_ps, start_ps, invlpg_ps, flush_ps;
-    struct vs_lookup probed[VS_SECOND_TLBS], probe_miss; /* l2, l2_1g; what exists, all asked */
+    /* l2, l2_1g, l2i; what exists, all asked: by data, by fetches */
+    struct vs_lookup probed[VS_SECOND_TLBS], probe_miss, fetch_miss;
     /* by the level that answers, and one more: none did */
     struct vs_lookup gpwc_lookup[VS_EPT_LEVELS + 1u], npwc_lookup[VS_EPT_LEVELS + 1u];
     struct vs_phys *phys;
     struct vs_mem_port mem;
     struct vs_l1 *data, *fetch;
-    struct vs_settab l2, l2_1g, nested;
+    struct vs_settab l2, l2_1g, l2i, nested; /* l2i: fetches' own, if it has entries */
     struct vs_settab gpwc[VS_EPT_LEVELS], npwc[VS_EPT_LEVELS]; /* by level 5 to 2 */
     struct vs_settab lines;                                    /* AMD: lines of page tables */
     bool gpwc_any, npwc_any; /* some level of it exists, and the format has it */
@@ -93,7 +94,7 @@ struct vs_ept {
                                              * vpid = 0 too but under nested paging */
     uint32_t n_tags, tag_now, tag_nested;
     /* page sizes ever filled, bit = log2 - 12: only these are looked for */
-    uint32_t sizes, nested_sizes;
+    uint32_t sizes, fetch_sizes, nested_sizes;  /* fetch_sizes: in l2i */
     bool unreadable;                            /* entries without the right to read were filled */
     struct vs_ept_hint *hint;                   /* for prefetching on the host only */
     uint64_t guest_leaf, slat_leaf, table_leaf; /* where the last walk found its leaf entries */

@@ -65,6 +65,7 @@ void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
                  {"ept.l1_itlb_2m", c->i2m_entries, c->i2m_ways},
                  {"ept.l2_tlb", c->l2_entries, c->l2_ways},
                  {"ept.l2_tlb_1g", c->l2_1g_entries, c->l2_1g_ways},
+                 {"ept.l2_itlb", c->l2i_entries, c->l2i_ways},
                  {"ept.nested_tlb", c->nested_entries, c->nested_ways},
                  {"ept.walk_lines", c->line_entries, c->line_ways},
                  {"ept.guest_pwc.l5", c->gpml5e, c->gpml5e_ways},

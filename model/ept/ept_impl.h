@@ -34,6 +34,12 @@ static inline unsigned vs__ept_held(const struct vs_ept *e, unsigned shift)
     shift = shift >= 30u && e->cfg.l2_1g_place == VS_EPT_1G_PIECES ? 21u : shift;
     return e->cfg.l2_large ? shift : 0;
 }
+/* The same of the fetches' own. */
+static inline unsigned vs__ept_fetch_held(const struct vs_ept *e, unsigned shift)
+{
+    shift = shift >= 30u ? 21u : shift;
+    return shift < 21u || e->cfg.l2i_large ? shift : 0;
+}
 /* Which of them holds such pieces. */
 static inline struct vs_settab *vs__ept_second(struct vs_ept *e, unsigned held)
 {

@@ -22,6 +22,10 @@ static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
         (void)vs_settab_drop(vs__ept_second(e, shift), vs__ept_key(gva, shift, tag));
     }
+    for (uint32_t m = e->fetch_sizes; m; m &= m - 1u) {
+        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
+        (void)vs_settab_drop(&e->l2i, vs__ept_key(gva, shift, tag));
+    }
     for (unsigned level = 2; level <= e->guest.levels; level++) {
         unsigned shift = vs_radix_level_shift(&e->guest, level);
         (void)vs_settab_drop(&e->gpwc[level], vs__ept_key(gva, shift, tag));
@@ -131,6 +135,7 @@ static uint64_t sweep_linear(struct vs_ept *e, struct scope *s, bool walk_caches
     s->first = NULL;
     n += vs_settab_drop_if(&e->l2, drop_linear, s);
     n += vs_settab_drop_if(&e->l2_1g, drop_linear, s);
+    n += vs_settab_drop_if(&e->l2i, drop_linear, s);
     for (unsigned level = 2; level < VS_EPT_LEVELS && walk_caches; level++) {
         n += vs_settab_drop_if(&e->gpwc[level], drop_walk, s);
     }

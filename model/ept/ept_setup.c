@@ -84,13 +84,17 @@ static enum vs_status second_level(struct vs_ept *e, uint64_t seed)
 {
     const struct vs_ept_config *c = &e->cfg;
     struct geometry l2 = GEOMETRY(c, l2, VS_ACC_ept_l2_tlb),
-                    l2_1g = GEOMETRY(c, l2_1g, VS_ACC_ept_l2_tlb_1g);
+                    l2_1g = GEOMETRY(c, l2_1g, VS_ACC_ept_l2_tlb_1g),
+                    l2i = GEOMETRY(c, l2i, VS_ACC_ept_l2_itlb);
     l2_1g.entries = c->l2_1g_place == VS_EPT_1G_OWN ? l2_1g.entries : 0;
     enum vs_status s = make(&e->l2, &l2, seed + 7);
     s = s ? s : make(&e->l2_1g, &l2_1g, seed + 8);
+    s = s ? s : make(&e->l2i, &l2i, seed + 31);
     e->probed[0] = lookup_of(e, &l2);
     e->probed[1] = e->probe_miss = lookup_of(e, &l2_1g);
     beside(&e->probe_miss, e->probed[0]);
+    e->probed[2] = lookup_of(e, &l2i);
+    e->fetch_miss = l2i.entries ? e->probed[2] : e->probe_miss;
     return s;
 }
 
@@ -229,6 +233,7 @@ void vs_ept_free(struct vs_ept *e)
     vs_slots_free(&e->queue);
     vs_settab_free(&e->l2);
     vs_settab_free(&e->l2_1g);
+    vs_settab_free(&e->l2i);
     vs_settab_free(&e->nested);
     vs_settab_free(&e->lines);
     for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {

@@ -331,9 +331,9 @@ static void random_geometry(struct world *w)
         &c->name, &c->name##_ways, &c->name##_policy                                               \
     }
     uint64_t *table[][3] = {TABLE(d4k),   TABLE(d2m),   TABLE(d1g),   TABLE(store),  TABLE(i4k),
-                            TABLE(i2m),   TABLE(l2),    TABLE(l2_1g), TABLE(nested), WALK(gpml5e),
-                            WALK(gpml4e), WALK(gpdpte), WALK(gpde),   WALK(npml5e),  WALK(npml4e),
-                            WALK(npdpte), WALK(npde)};
+                            TABLE(i2m),   TABLE(l2),    TABLE(l2_1g), TABLE(nested), TABLE(l2i),
+                            WALK(gpml5e), WALK(gpml4e), WALK(gpdpte), WALK(gpde),    WALK(npml5e),
+                            WALK(npml4e), WALK(npdpte), WALK(npde)};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         *table[i][0] = entries(w);
         *table[i][1] = below(w, 2);
@@ -345,6 +345,7 @@ static void random_geometry(struct world *w)
     c->i_shared = below(w, 2);
     c->l2_1g_place = below(w, 3);
     c->l2_large = c->l2_1g_place != VS_EPT_1G_OWN || below(w, 2);
+    c->l2i_large = below(w, 2);
     c->line_entries = chance(w, 300) ? 16 : 0;
     c->line_policy = below(w, 4);
     c->ept_ad = below(w, 2);
