@@ -128,7 +128,7 @@ uint64_t vs_radix_reserved(const struct vs_radix_format *f, unsigned level, bool
     uint64_t high = span(51, physical_bits);
     switch (f->kind) {
     case VS_RADIX_X86: /* SDM 3A table 4-15 ff: PS above level 3; below the page's own bits */
-        return high | (level > 3 ? 1u << 7 : leaf ? span(shift - 1u, 13) : 0);
+        return high | (level > 3 ? 1u << 7 | f->upper_reserved : leaf ? span(shift - 1u, 13) : 0);
     case VS_RADIX_EPT_KIND: /* SDM 3C 28.3.2 */
         return high | (level > 3 ? span(7, 3) : leaf ? span(shift - 1u, 12) : span(6, 3));
     default:

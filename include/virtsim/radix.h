@@ -38,8 +38,9 @@ struct vs_radix_format {
     uint64_t leaf_value; /*   equals this */
     uint64_t page;       /* bits a present entry of level 1 must have */
     uint64_t accessed, dirty, global;
-    uint64_t address;     /* of a table or page in an entry */
-    uint64_t table_flags; /* of entries that point to a table */
+    uint64_t address;        /* of a table or page in an entry */
+    uint64_t table_flags;    /* of entries that point to a table */
+    uint64_t upper_reserved; /* x86, above level 3: must be 0 besides; see vs_radix_amd */
     uint32_t levels, max_leaf;
     uint32_t granule;    /* log2 of a table's bytes */
     uint32_t stride;     /* bits a level resolves */
@@ -69,6 +70,14 @@ struct vs_radix_format {
 
 extern const struct vs_radix_format vs_radix_x86_64, vs_radix_x86_64_la57, vs_radix_ept,
     vs_radix_ept5, vs_radix_vtd;
+
+/* An x86-64 format as AMD reads it: bit 8, the global bit of pages, must be 0 in entries of level 4
+ * and above (APM volume 2, 5.3.3; Linux arch/x86/kvm/mmu/mmu.c, nonleaf_bit8_rsvd). Intel ignores
+ * it there. */
+static inline void vs_radix_amd(struct vs_radix_format *f)
+{
+    f->upper_reserved = 1u << 8;
+}
 
 /* Arm: the format of stage 1 or 2 with tables of 1 << granule bytes and addresses of 64 - t0sz
  * bits. sl0 is VTCR_EL2.SL0 and of stage 2 only. A combination that hardware does not have is an

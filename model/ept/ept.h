@@ -10,7 +10,8 @@
  * (struct vs_translation). First-level TLBs are the tlb[] of the two struct vs_l1.
  *
  * Tags follow SDM 3C 28.4: linear and combined mappings carry VPID and PCID (and EP4TA), guest-
- * physical ones (nested TLB, nested walk caches) EP4TA only. Page-table formats: radix.h.
+ * physical ones (nested TLB, nested walk caches) EP4TA only; under AMD's nested paging these carry
+ * the ASID (VPID here) as well, and go with it (APM volume 2, 15.16). Page-table formats: radix.h.
  */
 #ifndef VIRTSIM_EPT_H
 #define VIRTSIM_EPT_H
@@ -24,6 +25,7 @@
 #include "virtsim/def_types.h"
 
 enum { VS_EPT_1G_OWN, VS_EPT_1G_SHARED, VS_EPT_1G_PIECES }; /* ept.l2_tlb_1g.place */
+enum { VS_VENDOR_INTEL, VS_VENDOR_AMD, VS_VENDOR_ARM };     /* cpu.vendor */
 enum { VS_EPT_NATIVE, VS_EPT_EPT, VS_EPT_NPT, VS_EPT_STAGE2, VS_EPT_SHADOW }; /* paging.mode */
 #define VS_EPT_THP 7u                                                         /* guest.page_size */
 #define VS_EPT_CONTEXTS 1024u /* address spaces told apart at one time */

@@ -25,17 +25,30 @@ static void check_page(struct vs_errors *errors, const char *path, uint64_t choi
 }
 
 static const char *const mode_names[] = {"native", "ept", "npt", "stage2", "shadow"};
+static const char *const vendor_names[] = {"intel", "amd", "arm"};
 
 static void check_formats(const struct vs_ept_config *c, struct vs_errors *errors)
 {
     struct vs_radix_format guest, second;
     size_t before = errors->n;
-    if ((c->mode == VS_EPT_STAGE2 && !c->guest_format) ||
-        (c->mode != VS_EPT_NATIVE && c->mode != VS_EPT_STAGE2 && c->guest_format)) {
+    /* bit = cpu.vendor */
+    static const unsigned vendors[] = {
+        [VS_EPT_NATIVE] = 1u << VS_VENDOR_INTEL | 1u << VS_VENDOR_AMD | 1u << VS_VENDOR_ARM,
+        [VS_EPT_EPT] = 1u << VS_VENDOR_INTEL,
+        [VS_EPT_NPT] = 1u << VS_VENDOR_AMD,
+        [VS_EPT_STAGE2] = 1u << VS_VENDOR_ARM,
+        [VS_EPT_SHADOW] = 1u << VS_VENDOR_INTEL | 1u << VS_VENDOR_AMD};
+    if (!(vendors[c->mode] >> c->vendor & 1u)) {
         vs_error(errors,
-                 "paging.mode = %s does not go with guest.format = %s: stage2 is Arm's, ept, "
-                 "npt and shadow are x86's",
-                 mode_names[c->mode], c->guest_format ? "arm" : "x86");
+                 "paging.mode = %s does not go with cpu.vendor = %s: ept is Intel's, npt AMD's, "
+                 "stage2 Arm's, shadow both x86 vendors'",
+                 mode_names[c->mode], vendor_names[c->vendor]);
+    }
+    if ((c->vendor == VS_VENDOR_ARM) != (c->guest_format != 0)) {
+        vs_error(errors,
+                 "guest.format = %s does not go with cpu.vendor = %s: arm is Arm's, x86 Intel's "
+                 "and AMD's",
+                 c->guest_format ? "arm" : "x86", vendor_names[c->vendor]);
     }
     vs_ept_formats_of(c, &guest, &second, errors);
     if (errors->n > before) {
@@ -104,6 +117,10 @@ void vs_ept_formats_of(const struct vs_ept_config *c, struct vs_radix_format *gu
     }
     if (c->mode == VS_EPT_NPT) {
         *second = c->host_levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64;
+        vs_radix_amd(second);
+    }
+    if (c->vendor == VS_VENDOR_AMD) {
+        vs_radix_amd(guest);
     }
     if (c->guest_format) {
         vs_radix_arm(guest, 1, granule[c->guest_granule], (unsigned)c->guest_t0sz, 0, errors);

@@ -279,6 +279,40 @@ static void test_a_nested_page_fault_tells_the_final_address_from_a_table(void *
     stop(&f);
 }
 
+/* Bit 8 of a top-level entry: ignored by Intel, reserved by AMD in both dimensions. */
+static void test_amd_reserves_the_global_bit_of_upper_entries(void **state)
+{
+    (void)state;
+    for (unsigned amd = 0; amd < 2; amd++) {
+        struct vs_ept_config c;
+        struct fixture f;
+        struct vs_radix_format g, n;
+        struct vs_errors errors = {NULL, 0};
+        everything_off(&c);
+        c.vendor = amd ? VS_VENDOR_AMD : VS_VENDOR_INTEL;
+        c.mode = amd ? VS_EPT_NPT : VS_EPT_SHADOW;
+        vs_ept_formats_of(&c, &g, &n, &errors);
+        assert_int_equal(errors.n, 0);
+        start_formats(&f, &c, &g, amd ? &n : &vs_radix_ept, 12, amd ? 12 : 0);
+        uint64_t gpa = f.space.cr3, top = gpa;
+        assert_true(!amd || vs_vm_locate(&f.vm, gpa, &top));
+        vs_hpa at = vs_radix_entry(top, 4, VA);
+        vs_phys_write64(f.phys, at, vs_phys_read64(f.phys, at) | 1u << 8);
+        struct vs_translation x = walk(&f, VA, VS_REF_READ);
+        assert_int_equal(x.fault, amd ? VS_FAULT_PAGE : VS_FAULT_NONE);
+        assert_int_equal(x.error_code, amd ? 1u | 4u | 8u : 0); /* P, U/S, RSVD */
+        if (amd) {
+            vs_hpa nested = vs_radix_entry(f.vm.ept_root, 4, 0);
+            vs_phys_write64(f.phys, at, vs_phys_read64(f.phys, at) & ~(1ull << 8));
+            vs_phys_write64(f.phys, nested, vs_phys_read64(f.phys, nested) | 1u << 8);
+            x = walk(&f, VA, VS_REF_READ);
+            assert_int_equal(x.fault, VS_FAULT_EPT_VIOLATION);
+            assert_int_equal(x.qualification & 0xffu, 1u | 2u | 4u | 8u);
+        }
+        stop(&f);
+    }
+}
+
 static void test_a_stage_2_fault_tells_level_kind_and_stage_1_walk(void **state)
 {
     (void)state;
@@ -353,12 +387,23 @@ static void test_formats_that_do_not_go_together_are_refused(void **state)
     struct vs_ept_config c;
     vs_defaults(&vs_ept_desc, &c);
     assert_int_equal(mistakes(&c), 0);
-    c.mode = VS_EPT_STAGE2; /* with x86 tables */
+    /* bit = cpu.vendor: whose is it */
+    static const unsigned exists[] = {[VS_EPT_NATIVE] = 7,
+                                      [VS_EPT_EPT] = 1,
+                                      [VS_EPT_NPT] = 2,
+                                      [VS_EPT_STAGE2] = 4,
+                                      [VS_EPT_SHADOW] = 3};
+    for (c.vendor = VS_VENDOR_INTEL; c.vendor <= VS_VENDOR_ARM; c.vendor++) {
+        for (c.mode = VS_EPT_NATIVE; c.mode <= VS_EPT_SHADOW; c.mode++) {
+            c.guest_format = c.vendor == VS_VENDOR_ARM;
+            assert_int_equal(mistakes(&c), !(exists[c.mode] >> c.vendor & 1u));
+        }
+    }
+    c.vendor = VS_VENDOR_INTEL;
+    c.mode = VS_EPT_NATIVE;
+    c.guest_format = 1; /* Arm's tables on an x86 processor */
     assert_int_equal(mistakes(&c), 1);
-    c.guest_format = 1;
-    assert_int_equal(mistakes(&c), 0);
-    c.mode = VS_EPT_EPT;
-    assert_int_equal(mistakes(&c), 1);
+    c.vendor = VS_VENDOR_ARM;
     c.mode = VS_EPT_STAGE2;
     c.guest_granule = 2; /* 64K tables and 4K pages */
     assert_int_equal(mistakes(&c), 1);
@@ -391,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_an_execute_only_page_is_fetched_from_and_not_read),
         cmocka_unit_test(test_mode_based_execution_asks_bit_10_and_reports_both),
         cmocka_unit_test(test_a_nested_page_fault_tells_the_final_address_from_a_table),
+        cmocka_unit_test(test_amd_reserves_the_global_bit_of_upper_entries),
         cmocka_unit_test(test_a_stage_2_fault_tells_level_kind_and_stage_1_walk),
         cmocka_unit_test(test_the_modification_log_holds_each_page_once_and_says_when_it_is_full),
         cmocka_unit_test(test_formats_that_do_not_go_together_are_refused),

@@ -291,7 +291,7 @@ static const struct pair {
 static struct slow_format shape(const struct vs_radix_format *f, enum slow_kind kind, bool ad)
 {
     return (struct slow_format){kind,          f->levels, f->granule, f->input_bits,
-                                PHYSICAL_BITS, ad,        true};
+                                PHYSICAL_BITS, ad,        true,       f->upper_reserved != 0};
 }
 
 static void choose_formats(struct world *w, struct vs_radix_format *g, struct vs_radix_format *n)
@@ -304,6 +304,10 @@ static void choose_formats(struct world *w, struct vs_radix_format *g, struct vs
                  ? w->pair->second_levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64
              : w->pair->second_levels == 5 ? vs_radix_ept5
                                            : vs_radix_ept;
+        if (w->pair->second == SLOW_NPT) { /* an AMD processor, natively too */
+            vs_radix_amd(g);
+            vs_radix_amd(n);
+        }
     } else {
         vs_radix_arm(g, 1, w->pair->granule, w->pair->t0sz, 0, &errors);
         vs_radix_arm(n, 2, w->pair->second_granule, w->pair->second_t0sz, w->pair->sl0, &errors);

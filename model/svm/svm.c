@@ -11,7 +11,7 @@
 /* Fields of the state-save area that VMRUN and #VMEXIT move (APM volume 2, 15.5.1, 15.6): ES, CS,
  * SS, DS of 4 each, GDTR and IDTR of 2, CPL, RFLAGS, RIP, RSP, RAX, CR2, DR6, DR7. */
 enum { MOVED = 16 + 4 + 8, MOVED_CR = 4, HOST = 12, CONTROL = 24, RECORDED = 6 };
-enum { HOST_BYTES = 0x400 };
+enum { HOST_BYTES = 0x400, VECTOR_BITS = 0xa0 };
 
 void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
                  const struct vs_svm_wiring *wiring)
@@ -30,44 +30,49 @@ static vs_hpa at(vs_hpa base, uint64_t offset)
 void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm, vs_hpa iopm,
                   uint16_t asid, uint64_t ncr3)
 {
-    static const uint32_t always[] = {VS_SVM_INTR,  VS_SVM_INVLPG, VS_SVM_RDTSC,  VS_SVM_SHUTDOWN,
-                                      VS_SVM_VINTR, VS_SVM_PAUSE,  VS_SVM_WBINVD, VS_SVM_XSETBV};
+    /* Of control registers and exceptions: KVM's init_vmcb (#DB, #UD, #AC, #MC). */
+    static const uint32_t always[] = {
+        VS_SVM_READ_CR0,       VS_SVM_READ_CR0 + 4,  VS_SVM_WRITE_CR0,     VS_SVM_WRITE_CR0 + 4,
+        VS_SVM_WRITE_CR0 + 8,  VS_SVM_EXCEPTION + 1, VS_SVM_EXCEPTION + 6, VS_SVM_EXCEPTION + 17,
+        VS_SVM_EXCEPTION + 18, VS_SVM_INTR,          VS_SVM_NMI,           VS_SVM_RDTSC,
+        VS_SVM_SHUTDOWN,       VS_SVM_VINTR,         VS_SVM_PAUSE,         VS_SVM_WBINVD,
+        VS_SVM_XSETBV};
     const struct vs_svm_config *c = &s->config;
     const struct {
         uint32_t code;
         bool on;
-    } chosen[] = {{VS_SVM_CPUID, c->intercept_cpuid},
-                  {VS_SVM_HLT, c->intercept_hlt},
-                  {VS_SVM_IOIO, c->intercept_io},
-                  {VS_SVM_MSR, c->intercept_msr},
-                  {VS_SVM_VMMCALL, c->intercept_vmmcall}};
-    uint64_t vector = 0;
+    } chosen[] = {{VS_SVM_CPUID, c->intercept_cpuid},     {VS_SVM_HLT, c->intercept_hlt},
+                  {VS_SVM_IOIO, c->intercept_io},         {VS_SVM_MSR, c->intercept_msr},
+                  {VS_SVM_VMMCALL, c->intercept_vmmcall}, {VS_SVM_INVLPG, !ncr3},
+                  {VS_SVM_EXCEPTION + 14, !ncr3}, /* #PF */
+                  {VS_SVM_READ_CR0 + 3, !ncr3},           {VS_SVM_WRITE_CR0 + 3, !ncr3}};
+    uint8_t vector[VECTOR_BITS / 8] = {0};
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-        vector |= 1ull << (always[i] - VS_SVM_INTR);
+        vector[always[i] / 8u] |= (uint8_t)(1u << always[i] % 8u);
     }
     for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
-        vector |= (uint64_t)chosen[i].on << (chosen[i].code - VS_SVM_INTR);
+        vector[chosen[i].code / 8u] |= (uint8_t)((unsigned)chosen[i].on << chosen[i].code % 8u);
     }
     s->vmcb = vmcb;
     s->host_area = host_area;
     s->msrpm = msrpm;
     s->iopm = iopm;
     s->asid = asid;
-    vs_phys_write(s->wire.phys, at(vmcb, VS_VMCB_INTERCEPTS), &vector, sizeof vector);
+    vs_phys_write(s->wire.phys, at(vmcb, VS_VMCB_INTERCEPTS), vector, sizeof vector);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_IOPM), iopm.v);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_MSRPM), msrpm.v);
     /* TLB_CONTROL: 0 nothing, 1 everything, 3 this ASID, 7 its non-global entries */
     static const uint64_t control[] = {0, 3, 1, 7};
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_ASID), asid | control[c->tlb_control] << 32);
-    vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NESTED), 1);
+    vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NESTED), ncr3 != 0);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NCR3), ncr3);
 }
 
 bool vs_svm_intercepts(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint32_t number)
 {
-    uint64_t vector;
-    vs_phys_read(s->wire.phys, at(s->vmcb, VS_VMCB_INTERCEPTS), &vector, sizeof vector);
-    if (code >= VS_SVM_INTR && code < VS_SVM_INTR + 64u && !(vector >> (code - VS_SVM_INTR) & 1u)) {
+    uint8_t vector[VECTOR_BITS / 8];
+    vs_phys_read(s->wire.phys, at(s->vmcb, VS_VMCB_INTERCEPTS), vector, sizeof vector);
+    if (code < VECTOR_BITS && !(vector[code / 8u] >> code % 8u & 1u)) {
         s->count[VS_CNT_svm_not_intercepted]++;
         return false;
     }

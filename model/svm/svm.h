@@ -19,12 +19,14 @@
 #define VS_DEF_FILE "svm/svm.def"
 #include "virtsim/def_types.h"
 
-/* Exit codes, AMD APM volume 2, appendix C. From INTR on, code - 0x60 is the bit of the vector. */
+/* Exit codes, AMD APM volume 2, appendix C. Below 0xa0 the code is the bit of the vectors, which
+ * begin at offset 0: accesses to CR0-15 and DR0-15, exceptions, instructions. */
 enum vs_svm_code {
     VS_SVM_READ_CR0 = 0x000,
     VS_SVM_WRITE_CR0 = 0x010,
-    VS_SVM_EXCEPTION = 0x040,
+    VS_SVM_EXCEPTION = 0x040, /* + vector */
     VS_SVM_INTR = 0x060,
+    VS_SVM_NMI = 0x061,
     VS_SVM_VINTR = 0x064,
     VS_SVM_RDTSC = 0x06e,
     VS_SVM_CPUID = 0x072,
@@ -42,7 +44,7 @@ enum vs_svm_code {
 
 /* Byte offsets in the VMCB, AMD APM volume 2, appendix B. */
 enum {
-    VS_VMCB_INTERCEPTS = 0x00c, /* 64 bits: codes 0x60 to 0x9f */
+    VS_VMCB_INTERCEPTS = 0x000, /* 160 bits: codes 0 to 0x9f */
     VS_VMCB_IOPM = 0x040,
     VS_VMCB_MSRPM = 0x048,
     VS_VMCB_ASID = 0x058, /* 32 bits, then TLB_CONTROL */
@@ -86,7 +88,9 @@ struct vs_svm {
 
 void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
                  const struct vs_svm_wiring *wiring);
-/* Writes the VMCB: vectors as the knobs say, maps, ASID, nested paging. Pages are 4 KiB-aligned. */
+/* Writes the VMCB as KVM's init_vmcb does: vectors as the knobs say, maps, ASID; ncr3 is the root
+ * of nested paging, 0: none, and the hypervisor intercepts what its shadow tables live on (page
+ * faults, INVLPG, accesses to CR3). Pages are 4 KiB-aligned. */
 void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm, vs_hpa iopm,
                   uint16_t asid, uint64_t ncr3);
 /* Does the VMCB ask for this exit? `number` = MSR or port, whose map's word is then consulted. */

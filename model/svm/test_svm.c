@@ -120,6 +120,37 @@ static void test_a_clear_bit_of_the_vectors_keeps_the_guest_running(void **state
     assert_true(vs_svm_intercepts(&f->s, NULL, VS_SVM_NPF, 0)); /* no vector has a bit for it */
 }
 
+static bool bit(struct fixture *f, unsigned code)
+{
+    return vmcb64(f, code / 64u * 8u) >> code % 64u & 1u;
+}
+
+/* Linux arch/x86/kvm/svm/svm.c, init_vmcb: nested paging spares the guest these exits. */
+static void test_without_nested_paging_the_vmcb_asks_for_what_shadow_tables_need(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint32_t code;
+        unsigned bit; /* of the VMCB's first bytes, APM volume 2, table B-1 */
+    } shadow[] = {{VS_SVM_READ_CR0 + 3, 3},
+                  {VS_SVM_WRITE_CR0 + 3, 16 + 3},
+                  {VS_SVM_EXCEPTION + 14, 8 * 8 + 14},
+                  {VS_SVM_INVLPG, 12 * 8 + 25}};
+    for (int nested = 0; nested < 2; nested++) {
+        vs_svm_setup(&f->s, (vs_hpa){VMCB}, (vs_hpa){HOST}, (vs_hpa){MSRPM}, (vs_hpa){IOPM}, 5,
+                     nested ? 0x50000 : 0);
+        assert_int_equal(vmcb64(f, 0x090), nested);
+        assert_int_equal(vmcb64(f, 0x0b0), nested ? 0x50000 : 0);
+        for (size_t i = 0; i < sizeof shadow / sizeof shadow[0]; i++) {
+            assert_int_equal(bit(f, shadow[i].bit), !nested);
+            assert_int_equal(vs_svm_intercepts(&f->s, NULL, shadow[i].code, 0), !nested);
+        }
+        assert_true(bit(f, 8 * 8 + 6)); /* #UD either way */
+        assert_true(vs_svm_intercepts(&f->s, NULL, VS_SVM_WRITE_CR0 + 4, 0));
+        assert_false(vs_svm_intercepts(&f->s, NULL, VS_SVM_EXCEPTION + 13, 0));
+    }
+}
+
 static void test_the_permission_maps_are_read_where_the_manual_puts_them(void **state)
 {
     struct fixture *f = *state;
@@ -191,6 +222,7 @@ static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **
     }
 }
 
+/* APM volume 2, 15.16.1: 0 nothing, 1 everything, 3 this ASID, 7 its non-global entries. */
 static void test_tlb_control_drops_an_asid_or_everything(void **state)
 {
     struct fixture *f = *state;
@@ -245,6 +277,7 @@ int main(void)
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         LAW(test_a_clear_bit_of_the_vectors_keeps_the_guest_running),
+        LAW(test_without_nested_paging_the_vmcb_asks_for_what_shadow_tables_need),
         LAW(test_the_permission_maps_are_read_where_the_manual_puts_them),
         LAW(test_an_exit_records_its_code_and_touches_its_lines),
         LAW(test_every_knob_of_time_is_paid_as_often_as_its_part_happens),

@@ -235,8 +235,9 @@ void vs_vmcs_check(const struct vs_vmcs_config *c, struct vs_errors *errors)
          "apic_register_virtualization and virtualize_x2apic need tpr_shadow"},
         {c->control_virtualize_x2apic && c->control_virtualize_apic_accesses,
          "virtualize_x2apic and virtualize_apic_accesses exclude each other"},
-        {(c->control_unrestricted_guest || c->control_pml) && !c->control_ept,
-         "unrestricted_guest and pml need ept"},
+        {(c->control_unrestricted_guest || c->control_pml || c->control_mode_based_execute) &&
+             !c->control_ept,
+         "unrestricted_guest, pml and mode_based_execute need ept"},
         {c->control_virtual_nmis && !c->control_nmi_exiting, "virtual_nmis needs nmi_exiting"},
         {c->control_save_preemption_timer && !c->control_preemption_timer,
          "save_preemption_timer needs preemption_timer"},

@@ -57,6 +57,7 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     if (p->ept.mode != VS_EPT_NATIVE) {
         vs_vmcs_check(&c->vmcs, errors);
         vs_hv_check(&c->hypervisor, errors);
+        vs__platform_check_vendor(&p->ept, &c->vmcs, errors);
         if (p->second_format.levels == 5 && !(c->vmcs.cap_ept_vpid >> 7 & 1u)) {
             vs_error(errors,
                      "host.levels = 5 needs bit 7 of vmcs.cap.ept_vpid = 0x%llx (a page walk "
@@ -413,8 +414,8 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->vpid = c.vmcs.control_vpid != 0;
-    p->svm = p->ept.mode == VS_EPT_NPT;
-    p->el2 = p->ept.mode == VS_EPT_STAGE2;
+    p->svm = p->virtualized && p->ept.vendor == VS_VENDOR_AMD;
+    p->el2 = p->virtualized && p->ept.vendor == VS_VENDOR_ARM;
     p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
     p->pml = p->ept.mode == VS_EPT_EPT && c.vmcs.control_pml;
     p->posted = p->vid && c.vmcs.control_posted_interrupts;

@@ -187,6 +187,10 @@ void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps);
 void vs__platform_epochs_restart(struct vs_platform *p);
 void vs__platform_epochs_end(struct vs_platform *p);
 
+/* vendor.c: requests that cpu.vendor or the processor's capabilities do not have. */
+void vs__platform_check_vendor(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
+                               struct vs_errors *errors);
+
 /* platform.c */
 void vs__platform_world(struct vs_vcpu *v, bool host);
 void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v);

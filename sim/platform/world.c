@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The world switch of a vCPU: VMX; AMD's VMCB under nested paging; Arm's EL2 under stage 2. With
- * the latter two, values of fields, virtual interrupts and what exits mean stay with the VMX state
- * machine, which then runs untimed; they decide and price.
+ * The world switch of a vCPU is its processor's (cpu.vendor): VMX; AMD's VMCB, under nested paging
+ * or shadow tables; Arm's EL2. With the latter two, values of fields, virtual interrupts and what
+ * exits mean stay with the VMX state machine, which then runs untimed; they decide and price.
  */
 #include "vcpu.h"
 
 #define HOST_AT 0x1000u
 #define IOPM_AT 0x3000u /* 12 KiB */
 #define MSRPM_AT 0x6000u
+#define PAGE_FAULT 14u
 
-static uint32_t code_of(uint32_t reason)
+/* MOV to and from a control register; CLTS and LMSW write CR0 (SDM 3C table 28-3). */
+static uint32_t control_register(uint64_t qualification)
 {
-    switch (reason & 0xffffu) {
+    uint32_t number = (uint32_t)qualification & 15u, from = (qualification >> 4 & 3u) == 1u;
+    return (from ? VS_SVM_READ_CR0 : VS_SVM_WRITE_CR0) + number;
+}
+
+static uint32_t code_of(const struct vs_vmx_exit_info *info)
+{
+    switch (info->reason & 0xffffu) {
     case VS_EXIT_EXCEPTION_NMI:
-        return VS_SVM_EXCEPTION;
+        return (info->interruption >> 8 & 7u) == VS_INTR_NMI
+                   ? VS_SVM_NMI
+                   : VS_SVM_EXCEPTION + (info->interruption & 31u);
     case VS_EXIT_INTERRUPT_WINDOW:
         return VS_SVM_VINTR;
     case VS_EXIT_TRIPLE_FAULT:
@@ -30,7 +40,7 @@ static uint32_t code_of(uint32_t reason)
     case VS_EXIT_VMCALL:
         return VS_SVM_VMMCALL;
     case VS_EXIT_CR_ACCESS:
-        return VS_SVM_WRITE_CR0;
+        return control_register(info->qualification);
     case VS_EXIT_IO_INSTRUCTION:
         return VS_SVM_IOIO;
     case VS_EXIT_RDMSR:
@@ -81,7 +91,7 @@ bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_vmx_event *event,
         return vs_vmx_intercept(&v->vmx, &v->txn, event, info);
     }
     return vs_vmx_intercept(&v->vmx, NULL, event, info) &&
-           vs_svm_intercepts(&v->svm, &v->txn, code_of(info->reason), event->number);
+           vs_svm_intercepts(&v->svm, &v->txn, code_of(info), event->number);
 }
 
 enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info)
@@ -93,9 +103,15 @@ enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_in
     if (!v->p->svm) {
         return vs_vmx_exit(&v->vmx, &v->txn, info);
     }
-    uint32_t code = code_of(info->reason);
-    uint64_t first = code == VS_SVM_MSR ? info->reason == VS_EXIT_WRMSR : info->qualification;
-    vs_svm_exit(&v->svm, &v->txn, code, first, info->guest_physical);
+    uint32_t code = code_of(info);
+    uint64_t first = code == VS_SVM_MSR ? info->reason == VS_EXIT_WRMSR : info->qualification,
+             second = info->guest_physical;
+    if (code ==
+        VS_SVM_EXCEPTION + PAGE_FAULT) { /* error code and address, APM volume 2, 15.12.15 */
+        first = info->interruption_error;
+        second = info->qualification;
+    }
+    vs_svm_exit(&v->svm, &v->txn, code, first, second);
     return vs_vmx_exit(&v->vmx, NULL, info);
 }
 
@@ -122,6 +138,6 @@ bool vs__vcpu_svm_setup(struct vs_vcpu *v)
     vs_svm_setup(&v->svm, (vs_hpa){page}, (vs_hpa){page + HOST_AT}, (vs_hpa){page + MSRPM_AT},
                  (vs_hpa){page + IOPM_AT},
                  v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
-                 v->vm->ept_root);
+                 v->p->shadow ? 0 : v->vm->ept_root);
     return true;
 }

@@ -4,16 +4,16 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/t.db
 gups="run workloads/gups.lua --db $db --set workload.count=20000 --set workload.warmup=0 --set workload.footprint=64MiB --set ept.verify=1"
-arm="--set paging.mode=stage2 --set guest.format=arm"
+arm="--set paging.mode=stage2 --set guest.format=arm --set cpu.vendor=arm"
 cd "$VIRTSIM_HOME" || exit 1
 
-ok "AMD nested paging" "$VIRTSIM" $gups --set paging.mode=npt --set ept.walk_lines.entries=64
+ok "AMD nested paging" "$VIRTSIM" $gups --set paging.mode=npt --set cpu.vendor=amd --set ept.walk_lines.entries=64
 ok "five levels in both dimensions" "$VIRTSIM" $gups --set guest.levels=5 --set host.levels=5 --set vmcs.cap.ept_vpid=0xf01063341c1
 ok "Arm, 4K in both stages" "$VIRTSIM" $gups $arm
 ok "Arm, 16K under blocks of 32M" "$VIRTSIM" $gups $arm --set guest.granule=16K --set guest.page_size=16K --set host.granule=16K --set host.page_size=32M
 ok "Arm, 64K over 4K" "$VIRTSIM" $gups $arm --set guest.granule=64K --set guest.page_size=64K
 ok "Arm, 64K in both stages" "$VIRTSIM" $gups $arm --set guest.granule=64K --set guest.page_size=64K --set host.granule=64K --set host.page_size=64K
-ok "Arm without a hypervisor" "$VIRTSIM" $gups --set paging.mode=native --set guest.format=arm
+ok "Arm without a hypervisor" "$VIRTSIM" $gups --set paging.mode=native --set guest.format=arm --set cpu.vendor=arm
 equal "no walk disagrees with the tables" "" "$(sqlite3 "$db" "SELECT run, value FROM counter WHERE name = 'ept.walk.disagreements' AND value != 0")"
 equal "every walk was looked up again" 7 "$(sqlite3 "$db" "SELECT count(DISTINCT run) FROM counter WHERE name = 'ept.walk.verified' AND value > 0")"
 
@@ -25,6 +25,6 @@ refused "five levels on a part without" 2 "vmcs.cap.ept_vpid" "$VIRTSIM" $gups -
 refused "a log without dirty flags" 2 "ept.accessed_dirty" "$VIRTSIM" $gups --set vmcs.control.pml=1 --set ept.accessed_dirty=0
 
 # one exit for every 512 pages that become dirty; the guest's tables are among them
-ok "page-modification log" "$VIRTSIM" run workloads/page_touch.lua --db "$db" --set vmcs.control.pml=1 --set vmcs.cap.proc2=0x27fff00000000 --set workload.footprint=8MiB
+ok "page-modification log" "$VIRTSIM" run workloads/page_touch.lua --db "$db" --set vmcs.control.pml=1 --set workload.footprint=8MiB
 equal "a full log exits" 1 "$(sqlite3 "$db" "SELECT n BETWEEN 4 AND 5 FROM op WHERE op = 'exit.pml_full' AND actor = 'vcpu0/host'")"
 finish

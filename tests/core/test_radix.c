@@ -205,6 +205,12 @@ static void test_reserved_bits_are_those_between_the_fields(void **state)
     assert_int_equal(vs_radix_reserved(x, 2, true, 52), 0x1fe000);
     assert_int_equal(vs_radix_reserved(x, 3, true, 52), 0x3fffe000);
     assert_int_equal(vs_radix_reserved(x, 4, false, 52), 0x80);
+    struct vs_radix_format amd = *x;
+    vs_radix_amd(&amd);
+    assert_int_equal(vs_radix_reserved(&amd, 5, false, 52), 0x180);
+    assert_int_equal(vs_radix_reserved(&amd, 4, false, 52), 0x180);
+    assert_int_equal(vs_radix_reserved(&amd, 3, false, 52), 0); /* ignored there */
+    assert_int_equal(vs_radix_reserved(&amd, 2, true, 52), 0x1fe000);
     assert_int_equal(vs_radix_reserved(e, 1, true, 52), 0);
     assert_int_equal(vs_radix_reserved(e, 2, true, 52), 0x1ff000);
     assert_int_equal(vs_radix_reserved(e, 2, false, 52), 0x78);

@@ -27,7 +27,7 @@ static struct slow_entry x86(const struct slow_format *f, unsigned level, uint64
     e.next = v & 0x000ffffffffff000u;
     e.bad = top < 51 && bits(v, 51, top + 1u) != 0;
     if (level >= 4) {
-        e.bad = e.bad || bits(v, 7, 7);
+        e.bad = e.bad || bits(v, 7, 7) || (f->amd && bits(v, 8, 8));
     }
     if (e.leaf && level == 2) {
         e.bad = e.bad || bits(v, 20, 13);

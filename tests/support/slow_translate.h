@@ -26,6 +26,7 @@ struct slow_format {
     unsigned physical_bits; /* MAXPHYADDR: higher bits of an entry are reserved */
     bool accessed_dirty;    /* EPT, Arm: hardware keeps the flags; x86 always does */
     bool execute_only;      /* EPT: allowed */
+    bool amd;               /* x86: as AMD reads it */
 };
 
 /* What the processor translates with. eptp (root of the second dimension) 0: none. */

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Haswell server core. TLB geometry: InstLatX64 dumps of Haswell. Transition: Xeon E5-2680 v3.
+-- VMX capabilities are the defaults of vmcs.cap.*, which are a dump of this part.
 return {
   text = "Intel Haswell-EP core at the nominal clock of a Xeon E5-2680 v3",
   borrows = "PAUSE and walk caches of the Skylake description",

@@ -3,7 +3,7 @@
 return {
   text = "Arm Neoverse N1 core at the clock of an Ampere Altra",
   borrows = "latencies of walk-cache lookups of the Skylake description; the manual's second-level table holds walk-cache entries too, here a table of their own",
-  cpu = { clock = { mhz = { 3000, "Ampere Altra Q80-30 specification: 3.0 GHz", "documented" } } },
+  cpu = { vendor = { "arm", "Ampere Altra", "documented" }, clock = { mhz = { 3000, "Ampere Altra Q80-30 specification: 3.0 GHz", "documented" } } },
   guest = { format = { "arm", "VMSAv8-64", "documented" } },
   ept = {
     l1_dtlb = { shared = { true, "Arm 100798 (Cortex-A76 TRM, which the N1 derives from), A5.2.2: one table", "documented" } },

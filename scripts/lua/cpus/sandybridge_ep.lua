@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Sandy Bridge server core. The part that was measured is an i7-3930K: the same die as the E5-2600.
+-- VMX capabilities: a Xeon E5-2690. It has no APICv, no INVPCID and no flags in EPT entries.
+local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) CPU E5-2690 0 @ 2.90GHz.txt"
 return {
   text = "Intel Sandy Bridge-EP core at the clock of the i7-3930K that was measured",
-  borrows = "first-level TLBs of Haswell; PAUSE, walk caches and the transition of the Skylake description",
+  borrows = "first-level TLBs of Haswell; PAUSE and walk caches of the Skylake description; the transition of Haswell-EP",
   calibrated = "native_latency:sandybridge_ep",
   cpu = { clock = { mhz = { 3209, "native_latency sandybridge_ep: i7-3930K at 3209.26 MHz", "measured" } } },
   ept = {
@@ -16,5 +18,17 @@ return {
       latency = { 7, "4T037 gives 4 to 9 cycles on Skylake; 7 is assumed here, hidden behind the LLC", "assumed" },
     },
     l2_tlb_1g = { entries = { 0, "4T001: 4 KiB pages only", "documented" }, ways = { 0, "4T001: 4 KiB pages only", "documented" } },
+    accessed_dirty = { false, "vmcs.cap.ept_vpid, bit 21 is clear", "measured" },
+  },
+  vmcs = {
+    cap = {
+      revision = { 0x10, dump, "measured" },
+      pin = { 0x0000007f00000016, dump, "measured" },
+      proc2 = { 0x000004ff00000000, dump, "measured" },
+      misc = { 0x100401e5, dump, "measured" },
+      cr4_fixed1 = { 0x667ff, dump, "measured" },
+      ept_vpid = { 0x00000f0106134141, dump, "measured" },
+      vmfunc = { 0, dump .. ": it lists no IA32_VMX_VMFUNC", "measured" },
+    },
   },
 }

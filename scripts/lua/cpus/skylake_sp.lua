@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Skylake server core. TLB geometry: InstLatX64 dumps of Skylake/SKX/CLX. Transition: Xeon Gold 6142M.
+-- Skylake server core. TLB geometry: InstLatX64 dumps of Skylake/SKX/CLX. Transition
+-- and VMX capabilities: Xeon Gold 6142M.
+local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) Gold 6142M CPU @ 2.60GHz.txt"
 return {
   text = "Intel Skylake-SP core at the nominal clock of a Xeon Gold 6142M",
-  borrows = "L2 and first-level latencies of an i9-7900X (Skylake-X); vmcs.cap.* of an E5-2680 v3",
+  borrows = "L2 and first-level latencies of an i9-7900X (Skylake-X)",
   calibrated = "1X061 1X064",
   cpu = { clock = { mhz = { 2600, "1X061: Xeon Gold 6142M, nominal clock", "documented" } } },
   ept = {
@@ -13,6 +15,15 @@ return {
     l2_tlb_1g = { entries = { 16, "4T012", "documented" }, ways = { 4, "4T012", "documented" } },
   },
   vmcs = {
+    cap = {
+      revision = { 4, dump, "measured" },
+      proc2 = { 0x025f7fff00000000, dump, "measured" },
+      exit = { 0x01ffffff00036dfb, dump, "measured" },
+      entry = { 0x0003ffff000011fb, dump, "measured" },
+      misc = { 0x7004c1e7, dump, "measured" },
+      cr4_fixed1 = { 0x7767ff, dump, "measured" },
+      ept_vpid = { 0x00000f0106734141, dump, "measured" },
+    },
     exit = { detect = { 93, "1X061: round trip of 516 cycles less the parts modelled, half of the rest", "derived" } },
     entry = { begin = { 94, "1X061: round trip of 516 cycles less the parts modelled, half of the rest", "derived" } },
   },

@@ -1,9 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- The part whose staircase was measured: a Skylake server core in a workstation.
+-- The part whose staircase was measured: a Skylake server core in a workstation. VMX capabilities: the
+-- part itself, without the server's PML and VMCS shadowing.
+local dump = "yulyugin/vmlatency, results/Intel(R) Core(TM) i9-7900X CPU @ 3.30GHz.txt"
 return {
   base = "skylake_sp",
   text = "Intel Skylake-X core at the clock of the i9-7900X that was measured",
   borrows = "the transition of Skylake-SP",
   calibrated = "native_latency:skylake_sp",
   cpu = { clock = { mhz = { 3312, "native_latency skylake_sp: i9-7900X at 3311.94 MHz", "measured" } } },
+  vmcs = {
+    cap = {
+      proc2 = { 0x025d3fff00000000, dump, "measured" },
+      cr4_fixed1 = { 0x3727ff, dump, "measured" },
+    },
+  },
 }

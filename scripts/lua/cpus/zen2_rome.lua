@@ -2,10 +2,17 @@
 -- Zen 2 server core, natively: what its virtualization costs is no part of this file.
 return {
   text = "AMD Zen 2 core at the nominal clock of the EPYC 7742 that was measured",
-  borrows = "instruction TLBs of the Skylake description",
+  borrows = "latency of the second-level instruction TLB from that of data; 1 GiB pages of code come as 2 MiB pieces to the first-level instruction TLB, which holds them whole",
   calibrated = "native_latency:zen2_rome",
-  cpu = { clock = { mhz = { 2250, "native_latency zen2_rome: EPYC 7742 at 2249.99 MHz", "measured" } } },
+  cpu = { vendor = { "amd", "EPYC 7742", "documented" }, clock = { mhz = { 2250, "native_latency zen2_rome: EPYC 7742 at 2249.99 MHz", "measured" } } },
   ept = {
+    walkers = { 2, "4T032", "documented" },
+    l1_itlb = { shared = { true, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): L1I 64 entries of every size; AMD 55723, 2.7.1", "documented" } },
+    l1_itlb_4k = { entries = { 64, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): L1I 4K TLB", "documented" }, ways = { 0, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): full", "documented" } },
+    l2_itlb = {
+      entries = { 1024, "4T024", "documented" }, ways = { 8, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): L2I 4K TLB, 8 way", "documented" },
+      latency = { 6, "as the table of data", "assumed" },
+    },
     l1_dtlb = { shared = { true, "4T022: all sizes", "documented" } },
     l1_dtlb_4k = { entries = { 64, "4T022", "documented" }, ways = { 0, "4T022: fully associative", "documented" } },
     l2_tlb = {
