@@ -17,6 +17,16 @@ ok "Arm without a hypervisor" "$VIRTSIM" $gups --set paging.mode=native --set gu
 equal "no walk disagrees with the tables" "" "$(sqlite3 "$db" "SELECT run, value FROM counter WHERE name = 'ept.walk.disagreements' AND value != 0")"
 equal "every walk was looked up again" 7 "$(sqlite3 "$db" "SELECT count(DISTINCT run) FROM counter WHERE name = 'ept.walk.verified' AND value > 0")"
 
+# lines of page tables: as many entries a walk, but found beside the walker (docs/labs/page-walk-caches.md)
+k10="$gups --machine k10_shanghai_kvm --set ept.nested_tlb.entries=0 --quiet"
+ok "K10's page walk cache" "$VIRTSIM" $k10
+ok "K10 without" "$VIRTSIM" $k10 --set ept.walk_lines.entries=0
+equal "lines leave the number of references and shorten the walk" 1 "$(sqlite3 "$db" "SELECT a.hits > 10 * a.n AND a.refs = 24 * a.n AND b.hits = 0 AND b.refs = 24 * b.n AND a.total_ps < 0.9 * b.total_ps FROM
+    (SELECT *, (SELECT total(value) FROM counter c WHERE c.run = w.run AND name LIKE 'ept.walk.refs%') AS refs, (SELECT total(value) FROM counter c WHERE c.run = w.run AND name = 'ept.walk_lines.hits') AS hits
+     FROM op w WHERE op = 'walk' AND actor = 'vcpu0/guest' AND run = (SELECT max(run) - 1 FROM run)) a,
+    (SELECT *, (SELECT total(value) FROM counter c WHERE c.run = w.run AND name LIKE 'ept.walk.refs%') AS refs, (SELECT total(value) FROM counter c WHERE c.run = w.run AND name = 'ept.walk_lines.hits') AS hits
+     FROM op w WHERE op = 'walk' AND actor = 'vcpu0/guest' AND run = (SELECT max(run) FROM run)) b")"
+
 refused "stage 2 of x86" 2 "does not go with" "$VIRTSIM" $gups --set paging.mode=stage2
 refused "a page the granule does not have" 2 "guest.page_size = 4K" "$VIRTSIM" $gups $arm --set guest.granule=64K
 refused "a start level that does not reach" 2 "SL0 = 0" "$VIRTSIM" $gups $arm --set host.sl0=0
