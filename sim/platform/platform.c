@@ -449,7 +449,6 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         s = make_vcpu(p, i, &c, errors);
     }
     s = s ? s : vs__net_make(p, knobs, errors);
-    p->running = p->n_vcpus;
     if (s) {
         vs_platform_destroy(p);
         return s;
@@ -472,12 +471,22 @@ void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v)
     vs__platform_epochs_restart(p);
 }
 
+/* vCPUs whose program has not ended. Counted where it is asked, so that it cannot drift. */
+static unsigned running(const struct vs_platform *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        n += !p->vcpu[i].ended;
+    }
+    return n;
+}
+
 void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v)
 {
     uint64_t now = vs_now(&v->txn).v;
     p->end_ps = now > p->end_ps ? now : p->end_ps;
     v->ended = true;
-    if (--p->running == 0 || v->failed) {
+    if (!running(p) || v->failed) {
         vs_kernel_stop(p->kernel);
     }
 }
@@ -507,11 +516,11 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
         vs_error(errors, "%s", p->error);
         return p->status ? p->status : VS_E_RUN;
     }
-    if (p->running) {
+    if (running(p)) {
         vs_error(errors,
                  "%u of %u vCPUs wait for something that never comes (a packet, an interrupt); the "
                  "run has no end",
-                 p->running, p->n_vcpus);
+                 running(p), p->n_vcpus);
         return VS_E_RUN;
     }
     if (p->roi_pending) {

@@ -120,7 +120,7 @@ struct vs_platform {
     bool svm, el2;                       /* the world switch is AMD's, Arm's */
     bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
     struct vs_vcpu *vcpu;
-    unsigned n_vcpus, running;
+    unsigned n_vcpus;
     struct vs_net *net;
     /* region of interest */
     bool roi_pending;

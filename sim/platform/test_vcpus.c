@@ -195,6 +195,30 @@ static void test_what_a_quantum_delays_is_booked_and_bounded_by_it(void **state)
     done(&r);
 }
 
+/* ---- the end of a program ---- */
+
+/* Both interrupts leave while vCPU 1 still runs; the first arrives when its program is over. */
+static void test_interrupts_to_a_vcpu_whose_program_is_over_end_no_other_program(void **state)
+{
+    static const char script[] =
+        "local over = false\n"
+        "guest(function(cpu) local heap = cpu:map { bytes = 65536 }\n"
+        "cpu:random { region = heap, count = 1000 } over = true cpu:ipi(1) cpu:ipi(1)\n"
+        "cpu:random { region = heap, count = 20000 } end)\n"
+        "guest(function(cpu) local heap = cpu:map { bytes = 65536 }\n"
+        "while not over do cpu:random { region = heap, count = 100 } end end)\n";
+    const char *const *const how[] = {NONE, WITHOUT_POSTING,
+                                      (const char *const[]){"paging.mode=native", NULL},
+                                      (const char *const[]){"cpu.window=32", NULL}};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct run r;
+        good(&r, script, how[i]);
+        assert_int_equal(op(&r, "vcpu0/guest", VS_OP_ACCESS_LOAD)->n, 21000);
+        done(&r);
+    }
+}
+
 /* Processes of bare metal; guests of one VM share its EPT's lines. */
 static void test_vcpus_that_share_nothing_do_not_depend_on_the_quantum(void **state)
 {
@@ -254,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_without_a_quantum_nothing_is_booked_for_running_ahead),
         cmocka_unit_test(test_what_a_quantum_delays_is_booked_and_bounded_by_it),
         cmocka_unit_test(test_what_is_under_way_at_the_cut_is_not_booked),
+        cmocka_unit_test(test_interrupts_to_a_vcpu_whose_program_is_over_end_no_other_program),
         cmocka_unit_test(test_vcpus_that_share_nothing_do_not_depend_on_the_quantum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -418,6 +418,9 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
     struct vs_vcpu *v = ctx;
     struct vs_platform *p = v->p;
     uint64_t quantum = p->sim.quantum_ps, until;
+    if (v->ended) {
+        return VS_NEVER; /* woken by what was on its way to a program that is over */
+    }
     vs__arrivals_take(v, vs_cpu_now_ps(&v->cpu));
     v->safe_ps = quantum ? horizon_ps : VS_NEVER;
     until = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
