@@ -197,7 +197,7 @@ static void formats(struct list *l)
         out_text(l->o, f[i].description);
     }
     out_text(l->o, "vst");
-    out_text(l->o, "yes");
+    out_text(l->o, "yes, in a plain file");
     out_text(l->o, ".vst");
     out_text(l->o, "a run's stimuli, written by --record");
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a recording, and any bytes as the contents of its one block, frame and sums made
+/* Any bytes as a recording, as the contents of its one block, and as its text; frame and sums made
  * good. */
 #include "../sim/recording/format.h"
 #include "../sim/recording/recording.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 #include <zstd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,7 +26,7 @@ static void play(const uint8_t *data, size_t size)
         struct vs_guest_source s;
         struct vs_request q;
         struct vs_reply reply = {0, 0, 0};
-        vs_recording_source(r, v, &s);
+        vs_recording_source(r, v, 0, &s);
         for (unsigned i = 0; i < 10000; i++) {
             s.next(s.ctx, &reply, &q);
             reply.value = q.address * 3u;
@@ -37,24 +36,40 @@ static void play(const uint8_t *data, size_t size)
             }
         }
     }
+    unsigned machine[VS_VST_VCPUS];
+    if (r) {
+        vs_recording_machines(r, machine);
+    }
     vs_recording_close(r);
+}
+
+/* A file of one vCPU with this text and these bytes as its only block. */
+static void play_whole(const uint8_t *text, size_t text_size, const uint8_t *data, size_t size)
+{
+    static uint8_t file[1u << 16];
+    struct vs_vst_header h = {{'V', 'S', 'T', '1'}, VS_VST_VERSION, 1, (uint32_t)text_size, 1, 0};
+    uint8_t *head = file + sizeof h + text_size, *at = head + sizeof(struct vs_vst_block);
+    if (text_size) {
+        memcpy(file + sizeof h, text, text_size);
+    }
+    h.xxh64 = vs_vst_header_sum(&h, (const char *)file + sizeof h);
+    size_t n = ZSTD_compress(at, sizeof file - 8192, data, size, 1);
+    struct vs_vst_block b = {0, (uint32_t)size, (uint32_t)size, (uint32_t)n, 0},
+                        end = {VS_VST_END, 1, 0, 0, 1};
+    b.xxh64 = vs_vst_block_sum(0, &b, at);
+    memcpy(file, &h, sizeof h);
+    memcpy(head, &b, sizeof b);
+    memcpy(at + n, &end, sizeof end);
+    play(file, (size_t)(at - file) + n + sizeof end);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t file[1u << 16];
+    static const uint8_t ended[] = {1}; /* the code of the end */
     play(data, size);
-    if (size > 4096) {
-        return 0;
+    if (size <= 4096) {
+        play_whole(NULL, 0, data, size);
+        play_whole(data, size, ended, sizeof ended);
     }
-    struct vs_vst_header h = {{'V', 'S', 'T', '1'}, VS_VST_VERSION, 1, 0, 1, 0};
-    uint8_t *at = file + sizeof h + sizeof(struct vs_vst_block);
-    size_t n = ZSTD_compress(at, sizeof file - 1024, data, size, 1);
-    struct vs_vst_block b = {0, (uint32_t)size, (uint32_t)size, (uint32_t)n, XXH64(data, size, 0)},
-                        end = {VS_VST_END, 0, 0, 0, 1};
-    memcpy(file, &h, sizeof h);
-    memcpy(file + sizeof h, &b, sizeof b);
-    memcpy(at + n, &end, sizeof end);
-    play(file, (size_t)(at - file) + n + sizeof end);
     return 0;
 }

@@ -130,6 +130,11 @@ static enum vs_status open_recording(struct vs_programs *p, struct vs_session_re
     return VS_OK;
 }
 
+static bool is_vst(const char *format)
+{
+    return format && !strcmp(format, "vst");
+}
+
 static enum vs_status open_one(struct vs_programs *p, struct vs_session_request *r,
                                const char *input, struct vs_errors *errors)
 {
@@ -139,8 +144,17 @@ static enum vs_status open_one(struct vs_programs *p, struct vs_session_request 
     }
     vs_home_path(input, p->path, sizeof p->path);
     join(p->name, sizeof p->name, base_name(input));
-    return vs_recording_is(p->path) ? open_recording(p, r, errors)
-                                    : open_trace(p, r, input, errors);
+    if (vs_recording_is(p->path)) {
+        return open_recording(p, r, errors);
+    }
+    if (is_vst(r->trace_format)) {
+        vs_error(errors,
+                 "--trace-format vst: %s is not a recording of a run; those are plain files that "
+                 "begin with VST1",
+                 input);
+        return VS_E_INPUT;
+    }
+    return open_trace(p, r, input, errors);
 }
 
 enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_request *r,
@@ -165,6 +179,11 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
                  r->input);
         st = VS_E_INPUT;
     }
+    if (!st && r->trace_format && !any_trace && !is_vst(r->trace_format)) {
+        vs_error(errors, "--trace-format %s: %s is a recording of a run, vst", r->trace_format,
+                 r->input);
+        st = VS_E_INPUT;
+    }
     if (!st && p->warmup && any_trace && any_recording) {
         vs_error(errors, "--warmup: counts records of a trace, but accesses of a recording; the "
                          "request has both");
@@ -174,6 +193,30 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
         r->options.warmup = 0; /* the sources mark it, by records */
     }
     return st;
+}
+
+enum vs_status vs_programs_machines(struct vs_programs *p)
+{
+    unsigned k = 0, next = 0;
+    p->machine = calloc(p->n_vcpus ? p->n_vcpus : 1u, sizeof *p->machine);
+    if (!p->machine) {
+        return VS_E_NOMEM;
+    }
+    for (unsigned i = 0; i < p->n; i++) {
+        const struct vs_recording *rec = p->each[i].recording;
+        unsigned n = rec ? vs_recording_vcpus(rec) : 1u, first = next;
+        if (rec) {
+            vs_recording_machines(rec, &p->machine[k]);
+        }
+        for (; n; n--, k++) {
+            p->machine[k] += first;
+            next = p->machine[k] < next ? next : p->machine[k] + 1u;
+        }
+    }
+    for (; k < p->n_vcpus; k++) {
+        p->machine[k] = next++;
+    }
+    return VS_OK;
 }
 
 const struct vs_recording *vs_programs_recording(const struct vs_programs *p)
@@ -201,8 +244,9 @@ void vs_programs_sources(struct vs_programs *p, const struct vs_knobs *knobs,
             vs_replay_source(p->each[i].replay, &out[k++]);
             continue;
         }
+        unsigned first = k;
         for (unsigned v = 0; v < vs_recording_vcpus(p->each[i].recording); v++) {
-            vs_recording_source(p->each[i].recording, v, &out[k++]);
+            vs_recording_source(p->each[i].recording, v, first, &out[k++]);
         }
     }
 }
@@ -242,5 +286,6 @@ void vs_programs_close(struct vs_programs *p)
         vs_recording_close(one->recording);
     }
     vs_workload_close(p->workload);
+    free(p->machine);
     memset(p, 0, sizeof *p);
 }

@@ -21,6 +21,7 @@ struct vs_programs {
     struct vs_workload *workload;
     struct vs_program each[VS_PROGRAMS_MAX];
     unsigned n, n_vcpus;
+    unsigned *machine; /* of each vCPU, where the inputs do not share one */
     uint64_t warmup;
     char name[512], path[4096]; /* path: of the last input opened */
 };
@@ -32,6 +33,9 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
 /* Declares the workload's parameters as knobs. */
 enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_session_request *r,
                                          struct vs_knobs *knobs, struct vs_errors *errors);
+/* After opening: fills `machine`. A workload's vCPUs are one each, and so are traces; a recording
+ * brings those that it was recorded on. */
+enum vs_status vs_programs_machines(struct vs_programs *p);
 /* The first recording, NULL: none. */
 const struct vs_recording *vs_programs_recording(const struct vs_programs *p);
 /* The sources of all vCPUs, in order; knobs have their final values. */

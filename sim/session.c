@@ -21,7 +21,8 @@ struct vs_session {
     struct vs_programs programs;
     struct vs_recorder *recorder;
     struct vs_platform *platform;
-    char text[16384]; /* of a recording: what made it */
+    char text[32768]; /* of a recording: what made it */
+    bool text_full;
     double wall_s, cpu_s;
     char started[32];
 };
@@ -33,6 +34,25 @@ static void note(struct vs_session *s, const char *key, const char *value)
     int k = snprintf(s->text + n, sizeof s->text - n, "%s=%s\n", key, value);
     if (k < 0 || (size_t)k >= sizeof s->text - n) {
         s->text[n] = 0;
+        s->text_full = true;
+    }
+    for (char *c = s->text + n; *c && c[1]; c++) {
+        *c = *c == '\n' ? '?' : *c; /* a line is a line */
+    }
+}
+
+/* How many of the vCPUs, in order, are each virtual machine's. */
+static void note_machines(struct vs_session *s)
+{
+    unsigned n = s->programs.n_vcpus;
+    char number[32];
+    for (unsigned first = 0, i = 1; i <= n; i++) {
+        if (i == n ||
+            vs_platform_machine(s->platform, i) != vs_platform_machine(s->platform, first)) {
+            snprintf(number, sizeof number, "%u", i - first);
+            note(s, "vm", number);
+            first = i;
+        }
     }
 }
 
@@ -121,6 +141,13 @@ static enum vs_status give_sources(struct vs_session *s, struct vs_errors *error
         note(s, "recorded", number);
         snprintf(number, sizeof number, "%" PRIu64, r->options.recorded_memory);
         note(s, "recorded_memory", number);
+        note_machines(s);
+        if (s->text_full) {
+            vs_error(errors, "--record %s: the request sets more than the %zu bytes for it hold",
+                     r->record, sizeof s->text);
+            free(source);
+            return VS_E_INPUT;
+        }
         s->recorder = vs_recorder_create(r->record, n, r->options.seed, s->text, errors);
     }
     bool ok = !r->record || s->recorder;
@@ -150,7 +177,9 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
     const struct vs_component_desc *const *components = vs_components(&n);
     s->knobs = vs_knobs_create(components, n);
     enum vs_status st = s->knobs ? configure(s, errors) : VS_E_NOMEM;
+    st = st ? st : vs_programs_machines(&s->programs);
     if (!st) {
+        s->request.options.machine = s->programs.machine;
         st = vs_platform_create(s->knobs, &s->request.options, s->programs.n_vcpus, &s->platform,
                                 errors);
     }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One machine from its knobs: configurations checked, components wired, runs, region of interest.
- */
+/* One machine from its knobs: configurations checked, components wired, region of interest. */
 #include "net.h"
 #include "vcpu.h"
 
@@ -251,6 +250,12 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     return s ? s : vs__vcpu_virtualize(v, errors);
 }
 
+static unsigned machine_of(const struct vs_platform *p, unsigned vcpu)
+{
+    const unsigned *machine = p->options.machine;
+    return !p->os.vms ? 0 : machine ? machine[vcpu] : vcpu;
+}
+
 static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c,
                                 struct vs_errors *errors)
 {
@@ -258,7 +263,8 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     char name[48];
     v->p = p;
     v->index = index;
-    v->vm = p->virtualized ? &p->vm[p->n_vms > 1u ? index : 0] : NULL;
+    v->machine = machine_of(p, index);
+    v->vm = p->virtualized ? &p->vm[v->machine] : NULL;
     vs_rng_seed(&v->rng, p->options.seed, 0x76637075u + index);
     snprintf(name, sizeof name, "vcpu%u", index);
     v->line = vs_ledger_actor(p->ledger, name);
@@ -309,7 +315,7 @@ static enum vs_status check_recorded(struct vs_platform *p, uint64_t bytes,
     if (!p->options.recorded) {
         return VS_OK;
     }
-    if (p->options.recorded > 1u && p->n_vms < 2u) {
+    if (p->options.recorded > 1u && p->n_vms < p->options.recorded) {
         vs_error(errors,
                  "%u recordings of whole guests need a virtual machine each: set "
                  "guest.vms=each on a machine with a hypervisor",
@@ -426,7 +432,10 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     p->ledger = vs_ledger_create(options->seed);
     p->kernel = vs_kernel_create();
     p->vcpu = calloc(n_vcpus, sizeof *p->vcpu);
-    p->n_vms = !p->virtualized ? 0 : p->os.vms ? n_vcpus : 1u;
+    for (unsigned i = 0; p->virtualized && i < n_vcpus; i++) {
+        unsigned m = machine_of(p, i);
+        p->n_vms = m < p->n_vms ? p->n_vms : m + 1u;
+    }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
     if (!s && (!p->ledger || !p->kernel || !p->vcpu || !p->vm)) {
         s = VS_E_NOMEM;
@@ -471,74 +480,14 @@ void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v)
     vs__platform_epochs_restart(p);
 }
 
-/* vCPUs whose program has not ended. Counted where it is asked, so that it cannot drift. */
-static unsigned running(const struct vs_platform *p)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
-        n += !p->vcpu[i].ended;
-    }
-    return n;
-}
-
-void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v)
-{
-    uint64_t now = vs_now(&v->txn).v;
-    p->end_ps = now > p->end_ps ? now : p->end_ps;
-    v->ended = true;
-    if (!running(p) || v->failed) {
-        vs_kernel_stop(p->kernel);
-    }
-}
-
-/* Each line ends where its clock stands; the counter says so independently of the books. */
-static void close_lines(struct vs_platform *p)
-{
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
-        struct vs_vcpu *v = &p->vcpu[i];
-        uint64_t start = v->txn.frame[0].start_ps;
-        uint64_t now = vs_now(&v->txn).v;
-        v->count[VS_CNT_os_line] = now - start;
-        vs_txn_end(&v->txn);
-        vs_ept_prefetcher_end(&v->ept);
-        p->end_ps = now > p->end_ps ? now : p->end_ps;
-    }
-}
-
-enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
-{
-    char error[300];
-    if (!vs_kernel_run(p->kernel, error, sizeof error)) {
-        vs_error(errors, "%s", error);
-        return VS_E_RUN;
-    }
-    if (*p->error) {
-        vs_error(errors, "%s", p->error);
-        return p->status ? p->status : VS_E_RUN;
-    }
-    if (running(p)) {
-        vs_error(errors,
-                 "%u of %u vCPUs wait for something that never comes (a packet, an interrupt); the "
-                 "run has no end",
-                 running(p), p->n_vcpus);
-        return VS_E_RUN;
-    }
-    if (p->roi_pending) {
-        vs_error(errors,
-                 "the guest ended within --warmup: %llu accesses were still to come; nothing is "
-                 "left to measure",
-                 (unsigned long long)p->warmup_left);
-        return VS_E_RUN;
-    }
-    vs__platform_epochs_end(p);
-    close_lines(p);
-    vs__net_end(p);
-    return VS_OK;
-}
-
 struct vs_ledger *vs_platform_ledger(struct vs_platform *p)
 {
     return p->ledger;
+}
+
+unsigned vs_platform_machine(const struct vs_platform *p, unsigned vcpu)
+{
+    return p->vcpu[vcpu].machine;
 }
 
 uint64_t vs_platform_roi_ps(const struct vs_platform *p)

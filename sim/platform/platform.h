@@ -33,6 +33,10 @@ struct vs_run_options {
      */
     unsigned recorded;
     uint64_t recorded_memory;
+    /* under guest.vms=each the virtual machine of each vCPU: 0, 1, ... without a gap; NULL: one
+     * each
+     */
+    const unsigned *machine;
     /* called now and then with simulated time and operations done; NULL = quiet. Non-zero return
      * stops the run. */
     int (*progress)(void *ctx, uint64_t now_ps, uint64_t accesses);
@@ -48,6 +52,8 @@ void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_gu
  * failed, VS_E_BOUNDS when a guest asked for more memory than there is. */
 enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors);
 struct vs_ledger *vs_platform_ledger(struct vs_platform *p);
+/* Virtual machine of a vCPU, from 0; on bare metal what it would be. */
+unsigned vs_platform_machine(const struct vs_platform *p, unsigned vcpu);
 uint64_t vs_platform_roi_ps(const struct vs_platform *p);
 uint64_t vs_platform_end_ps(const struct vs_platform *p);
 

@@ -44,8 +44,8 @@ struct vs_arrival {
 
 struct vs_vcpu {
     struct vs_platform *p;
-    struct vs_vm *vm; /* NULL: bare metal */
-    unsigned index, agent;
+    struct vs_vm *vm;               /* NULL: bare metal */
+    unsigned index, agent, machine; /* machine: number of its vm */
     struct vs_txn txn;
     uint16_t line, guest, host, apic_actor;
     struct vs_clock clock;
@@ -107,7 +107,7 @@ struct vs_platform {
     struct vs_frames node_frames[4]; /* of host memory, by node */
     struct vs_frames *frames;        /* of the vCPUs' own node */
     unsigned nodes;
-    struct vs_vm *vm; /* one for all vCPUs, or one each (guest.vms) */
+    struct vs_vm *vm; /* one for all vCPUs, or several (guest.vms) */
     unsigned n_vms;
     struct vs_memory memory;
     struct vs_sim_config sim;
@@ -194,6 +194,8 @@ void vs__platform_check_vendor(const struct vs_ept_config *e, const struct vs_vm
 /* platform.c */
 void vs__platform_world(struct vs_vcpu *v, bool host);
 void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v);
+
+/* run.c */
 void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v);
 
 #endif

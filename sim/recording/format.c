@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "recording/format.h"
 
+#include <stddef.h>
+#include <xxhash.h>
+
 /* Codes never change; new ones go to the end. docs/recordings.md lists them. */
 const struct vs_vst_kind vs_vst_kinds[] = {
     {VS_REQ_END, NULL},          /* 0 is not used */
@@ -35,3 +38,15 @@ const struct vs_vst_kind vs_vst_kinds[] = {
     {VS_REQ_PLACE, "Aa"},        /* 29 */
 };
 const unsigned vs_vst_n_kinds = sizeof vs_vst_kinds / sizeof vs_vst_kinds[0];
+
+uint64_t vs_vst_header_sum(const struct vs_vst_header *h, const char *text)
+{
+    uint64_t seed = XXH64(h, offsetof(struct vs_vst_header, xxh64), 0);
+    return XXH64(text, h->text_bytes, seed);
+}
+
+uint64_t vs_vst_block_sum(uint64_t number, const struct vs_vst_block *b, const void *stored)
+{
+    uint64_t seed = XXH64(b, offsetof(struct vs_vst_block, xxh64), number);
+    return XXH64(stored, b->stored_bytes, seed);
+}

@@ -5,7 +5,7 @@
 
 #include "guest.h"
 
-#define VS_VST_VERSION 1u
+#define VS_VST_VERSION 2u /* 1 had no checksum of header and text */
 #define VS_VST_VCPUS 1024u
 #define VS_VST_BLOCK (256u * 1024u)         /* a block is closed when it has grown to this */
 #define VS_VST_BLOCK_MAX (1024u * 1048576u) /* more than any request takes */
@@ -15,13 +15,17 @@
 struct vs_vst_header {
     char magic[4]; /* "VST1" */
     uint32_t version, n_vcpus, text_bytes;
-    uint64_t seed, reserved; /* 0 */
+    uint64_t seed;
+    uint64_t xxh64; /* vs_vst_header_sum */
 };
 
 struct vs_vst_block {
     uint32_t vcpu, requests, raw_bytes, stored_bytes; /* stored: a zstd frame behind the header */
-    uint64_t xxh64;                                   /* of the raw bytes; END: number of blocks */
+    uint64_t xxh64;                                   /* vs_vst_block_sum */
 };
+
+/* The last block's header: vcpu VS_VST_END, requests the programs that have ended (all of them),
+ * two 0, and in place of the sum the number of blocks. */
 
 _Static_assert(sizeof(struct vs_vst_header) == 32 && sizeof(struct vs_vst_block) == 24,
                "the layout of the file");
@@ -37,6 +41,12 @@ struct vs_vst_kind {
     enum vs_req kind;
     const char *fields;
 };
+/* XXH64 of the text, seeded with that of the header before its sum. */
+uint64_t vs_vst_header_sum(const struct vs_vst_header *h, const char *text);
+/* XXH64 of the frame, seeded with that of the header before its sum, seeded with the block's
+ * number: a block that was moved is found too. */
+uint64_t vs_vst_block_sum(uint64_t number, const struct vs_vst_block *b, const void *stored);
+
 extern const struct vs_vst_kind vs_vst_kinds[];
 extern const unsigned vs_vst_n_kinds; /* codes are 1 .. n - 1 */
 

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#define _POSIX_C_SOURCE 200809L
-
-#include "recording/format.h"
-#include "recording/recording.h"
+/* The programs of a recording: requests out of its blocks. The file around them: open.c. */
+#include "recording/recording_impl.h"
 #include "trace/trace.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <xxhash.h>
 #include <zstd.h>
 
 #define MOST_REGIONS 1024u
@@ -23,10 +16,12 @@ struct region {
     uint64_t recorded, bytes, now;
 };
 
-struct lane {
+struct vs_vst_lane {
     struct vs_recording *r;
     uint32_t vcpu;
+    unsigned first;            /* vCPU of the run that is the recording's vCPU 0 */
     uint64_t offset, block_at; /* where the next block's header is; the present one's */
+    uint64_t block;            /* number of the next block */
     uint32_t left;             /* requests of the present block */
     uint8_t *raw, *stored;
     size_t len, pos, raw_cap, stored_cap;
@@ -41,39 +36,9 @@ struct lane {
     char error[1200];
 };
 
-struct vs_recording {
-    int fd; /* -1: memory */
-    const uint8_t *mem;
-    uint64_t size, hash;
-    char *name, *text;
-    struct vs_vst_header header;
-    struct lane *lane;
-};
-
-static bool read_at(const struct vs_recording *r, uint64_t at, void *out, size_t n)
-{
-    if (at > r->size || n > r->size - at) {
-        return false;
-    }
-    if (r->fd < 0) {
-        if (n) {
-            memcpy(out, r->mem + at, n);
-        }
-        return true;
-    }
-    for (size_t done = 0; done < n;) {
-        ssize_t got = pread(r->fd, (uint8_t *)out + done, n - done, (off_t)(at + done));
-        if (got <= 0) {
-            return false;
-        }
-        done += (size_t)got;
-    }
-    return true;
-}
-
 /* ---- one vCPU's requests ---- */
 
-static void corrupt(struct lane *l, const char *what)
+static void corrupt(struct vs_vst_lane *l, const char *what)
 {
     if (!l->bad) {
         snprintf(l->error, sizeof l->error,
@@ -84,7 +49,7 @@ static void corrupt(struct lane *l, const char *what)
     }
 }
 
-static uint64_t number(struct lane *l)
+static uint64_t number(struct vs_vst_lane *l)
 {
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64 && l->pos < l->len; shift += 7) {
@@ -98,7 +63,7 @@ static uint64_t number(struct lane *l)
     return 0;
 }
 
-static uint64_t at_most(struct lane *l, uint64_t most, const char *what)
+static uint64_t at_most(struct vs_vst_lane *l, uint64_t most, const char *what)
 {
     uint64_t v = number(l);
     if (v > most) {
@@ -108,13 +73,13 @@ static uint64_t at_most(struct lane *l, uint64_t most, const char *what)
     return v;
 }
 
-static uint64_t difference(struct lane *l, uint64_t before)
+static uint64_t difference(struct vs_vst_lane *l, uint64_t before)
 {
     uint64_t v = number(l);
     return before + (v >> 1 ^ (0 - (v & 1u)));
 }
 
-static void bytes(struct lane *l, void *out, size_t n)
+static void bytes(struct vs_vst_lane *l, void *out, size_t n)
 {
     if (n > l->len - l->pos) {
         corrupt(l, "fewer bytes than it says");
@@ -125,7 +90,7 @@ static void bytes(struct lane *l, void *out, size_t n)
     l->pos += n;
 }
 
-static void *grown(struct lane *l, void *old, size_t *cap, size_t n, size_t each)
+static void *grown(struct vs_vst_lane *l, void *old, size_t *cap, size_t n, size_t each)
 {
     if (n <= *cap) {
         return old;
@@ -139,7 +104,7 @@ static void *grown(struct lane *l, void *old, size_t *cap, size_t n, size_t each
     return more;
 }
 
-static void records(struct lane *l, struct vs_request *q)
+static void records(struct vs_vst_lane *l, struct vs_request *q)
 {
     /* a record takes three bytes at least */
     size_t n = at_most(l, (l->len - l->pos) / 3u, "more records than bytes");
@@ -167,7 +132,7 @@ static void records(struct lane *l, struct vs_request *q)
     q->n_records = l->bad ? 0 : n;
 }
 
-static void tables(struct lane *l, struct vs_request *q)
+static void tables(struct vs_vst_lane *l, struct vs_request *q)
 {
     struct vs_recorded_tables *t = &l->tables;
     t->root = number(l);
@@ -190,7 +155,7 @@ static void tables(struct lane *l, struct vs_request *q)
     q->tables = t;
 }
 
-static void walks(struct lane *l, struct vs_request *q)
+static void walks(struct vs_vst_lane *l, struct vs_request *q)
 {
     if (at_most(l, 1, "walks that are neither there nor not")) {
         for (unsigned i = 0; i < 2u * VS_WALK_N; i++) {
@@ -200,7 +165,7 @@ static void walks(struct lane *l, struct vs_request *q)
     }
 }
 
-static void field(struct lane *l, char letter, struct vs_request *q)
+static void field(struct vs_vst_lane *l, char letter, struct vs_request *q)
 {
     switch (letter) {
     case 'A':
@@ -213,7 +178,9 @@ static void field(struct lane *l, char letter, struct vs_request *q)
         q->count = number(l);
         break;
     case 'a':
-        q->a = number(l);
+        q->a = q->kind == VS_REQ_IPI
+                   ? at_most(l, l->r->header.n_vcpus - 1u, "an IPI to a vCPU that it does not have")
+                   : number(l);
         break;
     case 'b':
         q->b = number(l);
@@ -267,18 +234,19 @@ static void field(struct lane *l, char letter, struct vs_request *q)
 }
 
 /* The next block of this vCPU, decompressed; false: there is none, or it is bad. */
-static bool next_block(struct lane *l)
+static bool next_block(struct vs_vst_lane *l)
 {
     struct vs_recording *r = l->r;
     struct vs_vst_block b;
     do {
         l->block_at = l->offset;
         l->pos = l->len = 0;
-        if (!read_at(r, l->offset, &b, sizeof b) || b.vcpu == VS_VST_END) {
-            corrupt(l, "it ends before the program does");
+        if (!vs__vst_read(r, l->offset, &b, sizeof b) || b.vcpu == VS_VST_END) {
+            corrupt(l, "the program of this vCPU has no end");
             return false;
         }
         l->offset += sizeof b + b.stored_bytes;
+        l->block++;
     } while (b.vcpu != l->vcpu);
     if (b.raw_bytes > VS_VST_BLOCK_MAX || b.stored_bytes > r->size) {
         corrupt(l, "an impossible size");
@@ -289,9 +257,10 @@ static bool next_block(struct lane *l)
     if (l->bad) {
         return false;
     }
-    if (!read_at(r, l->block_at + sizeof b, l->stored, b.stored_bytes) ||
-        ZSTD_decompress(l->raw, b.raw_bytes, l->stored, b.stored_bytes) != b.raw_bytes ||
-        XXH64(l->raw, b.raw_bytes, 0) != b.xxh64) {
+    /* looked at once more: the file may have changed since it was opened */
+    if (!vs__vst_read(r, l->block_at + sizeof b, l->stored, b.stored_bytes) ||
+        vs_vst_block_sum(l->block - 1u, &b, l->stored) != b.xxh64 ||
+        ZSTD_decompress(l->raw, b.raw_bytes, l->stored, b.stored_bytes) != b.raw_bytes) {
         corrupt(l, "its checksum does not match");
         return false;
     }
@@ -308,7 +277,7 @@ static bool names_region(enum vs_req kind)
            kind == VS_REQ_BULK || kind == VS_REQ_INVLPG;
 }
 
-static void relocate(const struct lane *l, struct vs_request *q)
+static void relocate(const struct vs_vst_lane *l, struct vs_request *q)
 {
     for (unsigned i = l->n_regions; i-- && names_region(q->kind);) {
         const struct region *g = &l->region[i];
@@ -319,7 +288,7 @@ static void relocate(const struct lane *l, struct vs_request *q)
     }
 }
 
-static void mapped(struct lane *l, uint64_t now)
+static void mapped(struct vs_vst_lane *l, uint64_t now)
 {
     l->asked.now = now;
     if (now != l->asked.recorded) {
@@ -334,7 +303,7 @@ static void mapped(struct lane *l, uint64_t now)
 
 static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
 {
-    struct lane *l = ctx;
+    struct vs_vst_lane *l = ctx;
     memset(out, 0, sizeof *out);
     if (l->asked.bytes) {
         mapped(l, reply->value);
@@ -358,6 +327,9 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
         return;
     }
     relocate(l, out);
+    if (out->kind == VS_REQ_IPI) {
+        out->a += l->first; /* it says which of the recording's vCPUs */
+    }
     if (out->kind == VS_REQ_MAP) {
         l->asked = (struct region){l->answer, out->bytes, 0};
     }
@@ -365,7 +337,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
 
 static const char *error(void *ctx)
 {
-    const struct lane *l = ctx;
+    const struct vs_vst_lane *l = ctx;
     return l->error;
 }
 
@@ -374,176 +346,32 @@ static void close_nothing(void *ctx)
     (void)ctx; /* the recording's owner closes it */
 }
 
-void vs_recording_source(struct vs_recording *r, unsigned vcpu, struct vs_guest_source *out)
+void vs_recording_source(struct vs_recording *r, unsigned vcpu, unsigned first,
+                         struct vs_guest_source *out)
 {
+    r->lane[vcpu].first = first;
     *out = (struct vs_guest_source){&r->lane[vcpu], next, error, close_nothing};
 }
 
-/* ---- the file ---- */
-
-bool vs_recording_is(const char *path)
+bool vs__vst_lanes(struct vs_recording *r)
 {
-    char magic[4];
-    struct stat st;
-    if (stat(path, &st) || !S_ISREG(st.st_mode)) {
-        return false; /* a pipe's bytes would be gone */
-    }
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    bool is = fd >= 0 && read(fd, magic, sizeof magic) == (ssize_t)sizeof magic &&
-              memcmp(magic, "VST1", sizeof magic) == 0;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return is;
-}
-
-static bool hash_file(struct vs_recording *r)
-{
-    static uint8_t buffer[1u << 16];
-    XXH64_state_t *h = XXH64_createState();
-    bool ok = h != NULL && XXH64_reset(h, 0) == XXH_OK;
-    for (uint64_t at = 0; ok && at < r->size; at += sizeof buffer) {
-        size_t n = r->size - at < sizeof buffer ? (size_t)(r->size - at) : sizeof buffer;
-        ok = read_at(r, at, buffer, n) && XXH64_update(h, buffer, n) == XXH_OK;
-    }
-    r->hash = ok ? XXH64_digest(h) : 0;
-    XXH64_freeState(h);
-    return ok;
-}
-
-/* NULL: sound as far as its frame goes. */
-static const char *check(struct vs_recording *r)
-{
-    struct vs_vst_header *h = &r->header;
-    struct vs_vst_block b = {0, 0, 0, 0, 0};
-    if (!read_at(r, 0, h, sizeof *h) || memcmp(h->magic, "VST1", 4) != 0) {
-        return "not a recording: it does not begin with VST1";
-    }
-    if (h->version != VS_VST_VERSION) {
-        return "a recording of another version; 1 is read";
-    }
-    if (!h->n_vcpus || h->n_vcpus > VS_VST_VCPUS || h->text_bytes > VS_VST_TEXT_MAX) {
-        return "a corrupt recording: an impossible header";
-    }
-    uint64_t at = sizeof *h + h->text_bytes, blocks = 0;
-    for (; read_at(r, at, &b, sizeof b) && b.vcpu != VS_VST_END; blocks++) {
-        if (b.vcpu >= h->n_vcpus) {
-            return "a corrupt recording: a block of a vCPU that does not exist";
-        }
-        at += sizeof b + b.stored_bytes;
-    }
-    if (b.vcpu != VS_VST_END || b.xxh64 != blocks || at + sizeof b != r->size) {
-        return "a recording cut short or corrupt: its end is not where its blocks end";
-    }
-    return hash_file(r) ? NULL : "cannot be read";
-}
-
-static struct vs_recording *finish(struct vs_recording *r, const char *name, char *err,
-                                   size_t err_size)
-{
-    const char *wrong = check(r);
     uint32_t n = r->header.n_vcpus;
-    if (!wrong) {
-        r->name = strdup(name);
-        r->text = calloc(1, r->header.text_bytes + 1u);
-        r->lane = calloc(n, sizeof *r->lane);
-        if (!r->name || !r->text || !r->lane) {
-            wrong = "not enough memory";
-        } else if (!read_at(r, sizeof r->header, r->text, r->header.text_bytes)) {
-            wrong = "cannot be read";
-        }
-    }
-    if (wrong) {
-        snprintf(err, err_size, "%s: %s", name, wrong);
-        vs_recording_close(r);
-        return NULL;
-    }
-    for (uint32_t i = 0; i < n; i++) {
+    r->lane = calloc(n, sizeof *r->lane);
+    for (uint32_t i = 0; r->lane && i < n; i++) {
         r->lane[i].r = r;
         r->lane[i].vcpu = i;
         r->lane[i].offset = sizeof r->header + r->header.text_bytes;
     }
-    return r;
+    return r->lane != NULL;
 }
 
-struct vs_recording *vs_recording_open(const char *path, char *err, size_t err_size)
+void vs__vst_lanes_free(struct vs_recording *r)
 {
-    struct stat st;
-    struct vs_recording *r = calloc(1, sizeof *r);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (!r || fd < 0 || fstat(fd, &st)) {
-        snprintf(err, err_size, "%s: %s", path, strerror(errno));
-        if (fd >= 0) {
-            (void)close(fd);
-        }
-        free(r);
-        return NULL;
-    }
-    r->fd = fd;
-    r->size = (uint64_t)st.st_size;
-    return finish(r, path, err, err_size);
-}
-
-struct vs_recording *vs_recording_open_memory(const void *data, size_t size, char *err,
-                                              size_t err_size)
-{
-    struct vs_recording *r = calloc(1, sizeof *r);
-    if (!r) {
-        return NULL;
-    }
-    r->fd = -1;
-    r->mem = data;
-    r->size = size;
-    return finish(r, "memory", err, err_size);
-}
-
-unsigned vs_recording_vcpus(const struct vs_recording *r)
-{
-    return r->header.n_vcpus;
-}
-
-uint64_t vs_recording_seed(const struct vs_recording *r)
-{
-    return r->header.seed;
-}
-
-uint64_t vs_recording_hash(const struct vs_recording *r)
-{
-    return r->hash;
-}
-
-bool vs_recording_text(const struct vs_recording *r, const char *key, unsigned nth, char *out,
-                       size_t bytes_max)
-{
-    size_t n = strlen(key);
-    for (const char *line = r->text; *line;) {
-        const char *end = strchr(line, '\n');
-        end = end ? end : line + strlen(line);
-        if ((size_t)(end - line) > n && !memcmp(line, key, n) && line[n] == '=' && !nth--) {
-            snprintf(out, bytes_max, "%.*s", (int)(end - line - (long)n - 1), line + n + 1);
-            return true;
-        }
-        line = *end ? end + 1 : end;
-    }
-    return false;
-}
-
-void vs_recording_close(struct vs_recording *r)
-{
-    if (!r) {
-        return;
-    }
     for (uint32_t i = 0; r->lane && i < r->header.n_vcpus; i++) {
         free(r->lane[i].raw);
         free(r->lane[i].stored);
         free(r->lane[i].rec);
         free(r->lane[i].table);
     }
-    if (r->fd >= 0) {
-        (void)close(r->fd);
-    }
     free(r->lane);
-    free(r->name);
-    free(r->text);
-    free(r);
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 #include <zstd.h>
 
 #define LEVEL 3
@@ -20,7 +19,7 @@ struct lane {
     struct vs_recorder *r;
     struct vs_guest_source inner;
     struct vs_request last; /* its answer is not known yet */
-    bool have;
+    bool have, ended;
     uint32_t vcpu, requests;
     uint8_t *raw;
     size_t len, cap;
@@ -68,8 +67,8 @@ static void flush(struct lane *l)
         r->error = ENOMEM;
         return;
     }
-    struct vs_vst_block b = {l->vcpu, l->requests, (uint32_t)l->len, (uint32_t)n,
-                             XXH64(l->raw, l->len, 0)};
+    struct vs_vst_block b = {l->vcpu, l->requests, (uint32_t)l->len, (uint32_t)n, 0};
+    b.xxh64 = vs_vst_block_sum(r->blocks, &b, r->stored);
     (void)(put(r, &b, sizeof b) && put(r, r->stored, n));
     r->blocks++;
     l->len = 0;
@@ -246,6 +245,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     l->have = out->kind != VS_REQ_END && out->kind != VS_REQ_ERROR;
     l->last = *out;
     if (out->kind == VS_REQ_END) {
+        l->ended = true;
         write_down(l, out, 0);
     }
 }
@@ -289,6 +289,11 @@ struct vs_recorder *vs_recorder_create(const char *path, unsigned n_vcpus, uint6
                                        const char *text, struct vs_errors *errors)
 {
     size_t n = strlen(path), text_bytes = strnlen(text, VS_VST_TEXT_MAX);
+    if (n_vcpus > VS_VST_VCPUS) {
+        vs_error(errors, "--record %s: %u vCPUs; a recording has at most %u", path, n_vcpus,
+                 VS_VST_VCPUS);
+        return NULL;
+    }
     struct vs_recorder *r = calloc(1, sizeof *r);
     if (!r) {
         return NULL;
@@ -309,6 +314,7 @@ struct vs_recorder *vs_recorder_create(const char *path, unsigned n_vcpus, uint6
     snprintf(r->part, n + 6, "%s.part", path);
     struct vs_vst_header h = {{'V', 'S', 'T', '1'}, VS_VST_VERSION, n_vcpus,
                               (uint32_t)text_bytes, seed,           0};
+    h.xxh64 = vs_vst_header_sum(&h, text);
     r->file = fopen(r->part, "wb");
     if (!r->file || !put(r, &h, sizeof h) || !put(r, text, text_bytes)) {
         vs_error(errors, "--record %s: %s", path, strerror(r->error ? r->error : errno));
@@ -321,9 +327,16 @@ struct vs_recorder *vs_recorder_create(const char *path, unsigned n_vcpus, uint6
 enum vs_status vs_recorder_finish(struct vs_recorder *r, struct vs_errors *errors)
 {
     for (unsigned i = 0; i < r->n; i++) {
+        if (!r->lane[i].ended) {
+            vs_error(errors,
+                     "--record %s: the program of vCPU %u has not come to its end; the recording "
+                     "was not kept",
+                     r->path, i);
+            return VS_E_RUN;
+        }
         flush(&r->lane[i]);
     }
-    struct vs_vst_block end = {VS_VST_END, 0, 0, 0, r->blocks};
+    struct vs_vst_block end = {VS_VST_END, r->n, 0, 0, r->blocks};
     (void)put(r, &end, sizeof end);
     if (fclose(r->file) && !r->error) {
         r->error = errno;

@@ -43,8 +43,12 @@ uint64_t vs_recording_hash(const struct vs_recording *r); /* XXH64 of the file *
 /* The value of the nth line (from 0) with this key; false: there is none. */
 bool vs_recording_text(const struct vs_recording *r, const char *key, unsigned nth, char *out,
                        size_t bytes);
-/* The program of one vCPU; the recording outlives it. */
-void vs_recording_source(struct vs_recording *r, unsigned vcpu, struct vs_guest_source *out);
+/* machine[i]: which of the recorded virtual machines, from 0, vCPU i belongs to. */
+void vs_recording_machines(const struct vs_recording *r, unsigned *machine);
+/* The program of one vCPU; the recording outlives it. first: the run's vCPU that is the recording's
+ * vCPU 0; the others follow it. */
+void vs_recording_source(struct vs_recording *r, unsigned vcpu, unsigned first,
+                         struct vs_guest_source *out);
 void vs_recording_close(struct vs_recording *r); /* NULL is allowed */
 
 #ifdef __cplusplus

@@ -93,6 +93,9 @@ static const struct {
     {0, "BZh", 3, "bzip2: not read; use bzcat FILE | virtsim replay -"},
     {0, "\004\"M\030", 4, "lz4: not read; use lz4cat FILE | virtsim replay -"},
     {0, "SQLite format 3", 15, "a SQLite database: see virtsim show"},
+    {0, "VST1", 4,
+     "a recording of a run (vst): it is read from a plain file, not from a pipe or compressed; "
+     "virtsim replay FILE.vst"},
     {0, "\177ELF", 4, "a program: record a trace of it with tools/record-trace"},
 };
 
@@ -145,7 +148,10 @@ static void fail_unrecognised(struct vs_trace *t)
     else if (known)
         snprintf(rest, room, "; this looks like %s", known);
     else
-        snprintf(rest, room, "; known formats: %s, plain or as .zst, .xz, .gz", names);
+        snprintf(
+            rest, room,
+            "; known formats: %s, plain or as .zst, .xz, .gz; and recordings of runs, vst, plain",
+            names);
 }
 
 static bool choose_format(struct vs_trace *t, const char *name)

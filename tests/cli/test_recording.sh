@@ -39,6 +39,39 @@ equal "its knobs are set again" recording "$(sqlite3 "$db" "select set_by from k
 ok "a seed of one's own" "$VIRTSIM" replay "$work/exits.vst" --seed 9 --db "$db" --quiet
 equal "is taken" 9 "$(sqlite3 "$db" 'select seed from run order by run desc limit 1')"
 
+# interrupts on their way to a program that has ended end no other one: every shootdown is in the run, and its end in
+# the recording; wherever the others' programs end
+one() { sqlite3 "$db" "$1 and run = (select max(run) from run)"; }
+for machine in skylake_sp_kvm zen2_rome_kvm neoverse_n1_kvm; do
+    for window in 0 32 224; do
+        for mode in own shadow; do
+            [ $mode$machine = shadowneoverse_n1_kvm ] && continue # Arm has no shadow paging here
+            how="--machine $machine --set cpu.window=$window --set workload.count=30"
+            [ $mode = shadow ] && how="$how --set paging.mode=shadow"
+            # shellcheck disable=SC2086 # words
+            record "shootdown_${machine}_${window}_$mode" run workloads/tlb_shootdown.lua $how
+            equal "$machine $window $mode: three interrupts a shootdown, three at the end" 93 "$(one "select n from op where op = 'exit.wrmsr' and actor = 'vcpu0/host'")"
+        done
+    done
+done
+
+# interrupts stay within their recording, wherever its vCPUs come to be
+irqs="select count(*) || ' vCPUs, ' || sum(n) from op where op = 'irq' and actor like 'vcpu%/guest'"
+ok "interrupts alone" "$VIRTSIM" replay "$work/ipi.vst" --db "$db" --quiet
+alone=$(one "$irqs")
+lackey=workloads/traces/rowindex.lackey.zst
+for vms in one each; do
+    ok "before a trace, vms=$vms" "$VIRTSIM" replay "$work/ipi.vst" $lackey --set guest.vms=$vms --db "$db" --quiet
+    equal "before a trace, vms=$vms: the same interrupts" "$alone" "$(one "$irqs")"
+    ok "behind a trace, vms=$vms" "$VIRTSIM" replay $lackey "$work/ipi.vst" --set guest.vms=$vms --db "$db" --quiet
+    equal "behind a trace, vms=$vms: the same interrupts" "$alone" "$(one "$irqs")"
+    record "twice_$vms" replay "$work/ipi.vst" "$work/ipi.vst" --set guest.vms=$vms --set nic.vfs=8
+    equal "two of them, vms=$vms: twice the interrupts" "$(echo "$alone" | awk '{print 2 * $1, $2, 2 * $3}')" "$(one "$irqs")"
+done
+# machines are remembered: a recording of two brings two, and those of a workload are one each
+record workload_each run workloads/udp_echo.lua --set guest.vms=each
+ok "two machines and a trace" "$VIRTSIM" replay "$work/twice_each.vst" $lackey --set guest.vms=each --set nic.vfs=8 --db "$db" --quiet
+
 # another machine: regions may come out elsewhere
 ok "on a machine with other pages" "$VIRTSIM" replay "$work/warm.vst" --machine zen3_milan_kvm --set guest.page_size=1G --db "$db" --quiet
 equal "all of its accesses" 20000 "$(sqlite3 "$db" "select n from op where op = 'access.load' and actor = 'vcpu0/guest' and run = (select max(run) from run)")"
@@ -57,7 +90,22 @@ refused "a recording cut short" 2 "cut short" "$VIRTSIM" replay "$work/cut.vst" 
 size=$(wc -c <"$work/exits.vst")
 cp "$work/exits.vst" "$work/bad.vst"
 printf 'XXXX' | dd of="$work/bad.vst" bs=1 seek=$((size - 60)) conv=notrunc 2>/dev/null
-refused "a block that was changed" 1 "checksum does not match" "$VIRTSIM" replay "$work/bad.vst" --db "$db"
+refused "a block that was changed" 2 "the checksum of the block at byte offset" "$VIRTSIM" replay "$work/bad.vst" --db "$db"
+sed 's/cpu.window=64/cpu.window=65/' "$work/warm.vst" >"$work/text.vst"
+refused "a text that was changed" 2 "checksum of its header and text" "$VIRTSIM" replay "$work/text.vst" --db "$db"
+sed 's/machine=/machyne=/' "$work/warm.vst" >"$work/text.vst"
+refused "a key that was changed" 2 "checksum of its header and text" "$VIRTSIM" replay "$work/text.vst" --db "$db"
+cp "$work/exits.vst" "$work/old.vst"
+printf '\001' | dd of="$work/old.vst" bs=1 seek=4 conv=notrunc 2>/dev/null
+refused "a recording of the first version" 2 "record the run again" "$VIRTSIM" replay "$work/old.vst" --db "$db"
+zstd -q "$work/exits.vst" -o "$work/exits.vst.zst"
+refused "a compressed recording" 2 "read from a plain file" "$VIRTSIM" replay "$work/exits.vst.zst" --db "$db"
+piped() { "$VIRTSIM" replay - --db "$db" <"$work/exits.vst"; }
+refused "a recording from a pipe" 2 "read from a plain file" piped
+equal "and the list says so" 1 "$("$VIRTSIM" list formats --format csv | grep '^vst,' | grep -c 'in a plain file')"
+ok "named as what it is" "$VIRTSIM" replay "$work/exits.vst" --trace-format vst --db "$db" --quiet
+refused "named as what it is not" 2 "is a recording of a run, vst" "$VIRTSIM" replay "$work/exits.vst" --trace-format lackey --db "$db"
+refused "a trace named as a recording" 2 "is not a recording of a run" "$VIRTSIM" replay $lackey --trace-format vst --db "$db"
 refused "records cannot be skipped" 2 "replayed as a whole" "$VIRTSIM" replay "$work/exits.vst" --skip 3 --db "$db"
 refused "one run is recorded" 2 "records one run" "$VIRTSIM" run workloads/gups.lua --record "$work/x.vst" --seeds 2 --db "$db"
 refused "nowhere to write" 2 "No such file" "$VIRTSIM" run workloads/gups.lua --record "$work/no/x.vst" --db "$db"
