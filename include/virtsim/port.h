@@ -185,6 +185,7 @@ struct vs_slat_port {
     bool (*map)(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame);
     bool (*is_memory)(void *ctx, vs_gpa at);
     bool (*backed)(void *ctx, vs_gpa at); /* NULL: nobody maps more than is asked for */
+    unsigned page_shift;                  /* groups are of pages of this size; 0: of any */
 };
 
 /* TLB and paging-structure-cache effects of a transition or an invalidation instruction. */

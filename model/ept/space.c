@@ -104,16 +104,38 @@ bool vs_vm_is_memory(const struct vs_vm *vm, uint64_t gpa)
     return gpa < vm->bytes;
 }
 
-bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa)
+bool vs_vm_leaf(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa, unsigned *shift)
 {
     vs_hpa at;
     unsigned level;
     if (!vs_radix_find(vm->phys, &vm->format, vm->ept_root, gpa, NULL, &at, &level)) {
         return false;
     }
-    uint64_t low = (1ull << vs_radix_level_shift(&vm->format, level)) - 1u;
+    *shift = vs_radix_level_shift(&vm->format, level);
+    uint64_t low = (1ull << *shift) - 1u;
     *hpa = (vs_phys_read64(vm->phys, at) & vm->format.address & ~low) | (gpa & low);
     return true;
+}
+
+bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa)
+{
+    unsigned shift;
+    return vs_vm_leaf(vm, gpa, hpa, &shift);
+}
+
+void vs_vm_thp(struct vs_vm *vm, uint32_t fragmented, uint64_t seed)
+{
+    vm->huge_shift = vs_radix_level_shift(&vm->format, 2);
+    vm->fragmented = fragmented;
+    vm->seed = seed;
+}
+
+/* Whether the host has no contiguous frame when this block is touched first. */
+static bool broken(const struct vs_vm *vm, uint64_t block)
+{
+    uint64_t h = (block + 1u) * 0x9e3779b97f4a7c15u ^ (vm->seed + 1u) * 0xbf58476d1ce4e5b9u;
+    h = (h ^ h >> 31) * 0x94d049bb133111ebu;
+    return (h >> 33) % 100u < vm->fragmented;
 }
 
 static enum vs_status back(struct vs_vm *vm, uint64_t gpa, struct vs_frames *from,
@@ -135,10 +157,19 @@ static enum vs_status back(struct vs_vm *vm, uint64_t gpa, struct vs_frames *fro
         shift -= vm->format.stride; /* the last, partial large page */
         page = gpa >> shift << shift;
     }
-    if (!take(from, cut, shift, &hpa)) {
+    uint64_t block = vm->huge_shift ? gpa >> vm->huge_shift : 0;
+    bool wanted = vm->huge_shift && level > 1 && (block + 1u) << vm->huge_shift <= vm->bytes,
+         huge = wanted && !broken(vm, block) && take(from, cut, vm->huge_shift, &hpa);
+    if (huge) {
+        shift = vm->huge_shift;
+        page = block << shift;
+    } else if (!take(from, cut, shift, &hpa)) {
         return VS_E_NOMEM;
     }
     vm->backed++;
+    if (vm->mapped) {
+        vm->mapped(vm->ctx, page, shift, wanted && !huge);
+    }
     return vs_radix_map(vm->phys, &vm->format, vm->ept_root, page, hpa, shift,
                         vs_radix_leaf_flags(&vm->format, VS_RIGHTS), &alloc);
 }

@@ -33,8 +33,14 @@ struct vs_vm {
     struct vs_frames guest;  /* frames of guest-physical memory */
     uint64_t ept_root;       /* host-physical */
     uint64_t bytes;          /* guest-physical memory is [0, bytes) */
-    unsigned host_shift;     /* page size of EPT mappings */
+    unsigned host_shift;     /* page size of EPT mappings; with huge_shift: the smallest */
+    unsigned huge_shift;     /* 0: none (vs_vm_thp) */
+    uint32_t fragmented;     /* percent of its aligned huge blocks that find no frame */
+    uint64_t seed;           /* decides which */
     uint64_t tables, backed; /* EPT tables made; EPT leaves made */
+    /* Told of each leaf that is made; alone: a huge one was wanted. NULL: nobody is. */
+    void (*mapped)(void *ctx, uint64_t gpa, unsigned shift, bool alone);
+    void *ctx;
 };
 
 /* One address space. */
@@ -67,11 +73,18 @@ void vs_vm_place(struct vs_vm *vm, struct vs_frames *data, struct vs_frames *gue
 enum vs_status vs_vm_keep(struct vs_vm *vm, uint64_t bytes, enum vs_frames_order guest_order,
                           uint64_t seed);
 void vs_vm_free(struct vs_vm *vm);
+/* Transparent huge pages: from now on an aligned block of the format's second page size (2M; 32M
+ * and 512M with Arm's larger tables) that lies in guest memory and of which nothing is backed gets
+ * one frame, where a contiguous one is free; else its pages get theirs one by one. For `fragmented`
+ * percent of the blocks, chosen by the seed, none is. */
+void vs_vm_thp(struct vs_vm *vm, uint32_t fragmented, uint64_t seed);
 /* Backs the host page around gpa; nothing happens when it is backed already. */
 enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa);
 bool vs_vm_is_memory(const struct vs_vm *vm, uint64_t gpa);
 /* Host-physical address behind a guest-physical one; false when it is not backed. */
 bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa);
+/* The same, and log2 of the host page that holds it. */
+bool vs_vm_leaf(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa, unsigned *shift);
 
 /* vm NULL: bare metal, frames from `host`. */
 enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs_vm *vm,

@@ -262,7 +262,8 @@ static bool back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
     if (!back_one(h, t, at, &shift)) {
         return false;
     }
-    uint64_t n = h->slat.backed ? h->cfg.fault_around : 1u, first = (at.v >> shift) & ~(n - 1u);
+    bool alone = !h->slat.backed || (h->slat.page_shift && shift != h->slat.page_shift);
+    uint64_t n = alone ? 1u : h->cfg.fault_around, first = (at.v >> shift) & ~(n - 1u);
     for (uint64_t k = 0; k < n && n > 1; k++) {
         vs_gpa next = {(first + k) << shift};
         unsigned same = shift;

@@ -25,6 +25,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
 {
     vs_knobs_load(k, &vs_sim_desc, &p->sim);
     vs_knobs_load(k, &vs_os_desc, &p->os);
+    vs_knobs_load(k, &vs_host_desc, &p->host_cfg);
     vs_knobs_load(k, &vs_ept_desc, &p->ept);
     vs_knobs_load(k, &vs_interrupt_desc, &p->irq);
     vs_knobs_load(k, &vs_cpu_desc, &c->cpu);
@@ -115,11 +116,10 @@ static bool back_page(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shi
 {
     struct vs_vm *vm = ctx;
     (void)t; /* the tables' stores are part of the handler's data */
-    if (vs_vm_back(vm, at.v) || !vs_vm_locate(vm, at.v, &frame->v)) {
+    if (vs_vm_back(vm, at.v) || !vs_vm_leaf(vm, at.v, &frame->v, page_shift)) {
         return false;
     }
-    *page_shift = vm->host_shift;
-    frame->v &= ~((1ull << vm->host_shift) - 1u);
+    frame->v &= ~((1ull << *page_shift) - 1u);
     return true;
 }
 
@@ -244,7 +244,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
         vs_el2_init(&v->el2, &c->el2, &el2, (vs_hpa){page});
         vmcs = vs_el2_port(&v->el2, &vmcs);
     }
-    struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed};
+    struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
     s = p->shadow ? vs__vcpu_shadow_make(v, &c->shadow, errors) : VS_OK;
     return s ? s : vs__vcpu_virtualize(v, errors);
@@ -343,7 +343,10 @@ static enum vs_status make_vm(struct vs_platform *p, unsigned index)
     uint64_t seed = p->options.seed + 1 + index;
     enum vs_status s =
         vs_vm_init_format(vm, &p->second_format, p->phys, &p->node_frames[p->ept.host_table_node],
-                          p->ept.guest_memory, vs_ept_page_shift(p->ept.host_page), order, seed);
+                          p->ept.guest_memory,
+                          p->ept.host_page == VS_EPT_THP ? p->second_format.granule
+                                                         : vs_ept_page_shift(p->ept.host_page),
+                          order, seed);
     if (!s && p->recorded) {
         s = vs_vm_keep(vm, p->recorded, order, seed);
     }
@@ -352,6 +355,7 @@ static enum vs_status make_vm(struct vs_platform *p, unsigned index)
                     &p->node_frames[p->ept.guest_table_node]);
     }
     vs_frames_fragment(&vm->guest, (uint32_t)p->ept.fragmentation);
+    vs__host_make(p, index);
     return s;
 }
 
@@ -437,7 +441,8 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         p->n_vms = m < p->n_vms ? p->n_vms : m + 1u;
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
-    if (!s && (!p->ledger || !p->kernel || !p->vcpu || !p->vm)) {
+    p->host = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->host);
+    if (!s && (!p->ledger || !p->kernel || !p->vcpu || !p->vm || !p->host)) {
         s = VS_E_NOMEM;
     }
     if (!s) {
@@ -531,6 +536,7 @@ void vs_platform_destroy(struct vs_platform *p)
         vs_vm_free(&p->vm[i]);
     }
     free(p->vm);
+    free(p->host);
     for (unsigned i = 0; i < 4u; i++) {
         vs_frames_free(&p->node_frames[i]);
     }

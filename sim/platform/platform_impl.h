@@ -24,6 +24,10 @@
 #define VS_DEF_FILE "platform/os.def"
 #include "virtsim/def_types.h"
 
+#define VS_DEF_NAME host
+#define VS_DEF_FILE "platform/host.def"
+#include "virtsim/def_types.h"
+
 #define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
 
 #define VS__OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
@@ -99,6 +103,12 @@ struct vs_vcpu {
     uint64_t timer_ps, tick_ps;
 };
 
+/* The host's memory management of one virtual machine. */
+struct vs_host {
+    struct vs_vm *vm;
+    uint64_t count[VS_CNT_host_N];
+};
+
 struct vs_platform {
     struct vs_run_options options;
     struct vs_ledger *ledger;
@@ -107,7 +117,8 @@ struct vs_platform {
     struct vs_frames node_frames[4]; /* of host memory, by node */
     struct vs_frames *frames;        /* of the vCPUs' own node */
     unsigned nodes;
-    struct vs_vm *vm; /* one for all vCPUs, or several (guest.vms) */
+    struct vs_vm *vm;     /* one for all vCPUs, or several (guest.vms) */
+    struct vs_host *host; /* of each */
     unsigned n_vms;
     struct vs_memory memory;
     struct vs_sim_config sim;
@@ -115,6 +126,7 @@ struct vs_platform {
     struct vs_radix_format guest_format, second_format;
     struct vs_interrupt_config irq;
     struct vs_os_config os;
+    struct vs_host_config host_cfg;
     uint16_t os_account, sim_account;
     bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
     bool svm, el2;                       /* the world switch is AMD's, Arm's */
@@ -157,6 +169,9 @@ void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t);
 void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
 /* Another address space gets the kernel that the present one has. */
 enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to);
+
+/* host.c: the host's pages behind a machine's memory. */
+void vs__host_make(struct vs_platform *p, unsigned vm);
 
 /* exits.c */
 void vs__vcpu_mmio(struct vs_vcpu *v);

@@ -27,12 +27,8 @@ static bool host(void *ctx, struct vs_txn *t, uint64_t gpa, bool back, uint64_t 
     if (!vs_vm_is_memory(vm, gpa)) {
         return false;
     }
-    if (!vs_vm_locate(vm, gpa, hpa) &&
-        (!back || !vs_hv_back(&v->hv, t, at) || !vs_vm_locate(vm, gpa, hpa))) {
-        return false;
-    }
-    *shift = vm->bytes >> vm->host_shift == gpa >> vm->host_shift ? 12u : vm->host_shift;
-    return true;
+    return vs_vm_leaf(vm, gpa, hpa, shift) ||
+           (back && vs_hv_back(&v->hv, t, at) && vs_vm_leaf(vm, gpa, hpa, shift));
 }
 
 /* KVM: INVVPID of one address or of the guest's context. */

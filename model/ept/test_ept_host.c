@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* How the host backs guest memory: transparent huge pages. */
+#include "test_ept.h"
+
+#define MIB (1ull << 20)
+#define BLOCKS 64u
+
+static struct {
+    uint64_t huge, small, alone;
+} told;
+
+static void mapped(void *ctx, uint64_t gpa, unsigned shift, bool alone)
+{
+    const struct vs_vm *vm = ctx;
+    assert_int_equal(gpa & ((1ull << shift) - 1u), 0);
+    *(shift == vm->huge_shift ? &told.huge : &told.small) += 1;
+    told.alone += alone;
+}
+
+struct machine {
+    struct vs_phys *phys;
+    struct vs_frames host;
+    struct vs_vm vm;
+};
+
+static void begin(struct machine *m, const struct vs_radix_format *f, uint64_t bytes,
+                  uint32_t fragmented, uint64_t seed)
+{
+    memset(m, 0, sizeof *m);
+    memset(&told, 0, sizeof told);
+    m->phys = vs_phys_create(64 * GIB);
+    assert_int_equal(vs_frames_init(&m->host, GIB, 60 * GIB, VS_FRAMES_RANDOM, 3), VS_OK);
+    assert_int_equal(
+        vs_vm_init_format(&m->vm, f, m->phys, &m->host, bytes, f->granule, VS_FRAMES_CONTIGUOUS, 4),
+        VS_OK);
+    vs_vm_thp(&m->vm, fragmented, seed);
+    m->vm.mapped = mapped;
+    m->vm.ctx = &m->vm;
+}
+
+static void end(struct machine *m)
+{
+    vs_vm_free(&m->vm);
+    vs_frames_free(&m->host);
+    vs_phys_destroy(m->phys);
+}
+
+static unsigned leaf(struct machine *m, uint64_t gpa)
+{
+    uint64_t hpa;
+    unsigned shift = 0;
+    assert_true(vs_vm_leaf(&m->vm, gpa, &hpa, &shift));
+    assert_int_equal((hpa ^ gpa) & ((1ull << shift) - 1u), 0);
+    return shift;
+}
+
+static void test_a_whole_block_gets_one_huge_frame_at_its_first_touch(void **state)
+{
+    (void)state;
+    struct machine m;
+    begin(&m, &vs_radix_ept, GIB, 0, 1);
+    assert_int_equal(vs_vm_back(&m.vm, 5 * MIB + 123), VS_OK);
+    assert_int_equal(leaf(&m, 4 * MIB), 21);
+    assert_int_equal(leaf(&m, 6 * MIB - 1), 21);
+    assert_false(vs_vm_locate(&m.vm, 6 * MIB, &(uint64_t){0}));
+    assert_int_equal(vs_vm_back(&m.vm, 4 * MIB), VS_OK); /* there already */
+    assert_int_equal(m.vm.backed, 1);
+    assert_int_equal(told.huge, 1);
+    end(&m);
+}
+
+static void test_a_block_that_reaches_beyond_guest_memory_gets_small_pages(void **state)
+{
+    (void)state;
+    struct machine m;
+    begin(&m, &vs_radix_ept, 5 * MIB, 0, 1);
+    for (uint64_t at = 0; at < 5 * MIB; at += 4096) {
+        assert_int_equal(vs_vm_back(&m.vm, at), VS_OK);
+    }
+    assert_int_equal(told.huge, 2);
+    assert_int_equal(told.small, 256);
+    assert_int_equal(told.alone, 0); /* nobody could have asked for a huge one */
+    end(&m);
+}
+
+static void test_a_block_with_a_small_page_in_it_stays_small(void **state)
+{
+    (void)state;
+    struct machine m;
+    begin(&m, &vs_radix_ept, GIB, 100, 1);
+    assert_int_equal(vs_vm_back(&m.vm, 0), VS_OK);
+    assert_int_equal(leaf(&m, 0), 12);
+    m.vm.fragmented = 0; /* memory is compacted: blocks begun stay as they are */
+    assert_int_equal(vs_vm_back(&m.vm, 4096), VS_OK);
+    assert_int_equal(leaf(&m, 4096), 12);
+    assert_int_equal(vs_vm_back(&m.vm, 2 * MIB), VS_OK);
+    assert_int_equal(leaf(&m, 2 * MIB), 21);
+    assert_int_equal(told.alone, 1);
+    end(&m);
+}
+
+static uint64_t pattern(uint32_t fragmented, uint64_t seed)
+{
+    struct machine m;
+    uint64_t huge = 0;
+    begin(&m, &vs_radix_ept, GIB, fragmented, seed);
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        assert_int_equal(vs_vm_back(&m.vm, i * 2 * MIB), VS_OK);
+        huge |= (uint64_t)(leaf(&m, i * 2 * MIB) == 21) << i;
+    }
+    assert_int_equal(told.alone + told.huge, BLOCKS);
+    end(&m);
+    return huge;
+}
+
+static void test_fragmentation_leaves_its_share_of_blocks_small_by_the_seed(void **state)
+{
+    (void)state;
+    assert_int_equal(pattern(0, 1), UINT64_MAX);
+    assert_int_equal(pattern(100, 1), 0);
+    uint64_t half = pattern(50, 1);
+    assert_in_range(__builtin_popcountll(half), 20, 44);
+    assert_int_equal(pattern(50, 1), half);
+    assert_int_not_equal(pattern(50, 2), half);
+    /* a block that is huge in worse memory is huge in better */
+    assert_int_equal(pattern(75, 1) & ~half, 0);
+}
+
+static void test_without_a_contiguous_frame_pages_are_small(void **state)
+{
+    (void)state;
+    struct machine m;
+    begin(&m, &vs_radix_ept, GIB, 0, 1);
+    vs_frames_fragment(&m.host, 100);
+    assert_int_equal(vs_vm_back(&m.vm, 0), VS_OK);
+    assert_int_equal(leaf(&m, 0), 12);
+    assert_int_equal(told.alone, 1);
+    end(&m);
+}
+
+static void test_the_huge_page_is_that_of_the_granule(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned granule, huge;
+    } of[] = {{12, 21}, {14, 25}, {16, 29}};
+    for (size_t i = 0; i < 3; i++) {
+        struct vs_errors errors = {NULL, 0};
+        struct vs_radix_format f;
+        struct machine m;
+        vs_radix_arm(&f, 2, of[i].granule, 24, 1, &errors);
+        assert_int_equal(errors.n, 0);
+        for (uint32_t fragmented = 0; fragmented <= 100; fragmented += 100) {
+            begin(&m, &f, 4 * GIB, fragmented, 1);
+            assert_int_equal(vs_vm_back(&m.vm, 3 * GIB + 5), VS_OK);
+            assert_int_equal(leaf(&m, 3 * GIB), fragmented ? of[i].granule : of[i].huge);
+            end(&m);
+        }
+    }
+}
+
+/* Every pair of guest and host page: the mapping is as large as the smaller of the two. */
+static void test_a_mixed_mapping_is_as_large_as_the_smaller_page(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    vs_defaults(&vs_ept_desc, &c);
+    c.verify = 1;
+    for (unsigned guest = 12; guest <= 21; guest += 9) {
+        struct fixture f;
+        start(&f, &c, guest, 12);
+        vs_vm_thp(&f.vm, 50, 7);
+        unsigned seen[2] = {0, 0};
+        for (uint64_t i = 1; i < 64; i++) {
+            uint64_t at = VA + i * 2 * MIB, gpa, hpa;
+            unsigned shift;
+            assert_int_equal(vs_space_touch(&f.space, at, guest, true, true), VS_OK);
+            for (uint64_t k = 0; k < 3; k++) {
+                uint64_t byte = at + (guest == 21 ? k * 0x5a000 : k * 8);
+                assert_true(vs_space_locate(&f.space, byte, &gpa, &hpa));
+                assert_true(vs_vm_leaf(&f.vm, gpa, &hpa, &shift));
+                struct vs_translation w = walk(&f, byte, VS_REF_WRITE);
+                assert_int_equal(w.fault, VS_FAULT_NONE);
+                assert_int_equal(w.hpa.v, hpa);
+                assert_int_equal(w.page_shift, shift < guest ? shift : guest);
+            }
+            seen[shift == 21]++;
+        }
+        assert_true(seen[0] > 8 && seen[1] > 8);
+        assert_int_equal(f.ept.count[VS_CNT_ept_disagreements], 0);
+        assert_true(f.ept.count[VS_CNT_ept_verified] >= 189);
+        stop(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_whole_block_gets_one_huge_frame_at_its_first_touch),
+        cmocka_unit_test(test_a_block_that_reaches_beyond_guest_memory_gets_small_pages),
+        cmocka_unit_test(test_a_block_with_a_small_page_in_it_stays_small),
+        cmocka_unit_test(test_fragmentation_leaves_its_share_of_blocks_small_by_the_seed),
+        cmocka_unit_test(test_without_a_contiguous_frame_pages_are_small),
+        cmocka_unit_test(test_the_huge_page_is_that_of_the_granule),
+        cmocka_unit_test(test_a_mixed_mapping_is_as_large_as_the_smaller_page),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
