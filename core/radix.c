@@ -155,13 +155,34 @@ uint64_t vs_radix_leaf_flags(const struct vs_radix_format *f, uint64_t rights)
     return 0;
 }
 
-uint64_t vs_radix_writable(const struct vs_radix_format *f, uint64_t entry, bool writable)
+bool vs_radix_can(const struct vs_radix_format *f, uint64_t rights)
 {
-    if (f->kind == VS_RADIX_STAGE1) { /* AP[2] forbids */
-        return writable ? entry & ~(1ull << 7) : entry | 1ull << 7;
+    bool data = (rights & VS_RIGHT_READ) != 0;
+    return data || rights == 0 || (rights == VS_RIGHT_EXECUTE && f->kind != VS_RADIX_X86);
+}
+
+uint64_t vs_radix_with(const struct vs_radix_format *f, uint64_t entry, uint64_t rights)
+{
+    bool r = (rights & VS_RIGHT_READ) != 0, w = (rights & VS_RIGHT_WRITE) != 0,
+         x = (rights & VS_RIGHT_EXECUTE) != 0;
+    const uint64_t dbm = 1ull << 51;
+    switch (f->kind) {
+    case VS_RADIX_X86:
+        entry &= ~(f->present | f->write | f->no_execute);
+        return r ? entry | f->present | (w ? f->write : 0) | (x ? 0 : f->no_execute) : entry;
+    case VS_RADIX_EPT_KIND:
+        return (entry & ~(7u | f->execute)) | (rights & 3u) | (x ? 4u | f->execute : 0);
+    case VS_RADIX_VTD:
+        return (entry & ~3ull) | (rights & 3u);
+    case VS_RADIX_STAGE1: /* AP[1] EL0 may read, AP[2] nobody may write, UXN */
+        entry &= ~(1ull | 3u << 6 | dbm | 1ull << 54);
+        return rights ? entry | 1u | (r ? 1u << 6 : 0) | (w ? 0 : 1u << 7) | (x ? 0 : 1ull << 54)
+                      : entry;
+    case VS_RADIX_STAGE2:
+        entry &= ~(1ull | 3u << 6 | dbm | 3ull << 53);
+        return rights ? entry | 1u | (rights & 3u) << 6 | (x ? 0 : 2ull << 53) : entry;
     }
-    uint64_t bit = f->kind == VS_RADIX_STAGE2 ? 1ull << 7 : f->write;
-    return writable ? entry | bit : entry & ~bit;
+    return entry;
 }
 
 unsigned vs_radix_fit(const struct vs_radix_format *f, unsigned page_shift)

@@ -14,7 +14,7 @@ enum vs_req {
     VS_REQ_ERROR,   /* the source failed; its message is in error() */
     VS_REQ_MAP,     /* a, bytes; reply.value = address (fixed: at `address` when fixed is set) */
     VS_REQ_UNMAP,   /* address, bytes */
-    VS_REQ_PROTECT, /* address, bytes; a = 1 writable, 0 read-only */
+    VS_REQ_PROTECT, /* address, bytes; a = VS_PROTECT | VS_RIGHT_* (radix.h) */
     VS_REQ_ACCESS,  /* `address`, `bytes` (size), op: one access */
     VS_REQ_BULK,    /* pattern over [address, address + bytes): count accesses, op, stride, theta */
     VS_REQ_TRACE,   /* n records at `records` */
@@ -39,10 +39,16 @@ enum vs_req {
     VS_REQ_PROCESS, /* a new address space beside the present one; reply.value = its number */
     VS_REQ_SWITCH,  /* a = address space, b = enum vs_req_switch: MOV to CR3 */
     VS_REQ_MARK,    /* name; "roi" starts the region of interest */
+    /* somebody outside, at the hypervisor's interface: */
+    VS_REQ_DIRTY_LOG,    /* a round of the dirty log; reply.value = pages written since the last */
+    VS_REQ_HOST_PROTECT, /* address, bytes; a = VS_RIGHT_* that the second dimension leaves */
     /* what a recording brings, at no cost in simulated time: */
     VS_REQ_TABLES, /* `tables` are the present address space from now on */
     VS_REQ_PLACE   /* the page around `address` is the one at (guest-)physical a */
 };
+
+/* Older recordings have 0, read-only, and 1, writable; both executable. */
+#define VS_PROTECT 8u
 
 enum vs_req_op { VS_REQ_LOAD, VS_REQ_STORE, VS_REQ_FETCH, VS_REQ_MODIFY };
 enum vs_req_pattern { VS_PATTERN_STRIDE, VS_PATTERN_RANDOM, VS_PATTERN_ZIPF, VS_PATTERN_CHASE };
@@ -97,6 +103,9 @@ struct vs_reply {
     uint64_t value;
     uint64_t now_ps;     /* the vCPU's clock */
     uint64_t interrupts; /* that the guest has handled so far, its timer's included */
+    /* accesses that VS_REQ_HOST_PROTECT made visible, and the last of them: exit qualification and
+     * guest-physical address */
+    uint64_t seen, qualification, guest_physical;
 };
 
 struct vs_guest_source {

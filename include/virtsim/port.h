@@ -42,6 +42,7 @@ struct vs_translation {
     uint64_t qualification; /* EPT violation: exit qualification (SDM 3C table 28-7); nested page
                              * fault: EXITINFO1 (APM 15.25.6); Arm, both stages: ESR_ELx.ISS */
     uint32_t error_code;    /* page fault: as x86 pushes it on the stack */
+    uint32_t rights;        /* EPT faults: VS_RIGHT_* (radix.h) that were asked for */
 };
 
 /* What looking something up takes, and where that is booked. */

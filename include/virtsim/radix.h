@@ -145,8 +145,17 @@ static inline uint64_t vs_radix_rights(const struct vs_radix_format *f, bool lea
 /* The flags a leaf needs that grants these rights to programs. The accessed flag is set in Arm's,
  * whose kernels set it themselves. */
 uint64_t vs_radix_leaf_flags(const struct vs_radix_format *f, uint64_t rights);
-/* A leaf with the right to write given or taken. */
-uint64_t vs_radix_writable(const struct vs_radix_format *f, uint64_t entry, bool writable);
+/* A leaf with exactly these rights for programs; none: it is not present and keeps its address, so
+ * that giving them back makes it what it was (vs_radix_held). */
+uint64_t vs_radix_with(const struct vs_radix_format *f, uint64_t entry, uint64_t rights);
+/* Whether the format can say so: writing without reading nowhere, execution without reading not in
+ * x86's own tables. */
+bool vs_radix_can(const struct vs_radix_format *f, uint64_t rights);
+/* Not present, but still somebody's: a page whose rights were all taken. */
+static inline bool vs_radix_held(const struct vs_radix_format *f, uint64_t entry)
+{
+    return entry != 0 && !(entry & f->present);
+}
 /* The largest page the format has that is not larger than wanted. */
 unsigned vs_radix_fit(const struct vs_radix_format *f, unsigned page_shift);
 /* Bits that must be 0 in an entry when addresses have physical_bits. */

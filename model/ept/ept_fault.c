@@ -64,6 +64,7 @@ bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
     e->count[malformed ? VS_CNT_ept_misconfigs : VS_CNT_ept_violations]++;
     out->gpa.v = gpa;
     out->gva.v = a->gva;
+    out->rights = (uint32_t)need;
     switch (f->kind) {
     case VS_RADIX_X86:
         out->qualification = npf_code(a, why, need);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ept/space.h"
 
+#include "ept/slat.h"
+
 #include <string.h>
 
 #define FIRST_GVA 0x10000000000u /* regions grow from 1 TiB up, far from what traces use */
@@ -46,7 +48,7 @@ static bool zeroed_table(struct vs_phys *phys, const struct vs_radix_format *f,
     return take(frames, cut, shift, at) && (zero(phys, *at, 1ull << shift), true);
 }
 
-static bool ept_table(void *ctx, uint64_t *value, uint64_t *table)
+bool vs__slat_table(void *ctx, uint64_t *value, uint64_t *table)
 {
     struct vs_vm *vm = ctx;
     vm->tables++;
@@ -106,15 +108,14 @@ bool vs_vm_is_memory(const struct vs_vm *vm, uint64_t gpa)
 
 bool vs_vm_leaf(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa, unsigned *shift)
 {
-    vs_hpa at;
-    unsigned level;
-    if (!vs_radix_find(vm->phys, &vm->format, vm->ept_root, gpa, NULL, &at, &level)) {
-        return false;
+    struct vs_slat_leaf leaf;
+    bool there = vs_slat_find(vm, gpa, &leaf);
+    uint64_t low = (1ull << leaf.shift) - 1u;
+    *shift = leaf.shift;
+    if (there) {
+        *hpa = (leaf.entry & vm->format.address & ~low) | (gpa & low);
     }
-    *shift = vs_radix_level_shift(&vm->format, level);
-    uint64_t low = (1ull << *shift) - 1u;
-    *hpa = (vs_phys_read64(vm->phys, at) & vm->format.address & ~low) | (gpa & low);
-    return true;
+    return there;
 }
 
 bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa)
@@ -141,15 +142,14 @@ static bool broken(const struct vs_vm *vm, uint64_t block)
 static enum vs_status back(struct vs_vm *vm, uint64_t gpa, struct vs_frames *from,
                            struct vs_cut *cut)
 {
-    struct vs_radix_alloc alloc = {vm, ept_table, NULL, 0};
+    struct vs_radix_alloc alloc = {vm, vs__slat_table, NULL, 0};
     unsigned shift = vm->host_shift;
-    vs_hpa at;
-    unsigned level;
+    struct vs_slat_leaf leaf;
     uint64_t hpa;
     if (!vs_vm_is_memory(vm, gpa)) {
         return VS_E_BOUNDS;
     }
-    if (vs_radix_find(vm->phys, &vm->format, vm->ept_root, gpa, NULL, &at, &level)) {
+    if (vs_slat_find(vm, gpa, &leaf)) {
         return VS_OK;
     }
     uint64_t page = gpa >> shift << shift;
@@ -158,7 +158,8 @@ static enum vs_status back(struct vs_vm *vm, uint64_t gpa, struct vs_frames *fro
         page = gpa >> shift << shift;
     }
     uint64_t block = vm->huge_shift ? gpa >> vm->huge_shift : 0;
-    bool wanted = vm->huge_shift && level > 1 && (block + 1u) << vm->huge_shift <= vm->bytes,
+    bool wanted = vm->huge_shift && leaf.shift > vm->format.granule &&
+                  (block + 1u) << vm->huge_shift <= vm->bytes,
          huge = wanted && !broken(vm, block) && take(from, cut, vm->huge_shift, &hpa);
     if (huge) {
         shift = vm->huge_shift;
@@ -287,28 +288,33 @@ static bool leaf_of(const struct vs_space *s, uint64_t gva, vs_hpa *at, unsigned
     return vs_radix_find(s->phys, &s->format, s->root, gva, &alloc, at, level);
 }
 
+/* The same for a page whose rights were all taken. */
+static bool any_leaf(const struct vs_space *s, uint64_t gva, vs_hpa *at, unsigned *level)
+{
+    return leaf_of(s, gva, at, level) ||
+           (!s->adopted && vs_radix_held(&s->format, vs_phys_read64(s->phys, *at)));
+}
+
+bool vs_space_held(const struct vs_space *s, uint64_t gva)
+{
+    vs_hpa at;
+    unsigned level;
+    return !leaf_of(s, gva, &at, &level) && any_leaf(s, gva, &at, &level);
+}
+
 enum vs_status vs_space_split(struct vs_space *s, uint64_t gva)
 {
     const struct vs_radix_format *f = &s->format;
     vs_hpa at;
     unsigned level;
     uint64_t value, table;
-    if (!leaf_of(s, gva, &at, &level) || level < 2 || f->granule > 12) {
+    if (!any_leaf(s, gva, &at, &level) || level < 2 || f->granule > 12) {
         return VS_E_CONFIG;
     }
     if (!guest_table(s, &value, &table)) {
         return VS_E_NOMEM;
     }
-    uint64_t entry = vs_phys_read64(s->phys, at),
-             step = 1ull << vs_radix_level_shift(f, level - 1u),
-             low = (1ull << vs_radix_level_shift(f, level)) - 1u,
-             flags = entry & ~(f->address | (level == 2 ? f->leaf : 0));
-    for (uint64_t i = 0; i < 512; i++) {
-        vs_hpa e = {table + i * 8u};
-        vs_phys_write64(s->phys, e,
-                        ((entry & f->address & ~low) + i * step) | flags |
-                            (level > 2 ? f->leaf_value : f->page));
-    }
+    vs__slat_pieces(s->phys, f, level, vs_phys_read64(s->phys, at), table);
     vs_phys_write64(s->phys, at, value | f->table_flags);
     s->pages += 511u;
     return VS_OK;
@@ -333,7 +339,7 @@ uint64_t vs_space_drop(struct vs_space *s, uint64_t gva, unsigned *page_shift)
 {
     vs_hpa at;
     unsigned level;
-    if (!leaf_of(s, gva, &at, &level)) {
+    if (!any_leaf(s, gva, &at, &level)) {
         return 0;
     }
     *page_shift = vs_radix_level_shift(&s->format, level);
@@ -345,6 +351,7 @@ uint64_t vs_space_drop(struct vs_space *s, uint64_t gva, unsigned *page_shift)
 bool vs_space_adopt(struct vs_space *s, uint64_t cr3)
 {
     s->cr3 = s->root = cr3;
+    s->adopted = true;
     return !s->vm || vs_vm_locate(s->vm, cr3, &s->root);
 }
 
@@ -361,16 +368,16 @@ bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift)
     return true;
 }
 
-bool vs_space_protect(struct vs_space *s, uint64_t gva, bool writable, unsigned *page_shift)
+bool vs_space_protect(struct vs_space *s, uint64_t gva, uint64_t rights, unsigned *page_shift)
 {
     vs_hpa at;
     unsigned level;
-    if (!leaf_of(s, gva, &at, &level)) {
+    if (!any_leaf(s, gva, &at, &level)) {
         return false;
     }
     uint64_t entry = vs_phys_read64(s->phys, at);
     *page_shift = vs_radix_level_shift(&s->format, level);
-    vs_phys_write64(s->phys, at, vs_radix_writable(&s->format, entry, writable));
+    vs_phys_write64(s->phys, at, vs_radix_with(&s->format, entry, rights));
     return true;
 }
 

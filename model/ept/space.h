@@ -56,6 +56,7 @@ struct vs_space {
     uint64_t root;          /* the same, host-physical */
     uint64_t next_gva;      /* where the next mapping goes */
     uint64_t pages, tables; /* leaves made, tables made */
+    bool adopted;           /* absent entries may hold what somebody else's kernel put there */
 };
 
 enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
@@ -110,7 +111,11 @@ uint64_t vs_space_drop(struct vs_space *s, uint64_t gva, unsigned *page_shift);
 bool vs_space_adopt(struct vs_space *s, uint64_t cr3);
 /* Removes the leaf of gva and returns its frame; false when nothing was mapped. */
 bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift);
-bool vs_space_protect(struct vs_space *s, uint64_t gva, bool writable, unsigned *page_shift);
+/* What programs may do with the page (VS_RIGHT_*, as vs_radix_can allows); none: any access faults
+ * as if nothing were there, but its frame stays. False when nothing was mapped. */
+bool vs_space_protect(struct vs_space *s, uint64_t gva, uint64_t rights, unsigned *page_shift);
+/* The page is one whose rights were all taken. */
+bool vs_space_held(const struct vs_space *s, uint64_t gva);
 /* Splits the large page around gva into pages of the next smaller size with the same rights. */
 enum vs_status vs_space_split(struct vs_space *s, uint64_t gva);
 /* Where the entries that translate gva lie, by level; returns the level of the leaf, or of the

@@ -207,7 +207,7 @@ static void test_a_page_fault_tells_presence_write_and_fetch(void **state)
     assert_int_equal(walk(&f, VA + 8192, VS_REF_READ).error_code, 4);
     assert_int_equal(walk(&f, VA + 8192, VS_REF_WRITE).error_code, 6);
     assert_int_equal(walk(&f, VA + 8192, VS_REF_FETCH).error_code, 20);
-    assert_true(vs_space_protect(&f.space, VA, false, &shift));
+    assert_true(vs_space_protect(&f.space, VA, VS_RIGHT_READ, &shift));
     assert_int_equal(walk(&f, VA, VS_REF_WRITE).error_code, 7);
     stop(&f);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How the host backs guest memory: transparent huge pages. */
+/* How the host backs guest memory, and what it changes in its leaves. */
+#include "ept/slat.h"
 #include "test_ept.h"
 
 #define MIB (1ull << 20)
@@ -193,6 +194,110 @@ static void test_a_mixed_mapping_is_as_large_as_the_smaller_page(void **state)
     }
 }
 
+static void test_a_split_leaf_leads_where_it_led_with_the_same_flags(void **state)
+{
+    (void)state;
+    struct vs_errors errors = {NULL, 0};
+    struct vs_radix_format arm16;
+    vs_radix_arm(&arm16, 2, 14, 24, 1, &errors);
+    static const struct {
+        unsigned shift;
+        bool held;
+    } of[] = {{21, false}, {30, false}, {21, true}, {25, false}, {25, true}};
+    for (size_t i = 0; i < 5; i++) {
+        const struct vs_radix_format *f = of[i].shift == 25 ? &arm16 : &vs_radix_ept;
+        struct machine m;
+        struct vs_slat_leaf leaf;
+        uint64_t gpa = 3 * GIB + 0x12345000, hpa, now;
+        begin(&m, f, 4 * GIB, 0, 1);
+        m.vm.huge_shift = 0;
+        m.vm.mapped = NULL;
+        m.vm.host_shift = of[i].shift;
+        assert_int_equal(vs_vm_back(&m.vm, gpa), VS_OK);
+        assert_true(vs_slat_find(&m.vm, gpa, &leaf));
+        assert_int_equal(leaf.shift, of[i].shift);
+        uint64_t rights = of[i].held ? 0 : VS_RIGHT_READ;
+        vs_slat_put(&m.vm, &leaf,
+                    vs_radix_with(f, leaf.entry | f->dirty | VS_SLAT_WATCHED, rights));
+        assert_true(vs_vm_locate(&m.vm, gpa, &hpa));
+        uint64_t tables = m.vm.tables;
+        assert_int_equal(vs_slat_split(&m.vm, gpa), VS_OK);
+        assert_int_equal(m.vm.tables - tables, of[i].shift == 30 ? 2 : 1);
+        for (uint64_t k = 0; k < 3; k++) {
+            uint64_t step = k << f->granule;
+            assert_true(vs_slat_find(&m.vm, gpa + step, &leaf));
+            assert_int_equal(leaf.shift, f->granule);
+            assert_true(vs_vm_locate(&m.vm, gpa + step, &now));
+            assert_int_equal(now, hpa + step);
+            assert_int_equal(leaf.entry & f->dirty, f->dirty);
+            assert_true(leaf.entry & VS_SLAT_WATCHED);
+            assert_int_equal((leaf.entry & f->present) != 0, !of[i].held);
+            assert_int_equal(vs_radix_rights(f, true, vs_radix_with(f, leaf.entry, 1)), 1);
+        }
+        assert_int_equal(vs_slat_split(&m.vm, gpa), VS_OK); /* nothing is left to split */
+        assert_int_equal(m.vm.tables - tables, of[i].shift == 30 ? 2 : 1);
+        end(&m);
+    }
+}
+
+/* Each right withheld in the second dimension is an EPT violation that says what was asked for and
+ * what was allowed (SDM 3C table 28-7). */
+static void test_a_right_that_is_withheld_is_a_violation_that_says_so(void **state)
+{
+    (void)state;
+    static const uint64_t rights[] = {0, 1, 3, 5, 4};
+    struct vs_ept_config c;
+    vs_defaults(&vs_ept_desc, &c);
+    for (size_t i = 0; i < 5; i++) {
+        for (unsigned ref = VS_REF_READ; ref <= VS_REF_FETCH; ref++) {
+            struct fixture f;
+            struct vs_slat_leaf leaf;
+            uint64_t gpa, hpa, need = 1ull << ref;
+            start(&f, &c, 12, 12);
+            assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+            assert_true(vs_slat_find(&f.vm, gpa, &leaf));
+            vs_slat_put(&f.vm, &leaf, vs_radix_with(&vs_radix_ept, leaf.entry, rights[i]));
+            struct vs_translation w = walk(&f, VA, (enum vs_ref)ref);
+            if (rights[i] & need) {
+                assert_int_equal(w.fault, VS_FAULT_NONE);
+            } else {
+                assert_int_equal(w.fault, VS_FAULT_EPT_VIOLATION);
+                assert_int_equal(w.gpa.v & ~4095ull, gpa);
+                assert_int_equal(w.qualification, need | rights[i] << 3 | 3u << 7);
+                assert_int_equal(w.rights, need);
+            }
+            stop(&f);
+        }
+    }
+}
+
+static void test_a_page_without_rights_keeps_its_frame(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    uint64_t gpa, hpa, again;
+    unsigned shift;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 12);
+    assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+    assert_true(vs_space_protect(&f.space, VA, 0, &shift));
+    assert_true(vs_space_held(&f.space, VA));
+    assert_false(vs_space_held(&f.space, VA + GIB));
+    struct vs_translation w = walk(&f, VA, VS_REF_READ);
+    assert_int_equal(w.fault, VS_FAULT_PAGE);
+    assert_int_equal(w.error_code, 4); /* as if nothing were there */
+    assert_true(vs_space_protect(&f.space, VA, VS_RIGHT_READ | VS_RIGHT_WRITE, &shift));
+    assert_true(vs_space_locate(&f.space, VA, &again, &hpa));
+    assert_int_equal(again, gpa);
+    assert_int_equal(walk(&f, VA, VS_REF_WRITE).fault, VS_FAULT_NONE);
+    assert_int_equal(walk(&f, VA, VS_REF_FETCH).error_code, 0x15); /* P, U, I/D */
+    assert_true(vs_space_protect(&f.space, VA, 0, &shift));
+    assert_true(vs_space_unmap(&f.space, VA, &shift)); /* its frame comes back */
+    assert_int_equal(f.vm.guest.n_freed[0], 1);
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +308,9 @@ int main(void)
         cmocka_unit_test(test_without_a_contiguous_frame_pages_are_small),
         cmocka_unit_test(test_the_huge_page_is_that_of_the_granule),
         cmocka_unit_test(test_a_mixed_mapping_is_as_large_as_the_smaller_page),
+        cmocka_unit_test(test_a_split_leaf_leads_where_it_led_with_the_same_flags),
+        cmocka_unit_test(test_a_right_that_is_withheld_is_a_violation_that_says_so),
+        cmocka_unit_test(test_a_page_without_rights_keeps_its_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

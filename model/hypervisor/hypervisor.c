@@ -329,6 +329,16 @@ void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t v
                 INTERRUPTION_VALID | HARDWARE_EXCEPTION | WITH_ERROR_CODE | vector);
 }
 
+uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    return read_field(h, t, VS_HV_PML_INDEX);
+}
+
+void vs_hv_log_reset(struct vs_hypervisor *h, struct vs_txn *t, uint64_t index)
+{
+    write_field(h, t, VS_HV_PML_INDEX, index);
+}
+
 void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3)
 {
     write_field(h, t, VS_HV_GUEST_CR3, cr3);
@@ -343,7 +353,7 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     if (!p) {
         return VS_HV_FAIL;
     }
-    bool user = knob(h, p->user) != 0, good = true;
+    bool user = knob(h, p->user) != 0 || exit->user, good = true;
     vs__hv_fields(op, &read, &write);
     vs_open(t, op);
     h->count[VS_CNT_hypervisor_exits]++;
@@ -353,9 +363,14 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     charge(h, t, VS_ACC_hypervisor_fixed, h->fixed_ps);
     run(h, t, c->common_instructions, VS_HV_CODE, c->common_code, h->data_at, c->common_data);
     read_fields(h, t, vs__hv_common_read);
+    if (exit->log) {
+        exit->log(exit->log_ctx, t);
+    }
     read_fields(h, t, read);
-    run_program(h, t, p);
-    if (op == VS_OP_HANDLER_EPT_VIOLATION) {
+    if (!exit->fast) {
+        run_program(h, t, p);
+    }
+    if (op == VS_OP_HANDLER_EPT_VIOLATION && !exit->fast) {
         good = map_page(h, t, exit, &user);
     } else if (exit->device) {
         emulate(h, t, &user);

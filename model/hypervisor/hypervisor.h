@@ -37,6 +37,11 @@ struct vs_hv_exit {
     uint8_t inject;        /* vector that is pending for the guest; 0 = none (vs_hv_inject) */
     bool virtual_delivery; /* it is requested through RVI instead of being injected */
     bool device;           /* the access was to a device: emulated as after a misconfiguration */
+    bool fast;             /* EPT violation of a page that is there: `work` is all there is to do */
+    bool user;             /* somebody in user space is asked, whatever the reason */
+    /* the processor logs pages: what has been logged is read first, at every exit; may be NULL */
+    void (*log)(void *ctx, struct vs_txn *t);
+    void *log_ctx;
     /* what this hypervisor does besides the reason's program; may be NULL */
     void (*work)(void *ctx, struct vs_txn *t);
     void *ctx;
@@ -73,6 +78,9 @@ bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, boo
 /* The same for an exception with an error code, which always goes in. */
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
                             uint32_t error);
+/* VMREAD and VMWRITE of the index of the page-modification log. */
+uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t);
+void vs_hv_log_reset(struct vs_hypervisor *h, struct vs_txn *t, uint64_t index);
 /* VMWRITE of the CR3 that the processor runs the guest with. */
 void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3);
 /* Gives guest-physical `at` a host page and clears it, as an EPT violation does; false: host memory

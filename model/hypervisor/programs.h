@@ -7,6 +7,7 @@
 /* Encodings: SDM 3D appendix B. */
 enum vs__hv_field {
     VS_HV_GUEST_INTERRUPT_STATUS = 0x0810,
+    VS_HV_PML_INDEX = 0x0812,
     VS_HV_GUEST_PHYSICAL = 0x2400,
     VS_HV_PROC_CONTROLS = 0x4002,
     VS_HV_ENTRY_INTR_INFO = 0x4016,

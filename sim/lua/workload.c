@@ -308,6 +308,9 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     g->now_ps = reply->now_ps;
     g->reply = reply->value;
     g->interrupts = reply->interrupts;
+    g->seen = reply->seen;
+    g->qualification = reply->qualification;
+    g->guest_physical = reply->guest_physical;
     g->request = out;
     int results = 0;
     int rc = vs_box_resume(b, g->L, g->args, &results);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The methods of `cpu`. Each checks its arguments, fills one request and yields it; the reply comes
- * back as its result. Wrong arguments are errors at the script's own line.
+ * back as its result. Wrong arguments are errors at the script's own line. It has over 600 lines
+ * because a method is a few, and there are dozens of them.
  */
 #include "workload_impl.h"
 
@@ -221,14 +222,42 @@ static int cpu_unmap(lua_State *L)
     return give(L);
 }
 
+static int protect(lua_State *L, enum vs_req kind, uint64_t flags)
+{
+    static const char *const mode[] = {"none", "r", "rw", "rx", "rwx", "x", NULL};
+    static const uint64_t rights[] = {0, 1, 3, 5, 7, 4}; /* VS_RIGHT_* */
+    int chosen = option(L, lua_gettop(L), "the mode", mode);
+    lua_pop(L, 1);
+    range(L, kind);
+    self(L)->request->a = flags | rights[chosen];
+    return give(L);
+}
+
 static int cpu_protect(lua_State *L)
 {
-    static const char *const mode[] = {"r", "rw", NULL};
-    int writable = option(L, lua_gettop(L), "the mode", mode);
-    lua_pop(L, 1);
-    range(L, VS_REQ_PROTECT);
-    self(L)->request->a = (uint64_t)writable;
-    return give(L);
+    return protect(L, VS_REQ_PROTECT, VS_PROTECT);
+}
+
+static int cpu_host_protect(lua_State *L)
+{
+    return protect(L, VS_REQ_HOST_PROTECT, 0);
+}
+
+/* What somebody outside has seen: how many accesses, the last one's exit qualification and
+ * guest-physical address. Costs nothing. */
+static int cpu_violations(lua_State *L)
+{
+    const struct guest *g = self(L);
+    lua_pushinteger(L, (lua_Integer)g->seen);
+    lua_pushinteger(L, (lua_Integer)g->qualification);
+    lua_pushinteger(L, (lua_Integer)g->guest_physical);
+    return 3;
+}
+
+static int cpu_dirty_log(lua_State *L)
+{
+    begin(L, VS_REQ_DIRTY_LOG);
+    return ask(L);
 }
 
 static int access_one(lua_State *L, enum vs_req_op op)
@@ -261,6 +290,11 @@ static int cpu_load(lua_State *L)
 static int cpu_store(lua_State *L)
 {
     return access_one(L, VS_REQ_STORE);
+}
+
+static int cpu_fetch(lua_State *L)
+{
+    return access_one(L, VS_REQ_FETCH);
 }
 
 static int bulk(lua_State *L, enum vs_req_pattern pattern)
@@ -518,6 +552,10 @@ void vs__cpu_class(lua_State *L)
     static const luaL_Reg methods[] = {{"map", cpu_map},
                                        {"unmap", cpu_unmap},
                                        {"protect", cpu_protect},
+                                       {"host_protect", cpu_host_protect},
+                                       {"violations", cpu_violations},
+                                       {"dirty_log", cpu_dirty_log},
+                                       {"fetch", cpu_fetch},
                                        {"process", cpu_process},
                                        {"switch", cpu_switch},
                                        {"load", cpu_load},

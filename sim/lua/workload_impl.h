@@ -21,7 +21,7 @@ struct guest {
     int args;
     unsigned index;
     bool started, done, failed;
-    uint64_t now_ps, reply, interrupts;
+    uint64_t now_ps, reply, interrupts, seen, qualification, guest_physical;
     struct vs_request *request; /* where the running method puts what it wants */
 };
 

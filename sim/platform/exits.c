@@ -7,8 +7,11 @@
 
 #include <string.h>
 
-#define TIMER_VECTOR 0xecu  /* Linux's local timer */
-#define HOST_VECTOR 0xefu   /* the host's own tick */
+#define TIMER_VECTOR 0xecu /* Linux's local timer */
+#define HOST_VECTOR 0xefu  /* the host's own tick */
+#define KICK_VECTOR                                                                                \
+    0xfdu /* Linux's RESCHEDULE_VECTOR, which makes a vCPU's core leave its guest                  \
+           */
 #define POSTED_VECTOR 0xf2u /* Linux's POSTED_INTR_VECTOR */
 /* SDM 3C table 25-9: format of the EPT pointer */
 #define EPTP_WRITE_BACK 6u
@@ -67,6 +70,10 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
                               .inject = v->inject,
                               .virtual_delivery = v->p->vid,
                               .device = v->device,
+                              .fast = v->fast,
+                              .user = v->ask,
+                              .log = v->p->pml ? vs__dirty_flush : NULL,
+                              .log_ctx = v,
                               .work = v->work,
                               .ctx = v->work_ctx};
     enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, handler, &what);
@@ -130,6 +137,18 @@ static void external_interrupt(struct vs_vcpu *v, uint8_t vector)
     vs__vcpu_event(v, &e);
 }
 
+void vs__vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx)
+{
+    struct vs_vmx_event e = {.kind = VS_EV_EXTERNAL_INTERRUPT, .number = KICK_VECTOR};
+    vs_cpu_interrupt(&v->cpu);
+    v->work = work;
+    v->work_ctx = ctx;
+    if (!vs__vcpu_event(v, &e)) {
+        vs__vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
+    }
+    v->work = NULL;
+}
+
 static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
 {
     enum vs_apic_how how = v->p->virtualized && v->p->vid ? VS_APIC_EVALUATE
@@ -180,6 +199,9 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
         v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
         vs_cpu_interrupt(&v->cpu);
         external_interrupt(v, HOST_VECTOR);
+    }
+    if (v->host_ps <= now) {
+        vs__dirty_due(v, now);
     }
     if (v->failed || v->in_interrupt) {
         return;

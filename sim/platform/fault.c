@@ -98,14 +98,18 @@ static bool ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
                       (unsigned long long)f->gpa.v);
         return false;
     }
-    if (!vs__vcpu_event(v, &e)) {
+    v->fast = vs__host_withheld(v, f);
+    bool left = vs__vcpu_event(v, &e);
+    v->fast = v->ask = false;
+    v->work = NULL;
+    if (!left) {
         vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit",
                       (unsigned long long)f->gpa.v);
     }
     return !v->failed;
 }
 
-/* The handler has read the log: it is empty again (KVM's vmx_flush_pml_buffer). */
+/* The handler has read the log when the guest was left (vs__dirty_flush). */
 static bool log_full(struct vs_vcpu *v, const struct vs_translation *f)
 {
     struct vs_vmx_event e = {
@@ -113,8 +117,26 @@ static bool log_full(struct vs_vcpu *v, const struct vs_translation *f)
     if (!vs__vcpu_event(v, &e)) {
         vs__vcpu_fail(v, "a full page-modification log that does not exit");
     }
-    v->ept.pml.index = VS_EPT_PML_ENTRIES - 1u;
     return !v->failed;
+}
+
+/* The guest's page fault for a right that its own tables do not give: its kernel would end the
+ * program. */
+static bool denied(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    bool write = (f->error_code & 2u) != 0, fetch = (f->error_code & 16u) != 0,
+         arm = v->space.format.kind == VS_RADIX_STAGE1;
+    vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s: %s 0x%llx",
+                  write   ? "store to"
+                  : fetch ? "fetch from"
+                          : "access to",
+                  (unsigned long long)f->gva.v,
+                  !(f->error_code & 1u) ? "without any permission"
+                  : write               ? "read-only"
+                                        : "without that permission",
+                  arm ? "permission fault, ESR_EL1.ISS" : "#PF, error code",
+                  (unsigned long long)(arm ? f->qualification : f->error_code));
+    return false;
 }
 
 bool vs__vcpu_fault(struct vs_vcpu *v)
@@ -153,11 +175,8 @@ bool vs__vcpu_fault(struct vs_vcpu *v)
     }
     bool present = (f.error_code & 1u) != 0;
     bool trace = v->request.kind == VS_REQ_TRACE;
-    if (present) {
-        vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s",
-                      f.error_code & 2u ? "store to" : "access to", (unsigned long long)f.gva.v,
-                      f.error_code & 2u ? "read-only" : "without that permission");
-        return false;
+    if (present || vs_space_held(&v->space, f.gva.v)) {
+        return denied(v, &f);
     }
     /* a program's own addresses are those it mapped; a trace brings its own */
     if (!trace && (f.gva.v < 0x10000000000u || f.gva.v >= v->space.next_gva)) {

@@ -38,6 +38,9 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     if (p->ept.mode == VS_EPT_SHADOW) {
         vs__vcpu_shadow_controls(&c->vmcs); /* no hypervisor could leave them otherwise */
     }
+    if (p->host_cfg.dirty_method == VS_DIRTY_PML) {
+        c->vmcs.control_pml = 1;
+    }
 }
 
 static void check(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
@@ -58,6 +61,7 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
         vs_vmcs_check(&c->vmcs, errors);
         vs_hv_check(&c->hypervisor, errors);
         vs__platform_check_vendor(&p->ept, &c->vmcs, errors);
+        vs__host_check(p, errors);
         if (p->second_format.levels == 5 && !(c->vmcs.cap_ept_vpid >> 7 & 1u)) {
             vs_error(errors,
                      "host.levels = 5 needs bit 7 of vmcs.cap.ept_vpid = 0x%llx (a page walk "
@@ -275,7 +279,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     snprintf(name, sizeof name, "vcpu%u/apic", index);
     v->apic_actor = vs_ledger_actor(p->ledger, name);
     v->tick_ps = p->virtualized && p->os.tick_hz ? 1000000000000u / p->os.tick_hz : VS_NEVER;
-    v->safe_ps = VS_NEVER;
+    v->safe_ps = v->host_ps = VS_NEVER;
     enum vs_status s = make_core(v, c, errors);
     s = s ? s : vs__space_make(v, errors);
     if (!s && p->virtualized) {
@@ -292,6 +296,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
         return s;
     }
     register_counters(v);
+    vs__dirty_start(v);
     vs_ps zero = {0};
     vs_txn_begin(&v->txn, p->ledger, v->line, zero);
     vs_cpu_begin(&v->cpu, &v->txn);
@@ -355,8 +360,7 @@ static enum vs_status make_vm(struct vs_platform *p, unsigned index)
                     &p->node_frames[p->ept.guest_table_node]);
     }
     vs_frames_fragment(&vm->guest, (uint32_t)p->ept.fragmentation);
-    vs__host_make(p, index);
-    return s;
+    return s ? s : vs__host_make(p, index);
 }
 
 static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
@@ -534,6 +538,7 @@ void vs_platform_destroy(struct vs_platform *p)
     vs_memory_free(&p->memory);
     for (unsigned i = 0; i < p->n_vms; i++) {
         vs_vm_free(&p->vm[i]);
+        vs__host_free(&p->host[i]);
     }
     free(p->vm);
     free(p->host);

@@ -86,6 +86,11 @@ struct vs_vcpu {
     void *work_ctx;
     bool device;
     bool kernel, emulated; /* the guest's kernel accesses memory; the hypervisor has done it */
+    /* the present EPT violation is of a page that is there; user space is asked */
+    bool fast, ask;
+    struct vs_translation withheld; /* that violation */
+    bool kicked;                    /* by another vCPU's host: its translations have to go */
+    uint64_t host_ps;               /* when the host wants to stop this vCPU next; VS_NEVER */
     bool busy, in_bulk, ended, failed, yield, sleeping;
     uint8_t inject;    /* vector that the handler of the present exit gives to the entry */
     uint8_t carried;   /* vector that the last entry carried after a halt, not yet delivered */
@@ -103,9 +108,17 @@ struct vs_vcpu {
     uint64_t timer_ps, tick_ps;
 };
 
+enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.method */
+
 /* The host's memory management of one virtual machine. */
 struct vs_host {
     struct vs_vm *vm;
+    /* the dirty log: one bit a page in host memory, and the copy that is handed out */
+    bool logging;
+    uint64_t *bitmap, *copy; /* 2M frames of each */
+    uint64_t words, harvested, last_round;
+    /* accesses that somebody outside has seen (vs__host_protect) */
+    uint64_t seen, qualification, guest_physical;
     uint64_t count[VS_CNT_host_N];
 };
 
@@ -150,7 +163,7 @@ struct vs_platform {
 /* space.c: the guest program's memory. Addresses are the program's own. */
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r);
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
-void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writable);
+void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
 /* Pages of 2M may serve gva when it is touched for the first time. */
 bool vs__space_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
@@ -171,7 +184,9 @@ void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
 enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to);
 
 /* host.c: the host's pages behind a machine's memory. */
-void vs__host_make(struct vs_platform *p, unsigned vm);
+void vs__host_check(const struct vs_platform *p, struct vs_errors *errors);
+enum vs_status vs__host_make(struct vs_platform *p, unsigned vm);
+void vs__host_free(struct vs_host *h);
 
 /* exits.c */
 void vs__vcpu_mmio(struct vs_vcpu *v);

@@ -172,7 +172,8 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
 static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
 {
     uint64_t path[VS_RADIX_LEVELS + 1u], gpa, hpa, tables;
-    if (v->p->ept.guest_page != VS_EPT_THP || !vs_space_locate(&v->space, at, &gpa, &hpa) ||
+    if (v->p->ept.guest_page != VS_EPT_THP ||
+        (!vs_space_locate(&v->space, at, &gpa, &hpa) && !vs_space_held(&v->space, at)) ||
         vs_space_path(&v->space, at, path) != 2 ||
         (at % LARGE_PAGE == 0 && end - at >= LARGE_PAGE)) {
         return;
@@ -215,15 +216,22 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
     }
 }
 
-void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, bool writable)
+void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
 {
     bool each = few_pages(v, bytes), any = false;
+    if (!vs_radix_can(&v->space.format, rights)) {
+        vs__vcpu_refuse(v,
+                        "protect of 0x%llx as \"x\": x86 page tables let programs read what "
+                        "they may execute (\"rx\"); protection keys are not modelled",
+                        (unsigned long long)at);
+        return;
+    }
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables;
         split(v, at, end);
         vs__edit_begin(v, &tables);
-        if (vs_space_protect(&v->space, at, writable, &shift)) {
+        if (vs_space_protect(&v->space, at, rights, &shift)) {
             vs__edit_entry(v, at, tables);
             any = true;
             if (each) {

@@ -279,7 +279,17 @@ static void carry_on(struct vs_vcpu *v)
         v->busy = false;
         break;
     case VS_REQ_PROTECT:
-        vs__space_protect(v, r->address, r->bytes, r->a != 0);
+        vs__space_protect(v, r->address, r->bytes,
+                          r->a & VS_PROTECT ? r->a & VS_RIGHTS
+                                            : VS_RIGHTS & ~(r->a ? 0 : VS_RIGHT_WRITE));
+        v->busy = false;
+        break;
+    case VS_REQ_DIRTY_LOG:
+        v->reply.value = vs__dirty_round(v);
+        v->busy = false;
+        break;
+    case VS_REQ_HOST_PROTECT:
+        vs__host_protect(v, r->address, r->bytes, r->a);
         v->busy = false;
         break;
     case VS_REQ_PROCESS:
@@ -391,6 +401,12 @@ static void fetch_request(struct vs_vcpu *v)
 {
     v->reply.now_ps = vs_cpu_now_ps(&v->cpu);
     v->reply.interrupts = v->handled;
+    if (v->vm) {
+        const struct vs_host *h = vs__host_of(v);
+        v->reply.seen = h->seen;
+        v->reply.qualification = h->qualification;
+        v->reply.guest_physical = h->guest_physical;
+    }
     v->source.next(v->source.ctx, &v->reply, &v->request);
     v->busy = true;
     begin(v);
@@ -410,6 +426,7 @@ static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
 {
     uint64_t next = vs__arrivals_next(v);
     next = v->tick_ps < next ? v->tick_ps : next;
+    next = v->host_ps < next ? v->host_ps : next;
     return next < until ? next : until;
 }
 

@@ -14,6 +14,8 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
 /* exits.c: an event at the present instruction. True when the guest was left (and entered again).
  */
 bool vs__vcpu_event(struct vs_vcpu *v, const struct vs_vmx_event *event);
+/* An interrupt of the host's own stops the guest for this work. */
+void vs__vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vs__vcpu_interrupts(struct vs_vcpu *v);
 /* The guest executes HLT, or has nothing to run: false when it sleeps (the step ends). */
@@ -44,6 +46,35 @@ enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_transla
 bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_vmx_event *e, bool keep);
 void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at);
 void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at);
+
+/* dirty.c: the dirty log. */
+enum vs_status vs__dirty_make(struct vs_host *h, struct vs_platform *p);
+void vs__dirty_start(struct vs_vcpu *v);
+/* The processor's log is read (vs_hv_exit.log; ctx = the vCPU). */
+void vs__dirty_flush(void *ctx, struct vs_txn *t);
+/* host_ps has come: a round, or another vCPU's. */
+void vs__dirty_due(struct vs_vcpu *v, uint64_t now_ps);
+/* A page was written or may be: its bit, at no time. */
+void vs__dirty_set(struct vs_host *h, uint64_t gpa);
+/* A round now; how many pages were written since the one before. The first one begins the log. */
+uint64_t vs__dirty_round(struct vs_vcpu *v);
+/* The page may be written from now on: it is marked, in time when t is not NULL. */
+void vs__dirty_mark(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
+/* No vCPU of the machine translates with what it has cached: timed on this one, which is in its
+ * host; the others are kicked. */
+void vs__dirty_drop(struct vs_vcpu *v, struct vs_txn *t);
+
+/* host.c: an EPT violation of a page that is there: false when it is not. */
+bool vs__host_withheld(struct vs_vcpu *v, const struct vs_translation *f);
+/* The page around gpa has the smallest size; false: host memory is exhausted. */
+bool vs__host_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
+/* Somebody outside takes rights to (or gives back) the pages of [at, at + bytes). */
+void vs__host_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
+/* Host memory as its kernel sees it, in the handler's time; instructions of its code. */
+void vs__host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref);
+void vs__host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
+                  uint64_t instructions);
+struct vs_host *vs__host_of(const struct vs_vcpu *v);
 
 /* The run cannot go on; the message names the vCPU. */
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);

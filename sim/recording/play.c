@@ -274,7 +274,7 @@ static bool next_block(struct vs_vst_lane *l)
 static bool names_region(enum vs_req kind)
 {
     return kind == VS_REQ_UNMAP || kind == VS_REQ_PROTECT || kind == VS_REQ_ACCESS ||
-           kind == VS_REQ_BULK || kind == VS_REQ_INVLPG;
+           kind == VS_REQ_BULK || kind == VS_REQ_INVLPG || kind == VS_REQ_HOST_PROTECT;
 }
 
 static void relocate(const struct vs_vst_lane *l, struct vs_request *q)

@@ -230,6 +230,35 @@ static void test_the_contiguous_hint_joins_what_the_manual_says(void **state)
     assert_int_equal(vs_radix_contiguous(&vs_radix_x86_64, 1), 1);
 }
 
+static void test_rights_taken_and_given_back_leave_the_leaf_as_it_was(void **state)
+{
+    (void)state;
+    struct vs_radix_format s1 = arm(1, 12, 16, 0), s2 = arm(2, 14, 24, 1);
+    const struct vs_radix_format *all[] = {&vs_radix_x86_64, &vs_radix_ept, &s1, &s2};
+    static const uint64_t rights[] = {0, 1, 3, 5, 7, 4};
+    for (size_t i = 0; i < 4; i++) {
+        const struct vs_radix_format *f = all[i];
+        uint64_t whole = 0x123440000ull | f->page | vs_radix_leaf_flags(f, VS_RIGHTS);
+        for (size_t k = 0; k < 6; k++) {
+            if (!vs_radix_can(f, rights[k])) {
+                assert_true(f->kind == VS_RADIX_X86 && rights[k] == VS_RIGHT_EXECUTE);
+                continue;
+            }
+            uint64_t e = vs_radix_with(f, whole, rights[k]);
+            assert_int_equal(e & f->address, whole & f->address);
+            assert_int_equal((e & f->present) != 0, rights[k] != 0);
+            assert_int_equal(vs_radix_held(f, e), rights[k] == 0);
+            if (rights[k]) {
+                assert_int_equal(vs_radix_rights(f, true, e), rights[k]);
+            }
+            assert_int_equal(vs_radix_with(f, e, VS_RIGHTS), whole);
+        }
+        assert_false(vs_radix_can(f, VS_RIGHT_WRITE));
+        assert_false(vs_radix_can(f, VS_RIGHT_WRITE | VS_RIGHT_EXECUTE));
+        assert_false(vs_radix_held(f, 0));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_combinations_that_hardware_does_not_have_are_refused),
         cmocka_unit_test(test_a_size_the_granule_does_not_have_cannot_be_mapped),
         cmocka_unit_test(test_a_leaf_grants_the_rights_it_was_made_with),
+        cmocka_unit_test(test_rights_taken_and_given_back_leave_the_leaf_as_it_was),
         cmocka_unit_test(test_reserved_bits_are_those_between_the_fields),
         cmocka_unit_test(test_the_contiguous_hint_joins_what_the_manual_says),
     };
