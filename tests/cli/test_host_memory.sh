@@ -29,5 +29,29 @@ ok "have huge pages of 32 MiB" test "$(last host.pages.large)" -ge 7 -a "$(last 
 refused "no such page" 2 "host.page_size" "$VIRTSIM" $touch --set host.page_size=huge
 equal "no walk disagrees with its tables" 0 "$(sqlite3 "$db" "SELECT count(*) FROM counter WHERE name = 'ept.walk.disagreements' AND value > 0")"
 
+# the dirty log (its laws: sim/platform/test_dirty.c)
+rounds="run workloads/dirty_rounds.lua --db $db --set workload.footprint=4MiB"
+pml="--set host.dirty_log.method=pml --set vmcs.cap.proc2=0x27fff00000000"
+total() { sqlite3 "$db" "SELECT total_ps FROM op WHERE actor = 'vcpu0' AND op = 'timeline' AND run = (SELECT max(run) FROM run)"; }
+ok "no log" "$VIRTSIM" $rounds
+off=$(total)
+ok "write protection" "$VIRTSIM" $rounds --set host.dirty_log.method=write_protect
+equal "an exit for each page and round" "$(last host.dirty_log.pages)" "$(exits ept_violation)"
+protect=$(total)
+ok "the processor's log" "$VIRTSIM" $rounds $pml
+equal "an exit for each 512 pages" 8 "$(exits pml_full)" # 1024 pages and some tables, four rounds
+ok "finds every page" test "$(last host.dirty_log.pages)" -ge 4096
+ok "and costs less" test "$off" -lt "$(total)" -a "$(total)" -lt "$protect"
+for s in "$pml" "--set host.dirty_log.method=write_protect" "$pml --set host.dirty_log.interval=50"; do
+    ok "recorded, $s" "$VIRTSIM" $rounds $s --record "$work/r.vst"
+    ok "played, $s" "$VIRTSIM" replay "$work/r.vst" --db "$db" $s
+    equal "is the same, $s" 0 "$(sqlite3 "$db" "SELECT count(*) FROM (SELECT actor, op, n, total_ps FROM op WHERE run = (SELECT max(run) FROM run) EXCEPT SELECT actor, op, n, total_ps FROM op WHERE run = (SELECT max(run) - 1 FROM run))")"
+done
+refused "a processor that does not log" 2 "vmcs.control.pml" "$VIRTSIM" $rounds --set host.dirty_log.method=pml --set vmcs.cap.proc2=0x7fff00000000
+refused "AMD's does not" 2 "write_protect" "$VIRTSIM" $rounds $pml --set paging.mode=npt
+refused "a log of shadow tables" 2 "paging.mode = shadow" "$VIRTSIM" $rounds --set host.dirty_log.method=write_protect --set paging.mode=shadow
+refused "rounds of no log" 2 "host.dirty_log.method" "$VIRTSIM" $rounds --set host.dirty_log.interval=50
+refused "a log without flags" 2 "ept.accessed_dirty" "$VIRTSIM" $rounds $pml --set ept.accessed_dirty=0
+
 equal "the books balance" 0 "$(sqlite3 "$db" 'SELECT count(*) FROM unbalanced')"
 finish
