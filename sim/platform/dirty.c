@@ -80,8 +80,8 @@ void vs__dirty_flush(void *ctx, struct vs_txn *t)
     const struct vs_host_config *c = &v->p->host_cfg;
     unsigned last = VS_EPT_PML_ENTRIES - 1u;
     bool full = log->index >= VS_EPT_PML_ENTRIES;
-    if (!h->logging && !full) {
-        return; /* nobody wants to know, and there is room */
+    if (!h->logging && !v->log_full) {
+        return; /* nobody wants to know */
     }
     vs_vmx_write(&v->vmx, NULL, VS_VMCS_GUEST_PML_INDEX, log->index); /* as the processor did */
     uint64_t index = vs_hv_log_index(&v->hv, t);

@@ -114,9 +114,11 @@ static bool log_full(struct vs_vcpu *v, const struct vs_translation *f)
 {
     struct vs_vmx_event e = {
         .kind = VS_EV_PML_FULL, .guest_physical = f->gpa.v, .address = f->gva.v};
+    v->log_full = true;
     if (!vs__vcpu_event(v, &e)) {
         vs__vcpu_fail(v, "a full page-modification log that does not exit");
     }
+    v->log_full = false;
     return !v->failed;
 }
 

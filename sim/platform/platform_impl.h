@@ -87,7 +87,7 @@ struct vs_vcpu {
     bool device;
     bool kernel, emulated; /* the guest's kernel accesses memory; the hypervisor has done it */
     /* the present EPT violation is of a page that is there; user space is asked */
-    bool fast, ask;
+    bool fast, ask, log_full;       /* the present exit is that of a full log */
     struct vs_translation withheld; /* that violation */
     bool kicked;                    /* by another vCPU's host: its translations have to go */
     uint64_t host_ps;               /* when the host wants to stop this vCPU next; VS_NEVER */
