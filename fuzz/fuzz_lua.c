@@ -103,7 +103,7 @@ static void drive(struct vs_workload *w)
 {
     for (unsigned i = 0; i < vs_workload_info(w).n_vcpus; i++) {
         struct vs_guest_source guest;
-        struct vs_reply reply = {0, 0, 0};
+        struct vs_reply reply = {.value = 0};
         struct vs_request r;
         must(vs_workload_source(w, i, &guest));
         for (int n = 0; n < REQUESTS; n++) {

@@ -25,7 +25,7 @@ static void play(const uint8_t *data, size_t size)
     for (unsigned v = 0; r && v < vs_recording_vcpus(r); v++) {
         struct vs_guest_source s;
         struct vs_request q;
-        struct vs_reply reply = {0, 0, 0};
+        struct vs_reply reply = {.value = 0};
         vs_recording_source(r, v, 0, &s);
         for (unsigned i = 0; i < 10000; i++) {
             s.next(s.ctx, &reply, &q);

@@ -164,7 +164,7 @@ static inline void build(struct fixture *f, unsigned vcpu)
     struct vs_clock clock = {CLOCK_PS};
     struct vs_core_port core = {&f->core, core_instructions, core_touch};
     struct vs_vmcs_port vmcs = {&f->vmcs, vmcs_read, vmcs_write};
-    struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed};
+    struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed, 0};
     vs_hv_init(&f->h, &f->config, f->ledger, clock, vcpu, &core, &vmcs, &slat);
 }
 
