@@ -314,7 +314,7 @@ static void test_a_program_without_its_end_is_refused(void **state)
     (void)state;
     size_t size;
     uint8_t *bytes = make(TEXT, &size);
-    struct vs_reply reply = {0, 0, 0};
+    struct vs_reply reply = {.value = 0};
     bytes[size - sizeof(struct vs_vst_block) + 4] = 2;
     refused(bytes, size, "2 of its 3 programs have their end");
     bytes[size - sizeof(struct vs_vst_block) + 4] = 3;
