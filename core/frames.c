@@ -22,7 +22,9 @@ enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes
     f->first_chunk = base >> CHUNK_SHIFT;
     f->n_chunks = ((f->end + (1ull << CHUNK_SHIFT) - 1u) >> CHUNK_SHIFT) - f->first_chunk;
     uint64_t share = order != VS_FRAMES_CONTIGUOUS ? f->n_chunks / 8u : 1u;
-    f->window_max = share > VS_FRAMES_WINDOW ? VS_FRAMES_WINDOW : share ? (uint32_t)share : 1u;
+    f->data.max = share > VS_FRAMES_WINDOW ? VS_FRAMES_WINDOW : share ? (uint32_t)share : 1u;
+    f->tables.max = 1u;
+    f->colors = VS_FRAMES_COLORS;
     f->positions = (f->first_chunk % CHUNKS_A_GIB + f->n_chunks + CHUNKS_A_GIB - 1u) /
                    CHUNKS_A_GIB * CHUNKS_A_GIB;
     vs_perm_init(&f->units, f->positions / CHUNKS_A_GIB, seed);
@@ -66,6 +68,15 @@ void vs_frames_fragment(struct vs_frames *f, uint32_t percent)
     f->fragmented = percent;
 }
 
+enum vs_status vs_frames_color(struct vs_frames *f, uint32_t colors)
+{
+    if (!colors || colors > VS_FRAMES_MAX_COLORS || (colors & (colors - 1u))) {
+        return VS_E_CONFIG;
+    }
+    f->colors = colors;
+    return VS_OK;
+}
+
 /* Random: aligned GiB units in random order, chunks in random order inside each, so that whole
  * units stay free for a long time. False for a position outside the region. */
 static bool chunk_at_position(const struct vs_frames *f, uint64_t i, uint64_t *c)
@@ -79,45 +90,51 @@ static bool chunk_at_position(const struct vs_frames *f, uint64_t i, uint64_t *c
     return i >= f->first_chunk && *c < f->n_chunks;
 }
 
-static bool window_refill(struct vs_frames *f)
+static bool refill(struct vs_frames *f, struct vs_frames_small *w)
 {
-    f->n_window = 0;
-    f->window_next = 0;
-    while (f->n_window < f->window_max && f->next_small < f->positions) {
+    w->n = 0;
+    w->next = 0;
+    while (w->n < w->max && f->next_small < f->positions) {
         uint64_t c;
         if (chunk_at_position(f, f->next_small++, &c) && !chunk_taken(f, c)) {
             chunk_take(f, c);
-            f->window[f->n_window++] = (uint32_t)c;
+            w->window[w->n++] = (uint32_t)c;
         }
     }
-    uint64_t alike = f->order == VS_FRAMES_COLORED ? VS_FRAMES_COLORS : 1u;
-    vs_perm_init(&f->in_window, (uint64_t)f->n_window * FRAMES_A_CHUNK / alike,
+    uint64_t alike = f->order == VS_FRAMES_COLORED ? f->colors : 1u;
+    vs_perm_init(&w->order, (uint64_t)w->n * FRAMES_A_CHUNK / alike,
                  f->seed ^ (f->next_small * 0x9e3779b97f4a7c15u));
-    return f->n_window != 0;
+    return w->n != 0;
 }
 
-static bool alloc_4k(struct vs_frames *f, uint64_t *out)
+static bool alloc_small(struct vs_frames *f, struct vs_frames_small *w, uint64_t *out)
 {
     for (;;) {
-        if (f->window_next == (uint64_t)f->n_window * FRAMES_A_CHUNK && !window_refill(f)) {
+        if (w->next == (uint64_t)w->n * FRAMES_A_CHUNK && !refill(f, w)) {
             return false;
         }
-        uint64_t i = f->window_next++;
+        uint64_t i = w->next++;
         if (f->order == VS_FRAMES_RANDOM) {
-            i = vs_perm_at(&f->in_window, i);
+            i = vs_perm_at(&w->order, i);
         } else if (f->order == VS_FRAMES_COLORED) {
             /* one permutation of the rows, turned by another step for each color */
-            uint64_t color = i % VS_FRAMES_COLORS,
-                     row = vs_perm_at(&f->in_window, i / VS_FRAMES_COLORS) + color * 7919u;
-            i = row % f->in_window.n * VS_FRAMES_COLORS + color;
+            uint64_t color = i % f->colors,
+                     row = vs_perm_at(&w->order, i / f->colors) + color * 7919u;
+            i = row % w->order.n * f->colors + color;
         }
-        uint64_t at = ((f->first_chunk + f->window[i / FRAMES_A_CHUNK]) << CHUNK_SHIFT) +
+        uint64_t at = ((f->first_chunk + w->window[i / FRAMES_A_CHUNK]) << CHUNK_SHIFT) +
                       (i % FRAMES_A_CHUNK << VS_PAGE_4K_SHIFT);
         if (at >= f->base && at < f->end) {
             *out = at;
             return true;
         }
     }
+}
+
+static bool alloc_4k(struct vs_frames *f, bool table, uint64_t *out)
+{
+    return alloc_small(f, table ? &f->tables : &f->data, out) ||
+           alloc_small(f, table ? &f->data : &f->tables, out);
 }
 
 static bool alloc_2m(struct vs_frames *f, uint64_t *out)
@@ -172,7 +189,7 @@ static int size_class(unsigned page_shift)
                                             : -1;
 }
 
-bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out)
+static bool give(struct vs_frames *f, unsigned page_shift, bool table, uint64_t *out)
 {
     int k = size_class(page_shift);
     bool ok = false;
@@ -180,12 +197,22 @@ bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out)
         *out = f->freed[k][--f->n_freed[k]];
         ok = true;
     } else if (k >= 0) {
-        ok = k == 0 ? alloc_4k(f, out) : k == 1 ? alloc_2m(f, out) : alloc_1g(f, out);
+        ok = k == 0 ? alloc_4k(f, table, out) : k == 1 ? alloc_2m(f, out) : alloc_1g(f, out);
     }
     if (ok) {
         f->used_bytes += 1ull << page_shift;
     }
     return ok;
+}
+
+bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out)
+{
+    return give(f, page_shift, false, out);
+}
+
+bool vs_frames_alloc_table(struct vs_frames *f, uint64_t *out)
+{
+    return give(f, VS_PAGE_4K_SHIFT, true, out);
 }
 
 void vs_frames_free_one(struct vs_frames *f, unsigned page_shift, uint64_t at)

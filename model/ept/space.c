@@ -29,6 +29,12 @@ static bool take(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64
     return take_cut(f, cut, shift, out);
 }
 
+/* Tables lie in 2M areas of their own. */
+static bool take_table(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
+{
+    return shift == 12 ? vs_frames_alloc_table(f, out) : take_cut(f, cut, shift, out);
+}
+
 /* ---- second dimension ---- */
 
 static void zero(struct vs_phys *phys, uint64_t at, uint64_t bytes)
@@ -45,7 +51,7 @@ static bool zeroed_table(struct vs_phys *phys, const struct vs_radix_format *f,
                          uint64_t *at)
 {
     unsigned shift = f->granule + (unsigned)__builtin_ctz(tables);
-    return take(frames, cut, shift, at) && (zero(phys, *at, 1ull << shift), true);
+    return take_table(frames, cut, shift, at) && (zero(phys, *at, 1ull << shift), true);
 }
 
 bool vs__slat_table(void *ctx, uint64_t *value, uint64_t *table)
@@ -86,7 +92,6 @@ void vs_vm_place(struct vs_vm *vm, struct vs_frames *data, struct vs_frames *gue
 {
     vm->host = data;
     vm->guest_tables = guest_tables;
-    vm->apart = true;
 }
 
 enum vs_status vs_vm_keep(struct vs_vm *vm, uint64_t bytes, enum vs_frames_order guest_order,
@@ -139,9 +144,11 @@ static bool broken(const struct vs_vm *vm, uint64_t block)
     return (h >> 33) % 100u < vm->fragmented;
 }
 
-static enum vs_status back(struct vs_vm *vm, uint64_t gpa, struct vs_frames *from,
-                           struct vs_cut *cut)
+/* A page of the guest's tables is backed apart too: the guest's kernel touched its area before. */
+static enum vs_status back(struct vs_vm *vm, uint64_t gpa, bool table)
 {
+    struct vs_frames *from = table ? vm->guest_tables : vm->host;
+    struct vs_cut *cut = table ? &vm->guest_table_cut : &vm->cut;
     struct vs_radix_alloc alloc = {vm, vs__slat_table, NULL, 0};
     unsigned shift = vm->host_shift;
     struct vs_slat_leaf leaf;
@@ -164,7 +171,8 @@ static enum vs_status back(struct vs_vm *vm, uint64_t gpa, struct vs_frames *fro
     if (huge) {
         shift = vm->huge_shift;
         page = block << shift;
-    } else if (!take(from, cut, shift, &hpa)) {
+    } else if (!(table && shift == 12 ? vs_frames_alloc_table(from, &hpa)
+                                      : take(from, cut, shift, &hpa))) {
         return VS_E_NOMEM;
     }
     vm->backed++;
@@ -177,7 +185,7 @@ static enum vs_status back(struct vs_vm *vm, uint64_t gpa, struct vs_frames *fro
 
 enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa)
 {
-    return back(vm, gpa, vm->host, &vm->cut);
+    return back(vm, gpa, false);
 }
 
 /* ---- first dimension ---- */
@@ -203,12 +211,12 @@ static bool guest_table(void *ctx, uint64_t *value, uint64_t *table)
     }
     struct vs_vm *vm = s->vm;
     /* where memory is too fragmented for an area of their own they lie among the data */
-    if (!(vm->apart && take_cut(s->frames, &vm->apart_cut, s->format.granule, value)) &&
+    if (!take_table(s->frames, &vm->apart_cut, s->format.granule, value) &&
         !take(s->frames, &s->cut, s->format.granule, value)) {
         return false;
     }
     for (uint64_t done = 0; done < bytes; done += 4096) { /* the host's pages may be smaller */
-        if (back(vm, *value + done, vm->guest_tables, &vm->guest_table_cut)) {
+        if (back(vm, *value + done, true)) {
             return false;
         }
         zero(s->phys, locate_guest(s, *value + done), 4096);

@@ -28,11 +28,11 @@ struct vs_vm {
     struct vs_phys *phys;
     struct vs_frames *host;                       /* of its pages; shared by all machines */
     struct vs_frames *host_tables, *guest_tables; /* of EPT tables; behind the guest's tables */
-    struct vs_cut table_cut, guest_table_cut, apart_cut;
-    bool apart;              /* guest tables get guest-physical 2M areas of their own */
-    struct vs_frames guest;  /* frames of guest-physical memory */
-    uint64_t ept_root;       /* host-physical */
-    uint64_t bytes;          /* guest-physical memory is [0, bytes) */
+    struct vs_cut table_cut, guest_table_cut;     /* EPT's, behind the guest's */
+    struct vs_cut apart_cut;                      /* guest-physical, for the guest's */
+    struct vs_frames guest;                       /* frames of guest-physical memory */
+    uint64_t ept_root;                            /* host-physical */
+    uint64_t bytes;                               /* guest-physical memory is [0, bytes) */
     unsigned host_shift;     /* page size of EPT mappings; with huge_shift: the smallest */
     unsigned huge_shift;     /* 0: none (vs_vm_thp) */
     uint32_t fragmented;     /* percent of its aligned huge blocks that find no frame */
@@ -68,7 +68,7 @@ enum vs_status vs_vm_init_format(struct vs_vm *vm, const struct vs_radix_format 
                                  unsigned host_shift, enum vs_frames_order guest_order,
                                  uint64_t seed);
 /* Made with the frames of EPT tables; pages and the guest's tables come from these from now on. The
- * guest's tables then lie in 2M areas of their own, which no large host page mixes with data. */
+ * guest's tables lie in 2M areas of their own, which no large host page mixes with data. */
 void vs_vm_place(struct vs_vm *vm, struct vs_frames *data, struct vs_frames *guest_tables);
 /* Before the first frame is given out: those of [0, bytes) are not. */
 enum vs_status vs_vm_keep(struct vs_vm *vm, uint64_t bytes, enum vs_frames_order guest_order,

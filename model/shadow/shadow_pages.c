@@ -148,7 +148,7 @@ static void track(struct vs_shadow *s, uint64_t gfn, bool on)
 static bool frame_for(struct vs_shadow *s, struct vs_shadow_page *p)
 {
     static const unsigned char none[4096];
-    if (!p->frame && !vs_frames_alloc(s->frames, 12, &p->frame)) {
+    if (!p->frame && !vs_frames_alloc_table(s->frames, &p->frame)) {
         return false;
     }
     vs_hpa at = {p->frame};

@@ -341,7 +341,19 @@ static enum vs_status check_recorded(struct vs_platform *p, uint64_t bytes,
     return VS_OK;
 }
 
-static enum vs_status make_vm(struct vs_platform *p, unsigned index)
+/* A kernel that colors pages takes as many colors as the largest way of L2 and LLC has pages where
+ * that is a power of two (ReactOS, ntoskrnl/mm/ARM3/mminit.c, MiComputeColorInformation). */
+static uint32_t page_colors(const struct vs_memory_config *m)
+{
+    uint64_t way = m->l2_ways ? m->l2_size / m->l2_ways : 0,
+             last = m->llc_ways ? m->llc_size / m->llc_ways : 0,
+             colors = (last > way ? last : way) >> VS_PAGE_4K_SHIFT;
+    return !colors || (colors & (colors - 1u)) ? VS_FRAMES_COLORS
+           : colors > VS_FRAMES_MAX_COLORS     ? VS_FRAMES_MAX_COLORS
+                                               : (uint32_t)colors;
+}
+
+static enum vs_status make_vm(struct vs_platform *p, unsigned index, uint32_t colors)
 {
     struct vs_vm *vm = &p->vm[index];
     enum vs_frames_order order = (enum vs_frames_order)p->ept.guest_frames;
@@ -360,6 +372,7 @@ static enum vs_status make_vm(struct vs_platform *p, unsigned index)
                     &p->node_frames[p->ept.guest_table_node]);
     }
     vs_frames_fragment(&vm->guest, (uint32_t)p->ept.fragmentation);
+    s = s ? s : vs_frames_color(&vm->guest, colors);
     return s ? s : vs__host_make(p, index);
 }
 
@@ -386,13 +399,15 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
     enum vs_status s = VS_OK;
     p->nodes = (unsigned)c->memory.nodes;
     p->frames = &p->node_frames[c->cpu.node];
+    uint32_t colors = page_colors(&c->memory);
     for (unsigned i = 0; i < p->nodes && !s; i++) {
         uint64_t from = i ? i * (bytes / p->nodes) : first, end = (i + 1u) * (bytes / p->nodes);
         s = vs_frames_init(&p->node_frames[i], from, end - from,
                            (enum vs_frames_order)p->ept.host_frames, p->options.seed + i);
+        s = s ? s : vs_frames_color(&p->node_frames[i], colors);
     }
     for (unsigned i = 0; i < p->n_vms && !s; i++) {
-        s = make_vm(p, i);
+        s = make_vm(p, i, colors);
     }
     if (!p->virtualized) {
         vs_frames_fragment(&p->node_frames[p->ept.data_node], (uint32_t)p->ept.fragmentation);

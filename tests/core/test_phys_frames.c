@@ -154,21 +154,80 @@ static void permutation_is_one(void **state)
     }
 }
 
-/* Successive frames fill a cache whose ways are 64 KiB evenly, and still lie far apart. */
-static void colored_frames_follow_each_other_in_the_bits_above_the_page(void **state)
+/* Successive frames fill a cache evenly whose ways hold a page of each color, and still lie far
+ * apart. */
+static void colored_frames_take_turns_in_the_bits_above_the_page(void **state)
 {
     (void)state;
-    struct vs_frames f;
-    uint64_t at, before = 0, far = 0;
-    assert_int_equal(vs_frames_init(&f, 0, 4ull << 30, VS_FRAMES_COLORED, 3), VS_OK);
-    for (uint64_t i = 0; i < 100000; i++) {
-        assert_true(vs_frames_alloc(&f, 12, &at));
-        assert_int_equal((at >> 12) % VS_FRAMES_COLORS, i % VS_FRAMES_COLORS);
-        far += (at > before ? at - before : before - at) > 1u << 20;
-        before = at;
+    for (uint32_t colors = 1; colors <= VS_FRAMES_MAX_COLORS; colors *= 2) {
+        struct vs_frames f;
+        uint64_t at, before = 0, far = 0;
+        assert_int_equal(vs_frames_init(&f, 0, 4ull << 30, VS_FRAMES_COLORED, 3), VS_OK);
+        assert_int_equal(vs_frames_color(&f, colors), VS_OK);
+        for (uint64_t i = 0; i < 100000; i++) {
+            assert_true(vs_frames_alloc(&f, 12, &at));
+            assert_int_equal((at >> 12) % colors, i % colors);
+            far += (at > before ? at - before : before - at) > 1u << 20;
+            before = at;
+        }
+        assert_true(far > 90000);
+        static const uint32_t wrong[] = {0, 3, 192, VS_FRAMES_MAX_COLORS * 2u};
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(vs_frames_color(&f, wrong[i]), VS_E_CONFIG);
+        }
+        vs_frames_free(&f);
     }
-    assert_true(far > 90000);
-    vs_frames_free(&f);
+}
+
+/* However many tables are made between them, pages get the frames they would get without. */
+static void frames_of_tables_stand_outside_the_order_of_pages(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 3; order++) {
+        struct vs_frames f;
+        uint64_t page, table, expected = 0;
+        assert_int_equal(vs_frames_init(&f, 0, 4ull << 30, (enum vs_frames_order)order, 3), VS_OK);
+        for (uint64_t i = 0; i < 400; i++) {
+            assert_true(vs_frames_alloc(&f, 12, &page));
+            if (order == VS_FRAMES_CONTIGUOUS) {
+                assert_true(!i || page == expected);
+                expected = page + 4096u;
+            } else if (order == VS_FRAMES_COLORED) {
+                assert_int_equal((page >> 12) % VS_FRAMES_COLORS, i % VS_FRAMES_COLORS);
+            }
+            for (uint64_t k = 0; k < i % 5u; k++) {
+                assert_true(vs_frames_alloc_table(&f, &table));
+                assert_true(table >> 21 != page >> 21);
+            }
+        }
+        vs_frames_free(&f);
+    }
+}
+
+/* The last frame can become either, whatever the others are. */
+static void tables_and_pages_share_what_is_left(void **state)
+{
+    (void)state;
+    for (int order = 0; order < 3; order++) {
+        for (uint64_t every = 1; every <= 1000;
+             every *= 10) { /* of so many frames one is a table's */
+            struct vs_frames f;
+            uint64_t n = (12ull << 20) >> 12, at;
+            unsigned char *owned = calloc(n, 1);
+            assert_non_null(owned);
+            assert_int_equal(vs_frames_init(&f, 1u << 20, n << 12, (enum vs_frames_order)order, 5),
+                             VS_OK);
+            for (uint64_t i = 0; i < n; i++) {
+                assert_true(i % every ? vs_frames_alloc(&f, 12, &at)
+                                      : vs_frames_alloc_table(&f, &at));
+                assert_int_equal(owned[(at - (1u << 20)) >> 12]++, 0);
+            }
+            assert_false(vs_frames_alloc(&f, 12, &at));
+            assert_false(vs_frames_alloc_table(&f, &at));
+            vs_frames_free(&f);
+            free(owned);
+        }
+    }
 }
 
 /* Fragmentation takes large frames, and not one small one. */
@@ -201,7 +260,9 @@ int main(void)
         cmocka_unit_test(frames_of_all_sizes_never_overlap),
         cmocka_unit_test(a_returned_frame_is_given_again),
         cmocka_unit_test(random_frames_spread_over_cache_sets),
-        cmocka_unit_test(colored_frames_follow_each_other_in_the_bits_above_the_page),
+        cmocka_unit_test(colored_frames_take_turns_in_the_bits_above_the_page),
+        cmocka_unit_test(frames_of_tables_stand_outside_the_order_of_pages),
+        cmocka_unit_test(tables_and_pages_share_what_is_left),
         cmocka_unit_test(fragmented_chunks_serve_small_frames_only),
         cmocka_unit_test(permutation_is_one),
     };
