@@ -133,9 +133,35 @@ held = {i for i, r in literature.items() if r["use"] == "validate"}
 for path in sorted(glob.glob(f"{root}/scripts/lua/**/*.lua", recursive=True)):
     with open(path, encoding="utf-8") as f:
         for n, line in enumerate(f, 1):
-            for i in re.findall(r"\b[1-7][A-Z]\d{3}\b|\bNL\.[\w.]+\w", line):
+            for i in re.findall(r"\b[1-7][A-Z]\d{3}\b", line):
                 if i in held and not re.search(r"held out|validat", line, re.I):
                     bad.append(f"{path[len(root) + 1:]}:{n}: {i} is held out for validation")
+
+# The latency staircases are cited by row, NL.<part>.PR.s<bytes>.<size>K or <size>K..<size>K: the PR
+# rows calibrate, the RF rows are held out, and "the staircase of a part" would hide which was used.
+ROW = re.compile(r"\bNL\.(\w+)\.(\w+)(?:\.s(\d+)(?:\.(\d+)K(?:\.\.(\d+)K)?)?)?")
+FULL = re.compile(r"full.?random|random.full|full order|random over (all|the whole)", re.I)
+for path in sorted(glob.glob(f"{root}/scripts/lua/**/*.lua", recursive=True) + glob.glob(f"{root}/model/*/*.def")):
+    with open(path, encoding="utf-8") as f:
+        for n, line in enumerate(f, 1):
+            where = f"{path[len(root) + 1:]}:{n}"
+            names = re.match(r"\s*calibrated\s*=", line)
+            if line.lstrip().startswith(("--", "/*")) or re.search(r"held out|validat", line, re.I):
+                continue
+            if "native_latency" in line and not names and "/cpus/" not in path: # clocks, steps of TLBs
+                bad.append(f"{where}: native_latency is cited by its rows, NL.<part>.PR.s<bytes>.<size>K")
+            if FULL.search(line):
+                bad.append(f"{where}: names the full order, which is held out for validation")
+            for m in ROW.finditer(line):
+                part, order, stride, *sizes = m.groups()
+                if order != "PR":
+                    bad.append(f"{where}: {m[0]} is held out for validation")
+                elif not names and not sizes[0]:
+                    bad.append(f"{where}: {m[0]} names no rows")
+                for size in filter(None, sizes):
+                    i = f"NL.{part}.{order}.s{stride}.{size}K"
+                    if literature.get(i, {}).get("use") != "calibrate":
+                        bad.append(f"{where}: {i} is no row that calibrates")
 if bad:
     sys.exit("\n".join(bad))
 print(f"results: {len(documents)} claims, {len(literature)} literature rows, {len(experiments)} experiments")

@@ -3,7 +3,9 @@ return {
   base = "skylake_sp",
   text = "Cascade Lake caches with six channels of DDR4-2933",
   borrows = "every latency of the Skylake-SP description, caches in core cycles and DRAM in ns",
+  calibrated = "4M097",
   memory = {
+    remote_latency = { "52800", "4M097: Gold 6240, 140.4 ns remote less 87.6 local", "derived" },
     llc = { size = { "35.75MiB", "Intel Xeon Gold 6252 specification: 35.75 MB", "documented" } },
   },
 }

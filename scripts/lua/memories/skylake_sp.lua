@@ -3,14 +3,17 @@
 return {
   text = "Skylake-SP caches with six channels of DDR4-2666",
   borrows = "LRU where the measured part keeps lines as random replacement does; latencies of an i9-7900X at 3312 MHz in core cycles (L2, LLC) and in ns (DRAM)",
-  calibrated = "native_latency:skylake_sp",
+  calibrated = "NL.skylake_sp.PR 4M094",
+  host = { frames = { "colored", "NL.skylake_sp.PR.s64.768K..1024K: L2 answers to its full size, as it does where successive pages take turns in its sets; frames at random overfill some", "derived" } },
+  guest = { frames = { "colored", "a guest's kernel gives out frames as the host's does", "assumed" } },
   memory = {
-    l1d = { latency = { 4, "native_latency skylake_sp, 8-32 KiB", "measured" } },
-    l2 = { latency = { 14, "native_latency skylake_sp, 48-256 KiB", "measured" } },
-    llc = { latency = { 66, "native_latency skylake_sp, 2-6 MiB: 75 cycles less 9 of the second-level TLB", "derived" } },
+    remote_latency = { "54100", "4M094: Gold 6140, 144.3 ns remote less 90.2 local", "derived" },
+    l1d = { latency = { 4, "NL.skylake_sp.PR.s64.8K..32K", "measured" } },
+    l2 = { latency = { 14, "NL.skylake_sp.PR.s64.48K..256K", "measured" } },
+    llc = { latency = { 66, "NL.skylake_sp.PR.s4096.2048K..6144K: 75 cycles less 9 of the second-level TLB", "derived" } },
     dram = {
-      page_policy = { "closed", "native_latency skylake_sp: random in a window is as slow as random over all, walks apart", "derived" },
-      row_miss = { "82200", "native_latency skylake_sp, 512 MiB page-random: 279 cycles at 3312 MHz, less 7 of the second-level TLB", "derived" },
+      page_policy = { "closed", "NL.skylake_sp.PR.s64.524288K fixes one DRAM latency and no split of it into row hits and conflicts; closed rows need none", "assumed" },
+      row_miss = { "82200", "NL.skylake_sp.PR.s64.524288K: 279 cycles at 3312 MHz, less 7 of the second-level TLB", "derived" },
       row_hit = { "82200", "closed rows: never taken", "derived" },
       row_conflict = { "82200", "closed rows: never taken", "derived" },
     },

@@ -7,7 +7,7 @@ return {
   memory = {
     llc = {
       size = { "14080KiB", "Intel i9-7900X specification: 13.75 MB, ten slices of 1.375 MiB", "documented" },
-      policy = { "random", "native_latency skylake_sp, 12-128 MiB: part of a cyclic footprint survives, as random replacement has it", "derived" },
+      policy = { "random", "NL.skylake_sp.PR.s64.12288K..131072K: part of a cyclic footprint survives, as random replacement has it", "derived" },
     },
     dram = { channels = { 4, "i9-7900X: four DDR4 channels", "documented" } },
   },

@@ -6,7 +6,7 @@ return {
   memory = {
     dram = {
       channels = { 8, "AMD EPYC 7763: eight DDR4-3200 channels", "documented" },
-      row_hit = { "222000", "native_latency zen2_rome, 32-128 MiB page-random: 500 to 512 cycles at 2250 MHz", "assumed" },
+      row_hit = { "222000", "NL.zen2_rome.PR.s64.32768K..131072K: 500 to 512 cycles at 2250 MHz", "assumed" },
       row_miss = { "235750", "row hit and one activation of DDR4-3200 (13.75 ns)", "assumed" },
       row_conflict = { "249500", "row hit, precharge and activation of DDR4-3200 (27.5 ns)", "assumed" },
     },
