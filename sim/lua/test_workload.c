@@ -241,7 +241,7 @@ static void test_wrong_arguments_stop_the_guest_at_their_line(void **state)
     stops("cpu:inp(65536)", "0..0xffff");
     stops("cpu:outp(64, 0, 3)", "size 1, 2 or 4");
     stops("cpu:write_cr(2)", "0, 3, 4 and 8");
-    stops("cpu:protect(r, 'x')", "the mode must be one of r|rw");
+    stops("cpu:protect(r, 'w')", "the mode must be one of none|r|rw|rx|rwx|x");
     stops("cpu:mmio(0, 'poke')", "the access must be one of load|store");
     stops("cpu:send { bytes = 9001 }", "1..9000");
     stops("cpu:wait { ms = 1 }", "unknown field 'ms'");

@@ -143,11 +143,13 @@ static void test_other_second_dimensions_are_write_protected(void **state)
     static const char script[] = BEGIN "for i = 1, 3 do write(n) local f = cpu:dirty_log()\n"
                                        "if f < n or f > n + 16 then error(f) end end end)";
     struct run r;
-    good(&r, script, (const char *[]){PROTECT, "paging.mode=npt", "ept.verify=1", NULL});
+    good(&r, script,
+         (const char *[]){PROTECT, "paging.mode=npt", "cpu.vendor=amd", "ept.verify=1", NULL});
     assert_true(exits(&r, VS_OP_EXIT_EPT_VIOLATION) >= 3600);
     done(&r);
     good(&r, script,
-         (const char *[]){PROTECT, "paging.mode=stage2", "guest.format=arm", "ept.verify=1", NULL});
+         (const char *[]){PROTECT, "paging.mode=stage2", "cpu.vendor=arm", "guest.format=arm",
+                          "ept.verify=1", NULL});
     assert_true(exits(&r, VS_OP_EXIT_EPT_VIOLATION) >= 3600);
     done(&r);
 }

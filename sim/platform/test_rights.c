@@ -4,7 +4,7 @@
 #include "test_run.h"
 
 #define NATIVE "paging.mode=native"
-#define ARM "paging.mode=stage2", "guest.format=arm"
+#define ARM "paging.mode=stage2", "cpu.vendor=arm", "guest.format=arm"
 
 static const char *const mode[] = {"none", "r", "rw", "rx", "rwx", "x"};
 static const unsigned rights[] = {0, 1, 3, 5, 7, 4};
@@ -157,7 +157,7 @@ static void test_other_second_dimensions_withhold_too(void **state)
         "cpu:host_protect(m, 'none') cpu:load(m) cpu:compute(1)\n"
         "if cpu:violations() ~= 2 then error('load') end end)";
     struct run r;
-    good(&r, script, (const char *[]){"paging.mode=npt", NULL});
+    good(&r, script, (const char *[]){"paging.mode=npt", "cpu.vendor=amd", NULL});
     done(&r);
     good(&r, script, (const char *[]){ARM, NULL});
     done(&r);
@@ -197,7 +197,8 @@ static void test_what_cannot_be_withheld_is_refused(void **state)
     ends(TAKE("r"), (const char *[]){NATIVE, NULL}, "second dimension");
     ends(TAKE("r"), (const char *[]){"paging.mode=shadow", NULL}, "second dimension");
     ends(TAKE("x"), (const char *[]){"ept.execute_only=0", NULL}, "ept.execute_only");
-    ends(TAKE("x"), (const char *[]){"paging.mode=npt", NULL}, "nested page tables");
+    ends(TAKE("x"), (const char *[]){"paging.mode=npt", "cpu.vendor=amd", NULL},
+         "nested page tables");
     ends("guest(function(cpu) cpu:host_protect(4096, 4096, 'r') end)", (const char *[]){NULL},
          "mapped no memory");
     ends(TAKE("w"), (const char *[]){NULL}, "none|r|rw|rx|rwx|x");

@@ -64,7 +64,7 @@ static void close_nothing(void *ctx)
 static enum vs_status write_file(const char *text, unsigned stopped, struct vs_errors *errors)
 {
     const struct vs_request *at[VCPUS];
-    struct vs_reply reply = {0, 0, 0};
+    struct vs_reply reply = {.value = 0};
     struct vs_recorder *r = vs_recorder_create(PATH, VCPUS, 7, text, errors);
     assert_non_null(r);
     for (unsigned v = 0; v < VCPUS; v++) {
@@ -137,7 +137,7 @@ static void test_what_was_asked_is_asked_again(void **state)
     size_t size;
     uint8_t *bytes = make(TEXT, &size);
     struct vs_recording *r = opened(bytes, size);
-    struct vs_reply reply = {0, 0, 0};
+    struct vs_reply reply = {.value = 0};
     char value[64];
     assert_int_equal(vs_recording_vcpus(r), VCPUS);
     assert_int_equal(vs_recording_seed(r), 7);
@@ -226,7 +226,7 @@ static void test_an_interrupt_stays_within_its_recording(void **state)
     size_t size;
     uint8_t *bytes = make(TEXT, &size);
     struct vs_recording *r = opened(bytes, size);
-    struct vs_reply reply = {0, 0, 0};
+    struct vs_reply reply = {.value = 0};
     for (unsigned v = 0; v < 2; v++) {
         struct vs_guest_source s;
         struct vs_request q;
