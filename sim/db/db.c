@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening, checking, comparing and merging a results database. Writing a run is in db_store.c. */
+/* Opening, reading, checking and comparing a results database. Writing a run is in db_store.c,
+ * merging in db_merge.c. */
 #include "db_impl.h"
 
 #include <errno.h>
@@ -24,6 +25,10 @@ enum vs_status vs__db_fail(struct vs_db *db, const char *doing)
         break;
     case SQLITE_BUSY:
         hint = "; another process keeps it locked";
+        break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        hint = "; 'virtsim db check' says more";
         break;
     default:
         break;
@@ -100,6 +105,24 @@ static enum vs_status check_version(struct vs_db *db, bool create)
     return VS_OK;
 }
 
+/* SQLite opens what it may only read without a word, and notices a folder without room for its
+ * journal at the first page it changes: write the header again, and take it back. */
+static enum vs_status check_writable(struct vs_db *db)
+{
+    char sql[80];
+    if (sqlite3_db_readonly(db->sql, "main") == 1) {
+        snprintf(db->error, sizeof db->error, "%s: the file cannot be written: give another --db",
+                 db->path);
+        return VS_E_IO;
+    }
+    snprintf(sql, sizeof sql, "BEGIN IMMEDIATE; PRAGMA user_version = %d", VS_DB_SCHEMA_VERSION);
+    enum vs_status s = vs_db_exec(db, sql);
+    /* room may be made while the run goes on: storing it says whether there is */
+    s = s && sqlite3_errcode(db->sql) == SQLITE_FULL ? VS_OK : s;
+    sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    return s;
+}
+
 static void make_parent(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -108,6 +131,11 @@ static void make_parent(const char *path)
         snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
         mkdir(dir, 0777); /* failing is reported by opening the file */
     }
+}
+
+void vs__db_file_name(const char *path, char *out, size_t bytes)
+{
+    snprintf(out, bytes, "%s%s", strncmp(path, "file:", 5) ? "" : "./", path);
 }
 
 enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err,
@@ -123,7 +151,10 @@ enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, cha
     struct stat st;
     bool exists = stat(path, &st) == 0;
     enum vs_status s = VS_OK;
-    if (!exists && !create) {
+    if (!*path) {
+        snprintf(db->error, sizeof db->error, "a database needs a name: give one with --db FILE");
+        s = VS_E_INPUT;
+    } else if (!exists && !create) {
         snprintf(db->error, sizeof db->error,
                  "%s: no such database; 'virtsim run' and 'virtsim replay' make one", path);
         s = VS_E_INPUT;
@@ -135,13 +166,18 @@ enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, cha
             make_parent(path);
         }
         int flags = create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
-        if (sqlite3_open_v2(path, &db->sql, flags, NULL) != SQLITE_OK) {
+        char name[sizeof db->path + 2];
+        vs__db_file_name(path, name, sizeof name);
+        if (sqlite3_open_v2(name, &db->sql, flags, NULL) != SQLITE_OK) {
             s = vs__db_fail(db, "cannot open");
         }
     }
     if (!s) {
         sqlite3_busy_timeout(db->sql, 60000);
         s = check_version(db, create);
+    }
+    if (!s && create) {
+        s = check_writable(db);
     }
     if (!s) {
         s = vs_db_exec(db, "PRAGMA foreign_keys = ON");
@@ -173,6 +209,29 @@ sqlite3 *vs_db_handle(struct vs_db *db)
     return db->sql;
 }
 
+sqlite3_stmt *vs_db_query(struct vs_db *db, const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK && !db->unread) {
+        db->unread = vs__db_fail(db, "cannot read");
+    }
+    return st;
+}
+
+bool vs_db_row(struct vs_db *db, sqlite3_stmt *st)
+{
+    int rc = st ? sqlite3_step(st) : SQLITE_DONE;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE && !db->unread) {
+        db->unread = vs__db_fail(db, "cannot read");
+    }
+    return rc == SQLITE_ROW;
+}
+
+enum vs_status vs_db_unread(const struct vs_db *db)
+{
+    return db->unread;
+}
+
 enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base,
                             double *out, bool *found)
 {
@@ -197,56 +256,6 @@ enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int6
     enum vs_status s =
         rc == SQLITE_ROW || rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "query failed");
     sqlite3_finalize(st);
-    return s;
-}
-
-/* The tables a run's content stands in, children of `run`. */
-static const char *const run_tables[] = {"provenance", "knob",      "op",    "part", "child",
-                                         "counter",    "histogram", "epoch", "span", "charge"};
-
-enum vs_status vs_db_merge(struct vs_db *db, const char *other)
-{
-    struct vs_db *from = NULL;
-    char err[1024];
-    enum vs_status s = vs_db_open(other, false, &from, err, sizeof err);
-    if (s) {
-        snprintf(db->error, sizeof db->error, "%s", err);
-        return s;
-    }
-    vs_db_close(from);
-    char *sql = sqlite3_mprintf("ATTACH %Q AS other", other);
-    s = sql ? vs_db_exec(db, sql) : VS_E_NOMEM;
-    sqlite3_free(sql);
-    if (s) {
-        return s;
-    }
-    s = vs_db_exec(db, "BEGIN IMMEDIATE");
-    if (!s) {
-        s = vs_db_exec(
-            db,
-            "CREATE TEMP TABLE shift AS SELECT coalesce((SELECT max(run) FROM main.run), 0) AS by;"
-            "CREATE TEMP TABLE renum AS SELECT run AS old, row_number() OVER (ORDER BY run) + "
-            "(SELECT by FROM shift) AS new FROM other.run;"
-            "INSERT INTO main.run SELECT n.new, r.command, r.workload, r.input_hash, "
-            "r.trace_format, r.machine, r.seed, r.roi_ps, r.end_ps, r.point"
-            " FROM other.run r JOIN renum n ON n.old = r.run");
-    }
-    for (size_t i = 0; !s && i < sizeof run_tables / sizeof run_tables[0]; i++) {
-        /* every such table has run as its first column and key */
-        sql = sqlite3_mprintf("CREATE TEMP TABLE moved AS SELECT t.* FROM other.%s t; UPDATE moved "
-                              "SET run = (SELECT new FROM renum WHERE old = moved.run);"
-                              "INSERT INTO main.%s SELECT * FROM moved; DROP TABLE temp.moved",
-                              run_tables[i], run_tables[i]);
-        s = sql ? vs_db_exec(db, sql) : VS_E_NOMEM;
-        sqlite3_free(sql);
-    }
-    if (!s) {
-        s = vs_db_exec(db, "DROP TABLE temp.renum; DROP TABLE temp.shift; COMMIT");
-    }
-    if (s) {
-        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
-    }
-    sqlite3_exec(db->sql, "DETACH other", NULL, NULL, NULL);
     return s;
 }
 

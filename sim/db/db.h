@@ -38,6 +38,13 @@ struct vs_epoch_row {
     const struct vs_counter_desc *counter;
 };
 
+/* A moment the guest named: when it first came, since the start of the run, and how often. */
+struct vs_mark_row {
+    const char *name;
+    uint64_t first_ps, n;
+    uint16_t actor_index; /* into the ledger's actors */
+};
+
 /* Everything of one finished run. */
 struct vs_run_record {
     struct vs_run_info info;
@@ -47,10 +54,13 @@ struct vs_run_record {
     size_t n_provenance;
     const struct vs_epoch_row *epochs;
     size_t n_epochs;
+    const struct vs_mark_row *marks;
+    size_t n_marks;
 };
 
 /* Opens or (if create) makes a database; its folder is made when only the last component is
- * missing. A file that is no database, or of another schema version, is refused untouched. */
+ * missing. A file that is no database, of another schema version, or that is to be written (create)
+ * and cannot be, is refused untouched. ":memory:" keeps one for this process only. */
 enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err,
                           size_t err_bytes);
 void vs_db_close(struct vs_db *db);
@@ -58,8 +68,12 @@ const char *vs_db_error(const struct vs_db *db);
 sqlite3 *vs_db_handle(struct vs_db *db);
 
 enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run);
-/* Appends all runs of another database, renumbered, in one transaction. */
+/* Appends all runs of another database, renumbered, with their comparisons, in one transaction;
+ * claims and literature that are not there yet, too. A database is not merged into itself:
+ * VS_E_INPUT. */
 enum vs_status vs_db_merge(struct vs_db *db, const char *other);
+/* Both name the same existing file. */
+bool vs_db_same(const char *a, const char *b);
 /* XXH64 over every table but provenance, in primary-key order. */
 enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest);
 /* Integrity, foreign keys, schema version, unbalanced rows; lines go to `report`. */
@@ -68,6 +82,11 @@ enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const cha
 
 /* Plain SQL within the caller's needs (compare, explain); message in vs_db_error(). */
 enum vs_status vs_db_exec(struct vs_db *db, const char *sql);
+/* Rows for printing: NULL and false when they cannot be read, which vs_db_unread tells at the end
+ * (VS_OK: all rows were); finalize what query returned. */
+sqlite3_stmt *vs_db_query(struct vs_db *db, const char *sql);
+bool vs_db_row(struct vs_db *db, sqlite3_stmt *st);
+enum vs_status vs_db_unread(const struct vs_db *db);
 /* First column of the first row; found = false when there is no row or it is NULL. */
 enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base,
                             double *out, bool *found);

@@ -125,6 +125,17 @@ static void store_span(void *ctx, const struct vs_op_acc *a, const struct vs_spa
     }
 }
 
+/* Counters mark.NAME and mark.NAME.n of the vCPU's line. */
+static void store_mark(struct writer *w, const struct vs_mark_row *m)
+{
+    const char *actor = vs_ledger_actor_name(w->ledger, m->actor_index);
+    char name[80];
+    snprintf(name, sizeof name, "mark.%s", m->name);
+    insert(w, w->counter, "issis", w->run, actor, name, (int64_t)m->first_ps, "ps");
+    snprintf(name, sizeof name, "mark.%s.n", m->name);
+    insert(w, w->counter, "issis", w->run, actor, name, (int64_t)m->n, "times");
+}
+
 static void store_run(struct writer *w, const struct vs_run_record *r)
 {
     const struct vs_run_info *i = &r->info;
@@ -177,6 +188,9 @@ enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int6
         vs_ledger_each(r->ledger, store_acc, &w);
         vs_ledger_each_counter(r->ledger, store_counter, &w);
         vs_ledger_each_span(r->ledger, store_span, &w);
+        for (size_t i = 0; i < r->n_marks; i++) {
+            store_mark(&w, &r->marks[i]);
+        }
     }
     sqlite3_stmt *all[] = {w.op, w.part, w.child, w.counter, w.histogram, w.span, w.charge};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

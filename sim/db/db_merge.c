@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Appending the runs of one results database to another. */
+#include "db_impl.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+/* The tables a run's content stands in, children of `run`. */
+static const char *const run_tables[] = {"provenance", "knob",    "op",        "part",
+                                         "child",      "counter", "histogram", "epoch",
+                                         "span",       "charge",  "comparison"};
+
+bool vs_db_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static enum vs_status move_runs(struct vs_db *db)
+{
+    enum vs_status s = vs_db_exec(
+        db, "CREATE TEMP TABLE shift AS SELECT coalesce((SELECT max(run) FROM main.run), 0) AS by;"
+            "CREATE TEMP TABLE renum AS SELECT run AS old, row_number() OVER (ORDER BY run) + "
+            "(SELECT by FROM shift) AS new FROM other.run;"
+            "INSERT INTO main.run SELECT n.new, r.command, r.workload, r.input_hash, "
+            "r.trace_format, r.machine, r.seed, r.roi_ps, r.end_ps, r.point"
+            " FROM other.run r JOIN renum n ON n.old = r.run;"
+            /* one document's claim is the same in both; the newer program's may be reworded */
+            "INSERT OR IGNORE INTO main.claim SELECT * FROM other.claim;"
+            "INSERT OR IGNORE INTO main.literature SELECT * FROM other.literature");
+    for (size_t i = 0; !s && i < sizeof run_tables / sizeof run_tables[0]; i++) {
+        char *sql = sqlite3_mprintf(
+            "CREATE TEMP TABLE moved AS SELECT t.* FROM other.%s t;"
+            "UPDATE moved SET run = (SELECT new FROM renum WHERE old = moved.run);"
+            "%s INSERT INTO main.%s SELECT * FROM moved; DROP TABLE temp.moved",
+            run_tables[i],
+            /* the twin of a ratio is a run, too; 0 = none */
+            sqlite3_stricmp(run_tables[i], "comparison")
+                ? ""
+                : "UPDATE moved SET base_run = coalesce((SELECT new FROM renum WHERE old = "
+                  "moved.base_run), 0);",
+            run_tables[i]);
+        s = sql ? vs_db_exec(db, sql) : VS_E_NOMEM;
+        sqlite3_free(sql);
+    }
+    return s ? s : vs_db_exec(db, "DROP TABLE temp.renum; DROP TABLE temp.shift; COMMIT");
+}
+
+enum vs_status vs_db_merge(struct vs_db *db, const char *other)
+{
+    struct vs_db *from = NULL;
+    char err[5200];
+    if (vs_db_same(db->path, other)) { /* it would wait for its own lock */
+        snprintf(db->error, sizeof db->error, "%s: cannot be merged into itself", other);
+        return VS_E_INPUT;
+    }
+    enum vs_status s = vs_db_open(other, false, &from, err, sizeof err);
+    if (s) {
+        snprintf(db->error, sizeof db->error, "%.*s", (int)sizeof db->error - 1, err);
+        return s;
+    }
+    vs_db_close(from);
+    char name[sizeof db->path + 2];
+    vs__db_file_name(other, name, sizeof name);
+    char *sql = sqlite3_mprintf("ATTACH %Q AS other", name);
+    s = sql ? vs_db_exec(db, sql) : VS_E_NOMEM;
+    sqlite3_free(sql);
+    if (s) {
+        return s;
+    }
+    s = vs_db_exec(db, "BEGIN IMMEDIATE");
+    s = s ? s : move_runs(db);
+    if (s) {
+        sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
+    }
+    sqlite3_exec(db->sql, "DETACH other", NULL, NULL, NULL);
+    return s;
+}
