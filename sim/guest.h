@@ -64,6 +64,9 @@ enum vs_req_backing {
 /* What happens to the translations of the address space that is switched to. */
 enum vs_req_switch { VS_SWITCH_MACHINE, VS_SWITCH_KEEP, VS_SWITCH_FLUSH };
 
+/* Instructions of one COMPUTE: about an hour of a guest's time, as a WAIT has at most. */
+#define VS_COMPUTE_MAX UINT64_C(10000000000000)
+
 struct vs_trace_rec;
 
 /* Page tables of x86-64, four levels, as recorded. */

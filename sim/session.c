@@ -259,6 +259,12 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         epochs[i] = (struct vs_epoch_row){samples[i].epoch, samples[i].end_ps, samples[i].value,
                                           samples[i].actor, samples[i].counter};
     }
+    size_t n_marks;
+    const struct vs_mark_sample *mark = vs_platform_marks(s->platform, &n_marks);
+    struct vs_mark_row marks[VS_MARKS];
+    for (size_t i = 0; i < n_marks; i++) {
+        marks[i] = (struct vs_mark_row){mark[i].name, mark[i].first_ps, mark[i].n, mark[i].actor};
+    }
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     char host[256] = "", wall[32], cpu[32], peak[32], jobs[32];
@@ -292,6 +298,8 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         .n_provenance = sizeof provenance / sizeof provenance[0],
         .epochs = epochs,
         .n_epochs = epochs ? n_epochs : 0,
+        .marks = marks,
+        .n_marks = n_marks,
     };
     enum vs_status st = vs_db_store(db, &record, run);
     if (st) {

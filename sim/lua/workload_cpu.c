@@ -183,7 +183,11 @@ static int cpu_map(lua_State *L)
     int p = choice(L, "page", -1, page);
     r->page_shift = p < 0 ? 0 : shift[p];
     r->address = field(L, "at", 0);
-    r->fixed = r->address != 0;
+    r->fixed = lua_getfield(L, 2, "at") != LUA_TNIL;
+    lua_pop(L, 1);
+    if (r->fixed && (!r->address || r->address % (1u << 12))) {
+        return luaL_error(L, "map: at must be a multiple of the page's size, and not 0");
+    }
     if (r->address > ADDRESS_MAX || r->bytes > ADDRESS_MAX - r->address) {
         return luaL_error(L, "map: a program's addresses are below 2^47");
     }
@@ -335,6 +339,10 @@ static int bulk(lua_State *L, enum vs_req_pattern pattern)
     if (!r->stride || r->stride > r->bytes) {
         return luaL_error(L, "stride must be 1..%I bytes", (lua_Integer)r->bytes);
     }
+    if (r->work > VS_COMPUTE_MAX / r->count) {
+        return luaL_error(L, "work x count: at most %I instructions, about an hour",
+                          (lua_Integer)VS_COMPUTE_MAX);
+    }
     if (pattern == VS_PATTERN_ZIPF && !(r->theta > 0 && r->theta < 1)) {
         return luaL_error(L, "theta must be above 0 and below 1");
     }
@@ -360,7 +368,12 @@ static int cpu_chase(lua_State *L)
 
 static int cpu_compute(lua_State *L)
 {
-    begin(L, VS_REQ_COMPUTE)->count = to_number(L, 2, "instructions");
+    uint64_t n = to_number(L, 2, "instructions");
+    if (n > VS_COMPUTE_MAX) {
+        return luaL_error(L, "compute: at most %I instructions, about an hour",
+                          (lua_Integer)VS_COMPUTE_MAX);
+    }
+    begin(L, VS_REQ_COMPUTE)->count = n;
     return give(L);
 }
 
@@ -369,6 +382,9 @@ static int cpu_cpuid(lua_State *L)
     struct vs_request *r = begin(L, VS_REQ_CPUID);
     r->a = opt_number(L, 2, "leaf", 0);
     r->b = opt_number(L, 3, "subleaf", 0);
+    if (r->a > UINT32_MAX || r->b > UINT32_MAX) {
+        return luaL_error(L, "a leaf is what EAX holds, a subleaf ECX: 32 bits");
+    }
     return give(L);
 }
 
@@ -388,16 +404,25 @@ static int cpu_rdtsc(lua_State *L)
     return ask(L);
 }
 
+static uint64_t to_msr(lua_State *L)
+{
+    uint64_t index = to_number(L, 2, "an MSR index");
+    if (index > UINT32_MAX) {
+        luaL_error(L, "an MSR index is what ECX holds, 32 bits");
+    }
+    return index;
+}
+
 static int cpu_rdmsr(lua_State *L)
 {
-    begin(L, VS_REQ_RDMSR)->a = to_number(L, 2, "an MSR index");
+    begin(L, VS_REQ_RDMSR)->a = to_msr(L);
     return ask(L);
 }
 
 static int cpu_wrmsr(lua_State *L)
 {
     struct vs_request *r = begin(L, VS_REQ_WRMSR);
-    r->a = to_number(L, 2, "an MSR index");
+    r->a = to_msr(L);
     r->b = opt_number(L, 3, "a value", 0);
     return give(L);
 }

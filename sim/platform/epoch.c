@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters over simulated time: their growth within each epoch, sampled when vCPU 0 passes its end.
- */
+/* Counters over simulated time: their growth within each epoch, sampled when vCPU 0 passes its end;
+ * and the moments that guests name. */
 #include "vcpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define EPOCHS 100000u /* of one run: some hundred counters are read at the end of each */
 
 struct sampler {
     struct vs_platform *p;
@@ -54,11 +57,18 @@ static void sample_all(struct vs_platform *p)
 
 void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps)
 {
-    while (p->options.epoch_ps && now_ps >= p->epoch_end_ps) {
-        sample_all(p);
-        p->epoch++;
-        p->epoch_end_ps += p->options.epoch_ps;
+    if (!p->options.epoch_ps || now_ps < p->epoch_end_ps) {
+        return;
     }
+    if (++p->epochs_sampled > EPOCHS) {
+        vs__vcpu_refuse(&p->vcpu[0], "--epoch %llu ps: more than %u epochs; give a longer one",
+                        (unsigned long long)p->options.epoch_ps, EPOCHS);
+    }
+    /* nothing happened in those between: they have no rows */
+    sample_all(p);
+    uint64_t passed = (now_ps - p->epoch_end_ps) / p->options.epoch_ps + 1u;
+    p->epoch += passed;
+    p->epoch_end_ps += passed * p->options.epoch_ps;
 }
 
 /* What is left of the last epoch ends with the run, so that the epochs add up to the counters. */
@@ -75,8 +85,35 @@ void vs__platform_epochs_restart(struct vs_platform *p)
 {
     p->n_epochs = 0;
     p->epoch = 0;
+    p->epochs_sampled = 0;
     p->epoch_end_ps = p->roi_ps + p->options.epoch_ps;
     if (p->n_epoch_last) {
         memset(p->epoch_last, 0, p->n_epoch_last * sizeof *p->epoch_last);
     }
+}
+
+/* ---- moments the guests name ---- */
+
+void vs__platform_mark(struct vs_vcpu *v, const char *name)
+{
+    struct vs_platform *p = v->p;
+    for (size_t i = 0; i < p->n_marks; i++) {
+        if (p->mark[i].actor == v->line && !strcmp(p->mark[i].name, name)) {
+            p->mark[i].n++;
+            return;
+        }
+    }
+    if (p->n_marks == VS_MARKS) {
+        vs__vcpu_fail(v, "mark \"%s\": a run has at most %u different ones", name, VS_MARKS);
+        return;
+    }
+    struct vs_mark_sample *m = &p->mark[p->n_marks++];
+    *m = (struct vs_mark_sample){.first_ps = vs_now(&v->txn).v, .n = 1, .actor = v->line};
+    snprintf(m->name, sizeof m->name, "%s", name);
+}
+
+const struct vs_mark_sample *vs_platform_marks(const struct vs_platform *p, size_t *n)
+{
+    *n = p->n_marks;
+    return p->mark;
 }

@@ -23,12 +23,17 @@ struct vs_platform;
 /* Every component's descriptor, in the order of their tables in documentation. */
 const struct vs_component_desc *const *vs_components(size_t *n);
 
+/* False: the models have this operation, but no run raises it yet. */
+bool vs_platform_raises(enum vs_op op);
+
 struct vs_run_options {
     uint64_t seed;
     uint64_t
         warmup; /* accesses before the region of interest begins; 0 = none (or the guest's mark) */
     uint32_t spans;
     uint64_t epoch_ps; /* 0 = no counters over time */
+    bool rehearse;     /* a guest ends with its first request that takes time: what it asks of
+                          the machine is found wrong, nothing is simulated */
     /* inputs that bring physical addresses; memory of the machine they were recorded on, 0 unknown
      */
     unsigned recorded;
@@ -62,6 +67,14 @@ struct vs_epoch_sample {
     uint16_t actor;
     const struct vs_counter_desc *counter;
 };
+/* What the guests' marks named, "roi" aside: first time and how often. */
+#define VS_MARKS 256u
+struct vs_mark_sample {
+    char name[32];
+    uint64_t first_ps, n;
+    uint16_t actor;
+};
+const struct vs_mark_sample *vs_platform_marks(const struct vs_platform *p, size_t *n);
 const struct vs_epoch_sample *vs_platform_epochs(const struct vs_platform *p, size_t *n);
 void vs_platform_destroy(struct vs_platform *p);
 

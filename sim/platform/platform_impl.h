@@ -71,8 +71,10 @@ struct vs_vcpu {
     struct { /* regions that get their frames at first touch, for guest.page_size = thp */
         uint64_t at, bytes;
         unsigned process;
+        bool cut; /* some of it was unmapped: others may lie there */
     } area[VS__AREAS];
     unsigned n_areas;
+    bool fixed; /* a region lies where the program wanted it */
     uint64_t count[VS_CNT_os_N];
     /* the program */
     struct vs_guest_source source;
@@ -152,9 +154,11 @@ struct vs_platform {
     uint64_t warmup_left, roi_ps, end_ps, accesses, ticks;
     uint64_t recorded; /* bytes at the bottom of (guest-)physical memory: a recording's own */
     uint64_t sim_count[VS_CNT_sim_N];
+    struct vs_mark_sample mark[VS_MARKS]; /* in the order of their first time */
+    size_t n_marks;
     struct vs_epoch_sample *epochs;
     size_t n_epochs, cap_epochs;
-    uint64_t epoch, epoch_end_ps, *epoch_last;
+    uint64_t epoch, epoch_end_ps, epochs_sampled, *epoch_last;
     size_t n_epoch_last;
     enum vs_status status; /* what kind of error */
     char error[1400];
@@ -216,6 +220,8 @@ void vs__net_receive(struct vs_vcpu *v);
 void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps);
 void vs__platform_epochs_restart(struct vs_platform *p);
 void vs__platform_epochs_end(struct vs_platform *p);
+/* The guest has named this moment. */
+void vs__platform_mark(struct vs_vcpu *v, const char *name);
 
 /* vendor.c: requests that cpu.vendor or the processor's capabilities do not have. */
 void vs__platform_check_vendor(const struct vs_ept_config *e, const struct vs_vmcs_config *c,

@@ -55,6 +55,9 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
                  running(p), p->n_vcpus);
         return VS_E_RUN;
     }
+    if (p->options.rehearse) {
+        return VS_OK;
+    }
     if (p->roi_pending) {
         vs_error(errors,
                  "the guest ended within --warmup: %llu accesses were still to come; nothing is "

@@ -135,11 +135,50 @@ bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
     return false;
 }
 
+/* Some of it belongs to another region of this address space, or to the kernel. */
+static bool taken(const struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t page)
+{
+    for (unsigned i = 0; i < v->n_areas && i < VS__AREAS; i++) {
+        if (!v->area[i].cut && v->area[i].process == v->process_now &&
+            at < v->area[i].at + v->area[i].bytes && v->area[i].at < at + bytes) {
+            return true;
+        }
+    }
+    for (uint64_t end = at + bytes, gpa, hpa; at < end; at += page) {
+        if (vs_space_locate(&v->space, at, &gpa, &hpa)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where a region goes; false when its fixed place is impossible. */
+static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift, unsigned align,
+                  uint64_t *at)
+{
+    uint64_t page = 1ull << shift;
+    if (!r->fixed) {
+        do {
+            *at = vs_space_reserve(&v->space, 0, r->bytes, align);
+        } while (v->fixed && taken(v, *at, r->bytes, page));
+        return true;
+    }
+    *at = r->address;
+    if (!*at || *at % page) {
+        vs__vcpu_fail(v, "map at 0x%llx: must be a multiple of the page's size, %llu, and not 0",
+                      (unsigned long long)*at, (unsigned long long)page);
+    } else if (taken(v, *at, r->bytes, page)) {
+        vs__vcpu_fail(v, "map of %llu bytes at 0x%llx: overlaps what is mapped there",
+                      (unsigned long long)r->bytes, (unsigned long long)*at);
+    }
+    v->fixed = true;
+    return !v->failed;
+}
+
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
 {
     unsigned shift = r->page_shift ? r->page_shift : default_shift(v);
-    uint64_t page = 1ull << shift,
-             limit = v->p->virtualized ? v->vm->bytes : vs_phys_size(v->p->phys);
+    uint64_t limit = v->p->virtualized ? v->vm->bytes : vs_phys_size(v->p->phys);
     if (r->bytes > limit) {
         vs__vcpu_refuse(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
                         v->p->virtualized ? "guest.memory" : "host.memory",
@@ -148,11 +187,14 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
     }
     bool thp = !r->page_shift && v->p->ept.guest_page == VS_EPT_THP;
     bool blocks = thp && r->bytes >= LARGE_PAGE; /* some may be inside */
-    uint64_t at = vs_space_reserve(&v->space, r->fixed ? r->address & ~(page - 1) : 0, r->bytes,
-                                   blocks && !r->fixed ? LARGE_SHIFT : shift);
+    uint64_t at;
+    if (!place(v, r, shift, blocks ? LARGE_SHIFT : shift, &at)) {
+        return 0;
+    }
     if (r->backing == VS_BACKING_TOUCH) {
         v->area[v->n_areas % VS__AREAS].at = at;
         v->area[v->n_areas % VS__AREAS].bytes = r->bytes;
+        v->area[v->n_areas % VS__AREAS].cut = false;
         v->area[v->n_areas++ % VS__AREAS].process = v->process_now;
         return at;
     }
@@ -197,6 +239,11 @@ static bool few_pages(const struct vs_vcpu *v, uint64_t bytes)
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
     bool each = few_pages(v, bytes), any = false;
+    for (unsigned i = 0; i < v->n_areas && i < VS__AREAS; i++) {
+        v->area[i].cut =
+            v->area[i].cut || (v->area[i].process == v->process_now &&
+                               at < v->area[i].at + v->area[i].bytes && v->area[i].at < at + bytes);
+    }
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables;

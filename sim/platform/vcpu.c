@@ -223,10 +223,20 @@ static void move_to_cr(struct vs_vcpu *v)
 
 static void mark(struct vs_vcpu *v)
 {
-    if (!strcmp(v->request.name, "roi")) {
-        vs__platform_roi(v->p, v);
-    }
+    struct vs_platform *p = v->p;
     v->busy = false;
+    if (strcmp(v->request.name, "roi") != 0) {
+        vs__platform_mark(v, v->request.name);
+        return;
+    }
+    if (p->options.warmup) {
+        vs__vcpu_refuse(v,
+                        "--warmup %llu: the guest says itself where its region of interest "
+                        "begins (mark \"roi\"); leave --warmup out",
+                        (unsigned long long)p->options.warmup);
+        return;
+    }
+    vs__platform_roi(p, v);
 }
 
 static void begin(struct vs_vcpu *v)
@@ -250,6 +260,12 @@ static void begin(struct vs_vcpu *v)
     case VS_REQ_TRACE:
         for (unsigned i = 0; r->walks && i < 2u * VS_WALK_N; i++) {
             v->count[VS_CNT_os_kernel_match + i] += r->walks[i];
+        }
+        break;
+    case VS_REQ_COMPUTE:
+        if (r->count > VS_COMPUTE_MAX) {
+            vs__vcpu_fail(v, "%llu instructions in one piece; at most %llu",
+                          (unsigned long long)r->count, (unsigned long long)VS_COMPUTE_MAX);
         }
         break;
     case VS_REQ_WAIT:
@@ -409,6 +425,10 @@ static void fetch_request(struct vs_vcpu *v)
     }
     v->source.next(v->source.ctx, &v->reply, &v->request);
     v->busy = true;
+    if (v->p->options.rehearse && v->request.kind != VS_REQ_MAP &&
+        v->request.kind != VS_REQ_ERROR) {
+        v->request.kind = VS_REQ_END;
+    }
     begin(v);
 }
 

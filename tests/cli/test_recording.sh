@@ -29,7 +29,8 @@ record edits run workloads/page_table_edit.lua --machine haswell_ep_kvm --set pa
 record packets run workloads/udp_echo.lua
 record shootdown run workloads/tlb_shootdown.lua --machine zen2_rome_kvm
 record touch run workloads/page_touch.lua --set host.prefault=0
-record warm run workloads/gups.lua --set workload.footprint=8MiB --set workload.count=20000 --warmup 5000 --set cpu.window=64
+printf 'guest(function(cpu) cpu:random { region = cpu:map { bytes = "8MiB" }, count = 25000, op = "modify" } end)\n' >"$work/unmarked.lua"
+record warm run "$work/unmarked.lua" --warmup 5000 --set cpu.window=64
 record trace replay workloads/traces/rowindex.lackey.zst --skip 1000 --limit 50000 --warmup 10000
 record two replay workloads/traces/rowindex.lackey.zst workloads/traces/rowindex.lackey.zst --limit 30000
 record again replay "$work/ipi.vst"
