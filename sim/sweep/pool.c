@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "sweep/pool.h"
 
+#include "sweep/folder.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 
 #define MESSAGE_MAX 3000u
 
@@ -18,7 +22,8 @@ static void send_errors(int fd, const char *label, struct vs_errors *e)
     char text[MESSAGE_MAX];
     size_t at = 0;
     for (size_t i = 0; i < e->n && at < sizeof text - 1; i++) {
-        at += (size_t)snprintf(text + at, sizeof text - at, "%s: %s\n", label, e->text[i]);
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s%s\n", label, *label ? ": " : "",
+                               e->text[i]);
     }
     at = at < sizeof text ? at : sizeof text - 1;
     for (size_t done = 0; done < at;) {
@@ -48,6 +53,42 @@ static void receive_errors(int fd, struct vs_errors *errors)
     }
 }
 
+struct worker {
+    pid_t pid;
+    int fd; /* its error messages */
+    size_t point;
+};
+
+/* A child whose parent dies has nobody to work for. */
+static void follow(pid_t parent)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+    if (getppid() != parent) {
+        _exit(1);
+    }
+}
+
+/* What plain `run` refuses when the guest asks for more than the machine has: up to the first
+ * request that takes time. */
+static enum vs_status rehearse(struct vs_point *p, struct vs_errors *e)
+{
+    struct vs_session *session = NULL;
+    struct vs_errors later = {NULL, 0};
+    p->request.options.rehearse = true;
+    enum vs_status st = vs_session_prepare(&p->request, &session, e);
+    if (!st && vs_session_run(session, &later) == VS_E_BOUNDS) {
+        st = VS_E_BOUNDS;
+        for (size_t i = 0; i < later.n; i++) {
+            vs_error(e, "%s", later.text[i]);
+        }
+    }
+    vs_errors_free(&later);
+    vs_session_close(session);
+    return st;
+}
+
 enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
 {
     size_t n = s->n;
@@ -58,19 +99,19 @@ enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
         return VS_E_IO;
     }
     fflush(NULL);
-    pid_t child = fork();
+    signal(SIGCHLD, SIG_DFL); /* ignored, which is inherited, it hides how a child ended */
+    pid_t parent = getpid(), child = fork();
     if (child == 0) {
         close(fd[0]);
+        follow(parent);
         static struct vs_point p;
         int bad = 0;
         for (size_t i = 0; i < n && bad < 10; i++) {
             struct vs_errors e = {NULL, 0};
-            struct vs_session *session = NULL;
-            if (!s->make(s->ctx, i, &p) || vs_session_prepare(&p.request, &session, &e)) {
+            if (!s->make(s->ctx, i, &p) || rehearse(&p, &e)) {
                 bad++;
                 send_errors(fd[1], p.label, &e);
             }
-            vs_session_close(session);
             vs_errors_free(&e);
         }
         _exit(bad ? 1 : 0);
@@ -80,9 +121,10 @@ enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
     receive_errors(fd[0], errors);
     close(fd[0]);
     int status = 0;
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    pid_t ended = -1;
+    while (child > 0 && (ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) {
     }
-    if (child < 0 || !WIFEXITED(status) || WEXITSTATUS(status)) {
+    if (ended < 0 || !WIFEXITED(status) || WEXITSTATUS(status)) {
         if (errors->n == before) {
             vs_error(errors, "checking the points failed");
         }
@@ -91,11 +133,60 @@ enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
     return VS_OK;
 }
 
-struct worker {
-    pid_t pid;
-    int fd; /* its error messages */
-    size_t point;
-};
+/* A signal that ends the sweep ends its workers; what they left is removed, then it takes effect.
+ */
+static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+#define N_ENDING (sizeof ending / sizeof ending[0])
+static volatile sig_atomic_t ended_by;
+static struct worker *ending_workers;
+static unsigned n_ending_workers;
+
+static void end_workers(int signal_number)
+{
+    int kept = errno;
+    ended_by = signal_number;
+    for (unsigned i = 0; i < n_ending_workers; i++) {
+        if (ending_workers[i].pid > 0) {
+            kill(ending_workers[i].pid, SIGKILL);
+        }
+    }
+    errno = kept;
+}
+
+static void catch_signals(struct sigaction *before, struct worker *w, unsigned n)
+{
+    struct sigaction a;
+    memset(&a, 0, sizeof a);
+    a.sa_handler = end_workers;
+    sigemptyset(&a.sa_mask);
+    ended_by = 0;
+    ending_workers = w;
+    n_ending_workers = n;
+    for (size_t i = 0; i < N_ENDING; i++) {
+        sigaction(ending[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN) { /* under nohup it stays ignored */
+            sigaction(ending[i], &a, NULL);
+        }
+    }
+}
+
+static void release_signals(const struct sigaction *before)
+{
+    n_ending_workers = 0;
+    for (size_t i = 0; i < N_ENDING; i++) {
+        sigaction(ending[i], &before[i], NULL);
+    }
+}
+
+static void block(sigset_t *before)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < N_ENDING; i++) {
+        sigaddset(&set, ending[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, before);
+}
 
 static void point_path(const char *folder, size_t i, char *out, size_t bytes)
 {
@@ -132,18 +223,29 @@ static bool start(const struct vs_pool *s, size_t i, const char *folder, struct 
         return false;
     }
     fflush(NULL);
-    pid_t pid = fork();
+    sigset_t before;
+    block(&before); /* until the worker is known, and in it */
+    pid_t parent = getpid(), pid = ended_by ? -1 : fork();
     if (pid == 0) {
+        for (size_t k = 0; k < N_ENDING; k++) {
+            struct sigaction now;
+            if (!sigaction(ending[k], NULL, &now) && now.sa_handler == end_workers) {
+                signal(ending[k], SIG_DFL);
+            }
+        }
+        sigprocmask(SIG_SETMASK, &before, NULL);
         close(fd[0]);
+        follow(parent);
         work(s, i, folder, fd[1]);
     }
     close(fd[1]);
     if (pid < 0) {
         close(fd[0]);
-        return false;
+    } else {
+        *w = (struct worker){pid, fd[0], i};
     }
-    *w = (struct worker){pid, fd[0], i};
-    return true;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid > 0;
 }
 
 static double now_s(void)
@@ -153,16 +255,29 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* One worker's end; true when its point succeeded. */
-static bool finish(struct worker *w, unsigned *running, unsigned n_workers,
+/* What a message calls a point: the values it has. */
+static const char *name_of(const struct vs_pool *s, size_t i)
+{
+    static struct vs_point p;
+    return s->make(s->ctx, i, &p) && *p.label ? p.label : "the run";
+}
+
+/* One worker's end; true when its point succeeded. SIZE_MAX: it was none of these. */
+static bool finish(const struct vs_pool *s, struct worker *w, unsigned *running,
                    struct vs_errors *errors, size_t *point)
 {
     int status;
     pid_t pid;
+    *point = SIZE_MAX;
     while ((pid = waitpid(-1, &status, 0)) < 0 && errno == EINTR) {
     }
-    for (unsigned i = 0; i < n_workers; i++) {
-        if (w[i].pid == pid && pid > 0) {
+    if (pid < 0) {
+        vs_error(errors, "waiting for the workers: %s", strerror(errno));
+        *running = 0;
+        return false;
+    }
+    for (unsigned i = 0; i < s->jobs; i++) {
+        if (w[i].pid == pid) {
             size_t before = errors->n;
             receive_errors(w[i].fd, errors);
             close(w[i].fd);
@@ -170,88 +285,113 @@ static bool finish(struct worker *w, unsigned *running, unsigned n_workers,
             w[i].pid = 0;
             --*running;
             bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-            if (!good && errors->n == before) {
+            if (!good && errors->n == before && !ended_by) {
                 vs_error(errors,
-                         WIFSIGNALED(status) ? "point %zu: its process was killed by signal %d"
-                                             : "point %zu: its process failed (%d)",
-                         w[i].point, WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+                         WIFSIGNALED(status) ? "%s: its process was killed by signal %d"
+                                             : "%s: its process failed (%d)",
+                         name_of(s, w[i].point),
+                         WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
             }
             return good;
         }
     }
-    *point = SIZE_MAX;
     return false;
 }
 
-enum vs_status vs_pool_run(const struct vs_pool *s, struct vs_db *db, const char *db_path,
-                           int64_t *first, struct vs_errors *errors)
+/* Results whose predecessors have ended, in the order of points. */
+static enum vs_status append(struct vs_db *db, const char *folder, size_t n,
+                             const signed char *state, size_t *merged, struct vs_errors *errors)
 {
-    size_t n = s->n, started = 0, ended = 0, merged = 0;
-    unsigned jobs = s->jobs ? s->jobs : 1, running = 0;
-    char folder[4150];
-    snprintf(folder, sizeof folder, "%s.sweep-XXXXXX", db_path);
-    struct worker *w = calloc(jobs, sizeof *w);
-    signed char *state = calloc(n, 1); /* 0 open, 1 done, -1 failed */
-    bool made = w && state && mkdtemp(folder);
-    enum vs_status st = VS_OK;
-    double t0 = now_s(), last = 0;
-    bool any;
-    if (!made) {
-        vs_error(errors, "%s: cannot make a folder for the workers' results", folder);
-        st = VS_E_IO;
-    } else if (vs_db_number(db, "SELECT coalesce(max(run), 0) + 1 FROM run", 0, 0, &last, &any)) {
-        vs_error(errors, "%s", vs_db_error(db));
-        st = VS_E_IO;
+    for (; *merged < n && state[*merged]; ++*merged) {
+        char path[4200];
+        point_path(folder, *merged, path, sizeof path);
+        if (state[*merged] > 0 && vs_db_merge(db, path)) {
+            vs_error(errors, "%s", vs_db_error(db));
+            return VS_E_IO;
+        }
+        unlink(path);
     }
-    *first = (int64_t)last;
-    while (!st && ended < n) {
-        for (unsigned i = 0; i < jobs && started < n; i++) {
+    return VS_OK;
+}
+
+static enum vs_status run_all(const struct vs_pool *s, struct worker *w, signed char *state,
+                              const char *folder, struct vs_db *db, struct vs_errors *errors)
+{
+    size_t started = 0, ended = 0, merged = 0;
+    unsigned running = 0;
+    double t0 = now_s();
+    while (ended < s->n && !ended_by) {
+        for (unsigned i = 0; i < s->jobs && started < s->n; i++) {
             if (!w[i].pid && start(s, started, folder, &w[i])) {
                 started++;
                 running++;
             }
         }
         if (!running) {
-            vs_error(errors, "cannot start a worker process");
-            st = VS_E_RUN;
-            break;
+            if (!ended_by) {
+                vs_error(errors, "cannot start a worker process");
+            }
+            return VS_E_RUN;
         }
         size_t point;
-        bool good = finish(w, &running, jobs, errors, &point);
+        bool good = finish(s, w, &running, errors, &point);
         if (point == SIZE_MAX) {
+            if (!running) {
+                return VS_E_RUN;
+            }
             continue;
         }
         state[point] = good ? 1 : -1;
         ended++;
-        for (; !st && merged < n && state[merged]; merged++) {
-            char path[4200];
-            point_path(folder, merged, path, sizeof path);
-            if (state[merged] > 0 && vs_db_merge(db, path)) {
-                vs_error(errors, "%s", vs_db_error(db));
-                st = VS_E_IO;
-            }
-            unlink(path);
+        enum vs_status st = append(db, folder, s->n, state, &merged, errors);
+        if (st) {
+            return st;
         }
         if (s->progress) {
-            s->progress(s->progress_ctx, ended, n, now_s() - t0);
+            s->progress(s->progress_ctx, ended, s->n, now_s() - t0);
         }
     }
-    for (unsigned i = 0; w && i < jobs; i++) {
+    return VS_OK;
+}
+
+enum vs_status vs_pool_run(const struct vs_pool *asked, struct vs_db *db, const char *db_path,
+                           int64_t *first, struct vs_errors *errors)
+{
+    struct vs_pool pool = *asked;
+    pool.jobs = pool.jobs ? pool.jobs : 1;
+    struct vs_sweep_folder folder = {.lock = -1};
+    struct worker *w = calloc(pool.jobs, sizeof *w);
+    signed char *state = calloc(pool.n, 1); /* 0 open, 1 done, -1 failed */
+    struct sigaction before[N_ENDING];
+    enum vs_status st = VS_OK;
+    double last = 0;
+    bool any;
+    signal(SIGCHLD, SIG_DFL); /* ignored, which is inherited, it hides how a worker ended */
+    vs_sweep_folder_clear(db_path);
+    catch_signals(before, w, w ? pool.jobs : 0);
+    if (!w || !state || !vs_sweep_folder_make(&folder, db_path)) {
+        vs_error(errors, "%s.sweep-...: cannot make a folder for the workers' results", db_path);
+        st = VS_E_IO;
+    } else if (vs_db_number(db, "SELECT coalesce(max(run), 0) + 1 FROM run", 0, 0, &last, &any)) {
+        vs_error(errors, "%s", vs_db_error(db));
+        st = VS_E_IO;
+    }
+    *first = (int64_t)last;
+    st = st ? st : run_all(&pool, w, state, folder.path, db, errors);
+    for (unsigned i = 0; w && i < pool.jobs; i++) {
         if (w[i].pid > 0) {
             kill(w[i].pid, SIGTERM);
             waitpid(w[i].pid, NULL, 0);
             close(w[i].fd);
+            w[i].pid = 0;
         }
     }
-    for (size_t i = merged; made && i < n; i++) {
-        char path[4200];
-        point_path(folder, i, path, sizeof path);
-        unlink(path);
-    }
-    if (made) {
-        rmdir(folder);
-    }
+    vs_sweep_folder_remove(&folder);
+    release_signals(before);
     free(w);
     free(state);
+    if (ended_by) {
+        raise(ended_by);
+    }
     return st ? st : errors->n ? VS_E_RUN : VS_OK;
 }

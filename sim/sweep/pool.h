@@ -3,6 +3,8 @@
  * Many runs by worker processes into one database: the same rows as one after the other, whatever
  * the order in which they end. Each worker writes its run into a file of its own beside the
  * database; the parent appends them in the order of points, so a kill leaves whole runs only.
+ * Workers end with their parent, and what they left is removed, at the latest by the next pool
+ * (folder.h).
  */
 #ifndef VIRTSIM_SIM_SWEEP_POOL_H
 #define VIRTSIM_SIM_SWEEP_POOL_H
@@ -29,10 +31,12 @@ struct vs_pool {
     void *progress_ctx;
 };
 
-/* Prepares every point without running it: the first ten that are wrong, in *errors. */
+/* Prepares every point, and lets its guest ask for memory, without simulating anything: the first
+ * ten that are wrong, in *errors. */
 enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors);
 /* Runs all and appends them; *first is the first run's number, later ones follow in order of points
- * (failed ones leave no gap). VS_E_RUN when a point failed. */
+ * (failed ones leave no gap). VS_E_RUN when a point failed. SIGINT, SIGTERM and SIGHUP end it, then
+ * take their effect. */
 enum vs_status vs_pool_run(const struct vs_pool *s, struct vs_db *db, const char *db_path,
                            int64_t *first, struct vs_errors *errors);
 

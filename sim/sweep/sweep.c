@@ -5,6 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As a word or as a number. */
+static bool has(const struct vs_axis *a, const char *value)
+{
+    uint64_t x, y;
+    bool number = vs_parse_number(value, &x);
+    for (size_t i = 0; i < a->n; i++) {
+        if (!strcmp(a->value[i], value) || (number && vs_parse_number(a->value[i], &y) && x == y)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum vs_status vs_sweep_axis(struct vs_sweep *s, const char *text, struct vs_errors *errors)
 {
     const char *eq = strchr(text, '=');
@@ -29,8 +42,8 @@ enum vs_status vs_sweep_axis(struct vs_sweep *s, const char *text, struct vs_err
         size_t len = strcspn(v, ",");
         char **grown = realloc(a->value, (a->n + 1) * sizeof *grown);
         char *copy = malloc(len + 1);
+        a->value = grown ? grown : a->value;
         if (!grown || !copy || !len) {
-            a->value = grown ? grown : a->value;
             free(copy);
             vs_error(errors, len ? "--vary %s: out of memory" : "--vary %s: an empty value",
                      a->path);
@@ -38,7 +51,11 @@ enum vs_status vs_sweep_axis(struct vs_sweep *s, const char *text, struct vs_err
         }
         memcpy(copy, v, len);
         copy[len] = '\0';
-        a->value = grown;
+        if (has(a, copy)) {
+            vs_error(errors, "--vary %s: the value %s is given twice", a->path, copy);
+            free(copy);
+            return VS_E_INPUT;
+        }
         a->value[a->n++] = copy;
         v += len;
         if (!*v) {
@@ -125,6 +142,15 @@ enum vs_status vs_sweep_check(const struct vs_sweep *s, struct vs_errors *errors
     if (n > VS_SWEEP_POINTS) {
         vs_error(errors, "the sweep has %zu points; at most %u", n, VS_SWEEP_POINTS);
         return VS_E_BOUNDS;
+    }
+    for (size_t i = 0; i < s->n_axes; i++) {
+        if (s->base.machine && !strcmp(s->axis[i].path, "machine")) {
+            vs_error(errors,
+                     "--machine %s and --vary machine do not go together: put all machines "
+                     "into --vary",
+                     s->base.machine);
+            return VS_E_INPUT;
+        }
     }
     if (s->n_axes && !strcmp(s->base.input, "-")) {
         vs_error(errors,
