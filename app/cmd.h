@@ -37,6 +37,8 @@ int cmd_db(int argc, char **argv);
 void request_init(struct request *r, int argc, char **argv);
 /* The shared options as an argp child parser; input is struct request *. */
 extern const struct argp request_argp;
+/* Refuses what only a trace has when the input is a workload. */
+void request_trace_options(struct request *r);
 void request_free(struct request *r);
 
 /* Prints every collected mistake ("virtsim: ..."), frees the list, returns the status for exit. */
@@ -47,6 +49,8 @@ int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses);
 void progress_clear(void);
 /* Parses with argp; wrong options exit with status 2. */
 int parse(const struct argp *a, int argc, char **argv, void *input);
+/* Rows that could not be read, a damaged file: says so and returns EXIT_RUNTIME, else `status`. */
+int unread(struct vs_db *db, int status);
 /* The summary of one stored run: show prints it with the counters, run and replay without. */
 int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counters);
 

@@ -93,11 +93,11 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
     bool table = a->format == OUT_TABLE, why = a->why || !table;
     struct out *o =
         table ? out_begin(OUT_TABLE, narrow, why ? 10 : 9) : out_begin(a->format, columns, 12);
-    sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK && a->o.domain) {
+    sqlite3_stmt *st = vs_db_query(db, sql);
+    if (st && a->o.domain) {
         sqlite3_bind_text(st, 1, a->o.domain, -1, SQLITE_STATIC);
     }
-    while (st && sqlite3_step(st) == SQLITE_ROW) {
+    while (vs_db_row(db, st)) {
         bool found = sqlite3_column_type(st, 6) != SQLITE_NULL;
         /* beside a range's middle, or beside the one bound there is */
         bool low = sqlite3_column_type(st, 3) != SQLITE_NULL,
@@ -152,15 +152,13 @@ static void print_summary(struct vs_db *db)
     };
     puts("");
     for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
-        sqlite3_stmt *st = NULL;
-        if (sqlite3_prepare_v2(vs_db_handle(db),
-                               "SELECT count(*) FROM comparison x WHERE run IN (SELECT max(run) "
-                               "FROM comparison y WHERE y.claim_id = x.claim_id) AND (?1 IS NULL "
-                               "OR basis = ?1) AND verdict = ?2",
-                               -1, &st, NULL) == SQLITE_OK) {
+        sqlite3_stmt *st = vs_db_query(
+            db, "SELECT count(*) FROM comparison x WHERE run IN (SELECT max(run) FROM comparison y "
+                "WHERE y.claim_id = x.claim_id) AND (?1 IS NULL OR basis = ?1) AND verdict = ?2");
+        if (st) {
             sqlite3_bind_text(st, 1, line[i].basis, -1, SQLITE_STATIC);
             sqlite3_bind_text(st, 2, line[i].verdict, -1, SQLITE_STATIC);
-            if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0)) {
+            if (vs_db_row(db, st) && sqlite3_column_int(st, 0)) {
                 printf("%4d  %s\n", sqlite3_column_int(st, 0), line[i].says);
             }
         }
@@ -194,7 +192,14 @@ int cmd_compare(int argc, char **argv)
     parse(&p, argc, argv, &a);
     char err[5200];
     struct vs_db *db = NULL;
-    if (!a.errors.n && vs_db_open(a.o.db_path, !a.o.no_run, &db, err, sizeof err)) {
+    /* stored runs only: there must be some; what they say is stored, too */
+    if (!a.errors.n && a.o.no_run && !vs_db_open(a.o.db_path, false, &db, err, sizeof err)) {
+        vs_db_close(db);
+        db = NULL;
+    } else if (!a.errors.n && a.o.no_run) {
+        vs_error(&a.errors, "%s", err);
+    }
+    if (!a.errors.n && vs_db_open(a.o.db_path, true, &db, err, sizeof err)) {
         vs_error(&a.errors, "%s", err);
     }
     if (a.errors.n) {
@@ -206,6 +211,9 @@ int cmd_compare(int argc, char **argv)
         if (a.format == OUT_TABLE) {
             print_summary(db);
         }
+    }
+    if (!st && (st = vs_db_unread(db))) {
+        vs_error(&a.errors, "%s", vs_db_error(db));
     }
     vs_db_close(db);
     return report(&a.errors, st, st != VS_E_INPUT);

@@ -20,6 +20,8 @@ static error_t option(int key, char *arg, struct argp_state *state)
     }
     if (a->n < 16) {
         a->word[a->n++] = arg;
+    } else {
+        vs_error(&a->errors, "'%s': at most 14 databases are merged at a time", arg);
     }
     return 0;
 }
@@ -80,6 +82,22 @@ static enum vs_status merge(struct args *a, struct vs_db *db)
     return st;
 }
 
+/* The sources first: a wrong one leaves no new database, and none half filled. */
+static bool check_sources(struct args *a)
+{
+    for (int i = 2; i < a->n; i++) {
+        char err[5200];
+        struct vs_db *from = NULL;
+        if (vs_db_same(a->word[1], a->word[i])) {
+            vs_error(&a->errors, "db merge: %s cannot be merged into itself", a->word[i]);
+        } else if (vs_db_open(a->word[i], false, &from, err, sizeof err)) {
+            vs_error(&a->errors, "%s", err);
+        }
+        vs_db_close(from);
+    }
+    return !a->errors.n;
+}
+
 int cmd_db(int argc, char **argv)
 {
     static const struct argp p = {
@@ -102,6 +120,9 @@ int cmd_db(int argc, char **argv)
         return with_db(&a, a.word[1], false, check);
     }
     if (!strcmp(verb, "merge") && a.n >= 3) {
+        if (!check_sources(&a)) {
+            return report(&a.errors, VS_E_INPUT, false);
+        }
         return with_db(&a, a.word[1], true, merge);
     }
     vs_error(&a.errors, "db: digest FILE, check FILE or merge INTO FROM... is needed");

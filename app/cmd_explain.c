@@ -5,6 +5,7 @@
 
 #include "explain/tree.h"
 #include "svg.h"
+#include "virtsim/op_alias.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,7 +17,13 @@
 struct explain {
     struct request r;
     const char *op, *workload, *against, *actor, *svg;
-    int64_t run;
+    enum vs_op ops[VS_OP_ALIASES]; /* what `op` stands for */
+    size_t n_ops;
+    const char *own[REQUEST_SETS]; /* the user's --set */
+    size_t n_own;
+    int64_t run, made[2]; /* by machine: the run of --workload */
+    const char *machine;  /* the first one */
+    bool happened;
 };
 
 /* One machine's answer. */
@@ -168,13 +175,12 @@ static void print_rows(const struct answer *a, size_t answers, enum out_format f
 static void absent(struct explain *e, struct vs_db *db, int64_t run, const char *machine)
 {
     char ops[600] = "";
-    sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(vs_db_handle(db),
-                           "SELECT group_concat(op, ', ') FROM (SELECT DISTINCT op FROM op WHERE "
-                           "run = ? AND n > 0 AND op <> 'timeline' ORDER BY op)",
-                           -1, &st, NULL) == SQLITE_OK) {
+    sqlite3_stmt *st =
+        vs_db_query(db, "SELECT group_concat(op, ', ') FROM (SELECT DISTINCT op FROM op WHERE run "
+                        "= ? AND n > 0 AND op <> 'timeline' ORDER BY op)");
+    if (st) {
         sqlite3_bind_int64(st, 1, run);
-        if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_text(st, 0)) {
+        if (vs_db_row(db, st) && sqlite3_column_text(st, 0)) {
             snprintf(ops, sizeof ops, "%s", (const char *)sqlite3_column_text(st, 0));
         }
     }
@@ -188,12 +194,11 @@ static void absent(struct explain *e, struct vs_db *db, int64_t run, const char 
 /* The machine a stored run was made on; false: there is no such run. */
 static bool stored_machine(struct vs_db *db, int64_t run, char *out, size_t bytes)
 {
-    sqlite3_stmt *st = NULL;
+    sqlite3_stmt *st = vs_db_query(db, "SELECT machine FROM run WHERE run = ?");
     bool found = false;
-    if (sqlite3_prepare_v2(vs_db_handle(db), "SELECT machine FROM run WHERE run = ?", -1, &st,
-                           NULL) == SQLITE_OK) {
+    if (st) {
         sqlite3_bind_int64(st, 1, run);
-        found = sqlite3_step(st) == SQLITE_ROW;
+        found = vs_db_row(db, st);
         if (found) {
             snprintf(out, bytes, "%s", (const char *)sqlite3_column_text(st, 0));
         }
@@ -202,54 +207,73 @@ static bool stored_machine(struct vs_db *db, int64_t run, char *out, size_t byte
     return found;
 }
 
-/* Fills *a from a stored run or a new one; an exit status. */
-static int one_machine(struct explain *e, struct vs_db *db, const char *machine, struct answer *a)
+/* A new run on this machine; an exit status. */
+static int make_run(struct explain *e, struct vs_db *db, const char *machine, int64_t *run)
 {
-    int64_t run = e->run;
-    if (run) {
-        if (!stored_machine(db, run, a->machine, sizeof a->machine)) {
-            vs_error(&e->r.errors, "%s: no run %" PRId64 "; 'virtsim list runs' shows them",
-                     e->r.db, run);
-            return report(&e->r.errors, VS_E_INPUT, false);
-        }
-    } else {
-        e->r.session.machine = machine;
-        struct vs_session *s = NULL;
-        enum vs_status st = vs_session_prepare(&e->r.session, &s, &e->r.errors);
-        if (st) {
-            return report(&e->r.errors, st, false);
-        }
-        snprintf(a->machine, sizeof a->machine, "%s", vs_session_machine(s)->name);
-        st = vs_session_run(s, &e->r.errors);
-        progress_clear();
-        st = st ? st : vs_session_store(s, db, &run, &e->r.errors);
-        vs_session_close(s);
-        if (st) {
-            return report(&e->r.errors, st, true);
-        }
+    e->r.session.machine = machine;
+    struct vs_session *s = NULL;
+    enum vs_status st = vs_session_prepare(&e->r.session, &s, &e->r.errors);
+    if (st) {
+        return report(&e->r.errors, st, false);
     }
-    if (vs_tree_build(db, run, e->actor, e->op, &a->tree)) {
+    st = vs_session_run(s, &e->r.errors);
+    bool refused = st == VS_E_BOUNDS;
+    progress_clear();
+    st = st ? st : vs_session_store(s, db, run, &e->r.errors);
+    vs_session_close(s);
+    return st ? report(&e->r.errors, st, !refused) : EXIT_DONE;
+}
+
+/* Fills *a from a stored run or a new one; an exit status. *a has no tree when this operation did
+ * not happen, but another of the same name may. */
+static int one_machine(struct explain *e, struct vs_db *db, size_t which, enum vs_op op,
+                       struct answer *a)
+{
+    int64_t run = e->run ? e->run : e->made[which];
+    if (!run) {
+        int status = make_run(e, db, which ? e->against : e->machine, &run);
+        if (status) {
+            return status;
+        }
+        e->made[which] = e->workload ? run : 0;
+    }
+    if (!stored_machine(db, run, a->machine, sizeof a->machine)) {
+        if (vs_db_unread(db)) {
+            return unread(db, EXIT_RUNTIME);
+        }
+        vs_error(&e->r.errors, "%s: no run %" PRId64 "; 'virtsim list runs' shows them", e->r.db,
+                 run);
+        return report(&e->r.errors, VS_E_INPUT, false);
+    }
+    enum vs_status st = vs_tree_build(db, run, e->actor, vs_op_name(op), &a->tree);
+    if (st && vs_db_unread(db)) {
+        return unread(db, EXIT_RUNTIME);
+    }
+    if (st && (e->n_ops == 1 || (op == e->ops[e->n_ops - 1] && !e->happened))) {
         absent(e, db, run, a->machine);
         return report(&e->r.errors, VS_E_RUN, true);
     }
+    e->happened = e->happened || !st;
     double mhz = 0;
     bool any;
     vs_db_number(db, "SELECT value FROM knob WHERE run = :run AND path = 'cpu.clock.mhz'", run, 0,
                  &mhz, &any);
     a->period_ps = any && mhz > 0 ? 1e6 / mhz : 1000;
-    return EXIT_DONE;
+    return unread(db, EXIT_DONE);
 }
 
 /* The recipe's settings go first, so that the user's own --set wins. */
-static void use(struct request *r, const struct vs_explain_recipe *recipe)
+static void use(struct explain *e, const struct vs_explain_recipe *recipe)
 {
+    struct request *r = &e->r;
     size_t n = 0, most = sizeof recipe->set / sizeof recipe->set[0];
-    while (n < most && recipe->set[n] && r->session.n_sets + n < REQUEST_SETS) {
+    while (n < most && recipe->set[n] && e->n_own + n < REQUEST_SETS) {
+        r->sets[n] = recipe->set[n];
         n++;
     }
-    memmove(&r->sets[n], &r->sets[0], r->session.n_sets * sizeof r->sets[0]);
-    memcpy(&r->sets[0], recipe->set, n * sizeof r->sets[0]);
-    r->session.n_sets += n;
+    memcpy(&r->sets[n], e->own, e->n_own * sizeof e->own[0]);
+    r->session.n_sets = n + e->n_own;
+    r->session.input = recipe->workload;
 }
 
 /* What the numbers below were measured on. */
@@ -266,38 +290,121 @@ static void print_origin(const struct explain *e)
     putchar('\n');
 }
 
+static void print_answers(const struct answer *a, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        fputs(i ? "\n" : "", stdout);
+        print_tree(&a[i].tree, a[i].period_ps, a[i].machine);
+    }
+}
+
+static int draw(struct explain *e, const struct answer *a, size_t n)
+{
+    struct svg_panel panel[SVG_PANELS];
+    for (size_t i = 0; i < n; i++) {
+        panel[i] = (struct svg_panel){&a[i].tree, a[i].machine, a[i].period_ps};
+    }
+    int failed = svg_write(e->svg, panel, n);
+    if (failed) {
+        vs_error(&e->r.errors, "--svg %s: %s", e->svg, strerror(failed));
+        return report(&e->r.errors, VS_E_IO, true);
+    }
+    return EXIT_DONE;
+}
+
+/* Each operation that the name stands for, on each machine. */
 static int answer(struct explain *e, struct vs_db *db)
 {
     struct answer a[SVG_PANELS] = {{.period_ps = 0}};
-    size_t n = 1;
-    int status = one_machine(e, db, e->r.session.machine, &a[0]);
-    if (!status && e->against) {
-        status = one_machine(e, db, e->against, &a[n++]);
-    }
-    if (!status && e->r.format == OUT_TABLE) {
-        print_origin(e);
-        for (size_t i = 0; i < n; i++) {
-            fputs(i ? "\n" : "", stdout);
-            print_tree(&a[i].tree, a[i].period_ps, a[i].machine);
+    size_t n = 0;
+    int status = EXIT_DONE;
+    for (size_t i = 0; !status && i < e->n_ops; i++) {
+        size_t first = n;
+        const struct vs_explain_recipe *recipe = vs_explain_recipe(vs_op_name(e->ops[i]));
+        if (recipe && !e->workload && !e->run) {
+            use(e, recipe);
         }
-    } else if (!status) {
+        for (size_t m = 0; !status && m < (e->against ? 2u : 1u); m++) {
+            status = one_machine(e, db, m, e->ops[i], &a[n]);
+            n += !status && a[n].tree.n;
+        }
+        if (!status && e->r.format == OUT_TABLE && n > first) {
+            fputs(first ? "\n" : "", stdout);
+            print_origin(e);
+            print_answers(&a[first], n - first);
+        }
+    }
+    if (!status && e->r.format != OUT_TABLE) {
         print_rows(a, n, e->r.format);
     }
-    if (!status && e->svg) {
-        struct svg_panel panel[SVG_PANELS];
-        for (size_t i = 0; i < n; i++) {
-            panel[i] = (struct svg_panel){&a[i].tree, a[i].machine, a[i].period_ps};
-        }
-        int failed = svg_write(e->svg, panel, n);
-        if (failed) {
-            vs_error(&e->r.errors, "--svg %s: %s", e->svg, strerror(failed));
-            status = report(&e->r.errors, VS_E_IO, true);
-        }
-    }
+    status = !status && e->svg ? draw(e, a, n) : status;
     for (size_t i = 0; i < n; i++) {
         vs_tree_free(&a[i].tree);
     }
     return status;
+}
+
+/* Options of a request that say nothing about what is explained. */
+static void check_request(struct explain *e)
+{
+    struct request *r = &e->r;
+    const struct vs_session_request *s = &r->session;
+    if (r->seeds > 1 || r->dry_run) {
+        vs_error(&r->errors, "--seeds and --dry-run do not go with explain; --seed chooses a seed");
+    }
+    if (e->run && (e->against || e->workload || s->machine || s->n_sets || s->seeded ||
+                   s->options.warmup || s->options.spans || s->options.epoch_ps || s->record ||
+                   s->skip || s->limit || s->trace_format || s->tables)) {
+        vs_error(&r->errors,
+                 "--run takes a stored run as it is: --machine, --against, --workload, --set and "
+                 "what else belongs to a new run do not go with it");
+    } else if (!e->run) {
+        request_trace_options(r);
+    }
+    if (s->record && (e->against || e->n_ops > 1)) {
+        vs_error(&r->errors, "--record: records one run; there are several here");
+    }
+    if (e->workload && !strcmp(e->workload, "-") && e->against) {
+        vs_error(&r->errors, "--against: standard input can be read only once");
+    }
+}
+
+/* What the operation's name stands for, and that something is made for it. */
+static void check_operation(struct explain *e)
+{
+    e->n_ops = vs_op_resolve(e->op, e->ops);
+    if (!e->n_ops) {
+        const char *names[VS_OP_N + 64];
+        char other[64][40];
+        size_t n, all = VS_OP_N;
+        const struct vs_op_alias *a = vs_op_aliases(&n);
+        for (int i = 0; i < VS_OP_N; i++) {
+            names[i] = vs_op_name((enum vs_op)i);
+        }
+        for (size_t i = 0; i < n && i < 32; i++) {
+            for (int handler = 0; handler < 2; handler++) {
+                char *name = other[2 * i + (size_t)handler];
+                snprintf(name, sizeof other[0], handler ? "handler.%s" : "exit.%s", a[i].name);
+                names[all++] = name;
+            }
+        }
+        const char *near = vs_nearest(e->op, names, all);
+        vs_error(&e->r.errors,
+                 near ? "unknown operation '%s'; did you mean '%s'?"
+                      : "unknown operation '%s'; 'virtsim list operations' names them",
+                 e->op, near);
+    }
+    for (size_t i = 0; i < e->n_ops; i++) {
+        if (!vs_platform_raises(e->ops[i])) {
+            vs_error(&e->r.errors,
+                     "%s: no workload is made for it: the models have it, no run "
+                     "raises it yet",
+                     vs_op_name(e->ops[i]));
+        } else if (!e->workload && !e->run && !vs_explain_recipe(vs_op_name(e->ops[i]))) {
+            vs_error(&e->r.errors, "%s: no workload is made for it; give one with --workload",
+                     vs_op_name(e->ops[i]));
+        }
+    }
 }
 
 int cmd_explain(int argc, char **argv)
@@ -321,34 +428,19 @@ int cmd_explain(int argc, char **argv)
     if (!e.op) {
         return EXIT_REQUEST; /* argp has said so */
     }
-    enum vs_op op;
-    const struct vs_explain_recipe *recipe = vs_explain_recipe(e.op);
-    if (!vs_op_parse(e.op, &op)) {
-        const char *names[VS_OP_N];
-        for (int i = 0; i < VS_OP_N; i++) {
-            names[i] = vs_op_name((enum vs_op)i);
-        }
-        const char *near = vs_nearest(e.op, names, VS_OP_N);
-        vs_error(&e.r.errors,
-                 near ? "unknown operation '%s'; did you mean '%s'?"
-                      : "unknown operation '%s'; 'virtsim list operations' names them",
-                 e.op, near);
-    } else if (!e.workload && !recipe && !e.run) {
-        vs_error(&e.r.errors, "%s: no workload is made for it; give one with --workload", e.op);
-    }
-    if (e.run && (e.against || e.workload || e.r.session.machine || e.r.session.n_sets)) {
-        vs_error(&e.r.errors, "--run takes a stored run as it is: --machine, --against, "
-                              "--workload and --set do not go with it");
-    }
+    const char *dot = e.workload ? strrchr(e.workload, '.') : NULL;
+    e.r.session.input = e.workload;
+    e.r.session.is_trace = e.workload && (!dot || strcmp(dot, ".lua") != 0);
+    check_operation(&e);
+    check_request(&e);
     if (e.r.errors.n) {
         int refused = report(&e.r.errors, VS_E_INPUT, false);
         request_free(&e.r);
         return refused;
     }
-    e.r.session.input = e.workload ? e.workload : recipe ? recipe->workload : NULL;
-    if (!e.workload && recipe && !e.run) {
-        use(&e.r, recipe);
-    }
+    e.machine = e.r.session.machine;
+    e.n_own = e.r.session.n_sets;
+    memcpy(e.own, e.r.sets, e.n_own * sizeof e.own[0]);
     if (!e.r.quiet) {
         e.r.session.options.progress = progress_callback;
     }

@@ -7,6 +7,7 @@
 #include "home.h"
 #include "lua/workload.h"
 #include "trace/trace.h"
+#include "virtsim/op_alias.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -17,8 +18,26 @@ struct list {
     const char *what, *db;
     enum out_format format;
     struct out *o;
+    bool damaged; /* the database cannot be read */
     struct vs_errors errors;
 };
+
+static const char unraised[] = "; the models have it, no run raises it yet";
+
+/* Prices of handlers that no run enters. */
+static bool of_unraised(const char *path)
+{
+    for (int i = 0; i < VS_OP_N; i++) {
+        const char *name = vs_op_name((enum vs_op)i);
+        size_t n = strlen(name);
+        if (!vs_platform_raises((enum vs_op)i) && !strncmp(name, "handler.", 8) &&
+            !strncmp(path, "hypervisor.", 11) && !strncmp(path + 11, name + 8, n - 8) &&
+            path[11 + n - 8] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void knobs(struct list *l)
 {
@@ -38,7 +57,9 @@ static void knobs(struct list *l)
         out_text(l->o, d->choices ? d->choices : d->kind == VS_KNOB_FLAG ? "0|1" : text);
         out_text(l->o, d->unit);
         out_text(l->o, vs_evidence_name(d->grade));
-        out_text(l->o, d->text);
+        char meaning[400];
+        snprintf(meaning, sizeof meaning, "%s%s", d->text, of_unraised(d->path) ? unraised : "");
+        out_text(l->o, meaning);
         out_text(l->o, d->source);
     }
     vs_knobs_destroy(k);
@@ -84,7 +105,23 @@ static void operations(struct list *l)
     l->o = out_begin(l->format, columns, 2);
     for (int i = 0; i < VS_OP_N; i++) {
         out_text(l->o, vs_op_name((enum vs_op)i));
-        out_text(l->o, vs_op_text((enum vs_op)i));
+        char text[300];
+        snprintf(text, sizeof text, "%s%s", vs_op_text((enum vs_op)i),
+                 vs_platform_raises((enum vs_op)i) ? "" : unraised);
+        out_text(l->o, text);
+    }
+    size_t n;
+    const struct vs_op_alias *a = vs_op_aliases(&n);
+    for (size_t i = 0; i < n; i++) {
+        char text[300];
+        int at = snprintf(text, sizeof text, "another name of %s", vs_op_name(a[i].exit[0]));
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%s: %s; handler.%s likewise",
+                       a[i].n > 1 ? " and " : "", a[i].n > 1 ? vs_op_name(a[i].exit[1]) : "",
+                       a[i].text, a[i].name);
+        char name[64];
+        snprintf(name, sizeof name, "exit.%s", a[i].name);
+        out_text(l->o, name);
+        out_text(l->o, text);
     }
 }
 
@@ -205,12 +242,9 @@ static void formats(struct list *l)
 static void rows_of(struct list *l, struct vs_db *db, const char *sql, const char *const *columns,
                     size_t n)
 {
-    sqlite3_stmt *st = NULL;
     l->o = out_begin(l->format, columns, n);
-    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) != SQLITE_OK) {
-        vs_error(&l->errors, "%s: %s", l->db, sqlite3_errmsg(vs_db_handle(db)));
-    }
-    while (st && sqlite3_step(st) == SQLITE_ROW) {
+    sqlite3_stmt *st = vs_db_query(db, sql);
+    while (vs_db_row(db, st)) {
         for (int i = 0; i < (int)n; i++) {
             if (sqlite3_column_type(st, i) == SQLITE_INTEGER) {
                 out_int(l->o, sqlite3_column_int64(st, i));
@@ -222,6 +256,10 @@ static void rows_of(struct list *l, struct vs_db *db, const char *sql, const cha
         }
     }
     sqlite3_finalize(st);
+    if (vs_db_unread(db)) {
+        vs_error(&l->errors, "%s", vs_db_error(db));
+        l->damaged = true;
+    }
     vs_db_close(db);
 }
 
@@ -333,5 +371,5 @@ int cmd_list(int argc, char **argv)
     }
     kinds[i].print(&l);
     out_end(l.o, stdout);
-    return report(&l.errors, l.errors.n ? VS_E_INPUT : VS_OK, false);
+    return report(&l.errors, l.errors.n ? VS_E_INPUT : VS_OK, l.damaged);
 }

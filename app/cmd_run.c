@@ -77,17 +77,15 @@ static void print_spread(struct vs_db *db, int64_t first, int64_t last, enum out
 {
     static const char *const columns[] = {"actor", "op",     "seeds", "mean_ps",
                                           "sd_ps", "min_ps", "max_ps"};
-    sqlite3_stmt *st = NULL;
     struct out *o = out_begin(format, columns, 7);
-    if (sqlite3_prepare_v2(
-            vs_db_handle(db),
-            "SELECT actor, op, count(*), avg(x), avg(x * x) - avg(x) * avg(x), min(x), max(x) FROM"
+    sqlite3_stmt *st = vs_db_query(
+        db, "SELECT actor, op, count(*), avg(x), avg(x * x) - avg(x) * avg(x), min(x), max(x) FROM"
             " (SELECT actor, op, 1.0 * total_ps / n AS x FROM op WHERE run BETWEEN ? AND ? AND n > "
-            "0) GROUP BY actor, op",
-            -1, &st, NULL) == SQLITE_OK) {
+            "0) GROUP BY actor, op");
+    if (st) {
         sqlite3_bind_int64(st, 1, first);
         sqlite3_bind_int64(st, 2, last);
-        while (sqlite3_step(st) == SQLITE_ROW) {
+        while (vs_db_row(db, st)) {
             int64_t n = sqlite3_column_int64(st, 2);
             double variance = sqlite3_column_double(st, 4);
             out_text(o, (const char *)sqlite3_column_text(st, 0));
@@ -119,7 +117,7 @@ static int run_seeds(struct request *r, struct vs_db *db)
     }
     if (r->seeds > 1) {
         print_spread(db, first, run, r->format);
-        return EXIT_DONE;
+        return unread(db, EXIT_DONE);
     }
     int status = print_run(db, run, r->format, r->no_store);
     if (!status && r->format == OUT_TABLE && !r->no_store) {
@@ -146,10 +144,7 @@ int cmd_run(int argc, char **argv)
                            NULL,
                            NULL};
     parse(&a, argc, argv, &r);
-    if (!r.session.is_trace &&
-        (r.session.skip || r.session.limit || r.session.trace_format || r.session.tables)) {
-        vs_error(&r.errors, "--skip, --limit, --trace-format and --tables belong to replay");
-    }
+    request_trace_options(&r);
     if (r.session.record && (r.seeds > 1 || r.dry_run)) {
         vs_error(&r.errors, "--record: records one run; --seeds and --dry-run do not go with it");
     }

@@ -57,11 +57,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
 
 static sqlite3_stmt *query(struct vs_db *db, const char *sql, int64_t a, int64_t b)
 {
-    sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
-        for (int i = 1; i <= sqlite3_bind_parameter_count(st); i++) {
-            sqlite3_bind_int64(st, i, i == 1 ? a : b);
-        }
+    sqlite3_stmt *st = vs_db_query(db, sql);
+    for (int i = 1; st && i <= sqlite3_bind_parameter_count(st); i++) {
+        sqlite3_bind_int64(st, i, i == 1 ? a : b);
     }
     return st;
 }
@@ -80,7 +78,7 @@ static void print_head(struct vs_db *db, int64_t run)
               "FROM knob k WHERE k.run = r.run AND evidence = 'assumed'), (SELECT count(*) FROM "
               "knob k WHERE k.run = r.run) FROM run r WHERE run = ?",
               run, 0);
-    if (st && sqlite3_step(st) == SQLITE_ROW) {
+    if (vs_db_row(db, st)) {
         char t[40];
         printf("run %" PRId64 ": %s %s on %s, seed %s, %s simulated%s%s\n", run, text(st, 0),
                text(st, 1), text(st, 2), text(st, 3),
@@ -135,7 +133,7 @@ static void print_time(struct vs_db *db, int64_t run)
     struct out *o = out_begin(OUT_TABLE, columns, 7);
     struct rest rest = {.rows = 0};
     char vcpu[64] = "";
-    while (st && sqlite3_step(st) == SQLITE_ROW) {
+    while (vs_db_row(db, st)) {
         if (strcmp(vcpu, text(st, 0)) != 0) {
             rest_end(o, vcpu, &rest);
             snprintf(vcpu, sizeof vcpu, "%s", text(st, 0));
@@ -170,7 +168,7 @@ static void print_ops(struct vs_db *db, int64_t run, enum out_format format)
                                           "min_ns", "p50_ns", "p90_ns", "p99_ns",   "max_ns"};
     static const int at[] = {4, 6, 7, 8, 5};
     struct out *o = out_begin(format, columns, 10);
-    while (st && sqlite3_step(st) == SQLITE_ROW) {
+    while (vs_db_row(db, st)) {
         int64_t n = sqlite3_column_int64(st, 2);
         out_text(o, text(st, 0));
         out_text(o, text(st, 1));
@@ -193,7 +191,7 @@ static void print_counters(struct vs_db *db, int64_t run)
                              run, 0);
     static const char *const columns[] = {"actor", "counter", "value", "unit"};
     struct out *o = out_begin(OUT_TABLE, columns, 4);
-    while (st && sqlite3_step(st) == SQLITE_ROW) {
+    while (vs_db_row(db, st)) {
         out_text(o, text(st, 0));
         out_text(o, text(st, 1));
         out_int(o, sqlite3_column_int64(st, 2));
@@ -208,7 +206,7 @@ int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counte
 {
     if (format != OUT_TABLE) {
         print_ops(db, run, format);
-        return EXIT_DONE;
+        return unread(db, EXIT_DONE);
     }
     print_head(db, run);
     puts("\noperations (they may overlap; nested ones are part of their parents):");
@@ -217,22 +215,25 @@ int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counte
     if (counters) {
         print_counters(db, run);
     }
-    return EXIT_DONE;
+    return unread(db, EXIT_DONE);
 }
 
-static bool known(struct stored *s, struct vs_db *db)
+static enum vs_status known(struct stored *s, struct vs_db *db)
 {
     for (int i = 0; i < s->n; i++) {
         double found = 0;
         bool any;
         if (vs_db_number(db, "SELECT count(*) FROM run WHERE run = :run", s->run[i], 0, &found,
-                         &any) ||
-            found < 1) {
+                         &any)) {
+            vs_error(&s->errors, "%s", vs_db_error(db));
+            return VS_E_IO;
+        }
+        if (found < 1) {
             vs_error(&s->errors, "%s: no run %" PRId64 "; 'virtsim list runs' shows them", s->db,
                      s->run[i]);
         }
     }
-    return !s->errors.n;
+    return s->errors.n ? VS_E_INPUT : VS_OK;
 }
 
 static int open_stored(struct stored *s, int argc, char **argv, const struct argp *a,
@@ -245,8 +246,9 @@ static int open_stored(struct stored *s, int argc, char **argv, const struct arg
     if (!s->errors.n && vs_db_open(s->db, false, db, err, sizeof err)) {
         vs_error(&s->errors, "%s", err);
     }
-    if (s->errors.n || !known(s, *db)) {
-        int status = report(&s->errors, VS_E_INPUT, false);
+    enum vs_status st = s->errors.n ? VS_E_INPUT : known(s, *db);
+    if (st) {
+        int status = report(&s->errors, st, st == VS_E_IO);
         vs_db_close(*db);
         return status;
     }
@@ -306,7 +308,7 @@ int cmd_diff(int argc, char **argv)
         "coalesce(b, 0)";
     sqlite3_stmt *st = query(db, sql, s.run[0], s.run[1]);
     struct out *o = out_begin(s.format, columns, 6);
-    while (st && sqlite3_step(st) == SQLITE_ROW) {
+    while (vs_db_row(db, st)) {
         bool numeric =
             sqlite3_column_type(st, 5) != SQLITE_NULL || sqlite3_column_type(st, 6) != SQLITE_NULL;
         for (int i = 0; i < 3; i++) {
@@ -328,12 +330,9 @@ int cmd_diff(int argc, char **argv)
             out_text(o, "");
         }
     }
-    if (!st) {
-        vs_error(&s.errors, "%s: %s", s.db, sqlite3_errmsg(vs_db_handle(db)));
-        status = report(&s.errors, VS_E_IO, true);
-    }
     sqlite3_finalize(st);
     out_end(o, stdout);
+    status = unread(db, status);
     vs_db_close(db);
     return status;
 }

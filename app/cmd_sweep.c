@@ -58,7 +58,8 @@ static void show_progress(void *ctx, size_t done, size_t all, double seconds)
     }
 }
 
-static void print_points(struct vs_db *db, int64_t first, enum out_format format)
+/* How many there are. */
+static int64_t print_points(struct vs_db *db, int64_t first, enum out_format format)
 {
     static const char *const columns[] = {"run",     "machine", "point", "simulated_ms",
                                           "load_ns", "walk_ns", "walks"};
@@ -70,11 +71,12 @@ static void print_points(struct vs_db *db, int64_t first, enum out_format format
         "op = 'walk' AND actor LIKE 'vcpu%/guest'),"
         " (SELECT sum(n) FROM op WHERE op.run = r.run AND op = 'walk' AND actor LIKE "
         "'vcpu%/guest') FROM run r WHERE run >= ? ORDER BY run";
-    sqlite3_stmt *st = NULL;
+    int64_t rows = 0;
     struct out *o = out_begin(format, columns, 7);
-    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
+    sqlite3_stmt *st = vs_db_query(db, sql);
+    if (st) {
         sqlite3_bind_int64(st, 1, first);
-        while (sqlite3_step(st) == SQLITE_ROW) {
+        for (; vs_db_row(db, st); rows++) {
             out_int(o, sqlite3_column_int64(st, 0));
             out_text(o, (const char *)sqlite3_column_text(st, 1));
             out_text(o, (const char *)sqlite3_column_text(st, 2));
@@ -89,15 +91,19 @@ static void print_points(struct vs_db *db, int64_t first, enum out_format format
     }
     sqlite3_finalize(st);
     out_end(o, stdout);
+    return rows;
 }
 
 static enum vs_status store(struct sweep_args *a, struct vs_db *db)
 {
     int64_t first = 0;
     enum vs_status st = vs_sweep_run(&a->s, db, a->r.db, &first, &a->r.errors);
-    print_points(db, first, a->r.format);
+    int64_t rows = print_points(db, first, a->r.format);
     if (a->r.format == OUT_TABLE) {
-        printf("\n%zu points in %s\n", vs_sweep_points(&a->s), a->r.db);
+        printf("\n%" PRId64 " of %zu points stored in %s\n", rows, vs_sweep_points(&a->s), a->r.db);
+    }
+    if (!st && (st = vs_db_unread(db))) {
+        vs_error(&a->r.errors, "%s", vs_db_error(db));
     }
     return st;
 }
@@ -123,6 +129,7 @@ int cmd_sweep(int argc, char **argv)
     parse(&p, argc, argv, &a);
     const char *dot = a.r.session.input ? strrchr(a.r.session.input, '.') : NULL;
     a.r.session.is_trace = !dot || strcmp(dot, ".lua") != 0;
+    request_trace_options(&a.r);
     if (a.r.seeds > 1 || a.r.dry_run || a.r.no_store || a.r.session.record) {
         vs_error(&a.r.errors, "--seeds, --dry-run, --no-store and --record do not go with sweep");
     }

@@ -9,6 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SEEDS_MAX 1000000u
+#define SEED_MAX (INT64_MAX - SEEDS_MAX) /* the database's integers have a sign */
+#define SPANS_MAX 100000u
+
 enum {
     KEY_SEEDS = 256,
     KEY_WARMUP,
@@ -84,12 +88,13 @@ void request_free(struct request *r)
 }
 
 static void number(struct argp_state *state, struct request *r, const char *option, const char *arg,
-                   uint64_t least, uint64_t *out)
+                   uint64_t least, uint64_t most, uint64_t *out)
 {
     (void)state;
-    if (!vs_parse_number(arg, out) || *out < least) {
-        vs_error(&r->errors, "--%s %s: a whole number of at least %" PRIu64 " is needed", option,
-                 arg, least);
+    if (!vs_parse_number(arg, out) || *out < least || *out > most) {
+        vs_error(&r->errors, "--%s %s: a whole number from %" PRIu64 " to %" PRIu64 " is needed",
+                 option, arg, least, most);
+        *out = least;
     }
 }
 
@@ -102,8 +107,9 @@ static uint64_t parse_time(struct request *r, const char *arg)
                    : !strcmp(end, "us") ? 1e6
                    : !strcmp(end, "ms") ? 1e9
                                         : 0;
-    if (end == arg || scale == 0 || v * scale < 1) {
-        vs_error(&r->errors, "--epoch %s: a time such as 100us or 1ms is needed", arg);
+    if (end == arg || !(v * scale >= 1e3 && v * scale <= 3.6e15)) {
+        vs_error(&r->errors,
+                 "--epoch %s: a time such as 100us or 1ms is needed, from 1ns to one hour", arg);
         return 0;
     }
     return (uint64_t)(v * scale);
@@ -126,26 +132,30 @@ static error_t option(int key, char *arg, struct argp_state *state)
         }
         return 0;
     case KEY_SEED:
-        number(state, r, "seed", arg, 0, &s->options.seed);
+        number(state, r, "seed", arg, 0, SEED_MAX, &s->options.seed);
         s->seeded = true;
         return 0;
     case KEY_SEEDS:
-        number(state, r, "seeds", arg, 1, &n);
+        number(state, r, "seeds", arg, 1, SEEDS_MAX, &n);
         r->seeds = (unsigned)n;
         s->seeded = s->seeded || n > 1;
         return 0;
     case KEY_WARMUP:
-        number(state, r, "warmup", arg, 0, &s->options.warmup);
+        number(state, r, "warmup", arg, 0, INT64_MAX, &s->options.warmup);
         return 0;
     case KEY_SPANS:
-        number(state, r, "spans", arg, 0, &n);
-        s->options.spans = (uint32_t)(n < 100000 ? n : 100000);
+        number(state, r, "spans", arg, 0, SPANS_MAX, &n);
+        s->options.spans = (uint32_t)n;
         return 0;
     case KEY_EPOCH:
         s->options.epoch_ps = parse_time(r, arg);
         return 0;
     case KEY_DB:
         r->db = arg;
+        if (!*arg || !strcmp(arg, ":memory:")) {
+            vs_error(&r->errors,
+                     "--db '%s': the name of a file is needed; --no-store stores nothing", arg);
+        }
         return 0;
     case KEY_NO_STORE:
         r->no_store = true;
@@ -168,10 +178,10 @@ static error_t option(int key, char *arg, struct argp_state *state)
         s->tables = arg;
         return 0;
     case KEY_SKIP:
-        number(state, r, "skip", arg, 0, &s->skip);
+        number(state, r, "skip", arg, 0, INT64_MAX, &s->skip);
         return 0;
     case KEY_LIMIT:
-        number(state, r, "limit", arg, 1, &s->limit);
+        number(state, r, "limit", arg, 1, INT64_MAX, &s->limit);
         return 0;
     case KEY_QUIET:
         r->quiet = true;
@@ -202,6 +212,26 @@ int report(struct vs_errors *errors, enum vs_status status, bool started)
     }
     vs_errors_free(errors);
     return !status ? EXIT_DONE : started ? EXIT_RUNTIME : EXIT_REQUEST;
+}
+
+void request_trace_options(struct request *r)
+{
+    const struct vs_session_request *s = &r->session;
+    if (!s->is_trace && (s->skip || s->limit || s->trace_format || s->tables)) {
+        vs_error(&r->errors,
+                 "--skip, --limit, --trace-format and --tables belong to replay of a "
+                 "trace; %s is a workload",
+                 s->input ? s->input : "this");
+    }
+}
+
+int unread(struct vs_db *db, int status)
+{
+    if (!vs_db_unread(db)) {
+        return status;
+    }
+    fprintf(stderr, "virtsim: %s\n", vs_db_error(db));
+    return EXIT_RUNTIME;
 }
 
 static bool shown;

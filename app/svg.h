@@ -5,7 +5,7 @@
 
 #include "explain/tree.h"
 
-#define SVG_PANELS 2u
+#define SVG_PANELS 4u
 
 struct svg_panel {
     const struct vs_tree *tree;

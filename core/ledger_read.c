@@ -25,17 +25,6 @@ const char *vs_op_text(enum vs_op op)
     return op < VS_OP_N ? op_table[op].text : "?";
 }
 
-bool vs_op_parse(const char *name, enum vs_op *out)
-{
-    for (size_t i = 0; i < VS_OP_N; i++) {
-        if (!strcmp(op_table[i].name, name)) {
-            *out = (enum vs_op)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 size_t vs_ledger_n_actors(const struct vs_ledger *l)
 {
     return l->n_actors;

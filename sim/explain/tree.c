@@ -51,16 +51,15 @@ static void grade(struct vs_db *db, int64_t run, struct vs_tree_node *node)
         return;
     }
     snprintf(node->priced_by, sizeof node->priced_by, "%s", a->priced_by);
-    sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(vs_db_handle(db),
-                           "SELECT evidence FROM knob WHERE run = ? AND instr(',' || ? || ',', ',' "
-                           "|| path || ',')",
-                           -1, &st, NULL) != SQLITE_OK) {
+    sqlite3_stmt *st = vs_db_query(
+        db, "SELECT evidence FROM knob WHERE run = ? AND instr(',' || ? || ',', ',' || path || "
+            "',')");
+    if (!st) {
         return;
     }
     sqlite3_bind_int64(st, 1, run);
     sqlite3_bind_text(st, 2, a->priced_by, -1, SQLITE_STATIC);
-    while (sqlite3_step(st) == SQLITE_ROW) {
+    while (vs_db_row(db, st)) {
         enum vs_evidence g;
         if (vs_evidence_parse((const char *)sqlite3_column_text(st, 0), &g) &&
             (!node->graded || weakness(g) > weakness(node->grade))) {
@@ -85,16 +84,16 @@ static size_t items(struct vs_db *db, int64_t run, const char *actor, const char
                               " UNION ALL SELECT child_actor, child, 'child', n, total_ps FROM "
                               "child WHERE run = ?1 AND actor = ?2 AND op = ?3 AND total_ps > 0"
                               " ORDER BY 5 DESC, 2";
-    sqlite3_stmt *st = NULL;
+    sqlite3_stmt *st = vs_db_query(db, sql);
     size_t n = 0;
     *out = NULL;
-    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) != SQLITE_OK) {
+    if (!st) {
         return 0;
     }
     sqlite3_bind_int64(st, 1, run);
     sqlite3_bind_text(st, 2, actor, -1, SQLITE_STATIC);
     sqlite3_bind_text(st, 3, op, -1, SQLITE_STATIC);
-    while (sqlite3_step(st) == SQLITE_ROW) {
+    while (vs_db_row(db, st)) {
         struct item *grown = realloc(*out, (n + 1) * sizeof *grown);
         if (!grown) {
             break;
@@ -113,16 +112,15 @@ static size_t items(struct vs_db *db, int64_t run, const char *actor, const char
 
 static double op_total(struct vs_db *db, int64_t run, const char *actor, const char *op, int64_t *n)
 {
-    sqlite3_stmt *st = NULL;
     double total = 0;
     *n = 0;
-    if (sqlite3_prepare_v2(vs_db_handle(db),
-                           "SELECT n, total_ps FROM op WHERE run = ? AND actor = ? AND op = ?", -1,
-                           &st, NULL) == SQLITE_OK) {
+    sqlite3_stmt *st =
+        vs_db_query(db, "SELECT n, total_ps FROM op WHERE run = ? AND actor = ? AND op = ?");
+    if (st) {
         sqlite3_bind_int64(st, 1, run);
         sqlite3_bind_text(st, 2, actor, -1, SQLITE_STATIC);
         sqlite3_bind_text(st, 3, op, -1, SQLITE_STATIC);
-        if (sqlite3_step(st) == SQLITE_ROW) {
+        if (vs_db_row(db, st)) {
             *n = sqlite3_column_int64(st, 0);
             total = sqlite3_column_double(st, 1);
         }
@@ -175,13 +173,11 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
 {
     memset(out, 0, sizeof *out);
     snprintf(out->op, sizeof out->op, "%s", op);
-    sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(
-            vs_db_handle(db),
-            "SELECT actor FROM op WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS "
-            "NULL OR actor = ?3) ORDER BY actor LIKE 'vcpu%' AND op = 'timeline' DESC, "
-            "total_ps DESC LIMIT 1",
-            -1, &st, NULL) != SQLITE_OK) {
+    sqlite3_stmt *st =
+        vs_db_query(db, "SELECT actor FROM op WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS "
+                        "NULL OR actor = ?3) ORDER BY actor LIKE 'vcpu%' AND op = 'timeline' DESC, "
+                        "total_ps DESC LIMIT 1");
+    if (!st) {
         return VS_E_IO;
     }
     sqlite3_bind_int64(st, 1, run);
@@ -189,13 +185,13 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
     if (actor) {
         sqlite3_bind_text(st, 3, actor, -1, SQLITE_STATIC);
     }
-    bool found = sqlite3_step(st) == SQLITE_ROW;
+    bool found = vs_db_row(db, st);
     if (found) {
         snprintf(out->actor, sizeof out->actor, "%s", (const char *)sqlite3_column_text(st, 0));
     }
     sqlite3_finalize(st);
     if (!found) {
-        return VS_E_UNKNOWN;
+        return vs_db_unread(db) ? VS_E_IO : VS_E_UNKNOWN;
     }
     double total = op_total(db, run, out->actor, op, &out->n);
     out->total_ps = total / (double)out->n;

@@ -39,10 +39,20 @@ refused "no exits on a native machine" 1 "vmcs.control" "$VIRTSIM" explain exit.
 refused "a stored run that is not there" 2 "no run 99" "$VIRTSIM" explain exit.cpuid --run 99 --db "$db"
 refused "a stored run takes no machine" 2 "--run" "$VIRTSIM" explain exit.cpuid --run 1 --machine document --db "$db"
 refused "a picture that cannot be written" 1 "no/such/folder" "$VIRTSIM" explain exit.cpuid --run 1 --db "$db" --svg "$work/no/such/folder/a.svg"
-refused "an operation no workload is made for" 2 "--workload" "$VIRTSIM" explain exit.triple_fault --db "$db"
+refused "an operation no workload is made for" 2 "--workload" "$VIRTSIM" explain exit.pml_full --db "$db"
+refused "an operation that no run raises" 2 "no run raises it" "$VIRTSIM" explain exit.triple_fault --db "$db"
+equal "which the list says" 10 "$("$VIRTSIM" list operations --format csv | grep -c 'no run raises it')"
+
+# other names: one question, the same operation on each architecture
+"$VIRTSIM" explain exit.hypercall --against zen2_rome_kvm --no-store --quiet --format csv >"$work/calls"
+equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall zen2_rome_kvm exit.vmcall" "$(echo $(awk -F, '$2 == 0 { print $1, $3 }' "$work/calls"))"
+equal "a name that stands for two explains each" "exit.rdmsr exit.wrmsr" "$(echo $("$VIRTSIM" explain exit.msr --no-store --quiet --format csv | awk -F, '$2 == 0 { print $3 }'))"
+equal "of a stored run, what happened of the two" "handler.rdmsr" "$("$VIRTSIM" run workloads/exit_microbench.lua --set workload.reason=rdmsr --db "$work/msr.db" --quiet >"$work/out" && "$VIRTSIM" explain handler.sysreg --run 1 --db "$work/msr.db" --format csv | awk -F, '$2 == 0 { print $3 }')"
+refused "nothing of what a name stands for" 1 "exit.msr did not happen" "$VIRTSIM" explain exit.msr --run 1 --db "$db"
+refused "a name nearly another one" 2 "did you mean 'exit.hypercall'" "$VIRTSIM" explain exit.hypercal --db "$db"
 
 # every operation that has a workload happens in it
-"$VIRTSIM" list operations --format csv | tail -n +2 | cut -d, -f1 >"$work/ops"
+"$VIRTSIM" list operations --format csv | grep -v 'another name of' | tail -n +2 | cut -d, -f1 >"$work/ops"
 while read -r op; do
     "$VIRTSIM" explain "$op" --no-store --quiet >"$work/out" 2>"$work/err" </dev/null
     status=$?

@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What cannot mean anything is refused before the run, or ends it: never ignored, never without an end.
+. "$VIRTSIM_HOME/tests/lib.inc"
+db=$work/t.db
+small="--set workload.count=1000 --set workload.footprint=1MiB --quiet"
+gups="$VIRTSIM run workloads/gups.lua $small"
+
+# ends FILE.lua STATUS "text": a guest that is stopped within a few seconds
+guest() {
+    printf 'guest(function(cpu)\n%s\nend)\n' "$2" >"$work/$1.lua"
+}
+run() { timeout 20 "$VIRTSIM" run "$@"; }
+
+# epochs
+refused "an epoch shorter than a clock's period" 2 "1ns" timeout 20 $gups --epoch 1ps --db "$db"
+refused "more epochs than a run may have" 2 "more than 100000 epochs" timeout 60 $gups --set workload.count=2000000 --epoch 1ns --db "$db"
+guest idle 'cpu:wait { us = 3000000 }'
+ok "idle epochs cost nothing" run "$work/idle.lua" --epoch 1us --machine skylake_sp_native --db "$db"
+
+# instructions
+guest compute 'cpu:compute(90000000000000000)'
+refused "more instructions than an hour has" 1 "compute.lua:2" run "$work/compute.lua" --no-store
+guest work 'local r = cpu:map { bytes = 4096 } cpu:stride { region = r, count = 1000, work = 90000000000000 }'
+refused "and those between accesses" 1 "work.lua:2" run "$work/work.lua" --no-store
+guest msr 'cpu:rdmsr(0xffffffffff)'
+refused "an MSR's index has 32 bits" 1 "ECX" run "$work/msr.lua" --no-store
+guest leaf 'cpu:cpuid(0x100000000)'
+refused "so has a leaf" 1 "EAX" run "$work/leaf.lua" --no-store
+
+# places
+guest zero 'cpu:map { bytes = 4096, at = 0 }'
+refused "a region at 0" 1 "multiple of the page's size" run "$work/zero.lua" --no-store
+guest odd 'cpu:map { bytes = 4096, at = 0x400001 }'
+refused "a region inside a page" 1 "multiple of the page's size" run "$work/odd.lua" --no-store
+guest large 'cpu:map { bytes = "2MiB", at = 0x401000, page = "2M" }'
+refused "a large page inside another" 1 "2097152" run "$work/large.lua" --no-store
+guest twice 'cpu:map { bytes = "64KiB", at = 0x400000 } cpu:map { bytes = 4096, at = 0x408000 }'
+refused "a region over another" 1 "overlaps" run "$work/twice.lua" --no-store
+guest touch 'cpu:map { bytes = "64KiB", at = 0x10000400000, backing = "touch" } cpu:map { bytes = 4096, at = 0x10000408000 }'
+refused "a region over another that has no frames yet" 1 "overlaps" run "$work/touch.lua" --no-store
+guest next 'local a = cpu:map { bytes = 4096 }
+  cpu:map { bytes = 4096, at = a:address() + 8192 }
+  local b = cpu:map { bytes = "64KiB" }
+  assert(b:address() > a:address() + 8192)'
+ok "a region goes beside one with a place of its own" run "$work/next.lua" --no-store
+guest again 'local a = cpu:map { bytes = "64KiB", backing = "touch" } cpu:unmap(a) cpu:unmap(a)
+  cpu:map { bytes = 4096, at = a:address() }'
+ok "what was unmapped is free, and unmapping it again does nothing" run "$work/again.lua" --no-store
+
+# warm-up
+refused "two beginnings of the region of interest" 2 "leave --warmup out" timeout 20 $gups --warmup 10 --db "$db"
+guest nomark 'local r = cpu:map { bytes = "64KiB" } cpu:random { region = r, count = 1000 } cpu:random { region = r, count = 200 }'
+ok "one beginning" run "$work/nomark.lua" --warmup 10 --db "$work/n.db"
+equal "all that comes after the warm-up is measured" 1190 "$(sqlite3 "$work/n.db" "select n from op where op = 'access.load' and actor = 'vcpu0/guest'")"
+
+# numbers the database cannot hold
+refused "a seed beyond the database's integers" 2 "--seed" timeout 20 $gups --seed 18446744073709551615 --db "$db"
+refused "too many seeds" 2 "--seeds" timeout 20 $gups --seeds 4294967297 --db "$db"
+
+# databases
+refused "a database without a name" 2 "name" timeout 20 $gups --db ""
+cd "$work" || exit 1
+ok "a name is a file's, not a URI" timeout 20 $gups --db "file:x?mode=memory"
+ok "and the file is there" test -f "$work/file:x?mode=memory"
+ok "and can be merged" "$VIRTSIM" db merge "$work/uri.db" "file:x?mode=memory"
+cd "$VIRTSIM_HOME" || exit 1
+
+# explain
+for o in "--seeds 2" "--skip 5" "--limit 5" "--trace-format lackey" "--dry-run"; do
+    refused "explain $o" 2 "${o%% *}" timeout 20 "$VIRTSIM" explain exit.cpuid $o --no-store
+done
+
+# sweeps
+sweep() { timeout 100 "$VIRTSIM" sweep workloads/gups.lua $small "$@"; }
+refused "a value twice" 2 "given twice" sweep --vary workload.stride=64,64 --db "$work/s.db"
+refused "a value twice, written differently" 2 "given twice" sweep --vary workload.footprint=1MiB,1024KiB --db "$work/s.db"
+refused "machines by two options" 2 "--vary machine" sweep -m skylake_sp_kvm --vary machine=skylake_sp_native --db "$work/s.db"
+refused "options of traces" 2 "--skip" sweep --skip 4 --vary cpu.clock.mhz=2000,3000 --db "$work/s.db"
+refused "a point that asks for more than there is" 2 "footprint=4TiB" sweep --vary workload.footprint=1MiB,4TiB --db "$work/s.db"
+equal "leaves no run" 0 "$([ -f "$work/s.db" ] && sqlite3 "$work/s.db" 'select count(*) from run' || echo 0)"
+
+# an inherited SIGCHLD that is ignored
+checks=$((checks + 1))
+if ! timeout 60 sh -c 'trap "" CHLD && exec "$@"' sh "$VIRTSIM" sweep workloads/gups.lua $small --vary workload.footprint=1MiB,2MiB --db "$work/c.db" >"$work/out" 2>&1; then
+    failures=$((failures + 1))
+    echo "FAILED: a sweep under an ignored SIGCHLD"
+    head -3 "$work/out"
+fi
+finish
