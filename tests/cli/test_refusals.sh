@@ -74,6 +74,7 @@ done
 # sweeps
 sweep() { timeout 100 "$VIRTSIM" sweep workloads/gups.lua $small "$@"; }
 refused "a value twice" 2 "given twice" sweep --vary workload.stride=64,64 --db "$work/s.db"
+refused "a value twice among many" 2 "given twice" sweep --vary workload.op=load,store,modify --vary workload.work=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,7 --db "$work/s.db"
 refused "a value twice, written differently" 2 "given twice" sweep --vary workload.footprint=1MiB,1024KiB --db "$work/s.db"
 refused "machines by two options" 2 "--vary machine" sweep -m skylake_sp_kvm --vary machine=skylake_sp_native --db "$work/s.db"
 refused "options of traces" 2 "--skip" sweep --skip 4 --vary cpu.clock.mhz=2000,3000 --db "$work/s.db"
