@@ -155,6 +155,11 @@ uint64_t vs_radix_leaf_flags(const struct vs_radix_format *f, uint64_t rights)
     return 0;
 }
 
+uint64_t vs_radix_global(const struct vs_radix_format *f, uint64_t flags)
+{
+    return f->kind == VS_RADIX_STAGE1 ? flags & ~(1ull << 11) : flags | f->global;
+}
+
 bool vs_radix_can(const struct vs_radix_format *f, uint64_t rights)
 {
     bool data = (rights & VS_RIGHT_READ) != 0;

@@ -45,6 +45,8 @@ struct vs_l1 {
     struct vs_l1_tlb tlb[2]; /* [0] data or fetch, [1] stores where they have their own */
     uint32_t stores;         /* which of them stores use */
     uint64_t context;        /* shifted; or-ed into every key */
+    uint64_t global_context; /* the same of pages that other address spaces share; with globals */
+    bool globals;            /* some were filled: looked for where `context` has nothing */
     /* the memory's */
     struct vs_linetab cache;
     uint32_t line_shift;
@@ -133,9 +135,8 @@ static inline bool vs_l1_page(const struct vs_l1 *l, uint64_t gva, bool write, u
     return true;
 }
 
-/* The TLBs alone, any way of the set: payload or NULL. A hit is in t->last_table. */
-static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l1_tlb *t,
-                                              uint64_t gva, unsigned *shift)
+static inline const uint64_t *vs_l1_look_up(const struct vs_l1 *l, struct vs_l1_tlb *t,
+                                            uint64_t gva, uint64_t other, unsigned *shift)
 {
     for (uint32_t i = 0; i < VS_L1_SIZES; i++) {
         uint32_t k = i == 0         ? t->last
@@ -144,7 +145,8 @@ static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l
         if (!(t->sizes >> k & 1u)) {
             continue;
         }
-        const uint64_t *p = vs_settab_find(&t->table[t->table_of[k]], vs_l1_key(l, t, gva, k));
+        const uint64_t *p =
+            vs_settab_find(&t->table[t->table_of[k]], vs_l1_key(l, t, gva, k) ^ other);
         if (p) {
             t->last = k;
             t->last_table = t->table_of[k];
@@ -153,6 +155,17 @@ static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l
         }
     }
     return NULL;
+}
+
+/* The TLBs alone, any way of the set: payload or NULL. A hit is in t->last_table. */
+static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l1_tlb *t,
+                                              uint64_t gva, unsigned *shift)
+{
+    const uint64_t *p = vs_l1_look_up(l, t, gva, 0, shift);
+    if (!p && vs_unlikely(l->globals)) {
+        p = vs_l1_look_up(l, t, gva, l->context ^ l->global_context, shift);
+    }
+    return p;
 }
 
 #endif

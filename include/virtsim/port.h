@@ -201,10 +201,13 @@ enum vs_flush {
     VS_FLUSH_PCID,           /* of one PCID but global ones */
     VS_FLUSH_PCID_ADDRESS,   /* one page of it, if not global */
     VS_FLUSH_ADDRESS,        /* one page of a PCID, and global ones of every PCID: INVLPG */
-    VS_FLUSH_LAST_LEVEL,     /* the same, walk caches kept (Arm) */
     VS_FLUSH_ASID,           /* AMD: all of one ASID (`vpid`), guest-physical ones too */
     VS_FLUSH_ASID_NONGLOBAL, /* the same but global ones */
-    VS_FLUSH_ASIDS           /* of every ASID, the host's too */
+    VS_FLUSH_ASIDS,          /* of every ASID, the host's too */
+    /* Arm's: walk caches are kept */
+    VS_FLUSH_LAST_LEVEL,      /* as VS_FLUSH_ADDRESS */
+    VS_FLUSH_VPID_LAST_LEVEL, /* as VS_FLUSH_VPID_ADDRESS */
+    VS_FLUSH_EPT_LAST_LEVEL   /* as VS_FLUSH_EPT_ADDRESS */
 };
 struct vs_tlb_port {
     void *ctx;

@@ -145,6 +145,8 @@ static inline uint64_t vs_radix_rights(const struct vs_radix_format *f, bool lea
 /* The flags a leaf needs that grants these rights to programs. The accessed flag is set in Arm's,
  * whose kernels set it themselves. */
 uint64_t vs_radix_leaf_flags(const struct vs_radix_format *f, uint64_t rights);
+/* The same of a page that every address space has: x86's G set, Arm's nG clear. */
+uint64_t vs_radix_global(const struct vs_radix_format *f, uint64_t flags);
 /* A leaf with exactly these rights for programs; none: it is not present and keeps its address, so
  * that giving them back makes it what it was (vs_radix_held). */
 uint64_t vs_radix_with(const struct vs_radix_format *f, uint64_t entry, uint64_t rights);

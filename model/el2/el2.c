@@ -23,7 +23,15 @@ void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
     e->base = vs_ledger_accounts(wiring->ledger, &vs_el2_desc);
     e->vcpu = vcpu;
     e->hcr = VS_HCR_VM | VS_HCR_IMO | VS_HCR_E2H | (config->trap_wfi ? VS_HCR_TWI : 0) |
-             (config->trap_id ? VS_HCR_TID3 : 0);
+             (config->trap_id ? VS_HCR_TID3 : 0) | (config->trap_tlbi ? VS_HCR_TTLB : 0) |
+             (config->force_broadcast ? VS_HCR_FB : 0);
+}
+
+bool vs_el2_traps_tlbi(struct vs_el2 *e)
+{
+    bool trapped = (e->hcr & VS_HCR_TTLB) != 0;
+    e->count[VS_CNT_el2_not_trapped] += !trapped;
+    return trapped;
 }
 
 bool vs_el2_traps(struct vs_el2 *e, uint32_t class, bool identification)

@@ -29,8 +29,10 @@ enum vs_el2_class {
 /* HCR_EL2 (Arm ARM, D17.2.48). */
 #define VS_HCR_VM (1ull << 0)
 #define VS_HCR_IMO (1ull << 4)
+#define VS_HCR_FB (1ull << 9)
 #define VS_HCR_TWI (1ull << 13)
 #define VS_HCR_TID3 (1ull << 18)
+#define VS_HCR_TTLB (1ull << 25)
 #define VS_HCR_E2H (1ull << 34)
 
 struct vs_el2_wiring {
@@ -55,6 +57,8 @@ void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
                  const struct vs_el2_wiring *wiring, vs_hpa vcpu);
 /* Does HCR_EL2 send this to EL2? `identification`: a system register of the ID group. */
 bool vs_el2_traps(struct vs_el2 *e, uint32_t class, bool identification);
+/* The same of a TLBI at EL1. */
+bool vs_el2_traps_tlbi(struct vs_el2 *e);
 void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, uint32_t class, uint64_t guest_physical);
 /* The guest's actor runs afterwards. */
 void vs_el2_enter(struct vs_el2 *e, struct vs_txn *t);

@@ -34,7 +34,9 @@ static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t pa
     }
     t->sizes |= 1u << k;
     payload += piece_of(gva, shift, t->shift[k]);
-    vs__ept_put(e, &t->table[t->table_of[k]], vs_l1_key(l, t, gva, k), payload, ref != VS_REF_READ);
+    uint64_t other = (uint64_t)(e->tag_now ^ vs__ept_tag_of(e, payload)) << VS_L1_CONTEXT_SHIFT;
+    vs__ept_put(e, &t->table[t->table_of[k]], vs_l1_key(l, t, gva, k) ^ other, payload,
+                ref != VS_REF_READ);
 }
 
 static bool allowed(uint64_t payload, enum vs_ref ref)
@@ -45,11 +47,11 @@ static bool allowed(uint64_t payload, enum vs_ref ref)
 }
 
 /* Fetches where they have a second level of their own. */
-static bool probe_fetch(struct vs_ept *e, uint64_t gva, struct vs_translation *out)
+static bool probe_fetch(struct vs_ept *e, uint64_t gva, uint32_t tag, struct vs_translation *out)
 {
     for (uint32_t m = e->fetch_sizes; m; m &= m - 1u) {
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
-        const uint64_t *p = vs_settab_find(&e->l2i, vs__ept_key(gva, shift, e->tag_now));
+        const uint64_t *p = vs_settab_find(&e->l2i, vs__ept_key(gva, shift, tag));
         if (p && allowed(*p, VS_REF_FETCH)) {
             e->count[VS_CNT_ept_l2i_hits]++;
             out->hpa.v = (*p & VS_RADIX_ADDRESS) | (gva & ((1ull << shift) - 1u));
@@ -60,7 +62,26 @@ static bool probe_fetch(struct vs_ept *e, uint64_t gva, struct vs_translation *o
             return true;
         }
     }
-    e->count[VS_CNT_ept_l2i_misses]++;
+    return false;
+}
+
+static bool probe_tag(struct vs_ept *e, uint64_t gva, enum vs_ref ref, uint32_t tag,
+                      struct vs_translation *out)
+{
+    for (uint32_t m = e->sizes; m; m &= m - 1u) {
+        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
+        struct vs_settab *t = vs__ept_second(e, shift);
+        const uint64_t *p = vs_settab_find(t, vs__ept_key(gva, shift, tag));
+        if (p && allowed(*p, ref)) {
+            e->count[VS_CNT_ept_l2_hits]++;
+            out->hpa.v = (*p & VS_RADIX_ADDRESS) | (gva & ((1ull << shift) - 1u));
+            out->page_shift = shift;
+            out->second = t == &e->l2_1g;
+            out->fault = VS_FAULT_NONE;
+            fill_l1(e, ref, gva, *p, shift);
+            return true;
+        }
+    }
     return false;
 }
 
@@ -70,22 +91,17 @@ bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation 
     if (vs_unlikely((uint64_t)((int64_t)(at.v << 7) >> 7) != at.v)) {
         return false; /* keys have no room for what a non-canonical address has there */
     }
-    if (ref == VS_REF_FETCH && e->l2i.entries) {
-        return probe_fetch(e, at.v, out);
+    bool own = ref == VS_REF_FETCH && e->l2i.entries;
+    if (own ? probe_fetch(e, at.v, e->tag_now, out) : probe_tag(e, at.v, ref, e->tag_now, out)) {
+        return true;
     }
-    for (uint32_t m = e->sizes; m; m &= m - 1u) {
-        unsigned shift = 12u + (unsigned)__builtin_ctz(m);
-        struct vs_settab *t = vs__ept_second(e, shift);
-        const uint64_t *p = vs_settab_find(t, vs__ept_key(at.v, shift, e->tag_now));
-        if (p && allowed(*p, ref)) {
-            e->count[VS_CNT_ept_l2_hits]++;
-            out->hpa.v = (*p & VS_RADIX_ADDRESS) | (at.v & ((1ull << shift) - 1u));
-            out->page_shift = shift;
-            out->second = t == &e->l2_1g;
-            out->fault = VS_FAULT_NONE;
-            fill_l1(e, ref, at.v, *p, shift);
-            return true;
-        }
+    if (e->data->globals && (own ? probe_fetch(e, at.v, e->tag_global, out)
+                                 : probe_tag(e, at.v, ref, e->tag_global, out))) {
+        return true;
+    }
+    if (own) {
+        e->count[VS_CNT_ept_l2i_misses]++;
+        return false;
     }
     if (e->l2.entries || e->l2_1g.entries) {
         e->count[VS_CNT_ept_l2_misses]++;
@@ -108,7 +124,7 @@ void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t fram
     struct vs_settab *t = own ? &e->l2i : vs__ept_second(e, held);
     if (held && t->entries) {
         *(own ? &e->fetch_sizes : &e->sizes) |= 1u << (held - 12u);
-        vs__ept_put(e, t, vs__ept_key(gva, held, e->tag_now),
+        vs__ept_put(e, t, vs__ept_key(gva, held, vs__ept_tag_of(e, flags)),
                     (frame + piece_of(gva, shift, held)) | flags, ref != VS_REF_READ);
     }
     fill_l1(e, ref, gva, frame | flags, shift);

@@ -48,6 +48,7 @@ struct vs_ept_context {
 struct vs_ept_tag {
     uint16_t vpid, pcid;
     uint64_t eptp;
+    bool global; /* of global pages, which every PCID of the VPID uses; pcid 0 */
 };
 
 /* Page-modification logging (SDM 3C 28.3.6): one page of guest-physical addresses, filled from the
@@ -95,6 +96,7 @@ struct vs_ept {
     struct vs_ept_tag tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have pcid = 0,
                                              * vpid = 0 too but under nested paging */
     uint32_t n_tags, tag_now, tag_nested;
+    uint32_t tag_global; /* with data->globals: global pages were filled, and are looked for */
     /* page sizes ever filled, bit = log2 - 12: only these are looked for */
     uint32_t sizes, fetch_sizes, nested_sizes;  /* fetch_sizes: in l2i */
     bool unreadable;                            /* entries without the right to read were filled */
@@ -135,19 +137,26 @@ uint64_t vs_ept_mov_cr3(struct vs_ept *e, struct vs_txn *t, uint16_t pcid, bool 
 uint64_t vs_ept_invpcid(struct vs_ept *e, struct vs_txn *t, unsigned type, uint16_t pcid,
                         vs_gva at);
 uint64_t vs_ept_invlpga(struct vs_ept *e, struct vs_txn *t, uint16_t asid, vs_gva at);
-/* Arm's, in the present VMID. Broadcast (the IS forms) is one call for every core. */
+/* Arm's. Broadcast (the IS forms) is one call for every core. */
 enum vs_tlbi {
-    VS_TLBI_VAE1,       /* address in one ASID */
+    VS_TLBI_VAE1,       /* address in one ASID, and global entries of it */
     VS_TLBI_VALE1,      /* the same, last level only */
     VS_TLBI_VAAE1,      /* address in every ASID */
+    VS_TLBI_VAALE1,     /* the same, last level only */
     VS_TLBI_ASIDE1,     /* one ASID */
     VS_TLBI_VMALLE1,    /* the VMID, stage 1 and combined */
     VS_TLBI_IPAS2E1,    /* guest-physical address, stage 2 only */
+    VS_TLBI_IPAS2LE1,   /* the same, last level only */
     VS_TLBI_VMALLS12E1, /* the VMID, both stages */
-    VS_TLBI_ALLE1       /* every VMID, both stages */
+    VS_TLBI_ALLE1,      /* every VMID, both stages; not what EL2 translates for itself */
+    VS_TLBI_FORMS
 };
+/* In the VMID and under the stage 2 tables in force on this core. */
 uint64_t vs_ept_tlbi(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form, uint16_t asid,
                      uint64_t address);
+/* In those of `c`, whose ASID is c->pcid: what a core receives from another. */
+uint64_t vs_ept_tlbi_in(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form,
+                        const struct vs_ept_context *c, uint64_t address);
 /* Any of them by name. */
 uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
                       uint16_t pcid, uint64_t eptp, vs_gva at);

@@ -19,7 +19,7 @@ void vs_ept_world(struct vs_ept *e, bool host)
 
 static bool same(const struct vs_ept_tag *a, const struct vs_ept_tag *b)
 {
-    return a->vpid == b->vpid && a->pcid == b->pcid && a->eptp == b->eptp;
+    return a->vpid == b->vpid && a->pcid == b->pcid && a->eptp == b->eptp && a->global == b->global;
 }
 
 /* Everything goes: more address spaces were used than tags exist, as a real TLB tag would wrap. */
@@ -29,6 +29,7 @@ static void recycle(struct vs_ept *e)
     vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, 0, (vs_gva){0});
     e->count[VS_CNT_ept_tag_wraps]++;
     e->n_tags = 0;
+    e->data->globals = e->fetch->globals = false;
 }
 
 static uint32_t find_tag(const struct vs_ept *e, const struct vs_ept_tag *want)
@@ -49,14 +50,39 @@ static uint32_t tag_of(struct vs_ept *e, const struct vs_ept_tag *want)
     return i;
 }
 
+static void use_globals(struct vs_ept *e, uint32_t tag)
+{
+    e->tag_global = tag;
+    e->data->globals = e->fetch->globals = true;
+    e->data->global_context = (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
+    e->fetch->global_context = e->data->global_context;
+}
+
+static struct vs_ept_tag globals_of(const struct vs_ept_context *c)
+{
+    return (struct vs_ept_tag){c->vpid, 0, c->eptp & VS_RADIX_ADDRESS, true};
+}
+
+bool vs__ept_globals_begin(struct vs_ept *e)
+{
+    if (e->n_tags == e->cfg.tags) {
+        return false;
+    }
+    struct vs_ept_tag global = globals_of(&e->now);
+    use_globals(e, tag_of(e, &global));
+    return true;
+}
+
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
 {
     /* guest-physical mappings: Intel's and Arm's carry the root, AMD's the ASID as well */
     bool asid = e->second.kind == VS_RADIX_X86;
-    struct vs_ept_tag linear = {c->vpid, c->pcid, c->eptp & VS_RADIX_ADDRESS},
-                      physical = {asid ? c->vpid : 0, 0, c->eptp & VS_RADIX_ADDRESS};
+    struct vs_ept_tag linear = {c->vpid, c->pcid, c->eptp & VS_RADIX_ADDRESS, false},
+                      physical = {asid ? c->vpid : 0, 0, c->eptp & VS_RADIX_ADDRESS, false},
+                      global = globals_of(c);
     uint32_t missing = find_tag(e, &linear) == e->n_tags ? 1u : 0u;
     missing += c->eptp && !same(&linear, &physical) && find_tag(e, &physical) == e->n_tags;
+    missing += e->data->globals && find_tag(e, &global) == e->n_tags ? 1u : 0u;
     if (e->n_tags + missing > e->cfg.tags) {
         recycle(e);
     }
@@ -65,4 +91,7 @@ void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
     e->tag_nested = c->eptp ? tag_of(e, &physical) : 0;
     e->data->context = (uint64_t)e->tag_now << VS_L1_CONTEXT_SHIFT;
     e->fetch->context = e->data->context;
+    if (e->data->globals) {
+        use_globals(e, tag_of(e, &global));
+    }
 }

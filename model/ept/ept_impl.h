@@ -93,6 +93,17 @@ static inline void vs__ept_put(struct vs_ept *e, struct vs_settab *t, uint64_t k
     }
 }
 
+/* ept_context.c: the first global page of the present VPID: it gets a tag; false: none is left. */
+bool vs__ept_globals_begin(struct vs_ept *e);
+/* Under which tag a TLB holds a page. */
+static inline uint32_t vs__ept_tag_of(struct vs_ept *e, uint64_t payload)
+{
+    if (vs_likely(!(payload & VS__GLOBAL))) {
+        return e->tag_now;
+    }
+    return e->data->globals || vs__ept_globals_begin(e) ? e->tag_global : e->tag_now;
+}
+
 /* ept.verify: counts whether an untimed lookup of the tables agrees with a walk's result. */
 void vs__ept_verify(struct vs_ept *e, uint64_t gva, const struct vs_translation *out);
 

@@ -36,7 +36,8 @@ void vs__ept_forget_linear(struct vs_ept *e, uint64_t gva)
 {
     e->prefetch.full = false;
     for (uint32_t i = 0; i < e->n_tags; i++) { /* of every EP4TA */
-        if (e->tag[i].vpid == e->now.vpid && e->tag[i].pcid == e->now.pcid) {
+        const struct vs_ept_tag *t = &e->tag[i];
+        if (t->vpid == e->now.vpid && (t->global || t->pcid == e->now.pcid)) {
             forget_linear(e, gva, i);
         }
     }
@@ -83,8 +84,8 @@ static bool in_scope(const struct scope *s, const struct vs_ept_tag *t, bool glo
     if (s->any_vpid ? s->guests && !t->vpid : t->vpid != s->vpid) {
         return false;
     }
-    if (global && s->globals_of_all) {
-        return true;
+    if (t->global || (global && s->globals_of_all)) {
+        return s->globals; /* a scope with these is one of every PCID */
     }
     return (s->any_pcid || t->pcid == s->pcid) && (s->globals || !global);
 }
@@ -142,10 +143,10 @@ static uint64_t sweep_linear(struct vs_ept *e, struct scope *s, bool walk_caches
     return n;
 }
 
-static uint64_t sweep_physical(struct vs_ept *e, struct scope *s)
+static uint64_t sweep_physical(struct vs_ept *e, struct scope *s, bool walk_caches)
 {
     uint64_t n = vs_settab_drop_if(&e->nested, s->page ? drop_physical_page : drop_walk, s);
-    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
+    for (unsigned level = 2; level < VS_EPT_LEVELS && walk_caches; level++) {
         n += vs_settab_drop_if(&e->npwc[level], drop_walk, s);
     }
     return n;
@@ -178,6 +179,8 @@ uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, ui
     case VS_FLUSH_ALL:
         s.any_vpid = s.any_pcid = s.globals = true;
         break;
+    case VS_FLUSH_VPID_LAST_LEVEL:
+        walk_caches = false; /* fall through */
     case VS_FLUSH_VPID_ADDRESS:
         s.page = true; /* fall through */
     case VS_FLUSH_VPID:
@@ -195,6 +198,8 @@ uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, ui
         s.page = true; /* fall through */
     case VS_FLUSH_PCID:
         break;
+    case VS_FLUSH_EPT_LAST_LEVEL:
+        walk_caches = false; /* fall through */
     case VS_FLUSH_EPT_ADDRESS:
         s.page = true;
         linear = false; /* fall through */
@@ -210,7 +215,7 @@ uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, ui
         break;
     }
     uint64_t n = linear ? sweep_linear(e, &s, walk_caches) : 0;
-    n += physical ? sweep_physical(e, &s) : 0;
+    n += physical ? sweep_physical(e, &s, walk_caches) : 0;
     n += e->prefetch.full;
     e->prefetch.full = false;
     account(e, t, s.page, n);
@@ -242,22 +247,36 @@ uint64_t vs_ept_invlpga(struct vs_ept *e, struct vs_txn *t, uint16_t asid, vs_gv
 }
 
 /* Arm ARM, TLBI: VMID is the tag that VPID is here, ASID that of PCID, VTTBR stands for EP4TA. */
-uint64_t vs_ept_tlbi(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form, uint16_t asid,
-                     uint64_t address)
+uint64_t vs_ept_tlbi_in(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form,
+                        const struct vs_ept_context *c, uint64_t address)
 {
     static const enum vs_flush what[] = {
-        [VS_TLBI_VAE1] = VS_FLUSH_ADDRESS,       [VS_TLBI_VALE1] = VS_FLUSH_LAST_LEVEL,
-        [VS_TLBI_VAAE1] = VS_FLUSH_VPID_ADDRESS, [VS_TLBI_ASIDE1] = VS_FLUSH_PCID,
-        [VS_TLBI_VMALLE1] = VS_FLUSH_VPID,       [VS_TLBI_IPAS2E1] = VS_FLUSH_EPT_ADDRESS,
-        [VS_TLBI_VMALLS12E1] = VS_FLUSH_VPID,    [VS_TLBI_ALLE1] = VS_FLUSH_ALL,
+        [VS_TLBI_VAE1] = VS_FLUSH_ADDRESS,        [VS_TLBI_VALE1] = VS_FLUSH_LAST_LEVEL,
+        [VS_TLBI_VAAE1] = VS_FLUSH_VPID_ADDRESS,  [VS_TLBI_VAALE1] = VS_FLUSH_VPID_LAST_LEVEL,
+        [VS_TLBI_ASIDE1] = VS_FLUSH_PCID,         [VS_TLBI_VMALLE1] = VS_FLUSH_VPID,
+        [VS_TLBI_IPAS2E1] = VS_FLUSH_EPT_ADDRESS, [VS_TLBI_IPAS2LE1] = VS_FLUSH_EPT_LAST_LEVEL,
+        [VS_TLBI_VMALLS12E1] = VS_FLUSH_VPID,     [VS_TLBI_ALLE1] = VS_FLUSH_ALL_VPIDS,
     };
     vs_gva at = {address};
-    uint64_t n = vs_ept_flush(e, t, what[form], e->now.vpid, asid, e->now.eptp, at);
-    if (form == VS_TLBI_VMALLS12E1) { /* both stages: the machine's stage 2 as well */
-        n += vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, e->now.eptp, at);
+    bool second = form == VS_TLBI_IPAS2E1 || form == VS_TLBI_IPAS2LE1;
+    if (second && !c->eptp) {
+        account(e, t, true, 0); /* EL2 has no stage 2 of its own */
+        return 0;
+    }
+    uint64_t n = vs_ept_flush(e, t, what[form], c->vpid, c->pcid, c->eptp, at);
+    if (form == VS_TLBI_VMALLS12E1 && c->eptp) { /* both stages: the machine's stage 2 as well */
+        n += vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, c->eptp, at);
     }
     if (form == VS_TLBI_ALLE1) {
         n += vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, 0, at);
     }
     return n;
+}
+
+uint64_t vs_ept_tlbi(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form, uint16_t asid,
+                     uint64_t address)
+{
+    struct vs_ept_context c = e->now;
+    c.pcid = asid;
+    return vs_ept_tlbi_in(e, t, form, &c, address);
 }

@@ -271,8 +271,9 @@ enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, un
     struct vs_radix_alloc alloc = tables_of(s);
     s->pages++;
     uint64_t rights = VS_RIGHT_READ | VS_RIGHT_EXECUTE | (writable ? VS_RIGHT_WRITE : 0);
+    uint64_t flags = vs_radix_leaf_flags(&s->format, rights);
     return vs_radix_map(s->phys, &s->format, s->root, gva, pa, page_shift,
-                        vs_radix_leaf_flags(&s->format, rights), &alloc);
+                        s->global ? vs_radix_global(&s->format, flags) : flags, &alloc);
 }
 
 enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_shift, bool writable,

@@ -57,6 +57,7 @@ struct vs_space {
     uint64_t next_gva;      /* where the next mapping goes */
     uint64_t pages, tables; /* leaves made, tables made */
     bool adopted;           /* absent entries may hold what somebody else's kernel put there */
+    bool global;            /* leaves made from now on are global */
 };
 
 enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,

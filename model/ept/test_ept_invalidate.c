@@ -104,6 +104,7 @@ static void test_tlbi_forms_keep_to_their_stage_address_space_and_level(void **s
     check_tlbi(VS_TLBI_VALE1, 0, VA, global, true, true);
     check_tlbi(VS_TLBI_VAE1, 1, VA, both, true, true);
     check_tlbi(VS_TLBI_VAAE1, 1, VA, global, false, true);
+    check_tlbi(VS_TLBI_VAALE1, 1, VA, global, true, true);
     check_tlbi(VS_TLBI_ASIDE1, 0, 0, global, false, true);
     check_tlbi(VS_TLBI_VMALLE1, 0, 0, none, false, true);
     check_tlbi(VS_TLBI_VMALLS12E1, 0, 0, none, false, false);
@@ -125,6 +126,90 @@ static void test_a_stage_2_address_alone_leaves_combined_entries(void **state)
     assert_int_equal(vs_settab_used(&f.ept.nested), before - 1);
     assert_int_equal(vs_settab_used(&f.ept.npwc[2]), 0);
     assert_true(probe(&f, VA, VS_REF_READ)); /* until VMALLE1 */
+    stop(&f);
+    start(&f, &c, 12, 12);
+    (void)walk(&f, VA, VS_REF_READ);
+    assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+    uint64_t tables = vs_settab_used(&f.ept.npwc[2]);
+    before = vs_settab_used(&f.ept.nested);
+    assert_int_equal(vs_ept_tlbi(&f.ept, &f.t, VS_TLBI_IPAS2LE1, 0, gpa), 1); /* the last level */
+    assert_int_equal(vs_settab_used(&f.ept.nested), before - 1);
+    assert_int_equal(vs_settab_used(&f.ept.npwc[2]), tables);
+    stop(&f);
+}
+
+static void test_tlbi_alle1_leaves_what_el2_translates_for_itself(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 0); /* VMID 0, no stage 2 */
+    (void)walk(&f, VA, VS_REF_READ);
+    (void)vs_ept_tlbi(&f.ept, &f.t, VS_TLBI_ALLE1, 0, 0);
+    assert_true(probe(&f, VA, VS_REF_READ));
+    stop(&f);
+}
+
+static void test_a_tlbi_of_another_core_acts_in_its_vmid_whatever_runs_here(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    begin(&f, &c);
+    struct vs_ept_context mine = f.context, host = {0, 0, f.space.cr3, 0}, other = f.context;
+    vs_ept_context(&f.ept, &host);
+    other.vpid = 7;
+    assert_int_equal(vs_ept_tlbi_in(&f.ept, NULL, VS_TLBI_VAE1, &other, VA), 0);
+    assert_true(vs_ept_tlbi_in(&f.ept, NULL, VS_TLBI_VAE1, &mine, VA) > 0);
+    vs_ept_context(&f.ept, &mine);
+    assert_false(probe(&f, VA, VS_REF_READ));
+    assert_true(probe(&f, GLOBAL_VA, VS_REF_READ));
+    stop(&f);
+}
+
+/* SDM 3A 4.10.2.4. */
+static void test_a_global_page_serves_every_pcid_of_its_vpid(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    unsigned shift;
+    vs_defaults(&vs_ept_desc, &c);
+    begin(&f, &c);
+    struct vs_ept_context other = f.context;
+    other.pcid = 1;
+    vs_ept_context(&f.ept, &other);
+    assert_non_null(vs_l1_translate(&f.data, f.data.tlb, GLOBAL_VA, &shift));
+    assert_true(probe(&f, GLOBAL_VA, VS_REF_READ));
+    assert_null(vs_l1_translate(&f.data, f.data.tlb, VA, &shift));
+    assert_false(probe(&f, VA, VS_REF_READ));
+    other.vpid = 2;
+    vs_ept_context(&f.ept, &other);
+    assert_null(vs_l1_translate(&f.data, f.data.tlb, GLOBAL_VA, &shift));
+    assert_false(probe(&f, GLOBAL_VA, VS_REF_READ));
+    /* MOV to CR3 keeps it, in whatever PCID; INVVPID of the VPID does not */
+    vs_ept_context(&f.ept, &f.context);
+    (void)vs_ept_mov_cr3(&f.ept, &f.t, 0, false);
+    (void)vs_ept_mov_cr3(&f.ept, &f.t, 1, false);
+    assert_true(probe(&f, GLOBAL_VA, VS_REF_READ));
+    (void)vs_ept_flush(&f.ept, &f.t, VS_FLUSH_VPID, 1, 0, 0, (vs_gva){0});
+    assert_false(probe(&f, GLOBAL_VA, VS_REF_READ));
+    assert_null(vs_l1_translate(&f.data, f.data.tlb, GLOBAL_VA, &shift));
+    stop(&f);
+}
+
+static void test_without_pge_a_page_marked_global_is_not(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    c.global_pages = 0;
+    begin(&f, &c);
+    (void)vs_ept_mov_cr3(&f.ept, &f.t, 0, false);
+    assert_false(probe(&f, GLOBAL_VA, VS_REF_READ));
     stop(&f);
 }
 
@@ -213,6 +298,10 @@ int main(void)
         cmocka_unit_test(test_invvpid_of_all_contexts_leaves_the_host),
         cmocka_unit_test(test_tlbi_forms_keep_to_their_stage_address_space_and_level),
         cmocka_unit_test(test_a_stage_2_address_alone_leaves_combined_entries),
+        cmocka_unit_test(test_tlbi_alle1_leaves_what_el2_translates_for_itself),
+        cmocka_unit_test(test_a_tlbi_of_another_core_acts_in_its_vmid_whatever_runs_here),
+        cmocka_unit_test(test_a_global_page_serves_every_pcid_of_its_vpid),
+        cmocka_unit_test(test_without_pge_a_page_marked_global_is_not),
         cmocka_unit_test(test_more_address_spaces_than_tags_drop_everything_and_never_mix),
         cmocka_unit_test(test_a_flush_by_asid_drops_its_nested_translations_too),
         cmocka_unit_test(test_a_guests_own_invalidations_leave_nested_translations),

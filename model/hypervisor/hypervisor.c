@@ -107,6 +107,8 @@ void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
 
 enum vs_op vs_hv_handler_op(enum vs_op exit_op)
 {
+    /* KVM emulates INVPCID as it does INVLPG: the operand decoded, one context synchronised */
+    exit_op = exit_op == VS_OP_EXIT_INVPCID ? VS_OP_EXIT_INVLPG : exit_op;
     for (size_t i = 0; i < N; i++) {
         if (programs[i].exit == exit_op) {
             return programs[i].handler;

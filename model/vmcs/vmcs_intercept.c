@@ -309,6 +309,8 @@ enum vs_op vs_vmx_exit_op(uint32_t reason)
         return VS_OP_EXIT_HLT;
     case VS_EXIT_INVLPG:
         return VS_OP_EXIT_INVLPG;
+    case VS_EXIT_INVPCID:
+        return VS_OP_EXIT_INVPCID;
     case VS_EXIT_RDTSC:
         return VS_OP_EXIT_RDTSC;
     case VS_EXIT_VMCALL:

@@ -223,7 +223,7 @@ struct then {
     uint64_t gpa;
     enum why why;
     unsigned level; /* of the guest entry */
-    bool r, w, x;
+    bool r, w, x, global;
     unsigned guest_shift;
     uint64_t value;
 };
@@ -334,7 +334,7 @@ static void page_fault(struct path *p, unsigned level, enum fault why)
 
 static void reached(struct path *p, const struct then *t, uint64_t hpa, unsigned shift)
 {
-    struct slow_outcome o = {.fault = VS_FAULT_NONE, .hpa = hpa};
+    struct slow_outcome o = {.fault = VS_FAULT_NONE, .hpa = hpa, .global = t->global};
     o.shift = shift < t->guest_shift ? shift : t->guest_shift;
     outcome(p, o);
 }
@@ -354,6 +354,7 @@ static void used(struct path *p, const struct then *t, uint64_t at, unsigned shi
         if (linear_allowed(&q, slow_shift(f, t->level), e.global)) {
             next.go = reached;
             next.why = FINAL;
+            next.global = e.global;
             next.gpa = (e.next & ~low) | (p->gva & low);
             next.guest_shift = slow_shift(f, t->level);
             nested(&q, &next);

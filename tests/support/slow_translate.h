@@ -40,7 +40,8 @@ struct slow_outcome {
     uint64_t hpa, gpa, qualification;
     uint32_t error_code;
     unsigned shift;
-    bool stale; /* needs a value of the past */
+    bool stale;  /* needs a value of the past */
+    bool global; /* of a page that other PCIDs of the VPID may use, too */
 };
 /* Bits of an entry that the walker sets, and those it clears (Arm's read-only bit of a clean page).
  */
