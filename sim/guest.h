@@ -10,9 +10,10 @@
 #include "virtsim/status.h"
 
 enum vs_req {
-    VS_REQ_END,     /* the guest has finished */
-    VS_REQ_ERROR,   /* the source failed; its message is in error() */
-    VS_REQ_MAP,     /* a, bytes; reply.value = address (fixed: at `address` when fixed is set) */
+    VS_REQ_END,   /* the guest has finished */
+    VS_REQ_ERROR, /* the source failed; its message is in error() */
+    VS_REQ_MAP, /* bytes, a = 1: global pages; reply.value = address (fixed: at `address` when fixed
+                   is set) */
     VS_REQ_UNMAP,   /* address, bytes */
     VS_REQ_PROTECT, /* address, bytes; a = VS_PROTECT | VS_RIGHT_* (radix.h) */
     VS_REQ_ACCESS,  /* `address`, `bytes` (size), op: one access */
@@ -28,7 +29,8 @@ enum vs_req {
     VS_REQ_IN,        /* a = port, bytes = size */
     VS_REQ_OUT,       /* a = port, bytes = size, b = value */
     VS_REQ_HYPERCALL, /* a = number */
-    VS_REQ_CR_WRITE,  /* a = 0, 3, 4 or 8, b = value; CR3 bit 63 keeps the PCID's entries */
+    VS_REQ_CR_WRITE,  /* a = 0, 3, 4 or 8, b = value, 0: the present one; CR3 bit 63 keeps the
+                       * PCID's entries */
     VS_REQ_INVLPG,    /* address */
     VS_REQ_MMIO,      /* address in a device hole nobody backs: op load|store */
     VS_REQ_IPI,       /* a = destination vCPU, b = vector */
@@ -43,8 +45,26 @@ enum vs_req {
     VS_REQ_DIRTY_LOG,    /* a round of the dirty log; reply.value = pages written since the last */
     VS_REQ_HOST_PROTECT, /* address, bytes; a = VS_RIGHT_* that the second dimension leaves */
     /* what a recording brings, at no cost in simulated time: */
-    VS_REQ_TABLES, /* `tables` are the present address space from now on */
-    VS_REQ_PLACE   /* the page around `address` is the one at (guest-)physical a */
+    VS_REQ_TABLES,  /* `tables` are the present address space from now on */
+    VS_REQ_PLACE,   /* the page around `address` is the one at (guest-)physical a */
+    VS_REQ_INVPCID, /* a = type, b = PCID, address */
+    VS_REQ_INVLPGA, /* address, a = ASID */
+    VS_REQ_TLBI     /* a = enum vs_req_tlbi, b = ASID, address */
+};
+
+/* Forms of TLBI; + VS_REQ_TLBI_IS: to every core. */
+enum vs_req_tlbi {
+    VS_REQ_VAE1,
+    VS_REQ_VALE1,
+    VS_REQ_VAAE1,
+    VS_REQ_VAALE1,
+    VS_REQ_ASIDE1,
+    VS_REQ_VMALLE1,
+    VS_REQ_IPAS2E1,
+    VS_REQ_IPAS2LE1,
+    VS_REQ_VMALLS12E1,
+    VS_REQ_ALLE1,
+    VS_REQ_TLBI_IS = 16
 };
 
 /* Older recordings have 0, read-only, and 1, writable; both executable. */

@@ -46,6 +46,9 @@ enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_
     if (!st) {
         join(p->name, sizeof p->name, vs_workload_info(p->workload).name);
         p->n_vcpus = vs_workload_info(p->workload).n_vcpus;
+        for (unsigned i = 0; i < p->n_vcpus; i++) {
+            p->shares[i] = (uint8_t)vs_workload_shares(p->workload, i);
+        }
     }
     return st;
 }
@@ -98,6 +101,20 @@ static uint64_t number(const struct vs_recording *rec, const char *key)
     return vs_recording_text(rec, key, 0, text, sizeof text) ? strtoull(text, NULL, 10) : 0;
 }
 
+/* Lines "shares=1 0": vCPU 1 of the recording works in the address spaces of its vCPU 0. */
+static void open_shares(struct vs_programs *p, const struct vs_recording *rec)
+{
+    char text[32];
+    unsigned n = vs_recording_vcpus(rec);
+    for (unsigned i = 0; vs_recording_text(rec, "shares", i, text, sizeof text); i++) {
+        char *end;
+        unsigned long who = strtoul(text, &end, 10), with = strtoul(end, NULL, 10);
+        if (who < n && with < who && p->n_vcpus + who < VS_RUN_VCPUS && p->n_vcpus + with < 255u) {
+            p->shares[p->n_vcpus + who] = (uint8_t)(p->n_vcpus + with + 1u);
+        }
+    }
+}
+
 static enum vs_status open_recording(struct vs_programs *p, struct vs_session_request *r,
                                      struct vs_errors *errors)
 {
@@ -115,6 +132,7 @@ static enum vs_status open_recording(struct vs_programs *p, struct vs_session_re
         vs_error(errors, "%s", err);
         return VS_E_INPUT;
     }
+    open_shares(p, one->recording);
     p->n_vcpus += vs_recording_vcpus(one->recording);
     if (!r->seeded) {
         r->options.seed = vs_recording_seed(one->recording);

@@ -23,7 +23,8 @@ struct vs_programs {
     unsigned n, n_vcpus;
     unsigned *machine; /* of each vCPU, where the inputs do not share one */
     uint64_t warmup;
-    char name[512], path[4096]; /* path: of the last input opened */
+    uint8_t shares[VS_RUN_VCPUS]; /* as in struct vs_run_options */
+    char name[512], path[4096];   /* path: of the last input opened */
 };
 
 /* Sets what the inputs say about the run: recorded memory, and seed and warm-up of a recording

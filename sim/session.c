@@ -142,6 +142,12 @@ static enum vs_status give_sources(struct vs_session *s, struct vs_errors *error
         snprintf(number, sizeof number, "%" PRIu64, r->options.recorded_memory);
         note(s, "recorded_memory", number);
         note_machines(s);
+        for (unsigned i = 0; i < n && i < VS_RUN_VCPUS; i++) {
+            if (s->programs.shares[i]) {
+                snprintf(number, sizeof number, "%u %u", i, s->programs.shares[i] - 1u);
+                note(s, "shares", number);
+            }
+        }
         if (s->text_full) {
             vs_error(errors, "--record %s: the request sets more than the %zu bytes for it hold",
                      r->record, sizeof s->text);
@@ -180,6 +186,7 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
     st = st ? st : vs_programs_machines(&s->programs);
     if (!st) {
         s->request.options.machine = s->programs.machine;
+        memcpy(s->request.options.shares, s->programs.shares, sizeof s->programs.shares);
         st = vs_platform_create(s->knobs, &s->request.options, s->programs.n_vcpus, &s->platform,
                                 errors);
     }

@@ -131,8 +131,8 @@ static int l_param(lua_State *L)
 static int l_guest(lua_State *L)
 {
     struct vs_workload *w = loading(L, "guest");
-    static const char *const fields[] = {"vcpu", "run", NULL};
-    lua_Integer first = w->n_guests;
+    static const char *const fields[] = {"vcpu", "shares", "run", NULL};
+    lua_Integer first = w->n_guests, shares = -1;
     if (lua_istable(L, 1)) {
         lua_settop(L, 1);
         vs_box_only(L, 1, "guest", fields);
@@ -140,6 +140,15 @@ static int l_guest(lua_State *L)
             int exact = 0;
             first = lua_tointegerx(L, -1, &exact);
             first = exact ? first : -1;
+        }
+        if (lua_getfield(L, 1, "shares") != LUA_TNIL) {
+            int exact = 0;
+            shares = lua_tointegerx(L, -1, &exact);
+            if (!exact || shares < 0 || shares >= first) {
+                return luaL_error(L,
+                                  "guest: shares names the vCPU, of a lower number than its own, "
+                                  "whose address spaces it works in");
+            }
         }
         lua_getfield(L, 1, "run");
         lua_replace(L, 1);
@@ -154,6 +163,7 @@ static int l_guest(lua_State *L)
         return luaL_error(L, "guest: vCPU %d already has a program", (int)first);
     }
     g->function = luaL_ref(L, LUA_REGISTRYINDEX);
+    g->shares = (unsigned)(shares + 1);
     w->n_guests = (unsigned)first >= w->n_guests ? (unsigned)first + 1u : w->n_guests;
     return 0;
 }
@@ -235,6 +245,11 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
 struct vs_workload_info vs_workload_info(const struct vs_workload *w)
 {
     return (struct vs_workload_info){w->name, w->text, w->hash, w->n_guests};
+}
+
+unsigned vs_workload_shares(const struct vs_workload *w, unsigned index)
+{
+    return w->guest[index].shares;
 }
 
 static int unknown_parameter(lua_State *L)

@@ -6,7 +6,9 @@
  */
 #include "workload_impl.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CLASS "virtsim.cpu"
@@ -75,6 +77,26 @@ static uint64_t to_number(lua_State *L, int i, const char *what)
                    lua_isnoneornil(L, i) ? "; it is missing" : "");
     }
     return u;
+}
+
+/* All 64 bits: a negative integer is its two's complement, and a string may be hexadecimal. */
+static uint64_t to_bits(lua_State *L, int i, const char *what)
+{
+    int exact = 0;
+    lua_Integer v = lua_tointegerx(L, i, &exact);
+    if (lua_isinteger(L, i) || (exact && lua_type(L, i) == LUA_TNUMBER)) {
+        return (uint64_t)v;
+    }
+    if (lua_type(L, i) == LUA_TSTRING) {
+        const char *s = lua_tostring(L, i);
+        char *end;
+        errno = 0;
+        unsigned long long u = strtoull(s, &end, 16);
+        if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X') && s[2] && !*end && !errno) {
+            return u;
+        }
+    }
+    return to_number(L, i, what);
 }
 
 static uint64_t opt_number(lua_State *L, int i, const char *what, uint64_t missing)
@@ -172,7 +194,7 @@ static int cpu_map(lua_State *L)
     static const char *const backing[] = {"eager", "host_touch", "touch", "populate", NULL};
     static const char *const page[] = {"4K", "2M", "1G", NULL};
     static const unsigned shift[] = {12, 21, 30};
-    static const char *const fields[] = {"bytes", "backing", "page", "at", NULL};
+    static const char *const fields[] = {"bytes", "backing", "page", "at", "global", NULL};
     arguments(L, "map", fields);
     struct vs_request *r = begin(L, VS_REQ_MAP);
     r->bytes = field(L, "bytes", 0);
@@ -187,6 +209,13 @@ static int cpu_map(lua_State *L)
     lua_pop(L, 1);
     if (r->fixed && (!r->address || r->address % (1u << 12))) {
         return luaL_error(L, "map: at must be a multiple of the page's size, and not 0");
+    }
+    lua_getfield(L, 2, "global");
+    r->a = (uint64_t)lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (r->a && r->backing == VS_BACKING_TOUCH) {
+        return luaL_error(L, "map: global pages are those of a kernel, which has them before they "
+                             "are touched: backing eager, host_touch or populate");
     }
     if (r->address > ADDRESS_MAX || r->bytes > ADDRESS_MAX - r->address) {
         return luaL_error(L, "map: a program's addresses are below 2^47");
@@ -423,7 +452,7 @@ static int cpu_wrmsr(lua_State *L)
 {
     struct vs_request *r = begin(L, VS_REQ_WRMSR);
     r->a = to_msr(L);
-    r->b = opt_number(L, 3, "a value", 0);
+    r->b = lua_isnoneornil(L, 3) ? 0 : to_bits(L, 3, "a value");
     return give(L);
 }
 
@@ -460,7 +489,7 @@ static int cpu_write_cr(lua_State *L)
 {
     struct vs_request *r = begin(L, VS_REQ_CR_WRITE);
     r->a = to_number(L, 2, "a control register");
-    r->b = opt_number(L, 3, "a value", 0);
+    r->b = lua_isnoneornil(L, 3) ? 0 : to_bits(L, 3, "a value");
     if (r->a != 0 && r->a != 3 && r->a != 4 && r->a != 8) {
         return luaL_error(L, "control registers that can be written are 0, 3, 4 and 8");
     }
@@ -471,6 +500,84 @@ static int cpu_invlpg(lua_State *L)
 {
     struct vs_request *r = begin(L, VS_REQ_INVLPG);
     r->address = to_address(L, 2, 1);
+    return give(L);
+}
+
+/* Field `address` of the table at index 2, with `offset`; 0: missing. */
+static uint64_t address_field(lua_State *L)
+{
+    uint64_t at = 0;
+    int top = lua_gettop(L);
+    if (lua_getfield(L, 2, "address") != LUA_TNIL) {
+        lua_getfield(L, 2, "offset");
+        at = to_address(L, top + 1, 1);
+    }
+    lua_settop(L, top);
+    return at;
+}
+
+static int cpu_invpcid(lua_State *L)
+{
+    static const char *const fields[] = {"type", "pcid", "address", "offset", NULL};
+    arguments(L, "invpcid", fields);
+    struct vs_request *r = begin(L, VS_REQ_INVPCID);
+    r->a = field(L, "type", 4);
+    r->b = field(L, "pcid", 0);
+    r->address = address_field(L);
+    if (r->a > 3 || r->b > 0xfff) {
+        return luaL_error(L, "invpcid: type is 0 (an address), 1 (a PCID), 2 (everything) or 3 "
+                             "(everything but global pages), pcid 0..4095");
+    }
+    if (r->a == 0 && lua_getfield(L, 2, "address") == LUA_TNIL) {
+        return luaL_error(L, "invpcid: type 0 needs an address");
+    }
+    return give(L);
+}
+
+static int cpu_invlpga(lua_State *L)
+{
+    static const char *const fields[] = {"asid", "address", "offset", NULL};
+    arguments(L, "invlpga", fields);
+    struct vs_request *r = begin(L, VS_REQ_INVLPGA);
+    r->a = field(L, "asid", 0);
+    r->address = address_field(L);
+    return give(L);
+}
+
+static int cpu_tlbi(lua_State *L)
+{
+    /* the order of enum vs_req_tlbi; by address, ASID */
+    static const struct {
+        const char *name;
+        bool address, asid;
+    } forms[] = {{"vae1", true, true},     {"vale1", true, true},     {"vaae1", true, false},
+                 {"vaale1", true, false},  {"aside1", false, true},   {"vmalle1", false, false},
+                 {"ipas2e1", true, false}, {"ipas2le1", true, false}, {"vmalls12e1", false, false},
+                 {"alle1", false, false}};
+    static const char *const names[] = {
+        "vae1",     "vale1",      "vaae1",     "vaale1",     "aside1",       "vmalle1", "ipas2e1",
+        "ipas2le1", "vmalls12e1", "alle1",     "vae1is",     "vale1is",      "vaae1is", "vaale1is",
+        "aside1is", "vmalle1is",  "ipas2e1is", "ipas2le1is", "vmalls12e1is", "alle1is", NULL};
+    const int n = sizeof forms / sizeof forms[0];
+    static const char *const fields[] = {"asid", "address", "offset", NULL};
+    int form = option(L, 2, "the form of TLBI", names);
+    lua_remove(L, 2);
+    if (lua_isnoneornil(L, 2)) {
+        lua_settop(L, 1);
+        lua_newtable(L);
+    }
+    arguments(L, "tlbi", fields);
+    struct vs_request *r = begin(L, VS_REQ_TLBI);
+    r->a = (uint64_t)(form % n) | (form >= n ? VS_REQ_TLBI_IS : 0u);
+    r->b = field(L, "asid", 0);
+    r->address = address_field(L);
+    bool address = lua_getfield(L, 2, "address") != LUA_TNIL,
+         asid = lua_getfield(L, 2, "asid") != LUA_TNIL;
+    if (address != forms[form % n].address || (asid && !forms[form % n].asid) || r->b > 0xffff) {
+        return luaL_error(L, "tlbi: %s takes %s%s", forms[form % n].name,
+                          forms[form % n].address ? "an address" : "no address",
+                          forms[form % n].asid ? ", and an asid of 0..65535" : ", and no asid");
+    }
     return give(L);
 }
 
@@ -601,6 +708,9 @@ void vs__cpu_class(lua_State *L)
                                        {"hypercall", cpu_hypercall},
                                        {"write_cr", cpu_write_cr},
                                        {"invlpg", cpu_invlpg},
+                                       {"invpcid", cpu_invpcid},
+                                       {"invlpga", cpu_invlpga},
+                                       {"tlbi", cpu_tlbi},
                                        {"mmio", cpu_mmio},
                                        {"ipi", cpu_ipi},
                                        {"send", cpu_send},

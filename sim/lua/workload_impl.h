@@ -19,7 +19,7 @@ struct guest {
     lua_State *L;         /* its coroutine */
     int function, thread; /* registry references; function 0 = none */
     int args;
-    unsigned index;
+    unsigned index, shares; /* shares: 1 + the vCPU whose address spaces it works in; 0: its own */
     bool started, done, failed;
     uint64_t now_ps, reply, interrupts, seen, qualification, guest_physical;
     struct vs_request *request; /* where the running method puts what it wants */

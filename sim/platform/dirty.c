@@ -104,21 +104,20 @@ void vs__dirty_flush(void *ctx, struct vs_txn *t)
 
 static void drop_own(void *ctx, struct vs_txn *t)
 {
-    struct vs_vcpu *v = ctx;
-    (void)vs_ept_flush(&v->ept, t, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, (vs_gva){0});
+    vs__host_flush_physical(ctx, t);
 }
 
 void vs__dirty_drop(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_platform *p = v->p;
-    drop_own(v, t);
+    vs__host_flush_physical(v, t);
     for (unsigned i = 0; i < p->n_vcpus; i++) {
         struct vs_vcpu *other = &p->vcpu[i];
         if (other == v || other->vm != v->vm || other->ended) {
             continue;
         }
         /* KVM waits until every vCPU has left its guest; the time that takes is theirs */
-        drop_own(other, NULL);
+        vs__host_flush_physical(other, NULL);
         if (!other->sleeping) { /* what has halted is not in its guest */
             other->kicked = true;
             other->host_ps = vs_now(t).v < other->host_ps ? vs_now(t).v : other->host_ps;

@@ -14,9 +14,11 @@ static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
     unsigned shift = vs_radix_fit(&v->space.format, 30);
     if (!vs_space_locate(&v->space, at, &gpa, &hpa)) {
         uint64_t base = pa >> shift << shift;
+        v->space.global = v->p->ept.global_pages != 0;
         if (vs_space_map_at(&v->space, VS__OS_DIRECT + base, base, shift, true)) {
             vs__vcpu_fail(v, "no memory is left for the kernel's direct map");
         }
+        v->space.global = false;
     }
     return at;
 }

@@ -36,6 +36,9 @@ static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
 
 static bool entry(struct vs_vcpu *v)
 {
+    if (v->n_shots || v->all_shots) {
+        vs__shootdown_enter(v);
+    }
     enum vs_vmx_result r = vs__vcpu_resume(v);
     if (r != VS_VMX_OK) {
         uint64_t error = 0;
@@ -81,7 +84,7 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
         vs__vcpu_fail(v, "%s: host memory is exhausted (host.memory)", vs_op_name(handler));
         return false;
     }
-    if (r == VS_HV_HALT && block) {
+    if (block && (r == VS_HV_HALT || v->awaits)) {
         *block = true;
         return true; /* the exit stays open while the vCPU sleeps */
     }
@@ -102,6 +105,19 @@ bool vs__vcpu_event(struct vs_vcpu *v, const struct vs_vmx_event *event)
     }
     carry_out(v, &info, NULL);
     return true;
+}
+
+void vs__vcpu_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bool *hold)
+{
+    vs_txn_settle(&v->txn);
+    carry_out(v, info, hold);
+}
+
+void vs__vcpu_release(struct vs_vcpu *v)
+{
+    if (entry(v)) {
+        vs_close(&v->txn);
+    }
 }
 
 /* ---- interrupts ---- */
@@ -127,6 +143,9 @@ static void guest_handler(struct vs_vcpu *v, uint8_t vector)
             struct vs_vmx_event e = {.kind = VS_EV_EOI, .number = vector};
             vs__vcpu_event(v, &e); /* exits only for vectors of the EOI-exit bitmap */
         }
+    }
+    if (vector == VS__SHOOTDOWN_VECTOR) { /* Linux: after the end of interrupt */
+        vs__shootdown_serve(v);
     }
 }
 
@@ -203,6 +222,10 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
     if (v->host_ps <= now) {
         vs__dirty_due(v, now);
     }
+    if (v->kick_ps <= now && !v->failed) {
+        vs_cpu_interrupt(&v->cpu);
+        vs__shootdown_kicked(v);
+    }
     if (v->failed || v->in_interrupt) {
         return;
     }
@@ -235,18 +258,24 @@ void vs__vcpu_ipi(struct vs_vcpu *v)
                       (unsigned long long)to);
         return;
     }
+    vs__vcpu_send_ipi(v, (unsigned)to, (uint8_t)v->request.b);
+}
+
+void vs__vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector)
+{
     bool left = false;
-    if (p->virtualized) {
+    vs_txn_settle(&v->txn);
+    if (v->p->virtualized) {
         struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
                                  .number = MSR_X2APIC_ICR,
-                                 .value = v->request.b | to << 32,
+                                 .value = vector | (uint64_t)to << 32,
                                  .length = 2};
         left = vs__vcpu_event(v, &e);
     }
     if (!left) {
         vs_apic_send(&v->apic, &v->txn);
     }
-    vs__vcpu_raise(&p->vcpu[to], (uint8_t)v->request.b, vs_now(&v->txn).v);
+    vs__vcpu_raise(&v->p->vcpu[to], vector, vs_now(&v->txn).v);
     v->yield = true;
 }
 
@@ -308,6 +337,7 @@ uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v)
 {
     uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vs__arrivals_next(v);
     at = next < at ? next : at;
+    at = v->kick_ps < at ? v->kick_ps : at;
     if (something_due(v)) {
         at = v->slept_ps;
     }
@@ -318,6 +348,12 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
     bool in_exit = v->txn.depth > 1;
+    if (v->kick_ps <= now_ps) { /* it sleeps in its guest: an exit, and back to sleep */
+        wait_until(v, VS_ACC_os_idle, now_ps);
+        vs__shootdown_kicked(v);
+        v->slept_ps = vs_now(&v->txn).v;
+        return;
+    }
     v->sleeping = false;
     wait_until(v, in_exit ? VS_ACC_os_parked : VS_ACC_os_idle, now_ps);
     if (!in_exit) {

@@ -151,10 +151,12 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     struct vs_driver *d = &net->driver[v->index];
     uint64_t ring = net->nic_config.ring * 16u, buffers = net->nic_config.ring * VS__NET_BUFFER;
     vs_hpa second_level = {page(p)}, context = {page(p)};
+    vs__space_take(v);
     d->tx_ring = area(v, ring, second_level.v, &d->tx_iova);
     d->rx_ring = area(v, ring, second_level.v, &d->rx_iova);
     d->tx_buffers = area(v, buffers, second_level.v, &d->tx_buffers_iova);
     d->rx_buffers = area(v, buffers, second_level.v, &d->rx_buffers_iova);
+    vs__space_put(v);
     if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers || !second_level.v ||
         !context.v) {
         return false;

@@ -279,7 +279,9 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     snprintf(name, sizeof name, "vcpu%u/apic", index);
     v->apic_actor = vs_ledger_actor(p->ledger, name);
     v->tick_ps = p->virtualized && p->os.tick_hz ? 1000000000000u / p->os.tick_hz : VS_NEVER;
-    v->safe_ps = v->host_ps = VS_NEVER;
+    v->safe_ps = v->host_ps = v->kick_ps = VS_NEVER;
+    unsigned with = p->options.shares[index];
+    v->mm = with ? p->vcpu[with - 1u].mm : &v->own_mm;
     enum vs_status s = make_core(v, c, errors);
     s = s ? s : vs__space_make(v, errors);
     if (!s && p->virtualized) {
@@ -440,6 +442,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     load(p, knobs, &c);
     check(p, &c, errors);
     check_nodes(p, &c, errors);
+    (void)vs__shootdown_check(p, n_vcpus, errors);
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->vpid = c.vmcs.control_vpid != 0;
@@ -543,7 +546,7 @@ void vs_platform_destroy(struct vs_platform *p)
         if (v->in_bulk) {
             vs_bulk_free(&v->bulk);
         }
-        free(v->process);
+        free(v->own_mm.process);
         vs_shadow_free(&v->shadow);
         vs_ept_free(&v->ept);
         vs_cpu_free(&v->cpu);

@@ -26,6 +26,8 @@ const struct vs_component_desc *const *vs_components(size_t *n);
 /* False: the models have this operation, but no run raises it yet. */
 bool vs_platform_raises(enum vs_op op);
 
+#define VS_RUN_VCPUS 1024u /* that can say whose address spaces they share */
+
 struct vs_run_options {
     uint64_t seed;
     uint64_t
@@ -42,6 +44,8 @@ struct vs_run_options {
      * each
      */
     const unsigned *machine;
+    /* by vCPU: 1 + the lower-numbered vCPU whose address spaces it shares; 0 = its own */
+    uint8_t shares[VS_RUN_VCPUS];
     /* called now and then with simulated time and operations done; NULL = quiet. Non-zero return
      * stops the run. */
     int (*progress)(void *ctx, uint64_t now_ps, uint64_t accesses);

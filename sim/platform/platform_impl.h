@@ -28,12 +28,16 @@
 #define VS_DEF_FILE "platform/host.def"
 #include "virtsim/def_types.h"
 
+enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
+
 #define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
 
 #define VS__OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
 #define VS__PROCESSES 64u
-#define VS__AREAS 256u    /* older ones are forgotten: small pages */
-#define VS__ARRIVALS 512u /* interrupts on their way to one vCPU */
+#define VS__AREAS 256u      /* older ones are forgotten: small pages */
+#define VS__ARRIVALS 512u   /* interrupts on their way to one vCPU */
+#define VS__VCPUS 64u       /* a workload has no more, nor have programs.h's inputs */
+#define VS__SHOTS VS__VCPUS /* flushes that wait for one vCPU: each has one under way */
 
 struct vs_platform;
 struct vs_net;
@@ -44,6 +48,29 @@ struct vs_arrival {
     uint64_t ahead_ps; /* how far the receiver had run ahead of its arrival (sim.quantum) */
     uint8_t vector;
     bool in_descriptor; /* the sender has posted the vector: the message only notifies */
+};
+
+/* The address spaces of one vCPU, or of several that share them. */
+struct vs_mm {
+    unsigned sharers;
+    struct vs_space *process; /* by number; the one a vCPU works on is in its `space` meanwhile */
+    unsigned n_processes;
+    struct { /* regions that get their frames at first touch, for guest.page_size = thp */
+        uint64_t at, bytes;
+        unsigned process;
+        bool cut; /* some of it was unmapped: others may lie there */
+    } area[VS__AREAS];
+    unsigned n_areas;
+    bool fixed; /* a region lies where the program wanted it */
+    uint32_t generation[VS__PROCESSES]; /* shootdowns of each so far */
+};
+
+/* What a vCPU is to drop for another. */
+struct vs_shot {
+    uint64_t at, end; /* at == end: everything of the address space */
+    unsigned stride;  /* log2 of the pages */
+    unsigned process;
+    unsigned from; /* ipi: the vCPU that waits for it */
 };
 
 struct vs_vcpu {
@@ -65,16 +92,20 @@ struct vs_vcpu {
     struct vs_apic apic;
     struct vs_ept_context guest_context, host_context;
     struct vs_space space,
-        host_space;           /* the guest program's (or native process's); the host's own */
-    struct vs_space *process; /* the other address spaces of this vCPU, by number */
-    unsigned n_processes, process_now;
-    struct { /* regions that get their frames at first touch, for guest.page_size = thp */
-        uint64_t at, bytes;
-        unsigned process;
-        bool cut; /* some of it was unmapped: others may lie there */
-    } area[VS__AREAS];
-    unsigned n_areas;
-    bool fixed; /* a region lies where the program wanted it */
+        host_space; /* the guest program's (or native process's); the host's own */
+    struct vs_mm *mm, own_mm;
+    unsigned process_now;
+    uint64_t cr4; /* PGE and PCIDE of the guest (or native system), among others */
+    /* shootdown.c */
+    uint32_t seen[VS__PROCESSES]; /* of mm->generation: what is newer has not been dropped here */
+    struct vs_shot shot[VS__SHOTS];
+    unsigned n_shots;
+    bool all_shots;   /* there was no room for them */
+    uint64_t kick_ps; /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
+    unsigned kicker[VS__VCPUS], n_kickers; /* who waits for that */
+    unsigned awaited;                      /* vCPUs that are to acknowledge its own shootdown */
+    bool awaits, awaits_in_exit;
+    uint64_t acked_ps; /* the last acknowledgement */
     uint64_t count[VS_CNT_os_N];
     /* the program */
     struct vs_guest_source source;
@@ -164,6 +195,20 @@ struct vs_platform {
     char error[1400];
 };
 
+/* An address space that others share is a vCPU's own only for as long as it works on it. */
+static inline void vs__space_take(struct vs_vcpu *v)
+{
+    if (v->mm->sharers > 1u) {
+        v->space = v->mm->process[v->process_now];
+    }
+}
+static inline void vs__space_put(struct vs_vcpu *v)
+{
+    if (v->mm->sharers > 1u) {
+        v->mm->process[v->process_now] = v->space;
+    }
+}
+
 /* space.c: the guest program's memory. Addresses are the program's own. */
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r);
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
@@ -181,6 +226,43 @@ void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
 /* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
 enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors);
 
+/* invalidate.c: the instructions of a guest (or native system), with the exits they may have. */
+void vs__vcpu_invpcid(struct vs_vcpu *v);
+void vs__vcpu_invlpga(struct vs_vcpu *v);
+void vs__vcpu_tlbi_request(struct vs_vcpu *v);
+void vs__vcpu_write_cr(struct vs_vcpu *v);
+/* One TLBI of a guest, in its VMID; `shareable`: of every core. The DSB that waits for TLBI. */
+void vs__vcpu_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,
+                   uint64_t at);
+void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable);
+/* Whether the machine's Arm kernels use broadcast forms, or their local ones become that. */
+bool vs__vcpu_shareable(const struct vs_vcpu *v);
+/* The hypervisor, on this core and outside of the guest: INVVPID of one address or of the guest's
+ * VPID, on AMD INVLPGA or a flush of its ASID. */
+void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at);
+
+/* The same of what its machine's second dimension gave: INVEPT type 1; on Arm TLBI VMALLS12E1IS,
+ * which every core hears; on AMD a flush. t NULL: at no time. */
+void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t);
+
+/* shootdown.c: several vCPUs of one address space. */
+bool vs__shootdown_check(const struct vs_platform *p, unsigned n_vcpus, struct vs_errors *errors);
+/* Takes [at, end) away from the others; everything when they are equal. `v` may have to wait. */
+void vs__shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride);
+/* The handler of the interrupt that asks for it. */
+#define VS__SHOOTDOWN_VECTOR 0xfbu /* Linux's CALL_FUNCTION_VECTOR */
+void vs__shootdown_serve(struct vs_vcpu *v);
+/* What the hypervisor flushes before it enters the guest. */
+void vs__shootdown_enter(struct vs_vcpu *v);
+/* A switch to this address space may not keep translations: others have changed it meanwhile. */
+bool vs__shootdown_stale(struct vs_vcpu *v, unsigned process);
+/* The hypervisor's interrupt has come (v->kick_ps). */
+void vs__shootdown_kicked(struct vs_vcpu *v);
+/* A vCPU that waits for acknowledgements: when it has something to do, and does it. */
+uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v);
+void vs__shootdown_awake(struct vs_vcpu *v, uint64_t now_ps);
+void vs__shootdown_ended(struct vs_vcpu *v);
+
 /* recorded.c: tables and mappings that a recording brings. */
 void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t);
 void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
@@ -195,6 +277,7 @@ void vs__host_free(struct vs_host *h);
 /* exits.c */
 void vs__vcpu_mmio(struct vs_vcpu *v);
 void vs__vcpu_ipi(struct vs_vcpu *v);
+void vs__vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
 uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v);
 void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
 /* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only

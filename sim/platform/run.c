@@ -18,6 +18,7 @@ void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v)
     uint64_t now = vs_now(&v->txn).v;
     p->end_ps = now > p->end_ps ? now : p->end_ps;
     v->ended = true;
+    vs__shootdown_ended(v);
     if (!running(p) || v->failed) {
         vs_kernel_stop(p->kernel);
     }

@@ -34,9 +34,7 @@ static bool host(void *ctx, struct vs_txn *t, uint64_t gpa, bool back, uint64_t 
 /* KVM: INVVPID of one address or of the guest's context. */
 static void flush(void *ctx, struct vs_txn *t, bool page, vs_gva at)
 {
-    struct vs_vcpu *v = ctx;
-    vs_ept_flush(&v->ept, t, page ? VS_FLUSH_VPID_ADDRESS : VS_FLUSH_VPID, v->guest_context.vpid, 0,
-                 0, at);
+    vs__host_flush_linear(ctx, t, page, at);
 }
 
 void vs__vcpu_shadow_controls(struct vs_vmcs_config *c)
@@ -140,6 +138,45 @@ void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at)
     if (!leave(v, work_invlpg, &w, &e)) {
         vs__vcpu_fail(v, "INVLPG does not exit, but shadow paging needs that");
     }
+}
+
+/* KVM: kvm_mmu_invpcid_gva of one address; of more, everything is synchronised. */
+static void work_invpcid(void *ctx, struct vs_txn *t)
+{
+    struct work *w = ctx;
+    if (w->keep) {
+        work_invlpg(ctx, t);
+        return;
+    }
+    struct vs_shadow *shadow = &w->v->shadow;
+    uint64_t flushes = shadow->count[VS_CNT_shadow_flushes];
+    (void)vs_shadow_cr3(shadow, t, w->v->space.cr3, false);
+    if (shadow->count[VS_CNT_shadow_flushes] == flushes) { /* nothing was out of line */
+        vs__host_flush_linear(w->v, t, false, (vs_gva){0});
+    }
+}
+
+void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_vmx_event *e, bool page,
+                             uint64_t at)
+{
+    struct work w = {.v = v, .address = at, .keep = page};
+    if (!leave(v, work_invpcid, &w, e)) {
+        vs__vcpu_fail(v, "INVPCID does not exit, but shadow paging needs that");
+    }
+}
+
+/* KVM owns CR4.PGE where there is no EPT. */
+void vs__vcpu_shadow_cr4(struct vs_vcpu *v)
+{
+    struct work w = {.v = v};
+    struct vs_vmx_exit_info info = {.reason = VS_EXIT_CR_ACCESS,
+                                    .qualification = 4, /* MOV to CR4 from RAX */
+                                    .has_qualification = true,
+                                    .length = 3};
+    v->work = work_invpcid;
+    v->work_ctx = &w;
+    vs__vcpu_exit(v, &info, NULL);
+    v->work = NULL;
 }
 
 void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at)

@@ -11,6 +11,10 @@
 #define LARGE_SHIFT 21u /* of transparent large pages */
 #define LARGE_PAGE (1ull << LARGE_SHIFT)
 #define KERNEL_BYTES 0x40000u
+/* CR4 (SDM 3A 2.5) of a guest: PSE, PAE, MCE, OSFXSR, OSXMMEXCPT, and what knobs say */
+#define CR4_INITIAL 0x670u
+#define CR4_PGE (1ull << 7)
+#define CR4_PCIDE (1ull << 17)
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
 
 /* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
@@ -39,23 +43,39 @@ static enum vs_status map_kernel(struct vs_vcpu *v)
 {
     enum vs_status st = VS_OK;
     unsigned shift = v->space.format.granule;
+    v->space.global = v->p->ept.global_pages != 0;
     for (uint64_t at = 0; at < KERNEL_BYTES && !st; at += 1ull << shift) {
         st = vs_space_touch(&v->space, VS_HV_CODE + at, shift, true, true);
         st = st ? st : vs_space_touch(&v->space, VS_HV_DATA + at, shift, true, true);
     }
+    v->space.global = false;
     return st;
 }
 
-enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
+/* An address space that no other vCPU has made. */
+static enum vs_status make_own(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     enum vs_status st = vs_space_init_format(&v->space, &p->guest_format, p->phys, v->vm,
                                              &p->node_frames[p->ept.guest_table_node]);
     vs_space_place(&v->space, &p->node_frames[p->ept.data_node]);
     st = st ? st : map_kernel(v);
-    v->process = calloc(VS__PROCESSES, sizeof *v->process);
-    v->n_processes = 1;
-    st = st || v->process ? st : VS_E_NOMEM;
+    v->mm->process = calloc(VS__PROCESSES, sizeof *v->mm->process);
+    if (!v->mm->process) {
+        return VS_E_NOMEM;
+    }
+    v->mm->n_processes = 1;
+    v->mm->process[0] = v->space;
+    return st;
+}
+
+enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    enum vs_status st = v->mm == &v->own_mm ? make_own(v) : VS_OK;
+    v->mm->sharers++;
+    v->space = v->mm == &v->own_mm ? v->space : v->mm->process[0];
+    v->cr4 = CR4_INITIAL | (p->ept.global_pages ? CR4_PGE : 0) | (p->os.pcid ? CR4_PCIDE : 0);
     if (!st && p->virtualized) {
         st = vs_space_init_format(&v->host_space, &p->guest_format, p->phys, NULL, p->frames);
         st = st ? st : map_host(v);
@@ -67,11 +87,17 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
         return st;
     }
     bool vpid = p->virtualized && p->vpid;
-    v->guest_context =
-        (struct vs_ept_context){vpid ? (uint16_t)(v->index + 1u) : 0, 0, v->space.cr3,
-                                p->virtualized && !p->shadow ? v->vm->ept_root : 0};
+    /* a VPID or ASID is a vCPU's, a VMID the machine's */
+    unsigned number = p->el2 ? v->machine : v->index;
+    v->guest_context = (struct vs_ept_context){vpid ? (uint16_t)(number + 1u) : 0, 0, v->space.cr3,
+                                               p->virtualized && !p->shadow ? v->vm->ept_root : 0};
     v->host_context = (struct vs_ept_context){0, 0, v->host_space.cr3, 0};
     return VS_OK;
+}
+
+static bool arm(const struct vs_vcpu *v)
+{
+    return v->space.format.kind == VS_RADIX_STAGE1;
 }
 
 static unsigned default_shift(const struct vs_vcpu *v)
@@ -103,12 +129,14 @@ static uint64_t map_page(struct vs_vcpu *v, const struct vs_request *r, uint64_t
     enum vs_status st = VS_E_NOMEM;
     uint64_t tables;
     vs__edit_begin(v, &tables);
+    v->space.global = r->a != 0;
     if (large) {
         st = vs_space_touch(&v->space, at, LARGE_SHIFT, true, back);
         v->count[st ? VS_CNT_os_thp_fallbacks : VS_CNT_os_thp_pages]++;
         shift = st ? shift : LARGE_SHIFT;
     }
     st = st ? vs_space_touch(&v->space, at, shift, true, back) : st;
+    v->space.global = false;
     if (st) {
         out_of_memory(v, st, "map", r->bytes);
         return 0;
@@ -126,9 +154,9 @@ bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
     if (v->p->ept.guest_page != VS_EPT_THP || vs_space_path(&v->space, gva, path) < 2) {
         return false; /* small pages are there already */
     }
-    for (unsigned i = 0; i < v->n_areas && i < VS__AREAS; i++) {
-        if (v->area[i].process == v->process_now && block >= v->area[i].at &&
-            block + LARGE_PAGE <= v->area[i].at + v->area[i].bytes) {
+    for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
+        if (v->mm->area[i].process == v->process_now && block >= v->mm->area[i].at &&
+            block + LARGE_PAGE <= v->mm->area[i].at + v->mm->area[i].bytes) {
             return true;
         }
     }
@@ -138,9 +166,9 @@ bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
 /* Some of it belongs to another region of this address space, or to the kernel. */
 static bool taken(const struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t page)
 {
-    for (unsigned i = 0; i < v->n_areas && i < VS__AREAS; i++) {
-        if (!v->area[i].cut && v->area[i].process == v->process_now &&
-            at < v->area[i].at + v->area[i].bytes && v->area[i].at < at + bytes) {
+    for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
+        if (!v->mm->area[i].cut && v->mm->area[i].process == v->process_now &&
+            at < v->mm->area[i].at + v->mm->area[i].bytes && v->mm->area[i].at < at + bytes) {
             return true;
         }
     }
@@ -160,7 +188,7 @@ static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift,
     if (!r->fixed) {
         do {
             *at = vs_space_reserve(&v->space, 0, r->bytes, align);
-        } while (v->fixed && taken(v, *at, r->bytes, page));
+        } while (v->mm->fixed && taken(v, *at, r->bytes, page));
         return true;
     }
     *at = r->address;
@@ -171,7 +199,7 @@ static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift,
         vs__vcpu_fail(v, "map of %llu bytes at 0x%llx: overlaps what is mapped there",
                       (unsigned long long)r->bytes, (unsigned long long)*at);
     }
-    v->fixed = true;
+    v->mm->fixed = true;
     return !v->failed;
 }
 
@@ -192,10 +220,10 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
         return 0;
     }
     if (r->backing == VS_BACKING_TOUCH) {
-        v->area[v->n_areas % VS__AREAS].at = at;
-        v->area[v->n_areas % VS__AREAS].bytes = r->bytes;
-        v->area[v->n_areas % VS__AREAS].cut = false;
-        v->area[v->n_areas++ % VS__AREAS].process = v->process_now;
+        v->mm->area[v->mm->n_areas % VS__AREAS].at = at;
+        v->mm->area[v->mm->n_areas % VS__AREAS].bytes = r->bytes;
+        v->mm->area[v->mm->n_areas % VS__AREAS].cut = false;
+        v->mm->area[v->mm->n_areas++ % VS__AREAS].process = v->process_now;
         return at;
     }
     for (uint64_t done = 0; done < r->bytes;) {
@@ -227,7 +255,12 @@ static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
     }
     v->count[VS_CNT_os_thp_splits]++;
     vs__edit_entry(v, at, tables);
-    vs__space_invlpg(v, at);
+    if (arm(v)) {
+        vs__vcpu_tlbi(v, VS_TLBI_VALE1, vs__vcpu_shareable(v), v->guest_context.pcid, at);
+        vs__vcpu_dsb(v, vs__vcpu_shareable(v));
+    } else {
+        vs__space_invlpg(v, at);
+    }
 }
 
 /* Linux: beyond a ceiling all translations are flushed, by a reload of CR3. */
@@ -236,14 +269,58 @@ static bool few_pages(const struct vs_vcpu *v, uint64_t bytes)
     return bytes >> v->space.format.granule <= v->p->os.flush_ceiling;
 }
 
+/* Entries that were changed, from the first to the end of the last; the smallest page. */
+struct range {
+    uint64_t at, end;
+    unsigned shift;
+};
+
+static void changed(struct vs_vcpu *v, struct range *r, uint64_t at, unsigned shift, bool each)
+{
+    uint64_t page = at >> shift << shift, end = page + (1ull << shift);
+    r->at = page < r->at ? page : r->at;
+    r->end = end > r->end ? end : r->end;
+    r->shift = shift < r->shift ? shift : r->shift;
+    if (each && !arm(v)) {
+        vs__space_invlpg(v, at);
+    }
+}
+
+/* Arm, as Linux does: everything written, then TLBI by address of the whole range (a stride apart)
+ * or of the ASID, then wait. x86: what is left to do here, then the other vCPUs. */
+static void flush(struct vs_vcpu *v, const struct range *r, bool each)
+{
+    if (r->at >= r->end || v->failed) {
+        return;
+    }
+    if (!arm(v)) {
+        if (!each) {
+            vs__space_load_cr3(v, 0);
+        }
+    } else {
+        bool shareable = vs__vcpu_shareable(v);
+        uint16_t asid = v->guest_context.pcid;
+        vs__vcpu_dsb(v, false);
+        for (uint64_t at = r->at; each && at < r->end && !v->failed; at += 1ull << r->shift) {
+            vs__vcpu_tlbi(v, VS_TLBI_VALE1, shareable, asid, at);
+        }
+        if (!each) {
+            vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, shareable, asid, 0);
+        }
+        vs__vcpu_dsb(v, shareable);
+    }
+    vs__shootdown(v, r->at, each ? r->end : r->at, r->shift);
+}
+
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
-    bool each = few_pages(v, bytes), any = false;
-    for (unsigned i = 0; i < v->n_areas && i < VS__AREAS; i++) {
-        v->area[i].cut =
-            v->area[i].cut || (v->area[i].process == v->process_now &&
-                               at < v->area[i].at + v->area[i].bytes && v->area[i].at < at + bytes);
+    bool each = few_pages(v, bytes);
+    for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
+        v->mm->area[i].cut =
+            v->mm->area[i].cut || (v->mm->area[i].process == v->process_now &&
+                               at < v->mm->area[i].at + v->mm->area[i].bytes && v->mm->area[i].at < at + bytes);
     }
+    struct range gone = {UINT64_MAX, 0, 63};
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables;
@@ -251,21 +328,16 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
         vs__edit_begin(v, &tables);
         if (vs_space_unmap(&v->space, at, &shift)) {
             vs__edit_entry(v, at, tables);
-            any = true;
-            if (each) {
-                vs__space_invlpg(v, at);
-            }
+            changed(v, &gone, at, shift, each);
         }
         at = ((at >> shift) + 1) << shift;
     }
-    if (any && !each) {
-        vs__space_load_cr3(v, 0);
-    }
+    flush(v, &gone, each);
 }
 
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
 {
-    bool each = few_pages(v, bytes), any = false;
+    bool each = few_pages(v, bytes);
     if (!vs_radix_can(&v->space.format, rights)) {
         vs__vcpu_refuse(v,
                         "protect of 0x%llx as \"x\": x86 page tables let programs read what "
@@ -273,6 +345,7 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t 
                         (unsigned long long)at);
         return;
     }
+    struct range gone = {UINT64_MAX, 0, 63};
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables;
@@ -280,16 +353,11 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t 
         vs__edit_begin(v, &tables);
         if (vs_space_protect(&v->space, at, rights, &shift)) {
             vs__edit_entry(v, at, tables);
-            any = true;
-            if (each) {
-                vs__space_invlpg(v, at);
-            }
+            changed(v, &gone, at, shift, each);
         }
         at = ((at >> shift) + 1) << shift;
     }
-    if (any && !each) {
-        vs__space_load_cr3(v, 0);
-    }
+    flush(v, &gone, each);
 }
 
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
@@ -318,17 +386,17 @@ uint64_t vs__space_cr3(const struct vs_vcpu *v)
     return v->space.cr3 | v->guest_context.pcid;
 }
 
-/* What a reload or a switch costs besides are the entries it drops. */
+/* What a reload or a switch costs besides are the entries it drops; a write of TTBR0 drops none. */
 static void mov_cr3(struct vs_vcpu *v, uint64_t value)
 {
-    uint16_t pcid = (uint16_t)(value & PCID_BITS);
+    uint16_t pcid = v->cr4 & CR4_PCIDE || arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
     vs_txn_settle(&v->txn);
     v->guest_context.pcid = pcid;
     if (!v->p->shadow) { /* which sets the shadow's root itself */
         v->guest_context.cr3 = v->space.cr3;
     }
     vs_ept_context(&v->ept, &v->guest_context);
-    vs_ept_mov_cr3(&v->ept, &v->txn, pcid, (value & KEEP) != 0);
+    vs_ept_mov_cr3(&v->ept, &v->txn, pcid, arm(v) || (value & KEEP) != 0);
 }
 
 void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
@@ -354,6 +422,7 @@ enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to)
 {
     uint64_t page = 1ull << to->format.granule;
     enum vs_status st = VS_OK;
+    to->global = v->p->ept.global_pages != 0;
     for (uint64_t at = 0; at < 2u * KERNEL_BYTES && !st; at += page) {
         uint64_t gva = at < KERNEL_BYTES ? VS_HV_CODE + at : VS_HV_DATA + at - KERNEL_BYTES, gpa,
                  hpa;
@@ -361,32 +430,34 @@ enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to)
             st = vs_space_map_at(to, gva, gpa, to->format.granule, true);
         }
     }
+    to->global = false;
     return st;
 }
 
 uint64_t vs__space_process(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    if (v->n_processes == VS__PROCESSES) {
+    if (v->mm->n_processes == VS__PROCESSES) {
         vs__vcpu_fail(v, "a vCPU has at most %u address spaces", VS__PROCESSES);
         return 0;
     }
-    struct vs_space *s = &v->process[v->n_processes];
+    struct vs_space *s = &v->mm->process[v->mm->n_processes];
     enum vs_status st = vs_space_init_format(s, &p->guest_format, p->phys, v->space.vm,
                                              &p->node_frames[p->ept.guest_table_node]);
     vs_space_place(s, &p->node_frames[p->ept.data_node]);
     if (st || vs__space_share_kernel(v, s)) {
         vs__vcpu_fail(v, "a new address space: guest.memory or host.memory is exhausted");
     }
-    return v->n_processes++;
+    return v->mm->n_processes++;
 }
 
 void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
 {
-    bool pcid = v->p->os.pcid != 0, keep = how == VS_SWITCH_MACHINE ? pcid : how == VS_SWITCH_KEEP;
-    if (to >= v->n_processes) {
+    bool pcid = (v->cr4 & CR4_PCIDE) != 0,
+         keep = how == VS_SWITCH_MACHINE ? pcid : how == VS_SWITCH_KEEP;
+    if (to >= v->mm->n_processes) {
         vs__vcpu_fail(v, "a switch to address space %llu; there are %u", (unsigned long long)to,
-                      v->n_processes);
+                      v->mm->n_processes);
         return;
     }
     if (keep && !pcid) {
@@ -394,8 +465,13 @@ void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
                          "to CR3 drops them");
         return;
     }
-    v->process[v->process_now] = v->space;
+    v->mm->process[v->process_now] = v->space;
     v->process_now = (unsigned)to;
-    v->space = v->process[to];
+    v->space = v->mm->process[to];
+    keep = !vs__shootdown_stale(v, (unsigned)to) && keep;
     vs__space_load_cr3(v, (keep ? KEEP : 0) | (pcid ? to : 0) | v->space.cr3);
+    if (arm(v) && !keep) {
+        vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, vs__vcpu_shareable(v), v->guest_context.pcid, 0);
+        vs__vcpu_dsb(v, vs__vcpu_shareable(v));
+    }
 }

@@ -23,7 +23,9 @@ struct run {
     enum vs_status status;
 };
 
-/* Runs a guest on skylake_sp_kvm; the knobs end with NULL. The region of interest begins after
+static const char *machine; /* NULL: skylake_sp_kvm */
+
+/* Runs a guest; the knobs end with NULL. The region of interest begins after
  * `warmup` accesses; 0: at its beginning, or the guest's mark. */
 static inline void run_warm(struct run *r, const char *script, const char *const *sets,
                             uint64_t warmup)
@@ -34,6 +36,7 @@ static inline void run_warm(struct run *r, const char *script, const char *const
     fclose(f);
     memset(r, 0, sizeof *r);
     struct vs_session_request q = {.input = SCRIPT,
+                                   .machine = machine,
                                    .sets = sets,
                                    .point = "",
                                    .argv = "",

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CR_LENGTH 3u /* bytes of MOV to CR */
-
 static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const char *format,
                                  va_list ap)
 {
@@ -205,22 +203,6 @@ static void privileged(struct vs_vcpu *v, struct vs_vmx_event event, unsigned ac
     v->busy = false;
 }
 
-static void move_to_cr(struct vs_vcpu *v)
-{
-    const struct vs_request *r = &v->request;
-    struct vs_vmx_event e = {
-        .kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = r->b, .length = CR_LENGTH};
-    if (r->a == 3) {
-        bool keep = v->p->recorded && v->p->os.replay_mov_cr3;
-        vs__space_load_cr3(v, keep ? 1ull << 63 : r->b);
-    } else if (!v->p->virtualized || !vs__vcpu_event(v, &e)) {
-        vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mov_cr),
-                  ps(v->p->os.mov_cr * v->clock.period_ps));
-    }
-    v->busy = false;
-}
-
 static void mark(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -378,10 +360,27 @@ static void carry_on(struct vs_vcpu *v)
                    os->exception * period);
         break;
     case VS_REQ_CR_WRITE:
-        move_to_cr(v);
+        vs__vcpu_write_cr(v);
+        v->busy = false;
         break;
     case VS_REQ_INVLPG:
-        vs__space_invlpg(v, r->address);
+        if (v->p->guest_format.kind == VS_RADIX_STAGE1) {
+            vs__vcpu_refuse(v, "INVLPG is x86's; this machine's guests are Arm's: cpu:tlbi");
+        } else {
+            vs__space_invlpg(v, r->address);
+        }
+        v->busy = false;
+        break;
+    case VS_REQ_INVPCID:
+        vs__vcpu_invpcid(v);
+        v->busy = false;
+        break;
+    case VS_REQ_INVLPGA:
+        vs__vcpu_invlpga(v);
+        v->busy = false;
+        break;
+    case VS_REQ_TLBI:
+        vs__vcpu_tlbi_request(v);
         v->busy = false;
         break;
     case VS_REQ_MMIO:
@@ -447,12 +446,12 @@ static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
     uint64_t next = vs__arrivals_next(v);
     next = v->tick_ps < next ? v->tick_ps : next;
     next = v->host_ps < next ? v->host_ps : next;
+    next = v->kick_ps < next ? v->kick_ps : next;
     return next < until ? next : until;
 }
 
-uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
 {
-    struct vs_vcpu *v = ctx;
     struct vs_platform *p = v->p;
     uint64_t quantum = p->sim.quantum_ps, until;
     if (v->ended) {
@@ -472,6 +471,14 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
     }
     stop_progressing(v);
     while (!v->ended && !v->failed) {
+        if (v->awaits) {
+            uint64_t wake = vs__shootdown_wake_ps(v);
+            if (wake > now_ps) {
+                return wake;
+            }
+            vs__shootdown_awake(v, now_ps);
+            continue;
+        }
         if (v->sleeping) {
             uint64_t wake = vs__vcpu_wake_ps(v);
             if (wake > now_ps) {
@@ -493,10 +500,19 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
         if (!v->busy) {
             fetch_request(v);
         }
-        if (v->busy && !v->ended && !v->failed) {
+        if (v->busy && !v->ended && !v->failed && !v->awaits) {
             carry_on(v);
         }
     }
     vs__platform_vcpu_ended(p, v);
     return VS_NEVER;
+}
+
+uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_vcpu *v = ctx;
+    vs__space_take(v);
+    uint64_t next = step(v, now_ps, horizon_ps);
+    vs__space_put(v);
+    return next;
 }

@@ -16,6 +16,10 @@ uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
 bool vs__vcpu_event(struct vs_vcpu *v, const struct vs_vmx_event *event);
 /* An interrupt of the host's own stops the guest for this work. */
 void vs__vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
+/* The same for an exit that was decided elsewhere; *hold: it stays open, the guest left, until
+ * vs__vcpu_release. */
+void vs__vcpu_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bool *hold);
+void vs__vcpu_release(struct vs_vcpu *v);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vs__vcpu_interrupts(struct vs_vcpu *v);
 /* The guest executes HLT, or has nothing to run: false when it sleeps (the step ends). */
@@ -45,6 +49,9 @@ enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_co
 enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_translation *f);
 bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_vmx_event *e, bool keep);
 void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at);
+void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_vmx_event *e, bool page,
+                             uint64_t at);
+void vs__vcpu_shadow_cr4(struct vs_vcpu *v);
 void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at);
 
 /* dirty.c: the dirty log. */

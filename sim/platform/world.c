@@ -6,6 +6,7 @@
  */
 #include "vcpu.h"
 
+#define SVM_INVPCID 0xa2u /* APM volume 2, appendix C */
 #define HOST_AT 0x1000u
 #define IOPM_AT 0x3000u /* 12 KiB */
 #define MSRPM_AT 0x6000u
@@ -35,6 +36,8 @@ static uint32_t code_of(const struct vs_vmx_exit_info *info)
         return VS_SVM_HLT;
     case VS_EXIT_INVLPG:
         return VS_SVM_INVLPG;
+    case VS_EXIT_INVPCID:
+        return SVM_INVPCID;
     case VS_EXIT_RDTSC:
         return VS_SVM_RDTSC;
     case VS_EXIT_VMCALL:
@@ -68,6 +71,7 @@ static uint32_t class_of(uint32_t reason)
     case VS_EXIT_RDTSC:
     case VS_EXIT_CR_ACCESS:
     case VS_EXIT_INVLPG:
+    case VS_EXIT_INVPCID:
     case VS_EXIT_RDMSR:
     case VS_EXIT_WRMSR:
         return VS_EL2_SYS64;

@@ -38,6 +38,9 @@ const struct vs_vst_kind vs_vst_kinds[] = {
     {VS_REQ_PLACE, "Aa"},         /* 29 */
     {VS_REQ_DIRTY_LOG, "v"},      /* 30 */
     {VS_REQ_HOST_PROTECT, "ABa"}, /* 31 */
+    {VS_REQ_INVPCID, "abA"},      /* 32 */
+    {VS_REQ_INVLPGA, "Aa"},       /* 33 */
+    {VS_REQ_TLBI, "abA"},         /* 34 */
 };
 const unsigned vs_vst_n_kinds = sizeof vs_vst_kinds / sizeof vs_vst_kinds[0];
 

@@ -82,7 +82,7 @@ static const char *check_line(const char *line, size_t n)
         bool number;
     } known[] = {{"machine", false},        {"set", false},   {"program", false},
                  {"workload", false},       {"warmup", true}, {"recorded", true},
-                 {"recorded_memory", true}, {"vm", true}};
+                 {"recorded_memory", true}, {"vm", true},     {"shares", false}};
     const char *eq = memchr(line, '=', n);
     size_t key = eq ? (size_t)(eq - line) : n;
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -90,7 +90,8 @@ static const char *check_line(const char *line, size_t n)
             return known[i].number && !is_number(eq + 1, n - key - 1u) ? "is not a number" : NULL;
         }
     }
-    return "is not one of machine, set, program, workload, warmup, recorded, recorded_memory, vm";
+    return "is not one of machine, set, program, workload, warmup, recorded, recorded_memory, vm, "
+           "shares";
 }
 
 /* Machines and their vCPUs: as many as there are programs. */

@@ -4,7 +4,11 @@ return {
   text = "Arm Neoverse N1 core at the clock of an Ampere Altra",
   borrows = "latencies of walk-cache lookups of the Skylake description; the manual's second-level table holds walk-cache entries too, here a table of their own",
   cpu = { vendor = { "arm", "Ampere Altra", "documented" }, clock = { mhz = { 3000, "Ampere Altra Q80-30 specification: 3.0 GHz", "documented" } } },
-  guest = { format = { "arm", "VMSAv8-64", "documented" } },
+  guest = {
+    format = { "arm", "VMSAv8-64", "documented" },
+    shootdown = { "broadcast", "Linux arch/arm64/include/asm/tlbflush.h: the inner-shareable forms of TLBI", "documented" },
+  },
+  os = { flush_ceiling = { 511, "Linux arch/arm64/include/asm/tlbflush.h: fewer than MAX_DVM_OPS = PTRS_PER_PTE = 512 are invalidated one by one", "documented" } },
   ept = {
     l1_dtlb = { shared = { true, "Arm 100798 (Cortex-A76 TRM, which the N1 derives from), A5.2.2: one table", "documented" } },
     l1_dtlb_1g = { entries = { 0, "Arm 100798 (Cortex-A76 TRM, which the N1 derives from), A5.2.2: pages up to 512 MiB; larger ones are broken down", "documented" }, ways = { 0, "no table of its own", "documented" } },
