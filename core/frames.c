@@ -36,7 +36,7 @@ enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes
 void vs_frames_free(struct vs_frames *f)
 {
     free(f->taken);
-    for (int i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < VS_FRAMES_SIZES; i++) {
         free(f->freed[i]);
     }
     memset(f, 0, sizeof *f);
@@ -181,23 +181,18 @@ static bool alloc_1g(struct vs_frames *f, uint64_t *out)
     return false;
 }
 
-static int size_class(unsigned page_shift)
-{
-    return page_shift == VS_PAGE_4K_SHIFT   ? 0
-           : page_shift == VS_PAGE_2M_SHIFT ? 1
-           : page_shift == VS_PAGE_1G_SHIFT ? 2
-                                            : -1;
-}
-
 static bool give(struct vs_frames *f, unsigned page_shift, bool table, uint64_t *out)
 {
-    int k = size_class(page_shift);
+    unsigned k = page_shift - VS_PAGE_4K_SHIFT;
     bool ok = false;
-    if (k >= 0 && f->n_freed[k]) {
+    if (k < VS_FRAMES_SIZES && f->n_freed[k]) {
         *out = f->freed[k][--f->n_freed[k]];
         ok = true;
-    } else if (k >= 0) {
-        ok = k == 0 ? alloc_4k(f, table, out) : k == 1 ? alloc_2m(f, out) : alloc_1g(f, out);
+    } else {
+        ok = page_shift == VS_PAGE_4K_SHIFT   ? alloc_4k(f, table, out)
+             : page_shift == VS_PAGE_2M_SHIFT ? alloc_2m(f, out)
+             : page_shift == VS_PAGE_1G_SHIFT ? alloc_1g(f, out)
+                                              : false;
     }
     if (ok) {
         f->used_bytes += 1ull << page_shift;
@@ -217,8 +212,8 @@ bool vs_frames_alloc_table(struct vs_frames *f, uint64_t *out)
 
 void vs_frames_free_one(struct vs_frames *f, unsigned page_shift, uint64_t at)
 {
-    int k = size_class(page_shift);
-    if (k < 0) {
+    unsigned k = page_shift - VS_PAGE_4K_SHIFT;
+    if (k >= VS_FRAMES_SIZES) {
         return;
     }
     f->used_bytes -= 1ull << page_shift;

@@ -50,6 +50,13 @@ static void descend(struct place *p, uint64_t entry)
                    : p->alloc->locate(p->alloc->ctx, p->value);
 }
 
+/* An address with other bits above than the format resolves would alias another one. Nested tables
+ * of x86's format have no negative addresses, the others' have. */
+static bool in_range(const struct vs_radix_format *f, uint64_t address)
+{
+    return address >> f->input_bits == 0 || vs_radix_reaches(f, address);
+}
+
 /* The level whose pages have this size; 0: the format has none. */
 static unsigned level_of(const struct vs_radix_format *f, unsigned page_shift)
 {
@@ -71,9 +78,15 @@ enum vs_status vs_radix_map(struct vs_phys *p, const struct vs_radix_format *f, 
     if (!target || (from & low) || (to & low)) {
         return VS_E_CONFIG;
     }
+    if (!in_range(f, from)) {
+        return VS_E_BOUNDS;
+    }
     for (unsigned level = f->levels; level > target; level--) {
         vs_hpa at = entry_of(&place, level, from);
         uint64_t e = vs_phys_read64(p, at), value, bytes;
+        if (!vs_phys_holds(p, at)) {
+            return VS_E_BOUNDS;
+        }
         if (!(e & f->present)) {
             if (!alloc->table(alloc->ctx, &value, &bytes)) {
                 return VS_E_NOMEM;
@@ -89,6 +102,9 @@ enum vs_status vs_radix_map(struct vs_phys *p, const struct vs_radix_format *f, 
     }
     vs_hpa at = entry_of(&place, target, from);
     uint64_t old = vs_phys_read64(p, at);
+    if (!vs_phys_holds(p, at)) {
+        return VS_E_BOUNDS;
+    }
     if ((old & f->present) && target > 1 && !vs_radix_is_leaf(f, target, old)) {
         return VS_E_CONFIG; /* smaller pages are mapped below */
     }
@@ -101,6 +117,11 @@ bool vs_radix_find(const struct vs_phys *p, const struct vs_radix_format *f, uin
                    unsigned *level)
 {
     struct place place = root_of(alloc, f, root);
+    if (!in_range(f, address)) {
+        at->v = UINT64_MAX - 7u; /* where no memory is */
+        *level = f->levels;
+        return false;
+    }
     for (unsigned l = f->levels; l > 0; l--) {
         *at = entry_of(&place, l, address);
         *level = l;
@@ -131,8 +152,11 @@ uint64_t vs_radix_reserved(const struct vs_radix_format *f, unsigned level, bool
         return high | (level > 3 ? 1u << 7 | f->upper_reserved : leaf ? span(shift - 1u, 13) : 0);
     case VS_RADIX_EPT_KIND: /* SDM 3C 28.3.2 */
         return high | (level > 3 ? span(7, 3) : leaf ? span(shift - 1u, 12) : span(6, 3));
+    case VS_RADIX_STAGE1: /* an Address size fault; other bits are RES0, and not looked at */
+    case VS_RADIX_STAGE2:
+        return f->address & high;
     default:
-        return 0; /* Arm: RES0, which hardware does not look at */
+        return 0;
     }
 }
 

@@ -61,6 +61,19 @@ void vs_radix_arm(struct vs_radix_format *f, unsigned stage, unsigned granule, u
     };
 }
 
+void vs_radix_arm_start(const struct vs_radix_format *f, unsigned physical_bits,
+                        struct vs_errors *errors)
+{
+    /* SL0 = 2: Arm's level 0 of the 4K granule, level 1 of the others */
+    unsigned levels = f->granule == 12 ? 4u : 3u, need = f->granule == 14 ? 42u : 44u;
+    if (f->levels == levels && physical_bits < need) {
+        vs_error(errors,
+                 "SL0 = 2 with the %s granule starts at Arm's level %u, which needs physical "
+                 "addresses of at least %u bits; ept.physical_bits = %u",
+                 granule_name(f->granule), 4u - levels, need, physical_bits);
+    }
+}
+
 unsigned vs_radix_contiguous(const struct vs_radix_format *f, unsigned level)
 {
     if (f->kind != VS_RADIX_STAGE1 && f->kind != VS_RADIX_STAGE2) {

@@ -24,6 +24,7 @@ enum vs_frames_order { VS_FRAMES_CONTIGUOUS, VS_FRAMES_RANDOM, VS_FRAMES_COLORED
 #define VS_FRAMES_WINDOW 512u
 #define VS_FRAMES_COLORS 64u      /* unless vs_frames_color says otherwise */
 #define VS_FRAMES_MAX_COLORS 512u /* a chunk holds each color */
+#define VS_FRAMES_SIZES 19u       /* 4K to 1G */
 
 /* 4K frames that are given out of a few chunks. */
 struct vs_frames_small {
@@ -44,9 +45,9 @@ struct vs_frames {
     struct vs_frames_small data, tables;
     uint32_t colors;
     uint64_t seed;
-    uint32_t fragmented; /* percent of chunks that are never given out whole */
-    uint64_t *freed[3];  /* stacks of returned frames, by size */
-    size_t n_freed[3], cap_freed[3];
+    uint32_t fragmented;              /* percent of chunks that are never given out whole */
+    uint64_t *freed[VS_FRAMES_SIZES]; /* stacks of returned frames, by log2 of the size - 12 */
+    size_t n_freed[VS_FRAMES_SIZES], cap_freed[VS_FRAMES_SIZES];
     uint64_t used_bytes;
 };
 
@@ -60,7 +61,8 @@ void vs_frames_fragment(struct vs_frames *f, uint32_t percent);
 /* Colors of VS_FRAMES_COLORED, before the first frame is given out: a power of two of at most
  * VS_FRAMES_MAX_COLORS; VS_E_CONFIG otherwise. */
 enum vs_status vs_frames_color(struct vs_frames *f, uint32_t colors);
-/* One frame of 1 << page_shift bytes (12, 21, 30), aligned to its size; false when none is left. */
+/* One frame of 1 << page_shift bytes (12 to 30), aligned to its size; false when none is left. New
+ * ones have 12, 21 or 30; one of another size (Arm's) is what was returned before. */
 bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out);
 /* One frame of 4K for a page table. */
 bool vs_frames_alloc_table(struct vs_frames *f, uint64_t *out);

@@ -25,6 +25,11 @@ static inline uint64_t vs_phys_size(const struct vs_phys *p)
 {
     return p->bytes;
 }
+/* Whether there is memory for 8 bytes at `at`. */
+static inline bool vs_phys_holds(const struct vs_phys *p, vs_hpa at)
+{
+    return at.v <= p->bytes - 8u;
+}
 static inline uint64_t vs_phys_read64(const struct vs_phys *p, vs_hpa at)
 {
     uint64_t v = 0;

@@ -30,7 +30,8 @@ enum vs_fault {
     VS_FAULT_EPT_VIOLATION,
     VS_FAULT_EPT_MISCONFIG,
     VS_FAULT_GENERAL_PROTECTION, /* a non-canonical address */
-    VS_FAULT_PML_FULL            /* page-modification log */
+    VS_FAULT_PML_FULL,           /* page-modification log */
+    VS_FAULT_NO_MEMORY           /* one dimension alone: it leads to what is no memory; see gpa */
 };
 struct vs_translation {
     vs_hpa hpa;          /* of the byte asked for; valid without a fault */
@@ -39,6 +40,7 @@ struct vs_translation {
     enum vs_fault fault;
     vs_gva gva; /* that faulted */
     vs_gpa gpa; /* EPT faults: the guest-physical address that could not be translated */
+    bool table; /* EPT faults: it is of an entry of the guest's own tables */
     uint64_t qualification; /* EPT violation: exit qualification (SDM 3C table 28-7); nested page
                              * fault: EXITINFO1 (APM 15.25.6); Arm, both stages: ESR_ELx.ISS */
     uint32_t error_code;    /* page fault: as x86 pushes it on the stack */

@@ -84,6 +84,10 @@ static inline void vs_radix_amd(struct vs_radix_format *f)
  * error that says what would be right. */
 void vs_radix_arm(struct vs_radix_format *f, unsigned stage, unsigned granule, unsigned t0sz,
                   unsigned sl0, struct vs_errors *errors);
+/* Stage 2: whether a processor with physical addresses of so many bits may begin at this level; an
+ * error says what it would need (Arm ARM, AArch64.S2InvalidSL). */
+void vs_radix_arm_start(const struct vs_radix_format *f, unsigned physical_bits,
+                        struct vs_errors *errors);
 /* How many tables of the start level lie in a row at the root: 1, or 2 to 16 in stage 2. */
 static inline unsigned vs_radix_roots(const struct vs_radix_format *f)
 {
@@ -115,6 +119,14 @@ static inline uint64_t vs_radix_offset(const struct vs_radix_format *f, unsigned
     unsigned shift = vs_radix_level_shift(f, level);
     unsigned bits = level == f->levels ? f->input_bits - shift : f->stride;
     return ((address >> shift) & ((1ull << bits) - 1u)) * 8u;
+}
+/* Whether the format can translate an address: x86's is canonical, the others' has nothing above
+ * input_bits (Arm's upper half is a format of its own, of what is left below its ones). */
+static inline bool vs_radix_reaches(const struct vs_radix_format *f, uint64_t address)
+{
+    unsigned unused = 64u - f->input_bits;
+    return f->kind == VS_RADIX_X86 ? (uint64_t)((int64_t)(address << unused) >> unused) == address
+                                   : address >> f->input_bits == 0;
 }
 /* Whether a present entry maps a page. */
 static inline bool vs_radix_is_leaf(const struct vs_radix_format *f, unsigned level, uint64_t entry)
@@ -179,7 +191,8 @@ struct vs_radix_alloc {
 
 /* Maps one page; tables in between are made. VS_E_CONFIG when something larger or smaller is mapped
  * there already, an address is not aligned or the format has no pages of this size, VS_E_NOMEM when
- * no table is left. root is host-physical. */
+ * no table is left, VS_E_BOUNDS when the format has no room for the address or an entry would lie
+ * where no memory is. root is host-physical. */
 enum vs_status vs_radix_map(struct vs_phys *p, const struct vs_radix_format *f, uint64_t root,
                             uint64_t from, uint64_t to, unsigned page_shift, uint64_t flags,
                             const struct vs_radix_alloc *alloc);

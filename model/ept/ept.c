@@ -255,7 +255,9 @@ static uint64_t worst_ps(const struct vs_ept *e)
 {
     uint64_t guest = 0, nested = 0;
     for (unsigned level = 0; level <= VS_EPT_LEVELS; level++) {
-        guest = e->gpwc_lookup[level].ps.v > guest ? e->gpwc_lookup[level].ps.v : guest;
+        uint64_t lower = e->gpwc_lookup[0][level].ps.v, upper = e->gpwc_lookup[1][level].ps.v;
+        guest = lower > guest ? lower : guest;
+        guest = upper > guest ? upper : guest;
         nested = e->npwc_lookup[level].ps.v > nested ? e->npwc_lookup[level].ps.v : nested;
     }
     uint64_t second =

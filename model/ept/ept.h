@@ -41,8 +41,9 @@ static inline unsigned vs_ept_page_shift(uint64_t choice)
 /* What the processor translates with: VPID 0 and eptp 0 in the host and on bare metal. */
 struct vs_ept_context {
     uint16_t vpid, pcid;
-    uint64_t cr3;  /* physical address of the root: guest-physical under EPT */
-    uint64_t eptp; /* host-physical address of the EPT root; 0 = no second dimension */
+    uint64_t cr3;   /* physical address of the root: guest-physical under EPT */
+    uint64_t eptp;  /* host-physical address of the EPT root; 0 = no second dimension */
+    uint64_t upper; /* Arm: as cr3, of addresses with bit 55 set (TTBR1); 0 = no walks (EPD1) */
 };
 
 struct vs_ept_tag {
@@ -76,7 +77,8 @@ struct vs_ept {
     /* l2, l2_1g, l2i; what exists, all asked: by data, by fetches */
     struct vs_lookup probed[VS_SECOND_TLBS], probe_miss, fetch_miss;
     /* by the level that answers, and one more: none did */
-    struct vs_lookup gpwc_lookup[VS_EPT_LEVELS + 1u], npwc_lookup[VS_EPT_LEVELS + 1u];
+    struct vs_lookup gpwc_lookup[2][VS_EPT_LEVELS + 1u], /* of TTBR0 (and x86), of TTBR1 */
+        npwc_lookup[VS_EPT_LEVELS + 1u];
     struct vs_phys *phys;
     struct vs_mem_port mem;
     struct vs_l1 *data, *fetch;
@@ -86,6 +88,9 @@ struct vs_ept {
     bool gpwc_any, npwc_any; /* some level of it exists, and the format has it */
     /* formats of the two dimensions; usual: x86-64 and EPT of four levels */
     struct vs_radix_format guest, second;
+    struct vs_radix_format upper; /* Arm: of what TTBR1 translates */
+    unsigned piece;               /* log2; 0: a guest table lies in one page of the host */
+    uint64_t memory_end;          /* without a second dimension: where physical memory ends */
     bool usual, mbec;
     uint64_t guest_reserved[2][VS_EPT_LEVELS], nested_reserved[2][VS_EPT_LEVELS]; /* by leaf */
     uint64_t supervisor; /* VS_RIGHT_READ: x86's U/S forbids nothing; 0: programs run (CPL 3) */
@@ -111,6 +116,8 @@ void vs_ept_check(const struct vs_ept_config *cfg, struct vs_errors *errors);
  * nothing in native mode. */
 void vs_ept_formats_of(const struct vs_ept_config *cfg, struct vs_radix_format *guest,
                        struct vs_radix_format *second, struct vs_errors *errors);
+/* Arm: the format of what TTBR1 translates; elsewhere levels 0. */
+void vs_ept_upper_of(const struct vs_ept_config *cfg, struct vs_radix_format *upper);
 /* Fills the mmu's part of data and fetch. mem is the walker's port. */
 enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *cfg,
                            struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,
@@ -122,6 +129,8 @@ enum vs_status vs_ept_overlap(struct vs_ept *e);
 /* Other page-table formats than those of guest.levels and host.levels; before the first walk. */
 void vs_ept_formats(struct vs_ept *e, const struct vs_radix_format *guest,
                     const struct vs_radix_format *second);
+/* Arm: the format of TTBR1's tables where it is not that of TTBR0; after vs_ept_formats. */
+void vs_ept_upper(struct vs_ept *e, const struct vs_radix_format *upper);
 /* ept.prefetch.next_page: gives the prefetching walker its time line, and ends that. */
 void vs_ept_prefetcher(struct vs_ept *e, struct vs_ledger *ledger, uint16_t actor, vs_ps start);
 void vs_ept_prefetcher_end(struct vs_ept *e);

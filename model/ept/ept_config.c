@@ -30,6 +30,8 @@ static void check_page(struct vs_errors *errors, const char *path, uint64_t choi
 static const char *const mode_names[] = {"native", "ept", "npt", "stage2", "shadow"};
 static const char *const vendor_names[] = {"intel", "amd", "arm"};
 
+static const unsigned granules[] = {12, 14, 16};
+
 static void check_formats(const struct vs_ept_config *c, struct vs_errors *errors)
 {
     struct vs_radix_format guest, second;
@@ -57,9 +59,25 @@ static void check_formats(const struct vs_ept_config *c, struct vs_errors *error
     if (errors->n > before) {
         return;
     }
+    if (c->mode == VS_EPT_STAGE2) {
+        vs_radix_arm_start(&second, (unsigned)c->physical_bits, errors);
+    }
     check_page(errors, "guest.page_size", c->guest_page, &guest);
     if (c->mode != VS_EPT_NATIVE) {
         check_page(errors, "host.page_size", c->host_page, &second);
+        if (c->guest_memory > 1ull << c->physical_bits) {
+            vs_error(errors,
+                     "guest.memory = %llu bytes: physical addresses have "
+                     "ept.physical_bits = %llu",
+                     (unsigned long long)c->guest_memory, (unsigned long long)c->physical_bits);
+        }
+        if (c->physical_bits > second.input_bits && c->mode != VS_EPT_STAGE2 &&
+            c->mode != VS_EPT_SHADOW) {
+            vs_error(errors,
+                     "ept.physical_bits = %llu: guest-physical addresses of more than %u "
+                     "bits need host.levels = 5",
+                     (unsigned long long)c->physical_bits, second.input_bits);
+        }
         if (c->guest_memory > 1ull << second.input_bits) {
             vs_error(errors, "guest.memory = %llu bytes: the second dimension translates %u bits",
                      (unsigned long long)c->guest_memory, second.input_bits);
@@ -110,7 +128,6 @@ void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
 void vs_ept_formats_of(const struct vs_ept_config *c, struct vs_radix_format *guest,
                        struct vs_radix_format *second, struct vs_errors *errors)
 {
-    static const unsigned granule[] = {12, 14, 16};
     *guest = c->guest_levels == 5 ? vs_radix_x86_64_la57 : vs_radix_x86_64;
     *second = c->host_levels == 5 ? vs_radix_ept5 : vs_radix_ept;
     if (c->mbec) { /* bit 10 alone lets user mode execute, and makes an entry present */
@@ -126,10 +143,20 @@ void vs_ept_formats_of(const struct vs_ept_config *c, struct vs_radix_format *gu
         vs_radix_amd(guest);
     }
     if (c->guest_format) {
-        vs_radix_arm(guest, 1, granule[c->guest_granule], (unsigned)c->guest_t0sz, 0, errors);
+        vs_radix_arm(guest, 1, granules[c->guest_granule], (unsigned)c->guest_t0sz, 0, errors);
     }
     if (c->mode == VS_EPT_STAGE2) {
-        vs_radix_arm(second, 2, granule[c->host_granule], (unsigned)c->host_t0sz,
+        vs_radix_arm(second, 2, granules[c->host_granule], (unsigned)c->host_t0sz,
                      (unsigned)c->host_sl0, errors);
     }
+}
+
+void vs_ept_upper_of(const struct vs_ept_config *c, struct vs_radix_format *upper)
+{
+    struct vs_errors told = {NULL, 0}; /* by vs_ept_check: the same granule, and bounded widths */
+    *upper = (struct vs_radix_format){.levels = 0};
+    if (c->guest_format) {
+        vs_radix_arm(upper, 1, granules[c->guest_granule], (unsigned)c->guest_t1sz, 0, &told);
+    }
+    vs_errors_free(&told);
 }

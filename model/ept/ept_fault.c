@@ -2,11 +2,12 @@
 /* Faults of a walk, as each architecture reports them. */
 #include "ept_impl.h"
 
-/* Arm: fault status code, ESR_ELx.ISS bits 5:0; its levels count from the root. */
+/* Arm: fault status code, ESR_ELx.ISS bits 5:0: address size, translation, access flag, permission;
+ * its levels count from the root. */
 static uint64_t arm_status(enum vs__ept_why why, unsigned level)
 {
     static const unsigned code[] = {
-        [VS__ABSENT] = 4, [VS__MALFORMED] = 4, [VS__DENIED] = 12, [VS__UNUSED] = 8};
+        [VS__ABSENT] = 4, [VS__MALFORMED] = 0, [VS__DENIED] = 12, [VS__UNUSED] = 8};
     return code[why] | (level < 4 ? 4u - level : 0u);
 }
 
@@ -32,6 +33,15 @@ bool vs__ept_first_fault(struct vs_ept *e, struct vs_translation *out, uint64_t 
     out->error_code = (absent ? 0u : 1u) | (ref == VS_REF_WRITE ? 2u : 0u) | 4u |
                       (why == VS__MALFORMED ? 8u : 0u) | (ref == VS_REF_FETCH ? 16u : 0u);
     vs__ept_forget_linear(e, gva);
+    return false;
+}
+
+/* The translation itself is good, but nothing is held of it: there is no memory to cache. */
+bool vs__ept_no_memory(struct vs_translation *out, uint64_t gva, uint64_t hpa)
+{
+    out->fault = VS_FAULT_NO_MEMORY;
+    out->gva.v = gva;
+    out->gpa.v = hpa;
     return false;
 }
 
@@ -65,6 +75,7 @@ bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
     out->gpa.v = gpa;
     out->gva.v = a->gva;
     out->rights = (uint32_t)need;
+    out->table = !a->final;
     switch (f->kind) {
     case VS_RADIX_X86:
         out->qualification = npf_code(a, why, need);

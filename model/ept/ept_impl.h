@@ -4,6 +4,20 @@
 
 #include "ept/ept.h"
 
+/* Arm: bit 55 says which root translates an address. */
+static inline bool vs__ept_upper(const struct vs_ept *e, uint64_t gva)
+{
+    return e->guest.kind == VS_RADIX_STAGE1 && (gva >> 55 & 1u);
+}
+
+/* log2 of what one piece of the table that an entry of `level` points to translates, a piece being
+ * as large as the second dimension's smallest page (ept.piece). */
+static inline unsigned vs__ept_piece_shift(const struct vs_radix_format *f, unsigned level,
+                                           unsigned piece)
+{
+    return vs_radix_level_shift(f, level - 1u) + piece - 3u;
+}
+
 /* Flags of TLB payloads; the first is what the core's inline path looks at. */
 #define VS__WRITE VS_L1_WRITE /* writes may pass: allowed, and dirty is set in both dimensions */
 #define VS__WRITABLE 2u       /* allowed; dirty may still have to be set */
@@ -131,6 +145,7 @@ bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
                           const struct vs_ept_access *a, uint64_t gpa,
                           const struct vs_radix_format *f, unsigned level, enum vs__ept_why why,
                           uint64_t raw, uint64_t need);
+bool vs__ept_no_memory(struct vs_translation *out, uint64_t gva, uint64_t hpa);
 /* Page-modification logging of one page; false: the log is full, which is an exit. */
 bool vs__ept_log(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct vs_ept_access *a,
                  struct vs_translation *out);

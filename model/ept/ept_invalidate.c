@@ -26,9 +26,13 @@ static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
         (void)vs_settab_drop(&e->l2i, vs__ept_key(gva, shift, tag));
     }
-    for (unsigned level = 2; level <= e->guest.levels; level++) {
+    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
         unsigned shift = vs_radix_level_shift(&e->guest, level);
         (void)vs_settab_drop(&e->gpwc[level], vs__ept_key(gva, shift, tag));
+        if (e->piece) {
+            shift = vs__ept_piece_shift(&e->guest, level, e->piece);
+            (void)vs_settab_drop(&e->gpwc[level], vs__ept_key(gva, shift, tag));
+        }
     }
 }
 

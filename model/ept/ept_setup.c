@@ -176,10 +176,21 @@ void vs_ept_formats(struct vs_ept *e, const struct vs_radix_format *guest,
         }
     }
     first_level_sizes(e);
+    e->piece =
+        second->kind == VS_RADIX_STAGE2 && second->granule < guest->granule ? second->granule : 0;
     struct geometry g[VS_EPT_LEVELS], n[VS_EPT_LEVELS];
     walk_geometry(&e->cfg, g, n);
-    e->gpwc_any = walk_lookups(e, g, guest->levels, e->gpwc_lookup);
+    e->gpwc_any = walk_lookups(e, g, guest->levels, e->gpwc_lookup[0]);
     e->npwc_any = walk_lookups(e, n, second->levels, e->npwc_lookup);
+    vs_ept_upper(e, guest);
+}
+
+void vs_ept_upper(struct vs_ept *e, const struct vs_radix_format *upper)
+{
+    struct geometry g[VS_EPT_LEVELS], n[VS_EPT_LEVELS];
+    e->upper = *upper;
+    walk_geometry(&e->cfg, g, n);
+    e->gpwc_any |= walk_lookups(e, g, upper->levels, e->gpwc_lookup[1]);
 }
 
 enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
@@ -208,13 +219,19 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
     vs_ept_formats_of(c, &guest, &second, &told);
     vs_errors_free(&told);
     vs_ept_formats(e, &guest, &second);
+    if (c->guest_format) {
+        struct vs_radix_format upper;
+        vs_ept_upper_of(c, &upper);
+        vs_ept_upper(e, &upper);
+    }
+    e->memory_end = UINT64_MAX;
     enum vs_status s = first_level(e, seed);
     s = s ? s : second_level(e, seed);
     s = s ? s : table(&e->nested, c->nested_entries, c->nested_ways, c->nested_policy, seed + 9);
     s = s ? s : walk_caches(e, seed);
     s = s ? s : table(&e->lines, c->line_entries, c->line_ways, c->line_policy, seed + 30);
     vs_ept_world(e, false);
-    struct vs_ept_context none = {0, 0, 0, 0};
+    struct vs_ept_context none = {0, 0, 0, 0, 0};
     vs_ept_context(e, &none);
     return s;
 }

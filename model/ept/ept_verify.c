@@ -28,8 +28,11 @@ static uint64_t locate(void *ctx, uint64_t value)
 
 void vs__ept_verify(struct vs_ept *e, uint64_t gva, const struct vs_translation *out)
 {
-    struct vs_radix_alloc through = {e, NULL, locate, e->now.cr3 & VS_RADIX_ADDRESS};
-    uint64_t root = locate(e, e->now.cr3 & VS_RADIX_ADDRESS), gpa = 0;
-    bool same = lead(e, &e->guest, root, &through, gva, &gpa) && locate(e, gpa) == out->hpa.v;
+    bool upper = vs__ept_upper(e, gva);
+    const struct vs_radix_format *f = upper ? &e->upper : &e->guest;
+    uint64_t cr3 = (upper ? e->now.upper : e->now.cr3) & VS_RADIX_ADDRESS, gpa = 0,
+             at = upper ? gva & ((1ull << f->input_bits) - 1u) : gva;
+    struct vs_radix_alloc through = {e, NULL, locate, cr3};
+    bool same = lead(e, f, locate(e, cr3), &through, at, &gpa) && locate(e, gpa) == out->hpa.v;
     e->count[same ? VS_CNT_ept_verified : VS_CNT_ept_disagreements]++;
 }

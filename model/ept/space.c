@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-#define FIRST_GVA 0x10000000000u /* regions grow from 1 TiB up, far from what traces use */
+#define FIRST_GVA 0x10000000000u  /* regions grow from 1 TiB up, far from what traces use */
+#define EPT_WRITE_EXECUTE 6u      /* not readable: a misconfiguration */
+#define NOWHERE (UINT64_MAX - 7u) /* beyond all memory: reads as 0 */
 
 static bool take_cut(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
 {
@@ -23,10 +25,10 @@ static bool take_cut(struct vs_frames *f, struct vs_cut *cut, unsigned shift, ui
 
 static bool take(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
 {
-    if (shift == 12 || shift == 21 || shift == 30) {
-        return vs_frames_alloc(f, shift, out);
+    if (vs_frames_alloc(f, shift, out)) { /* of another size: one that was returned */
+        return true;
     }
-    return take_cut(f, cut, shift, out);
+    return shift != 12 && shift != 21 && shift != 30 && take_cut(f, cut, shift, out);
 }
 
 /* Tables lie in 2M areas of their own. */
@@ -114,7 +116,7 @@ bool vs_vm_is_memory(const struct vs_vm *vm, uint64_t gpa)
 bool vs_vm_leaf(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa, unsigned *shift)
 {
     struct vs_slat_leaf leaf;
-    bool there = vs_slat_find(vm, gpa, &leaf);
+    bool there = vs_slat_find(vm, gpa, &leaf) && vs_vm_is_memory(vm, gpa);
     uint64_t low = (1ull << leaf.shift) - 1u;
     *shift = leaf.shift;
     if (there) {
@@ -188,14 +190,25 @@ enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa)
     return back(vm, gpa, false);
 }
 
+enum vs_status vs_vm_device(struct vs_vm *vm, uint64_t gpa)
+{
+    struct vs_radix_alloc alloc = {vm, vs__slat_table, NULL, 0};
+    unsigned shift = vm->format.granule;
+    return vm->format.kind != VS_RADIX_EPT_KIND || vs_vm_is_memory(vm, gpa)
+               ? VS_E_CONFIG
+               : vs_radix_map(vm->phys, &vm->format, vm->ept_root, gpa >> shift << shift, 0, shift,
+                              EPT_WRITE_EXECUTE, &alloc);
+}
+
 /* ---- first dimension ---- */
 
 static uint64_t locate_guest(void *ctx, uint64_t value)
 {
     const struct vs_space *s = ctx;
     uint64_t hpa = value;
-    if (s->vm) {
-        (void)vs_vm_locate(s->vm, value, &hpa); /* tables are backed when they are made */
+    if (s->vm && !vs_vm_locate(s->vm, value, &hpa)) {
+        return NOWHERE; /* the space's own tables are backed when they are made, others may not be
+                         */
     }
     return hpa;
 }
@@ -225,9 +238,53 @@ static bool guest_table(void *ctx, uint64_t *value, uint64_t *table)
     return true;
 }
 
-static struct vs_radix_alloc tables_of(const struct vs_space *s)
+/* The half of the address space that gva is in: its format and root, and the address in it. */
+struct half {
+    const struct vs_radix_format *f;
+    uint64_t root, at;
+    struct vs_radix_alloc tables;
+    bool upper;
+};
+
+static struct half half_of(const struct vs_space *s, uint64_t gva)
 {
-    return (struct vs_radix_alloc){(void *)(uintptr_t)s, guest_table, locate_guest, s->cr3};
+    bool upper = s->upper.levels && gva >> 63;
+    const struct vs_radix_format *f = upper ? &s->upper : &s->format;
+    return (struct half){
+        f,
+        upper ? s->upper_root : s->root,
+        upper ? gva & ((1ull << f->input_bits) - 1u) : gva,
+        {(void *)(uintptr_t)s, guest_table, locate_guest, upper ? s->upper_cr3 : s->cr3},
+        upper};
+}
+
+bool vs_space_reaches(const struct vs_space *s, uint64_t gva)
+{
+    return s->upper.levels && gva >> 63 ? ~gva >> s->upper.input_bits == 0
+                                        : vs_radix_reaches(&s->format, gva);
+}
+
+const struct vs_radix_format *vs_space_format(const struct vs_space *s, uint64_t gva)
+{
+    return half_of(s, gva).f;
+}
+
+void vs_space_upper(struct vs_space *s, const struct vs_radix_format *format)
+{
+    s->upper = *format;
+    s->upper_cr3 = s->upper_root = 0;
+}
+
+enum vs_status vs_space_upper_root(struct vs_space *s)
+{
+    return s->upper_root || guest_table(s, &s->upper_cr3, &s->upper_root) ? VS_OK : VS_E_NOMEM;
+}
+
+void vs_space_share_upper(struct vs_space *s, const struct vs_space *from)
+{
+    s->upper = from->upper;
+    s->upper_cr3 = from->upper_cr3;
+    s->upper_root = from->upper_root;
 }
 
 enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs_vm *vm,
@@ -245,7 +302,7 @@ enum vs_status vs_space_init_format(struct vs_space *s, const struct vs_radix_fo
     s->vm = vm;
     s->frames = vm ? &vm->guest : host;
     s->table_frames = host;
-    s->next_gva = FIRST_GVA;
+    s->first_gva = s->next_gva = FIRST_GVA;
     return guest_table(s, &s->cr3, &s->root) ? VS_OK : VS_E_NOMEM;
 }
 
@@ -268,18 +325,27 @@ uint64_t vs_space_reserve(struct vs_space *s, uint64_t at, uint64_t bytes, unsig
 enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, unsigned page_shift,
                                bool writable)
 {
-    struct vs_radix_alloc alloc = tables_of(s);
-    s->pages++;
     uint64_t rights = VS_RIGHT_READ | VS_RIGHT_EXECUTE | (writable ? VS_RIGHT_WRITE : 0);
-    uint64_t flags = vs_radix_leaf_flags(&s->format, rights);
-    return vs_radix_map(s->phys, &s->format, s->root, gva, pa, page_shift,
-                        s->global ? vs_radix_global(&s->format, flags) : flags, &alloc);
+    if (!vs_space_reaches(s, gva)) {
+        return VS_E_BOUNDS;
+    }
+    if (half_of(s, gva).upper && vs_space_upper_root(s)) {
+        return VS_E_NOMEM;
+    }
+    struct half h = half_of(s, gva);
+    uint64_t flags = vs_radix_leaf_flags(h.f, rights);
+    flags = s->global || h.upper ? vs_radix_global(h.f, flags) : flags; /* upper: the kernel's */
+    s->pages++;
+    return vs_radix_map(s->phys, h.f, h.root, h.at, pa, page_shift, flags, &h.tables);
 }
 
 enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_shift, bool writable,
                               bool back)
 {
     uint64_t frame, page = gva >> page_shift << page_shift;
+    if (!vs_space_reaches(s, gva)) {
+        return VS_E_BOUNDS;
+    }
     if (!take(s->frames, &s->cut, page_shift, &frame)) {
         return VS_E_NOMEM;
     }
@@ -293,8 +359,11 @@ enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_sh
 
 static bool leaf_of(const struct vs_space *s, uint64_t gva, vs_hpa *at, unsigned *level)
 {
-    struct vs_radix_alloc alloc = tables_of(s);
-    return vs_radix_find(s->phys, &s->format, s->root, gva, &alloc, at, level);
+    struct half h = half_of(s, gva);
+    at->v = NOWHERE;
+    *level = h.f->levels;
+    return vs_space_reaches(s, gva) && (h.root || !h.upper) &&
+           vs_radix_find(s->phys, h.f, h.root, h.at, &h.tables, at, level);
 }
 
 /* The same for a page whose rights were all taken. */
@@ -329,18 +398,35 @@ enum vs_status vs_space_split(struct vs_space *s, uint64_t gva)
     return VS_OK;
 }
 
-unsigned vs_space_path(const struct vs_space *s, uint64_t gva, uint64_t at[VS_RADIX_LEVELS + 1u])
+unsigned vs_space_malformed(const struct vs_space *s, uint64_t gva, unsigned physical_bits)
 {
-    uint64_t table = s->cr3;
-    unsigned level = s->format.levels;
-    for (;; level--) {
-        at[level] = table + vs_radix_offset(&s->format, level, gva);
+    const struct vs_radix_format *f = half_of(s, gva).f;
+    uint64_t at[VS_RADIX_LEVELS + 1u];
+    unsigned last = vs_space_path(s, gva, at);
+    for (unsigned level = f->levels; level >= last; level--) {
         vs_hpa h = {locate_guest((void *)(uintptr_t)s, at[level])};
         uint64_t entry = vs_phys_read64(s->phys, h);
-        if (!(entry & s->format.present) || vs_radix_is_leaf(&s->format, level, entry)) {
+        bool leaf = vs_radix_is_leaf(f, level, entry);
+        if ((entry & f->present) && (entry & vs_radix_reserved(f, level, leaf, physical_bits))) {
             return level;
         }
-        table = entry & s->format.address;
+    }
+    return 0;
+}
+
+unsigned vs_space_path(const struct vs_space *s, uint64_t gva, uint64_t at[VS_RADIX_LEVELS + 1u])
+{
+    struct half half = half_of(s, gva);
+    const struct vs_radix_format *f = half.f;
+    uint64_t table = half.tables.root_value;
+    for (unsigned level = f->levels;; level--) {
+        at[level] = table + vs_radix_offset(f, level, half.at);
+        vs_hpa h = {locate_guest((void *)(uintptr_t)s, at[level])};
+        uint64_t entry = vs_phys_read64(s->phys, h);
+        if (!(entry & f->present) || vs_radix_is_leaf(f, level, entry)) {
+            return level;
+        }
+        table = entry & f->address;
     }
 }
 
@@ -370,10 +456,8 @@ bool vs_space_unmap(struct vs_space *s, uint64_t gva, unsigned *page_shift)
     if (!entry) {
         return false;
     }
-    if (*page_shift == 12 || *page_shift == 21 || *page_shift == 30) {
-        vs_frames_free_one(s->frames, *page_shift,
-                           entry & s->format.address & ~((1ull << *page_shift) - 1u));
-    }
+    vs_frames_free_one(s->frames, *page_shift,
+                       entry & s->format.address & ~((1ull << *page_shift) - 1u));
     return true;
 }
 
@@ -390,7 +474,7 @@ bool vs_space_protect(struct vs_space *s, uint64_t gva, uint64_t rights, unsigne
     return true;
 }
 
-bool vs_space_locate(const struct vs_space *s, uint64_t gva, uint64_t *gpa, uint64_t *hpa)
+bool vs_space_find(const struct vs_space *s, uint64_t gva, uint64_t *gpa)
 {
     vs_hpa at;
     unsigned level;
@@ -399,6 +483,14 @@ bool vs_space_locate(const struct vs_space *s, uint64_t gva, uint64_t *gpa, uint
     }
     uint64_t low = (1ull << vs_radix_level_shift(&s->format, level)) - 1u;
     *gpa = (vs_phys_read64(s->phys, at) & s->format.address & ~low) | (gva & low);
+    return true;
+}
+
+bool vs_space_locate(const struct vs_space *s, uint64_t gva, uint64_t *gpa, uint64_t *hpa)
+{
+    if (!vs_space_find(s, gva, gpa)) {
+        return false;
+    }
     *hpa = *gpa;
     return !s->vm || vs_vm_locate(s->vm, *gpa, hpa);
 }

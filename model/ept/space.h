@@ -6,7 +6,8 @@
  * handler's business. On bare metal there is no vs_vm: a space's frames are host frames.
  *
  * Errors: VS_E_NOMEM when guest or host memory is exhausted, VS_E_CONFIG for a range that is mapped
- * already or misaligned.
+ * already or misaligned, VS_E_BOUNDS for an address that the format does not reach, or one whose
+ * tables (somebody else's) lie where no memory is.
  */
 #ifndef VIRTSIM_EPT_SPACE_H
 #define VIRTSIM_EPT_SPACE_H
@@ -16,7 +17,7 @@
 #include "virtsim/radix.h"
 
 /* Frames of sizes that struct vs_frames does not have (Arm's): cut in order out of larger ones, and
- * not put together again. By log2 - 12. */
+ * not put together again; what is returned is given out again as it is. By log2 - 12. */
 struct vs_cut {
     uint64_t next[20], end[20];
 };
@@ -52,12 +53,14 @@ struct vs_space {
     struct vs_frames *frames;       /* guest's, or host's on bare metal */
     struct vs_frames *table_frames; /* of its tables, on bare metal */
     struct vs_cut table_cut;
-    uint64_t cr3;           /* guest-physical (or physical) root */
-    uint64_t root;          /* the same, host-physical */
-    uint64_t next_gva;      /* where the next mapping goes */
-    uint64_t pages, tables; /* leaves made, tables made */
-    bool adopted;           /* absent entries may hold what somebody else's kernel put there */
-    bool global;            /* leaves made from now on are global */
+    uint64_t cr3;                   /* guest-physical (or physical) root */
+    uint64_t root;                  /* the same, host-physical */
+    struct vs_radix_format upper;   /* Arm: of addresses with bit 55 set, TTBR1's; levels 0: none */
+    uint64_t upper_cr3, upper_root; /* 0: no walks there (EPD1) */
+    uint64_t first_gva, next_gva;   /* where regions begin, where the next one goes */
+    uint64_t pages, tables;         /* leaves made, tables made */
+    bool adopted; /* absent entries may hold what somebody else's kernel put there */
+    bool global;  /* leaves made from now on are global */
 };
 
 enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
@@ -83,6 +86,9 @@ void vs_vm_thp(struct vs_vm *vm, uint32_t fragmented, uint64_t seed);
 /* Backs the host page around gpa; nothing happens when it is backed already. */
 enum vs_status vs_vm_back(struct vs_vm *vm, uint64_t gpa);
 bool vs_vm_is_memory(const struct vs_vm *vm, uint64_t gpa);
+/* Makes accesses to the page around gpa, which is no memory, misconfigurations (EPT), as KVM does
+ * for devices: writable and executable, but not readable. */
+enum vs_status vs_vm_device(struct vs_vm *vm, uint64_t gpa);
 /* Host-physical address behind a guest-physical one; false when it is not backed. */
 bool vs_vm_locate(const struct vs_vm *vm, uint64_t gpa, uint64_t *hpa);
 /* The same, and log2 of the host page that holds it. */
@@ -94,6 +100,15 @@ enum vs_status vs_space_init(struct vs_space *s, struct vs_phys *phys, struct vs
 /* The same with another format than x86-64 of four levels. */
 enum vs_status vs_space_init_format(struct vs_space *s, const struct vs_radix_format *format,
                                     struct vs_phys *phys, struct vs_vm *vm, struct vs_frames *host);
+/* Arm: addresses above the hole, which a root of its own translates (TTBR1). It is made when
+ * something is first mapped there, or comes from another space, whose kernel is then shared. */
+void vs_space_upper(struct vs_space *s, const struct vs_radix_format *format);
+enum vs_status vs_space_upper_root(struct vs_space *s);
+void vs_space_share_upper(struct vs_space *s, const struct vs_space *from);
+/* The format of the half that gva is in. */
+const struct vs_radix_format *vs_space_format(const struct vs_space *s, uint64_t gva);
+/* Whether the space's format can translate an address at all. */
+bool vs_space_reaches(const struct vs_space *s, uint64_t gva);
 /* Bare metal: made with the frames of its tables; pages come from these from now on. */
 void vs_space_place(struct vs_space *s, struct vs_frames *data);
 /* Reserves a range of `bytes` (rounded up to pages) for a region; at 0 chooses. */
@@ -120,8 +135,13 @@ bool vs_space_held(const struct vs_space *s, uint64_t gva);
 /* Splits the large page around gva into pages of the next smaller size with the same rights. */
 enum vs_status vs_space_split(struct vs_space *s, uint64_t gva);
 /* Where the entries that translate gva lie, by level; returns the level of the leaf, or of the
- * entry that is absent. */
+ * entry that is absent (one that lies where no memory is reads as 0). gva is one that it reaches.
+ */
 unsigned vs_space_path(const struct vs_space *s, uint64_t gva, uint64_t at[VS_RADIX_LEVELS + 1u]);
+/* The level of the first entry on the way to gva with a bit set that is reserved, 0: none. */
+unsigned vs_space_malformed(const struct vs_space *s, uint64_t gva, unsigned physical_bits);
+/* (Guest-)physical address behind gva, backed or not; false when not mapped. */
+bool vs_space_find(const struct vs_space *s, uint64_t gva, uint64_t *gpa);
 /* (Guest-)physical and host-physical address behind gva; false when not mapped (not backed). */
 bool vs_space_locate(const struct vs_space *s, uint64_t gva, uint64_t *gpa, uint64_t *hpa);
 

@@ -95,7 +95,8 @@ static inline void start_formats(struct fixture *f, const struct vs_ept_config *
         vs_ept_init(&f->ept, &f->cfg, f->ledger, clock, f->phys, &mem, &f->data, &f->fetch, 1),
         VS_OK);
     vs_ept_formats(&f->ept, g, n);
-    f->context = (struct vs_ept_context){host ? 1 : 0, 0, f->space.cr3, host ? f->vm.ept_root : 0};
+    f->context =
+        (struct vs_ept_context){host ? 1 : 0, 0, f->space.cr3, host ? f->vm.ept_root : 0, 0};
     vs_ept_context(&f->ept, &f->context);
     f->port = vs_ept_mmu_port(&f->ept);
     vs_ps zero = {0};

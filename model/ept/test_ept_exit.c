@@ -24,7 +24,7 @@ static void test_a_walk_under_way_at_an_exit_keeps_its_own_tags(void **state)
     assert_int_equal(vs_space_init(&host, f.phys, NULL, &f.host), VS_OK);
     assert_int_equal(vs_space_touch(&host, FRESH, 12, true, true), VS_OK);
     assert_int_equal(vs_space_touch(&f.space, FRESH, 12, true, false), VS_OK);
-    const struct vs_ept_context root = {0, 0, host.cr3, 0};
+    const struct vs_ept_context root = {0, 0, host.cr3, 0, 0};
 
     struct vs_translation t = walk(&f, FRESH, VS_REF_READ);
     assert_int_equal(t.fault, VS_FAULT_EPT_VIOLATION);

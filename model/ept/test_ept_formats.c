@@ -16,7 +16,7 @@ static struct vs_radix_format arm(unsigned stage, unsigned granule, unsigned t0s
     return f;
 }
 
-#define PAIRS 10
+#define PAIRS 11
 static void make_pairs(struct pair p[PAIRS])
 {
     p[0] = (struct pair){vs_radix_x86_64, vs_radix_ept};
@@ -29,6 +29,7 @@ static void make_pairs(struct pair p[PAIRS])
     p[7] = (struct pair){arm(1, 14, 16, 0), arm(2, 14, 24, 1)};
     p[8] = (struct pair){arm(1, 16, 16, 0), arm(2, 16, 16, 2)};
     p[9] = (struct pair){arm(1, 16, 16, 0), arm(2, 12, 24, 1)};
+    p[10] = (struct pair){arm(1, 14, 17, 0), arm(2, 12, 24, 1)};
 }
 
 /* Every leaf of both dimensions: check(f, levels left, leaf level) of guest and host. */
@@ -80,15 +81,9 @@ static void test_without_caches_a_walk_makes_n_plus_1_times_m_plus_1_minus_1(voi
     each_shape(uncached);
 }
 
-/* A guest table may lie in several pages of a host with smaller ones: no pointer is cached then. */
-static bool whole_tables(const struct shape *s)
-{
-    return vs_radix_level_shift(&s->p->n, s->nleaf) >= s->p->g.granule;
-}
-
 static void guest_cached(const struct shape *s)
 {
-    for (unsigned level = s->gleaf + 1; level <= s->p->g.levels && whole_tables(s); level++) {
+    for (unsigned level = s->gleaf + 1; level <= s->p->g.levels; level++) {
         struct vs_ept_config c;
         struct fixture f;
         everything_off(&c);
@@ -105,6 +100,41 @@ static void test_a_guest_entry_cached_at_a_level_leaves_the_levels_below_it(void
 {
     (void)state;
     each_shape(guest_cached);
+}
+
+/* A guest table in several pages of a host with smaller ones: what is cached is a piece of it. */
+static void
+test_a_guest_entry_is_cached_for_the_piece_of_its_table_that_was_translated(void **state)
+{
+    (void)state;
+    static const unsigned granules[] = {14, 16};
+    for (int i = 0; i < 2; i++) {
+        struct vs_radix_format g = arm(1, granules[i], 17, 0), n = arm(2, 12, 24, 1);
+        struct vs_ept_config c;
+        struct fixture f;
+        everything_off(&c);
+        c.gpde = 16;
+        start_formats(&f, &c, &g, &n, granules[i], 12);
+        uint64_t piece = 512ull << granules[i], pieces = 1ull << (granules[i] - 12u);
+        for (uint64_t k = 1; k < pieces; k++) {
+            assert_int_equal(vs_space_touch(&f.space, VA + k * piece, granules[i], true, true),
+                             VS_OK);
+        }
+        for (uint64_t k = 0; k < pieces; k++) { /* each is walked to from the root once */
+            assert_int_equal(references(&f, VA + k * piece), 4u * (g.levels + 1u) - 1u);
+        }
+        for (uint64_t k = 0; k < pieces; k++) {
+            uint64_t gpa, hpa;
+            struct vs_translation w = walk(&f, VA + k * piece + 8, VS_REF_READ);
+            assert_true(vs_space_locate(&f.space, VA + k * piece + 8, &gpa, &hpa));
+            assert_int_equal(w.hpa.v, hpa);
+            assert_int_equal(references(&f, VA + k * piece), 4);
+        }
+        /* and is dropped by what drops whole tables */
+        (void)vs_ept_invlpg(&f.ept, NULL, (vs_gva){VA});
+        assert_int_equal(references(&f, VA), 4u * (g.levels + 1u) - 1u);
+        stop(&f);
+    }
 }
 
 static void nested_cached(const struct shape *s)
@@ -426,6 +456,8 @@ static void test_formats_that_do_not_go_together_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(
+            test_a_guest_entry_is_cached_for_the_piece_of_its_table_that_was_translated),
         cmocka_unit_test(test_without_caches_a_walk_makes_n_plus_1_times_m_plus_1_minus_1),
         cmocka_unit_test(test_a_guest_entry_cached_at_a_level_leaves_the_levels_below_it),
         cmocka_unit_test(test_a_nested_entry_cached_at_a_level_shortens_every_nested_walk),

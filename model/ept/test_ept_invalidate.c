@@ -158,7 +158,7 @@ static void test_a_tlbi_of_another_core_acts_in_its_vmid_whatever_runs_here(void
     struct fixture f;
     vs_defaults(&vs_ept_desc, &c);
     begin(&f, &c);
-    struct vs_ept_context mine = f.context, host = {0, 0, f.space.cr3, 0}, other = f.context;
+    struct vs_ept_context mine = f.context, host = {0, 0, f.space.cr3, 0, 0}, other = f.context;
     vs_ept_context(&f.ept, &host);
     other.vpid = 7;
     assert_int_equal(vs_ept_tlbi_in(&f.ept, NULL, VS_TLBI_VAE1, &other, VA), 0);

@@ -149,6 +149,7 @@ static uint64_t arm_value(struct world *w, bool leaf, unsigned level, bool stage
     uint64_t v = chance(w, w->absent) ? 0 : 1;
     v |= !leaf || level == 1 ? 2 : 0;
     v ^= chance(w, w->reserved) ? 2 : 0;
+    v |= chance(w, w->reserved) ? 1ull << (PHYSICAL_BITS + below(w, 48 - PHYSICAL_BITS)) : 0;
     if (!leaf) {
         return v | (stage2 || !chance(w, w->denied) ? 0 : (1 + below(w, 7)) << 60);
     }
@@ -360,7 +361,7 @@ static void random_geometry(struct world *w)
 
 static void set_context(struct world *w, uint16_t vpid, uint16_t pcid, uint64_t eptp)
 {
-    struct vs_ept_context c = {vpid, pcid, w->cr3[vpid & 1][pcid], eptp};
+    struct vs_ept_context c = {vpid, pcid, w->cr3[vpid & 1][pcid], eptp, 0};
     w->context = (struct slow_context){vpid, pcid, c.cr3, eptp};
     vs_ept_context(&w->ept, &c);
 }
@@ -468,6 +469,7 @@ static bool equal(const struct vs_translation *f, const struct slow_outcome *o, 
         return f->gpa.v == o->gpa;
     case VS_FAULT_GENERAL_PROTECTION:
     case VS_FAULT_PML_FULL:
+    case VS_FAULT_NO_MEMORY:
         break;
     }
     return true;

@@ -61,6 +61,13 @@ static bool nested_any(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
 bool vs__ept_walk_tables(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum vs_ref ref,
                          struct vs_translation *out)
 {
-    return vs_likely(e->usual) ? walk_both(e, t, gva, ref, out, &x86_64, &ept, nested_usual)
-                               : walk_both(e, t, gva, ref, out, &e->guest, &e->second, nested_any);
+    if (vs_likely(e->usual)) {
+        struct root root = {e->now.cr3, 0, 0, e->gpwc_lookup[0]};
+        return walk_both(e, t, gva, ref, out, &x86_64, &ept, &root, nested_usual);
+    }
+    bool upper = vs__ept_upper(e, gva);
+    struct root root = {upper ? e->now.upper : e->now.cr3, upper ? UINT64_MAX : 0, e->piece,
+                        e->gpwc_lookup[upper]};
+    return walk_both(e, t, gva, ref, out, upper ? &e->upper : &e->guest, &e->second, &root,
+                     nested_any);
 }

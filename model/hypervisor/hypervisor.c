@@ -102,6 +102,7 @@ void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
     h->core = *core;
     h->vmcs = *vmcs;
     h->slat = *slat;
+    h->direct_at = VS_HV_DIRECT;
     h->data_at = VS_HV_DATA + (uint64_t)(vcpu % VS_HV_VCPUS) * DATA_BYTES;
 }
 
@@ -252,7 +253,7 @@ static bool back_one(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at, unsig
     }
     h->count[VS_CNT_hypervisor_pages_mapped]++;
     if (h->cfg.zero_page) {
-        touch(h, t, VS_HV_DIRECT + frame.v, 1ull << *shift, VS_REF_WRITE);
+        touch(h, t, h->direct_at + frame.v, 1ull << *shift, VS_REF_WRITE);
     }
     return true;
 }
@@ -298,6 +299,15 @@ bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
 {
     run_program(h, t, find(VS_OP_HANDLER_EPT_VIOLATION));
     return back(h, t, at);
+}
+
+void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    bool user = false;
+    emulate(h, t, &user);
+    if (user) {
+        user_space(h, t);
+    }
 }
 
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery)

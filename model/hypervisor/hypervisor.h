@@ -54,6 +54,7 @@ struct vs_hypervisor {
     struct vs_core_port core;
     struct vs_vmcs_port vmcs;
     struct vs_slat_port slat;
+    uint64_t direct_at;   /* where host-physical 0 is mapped: VS_HV_DIRECT */
     uint64_t data_at;     /* vCPU index decides which data it touches */
     uint64_t poll_ps;     /* how long the next halt will be polled */
     uint64_t rip, length; /* of the present exit, as read */
@@ -86,6 +87,8 @@ void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3);
 /* Gives guest-physical `at` a host page and clears it, as an EPT violation does; false: host memory
  * is exhausted. */
 bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at);
+/* What the present exit is about turns out to be a device: the access is emulated. */
+void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t);
 /* A physical interrupt while the vCPU's thread is in the host: its handler runs as that of an
  * external-interrupt exit does, but no guest is left for it. */
 void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t);

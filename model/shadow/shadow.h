@@ -27,7 +27,7 @@ enum vs_shadow_result {
     VS_SHADOW_RETRY,    /* the shadow maps it now: issue the access again */
     VS_SHADOW_INJECT,   /* the guest's own tables do not permit it: its page fault */
     VS_SHADOW_EMULATED, /* a store to a guest's table, carried out by the hypervisor */
-    VS_SHADOW_DEVICE,   /* the guest maps what is not its memory */
+    VS_SHADOW_DEVICE,   /* the guest maps what is not its memory: to be emulated */
     VS_SHADOW_FULL      /* host memory is exhausted */
 };
 

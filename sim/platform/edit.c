@@ -10,12 +10,12 @@
  * when first wanted: it was there when the machine booted. */
 static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
 {
-    uint64_t at = VS__OS_DIRECT + pa, gpa, hpa;
-    unsigned shift = vs_radix_fit(&v->space.format, 30);
+    uint64_t start = v->p->layout.direct, at = start + pa, gpa, hpa;
+    unsigned shift = vs_radix_fit(vs_space_format(&v->space, start), 30);
     if (!vs_space_locate(&v->space, at, &gpa, &hpa)) {
         uint64_t base = pa >> shift << shift;
         v->space.global = v->p->ept.global_pages != 0;
-        if (vs_space_map_at(&v->space, VS__OS_DIRECT + base, base, shift, true)) {
+        if (vs_space_map_at(&v->space, start + base, base, shift, true)) {
             vs__vcpu_fail(v, "no memory is left for the kernel's direct map");
         }
         v->space.global = false;

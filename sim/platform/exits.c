@@ -386,7 +386,9 @@ void vs__vcpu_mmio(struct vs_vcpu *v)
         uint64_t path[VS_RADIX_LEVELS + 1u];
         vs_gva at = {v->request.address};
         if (p->recorded && vs_space_path(&v->space, at.v, path) == 1) {
+            v->ept.memory_end = UINT64_MAX; /* the access itself is what follows */
             (void)vs_cpu_translate(&v->cpu, at, VS_REF_READ);
+            v->ept.memory_end = vs_phys_size(p->phys);
         }
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mmio),

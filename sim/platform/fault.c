@@ -5,6 +5,12 @@
 
 #include "vmcs/vmcs.h"
 
+/* error code of a page fault, SDM 3A 4.7 */
+#define PF_PRESENT 1u
+#define PF_WRITE 2u
+#define PF_RESERVED 8u
+#define FAULTS_ALIKE 64u /* of one access; it takes one of each kind for each of its entries */
+
 void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,
                       vs_gva data, uint64_t data_bytes)
 {
@@ -18,6 +24,9 @@ void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uin
     }
     vs_cpu_instructions(&v->cpu, instructions);
 }
+
+/* What became of an access that faulted. */
+enum outcome { STOP, AGAIN, DONE }; /* the run failed; it is issued again; it was carried out */
 
 static unsigned region_shift(const struct vs_vcpu *v)
 {
@@ -37,7 +46,9 @@ static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shif
             return VS_OK;
         }
     }
-    return vs_space_touch(&v->space, gva, *shift, true, back);
+    enum vs_status st = vs_space_touch(&v->space, gva, *shift, true, back);
+    vs__space_upper(v);
+    return st;
 }
 
 /* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
@@ -66,6 +77,11 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
         }
         vs_close(&v->txn);
     }
+    if (st == VS_E_BOUNDS) {
+        vs__vcpu_fail(v, "first touch of 0x%llx: its page tables lie where no memory is",
+                      (unsigned long long)gva);
+        return false;
+    }
     if (st) {
         vs__vcpu_refuse(v, "first touch of 0x%llx: %s is exhausted; give the machine more",
                         (unsigned long long)gva,
@@ -76,27 +92,61 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
     for (uint64_t at = gva >> shift << shift, end = at + (1ull << shift);
          !free && os->zero_page && at < end && !v->failed;) {
         vs_gva a = {at};
-        if (vs_cpu_access(&v->cpu, a, 8, VS_REF_WRITE) == VS_CPU_FAULT) {
-            vs__vcpu_fault(v);
-        } else {
+        bool faults = vs_cpu_access(&v->cpu, a, 8, VS_REF_WRITE) == VS_CPU_FAULT;
+        if (!faults || (vs__vcpu_fault(v) && v->emulated)) {
             at += 64;
         }
     }
     return !v->failed;
 }
 
-static bool ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
+static bool is_memory(const struct vs_vcpu *v, uint64_t pa)
+{
+    return v->p->virtualized ? vs_vm_is_memory(v->vm, pa) : pa < vs_phys_size(v->p->phys);
+}
+
+/* A page table where no memory is: no hypervisor can emulate the walker's access, and on bare metal
+ * nobody answers it. */
+static enum outcome no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
+{
+    bool guest = v->p->virtualized;
+    vs__vcpu_fail(v,
+                  "the page tables lead 0x%llx to a table at %s 0x%llx, beyond %s = %llu bytes: "
+                  "no memory is there",
+                  (unsigned long long)gva, guest ? "guest-physical" : "physical",
+                  (unsigned long long)pa, guest ? "guest.memory" : "host.memory",
+                  (unsigned long long)(guest ? v->vm->bytes : vs_phys_size(v->p->phys)));
+    return STOP;
+}
+
+/* Guest-physical space that is no memory is a device's: the hypervisor emulates the access. */
+static enum outcome device_exit(struct vs_vcpu *v, const struct vs_vmx_event *e)
+{
+    if (!vs__vcpu_event(v, e)) {
+        vs__vcpu_fail(v, "an access to a device at guest-physical 0x%llx that does not exit",
+                      (unsigned long long)e->guest_physical);
+    }
+    if (e->kind == VS_EV_EPT_VIOLATION) {
+        (void)vs_vm_device(v->vm, e->guest_physical); /* the next one is a misconfiguration */
+    }
+    return DONE;
+}
+
+static enum outcome ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
 {
     struct vs_vmx_event e = {.kind = f->fault == VS_FAULT_EPT_VIOLATION ? VS_EV_EPT_VIOLATION
                                                                         : VS_EV_EPT_MISCONFIG,
                              .qualification = f->qualification,
                              .guest_physical = f->gpa.v,
                              .address = f->gva.v};
+    if (!is_memory(v, f->gpa.v)) {
+        return f->table ? no_table(v, f->gva.v, f->gpa.v) : device_exit(v, &e);
+    }
     v->count[VS_CNT_os_ept_faults]++;
     if (f->fault == VS_FAULT_EPT_MISCONFIG) {
         vs__vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx",
                       (unsigned long long)f->gpa.v);
-        return false;
+        return STOP;
     }
     v->fast = vs__host_withheld(v, f);
     bool left = vs__vcpu_event(v, &e);
@@ -106,11 +156,11 @@ static bool ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
         vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit",
                       (unsigned long long)f->gpa.v);
     }
-    return !v->failed;
+    return AGAIN;
 }
 
 /* The handler has read the log when the guest was left (vs__dirty_flush). */
-static bool log_full(struct vs_vcpu *v, const struct vs_translation *f)
+static enum outcome log_full(struct vs_vcpu *v, const struct vs_translation *f)
 {
     struct vs_vmx_event e = {
         .kind = VS_EV_PML_FULL, .guest_physical = f->gpa.v, .address = f->gva.v};
@@ -119,71 +169,174 @@ static bool log_full(struct vs_vcpu *v, const struct vs_translation *f)
         vs__vcpu_fail(v, "a full page-modification log that does not exit");
     }
     v->log_full = false;
-    return !v->failed;
+    return AGAIN;
+}
+
+/* On bare metal: a read across the root complex that nobody modelled answers. */
+static enum outcome device(struct vs_vcpu *v)
+{
+    vs_ps took = {v->p->os.mmio * v->clock.period_ps};
+    vs_txn_settle(&v->txn);
+    vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mmio), took);
+    return DONE;
 }
 
 /* The guest's page fault for a right that its own tables do not give: its kernel would end the
  * program. */
-static bool denied(struct vs_vcpu *v, const struct vs_translation *f)
+static enum outcome denied(struct vs_vcpu *v, const struct vs_translation *f)
 {
-    bool write = (f->error_code & 2u) != 0, fetch = (f->error_code & 16u) != 0,
+    bool write = (f->error_code & PF_WRITE) != 0, fetch = (f->error_code & 16u) != 0,
          arm = v->space.format.kind == VS_RADIX_STAGE1;
     vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s: %s 0x%llx",
                   write   ? "store to"
                   : fetch ? "fetch from"
                           : "access to",
                   (unsigned long long)f->gva.v,
-                  !(f->error_code & 1u) ? "without any permission"
-                  : write               ? "read-only"
-                                        : "without that permission",
+                  !(f->error_code & PF_PRESENT) ? "without any permission"
+                  : write                       ? "read-only"
+                                                : "without that permission",
                   arm ? "permission fault, ESR_EL1.ISS" : "#PF, error code",
                   (unsigned long long)(arm ? f->qualification : f->error_code));
-    return false;
+    return STOP;
+}
+
+/* The entry is there and does not allow the access. */
+static enum outcome forbidden(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    unsigned bits = (unsigned)v->p->ept.physical_bits;
+    bool arm = v->space.format.kind == VS_RADIX_STAGE1;
+    if (!(f->error_code & PF_RESERVED)) {
+        return denied(v, f);
+    }
+    unsigned level = vs_space_malformed(&v->space, f->gva.v, bits);
+    vs__vcpu_fail(v,
+                  "access to 0x%llx: %s in its entry at level %u (addresses have "
+                  "ept.physical_bits = %u)",
+                  (unsigned long long)f->gva.v,
+                  arm ? "Address size fault, an address that is too wide"
+                      : "page fault, a reserved bit is set",
+                  arm ? 4u - level : level, bits);
+    return STOP;
+}
+
+/* Nothing is mapped there yet, or never will be. */
+static enum outcome absent(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    bool trace = v->request.kind == VS_REQ_TRACE;
+    uint64_t at[VS_RADIX_LEVELS + 1u];
+    if (!vs_space_reaches(&v->space, f->gva.v)) {
+        vs__vcpu_fail(v,
+                      "access to 0x%llx, which neither TTBR0 (%u bits) nor TTBR1 (%u bits) "
+                      "translates: Translation fault",
+                      (unsigned long long)f->gva.v, v->space.format.input_bits,
+                      v->space.upper.input_bits);
+        return STOP;
+    }
+    uint64_t entry = at[vs_space_path(&v->space, f->gva.v, at)];
+    if (!is_memory(v, entry)) {
+        return no_table(v, f->gva.v, entry);
+    }
+    if (v->guest_context.upper != v->space.upper_cr3) { /* made by another vCPU */
+        vs__space_upper(v);
+        return AGAIN;
+    }
+    /* a program's own addresses are those it mapped; a trace brings its own */
+    if (!trace && (f->gva.v < v->space.first_gva || f->gva.v >= v->space.next_gva)) {
+        vs__vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f->gva.v);
+        return STOP;
+    }
+    return first_touch(v, f->gva.v, trace && v->p->os.trace_touch == 0) ? AGAIN : STOP;
+}
+
+/* Under shadow paging the guest's own fault is left in *f. */
+static bool shadow_fault(struct vs_vcpu *v, struct vs_translation *f, enum outcome *out)
+{
+    uint64_t gpa;
+    if (v->request.kind == VS_REQ_TRACE && v->p->os.trace_touch == 0 &&
+        !(f->error_code & PF_PRESENT) && vs_space_reaches(&v->space, f->gva.v) &&
+        !vs_space_find(&v->space, f->gva.v, &gpa) &&
+        !vs_space_malformed(&v->space, f->gva.v, (unsigned)v->p->ept.physical_bits)) {
+        *out = absent(v, f); /* mapped at no cost: what is left is the shadow's own fault */
+        if (*out == STOP) {
+            return true;
+        }
+    }
+    switch (vs__vcpu_shadow_fault(v, f)) {
+    case VS_SHADOW_INJECT:
+        return false;
+    case VS_SHADOW_EMULATED:
+        *out = DONE;
+        if (!v->kernel) {
+            vs__vcpu_fail(v, "a program's store to 0x%llx, which holds a page table",
+                          (unsigned long long)f->gva.v);
+        }
+        return true;
+    case VS_SHADOW_DEVICE:
+        *out = DONE;
+        return true;
+    default:
+        *out = AGAIN;
+        return true;
+    }
+}
+
+static enum outcome handle(struct vs_vcpu *v, struct vs_translation *f)
+{
+    enum outcome out = STOP;
+    switch (f->fault) {
+    case VS_FAULT_GENERAL_PROTECTION:
+        vs__vcpu_fail(v, "access to 0x%llx, which is not canonical: #GP",
+                      (unsigned long long)f->gva.v);
+        return STOP;
+    case VS_FAULT_PML_FULL:
+        return log_full(v, f);
+    case VS_FAULT_NO_MEMORY:
+        return device(v);
+    case VS_FAULT_PAGE:
+        break;
+    default:
+        return ept_fault(v, f);
+    }
+    if (v->p->shadow && shadow_fault(v, f, &out)) {
+        return out;
+    }
+    return f->error_code & PF_PRESENT || vs_space_held(&v->space, f->gva.v) ? forbidden(v, f)
+                                                                            : absent(v, f);
+}
+
+/* Whether the same access has faulted in the same way so often that nobody will mend it. */
+static bool stuck(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    struct vs_fault_seen now = {
+        .request = v->count[VS_CNT_os_requests],
+        .at = v->in_bulk ? v->bulk.done : v->record,
+        .gva = f->gva.v,
+        .gpa = f->gpa.v,
+        .why = f->qualification ^ f->error_code ^ (uint64_t)f->fault << 56,
+    };
+    struct vs_fault_seen *last = &v->seen;
+    now.n = now.request == last->request && now.at == last->at && now.gva == last->gva &&
+                    now.gpa == last->gpa && now.why == last->why
+                ? last->n + 1u
+                : 0;
+    *last = now;
+    return now.n >= FAULTS_ALIKE;
 }
 
 bool vs__vcpu_fault(struct vs_vcpu *v)
 {
     struct vs_translation f = v->cpu.fault;
-    if (f.fault == VS_FAULT_GENERAL_PROTECTION) {
-        vs__vcpu_fail(v, "access to 0x%llx, which is not canonical: #GP",
-                      (unsigned long long)f.gva.v);
+    if (stuck(v, &f)) {
+        vs__vcpu_fail(v,
+                      "an access to 0x%llx faults again and again (%u times, physical 0x%llx): "
+                      "what handles it changes nothing",
+                      (unsigned long long)f.gva.v, FAULTS_ALIKE, (unsigned long long)f.gpa.v);
         return false;
     }
-    if (f.fault == VS_FAULT_PML_FULL) {
-        return log_full(v, &f);
-    }
-    if (f.fault != VS_FAULT_PAGE) {
-        return ept_fault(v, &f);
-    }
-    if (v->p->shadow) {
-        uint64_t gpa, hpa;
-        if (v->request.kind == VS_REQ_TRACE && v->p->os.trace_touch == 0 &&
-            !vs_space_locate(&v->space, f.gva.v, &gpa, &hpa) && !first_touch(v, f.gva.v, true)) {
-            return false; /* mapped at no cost: what is left is the shadow's own fault */
-        }
-        switch (vs__vcpu_shadow_fault(v, &f)) {
-        case VS_SHADOW_INJECT:
-            break; /* the guest's own */
-        case VS_SHADOW_EMULATED:
-            v->emulated = true;
-            if (!v->kernel) {
-                vs__vcpu_fail(v, "a program's store to 0x%llx, which holds a page table",
-                              (unsigned long long)f.gva.v);
-            }
-            return !v->failed;
-        default:
-            return !v->failed;
-        }
-    }
-    bool present = (f.error_code & 1u) != 0;
-    bool trace = v->request.kind == VS_REQ_TRACE;
-    if (present || vs_space_held(&v->space, f.gva.v)) {
-        return denied(v, &f);
-    }
-    /* a program's own addresses are those it mapped; a trace brings its own */
-    if (!trace && (f.gva.v < 0x10000000000u || f.gva.v >= v->space.next_gva)) {
-        vs__vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f.gva.v);
-        return false;
-    }
-    return first_touch(v, f.gva.v, trace && v->p->os.trace_touch == 0);
+    struct vs_fault_seen seen = v->seen; /* the handler has faults of its own */
+    enum outcome out = handle(v, &f);
+    v->seen = seen;
+    v->emulated = out == DONE;
+    v->seen.n = v->emulated ? 0 : v->seen.n;
+    return out != STOP && !v->failed;
 }

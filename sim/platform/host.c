@@ -75,7 +75,7 @@ void vs__host_free(struct vs_host *h)
 
 void vs__host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref)
 {
-    vs_gva at = {VS_HV_DIRECT + hpa};
+    vs_gva at = {v->hv.direct_at + hpa};
     v->hv.core.touch(v->hv.core.ctx, t, at, ref);
 }
 

@@ -51,11 +51,12 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     vs_ept_check(&p->ept, errors);
     vs_ept_formats_of(&p->ept, &p->guest_format, &p->second_format, &told);
     vs_errors_free(&told);
-    if (p->guest_format.input_bits < 48) {
+    vs_ept_upper_of(&p->ept, &p->upper_format);
+    vs__space_layout(p, errors);
+    if (p->os.host_memory > 1ull << p->ept.physical_bits) {
         vs_error(errors,
-                 "guest.t0sz = %llu: programs and kernels here live in 48-bit addresses, "
-                 "T0SZ = 16",
-                 (unsigned long long)p->ept.guest_t0sz);
+                 "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
+                 (unsigned long long)p->os.host_memory, (unsigned long long)p->ept.physical_bits);
     }
     if (p->ept.mode != VS_EPT_NATIVE) {
         vs_vmcs_check(&c->vmcs, errors);
@@ -201,6 +202,7 @@ static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
         vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
         return s;
     }
+    v->ept.memory_end = vs_phys_size(p->phys);
     struct vs_mmu_port mmu = vs_ept_mmu_port(&v->ept);
     vs_cpu_attach(&v->cpu, &mmu);
     return VS_OK;
@@ -250,6 +252,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     }
     struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
+    v->hv.direct_at = p->layout.host_direct;
     s = p->shadow ? vs__vcpu_shadow_make(v, &c->shadow, errors) : VS_OK;
     return s ? s : vs__vcpu_virtualize(v, errors);
 }

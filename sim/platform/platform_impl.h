@@ -32,7 +32,6 @@ enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 
 #define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
 
-#define VS__OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
 #define VS__PROCESSES 64u
 #define VS__AREAS 256u      /* older ones are forgotten: small pages */
 #define VS__ARRIVALS 512u   /* interrupts on their way to one vCPU */
@@ -41,6 +40,12 @@ enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 
 struct vs_platform;
 struct vs_net;
+
+/* Where things lie in an address space. */
+struct vs_layout {
+    uint64_t first, end; /* regions of programs that choose no address; end of all of them */
+    uint64_t direct, host_direct; /* the guest kernel's map of its memory, the host's of its own */
+};
 
 /* An interrupt message; sent_ps 0 = none. */
 struct vs_arrival {
@@ -61,7 +66,7 @@ struct vs_mm {
         bool cut; /* some of it was unmapped: others may lie there */
     } area[VS__AREAS];
     unsigned n_areas;
-    bool fixed; /* a region lies where the program wanted it */
+    bool fixed;                         /* a region lies where the program wanted it */
     uint32_t generation[VS__PROCESSES]; /* shootdowns of each so far */
 };
 
@@ -118,7 +123,11 @@ struct vs_vcpu {
     void (*work)(void *ctx, struct vs_txn *t);
     void *work_ctx;
     bool device;
-    bool kernel, emulated; /* the guest's kernel accesses memory; the hypervisor has done it */
+    bool kernel, emulated; /* the guest's kernel accesses memory; it was carried out otherwise */
+    struct vs_fault_seen { /* the last fault, and how often it was the same one */
+        uint64_t request, at, gva, gpa, why;
+        unsigned n;
+    } seen;
     /* the present EPT violation is of a page that is there; user space is asked */
     bool fast, ask, log_full;       /* the present exit is that of a full log */
     struct vs_translation withheld; /* that violation */
@@ -169,7 +178,8 @@ struct vs_platform {
     struct vs_memory memory;
     struct vs_sim_config sim;
     struct vs_ept_config ept;
-    struct vs_radix_format guest_format, second_format;
+    struct vs_radix_format guest_format, upper_format, second_format; /* upper: Arm's TTBR1 */
+    struct vs_layout layout;
     struct vs_interrupt_config irq;
     struct vs_os_config os;
     struct vs_host_config host_cfg;
@@ -218,6 +228,10 @@ bool vs__space_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at);
 uint64_t vs__space_cr3(const struct vs_vcpu *v);
+/* Arm: the upper half may have got its root just now. */
+void vs__space_upper(struct vs_vcpu *v);
+/* The layout for the formats of a configuration; an error where it does not fit. */
+void vs__space_layout(struct vs_platform *p, struct vs_errors *errors);
 /* Another address space of this vCPU, with the same kernel in it; its number. */
 uint64_t vs__space_process(struct vs_vcpu *v);
 /* MOV to CR3 with the exit it may have; value: flags of a CR3, or 0 for the present ones. */

@@ -43,6 +43,12 @@ void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
     }
     for (size_t i = 0; i < t->n; i++) {
         vs_hpa at;
+        if (!p->virtualized && t->table[i].at >= vs_phys_size(p->phys)) {
+            vs__vcpu_fail(v, "a recorded table at physical 0x%llx: beyond host.memory = %llu bytes",
+                          (unsigned long long)t->table[i].at,
+                          (unsigned long long)vs_phys_size(p->phys));
+            return;
+        }
         if (!back(v, t->table[i].at)) {
             vs__vcpu_fail(v,
                           "a recorded table at guest-physical 0x%llx: guest.memory or "

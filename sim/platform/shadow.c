@@ -49,7 +49,7 @@ enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_co
     struct vs_platform *p = v->p;
     struct vs_core_port core = vs_cpu_core_port(&v->cpu);
     struct vs_shadow_port port = {v, host, flush};
-    struct vs_shadow_layout at = {VS_HV_CODE + CODE, VS_HV_DIRECT};
+    struct vs_shadow_layout at = {VS_HV_CODE + CODE, p->layout.host_direct};
     enum vs_status s =
         vs_shadow_init(&v->shadow, c, &p->guest_format, (unsigned)p->ept.physical_bits, p->phys,
                        &p->node_frames[p->ept.host_table_node], v->vm->bytes, &core, &port, &at);
@@ -79,6 +79,8 @@ static void work_fault(void *ctx, struct vs_txn *t)
     w->result = vs_shadow_fault(&w->v->shadow, t, w->address, &w->error);
     if (w->result == VS_SHADOW_INJECT) {
         vs_hv_inject_exception(&w->v->hv, t, PAGE_FAULT, w->error);
+    } else if (w->result == VS_SHADOW_DEVICE) {
+        vs_hv_device(&w->v->hv, t);
     }
 }
 
@@ -95,9 +97,6 @@ enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_transla
     }
     if (w.result == VS_SHADOW_FULL) {
         vs__vcpu_fail(v, "a page fault at 0x%llx: host.memory is exhausted",
-                      (unsigned long long)f->gva.v);
-    } else if (w.result == VS_SHADOW_DEVICE) {
-        vs__vcpu_fail(v, "an access to 0x%llx, which the guest maps beyond guest.memory",
                       (unsigned long long)f->gva.v);
     }
     f->error_code = w.error;

@@ -3,7 +3,9 @@
  * reloads. */
 #include "vcpu.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PCID_BITS 0xfffu
 #define INVLPG_LENGTH 3u
@@ -16,6 +18,43 @@
 #define CR4_PGE (1ull << 7)
 #define CR4_PCIDE (1ull << 17)
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
+
+#define FIRST 0x10000000000u      /* regions grow from 1 TiB up, far from what traces use */
+#define OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
+#define WIDE 48u                  /* bits of an address space that has room for all of it */
+#define AREAS_END (VS_HV_USER_DATA + VS_HV_AREA_BYTES)
+#define NARROW 34u /* bits: a program's half lies above the areas */
+
+/* In a narrow space programs have its upper half, and the maps of memory are where Arm's kernels
+ * have them: in the addresses that TTBR1 translates. */
+void vs__space_layout(struct vs_platform *p, struct vs_errors *errors)
+{
+    unsigned bits = p->guest_format.input_bits, upper = p->upper_format.input_bits;
+    bool arm = p->guest_format.kind == VS_RADIX_STAGE1;
+    _Static_assert(AREAS_END <= 1ull << (NARROW - 1u), "programs begin inside the areas");
+    p->layout =
+        (struct vs_layout){FIRST, 1ull << (arm ? WIDE - 1u : bits - 1u), OS_DIRECT, VS_HV_DIRECT};
+    if (!arm || bits >= WIDE) {
+        return;
+    }
+    uint64_t start = UINT64_MAX << upper,
+             guest = p->ept.mode == VS_EPT_NATIVE ? 0 : p->ept.guest_memory,
+             most = guest > p->os.host_memory ? guest : p->os.host_memory;
+    p->layout = (struct vs_layout){1ull << (bits - 1u), 1ull << bits, start, start};
+    if (bits < NARROW) {
+        vs_error(errors,
+                 "guest.t0sz = %llu: programs and kernels here need addresses of %u bits at least, "
+                 "T0SZ 16 to %u",
+                 (unsigned long long)p->ept.guest_t0sz, NARROW, 64u - NARROW);
+    }
+    if (most > 1ull << upper) {
+        vs_error(
+            errors,
+            "guest.t1sz = %llu: a kernel's map of %llu bytes of memory needs more than %u bits "
+            "of addresses",
+            (unsigned long long)p->ept.guest_t1sz, (unsigned long long)most, upper);
+    }
+}
 
 /* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
 static enum vs_status map_host(struct vs_vcpu *v)
@@ -31,9 +70,10 @@ static enum vs_status map_host(struct vs_vcpu *v)
             st = vs_space_touch(s, area[i] + at, shift, true, false);
         }
     }
-    unsigned direct = vs_radix_fit(&s->format, 30);
+    uint64_t start = v->p->layout.host_direct;
+    unsigned direct = vs_radix_fit(vs_space_format(s, start), 30);
     for (uint64_t at = 0; at < vs_phys_size(v->p->phys) && !st; at += 1ull << direct) {
-        st = vs_space_map_at(s, VS_HV_DIRECT + at, at, direct, true);
+        st = vs_space_map_at(s, start + at, at, direct, true);
     }
     return st;
 }
@@ -52,12 +92,20 @@ static enum vs_status map_kernel(struct vs_vcpu *v)
     return st;
 }
 
+static enum vs_status make_space(const struct vs_platform *p, struct vs_space *s, struct vs_vm *vm,
+                                 struct vs_frames *tables)
+{
+    enum vs_status st = vs_space_init_format(s, &p->guest_format, p->phys, vm, tables);
+    vs_space_upper(s, &p->upper_format);
+    s->first_gva = s->next_gva = p->layout.first;
+    return st || !(p->layout.direct >> 63) ? st : vs_space_upper_root(s);
+}
+
 /* An address space that no other vCPU has made. */
 static enum vs_status make_own(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    enum vs_status st = vs_space_init_format(&v->space, &p->guest_format, p->phys, v->vm,
-                                             &p->node_frames[p->ept.guest_table_node]);
+    enum vs_status st = make_space(p, &v->space, v->vm, &p->node_frames[p->ept.guest_table_node]);
     vs_space_place(&v->space, &p->node_frames[p->ept.data_node]);
     st = st ? st : map_kernel(v);
     v->mm->process = calloc(VS__PROCESSES, sizeof *v->mm->process);
@@ -77,7 +125,7 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
     v->space = v->mm == &v->own_mm ? v->space : v->mm->process[0];
     v->cr4 = CR4_INITIAL | (p->ept.global_pages ? CR4_PGE : 0) | (p->os.pcid ? CR4_PCIDE : 0);
     if (!st && p->virtualized) {
-        st = vs_space_init_format(&v->host_space, &p->guest_format, p->phys, NULL, p->frames);
+        st = make_space(p, &v->host_space, NULL, p->frames);
         st = st ? st : map_host(v);
     }
     if (st) {
@@ -90,8 +138,9 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
     /* a VPID or ASID is a vCPU's, a VMID the machine's */
     unsigned number = p->el2 ? v->machine : v->index;
     v->guest_context = (struct vs_ept_context){vpid ? (uint16_t)(number + 1u) : 0, 0, v->space.cr3,
-                                               p->virtualized && !p->shadow ? v->vm->ept_root : 0};
-    v->host_context = (struct vs_ept_context){0, 0, v->host_space.cr3, 0};
+                                               p->virtualized && !p->shadow ? v->vm->ept_root : 0,
+                                               v->space.upper_cr3};
+    v->host_context = (struct vs_ept_context){0, 0, v->host_space.cr3, 0, v->host_space.upper_cr3};
     return VS_OK;
 }
 
@@ -163,6 +212,46 @@ bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
     return false;
 }
 
+/* Whether the machine's tables map pages of this size. */
+static bool has_pages(struct vs_vcpu *v, unsigned shift)
+{
+    const struct vs_radix_format *f = &v->space.format;
+    char sizes[64] = "";
+    if (vs_radix_fit(f, shift) == shift) {
+        return true;
+    }
+    for (unsigned level = 1; level <= f->max_leaf && level <= f->levels; level++) {
+        size_t n = strlen(sizes);
+        unsigned s = vs_radix_level_shift(f, level), k = s / 10u;
+        snprintf(sizes + n, sizeof sizes - n, "%s%u%c", n ? ", " : "", 1u << s % 10u, " KMG"[k]);
+    }
+    vs__vcpu_refuse(v, "map: pages of %llu KiB: this machine's tables have pages of %s",
+                    1ull << (shift - 10u), sizes);
+    return false;
+}
+
+/* Whether a region lies where programs' addresses are, and not in the kernel's map of memory. */
+static bool has_room(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+{
+    const struct vs_platform *p = v->p;
+    const struct vs_layout *l = &p->layout;
+    uint64_t memory = p->virtualized ? v->vm->bytes : vs_phys_size(p->phys);
+    if (at >= l->end || bytes > l->end - at) {
+        vs__vcpu_refuse(v,
+                        "map of %llu bytes at 0x%llx: programs' addresses end at 0x%llx here "
+                        "(guest.levels, guest.t0sz)",
+                        (unsigned long long)bytes, (unsigned long long)at,
+                        (unsigned long long)l->end);
+        return false;
+    }
+    if (at < l->direct + memory && at + bytes > l->direct) {
+        vs__vcpu_refuse(v, "map of %llu bytes at 0x%llx: the kernel's map of memory is there",
+                        (unsigned long long)bytes, (unsigned long long)at);
+        return false;
+    }
+    return true;
+}
+
 /* Some of it belongs to another region of this address space, or to the kernel. */
 static bool taken(const struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t page)
 {
@@ -206,6 +295,9 @@ static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift,
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
 {
     unsigned shift = r->page_shift ? r->page_shift : default_shift(v);
+    if (!has_pages(v, shift)) {
+        return 0;
+    }
     uint64_t limit = v->p->virtualized ? v->vm->bytes : vs_phys_size(v->p->phys);
     if (r->bytes > limit) {
         vs__vcpu_refuse(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
@@ -216,7 +308,7 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
     bool thp = !r->page_shift && v->p->ept.guest_page == VS_EPT_THP;
     bool blocks = thp && r->bytes >= LARGE_PAGE; /* some may be inside */
     uint64_t at;
-    if (!place(v, r, shift, blocks ? LARGE_SHIFT : shift, &at)) {
+    if (!place(v, r, shift, blocks ? LARGE_SHIFT : shift, &at) || !has_room(v, at, r->bytes)) {
         return 0;
     }
     if (r->backing == VS_BACKING_TOUCH) {
@@ -316,9 +408,9 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
     bool each = few_pages(v, bytes);
     for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
-        v->mm->area[i].cut =
-            v->mm->area[i].cut || (v->mm->area[i].process == v->process_now &&
-                               at < v->mm->area[i].at + v->mm->area[i].bytes && v->mm->area[i].at < at + bytes);
+        v->mm->area[i].cut = v->mm->area[i].cut || (v->mm->area[i].process == v->process_now &&
+                                                    at < v->mm->area[i].at + v->mm->area[i].bytes &&
+                                                    v->mm->area[i].at < at + bytes);
     }
     struct range gone = {UINT64_MAX, 0, 63};
     for (uint64_t end = at + bytes; at < end;) {
@@ -381,6 +473,15 @@ void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
     vs_ept_invlpg(&v->ept, &v->txn, g);
 }
 
+void vs__space_upper(struct vs_vcpu *v)
+{
+    if (v->guest_context.upper != v->space.upper_cr3) {
+        v->guest_context.upper = v->space.upper_cr3;
+        vs_txn_settle(&v->txn);
+        vs_ept_context(&v->ept, &v->guest_context);
+    }
+}
+
 uint64_t vs__space_cr3(const struct vs_vcpu *v)
 {
     return v->space.cr3 | v->guest_context.pcid;
@@ -395,6 +496,7 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
     if (!v->p->shadow) { /* which sets the shadow's root itself */
         v->guest_context.cr3 = v->space.cr3;
     }
+    v->guest_context.upper = v->space.upper_cr3;
     vs_ept_context(&v->ept, &v->guest_context);
     vs_ept_mov_cr3(&v->ept, &v->txn, pcid, arm(v) || (value & KEEP) != 0);
 }
@@ -442,8 +544,12 @@ uint64_t vs__space_process(struct vs_vcpu *v)
         return 0;
     }
     struct vs_space *s = &v->mm->process[v->mm->n_processes];
-    enum vs_status st = vs_space_init_format(s, &p->guest_format, p->phys, v->space.vm,
-                                             &p->node_frames[p->ept.guest_table_node]);
+    enum vs_status st = make_space(p, s, v->space.vm, &p->node_frames[p->ept.guest_table_node]);
+    if (!st && s->upper.levels) { /* Arm: the kernel's half is one */
+        st = vs_space_upper_root(&v->space);
+        vs_space_share_upper(s, &v->space);
+        vs__space_upper(v);
+    }
     vs_space_place(s, &p->node_frames[p->ept.data_node]);
     if (st || vs__space_share_kernel(v, s)) {
         vs__vcpu_fail(v, "a new address space: guest.memory or host.memory is exhausted");

@@ -84,7 +84,10 @@ static void one_access(struct vs_vcpu *v)
         v->busy = false;
         break;
     case VS_CPU_FAULT:
-        vs__vcpu_fault(v);
+        if (vs__vcpu_fault(v) && v->emulated) {
+            accessed(v, 1);
+            v->busy = false;
+        }
         break;
     case VS_CPU_HORIZON:
         break;
@@ -166,7 +169,9 @@ static void continue_trace(struct vs_vcpu *v)
             if (!vs__vcpu_fault(v)) {
                 break;
             }
-            continue;
+            if (!v->emulated) {
+                continue;
+            }
         }
         if (t->kind == VS_TRACE_FETCH) {
             vs_cpu_instructions(&v->cpu, 1);

@@ -25,7 +25,9 @@ void vs__vcpu_interrupts(struct vs_vcpu *v);
 /* The guest executes HLT, or has nothing to run: false when it sleeps (the step ends). */
 void vs__vcpu_halt(struct vs_vcpu *v);
 
-/* fault.c: what stopped the core; false when the run failed (v->failed). */
+/* fault.c: what stopped the core; false when the run failed (v->failed). The access is issued again
+ * unless it was carried out without the core (v->emulated: a device, a table under shadow paging).
+ */
 bool vs__vcpu_fault(struct vs_vcpu *v);
 /* Runs `instructions` spread over code and data of a routine of the current world. */
 void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,

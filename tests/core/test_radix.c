@@ -217,6 +217,80 @@ static void test_reserved_bits_are_those_between_the_fields(void **state)
     assert_int_equal(vs_radix_reserved(e, 4, false, 46), 0x000fc000000000f8ull);
 }
 
+static void test_an_arm_entry_with_an_address_beyond_the_processors_has_reserved_bits(void **state)
+{
+    (void)state;
+    static const unsigned granules[] = {12, 14, 16};
+    for (int g = 0; g < 3; g++) {
+        struct vs_radix_format s1 = arm(1, granules[g], 16, 0), s2 = arm(2, granules[g], 24, 1);
+        for (unsigned leaf = 0; leaf < 2; leaf++) {
+            assert_int_equal(vs_radix_reserved(&s1, 2, leaf, 44), 0x0000f00000000000ull);
+            assert_int_equal(vs_radix_reserved(&s2, 2, leaf, 36), 0x0000fff000000000ull);
+            assert_int_equal(vs_radix_reserved(&s2, 2, leaf, 48), 0);
+            assert_int_equal(vs_radix_reserved(&s1, 2, leaf, 52), 0);
+        }
+    }
+}
+
+static void test_a_stage_2_that_begins_high_needs_wide_physical_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned granule, t0sz, sl0, need; /* AArch64.S2InvalidSL */
+    } c[] = {{12, 16, 2, 44}, {14, 16, 2, 42}, {16, 16, 2, 44}, {12, 24, 1, 0},
+             {14, 24, 1, 0},  {16, 24, 1, 0},  {12, 30, 0, 0}};
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        struct vs_radix_format f = arm(2, c[i].granule, c[i].t0sz, c[i].sl0);
+        for (unsigned bits = 32; bits <= 52; bits++) {
+            struct vs_errors errors = {NULL, 0};
+            vs_radix_arm_start(&f, bits, &errors);
+            assert_int_equal(errors.n, bits < c[i].need);
+            vs_errors_free(&errors);
+        }
+    }
+}
+
+static void test_an_address_above_the_formats_is_no_other_address(void **state)
+{
+    (void)state;
+    struct vs_radix_format s1 = arm(1, 12, 25, 0), s2 = arm(2, 12, 24, 1);
+    const struct vs_radix_format *f[] = {&vs_radix_ept, &vs_radix_vtd, &s1, &s2, &vs_radix_x86_64};
+    for (int i = 0; i < 5; i++) {
+        struct pool p = {vs_phys_create(GIB), 0x100000, 4096, 0};
+        struct vs_radix_alloc alloc = {&p, table, NULL, 0};
+        uint64_t flags = vs_radix_leaf_flags(f[i], VS_RIGHTS), above = 3ull << f[i]->input_bits;
+        vs_hpa at;
+        unsigned level;
+        assert_int_equal(vs_radix_map(p.phys, f[i], 0, 0x5000, 0x7000, 12, flags, &alloc), VS_OK);
+        assert_true(vs_radix_find(p.phys, f[i], 0, 0x5000, &alloc, &at, &level));
+        assert_false(vs_radix_find(p.phys, f[i], 0, 0x5000 | above, &alloc, &at, &level));
+        assert_int_equal(vs_radix_map(p.phys, f[i], 0, 0x5000 | above, 0, 12, flags, &alloc),
+                         VS_E_BOUNDS);
+        assert_true(vs_radix_reaches(f[i], 0x5000));
+        assert_false(vs_radix_reaches(f[i], 0x5000 | above));
+        vs_phys_destroy(p.phys);
+    }
+    assert_true(vs_radix_reaches(&vs_radix_x86_64, 0xffff800000000000ull)); /* canonical */
+    assert_false(vs_radix_reaches(&vs_radix_x86_64, 0x0000800000000000ull));
+    assert_true(vs_radix_reaches(&vs_radix_x86_64_la57, 0x0000800000000000ull));
+}
+
+static void test_nothing_is_mapped_in_a_table_where_no_memory_is(void **state)
+{
+    (void)state;
+    struct pool p = {vs_phys_create(GIB), 0x100000, 4096, 0};
+    struct vs_radix_alloc alloc = {&p, table, NULL, 0};
+    vs_hpa top = {0};
+    vs_phys_write64(p.phys, top, 16 * GIB | 7);
+    for (unsigned level = 1; level <= 3; level++) {
+        assert_int_equal(
+            vs_radix_map(p.phys, &vs_radix_x86_64, 0, 0, 0, vs_radix_shift(level), 7, &alloc),
+            VS_E_BOUNDS);
+    }
+    assert_int_equal(p.made, 0);
+    vs_phys_destroy(p.phys);
+}
+
 static void test_the_contiguous_hint_joins_what_the_manual_says(void **state)
 {
     (void)state;
@@ -262,6 +336,10 @@ static void test_rights_taken_and_given_back_leave_the_leaf_as_it_was(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_arm_entry_with_an_address_beyond_the_processors_has_reserved_bits),
+        cmocka_unit_test(test_a_stage_2_that_begins_high_needs_wide_physical_addresses),
+        cmocka_unit_test(test_an_address_above_the_formats_is_no_other_address),
+        cmocka_unit_test(test_nothing_is_mapped_in_a_table_where_no_memory_is),
         cmocka_unit_test(test_every_page_size_of_every_format_is_found_where_it_was_mapped),
         cmocka_unit_test(test_five_levels_tell_addresses_apart_that_four_levels_confuse),
         cmocka_unit_test(test_the_start_level_follows_from_granule_and_t0sz),

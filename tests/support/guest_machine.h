@@ -71,7 +71,7 @@ static inline bool guest_machine_make(struct guest_machine *g, uint64_t bytes,
     good = !vs_ept_init(&g->ept, &c->ept, g->ledger, clock, g->phys, &walker, &g->cpu.data,
                         &g->cpu.fetch, 1);
     good = good && (!c->cpu.window || !vs_ept_overlap(&g->ept));
-    struct vs_ept_context context = {1, 0, g->space.cr3, g->vm.ept_root};
+    struct vs_ept_context context = {1, 0, g->space.cr3, g->vm.ept_root, 0};
     vs_ept_context(&g->ept, &context);
     struct vs_mmu_port mmu = vs_ept_mmu_port(&g->ept);
     vs_cpu_attach(&g->cpu, &mmu);

@@ -78,6 +78,7 @@ static struct slow_entry arm(const struct slow_format *f, unsigned level, uint64
     unsigned highest_block = f->granule == 12 ? 3 : 2;
     e.r = e.w = e.x = true;
     e.next = v & 0x0000fffffffff000u & ~((1ull << f->granule) - 1u);
+    e.bad = f->physical_bits < 48 && bits(v, 47, f->physical_bits) != 0; /* OAOutOfRange */
     if (level > 1 && table) {
         if (!stage2) {
             e.r = !bits(v, 61, 61);

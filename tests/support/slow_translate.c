@@ -228,12 +228,12 @@ struct then {
     uint64_t value;
 };
 
-/* Fault status code of Arm: translation, access flag, permission; its levels count from the root.
- */
+/* Fault status code of Arm: translation, access flag, permission, and 0 address size; its levels
+ * count from the root. */
 enum fault { TRANSLATION = 4, ACCESS_FLAG = 8, PERMISSION = 12, RESERVED = 16 };
 static uint64_t status_code(enum fault why, unsigned level)
 {
-    return (uint64_t)why + (4u - level);
+    return (why == RESERVED ? 0u : (uint64_t)why) + (4u - level); /* address size */
 }
 
 /* need: bit 0 read, 1 write, 2 fetch; rights: what all entries allow. */
