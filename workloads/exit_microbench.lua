@@ -34,7 +34,7 @@ function event.ipi(cpu) cpu:ipi(cpu:index()) end
 guest(function(cpu, p)
   local page = cpu:map { bytes = "4KiB" }
   cpu:store(page)
-  local fresh = cpu:map { bytes = (p.count + p.warmup) * 4096, backing = "host_touch", page = "4K" }
+  local fresh = cpu:map { bytes = (p.count + p.warmup) * 4096, backing = "host_touch", page = "base" }
   local touched = 0
   function event.ept_violation(c)
     c:store(fresh, touched * 4096)

@@ -35,7 +35,7 @@ guest(function(cpu, p)
   event.ept_violation = function()
     if left == 0 then
       left = 256
-      fresh = cpu:map { bytes = left * 4096, backing = "host_touch", page = "4K" }
+      fresh = cpu:map { bytes = left * 4096, backing = "host_touch", page = "base" }
     end
     left = left - 1
     cpu:store(fresh, left * 4096)

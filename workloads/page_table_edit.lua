@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 workload "Loads at random over a region while the kernel changes its page tables now and then. Under EPT a change costs a store and an invalidation, under shadow paging exits; loads miss the TLB at the cost of two dimensions or of one. The number of changes decides which is cheaper."
 
-param { name = "footprint", default = "64MiB", min = "64KiB", unit = "bytes", text = "bytes the loads are spread over, in 4 KiB pages" }
+param { name = "footprint", default = "64MiB", min = "64KiB", unit = "bytes", text = "bytes the loads are spread over, in the smallest pages of the machine" }
 param { name = "count", default = 200000, min = 1000, unit = "accesses", text = "loads that are measured" }
 param { name = "warmup", default = 200000, unit = "accesses", text = "loads before the region of interest" }
 param { name = "edits", default = 10, min = 0, max = 1000, unit = "edits", text = "changes of page tables for every thousand loads" }
@@ -9,9 +9,10 @@ param { name = "pages", default = 1, min = 1, max = 4096, unit = "pages", text =
 param { name = "edit", default = "protect", choices = "protect|remap|switch", text = "one change: a page loses or regains the right to write; a page is unmapped and mapped anew; another address space and back" }
 
 guest(function(cpu, p)
-  local heap = cpu:map { bytes = p.footprint, page = "4K" }
-  local base, pages = heap:address(), p.footprint // 4096
-  for page = 0, pages - 1 do cpu:store(heap, page * 4096) end -- every page is dirty and known
+  local heap = cpu:map { bytes = p.footprint, page = "base" }
+  local size = cpu:page_bytes()
+  local base, pages = heap:address(), p.footprint // size
+  for page = 0, pages - 1 do cpu:store(heap, page * size) end -- every page is dirty and known
   local other = p.edit == "switch" and cpu:process() or nil
   local writable = {}
   local function edit()
@@ -21,13 +22,13 @@ guest(function(cpu, p)
       return
     end
     local page = math.random(0, pages - p.pages)
-    local at, bytes = base + page * 4096, p.pages * 4096
+    local at, bytes = base + page * size, p.pages * size
     if p.edit == "protect" then
       writable[page] = writable[page] == false
       cpu:protect(at, bytes, writable[page] and "rw" or "r")
     else
       cpu:unmap(at, bytes)
-      cpu:map { bytes = bytes, at = at, page = "4K", backing = "populate" }
+      cpu:map { bytes = bytes, at = at, page = "base", backing = "populate" }
     end
   end
   local function phase(count)

@@ -3,7 +3,7 @@ workload "Four vCPUs in one address space. One takes write permission from pages
 
 param { name = "count", default = 200, min = 1, max = 1000000, unit = "shootdowns", text = "shootdowns that are measured" }
 param { name = "warmup", default = 10, unit = "shootdowns", text = "shootdowns before the region of interest" }
-param { name = "pages", default = 4, min = 1, max = 512, unit = "pages", text = "4 KiB pages of one shootdown" }
+param { name = "pages", default = 4, min = 1, max = 512, unit = "pages", text = "pages of one shootdown, the machine's smallest" }
 param { name = "targets", default = "busy", choices = "busy|idle", text = "what the other vCPUs do: load from the pages and their own memory, or HLT" }
 param { name = "footprint", default = "1MiB", min = "4KiB", unit = "bytes", text = "memory a busy target loads from" }
 param { name = "chunk", default = 100, min = 1, max = 100000, unit = "accesses", text = "loads of a busy target between two rounds over the pages" }
@@ -13,17 +13,17 @@ local pages          -- what all of them share
 local ready, over = 0, false
 
 local function touch(cpu, p)
-  for k = 0, p.pages - 1 do cpu:load(pages, k * 4096) end
+  for k = 0, p.pages - 1 do cpu:load(pages, k * cpu:page_bytes()) end
 end
 
 guest(function(cpu, p)
-  local region = cpu:map { bytes = p.pages * 4096, page = "4K" }
-  for k = 0, p.pages - 1 do cpu:store(region, k * 4096) end
+  local region = cpu:map { bytes = p.pages * cpu:page_bytes(), page = "base" }
+  for k = 0, p.pages - 1 do cpu:store(region, k * cpu:page_bytes()) end
   pages = region
   while ready < others do cpu:compute(1000) end
   for i = 1, p.warmup + p.count do
     if i == p.warmup + 1 then cpu:mark("roi") end
-    cpu:protect(pages, p.pages * 4096, i % 2 == 1 and "r" or "rw")
+    cpu:protect(pages, p.pages * cpu:page_bytes(), i % 2 == 1 and "r" or "rw")
     cpu:load(pages)
     cpu:compute(20000)
   end

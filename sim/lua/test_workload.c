@@ -227,7 +227,8 @@ static void test_wrong_arguments_stop_the_guest_at_their_line(void **state)
     stops("cpu:map {}", "bytes must be at least 1");
     stops("cpu:map { bytes = -4096 }", "bytes must be a whole number");
     stops("cpu:map { bytes = 4096, pgae = '2M' }", "unknown field 'pgae'; did you mean 'page'");
-    stops("cpu:map { bytes = 4096, page = '3M' }", "page must be one of 4K|2M|1G");
+    stops("cpu:map { bytes = 4096, page = '3M' }",
+          "page must be one of base|4K|16K|64K|2M|32M|512M|1G");
     stops("cpu:map { bytes = 4096, at = '128TiB' }", "below 2^47");
     stops("cpu:map(4096)", "table expected");
     stops("cpu:random { count = 5 }", "region is missing");

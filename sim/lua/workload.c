@@ -289,8 +289,29 @@ static void push_values(lua_State *L, struct vs_workload *w, const struct vs_kno
     lua_setmetatable(L, -2);
 }
 
+/* Programs have the lower half of x86's addresses, and of Arm's where these are wide. */
+static unsigned address_bits(const struct vs_knobs *knobs)
+{
+    const struct vs_knob *format = vs_knobs_find(knobs, "guest.format"),
+                         *levels = vs_knobs_find(knobs, "guest.levels"),
+                         *t0sz = vs_knobs_find(knobs, "guest.t0sz");
+    if (format && format->value && t0sz) {
+        return t0sz->value > 17 ? 64u - (unsigned)t0sz->value : 47u;
+    }
+    return levels && levels->value == 5 ? 56u : 47u;
+}
+
+static unsigned page_shift(const struct vs_knobs *knobs)
+{
+    const struct vs_knob *format = vs_knobs_find(knobs, "guest.format"),
+                         *granule = vs_knobs_find(knobs, "guest.granule");
+    return format && format->value && granule ? 12u + 2u * (unsigned)granule->value : 12u;
+}
+
 void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs)
 {
+    w->address_bits = address_bits(knobs);
+    w->page_shift = page_shift(knobs);
     lua_State *L = w->box->L;
     /* this runs outside lua_pcall: room for it, whatever the script's top level has taken */
     w->box->cap_bytes = w->box->used_bytes + VS_BOX_MEMORY_BYTES;

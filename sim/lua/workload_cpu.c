@@ -13,7 +13,6 @@
 
 #define CLASS "virtsim.cpu"
 #define REGION "virtsim.region"
-#define ADDRESS_MAX (UINT64_C(1) << 47)
 
 struct region {
     uint64_t address, bytes;
@@ -62,6 +61,16 @@ static int give(lua_State *L)
 static int ask(lua_State *L)
 {
     return lua_yieldk(L, 0, 0, resume_number);
+}
+
+/* An error unless [at, at + bytes) are addresses that programs have. */
+static void check_address(lua_State *L, uint64_t at, uint64_t bytes)
+{
+    unsigned bits = self(L)->workload->address_bits;
+    uint64_t end = UINT64_C(1) << bits;
+    if (at > end || bytes > end - at) {
+        luaL_error(L, "a program's addresses are below 2^%d on this machine", (int)bits);
+    }
 }
 
 static uint64_t to_number(lua_State *L, int i, const char *what)
@@ -114,9 +123,8 @@ static uint64_t to_address(lua_State *L, int i, uint64_t size)
         luaL_error(L, "%I bytes at offset %I are not inside the region of %I bytes",
                    (lua_Integer)size, (lua_Integer)offset, (lua_Integer)r->bytes);
     }
-    if (at > ADDRESS_MAX || offset > ADDRESS_MAX - at || size > ADDRESS_MAX - at - offset) {
-        luaL_error(L, "a program's addresses are below 2^47");
-    }
+    check_address(L, at, offset);
+    check_address(L, at + offset, size);
     return at + offset;
 }
 
@@ -192,8 +200,8 @@ static int resume_map(lua_State *L, int status, lua_KContext k)
 static int cpu_map(lua_State *L)
 {
     static const char *const backing[] = {"eager", "host_touch", "touch", "populate", NULL};
-    static const char *const page[] = {"4K", "2M", "1G", NULL};
-    static const unsigned shift[] = {12, 21, 30};
+    static const char *const page[] = {"base", "4K", "16K", "64K", "2M", "32M", "512M", "1G", NULL};
+    static const unsigned shift[] = {0, 12, 14, 16, 21, 25, 29, 30};
     static const char *const fields[] = {"bytes", "backing", "page", "at", "global", NULL};
     arguments(L, "map", fields);
     struct vs_request *r = begin(L, VS_REQ_MAP);
@@ -203,7 +211,7 @@ static int cpu_map(lua_State *L)
     }
     r->backing = (enum vs_req_backing)choice(L, "backing", VS_BACKING_EAGER, backing);
     int p = choice(L, "page", -1, page);
-    r->page_shift = p < 0 ? 0 : shift[p];
+    r->page_shift = p < 0 ? 0 : p ? shift[p] : self(L)->workload->page_shift;
     r->address = field(L, "at", 0);
     r->fixed = lua_getfield(L, 2, "at") != LUA_TNIL;
     lua_pop(L, 1);
@@ -217,9 +225,7 @@ static int cpu_map(lua_State *L)
         return luaL_error(L, "map: global pages are those of a kernel, which has them before they "
                              "are touched: backing eager, host_touch or populate");
     }
-    if (r->address > ADDRESS_MAX || r->bytes > ADDRESS_MAX - r->address) {
-        return luaL_error(L, "map: a program's addresses are below 2^47");
-    }
+    check_address(L, r->address, r->bytes);
     return lua_yieldk(L, 0, (lua_KContext)r->bytes, resume_map);
 }
 
@@ -645,6 +651,13 @@ static int cpu_mark(lua_State *L)
     return give(L);
 }
 
+/* Bytes of the smallest page that this machine's tables have. */
+static int cpu_page_bytes(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)1 << self(L)->workload->page_shift);
+    return 1;
+}
+
 /* The simulated clock; costs nothing, as a script's look at its watch should. */
 static int cpu_now_ns(lua_State *L)
 {
@@ -718,6 +731,7 @@ void vs__cpu_class(lua_State *L)
                                        {"wait", cpu_wait},
                                        {"mark", cpu_mark},
                                        {"now_ns", cpu_now_ns},
+                                       {"page_bytes", cpu_page_bytes},
                                        {"index", cpu_index},
                                        {"interrupts", cpu_interrupts},
                                        {NULL, NULL}};

@@ -34,7 +34,9 @@ struct vs_workload {
     size_t n_params;
     struct guest guest[VS_WORKLOAD_VCPUS];
     unsigned n_guests;
-    bool loaded; /* nothing is declared any more */
+    unsigned address_bits,
+        page_shift; /* of a program's addresses, of the machine's smallest page */
+    bool loaded;    /* nothing is declared any more */
 };
 
 /* The class of `cpu` objects, and pushing one. */

@@ -314,7 +314,7 @@ static bool stuck(struct vs_vcpu *v, const struct vs_translation *f)
         .gpa = f->gpa.v,
         .why = f->qualification ^ f->error_code ^ (uint64_t)f->fault << 56,
     };
-    struct vs_fault_seen *last = &v->seen;
+    struct vs_fault_seen *last = &v->faulted;
     now.n = now.request == last->request && now.at == last->at && now.gva == last->gva &&
                     now.gpa == last->gpa && now.why == last->why
                 ? last->n + 1u
@@ -333,10 +333,10 @@ bool vs__vcpu_fault(struct vs_vcpu *v)
                       (unsigned long long)f.gva.v, FAULTS_ALIKE, (unsigned long long)f.gpa.v);
         return false;
     }
-    struct vs_fault_seen seen = v->seen; /* the handler has faults of its own */
+    struct vs_fault_seen seen = v->faulted; /* the handler has faults of its own */
     enum outcome out = handle(v, &f);
-    v->seen = seen;
+    v->faulted = seen;
     v->emulated = out == DONE;
-    v->seen.n = v->emulated ? 0 : v->seen.n;
+    v->faulted.n = v->emulated ? 0 : v->faulted.n;
     return out != STOP && !v->failed;
 }

@@ -127,7 +127,7 @@ struct vs_vcpu {
     struct vs_fault_seen { /* the last fault, and how often it was the same one */
         uint64_t request, at, gva, gpa, why;
         unsigned n;
-    } seen;
+    } faulted;
     /* the present EPT violation is of a page that is there; user space is asked */
     bool fast, ask, log_full;       /* the present exit is that of a full log */
     struct vs_translation withheld; /* that violation */
