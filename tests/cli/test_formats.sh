@@ -18,7 +18,7 @@ equal "no walk disagrees with the tables" "" "$(sqlite3 "$db" "SELECT run, value
 equal "every walk was looked up again" 7 "$(sqlite3 "$db" "SELECT count(DISTINCT run) FROM counter WHERE name = 'ept.walk.verified' AND value > 0")"
 
 # lines of page tables: as many entries a walk, but found beside the walker (docs/labs/page-walk-caches.md)
-k10="$gups --machine k10_shanghai_kvm --set ept.nested_tlb.entries=0 --quiet"
+k10="run workloads/gups.lua --db $db --set workload.count=200000 --set workload.footprint=64MiB --machine k10_shanghai_kvm --set ept.nested_tlb.entries=0 --quiet"
 ok "K10's page walk cache" "$VIRTSIM" $k10
 ok "K10 without" "$VIRTSIM" $k10 --set ept.walk_lines.entries=0
 equal "lines leave the number of references and shorten the walk" 1 "$(sqlite3 "$db" "SELECT a.hits > 10 * a.n AND a.refs = 24 * a.n AND b.hits = 0 AND b.refs = 24 * b.n AND a.total_ps < 0.9 * b.total_ps FROM

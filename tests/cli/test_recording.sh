@@ -45,15 +45,19 @@ equal "is taken" 9 "$(sqlite3 "$db" 'select seed from run order by run desc limi
 one() { sqlite3 "$db" "$1 and run = (select max(run) from run)"; }
 for machine in skylake_sp_kvm zen2_rome_kvm neoverse_n1_kvm; do
     for window in 0 32 224; do
-        for mode in own shadow; do
-            [ $mode$machine = shadowneoverse_n1_kvm ] && continue # Arm has no shadow paging here
-            how="--machine $machine --set cpu.window=$window --set workload.count=30"
-            [ $mode = shadow ] && how="$how --set paging.mode=shadow"
-            # shellcheck disable=SC2086 # words
-            record "shootdown_${machine}_${window}_$mode" run workloads/tlb_shootdown.lua $how
-            equal "$machine $window $mode: three interrupts a shootdown, three at the end" 93 "$(one "select n from op where op = 'exit.wrmsr' and actor = 'vcpu0/host'")"
-        done
+        how="--machine $machine --set cpu.window=$window"
+        # shellcheck disable=SC2086 # words
+        record "shootdown_${machine}_$window" run workloads/tlb_shootdown.lua $how --set workload.count=30 --set guest.shootdown=ipi
+        equal "$machine $window: three interrupts a shootdown, three at the end" 93 "$(one "select n from op where op = 'exit.wrmsr' and actor = 'vcpu0/host'")"
+        [ $machine = neoverse_n1_kvm ] && continue # Arm has no shadow paging here
+        # shellcheck disable=SC2086 # words
+        record "ipi_${machine}_${window}_shadow" run workloads/ipi_pingpong.lua $how --set paging.mode=shadow
     done
+done
+for policy in hypercall broadcast; do
+    machine=skylake_sp_kvm
+    [ $policy = broadcast ] && machine=neoverse_n1_kvm
+    record "shootdown_$policy" run workloads/tlb_shootdown.lua --machine $machine --set guest.shootdown=$policy --set workload.count=30
 done
 
 # interrupts stay within their recording, wherever its vCPUs come to be
