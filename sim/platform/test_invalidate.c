@@ -155,6 +155,27 @@ static void test_shadow_paging_flushes_by_invvpid(void **state)
     done(&r);
 }
 
+/* A round of the dirty log takes rights away. */
+static void test_rights_of_the_second_dimension_are_dropped_by_its_own_instructions(void **state)
+{
+    (void)state;
+    static const char rounds[] =
+        "guest(function(cpu) local a = cpu:map { bytes = '16KiB' } cpu:dirty_log() cpu:store(a)\n"
+        "  cpu:dirty_log() cpu:store(a) cpu:dirty_log() end)\n";
+    const char *const log[] = {"host.dirty_log.method=write_protect", NULL};
+    struct run r;
+    good(&r, rounds, log);
+    const struct vs_op_acc *a = op(&r, "vcpu0/host", VS_OP_INVALIDATE);
+    assert_int_equal(part(&r, a, "vmcs.instruction.invept").n, 3);
+    assert_int_equal(part(&r, a, "ept.invalidate_context").n, 0);
+    done(&r);
+    machine = "neoverse_n1_kvm";
+    good(&r, rounds, log);
+    assert_int_equal(counter(&r, "vcpu0", "os.tlbi"), 3);
+    machine = NULL;
+    done(&r);
+}
+
 static void test_what_an_instruction_is_not_ends_the_run_with_one_message(void **state)
 {
     (void)state;
@@ -200,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_a_tlbi_leaves_the_guest_where_hcr_el2_says_so),
         cmocka_unit_test(test_arm_kernels_invalidate_by_tlbi_and_wait_once),
         cmocka_unit_test(test_shadow_paging_flushes_by_invvpid),
+        cmocka_unit_test(test_rights_of_the_second_dimension_are_dropped_by_its_own_instructions),
         cmocka_unit_test(test_what_an_instruction_is_not_ends_the_run_with_one_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
