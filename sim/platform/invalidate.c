@@ -136,6 +136,18 @@ void vs__vcpu_tlbi_request(struct vs_vcpu *v)
     }
 }
 
+/* One page of the present address space, here, by the instruction that the architecture has. */
+void vs__vcpu_invalidate_page(struct vs_vcpu *v, uint64_t at)
+{
+    if (!arm(v)) {
+        vs__space_invlpg(v, at);
+        return;
+    }
+    bool shareable = forced(v);
+    vs__vcpu_tlbi(v, VS_TLBI_VAE1, shareable, v->guest_context.pcid, at);
+    vs__vcpu_dsb(v, shareable);
+}
+
 /* ---- x86 ---- */
 
 void vs__vcpu_invpcid(struct vs_vcpu *v)

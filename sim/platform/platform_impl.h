@@ -244,6 +244,7 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors);
 void vs__vcpu_invpcid(struct vs_vcpu *v);
 void vs__vcpu_invlpga(struct vs_vcpu *v);
 void vs__vcpu_tlbi_request(struct vs_vcpu *v);
+void vs__vcpu_invalidate_page(struct vs_vcpu *v, uint64_t at);
 void vs__vcpu_write_cr(struct vs_vcpu *v);
 /* One TLBI of a guest, in its VMID; `shareable`: of every core. The DSB that waits for TLBI. */
 void vs__vcpu_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,

@@ -191,7 +191,6 @@ static void test_what_an_instruction_is_not_ends_the_run_with_one_message(void *
              {NULL, "cpu:write_cr(4, 0x6f0) cpu:write_cr(3, 1 << 63)", "bit 63 needs CR4.PCIDE"},
              {NULL, "cpu:write_cr(4, 0x6f0) cpu:invpcid { type = 1, pcid = 2 }", "#GP"},
              {NULL, "cpu:map { bytes = 4096, backing = 'touch', global = true }", "a kernel"},
-             {"neoverse_n1_kvm", "cpu:invlpg(4096)", "INVLPG is x86's"},
              {"neoverse_n1_kvm", "cpu:invpcid { type = 2 }", "INVPCID is x86's"},
              {"neoverse_n1_kvm", "cpu:tlbi('alle1is')", "EL2's"},
              {"neoverse_n1_kvm", "cpu:tlbi('vae1')", "takes an address"},

@@ -369,11 +369,7 @@ static void carry_on(struct vs_vcpu *v)
         v->busy = false;
         break;
     case VS_REQ_INVLPG:
-        if (v->p->guest_format.kind == VS_RADIX_STAGE1) {
-            vs__vcpu_refuse(v, "INVLPG is x86's; this machine's guests are Arm's: cpu:tlbi");
-        } else {
-            vs__space_invlpg(v, r->address);
-        }
+        vs__vcpu_invalidate_page(v, r->address);
         v->busy = false;
         break;
     case VS_REQ_INVPCID:

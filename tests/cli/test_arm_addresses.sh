@@ -29,7 +29,7 @@ for t in 16 25 28; do
     ok "T0SZ = $t" timeout 60 "$VIRTSIM" run "$load" --machine ${n1}_native --set guest.t0sz=$t --set guest.t1sz=$t --set host.memory=16GiB $off --db "$db" --quiet
     equal "T0SZ = $t: as many references a walk as levels" "$([ $t = 16 ] && echo 4 || echo 3)" $(($(counter ept.walk.refs_guest) / $(counter ept.walks)))
 done
-for workload in gups page_table_edit page_touch tlb_shootdown; do
+for workload in gups page_table_edit page_touch tlb_shootdown exit_microbench; do
     ok "$workload in 39 bits" timeout 100 "$VIRTSIM" run "$VIRTSIM_HOME/workloads/$workload.lua" --machine ${n1}_kvm --set guest.t0sz=25 --set guest.t1sz=25 --db "$db" --quiet
 done
 refused "T0SZ = 31 leaves too little" 2 "guest.t0sz = 31" "$VIRTSIM" run "$load" --machine ${n1}_kvm --set guest.t0sz=31 --db "$db"
@@ -71,7 +71,7 @@ sizes 4K "4K 2M 1G" "16K 64K 32M 512M"
 sizes 16K "16K 32M" "4K 64K 2M 512M 1G"
 sizes 64K "64K 512M" "4K 16K 2M 32M 1G"
 for granule in 16K 64K; do
-    for workload in tlb_shootdown page_table_edit page_touch; do
+    for workload in tlb_shootdown page_table_edit page_touch exit_microbench; do
         ok "$workload with tables of $granule" timeout 100 "$VIRTSIM" run "$VIRTSIM_HOME/workloads/$workload.lua" --machine ${n1}_kvm --set guest.granule=$granule --set guest.page_size=$granule --db "$db" --quiet
     done
 done
