@@ -114,10 +114,9 @@ static void operations(struct list *l)
     const struct vs_op_alias *a = vs_op_aliases(&n);
     for (size_t i = 0; i < n; i++) {
         char text[300];
-        int at = snprintf(text, sizeof text, "another name of %s", vs_op_name(a[i].exit[0]));
-        at += snprintf(text + at, sizeof text - (size_t)at, "%s%s: %s; handler.%s likewise",
-                       a[i].n > 1 ? " and " : "", a[i].n > 1 ? vs_op_name(a[i].exit[1]) : "",
-                       a[i].text, a[i].name);
+        snprintf(text, sizeof text, "another name of %s%s%s: %s; handler.%s likewise",
+                 vs_op_name(a[i].exit[0]), a[i].n > 1 ? " and " : "",
+                 a[i].n > 1 ? vs_op_name(a[i].exit[1]) : "", a[i].text, a[i].name);
         char name[64];
         snprintf(name, sizeof name, "exit.%s", a[i].name);
         out_text(l->o, name);
