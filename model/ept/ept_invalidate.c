@@ -26,7 +26,9 @@ static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
         (void)vs_settab_drop(&e->l2i, vs__ept_key(gva, shift, tag));
     }
-    for (unsigned level = 2; level < VS_EPT_LEVELS; level++) {
+    unsigned levels =
+        e->upper.levels > e->guest.levels ? e->upper.levels : e->guest.levels; /* of both halves */
+    for (unsigned level = 2; level <= levels; level++) {
         unsigned shift = vs_radix_level_shift(&e->guest, level);
         (void)vs_settab_drop(&e->gpwc[level], vs__ept_key(gva, shift, tag));
         if (e->piece) {
