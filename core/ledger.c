@@ -280,11 +280,78 @@ vs_ps vs_close(struct vs_txn *t)
     return d;
 }
 
-vs_ps vs_abandon(struct vs_txn *t)
+void vs_booked_part(struct vs_booked *b, uint16_t account, vs_ps d)
+{
+    uint32_t i = 0;
+    while (i < b->n_parts && b->part[i].account != account) {
+        i++;
+    }
+    if (i == b->n_parts) {
+        assert(i < VS_BOOKED_PARTS);
+        b->part[b->n_parts++].account = account;
+        b->part[i].n = b->part[i].ps = 0;
+    }
+    b->part[i].n++;
+    b->part[i].ps += d.v;
+}
+
+static void child_take(struct vs_op_acc *parent, const struct vs_booked *b)
+{
+    uint32_t i = 0;
+    while (i < parent->n_child && parent->child[i].op != b->child) {
+        i++;
+    }
+    assert(i < parent->n_child && parent->child[i].n >= b->n_children &&
+           parent->child[i].ps >= b->child_ps);
+    parent->child[i].n -= b->n_children;
+    parent->child[i].ps -= b->child_ps;
+    if (!parent->child[i].n && !parent->child[i].ps) {
+        parent->child[i] = parent->child[--parent->n_child];
+    }
+}
+
+void vs_count_move(struct vs_op_acc *from, struct vs_op_acc *to, const struct vs_booked *b)
+{
+    for (uint32_t i = 0; i < b->n_parts; i++) {
+        struct vs_part *p = &from->work[b->part[i].account], *q = &to->work[b->part[i].account];
+        assert(p->n >= b->part[i].n && p->ps >= b->part[i].ps);
+        p->n -= b->part[i].n;
+        p->ps -= b->part[i].ps;
+        q->n += b->part[i].n;
+        q->ps += b->part[i].ps;
+    }
+    if (b->child) {
+        child_take(from, b);
+        child_add(to, b->child, b->n_children, b->child_ps);
+    }
+}
+
+static uint64_t sum_of(const struct vs_booked *b)
+{
+    uint64_t ps = b->child_ps;
+    for (uint32_t i = 0; i < b->n_parts; i++) {
+        ps += b->part[i].ps;
+    }
+    return ps;
+}
+
+vs_ps vs_close_as(struct vs_txn *t, enum vs_op op, const struct vs_booked *b)
 {
     vs_txn_settle(t);
     assert(t->depth > 1);
-    vs_ps d = {pop(t, 0)};
+    struct vs_frame *f = &t->frame[t->depth - 1];
+    struct vs_op_acc *to = vs_ledger_acc(t->ledger, t->actor, op);
+    if (f->acc != t->ledger->void_acc) {
+        uint64_t all = sum_of(b);
+        assert(all == t->now_ps - f->start_ps);
+        (void)all;
+        vs_count_move(f->acc, to, b);
+        if (f->span) {
+            vs__span_move(t, f, to);
+        }
+        f->acc = to;
+    }
+    vs_ps d = {pop(t, 1)};
     return d;
 }
 
@@ -357,15 +424,6 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
         if (t->acc != t->ledger->void_acc) {
             child_add(t->acc, acc, n, sum_ps);
         }
-    }
-}
-
-void vs_count_abandoned(struct vs_txn *t, struct vs_op_acc *acc, uint64_t ps)
-{
-    acc->total_ps += ps;
-    acc->open_ops++;
-    if (t->acc != t->ledger->void_acc) {
-        child_add(t->acc, acc, 0, ps);
     }
 }
 

@@ -45,6 +45,8 @@ struct vs_sampler {
 
 void vs__span_open(struct vs_ledger *l, struct vs_txn *t, struct vs_frame *f);
 void vs__span_close(struct vs_txn *t, struct vs_frame *f);
+/* The open span of *f is one of another operation, if that keeps spans and has room. */
+void vs__span_move(struct vs_txn *t, struct vs_frame *f, struct vs_op_acc *to);
 void vs__sampler_attach(struct vs_ledger *l, struct vs_op_acc *acc);
 void vs__sampler_free(struct vs_sampler *s);
 void vs__sampler_reset(struct vs_ledger *l, struct vs_op_acc *acc);

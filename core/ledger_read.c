@@ -96,6 +96,13 @@ static uint64_t parts_and_children(const struct vs_ledger *l, const struct vs_op
     return sum;
 }
 
+/* Operations that all ended have a mean between the shortest and the longest. */
+static bool is_mean_possible(const struct vs_op_acc *a)
+{
+    return a->open_ops || !a->n ||
+           (a->total_ps / a->n >= a->min_ps && a->total_ps / a->n <= a->max_ps);
+}
+
 size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes)
 {
     size_t bad = 0;
@@ -110,6 +117,12 @@ size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes)
                 snprintf(why, bytes,
                          "%s %s: total %" PRIu64 " ps, parts and children %" PRIu64 " ps",
                          l->actor[a], vs_op_name((enum vs_op)o), acc->total_ps, sum);
+            } else if (sum == acc->total_ps && !is_mean_possible(acc) && !bad++ && why) {
+                snprintf(why, bytes,
+                         "%s %s: %" PRIu64 " of %" PRIu64 " to %" PRIu64
+                         " ps each cannot take %" PRIu64 " ps",
+                         l->actor[a], vs_op_name((enum vs_op)o), acc->n, acc->min_ps, acc->max_ps,
+                         acc->total_ps);
             }
         }
     }

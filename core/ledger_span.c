@@ -59,19 +59,23 @@ void vs__sampler_reset(struct vs_ledger *l, struct vs_op_acc *acc)
     }
 }
 
+/* Where the next operation is kept; NULL: it is not. */
+static struct vs_span *next_slot(struct vs_sampler *s, uint64_t *ordinal)
+{
+    *ordinal = s->seen++;
+    if (*ordinal < s->n) {
+        return &s->slot[*ordinal];
+    }
+    uint64_t later = *ordinal - s->n;
+    uint64_t j = later < s->n ? later : vs_rng_below(&s->rng, later + 1);
+    return j < s->n ? &s->slot[s->n + j] : NULL;
+}
+
 void vs__span_open(struct vs_ledger *l, struct vs_txn *t, struct vs_frame *f)
 {
     (void)l;
-    struct vs_sampler *s = f->acc->sampler;
-    uint64_t ordinal = s->seen++;
-    struct vs_span *span = NULL;
-    if (ordinal < s->n) {
-        span = &s->slot[ordinal];
-    } else {
-        uint64_t later = ordinal - s->n;
-        uint64_t j = later < s->n ? later : vs_rng_below(&s->rng, later + 1);
-        span = j < s->n ? &s->slot[s->n + j] : NULL;
-    }
+    uint64_t ordinal;
+    struct vs_span *span = next_slot(f->acc->sampler, &ordinal);
     /* an operation that nests inside itself keeps the outer span only */
     for (uint32_t d = 0; span && d + 1 < t->depth; d++) {
         if (t->frame[d].span == span) {
@@ -106,6 +110,28 @@ void vs__span_close(struct vs_txn *t, struct vs_frame *f)
         const struct vs_tape_entry *e = &t->tape->e[i];
         vs__tape_add(&s->tape, e->start_ps, e->ps, e->account, e->depth);
     }
+}
+
+void vs__span_move(struct vs_txn *t, struct vs_frame *f, struct vs_op_acc *to)
+{
+    struct vs_span *s = f->span, *kept = NULL;
+    struct vs_sampler *from = f->acc->sampler;
+    uint64_t ordinal = 0;
+    vs__span_close(t, f);
+    if (s->ordinal + 1u == from->seen && s->ordinal < from->n) {
+        from->seen--; /* its slot is free again */
+    }
+    if (to->sampler) {
+        kept = next_slot(to->sampler, &ordinal);
+    }
+    if (kept) {
+        struct vs_span swap = *kept;
+        *kept = *s;
+        kept->ordinal = ordinal;
+        s->tape = swap.tape;
+    }
+    s->total_ps = 0;
+    s->tape.n = 0;
 }
 
 void vs_ledger_each_span(const struct vs_ledger *l, vs_span_visitor *visit, void *ctx)

@@ -129,8 +129,22 @@ static inline vs_ps vs_now(struct vs_txn *t)
 
 void vs_open(struct vs_txn *t, enum vs_op op);
 vs_ps vs_close(struct vs_txn *t); /* returns the operation's duration */
-/* Ends an operation that did not finish (a squashed access): timed and in open_ops, not counted. */
-vs_ps vs_abandon(struct vs_txn *t);
+
+/* Some of what an operation has booked. */
+#define VS_BOOKED_PARTS 24u
+struct vs_booked {
+    uint32_t n_parts;
+    struct {
+        uint16_t account;
+        uint64_t n, ps;
+    } part[VS_BOOKED_PARTS];
+    struct vs_op_acc *child; /* NULL: none */
+    uint64_t n_children, child_ps;
+};
+void vs_booked_part(struct vs_booked *b, uint16_t account, vs_ps d);
+/* Ends the innermost operation as one of another kind, which is what it turned out to be (an access
+ * that faulted). `b` is all that it has booked, and goes with it. Returns its duration. */
+vs_ps vs_close_as(struct vs_txn *t, enum vs_op op, const struct vs_booked *b);
 
 void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account,
                   uint32_t depth);
@@ -186,8 +200,8 @@ void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each
 /* The same for operations of different lengths, which the caller adds to the histogram. */
 void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t sum_ps,
                   uint64_t least_ps, uint64_t most_ps);
-/* One that did not finish, as vs_abandon books it. */
-void vs_count_abandoned(struct vs_txn *t, struct vs_op_acc *acc, uint64_t ps);
+/* Parts and children booked for `from` belong to `to`. */
+void vs_count_move(struct vs_op_acc *from, struct vs_op_acc *to, const struct vs_booked *b);
 /* One part of such operations; moves the clock by n x each. */
 void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n,
                    vs_ps each);
@@ -234,7 +248,8 @@ void vs_ledger_each(const struct vs_ledger *l, vs_acc_visitor *visit, void *ctx)
 typedef void vs_counter_visitor(void *ctx, const char *actor, const struct vs_counter_desc *c,
                                 uint64_t value);
 void vs_ledger_each_counter(const struct vs_ledger *l, vs_counter_visitor *visit, void *ctx);
-/* Operations whose total differs from parts + children: 0 always, or `why` says which. */
+/* Operations whose total differs from parts + children, or whose mean lies outside what single ones
+ * took: 0 always, or `why` says which. */
 size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes);
 
 /* Sampling: keep the first n of each operation and a seeded reservoir of n more. */

@@ -34,9 +34,11 @@ enum vs_fault {
     VS_FAULT_NO_MEMORY           /* one dimension alone: it leads to what is no memory; see gpa */
 };
 struct vs_translation {
-    vs_hpa hpa;          /* of the byte asked for; valid without a fault */
-    unsigned page_shift; /* of the entry filled into the L1 TLB: min(guest, host) */
-    unsigned second;     /* after a probe: which second-level TLB answered */
+    vs_hpa hpa;           /* of the byte asked for; valid without a fault */
+    unsigned page_shift;  /* of the entry filled into the L1 TLB: min(guest, host) */
+    unsigned second;      /* after a probe: which second-level TLB answered */
+    vs_ps walked;         /* after walk: how long it took, once it had its walker */
+    vs_ps queued, waited; /* before that: for a place in the queue, for the walker */
     enum vs_fault fault;
     vs_gva gva; /* that faulted */
     vs_gpa gpa; /* EPT faults: the guest-physical address that could not be translated */
@@ -72,6 +74,10 @@ struct vs_mmu_port {
     void (*announce)(void *ctx, const uint64_t *gva, uint32_t n);
     uint32_t (*foretell)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
     struct vs_lookup probed[VS_SECOND_TLBS];
+    /* what walk books in the innermost operation, beside the operation `walk`: for the probe that
+     * missed (of data, of fetches) and for the two waits */
+    struct vs_lookup missed[2];
+    uint16_t queue_wait, walker_wait;
     /* A walk without an operation of its own, its references gathered (struct vs_gather); NULL:
      * none. plain: whether walks can be made so now. walk_plain: books the probe in the innermost
      * operation and what the walk takes beside memory in `walk`; returns the clock between the two.

@@ -16,6 +16,19 @@ struct vs_op_acc *vs__cpu_acc(const struct vs_txn *t, uint32_t ref);
 /* Counters of a lookup that failed, and of an access that faulted and was squashed. */
 void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1_tlb *tlb, bool missed);
 void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1_tlb *tlb);
+/* What an attempt has booked, needed only if it faults: NULL for an access inside one line, which
+ * can have booked nothing but lookups and the walk that failed. */
+void vs__attempt_walked(const struct vs_cpu *c, const struct vs_txn *t, uint32_t ref,
+                        const struct vs_translation *walk, struct vs_booked *attempt);
+static inline void vs__attempt_part(struct vs_booked *attempt, uint16_t account, vs_ps d)
+{
+    if (vs_unlikely(attempt != NULL)) {
+        vs_booked_part(attempt, account, d);
+    }
+}
+/* After c->fault: ends the open access of t as one that faulted. */
+void vs__cpu_squash(struct vs_cpu *c, struct vs_txn *t, uint32_t ref,
+                    const struct vs_booked *attempt);
 
 static inline struct vs_l1 *vs__cpu_l1(struct vs_cpu *c, uint32_t ref)
 {
@@ -37,6 +50,12 @@ static inline void vs__cpu_count_hits(const struct vs_l1_tlb *tlb, uint64_t n)
 
 static inline void vs__cpu_charge(struct vs_txn *t, const struct vs_lookup *k)
 {
+    vs_charge(t, k->account, k->ps);
+}
+static inline void vs__attempt_charge(struct vs_booked *attempt, struct vs_txn *t,
+                                      const struct vs_lookup *k)
+{
+    vs__attempt_part(attempt, k->account, k->ps);
     vs_charge(t, k->account, k->ps);
 }
 

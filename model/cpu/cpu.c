@@ -213,11 +213,12 @@ bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref)
     return c->exact || c->txn->tape != NULL || vs__cpu_acc(c->txn, ref)->sampler != NULL;
 }
 
-static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref)
+static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref,
+                       struct vs_booked *attempt)
 {
     uint32_t level = l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
-    vs_ps d = {l->lines.ps[level]};
-    vs_charge(t, l->lines.account[level], d);
+    struct vs_lookup k = {l->lines.account[level], {l->lines.ps[level]}};
+    vs__attempt_charge(attempt, t, &k);
 }
 
 void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1_tlb *tlb, bool missed)
@@ -232,7 +233,7 @@ void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1_tlb *tlb, bool miss
 
 /* Translates inside an open access, booking what it costs. False: fault. */
 static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref,
-                             bool l1_missed, uint64_t *hpa)
+                             bool l1_missed, uint64_t *hpa, struct vs_booked *attempt)
 {
     struct vs_txn *t = c->txn;
     vs_gva at = {gva};
@@ -246,20 +247,23 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
     if (!l1_missed) {
         const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
         if (p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
-            vs__cpu_charge(t, &tlb->lookup[tlb->last_table]);
+            vs__attempt_charge(attempt, t, &tlb->lookup[tlb->last_table]);
             vs__cpu_count_hits(tlb, 1);
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
             return true;
         }
         vs__cpu_count_miss(c, tlb, p == NULL);
     }
-    vs__cpu_charge(t, &tlb->lookup[VS_L1_SIZES]);
+    vs__attempt_charge(attempt, t, &tlb->lookup[VS_L1_SIZES]);
     if (!l1_missed && c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
-        vs__cpu_charge(t, &c->mmu.probed[out.second]);
+        vs__attempt_charge(attempt, t, &c->mmu.probed[out.second]);
         *hpa = out.hpa.v;
         return true;
     }
     c->mmu.walk(c->mmu.ctx, t, at, (enum vs_ref)ref, &out);
+    if (vs_unlikely(attempt != NULL)) {
+        vs__attempt_walked(c, t, ref, &out, attempt);
+    }
     if (out.fault != VS_FAULT_NONE) {
         c->fault = out;
         return false;
@@ -279,11 +283,35 @@ void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1_tlb *tlb)
     }
 }
 
-static bool squash(struct vs_cpu *c, struct vs_l1 *l, uint32_t ref)
+void vs__attempt_walked(const struct vs_cpu *c, const struct vs_txn *t, uint32_t ref,
+                        const struct vs_translation *walk, struct vs_booked *attempt)
 {
-    vs__cpu_count_squash(c, vs_l1_tlb(l, ref == VS_REF_WRITE));
-    (void)vs_abandon(c->txn);
-    return false;
+    const struct vs_lookup beside[] = {c->mmu.missed[ref == VS_REF_FETCH],
+                                       {c->mmu.queue_wait, walk->queued},
+                                       {c->mmu.walker_wait, walk->waited}};
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        if (beside[i].ps.v) {
+            vs_booked_part(attempt, beside[i].account, beside[i].ps);
+        }
+    }
+    attempt->child = vs_ledger_acc(t->ledger, t->actor, VS_OP_WALK);
+    attempt->n_children++;
+    attempt->child_ps += walk->walked.v;
+}
+
+void vs__cpu_squash(struct vs_cpu *c, struct vs_txn *t, uint32_t ref,
+                    const struct vs_booked *attempt)
+{
+    const struct vs_l1_tlb *tlb = vs_l1_tlb(vs__cpu_l1(c, ref), ref == VS_REF_WRITE);
+    struct vs_booked one = {.n_parts = 0};
+    vs__cpu_count_squash(c, tlb);
+    if (!attempt) {
+        const struct vs_lookup *missed = &tlb->lookup[VS_L1_SIZES];
+        vs_booked_part(&one, missed->account, missed->ps);
+        vs__attempt_walked(c, t, ref, &c->fault, &one);
+        attempt = &one;
+    }
+    vs_close_as(t, VS_OP_ACCESS_FAULTED, attempt);
 }
 
 /* One access charged part by part. `l1_missed`: TLBs and second-level TLB have been asked already.
@@ -293,10 +321,11 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
 {
     uint64_t hpa;
     vs_open(c->txn, op_of[ref]);
-    if (!translate_booked(c, l, gva, ref, l1_missed, &hpa)) {
-        return squash(c, l, ref);
+    if (!translate_booked(c, l, gva, ref, l1_missed, &hpa, NULL)) {
+        vs__cpu_squash(c, c->txn, ref, NULL);
+        return false;
     }
-    book_level(l, c->txn, hpa, ref);
+    book_level(l, c->txn, hpa, ref, NULL);
     vs_close(c->txn);
     c->count[VS_CNT_cpu_loads + (int)ref]++;
     return true;
@@ -340,11 +369,13 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
                               uint32_t ref)
 {
     uint64_t hpa, line = 1ull << l->line_shift, end = gva + bytes;
+    struct vs_booked attempt = {.n_parts = 0};
     c->count[VS_CNT_cpu_straddles]++;
     vs_open(c->txn, op_of[ref]);
     for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
-        if (!translate_booked(c, l, at, ref, false, &hpa)) {
-            return squash(c, l, ref);
+        if (!translate_booked(c, l, at, ref, false, &hpa, &attempt)) {
+            vs__cpu_squash(c, c->txn, ref, &attempt);
+            return false;
         }
         if (l->lines.straddle) {
             uint32_t level =
@@ -353,7 +384,7 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
             vs_charge(c->txn, l->lines.account[level], d);
             break;
         }
-        book_level(l, c->txn, hpa, ref);
+        book_level(l, c->txn, hpa, ref, &attempt);
     }
     vs_close(c->txn);
     c->count[VS_CNT_cpu_loads + (int)ref]++;
@@ -386,8 +417,8 @@ enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref)
     uint64_t hpa;
     vs_txn_settle(c->txn);
     vs_open(c->txn, op_of[ref]);
-    if (!translate_booked(c, l, at.v, (uint32_t)ref, false, &hpa)) {
-        (void)squash(c, l, (uint32_t)ref);
+    if (!translate_booked(c, l, at.v, (uint32_t)ref, false, &hpa, NULL)) {
+        vs__cpu_squash(c, c->txn, (uint32_t)ref, NULL);
         return VS_CPU_FAULT;
     }
     vs_close(c->txn);

@@ -18,8 +18,20 @@ bool vs__gather_begin(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
     }
     g->lines = c->data.lines.gather(c->data.lines.ctx, (enum vs_ref)ref);
     g->n = 0;
-    g->faulted = false;
+    g->faulted = NULL;
     return g->lines != NULL;
+}
+
+/* The access turned out to fault: what it has booked beside its walk is access.faulted's. */
+static void faulted(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref,
+                    const struct vs_lookup *missed)
+{
+    struct vs_booked attempt = {.n_parts = 0};
+    vs_booked_part(&attempt, missed->account, missed->ps);
+    vs__attempt_walked(c, c->txn, ref, &c->fault, &attempt);
+    attempt.child = NULL; /* counted at the end */
+    g->faulted = vs_ledger_acc(c->txn->ledger, c->txn->actor, VS_OP_ACCESS_FAULTED);
+    vs_count_move(g->access, g->faulted, &attempt);
 }
 
 /* After a miss of both TLB levels. */
@@ -41,7 +53,7 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
     one->tlb = VS_CPU_TLB_KINDS;
     if (out.fault != VS_FAULT_NONE) {
         c->fault = out;
-        g->faulted = true;
+        faulted(g, c, ref, &tlb->lookup[VS_L1_SIZES]);
         vs__cpu_count_squash(c, tlb);
         return false;
     }
@@ -94,6 +106,17 @@ static inline void add(struct sums *s, struct vs_op_acc *acc, uint64_t ps)
     vs_hist_add(acc->hist, ps, 1);
 }
 
+/* The last access, whose walk failed after `walk_ps`. */
+static void squash(struct vs__gathering *g, struct vs_txn *t, uint64_t ps, uint64_t walk_ps)
+{
+    vs_ps walk = {walk_ps}, all = {ps + walk_ps};
+    struct vs_op_acc *outer = t->acc;
+    t->acc = g->faulted;
+    vs_count_op(t, g->walk, 1, walk);
+    t->acc = outer;
+    vs_count_op(t, g->faulted, 1, all);
+}
+
 static void book(struct vs_cpu *c, struct vs_op_acc *acc, const struct sums *s)
 {
     const struct vs_line_port *lines = &c->data.lines;
@@ -110,7 +133,6 @@ void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
     struct vs_txn *t = c->txn;
     const struct vs_line_port *lines = &c->data.lines;
     struct sums access = {.least = UINT64_MAX}, walk = {.least = UINT64_MAX};
-    uint64_t squashed_ps = 0;
     lines->gathered(lines->ctx);
     for (uint32_t i = 0; i < g->n; i++) {
         const struct vs__gathered *one = &g->one[i];
@@ -128,11 +150,11 @@ void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
             walk.level[level]++;
             walk_ps += lines->ps[level];
         }
-        add(&walk, g->walk, walk_ps);
         if (squashed) {
-            squashed_ps = one->ps + walk_ps;
+            squash(g, t, one->ps, walk_ps);
             continue;
         }
+        add(&walk, g->walk, walk_ps);
         uint32_t level = g->lines->level[at];
         access.level[level]++;
         add(&access, g->access, one->ps + walk_ps + lines->ps[level]);
@@ -145,7 +167,4 @@ void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
     t->acc = outer;
     vs_count_ops(t, g->access, access.n, access.ps, access.least, access.most);
     c->count[VS_CNT_cpu_loads + (int)ref] += access.n;
-    if (g->faulted) {
-        vs_count_abandoned(t, g->access, squashed_ps);
-    }
 }

@@ -23,7 +23,7 @@ struct vs__gathering {
     struct vs_gather *lines;
     struct vs_op_acc *access, *walk;
     uint32_t n;
-    bool faulted; /* the last one */
+    struct vs_op_acc *faulted; /* the last one did: its operation */
     struct vs__gathered one[VS__GATHERED];
 };
 

@@ -274,7 +274,7 @@ static struct vs_window_fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint6
 
 /* Inside the open operation on w->beside. False: fault. */
 static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref, bool missed,
-                      uint64_t *hpa)
+                      uint64_t *hpa, struct vs_booked *attempt)
 {
     struct vs_cpu_window *w = c->window;
     struct vs_txn *x = &w->beside;
@@ -288,11 +288,11 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
     struct vs_l1_tlb *tlb = vs_l1_tlb(l, ref == VS_REF_WRITE);
     const struct vs_lookup *miss = &tlb->lookup[VS_L1_SIZES];
     if (missed) {
-        vs__cpu_charge(x, miss);
+        vs__attempt_charge(attempt, x, miss);
     } else {
         const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
         bool hit = p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE));
-        vs__cpu_charge(x, hit ? &tlb->lookup[tlb->last_table] : miss);
+        vs__attempt_charge(attempt, x, hit ? &tlb->lookup[tlb->last_table] : miss);
         if (hit) {
             vs__cpu_count_hits(tlb, 1);
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
@@ -300,18 +300,25 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
             vs__cpu_count_miss(c, tlb, p == NULL);
             hit = c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out);
             if (hit) {
-                vs__cpu_charge(x, &c->mmu.probed[out.second]);
+                vs__attempt_charge(attempt, x, &c->mmu.probed[out.second]);
                 *hpa = out.hpa.v;
             }
         }
         if (hit) {
+            uint16_t merge = vs__window_account(c, VS_ACC_cpu_walk_merge);
             vs_ps ready = {vs__window_walked(w, gva, x->now_ps)};
-            c->count[VS_CNT_cpu_walk_merges] +=
-                vs_wait_until(x, vs__window_account(c, VS_ACC_cpu_walk_merge), ready).v != 0;
+            vs_ps waited = vs_wait_until(x, merge, ready);
+            if (waited.v) {
+                c->count[VS_CNT_cpu_walk_merges]++;
+                vs__attempt_part(attempt, merge, waited);
+            }
             return true;
         }
     }
     c->mmu.walk(c->mmu.ctx, x, at, (enum vs_ref)ref, &out);
+    if (vs_unlikely(attempt != NULL)) {
+        vs__attempt_walked(c, x, ref, &out, attempt);
+    }
     if (out.fault != VS_FAULT_NONE) {
         c->fault = out;
         return false;
@@ -332,15 +339,19 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
     struct vs_txn *x = &w->beside;
     struct vs_window_slot *s = &w->ring[w->tail & w->mask];
     uint64_t line = 1ull << l->line_shift, hpa;
+    struct vs_booked sofar, *attempt = NULL;
+    if (vs_unlikely((gva & (line - 1u)) + bytes > line)) {
+        sofar = (struct vs_booked){.n_parts = 0};
+        attempt = &sofar;
+    }
     vs__window_actor(c);
     x->now_ps = start;
     s->tape.n = 0;
     x->tape = &s->tape;
     vs_open(x, vs__window_op[ref]);
     for (uint64_t at = gva; at < gva + bytes; at = (at & ~(line - 1u)) + line) {
-        if (!translate(c, l, at, ref, missed, &hpa)) {
-            vs__cpu_count_squash(c, vs_l1_tlb(l, ref == VS_REF_WRITE));
-            (void)vs_abandon(x);
+        if (!translate(c, l, at, ref, missed, &hpa, attempt)) {
+            vs__cpu_squash(c, x, ref, attempt);
             x->tape = NULL;
             vs_txn_settle(c->txn); /* taken where it retires: everything older completes */
             wait_for(c, &s->tape, x->now_ps);
@@ -355,11 +366,12 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
             break;
         }
         struct vs_window_fill f = fetch_line(c, l, hpa, ref, x->now_ps);
-        vs_ps wait = {f.wait_ps}, d = {f.ps};
-        if (wait.v) {
-            vs_charge(x, vs__window_wait_account(c, &f), wait);
+        struct vs_lookup wait = {vs__window_wait_account(c, &f), {f.wait_ps}},
+                         k = {l->lines.account[f.level], {f.ps}};
+        if (wait.ps.v) {
+            vs__attempt_charge(attempt, x, &wait);
         }
-        vs_charge(x, l->lines.account[f.level], d);
+        vs__attempt_charge(attempt, x, &k);
     }
     vs_close(x);
     x->tape = NULL;

@@ -174,13 +174,16 @@ static void remember(const struct vs_ept *e, uint64_t gva, const struct vs_trans
 struct walker {
     uint32_t walker, place;
 };
-static struct walker walker_take(struct vs_ept *e, struct vs_txn *t)
+static struct walker walker_take(struct vs_ept *e, struct vs_txn *t, struct vs_translation *out)
 {
     struct walker k;
+    uint64_t from = vs_now(t).v;
     k.place = vs_acquire(t, (uint16_t)(e->account + VS_ACC_ept_queue_wait), &e->queue);
-    uint64_t from = t->now_ps;
+    uint64_t placed = t->now_ps;
     k.walker = vs_acquire(t, (uint16_t)(e->account + VS_ACC_ept_walker_wait), &e->walker);
-    e->count[VS_CNT_ept_walker_waits] += t->now_ps != from;
+    out->queued.v = placed - from;
+    out->waited.v = t->now_ps - placed;
+    e->count[VS_CNT_ept_walker_waits] += out->waited.v != 0;
     return k;
 }
 
@@ -200,7 +203,7 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
     missed_second(e, t, ref);
     struct walker k = {0, 0};
     if (vs_unlikely(e->walker.n)) {
-        k = walker_take(e, t);
+        k = walker_take(e, t, out);
     }
     vs_open(t, VS_OP_WALK);
     bool found = vs_unlikely(e->prefetch.on) && vs__ept_prefetched(e, t, at.v, ref, out);
@@ -216,7 +219,7 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
             vs__ept_prefetch_next(e, t, at.v, out->page_shift);
         }
     }
-    vs_close(t);
+    out->walked = vs_close(t);
     if (vs_unlikely(e->walker.n)) {
         vs_ps now = {t->now_ps};
         vs_release(&e->walker, k.walker, now);
@@ -281,6 +284,9 @@ struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
                                 .announce = e->hint ? announce : NULL,
                                 .foretell = e->hint ? foretell : NULL,
                                 .probed = {e->probed[0], e->probed[1], e->probed[2]},
+                                .missed = {e->probe_miss, e->fetch_miss},
+                                .queue_wait = (uint16_t)(e->account + VS_ACC_ept_queue_wait),
+                                .walker_wait = (uint16_t)(e->account + VS_ACC_ept_walker_wait),
                                 .plain = plain,
                                 .walk_plain = walk_plain,
                                 .worst_ps = worst_ps(e)};

@@ -44,8 +44,8 @@ static void fake_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
     vs_open(t, VS_OP_WALK);
     vs_charge(t, f->walk_account, f->walk_ps);
     f->walks++;
-    vs_close(t);
     memset(out, 0, sizeof *out);
+    out->walked = vs_close(t);
     if (at.v >= f->faults_from && at.v < f->faults_to) {
         out->fault = VS_FAULT_EPT_VIOLATION;
         out->gva = at;
@@ -105,5 +105,7 @@ struct vs_mmu_port fake_mmu_port(struct fake_mmu *f)
     return (struct vs_mmu_port){.ctx = f,
                                 .probe = fake_probe,
                                 .walk = fake_walk,
-                                .probed = {{(uint16_t)(f->walk_account - 1u), probe}}};
+                                .probed = {{(uint16_t)(f->walk_account - 1u), probe}},
+                                .missed = {{(uint16_t)(f->walk_account - 1u), probe},
+                                           {(uint16_t)(f->walk_account - 1u), probe}}};
 }
