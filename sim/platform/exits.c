@@ -348,6 +348,10 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
     bool in_exit = v->txn.depth > 1;
+    if (v->kick_ps <= now_ps && in_exit) {
+        vs__shootdown_outside(v, now_ps);
+        return;
+    }
     if (v->kick_ps <= now_ps) { /* it sleeps in its guest: an exit, and back to sleep */
         wait_until(v, VS_ACC_os_idle, now_ps);
         vs__shootdown_kicked(v);

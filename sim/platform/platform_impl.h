@@ -271,8 +271,11 @@ void vs__shootdown_serve(struct vs_vcpu *v);
 void vs__shootdown_enter(struct vs_vcpu *v);
 /* A switch to this address space may not keep translations: others have changed it meanwhile. */
 bool vs__shootdown_stale(struct vs_vcpu *v, unsigned process);
-/* The hypervisor's interrupt has come (v->kick_ps). */
+/* The hypervisor's interrupt has come (v->kick_ps): the guest is left. */
 void vs__shootdown_kicked(struct vs_vcpu *v);
+/* It had left its guest before, to halt or to wait: its processor answers at once, and the flush
+ * comes before the next entry. */
+void vs__shootdown_outside(struct vs_vcpu *v, uint64_t now_ps);
 /* A vCPU that waits for acknowledgements: when it has something to do, and does it. */
 uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v);
 void vs__shootdown_awake(struct vs_vcpu *v, uint64_t now_ps);

@@ -85,9 +85,8 @@ static void enqueue(struct vs_vcpu *o, struct vs_shot shot)
 
 /* ---- acknowledgements ---- */
 
-static void acknowledge(struct vs_vcpu *by, unsigned from)
+static void acknowledge_at(struct vs_vcpu *by, unsigned from, uint64_t now)
 {
-    uint64_t now = vs_now(&by->txn).v;
     struct vs_vcpu *v = &by->p->vcpu[from];
     v->acked_ps = now > v->acked_ps ? now : v->acked_ps;
     if (!--v->awaited) {
@@ -95,13 +94,18 @@ static void acknowledge(struct vs_vcpu *by, unsigned from)
     }
 }
 
+static void acknowledge(struct vs_vcpu *by, unsigned from)
+{
+    acknowledge_at(by, from, vs_now(&by->txn).v);
+}
+
 uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v)
 {
     uint64_t at = v->awaited ? VS_NEVER : v->acked_ps, next = vs__arrivals_next(v);
+    at = v->kick_ps < at ? v->kick_ps : at;
     if (!v->awaits_in_exit) { /* it spins with interrupts enabled */
         at = next < at ? next : at;
         at = v->tick_ps < at ? v->tick_ps : at;
-        at = v->kick_ps < at ? v->kick_ps : at;
         at = v->host_ps < at ? v->host_ps : at;
         at = v->notified || vs_apic_pending(&v->apic) != VS_APIC_NONE ? 0 : at;
     }
@@ -123,7 +127,11 @@ void vs__shootdown_awake(struct vs_vcpu *v, uint64_t now_ps)
         }
         return;
     }
-    vs__vcpu_interrupts(v);
+    if (!v->awaits_in_exit) {
+        vs__vcpu_interrupts(v);
+    } else if (v->kick_ps <= now_ps) {
+        vs__shootdown_outside(v, now_ps);
+    }
 }
 
 /* It has no more translations that could matter. */
@@ -272,6 +280,15 @@ void vs__shootdown_kicked(struct vs_vcpu *v)
 {
     v->kick_ps = VS_NEVER;
     vs__vcpu_kick(v, acknowledge_kick, v);
+}
+
+void vs__shootdown_outside(struct vs_vcpu *v, uint64_t now_ps)
+{
+    v->kick_ps = VS_NEVER;
+    for (unsigned i = 0; i < v->n_kickers; i++) {
+        acknowledge_at(v, v->kicker[i], now_ps);
+    }
+    v->n_kickers = 0;
 }
 
 void vs__shootdown_enter(struct vs_vcpu *v)

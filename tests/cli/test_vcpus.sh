@@ -24,6 +24,27 @@ ok "by broadcast" "$VIRTSIM" run workloads/tlb_shootdown.lua $small --machine ne
 equal "whose books balance" 0 "$(sqlite3 "$work/1.db" 'select count(*) from unbalanced')"
 ok "targets that are idle" "$VIRTSIM" run workloads/tlb_shootdown.lua $small --set workload.targets=idle --db "$work/1.db"
 ok "waiting in a loop" "$VIRTSIM" run workloads/ipi_pingpong.lua $small --set workload.wait=spin --db "$work/1.db"
+cat >"$work/kick.lua" <<'EOF'
+guest(function(cpu)
+    local r = cpu:map { bytes = 64 * 4096 }
+    cpu:stride { region = r, count = 512 }
+    for i = 1, 400 do
+        cpu:compute(700 + (i * 37) % 1500)
+        cpu:unmap(r:address() + (i % 64) * 4096, 4096)
+        cpu:load(r, (i % 64) * 4096)
+    end
+end)
+guest { vcpu = 1, shares = 0, run = function(cpu)
+    for i = 1, 400 do
+        cpu:compute(500 + (i * 53) % 2000)
+        cpu:wait { ns = 300 }
+    end
+end }
+EOF
+ok "a kick that finds its target halted" "$VIRTSIM" run "$work/kick.lua" --set guest.shootdown=hypercall --db "$work/k.db"
+equal "which is parked, in root mode, not idle in its guest" 0 \
+    "$(sqlite3 "$work/k.db" "select count(*) from part where account = 'os.idle' and actor like 'vcpu1/%' and total_ps > 0")"
+equal "with balanced books" 0 "$(sqlite3 "$work/k.db" 'select count(*) from unbalanced')"
 printf 'guest(function(cpu) cpu:hlt() end)\n' >"$work/h.lua"
 refused "a halt that nothing ends" 1 "never comes" "$VIRTSIM" run "$work/h.lua" --db "$work/1.db"
 finish
