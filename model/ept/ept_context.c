@@ -25,8 +25,7 @@ static bool same(const struct vs_ept_tag *a, const struct vs_ept_tag *b)
 /* Everything goes: more address spaces were used than tags exist, as a real TLB tag would wrap. */
 static void recycle(struct vs_ept *e)
 {
-    vs_ept_flush(e, NULL, VS_FLUSH_ALL, 0, 0, 0, (vs_gva){0});
-    vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, 0, (vs_gva){0});
+    vs__ept_empty(e);
     e->count[VS_CNT_ept_tag_wraps]++;
     e->n_tags = 0;
     e->data->globals = e->fetch->globals = false;

@@ -92,9 +92,10 @@ bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
     return false;
 }
 
-/* SDM 3C 28.3.6. The index counts down; below 0 the log is full. */
+/* SDM 3C 29.3.6. The index counts down; below 0 the log is full, and then no flag is set, not even
+ * an accessed one, which is not logged. */
 bool vs__ept_log(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct vs_ept_access *a,
-                 struct vs_translation *out)
+                 bool dirty, struct vs_translation *out)
 {
     if (e->pml.index >= VS_EPT_PML_ENTRIES) {
         e->count[VS_CNT_ept_pml_full] += !e->prefetch.running;
@@ -102,6 +103,9 @@ bool vs__ept_log(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct 
         out->gpa.v = gpa;
         out->gva.v = a->gva;
         return false;
+    }
+    if (!dirty) {
+        return true;
     }
     vs_hpa at = {e->pml.address + e->pml.index * 8ull};
     e->mem.store(e->mem.ctx, t, at, gpa & ~0xfffull);

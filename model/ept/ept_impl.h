@@ -145,10 +145,12 @@ bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
                           const struct vs_ept_access *a, uint64_t gpa,
                           const struct vs_radix_format *f, unsigned level, enum vs__ept_why why,
                           uint64_t raw, uint64_t need);
+/* Every translation goes, by no instruction: the tags are used up. */
+void vs__ept_empty(struct vs_ept *e);
 bool vs__ept_no_memory(struct vs_translation *out, uint64_t gva, uint64_t hpa);
 /* Page-modification logging of one page; false: the log is full, which is an exit. */
 bool vs__ept_log(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct vs_ept_access *a,
-                 struct vs_translation *out);
+                 bool dirty, struct vs_translation *out);
 /* ept_context.c: what a fault drops (SDM 3A 4.10.4.1, 3C 28.4.3.1). */
 void vs__ept_forget_linear(struct vs_ept *e, uint64_t gva);
 void vs__ept_forget_physical(struct vs_ept *e, uint64_t gpa);

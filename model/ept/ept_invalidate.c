@@ -158,10 +158,9 @@ static uint64_t sweep_physical(struct vs_ept *e, struct scope *s, bool walk_cach
     return n;
 }
 
-static void account(struct vs_ept *e, struct vs_txn *t, bool page, uint64_t dropped)
+static void account(struct vs_ept *e, struct vs_txn *t, bool page)
 {
     e->count[VS_CNT_ept_invalidations]++;
-    e->count[VS_CNT_ept_dropped] += dropped;
     if (t) {
         vs_ps d = {page ? e->invlpg_ps : e->flush_ps};
         vs_open(t, VS_OP_INVALIDATE);
@@ -173,8 +172,10 @@ static void account(struct vs_ept *e, struct vs_txn *t, bool page, uint64_t drop
     }
 }
 
-uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
-                      uint16_t pcid, uint64_t eptp, vs_gva at)
+/* What an invalidation of such a scope drops; no instruction is counted for it. *page: its scope is
+ * one page. */
+static uint64_t drop(struct vs_ept *e, enum vs_flush what, uint16_t vpid, uint16_t pcid,
+                     uint64_t eptp, vs_gva at, bool *page)
 {
     struct scope s = {
         .e = e, .vpid = vpid, .pcid = pcid, .eptp = eptp & VS_RADIX_ADDRESS, .address = at.v};
@@ -224,8 +225,25 @@ uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, ui
     n += physical ? sweep_physical(e, &s, walk_caches) : 0;
     n += e->prefetch.full;
     e->prefetch.full = false;
-    account(e, t, s.page, n);
+    e->count[VS_CNT_ept_dropped] += n;
+    *page = s.page;
     return n;
+}
+
+uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
+                      uint16_t pcid, uint64_t eptp, vs_gva at)
+{
+    bool page;
+    uint64_t n = drop(e, what, vpid, pcid, eptp, at, &page);
+    account(e, t, page);
+    return n;
+}
+
+void vs__ept_empty(struct vs_ept *e)
+{
+    bool page;
+    (void)drop(e, VS_FLUSH_ALL, 0, 0, 0, (vs_gva){0}, &page);
+    (void)drop(e, VS_FLUSH_EPT, 0, 0, 0, (vs_gva){0}, &page);
 }
 
 uint64_t vs_ept_invlpg(struct vs_ept *e, struct vs_txn *t, vs_gva at)
@@ -263,18 +281,18 @@ uint64_t vs_ept_tlbi_in(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form,
         [VS_TLBI_IPAS2E1] = VS_FLUSH_EPT_ADDRESS, [VS_TLBI_IPAS2LE1] = VS_FLUSH_EPT_LAST_LEVEL,
         [VS_TLBI_VMALLS12E1] = VS_FLUSH_VPID,     [VS_TLBI_ALLE1] = VS_FLUSH_ALL_VPIDS,
     };
-    vs_gva at = {address};
-    bool second = form == VS_TLBI_IPAS2E1 || form == VS_TLBI_IPAS2LE1;
+    vs_gva at = {address}, none = {0};
+    bool page, second = form == VS_TLBI_IPAS2E1 || form == VS_TLBI_IPAS2LE1;
     if (second && !c->eptp) {
-        account(e, t, true, 0); /* EL2 has no stage 2 of its own */
+        account(e, t, true); /* EL2 has no stage 2 of its own */
         return 0;
     }
     uint64_t n = vs_ept_flush(e, t, what[form], c->vpid, c->pcid, c->eptp, at);
     if (form == VS_TLBI_VMALLS12E1 && c->eptp) { /* both stages: the machine's stage 2 as well */
-        n += vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, c->eptp, at);
+        n += drop(e, VS_FLUSH_EPT, 0, 0, c->eptp, none, &page);
     }
     if (form == VS_TLBI_ALLE1) {
-        n += vs_ept_flush(e, NULL, VS_FLUSH_EPT, 0, 0, 0, at);
+        n += drop(e, VS_FLUSH_EPT, 0, 0, 0, none, &page);
     }
     return n;
 }

@@ -397,7 +397,22 @@ static void test_the_modification_log_holds_each_page_once_and_says_when_it_is_f
     struct vs_translation full = walk(&f, VA + VS_EPT_PML_ENTRIES * 4096, VS_REF_WRITE);
     assert_int_equal(full.fault, VS_FAULT_PML_FULL);
     assert_int_equal(walk(&f, VA, VS_REF_WRITE).fault, VS_FAULT_NONE); /* dirty already */
+    /* a read that has an accessed flag to set finds the full log too, and sets none */
+    vs_gva other = {VA + 599 * 4096};
+    assert_true(vs_space_locate(&f.space, other.v, &gpa, &hpa));
+    uint64_t entry, flags = 0x300;
+    vs_hpa leaf;
+    unsigned level;
+    assert_true(vs_radix_find(f.phys, &f.vm.format, f.vm.ept_root, gpa, NULL, &leaf, &level));
+    entry = vs_phys_read64(f.phys, leaf);
+    vs_phys_write64(f.phys, leaf, entry & ~flags);
+    (void)vs_ept_flush(&f.ept, NULL, VS_FLUSH_EPT, 0, 0, 0, (vs_gva){0});
+    assert_int_equal(walk(&f, other.v, VS_REF_READ).fault, VS_FAULT_PML_FULL);
+    assert_int_equal(vs_phys_read64(f.phys, leaf) & flags, 0);
     f.ept.pml.index = VS_EPT_PML_ENTRIES - 1; /* the hypervisor has read it */
+    assert_int_equal(walk(&f, other.v, VS_REF_READ).fault, VS_FAULT_NONE);
+    assert_int_equal(vs_phys_read64(f.phys, leaf) & flags, 0x100);
+    assert_int_equal(f.ept.pml.index, VS_EPT_PML_ENTRIES - 1); /* what is read is not logged */
     assert_int_equal(walk(&f, VA + VS_EPT_PML_ENTRIES * 4096, VS_REF_WRITE).fault, VS_FAULT_NONE);
     stop(&f);
 }

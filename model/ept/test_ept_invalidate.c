@@ -88,7 +88,9 @@ static void check_tlbi(enum vs_tlbi form, uint16_t asid, uint64_t address, struc
     struct fixture f;
     vs_defaults(&vs_ept_desc, &c);
     begin(&f, &c);
+    uint64_t counted = f.ept.count[VS_CNT_ept_invalidations];
     (void)vs_ept_tlbi(&f.ept, &f.t, form, asid, address);
+    assert_int_equal(f.ept.count[VS_CNT_ept_invalidations] - counted, 1); /* one instruction */
     assert_int_equal(probe(&f, VA, VS_REF_READ), left.page);
     assert_int_equal(probe(&f, GLOBAL_VA, VS_REF_READ), left.global);
     assert_int_equal(vs_settab_used(&f.ept.gpwc[2]) != 0, walk_caches);
