@@ -41,11 +41,15 @@ void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm,
     const struct {
         uint32_t code;
         bool on;
-    } chosen[] = {{VS_SVM_CPUID, c->intercept_cpuid},     {VS_SVM_HLT, c->intercept_hlt},
-                  {VS_SVM_IOIO, c->intercept_io},         {VS_SVM_MSR, c->intercept_msr},
-                  {VS_SVM_VMMCALL, c->intercept_vmmcall}, {VS_SVM_INVLPG, !ncr3},
+    } chosen[] = {{VS_SVM_CPUID, c->intercept_cpuid},
+                  {VS_SVM_HLT, c->intercept_hlt},
+                  {VS_SVM_IOIO, c->intercept_io},
+                  {VS_SVM_MSR, c->intercept_msr},
+                  {VS_SVM_VMMCALL, c->intercept_vmmcall},
+                  {VS_SVM_INVLPG, !ncr3 || s->wire.invlpg},
                   {VS_SVM_EXCEPTION + 14, !ncr3}, /* #PF */
-                  {VS_SVM_READ_CR0 + 3, !ncr3},           {VS_SVM_WRITE_CR0 + 3, !ncr3}};
+                  {VS_SVM_READ_CR0 + 3, !ncr3 || s->wire.cr3_store},
+                  {VS_SVM_WRITE_CR0 + 3, !ncr3 || s->wire.cr3_load}};
     uint8_t vector[VECTOR_BITS / 8] = {0};
     for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
         vector[always[i] / 8u] |= (uint8_t)(1u << always[i] % 8u);
@@ -150,6 +154,7 @@ void vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
         static const enum vs_flush what[] = {VS_FLUSH_ASID, VS_FLUSH_ASIDS,
                                              VS_FLUSH_ASID_NONGLOBAL};
         s->count[VS_CNT_svm_flushes]++;
+        work(s, t, VS_ACC_svm_entry_tlb, 1, c->tlb_flush);
         (void)s->wire.tlb.flush(s->wire.tlb.ctx, t, what[c->tlb_control - 1u], s->asid, 0, 0,
                                 (vs_gva){0});
     }

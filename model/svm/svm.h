@@ -74,6 +74,8 @@ struct vs_svm_wiring {
     struct vs_mem_port mem;
     struct vs_tlb_port tlb; /* flush may be NULL */
     uint16_t guest_actor;
+    /* asked for where nested paging needs no such exit; without it they are intercepted anyway */
+    bool invlpg, cr3_load, cr3_store;
 };
 
 struct vs_svm {

@@ -151,6 +151,29 @@ static void test_without_nested_paging_the_vmcb_asks_for_what_shadow_tables_need
     }
 }
 
+/* What a user asks for by name sets the bit of the VMCB, and no other. */
+static void test_with_nested_paging_these_exits_can_be_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        bool *asked;
+        uint32_t code;
+        unsigned bit;
+    } law[] = {{&f->s.wire.cr3_store, VS_SVM_READ_CR0 + 3, 3},
+               {&f->s.wire.cr3_load, VS_SVM_WRITE_CR0 + 3, 16 + 3},
+               {&f->s.wire.invlpg, VS_SVM_INVLPG, 12 * 8 + 25}};
+    for (size_t i = 0; i < 3; i++) {
+        *law[i].asked = true;
+        vs_svm_setup(&f->s, (vs_hpa){VMCB}, (vs_hpa){HOST}, (vs_hpa){MSRPM}, (vs_hpa){IOPM}, 5,
+                     0x50000);
+        for (size_t k = 0; k < 3; k++) {
+            assert_int_equal(bit(f, law[k].bit), k == i);
+            assert_int_equal(vs_svm_intercepts(&f->s, NULL, law[k].code, 0), k == i);
+        }
+        *law[i].asked = false;
+    }
+}
+
 static void test_the_permission_maps_are_read_where_the_manual_puts_them(void **state)
 {
     struct fixture *f = *state;
@@ -235,6 +258,13 @@ static void test_tlb_control_drops_an_asid_or_everything(void **state)
         assert_true(vmcb64(f, 0x058) == (5u | encoded[i] << 32));
         vs_svm_enter(&f->s, &f->t);
         assert_int_equal(f->flushes, i != 0);
+        uint64_t from = vs_now(&f->t).v, more = 7;
+        vs_svm_enter(&f->s, &f->t);
+        uint64_t took = vs_now(&f->t).v - from;
+        f->s.config.tlb_flush += more;
+        from += took;
+        vs_svm_enter(&f->s, &f->t);
+        assert_int_equal(vs_now(&f->t).v - from, took + (i ? more * PS : 0));
         if (i) {
             assert_int_equal(f->what, what[i]);
             assert_int_equal(f->asid, 5);
@@ -281,6 +311,7 @@ int main(void)
         LAW(test_the_permission_maps_are_read_where_the_manual_puts_them),
         LAW(test_an_exit_records_its_code_and_touches_its_lines),
         LAW(test_every_knob_of_time_is_paid_as_often_as_its_part_happens),
+        LAW(test_with_nested_paging_these_exits_can_be_asked_for),
         LAW(test_tlb_control_drops_an_asid_or_everything),
         LAW(test_handlers_load_and_store_the_vmcb),
     };

@@ -232,7 +232,10 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
                                     .phys = p->phys,
                                     .mem = vs_memory_core_port(&v->core),
                                     .tlb = w.tlb,
-                                    .guest_actor = v->guest};
+                                    .guest_actor = v->guest,
+                                    .invlpg = c->vmcs.control_invlpg_exiting,
+                                    .cr3_load = c->vmcs.control_cr3_load_exiting,
+                                    .cr3_store = c->vmcs.control_cr3_store_exiting};
         vs_svm_init(&v->svm, &c->svm, &svm);
         vmcs = vs_svm_port(&v->svm, &vmcs);
     }

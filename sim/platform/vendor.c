@@ -47,4 +47,9 @@ void vs__platform_check_vendor(const struct vs_ept_config *e, const struct vs_vm
                        "drops"
                      : "Arm processors always tag by VMID");
     }
+    if (e->vendor == VS_VENDOR_ARM && c->control_invlpg_exiting) {
+        vs_error(errors,
+                 "vmcs.control.invlpg_exiting = 1: Arm traps TLBI by HCR_EL2.TTLB, which no "
+                 "hypervisor here sets; the guest's TLBI do not exit");
+    }
 }

@@ -17,6 +17,15 @@ equal "every walk is as the tables say" 0 "$(sqlite3 "$db" "SELECT count(*) FROM
 ok "address spaces under shadow paging on AMD" "$VIRTSIM" run workloads/page_table_edit.lua --db "$db" --quiet --set workload.edit=switch --set workload.count=3000 --set workload.warmup=500 --set workload.footprint=1MiB --machine zen3_milan_kvm --set paging.mode=shadow
 equal "MOV to CR3 is a #VMEXIT" 1 "$(sqlite3 "$db" "SELECT count(DISTINCT account) > 8 FROM part WHERE op = 'exit.cr_access' AND account LIKE 'svm.%' AND n > 0")"
 
+# under nested paging nobody needs these exits, but they can be asked for
+for how in "invlpg invlpg_exiting invlpg" "cr3 cr3_load_exiting cr_access"; do
+    # shellcheck disable=SC2086 # words
+    set -- $how
+    ok "$1 intercepted on AMD" "$VIRTSIM" run workloads/exit_microbench.lua --db "$db" --quiet --machine zen2_rome_kvm --set workload.reason=$1 --set vmcs.control.$2=1
+    equal "$1: each is a #VMEXIT" 1 "$(sqlite3 "$db" "SELECT count(*) FROM op WHERE op = 'exit.$3' AND n >= 500 AND run = (SELECT max(run) FROM run)")"
+done
+refused "INVLPG exits on Arm" 2 "HCR_EL2.TTLB" "$VIRTSIM" run workloads/gups.lua --dry-run --machine neoverse_n1_kvm --set vmcs.control.invlpg_exiting=1
+
 dry="run workloads/gups.lua --dry-run --machine"
 refused "EPT on AMD" 2 "does not go with cpu.vendor = amd" "$VIRTSIM" $dry zen2_rome_kvm --set paging.mode=ept
 refused "nested paging on Intel" 2 "does not go with cpu.vendor = intel" "$VIRTSIM" $dry skylake_sp_kvm --set paging.mode=npt
