@@ -177,6 +177,8 @@ struct vs_core_port {
     void *ctx;
     void (*instructions)(void *ctx, struct vs_txn *t, uint64_t n);
     void (*touch)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref);
+    /* whole lines by one string instruction, as a page is cleared */
+    void (*store_string)(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes);
 };
 
 /* VMCS fields of the current VMCS, timed as the instructions are. Returns false on VMfail. */

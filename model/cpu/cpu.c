@@ -32,12 +32,16 @@ enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
     c->instruction_q = one / cfg->ipc;
     c->instruction_r = one % cfg->ipc;
     c->count = c->counts[0];
-    return cfg->window ? vs__window_create(c) : VS_OK;
+    if (cfg->window) {
+        return vs__window_create(c, &c->window, cfg->window, cfg->load_queue);
+    }
+    return cfg->string_stores ? vs__window_create(c, &c->string, cfg->mshrs, cfg->mshrs) : VS_OK;
 }
 
 void vs_cpu_free(struct vs_cpu *c)
 {
-    vs__window_destroy(c);
+    vs__window_destroy(&c->window);
+    vs__window_destroy(&c->string);
 }
 
 /* What an access costs that was translated so, by the level that has its line. */
@@ -471,7 +475,18 @@ static void port_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
     (void)vs_cpu_access(c, at, 1, ref);
 }
 
+static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes)
+{
+    struct vs_cpu *c = ctx;
+    (void)t;
+    for (uint64_t done = 0, n; done < bytes;) {
+        vs_gva from = {at.v + done};
+        bool faulted = vs_cpu_store_string(c, from, bytes - done, &n) == VS_CPU_FAULT;
+        done += n + (faulted ? 1u << c->data.line_shift : 0);
+    }
+}
+
 struct vs_core_port vs_cpu_core_port(struct vs_cpu *c)
 {
-    return (struct vs_core_port){c, port_instructions, port_touch};
+    return (struct vs_core_port){c, port_instructions, port_touch, port_store_string};
 }

@@ -52,6 +52,7 @@ struct vs_cpu {
     bool exact;                 /* somebody listens: charge each access */
     bool depends;               /* accesses from now on need the value of the one before (window) */
     struct vs_cpu_window *window; /* NULL: accesses block */
+    struct vs_cpu_window *string; /* where they do: what a string instruction's stores overlap in */
     struct vs_mmu_port mmu;
     struct vs_translation fault; /* after VS_CPU_FAULT */
     bool missed;                 /* the last lookup that failed was a miss, not a clean entry */
@@ -83,6 +84,9 @@ static inline uint64_t vs_cpu_now_ps(const struct vs_cpu *c)
 /* One access of `bytes` (>= 1): VS_CPU_DONE, or VS_CPU_FAULT with c->fault (then nothing was
  * completed and the access is to be issued again). */
 enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum vs_ref ref);
+/* One string instruction stores whole lines from the line-aligned `at` on. *done: how many bytes;
+ * it goes on from there after a fault. */
+enum vs_cpu_stop vs_cpu_store_string(struct vs_cpu *c, vs_gva at, uint64_t bytes, uint64_t *done);
 /* An interrupt is taken: the oldest access in the window completes, younger ones are squashed and
  * enter again when the program goes on. Nothing happens where accesses block. */
 void vs_cpu_interrupt(struct vs_cpu *c);

@@ -47,7 +47,7 @@ static void advance(struct vs_cpu *c)
     vs__cpu_settle_instructions(c, t);
     if (w->issued) {
         vs_ps d = {w->issued_ps};
-        vs_charge_n(t, vs__window_account(c, VS_ACC_cpu_issue), w->issued, d);
+        vs_charge_n(t, w->issue_account, w->issued, d);
         w->issued = w->issued_ps = 0;
     }
     if (w->reissued) {
@@ -531,8 +531,8 @@ void vs__window_issue(struct vs_cpu *c)
     struct vs_cpu_window *w = c->window;
     uint64_t ps = w->issue_q;
     w->carry += w->issue_r;
-    if (w->carry && w->carry >= c->cfg.issue_width) {
-        w->carry -= c->cfg.issue_width;
+    if (w->carry && w->carry >= w->by_width.n) {
+        w->carry -= w->by_width.n;
         ps++;
     }
     w->issued++;

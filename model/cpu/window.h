@@ -37,7 +37,8 @@ struct vs_cpu_window {
     uint64_t size, queue;
     uint64_t issue_q, issue_r, carry; /* ps of one entry: q + r / width */
     struct vs_divider by_width, by_ipc;
-    uint64_t issued, issued_ps;  /* not yet charged */
+    uint64_t issued, issued_ps; /* not yet charged */
+    uint16_t issue_account;
     struct vs_window_mshr *mshr; /* a ring, by completion */
     uint32_t mshrs, first;       /* how many, and the one that is free first */
     uint64_t lines_until_ps;
@@ -48,8 +49,9 @@ struct vs_cpu_window {
     bool settling;
 };
 
-enum vs_status vs__window_create(struct vs_cpu *c);
-void vs__window_destroy(struct vs_cpu *c);
+enum vs_status vs__window_create(const struct vs_cpu *c, struct vs_cpu_window **out, uint64_t size,
+                                 uint64_t queue);
+void vs__window_destroy(struct vs_cpu_window **w);
 void vs__window_begin(struct vs_cpu *c);
 /* One access that enters by itself, of any size. False: fault; the clock stands where it was found
  * and everything older has completed. */

@@ -17,9 +17,9 @@ static uint64_t power_above(uint64_t n)
     return p;
 }
 
-void vs__window_destroy(struct vs_cpu *c)
+void vs__window_destroy(struct vs_cpu_window **of)
 {
-    struct vs_cpu_window *w = c->window;
+    struct vs_cpu_window *w = *of;
     if (!w) {
         return;
     }
@@ -30,18 +30,20 @@ void vs__window_destroy(struct vs_cpu *c)
     free(w->walk);
     free(w->mshr);
     free(w);
-    c->window = NULL;
+    *of = NULL;
 }
 
-enum vs_status vs__window_create(struct vs_cpu *c)
+enum vs_status vs__window_create(const struct vs_cpu *c, struct vs_cpu_window **out, uint64_t size,
+                                 uint64_t queue)
 {
     struct vs_cpu_window *w = calloc(1, sizeof *w);
     if (!w) {
         return VS_E_NOMEM;
     }
-    c->window = w;
-    w->size = c->cfg.window;
-    w->queue = c->cfg.load_queue;
+    *out = w;
+    w->size = size;
+    w->queue = queue;
+    w->issue_account = vs__window_account(c, VS_ACC_cpu_issue);
     uint64_t slots = power_above(w->size < w->queue ? w->size : w->queue);
     w->mask = slots - 1u;
     w->ring = calloc(slots, sizeof *w->ring);
@@ -57,7 +59,7 @@ enum vs_status vs__window_create(struct vs_cpu *c)
         good = t->e != NULL;
     }
     if (!good) {
-        vs__window_destroy(c);
+        vs__window_destroy(out);
         return VS_E_NOMEM;
     }
     w->by_width = vs_divider_of(c->cfg.issue_width ? c->cfg.issue_width : 1u);

@@ -253,7 +253,8 @@ static bool back_one(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at, unsig
     }
     h->count[VS_CNT_hypervisor_pages_mapped]++;
     if (h->cfg.zero_page) {
-        touch(h, t, h->direct_at + frame.v, 1ull << *shift, VS_REF_WRITE);
+        vs_gva page = {h->direct_at + frame.v};
+        h->core.store_string(h->core.ctx, t, page, 1ull << *shift);
     }
     return true;
 }

@@ -109,6 +109,13 @@ static inline void core_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_re
     vs_charge(t, (uint16_t)(c->base + (hit ? HIT : MISS)), ps(hit ? HIT_PS : MISS_PS));
 }
 
+static inline void core_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes)
+{
+    for (uint64_t end = at.v + bytes; at.v < end; at.v += 64) {
+        core_touch(ctx, t, at, VS_REF_WRITE);
+    }
+}
+
 static inline bool vmcs_read(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
 {
     struct fake_vmcs *v = ctx;
@@ -162,7 +169,7 @@ static inline bool slat_backed(void *ctx, vs_gpa at)
 static inline void build(struct fixture *f, unsigned vcpu)
 {
     struct vs_clock clock = {CLOCK_PS};
-    struct vs_core_port core = {&f->core, core_instructions, core_touch};
+    struct vs_core_port core = {&f->core, core_instructions, core_touch, core_store_string};
     struct vs_vmcs_port vmcs = {&f->vmcs, vmcs_read, vmcs_write};
     struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed, 0};
     vs_hv_init(&f->h, &f->config, f->ledger, clock, vcpu, &core, &vmcs, &slat);

@@ -254,7 +254,7 @@ static void start(struct machine *m, uint64_t sync, bool large, uint64_t pages, 
     assert_int_equal(vs_frames_init(&m->frames, POOL, POOL, VS_FRAMES_CONTIGUOUS, 1), VS_OK);
     vs_rng_seed(&m->rng, seed, 1);
     struct vs_shadow_port port = {m, host, flush};
-    struct vs_core_port core = {NULL, NULL, NULL};
+    struct vs_core_port core = {NULL, NULL, NULL, NULL};
     struct vs_shadow_layout at = {0, 0};
     assert_int_equal(vs_shadow_init(&m->s, &c, &vs_radix_x86_64, 46, m->phys, &m->frames,
                                     (uint64_t)FRAMES << 12, &core, &port, &at),

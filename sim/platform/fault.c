@@ -51,6 +51,20 @@ static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shif
     return st;
 }
 
+/* Through the caches like any store; it may itself take an EPT violation. */
+static void clear(struct vs_vcpu *v, uint64_t gva, unsigned shift)
+{
+    uint64_t done;
+    for (uint64_t at = gva >> shift << shift, end = at + (1ull << shift); at < end && !v->failed;) {
+        vs_gva from = {at};
+        enum vs_cpu_stop stop = vs_cpu_store_string(&v->cpu, from, end - at, &done);
+        at += done;
+        if (stop == VS_CPU_FAULT && vs__vcpu_fault(v) && v->emulated) {
+            at += 1ull << v->cpu.data.line_shift;
+        }
+    }
+}
+
 /* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
 static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
 {
@@ -74,6 +88,9 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
         st = give_frame(v, gva, &shift, back);
         if (!st) {
             vs__edit_entry(v, gva, tables);
+            if (os->zero_page) {
+                clear(v, gva, shift);
+            }
         }
         vs_close(&v->txn);
     }
@@ -87,15 +104,6 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
                         (unsigned long long)gva,
                         p->virtualized ? "guest.memory or host.memory" : "host.memory");
         return false;
-    }
-    /* clearing goes through the caches like any store; it may itself take an EPT violation */
-    for (uint64_t at = gva >> shift << shift, end = at + (1ull << shift);
-         !free && os->zero_page && at < end && !v->failed;) {
-        vs_gva a = {at};
-        bool faults = vs_cpu_access(&v->cpu, a, 8, VS_REF_WRITE) == VS_CPU_FAULT;
-        if (!faults || (vs__vcpu_fault(v) && v->emulated)) {
-            at += 64;
-        }
     }
     return !v->failed;
 }

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * String stores. The processor works on a string line by line and lets the lines overlap, whatever
+ * order they complete in; it is the one thing that overlaps where accesses otherwise block. Each
+ * line is a store of its own, beside the time line, as in the window.
+ */
+#include "cpu/window.h"
+
+/* Lines of one instruction enter as fast as they are stored, not as instructions are issued. */
+static void pace(struct vs_cpu *c, struct vs_cpu_window *w)
+{
+    uint64_t line = 1ull << c->data.line_shift, width = c->cfg.string_width;
+    w->by_width = vs_divider_of(width);
+    w->issue_q = line * c->clock.period_ps / width;
+    w->issue_r = line * c->clock.period_ps % width;
+    w->issue_account = vs__window_account(c, VS_ACC_cpu_string);
+}
+
+static enum vs_cpu_stop lines(struct vs_cpu *c, vs_gva at, uint64_t bytes, uint64_t *done)
+{
+    uint64_t line = 1ull << c->data.line_shift;
+    for (*done = 0; *done < bytes; *done += line) {
+        vs_gva next = {at.v + *done};
+        if (vs_cpu_access(c, next, 8, VS_REF_WRITE) != VS_CPU_DONE) {
+            return VS_CPU_FAULT;
+        }
+    }
+    return VS_CPU_DONE;
+}
+
+enum vs_cpu_stop vs_cpu_store_string(struct vs_cpu *c, vs_gva at, uint64_t bytes, uint64_t *done)
+{
+    if (!c->string) { /* all accesses overlap, or none may */
+        return lines(c, at, bytes, done);
+    }
+    vs_txn_settle(c->txn);
+    void (*settle)(void *, struct vs_txn *) = c->txn->settle;
+    bool depends = c->depends;
+    c->window = c->string;
+    c->depends = false;
+    pace(c, c->window);
+    vs__window_begin(c);
+    enum vs_cpu_stop stop = lines(c, at, bytes, done);
+    vs_txn_settle(c->txn);
+    c->window = NULL;
+    c->depends = depends;
+    c->txn->settle = settle;
+    return stop;
+}
