@@ -37,6 +37,21 @@ bool vs__vcpu_reach(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
     return !v->failed;
 }
 
+void vs__vcpu_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+{
+    uint64_t done, end = at + bytes;
+    while (at < end && !v->failed) {
+        vs_gva from = {at};
+        v->kernel = true; /* a fault's handler has accesses of its own */
+        enum vs_cpu_stop stop = vs_cpu_store_string(&v->cpu, from, end - at, &done);
+        at += done;
+        if (stop == VS_CPU_FAULT && vs__vcpu_fault(v) && v->emulated) {
+            at += 1ull << v->cpu.data.line_shift;
+        }
+    }
+    v->kernel = false;
+}
+
 static void store(struct vs_vcpu *v, uint64_t pa)
 {
     v->count[VS_CNT_os_table_stores]++;
@@ -47,8 +62,8 @@ void vs__edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes)
 {
     uint64_t pa, hpa;
     (void)vs_space_locate(&v->space, gva, &pa, &hpa); /* false: the host has no page for it yet */
-    for (uint64_t line = 0; v->p->os.zero_page && line < bytes && !v->failed; line += 64) {
-        (void)vs__vcpu_reach(v, direct(v, pa + line), VS_REF_WRITE);
+    if (v->p->os.zero_page) {
+        vs__vcpu_clear(v, direct(v, pa), bytes);
     }
 }
 
@@ -66,9 +81,7 @@ void vs__edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before)
     for (unsigned level = leaf + (unsigned)made; level > leaf; level--) {
         /* a new table is cleared, then made known */
         uint64_t table = at[level - 1u] & ~(bytes - 1u);
-        for (uint64_t line = 0; line < bytes && !v->failed; line += 64) {
-            (void)vs__vcpu_reach(v, direct(v, table + line), VS_REF_WRITE);
-        }
+        vs__vcpu_clear(v, direct(v, table), bytes);
         store(v, at[level]);
     }
     store(v, at[leaf]);

@@ -51,20 +51,6 @@ static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shif
     return st;
 }
 
-/* Through the caches like any store; it may itself take an EPT violation. */
-static void clear(struct vs_vcpu *v, uint64_t gva, unsigned shift)
-{
-    uint64_t done;
-    for (uint64_t at = gva >> shift << shift, end = at + (1ull << shift); at < end && !v->failed;) {
-        vs_gva from = {at};
-        enum vs_cpu_stop stop = vs_cpu_store_string(&v->cpu, from, end - at, &done);
-        at += done;
-        if (stop == VS_CPU_FAULT && vs__vcpu_fault(v) && v->emulated) {
-            at += 1ull << v->cpu.data.line_shift;
-        }
-    }
-}
-
 /* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
 static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
 {
@@ -89,7 +75,7 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
         if (!st) {
             vs__edit_entry(v, gva, tables);
             if (os->zero_page) {
-                clear(v, gva, shift);
+                vs__vcpu_clear(v, gva >> shift << shift, 1ull << shift);
             }
         }
         vs_close(&v->txn);
