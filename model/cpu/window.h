@@ -27,6 +27,15 @@ struct vs_window_mshr {
     uint64_t done_ps, line;
 };
 
+/* k accesses in a row, each of q + r / base ps, `carry` left from before: when each begins after
+ * the first, and what they take. */
+#define VS_WINDOW_ROW 64u
+struct vs_window_row {
+    uint32_t k;
+    uint64_t carry, q, r, base;
+    uint64_t sum, took, carried, after[VS_WINDOW_ROW];
+};
+
 struct vs_cpu_window {
     struct vs_txn beside; /* operations of accesses */
     struct vs_window_slot *ring;
@@ -46,6 +55,7 @@ struct vs_cpu_window {
     uint64_t walks, walks_mask, walks_until_ps;
     uint64_t again, again_until_ps; /* squashed entries, and when their lines will be there */
     uint64_t reissued, reissued_ps; /* not yet charged */
+    struct vs_window_row row;
     bool settling;
 };
 

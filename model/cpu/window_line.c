@@ -78,6 +78,24 @@ static inline uint64_t ticks(const struct pace *p, uint64_t n, uint64_t *carry)
     return n * p->q + vs_div(&p->base, *carry + n * p->r, carry);
 }
 
+/* As last worked out, or anew: mostly a line begins where the one before began in its cycle. */
+static const struct vs_window_row *row_of(struct vs_window_row *row, const struct pace *p,
+                                          uint64_t k, uint64_t carry)
+{
+    if (row->k != k || row->carry != carry || row->q != p->q || row->r != p->r ||
+        row->base != p->base.n) {
+        *row = (struct vs_window_row){
+            .k = (uint32_t)k, .carry = carry, .q = p->q, .r = p->r, .base = p->base.n};
+        for (uint64_t i = 0; i < k; i++) {
+            row->after[i] = row->took;
+            row->sum += row->took;
+            row->took += tick(p, &carry);
+        }
+        row->carried = carry;
+    }
+    return row;
+}
+
 /* How many of k accesses, each with its instructions, enter before the window or the load queue is
  * full. */
 static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
@@ -111,14 +129,13 @@ struct common {
 static uint64_t all_wait(struct run *r, const struct common *m, uint64_t *carry, uint64_t k,
                          uint64_t now, uint64_t done, uint64_t *counters, uint32_t shift)
 {
-    uint64_t sum = 0, first = now, last = now, at = now, c = *carry;
-    now += ticks(&m->pace, k, carry);
-    for (uint64_t i = 0; i < k; i++) { /* the clock does not wait for this */
-        counters[(done - at) >> shift & (VS_HIST_SUB - 1u)]++;
-        sum += at;
-        last = at;
-        at += tick(&m->pace, &c);
+    const struct vs_window_row *row = row_of(&r->c->window->row, &m->pace, k, *carry);
+    uint64_t first = now, last = now + row->after[k - 1u], sum = k * now + row->sum;
+    for (uint64_t i = 0; i < k; i++) {
+        counters[(done - first - row->after[i]) >> shift & (VS_HIST_SUB - 1u)]++;
     }
+    now += row->took;
+    *carry = row->carried;
     uint64_t lengths = k * done - sum, busy = k * (m->lookup + m->l1_ps), walk = 0;
     if (m->page_ps > first + m->lookup) {
         walk = k * (m->page_ps - m->lookup) - sum;
@@ -148,8 +165,8 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
     k = fits(c, k, 1u + n);
     uint64_t latest =
         start + (k - 1u) * (m->pace.q + 1u) + m->lookup; /* the last knows its page by then */
-    bool alike = k && there <= w->done_ps && latest + m->l1_ps < there && latest < m->until_ps &&
-                 (m->page_ps <= start + m->lookup || m->page_ps > latest);
+    bool alike = k && k <= VS_WINDOW_ROW && there <= w->done_ps && latest + m->l1_ps < there &&
+                 latest < m->until_ps && (m->page_ps <= start + m->lookup || m->page_ps > latest);
     uint32_t shift;
     uint64_t *counters =
         alike ? vs_hist_counters(r->acc->hist, there + m->lookup - latest, there - start, k, &shift)
