@@ -5,6 +5,7 @@
 
 #include "compare/compare.h"
 #include "home.h"
+#include "lua/borrow.h"
 #include "lua/workload.h"
 #include "trace/trace.h"
 #include "virtsim/op_alias.h"
@@ -131,7 +132,7 @@ static void one_machine(void *ctx, const char *name, const char *path)
     (void)path;
     vs_machine_load(vs_home(), name, NULL, &info, &l->errors);
     out_text(l->o, name);
-    out_text(l->o, info.calibrated);
+    out_text(l->o, *info.calibrated ? info.calibrated : "nothing");
     out_text(l->o, info.text);
 }
 
@@ -140,6 +141,38 @@ static void machines(struct list *l)
     static const char *const columns[] = {"machine", "calibrated_to", "description"};
     l->o = out_begin(l->format, columns, 3);
     vs_machine_each(vs_home(), one_machine, l);
+}
+
+static void one_machine_borrows(void *ctx, const char *name, const char *path)
+{
+    struct list *l = ctx;
+    size_t n;
+    const struct vs_component_desc *const *c = vs_components(&n);
+    struct vs_knobs *k = vs_knobs_create(c, n);
+    (void)path;
+    if (k) {
+        vs_machine_load(vs_home(), name, k, NULL, &l->errors);
+    }
+    for (size_t i = 0; k && i < vs_knobs_count(k); i++) {
+        const struct vs_knob *knob = vs_knobs_at(k, i);
+        char from[64], value[64];
+        if (vs_borrow_from(knob, from, sizeof from)) {
+            out_text(l->o, name);
+            out_text(l->o, from);
+            out_text(l->o, knob->desc->path);
+            out_text(l->o, vs_knob_text(knob, value, sizeof value));
+            out_text(l->o, knob->desc->unit);
+            out_text(l->o, knob->source);
+        }
+    }
+    vs_knobs_destroy(k);
+}
+
+static void borrows(struct list *l)
+{
+    static const char *const columns[] = {"machine", "from", "knob", "value", "unit", "source"};
+    l->o = out_begin(l->format, columns, 6);
+    vs_machine_each(vs_home(), one_machine_borrows, l);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -299,10 +332,9 @@ static void claims(struct list *l)
 static const struct {
     const char *name;
     void (*print)(struct list *l);
-} kinds[] = {{"runs", runs},           {"machines", machines},
-             {"workloads", workloads}, {"parameters", parameters},
-             {"knobs", knobs},         {"accounts", accounts},
-             {"counters", counters},   {"operations", operations},
+} kinds[] = {{"runs", runs},           {"machines", machines},     {"borrows", borrows},
+             {"workloads", workloads}, {"parameters", parameters}, {"knobs", knobs},
+             {"accounts", accounts},   {"counters", counters},     {"operations", operations},
              {"formats", formats},     {"claims", claims}};
 #define N (sizeof kinds / sizeof kinds[0])
 
@@ -339,14 +371,14 @@ int cmd_list(int argc, char **argv)
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
-    static const struct argp a = {
-        options,
-        option,
-        "runs|machines|workloads|parameters|knobs|accounts|counters|operations|formats|claims",
-        "Lists what there is.",
-        NULL,
-        NULL,
-        NULL};
+    static const struct argp a = {options,
+                                  option,
+                                  "runs|machines|borrows|workloads|parameters|knobs|accounts|"
+                                  "counters|operations|formats|claims",
+                                  "Lists what there is.",
+                                  NULL,
+                                  NULL,
+                                  NULL};
     struct list l = {.db = "results/virtsim.db"};
     parse(&a, argc, argv, &l);
     const char *names[N];
@@ -359,11 +391,13 @@ int cmd_list(int argc, char **argv)
     }
     if (!l.what || i == N) {
         const char *near = l.what ? vs_nearest(l.what, names, N) : NULL;
-        vs_error(&l.errors,
-                 near ? "list %s: unknown; did you mean '%s'?"
-                      : "list%s: one of runs, machines, workloads, parameters, knobs, accounts, "
-                        "counters, operations, formats, claims is needed",
-                 near ? l.what : "", near);
+        vs_error(
+            &l.errors,
+            near
+                ? "list %s: unknown; did you mean '%s'?"
+                : "list%s: one of runs, machines, borrows, workloads, parameters, knobs, accounts, "
+                  "counters, operations, formats, claims is needed",
+            near ? l.what : "", near);
     }
     if (l.errors.n) {
         return report(&l.errors, VS_E_INPUT, false);

@@ -290,6 +290,17 @@ enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *te
     return VS_OK;
 }
 
+void vs_knobs_cite(struct vs_knobs *k, const char *path, const char *source, enum vs_evidence grade)
+{
+    struct vs_knob *knob = find(k, path);
+    char *cited = knob ? copy(source) : NULL;
+    if (cited) {
+        free(knob->source);
+        knob->source = cited;
+        knob->grade = grade;
+    }
+}
+
 static void store_at(void *config, size_t offset, uint64_t v)
 {
     memcpy((char *)config + offset, &v, sizeof v);

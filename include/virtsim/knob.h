@@ -40,6 +40,10 @@ enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc)
  * knobs). */
 enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text,
                             const struct vs_origin *who, struct vs_errors *errors);
+/* Says anew where the value of a knob comes from and what that is worth; who set it, and to what,
+ * stays. */
+void vs_knobs_cite(struct vs_knobs *k, const char *path, const char *source,
+                   enum vs_evidence grade);
 const struct vs_knob *vs_knobs_find(const struct vs_knobs *k, const char *path);
 size_t vs_knobs_count(const struct vs_knobs *k);
 const struct vs_knob *vs_knobs_at(const struct vs_knobs *k, size_t i); /* in path order */

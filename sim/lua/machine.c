@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
 
+#include "borrow.h"
 #include "box.h"
 
 #include <dirent.h>
@@ -12,14 +13,15 @@
 
 static const struct {
     const char *key, *folder;
-} parts[] = {{"cpu", "cpus"},
-             {"memory", "memories"},
-             {"hypervisor", "hypervisors"},
-             {"iommu", "iommus"},
-             {"nic", "nics"}};
+} parts[VS_SLOT_N] = {[VS_SLOT_CPU] = {"cpu", "cpus"},
+                      [VS_SLOT_MEMORY] = {"memory", "memories"},
+                      [VS_SLOT_HYPERVISOR] = {"hypervisor", "hypervisors"},
+                      [VS_SLOT_IOMMU] = {"iommu", "iommus"},
+                      [VS_SLOT_NIC] = {"nic", "nics"}};
+#define MACHINE VS_SLOT_N /* the machine's own file, which fills no slot */
 
 struct leaf {
-    char *path, *value, *source;
+    char *path, *value, *source, *of;
     enum vs_evidence grade;
 };
 
@@ -29,9 +31,16 @@ struct loader {
     struct vs_knobs *knobs;
     struct vs_errors *errors;
     struct vs_machine_info *info;
-    const char *file; /* being read */
-    struct leaf *leaf;
+    const char *file;  /* being read */
+    const char *of;    /* whose values it states: a part, or NULL in a machine's own file */
+    enum vs_slot slot; /* that it belongs to */
+    struct leaf *leaf; /* of this file, not yet applied */
     size_t n_leaf;
+    char part[VS_SLOT_N][64]; /* what fills each slot */
+    struct vs_kin *kin;
+    size_t n_kin;
+    struct vs_told *told; /* of all files, applied; strings owned */
+    size_t n_told;
     size_t failures;
     int depth;
 };
@@ -54,11 +63,15 @@ static void fail(struct loader *ld, const char *path, const char *what)
     vs_error(ld->errors, "%s: %s: %s", ld->file, path, what);
 }
 
-/* The value at the top of the stack is { value, "source", "grade" }. */
+/* The value at the top of the stack is { value, "source", "grade" }, perhaps with of = "part". */
 static void add_leaf(struct loader *ld, const char *path)
 {
     lua_State *L = ld->box->L;
-    struct leaf l = {NULL, NULL, NULL, VS_GRADE_assumed};
+    struct leaf l = {NULL, NULL, NULL, NULL, VS_GRADE_assumed};
+    lua_pushliteral(L, "of");
+    lua_rawget(L, -2);
+    const char *of = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : ld->of;
+    lua_pop(L, 1); /* the table keeps it */
     lua_rawgeti(L, -1, 1);
     lua_rawgeti(L, -2, 2);
     lua_rawgeti(L, -3, 3);
@@ -77,6 +90,7 @@ static void add_leaf(struct loader *ld, const char *path)
         l.path = copy(path);
         l.value = copy(value);
         l.source = copy(source);
+        l.of = of ? copy(of) : NULL;
         struct leaf *grown = realloc(ld->leaf, (ld->n_leaf + 1) * sizeof *grown);
         ld->leaf = grown ? grown : ld->leaf;
         if (grown && l.path && l.value && l.source) {
@@ -85,6 +99,7 @@ static void add_leaf(struct loader *ld, const char *path)
             free(l.path);
             free(l.value);
             free(l.source);
+            free(l.of);
             fail(ld, path, "out of memory");
         }
     }
@@ -130,13 +145,23 @@ static void apply(struct loader *ld)
     if (ld->n_leaf) {
         qsort(ld->leaf, ld->n_leaf, sizeof *ld->leaf, by_path);
     }
+    struct vs_told *told = realloc(ld->told, (ld->n_told + ld->n_leaf) * sizeof *told + 1);
+    if (!told) {
+        fail(ld, ld->file, "out of memory");
+    }
+    ld->told = told ? told : ld->told;
     for (size_t i = 0; i < ld->n_leaf; i++) {
         struct vs_origin origin = {VS_RANK_MACHINE, who, ld->leaf[i].source, ld->leaf[i].grade};
         if (ld->knobs &&
             vs_knobs_set(ld->knobs, ld->leaf[i].path, ld->leaf[i].value, &origin, ld->errors)) {
             ld->failures++;
         }
-        free(ld->leaf[i].path);
+        if (told) {
+            ld->told[ld->n_told++] = (struct vs_told){ld->leaf[i].path, ld->leaf[i].of, ld->slot};
+        } else {
+            free(ld->leaf[i].path);
+            free(ld->leaf[i].of);
+        }
         free(ld->leaf[i].value);
         free(ld->leaf[i].source);
     }
@@ -145,7 +170,12 @@ static void apply(struct loader *ld)
     ld->n_leaf = 0;
 }
 
-static void load_file(struct loader *ld, const char *folder, const char *name);
+static void load_file(struct loader *ld, enum vs_slot slot, const char *name, bool base);
+
+static const char *folder_of(enum vs_slot slot)
+{
+    return slot == MACHINE ? "machines" : parts[slot].folder;
+}
 
 /* Removes `key` from the table just below the top. */
 static void drop(lua_State *L, const char *key)
@@ -168,28 +198,95 @@ static bool take_string(lua_State *L, const char *key, char *out, size_t bytes)
     return found;
 }
 
-static void load_table(struct loader *ld, const char *folder, const char *shown)
+/* same = { part = { why = "...", "ept", "memory.l1d" } }: whose values this part may call its own.
+ */
+static void take_same(struct loader *ld)
 {
     lua_State *L = ld->box->L;
-    char word[128], text[400];
-    const char *outer = ld->file;
-    ld->file = shown;
-    if (take_string(L, "base", word, sizeof word)) {
-        load_file(ld, folder, word);
+    lua_pushliteral(L, "same");
+    if (lua_rawget(L, -2) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        return;
     }
-    for (size_t i = 0; !strcmp(folder, "machines") && i < sizeof parts / sizeof parts[0]; i++) {
-        if (take_string(L, parts[i].key, word, sizeof word)) {
-            load_file(ld, parts[i].folder, word);
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        struct vs_kin k = {.part = ""};
+        bool named = lua_type(L, -2) == LUA_TSTRING && lua_istable(L, -1);
+        snprintf(k.part, sizeof k.part, "%s", ld->of ? ld->of : "");
+        snprintf(k.of, sizeof k.of, "%s", named ? lua_tostring(L, -2) : "");
+        if (!named || !ld->of || !take_string(L, "why", k.why, sizeof k.why) || !*k.why) {
+            fail(ld, "same",
+                 "write same = { PART = { why = \"...\", \"knobs.of.it\", ... } }, in a part");
+            lua_pop(L, 1);
+            continue;
+        }
+        for (int i = 1; lua_rawgeti(L, -1, i) == LUA_TSTRING; i++) {
+            struct vs_kin *grown = realloc(ld->kin, (ld->n_kin + 1) * sizeof *grown);
+            if (!grown) {
+                fail(ld, "same", "out of memory");
+                break;
+            }
+            ld->kin = grown;
+            snprintf(k.prefix, sizeof k.prefix, "%s", lua_tostring(L, -1));
+            ld->kin[ld->n_kin++] = k;
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 2);
+    }
+    drop(L, "same");
+    lua_pop(L, 1);
+}
+
+/* Adds the ids of `more` that are not among those of `list` yet. */
+static void add_words(char *list, size_t bytes, const char *more)
+{
+    char padded[420], word[130], text[400];
+    snprintf(text, sizeof text, "%s", more);
+    char *rest = text;
+    for (char *w; (w = strtok_r(rest, " ", &rest));) {
+        snprintf(padded, sizeof padded, " %s ", list);
+        snprintf(word, sizeof word, " %.120s ", w);
+        size_t at = strlen(list);
+        if (!strstr(padded, word)) {
+            snprintf(list + at, bytes - at, "%s%s", at ? " " : "", w);
         }
     }
-    if (take_string(L, "text", text, sizeof text) && !strcmp(folder, "machines")) {
+}
+
+static void load_table(struct loader *ld, enum vs_slot slot, const char *name, const char *shown,
+                       bool base)
+{
+    lua_State *L = ld->box->L;
+    char word[128], text[400], of[64];
+    const char *outer = ld->file, *outer_of = ld->of;
+    enum vs_slot outer_slot = ld->slot;
+    const char *slash = strrchr(name, '/');
+    ld->file = shown;
+    snprintf(of, sizeof of, "%s", slash ? slash + 1 : name);
+    of[strcspn(of, ".")] = '\0';
+    if (slot != MACHINE) {
+        take_string(L, "of", of, sizeof of);
+    }
+    ld->of = slot == MACHINE ? NULL : of;
+    ld->slot = slot;
+    if (slot != MACHINE && !base) {
+        snprintf(ld->part[slot], sizeof ld->part[slot], "%s", of);
+    }
+    take_same(ld);
+    if (take_string(L, "base", word, sizeof word)) {
+        load_file(ld, slot, word, true);
+    }
+    for (int i = 0; slot == MACHINE && i < VS_SLOT_N; i++) {
+        if (take_string(L, parts[i].key, word, sizeof word)) {
+            load_file(ld, (enum vs_slot)i, word, false);
+        }
+    }
+    if (take_string(L, "text", text, sizeof text) && slot == MACHINE) {
         snprintf(ld->info->text, sizeof ld->info->text, "%s", text);
     }
     take_string(L, "borrows", text, sizeof text);
     if (take_string(L, "calibrated", text, sizeof text)) {
-        size_t at = strlen(ld->info->calibrated);
-        snprintf(ld->info->calibrated + at, sizeof ld->info->calibrated - at, "%s%s", at ? " " : "",
-                 text);
+        add_words(ld->info->calibrated, sizeof ld->info->calibrated, text);
     }
     /* set = { cpu = { ... } }: where a machine names a part and still overrides knobs of that
      * prefix */
@@ -202,6 +299,8 @@ static void load_table(struct loader *ld, const char *folder, const char *shown)
     flatten(ld, "", 0);
     apply(ld);
     ld->file = outer;
+    ld->of = outer_of;
+    ld->slot = outer_slot;
 }
 
 struct names {
@@ -228,9 +327,9 @@ static void each(const char *home, const char *folder,
                  void (*visit)(void *ctx, const char *name, const char *path), void *ctx);
 
 /* The file of a name; false and a message with the nearest name when there is none. */
-static bool locate(struct loader *ld, const char *folder, const char *name, char *path,
-                   size_t bytes)
+static bool locate(struct loader *ld, enum vs_slot slot, const char *name, char *path, size_t bytes)
 {
+    const char *folder = folder_of(slot);
     if (is_path(name)) {
         snprintf(path, bytes, "%s", name);
         return true;
@@ -244,7 +343,7 @@ static bool locate(struct loader *ld, const char *folder, const char *name, char
     struct names all = {{NULL}, 0};
     each(ld->home, folder, collect, &all);
     const char *near = vs_nearest(name, all.name, all.n);
-    if (!strcmp(folder, "machines")) {
+    if (slot == MACHINE) {
         vs_error(ld->errors,
                  near ? "unknown machine '%s'; did you mean '%s'?"
                       : "unknown machine '%s'; 'virtsim list machines' names them all",
@@ -261,13 +360,13 @@ static bool locate(struct loader *ld, const char *folder, const char *name, char
     return false;
 }
 
-static void load_file(struct loader *ld, const char *folder, const char *name)
+static void load_file(struct loader *ld, enum vs_slot slot, const char *name, bool base)
 {
     char file[4096];
     int rc;
     if (++ld->depth > DEPTH_MAX) {
         fail(ld, name, "descriptions that build on each other in a circle");
-    } else if (!locate(ld, folder, name, file, sizeof file) ||
+    } else if (!locate(ld, slot, name, file, sizeof file) ||
                vs_box_load(ld->box, file, ld->errors)) {
         ld->failures++;
     } else if ((rc = vs_box_call(ld->box, 0, 1)) != LUA_OK) {
@@ -279,9 +378,10 @@ static void load_file(struct loader *ld, const char *folder, const char *name)
         ld->box->cap_bytes = ld->box->used_bytes + VS_BOX_MEMORY_BYTES;
         char shown[300];
         bool plain = is_path(name);
-        snprintf(shown, sizeof shown, plain ? "%s%s" : "%s/%s.lua", plain ? "" : folder, name);
+        snprintf(shown, sizeof shown, plain ? "%s%s" : "%s/%s.lua", plain ? "" : folder_of(slot),
+                 name);
         if (lua_istable(ld->box->L, -1)) {
-            load_table(ld, folder, shown);
+            load_table(ld, slot, name, shown, base);
         } else {
             vs_error(ld->errors, "%s: must return a table of knobs", shown);
             ld->failures++;
@@ -291,12 +391,37 @@ static void load_file(struct loader *ld, const char *folder, const char *name)
     ld->depth--;
 }
 
+static void settle(struct loader *ld)
+{
+    struct vs_borrow b = {.machine = ld->info->name,
+                          .kin = ld->kin,
+                          .n_kin = ld->n_kin,
+                          .told = ld->told,
+                          .n_told = ld->n_told};
+    for (int i = 0; i < VS_SLOT_N; i++) {
+        b.part[i] = ld->part[i];
+    }
+    if (ld->knobs && !ld->failures) {
+        vs_borrow_settle(&b, ld->knobs);
+    }
+    for (size_t i = 0; i < ld->n_told; i++) {
+        free((void *)(uintptr_t)ld->told[i].path);
+        free((void *)(uintptr_t)ld->told[i].of);
+    }
+    free(ld->told);
+    free(ld->kin);
+}
+
 enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs,
                                struct vs_machine_info *info, struct vs_errors *errors)
 {
     struct vs_machine_info local;
-    struct loader ld = {
-        .home = home, .knobs = knobs, .errors = errors, .info = info ? info : &local, .file = name};
+    struct loader ld = {.home = home,
+                        .knobs = knobs,
+                        .errors = errors,
+                        .info = info ? info : &local,
+                        .file = name,
+                        .slot = MACHINE};
     memset(ld.info, 0, sizeof *ld.info);
     const char *slash = strrchr(name, '/');
     snprintf(ld.info->name, sizeof ld.info->name, "%s", slash ? slash + 1 : name);
@@ -305,7 +430,7 @@ enum vs_status vs_machine_load(const char *home, const char *name, struct vs_kno
         *dot = '\0';
     }
     char path[4096];
-    if (!locate(&ld, "machines", name, path, sizeof path)) {
+    if (!locate(&ld, MACHINE, name, path, sizeof path)) {
         return VS_E_UNKNOWN;
     }
     ld.box = vs_box_open(0);
@@ -313,8 +438,9 @@ enum vs_status vs_machine_load(const char *home, const char *name, struct vs_kno
         vs_error(errors, "%s: out of memory", name);
         return VS_E_NOMEM;
     }
-    load_file(&ld, "machines", name);
+    load_file(&ld, MACHINE, name, false);
     vs_box_close(ld.box);
+    settle(&ld);
     return ld.failures ? VS_E_CONFIG : VS_OK;
 }
 

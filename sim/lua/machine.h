@@ -3,7 +3,12 @@
  * Machine descriptions: Lua files that return a table. A machine names its parts (cpu, hypervisor,
  * iommu, nic, memory: files of scripts/lua/<part>s/) and overrides single knobs; a file may build
  * on another of its kind with `base`. Every number is { value, "source", "grade" }; a bare number
- * is an error. `text` says what the file describes, `borrows` what it took from elsewhere.
+ * is an error. A part's file is about the part it is named after, or `of` = "part"; a single value
+ * may be about another, { value, "source", "grade", of = "part" }. What is about another part than
+ * the one that uses it is taken over and assumed (borrow.h), unless `same` states what the two have
+ * in common and why: same = { part = { why = "...", "ept", "memory.l1d" } }. of = "any" holds for
+ * all parts. `text` says what the file describes, `calibrated` what was fitted to; `borrows`, free
+ * text, is passed over.
  */
 #ifndef VIRTSIM_SIM_LUA_MACHINE_H
 #define VIRTSIM_SIM_LUA_MACHINE_H

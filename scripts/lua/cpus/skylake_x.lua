@@ -4,10 +4,9 @@
 local dump = "yulyugin/vmlatency, results/Intel(R) Core(TM) i9-7900X CPU @ 3.30GHz.txt"
 return {
   base = "skylake_sp",
+  same = { skylake_sp = { why = "the same design: one CPUID model, 06_55H, for Skylake-SP and Skylake-X (Linux intel-family.h, SKYLAKE_X)", "cpu", "ept", "memory", "vmcs", "instruction", "host.frames", "guest.frames" } },
   text = "Intel Skylake-X core at the clock of the i9-7900X that was measured",
-  borrows = "the transition of Skylake-SP",
-  calibrated = "native_latency:skylake_sp",
-  cpu = { clock = { mhz = { 3312, "native_latency skylake_sp: i9-7900X at 3311.94 MHz", "measured" } } },
+  cpu = { clock = { mhz = { 3312, "NL.skylake_sp.PR.s64.8K: i9-7900X at 3311.94 MHz", "measured" } } },
   vmcs = {
     cap = {
       proc2 = { 0x025d3fff00000000, dump, "measured" },

@@ -2,7 +2,7 @@
 -- Zen 3 server core: the core that was measured in a desktop part, at a server's clock.
 return {
   base = "zen3_vermeer",
+  same = { zen3_vermeer = { why = "the same core complex die: AMD 56665, Software Optimization Guide for AMD Family 19h Processors, is of both", "cpu", "ept", "memory.l1d", "memory.l1i", "memory.l2", "memory.llc", "memory.line", "memory.walker" } },
   text = "AMD Zen 3 core at the nominal clock of an EPYC 7763",
-  borrows = "everything but the clock from the Ryzen 9 5900X description",
   cpu = { clock = { mhz = { 2450, "AMD EPYC 7763 specification: 2.45 GHz base", "documented" } } },
 }

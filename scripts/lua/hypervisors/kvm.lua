@@ -2,7 +2,6 @@
 -- KVM in the kernel; port I/O and MMIO nobody handles there go to user space (QEMU).
 return {
   text = "KVM with QEMU in user space",
-  borrows = "instruction counts are readings of KVM's source where no measurement exists",
   calibrated = "1X064",
   paging = { mode = { "ept", "KVM's default where the processor has EPT", "documented" } },
   vmcs = { control = {

@@ -3,7 +3,6 @@
 return {
   base = "kvm",
   text = "KVM on Arm: a host with VHE, stage 2",
-  borrows = "handler programs of KVM on Intel but for the run loop; VMX's interrupt posting stands for the interrupt controller",
   calibrated = "2A016",
   hypervisor = { common = { instructions = { 838, "2A016: 918 cycles less the parts modelled, at two instructions a cycle", "derived" } } },
   paging = { mode = { "stage2", "KVM for arm64 always uses stage 2", "documented" } },

@@ -3,8 +3,8 @@
 local without = "KVM: setup_vmcs_config leaves optional controls off that the processor does not have"
 return {
   base = "kvm",
+  of = "kvm", -- the same program
   text = "KVM on a processor without APICv and INVPCID",
-  borrows = "as kvm",
   calibrated = "1X064",
   vmcs = { control = {
     virtual_interrupt_delivery = { false, without, "documented" },

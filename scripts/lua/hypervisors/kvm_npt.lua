@@ -3,7 +3,6 @@
 return {
   base = "kvm",
   text = "KVM on AMD: SVM and nested paging",
-  borrows = "handler programs of KVM on Intel; VMX's interrupt posting stands for AVIC",
   calibrated = "1X095",
   paging = { mode = { "npt", "KVM's default where the processor has nested paging (kvm_amd.npt)", "documented" } },
 }

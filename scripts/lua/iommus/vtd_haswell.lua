@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 return {
+  of = "haswell_ep",
   text = "VT-d as measured on a Haswell host with a PCIe 3.0 x8 adapter",
   calibrated = "5I109 5I111 5I115 6P060",
   iommu = {

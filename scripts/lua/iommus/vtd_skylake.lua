@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 return {
   base = "vtd_haswell",
+  of = "skylake_sp",
   text = "VT-d of a Skylake host",
-  borrows = "everything from the Haswell measurements: none exists for Skylake",
 }

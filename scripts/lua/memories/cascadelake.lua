@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 return {
   base = "skylake_sp",
+  same = { ddr4 = { why = "six channels of DDR4-2933", "memory.dram.banks", "memory.dram.row" } },
   text = "Cascade Lake caches with six channels of DDR4-2933",
-  borrows = "every latency of the Skylake-SP description, caches in core cycles and DRAM in ns",
   calibrated = "4M097",
   memory = {
     remote_latency = { "52800", "4M097: Gold 6240, 140.4 ns remote less 87.6 local", "derived" },

@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- Caches and DRAM behind a Haswell server core, from the latency staircase of an E5-2660 v3.
 return {
+  same = { ddr4 = { why = "four channels of DDR4-2133", "memory.dram.banks", "memory.dram.row" } },
   text = "Haswell-EP caches with four channels of DDR4-2133",
-  borrows = "nothing: latencies are those of an E5-2660 v3 at 2600 MHz",
   calibrated = "NL.haswell_ep.PR 4M088",
   host = { frames = { "colored", "NL.haswell_ep.PR.s64.192K..256K: L2 answers to its full size, as it does where successive pages take turns in its sets; frames at random overfill some", "derived" } },
   guest = { frames = { "colored", "a guest's kernel gives out frames as the host's does", "assumed" } },
   memory = {
     remote_latency = { "35000", "4M088: E5-2680 v3, 127.1 ns remote less 92.1 local", "derived" },
-    l1d = { latency = { 4, "NL.haswell_ep.PR.s64.8K..32K", "measured" } },
+    l1d = { size = { "32KiB", "NL.haswell_ep.PR.s64.32K..48K: step at 32 KiB", "measured" }, latency = { 4, "NL.haswell_ep.PR.s64.8K..32K", "measured" } },
     l2 = {
       size = { "256KiB", "NL.haswell_ep.PR.s64.256K..384K: step at 256 KiB, the family's size", "documented" },
       ways = { 8, "the measurement gives no ways; 8 is the family's", "assumed" },

@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Caches and DRAM behind a K10 server core, from the latencies of an Opteron 2378 at 2400 MHz.
+-- Caches and DRAM behind a K10 server core, from the latencies of an Opteron 2378 at 2400 MHz. That
+-- its L2 holds no line of its L1 is left out.
 local dump = "InstLatX64 AuthenticAMD0100F42_K10_Shanghai_MemLatX64"
 return {
+  calibrated = "InstLatX64:AuthenticAMD0100F42_K10_Shanghai_MemLatX64",
   text = "K10 Shanghai: 64 KiB of L1, 512 KiB of L2 a core, 6 MiB of L3, two channels of DDR2-800",
-  borrows = "nothing: latencies are those of an Opteron 2378, in cycles of 2400 MHz; that its L2 holds no line of its L1 is left out",
   memory = {
     l1d = {
       size = { "64KiB", dump .. ": L1D", "documented" }, ways = { 2, dump .. ": L1D, 2 way", "documented" },
@@ -16,6 +17,7 @@ return {
     },
     llc = {
       size = { "6MiB", dump .. ": L3", "documented" }, ways = { 48, dump .. ": L3, 48 way", "documented" },
+      inclusive = { false, dump .. ": L3, exclusive", "documented" },
       fill = { "victim", dump .. ": L3, exclusive", "documented" },
       latency = { 51, dump .. ", linear, stride 128, 1-2 MiB", "measured" },
     },

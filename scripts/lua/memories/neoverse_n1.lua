@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Caches and DRAM around a Neoverse N1 core: geometry from Arm, every latency assumed.
+-- Caches and DRAM around a Neoverse N1 core: geometry from Arm, every latency but the L1's assumed. No
+-- latency staircase of an N1 is at hand, so nothing is calibrated.
 return {
+  same = { ddr4 = { why = "eight channels of DDR4-3200", "memory.dram.banks", "memory.dram.row" } },
   text = "64 KiB L1, 1 MiB L2, 32 MiB shared last level, eight channels of DDR4-3200",
-  borrows = "DRAM timing of Skylake-SP; no latency staircase of an N1 is at hand, so none is calibrated",
   memory = {
     l1d = {
       size = { "64KiB", "Arm 100616 (Neoverse N1 TRM), L1 memory system", "documented" },

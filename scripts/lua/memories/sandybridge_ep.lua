@@ -2,12 +2,11 @@
 -- Caches and DRAM behind a Sandy Bridge server core, from the latency staircase of an i7-3930K.
 return {
   text = "Sandy Bridge-EP caches with four channels of DDR3",
-  borrows = "nothing: latencies are those of an i7-3930K at 3209 MHz",
   calibrated = "NL.sandybridge_ep.PR",
   host = { frames = { "colored", "NL.sandybridge_ep.PR.s64.192K..256K: L2 answers to its full size, as it does where successive pages take turns in its sets; frames at random overfill some", "derived" } },
   guest = { frames = { "colored", "a guest's kernel gives out frames as the host's does", "assumed" } },
   memory = {
-    l1d = { latency = { 4, "NL.sandybridge_ep.PR.s64.2K..32K", "measured" } },
+    l1d = { size = { "32KiB", "NL.sandybridge_ep.PR.s64.32K..48K: step at 32 KiB", "measured" }, latency = { 4, "NL.sandybridge_ep.PR.s64.2K..32K", "measured" } },
     l2 = {
       size = { "256KiB", "Intel Optimization Manual, Sandy Bridge: 256 KiB L2", "documented" },
       ways = { 8, "Intel Optimization Manual, Sandy Bridge: 8 ways", "documented" },

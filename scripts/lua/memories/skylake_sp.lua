@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Caches and DRAM behind a Skylake server core, from the latency staircase of an i9-7900X.
+-- Caches and DRAM behind a Skylake server core, from the latency staircase of an i9-7900X at 3312 MHz,
+-- the same design: L2 and LLC in core cycles, DRAM in ns. LRU where that part keeps lines as random
+-- replacement does.
 return {
+  same = { ddr4 = { why = "six channels of DDR4-2666", "memory.dram.banks", "memory.dram.row" } },
   text = "Skylake-SP caches with six channels of DDR4-2666",
-  borrows = "LRU where the measured part keeps lines as random replacement does; latencies of an i9-7900X at 3312 MHz in core cycles (L2, LLC) and in ns (DRAM)",
   calibrated = "NL.skylake_sp.PR 4M094",
   host = { frames = { "colored", "NL.skylake_sp.PR.s64.768K..1024K: L2 answers to its full size, as it does where successive pages take turns in its sets; frames at random overfill some", "derived" } },
   guest = { frames = { "colored", "a guest's kernel gives out frames as the host's does", "assumed" } },

@@ -2,8 +2,8 @@
 -- The caches and DRAM of the part whose staircase was measured.
 return {
   base = "skylake_sp",
+  same = { ddr4 = { why = "four channels of DDR4", "memory.dram.banks", "memory.dram.row" } },
   text = "Skylake-X caches of an i9-7900X with four channels of DDR4",
-  borrows = "nothing: latencies are those of an i9-7900X at 3312 MHz",
   memory = {
     llc = {
       size = { "14080KiB", "Intel i9-7900X specification: 13.75 MB, ten slices of 1.375 MiB", "documented" },

@@ -1,14 +1,15 @@
 -- SPDX-License-Identifier: MIT
+-- DRAM as behind Zen 2 Rome, the same kind of I/O die; not behind the desktop part.
 return {
   base = "zen3_vermeer",
+  same = { ddr4 = { why = "eight channels of DDR4-3200", "memory.dram.banks", "memory.dram.row" } },
   text = "Zen 3 Milan: one complex's 32 MiB of L3, eight channels of DDR4-3200",
-  borrows = "cache latencies of the Zen 3 description in core cycles; DRAM latencies of Zen 2 Rome, the same kind of I/O die",
   memory = {
     dram = {
       channels = { 8, "AMD EPYC 7763: eight DDR4-3200 channels", "documented" },
-      row_hit = { "222000", "NL.zen2_rome.PR.s64.32768K..131072K: 500 to 512 cycles at 2250 MHz", "assumed" },
-      row_miss = { "235750", "row hit and one activation of DDR4-3200 (13.75 ns)", "assumed" },
-      row_conflict = { "249500", "row hit, precharge and activation of DDR4-3200 (27.5 ns)", "assumed" },
+      row_hit = { "222000", "NL.zen2_rome.PR.s64.32768K..131072K: 500 to 512 cycles at 2250 MHz", "measured", of = "zen2_rome" },
+      row_miss = { "235750", "row hit and one activation of DDR4-3200 (13.75 ns)", "derived", of = "zen2_rome" },
+      row_conflict = { "249500", "row hit, precharge and activation of DDR4-3200 (27.5 ns)", "derived", of = "zen2_rome" },
     },
   },
 }

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 return {
   text = "10 Gb/s SR-IOV adapter in the manner of an X710",
-  borrows = "link latencies from the adapter of 6P060; engine times are assumed",
+  pcie = { width = { 8, "Intel Ethernet Controller X710 product brief: PCIe 3.0, 8 lanes", "documented" } },
   nic = { link = { gbps = { 10, "X710: 10 Gb/s ports", "documented" } } },
 }

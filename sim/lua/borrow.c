@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "borrow.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char mark[] = "taken from ";
+
+/* The first pattern that fits counts. A knob's default that is not assumed needs a line here. */
+static const struct vs_default_of defaults[] = {
+    /* what the simulator, its guests and a run choose, and what architectures and programs state */
+    {"workload.*", VS_SLOT_CPU, NULL, false},
+    {"sim.*", VS_SLOT_CPU, NULL, false},
+    {"replay.*", VS_SLOT_CPU, NULL, false},
+    {"paging.*", VS_SLOT_CPU, NULL, false},
+    {"guest.*", VS_SLOT_CPU, NULL, false},
+    {"host.*", VS_SLOT_CPU, NULL, false},
+    {"os.*", VS_SLOT_CPU, NULL, false},
+    {"shadow.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"cpu.vendor", VS_SLOT_CPU, NULL, false},
+    {"cpu.translation", VS_SLOT_CPU, NULL, false},
+    {"vmcs.control.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"svm.intercept.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"svm.tlb_control", VS_SLOT_HYPERVISOR, NULL, false},
+    {"el2.trap.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"el2.force_broadcast", VS_SLOT_HYPERVISOR, NULL, false},
+    {"ept.mode_based_execute", VS_SLOT_HYPERVISOR, NULL, false},
+    {"memory.straddle", VS_SLOT_MEMORY, NULL, false},
+    {"memory.writeback", VS_SLOT_MEMORY, NULL, false},
+    {"memory.nodes", VS_SLOT_MEMORY, NULL, false},
+    {"hypervisor.*.user_exit", VS_SLOT_HYPERVISOR, NULL, false},
+    {"hypervisor.common.vmcs_access", VS_SLOT_HYPERVISOR, NULL, false},
+    {"hypervisor.ept_violation.zero_page", VS_SLOT_HYPERVISOR, NULL, false},
+    {"hypervisor.halt_poll*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"pcie.generation", VS_SLOT_NIC, NULL, false},
+    {"pcie.tlp.*", VS_SLOT_NIC, NULL, false},
+    {"pcie.mps", VS_SLOT_NIC, NULL, false},
+    {"pcie.mrrs", VS_SLOT_NIC, NULL, false},
+    {"nic.vf_stride", VS_SLOT_NIC, NULL, false},
+    /* what all parts of a vendor, or all memories of a kind, have in common */
+    {"memory.line", VS_SLOT_MEMORY, "intel", false},
+    {"memory.llc.fill", VS_SLOT_MEMORY, "intel", false},
+    {"memory.walker.entry", VS_SLOT_MEMORY, "intel", false},
+    {"memory.ddio", VS_SLOT_MEMORY, "intel", false},
+    {"memory.llc.ddio_ways", VS_SLOT_MEMORY, "intel", false},
+    {"memory.dram.banks", VS_SLOT_MEMORY, "ddr4", false},
+    {"memory.dram.row", VS_SLOT_MEMORY, "ddr4", false},
+    {"ept.execute_only", VS_SLOT_CPU, "intel", false},
+    {"ept.accessed_dirty", VS_SLOT_CPU, "intel", false},
+    {"ept.l1_dtlb.shared", VS_SLOT_CPU, "intel", false},
+    {"ept.l1_dtlb_store.*", VS_SLOT_CPU, "intel", false},
+    {"ept.l2_tlb.large_pages", VS_SLOT_CPU, "intel", false},
+    {"ept.l2_itlb.entries", VS_SLOT_CPU, "intel", false},
+    {"ept.walk_lines.entries", VS_SLOT_CPU, "intel", false},
+    {"vmcs.cached", VS_SLOT_CPU, "intel", false},
+    {"vmcs.skip_clean_checks", VS_SLOT_CPU, "intel", false},
+    {"vmcs.check", VS_SLOT_CPU, "intel", false},
+    {"vmcs.instruction.vmread", VS_SLOT_CPU, "intel", false},
+    /* what one part has */
+    {"ept.l2_itlb.large_pages", VS_SLOT_CPU, "zen2_rome", false},
+    {"ept.guest_pwc.l3.entries", VS_SLOT_CPU, "ivybridge", false},
+    {"vmcs.cap.*", VS_SLOT_CPU, "haswell_ep", false},
+    {"vmcs.exit.detect", VS_SLOT_CPU, "haswell_ep", true},
+    {"vmcs.entry.begin", VS_SLOT_CPU, "haswell_ep", true},
+    {"svm.exit.detect", VS_SLOT_CPU, "epyc_of_1X095", true},
+    {"svm.entry.begin", VS_SLOT_CPU, "epyc_of_1X095", true},
+    {"hypervisor.common.instructions", VS_SLOT_HYPERVISOR, "kvm", false},
+    {"hypervisor.vmcall.*", VS_SLOT_HYPERVISOR, "kvm", false},
+    {"iommu.*", VS_SLOT_IOMMU, "haswell_ep", false},
+    {"pcie.width", VS_SLOT_NIC, "nfp6000", false},
+    {"pcie.upstream", VS_SLOT_NIC, "nfp6000", false},
+    {"pcie.downstream", VS_SLOT_NIC, "nfp6000", false},
+    {"nic.*", VS_SLOT_NIC, "x710", false},
+    {"cpu.*", VS_SLOT_CPU, "skylake_sp", false},
+    {"ept.*", VS_SLOT_CPU, "skylake_sp", false},
+    {"instruction.*", VS_SLOT_CPU, "skylake_sp", false},
+    {"memory.*", VS_SLOT_MEMORY, "skylake_sp", false},
+};
+
+const struct vs_default_of *vs_default_of(const char *path)
+{
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
+        if (!fnmatch(defaults[i].pattern, path, 0)) {
+            return &defaults[i];
+        }
+    }
+    return NULL;
+}
+
+static bool starts(const char *path, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return !strncmp(path, prefix, n) && (!path[n] || path[n] == '.');
+}
+
+/* The world switch of another vendor, and properties of a table without entries, are nothing that
+ * the machine has. */
+static bool absent(const struct vs_knobs *knobs, const char *path, const char *vendor)
+{
+    static const char *const world[][2] = {{"vmcs", "intel"}, {"svm", "amd"}, {"el2", "arm"}};
+    for (int i = 0; i < 3; i++) {
+        if (starts(path, world[i][0])) {
+            return *vendor && strcmp(vendor, world[i][1]) != 0;
+        }
+    }
+    char entries[256];
+    const char *dot = strrchr(path, '.');
+    snprintf(entries, sizeof entries, "%.*s.entries", dot ? (int)(dot - path) : 0, path);
+    const struct vs_knob *table = vs_knobs_find(knobs, entries);
+    return table && table->value == 0 && strcmp(path, entries) != 0;
+}
+
+/* Who uses the value: an adapter and a program are themselves, the rest is the processor's. */
+static const char *user(const struct vs_borrow *b, enum vs_slot slot)
+{
+    const char *own = b->part[slot], *cpu = b->part[VS_SLOT_CPU];
+    if (!strcmp(own, "any")) {
+        return own;
+    }
+    if (slot != VS_SLOT_HYPERVISOR && slot != VS_SLOT_NIC && *cpu) {
+        return cpu;
+    }
+    return *own ? own : b->machine;
+}
+
+static const struct vs_kin *kin_of(const struct vs_borrow *b, const char *part, const char *of,
+                                   const char *path)
+{
+    for (size_t i = 0; i < b->n_kin; i++) {
+        const struct vs_kin *k = &b->kin[i];
+        if (!strcmp(k->part, part) && !strcmp(k->of, of) && starts(path, k->prefix)) {
+            return k;
+        }
+    }
+    return NULL;
+}
+
+static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const struct vs_knob *knob,
+                   const char *vendor)
+{
+    const char *path = knob->desc->path, *of = NULL;
+    enum vs_slot slot = VS_SLOT_CPU;
+    if (knob->rank == VS_RANK_DEFAULT) {
+        const struct vs_default_of *d = vs_default_of(path);
+        if ((d && !d->of) || (knob->grade == VS_GRADE_assumed && !(d && d->guessed_too))) {
+            return;
+        }
+        of = d ? d->of : "a default";
+        slot = d ? d->slot : slot;
+    } else {
+        for (size_t i = b->n_told; i-- > 0 && !of;) {
+            if (!strcmp(b->told[i].path, path)) {
+                if (!b->told[i].of) {
+                    return;
+                }
+                of = b->told[i].of;
+                slot = b->told[i].slot;
+            }
+        }
+    }
+    const char *part = user(b, slot);
+    if (!of || !strcmp(of, part) || !strcmp(of, vendor) || !strcmp(of, "any") ||
+        !strcmp(part, "any") || absent(knobs, path, vendor)) {
+        return;
+    }
+    char source[2048];
+    const char *was = knob->source ? knob->source : knob->desc->source;
+    const struct vs_kin *kin = kin_of(b, part, of, path);
+    if (kin) {
+        snprintf(source, sizeof source, "as %s (%s): %s", of, kin->why, was);
+    } else {
+        snprintf(source, sizeof source, "%s%s: %s, %s", mark, of, was,
+                 vs_evidence_name(knob->grade));
+    }
+    vs_knobs_cite(knobs, path, source, kin ? knob->grade : VS_GRADE_assumed);
+}
+
+void vs_borrow_settle(const struct vs_borrow *b, struct vs_knobs *knobs)
+{
+    const struct vs_knob *v = vs_knobs_find(knobs, "cpu.vendor");
+    char vendor[64] = "";
+    if (v) {
+        vs_knob_text(v, vendor, sizeof vendor);
+    }
+    for (size_t i = 0; i < vs_knobs_count(knobs); i++) {
+        settle(b, knobs, vs_knobs_at(knobs, i), vendor);
+    }
+}
+
+bool vs_borrow_from(const struct vs_knob *knob, char *from, size_t bytes)
+{
+    size_t n = sizeof mark - 1;
+    if (!knob->source || strncmp(knob->source, mark, n) != 0) {
+        return false;
+    }
+    snprintf(from, bytes, "%.*s", (int)strcspn(knob->source + n, ":"), knob->source + n);
+    return true;
+}

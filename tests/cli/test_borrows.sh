@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What the shipped machines take over from other parts is assumed, listed, and nothing else is listed.
+. "$VIRTSIM_HOME/tests/lib.inc"
+"$VIRTSIM" list machines --format csv >"$work/machines"
+"$VIRTSIM" list borrows --format csv >"$work/borrows"
+for m in $(tail -n +2 "$work/machines" | cut -d, -f1); do
+    "$VIRTSIM" run workloads/gups.lua --machine "$m" --dry-run --format csv >"$work/$m.csv" 2>"$work/err" ||
+        { head -3 "$work/err"; failures=$((failures + 1)); }
+done
+
+ok "every law of what is taken over" python3 - "$work" "$VIRTSIM_HOME" <<'PY'
+import csv, re, sys
+
+work, home = sys.argv[1:]
+bad = []
+
+
+def rows(path):
+    with open(path, encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f))
+
+
+literature = {r["id"]: r for r in rows(f"{home}/results/literature.csv")}
+listed = {}
+for r in rows(f"{work}/borrows"):
+    listed.setdefault(r["machine"], {})[r["knob"]] = r
+machines = {r["machine"]: r for r in rows(f"{work}/machines")}
+knobs = {m: {r["knob"]: r for r in rows(f"{work}/{m}.csv")} for m in machines}
+
+# What a row is about, by the platform it names. A row of nobody in this table is nobody's.
+ABOUT = {"sandybridge_ep": r"sandybridge_ep|Sandy|E5-2670 0|i7-3930K", "haswell_ep": r"haswell_ep|Haswell|v3 @|hsw",
+         "broadwell_ep": r"Broadwell", "skylake_sp": r"skylake_sp|Skylake|SKX|Gold 61",
+         "skylake_x": r"skylake_sp|Skylake|SKX|Gold 61", "cascadelake": r"Cascade|CLX",
+         "zen2_rome": r"zen2_rome|Zen2", "zen3_vermeer": r"zen3|Zen3", "zen3_milan": r"zen3|Zen3",
+         "k10_shanghai": r"K10", "neoverse_n1": r"Neoverse"}
+OF_INTEL = ("ept.l1_dtlb.shared", "ept.l2_tlb.large_pages")
+ID = re.compile(r"\b(?:[1-7][A-Z]\d{3}\b|NL\.\w+\.PR\.s\d+\.\d+K)")
+for m, all_of_it in knobs.items():
+    part = next((p for p in ABOUT if m.startswith(p)), "skylake_sp")
+    for k, r in all_of_it.items():
+        taken = r["source"].startswith("taken from ")
+        if taken and r["evidence"] != "assumed":
+            bad.append(f"{m}: {k}: taken over, but {r['evidence']}")
+        if taken != (k in listed.get(m, {})):
+            bad.append(f"{m}: {k}: " + ("taken over, not listed" if taken else "listed, not taken over"))
+        if taken and (listed[m][k]["source"], listed[m][k]["value"]) != (r["source"], r["value"]):
+            bad.append(f"{m}: {k}: the list says something else than the run")
+        # the other way round, by what is cited: evidence about hardware is about this hardware
+        cited = [literature[i]["platform"] for i in ID.findall(r["source"]) if i in literature]
+        hardware = k.split(".")[0] in ("cpu", "ept", "memory", "instruction", "iommu") or re.match(r"vmcs\.(exit|entry)|svm\.e", k)
+        foreign = cited and not any(re.search(ABOUT[part], p) for p in cited + [r["source"]])
+        if (k.startswith("iommu.") and all_of_it["iommu.enabled"]["value"] == "0") or \
+                (k in OF_INTEL and all_of_it["cpu.vendor"]["value"] == "intel"):
+            continue # a unit that is off; what Intel's parts have in common
+        if hardware and foreign and not taken and r["evidence"] != "assumed" and not r["source"].startswith("as "):
+            world = {"vmcs": "intel", "svm": "amd"}.get(k.split(".")[0])
+            table = all_of_it.get(k.rsplit(".", 1)[0] + ".entries", {"value": "1"})
+            if (not world or world == all_of_it["cpu.vendor"]["value"]) and table["value"] != "0":
+                bad.append(f"{m}: {k}: {r['evidence']} by {r['source']!r}, which is about {cited}")
+
+# Cases that are known from the manuals, whatever the mechanism.
+for m, k, of in (("neoverse_n1_kvm", "memory.dram.row_conflict", "skylake_sp"), ("neoverse_n1_kvm", "ept.guest_pwc.l3.entries", "ivybridge"),
+                 ("neoverse_n1_kvm", "ept.walkers", "skylake_sp"), ("neoverse_n1_kvm", "cpu.load_queue", "skylake_sp"),
+                 ("neoverse_n1_native", "ept.l2_tlb.latency", "cortex_a76"), ("broadwell_ep_kvm", "memory.l2.latency", "haswell_ep"),
+                 ("broadwell_ep_kvm", "vmcs.exit.detect", "haswell_ep"), ("broadwell_ep_kvm", "iommu.walk.latency", "haswell_ep"),
+                 ("cascadelake_kvm", "memory.dram.row_miss", "skylake_sp"), ("cascadelake_kvm", "vmcs.entry.begin", "skylake_sp"),
+                 ("zen2_rome_kvm", "cpu.load_queue", "skylake_sp"), ("zen2_rome_kvm", "svm.exit.detect", "epyc_of_1X095"),
+                 ("zen3_milan_kvm", "memory.dram.row_hit", "zen2_rome"), ("zen3_milan_native", "host.frames", "zen3_vermeer"),
+                 ("sandybridge_ep_kvm", "ept.l1_dtlb_4k.entries", "haswell_ep"), ("skylake_sp_kvm", "iommu.walk.latency", "haswell_ep"),
+                 ("haswell_ep_kvm", "pcie.upstream", "nfp6000")):
+    if listed.get(m, {}).get(k, {}).get("from") != of:
+        bad.append(f"{m}: {k} is {of}'s, but {listed.get(m, {}).get(k)}")
+for m, k in (("skylake_x_native", "memory.dram.row_miss"), ("cascadelake_native", "memory.l2.latency"), ("zen3_milan_native", "memory.llc.latency"),
+             ("haswell_ep_kvm", "iommu.walk.latency"), ("haswell_ep_kvm", "vmcs.cap.proc"),
+             ("skylake_sp_kvm", "memory.dram.row_miss"), ("zen2_rome_native", "memory.dram.row_hit")):
+    if k in listed.get(m, {}) or knobs[m][k]["evidence"] == "assumed":
+        bad.append(f"{m}: {k} is its own or its family's")
+
+for m, r in machines.items():
+    if not r["calibrated_to"]:
+        bad.append(f"{m}: calibrated to what?")
+if machines["neoverse_n1_native"]["calibrated_to"] != "nothing":
+    bad.append("neoverse_n1_native has no measurement to be calibrated to")
+if len(machines) < 20 or len(listed) < 20:
+    bad.append(f"{len(machines)} machines, {len(listed)} that borrow")
+if bad:
+    sys.exit("\n".join(bad[:40]))
+PY
+[ -s "$work/err" ] && head -40 "$work/err"
+
+# Whoever sets a knob afterwards answers for it.
+"$VIRTSIM" run workloads/gups.lua --machine neoverse_n1_kvm --set memory.dram.row_conflict=70ns --dry-run --format csv 2>&1 |
+    grep '^memory.dram.row_conflict,' >"$work/set"
+equal "a value given on the command line is not taken over" 0 "$(grep -c 'taken from' "$work/set")"
+finish
