@@ -49,6 +49,8 @@ static void test_the_calibrated_machine_takes_the_measured_round_trip(void **sta
     f->config.exit_detect = 93;       /* README: Skylake-SP, the rest unchanged */
     f->config.entry_begin = 94;
     assert_int_equal(cycles(f), 516); /* 1X061, Gold 6142M, minimum */
+    f->config.exit_detect = f->config.entry_begin = 169;
+    assert_int_equal(cycles(f), 667); /* 1X051, Sandy Bridge, E5-2670, minimum */
 }
 
 static void test_an_operation_is_the_sum_of_its_parts(void **state)

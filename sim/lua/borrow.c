@@ -39,6 +39,7 @@ static const struct vs_default_of defaults[] = {
     {"pcie.mrrs", VS_SLOT_NIC, NULL, false},
     {"nic.vf_stride", VS_SLOT_NIC, NULL, false},
     /* what all parts of a vendor, or all memories of a kind, have in common */
+    {"cpu.string_stores", VS_SLOT_CPU, "intel", false},
     {"memory.line", VS_SLOT_MEMORY, "intel", false},
     {"memory.llc.fill", VS_SLOT_MEMORY, "intel", false},
     {"memory.walker.entry", VS_SLOT_MEMORY, "intel", false},

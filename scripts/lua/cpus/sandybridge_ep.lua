@@ -1,9 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- Sandy Bridge server core. The part that was measured is an i7-3930K: the same die as the E5-2600.
--- VMX capabilities: a Xeon E5-2690. It has no APICv, no INVPCID and no flags in EPT entries.
+-- Transition: a Xeon E5-2670. VMX capabilities: a Xeon E5-2690. It has no APICv, no INVPCID and no flags in EPT entries.
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) CPU E5-2690 0 @ 2.90GHz.txt"
+local split = "1X051: 667 cycles were measured, 329 of them go to parts of assumed length; the other 338 are split in half by assumption"
 return {
   text = "Intel Sandy Bridge-EP core at the clock of the i7-3930K that was measured",
+  calibrated = "1X051",
   cpu = {
     clock = { mhz = { 3209, "NL.sandybridge_ep.PR.s64.2K: i7-3930K at 3209.26 MHz", "measured" } },
     load_queue = { 64, "ExtremeTech 83848, 2010, with Intel's table of Nehalem and Sandy Bridge: 64 load buffers (and 168 entries of the re-order buffer, for cpu.window)", "documented" },
@@ -32,5 +34,7 @@ return {
       ept_vpid = { 0x00000f0106134141, dump, "measured" },
       vmfunc = { 0, dump .. ": it lists no IA32_VMX_VMFUNC", "measured" },
     },
+    exit = { detect = { 169, split, "assumed" } },
+    entry = { begin = { 169, split, "assumed" } },
   },
 }
