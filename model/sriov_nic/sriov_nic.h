@@ -24,6 +24,7 @@
 #define VS_NIC_WIRE_OVERHEAD 24u /* preamble 8, frame check 4, inter-packet gap 12 */
 #define VS_NIC_HEADERS 42u       /* Ethernet 14, IPv4 20, UDP 8 */
 #define VS_NIC_MIN_FRAME 60u     /* without frame check */
+#define VS_NIC_MAX_FRAME 10240u  /* what the transmit buffer keeps free for the next one */
 #define VS_NIC_NEVER UINT64_MAX
 
 /* The link, as this device uses it; both functions of struct vs_pcie fit. */
@@ -41,6 +42,7 @@ struct vs_nic_ring {
     uint32_t n, head, tail; /* hardware's next, software's end */
     uint32_t fetched;       /* descriptors cached in the device from head on */
     uint64_t cached[64][2]; /* their bytes */
+    bool ready;             /* RX: software has given it descriptors */
 };
 
 struct vs_nic_function {
@@ -49,11 +51,30 @@ struct vs_nic_function {
     uint64_t msi_address;
     uint32_t msi_data;
     uint64_t last_irq_ps, irq_due_ps; /* due: VS_NIC_NEVER = none pending */
-    bool ever_irq;
+    bool ever_irq, stopped;           /* stopped: the IOMMU blocked what it was to send */
     /* journeys: transmit by ring slot, receive by rx_done mod n */
     struct vs_journey *tx_journey, *rx_journey;
     uint32_t rx_first, rx_done; /* received packets not yet read: slots [rx_first, rx_done) mod n */
     uint32_t rx_announced;      /* of these, how many an interrupt has covered */
+};
+
+/* A packet from the wire in the adapter's buffer, until the engine has carried it into memory. */
+struct vs_nic_arrival {
+    uint64_t first_ps, in_ps; /* its first bit, its last */
+    uint32_t vf, payload;
+};
+
+/* The packet that an engine works on: one DMA a step, so that two engines meet on the link in the
+ * order of time. */
+enum vs_nic_phase { VS_NIC_FREE, VS_NIC_PAYLOAD, VS_NIC_WRITE_BACK };
+
+struct vs_nic_job {
+    enum vs_nic_phase phase; /* what comes next */
+    struct vs_nic_function *fn;
+    uint32_t slot;
+    uint64_t descriptor[2];
+    struct vs_journey packet; /* RX */
+    struct vs_tape tape;
 };
 
 struct vs_nic {
@@ -63,8 +84,11 @@ struct vs_nic {
     struct vs_nic_link link;
     struct vs_msi_port msi;
     struct vs_txn tx, rx; /* the engines' time lines: nic0/tx, nic0/rx */
-    struct vs_tape tape;
+    struct vs_nic_job tx_job, rx_job;
     uint64_t wire_tx_busy_ps, wire_rx_busy_ps;
+    struct vs_nic_arrival *arrival; /* the receive buffer: a queue that wraps */
+    uint32_t arrivals, arrival_first, n_arrivals;
+    uint64_t rx_buffered; /* bytes in it */
     struct vs_nic_function *fn;
     uint32_t n_fn, next_fn;
     uint64_t count[VS_CNT_nic_N];
@@ -83,13 +107,18 @@ void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at);
 /* The tail register has been written and the device knows since `at`. */
 void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at);
 void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail);
-/* TX engine from `at` on: one batch; returns when it wants to run again, VS_NIC_NEVER when idle. */
+/* TX engine from `at` on: one DMA, if the engine is free by then and the transmit buffer has room;
+ * returns when it wants to run again, VS_NIC_NEVER when idle. */
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at);
-/* A packet's first bit arrives at `at`; the RX engine carries it into memory. Returns when its
- * interrupt is due (VS_NIC_NEVER: dropped). */
-uint64_t vs_nic_rx_packet(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at);
-/* Sends what interrupts are due at `at`; returns when the next is. */
+/* The sender's next packet: its first bit arrives at `at`, or when the wire has carried the one
+ * before. Returns when its last bit is in the receive buffer; VS_NIC_NEVER: it was lost. */
+uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at);
+/* RX engine from `at` on: one DMA, if the engine is free and a packet is in by then; returns when
+ * it wants to run again, VS_NIC_NEVER when idle. */
+uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at);
+/* Sends what interrupts are due at `at`, between two packets; returns when the next is. */
 uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at);
+uint64_t vs_nic_interrupt_due(const struct vs_nic *n);
 /* The guest has read `count` packets by `at`: their journeys end. */
 void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, uint32_t count, vs_ps at);
 uint32_t vs_nic_rx_ready(const struct vs_nic *n, uint32_t vf);

@@ -18,6 +18,7 @@
 #define MESSAGE_PS 300u
 #define ITR_NS 20u
 #define PF 0x0300u
+#define RX_BUFFER (3u * 106u) /* three frames with 64 bytes of payload */
 
 /* A link over a little memory of rings; blocks one function or one range of addresses. */
 struct world {
@@ -119,6 +120,8 @@ static int setup(void **state)
                                        .gbps = 10,
                                        .ring = RING,
                                        .batch = BATCH,
+                                       .rx_buffer = RX_BUFFER,
+                                       .tx_buffer = 65536,
                                        .itr_ns = ITR_NS,
                                        .engine = 60,
                                        .switching = 30};
@@ -159,13 +162,53 @@ static void give(struct world *w, uint32_t vf, uint32_t read)
     vs_nic_rx_doorbell(&w->nic, vf, (read + RING - 1u) % RING);
 }
 
+/* The RX engine from `at` on, one packet. */
+static uint64_t carry(struct world *w, uint64_t at)
+{
+    uint64_t next;
+    do {
+        at = at > w->nic.rx.now_ps ? at : w->nic.rx.now_ps;
+        next = vs_nic_rx_step(&w->nic, ps(at));
+    } while (w->nic.rx_job.phase);
+    return next;
+}
+
+/* The TX engine from `at` on, one packet or a wait for room. */
+static uint64_t send_next(struct world *w, uint64_t at)
+{
+    do {
+        at = vs_nic_tx_step(&w->nic, ps(at));
+    } while (w->nic.tx_job.phase);
+    return at;
+}
+
+/* A packet from the wire, carried by the engine as soon as that is free: when its interrupt is due;
+ * VS_NIC_NEVER: it did not come into memory. */
+static uint64_t packet(struct world *w, uint32_t vf, uint32_t payload, uint64_t at)
+{
+    uint64_t before = w->nic.count[VS_CNT_nic_rx_packets],
+             in = vs_nic_rx_arrive(&w->nic, vf, payload, ps(at));
+    if (in == VS_NIC_NEVER) {
+        return in;
+    }
+    carry(w, in);
+    return w->nic.count[VS_CNT_nic_rx_packets] > before ? w->nic.fn[vf].irq_due_ps : VS_NIC_NEVER;
+}
+
+/* The TX engine from `at` on until it is idle. */
+static void transmit(struct world *w, uint64_t at)
+{
+    while ((at = vs_nic_tx_step(&w->nic, ps(at))) != VS_NIC_NEVER) {
+    }
+}
+
 /* Packets far apart; how many came into memory. */
 static unsigned receive(struct world *w, uint32_t vf, unsigned packets, uint64_t *at)
 {
     unsigned got = 0;
     for (unsigned i = 0; i < packets; i++) {
         *at += 1000000;
-        got += vs_nic_rx_packet(&w->nic, vf, 64, ps(*at)) != VS_NIC_NEVER;
+        got += packet(w, vf, 64, *at) != VS_NIC_NEVER;
     }
     return got;
 }
@@ -193,7 +236,8 @@ static void a_ring_of_n_descriptors_holds_one_less(void **state)
 static void without_a_descriptor_a_packet_is_dropped_and_announced_to_nobody(void **state)
 {
     struct world *w = *state;
-    assert_int_equal(vs_nic_rx_packet(&w->nic, 1, 64, ps(5)), VS_NIC_NEVER);
+    vs_nic_rx_doorbell(&w->nic, 1, 0); /* its driver is there and has given it nothing */
+    assert_int_equal(packet(w, 1, 64, 5), VS_NIC_NEVER);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 1);
     assert_int_equal(vs_nic_interrupts(&w->nic, ps(100000000)), VS_NIC_NEVER);
     assert_int_equal(w->interrupts, 0);
@@ -213,8 +257,7 @@ static void rings_wrap(void **state)
         vs_nic_rx_read(&w->nic, 0, 1, ps(at + 500000));
         read = (read + 1) % RING;
         send(w, 0, i % RING, 64, at);
-        while (vs_nic_tx_step(&w->nic, ps(at)) != VS_NIC_NEVER) {
-        }
+        transmit(w, at);
     }
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 3 * RING);
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3 * RING);
@@ -238,10 +281,10 @@ static void interrupts_keep_their_distance(void **state)
 {
     struct world *w = *state;
     give(w, 0, 0);
-    uint64_t due = vs_nic_rx_packet(&w->nic, 0, 64, ps(0));
+    uint64_t due = packet(w, 0, 64, 0);
     assert_int_equal(due, w->nic.rx.now_ps); /* the first one at once */
     assert_int_equal(vs_nic_interrupts(&w->nic, ps(due)), VS_NIC_NEVER);
-    uint64_t sent = due, next = vs_nic_rx_packet(&w->nic, 0, 64, ps(w->nic.rx.now_ps));
+    uint64_t sent = due, next = packet(w, 0, 64, w->nic.rx.now_ps);
     assert_int_equal(w->interrupts, 1);
     assert_true(w->nic.rx.now_ps < sent + ITR_NS * 1000u + MESSAGE_PS + 200000u);
     if (w->nic.rx.now_ps < sent + ITR_NS * 1000u) {
@@ -258,13 +301,13 @@ static void moderation_holds_back_to_the_picosecond(void **state)
     struct world *w = *state;
     w->nic.cfg.itr_ns = 500; /* longer than a packet takes */
     give(w, 0, 0);
-    uint64_t first = vs_nic_rx_packet(&w->nic, 0, 64, ps(0));
+    uint64_t first = packet(w, 0, 64, 0);
     vs_nic_interrupts(&w->nic, ps(first));
-    uint64_t next = vs_nic_rx_packet(&w->nic, 0, 64, ps(w->nic.rx.now_ps));
+    uint64_t next = packet(w, 0, 64, w->nic.rx.now_ps);
     assert_int_equal(next, first + 500000u);
     assert_int_equal(w->nic.count[VS_CNT_nic_moderated], 1);
     /* one message serves the third packet too, and each packet waits for it */
-    assert_int_equal(vs_nic_rx_packet(&w->nic, 0, 64, ps(w->nic.rx.now_ps)), next);
+    assert_int_equal(packet(w, 0, 64, w->nic.rx.now_ps), next);
     vs_nic_interrupts(&w->nic, ps(next - 1));
     assert_int_equal(w->messages, 1);
     vs_nic_interrupts(&w->nic, ps(next));
@@ -304,10 +347,10 @@ static void a_blocked_transmit_stops_the_queue(void **state)
     w->blocked_from = BUFFER;
     w->blocked_to = UINT64_MAX;
     send(w, 0, 0, 64, 0);
-    while (vs_nic_tx_step(&w->nic, ps(0)) != VS_NIC_NEVER) {
-    }
+    transmit(w, 0);
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 0);
     assert_int_equal(w->nic.count[VS_CNT_nic_blocked], 1);
+    assert_true(w->nic.fn[0].stopped);
     assert_false(w->tx[0][0][1] >> 32 & VS_NIC_DD);
 }
 
@@ -326,11 +369,108 @@ static void the_wire_carries_one_frame_at_a_time(void **state)
 {
     struct world *w = *state;
     give(w, 0, 0);
-    vs_nic_rx_packet(&w->nic, 0, 64, ps(0));
-    vs_nic_rx_packet(&w->nic, 0, 64, ps(0));
-    assert_int_equal(w->nic.wire_rx_busy_ps, 2u * 104000u);
-    vs_nic_rx_packet(&w->nic, 0, 64, ps(208000));
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)), 104000);
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)), 2u * 104000u);
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, ps(208000)), 3u * 104000u);
     assert_int_equal(w->nic.wire_rx_busy_ps, 3u * 104000u);
+}
+
+/* The engine is never ahead of what has come and of what it has done: its time is the caller's. */
+static void the_engine_waits_for_the_last_bit_and_carries_one_packet_at_a_time(void **state)
+{
+    struct world *w = *state;
+    give(w, 0, 0);
+    uint64_t in = vs_nic_rx_arrive(&w->nic, 0, 64, ps(0));
+    vs_nic_rx_arrive(&w->nic, 0, 64, ps(0));
+    assert_int_equal(vs_nic_rx_step(&w->nic, ps(in - 1)), in);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 0);
+    w->nic.cfg.engine = 200000; /* longer than the next one's bits take */
+    uint64_t again = carry(w, in);
+    assert_int_equal(again, w->nic.rx.now_ps);
+    assert_true(again > in + 104000u);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 1);
+    assert_int_equal(vs_nic_rx_step(&w->nic, ps(again - 1)), again);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 1);
+    assert_int_equal(carry(w, again), VS_NIC_NEVER);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 2);
+}
+
+/* So that what two engines share is taken in the order of time. */
+static void an_engine_does_one_dma_a_step(void **state)
+{
+    struct world *w = *state;
+    give(w, 0, 0);
+    uint64_t at = vs_nic_rx_arrive(&w->nic, 0, 64, ps(0));
+    for (unsigned dma = 1; dma <= 3; dma++) { /* descriptors, payload, write-back */
+        at = vs_nic_rx_step(&w->nic, ps(at));
+        assert_int_equal(w->n_requesters, dma);
+    }
+    assert_int_equal(at, VS_NIC_NEVER);
+    assert_true(w->rx[0][0][1] >> 32 & VS_NIC_DD);
+    send(w, 1, 0, 64, 0);
+    w->n_requesters = 0;
+    at = 0;
+    for (unsigned dma = 1; dma <= 3; dma++) {
+        at = vs_nic_tx_step(&w->nic, ps(at));
+        assert_int_equal(w->n_requesters, dma);
+    }
+    assert_int_equal(vs_nic_tx_step(&w->nic, ps(at)), VS_NIC_NEVER);
+    assert_true(w->tx[1][0][1] >> 32 & VS_NIC_DD);
+}
+
+static void what_the_receive_buffer_has_no_room_for_is_missed(void **state)
+{
+    struct world *w = *state;
+    give(w, 0, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)) != VS_NIC_NEVER);
+    }
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)), VS_NIC_NEVER);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_missed], 1);
+    /* its bits were on the wire all the same */
+    assert_int_equal(w->nic.wire_rx_busy_ps, 4u * 104000u);
+    carry(w, 104000);
+    assert_true(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)) != VS_NIC_NEVER);
+    uint64_t at = w->nic.rx.now_ps;
+    while ((at = vs_nic_rx_step(&w->nic, ps(at))) != VS_NIC_NEVER) {
+    }
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 4);
+    assert_int_equal(w->nic.rx_buffered, 0);
+}
+
+static void a_function_without_a_driver_receives_nothing(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 1, 64, ps(0)), VS_NIC_NEVER);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_unclaimed], 1);
+    assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 0);
+    assert_int_equal(w->nic.wire_rx_busy_ps, 104000);
+}
+
+/* What was read from memory lies in the transmit buffer: at most two frames here, so that the third
+ * is read when the wire has carried the first. */
+static void the_transmit_engine_stops_while_its_buffer_is_full(void **state)
+{
+    struct world *w = *state;
+    w->nic.cfg.tx_buffer = VS_NIC_MAX_FRAME + 2u * 130u; /* frames as the wire sees them */
+    for (uint32_t slot = 0; slot < 4; slot++) {
+        send(w, 0, slot, 64, 0);
+    }
+    uint64_t at = 0;
+    for (unsigned i = 0; i < 3; i++) { /* into an empty, a partly filled and a full buffer */
+        at = send_next(w, at);
+    }
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3);
+    uint64_t room = w->nic.wire_tx_busy_ps - 2u * 104000u;
+    assert_true(room > at);
+    assert_int_equal(vs_nic_tx_step(&w->nic, ps(at)), room);
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3);
+    assert_int_equal(vs_nic_tx_step(&w->nic, ps(room - 1)), room);
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3);
+    transmit(w, room);
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 4);
+    const struct vs_op_acc *tx = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_TX);
+    assert_int_equal(tx->work[w->nic.account + VS_ACC_nic_wait_buffer].n, 1);
 }
 
 static void every_function_has_its_own_requester_id(void **state)
@@ -357,15 +497,16 @@ static void functions_send_in_turn(void **state)
         send(w, 0, slot, 64, 0);
         send(w, 2, slot, 64, 0);
     }
-    uint64_t sent[4] = {0};
+    uint64_t sent[4] = {0}, at = 0;
     for (unsigned i = 0; i < 6; i++) {
-        assert_true(vs_nic_tx_step(&w->nic, ps(0)) != VS_NIC_NEVER);
+        at = send_next(w, at);
+        assert_true(at != VS_NIC_NEVER);
         sent[0] = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_TX)->n;
         sent[2] = vs_ledger_acc(w->ledger, w->nic.fn[2].actor, VS_OP_PACKET_TX)->n;
         assert_int_equal(sent[0] + sent[2], i + 1);
         assert_true(sent[0] == sent[2] || sent[0] == sent[2] + 1);
     }
-    assert_int_equal(vs_nic_tx_step(&w->nic, ps(0)), VS_NIC_NEVER);
+    assert_int_equal(vs_nic_tx_step(&w->nic, ps(at)), VS_NIC_NEVER);
 }
 
 static void a_packet_under_way_at_the_end_is_only_counted(void **state)
@@ -409,6 +550,11 @@ int main(void)
         LAW(a_blocked_transmit_stops_the_queue),
         LAW(a_frame_has_a_least_length_and_a_gap),
         LAW(the_wire_carries_one_frame_at_a_time),
+        LAW(the_engine_waits_for_the_last_bit_and_carries_one_packet_at_a_time),
+        LAW(an_engine_does_one_dma_a_step),
+        LAW(what_the_receive_buffer_has_no_room_for_is_missed),
+        LAW(a_function_without_a_driver_receives_nothing),
+        LAW(the_transmit_engine_stops_while_its_buffer_is_full),
         LAW(every_function_has_its_own_requester_id),
         LAW(functions_send_in_turn),
         cmocka_unit_test_setup_teardown(a_packet_under_way_at_the_end_is_only_counted, setup,

@@ -88,6 +88,18 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
         return NULL;
     }
     struct vs_driver *d = &net->driver[v->index];
+    if (v->process_now) {
+        vs__vcpu_fail(v,
+                      "%s in address space %u: the driver's rings and buffers are in address space "
+                      "0; cpu:switch(0) first",
+                      what, v->process_now);
+        return NULL;
+    }
+    if (net->nic.fn[v->index].stopped) {
+        vs__vcpu_fail(v, "%s: the IOMMU blocked the device, whose transmit queue has stopped",
+                      what);
+        return NULL;
+    }
     if (!d->ready) {
         d->ready = true;
         give_receive_buffers(v, d);
@@ -163,7 +175,7 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
         d->got++;
         any = true;
     }
-    if (any && (d->rx_next + n - d->rx_tail) % n > n / 4) {
+    if (any && (d->rx_next + n - 1u - d->rx_tail) % n >= n / 4) { /* slots without a buffer */
         give_receive_buffers(v, d);
     }
     return d->got >= v->request.count;

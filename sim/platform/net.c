@@ -61,22 +61,20 @@ static uint64_t tx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
     return next == VS_NIC_NEVER ? VS_NEVER : next > now_ps ? next : now_ps;
 }
 
+/* The sender at the other end starts a packet every interval, or as soon as the wire is free. */
 static void packet_arrives(struct vs_net *net, uint64_t now_ps)
 {
-    uint32_t vf = net->next_vf;
-    net->next_vf = (vf + 1) % net->p->n_vcpus;
-    net->next_packet_ps = now_ps + net->nic_config.traffic_ns * 1000u;
-    if (!net->driver[vf].ready) {
-        return;
-    }
-    uint64_t due =
-        vs_nic_rx_packet(&net->nic, vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
-    net->next_irq_ps = due < net->next_irq_ps ? due : net->next_irq_ps;
+    struct vs_nic *n = &net->nic;
+    uint64_t next = now_ps + net->nic_config.traffic_ns * 1000u;
+    vs_nic_rx_arrive(n, net->next_vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
+    net->next_vf = (net->next_vf + 1) % net->p->n_vcpus;
+    net->next_packet_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
 }
 
 static uint64_t rx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_net *net = ctx;
+    struct vs_nic *n = &net->nic;
     (void)horizon_ps;
     if (!net->traffic || !net->nic_config.traffic_ns) {
         return VS_NEVER;
@@ -84,10 +82,15 @@ static uint64_t rx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
     if (net->next_packet_ps <= now_ps) {
         packet_arrives(net, now_ps);
     }
-    if (net->next_irq_ps <= now_ps) {
-        net->next_irq_ps = vs_nic_interrupts(&net->nic, ps(now_ps));
+    uint64_t next = n->rx.now_ps;
+    if (next <= now_ps) { /* the engine is free */
+        vs_nic_interrupts(n, ps(now_ps));
+        next = vs_nic_rx_step(n, ps(now_ps));
+        uint64_t interrupt = vs_nic_interrupt_due(n);
+        next = next < interrupt ? next : interrupt;
+        next = next < n->rx.now_ps ? n->rx.now_ps : next;
     }
-    return net->next_packet_ps < net->next_irq_ps ? net->next_packet_ps : net->next_irq_ps;
+    return next < net->next_packet_ps ? next : net->next_packet_ps;
 }
 
 /* ---- making ---- */
@@ -254,11 +257,27 @@ enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
                        net->dma.count);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc,
                        net->agent.count);
-    net->next_irq_ps = VS_NEVER;
     struct vs_agent tx = {"nic0_tx", net, tx_step}, rx = {"nic0_rx", net, rx_step};
     net->tx_agent = vs_kernel_add(p->kernel, &tx);
     net->rx_agent = vs_kernel_add(p->kernel, &rx);
     return VS_OK;
+}
+
+bool vs__net_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+{
+    const struct vs_net *net = v->p->net;
+    for (unsigned i = 0; net && !v->process_now && i < v->p->n_vcpus; i++) {
+        const struct vs_driver *d = &net->driver[i]; /* its areas lie one after the other */
+        uint64_t end = d->rx_buffers + net->nic_config.ring * VS__NET_BUFFER;
+        if (v->p->vcpu[i].mm == v->mm && at < end && d->tx_ring < at + bytes) {
+            vs__vcpu_fail(v,
+                          "unmap or protect of %llu bytes at 0x%llx: the network driver's rings "
+                          "and buffers are there",
+                          (unsigned long long)bytes, (unsigned long long)at);
+            return false;
+        }
+    }
+    return true;
 }
 
 void vs__net_end(struct vs_platform *p)

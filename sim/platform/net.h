@@ -34,7 +34,7 @@ struct vs_net {
     struct vs_nic_config nic_config;
     struct vs_driver *driver; /* per vCPU */
     unsigned tx_agent, rx_agent;
-    uint64_t next_packet_ps, next_irq_ps;
+    uint64_t next_packet_ps;
     uint32_t next_vf;
     bool traffic; /* somebody has asked for packets */
 };
@@ -42,6 +42,9 @@ struct vs_net {
 /* Loads and checks; net stays NULL when nic.present = 0. */
 enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
                             struct vs_errors *errors);
+/* False, and the run fails, when a range of the vCPU's present address space holds a driver's rings
+ * or buffers: its device uses them, so they stay as they are. */
+bool vs__net_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
 void vs__net_end(struct vs_platform *p);
 void vs__net_free(struct vs_platform *p);
 

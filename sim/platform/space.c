@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the guest program asks of memory management: regions, first touch, protection, address-space
  * reloads. */
+#include "net.h"
 #include "vcpu.h"
 
 #include <stdio.h>
@@ -404,32 +405,44 @@ static void flush(struct vs_vcpu *v, const struct range *r, bool each)
     vs__shootdown(v, r->at, each ? r->end : r->at, r->shift);
 }
 
-void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+/* Takes the pages of a range away, or gives them other rights; what is not mapped stays so. */
+static void change(struct vs_vcpu *v, uint64_t at, uint64_t bytes, const uint64_t *rights)
 {
     bool each = few_pages(v, bytes);
-    for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
-        v->mm->area[i].cut = v->mm->area[i].cut || (v->mm->area[i].process == v->process_now &&
-                                                    at < v->mm->area[i].at + v->mm->area[i].bytes &&
-                                                    v->mm->area[i].at < at + bytes);
-    }
     struct range gone = {UINT64_MAX, 0, 63};
+    if (!vs__net_spares(v, at, bytes)) {
+        return;
+    }
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
-        uint64_t tables;
+        uint64_t tables, path[VS_RADIX_LEVELS + 1u];
         split(v, at, end);
         vs__edit_begin(v, &tables);
-        if (vs_space_unmap(&v->space, at, &shift)) {
+        if (rights ? vs_space_protect(&v->space, at, *rights, &shift)
+                   : vs_space_unmap(&v->space, at, &shift)) {
             vs__edit_entry(v, at, tables);
             changed(v, &gone, at, shift, each);
+        } else { /* on to where the next entry begins: a range may be all of the address space */
+            const struct vs_radix_format *f = vs_space_format(&v->space, at);
+            shift = vs_radix_level_shift(f, vs_space_path(&v->space, at, path));
         }
         at = ((at >> shift) + 1) << shift;
     }
     flush(v, &gone, each);
 }
 
+void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+{
+    for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
+        v->mm->area[i].cut = v->mm->area[i].cut || (v->mm->area[i].process == v->process_now &&
+                                                    at < v->mm->area[i].at + v->mm->area[i].bytes &&
+                                                    v->mm->area[i].at < at + bytes);
+    }
+    change(v, at, bytes, NULL);
+}
+
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
 {
-    bool each = few_pages(v, bytes);
     if (!vs_radix_can(&v->space.format, rights)) {
         vs__vcpu_refuse(v,
                         "protect of 0x%llx as \"x\": x86 page tables let programs read what "
@@ -437,19 +450,7 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t 
                         (unsigned long long)at);
         return;
     }
-    struct range gone = {UINT64_MAX, 0, 63};
-    for (uint64_t end = at + bytes; at < end;) {
-        unsigned shift = v->space.format.granule;
-        uint64_t tables;
-        split(v, at, end);
-        vs__edit_begin(v, &tables);
-        if (vs_space_protect(&v->space, at, rights, &shift)) {
-            vs__edit_entry(v, at, tables);
-            changed(v, &gone, at, shift, each);
-        }
-        at = ((at >> shift) + 1) << shift;
-    }
-    flush(v, &gone, each);
+    change(v, at, bytes, &rights);
 }
 
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
