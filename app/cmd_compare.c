@@ -178,14 +178,15 @@ int cmd_compare(int argc, char **argv)
         {"jobs", 'j', "N", 0, "worker processes (default 2)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
-    static const struct argp p = {
-        options,
-        option,
-        NULL,
-        "The documents' numbers beside the simulation's; runs what this version's database lacks.",
-        NULL,
-        NULL,
-        NULL};
+    static const struct argp p = {options,
+                                  option,
+                                  NULL,
+                                  "The documents' numbers beside the simulation's; runs what the "
+                                  "database lacks of this version and "
+                                  "of what workloads and machines now say.",
+                                  NULL,
+                                  NULL,
+                                  NULL};
     struct compare_args a = {
         .o = {.jobs = 2, .db_path = "results/virtsim.db", .progress = show_progress}};
     a.o.argv = "virtsim compare";
@@ -205,15 +206,23 @@ int cmd_compare(int argc, char **argv)
     if (a.errors.n) {
         return report(&a.errors, VS_E_INPUT, false);
     }
+    size_t n_lacking = 0;
+    a.o.n_lacking = &n_lacking;
     enum vs_status st = vs_compare(db, &a.o, &a.errors);
-    if (st != VS_E_INPUT) {
+    if (st != VS_E_INPUT && !vs_db_unread(db)) {
         print_rows(db, &a);
         if (a.format == OUT_TABLE) {
             print_summary(db);
         }
     }
-    if (!st && (st = vs_db_unread(db))) {
+    if (vs_db_unread(db)) {
+        st = vs_db_unread(db);
         vs_error(&a.errors, "%s", vs_db_error(db));
+    } else if (!st && n_lacking) {
+        fprintf(stderr,
+                "virtsim: %zu runs are missing, or were made of other inputs or by another version "
+                "of the program: rows of theirs are old; leave --no-run out\n",
+                n_lacking);
     }
     vs_db_close(db);
     return report(&a.errors, st, st != VS_E_INPUT);

@@ -64,10 +64,12 @@ static enum vs_status check(struct args *a, struct vs_db *db)
 {
     (void)a;
     enum vs_status st = vs_db_check(db, print_line, NULL);
+    double runs = 0;
+    bool any;
     if (!st) {
-        double runs = 0;
-        bool any;
-        vs_db_number(db, "SELECT count(*) FROM run", 0, 0, &runs, &any);
+        st = vs_db_number(db, "SELECT count(*) FROM run", 0, 0, &runs, &any);
+    }
+    if (!st) {
         printf("whole: %.0f runs, every operation the sum of its parts and children\n", runs);
     }
     return st;

@@ -170,8 +170,8 @@ static enum vs_status give_sources(struct vs_session *s, struct vs_errors *error
     return ok ? VS_OK : VS_E_IO;
 }
 
-enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out,
-                                  struct vs_errors *errors)
+enum vs_status vs_session_describe(const struct vs_session_request *r, struct vs_session **out,
+                                   struct vs_errors *errors)
 {
     struct vs_session *s = calloc(1, sizeof *s);
     *out = NULL;
@@ -183,6 +183,20 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
     const struct vs_component_desc *const *components = vs_components(&n);
     s->knobs = vs_knobs_create(components, n);
     enum vs_status st = s->knobs ? configure(s, errors) : VS_E_NOMEM;
+    if (st) {
+        vs_session_close(s);
+        return st;
+    }
+    *out = s;
+    return VS_OK;
+}
+
+enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out,
+                                  struct vs_errors *errors)
+{
+    struct vs_session *s;
+    enum vs_status st = vs_session_describe(r, &s, errors);
+    *out = NULL;
     st = st ? st : vs_programs_machines(&s->programs);
     if (!st) {
         s->request.options.machine = s->programs.machine;
@@ -212,6 +226,21 @@ const struct vs_machine_info *vs_session_machine(const struct vs_session *s)
 const char *vs_session_workload(const struct vs_session *s)
 {
     return s->programs.name;
+}
+
+void vs_session_input_hash(const struct vs_session *s, char *out, size_t bytes)
+{
+    char format[VS_SESSION_TEXT];
+    vs_programs_describe(&s->programs, out, bytes, format, sizeof format);
+}
+
+void vs_session_options_text(const struct vs_session *s, char *out, size_t bytes)
+{
+    const struct vs_session_request *r = &s->request;
+    snprintf(out, bytes,
+             "warmup=%" PRIu64 " spans=%" PRIu32 " epoch_ps=%" PRIu64 " skip=%" PRIu64
+             " limit=%" PRIu64,
+             r->options.warmup, r->options.spans, r->options.epoch_ps, r->skip, r->limit);
 }
 
 struct vs_ledger *vs_session_ledger(struct vs_session *s)
@@ -257,8 +286,10 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
                                 struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
-    char hash[VS_PROGRAMS_MAX * 24u], format[VS_PROGRAMS_MAX * 24u];
+    char hash[VS_SESSION_TEXT], format[VS_SESSION_TEXT], options[VS_SESSION_TEXT];
+    _Static_assert(VS_SESSION_TEXT >= VS_PROGRAMS_MAX * 24u, "an input hash for each program");
     vs_programs_describe(&s->programs, hash, sizeof hash, format, sizeof format);
+    vs_session_options_text(s, options, sizeof options);
     size_t n_epochs;
     const struct vs_epoch_sample *samples = vs_platform_epochs(s->platform, &n_epochs);
     struct vs_epoch_row *epochs = calloc(n_epochs ? n_epochs : 1, sizeof *epochs);
@@ -282,6 +313,7 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         {"dirty", VS_DIRTY ? "1" : "0"},
         {"argv", r->argv ? r->argv : ""},
         {"input", r->input},
+        {"options", options},
         {"host", host},
         {"started", s->started},
         {"wall_s", text_of(wall, sizeof wall, "%.3f", s->wall_s)},

@@ -11,6 +11,8 @@
 #include "lua/machine.h"
 #include "platform/platform.h"
 
+#define VS_SESSION_TEXT 1536u /* holds any input hash, format and options text */
+
 struct vs_session_request {
     const char *input; /* workload script, trace, recording, or "-" */
     bool is_trace;
@@ -35,9 +37,17 @@ struct vs_session;
 
 enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out,
                                   struct vs_errors *errors);
+/* What the request would run, for comparing with stored runs: machine, knobs and input; nothing is
+ * made that could run. */
+enum vs_status vs_session_describe(const struct vs_session_request *r, struct vs_session **out,
+                                   struct vs_errors *errors);
 const struct vs_knobs *vs_session_knobs(const struct vs_session *s);
 const struct vs_machine_info *vs_session_machine(const struct vs_session *s);
 const char *vs_session_workload(const struct vs_session *s);
+/* As the run's row has it; a trace's is known when it has been read. */
+void vs_session_input_hash(const struct vs_session *s, char *out, size_t bytes);
+/* Options that are no knobs and change what a run measures, as provenance has them. */
+void vs_session_options_text(const struct vs_session *s, char *out, size_t bytes);
 enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors);
 enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run,
                                 struct vs_errors *errors);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "compare/compare.h"
 
+#include "compare/reuse.h"
 #include "compare/table.h"
 #include "compare/verdict.h"
 #include "home.h"
 #include "sweep/pool.h"
-#include "virtsim/version.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,29 +94,6 @@ enum vs_status vs_compare_load(struct vs_db *db, struct vs_errors *errors)
     return s ? s : end;
 }
 
-/* The newest run of this program's version for a need; 0 when there is none. */
-static int64_t stored(struct vs_db *db, const struct needed *n)
-{
-    static const char sql[] =
-        "SELECT max(r.run) FROM run r JOIN provenance c ON c.run = r.run AND c.key = 'commit' AND "
-        "c.value = ?1"
-        " JOIN provenance d ON d.run = r.run AND d.key = 'dirty' AND d.value = '0'"
-        " WHERE r.workload = ?2 AND r.machine = ?3 AND r.point = 'compare ' || ?4 AND r.seed = 1";
-    sqlite3_stmt *st = NULL;
-    int64_t run = 0;
-    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
-        sqlite3_bind_text(st, 1, VS_COMMIT, -1, SQLITE_STATIC);
-        sqlite3_bind_text(st, 2, n->workload, -1, SQLITE_STATIC);
-        sqlite3_bind_text(st, 3, n->machine, -1, SQLITE_STATIC);
-        sqlite3_bind_text(st, 4, n->sets, -1, SQLITE_STATIC);
-        if (sqlite3_step(st) == SQLITE_ROW) {
-            run = sqlite3_column_int64(st, 0);
-        }
-    }
-    sqlite3_finalize(st);
-    return run;
-}
-
 /* Index of the need, added when new. */
 static size_t need(struct plan *p, const char *workload, const char *machine, const char *sets)
 {
@@ -130,10 +107,8 @@ static size_t need(struct plan *p, const char *workload, const char *machine, co
     return p->n_need++;
 }
 
-static bool make(void *ctx, size_t index, struct vs_point *pt)
+static bool make_point(const struct plan *p, const struct needed *n, struct vs_point *pt)
 {
-    const struct plan *p = ctx;
-    const struct needed *n = &p->need[p->missing[index]];
     memset(&pt->request, 0, sizeof pt->request);
     snprintf(pt->label, sizeof pt->label, "compare %s", n->sets);
     /* text holds the input's name, then the settings, each ended by a zero byte */
@@ -164,36 +139,53 @@ static bool make(void *ctx, size_t index, struct vs_point *pt)
     return true;
 }
 
+static bool make(void *ctx, size_t index, struct vs_point *pt)
+{
+    const struct plan *p = ctx;
+    return make_point(p, &p->need[p->missing[index]], pt);
+}
+
+/* The run that was made for a need, from run number `first` on; 0: it failed. */
+static int64_t made(struct vs_db *db, const struct needed *n, int64_t first)
+{
+    sqlite3_stmt *st = vs_db_query(db, "SELECT max(run) FROM run WHERE run >= ? AND workload = ? "
+                                       "AND machine = ? AND point = 'compare ' || ?");
+    if (st) {
+        sqlite3_bind_int64(st, 1, first);
+        sqlite3_bind_text(st, 2, n->workload, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 3, n->machine, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 4, n->sets, -1, SQLITE_STATIC);
+    }
+    int64_t run = vs_db_row(db, st) ? sqlite3_column_int64(st, 0) : 0;
+    sqlite3_finalize(st);
+    return run;
+}
+
 static enum vs_status run_missing(struct plan *p, struct vs_db *db, struct vs_errors *errors)
 {
+    static struct vs_point point;
     for (size_t i = 0; i < p->n_need; i++) {
-        p->need[i].run = stored(db, &p->need[i]);
+        p->need[i].run = make_point(p, &p->need[i], &point) ? vs_reusable(db, &point.request) : 0;
         if (!p->need[i].run) {
             p->missing[p->n_missing++] = i;
         }
+    }
+    if (vs_db_unread(db)) {
+        return vs_db_unread(db);
+    }
+    if (p->options->n_lacking) {
+        *p->options->n_lacking = p->options->no_run ? p->n_missing : 0;
     }
     if (!p->n_missing || p->options->no_run) {
         return VS_OK;
     }
     struct vs_pool pool = {p, make, p->n_missing, p->options->jobs, p->options->progress, NULL};
-    int64_t first;
+    int64_t first = 0;
     /* a point that fails leaves its claims without a number; the others are still compared */
     enum vs_status s = vs_pool_run(&pool, db, p->options->db_path, &first, errors);
-    for (size_t i = 0; i < p->n_need; i++) {
-        if (!p->need[i].run) {
-            sqlite3_stmt *st = NULL;
-            if (sqlite3_prepare_v2(vs_db_handle(db),
-                                   "SELECT max(run) FROM run WHERE run >= ? AND workload = ? AND "
-                                   "machine = ? AND point = 'compare ' || ?",
-                                   -1, &st, NULL) == SQLITE_OK) {
-                sqlite3_bind_int64(st, 1, first);
-                sqlite3_bind_text(st, 2, p->need[i].workload, -1, SQLITE_STATIC);
-                sqlite3_bind_text(st, 3, p->need[i].machine, -1, SQLITE_STATIC);
-                sqlite3_bind_text(st, 4, p->need[i].sets, -1, SQLITE_STATIC);
-                p->need[i].run = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
-            }
-            sqlite3_finalize(st);
-        }
+    for (size_t i = 0; first > 0 && i < p->n_missing; i++) {
+        struct needed *n = &p->need[p->missing[i]];
+        n->run = made(db, n, first);
     }
     return s;
 }
@@ -243,16 +235,19 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
         return VS_E_INPUT;
     }
     if (vs_db_number(db, query, n->run, base, &j.value, &j.found)) {
+        if (vs_db_unread(db)) {
+            return vs_db_unread(db);
+        }
         vs_error(errors, "results/experiments.csv: %s: %s", id, vs_db_error(db));
         return VS_E_INPUT;
     }
     j.assumed = vs_assumed_share(db, n->run, vs_table_cell(t, row, "rests_on"));
     static const char sql[] = "SELECT low, high, relation FROM claim WHERE claim_id = ?";
-    sqlite3_stmt *st = NULL;
+    sqlite3_stmt *st = vs_db_query(db, sql);
     const char *word = "no number";
-    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) == SQLITE_OK) {
+    if (st) {
         sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
-        if (sqlite3_step(st) == SQLITE_ROW) {
+        if (vs_db_row(db, st)) {
             j.has_low = sqlite3_column_type(st, 0) != SQLITE_NULL;
             j.has_high = sqlite3_column_type(st, 1) != SQLITE_NULL;
             j.low = sqlite3_column_double(st, 0);
@@ -266,6 +261,9 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
     char reason[1500];
     reason_of(p, db, id, vs_table_cell(t, row, "reason"), !strcmp(word, "outside"), n->run, base,
               reason, sizeof reason);
+    if (vs_db_unread(db)) { /* no verdict from what could not be read */
+        return vs_db_unread(db);
+    }
     enum vs_status s = VS_E_IO;
     if (sqlite3_prepare_v2(vs_db_handle(db),
                            "INSERT OR REPLACE INTO comparison VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -296,17 +294,41 @@ static bool wanted(struct vs_db *db, const char *domain, const char *claim)
     if (!domain) {
         return true;
     }
-    sqlite3_stmt *st = NULL;
-    bool yes = false;
-    if (sqlite3_prepare_v2(vs_db_handle(db),
-                           "SELECT 1 FROM claim WHERE claim_id = ? AND domain = ?", -1, &st,
-                           NULL) == SQLITE_OK) {
+    sqlite3_stmt *st = vs_db_query(db, "SELECT 1 FROM claim WHERE claim_id = ? AND domain = ?");
+    if (st) {
         sqlite3_bind_text(st, 1, claim, -1, SQLITE_STATIC);
         sqlite3_bind_text(st, 2, domain, -1, SQLITE_STATIC);
-        yes = sqlite3_step(st) == SQLITE_ROW;
     }
+    bool yes = vs_db_row(db, st);
     sqlite3_finalize(st);
     return yes;
+}
+
+/* All rows or none. */
+static enum vs_status judge_all(struct plan *p, struct vs_db *db, struct vs_errors *errors)
+{
+    const struct vs_table *t = &p->experiments;
+    if (vs_db_unread(db)) {
+        return vs_db_unread(db);
+    }
+    enum vs_status s = vs_db_exec(db, "BEGIN IMMEDIATE");
+    if (s) {
+        vs_error(errors, "%s", vs_db_error(db));
+        return s;
+    }
+    for (size_t i = 0; !s && i < t->n_rows; i++) {
+        if (wanted(db, p->options->domain, vs_table_cell(t, i, "claim_id"))) {
+            s = judge(p, db, i, errors);
+        }
+    }
+    s = s ? s : vs_db_unread(db);
+    if (!s && (s = vs_db_exec(db, "COMMIT"))) {
+        vs_error(errors, "%s", vs_db_error(db));
+    }
+    if (s) { /* the message is that of what went wrong */
+        sqlite3_exec(vs_db_handle(db), "ROLLBACK", NULL, NULL, NULL);
+    }
+    return s;
 }
 
 enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
@@ -337,6 +359,7 @@ enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
             }
         }
     }
+    s = s ? s : vs_db_unread(db);
     if (!s && o->domain && !p.n_need) {
         vs_error(errors,
                  "--domain %s: no experiment has it; 'virtsim list claims' shows the domains",
@@ -345,14 +368,8 @@ enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
     }
     if (!s) {
         s = run_missing(&p, db, errors);
-        enum vs_status one = vs_db_exec(db, "BEGIN IMMEDIATE");
-        for (size_t i = 0; !one && i < t->n_rows; i++) {
-            if (wanted(db, o->domain, vs_table_cell(t, i, "claim_id"))) {
-                one = judge(&p, db, i, errors);
-            }
-        }
-        enum vs_status end = vs_db_exec(db, one ? "ROLLBACK" : "COMMIT");
-        s = s ? s : one ? one : end;
+        enum vs_status one = judge_all(&p, db, errors);
+        s = s ? s : one;
     }
     vs_table_free(&p.experiments);
     vs_table_free(&p.outside);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The documents' numbers beside the simulation's. results/experiments.csv says for each claim which
- * run answers it and by which query; runs that this version's database lacks are made. A number
+ * run answers it and by which query; runs that the database lacks, of this version and of what the
+ * files now say, are made. A number
  * that was an input of its machine is calibrated, a count or identity is structure, and neither
  * counts as agreement; the verdicts are those of docs/validation.md.
  */
@@ -14,6 +15,7 @@
 struct vs_compare_options {
     const char *domain; /* NULL = all */
     bool no_run;        /* use stored runs only */
+    size_t *n_lacking;  /* with no_run: how many runs would have to be made */
     unsigned jobs;
     const char *db_path;
     const char *argv;

@@ -62,7 +62,6 @@ static double waiting(const struct vs_tree *t)
 
 double vs_assumed_share(struct vs_db *db, int64_t run, const char *ops)
 {
-    sqlite3_stmt *st = NULL;
     double assumed = 0, total = 0;
     /* the blanks of the list match as a pattern's ends */
     static const char sql[] =
@@ -70,12 +69,13 @@ double vs_assumed_share(struct vs_db *db, int64_t run, const char *ops)
         "substr(rest, 1, instr(rest, ' ') - 1), ltrim(substr(rest, instr(rest, ' '))) FROM w WHERE "
         "instr(rest, ' ') > 1) SELECT DISTINCT op FROM op JOIN w ON op LIKE word WHERE run = ?1 "
         "AND n > 0";
-    if (sqlite3_prepare_v2(vs_db_handle(db), sql, -1, &st, NULL) != SQLITE_OK) {
+    sqlite3_stmt *st = vs_db_query(db, sql);
+    if (!st) {
         return 0;
     }
     sqlite3_bind_int64(st, 1, run);
     sqlite3_bind_text(st, 2, ops, -1, SQLITE_STATIC);
-    while (sqlite3_step(st) == SQLITE_ROW) {
+    while (vs_db_row(db, st)) {
         struct vs_tree tree;
         if (!vs_tree_build(db, run, NULL, (const char *)sqlite3_column_text(st, 0), &tree)) {
             double n = (double)tree.n;

@@ -255,6 +255,7 @@ enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int6
     }
     enum vs_status s =
         rc == SQLITE_ROW || rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "query failed");
+    db->unread = db->unread ? db->unread : s;
     sqlite3_finalize(st);
     return s;
 }

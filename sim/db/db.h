@@ -27,6 +27,12 @@ struct vs_run_info {
     uint64_t seed, roi_ps, end_ps;
 };
 
+/* A knob as its row has it; `text` holds a number. */
+struct vs_knob_row {
+    const char *path, *value, *unit, *source, *evidence, *set_by;
+    char text[64];
+};
+
 struct vs_provenance {
     const char *key, *value;
 };
@@ -67,6 +73,7 @@ void vs_db_close(struct vs_db *db);
 const char *vs_db_error(const struct vs_db *db);
 sqlite3 *vs_db_handle(struct vs_db *db);
 
+void vs_db_knob(const struct vs_knob *knob, struct vs_knob_row *row);
 enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run);
 /* Appends all runs of another database, renumbered, with their comparisons, in one transaction;
  * claims and literature that are not there yet, too. A database is not merged into itself:
@@ -87,7 +94,8 @@ enum vs_status vs_db_exec(struct vs_db *db, const char *sql);
 sqlite3_stmt *vs_db_query(struct vs_db *db, const char *sql);
 bool vs_db_row(struct vs_db *db, sqlite3_stmt *st);
 enum vs_status vs_db_unread(const struct vs_db *db);
-/* First column of the first row; found = false when there is no row or it is NULL. */
+/* First column of the first row; found = false when there is no row or it is NULL. What a good
+ * query cannot read vs_db_unread tells, too. */
 enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base,
                             double *out, bool *found);
 

@@ -136,6 +136,16 @@ static void store_mark(struct writer *w, const struct vs_mark_row *m)
     insert(w, w->counter, "issis", w->run, actor, name, (int64_t)m->n, "times");
 }
 
+void vs_db_knob(const struct vs_knob *knob, struct vs_knob_row *row)
+{
+    row->path = knob->desc->path;
+    row->value = vs_knob_text(knob, row->text, sizeof row->text);
+    row->unit = knob->desc->unit;
+    row->source = knob->source ? knob->source : knob->desc->source;
+    row->evidence = vs_evidence_name(knob->grade);
+    row->set_by = knob->set_by ? knob->set_by : "default";
+}
+
 static void store_run(struct writer *w, const struct vs_run_record *r)
 {
     const struct vs_run_info *i = &r->info;
@@ -152,11 +162,10 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
     sqlite3_finalize(st);
     st = prepare(w, "INSERT INTO knob VALUES (?, ?, ?, ?, ?, ?, ?)");
     for (size_t k = 0; k < vs_knobs_count(r->knobs); k++) {
-        const struct vs_knob *knob = vs_knobs_at(r->knobs, k);
-        char text[64];
-        insert(w, st, "issssss", w->run, knob->desc->path, vs_knob_text(knob, text, sizeof text),
-               knob->desc->unit, knob->source ? knob->source : knob->desc->source,
-               vs_evidence_name(knob->grade), knob->set_by ? knob->set_by : "default");
+        struct vs_knob_row row;
+        vs_db_knob(vs_knobs_at(r->knobs, k), &row);
+        insert(w, st, "issssss", w->run, row.path, row.value, row.unit, row.source, row.evidence,
+               row.set_by);
     }
     sqlite3_finalize(st);
     st = prepare(w, "INSERT INTO epoch VALUES (?, ?, ?, ?, ?, ?)");

@@ -56,4 +56,40 @@ equal "vcpu_time sums to each line, whatever was under way when measuring began"
     select count(*) from op t where op = 'timeline' and actor like 'vcpu%' and total_ps is not
     (select sum(total_ps) from vcpu_time v where v.run = t.run and v.vcpu = t.actor)")"
 equal "of two vCPUs" 2 "$(sqlite3 "$work/mix.db" 'select count(distinct vcpu) from vcpu_time')"
+# a stored run is used again while it is what a run would be now
+home=$work/home
+mkdir "$home" && cp -r results scripts workloads "$home"
+compare() {
+    (cd "$home" && VIRTSIM_HOME=$home "$VIRTSIM" compare --domain nic --db "$db" "$@" >"$work/out" 2>"$work/err")
+    echo "$?"
+    sql "update provenance set value = '0' where key = 'dirty'" # as if of a clean tree
+}
+count() { sql 'select count(*) from run'; }
+sql "update provenance set value = '0' where key = 'dirty'"
+equal "nothing has changed" 0 "$(compare)"
+equal "and nothing is run" "$runs" "$(count)"
+echo "-- a comment" >>"$home/workloads/udp_echo.lua"
+equal "another workload, and no runs" 0 "$(compare --no-run)"
+equal "which is said" 1 "$(grep -c 'made of other inputs' "$work/err")"
+equal "another workload" 0 "$(compare)"
+equal "is run" $((2 * runs)) "$(count)"
+sed -i 's/gbps = { 10,/gbps = { 25,/' "$home/scripts/lua/nics/x710.lua"
+equal "another machine" 0 "$(compare)"
+equal "is run" $((3 * runs)) "$(count)"
+sql "update knob set value = '64' where path = 'nic.ring.descriptors' and run = (select max(run) from run)"
+equal "a run with another knob" 0 "$(compare)"
+equal "is run again, alone" $((3 * runs + 1)) "$(count)"
+sql "update provenance set value = replace(value, 'warmup=0', 'warmup=9') where key = 'options' and run = (select max(run) from run)"
+equal "a run with another option" 0 "$(compare)"
+equal "is run again, alone" $((3 * runs + 2)) "$(count)"
+equal "and nothing else" 0 "$(compare)"
+equal "is" $((3 * runs + 2)) "$(count)"
+
+# what cannot be read is said once, and no run is taken for missing
+page=$(sql "select rootpage from sqlite_master where name = 'knob'")
+size=$(sql "pragma page_size")
+dd if=/dev/urandom of="$db" bs="$size" seek=$((page - 1)) count=1 conv=notrunc 2>/dev/null
+equal "knobs that cannot be read" 1 "$(compare)"
+equal "are reported once" "1 1" "$(wc -l <"$work/err") $(grep -c malformed "$work/err")"
+equal "and nothing is run" $((3 * runs + 2)) "$(count)"
 finish
