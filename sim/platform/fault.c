@@ -235,7 +235,8 @@ static enum outcome absent(struct vs_vcpu *v, const struct vs_translation *f)
         return AGAIN;
     }
     /* a program's own addresses are those it mapped; a trace brings its own */
-    if (!trace && (f->gva.v < v->space.first_gva || f->gva.v >= v->space.next_gva)) {
+    if (!trace && (f->gva.v < v->space.first_gva || f->gva.v >= v->space.next_gva) &&
+        !vs__place_has(v->mm, v->process_now, f->gva.v)) {
         vs__vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f->gva.v);
         return STOP;
     }

@@ -553,6 +553,7 @@ void vs_platform_destroy(struct vs_platform *p)
             vs_bulk_free(&v->bulk);
         }
         free(v->own_mm.process);
+        free(v->own_mm.place);
         vs_shadow_free(&v->shadow);
         vs_ept_free(&v->ept);
         vs_cpu_free(&v->cpu);

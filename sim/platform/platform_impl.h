@@ -55,6 +55,12 @@ struct vs_arrival {
     bool in_descriptor; /* the sender has posted the vector: the message only notifies */
 };
 
+/* [at, end) of an address space: where a program wanted its region. */
+struct vs_place {
+    uint64_t at, end;
+    unsigned process;
+};
+
 /* The address spaces of one vCPU, or of several that share them. */
 struct vs_mm {
     unsigned sharers;
@@ -66,7 +72,8 @@ struct vs_mm {
         bool cut; /* some of it was unmapped: others may lie there */
     } area[VS__AREAS];
     unsigned n_areas;
-    bool fixed;                         /* a region lies where the program wanted it */
+    struct vs_place *place; /* in order, apart from each other */
+    size_t n_places, room;
     uint32_t generation[VS__PROCESSES]; /* shootdowns of each so far */
 };
 
@@ -222,6 +229,9 @@ static inline void vs__space_put(struct vs_vcpu *v)
 /* space.c: the guest program's memory. Addresses are the program's own. */
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r);
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
+/* places.c: remembers a region's place (false: no memory); whether one holds the address. */
+bool vs__place_add(struct vs_mm *mm, unsigned process, uint64_t at, uint64_t end);
+bool vs__place_has(const struct vs_mm *mm, unsigned process, uint64_t at);
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
 /* Pages of 2M may serve gva when it is touched for the first time. */
 bool vs__space_large(const struct vs_vcpu *v, uint64_t gva);

@@ -278,7 +278,7 @@ static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift,
     if (!r->fixed) {
         do {
             *at = vs_space_reserve(&v->space, 0, r->bytes, align);
-        } while (v->mm->fixed && taken(v, *at, r->bytes, page));
+        } while (v->mm->n_places && taken(v, *at, r->bytes, page));
         return true;
     }
     *at = r->address;
@@ -288,8 +288,10 @@ static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift,
     } else if (taken(v, *at, r->bytes, page)) {
         vs__vcpu_fail(v, "map of %llu bytes at 0x%llx: overlaps what is mapped there",
                       (unsigned long long)r->bytes, (unsigned long long)*at);
+    } else if (!vs__place_add(v->mm, v->process_now, *at,
+                              *at + ((r->bytes + page - 1) & ~(page - 1)))) {
+        vs__vcpu_fail(v, "map at 0x%llx: %s", (unsigned long long)*at, vs_status_text(VS_E_NOMEM));
     }
-    v->mm->fixed = true;
     return !v->failed;
 }
 

@@ -39,6 +39,21 @@ guest twice 'cpu:map { bytes = "64KiB", at = 0x400000 } cpu:map { bytes = 4096, 
 refused "a region over another" 1 "overlaps" run "$work/twice.lua" --no-store
 guest touch 'cpu:map { bytes = "64KiB", at = 0x10000400000, backing = "touch" } cpu:map { bytes = 4096, at = 0x10000408000 }'
 refused "a region over another that has no frames yet" 1 "overlaps" run "$work/touch.lua" --no-store
+guest low 'for _, at in ipairs { 0x1000, 0x400000, 0x20000000000, 0x7ffffffe0000 } do
+    local r = cpu:map { bytes = "64KiB", at = at, backing = "touch" }
+    cpu:stride { region = r, stride = 4096, op = "store" } cpu:unmap(r) cpu:load(r, 4096)
+  end
+  cpu:map { bytes = 4096, at = 0x411000, backing = "touch" }
+  cpu:map { bytes = 4096, at = 0x410000, backing = "touch" } cpu:store(0x410000) cpu:store(0x411000)
+  cpu:switch(cpu:process())
+  cpu:map { bytes = 4096, at = 0x400000, backing = "touch" } cpu:store(0x400000) cpu:load(0x401000)'
+for machine in skylake_sp_native skylake_sp_kvm neoverse_n1_kvm; do
+    refused "$machine: a touched region may lie anywhere, in its own address space" 1 "access to 0x401000, which was never mapped" run "$work/low.lua" --machine $machine --no-store
+done
+guest below 'cpu:map { bytes = "64KiB", at = 0x400000, backing = "touch" } cpu:load(0x3fff00)'
+refused "not below one" 1 "access to 0x3fff00, which was never mapped" run "$work/below.lua" --no-store
+guest beyond 'cpu:map { bytes = "60KiB", at = 0x400000, backing = "touch" } cpu:load(0x40f000)'
+refused "nor beyond its last page" 1 "access to 0x40f000, which was never mapped" run "$work/beyond.lua" --no-store
 guest next 'local a = cpu:map { bytes = 4096 }
   cpu:map { bytes = 4096, at = a:address() + 8192 }
   local b = cpu:map { bytes = "64KiB" }
