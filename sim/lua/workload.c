@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Loading a workload and running its programs. The methods of `cpu` are in workload_cpu.c. */
+/* Loading a workload and running its programs. The class of `cpu` is in workload_cpu.c. */
 #include "workload_impl.h"
 
 #include <stdio.h>

@@ -56,7 +56,8 @@ for kind, name in con.execute("select type, name from sqlite_schema where type i
         bad.append(f"docs/results.md does not name the {kind} {name}")
 # the Lua interface: what is registered is documented, and the other way round
 text = open(home + "/docs/workloads.md").read()
-methods = set(re.findall(r'\{"(\w+)", cpu_\w+\}', open(home + "/sim/lua/workload_cpu.c").read()))
+methods = set(re.findall(r'\{"(\w+)", cpu_\w+\}', "".join(open(f"{home}/sim/lua/workload_{f}.c").read()
+    for f in ("cpu", "memory", "instructions"))))
 named = set(re.findall(r"cpu:(\w+)[\s({]", text))
 for m in sorted(methods ^ named):
     bad.append(f"docs/workloads.md: cpu:{m} is " + ("not documented" if m in methods else "no method"))

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of `cpu`'s methods share. Each method checks its arguments, fills one request and
+ * yields it; the reply comes back as its result. */
+#ifndef VIRTSIM_SIM_LUA_WORKLOAD_CPU_H
+#define VIRTSIM_SIM_LUA_WORKLOAD_CPU_H
+
+#include "workload_impl.h"
+
+#define VS__REGION "virtsim.region"
+
+struct vs_region {
+    uint64_t address, bytes;
+};
+
+/* The vCPU of the running method: argument 1. */
+struct guest *vs__cpu_self(lua_State *L);
+/* Its request, empty but for the kind; then one of the two that yield it: no result, a number. */
+struct vs_request *vs__cpu_begin(lua_State *L, enum vs_req kind);
+int vs__cpu_give(lua_State *L);
+int vs__cpu_ask(lua_State *L);
+
+/* An error unless [at, at + bytes) are addresses that programs have. */
+void vs__cpu_check_address(lua_State *L, uint64_t at, uint64_t bytes);
+/* Argument i, called `what` in messages; numbers are whole and not negative. */
+uint64_t vs__cpu_number(lua_State *L, int i, const char *what);
+uint64_t vs__cpu_opt_number(lua_State *L, int i, const char *what, uint64_t missing);
+/* All 64 bits: a negative integer is its two's complement, and a string may be hexadecimal. */
+uint64_t vs__cpu_bits(lua_State *L, int i, const char *what);
+/* Argument i is an address or a region, argument i + 1 an offset into it: `size` bytes there. */
+uint64_t vs__cpu_address(lua_State *L, int i, uint64_t size);
+/* Which of `names` (ended by NULL) the string at i is. */
+int vs__cpu_option(lua_State *L, int i, const char *what, const char *const *names);
+
+/* Named arguments in a table at index 2, these fields (ended by NULL) and no others; one of them.
+ */
+void vs__cpu_arguments(lua_State *L, const char *what, const char *const *fields);
+uint64_t vs__cpu_field(lua_State *L, const char *key, uint64_t missing);
+int vs__cpu_choice(lua_State *L, const char *key, int missing, const char *const *names);
+
+extern const char *const vs__cpu_op_names[]; /* as enum vs_req_op */
+extern const luaL_Reg vs__cpu_memory[], vs__cpu_instructions[], vs__cpu_region[];
+
+#endif
