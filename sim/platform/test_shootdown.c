@@ -10,30 +10,27 @@
         setting, NULL                                                                              \
     }
 
+/* vCPU 0 maps a page, and goes on at step 2, which vCPU 1 makes when it has it. */
+#define VCPU_0                                                                                     \
+    "local page, step = nil, 0\n"                                                                  \
+    "guest(function(cpu) page = cpu:map { bytes = 4096 } cpu:store(page) step = 1\n"               \
+    "  while step < 2 do cpu:compute(100) end\n"
+#define VCPU_1                                                                                     \
+    "guest { vcpu = 1, shares = 0, run = function(cpu)\n"                                          \
+    "  while step < 1 do cpu:compute(100) end cpu:load(page)\n"
+
 /* vCPU 1 has loaded a page that vCPU 0 unmaps, and loads it again. */
 static const char unmap[] =
-    "local page, step = nil, 0\n"
-    "guest(function(cpu) page = cpu:map { bytes = 4096 } cpu:store(page) step = 1\n"
-    "  while step < 2 do cpu:compute(100) end\n"
-    "  cpu:unmap(page) step = 3\n"
-    "  while step < 4 do cpu:compute(100) end end)\n"
-    "guest { vcpu = 1, shares = 0, run = function(cpu)\n"
-    "  while step < 1 do cpu:compute(100) end\n"
-    "  cpu:load(page) step = 2\n"
-    "  while step < 3 do cpu:compute(100) end\n"
-    "  cpu:load(page) step = 4 end }\n";
+    VCPU_0 "  cpu:unmap(page) step = 3\n"
+           "  while step < 4 do cpu:compute(100) end end)\n" VCPU_1 "  step = 2\n"
+           "  while step < 3 do cpu:compute(100) end\n"
+           "  cpu:load(page) step = 4 end }\n";
 /* The same; vCPU 1 is halted meanwhile. */
 static const char idle[] =
-    "local page, step = nil, 0\n"
-    "guest(function(cpu) page = cpu:map { bytes = 4096 } cpu:store(page) step = 1\n"
-    "  while step < 2 do cpu:compute(100) end\n"
-    "  cpu:wait { us = 300 }\n"
-    "  cpu:unmap(page) step = 3 cpu:compute(100000) cpu:ipi(1) end)\n"
-    "guest { vcpu = 1, shares = 0, run = function(cpu)\n"
-    "  while step < 1 do cpu:compute(100) end\n"
-    "  cpu:load(page) step = 2\n"
-    "  while step < 3 do cpu:hlt() end\n"
-    "  cpu:load(page) end }\n";
+    VCPU_0 "  cpu:wait { us = 300 }\n"
+           "  cpu:unmap(page) step = 3 cpu:compute(100000) cpu:ipi(1) end)\n" VCPU_1 "  step = 2\n"
+           "  while step < 3 do cpu:hlt() end\n"
+           "  cpu:load(page) end }\n";
 
 static const char *const by[] = {"guest.shootdown=ipi", "guest.shootdown=hypercall",
                                  "guest.shootdown=broadcast", "guest.shootdown=none"};
@@ -165,16 +162,11 @@ static void test_a_vcpu_elsewhere_flushes_when_it_comes_back(void **state)
 {
     (void)state;
     static const char away[] =
-        "local page, step = nil, 0\n"
-        "guest(function(cpu) page = cpu:map { bytes = 4096 } cpu:store(page) step = 1\n"
-        "  while step < 2 do cpu:compute(100) end\n"
-        "  cpu:unmap(page) step = 3\n"
-        "  while step < 4 do cpu:compute(100) end end)\n"
-        "guest { vcpu = 1, shares = 0, run = function(cpu)\n"
-        "  while step < 1 do cpu:compute(100) end\n"
-        "  cpu:load(page) local other = cpu:process() cpu:switch(other, \"keep\") step = 2\n"
-        "  while step < 3 do cpu:compute(100) end\n"
-        "  cpu:switch(0, \"keep\") cpu:load(page) step = 4 end }\n";
+        VCPU_0 "  cpu:unmap(page) step = 3\n"
+               "  while step < 4 do cpu:compute(100) end end)\n" VCPU_1
+               "  local other = cpu:process() cpu:switch(other, \"keep\") step = 2\n"
+               "  while step < 3 do cpu:compute(100) end\n"
+               "  cpu:switch(0, \"keep\") cpu:load(page) step = 4 end }\n";
     struct run r;
     good(&r, away, NONE);
     assert_int_equal(counter(&r, "vcpu1", "os.interrupts"), 0);

@@ -58,7 +58,8 @@ equal "vcpu_time sums to each line, whatever was under way when measuring began"
 equal "of two vCPUs" 2 "$(sqlite3 "$work/mix.db" 'select count(distinct vcpu) from vcpu_time')"
 # a stored run is used again while it is what a run would be now
 home=$work/home
-mkdir "$home" && cp -r results scripts workloads "$home"
+mkdir "$home"
+cp -r "$VIRTSIM_HOME/results" "$VIRTSIM_HOME/scripts" "$VIRTSIM_HOME/workloads" "$home"
 compare() {
     (cd "$home" && VIRTSIM_HOME=$home "$VIRTSIM" compare --domain nic --db "$db" "$@" >"$work/out" 2>"$work/err")
     echo "$?"
@@ -86,9 +87,7 @@ equal "and nothing else" 0 "$(compare)"
 equal "is" $((3 * runs + 2)) "$(count)"
 
 # what cannot be read is said once, and no run is taken for missing
-page=$(sql "select rootpage from sqlite_master where name = 'knob'")
-size=$(sql "pragma page_size")
-dd if=/dev/urandom of="$db" bs="$size" seek=$((page - 1)) count=1 conv=notrunc 2>/dev/null
+damage "$db" knob
 equal "knobs that cannot be read" 1 "$(compare)"
 equal "are reported once" "1 1" "$(wc -l <"$work/err") $(grep -c malformed "$work/err")"
 equal "and nothing is run" $((3 * runs + 2)) "$(count)"

@@ -46,9 +46,7 @@ cp "$work/a.db" "$work/cor.db"
 dd if=/dev/urandom of="$work/cor.db" bs=4096 seek=2 count=5 conv=notrunc 2>/dev/null
 refused "runs that cannot be read" 1 "malformed" "$VIRTSIM" list runs --db "$work/cor.db"
 cp "$work/a.db" "$work/ops.db"
-page=$(sqlite3 "$work/ops.db" "select rootpage from sqlite_master where name = 'op'")
-size=$(sqlite3 "$work/ops.db" "pragma page_size")
-dd if=/dev/urandom of="$work/ops.db" bs="$size" seek=$((page - 1)) count=1 conv=notrunc 2>/dev/null
+damage "$work/ops.db" op
 refused "operations that cannot be shown" 1 "malformed" "$VIRTSIM" show 1 --db "$work/ops.db"
 refused "nor compared" 1 "malformed" "$VIRTSIM" diff 1 2 --db "$work/ops.db"
 refused "nor explained" 1 "malformed" "$VIRTSIM" explain access.load --run 1 --db "$work/ops.db"
@@ -57,19 +55,17 @@ refused "nor explained" 1 "malformed" "$VIRTSIM" explain access.load --run 1 --d
 long="--set workload.count=100000000 --quiet --vary ept.l2_tlb.entries=768,1536 -j 2"
 left() { ls -d "$1".sweep-* 2>/dev/null | wc -l; }
 workers() { pgrep -f "^$VIRTSIM sweep .*$1" | wc -l; }
-started() {
+# until_workers DATABASE OPERATOR N TENTHS: its workers are as many, or so many tenths of a second are over
+until_workers() {
     i=0
-    while [ "$(workers "$1")" -lt 3 ] && [ $i -lt 300 ]; do
+    while ! [ "$(workers "$1")" "$2" "$3" ] && [ $i -lt "$4" ]; do
         sleep 0.1
         i=$((i + 1))
     done
 }
+started() { until_workers "$1" -ge 3 300; }
 gone() {
-    i=0
-    while [ "$(workers "$1")" -gt 0 ] && [ $i -lt 100 ]; do
-        sleep 0.1
-        i=$((i + 1))
-    done
+    until_workers "$1" -eq 0 100
     workers "$1"
 }
 for signal in TERM INT KILL; do

@@ -6,11 +6,16 @@ db=$work/t.db
 small="--set workload.count=1000 --set workload.footprint=1MiB --quiet"
 gups="$VIRTSIM run workloads/gups.lua $small"
 
-# ends FILE.lua STATUS "text": a guest that is stopped within a few seconds
+# guest NAME 'PROGRAM': NAME.lua
 guest() {
     printf 'guest(function(cpu)\n%s\nend)\n' "$2" >"$work/$1.lua"
 }
 run() { timeout 20 "$VIRTSIM" run "$@"; }
+# stops "what" "text" 'PROGRAM': a guest that ends the run, at the place and for the reason in the text
+stops() {
+    guest stops "$3"
+    refused "$1" 1 "$2" run "$work/stops.lua" --no-store
+}
 
 # epochs
 refused "an epoch shorter than a clock's period" 2 "1ns" timeout 20 $gups --epoch 1ps --db "$db"
@@ -19,26 +24,17 @@ guest idle 'cpu:wait { us = 3000000 }'
 ok "idle epochs cost nothing" run "$work/idle.lua" --epoch 1us --machine skylake_sp_native --db "$db"
 
 # instructions
-guest compute 'cpu:compute(90000000000000000)'
-refused "more instructions than an hour has" 1 "compute.lua:2" run "$work/compute.lua" --no-store
-guest work 'local r = cpu:map { bytes = 4096 } cpu:stride { region = r, count = 1000, work = 90000000000000 }'
-refused "and those between accesses" 1 "work.lua:2" run "$work/work.lua" --no-store
-guest msr 'cpu:rdmsr(0xffffffffff)'
-refused "an MSR's index has 32 bits" 1 "ECX" run "$work/msr.lua" --no-store
-guest leaf 'cpu:cpuid(0x100000000)'
-refused "so has a leaf" 1 "EAX" run "$work/leaf.lua" --no-store
+stops "more instructions than an hour has" "stops.lua:2" 'cpu:compute(90000000000000000)'
+stops "and those between accesses" "stops.lua:2" 'local r = cpu:map { bytes = 4096 } cpu:stride { region = r, count = 1000, work = 90000000000000 }'
+stops "an MSR's index has 32 bits" "ECX" 'cpu:rdmsr(0xffffffffff)'
+stops "so has a leaf" "EAX" 'cpu:cpuid(0x100000000)'
 
 # places
-guest zero 'cpu:map { bytes = 4096, at = 0 }'
-refused "a region at 0" 1 "multiple of the page's size" run "$work/zero.lua" --no-store
-guest odd 'cpu:map { bytes = 4096, at = 0x400001 }'
-refused "a region inside a page" 1 "multiple of the page's size" run "$work/odd.lua" --no-store
-guest large 'cpu:map { bytes = "2MiB", at = 0x401000, page = "2M" }'
-refused "a large page inside another" 1 "2097152" run "$work/large.lua" --no-store
-guest twice 'cpu:map { bytes = "64KiB", at = 0x400000 } cpu:map { bytes = 4096, at = 0x408000 }'
-refused "a region over another" 1 "overlaps" run "$work/twice.lua" --no-store
-guest touch 'cpu:map { bytes = "64KiB", at = 0x10000400000, backing = "touch" } cpu:map { bytes = 4096, at = 0x10000408000 }'
-refused "a region over another that has no frames yet" 1 "overlaps" run "$work/touch.lua" --no-store
+stops "a region at 0" "multiple of the page's size" 'cpu:map { bytes = 4096, at = 0 }'
+stops "a region inside a page" "multiple of the page's size" 'cpu:map { bytes = 4096, at = 0x400001 }'
+stops "a large page inside another" "2097152" 'cpu:map { bytes = "2MiB", at = 0x401000, page = "2M" }'
+stops "a region over another" "overlaps" 'cpu:map { bytes = "64KiB", at = 0x400000 } cpu:map { bytes = 4096, at = 0x408000 }'
+stops "a region over another that has no frames yet" "overlaps" 'cpu:map { bytes = "64KiB", at = 0x10000400000, backing = "touch" } cpu:map { bytes = 4096, at = 0x10000408000 }'
 guest low 'for _, at in ipairs { 0x1000, 0x400000, 0x20000000000, 0x7ffffffe0000 } do
     local r = cpu:map { bytes = "64KiB", at = at, backing = "touch" }
     cpu:stride { region = r, stride = 4096, op = "store" } cpu:unmap(r) cpu:load(r, 4096)
@@ -50,10 +46,8 @@ guest low 'for _, at in ipairs { 0x1000, 0x400000, 0x20000000000, 0x7ffffffe0000
 for machine in skylake_sp_native skylake_sp_kvm neoverse_n1_kvm; do
     refused "$machine: a touched region may lie anywhere, in its own address space" 1 "access to 0x401000, which was never mapped" run "$work/low.lua" --machine $machine --no-store
 done
-guest below 'cpu:map { bytes = "64KiB", at = 0x400000, backing = "touch" } cpu:load(0x3fff00)'
-refused "not below one" 1 "access to 0x3fff00, which was never mapped" run "$work/below.lua" --no-store
-guest beyond 'cpu:map { bytes = "60KiB", at = 0x400000, backing = "touch" } cpu:load(0x40f000)'
-refused "nor beyond its last page" 1 "access to 0x40f000, which was never mapped" run "$work/beyond.lua" --no-store
+stops "not below one" "access to 0x3fff00, which was never mapped" 'cpu:map { bytes = "64KiB", at = 0x400000, backing = "touch" } cpu:load(0x3fff00)'
+stops "nor beyond its last page" "access to 0x40f000, which was never mapped" 'cpu:map { bytes = "60KiB", at = 0x400000, backing = "touch" } cpu:load(0x40f000)'
 guest next 'local a = cpu:map { bytes = 4096 }
   cpu:map { bytes = 4096, at = a:address() + 8192 }
   local b = cpu:map { bytes = "64KiB" }
