@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define BAR 24
 
@@ -38,6 +39,7 @@ enum { KEY_AGAINST = 512, KEY_WORKLOAD, KEY_RUN, KEY_ACTOR, KEY_SVG };
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct explain *e = state->input;
+    struct stat there;
     uint64_t v;
     switch (key) {
     case ARGP_KEY_INIT:
@@ -53,6 +55,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
         e->actor = arg;
         return 0;
     case KEY_SVG:
+        if (!*arg || (!stat(arg, &there) && S_ISDIR(there.st_mode))) {
+            vs_error(&e->r.errors, "--svg '%s': the name of a file is needed", arg);
+        }
         e->svg = arg;
         return 0;
     case KEY_RUN:

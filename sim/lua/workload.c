@@ -73,6 +73,12 @@ static int l_param(lua_State *L)
         return luaL_error(
             L, "param: a name is needed: param { name = \"footprint\", default = \"1GiB\", ... }");
     }
+    if (name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")]) {
+        return luaL_error(L,
+                          "param '%s': a name has letters, digits and _ only, so that --set can "
+                          "name it",
+                          name);
+    }
     if (w->n_params == VS_WORKLOAD_PARAMS) {
         return luaL_error(L, "param %s: at most %d parameters", name, VS_WORKLOAD_PARAMS);
     }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -292,6 +293,14 @@ struct vs_recorder *vs_recorder_create(const char *path, unsigned n_vcpus, uint6
     if (n_vcpus > VS_VST_VCPUS) {
         vs_error(errors, "--record %s: %u vCPUs; a recording has at most %u", path, n_vcpus,
                  VS_VST_VCPUS);
+        return NULL;
+    }
+    struct stat there; /* the recording will take its place */
+    if (!n || (!stat(path, &there) && !S_ISREG(there.st_mode))) {
+        vs_error(errors,
+                 n ? "--record %s: is a folder or a device; give the name of a file"
+                   : "--record '%s': give the name of a file",
+                 path);
         return NULL;
     }
     struct vs_recorder *r = calloc(1, sizeof *r);

@@ -75,6 +75,19 @@ ok "and the file is there" test -f "$work/file:x?mode=memory"
 ok "and can be merged" "$VIRTSIM" db merge "$work/uri.db" "file:x?mode=memory"
 cd "$VIRTSIM_HOME" || exit 1
 
+# files that are written
+mkfifo "$work/pipe"
+refused "a recording in a folder's place" 2 "folder" timeout 20 $gups --no-store --record "$work"
+refused "in a device's" 2 "device" timeout 20 $gups --no-store --record "$work/pipe"
+ok "which stays one" test -p "$work/pipe"
+refused "a recording without a name" 2 "name" timeout 20 $gups --no-store --record ""
+refused "a picture in a folder's place" 2 "--svg" timeout 20 "$VIRTSIM" explain exit.cpuid --no-store --svg "$work"
+refused "a picture without a name" 2 "--svg" timeout 20 "$VIRTSIM" explain exit.cpuid --no-store --svg ""
+
+# parameters
+echo 'param { name = "a b=c", default = 1 } guest(function() end)' >"$work/param.lua"
+refused "a parameter that --set could not name" 2 "param.lua:1" run "$work/param.lua" --no-store
+
 # explain
 for o in "--seeds 2" "--skip 5" "--limit 5" "--trace-format lackey" "--dry-run"; do
     refused "explain $o" 2 "${o%% *}" timeout 20 "$VIRTSIM" explain exit.cpuid $o --no-store
