@@ -296,7 +296,13 @@ struct vs_recorder *vs_recorder_create(const char *path, unsigned n_vcpus, uint6
         return NULL;
     }
     struct stat there; /* the recording will take its place */
-    if (!n || (!stat(path, &there) && !S_ISREG(there.st_mode))) {
+    bool exists = n && !stat(path, &there);
+    if (exists && S_ISREG(there.st_mode) && there.st_size && !vs_recording_is(path)) {
+        vs_error(errors, "--record %s: holds something that is no recording; give another name",
+                 path);
+        return NULL;
+    }
+    if (!n || (exists && !S_ISREG(there.st_mode))) {
         vs_error(errors,
                  n ? "--record %s: is a folder or a device; give the name of a file"
                    : "--record '%s': give the name of a file",
