@@ -11,6 +11,7 @@
 /* Fields of the state-save area that VMRUN and #VMEXIT move (APM volume 2, 15.5.1, 15.6): ES, CS,
  * SS, DS of 4 each, GDTR and IDTR of 2, CPL, RFLAGS, RIP, RSP, RAX, CR2, DR6, DR7. */
 enum { MOVED = 16 + 4 + 8, MOVED_CR = 4, HOST = 12, CONTROL = 24, RECORDED = 6 };
+enum { THIS_ASID = 1, ALL = 2 }; /* of svm.tlb_control */
 enum { HOST_BYTES = 0x400, VECTOR_BITS = 0xa0 };
 
 void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
@@ -25,6 +26,13 @@ void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
 static vs_hpa at(vs_hpa base, uint64_t offset)
 {
     return (vs_hpa){base.v + offset};
+}
+
+/* TLB_CONTROL: 0 nothing, 1 everything, 3 this ASID, 7 its non-global entries */
+static void tlb_control(struct vs_svm *s, uint64_t what)
+{
+    static const uint64_t control[] = {0, 3, 1, 7};
+    vs_phys_write64(s->wire.phys, at(s->vmcb, VS_VMCB_ASID), s->asid | control[what] << 32);
 }
 
 void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm, vs_hpa iopm,
@@ -65,9 +73,7 @@ void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm,
     vs_phys_write(s->wire.phys, at(vmcb, VS_VMCB_INTERCEPTS), vector, sizeof vector);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_IOPM), iopm.v);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_MSRPM), msrpm.v);
-    /* TLB_CONTROL: 0 nothing, 1 everything, 3 this ASID, 7 its non-global entries */
-    static const uint64_t control[] = {0, 3, 1, 7};
-    vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_ASID), asid | control[c->tlb_control] << 32);
+    tlb_control(s, c->tlb_control);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NESTED), ncr3 != 0);
     vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NCR3), ncr3);
 }
@@ -133,6 +139,36 @@ void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t inf
     work(s, t, VS_ACC_svm_gif, 1, c->gif);
 }
 
+void vs_svm_flush_asid(struct vs_svm *s, struct vs_txn *t)
+{
+    s->flush = true;
+    tlb_control(s, s->config.tlb_control == ALL ? ALL : THIS_ASID);
+    if (t) {
+        s->wire.mem.touch(s->wire.mem.ctx, t, at(s->vmcb, VS_VMCB_TLB_CONTROL), VS_REF_WRITE);
+    }
+}
+
+/* What TLB_CONTROL says; the hypervisor clears what it asked for once. */
+static void flush(struct vs_svm *s, struct vs_txn *t)
+{
+    static const enum vs_flush drops[] = {VS_FLUSH_ASID, VS_FLUSH_ASID, VS_FLUSH_ASIDS,
+                                          VS_FLUSH_ASID_NONGLOBAL};
+    uint64_t what = s->config.tlb_control;
+    what = s->flush && what != ALL ? THIS_ASID : what;
+    if (!what) {
+        return;
+    }
+    s->count[VS_CNT_svm_flushes]++;
+    work(s, t, VS_ACC_svm_entry_tlb, 1, s->config.tlb_flush);
+    if (s->wire.tlb.flush) {
+        (void)s->wire.tlb.flush(s->wire.tlb.ctx, t, drops[what], s->asid, 0, 0, (vs_gva){0});
+    }
+    if (s->flush) {
+        s->flush = false;
+        tlb_control(s, s->config.tlb_control);
+    }
+}
+
 void vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
 {
     const struct vs_svm_config *c = &s->config;
@@ -150,14 +186,7 @@ void vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     work(s, t, VS_ACC_svm_entry_load, MOVED + MOVED_CR,
          MOVED * c->field_load + MOVED_CR * c->field_load_cr);
     lines(s, t, s->vmcb, VS_VMCB_STATE, VS_VMCB_STATE_END, VS_REF_READ);
-    if (c->tlb_control && s->wire.tlb.flush) {
-        static const enum vs_flush what[] = {VS_FLUSH_ASID, VS_FLUSH_ASIDS,
-                                             VS_FLUSH_ASID_NONGLOBAL};
-        s->count[VS_CNT_svm_flushes]++;
-        work(s, t, VS_ACC_svm_entry_tlb, 1, c->tlb_flush);
-        (void)s->wire.tlb.flush(s->wire.tlb.ctx, t, what[c->tlb_control - 1u], s->asid, 0, 0,
-                                (vs_gva){0});
-    }
+    flush(s, t);
     work(s, t, VS_ACC_svm_entry_fetch, 1, c->entry_fetch);
     vs_txn_actor(t, s->wire.guest_actor);
 }

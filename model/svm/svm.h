@@ -86,6 +86,7 @@ struct vs_svm {
     uint16_t base;
     vs_hpa vmcb, host_area, msrpm, iopm;
     uint16_t asid;
+    bool flush; /* the next VMRUN drops the ASID, whatever svm.tlb_control says */
 };
 
 void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
@@ -100,6 +101,8 @@ bool vs_svm_intercepts(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint32
 /* #VMEXIT, then what the hypervisor runs at once: VMSAVE of the guest's part, VMLOAD of its own,
  * STGI. */
 void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t info1, uint64_t info2);
+/* TLB_CONTROL = 3 for the next VMRUN, as KVM's svm_flush_tlb_asid has it. */
+void vs_svm_flush_asid(struct vs_svm *s, struct vs_txn *t);
 /* CLGI, VMLOAD of the guest's part, VMRUN. The guest's actor runs afterwards. */
 void vs_svm_enter(struct vs_svm *s, struct vs_txn *t);
 /* Fields by the encoding that hypervisors use here (VMX's): the time is that of a load or store of

@@ -272,6 +272,27 @@ static void test_tlb_control_drops_an_asid_or_everything(void **state)
     }
 }
 
+/* KVM's svm_flush_tlb_asid; afterwards tlb_ctl is TLB_CONTROL_DO_NOTHING again. */
+static void test_a_flush_asked_for_once_is_the_next_vmruns(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t start = vs_now(&f->t).v;
+    vs_svm_enter(&f->s, &f->t);
+    uint64_t plain = vs_now(&f->t).v - start;
+    f->flushes = 0;
+    vs_svm_flush_asid(&f->s, NULL);
+    assert_int_equal(f->flushes, 0);
+    assert_true(vmcb64(f, 0x058) == (5u | 3ull << 32));
+    start = vs_now(&f->t).v;
+    vs_svm_enter(&f->s, &f->t);
+    assert_int_equal(vs_now(&f->t).v - start, plain + f->s.config.tlb_flush * PS);
+    assert_int_equal(f->flushes, 1);
+    assert_int_equal(f->what, VS_FLUSH_ASID);
+    assert_true(vmcb64(f, 0x058) == 5u);
+    vs_svm_enter(&f->s, &f->t);
+    assert_int_equal(f->flushes, 1);
+}
+
 static bool value_read(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
 {
     (void)ctx;
@@ -313,6 +334,7 @@ int main(void)
         LAW(test_every_knob_of_time_is_paid_as_often_as_its_part_happens),
         LAW(test_with_nested_paging_these_exits_can_be_asked_for),
         LAW(test_tlb_control_drops_an_asid_or_everything),
+        LAW(test_a_flush_asked_for_once_is_the_next_vmruns),
         LAW(test_handlers_load_and_store_the_vmcb),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,7 +314,7 @@ void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gv
         charge(v, t, VS_ACC_os_invlpga, v->p->os.invlpga);
         (void)vs_ept_invlpga(&v->ept, t, vpid, at);
     } else {
-        (void)vs_ept_flush(&v->ept, t, what, vpid, 0, 0, at);
+        vs_svm_flush_asid(&v->svm, t);
     }
 }
 
@@ -335,8 +335,12 @@ void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
     if (t) {
         vs_txn_settle(t);
     }
-    if (!t || v->p->svm) {
+    if (!t) {
         (void)vs_ept_flush(&v->ept, t, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, none);
+        return;
+    }
+    if (v->p->svm) {
+        vs_svm_flush_asid(&v->svm, t);
         return;
     }
     if (!v->p->el2) {
