@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shadow paging of one vCPU: the processor walks tables that the hypervisor builds, on faults, from
- * those of the guest; pages that hold guest tables are write-protected, so that a store to one is
- * seen. Nothing here has a price of its own: it is work of programs that run on the core through
- * its port, loads and stores of real tables included.
+ * Shadow paging: the processor walks tables that the hypervisor builds, on faults, from those of
+ * the guest; pages that hold guest tables are write-protected, so that a store to one is seen.
+ * Nothing here has a price of its own: it is work of programs that run on the core through its
+ * port, loads and stores of real tables included.
+ *
+ * The tables are the machine's (struct vs_shadow_mmu): its vCPUs share them, as KVM's do. A vCPU
+ * (struct vs_shadow) has its roots, its core, and what it does is counted there. One works at a
+ * time; while it flushes, which is the last thing it does, others may.
  *
  * Tables are real, in vs_phys. A txn of NULL means: functional, untimed (set-up, tests).
  * The structure follows KVM's (arch/x86/kvm/mmu): shadow pages found by guest frame and level,
@@ -31,15 +35,21 @@ enum vs_shadow_result {
     VS_SHADOW_FULL      /* host memory is exhausted */
 };
 
-/* What it needs of the hypervisor around it. */
+/* Which translations of guests go. */
+enum vs_shadow_flush {
+    VS_SHADOW_FLUSH_PAGE,   /* this vCPU's of one page, in every PCID */
+    VS_SHADOW_FLUSH_VCPU,   /* all of this vCPU's */
+    VS_SHADOW_FLUSH_MACHINE /* and the other vCPUs': rights were taken from shadow entries */
+};
+
+/* What it needs of the hypervisor around it, for one vCPU. */
 struct vs_shadow_port {
     void *ctx;
     /* Host page that holds guest-physical `gpa`; when it has none and `back` is set it gets one.
      * False: not memory, or not backed. */
     bool (*host)(void *ctx, struct vs_txn *t, uint64_t gpa, bool back, uint64_t *hpa,
                  unsigned *page_shift);
-    /* Drops the guest's translations: of one page in every PCID, or all. */
-    void (*flush)(void *ctx, struct vs_txn *t, bool page, vs_gva at);
+    void (*flush)(void *ctx, struct vs_txn *t, enum vs_shadow_flush what, vs_gva at);
 };
 
 /* Where the hypervisor's code for this lies, and host-physical 0. */
@@ -53,20 +63,18 @@ struct vs_shadow_page {
     uint64_t gfn;   /* guest frame it shadows; direct: first frame it maps */
     uint32_t next_same, older, newer, parents;
     uint32_t writes; /* trapped since the last fault through it */
+    uint32_t roots;  /* of vCPUs, present or kept, that it is */
     uint16_t used;   /* present entries */
     uint8_t level;
     bool live, direct, unsync, listed;
 };
 
-struct vs_shadow {
+struct vs_shadow_mmu {
     struct vs_shadow_config cfg;
     struct vs_radix_format format;
     uint64_t reserved[2][VS_SHADOW_LEVELS];
-    uint64_t supervisor; /* as in struct vs_ept */
     struct vs_phys *phys;
     struct vs_frames *frames;
-    struct vs_core_port core;
-    struct vs_shadow_port port;
     struct vs_shadow_layout at;
     uint64_t guest_frames;
     struct vs_shadow_page *page;
@@ -78,23 +86,33 @@ struct vs_shadow {
     /* by node = page x 512 + entry */
     uint32_t *next, *of; /* list; guest frame (leaf) or child */
     uint32_t *unsynced, n_unsynced;
+    unsigned flushing; /* vCPUs that let others work meanwhile */
+};
+
+struct vs_shadow {
+    struct vs_shadow_mmu *m;
+    struct vs_core_port core;
+    struct vs_shadow_port port;
+    uint64_t supervisor; /* as in struct vs_ept */
     struct {
         uint64_t cr3;
         uint32_t page;
     } root[VS_SHADOW_ROOTS]; /* most recent first */
     uint32_t n_roots;
-    bool flush;
+    bool flush; /* before this operation ends */
     uint64_t count[VS_CNT_shadow_N];
 };
 
 void vs_shadow_check(const struct vs_shadow_config *cfg, struct vs_errors *errors);
 /* format is the guest's (x86). VS_E_NOMEM when host or simulator memory is too small. */
-enum vs_status vs_shadow_init(struct vs_shadow *s, const struct vs_shadow_config *cfg,
-                              const struct vs_radix_format *format, unsigned physical_bits,
-                              struct vs_phys *phys, struct vs_frames *frames, uint64_t guest_bytes,
-                              const struct vs_core_port *core, const struct vs_shadow_port *port,
-                              const struct vs_shadow_layout *at);
-void vs_shadow_free(struct vs_shadow *s);
+enum vs_status vs_shadow_mmu_init(struct vs_shadow_mmu *m, const struct vs_shadow_config *cfg,
+                                  const struct vs_radix_format *format, unsigned physical_bits,
+                                  struct vs_phys *phys, struct vs_frames *frames,
+                                  uint64_t guest_bytes, const struct vs_shadow_layout *at);
+void vs_shadow_mmu_free(struct vs_shadow_mmu *m);
+/* One vCPU of the machine; vs_shadow_cr3 gives it its first root. */
+void vs_shadow_init(struct vs_shadow *s, struct vs_shadow_mmu *m, const struct vs_core_port *core,
+                    const struct vs_shadow_port *port);
 
 /* What the processor's CR3 points to: host-physical root of the present shadow. */
 uint64_t vs_shadow_root(const struct vs_shadow *s);
@@ -102,8 +120,12 @@ uint64_t vs_shadow_root(const struct vs_shadow *s);
  * becomes what the guest is to see. */
 enum vs_shadow_result vs_shadow_fault(struct vs_shadow *s, struct vs_txn *t, uint64_t gva,
                                       uint32_t *error);
-/* MOV to CR3; keep: bit 63 was set. False: host memory is exhausted. */
+/* MOV to CR3; keep: bit 63 was set. Otherwise all of the vCPU's translations go, whatever their
+ * PCID: INVVPID and its like know none. False: host memory is exhausted. */
 bool vs_shadow_cr3(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3, bool keep);
 void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at);
+/* An invalidation of more than a page or the present PCID (INVPCID, CR4, a hypercall): what any
+ * root of the vCPU leads to is brought in line, and its translations go. */
+void vs_shadow_invalidate(struct vs_shadow *s, struct vs_txn *t);
 
 #endif

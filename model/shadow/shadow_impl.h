@@ -24,7 +24,7 @@ static inline void vs__shadow_touch(struct vs_shadow *s, struct vs_txn *t, uint6
                                     enum vs_ref ref)
 {
     if (t) {
-        vs_gva at = {s->at.direct + hpa};
+        vs_gva at = {s->m->at.direct + hpa};
         s->core.touch(s->core.ctx, t, at, ref);
     }
 }
@@ -34,7 +34,7 @@ void vs__shadow_close(struct vs_shadow *s, struct vs_txn *t);
 /* ---- pages ---- */
 static inline struct vs_shadow_page *vs__shadow_page(struct vs_shadow *s, uint32_t index)
 {
-    return &s->page[index - 1u];
+    return &s->m->page[index - 1u];
 }
 static inline uint64_t vs__shadow_size(unsigned level) /* frames an entry of it maps */
 {
@@ -44,7 +44,7 @@ static inline uint64_t vs__shadow_get(const struct vs_shadow *s, const struct vs
                                       uint64_t i)
 {
     vs_hpa at = {p->frame + i * 8u};
-    return vs_phys_read64(s->phys, at);
+    return vs_phys_read64(s->m->phys, at);
 }
 uint32_t vs__shadow_find(struct vs_shadow *s, uint64_t gfn, unsigned level, bool direct);
 /* 0: no frame is left. Write-protects what it shadows. */
@@ -60,7 +60,6 @@ void vs__shadow_zap(struct vs_shadow *s, struct vs_txn *t, uint32_t p, bool tree
 void vs__shadow_protect(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn);
 /* So many pages are free afterwards; false: they cannot be. */
 bool vs__shadow_reserve(struct vs_shadow *s, struct vs_txn *t, uint32_t n);
-bool vs__shadow_is_root(const struct vs_shadow *s, uint32_t p);
 
 /* ---- sync ---- */
 /* Flags of a shadow leaf for the guest's entry. */
@@ -69,6 +68,9 @@ void vs__shadow_write(struct vs_shadow *s, struct vs_txn *t, uint64_t gpa);
 void vs__shadow_unsync(struct vs_shadow *s, uint64_t gfn);
 bool vs__shadow_may_unsync(struct vs_shadow *s, uint64_t gfn);
 void vs__shadow_sync(struct vs_shadow *s, struct vs_txn *t, uint32_t p);
-void vs__shadow_sync_all(struct vs_shadow *s, struct vs_txn *t);
+/* Every table out of sync that `top` leads to. */
+void vs__shadow_sync_below(struct vs_shadow *s, struct vs_txn *t, uint32_t top);
+/* When rights were taken: every vCPU's translations go, and true. Others may work meanwhile. */
+bool vs__shadow_flush(struct vs_shadow *s, struct vs_txn *t);
 
 #endif

@@ -12,14 +12,15 @@ static uint32_t node_of(uint32_t p, uint64_t i)
 /* A page's header: two lines of its 128 bytes. */
 static void touch_header(struct vs_shadow *s, struct vs_txn *t, uint32_t p, enum vs_ref ref)
 {
-    uint64_t at = s->header[(p - 1u) / 32u] + (p - 1u) % 32u * 128u;
+    uint64_t at = s->m->header[(p - 1u) / 32u] + (p - 1u) % 32u * 128u;
     vs__shadow_touch(s, t, at, ref);
     vs__shadow_touch(s, t, at + 64u, ref);
 }
 
 static uint32_t *list_of(struct vs_shadow *s, unsigned level, bool leaf, uint32_t of)
 {
-    return leaf ? &s->rmap[level][of / vs__shadow_size(level)] : &vs__shadow_page(s, of)->parents;
+    return leaf ? &s->m->rmap[level][of / vs__shadow_size(level)]
+                : &vs__shadow_page(s, of)->parents;
 }
 
 static bool is_leaf(unsigned level, uint64_t entry)
@@ -30,10 +31,10 @@ static bool is_leaf(unsigned level, uint64_t entry)
 static void unlink_node(struct vs_shadow *s, uint32_t node, uint32_t *list)
 {
     while (*list && *list != node) {
-        list = &s->next[*list - 1u];
+        list = &s->m->next[*list - 1u];
     }
     if (*list) {
-        *list = s->next[node - 1u];
+        *list = s->m->next[node - 1u];
     }
 }
 
@@ -41,7 +42,7 @@ static void put(struct vs_shadow *s, struct vs_txn *t, const struct vs_shadow_pa
                 uint64_t value)
 {
     vs_hpa at = {p->frame + i * 8u};
-    vs_phys_write64(s->phys, at, value);
+    vs_phys_write64(s->m->phys, at, value);
     vs__shadow_touch(s, t, at.v, VS_REF_WRITE);
 }
 
@@ -53,10 +54,10 @@ void vs__shadow_drop(struct vs_shadow *s, struct vs_txn *t, uint32_t index, uint
         return;
     }
     uint32_t node = node_of(index, i);
-    unlink_node(s, node, list_of(s, p->level, is_leaf(p->level, entry), s->of[node - 1u]));
+    unlink_node(s, node, list_of(s, p->level, is_leaf(p->level, entry), s->m->of[node - 1u]));
     p->used--;
     put(s, t, p, i, 0);
-    vs__shadow_work(s, t, s->cfg.zap_instructions);
+    vs__shadow_work(s, t, s->m->cfg.zap_instructions);
     s->flush = true;
 }
 
@@ -66,31 +67,31 @@ void vs__shadow_set(struct vs_shadow *s, struct vs_txn *t, uint32_t index, uint6
     struct vs_shadow_page *p = vs__shadow_page(s, index);
     uint64_t old = vs__shadow_get(s, p, i);
     uint32_t node = node_of(index, i);
-    if (value == old && s->of[node - 1u] == of) {
+    if (value == old && s->m->of[node - 1u] == of) {
         return;
     }
     bool leaf = is_leaf(p->level, value);
-    if ((old & PRESENT) && ((old ^ value) & s->format.address || s->of[node - 1u] != of ||
+    if ((old & PRESENT) && ((old ^ value) & s->m->format.address || s->m->of[node - 1u] != of ||
                             is_leaf(p->level, old) != leaf)) {
         vs__shadow_drop(s, t, index, i);
         old = 0;
     }
     if (!(old & PRESENT)) {
         uint32_t *list = list_of(s, p->level, leaf, of);
-        s->of[node - 1u] = of;
-        s->next[node - 1u] = *list;
+        s->m->of[node - 1u] = of;
+        s->m->next[node - 1u] = *list;
         *list = node;
         p->used++;
     } else if ((old & ~value & (WRITE | USER)) || (value & ~old & NO_EXECUTE)) {
         s->flush = true; /* rights were taken */
     }
     put(s, t, p, i, value);
-    vs__shadow_work(s, t, s->cfg.entry_instructions);
+    vs__shadow_work(s, t, s->m->cfg.entry_instructions);
 }
 
 uint32_t vs__shadow_find(struct vs_shadow *s, uint64_t gfn, unsigned level, bool direct)
 {
-    uint32_t i = s->same[gfn];
+    uint32_t i = s->m->same[gfn];
     while (i) {
         const struct vs_shadow_page *p = vs__shadow_page(s, i);
         if (p->level == level && p->direct == direct) {
@@ -103,7 +104,7 @@ uint32_t vs__shadow_find(struct vs_shadow *s, uint64_t gfn, unsigned level, bool
 
 bool vs__shadow_tracked(struct vs_shadow *s, uint64_t gfn)
 {
-    for (uint32_t i = s->same[gfn]; i; i = vs__shadow_page(s, i)->next_same) {
+    for (uint32_t i = s->m->same[gfn]; i; i = vs__shadow_page(s, i)->next_same) {
         const struct vs_shadow_page *p = vs__shadow_page(s, i);
         if (!p->direct && !p->unsync) {
             return true;
@@ -115,20 +116,20 @@ bool vs__shadow_tracked(struct vs_shadow *s, uint64_t gfn)
 /* Entries that map the frame lose the right to write; large ones go, to come back in pieces. */
 void vs__shadow_protect(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn)
 {
-    for (uint32_t n = s->rmap[1][gfn]; n; n = s->next[n - 1u]) {
+    for (uint32_t n = s->m->rmap[1][gfn]; n; n = s->m->next[n - 1u]) {
         uint32_t index = (n - 1u) / ENTRIES + 1u;
         uint64_t i = (n - 1u) % ENTRIES;
         struct vs_shadow_page *p = vs__shadow_page(s, index);
         uint64_t entry = vs__shadow_get(s, p, i);
         if (entry & WRITE) {
             put(s, t, p, i, entry & ~(uint64_t)(WRITE | DIRTY));
-            vs__shadow_work(s, t, s->cfg.zap_instructions);
+            vs__shadow_work(s, t, s->m->cfg.zap_instructions);
             s->count[VS_CNT_shadow_protected]++;
             s->flush = true;
         }
     }
     for (unsigned level = 2; level < 4; level++) {
-        uint32_t *list = &s->rmap[level][gfn / vs__shadow_size(level)];
+        uint32_t *list = &s->m->rmap[level][gfn / vs__shadow_size(level)];
         while (*list) {
             uint32_t n = *list;
             vs__shadow_drop(s, t, (n - 1u) / ENTRIES + 1u, (n - 1u) % ENTRIES);
@@ -140,7 +141,7 @@ void vs__shadow_protect(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn)
 static void track(struct vs_shadow *s, uint64_t gfn, bool on)
 {
     for (unsigned level = 2; level < 4; level++) {
-        uint32_t *n = &s->tables[level][gfn / vs__shadow_size(level)];
+        uint32_t *n = &s->m->tables[level][gfn / vs__shadow_size(level)];
         *n = on ? *n + 1u : *n - 1u;
     }
 }
@@ -148,45 +149,45 @@ static void track(struct vs_shadow *s, uint64_t gfn, bool on)
 static bool frame_for(struct vs_shadow *s, struct vs_shadow_page *p)
 {
     static const unsigned char none[4096];
-    if (!p->frame && !vs_frames_alloc_table(s->frames, &p->frame)) {
+    if (!p->frame && !vs_frames_alloc_table(s->m->frames, &p->frame)) {
         return false;
     }
     vs_hpa at = {p->frame};
-    vs_phys_write(s->phys, at, none, sizeof none);
+    vs_phys_write(s->m->phys, at, none, sizeof none);
     return true;
 }
 
 uint32_t vs__shadow_make(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn, unsigned level,
                          bool direct)
 {
-    if (!s->n_free) {
+    if (!s->m->n_free) {
         return 0;
     }
-    uint32_t index = s->free[s->n_free - 1u];
+    uint32_t index = s->m->free[s->m->n_free - 1u];
     struct vs_shadow_page *p = vs__shadow_page(s, index);
     if (!frame_for(s, p)) {
         return 0;
     }
-    s->n_free--;
+    s->m->n_free--;
     uint64_t frame = p->frame;
     bool listed = p->listed;
     *p = (struct vs_shadow_page){.frame = frame,
                                  .gfn = gfn,
-                                 .next_same = s->same[gfn],
-                                 .older = s->newest,
+                                 .next_same = s->m->same[gfn],
+                                 .older = s->m->newest,
                                  .level = (uint8_t)level,
                                  .live = true,
                                  .direct = direct,
                                  .listed = listed};
-    s->same[gfn] = index;
-    if (s->newest) {
-        vs__shadow_page(s, s->newest)->newer = index;
+    s->m->same[gfn] = index;
+    if (s->m->newest) {
+        vs__shadow_page(s, s->m->newest)->newer = index;
     } else {
-        s->oldest = index;
+        s->m->oldest = index;
     }
-    s->newest = index;
+    s->m->newest = index;
     s->count[VS_CNT_shadow_pages_made]++;
-    vs__shadow_work(s, t, s->cfg.page_instructions);
+    vs__shadow_work(s, t, s->m->cfg.page_instructions);
     touch_header(s, t, index, VS_REF_WRITE);
     for (uint64_t line = 0; line < 4096; line += 64) {
         vs__shadow_touch(s, t, frame + line, VS_REF_WRITE);
@@ -201,7 +202,7 @@ uint32_t vs__shadow_make(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn, un
 static void forget(struct vs_shadow *s, uint32_t index)
 {
     struct vs_shadow_page *p = vs__shadow_page(s, index);
-    uint32_t *list = &s->same[p->gfn];
+    uint32_t *list = &s->m->same[p->gfn];
     while (*list != index) {
         list = &vs__shadow_page(s, *list)->next_same;
     }
@@ -209,18 +210,18 @@ static void forget(struct vs_shadow *s, uint32_t index)
     if (p->older) {
         vs__shadow_page(s, p->older)->newer = p->newer;
     } else {
-        s->oldest = p->newer;
+        s->m->oldest = p->newer;
     }
     if (p->newer) {
         vs__shadow_page(s, p->newer)->older = p->older;
     } else {
-        s->newest = p->older;
+        s->m->newest = p->older;
     }
     if (!p->direct) {
         track(s, p->gfn, false);
     }
     p->live = p->unsync = false;
-    s->free[s->n_free++] = index;
+    s->m->free[s->m->n_free++] = index;
 }
 
 /* tree: and every table below that nothing else points to. */
@@ -231,7 +232,7 @@ void vs__shadow_zap(struct vs_shadow *s, struct vs_txn *t, uint32_t index, bool 
     for (uint64_t i = 0; i < ENTRIES && p->used; i++) {
         uint64_t entry = vs__shadow_get(s, p, i);
         if (entry & PRESENT) {
-            uint32_t child = is_leaf(p->level, entry) ? 0 : s->of[node_of(index, i) - 1u];
+            uint32_t child = is_leaf(p->level, entry) ? 0 : s->m->of[node_of(index, i) - 1u];
             vs__shadow_drop(s, t, index, i);
             if (tree && child && !vs__shadow_page(s, child)->parents) {
                 vs__shadow_zap(s, t, child, true);
@@ -247,30 +248,20 @@ void vs__shadow_zap(struct vs_shadow *s, struct vs_txn *t, uint32_t index, bool 
     forget(s, index);
 }
 
-bool vs__shadow_is_root(const struct vs_shadow *s, uint32_t p)
-{
-    for (uint32_t i = 0; i < s->n_roots; i++) {
-        if (s->root[i].page == p) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool vs__shadow_reserve(struct vs_shadow *s, struct vs_txn *t, uint32_t n)
 {
-    while (s->n_free < n) {
-        uint64_t batch = s->cfg.reclaim > n ? s->cfg.reclaim : n;
-        uint32_t at = s->oldest, newer;
+    while (s->m->n_free < n) {
+        uint64_t batch = s->m->cfg.reclaim > n ? s->m->cfg.reclaim : n;
+        uint32_t at = s->m->oldest, newer;
         for (; at && batch; at = newer) {
             newer = vs__shadow_page(s, at)->newer;
-            if (!vs__shadow_is_root(s, at)) {
+            if (!vs__shadow_page(s, at)->roots) {
                 vs__shadow_zap(s, t, at, false);
                 s->count[VS_CNT_shadow_reclaimed]++;
                 batch--;
             }
         }
-        if (!at && s->n_free < n) {
+        if (!at && s->m->n_free < n) {
             return false;
         }
     }

@@ -13,10 +13,10 @@ uint64_t vs__shadow_leaf(struct vs_shadow *s, uint64_t guest, uint64_t gfn)
 
 bool vs__shadow_may_unsync(struct vs_shadow *s, uint64_t gfn)
 {
-    if (!s->cfg.sync) {
+    if (!s->m->cfg.sync) {
         return false;
     }
-    for (uint32_t i = s->same[gfn]; i; i = vs__shadow_page(s, i)->next_same) {
+    for (uint32_t i = s->m->same[gfn]; i; i = vs__shadow_page(s, i)->next_same) {
         const struct vs_shadow_page *p = vs__shadow_page(s, i);
         if (!p->direct && p->level > 1) {
             return false;
@@ -27,14 +27,14 @@ bool vs__shadow_may_unsync(struct vs_shadow *s, uint64_t gfn)
 
 void vs__shadow_unsync(struct vs_shadow *s, uint64_t gfn)
 {
-    for (uint32_t i = s->same[gfn]; i; i = vs__shadow_page(s, i)->next_same) {
+    for (uint32_t i = s->m->same[gfn]; i; i = vs__shadow_page(s, i)->next_same) {
         struct vs_shadow_page *p = vs__shadow_page(s, i);
         if (!p->direct && !p->unsync) {
             p->unsync = true;
             s->count[VS_CNT_shadow_unsyncs]++;
             if (!p->listed) {
                 p->listed = true;
-                s->unsynced[s->n_unsynced++] = i;
+                s->m->unsynced[s->m->n_unsynced++] = i;
             }
         }
     }
@@ -45,12 +45,12 @@ void vs__shadow_write(struct vs_shadow *s, struct vs_txn *t, uint64_t gpa)
 {
     uint64_t hpa;
     unsigned shift;
-    vs__shadow_open(s, t, VS_OP_SHADOW_WRITE, s->cfg.write_code);
-    vs__shadow_work(s, t, s->cfg.write_instructions);
+    vs__shadow_open(s, t, VS_OP_SHADOW_WRITE, s->m->cfg.write_code);
+    vs__shadow_work(s, t, s->m->cfg.write_instructions);
     if (s->port.host(s->port.ctx, t, gpa, false, &hpa, &shift)) {
         vs__shadow_touch(s, t, hpa, VS_REF_WRITE);
     }
-    uint32_t i = s->same[gpa >> 12], next;
+    uint32_t i = s->m->same[gpa >> 12], next;
     for (; i; i = next) {
         struct vs_shadow_page *p = vs__shadow_page(s, i);
         next = p->next_same;
@@ -58,7 +58,7 @@ void vs__shadow_write(struct vs_shadow *s, struct vs_txn *t, uint64_t gpa)
             continue;
         }
         vs__shadow_drop(s, t, i, gpa >> 3 & (ENTRIES - 1u));
-        if (s->cfg.flood && ++p->writes >= s->cfg.flood && !vs__shadow_is_root(s, i)) {
+        if (s->m->cfg.flood && ++p->writes >= s->m->cfg.flood && !p->roots) {
             vs__shadow_zap(s, t, i, false);
             s->count[VS_CNT_shadow_floods]++;
         }
@@ -84,31 +84,32 @@ static void compare(struct vs_shadow *s, struct vs_txn *t, uint32_t index, uint6
         }
         uint64_t entry = vs__shadow_get(s, p, i);
         vs_hpa at = {hpa + i * 8u};
-        uint64_t guest = vs_phys_read64(s->phys, at);
+        uint64_t guest = vs_phys_read64(s->m->phys, at);
         if (!(entry & PRESENT)) {
             continue;
         }
-        uint64_t gfn = (guest & s->format.address) >> 12;
-        uint32_t of = s->of[(index - 1u) * ENTRIES + i];
-        if (!(guest & PRESENT) || !(guest & ACCESSED) || gfn != of || (guest & s->reserved[1][1])) {
+        uint64_t gfn = (guest & s->m->format.address) >> 12;
+        uint32_t of = s->m->of[(index - 1u) * ENTRIES + i];
+        if (!(guest & PRESENT) || !(guest & ACCESSED) || gfn != of ||
+            (guest & s->m->reserved[1][1])) {
             vs__shadow_drop(s, t, index, i);
             s->count[VS_CNT_shadow_changed]++;
             continue;
         }
-        uint64_t want = (entry & s->format.address) | vs__shadow_leaf(s, guest, gfn);
+        uint64_t want = (entry & s->m->format.address) | vs__shadow_leaf(s, guest, gfn);
         if (want != entry) {
             vs__shadow_set(s, t, index, i, want, of);
             s->count[VS_CNT_shadow_changed]++;
         }
     }
-    vs__shadow_work(s, t, n * s->cfg.compare_instructions);
+    vs__shadow_work(s, t, n * s->m->cfg.compare_instructions);
     s->count[VS_CNT_shadow_compared] += n;
 }
 
 void vs__shadow_sync(struct vs_shadow *s, struct vs_txn *t, uint32_t index)
 {
     struct vs_shadow_page *p = vs__shadow_page(s, index);
-    vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, s->cfg.sync_code);
+    vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, s->m->cfg.sync_code);
     compare(s, t, index, 0, ENTRIES);
     p->unsync = false; /* stores to it trap again */
     vs__shadow_protect(s, t, p->gfn);
@@ -116,26 +117,50 @@ void vs__shadow_sync(struct vs_shadow *s, struct vs_txn *t, uint32_t index)
     vs__shadow_close(s, t);
 }
 
-void vs__shadow_sync_all(struct vs_shadow *s, struct vs_txn *t)
+/* A table leads there: through its parents, which are at most a few. */
+static bool leads_to(struct vs_shadow *s, uint32_t top, uint32_t index)
 {
-    for (uint32_t k = 0; k < s->n_unsynced; k++) {
-        struct vs_shadow_page *p = vs__shadow_page(s, s->unsynced[k]);
-        p->listed = false;
-        if (p->live && p->unsync) {
-            vs__shadow_sync(s, t, s->unsynced[k]);
+    const struct vs_shadow_page *p = vs__shadow_page(s, index);
+    if (index == top || p->level >= vs__shadow_page(s, top)->level) {
+        return index == top;
+    }
+    for (uint32_t n = p->parents; n; n = s->m->next[n - 1u]) {
+        if (leads_to(s, top, (n - 1u) / ENTRIES + 1u)) {
+            return true;
         }
     }
-    s->n_unsynced = 0;
+    return false;
+}
+
+/* KVM's mmu_sync_children. */
+void vs__shadow_sync_below(struct vs_shadow *s, struct vs_txn *t, uint32_t top)
+{
+    struct vs_shadow_mmu *m = s->m;
+    uint32_t left = 0;
+    for (uint32_t k = 0; k < m->n_unsynced; k++) {
+        uint32_t index = m->unsynced[k];
+        struct vs_shadow_page *p = vs__shadow_page(s, index);
+        bool out = p->live && p->unsync;
+        if (out && leads_to(s, top, index)) {
+            vs__shadow_sync(s, t, index);
+            out = false;
+        }
+        p->listed = out;
+        if (out) {
+            m->unsynced[left++] = index;
+        }
+    }
+    m->n_unsynced = left;
 }
 
 /* shadow.verify: level-1 leaves of tables in sync are the guest's entries, composed with where the
  * host keeps their pages. */
 static void verify(struct vs_shadow *s)
 {
-    if (!s->cfg.verify) {
-        return;
+    if (!s->m->cfg.verify || s->m->flushing) {
+        return; /* whoever flushes may be in the middle of an edit of the guest's */
     }
-    for (uint32_t index = s->oldest; index; index = vs__shadow_page(s, index)->newer) {
+    for (uint32_t index = s->m->oldest; index; index = vs__shadow_page(s, index)->newer) {
         const struct vs_shadow_page *p = vs__shadow_page(s, index);
         uint64_t table, hpa;
         unsigned shift;
@@ -149,24 +174,28 @@ static void verify(struct vs_shadow *s)
                 continue;
             }
             vs_hpa at = {table + i * 8u};
-            uint64_t guest = vs_phys_read64(s->phys, at);
-            bool good =
-                (guest & PRESENT) && (guest & WRITE) >= (entry & WRITE) &&
-                s->port.host(s->port.ctx, NULL, guest & s->format.address, false, &hpa, &shift) &&
-                (entry & s->format.address) == hpa;
+            uint64_t guest = vs_phys_read64(s->m->phys, at);
+            bool good = (guest & PRESENT) && (guest & WRITE) >= (entry & WRITE) &&
+                        s->port.host(s->port.ctx, NULL, guest & s->m->format.address, false, &hpa,
+                                     &shift) &&
+                        (entry & s->m->format.address) == hpa;
             s->count[good ? VS_CNT_shadow_verified : VS_CNT_shadow_disagreements]++;
         }
     }
 }
 
-static void flush(struct vs_shadow *s, struct vs_txn *t)
+bool vs__shadow_flush(struct vs_shadow *s, struct vs_txn *t)
 {
-    if (s->flush) {
-        vs_gva none = {0};
-        s->flush = false;
-        s->count[VS_CNT_shadow_flushes]++;
-        s->port.flush(s->port.ctx, t, false, none);
+    vs_gva none = {0};
+    if (!s->flush) {
+        return false;
     }
+    s->flush = false;
+    s->count[VS_CNT_shadow_flushes]++;
+    s->m->flushing++;
+    s->port.flush(s->port.ctx, t, VS_SHADOW_FLUSH_MACHINE, none);
+    s->m->flushing--;
+    return true;
 }
 
 void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at)
@@ -175,16 +204,16 @@ void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at)
     s->count[VS_CNT_shadow_invlpgs]++;
     for (;;) {
         const struct vs_shadow_page *p = vs__shadow_page(s, index);
-        uint64_t i = vs_radix_offset(&s->format, p->level, at.v) / 8u;
+        uint64_t i = vs_radix_offset(&s->m->format, p->level, at.v) / 8u;
         uint64_t entry = vs__shadow_get(s, p, i);
         vs__shadow_touch(s, t, p->frame + i * 8u, VS_REF_READ);
-        vs__shadow_work(s, t, s->cfg.walk_instructions);
+        vs__shadow_work(s, t, s->m->cfg.walk_instructions);
         if (p->level == 1 && p->unsync) {
-            uint64_t n = s->cfg.batch;
+            uint64_t n = s->m->cfg.batch;
             if (n >= ENTRIES) {
                 vs__shadow_sync(s, t, index);
             } else {
-                vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, s->cfg.sync_code);
+                vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, s->m->cfg.sync_code);
                 compare(s, t, index, i & ~(n - 1u), n);
                 vs__shadow_close(s, t);
             }
@@ -192,12 +221,10 @@ void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at)
         if (p->level == 1 || !(entry & PRESENT) || entry & LARGE) {
             break;
         }
-        index = s->of[(index - 1u) * ENTRIES + i];
+        index = s->m->of[(index - 1u) * ENTRIES + i];
     }
-    if (s->flush) {
-        flush(s, t);
-    } else {
-        s->port.flush(s->port.ctx, t, true, at);
+    if (!vs__shadow_flush(s, t)) {
+        s->port.flush(s->port.ctx, t, VS_SHADOW_FLUSH_PAGE, at);
     }
     verify(s);
 }
@@ -217,21 +244,24 @@ static void use_root(struct vs_shadow *s, uint32_t k)
 static bool new_root(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3)
 {
     uint64_t gfn = cr3 >> 12;
-    while (s->n_roots >= s->cfg.roots) { /* the least recent one's tables go */
+    while (s->n_roots >= s->m->cfg.roots) { /* the least recent one's tables go */
         uint32_t old = s->root[--s->n_roots].page;
-        vs__shadow_zap(s, t, old, true);
         s->count[VS_CNT_shadow_evicted]++;
+        if (!--vs__shadow_page(s, old)->roots) { /* and of no other vCPU */
+            vs__shadow_zap(s, t, old, true);
+        }
     }
-    if (gfn >= s->guest_frames || !vs__shadow_reserve(s, t, 1)) {
+    if (gfn >= s->m->guest_frames || !vs__shadow_reserve(s, t, 1)) {
         return false;
     }
-    uint32_t page = vs__shadow_find(s, gfn, s->format.levels, false);
-    page = page ? page : vs__shadow_make(s, t, gfn, s->format.levels, false);
+    uint32_t page = vs__shadow_find(s, gfn, s->m->format.levels, false);
+    page = page ? page : vs__shadow_make(s, t, gfn, s->m->format.levels, false);
     if (!page) {
         return false;
     }
     s->root[s->n_roots].cr3 = cr3;
     s->root[s->n_roots].page = page;
+    vs__shadow_page(s, page)->roots++;
     use_root(s, s->n_roots++);
     return true;
 }
@@ -240,8 +270,8 @@ bool vs_shadow_cr3(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3, bool kee
 {
     uint32_t k = 0;
     bool good = true;
-    cr3 &= s->format.address;
-    vs__shadow_work(s, t, s->cfg.root_instructions);
+    cr3 &= s->m->format.address;
+    vs__shadow_work(s, t, s->m->cfg.root_instructions);
     while (k < s->n_roots && s->root[k].cr3 != cr3) {
         k++;
     }
@@ -253,10 +283,26 @@ bool vs_shadow_cr3(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3, bool kee
         good = new_root(s, t, cr3);
     }
     /* what was kept for this address space may be as old as its translations may be */
-    if (!hit || !keep) {
-        vs__shadow_sync_all(s, t);
+    if (good && (!hit || !keep)) {
+        vs__shadow_sync_below(s, t, s->root[0].page);
     }
-    flush(s, t);
+    if (!vs__shadow_flush(s, t) && (!hit || !keep)) {
+        vs_gva none = {0};
+        s->port.flush(s->port.ctx, t, VS_SHADOW_FLUSH_VCPU, none);
+    }
     verify(s);
     return good;
+}
+
+void vs_shadow_invalidate(struct vs_shadow *s, struct vs_txn *t)
+{
+    vs__shadow_work(s, t, s->m->cfg.root_instructions);
+    for (uint32_t k = 0; k < s->n_roots; k++) {
+        vs__shadow_sync_below(s, t, s->root[k].page);
+    }
+    if (!vs__shadow_flush(s, t)) {
+        vs_gva none = {0};
+        s->port.flush(s->port.ctx, t, VS_SHADOW_FLUSH_VCPU, none);
+    }
+    verify(s);
 }

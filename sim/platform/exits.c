@@ -36,7 +36,7 @@ static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
 
 static bool entry(struct vs_vcpu *v)
 {
-    if (v->n_shots || v->all_shots) {
+    if (v->n_shots || v->all_shots || v->flush_due) {
         vs__shootdown_enter(v);
     }
     enum vs_vmx_result r = vs__vcpu_resume(v);

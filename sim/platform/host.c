@@ -69,6 +69,7 @@ enum vs_status vs__host_make(struct vs_platform *p, unsigned vm)
 void vs__host_free(struct vs_host *h)
 {
     free(h->bitmap);
+    vs_shadow_mmu_free(&h->shadow);
 }
 
 /* ---- work in the host's world ---- */

@@ -554,7 +554,6 @@ void vs_platform_destroy(struct vs_platform *p)
         }
         free(v->own_mm.process);
         free(v->own_mm.place);
-        vs_shadow_free(&v->shadow);
         vs_ept_free(&v->ept);
         vs_cpu_free(&v->cpu);
         vs_memory_core_free(&v->core);

@@ -115,7 +115,10 @@ struct vs_vcpu {
     bool all_shots;   /* there was no room for them */
     uint64_t kick_ps; /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
     unsigned kicker[VS__VCPUS], n_kickers; /* who waits for that */
-    unsigned awaited;                      /* vCPUs that are to acknowledge its own shootdown */
+    uint64_t left_ps;                      /* when it last left its guest for that */
+    bool flush_due;                        /* all of it goes before the next entry (remote.c) */
+    bool waits, borrowed; /* in its exit for others to leave; another one runs it until it leaves */
+    unsigned awaited;     /* vCPUs that are to acknowledge its own shootdown */
     bool awaits, awaits_in_exit;
     uint64_t acked_ps; /* the last acknowledgement */
     uint64_t count[VS_CNT_os_N];
@@ -162,6 +165,7 @@ enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.m
 /* The host's memory management of one virtual machine. */
 struct vs_host {
     struct vs_vm *vm;
+    struct vs_shadow_mmu shadow; /* paging.mode = shadow: its vCPUs' */
     /* the dirty log: one bit a page in host memory, and the copy that is handed out */
     bool logging;
     uint64_t *bitmap, *copy; /* 2M frames of each */
@@ -277,7 +281,7 @@ void vs__shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride
 /* The handler of the interrupt that asks for it. */
 #define VS__SHOOTDOWN_VECTOR 0xfbu /* Linux's CALL_FUNCTION_VECTOR */
 void vs__shootdown_serve(struct vs_vcpu *v);
-/* What the hypervisor flushes before it enters the guest. */
+/* What the hypervisor flushes before it enters the guest: a hypercall's, and remote.c's. */
 void vs__shootdown_enter(struct vs_vcpu *v);
 /* A switch to this address space may not keep translations: others have changed it meanwhile. */
 bool vs__shootdown_stale(struct vs_vcpu *v, unsigned process);
@@ -290,6 +294,13 @@ void vs__shootdown_outside(struct vs_vcpu *v, uint64_t now_ps);
 uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v);
 void vs__shootdown_awake(struct vs_vcpu *v, uint64_t now_ps);
 void vs__shootdown_ended(struct vs_vcpu *v);
+
+/* remote.c: whether the processor runs the vCPU's guest, halted there or not. */
+bool vs__vcpu_in_guest(const struct vs_vcpu *v);
+/* Every other vCPU of the machine drops its guest's translations before it runs the guest again;
+ * those that run it are stopped and waited for. `v` is in its exit. t NULL: at no time. Meanwhile
+ * other vCPUs work. */
+void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t);
 
 /* recorded.c: tables and mappings that a recording brings. */
 void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t);

@@ -32,9 +32,14 @@ static bool host(void *ctx, struct vs_txn *t, uint64_t gpa, bool back, uint64_t 
 }
 
 /* KVM: INVVPID of one address or of the guest's context. */
-static void flush(void *ctx, struct vs_txn *t, bool page, vs_gva at)
+static void flush(void *ctx, struct vs_txn *t, enum vs_shadow_flush what, vs_gva at)
 {
-    vs__host_flush_linear(ctx, t, page, at);
+    struct vs_vcpu *v = ctx;
+    if (what == VS_SHADOW_FLUSH_MACHINE) {
+        vs__remote_flush(v, t);
+        v->flush_due = false;
+    }
+    vs__host_flush_linear(v, t, what == VS_SHADOW_FLUSH_PAGE, at);
 }
 
 void vs__vcpu_shadow_controls(struct vs_vmcs_config *c)
@@ -47,12 +52,16 @@ enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_co
                                     struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
+    struct vs_host *h = vs__host_of(v);
     struct vs_core_port core = vs_cpu_core_port(&v->cpu);
     struct vs_shadow_port port = {v, host, flush};
     struct vs_shadow_layout at = {VS_HV_CODE + CODE, p->layout.host_direct};
-    enum vs_status s =
-        vs_shadow_init(&v->shadow, c, &p->guest_format, (unsigned)p->ept.physical_bits, p->phys,
-                       &p->node_frames[p->ept.host_table_node], v->vm->bytes, &core, &port, &at);
+    enum vs_status s = VS_OK;
+    if (!h->shadow.page) { /* the machine's first vCPU */
+        s = vs_shadow_mmu_init(&h->shadow, c, &p->guest_format, (unsigned)p->ept.physical_bits,
+                               p->phys, &p->node_frames[p->ept.host_table_node], v->vm->bytes, &at);
+    }
+    vs_shadow_init(&v->shadow, &h->shadow, &core, &port);
     if (s || !vs_shadow_cr3(&v->shadow, NULL, v->space.cr3, false)) {
         vs_error(errors, "vCPU %u: host.memory is too small for its shadow tables", v->index);
         return VS_E_NOMEM;
@@ -139,7 +148,7 @@ void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at)
     }
 }
 
-/* KVM: kvm_mmu_invpcid_gva of one address; of more, everything is synchronised. */
+/* KVM: kvm_mmu_invpcid_gva of one address; of more, all of this vCPU's roots are synchronised. */
 static void work_invpcid(void *ctx, struct vs_txn *t)
 {
     struct work *w = ctx;
@@ -147,12 +156,7 @@ static void work_invpcid(void *ctx, struct vs_txn *t)
         work_invlpg(ctx, t);
         return;
     }
-    struct vs_shadow *shadow = &w->v->shadow;
-    uint64_t flushes = shadow->count[VS_CNT_shadow_flushes];
-    (void)vs_shadow_cr3(shadow, t, w->v->space.cr3, false);
-    if (shadow->count[VS_CNT_shadow_flushes] == flushes) { /* nothing was out of line */
-        vs__host_flush_linear(w->v, t, false, (vs_gva){0});
-    }
+    vs_shadow_invalidate(&w->v->shadow, t);
 }
 
 void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_vmx_event *e, bool page,

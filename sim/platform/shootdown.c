@@ -12,6 +12,7 @@
  * hypervisor notes the addresses for each target, interrupts those that run their guest
  * (KVM_REQUEST_WAIT) and waits until they have left it; each flushes its VPID before it enters
  * again. Those that sleep are left alone (KVM_REQUEST_NO_WAKEUP) and flush at their next entry.
+ * Under shadow paging they bring all in line and flush all then (kvm_vcpu_flush_tlb_guest).
  *
  * broadcast: TLBI of every core, in invalidate.c; nobody is interrupted.
  */
@@ -34,21 +35,15 @@ bool vs__shootdown_check(const struct vs_platform *p, unsigned n_vcpus, struct v
     }
     if (how == VS__HYPERCALL && (p->ept.mode == VS_EPT_NATIVE || arm)) {
         vs_error(errors, "guest.shootdown = hypercall is Hyper-V's interface to x86 guests: it "
-                         "needs a hypervisor, paging.mode = ept or npt");
+                         "needs a hypervisor, paging.mode = ept, npt or shadow");
     }
     for (unsigned i = 0; i < n_vcpus; i++) {
         unsigned with = p->options.shares[i];
         if (!with) {
             continue;
         }
-        if (p->ept.mode == VS_EPT_SHADOW) {
-            vs_error(errors,
-                     "vCPU %u shares the address space of vCPU %u: under paging.mode = shadow each "
-                     "vCPU has shadow tables of its own, which is not modelled for shared ones",
-                     i, with - 1u);
-        } else if (p->ept.mode != VS_EPT_NATIVE && p->os.vms &&
-                   (!p->options.machine ||
-                    p->options.machine[i] != p->options.machine[with - 1u])) {
+        if (p->ept.mode != VS_EPT_NATIVE && p->os.vms &&
+            (!p->options.machine || p->options.machine[i] != p->options.machine[with - 1u])) {
             vs_error(errors,
                      "vCPU %u shares the address space of vCPU %u: with guest.vms = each they are "
                      "different machines; guest.vms = one",
@@ -204,11 +199,6 @@ static void by_interrupt(struct vs_vcpu *v, struct vs_shot shot)
 
 /* ---- by hypercall ---- */
 
-static bool in_guest(const struct vs_vcpu *o)
-{
-    return !o->awaits_in_exit && !(o->sleeping && o->txn.depth > 1);
-}
-
 struct flush {
     struct vs_vcpu *v;
     struct vs_shot shot;
@@ -229,7 +219,7 @@ static void flush_others(void *ctx, struct vs_txn *t)
         v->count[VS_CNT_os_shoot_targets]++;
         vs_cpu_instructions(&v->cpu, p->os.shoot_host);
         vs_txn_settle(t);
-        bool running = in_guest(o);
+        bool running = vs__vcpu_in_guest(o);
         enqueue(o, shot);
         if (!running) {
             v->count[VS_CNT_os_shoot_later]++;
@@ -274,6 +264,7 @@ static void acknowledge_kick(void *ctx, struct vs_txn *t)
         acknowledge(v, v->kicker[i]);
     }
     v->n_kickers = 0;
+    v->left_ps = vs_now(t).v;
 }
 
 void vs__shootdown_kicked(struct vs_vcpu *v)
@@ -291,28 +282,46 @@ void vs__shootdown_outside(struct vs_vcpu *v, uint64_t now_ps)
     v->n_kickers = 0;
 }
 
-void vs__shootdown_enter(struct vs_vcpu *v)
+/* What hypercalls named. */
+static void flush_named(struct vs_vcpu *v)
 {
     vs_gva none = {0};
-    bool all = v->all_shots;
-    if (v->p->os.shootdown != VS__HYPERCALL) {
-        return; /* the guest's own business */
+    struct vs_shot shot[VS__SHOTS];
+    unsigned n = v->n_shots;
+    bool all = v->all_shots || v->p->shadow;
+    memcpy(shot, v->shot, n * sizeof *shot);
+    v->n_shots = 0; /* others may name more meanwhile */
+    v->all_shots = false;
+    v->seen[v->process_now] = v->mm->generation[v->process_now];
+    for (unsigned i = 0; i < n && !all; i++) {
+        all = shot[i].at == shot[i].end;
     }
-    for (unsigned i = 0; i < v->n_shots && !all; i++) {
-        all = v->shot[i].at == v->shot[i].end;
-    }
-    for (unsigned i = 0; i < v->n_shots && !all; i++) {
-        const struct vs_shot *s = &v->shot[i];
-        for (uint64_t at = s->at; at < s->end && !v->failed; at += 1ull << s->stride) {
+    for (unsigned i = 0; i < n && !all; i++) {
+        for (uint64_t at = shot[i].at; at < shot[i].end && !v->failed;
+             at += 1ull << shot[i].stride) {
             vs__host_flush_linear(v, &v->txn, true, (vs_gva){at});
         }
     }
-    if (all) {
+    if (v->p->shadow) {
+        v->flush_due = false; /* this does it too */
+        vs_shadow_invalidate(&v->shadow, &v->txn);
+    } else if (all) {
         vs__host_flush_linear(v, &v->txn, false, none);
     }
-    v->seen[v->process_now] = v->mm->generation[v->process_now];
-    v->n_shots = 0;
-    v->all_shots = false;
+}
+
+void vs__shootdown_enter(struct vs_vcpu *v)
+{
+    vs_gva none = {0};
+    bool named = v->p->os.shootdown == VS__HYPERCALL; /* else the guest's own business */
+    while (!v->failed && (v->flush_due || (named && (v->n_shots || v->all_shots)))) {
+        if (named && (v->n_shots || v->all_shots)) {
+            flush_named(v);
+        } else {
+            v->flush_due = false;
+            vs__host_flush_linear(v, &v->txn, false, none);
+        }
+    }
 }
 
 /* ---- the initiator ---- */

@@ -496,9 +496,11 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
     uint16_t pcid = v->cr4 & CR4_PCIDE || arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
     vs_txn_settle(&v->txn);
     v->guest_context.pcid = pcid;
-    if (!v->p->shadow) { /* which sets the shadow's root itself */
-        v->guest_context.cr3 = v->space.cr3;
+    if (v->p->shadow) { /* the hypervisor has set the shadow's root and dropped what goes */
+        vs_ept_context(&v->ept, &v->guest_context);
+        return;
     }
+    v->guest_context.cr3 = v->space.cr3;
     v->guest_context.upper = v->space.upper_cr3;
     vs_ept_context(&v->ept, &v->guest_context);
     vs_ept_mov_cr3(&v->ept, &v->txn, pcid, arm(v) || (value & KEEP) != 0);

@@ -79,6 +79,61 @@ static void test_each_instruction_drops_what_the_manual_says(void **state)
     machine = NULL;
 }
 
+/* Shadow entries do not carry G (KVM's make_spte), and INVVPID knows no PCID. */
+static void test_under_shadow_paging_no_page_is_global(void **state)
+{
+    (void)state;
+    const struct {
+        const char *what;
+        uint64_t walks;
+    } c[] = {
+        {"", 0},
+        {"cpu:write_cr(3)", 2},
+        {"cpu:write_cr(3, 1 << 63)", 0},
+        {"cpu:invlpg(page)", 1},
+        {"cpu:invpcid { type = 3 }", 2},
+        {"cpu:write_cr(4, 0x20670)", 2},
+        {"local o = cpu:process() cpu:switch(o, 'flush') cpu:switch(0, 'keep')", 2},
+    };
+    static const char *const machines[] = {NULL, "zen3_milan_kvm"};
+    for (size_t i = 0; i < 2u * sizeof c / sizeof c[0]; i++) {
+        machine = machines[i % 2];
+        uint64_t n = again(c[i / 2].what, "paging.mode=shadow");
+        if (n != c[i / 2].walks) {
+            fail_msg("%s: %llu walks, not %llu", c[i / 2].what, (unsigned long long)n,
+                     (unsigned long long)c[i / 2].walks);
+        }
+    }
+    machine = NULL;
+}
+
+/* By the hypervisor, in its exit: INVVPID, or TLB_CONTROL of the VMRUN that follows. */
+static void test_under_shadow_paging_mov_to_cr3_drops_by_what_the_hypervisor_has(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "guest(function(cpu) local p = cpu:map { bytes = 4096 } cpu:load(p) cpu:mark('roi')\n"
+        "  for i = 1, 10 do cpu:write_cr(3) end end)\n";
+    struct run r;
+    good(&r, script, (const char *const[]){"paging.mode=shadow", NULL});
+    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_CR_ACCESS)->n, 10);
+    assert_int_equal(part(&r, op(&r, "vcpu0/host", VS_OP_INVALIDATE), "vmcs.instruction.invvpid").n,
+                     10);
+    assert_int_equal(op(&r, "vcpu0/guest", VS_OP_INVALIDATE)->n, 0);
+    assert_int_equal(part(&r, op(&r, "vcpu0/host", VS_OP_INVALIDATE), "ept.invalidate_context").n,
+                     0);
+    done(&r);
+    machine = "zen3_milan_kvm";
+    good(&r, script, (const char *const[]){"paging.mode=shadow", NULL});
+    assert_int_equal(counter(&r, "vcpu0/host", "svm.flushes"), 10);
+    assert_int_equal(part(&r, op(&r, "vcpu0/host", VS_OP_EXIT_CR_ACCESS), "svm.entry.tlb").n,
+                     10);
+    assert_int_equal(op(&r, "vcpu0/guest", VS_OP_INVALIDATE)->n, 0);
+    assert_int_equal(op(&r, "vcpu0/host", VS_OP_INVALIDATE)->n, 0);
+    machine = NULL;
+    done(&r);
+}
+
 static void test_invpcid_exits_where_invlpg_does(void **state)
 {
     (void)state;
@@ -216,6 +271,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_instruction_drops_what_the_manual_says),
+        cmocka_unit_test(test_under_shadow_paging_no_page_is_global),
+        cmocka_unit_test(test_under_shadow_paging_mov_to_cr3_drops_by_what_the_hypervisor_has),
         cmocka_unit_test(test_invpcid_exits_where_invlpg_does),
         cmocka_unit_test(test_a_tlbi_leaves_the_guest_where_hcr_el2_says_so),
         cmocka_unit_test(test_arm_kernels_invalidate_by_tlbi_and_wait_once),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of an address space that several vCPUs share: what one takes away the others hold until they
- * are made to drop it, and what that costs by interrupt, by hypercall and by broadcast. */
+ * are made to drop it, and what that costs by interrupt, by hypercall and by broadcast. Under
+ * shadow paging the hypervisor makes them, whenever an entry of the shadow they share loses a
+ * right. */
 #define TEST_NAME "shootdown"
 #include "test_run.h"
 
@@ -192,6 +194,133 @@ static void test_what_one_vcpu_maps_all_of_them_use(void **state)
     done(&r);
 }
 
+/* ---- shadow paging ---- */
+
+#define SHADOW(...)                                                                                \
+    (const char *const[])                                                                          \
+    {                                                                                              \
+        "paging.mode=shadow", __VA_ARGS__, NULL                                                    \
+    }
+
+/* KVM flushes all vCPUs when a shadow entry loses a right, whatever the guest does about its own.
+ */
+static void test_under_shadow_paging_the_host_takes_what_a_guest_forgets_to(void **state)
+{
+    (void)state;
+    static const char *const machines[] = {NULL, "zen3_milan_kvm"};
+    static const char *const sync[] = {"shadow.sync=trap", "shadow.sync=unsync"};
+    static const char *const how[] = {"guest.shootdown=ipi", "guest.shootdown=hypercall",
+                                      "guest.shootdown=none"};
+    for (unsigned i = 0; i < 12; i++) {
+        struct run r;
+        machine = machines[i / 6];
+        good(&r, unmap, SHADOW(sync[i / 3 % 2], how[i % 3], "shadow.verify=1"));
+        if (counter(&r, "vcpu1", "os.page_faults") != 1 ||
+            counter(&r, "vcpu0", "host.remote_flushes") == 0 ||
+            counter(&r, "vcpu0/host", "shadow.disagreements") ||
+            counter(&r, "vcpu1/host", "shadow.disagreements")) {
+            fail_msg("%s %s %s", machine, sync[i / 3 % 2], how[i % 3]);
+        }
+        done(&r);
+    }
+    machine = NULL;
+}
+
+static void test_a_remote_flush_stops_each_guest_that_runs_and_waits_until_it_has_left(void **state)
+{
+    (void)state;
+    struct run r;
+    good(&r, unmap, SHADOW("guest.shootdown=none", "shadow.sync=trap"));
+    uint64_t kicks = counter(&r, "vcpu0", "host.remote_flush.kicks");
+    assert_true(kicks > 0);
+    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n, kicks);
+    /* it waits in the handler that took the right, at least until the message has arrived there */
+    const struct vs_op_acc *fault = op(&r, "vcpu0/host", VS_OP_SHADOW_FAULT);
+    struct vs_part wait = part(&r, fault, "host.kick_wait");
+    assert_true(wait.n > 0 && wait.n <= kicks);
+    assert_true(wait.ps / wait.n > 250u * 250u); /* interrupt.message, at 4 GHz or less */
+    /* each flushes its own VPID before it enters again */
+    assert_true(part(&r, op(&r, "vcpu1/host", VS_OP_INVALIDATE), "vmcs.instruction.invvpid").n >=
+                kicks);
+    done(&r);
+}
+
+static void test_a_remote_flush_leaves_a_halted_guest_alone_until_it_is_entered(void **state)
+{
+    (void)state;
+    struct run r;
+    good(&r, idle, SHADOW("guest.shootdown=none", "shadow.sync=trap"));
+    assert_true(counter(&r, "vcpu0", "host.remote_flush.deferred") > 0);
+    assert_int_equal(counter(&r, "vcpu1", "os.page_faults"), 1);
+    done(&r);
+}
+
+static void test_vcpus_of_one_machine_fill_each_others_shadow(void **state)
+{
+    (void)state;
+    static const char both[] =
+        "local region, all\n"
+        "guest(function(cpu) region = cpu:map { bytes = \"1MiB\" }\n"
+        "  cpu:stride { region = region, stride = 4096, op = \"store\" } cpu:compute(1) all = true "
+        "end)\n"
+        "guest { vcpu = 1, shares = 0, run = function(cpu)\n"
+        "  while not all do cpu:compute(1000) end\n"
+        "  cpu:mark('roi') cpu:stride { region = region, stride = 4096, op = \"store\" } end }\n";
+    struct run r;
+    good(&r, both, SHADOW("shadow.verify=1"));
+    assert_int_equal(counter(&r, "vcpu1/host", "shadow.faults"), 0);
+    done(&r);
+}
+
+/* Each takes rights while the others do; whoever waits has left its guest. */
+static void test_vcpus_that_edit_a_shared_shadow_all_end(void **state)
+{
+    (void)state;
+    static const char three[] =
+        "local function work(cpu) local p = cpu:map { bytes = \"16KiB\", backing = \"touch\" }\n"
+        "  for i = 1, 20 do cpu:protect(p, 16384, i % 2 == 1 and \"r\" or \"rw\")\n"
+        "    if i % 2 == 0 then cpu:store(p) end cpu:load(p, 8192) end\n"
+        "  cpu:unmap(p) end\n"
+        "guest(work) guest { vcpu = 1, shares = 0, run = work }\n"
+        "guest { vcpu = 2, shares = 1, run = work }\n";
+    static const char *const how[] = {"guest.shootdown=ipi", "guest.shootdown=hypercall",
+                                      "guest.shootdown=none"};
+    static const char *const sync[] = {"shadow.sync=trap", "shadow.sync=unsync"};
+    for (unsigned i = 0; i < 6; i++) {
+        struct run r;
+        good(&r, three, SHADOW(how[i % 3], sync[i / 3], "shadow.verify=1"));
+        uint64_t flushes = 0, bad = 0;
+        for (unsigned v = 0; v < 3; v++) {
+            char line[16], host[16];
+            snprintf(line, sizeof line, "vcpu%u", v);
+            snprintf(host, sizeof host, "vcpu%u/host", v);
+            flushes += counter(&r, line, "host.remote_flushes");
+            bad += counter(&r, host, "shadow.disagreements");
+        }
+        assert_true(flushes > 20);
+        assert_int_equal(bad, 0);
+        done(&r);
+        good(&r, three,
+             SHADOW(how[i % 3], sync[i / 3], "vmcs.control.hlt_exiting=0", "host.tick_hz=20000",
+                    "vmcs.control.posted_interrupts=0", "vmcs.control.virtual_interrupt_delivery=0",
+                    "shadow.pages=40"));
+        done(&r);
+    }
+}
+
+static void test_the_same_shared_shadow_twice_gives_the_same_books(void **state)
+{
+    (void)state;
+    uint64_t total[2];
+    for (int i = 0; i < 2; i++) {
+        struct run r;
+        good(&r, unmap, SHADOW("guest.shootdown=ipi"));
+        total[i] = op(&r, "vcpu1", VS_OP_TIMELINE)->total_ps;
+        done(&r);
+    }
+    assert_int_equal(total[0], total[1]);
+}
+
 static void test_what_no_machine_has_is_refused_before_the_run(void **state)
 {
     (void)state;
@@ -200,7 +329,6 @@ static void test_what_no_machine_has_is_refused_before_the_run(void **state)
     } c[] = {{NULL, "guest.shootdown=broadcast", "broadcast is Arm's"},
              {"skylake_sp_native", "guest.shootdown=hypercall", "needs a hypervisor"},
              {"neoverse_n1_kvm", "guest.shootdown=hypercall", "x86 guests"},
-             {NULL, "paging.mode=shadow", "shadow tables of its own"},
              {NULL, "guest.vms=each", "different machines"}};
     FILE *f = fopen(SCRIPT, "w");
     assert_non_null(f);
@@ -238,6 +366,13 @@ int main(void)
         cmocka_unit_test(test_two_vcpus_that_shoot_at_each_other_both_end),
         cmocka_unit_test(test_a_vcpu_elsewhere_flushes_when_it_comes_back),
         cmocka_unit_test(test_what_one_vcpu_maps_all_of_them_use),
+        cmocka_unit_test(test_under_shadow_paging_the_host_takes_what_a_guest_forgets_to),
+        cmocka_unit_test(
+            test_a_remote_flush_stops_each_guest_that_runs_and_waits_until_it_has_left),
+        cmocka_unit_test(test_a_remote_flush_leaves_a_halted_guest_alone_until_it_is_entered),
+        cmocka_unit_test(test_vcpus_of_one_machine_fill_each_others_shadow),
+        cmocka_unit_test(test_vcpus_that_edit_a_shared_shadow_all_end),
+        cmocka_unit_test(test_the_same_shared_shadow_twice_gives_the_same_books),
         cmocka_unit_test(test_what_no_machine_has_is_refused_before_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

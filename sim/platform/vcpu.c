@@ -497,6 +497,9 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
         if (v->failed) {
             break;
         }
+        if (v->borrowed && v->kick_ps == VS_NEVER) {
+            return vs_cpu_now_ps(&v->cpu);
+        }
         v->horizon = own_events(v, until);
         if (!v->busy) {
             fetch_request(v);

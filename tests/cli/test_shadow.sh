@@ -58,7 +58,11 @@ ok "leaves beside the guest's entries" "$VIRTSIM" run workloads/page_table_edit.
 equal "no leaf disagrees" "1|0.0" "$(sqlite3 "$db" "SELECT (SELECT value > 1000 FROM counter WHERE run = r.run AND name = 'shadow.verified'), (SELECT total(value) FROM counter WHERE run = r.run AND name = 'shadow.disagreements') FROM run r ORDER BY run DESC LIMIT 1")"
 equal "the books balance" 0 "$(sqlite3 "$db" 'SELECT count(*) FROM unbalanced')"
 refused "a modification log without EPT" 2 "vmcs.control.pml" "$VIRTSIM" $gups --set paging.mode=shadow --set vmcs.control.pml=1
-refused "an address space that vCPUs share" 2 "shadow tables of its own" "$VIRTSIM" run workloads/tlb_shootdown.lua $machine --set paging.mode=shadow
+for how in ipi hypercall none; do
+    ok "an address space that vCPUs share, $how" "$VIRTSIM" run workloads/tlb_shootdown.lua $machine --set paging.mode=shadow --set guest.shootdown=$how --set workload.count=50 --set ept.verify=1
+    equal "its shadow's rights are taken from all of them, $how" 1 "$(sqlite3 "$db" "SELECT sum(value) >= 25 FROM counter WHERE name = 'host.remote_flushes' AND run = (SELECT max(run) FROM run)")"
+done
+equal "no walk disagrees with what they share" 0 "$(sqlite3 "$db" "SELECT count(*) FROM counter WHERE name = 'ept.walk.disagreements' AND value > 0")"
 refused "Arm" 2 "does not go with" "$VIRTSIM" $gups --set paging.mode=shadow --set guest.format=arm
 refused "a group of three" 2 "power of two" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.prefetch=3
 refused "too few tables" 2 "shadow.roots" "$VIRTSIM" $gups --set paging.mode=shadow --set shadow.pages=8
