@@ -3,7 +3,8 @@
  * Laws of shadow paging. A small guest of one or several vCPUs edits its own tables at all levels
  * and accesses memory; what a processor with a TLB finds by walking the shadow is compared with a
  * slow walk of the guest's tables. With unsync an answer may be as old as that vCPU's last INVLPG
- * or MOV to CR3; with trap never.
+ * or MOV to CR3; with trap never. Its many lines are the small guest and its processor, which every
+ * law here needs.
  */
 #include "shadow/shadow.h"
 #include "virtsim/knob.h"
