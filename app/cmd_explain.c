@@ -403,7 +403,7 @@ static void check_operation(struct explain *e)
         if (!vs_platform_raises(e->ops[i])) {
             vs_error(&e->r.errors,
                      "%s: no workload is made for it: the models have it, no run "
-                     "raises it yet",
+                     "raises it",
                      vs_op_name(e->ops[i]));
         } else if (!e->workload && !e->run && !vs_explain_recipe(vs_op_name(e->ops[i]))) {
             vs_error(&e->r.errors, "%s: no workload is made for it; give one with --workload",

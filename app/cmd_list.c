@@ -23,7 +23,7 @@ struct list {
     struct vs_errors errors;
 };
 
-static const char unraised[] = "; the models have it, no run raises it yet";
+static const char unraised[] = "; the models have it, no run raises it";
 
 /* Prices of handlers that no run enters. */
 static bool of_unraised(const char *path)

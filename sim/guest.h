@@ -49,7 +49,10 @@ enum vs_req {
     VS_REQ_PLACE,   /* the page around `address` is the one at (guest-)physical a */
     VS_REQ_INVPCID, /* a = type, b = PCID, address */
     VS_REQ_INVLPGA, /* address, a = ASID */
-    VS_REQ_TLBI     /* a = enum vs_req_tlbi, b = ASID, address */
+    VS_REQ_TLBI,    /* a = enum vs_req_tlbi, b = ASID, address */
+    VS_REQ_CLI,     /* interrupts are masked from now on */
+    VS_REQ_STI,     /* and no more, after the next instruction */
+    VS_REQ_TIMER    /* ps from now: the timer's interrupt, whatever the vCPU does then; 0: none */
 };
 
 /* Forms of TLBI; + VS_REQ_TLBI_IS: to every core. */

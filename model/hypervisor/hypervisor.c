@@ -311,6 +311,14 @@ void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t)
     }
 }
 
+static void open_window(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    uint64_t controls = 0; /* kept in memory by the hypervisor */
+    h->vmcs.vmread(h->vmcs.ctx, NULL, VS_HV_PROC_CONTROLS, &controls);
+    write_field(h, t, VS_HV_PROC_CONTROLS, controls | INTERRUPT_WINDOW);
+    h->count[VS_CNT_hypervisor_windows]++;
+}
+
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery)
 {
     if (virtual_delivery) {
@@ -327,10 +335,7 @@ bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, boo
         h->count[VS_CNT_hypervisor_injections]++;
         return true;
     }
-    uint64_t controls = 0; /* kept in memory by the hypervisor */
-    h->vmcs.vmread(h->vmcs.ctx, NULL, VS_HV_PROC_CONTROLS, &controls);
-    write_field(h, t, VS_HV_PROC_CONTROLS, controls | INTERRUPT_WINDOW);
-    h->count[VS_CNT_hypervisor_windows]++;
+    open_window(h, t);
     return false;
 }
 
@@ -340,6 +345,19 @@ void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t v
     write_field(h, t, VS_HV_ENTRY_ERROR_CODE, error);
     write_field(h, t, VS_HV_ENTRY_INTR_INFO,
                 INTERRUPTION_VALID | HARDWARE_EXCEPTION | WITH_ERROR_CODE | vector);
+}
+
+void vs_hv_preemption_timer(struct vs_hypervisor *h, struct vs_txn *t, uint64_t ticks)
+{
+    write_field(h, t, VS_HV_PREEMPTION_TIMER, ticks);
+}
+
+void vs_hv_fast_eoi(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    const struct program *p = find(VS_OP_HANDLER_APIC_ACCESS);
+    uint64_t index = (uint64_t)(p - programs);
+    run(h, t, h->cfg.fast_eoi, VS_HV_CODE + CODE_PROGRAM + index * 0x10000u, h->cfg.fast_eoi_code,
+        h->data_at + DATA_PROGRAM + index * 0x1000u, 0);
 }
 
 uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t)
@@ -367,7 +385,9 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
         return VS_HV_FAIL;
     }
     bool user = knob(h, p->user) != 0 || exit->user, good = true;
-    vs__hv_fields(op, &read, &write);
+    /* KVM's fasteoi skips the instruction without looking at it */
+    vs__hv_fields(exit->fast && op == VS_OP_HANDLER_APIC_ACCESS ? VS_OP_HANDLER_CR_ACCESS : op,
+                  &read, &write);
     vs_open(t, op);
     h->count[VS_CNT_hypervisor_exits]++;
     h->rip = h->length = 0;
@@ -396,8 +416,8 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
         user_space(h, t);
     }
     write_fields(h, t, write);
-    if (exit->inject) {
-        vs_hv_inject(h, t, exit->inject, exit->virtual_delivery);
+    if (exit->inject && vs_hv_inject(h, t, exit->inject, exit->virtual_delivery) && exit->more) {
+        open_window(h, t);
     }
     charge(h, t, VS_ACC_hypervisor_l1d_flush, h->flush_ps);
     charge(h, t, VS_ACC_hypervisor_spec_ctrl, h->spec_ps);

@@ -35,6 +35,7 @@ enum vs_hv_result {
 struct vs_hv_exit {
     uint64_t qualification, guest_physical;
     uint8_t inject;        /* vector that is pending for the guest; 0 = none (vs_hv_inject) */
+    bool more;             /* others are pending besides it: the next window is theirs */
     bool virtual_delivery; /* it is requested through RVI instead of being injected */
     bool device;           /* the access was to a device: emulated as after a misconfiguration */
     bool fast;             /* EPT violation of a page that is there: `work` is all there is to do */
@@ -79,6 +80,11 @@ bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, boo
 /* The same for an exception with an error code, which always goes in. */
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
                             uint32_t error);
+/* VMWRITE of the VMX-preemption timer, in its own ticks. */
+void vs_hv_preemption_timer(struct vs_hypervisor *h, struct vs_txn *t, uint64_t ticks);
+/* The end of interrupt that an APIC access was: KVM's fasteoi, which decodes no instruction. The
+ * `work` of an exit that is otherwise `fast`. */
+void vs_hv_fast_eoi(struct vs_hypervisor *h, struct vs_txn *t);
 /* VMREAD and VMWRITE of the index of the page-modification log. */
 uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t);
 void vs_hv_log_reset(struct vs_hypervisor *h, struct vs_txn *t, uint64_t index);

@@ -35,6 +35,20 @@ static void test_a_guest_that_cannot_take_it_gets_a_window_and_then_the_interrup
     assert_int_equal(f->h.count[VS_CNT_hypervisor_windows], 3);
 }
 
+/* KVM's kvm_check_and_inject_events: what is left asks for a window. */
+static void test_an_injection_that_leaves_others_pending_keeps_the_window_open(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hv_exit e = {.inject = 0x41, .more = true};
+    f->vmcs.field[VS_HV_PROC_CONTROLS / 2] = 0x1004;
+    handle(f, VS_OP_HANDLER_INTERRUPT_WINDOW, e);
+    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0x80000041);
+    assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0x1004);
+    e.more = false;
+    handle(f, VS_OP_HANDLER_INTERRUPT_WINDOW, e);
+    assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0x1000);
+}
+
 static void test_virtual_delivery_raises_rvi_and_keeps_svi(void **state)
 {
     struct fixture *f = *state;
@@ -132,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_an_interrupt_goes_into_the_next_entry),
         T(test_a_guest_that_cannot_take_it_gets_a_window_and_then_the_interrupt),
+        T(test_an_injection_that_leaves_others_pending_keeps_the_window_open),
         T(test_virtual_delivery_raises_rvi_and_keeps_svi),
         T(test_an_interrupt_in_the_host_runs_its_handler_without_the_common_path),
         T(test_an_event_before_the_halt_wakes_nobody),

@@ -24,6 +24,7 @@ void vs_apic_init(struct vs_apic *a, const struct vs_interrupt_config *c, struct
     a->evaluate_ps = c->evaluate * clock.period_ps;
     a->pi_ps = c->pi_process * clock.period_ps;
     a->icr_ps = c->icr * clock.period_ps;
+    a->xapic_ps = c->xapic_native * clock.period_ps;
     a->phys = phys;
     a->pi = pi;
     vs_pi_notify(a, notification_vector, 0);
@@ -109,7 +110,9 @@ uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
         a->isr[v >> 6] &= ~(1ull << (v & 63));
     }
     a->count[VS_CNT_interrupt_eois]++;
-    if (!exits) {
+    if (!exits && a->cfg.mode == VS_APIC_XAPIC) {
+        vs_apic_touch(a, t);
+    } else if (!exits) {
         charge(a, t, VS_ACC_interrupt_eoi, a->eoi_ps);
     }
     return v >= 0 ? (uint8_t)v : VS_APIC_NONE;
@@ -118,6 +121,11 @@ uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
 void vs_apic_send(struct vs_apic *a, struct vs_txn *t)
 {
     charge(a, t, VS_ACC_interrupt_icr, a->icr_ps);
+}
+
+void vs_apic_touch(struct vs_apic *a, struct vs_txn *t)
+{
+    charge(a, t, VS_ACC_interrupt_xapic, a->xapic_ps);
 }
 
 static vs_hpa at_offset(const struct vs_apic *a, uint64_t offset)

@@ -19,13 +19,15 @@
 
 #define VS_APIC_NONE 0 /* vectors 0-15 cannot be raised: 0 is "none" */
 
+enum { VS_APIC_X2APIC, VS_APIC_XAPIC }; /* interrupt.apic */
+
 /* Who delivers: the physical APIC, the processor from its virtual-APIC page, a VM entry. */
 enum vs_apic_how { VS_APIC_ACCEPT, VS_APIC_EVALUATE, VS_APIC_INJECTED };
 
 struct vs_apic {
     struct vs_interrupt_config cfg;
     uint16_t account;
-    uint64_t message_ps, accept_ps, eoi_ps, evaluate_ps, pi_ps, icr_ps;
+    uint64_t message_ps, accept_ps, eoi_ps, evaluate_ps, pi_ps, icr_ps, xapic_ps;
     uint64_t irr[4], isr[4];
     uint8_t tpr;
     uint64_t raised_ps[256]; /* when each pending vector was raised */
@@ -54,7 +56,9 @@ void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum v
  * exits: always without virtual-interrupt delivery, else for vectors of the EOI-exit bitmap, which
  * the VMCS decides. */
 uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits);
-void vs_apic_send(struct vs_apic *a, struct vs_txn *t); /* ICR write without an exit */
+void vs_apic_send(struct vs_apic *a, struct vs_txn *t); /* x2APIC's ICR written without an exit */
+/* A memory-mapped register is read or written without an exit. */
+void vs_apic_touch(struct vs_apic *a, struct vs_txn *t);
 
 /* Sets the vector's PIR bit and ON. True: a notification is to be sent (ON and SN were clear). */
 bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at);

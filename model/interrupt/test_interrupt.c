@@ -228,6 +228,10 @@ static void test_an_end_of_interrupt_that_exits_is_priced_by_its_exit(void **sta
     assert_int_equal(vs_now(&f->t).v, start);
     vs_apic_eoi(&f->a, &f->t, false);
     assert_int_equal(vs_now(&f->t).v - start, f->config.eoi_native * CLOCK_PS);
+    f->a.cfg.mode = VS_APIC_XAPIC; /* a store to its page */
+    start = vs_now(&f->t).v;
+    vs_apic_eoi(&f->a, &f->t, false);
+    assert_int_equal(vs_now(&f->t).v - start, f->config.xapic_native * CLOCK_PS);
 }
 
 /* ---- posted interrupts ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Laws of the VMCS: encodings, the region, the instructions and what each control decides. */
+/* Laws of the VMCS: encodings, the region, the instructions and what each control decides; as many
+ * lines as there are instructions and controls. */
 #include "vmcs/test_vmcs.h"
 
 /* ---- fields -----------------------------------------------------------------------------------
@@ -523,6 +524,32 @@ static void test_a_closed_interrupt_window_does_not_exit(void **state)
     assert_false(vs_vmx_intercept(&f->x, NULL, &window, &info));
 }
 
+/* SDM 2B, STI: recognized after the next instruction, if it was masked; STI and CLI let nothing in.
+ */
+static void test_sti_opens_the_window_after_the_instruction_that_follows(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_vmx_exit_info info;
+    struct vs_vmx_event window = {.kind = VS_EV_INTERRUPT_WINDOW};
+    f->config.control_interrupt_window_exiting = 1;
+    boot(f);
+    assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
+    vs_vmx_guest_if(&f->x, true); /* it is set already: no blocking */
+    assert_true(vs_vmx_intercept(&f->x, NULL, &window, &info));
+    vs_vmx_guest_if(&f->x, false);
+    assert_false(vs_vmx_intercept(&f->x, NULL, &window, &info));
+    vs_vmx_guest_if(&f->x, true);
+    assert_false(vs_vmx_intercept(&f->x, NULL, &window, &info));
+    vs_vmx_unblock(&f->x);
+    assert_true(vs_vmx_intercept(&f->x, NULL, &window, &info));
+    vs_vmx_guest_if(&f->x, false);
+    vs_vmx_guest_if(&f->x, true);
+    vs_vmx_guest_if(&f->x, false); /* state that an entry accepts */
+    assert_int_equal(vs_vmx_exit(&f->x, NULL, &info), VS_VMX_OK);
+    assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_RESUME), VS_VMX_OK);
+    assert_false(vs_vmx_intercept(&f->x, NULL, &window, &info));
+}
+
 static void test_a_pause_loop_exits_after_its_window(void **state)
 {
     struct fixture *f = *state;
@@ -587,6 +614,7 @@ int main(void)
         T(test_exceptions_exit_by_bitmap_and_page_faults_by_error_code),
         T(test_the_notification_vector_is_no_exit),
         T(test_a_closed_interrupt_window_does_not_exit),
+        T(test_sti_opens_the_window_after_the_instruction_that_follows),
         T(test_a_pause_loop_exits_after_its_window),
         T(test_the_guest_reads_an_offset_and_scaled_time),
     };

@@ -199,6 +199,9 @@ uint64_t vs_vmx_guest_cr(const struct vs_vmx *x,
                          unsigned cr); /* 0, 3, 4: through mask and shadow */
 uint64_t vs_vmx_guest_tsc(const struct vs_vmx *x, uint64_t host_tsc);
 bool vs_vmx_interruptible(const struct vs_vmx *x); /* RFLAGS.IF, no blocking by STI or MOV SS */
+/* The guest executes STI or CLI; STI blocks until the instruction after it has executed. */
+void vs_vmx_guest_if(struct vs_vmx *x, bool on);
+void vs_vmx_unblock(struct vs_vmx *x);
 /* An MSR that the lists move. Setting a 33rd is VS_E_BOUNDS. */
 enum vs_status vs_vmx_msr_set(struct vs_vmx *x, uint32_t index, uint64_t value);
 uint64_t vs_vmx_msr(const struct vs_vmx *x, uint32_t index);

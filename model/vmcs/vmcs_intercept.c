@@ -116,6 +116,24 @@ bool vs_vmx_interruptible(const struct vs_vmx *x)
     return VS_LIVE(x, GUEST_RFLAGS) >> 9 & 1 && !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & 3);
 }
 
+#define RFLAGS_IF UINT64_C(0x200)
+#define BLOCKING_BY_STI UINT64_C(1)
+
+void vs_vmx_guest_if(struct vs_vmx *x, bool on)
+{
+    if (on && !(VS_LIVE(x, GUEST_RFLAGS) & RFLAGS_IF)) {
+        VS_LIVE(x, GUEST_INTERRUPTIBILITY) |= BLOCKING_BY_STI;
+    } else if (!on) { /* an entry with that and RFLAGS.IF clear would fail */
+        vs_vmx_unblock(x);
+    }
+    VS_LIVE(x, GUEST_RFLAGS) = (VS_LIVE(x, GUEST_RFLAGS) & ~RFLAGS_IF) | (on ? RFLAGS_IF : 0);
+}
+
+void vs_vmx_unblock(struct vs_vmx *x)
+{
+    VS_LIVE(x, GUEST_INTERRUPTIBILITY) &= ~BLOCKING_BY_STI;
+}
+
 static bool qualify(struct vs_vmx_exit_info *i, uint64_t q)
 {
     i->has_qualification = true;

@@ -38,7 +38,7 @@ void vs_tree_free(struct vs_tree *t);
 
 /* The workload and settings that exercise an operation, for `explain`; NULL when none does. */
 struct vs_explain_recipe {
-    const char *op, *workload, *set[3];
+    const char *op, *workload, *set[4];
 };
 const struct vs_explain_recipe *vs_explain_recipe(const char *op);
 

@@ -255,6 +255,28 @@ static int cpu_wait(lua_State *L)
     return vs__cpu_give(L);
 }
 
+/* The guest's timer while it runs on: an interrupt. 0 disarms it. */
+static int cpu_timer(lua_State *L)
+{
+    static const char *const fields[] = {"ns", "us", NULL};
+    vs__cpu_arguments(L, "timer", fields);
+    struct vs_request *r = vs__cpu_begin(L, VS_REQ_TIMER);
+    r->ps =
+        to_ps(L, vs__cpu_field(L, "ns", 0), 1000u) + to_ps(L, vs__cpu_field(L, "us", 0), 1000000u);
+    return vs__cpu_give(L);
+}
+
+static int cpu_cli(lua_State *L)
+{
+    vs__cpu_begin(L, VS_REQ_CLI);
+    return vs__cpu_give(L);
+}
+static int cpu_sti(lua_State *L)
+{
+    vs__cpu_begin(L, VS_REQ_STI);
+    return vs__cpu_give(L);
+}
+
 static int cpu_mark(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2);
@@ -266,14 +288,28 @@ static int cpu_mark(lua_State *L)
     return vs__cpu_give(L);
 }
 
-const luaL_Reg vs__cpu_instructions[] = {{"compute", cpu_compute},   {"cpuid", cpu_cpuid},
-                                         {"hlt", cpu_hlt},           {"pause", cpu_pause},
-                                         {"rdtsc", cpu_rdtsc},       {"rdmsr", cpu_rdmsr},
-                                         {"wrmsr", cpu_wrmsr},       {"inp", cpu_inp},
-                                         {"outp", cpu_outp},         {"hypercall", cpu_hypercall},
-                                         {"write_cr", cpu_write_cr}, {"invlpg", cpu_invlpg},
-                                         {"invpcid", cpu_invpcid},   {"invlpga", cpu_invlpga},
-                                         {"tlbi", cpu_tlbi},         {"mmio", cpu_mmio},
-                                         {"ipi", cpu_ipi},           {"send", cpu_send},
-                                         {"recv", cpu_recv},         {"wait", cpu_wait},
-                                         {"mark", cpu_mark},         {NULL, NULL}};
+const luaL_Reg vs__cpu_instructions[] = {{"compute", cpu_compute},
+                                         {"cpuid", cpu_cpuid},
+                                         {"hlt", cpu_hlt},
+                                         {"pause", cpu_pause},
+                                         {"rdtsc", cpu_rdtsc},
+                                         {"rdmsr", cpu_rdmsr},
+                                         {"wrmsr", cpu_wrmsr},
+                                         {"inp", cpu_inp},
+                                         {"outp", cpu_outp},
+                                         {"hypercall", cpu_hypercall},
+                                         {"write_cr", cpu_write_cr},
+                                         {"invlpg", cpu_invlpg},
+                                         {"invpcid", cpu_invpcid},
+                                         {"invlpga", cpu_invlpga},
+                                         {"tlbi", cpu_tlbi},
+                                         {"mmio", cpu_mmio},
+                                         {"ipi", cpu_ipi},
+                                         {"send", cpu_send},
+                                         {"recv", cpu_recv},
+                                         {"wait", cpu_wait},
+                                         {"mark", cpu_mark},
+                                         {"timer", cpu_timer},
+                                         {"cli", cpu_cli},
+                                         {"sti", cpu_sti},
+                                         {NULL, NULL}};

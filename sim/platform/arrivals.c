@@ -67,7 +67,7 @@ void vs__arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
         } else if (posted) {
             v->notified = vs_pi_post(&v->apic, a->vector, ps(a->at_ps)) || v->notified;
         } else {
-            vs_apic_raise(&v->apic, a->vector, ps(a->at_ps));
+            v->fresh = vs_apic_raise(&v->apic, a->vector, ps(a->at_ps)) || v->fresh;
         }
     }
     v->n_arrivals -= n;

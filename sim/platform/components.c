@@ -16,19 +16,5 @@ const struct vs_component_desc *const *vs_components(size_t *n)
 
 bool vs_platform_raises(enum vs_op op)
 {
-    switch (op) {
-    case VS_OP_EXIT_TRIPLE_FAULT:
-    case VS_OP_EXIT_INTERRUPT_WINDOW:
-    case VS_OP_EXIT_PREEMPTION_TIMER:
-    case VS_OP_EXIT_APIC_ACCESS:
-    case VS_OP_EXIT_APIC_WRITE:
-    case VS_OP_HANDLER_TRIPLE_FAULT:
-    case VS_OP_HANDLER_INTERRUPT_WINDOW:
-    case VS_OP_HANDLER_PREEMPTION_TIMER:
-    case VS_OP_HANDLER_APIC_ACCESS:
-    case VS_OP_HANDLER_APIC_WRITE:
-        return false;
-    default:
-        return true;
-    }
+    return op != VS_OP_EXIT_TRIPLE_FAULT && op != VS_OP_HANDLER_TRIPLE_FAULT;
 }

@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-#define TIMER_VECTOR 0xecu /* Linux's local timer */
-#define HOST_VECTOR 0xefu  /* the host's own tick */
+#define HOST_VECTOR 0xefu /* the host's own tick */
 #define KICK_VECTOR                                                                                \
     0xfdu /* Linux's RESCHEDULE_VECTOR, which makes a vCPU's core leave its guest                  \
            */
@@ -19,8 +18,6 @@
 #define EPTP_FIVE_LEVELS (4u << 3)
 #define EPTP_ACCESSED_DIRTY (1u << 6)
 #define MSR_TSC_DEADLINE 0x6e0u
-#define MSR_X2APIC_EOI 0x80bu
-#define MSR_X2APIC_ICR 0x830u
 
 static vs_ps ps(uint64_t v)
 {
@@ -39,6 +36,7 @@ static bool entry(struct vs_vcpu *v)
     if (v->n_shots || v->all_shots || v->flush_due) {
         vs__shootdown_enter(v);
     }
+    vs__timer_enter(v);
     enum vs_vmx_result r = vs__vcpu_resume(v);
     if (r != VS_VMX_OK) {
         uint64_t error = 0;
@@ -71,6 +69,7 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
     struct vs_hv_exit what = {.qualification = info->qualification,
                               .guest_physical = info->guest_physical,
                               .inject = v->inject,
+                              .more = v->more,
                               .virtual_delivery = v->p->vid,
                               .device = v->device,
                               .fast = v->fast,
@@ -133,17 +132,7 @@ static void guest_handler(struct vs_vcpu *v, uint8_t vector)
     vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_exception),
               ps(os->exception * v->clock.period_ps));
     vs__vcpu_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
-    if (v->p->virtualized && !v->p->vid) {
-        vs_apic_eoi(&v->apic, &v->txn, true);
-        struct vs_vmx_event e = {.kind = VS_EV_WRMSR, .number = MSR_X2APIC_EOI, .length = 2};
-        vs__vcpu_event(v, &e);
-    } else {
-        vs_apic_eoi(&v->apic, &v->txn, false);
-        if (v->p->virtualized) {
-            struct vs_vmx_event e = {.kind = VS_EV_EOI, .number = vector};
-            vs__vcpu_event(v, &e); /* exits only for vectors of the EOI-exit bitmap */
-        }
-    }
+    vs__apic_eoi(v, vector);
     if (vector == VS__SHOOTDOWN_VECTOR) { /* Linux: after the end of interrupt */
         vs__shootdown_serve(v);
     }
@@ -189,7 +178,7 @@ static void inject(struct vs_vcpu *v, uint8_t vector)
 {
     if (v->carried == vector) {
         v->carried = 0;
-    } else {
+    } else if (!vs__vcpu_window(v, vector)) {
         v->inject = vector;
         external_interrupt(v, vector);
         v->inject = 0;
@@ -199,19 +188,11 @@ static void inject(struct vs_vcpu *v, uint8_t vector)
     }
 }
 
-static void expire_timer(struct vs_vcpu *v, uint64_t now)
-{
-    if (v->timer_armed && v->timer_ps <= now) {
-        v->timer_armed = false;
-        vs_apic_raise(&v->apic, TIMER_VECTOR, ps(v->timer_ps));
-    }
-}
-
 void vs__vcpu_interrupts(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     uint64_t now = vs_cpu_now_ps(&v->cpu);
-    expire_timer(v, now);
+    vs__timer_fire(v, now);
     vs__arrivals_take(v, now);
     if (v->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
         uint64_t every = 1000000000000u / p->os.tick_hz;
@@ -236,6 +217,9 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
         vs_pi_sync(&v->apic, &v->txn, &mem);
     }
     for (uint8_t vector; !v->failed && (vector = vs_apic_pending(&v->apic)) != VS_APIC_NONE;) {
+        if (vs__vcpu_blocked(v, vector)) {
+            return;
+        }
         vs_cpu_interrupt(&v->cpu);
         if (p->virtualized && !p->posted) {
             inject(v, vector);
@@ -263,18 +247,7 @@ void vs__vcpu_ipi(struct vs_vcpu *v)
 
 void vs__vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector)
 {
-    bool left = false;
-    vs_txn_settle(&v->txn);
-    if (v->p->virtualized) {
-        struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
-                                 .number = MSR_X2APIC_ICR,
-                                 .value = vector | (uint64_t)to << 32,
-                                 .length = 2};
-        left = vs__vcpu_event(v, &e);
-    }
-    if (!left) {
-        vs_apic_send(&v->apic, &v->txn);
-    }
+    vs__apic_icr(v, to, vector);
     vs__vcpu_raise(&v->p->vcpu[to], vector, vs_now(&v->txn).v);
     v->yield = true;
 }
@@ -290,6 +263,13 @@ void vs__vcpu_sleep(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     bool block = false;
+    if (v->masked) {
+        vs__vcpu_fail(v,
+                      "it halts with interrupts disabled (cpu:cli, %s): nothing but an NMI would "
+                      "end that",
+                      p->guest_format.kind == VS_RADIX_STAGE1 ? "PSTATE.I" : "RFLAGS.IF");
+        return;
+    }
     if (something_due(v)) {
         return;
     }
@@ -325,7 +305,7 @@ void vs__vcpu_halt(struct vs_vcpu *v)
                                  .length = 2};
         vs__vcpu_event(v, &e);
     }
-    if (v->failed || something_due(v)) {
+    if (v->failed || (something_due(v) && !v->masked)) {
         v->busy = waiting;
         return;
     }
@@ -370,7 +350,7 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     vs_hv_wake(&v->hv, &v->txn, ps(v->slept_ps), ps(now_ps));
-    expire_timer(v, now_ps);
+    vs__timer_expire(v, now_ps);
     vs__arrivals_take(v, now_ps);
     uint8_t vector = vs_apic_pending(&v->apic);
     if (!p->posted && vector != VS_APIC_NONE) {

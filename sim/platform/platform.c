@@ -38,6 +38,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     if (p->ept.mode == VS_EPT_SHADOW) {
         vs__vcpu_shadow_controls(&c->vmcs); /* no hypervisor could leave them otherwise */
     }
+    vs__apic_load(p, &c->vmcs);
     if (p->host_cfg.dirty_method == VS_DIRTY_PML) {
         c->vmcs.control_pml = 1;
     }
@@ -53,6 +54,7 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     vs_errors_free(&told);
     vs_ept_upper_of(&p->ept, &p->upper_format);
     vs__space_layout(p, errors);
+    vs__apic_check(p, errors);
     if (p->os.host_memory > 1ull << p->ept.physical_bits) {
         vs_error(errors,
                  "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
@@ -455,6 +457,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     p->svm = p->virtualized && p->ept.vendor == VS_VENDOR_AMD;
     p->el2 = p->virtualized && p->ept.vendor == VS_VENDOR_ARM;
     p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
+    p->apic_registers = p->virtualized && c.vmcs.control_apic_register_virtualization;
     p->pml = p->ept.mode == VS_EPT_EPT && c.vmcs.control_pml;
     p->posted = p->vid && c.vmcs.control_posted_interrupts;
     p->warmup_left = options->warmup;

@@ -23,7 +23,7 @@ struct vs_platform;
 /* Every component's descriptor, in the order of their tables in documentation. */
 const struct vs_component_desc *const *vs_components(size_t *n);
 
-/* False: the models have this operation, but no run raises it yet. */
+/* False: the models have this operation, but no run raises it. */
 bool vs_platform_raises(enum vs_op op);
 
 #define VS_RUN_VCPUS 1024u /* that can say whose address spaces they share */

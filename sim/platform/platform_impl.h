@@ -144,8 +144,12 @@ struct vs_vcpu {
     bool kicked;                    /* by another vCPU's host: its translations have to go */
     uint64_t host_ps;               /* when the host wants to stop this vCPU next; VS_NEVER */
     bool busy, in_bulk, ended, failed, yield, sleeping;
-    uint8_t inject;    /* vector that the handler of the present exit gives to the entry */
-    uint8_t carried;   /* vector that the last entry carried after a halt, not yet delivered */
+    uint8_t inject;  /* vector that the handler of the present exit gives to the entry */
+    uint8_t carried; /* vector that the last entry carried after a halt, not yet delivered */
+    /* apic.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of
+     * which the host does not know; it has asked for the window; the processor holds what is
+     * pending; others will be when the present exit's is injected */
+    bool masked, shadowed, fresh, window, listed, more;
     bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
     uint64_t slept_ps; /* when it fell asleep */
     uint64_t zero_at;  /* rotates through direct-mapped pages the guest's kernel clears */
@@ -158,6 +162,7 @@ struct vs_vcpu {
     /* a timer the guest armed */
     bool timer_armed;
     uint64_t timer_ps, tick_ps;
+    uint64_t expires_ps; /* the VMX-preemption timer as the last entry loaded it */
 };
 
 enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.method */
@@ -198,6 +203,7 @@ struct vs_platform {
     bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
     bool svm, el2;                       /* the world switch is AMD's, Arm's */
     bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
+    bool apic_registers;                 /* APIC-register virtualization */
     struct vs_vcpu *vcpu;
     unsigned n_vcpus;
     struct vs_net *net;
@@ -312,6 +318,27 @@ enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to);
 void vs__host_check(const struct vs_platform *p, struct vs_errors *errors);
 enum vs_status vs__host_make(struct vs_platform *p, unsigned vm);
 void vs__host_free(struct vs_host *h);
+
+/* apic.c: what the kernel writes to its local APIC, with the exits it may have. */
+void vs__apic_load(struct vs_platform *p, struct vs_vmcs_config *c);
+void vs__apic_check(const struct vs_platform *p, struct vs_errors *errors);
+void vs__apic_eoi(struct vs_vcpu *v, uint8_t vector);
+void vs__apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector);
+/* CLI and STI. Whether something is to be done about what is pending. The guest cannot take
+ * `vector`; the host is told when it has just come. How the guest gets it at the end of that: false
+ * when nothing was prepared. The instruction after STI has executed. */
+void vs__vcpu_mask(struct vs_vcpu *v, bool on);
+bool vs__vcpu_due(const struct vs_vcpu *v);
+bool vs__vcpu_blocked(struct vs_vcpu *v, uint8_t vector);
+bool vs__vcpu_window(struct vs_vcpu *v, uint8_t vector);
+void vs__vcpu_unshadow(struct vs_vcpu *v);
+/* The vCPU's timer: set; when it stops the guest, VS_NEVER, and that; it has expired while the vCPU
+ * was not in its guest; what an entry loads. */
+void vs__timer_set(struct vs_vcpu *v, uint64_t ps);
+uint64_t vs__timer_due_ps(const struct vs_vcpu *v);
+void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps);
+void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps);
+void vs__timer_enter(struct vs_vcpu *v);
 
 /* exits.c */
 void vs__vcpu_mmio(struct vs_vcpu *v);

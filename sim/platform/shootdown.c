@@ -102,7 +102,8 @@ uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v)
         at = next < at ? next : at;
         at = v->tick_ps < at ? v->tick_ps : at;
         at = v->host_ps < at ? v->host_ps : at;
-        at = v->notified || vs_apic_pending(&v->apic) != VS_APIC_NONE ? 0 : at;
+        at = vs__timer_due_ps(v) < at ? vs__timer_due_ps(v) : at;
+        at = vs__vcpu_due(v) ? 0 : at;
     }
     return at;
 }

@@ -364,6 +364,15 @@ static void carry_on(struct vs_vcpu *v)
         privileged(v, (struct vs_vmx_event){.kind = VS_EV_VMCALL, .length = 3}, VS_ACC_os_exception,
                    os->exception * period);
         break;
+    case VS_REQ_CLI:
+    case VS_REQ_STI:
+        vs__vcpu_mask(v, r->kind == VS_REQ_CLI);
+        v->busy = false;
+        break;
+    case VS_REQ_TIMER:
+        vs__timer_set(v, r->ps);
+        v->busy = false;
+        break;
     case VS_REQ_CR_WRITE:
         vs__vcpu_write_cr(v);
         v->busy = false;
@@ -448,6 +457,8 @@ static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
     next = v->tick_ps < next ? v->tick_ps : next;
     next = v->host_ps < next ? v->host_ps : next;
     next = v->kick_ps < next ? v->kick_ps : next;
+    uint64_t timer = vs__timer_due_ps(v);
+    next = timer < next ? timer : next;
     return next < until ? next : until;
 }
 
@@ -500,12 +511,16 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
         if (v->borrowed && v->kick_ps == VS_NEVER) {
             return vs_cpu_now_ps(&v->cpu);
         }
-        v->horizon = own_events(v, until);
+        bool shadowed = v->shadowed; /* one instruction, then what it holds back */
+        v->horizon = shadowed ? vs_cpu_now_ps(&v->cpu) : own_events(v, until);
         if (!v->busy) {
             fetch_request(v);
         }
         if (v->busy && !v->ended && !v->failed && !v->awaits) {
             carry_on(v);
+        }
+        if (shadowed && v->shadowed) {
+            vs__vcpu_unshadow(v);
         }
     }
     vs__platform_vcpu_ended(p, v);

@@ -41,6 +41,9 @@ const struct vs_vst_kind vs_vst_kinds[] = {
     {VS_REQ_INVPCID, "abA"},      /* 32 */
     {VS_REQ_INVLPGA, "Aa"},       /* 33 */
     {VS_REQ_TLBI, "abA"},         /* 34 */
+    {VS_REQ_CLI, ""},             /* 35 */
+    {VS_REQ_STI, ""},             /* 36 */
+    {VS_REQ_TIMER, "p"},          /* 37 */
 };
 const unsigned vs_vst_n_kinds = sizeof vs_vst_kinds / sizeof vs_vst_kinds[0];
 
