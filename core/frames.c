@@ -137,7 +137,8 @@ static bool alloc_4k(struct vs_frames *f, bool table, uint64_t *out)
            alloc_small(f, table ? &f->data : &f->tables, out);
 }
 
-static bool alloc_2m(struct vs_frames *f, uint64_t *out)
+/* whole: as a large page, not to be cut into small ones. */
+static bool alloc_2m(struct vs_frames *f, bool whole, uint64_t *out)
 {
     /* random: from the far end of the order, so that large and small frames do not chase each other
      */
@@ -145,7 +146,7 @@ static bool alloc_2m(struct vs_frames *f, uint64_t *out)
         uint64_t i = f->next_large++, c;
         bool inside =
             chunk_at_position(f, f->order != VS_FRAMES_CONTIGUOUS ? f->positions - 1u - i : i, &c);
-        if (inside && !chunk_taken(f, c) && chunk_whole(f, c) && !chunk_broken(f, c)) {
+        if (inside && !chunk_taken(f, c) && chunk_whole(f, c) && (!whole || !chunk_broken(f, c))) {
             chunk_take(f, c);
             *out = (f->first_chunk + c) << CHUNK_SHIFT;
             return true;
@@ -154,10 +155,27 @@ static bool alloc_2m(struct vs_frames *f, uint64_t *out)
     return false;
 }
 
-static bool alloc_1g(struct vs_frames *f, uint64_t *out)
+bool vs_frames_alloc_chunk(struct vs_frames *f, uint64_t *out)
 {
-    uint64_t first = (f->first_chunk + CHUNKS_A_GIB - 1u) / CHUNKS_A_GIB,
-             last = (f->end >> CHUNK_SHIFT) / CHUNKS_A_GIB;
+    bool ok = alloc_2m(f, false, out);
+    while (!ok && f->next_small < f->positions) { /* those that were no large pages */
+        uint64_t c;
+        ok = chunk_at_position(f, f->next_small++, &c) && !chunk_taken(f, c) && chunk_whole(f, c);
+        if (ok) {
+            chunk_take(f, c);
+            *out = (f->first_chunk + c) << CHUNK_SHIFT;
+        }
+    }
+    f->used_bytes += ok ? 1ull << CHUNK_SHIFT : 0;
+    return ok;
+}
+
+/* Larger than a chunk: aligned units in random order, or the first that is free. */
+static bool alloc_unit(struct vs_frames *f, unsigned shift, uint64_t *out)
+{
+    uint64_t chunks = 1ull << (shift - CHUNK_SHIFT),
+             first = (f->first_chunk + chunks - 1u) / chunks,
+             last = (f->end >> CHUNK_SHIFT) / chunks;
     if (last <= first) {
         return false;
     }
@@ -165,16 +183,16 @@ static bool alloc_1g(struct vs_frames *f, uint64_t *out)
     vs_perm_init(&units, last - first, f->seed);
     for (uint64_t i = 0; i < last - first; i++) {
         uint64_t unit = first + (f->order != VS_FRAMES_CONTIGUOUS ? vs_perm_at(&units, i) : i);
-        uint64_t c = unit * CHUNKS_A_GIB - f->first_chunk;
-        bool usable = (unit << VS_PAGE_1G_SHIFT) >= f->base;
-        for (uint64_t k = 0; usable && k < CHUNKS_A_GIB; k++) {
+        uint64_t c = unit * chunks - f->first_chunk;
+        bool usable = (unit << shift) >= f->base;
+        for (uint64_t k = 0; usable && k < chunks; k++) {
             usable = !chunk_taken(f, c + k) && !chunk_broken(f, c + k);
         }
         if (usable) {
-            for (uint64_t k = 0; k < CHUNKS_A_GIB; k++) {
+            for (uint64_t k = 0; k < chunks; k++) {
                 chunk_take(f, c + k);
             }
-            *out = unit << VS_PAGE_1G_SHIFT;
+            *out = unit << shift;
             return true;
         }
     }
@@ -190,8 +208,8 @@ static bool give(struct vs_frames *f, unsigned page_shift, bool table, uint64_t 
         ok = true;
     } else {
         ok = page_shift == VS_PAGE_4K_SHIFT   ? alloc_4k(f, table, out)
-             : page_shift == VS_PAGE_2M_SHIFT ? alloc_2m(f, out)
-             : page_shift == VS_PAGE_1G_SHIFT ? alloc_1g(f, out)
+             : page_shift == VS_PAGE_2M_SHIFT ? alloc_2m(f, true, out)
+             : page_shift > VS_PAGE_2M_SHIFT  ? alloc_unit(f, page_shift, out)
                                               : false;
     }
     if (ok) {

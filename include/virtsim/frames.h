@@ -56,14 +56,16 @@ enum vs_status vs_frames_init(struct vs_frames *f, uint64_t base, uint64_t bytes
                               enum vs_frames_order order, uint64_t seed);
 void vs_frames_free(struct vs_frames *f);
 /* So many percent of the 2M chunks, chosen by the seed, hold something that cannot be moved: they
- * serve 4K frames only. */
+ * serve small frames only. */
 void vs_frames_fragment(struct vs_frames *f, uint32_t percent);
 /* Colors of VS_FRAMES_COLORED, before the first frame is given out: a power of two of at most
  * VS_FRAMES_MAX_COLORS; VS_E_CONFIG otherwise. */
 enum vs_status vs_frames_color(struct vs_frames *f, uint32_t colors);
-/* One frame of 1 << page_shift bytes (12 to 30), aligned to its size; false when none is left. New
- * ones have 12, 21 or 30; one of another size (Arm's) is what was returned before. */
+/* One frame of 1 << page_shift bytes (12 to 30), aligned to its size; false when none is left. One
+ * of 13 to 20 (Arm's) is what was returned before: new ones are cut from chunks. */
 bool vs_frames_alloc(struct vs_frames *f, unsigned page_shift, uint64_t *out);
+/* A 2M chunk to be cut into such frames, fragmented or not. */
+bool vs_frames_alloc_chunk(struct vs_frames *f, uint64_t *out);
 /* One frame of 4K for a page table. */
 bool vs_frames_alloc_table(struct vs_frames *f, uint64_t *out);
 /* Returns a frame; the next allocation of this size takes the last one returned. */

@@ -16,7 +16,7 @@ static void check_page(struct vs_errors *errors, const char *path, uint64_t choi
                        const struct vs_radix_format *f)
 {
     unsigned shift = vs_ept_page_shift(choice);
-    if (choice == VS_EPT_THP && f->kind != VS_RADIX_STAGE1) {
+    if (choice == VS_EPT_THP) {
         return; /* the format's smallest and next */
     }
     if (vs_radix_fit(f, shift) != shift) {

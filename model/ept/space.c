@@ -11,12 +11,12 @@
 
 static bool take_cut(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
 {
-    unsigned k = shift - 12u, whole = shift < 21 ? 21 : 30;
+    unsigned k = shift - 12u;
     if (cut->next[k] == cut->end[k]) {
-        if (!vs_frames_alloc(f, whole, &cut->next[k])) {
+        if (!vs_frames_alloc_chunk(f, &cut->next[k])) {
             return false;
         }
-        cut->end[k] = cut->next[k] + (1ull << whole);
+        cut->end[k] = cut->next[k] + (1ull << 21);
     }
     *out = cut->next[k];
     cut->next[k] += 1ull << shift;
@@ -25,10 +25,10 @@ static bool take_cut(struct vs_frames *f, struct vs_cut *cut, unsigned shift, ui
 
 static bool take(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
 {
-    if (vs_frames_alloc(f, shift, out)) { /* of another size: one that was returned */
+    if (vs_frames_alloc(f, shift, out)) { /* of 13 to 20: one that was returned */
         return true;
     }
-    return shift != 12 && shift != 21 && shift != 30 && take_cut(f, cut, shift, out);
+    return shift > 12 && shift < 21 && take_cut(f, cut, shift, out);
 }
 
 /* Tables lie in 2M areas of their own. */
@@ -386,7 +386,7 @@ enum vs_status vs_space_split(struct vs_space *s, uint64_t gva)
     vs_hpa at;
     unsigned level;
     uint64_t value, table;
-    if (!any_leaf(s, gva, &at, &level) || level < 2 || f->granule > 12) {
+    if (!any_leaf(s, gva, &at, &level) || level < 2) {
         return VS_E_CONFIG;
     }
     if (!guest_table(s, &value, &table)) {
@@ -394,7 +394,7 @@ enum vs_status vs_space_split(struct vs_space *s, uint64_t gva)
     }
     vs__slat_pieces(s->phys, f, level, vs_phys_read64(s->phys, at), table);
     vs_phys_write64(s->phys, at, value | f->table_flags);
-    s->pages += 511u;
+    s->pages += (1ull << f->stride) - 1u;
     return VS_OK;
 }
 

@@ -32,17 +32,18 @@ static unsigned region_shift(const struct vs_vcpu *v)
 {
     /* a trace's pages and touched regions have the machine's page size; around a recorded guest's
      * page others may be mapped already */
-    return v->p->recorded ? v->space.format.granule : vs_ept_page_shift(v->p->ept.guest_page);
+    return v->p->recorded ? v->space.format.granule : vs__page_shift(v);
 }
 
 /* A transparent large page where that is possible. */
 static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shift, bool back)
 {
     if (vs__space_large(v, gva)) {
-        bool good = !vs_space_touch(&v->space, gva, 21, true, back);
+        unsigned large = vs__large_shift(v);
+        bool good = !vs_space_touch(&v->space, gva, large, true, back);
         v->count[good ? VS_CNT_os_thp_pages : VS_CNT_os_thp_fallbacks]++;
         if (good) {
-            *shift = 21;
+            *shift = large;
             return VS_OK;
         }
     }

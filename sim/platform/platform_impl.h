@@ -236,6 +236,17 @@ static inline void vs__space_put(struct vs_vcpu *v)
     }
 }
 
+/* log2 of a page of regions that say nothing else, and of a transparent large one: Linux's PMD. */
+static inline unsigned vs__page_shift(const struct vs_vcpu *v)
+{
+    uint64_t size = v->p->ept.guest_page;
+    return size == VS_EPT_THP ? v->space.format.granule : vs_ept_page_shift(size);
+}
+static inline unsigned vs__large_shift(const struct vs_vcpu *v)
+{
+    return vs_radix_level_shift(&v->space.format, 2);
+}
+
 /* space.c: the guest program's memory. Addresses are the program's own. */
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r);
 void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
@@ -243,7 +254,7 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
 bool vs__place_add(struct vs_mm *mm, unsigned process, uint64_t at, uint64_t end);
 bool vs__place_has(const struct vs_mm *mm, unsigned process, uint64_t at);
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
-/* Pages of 2M may serve gva when it is touched for the first time. */
+/* A large page may serve gva when it is touched for the first time. */
 bool vs__space_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at);

@@ -10,9 +10,7 @@
 
 #define PCID_BITS 0xfffu
 #define INVLPG_LENGTH 3u
-#define CR_LENGTH 3u    /* bytes of MOV to CR */
-#define LARGE_SHIFT 21u /* of transparent large pages */
-#define LARGE_PAGE (1ull << LARGE_SHIFT)
+#define CR_LENGTH 3u /* bytes of MOV to CR */
 #define KERNEL_BYTES 0x40000u
 /* CR4 (SDM 3A 2.5) of a guest: PSE, PAE, MCE, OSFXSR, OSXMMEXCPT, and what knobs say */
 #define CR4_INITIAL 0x670u
@@ -150,11 +148,6 @@ static bool arm(const struct vs_vcpu *v)
     return v->space.format.kind == VS_RADIX_STAGE1;
 }
 
-static unsigned default_shift(const struct vs_vcpu *v)
-{
-    return vs_ept_page_shift(v->p->ept.guest_page);
-}
-
 static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what, uint64_t bytes)
 {
     const struct vs_platform *p = v->p;
@@ -181,9 +174,9 @@ static uint64_t map_page(struct vs_vcpu *v, const struct vs_request *r, uint64_t
     vs__edit_begin(v, &tables);
     v->space.global = r->a != 0;
     if (large) {
-        st = vs_space_touch(&v->space, at, LARGE_SHIFT, true, back);
+        st = vs_space_touch(&v->space, at, vs__large_shift(v), true, back);
         v->count[st ? VS_CNT_os_thp_fallbacks : VS_CNT_os_thp_pages]++;
-        shift = st ? shift : LARGE_SHIFT;
+        shift = st ? shift : vs__large_shift(v);
     }
     st = st ? vs_space_touch(&v->space, at, shift, true, back) : st;
     v->space.global = false;
@@ -200,13 +193,14 @@ static uint64_t map_page(struct vs_vcpu *v, const struct vs_request *r, uint64_t
 
 bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
 {
-    uint64_t block = gva & ~(LARGE_PAGE - 1u), path[VS_RADIX_LEVELS + 1u];
+    uint64_t large = 1ull << vs__large_shift(v), block = gva & ~(large - 1u),
+             path[VS_RADIX_LEVELS + 1u];
     if (v->p->ept.guest_page != VS_EPT_THP || vs_space_path(&v->space, gva, path) < 2) {
         return false; /* small pages are there already */
     }
     for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
         if (v->mm->area[i].process == v->process_now && block >= v->mm->area[i].at &&
-            block + LARGE_PAGE <= v->mm->area[i].at + v->mm->area[i].bytes) {
+            block + large <= v->mm->area[i].at + v->mm->area[i].bytes) {
             return true;
         }
     }
@@ -297,7 +291,7 @@ static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift,
 
 uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
 {
-    unsigned shift = r->page_shift ? r->page_shift : default_shift(v);
+    unsigned shift = r->page_shift ? r->page_shift : vs__page_shift(v);
     if (!has_pages(v, shift)) {
         return 0;
     }
@@ -309,9 +303,11 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
         return 0;
     }
     bool thp = !r->page_shift && v->p->ept.guest_page == VS_EPT_THP;
-    bool blocks = thp && r->bytes >= LARGE_PAGE; /* some may be inside */
+    uint64_t block = 1ull << vs__large_shift(v);
+    bool blocks = thp && r->bytes >= block; /* some may be inside */
     uint64_t at;
-    if (!place(v, r, shift, blocks ? LARGE_SHIFT : shift, &at) || !has_room(v, at, r->bytes)) {
+    if (!place(v, r, shift, blocks ? vs__large_shift(v) : shift, &at) ||
+        !has_room(v, at, r->bytes)) {
         return 0;
     }
     if (r->backing == VS_BACKING_TOUCH) {
@@ -322,7 +318,7 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
         return at;
     }
     for (uint64_t done = 0; done < r->bytes;) {
-        bool large = blocks && (at + done) % LARGE_PAGE == 0 && r->bytes - done >= LARGE_PAGE;
+        bool large = blocks && (at + done) % block == 0 && r->bytes - done >= block;
         uint64_t made = map_page(v, r, at + done, shift, large);
         if (!made) {
             return 0;
@@ -336,11 +332,10 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
  * explicit ones go as a whole). */
 static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
 {
-    uint64_t path[VS_RADIX_LEVELS + 1u], gpa, hpa, tables;
+    uint64_t path[VS_RADIX_LEVELS + 1u], gpa, hpa, tables, large = 1ull << vs__large_shift(v);
     if (v->p->ept.guest_page != VS_EPT_THP ||
         (!vs_space_locate(&v->space, at, &gpa, &hpa) && !vs_space_held(&v->space, at)) ||
-        vs_space_path(&v->space, at, path) != 2 ||
-        (at % LARGE_PAGE == 0 && end - at >= LARGE_PAGE)) {
+        vs_space_path(&v->space, at, path) != 2 || (at % large == 0 && end - at >= large)) {
         return;
     }
     vs__edit_begin(v, &tables);

@@ -204,6 +204,55 @@ static void test_what_cannot_be_withheld_is_refused(void **state)
     ends(TAKE("w"), (const char *[]){NULL}, "none|r|rw|rx|rwx|x");
 }
 
+/* Linux's PMD: one entry of the last level but one, 32M over 16K tables and 512M over 64K. */
+static void test_transparent_large_pages_are_those_of_the_granule(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "guest(function(cpu, p) local large = %u * 1048576\n"
+        "  local heap = cpu:map { bytes = 2 * large + 65536, backing = 'touch' }\n"
+        "  for at = 0, 2 * large, large / 2 do cpu:store(heap, at) end\n"
+        "  cpu:protect(heap:address() + 65536, 65536, 'r')\n"
+        "  cpu:load(heap, 65536) cpu:store(heap, 131072) cpu:store(heap, large)\n"
+        "  local now = cpu:map { bytes = large }\n"
+        "  cpu:unmap(now) end)\n";
+    const struct {
+        const char *machine, *granule;
+        unsigned mib, shift;
+    } c[] = {{"neoverse_n1_kvm", "guest.granule=4K", 2, 21},
+             {"neoverse_n1_kvm", "guest.granule=16K", 32, 25},
+             {"neoverse_n1_native", "guest.granule=16K", 32, 25},
+             {"neoverse_n1_kvm", "guest.granule=64K", 512, 29},
+             {NULL, "guest.granule=4K", 2, 21}};
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        char text[800];
+        struct run r;
+        snprintf(text, sizeof text, script, c[i].mib);
+        machine = c[i].machine;
+        good(&r, text,
+             (const char *const[]){"guest.page_size=thp", c[i].granule, "os.page_fault.zero=0",
+                                   "ept.verify=1", NULL});
+        const uint64_t got[] = {counter(&r, "vcpu0", "os.page_faults"),
+                                counter(&r, "vcpu0", "os.thp.pages"),
+                                counter(&r, "vcpu0", "os.thp.splits"),
+                                counter(&r, "vcpu0/guest", "ept.walk.disagreements")};
+        if (got[0] != 3 || got[1] != 3 || got[2] != 1 || got[3]) {
+            fail_msg("%s %s: %u faults, %u large, %u split", machine, c[i].granule,
+                     (unsigned)got[0], (unsigned)got[1], (unsigned)got[2]);
+        }
+        done(&r);
+        if (machine && strstr(machine, "native")) {
+            continue; /* a device without an IOMMU wants a large page */
+        }
+        good(&r, text,
+             (const char *const[]){"guest.page_size=thp", c[i].granule, "os.page_fault.zero=0",
+                                   "guest.fragmentation=100", NULL});
+        assert_int_equal(counter(&r, "vcpu0", "os.thp.pages"), 0);
+        done(&r);
+    }
+    machine = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +264,7 @@ int main(void)
         cmocka_unit_test(test_other_second_dimensions_withhold_too),
         cmocka_unit_test(test_the_log_and_somebody_outside_do_not_take_each_others_accesses),
         cmocka_unit_test(test_what_cannot_be_withheld_is_refused),
+        cmocka_unit_test(test_transparent_large_pages_are_those_of_the_granule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -252,6 +252,38 @@ static void fragmented_chunks_serve_small_frames_only(void **state)
     }
 }
 
+/* Arm's large pages: one needs its own chunks unfragmented, not a whole GiB; small ones any chunk.
+ */
+static void a_frame_of_any_size_needs_its_own_chunks_and_no_more(void **state)
+{
+    (void)state;
+    static const enum vs_frames_order order[] = {VS_FRAMES_CONTIGUOUS, VS_FRAMES_RANDOM};
+    for (unsigned i = 0; i < 4; i++) {
+        struct vs_frames f;
+        uint64_t at, n = 0, seen[64] = {0}, bytes = 2ull << 30;
+        assert_int_equal(vs_frames_init(&f, 0, bytes, order[i % 2], 3), VS_OK);
+        vs_frames_fragment(&f, i < 2 ? 5 : 0);
+        while (vs_frames_alloc(&f, 25, &at)) {
+            assert_int_equal(at & ((1u << 25) - 1u), 0);
+            assert_true(at + (1u << 25) <= bytes);
+            assert_int_equal(seen[at >> 25], 0);
+            seen[at >> 25] = 1;
+            n++;
+        }
+        assert_true(i < 2 ? n > 10 && n < 50 : n == 64);
+        assert_false(vs_frames_alloc(&f, 30, &at));
+        uint64_t chunks = 0;
+        while (vs_frames_alloc_chunk(&f, &at)) {
+            assert_int_equal(at & ((1u << 21) - 1u), 0);
+            assert_int_equal(seen[at >> 25], 0);
+            chunks++;
+        }
+        assert_int_equal(chunks, (64u - n) * 16u);
+        assert_int_equal(f.used_bytes, bytes);
+        vs_frames_free(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +296,7 @@ int main(void)
         cmocka_unit_test(frames_of_tables_stand_outside_the_order_of_pages),
         cmocka_unit_test(tables_and_pages_share_what_is_left),
         cmocka_unit_test(fragmented_chunks_serve_small_frames_only),
+        cmocka_unit_test(a_frame_of_any_size_needs_its_own_chunks_and_no_more),
         cmocka_unit_test(permutation_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
