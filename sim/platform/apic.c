@@ -237,7 +237,7 @@ static void write_deadline(struct vs_vcpu *v)
 void vs__timer_set(struct vs_vcpu *v, uint64_t ps)
 {
     v->timer_armed = ps != 0;
-    v->timer_ps = v->expires_ps = vs_cpu_now_ps(&v->cpu) + ps;
+    v->timer_ps = vs_cpu_now_ps(&v->cpu) + ps;
     write_deadline(v);
 }
 
@@ -252,11 +252,13 @@ void vs__timer_enter(struct vs_vcpu *v)
     vs_hv_preemption_timer(&v->hv, &v->txn, ticks);
     v->expires_ps = vs_now(&v->txn).v + ticks * tick;
     v->expires_ps = v->expires_ps < v->timer_ps ? v->expires_ps : v->timer_ps;
+    v->expires_for_ps = v->timer_ps;
 }
 
 uint64_t vs__timer_due_ps(const struct vs_vcpu *v)
 {
-    return !v->timer_armed ? VS_NEVER : preempts(v) ? v->expires_ps : v->timer_ps;
+    bool loaded = preempts(v) && v->expires_for_ps == v->timer_ps;
+    return !v->timer_armed ? VS_NEVER : loaded ? v->expires_ps : v->timer_ps;
 }
 
 void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps)

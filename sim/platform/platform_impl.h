@@ -162,7 +162,7 @@ struct vs_vcpu {
     /* a timer the guest armed */
     bool timer_armed;
     uint64_t timer_ps, tick_ps;
-    uint64_t expires_ps; /* the VMX-preemption timer as the last entry loaded it */
+    uint64_t expires_ps, expires_for_ps; /* the VMX-preemption timer as the last entry loaded it */
 };
 
 enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.method */

@@ -297,6 +297,26 @@ static void test_an_armed_preemption_timer_costs_every_entry_a_vmwrite(void **st
     assert_int_equal(writes[1], writes[0] + 100);
 }
 
+static void test_no_wait_ends_early_for_the_preemption_timer(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "guest(function(cpu) for i = 1, 20 do\n"
+        "  local from, got = cpu:now_ns(), 0\n"
+        "  if i % 2 == 0 then cpu:wait { us = 20 } else got = cpu:recv { timeout_ns = 20000 } end\n"
+        "  local took = cpu:now_ns() - from\n"
+        "  if got == 0 and took < 20000 then error('only ' .. took .. ' ns') end\n"
+        "  cpu:compute(5000 * i) end end)\n";
+    const char *const *const how[] = {SET("vmcs.control.preemption_timer=1"),
+                                      SET("vmcs.control.preemption_timer=1", WITHOUT_POSTING),
+                                      SET("vmcs.control.preemption_timer=0")};
+    for (int i = 0; i < 3; i++) {
+        struct run r;
+        good(&r, script, how[i]);
+        done(&r);
+    }
+}
+
 static void test_a_timer_that_is_set_anew_or_to_nothing_does_not_fire(void **state)
 {
     (void)state;
@@ -325,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_other_vendors_have_no_xapic_here),
         cmocka_unit_test(test_a_timer_stops_the_guest_by_the_preemption_timer_or_the_hosts_own),
         cmocka_unit_test(test_an_armed_preemption_timer_costs_every_entry_a_vmwrite),
+        cmocka_unit_test(test_no_wait_ends_early_for_the_preemption_timer),
         cmocka_unit_test(test_a_timer_that_is_set_anew_or_to_nothing_does_not_fire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

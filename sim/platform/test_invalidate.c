@@ -126,8 +126,7 @@ static void test_under_shadow_paging_mov_to_cr3_drops_by_what_the_hypervisor_has
     machine = "zen3_milan_kvm";
     good(&r, script, (const char *const[]){"paging.mode=shadow", NULL});
     assert_int_equal(counter(&r, "vcpu0/host", "svm.flushes"), 10);
-    assert_int_equal(part(&r, op(&r, "vcpu0/host", VS_OP_EXIT_CR_ACCESS), "svm.entry.tlb").n,
-                     10);
+    assert_int_equal(part(&r, op(&r, "vcpu0/host", VS_OP_EXIT_CR_ACCESS), "svm.entry.tlb").n, 10);
     assert_int_equal(op(&r, "vcpu0/guest", VS_OP_INVALIDATE)->n, 0);
     assert_int_equal(op(&r, "vcpu0/host", VS_OP_INVALIDATE)->n, 0);
     machine = NULL;
