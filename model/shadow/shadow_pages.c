@@ -189,8 +189,9 @@ uint32_t vs__shadow_make(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn, un
     s->count[VS_CNT_shadow_pages_made]++;
     vs__shadow_work(s, t, s->m->cfg.page_instructions);
     touch_header(s, t, index, VS_REF_WRITE);
-    for (uint64_t line = 0; line < 4096; line += 64) {
-        vs__shadow_touch(s, t, frame + line, VS_REF_WRITE);
+    if (t) {
+        vs_gva table = {s->m->at.direct + frame};
+        s->core.store_string(s->core.ctx, t, table, 4096);
     }
     if (!direct) {
         track(s, gfn, true);
