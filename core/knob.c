@@ -142,13 +142,14 @@ static bool parse_scaled(const char *text, double (*scale_of)(const char *), uin
         return false;
     }
     char *end = NULL;
+    bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
     errno = 0;
-    uint64_t whole = strtoull(text, &end, 0);
+    uint64_t whole = strtoull(text, &end, hexadecimal ? 16 : 10); /* 0100 is a hundred */
     double scale = errno ? 0 : scale_of(end);
     if (scale >= 1 && !__builtin_mul_overflow(whole, (uint64_t)scale, out)) {
         return true;
     }
-    if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+    if (hexadecimal) {
         return false;
     }
     double real = strtod(text, &end);

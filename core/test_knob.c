@@ -33,12 +33,15 @@ static void test_numbers_are_read_as_people_write_them(void **state)
     static const struct {
         const char *text;
         uint64_t value;
-    } good[] = {{"1536", 1536},       {"0x600", 1536},
-                {"4K", 4096},         {"4KiB", 4096},
-                {"1.5M", 1572864},    {"1e6", 1000000},
-                {"2GiB", 1ull << 31}, {"18446744073709551615", UINT64_MAX}};
+    } good[] = {{"1536", 1536},        {"0x600", 1536},
+                {"4K", 4096},          {"4KiB", 4096},
+                {"1.5M", 1572864},     {"1e6", 1000000},
+                {"2GiB", 1ull << 31},  {"18446744073709551615", UINT64_MAX},
+                {"0100M", 100u << 20}, {"08", 8},
+                {"010", 10},           {"00", 0},
+                {"0X1f", 31}};
     static const char *const bad[] = {
-        "", "-1", "4Q", "x", "1.3", "0x", "1e30", "4 K", "18446744073709551616"};
+        "", "-1", "4Q", "x", "1.3", "0x", "1e30", "4 K", "0x1g", "00x10", "18446744073709551616"};
     uint64_t v;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(vs_parse_number(good[i].text, &v));

@@ -54,7 +54,7 @@ void vs_defaults(const struct vs_component_desc *c, void *config);
 /* Value as text: choice name, number. Returns out. */
 const char *vs_knob_text(const struct vs_knob *k, char *out, size_t bytes);
 /* Parses a number with binary or decimal suffix: 4K 4KiB 2M 1G 1e6 0x10 12.5e3; false if malformed.
- */
+ * Decimal, whatever zeros it begins with; hexadecimal after 0x. */
 bool vs_parse_number(const char *text, uint64_t *out);
 
 #endif
