@@ -8,7 +8,7 @@
 const struct vs_vst_kind vs_vst_kinds[] = {
     {VS_REQ_END, NULL},           /* 0 is not used */
     {VS_REQ_END, ""},             /* 1 */
-    {VS_REQ_MAP, "ABakgxv"},      /* 2 */
+    {VS_REQ_MAP, "FBakgxv"},      /* 2 */
     {VS_REQ_UNMAP, "AB"},         /* 3 */
     {VS_REQ_PROTECT, "ABa"},      /* 4 */
     {VS_REQ_ACCESS, "ABod"},      /* 5 */
@@ -26,7 +26,7 @@ const struct vs_vst_kind vs_vst_kinds[] = {
     {VS_REQ_HYPERCALL, "ab"},     /* 17 */
     {VS_REQ_CR_WRITE, "ab"},      /* 18 */
     {VS_REQ_INVLPG, "A"},         /* 19 */
-    {VS_REQ_MMIO, "ABo"},         /* 20 */
+    {VS_REQ_MMIO, "FBo"},         /* 20 */
     {VS_REQ_IPI, "ab"},           /* 21 */
     {VS_REQ_SEND, "BC"},          /* 22 */
     {VS_REQ_RECV, "Cpv"},         /* 23 */
@@ -35,7 +35,7 @@ const struct vs_vst_kind vs_vst_kinds[] = {
     {VS_REQ_SWITCH, "ab"},        /* 26 */
     {VS_REQ_MARK, "n"},           /* 27 */
     {VS_REQ_TABLES, "T"},         /* 28 */
-    {VS_REQ_PLACE, "Aa"},         /* 29 */
+    {VS_REQ_PLACE, "Fa"},         /* 29 */
     {VS_REQ_DIRTY_LOG, "v"},      /* 30 */
     {VS_REQ_HOST_PROTECT, "ABa"}, /* 31 */
     {VS_REQ_INVPCID, "abA"},      /* 32 */

@@ -33,7 +33,8 @@ _Static_assert(sizeof(struct vs_vst_header) == 32 && sizeof(struct vs_vst_block)
 /*
  * Requests by their code in the file, and their fields in order. Numbers are LEB128; a letter a
  * field of struct vs_request:
- *   A address  B bytes  C count  a b  p ps  s stride  t theta (8 bytes)  w work  o op  P pattern
+ *   A address; it moves along with its region  F address that stays: physical, or a wish
+ *   B bytes  C count  a b  p ps  s stride  t theta (8 bytes)  w work  o op  P pattern
  *   k backing  g page_shift  d depends  x fixed  n name (length, bytes)  v the answer (annotation)
  *   W walks (0, or 1 and six numbers)  R records  T tables
  */

@@ -169,6 +169,7 @@ static void field(struct vs_vst_lane *l, char letter, struct vs_request *q)
 {
     switch (letter) {
     case 'A':
+    case 'F':
         q->address = number(l);
         break;
     case 'B':
@@ -271,15 +272,16 @@ static bool next_block(struct vs_vst_lane *l)
 
 /* ---- regions that came out elsewhere ---- */
 
-static bool names_region(enum vs_req kind)
+static bool moves(const struct vs_vst_kind *kind, const struct vs_request *q)
 {
-    return kind == VS_REQ_UNMAP || kind == VS_REQ_PROTECT || kind == VS_REQ_ACCESS ||
-           kind == VS_REQ_BULK || kind == VS_REQ_INVLPG || kind == VS_REQ_HOST_PROTECT;
+    uint64_t form = q->a & (VS_REQ_TLBI_IS - 1u);
+    bool physical = q->kind == VS_REQ_TLBI && (form == VS_REQ_IPAS2E1 || form == VS_REQ_IPAS2LE1);
+    return strchr(kind->fields, 'A') && !physical;
 }
 
 static void relocate(const struct vs_vst_lane *l, struct vs_request *q)
 {
-    for (unsigned i = l->n_regions; i-- && names_region(q->kind);) {
+    for (unsigned i = l->n_regions; i--;) {
         const struct region *g = &l->region[i];
         if (q->address - g->recorded < g->bytes) {
             q->address += g->now - g->recorded;
@@ -304,6 +306,7 @@ static void mapped(struct vs_vst_lane *l, uint64_t now)
 static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
 {
     struct vs_vst_lane *l = ctx;
+    const struct vs_vst_kind *kind = NULL;
     memset(out, 0, sizeof *out);
     if (l->asked.bytes) {
         mapped(l, reply->value);
@@ -316,17 +319,20 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
         if (!code) {
             corrupt(l, "no such request");
         } else {
-            out->kind = vs_vst_kinds[code].kind;
-            for (const char *f = vs_vst_kinds[code].fields; *f && !l->bad; f++) {
+            kind = &vs_vst_kinds[code];
+            out->kind = kind->kind;
+            for (const char *f = kind->fields; *f && !l->bad; f++) {
                 field(l, *f, out);
             }
         }
     }
-    if (l->bad) {
+    if (l->bad || !kind) {
         out->kind = VS_REQ_ERROR;
         return;
     }
-    relocate(l, out);
+    if (l->n_regions && moves(kind, out)) {
+        relocate(l, out);
+    }
     if (out->kind == VS_REQ_IPI) {
         out->a += l->first; /* it says which of the recording's vCPUs */
     }

@@ -153,6 +153,7 @@ static void field(struct lane *l, char letter, const struct vs_request *q, uint6
     size_t n;
     switch (letter) {
     case 'A':
+    case 'F':
         number(l, q->address);
         break;
     case 'B':

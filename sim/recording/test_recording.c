@@ -5,6 +5,7 @@
 #include "trace/trace.h"
 #include "trace/trace_internal.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,7 +41,8 @@ static const struct vs_request second[] = {
     {.kind = VS_REQ_IPI, .a = 2, .b = 0xfd},
     {.kind = VS_REQ_END}};
 static const struct vs_request third[] = {{.kind = VS_REQ_HLT}, {.kind = VS_REQ_END}};
-static const struct vs_request *const programs[VCPUS] = {first, second, third};
+static const struct vs_request *programs[VCPUS] = {first, second, third};
+static uint64_t answer; /* to each of their requests */
 
 static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
 {
@@ -64,7 +66,7 @@ static void close_nothing(void *ctx)
 static enum vs_status write_file(const char *text, unsigned stopped, struct vs_errors *errors)
 {
     const struct vs_request *at[VCPUS];
-    struct vs_reply reply = {.value = 0};
+    struct vs_reply reply = {.value = answer};
     struct vs_recorder *r = vs_recorder_create(PATH, VCPUS, 7, text, errors);
     assert_non_null(r);
     for (unsigned v = 0; v < VCPUS; v++) {
@@ -242,6 +244,65 @@ static void test_an_interrupt_stays_within_its_recording(void **state)
     free(bytes);
 }
 
+/* Every request that has an address, a new one too: what stays where it is says so here. */
+static bool stays(const struct vs_request *q)
+{
+    uint64_t form = q->kind == VS_REQ_TLBI ? q->a & (VS_REQ_TLBI_IS - 1u) : 0;
+    return q->kind == VS_REQ_MAP /* asks for a place */ || q->kind == VS_REQ_MMIO /* physical */ ||
+           q->kind == VS_REQ_PLACE /* the recorded tables' */ || form == VS_REQ_IPAS2E1 ||
+           form == VS_REQ_IPAS2LE1 /* physical */;
+}
+
+static bool has_address(const struct vs_vst_kind *k)
+{
+    return k->fields && strpbrk(k->fields, "AF");
+}
+
+static void test_addresses_move_along_with_their_region(void **state)
+{
+    (void)state;
+    enum { was = 0x10000, is = 0x200000, bytes = 0x4000, inside = 0x1040 };
+    struct vs_request q[160] = {{.kind = VS_REQ_MAP, .bytes = bytes}};
+    size_t n = 1, size, moved = 0;
+    for (unsigned i = 1; i < vs_vst_n_kinds; i++) {
+        unsigned forms = vs_vst_kinds[i].kind == VS_REQ_TLBI ? 2u * VS_REQ_TLBI_IS : 1u;
+        for (unsigned form = 0; form < forms && has_address(&vs_vst_kinds[i]); form++) {
+            q[n++] = (struct vs_request){
+                .kind = vs_vst_kinds[i].kind, .address = was + inside, .bytes = 8, .a = form};
+        }
+    }
+    q[n++] = (struct vs_request){.kind = VS_REQ_ACCESS, .address = was + bytes, .bytes = 8};
+    q[n].kind = VS_REQ_END;
+    const struct vs_request *const kept = programs[0];
+    programs[0] = q;
+    answer = was;
+    uint8_t *file = make(TEXT, &size);
+    programs[0] = kept;
+    answer = 0;
+    struct vs_recording *r = opened(file, size);
+    struct vs_guest_source s;
+    struct vs_request got;
+    struct vs_reply reply = {.value = is};
+    vs_recording_source(r, 0, 0, &s);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t want = q[i].address;
+        if (i && i < n - 1u && !stays(&q[i])) {
+            want += is - was;
+            moved++;
+        }
+        s.next(s.ctx, &reply, &got);
+        assert_int_equal(got.kind, q[i].kind);
+        if (got.address != want) {
+            fail_msg("request %d, form %" PRIu64 ": %" PRIx64 " instead of %" PRIx64, (int)got.kind,
+                     got.a, got.address, want);
+        }
+        reply.value = got.kind == VS_REQ_MAP ? is : 0;
+    }
+    assert_true(moved > 8);
+    vs_recording_close(r);
+    free(file);
+}
+
 static void test_vcpus_know_the_machine_they_were_recorded_on(void **state)
 {
     (void)state;
@@ -342,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_no_cut_goes_unseen),
         cmocka_unit_test(test_blocks_keep_their_order),
         cmocka_unit_test(test_an_interrupt_stays_within_its_recording),
+        cmocka_unit_test(test_addresses_move_along_with_their_region),
         cmocka_unit_test(test_vcpus_know_the_machine_they_were_recorded_on),
         cmocka_unit_test(test_a_text_of_unknown_keys_is_refused_by_name),
         cmocka_unit_test(test_other_versions_are_refused_with_what_to_do),

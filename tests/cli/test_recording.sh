@@ -80,6 +80,21 @@ ok "two machines and a trace" "$VIRTSIM" replay "$work/twice_each.vst" $lackey -
 # another machine: regions may come out elsewhere
 ok "on a machine with other pages" "$VIRTSIM" replay "$work/warm.vst" --machine zen3_milan_kvm --set guest.page_size=1G --db "$db" --quiet
 equal "all of its accesses" 20000 "$(sqlite3 "$db" "select n from op where op = 'access.load' and actor = 'vcpu0/guest' and run = (select max(run) from run)")"
+cat >"$work/dropped.lua" <<'LUA'
+guest(function(cpu)
+    local heap = cpu:map { bytes = "64MiB" }
+    cpu:load(heap) cpu:load(heap, 32 * 1048576)
+    cpu:invpcid { type = 0, pcid = 0, address = heap }
+    cpu:invpcid { type = 0, pcid = 0, address = heap, offset = 32 * 1048576 }
+end)
+LUA
+ok "one page of a region is dropped" "$VIRTSIM" run "$work/dropped.lua" --record "$work/dropped.vst" --db "$db" --quiet
+large="--machine skylake_sp_kvm --set guest.page_size=2M --set host.page_size=2M"
+# shellcheck disable=SC2086 # words
+ok "with larger pages" "$VIRTSIM" run "$work/dropped.lua" $large --db "$db" --quiet
+# shellcheck disable=SC2086 # words
+ok "with larger pages, replayed" "$VIRTSIM" replay "$work/dropped.vst" $large --db "$db" --quiet
+same "INVPCID of a region that lies elsewhere"
 ok "beside a trace" "$VIRTSIM" replay "$work/exits.vst" workloads/traces/rowindex.lackey.zst --db "$db" --quiet
 equal "on the next vCPU" exits.vst+rowindex.lackey.zst "$(sqlite3 "$db" 'select workload from run order by run desc limit 1')"
 
