@@ -125,14 +125,14 @@ static void store_span(void *ctx, const struct vs_op_acc *a, const struct vs_spa
     }
 }
 
-/* Counters mark.NAME and mark.NAME.n of the vCPU's line. */
+/* Counters mark.NAME and marks.NAME of the vCPU's line: a name may end in anything. */
 static void store_mark(struct writer *w, const struct vs_mark_row *m)
 {
     const char *actor = vs_ledger_actor_name(w->ledger, m->actor_index);
     char name[80];
     snprintf(name, sizeof name, "mark.%s", m->name);
     insert(w, w->counter, "issis", w->run, actor, name, (int64_t)m->first_ps, "ps");
-    snprintf(name, sizeof name, "mark.%s.n", m->name);
+    snprintf(name, sizeof name, "marks.%s", m->name);
     insert(w, w->counter, "issis", w->run, actor, name, (int64_t)m->n, "times");
 }
 

@@ -106,6 +106,6 @@ equal "none is counted as stored" 1 "$(grep -c '0 of 2 points stored' "$work/out
 # marks are moments that are kept
 printf 'guest(function(cpu) cpu:compute(1000) for i = 1, 3 do cpu:mark("here") cpu:compute(1000) end end)\n' >"$work/m.lua"
 "$VIRTSIM" run "$work/m.lua" --db "$work/m.db" --quiet >/dev/null
-equal "a mark is stored: how often" 3 "$(sqlite3 "$work/m.db" "select value from counter where name = 'mark.here.n'")"
+equal "a mark is stored: how often" 3 "$(sqlite3 "$work/m.db" "select value from counter where name = 'marks.here'")"
 equal "and when it first came" 1 "$(sqlite3 "$work/m.db" "select count(*) from counter where name = 'mark.here' and value > 0 and unit = 'ps'")"
 finish

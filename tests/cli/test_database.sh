@@ -55,4 +55,9 @@ if [ -w /dev/shm ] && command -v mount >/dev/null && [ "$(id -u)" = 0 ]; then
     fi
 fi
 equal "no run is unbalanced" 0 "$(sqlite3 "$work/j2.db" 'select count(*) from unbalanced')"
+# the name of a mark is the program's: whatever it is, its rows are its own
+printf 'guest(function(cpu) for _, name in ipairs { "a", "a.n", "s.a", "a" } do cpu:mark(name) cpu:compute(10) end end)\n' >"$work/marks.lua"
+ok "marks of any name" "$VIRTSIM" run "$work/marks.lua" --db "$work/marks.db" --quiet
+equal "and how often each" "a 2 a.n 1 s.a 1" "$(sqlite3 "$work/marks.db" "select group_concat(substr(name, 7) || ' ' || value, ' ') from (select * from counter where name like 'marks.%' order by name)")"
+equal "and when" 3 "$(sqlite3 "$work/marks.db" "select count(*) from counter where name like 'mark.%' and unit = 'ps'")"
 finish
