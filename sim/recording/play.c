@@ -31,8 +31,9 @@ struct vs_vst_lane {
     uint64_t walks[2 * VS_WALK_N], answer;
     struct vs_recorded_tables tables;
     struct vs_recorded_table *table;
+    struct vs_vst_lane *home; /* the vCPU whose address spaces it works in: itself, mostly */
     struct region region[MOST_REGIONS], asked; /* asked.bytes: a map awaits its answer */
-    unsigned n_regions;
+    unsigned n_regions;                        /* of the home, as region */
     char error[1200];
 };
 
@@ -281,6 +282,7 @@ static bool moves(const struct vs_vst_kind *kind, const struct vs_request *q)
 
 static void relocate(const struct vs_vst_lane *l, struct vs_request *q)
 {
+    l = l->home;
     for (unsigned i = l->n_regions; i--;) {
         const struct region *g = &l->region[i];
         if (q->address - g->recorded < g->bytes) {
@@ -292,13 +294,14 @@ static void relocate(const struct vs_vst_lane *l, struct vs_request *q)
 
 static void mapped(struct vs_vst_lane *l, uint64_t now)
 {
+    struct vs_vst_lane *h = l->home;
     l->asked.now = now;
     if (now != l->asked.recorded) {
-        if (l->n_regions == MOST_REGIONS) {
-            memmove(l->region, l->region + 1, (MOST_REGIONS - 1u) * sizeof *l->region);
-            l->n_regions--;
+        if (h->n_regions == MOST_REGIONS) {
+            memmove(h->region, h->region + 1, (MOST_REGIONS - 1u) * sizeof *h->region);
+            h->n_regions--;
         }
-        l->region[l->n_regions++] = l->asked;
+        h->region[h->n_regions++] = l->asked;
     }
     l->asked.bytes = 0;
 }
@@ -330,7 +333,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
         out->kind = VS_REQ_ERROR;
         return;
     }
-    if (l->n_regions && moves(kind, out)) {
+    if (l->home->n_regions && moves(kind, out)) {
         relocate(l, out);
     }
     if (out->kind == VS_REQ_IPI) {
@@ -359,6 +362,19 @@ void vs_recording_source(struct vs_recording *r, unsigned vcpu, unsigned first,
     *out = (struct vs_guest_source){&r->lane[vcpu], next, error, close_nothing};
 }
 
+/* Lines "shares=1 0": what one of them maps, the other one names. */
+static void share(struct vs_recording *r)
+{
+    char text[32];
+    for (unsigned i = 0; vs_recording_text(r, "shares", i, text, sizeof text); i++) {
+        char *end;
+        unsigned long who = strtoul(text, &end, 10), with = strtoul(end, NULL, 10);
+        if (who < r->header.n_vcpus && with < who) {
+            r->lane[who].home = r->lane[with].home;
+        }
+    }
+}
+
 bool vs__vst_lanes(struct vs_recording *r)
 {
     uint32_t n = r->header.n_vcpus;
@@ -366,7 +382,11 @@ bool vs__vst_lanes(struct vs_recording *r)
     for (uint32_t i = 0; r->lane && i < n; i++) {
         r->lane[i].r = r;
         r->lane[i].vcpu = i;
+        r->lane[i].home = &r->lane[i];
         r->lane[i].offset = sizeof r->header + r->header.text_bytes;
+    }
+    if (r->lane) {
+        share(r);
     }
     return r->lane != NULL;
 }

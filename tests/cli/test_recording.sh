@@ -95,6 +95,20 @@ ok "with larger pages" "$VIRTSIM" run "$work/dropped.lua" $large --db "$db" --qu
 # shellcheck disable=SC2086 # words
 ok "with larger pages, replayed" "$VIRTSIM" replay "$work/dropped.vst" $large --db "$db" --quiet
 same "INVPCID of a region that lies elsewhere"
+cat >"$work/threads.lua" <<'LUA'
+local heap
+guest(function(cpu) heap = cpu:map { bytes = "64MiB" } cpu:load(heap) cpu:compute(100000) end)
+guest { vcpu = 1, shares = 0, run = function(cpu)
+    while not heap do cpu:compute(1000) end
+    cpu:load(heap, 4096) cpu:load(heap, 32 * 1048576)
+end }
+LUA
+ok "a thread loads what another one mapped" "$VIRTSIM" run "$work/threads.lua" --record "$work/threads.vst" --db "$db" --quiet
+# shellcheck disable=SC2086 # words
+ok "with larger pages" "$VIRTSIM" run "$work/threads.lua" $large --db "$db" --quiet
+# shellcheck disable=SC2086 # words
+ok "with larger pages, replayed" "$VIRTSIM" replay "$work/threads.vst" $large --db "$db" --quiet
+same "a region of another thread"
 ok "beside a trace" "$VIRTSIM" replay "$work/exits.vst" workloads/traces/rowindex.lackey.zst --db "$db" --quiet
 equal "on the next vCPU" exits.vst+rowindex.lackey.zst "$(sqlite3 "$db" 'select workload from run order by run desc limit 1')"
 
