@@ -134,22 +134,27 @@ static vs_hpa at_offset(const struct vs_apic *a, uint64_t offset)
     return h;
 }
 
+void vs_pi_posted(struct vs_apic *a, bool notified)
+{
+    a->count[VS_CNT_interrupt_posts]++;
+    a->count[VS_CNT_interrupt_notifications] += notified;
+}
+
 bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at)
 {
     vs_hpa word = at_offset(a, (vector >> 6) * 8u), control = at_offset(a, PI_CONTROL);
     uint64_t pir = vs_phys_read64(a->phys, word), c = vs_phys_read64(a->phys, control),
              bit = 1ull << (vector & 63u);
-    a->count[VS_CNT_interrupt_posts]++;
+    bool notify = !(c & (PI_ON | PI_SN));
+    vs_pi_posted(a, notify);
     if (!(pir & bit)) {
         a->raised_ps[vector] = at.v;
     }
     vs_phys_write64(a->phys, word, pir | bit);
-    if (c & (PI_ON | PI_SN)) {
-        return false;
+    if (notify) {
+        vs_phys_write64(a->phys, control, c | PI_ON);
     }
-    vs_phys_write64(a->phys, control, c | PI_ON);
-    a->count[VS_CNT_interrupt_notifications]++;
-    return true;
+    return notify;
 }
 
 unsigned vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem)

@@ -51,6 +51,21 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     }
 }
 
+/* The descriptor of a VF's vCPU is the IOMMU's to write; that it did is counted at the vCPU. */
+static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
+                                  uint32_t data)
+{
+    struct vs_net *net = ctx;
+    enum vs_msi_result result = net->remapped.write(net->remapped.ctx, t, requester, address, data);
+    bool posted = result == VS_MSI_POSTED || result == VS_MSI_POSTED_SILENT;
+    for (unsigned i = 0; posted && i < net->p->n_vcpus; i++) {
+        if (net->nic.fn[i].requester == requester) {
+            vs_pi_posted(&net->p->vcpu[i].apic, result == VS_MSI_POSTED);
+        }
+    }
+    return result;
+}
+
 /* ---- agents ---- */
 
 static uint64_t tx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
@@ -237,7 +252,8 @@ enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
         struct vs_dma_port up = vs_iommu_dma_port(&net->iommu);
         vs_pcie_init(&net->pcie, &net->pcie_config, p->ledger, &up);
         struct vs_nic_link link = {&net->pcie, link_read, link_write, link_message};
-        struct vs_msi_port msi = vs_iommu_msi_port(&net->iommu);
+        struct vs_msi_port msi = {net, message};
+        net->remapped = vs_iommu_msi_port(&net->iommu);
         s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, &msi, PF_REQUESTER);
     }
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);

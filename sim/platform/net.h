@@ -19,7 +19,7 @@ struct vs_driver {
     uint64_t tx_ring, rx_ring, tx_buffers, rx_buffers; /* guest virtual */
     uint64_t tx_iova, rx_iova, tx_buffers_iova, rx_buffers_iova;
     uint32_t tx_tail, tx_clean, rx_next, rx_tail;
-    uint64_t wanted, got;
+    uint64_t got;
     bool ready, waiting;
 };
 
@@ -28,6 +28,7 @@ struct vs_net {
     struct vs_iommu iommu;
     struct vs_pcie pcie;
     struct vs_nic nic;
+    struct vs_msi_port remapped; /* the IOMMU's, for the NIC's messages */
     struct vs_memory_dma dma, agent;
     struct vs_iommu_config iommu_config;
     struct vs_pcie_config pcie_config;

@@ -58,6 +58,21 @@ static void test_a_posted_interrupt_leaves_its_receiver_in_the_guest(void **stat
     done(&r);
 }
 
+static void test_what_a_device_posts_is_counted_like_what_a_vcpu_posts(void **state)
+{
+    (void)state;
+    struct run r;
+    good(&r, "guest(function(cpu) cpu:recv { count = 40 } end)", NONE);
+    uint64_t posted = counter(&r, "iommu0", "iommu.interrupts_posted"),
+             told = counter(&r, "vcpu0", "interrupt.notifications");
+    assert_true(posted > 0);
+    assert_int_equal(counter(&r, "vcpu0", "interrupt.posts"), posted);
+    /* a notification for each processing, of those that it found ON already none */
+    assert_true(told > 0 && told <= posted);
+    assert_true(counter(&r, "vcpu0", "interrupt.posted_syncs") <= told);
+    done(&r);
+}
+
 static void test_an_injected_interrupt_costs_its_receiver_two_exits(void **state)
 {
     (void)state;
@@ -268,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_interrupt_is_taken_before_its_message_has_arrived),
         cmocka_unit_test(test_a_posted_interrupt_leaves_its_receiver_in_the_guest),
+        cmocka_unit_test(test_what_a_device_posts_is_counted_like_what_a_vcpu_posts),
         cmocka_unit_test(test_an_injected_interrupt_costs_its_receiver_two_exits),
         cmocka_unit_test(test_bare_metal_sends_and_takes_interrupts_without_an_exit),
         cmocka_unit_test(test_the_same_run_twice_gives_the_same_books),
