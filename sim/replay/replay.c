@@ -13,7 +13,7 @@
 struct vs_replay {
     struct vs_trace *trace;
     struct vs_system *system; /* NULL: accesses of one program only */
-    uint64_t skip, limit, warmup, done;
+    uint64_t skip, skipped, limit, warmup, done;
     bool marked;
     char error[1200];
     const char *path;
@@ -29,7 +29,7 @@ struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path, uin
         r->trace = trace;
         r->system = system;
         r->path = path;
-        r->skip = skip;
+        r->skip = r->skipped = skip;
         r->limit = limit ? limit : UINT64_MAX;
         r->warmup = warmup;
         r->marked = warmup == 0;
@@ -64,6 +64,12 @@ static bool refill(struct vs_replay *r, struct vs_request *out)
                          "%s: ends within --warmup: %llu of %llu warm-up records came; nothing is "
                          "left to measure",
                          r->path, (unsigned long long)r->done, (unsigned long long)r->warmup);
+                fail(r, out, text);
+            } else if (r->done == r->warmup) {
+                snprintf(text, sizeof text,
+                         "%s: ends with the %llu records of --skip and the %llu of --warmup: none "
+                         "of its records is left to measure",
+                         r->path, (unsigned long long)r->skipped, (unsigned long long)r->warmup);
                 fail(r, out, text);
             } else {
                 out->kind = VS_REQ_END;
@@ -130,11 +136,6 @@ static void close_nothing(void *ctx)
 void vs_replay_source(struct vs_replay *r, struct vs_guest_source *out)
 {
     *out = (struct vs_guest_source){r, next, error, close_nothing};
-}
-
-uint64_t vs_replay_records(const struct vs_replay *r)
-{
-    return r->done;
 }
 
 void vs_replay_destroy(struct vs_replay *r)

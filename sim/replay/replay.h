@@ -17,7 +17,6 @@ struct vs_trace;
 struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path, uint64_t skip,
                                    uint64_t limit, uint64_t warmup, struct vs_system *system);
 void vs_replay_source(struct vs_replay *r, struct vs_guest_source *out);
-uint64_t vs_replay_records(const struct vs_replay *r); /* handed out so far */
 void vs_replay_destroy(struct vs_replay *r);
 
 #endif

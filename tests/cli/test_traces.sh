@@ -16,6 +16,10 @@ refused "a compressed trace cut in half names the place" 1 "cut.zst" "$VIRTSIM" 
 refused "a garbled line names its record" 1 "record" "$VIRTSIM" replay "$work/garbled" --db "$db"
 refused "--skip beyond the end" 1 "--skip" "$VIRTSIM" replay "$work/plain" --skip 1e9 --db "$db"
 refused "--warmup beyond the end" 1 "--warmup" "$VIRTSIM" replay "$work/plain" --warmup 1e9 --db "$db"
+left=$("$VIRTSIM" replay "$work/plain" --skip 1e9 --no-store 2>&1 | sed -n 's/.*reached: \([0-9]*\) more.*/\1/p')
+records=$((1000000000 - left))
+refused "--skip that leaves nothing" 1 "none of its records is left to measure" "$VIRTSIM" replay "$work/plain" --skip $records --db "$db"
+refused "--skip and --warmup that leave nothing" 1 "none of its records is left to measure" "$VIRTSIM" replay "$work/plain" --skip 100 --warmup $((records - 100)) --db "$db"
 refused "unknown format" 2 "format" "$VIRTSIM" replay "$work/plain" --trace-format nosuch --db "$db"
 if [ -f "$db" ]; then
     equal "failed replays leave no row" 0 "$(sqlite3 "$db" 'select count(*) from run')"
@@ -26,6 +30,7 @@ gzip -k "$work/plain" && ok "and gzip" "$VIRTSIM" replay "$work/plain.gz" --db "
 xz -k "$work/plain" && ok "and xz" "$VIRTSIM" replay "$work/plain.xz" --db "$db"
 equal "same accesses, same counts, whatever the container" 1 \
     "$(sqlite3 "$db" "select count(distinct n || ' ' || total_ps) from op where op = 'access.load' and actor = 'vcpu0/guest'")"
+ok "one record is a run" "$VIRTSIM" replay "$work/plain" --skip $((records - 1)) --db "$db"
 ok "skip, warmup and limit" "$VIRTSIM" replay "$work/plain" --skip 1000 --warmup 5000 --limit 5000 --db "$db"
 equal "the region of interest holds --limit accesses" 5000 \
     "$(sqlite3 "$db" "select sum(n) from op where op like 'access.%' and actor = 'vcpu0/guest' and run = (select max(run) from run)")"
