@@ -331,49 +331,77 @@ static enum vs_status judge_all(struct plan *p, struct vs_db *db, struct vs_erro
     return s;
 }
 
-enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
-                          struct vs_errors *errors)
+/* Tables, the database's among them, and distinct runs. */
+static enum vs_status make_plan(struct plan *p, struct vs_db *db, struct vs_errors *errors)
 {
-    struct plan p = {.options = o};
+    const char *domain = p->options->domain;
     char path[4096];
     enum vs_status s = vs_compare_load(db, errors);
     s = s ? s
           : vs_table_read(vs_home_path("results/experiments.csv", path, sizeof path),
-                          &p.experiments, errors);
+                          &p->experiments, errors);
     s = s ? s
-          : vs_table_read(vs_home_path("results/outside.csv", path, sizeof path), &p.outside,
+          : vs_table_read(vs_home_path("results/outside.csv", path, sizeof path), &p->outside,
                           errors);
-    const struct vs_table *t = &p.experiments;
+    const struct vs_table *t = &p->experiments;
     if (!s) {
-        p.need = calloc(2 * t->n_rows + 1, sizeof *p.need);
-        p.missing = calloc(2 * t->n_rows + 1, sizeof *p.missing);
-        s = p.need && p.missing ? VS_OK : VS_E_NOMEM;
+        p->need = calloc(2 * t->n_rows + 1, sizeof *p->need);
+        p->missing = calloc(2 * t->n_rows + 1, sizeof *p->missing);
+        s = p->need && p->missing ? VS_OK : VS_E_NOMEM;
     }
     for (size_t i = 0; !s && i < t->n_rows; i++) {
-        if (wanted(db, o->domain, vs_table_cell(t, i, "claim_id"))) {
-            need(&p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "machine"),
+        if (wanted(db, domain, vs_table_cell(t, i, "claim_id"))) {
+            need(p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "machine"),
                  vs_table_cell(t, i, "sets"));
             if (*vs_table_cell(t, i, "baseline_machine")) {
-                need(&p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "baseline_machine"),
+                need(p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "baseline_machine"),
                      vs_table_cell(t, i, "baseline_sets"));
             }
         }
     }
     s = s ? s : vs_db_unread(db);
-    if (!s && o->domain && !p.n_need) {
+    if (!s && domain && !p->n_need) {
         vs_error(errors,
                  "--domain %s: no experiment has it; 'virtsim list claims' shows the domains",
-                 o->domain);
+                 domain);
         s = VS_E_INPUT;
     }
+    return s;
+}
+
+static void free_plan(struct plan *p)
+{
+    vs_table_free(&p->experiments);
+    vs_table_free(&p->outside);
+    free(p->need);
+    free(p->missing);
+}
+
+enum vs_status vs_compare_check(const struct vs_compare_options *o, struct vs_errors *errors)
+{
+    struct plan p = {.options = o};
+    struct vs_db *db = NULL;
+    char err[1200];
+    enum vs_status s = vs_db_open(":memory:", true, &db, err, sizeof err);
+    if (s) {
+        vs_error(errors, "%s", err);
+    }
+    s = s ? s : make_plan(&p, db, errors);
+    free_plan(&p);
+    vs_db_close(db);
+    return s;
+}
+
+enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
+                          struct vs_errors *errors)
+{
+    struct plan p = {.options = o};
+    enum vs_status s = make_plan(&p, db, errors);
     if (!s) {
         s = run_missing(&p, db, errors);
         enum vs_status one = judge_all(&p, db, errors);
         s = s ? s : one;
     }
-    vs_table_free(&p.experiments);
-    vs_table_free(&p.outside);
-    free(p.need);
-    free(p.missing);
+    free_plan(&p);
     return s;
 }

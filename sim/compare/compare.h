@@ -25,6 +25,8 @@ struct vs_compare_options {
 /* Loads claims and literature into their tables, runs what is missing, fills `comparison`. */
 enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
                           struct vs_errors *errors);
+/* What can be known before any run: the tables are read, the domain has an experiment. */
+enum vs_status vs_compare_check(const struct vs_compare_options *o, struct vs_errors *errors);
 /* Claims and literature only. */
 enum vs_status vs_compare_load(struct vs_db *db, struct vs_errors *errors);
 
