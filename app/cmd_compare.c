@@ -136,7 +136,7 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
 }
 
 /* Only the second line is agreement with a number. */
-static void print_summary(struct vs_db *db)
+static void print_summary(struct vs_db *db, const char *domain)
 {
     static const struct {
         const char *basis, *verdict, *says; /* basis NULL: any */
@@ -153,11 +153,13 @@ static void print_summary(struct vs_db *db)
     puts("");
     for (size_t i = 0; i < sizeof line / sizeof *line; i++) {
         sqlite3_stmt *st = vs_db_query(
-            db, "SELECT count(*) FROM comparison x WHERE run IN (SELECT max(run) FROM comparison y "
-                "WHERE y.claim_id = x.claim_id) AND (?1 IS NULL OR basis = ?1) AND verdict = ?2");
+            db, "SELECT count(*) FROM comparison x JOIN claim c USING (claim_id) WHERE run IN "
+                "(SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) AND (?1 IS NULL "
+                "OR basis = ?1) AND verdict = ?2 AND (?3 IS NULL OR domain = ?3)");
         if (st) {
             sqlite3_bind_text(st, 1, line[i].basis, -1, SQLITE_STATIC);
             sqlite3_bind_text(st, 2, line[i].verdict, -1, SQLITE_STATIC);
+            sqlite3_bind_text(st, 3, domain, -1, SQLITE_STATIC);
             if (vs_db_row(db, st) && sqlite3_column_int(st, 0)) {
                 printf("%4d  %s\n", sqlite3_column_int(st, 0), line[i].says);
             }
@@ -200,7 +202,9 @@ int cmd_compare(int argc, char **argv)
     } else if (!a.errors.n && a.o.no_run) {
         vs_error(&a.errors, "%s", err);
     }
-    if (!a.errors.n && vs_db_open(a.o.db_path, true, &db, err, sizeof err)) {
+    /* before there is a database: a request that cannot be answered leaves none */
+    enum vs_status st = a.errors.n ? VS_E_INPUT : vs_compare_check(&a.o, &a.errors);
+    if (!st && vs_db_open(a.o.db_path, true, &db, err, sizeof err)) {
         vs_error(&a.errors, "%s", err);
     }
     if (a.errors.n) {
@@ -208,11 +212,11 @@ int cmd_compare(int argc, char **argv)
     }
     size_t n_lacking = 0;
     a.o.n_lacking = &n_lacking;
-    enum vs_status st = vs_compare(db, &a.o, &a.errors);
+    st = vs_compare(db, &a.o, &a.errors);
     if (st != VS_E_INPUT && !vs_db_unread(db)) {
         print_rows(db, &a);
         if (a.format == OUT_TABLE) {
-            print_summary(db);
+            print_summary(db, a.o.domain);
         }
     }
     if (vs_db_unread(db)) {

@@ -387,6 +387,9 @@ enum vs_status vs_compare_check(const struct vs_compare_options *o, struct vs_er
         vs_error(errors, "%s", err);
     }
     s = s ? s : make_plan(&p, db, errors);
+    if (db && vs_db_unread(db)) {
+        vs_error(errors, "%s", vs_db_error(db));
+    }
     free_plan(&p);
     vs_db_close(db);
     return s;

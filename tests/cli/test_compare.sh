@@ -6,6 +6,7 @@ db=$work/t.db
 sql() { sqlite3 "$db" "$1"; }
 
 refused "an unknown domain" 2 "list claims" "$VIRTSIM" compare --domain nosuch --db "$db"
+equal "leaves no database" 0 "$(find "$work" -name 't.db*' | wc -l)"
 refused "stored runs of no database" 2 "none.db" "$VIRTSIM" compare --no-run --db "$work/none.db"
 ok "claims that lie outside are a result, not an error" "$VIRTSIM" compare --domain nic -j 1 --db "$db"
 runs=$(sql 'select count(*) from run')
@@ -49,6 +50,15 @@ PY
     failures=$((failures + 1))
     echo "FAILED: verdicts follow from value, claim, basis and assumed share"
 fi
+
+# the summary is of the rows above it, whatever else is stored
+cp "$db" "$work/both.db"
+rows() { "$VIRTSIM" compare --domain "$1" --no-run --db "$work/both.db" --format csv | tail -n +2 | wc -l; }
+ok "another domain" "$VIRTSIM" compare --domain interrupt -j 1 --db "$work/both.db"
+for domain in nic interrupt; do
+    equal "the summary counts the rows of $domain" "$(($(rows $domain)))" \
+        "$("$VIRTSIM" compare --domain $domain --no-run --db "$work/both.db" | sed '1,/^$/d' | awk '/^ *[0-9]/ { n += $1 } END { print n }')"
+done
 
 # the two books agree: what the view lists of a vCPU's time is its line
 "$VIRTSIM" run workloads/exit_mix.lua --set workload.count=100000 --quiet --db "$work/mix.db" >/dev/null
