@@ -39,6 +39,10 @@ void request_init(struct request *r, int argc, char **argv);
 extern const struct argp request_argp;
 /* Refuses what only a trace has when the input is a workload. */
 void request_trace_options(struct request *r);
+/* Opens its database, or one in memory; a request that is refused already (`so_far`) makes none,
+ * but what is wrong with the database belongs to its report. `so_far`, or what is wrong. */
+enum vs_status request_open(struct request *r, enum vs_status so_far, bool create,
+                            struct vs_db **db);
 void request_free(struct request *r);
 
 /* Prints every collected mistake ("virtsim: ..."), frees the list, returns the status for exit. */

@@ -22,8 +22,9 @@ struct explain {
     size_t n_ops;
     const char *own[REQUEST_SETS]; /* the user's --set */
     size_t n_own;
-    int64_t run, made[2]; /* by machine: the run of --workload */
-    const char *machine;  /* the first one */
+    int64_t run, made[2];     /* by machine: the run of --workload */
+    const char *machine;      /* the first one */
+    struct vs_session *ready; /* the only run, prepared */
     bool happened;
 };
 
@@ -215,9 +216,13 @@ static bool stored_machine(struct vs_db *db, int64_t run, char *out, size_t byte
 /* A new run on this machine; an exit status. */
 static int make_run(struct explain *e, struct vs_db *db, const char *machine, int64_t *run)
 {
+    struct vs_session *s = e->ready;
+    enum vs_status st = VS_OK;
+    e->ready = NULL;
     e->r.session.machine = machine;
-    struct vs_session *s = NULL;
-    enum vs_status st = vs_session_prepare(&e->r.session, &s, &e->r.errors);
+    if (!s) {
+        st = vs_session_prepare(&e->r.session, &s, &e->r.errors);
+    }
     if (st) {
         return report(&e->r.errors, st, false);
     }
@@ -279,6 +284,51 @@ static void use(struct explain *e, const struct vs_explain_recipe *recipe)
     memcpy(&r->sets[n], e->own, e->n_own * sizeof e->own[0]);
     r->session.n_sets = n + e->n_own;
     r->session.input = recipe->workload;
+}
+
+/* What is wrong with one of its runs; what the others have said already is not said again. */
+static enum vs_status look_at_run(struct explain *e, const char *machine)
+{
+    struct vs_errors found = {NULL, 0}, *all = &e->r.errors;
+    vs_session_close(e->ready); /* one at a time: there is one kernel */
+    e->ready = NULL;
+    e->r.session.machine = machine;
+    enum vs_status st = vs_session_prepare(&e->r.session, &e->ready, &found);
+    for (size_t i = 0; i < found.n; i++) {
+        size_t k = 0;
+        while (k < all->n && strcmp(all->text[k], found.text[i]) != 0) {
+            k++;
+        }
+        if (k == all->n) {
+            vs_error(all, "%s", found.text[i]);
+        }
+    }
+    vs_errors_free(&found);
+    return st;
+}
+
+/* All runs that will be made, before the first of them. */
+static enum vs_status look_at_runs(struct explain *e)
+{
+    size_t ops = e->workload ? 1 : e->n_ops, looked = 0;
+    enum vs_status worst = VS_OK;
+    for (size_t i = 0; i < ops; i++) {
+        const struct vs_explain_recipe *recipe =
+            e->workload ? NULL : vs_explain_recipe(vs_op_name(e->ops[i]));
+        if (recipe) {
+            use(e, recipe);
+        }
+        for (int m = 0; (recipe || e->workload) && m < (e->against ? 2 : 1); m++) {
+            enum vs_status st = look_at_run(e, m ? e->against : e->machine);
+            worst = st ? st : worst;
+            looked++;
+        }
+    }
+    if (looked > 1) {
+        vs_session_close(e->ready);
+        e->ready = NULL;
+    }
+    return worst;
 }
 
 /* What the numbers below were measured on. */
@@ -438,27 +488,20 @@ int cmd_explain(int argc, char **argv)
     e.r.session.is_trace = e.workload && (!dot || strcmp(dot, ".lua") != 0);
     check_operation(&e);
     check_request(&e);
-    if (e.r.errors.n) {
-        int refused = report(&e.r.errors, VS_E_INPUT, false);
-        request_free(&e.r);
-        return refused;
-    }
     e.machine = e.r.session.machine;
     e.n_own = e.r.session.n_sets;
     memcpy(e.own, e.r.sets, e.n_own * sizeof e.own[0]);
     if (!e.r.quiet) {
         e.r.session.options.progress = progress_callback;
     }
-    char err[5200];
+    bool once = e.workload && !strcmp(e.workload, "-") && e.against; /* cannot be read twice */
     struct vs_db *db = NULL;
-    int status;
-    if (vs_db_open(e.r.no_store ? ":memory:" : e.r.db, !e.run, &db, err, sizeof err)) {
-        vs_error(&e.r.errors, "%s", err);
-        status = report(&e.r.errors, VS_E_INPUT, false);
-    } else {
-        status = answer(&e, db);
-        vs_db_close(db);
-    }
+    enum vs_status st = e.run || once ? VS_OK : look_at_runs(&e);
+    st = e.r.errors.n && !st ? VS_E_INPUT : st;
+    st = request_open(&e.r, st, !e.run, &db);
+    int status = st ? report(&e.r.errors, st, false) : answer(&e, db);
+    vs_session_close(e.ready);
+    vs_db_close(db);
     request_free(&e.r);
     return status;
 }

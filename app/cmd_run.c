@@ -55,15 +55,10 @@ static void print_configuration(const struct vs_session *s, enum out_format form
     out_end(o, stdout);
 }
 
-/* One seed; the run's number in *run. */
-static int one(struct request *r, struct vs_db *db, int64_t *run)
+/* One seed; ends the session. The run's number in *run. */
+static int one(struct request *r, struct vs_session *s, struct vs_db *db, int64_t *run)
 {
-    struct vs_session *s = NULL;
-    enum vs_status st = vs_session_prepare(&r->session, &s, &r->errors);
-    if (st) {
-        return report(&r->errors, st, false);
-    }
-    st = vs_session_run(s, &r->errors);
+    enum vs_status st = vs_session_run(s, &r->errors);
     bool refused = st == VS_E_BOUNDS; /* the script asked for what the machine does not have */
     progress_clear();
     if (!st) {
@@ -103,13 +98,15 @@ static void print_spread(struct vs_db *db, int64_t first, int64_t last, enum out
     out_end(o, stdout);
 }
 
-static int run_seeds(struct request *r, struct vs_db *db)
+static int run_seeds(struct request *r, struct vs_session *prepared, struct vs_db *db)
 {
     int64_t first = 0, run = 0;
     uint64_t seed = r->session.options.seed;
     for (unsigned i = 0; i < r->seeds; i++) {
+        struct vs_session *s = i ? NULL : prepared;
         r->session.options.seed = seed + i;
-        int status = one(r, db, &run);
+        enum vs_status st = s ? VS_OK : vs_session_prepare(&r->session, &s, &r->errors);
+        int status = st ? report(&r->errors, st, false) : one(r, s, db, &run);
         if (status) {
             return status;
         }
@@ -125,6 +122,18 @@ static int run_seeds(struct request *r, struct vs_db *db)
                run, r->db, run);
     }
     return status;
+}
+
+/* Everything that can be known before simulated time, in one report; then only is there a database.
+ */
+static enum vs_status begin(struct request *r, struct vs_session **s, struct vs_db **db)
+{
+    enum vs_status st = vs_session_prepare(&r->session, s, &r->errors);
+    st = r->errors.n && !st ? VS_E_INPUT : st;
+    if (r->dry_run) {
+        return st;
+    }
+    return request_open(r, st, true, db);
 }
 
 int cmd_run(int argc, char **argv)
@@ -154,36 +163,20 @@ int cmd_run(int argc, char **argv)
     if (!r.quiet) {
         r.session.options.progress = progress_callback;
     }
-    int status;
-    if (r.errors.n) {
-        /* what is wrong with the configuration belongs to the same report */
-        struct vs_session *s = NULL;
-        vs_session_prepare(&r.session, &s, &r.errors);
-        vs_session_close(s);
-        status = report(&r.errors, VS_E_INPUT, false);
-    } else if (r.dry_run) {
-        struct vs_session *s = NULL;
-        enum vs_status st = vs_session_prepare(&r.session, &s, &r.errors);
-        if (!st) {
-            print_configuration(s, r.format);
-        }
-        vs_session_close(s);
+    struct vs_session *s = NULL;
+    struct vs_db *db = NULL;
+    enum vs_status st = begin(&r, &s, &db);
+    int status = EXIT_DONE;
+    if (st) {
         status = report(&r.errors, st, false);
+    } else if (r.dry_run) {
+        print_configuration(s, r.format);
     } else {
-        char err[5200];
-        struct vs_db *db = NULL;
-        if (vs_db_open(r.no_store ? ":memory:" : r.db, true, &db, err, sizeof err)) {
-            vs_error(&r.errors, "%s", err);
-            /* the database is part of the request: report what else is wrong with it */
-            struct vs_session *s = NULL;
-            vs_session_prepare(&r.session, &s, &r.errors);
-            vs_session_close(s);
-            status = report(&r.errors, VS_E_IO, false);
-        } else {
-            status = run_seeds(&r, db);
-            vs_db_close(db);
-        }
+        status = run_seeds(&r, s, db);
+        s = NULL;
     }
+    vs_session_close(s);
+    vs_db_close(db);
     request_free(&r);
     return status;
 }

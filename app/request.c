@@ -225,6 +225,22 @@ void request_trace_options(struct request *r)
     }
 }
 
+enum vs_status request_open(struct request *r, enum vs_status so_far, bool create,
+                            struct vs_db **db)
+{
+    char err[5200];
+    enum vs_status st = VS_OK;
+    if (!so_far) {
+        st = vs_db_open(r->no_store ? ":memory:" : r->db, create, db, err, sizeof err);
+    } else if (!r->no_store && *r->db && create) {
+        st = vs_db_look(r->db, err, sizeof err);
+    }
+    if (st) {
+        vs_error(&r->errors, "%s", err);
+    }
+    return so_far ? so_far : st;
+}
+
 int unread(struct vs_db *db, int status)
 {
     if (!vs_db_unread(db)) {

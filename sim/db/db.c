@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <xxhash.h>
 
@@ -189,6 +190,50 @@ enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, cha
     }
     *out = db;
     return VS_OK;
+}
+
+static void parent_of(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (slash) {
+        slash[slash == path] = 0;
+    } else {
+        snprintf(path, 2, ".");
+    }
+}
+
+/* The folder of a file that is not there, or the one that this folder would be made in. */
+static enum vs_status look_at_folder(const char *path, char *err, size_t err_bytes)
+{
+    char dir[4096];
+    snprintf(dir, sizeof dir, "%s", path);
+    for (int level = 0; level < 2 && access(dir, F_OK) != 0; level++) {
+        parent_of(dir);
+    }
+    if (access(dir, W_OK | X_OK) == 0) {
+        return VS_OK;
+    }
+    snprintf(err, err_bytes, "%s: cannot open: %s: %s; give another --db", path, dir,
+             strerror(errno));
+    return VS_E_IO;
+}
+
+enum vs_status vs_db_look(const char *path, char *err, size_t err_bytes)
+{
+    struct stat st;
+    struct vs_db *db = NULL;
+    if (*path && stat(path, &st) != 0) {
+        return look_at_folder(path, err, err_bytes);
+    }
+    if (*path && S_ISREG(st.st_mode) && !st.st_size) {
+        return VS_OK; /* an empty file becomes a database */
+    }
+    enum vs_status s = vs_db_open(path, false, &db, err, err_bytes);
+    if (!s && (s = check_writable(db))) {
+        snprintf(err, err_bytes, "%s", db->error);
+    }
+    vs_db_close(db);
+    return s;
 }
 
 void vs_db_close(struct vs_db *db)

@@ -69,6 +69,9 @@ struct vs_run_record {
  * and cannot be, is refused untouched. ":memory:" keeps one for this process only. */
 enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err,
                           size_t err_bytes);
+/* What opening it to write would be refused for, as far as one sees without making anything: for a
+ * request that has other mistakes. */
+enum vs_status vs_db_look(const char *path, char *err, size_t err_bytes);
 void vs_db_close(struct vs_db *db);
 const char *vs_db_error(const struct vs_db *db);
 sqlite3 *vs_db_handle(struct vs_db *db);

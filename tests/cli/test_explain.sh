@@ -46,6 +46,19 @@ for exit in interrupt_window preemption_timer apic_access apic_write; do
 done
 equal "which the list says" 2 "$("$VIRTSIM" list operations --format csv | grep -c 'no run raises it')"
 
+# what is wrong is known before simulated time: with both machines, in one report, and nothing is stored
+"$VIRTSIM" explain exit.cpuid --machine nosuch1 --against nosuch2 --set ept.no.such=1 --db "$work/new.db" --quiet >"$work/out" 2>"$work/err"
+equal "wrong machines" 2 $?
+for word in nosuch1 nosuch2 ept.no.such; do
+    equal "the report names $word once" 1 "$(grep -c "$word" "$work/err")"
+done
+refused "the second machine is wrong" 2 "nosuch" "$VIRTSIM" explain exit.cpuid --against nosuch --db "$work/new.db" --quiet
+refused "a wrong word and a wrong machine: the word" 2 "--seeds" "$VIRTSIM" explain exit.cpuid --seeds 2 --against nosuch --db "$work/new.db" --quiet
+equal "and the machine" 1 "$(grep -c "nosuch" "$work/err")"
+equal "leave no database" 0 "$(find "$work" -name 'new.db*' | wc -l)"
+stdin() { "$VIRTSIM" explain access.load --workload - --db "$work/stdin.db" --quiet <"$VIRTSIM_HOME/workloads/traces/rowindex.lackey.zst"; }
+ok "standard input is read once" stdin
+
 # other names: one question, the same operation on each architecture
 "$VIRTSIM" explain exit.hypercall --against zen2_rome_kvm --no-store --quiet --format csv >"$work/calls"
 equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall zen2_rome_kvm exit.vmcall" "$(echo $(awk -F, '$2 == 0 { print $1, $3 }' "$work/calls"))"

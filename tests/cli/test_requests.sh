@@ -21,7 +21,8 @@ refused "nor does its folder exist" 2 "'virtsim list workloads' names" "$VIRTSIM
 refused "the workload of a sweep, nearly named" 2 "did you mean 'workloads/gups.lua'" "$VIRTSIM" sweep workloads/gup.lua --vary guest.page=4K,2M --db "$db"
 refused "no such trace" 2 "nothere.zst" "$VIRTSIM" replay nothere.zst --db "$db"
 refused "unknown operation" 2 "did you mean 'exit.cpuid'" "$VIRTSIM" explain exit.cupid --db "$db"
-refused "no such run" 2 "virtsim list runs" "$VIRTSIM" show 7 --db "$db"
+"$VIRTSIM" run workloads/gups.lua --set workload.count=1000 --db "$work/one.db" --quiet >/dev/null
+refused "no such run" 2 "virtsim list runs" "$VIRTSIM" show 7 --db "$work/one.db"
 refused "footprint larger than guest memory" 2 "guest.memory" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=1GiB --db "$db"
 refused "footprint that leaves no room for the guest's tables" 2 "give the machine more" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=64MiB --db "$db"
 refused "and where pages are populated" 2 "give the machine more" "$VIRTSIM" run workloads/page_touch.lua --set guest.memory=64MiB --set workload.footprint=64MiB --db "$db"
@@ -46,4 +47,22 @@ refused "an empty script" 2 "empty" "$VIRTSIM" run "$work/empty.lua" --db "$db"
 if [ -f "$db" ]; then
     equal "failed runs leave no row" 0 "$(sqlite3 "$db" 'select count(*) from run')"
 fi
+# a request that is refused leaves no database; what is wrong with its database is in the same report
+none() { equal "$1: leaves no database" 0 "$(find "$work" -name 'new*' | wc -l)"; }
+refused "no such workload" 2 "unknown workload" "$VIRTSIM" run workloads/nope.lua --db "$work/new/new.db"
+none "run"
+refused "no such trace" 2 "nope.lackey" "$VIRTSIM" replay nope.lackey --db "$work/new.db"
+none "replay"
+refused "no such domain" 2 "nope" "$VIRTSIM" compare --domain nope --db "$work/new.db"
+none "compare"
+refused "no such knob" 2 "no.such" "$VIRTSIM" run workloads/gups.lua --set no.such=1 --seeds 2 --db "$work/new.db"
+none "run of seeds"
+refused "no such workload and no such folder: the folder" 2 "no/such/folder" "$VIRTSIM" run workloads/nope.lua --db "$work/no/such/folder/x.db"
+equal "and the workload" 1 "$(grep -c 'unknown workload' "$work/err")"
+echo "no database" >"$work/text.db"
+refused "no such workload and no database: the database" 2 "text.db" "$VIRTSIM" run workloads/nope.lua --db "$work/text.db"
+equal "both are said" 2 "$(wc -l <"$work/err")"
+: >"$work/blank.db"
+refused "an empty file is a new database" 2 "unknown workload" "$VIRTSIM" run workloads/nope.lua --db "$work/blank.db"
+equal "only the workload is wrong" 1 "$(wc -l <"$work/err")"
 finish
