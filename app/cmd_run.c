@@ -74,22 +74,22 @@ static void print_spread(struct vs_db *db, int64_t first, int64_t last, enum out
                                           "sd_ps", "min_ps", "max_ps"};
     struct out *o = out_begin(format, columns, 7);
     sqlite3_stmt *st = vs_db_query(
-        db, "SELECT actor, op, count(*), avg(x), avg(x * x) - avg(x) * avg(x), min(x), max(x) FROM"
-            " (SELECT actor, op, 1.0 * total_ps / n AS x FROM op WHERE run BETWEEN ? AND ? AND n > "
-            "0) GROUP BY actor, op");
+        db, "WITH v AS (SELECT actor, op, 1.0 * total_ps / n AS x FROM op WHERE run BETWEEN ? AND ?"
+            " AND n > 0), m AS (SELECT actor, op, avg(x) AS mean FROM v GROUP BY actor, op)"
+            " SELECT actor, op, count(*), mean, sum((x - mean) * (x - mean)), min(x), max(x)"
+            " FROM v JOIN m USING (actor, op) GROUP BY actor, op ORDER BY actor, op");
     if (st) {
         sqlite3_bind_int64(st, 1, first);
         sqlite3_bind_int64(st, 2, last);
         while (vs_db_row(db, st)) {
             int64_t n = sqlite3_column_int64(st, 2);
-            double variance = sqlite3_column_double(st, 4);
+            double squares = sqlite3_column_double(st, 4);
             out_text(o, (const char *)sqlite3_column_text(st, 0));
             out_text(o, (const char *)sqlite3_column_text(st, 1));
             out_int(o, n);
             out_real(o, sqlite3_column_double(st, 3), 1);
             /* the sample's standard deviation: n - 1 */
-            out_real(o, n > 1 && variance > 0 ? sqrt(variance * (double)n / (double)(n - 1)) : 0,
-                     1);
+            out_real(o, n > 1 ? sqrt(squares / (double)(n - 1)) : 0, 1);
             out_real(o, sqlite3_column_double(st, 5), 1);
             out_real(o, sqlite3_column_double(st, 6), 1);
         }

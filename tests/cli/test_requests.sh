@@ -65,4 +65,11 @@ equal "both are said" 2 "$(wc -l <"$work/err")"
 : >"$work/blank.db"
 refused "an empty file is a new database" 2 "unknown workload" "$VIRTSIM" run workloads/nope.lua --db "$work/blank.db"
 equal "only the workload is wrong" 1 "$(wc -l <"$work/err")"
+
+# the spread of seeds: of two, their distance over the root of 2, however long they are
+printf 'guest(function(cpu) cpu:wait { us = 5e6 } cpu:random { region = cpu:map { bytes = "8MiB" }, count = 100 } end)\n' >"$work/long.lua"
+"$VIRTSIM" run "$work/long.lua" --seeds 2 --db "$work/long.db" --quiet --format csv >"$work/spread"
+apart=$(sqlite3 "$work/long.db" "select cast((max(total_ps) - min(total_ps)) / sqrt(2) as int) from op where op = 'timeline' and actor = 'vcpu0'")
+equal "the spread is that of the samples" "$apart" "$(awk -F, '$1 == "vcpu0" && $2 == "timeline" { printf "%d", $5 }' "$work/spread")"
+equal "of a line of seconds" 1 "$(awk -F, '$1 == "vcpu0" && $2 == "timeline" && $4 > 5e12 && $5 > 0' "$work/spread" | wc -l)"
 finish
