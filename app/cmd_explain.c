@@ -191,10 +191,20 @@ static void absent(struct explain *e, struct vs_db *db, int64_t run, const char 
         }
     }
     sqlite3_finalize(st);
-    bool exits = !strncmp(e->op, "exit.", 5) || !strncmp(e->op, "handler.", 8);
+    const char *hint = "";
+    if (!strncmp(e->op, "exit.", 5) || !strncmp(e->op, "handler.", 8)) {
+        double native = 0;
+        bool any;
+        vs_db_number(db,
+                     "SELECT value = 'native' FROM knob WHERE run = :run AND path = 'paging.mode'",
+                     run, 0, &native, &any);
+        hint = native > 0 ? "; it is bare metal (paging.mode = native), where nothing exits: "
+                            "--machine skylake_sp_kvm has a hypervisor"
+                          : "; vmcs.control.* decide what exits";
+    }
     vs_error(&e->r.errors, "%s%s%s did not happen in run %" PRId64 " on %s; what did: %s%s", e->op,
              e->actor ? " of " : "", e->actor ? e->actor : "", run, machine, *ops ? ops : "nothing",
-             exits ? "; vmcs.control.* decide what exits" : "");
+             hint);
 }
 
 /* The machine a stored run was made on; false: there is no such run. */
@@ -470,7 +480,8 @@ int cmd_explain(int argc, char **argv)
          "workload that exercises it (default: the one made for it)", 0},
         {"run", KEY_RUN, "RUN", 0, "of a stored run instead of a new one", 0},
         {"svg", KEY_SVG, "FILE", 0, "also draw it into this file", 0},
-        {"actor", KEY_ACTOR, "NAME", 0, "whose operation (default: who spends most in it)", 0},
+        {"actor", KEY_ACTOR, "NAME", 0,
+         "whose operation (default: who spends most in it; of time lines, the busiest vCPU)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
     static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};

@@ -173,10 +173,13 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
 {
     memset(out, 0, sizeof *out);
     snprintf(out->op, sizeof out->op, "%s", op);
-    sqlite3_stmt *st =
-        vs_db_query(db, "SELECT actor FROM op WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS "
-                        "NULL OR actor = ?3) ORDER BY actor LIKE 'vcpu%' AND op = 'timeline' DESC, "
-                        "total_ps DESC LIMIT 1");
+    /* of time lines that of the vCPU which was busiest: an idle one's may last longer */
+    sqlite3_stmt *st = vs_db_query(
+        db, "SELECT actor FROM op o WHERE run = ?1 AND op = ?2 AND n > 0 AND (?3 IS NULL OR actor "
+            "= ?3) ORDER BY actor LIKE 'vcpu%' AND op = 'timeline' DESC, total_ps - CASE op WHEN "
+            "'timeline' THEN (SELECT total(v.total_ps) FROM vcpu_time v WHERE v.run = ?1 AND v.vcpu"
+            " = o.actor AND v.account IN ('os.idle', 'host.parked')) ELSE 0 END DESC, actor LIMIT "
+            "1");
     if (!st) {
         return VS_E_IO;
     }

@@ -30,7 +30,8 @@ struct vs_tree {
     size_t n_nodes;
 };
 
-/* actor NULL: the actor with most time in that op. VS_E_UNKNOWN when the run has no such operation.
+/* actor NULL: the actor with most time in that op; of time lines, the busiest vCPU.
+ * VS_E_UNKNOWN when the run has no such operation.
  */
 enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op,
                              struct vs_tree *out);

@@ -196,7 +196,7 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     return true;
 }
 
-static void check(const struct vs_net *net, struct vs_errors *errors)
+static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors)
 {
     const struct vs_platform *p = net->p;
     vs_iommu_check(&net->iommu_config, errors);
@@ -210,7 +210,12 @@ static void check(const struct vs_net *net, struct vs_errors *errors)
                  (unsigned long long)net->nic_config.traffic_bytes, VS__NET_BUFFER);
     }
     if (p->virtualized && !net->iommu_config.enabled) {
-        vs_error(errors, "iommu.enabled = 0: a device given to a guest needs DMA remapping");
+        char mode[64];
+        vs_error(errors,
+                 "iommu.enabled = 0, but paging.mode = %s: a device given to a guest needs DMA "
+                 "remapping; take a machine with a hypervisor, such as skylake_sp_kvm, or set "
+                 "iommu.enabled = 1, or nic.present = 0",
+                 vs_knob_text(vs_knobs_find(knobs, "paging.mode"), mode, sizeof mode));
     }
     if (p->posted && !net->iommu_config.remap) {
         vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
@@ -235,7 +240,7 @@ enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
     vs_knobs_load(knobs, &vs_iommu_desc, &net->iommu_config);
     vs_knobs_load(knobs, &vs_pcie_desc, &net->pcie_config);
     size_t before = errors->n;
-    check(net, errors);
+    check(net, knobs, errors);
     if (errors->n > before) {
         return VS_E_CONFIG;
     }

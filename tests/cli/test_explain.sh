@@ -35,7 +35,13 @@ ok "explain of an operation nothing was made for, in a stored run" "$VIRTSIM" ex
 equal "explain of a stored run runs nothing" 2 "$(sqlite3 "$db" 'select count(*) from run')"
 refused "what did not happen says what did" 1 "what did: access.fetch, access.load" "$VIRTSIM" explain packet.rx --run 1 --db "$db"
 refused "an actor that did not do it" 1 "of vcpu9/host" "$VIRTSIM" explain exit.cpuid --run 1 --actor vcpu9/host --db "$db"
-refused "no exits on a native machine" 1 "vmcs.control" "$VIRTSIM" explain exit.cpuid --machine skylake_sp_native --db "$db" --quiet
+refused "no exits on a native machine" 1 "(paging.mode = native), where nothing exits" "$VIRTSIM" explain exit.cpuid --machine skylake_sp_native --db "$db" --quiet
+equal "and no control would change that" 0 "$(grep -c 'vmcs.control' "$work/err")"
+refused "an exit that its control leaves out" 1 "vmcs.control" "$VIRTSIM" explain exit.hlt --workload workloads/gups.lua --set workload.count=1000 --db "$db" --quiet
+refused "shadow paging on a machine without a hypervisor" 2 "a machine with a hypervisor, such as skylake_sp_kvm" "$VIRTSIM" explain shadow.fault --machine skylake_sp_native --no-store --quiet
+for machine in skylake_sp_kvm skylake_sp_native; do
+    equal "a time line is that of the busiest vCPU, $machine" "timeline of vcpu0" "$("$VIRTSIM" explain timeline --machine $machine --no-store --quiet | sed -n 's/^\(timeline of vcpu[0-9]*\) .*/\1/p')"
+done
 refused "a stored run that is not there" 2 "no run 99" "$VIRTSIM" explain exit.cpuid --run 99 --db "$db"
 refused "a stored run takes no machine" 2 "--run" "$VIRTSIM" explain exit.cpuid --run 1 --machine document --db "$db"
 refused "a picture that cannot be written" 1 "no/such/folder" "$VIRTSIM" explain exit.cpuid --run 1 --db "$db" --svg "$work/no/such/folder/a.svg"
