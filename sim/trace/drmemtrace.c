@@ -67,8 +67,8 @@ static const char *check(const struct vs_trace_drmemtrace *s, const struct entry
 {
     if (e->type >= t_invalid)
         return "its type is none of drmemtrace's";
-    if (s->ended && e->type == t_instr)
-        return "an instruction after the footer";
+    if (s->ended) /* trace_entry.h: "the final entry in an offline file" */
+        return "an entry after the footer";
     if ((e->type <= t_write || is_instruction(e->type)) &&
         (e->size > VS_TRACE_MAX_SIZE || e->address > UINT64_MAX - (e->size ? e->size - 1u : 0)))
         return "its size is impossible";
