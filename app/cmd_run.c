@@ -145,10 +145,11 @@ int cmd_run(int argc, char **argv)
     const struct argp a = {NULL,
                            argument,
                            r.session.is_trace ? "TRACE|- [TRACE...]" : "WORKLOAD.lua",
-                           r.session.is_trace ? "Replays recorded traces (plain, .zst, .xz or .gz; "
-                                                "format detected) or a recording of a "
-                                                "run on a machine, each on a vCPU of its own."
-                                              : "Runs a Lua guest workload on a machine.",
+                           r.session.is_trace
+                               ? "Replays recorded traces (plain, .zst, .xz, .gz or .zip; "
+                                 "format detected) or a recording of a "
+                                 "run on a machine, each on a vCPU of its own."
+                               : "Runs a Lua guest workload on a machine.",
                            children,
                            NULL,
                            NULL};

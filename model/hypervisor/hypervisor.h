@@ -28,7 +28,7 @@
 
 enum vs_hv_result {
     VS_HV_RESUME, /* enter the guest */
-    VS_HV_HALT,   /* the guest halted: vs_hv_wait_begin, then sleep */
+    VS_HV_HALT,   /* the guest halted: its vCPU sleeps */
     VS_HV_FAIL
 };
 

@@ -157,6 +157,18 @@ static void test_the_later_statement_wins_over_base_and_part(void **state)
     done(&o);
 }
 
+static void test_what_was_fitted_to_is_named_once(void **state)
+{
+    (void)state;
+    put("cpus/fitted", "return { calibrated = '1X061 1X06 4M094' }");
+    put("machines/b", "return { cpu = 'fitted', calibrated = '1X06' }");
+    put("machines/m", "return { base = 'b', cpu = 'fitted', calibrated = '4M094 4M09 1X061' }");
+    struct outcome o = load("m");
+    assert_int_equal(o.status, VS_OK);
+    assert_string_equal(o.info.calibrated, "1X061 1X06 4M094 4M09");
+    done(&o);
+}
+
 static void test_a_file_that_is_no_description_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -179,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_all_mistakes_are_reported_together),
         cmocka_unit_test(test_a_circle_of_bases_ends),
         cmocka_unit_test(test_the_later_statement_wins_over_base_and_part),
+        cmocka_unit_test(test_what_was_fitted_to_is_named_once),
         cmocka_unit_test(test_a_file_that_is_no_description_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, make_home, NULL);

@@ -25,9 +25,9 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
 struct vs_workload_info vs_workload_info(const struct vs_workload *w);
 /* Reads the parameters' effective values; after the last vs_knobs_set, before the run. */
 void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs);
-/* The source of vCPU `index`; false when the workload has no program for it. */
 /* 1 + the vCPU whose address spaces this one works in; 0: it has its own. */
 unsigned vs_workload_shares(const struct vs_workload *w, unsigned index);
+/* The source of vCPU `index`; false when the workload has no program for it. */
 bool vs_workload_source(struct vs_workload *w, unsigned index, struct vs_guest_source *out);
 void vs_workload_close(struct vs_workload *w);
 

@@ -235,7 +235,7 @@ static bool bad_cr4(struct vs_vcpu *v, uint64_t value)
 }
 
 /* SDM 3A 4.10.4.1: PGE changed or PCIDE cleared: everything, global or not, of every PCID; SMEP
- * set: of the present PCID. */
+ * set: of the present PCID, at least. All of it goes here in each case. */
 static void cr4_changed(struct vs_vcpu *v, uint64_t value)
 {
     uint64_t changed = value ^ v->cr4;

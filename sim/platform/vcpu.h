@@ -37,10 +37,10 @@ void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uin
 bool vs__vcpu_reach(struct vs_vcpu *v, uint64_t at, enum vs_ref ref);
 /* The kernel clears a page or a table by one string store; it may take EPT violations. */
 void vs__vcpu_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
-/* What the kernel stores to give gva the entry that it has now; tables made since are cleared and
- * entered too. */
-/* A new page is cleared, line by line through the kernel's map. */
+/* A new page is cleared through the kernel's map. */
 void vs__edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes);
+/* What the kernel stores to give gva the entry that it has now; tables made since `begin` are
+ * cleared and entered too. */
 void vs__edit_begin(const struct vs_vcpu *v, uint64_t *tables);
 void vs__edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before);
 

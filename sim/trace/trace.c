@@ -148,10 +148,10 @@ static void fail_unrecognised(struct vs_trace *t)
     else if (known)
         snprintf(rest, room, "; this looks like %s", known);
     else
-        snprintf(
-            rest, room,
-            "; known formats: %s, plain or as .zst, .xz, .gz; and recordings of runs, vst, plain",
-            names);
+        snprintf(rest, room,
+                 "; known formats: %s, plain or as .zst, .xz, .gz, .zip; and recordings of runs, "
+                 "vst, plain",
+                 names);
 }
 
 static bool choose_format(struct vs_trace *t, const char *name)
