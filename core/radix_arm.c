@@ -74,21 +74,6 @@ void vs_radix_arm_start(const struct vs_radix_format *f, unsigned physical_bits,
     }
 }
 
-unsigned vs_radix_contiguous(const struct vs_radix_format *f, unsigned level)
-{
-    if (f->kind != VS_RADIX_STAGE1 && f->kind != VS_RADIX_STAGE2) {
-        return 1;
-    }
-    switch (f->granule) {
-    case 12:
-        return level <= 3 ? 16 : 1;
-    case 14:
-        return level == 1 ? 128 : level == 2 ? 32 : 1;
-    default:
-        return level <= 2 ? 32 : 1;
-    }
-}
-
 uint64_t vs_radix_arm_rights(const struct vs_radix_format *f, bool leaf, uint64_t entry)
 {
     if (f->kind == VS_RADIX_STAGE2) {

@@ -51,6 +51,7 @@ void vs_session_options_text(const struct vs_session *s, char *out, size_t bytes
 enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors);
 enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run,
                                 struct vs_errors *errors);
+/* The books of the run, for who embeds one and for tests: store writes them. */
 struct vs_ledger *vs_session_ledger(struct vs_session *s);
 void vs_session_close(struct vs_session *s);
 

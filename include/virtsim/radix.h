@@ -94,8 +94,6 @@ static inline unsigned vs_radix_roots(const struct vs_radix_format *f)
     unsigned bits = f->input_bits - f->granule - (f->levels - 1u) * f->stride;
     return bits > f->stride ? 1u << (bits - f->stride) : 1u;
 }
-/* How many neighbouring entries the contiguous hint joins to one TLB entry, at a level. */
-unsigned vs_radix_contiguous(const struct vs_radix_format *f, unsigned level);
 
 /* Shift of a page mapped at a level: 1 = 4K, 2 = 2M, 3 = 1G, in tables of 512 entries. */
 static inline unsigned vs_radix_shift(unsigned level)

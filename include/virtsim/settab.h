@@ -120,6 +120,7 @@ bool vs_settab_drop(struct vs_settab *s, uint64_t key);
 uint64_t vs_settab_drop_if(struct vs_settab *s,
                            bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx);
 
+/* Entries that are there: what tests look at, and who embeds a table. */
 static inline uint64_t vs_settab_used(const struct vs_settab *s)
 {
     return s->used;

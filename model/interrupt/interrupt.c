@@ -196,16 +196,6 @@ void vs_pi_notify(struct vs_apic *a, uint8_t vector, uint32_t apic_id)
     vs_phys_write64(a->phys, control, c | (uint64_t)vector << 16 | (uint64_t)apic_id << 32);
 }
 
-uint8_t vs_pi_vector(const struct vs_apic *a)
-{
-    return (uint8_t)(vs_phys_read64(a->phys, at_offset(a, PI_CONTROL)) >> 16);
-}
-
-uint32_t vs_pi_destination(const struct vs_apic *a)
-{
-    return (uint32_t)(vs_phys_read64(a->phys, at_offset(a, PI_CONTROL)) >> 32);
-}
-
 bool vs_pi_outstanding(const struct vs_apic *a)
 {
     uint64_t any = 0;

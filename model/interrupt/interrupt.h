@@ -74,8 +74,6 @@ bool vs_pi_suppress(struct vs_apic *a, bool on);
 /* Who is told, and with which vector: the notification vector while the vCPU runs, a wake-up vector
  * of the host while it sleeps. */
 void vs_pi_notify(struct vs_apic *a, uint8_t vector, uint32_t apic_id);
-uint8_t vs_pi_vector(const struct vs_apic *a);
-uint32_t vs_pi_destination(const struct vs_apic *a);
 bool vs_pi_outstanding(const struct vs_apic *a);
 
 #endif

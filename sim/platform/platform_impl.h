@@ -152,7 +152,6 @@ struct vs_vcpu {
     bool masked, shadowed, fresh, window, listed, more;
     bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
     uint64_t slept_ps; /* when it fell asleep */
-    uint64_t zero_at;  /* rotates through direct-mapped pages the guest's kernel clears */
     /* interrupts: on their way, ordered by arrival; and pending, by vector */
     struct vs_arrival arrival[VS__ARRIVALS], flight[256];
     unsigned n_arrivals;

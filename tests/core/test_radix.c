@@ -291,19 +291,6 @@ static void test_nothing_is_mapped_in_a_table_where_no_memory_is(void **state)
     vs_phys_destroy(p.phys);
 }
 
-static void test_the_contiguous_hint_joins_what_the_manual_says(void **state)
-{
-    (void)state;
-    struct vs_radix_format g4 = arm(1, 12, 16, 0), g16 = arm(1, 14, 16, 0), g64 = arm(1, 16, 16, 0);
-    assert_int_equal(vs_radix_contiguous(&g4, 1), 16);
-    assert_int_equal(vs_radix_contiguous(&g4, 2), 16);
-    assert_int_equal(vs_radix_contiguous(&g16, 1), 128);
-    assert_int_equal(vs_radix_contiguous(&g16, 2), 32);
-    assert_int_equal(vs_radix_contiguous(&g64, 1), 32);
-    assert_int_equal(vs_radix_contiguous(&g64, 2), 32);
-    assert_int_equal(vs_radix_contiguous(&vs_radix_x86_64, 1), 1);
-}
-
 static void test_rights_taken_and_given_back_leave_the_leaf_as_it_was(void **state)
 {
     (void)state;
@@ -349,7 +336,6 @@ int main(void)
         cmocka_unit_test(test_a_leaf_grants_the_rights_it_was_made_with),
         cmocka_unit_test(test_rights_taken_and_given_back_leave_the_leaf_as_it_was),
         cmocka_unit_test(test_reserved_bits_are_those_between_the_fields),
-        cmocka_unit_test(test_the_contiguous_hint_joins_what_the_manual_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
