@@ -293,7 +293,12 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
     size_t n_epochs;
     const struct vs_epoch_sample *samples = vs_platform_epochs(s->platform, &n_epochs);
     struct vs_epoch_row *epochs = calloc(n_epochs ? n_epochs : 1, sizeof *epochs);
-    for (size_t i = 0; epochs && i < n_epochs; i++) {
+    if (!epochs) {
+        vs_error(errors, "not enough memory to store %zu rows of epochs; nothing was stored",
+                 n_epochs);
+        return VS_E_NOMEM;
+    }
+    for (size_t i = 0; i < n_epochs; i++) {
         epochs[i] = (struct vs_epoch_row){samples[i].epoch, samples[i].end_ps, samples[i].value,
                                           samples[i].actor, samples[i].counter};
     }
@@ -336,7 +341,7 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         .provenance = provenance,
         .n_provenance = sizeof provenance / sizeof provenance[0],
         .epochs = epochs,
-        .n_epochs = epochs ? n_epochs : 0,
+        .n_epochs = n_epochs,
         .marks = marks,
         .n_marks = n_marks,
     };

@@ -14,6 +14,15 @@ struct sampler {
     size_t at;
 };
 
+/* An epoch without some of its rows would not add up to the counters. */
+static void no_memory(struct vs_platform *p)
+{
+    vs__vcpu_fail(&p->vcpu[0],
+                  "--epoch %llu ps: not enough memory for the counters of epoch %llu; give a "
+                  "longer one",
+                  (unsigned long long)p->options.epoch_ps, (unsigned long long)p->epoch);
+}
+
 static void sample(void *ctx, const char *actor, const struct vs_counter_desc *c, uint64_t value)
 {
     struct sampler *s = ctx;
@@ -22,6 +31,7 @@ static void sample(void *ctx, const char *actor, const struct vs_counter_desc *c
     if (i >= p->n_epoch_last) {
         uint64_t *grown = realloc(p->epoch_last, (i + 1) * sizeof *grown);
         if (!grown) {
+            no_memory(p);
             return;
         }
         p->epoch_last = grown;
@@ -37,6 +47,7 @@ static void sample(void *ctx, const char *actor, const struct vs_counter_desc *c
         size_t cap = p->cap_epochs ? 2 * p->cap_epochs : 1024;
         struct vs_epoch_sample *grown = realloc(p->epochs, cap * sizeof *grown);
         if (!grown) {
+            no_memory(p);
             return;
         }
         p->epochs = grown;

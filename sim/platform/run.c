@@ -67,6 +67,10 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
         return VS_E_RUN;
     }
     vs__platform_epochs_end(p);
+    if (*p->error) { /* no room for the last one */
+        vs_error(errors, "%s", p->error);
+        return p->status ? p->status : VS_E_RUN;
+    }
     close_lines(p);
     vs__net_end(p);
     return VS_OK;

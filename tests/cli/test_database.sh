@@ -60,4 +60,24 @@ printf 'guest(function(cpu) for _, name in ipairs { "a", "a.n", "s.a", "a" } do 
 ok "marks of any name" "$VIRTSIM" run "$work/marks.lua" --db "$work/marks.db" --quiet
 equal "and how often each" "a 2 a.n 1 s.a 1" "$(sqlite3 "$work/marks.db" "select group_concat(substr(name, 7) || ' ' || value, ' ') from (select * from counter where name like 'marks.%' order by name)")"
 equal "and when" 3 "$(sqlite3 "$work/marks.db" "select count(*) from counter where name like 'mark.%' and unit = 'ps'")"
+# epochs for which there is no memory end the run; none is left out without a word
+cat >"$work/realloc.c" <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+void *realloc(void *old, size_t bytes)
+{
+    static void *(*next)(void *, size_t);
+    if (!next)
+        *(void **)&next = dlsym(RTLD_NEXT, "realloc");
+    return bytes > 1000000 ? NULL : next(old, bytes);
+}
+C
+small_realloc() { LD_PRELOAD="$work/realloc.so" "$@"; }
+if ${CC:-cc} -shared -fPIC -o "$work/realloc.so" "$work/realloc.c" 2>/dev/null && small_realloc "$VIRTSIM" list machines >/dev/null 2>&1; then
+    epochs="run workloads/gups.lua --set workload.count=200000 --epoch 1us --quiet --db $work/epochs.db"
+    refused "no memory for the epochs" 1 "--epoch" small_realloc "$VIRTSIM" $epochs
+    ok "enough memory for the epochs" "$VIRTSIM" $epochs
+    equal "the run without its epochs is not stored" 1 "$(sqlite3 "$work/epochs.db" 'select count(*) from run')"
+fi
 finish
