@@ -73,10 +73,6 @@ static inline uint64_t tick(const struct pace *p, uint64_t *carry)
     *carry -= more ? p->base.n : 0;
     return p->q + more;
 }
-static inline uint64_t ticks(const struct pace *p, uint64_t n, uint64_t *carry)
-{
-    return n * p->q + vs_div(&p->base, *carry + n * p->r, carry);
-}
 
 /* As last worked out, or anew: mostly a line begins where the one before began in its cycle. */
 static const struct vs_window_row *row_of(struct vs_window_row *row, const struct pace *p,

@@ -7,6 +7,7 @@
 #include "home.h"
 #include "sweep/pool.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,7 @@ static bool make_point(const struct plan *p, const struct needed *n, struct vs_p
     size_t used = (size_t)snprintf(pt->text, sizeof pt->text, "workloads/%s.lua", n->workload) + 1,
            sets = 0;
     pt->request.input = pt->text;
+    assert(n->sets); /* a cell of the table, if an empty one */
     for (const char *s = n->sets; *s;) {
         size_t len = strcspn(s, " ");
         if (used + len + 1 >= sizeof pt->text || sets == VS_POINT_SETS) {

@@ -20,6 +20,7 @@ static const struct vs_default_of defaults[] = {
     {"shadow.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"cpu.vendor", VS_SLOT_CPU, NULL, false},
     {"cpu.translation", VS_SLOT_CPU, NULL, false},
+    {"interrupt.apic", VS_SLOT_CPU, NULL, false},
     {"vmcs.control.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.intercept.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.tlb_control", VS_SLOT_HYPERVISOR, NULL, false},

@@ -69,7 +69,8 @@ struct vs_mm {
     struct { /* regions that get their frames at first touch, for guest.page_size = thp */
         uint64_t at, bytes;
         unsigned process;
-        bool cut; /* some of it was unmapped: others may lie there */
+        bool cut;   /* some of it was unmapped: others may lie there */
+        bool small; /* asked for small pages: no transparent large ones */
     } area[VS__AREAS];
     unsigned n_areas;
     struct vs_place *place; /* in order, apart from each other */

@@ -12,6 +12,8 @@
  */
 #include "vcpu.h"
 
+#include <string.h>
+
 bool vs__vcpu_in_guest(const struct vs_vcpu *v)
 {
     return !v->waits && !v->awaits_in_exit && !(v->sleeping && v->txn.depth > 1);
@@ -58,11 +60,11 @@ static void wait_for(struct vs_vcpu *v, struct vs_txn *t, const uint64_t *kick_p
 void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_platform *p = v->p;
-    uint64_t kick_ps[VS__VCPUS];
+    uint64_t kick_ps[VS__VCPUS]; /* VS_NEVER: nobody waits for it */
     bool anybody = false, running = false;
+    memset(kick_ps, 0xff, sizeof kick_ps);
     for (unsigned i = 0; i < p->n_vcpus; i++) {
         struct vs_vcpu *o = &p->vcpu[i];
-        kick_ps[i] = VS_NEVER;
         if (o == v || o->vm != v->vm || o->ended) {
             continue;
         }

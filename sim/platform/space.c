@@ -199,7 +199,8 @@ bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
         return false; /* small pages are there already */
     }
     for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
-        if (v->mm->area[i].process == v->process_now && block >= v->mm->area[i].at &&
+        if (!v->mm->area[i].small && v->mm->area[i].process == v->process_now &&
+            block >= v->mm->area[i].at &&
             block + large <= v->mm->area[i].at + v->mm->area[i].bytes) {
             return true;
         }
@@ -302,6 +303,15 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
                         (unsigned long long)limit);
         return 0;
     }
+    if (r->backing == VS_BACKING_TOUCH && shift != vs__page_shift(v)) {
+        vs__vcpu_refuse(
+            v,
+            "map with backing = \"touch\": first touches give the machine's pages, of "
+            "%llu bytes (guest.page_size), not of %llu; leave page out, or take another "
+            "backing",
+            1ull << vs__page_shift(v), 1ull << shift);
+        return 0;
+    }
     bool thp = !r->page_shift && v->p->ept.guest_page == VS_EPT_THP;
     uint64_t block = 1ull << vs__large_shift(v);
     bool blocks = thp && r->bytes >= block; /* some may be inside */
@@ -314,6 +324,7 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
         v->mm->area[v->mm->n_areas % VS__AREAS].at = at;
         v->mm->area[v->mm->n_areas % VS__AREAS].bytes = r->bytes;
         v->mm->area[v->mm->n_areas % VS__AREAS].cut = false;
+        v->mm->area[v->mm->n_areas % VS__AREAS].small = r->page_shift != 0;
         v->mm->area[v->mm->n_areas++ % VS__AREAS].process = v->process_now;
         return at;
     }

@@ -80,6 +80,8 @@ mkfifo "$work/pipe"
 refused "a recording in a folder's place" 2 "folder" timeout 20 $gups --no-store --record "$work"
 refused "in a device's" 2 "device" timeout 20 $gups --no-store --record "$work/pipe"
 ok "which stays one" test -p "$work/pipe"
+printf 'guest(function(cpu) cpu:map { bytes = 4 << 20, backing = "touch", page = "2M" } end)' >"$work/big.lua"
+refused "a touched region of other pages than the machine's" 2 "first touches give the machine's pages" "$VIRTSIM" run "$work/big.lua" --no-store
 echo precious >"$work/notes"
 refused "a recording in other work's place" 2 "no recording" timeout 20 $gups --no-store --record "$work/notes"
 equal "which is left" precious "$(cat "$work/notes")"

@@ -81,6 +81,9 @@ last() { sqlite3 "$db" "SELECT CAST(total(value) AS INTEGER) FROM counter WHERE 
 for mode in native ept shadow; do
     ok "transparent large pages, $mode" "$VIRTSIM" $touch --set workload.backing=touch --set guest.page_size=thp --set paging.mode=$mode
     equal "16 MiB are eight faults, $mode" 8 "$(last os.page_faults)"
+    printf 'guest(function(cpu) cpu:stride { region = cpu:map { bytes = 8 << 20, backing = "touch", page = "base" }, count = 99 } end)' >"$work/small.lua"
+    ok "small pages asked for, $mode" "$VIRTSIM" run "$work/small.lua" --db "$db" --set guest.page_size=thp --set paging.mode=$mode
+    equal "get no large one, $mode" 0 "$(last os.thp.pages)"
     ok "nothing but fragments, $mode" "$VIRTSIM" $touch --set workload.backing=touch --set guest.page_size=thp --set guest.fragmentation=100 --set paging.mode=$mode
     equal "a fault for every small page, $mode" 4096 "$(last os.page_faults)"
 done
