@@ -259,15 +259,19 @@ static bool something_due(const struct vs_vcpu *v)
     return vs_apic_pending(&v->apic) != VS_APIC_NONE || v->notified;
 }
 
+/* Arm ARM, Wait for Interrupt: a pending one ends WFI whether or not PSTATE.I masks it. */
+static bool wakes_masked(const struct vs_vcpu *v)
+{
+    return v->p->guest_format.kind == VS_RADIX_STAGE1;
+}
+
 void vs__vcpu_sleep(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     bool block = false;
-    if (v->masked) {
-        vs__vcpu_fail(v,
-                      "it halts with interrupts disabled (cpu:cli, %s): nothing but an NMI would "
-                      "end that",
-                      p->guest_format.kind == VS_RADIX_STAGE1 ? "PSTATE.I" : "RFLAGS.IF");
+    if (v->masked && !wakes_masked(v)) {
+        vs__vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
+                         "NMI would end that");
         return;
     }
     if (something_due(v)) {
@@ -305,7 +309,7 @@ void vs__vcpu_halt(struct vs_vcpu *v)
                                  .length = 2};
         vs__vcpu_event(v, &e);
     }
-    if (v->failed || (something_due(v) && !v->masked)) {
+    if (v->failed || (something_due(v) && (!v->masked || wakes_masked(v)))) {
         v->busy = waiting;
         return;
     }

@@ -131,6 +131,48 @@ static void test_a_halt_with_interrupts_masked_is_an_error(void **state)
     machine = NULL;
 }
 
+/* Arm ARM, Wait for Interrupt: PSTATE.I does not matter. */
+static void test_arms_wfi_ends_by_an_interrupt_that_is_masked(void **state)
+{
+    (void)state;
+    static const char *const waits[] = {"cpu:ipi(0) cpu:hlt()", "cpu:wait { us = 1 }"};
+    const struct {
+        const char *machine;
+        const char *const *sets;
+    } on[] = {{"neoverse_n1_native", NONE},
+              {"neoverse_n1_kvm", NONE},
+              {"neoverse_n1_kvm", SET(WITHOUT_POSTING)}};
+    for (int i = 0; i < 6; i++) {
+        char script[400];
+        struct run r;
+        machine = on[i / 2].machine;
+        snprintf(script, sizeof script,
+                 "guest(function(cpu) cpu:cli() %s\n"
+                 "  if cpu:interrupts() ~= 0 then error('taken while masked') end\n"
+                 "  cpu:sti() cpu:compute(1) cpu:compute(1)\n"
+                 "  if cpu:interrupts() ~= 1 then error('not taken') end end)\n",
+                 waits[i % 2]);
+        good(&r, script, on[i / 2].sets);
+        assert_int_equal(exits(&r, "vcpu0/guest", VS_OP_IRQ), 1);
+        done(&r);
+    }
+    machine = NULL;
+    struct run r;
+    machine = "neoverse_n1_kvm";
+    good(&r,
+         "local asleep = false\n"
+         "guest(function(cpu) cpu:cli() asleep = true cpu:hlt()\n"
+         "  if cpu:interrupts() ~= 0 then error('taken while masked') end cpu:sti() cpu:compute(1) "
+         "end)\n"
+         "guest(function(cpu) while not asleep do cpu:compute(100) end cpu:compute(200000)\n"
+         "  cpu:ipi(0) cpu:compute(1000) end)\n",
+         SET(WITHOUT_POSTING));
+    assert_int_equal(exits(&r, "vcpu0/guest", VS_OP_IRQ), 1);
+    assert_true(exits(&r, "vcpu0/host", VS_OP_EXIT_HLT) > 0);
+    done(&r);
+    machine = NULL;
+}
+
 static void test_a_shootdown_waits_for_a_target_that_masks_interrupts(void **state)
 {
     (void)state;
@@ -338,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_each_interrupt_but_those_posted_needs_a_window_of_its_own),
         cmocka_unit_test(test_a_window_closes_when_it_is_used),
         cmocka_unit_test(test_a_halt_with_interrupts_masked_is_an_error),
+        cmocka_unit_test(test_arms_wfi_ends_by_an_interrupt_that_is_masked),
         cmocka_unit_test(test_a_shootdown_waits_for_a_target_that_masks_interrupts),
         cmocka_unit_test(test_how_an_xapic_register_exits_is_up_to_three_controls),
         cmocka_unit_test(
