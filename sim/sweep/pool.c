@@ -89,6 +89,44 @@ static enum vs_status rehearse(struct vs_point *p, struct vs_errors *e)
     return st;
 }
 
+/* Why points are refused: what several of them have in common is said once. */
+#define REFUSED 10u /* points looked at further, and messages kept */
+struct refusal {
+    char text[MESSAGE_MAX / 2u];
+    char label[sizeof((struct vs_point *)0)->label];
+    unsigned points;
+};
+static void refuse(struct refusal r[REFUSED], size_t *n, const char *label,
+                   const struct vs_errors *e)
+{
+    for (size_t i = 0; i < e->n; i++) {
+        size_t k = 0;
+        while (k < *n && strncmp(r[k].text, e->text[i], sizeof r[k].text - 1) != 0) {
+            k++;
+        }
+        if (k == REFUSED) {
+            return;
+        }
+        if (k == *n) {
+            snprintf(r[k].text, sizeof r[k].text, "%s", e->text[i]);
+            snprintf(r[k].label, sizeof r[k].label, "%s", label);
+            ++*n;
+        }
+        r[k].points++;
+    }
+}
+
+static void tell(int fd, const struct refusal r[REFUSED], size_t n)
+{
+    struct vs_errors e = {NULL, 0};
+    for (size_t k = 0; k < n; k++) {
+        const char *label = r[k].points > 1 ? "several points" : r[k].label;
+        vs_error(&e, "%s%s%s", label, *label ? ": " : "", r[k].text);
+    }
+    send_errors(fd, "", &e);
+    vs_errors_free(&e);
+}
+
 enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
 {
     size_t n = s->n;
@@ -105,15 +143,17 @@ enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
         close(fd[0]);
         follow(parent);
         static struct vs_point p;
-        int bad = 0;
-        for (size_t i = 0; i < n && bad < 10; i++) {
+        static struct refusal why[REFUSED];
+        size_t bad = 0, reasons = 0;
+        for (size_t i = 0; i < n && bad < REFUSED; i++) {
             struct vs_errors e = {NULL, 0};
             if (!s->make(s->ctx, i, &p) || rehearse(&p, &e)) {
                 bad++;
-                send_errors(fd[1], p.label, &e);
+                refuse(why, &reasons, p.label, &e);
             }
             vs_errors_free(&e);
         }
+        tell(fd[1], why, reasons);
         _exit(bad ? 1 : 0);
     }
     close(fd[1]);
