@@ -148,23 +148,16 @@ void vs__window_instructions(struct vs_cpu *c, uint64_t n)
 
 /* ---- interrupts ---- */
 
-static void leave(struct vs_cpu_window *w, uint64_t now_ps)
-{
-    while (w->head != w->tail && w->ring[w->head & w->mask].done_ps <= now_ps) {
-        w->head++;
-    }
-}
-
 void vs__window_interrupt(struct vs_cpu *c)
 {
     struct vs_cpu_window *w = c->window;
-    leave(w, vs_cpu_now_ps(c));
+    vs__window_leave(w, vs_cpu_now_ps(c));
     if (w->head == w->tail) {
         return;
     }
     const struct vs_window_slot *s = &w->ring[w->head & w->mask];
     wait_for(c, &s->tape, s->done_ps);
-    leave(w, c->txn->now_ps); /* what completed out of order leaves with it */
+    vs__window_leave(w, c->txn->now_ps); /* what completed out of order leaves with it */
     if (w->head != w->tail) {
         s = &w->ring[w->head & w->mask];
         c->count[VS_CNT_cpu_squashed] += w->accesses - s->access;

@@ -109,6 +109,14 @@ static inline uint16_t vs__window_wait_account(const struct vs_cpu *c,
     return vs__window_account(c, f->merged ? VS_ACC_cpu_mshr_merge : VS_ACC_cpu_mshr_wait);
 }
 
+/* What has completed leaves, in order. */
+static inline void vs__window_leave(struct vs_cpu_window *w, uint64_t now_ps)
+{
+    while (w->head != w->tail && w->ring[w->head & w->mask].done_ps <= now_ps) {
+        w->head++;
+    }
+}
+
 /* Whether so many entries find room at once; true may be missed, never false. */
 static inline bool vs__window_roomy(const struct vs_cpu *c, uint64_t wanted, bool access)
 {
@@ -122,6 +130,7 @@ static inline bool vs__window_roomy(const struct vs_cpu *c, uint64_t wanted, boo
 
 static inline void vs__window_room(struct vs_cpu *c)
 {
+    vs__window_leave(c->window, vs_cpu_now_ps(c));
     if (!vs__window_roomy(c, 1, true)) {
         vs__window_room_wait(c);
     }

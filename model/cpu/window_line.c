@@ -98,9 +98,7 @@ static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
 {
     struct vs_cpu_window *w = c->window;
     uint64_t left = w->size, places = w->queue;
-    while (w->head != w->tail && w->ring[w->head & w->mask].done_ps <= vs_cpu_now_ps(c)) {
-        w->head++;
-    }
+    vs__window_leave(w, vs_cpu_now_ps(c));
     if (w->head != w->tail) {
         const struct vs_window_slot *s = &w->ring[w->head & w->mask];
         left -= w->entries - s->entry;
@@ -347,24 +345,31 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
                        .page_ps = page_ps,
                        .until_ps = until_ps,
                        .pace = pace_of(c, instructions)};
-    uint64_t last = UINT64_MAX, i = 0;
+    uint64_t i = 0, line = 0, left = 0; /* left: accesses to the present line */
     while (i < n && vs_cpu_now_ps(c) < until_ps) {
-        uint64_t at = hpa + i * stride, line = at >> l->line_shift;
-        bool same = line == last && vs_linetab_first(&l->cache, line, write);
+        bool same = left && vs_linetab_first(&l->cache, line, write);
         if (same) {
-            uint64_t rest, k = 1u + vs_div(&by_stride, size - 1u - (at & (size - 1u)), &rest);
-            k = same_line(&r, &m, k < n - i ? k : n - i);
+            uint64_t k = same_line(&r, &m, left < n - i ? left : n - i);
             i += k;
+            left -= k;
             if (k) {
                 continue;
             }
-        } else if (m.at == m.asked && !ask(c, &m, ref, at, n - i, stride) && l->lines.prefetch &&
-                   gva + i * stride + LINES_AHEAD * step < end) {
-            l->lines.prefetch(l->lines.ctx, line + (LINES_AHEAD * step >> l->line_shift));
+        } else {
+            uint64_t at = hpa + i * stride;
+            if (!left) {
+                uint64_t rest;
+                line = at >> l->line_shift;
+                left = 1u + vs_div(&by_stride, size - 1u - (at & (size - 1u)), &rest);
+            }
+            if (m.at == m.asked && !ask(c, &m, ref, at, n - i, stride) && l->lines.prefetch &&
+                gva + i * stride + LINES_AHEAD * step < end) {
+                l->lines.prefetch(l->lines.ctx, line + (LINES_AHEAD * step >> l->line_shift));
+            }
         }
         one(&r, &m, ref, line, same);
-        last = line;
         i++;
+        left--;
     }
     flush(&r, ref);
     return i;
