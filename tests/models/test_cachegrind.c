@@ -99,6 +99,7 @@ static bool replay(const char *name, const struct geometry *g, uint64_t straddle
     }
     vs_txn_end(&t);
     assert_int_equal(vs_ledger_unbalanced(l, NULL, 0), 0);
+    vs_cpu_free(&cpu);
     vs_memory_core_free(&core);
     vs_memory_free(&memory);
     vs_ledger_destroy(l);

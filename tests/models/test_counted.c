@@ -61,6 +61,7 @@ static void rig_destroy(struct rig *r)
         vs_txn_end(&r->txn);
     }
     assert_int_equal(vs_ledger_unbalanced(r->ledger, NULL, 0), 0);
+    vs_cpu_free(&r->cpu);
     vs_memory_core_free(&r->core);
     vs_memory_free(&r->memory);
     fake_mmu_free(&r->mmu);
