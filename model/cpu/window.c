@@ -195,11 +195,17 @@ static void enter_again(struct vs_cpu *c)
 
 /* ---- accesses ---- */
 
-uint64_t vs__window_walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at)
+uint64_t vs__window_walked(struct vs_cpu *c, uint64_t gva, uint64_t at)
 {
-    uint64_t n = w->walks < w->walks_mask ? w->walks : w->walks_mask + 1u;
-    for (uint64_t i = 1; i <= n; i++) {
-        const struct vs_window_walk *k = &w->walk[(w->walks - i) & w->walks_mask];
+    struct vs_cpu_window *w = c->window;
+    uint64_t kept = w->walks_mask + 1u, oldest = w->walks > kept ? w->walks - kept : 0,
+             now = vs_cpu_now_ps(c);
+    w->walks_over = w->walks_over > oldest ? w->walks_over : oldest;
+    while (w->walks_over != w->walks && w->walk[w->walks_over & w->walks_mask].done_ps <= now) {
+        w->walks_over++;
+    }
+    for (uint64_t i = w->walks; i > w->walks_over; i--) {
+        const struct vs_window_walk *k = &w->walk[(i - 1u) & w->walks_mask];
         if (k->done_ps > at && gva >> k->shift == k->page) {
             return k->done_ps;
         }
@@ -299,7 +305,7 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
         }
         if (hit) {
             uint16_t merge = vs__window_account(c, VS_ACC_cpu_walk_merge);
-            vs_ps ready = {vs__window_walked(w, gva, x->now_ps)};
+            vs_ps ready = {vs__window_walked(c, gva, x->now_ps)};
             vs_ps waited = vs_wait_until(x, merge, ready);
             if (waited.v) {
                 c->count[VS_CNT_cpu_walk_merges]++;
@@ -431,7 +437,7 @@ static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t r
             vs__window_note(tape, &at, k->part[i].account, k->part[i].ps.v);
         }
         if (w->walks_until_ps > at) {
-            walk_ps = vs__window_walked(w, gva, at) - at;
+            walk_ps = vs__window_walked(c, gva, at) - at;
             c->count[VS_CNT_cpu_walk_merges] += walk_ps != 0;
             vs__window_note(tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk_ps);
         }

@@ -52,7 +52,7 @@ struct vs_cpu_window {
     uint32_t mshrs, first;       /* how many, and the one that is free first */
     uint64_t lines_until_ps;
     struct vs_window_walk *walk;
-    uint64_t walks, walks_mask, walks_until_ps;
+    uint64_t walks, walks_mask, walks_until_ps, walks_over; /* over: so many, and all before */
     uint64_t again, again_until_ps; /* squashed entries, and when their lines will be there */
     uint64_t reissued, reissued_ps; /* not yet charged */
     struct vs_window_row row;
@@ -90,8 +90,9 @@ struct vs_window_fill {
 /* `level` has answered. Merges are not counted. */
 struct vs_window_fill vs__window_fill(struct vs_cpu *c, const struct vs_l1 *l, uint64_t line,
                                       uint32_t ref, uint32_t level, uint64_t at);
-/* When the walk of that page that is under way at `at` ends; `at` where there is none. */
-uint64_t vs__window_walked(const struct vs_cpu_window *w, uint64_t gva, uint64_t at);
+/* When the walk of that page that is under way at `at`, or later than that, ends; `at` where there
+ * is none. Walks that were over when the clock of entry reached its present time do not count. */
+uint64_t vs__window_walked(struct vs_cpu *c, uint64_t gva, uint64_t at);
 /* Waits until there is room for one access. */
 void vs__window_room_wait(struct vs_cpu *c);
 

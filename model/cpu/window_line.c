@@ -323,8 +323,8 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
         return 0;
     }
     if (translated && w->walks_until_ps > vs_cpu_now_ps(c)) {
-        page_ps = vs__window_walked(w, gva, 0); /* the youngest walk of this page */
-        if (vs__window_walked(w, gva, page_ps) != page_ps) {
+        page_ps = vs__window_walked(c, gva, 0); /* the youngest walk of this page */
+        if (vs__window_walked(c, gva, page_ps) != page_ps) {
             return 0; /* an older one ends later: which of them counts changes on the way */
         }
     }
