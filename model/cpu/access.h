@@ -20,6 +20,9 @@ void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1_tlb *tlb);
  * can have booked nothing but lookups and the walk that failed. */
 void vs__attempt_walked(const struct vs_cpu *c, const struct vs_txn *t, uint32_t ref,
                         const struct vs_translation *walk, struct vs_booked *attempt);
+/* The attempt of an access inside one line, whose walk failed (c->fault). */
+void vs__attempt_single(const struct vs_cpu *c, const struct vs_txn *t, uint32_t ref,
+                        const struct vs_l1_tlb *tlb, struct vs_booked *attempt);
 static inline void vs__attempt_part(struct vs_booked *attempt, uint16_t account, vs_ps d)
 {
     if (vs_unlikely(attempt != NULL)) {

@@ -103,6 +103,9 @@ void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
     } else {
         c->data.fast = c->fetch.fast = false;
     }
+    if (c->string) {
+        vs__string_pace(c, c->string);
+    }
     if (c->window) {
         c->data.fast = false; /* even a hit has its place in the window */
     }
@@ -303,16 +306,23 @@ void vs__attempt_walked(const struct vs_cpu *c, const struct vs_txn *t, uint32_t
     attempt->child_ps += walk->walked.v;
 }
 
+void vs__attempt_single(const struct vs_cpu *c, const struct vs_txn *t, uint32_t ref,
+                        const struct vs_l1_tlb *tlb, struct vs_booked *attempt)
+{
+    const struct vs_lookup *missed = &tlb->lookup[VS_L1_SIZES];
+    *attempt = (struct vs_booked){.n_parts = 0};
+    vs_booked_part(attempt, missed->account, missed->ps);
+    vs__attempt_walked(c, t, ref, &c->fault, attempt);
+}
+
 void vs__cpu_squash(struct vs_cpu *c, struct vs_txn *t, uint32_t ref,
                     const struct vs_booked *attempt)
 {
     const struct vs_l1_tlb *tlb = vs_l1_tlb(vs__cpu_l1(c, ref), ref == VS_REF_WRITE);
-    struct vs_booked one = {.n_parts = 0};
+    struct vs_booked one;
     vs__cpu_count_squash(c, tlb);
     if (!attempt) {
-        const struct vs_lookup *missed = &tlb->lookup[VS_L1_SIZES];
-        vs_booked_part(&one, missed->account, missed->ps);
-        vs__attempt_walked(c, t, ref, &c->fault, &one);
+        vs__attempt_single(c, t, ref, tlb, &one);
         attempt = &one;
     }
     vs_close_as(t, VS_OP_ACCESS_FAULTED, attempt);

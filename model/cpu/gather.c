@@ -24,11 +24,10 @@ bool vs__gather_begin(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
 
 /* The access turned out to fault: what it has booked beside its walk is access.faulted's. */
 static void faulted(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref,
-                    const struct vs_lookup *missed)
+                    const struct vs_l1_tlb *tlb)
 {
-    struct vs_booked attempt = {.n_parts = 0};
-    vs_booked_part(&attempt, missed->account, missed->ps);
-    vs__attempt_walked(c, c->txn, ref, &c->fault, &attempt);
+    struct vs_booked attempt;
+    vs__attempt_single(c, c->txn, ref, tlb, &attempt);
     attempt.child = NULL; /* counted at the end */
     g->faulted = vs_ledger_acc(c->txn->ledger, c->txn->actor, VS_OP_ACCESS_FAULTED);
     vs_count_move(g->access, g->faulted, &attempt);
@@ -53,7 +52,7 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
     one->tlb = VS_CPU_TLB_KINDS;
     if (out.fault != VS_FAULT_NONE) {
         c->fault = out;
-        faulted(g, c, ref, &tlb->lookup[VS_L1_SIZES]);
+        faulted(g, c, ref, tlb);
         vs__cpu_count_squash(c, tlb);
         return false;
     }

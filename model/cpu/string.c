@@ -7,7 +7,7 @@
 #include "cpu/window.h"
 
 /* Lines of one instruction enter as fast as they are stored, not as instructions are issued. */
-static void pace(struct vs_cpu *c, struct vs_cpu_window *w)
+void vs__string_pace(const struct vs_cpu *c, struct vs_cpu_window *w)
 {
     uint64_t line = 1ull << c->data.line_shift, width = c->cfg.string_width;
     w->by_width = vs_divider_of(width);
@@ -38,7 +38,6 @@ enum vs_cpu_stop vs_cpu_store_string(struct vs_cpu *c, vs_gva at, uint64_t bytes
     bool depends = c->depends;
     c->window = c->string;
     c->depends = false;
-    pace(c, c->window);
     vs__window_begin(c);
     enum vs_cpu_stop stop = lines(c, at, bytes, done);
     vs_txn_settle(c->txn);

@@ -63,6 +63,8 @@ enum vs_status vs__window_create(const struct vs_cpu *c, struct vs_cpu_window **
                                  uint64_t queue);
 void vs__window_destroy(struct vs_cpu_window **w);
 void vs__window_begin(struct vs_cpu *c);
+/* What string stores overlap in: how fast they enter, once the length of a line is known. */
+void vs__string_pace(const struct vs_cpu *c, struct vs_cpu_window *w);
 /* One access that enters by itself, of any size. False: fault; the clock stands where it was found
  * and everything older has completed. */
 bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);

@@ -144,4 +144,14 @@ static inline uint64_t references(struct fixture *f, uint64_t at)
     return f->memory.loads;
 }
 
+static inline struct vs_radix_format arm(unsigned stage, unsigned granule, unsigned t0sz,
+                                         unsigned sl0)
+{
+    struct vs_errors errors = {NULL, 0};
+    struct vs_radix_format f;
+    vs_radix_arm(&f, stage, granule, t0sz, sl0, &errors);
+    assert_int_equal(errors.n, 0);
+    return f;
+}
+
 #endif

@@ -3,15 +3,6 @@
  * hole between two halves, and what is given back. */
 #include "test_ept.h"
 
-static struct vs_radix_format arm(unsigned stage, unsigned granule, unsigned t0sz, unsigned sl0)
-{
-    struct vs_errors errors = {NULL, 0};
-    struct vs_radix_format f;
-    vs_radix_arm(&f, stage, granule, t0sz, sl0, &errors);
-    assert_int_equal(errors.n, 0);
-    return f;
-}
-
 static void test_an_arm_output_address_beyond_the_processors_is_an_address_size_fault(void **state)
 {
     (void)state;

@@ -7,15 +7,6 @@ struct pair {
     struct vs_radix_format g, n;
 };
 
-static struct vs_radix_format arm(unsigned stage, unsigned granule, unsigned t0sz, unsigned sl0)
-{
-    struct vs_errors errors = {NULL, 0};
-    struct vs_radix_format f;
-    vs_radix_arm(&f, stage, granule, t0sz, sl0, &errors);
-    assert_int_equal(errors.n, 0);
-    return f;
-}
-
 #define PAIRS 11
 static void make_pairs(struct pair p[PAIRS])
 {

@@ -508,14 +508,19 @@ static void test_the_notification_vector_is_no_exit(void **state)
     assert_true(vs_vmx_intercept(&f->x, NULL, &notify, &info));
 }
 
-static void test_a_closed_interrupt_window_does_not_exit(void **state)
+static struct fixture *in_guest_with_window_exiting(struct fixture *f)
 {
-    struct fixture *f = *state;
-    struct vs_vmx_exit_info info;
-    struct vs_vmx_event window = {.kind = VS_EV_INTERRUPT_WINDOW};
     f->config.control_interrupt_window_exiting = 1;
     boot(f);
     assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
+    return f;
+}
+
+static void test_a_closed_interrupt_window_does_not_exit(void **state)
+{
+    struct fixture *f = in_guest_with_window_exiting(*state);
+    struct vs_vmx_exit_info info;
+    struct vs_vmx_event window = {.kind = VS_EV_INTERRUPT_WINDOW};
     assert_true(vs_vmx_intercept(&f->x, NULL, &window, &info));
     f->x.live[VS_VMCS_AT_GUEST_RFLAGS] &= ~UINT64_C(0x200);
     assert_false(vs_vmx_intercept(&f->x, NULL, &window, &info));
@@ -528,12 +533,9 @@ static void test_a_closed_interrupt_window_does_not_exit(void **state)
  */
 static void test_sti_opens_the_window_after_the_instruction_that_follows(void **state)
 {
-    struct fixture *f = *state;
+    struct fixture *f = in_guest_with_window_exiting(*state);
     struct vs_vmx_exit_info info;
     struct vs_vmx_event window = {.kind = VS_EV_INTERRUPT_WINDOW};
-    f->config.control_interrupt_window_exiting = 1;
-    boot(f);
-    assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
     vs_vmx_guest_if(&f->x, true); /* it is set already: no blocking */
     assert_true(vs_vmx_intercept(&f->x, NULL, &window, &info));
     vs_vmx_guest_if(&f->x, false);

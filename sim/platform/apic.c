@@ -18,7 +18,6 @@
 #define ICR_LOW 0x300u
 #define ICR_HIGH 0x310u
 #define TIMER_VECTOR 0xecu /* Linux's local timer */
-#define HOST_VECTOR 0xecu  /* the host's own, of the same kind */
 
 static bool xapic(const struct vs_vcpu *v)
 {
@@ -220,13 +219,18 @@ static bool preempts(const struct vs_vcpu *v)
     return v->p->virtualized && v->vmx.config.control_preemption_timer != 0;
 }
 
-static void write_deadline(struct vs_vcpu *v)
+bool vs__timer_write(struct vs_vcpu *v)
 {
     struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
                              .number = MSR_TSC_DEADLINE,
                              .value = v->timer_armed ? v->timer_ps / v->clock.period_ps : 0,
                              .length = 2};
-    if (!v->p->virtualized || !vs__vcpu_event(v, &e)) {
+    return v->p->virtualized && vs__vcpu_event(v, &e);
+}
+
+static void write_deadline(struct vs_vcpu *v)
+{
+    if (!vs__timer_write(v)) {
         vs_ps took = {v->p->os.wrmsr * v->clock.period_ps};
         vs_cpu_instructions(&v->cpu, 1);
         vs_txn_settle(&v->txn);
@@ -273,7 +277,8 @@ void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps)
 void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
-    struct vs_vmx_event e = {.kind = VS_EV_EXTERNAL_INTERRUPT, .number = HOST_VECTOR};
+    struct vs_vmx_event e = {.kind = VS_EV_EXTERNAL_INTERRUPT,
+                             .number = TIMER_VECTOR}; /* the host's own */
     vs_ps at = {now_ps};
     if (vs__timer_due_ps(v) > now_ps) {
         return;

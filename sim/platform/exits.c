@@ -17,7 +17,6 @@
 #define EPTP_FOUR_LEVELS (3u << 3)
 #define EPTP_FIVE_LEVELS (4u << 3)
 #define EPTP_ACCESSED_DIRTY (1u << 6)
-#define MSR_TSC_DEADLINE 0x6e0u
 
 static vs_ps ps(uint64_t v)
 {
@@ -303,11 +302,7 @@ void vs__vcpu_halt(struct vs_vcpu *v)
     }
     if (p->virtualized && waiting && !v->record) {
         v->record = 1; /* arm the deadline once */
-        struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
-                                 .number = MSR_TSC_DEADLINE,
-                                 .value = v->timer_ps / v->clock.period_ps,
-                                 .length = 2};
-        vs__vcpu_event(v, &e);
+        (void)vs__timer_write(v);
     }
     if (v->failed || (something_due(v) && (!v->masked || wakes_masked(v)))) {
         v->busy = waiting;

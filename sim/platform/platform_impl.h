@@ -346,6 +346,8 @@ void vs__vcpu_unshadow(struct vs_vcpu *v);
 /* The vCPU's timer: set; when it stops the guest, VS_NEVER, and that; it has expired while the vCPU
  * was not in its guest; what an entry loads. */
 void vs__timer_set(struct vs_vcpu *v, uint64_t ps);
+/* Its register is written, as v->timer_* say: whether that exited. */
+bool vs__timer_write(struct vs_vcpu *v);
 uint64_t vs__timer_due_ps(const struct vs_vcpu *v);
 void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps);
 void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps);

@@ -94,6 +94,15 @@ static void acknowledge(struct vs_vcpu *by, unsigned from)
     acknowledge_at(by, from, vs_now(&by->txn).v);
 }
 
+/* Those that wait for it to have left its guest. */
+static void answer(struct vs_vcpu *v, uint64_t now_ps)
+{
+    for (unsigned i = 0; i < v->n_kickers; i++) {
+        acknowledge_at(v, v->kicker[i], now_ps);
+    }
+    v->n_kickers = 0;
+}
+
 uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v)
 {
     uint64_t at = v->awaited ? VS_NEVER : v->acked_ps, next = vs__arrivals_next(v);
@@ -136,10 +145,8 @@ void vs__shootdown_ended(struct vs_vcpu *v)
     for (unsigned i = 0; i < v->n_shots && v->p->os.shootdown != VS__HYPERCALL; i++) {
         acknowledge(v, v->shot[i].from);
     }
-    for (unsigned i = 0; i < v->n_kickers; i++) {
-        acknowledge(v, v->kicker[i]);
-    }
-    v->n_shots = v->n_kickers = 0;
+    answer(v, vs_now(&v->txn).v);
+    v->n_shots = 0;
     v->all_shots = false;
 }
 
@@ -260,11 +267,7 @@ static void by_hypercall(struct vs_vcpu *v, struct vs_shot shot)
 static void acknowledge_kick(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
-    vs_txn_settle(t);
-    for (unsigned i = 0; i < v->n_kickers; i++) {
-        acknowledge(v, v->kicker[i]);
-    }
-    v->n_kickers = 0;
+    answer(v, vs_now(t).v);
     v->left_ps = vs_now(t).v;
 }
 
@@ -277,10 +280,7 @@ void vs__shootdown_kicked(struct vs_vcpu *v)
 void vs__shootdown_outside(struct vs_vcpu *v, uint64_t now_ps)
 {
     v->kick_ps = VS_NEVER;
-    for (unsigned i = 0; i < v->n_kickers; i++) {
-        acknowledge_at(v, v->kicker[i], now_ps);
-    }
-    v->n_kickers = 0;
+    answer(v, now_ps);
 }
 
 /* What hypercalls named. */

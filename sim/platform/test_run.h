@@ -25,10 +25,8 @@ struct run {
 
 static const char *machine; /* NULL: skylake_sp_kvm */
 
-/* Runs a guest; the knobs end with NULL. The region of interest begins after
- * `warmup` accesses; 0: at its beginning, or the guest's mark. */
-static inline void run_warm(struct run *r, const char *script, const char *const *sets,
-                            uint64_t warmup)
+static inline void prepare(struct run *r, const char *script, const char *const *sets,
+                           uint64_t warmup)
 {
     FILE *f = fopen(SCRIPT, "w");
     assert_non_null(f);
@@ -45,6 +43,30 @@ static inline void run_warm(struct run *r, const char *script, const char *const
         q.n_sets++;
     }
     r->status = vs_session_prepare(&q, &r->session, &r->errors);
+}
+
+/* The machine, with one knob set, is not one that the guest can be run on. */
+static inline void refused(const char *script, const char *on, const char *set, const char *why)
+{
+    struct run r;
+    const char *const sets[] = {set, NULL};
+    machine = on;
+    prepare(&r, script, sets, 0);
+    machine = NULL;
+    assert_int_equal(r.status, VS_E_CONFIG);
+    assert_int_equal(r.errors.n, 1);
+    if (!strstr(r.errors.text[0], why)) {
+        fail_msg("%s", r.errors.text[0]);
+    }
+    vs_errors_free(&r.errors);
+}
+
+/* Runs a guest; the knobs end with NULL. The region of interest begins after
+ * `warmup` accesses; 0: at its beginning, or the guest's mark. */
+static inline void run_warm(struct run *r, const char *script, const char *const *sets,
+                            uint64_t warmup)
+{
+    prepare(r, script, sets, warmup);
     assert_int_equal(r->status, VS_OK);
     r->status = vs_session_run(r->session, &r->errors);
     r->ledger = vs_session_ledger(r->session);
