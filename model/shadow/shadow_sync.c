@@ -198,6 +198,15 @@ bool vs__shadow_flush(struct vs_shadow *s, struct vs_txn *t)
     return true;
 }
 
+/* All that is due; else what this vCPU drops of its own. */
+static void flush_at_least(struct vs_shadow *s, struct vs_txn *t, enum vs_shadow_flush what,
+                           vs_gva at)
+{
+    if (!vs__shadow_flush(s, t)) {
+        s->port.flush(s->port.ctx, t, what, at);
+    }
+}
+
 void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at)
 {
     uint32_t index = s->root[0].page;
@@ -223,9 +232,7 @@ void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at)
         }
         index = s->m->of[(index - 1u) * ENTRIES + i];
     }
-    if (!vs__shadow_flush(s, t)) {
-        s->port.flush(s->port.ctx, t, VS_SHADOW_FLUSH_PAGE, at);
-    }
+    flush_at_least(s, t, VS_SHADOW_FLUSH_PAGE, at);
     verify(s);
 }
 
@@ -300,9 +307,6 @@ void vs_shadow_invalidate(struct vs_shadow *s, struct vs_txn *t)
     for (uint32_t k = 0; k < s->n_roots; k++) {
         vs__shadow_sync_below(s, t, s->root[k].page);
     }
-    if (!vs__shadow_flush(s, t)) {
-        vs_gva none = {0};
-        s->port.flush(s->port.ctx, t, VS_SHADOW_FLUSH_VCPU, none);
-    }
+    flush_at_least(s, t, VS_SHADOW_FLUSH_VCPU, (vs_gva){0});
     verify(s);
 }

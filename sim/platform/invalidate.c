@@ -332,13 +332,11 @@ static void invept(struct vs_vcpu *v, struct vs_txn *t)
 void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
 {
     vs_gva none = {0};
-    if (t) {
-        vs_txn_settle(t);
-    }
     if (!t) {
-        (void)vs_ept_flush(&v->ept, t, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, none);
+        (void)vs_ept_flush(&v->ept, NULL, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, none);
         return;
     }
+    vs_txn_settle(t);
     if (v->p->svm) {
         vs_svm_flush_asid(&v->svm, t);
         return;
