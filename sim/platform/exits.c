@@ -261,7 +261,7 @@ static bool something_due(const struct vs_vcpu *v)
 /* Arm ARM, Wait for Interrupt: a pending one ends WFI whether or not PSTATE.I masks it. */
 static bool wakes_masked(const struct vs_vcpu *v)
 {
-    return v->p->guest_format.kind == VS_RADIX_STAGE1;
+    return vs__vcpu_arm(v);
 }
 
 void vs__vcpu_sleep(struct vs_vcpu *v)

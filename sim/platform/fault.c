@@ -181,7 +181,7 @@ static enum outcome device(struct vs_vcpu *v)
 static enum outcome denied(struct vs_vcpu *v, const struct vs_translation *f)
 {
     bool write = (f->error_code & PF_WRITE) != 0, fetch = (f->error_code & 16u) != 0,
-         arm = v->space.format.kind == VS_RADIX_STAGE1;
+         arm = vs__vcpu_arm(v);
     vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s: %s 0x%llx",
                   write   ? "store to"
                   : fetch ? "fetch from"
@@ -199,7 +199,7 @@ static enum outcome denied(struct vs_vcpu *v, const struct vs_translation *f)
 static enum outcome forbidden(struct vs_vcpu *v, const struct vs_translation *f)
 {
     unsigned bits = (unsigned)v->p->ept.physical_bits;
-    bool arm = v->space.format.kind == VS_RADIX_STAGE1;
+    bool arm = vs__vcpu_arm(v);
     if (!(f->error_code & PF_RESERVED)) {
         return denied(v, f);
     }

@@ -18,11 +18,6 @@
 #define CR4_PCIDE (1ull << 17)
 #define CR4_SMEP (1ull << 20)
 
-static bool arm(const struct vs_vcpu *v)
-{
-    return v->p->guest_format.kind == VS_RADIX_STAGE1;
-}
-
 static void charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles)
 {
     vs_ps cost = {cycles * v->clock.period_ps};
@@ -109,6 +104,20 @@ bool vs__vcpu_shareable(const struct vs_vcpu *v)
     return v->p->os.shootdown == VS__BROADCAST || forced(v);
 }
 
+void vs__vcpu_tlbi_range(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride)
+{
+    bool shareable = vs__vcpu_shareable(v), all = at == end;
+    uint16_t asid = v->guest_context.pcid;
+    vs__vcpu_dsb(v, false);
+    for (; at < end && !v->failed; at += 1ull << stride) {
+        vs__vcpu_tlbi(v, VS_TLBI_VALE1, shareable, asid, at);
+    }
+    if (all) {
+        vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, shareable, asid, 0);
+    }
+    vs__vcpu_dsb(v, shareable);
+}
+
 void vs__vcpu_tlbi_request(struct vs_vcpu *v)
 {
     static const enum vs_tlbi form[] = {[VS_REQ_VAE1] = VS_TLBI_VAE1,
@@ -124,7 +133,7 @@ void vs__vcpu_tlbi_request(struct vs_vcpu *v)
     const struct vs_request *r = &v->request;
     uint64_t which = r->a & (VS_REQ_TLBI_IS - 1u);
     bool shareable = (r->a & VS_REQ_TLBI_IS) != 0 || forced(v);
-    if (!arm(v)) {
+    if (!vs__vcpu_arm(v)) {
         vs__vcpu_refuse(v, "TLBI is Arm's; this machine's guests are x86: cpu:invlpg, cpu:invpcid");
     } else if (which >= VS_REQ_IPAS2E1 && v->p->virtualized) {
         vs__vcpu_refuse(v, "TLBI of stage 2 or of every VMID is EL2's: undefined in a guest, whose "
@@ -139,7 +148,7 @@ void vs__vcpu_tlbi_request(struct vs_vcpu *v)
 /* One page of the present address space, here, by the instruction that the architecture has. */
 void vs__vcpu_invalidate_page(struct vs_vcpu *v, uint64_t at)
 {
-    if (!arm(v)) {
+    if (!vs__vcpu_arm(v)) {
         vs__space_invlpg(v, at);
         return;
     }
@@ -156,7 +165,7 @@ void vs__vcpu_invpcid(struct vs_vcpu *v)
     const struct vs_request *r = &v->request;
     vs_gva at = {r->address};
     struct vs_vmx_event e = {.kind = VS_EV_INVPCID, .length = INVPCID_LENGTH};
-    if (arm(v)) {
+    if (vs__vcpu_arm(v)) {
         vs__vcpu_refuse(v, "INVPCID is x86's; this machine's guests are Arm's: cpu:tlbi");
         return;
     }
@@ -261,7 +270,7 @@ void vs__vcpu_write_cr(struct vs_vcpu *v)
     uint64_t value = r->a == 4 && !r->b ? v->cr4 : r->b;
     struct vs_vmx_event e = {
         .kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = value, .length = CR_LENGTH};
-    bool x86 = !arm(v) && !p->recorded;
+    bool x86 = !vs__vcpu_arm(v) && !p->recorded;
     if (r->a == 3) {
         bool keep = p->recorded && p->os.replay_mov_cr3;
         if (!x86 || !bad_cr3(v, value)) {

@@ -236,6 +236,12 @@ static inline void vs__space_put(struct vs_vcpu *v)
     }
 }
 
+/* Its guest is Arm's; x86's else. */
+static inline bool vs__vcpu_arm(const struct vs_vcpu *v)
+{
+    return v->p->guest_format.kind == VS_RADIX_STAGE1;
+}
+
 /* log2 of a page of regions that say nothing else, and of a transparent large one: Linux's PMD. */
 static inline unsigned vs__page_shift(const struct vs_vcpu *v)
 {
@@ -281,6 +287,9 @@ void vs__vcpu_write_cr(struct vs_vcpu *v);
 void vs__vcpu_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,
                    uint64_t at);
 void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable);
+/* As Linux does: everything written, then TLBI of each address of the range (at == end: of the
+ * ASID), then wait. */
+void vs__vcpu_tlbi_range(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride);
 /* Whether the machine's Arm kernels use broadcast forms, or their local ones become that. */
 bool vs__vcpu_shareable(const struct vs_vcpu *v);
 /* The hypervisor, on this core and outside of the guest: INVVPID of one address or of the guest's

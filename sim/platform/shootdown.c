@@ -154,28 +154,18 @@ void vs__shootdown_ended(struct vs_vcpu *v)
 
 static void drop(struct vs_vcpu *v, const struct vs_shot *s)
 {
-    bool arm = v->p->guest_format.kind == VS_RADIX_STAGE1, loaded = s->process == v->process_now;
-    bool shareable = arm && vs__vcpu_shareable(v);
-    if (!loaded) {
+    if (s->process != v->process_now) {
         return; /* switched away meanwhile: its generation tells it later */
     }
     v->seen[s->process] = v->mm->generation[s->process];
-    if (arm) {
-        vs__vcpu_dsb(v, false);
+    if (vs__vcpu_arm(v)) {
+        vs__vcpu_tlbi_range(v, s->at, s->end, s->stride);
+        return;
     }
     for (uint64_t at = s->at; at < s->end && !v->failed; at += 1ull << s->stride) {
-        if (arm) {
-            vs__vcpu_tlbi(v, VS_TLBI_VALE1, shareable, v->guest_context.pcid, at);
-        } else {
-            vs__space_invlpg(v, at);
-        }
+        vs__space_invlpg(v, at);
     }
-    if (arm) {
-        if (s->at == s->end) {
-            vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, shareable, v->guest_context.pcid, 0);
-        }
-        vs__vcpu_dsb(v, shareable);
-    } else if (s->at == s->end) {
+    if (s->at == s->end) {
         vs__space_load_cr3(v, 0);
     }
 }

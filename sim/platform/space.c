@@ -143,11 +143,6 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
     return VS_OK;
 }
 
-static bool arm(const struct vs_vcpu *v)
-{
-    return v->space.format.kind == VS_RADIX_STAGE1;
-}
-
 static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what, uint64_t bytes)
 {
     const struct vs_platform *p = v->p;
@@ -356,7 +351,7 @@ static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
     }
     v->count[VS_CNT_os_thp_splits]++;
     vs__edit_entry(v, at, tables);
-    if (arm(v)) {
+    if (vs__vcpu_arm(v)) {
         vs__vcpu_tlbi(v, VS_TLBI_VALE1, vs__vcpu_shareable(v), v->guest_context.pcid, at);
         vs__vcpu_dsb(v, vs__vcpu_shareable(v));
     } else {
@@ -382,35 +377,24 @@ static void changed(struct vs_vcpu *v, struct range *r, uint64_t at, unsigned sh
     r->at = page < r->at ? page : r->at;
     r->end = end > r->end ? end : r->end;
     r->shift = shift < r->shift ? shift : r->shift;
-    if (each && !arm(v)) {
+    if (each && !vs__vcpu_arm(v)) {
         vs__space_invlpg(v, at);
     }
 }
 
-/* Arm, as Linux does: everything written, then TLBI by address of the whole range (a stride apart)
- * or of the ASID, then wait. x86: what is left to do here, then the other vCPUs. */
+/* What is left to do here (x86 has dropped each page as it was changed), then the other vCPUs. */
 static void flush(struct vs_vcpu *v, const struct range *r, bool each)
 {
     if (r->at >= r->end || v->failed) {
         return;
     }
-    if (!arm(v)) {
-        if (!each) {
-            vs__space_load_cr3(v, 0);
-        }
-    } else {
-        bool shareable = vs__vcpu_shareable(v);
-        uint16_t asid = v->guest_context.pcid;
-        vs__vcpu_dsb(v, false);
-        for (uint64_t at = r->at; each && at < r->end && !v->failed; at += 1ull << r->shift) {
-            vs__vcpu_tlbi(v, VS_TLBI_VALE1, shareable, asid, at);
-        }
-        if (!each) {
-            vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, shareable, asid, 0);
-        }
-        vs__vcpu_dsb(v, shareable);
+    uint64_t end = each ? r->end : r->at; /* nothing: all of the address space */
+    if (vs__vcpu_arm(v)) {
+        vs__vcpu_tlbi_range(v, r->at, end, r->shift);
+    } else if (!each) {
+        vs__space_load_cr3(v, 0);
     }
-    vs__shootdown(v, r->at, each ? r->end : r->at, r->shift);
+    vs__shootdown(v, r->at, end, r->shift);
 }
 
 /* Takes the pages of a range away, or gives them other rights; what is not mapped stays so. */
@@ -499,7 +483,7 @@ uint64_t vs__space_cr3(const struct vs_vcpu *v)
 /* What a reload or a switch costs besides are the entries it drops; a write of TTBR0 drops none. */
 static void mov_cr3(struct vs_vcpu *v, uint64_t value)
 {
-    uint16_t pcid = v->cr4 & CR4_PCIDE || arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
+    uint16_t pcid = v->cr4 & CR4_PCIDE || vs__vcpu_arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
     vs_txn_settle(&v->txn);
     v->guest_context.pcid = pcid;
     if (v->p->shadow) { /* the hypervisor has set the shadow's root and dropped what goes */
@@ -509,7 +493,7 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
     v->guest_context.cr3 = v->space.cr3;
     v->guest_context.upper = v->space.upper_cr3;
     vs_ept_context(&v->ept, &v->guest_context);
-    vs_ept_mov_cr3(&v->ept, &v->txn, pcid, arm(v) || (value & KEEP) != 0);
+    vs_ept_mov_cr3(&v->ept, &v->txn, pcid, vs__vcpu_arm(v) || (value & KEEP) != 0);
 }
 
 void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
@@ -587,7 +571,7 @@ void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
     v->space = v->mm->process[to];
     keep = !vs__shootdown_stale(v, (unsigned)to) && keep;
     vs__space_load_cr3(v, (keep ? KEEP : 0) | (pcid ? to : 0) | v->space.cr3);
-    if (arm(v) && !keep) {
+    if (vs__vcpu_arm(v) && !keep) {
         vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, vs__vcpu_shareable(v), v->guest_context.pcid, 0);
         vs__vcpu_dsb(v, vs__vcpu_shareable(v));
     }
