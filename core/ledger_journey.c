@@ -74,6 +74,13 @@ void vs_expose(struct vs_txn *t, const struct vs_tape *tape, uint16_t gap, vs_ps
     tile(tape, t->now_ps, when.v, gap, expose_txn, t);
 }
 
+void vs_expose_ahead(struct vs_txn *t, const struct vs_tape *tape, uint64_t from, uint16_t gap,
+                     vs_ps when)
+{
+    assert(!t->tape);
+    tile(tape, from, when.v, gap, expose_txn, t);
+}
+
 void vs_journey_begin(struct vs_journey *j, vs_ps start)
 {
     j->start_ps = j->now_ps = start.v;

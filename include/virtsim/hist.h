@@ -48,18 +48,20 @@ static inline void vs_hist_add(struct vs_hist *h, uint64_t value, uint64_t n)
     o[b & (VS_HIST_SUB - 1u)] += n;
     h->n += n;
 }
-/* For n values between least and most that the caller counts itself: v in
- * counters[v >> *shift & (VS_HIST_SUB - 1)]. NULL: they lie in several octaves. */
-static inline uint64_t *vs_hist_counters(struct vs_hist *h, uint64_t least, uint64_t most,
-                                         uint64_t n, uint32_t *shift)
+/* For a caller that counts values of one octave itself, from least to most: v in
+ * counter[v >> shift & (VS_HIST_SUB - 1)], and how many in h->n. */
+struct vs_hist_octave {
+    uint64_t least, most;
+    uint64_t *counter; /* NULL: out of memory */
+    uint32_t shift;
+};
+static inline struct vs_hist_octave vs_hist_octave_of(struct vs_hist *h, uint64_t value)
 {
-    uint32_t b = vs_hist_bucket(least) >> VS_HIST_SUB_SHIFT;
-    uint64_t *o = h->octave[b];
-    if (!o || b != vs_hist_bucket(most) >> VS_HIST_SUB_SHIFT) {
-        return NULL;
-    }
-    *shift = b ? b - 1u : 0;
-    h->n += n;
+    uint32_t b = vs_hist_bucket(value) >> VS_HIST_SUB_SHIFT;
+    struct vs_hist_octave o = {.shift = b ? b - 1u : 0};
+    o.least = b ? (uint64_t)VS_HIST_SUB << o.shift : 0;
+    o.most = (((uint64_t)VS_HIST_SUB << o.shift) - 1u) + o.least;
+    o.counter = h->octave[b] ? h->octave[b] : vs__hist_octave(h, b);
     return o;
 }
 /* q in per mille: 500 = median. 0 for an empty histogram. */

@@ -193,6 +193,10 @@ static inline void vs_release(struct vs_slots *s, uint32_t slot, vs_ps at)
 /* Waits until `when` for work recorded on `tape`: each recorded charge books its overlap with the
  * wait as exposed; what no charge covers goes to `gap`. Tiles exactly. */
 void vs_expose(struct vs_txn *t, const struct vs_tape *tape, uint16_t gap, vs_ps when);
+/* The same without settling, for a settler whose clock, `from`, is ahead of t's by what it has yet
+ * to charge: sums are the same in any order, so t must not have a tape. */
+void vs_expose_ahead(struct vs_txn *t, const struct vs_tape *tape, uint64_t from, uint16_t gap,
+                     vs_ps when);
 
 /* Books `n` operations of `each` ps that happened inside the innermost open operation without being
  * opened one by one (counted hits). Does not move the clock: parts do (vs_count_part). */

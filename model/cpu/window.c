@@ -124,7 +124,13 @@ static uint64_t room(struct vs_cpu *c, uint64_t wanted, uint64_t accesses)
                 return left < wanted ? left : wanted;
             }
             c->count[left ? VS_CNT_cpu_queue_full : VS_CNT_cpu_window_full]++;
-            wait_for(c, &s->tape, s->done_ps);
+            if (c->txn->tape) {
+                wait_for(c, &s->tape, s->done_ps);
+            } else {
+                vs_ps until = {s->done_ps};
+                vs_expose_ahead(c->txn, &s->tape, vs_cpu_now_ps(c),
+                                vs__window_account(c, VS_ACC_cpu_order), until);
+            }
         }
         w->head++;
     }
@@ -224,22 +230,6 @@ static uint64_t arrives(const struct vs_cpu_window *w, uint64_t line, uint64_t a
     return at;
 }
 
-/* The MSHR that is free first takes a line: mostly it is now the last to be free. */
-static void take_first(struct vs_cpu_window *w, uint64_t line, uint64_t done_ps)
-{
-    uint32_t i = w->first;
-    w->first = i + 1u == w->mshrs ? 0 : i + 1u;
-    while (i != w->first) {
-        uint32_t before = i ? i - 1u : w->mshrs - 1u;
-        if (w->mshr[before].done_ps <= done_ps) {
-            break;
-        }
-        w->mshr[i] = w->mshr[before];
-        i = before;
-    }
-    w->mshr[i] = (struct vs_window_mshr){done_ps, line};
-}
-
 struct vs_window_fill vs__window_fill(struct vs_cpu *c, const struct vs_l1 *l, uint64_t line,
                                       uint32_t ref, uint32_t level, uint64_t at)
 {
@@ -251,12 +241,7 @@ struct vs_window_fill vs__window_fill(struct vs_cpu *c, const struct vs_l1 *l, u
             f.merged = f.wait_ps != 0;
         }
     } else if (ref != VS_REF_FETCH) {
-        uint64_t free_ps = w->mshr[w->first].done_ps;
-        f.wait_ps = free_ps > at ? free_ps - at : 0;
-        c->count[VS_CNT_cpu_mshr_waits] += f.wait_ps != 0;
-        uint64_t done = at + f.wait_ps + f.ps;
-        take_first(w, line, done);
-        w->lines_until_ps = done > w->lines_until_ps ? done : w->lines_until_ps;
+        f.wait_ps = vs__window_ask(c, w, line, at, f.ps);
     }
     return f;
 }

@@ -115,9 +115,11 @@ static inline uint16_t vs__window_wait_account(const struct vs_cpu *c,
 /* What has completed leaves, in order. */
 static inline void vs__window_leave(struct vs_cpu_window *w, uint64_t now_ps)
 {
-    while (w->head != w->tail && w->ring[w->head & w->mask].done_ps <= now_ps) {
-        w->head++;
+    uint64_t head = w->head, tail = w->tail;
+    while (head != tail && w->ring[head & w->mask].done_ps <= now_ps) {
+        head++;
     }
+    w->head = head;
 }
 
 /* Whether so many entries find room at once; true may be missed, never false. */
@@ -137,6 +139,33 @@ static inline void vs__window_room(struct vs_cpu *c)
     if (!vs__window_roomy(c, 1, true)) {
         vs__window_room_wait(c);
     }
+}
+
+/* The MSHR that is free first takes a line: mostly it is now the last to be free. */
+static inline void vs__window_take(struct vs_cpu_window *w, uint64_t line, uint64_t done_ps)
+{
+    uint32_t i = w->first;
+    w->first = i + 1u == w->mshrs ? 0 : i + 1u;
+    while (i != w->first) {
+        uint32_t before = i ? i - 1u : w->mshrs - 1u;
+        if (w->mshr[before].done_ps <= done_ps) {
+            break;
+        }
+        w->mshr[i] = w->mshr[before];
+        i = before;
+    }
+    w->mshr[i] = (struct vs_window_mshr){done_ps, line};
+    w->lines_until_ps = done_ps > w->lines_until_ps ? done_ps : w->lines_until_ps;
+}
+/* A data access that knows its address at `at` asks for a line, which takes ps: how long for an
+ * MSHR. */
+static inline uint64_t vs__window_ask(struct vs_cpu *c, struct vs_cpu_window *w, uint64_t line,
+                                      uint64_t at, uint64_t ps)
+{
+    uint64_t free_ps = w->mshr[w->first].done_ps, wait = free_ps > at ? free_ps - at : 0;
+    c->count[VS_CNT_cpu_mshr_waits] += wait != 0;
+    vs__window_take(w, line, at + wait + ps);
+    return wait;
 }
 
 static inline void vs__window_actor(struct vs_cpu *c)

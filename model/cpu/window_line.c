@@ -1,38 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Many accesses to the lines of one page enter the window in one loop. */
-#include "cpu/window.h"
+#include "cpu/window_run.h"
 
 #define LINES_AHEAD 8u /* whose tags the host fetches in advance */
 
-/* What such a run books. It is sums, so that the moment does not matter: kept here until its end.
- */
-struct run {
-    struct vs_cpu *c;
-    struct vs_op_acc *acc;
-    uint32_t tlb;
-    struct vs_lookup lookup;
-    uint64_t hits, again; /* that did not wait; that found the line the last one had used */
-    uint64_t level[VS_LINE_LEVELS]; /* accesses that waited, by who answered */
-    uint64_t waits, wait_ps, merges, merge_ps, walks, walk_ps;
-    uint64_t n, sum, least, most; /* lengths, which are in the histogram */
-};
-
-static inline void length(struct run *r, uint64_t ps)
-{
-    vs_hist_add(r->acc->hist, ps, 1);
-    r->n++;
-    r->sum += ps;
-    r->least = ps < r->least ? ps : r->least;
-    r->most = ps > r->most ? ps : r->most;
-}
-
-static void part(struct run *r, uint16_t account, uint64_t n, uint64_t ps)
+static void part(struct vs_run *r, uint16_t account, uint64_t n, uint64_t ps)
 {
     r->acc->work[account].n += n;
     r->acc->work[account].ps += ps;
 }
 
-static void flush(struct run *r, uint32_t ref)
+static void flush(struct vs_run *r, uint32_t ref)
 {
     struct vs_cpu *c = r->c;
     struct vs_l1 *l = &c->data;
@@ -61,37 +39,6 @@ static void flush(struct run *r, uint32_t ref)
     }
 }
 
-/* The clock of entry in registers: each access takes q + r / base ps, the fraction carried on. */
-struct pace {
-    uint64_t q, r;
-    struct vs_divider base;
-};
-static inline uint64_t tick(const struct pace *p, uint64_t *carry)
-{
-    *carry += p->r;
-    uint64_t more = *carry >= p->base.n;
-    *carry -= more ? p->base.n : 0;
-    return p->q + more;
-}
-
-/* As last worked out, or anew: mostly a line begins where the one before began in its cycle. */
-static const struct vs_window_row *row_of(struct vs_window_row *row, const struct pace *p,
-                                          uint64_t k, uint64_t carry)
-{
-    if (row->k != k || row->carry != carry || row->q != p->q || row->r != p->r ||
-        row->base != p->base.n) {
-        *row = (struct vs_window_row){
-            .k = (uint32_t)k, .carry = carry, .q = p->q, .r = p->r, .base = p->base.n};
-        for (uint64_t i = 0; i < k; i++) {
-            row->after[i] = row->took;
-            row->sum += row->took;
-            row->took += tick(p, &carry);
-        }
-        row->carried = carry;
-    }
-    return row;
-}
-
 /* How many of k accesses, each with its instructions, enter before the window or the load queue is
  * full. */
 static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
@@ -108,26 +55,17 @@ static uint64_t fits(struct vs_cpu *c, uint64_t k, uint64_t entries_each)
     return k < places ? k : places;
 }
 
-/* What accesses of one run have in common. */
-struct common {
-    uint64_t instructions, lookup, l1_ps;
-    uint64_t page_ps, line_ps;  /* when their page's walk has ended, and their line is there */
-    uint8_t known[VS_LINE_RUN]; /* who answers the next lines, which have been asked for */
-    uint32_t at, asked;
-    uint64_t until_ps;
-    struct pace pace;
-};
-
 /* k accesses that all wait for the same line, and for the same walk or none, and then complete at
- * `done`. Their lengths go into `counters`. */
-static uint64_t all_wait(struct run *r, const struct common *m, uint64_t *carry, uint64_t k,
-                         uint64_t now, uint64_t done, uint64_t *counters, uint32_t shift)
+ * `done`. Their lengths lie in one octave. */
+static uint64_t all_wait(struct vs_run *r, const struct vs_run_common *m, uint64_t *carry,
+                         uint64_t k, uint64_t now, uint64_t done, const struct vs_hist_octave *o)
 {
-    const struct vs_window_row *row = row_of(&r->c->window->row, &m->pace, k, *carry);
+    const struct vs_window_row *row = vs__row_of(&r->c->window->row, &m->pace, k, *carry);
     uint64_t first = now, last = now + row->after[k - 1u], sum = k * now + row->sum;
     for (uint64_t i = 0; i < k; i++) {
-        counters[(done - first - row->after[i]) >> shift & (VS_HIST_SUB - 1u)]++;
+        o->counter[(done - first - row->after[i]) >> o->shift & (VS_HIST_SUB - 1u)]++;
     }
+    r->acc->hist->n += k;
     now += row->took;
     *carry = row->carried;
     uint64_t lengths = k * done - sum, busy = k * (m->lookup + m->l1_ps), walk = 0;
@@ -147,7 +85,7 @@ static uint64_t all_wait(struct run *r, const struct common *m, uint64_t *carry,
 
 /* Up to k more accesses to the line of the last one. Stops at the first that completes later than
  * all before it, or would wait for room. */
-static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
+static uint64_t same_line(struct vs_run *r, const struct vs_run_common *m, uint64_t k)
 {
     struct vs_cpu *c = r->c;
     struct vs_cpu_window *w = c->window;
@@ -161,12 +99,12 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
         start + (k - 1u) * (m->pace.q + 1u) + m->lookup; /* the last knows its page by then */
     bool alike = k && k <= VS_WINDOW_ROW && there <= w->done_ps && latest + m->l1_ps < there &&
                  latest < m->until_ps && (m->page_ps <= start + m->lookup || m->page_ps > latest);
-    uint32_t shift;
-    uint64_t *counters =
-        alike ? vs_hist_counters(r->acc->hist, there + m->lookup - latest, there - start, k, &shift)
-              : NULL;
-    if (counters) {
-        now = all_wait(r, m, &carry, k, start, there, counters, shift);
+    struct vs_hist_octave o = {.counter = NULL};
+    if (alike) {
+        o = vs_hist_octave_of(r->acc->hist, there - start);
+    }
+    if (o.counter && there + m->lookup - latest >= o.least) {
+        now = all_wait(r, m, &carry, k, start, there, &o);
         done = there;
         i = waited = k;
     }
@@ -179,14 +117,14 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
         }
         done = at + wait + m->l1_ps;
         if (walk | wait) {
-            length(r, done - now);
+            vs__run_length(r, done - now);
             waited++;
             r->walks += walk != 0;
             r->walk_ps += walk;
             r->merges += wait != 0;
             r->merge_ps += wait;
         }
-        now += tick(&m->pace, &carry);
+        now += vs__tick(&m->pace, &carry);
     }
     r->level[0] += waited;
     r->hits += i - waited;
@@ -209,10 +147,10 @@ static uint64_t same_line(struct run *r, const struct common *m, uint64_t k)
 /* Asks for the lines of the next n accesses at once, if all of these enter before `until`, when
  * somebody else may look: none completes later after all before it than it would take alone. Each
  * line has a set of its own in L1, so that it is the newest there until its last access. */
-static bool ask(const struct vs_cpu *c, struct common *m, uint32_t ref, uint64_t hpa, uint64_t n,
+static bool ask(struct vs_cpu *c, struct vs_run_common *m, uint32_t ref, uint64_t hpa, uint64_t n,
                 uint64_t stride)
 {
-    const struct vs_l1 *l = &c->data;
+    struct vs_l1 *l = &c->data;
     const struct vs_cpu_window *w = c->window;
     uint64_t size = 1ull << l->line_shift, step = stride < size ? 1u : stride >> l->line_shift;
     uint64_t lines = stride < size ? ((n - 1u) * stride + (hpa & (size - 1u))) / size + 1u : n,
@@ -229,16 +167,20 @@ static bool ask(const struct vs_cpu *c, struct common *m, uint32_t ref, uint64_t
     if (from + lines * (size / stride + 1u) * each >= m->until_ps) {
         return false;
     }
-    uint64_t answered[VS_LINE_LEVELS] = {0}; /* nobody asks */
-    l->lines.run(l->lines.ctx, hpa >> l->line_shift, (uint32_t)lines, step, (enum vs_ref)ref,
-                 m->known, answered);
+    uint64_t answered[VS_LINE_LEVELS] = {0}, line = hpa >> l->line_shift,
+             had = vs_linetab_first(&l->cache, line, false); /* the others come alike */
+    if (had) {
+        m->known[0] = (uint8_t)l->lines.access(l->lines.ctx, line, (enum vs_ref)ref);
+    }
+    l->lines.run(l->lines.ctx, line + had * step, (uint32_t)(lines - had), step, (enum vs_ref)ref,
+                 m->known + had, answered); /* nobody asks how many each answered */
     m->asked = (uint32_t)lines;
     m->at = 0;
     return true;
 }
 
 /* One access, to this line or the next. */
-static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bool same)
+static void one(struct vs_run *r, struct vs_run_common *m, uint32_t ref, uint64_t line, bool same)
 {
     struct vs_cpu *c = r->c;
     struct vs_cpu_window *w = c->window;
@@ -268,7 +210,7 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
     r->walks += walk != 0;
     r->walk_ps += walk;
     if (walk | f.wait_ps) {
-        length(r, done - start);
+        vs__run_length(r, done - start);
         r->level[f.level]++;
     } else if (f.level) {
         vs__cpu_count(c, ref, r->tlb, f.level);
@@ -288,7 +230,7 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
     if (!m->instructions) {
         vs__window_issue(c);
     } else if (vs__window_roomy(c, m->instructions, false)) {
-        uint64_t ps = tick(&m->pace, &c->carry);
+        uint64_t ps = vs__tick(&m->pace, &c->carry);
         c->pending_instructions += m->instructions;
         c->pending_instruction_ps += ps;
         c->pending_ps += ps;
@@ -298,10 +240,10 @@ static void one(struct run *r, struct common *m, uint32_t ref, uint64_t line, bo
     }
 }
 
-static struct pace pace_of(const struct vs_cpu *c, uint64_t instructions)
+static struct vs_pace pace_of(const struct vs_cpu *c, uint64_t instructions)
 {
     const struct vs_cpu_window *w = c->window;
-    struct pace p = {.q = w->issue_q, .r = w->issue_r, .base = w->by_width};
+    struct vs_pace p = {.q = w->issue_q, .r = w->issue_r, .base = w->by_width};
     if (instructions) {
         p.base = w->by_ipc;
         p.q = instructions * c->instruction_q +
@@ -334,17 +276,17 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
     struct vs_divider by_stride = vs_divider_of(stride);
     uint32_t tlb = translated ? vs_l1_tlb(l, write)->last_table : VS_CPU_TLB_NONE;
     vs__window_actor(c);
-    struct run r = {.c = c,
-                    .acc = w->beside.by_op[vs__window_op[ref]],
-                    .tlb = tlb,
-                    .lookup = c->lookups[ref][tlb].part[0],
-                    .least = UINT64_MAX};
-    struct common m = {.instructions = instructions,
-                       .lookup = translated ? r.lookup.ps.v : 0,
-                       .l1_ps = l->lines.ps[0],
-                       .page_ps = page_ps,
-                       .until_ps = until_ps,
-                       .pace = pace_of(c, instructions)};
+    struct vs_run r = {.c = c,
+                       .acc = w->beside.by_op[vs__window_op[ref]],
+                       .tlb = tlb,
+                       .lookup = c->lookups[ref][tlb].part[0],
+                       .least = UINT64_MAX};
+    struct vs_run_common m = {.instructions = instructions,
+                              .lookup = translated ? r.lookup.ps.v : 0,
+                              .l1_ps = l->lines.ps[0],
+                              .page_ps = page_ps,
+                              .until_ps = until_ps,
+                              .pace = pace_of(c, instructions)};
     uint64_t i = 0, line = 0, left = 0; /* left: accesses to the present line */
     while (i < n && vs_cpu_now_ps(c) < until_ps) {
         bool same = left && vs_linetab_first(&l->cache, line, write);
@@ -357,7 +299,8 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
             }
         } else {
             uint64_t at = hpa + i * stride;
-            if (!left) {
+            bool begins = !left;
+            if (begins) {
                 uint64_t rest;
                 line = at >> l->line_shift;
                 left = 1u + vs_div(&by_stride, size - 1u - (at & (size - 1u)), &rest);
@@ -365,6 +308,16 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
             if (m.at == m.asked && !ask(c, &m, ref, at, n - i, stride) && l->lines.prefetch &&
                 gva + i * stride + LINES_AHEAD * step < end) {
                 l->lines.prefetch(l->lines.ctx, line + (LINES_AHEAD * step >> l->line_shift));
+            }
+            if (begins && m.at < m.asked && (size % stride == 0 || stride > size)) {
+                uint64_t whole = (n - i) / left, known = m.asked - m.at,
+                         made = vs__run_stream(&r, &m, ref, left, whole < known ? whole : known,
+                                               step >> l->line_shift, line);
+                if (made) {
+                    i += made * left;
+                    left = 0;
+                    continue;
+                }
             }
         }
         one(&r, &m, ref, line, same);
