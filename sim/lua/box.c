@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "box.h"
 
+#include "order.h"
+
 #include <lualib.h>
 #include <signal.h>
 #include <stdio.h>
@@ -184,6 +186,7 @@ static void open_libraries(lua_State *L, uint64_t seed)
     }
     lua_pushcfunction(L, set_metatable);
     lua_setglobal(L, "setmetatable");
+    vs_order_open(L);
     lua_getglobal(L, "string");
     wrap(L, "rep", string_rep);
     for (size_t i = 0; i < sizeof gone_string / sizeof gone_string[0]; i++) {
@@ -293,13 +296,21 @@ const char *vs_box_message(lua_State *L, int rc)
     if (rc == LUA_ERRMEM) {
         return "the script's memory limit is reached";
     }
-    const char *s = lua_tostring(L, -1);
-    return s ? s : "an error that is not a string";
+    static char number[48]; /* as a string of Lua's it would take memory, outside lua_pcall */
+    if (lua_type(L, -1) == LUA_TNUMBER) {
+        if (lua_isinteger(L, -1)) {
+            snprintf(number, sizeof number, LUA_INTEGER_FMT, lua_tointeger(L, -1));
+        } else {
+            snprintf(number, sizeof number, LUA_NUMBER_FMT, lua_tonumber(L, -1));
+        }
+        return number;
+    }
+    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error that is not a string";
 }
 
 void vs_box_report(lua_State *L, int rc, const char *path, struct vs_errors *errors)
 {
-    if (rc != LUA_ERRMEM && lua_isstring(L, -1)) {
+    if (rc != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
         vs_error(errors, "%s", vs_box_message(L, rc));
     } else {
         vs_error(errors, "%s: %s", path, vs_box_message(L, rc));

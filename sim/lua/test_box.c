@@ -92,6 +92,42 @@ static void test_the_seed_is_the_callers(void **state)
     runs("assert(math.randomseed == nil)");
 }
 
+/* In every process Lua's hash has another seed: numbers, then strings, then booleans. */
+static void test_tables_are_gone_through_in_an_order_that_repeats(void **state)
+{
+    (void)state;
+    const char *const head =
+        "local t = { 30, 10, z = 1, a = 2, [-5] = 3, [2.5] = 4, [true] = 5, [false] = 6, ['a\\0'] "
+        "= 7,\n"
+        "  [math.huge] = 8, [math.maxinteger] = 9, b = 10, aa = 11, [1 << 40] = 12 }\n"
+        "local said = {}\n";
+    const char *const tail = "assert(table.concat(said, ' ') == '-5 1 2 2.5 1099511627776 "
+                             "9223372036854775807 inf a a\\0 "
+                             "aa b z false true', table.concat(said, ' '))";
+    const char *const loops[] = {
+        "for k, v in pairs(t) do assert(t[k] == v) said[#said + 1] = tostring(k) end\n",
+        "for k, v in next, t do assert(t[k] == v) said[#said + 1] = tostring(k) end\n",
+        /* what is visited may go, what is gone is not visited */
+        "t.removed = 1 for k in pairs(t) do t[k] = nil t.removed = nil said[#said + 1] = "
+        "tostring(k) "
+        "end assert(next(t) == nil)\n"};
+    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
+        char text[1500];
+        snprintf(text, sizeof text, "%s%s%s", head, loops[i], tail);
+        runs(text);
+    }
+    runs("for k, v in pairs(setmetatable({}, { __pairs = function() return function(_, k) return "
+         "not "
+         "k and 7 or nil end end })) do assert(k == 7) end");
+    runs("local k = {} for x, v in pairs { [k] = 3 } do assert(x == k and v == 3) end "
+         "assert(next({ [k] = 3 }) == k and next({ [k] = 3 }, k) == nil)");
+    runs("assert(next({}) == nil) for _ in pairs({}) do error() end");
+    fails("for _ in pairs { [{}] = 1, [{}] = 2 } do end", "t.lua:1: a key that is a table");
+    fails("next { [print or error] = 1, 2 }", "t.lua:1: a key that is a function");
+    fails("for _ in pairs(nil) do end", "table expected");
+    fails("for _ in pairs() do end", "value expected");
+}
+
 static void test_errors_name_file_and_line(void **state)
 {
     (void)state;
@@ -99,6 +135,8 @@ static void test_errors_name_file_and_line(void **state)
     fails("local x = 1\nx = = 2\n", "t.lua:2:");
     fails("\n\nerror('boom')", "t.lua:3: boom");
     fails("error({})", "t.lua: an error that is not a string");
+    fails("error(-7)", "t.lua: -7");
+    fails("error(1.5)", "t.lua: 1.5");
     fails("", "is empty");
 }
 
@@ -216,6 +254,7 @@ int main(void)
         cmocka_unit_test(test_bytecode_is_refused),
         cmocka_unit_test(test_no_finalizer_can_be_set),
         cmocka_unit_test(test_the_seed_is_the_callers),
+        cmocka_unit_test(test_tables_are_gone_through_in_an_order_that_repeats),
         cmocka_unit_test(test_errors_name_file_and_line),
         cmocka_unit_test(test_what_is_no_file_is_refused_at_once),
         cmocka_unit_test(test_memory_ends_with_one_clear_error),

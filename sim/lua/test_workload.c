@@ -81,6 +81,26 @@ static void stops(const char *body, const char *want)
     done(&l);
 }
 
+/* Saying what went wrong takes no memory of the script's. */
+static void test_an_error_without_memory_is_reported(void **state)
+{
+    (void)state;
+    struct loaded l = load(
+        "local slots, n = {}, 0 for i = 1, 1 << 12 do slots[i] = i end\n"
+        "local function big() while true do keep = { keep } end end\n"
+        "local function small() while n < 1 << 12 do n = n + 1 slots[n] = 'a' .. n end end\n"
+        "local function tiny() for i = 1, 1000 do n = n + 1 slots[n] = {} end end\n"
+        "guest(function(cpu, p) cpu:compute(10)\n"
+        "pcall(big) pcall(big) pcall(small) pcall(small) pcall(small) pcall(tiny) pcall(small)\n"
+        "error(123456789.12345) end)");
+    begin(&l);
+    assert_int_equal(next(&l), VS_REQ_COMPUTE);
+    l.w->box->cap_bytes = l.w->box->used_bytes + (1u << 18);
+    assert_int_equal(next(&l), VS_REQ_ERROR);
+    assert_string_equal(l.guest.error(l.guest.ctx), "vCPU 0: 123456789.12345");
+    done(&l);
+}
+
 /* ---- declarations ---- */
 
 static void test_a_running_guest_declares_nothing(void **state)
@@ -301,6 +321,7 @@ static void test_a_guests_memory_ends_with_one_clear_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_error_without_memory_is_reported),
         cmocka_unit_test(test_a_running_guest_declares_nothing),
         cmocka_unit_test(test_a_parameter_is_a_knob_and_its_value_reaches_the_guest),
         cmocka_unit_test(test_wrong_declarations_are_refused_at_their_line),
