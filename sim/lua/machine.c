@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 8 /* base of base of ... */
+#define DEPTH_MAX 8       /* base of base of ... */
+#define FIELDS_MAX 20000u /* of a file and the parts it names; more is a table many times over */
 
 static const struct {
     const char *key, *folder;
@@ -41,7 +42,7 @@ struct loader {
     size_t n_kin;
     struct vs_told *told; /* of all files, applied; strings owned */
     size_t n_told;
-    size_t failures;
+    size_t failures, fields;
     int depth;
 };
 
@@ -110,11 +111,17 @@ static void flatten(struct loader *ld, const char *prefix, int depth)
     lua_State *L = ld->box->L;
     if (depth > DEPTH_MAX || !lua_checkstack(L, 16)) {
         fail(ld, prefix, "nested too deeply");
+        ld->fields = FIELDS_MAX + 1; /* once */
         return;
     }
+    int table = lua_gettop(L);
     lua_pushnil(L);
-    while (lua_next(L, -2)) {
+    while (ld->fields <= FIELDS_MAX && lua_next(L, -2)) {
         char path[256];
+        if (++ld->fields > FIELDS_MAX) {
+            fail(ld, prefix, "too many fields; a table stands in it many times over");
+            break;
+        }
         if (lua_type(L, -2) != LUA_TSTRING) {
             fail(ld, prefix, "knob names are strings");
             lua_pop(L, 1);
@@ -136,6 +143,7 @@ static void flatten(struct loader *ld, const char *prefix, int depth)
         }
         lua_pop(L, 1);
     }
+    lua_settop(L, table);
 }
 
 static void apply(struct loader *ld)
@@ -151,6 +159,9 @@ static void apply(struct loader *ld)
     }
     ld->told = told ? told : ld->told;
     for (size_t i = 0; i < ld->n_leaf; i++) {
+        if (told && i && !strcmp(ld->leaf[i].path, ld->leaf[i - 1].path)) {
+            fail(ld, ld->leaf[i].path, "is said twice in this file");
+        }
         struct vs_origin origin = {VS_RANK_MACHINE, who, ld->leaf[i].source, ld->leaf[i].grade};
         if (ld->knobs &&
             vs_knobs_set(ld->knobs, ld->leaf[i].path, ld->leaf[i].value, &origin, ld->errors)) {
@@ -269,6 +280,7 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
     }
     ld->of = slot == MACHINE ? NULL : of;
     ld->slot = slot;
+    ld->fields = 0;
     if (slot != MACHINE && !base) {
         snprintf(ld->part[slot], sizeof ld->part[slot], "%s", of);
     }

@@ -178,6 +178,20 @@ static void test_a_file_that_is_no_description_is_refused_with_its_place(void **
     refused("return { [1] = { 2, 's', 'measured' } }", "knob names are strings");
     refused("local t = {} for _ = 1, 20 do t = { t = t } end return t", "nested too deeply");
     refused("local t = {} t.t = t return t", "nested too deeply");
+    put("machines/m", "local t = {} t.a = t t.b = t t.c = t t.d = t return t");
+    struct outcome o = load("m");
+    assert_int_equal(o.errors.n, 1); /* not once for every way down */
+    done(&o);
+    refused(
+        "local t = {} for d = 1, 7 do local u = {} for i = 1, 1000 do u['k' .. i] = t end t = u "
+        "end return { set = t }",
+        "too many fields");
+    refused("return { ['toy.entries'] = { 2, 's', 'assumed' },\n"
+            "toy = { entries = { 4, 's', 'assumed' } } }",
+            "toy.entries: is said twice");
+    refused("return { set = { toy = { entries = { 2, 's', 'assumed' } } },\n"
+            "toy = { entries = { 4, 's', 'assumed' } } }",
+            "toy.entries: is said twice");
 }
 
 int main(void)
