@@ -145,6 +145,10 @@ static void test_wrong_declarations_are_refused_at_their_line(void **state)
     refused("param { name = 'a', text = 1 }" GUEST, "w.lua:1: param: text must be a string");
     refused("param { name = 'a', choices = 1 }" GUEST, "w.lua:1: param: choices must be a string");
     refused("param { name = 'a', default = -1 }" GUEST, "w.lua:1: param: default must be");
+    refused("param { name = 'a', default = -1 }" GUEST, "from 0 to 2^63 - 1");
+    refused("param { name = 'a', max = '8388608TiB' }" GUEST, "max must be a whole number from 0");
+    refused("guest { vcpu = 1.5, shares = 0, run = function() end }", "vcpu must be 0..63");
+    refused("for i = 1, 65 do guest(function() end) end", "at most 64 vCPUs");
     refused("param { name = 'a', default = 1.5 }" GUEST, "param: default must be");
     refused("param { name = 'a', default = {} }" GUEST, "param: default must be");
     refused("param { name = 'a', default = 1, max = 0 }" GUEST, "outside min..max");
@@ -251,6 +255,10 @@ static void test_wrong_arguments_stop_the_guest_at_their_line(void **state)
           "page must be one of base|4K|16K|64K|2M|32M|512M|1G");
     stops("cpu:map { bytes = 4096, at = '128TiB' }", "below 2^47");
     stops("cpu:map(4096)", "table expected");
+    stops(
+        "cpu:stride(setmetatable({}, { __index = function(_, k) if k == 'region' then return r end "
+        "pcall(cpu.hlt, cpu) end }))",
+        "without a metatable");
     stops("cpu:random { count = 5 }", "region is missing");
     stops("cpu:random { region = 4096, count = 5 }", "region is missing");
     stops("cpu:random { region = r, offset = 4096 }", "inside the region");

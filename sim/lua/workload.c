@@ -41,8 +41,11 @@ static uint64_t number_field(lua_State *L, const char *key, uint64_t missing)
         i = lua_tointegerx(L, -1, &exact);
         if (exact && i >= 0) {
             v = (uint64_t)i;
-        } else if (!vs_parse_number(luaL_tolstring(L, -1, NULL), &v)) {
-            luaL_error(L, "param: %s must be a number or a size such as \"4MiB\"", key);
+        } else if (!vs_parse_number(luaL_tolstring(L, -1, NULL), &v) || v > INT64_MAX) {
+            luaL_error(L, /* as the script's integers have a sign */
+                       "param: %s must be a whole number from 0 to 2^63 - 1 or a size such as "
+                       "\"4MiB\"",
+                       key);
         }
         lua_settop(L, 1);
     }
@@ -145,7 +148,9 @@ static int l_guest(lua_State *L)
         if (lua_getfield(L, 1, "vcpu") != LUA_TNIL) {
             int exact = 0;
             first = lua_tointegerx(L, -1, &exact);
-            first = exact ? first : -1;
+            if (!exact || first < 0 || first >= VS_WORKLOAD_VCPUS) {
+                return luaL_error(L, "guest: vcpu must be 0..%d", VS_WORKLOAD_VCPUS - 1);
+            }
         }
         if (lua_getfield(L, 1, "shares") != LUA_TNIL) {
             int exact = 0;
@@ -161,8 +166,8 @@ static int l_guest(lua_State *L)
         lua_settop(L, 1);
     }
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    if (first < 0 || first >= VS_WORKLOAD_VCPUS) {
-        return luaL_error(L, "guest: vcpu must be 0..%d", VS_WORKLOAD_VCPUS - 1);
+    if (first >= VS_WORKLOAD_VCPUS) {
+        return luaL_error(L, "guest: at most %d vCPUs", VS_WORKLOAD_VCPUS);
     }
     struct guest *g = &w->guest[first];
     if (g->function) {

@@ -122,6 +122,9 @@ uint64_t vs__cpu_address(lua_State *L, int i, uint64_t size)
 void vs__cpu_arguments(lua_State *L, const char *what, const char *const *fields)
 {
     luaL_checktype(L, 2, LUA_TTABLE);
+    if (lua_getmetatable(L, 2)) { /* its functions could begin a request within this one */
+        luaL_error(L, "%s: a table without a metatable is expected", what);
+    }
     vs_box_only(L, 2, what, fields);
 }
 
