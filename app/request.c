@@ -231,7 +231,9 @@ enum vs_status request_open(struct request *r, enum vs_status so_far, bool creat
     char err[5200];
     enum vs_status st = VS_OK;
     if (!so_far) {
-        st = vs_db_open(r->no_store ? ":memory:" : r->db, create, db, err, sizeof err);
+        st = r->no_store ? vs_db_open(":memory:", create, db, err, sizeof err)
+             : create    ? vs_db_open_later(r->db, db, err, sizeof err)
+                         : vs_db_open(r->db, false, db, err, sizeof err);
     } else if (!r->no_store && *r->db && create) {
         st = vs_db_look(r->db, err, sizeof err);
     }

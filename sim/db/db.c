@@ -139,16 +139,45 @@ void vs__db_file_name(const char *path, char *out, size_t bytes)
     snprintf(out, bytes, "%s%s", strncmp(path, "file:", 5) ? "" : "./", path);
 }
 
+/* Opens the file of db->path, or makes it (create); closed again by vs_db_close. */
+static enum vs_status open_file(struct vs_db *db, bool create)
+{
+    if (create) {
+        make_parent(db->path);
+    }
+    int flags = create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
+    char name[sizeof db->path + 2];
+    vs__db_file_name(db->path, name, sizeof name);
+    if (sqlite3_open_v2(name, &db->sql, flags, NULL) != SQLITE_OK) {
+        return vs__db_fail(db, "cannot open");
+    }
+    sqlite3_busy_timeout(db->sql, 60000);
+    enum vs_status s = check_version(db, create);
+    if (!s && create) {
+        s = check_writable(db);
+    }
+    return s ? s : vs_db_exec(db, "PRAGMA foreign_keys = ON");
+}
+
+static struct vs_db *create_handle(const char *path, char *err, size_t err_bytes)
+{
+    struct vs_db *db = calloc(1, sizeof *db);
+    if (!db) {
+        snprintf(err, err_bytes, "%s: out of memory", path);
+        return NULL;
+    }
+    snprintf(db->path, sizeof db->path, "%s", path);
+    return db;
+}
+
 enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err,
                           size_t err_bytes)
 {
-    struct vs_db *db = calloc(1, sizeof *db);
     *out = NULL;
+    struct vs_db *db = create_handle(path, err, err_bytes);
     if (!db) {
-        snprintf(err, err_bytes, "%s: out of memory", path);
         return VS_E_NOMEM;
     }
-    snprintf(db->path, sizeof db->path, "%s", path);
     struct stat st;
     bool exists = stat(path, &st) == 0;
     enum vs_status s = VS_OK;
@@ -163,25 +192,7 @@ enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, cha
         snprintf(db->error, sizeof db->error, "%s: is a folder; give the name of a file", path);
         s = VS_E_INPUT;
     } else {
-        if (create) {
-            make_parent(path);
-        }
-        int flags = create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
-        char name[sizeof db->path + 2];
-        vs__db_file_name(path, name, sizeof name);
-        if (sqlite3_open_v2(name, &db->sql, flags, NULL) != SQLITE_OK) {
-            s = vs__db_fail(db, "cannot open");
-        }
-    }
-    if (!s) {
-        sqlite3_busy_timeout(db->sql, 60000);
-        s = check_version(db, create);
-    }
-    if (!s && create) {
-        s = check_writable(db);
-    }
-    if (!s) {
-        s = vs_db_exec(db, "PRAGMA foreign_keys = ON");
+        s = open_file(db, create);
     }
     if (s) {
         snprintf(err, err_bytes, "%s", db->error);
@@ -207,6 +218,10 @@ static enum vs_status look_at_folder(const char *path, char *err, size_t err_byt
 {
     char dir[4096];
     snprintf(dir, sizeof dir, "%s", path);
+    if (access(path, F_OK) != 0 && errno != ENOENT) { /* not a folder, too long a name */
+        snprintf(err, err_bytes, "%s: cannot open: %s; give another --db", path, strerror(errno));
+        return VS_E_IO;
+    }
     for (int level = 0; level < 2 && access(dir, F_OK) != 0; level++) {
         parent_of(dir);
     }
@@ -234,6 +249,33 @@ enum vs_status vs_db_look(const char *path, char *err, size_t err_bytes)
     }
     vs_db_close(db);
     return s;
+}
+
+enum vs_status vs_db_open_later(const char *path, struct vs_db **out, char *err, size_t err_bytes)
+{
+    struct stat st;
+    if (!*path || stat(path, &st) == 0) {
+        return vs_db_open(path, true, out, err, err_bytes);
+    }
+    *out = NULL;
+    enum vs_status s = look_at_folder(path, err, err_bytes);
+    s = s ? s : vs_db_open(":memory:", true, out, err, err_bytes);
+    if (!s) {
+        snprintf((*out)->path, sizeof(*out)->path, "%s", path);
+        (*out)->later = true;
+    }
+    return s;
+}
+
+enum vs_status vs__db_make(struct vs_db *db)
+{
+    if (!db->later) {
+        return VS_OK;
+    }
+    sqlite3_close(db->sql);
+    db->sql = NULL;
+    db->later = false;
+    return open_file(db, true);
 }
 
 void vs_db_close(struct vs_db *db)

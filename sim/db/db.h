@@ -69,6 +69,9 @@ struct vs_run_record {
  * and cannot be, is refused untouched. ":memory:" keeps one for this process only. */
 enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err,
                           size_t err_bytes);
+/* The same to write, but a database that is not there is made when its first run is stored: a run
+ * that fails leaves none. Refuses what one sees before. */
+enum vs_status vs_db_open_later(const char *path, struct vs_db **out, char *err, size_t err_bytes);
 /* What opening it to write would be refused for, as far as one sees without making anything: for a
  * request that has other mistakes. */
 enum vs_status vs_db_look(const char *path, char *err, size_t err_bytes);

@@ -181,7 +181,8 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
 enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run)
 {
     struct writer w = {.db = db, .ledger = r->ledger};
-    w.status = vs_db_exec(db, "BEGIN IMMEDIATE");
+    w.status = vs__db_make(db);
+    w.status = w.status ? w.status : vs_db_exec(db, "BEGIN IMMEDIATE");
     if (w.status) {
         return w.status;
     }
