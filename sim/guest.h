@@ -89,6 +89,10 @@ enum vs_req_switch { VS_SWITCH_MACHINE, VS_SWITCH_KEEP, VS_SWITCH_FLUSH };
 
 /* Instructions of one COMPUTE: about an hour of a guest's time, as a WAIT has at most. */
 #define VS_COMPUTE_MAX UINT64_C(10000000000000)
+/* Time of one WAIT, RECV or TIMER: an hour, given in ns, and another one, in us. */
+#define VS_WAIT_PS_MAX UINT64_C(7200000000000000)
+/* Of a run: 100 days. One request more is still less than 2^63 ps, 106 days. */
+#define VS_RUN_PS_MAX UINT64_C(8640000000000000000)
 
 struct vs_trace_rec;
 

@@ -450,6 +450,14 @@ static void stop_progressing(struct vs_vcpu *v)
     }
 }
 
+/* The clock goes on to 2^64 ps, the database's integers to half of that. */
+static void keep_in_range(struct vs_vcpu *v, uint64_t now_ps)
+{
+    if (now_ps > VS_RUN_PS_MAX || vs_cpu_now_ps(&v->cpu) > VS_RUN_PS_MAX) {
+        vs__vcpu_fail(v, "a run has at most 100 days of simulated time");
+    }
+}
+
 /* A request is carried out no further than the next event of the vCPU's own. */
 static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
 {
@@ -482,6 +490,7 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
         }
     }
     stop_progressing(v);
+    keep_in_range(v, now_ps);
     while (!v->ended && !v->failed) {
         if (v->awaits) {
             uint64_t wake = vs__shootdown_wake_ps(v);

@@ -188,7 +188,7 @@ static void field(struct vs_vst_lane *l, char letter, struct vs_request *q)
         q->b = number(l);
         break;
     case 'p':
-        q->ps = number(l);
+        q->ps = at_most(l, VS_WAIT_PS_MAX, "a wait of more than two hours");
         break;
     case 's':
         q->stride = number(l);
