@@ -84,7 +84,7 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
 {
     struct vs_net *net = v->p->net;
     if (!net) {
-        vs__vcpu_fail(v, "%s: this machine has no NIC (nic.present = 0)", what);
+        vs__vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)", what);
         return NULL;
     }
     struct vs_driver *d = &net->driver[v->index];
