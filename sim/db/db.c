@@ -52,7 +52,8 @@ static enum vs_status pragma_number(struct vs_db *db, const char *sql, int64_t *
     enum vs_status s = VS_OK;
     if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK ||
         sqlite3_step(st) != SQLITE_ROW) {
-        s = vs__db_fail(db, "not a virtsim database");
+        bool other = (sqlite3_errcode(db->sql) & 0xff) == SQLITE_NOTADB;
+        s = vs__db_fail(db, other ? "not a virtsim database" : "cannot read");
     } else {
         *out = sqlite3_column_int64(st, 0);
     }

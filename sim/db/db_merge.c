@@ -68,7 +68,9 @@ enum vs_status vs_db_merge(struct vs_db *db, const char *other)
     if (s) {
         return s;
     }
-    s = vs_db_exec(db, "BEGIN IMMEDIATE");
+    /* IMMEDIATE would begin to write in the other one, too: a commit in two files, which has a
+     * third one beside them that a kill leaves behind */
+    s = vs_db_exec(db, "BEGIN; DELETE FROM main.run WHERE run < 0");
     s = s ? s : move_runs(db);
     if (s) {
         sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);

@@ -22,6 +22,20 @@ insert into comparison values ('c1',2,1,1.5,'ns','predicted',0.1,'in range','why
 equal "comparisons are merged, with both of their runs" "c1|4|3" "$(sqlite3 "$work/both.db" 'select claim_id, run, base_run from comparison')"
 equal "and their claims" "c1" "$(sqlite3 "$work/both.db" 'select claim_id from claim')"
 ok "the merged database is whole" "$VIRTSIM" db check "$work/both.db"
+# a source is only read: who writes into it is not waited for, and the commit is in one file
+mkfifo "$work/hold"
+sqlite3 "$work/compared.db" <"$work/hold" >/dev/null &
+exec 3>"$work/hold"
+echo "begin immediate; select 1;" >&3
+sleep 1
+ok "a source that another process writes" timeout 30 "$VIRTSIM" db merge "$work/busy.db" "$work/compared.db"
+exec 3>&-
+wait $!
+equal "is merged as it was" 2 "$(count "$work/busy.db")"
+# what is damaged is not called somebody else's
+cp "$work/a.db" "$work/head.db"
+dd if=/dev/zero of="$work/head.db" bs=1 seek=100 count=60 conv=notrunc 2>/dev/null
+refused "a database whose first page is damaged" 2 "head.db: cannot read" "$VIRTSIM" list runs --db "$work/head.db"
 
 # a file that cannot be written: found before the run
 cp "$work/a.db" "$work/ro.db"
