@@ -70,9 +70,10 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (e->op) {
-            vs_error(&e->r.errors, "'%s': one operation at a time", arg);
+            vs_error(&e->r.errors, "'%s': one operation at a time, '%s' is given already", arg,
+                     e->op);
         }
-        e->op = arg;
+        e->op = e->op ? e->op : arg;
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state,

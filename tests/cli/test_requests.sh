@@ -20,6 +20,8 @@ refused "a workload named like none" 2 "'virtsim list workloads' names" "$VIRTSI
 refused "nor does its folder exist" 2 "'virtsim list workloads' names" "$VIRTSIM" run nowhere/gups.lua --db "$db"
 refused "the workload of a sweep, nearly named" 2 "did you mean 'workloads/gups.lua'" "$VIRTSIM" sweep workloads/gup.lua --vary guest.page=4K,2M --db "$db"
 refused "no such trace" 2 "nothere.zst" "$VIRTSIM" replay nothere.zst --db "$db"
+refused "one operation at a time" 2 "'walk' is given already" "$VIRTSIM" explain walk exrta --db "$db"
+equal "and that is all" 1 "$(wc -l <"$work/err")"
 refused "unknown operation" 2 "did you mean 'exit.cpuid'" "$VIRTSIM" explain exit.cupid --db "$db"
 "$VIRTSIM" run workloads/gups.lua --set workload.count=1000 --db "$work/one.db" --quiet >/dev/null
 refused "no such run" 2 "virtsim list runs" "$VIRTSIM" show 7 --db "$work/one.db"
