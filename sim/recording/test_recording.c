@@ -244,6 +244,32 @@ static void test_an_interrupt_stays_within_its_recording(void **state)
     free(bytes);
 }
 
+/* As a script's can: times that add up past the clock's range are nothing that a program asks. */
+static void test_a_wait_is_no_longer_than_a_programs(void **state)
+{
+    (void)state;
+    static const struct vs_request waits[] = {{.kind = VS_REQ_WAIT, .ps = VS_WAIT_PS_MAX},
+                                              {.kind = VS_REQ_WAIT, .ps = VS_WAIT_PS_MAX + 1},
+                                              {.kind = VS_REQ_END}};
+    size_t size;
+    programs[2] = waits;
+    uint8_t *bytes = make(TEXT, &size);
+    programs[2] = third;
+    struct vs_recording *r = opened(bytes, size);
+    struct vs_reply reply = {.value = 0};
+    struct vs_guest_source s;
+    struct vs_request q;
+    vs_recording_source(r, 2, 0, &s);
+    s.next(s.ctx, &reply, &q);
+    assert_int_equal(q.kind, VS_REQ_WAIT);
+    assert_int_equal(q.ps, VS_WAIT_PS_MAX);
+    s.next(s.ctx, &reply, &q);
+    assert_int_equal(q.kind, VS_REQ_ERROR);
+    assert_non_null(strstr(s.error(s.ctx), "more than two hours"));
+    vs_recording_close(r);
+    free(bytes);
+}
+
 /* Every request that has an address, a new one too: what stays where it is says so here. */
 static bool stays(const struct vs_request *q)
 {
@@ -403,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_no_cut_goes_unseen),
         cmocka_unit_test(test_blocks_keep_their_order),
         cmocka_unit_test(test_an_interrupt_stays_within_its_recording),
+        cmocka_unit_test(test_a_wait_is_no_longer_than_a_programs),
         cmocka_unit_test(test_addresses_move_along_with_their_region),
         cmocka_unit_test(test_vcpus_know_the_machine_they_were_recorded_on),
         cmocka_unit_test(test_a_text_of_unknown_keys_is_refused_by_name),
