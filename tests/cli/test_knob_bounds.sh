@@ -7,8 +7,8 @@ list() { "$VIRTSIM" list knobs --format csv | awk -F, 'NR > 1 && $1 !~ /^workloa
 
 # below, above, no number, another unit: a message for each, and nothing else
 refuse() {
-    list "$2" >"$work/bad"
-    sort -R --random-source=/dev/zero "$work/bad" | split -l 250 - "$work/part."
+    what=$1
+    list "$2" | split -l 250 - "$work/part." # --set has room for 256
     for part in "$work"/part.*; do
         set --
         while IFS= read -r setting; do
@@ -22,14 +22,11 @@ refuse() {
         rm "$part"
     done
 }
-what="below the least"
-refuse below '{ split($3, b, "\\.\\."); if ($3 ~ /\.\./) print $1 "=" (b[1] > 0 ? b[1] - 1 : -1) }'
-what="above the most" # 2^53 and more: awk counts in doubles
-refuse above '{ split($3, b, "\\.\\."); if ($3 ~ /\.\./) print $1 "=" (b[2] < 2^53 ? sprintf("%.0f", b[2] + 1) : "18446744073709551616") }'
-what="no number"
-refuse nonsense '{ print $1 "=nonsense" }'
-what="another unit"
-refuse unit '{ print $1 "=" ($4 == "ps" ? "4KiB" : "4ns") }'
+refuse "below the least" '{ split($3, b, "\\.\\."); if ($3 ~ /\.\./) print $1 "=" (b[1] > 0 ? b[1] - 1 : -1) }'
+# 2^53 and more: awk counts in doubles
+refuse "above the most" '{ split($3, b, "\\.\\."); if ($3 ~ /\.\./) print $1 "=" (b[2] < 2^53 ? sprintf("%.0f", b[2] + 1) : "18446744073709551616") }'
+refuse "no number" '{ print $1 "=nonsense" }'
+refuse "another unit" '{ print $1 "=" ($4 == "ps" ? "4KiB" : "4ns") }'
 
 cat >"$work/cpu.lua" <<'LUA'
 guest(function(cpu)
