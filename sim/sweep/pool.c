@@ -147,7 +147,13 @@ enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
         size_t bad = 0, reasons = 0;
         for (size_t i = 0; i < n && bad < REFUSED; i++) {
             struct vs_errors e = {NULL, 0};
-            if (!s->make(s->ctx, i, &p) || rehearse(&p, &e)) {
+            bool made = s->make(s->ctx, i, &p);
+            if (!made) {
+                p.label[0] = '\0';
+                vs_error(&e, "a point's values take more than the %zu characters for them",
+                         sizeof p.text);
+            }
+            if (!made || rehearse(&p, &e)) {
                 bad++;
                 refuse(why, &reasons, p.label, &e);
             }
