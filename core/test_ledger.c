@@ -1,70 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the books: what a charge, a wait, a child, a count, a cut and a journey may and may not
  * do. */
-#include "virtsim/ledger.h"
+#include "test_ledger.h"
 
 #include "virtsim/sim.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static const struct vs_account_desc accounts[] = {{"toy.a", "toy.a.latency", false, ""},
-                                                  {"toy.b", "", false, ""},
-                                                  {"toy.queue", "", true, ""},
-                                                  {NULL, NULL, false, NULL}};
-static const struct vs_counter_desc counters[] = {{"toy.hits", "hit", ""}};
-static const struct vs_component_desc toy = {"toy", NULL, 0, accounts, 3, counters, 1, 0};
-enum { A, B, QUEUE };
-
-struct fixture {
-    struct vs_ledger *l;
-    struct vs_txn t;
-    uint16_t base, actor, host;
-    uint64_t hits[1];
-};
-
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    f->l = vs_ledger_create(7);
-    f->base = vs_ledger_accounts(f->l, &toy);
-    uint16_t line = vs_ledger_actor(f->l, "vcpu0");
-    f->actor = vs_ledger_actor(f->l, "vcpu0/guest");
-    f->host = vs_ledger_actor(f->l, "vcpu0/host");
-    vs_ledger_counters(f->l, f->actor, &toy, f->hits);
-    vs_txn_begin(&f->t, f->l, line, ps(100));
-    vs_txn_actor(&f->t, f->actor);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    char why[200];
-    if (f->t.depth) {
-        vs_txn_end(&f->t);
-    }
-    assert_int_equal(vs_ledger_unbalanced(f->l, why, sizeof why), 0);
-    vs_ledger_destroy(f->l);
-    free(f);
-    return 0;
-}
-
-static uint16_t acc(const struct fixture *f, int which)
-{
-    return (uint16_t)(f->base + which);
-}
 
 static void test_clock_is_the_sum_of_its_charges(void **state)
 {
@@ -293,7 +232,6 @@ static void test_spans_keep_the_first_ones_and_as_many_later_ones(void **state)
 
 int main(void)
 {
-#define LAW(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
     const struct CMUnitTest tests[] = {
         LAW(test_clock_is_the_sum_of_its_charges),
         LAW(test_a_child_is_booked_once_and_its_parent_records_its_total),
