@@ -35,6 +35,7 @@ static void test_numbers_are_read_as_people_write_them(void **state)
         uint64_t value;
     } good[] = {{"1536", 1536},        {"0x600", 1536},
                 {"4K", 4096},          {"4KiB", 4096},
+                {"3M", 3u << 20},      {"1GB", 1u << 30},
                 {"1.5M", 1572864},     {"1e6", 1000000},
                 {"2GiB", 1ull << 31},  {"18446744073709551615", UINT64_MAX},
                 {"0100M", 100u << 20}, {"08", 8},
@@ -89,6 +90,86 @@ static void test_a_lower_rank_never_overwrites_a_higher_one(void **state)
     assert_int_equal(knob->grade, VS_GRADE_documented);
     char text[32];
     assert_string_equal(vs_knob_text(knob, text, sizeof text), "fifo");
+    vs_knobs_destroy(k);
+}
+
+static void set(struct vs_knobs *k, const char *path, const char *text, enum vs_status want)
+{
+    struct vs_origin cli = {VS_RANK_CLI, "--set", "command line", VS_GRADE_assumed};
+    struct vs_errors e = {NULL, 0};
+    assert_int_equal(vs_knobs_set(k, path, text, &cli, &e), want);
+    assert_int_equal(e.n, want != VS_OK);
+    vs_errors_free(&e);
+}
+
+static void test_bounds_belong_to_the_range_and_the_last_of_equals_wins(void **state)
+{
+    (void)state;
+    struct vs_knobs *k = vs_knobs_create(all, 1);
+    const struct vs_knob *entries = vs_knobs_find(k, "toy.tlb.entries"),
+                         *latency = vs_knobs_find(k, "toy.tlb.latency"),
+                         *policy = vs_knobs_find(k, "toy.tlb.policy");
+    set(k, "toy.tlb.entries", "1536", VS_OK);
+    set(k, "toy.tlb.entries", "1", VS_OK);
+    assert_int_equal(entries->value, 1);
+    set(k, "toy.tlb.entries", "0", VS_E_BOUNDS);
+    assert_int_equal(entries->value, 1);
+    set(k, "toy.tlb.latency", "1us", VS_OK);
+    assert_int_equal(latency->value, 1000000);
+    set(k, "toy.tlb.latency", "0.5ns", VS_OK);
+    assert_int_equal(latency->value, 500);
+    set(k, "toy.tlb.latency", "0.5ps", VS_E_INPUT);
+    set(k, "toy.tlb.policy", "random", VS_OK);
+    assert_int_equal(policy->value, 1);
+    set(k, "toy.tlb.policy", "fif", VS_E_INPUT); /* a part of a name is none */
+    set(k, "toy.tlb.policy", "fifos", VS_E_INPUT);
+    set(k, "toy.tlb.policy", "", VS_E_INPUT);
+    assert_int_equal(policy->value, 1);
+    vs_knobs_destroy(k);
+}
+
+/* A value without a source of its own stays as well known as the declaration says. */
+static void test_a_grade_goes_with_the_source_that_was_given(void **state)
+{
+    (void)state;
+    struct vs_knobs *k = vs_knobs_create(all, 1);
+    struct vs_errors e = {NULL, 0};
+    struct vs_origin silent = {VS_RANK_CLI, "--set", NULL, VS_GRADE_derived},
+                     cited = {VS_RANK_CLI, "--set", "datasheet", VS_GRADE_derived};
+    const struct vs_knob *latency = vs_knobs_find(k, "toy.tlb.latency");
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.latency", "8", &silent, &e), VS_OK);
+    assert_int_equal(latency->grade, VS_GRADE_measured);
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.latency", "8", &cited, &e), VS_OK);
+    assert_int_equal(latency->grade, VS_GRADE_derived);
+    vs_knobs_destroy(k);
+}
+
+static void test_a_component_is_loaded_with_what_was_set_and_defaults_elsewhere(void **state)
+{
+    (void)state;
+    struct vs_knobs *k = vs_knobs_create(all, 1), *none = vs_knobs_create(all, 0);
+    struct toy config;
+    set(k, "toy.tlb.entries", "128", VS_OK);
+    memset(&config, 0xff, sizeof config);
+    vs_knobs_load(k, &toy, &config);
+    assert_int_equal(config.entries, 128);
+    assert_int_equal(config.latency, 7);
+    memset(&config, 0xff, sizeof config);
+    vs_knobs_load(none, &toy, &config); /* a store that knows nothing of it */
+    assert_int_equal(config.entries, 64);
+    assert_int_equal(config.on, 1);
+    vs_knobs_destroy(none);
+    vs_knobs_destroy(k);
+}
+
+static void test_a_path_exists_once(void **state)
+{
+    (void)state;
+    static const struct vs_knob_desc twice = {
+        "toy.tlb.on", VS_KNOB_FLAG, 0, 0, 1, "flag", NULL, VS_GRADE_assumed, "guess", "", 0};
+    struct vs_knobs *k = vs_knobs_create(all, 1);
+    assert_int_equal(vs_knobs_add(k, &twice), VS_E_CONFIG);
+    assert_int_equal(vs_knobs_count(k), 4);
     vs_knobs_destroy(k);
 }
 
@@ -157,6 +238,87 @@ static void test_values_counted_by_the_caller_are_the_same_as_added_ones(void **
     vs_hist_destroy(many);
 }
 
+/* Below 128 ps every value has a bucket of its own, so that quantiles are those of the values. */
+static void test_a_quantile_is_the_least_value_with_that_share_at_or_below_it(void **state)
+{
+    (void)state;
+    struct vs_rng r;
+    vs_rng_seed(&r, 5, 6);
+    struct vs_hist *h = vs_hist_create();
+    for (int round = 0; round < 200; round++) {
+        uint64_t count[VS_HIST_SUB] = {0}, n = 1 + vs_rng_below(&r, 40);
+        vs_hist_clear(h);
+        assert_int_equal(h->n, 0);
+        assert_int_equal(vs_hist_quantile(h, 500), 0);
+        for (uint64_t i = 0; i < n; i++) {
+            uint64_t v = vs_rng_below(&r, VS_HIST_SUB);
+            count[v]++;
+            vs_hist_add(h, v, 1);
+        }
+        for (uint32_t q = 1; q <= 1000; q += 37) {
+            uint64_t v = 0, below = count[0];
+            while (below * 1000u < n * q) {
+                below += count[++v];
+            }
+            assert_int_equal(vs_hist_quantile(h, q), v);
+        }
+    }
+    vs_hist_destroy(h);
+}
+
+static void test_a_bucket_is_reported_as_its_middle(void **state)
+{
+    (void)state;
+    for (uint32_t b = 0; b + 1 < VS_HIST_BUCKETS; b++) {
+        uint64_t low = vs_hist_low(b), width = vs_hist_low(b + 1) - low;
+        assert_int_equal(vs_hist_mid(b), low + width / 2u);
+    }
+}
+
+/* Outputs of Blackman and Vigna's reference code: splitmix64 from 1234567, xoshiro256** from the
+ * state 1, 2, 3, 4. */
+static void test_random_numbers_are_those_of_the_published_generators(void **state)
+{
+    (void)state;
+    static const uint64_t split[] = {6457827717110365317u, 3203168211198807973u,
+                                     9817491932198370423u, 4593380528125082431u,
+                                     16408922859458223821u},
+                          star[] = {11520u,
+                                    0u,
+                                    1509978240u,
+                                    1215971899390074240u,
+                                    1216172134540287360u,
+                                    607988272756665600u,
+                                    16172922978634559625u,
+                                    8476171486693032832u,
+                                    10595114339597558777u,
+                                    2904607092377533576u};
+    uint64_t x = 1234567;
+    struct vs_rng r = {{1, 2, 3, 4}};
+    for (size_t i = 0; i < sizeof split / sizeof split[0]; i++) {
+        assert_int_equal(vs_splitmix(&x), split[i]);
+    }
+    for (size_t i = 0; i < sizeof star / sizeof star[0]; i++) {
+        assert_int_equal(vs_rng_next(&r), star[i]);
+    }
+}
+
+static void test_units_and_bounded_numbers_fill_their_range_evenly(void **state)
+{
+    (void)state;
+    struct vs_rng r;
+    vs_rng_seed(&r, 7, 8);
+    unsigned eighth[8] = {0}, below[8] = {0};
+    for (int i = 0; i < 80000; i++) {
+        eighth[(unsigned)(vs_rng_unit(&r) * 8)]++;
+        below[vs_rng_below(&r, 8)]++;
+    }
+    for (int k = 0; k < 8; k++) {
+        assert_in_range(eighth[k], 9500, 10500);
+        assert_in_range(below[k], 9500, 10500);
+    }
+}
+
 static void test_streams_of_one_seed_differ_and_repeat(void **state)
 {
     (void)state;
@@ -180,7 +342,15 @@ int main(void)
         cmocka_unit_test(test_numbers_are_read_as_people_write_them),
         cmocka_unit_test(test_every_mistake_of_a_request_is_reported_with_what_would_be_right),
         cmocka_unit_test(test_a_lower_rank_never_overwrites_a_higher_one),
+        cmocka_unit_test(test_bounds_belong_to_the_range_and_the_last_of_equals_wins),
+        cmocka_unit_test(test_a_grade_goes_with_the_source_that_was_given),
+        cmocka_unit_test(test_a_component_is_loaded_with_what_was_set_and_defaults_elsewhere),
+        cmocka_unit_test(test_a_path_exists_once),
         cmocka_unit_test(test_quantiles_are_within_one_per_cent),
+        cmocka_unit_test(test_a_quantile_is_the_least_value_with_that_share_at_or_below_it),
+        cmocka_unit_test(test_a_bucket_is_reported_as_its_middle),
+        cmocka_unit_test(test_random_numbers_are_those_of_the_published_generators),
+        cmocka_unit_test(test_units_and_bounded_numbers_fill_their_range_evenly),
         cmocka_unit_test(test_every_value_falls_into_the_bucket_whose_bounds_hold_it),
         cmocka_unit_test(test_values_counted_by_the_caller_are_the_same_as_added_ones),
         cmocka_unit_test(test_streams_of_one_seed_differ_and_repeat),
