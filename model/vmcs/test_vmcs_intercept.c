@@ -334,6 +334,20 @@ static void test_the_guest_reads_an_offset_and_scaled_time(void **state)
                      UINT64_C(0xc000000000000003));
 }
 
+/* SDM 3C 25.3, RDTSC: offsetting alone decides whether anything happens to the value; scaling says
+ * what. */
+static void test_without_offsetting_time_is_neither_moved_nor_scaled(void **state)
+{
+    struct fixture *f = *state;
+    f->config.cap_proc2 |= UINT64_C(1) << (32 + 25);
+    f->config.control_tsc_scaling = 1;
+    f->config.control_tsc_offsetting = 0;
+    boot(f);
+    write_field(f, VS_VMCS_TSC_OFFSET, 1000);
+    write_field(f, VS_VMCS_TSC_MULTIPLIER, UINT64_C(3) << 47);
+    assert_int_equal(vs_vmx_guest_tsc(&f->x, 5000), 5000);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -350,6 +364,7 @@ int main(void)
         T(test_sti_opens_the_window_after_the_instruction_that_follows),
         T(test_a_pause_loop_exits_after_its_window),
         T(test_the_guest_reads_an_offset_and_scaled_time),
+        T(test_without_offsetting_time_is_neither_moved_nor_scaled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -386,9 +386,11 @@ static uint64_t scale_tsc(uint64_t tsc, uint64_t multiplier)
 
 uint64_t vs_vmx_guest_tsc(const struct vs_vmx *x, uint64_t host_tsc)
 {
-    uint64_t offset = VS_GET(x, PROC_CONTROLS) & VS_PROC_TSC_OFFSETTING ? VS_GET(x, TSC_OFFSET) : 0;
+    if (!(VS_GET(x, PROC_CONTROLS) & VS_PROC_TSC_OFFSETTING)) {
+        return host_tsc; /* whatever the secondary controls say (SDM 3C 25.3, RDTSC) */
+    }
     if (vs_vmx_proc2(x) & VS_VMX_BIT(25)) { /* 64.48 fixed point */
         host_tsc = scale_tsc(host_tsc, VS_GET(x, TSC_MULTIPLIER));
     }
-    return host_tsc + offset;
+    return host_tsc + VS_GET(x, TSC_OFFSET);
 }
