@@ -12,66 +12,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-struct counts {
-    uint64_t kind[4];
-    int end; /* 0 or -1 */
-};
-
-static struct counts count(struct vs_trace *t)
-{
-    static struct vs_trace_rec recs[5000];
-    struct counts c = {{0}, 0};
-    long n;
-    while ((n = vs_trace_read(t, recs, 5000)) > 0)
-        for (long i = 0; i < n; i++)
-            c.kind[recs[i].kind]++;
-    c.end = (int)n;
-    return c;
-}
-
-static void expect_counts(const char *path, const char *format, const uint64_t want[4])
-{
-    char err[1024] = "";
-    struct vs_trace *t = vs_trace_open(path, NULL, err, sizeof err);
-    assert_string_equal(err, "");
-    assert_non_null(t);
-    struct counts c = count(t);
-    assert_string_equal(vs_trace_error(t), "");
-    assert_int_equal(c.end, 0);
-    for (int k = 0; k < 4; k++)
-        assert_int_equal(c.kind[k], want[k]);
-    struct vs_trace_info info = vs_trace_info(t);
-    assert_string_equal(info.format, format);
-    assert_int_equal(info.records, want[0] + want[1] + want[2] + want[3]);
-    assert_int_equal(info.bytes_read, info.bytes_total);
-    vs_trace_close(t);
-}
-
 /* --- whole traces against independent counts ---------------------------------------------------
  */
-
-static void shared_traces_have_the_documented_counts(void **state)
-{
-    static const struct {
-        const char *file;
-        const char *format;
-        uint64_t n[4]; /* I L S M */
-    } rows[] = {
-        {"straddle.lackey.zst", "lackey", {50905, 11762, 5816, 91}},
-        {"chase.lackey.zst", "lackey", {827512, 204262, 2477, 31}},
-        {"bbsort.lackey.zst", "lackey", {6482676, 1685004, 1053635, 17281}},
-        {"sqlq.lackey.zst", "lackey", {10771153, 3080487, 1579569, 69240}},
-        {"straddle.champsimtrace.xz", "champsim", {50905, 11853, 5907, 0}},
-        {"sqlite_first300k.champsimtrace.xz", "champsim", {300000, 77802, 28276, 0}},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char path[1024];
-        if (!shared_path(path, sizeof path, rows[i].file))
-            skip();
-        expect_counts(path, rows[i].format, rows[i].n);
-    }
-}
 
 /* counted by workloads/traces/oracle.py */
 static void own_trace_has_its_counts(void **state)
@@ -478,7 +420,6 @@ static void memory_does_not_grow_with_the_trace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shared_traces_have_the_documented_counts),
         cmocka_unit_test(own_trace_has_its_counts),
         cmocka_unit_test(lackey_line_is_accepted_exactly_within_the_grammar),
         cmocka_unit_test(lackey_values_arrive_in_order),

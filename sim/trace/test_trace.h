@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by the two tests of the trace readers: opening bytes, making traces, compressing them. */
+/* Shared by the tests of the trace readers: opening bytes, making traces, compressing them. */
 #ifndef VS_SIM_TRACE_TEST_TRACE_H
 #define VS_SIM_TRACE_TEST_TRACE_H
 
@@ -26,19 +26,6 @@ enum { N_CODECS = 4 };
 static inline void source_path(char *dst, size_t size, const char *relative)
 {
     snprintf(dst, size, "%s/%s", VS_SOURCE_DIR, relative);
-}
-
-/* False if the shared samples are not on this machine. */
-static inline bool shared_path(char *dst, size_t size, const char *file)
-{
-    const char *dir = getenv("VIRTSIM_SHARED");
-    if (!dir)
-        dir = VS_SHARED_DIR;
-    snprintf(dst, size, "%s/traces/mem/%s", dir, file);
-    FILE *f = fopen(dst, "rb");
-    if (f)
-        fclose(f);
-    return f != NULL;
 }
 
 /* One trace is open at a time; its bytes are copied so that overruns are seen by ASan. */
@@ -157,6 +144,42 @@ static inline uint8_t *compress_as(int codec, const void *data, size_t size, siz
         deflateEnd(&z);
     }
     return out;
+}
+
+/* Of a whole trace, by kind of its records. */
+struct counts {
+    uint64_t kind[4];
+    int end; /* 0 or -1 */
+};
+
+static inline struct counts count(struct vs_trace *t)
+{
+    static struct vs_trace_rec recs[5000];
+    struct counts c = {{0}, 0};
+    long n;
+    while ((n = vs_trace_read(t, recs, 5000)) > 0)
+        for (long i = 0; i < n; i++)
+            c.kind[recs[i].kind]++;
+    c.end = (int)n;
+    return c;
+}
+
+static inline void expect_counts(const char *path, const char *format, const uint64_t want[4])
+{
+    char err[1024] = "";
+    struct vs_trace *t = vs_trace_open(path, NULL, err, sizeof err);
+    assert_string_equal(err, "");
+    assert_non_null(t);
+    struct counts c = count(t);
+    assert_string_equal(vs_trace_error(t), "");
+    assert_int_equal(c.end, 0);
+    for (int k = 0; k < 4; k++)
+        assert_int_equal(c.kind[k], want[k]);
+    struct vs_trace_info info = vs_trace_info(t);
+    assert_string_equal(info.format, format);
+    assert_int_equal(info.records, want[0] + want[1] + want[2] + want[3]);
+    assert_int_equal(info.bytes_read, info.bytes_total);
+    vs_trace_close(t);
 }
 
 #endif

@@ -79,12 +79,10 @@ static void line(struct iommu_machine *m, const char *text, bool *updated, struc
     }
 }
 
-static bool replay(uint64_t entries, struct outcome *o)
+static void replay(uint64_t entries, struct outcome *o)
 {
     FILE *f = log_open();
-    if (!f) {
-        return false;
-    }
+    assert_non_null(f);
     struct iommu_machine m;
     struct vs_iommu_config c;
     vs_defaults(&vs_iommu_desc, &c);
@@ -101,16 +99,13 @@ static bool replay(uint64_t entries, struct outcome *o)
     }
     (void)pclose(f);
     iommu_machine_stop(&m);
-    return true;
 }
 
 static void test_57_entries_give_every_hit_and_miss_of_the_recorded_iotlb(void **state)
 {
     (void)state;
     struct outcome o;
-    if (!replay(57, &o)) {
-        skip();
-    }
+    replay(57, &o);
     assert_int_equal(o.translations, 1161);
     assert_int_equal(o.hits, 841);
     assert_int_equal(o.misses, 320);
@@ -123,17 +118,20 @@ static void test_under_lru_21_entries_do_as_well_and_20_do_not(void **state)
 {
     (void)state;
     struct outcome o;
-    if (!replay(21, &o)) {
-        skip();
-    }
+    replay(21, &o);
     assert_int_equal(o.disagreements, 0);
-    assert_true(replay(20, &o));
+    replay(20, &o);
     assert_int_equal(o.translations, 1161);
     assert_true(o.disagreements > 0);
 }
 
 int main(void)
 {
+    FILE *there = log_open();
+    if (!there) {
+        return 77; /* skipped, and said so */
+    }
+    (void)pclose(there);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_57_entries_give_every_hit_and_miss_of_the_recorded_iotlb),
         cmocka_unit_test(test_under_lru_21_entries_do_as_well_and_20_do_not),
