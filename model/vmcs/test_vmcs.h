@@ -38,7 +38,7 @@ struct fixture {
     uint16_t last_vpid;
     bool guest_context;
     uint64_t context_eptp, context_cr3;
-    uint16_t context_vpid;
+    uint16_t context_vpid, context_pcid;
 };
 
 static inline uint64_t fake_load(void *ctx, struct vs_txn *t, vs_hpa at)
@@ -75,7 +75,7 @@ static inline void fake_context(void *ctx, bool guest, uint16_t vpid, uint16_t p
                                 uint64_t eptp)
 {
     struct fixture *f = ctx;
-    (void)pcid;
+    f->context_pcid = pcid;
     f->guest_context = guest;
     f->context_vpid = vpid;
     f->context_cr3 = cr3;
