@@ -61,7 +61,8 @@ static struct vs_vmx_verdict check_rights(const struct vs_vmx *x, struct vs_vmx_
     uint64_t type = ar & VS_AR_TYPE;
     bool usable = !(ar & VS_AR_UNUSABLE);
     if (s == CS) {
-        VS_RULE(v, usable && (type == 9 || type == 11 || type == 13 || type == 15 || type == 3));
+        bool unrestricted = (vs_vmx_proc2(x) & VS_PROC2_UNRESTRICTED) != 0;
+        VS_RULE(v, usable && ((type & 9) == 9 || (type == 3 && unrestricted)));
         VS_RULE(v, !(guest64 && ar & VS_AR_L && ar & VS_AR_DB));
     } else if (s == SS) {
         VS_RULE(v, !usable || type == 3 || type == 7);
