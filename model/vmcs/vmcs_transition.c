@@ -43,6 +43,13 @@ static bool pae_guest(const struct vs_vmx *x)
            VS_LIVE(x, GUEST_CR0) >> 31 & 1 && VS_LIVE(x, GUEST_CR4) >> 5 & 1;
 }
 
+/* MSRs that entries can load or exits clear are saved whatever the controls say, by a processor
+ * that has one of these controls (SDM 3C 27.3.1). */
+static bool has_control(const struct vs_vmx *x, uint64_t exit, uint64_t entry)
+{
+    return (x->config.cap_exit >> 32 & exit) || (x->config.cap_entry >> 32 & entry);
+}
+
 static uint32_t saved_groups(const struct vs_vmx *x)
 {
     uint64_t exit = VS_GET(x, EXIT_CONTROLS), proc2 = vs_vmx_proc2(x);
@@ -51,10 +58,11 @@ static uint32_t saved_groups(const struct vs_vmx *x)
     s |= exit & VS_EXIT_SAVE_PAT ? 1u << VS_VMCS_G_PAT : 0u;
     s |= exit & VS_EXIT_SAVE_EFER ? 1u << VS_VMCS_G_EFER : 0u;
     s |= exit & VS_EXIT_SAVE_PERF ? 1u << VS_VMCS_G_PERF : 0u;
-    s |= exit & VS_EXIT_CLEAR_BNDCFGS ? 1u << VS_VMCS_G_BNDCFGS : 0u;
-    s |= exit & VS_EXIT_CLEAR_RTIT ? 1u << VS_VMCS_G_RTIT : 0u;
-    s |= exit & VS_EXIT_LOAD_CET ? 1u << VS_VMCS_G_CET : 0u;
-    s |= exit & VS_EXIT_LOAD_PKRS ? 1u << VS_VMCS_G_PKRS : 0u;
+    s |=
+        has_control(x, VS_EXIT_CLEAR_BNDCFGS, VS_ENTRY_LOAD_BNDCFGS) ? 1u << VS_VMCS_G_BNDCFGS : 0u;
+    s |= has_control(x, VS_EXIT_CLEAR_RTIT, VS_ENTRY_LOAD_RTIT) ? 1u << VS_VMCS_G_RTIT : 0u;
+    s |= has_control(x, 0, VS_ENTRY_LOAD_CET) ? 1u << VS_VMCS_G_CET : 0u;
+    s |= has_control(x, 0, VS_ENTRY_LOAD_PKRS) ? 1u << VS_VMCS_G_PKRS : 0u;
     s |= exit & VS_EXIT_SAVE_TIMER ? 1u << VS_VMCS_G_TIMER : 0u;
     s |= proc2 & VS_PROC2_INTERRUPT_DELIVERY ? 1u << VS_VMCS_G_APIC : 0u;
     s |= proc2 & VS_PROC2_PML ? 1u << VS_VMCS_G_PML : 0u;
@@ -123,12 +131,13 @@ static uint64_t move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmcs_area area,
     return total;
 }
 
-/* MSR index of a list entry the hardware refuses: FS and GS bases, the x2APIC's MSRs in use, SMM.
- */
-static bool refused(uint32_t index)
+/* MSR index of a list entry the hardware refuses (SDM 3C 26.4, 27.4, 27.6): the x2APIC's MSRs in
+ * use; to store IA32_SMBASE, which is read in SMM only and written by nobody; to load the FS and GS
+ * bases, which come from the VMCS, and IA32_SMM_MONITOR_CTL. */
+static bool refused(uint32_t index, bool store)
 {
-    return index == 0xc0000100 || index == 0xc0000101 || (index >= 0x800 && index <= 0x8ff) ||
-           index == 0x9e;
+    bool not_loaded = index == 0xc0000100 || index == 0xc0000101 || index == 0x9b;
+    return index >> 8 == 8 || index == 0x9e || (not_loaded && !store);
 }
 
 /* 16 bytes an entry: index in bits 31:0 (63:32 reserved), then the value. Returns the number of the
@@ -141,7 +150,7 @@ static uint64_t msr_list(struct vs_vmx *x, struct vs_txn *t, uint64_t at, uint64
         vs_hpa head = {at + 16 * i}, body = {at + 16 * i + 8};
         uint64_t index =
             t && m->load ? m->load(m->ctx, t, head) : vs_phys_read64(x->wire.phys, head);
-        if (index >> 32 || refused((uint32_t)index)) {
+        if (index >> 32 || refused((uint32_t)index, store)) {
             return i + 1;
         }
         vs_vmx_charge(x, t, account, 1, store ? x->config.msr_store : x->config.msr_load);

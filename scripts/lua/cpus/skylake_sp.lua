@@ -2,7 +2,7 @@
 -- Skylake server core. TLB geometry: InstLatX64 dumps of Skylake/SKX/CLX. Transition
 -- and VMX capabilities: Xeon Gold 6142M. Latencies of the core: an i9-7900X, the same design (same CPUID model).
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) Gold 6142M CPU @ 2.60GHz.txt"
-local split = "1X061: 516 cycles were measured, 329 of them go to parts of assumed length; the other 187 are split in half by assumption"
+local split = "1X061: 516 cycles were measured, 330 of them go to parts of assumed length; the other 186 are split in half by assumption"
 return {
   text = "Intel Skylake-SP core at the nominal clock of a Xeon Gold 6142M",
   calibrated = "1X061 1X064",
@@ -25,6 +25,6 @@ return {
       ept_vpid = { 0x00000f0106734141, dump, "measured" },
     },
     exit = { detect = { 93, split, "assumed" } },
-    entry = { begin = { 94, split, "assumed" } },
+    entry = { begin = { 93, split, "assumed" } },
   },
 }
