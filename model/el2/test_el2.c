@@ -131,6 +131,69 @@ static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **
     }
 }
 
+/* Arm ARM, HCR_EL2: VM 0, IMO 4, FB 9, TWI 13, TID3 18, TTLB 25, E2H 34. */
+static void test_each_knob_is_its_bit_of_hcr(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t *const knob[] = {&f->config.force_broadcast, &f->config.trap_wfi, &f->config.trap_id,
+                              &f->config.trap_tlbi};
+    static const unsigned bit[] = {9, 13, 18, 25};
+    for (unsigned i = 0; i <= 4; i++) {
+        for (unsigned k = 0; k < 4; k++) {
+            *knob[k] = k == i;
+        }
+        boot(f);
+        assert_true(f->e.hcr ==
+                    (1ull << 0 | 1ull << 4 | 1ull << 34 | (i < 4 ? 1ull << bit[i] : 0)));
+        assert_int_equal(vs_el2_traps_tlbi(&f->e), i == 3);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_WFX, false), i == 1);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, true), i == 2);
+        /* other system registers than those of identification are no business of TID3 */
+        assert_true(vs_el2_traps(&f->e, VS_EL2_SYS64, false));
+    }
+}
+
+static void test_an_exception_of_a_32_bit_instruction_says_so(void **state)
+{
+    struct fixture *f = *state;
+    vs_el2_exit(&f->e, NULL, VS_EL2_HVC64, 0);
+    assert_true(f->e.esr == (0x16ull << 26 | 1u << 25)); /* EC, IL */
+}
+
+static bool value_read(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
+{
+    (void)ctx, (void)t;
+    *value = field;
+    return true;
+}
+
+static void test_registers_and_fault_information_are_in_lines_of_their_own(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_vmcs_port values = {NULL, value_read, NULL}, port = vs_el2_port(&f->e, &values);
+    static const uint32_t registers[] = {0x6800, 0x681e}, fault[] = {0x4402, 0x6400, 0x67ff};
+    uint64_t v, line[2];
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(port.vmread(port.ctx, &f->t, registers[i], &v));
+        line[0] = i ? line[0] : f->last;
+        assert_int_equal(f->last, line[0]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(port.vmread(port.ctx, &f->t, fault[i], &v));
+        line[1] = i ? line[1] : f->last;
+        assert_int_equal(f->last, line[1]);
+    }
+    assert_true(line[0] / 64 != line[1] / 64);
+    assert_int_equal(f->e.count[VS_CNT_el2_fields], 5);
+}
+
+static void test_what_follows_an_entry_is_the_guests(void **state)
+{
+    struct fixture *f = *state;
+    vs_el2_enter(&f->e, &f->t);
+    assert_int_equal(f->t.actor, f->guest);
+}
+
 int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -139,6 +202,10 @@ int main(void)
         LAW(test_the_syndrome_says_what_happened),
         LAW(test_registers_move_through_the_lines_of_the_vcpu),
         LAW(test_every_knob_of_time_is_paid_as_often_as_its_part_happens),
+        LAW(test_each_knob_is_its_bit_of_hcr),
+        LAW(test_an_exception_of_a_32_bit_instruction_says_so),
+        LAW(test_registers_and_fault_information_are_in_lines_of_their_own),
+        LAW(test_what_follows_an_entry_is_the_guests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

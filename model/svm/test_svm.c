@@ -323,6 +323,72 @@ static void test_handlers_load_and_store_the_vmcb(void **state)
     assert_int_equal(f->last_at, 0);
 }
 
+/* APM volume 2, table B-1: what KVM's init_vmcb asks of every guest, with the exits that knobs can
+ * turn off; no other bit is set. */
+static void test_the_vectors_ask_for_these_exits_and_no_others(void **state)
+{
+    struct fixture *f = *state;
+    /* CR0 and CR4 read; CR0, CR4 and CR8 written; #DB, #UD, #AC, #MC */
+    assert_true(vmcb64(f, 0x000) == 0x01110011u);
+    assert_true((vmcb64(f, 0x008) & 0xffffffffu) == 0x00060042u);
+    /* INTR, NMI, VINTR, RDTSC, CPUID, PAUSE, HLT, IOIO, MSR, shutdown */
+    assert_true((vmcb64(f, 0x00c) & 0xffffffffu) == 0x99844013u);
+    /* VMMCALL, WBINVD, XSETBV */
+    assert_true((vmcb64(f, 0x010) & 0xffffffffu) == 0x00002202u);
+    assert_int_equal(f->s.count[VS_CNT_svm_not_intercepted], 0);
+    assert_false(vs_svm_intercepts(&f->s, NULL, VS_SVM_EXCEPTION + 13, 0));
+    assert_int_equal(f->s.count[VS_CNT_svm_not_intercepted], 1);
+}
+
+/* A hypervisor that drops everything at each entry has nothing to ask for once. */
+static void test_a_flush_of_one_asid_is_part_of_a_flush_of_all(void **state)
+{
+    struct fixture *f = *state;
+    f->config.tlb_control = 2; /* everything */
+    boot(f);
+    vs_svm_flush_asid(&f->s, NULL);
+    assert_true(vmcb64(f, 0x058) == (5u | 1ull << 32));
+    for (uint64_t i = 1; i <= 2; i++) {
+        vs_svm_enter(&f->s, &f->t);
+        assert_int_equal(f->what, VS_FLUSH_ASIDS);
+        assert_int_equal(f->flushes, i);
+        assert_int_equal(f->s.count[VS_CNT_svm_flushes], i);
+    }
+}
+
+static void test_what_follows_an_entry_is_the_guests(void **state)
+{
+    struct fixture *f = *state;
+    vs_svm_enter(&f->s, &f->t);
+    assert_int_equal(f->t.actor, f->guest);
+    assert_int_equal(f->s.count[VS_CNT_svm_flushes], f->flushes);
+}
+
+/* APM volume 2, tables B-1 and B-2. */
+static void test_each_field_is_where_the_manual_puts_it(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint32_t field; /* VMX encoding */
+        uint64_t offset;
+    } rows[] = {{0x2400, 0x080}, {0x4016, 0x0a8}, {0x4018, 0x0a8}, {0x4402, 0x070},
+                {0x4404, 0x088}, {0x4408, 0x088}, {0x440c, 0x0c8}, {0x4816, 0x410},
+                {0x4824, 0x068}, {0x6400, 0x078}, {0x6802, 0x550}, {0x681c, 0x5d8},
+                {0x681e, 0x578}, {0x6820, 0x570}, {0x0810, 0x060}};
+    struct vs_vmcs_port values = {NULL, value_read, value_write},
+                        port = vs_svm_port(&f->s, &values);
+    uint64_t v;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_true(port.vmread(port.ctx, &f->t, rows[i].field, &v));
+        assert_int_equal(f->last_at, VMCB + rows[i].offset);
+        assert_int_equal(f->s.count[VS_CNT_svm_fields], i + 1);
+    }
+    f->last_at = 0;
+    assert_true(port.vmread(port.ctx, &f->t, 0x6c00, &v)); /* the host's CR0 is not there */
+    assert_int_equal(f->last_at, 0);
+    assert_int_equal(f->s.count[VS_CNT_svm_fields], sizeof rows / sizeof rows[0]);
+}
+
 int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -336,6 +402,10 @@ int main(void)
         LAW(test_tlb_control_drops_an_asid_or_everything),
         LAW(test_a_flush_asked_for_once_is_the_next_vmruns),
         LAW(test_handlers_load_and_store_the_vmcb),
+        LAW(test_the_vectors_ask_for_these_exits_and_no_others),
+        LAW(test_a_flush_of_one_asid_is_part_of_a_flush_of_all),
+        LAW(test_what_follows_an_entry_is_the_guests),
+        LAW(test_each_field_is_where_the_manual_puts_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
