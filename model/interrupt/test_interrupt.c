@@ -336,6 +336,82 @@ static void test_the_notification_changes_its_vector_and_keeps_what_is_posted(vo
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- times and accounts ---- */
+
+/* What counts is when the vector became pending, however often it is raised after that. */
+static void test_a_vector_is_as_old_as_its_first_raise(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(vs_apic_raise(&f->a, 0x41, ps(100)));
+    assert_false(vs_apic_raise(&f->a, 0x41, ps(200)));
+    assert_int_equal(f->a.raised_ps[0x41], 100);
+    (void)deliver(f, 0x41, VS_APIC_EVALUATE);
+    assert_true(vs_apic_raise(&f->a, 0x41, ps(300)));
+    assert_int_equal(f->a.raised_ps[0x41], 300);
+    (void)vs_pi_post(&f->a, 0xc5, ps(400));
+    (void)vs_pi_post(&f->a, 0xc5, ps(500));
+    assert_int_equal(vs_pi_sync(&f->a, &f->t, &f->port), 1);
+    assert_int_equal(f->a.raised_ps[0xc5], 400);
+}
+
+static void test_a_vector_in_any_word_of_the_descriptor_is_outstanding(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned vector = 16; vector < 256; vector += 15) {
+        assert_false(vs_pi_outstanding(&f->a));
+        (void)vs_pi_post(&f->a, (uint8_t)vector, ps(0));
+        assert_true(vs_pi_outstanding(&f->a));
+        assert_int_equal(vs_pi_sync(&f->a, &f->t, &f->port), 1);
+    }
+}
+
+/* VT-d 9.12: NV and NDST change; ON (bit 0) and SN (bit 1) are what they were. */
+static void test_another_notification_leaves_the_flags_of_the_descriptor(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t flags = 0; flags < 4; flags++) {
+        vs_phys_write64(f->phys, hpa(DESCRIPTOR + 32), (uint64_t)NOTIFY << 16 | flags);
+        vs_pi_notify(&f->a, WAKE_UP, 0x1234);
+        assert_true(vs_phys_read64(f->phys, hpa(DESCRIPTOR + 32)) ==
+                    (0x1234ull << 32 | (uint64_t)WAKE_UP << 16 | flags));
+    }
+}
+
+static struct vs_part part(const struct fixture *f, unsigned account)
+{
+    return f->t.acc->work[f->a.account + account];
+}
+
+static void test_each_way_of_delivery_is_booked_by_its_name(void **state)
+{
+    struct fixture *f = *state;
+    (void)raise(f, 0x41);
+    (void)raise(f, 0x51);
+    (void)deliver(f, 0x41, VS_APIC_ACCEPT);
+    assert_int_equal(part(f, VS_ACC_interrupt_accept).n, 1);
+    assert_int_equal(part(f, VS_ACC_interrupt_evaluate).n, 0);
+    (void)deliver(f, 0x51, VS_APIC_EVALUATE);
+    assert_int_equal(part(f, VS_ACC_interrupt_accept).n, 1);
+    assert_int_equal(part(f, VS_ACC_interrupt_evaluate).n, 1);
+    assert_int_equal(part(f, VS_ACC_interrupt_evaluate).ps, f->config.evaluate * CLOCK_PS);
+}
+
+/* An EOI that exits is the exit's time, in either mode of the APIC. */
+static void test_an_eoi_that_exits_takes_no_time_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned xapic = 0; xapic < 2; xapic++) {
+        f->a.cfg.mode = xapic ? VS_APIC_XAPIC : f->config.mode;
+        for (unsigned exits = 0; exits < 2; exits++) {
+            (void)raise(f, 0x41);
+            (void)deliver(f, 0x41, VS_APIC_EVALUATE);
+            uint64_t before = vs_now(&f->t).v;
+            assert_int_equal(vs_apic_eoi(&f->a, &f->t, exits), 0x41);
+            assert_int_equal(vs_now(&f->t).v == before, exits);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +432,11 @@ int main(void)
         T(test_suppression_silences_posts_until_it_ends),
         T(test_the_end_of_suppression_tells_nobody_what_was_told_or_not_posted),
         T(test_the_notification_changes_its_vector_and_keeps_what_is_posted),
+        T(test_a_vector_is_as_old_as_its_first_raise),
+        T(test_a_vector_in_any_word_of_the_descriptor_is_outstanding),
+        T(test_another_notification_leaves_the_flags_of_the_descriptor),
+        T(test_each_way_of_delivery_is_booked_by_its_name),
+        T(test_an_eoi_that_exits_takes_no_time_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

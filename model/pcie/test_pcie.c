@@ -273,6 +273,46 @@ static void a_blocked_read_leaves_the_buffer_alone(void **state)
     end(&f);
 }
 
+static void a_transfer_of_nothing_is_one_packet_all_the_same(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct vs_pcie_config c = usual(3, 8);
+    uint64_t up;
+    make(&f, &c);
+    assert_int_equal(vs_pcie_write_bytes(&f.link, 0), REQUEST + DLLP);
+    assert_int_equal(vs_pcie_read_bytes(&f.link, 0, &up), COMPLETION + DLLP);
+    assert_int_equal(up, REQUEST + DLLP);
+    end(&f);
+}
+
+/* The completion is downstream's, the request upstream's: each is busy until its own last bit. */
+static void a_completion_keeps_downstream_busy_and_nothing_else(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct vs_pcie_config c = usual(3, 8);
+    make(&f, &c);
+    assert_true(vs_pcie_read(&f.link, &f.t, 8, iova(0), NULL, 512));
+    assert_int_equal(f.link.down_busy_ps, f.t.now_ps - DOWN_PS);
+    assert_int_equal(f.link.up_busy_ps, vs_pcie_ps(&f.link, REQUEST + DLLP));
+    end(&f);
+}
+
+/* However much was asked for: one completion that says so. */
+static void a_blocked_read_is_answered_by_one_packet(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct vs_pcie_config c = usual(3, 8);
+    make(&f, &c);
+    f.host.blocks = true;
+    assert_false(vs_pcie_read(&f.link, &f.t, 8, iova(0), NULL, 2048));
+    assert_int_equal(f.link.count[VS_CNT_pcie_tlps_down], 1);
+    assert_int_equal(f.link.count[VS_CNT_pcie_bytes_down], COMPLETION);
+    end(&f);
+}
+
 static void a_message_is_a_small_posted_write(void **state)
 {
     struct fixture f;
@@ -317,6 +357,9 @@ int main(void)
         cmocka_unit_test(the_other_direction_is_free),
         cmocka_unit_test(a_link_is_free_from_the_last_bit_on),
         cmocka_unit_test(a_blocked_read_leaves_the_buffer_alone),
+        cmocka_unit_test(a_transfer_of_nothing_is_one_packet_all_the_same),
+        cmocka_unit_test(a_completion_keeps_downstream_busy_and_nothing_else),
+        cmocka_unit_test(a_blocked_read_is_answered_by_one_packet),
         cmocka_unit_test(a_message_is_a_small_posted_write),
         cmocka_unit_test(sizes_are_powers_of_two),
     };
