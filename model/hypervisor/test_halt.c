@@ -139,6 +139,31 @@ static void test_short_halts_lengthen_polling_long_ones_shorten_it(void **state)
     assert_int_equal(f->h.poll_ps, 0);
 }
 
+/* SDM 3C table 24-15: vector, type 3 in 10:8, error code in 11, valid in 31. */
+static void test_an_injected_exception_brings_its_type_and_code(void **state)
+{
+    struct fixture *f = *state;
+    vs_hv_inject_exception(&f->h, &f->t, 14, 0x15);
+    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0x80000b0e);
+    assert_int_equal(field(f, VS_HV_ENTRY_ERROR_CODE), 0x15);
+}
+
+/* KVM's kvm_vcpu_halt: a halt is over when the thread runs again; one of exactly the longest poll
+ * is neither short nor long. */
+static void test_a_halt_is_as_long_as_the_thread_was_away(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t most = f->config.halt_poll_ns * 1000, poll = most / 2,
+                   awake = f->config.wake * CLOCK_PS;
+    assert_true(awake > 0 && f->config.block * CLOCK_PS < poll);
+    static const int64_t off[] = {-1, 0, 1};
+    for (int i = 0; i < 3; i++) {
+        f->h.poll_ps = poll;
+        wake(f, most - awake + (uint64_t)off[i]);
+        assert_int_equal(f->h.poll_ps, i == 0 ? most : i == 1 ? poll : poll / 2);
+    }
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -153,6 +178,8 @@ int main(void)
         T(test_polling_ends_at_its_time_and_not_before),
         T(test_going_to_sleep_is_paid_only_as_far_as_the_event_comes_early),
         T(test_short_halts_lengthen_polling_long_ones_shorten_it),
+        T(test_an_injected_exception_brings_its_type_and_code),
+        T(test_a_halt_is_as_long_as_the_thread_was_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -256,6 +256,108 @@ static void test_code_without_instructions_is_refused(void **state)
     vs_errors_free(&e);
 }
 
+static void test_a_quarter_of_a_programs_data_is_written(void **state)
+{
+    struct fixture *f = *state;
+    f->config.common_data = 1024;
+    f->config.cpuid_data = 512;
+    build(f, 0);
+    handle(f, VS_OP_HANDLER_CPUID, plain);
+    assert_int_equal(f->core.touches[VS_REF_READ], 12 + 6);
+    assert_int_equal(f->core.touches[VS_REF_WRITE], 4 + 2);
+}
+
+static void test_a_copy_reads_one_place_and_writes_another(void **state)
+{
+    struct fixture *f = *state;
+    handle(f, VS_OP_HANDLER_RDMSR, plain);
+    f->config.rdmsr_copy = 1024;
+    build(f, 0);
+    uint64_t before = f->core.misses;
+    handle(f, VS_OP_HANDLER_RDMSR, plain);
+    assert_int_equal(f->core.misses - before, 2 * 16); /* no line of them was seen before */
+}
+
+static void test_what_user_space_is_asked_costs_the_same_whatever_the_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_hv_exit asked = plain;
+    asked.user = true;
+    handle(f, VS_OP_HANDLER_CPUID, plain);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 0);
+    handle(f, VS_OP_HANDLER_CPUID, asked);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 1);
+}
+
+/* The common path reads reason and vectoring; stepping over an instruction takes RFLAGS, its
+ * length, RIP and interruptibility, and writes RIP. Counted where they arrive. */
+static void test_each_handler_reads_and_writes_the_fields_that_kvms_does(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum vs_op op;
+        uint64_t reads, writes;
+    } rows[] = {{VS_OP_HANDLER_CPUID, 2 + 4, 1},
+                {VS_OP_HANDLER_WRMSR, 2 + 4, 1},
+                {VS_OP_HANDLER_CR_ACCESS, 2 + 1 + 4, 1},
+                {VS_OP_HANDLER_IO_INSTRUCTION, 2 + 2 + 4, 1},
+                {VS_OP_HANDLER_EXTERNAL_INTERRUPT, 2 + 1, 0},
+                {VS_OP_HANDLER_INTERRUPT_WINDOW, 2, 1},
+                {VS_OP_HANDLER_EPT_VIOLATION, 2 + 2, 0},
+                {VS_OP_HANDLER_EPT_MISCONFIG, 2 + 1 + 8, 2},
+                {VS_OP_HANDLER_APIC_ACCESS, 2 + 1 + 8, 2},
+                {VS_OP_HANDLER_APIC_WRITE, 2 + 1, 0},
+                {VS_OP_HANDLER_PREEMPTION_TIMER, 2, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t reads = f->vmcs.reads, writes = f->vmcs.writes;
+        handle(f, rows[i].op, plain);
+        assert_int_equal(f->vmcs.reads - reads, rows[i].reads);
+        assert_int_equal(f->vmcs.writes - writes, rows[i].writes);
+    }
+    /* fasteoi skips the instruction without looking at it */
+    struct vs_hv_exit fast = plain;
+    fast.fast = true;
+    uint64_t reads = f->vmcs.reads, writes = f->vmcs.writes;
+    handle(f, VS_OP_HANDLER_APIC_ACCESS, fast);
+    assert_int_equal(f->vmcs.reads - reads, 2 + 1 + 4);
+    assert_int_equal(f->vmcs.writes - writes, 1);
+}
+
+static void test_invpcid_is_handled_as_invlpg_is(void **state)
+{
+    (void)state;
+    assert_int_equal(vs_hv_handler_op(VS_OP_EXIT_INVPCID), VS_OP_HANDLER_INVLPG);
+    assert_int_equal(vs_hv_handler_op(VS_OP_EXIT_INVLPG), VS_OP_HANDLER_INVLPG);
+    assert_int_equal(vs_hv_handler_op(VS_OP_EXIT_CPUID), VS_OP_HANDLER_CPUID);
+}
+
+/* A huge page among small ones, or the other way round, comes alone. */
+static void test_a_page_that_is_not_of_the_hosts_size_has_no_neighbours_to_back(void **state)
+{
+    struct fixture *f = *state;
+    f->config.fault_around = 16;
+    for (unsigned size = 12; size <= 21; size += 9) {
+        build(f, 0);
+        f->h.slat.page_shift = size;
+        f->slat.maps = 0;
+        f->slat.backed = 0;
+        handle(f, VS_OP_HANDLER_EPT_VIOLATION, plain);
+        assert_int_equal(f->slat.maps, size == 12 ? 16 : 1);
+    }
+}
+
+static void test_a_fault_around_group_is_a_power_of_two(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t n = 1; n <= 16; n++) {
+        struct vs_errors e = {NULL, 0};
+        f->config.fault_around = n;
+        vs_hv_check(&f->config, &e);
+        assert_int_equal(e.n, (n & (n - 1)) != 0);
+        vs_errors_free(&e);
+    }
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static void test_fault_around_backs_what_is_missing_in_its_group(void **state)
@@ -290,6 +392,13 @@ int main(void)
         T(test_a_violation_outside_memory_is_emulated_like_a_misconfiguration),
         T(test_code_without_instructions_is_refused),
         T(test_fault_around_backs_what_is_missing_in_its_group),
+        T(test_a_quarter_of_a_programs_data_is_written),
+        T(test_a_copy_reads_one_place_and_writes_another),
+        T(test_what_user_space_is_asked_costs_the_same_whatever_the_reason),
+        T(test_each_handler_reads_and_writes_the_fields_that_kvms_does),
+        T(test_invpcid_is_handled_as_invlpg_is),
+        T(test_a_page_that_is_not_of_the_hosts_size_has_no_neighbours_to_back),
+        T(test_a_fault_around_group_is_a_power_of_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
