@@ -254,6 +254,12 @@ static void test_what_the_recorded_tables_say_is_counted_by_half(void **state)
     expect_place(s, &absent, 1, KERNEL + 0x1000, 0x888000);
     assert_int_equal(next(s, &absent, 1, &q), 1);
     assert_memory_equal(q.walks, none, sizeof none);
+    /* a device register is no access to memory, wherever its page is */
+    struct vs_trace_rec device = record(VS_TRACE_LOAD, KERNEL, 0x9000);
+    device.flags |= VS_TRACE_MMIO;
+    static const uint64_t nothing[2 * VS_WALK_N] = {0};
+    assert_int_equal(next(s, &device, 1, &q), 1);
+    assert_memory_equal(q.walks, nothing, sizeof nothing);
     vs_system_destroy(s);
 }
 
