@@ -91,6 +91,25 @@ static void every_packet_pays_the_switch_and_the_engine_once(void **state)
     assert_int_equal(work[VS_ACC_nic_engine].ps, 3 * 60);
 }
 
+/* What it had fetched before it was stopped is not what the driver gives it afterwards. */
+static void a_stopped_queue_fetches_its_descriptors_anew(void **state)
+{
+    struct world *w = *state;
+    w->blocked_from = BUFFER;
+    w->blocked_to = UINT64_MAX;
+    for (uint32_t slot = 0; slot < 3; slot++) {
+        send(w, 0, slot, 64, 0);
+    }
+    transmit(w, 0);
+    assert_true(w->nic.fn[0].stopped);
+    assert_int_equal(w->fetches, 1);
+    w->blocked_from = w->blocked_to = 0;
+    send(w, 0, w->nic.fn[0].tx.head, 128, w->nic.tx.now_ps);
+    transmit(w, w->nic.tx.now_ps);
+    assert_int_equal(w->fetches, 2);
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +123,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_interrupt_waits_until_the_packet_in_hand_is_in_memory,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(every_packet_pays_the_switch_and_the_engine_once, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_stopped_queue_fetches_its_descriptors_anew, setup,
                                         teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
