@@ -10,6 +10,7 @@
 
 enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_REQUEST = 2 };
 
+#define DEFAULT_DB "results/virtsim.db"
 #define REQUEST_SETS 256
 #define REQUEST_FURTHER 63
 

@@ -172,7 +172,7 @@ static void print_summary(struct vs_db *db, const char *domain)
 int cmd_compare(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"db", KEY_DB, "FILE", 0, "results database (default results/virtsim.db)", 0},
+        {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {"domain", KEY_DOMAIN, "D", 0, "exit, translation, iommu, nic, interrupt, ... only", 0},
         {"no-run", KEY_NO_RUN, NULL, 0, "use stored runs only", 0},
@@ -189,8 +189,7 @@ int cmd_compare(int argc, char **argv)
                                   NULL,
                                   NULL,
                                   NULL};
-    struct compare_args a = {
-        .o = {.jobs = 2, .db_path = "results/virtsim.db", .progress = show_progress}};
+    struct compare_args a = {.o = {.jobs = 2, .db_path = DEFAULT_DB, .progress = show_progress}};
     a.o.argv = "virtsim compare";
     parse(&p, argc, argv, &a);
     char err[5200];

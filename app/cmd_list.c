@@ -367,7 +367,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 int cmd_list(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"db", KEY_DB, "FILE", 0, "results database, for runs (default results/virtsim.db)", 0},
+        {"db", KEY_DB, "FILE", 0, "results database, for runs (default " DEFAULT_DB ")", 0},
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
@@ -379,7 +379,7 @@ int cmd_list(int argc, char **argv)
                                   NULL,
                                   NULL,
                                   NULL};
-    struct list l = {.db = "results/virtsim.db"};
+    struct list l = {.db = DEFAULT_DB};
     parse(&a, argc, argv, &l);
     const char *names[N];
     size_t i = 0;

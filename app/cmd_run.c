@@ -118,8 +118,11 @@ static int run_seeds(struct request *r, struct vs_session *prepared, struct vs_d
     }
     int status = print_run(db, run, r->format, r->no_store);
     if (!status && r->format == OUT_TABLE && !r->no_store) {
-        printf("\nstored as run %" PRId64 " in %s; 'virtsim show %" PRId64 "' adds the counters\n",
-               run, r->db, run);
+        printf("\nstored as run %" PRId64 " in %s; 'virtsim show %" PRId64, run, r->db, run);
+        if (strcmp(r->db, DEFAULT_DB) != 0) {
+            printf(strchr(r->db, ' ') ? " --db \"%s\"" : " --db %s", r->db);
+        }
+        printf("' adds the counters\n");
     }
     return status;
 }

@@ -18,7 +18,7 @@ struct stored {
 
 enum { KEY_DB = 256, KEY_FORMAT };
 static const struct argp_option options[] = {
-    {"db", KEY_DB, "FILE", 0, "results database (default results/virtsim.db)", 0},
+    {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
     {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -239,7 +239,7 @@ static enum vs_status known(struct stored *s, struct vs_db *db)
 static int open_stored(struct stored *s, int argc, char **argv, const struct argp *a,
                        struct vs_db **db)
 {
-    s->db = "results/virtsim.db";
+    s->db = DEFAULT_DB;
     parse(a, argc, argv, s);
     char err[5200];
     *db = NULL;

@@ -40,7 +40,7 @@ static const struct argp_option options[] = {
     {"spans", KEY_SPANS, "N", 0, "keep the first N of each operation and a sample of N later ones",
      0},
     {"epoch", KEY_EPOCH, "TIME", 0, "counters over simulated time, e.g. 100us", 0},
-    {"db", KEY_DB, "FILE", 0, "results database (default results/virtsim.db)", 0},
+    {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
     {"no-store", KEY_NO_STORE, NULL, 0, "print only, store nothing", 0},
     {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
     {"dry-run", KEY_DRY, NULL, 0,
@@ -64,7 +64,7 @@ void request_init(struct request *r, int argc, char **argv)
     r->session.point = "";
     r->session.jobs = 1;
     r->seeds = 1;
-    r->db = "results/virtsim.db";
+    r->db = DEFAULT_DB;
     /* provenance: the command line as typed, with blanks between words */
     size_t bytes = 16;
     for (int i = 0; i < argc; i++) {
