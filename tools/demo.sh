@@ -12,14 +12,23 @@ trace=$home/workloads/traces/rowindex.lackey.zst
 
 title() { printf '\n== %s\n' "$*"; }
 say() { printf '   %s\n' "$@"; }
+typed() { # arguments as one types them in $home
+    local word line=""
+    for word in "$@"; do
+        word=${word#"$home/"}
+        case $word in *[!A-Za-z0-9_./=:,+-]*) word="'${word//\'/\'\\\'\'}'" ;; esac
+        line+=" $word"
+    done
+    printf '%s' "${line# }"
+}
 run() {
-    local shown="virtsim $*"
-    printf '\n$ %s\n' "${shown//"$home/"/}"
+    printf '\n$ %s\n' "$(typed "$virtsim" "$@")"
     "$virtsim" "$@"
 }
 
 rm -f "$db" "$db-wal" "$db-shm"
 mkdir -p "$(dirname "$db")"
+printf '\nCommands are shown as they are typed in %s.\n' "$home"
 
 title "1. A recorded program: native, then in a guest with 4 KiB and with 2 MiB pages"
 say "The trace holds every memory access of a small program that builds an index (valgrind's lackey)." \
@@ -64,9 +73,9 @@ run compare --db "$db"
 title "5. The database"
 run db check "$db"
 say "" "Everything above is in $db, as SQL; docs/results.md describes it. Next:" \
-    "  virtsim list runs --db $db" \
-    "  virtsim show 2 --db $db" \
-    "  virtsim diff 1 2 --db $db"
+    "  $(typed "$virtsim" list runs --db "$db")" \
+    "  $(typed "$virtsim" show 2 --db "$db")" \
+    "  $(typed "$virtsim" diff 1 2 --db "$db")"
 if command -v sqlite3 >/dev/null; then
     say "operations whose parts do not add up: $(sqlite3 "$db" 'select count(*) from unbalanced')"
 fi
