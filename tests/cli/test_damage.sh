@@ -53,6 +53,8 @@ if [ "$as" != none ] && $as "$VIRTSIM" --version >/dev/null 2>&1; then
     refused "a file that cannot be written" 2 "cannot be written" timeout 15 $as "$VIRTSIM" run workloads/gups.lua --set workload.count=200000000 --quiet --db "$work/ro.db"
     refused "nor can compare write it" 2 "ro.db" timeout 15 $as "$VIRTSIM" compare --no-run --db "$work/ro.db"
     ok "but it can be read" $as "$VIRTSIM" show 1 --db "$work/ro.db"
+else
+    left_out file_that_cannot_be_written
 fi
 
 # a damaged file

@@ -35,7 +35,7 @@ static FILE *trace_open(const char *name)
         return NULL;
     }
     (void)fclose(there);
-    (void)snprintf(command, sizeof command, "zstd -dcq %s/traces/mem/%s.lackey.zst",
+    (void)snprintf(command, sizeof command, "zstd -dcq '%s/traces/mem/%s.lackey.zst'",
                    shared ? shared : VS_SHARED_DIR, name);
     return popen(command, "r");
 }

@@ -31,7 +31,7 @@ static FILE *log_open(void)
         return NULL;
     }
     (void)fclose(there);
-    (void)snprintf(command, sizeof command, "zstd -dcq %s", path);
+    (void)snprintf(command, sizeof command, "zstd -dcq '%s'", path);
     return popen(command, "r");
 }
 
