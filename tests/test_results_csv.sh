@@ -3,6 +3,7 @@
 # Laws of results/*.csv: well-formed, unique ids, English, every reference resolves, every quantity is
 # one select over the schema, and no number held out for validation is a source of a machine.
 set -eu
+command -v python3 >/dev/null || exit 77
 root=$(cd "$(dirname "$0")/.." && pwd)
 python3 - "$root" <<'PY'
 import csv, glob, re, sqlite3, sys

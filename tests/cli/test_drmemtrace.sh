@@ -93,6 +93,8 @@ if [ -d "$traces" ]; then
     sample offline-legacy-trace.gz 0 78753 26381 16308 124
     sample offline-legacy-trace.gz 4 78753 26381 16308 190
     sample allasm_x86_64.trace.zip 0 133 0 0 0
+else
+    left_out recorded_drmemtrace
 fi
 equal "no run is unbalanced" 0 "$(sqlite3 "$db" 'select count(*) from unbalanced')"
 finish

@@ -36,7 +36,9 @@ printf '\000\020\100\000\000\000\000\000\000\020\000\000\001\000\000\000\001\000
 refused "an address above the recording's memory" 1 "replay.memory" "$VIRTSIM" replay "$work/far.qmt" --set replay.memory=64MiB --db "$db"
 
 if [ ! -d "$guest" ]; then
+    left_out recorded_guest_replayed
     finish
+    exit
 fi
 want() { sed -n "s/^$1=//p" "$guest/g1.oracle"; }
 for machine in skylake_sp_native skylake_sp_kvm zen2_rome_kvm; do

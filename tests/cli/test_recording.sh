@@ -116,6 +116,8 @@ equal "on the next vCPU" exits.vst+rowindex.lackey.zst "$(sqlite3 "$db" 'select 
 guest=${VIRTSIM_SHARED:-$VIRTSIM_HOME/../shared}/traces/guest
 if [ -d "$guest" ]; then
     record guest replay "$guest/g1.qmt.zst" --tables "$guest/g1.pts.zst" --limit 300000
+else
+    left_out recorded_guest_recorded
 fi
 
 # damage
