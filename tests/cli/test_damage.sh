@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Databases that are damaged, locked away or merged, and sweeps that are killed.
 . "$VIRTSIM_HOME/tests/lib.inc"
-trap 'pkill -KILL -f "^$VIRTSIM sweep .*$work/"; rm -rf "$work"' EXIT
+# The folder of the program is left out: pgrep does not see letters that the locale does not have.
+program=${VIRTSIM##*/}
+trap 'pkill -KILL -f "$program sweep .*$work/"; rm -rf "$work"' EXIT
 small="--set workload.count=1000 --set workload.footprint=1MiB --quiet"
 count() { sqlite3 "$1" 'select count(*) from run'; }
 
@@ -70,7 +72,7 @@ refused "nor explained" 1 "malformed" "$VIRTSIM" explain access.load --run 1 --d
 # killed sweeps: `long` would take minutes
 long="--set workload.count=100000000 --quiet --vary ept.l2_tlb.entries=768,1536 -j 2"
 left() { ls -d "$1".sweep-* 2>/dev/null | wc -l; }
-workers() { pgrep -f "^$VIRTSIM sweep .*$1" | wc -l; }
+workers() { pgrep -f "$program sweep .*$1" | wc -l; }
 # until_workers DATABASE OPERATOR N TENTHS: its workers are as many, or so many tenths of a second are over
 until_workers() {
     i=0
@@ -79,7 +81,10 @@ until_workers() {
         i=$((i + 1))
     done
 }
-started() { until_workers "$1" -ge 3 300; }
+started() {
+    until_workers "$1" -ge 3 300
+    ok "two workers of ${1##*/} run" test "$(workers "$1")" -ge 3
+}
 gone() {
     until_workers "$1" -eq 0 100
     workers "$1"
