@@ -58,8 +58,8 @@ zip "$work/b.zip" "chunk.0001=$work/0" "chunk.0000=$work/1"
 "$VIRTSIM" replay "$work/b.zip" --db "$db" >"$work/out" 2>&1
 equal "chunks in another order are refused" 1 "$(grep -c 'not in the order' "$work/out")"
 
-refused "no footer" 1 "without its footer" sh -c "head -c 120 $work/a.trace | $VIRTSIM replay - --db $db"
-refused "half a record" 1 "4 of its 12 bytes" sh -c "head -c 112 $work/a.trace | $VIRTSIM replay - --db $db"
+refused "no footer" 1 "without its footer" sh -c "head -c 120 $work/a.trace | '$VIRTSIM' replay - --db $db"
+refused "half a record" 1 "4 of its 12 bytes" sh -c "head -c 112 $work/a.trace | '$VIRTSIM' replay - --db $db"
 head -c $(($(wc -c <"$work/a.zip") / 3)) "$work/a.zip" >"$work/cut.zip"
 "$VIRTSIM" replay "$work/cut.zip" --db "$db" >"$work/out" 2>&1
 equal "a zip cut in its first chunk" 1 "$(grep -c 'zip stream is truncated' "$work/out")"

@@ -4,7 +4,7 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/t.db
 small="--set workload.count=1000 --set workload.footprint=1MiB --quiet"
-gups="$VIRTSIM run workloads/gups.lua $small"
+gups="run workloads/gups.lua $small"
 
 # guest NAME 'PROGRAM': NAME.lua
 guest() {
@@ -18,8 +18,8 @@ stops() {
 }
 
 # epochs
-refused "an epoch shorter than a clock's period" 2 "1ns" timeout 20 $gups --epoch 1ps --db "$db"
-refused "more epochs than a run may have" 2 "more than 100000 epochs" timeout 60 $gups --set workload.count=2000000 --epoch 1ns --db "$db"
+refused "an epoch shorter than a clock's period" 2 "1ns" timeout 20 "$VIRTSIM" $gups --epoch 1ps --db "$db"
+refused "more epochs than a run may have" 2 "more than 100000 epochs" timeout 60 "$VIRTSIM" $gups --set workload.count=2000000 --epoch 1ns --db "$db"
 guest idle 'cpu:wait { us = 3000000 }'
 ok "idle epochs cost nothing" run "$work/idle.lua" --epoch 1us --machine skylake_sp_native --db "$db"
 
@@ -58,34 +58,34 @@ guest again 'local a = cpu:map { bytes = "64KiB", backing = "touch" } cpu:unmap(
 ok "what was unmapped is free, and unmapping it again does nothing" run "$work/again.lua" --no-store
 
 # warm-up
-refused "two beginnings of the region of interest" 2 "leave --warmup out" timeout 20 $gups --warmup 10 --db "$db"
+refused "two beginnings of the region of interest" 2 "leave --warmup out" timeout 20 "$VIRTSIM" $gups --warmup 10 --db "$db"
 guest nomark 'local r = cpu:map { bytes = "64KiB" } cpu:random { region = r, count = 1000 } cpu:random { region = r, count = 200 }'
 ok "one beginning" run "$work/nomark.lua" --warmup 10 --db "$work/n.db"
 equal "all that comes after the warm-up is measured" 1190 "$(sqlite3 "$work/n.db" "select n from op where op = 'access.load' and actor = 'vcpu0/guest'")"
 
 # numbers the database cannot hold
-refused "a seed beyond the database's integers" 2 "--seed" timeout 20 $gups --seed 18446744073709551615 --db "$db"
-refused "too many seeds" 2 "--seeds" timeout 20 $gups --seeds 4294967297 --db "$db"
+refused "a seed beyond the database's integers" 2 "--seed" timeout 20 "$VIRTSIM" $gups --seed 18446744073709551615 --db "$db"
+refused "too many seeds" 2 "--seeds" timeout 20 "$VIRTSIM" $gups --seeds 4294967297 --db "$db"
 
 # databases
-refused "a database without a name" 2 "name" timeout 20 $gups --db ""
+refused "a database without a name" 2 "name" timeout 20 "$VIRTSIM" $gups --db ""
 cd "$work" || exit 1
-ok "a name is a file's, not a URI" timeout 20 $gups --db "file:x?mode=memory"
+ok "a name is a file's, not a URI" timeout 20 "$VIRTSIM" $gups --db "file:x?mode=memory"
 ok "and the file is there" test -f "$work/file:x?mode=memory"
 ok "and can be merged" "$VIRTSIM" db merge "$work/uri.db" "file:x?mode=memory"
 cd "$VIRTSIM_HOME" || exit 1
 
 # files that are written
 mkfifo "$work/pipe"
-refused "a recording in a folder's place" 2 "folder" timeout 20 $gups --no-store --record "$work"
-refused "in a device's" 2 "device" timeout 20 $gups --no-store --record "$work/pipe"
+refused "a recording in a folder's place" 2 "folder" timeout 20 "$VIRTSIM" $gups --no-store --record "$work"
+refused "in a device's" 2 "device" timeout 20 "$VIRTSIM" $gups --no-store --record "$work/pipe"
 ok "which stays one" test -p "$work/pipe"
 printf 'guest(function(cpu) cpu:map { bytes = 4 << 20, backing = "touch", page = "2M" } end)' >"$work/big.lua"
 refused "a touched region of other pages than the machine's" 2 "first touches give the machine's pages" "$VIRTSIM" run "$work/big.lua" --no-store
 echo precious >"$work/notes"
-refused "a recording in other work's place" 2 "no recording" timeout 20 $gups --no-store --record "$work/notes"
+refused "a recording in other work's place" 2 "no recording" timeout 20 "$VIRTSIM" $gups --no-store --record "$work/notes"
 equal "which is left" precious "$(cat "$work/notes")"
-refused "a recording without a name" 2 "name" timeout 20 $gups --no-store --record ""
+refused "a recording without a name" 2 "name" timeout 20 "$VIRTSIM" $gups --no-store --record ""
 refused "a picture in a folder's place" 2 "--svg" timeout 20 "$VIRTSIM" explain exit.cpuid --no-store --svg "$work"
 refused "a picture without a name" 2 "--svg" timeout 20 "$VIRTSIM" explain exit.cpuid --no-store --svg ""
 
