@@ -69,8 +69,8 @@ static inline void vs__run_length(struct vs_run *r, uint64_t ps)
 }
 
 /* Whole new lines, `each` accesses to one, of which it is known that a level below L1 answers, as
- * one by one: as long as all accesses to a line wait for it, the first for an MSHR or for the walk,
- * and none for room. How many lines. */
+ * one by one: as long as the others wait for the first's line, for the same walk or none, and only
+ * the first for room. How many lines. */
 uint64_t vs__run_stream(struct vs_run *r, struct vs_run_common *m, uint32_t ref, uint64_t each,
                         uint64_t lines, uint64_t step, uint64_t line);
 

@@ -102,13 +102,12 @@ uint64_t vs__run_stream(struct vs_run *r, struct vs_run_common *m, uint32_t ref,
     const uint64_t entries = 1u + m->instructions, lookup = m->lookup, page_ps = m->page_ps,
                    waits = r->waits;
     uint64_t *clock = m->instructions ? &c->carry : &w->carry, carry = *clock;
-    if (each > VS_WINDOW_ROW) {
-        return 0;
-    }
-    const struct vs_window_row *row = vs__row_of(&w->row, &m->pace, each, carry);
-    if (each > 1u && row->carried != carry) {
+    uint64_t fraction;
+    (void)vs_div(&m->pace.base, each * m->pace.r, &fraction);
+    if (each > VS_WINDOW_ROW || (each > 1u && fraction)) {
         return 0; /* each line another row */
     }
+    const struct vs_window_row *row = vs__row_of(&w->row, &m->pace, each, carry);
     const uint64_t span = row->after[each - 1u], busy = lookup + m->l1_ps;
     struct vs_hist_octave o = {.least = 1};
     struct alike alike = {0};
