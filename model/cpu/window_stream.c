@@ -18,7 +18,7 @@ static inline void record(const struct vs_run *r, uint64_t at, uint64_t lookup, 
 }
 
 /* Whether all of a row that begins at `now` enter at their moments without waiting: those before
- * *oldest have left by then. */
+ * *oldest have left by then. Else *oldest is for whom one of them waits. */
 static inline bool enter(const struct vs_cpu_window *w, const struct vs_window_row *row,
                          uint64_t now, uint64_t each, uint64_t entries, uint64_t *oldest)
 {
@@ -35,18 +35,16 @@ static inline bool enter(const struct vs_cpu_window *w, const struct vs_window_r
         }
         places = room < places * entries ? room / entries : places;
         if (s->done_ps > now + row->after[places]) {
+            *oldest = head;
             return false;
         }
     }
-    if (head == tail && (each > w->queue || each * entries > w->size)) {
-        return false;
-    }
     *oldest = head;
-    return true;
+    return head != tail || (each <= w->queue && each * entries <= w->size);
 }
 
-/* So many accesses have entered since the clock was last told, which took so long. */
-static inline void entered(struct vs_cpu *c, const struct vs_run_common *m, uint64_t n, uint64_t ps)
+/* So many accesses have entered, which took so long. */
+static void entered(struct vs_cpu *c, const struct vs_run_common *m, uint64_t n, uint64_t ps)
 {
     c->pending_ps += ps;
     if (m->instructions) {
@@ -99,6 +97,7 @@ uint64_t vs__run_stream(struct vs_run *r, struct vs_run_common *m, uint32_t ref,
 {
     struct vs_cpu *c = r->c;
     struct vs_cpu_window *w = c->window;
+    struct vs_txn *t = c->txn;
     const uint64_t entries = 1u + m->instructions, lookup = m->lookup, page_ps = m->page_ps,
                    waits = r->waits;
     uint64_t *clock = m->instructions ? &c->carry : &w->carry, carry = *clock;
@@ -111,19 +110,21 @@ uint64_t vs__run_stream(struct vs_run *r, struct vs_run_common *m, uint32_t ref,
     const uint64_t span = row->after[each - 1u], busy = lookup + m->l1_ps;
     struct vs_hist_octave o = {.least = 1};
     struct alike alike = {0};
-    uint64_t begun = vs_cpu_now_ps(c), now = begun, told = 0, made = 0, walks = 0;
+    uint64_t begun = vs_cpu_now_ps(c), now = begun, made = 0, walks = 0;
     while (made < lines && m->known[m->at]) {
         uint64_t oldest;
         if (vs_unlikely(!enter(w, row, now, each, entries, &oldest))) {
-            entered(c, m, made * each - told, now - begun);
-            told = made * each;
-            vs__window_room_wait(c);
-            begun = vs_cpu_now_ps(c);
-            bool stood = begun != now; /* where not, the first has room, another has not */
-            now = begun;
-            if (!stood) {
-                break;
+            const struct vs_window_slot *s = &w->ring[oldest & w->mask];
+            uint64_t room = s->entry + w->size - w->entries;
+            if (oldest == w->tail || (room && w->accesses - s->access < w->queue) || t->tape) {
+                break; /* the first has room, another has not; or the moment of the wait matters */
             }
+            vs_ps until = {s->done_ps};
+            c->count[room ? VS_CNT_cpu_queue_full : VS_CNT_cpu_window_full]++;
+            vs_expose_ahead(t, &s->tape, now, vs__window_account(c, VS_ACC_cpu_order), until);
+            begun += until.v - now;
+            now = until.v;
+            w->head = oldest + 1u;
             continue;
         }
         uint32_t level = m->known[m->at];
@@ -178,7 +179,7 @@ uint64_t vs__run_stream(struct vs_run *r, struct vs_run_common *m, uint32_t ref,
     r->merges += others;
     r->merge_ps -= others * busy + walks;
     c->count[VS_CNT_cpu_mshr_waits] += r->waits - waits;
-    entered(c, m, made * each - told, now - begun);
+    entered(c, m, made * each, now - begun);
     *clock = carry;
     return made;
 }
