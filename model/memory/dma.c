@@ -32,7 +32,7 @@ static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
             dirty = vs__memory_snoop_out(m, gone, &dropped) || dirty;
             count[VS_CNT_memory_back_invalidations] += dropped;
         }
-        count[VS_CNT_memory_llc_writebacks] += dirty;
+        count[VS_CNT_memory_llc_writebacks] += dirty && m->cfg.writeback;
     }
 }
 

@@ -347,6 +347,7 @@ static bool look_alone(struct vs_memory_cache *k, uint64_t line)
         w++;
     }
     bool hit = w < t->ways;
+    tag = hit ? way[w] : tag; /* its flags stay */
     for (w = hit ? w : t->ways - 1u; w; w--) {
         way[w] = way[w - 1u];
     }
