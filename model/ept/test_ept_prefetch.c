@@ -104,6 +104,66 @@ static void test_a_prefetched_page_is_not_dirty_and_not_kept_over_an_invalidatio
     end(&f);
 }
 
+static void test_a_prefetched_page_serves_its_own_address_space_only(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 2);
+    (void)walk(&f, VA, VS_REF_READ);
+    compute(&f);
+    struct vs_ept_context other = f.context;
+    other.pcid = 1;
+    vs_ept_context(&f.ept, &other);
+    (void)walk(&f, VA + 4096, VS_REF_READ);
+    assert_int_equal(f.ept.count[VS_CNT_ept_prefetch_hits], 0);
+    end(&f);
+}
+
+static void test_the_second_walker_makes_one_walk_at_a_time(void **state)
+{
+    (void)state;
+    struct fixture f;
+    vs_ps us = {1000000};
+    begin(&f, 8);
+    (void)walk(&f, VA, VS_REF_READ);
+    vs_charge(&f.ept.prefetch.txn, f.memory.account, us); /* a long one */
+    (void)walk(&f, VA + 4 * 4096, VS_REF_READ);
+    assert_int_equal(f.ept.count[VS_CNT_ept_prefetches], 1);
+    assert_int_equal(f.ept.count[VS_CNT_ept_prefetch_busy], 1);
+    (void)walk(&f, VA + 4096, VS_REF_READ); /* what it was at is not lost */
+    assert_int_equal(f.ept.count[VS_CNT_ept_prefetch_hits], 1);
+    end(&f);
+}
+
+static void test_what_the_second_level_holds_is_not_fetched_again(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, 2);
+    (void)walk(&f, VA + 4096, VS_REF_READ);
+    compute(&f);
+    uint64_t before = f.ept.count[VS_CNT_ept_prefetches];
+    (void)walk(&f, VA, VS_REF_READ);
+    assert_int_equal(f.ept.count[VS_CNT_ept_prefetches], before);
+    end(&f);
+}
+
+static void test_the_next_page_begins_where_a_large_one_ends(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct vs_ept_config c;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 21, 21);
+    assert_int_equal(vs_space_touch(&f.space, VA + (2u << 20), 21, true, true), VS_OK);
+    vs_ept_prefetcher(&f.ept, f.ledger, vs_ledger_actor(f.ledger, "vcpu0/prefetch"), (vs_ps){0});
+    (void)walk(&f, VA + 4096, VS_REF_READ);
+    compute(&f);
+    (void)walk(&f, VA + (2u << 20) + 8, VS_REF_READ);
+    assert_int_equal(f.ept.count[VS_CNT_ept_prefetch_hits], 1);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +171,10 @@ int main(void)
         cmocka_unit_test(test_a_miss_waits_for_what_is_left_of_the_prefetch),
         cmocka_unit_test(test_a_prefetch_that_faults_is_nobodys_fault),
         cmocka_unit_test(test_a_prefetched_page_is_not_dirty_and_not_kept_over_an_invalidation),
+        cmocka_unit_test(test_a_prefetched_page_serves_its_own_address_space_only),
+        cmocka_unit_test(test_the_second_walker_makes_one_walk_at_a_time),
+        cmocka_unit_test(test_what_the_second_level_holds_is_not_fetched_again),
+        cmocka_unit_test(test_the_next_page_begins_where_a_large_one_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

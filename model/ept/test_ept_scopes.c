@@ -70,6 +70,68 @@ static void test_a_flush_of_an_asid_says_whether_global_entries_go(void **state)
     }
 }
 
+/* SDM 2A, INVPCID: type 2 is of the current VPID. */
+static void test_invpcid_of_all_contexts_leaves_other_vpids(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 12);
+    struct vs_ept_context other = f.context;
+    other.vpid = 2;
+    (void)walk(&f, VA, VS_REF_READ);
+    vs_ept_context(&f.ept, &other);
+    (void)walk(&f, VA, VS_REF_READ);
+    (void)vs_ept_invpcid(&f.ept, &f.t, 2, 0, (vs_gva){0});
+    assert_false(probe(&f, VA, VS_REF_READ));
+    vs_ept_context(&f.ept, &f.context);
+    assert_true(probe(&f, VA, VS_REF_READ));
+    stop(&f);
+}
+
+/* EL2 has no stage 2: its IPAS2E1 is an instruction like another, and drops no machine's entries.
+ */
+static void test_a_stage_2_address_without_a_stage_2_drops_nothing(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    uint64_t gpa, hpa;
+    vs_defaults(&vs_ept_desc, &c);
+    start(&f, &c, 12, 12);
+    (void)walk(&f, VA, VS_REF_READ);
+    assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+    uint64_t nested = vs_settab_used(&f.ept.nested), n = f.ept.count[VS_CNT_ept_invalidations];
+    vs_ept_context(&f.ept, &(struct vs_ept_context){0, 0, f.space.cr3, 0, 0});
+    for (int last = 0; last < 2; last++) {
+        enum vs_tlbi form = last ? VS_TLBI_IPAS2LE1 : VS_TLBI_IPAS2E1;
+        assert_int_equal(vs_ept_tlbi(&f.ept, &f.t, form, 0, gpa), 0);
+    }
+    assert_int_equal(vs_settab_used(&f.ept.nested), nested);
+    assert_int_equal(f.ept.count[VS_CNT_ept_invalidations], n + 2);
+    stop(&f);
+}
+
+/* Each machine's entries carry its EP4TA, linear ones and guest-physical ones. */
+static void test_no_more_tags_are_given_than_there_are(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    vs_defaults(&vs_ept_desc, &c);
+    c.tags = 5;
+    start(&f, &c, 12, 12);
+    struct vs_ept_context next = f.context;
+    for (uint16_t i = 0; i < 40; i++) {
+        next.vpid = i;
+        next.eptp = f.context.eptp + i * 4096ull;
+        vs_ept_context(&f.ept, &next);
+        assert_true(f.ept.n_tags <= 5);
+    }
+    stop(&f);
+}
+
 /* A number may be an address of both dimensions: each is dropped in its own. */
 static void test_an_address_of_stage_2_is_none_of_stage_1(void **state)
 {
@@ -202,6 +264,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_global_entries_keep_their_scope_when_tags_have_run_out),
         cmocka_unit_test(test_a_flush_of_an_asid_says_whether_global_entries_go),
+        cmocka_unit_test(test_invpcid_of_all_contexts_leaves_other_vpids),
+        cmocka_unit_test(test_a_stage_2_address_without_a_stage_2_drops_nothing),
+        cmocka_unit_test(test_no_more_tags_are_given_than_there_are),
         cmocka_unit_test(test_an_address_of_stage_2_is_none_of_stage_1),
         cmocka_unit_test(test_a_fault_drops_its_own_vpids_entries_only),
         cmocka_unit_test(test_a_fault_drops_what_was_prefetched),

@@ -257,7 +257,7 @@ static void test_what_cannot_be_built_is_refused(void **state)
 {
     (void)state;
     struct vs_memory_config cfg = usual();
-    struct vs_errors errors = {0}, more = {0}, last = {0};
+    struct vs_errors errors = {0}, more = {0}, last = {0}, bits = {0};
     cfg.llc_hash = 3; /* 2^k sets only: the usual LLC has 32768 */
     cfg.llc_size = 11ull * 3u * 1024u * LINE;
     vs_memory_check(&cfg, &errors);
@@ -273,6 +273,12 @@ static void test_what_cannot_be_built_is_refused(void **state)
     cfg.l2_size = 0;
     vs_memory_check(&cfg, &last);
     assert_int_equal(last.n, 1);
+    for (cfg = usual(); cfg.l2_hash <= 11; cfg.l2_hash++) { /* the usual L2 has 2^10 sets */
+        assert_int_equal(bits.n, 0);
+        vs_memory_check(&cfg, &bits);
+    }
+    assert_int_equal(bits.n, 1);
+    vs_errors_free(&bits);
     vs_errors_free(&errors);
     vs_errors_free(&more);
     vs_errors_free(&last);

@@ -371,8 +371,47 @@ static void test_levels_are_lists_of_lines(void **state)
     }
 }
 
+static void test_each_side_and_each_way_to_dram_has_its_own_price(void **state)
+{
+    (void)state;
+    struct vs_memory_config cfg;
+    vs_defaults(&vs_memory_desc, &cfg);
+    cfg.l1d_latency = 4;
+    cfg.l1i_latency = 7;
+    cfg.nodes = 2;
+    cfg.remote_latency = 1234;
+    struct rig *r = rig_create(&cfg, "plain");
+    struct vs_mem_port port = vs_memory_core_port(&r->core[0]);
+    struct vs_txn t;
+    vs_ps zero = {0};
+    vs_hpa at = {4096};
+    vs_txn_begin(&t, r->ledger, vs_ledger_actor(r->ledger, "cpu"), zero);
+    vs_open(&t, VS_OP_ACCESS_FETCH);
+    const struct vs_part *w = t.acc->work + r->memory.account;
+    for (int ref = 0; ref < 3; ref += 2) {
+        port.touch(port.ctx, &t, at, (enum vs_ref)ref);
+        uint64_t before = t.now_ps;
+        port.touch(port.ctx, &t, at, (enum vs_ref)ref);
+        assert_int_equal(t.now_ps - before, (ref == VS_REF_FETCH ? 7 : 4) * 500);
+        assert_int_equal(w[VS_ACC_memory_l1_hit].n, 1);
+        assert_int_equal(w[VS_ACC_memory_l1i_hit].n, ref == VS_REF_FETCH);
+    }
+    vs_close(&t);
+    vs_txn_end(&t);
+    for (unsigned fetch = 0; fetch < 2; fetch++) {
+        for (unsigned row = 0; row < 3; row++) { /* hit, miss, conflict */
+            const uint64_t *ps = r->side[0][fetch].lines.ps;
+            assert_int_equal(ps[VS_MEM_REMOTE + row] - ps[VS_MEM_ROW_HIT + row], 1234);
+        }
+    }
+    rig_destroy(r);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_levels_are_lists_of_lines)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_levels_are_lists_of_lines),
+        cmocka_unit_test(test_each_side_and_each_way_to_dram_has_its_own_price),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

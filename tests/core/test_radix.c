@@ -320,9 +320,31 @@ static void test_rights_taken_and_given_back_leave_the_leaf_as_it_was(void **sta
     }
 }
 
+static void test_a_page_lies_on_its_own_size_and_over_no_smaller_ones(void **state)
+{
+    (void)state;
+    const struct vs_radix_format *f = &vs_radix_x86_64;
+    struct pool p = {vs_phys_create(GIB), 0x100000, 4096, 0};
+    struct vs_radix_alloc alloc = {&p, table, NULL, 0};
+    uint64_t flags = vs_radix_leaf_flags(f, VS_RIGHTS), large = 2u << 20;
+    assert_int_equal(vs_radix_map(p.phys, f, 0, large, 4096, 21, flags, &alloc), VS_E_CONFIG);
+    assert_int_equal(vs_radix_map(p.phys, f, 0, 4096, large, 21, flags, &alloc), VS_E_CONFIG);
+    assert_int_equal(vs_radix_map(p.phys, f, 0, large + 4096, 0x5000, 12, flags, &alloc), VS_OK);
+    assert_int_equal(vs_radix_map(p.phys, f, 0, large, large, 21, flags, &alloc), VS_E_CONFIG);
+    vs_hpa at;
+    unsigned level;
+    assert_true(vs_radix_find(p.phys, f, 0, large + 4096, &alloc, &at, &level));
+    assert_int_equal(level, 1);
+    /* a page of the same size takes the place of one */
+    assert_int_equal(vs_radix_map(p.phys, f, 0, large + 4096, 0x9000, 12, flags, &alloc), VS_OK);
+    assert_int_equal(vs_phys_read64(p.phys, at) & f->address, 0x9000);
+    vs_phys_destroy(p.phys);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_page_lies_on_its_own_size_and_over_no_smaller_ones),
         cmocka_unit_test(test_an_arm_entry_with_an_address_beyond_the_processors_has_reserved_bits),
         cmocka_unit_test(test_a_stage_2_that_begins_high_needs_wide_physical_addresses),
         cmocka_unit_test(test_an_address_above_the_formats_is_no_other_address),
