@@ -69,6 +69,7 @@ static void test_no_walk_costs_more_than_the_port_says(void **state)
     c.npde_latency = 11;
     c.gpde_latency = 13;
     c.walk_start = 5;
+    c.line_entries = c.line_latency = 0;
     start(&f, &c, 12, 12);
     for (uint64_t i = 0; i < 64; i++) {
         uint64_t at = VA + i * (GIB / 2);

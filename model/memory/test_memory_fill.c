@@ -176,6 +176,38 @@ static void test_the_next_line_comes_where_its_place_in_a_page_was_asked_for(voi
     }
 }
 
+static void test_a_next_line_that_the_llc_holds_is_left_there(void **state)
+{
+    (void)state;
+    struct rig *r = prefetching(0);
+    uint64_t a = 64u << 10, b = 64u << 11;
+    bool dirty = false;
+    (void)load(r, 0, a + 1, VS_REF_READ); /* place 1 has been asked for */
+    (void)load(r, 1, b + 1, VS_REF_READ);
+    assert_true(vs__memory_drop(&r->core[1].l2, b + 1, &dirty));
+    assert_true(load(r, 0, b, VS_REF_READ) > VS_MEM_LLC);
+    assert_int_equal(r->core[0].count[VS_CNT_memory_l2_prefetches], 0);
+    assert_int_equal(load(r, 0, b + 1, VS_REF_READ), VS_MEM_LLC);
+    rig_destroy(r);
+}
+
+static void test_a_miss_in_the_set_being_filled_waits_for_the_llc_too(void **state)
+{
+    (void)state;
+    struct vs_memory_config cfg = usual();
+    cfg.l1d_size = 32768; /* 64 sets of 8 */
+    cfg.l1d_refill = 3;
+    cfg.l2_size = 0;
+    struct rig *r = rig_create(&cfg, vs_memory_variant[0]);
+    for (uint64_t i = 0; i < 32; i++) {
+        (void)load(r, 0, 64 * i, VS_REF_READ);
+    }
+    (void)load(r, 0, 1, VS_REF_READ); /* another set */
+    assert_int_equal(load(r, 0, 64, VS_REF_READ), VS_MEM_LLC);
+    assert_int_equal(load(r, 0, 128, VS_REF_READ), VS_MEM_LLC_REFILL);
+    rig_destroy(r);
+}
+
 static void test_the_history_of_places_lasts_two_epochs(void **state)
 {
     (void)state;
@@ -294,6 +326,8 @@ int main(void)
         cmocka_unit_test(test_a_hash_is_its_own_inverse_and_keeps_the_tag),
         cmocka_unit_test(test_lines_a_page_apart_reach_the_sets_that_are_hashed),
         cmocka_unit_test(test_the_next_line_comes_where_its_place_in_a_page_was_asked_for),
+        cmocka_unit_test(test_a_next_line_that_the_llc_holds_is_left_there),
+        cmocka_unit_test(test_a_miss_in_the_set_being_filled_waits_for_the_llc_too),
         cmocka_unit_test(test_the_history_of_places_lasts_two_epochs),
         cmocka_unit_test(test_a_miss_in_the_set_being_filled_waits),
         cmocka_unit_test(test_all_variants_count_alike),

@@ -407,11 +407,73 @@ static void test_each_side_and_each_way_to_dram_has_its_own_price(void **state)
     rig_destroy(r);
 }
 
+/* A device's lines overlap: it waits for the slowest, wherever that lies, and the others follow. */
+static void test_a_dma_waits_for_its_slowest_line(void **state)
+{
+    (void)state;
+    for (uint64_t near = 0; near < 3; near++) {
+        struct vs_memory_config cfg;
+        vs_defaults(&vs_memory_desc, &cfg);
+        cfg.dma_line = 77;
+        struct rig *r = rig_create(&cfg, "plain");
+        struct vs_memory_dma d;
+        struct vs_txn t;
+        vs_ps zero = {0};
+        vs_hpa at = {1u << 20};
+        vs_memory_dma_init(&d, &r->memory);
+        struct vs_dma_mem_port dma = vs_memory_dma_port(&d);
+        for (uint64_t i = 0; i < 3; i++) { /* all but one are in the LLC */
+            (void)(i == near ? 0 : load(r, 0, at.v / LINE + i, VS_REF_READ));
+        }
+        vs_txn_begin(&t, r->ledger, vs_ledger_actor(r->ledger, "device"), zero);
+        memset(r->memory.open_row, 0xff, 2u * cfg.dram_channels * cfg.dram_banks * 8u);
+        dma.read(dma.ctx, &t, at, NULL, 3u * LINE);
+        assert_int_equal(t.now_ps, cfg.dram_row_miss + 2u * 77u);
+        assert_int_equal(d.count[VS_CNT_memory_dma_llc_hits], 2);
+        vs_txn_end(&t);
+        rig_destroy(r);
+    }
+}
+
+/* A walker's references enter where they are told; where that is not the core's own L1, they and
+ * the core's are not gathered. */
+static void test_a_walkers_references_enter_at_their_level(void **state)
+{
+    (void)state;
+    for (uint64_t entry = VS_MEM_L1; entry <= VS_MEM_LLC; entry++) {
+        struct vs_memory_config cfg;
+        vs_defaults(&vs_memory_desc, &cfg);
+        cfg.walker_entry = entry;
+        struct rig *r = rig_create(&cfg, vs_memory_variant[0]);
+        r->memory.phys = vs_phys_create(1u << 20);
+        struct vs_mem_port port = vs_memory_walker_port(&r->core[0]);
+        struct vs_txn t;
+        vs_ps zero = {0};
+        vs_hpa at = {4096};
+        vs_txn_begin(&t, r->ledger, vs_ledger_actor(r->ledger, "cpu"), zero);
+        (void)port.load(port.ctx, &t, at);
+        port.store(port.ctx, &t, at, 7);
+        assert_int_equal(port.load(port.ctx, &t, at), 7);
+        vs_txn_end(&t);
+        for (uint64_t level = 0; level < 3; level++) {
+            const uint64_t *n = &r->core[0].count[VS_CNT_memory_l1_walk_hits + 8u * level];
+            assert_int_equal(n[0], level == entry ? 2 : 0);
+            assert_int_equal(n[1], level >= entry);
+        }
+        const struct vs_line_port *p = &r->side[0][0].lines;
+        assert_int_equal(p->gather(p->ctx, VS_REF_READ) != NULL, entry == VS_MEM_L1);
+        vs_phys_destroy(r->memory.phys);
+        rig_destroy(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels_are_lists_of_lines),
         cmocka_unit_test(test_each_side_and_each_way_to_dram_has_its_own_price),
+        cmocka_unit_test(test_a_dma_waits_for_its_slowest_line),
+        cmocka_unit_test(test_a_walkers_references_enter_at_their_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

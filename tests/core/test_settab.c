@@ -244,6 +244,26 @@ static void an_absent_structure_never_hits(void **state)
     vs_settab_free(&t);
 }
 
+static void filling_what_is_there_changes_its_payload_and_evicts_nothing(void **state)
+{
+    (void)state;
+    for (int policy = VS_POLICY_LRU; policy <= VS_POLICY_FIFO; policy++) {
+        for (uint32_t ways = 1; ways <= 64; ways *= 4) {
+            struct vs_settab t;
+            assert_int_equal(vs_settab_init(&t, ways, ways, (enum vs_policy)policy, 1), VS_OK);
+            for (uint64_t key = 0; key < ways; key++) {
+                (void)vs_settab_fill(&t, key, key, NULL, NULL);
+            }
+            for (uint64_t key = 0; key < ways; key++) {
+                assert_false(vs_settab_fill(&t, key, key + 100, NULL, NULL));
+                assert_int_equal(*vs_settab_peek(&t, key), key + 100);
+            }
+            assert_int_equal(vs_settab_used(&t), ways);
+            vs_settab_free(&t);
+        }
+    }
+}
+
 static void impossible_shapes_are_refused(void **state)
 {
     (void)state;
@@ -262,6 +282,7 @@ int main(void)
         cmocka_unit_test(random_depends_on_the_seed_only),
         cmocka_unit_test(drop_if_drops_exactly_the_chosen),
         cmocka_unit_test(an_absent_structure_never_hits),
+        cmocka_unit_test(filling_what_is_there_changes_its_payload_and_evicts_nothing),
         cmocka_unit_test(impossible_shapes_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
