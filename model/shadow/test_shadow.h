@@ -72,8 +72,9 @@ static inline void start(struct machine *m, unsigned host_shift, uint64_t sync, 
     m->host_shift = host_shift;
     m->phys = vs_phys_create(1ull << 28);
     vs_rng_seed(&m->rng, seed, 5);
-    for (uint64_t at = POOL; at < POOL + 256u * 4096u; at += 8u) {
-        vs_phys_write64(m->phys, (vs_hpa){at}, UINT64_MAX); /* frames that somebody has used */
+    for (uint64_t at = 0; at < 64u * 4096u; at += 8u) { /* frames that somebody has used */
+        vs_phys_write64(m->phys, (vs_hpa){POOL + at}, UINT64_MAX);
+        vs_phys_write64(m->phys, (vs_hpa){POOL + (2u << 20) + at}, UINT64_MAX);
     }
     assert_int_equal(vs_frames_init(&m->frames, POOL, POOL, VS_FRAMES_CONTIGUOUS, 1), VS_OK);
     assert_int_equal(vs_shadow_mmu_init(&m->mmu, &c, &vs_radix_x86_64, 40, m->phys, &m->frames,

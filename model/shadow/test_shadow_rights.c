@@ -182,6 +182,7 @@ static void test_a_right_that_is_taken_concerns_the_whole_machine(void **state)
         use(&m, 0, 1);
         use(&m, 1u << 21, 1); /* the table is out of sync now */
         assert_int_equal(m.s.count[VS_CNT_shadow_unsyncs], 1);
+        check_all(&m);
         poke(&m, l1, whole ^ bit[i]);
         memset(m.flushed, 0, sizeof m.flushed);
         vs_shadow_invlpg(&m.s, NULL, (vs_gva){0});

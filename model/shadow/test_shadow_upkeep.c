@@ -129,6 +129,10 @@ static void test_a_mov_to_cr3_brings_in_line_what_its_root_leads_to(void **state
     both_out_of_sync(&m);
     assert_true(vs_shadow_cr3(&m.s, NULL, ROOT(2), true)); /* nothing below it is there yet */
     assert_int_equal(m.flushed[VS_SHADOW_FLUSH_VCPU] + m.flushed[VS_SHADOW_FLUSH_MACHINE], 1);
+    struct vs_shadow other; /* a vCPU that finds the tables of another one */
+    vs_shadow_init(&other, &m.mmu, &m.s.core, &m.s.port);
+    assert_true(vs_shadow_cr3(&other, NULL, ROOT(0), true));
+    assert_int_equal(other.count[VS_CNT_shadow_syncs], 2);
     stop(&m);
 }
 

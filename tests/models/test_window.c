@@ -237,6 +237,8 @@ static void assert_same_books(const struct guest_machine_config *c, bool write, 
         assert_int_equal(a[0]->work[k].ps, a[1]->work[k].ps);
         assert_int_equal(g[0]->t.acc->exposed[k].n, g[1]->t.acc->exposed[k].n);
         assert_int_equal(g[0]->t.acc->exposed[k].ps, g[1]->t.acc->exposed[k].ps);
+        assert_int_equal(g[0]->t.acc->work[k].n, g[1]->t.acc->work[k].n);
+        assert_int_equal(g[0]->t.acc->work[k].ps, g[1]->t.acc->work[k].ps);
     }
     assert_memory_equal(g[0]->cpu.counts, g[1]->cpu.counts, sizeof g[0]->cpu.counts);
     assert_memory_equal(g[0]->core.counts, g[1]->core.counts, sizeof g[0]->core.counts);
@@ -293,6 +295,35 @@ static void streams_taken_together_are_the_same(void **state)
         c.ept.l2_entries = vs_rng_below(&r, 3) ? c.ept.l2_entries : 0; /* walks again and again */
         assert_same_books(&c, vs_rng_below(&r, 3) == 0, size[vs_rng_below(&r, 3)],
                           stride[vs_rng_below(&r, 5)], 10000);
+    }
+}
+
+/* Nothing enters at the horizon or after it, taken together or not: where nothing waits for room
+ * the clock of entry is less than one access beyond. */
+static void a_bulk_stops_at_its_horizon(void **state)
+{
+    (void)state;
+    static const uint64_t stride[] = {8, 16, 64, 192};
+    for (int i = 0; i < 4; i++) {
+        struct guest_machine_config c = plain(4096, 256);
+        c.cpu.issue_width = 1;
+        struct guest_machine *g = create(&c);
+        struct vs_cpu_bulk b;
+        uint64_t period = g->cpu.clock.period_ps, stops = 0;
+        (void)strided(g, 4096, 300); /* the pages */
+        assert_int_equal(
+            vs_bulk_stride(&b, &g->cpu, VS_REF_READ, heap, 300 * 4096, stride[i], 3000), VS_OK);
+        vs_ps until = {vs_cpu_now_ps(&g->cpu) + 1};
+        while (vs_cpu_bulk_run(&g->cpu, &b, until) == VS_CPU_HORIZON) {
+            assert_true(vs_cpu_now_ps(&g->cpu) >= until.v);
+            if (g->cpu.count[VS_CNT_cpu_queue_full] + g->cpu.count[VS_CNT_cpu_window_full] == 0) {
+                assert_true(vs_cpu_now_ps(&g->cpu) < until.v + period);
+                stops++;
+            }
+            until.v = vs_cpu_now_ps(&g->cpu) + 37 * period + 1;
+        }
+        assert_true(stops > 20);
+        destroy(g);
     }
 }
 
@@ -484,6 +515,7 @@ int main(void)
         cmocka_unit_test(horizons_change_nothing),
         cmocka_unit_test(accesses_taken_together_are_the_same),
         cmocka_unit_test(streams_taken_together_are_the_same),
+        cmocka_unit_test(a_bulk_stops_at_its_horizon),
         cmocka_unit_test(walkers_work_side_by_side),
         cmocka_unit_test(misses_to_one_line_are_one_fetch),
         cmocka_unit_test(the_mshr_that_is_free_first_is_taken),
