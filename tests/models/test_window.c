@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Laws of the out-of-order window: what overlaps, what cannot, and that the line stays a sum. */
+/* Laws of the out-of-order window: what overlaps, what cannot, and that the line stays a sum. Its
+ * many lines are the laws of one structure, which share their machines. */
 #include "guest_machine.h"
 
 #include <setjmp.h>
@@ -153,8 +154,10 @@ static const vs_ps whole = {0};
 static void a_window_of_one_blocks(void **state)
 {
     (void)state;
-    for (int pattern = 0; pattern < PATTERNS; pattern++) {
+    for (int i = 0; i < 2 * PATTERNS; i++) {
+        int pattern = i / 2;
         struct guest_machine_config c = guest_machine_defaults();
+        c.cpu.bulk_instructions = (uint64_t)i % 2u;
         struct vs_op_acc blocking, one;
         uint64_t t = time_of(&c, pattern, whole, &blocking);
         c.cpu.window = 1;
@@ -296,6 +299,95 @@ static void streams_taken_together_are_the_same(void **state)
         assert_same_books(&c, vs_rng_below(&r, 3) == 0, size[vs_rng_below(&r, 3)],
                           stride[vs_rng_below(&r, 5)], 10000);
     }
+}
+
+/* A bulk whose accesses wait for each other gains nothing either. */
+static void strides_that_depend_are_a_chase(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = plain(4096, 256);
+    c.cpu.translation = 0;
+    struct guest_machine *g = create(&c);
+    g->cpu.depends = true;
+    (void)strided(g, 4096, 1);
+    assert_true(strided(g, 4096, 20) >= 19 * LATENCY);
+    destroy(g);
+}
+
+/* A run that goes on after an interrupt begins with what was squashed, as single accesses do. */
+static void what_was_squashed_enters_before_a_run(void **state)
+{
+    (void)state;
+    uint64_t now[2], reissued[2];
+    for (uint32_t alone = 0; alone < 2; alone++) {
+        struct guest_machine_config c = plain(64, 4);
+        c.cpu.issue_width = 1;
+        struct guest_machine *g = create(&c);
+        vs_ledger_sample(g->ledger, alone);
+        struct vs_cpu_bulk b;
+        vs_ps soon = {0};
+        (void)strided(g, 64, 8);                                       /* the page */
+        soon.v = vs_cpu_now_ps(&g->cpu) + 20 * g->cpu.clock.period_ps; /* half of them */
+        assert_int_equal(
+            vs_bulk_stride(&b, &g->cpu, VS_REF_READ, (vs_gva){heap.v + 1024}, 3072, 64, 40), VS_OK);
+        assert_int_equal(vs_cpu_bulk_run(&g->cpu, &b, soon), VS_CPU_HORIZON);
+        vs_cpu_interrupt(&g->cpu);
+        assert_true(g->cpu.count[VS_CNT_cpu_squashed] > 0);
+        assert_int_equal(vs_cpu_bulk_run(&g->cpu, &b, forever), VS_CPU_DONE);
+        now[alone] = vs_now(&g->t).v;
+        reissued[alone] = g->t.acc->work[g->cpu.account + VS_ACC_cpu_reissue].n;
+        destroy(g);
+    }
+    assert_int_equal(now[0], now[1]);
+    assert_int_equal(reissued[0], reissued[1]);
+    assert_true(reissued[0] > 0);
+}
+
+/* Fetches over the end of a line between two loads: these overlap in a queue of two. */
+static void fetches_take_no_place_of_loads(void **state)
+{
+    (void)state;
+    struct guest_machine_config c = plain(64, 4);
+    c.cpu.load_queue = 2;
+    c.cpu.translation = 0;
+    c.memory.l1i_latency = 0;
+    struct guest_machine *g = create(&c);
+    const vs_gva code = {heap.v + 60}, a = {heap.v + 4096}, b = {heap.v + 8192};
+    assert_int_equal(vs_cpu_access(&g->cpu, code, 8, VS_REF_FETCH), VS_CPU_DONE);
+    uint64_t from = vs_now(&g->t).v;
+    assert_int_equal(vs_cpu_access(&g->cpu, a, 8, VS_REF_READ), VS_CPU_DONE);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(vs_cpu_access(&g->cpu, code, 8, VS_REF_FETCH), VS_CPU_DONE);
+    }
+    assert_int_equal(vs_cpu_access(&g->cpu, b, 8, VS_REF_READ), VS_CPU_DONE);
+    assert_int_equal(vs_now(&g->t).v - from, LATENCY);
+    destroy(g);
+}
+
+/* A bulk that is told of more accesses while it runs makes those that it would have made. */
+static void a_count_that_grows_changes_no_address(void **state)
+{
+    (void)state;
+    uint64_t now[2], counts[2][VS_CNT_memory_N];
+    for (int grows = 0; grows < 2; grows++) {
+        struct guest_machine_config c = guest_machine_defaults();
+        struct guest_machine *g = create(&c);
+        struct vs_cpu_bulk *b = calloc(1, sizeof *b);
+        assert_non_null(b);
+        assert_int_equal(
+            vs_bulk_random(b, &g->cpu, VS_REF_READ, heap, REGION, grows ? 10 : 1000, 3), VS_OK);
+        for (uint64_t more = grows ? 10 : 1000; more <= 1000; more += 99) {
+            b->count = more;
+            assert_int_equal(vs_cpu_bulk_run(&g->cpu, b, forever), VS_CPU_DONE);
+        }
+        now[grows] = vs_now(&g->t).v;
+        memcpy(counts[grows], g->core.counts[0], sizeof counts[0]);
+        vs_bulk_free(b);
+        free(b);
+        destroy(g);
+    }
+    assert_int_equal(now[0], now[1]);
+    assert_memory_equal(counts[0], counts[1], sizeof counts[0]);
 }
 
 /* Nothing enters at the horizon or after it, taken together or not: where nothing waits for room
@@ -516,6 +608,10 @@ int main(void)
         cmocka_unit_test(accesses_taken_together_are_the_same),
         cmocka_unit_test(streams_taken_together_are_the_same),
         cmocka_unit_test(a_bulk_stops_at_its_horizon),
+        cmocka_unit_test(strides_that_depend_are_a_chase),
+        cmocka_unit_test(a_count_that_grows_changes_no_address),
+        cmocka_unit_test(what_was_squashed_enters_before_a_run),
+        cmocka_unit_test(fetches_take_no_place_of_loads),
         cmocka_unit_test(walkers_work_side_by_side),
         cmocka_unit_test(misses_to_one_line_are_one_fetch),
         cmocka_unit_test(the_mshr_that_is_free_first_is_taken),
