@@ -91,6 +91,26 @@ static void nothing_of_an_attempt_that_faulted_stays_elsewhere(void **state)
     }
 }
 
+/* A store through a translation that it may not use: neither a miss nor a first store is left. */
+static void a_store_that_is_not_allowed_counts_as_a_fault_alone(void **state)
+{
+    (void)state;
+    for (enum mode mode = 0; mode < MODES; mode++) {
+        struct guest_machine *g = create(mode);
+        vs_gva at = {END - 4096};
+        unsigned shift;
+        assert_true(vs_space_protect(&g->space, at.v, VS_RIGHT_READ, &shift));
+        assert_int_equal(vs_cpu_access(&g->cpu, at, 8, VS_REF_READ), VS_CPU_DONE);
+        assert_int_equal(vs_cpu_access(&g->cpu, at, 8, VS_REF_WRITE), VS_CPU_FAULT);
+        vs_txn_settle(&g->t);
+        assert_int_equal(g->cpu.counts[0][VS_CNT_cpu_dirty_walks], 0);
+        assert_int_equal(g->cpu.counts[0][VS_CNT_cpu_faults], 1);
+        assert_int_equal(g->cpu.counts[0][VS_CNT_cpu_stores], 0);
+        assert_int_equal(acc(g, VS_OP_ACCESS_FAULTED)->n, 1);
+        destroy(g);
+    }
+}
+
 /* The same instruction again, once the page is there. */
 static void an_access_issued_again_counts_once_and_takes_what_it_then_takes(void **state)
 {
@@ -146,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_of_an_attempt_that_faulted_stays_elsewhere),
+        cmocka_unit_test(a_store_that_is_not_allowed_counts_as_a_fault_alone),
         cmocka_unit_test(an_access_issued_again_counts_once_and_takes_what_it_then_takes),
         cmocka_unit_test(a_sampled_span_belongs_to_what_the_attempt_turned_out_to_be),
     };
