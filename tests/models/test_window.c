@@ -1,55 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Laws of the out-of-order window: what overlaps, what cannot, and that the line stays a sum. Its
- * many lines are the laws of one structure, which share their machines. */
-#include "guest_machine.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#define REGION (16ull << 20)
-#define LATENCY 100000u /* of every DRAM access here, in ps */
-
-static const vs_gva heap = {GUEST_MACHINE_BASE};
-static const vs_ps forever = {UINT64_MAX};
-
-/* Behind L1 only DRAM of one latency; entering the window takes no time. */
-static struct guest_machine_config plain(uint64_t window, uint64_t mshrs)
-{
-    struct guest_machine_config c = guest_machine_defaults();
-    c.cpu.window = window;
-    c.cpu.load_queue = 4096;
-    c.cpu.mshrs = mshrs;
-    c.cpu.issue_width = 0;
-    c.cpu.bulk_instructions = 0;
-    c.memory.l2_size = c.memory.llc_size = 0;
-    c.memory.dram_row_hit = c.memory.dram_row_miss = c.memory.dram_row_conflict = LATENCY;
-    return c;
-}
-
-static struct guest_machine *create(const struct guest_machine_config *c)
-{
-    struct guest_machine *g = calloc(1, sizeof *g);
-    assert_non_null(g);
-    assert_true(guest_machine_make(g, REGION, c));
-    return g;
-}
-
-static void destroy(struct guest_machine *g)
-{
-    vs_txn_settle(&g->t);
-    uint64_t now = g->t.now_ps;
-    struct vs_ledger *l = g->ledger;
-    const struct vs_op_acc *line = g->t.frame[0].acc;
-    vs_txn_end(&g->t);
-    assert_int_equal(line->total_ps, now); /* the stack is as high as the time */
-    char why[200] = "";
-    assert_int_equal(vs_ledger_unbalanced(l, why, sizeof why), 0);
-    vs_txn_begin(&g->t, l, g->t.actor, (vs_ps){now}); /* for guest_machine_free to end */
-    guest_machine_free(g);
-    free(g);
-}
+/* Laws of the out-of-order window: what overlaps, what cannot, and that the line stays a sum. */
+#include "models/window_machine.h"
 
 /* The time of n accesses, each `stride` after the one before; the first page is warm. */
 static uint64_t strided(struct guest_machine *g, uint64_t stride, uint64_t n)
@@ -204,100 +155,6 @@ static void horizons_change_nothing(void **state)
     for (int pattern = 0; pattern < PATTERNS; pattern++) {
         vs_ps step = {70001};
         assert_int_equal(time_of(&c, pattern, step, NULL), time_of(&c, pattern, whole, NULL));
-    }
-}
-
-/* A bulk of strides, whose accesses to one line and lines of one page are taken together, and the
- * same with spans, where each is booked by itself. Same books. */
-static void assert_same_books(const struct guest_machine_config *c, bool write, uint64_t bytes,
-                              uint64_t stride, uint64_t n)
-{
-    struct guest_machine *g[2];
-    struct vs_op_acc *a[2];
-    uint64_t now[2];
-    for (int alone = 0; alone < 2; alone++) {
-        g[alone] = create(c);
-        vs_ledger_sample(g[alone]->ledger, (uint32_t)alone);
-        struct vs_cpu_bulk b;
-        assert_int_equal(vs_bulk_stride(&b, &g[alone]->cpu, write ? VS_REF_WRITE : VS_REF_READ,
-                                        heap, bytes, stride, n),
-                         VS_OK);
-        assert_int_equal(vs_cpu_bulk_run(&g[alone]->cpu, &b, forever), VS_CPU_DONE);
-        now[alone] = vs_now(&g[alone]->t).v;
-        a[alone] = vs_ledger_acc(g[alone]->ledger, g[alone]->t.actor,
-                                 write ? VS_OP_ACCESS_STORE : VS_OP_ACCESS_LOAD);
-    }
-    assert_int_equal(now[0], now[1]);
-    assert_int_equal(a[0]->n, a[1]->n);
-    assert_int_equal(a[0]->total_ps, a[1]->total_ps);
-    assert_int_equal(a[0]->min_ps, a[1]->min_ps);
-    assert_int_equal(a[0]->max_ps, a[1]->max_ps);
-    for (uint32_t q = 1; q < 1000; q++) {
-        assert_int_equal(vs_hist_quantile(a[0]->hist, q), vs_hist_quantile(a[1]->hist, q));
-    }
-    for (size_t k = 0; k < vs_ledger_n_accounts(g[0]->ledger); k++) {
-        assert_int_equal(a[0]->work[k].n, a[1]->work[k].n);
-        assert_int_equal(a[0]->work[k].ps, a[1]->work[k].ps);
-        assert_int_equal(g[0]->t.acc->exposed[k].n, g[1]->t.acc->exposed[k].n);
-        assert_int_equal(g[0]->t.acc->exposed[k].ps, g[1]->t.acc->exposed[k].ps);
-        assert_int_equal(g[0]->t.acc->work[k].n, g[1]->t.acc->work[k].n);
-        assert_int_equal(g[0]->t.acc->work[k].ps, g[1]->t.acc->work[k].ps);
-    }
-    assert_memory_equal(g[0]->cpu.counts, g[1]->cpu.counts, sizeof g[0]->cpu.counts);
-    assert_memory_equal(g[0]->core.counts, g[1]->core.counts, sizeof g[0]->core.counts);
-    assert_memory_equal(g[0]->ept.counts, g[1]->ept.counts, sizeof g[0]->ept.counts);
-    destroy(g[0]);
-    destroy(g[1]);
-}
-
-static void accesses_taken_together_are_the_same(void **state)
-{
-    (void)state;
-    static const uint64_t window[] = {1, 2, 7, 64, 224, 64, 224, 224, 64, 9, 64, 224, 224, 64},
-                          stride[] = {8, 8, 8, 8, 8, 64, 128, 24, 4096, 40, 8, 16, 16, 24};
-    for (int i = 0; i < 14; i++) {
-        bool cached = i >= 10 && i < 12; /* lines stay, translations do not: only walks wait */
-        struct guest_machine_config c = guest_machine_defaults();
-        c.cpu.window = window[i];
-        c.cpu.bulk_instructions = i < 5 ? 1 + window[i] % 2 : (uint64_t)i % 3u;
-        c.cpu.ipc = 1300;
-        c.memory.l1d_ways = i < 12 ? c.memory.l1d_ways : 1;
-        c.memory.l1d_size = i < 12 ? c.memory.l1d_size : 1024; /* 16 lines, no more */
-        c.ept.d4k_entries = cached ? 2 : c.ept.d4k_entries;
-        c.ept.d4k_ways = cached ? 0 : c.ept.d4k_ways;
-        c.ept.l2_entries = cached ? 0 : c.ept.l2_entries;
-        c.ept.d4k_latency = (uint64_t)i % 4u;
-        c.ept.d2m_latency = 4; /* of no page here, but a miss waits for it */
-        c.ept.store_entries = i % 2 ? 16 : 0;
-        c.ept.store_latency = 5;
-        for (int write = 0; write < 2; write++) {
-            assert_same_books(&c, write, cached ? 12288 : 300000, stride[i], 80000);
-        }
-    }
-}
-
-/* Whatever a stream is short of: entries, load buffers, MSHRs, bandwidth of instructions. */
-static void streams_taken_together_are_the_same(void **state)
-{
-    (void)state;
-    static const uint64_t ipc[] = {250, 1000, 2000, 4000, 1300}, stride[] = {8, 16, 32, 64, 192},
-                          size[] = {30000, 300000, 1200000};
-    struct vs_rng r;
-    vs_rng_seed(&r, 5, 6);
-    for (int i = 0; i < 120; i++) {
-        struct guest_machine_config c = guest_machine_defaults();
-        c.cpu.window = 1u + vs_rng_below(&r, 300);
-        c.cpu.load_queue = 1u + vs_rng_below(&r, 100);
-        c.cpu.mshrs = 1u + vs_rng_below(&r, 16);
-        c.cpu.ipc = ipc[vs_rng_below(&r, 5)];
-        c.cpu.bulk_instructions = vs_rng_below(&r, 4);
-        c.memory.l2_size = vs_rng_below(&r, 2) ? 65536 : c.memory.l2_size;
-        c.memory.l2_ways = 16;
-        c.memory.l2_latency = vs_rng_below(&r, 4) ? c.memory.l2_latency : 0; /* no slower than L1 */
-        c.ept.d4k_latency = vs_rng_below(&r, 3);
-        c.ept.l2_entries = vs_rng_below(&r, 3) ? c.ept.l2_entries : 0; /* walks again and again */
-        assert_same_books(&c, vs_rng_below(&r, 3) == 0, size[vs_rng_below(&r, 3)],
-                          stride[vs_rng_below(&r, 5)], 10000);
     }
 }
 
@@ -605,8 +462,6 @@ int main(void)
         cmocka_unit_test(a_chase_gains_nothing),
         cmocka_unit_test(independent_accesses_gain),
         cmocka_unit_test(horizons_change_nothing),
-        cmocka_unit_test(accesses_taken_together_are_the_same),
-        cmocka_unit_test(streams_taken_together_are_the_same),
         cmocka_unit_test(a_bulk_stops_at_its_horizon),
         cmocka_unit_test(strides_that_depend_are_a_chase),
         cmocka_unit_test(a_count_that_grows_changes_no_address),
