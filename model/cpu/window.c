@@ -337,8 +337,9 @@ static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t byt
         if (!translate(c, l, at, ref, missed, &hpa, attempt)) {
             vs__cpu_squash(c, x, ref, attempt);
             x->tape = NULL;
-            vs_txn_settle(c->txn); /* taken where it retires: everything older completes */
-            wait_for(c, &s->tape, x->now_ps);
+            uint64_t done = x->now_ps; /* which fetches that are settled beside it move */
+            vs_txn_settle(c->txn);     /* taken where it retires: everything older completes */
+            wait_for(c, &s->tape, done);
             return false;
         }
         missed = false;
