@@ -132,15 +132,8 @@ static uint64_t same_line(struct vs_run *r, const struct vs_run_common *m, uint6
     w->last_ps = done;
     w->entries += i * (1u + n);
     w->accesses += i;
-    c->pending_ps += now - start;
     *clock = carry;
-    if (n) {
-        c->pending_instructions += i * n;
-        c->pending_instruction_ps += now - start;
-    } else {
-        w->issued += i;
-        w->issued_ps += now - start;
-    }
+    vs__run_entered(c, m, i, now - start);
     return i;
 }
 
@@ -218,13 +211,8 @@ static void one(struct vs_run *r, struct vs_run_common *m, uint32_t ref, uint64_
         r->hits++;
     }
     if (done > w->done_ps) {
-        struct vs_tape *kept = &w->ring[w->tail & w->mask].tape, tape = {.e = kept->e};
-        at = start;
-        vs__window_note(&tape, &at, r->lookup.account, m->lookup);
-        vs__window_note(&tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk);
-        vs__window_note(&tape, &at, vs__window_wait_account(c, &f), f.wait_ps);
-        vs__window_note(&tape, &at, l->lines.account[f.level], f.ps);
-        kept->n = tape.n;
+        vs__run_record(r, m, start, walk, f.merged ? VS_ACC_cpu_mshr_merge : VS_ACC_cpu_mshr_wait,
+                       f.wait_ps, f.level);
     }
     vs__window_entered(w, done, ref);
     if (!m->instructions) {

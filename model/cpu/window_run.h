@@ -68,6 +68,37 @@ static inline void vs__run_length(struct vs_run *r, uint64_t ps)
     r->most = ps > r->most ? ps : r->most;
 }
 
+/* What an access that begins at `at` does, on the tape of the slot that it takes; wait_for: which
+ * of the cpu's accounts its wait for the line is on. */
+static inline void vs__run_record(const struct vs_run *r, const struct vs_run_common *m,
+                                  uint64_t at, uint64_t walk, unsigned wait_for, uint64_t wait,
+                                  uint32_t level)
+{
+    const struct vs_cpu *c = r->c;
+    const struct vs_line_port *l = &c->data.lines;
+    struct vs_tape *kept = &c->window->ring[c->window->tail & c->window->mask].tape,
+                   tape = {.e = kept->e};
+    vs__window_note(&tape, &at, r->lookup.account, m->lookup);
+    vs__window_note(&tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk);
+    vs__window_note(&tape, &at, vs__window_account(c, wait_for), wait);
+    vs__window_note(&tape, &at, l->account[level], l->ps[level]);
+    kept->n = tape.n;
+}
+
+/* So many accesses have entered with their instructions, which took so long. */
+static inline void vs__run_entered(struct vs_cpu *c, const struct vs_run_common *m, uint64_t n,
+                                   uint64_t ps)
+{
+    c->pending_ps += ps;
+    if (m->instructions) {
+        c->pending_instructions += n * m->instructions;
+        c->pending_instruction_ps += ps;
+    } else {
+        c->window->issued += n;
+        c->window->issued_ps += ps;
+    }
+}
+
 /* Whole new lines, `each` accesses to one, of which it is known that a level below L1 answers, as
  * one by one: as long as the others wait for the first's line, for the same walk or none, and only
  * the first for room. How many lines. */

@@ -2,21 +2,6 @@
 /* The window under a stream: line after line that is not in L1. */
 #include "cpu/window_run.h"
 
-/* What the first access to a line does, on the tape of the slot that it takes. */
-static inline void record(const struct vs_run *r, uint64_t at, uint64_t lookup, uint64_t walk,
-                          uint64_t wait, uint32_t level)
-{
-    const struct vs_cpu *c = r->c;
-    const struct vs_line_port *l = &c->data.lines;
-    struct vs_tape *kept = &c->window->ring[c->window->tail & c->window->mask].tape,
-                   tape = {.e = kept->e};
-    vs__window_note(&tape, &at, r->lookup.account, lookup);
-    vs__window_note(&tape, &at, vs__window_account(c, VS_ACC_cpu_walk_merge), walk);
-    vs__window_note(&tape, &at, vs__window_account(c, VS_ACC_cpu_mshr_wait), wait);
-    vs__window_note(&tape, &at, l->account[level], l->ps[level]);
-    kept->n = tape.n;
-}
-
 /* Whether all of a row that begins at `now` enter at their moments without waiting: those before
  * *oldest have left by then. Else *oldest is for whom one of them waits. */
 static inline bool enter(const struct vs_cpu_window *w, const struct vs_window_row *row,
@@ -41,19 +26,6 @@ static inline bool enter(const struct vs_cpu_window *w, const struct vs_window_r
     }
     *oldest = head;
     return head != tail || (each <= w->queue && each * entries <= w->size);
-}
-
-/* So many accesses have entered, which took so long. */
-static void entered(struct vs_cpu *c, const struct vs_run_common *m, uint64_t n, uint64_t ps)
-{
-    c->pending_ps += ps;
-    if (m->instructions) {
-        c->pending_instructions += n * m->instructions;
-        c->pending_instruction_ps += ps;
-    } else {
-        c->window->issued += n;
-        c->window->issued_ps += ps;
-    }
 }
 
 /* Lines in a row that took equally long, which most do: nothing but their level decides. Of those
@@ -160,7 +132,7 @@ uint64_t vs__run_stream(struct vs_run *r, struct vs_run_common *m, uint32_t ref,
             vs__cpu_count(c, ref, r->tlb, level);
         }
         if (done > w->done_ps) {
-            record(r, now, lookup, walked - at, from - walked, level);
+            vs__run_record(r, m, now, walked - at, VS_ACC_cpu_mshr_wait, from - walked, level);
         }
         vs__window_entered(w, done, ref);
         w->entries += each * entries - 1u;
@@ -179,7 +151,7 @@ uint64_t vs__run_stream(struct vs_run *r, struct vs_run_common *m, uint32_t ref,
     r->merges += others;
     r->merge_ps -= others * busy + walks;
     c->count[VS_CNT_cpu_mshr_waits] += r->waits - waits;
-    entered(c, m, made * each, now - begun);
+    vs__run_entered(c, m, made * each, now - begun);
     *clock = carry;
     return made;
 }
