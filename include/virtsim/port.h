@@ -67,12 +67,14 @@ struct vs_mmu_port {
     bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
     void (*walk)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                  struct vs_translation *out);
-    /* Hints; may be NULL; change no modelled state. announce: these guest-virtual addresses will be
-     * translated soon, bring what is known about them. foretell, some accesses later: which
-     * host-physical addresses the walk and the access will probably touch; returns how many of
-     * hpa[] it filled. */
+    /* Hints for the host, all or none NULL; change no modelled state. A walk's entries are found
+     * one through the other, so there are three steps, some accesses apart. announce: these
+     * guest-virtual addresses will be translated soon. foretell: this one will be sooner. expect:
+     * which host-physical addresses its walk and its access will probably touch; returns how many
+     * of hpa[] it filled. */
     void (*announce)(void *ctx, const uint64_t *gva, uint32_t n);
-    uint32_t (*foretell)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
+    void (*foretell)(void *ctx, vs_gva at);
+    uint32_t (*expect)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
     struct vs_lookup probed[VS_SECOND_TLBS];
     /* what walk books in the innermost operation, beside the operation `walk`: for the probe that
      * missed (of data, of fetches) and for the two waits */

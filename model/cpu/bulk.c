@@ -96,6 +96,16 @@ static uint64_t same_line(const struct vs_cpu *c, const struct vs_cpu_bulk *b,
     return now < until && (n + 1u) * each < until - now ? n : 0; /* near the horizon: one by one */
 }
 
+/* The next page of a stride. */
+static void next_page(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
+{
+    vs_gva at = {gva};
+    c->mmu.foretell(c->mmu.ctx, at);
+    if (!c->gathers) {
+        vs__bulk_expect(c, l, gva);
+    }
+}
+
 /* Whole lines of the page that translated last, starting at the present position: the translation
  * is the most recent entry and stays so, so only the lines are looked up. How many accesses it
  * made; 0: go on one by one. */
@@ -124,7 +134,7 @@ static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struc
     uint8_t levels[VS_LINE_RUN];
     uint64_t answered[VS_LINE_LEVELS] = {0};
     if (end - at <= n * step && c->mmu.foretell) {
-        vs__bulk_foretell(c, l, end); /* the next page's first line */
+        next_page(c, l, end);
     }
     l->lines.run(l->lines.ctx, hpa >> l->line_shift, (uint32_t)n, step >> l->line_shift, b->ref,
                  levels, answered);
@@ -149,7 +159,7 @@ static uint64_t window_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, cons
     n = n < left ? n : left;
     if (c->mmu.foretell && vs_l1_page(l, at, b->ref == VS_REF_WRITE, &hpa, &end) &&
         n * b->stride > end - at) {
-        vs__bulk_foretell(c, l, end);
+        next_page(c, l, end);
     }
     return vs__window_lines(c, at, b->ref, n, b->stride, b->instructions, until);
 }

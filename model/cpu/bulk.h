@@ -19,14 +19,14 @@ static inline void vs__bulk_made(struct vs_cpu *c, uint64_t instructions)
     }
 }
 
-/* What the walk and the access of gva will probably touch is brought into the host's cache; lines
- * that are gathered are announced by the memory itself. */
-static inline void vs__bulk_foretell(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
+/* Lines that the walk and the access of gva will probably touch are announced to the memory; those
+ * that are gathered it announces itself. */
+static inline void vs__bulk_expect(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
 {
     uint64_t hpa[VS_FORETOLD];
     vs_gva at = {gva};
-    uint32_t n = c->mmu.foretell(c->mmu.ctx, at, hpa);
-    for (uint32_t i = 0; !c->gathers && i < n; i++) {
+    uint32_t n = c->mmu.expect(c->mmu.ctx, at, hpa);
+    for (uint32_t i = 0; i < n; i++) {
         l->lines.prefetch(l->lines.ctx, hpa[i] >> l->line_shift);
     }
 }

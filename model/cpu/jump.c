@@ -9,7 +9,9 @@
 #include "cpu/zipf.h"
 
 #define MADE (VS_BULK_AHEAD / 2u) /* addresses at a time */
-#define NEAR 6u                   /* accesses one by one: foretold so many before */
+/* accesses one by one: foretold and expected so many before */
+#define FAR 24u
+#define NEAR 6u
 
 static void make_random(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
 {
@@ -73,18 +75,18 @@ static void make(const struct vs_cpu *c, struct vs_cpu_bulk *b, bool hints)
 }
 
 /* All before `end`, as far as they are made. */
-static void foretell(const struct vs_cpu *c, struct vs_cpu_bulk *b, const struct vs_l1 *l,
-                     uint64_t end)
+static void foretell(const struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t end)
 {
     end = end < b->made ? end : b->made;
     for (; b->foretold < end; b->foretold++) {
-        vs__bulk_foretell(c, l, b->ahead[b->foretold % VS_BULK_AHEAD]);
+        vs_gva at = {b->ahead[b->foretold % VS_BULK_AHEAD]};
+        c->mmu.foretell(c->mmu.ctx, at);
     }
 }
 
 /* At most n accesses at once. False: the last one faulted. */
-static bool together(struct vs__gathering *g, struct vs_cpu *c, struct vs_cpu_bulk *b,
-                     const struct vs_l1 *l, bool hints, uint64_t n)
+static bool together(struct vs__gathering *g, struct vs_cpu *c, struct vs_cpu_bulk *b, bool hints,
+                     uint64_t n)
 {
     bool ok = true;
     uint64_t first = b->done, left = b->made - b->done;
@@ -97,7 +99,7 @@ static bool together(struct vs__gathering *g, struct vs_cpu *c, struct vs_cpu_bu
     vs__cpu_instructions(c, (b->done - first) * b->instructions);
     make(c, b, hints);
     if (hints) { /* theirs, while the caches are at these */
-        foretell(c, b, l, b->done + VS__GATHERED);
+        foretell(c, b, b->done + VS__GATHERED);
     }
     vs__gather_end(g, c, b->ref);
     return ok;
@@ -117,13 +119,16 @@ enum vs_cpu_stop vs__bulk_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint6
         make(c, b, hints);
         uint64_t n = straddles ? 0 : vs__gather_room(c, b, until - now);
         if (n > 1u && vs__gather_begin(&g, c, b->ref)) {
-            if (!together(&g, c, b, l, hints, n)) {
+            if (!together(&g, c, b, hints, n)) {
                 return VS_CPU_FAULT;
             }
             continue;
         }
         if (hints) {
-            foretell(c, b, l, b->done + NEAR);
+            foretell(c, b, b->done + FAR);
+            if (b->done + NEAR < b->made) {
+                vs__bulk_expect(c, l, b->ahead[(b->done + NEAR) % VS_BULK_AHEAD]);
+            }
         }
         vs_gva at = {b->ahead[b->done % VS_BULK_AHEAD]};
         if (vs_unlikely(straddles) ? vs_cpu_access(c, at, VS__ELEMENT, b->ref) != VS_CPU_DONE

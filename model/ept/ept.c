@@ -130,46 +130,6 @@ void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t fram
     fill_l1(e, ref, gva, frame | flags, shift);
 }
 
-/* ---- hints ---- */
-
-static void announce(void *ctx, const uint64_t *gva, uint32_t n)
-{
-    const struct vs_ept *e = ctx;
-    for (uint32_t i = 0; i < n; i++) {
-        vs_prefetch(vs__ept_hint(e, gva[i]));
-        vs_settab_prefetch(&e->l2, vs__ept_key(gva[i], 12, e->tag_now));
-    }
-}
-
-static uint32_t foretell(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD])
-{
-    const struct vs_ept *e = ctx;
-    const struct vs_ept_hint *h = vs__ept_hint(e, at.v);
-    if (!h->frame || h->page != (uint32_t)(at.v >> 12)) {
-        return 0;
-    }
-    uint32_t n = 0;
-    hpa[n++] = (uint64_t)h->frame << 12 | (at.v & 0xfffu);
-    const uint64_t *p = vs_settab_peek_first(&e->l2, vs__ept_key(at.v, 12, e->tag_now));
-    if (!p) {
-        uint32_t entry[3] = {h->guest_entry, h->slat_entry, *vs__ept_table_hint(e, at.v)};
-        for (uint32_t i = 0; i < 3u && entry[i]; i++) {
-            vs_hpa line = {(uint64_t)entry[i] << 6};
-            vs_phys_prefetch(e->phys, line);
-            hpa[n++] = line.v;
-        }
-    }
-    return n;
-}
-
-static void remember(const struct vs_ept *e, uint64_t gva, const struct vs_translation *out)
-{
-    *vs__ept_hint(e, gva) = (struct vs_ept_hint){
-        (uint32_t)(gva >> 12), (uint32_t)(e->guest_leaf >> 6),
-        e->now.eptp ? (uint32_t)(e->slat_leaf >> 6) : 0, (uint32_t)(out->hpa.v >> 12)};
-    *vs__ept_table_hint(e, gva) = e->now.eptp ? (uint32_t)(e->table_leaf >> 6) : 0;
-}
-
 /* A walker and a place among those that have one or wait for one. */
 struct walker {
     uint32_t walker, place;
@@ -209,8 +169,8 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
     bool found = vs_unlikely(e->prefetch.on) && vs__ept_prefetched(e, t, at.v, ref, out);
     e->count[VS_CNT_ept_walks] += !found;
     if (found || vs__ept_walk_tables(e, t, at.v, ref, out)) {
-        if (e->hint) {
-            remember(e, at.v, out);
+        if (e->hints) {
+            vs__ept_hints_learn(e, at.v);
         }
         if (vs_unlikely(e->cfg.verify)) {
             vs__ept_verify(e, at.v, out);
@@ -245,8 +205,8 @@ static uint64_t walk_plain(void *ctx, struct vs_txn *t, struct vs_op_acc *walk, 
     uint64_t from = t->now_ps;
     t->acc = walk;
     e->count[VS_CNT_ept_walks]++;
-    if (vs__ept_walk_tables(e, t, at.v, ref, out) && e->hint) {
-        remember(e, at.v, out);
+    if (vs__ept_walk_tables(e, t, at.v, ref, out) && e->hints) {
+        vs__ept_hints_learn(e, at.v);
     }
     t->acc = outer;
     return from;
@@ -281,8 +241,9 @@ struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
     return (struct vs_mmu_port){.ctx = e,
                                 .probe = vs__ept_probe,
                                 .walk = vs__ept_walk,
-                                .announce = e->hint ? announce : NULL,
-                                .foretell = e->hint ? foretell : NULL,
+                                .announce = e->hints ? vs__ept_announce : NULL,
+                                .foretell = e->hints ? vs__ept_foretell : NULL,
+                                .expect = e->hints ? vs__ept_expect : NULL,
                                 .probed = {e->probed[0], e->probed[1], e->probed[2]},
                                 .missed = {e->probe_miss, e->fetch_miss},
                                 .queue_wait = (uint16_t)(e->account + VS_ACC_ept_queue_wait),

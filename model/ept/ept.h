@@ -105,8 +105,10 @@ struct vs_ept {
     /* page sizes ever filled, bit = log2 - 12: only these are looked for */
     uint32_t sizes, fetch_sizes, nested_sizes;  /* fetch_sizes: in l2i */
     bool unreadable;                            /* entries without the right to read were filled */
-    struct vs_ept_hint *hint;                   /* for prefetching on the host only */
+    struct vs_ept_hints *hints;                 /* for prefetching on the host only */
     uint64_t guest_leaf, slat_leaf, table_leaf; /* where the last walk found its leaf entries */
+    uint64_t slat_gpa;                          /* whose entry slat_leaf is */
+    unsigned guest_shift, slat_shift;           /* log2 of their pages */
     uint64_t *count;                            /* of the world that runs */
     uint64_t counts[2][VS_CNT_ept_N];
 };

@@ -60,28 +60,13 @@ static inline struct vs_settab *vs__ept_second(struct vs_ept *e, unsigned held)
     return held >= 30u && e->cfg.l2_1g_place == VS_EPT_1G_OWN ? &e->l2_1g : &e->l2;
 }
 
-/* What the last walk of a page touched, kept beside the model to prefetch the next one: never read
- * for a result. Slot = page number modulo VS__HINTS; stale ones only waste a prefetch. */
-#define VS__HINTS (1ull << 20)
-struct vs_ept_hint {
-    uint32_t page;        /* low bits of the guest's page number; with frame 0: empty */
-    uint32_t guest_entry; /* host-physical / 64 of the line with the guest's leaf entry */
-    uint32_t slat_entry;  /* and of the one with the nested leaf entry; 0 = none */
-    uint32_t frame;       /* host-physical / 4096 */
-};
-/* For each 2 MiB of guest addresses, the line with the nested leaf entry of their last table. */
-#define VS__TABLE_HINTS (1ull << 14)
-static inline uint32_t *vs__ept_table_hint(const struct vs_ept *e, uint64_t gva)
-{
-    return (uint32_t *)(void *)(e->hint + VS__HINTS) + (gva >> 21 & (VS__TABLE_HINTS - 1u));
-}
-static inline struct vs_ept_hint *vs__ept_hint(const struct vs_ept *e, uint64_t gva)
-{
-    return &e->hint[gva >> 12 & (VS__HINTS - 1u)];
-}
-/* The table of hints, backed as it is used; NULL: none, and nothing is foretold. */
-struct vs_ept_hint *vs__ept_hints_create(void);
-void vs__ept_hints_destroy(struct vs_ept_hint *hint);
+/* ept_hints.c: NULL when there is no memory for them, and nothing is foretold. */
+struct vs_ept_hints *vs__ept_hints_create(void);
+/* After a walk of gva. */
+void vs__ept_hints_learn(const struct vs_ept *e, uint64_t gva);
+void vs__ept_announce(void *ctx, const uint64_t *gva, uint32_t n);
+void vs__ept_foretell(void *ctx, vs_gva at);
+uint32_t vs__ept_expect(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
 
 /* Why a translation failed. */
 enum vs__ept_why { VS__ABSENT, VS__MALFORMED, VS__DENIED, VS__UNUSED /* Arm: access flag */ };

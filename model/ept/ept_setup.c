@@ -2,6 +2,7 @@
 /* The structures as the configuration describes them: size, policy and price of each. */
 #include "ept_impl.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* One structure as its knobs describe it. */
@@ -213,7 +214,7 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
     e->data = data;
     e->fetch = fetch;
     e->count = e->counts[0];
-    e->hint = vs__ept_hints_create();
+    e->hints = vs__ept_hints_create();
     struct vs_radix_format guest = vs_radix_x86_64, second = vs_radix_ept;
     struct vs_errors told = {NULL, 0}; /* by vs_ept_check */
     vs_ept_formats_of(c, &guest, &second, &told);
@@ -244,8 +245,8 @@ void vs_ept_free(struct vs_ept *e)
             vs_settab_free(&e->fetch->tlb[i].table[k]);
         }
     }
-    vs__ept_hints_destroy(e->hint);
-    e->hint = NULL;
+    free(e->hints);
+    e->hints = NULL;
     vs_slots_free(&e->walker);
     vs_slots_free(&e->queue);
     vs_settab_free(&e->l2);
