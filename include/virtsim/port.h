@@ -92,6 +92,7 @@ struct vs_mmu_port {
 
 /* References of one core to lines, noted first and looked up together later, in their order: what
  * a walk reads does not depend on which cache has it, only its time does. */
+#define VS_LINE_LEVELS 16u
 #define VS_GATHER 480u
 #define VS_GATHER_WALK 160u /* references of one access, those that set flags included, at most */
 #define VS_GATHER_OWN 32u   /* accesses */
@@ -101,8 +102,10 @@ struct vs_gather {
     uint32_t n, n_own;
     uint64_t ref[VS_GATHER];     /* VS_NOTED */
     uint16_t own[VS_GATHER_OWN]; /* which of ref[] are the accesses themselves, not their walks' */
-    uint8_t
-        level[VS_GATHER + 1u]; /* after gathered(): which answered; the last is for the caches */
+    /* after gathered(): which level answered, the last place is for the caches; and how many of the
+     * walks' references each of them did */
+    uint8_t level[VS_GATHER + 1u];
+    uint64_t walked[VS_LINE_LEVELS];
 };
 /* A line, its place in the run it belongs to, and whether it is written. */
 #define VS_NOTED_WRITE 2u
@@ -118,7 +121,6 @@ static inline void vs_gather_note(struct vs_gather *g, uint64_t line, bool write
 
 /* Lines as a core's hot loop sees them: `access` moves state and counters, not time, and says which
  * level answered; the caller books ps[level] on account[level]. hpa / line size = line. */
-#define VS_LINE_LEVELS 16u
 #define VS_LINE_RUN 64u
 struct vs_line_port {
     void *ctx;

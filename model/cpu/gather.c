@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu/gather.h"
 
+#include <string.h>
+
 uint64_t vs__gather_room(const struct vs_cpu *c, const struct vs_cpu_bulk *b, uint64_t ps)
 {
     return c->exact || !c->gathers || b->ref > VS_REF_WRITE
@@ -17,7 +19,7 @@ bool vs__gather_begin(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
         return false;
     }
     g->lines = c->data.lines.gather(c->data.lines.ctx, (enum vs_ref)ref);
-    g->n = 0;
+    g->n_hits = g->n_walks = 0;
     g->faulted = NULL;
     return g->lines != NULL;
 }
@@ -39,17 +41,18 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
 {
     struct vs_txn *t = c->txn;
     struct vs_op_acc *outer = t->acc;
-    struct vs__gathered *one = &g->one[g->n];
+    struct vs__gathered_walk *one = &g->walked[g->n_walks++];
     struct vs_translation out;
     vs_gva at = {gva};
     uint64_t from = t->now_ps;
+    one->first = (uint16_t)g->lines->n;
     t->acc = g->access;
     vs__cpu_charge(t, &tlb->lookup[VS_L1_SIZES]);
     uint64_t began = c->mmu.walk_plain(c->mmu.ctx, t, g->walk, at, (enum vs_ref)ref, &out);
     t->acc = outer;
     one->ps = began - from;
     one->walk_ps = t->now_ps - began;
-    one->tlb = VS_CPU_TLB_KINDS;
+    one->own = (uint16_t)g->lines->n;
     if (out.fault != VS_FAULT_NONE) {
         c->fault = out;
         faulted(g, c, ref, tlb);
@@ -60,33 +63,34 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
     return true;
 }
 
+static void hit(struct vs__gathering *g, uint32_t tlb)
+{
+    g->hit[g->n_hits++] = (struct vs__gathered_hit){(uint16_t)g->lines->n, (uint8_t)tlb};
+}
+
 bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, uint32_t ref)
 {
     struct vs_l1 *l = &c->data;
     struct vs_l1_tlb *tlb = vs_l1_tlb(l, ref == VS_REF_WRITE);
-    struct vs__gathered *one = &g->one[g->n];
     uint64_t hpa;
     unsigned shift;
-    one->first = (uint16_t)g->lines->n;
     const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
     if (p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
-        one->tlb = (uint8_t)tlb->last_table;
+        hit(g, tlb->last_table);
         hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
     } else {
         struct vs_translation out;
         vs_gva at = {gva};
         vs__cpu_count_miss(c, tlb, p == NULL);
         if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
-            one->tlb = (uint8_t)(VS_CPU_TLB_SECOND + out.second);
+            hit(g, VS_CPU_TLB_SECOND + out.second);
             hpa = out.hpa.v;
         } else if (!walk(g, c, tlb, gva, ref, &hpa)) {
-            g->n++;
             return false;
         }
     }
     g->lines->own[g->lines->n_own++] = (uint16_t)g->lines->n;
     vs_gather_note(g->lines, hpa >> l->line_shift, ref == VS_REF_WRITE);
-    g->n++;
     return true;
 }
 
@@ -98,14 +102,13 @@ struct sums {
 
 static inline void add(struct sums *s, struct vs_op_acc *acc, uint64_t ps)
 {
-    s->n++;
     s->ps += ps;
     s->least = ps < s->least ? ps : s->least;
     s->most = ps > s->most ? ps : s->most;
     vs_hist_add(acc->hist, ps, 1);
 }
 
-/* The last access, whose walk failed after `walk_ps`. */
+/* The last walk, which failed: its access is one that faulted. */
 static void squash(struct vs__gathering *g, struct vs_txn *t, uint64_t ps, uint64_t walk_ps)
 {
     vs_ps walk = {walk_ps}, all = {ps + walk_ps};
@@ -127,36 +130,40 @@ static void book(struct vs_cpu *c, struct vs_op_acc *acc, const struct sums *s)
     }
 }
 
-void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
+/* Those that need no operation of their own to be booked. */
+static void book_hits(const struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
+{
+    for (uint32_t i = 0; i < g->n_hits; i++) {
+        uint32_t tlb = g->hit[i].tlb, level = g->lines->level[g->hit[i].own];
+        vs__cpu_count(c, ref, tlb, level);
+        c->pending_ps += c->price[ref][tlb][level];
+    }
+}
+
+/* Walks, and the accesses that needed them. */
+static void book_walks(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
 {
     struct vs_txn *t = c->txn;
     const struct vs_line_port *lines = &c->data.lines;
-    struct sums access = {.least = UINT64_MAX}, walk = {.least = UINT64_MAX};
-    lines->gathered(lines->ctx);
-    for (uint32_t i = 0; i < g->n; i++) {
-        const struct vs__gathered *one = &g->one[i];
-        bool squashed = g->faulted && i + 1u == g->n;
-        uint32_t at = one->first, end = i + 1u < g->n ? g->one[i + 1u].first : g->lines->n;
-        if (one->tlb != VS_CPU_TLB_KINDS) {
-            uint32_t level = g->lines->level[at];
-            vs__cpu_count(c, ref, one->tlb, level);
-            c->pending_ps += c->price[ref][one->tlb][level];
-            continue;
-        }
-        uint64_t walk_ps = one->walk_ps;
-        for (end -= !squashed; at < end; at++) {
-            uint32_t level = g->lines->level[at];
-            walk.level[level]++;
-            walk_ps += lines->ps[level];
-        }
-        if (squashed) {
-            squash(g, t, one->ps, walk_ps);
-            continue;
-        }
+    const struct vs_gather *made = g->lines;
+    uint64_t until[VS_GATHER + 1u]; /* what the references before it take */
+    until[0] = 0;
+    for (uint32_t i = 0; i < made->n; i++) {
+        until[i + 1u] = until[i] + lines->ps[made->level[i]];
+    }
+    uint32_t n = g->n_walks - (g->faulted ? 1u : 0u);
+    struct sums access = {.n = n, .least = UINT64_MAX}, walk = {.n = n, .least = UINT64_MAX};
+    memcpy(walk.level, made->walked, sizeof walk.level);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct vs__gathered_walk *one = &g->walked[i];
+        uint64_t walk_ps = one->walk_ps + until[one->own] - until[one->first];
         add(&walk, g->walk, walk_ps);
-        uint32_t level = g->lines->level[at];
-        access.level[level]++;
-        add(&access, g->access, one->ps + walk_ps + lines->ps[level]);
+        access.level[made->level[one->own]]++;
+        add(&access, g->access, one->ps + walk_ps + lines->ps[made->level[one->own]]);
+    }
+    if (g->faulted) {
+        const struct vs__gathered_walk *one = &g->walked[n];
+        squash(g, t, one->ps, one->walk_ps + until[one->own] - until[one->first]);
     }
     book(c, g->walk, &walk);
     book(c, g->access, &access);
@@ -166,4 +173,13 @@ void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
     t->acc = outer;
     vs_count_ops(t, g->access, access.n, access.ps, access.least, access.most);
     c->count[VS_CNT_cpu_loads + (int)ref] += access.n;
+}
+
+void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
+{
+    c->data.lines.gathered(c->data.lines.ctx);
+    book_hits(g, c, ref);
+    if (g->n_walks) {
+        book_walks(g, c, ref);
+    }
 }

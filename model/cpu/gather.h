@@ -12,19 +12,24 @@
 
 #define VS__GATHERED VS_GATHER_OWN /* accesses at a time */
 
-struct vs__gathered {
-    uint64_t ps;      /* charged beside memory, until the walk began */
-    uint64_t walk_ps; /* from then on */
-    uint16_t first;   /* of its references; the last is its own, unless it faulted */
-    uint8_t tlb;      /* VS_CPU_TLB_*; VS_CPU_TLB_KINDS: it walked */
+/* One that was translated without a walk. */
+struct vs__gathered_hit {
+    uint16_t own; /* which reference is the access itself */
+    uint8_t tlb;  /* VS_CPU_TLB_* */
+};
+struct vs__gathered_walk {
+    uint64_t ps;         /* charged beside memory, until the walk began */
+    uint64_t walk_ps;    /* from then on */
+    uint16_t first, own; /* the walk's references are first .. own - 1 */
 };
 
 struct vs__gathering {
     struct vs_gather *lines;
     struct vs_op_acc *access, *walk;
-    uint32_t n;
-    struct vs_op_acc *faulted; /* the last one did: its operation */
-    struct vs__gathered one[VS__GATHERED];
+    uint32_t n_hits, n_walks;
+    struct vs_op_acc *faulted; /* the last walk did: the operation of its access */
+    struct vs__gathered_hit hit[VS__GATHERED];
+    struct vs__gathered_walk walked[VS__GATHERED];
 };
 
 /* How many accesses may be gathered so that each begins before now + ps; 0: none. */
