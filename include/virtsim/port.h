@@ -55,41 +55,6 @@ struct vs_lookup {
     vs_ps ps;
 };
 
-/* Translation as a core reaches it, after a miss in its struct vs_l1 (or on the first write through
- * an entry not yet marked dirty). The port fills vs_l1.tlb[] itself.
- * probe: second-level TLBs, state and counters only. True: hit; the caller books
- *        probed[out->second] (by counting, when it can). False: nothing is booked yet.
- * walk:  after a failed probe: books the probe, then the walk. Its faults are in out->fault. */
-#define VS_FORETOLD 4u
-#define VS_SECOND_TLBS 3u
-struct vs_mmu_port {
-    void *ctx;
-    bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
-    void (*walk)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
-                 struct vs_translation *out);
-    /* Hints for the host, all or none NULL; change no modelled state. A walk's entries are found
-     * one through the other, so there are three steps, some accesses apart. announce: these
-     * guest-virtual addresses will be translated soon. foretell: this one will be sooner. expect:
-     * which host-physical addresses its walk and its access will probably touch; returns how many
-     * of hpa[] it filled. */
-    void (*announce)(void *ctx, const uint64_t *gva, uint32_t n);
-    void (*foretell)(void *ctx, vs_gva at);
-    uint32_t (*expect)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
-    struct vs_lookup probed[VS_SECOND_TLBS];
-    /* what walk books in the innermost operation, beside the operation `walk`: for the probe that
-     * missed (of data, of fetches) and for the two waits */
-    struct vs_lookup missed[2];
-    uint16_t queue_wait, walker_wait;
-    /* A walk without an operation of its own, its references gathered (struct vs_gather); NULL:
-     * none. plain: whether walks can be made so now. walk_plain: books the probe in the innermost
-     * operation and what the walk takes beside memory in `walk`; returns the clock between the two.
-     * At most VS_GATHER_WALK references and worst_ps of other charges. */
-    bool (*plain)(void *ctx);
-    uint64_t (*walk_plain)(void *ctx, struct vs_txn *t, struct vs_op_acc *walk, vs_gva at,
-                           enum vs_ref ref, struct vs_translation *out);
-    uint64_t worst_ps;
-};
-
 /* References of one core to lines, noted first and looked up together later, in their order: what
  * a walk reads does not depend on which cache has it, only its time does. */
 #define VS_LINE_LEVELS 16u
@@ -97,7 +62,6 @@ struct vs_mmu_port {
 #define VS_GATHER_WALK 160u /* references of one access, those that set flags included, at most */
 #define VS_GATHER_OWN 32u   /* accesses */
 struct vs_gather {
-    bool on;
     uint8_t own_ref; /* enum vs_ref of the accesses */
     uint32_t n, n_own;
     uint64_t ref[VS_GATHER];     /* VS_NOTED */
@@ -119,6 +83,42 @@ static inline void vs_gather_note(struct vs_gather *g, uint64_t line, bool write
     g->n++;
 }
 
+/* Translation as a core reaches it, after a miss in its struct vs_l1 (or on the first write through
+ * an entry not yet marked dirty). The port fills vs_l1.tlb[] itself.
+ * probe: second-level TLBs, state and counters only. True: hit; the caller books
+ *        probed[out->second] (by counting, when it can). False: nothing is booked yet.
+ * walk:  after a failed probe: books the probe, then the walk. Its faults are in out->fault. */
+#define VS_FORETOLD 3u
+#define VS_SECOND_TLBS 3u
+struct vs_mmu_port {
+    void *ctx;
+    bool (*probe)(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
+    void (*walk)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
+                 struct vs_translation *out);
+    /* Hints for the host, all or none NULL; change no modelled state. A walk's entries are found
+     * one through the other, so there are three steps, some accesses apart. announce: these
+     * guest-virtual addresses will be translated soon. foretell: this one will be sooner. expect:
+     * which host-physical addresses its walk and its access will probably touch; returns how many
+     * of hpa[] it filled. */
+    void (*announce)(void *ctx, const uint64_t *gva, uint32_t n);
+    void (*foretell)(void *ctx, vs_gva at);
+    uint32_t (*expect)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
+    struct vs_lookup probed[VS_SECOND_TLBS];
+    /* what walk books in the innermost operation, beside the operation `walk`: for the probe that
+     * missed (of data, of fetches) and for the two waits */
+    struct vs_lookup missed[2];
+    uint16_t queue_wait, walker_wait;
+    /* A walk without an operation of its own, which notes its references instead of making them;
+     * NULL: none. plain: whether walks can be made so now. walk_plain: books the probe in the
+     * innermost operation and what the walk takes beside memory in `walk`; returns the clock
+     * between the two. At most VS_GATHER_WALK references and worst_ps of other charges. */
+    bool (*plain)(void *ctx);
+    uint64_t (*walk_plain)(void *ctx, struct vs_txn *t, struct vs_op_acc *walk,
+                           struct vs_gather *lines, vs_gva at, enum vs_ref ref,
+                           struct vs_translation *out);
+    uint64_t worst_ps;
+};
+
 /* Lines as a core's hot loop sees them: `access` moves state and counters, not time, and says which
  * level answered; the caller books ps[level] on account[level]. hpa / line size = line. */
 #define VS_LINE_RUN 64u
@@ -133,8 +133,8 @@ struct vs_line_port {
     void (*run)(void *ctx, uint64_t line, uint32_t n, uint64_t step, enum vs_ref ref,
                 uint8_t level[VS_LINE_RUN], uint64_t answered[VS_LINE_LEVELS]);
     void (*prefetch)(void *ctx, uint64_t line); /* hint, changes no modelled state; may be NULL */
-    /* From gather to gathered this core's walker notes its references instead of making them, and
-     * the core its own; gathered makes them. NULL: this cache's references come one by one. */
+    /* Where this core notes its references and its walker's, from gather on; gathered makes them.
+     * NULL: this cache's references come one by one. */
     struct vs_gather *(*gather)(void *ctx, enum vs_ref own);
     void (*gathered)(void *ctx);
     uint16_t account[VS_LINE_LEVELS];

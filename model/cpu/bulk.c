@@ -96,10 +96,13 @@ static uint64_t same_line(const struct vs_cpu *c, const struct vs_cpu_bulk *b,
     return now < until && (n + 1u) * each < until - now ? n : 0; /* near the horizon: one by one */
 }
 
-/* The next page of a stride. */
+/* The next page of a stride, whose entry is in a line with those of eight pages, and of the line
+ * after that one. */
 static void next_page(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
 {
+    const uint64_t later = gva + 8u * 4096u;
     vs_gva at = {gva};
+    c->mmu.announce(c->mmu.ctx, &later, 1);
     c->mmu.foretell(c->mmu.ctx, at);
     if (!c->gathers) {
         vs__bulk_expect(c, l, gva);

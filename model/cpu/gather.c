@@ -48,7 +48,8 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
     one->first = (uint16_t)g->lines->n;
     t->acc = g->access;
     vs__cpu_charge(t, &tlb->lookup[VS_L1_SIZES]);
-    uint64_t began = c->mmu.walk_plain(c->mmu.ctx, t, g->walk, at, (enum vs_ref)ref, &out);
+    uint64_t began =
+        c->mmu.walk_plain(c->mmu.ctx, t, g->walk, g->lines, at, (enum vs_ref)ref, &out);
     t->acc = outer;
     one->ps = began - from;
     one->walk_ps = t->now_ps - began;

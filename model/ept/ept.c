@@ -195,8 +195,9 @@ static bool plain(void *ctx)
     return !e->walker.n && !e->prefetch.on && !e->cfg.verify && !e->pml.on;
 }
 
-static uint64_t walk_plain(void *ctx, struct vs_txn *t, struct vs_op_acc *walk, vs_gva at,
-                           enum vs_ref ref, struct vs_translation *out)
+static uint64_t walk_plain(void *ctx, struct vs_txn *t, struct vs_op_acc *walk,
+                           struct vs_gather *lines, vs_gva at, enum vs_ref ref,
+                           struct vs_translation *out)
 {
     struct vs_ept *e = ctx;
     struct vs_op_acc *outer = t->acc;
@@ -204,10 +205,12 @@ static uint64_t walk_plain(void *ctx, struct vs_txn *t, struct vs_op_acc *walk, 
     missed_second(e, t, ref);
     uint64_t from = t->now_ps;
     t->acc = walk;
+    e->lines_noted = lines;
     e->count[VS_CNT_ept_walks]++;
     if (vs__ept_walk_tables(e, t, at.v, ref, out) && e->hints) {
         vs__ept_hints_learn(e, at.v);
     }
+    e->lines_noted = NULL;
     t->acc = outer;
     return from;
 }

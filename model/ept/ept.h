@@ -103,9 +103,10 @@ struct vs_ept {
     uint32_t n_tags, tag_now, tag_nested;
     uint32_t tag_global; /* with data->globals: global pages were filled, and are looked for */
     /* page sizes ever filled, bit = log2 - 12: only these are looked for */
-    uint32_t sizes, fetch_sizes, nested_sizes;  /* fetch_sizes: in l2i */
-    bool unreadable;                            /* entries without the right to read were filled */
-    struct vs_ept_hints *hints;                 /* for prefetching on the host only */
+    uint32_t sizes, fetch_sizes, nested_sizes; /* fetch_sizes: in l2i */
+    bool unreadable;                           /* entries without the right to read were filled */
+    struct vs_gather *lines_noted; /* not NULL: a walk's references are noted there, not made */
+    struct vs_ept_hints *hints;    /* for prefetching on the host only */
     uint64_t guest_leaf, slat_leaf, table_leaf; /* where the last walk found its leaf entries */
     uint64_t slat_gpa;                          /* whose entry slat_leaf is */
     unsigned guest_shift, slat_shift;           /* log2 of their pages */

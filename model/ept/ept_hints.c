@@ -103,7 +103,6 @@ uint32_t vs__ept_expect(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD])
     const struct row *r = &h->slat[region(gpa)];
     vs_hpa nested = entry_of(r, gpa);
     hpa[0] = target(vs_phys_read64(e->phys, nested), e->second.address, r->shift, gpa);
-    hpa[2] = nested.v;
-    hpa[3] = (uint64_t)h->table[region(at.v)] << 6;
-    return 4;
+    hpa[2] = nested.v; /* the line in h->table is one of few, and near */
+    return 3;
 }

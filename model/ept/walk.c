@@ -25,6 +25,25 @@ static INLINE void look_up(struct vs_txn *t, const struct vs_lookup *k)
     }
 }
 
+/* The walker's references to tables. */
+static INLINE uint64_t load(struct vs_ept *e, struct vs_txn *t, vs_hpa at)
+{
+    if (!e->lines_noted) {
+        return e->mem.load(e->mem.ctx, t, at);
+    }
+    vs_gather_note(e->lines_noted, at.v >> e->data->line_shift, false);
+    return vs_phys_read64(e->phys, at);
+}
+static INLINE void store(struct vs_ept *e, struct vs_txn *t, vs_hpa at, uint64_t value)
+{
+    if (!e->lines_noted) {
+        e->mem.store(e->mem.ctx, t, at, value);
+        return;
+    }
+    vs_gather_note(e->lines_noted, at.v >> e->data->line_shift, true);
+    vs_phys_write64(e->phys, at, value);
+}
+
 static uint64_t vs__ept_line_load(struct vs_ept *e, struct vs_txn *t, vs_hpa at);
 
 #include "walk.inc"
@@ -40,7 +59,7 @@ static uint64_t vs__ept_line_load(struct vs_ept *e, struct vs_txn *t, vs_hpa at)
     }
     e->count[VS_CNT_ept_line_misses]++;
     (void)vs_settab_fill_absent(&e->lines, at.v >> VS_LINE_SHIFT, 0, NULL, NULL);
-    return e->mem.load(e->mem.ctx, t, at);
+    return load(e, t, at);
 }
 
 static const struct vs_radix_format x86_64 = VS_RADIX_X86_64(4), ept = VS_RADIX_EPT(4);
@@ -63,11 +82,11 @@ bool vs__ept_walk_tables(struct vs_ept *e, struct vs_txn *t, uint64_t gva, enum 
 {
     if (vs_likely(e->usual)) {
         struct root root = {e->now.cr3, 0, 0, e->gpwc_lookup[0]};
-        return walk_both(e, t, gva, ref, out, &x86_64, &ept, &root, nested_usual);
+        return walk_both(e, t, gva, ref, out, &x86_64, &ept, &root, nested_usual, true);
     }
     bool upper = vs__ept_upper(e, gva);
     struct root root = {upper ? e->now.upper : e->now.cr3, upper ? UINT64_MAX : 0, e->piece,
                         e->gpwc_lookup[upper]};
     return walk_both(e, t, gva, ref, out, upper ? &e->upper : &e->guest, &e->second, &root,
-                     nested_any);
+                     nested_any, false);
 }

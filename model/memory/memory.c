@@ -319,7 +319,6 @@ static struct vs_gather *core_gather(void *ctx, enum vs_ref own)
     struct vs_memory_core *c = ctx;
     struct vs_memory *m = c->memory;
     bool can = m->gathered && vs__memory_apart(m, c, false) && m->cfg.walker_entry == VS_MEM_L1;
-    c->gather.on = can;
     c->gather.own_ref = (uint8_t)own;
     c->gather.n = c->gather.n_own = 0;
     return can ? &c->gather : NULL;
@@ -328,7 +327,6 @@ static struct vs_gather *core_gather(void *ctx, enum vs_ref own)
 static void core_gathered(void *ctx)
 {
     struct vs_memory_core *c = ctx;
-    c->gather.on = false;
     c->memory->gathered(c->memory, c);
 }
 
@@ -483,11 +481,7 @@ static void core_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct vs_memory_core *c = ctx;
-    if (c->gather.on) {
-        vs_gather_note(&c->gather, at.v >> c->memory->line_shift, true);
-    } else {
-        book(c, t, at, VS_MEM_REF_WALK_WRITE, (uint32_t)c->memory->cfg.walker_entry);
-    }
+    book(c, t, at, VS_MEM_REF_WALK_WRITE, (uint32_t)c->memory->cfg.walker_entry);
     vs_phys_write64(c->memory->phys, at, value);
 }
 static void walker_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)

@@ -8,14 +8,13 @@
 
 #define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,bmi,bmi2")))
 
-/* What becomes the most recent way; *w is where it was, or the last way, which *old leaves. */
+/* What becomes the most recent way; *w is where it was, or the last way. */
 static inline TARGET uint32_t front_avx512(const uint32_t *set, uint32_t hits, uint32_t ways,
                                            uint32_t tag, uint32_t *w, uint32_t *old)
 {
     *w = (uint32_t)__builtin_ctz(hits | 1u << (ways - 1u));
-    const uint32_t there = set[*w], miss = hits ? 0 : UINT32_MAX;
-    *old = there & miss;
-    return (tag & miss) | (there & ~miss);
+    *old = set[*w];
+    return hits ? *old : tag;
 }
 
 /* The ways from the seventeenth on of a set with as many. */
