@@ -66,7 +66,40 @@ static inline TARGET void age_all_avx2(uint32_t *set, uint32_t last, uint32_t st
     _mm256_store_si256((__m256i *)(void *)set, from_below(set, 0));
 }
 
+/* The first w of eight ways take what comes from below. */
+static inline TARGET __m256i moved(__m256i ways, __m256i up, int w)
+{
+    __m256i moves =
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(w), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    return _mm256_blendv_epi8(ways, up, moves);
+}
+
+/* Hit and miss are the same instructions, as with AVX-512. */
+static inline __attribute__((always_inline)) TARGET bool touch_avx2(uint32_t *set, uint32_t ways,
+                                                                    uint32_t stride, uint32_t tag,
+                                                                    uint32_t flags, uint32_t *old)
+{
+    uint32_t found = match_avx2(set, stride, tag);
+    uint32_t w = (uint32_t)__builtin_ctz(found | 1u << (ways - 1u)), there = set[w];
+    uint32_t front = (found ? there : tag) | flags;
+    *old = there;
+    if (stride > 16u) {
+        age_avx2(set, w);
+        set[0] = front;
+        return found;
+    }
+    __m256i *at = (__m256i *)(void *)set;
+    __m256i up = _mm256_blend_epi32(from_below(set, 0), _mm256_set1_epi32((int)front), 1);
+    if (stride > 8u) {
+        __m256i high = moved(_mm256_load_si256(at + 1), from_below(set, 8), (int)w - 7);
+        _mm256_store_si256(at + 1, high);
+    }
+    _mm256_store_si256(at, moved(_mm256_load_si256(at), up, (int)w + 1));
+    return found;
+}
+
 #define PATH(name) name##_avx2
+#define TOUCH touch_avx2
 #define MATCH match_avx2
 #define AGE age_avx2
 #define AGE_ALL age_all_avx2
