@@ -113,9 +113,9 @@ static void against_stamps(uint32_t entries, uint32_t ways, enum vs_policy polic
 static void lru_and_fifo_equal_time_stamps_for_any_number_of_sets_and_ways(void **state)
 {
     (void)state;
-    static const uint32_t shape[][2] = {{1536, 12}, {1536, 6}, {1408, 11}, {64, 4}, {64, 8},
-                                        {512, 16},  {48, 24},  {64, 0},    {36, 0}, {21, 0},
-                                        {7, 1},     {7, 0},    {12, 3},    {1, 1},  {100, 5}};
+    static const uint32_t shape[][2] = {
+        {1536, 12}, {1536, 6}, {1408, 11}, {64, 4}, {64, 8}, {512, 16}, {48, 24}, {64, 0},  {36, 0},
+        {21, 0},    {7, 1},    {7, 0},     {12, 3}, {1, 1},  {100, 5},  {32, 0},  {256, 32}};
     for (uint32_t v = VS_SETTAB_VARIANTS; v--;) { /* those not every host has come last */
         for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
             against_stamps(shape[i][0], shape[i][1], VS_POLICY_LRU, vs_settab_variant[v]);
