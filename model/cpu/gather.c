@@ -154,7 +154,7 @@ static void book_walks(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
     }
     uint32_t n = g->n_walks - (g->faulted ? 1u : 0u);
     struct sums access = {.n = n, .least = UINT64_MAX}, walk = {.n = n, .least = UINT64_MAX};
-    memcpy(walk.level, made->walked, sizeof walk.level);
+    memcpy(walk.level, made->walked, sizeof walk.level); /* those of the one that failed, too */
     for (uint32_t i = 0; i < n; i++) {
         const struct vs__gathered_walk *one = &g->walked[i];
         uint64_t walk_ps = one->walk_ps + until[one->own] - until[one->first];

@@ -169,7 +169,7 @@ void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
     bool found = vs_unlikely(e->prefetch.on) && vs__ept_prefetched(e, t, at.v, ref, out);
     e->count[VS_CNT_ept_walks] += !found;
     if (found || vs__ept_walk_tables(e, t, at.v, ref, out)) {
-        if (e->hints) {
+        if (e->hints && !found) {
             vs__ept_hints_learn(e, at.v);
         }
         if (vs_unlikely(e->cfg.verify)) {

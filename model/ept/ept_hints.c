@@ -48,12 +48,15 @@ static uint64_t target(uint64_t entry, uint64_t mask, unsigned shift, uint64_t a
     return (entry & mask & ~low) | (address & low);
 }
 
-void vs__ept_hints_learn(const struct vs_ept *e, uint64_t gva)
+void vs__ept_hints_learn(struct vs_ept *e, uint64_t gva)
 {
     struct vs_ept_hints *h = e->hints;
     h->guest[region(gva)] = row_of(e->guest_leaf, gva, e->guest_shift);
     if (e->now.eptp) {
-        h->table[region(gva)] = (uint32_t)(e->table_leaf >> 6);
+        if (e->table_leaf) { /* 0: a walk cache knew where the table is */
+            h->table[region(gva)] = (uint32_t)(e->table_leaf >> 6);
+            e->table_leaf = 0;
+        }
         h->slat[region(e->slat_gpa)] = row_of(e->slat_leaf, e->slat_gpa, e->slat_shift);
     }
 }

@@ -62,8 +62,8 @@ static inline struct vs_settab *vs__ept_second(struct vs_ept *e, unsigned held)
 
 /* ept_hints.c: NULL when there is no memory for them, and nothing is foretold. */
 struct vs_ept_hints *vs__ept_hints_create(void);
-/* After a walk of gva. */
-void vs__ept_hints_learn(const struct vs_ept *e, uint64_t gva);
+/* After a walk of gva through the tables. */
+void vs__ept_hints_learn(struct vs_ept *e, uint64_t gva);
 void vs__ept_announce(void *ctx, const uint64_t *gva, uint32_t n);
 void vs__ept_foretell(void *ctx, vs_gva at);
 uint32_t vs__ept_expect(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
