@@ -7,11 +7,13 @@
 
 #define AVX512 __attribute__((target("avx512f,avx512vl,avx2,bmi,bmi2")))
 
-AVX512 static inline uint32_t scan_avx512(const uint64_t *tag, uint32_t ways, uint64_t key)
+AVX512 static inline __attribute__((always_inline)) uint32_t scan(const uint64_t *tag,
+                                                                  uint32_t ways, uint64_t key)
 {
     __m512i k = _mm512_set1_epi64((long long)key);
     for (uint32_t first = 0; first < ways; first += 32u) {
         uint32_t hit = 0, n = ways - first < 32u ? ways - first : 32u;
+#pragma GCC unroll 4
         for (uint32_t w = 0; w < n; w += 8u) {
             __mmask8 there = (__mmask8)_bzhi_u32(0xffu, n - w);
             __m512i v = _mm512_maskz_loadu_epi64(there, tag + first + w);
@@ -24,20 +26,15 @@ AVX512 static inline uint32_t scan_avx512(const uint64_t *tag, uint32_t ways, ui
     return ways;
 }
 
-/* The same of 32 ways: walk caches of page-directory entries. */
-AVX512 static inline uint32_t scan_32(const uint64_t *tag, uint64_t key)
+AVX512 static uint32_t scan_avx512(const uint64_t *tag, uint32_t ways, uint64_t key)
 {
-    const __m512i k = _mm512_set1_epi64((long long)key);
-    uint32_t a = _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(tag), k),
-             b = _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(tag + 8), k),
-             c = _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(tag + 16), k),
-             d = _mm512_cmpeq_epi64_mask(_mm512_loadu_si512(tag + 24), k);
-    return _tzcnt_u32(a | b << 8 | c << 16 | d << 24); /* 32: none */
+    return scan(tag, ways, key);
 }
 
+/* A walk cache of page-directory entries often has 32: no loop is left of those. */
 AVX512 static uint64_t *find_listed_avx512(struct vs_settab *s, uint64_t *tag, uint64_t key)
 {
-    uint32_t w = s->ways == 32u ? scan_32(tag, key) : scan_avx512(tag, s->ways, key);
+    uint32_t w = s->ways == 32u ? scan(tag, 32u, key) : scan(tag, s->ways, key);
     if (w == s->ways) {
         return NULL;
     }

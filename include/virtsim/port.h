@@ -88,7 +88,7 @@ static inline void vs_gather_note(struct vs_gather *g, uint64_t line, bool write
  * probe: second-level TLBs, state and counters only. True: hit; the caller books
  *        probed[out->second] (by counting, when it can). False: nothing is booked yet.
  * walk:  after a failed probe: books the probe, then the walk. Its faults are in out->fault. */
-#define VS_FORETOLD 3u
+#define VS_EXPECTED 3u
 #define VS_SECOND_TLBS 3u
 struct vs_mmu_port {
     void *ctx;
@@ -102,7 +102,7 @@ struct vs_mmu_port {
      * of hpa[] it filled. */
     void (*announce)(void *ctx, const uint64_t *gva, uint32_t n);
     void (*foretell)(void *ctx, vs_gva at);
-    uint32_t (*expect)(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
+    uint32_t (*expect)(void *ctx, vs_gva at, uint64_t hpa[VS_EXPECTED]);
     struct vs_lookup probed[VS_SECOND_TLBS];
     /* what walk books in the innermost operation, beside the operation `walk`: for the probe that
      * missed (of data, of fetches) and for the two waits */

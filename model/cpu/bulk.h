@@ -23,7 +23,7 @@ static inline void vs__bulk_made(struct vs_cpu *c, uint64_t instructions)
  * that are gathered it announces itself. */
 static inline void vs__bulk_expect(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
 {
-    uint64_t hpa[VS_FORETOLD];
+    uint64_t hpa[VS_EXPECTED];
     vs_gva at = {gva};
     uint32_t n = c->mmu.expect(c->mmu.ctx, at, hpa);
     for (uint32_t i = 0; i < n; i++) {

@@ -110,7 +110,7 @@ enum vs_cpu_stop vs__bulk_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint6
     struct vs_l1 *l = vs__cpu_l1(c, b->ref);
     struct vs__gathering g;
     bool straddles = b->stride % VS__ELEMENT || b->base.v % VS__ELEMENT;
-    bool hints = c->cfg.translation && c->mmu.announce && c->mmu.foretell && l->lines.prefetch;
+    bool hints = c->cfg.translation && c->mmu.announce && l->lines.prefetch;
     while (b->done < b->count) {
         uint64_t now = vs_cpu_now_ps(c);
         if (now >= until) {

@@ -88,7 +88,7 @@ void vs__ept_foretell(void *ctx, vs_gva at)
     }
 }
 
-uint32_t vs__ept_expect(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD])
+uint32_t vs__ept_expect(void *ctx, vs_gva at, uint64_t hpa[VS_EXPECTED])
 {
     const struct vs_ept *e = ctx;
     const struct vs_ept_hints *h = e->hints;

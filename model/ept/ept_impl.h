@@ -66,7 +66,7 @@ struct vs_ept_hints *vs__ept_hints_create(void);
 void vs__ept_hints_learn(struct vs_ept *e, uint64_t gva);
 void vs__ept_announce(void *ctx, const uint64_t *gva, uint32_t n);
 void vs__ept_foretell(void *ctx, vs_gva at);
-uint32_t vs__ept_expect(void *ctx, vs_gva at, uint64_t hpa[VS_FORETOLD]);
+uint32_t vs__ept_expect(void *ctx, vs_gva at, uint64_t hpa[VS_EXPECTED]);
 
 /* Why a translation failed. */
 enum vs__ept_why { VS__ABSENT, VS__MALFORMED, VS__DENIED, VS__UNUSED /* Arm: access flag */ };
