@@ -11,6 +11,7 @@ return {
     l2_tlb = { entries = { 1536, "4T006", "documented" }, ways = { 6, "4T006", "documented" } },
     l2_tlb_1g = { entries = { 16, "4T007", "documented" }, ways = { 16, "4T007", "documented" } },
   },
+  instruction = { pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
     cap = {
       proc2 = { 0x00077fff00000000, dump, "measured" },

@@ -18,6 +18,7 @@ return {
     l2_tlb = { entries = { 1024, "4T005", "documented" }, ways = { 8, "4T005", "documented" } },
     l2_tlb_1g = { entries = { 0, "4T002-005 list none", "documented" }, ways = { 0, "4T002-005 list none", "documented" } },
   },
+  instruction = { pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
     exit = { detect = { 62, split, "assumed" } },
     entry = { begin = { 62, split, "assumed" } },

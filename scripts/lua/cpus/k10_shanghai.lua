@@ -39,4 +39,5 @@ return {
       l2 = { entries = { 0, lines, "documented" } },
     },
   },
+  instruction = { pause = { 3, "no manual gives it: a hint that delays nothing on a core without threads that share it, a few cycles of decoding", "assumed" } },
 }

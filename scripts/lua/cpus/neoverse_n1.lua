@@ -22,4 +22,5 @@ return {
     },
     l2_tlb_1g = { place = { "shared", "Arm 100798 (Cortex-A76 TRM), A5.2.3: one table for blocks of every size", "documented", of = "cortex_a76" } },
   },
+  instruction = { pause = { 1, "Arm ARM, YIELD: a hint that may do nothing; a core of one thread has nobody to yield to", "assumed" } },
 }

@@ -24,6 +24,7 @@ return {
     l2_tlb_1g = { entries = { 0, "4T001: 4 KiB pages only", "documented" }, ways = { 0, "4T001: 4 KiB pages only", "documented" } },
     accessed_dirty = { false, "vmcs.cap.ept_vpid, bit 21 is clear", "measured" },
   },
+  instruction = { pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
     cap = {
       revision = { 0x10, dump, "measured" },

@@ -26,4 +26,5 @@ return {
       l2 = { entries = { 512, "AMD 55723, 2.7.2: level-2 entries live in the second-level TLB; a quarter of it", "assumed", of = "zen1" } },
     },
   },
+  instruction = { pause = { 65, "no manual gives it; measured tables of instructions have tens of cycles from Zen 2 on, here half of Skylake's 140", "assumed" } },
 }

@@ -31,4 +31,5 @@ return {
       l2 = { entries = { 0, "NL.zen3.PR.s4096.12288K..32768K, lines a page apart: 27 cycles a walk are two loads from L2, so the level-2 entry is loaded too", "derived" } },
     },
   },
+  instruction = { pause = { 65, "no manual gives it; measured tables of instructions have tens of cycles from Zen 2 on, here half of Skylake's 140", "assumed" } },
 }
