@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The world port: whether a trap leaves the guest, and the two switches. One for each architecture
+ * (model/vmcs, model/svm, model/el2).
+ *
+ * The life of an exit, which runs under the host's actor from its first picosecond to its last:
+ *
+ *   if (w->leaves(w->ctx, t, &trap, &exit)) {
+ *       vs_txn_actor(t, host);
+ *       vs_open(t, exit.op);
+ *       w->leave(w->ctx, t, &exit);
+ *       ... the handler of trap.kind ...
+ *       w->enter(w->ctx, t);                 the guest's actor runs
+ *       vs_close(t);
+ *   }
+ *
+ * t NULL: untimed. What the handler reads and writes goes through the state port (port/state.h),
+ * an event to be injected and the wish for an interrupt window among it.
+ */
+#ifndef VIRTSIM_PORT_WORLD_H
+#define VIRTSIM_PORT_WORLD_H
+
+#include "virtsim/port.h"
+#include "virtsim/trap.h"
+
+#define VS_EXIT_WORDS 10u
+
+/* An exit that is decided. `own` is the architecture's: nobody else reads it. */
+struct vs_exit {
+    enum vs_op op;
+    enum vs_trap_kind trap;
+    vs_gpa gpa;
+    vs_gva gva;
+    uint8_t length;
+    uint64_t own[VS_EXIT_WORDS];
+};
+
+/* What of a vCPU's translations goes. */
+enum vs_world_flush {
+    VS_WORLD_PAGE,   /* of its own tag, one linear address */
+    VS_WORLD_TAG,    /* of its own tag */
+    VS_WORLD_SECOND, /* what the second dimension gave, too */
+};
+
+struct vs_world_port {
+    void *ctx;
+    /* Does it leave the guest? Looking that up may take time (bitmaps in memory). Fills *exit. */
+    bool (*leaves)(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit);
+    /* The way out and the way in. False: the processor cannot; `why` says it. */
+    bool (*leave)(void *ctx, struct vs_txn *t, const struct vs_exit *exit);
+    bool (*enter)(void *ctx, struct vs_txn *t);
+    void (*why)(void *ctx, char *out, size_t bytes);
+    /* The hypervisor drops translations as its processor has it: at once, or at the next entry.
+     * False: the architecture has no instruction for this, the caller has to. NULL: none. */
+    bool (*flush_tag)(void *ctx, struct vs_txn *t, enum vs_world_flush what, uint16_t tag,
+                      vs_gva at);
+    /* The guest masks interrupts, or ends that; the instruction behind that end has executed. */
+    void (*mask)(void *ctx, bool masked);
+    void (*unshadow)(void *ctx);
+    /* The clock as the guest reads it without an exit. */
+    uint64_t (*clock)(void *ctx, uint64_t host);
+};
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Traps: what a guest does, or what happens to it, in words that every architecture shares, with
+ * its operands; and what the handler of a trap is to know besides. Whether a trap leaves the guest,
+ * under which name and with which syndrome, is the architecture's: port/world.h.
+ */
+#ifndef VIRTSIM_TRAP_H
+#define VIRTSIM_TRAP_H
+
+#include "virtsim/ledger.h"
+
+enum vs_trap_kind {
+#define VS_TRAP(e, name, text) VS_TRAP_##e,
+#include "virtsim/traps.def"
+#undef VS_TRAP
+    VS_TRAP_N
+};
+
+/* Forms of VS_TRAP_INVALIDATE. */
+enum vs_trap_scope { VS_TRAP_PAGE, VS_TRAP_CONTEXT, VS_TRAP_PAGE_OF_TAG, VS_TRAP_BROADCAST };
+
+struct vs_trap {
+    enum vs_trap_kind kind;
+    uint32_t number;     /* of the MSR, port, control register, vector; offset in the APIC's page */
+    uint32_t size;       /* of a port's access: 1, 2, 4 */
+    uint64_t value;      /* that is written; PAUSE: the time-stamp counter */
+    vs_gva gva;          /* linear address of a fault, an invalidation, a page fault */
+    vs_gpa gpa;          /* guest-physical address of a second-dimension fault */
+    uint64_t syndrome;   /* of a second-dimension fault, as the translation gives it in the format
+                          * of its architecture (vs_translation.qualification) */
+    uint32_t error_code; /* of an exception */
+    uint8_t length;      /* of the instruction, bytes; 0: no instruction caused it */
+    uint8_t gpr;         /* register that holds the operand */
+    uint8_t cpl;         /* privilege level, 0 = kernel */
+    uint8_t scope;       /* enum vs_trap_scope of VS_TRAP_INVALIDATE */
+    bool write;          /* of a control register, a port (OUT), the APIC's page */
+    bool fetch;          /* of a second-dimension fault: of an instruction */
+    bool immediate, string, rep; /* forms of IN and OUT */
+    bool has_error;              /* the exception has an error code */
+};
+
+struct vs_translation;
+
+/* What a trap's handler is to know: an argument of the exit, which lasts as long as it does. */
+struct vs_handling {
+    /* What the hypervisor does besides the trap's program; NULL: nothing. */
+    void (*work)(void *ctx, struct vs_txn *t);
+    void *ctx;
+    bool fast;      /* `work` is all that there is to do: no program */
+    bool ask;       /* user space is asked, whatever the trap */
+    bool device;    /* the access was to a device: it is emulated */
+    bool more;      /* other interrupts are pending besides `inject`: the next window is theirs */
+    bool log_full;  /* the exit is that of a full log */
+    uint8_t inject; /* vector that the entry is to carry; 0: none */
+    const struct vs_translation *withheld; /* of a page that is there without that right, or NULL */
+};
+
+#endif
