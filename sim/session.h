@@ -9,7 +9,7 @@
 
 #include "db/db.h"
 #include "lua/machine.h"
-#include "platform/platform.h"
+#include "machine/platform.h"
 
 #define VS_SESSION_TEXT 1536u /* holds any input hash, format and options text */
 

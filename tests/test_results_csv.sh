@@ -133,7 +133,8 @@ for name in sorted({r["workload"] for r in experiments.values()}):
 # Every row that a description or a default cites is there; 5I111-113 and 4T008 to 4T012 are ranges.
 ID = r"[1-7][A-Z]\d{3}"
 for path in sorted(glob.glob(f"{root}/scripts/lua/**/*.lua", recursive=True) +
-                   glob.glob(f"{root}/model/*/*.def") + glob.glob(f"{root}/sim/platform/*.def")):
+                   glob.glob(f"{root}/model/**/*.def", recursive=True) +
+                   glob.glob(f"{root}/sim/**/*.def", recursive=True)):
     with open(path, encoding="utf-8") as f:
         for n, line in enumerate(f, 1):
             cited = re.findall(rf"\b{ID}\b", line)

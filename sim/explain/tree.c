@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain/tree.h"
 
-#include "platform/platform.h"
+#include "machine/platform.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -29,7 +29,7 @@ ok "have huge pages of 32 MiB" test "$(last host.pages.large)" -ge 7 -a "$(last 
 refused "no such page" 2 "host.page_size" "$VIRTSIM" $touch --set host.page_size=huge
 equal "no walk disagrees with its tables" 0 "$(sqlite3 "$db" "SELECT count(*) FROM counter WHERE name = 'ept.walk.disagreements' AND value > 0")"
 
-# the dirty log (its laws: sim/platform/test_dirty.c)
+# the dirty log (its laws: sim/host/memory/test_dirty.c)
 rounds="run workloads/dirty_rounds.lua --db $db --set workload.footprint=4MiB"
 pml="--set host.dirty_log.method=pml --set vmcs.cap.proc2=0x27fff00000000"
 total() { sqlite3 "$db" "SELECT total_ps FROM op WHERE actor = 'vcpu0' AND op = 'timeline' AND run = (SELECT max(run) FROM run)"; }

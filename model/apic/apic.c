@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "apic/apic.h"
+
+#include <string.h>
+
+#define VS_DEF_NAME apic
+#define VS_DEF_FILE "apic/apic.def"
+#include "virtsim/def_tables.h"
+
+#define PI_CONTROL 32u /* byte offset of ON, SN, NV, NDST */
+#define PI_ON 1ull
+#define PI_SN 2ull
+
+void vs_apic_init(struct vs_apic *a, const struct vs_apic_config *c, struct vs_ledger *ledger,
+                  struct vs_clock clock, struct vs_phys *phys, vs_hpa pi,
+                  uint8_t notification_vector)
+{
+    memset(a, 0, sizeof *a);
+    a->cfg = *c;
+    a->account = vs_ledger_accounts(ledger, &vs_apic_desc);
+    a->message_ps = c->message * clock.period_ps;
+    a->accept_ps = c->accept * clock.period_ps;
+    a->eoi_ps = c->eoi_native * clock.period_ps;
+    a->evaluate_ps = c->evaluate * clock.period_ps;
+    a->pi_ps = c->pi_process * clock.period_ps;
+    a->icr_ps = c->icr * clock.period_ps;
+    a->xapic_ps = c->xapic_native * clock.period_ps;
+    a->phys = phys;
+    a->pi = pi;
+    vs_pi_notify(a, notification_vector, 0);
+}
+
+static void charge(const struct vs_apic *a, struct vs_txn *t, unsigned account, uint64_t ps)
+{
+    vs_ps d = {ps};
+    vs_txn_settle(t);
+    vs_charge(t, (uint16_t)(a->account + account), d);
+}
+
+static int highest(const uint64_t *bits)
+{
+    for (int i = 3; i >= 0; i--) {
+        if (bits[i]) {
+            return 64 * i + 63 - __builtin_clzll(bits[i]);
+        }
+    }
+    return -1;
+}
+
+static bool test(const uint64_t *bits, uint8_t v)
+{
+    return (bits[v >> 6] >> (v & 63u)) & 1u;
+}
+
+bool vs_apic_raise(struct vs_apic *a, uint8_t vector, vs_ps at)
+{
+    if (vector < 16) {
+        return false;
+    }
+    a->count[VS_CNT_apic_raised]++;
+    if (test(a->irr, vector)) {
+        a->count[VS_CNT_apic_merged]++;
+        return false;
+    }
+    a->irr[vector >> 6] |= 1ull << (vector & 63u);
+    a->raised_ps[vector] = at.v;
+    return true;
+}
+
+uint8_t vs_apic_rvi(const struct vs_apic *a)
+{
+    int v = highest(a->irr);
+    return v >= 0 ? (uint8_t)v : 0;
+}
+
+uint8_t vs_apic_svi(const struct vs_apic *a)
+{
+    int v = highest(a->isr);
+    return v >= 0 ? (uint8_t)v : 0;
+}
+
+uint8_t vs_apic_ppr(const struct vs_apic *a)
+{
+    uint8_t service = vs_apic_svi(a);
+    return (a->tpr >> 4) >= (service >> 4) ? a->tpr : service & 0xf0u;
+}
+
+uint8_t vs_apic_pending(const struct vs_apic *a)
+{
+    uint8_t request = vs_apic_rvi(a);
+    return (request >> 4) > (vs_apic_ppr(a) >> 4) ? request : VS_APIC_NONE;
+}
+
+void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum vs_apic_how how)
+{
+    a->irr[vector >> 6] &= ~(1ull << (vector & 63u));
+    a->isr[vector >> 6] |= 1ull << (vector & 63u);
+    a->count[VS_CNT_apic_delivered]++;
+    if (how == VS_APIC_ACCEPT) {
+        charge(a, t, VS_ACC_apic_accept, a->accept_ps);
+    } else if (how == VS_APIC_EVALUATE) {
+        charge(a, t, VS_ACC_apic_evaluate, a->evaluate_ps);
+    }
+}
+
+uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
+{
+    int v = highest(a->isr);
+    if (v >= 0) {
+        a->isr[v >> 6] &= ~(1ull << (v & 63));
+    }
+    a->count[VS_CNT_apic_eois]++;
+    if (!exits && a->cfg.mode == VS_APIC_XAPIC) {
+        vs_apic_touch(a, t);
+    } else if (!exits) {
+        charge(a, t, VS_ACC_apic_eoi, a->eoi_ps);
+    }
+    return v >= 0 ? (uint8_t)v : VS_APIC_NONE;
+}
+
+void vs_apic_send(struct vs_apic *a, struct vs_txn *t)
+{
+    charge(a, t, VS_ACC_apic_icr, a->icr_ps);
+}
+
+void vs_apic_touch(struct vs_apic *a, struct vs_txn *t)
+{
+    charge(a, t, VS_ACC_apic_xapic, a->xapic_ps);
+}
+
+static vs_hpa at_offset(const struct vs_apic *a, uint64_t offset)
+{
+    vs_hpa h = {a->pi.v + offset};
+    return h;
+}
+
+void vs_pi_posted(struct vs_apic *a, bool notified)
+{
+    a->count[VS_CNT_apic_posts]++;
+    a->count[VS_CNT_apic_notifications] += notified;
+}
+
+bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at)
+{
+    vs_hpa word = at_offset(a, (vector >> 6) * 8u), control = at_offset(a, PI_CONTROL);
+    uint64_t pir = vs_phys_read64(a->phys, word), c = vs_phys_read64(a->phys, control),
+             bit = 1ull << (vector & 63u);
+    bool notify = !(c & (PI_ON | PI_SN));
+    vs_pi_posted(a, notify);
+    if (!(pir & bit)) {
+        a->raised_ps[vector] = at.v;
+    }
+    vs_phys_write64(a->phys, word, pir | bit);
+    if (notify) {
+        vs_phys_write64(a->phys, control, c | PI_ON);
+    }
+    return notify;
+}
+
+unsigned vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem)
+{
+    unsigned moved = 0;
+    vs_hpa control = at_offset(a, PI_CONTROL);
+    charge(a, t, VS_ACC_apic_posted_processing, a->pi_ps);
+    uint64_t c = mem->load(mem->ctx, t, control);
+    mem->store(mem->ctx, t, control, c & ~PI_ON);
+    a->count[VS_CNT_apic_posted_syncs]++;
+    for (unsigned i = 0; i < 4; i++) {
+        vs_hpa word = at_offset(a, i * 8u);
+        uint64_t pir = vs_phys_read64(a->phys, word); /* the same line: its time is paid above */
+        vs_phys_write64(a->phys, word, 0);
+        for (uint64_t rest = pir; rest; rest &= rest - 1) {
+            uint8_t v = (uint8_t)(64u * i + (unsigned)__builtin_ctzll(rest));
+            vs_ps at = {a->raised_ps[v]};
+            vs_apic_raise(a, v, at);
+            moved++;
+        }
+    }
+    return moved;
+}
+
+bool vs_pi_suppress(struct vs_apic *a, bool on)
+{
+    vs_hpa control = at_offset(a, PI_CONTROL);
+    uint64_t c = vs_phys_read64(a->phys, control);
+    bool due = !on && !(c & PI_ON) && vs_pi_outstanding(a);
+    vs_phys_write64(a->phys, control, on ? c | PI_SN : (c & ~PI_SN) | (due ? PI_ON : 0));
+    a->count[VS_CNT_apic_notifications] += due;
+    return due;
+}
+
+void vs_pi_notify(struct vs_apic *a, uint8_t vector, uint32_t apic_id)
+{
+    vs_hpa control = at_offset(a, PI_CONTROL);
+    uint64_t c = vs_phys_read64(a->phys, control) & (PI_ON | PI_SN);
+    vs_phys_write64(a->phys, control, c | (uint64_t)vector << 16 | (uint64_t)apic_id << 32);
+}
+
+bool vs_pi_outstanding(const struct vs_apic *a)
+{
+    uint64_t any = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        any |= vs_phys_read64(a->phys, at_offset(a, i * 8u));
+    }
+    return any != 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Interrupts on their way to a vCPU. The sender's clock may stand before or behind the receiver's:
+ * a message is queued with the time of its arrival and reaches the APIC, or the posted-interrupt
+ * descriptor, when the receiver's clock does. Each one that the guest takes is booked as an
+ * operation irq.delivery, from its sending to its delivery.
+ */
+#include "vcpu.h"
+
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+/* What the receiver had done of its own future when the message should have reached it. */
+static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
+{
+    uint64_t from = at_ps > v->safe_ps ? at_ps : v->safe_ps, clock = vs_cpu_now_ps(&v->cpu);
+    return !v->sleeping && clock > from ? clock - from : 0;
+}
+
+static void queue(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps, bool in_descriptor)
+{
+    uint64_t at_ps = sent_ps + v->apic.message_ps;
+    if (v->ended) {
+        return;
+    }
+    if (v->n_arrivals == VS__ARRIVALS) {
+        vs__vcpu_fail(v, "more than %u interrupts are on their way to it", VS__ARRIVALS);
+        return;
+    }
+    unsigned i = v->n_arrivals++;
+    for (; i && v->arrival[i - 1].at_ps > at_ps; i--) {
+        v->arrival[i] = v->arrival[i - 1];
+    }
+    v->arrival[i] = (struct vs_arrival){sent_ps, at_ps, run_ahead(v, at_ps), vector, in_descriptor};
+    vs_kernel_wake(v->p->kernel, v->agent, at_ps);
+}
+
+void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
+{
+    queue(v, vector, sent_ps, false);
+}
+
+void vs__vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
+{
+    queue(v, vector, sent_ps, true);
+}
+
+uint64_t vs__arrivals_next(const struct vs_vcpu *v)
+{
+    return v->n_arrivals ? v->arrival[0].at_ps : VS_NEVER;
+}
+
+void vs__arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
+{
+    unsigned n = 0;
+    bool posted = v->p->virtualized && v->p->posted;
+    for (; n < v->n_arrivals && v->arrival[n].at_ps <= now_ps; n++) {
+        const struct vs_arrival *a = &v->arrival[n];
+        if (!v->flight[a->vector].sent_ps) { /* of merged ones the first */
+            v->flight[a->vector] = *a;
+        }
+        if (a->in_descriptor) {
+            v->notified = true;
+        } else if (posted) {
+            v->notified = vs_pi_post(&v->apic, a->vector, ps(a->at_ps)) || v->notified;
+        } else {
+            v->fresh = vs_apic_raise(&v->apic, a->vector, ps(a->at_ps)) || v->fresh;
+        }
+    }
+    v->n_arrivals -= n;
+    for (unsigned i = 0; n && i < v->n_arrivals; i++) {
+        v->arrival[i] = v->arrival[i + n];
+    }
+}
+
+void vs__arrivals_delivered(struct vs_vcpu *v, uint8_t vector)
+{
+    struct vs_arrival *a = &v->flight[vector];
+    const struct vs_platform *p = v->p;
+    struct vs_journey j;
+    uint16_t pending = (uint16_t)(v->apic.account + VS_ACC_apic_pending),
+             message = (uint16_t)(v->apic.account + VS_ACC_apic_message);
+    uint64_t now = vs_now(&v->txn).v;
+    if (!a->sent_ps) {
+        return; /* the vCPU's own timer sends no message */
+    }
+    if (a->sent_ps > vs_ledger_cut_ps(p->ledger)) {
+        vs_journey_begin(&j, ps(a->sent_ps));
+        vs_journey_charge(&j, message, ps(a->at_ps - a->sent_ps));
+        if (a->ahead_ps) {
+            uint64_t late = a->at_ps + a->ahead_ps;
+            vs_journey_wait(&j, (uint16_t)(p->sim_account + VS_ACC_sim_quantum),
+                            ps(late < now ? late : now));
+        }
+        vs_journey_wait(&j, pending, ps(now));
+        vs_journey_end(&j, vs_ledger_acc(p->ledger, v->apic_actor, VS_OP_IRQ_DELIVERY));
+    }
+    a->sent_ps = 0;
+}

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: MIT */
+/* The step of a vCPU and its plain requests; exits are in exits.c, faults and mapping in fault.c,
+ * packets in guest/drivers/driver.c. */
+#include "vcpu.h"
+
+#include "trace/trace.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const char *format,
+                                 va_list ap)
+{
+    if (v->failed) {
+        return;
+    }
+    v->failed = true;
+    v->p->status = status;
+    int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index,
+                      (double)vs_cpu_now_ps(&v->cpu) * 1e-6);
+    vsnprintf(v->p->error + at, sizeof v->p->error - (size_t)at, format, ap);
+}
+
+void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    fail(v, VS_E_RUN, format, ap);
+    va_end(ap);
+}
+
+void vs__vcpu_refuse(struct vs_vcpu *v, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    fail(v, VS_E_BOUNDS, format, ap);
+    va_end(ap);
+}
+
+static vs_gva gva(uint64_t v)
+{
+    vs_gva g = {v};
+    return g;
+}
+
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+static const enum vs_ref ref_of[] = {[VS_REQ_LOAD] = VS_REF_READ,
+                                     [VS_REQ_STORE] = VS_REF_WRITE,
+                                     [VS_REQ_FETCH] = VS_REF_FETCH,
+                                     [VS_REQ_MODIFY] = VS_REF_READ};
+
+/* Accesses that may still run before the region of interest is to begin. */
+static uint64_t until_roi(const struct vs_vcpu *v, uint64_t wanted)
+{
+    uint64_t left = v->p->warmup_left;
+    return v->p->roi_pending && left < wanted ? left : wanted;
+}
+
+static void accessed(struct vs_vcpu *v, uint64_t n)
+{
+    struct vs_platform *p = v->p;
+    p->accesses += n;
+    if (p->roi_pending) {
+        p->warmup_left -= n < p->warmup_left ? n : p->warmup_left;
+        if (!p->warmup_left) {
+            vs__platform_roi(p, v);
+        }
+    }
+}
+
+static void one_access(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    v->cpu.depends = r->depends;
+    switch (vs_cpu_access(&v->cpu, gva(r->address), (uint32_t)r->bytes, ref_of[r->op])) {
+    case VS_CPU_DONE:
+        accessed(v, 1);
+        v->busy = false;
+        break;
+    case VS_CPU_FAULT:
+        if (vs__vcpu_fault(v) && v->emulated) {
+            accessed(v, 1);
+            v->busy = false;
+        }
+        break;
+    case VS_CPU_HORIZON:
+        break;
+    }
+    v->cpu.depends = false;
+}
+
+static void begin_bulk(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    struct vs_cpu_bulk *b = &v->bulk;
+    struct vs_cpu *c = &v->cpu;
+    enum vs_ref ref = ref_of[r->op];
+    uint64_t seed = vs_rng_next(&v->rng);
+    enum vs_status s = VS_OK;
+    if (!r->count) {
+        v->busy = false;
+        return;
+    }
+    switch (r->pattern) {
+    case VS_PATTERN_STRIDE:
+        s = vs_bulk_stride(b, c, ref, gva(r->address), r->bytes, r->stride, r->count);
+        break;
+    case VS_PATTERN_RANDOM:
+        s = vs_bulk_random(b, c, ref, gva(r->address), r->bytes, r->count, seed);
+        break;
+    case VS_PATTERN_ZIPF:
+        s = vs_bulk_zipf(b, c, ref, gva(r->address), r->bytes, r->stride < 64 ? 4096 : r->stride,
+                         r->theta, r->count, seed);
+        break;
+    case VS_PATTERN_CHASE:
+        s = vs_bulk_chase(b, c, gva(r->address), r->bytes, r->stride, r->count, r->a ? r->a : seed);
+        b->offset = b->perm.n ? r->b % b->perm.n : 0;
+        break;
+    }
+    if (s) {
+        vs__vcpu_fail(v, "a bulk operation over %llu bytes in steps of %llu: %s",
+                      (unsigned long long)r->bytes, (unsigned long long)r->stride,
+                      vs_status_text(s));
+        return;
+    }
+    b->instructions += r->work;
+    v->in_bulk = true;
+}
+
+static void continue_bulk(struct vs_vcpu *v)
+{
+    struct vs_cpu_bulk *b = &v->bulk;
+    uint64_t whole = b->count, before = b->done;
+    b->count = before + until_roi(v, whole - before);
+    enum vs_cpu_stop stop =
+        vs_cpu_bulk_run(&v->cpu, b, ps(v->horizon == VS_NEVER ? v->horizon : v->horizon + 1));
+    b->count = whole;
+    accessed(v, b->done - before);
+    if (stop == VS_CPU_FAULT) {
+        vs__vcpu_fault(v);
+    } else if (b->done == whole) {
+        vs_bulk_free(b);
+        v->in_bulk = false;
+        v->busy = false;
+    }
+}
+
+static void continue_trace(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    static const enum vs_ref ref[] = {[VS_TRACE_FETCH] = VS_REF_FETCH,
+                                      [VS_TRACE_LOAD] = VS_REF_READ,
+                                      [VS_TRACE_STORE] = VS_REF_WRITE,
+                                      [VS_TRACE_MODIFY] = VS_REF_READ,
+                                      [VS_TRACE_FETCH_PAGE] = VS_REF_FETCH};
+    size_t first = v->record;
+    bool depends = v->cpu.cfg.trace_dependent != 0;
+    while (v->record < r->n_records && vs_cpu_now_ps(&v->cpu) <= v->horizon) {
+        const struct vs_trace_rec *t = &r->records[v->record];
+        v->cpu.depends = depends;
+        if (t->kind < VS_TRACE_INSTRUCTIONS &&
+            vs_cpu_access(&v->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
+            if (!vs__vcpu_fault(v)) {
+                break;
+            }
+            if (!v->emulated) {
+                continue;
+            }
+        }
+        if (t->kind == VS_TRACE_FETCH) {
+            vs_cpu_instructions(&v->cpu, 1);
+        } else if (t->gap) {
+            vs_cpu_instructions(&v->cpu, t->gap);
+        }
+        v->record++;
+    }
+    v->cpu.depends = false;
+    accessed(v, v->record - first);
+    v->busy = v->record < r->n_records;
+}
+
+static void continue_compute(struct vs_vcpu *v)
+{
+    struct vs_request *r = &v->request;
+    uint64_t now = vs_cpu_now_ps(&v->cpu), each = v->cpu.instruction_q + 1;
+    uint64_t room = v->horizon > now ? (v->horizon - now) / each + 1 : 1;
+    uint64_t n = r->count < room ? r->count : room;
+    vs_cpu_instructions(&v->cpu, n);
+    r->count -= n;
+    v->busy = r->count != 0;
+}
+
+/* Offers the event to the VMCS; what does not exit costs the instruction's own time. */
+static void privileged(struct vs_vcpu *v, struct vs_vmx_event event, unsigned account,
+                       uint64_t cost_ps)
+{
+    if (!v->p->virtualized || !vs__vcpu_event(v, &event)) {
+        vs_cpu_instructions(&v->cpu, 1);
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(v->p->os_account + account), ps(cost_ps));
+    }
+    v->busy = false;
+}
+
+static void mark(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    v->busy = false;
+    if (strcmp(v->request.name, "roi") != 0) {
+        vs__platform_mark(v, v->request.name);
+        return;
+    }
+    if (p->options.warmup) {
+        vs__vcpu_refuse(v,
+                        "--warmup %llu: the guest says itself where its region of interest "
+                        "begins (mark \"roi\"); leave --warmup out",
+                        (unsigned long long)p->options.warmup);
+        return;
+    }
+    vs__platform_roi(p, v);
+}
+
+static void begin(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    v->count[VS_CNT_os_requests]++;
+    v->record = 0;
+    v->reply.value = 0;
+    switch (r->kind) {
+    case VS_REQ_END:
+        v->ended = true;
+        break;
+    case VS_REQ_ERROR:
+        /* the source's message names its own place */
+        v->failed = true;
+        snprintf(v->p->error, sizeof v->p->error, "%s", v->source.error(v->source.ctx));
+        break;
+    case VS_REQ_BULK:
+        begin_bulk(v);
+        break;
+    case VS_REQ_TRACE:
+        for (unsigned i = 0; r->walks && i < 2u * VS_WALK_N; i++) {
+            v->count[VS_CNT_os_kernel_match + i] += r->walks[i];
+        }
+        break;
+    case VS_REQ_COMPUTE:
+        if (r->count > VS_COMPUTE_MAX) {
+            vs__vcpu_fail(v, "%llu instructions in one piece; at most %llu",
+                          (unsigned long long)r->count, (unsigned long long)VS_COMPUTE_MAX);
+        }
+        break;
+    case VS_REQ_WAIT:
+        v->timer_ps = vs_cpu_now_ps(&v->cpu) + r->ps;
+        v->timer_armed = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static void carry_on(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    const struct vs_os_config *os = &v->p->os;
+    uint64_t period = v->clock.period_ps;
+    switch (r->kind) {
+    case VS_REQ_END:
+    case VS_REQ_ERROR:
+        break;
+    case VS_REQ_MAP:
+        v->reply.value = vs__space_map(v, r);
+        v->busy = false;
+        break;
+    case VS_REQ_UNMAP:
+        vs__space_unmap(v, r->address, r->bytes);
+        v->busy = false;
+        break;
+    case VS_REQ_PROTECT:
+        vs__space_protect(v, r->address, r->bytes,
+                          r->a & VS_PROTECT ? r->a & VS_RIGHTS
+                                            : VS_RIGHTS & ~(r->a ? 0 : VS_RIGHT_WRITE));
+        v->busy = false;
+        break;
+    case VS_REQ_DIRTY_LOG:
+        v->reply.value = vs__dirty_round(v);
+        v->busy = false;
+        break;
+    case VS_REQ_HOST_PROTECT:
+        vs__host_protect(v, r->address, r->bytes, r->a);
+        v->busy = false;
+        break;
+    case VS_REQ_PROCESS:
+        v->reply.value = vs__space_process(v);
+        v->busy = false;
+        break;
+    case VS_REQ_SWITCH:
+        vs__space_switch(v, r->a, (enum vs_req_switch)r->b);
+        v->busy = false;
+        break;
+    case VS_REQ_ACCESS:
+        one_access(v);
+        break;
+    case VS_REQ_BULK:
+        continue_bulk(v);
+        break;
+    case VS_REQ_TRACE:
+        continue_trace(v);
+        break;
+    case VS_REQ_COMPUTE:
+        continue_compute(v);
+        break;
+    case VS_REQ_CPUID:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_CPUID, .length = 2}, VS_ACC_os_cpuid,
+                   os->cpuid * period);
+        break;
+    case VS_REQ_HLT:
+    case VS_REQ_WAIT:
+        vs__vcpu_halt(v);
+        break;
+    case VS_REQ_PAUSE:
+        privileged(v,
+                   (struct vs_vmx_event){
+                       .kind = VS_EV_PAUSE, .value = vs_cpu_now_ps(&v->cpu) / period, .length = 2},
+                   VS_ACC_os_pause, os->pause * period);
+        break;
+    case VS_REQ_RDTSC:
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_RDTSC, .length = 2}, VS_ACC_os_rdtsc,
+                   os->rdtsc * period);
+        v->reply.value = vs_cpu_now_ps(&v->cpu) / period;
+        if (v->p->virtualized) {
+            v->reply.value = vs_vmx_guest_tsc(&v->vmx, v->reply.value);
+        }
+        break;
+    case VS_REQ_RDMSR:
+        privileged(
+            v, (struct vs_vmx_event){.kind = VS_EV_RDMSR, .number = (uint32_t)r->a, .length = 2},
+            VS_ACC_os_rdmsr, os->rdmsr * period);
+        break;
+    case VS_REQ_WRMSR:
+        privileged(v,
+                   (struct vs_vmx_event){
+                       .kind = VS_EV_WRMSR, .number = (uint32_t)r->a, .value = r->b, .length = 2},
+                   VS_ACC_os_wrmsr, os->wrmsr * period);
+        break;
+    case VS_REQ_IN:
+    case VS_REQ_OUT:
+        privileged(v,
+                   (struct vs_vmx_event){.kind = VS_EV_IO,
+                                         .number = (uint32_t)r->a,
+                                         .size = (uint32_t)r->bytes,
+                                         .in = r->kind == VS_REQ_IN,
+                                         .immediate = r->a < 256,
+                                         .length = 2},
+                   VS_ACC_os_port_io, os->port_io * period);
+        break;
+    case VS_REQ_HYPERCALL:
+        /* without VMX the instruction is undefined: #UD, and the kernel's handler skips it */
+        privileged(v, (struct vs_vmx_event){.kind = VS_EV_VMCALL, .length = 3}, VS_ACC_os_exception,
+                   os->exception * period);
+        break;
+    case VS_REQ_CLI:
+    case VS_REQ_STI:
+        vs__vcpu_mask(v, r->kind == VS_REQ_CLI);
+        v->busy = false;
+        break;
+    case VS_REQ_TIMER:
+        vs__timer_set(v, r->ps);
+        v->busy = false;
+        break;
+    case VS_REQ_CR_WRITE:
+        vs__vcpu_write_cr(v);
+        v->busy = false;
+        break;
+    case VS_REQ_INVLPG:
+        vs__vcpu_invalidate_page(v, r->address);
+        v->busy = false;
+        break;
+    case VS_REQ_INVPCID:
+        vs__vcpu_invpcid(v);
+        v->busy = false;
+        break;
+    case VS_REQ_INVLPGA:
+        vs__vcpu_invlpga(v);
+        v->busy = false;
+        break;
+    case VS_REQ_TLBI:
+        vs__vcpu_tlbi_request(v);
+        v->busy = false;
+        break;
+    case VS_REQ_MMIO:
+        vs__vcpu_mmio(v);
+        v->busy = false;
+        break;
+    case VS_REQ_IPI:
+        vs__vcpu_ipi(v);
+        v->busy = false;
+        break;
+    case VS_REQ_SEND:
+        vs__net_send(v);
+        break;
+    case VS_REQ_RECV:
+        vs__net_receive(v);
+        break;
+    case VS_REQ_MARK:
+        mark(v);
+        break;
+    case VS_REQ_TABLES:
+        vs__recorded_tables(v, r->tables);
+        v->busy = false;
+        break;
+    case VS_REQ_PLACE:
+        vs__recorded_place(v, r->address, r->a);
+        v->busy = false;
+        break;
+    }
+}
+
+/* Asks the guest program what comes next. */
+static void fetch_request(struct vs_vcpu *v)
+{
+    v->reply.now_ps = vs_cpu_now_ps(&v->cpu);
+    v->reply.interrupts = v->handled;
+    if (v->vm) {
+        const struct vs_host *h = vs__host_of(v);
+        v->reply.seen = h->seen;
+        v->reply.qualification = h->qualification;
+        v->reply.guest_physical = h->guest_physical;
+    }
+    v->source.next(v->source.ctx, &v->reply, &v->request);
+    v->busy = true;
+    if (v->p->options.rehearse && v->request.kind != VS_REQ_MAP &&
+        v->request.kind != VS_REQ_ERROR) {
+        v->request.kind = VS_REQ_END;
+    }
+    begin(v);
+}
+
+static void stop_progressing(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    if (p->options.progress && (++p->ticks & 63u) == 0 &&
+        p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->cpu), p->accesses)) {
+        vs__vcpu_fail(v, "stopped");
+    }
+}
+
+/* The clock goes on to 2^64 ps, the database's integers to half of that. */
+static void keep_in_range(struct vs_vcpu *v, uint64_t now_ps)
+{
+    if (now_ps > VS_RUN_PS_MAX || vs_cpu_now_ps(&v->cpu) > VS_RUN_PS_MAX) {
+        vs__vcpu_fail(v, "a run has at most 100 days of simulated time");
+    }
+}
+
+/* A request is carried out no further than the next event of the vCPU's own. */
+static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
+{
+    uint64_t next = vs__arrivals_next(v);
+    next = v->tick_ps < next ? v->tick_ps : next;
+    next = v->host_ps < next ? v->host_ps : next;
+    next = v->kick_ps < next ? v->kick_ps : next;
+    uint64_t timer = vs__timer_due_ps(v);
+    next = timer < next ? timer : next;
+    return next < until ? next : until;
+}
+
+static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_platform *p = v->p;
+    uint64_t quantum = p->sim.quantum_ps, until;
+    if (v->ended) {
+        return VS_NEVER; /* woken by what was on its way to a program that is over */
+    }
+    vs__arrivals_take(v, vs_cpu_now_ps(&v->cpu));
+    v->safe_ps = quantum ? horizon_ps : VS_NEVER;
+    until = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
+    if (until > now_ps + VS__SLICE_PS) {
+        until = now_ps + VS__SLICE_PS; /* come up for air: progress, epochs */
+    }
+    if (!v->index) {
+        vs__platform_epochs(p, vs_cpu_now_ps(&v->cpu));
+        if (p->options.epoch_ps && p->epoch_end_ps < until) {
+            until = p->epoch_end_ps > now_ps ? p->epoch_end_ps : now_ps;
+        }
+    }
+    stop_progressing(v);
+    keep_in_range(v, now_ps);
+    while (!v->ended && !v->failed) {
+        if (v->awaits) {
+            uint64_t wake = vs__shootdown_wake_ps(v);
+            if (wake > now_ps) {
+                return wake;
+            }
+            vs__shootdown_awake(v, now_ps);
+            continue;
+        }
+        if (v->sleeping) {
+            uint64_t wake = vs__vcpu_wake_ps(v);
+            if (wake > now_ps) {
+                return wake;
+            }
+            vs__vcpu_awake(v, now_ps);
+            continue;
+        }
+        if (vs_cpu_now_ps(&v->cpu) > until || v->yield) {
+            v->yield = false;
+            uint64_t at = vs_cpu_now_ps(&v->cpu);
+            return at > now_ps ? at : now_ps;
+        }
+        vs__vcpu_interrupts(v);
+        if (v->failed) {
+            break;
+        }
+        if (v->borrowed && v->kick_ps == VS_NEVER) {
+            return vs_cpu_now_ps(&v->cpu);
+        }
+        bool shadowed = v->shadowed; /* one instruction, then what it holds back */
+        v->horizon = shadowed ? vs_cpu_now_ps(&v->cpu) : own_events(v, until);
+        if (!v->busy) {
+            fetch_request(v);
+        }
+        if (v->busy && !v->ended && !v->failed && !v->awaits) {
+            carry_on(v);
+        }
+        if (shadowed && v->shadowed) {
+            vs__vcpu_unshadow(v);
+        }
+    }
+    vs__platform_vcpu_ended(p, v);
+    return VS_NEVER;
+}
+
+uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_vcpu *v = ctx;
+    vs__space_take(v);
+    uint64_t next = step(v, now_ps, horizon_ps);
+    vs__space_put(v);
+    return next;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* A guest's driver of its virtual function: rings, doorbells, waiting for packets. */
+#include "machine/net.h"
+
+#include "cpu/vcpu.h"
+
+static vs_gva gva(uint64_t v)
+{
+    vs_gva g = {v};
+    return g;
+}
+
+/* A touch of the driver's own, always mapped memory; a fault there would be the platform's error.
+ */
+static void touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
+{
+    for (int tries = 0; tries < 3 && vs_cpu_access(&v->cpu, gva(at), 8, ref) == VS_CPU_FAULT;
+         tries++) {
+        vs__vcpu_fault(v);
+    }
+}
+
+static void touch_range(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_ref ref)
+{
+    for (uint64_t done = 0; done < bytes; done += 64) {
+        touch(v, at + done, ref);
+    }
+}
+
+/* Descriptor bytes, as the device will read them; the time of the store is touch()'s. */
+static void put_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot, uint64_t buffer,
+                           uint32_t length)
+{
+    uint64_t gpa, hpa;
+    if (vs_space_locate(&v->space, ring + slot * 16u, &gpa, &hpa)) {
+        vs_hpa h = {hpa}, second = {hpa + 8};
+        vs_phys_write64(v->p->phys, h, buffer);
+        vs_phys_write64(v->p->phys, second, length);
+    }
+    touch(v, ring + slot * 16u, VS_REF_WRITE);
+}
+
+static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
+{
+    uint64_t gpa, hpa;
+    touch(v, ring + slot * 16u, VS_REF_READ);
+    if (!vs_space_locate(&v->space, ring + slot * 16u, &gpa, &hpa)) {
+        return false;
+    }
+    vs_hpa second = {hpa + 8};
+    return (vs_phys_read64(v->p->phys, second) >> 32 & VS_NIC_DD) != 0;
+}
+
+/* A posted write of a tail register: the CPU's part, then when the device has it. */
+static vs_ps doorbell(struct vs_vcpu *v)
+{
+    struct vs_net *net = v->p->net;
+    vs_ps cpu = {net->pcie_config.doorbell * v->clock.period_ps};
+    vs_txn_settle(&v->txn);
+    vs_open(&v->txn, VS_OP_MMIO_WRITE);
+    vs_charge(&v->txn, (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write), cpu);
+    vs_close(&v->txn);
+    v->yield = true; /* the device may act before the vCPU's horizon */
+    return vs_pcie_doorbell(&net->pcie, vs_now(&v->txn));
+}
+
+static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
+{
+    struct vs_net *net = v->p->net;
+    uint32_t n = (uint32_t)net->nic_config.ring, one_free = (d->rx_next + n - 1) % n;
+    bool any = false;
+    for (; d->rx_tail != one_free; d->rx_tail = (d->rx_tail + 1) % n) {
+        put_descriptor(v, d->rx_ring, d->rx_tail, d->rx_buffers_iova + d->rx_tail * VS__NET_BUFFER,
+                       VS__NET_BUFFER);
+        any = true;
+    }
+    if (any) {
+        doorbell(v);
+        vs_nic_rx_doorbell(&net->nic, v->index, d->rx_tail);
+    }
+}
+
+static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
+{
+    struct vs_net *net = v->p->net;
+    if (!net) {
+        vs__vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)", what);
+        return NULL;
+    }
+    struct vs_driver *d = &net->driver[v->index];
+    if (v->process_now) {
+        vs__vcpu_fail(v,
+                      "%s in address space %u: the driver's rings and buffers are in address space "
+                      "0; cpu:switch(0) first",
+                      what, v->process_now);
+        return NULL;
+    }
+    if (net->nic.fn[v->index].stopped) {
+        vs__vcpu_fail(v, "%s: the IOMMU blocked the device, whose transmit queue has stopped",
+                      what);
+        return NULL;
+    }
+    if (!d->ready) {
+        d->ready = true;
+        give_receive_buffers(v, d);
+        if (!net->traffic) {
+            net->traffic = true;
+            net->next_packet_ps = vs_now(&v->txn).v + net->nic_config.traffic_ns * 1000u;
+            vs_kernel_wake(v->p->kernel, net->rx_agent, net->next_packet_ps);
+        }
+    }
+    return d;
+}
+
+static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d)
+{
+    uint32_t n = (uint32_t)v->p->net->nic_config.ring, used = (d->tx_tail + n - d->tx_clean) % n;
+    /* clean lazily, a quarter of the ring at a time */
+    while (used > 3 * n / 4 && descriptor_done(v, d->tx_ring, d->tx_clean)) {
+        d->tx_clean = (d->tx_clean + 1) % n;
+        used--;
+    }
+    return n - 1 - used;
+}
+
+void vs__net_send(struct vs_vcpu *v)
+{
+    struct vs_driver *d = driver_of(v, "send");
+    struct vs_request *r = &v->request;
+    if (!d) {
+        return;
+    }
+    struct vs_net *net = v->p->net;
+    uint32_t n = (uint32_t)net->nic_config.ring, room = transmit_room(v, d);
+    if (r->bytes > VS__NET_BUFFER - VS_NIC_HEADERS) {
+        vs__vcpu_fail(v, "send of %llu bytes: a buffer holds %u", (unsigned long long)r->bytes,
+                      VS__NET_BUFFER - VS_NIC_HEADERS);
+        return;
+    }
+    if (!room) { /* the ring is full: the program waits for the device in steps of a microsecond */
+        vs_txn_settle(&v->txn);
+        vs_ps later = {v->txn.now_ps + 1000000u};
+        vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_idle), later);
+        v->yield = true;
+        return;
+    }
+    for (; room && r->count; room--, r->count--) {
+        vs_cpu_instructions(&v->cpu, v->p->os.tx_instructions);
+        vs_nic_tx_begin(&net->nic, v->index, d->tx_tail, vs_now(&v->txn));
+        touch_range(v, d->tx_buffers + d->tx_tail * VS__NET_BUFFER, r->bytes + VS_NIC_HEADERS,
+                    VS_REF_WRITE);
+        put_descriptor(v, d->tx_ring, d->tx_tail, d->tx_buffers_iova + d->tx_tail * VS__NET_BUFFER,
+                       (uint32_t)r->bytes);
+        d->tx_tail = (d->tx_tail + 1) % n;
+    }
+    vs_ps known = doorbell(v);
+    vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known);
+    vs_kernel_wake(v->p->kernel, net->tx_agent, known.v);
+    v->busy = r->count != 0;
+}
+
+/* Reads what has arrived; true when the request is satisfied. */
+static bool consume(struct vs_vcpu *v, struct vs_driver *d)
+{
+    struct vs_net *net = v->p->net;
+    uint32_t n = (uint32_t)net->nic_config.ring;
+    bool any = false;
+    while (d->got < v->request.count && vs_nic_rx_ready(&net->nic, v->index) &&
+           descriptor_done(v, d->rx_ring, d->rx_next)) {
+        vs_cpu_instructions(&v->cpu, v->p->os.rx_instructions);
+        touch_range(v, d->rx_buffers + d->rx_next * VS__NET_BUFFER,
+                    net->nic_config.traffic_bytes + VS_NIC_HEADERS, VS_REF_READ);
+        vs_nic_rx_read(&net->nic, v->index, 1, vs_now(&v->txn));
+        d->rx_next = (d->rx_next + 1) % n;
+        d->got++;
+        any = true;
+    }
+    if (any && (d->rx_next + n - 1u - d->rx_tail) % n >= n / 4) { /* slots without a buffer */
+        give_receive_buffers(v, d);
+    }
+    return d->got >= v->request.count;
+}
+
+void vs__net_receive(struct vs_vcpu *v)
+{
+    struct vs_driver *d = driver_of(v, "recv");
+    if (!d) {
+        return;
+    }
+    if (!d->waiting) {
+        d->waiting = true;
+        d->got = 0;
+        v->timer_armed = v->request.ps != 0;
+        v->timer_ps = vs_cpu_now_ps(&v->cpu) + v->request.ps;
+    }
+    bool late = v->request.ps && vs_cpu_now_ps(&v->cpu) >= v->timer_ps;
+    if (consume(v, d) || late) {
+        v->reply.value = d->got;
+        d->waiting = false;
+        v->timer_armed = false;
+        v->busy = false;
+        return;
+    }
+    vs__vcpu_sleep(v);
+}

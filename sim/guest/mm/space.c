@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: MIT */
+/* What the guest program asks of memory management: regions, first touch, protection, address-space
+ * reloads. */
+#include "machine/net.h"
+#include "cpu/vcpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PCID_BITS 0xfffu
+#define INVLPG_LENGTH 3u
+#define CR_LENGTH 3u /* bytes of MOV to CR */
+#define KERNEL_BYTES 0x40000u
+/* CR4 (SDM 3A 2.5) of a guest: PSE, PAE, MCE, OSFXSR, OSXMMEXCPT, and what knobs say */
+#define CR4_INITIAL 0x670u
+#define CR4_PGE (1ull << 7)
+#define CR4_PCIDE (1ull << 17)
+#define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
+
+#define FIRST 0x10000000000u      /* regions grow from 1 TiB up, far from what traces use */
+#define OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
+#define WIDE 48u                  /* bits of an address space that has room for all of it */
+#define AREAS_END (VS_HV_USER_DATA + VS_HV_AREA_BYTES)
+#define NARROW 34u /* bits: a program's half lies above the areas */
+
+/* In a narrow space programs have its upper half, and the maps of memory are where Arm's kernels
+ * have them: in the addresses that TTBR1 translates. */
+void vs__space_layout(struct vs_platform *p, struct vs_errors *errors)
+{
+    unsigned bits = p->guest_format.input_bits, upper = p->upper_format.input_bits;
+    bool arm = p->guest_format.kind == VS_RADIX_STAGE1;
+    _Static_assert(AREAS_END <= 1ull << (NARROW - 1u), "programs begin inside the areas");
+    p->layout =
+        (struct vs_layout){FIRST, 1ull << (arm ? WIDE - 1u : bits - 1u), OS_DIRECT, VS_HV_DIRECT};
+    if (!arm || bits >= WIDE) {
+        return;
+    }
+    uint64_t start = UINT64_MAX << upper,
+             guest = p->ept.mode == VS_EPT_NATIVE ? 0 : p->ept.guest_memory,
+             most = guest > p->os.host_memory ? guest : p->os.host_memory;
+    p->layout = (struct vs_layout){1ull << (bits - 1u), 1ull << bits, start, start};
+    if (bits < NARROW) {
+        vs_error(errors,
+                 "guest.t0sz = %llu: programs and kernels here need addresses of %u bits at least, "
+                 "T0SZ 16 to %u",
+                 (unsigned long long)p->ept.guest_t0sz, NARROW, 64u - NARROW);
+    }
+    if (most > 1ull << upper) {
+        vs_error(
+            errors,
+            "guest.t1sz = %llu: a kernel's map of %llu bytes of memory needs more than %u bits "
+            "of addresses",
+            (unsigned long long)p->ept.guest_t1sz, (unsigned long long)most, upper);
+    }
+}
+
+/* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
+static enum vs_status map_host(struct vs_vcpu *v)
+{
+    struct vs_space *s = &v->host_space;
+    static const uint64_t area[] = {VS_HV_CODE, VS_HV_DATA, VS_HV_USER_CODE, VS_HV_USER_DATA};
+    enum vs_status st = VS_OK;
+    for (unsigned i = 0; i < 4 && !st; i++) {
+        /* the kernel's text and data in large pages, user programs in small ones */
+        unsigned shift = vs_radix_fit(&s->format, i < 2 ? 21 : 12);
+        uint64_t bytes = i < 2 ? VS_HV_AREA_BYTES : 0x10000u;
+        for (uint64_t at = 0; at < bytes && !st; at += 1ull << shift) {
+            st = vs_space_touch(s, area[i] + at, shift, true, false);
+        }
+    }
+    uint64_t start = v->p->layout.host_direct;
+    unsigned direct = vs_radix_fit(vs_space_format(s, start), 30);
+    for (uint64_t at = 0; at < vs_phys_size(v->p->phys) && !st; at += 1ull << direct) {
+        st = vs_space_map_at(s, start + at, at, direct, true);
+    }
+    return st;
+}
+
+/* The guest's own kernel: the same areas in its own address space. */
+static enum vs_status map_kernel(struct vs_vcpu *v)
+{
+    enum vs_status st = VS_OK;
+    unsigned shift = v->space.format.granule;
+    v->space.global = v->p->ept.global_pages != 0;
+    for (uint64_t at = 0; at < KERNEL_BYTES && !st; at += 1ull << shift) {
+        st = vs_space_touch(&v->space, VS_HV_CODE + at, shift, true, true);
+        st = st ? st : vs_space_touch(&v->space, VS_HV_DATA + at, shift, true, true);
+    }
+    v->space.global = false;
+    return st;
+}
+
+static enum vs_status make_space(const struct vs_platform *p, struct vs_space *s, struct vs_vm *vm,
+                                 struct vs_frames *tables)
+{
+    enum vs_status st = vs_space_init_format(s, &p->guest_format, p->phys, vm, tables);
+    vs_space_upper(s, &p->upper_format);
+    s->first_gva = s->next_gva = p->layout.first;
+    return st || !(p->layout.direct >> 63) ? st : vs_space_upper_root(s);
+}
+
+/* An address space that no other vCPU has made. */
+static enum vs_status make_own(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    enum vs_status st = make_space(p, &v->space, v->vm, &p->node_frames[p->ept.guest_table_node]);
+    vs_space_place(&v->space, &p->node_frames[p->ept.data_node]);
+    st = st ? st : map_kernel(v);
+    v->mm->process = calloc(VS__PROCESSES, sizeof *v->mm->process);
+    if (!v->mm->process) {
+        return VS_E_NOMEM;
+    }
+    v->mm->n_processes = 1;
+    v->mm->process[0] = v->space;
+    return st;
+}
+
+enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    enum vs_status st = v->mm == &v->own_mm ? make_own(v) : VS_OK;
+    v->mm->sharers++;
+    v->space = v->mm == &v->own_mm ? v->space : v->mm->process[0];
+    v->cr4 = CR4_INITIAL | (p->ept.global_pages ? CR4_PGE : 0) | (p->os.pcid ? CR4_PCIDE : 0);
+    if (!st && p->virtualized) {
+        st = make_space(p, &v->host_space, NULL, p->frames);
+        st = st ? st : map_host(v);
+    }
+    if (st) {
+        vs_error(errors,
+                 "vCPU %u: host.memory or guest.memory is too small for its tables and kernel",
+                 v->index);
+        return st;
+    }
+    bool vpid = p->virtualized && p->vpid;
+    /* a VPID or ASID is a vCPU's, a VMID the machine's */
+    unsigned number = p->el2 ? v->machine : v->index;
+    v->guest_context = (struct vs_ept_context){vpid ? (uint16_t)(number + 1u) : 0, 0, v->space.cr3,
+                                               p->virtualized && !p->shadow ? v->vm->ept_root : 0,
+                                               v->space.upper_cr3};
+    v->host_context = (struct vs_ept_context){0, 0, v->host_space.cr3, 0, v->host_space.upper_cr3};
+    return VS_OK;
+}
+
+static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what, uint64_t bytes)
+{
+    const struct vs_platform *p = v->p;
+    if (st == VS_E_CONFIG) {
+        vs__vcpu_fail(v, "%s: the range overlaps pages of another size or is misaligned", what);
+    } else {
+        vs__vcpu_refuse(
+            v, "%s of %llu bytes: %s = %llu bytes are exhausted; give the machine more", what,
+            (unsigned long long)bytes,
+            p->virtualized ? "guest.memory or host.memory; guest.memory" : "host.memory",
+            (unsigned long long)(p->virtualized ? v->vm->bytes : vs_phys_size(p->phys)));
+    }
+    return false;
+}
+
+/* One page of a region; its size, 0 when the run failed. */
+static uint64_t map_page(struct vs_vcpu *v, const struct vs_request *r, uint64_t at, unsigned shift,
+                         bool large)
+{
+    bool populate = r->backing == VS_BACKING_POPULATE;
+    bool back = (populate || r->backing == VS_BACKING_EAGER) && v->p->os.host_prefault;
+    enum vs_status st = VS_E_NOMEM;
+    uint64_t tables;
+    vs__edit_begin(v, &tables);
+    v->space.global = r->a != 0;
+    if (large) {
+        st = vs_space_touch(&v->space, at, vs__large_shift(v), true, back);
+        v->count[st ? VS_CNT_os_thp_fallbacks : VS_CNT_os_thp_pages]++;
+        shift = st ? shift : vs__large_shift(v);
+    }
+    st = st ? vs_space_touch(&v->space, at, shift, true, back) : st;
+    v->space.global = false;
+    if (st) {
+        out_of_memory(v, st, "map", r->bytes);
+        return 0;
+    }
+    if (populate) {
+        vs__edit_entry(v, at, tables);
+        vs__edit_clear(v, at, 1ull << shift);
+    }
+    return 1ull << shift;
+}
+
+bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
+{
+    uint64_t large = 1ull << vs__large_shift(v), block = gva & ~(large - 1u),
+             path[VS_RADIX_LEVELS + 1u];
+    if (v->p->ept.guest_page != VS_EPT_THP || vs_space_path(&v->space, gva, path) < 2) {
+        return false; /* small pages are there already */
+    }
+    for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
+        if (!v->mm->area[i].small && v->mm->area[i].process == v->process_now &&
+            block >= v->mm->area[i].at &&
+            block + large <= v->mm->area[i].at + v->mm->area[i].bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the machine's tables map pages of this size. */
+static bool has_pages(struct vs_vcpu *v, unsigned shift)
+{
+    const struct vs_radix_format *f = &v->space.format;
+    char sizes[64] = "";
+    if (vs_radix_fit(f, shift) == shift) {
+        return true;
+    }
+    for (unsigned level = 1; level <= f->max_leaf && level <= f->levels; level++) {
+        size_t n = strlen(sizes);
+        unsigned s = vs_radix_level_shift(f, level), k = s / 10u;
+        snprintf(sizes + n, sizeof sizes - n, "%s%u%c", n ? ", " : "", 1u << s % 10u, " KMG"[k]);
+    }
+    vs__vcpu_refuse(v, "map: pages of %llu KiB: this machine's tables have pages of %s",
+                    1ull << (shift - 10u), sizes);
+    return false;
+}
+
+/* Whether a region lies where programs' addresses are, and not in the kernel's map of memory. */
+static bool has_room(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+{
+    const struct vs_platform *p = v->p;
+    const struct vs_layout *l = &p->layout;
+    uint64_t memory = p->virtualized ? v->vm->bytes : vs_phys_size(p->phys);
+    if (at >= l->end || bytes > l->end - at) {
+        vs__vcpu_refuse(v,
+                        "map of %llu bytes at 0x%llx: programs' addresses end at 0x%llx here "
+                        "(guest.levels, guest.t0sz)",
+                        (unsigned long long)bytes, (unsigned long long)at,
+                        (unsigned long long)l->end);
+        return false;
+    }
+    if (at < l->direct + memory && at + bytes > l->direct) {
+        vs__vcpu_refuse(v, "map of %llu bytes at 0x%llx: the kernel's map of memory is there",
+                        (unsigned long long)bytes, (unsigned long long)at);
+        return false;
+    }
+    return true;
+}
+
+/* Some of it belongs to another region of this address space, or to the kernel. */
+static bool taken(const struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t page)
+{
+    for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
+        if (!v->mm->area[i].cut && v->mm->area[i].process == v->process_now &&
+            at < v->mm->area[i].at + v->mm->area[i].bytes && v->mm->area[i].at < at + bytes) {
+            return true;
+        }
+    }
+    for (uint64_t end = at + bytes, gpa, hpa; at < end; at += page) {
+        if (vs_space_locate(&v->space, at, &gpa, &hpa)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where a region goes; false when its fixed place is impossible. */
+static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift, unsigned align,
+                  uint64_t *at)
+{
+    uint64_t page = 1ull << shift;
+    if (!r->fixed) {
+        do {
+            *at = vs_space_reserve(&v->space, 0, r->bytes, align);
+        } while (v->mm->n_places && taken(v, *at, r->bytes, page));
+        return true;
+    }
+    *at = r->address;
+    if (!*at || *at % page) {
+        vs__vcpu_fail(v, "map at 0x%llx: must be a multiple of the page's size, %llu, and not 0",
+                      (unsigned long long)*at, (unsigned long long)page);
+    } else if (taken(v, *at, r->bytes, page)) {
+        vs__vcpu_fail(v, "map of %llu bytes at 0x%llx: overlaps what is mapped there",
+                      (unsigned long long)r->bytes, (unsigned long long)*at);
+    } else if (!vs__place_add(v->mm, v->process_now, *at,
+                              *at + ((r->bytes + page - 1) & ~(page - 1)))) {
+        vs__vcpu_fail(v, "map at 0x%llx: %s", (unsigned long long)*at, vs_status_text(VS_E_NOMEM));
+    }
+    return !v->failed;
+}
+
+uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
+{
+    unsigned shift = r->page_shift ? r->page_shift : vs__page_shift(v);
+    if (!has_pages(v, shift)) {
+        return 0;
+    }
+    uint64_t limit = v->p->virtualized ? v->vm->bytes : vs_phys_size(v->p->phys);
+    if (r->bytes > limit) {
+        vs__vcpu_refuse(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
+                        v->p->virtualized ? "guest.memory" : "host.memory",
+                        (unsigned long long)limit);
+        return 0;
+    }
+    if (r->backing == VS_BACKING_TOUCH && shift != vs__page_shift(v)) {
+        vs__vcpu_refuse(
+            v,
+            "map with backing = \"touch\": first touches give the machine's pages, of "
+            "%llu bytes (guest.page_size), not of %llu; leave page out, or take another "
+            "backing",
+            1ull << vs__page_shift(v), 1ull << shift);
+        return 0;
+    }
+    bool thp = !r->page_shift && v->p->ept.guest_page == VS_EPT_THP;
+    uint64_t block = 1ull << vs__large_shift(v);
+    bool blocks = thp && r->bytes >= block; /* some may be inside */
+    uint64_t at;
+    if (!place(v, r, shift, blocks ? vs__large_shift(v) : shift, &at) ||
+        !has_room(v, at, r->bytes)) {
+        return 0;
+    }
+    if (r->backing == VS_BACKING_TOUCH) {
+        v->mm->area[v->mm->n_areas % VS__AREAS].at = at;
+        v->mm->area[v->mm->n_areas % VS__AREAS].bytes = r->bytes;
+        v->mm->area[v->mm->n_areas % VS__AREAS].cut = false;
+        v->mm->area[v->mm->n_areas % VS__AREAS].small = r->page_shift != 0;
+        v->mm->area[v->mm->n_areas++ % VS__AREAS].process = v->process_now;
+        return at;
+    }
+    for (uint64_t done = 0; done < r->bytes;) {
+        bool large = blocks && (at + done) % block == 0 && r->bytes - done >= block;
+        uint64_t made = map_page(v, r, at + done, shift, large);
+        if (!made) {
+            return 0;
+        }
+        done += made;
+    }
+    return at;
+}
+
+/* The large page around `at` is split when the range holds only a part of it (transparent ones are;
+ * explicit ones go as a whole). */
+static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
+{
+    uint64_t path[VS_RADIX_LEVELS + 1u], gpa, hpa, tables, large = 1ull << vs__large_shift(v);
+    if (v->p->ept.guest_page != VS_EPT_THP ||
+        (!vs_space_locate(&v->space, at, &gpa, &hpa) && !vs_space_held(&v->space, at)) ||
+        vs_space_path(&v->space, at, path) != 2 || (at % large == 0 && end - at >= large)) {
+        return;
+    }
+    vs__edit_begin(v, &tables);
+    if (vs_space_split(&v->space, at)) {
+        vs__vcpu_fail(v, "splitting a large page: guest.memory or host.memory is exhausted");
+        return;
+    }
+    v->count[VS_CNT_os_thp_splits]++;
+    vs__edit_entry(v, at, tables);
+    if (vs__vcpu_arm(v)) {
+        vs__vcpu_tlbi(v, VS_TLBI_VALE1, vs__vcpu_shareable(v), v->guest_context.pcid, at);
+        vs__vcpu_dsb(v, vs__vcpu_shareable(v));
+    } else {
+        vs__space_invlpg(v, at);
+    }
+}
+
+/* Linux: beyond a ceiling all translations are flushed, by a reload of CR3. */
+static bool few_pages(const struct vs_vcpu *v, uint64_t bytes)
+{
+    return bytes >> v->space.format.granule <= v->p->os.flush_ceiling;
+}
+
+/* Entries that were changed, from the first to the end of the last; the smallest page. */
+struct range {
+    uint64_t at, end;
+    unsigned shift;
+};
+
+static void changed(struct vs_vcpu *v, struct range *r, uint64_t at, unsigned shift, bool each)
+{
+    uint64_t page = at >> shift << shift, end = page + (1ull << shift);
+    r->at = page < r->at ? page : r->at;
+    r->end = end > r->end ? end : r->end;
+    r->shift = shift < r->shift ? shift : r->shift;
+    if (each && !vs__vcpu_arm(v)) {
+        vs__space_invlpg(v, at);
+    }
+}
+
+/* What is left to do here (x86 has dropped each page as it was changed), then the other vCPUs. */
+static void flush(struct vs_vcpu *v, const struct range *r, bool each)
+{
+    if (r->at >= r->end || v->failed) {
+        return;
+    }
+    uint64_t end = each ? r->end : r->at; /* nothing: all of the address space */
+    if (vs__vcpu_arm(v)) {
+        vs__vcpu_tlbi_range(v, r->at, end, r->shift);
+    } else if (!each) {
+        vs__space_load_cr3(v, 0);
+    }
+    vs__shootdown(v, r->at, end, r->shift);
+}
+
+/* Takes the pages of a range away, or gives them other rights; what is not mapped stays so. */
+static void change(struct vs_vcpu *v, uint64_t at, uint64_t bytes, const uint64_t *rights)
+{
+    bool each = few_pages(v, bytes);
+    struct range gone = {UINT64_MAX, 0, 63};
+    if (!vs__net_spares(v, at, bytes)) {
+        return;
+    }
+    for (uint64_t end = at + bytes; at < end;) {
+        unsigned shift = v->space.format.granule;
+        uint64_t tables, path[VS_RADIX_LEVELS + 1u];
+        split(v, at, end);
+        vs__edit_begin(v, &tables);
+        if (rights ? vs_space_protect(&v->space, at, *rights, &shift)
+                   : vs_space_unmap(&v->space, at, &shift)) {
+            vs__edit_entry(v, at, tables);
+            changed(v, &gone, at, shift, each);
+        } else { /* on to where the next entry begins: a range may be all of the address space */
+            const struct vs_radix_format *f = vs_space_format(&v->space, at);
+            shift = vs_radix_level_shift(f, vs_space_path(&v->space, at, path));
+        }
+        at = ((at >> shift) + 1) << shift;
+    }
+    flush(v, &gone, each);
+}
+
+void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+{
+    for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
+        v->mm->area[i].cut = v->mm->area[i].cut || (v->mm->area[i].process == v->process_now &&
+                                                    at < v->mm->area[i].at + v->mm->area[i].bytes &&
+                                                    v->mm->area[i].at < at + bytes);
+    }
+    change(v, at, bytes, NULL);
+}
+
+void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
+{
+    if (!vs_radix_can(&v->space.format, rights)) {
+        vs__vcpu_refuse(v,
+                        "protect of 0x%llx as \"x\": x86 page tables let programs read what "
+                        "they may execute (\"rx\"); protection keys are not modelled",
+                        (unsigned long long)at);
+        return;
+    }
+    change(v, at, bytes, &rights);
+}
+
+void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
+{
+    struct vs_platform *p = v->p;
+    struct vs_vmx_event e = {.kind = VS_EV_INVLPG, .address = at, .length = INVLPG_LENGTH};
+    vs_gva g = {at};
+    if (p->shadow) {
+        vs__vcpu_shadow_invlpg(v, at);
+        return;
+    }
+    if (!p->virtualized || !vs__vcpu_event(v, &e)) {
+        vs_ps cost = {p->os.invlpg * v->clock.period_ps};
+        if (!p->recorded) { /* where it is among the recorded instructions */
+            vs_cpu_instructions(&v->cpu, 1);
+        }
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_invlpg), cost);
+    }
+    vs_txn_settle(&v->txn);
+    vs_ept_invlpg(&v->ept, &v->txn, g);
+}
+
+void vs__space_upper(struct vs_vcpu *v)
+{
+    if (v->guest_context.upper != v->space.upper_cr3) {
+        v->guest_context.upper = v->space.upper_cr3;
+        vs_txn_settle(&v->txn);
+        vs_ept_context(&v->ept, &v->guest_context);
+    }
+}
+
+uint64_t vs__space_cr3(const struct vs_vcpu *v)
+{
+    return v->space.cr3 | v->guest_context.pcid;
+}
+
+/* What a reload or a switch costs besides are the entries it drops; a write of TTBR0 drops none. */
+static void mov_cr3(struct vs_vcpu *v, uint64_t value)
+{
+    uint16_t pcid = v->cr4 & CR4_PCIDE || vs__vcpu_arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
+    vs_txn_settle(&v->txn);
+    v->guest_context.pcid = pcid;
+    if (v->p->shadow) { /* the hypervisor has set the shadow's root and dropped what goes */
+        vs_ept_context(&v->ept, &v->guest_context);
+        return;
+    }
+    v->guest_context.cr3 = v->space.cr3;
+    v->guest_context.upper = v->space.upper_cr3;
+    vs_ept_context(&v->ept, &v->guest_context);
+    vs_ept_mov_cr3(&v->ept, &v->txn, pcid, vs__vcpu_arm(v) || (value & KEEP) != 0);
+}
+
+void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
+{
+    struct vs_platform *p = v->p;
+    value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : vs__space_cr3(v);
+    struct vs_vmx_event e = {
+        .kind = VS_EV_MOV_TO_CR, .number = 3, .value = value, .length = CR_LENGTH};
+    bool left = p->shadow ? vs__vcpu_shadow_cr3(v, &e, (value & KEEP) != 0)
+                          : p->virtualized && vs__vcpu_event(v, &e);
+    if (!left) {
+        vs_ps cost = {p->os.mov_cr * v->clock.period_ps};
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mov_cr), cost);
+    }
+    mov_cr3(v, value);
+}
+
+/* ---- address spaces ---- */
+
+/* The kernel's frames are the same in every address space. */
+enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to)
+{
+    uint64_t page = 1ull << to->format.granule;
+    enum vs_status st = VS_OK;
+    to->global = v->p->ept.global_pages != 0;
+    for (uint64_t at = 0; at < 2u * KERNEL_BYTES && !st; at += page) {
+        uint64_t gva = at < KERNEL_BYTES ? VS_HV_CODE + at : VS_HV_DATA + at - KERNEL_BYTES, gpa,
+                 hpa;
+        if (vs_space_locate(&v->space, gva, &gpa, &hpa)) {
+            st = vs_space_map_at(to, gva, gpa, to->format.granule, true);
+        }
+    }
+    to->global = false;
+    return st;
+}
+
+uint64_t vs__space_process(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    if (v->mm->n_processes == VS__PROCESSES) {
+        vs__vcpu_fail(v, "a vCPU has at most %u address spaces", VS__PROCESSES);
+        return 0;
+    }
+    struct vs_space *s = &v->mm->process[v->mm->n_processes];
+    enum vs_status st = make_space(p, s, v->space.vm, &p->node_frames[p->ept.guest_table_node]);
+    if (!st && s->upper.levels) { /* Arm: the kernel's half is one */
+        st = vs_space_upper_root(&v->space);
+        vs_space_share_upper(s, &v->space);
+        vs__space_upper(v);
+    }
+    vs_space_place(s, &p->node_frames[p->ept.data_node]);
+    if (st || vs__space_share_kernel(v, s)) {
+        vs__vcpu_fail(v, "a new address space: guest.memory or host.memory is exhausted");
+    }
+    return v->mm->n_processes++;
+}
+
+void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
+{
+    bool pcid = (v->cr4 & CR4_PCIDE) != 0,
+         keep = how == VS_SWITCH_MACHINE ? pcid : how == VS_SWITCH_KEEP;
+    if (to >= v->mm->n_processes) {
+        vs__vcpu_fail(v, "a switch to address space %llu; there are %u", (unsigned long long)to,
+                      v->mm->n_processes);
+        return;
+    }
+    if (keep && !pcid) {
+        vs__vcpu_fail(v, "a switch that keeps translations needs guest.pcid = 1: without PCIDs MOV "
+                         "to CR3 drops them");
+        return;
+    }
+    v->mm->process[v->process_now] = v->space;
+    v->process_now = (unsigned)to;
+    v->space = v->mm->process[to];
+    keep = !vs__shootdown_stale(v, (unsigned)to) && keep;
+    vs__space_load_cr3(v, (keep ? KEEP : 0) | (pcid ? to : 0) | v->space.cr3);
+    if (vs__vcpu_arm(v) && !keep) {
+        vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, vs__vcpu_shareable(v), v->guest_context.pcid, 0);
+        vs__vcpu_dsb(v, vs__vcpu_shareable(v));
+    }
+}

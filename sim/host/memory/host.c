@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* The host's memory management of a virtual machine: what it tells of its pages, and the rights it
+ * withholds of pages that are there. */
+#include "cpu/vcpu.h"
+
+#include "ept/slat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VS_DEF_NAME host
+#define VS_DEF_FILE "host/memory/host.def"
+#include "virtsim/def_tables.h"
+
+#define CODE_FAULT 0xe00000u /* in VS_HV_CODE, between the programs and shadow paging's */
+#define CODE_PROTECT 0xe40000u
+
+struct vs_host *vs__host_of(const struct vs_vcpu *v)
+{
+    return &v->p->host[v->vm - v->p->vm];
+}
+
+static void mapped(void *ctx, uint64_t gpa, unsigned shift, bool alone)
+{
+    struct vs_host *h = ctx;
+    h->count[shift == h->vm->format.granule ? VS_CNT_host_small_pages : VS_CNT_host_large_pages]++;
+    h->count[VS_CNT_host_thp_fallbacks] += alone;
+    if (h->logging) { /* KVM: a page that is mapped writable counts as written */
+        vs__dirty_set(h, gpa);
+    }
+}
+
+void vs__host_check(const struct vs_platform *p, struct vs_errors *errors)
+{
+    const struct vs_host_config *c = &p->host_cfg;
+    static const char *const names[] = {"off", "pml", "write_protect"};
+    if (c->dirty_method && p->ept.mode == VS_EPT_SHADOW) {
+        vs_error(errors,
+                 "host.dirty_log.method = %s: the dirty log follows a second dimension; "
+                 "paging.mode = shadow has none",
+                 names[c->dirty_method]);
+    } else if (c->dirty_method == VS_DIRTY_PML && p->ept.mode != VS_EPT_EPT) {
+        vs_error(errors, "host.dirty_log.method = pml is Intel's, with paging.mode = ept; others "
+                         "have write_protect");
+    }
+    if (c->dirty_interval && !c->dirty_method) {
+        vs_error(errors,
+                 "host.dirty_log.interval = %llu us, but host.dirty_log.method = off: pml or "
+                 "write_protect",
+                 (unsigned long long)c->dirty_interval);
+    }
+}
+
+enum vs_status vs__host_make(struct vs_platform *p, unsigned vm)
+{
+    struct vs_host *h = &p->host[vm];
+    char name[16];
+    h->vm = &p->vm[vm];
+    h->vm->mapped = mapped;
+    h->vm->ctx = h;
+    if (p->ept.host_page == VS_EPT_THP) {
+        vs_vm_thp(h->vm, (uint32_t)p->host_cfg.fragmentation, p->options.seed + vm);
+    }
+    snprintf(name, sizeof name, "vm%u", vm);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, name), &vs_host_desc, h->count);
+    return vs__dirty_make(h, p);
+}
+
+void vs__host_free(struct vs_host *h)
+{
+    free(h->bitmap);
+    vs_shadow_mmu_free(&h->shadow);
+}
+
+/* ---- work in the host's world ---- */
+
+void vs__host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref)
+{
+    vs_gva at = {v->hv.direct_at + hpa};
+    v->hv.core.touch(v->hv.core.ctx, t, at, ref);
+}
+
+void vs__host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
+                  uint64_t instructions)
+{
+    for (uint64_t done = 0; done < code_bytes; done += 64) {
+        vs_gva at = {VS_HV_CODE + code + done};
+        v->hv.core.touch(v->hv.core.ctx, t, at, VS_REF_FETCH);
+    }
+    if (instructions) {
+        v->hv.core.instructions(v->hv.core.ctx, t, instructions);
+    }
+}
+
+/* ---- violations of pages that are there ---- */
+
+/* The right comes back. What asked for it may have been the log, or somebody outside: who sees the
+ * access once, and lets the page go. */
+static void give(void *ctx, struct vs_txn *t)
+{
+    struct vs_vcpu *v = ctx;
+    struct vs_host *h = vs__host_of(v);
+    const struct vs_host_config *c = &v->p->host_cfg;
+    const struct vs_radix_format *f = &v->vm->format;
+    const struct vs_translation *fault = &v->withheld;
+    struct vs_slat_leaf leaf;
+    uint64_t flags = VS_SLAT_WATCHED | VS_SLAT_LOGGED; /* that end */
+    (void)vs_slat_find(v->vm, fault->gpa.v, &leaf);
+    uint64_t had = vs_radix_held(f, leaf.entry) ? 0 : vs_radix_rights(f, true, leaf.entry),
+             has = had;
+    vs__host_run(v, t, CODE_FAULT, c->fault_code, c->fault_instructions);
+    vs__host_touch(v, t, leaf.at.v, VS_REF_READ);
+    if (leaf.entry & VS_SLAT_LOGGED && (fault->rights & ~had) == VS_RIGHT_WRITE) {
+        has |= VS_RIGHT_WRITE;
+        flags = VS_SLAT_LOGGED;
+        h->count[VS_CNT_host_log_faults]++;
+    } else if (leaf.entry & VS_SLAT_WATCHED) {
+        has = VS_RIGHTS;
+        h->count[VS_CNT_host_seen]++;
+        h->seen++;
+        h->qualification = fault->qualification;
+        h->guest_physical = fault->gpa.v;
+    }
+    if ((has & fault->rights) != fault->rights) {
+        vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that nobody asked for",
+                      (unsigned long long)fault->gpa.v);
+        return;
+    }
+    if (has & ~had & VS_RIGHT_WRITE) {
+        vs__dirty_mark(v, t, fault->gpa.v);
+    }
+    vs_slat_put(v->vm, &leaf, vs_radix_with(f, leaf.entry & ~flags, has));
+    vs__host_touch(v, t, leaf.at.v, VS_REF_WRITE);
+}
+
+bool vs__host_withheld(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    struct vs_slat_leaf leaf;
+    if (!vs_slat_find(v->vm, f->gpa.v, &leaf)) {
+        return false;
+    }
+    v->withheld = *f;
+    v->ask = (leaf.entry & VS_SLAT_WATCHED) != 0;
+    v->work = give;
+    v->work_ctx = v;
+    return true;
+}
+
+/* ---- rights that somebody outside takes ---- */
+
+struct taking {
+    struct vs_vcpu *v;
+    uint64_t at, end, rights;
+};
+
+static bool take_one(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, uint64_t rights)
+{
+    struct vs_host *h = vs__host_of(v);
+    struct vs_vm *vm = v->vm;
+    struct vs_slat_leaf leaf;
+    vs_gpa page = {gpa};
+    if ((!vs_slat_find(vm, gpa, &leaf) && !vs_hv_back(&v->hv, t, page)) ||
+        !vs__host_split(v, t, gpa)) {
+        vs__vcpu_refuse(v, "host_protect: host.memory is exhausted");
+        return false;
+    }
+    (void)vs_slat_find(vm, gpa, &leaf);
+    uint64_t entry = leaf.entry & ~(VS_SLAT_WATCHED | VS_SLAT_LOGGED);
+    if (rights == VS_RIGHTS) {
+        vs__dirty_mark(v, t, gpa); /* it can be written from now on */
+    } else {
+        entry |= VS_SLAT_WATCHED;
+        h->count[VS_CNT_host_protected]++;
+    }
+    vs_slat_put(vm, &leaf, vs_radix_with(&vm->format, entry, rights));
+    vs__host_run(v, t, 0, 0, v->p->host_cfg.page_instructions);
+    vs__host_touch(v, t, leaf.at.v, VS_REF_WRITE);
+    return true;
+}
+
+static void take(void *ctx, struct vs_txn *t)
+{
+    struct taking *w = ctx;
+    struct vs_vcpu *v = w->v;
+    uint64_t step = 1ull << v->vm->format.granule, small = 1ull << v->space.format.granule;
+    step = step < small ? step : small;
+    vs__host_run(v, t, CODE_PROTECT, v->p->host_cfg.fault_code, 0);
+    for (uint64_t at = w->at, gpa, hpa; at < w->end && !v->failed; at += step) {
+        (void)vs_space_locate(&v->space, at, &gpa, &hpa); /* false: the host has no page yet */
+        (void)take_one(v, t, gpa, w->rights);
+    }
+    vs__dirty_drop(v, t);
+}
+
+void vs__host_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
+{
+    const struct vs_platform *p = v->p;
+    uint64_t page = 1ull << v->space.format.granule, gpa, hpa;
+    struct taking w = {v, at & ~(page - 1u), at + bytes, rights};
+    if (!p->virtualized || p->shadow) {
+        vs__vcpu_refuse(v, "host_protect needs a second dimension to withhold rights in: "
+                           "paging.mode = ept, npt or stage2");
+        return;
+    }
+    if (!vs_radix_can(&v->vm->format, rights) ||
+        (rights == VS_RIGHT_EXECUTE && v->vm->format.kind == VS_RADIX_EPT_KIND &&
+         !p->ept.execute_only)) {
+        vs__vcpu_refuse(v, "host_protect as \"x\": %s",
+                        v->vm->format.kind == VS_RADIX_X86
+                            ? "nested page tables let read what may be executed (\"rx\")"
+                            : "this processor's EPT has no execute-only pages "
+                              "(ept.execute_only = 0)");
+        return;
+    }
+    for (uint64_t a = w.at; a < w.end; a += page) {
+        gpa = UINT64_MAX;
+        (void)vs_space_locate(&v->space, a, &gpa, &hpa);
+        if (gpa == UINT64_MAX || !vs_vm_is_memory(v->vm, gpa)) {
+            vs__vcpu_fail(v, "host_protect of 0x%llx, where the guest has mapped no memory",
+                          (unsigned long long)a);
+            return;
+        }
+    }
+    vs__vcpu_kick(v, take, &w);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A flush of every vCPU of a machine: KVM's kvm_flush_remote_tlbs, which shadow paging needs
+ * whenever an entry loses a right. A request is left for each vCPU, which flushes before it enters
+ * its guest again; those that run their guest are interrupted, and the initiator waits in its
+ * handler until each has left it (KVM_REQUEST_WAIT). Those that sleep are not woken
+ * (KVM_REQUEST_NO_WAKEUP).
+ *
+ * The wait is in the middle of what the initiator does, whose step cannot be put off. It therefore
+ * runs the others itself, up to the instruction at which they leave. Whoever waits so has left its
+ * guest and is stopped by nobody, so that this ends.
+ */
+#include "cpu/vcpu.h"
+
+#include <string.h>
+
+bool vs__vcpu_in_guest(const struct vs_vcpu *v)
+{
+    return !v->waits && !v->awaits_in_exit && !(v->sleeping && v->txn.depth > 1);
+}
+
+/* Interrupts `o` at `at_ps` and runs it until it has left its guest; when that was. */
+static uint64_t stop(struct vs_vcpu *o, uint64_t at_ps)
+{
+    uint64_t now = vs_cpu_now_ps(&o->cpu);
+    o->kick_ps = at_ps < o->kick_ps ? at_ps : o->kick_ps;
+    o->borrowed = true;
+    while (o->kick_ps != VS_NEVER && vs__vcpu_in_guest(o) && !o->ended && !o->failed) {
+        now = vs__vcpu_step(o, now, o->kick_ps > now ? o->kick_ps : now);
+    }
+    o->borrowed = false;
+    if (o->kick_ps == VS_NEVER || o->ended) {
+        return o->left_ps;
+    }
+    vs__shootdown_outside(o, o->kick_ps); /* it has left for another reason, and answers there */
+    return at_ps;
+}
+
+static void wait_for(struct vs_vcpu *v, struct vs_txn *t, const uint64_t *kick_ps)
+{
+    struct vs_platform *p = v->p;
+    uint64_t last = 0;
+    vs_txn_settle(t);
+    vs__space_put(v);
+    v->waits = true;
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        struct vs_vcpu *o = &p->vcpu[i];
+        if (kick_ps[i] != VS_NEVER) {
+            uint64_t left = stop(o, kick_ps[i]);
+            last = left > last ? left : last;
+            v->failed = v->failed || o->failed; /* whose message it is */
+        }
+    }
+    v->waits = false;
+    vs__space_take(v);
+    vs_ps until = {last};
+    vs_wait_until(t, (uint16_t)(p->os_account + VS_ACC_os_kick_wait), until);
+}
+
+void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t)
+{
+    struct vs_platform *p = v->p;
+    uint64_t kick_ps[VS__VCPUS]; /* VS_NEVER: nobody waits for it */
+    bool anybody = false, running = false;
+    memset(kick_ps, 0xff, sizeof kick_ps);
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        struct vs_vcpu *o = &p->vcpu[i];
+        if (o == v || o->vm != v->vm || o->ended) {
+            continue;
+        }
+        anybody = true;
+        o->flush_due = true;
+        if (!t) {
+            vs__host_flush_linear(o, NULL, false, (vs_gva){0});
+            o->flush_due = false;
+            continue;
+        }
+        vs__host_run(v, t, 0, 0, p->os.remote_host);
+        if (!vs__vcpu_in_guest(o)) {
+            v->count[VS_CNT_os_remote_later]++;
+            continue;
+        }
+        v->count[VS_CNT_os_remote_kicks]++;
+        vs_apic_send(&v->apic, t);
+        kick_ps[i] = vs_now(t).v + o->apic.message_ps;
+        running = true;
+    }
+    v->count[VS_CNT_os_remote_flushes] += anybody && t;
+    if (running) {
+        wait_for(v, t, kick_ps);
+    }
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* Making the I/O side and running its agents; the drivers on the vCPUs are in driver.c. */
+#include "net.h"
+
+#include "cpu/vcpu.h"
+
+#include <stdlib.h>
+
+#define PF_REQUESTER 0x0300u /* bus 3, device 0, function 0 */
+#define DEVICE_VECTOR 0x41u
+
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+/* ---- ports ---- */
+
+static bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                      size_t bytes)
+{
+    return vs_pcie_read(ctx, t, requester, at, buf, bytes);
+}
+
+static bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+                       size_t bytes)
+{
+    return vs_pcie_write(ctx, t, requester, at, buf, bytes);
+}
+
+static void link_message(void *ctx, struct vs_txn *t)
+{
+    vs_pcie_message(ctx, t);
+}
+
+/* An interrupt reaches the local APIC of vCPU `apic_id`: a posted one finds its vector in the
+ * descriptor. */
+static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
+{
+    struct vs_net *net = ctx;
+    struct vs_platform *p = net->p;
+    if (apic_id >= p->n_vcpus) {
+        return;
+    }
+    struct vs_vcpu *v = &p->vcpu[apic_id];
+    if (p->posted && vector != DEVICE_VECTOR) {
+        vs__vcpu_notify(v, DEVICE_VECTOR, t->now_ps);
+    } else {
+        vs__vcpu_raise(v, vector, t->now_ps);
+    }
+}
+
+/* The descriptor of a VF's vCPU is the IOMMU's to write; that it did is counted at the vCPU. */
+static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
+                                  uint32_t data)
+{
+    struct vs_net *net = ctx;
+    enum vs_msi_result result = net->remapped.write(net->remapped.ctx, t, requester, address, data);
+    bool posted = result == VS_MSI_POSTED || result == VS_MSI_POSTED_SILENT;
+    for (unsigned i = 0; posted && i < net->p->n_vcpus; i++) {
+        if (net->nic.fn[i].requester == requester) {
+            vs_pi_posted(&net->p->vcpu[i].apic, result == VS_MSI_POSTED);
+        }
+    }
+    return result;
+}
+
+/* ---- agents ---- */
+
+static uint64_t tx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_net *net = ctx;
+    (void)horizon_ps;
+    uint64_t next = vs_nic_tx_step(&net->nic, ps(now_ps));
+    return next == VS_NIC_NEVER ? VS_NEVER : next > now_ps ? next : now_ps;
+}
+
+/* The sender at the other end starts a packet every interval, or as soon as the wire is free. */
+static void packet_arrives(struct vs_net *net, uint64_t now_ps)
+{
+    struct vs_nic *n = &net->nic;
+    uint64_t next = now_ps + net->nic_config.traffic_ns * 1000u;
+    vs_nic_rx_arrive(n, net->next_vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
+    net->next_vf = (net->next_vf + 1) % net->p->n_vcpus;
+    net->next_packet_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
+}
+
+static uint64_t rx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_net *net = ctx;
+    struct vs_nic *n = &net->nic;
+    (void)horizon_ps;
+    if (!net->traffic || !net->nic_config.traffic_ns) {
+        return VS_NEVER;
+    }
+    if (net->next_packet_ps <= now_ps) {
+        packet_arrives(net, now_ps);
+    }
+    uint64_t next = n->rx.now_ps;
+    if (next <= now_ps) { /* the engine is free */
+        vs_nic_interrupts(n, ps(now_ps));
+        next = vs_nic_rx_step(n, ps(now_ps));
+        uint64_t interrupt = vs_nic_interrupt_due(n);
+        next = next < interrupt ? next : interrupt;
+        next = next < n->rx.now_ps ? n->rx.now_ps : next;
+    }
+    return next < net->next_packet_ps ? next : net->next_packet_ps;
+}
+
+/* ---- making ---- */
+
+static uint64_t page(struct vs_platform *p)
+{
+    static const unsigned char zero[4096];
+    uint64_t at = 0;
+    if (vs_frames_alloc(p->frames, 12, &at)) {
+        vs_hpa h = {at};
+        vs_phys_write(p->phys, h, zero, sizeof zero);
+    }
+    return at;
+}
+
+static bool table(void *ctx, uint64_t *value, uint64_t *at)
+{
+    *value = *at = page(ctx);
+    return *at != 0;
+}
+
+/* A driver's memory, visible to its device: mapped in the guest and, page by page, in the IOMMU. */
+static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, uint64_t *iova)
+{
+    struct vs_platform *p = v->p;
+    struct vs_radix_alloc alloc = {p, table, NULL, 0};
+    uint64_t gpa = 0, hpa = 0;
+    *iova = 0;
+    if (!p->net->iommu_config.enabled) {
+        /* devices see physical addresses: one large page keeps an area in one piece */
+        unsigned shift = bytes <= 1u << 21 ? 21 : 30;
+        if (vs_radix_fit(&v->space.format, shift) < shift) {
+            shift = vs_radix_fit(&v->space.format, 63); /* Arm's larger granules */
+        }
+        uint64_t at = vs_space_reserve(&v->space, 0, bytes, shift);
+        if (vs_space_touch(&v->space, at, shift, true, true) ||
+            !vs_space_locate(&v->space, at, &gpa, iova)) {
+            return 0;
+        }
+        return at;
+    }
+    unsigned shift = v->space.format.granule;
+    uint64_t at = vs_space_reserve(&v->space, 0, bytes, shift), low = (1ull << shift) - 1u;
+    for (uint64_t done = 0; done < bytes; done += 4096) {
+        if ((!(done & low) && vs_space_touch(&v->space, at + done, shift, true, true)) ||
+            !vs_space_locate(&v->space, at + done, &gpa, &hpa)) {
+            return 0;
+        }
+        /* a device address is the driver's own virtual address: one run of addresses per area */
+        if (vs_radix_map(p->phys, &vs_radix_vtd, second_level, at + done, hpa, 12, 3, &alloc)) {
+            return 0;
+        }
+    }
+    *iova = at;
+    return at;
+}
+
+static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
+{
+    struct vs_platform *p = net->p;
+    struct vs_driver *d = &net->driver[v->index];
+    uint64_t ring = net->nic_config.ring * 16u, buffers = net->nic_config.ring * VS__NET_BUFFER;
+    vs_hpa second_level = {page(p)}, context = {page(p)};
+    vs__space_take(v);
+    d->tx_ring = area(v, ring, second_level.v, &d->tx_iova);
+    d->rx_ring = area(v, ring, second_level.v, &d->rx_iova);
+    d->tx_buffers = area(v, buffers, second_level.v, &d->tx_buffers_iova);
+    d->rx_buffers = area(v, buffers, second_level.v, &d->rx_buffers_iova);
+    vs__space_put(v);
+    if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers || !second_level.v ||
+        !context.v) {
+        return false;
+    }
+    uint16_t requester = net->nic.fn[v->index].requester;
+    vs_iommu_attach(&net->iommu, requester, (uint16_t)(v->index + 1u), second_level, context);
+    vs_nic_rings(&net->nic, v->index, d->tx_iova, d->rx_iova);
+    uint64_t address;
+    uint32_t data;
+    if (net->iommu_config.remap) {
+        vs_hpa descriptor = {p->posted ? v->apic.pi.v : 0};
+        vs_iommu_route(&net->iommu, v->index, requester, v->index, DEVICE_VECTOR, descriptor);
+        vs_iommu_msi(v->index, &address, &data);
+    } else {
+        address = 0xfee00000u | (uint64_t)v->index << 12;
+        data = DEVICE_VECTOR;
+    }
+    vs_nic_msix(&net->nic, v->index, address, data);
+    return true;
+}
+
+static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors)
+{
+    const struct vs_platform *p = net->p;
+    vs_iommu_check(&net->iommu_config, errors);
+    vs_pcie_check(&net->pcie_config, errors);
+    if (net->nic_config.vfs < p->n_vcpus) {
+        vs_error(errors, "nic.vfs = %llu: each of the %u vCPUs drives one virtual function",
+                 (unsigned long long)net->nic_config.vfs, p->n_vcpus);
+    }
+    if (net->nic_config.traffic_bytes + VS_NIC_HEADERS > VS__NET_BUFFER) {
+        vs_error(errors, "nic.traffic.bytes = %llu does not fit a %u-byte buffer",
+                 (unsigned long long)net->nic_config.traffic_bytes, VS__NET_BUFFER);
+    }
+    if (p->virtualized && !net->iommu_config.enabled) {
+        char mode[64];
+        vs_error(errors,
+                 "iommu.enabled = 0, but paging.mode = %s: a device given to a guest needs DMA "
+                 "remapping; take a machine with a hypervisor, such as skylake_sp_kvm, or set "
+                 "iommu.enabled = 1, or nic.present = 0",
+                 vs_knob_text(vs_knobs_find(knobs, "paging.mode"), mode, sizeof mode));
+    }
+    if (p->posted && !net->iommu_config.remap) {
+        vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
+                         "for device interrupts");
+    }
+}
+
+enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
+                            struct vs_errors *errors)
+{
+    struct vs_net *net = calloc(1, sizeof *net);
+    if (!net) {
+        return VS_E_NOMEM;
+    }
+    net->p = p;
+    vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
+    if (!net->nic_config.present) {
+        free(net);
+        return VS_OK;
+    }
+    p->net = net;
+    vs_knobs_load(knobs, &vs_iommu_desc, &net->iommu_config);
+    vs_knobs_load(knobs, &vs_pcie_desc, &net->pcie_config);
+    size_t before = errors->n;
+    check(net, knobs, errors);
+    if (errors->n > before) {
+        return VS_E_CONFIG;
+    }
+    vs_memory_dma_init(&net->dma, &p->memory);
+    vs_memory_dma_init(&net->agent, &p->memory);
+    struct vs_mem_port walker = vs_memory_agent_port(&net->agent);
+    struct vs_dma_mem_port dma = vs_memory_dma_port(&net->dma);
+    struct vs_irq_port irq = {net, raise};
+    enum vs_status s = vs_iommu_init(&net->iommu, &net->iommu_config, p->ledger, p->phys, &walker,
+                                     &dma, &irq, p->options.seed);
+    if (!s) {
+        vs_hpa root = {page(p)}, irt = {page(p)}, queue = {page(p)};
+        vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
+        struct vs_dma_port up = vs_iommu_dma_port(&net->iommu);
+        vs_pcie_init(&net->pcie, &net->pcie_config, p->ledger, &up);
+        struct vs_nic_link link = {&net->pcie, link_read, link_write, link_message};
+        struct vs_msi_port msi = {net, message};
+        net->remapped = vs_iommu_msi_port(&net->iommu);
+        s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, &msi, PF_REQUESTER);
+    }
+    net->driver = calloc(p->n_vcpus, sizeof *net->driver);
+    for (unsigned i = 0; i < p->n_vcpus && !s; i++) {
+        s = net->driver && make_driver(net, &p->vcpu[i]) ? VS_OK : VS_E_NOMEM;
+    }
+    if (s) {
+        vs_error(errors, "the NIC's rings and tables: %s (host.memory, guest.memory)",
+                 vs_status_text(s));
+        return s;
+    }
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0"), &vs_iommu_desc,
+                       net->iommu.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "pcie0"), &vs_pcie_desc,
+                       net->pcie.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "nic0/dma"), &vs_memory_desc,
+                       net->dma.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc,
+                       net->agent.count);
+    struct vs_agent tx = {"nic0_tx", net, tx_step}, rx = {"nic0_rx", net, rx_step};
+    net->tx_agent = vs_kernel_add(p->kernel, &tx);
+    net->rx_agent = vs_kernel_add(p->kernel, &rx);
+    return VS_OK;
+}
+
+bool vs__net_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+{
+    const struct vs_net *net = v->p->net;
+    for (unsigned i = 0; net && !v->process_now && i < v->p->n_vcpus; i++) {
+        const struct vs_driver *d = &net->driver[i]; /* its areas lie one after the other */
+        uint64_t end = d->rx_buffers + net->nic_config.ring * VS__NET_BUFFER;
+        if (v->p->vcpu[i].mm == v->mm && at < end && d->tx_ring < at + bytes) {
+            vs__vcpu_fail(v,
+                          "unmap or protect of %llu bytes at 0x%llx: the network driver's rings "
+                          "and buffers are there",
+                          (unsigned long long)bytes, (unsigned long long)at);
+            return false;
+        }
+    }
+    return true;
+}
+
+void vs__net_end(struct vs_platform *p)
+{
+    if (p->net) {
+        struct vs_net *net = p->net;
+        uint64_t end =
+            net->nic.tx.now_ps > net->nic.rx.now_ps ? net->nic.tx.now_ps : net->nic.rx.now_ps;
+        vs_nic_end(&net->nic, ps(end > p->end_ps ? end : p->end_ps));
+    }
+}
+
+void vs__net_free(struct vs_platform *p)
+{
+    if (p->net) {
+        vs_nic_free(&p->net->nic);
+        vs_iommu_free(&p->net->iommu);
+        free(p->net->driver);
+        free(p->net);
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The I/O side of the platform: link, IOMMU, NIC, the traffic that arrives, and each vCPU's driver
+ * of its own virtual function (vCPU i drives VF i).
+ */
+#ifndef VIRTSIM_SIM_MACHINE_NET_H
+#define VIRTSIM_SIM_MACHINE_NET_H
+
+#include "platform_impl.h"
+
+#include "iommu/iommu.h"
+#include "pcie/pcie.h"
+#include "sriov_nic/sriov_nic.h"
+
+#define VS__NET_BUFFER 2048u /* bytes of one packet buffer */
+
+/* A vCPU's driver. */
+struct vs_driver {
+    uint64_t tx_ring, rx_ring, tx_buffers, rx_buffers; /* guest virtual */
+    uint64_t tx_iova, rx_iova, tx_buffers_iova, rx_buffers_iova;
+    uint32_t tx_tail, tx_clean, rx_next, rx_tail;
+    uint64_t got;
+    bool ready, waiting;
+};
+
+struct vs_net {
+    struct vs_platform *p;
+    struct vs_iommu iommu;
+    struct vs_pcie pcie;
+    struct vs_nic nic;
+    struct vs_msi_port remapped; /* the IOMMU's, for the NIC's messages */
+    struct vs_memory_dma dma, agent;
+    struct vs_iommu_config iommu_config;
+    struct vs_pcie_config pcie_config;
+    struct vs_nic_config nic_config;
+    struct vs_driver *driver; /* per vCPU */
+    unsigned tx_agent, rx_agent;
+    uint64_t next_packet_ps;
+    uint32_t next_vf;
+    bool traffic; /* somebody has asked for packets */
+};
+
+/* Loads and checks; net stays NULL when nic.present = 0. */
+enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
+                            struct vs_errors *errors);
+/* False, and the run fails, when a range of the vCPU's present address space holds a driver's rings
+ * or buffers: its device uses them, so they stay as they are. */
+bool vs__net_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
+void vs__net_end(struct vs_platform *p);
+void vs__net_free(struct vs_platform *p);
+
+#endif

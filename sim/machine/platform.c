@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: MIT */
+/* One machine from its knobs: configurations checked, components wired, region of interest. */
+#include "net.h"
+#include "cpu/vcpu.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VS_DEF_NAME os
+#define VS_DEF_FILE "machine/os.def"
+#include "virtsim/def_tables.h"
+
+struct configs {
+    struct vs_cpu_config cpu;
+    struct vs_memory_config memory;
+    struct vs_vmcs_config vmcs;
+    struct vs_svm_config svm;
+    struct vs_el2_config el2;
+    struct vs_hypervisor_config hypervisor;
+    struct vs_shadow_config shadow;
+};
+
+static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs *c)
+{
+    vs_knobs_load(k, &vs_sim_desc, &p->sim);
+    vs_knobs_load(k, &vs_os_desc, &p->os);
+    vs_knobs_load(k, &vs_host_desc, &p->host_cfg);
+    vs_knobs_load(k, &vs_ept_desc, &p->ept);
+    vs_knobs_load(k, &vs_apic_desc, &p->irq);
+    vs_knobs_load(k, &vs_cpu_desc, &c->cpu);
+    vs_knobs_load(k, &vs_memory_desc, &c->memory);
+    vs_knobs_load(k, &vs_vmcs_desc, &c->vmcs);
+    vs_knobs_load(k, &vs_svm_desc, &c->svm);
+    vs_knobs_load(k, &vs_el2_desc, &c->el2);
+    vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
+    vs_knobs_load(k, &vs_shadow_desc, &c->shadow);
+    if (p->ept.mode == VS_EPT_SHADOW) {
+        vs__vcpu_shadow_controls(&c->vmcs); /* no hypervisor could leave them otherwise */
+    }
+    vs__apic_load(p, &c->vmcs);
+    if (p->host_cfg.dirty_method == VS_DIRTY_PML) {
+        c->vmcs.control_pml = 1;
+    }
+}
+
+static void check(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
+{
+    struct vs_errors told = {NULL, 0}; /* by vs_ept_check */
+    vs_cpu_check(&c->cpu, errors);
+    vs_memory_check(&c->memory, errors);
+    vs_ept_check(&p->ept, errors);
+    vs_ept_formats_of(&p->ept, &p->guest_format, &p->second_format, &told);
+    vs_errors_free(&told);
+    vs_ept_upper_of(&p->ept, &p->upper_format);
+    vs__space_layout(p, errors);
+    vs__apic_check(p, errors);
+    if (p->os.host_memory > 1ull << p->ept.physical_bits) {
+        vs_error(errors,
+                 "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
+                 (unsigned long long)p->os.host_memory, (unsigned long long)p->ept.physical_bits);
+    }
+    if (p->ept.mode != VS_EPT_NATIVE) {
+        vs_vmcs_check(&c->vmcs, errors);
+        vs_hv_check(&c->hypervisor, errors);
+        vs__platform_check_vendor(&p->ept, &c->vmcs, errors);
+        vs__host_check(p, errors);
+        if (p->second_format.levels == 5 && !(c->vmcs.cap_ept_vpid >> 7 & 1u)) {
+            vs_error(errors,
+                     "host.levels = 5 needs bit 7 of vmcs.cap.ept_vpid = 0x%llx (a page walk "
+                     "of five levels)",
+                     (unsigned long long)c->vmcs.cap_ept_vpid);
+        }
+        if (c->vmcs.control_pml && (p->ept.mode != VS_EPT_EPT || !p->ept.ept_ad)) {
+            vs_error(errors, "vmcs.control.pml = 1 needs paging.mode = ept and "
+                             "ept.accessed_dirty = 1: the log follows EPT's dirty flags");
+        }
+        if (p->ept.mode == VS_EPT_SHADOW) {
+            vs_shadow_check(&c->shadow, errors);
+        } else if (!c->vmcs.control_ept) {
+            vs_error(errors, "paging.mode = ept, npt or stage2 needs vmcs.control.ept = 1");
+        }
+        if (p->ept.guest_memory > p->os.host_memory / 2) {
+            vs_error(
+                errors, "guest.memory = %llu needs host.memory of at least twice that; it is %llu",
+                (unsigned long long)p->ept.guest_memory, (unsigned long long)p->os.host_memory);
+        }
+    }
+}
+
+static void check_nodes(const struct vs_platform *p, const struct configs *c,
+                        struct vs_errors *errors)
+{
+    const struct {
+        const char *path;
+        uint64_t node;
+    } at[] = {{"cpu.node", c->cpu.node},
+              {"host.data_node", p->ept.data_node},
+              {"guest.table_node", p->ept.guest_table_node},
+              {"host.table_node", p->ept.host_table_node}};
+    for (size_t i = 0; i < sizeof at / sizeof at[0]; i++) {
+        if (at[i].node >= c->memory.nodes) {
+            vs_error(errors, "%s = %llu: there is no such node with memory.nodes = %llu",
+                     at[i].path, (unsigned long long)at[i].node,
+                     (unsigned long long)c->memory.nodes);
+        }
+    }
+}
+
+void vs__platform_world(struct vs_vcpu *v, bool host)
+{
+    vs_txn_settle(&v->txn);
+    vs_txn_actor(&v->txn, host ? v->host : v->guest);
+    vs_cpu_world(&v->cpu, host);
+    vs_memory_core_world(&v->core, host);
+    vs_ept_world(&v->ept, host);
+    vs_ept_context(&v->ept, host ? &v->host_context : &v->guest_context);
+}
+
+/* ---- ports between components ---- */
+
+static bool back_page(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame)
+{
+    struct vs_vm *vm = ctx;
+    (void)t; /* the tables' stores are part of the handler's data */
+    if (vs_vm_back(vm, at.v) || !vs_vm_leaf(vm, at.v, &frame->v, page_shift)) {
+        return false;
+    }
+    frame->v &= ~((1ull << *page_shift) - 1u);
+    return true;
+}
+
+static bool is_memory(void *ctx, vs_gpa at)
+{
+    return vs_vm_is_memory(ctx, at.v);
+}
+
+static bool is_backed(void *ctx, vs_gpa at)
+{
+    uint64_t hpa;
+    return vs_vm_locate(ctx, at.v, &hpa);
+}
+
+static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
+                      uint64_t eptp, vs_gva at)
+{
+    (void)t; /* the transition has its own account for it */
+    return vs_ept_flush(ctx, NULL, what, vpid, pcid, eptp, at);
+}
+
+static void set_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3,
+                        uint64_t eptp)
+{
+    /* the platform changes worlds around the transition (vs__platform_world) */
+    (void)ctx;
+    (void)guest;
+    (void)vpid;
+    (void)pcid;
+    (void)cr3;
+    (void)eptp;
+}
+
+/* ---- one vCPU ---- */
+
+static void register_counters(struct vs_vcpu *v)
+{
+    struct vs_ledger *l = v->p->ledger;
+    const uint16_t actor[2] = {v->guest, v->host};
+    for (int host = 0; host < (v->p->virtualized ? 2 : 1); host++) {
+        vs_ledger_counters(l, actor[host], &vs_cpu_desc, v->cpu.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_memory_desc, v->core.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_ept_desc, v->ept.counts[host]);
+    }
+    vs_ledger_counters(l, v->line, &vs_os_desc, v->count);
+    if (v->p->virtualized) {
+        vs_ledger_counters(l, v->host, &vs_hypervisor_desc, v->hv.count);
+    }
+    if (v->p->shadow) {
+        vs_ledger_counters(l, v->host, &vs_shadow_desc, v->shadow.count);
+    }
+    if (v->p->svm) {
+        vs_ledger_counters(l, v->host, &vs_svm_desc, v->svm.count);
+    }
+    if (v->p->el2) {
+        vs_ledger_counters(l, v->host, &vs_el2_desc, v->el2.count);
+    }
+    vs_ledger_counters(l, v->line, &vs_apic_desc, v->apic.count);
+}
+
+static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
+                                struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    v->clock = vs_clock_mhz(c->cpu.mhz);
+    enum vs_status s = vs_cpu_init(&v->cpu, &c->cpu, p->ledger);
+    s = s ? s : vs_memory_core_init(&v->core, &p->memory, &v->cpu.data, &v->cpu.fetch);
+    if (!s) {
+        struct vs_mem_port walker = vs_memory_walker_port(&v->core);
+        s = vs_ept_init(&v->ept, &p->ept, p->ledger, v->clock, p->phys, &walker, &v->cpu.data,
+                        &v->cpu.fetch, p->options.seed + v->index * 64u);
+    }
+    s = s || !c->cpu.window ? s : vs_ept_overlap(&v->ept);
+    if (s) {
+        vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
+        return s;
+    }
+    v->ept.memory_end = vs_phys_size(p->phys);
+    struct vs_mmu_port mmu = vs_ept_mmu_port(&v->ept);
+    vs_cpu_attach(&v->cpu, &mmu);
+    return VS_OK;
+}
+
+static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
+                                   struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    struct vs_vmx_wiring w = {.ledger = p->ledger,
+                              .clock = v->clock,
+                              .phys = p->phys,
+                              .mem = vs_memory_walker_port(&v->core),
+                              .tlb = {&v->ept, flush, set_context},
+                              .guest_actor = v->guest,
+                              .host_actor = v->host};
+    enum vs_status s = vs_vmx_init(&v->vmx, &c->vmcs, &w);
+    if (s) {
+        vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
+        return s;
+    }
+    struct vs_core_port core = vs_cpu_core_port(&v->cpu);
+    struct vs_vmcs_port vmcs = vs_vmx_port(&v->vmx);
+    if (p->svm) {
+        struct vs_svm_wiring svm = {.ledger = p->ledger,
+                                    .clock = v->clock,
+                                    .phys = p->phys,
+                                    .mem = vs_memory_core_port(&v->core),
+                                    .tlb = w.tlb,
+                                    .guest_actor = v->guest,
+                                    .invlpg = c->vmcs.control_invlpg_exiting,
+                                    .cr3_load = c->vmcs.control_cr3_load_exiting,
+                                    .cr3_store = c->vmcs.control_cr3_store_exiting};
+        vs_svm_init(&v->svm, &c->svm, &svm);
+        vmcs = vs_svm_port(&v->svm, &vmcs);
+    }
+    uint64_t page;
+    if (p->el2 && !vs_frames_alloc(p->frames, VS_PAGE_4K_SHIFT, &page)) {
+        vs_error(errors, "host.memory is too small for vCPU %u", v->index);
+        return VS_E_NOMEM;
+    }
+    if (p->el2) {
+        struct vs_el2_wiring el2 = {.ledger = p->ledger,
+                                    .clock = v->clock,
+                                    .phys = p->phys,
+                                    .mem = vs_memory_core_port(&v->core),
+                                    .guest_actor = v->guest};
+        vs_el2_init(&v->el2, &c->el2, &el2, (vs_hpa){page});
+        vmcs = vs_el2_port(&v->el2, &vmcs);
+    }
+    struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
+    vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
+    v->hv.direct_at = p->layout.host_direct;
+    s = p->shadow ? vs__vcpu_shadow_make(v, &c->shadow, errors) : VS_OK;
+    return s ? s : vs__vcpu_virtualize(v, errors);
+}
+
+static unsigned machine_of(const struct vs_platform *p, unsigned vcpu)
+{
+    const unsigned *machine = p->options.machine;
+    return !p->os.vms ? 0 : machine ? machine[vcpu] : vcpu;
+}
+
+static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c,
+                                struct vs_errors *errors)
+{
+    struct vs_vcpu *v = &p->vcpu[index];
+    char name[48];
+    v->p = p;
+    v->index = index;
+    v->machine = machine_of(p, index);
+    v->vm = p->virtualized ? &p->vm[v->machine] : NULL;
+    vs_rng_seed(&v->rng, p->options.seed, 0x76637075u + index);
+    snprintf(name, sizeof name, "vcpu%u", index);
+    v->line = vs_ledger_actor(p->ledger, name);
+    snprintf(name, sizeof name, "vcpu%u/guest", index);
+    v->guest = vs_ledger_actor(p->ledger, name);
+    snprintf(name, sizeof name, "vcpu%u/host", index);
+    v->host = vs_ledger_actor(p->ledger, name);
+    snprintf(name, sizeof name, "vcpu%u/apic", index);
+    v->apic_actor = vs_ledger_actor(p->ledger, name);
+    v->tick_ps = p->virtualized && p->os.tick_hz ? 1000000000000u / p->os.tick_hz : VS_NEVER;
+    v->safe_ps = v->host_ps = v->kick_ps = VS_NEVER;
+    unsigned with = p->options.shares[index];
+    v->mm = with ? p->vcpu[with - 1u].mm : &v->own_mm;
+    enum vs_status s = make_core(v, c, errors);
+    s = s ? s : vs__space_make(v, errors);
+    if (!s && p->virtualized) {
+        s = make_virtual(v, c, errors);
+    } else if (!s) {
+        uint64_t frame;
+        if (!vs_frames_alloc(p->frames, 12, &frame)) {
+            return VS_E_NOMEM;
+        }
+        vs_hpa pi = {frame};
+        vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, pi, 0xf2);
+    }
+    if (s) {
+        return s;
+    }
+    register_counters(v);
+    vs__dirty_start(v);
+    vs_ps zero = {0};
+    vs_txn_begin(&v->txn, p->ledger, v->line, zero);
+    vs_cpu_begin(&v->cpu, &v->txn);
+    if (p->ept.prefetch) {
+        snprintf(name, sizeof name, "vcpu%u/prefetch", index);
+        vs_ept_prefetcher(&v->ept, p->ledger, vs_ledger_actor(p->ledger, name), zero);
+    }
+    vs__platform_world(v, false);
+    struct vs_agent agent = {"vcpu", v, vs__vcpu_step};
+    char agent_name[16];
+    snprintf(agent_name, sizeof agent_name, "vcpu%u", index);
+    agent.name = agent_name;
+    v->agent = vs_kernel_add(p->kernel, &agent);
+    return VS_OK;
+}
+
+/* The bottom of memory is the recording's: how much, in whole 2M, and whether enough is left. */
+static enum vs_status check_recorded(struct vs_platform *p, uint64_t bytes,
+                                     struct vs_errors *errors)
+{
+    if (!p->options.recorded) {
+        return VS_OK;
+    }
+    if (p->options.recorded > 1u && p->n_vms < p->options.recorded) {
+        vs_error(errors,
+                 "%u recordings of whole guests need a virtual machine each: set "
+                 "guest.vms=each on a machine with a hypervisor",
+                 p->options.recorded);
+        return VS_E_CONFIG;
+    }
+    uint64_t own = p->options.recorded_memory ? p->options.recorded_memory : p->os.replay_memory,
+             all = p->virtualized ? p->ept.guest_memory : bytes;
+    p->recorded = (own + (1u << 21) - 1u) & ~((1ull << 21) - 1u);
+    if (p->recorded >= all) {
+        vs_error(errors,
+                 "%s = %llu: a recording's own memory (%llu bytes) and that of its replay do not "
+                 "fit",
+                 p->virtualized ? "guest.memory" : "host.memory", (unsigned long long)all,
+                 (unsigned long long)p->recorded);
+        return VS_E_CONFIG;
+    }
+    return VS_OK;
+}
+
+/* A kernel that colors pages takes as many colors as the largest way of L2 and LLC has pages where
+ * that is a power of two (ReactOS, ntoskrnl/mm/ARM3/mminit.c, MiComputeColorInformation). */
+static uint32_t page_colors(const struct vs_memory_config *m)
+{
+    uint64_t way = m->l2_ways ? m->l2_size / m->l2_ways : 0,
+             last = m->llc_ways ? m->llc_size / m->llc_ways : 0,
+             colors = (last > way ? last : way) >> VS_PAGE_4K_SHIFT;
+    return !colors || (colors & (colors - 1u)) ? VS_FRAMES_COLORS
+           : colors > VS_FRAMES_MAX_COLORS     ? VS_FRAMES_MAX_COLORS
+                                               : (uint32_t)colors;
+}
+
+static enum vs_status make_vm(struct vs_platform *p, unsigned index, uint32_t colors)
+{
+    struct vs_vm *vm = &p->vm[index];
+    enum vs_frames_order order = (enum vs_frames_order)p->ept.guest_frames;
+    uint64_t seed = p->options.seed + 1 + index;
+    enum vs_status s =
+        vs_vm_init_format(vm, &p->second_format, p->phys, &p->node_frames[p->ept.host_table_node],
+                          p->ept.guest_memory,
+                          p->ept.host_page == VS_EPT_THP ? p->second_format.granule
+                                                         : vs_ept_page_shift(p->ept.host_page),
+                          order, seed);
+    if (!s && p->recorded) {
+        s = vs_vm_keep(vm, p->recorded, order, seed);
+    }
+    if (p->nodes > 1u) {
+        vs_vm_place(vm, &p->node_frames[p->ept.data_node],
+                    &p->node_frames[p->ept.guest_table_node]);
+    }
+    vs_frames_fragment(&vm->guest, (uint32_t)p->ept.fragmentation);
+    s = s ? s : vs_frames_color(&vm->guest, colors);
+    return s ? s : vs__host_make(p, index);
+}
+
+static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
+                                   struct vs_errors *errors)
+{
+    uint64_t bytes = p->os.host_memory & ~((1ull << 30) - 1u)
+                         ? p->os.host_memory & ~((1ull << 30) - 1u)
+                         : 1ull << 30;
+    /* frames begin above 1 MiB: low memory is the firmware's */
+    uint64_t first = 1u << 21;
+    if (check_recorded(p, bytes / c->memory.nodes, errors)) {
+        return VS_E_CONFIG;
+    }
+    if (p->recorded && !p->virtualized) {
+        first = p->recorded;
+    }
+    p->phys = vs_phys_create(bytes);
+    if (!p->phys) {
+        vs_error(errors, "host.memory = %llu: the address space cannot be reserved",
+                 (unsigned long long)bytes);
+        return VS_E_NOMEM;
+    }
+    enum vs_status s = VS_OK;
+    p->nodes = (unsigned)c->memory.nodes;
+    p->frames = &p->node_frames[c->cpu.node];
+    uint32_t colors = page_colors(&c->memory);
+    for (unsigned i = 0; i < p->nodes && !s; i++) {
+        uint64_t from = i ? i * (bytes / p->nodes) : first, end = (i + 1u) * (bytes / p->nodes);
+        s = vs_frames_init(&p->node_frames[i], from, end - from,
+                           (enum vs_frames_order)p->ept.host_frames, p->options.seed + i);
+        s = s ? s : vs_frames_color(&p->node_frames[i], colors);
+    }
+    for (unsigned i = 0; i < p->n_vms && !s; i++) {
+        s = make_vm(p, i, colors);
+    }
+    if (!p->virtualized) {
+        vs_frames_fragment(&p->node_frames[p->ept.data_node], (uint32_t)p->ept.fragmentation);
+    }
+    /* an oracle's caches are indexed by the trace's own 48-bit addresses */
+    uint64_t max = c->cpu.translation ? bytes : 1ull << 48;
+    s = s ? s
+          : vs_memory_init(&p->memory, &c->memory, p->ledger, vs_clock_mhz(c->cpu.mhz), p->phys,
+                           max, p->options.seed);
+    if (s) {
+        vs_error(errors, "memory: %s", vs_status_text(s));
+        return s;
+    }
+    vs_memory_place(&p->memory, bytes, c->cpu.node);
+    return s;
+}
+
+enum vs_status vs_platform_create(const struct vs_knobs *knobs,
+                                  const struct vs_run_options *options, unsigned n_vcpus,
+                                  struct vs_platform **out, struct vs_errors *errors)
+{
+    struct configs c;
+    struct vs_platform *p = calloc(1, sizeof *p);
+    *out = NULL;
+    if (!p) {
+        return VS_E_NOMEM;
+    }
+    p->options = *options;
+    size_t before = errors->n;
+    load(p, knobs, &c);
+    check(p, &c, errors);
+    check_nodes(p, &c, errors);
+    (void)vs__shootdown_check(p, n_vcpus, errors);
+    p->virtualized = p->ept.mode != VS_EPT_NATIVE;
+    p->shadow = p->ept.mode == VS_EPT_SHADOW;
+    p->vpid = c.vmcs.control_vpid != 0;
+    p->svm = p->virtualized && p->ept.vendor == VS_VENDOR_AMD;
+    p->el2 = p->virtualized && p->ept.vendor == VS_VENDOR_ARM;
+    p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
+    p->apic_registers = p->virtualized && c.vmcs.control_apic_register_virtualization;
+    p->pml = p->ept.mode == VS_EPT_EPT && c.vmcs.control_pml;
+    p->posted = p->vid && c.vmcs.control_posted_interrupts;
+    p->warmup_left = options->warmup;
+    p->roi_pending = options->warmup != 0;
+    p->epoch_end_ps = options->epoch_ps;
+    enum vs_status s = errors->n > before ? VS_E_CONFIG : VS_OK;
+    p->ledger = vs_ledger_create(options->seed);
+    p->kernel = vs_kernel_create();
+    p->vcpu = calloc(n_vcpus, sizeof *p->vcpu);
+    for (unsigned i = 0; p->virtualized && i < n_vcpus; i++) {
+        unsigned m = machine_of(p, i);
+        p->n_vms = m < p->n_vms ? p->n_vms : m + 1u;
+    }
+    p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
+    p->host = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->host);
+    if (!s && (!p->ledger || !p->kernel || !p->vcpu || !p->vm || !p->host)) {
+        s = VS_E_NOMEM;
+    }
+    if (!s) {
+        size_t n;
+        const struct vs_component_desc *const *all = vs_components(&n);
+        for (size_t i = 0; i < n; i++) {
+            vs_ledger_accounts(p->ledger, all[i]);
+        }
+        p->os_account = vs_ledger_accounts(p->ledger, &vs_os_desc);
+        p->sim_account = vs_ledger_accounts(p->ledger, &vs_sim_desc);
+        vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc,
+                           p->sim_count);
+        vs_ledger_sample(p->ledger, options->spans);
+        s = make_machine(p, &c, errors);
+    }
+    for (unsigned i = 0; i < n_vcpus && !s; i++) {
+        p->n_vcpus++;
+        s = make_vcpu(p, i, &c, errors);
+    }
+    s = s ? s : vs__net_make(p, knobs, errors);
+    if (s) {
+        vs_platform_destroy(p);
+        return s;
+    }
+    *out = p;
+    return VS_OK;
+}
+
+void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source)
+{
+    p->vcpu[index].source = *source;
+}
+
+void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v)
+{
+    p->roi_pending = false;
+    p->roi_ps = vs_now(&v->txn).v;
+    vs_ledger_cut(p->ledger);
+    p->sim_count[VS_CNT_sim_cuts]++;
+    vs__platform_epochs_restart(p);
+}
+
+struct vs_ledger *vs_platform_ledger(struct vs_platform *p)
+{
+    return p->ledger;
+}
+
+unsigned vs_platform_machine(const struct vs_platform *p, unsigned vcpu)
+{
+    return p->vcpu[vcpu].machine;
+}
+
+uint64_t vs_platform_roi_ps(const struct vs_platform *p)
+{
+    return p->roi_ps;
+}
+
+uint64_t vs_platform_end_ps(const struct vs_platform *p)
+{
+    return p->end_ps;
+}
+
+const struct vs_epoch_sample *vs_platform_epochs(const struct vs_platform *p, size_t *n)
+{
+    *n = p->n_epochs;
+    return p->epochs;
+}
+
+void vs_platform_destroy(struct vs_platform *p)
+{
+    if (!p) {
+        return;
+    }
+    for (unsigned i = 0; p->vcpu && i < p->n_vcpus; i++) {
+        struct vs_vcpu *v = &p->vcpu[i];
+        if (v->source.close) {
+            v->source.close(v->source.ctx);
+        }
+        if (v->in_bulk) {
+            vs_bulk_free(&v->bulk);
+        }
+        free(v->own_mm.process);
+        free(v->own_mm.place);
+        vs_ept_free(&v->ept);
+        vs_cpu_free(&v->cpu);
+        vs_memory_core_free(&v->core);
+    }
+    vs__net_free(p);
+    vs_memory_free(&p->memory);
+    for (unsigned i = 0; i < p->n_vms; i++) {
+        vs_vm_free(&p->vm[i]);
+        vs__host_free(&p->host[i]);
+    }
+    free(p->vm);
+    free(p->host);
+    for (unsigned i = 0; i < 4u; i++) {
+        vs_frames_free(&p->node_frames[i]);
+    }
+    vs_phys_destroy(p->phys);
+    vs_kernel_destroy(p->kernel);
+    vs_ledger_destroy(p->ledger);
+    free(p->vcpu);
+    free(p->epochs);
+    free(p->epoch_last);
+    free(p);
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the platform: what its files share. */
+#ifndef VIRTSIM_SIM_MACHINE_IMPL_H
+#define VIRTSIM_SIM_MACHINE_IMPL_H
+
+#include "kernel/kernel.h"
+#include "platform.h"
+
+#include "cpu/cpu.h"
+#include "ept/ept.h"
+#include "ept/space.h"
+#include "hypervisor/hypervisor.h"
+#include "apic/apic.h"
+#include "memory/memory.h"
+#include "shadow/shadow.h"
+#include "virtsim/frames.h"
+#include "virtsim/rng.h"
+#include "virtsim/sim.h"
+#include "el2/el2.h"
+#include "svm/svm.h"
+#include "vmcs/vmcs.h"
+
+#define VS_DEF_NAME os
+#define VS_DEF_FILE "machine/os.def"
+#include "virtsim/def_types.h"
+
+#define VS_DEF_NAME host
+#define VS_DEF_FILE "host/memory/host.def"
+#include "virtsim/def_types.h"
+
+enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
+
+#define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
+
+#define VS__PROCESSES 64u
+#define VS__AREAS 256u      /* older ones are forgotten: small pages */
+#define VS__ARRIVALS 512u   /* interrupts on their way to one vCPU */
+#define VS__VCPUS 64u       /* a workload has no more, nor have programs.h's inputs */
+#define VS__SHOTS VS__VCPUS /* flushes that wait for one vCPU: each has one under way */
+
+struct vs_platform;
+struct vs_net;
+
+/* Where things lie in an address space. */
+struct vs_layout {
+    uint64_t first, end; /* regions of programs that choose no address; end of all of them */
+    uint64_t direct, host_direct; /* the guest kernel's map of its memory, the host's of its own */
+};
+
+/* An interrupt message; sent_ps 0 = none. */
+struct vs_arrival {
+    uint64_t sent_ps, at_ps;
+    uint64_t ahead_ps; /* how far the receiver had run ahead of its arrival (sim.quantum) */
+    uint8_t vector;
+    bool in_descriptor; /* the sender has posted the vector: the message only notifies */
+};
+
+/* [at, end) of an address space: where a program wanted its region. */
+struct vs_place {
+    uint64_t at, end;
+    unsigned process;
+};
+
+/* The address spaces of one vCPU, or of several that share them. */
+struct vs_mm {
+    unsigned sharers;
+    struct vs_space *process; /* by number; the one a vCPU works on is in its `space` meanwhile */
+    unsigned n_processes;
+    struct { /* regions that get their frames at first touch, for guest.page_size = thp */
+        uint64_t at, bytes;
+        unsigned process;
+        bool cut;   /* some of it was unmapped: others may lie there */
+        bool small; /* asked for small pages: no transparent large ones */
+    } area[VS__AREAS];
+    unsigned n_areas;
+    struct vs_place *place; /* in order, apart from each other */
+    size_t n_places, room;
+    uint32_t generation[VS__PROCESSES]; /* shootdowns of each so far */
+};
+
+/* What a vCPU is to drop for another. */
+struct vs_shot {
+    uint64_t at, end; /* at == end: everything of the address space */
+    unsigned stride;  /* log2 of the pages */
+    unsigned process;
+    unsigned from; /* ipi: the vCPU that waits for it */
+};
+
+struct vs_vcpu {
+    struct vs_platform *p;
+    struct vs_vm *vm;               /* NULL: bare metal */
+    unsigned index, agent, machine; /* machine: number of its vm */
+    struct vs_txn txn;
+    uint16_t line, guest, host, apic_actor;
+    struct vs_clock clock;
+    struct vs_rng rng;
+    struct vs_cpu cpu;
+    struct vs_memory_core core;
+    struct vs_ept ept;
+    struct vs_vmx vmx;
+    struct vs_svm svm; /* paging.mode = npt */
+    struct vs_el2 el2; /* paging.mode = stage2 */
+    struct vs_hypervisor hv;
+    struct vs_shadow shadow; /* paging.mode = shadow */
+    struct vs_apic apic;
+    struct vs_ept_context guest_context, host_context;
+    struct vs_space space,
+        host_space; /* the guest program's (or native process's); the host's own */
+    struct vs_mm *mm, own_mm;
+    unsigned process_now;
+    uint64_t cr4; /* PGE and PCIDE of the guest (or native system), among others */
+    /* shootdown.c */
+    uint32_t seen[VS__PROCESSES]; /* of mm->generation: what is newer has not been dropped here */
+    struct vs_shot shot[VS__SHOTS];
+    unsigned n_shots;
+    bool all_shots;   /* there was no room for them */
+    uint64_t kick_ps; /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
+    unsigned kicker[VS__VCPUS], n_kickers; /* who waits for that */
+    uint64_t left_ps;                      /* when it last left its guest for that */
+    bool flush_due;                        /* all of it goes before the next entry (remote.c) */
+    bool waits, borrowed; /* in its exit for others to leave; another one runs it until it leaves */
+    unsigned awaited;     /* vCPUs that are to acknowledge its own shootdown */
+    bool awaits, awaits_in_exit;
+    uint64_t acked_ps; /* the last acknowledgement */
+    uint64_t count[VS_CNT_os_N];
+    /* the program */
+    struct vs_guest_source source;
+    struct vs_request request;
+    struct vs_reply reply;
+    struct vs_cpu_bulk bulk;
+    size_t record;
+    uint64_t horizon;
+    /* what the handler of the present exit does besides its program; a device was accessed */
+    void (*work)(void *ctx, struct vs_txn *t);
+    void *work_ctx;
+    bool device;
+    bool kernel, emulated; /* the guest's kernel accesses memory; it was carried out otherwise */
+    struct vs_fault_seen { /* the last fault, and how often it was the same one */
+        uint64_t request, at, gva, gpa, why;
+        unsigned n;
+    } faulted;
+    /* the present EPT violation is of a page that is there; user space is asked */
+    bool fast, ask, log_full;       /* the present exit is that of a full log */
+    struct vs_translation withheld; /* that violation */
+    bool kicked;                    /* by another vCPU's host: its translations have to go */
+    uint64_t host_ps;               /* when the host wants to stop this vCPU next; VS_NEVER */
+    bool busy, in_bulk, ended, failed, yield, sleeping;
+    uint8_t inject;  /* vector that the handler of the present exit gives to the entry */
+    uint8_t carried; /* vector that the last entry carried after a halt, not yet delivered */
+    /* apic.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of
+     * which the host does not know; it has asked for the window; the processor holds what is
+     * pending; others will be when the present exit's is injected */
+    bool masked, shadowed, fresh, window, listed, more;
+    bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
+    uint64_t slept_ps; /* when it fell asleep */
+    /* interrupts: on their way, ordered by arrival; and pending, by vector */
+    struct vs_arrival arrival[VS__ARRIVALS], flight[256];
+    unsigned n_arrivals;
+    uint64_t handled; /* interrupts that the guest has handled */
+    bool notified;    /* a notification has come: the descriptor is to be read */
+    uint64_t safe_ps; /* where the last step would have ended at quantum 0 */
+    /* a timer the guest armed */
+    bool timer_armed;
+    uint64_t timer_ps, tick_ps;
+    uint64_t expires_ps, expires_for_ps; /* the VMX-preemption timer as the last entry loaded it */
+};
+
+enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.method */
+
+/* The host's memory management of one virtual machine. */
+struct vs_host {
+    struct vs_vm *vm;
+    struct vs_shadow_mmu shadow; /* paging.mode = shadow: its vCPUs' */
+    /* the dirty log: one bit a page in host memory, and the copy that is handed out */
+    bool logging;
+    uint64_t *bitmap, *copy; /* 2M frames of each */
+    uint64_t words, harvested, last_round;
+    /* accesses that somebody outside has seen (vs__host_protect) */
+    uint64_t seen, qualification, guest_physical;
+    uint64_t count[VS_CNT_host_N];
+};
+
+struct vs_platform {
+    struct vs_run_options options;
+    struct vs_ledger *ledger;
+    struct vs_kernel *kernel;
+    struct vs_phys *phys;
+    struct vs_frames node_frames[4]; /* of host memory, by node */
+    struct vs_frames *frames;        /* of the vCPUs' own node */
+    unsigned nodes;
+    struct vs_vm *vm;     /* one for all vCPUs, or several (guest.vms) */
+    struct vs_host *host; /* of each */
+    unsigned n_vms;
+    struct vs_memory memory;
+    struct vs_sim_config sim;
+    struct vs_ept_config ept;
+    struct vs_radix_format guest_format, upper_format, second_format; /* upper: Arm's TTBR1 */
+    struct vs_layout layout;
+    struct vs_apic_config irq;
+    struct vs_os_config os;
+    struct vs_host_config host_cfg;
+    uint16_t os_account, sim_account;
+    bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
+    bool svm, el2;                       /* the world switch is AMD's, Arm's */
+    bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
+    bool apic_registers;                 /* APIC-register virtualization */
+    struct vs_vcpu *vcpu;
+    unsigned n_vcpus;
+    struct vs_net *net;
+    /* region of interest */
+    bool roi_pending;
+    uint64_t warmup_left, roi_ps, end_ps, accesses, ticks;
+    uint64_t recorded; /* bytes at the bottom of (guest-)physical memory: a recording's own */
+    uint64_t sim_count[VS_CNT_sim_N];
+    struct vs_mark_sample mark[VS_MARKS]; /* in the order of their first time */
+    size_t n_marks;
+    struct vs_epoch_sample *epochs;
+    size_t n_epochs, cap_epochs;
+    uint64_t epoch, epoch_end_ps, epochs_sampled, *epoch_last;
+    size_t n_epoch_last;
+    enum vs_status status; /* what kind of error */
+    char error[1400];
+};
+
+/* An address space that others share is a vCPU's own only for as long as it works on it. */
+static inline void vs__space_take(struct vs_vcpu *v)
+{
+    if (v->mm->sharers > 1u) {
+        v->space = v->mm->process[v->process_now];
+    }
+}
+static inline void vs__space_put(struct vs_vcpu *v)
+{
+    if (v->mm->sharers > 1u) {
+        v->mm->process[v->process_now] = v->space;
+    }
+}
+
+/* Its guest is Arm's; x86's else. */
+static inline bool vs__vcpu_arm(const struct vs_vcpu *v)
+{
+    return v->p->guest_format.kind == VS_RADIX_STAGE1;
+}
+
+/* log2 of a page of regions that say nothing else, and of a transparent large one: Linux's PMD. */
+static inline unsigned vs__page_shift(const struct vs_vcpu *v)
+{
+    uint64_t size = v->p->ept.guest_page;
+    return size == VS_EPT_THP ? v->space.format.granule : vs_ept_page_shift(size);
+}
+static inline unsigned vs__large_shift(const struct vs_vcpu *v)
+{
+    return vs_radix_level_shift(&v->space.format, 2);
+}
+
+/* space.c: the guest program's memory. Addresses are the program's own. */
+uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r);
+void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
+/* places.c: remembers a region's place (false: no memory); whether one holds the address. */
+bool vs__place_add(struct vs_mm *mm, unsigned process, uint64_t at, uint64_t end);
+bool vs__place_has(const struct vs_mm *mm, unsigned process, uint64_t at);
+void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
+/* A large page may serve gva when it is touched for the first time. */
+bool vs__space_large(const struct vs_vcpu *v, uint64_t gva);
+/* The instruction, with its exit where there is one. */
+void vs__space_invlpg(struct vs_vcpu *v, uint64_t at);
+uint64_t vs__space_cr3(const struct vs_vcpu *v);
+/* Arm: the upper half may have got its root just now. */
+void vs__space_upper(struct vs_vcpu *v);
+/* The layout for the formats of a configuration; an error where it does not fit. */
+void vs__space_layout(struct vs_platform *p, struct vs_errors *errors);
+/* Another address space of this vCPU, with the same kernel in it; its number. */
+uint64_t vs__space_process(struct vs_vcpu *v);
+/* MOV to CR3 with the exit it may have; value: flags of a CR3, or 0 for the present ones. */
+void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value);
+void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
+/* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
+enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors);
+
+/* invalidate.c: the instructions of a guest (or native system), with the exits they may have. */
+void vs__vcpu_invpcid(struct vs_vcpu *v);
+void vs__vcpu_invlpga(struct vs_vcpu *v);
+void vs__vcpu_tlbi_request(struct vs_vcpu *v);
+void vs__vcpu_invalidate_page(struct vs_vcpu *v, uint64_t at);
+void vs__vcpu_write_cr(struct vs_vcpu *v);
+/* One TLBI of a guest, in its VMID; `shareable`: of every core. The DSB that waits for TLBI. */
+void vs__vcpu_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,
+                   uint64_t at);
+void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable);
+/* As Linux does: everything written, then TLBI of each address of the range (at == end: of the
+ * ASID), then wait. */
+void vs__vcpu_tlbi_range(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride);
+/* Whether the machine's Arm kernels use broadcast forms, or their local ones become that. */
+bool vs__vcpu_shareable(const struct vs_vcpu *v);
+/* The hypervisor, on this core and outside of the guest: INVVPID of one address or of the guest's
+ * VPID, on AMD INVLPGA or a flush of its ASID. */
+void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at);
+
+/* The same of what its machine's second dimension gave: INVEPT type 1; on Arm TLBI VMALLS12E1IS,
+ * which every core hears; on AMD a flush. t NULL: at no time. */
+void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t);
+
+/* shootdown.c: several vCPUs of one address space. */
+bool vs__shootdown_check(const struct vs_platform *p, unsigned n_vcpus, struct vs_errors *errors);
+/* Takes [at, end) away from the others; everything when they are equal. `v` may have to wait. */
+void vs__shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride);
+/* The handler of the interrupt that asks for it. */
+#define VS__SHOOTDOWN_VECTOR 0xfbu /* Linux's CALL_FUNCTION_VECTOR */
+void vs__shootdown_serve(struct vs_vcpu *v);
+/* What the hypervisor flushes before it enters the guest: a hypercall's, and remote.c's. */
+void vs__shootdown_enter(struct vs_vcpu *v);
+/* A switch to this address space may not keep translations: others have changed it meanwhile. */
+bool vs__shootdown_stale(struct vs_vcpu *v, unsigned process);
+/* The hypervisor's interrupt has come (v->kick_ps): the guest is left. */
+void vs__shootdown_kicked(struct vs_vcpu *v);
+/* It had left its guest before, to halt or to wait: its processor answers at once, and the flush
+ * comes before the next entry. */
+void vs__shootdown_outside(struct vs_vcpu *v, uint64_t now_ps);
+/* A vCPU that waits for acknowledgements: when it has something to do, and does it. */
+uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v);
+void vs__shootdown_awake(struct vs_vcpu *v, uint64_t now_ps);
+void vs__shootdown_ended(struct vs_vcpu *v);
+
+/* remote.c: whether the processor runs the vCPU's guest, halted there or not. */
+bool vs__vcpu_in_guest(const struct vs_vcpu *v);
+/* Every other vCPU of the machine drops its guest's translations before it runs the guest again;
+ * those that run it are stopped and waited for. `v` is in its exit. t NULL: at no time. Meanwhile
+ * other vCPUs work. */
+void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t);
+
+/* recorded.c: tables and mappings that a recording brings. */
+void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t);
+void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
+/* Another address space gets the kernel that the present one has. */
+enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to);
+
+/* host.c: the host's pages behind a machine's memory. */
+void vs__host_check(const struct vs_platform *p, struct vs_errors *errors);
+enum vs_status vs__host_make(struct vs_platform *p, unsigned vm);
+void vs__host_free(struct vs_host *h);
+
+/* apic.c: what the kernel writes to its local APIC, with the exits it may have. */
+void vs__apic_load(struct vs_platform *p, struct vs_vmcs_config *c);
+void vs__apic_check(const struct vs_platform *p, struct vs_errors *errors);
+void vs__apic_eoi(struct vs_vcpu *v, uint8_t vector);
+void vs__apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector);
+/* CLI and STI. Whether something is to be done about what is pending. The guest cannot take
+ * `vector`; the host is told when it has just come. How the guest gets it at the end of that: false
+ * when nothing was prepared. The instruction after STI has executed. */
+void vs__vcpu_mask(struct vs_vcpu *v, bool on);
+bool vs__vcpu_due(const struct vs_vcpu *v);
+bool vs__vcpu_blocked(struct vs_vcpu *v, uint8_t vector);
+bool vs__vcpu_window(struct vs_vcpu *v, uint8_t vector);
+void vs__vcpu_unshadow(struct vs_vcpu *v);
+/* The vCPU's timer: set; when it stops the guest, VS_NEVER, and that; it has expired while the vCPU
+ * was not in its guest; what an entry loads. */
+void vs__timer_set(struct vs_vcpu *v, uint64_t ps);
+/* Its register is written, as v->timer_* say: whether that exited. */
+bool vs__timer_write(struct vs_vcpu *v);
+uint64_t vs__timer_due_ps(const struct vs_vcpu *v);
+void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps);
+void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps);
+void vs__timer_enter(struct vs_vcpu *v);
+
+/* exits.c */
+void vs__vcpu_mmio(struct vs_vcpu *v);
+void vs__vcpu_ipi(struct vs_vcpu *v);
+void vs__vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
+uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v);
+void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
+/* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
+ * notifies of a vector its sender has posted. */
+void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+void vs__vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+uint64_t vs__arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on its way */
+/* What has arrived by `now_ps` becomes pending. */
+void vs__arrivals_take(struct vs_vcpu *v, uint64_t now_ps);
+/* The guest takes it now. */
+void vs__arrivals_delivered(struct vs_vcpu *v, uint8_t vector);
+/* VMXON, VMCS and the first entry. */
+enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors);
+
+/* Executes HLT and sleeps until something is due or the timer fires. */
+void vs__vcpu_sleep(struct vs_vcpu *v);
+
+/* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
+void vs__net_send(struct vs_vcpu *v);
+void vs__net_receive(struct vs_vcpu *v);
+
+/* epoch.c */
+void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps);
+void vs__platform_epochs_restart(struct vs_platform *p);
+void vs__platform_epochs_end(struct vs_platform *p);
+/* The guest has named this moment. */
+void vs__platform_mark(struct vs_vcpu *v, const char *name);
+
+/* vendor.c: requests that cpu.vendor or the processor's capabilities do not have. */
+void vs__platform_check_vendor(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
+                               struct vs_errors *errors);
+
+/* platform.c */
+void vs__platform_world(struct vs_vcpu *v, bool host);
+void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v);
+
+/* run.c */
+void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v);
+
+#endif

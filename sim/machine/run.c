@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* A run to the end of all programs, and what is wrong where it has none. */
+#include "net.h"
+#include "cpu/vcpu.h"
+
+/* vCPUs whose program has not ended. Counted where it is asked, so that it cannot drift. */
+static unsigned running(const struct vs_platform *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        n += !p->vcpu[i].ended;
+    }
+    return n;
+}
+
+void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v)
+{
+    uint64_t now = vs_now(&v->txn).v;
+    p->end_ps = now > p->end_ps ? now : p->end_ps;
+    v->ended = true;
+    vs__shootdown_ended(v);
+    if (!running(p) || v->failed) {
+        vs_kernel_stop(p->kernel);
+    }
+}
+
+/* Each line ends where its clock stands; the counter says so independently of the books. */
+static void close_lines(struct vs_platform *p)
+{
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        struct vs_vcpu *v = &p->vcpu[i];
+        uint64_t start = v->txn.frame[0].start_ps;
+        uint64_t now = vs_now(&v->txn).v;
+        v->count[VS_CNT_os_line] = now - start;
+        vs_txn_end(&v->txn);
+        vs_ept_prefetcher_end(&v->ept);
+        p->end_ps = now > p->end_ps ? now : p->end_ps;
+    }
+}
+
+enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
+{
+    char error[300];
+    if (!vs_kernel_run(p->kernel, error, sizeof error)) {
+        vs_error(errors, "%s", error);
+        return VS_E_RUN;
+    }
+    if (*p->error) {
+        vs_error(errors, "%s", p->error);
+        return p->status ? p->status : VS_E_RUN;
+    }
+    if (running(p)) {
+        vs_error(errors,
+                 "%u of %u vCPUs wait for something that never comes (a packet, an interrupt); the "
+                 "run has no end",
+                 running(p), p->n_vcpus);
+        return VS_E_RUN;
+    }
+    if (p->options.rehearse) {
+        return VS_OK;
+    }
+    if (p->roi_pending) {
+        vs_error(errors,
+                 "the guest ended within --warmup: %llu accesses were still to come; nothing is "
+                 "left to measure",
+                 (unsigned long long)p->warmup_left);
+        return VS_E_RUN;
+    }
+    vs__platform_epochs_end(p);
+    if (*p->error) { /* no room for the last one */
+        vs_error(errors, "%s", p->error);
+        return p->status ? p->status : VS_E_RUN;
+    }
+    close_lines(p);
+    vs__net_end(p);
+    return VS_OK;
+}
