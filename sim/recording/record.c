@@ -4,6 +4,7 @@
 #include "recording/format.h"
 #include "recording/recording.h"
 #include "trace/trace.h"
+#include "virtsim/leftover.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -331,10 +332,13 @@ struct vs_recorder *vs_recorder_create(const char *path, unsigned n_vcpus, uint6
     struct vs_vst_header h = {{'V', 'S', 'T', '1'}, VS_VST_VERSION, n_vcpus,
                               (uint32_t)text_bytes, seed,           0};
     h.xxh64 = vs_vst_header_sum(&h, text);
+    (void)vs_leftover(r->part);
     r->file = fopen(r->part, "wb");
     if (!r->file || !put(r, &h, sizeof h) || !put(r, text, text_bytes)) {
         vs_error(errors, "--record %s: %s", path, strerror(r->error ? r->error : errno));
-        release(r);
+        r->done = !r->file; /* a file that could not be opened is not ours to remove */
+        vs_leftover_done(r->part);
+        vs_recorder_free(r);
         return NULL;
     }
     return r;
@@ -362,6 +366,9 @@ enum vs_status vs_recorder_finish(struct vs_recorder *r, struct vs_errors *error
         r->error = errno;
     }
     r->done = !r->error;
+    if (r->done) {
+        vs_leftover_done(r->part);
+    }
     if (r->error) {
         vs_error(errors, "--record %s: %s; the recording was not kept", r->path,
                  strerror(r->error));
@@ -374,6 +381,7 @@ void vs_recorder_free(struct vs_recorder *r)
 {
     if (r && !r->done && r->part) {
         (void)unlink(r->part);
+        vs_leftover_done(r->part);
     }
     if (r) {
         release(r);
