@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "settab_impl.h"
+#include "virtsim/settab.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,27 @@ static inline uint32_t scan_plain(const uint64_t *tag, uint32_t ways, uint64_t k
         w++;
     }
     return w;
+}
+
+/* ---- LRU of one large set: a ring through the ways, closed by the number behind the last ---- */
+
+static inline void list_move(struct vs_settab *s, uint32_t w, uint32_t after)
+{
+    uint32_t *next = s->next, *prev = s->prev;
+    next[prev[w]] = next[w];
+    prev[next[w]] = prev[w];
+    next[w] = next[after];
+    prev[w] = after;
+    prev[next[after]] = w;
+    next[after] = w;
+}
+
+static inline void list_newest(struct vs_settab *s, uint32_t w)
+{
+    if (s->newest != w) {
+        list_move(s, w, s->ways);
+        s->newest = w;
+    }
 }
 
 #if defined(__x86_64__)
@@ -64,7 +85,7 @@ static void list_oldest(struct vs_settab *s, uint32_t w)
 {
     uint32_t last = s->prev[s->ways];
     if (last != w) {
-        vs__settab_move(s, w, last);
+        list_move(s, w, last);
         s->newest = s->next[s->ways];
     }
 }
@@ -216,7 +237,7 @@ touch(struct vs_settab *s, uint64_t *tag, uint32_t w,
 {
     uint64_t *payload = s->payload + (tag - s->tag);
     if (s->listed) {
-        vs__settab_newest(s, w);
+        list_newest(s, w);
         return payload + w;
     }
     if (s->policy == VS_POLICY_LRU) {
@@ -261,7 +282,7 @@ static void put_listed(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_
     s->used += tag[w] == VS_SETTAB_EMPTY;
     tag[w] = key;
     s->payload[w] = payload;
-    vs__settab_newest(s, w);
+    list_newest(s, w);
 }
 
 #if defined(__x86_64__)
@@ -325,7 +346,7 @@ static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t paylo
     bool ordered = settab_ordered(s);
     if (s->listed) {
         w = s->prev[s->ways]; /* what was dropped stands last */
-        vs__settab_newest(s, w);
+        list_newest(s, w);
     } else if (!ordered) {
         w = s->scan(tag, s->ways, VS_SETTAB_EMPTY);
         if (w == s->ways) {
@@ -427,7 +448,7 @@ uint64_t vs_settab_drop_if(struct vs_settab *s,
 
 /* ---- functions for this shape and this host ---- */
 
-const char *const vs_settab_variant[VS_SETTAB_VARIANTS] = {"avx512", "avx2", "plain"};
+const char *const vs_settab_variant[VS_SETTAB_VARIANTS] = {"avx2", "plain"};
 
 bool vs_settab_use(struct vs_settab *s, const char *variant)
 {
@@ -451,10 +472,7 @@ bool vs_settab_use(struct vs_settab *s, const char *variant)
             s->put = put_small_avx2;
         }
     }
-    if (strcmp(variant, "avx512") != 0) {
-        return true;
-    }
-    return vs__settab_avx512(s);
+    return !strcmp(variant, "avx2");
 #else
     return false;
 #endif

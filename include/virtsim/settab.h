@@ -80,7 +80,7 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
                               enum vs_policy policy, uint64_t seed);
 /* Variants for the host's vector unit, the fastest first; the last is every host's. A table has the
  * fastest; to choose another, while it is empty, is for tests: false when the host cannot. */
-#define VS_SETTAB_VARIANTS 3u
+#define VS_SETTAB_VARIANTS 2u
 extern const char *const vs_settab_variant[VS_SETTAB_VARIANTS];
 bool vs_settab_use(struct vs_settab *s, const char *variant);
 void vs_settab_free(struct vs_settab *s);

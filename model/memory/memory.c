@@ -183,7 +183,7 @@ bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_droppe
     return dirty;
 }
 
-const char *const vs_memory_variant[VS_MEMORY_VARIANTS] = {"avx512", "avx2", "sse2", "plain"};
+const char *const vs_memory_variant[VS_MEMORY_VARIANTS] = {"avx2", "plain"};
 
 bool vs_memory_use(struct vs_memory *m, const char *variant)
 {
@@ -192,12 +192,6 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
     if (!strcmp(variant, "avx2") && __builtin_cpu_supports("avx2") &&
         __builtin_cpu_supports("bmi2")) {
         p = vs__memory_path_avx2;
-    } else if (!strcmp(variant, "avx512") && __builtin_cpu_supports("avx512vl") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("bmi2")) {
-        p = vs__memory_path_avx512;
-    } else if (!strcmp(variant, "sse2")) {
-        p = vs__memory_path_sse2;
     }
 #endif
     if (!strcmp(variant, "plain")) {

@@ -115,7 +115,7 @@ void vs_memory_core_world(struct vs_memory_core *c, bool host);
 /* All caches of the machine become empty (nothing is written back). */
 void vs_memory_clear(struct vs_memory *m);
 /* Variants of the path, the fastest first; the last is every host's. */
-#define VS_MEMORY_VARIANTS 4u
+#define VS_MEMORY_VARIANTS 2u
 extern const char *const vs_memory_variant[VS_MEMORY_VARIANTS];
 /* Chooses one: false when the host cannot. For tests. */
 bool vs_memory_use(struct vs_memory *m, const char *variant);

@@ -31,8 +31,7 @@ struct vs__memory_path {
 };
 extern const struct vs__memory_path vs__memory_path_plain[2];
 #if defined(__x86_64__)
-extern const struct vs__memory_path vs__memory_path_sse2[2], vs__memory_path_avx2[2],
-    vs__memory_path_avx512[2];
+extern const struct vs__memory_path vs__memory_path_avx2[2];
 #endif
 
 /* The general table's side of a lookup that fills: hit, or *victim (UINT64_MAX = none). */

@@ -74,7 +74,7 @@ static inline TARGET __m256i moved(__m256i ways, __m256i up, int w)
     return _mm256_blendv_epi8(ways, up, moves);
 }
 
-/* Hit and miss are the same instructions, as with AVX-512. */
+/* Hit and miss are the same instructions, since which it is cannot be predicted. */
 static inline __attribute__((always_inline)) TARGET bool touch_avx2(uint32_t *set, uint32_t ways,
                                                                     uint32_t stride, uint32_t tag,
                                                                     uint32_t flags, uint32_t *old)

@@ -82,7 +82,7 @@ static void test_dirty_lines_reach_memory_once(void **state)
 {
     (void)state;
     struct vs_memory_config cfg = small(VS_POLICY_LRU);
-    struct rig *r = rig_create(&cfg, "sse2");
+    struct rig *r = rig_create(&cfg, "plain");
     const uint64_t *count = r->core[0].count;
     (void)pass(r, 0, 48, 1, VS_REF_WRITE);
     assert_int_equal(pass(r, 0, 48, 1, VS_REF_READ), 0); /* up and down again, still dirty */
