@@ -418,9 +418,10 @@ static void check_request(struct explain *e)
     if (r->seeds > 1 || r->dry_run) {
         vs_error(&r->errors, "--seeds and --dry-run do not go with explain; --seed chooses a seed");
     }
-    if (e->run && (e->against || e->workload || s->machine || s->n_sets || s->seeded ||
-                   s->options.warmup || s->options.spans || s->options.epoch_ps || s->record ||
-                   s->skip || s->limit || s->trace_format || s->tables)) {
+    if (e->run &&
+        (e->against || e->workload || s->machine || s->n_sets || s->seeded || s->options.warmup ||
+         s->options.spans || s->options.epoch_ps || s->record || s->parts.skip.n ||
+         s->parts.limit.n || s->threads || s->shares || s->trace_format || s->tables)) {
         vs_error(&r->errors,
                  "--run takes a stored run as it is: --machine, --against, --workload, --set and "
                  "what else belongs to a new run do not go with it");

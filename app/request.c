@@ -23,6 +23,8 @@ enum {
     KEY_EPOCH,
     KEY_SKIP,
     KEY_LIMIT,
+    KEY_THREADS,
+    KEY_SHARES,
     KEY_TABLES,
     KEY_RECORD,
     KEY_TRACE_FORMAT,
@@ -36,7 +38,8 @@ static const struct argp_option options[] = {
     {"set", 's', "PATH=VALUE", 0, "set a knob; may be repeated", 0},
     {"seed", KEY_SEED, "N", 0, "seed of everything random (default 1)", 0},
     {"seeds", KEY_SEEDS, "N", 0, "run N seeds, report the spread", 0},
-    {"warmup", KEY_WARMUP, "N", 0, "accesses (trace records) before the region of interest", 0},
+    {"warmup", KEY_WARMUP, "N[i]", 0,
+     "accesses (trace records, Ni: a trace's instructions) before the region of interest", 0},
     {"spans", KEY_SPANS, "N", 0, "keep the first N of each operation and a sample of N later ones",
      0},
     {"epoch", KEY_EPOCH, "TIME", 0, "counters over simulated time, e.g. 100us", 0},
@@ -49,8 +52,15 @@ static const struct argp_option options[] = {
     {"record", KEY_RECORD, "FILE.vst", 0, "write the run's stimuli to a file, to be replayed", 0},
     {"tables", KEY_TABLES, "FILE", 0,
      "page tables of the recorded guest, for a trace with physical addresses", 0},
-    {"skip", KEY_SKIP, "N", 0, "leave out the first N records of the trace", 0},
-    {"limit", KEY_LIMIT, "N", 0, "stop after N records", 0},
+    {"skip", KEY_SKIP, "N[i]", 0,
+     "leave out the first N records of each trace and finish the instruction; Ni: N instructions",
+     0},
+    {"limit", KEY_LIMIT, "N[i]", 0,
+     "stop each trace after N records, its instruction finished; Ni: after N instructions", 0},
+    {"threads", KEY_THREADS, NULL, 0, "the traces are threads of one process: one address space",
+     0},
+    {"shares", KEY_SHARES, "A=B[,...]", 0,
+     "vCPU A's trace works in the address space of vCPU B's, as a thread of its process", 0},
     {"quiet", KEY_QUIET, NULL, 0, "no progress", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -98,6 +108,28 @@ static void number(struct argp_state *state, struct request *r, const char *opti
     }
 }
 
+/* "N", or "Ni": instructions of a trace. */
+static void amount(struct request *r, const char *option, const char *arg, uint64_t least,
+                   struct vs_amount *out)
+{
+    char text[64];
+    size_t n = strlen(arg);
+    uint64_t whole;
+    *out = (struct vs_amount){0};
+    if (n > 1 && n < sizeof text && arg[n - 1] == 'i' && !vs_parse_number(arg, &whole)) {
+        out->instructions = true;
+        snprintf(text, sizeof text, "%.*s", (int)(n - 1), arg);
+    }
+    if (!vs_parse_number(out->instructions ? text : arg, &out->n) || out->n < least ||
+        out->n > INT64_MAX) {
+        vs_error(&r->errors,
+                 "--%s %s: a whole number from %" PRIu64 " to %" PRIu64 " is needed, such as 100 "
+                 "(records) or 100i (instructions of a trace)",
+                 option, arg, least, (uint64_t)INT64_MAX);
+        out->n = least;
+    }
+}
+
 static uint64_t parse_time(struct request *r, const char *arg)
 {
     char *end;
@@ -141,7 +173,8 @@ static error_t option(int key, char *arg, struct argp_state *state)
         s->seeded = s->seeded || n > 1;
         return 0;
     case KEY_WARMUP:
-        number(state, r, "warmup", arg, 0, INT64_MAX, &s->options.warmup);
+        amount(r, "warmup", arg, 0, &s->parts.warmup);
+        s->options.warmup = s->parts.warmup.n;
         return 0;
     case KEY_SPANS:
         number(state, r, "spans", arg, 0, SPANS_MAX, &n);
@@ -178,10 +211,16 @@ static error_t option(int key, char *arg, struct argp_state *state)
         s->tables = arg;
         return 0;
     case KEY_SKIP:
-        number(state, r, "skip", arg, 0, INT64_MAX, &s->skip);
+        amount(r, "skip", arg, 0, &s->parts.skip);
         return 0;
     case KEY_LIMIT:
-        number(state, r, "limit", arg, 1, INT64_MAX, &s->limit);
+        amount(r, "limit", arg, 1, &s->parts.limit);
+        return 0;
+    case KEY_THREADS:
+        s->threads = true;
+        return 0;
+    case KEY_SHARES:
+        s->shares = arg;
         return 0;
     case KEY_QUIET:
         r->quiet = true;
@@ -217,11 +256,18 @@ int report(struct vs_errors *errors, enum vs_status status, bool started)
 void request_trace_options(struct request *r)
 {
     const struct vs_session_request *s = &r->session;
-    if (!s->is_trace && (s->skip || s->limit || s->trace_format || s->tables)) {
+    if (!s->is_trace && (s->parts.skip.n || s->parts.limit.n || s->trace_format || s->tables ||
+                         s->threads || s->shares)) {
         vs_error(&r->errors,
-                 "--skip, --limit, --trace-format and --tables belong to replay of a "
-                 "trace; %s is a workload",
+                 "--skip, --limit, --threads, --shares, --trace-format and --tables belong to "
+                 "replay of a trace; %s is a workload",
                  s->input ? s->input : "this");
+    }
+    if (!s->is_trace && s->parts.warmup.instructions) {
+        vs_error(&r->errors,
+                 "--warmup %" PRIu64 "i: instructions are counted in traces; a workload's warm-up "
+                 "counts accesses, --warmup %" PRIu64,
+                 s->parts.warmup.n, s->parts.warmup.n);
     }
 }
 

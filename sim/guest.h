@@ -52,7 +52,11 @@ enum vs_req {
     VS_REQ_TLBI,    /* a = enum vs_req_tlbi, b = ASID, address */
     VS_REQ_CLI,     /* interrupts are masked from now on */
     VS_REQ_STI,     /* and no more, after the next instruction */
-    VS_REQ_TIMER    /* ps from now: the timer's interrupt, whatever the vCPU does then; 0: none */
+    VS_REQ_TIMER,   /* ps from now: the timer's interrupt, whatever the vCPU does then; 0: none */
+    /* how the vCPUs of a replay keep their order; waiting for each other they spin: */
+    VS_REQ_TURN, /* the turn goes to vCPU a (b = 0: and is waited for); a = itself: waits for it */
+    VS_REQ_TOGETHER /* a vCPUs, counted at vCPU b, wait for each other; when the last of them is
+                     * there, the region of interest begins */
 };
 
 /* Forms of TLBI; + VS_REQ_TLBI_IS: to every core. */

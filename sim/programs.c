@@ -53,46 +53,88 @@ enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_
     return st;
 }
 
-/* What a trace of a whole system needs besides. */
-static enum vs_status open_system(struct vs_program *one, struct vs_session_request *r,
-                                  struct vs_system **out, struct vs_errors *errors)
+/* The recorded page tables, and what else a trace of a whole system says of the machine. */
+static enum vs_status open_tables(struct vs_program *one, struct vs_session_request *r,
+                                  unsigned processors, struct vs_errors *errors)
 {
     char err[1200];
-    *out = NULL;
-    if (!vs_trace_info(one->trace).system) {
+    r->options.recorded++;
+    if (!r->tables) {
         return VS_OK;
     }
-    if (r->tables) {
-        one->tables = vs_tables_open(r->tables, err, sizeof err);
-        if (!one->tables) {
-            vs_error(errors, "%s", err);
+    if (processors > 1u) {
+        vs_error(
+            errors,
+            "--tables: %s was recorded on %u processors, each with page tables of its own, and "
+            "a snapshot holds those of one; leave --tables out: pages are mapped as recorded",
+            one->input, processors);
+        return VS_E_INPUT;
+    }
+    one->tables = vs_tables_open(r->tables, err, sizeof err);
+    if (!one->tables) {
+        vs_error(errors, "%s", err);
+        return VS_E_INPUT;
+    }
+    r->options.recorded_memory = one->tables->memory;
+    return VS_OK;
+}
+
+/* A lane of its own for each processor that what is replayed of a recorded guest has. */
+static enum vs_status open_processors(struct vs_program *one, struct vs_session_request *r,
+                                      const char *path, struct vs_errors *errors)
+{
+    struct vs_replay_census census = {{0}, {0}};
+    bool once = !strcmp(path, "-"); /* only one processor's is read then */
+    enum vs_status st = once ? VS_OK : vs_replay_count(path, r->trace_format, &r->parts, &census);
+    unsigned processor[VS_REPLAY_LANES] = {0}, n = 0;
+    for (unsigned i = 0; i < VS_REPLAY_LANES; i++) {
+        if (census.replayed[i]) {
+            processor[n++] = i;
+        }
+    }
+    n = n ? n : 1u; /* what is wrong then, its replay says */
+    st = st ? st : open_tables(one, r, n, errors);
+    for (unsigned i = 0; i < n && !st; i++) {
+        if (n > 1u && !census.measured[processor[i]]) {
+            vs_error(errors,
+                     "%s: processor %u has no record in the part that is measured, %" PRIu64
+                     " in the warm-up before it; choose another part with --skip, --warmup and "
+                     "--limit",
+                     one->input, processor[i], census.replayed[processor[i]]);
             return VS_E_INPUT;
         }
-        r->options.recorded_memory = one->tables->memory;
+        struct vs_system *system = vs_system_create(one->tables);
+        if (!system) {
+            return VS_E_NOMEM;
+        }
+        vs_replay_lane(one->replay, processor[i], system);
     }
-    r->options.recorded++;
-    *out = vs_system_create(one->tables);
-    return *out ? VS_OK : VS_E_NOMEM;
+    return st;
 }
 
 static enum vs_status open_trace(struct vs_programs *p, struct vs_session_request *r,
                                  const char *input, struct vs_errors *errors)
 {
     struct vs_program *one = &p->each[p->n++];
-    struct vs_system *system;
     char err[1200];
+    one->input = input;
     one->trace = vs_trace_open(p->path, r->trace_format, err, sizeof err);
     if (!one->trace) {
         vs_error(errors, "%s", err);
         return VS_E_INPUT;
     }
-    enum vs_status st = open_system(one, r, &system, errors);
-    if (st) {
-        return st;
+    one->replay = vs_replay_create(one->trace, input, &r->parts);
+    if (!one->replay) {
+        return VS_E_NOMEM;
     }
-    one->replay = vs_replay_create(one->trace, input, r->skip, r->limit, p->warmup, system);
-    p->n_vcpus++;
-    return one->replay ? VS_OK : VS_E_NOMEM;
+    enum vs_status st = VS_OK;
+    if (vs_trace_info(one->trace).system) {
+        st = open_processors(one, r, p->path, errors);
+    } else {
+        vs_replay_lane(one->replay, 0, NULL);
+    }
+    p->n_vcpus += vs_replay_lanes(one->replay);
+    return st;
 }
 
 static uint64_t number(const struct vs_recording *rec, const char *key)
@@ -116,15 +158,26 @@ static void open_shares(struct vs_programs *p, const struct vs_recording *rec)
 }
 
 static enum vs_status open_recording(struct vs_programs *p, struct vs_session_request *r,
-                                     struct vs_errors *errors)
+                                     const char *input, struct vs_errors *errors)
 {
     struct vs_program *one = &p->each[p->n++];
     char err[1200];
-    if (r->skip || r->limit || r->tables) {
+    one->input = input;
+    if (r->parts.skip.n || r->parts.limit.n || r->tables) {
         vs_error(errors,
                  "--skip, --limit and --tables: %s is a recording of a run, which is "
                  "replayed as a whole",
-                 p->path);
+                 input);
+        return VS_E_INPUT;
+    }
+    if (r->parts.warmup.instructions || r->threads || r->shares) {
+        vs_error(errors,
+                 "%s: %s is a recording of a run: its warm-up counts accesses, and which of its "
+                 "vCPUs share an address space it says itself",
+                 r->parts.warmup.instructions ? "--warmup in instructions"
+                 : r->threads                 ? "--threads"
+                                              : "--shares",
+                 input);
         return VS_E_INPUT;
     }
     one->recording = vs_recording_open(p->path, err, sizeof err);
@@ -163,7 +216,7 @@ static enum vs_status open_one(struct vs_programs *p, struct vs_session_request 
     vs_home_path(input, p->path, sizeof p->path);
     join(p->name, sizeof p->name, base_name(input));
     if (vs_recording_is(p->path)) {
-        return open_recording(p, r, errors);
+        return open_recording(p, r, input, errors);
     }
     if (is_vst(r->trace_format)) {
         vs_error(errors,
@@ -178,7 +231,7 @@ static enum vs_status open_one(struct vs_programs *p, struct vs_session_request 
 enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_request *r,
                                        struct vs_errors *errors)
 {
-    p->warmup = r->options.warmup; /* what was asked for, whatever a recording says */
+    r->parts.warmup.n = r->options.warmup; /* what was asked for, whatever a recording says */
     enum vs_status st = open_one(p, r, r->input, errors), one;
     for (size_t i = 0; i < r->n_further; i++) {
         one = open_one(p, r, r->further[i], errors);
@@ -202,15 +255,27 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
                  r->input);
         st = VS_E_INPUT;
     }
-    if (!st && p->warmup && any_trace && any_recording) {
+    if (!st && r->parts.warmup.n && any_trace && any_recording) {
         vs_error(errors, "--warmup: counts records of a trace, but accesses of a recording; the "
                          "request has both");
         st = VS_E_INPUT;
     }
-    if (!any_recording) {
-        r->options.warmup = 0; /* the sources mark it, by records */
+    if (!st && any_system && (r->threads || r->shares)) {
+        vs_error(errors,
+                 "%s: a recording of a whole guest brings its own address spaces; only "
+                 "programs' traces are threads of one process",
+                 r->threads ? "--threads" : "--shares");
+        st = VS_E_INPUT;
     }
-    return st;
+    if (!any_recording) {
+        r->options.warmup = 0; /* the sources mark it */
+    }
+    return st ? st : vs_programs_share(p, r, errors);
+}
+
+static unsigned vcpus(const struct vs_program *one)
+{
+    return one->recording ? vs_recording_vcpus(one->recording) : vs_replay_lanes(one->replay);
 }
 
 enum vs_status vs_programs_machines(struct vs_programs *p)
@@ -222,7 +287,7 @@ enum vs_status vs_programs_machines(struct vs_programs *p)
     }
     for (unsigned i = 0; i < p->n; i++) {
         const struct vs_recording *rec = p->each[i].recording;
-        unsigned n = rec ? vs_recording_vcpus(rec) : 1u, first = next;
+        unsigned n = vcpus(&p->each[i]), first = next;
         if (rec) {
             vs_recording_machines(rec, &p->machine[k]);
         }
@@ -235,6 +300,26 @@ enum vs_status vs_programs_machines(struct vs_programs *p)
         p->machine[k] = next++;
     }
     return VS_OK;
+}
+
+enum vs_status vs_programs_measured(const struct vs_programs *p, const struct vs_platform *platform,
+                                    struct vs_errors *errors)
+{
+    enum vs_status st = VS_OK;
+    for (unsigned i = 0, k = 0; i < p->n && p->n > 1u; i++) {
+        uint64_t ps = 0;
+        for (unsigned n = vcpus(&p->each[i]); n; n--) {
+            ps += vs_platform_measured_ps(platform, k++);
+        }
+        if (!ps) {
+            vs_error(errors,
+                     "%s: none of it is measured: it ended before the region of interest began, at "
+                     "%.3f us; replay it alone, or with others that begin theirs earlier",
+                     p->each[i].input, (double)vs_platform_roi_ps(platform) * 1e-6);
+            st = VS_E_RUN;
+        }
+    }
+    return st;
 }
 
 const struct vs_recording *vs_programs_recording(const struct vs_programs *p)
@@ -258,11 +343,15 @@ void vs_programs_sources(struct vs_programs *p, const struct vs_knobs *knobs,
         }
     }
     for (unsigned i = 0; i < p->n; i++) {
-        if (p->each[i].replay) {
-            vs_replay_source(p->each[i].replay, &out[k++]);
+        unsigned first = k;
+        struct vs_replay *replay = p->each[i].replay;
+        if (replay) {
+            vs_replay_together(replay, p->n, 0);
+            for (unsigned lane = 0; lane < vs_replay_lanes(replay); lane++) {
+                vs_replay_source(replay, lane, first, &out[k++]);
+            }
             continue;
         }
-        unsigned first = k;
         for (unsigned v = 0; v < vs_recording_vcpus(p->each[i].recording); v++) {
             vs_recording_source(p->each[i].recording, v, first, &out[k++]);
         }

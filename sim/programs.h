@@ -11,6 +11,7 @@
 #define VS_PROGRAMS_MAX 64u
 
 struct vs_program {
+    const char *input;
     struct vs_trace *trace; /* owned by replay once that exists */
     struct vs_replay *replay;
     struct vs_recorded_tables *tables;
@@ -21,8 +22,7 @@ struct vs_programs {
     struct vs_workload *workload;
     struct vs_program each[VS_PROGRAMS_MAX];
     unsigned n, n_vcpus;
-    unsigned *machine; /* of each vCPU, where the inputs do not share one */
-    uint64_t warmup;
+    unsigned *machine;            /* of each vCPU, where the inputs do not share one */
     uint8_t shares[VS_RUN_VCPUS]; /* as in struct vs_run_options */
     char name[512], path[4096];   /* path: of the last input opened */
 };
@@ -34,9 +34,15 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
 /* Declares the workload's parameters as knobs. */
 enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_session_request *r,
                                          struct vs_knobs *knobs, struct vs_errors *errors);
+/* --threads and --shares: which traces' vCPUs share address spaces. */
+enum vs_status vs_programs_share(struct vs_programs *p, const struct vs_session_request *r,
+                                 struct vs_errors *errors);
 /* After opening: fills `machine`. A workload's vCPUs are one each, and so are traces; a recording
  * brings those that it was recorded on. */
 enum vs_status vs_programs_machines(struct vs_programs *p);
+/* After the run: each input has a part in what was measured. */
+enum vs_status vs_programs_measured(const struct vs_programs *p, const struct vs_platform *platform,
+                                    struct vs_errors *errors);
 /* The first recording, NULL: none. */
 const struct vs_recording *vs_programs_recording(const struct vs_programs *p);
 /* The sources of all vCPUs, in order; knobs have their final values. */

@@ -237,10 +237,14 @@ void vs_session_input_hash(const struct vs_session *s, char *out, size_t bytes)
 void vs_session_options_text(const struct vs_session *s, char *out, size_t bytes)
 {
     const struct vs_session_request *r = &s->request;
-    snprintf(out, bytes,
-             "warmup=%" PRIu64 " spans=%" PRIu32 " epoch_ps=%" PRIu64 " skip=%" PRIu64
-             " limit=%" PRIu64,
-             r->options.warmup, r->options.spans, r->options.epoch_ps, r->skip, r->limit);
+    char warmup[32], skip[32], limit[32];
+    struct vs_amount before = r->parts.warmup;
+    before.n = before.n ? before.n : r->options.warmup; /* a recording's own */
+    snprintf(out, bytes, "warmup=%s spans=%" PRIu32 " epoch_ps=%" PRIu64 " skip=%s limit=%s%s%s%s",
+             vs_amount_text(&before, warmup, sizeof warmup), r->options.spans, r->options.epoch_ps,
+             vs_amount_text(&r->parts.skip, skip, sizeof skip),
+             vs_amount_text(&r->parts.limit, limit, sizeof limit), r->threads ? " threads=1" : "",
+             r->shares ? " shares=" : "", r->shares ? r->shares : "");
 }
 
 struct vs_ledger *vs_session_ledger(struct vs_session *s)
@@ -265,6 +269,7 @@ enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors)
     enum vs_status st = vs_platform_run(s->platform, errors);
     s->wall_s = seconds(CLOCK_MONOTONIC) - wall;
     s->cpu_s = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    st = st ? st : vs_programs_measured(&s->programs, s->platform, errors);
     char why[300];
     if (!st && vs_ledger_unbalanced(vs_platform_ledger(s->platform), why, sizeof why)) {
         vs_error(errors, "internal: the books do not balance: %s; nothing was stored", why);

@@ -10,6 +10,7 @@
 #include "db/db.h"
 #include "lua/machine.h"
 #include "machine/platform.h"
+#include "replay/parts.h"
 
 #define VS_SESSION_TEXT 1536u /* holds any input hash, format and options text */
 
@@ -24,11 +25,13 @@ struct vs_session_request {
     const char *const *sets;   /* "path=value" */
     const char *const *set_by; /* per set; NULL = "--set" for all */
     size_t n_sets;
-    const char *point;        /* what a sweep varied, "" otherwise */
-    const char *trace_format; /* NULL = detect */
-    const char *tables;       /* of the recorded guest; NULL = none */
-    uint64_t skip, limit;     /* trace records; limit 0 = all */
-    const char *argv;         /* command line, for provenance */
+    const char *point;            /* what a sweep varied, "" otherwise */
+    const char *trace_format;     /* NULL = detect */
+    const char *tables;           /* of the recorded guest; NULL = none */
+    struct vs_parts_wanted parts; /* of each trace; its warm-up is options.warmup's otherwise */
+    bool threads;                 /* all traces are threads of one process */
+    const char *shares; /* "1=0,3=2": which vCPUs work in another one's address spaces; NULL */
+    const char *argv;   /* command line, for provenance */
     unsigned jobs;
     struct vs_run_options options;
 };

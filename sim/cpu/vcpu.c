@@ -410,6 +410,12 @@ static void carry_on(struct vs_vcpu *v)
     case VS_REQ_MARK:
         mark(v);
         break;
+    case VS_REQ_TURN:
+        vs__turn(v, r->a, r->b != 0);
+        break;
+    case VS_REQ_TOGETHER:
+        vs__together(v, r->a, r->b);
+        break;
     case VS_REQ_TABLES:
         vs__recorded_tables(v, r->tables);
         v->busy = false;

@@ -531,6 +531,11 @@ uint64_t vs_platform_roi_ps(const struct vs_platform *p)
     return p->roi_ps;
 }
 
+uint64_t vs_platform_measured_ps(const struct vs_platform *p, unsigned vcpu)
+{
+    return p->vcpu[vcpu].count[VS_CNT_os_line];
+}
+
 uint64_t vs_platform_end_ps(const struct vs_platform *p)
 {
     return p->end_ps;

@@ -64,6 +64,8 @@ struct vs_ledger *vs_platform_ledger(struct vs_platform *p);
 /* Virtual machine of a vCPU, from 0; on bare metal what it would be. */
 unsigned vs_platform_machine(const struct vs_platform *p, unsigned vcpu);
 uint64_t vs_platform_roi_ps(const struct vs_platform *p);
+/* After the run: how much of the vCPU's time is in the region of interest. */
+uint64_t vs_platform_measured_ps(const struct vs_platform *p, unsigned vcpu);
 uint64_t vs_platform_end_ps(const struct vs_platform *p);
 
 struct vs_epoch_sample {

@@ -122,6 +122,11 @@ struct vs_vcpu {
     unsigned awaited;     /* vCPUs that are to acknowledge its own shootdown */
     bool awaits, awaits_in_exit;
     uint64_t acked_ps; /* the last acknowledgement */
+    /* of a replay (turns.c): what it waits for is no acknowledgement; the turn came before it was
+     * waited for; how many wait here; 1 + where it is counted itself */
+    bool awaits_turn, has_turn;
+    uint64_t turn_ps, gathered;
+    unsigned gathers;
     uint64_t count[VS_CNT_os_N];
     /* the program */
     struct vs_guest_source source;
@@ -318,6 +323,9 @@ void vs__shootdown_kicked(struct vs_vcpu *v);
 void vs__shootdown_outside(struct vs_vcpu *v, uint64_t now_ps);
 /* A vCPU that waits for acknowledgements: when it has something to do, and does it. */
 uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v);
+/* turns.c: VS_REQ_TURN and VS_REQ_TOGETHER */
+void vs__turn(struct vs_vcpu *v, uint64_t to, bool keeps_none);
+void vs__together(struct vs_vcpu *v, uint64_t n, uint64_t leader);
 void vs__shootdown_awake(struct vs_vcpu *v, uint64_t now_ps);
 void vs__shootdown_ended(struct vs_vcpu *v);
 

@@ -44,6 +44,8 @@ const struct vs_vst_kind vs_vst_kinds[] = {
     {VS_REQ_CLI, ""},             /* 35 */
     {VS_REQ_STI, ""},             /* 36 */
     {VS_REQ_TIMER, "p"},          /* 37 */
+    {VS_REQ_TURN, "ab"},          /* 38 */
+    {VS_REQ_TOGETHER, "ab"},      /* 39 */
 };
 const unsigned vs_vst_n_kinds = sizeof vs_vst_kinds / sizeof vs_vst_kinds[0];
 

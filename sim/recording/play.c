@@ -180,12 +180,14 @@ static void field(struct vs_vst_lane *l, char letter, struct vs_request *q)
         q->count = number(l);
         break;
     case 'a':
-        q->a = q->kind == VS_REQ_IPI
-                   ? at_most(l, l->r->header.n_vcpus - 1u, "an IPI to a vCPU that it does not have")
+        q->a = q->kind == VS_REQ_IPI || q->kind == VS_REQ_TURN
+                   ? at_most(l, l->r->header.n_vcpus - 1u, "names a vCPU that it does not have")
                    : number(l);
         break;
     case 'b':
-        q->b = number(l);
+        q->b = q->kind == VS_REQ_TOGETHER
+                   ? at_most(l, l->r->header.n_vcpus - 1u, "names a vCPU that it does not have")
+                   : number(l);
         break;
     case 'p':
         q->ps = at_most(l, VS_WAIT_PS_MAX, "a wait of more than two hours");
@@ -336,8 +338,10 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     if (l->home->n_regions && moves(kind, out)) {
         relocate(l, out);
     }
-    if (out->kind == VS_REQ_IPI) {
+    if (out->kind == VS_REQ_IPI || out->kind == VS_REQ_TURN) {
         out->a += l->first; /* it says which of the recording's vCPUs */
+    } else if (out->kind == VS_REQ_TOGETHER) {
+        out->b += l->first;
     }
     if (out->kind == VS_REQ_MAP) {
         l->asked = (struct region){l->answer, out->bytes, 0};

@@ -34,8 +34,10 @@ static struct vs_replay *open_lines(char path[], uint64_t skip, uint64_t limit, 
     assert_int_equal(fclose(f), 0);
     struct vs_trace *t = vs_trace_open(path, "lackey", err, sizeof err);
     assert_string_equal(err, "");
-    struct vs_replay *r = vs_replay_create(t, path, skip, limit, warmup, NULL);
+    struct vs_parts_wanted wanted = {{skip, false}, {warmup, false}, {limit, false}};
+    struct vs_replay *r = vs_replay_create(t, path, &wanted);
     assert_non_null(r);
+    vs_replay_lane(r, 0, NULL);
     return r;
 }
 
@@ -51,7 +53,7 @@ static void test_warmup_then_a_mark_then_as_many_as_the_limit(void **state)
         struct vs_replay *r = open_lines(path, rows[i].skip, rows[i].limit, rows[i].warmup);
         struct vs_guest_source source;
         struct vs_request q;
-        vs_replay_source(r, &source);
+        vs_replay_source(r, 0, 0, &source);
         uint64_t seen = 0, marks = 0, before = 0;
         for (;;) {
             source.next(source.ctx, NULL, &q);
@@ -90,7 +92,7 @@ static void test_a_trace_with_nothing_left_to_measure_says_so(void **state)
         struct vs_replay *r = open_lines(path, rows[i].skip, 0, rows[i].warmup);
         struct vs_guest_source source;
         struct vs_request q;
-        vs_replay_source(r, &source);
+        vs_replay_source(r, 0, 0, &source);
         do {
             source.next(source.ctx, NULL, &q);
         } while (q.kind == VS_REQ_TRACE || q.kind == VS_REQ_MARK);

@@ -19,7 +19,8 @@ enum {
     f_mark = 0x80,
     f_events = 0xf0,
     f_known = 0xf7,
-    max_log2 = 6
+    max_log2 = 6,
+    most_processors = 64 /* as many as a record of ours can name */
 };
 
 static const uint8_t magic[8] = {'Q', 'M', 'T', '1', 0, 0, 0, record_bytes};
@@ -73,8 +74,8 @@ static long header(struct vs_trace *t, struct vs_trace_qmt *s)
 static const char *check(const uint8_t *p)
 {
     uint8_t flags = p[21], events = flags & f_events;
-    if (p[20])
-        return "it is another processor's than the first; recordings of one processor are read";
+    if (p[20] >= most_processors)
+        return "it is of processor 64 or higher; recordings of processors 0 to 63 are read";
     if ((flags & ~f_known) || (events & (events - 1)) || (events && (flags & ~f_events)))
         return "its flags contradict each other";
     if (!events && p[22] > max_log2)
@@ -117,7 +118,8 @@ static void convert(const uint8_t *p, struct vs_trace_rec *r)
                                .size = (uint16_t)(event ? 1u : 1u << p[22]),
                                .kind = kind_of(flags),
                                .flags = (uint8_t)((physical ? VS_TRACE_PHYSICAL : 0) |
-                                                  (flags & f_mmio ? VS_TRACE_MMIO : 0)),
+                                                  (flags & f_mmio ? VS_TRACE_MMIO : 0) |
+                                                  p[20] << VS_TRACE_PROCESSOR),
                                .gap = gap_of(p),
                                .physical = physical ? vs_trace_le64(p + 8) : 0};
 }

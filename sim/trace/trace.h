@@ -52,7 +52,9 @@ enum vs_trace_kind {
 
 enum vs_trace_flags {
     VS_TRACE_PHYSICAL = 1, /* physical is known */
-    VS_TRACE_MMIO = 2      /* a device register */
+    VS_TRACE_MMIO = 2,     /* a device register */
+    VS_TRACE_FLAGS = 3,    /* these */
+    VS_TRACE_PROCESSOR = 2 /* bits 2 to 7: of a whole system's processors, which one */
 };
 
 /*

@@ -28,9 +28,48 @@ refused "no tables" 2 "begins with PTS1" "$VIRTSIM" replay "$work/one.qmt" --tab
 refused "memory too small" 2 "do not fit" "$VIRTSIM" replay "$work/one.qmt" --set guest.memory=1GiB --db "$db"
 (cat "$work/one.qmt" && head -c 10 "$work/load") >"$work/cut.qmt"
 refused "a cut recording" 1 "record 2 at byte offset 48" "$VIRTSIM" replay "$work/cut.qmt" --db "$db"
+
+# several processors: a vCPU each, which take turns in the order of the records
 printf '\000\020\100\000\000\000\000\000\000\020\000\000\000\000\000\000\001\000\000\000\001\000\003\000' >"$work/other"
 (cat "$work/one.qmt" "$work/other") >"$work/two.qmt"
-refused "another processor" 1 "another processor" "$VIRTSIM" replay "$work/two.qmt" --db "$db"
+refused "another processor from a pipe" 1 "replayed from a file" sh -c "cat $work/two.qmt | '$VIRTSIM' replay - --db $db"
+printf '\000\020\100\000\000\000\000\000\000\020\000\000\000\000\000\000\001\000\000\000\100\000\003\000' >"$work/other"
+(cat "$work/one.qmt" "$work/other") >"$work/many.qmt"
+refused "too many of them" 1 "processors 0 to 63" "$VIRTSIM" replay "$work/many.qmt" --db "$db"
+# processor 3 stores to a line, processor 5 reads it, 100 times; 5 alone goes on
+python3 -c "
+import struct, sys
+w = sys.stdout.buffer
+w.write(b'QMT1\0\0\0\30' + struct.pack('<QQ', 1, 0))
+rec = lambda cpu, flags, gap, va: w.write(struct.pack('<QQIBBBB', va, va & 0xffffff, gap, cpu, flags, 3, 0))
+for i in range(100):
+    rec(3, 1, 2, 0x400000 + 64*i)
+    rec(5, 0, 3, 0xffff800000400000 + 64*i)
+    rec(3, 0x10, 1, 0x1000) if i % 50 == 49 else None
+for i in range(20):
+    rec(5, 0, 1, 0x500000 + 8*i)" >"$work/order.qmt"
+turns() {
+    equal "$1: two vCPUs" 2 "$(sqlite3 "$db" "select count(distinct actor) from counter where actor like 'vcpu%/guest' and run = (select max(run) from run)")"
+    equal "$1: instructions" "$2 $3" "$(counter cpu.instructions vcpu0/guest) $(counter cpu.instructions vcpu1/guest)"
+    equal "$1: stores and loads" "$4 0 0 $5" "$(counter cpu.stores vcpu0/guest) $(counter cpu.loads vcpu0/guest) $(counter cpu.stores vcpu1/guest) $(counter cpu.loads vcpu1/guest)"
+}
+for m in skylake_sp_kvm skylake_sp_native zen2_rome_kvm; do
+    ok "$m" "$VIRTSIM" replay "$work/order.qmt" -m $m --db "$db" --quiet
+    turns $m 202 320 100 120
+    equal "$m: every line was fetched by the other one before" "100 3" "$(counter memory.llc.read_hits vcpu1/guest) $(counter memory.llc.read_misses vcpu1/guest)"
+done
+ok "parts count records of all" "$VIRTSIM" replay "$work/order.qmt" --skip 20 --warmup 30 --limit 40 --db "$db" --quiet
+turns "a part" 40 60 20 20
+ok "a recording of two processors is recorded" "$VIRTSIM" replay "$work/order.qmt" --record "$work/order.vst" --db "$db" --quiet
+turns recorded 202 320 100 120
+digest() { sqlite3 "$db" "select actor, name, value from counter where run = (select max(run) from run) order by 1, 2" | sha256sum; }
+before=$(digest)
+ok "and replayed" "$VIRTSIM" replay "$work/order.vst" --db "$db" --quiet
+equal "with the same books" "$before" "$(digest)"
+ok "two such guests" "$VIRTSIM" replay "$work/order.qmt" "$work/order.vst" --set guest.vms=each --db "$db" --quiet
+equal "of two processors each" "320 320" "$(counter cpu.instructions vcpu1/guest) $(counter cpu.instructions vcpu3/guest)"
+refused "a processor without a measured part" 2 "processor 3 has no record in the part" "$VIRTSIM" replay "$work/order.qmt" --warmup 202 --db "$db"
+refused "tables of one" 2 "recorded on 2 processors" "$VIRTSIM" replay "$work/order.qmt" --tables "$work/one.qmt" --db "$db"
 printf '\000\020\100\000\000\000\000\000\000\020\000\000\001\000\000\000\001\000\000\000\000\000\003\000' >"$work/far"
 (cat "$work/one.qmt" "$work/far") >"$work/far.qmt"
 refused "an address above the recording's memory" 1 "replay.memory" "$VIRTSIM" replay "$work/far.qmt" --set replay.memory=64MiB --db "$db"

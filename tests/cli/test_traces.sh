@@ -30,9 +30,10 @@ gzip -k "$work/plain" && ok "and gzip" "$VIRTSIM" replay "$work/plain.gz" --db "
 xz -k "$work/plain" && ok "and xz" "$VIRTSIM" replay "$work/plain.xz" --db "$db"
 equal "same accesses, same counts, whatever the container" 1 \
     "$(sqlite3 "$db" "select count(distinct n || ' ' || total_ps) from op where op = 'access.load' and actor = 'vcpu0/guest'")"
-ok "one record is a run" "$VIRTSIM" replay "$work/plain" --skip $((records - 1)) --db "$db"
+printf 'I  00401000,4\nI  00401004,4\n' >"$work/two"
+ok "one record is a run" "$VIRTSIM" replay "$work/two" --skip 1 --db "$db"
 ok "skip, warmup and limit" "$VIRTSIM" replay "$work/plain" --skip 1000 --warmup 5000 --limit 5000 --db "$db"
-equal "the region of interest holds --limit accesses" 5000 \
-    "$(sqlite3 "$db" "select sum(n) from op where op like 'access.%' and actor = 'vcpu0/guest' and run = (select max(run) from run)")"
+equal "the region of interest holds --limit accesses and the rest of an instruction" 1 \
+    "$(sqlite3 "$db" "select sum(n) between 5000 and 5002 from op where op like 'access.%' and actor = 'vcpu0/guest' and run = (select max(run) from run)")"
 equal "no run is unbalanced" 0 "$(sqlite3 "$db" 'select count(*) from unbalanced')"
 finish

@@ -119,14 +119,16 @@ uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v)
 
 void vs__shootdown_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
-    unsigned account = v->awaits_in_exit ? VS_ACC_os_kick_wait : VS_ACC_os_shootdown_wait;
+    unsigned account = v->awaits_in_exit ? VS_ACC_os_kick_wait
+                       : v->awaits_turn  ? VS_ACC_os_turn_wait
+                                         : VS_ACC_os_shootdown_wait;
     uint64_t done = !v->awaited && v->acked_ps <= now_ps ? v->acked_ps : now_ps;
     vs_ps until = {done};
     vs_txn_settle(&v->txn);
     vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + account), until);
     if (!v->awaited && v->acked_ps <= now_ps) {
         bool in_exit = v->awaits_in_exit;
-        v->awaits = v->awaits_in_exit = false;
+        v->awaits = v->awaits_in_exit = v->awaits_turn = false;
         if (in_exit) {
             vs__vcpu_release(v);
         }

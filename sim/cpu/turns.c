@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vCPUs of a replay that wait for each other: for the turn in the order of recorded records, or for
+ * the others' warm-up to be over. Nobody executed this waiting when the recording was made; the
+ * vCPU spins meanwhile and takes its interrupts, as one does that waits for a shootdown.
+ */
+#include "vcpu.h"
+
+/* The time it has waited is charged before anything else is. */
+static void waited(struct vs_vcpu *v, uint64_t until_ps)
+{
+    vs_ps until = {until_ps};
+    vs_txn_settle(&v->txn);
+    vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_turn_wait), until);
+}
+
+/* v spins; released: until a time that is known already. */
+static void spin(struct vs_vcpu *v, bool released, uint64_t until_ps)
+{
+    v->awaits = v->awaits_turn = true;
+    v->awaited = !released;
+    v->acked_ps = released ? until_ps : 0;
+}
+
+/* What o waits for has come. */
+static void release(struct vs_vcpu *o, uint64_t at_ps)
+{
+    uint64_t now = vs_cpu_now_ps(&o->cpu);
+    o->awaited = 0;
+    o->acked_ps = at_ps > now ? at_ps : now;
+    vs_kernel_wake(o->p->kernel, o->agent, o->acked_ps);
+}
+
+void vs__turn(struct vs_vcpu *v, uint64_t to, bool keeps_none)
+{
+    struct vs_platform *p = v->p;
+    uint64_t now = vs_cpu_now_ps(&v->cpu);
+    v->busy = false;
+    if (to >= p->n_vcpus) {
+        vs__vcpu_fail(v, "the turn goes to vCPU %llu, of %u", (unsigned long long)to, p->n_vcpus);
+        return;
+    }
+    if (to != v->index) {
+        struct vs_vcpu *o = &p->vcpu[to];
+        o->turn_ps = now;
+        o->has_turn = !o->awaits_turn;
+        if (o->awaits_turn) {
+            release(o, now);
+        }
+        v->yield = true;
+        if (keeps_none) {
+            return;
+        }
+    }
+    spin(v, v->has_turn, v->turn_ps);
+    v->has_turn = false;
+}
+
+void vs__together(struct vs_vcpu *v, uint64_t n, uint64_t leader)
+{
+    struct vs_platform *p = v->p;
+    uint64_t now = vs_cpu_now_ps(&v->cpu);
+    v->busy = false;
+    if (leader >= p->n_vcpus) {
+        vs__vcpu_fail(v, "vCPUs are counted at vCPU %llu, of %u", (unsigned long long)leader,
+                      p->n_vcpus);
+        return;
+    }
+    v->gathers = 1u + (unsigned)leader;
+    if (++p->vcpu[leader].gathered < n) {
+        spin(v, false, 0);
+        return;
+    }
+    p->vcpu[leader].gathered = 0;
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        struct vs_vcpu *o = &p->vcpu[i];
+        if (o->gathers != v->gathers || o == v) {
+            continue;
+        }
+        o->gathers = 0;
+        if (vs_cpu_now_ps(&o->cpu) < now) {
+            waited(o, now);
+        }
+        release(o, now);
+    }
+    v->gathers = 0;
+    v->yield = true;
+    vs__platform_roi(p, v);
+}
