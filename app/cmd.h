@@ -52,6 +52,9 @@ int report(struct vs_errors *errors, enum vs_status status, bool started);
  */
 int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses);
 void progress_clear(void);
+/* Ends the process whatever Lua does (vs_watch_at_last): says the line, removes what is not whole.
+ */
+void last_resort(const char *line, size_t bytes, bool started);
 /* Parses with argp; wrong options exit with status 2. */
 int parse(const struct argp *a, int argc, char **argv, void *input);
 /* Rows that could not be read, a damaged file: says so and returns EXIT_RUNTIME, else `status`. */

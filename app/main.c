@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd.h"
 
+#include "lua/watch.h"
 #include "virtsim/version.h"
 
 #include <stdio.h>
@@ -38,6 +39,7 @@ static int usage(FILE *f, int status)
 int main(int argc, char **argv)
 {
     argp_err_exit_status = EXIT_REQUEST;
+    vs_watch_at_last(last_resort);
     if (argc < 2) {
         return usage(stderr, EXIT_REQUEST);
     }

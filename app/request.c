@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "cmd.h"
 
+#include "virtsim/leftover.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -323,4 +325,16 @@ void progress_clear(void)
         fputs("\r\033[K", stderr);
         shown = false;
     }
+}
+
+/* Runs in a signal handler. */
+void last_resort(const char *line, size_t bytes, bool started)
+{
+    static const char clear[] = "\r\033[K", who[] = "virtsim: ";
+    ssize_t w = shown ? write(STDERR_FILENO, clear, sizeof clear - 1) : 0;
+    w = write(STDERR_FILENO, who, sizeof who - 1);
+    w = write(STDERR_FILENO, line, bytes);
+    (void)w; /* there is nobody left to tell */
+    vs_leftover_remove();
+    _exit(started ? EXIT_RUNTIME : EXIT_REQUEST);
 }

@@ -143,7 +143,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     must(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     vs_box_limits(2u << 20, 1); /* a tenth of a second */
+    vs_watch_request();
     machine(path);
+    vs_watch_request();
     workload(path);
     close(fd);
     return 0;

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "home.h"
+#include "lua/watch.h"
 #include "programs.h"
 #include "recording/recording.h"
 #include "virtsim/version.h"
@@ -104,6 +105,7 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     enum vs_status input = VS_OK, st, one;
     char machine[4096];
     bool recorded = false;
+    vs_watch_request();
     if (r->is_trace) {
         input = vs_programs_open_traces(&s->programs, r, errors);
         const struct vs_recording *rec = vs_programs_recording(&s->programs);

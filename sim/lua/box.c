@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #include "box.h"
 
-#include "order.h"
+#include "library.h"
 
-#include <lualib.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 
-static struct vs_box *volatile watched; /* one box runs at a time in a process */
+#define SCRIPT_BYTES (16u << 20) /* of a file */
+/* What is done for a script outside lua_pcall, where a failed allocation would end the process, has
+ * room for its few strings and tables whatever the script has taken. */
+#define RESERVE_BYTES (16u << 20)
 
-static size_t new_cap = VS_BOX_MEMORY_BYTES;
-static int new_limit = VS_BOX_CPU_SECONDS * 1000 / VS_BOX_TICK_MS;
+static size_t cap_bytes = VS_BOX_MEMORY_BYTES, all_bytes;
 
 void vs_box_limits(size_t memory_bytes, int ticks)
 {
-    new_cap = memory_bytes ? memory_bytes : VS_BOX_MEMORY_BYTES;
-    new_limit = ticks ? ticks : VS_BOX_CPU_SECONDS * 1000 / VS_BOX_TICK_MS;
+    cap_bytes = memory_bytes ? memory_bytes : VS_BOX_MEMORY_BYTES;
+    vs_watch_limit(ticks);
 }
 
+size_t vs_box_used(void)
+{
+    return all_bytes;
+}
+
+/* Lua's allocator, with the request's limit. */
 static void *capped(void *ud, void *p, size_t old, size_t new)
 {
     struct vs_box *b = ud;
@@ -29,178 +34,64 @@ static void *capped(void *ud, void *p, size_t old, size_t new)
     if (new == 0) {
         free(p);
         b->used_bytes -= had;
+        all_bytes -= had;
         return NULL;
     }
-    if (new > had && b->used_bytes + (new - had) > b->cap_bytes) {
+    if (new > had &&
+        all_bytes + (new - had) > cap_bytes + (vs_watched.running ? 0 : RESERVE_BYTES)) {
         return NULL;
     }
     void *q = realloc(p, new);
     if (q) {
-        b->used_bytes += new;
-        b->used_bytes -= had;
+        b->used_bytes += new - had;
+        all_bytes += new - had;
     }
     return q;
 }
 
-static void stop(lua_State *L, lua_Debug *ar)
+/* How Lua 5.4's state of all threads begins, as far as its hash's seed; lstate.h. */
+struct state_start {
+    lua_Alloc alloc;
+    void *ud;
+    ptrdiff_t total_bytes, debt;
+    size_t estimate, last_atomic;
+    struct {
+        void *hash;
+        int used, size;
+    } strings;
+    struct {
+        lua_Integer value;
+        unsigned char tag;
+    } registry, nil;
+    unsigned seed;
+};
+
+/* While a state is made: before its first string, the seed of its hash, which Lua makes of the
+ * clock and of addresses, becomes a constant. When tables grow and what the collector has found by
+ * then, and so the length of a table with holes and the content of a weak one, are the same in
+ * every run. A state that does not begin as expected is left as it is. */
+static void *newborn(void *ud, void *p, size_t old, size_t new)
 {
-    (void)ar;
-    lua_sethook(L, stop, LUA_MASKCOUNT, 1); /* pcall may catch this one, not the next */
-    /* level 0 is the function that was interrupted: the script's, or one of C it has called */
-    for (int level = 0; level < 8; level++) {
-        luaL_where(L, level);
-        if (lua_rawlen(L, -1) || level == 7) {
+    struct vs_box *b = ud;
+    if (!b->newborn) {
+        b->newborn = capped(ud, p, old, new);
+        b->newborn_bytes = new;
+        return b->newborn;
+    }
+    struct state_start s;
+    for (size_t at = 0; b->newborn_bytes && at + sizeof s <= b->newborn_bytes;
+         at += sizeof(void *)) {
+        memcpy(&s, (char *)b->newborn + at, sizeof s);
+        if (s.alloc == newborn && s.ud == b && s.total_bytes == (ptrdiff_t)b->newborn_bytes &&
+            s.debt == 0 && !s.strings.hash && s.registry.tag == LUA_TNIL &&
+            s.nil.tag == LUA_TNUMBER) {
+            s.seed = 0x5eed;
+            memcpy((char *)b->newborn + at, &s, sizeof s);
             break;
         }
-        lua_pop(L, 1);
     }
-    lua_pushfstring(L, "the script ran for %f s of CPU time without simulated progress",
-                    watched ? watched->limit_ticks * (VS_BOX_TICK_MS / 1000.0) : 0.0);
-    lua_concat(L, 2);
-    lua_error(L);
-}
-
-/* lua_sethook may be called from a signal handler; nothing else of Lua is touched here. */
-static void on_tick(int sig)
-{
-    (void)sig;
-    struct vs_box *b = watched;
-    if (b && b->running && ++b->idle_ticks >= b->limit_ticks) {
-        lua_sethook(b->running, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
-    }
-}
-
-static void watch(struct vs_box *b)
-{
-    if (watched != b) {
-        watched = b;
-        struct sigaction sa;
-        memset(&sa, 0, sizeof sa);
-        sa.sa_handler = on_tick;
-        sa.sa_flags = SA_RESTART;
-        sigemptyset(&sa.sa_mask);
-        sigaction(SIGVTALRM, &sa, NULL);
-        struct itimerval every = {{0, VS_BOX_TICK_MS * 1000}, {0, VS_BOX_TICK_MS * 1000}};
-        setitimer(ITIMER_VIRTUAL, &every, NULL);
-    }
-}
-
-static void unwatch(const struct vs_box *b)
-{
-    if (watched == b) {
-        struct itimerval none = {{0, 0}, {0, 0}};
-        setitimer(ITIMER_VIRTUAL, &none, NULL);
-        watched = NULL;
-    }
-}
-
-/* Hooks are off while a finalizer runs, so a loop in one could not be stopped. */
-static int set_metatable(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_istable(L, 2), 2, "nil or table");
-    lua_settop(L, 2);
-    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) {
-        return luaL_error(L, "cannot change a protected metatable");
-    }
-    if (lua_istable(L, 2)) {
-        lua_pushliteral(L, "__gc");
-        if (lua_rawget(L, 2) != LUA_TNIL) {
-            return luaL_error(L, "finalizers (__gc) are not available");
-        }
-        lua_settop(L, 2);
-    }
-    lua_setmetatable(L, 1);
-    return 1;
-}
-
-/* The original counts to n in C even when the string is empty. */
-static int string_rep(lua_State *L)
-{
-    size_t bytes = 0, more = 0;
-    luaL_checklstring(L, 1, &bytes);
-    luaL_optlstring(L, 3, "", &more);
-    lua_Integer n = luaL_checkinteger(L, 2);
-    if (n < 1 || bytes + more == 0) {
-        lua_pushliteral(L, "");
-        return 1;
-    }
-    if ((size_t)n > VS_BOX_MEMORY_BYTES / (bytes + more)) {
-        return luaL_error(L, "resulting string too large");
-    }
-    lua_settop(L, 3);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, 3, 1);
-    return 1;
-}
-
-/* insert and remove of the library believe __len and would shift 2^62 elements in C. */
-static int plain_table(lua_State *L)
-{
-    luaL_checktype(L, 1, LUA_TTABLE);
-    if (lua_getmetatable(L, 1)) {
-        lua_pop(L, 1);
-        return luaL_error(L, "a table without a metatable is expected");
-    }
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
-}
-
-/* Replaces field `name` of the table on top by f, which finds the original in its upvalue. */
-static void wrap(lua_State *L, const char *name, lua_CFunction f)
-{
-    lua_getfield(L, -1, name);
-    lua_pushcclosure(L, f, 1);
-    lua_setfield(L, -2, name);
-}
-
-static void open_libraries(lua_State *L, uint64_t seed)
-{
-    static const luaL_Reg libs[] = {{"_G", luaopen_base},
-                                    {"table", luaopen_table},
-                                    {"string", luaopen_string},
-                                    {"math", luaopen_math},
-                                    {"utf8", luaopen_utf8}};
-    /* xpcall: its handler runs inside the hook that raised the error, where no hook is called */
-    static const char *const gone_base[] = {"xpcall",         "dofile", "loadfile", "load",
-                                            "collectgarbage", "print",  "warn",     "require"};
-    static const char *const gone_string[] = {"dump", "find", "match", "gmatch", "gsub"};
-    static const char *const gone_table[] = {"move"};
-    for (size_t i = 0; i < sizeof libs / sizeof libs[0]; i++) {
-        luaL_requiref(L, libs[i].name, libs[i].func, 1);
-        lua_pop(L, 1);
-    }
-    lua_getglobal(L, "math");
-    lua_getfield(L, -1, "randomseed");
-    lua_pushinteger(L, (lua_Integer)seed);
-    lua_call(L, 1, 0);
-    lua_pushnil(L);
-    lua_setfield(L, -2, "randomseed");
-    lua_pop(L, 1);
-    for (size_t i = 0; i < sizeof gone_base / sizeof gone_base[0]; i++) {
-        lua_pushnil(L);
-        lua_setglobal(L, gone_base[i]);
-    }
-    lua_pushcfunction(L, set_metatable);
-    lua_setglobal(L, "setmetatable");
-    vs_order_open(L);
-    lua_getglobal(L, "string");
-    wrap(L, "rep", string_rep);
-    for (size_t i = 0; i < sizeof gone_string / sizeof gone_string[0]; i++) {
-        lua_pushnil(L);
-        lua_setfield(L, -2, gone_string[i]);
-    }
-    lua_getglobal(L, "table");
-    wrap(L, "insert", plain_table);
-    wrap(L, "remove", plain_table);
-    for (size_t i = 0; i < sizeof gone_table / sizeof gone_table[0]; i++) {
-        lua_pushnil(L);
-        lua_setfield(L, -2, gone_table[i]);
-    }
-    lua_pop(L, 2);
+    b->newborn_bytes = 0; /* once */
+    return capped(ud, p, old, new);
 }
 
 struct vs_box *vs_box_open(uint64_t seed)
@@ -209,118 +100,186 @@ struct vs_box *vs_box_open(uint64_t seed)
     if (!b) {
         return NULL;
     }
-    b->cap_bytes = new_cap;
-    b->limit_ticks = new_limit;
-    b->L = lua_newstate(capped, b);
+    b->L = lua_newstate(newborn, b);
     if (!b->L) {
         free(b);
         return NULL;
     }
-    open_libraries(b->L, seed);
+    lua_setallocf(b->L, capped, b);
+    vs_library_open(b->L, seed);
+    vs_watch_open();
     return b;
 }
 
 void vs_box_close(struct vs_box *b)
 {
     if (b) {
-        unwatch(b);
+        vs_watch_close();
         lua_close(b->L);
         free(b);
     }
 }
 
-enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors *errors)
+/* Something of this box runs from now on; what ran before, to be set again. */
+static struct vs_watched enter(struct vs_box *b, lua_State *L, bool started)
+{
+    struct vs_watched before = vs_watched;
+    vs_watched.file = b->path;
+    vs_watched.started = started;
+    vs_watched.running = L;
+    return before;
+}
+
+static void leave(const struct vs_watched *before)
+{
+    vs_watched.running = before->running;
+    vs_watched.file = before->file;
+    vs_watched.started = before->started;
+}
+
+/* The file's text, for the caller to free; NULL and a message when it is none. */
+static char *read_text(const char *path, size_t *bytes, struct vs_errors *errors)
 {
     struct stat what;
     bool regular = stat(path, &what) != 0 || S_ISREG(what.st_mode); /* a pipe would block */
     FILE *f = regular ? fopen(path, "rb") : NULL;
     if (!f) {
         vs_error(errors, regular ? "%s: cannot be opened" : "%s: is not a file", path);
-        return VS_E_INPUT;
+        return NULL;
     }
-    luaL_Buffer text;
-    luaL_buffinit(b->L, &text);
-    size_t got, total = 0;
-    do {
-        char *at = luaL_prepbuffer(&text);
-        got = fread(at, 1, LUAL_BUFFERSIZE, f);
-        luaL_addsize(&text, got);
-        total += got;
-    } while (got && total < (16u << 20));
-    int failed = ferror(f);
+    char *text = malloc(SCRIPT_BYTES);
+    *bytes = text ? fread(text, 1, SCRIPT_BYTES, f) : 0;
+    const char *wrong = !text                         ? "%s: out of memory"
+                        : ferror(f)                   ? "%s: cannot be read"
+                        : !*bytes                     ? "%s: is empty; a Lua script is expected"
+                        : *bytes == SCRIPT_BYTES      ? "%s: is larger than 16 MiB; a Lua "
+                                                        "script is expected"
+                        : text[0] == LUA_SIGNATURE[0] ? "%s: is compiled Lua; the text of a "
+                                                        "script is expected"
+                                                      : NULL;
     fclose(f);
-    luaL_pushresult(&text);
-    if (failed || !total || total >= (16u << 20)) {
-        vs_error(errors,
-                 failed   ? "%s: cannot be read"
-                 : !total ? "%s: is empty; a Lua script is expected"
-                          : "%s: is larger than 16 MiB; a Lua script is expected",
-                 path);
-        lua_pop(b->L, 1);
+    if (wrong) {
+        vs_error(errors, wrong, path);
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors *errors)
+{
+    size_t bytes;
+    char *text = read_text(path, &bytes, errors), name[sizeof b->chunk + 1];
+    if (!text) {
         return VS_E_INPUT;
     }
-    size_t bytes;
-    const char *s = lua_tolstring(b->L, -1, &bytes);
-    lua_pushfstring(b->L, "@%s", path);
-    int rc = luaL_loadbufferx(b->L, s, bytes, lua_tostring(b->L, -1), "t");
-    lua_remove(b->L, -2); /* chunk name */
-    lua_remove(b->L, -2); /* text */
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t n = strlen(base), most = sizeof b->chunk - 1;
+    snprintf(b->path, sizeof b->path, "%s", path);
+    /* the name without its folder: what a script sees in a message must not depend on where it
+     * lies; and short enough for Lua to print it whole */
+    snprintf(b->chunk, sizeof b->chunk, "%s", n > most ? base + (n - most) : base);
+    snprintf(name, sizeof name, "@%s", b->chunk);
+    struct vs_watched before = enter(b, b->L, false);
+    int rc = luaL_loadbufferx(b->L, text, bytes, name, "t");
+    leave(&before);
+    free(text);
     if (rc != LUA_OK) {
-        vs_box_report(b->L, rc, path, errors);
+        b->line = 0;
+        vs_box_report(b, rc, errors);
         return VS_E_INPUT;
     }
     return VS_OK;
 }
 
+/* The script's line that L is at; 0: none is known. */
+static int line_of(lua_State *L)
+{
+    lua_Debug at;
+    for (int level = 0; level < 100 && lua_getstack(L, level, &at); level++) {
+        if (lua_getinfo(L, "l", &at) && at.currentline > 0) {
+            return at.currentline;
+        }
+    }
+    return 0;
+}
+
+/* The message handler of vs_box_call: notes the line while the stack is there. */
+static int note_line(lua_State *L)
+{
+    void *ud;
+    lua_getallocf(L, &ud);
+    ((struct vs_box *)ud)->line = line_of(L);
+    return 1;
+}
+
 int vs_box_call(struct vs_box *b, int args, int results)
 {
-    watch(b);
-    lua_State *outer = b->running;
-    b->running = b->L;
-    int rc = lua_pcall(b->L, args, results, 0);
-    b->running = outer;
+    int base = lua_gettop(b->L) - args;
+    lua_pushcfunction(b->L, note_line);
+    lua_insert(b->L, base);
+    b->line = 0;
+    struct vs_watched before = enter(b, b->L, false);
+    int rc = lua_pcall(b->L, args, results, base);
+    leave(&before);
+    lua_remove(b->L, base);
     return rc;
 }
 
 int vs_box_resume(struct vs_box *b, lua_State *L, int args, int *results)
 {
-    watch(b);
-    b->running = L;
+    struct vs_watched before = enter(b, L, true);
     int rc = lua_resume(L, b->L, args, results);
-    b->running = NULL;
+    leave(&before);
     return rc;
 }
 
-const char *vs_box_message(lua_State *L, int rc)
+void vs_box_explain(const struct vs_box *b, lua_State *L, int rc, char *out, size_t bytes)
 {
+    char number[48]; /* as a string of Lua's it would take memory, outside lua_pcall */
+    const char *text = "an error that is not a string", *more = "";
+    int type = lua_type(L, -1), line = L == b->L ? b->line : line_of(L);
     if (rc == LUA_ERRMEM) {
-        return "the script's memory limit is reached";
-    }
-    static char number[48]; /* as a string of Lua's it would take memory, outside lua_pcall */
-    if (lua_type(L, -1) == LUA_TNUMBER) {
+        text = "the script's memory limit is reached";
+    } else if (type == LUA_TNUMBER) {
         if (lua_isinteger(L, -1)) {
             snprintf(number, sizeof number, LUA_INTEGER_FMT, lua_tointeger(L, -1));
         } else {
             snprintf(number, sizeof number, LUA_NUMBER_FMT, lua_tonumber(L, -1));
         }
-        return number;
+        text = number;
+    } else if (type == LUA_TSTRING) {
+        text = lua_tostring(L, -1);
     }
-    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "an error that is not a string";
+    bool said = rc == LUA_ERRMEM || type == LUA_TSTRING;
+    if (rc != LUA_ERRMEM && type == LUA_TSTRING && strstr(text, "C stack overflow")) {
+        more = " (expressions, blocks or calls are nested too deeply)";
+    } else if (strlen(text) > VS_BOX_TEXT) {
+        more = "...";
+    }
+    size_t n = strlen(b->chunk);
+    if (rc != LUA_ERRMEM && type == LUA_TSTRING && !strncmp(text, b->chunk, n) && text[n] == ':') {
+        snprintf(out, bytes, "%s%.*s%s", b->path, VS_BOX_TEXT, text + n, more);
+    } else if (said && line) {
+        snprintf(out, bytes, "%s:%d: %.*s%s", b->path, line, VS_BOX_TEXT, text, more);
+    } else {
+        snprintf(out, bytes, "%s: %.*s%s", b->path, VS_BOX_TEXT, text, more);
+    }
 }
 
-void vs_box_report(lua_State *L, int rc, const char *path, struct vs_errors *errors)
+void vs_box_report(struct vs_box *b, int rc, struct vs_errors *errors)
 {
-    if (rc != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
-        vs_error(errors, "%s", vs_box_message(L, rc));
-    } else {
-        vs_error(errors, "%s: %s", path, vs_box_message(L, rc));
-    }
-    lua_pop(L, 1);
+    char text[sizeof b->path + VS_BOX_TEXT + 100];
+    vs_box_explain(b, b->L, rc, text, sizeof text);
+    vs_error(errors, "%s", text);
+    lua_pop(b->L, 1);
 }
 
 void vs_box_only(lua_State *L, int index, const char *what, const char *const *names)
 {
     size_t n = 0;
+    const char *unknown = NULL; /* of several the first by name: a table has no order */
+    bool unnamed = false;
     while (names[n]) {
         n++;
     }
@@ -330,13 +289,18 @@ void vs_box_only(lua_State *L, int index, const char *what, const char *const *n
         while (key && i < n && strcmp(key, names[i]) != 0) {
             i++;
         }
-        if (!key) {
-            luaL_error(L, "%s: fields are named, as in { %s = ... }", what, names[0]);
-        } else if (i == n) {
-            const char *near = vs_nearest(key, names, n);
-            luaL_error(
-                L, near ? "%s: unknown field '%s'; did you mean '%s'?" : "%s: unknown field '%s'",
-                what, key, near);
+        unnamed = unnamed || !key;
+        if (key && i == n && (!unknown || strcmp(key, unknown) < 0)) {
+            unknown = key; /* the table keeps it */
         }
+    }
+    if (unnamed) {
+        luaL_error(L, "%s: fields are named, as in { %s = ... }", what, names[0]);
+    }
+    if (unknown) {
+        const char *near = vs_nearest(unknown, names, n);
+        luaL_error(L,
+                   near ? "%s: unknown field '%s'; did you mean '%s'?" : "%s: unknown field '%s'",
+                   what, unknown, near);
     }
 }

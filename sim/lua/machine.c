@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define DEPTH_MAX 8       /* base of base of ... */
+#define MISTAKES_MAX 50u  /* listed of one description */
 #define FIELDS_MAX 20000u /* of a file and the parts it names; more is a table many times over */
 
 static const struct {
@@ -60,8 +61,9 @@ static int by_path(const void *a, const void *b)
 
 static void fail(struct loader *ld, const char *path, const char *what)
 {
-    ld->failures++;
-    vs_error(ld->errors, "%s: %s: %s", ld->file, path, what);
+    if (++ld->failures <= MISTAKES_MAX) {
+        vs_error(ld->errors, "%s: %.200s: %s", ld->file, path, what);
+    }
 }
 
 /* The value at the top of the stack is { value, "source", "grade" }, perhaps with of = "part". */
@@ -81,7 +83,10 @@ static void add_leaf(struct loader *ld, const char *path)
     /* a number becomes "1e+06" or "3.0" here: both are read back the same */
     const char *value =
         lua_isboolean(L, -3) ? (lua_toboolean(L, -3) ? "1" : "0") : lua_tostring(L, -3);
-    if (!value) {
+    if ((value && strlen(value) > VS_BOX_TEXT) || (source && strlen(source) > VS_BOX_TEXT) ||
+        (of && strlen(of) > VS_BOX_TEXT)) {
+        fail(ld, path, "a value, a source and a part have at most 2000 characters");
+    } else if (!value) {
         fail(ld, path, "the value must be a number, a string or a boolean");
     } else if (!source || !*source) {
         fail(ld, path, "a number without a source; write { value, \"source\", \"grade\" }");
@@ -163,7 +168,7 @@ static void apply(struct loader *ld)
             fail(ld, ld->leaf[i].path, "is said twice in this file");
         }
         struct vs_origin origin = {VS_RANK_MACHINE, who, ld->leaf[i].source, ld->leaf[i].grade};
-        if (ld->knobs &&
+        if (ld->knobs && ld->failures < MISTAKES_MAX &&
             vs_knobs_set(ld->knobs, ld->leaf[i].path, ld->leaf[i].value, &origin, ld->errors)) {
             ld->failures++;
         }
@@ -382,12 +387,9 @@ static void load_file(struct loader *ld, enum vs_slot slot, const char *name, bo
                vs_box_load(ld->box, file, ld->errors)) {
         ld->failures++;
     } else if ((rc = vs_box_call(ld->box, 0, 1)) != LUA_OK) {
-        vs_box_report(ld->box->L, rc, name, ld->errors);
+        vs_box_report(ld->box, rc, ld->errors);
         ld->failures++;
     } else {
-        /* what is left runs outside lua_pcall: room for its strings, whatever the script has taken
-         */
-        ld->box->cap_bytes = ld->box->used_bytes + VS_BOX_MEMORY_BYTES;
         char shown[300];
         bool plain = is_path(name);
         snprintf(shown, sizeof shown, plain ? "%s%s" : "%s/%s.lua", plain ? "" : folder_of(slot),
@@ -452,6 +454,9 @@ enum vs_status vs_machine_load(const char *home, const char *name, struct vs_kno
     }
     load_file(&ld, MACHINE, name, false);
     vs_box_close(ld.box);
+    if (ld.failures >= MISTAKES_MAX) {
+        vs_error(errors, "%s: the first %u mistakes are listed", name, MISTAKES_MAX);
+    }
     settle(&ld);
     return ld.failures ? VS_E_CONFIG : VS_OK;
 }

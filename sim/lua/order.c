@@ -54,13 +54,21 @@ static int compare(const void *x, const void *y)
     return (a->integer > b->integer) - (a->integer < b->integer);
 }
 
-static void refuse(lua_State *L, const struct key *k)
+/* The type of a key that has no place in the order, or LUA_TNONE; of several always the same. */
+static int misfit(int so_far, int type)
 {
-    if (k->type != LUA_TNUMBER && k->type != LUA_TSTRING && k->type != LUA_TBOOLEAN) {
+    bool fits = type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TBOOLEAN;
+    return fits || so_far > type ? so_far : type;
+}
+
+/* Refuses keys of that type where there are several keys. */
+static void refuse(lua_State *L, int type)
+{
+    if (type != LUA_TNONE) {
         luaL_error(L,
                    "a key that is a %s has no place that is the same in every run; keys that are "
                    "gone through are numbers, strings or booleans",
-                   lua_typename(L, k->type));
+                   lua_typename(L, type));
     }
 }
 
@@ -69,21 +77,20 @@ static void push_keys(lua_State *L)
 {
     lua_Integer n = 0;
     bool ordered = true;
+    int wrong = LUA_TNONE;
     struct key before = {.type = LUA_TNIL};
     lua_newtable(L);
     int list = lua_gettop(L);
     for (lua_pushnil(L); lua_next(L, 1); n++) {
         lua_pop(L, 1);
         struct key k = key_at(L, -1);
-        if (n) {
-            refuse(L, &before);
-            refuse(L, &k);
-            ordered = ordered && compare(&before, &k) < 0;
-        }
+        wrong = misfit(wrong, k.type);
+        ordered = ordered && (!n || compare(&before, &k) < 0);
         before = k;
         lua_pushvalue(L, -1);
         lua_rawseti(L, list, n + 1);
     }
+    refuse(L, n > 1 ? wrong : LUA_TNONE);
     if (ordered) {
         return;
     }
@@ -154,19 +161,15 @@ static int ordered_next(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 2);
-    struct key from = key_at(L, 2), best = {.type = LUA_TNIL}, only = best;
+    struct key from = key_at(L, 2), best = {.type = LUA_TNIL};
+    int wrong = LUA_TNONE;
     bool first = from.type == LUA_TNIL;
     lua_pushnil(L); /* index 3: the best */
     lua_Integer n = 0;
     for (lua_pushnil(L); lua_next(L, 1); n++) {
         lua_pop(L, 1);
         struct key k = key_at(L, -1);
-        if (n) {
-            refuse(L, &only);
-            refuse(L, &k);
-            refuse(L, first ? &k : &from);
-        }
-        only = k;
+        wrong = misfit(wrong, k.type);
         bool same = n == 0 && !first && lua_rawequal(L, -1, 2);
         if (!same && (first || compare(&k, &from) > 0) &&
             (best.type == LUA_TNIL || compare(&k, &best) < 0)) {
@@ -175,6 +178,7 @@ static int ordered_next(lua_State *L)
             lua_replace(L, 3);
         }
     }
+    refuse(L, n < 2 ? LUA_TNONE : first ? wrong : misfit(wrong, from.type));
     lua_settop(L, 3);
     if (best.type == LUA_TNIL) {
         return 1;

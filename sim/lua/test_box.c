@@ -1,49 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the sandbox: what a script cannot reach, cannot use up and cannot outlast. */
-#include "box.h"
-#include "test_lua.h"
+#define TEST_FOLDER "lua_box"
+#include "test_outcome.h"
 
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
-#define FOLDER "lua_box"
-
-/* Runs the text in a box; the error's text, or "" when it ran. */
-static const char *outcome(const char *text)
-{
-    static char said[1000];
-    struct vs_errors e = {NULL, 0};
-    const char *path = in_folder(FOLDER, "t.lua");
-    write_text(path, text);
-    struct vs_box *b = vs_box_open(1);
-    assert_non_null(b);
-    if (!vs_box_load(b, path, &e)) {
-        int rc = vs_box_call(b, 0, 0);
-        if (rc) {
-            vs_box_report(b->L, rc, path, &e);
-        }
-        assert_int_equal(lua_gettop(b->L), 0);
-    }
-    vs_box_close(b);
-    snprintf(said, sizeof said, "%s", e.n ? e.text[0] : "");
-    vs_errors_free(&e);
-    return said;
-}
-
-static void runs(const char *text)
-{
-    const char *said = outcome(text);
-    if (*said) {
-        fail_msg("%s: %s", text, said);
-    }
-}
-
-static void fails(const char *text, const char *want)
-{
-    const char *said = outcome(text);
-    if (!strstr(said, want)) {
-        fail_msg("%s: '%s' wanted, got '%s'", text, want, said);
-    }
-}
+#define FOLDER TEST_FOLDER
 
 /* ---- reach ---- */
 
@@ -61,7 +25,7 @@ static void test_nothing_that_reaches_outside_is_there(void **state)
 static void test_bytecode_is_refused(void **state)
 {
     (void)state;
-    fails("\x1bLuaT\0\x19\x93", "attempt to load a binary chunk");
+    fails("\x1bLuaT\0\x19\x93", "t.lua: is compiled Lua");
 }
 
 static void test_no_finalizer_can_be_set(void **state)
@@ -71,61 +35,6 @@ static void test_no_finalizer_can_be_set(void **state)
     runs("local m = {}; local t = setmetatable({}, m); m.__gc = function() while true do end end; "
          "t = nil");
     fails("setmetatable(setmetatable({}, { __metatable = 1 }), {})", "protected");
-}
-
-static void test_the_seed_is_the_callers(void **state)
-{
-    (void)state;
-    double got[3];
-    const uint64_t seed[] = {1, 1, 2};
-    write_text(in_folder(FOLDER, "r.lua"), "return math.random()");
-    for (int i = 0; i < 3; i++) {
-        struct vs_errors e = {NULL, 0};
-        struct vs_box *b = vs_box_open(seed[i]);
-        assert_int_equal(vs_box_load(b, in_folder(FOLDER, "r.lua"), &e), VS_OK);
-        assert_int_equal(vs_box_call(b, 0, 1), LUA_OK);
-        got[i] = lua_tonumber(b->L, -1);
-        vs_box_close(b);
-    }
-    assert_true(got[0] == got[1]);
-    assert_true(got[0] != got[2]);
-    runs("assert(math.randomseed == nil)");
-}
-
-/* In every process Lua's hash has another seed: numbers, then strings, then booleans. */
-static void test_tables_are_gone_through_in_an_order_that_repeats(void **state)
-{
-    (void)state;
-    const char *const head =
-        "local t = { 30, 10, z = 1, a = 2, [-5] = 3, [2.5] = 4, [true] = 5, [false] = 6, ['a\\0'] "
-        "= 7,\n"
-        "  [math.huge] = 8, [math.maxinteger] = 9, b = 10, aa = 11, [1 << 40] = 12 }\n"
-        "local said = {}\n";
-    const char *const tail = "assert(table.concat(said, ' ') == '-5 1 2 2.5 1099511627776 "
-                             "9223372036854775807 inf a a\\0 "
-                             "aa b z false true', table.concat(said, ' '))";
-    const char *const loops[] = {
-        "for k, v in pairs(t) do assert(t[k] == v) said[#said + 1] = tostring(k) end\n",
-        "for k, v in next, t do assert(t[k] == v) said[#said + 1] = tostring(k) end\n",
-        /* what is visited may go, what is gone is not visited */
-        "t.removed = 1 for k in pairs(t) do t[k] = nil t.removed = nil said[#said + 1] = "
-        "tostring(k) "
-        "end assert(next(t) == nil)\n"};
-    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
-        char text[1500];
-        snprintf(text, sizeof text, "%s%s%s", head, loops[i], tail);
-        runs(text);
-    }
-    runs("for k, v in pairs(setmetatable({}, { __pairs = function() return function(_, k) return "
-         "not "
-         "k and 7 or nil end end })) do assert(k == 7) end");
-    runs("local k = {} for x, v in pairs { [k] = 3 } do assert(x == k and v == 3) end "
-         "assert(next({ [k] = 3 }) == k and next({ [k] = 3 }, k) == nil)");
-    runs("assert(next({}) == nil) for _ in pairs({}) do error() end");
-    fails("for _ in pairs { [{}] = 1, [{}] = 2 } do end", "t.lua:1: a key that is a table");
-    fails("next { [print or error] = 1, 2 }", "t.lua:1: a key that is a function");
-    fails("for _ in pairs(nil) do end", "table expected");
-    fails("for _ in pairs() do end", "value expected");
 }
 
 static void test_errors_name_file_and_line(void **state)
@@ -239,12 +148,175 @@ static void test_progress_starts_the_watch_again(void **state)
     struct vs_box *b = vs_box_open(1);
     double start = cpu_seconds();
     while (cpu_seconds() - start < 0.9) { /* three times the limit */
-        vs_box_progress(b);
+        vs_box_progress();
         assert_int_equal(vs_box_load(b, in_folder(FOLDER, "p.lua"), &e), VS_OK);
         assert_int_equal(vs_box_call(b, 0, 0), LUA_OK);
     }
     vs_box_close(b);
     vs_box_limits(0, 0);
+}
+
+static int said_in;
+
+static void say(const char *line, size_t bytes, bool started)
+{
+    ssize_t w = write(said_in, line, bytes);
+    _exit(w > 0 ? 10 + started : 1);
+}
+
+/* A child that runs the text: what its last resort says, and its exit status. */
+static int in_a_child(const char *text, char *said, size_t bytes)
+{
+    int fd[2], status = -1;
+    assert_int_equal(pipe(fd), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        said_in = fd[1];
+        vs_watch_at_last(say);
+        vs_box_limits(0, 3);
+        const char *message = outcome(text);
+        ssize_t w = write(fd[1], message, strlen(message));
+        _exit(w == (ssize_t)strlen(message) ? 0 : 1);
+    }
+    close(fd[1]);
+    size_t at = 0;
+    for (ssize_t r; (r = read(fd[0], said + at, bytes - 1 - at)) > 0;) {
+        at += (size_t)r;
+    }
+    said[at] = '\0';
+    close(fd[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void test_what_no_hook_reaches_is_ended_and_its_file_named(void **state)
+{
+    (void)state;
+    const char *const endless[] = {
+        "local t = {} setmetatable(t, { __call = t }) t()",
+        "local a, b = {}, {} setmetatable(a, { __call = b }) setmetatable(b, { __call = a }) a()",
+        "local t = {} setmetatable(t, { __call = t }) pcall(t) tostring(setmetatable({}, "
+        "{ __tostring = t }))",
+        "local t = {} setmetatable(t, { __call = t }) local x <close> = setmetatable({}, { __close "
+        "= t })",
+        "local t = {} setmetatable(t, { __call = t }) table.sort({ setmetatable({}, { __lt = t }), "
+        "setmetatable({}, { __lt = t }) })",
+    };
+    for (size_t i = 0; i < sizeof endless / sizeof *endless; i++) {
+        char said[1000];
+        int status = in_a_child(endless[i], said, sizeof said);
+        if (status != 10 || !strstr(said, "t.lua: ran for 0 s of CPU time")) {
+            fail_msg("%s: %d '%s'", endless[i], status, said);
+        }
+    }
+}
+
+static void test_a_compiler_that_takes_long_is_ended(void **state)
+{
+    (void)state;
+    /* each of many functions looks a global name up through 180 levels of 195 locals */
+    size_t n = 8u << 20, at = 0;
+    char *text = malloc(n), said[1000];
+    assert_non_null(text);
+    for (int level = 0; level < 180; level++) {
+        at += (size_t)snprintf(text + at, n - at, "local ");
+        for (int i = 0; i < 195; i++) {
+            at += (size_t)snprintf(text + at, n - at, "%s%c%c", i ? "," : "", 'a' + i % 26,
+                                   'A' + i / 26);
+        }
+        at += (size_t)snprintf(text + at, n - at, " local function f() ");
+    }
+    while (at < n - 2000) {
+        at += (size_t)snprintf(text + at, n - at, "z=z;");
+    }
+    for (int level = 0; level < 180; level++) {
+        at += (size_t)snprintf(text + at, n - at, " end ");
+    }
+    assert_int_equal(in_a_child(text, said, sizeof said), 10);
+    assert_non_null(strstr(said, "t.lua: ran for"));
+    free(text);
+}
+
+/* ---- messages ---- */
+
+static void test_every_message_names_the_file(void **state)
+{
+    (void)state;
+    fails("\ntable.insert({}, 9, 1)", "t.lua:2: bad argument #2 to 'insert'");
+    fails("\ntable.remove({}, 9)", "t.lua:2: bad argument #");
+    fails("\n('x'):rep(-1, {})", "t.lua:2: bad argument #2 to 'rep'");
+    fails("\nerror('mine', 0)", "t.lua:2: mine");
+    fails("\nlocal x = {} .. 'y'", "t.lua:2: attempt to concatenate");
+    fails("\nreturn table.concat({ {} })", "t.lua");
+    fails("\nlocal t = setmetatable({}, { __index = function(t, k) return t[k] end }) return t.x",
+          "t.lua:2:");
+    fails("local function f() return f() + 1 end f()", "t.lua:1: stack overflow");
+    fails("\nassert(false)", "t.lua:2: assertion failed!");
+    fails("\nassert(nil, 'mine')", "t.lua:2: mine");
+    fails("error()", "t.lua: an error that is not a string");
+    char deep[3000] = "local x = ";
+    memset(deep + 10, '(', 1000);
+    memset(deep + 1010, '1', 1);
+    memset(deep + 1011, ')', 1000);
+    fails(deep, "t.lua: C stack overflow (");
+    for (int i = 0; i < 300; i++) {
+        memcpy(deep + i * 3, "do ", 3);
+    }
+    deep[900] = '\0';
+    fails(deep, "t.lua:");
+    char big[4000] = "error('";
+    memset(big + 7, 'x', 3500);
+    strcpy(big + 3507, "')");
+    const char *said = outcome(big);
+    assert_non_null(strstr(said, "t.lua:1: xxx"));
+    assert_true(strlen(said) < 2300);
+}
+
+static void test_a_long_name_is_said_whole(void **state)
+{
+    (void)state;
+    const char *name = "a_name_that_is_longer_than_what_a_message_of_the_library_has_room_for.lua";
+    char path[700];
+    struct vs_errors e = {NULL, 0};
+    snprintf(path, sizeof path, "%s", in_folder(FOLDER, name));
+    write_text(path, "\n\nnosuch()");
+    vs_watch_request();
+    struct vs_box *b = vs_box_open(1);
+    assert_int_equal(vs_box_load(b, path, &e), VS_OK);
+    vs_box_report(b, vs_box_call(b, 0, 0), &e);
+    vs_box_close(b);
+    char want[800];
+    snprintf(want, sizeof want, "%s:3: ", path);
+    assert_says(&e, want);
+    vs_errors_free(&e);
+}
+
+static void test_memory_and_time_are_those_of_all_boxes(void **state)
+{
+    (void)state;
+    struct vs_errors e = {NULL, 0};
+    write_text(in_folder(FOLDER, "k.lua"), "kept = ('x'):rep(3 << 20)");
+    struct vs_box *b[2] = {vs_box_open(1), vs_box_open(1)};
+    vs_box_limits(vs_box_used() + (8u << 20), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(vs_box_load(b[i], in_folder(FOLDER, "k.lua"), &e), VS_OK);
+        assert_int_equal(vs_box_call(b[i], 0, 0), i ? LUA_ERRMEM : LUA_OK);
+    }
+    lua_pop(b[1]->L, 1);
+    vs_box_limits(0, 3);
+    vs_watch_request();
+    write_text(in_folder(FOLDER, "k.lua"), "for i = 1, 2000000 do kept = i end");
+    int rc = LUA_OK, calls = 0;
+    for (; rc == LUA_OK && calls < 1000; calls++) {
+        assert_int_equal(vs_box_load(b[calls % 2], in_folder(FOLDER, "k.lua"), &e), VS_OK);
+        rc = vs_box_call(b[calls % 2], 0, 0);
+    }
+    assert_int_equal(rc, LUA_ERRRUN);
+    assert_true(calls > 1);
+    vs_box_limits(0, 0);
+    vs_box_close(b[0]);
+    vs_box_close(b[1]);
 }
 
 int main(void)
@@ -253,14 +325,17 @@ int main(void)
         cmocka_unit_test(test_nothing_that_reaches_outside_is_there),
         cmocka_unit_test(test_bytecode_is_refused),
         cmocka_unit_test(test_no_finalizer_can_be_set),
-        cmocka_unit_test(test_the_seed_is_the_callers),
-        cmocka_unit_test(test_tables_are_gone_through_in_an_order_that_repeats),
         cmocka_unit_test(test_errors_name_file_and_line),
         cmocka_unit_test(test_what_is_no_file_is_refused_at_once),
         cmocka_unit_test(test_memory_ends_with_one_clear_error),
         cmocka_unit_test(test_memory_is_counted_to_the_byte_and_given_back),
         cmocka_unit_test(test_a_script_that_never_ends_is_ended),
         cmocka_unit_test(test_progress_starts_the_watch_again),
+        cmocka_unit_test(test_what_no_hook_reaches_is_ended_and_its_file_named),
+        cmocka_unit_test(test_a_compiler_that_takes_long_is_ended),
+        cmocka_unit_test(test_every_message_names_the_file),
+        cmocka_unit_test(test_a_long_name_is_said_whole),
+        cmocka_unit_test(test_memory_and_time_are_those_of_all_boxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,6 +60,9 @@ static const char *string_field(lua_State *L, const char *key, const char *missi
     if (type != LUA_TSTRING && type != LUA_TNIL) {
         luaL_error(L, "param: %s must be a string", key);
     }
+    if (type == LUA_TSTRING && lua_rawlen(L, -1) > VS_BOX_TEXT) { /* copies are not its memory */
+        luaL_error(L, "param: %s has at most %d characters", key, VS_BOX_TEXT);
+    }
     return type == LUA_TSTRING ? lua_tostring(L, -1) : missing;
 }
 
@@ -230,7 +233,7 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
     enum vs_status s = vs_box_load(w->box, path, errors);
     int rc = s ? LUA_OK : vs_box_call(w->box, 0, 0);
     if (rc != LUA_OK) {
-        vs_box_report(L, rc, path, errors);
+        vs_box_report(w->box, rc, errors);
         s = VS_E_INPUT;
     }
     if (!s && !w->n_guests) {
@@ -324,8 +327,6 @@ void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs)
     w->address_bits = address_bits(knobs);
     w->page_shift = page_shift(knobs);
     lua_State *L = w->box->L;
-    /* this runs outside lua_pcall: room for it, whatever the script's top level has taken */
-    w->box->cap_bytes = w->box->used_bytes + VS_BOX_MEMORY_BYTES;
     for (unsigned i = 0; i < w->n_guests; i++) {
         struct guest *g = &w->guest[i];
         g->workload = w;
@@ -349,7 +350,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
         return;
     }
     if (reply->now_ps != g->now_ps || !g->started) {
-        vs_box_progress(b);
+        vs_box_progress();
     }
     g->started = true;
     g->now_ps = reply->now_ps;
@@ -373,8 +374,9 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     }
     g->failed = true;
     out->kind = VS_REQ_ERROR;
-    snprintf(g->workload->error, sizeof g->workload->error, "vCPU %u: %s", g->index,
-             vs_box_message(g->L, rc));
+    struct vs_workload *w = g->workload;
+    int at = snprintf(w->error, sizeof w->error, "vCPU %u: ", g->index);
+    vs_box_explain(b, g->L, rc, w->error + at, sizeof w->error - (size_t)at);
 }
 
 static const char *error(void *ctx)

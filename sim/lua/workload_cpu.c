@@ -47,13 +47,23 @@ static int resume_nothing(lua_State *L, int status, lua_KContext k)
     return 0;
 }
 
+void vs__cpu_check_place(lua_State *L)
+{
+    if (!lua_isyieldable(L)) {
+        luaL_error(L, "a request cannot be made in an order function of table.sort, nor in a "
+                      "metamethod that a library function calls");
+    }
+}
+
 int vs__cpu_give(lua_State *L)
 {
+    vs__cpu_check_place(L);
     return lua_yieldk(L, 0, 0, resume_nothing);
 }
 
 int vs__cpu_ask(lua_State *L)
 {
+    vs__cpu_check_place(L);
     return lua_yieldk(L, 0, 0, resume_number);
 }
 

@@ -18,6 +18,9 @@ struct guest *vs__cpu_self(lua_State *L);
 struct vs_request *vs__cpu_begin(lua_State *L, enum vs_req kind);
 int vs__cpu_give(lua_State *L);
 int vs__cpu_ask(lua_State *L);
+/* An error where no request can be made: in a function that C calls, which would have to come back
+ * through C. The two that yield check it. */
+void vs__cpu_check_place(lua_State *L);
 
 /* An error unless [at, at + bytes) are addresses that programs have. */
 void vs__cpu_check_address(lua_State *L, uint64_t at, uint64_t bytes);

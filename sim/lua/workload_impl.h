@@ -28,7 +28,7 @@ struct guest {
 struct vs_workload {
     struct vs_box *box;
     struct vs_knobs *knobs;
-    char name[128], text[400], error[1024];
+    char name[128], text[400], error[4200 + VS_BOX_TEXT + 200];
     uint64_t hash;
     struct param param[VS_WORKLOAD_PARAMS];
     size_t n_params;

@@ -42,6 +42,7 @@ static int cpu_map(lua_State *L)
                              "are touched: backing eager, host_touch or populate");
     }
     vs__cpu_check_address(L, r->address, r->bytes);
+    vs__cpu_check_place(L);
     return lua_yieldk(L, 0, (lua_KContext)r->bytes, resume_map);
 }
 

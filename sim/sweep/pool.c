@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "sweep/pool.h"
 
+#include "lua/watch.h"
 #include "sweep/folder.h"
+#include "virtsim/leftover.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -33,6 +35,30 @@ static void send_errors(int fd, const char *label, struct vs_errors *e)
         }
         done += w > 0 ? (size_t)w : 0;
     }
+}
+
+/* Where a child that is ended by the watchdog's last resort says so, and for which point. */
+static int last_fd;
+static const char *last_label;
+
+/* Runs in a signal handler. */
+static void last_words(const char *line, size_t bytes, bool started)
+{
+    (void)started;
+    ssize_t w = write(last_fd, last_label, strlen(last_label));
+    w = *last_label ? write(last_fd, ": ", 2) : w;
+    w = write(last_fd, line, bytes);
+    (void)w; /* there is nobody left to tell */
+    vs_leftover_remove();
+    _exit(1);
+}
+
+/* From here on the watchdog of this process ends it so. */
+static void tell_last(int fd, const char *label)
+{
+    last_fd = fd;
+    last_label = label;
+    vs_watch_at_last(last_words);
 }
 
 static void receive_errors(int fd, struct vs_errors *errors)
@@ -145,6 +171,7 @@ enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
         static struct vs_point p;
         static struct refusal why[REFUSED];
         size_t bad = 0, reasons = 0;
+        tell_last(fd[1], p.label);
         for (size_t i = 0; i < n && bad < REFUSED; i++) {
             struct vs_errors e = {NULL, 0};
             bool made = s->make(s->ctx, i, &p);
@@ -247,6 +274,7 @@ static _Noreturn void work(const struct vs_pool *s, size_t i, const char *folder
     struct vs_session *session = NULL;
     struct vs_db *db = NULL;
     int64_t run;
+    tell_last(fd, p.label);
     enum vs_status st =
         s->make(s->ctx, i, &p) ? vs_session_prepare(&p.request, &session, &e) : VS_E_INPUT;
     st = st ? st : vs_session_run(session, &e);
