@@ -48,9 +48,12 @@ static bool entry(struct vs_vcpu *v)
     return true;
 }
 
-/* The guest is left, handled and entered; `block` is set when it went to sleep inside. */
-static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bool *block)
+/* The guest is left, handled and entered; *hold is set when it went to sleep inside: the exit stays
+ * open. */
+static bool handle_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info,
+                        const struct vs_handling *how, bool *hold)
 {
+    static const struct vs_handling nothing;
     enum vs_op op = vs_vmx_exit_op(info->reason), handler = vs_hv_handler_op(op);
     if (op == VS_OP_N || handler == VS_OP_N) {
         vs__vcpu_fail(v, "a VM exit for basic reason %u, which this hypervisor has no handler for",
@@ -65,25 +68,27 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
         return false;
     }
     vs__platform_world(v, true);
+    how = how ? how : &nothing;
+    struct vs_log_reading log = {v, how->log_full};
     struct vs_hv_exit what = {.qualification = info->qualification,
                               .guest_physical = info->guest_physical,
-                              .inject = v->inject,
-                              .more = v->more,
+                              .inject = how->inject,
+                              .more = how->more,
                               .virtual_delivery = v->p->vid,
-                              .device = v->device,
-                              .fast = v->fast,
-                              .user = v->ask,
+                              .device = how->device,
+                              .fast = how->fast,
+                              .user = how->ask,
                               .log = v->p->pml ? vs__dirty_flush : NULL,
-                              .log_ctx = v,
-                              .work = v->work,
-                              .ctx = v->work_ctx};
+                              .log_ctx = &log,
+                              .work = how->work,
+                              .ctx = how->ctx};
     enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, handler, &what);
     if (r == VS_HV_FAIL) {
         vs__vcpu_fail(v, "%s: host memory is exhausted (host.memory)", vs_op_name(handler));
         return false;
     }
-    if (block && (r == VS_HV_HALT || v->awaits)) {
-        *block = true;
+    if (hold && (r == VS_HV_HALT || v->awaits)) {
+        *hold = true;
         return true; /* the exit stays open while the vCPU sleeps */
     }
     if (!entry(v)) {
@@ -93,22 +98,32 @@ static bool carry_out(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bo
     return true;
 }
 
-bool vs__vcpu_event(struct vs_vcpu *v, const struct vs_vmx_event *event)
+bool vs__vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap,
+                        const struct vs_handling *how, bool *hold)
 {
     struct vs_vmx_exit_info info;
     memset(&info, 0, sizeof info);
     vs_txn_settle(&v->txn);
-    if (!vs__vcpu_intercepts(v, event, &info)) {
+    if (!vs__vcpu_intercepts(v, trap, &info)) {
         return false;
     }
-    carry_out(v, &info, NULL);
+    handle_exit(v, &info, how, hold);
     return true;
 }
 
-void vs__vcpu_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bool *hold)
+bool vs__vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
 {
+    return vs__vcpu_trap_hold(v, trap, how, NULL);
+}
+
+void vs__vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap,
+                          const struct vs_handling *how)
+{
+    struct vs_vmx_exit_info info;
+    memset(&info, 0, sizeof info);
+    vs__vcpu_exit_of(trap, &info);
     vs_txn_settle(&v->txn);
-    carry_out(v, info, hold);
+    handle_exit(v, &info, how, NULL);
 }
 
 void vs__vcpu_release(struct vs_vcpu *v)
@@ -137,23 +152,22 @@ static void guest_handler(struct vs_vcpu *v, uint8_t vector)
     }
 }
 
-/* A physical interrupt while the guest runs: the host takes it. */
-static void external_interrupt(struct vs_vcpu *v, uint8_t vector)
+/* A physical interrupt while the guest runs: the host takes it, and the entry carries `inject`. */
+static void external_interrupt(struct vs_vcpu *v, uint8_t vector, uint8_t inject)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_EXTERNAL_INTERRUPT, .number = vector};
-    vs__vcpu_event(v, &e);
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
+    struct vs_handling how = {.inject = inject};
+    vs__vcpu_trap(v, &e, &how);
 }
 
 void vs__vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_EXTERNAL_INTERRUPT, .number = KICK_VECTOR};
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = KICK_VECTOR};
+    struct vs_handling how = {.work = work, .ctx = ctx};
     vs_cpu_interrupt(&v->cpu);
-    v->work = work;
-    v->work_ctx = ctx;
-    if (!vs__vcpu_event(v, &e)) {
+    if (!vs__vcpu_trap(v, &e, &how)) {
         vs__vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }
-    v->work = NULL;
 }
 
 static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
@@ -175,12 +189,10 @@ static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
  * it. One that ended a halt was carried by the entry after it. */
 static void inject(struct vs_vcpu *v, uint8_t vector)
 {
-    if (v->carried == vector) {
-        v->carried = 0;
+    if (v->entry_vector == vector) {
+        v->entry_vector = 0;
     } else if (!vs__vcpu_window(v, vector)) {
-        v->inject = vector;
-        external_interrupt(v, vector);
-        v->inject = 0;
+        external_interrupt(v, vector, vector);
     }
     if (!v->failed) {
         deliver(v, vector, true);
@@ -197,7 +209,7 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
         uint64_t every = 1000000000000u / p->os.tick_hz;
         v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
         vs_cpu_interrupt(&v->cpu);
-        external_interrupt(v, HOST_VECTOR);
+        external_interrupt(v, HOST_VECTOR, 0);
     }
     if (v->host_ps <= now) {
         vs__dirty_due(v, now);
@@ -267,7 +279,7 @@ static bool wakes_masked(const struct vs_vcpu *v)
 void vs__vcpu_sleep(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    bool block = false;
+    bool hold = false;
     if (v->masked && !wakes_masked(v)) {
         vs__vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
                          "NMI would end that");
@@ -278,12 +290,8 @@ void vs__vcpu_sleep(struct vs_vcpu *v)
     }
     vs_txn_settle(&v->txn);
     if (p->virtualized) {
-        struct vs_vmx_event e = {.kind = VS_EV_HLT, .length = 1};
-        struct vs_vmx_exit_info info;
-        memset(&info, 0, sizeof info);
-        if (vs__vcpu_intercepts(v, &e, &info)) {
-            carry_out(v, &info, &block);
-        }
+        struct vs_trap e = {.kind = VS_TRAP_HALT, .length = 1};
+        (void)vs__vcpu_trap_hold(v, &e, NULL, &hold);
     }
     if (v->failed) {
         return;
@@ -353,7 +361,7 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
     vs__arrivals_take(v, now_ps);
     uint8_t vector = vs_apic_pending(&v->apic);
     if (!p->posted && vector != VS_APIC_NONE) {
-        v->carried = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
+        v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
     }
     if (entry(v)) {
         vs_close(&v->txn);
@@ -385,9 +393,8 @@ void vs__vcpu_mmio(struct vs_vcpu *v)
     /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access
      * violates */
     uint64_t gpa = v->vm->bytes + (v->request.address & 0xfffffffu);
-    struct vs_vmx_event e = {
-        .kind = VS_EV_EPT_MISCONFIG, .guest_physical = gpa, .address = v->request.address};
-    vs__vcpu_event(v, &e);
+    struct vs_trap e = {.kind = VS_TRAP_MMIO, .gpa = {gpa}, .gva = {v->request.address}};
+    vs__vcpu_trap(v, &e, NULL);
 }
 
 /* The bitmap intercepts every MSR but those KVM passes through (vmx_possible_passthrough_msrs and,

@@ -115,25 +115,27 @@ static enum outcome no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
 }
 
 /* Guest-physical space that is no memory is a device's: the hypervisor emulates the access. */
-static enum outcome device_exit(struct vs_vcpu *v, const struct vs_vmx_event *e)
+static enum outcome device_exit(struct vs_vcpu *v, const struct vs_trap *e)
 {
-    if (!vs__vcpu_event(v, e)) {
+    if (!vs__vcpu_trap(v, e, NULL)) {
         vs__vcpu_fail(v, "an access to a device at guest-physical 0x%llx that does not exit",
-                      (unsigned long long)e->guest_physical);
+                      (unsigned long long)e->gpa.v);
     }
-    if (e->kind == VS_EV_EPT_VIOLATION) {
-        (void)vs_vm_device(v->vm, e->guest_physical); /* the next one is a misconfiguration */
+    if (e->kind == VS_TRAP_STAGE2_FAULT) {
+        (void)vs_vm_device(v->vm, e->gpa.v); /* the next one is a misconfiguration */
     }
     return DONE;
 }
 
 static enum outcome ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
 {
-    struct vs_vmx_event e = {.kind = f->fault == VS_FAULT_EPT_VIOLATION ? VS_EV_EPT_VIOLATION
-                                                                        : VS_EV_EPT_MISCONFIG,
-                             .qualification = f->qualification,
-                             .guest_physical = f->gpa.v,
-                             .address = f->gva.v};
+    struct vs_trap e = {.kind = f->fault == VS_FAULT_EPT_VIOLATION ? VS_TRAP_STAGE2_FAULT
+                                                                   : VS_TRAP_MMIO,
+                        .syndrome = f->qualification,
+                        .gpa = f->gpa,
+                        .gva = f->gva};
+    struct vs_withheld withheld;
+    struct vs_handling how;
     if (!is_memory(v, f->gpa.v)) {
         return f->table ? no_table(v, f->gva.v, f->gpa.v) : device_exit(v, &e);
     }
@@ -143,11 +145,8 @@ static enum outcome ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
                       (unsigned long long)f->gpa.v);
         return STOP;
     }
-    v->fast = vs__host_withheld(v, f);
-    bool left = vs__vcpu_event(v, &e);
-    v->fast = v->ask = false;
-    v->work = NULL;
-    if (!left) {
+    bool there = vs__host_withheld(v, f, &withheld, &how);
+    if (!vs__vcpu_trap(v, &e, there ? &how : NULL)) {
         vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit",
                       (unsigned long long)f->gpa.v);
     }
@@ -157,13 +156,11 @@ static enum outcome ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
 /* The handler has read the log when the guest was left (vs__dirty_flush). */
 static enum outcome log_full(struct vs_vcpu *v, const struct vs_translation *f)
 {
-    struct vs_vmx_event e = {
-        .kind = VS_EV_PML_FULL, .guest_physical = f->gpa.v, .address = f->gva.v};
-    v->log_full = true;
-    if (!vs__vcpu_event(v, &e)) {
+    struct vs_trap e = {.kind = VS_TRAP_LOG_FULL, .gpa = f->gpa, .gva = f->gva};
+    struct vs_handling how = {.log_full = true};
+    if (!vs__vcpu_trap(v, &e, &how)) {
         vs__vcpu_fail(v, "a full page-modification log that does not exit");
     }
-    v->log_full = false;
     return AGAIN;
 }
 

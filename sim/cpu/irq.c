@@ -50,30 +50,23 @@ static void fast_eoi(void *ctx, struct vs_txn *t)
     vs_hv_fast_eoi(&v->hv, t);
 }
 
-/* SDM 3C 30.4.2, 30.4.3.1: offsets that are not virtualized; the qualification has the kind of a
- * linear access in bits 15:12. */
+/* SDM 3C 30.4.2, 30.4.3.1: offsets that are not virtualized. */
 static void page_access(struct vs_vcpu *v, uint32_t offset, bool write)
 {
-    struct vs_vmx_event e = {
-        .kind = VS_EV_APIC_ACCESS, .qualification = offset | (write ? 1u << 12 : 0), .length = 3};
-    bool eoi = write && offset == EOI;
-    v->work = eoi ? fast_eoi : NULL;
-    v->work_ctx = v;
-    v->fast = eoi;
-    if (!vs__vcpu_event(v, &e)) {
+    struct vs_trap e = {.kind = VS_TRAP_APIC_ACCESS, .number = offset, .write = write, .length = 3};
+    struct vs_handling eoi = {.work = fast_eoi, .ctx = v, .fast = true};
+    if (!vs__vcpu_trap(v, &e, write && offset == EOI ? &eoi : NULL)) {
         vs__vcpu_fail(v, "an access to the APIC's page that does not exit");
     }
-    v->fast = false;
-    v->work = NULL;
 }
 
 /* 30.4.3.2: the store is done, on the virtual-APIC page; what is left is the hypervisor's. */
 static void page_written(struct vs_vcpu *v, uint32_t offset)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_APIC_WRITE, .number = offset};
+    struct vs_trap e = {.kind = VS_TRAP_APIC_WRITE, .number = offset};
     vs_txn_settle(&v->txn);
     vs_apic_touch(&v->apic, &v->txn);
-    vs__vcpu_event(v, &e);
+    vs__vcpu_trap(v, &e, NULL);
 }
 
 void vs__apic_eoi(struct vs_vcpu *v, uint8_t vector)
@@ -86,11 +79,11 @@ void vs__apic_eoi(struct vs_vcpu *v, uint8_t vector)
     } else if (exits && xapic(v)) {
         page_access(v, EOI, true);
     } else if (exits) {
-        struct vs_vmx_event e = {.kind = VS_EV_WRMSR, .number = MSR_X2APIC_EOI, .length = 2};
-        vs__vcpu_event(v, &e);
+        struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE, .number = MSR_X2APIC_EOI, .length = 2};
+        vs__vcpu_trap(v, &e, NULL);
     } else if (p->virtualized) {
-        struct vs_vmx_event e = {.kind = VS_EV_EOI, .number = vector};
-        vs__vcpu_event(v, &e); /* exits only for vectors of the EOI-exit bitmap */
+        struct vs_trap e = {.kind = VS_TRAP_EOI, .number = vector};
+        vs__vcpu_trap(v, &e, NULL); /* exits only for vectors of the EOI-exit bitmap */
     }
 }
 
@@ -116,14 +109,14 @@ static void send_by_page(struct vs_vcpu *v)
 
 void vs__apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
-                             .number = MSR_X2APIC_ICR,
-                             .value = vector | (uint64_t)to << 32,
-                             .length = 2};
+    struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
+                        .number = MSR_X2APIC_ICR,
+                        .value = vector | (uint64_t)to << 32,
+                        .length = 2};
     vs_txn_settle(&v->txn);
     if (xapic(v)) {
         send_by_page(v);
-    } else if (!v->p->virtualized || !vs__vcpu_event(v, &e)) {
+    } else if (!v->p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
         vs_apic_send(&v->apic, &v->txn);
     }
 }
@@ -164,7 +157,8 @@ bool vs__vcpu_due(const struct vs_vcpu *v)
 
 bool vs__vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_EXTERNAL_INTERRUPT, .number = vector};
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
+    struct vs_handling how = {.inject = vector};
     if (!v->masked && !v->shadowed) {
         return false;
     }
@@ -173,9 +167,7 @@ bool vs__vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
     }
     v->fresh = false; /* it has arrived: the host takes it, and the entry cannot carry it */
     vs_cpu_interrupt(&v->cpu);
-    v->inject = vector;
-    vs__vcpu_event(v, &e);
-    v->inject = 0;
+    vs__vcpu_trap(v, &e, &how);
     v->window = !v->p->vid && !v->p->el2;
     v->listed = !v->window;
     return true;
@@ -192,7 +184,7 @@ static bool others(const struct vs_vcpu *v)
 
 bool vs__vcpu_window(struct vs_vcpu *v, uint8_t vector)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_INTERRUPT_WINDOW};
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT_WINDOW};
     if (v->listed && !v->fresh) {
         v->listed = others(v);
         return true; /* the processor has it already */
@@ -200,12 +192,9 @@ bool vs__vcpu_window(struct vs_vcpu *v, uint8_t vector)
     if (!v->window) {
         return false;
     }
-    v->inject = vector;
-    v->more = v->window = others(v);
-    bool left = vs__vcpu_event(v, &e);
-    v->more = false;
-    v->inject = 0;
-    if (!left) {
+    v->window = others(v);
+    struct vs_handling how = {.inject = vector, .more = v->window};
+    if (!vs__vcpu_trap(v, &e, &how)) {
         vs__vcpu_fail(v, "an interrupt window that the hypervisor asked for does not exit");
     }
     return true;
@@ -221,11 +210,11 @@ static bool preempts(const struct vs_vcpu *v)
 
 bool vs__timer_write(struct vs_vcpu *v)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_WRMSR,
-                             .number = MSR_TSC_DEADLINE,
-                             .value = v->timer_armed ? v->timer_ps / v->clock.period_ps : 0,
-                             .length = 2};
-    return v->p->virtualized && vs__vcpu_event(v, &e);
+    struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
+                        .number = MSR_TSC_DEADLINE,
+                        .value = v->timer_armed ? v->timer_ps / v->clock.period_ps : 0,
+                        .length = 2};
+    return v->p->virtualized && vs__vcpu_trap(v, &e, NULL);
 }
 
 static void write_deadline(struct vs_vcpu *v)
@@ -277,8 +266,7 @@ void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps)
 void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
-    struct vs_vmx_event e = {.kind = VS_EV_EXTERNAL_INTERRUPT,
-                             .number = TIMER_VECTOR}; /* the host's own */
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = TIMER_VECTOR}; /* the host's own */
     vs_ps at = {now_ps};
     if (vs__timer_due_ps(v) > now_ps) {
         return;
@@ -290,13 +278,12 @@ void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps)
     }
     vs_cpu_interrupt(&v->cpu);
     bool blocked = v->masked || v->shadowed, raised = vs_apic_raise(&v->apic, TIMER_VECTOR, at),
-         alone = vs_apic_pending(&v->apic) == TIMER_VECTOR && !v->carried && !v->in_interrupt;
-    e.kind = preempts(v) ? VS_EV_PREEMPTION_TIMER : e.kind;
-    v->inject = alone || p->vid ? TIMER_VECTOR : 0;
-    if (!vs__vcpu_event(v, &e)) {
+         alone = vs_apic_pending(&v->apic) == TIMER_VECTOR && !v->entry_vector && !v->in_interrupt;
+    e.kind = preempts(v) ? VS_TRAP_TIMER : e.kind;
+    struct vs_handling how = {.inject = alone || p->vid ? TIMER_VECTOR : 0};
+    if (!vs__vcpu_trap(v, &e, &how)) {
         vs__vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }
-    v->inject = 0;
     if (p->posted || (!alone && !p->vid)) {
         return; /* pending, as any other */
     }
@@ -305,6 +292,6 @@ void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps)
         v->listed = v->listed || !v->window;
         v->fresh = v->fresh && !raised;
     } else {
-        v->carried = TIMER_VECTOR; /* by the entry that has been */
+        v->entry_vector = TIMER_VECTOR; /* by the entry that has been */
     }
 }

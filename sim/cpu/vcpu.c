@@ -196,11 +196,10 @@ static void continue_compute(struct vs_vcpu *v)
     v->busy = r->count != 0;
 }
 
-/* Offers the event to the VMCS; what does not exit costs the instruction's own time. */
-static void privileged(struct vs_vcpu *v, struct vs_vmx_event event, unsigned account,
-                       uint64_t cost_ps)
+/* Offers the trap to the processor; what does not exit costs the instruction's own time. */
+static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account, uint64_t cost_ps)
 {
-    if (!v->p->virtualized || !vs__vcpu_event(v, &event)) {
+    if (!v->p->virtualized || !vs__vcpu_trap(v, &trap, NULL)) {
         vs_cpu_instructions(&v->cpu, 1);
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(v->p->os_account + account), ps(cost_ps));
@@ -264,7 +263,7 @@ static void begin(struct vs_vcpu *v)
     }
 }
 
-static void carry_on(struct vs_vcpu *v)
+static void run_request(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
     const struct vs_os_config *os = &v->p->os;
@@ -316,7 +315,7 @@ static void carry_on(struct vs_vcpu *v)
         continue_compute(v);
         break;
     case VS_REQ_CPUID:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_CPUID, .length = 2}, VS_ACC_os_cpuid,
+        privileged(v, (struct vs_trap){.kind = VS_TRAP_CPU_ID, .length = 2}, VS_ACC_os_cpuid,
                    os->cpuid * period);
         break;
     case VS_REQ_HLT:
@@ -325,12 +324,13 @@ static void carry_on(struct vs_vcpu *v)
         break;
     case VS_REQ_PAUSE:
         privileged(v,
-                   (struct vs_vmx_event){
-                       .kind = VS_EV_PAUSE, .value = vs_cpu_now_ps(&v->cpu) / period, .length = 2},
+                   (struct vs_trap){.kind = VS_TRAP_PAUSE,
+                                    .value = vs_cpu_now_ps(&v->cpu) / period,
+                                    .length = 2},
                    VS_ACC_os_pause, os->pause * period);
         break;
     case VS_REQ_RDTSC:
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_RDTSC, .length = 2}, VS_ACC_os_rdtsc,
+        privileged(v, (struct vs_trap){.kind = VS_TRAP_TIMESTAMP, .length = 2}, VS_ACC_os_rdtsc,
                    os->rdtsc * period);
         v->reply.value = vs_cpu_now_ps(&v->cpu) / period;
         if (v->p->virtualized) {
@@ -339,29 +339,30 @@ static void carry_on(struct vs_vcpu *v)
         break;
     case VS_REQ_RDMSR:
         privileged(
-            v, (struct vs_vmx_event){.kind = VS_EV_RDMSR, .number = (uint32_t)r->a, .length = 2},
+            v, (struct vs_trap){.kind = VS_TRAP_MSR_READ, .number = (uint32_t)r->a, .length = 2},
             VS_ACC_os_rdmsr, os->rdmsr * period);
         break;
     case VS_REQ_WRMSR:
-        privileged(v,
-                   (struct vs_vmx_event){
-                       .kind = VS_EV_WRMSR, .number = (uint32_t)r->a, .value = r->b, .length = 2},
-                   VS_ACC_os_wrmsr, os->wrmsr * period);
+        privileged(
+            v,
+            (struct vs_trap){
+                .kind = VS_TRAP_MSR_WRITE, .number = (uint32_t)r->a, .value = r->b, .length = 2},
+            VS_ACC_os_wrmsr, os->wrmsr * period);
         break;
     case VS_REQ_IN:
     case VS_REQ_OUT:
         privileged(v,
-                   (struct vs_vmx_event){.kind = VS_EV_IO,
-                                         .number = (uint32_t)r->a,
-                                         .size = (uint32_t)r->bytes,
-                                         .in = r->kind == VS_REQ_IN,
-                                         .immediate = r->a < 256,
-                                         .length = 2},
+                   (struct vs_trap){.kind = VS_TRAP_PIO,
+                                    .number = (uint32_t)r->a,
+                                    .size = (uint32_t)r->bytes,
+                                    .write = r->kind == VS_REQ_OUT,
+                                    .immediate = r->a < 256,
+                                    .length = 2},
                    VS_ACC_os_port_io, os->port_io * period);
         break;
     case VS_REQ_HYPERCALL:
         /* without VMX the instruction is undefined: #UD, and the kernel's handler skips it */
-        privileged(v, (struct vs_vmx_event){.kind = VS_EV_VMCALL, .length = 3}, VS_ACC_os_exception,
+        privileged(v, (struct vs_trap){.kind = VS_TRAP_HYPERCALL, .length = 3}, VS_ACC_os_exception,
                    os->exception * period);
         break;
     case VS_REQ_CLI:
@@ -532,7 +533,7 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
             fetch_request(v);
         }
         if (v->busy && !v->ended && !v->failed && !v->awaits) {
-            carry_on(v);
+            run_request(v);
         }
         if (shadowed && v->shadowed) {
             vs__vcpu_unshadow(v);

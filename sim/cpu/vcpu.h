@@ -11,15 +11,19 @@
 /* Agent step, see kernel.h. */
 uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
 
-/* exits.c: an event at the present instruction. True when the guest was left (and entered again).
- */
-bool vs__vcpu_event(struct vs_vcpu *v, const struct vs_vmx_event *event);
+/* exits.c: the guest did something at the present instruction, or something happened to it. True
+ * when it was left for that (and entered again). `how` says what the handler does besides its
+ * program; NULL: nothing. */
+bool vs__vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
+/* The same, and the exit may stay open, the guest left, until vs__vcpu_release: then *hold. */
+bool vs__vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap,
+                        const struct vs_handling *how, bool *hold);
+void vs__vcpu_release(struct vs_vcpu *v);
+/* The same for what leaves the guest whatever the processor's controls say. */
+void vs__vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap,
+                          const struct vs_handling *how);
 /* An interrupt of the host's own stops the guest for this work. */
 void vs__vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
-/* The same for an exit that was decided elsewhere; *hold: it stays open, the guest left, until
- * vs__vcpu_release. */
-void vs__vcpu_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info, bool *hold);
-void vs__vcpu_release(struct vs_vcpu *v);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vs__vcpu_interrupts(struct vs_vcpu *v);
 /* The guest executes HLT, or has nothing to run: false when it sleeps (the step ends). */
@@ -48,20 +52,23 @@ void vs__edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before);
 void vs__vcpu_shadow_controls(struct vs_vmcs_config *c);
 enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
                                     struct vs_errors *errors);
-/* Exits of a page fault (error_code becomes what the guest sees), MOV to CR3, INVLPG, and an access
- * to a device. */
+/* Exits of a page fault (error_code becomes what the guest sees), MOV to CR3, INVLPG, INVPCID, and
+ * an access to a device. */
 enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_translation *f);
-bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_vmx_event *e, bool keep);
+bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_trap *trap, bool keep);
 void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at);
-void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_vmx_event *e, bool page,
-                             uint64_t at);
+void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_trap *trap);
 void vs__vcpu_shadow_cr4(struct vs_vcpu *v);
 void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at);
 
 /* dirty.c: the dirty log. */
 enum vs_status vs__dirty_make(struct vs_host *h, struct vs_platform *p);
 void vs__dirty_start(struct vs_vcpu *v);
-/* The processor's log is read (vs_hv_exit.log; ctx = the vCPU). */
+/* The processor's log is read (vs_hv_exit.log). */
+struct vs_log_reading {
+    struct vs_vcpu *v;
+    bool full; /* the exit is that of a full log */
+};
 void vs__dirty_flush(void *ctx, struct vs_txn *t);
 /* host_ps has come: a round, or another vCPU's. */
 void vs__dirty_due(struct vs_vcpu *v, uint64_t now_ps);
@@ -75,8 +82,14 @@ void vs__dirty_mark(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
  * host; the others are kicked. */
 void vs__dirty_drop(struct vs_vcpu *v, struct vs_txn *t);
 
-/* host.c: an EPT violation of a page that is there: false when it is not. */
-bool vs__host_withheld(struct vs_vcpu *v, const struct vs_translation *f);
+/* host.c: a fault of the second dimension at a page that is there and lacks a right: *how is what
+ * its handler does, with `w`, which lasts as long. False when the page is not there. */
+struct vs_withheld {
+    struct vs_vcpu *v;
+    const struct vs_translation *fault;
+};
+bool vs__host_withheld(struct vs_vcpu *v, const struct vs_translation *f, struct vs_withheld *w,
+                       struct vs_handling *how);
 /* The page around gpa has the smallest size; false: host memory is exhausted. */
 bool vs__host_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
 /* Somebody outside takes rights to (or gives back) the pages of [at, at + bytes). */
@@ -92,9 +105,12 @@ void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 /* The same where the guest asks for more than the machine was given: a wrong request. */
 void vs__vcpu_refuse(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 
-/* The world switch of this machine: VMX, SVM under nested paging, EL2 under stage 2. */
-bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_vmx_event *event,
+/* world.c. The world switch of this machine: VMX, SVM under nested paging, EL2 under stage 2.
+ * Whether a trap leaves the guest, and what the exit then says. */
+bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap,
                          struct vs_vmx_exit_info *info);
+/* What an exit says that leaves the guest whatever the controls say. */
+void vs__vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info);
 enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info);
 enum vs_vmx_result vs__vcpu_resume(struct vs_vcpu *v);
 bool vs__vcpu_svm_setup(struct vs_vcpu *v);

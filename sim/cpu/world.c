@@ -84,9 +84,71 @@ static uint32_t class_of(uint32_t reason)
     }
 }
 
-bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_vmx_event *event,
+/* A trap as VMX has it. */
+static struct vs_vmx_event event_of(const struct vs_trap *trap)
+{
+    static const enum vs_vmx_kind kind[VS_TRAP_N] = {
+        [VS_TRAP_EXCEPTION] = VS_EV_EXCEPTION,
+        [VS_TRAP_INTERRUPT] = VS_EV_EXTERNAL_INTERRUPT,
+        [VS_TRAP_INTERRUPT_WINDOW] = VS_EV_INTERRUPT_WINDOW,
+        [VS_TRAP_CPU_ID] = VS_EV_CPUID,
+        [VS_TRAP_HALT] = VS_EV_HLT,
+        [VS_TRAP_INVALIDATE] = VS_EV_INVLPG,
+        [VS_TRAP_TIMESTAMP] = VS_EV_RDTSC,
+        [VS_TRAP_HYPERCALL] = VS_EV_VMCALL,
+        [VS_TRAP_CONTROL_REGISTER] = VS_EV_MOV_FROM_CR,
+        [VS_TRAP_PIO] = VS_EV_IO,
+        [VS_TRAP_MSR_READ] = VS_EV_RDMSR,
+        [VS_TRAP_MSR_WRITE] = VS_EV_WRMSR,
+        [VS_TRAP_PAUSE] = VS_EV_PAUSE,
+        [VS_TRAP_APIC_ACCESS] = VS_EV_APIC_ACCESS,
+        [VS_TRAP_EOI] = VS_EV_EOI,
+        [VS_TRAP_STAGE2_FAULT] = VS_EV_EPT_VIOLATION,
+        [VS_TRAP_MMIO] = VS_EV_EPT_MISCONFIG,
+        [VS_TRAP_TIMER] = VS_EV_PREEMPTION_TIMER,
+        [VS_TRAP_LOG_FULL] = VS_EV_PML_FULL,
+        [VS_TRAP_APIC_WRITE] = VS_EV_APIC_WRITE,
+    };
+    struct vs_vmx_event e = {.kind = kind[trap->kind],
+                             .number = trap->number,
+                             .size = trap->size,
+                             .value = trap->value,
+                             .address = trap->gva.v,
+                             .guest_physical = trap->gpa.v,
+                             .qualification = trap->syndrome,
+                             .error_code = trap->error_code,
+                             .length = trap->length,
+                             .gpr = trap->gpr,
+                             .cpl = trap->cpl,
+                             .in = trap->kind == VS_TRAP_PIO && !trap->write,
+                             .string = trap->string,
+                             .rep = trap->rep,
+                             .immediate = trap->immediate,
+                             .has_error = trap->has_error};
+    if (trap->kind == VS_TRAP_CONTROL_REGISTER && trap->write) {
+        e.kind = VS_EV_MOV_TO_CR;
+    } else if (trap->kind == VS_TRAP_INVALIDATE && trap->scope == VS_TRAP_CONTEXT) {
+        e.kind = VS_EV_INVPCID;
+    } else if (trap->kind == VS_TRAP_APIC_ACCESS) { /* SDM 3C table 28-6: a linear access */
+        e.qualification = trap->number | (trap->write ? 1u << 12 : 0);
+    }
+    return e;
+}
+
+void vs__vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info)
+{
+    bool cr = trap->kind == VS_TRAP_CONTROL_REGISTER;
+    info->reason = cr ? VS_EXIT_CR_ACCESS : VS_EXIT_INVLPG;
+    info->qualification = cr ? trap->number : trap->gva.v; /* MOV to CR from RAX */
+    info->has_qualification = cr || trap->scope != VS_TRAP_BROADCAST;
+    info->length = trap->length;
+}
+
+bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap,
                          struct vs_vmx_exit_info *info)
 {
+    struct vs_vmx_event e = event_of(trap);
+    const struct vs_vmx_event *event = &e;
     if (v->p->el2) {
         return vs_vmx_intercept(&v->vmx, NULL, event, info) &&
                vs_el2_traps(&v->el2, class_of(info->reason), info->reason == VS_EXIT_CPUID);

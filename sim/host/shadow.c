@@ -6,6 +6,7 @@
 #define PF_RESERVED 9u /* present and reserved bit set: how KVM marks device pages */
 #define CODE 0xf00000u /* in VS_HV_CODE, after the programs */
 #define INVLPG_LENGTH 3u
+#define CR_LENGTH 3u /* bytes of MOV to CR */
 
 /* The one thing the present exit is about. */
 struct work {
@@ -73,13 +74,10 @@ enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_co
 /* ---- exits ---- */
 
 static bool leave(struct vs_vcpu *v, void (*what)(void *ctx, struct vs_txn *t), struct work *w,
-                  const struct vs_vmx_event *e)
+                  const struct vs_trap *trap)
 {
-    v->work = what;
-    v->work_ctx = w;
-    bool left = vs__vcpu_event(v, e);
-    v->work = NULL;
-    return left;
+    struct vs_handling how = {.work = what, .ctx = w};
+    return vs__vcpu_trap(v, trap, &how);
 }
 
 static void work_fault(void *ctx, struct vs_txn *t)
@@ -96,11 +94,11 @@ static void work_fault(void *ctx, struct vs_txn *t)
 enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_translation *f)
 {
     struct work w = {.v = v, .address = f->gva.v, .error = f->error_code};
-    struct vs_vmx_event e = {.kind = VS_EV_EXCEPTION,
-                             .number = PAGE_FAULT,
-                             .has_error = true,
-                             .error_code = f->error_code,
-                             .address = f->gva.v};
+    struct vs_trap e = {.kind = VS_TRAP_EXCEPTION,
+                        .number = PAGE_FAULT,
+                        .has_error = true,
+                        .error_code = f->error_code,
+                        .gva = f->gva};
     if (!leave(v, work_fault, &w, &e)) {
         vs__vcpu_fail(v, "a page fault under shadow paging that does not exit");
     }
@@ -120,7 +118,7 @@ static void work_cr3(void *ctx, struct vs_txn *t)
     vs_hv_guest_cr3(&w->v->hv, t, w->v->guest_context.cr3);
 }
 
-bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_vmx_event *e, bool keep)
+bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_trap *e, bool keep)
 {
     struct work w = {.v = v, .address = e->value, .keep = keep, .good = true};
     bool left = leave(v, work_cr3, &w, e);
@@ -142,7 +140,8 @@ static void work_invlpg(void *ctx, struct vs_txn *t)
 void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at)
 {
     struct work w = {.v = v, .address = at};
-    struct vs_vmx_event e = {.kind = VS_EV_INVLPG, .address = at, .length = INVLPG_LENGTH};
+    struct vs_trap e = {
+        .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_PAGE, .gva = {at}, .length = INVLPG_LENGTH};
     if (!leave(v, work_invlpg, &w, &e)) {
         vs__vcpu_fail(v, "INVLPG does not exit, but shadow paging needs that");
     }
@@ -159,10 +158,9 @@ static void work_invpcid(void *ctx, struct vs_txn *t)
     vs_shadow_invalidate(&w->v->shadow, t);
 }
 
-void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_vmx_event *e, bool page,
-                             uint64_t at)
+void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_trap *e)
 {
-    struct work w = {.v = v, .address = at, .keep = page};
+    struct work w = {.v = v, .address = e->gva.v, .keep = e->number == 0}; /* type 0: one page */
     if (!leave(v, work_invpcid, &w, e)) {
         vs__vcpu_fail(v, "INVPCID does not exit, but shadow paging needs that");
     }
@@ -172,24 +170,19 @@ void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_vmx_event *e, bo
 void vs__vcpu_shadow_cr4(struct vs_vcpu *v)
 {
     struct work w = {.v = v};
-    struct vs_vmx_exit_info info = {.reason = VS_EXIT_CR_ACCESS,
-                                    .qualification = 4, /* MOV to CR4 from RAX */
-                                    .has_qualification = true,
-                                    .length = 3};
-    v->work = work_invpcid;
-    v->work_ctx = &w;
-    vs__vcpu_exit(v, &info, NULL);
-    v->work = NULL;
+    struct vs_trap e = {
+        .kind = VS_TRAP_CONTROL_REGISTER, .number = 4, .write = true, .length = CR_LENGTH};
+    struct vs_handling how = {.work = work_invpcid, .ctx = &w};
+    vs__vcpu_trap_always(v, &e, &how);
 }
 
 void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at)
 {
-    struct vs_vmx_event e = {.kind = VS_EV_EXCEPTION,
-                             .number = PAGE_FAULT,
-                             .has_error = true,
-                             .error_code = PF_RESERVED,
-                             .address = at};
-    v->device = true;
-    vs__vcpu_event(v, &e);
-    v->device = false;
+    struct vs_trap e = {.kind = VS_TRAP_EXCEPTION,
+                        .number = PAGE_FAULT,
+                        .has_error = true,
+                        .error_code = PF_RESERVED,
+                        .gva = {at}};
+    struct vs_handling how = {.device = true};
+    vs__vcpu_trap(v, &e, &how);
 }

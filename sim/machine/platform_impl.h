@@ -16,6 +16,7 @@
 #include "virtsim/frames.h"
 #include "virtsim/rng.h"
 #include "virtsim/sim.h"
+#include "virtsim/trap.h"
 #include "el2/el2.h"
 #include "svm/svm.h"
 #include "vmcs/vmcs.h"
@@ -135,27 +136,19 @@ struct vs_vcpu {
     struct vs_cpu_bulk bulk;
     size_t record;
     uint64_t horizon;
-    /* what the handler of the present exit does besides its program; a device was accessed */
-    void (*work)(void *ctx, struct vs_txn *t);
-    void *work_ctx;
-    bool device;
     bool kernel, emulated; /* the guest's kernel accesses memory; it was carried out otherwise */
     struct vs_fault_seen { /* the last fault, and how often it was the same one */
         uint64_t request, at, gva, gpa, why;
         unsigned n;
     } faulted;
-    /* the present EPT violation is of a page that is there; user space is asked */
-    bool fast, ask, log_full;       /* the present exit is that of a full log */
-    struct vs_translation withheld; /* that violation */
-    bool kicked;                    /* by another vCPU's host: its translations have to go */
-    uint64_t host_ps;               /* when the host wants to stop this vCPU next; VS_NEVER */
+    bool kicked;      /* by another vCPU's host: its translations have to go */
+    uint64_t host_ps; /* when the host wants to stop this vCPU next; VS_NEVER */
     bool busy, in_bulk, ended, failed, yield, sleeping;
-    uint8_t inject;  /* vector that the handler of the present exit gives to the entry */
-    uint8_t carried; /* vector that the last entry carried after a halt, not yet delivered */
+    uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
     /* apic.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of
      * which the host does not know; it has asked for the window; the processor holds what is
-     * pending; others will be when the present exit's is injected */
-    bool masked, shadowed, fresh, window, listed, more;
+     * pending */
+    bool masked, shadowed, fresh, window, listed;
     bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
     uint64_t slept_ps; /* when it fell asleep */
     /* interrupts: on their way, ordered by arrival; and pending, by vector */

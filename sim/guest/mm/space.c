@@ -448,13 +448,14 @@ void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t 
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
 {
     struct vs_platform *p = v->p;
-    struct vs_vmx_event e = {.kind = VS_EV_INVLPG, .address = at, .length = INVLPG_LENGTH};
     vs_gva g = {at};
+    struct vs_trap e = {
+        .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_PAGE, .gva = g, .length = INVLPG_LENGTH};
     if (p->shadow) {
         vs__vcpu_shadow_invlpg(v, at);
         return;
     }
-    if (!p->virtualized || !vs__vcpu_event(v, &e)) {
+    if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
         vs_ps cost = {p->os.invlpg * v->clock.period_ps};
         if (!p->recorded) { /* where it is among the recorded instructions */
             vs_cpu_instructions(&v->cpu, 1);
@@ -500,10 +501,13 @@ void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
 {
     struct vs_platform *p = v->p;
     value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : vs__space_cr3(v);
-    struct vs_vmx_event e = {
-        .kind = VS_EV_MOV_TO_CR, .number = 3, .value = value, .length = CR_LENGTH};
+    struct vs_trap e = {.kind = VS_TRAP_CONTROL_REGISTER,
+                        .number = 3,
+                        .write = true,
+                        .value = value,
+                        .length = CR_LENGTH};
     bool left = p->shadow ? vs__vcpu_shadow_cr3(v, &e, (value & KEEP) != 0)
-                          : p->virtualized && vs__vcpu_event(v, &e);
+                          : p->virtualized && vs__vcpu_trap(v, &e, NULL);
     if (!left) {
         vs_ps cost = {p->os.mov_cr * v->clock.period_ps};
         vs_txn_settle(&v->txn);

@@ -84,11 +84,10 @@ void vs__vcpu_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_
         execute_tlbi(&i, &v->txn);
         return;
     }
-    struct vs_vmx_exit_info info = {.reason = VS_EXIT_INVLPG, .length = A64_LENGTH};
-    v->work = execute_tlbi;
-    v->work_ctx = &i;
-    vs__vcpu_exit(v, &info, NULL);
-    v->work = NULL;
+    struct vs_trap e = {
+        .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_BROADCAST, .length = A64_LENGTH};
+    struct vs_handling how = {.work = execute_tlbi, .ctx = &i};
+    vs__vcpu_trap_always(v, &e, &how);
 }
 
 void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable)
@@ -164,7 +163,11 @@ void vs__vcpu_invpcid(struct vs_vcpu *v)
     struct vs_platform *p = v->p;
     const struct vs_request *r = &v->request;
     vs_gva at = {r->address};
-    struct vs_vmx_event e = {.kind = VS_EV_INVPCID, .length = INVPCID_LENGTH};
+    struct vs_trap e = {.kind = VS_TRAP_INVALIDATE,
+                        .scope = VS_TRAP_CONTEXT,
+                        .number = (uint32_t)r->a,
+                        .gva = at,
+                        .length = INVPCID_LENGTH};
     if (vs__vcpu_arm(v)) {
         vs__vcpu_refuse(v, "INVPCID is x86's; this machine's guests are Arm's: cpu:tlbi");
         return;
@@ -179,10 +182,10 @@ void vs__vcpu_invpcid(struct vs_vcpu *v)
         return;
     }
     if (p->shadow) {
-        vs__vcpu_shadow_invpcid(v, &e, r->a == 0, r->address);
+        vs__vcpu_shadow_invpcid(v, &e);
         return;
     }
-    if (!p->virtualized || !vs__vcpu_event(v, &e)) {
+    if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
         own_time(v, VS_ACC_os_invpcid, p->os.invpcid);
     }
     vs_txn_settle(&v->txn);
@@ -199,18 +202,16 @@ static void emulate_invlpga(void *ctx, struct vs_txn *t)
 /* KVM's invlpga_interception: the guest's ASIDs are its own; its translations are all under one. */
 void vs__vcpu_invlpga(struct vs_vcpu *v)
 {
-    struct vs_vmx_exit_info info = {.reason = VS_EXIT_INVLPG,
-                                    .qualification = v->request.address,
-                                    .has_qualification = true,
-                                    .length = CR_LENGTH};
+    struct vs_trap e = {.kind = VS_TRAP_INVALIDATE,
+                        .scope = VS_TRAP_PAGE_OF_TAG,
+                        .gva = {v->request.address},
+                        .length = CR_LENGTH};
+    struct vs_handling how = {.work = emulate_invlpga, .ctx = v};
     if (!v->p->svm) {
         vs__vcpu_refuse(v, "INVLPGA is AMD's, with SVM: it needs paging.mode = npt");
         return;
     }
-    v->work = emulate_invlpga;
-    v->work_ctx = v;
-    vs__vcpu_exit(v, &info, NULL);
-    v->work = NULL;
+    vs__vcpu_trap_always(v, &e, &how);
 }
 
 /* ---- control registers ---- */
@@ -268,8 +269,11 @@ void vs__vcpu_write_cr(struct vs_vcpu *v)
     struct vs_platform *p = v->p;
     const struct vs_request *r = &v->request;
     uint64_t value = r->a == 4 && !r->b ? v->cr4 : r->b;
-    struct vs_vmx_event e = {
-        .kind = VS_EV_MOV_TO_CR, .number = (uint32_t)r->a, .value = value, .length = CR_LENGTH};
+    struct vs_trap e = {.kind = VS_TRAP_CONTROL_REGISTER,
+                        .number = (uint32_t)r->a,
+                        .write = true,
+                        .value = value,
+                        .length = CR_LENGTH};
     bool x86 = !vs__vcpu_arm(v) && !p->recorded;
     if (r->a == 3) {
         bool keep = p->recorded && p->os.replay_mov_cr3;
@@ -281,7 +285,7 @@ void vs__vcpu_write_cr(struct vs_vcpu *v)
     if (r->a == 4 && x86 && bad_cr4(v, value)) {
         return;
     }
-    if (!p->virtualized || !vs__vcpu_event(v, &e)) {
+    if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
         charge(v, &v->txn, VS_ACC_os_mov_cr, p->os.mov_cr);
     }
     if (r->a == 4 && x86) {

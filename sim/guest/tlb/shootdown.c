@@ -240,19 +240,12 @@ static void flush_others(void *ctx, struct vs_txn *t)
 static void by_hypercall(struct vs_vcpu *v, struct vs_shot shot)
 {
     struct flush f = {v, shot};
-    struct vs_vmx_event e = {.kind = VS_EV_VMCALL, .length = 3};
-    struct vs_vmx_exit_info info;
+    struct vs_trap e = {.kind = VS_TRAP_HYPERCALL, .length = 3};
+    struct vs_handling how = {.work = flush_others, .ctx = &f};
     bool hold = false;
-    memset(&info, 0, sizeof info);
-    vs_txn_settle(&v->txn);
-    if (!vs__vcpu_intercepts(v, &e, &info)) {
+    if (!vs__vcpu_trap_hold(v, &e, &how, &hold)) {
         vs__vcpu_fail(v, "guest.shootdown = hypercall: the instruction does not exit");
-        return;
     }
-    v->work = flush_others;
-    v->work_ctx = &f;
-    vs__vcpu_exit(v, &info, &hold);
-    v->work = NULL;
 }
 
 /* KVM's ack_kick: the initiator waits for this, not for the flush, which comes before the entry. */

@@ -74,13 +74,14 @@ void vs__dirty_mark(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
 
 void vs__dirty_flush(void *ctx, struct vs_txn *t)
 {
-    struct vs_vcpu *v = ctx;
+    const struct vs_log_reading *reading = ctx;
+    struct vs_vcpu *v = reading->v;
     struct vs_host *h = vs__host_of(v);
     struct vs_ept_pml *log = &v->ept.pml;
     const struct vs_host_config *c = &v->p->host_cfg;
     unsigned last = VS_EPT_PML_ENTRIES - 1u;
     bool full = log->index >= VS_EPT_PML_ENTRIES;
-    if (!h->logging && !v->log_full) {
+    if (!h->logging && !reading->full) {
         return; /* nobody wants to know */
     }
     vs_vmx_write(&v->vmx, NULL, VS_VMCS_GUEST_PML_INDEX, log->index); /* as the processor did */

@@ -98,11 +98,12 @@ void vs__host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t c
  * access once, and lets the page go. */
 static void give(void *ctx, struct vs_txn *t)
 {
-    struct vs_vcpu *v = ctx;
+    const struct vs_withheld *w = ctx;
+    struct vs_vcpu *v = w->v;
     struct vs_host *h = vs__host_of(v);
     const struct vs_host_config *c = &v->p->host_cfg;
     const struct vs_radix_format *f = &v->vm->format;
-    const struct vs_translation *fault = &v->withheld;
+    const struct vs_translation *fault = w->fault;
     struct vs_slat_leaf leaf;
     uint64_t flags = VS_SLAT_WATCHED | VS_SLAT_LOGGED; /* that end */
     (void)vs_slat_find(v->vm, fault->gpa.v, &leaf);
@@ -133,16 +134,19 @@ static void give(void *ctx, struct vs_txn *t)
     vs__host_touch(v, t, leaf.at.v, VS_REF_WRITE);
 }
 
-bool vs__host_withheld(struct vs_vcpu *v, const struct vs_translation *f)
+bool vs__host_withheld(struct vs_vcpu *v, const struct vs_translation *f, struct vs_withheld *w,
+                       struct vs_handling *how)
 {
     struct vs_slat_leaf leaf;
     if (!vs_slat_find(v->vm, f->gpa.v, &leaf)) {
         return false;
     }
-    v->withheld = *f;
-    v->ask = (leaf.entry & VS_SLAT_WATCHED) != 0;
-    v->work = give;
-    v->work_ctx = v;
+    *w = (struct vs_withheld){v, f};
+    *how = (struct vs_handling){.work = give,
+                                .ctx = w,
+                                .fast = true,
+                                .ask = (leaf.entry & VS_SLAT_WATCHED) != 0,
+                                .withheld = f};
     return true;
 }
 
