@@ -155,6 +155,13 @@ step_digest() {
     say "$n workloads twice, a sweep with one and two workers: same digests"
 }
 
+# No result changes unseen: every run of tests/digests/runs.txt.
+step_digests() {
+    [ -x "$(dir_of dev)/virtsim" ] || { say "no program yet"; exit 77; }
+    require python3
+    VIRTSIM=$(dir_of dev)/virtsim VIRTSIM_HOME=$PWD tools/digests --check -j "$jobs"
+}
+
 step_install() {
     local v p
     [ -x "$(dir_of dev)/virtsim" ] || { say "no program yet"; exit 77; }
@@ -206,6 +213,7 @@ step format step_format
 step skeleton step_skeleton
 step docs step_docs
 step digest step_digest
+step digests step_digests
 step install step_install
 step models step_models
 step clang step_clang
