@@ -19,6 +19,11 @@ static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const
     v->p->status = status;
     int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index,
                       (double)vs_cpu_now_ps(&v->cpu) * 1e-6);
+    if (v->p->phys->exhausted) { /* whatever went wrong: a write was lost before */
+        v->p->status = VS_E_RUN;
+        snprintf(v->p->error + at, sizeof v->p->error - (size_t)at, "%s", VS__NO_PROCESS_MEMORY);
+        return;
+    }
     vsnprintf(v->p->error + at, sizeof v->p->error - (size_t)at, format, ap);
 }
 
@@ -448,9 +453,13 @@ static void fetch_request(struct vs_vcpu *v)
     begin(v);
 }
 
+/* What lies outside of the simulated machine and ends a run: its caller, this process's memory. */
 static void stop_progressing(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
+    if (p->phys->exhausted) {
+        vs__vcpu_fail(v, VS__NO_PROCESS_MEMORY);
+    }
     if (p->options.progress && (++p->ticks & 63u) == 0 &&
         p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->cpu), p->accesses)) {
         vs__vcpu_fail(v, "stopped");

@@ -389,9 +389,8 @@ static enum vs_status make_vm(struct vs_platform *p, unsigned index, uint32_t co
 static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
                                    struct vs_errors *errors)
 {
-    uint64_t bytes = p->os.host_memory & ~((1ull << 30) - 1u)
-                         ? p->os.host_memory & ~((1ull << 30) - 1u)
-                         : 1ull << 30;
+    /* nodes have the same, in whole chunks of 2 MiB; host.memory has room for one each */
+    uint64_t bytes = p->os.host_memory - p->os.host_memory % (c->memory.nodes << VS_PAGE_2M_SHIFT);
     /* frames begin above 1 MiB: low memory is the firmware's */
     uint64_t first = 1u << 21;
     if (check_recorded(p, bytes / c->memory.nodes, errors)) {
@@ -402,8 +401,8 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
     }
     p->phys = vs_phys_create(bytes);
     if (!p->phys) {
-        vs_error(errors, "host.memory = %llu: the address space cannot be reserved",
-                 (unsigned long long)bytes);
+        vs_error(errors, "host.memory = %llu: no memory is left for this process (ulimit -v)",
+                 (unsigned long long)p->os.host_memory);
         return VS_E_NOMEM;
     }
     enum vs_status s = VS_OK;
@@ -494,6 +493,10 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         s = make_vcpu(p, i, &c, errors);
     }
     s = s ? s : vs__net_make(p, knobs, errors);
+    if (!s && p->phys->exhausted) {
+        vs_error(errors, "%s", VS__NO_PROCESS_MEMORY);
+        s = VS_E_NOMEM;
+    }
     if (s) {
         vs_platform_destroy(p);
         return s;

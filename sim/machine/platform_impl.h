@@ -39,6 +39,10 @@ enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 #define VS__VCPUS 64u       /* a workload has no more, nor have programs.h's inputs */
 #define VS__SHOTS VS__VCPUS /* flushes that wait for one vCPU: each has one under way */
 
+/* Sparse memory (virtsim/phys.h) has lost a write. */
+#define VS__NO_PROCESS_MEMORY                                                                      \
+    "this process gets no more memory for what the simulated machine has written (ulimit -v)"
+
 struct vs_platform;
 struct vs_net;
 

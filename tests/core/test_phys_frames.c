@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "virtsim/frames.h"
 #include "virtsim/phys.h"
+#include "virtsim/rng.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,10 +9,8 @@
 
 #include <cmocka.h>
 
-static void untouched_memory_reads_zero_and_written_bytes_stay(void **state)
+static void zero_until_written(struct vs_phys *p)
 {
-    (void)state;
-    struct vs_phys *p = vs_phys_create(1ull << 36);
     assert_non_null(p);
     vs_hpa a = {0x123456788}, end = {(1ull << 36) - 8u}, beyond = {1ull << 36},
            across = {(1ull << 36) - 4u}, huge = {UINT64_MAX};
@@ -32,7 +31,52 @@ static void untouched_memory_reads_zero_and_written_bytes_stay(void **state)
     memset(b, 0xee, 8);
     vs_phys_read(p, across, b, 8); /* the inner half is memory, the outer reads 0 */
     assert_int_equal(b[4], 0);
+    vs_phys_write(p, across, "abcdefgh", 8);
+    vs_phys_read(p, across, b, 8);
+    assert_memory_equal(b, "abcd\0\0\0\0", 8);
     vs_phys_destroy(p);
+}
+
+static void untouched_memory_reads_zero_and_written_bytes_stay(void **state)
+{
+    (void)state;
+    zero_until_written(vs_phys_create(1ull << 36));
+    zero_until_written(vs_phys_create_sparse(1ull << 36));
+}
+
+/* Both kinds of memory hold the same bytes, wherever an access begins and however long it is. */
+static void sparse_memory_holds_what_one_mapping_does(void **state)
+{
+    (void)state;
+    const uint64_t size = 3ull << 30,
+                   base[] = {0, (1ull << 30) - 40u, (2ull << 30) + 4000u, size - 60u};
+    struct vs_phys *flat = vs_phys_create(size), *sparse = vs_phys_create_sparse(size);
+    struct vs_rng r;
+    unsigned char a[9000], b[9000];
+    assert_non_null(flat);
+    assert_non_null(sparse);
+    vs_rng_seed(&r, 7, 7);
+    for (unsigned i = 0; i < 20000; i++) {
+        vs_hpa at = {base[vs_rng_next(&r) % 4u] + vs_rng_next(&r) % 9000u};
+        uint64_t value = vs_rng_next(&r);
+        size_t bytes = value % 100u ? value % 70u : value % sizeof a;
+        for (size_t k = 0; k < bytes; k++) {
+            a[k] = (unsigned char)(value >> k % 56u);
+        }
+        vs_phys_write64(flat, at, value);
+        vs_phys_write64(sparse, at, value);
+        at.v += value >> 50;
+        vs_phys_write(flat, at, a, bytes);
+        vs_phys_write(sparse, at, a, bytes);
+        at.v -= value >> 51;
+        vs_phys_read(flat, at, a, sizeof a);
+        vs_phys_read(sparse, at, b, sizeof b);
+        assert_memory_equal(a, b, sizeof a);
+        assert_int_equal(vs_phys_read64(flat, at), vs_phys_read64(sparse, at));
+    }
+    assert_false(sparse->exhausted);
+    vs_phys_destroy(flat);
+    vs_phys_destroy(sparse);
 }
 
 static int by_value(const void *a, const void *b)
@@ -288,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(untouched_memory_reads_zero_and_written_bytes_stay),
+        cmocka_unit_test(sparse_memory_holds_what_one_mapping_does),
         cmocka_unit_test(frames_of_4k_cover_the_region_once),
         cmocka_unit_test(frames_of_all_sizes_never_overlap),
         cmocka_unit_test(a_returned_frame_is_given_again),
