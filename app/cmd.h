@@ -46,6 +46,10 @@ enum vs_status request_open(struct request *r, enum vs_status so_far, bool creat
                             struct vs_db **db);
 void request_free(struct request *r);
 
+/* What is running, for messages: none advises to do what was just done. */
+void message_command(int argc, char **argv);
+/* One line on stderr. */
+void message(const char *text);
 /* Prints every collected mistake ("virtsim: ..."), frees the list, returns the status for exit. */
 int report(struct vs_errors *errors, enum vs_status status, bool started);
 /* Progress on a terminal's stderr, silent in a pipe; `what` and a percentage when total is known.

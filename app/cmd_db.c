@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* db digest | check | merge. */
+/* db digest | check | merge | upgrade. */
 #define _GNU_SOURCE
 #include "cmd.h"
 
@@ -37,7 +37,8 @@ static int with_db(struct args *a, const char *path, bool create,
 {
     char err[5200];
     struct vs_db *db = NULL;
-    if (vs_db_open(path, create, &db, err, sizeof err)) {
+    if (create ? vs_db_open_later(path, &db, err, sizeof err)
+               : vs_db_open(path, false, &db, err, sizeof err)) {
         vs_error(&a->errors, "%s", err);
         return report(&a->errors, VS_E_INPUT, false);
     }
@@ -46,7 +47,7 @@ static int with_db(struct args *a, const char *path, bool create,
         vs_error(&a->errors, "%s", vs_db_error(db));
     }
     vs_db_close(db);
-    return report(&a->errors, st, true);
+    return report(&a->errors, st, st != VS_E_INPUT);
 }
 
 static enum vs_status digest(struct args *a, struct vs_db *db)
@@ -105,10 +106,11 @@ int cmd_db(int argc, char **argv)
     static const struct argp p = {
         NULL,
         option,
-        "digest FILE\ncheck FILE\nmerge INTO FROM...",
+        "digest FILE\ncheck FILE\nmerge INTO FROM...\nupgrade OLD NEW",
         "digest: one number over everything but provenance; equal databases have equal digests.\n"
         "check: integrity, balanced books, schema version.\n"
-        "merge: appends the runs of other databases, renumbered.",
+        "merge: appends the runs of other databases, renumbered.\n"
+        "upgrade: a database of an older schema as a new one, under today's names.",
         NULL,
         NULL,
         NULL};
@@ -127,6 +129,15 @@ int cmd_db(int argc, char **argv)
         }
         return with_db(&a, a.word[1], true, merge);
     }
-    vs_error(&a.errors, "db: digest FILE, check FILE or merge INTO FROM... is needed");
+    if (!strcmp(verb, "upgrade") && a.n == 3) {
+        char err[5200];
+        enum vs_status st = vs_db_upgrade(a.word[1], a.word[2], err, sizeof err);
+        if (st) {
+            vs_error(&a.errors, "%s", err);
+        }
+        return report(&a.errors, st, st != VS_E_INPUT);
+    }
+    vs_error(&a.errors,
+             "db: digest FILE, check FILE, merge INTO FROM... or upgrade OLD NEW is needed");
     return report(&a.errors, VS_E_INPUT, false);
 }

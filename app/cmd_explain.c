@@ -4,6 +4,7 @@
 #include "cmd.h"
 
 #include "explain/tree.h"
+#include "renames.h"
 #include "svg.h"
 #include "virtsim/op_alias.h"
 
@@ -440,6 +441,11 @@ static void check_request(struct explain *e)
 static void check_operation(struct explain *e)
 {
     e->n_ops = vs_op_resolve(e->op, e->ops);
+    const char *now = e->n_ops ? NULL : vs_renamed_operation(e->op);
+    if (now) {
+        e->op = now;
+        e->n_ops = vs_op_resolve(now, e->ops);
+    }
     if (!e->n_ops) {
         const char *names[VS_OP_N + 64];
         char other[64][40];

@@ -297,19 +297,21 @@ static void rows_of(struct list *l, struct vs_db *db, const char *sql, const cha
 
 static void runs(struct list *l)
 {
-    static const char *const columns[] = {"run",  "command",      "workload", "machine",
-                                          "seed", "simulated_ms", "point",    "started"};
+    static const char *const columns[] = {"run",          "command", "workload", "machine", "seed",
+                                          "simulated_ms", "point",   "started",  "options"};
     char err[5200];
     struct vs_db *db = NULL;
     if (vs_db_open(l->db, false, &db, err, sizeof err)) {
         vs_error(&l->errors, "%s", err);
         return;
     }
-    rows_of(l, db,
-            "SELECT run, command, workload, machine, seed, (end_ps - roi_ps) / 1e9, point, "
-            "coalesce((SELECT value FROM provenance p WHERE p.run = r.run AND key = 'started'), "
-            "'') FROM run r ORDER BY run",
-            columns, 8);
+    rows_of(
+        l, db,
+        "SELECT run, command, workload, machine, seed, (end_ps - roi_ps) / 1e9, point, "
+        "coalesce((SELECT value FROM provenance p WHERE p.run = r.run AND key = 'started'), "
+        "''), coalesce((SELECT group_concat(option || '=' || value, ' ') FROM run_option o WHERE "
+        "o.run = r.run), '') FROM run r ORDER BY run",
+        columns, 9);
 }
 
 static void claims(struct list *l)

@@ -98,6 +98,9 @@ static enum vs_status store(struct sweep_args *a, struct vs_db *db)
 {
     int64_t first = 0;
     enum vs_status st = vs_sweep_run(&a->s, db, a->r.db, &first, &a->r.errors);
+    if (st == VS_E_BOUNDS) { /* no point: what run says of each of them */
+        return st;
+    }
     int64_t rows = print_points(db, first, a->r.format);
     if (a->r.format == OUT_TABLE) {
         printf("\n%" PRId64 " of %zu points stored in %s\n", rows, vs_sweep_points(&a->s), a->r.db);
@@ -135,17 +138,13 @@ int cmd_sweep(int argc, char **argv)
     }
     a.s.base = a.r.session;
     a.s.progress = a.r.quiet ? NULL : show_progress;
-    enum vs_status st = a.r.errors.n ? VS_E_INPUT : vs_sweep_check(&a.s, &a.r.errors);
+    enum vs_status st = vs_sweep_check(&a.s, &a.r.errors);
+    st = a.r.errors.n && !st ? VS_E_INPUT : st;
     struct vs_db *db = NULL;
-    char err[5200];
-    bool started = false;
-    if (!st && vs_db_open(a.r.db, true, &db, err, sizeof err)) {
-        vs_error(&a.r.errors, "%s", err);
-        st = VS_E_IO;
-    } else if (!st) {
-        started = true;
-        st = store(&a, db);
-    }
+    st = request_open(&a.r, st, true, &db);
+    bool started = !st;
+    st = st ? st : store(&a, db);
+    started = started && st != VS_E_BOUNDS;
     int status = report(&a.r.errors, st, started);
     vs_db_close(db);
     vs_sweep_free(&a.s);

@@ -2,10 +2,15 @@
 #include "cmd.h"
 
 #include "lua/watch.h"
+#include "renames.h"
+#include "virtsim/ending.h"
 #include "virtsim/version.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name, *text;
@@ -22,7 +27,7 @@ static const struct {
      "runs, machines, workloads, parameters, knobs, accounts, counters, operations, formats, "
      "claims",
      cmd_list},
-    {"db", "digest, check or merge databases", cmd_db},
+    {"db", "digest, check, merge or upgrade databases", cmd_db},
 };
 #define N (sizeof commands / sizeof commands[0])
 
@@ -36,7 +41,23 @@ static int usage(FILE *f, int status)
     return status;
 }
 
-int main(int argc, char **argv)
+/* What the process ends with; a help text ends it with 0, from inside the parser. */
+static int status_at_end = EXIT_DONE;
+
+/* The last thing, however the process ends: a full disk behind stdout must not look like success.
+ */
+static void close_output(void)
+{
+    bool bad = ferror(stdout) != 0;
+    errno = 0;
+    if (fclose(stdout) || bad) {
+        fprintf(stderr, "virtsim: cannot write the output%s%s\n", errno ? ": " : "",
+                errno ? strerror(errno) : "");
+        _exit(status_at_end ? status_at_end : EXIT_RUNTIME);
+    }
+}
+
+static int dispatch(int argc, char **argv)
 {
     argp_err_exit_status = EXIT_REQUEST;
     vs_watch_at_last(last_resort);
@@ -54,13 +75,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < N; i++) {
         names[i] = commands[i].name;
         if (!strcmp(argv[1], names[i])) {
-            int status = commands[i].run(argc - 1, argv + 1);
-            /* a full disk behind stdout must not look like success */
-            if (fflush(stdout) || ferror(stdout)) {
-                fputs("virtsim: cannot write the output\n", stderr);
-                return status ? status : EXIT_RUNTIME;
-            }
-            return status;
+            return commands[i].run(argc - 1, argv + 1);
         }
     }
     const char *near = vs_nearest(argv[1], names, N);
@@ -69,4 +84,17 @@ int main(int argc, char **argv)
                  : "virtsim: unknown command '%s'; 'virtsim --help' lists them\n",
             argv[1], near);
     return EXIT_REQUEST;
+}
+
+int main(int argc, char **argv)
+{
+    vs_ending_watch();
+    message_command(argc, argv);
+    vs_knobs_renamed_by(vs_renamed_knob);
+    vs_db_renamed_by(vs_renames);
+    if (atexit(close_output)) {
+        return EXIT_RUNTIME;
+    }
+    status_at_end = dispatch(argc, argv);
+    return status_at_end;
 }

@@ -134,6 +134,11 @@ void out_real(struct out *o, double v, int digits)
     add(o, (struct cell){.text = copy(text), .is_number = true, .number = v});
 }
 
+void out_none(struct out *o)
+{
+    out_real(o, NAN, 0);
+}
+
 static void print_padded(FILE *f, const char *s, size_t to, bool right)
 {
     size_t pad = to > width(s) ? to - width(s) : 0;

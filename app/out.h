@@ -22,6 +22,8 @@ void out_short(struct out *o, const char *cell, size_t most);
 void out_int(struct out *o, int64_t v);
 /* `digits` after the point in tables; full precision for programs. NaN prints as an empty cell. */
 void out_real(struct out *o, double v, int digits);
+/* A number that a row of this kind does not have. */
+void out_none(struct out *o);
 void out_end(struct out *o, FILE *f); /* prints and frees */
 
 /* 1234567 ps -> "1.235 us": for trees and summaries, not for columns. */

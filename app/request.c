@@ -242,11 +242,34 @@ int parse(const struct argp *a, int argc, char **argv, void *input)
     return argp_parse(a, argc, argv, 0, NULL, input);
 }
 
+/* "virtsim db check": the command that is running. */
+static char running[2][64];
+
+void message_command(int argc, char **argv)
+{
+    snprintf(running[0], sizeof running[0], "'virtsim %s'", argc > 1 ? argv[1] : "");
+    snprintf(running[1], sizeof running[1], "'virtsim %s %s'", argc > 1 ? argv[1] : "",
+             argc > 2 ? argv[2] : "");
+}
+
+void message(const char *text)
+{
+    size_t n = strlen(text);
+    for (int i = 0; i < 2; i++) {
+        /* advice that ends a message and is to do what was just done */
+        const char *advice = strstr(text, running[i]);
+        if (advice && advice >= text + 2 && !strncmp(advice - 2, "; ", 2)) {
+            n = (size_t)(advice - 2 - text);
+        }
+    }
+    fprintf(stderr, "virtsim: %.*s\n", (int)n, text);
+}
+
 int report(struct vs_errors *errors, enum vs_status status, bool started)
 {
     progress_clear();
     for (size_t i = 0; i < errors->n; i++) {
-        fprintf(stderr, "virtsim: %s\n", errors->text[i]);
+        message(errors->text[i]);
     }
     if (!errors->n && status) {
         fprintf(stderr, "virtsim: %s\n", vs_status_text(status));
@@ -296,7 +319,7 @@ int unread(struct vs_db *db, int status)
     if (!vs_db_unread(db)) {
         return status;
     }
-    fprintf(stderr, "virtsim: %s\n", vs_db_error(db));
+    message(vs_db_error(db));
     return EXIT_RUNTIME;
 }
 

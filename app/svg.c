@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "svg.h"
 
+#include "whole.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,8 +231,10 @@ int svg_write(const char *path, const struct svg_panel *panel, size_t n)
             label = w > label ? w : label;
         }
     }
-    FILE *f = failed ? NULL : fopen(path, "w");
-    if (f) {
+    struct whole whole = {NULL, NULL, NULL};
+    failed = failed ? failed : whole_begin(&whole, path);
+    if (!failed) {
+        FILE *f = whole.file;
         double left = 14 + (label < 420 ? label : 420);
         double per_ns = (WIDTH - VALUES - left) / (scale_ps / 1e3), y = 8;
         fprintf(f,
@@ -249,10 +253,7 @@ int svg_write(const char *path, const struct svg_panel *panel, size_t n)
             y = draw_panel(f, &panel[i], rows[i], count[i], left, per_ns, scale_ps / 1e3, y) + 22;
         }
         fputs("</svg>\n", f);
-        bool bad = ferror(f) != 0;
-        failed = fclose(f) || bad ? (errno ? errno : EIO) : 0;
-    } else if (!failed) {
-        failed = errno;
+        failed = whole_end(&whole);
     }
     for (size_t i = 0; i < n; i++) {
         free(rows[i]);

@@ -254,11 +254,22 @@ static enum vs_status unknown_path(struct vs_knobs *k, const char *path, const c
     return VS_E_UNKNOWN;
 }
 
+static const char *(*renamed_by)(const char *old);
+
+void vs_knobs_renamed_by(const char *(*renamed)(const char *old))
+{
+    renamed_by = renamed;
+}
+
 enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text,
                             const struct vs_origin *who, struct vs_errors *errors)
 {
     const char *by = who->set_by ? who->set_by : "default";
     struct vs_knob *knob = find(k, path);
+    const char *now = knob || !renamed_by ? NULL : renamed_by(path);
+    if (now) {
+        knob = find(k, now);
+    }
     if (!knob) {
         return unknown_path(k, path, by, errors);
     }

@@ -35,12 +35,12 @@ void vs_leftover_done(const char *path)
     }
 }
 
-/* Only unlink and getpid, which a signal handler may call. */
+/* Only unlink, rmdir and getpid, which a signal handler may call. */
 void vs_leftover_remove(void)
 {
-    for (size_t i = 0; i < VS_LEFTOVERS; i++) {
-        if (owner[i] && owner[i] == getpid()) {
-            (void)unlink(paths[i]);
+    for (size_t i = VS_LEFTOVERS; i-- > 0;) { /* a folder was noted before what is in it */
+        if (owner[i] && owner[i] == getpid() && unlink(paths[i])) {
+            (void)rmdir(paths[i]);
         }
     }
 }

@@ -236,17 +236,63 @@ void vs_session_input_hash(const struct vs_session *s, char *out, size_t bytes)
     vs_programs_describe(&s->programs, out, bytes, format, sizeof format);
 }
 
-void vs_session_options_text(const struct vs_session *s, char *out, size_t bytes)
+static void option_text(struct vs_run_option *out, size_t *n, const char *name, const char *value)
+{
+    if (*value) {
+        snprintf(out[*n].option, sizeof out[*n].option, "%s", name);
+        snprintf(out[*n].value, sizeof out[*n].value, "%s", value);
+        ++*n;
+    }
+}
+
+static void option_number(struct vs_run_option *out, size_t *n, const char *name, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    option_text(out, n, name, value ? text : "");
+}
+
+static void option_amount(struct vs_run_option *out, size_t *n, const char *name,
+                          const struct vs_amount *a)
+{
+    char text[32];
+    option_text(out, n, name, a->n ? vs_amount_text(a, text, sizeof text) : "");
+}
+
+/* "1=0,3=2": vCPU 1 works in the address spaces of vCPU 0, 3 in those of 2. */
+static void option_shares(struct vs_run_option *out, size_t *n, const struct vs_programs *p)
+{
+    char text[sizeof out->value] = "";
+    size_t at = 0;
+    for (unsigned i = 0; i < p->n_vcpus && i < VS_RUN_VCPUS && at < sizeof text; i++) {
+        if (p->shares[i]) {
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%u=%u", at ? "," : "", i,
+                                   p->shares[i] - 1u);
+        }
+    }
+    option_text(out, n, "shares", text);
+}
+
+size_t vs_session_options(const struct vs_session *s, struct vs_run_option out[VS_SESSION_OPTIONS])
 {
     const struct vs_session_request *r = &s->request;
-    char warmup[32], skip[32], limit[32];
-    struct vs_amount before = r->parts.warmup;
-    before.n = before.n ? before.n : r->options.warmup; /* a recording's own */
-    snprintf(out, bytes, "warmup=%s spans=%" PRIu32 " epoch_ps=%" PRIu64 " skip=%s limit=%s%s%s%s",
-             vs_amount_text(&before, warmup, sizeof warmup), r->options.spans, r->options.epoch_ps,
-             vs_amount_text(&r->parts.skip, skip, sizeof skip),
-             vs_amount_text(&r->parts.limit, limit, sizeof limit), r->threads ? " threads=1" : "",
-             r->shares ? " shares=" : "", r->shares ? r->shares : "");
+    struct vs_amount warmup = r->parts.warmup;
+    warmup.n = warmup.n ? warmup.n : r->options.warmup; /* a recording's own */
+    const char *tables = r->tables ? strrchr(r->tables, '/') : NULL;
+    size_t n = 0;
+    option_amount(out, &n, "warmup", &warmup);
+    option_amount(out, &n, "skip", &r->parts.skip);
+    option_amount(out, &n, "limit", &r->parts.limit);
+    option_number(out, &n, "spans", r->options.spans);
+    option_number(out, &n, "epoch_ps", r->options.epoch_ps);
+    option_text(out, &n, "record", r->record ? "vst" : "");
+    option_text(out, &n, "tables", tables ? tables + 1 : r->tables ? r->tables : "");
+    option_text(out, &n, "threads", r->threads ? "1" : "");
+    option_shares(out, &n, &s->programs);
+    /* where the region of interest begins; without a word of it the whole run is measured */
+    bool marked = s->platform && !warmup.n && vs_platform_roi_ps(s->platform);
+    option_text(out, &n, "roi", warmup.n ? "warmup" : marked ? "mark" : "");
+    return n;
 }
 
 struct vs_ledger *vs_session_ledger(struct vs_session *s)
@@ -293,10 +339,10 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
                                 struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
-    char hash[VS_SESSION_TEXT], format[VS_SESSION_TEXT], options[VS_SESSION_TEXT];
+    char hash[VS_SESSION_TEXT], format[VS_SESSION_TEXT];
+    struct vs_run_option options[VS_SESSION_OPTIONS];
     _Static_assert(VS_SESSION_TEXT >= VS_PROGRAMS_MAX * 24u, "an input hash for each program");
     vs_programs_describe(&s->programs, hash, sizeof hash, format, sizeof format);
-    vs_session_options_text(s, options, sizeof options);
     size_t n_epochs;
     const struct vs_epoch_sample *samples = vs_platform_epochs(s->platform, &n_epochs);
     struct vs_epoch_row *epochs = calloc(n_epochs ? n_epochs : 1, sizeof *epochs);
@@ -325,7 +371,6 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         {"dirty", VS_DIRTY ? "1" : "0"},
         {"argv", r->argv ? r->argv : ""},
         {"input", r->input},
-        {"options", options},
         {"host", host},
         {"started", s->started},
         {"wall_s", text_of(wall, sizeof wall, "%.3f", s->wall_s)},
@@ -343,6 +388,8 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
                  .seed = r->options.seed,
                  .roi_ps = vs_platform_roi_ps(s->platform),
                  .end_ps = vs_platform_end_ps(s->platform)},
+        .options = options,
+        .n_options = vs_session_options(s, options),
         .knobs = s->knobs,
         .ledger = vs_platform_ledger(s->platform),
         .provenance = provenance,

@@ -12,7 +12,7 @@
 #include "machine/platform.h"
 #include "replay/parts.h"
 
-#define VS_SESSION_TEXT 1536u /* holds any input hash, format and options text */
+#define VS_SESSION_TEXT 1536u /* holds any input hash and format */
 
 struct vs_session_request {
     const char *input; /* workload script, trace, recording, or "-" */
@@ -49,8 +49,9 @@ const struct vs_machine_info *vs_session_machine(const struct vs_session *s);
 const char *vs_session_workload(const struct vs_session *s);
 /* As the run's row has it; a trace's is known when it has been read. */
 void vs_session_input_hash(const struct vs_session *s, char *out, size_t bytes);
-/* Options that are no knobs and change what a run measures, as provenance has them. */
-void vs_session_options_text(const struct vs_session *s, char *out, size_t bytes);
+/* Options that are no knobs and shaped the run, as its rows of run_option: how many. */
+#define VS_SESSION_OPTIONS 16u
+size_t vs_session_options(const struct vs_session *s, struct vs_run_option out[VS_SESSION_OPTIONS]);
 enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors);
 enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run,
                                 struct vs_errors *errors);

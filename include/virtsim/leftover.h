@@ -12,7 +12,8 @@
 
 #define VS_LEFTOVERS 16u /* of one process at a time */
 
-/* Notes a file that is about to be made; false: its path is too long or there are too many. */
+/* Notes a file that is about to be made, or the folder that was made for it, before the file;
+ * false: its path is too long or there are too many. */
 bool vs_leftover(const char *path);
 /* It is whole, renamed or removed. */
 void vs_leftover_done(const char *path);

@@ -2,7 +2,7 @@
 #include "compare/compare.h"
 
 #include "compare/reuse.h"
-#include "compare/table.h"
+#include "table.h"
 #include "compare/verdict.h"
 #include "home.h"
 #include "sweep/pool.h"

@@ -3,6 +3,10 @@
  * merging in db_merge.c. */
 #include "db_impl.h"
 
+#include "virtsim/ending.h"
+#include "virtsim/leftover.h"
+#include "virtsim/op_alias.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +15,10 @@
 #include <unistd.h>
 
 #include <xxhash.h>
+
+/* How long another process may keep it locked: before a run, and when there is one to store. */
+#define LOCKED_MS 5000
+#define LOCKED_STORE_MS 30000
 
 enum vs_status vs__db_fail(struct vs_db *db, const char *doing)
 {
@@ -61,6 +69,40 @@ static enum vs_status pragma_number(struct vs_db *db, const char *sql, int64_t *
     return s;
 }
 
+/* exit.NAME and handler.NAME, with all that each stands for. */
+static enum vs_status store_aliases(struct vs_db *db)
+{
+    size_t n;
+    const struct vs_op_alias *a = vs_op_aliases(&n);
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(db->sql, "INSERT OR IGNORE INTO op_alias VALUES (?, ?)", -1, &st,
+                           NULL) != SQLITE_OK) {
+        return vs__db_fail(db, "cannot write");
+    }
+    int rc = SQLITE_DONE;
+    for (size_t i = 0; i < n && rc == SQLITE_DONE; i++) {
+        for (size_t k = 0; k < 2 * a[i].n && rc == SQLITE_DONE; k++) {
+            bool exits = k < a[i].n;
+            char alias[80];
+            snprintf(alias, sizeof alias, "%s.%s", exits ? "exit" : "handler", a[i].name);
+            sqlite3_bind_text(st, 1, alias, -1, SQLITE_TRANSIENT);
+            sqlite3_bind_text(st, 2, vs_op_name(exits ? a[i].exit[k] : a[i].handler[k - a[i].n]),
+                              -1, SQLITE_STATIC);
+            rc = sqlite3_step(st);
+            sqlite3_reset(st);
+        }
+    }
+    enum vs_status s = rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "cannot write");
+    sqlite3_finalize(st);
+    return s;
+}
+
+enum vs_status vs__db_schema(struct vs_db *db)
+{
+    enum vs_status s = vs_db_exec(db, vs_db_schema_sql);
+    return s ? s : store_aliases(db);
+}
+
 static enum vs_status make_schema(struct vs_db *db)
 {
     /* somebody else may have made it since: look again under the lock */
@@ -70,7 +112,7 @@ static enum vs_status make_schema(struct vs_db *db)
         return s;
     }
     if (!version) {
-        s = vs_db_exec(db, vs_db_schema_sql);
+        s = vs__db_schema(db);
     }
     if (s) {
         char kept[sizeof db->error];
@@ -93,15 +135,27 @@ static enum vs_status check_version(struct vs_db *db, bool create)
         return s;
     }
     if (!version && !tables && create) {
+        db->version = VS_DB_SCHEMA_VERSION;
         return make_schema(db);
+    }
+    db->version = version;
+    if (version >= VS_DB_SCHEMA_OLDEST && version < VS_DB_SCHEMA_VERSION && tables) {
+        if (!create) {
+            return vs__db_convert(db);
+        }
+        snprintf(db->error, sizeof db->error,
+                 "%s: schema version %lld is only read, this program writes version %d: "
+                 "'virtsim db upgrade OLD NEW' makes a new database of it, or give another --db",
+                 db->path, (long long)version, VS_DB_SCHEMA_VERSION);
+        return VS_E_INPUT;
     }
     if (version != VS_DB_SCHEMA_VERSION) {
         snprintf(db->error, sizeof db->error,
-                 version || !tables ? "%s: schema version %lld, this program reads and writes "
-                                      "version %d; give another --db"
+                 version || !tables ? "%s: schema version %lld, this program reads versions %d to "
+                                      "%d; give another --db"
                                     : "%s: a database of another program (user_version %lld, "
-                                      "expected %d); give another --db",
-                 db->path, (long long)version, VS_DB_SCHEMA_VERSION);
+                                      "expected %d to %d); give another --db",
+                 db->path, (long long)version, VS_DB_SCHEMA_OLDEST, VS_DB_SCHEMA_VERSION);
         return VS_E_INPUT;
     }
     return VS_OK;
@@ -125,13 +179,18 @@ static enum vs_status check_writable(struct vs_db *db)
     return s;
 }
 
-static void make_parent(const char *path)
+/* The folder, if only that is missing; failing is reported by opening the file. */
+static void make_parent(struct vs_db *db)
 {
-    const char *slash = strrchr(path, '/');
-    if (slash && slash != path) {
-        char dir[4096];
-        snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
-        mkdir(dir, 0777); /* failing is reported by opening the file */
+    const char *slash = strrchr(db->path, '/');
+    if (slash && slash != db->path) {
+        char dir[sizeof db->folder];
+        snprintf(dir, sizeof dir, "%.*s", (int)(slash - db->path), db->path);
+        vs_ending_hold(NULL);
+        if (!mkdir(dir, 0777) && vs_leftover(dir)) {
+            memcpy(db->folder, dir, sizeof dir);
+        }
+        vs_ending_release();
     }
 }
 
@@ -140,11 +199,85 @@ void vs__db_file_name(const char *path, char *out, size_t bytes)
     snprintf(out, bytes, "%s%s", strncmp(path, "file:", 5) ? "" : "./", path);
 }
 
+/* What SQLite keeps beside a file while it writes. */
+static const char *const beside[] = {"", "-journal", "-wal", "-shm"};
+
+static void note_files(const struct vs_db *db, bool (*note)(const char *path))
+{
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        char path[sizeof db->path + 16];
+        snprintf(path, sizeof path, "%s%s", db->path, beside[i]);
+        (void)note(path);
+    }
+}
+
+static bool forget(const char *path)
+{
+    vs_leftover_done(path);
+    return true;
+}
+
+static bool erase(const char *path)
+{
+    return !unlink(path);
+}
+
+void vs__db_keep(struct vs_db *db)
+{
+    if (db->made) {
+        note_files(db, forget);
+        if (*db->folder) {
+            vs_leftover_done(db->folder);
+        }
+        db->made = false;
+    }
+}
+
+/* Closed already: a new file that got no run goes again, with the folder that was made for it. */
+static void unmake(struct vs_db *db)
+{
+    if (db->made) {
+        note_files(db, erase);
+        if (*db->folder) {
+            (void)rmdir(db->folder);
+        }
+        vs__db_keep(db);
+    }
+}
+
+/* Somebody else's run may have been stored in it meanwhile. */
+static bool has_run(struct vs_db *db)
+{
+    sqlite3_stmt *st = NULL;
+    bool any =
+        db->sql &&
+        sqlite3_prepare_v2(db->sql, "SELECT 1 FROM run LIMIT 1", -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW;
+    sqlite3_finalize(st);
+    return any;
+}
+
+static void close_file(struct vs_db *db)
+{
+    bool keep = !db->made || has_run(db);
+    sqlite3_close(db->sql);
+    db->sql = NULL;
+    if (keep) {
+        vs__db_keep(db);
+    }
+    unmake(db);
+}
+
 /* Opens the file of db->path, or makes it (create); closed again by vs_db_close. */
 static enum vs_status open_file(struct vs_db *db, bool create)
 {
-    if (create) {
-        make_parent(db->path);
+    if (create && strcmp(db->path, ":memory:") != 0) {
+        struct stat st;
+        db->made = stat(db->path, &st) != 0;
+        if (db->made) {
+            make_parent(db);
+            note_files(db, vs_leftover);
+        }
     }
     int flags = create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
     char name[sizeof db->path + 2];
@@ -152,12 +285,14 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     if (sqlite3_open_v2(name, &db->sql, flags, NULL) != SQLITE_OK) {
         return vs__db_fail(db, "cannot open");
     }
-    sqlite3_busy_timeout(db->sql, 60000);
+    sqlite3_busy_timeout(db->sql, LOCKED_MS);
     enum vs_status s = check_version(db, create);
     if (!s && create) {
         s = check_writable(db);
     }
-    return s ? s : vs_db_exec(db, "PRAGMA foreign_keys = ON");
+    s = s ? s : vs_db_exec(db, "PRAGMA foreign_keys = ON");
+    sqlite3_busy_timeout(db->sql, LOCKED_STORE_MS);
+    return s;
 }
 
 static struct vs_db *create_handle(const char *path, char *err, size_t err_bytes)
@@ -282,7 +417,7 @@ enum vs_status vs__db_make(struct vs_db *db)
 void vs_db_close(struct vs_db *db)
 {
     if (db) {
-        sqlite3_close(db->sql);
+        close_file(db);
         free(db);
     }
 }
@@ -376,6 +511,7 @@ enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest)
 {
     static const char *const sql[] = {
         "SELECT * FROM run ORDER BY run",
+        "SELECT * FROM run_option ORDER BY run, option",
         "SELECT * FROM knob ORDER BY run, path",
         "SELECT * FROM op ORDER BY run, actor, op",
         "SELECT * FROM part ORDER BY run, actor, op, account, kind",
@@ -388,6 +524,7 @@ enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest)
         "SELECT * FROM claim ORDER BY claim_id",
         "SELECT * FROM literature ORDER BY id",
         "SELECT * FROM comparison ORDER BY claim_id, run",
+        "SELECT * FROM op_alias ORDER BY alias, op",
     };
     XXH64_state_t *h = XXH64_createState();
     if (!h) {

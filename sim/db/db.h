@@ -9,10 +9,12 @@
 
 #include "virtsim/knob.h"
 #include "virtsim/ledger.h"
+#include "virtsim/status.h"
 
 #include <sqlite3.h>
 
-#define VS_DB_SCHEMA_VERSION 2
+#define VS_DB_SCHEMA_VERSION 3
+#define VS_DB_SCHEMA_OLDEST 2 /* that is read, and brought up to date */
 
 struct vs_db;
 
@@ -25,6 +27,11 @@ struct vs_run_info {
     const char *machine;
     const char *point; /* "" or what a sweep varied */
     uint64_t seed, roi_ps, end_ps;
+};
+
+/* An option of the request that is no knob and was asked for. */
+struct vs_run_option {
+    char option[24], value[512];
 };
 
 /* A knob as its row has it; `text` holds a number. */
@@ -54,6 +61,8 @@ struct vs_mark_row {
 /* Everything of one finished run. */
 struct vs_run_record {
     struct vs_run_info info;
+    const struct vs_run_option *options;
+    size_t n_options;
     const struct vs_knobs *knobs;
     const struct vs_ledger *ledger;
     const struct vs_provenance *provenance;
@@ -66,7 +75,9 @@ struct vs_run_record {
 
 /* Opens or (if create) makes a database; its folder is made when only the last component is
  * missing. A file that is no database, of another schema version, or that is to be written (create)
- * and cannot be, is refused untouched. ":memory:" keeps one for this process only. */
+ * and cannot be, is refused untouched. One of an older schema is read as if vs_db_upgrade had made
+ * a new one of it. A file that was made and got no run is removed again. ":memory:" keeps one for
+ * this process only. */
 enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, char *err,
                           size_t err_bytes);
 /* The same to write, but a database that is not there is made when its first run is stored: a run
@@ -85,6 +96,12 @@ enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int6
  * claims and literature that are not there yet, too. A database is not merged into itself:
  * VS_E_INPUT. */
 enum vs_status vs_db_merge(struct vs_db *db, const char *other);
+/* Writes a database of an older schema as one of the newest into a file that is not there yet. */
+enum vs_status vs_db_upgrade(const char *in, const char *out, char *err, size_t err_bytes);
+/* Where names that changed are found, for reading databases of before: rows of the table, NULL and
+ * a message when there is none. */
+struct vs_rename;
+void vs_db_renamed_by(const struct vs_rename *(*renames)(size_t *n, struct vs_errors *errors));
 /* Both name the same existing file. */
 bool vs_db_same(const char *a, const char *b);
 /* XXH64 over every table but provenance, in primary-key order. */

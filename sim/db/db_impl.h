@@ -9,7 +9,10 @@ struct vs_db {
     char path[4096];
     char error[5120];
     enum vs_status unread; /* the first failure of reading rows */
+    int64_t version;       /* of the file's schema */
     bool later;            /* the file is made with the first run */
+    bool made;             /* the file is new and has no run yet */
+    char folder[4096];     /* that was made for it, "" none */
 };
 
 /* schema.sql, embedded by the build, a C string. */
@@ -19,6 +22,13 @@ extern const char vs_db_schema_sql[];
 void vs__db_file_name(const char *path, char *out, size_t bytes);
 /* The file, if it is to be made later: now. */
 enum vs_status vs__db_make(struct vs_db *db);
+/* A run is stored: the file stays. */
+void vs__db_keep(struct vs_db *db);
+/* Puts the rows of an open database of an older schema into a private new one, which takes its
+ * place. */
+enum vs_status vs__db_convert(struct vs_db *db);
+/* The schema, and what of it comes from the program. */
+enum vs_status vs__db_schema(struct vs_db *db);
 /* Puts "what was being done: why it failed" into db->error. */
 enum vs_status vs__db_fail(struct vs_db *db, const char *doing);
 

@@ -2,13 +2,15 @@
 /* Appending the runs of one results database to another. */
 #include "db_impl.h"
 
+#include "virtsim/ending.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 
 /* The tables a run's content stands in, children of `run`. */
-static const char *const run_tables[] = {"provenance", "knob",    "op",        "part",
-                                         "child",      "counter", "histogram", "epoch",
-                                         "span",       "charge",  "comparison"};
+static const char *const run_tables[] = {"provenance", "run_option", "knob",    "op",
+                                         "part",       "child",      "counter", "histogram",
+                                         "epoch",      "span",       "charge",  "comparison"};
 
 bool vs_db_same(const char *a, const char *b)
 {
@@ -46,7 +48,7 @@ static enum vs_status move_runs(struct vs_db *db)
     return s ? s : vs_db_exec(db, "DROP TABLE temp.renum; DROP TABLE temp.shift; COMMIT");
 }
 
-enum vs_status vs_db_merge(struct vs_db *db, const char *other)
+static enum vs_status merge(struct vs_db *db, const char *other)
 {
     struct vs_db *from = NULL;
     char err[5200];
@@ -54,12 +56,24 @@ enum vs_status vs_db_merge(struct vs_db *db, const char *other)
         snprintf(db->error, sizeof db->error, "%s: cannot be merged into itself", other);
         return VS_E_INPUT;
     }
-    enum vs_status s = vs_db_open(other, false, &from, err, sizeof err);
+    enum vs_status s = vs__db_make(db);
+    if (s) {
+        return s;
+    }
+    s = vs_db_open(other, false, &from, err, sizeof err);
     if (s) {
         snprintf(db->error, sizeof db->error, "%.*s", (int)sizeof db->error - 1, err);
         return s;
     }
+    int64_t version = from->version;
     vs_db_close(from);
+    if (version != VS_DB_SCHEMA_VERSION) {
+        snprintf(db->error, sizeof db->error,
+                 "%.3000s: schema version %lld cannot be merged: 'virtsim db upgrade' makes a new "
+                 "database of it first",
+                 other, (long long)version);
+        return VS_E_INPUT;
+    }
     char name[sizeof db->path + 2];
     vs__db_file_name(other, name, sizeof name);
     char *sql = sqlite3_mprintf("ATTACH %Q AS other", name);
@@ -76,5 +90,16 @@ enum vs_status vs_db_merge(struct vs_db *db, const char *other)
         sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     }
     sqlite3_exec(db->sql, "DETACH other", NULL, NULL, NULL);
+    return s;
+}
+
+enum vs_status vs_db_merge(struct vs_db *db, const char *other)
+{
+    vs_ending_hold(NULL);
+    enum vs_status s = merge(db, other);
+    if (!s) {
+        vs__db_keep(db);
+    }
+    vs_ending_release();
     return s;
 }

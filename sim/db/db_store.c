@@ -2,6 +2,8 @@
 /* Writes one finished run: every row in one transaction, every return code looked at. */
 #include "db_impl.h"
 
+#include "virtsim/ending.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +28,10 @@ static sqlite3_stmt *prepare(struct writer *w, const char *sql)
 /* Binds by format: i = int64_t, s = const char *; then inserts the row. */
 static void insert(struct writer *w, sqlite3_stmt *st, const char *format, ...)
 {
+    if (!w->status && vs_ending_came()) {
+        snprintf(w->db->error, sizeof w->db->error, "%s: ended by a signal", w->db->path);
+        w->status = VS_E_RUN;
+    }
     if (w->status || !st) {
         return;
     }
@@ -160,6 +166,11 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
         insert(w, st, "iss", w->run, r->provenance[k].key, r->provenance[k].value);
     }
     sqlite3_finalize(st);
+    st = prepare(w, "INSERT INTO run_option VALUES (?, ?, ?)");
+    for (size_t k = 0; k < r->n_options; k++) {
+        insert(w, st, "iss", w->run, r->options[k].option, r->options[k].value);
+    }
+    sqlite3_finalize(st);
     st = prepare(w, "INSERT INTO knob VALUES (?, ?, ?, ?, ?, ?, ?)");
     for (size_t k = 0; k < vs_knobs_count(r->knobs); k++) {
         struct vs_knob_row row;
@@ -178,7 +189,7 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
     sqlite3_finalize(st);
 }
 
-enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run)
+static enum vs_status store(struct vs_db *db, const struct vs_run_record *r, int64_t *run)
 {
     struct writer w = {.db = db, .ledger = r->ledger};
     w.status = vs__db_make(db);
@@ -214,5 +225,14 @@ enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int6
         return w.status;
     }
     *run = w.run;
+    vs__db_keep(db);
     return VS_OK;
+}
+
+enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run)
+{
+    vs_ending_hold(NULL); /* a signal meanwhile takes the run back */
+    enum vs_status st = store(db, r, run);
+    vs_ending_release();
+    return st;
 }

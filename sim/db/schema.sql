@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -21,9 +21,17 @@ CREATE TABLE run (
 -- How, when and by what a run was made. The only table that differs between equal runs.
 CREATE TABLE provenance (
   run         INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
-  key         TEXT NOT NULL,                    -- version, commit, dirty, argv, input, options, host, started, wall_s, cpu_s, peak_kib, jobs
+  key         TEXT NOT NULL,                    -- version, commit, dirty, argv, input, host, started, wall_s, cpu_s, peak_kib, jobs
   value       TEXT NOT NULL,
   PRIMARY KEY (run, key)
+) STRICT, WITHOUT ROWID;
+
+-- What else shaped the run: options of the request that are no knobs. What was not asked for has no row.
+CREATE TABLE run_option (
+  run     INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  option  TEXT NOT NULL,                        -- warmup | skip | limit | spans | epoch_ps | roi | record | shares | tables | ...
+  value   TEXT NOT NULL,
+  PRIMARY KEY (run, option)
 ) STRICT, WITHOUT ROWID;
 
 -- The effective configuration: every knob, who set it, and what its value rests on.
@@ -171,6 +179,13 @@ CREATE TABLE comparison (
   verdict   TEXT NOT NULL,                      -- calibrated | within 10 % | in range | outside | structure | illustrative | no number
   reason    TEXT NOT NULL,
   PRIMARY KEY (claim_id, run)
+) STRICT, WITHOUT ROWID;
+
+-- Other names of operations: neutral ones, and those of other manuals. Several rows: the name stands for several.
+CREATE TABLE op_alias (
+  alias  TEXT NOT NULL,
+  op     TEXT NOT NULL,
+  PRIMARY KEY (alias, op)
 ) STRICT, WITHOUT ROWID;
 
 -- Parts and children of an operation in one list, with their shares.

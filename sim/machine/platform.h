@@ -34,8 +34,8 @@ struct vs_run_options {
         warmup; /* accesses before the region of interest begins; 0 = none (or the guest's mark) */
     uint32_t spans;
     uint64_t epoch_ps; /* 0 = no counters over time */
-    bool rehearse;     /* a guest ends with its first request that takes time: what it asks of
-                          the machine is found wrong, nothing is simulated */
+    bool rehearse;     /* a guest ends with its first request that takes long, or after a thousand:
+                          what it asks of the machine until there is found wrong */
     /* inputs that bring physical addresses; memory of the machine they were recorded on, 0 unknown
      */
     unsigned recorded;
@@ -58,7 +58,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
 /* vCPU `index` runs this source; the platform closes it. */
 void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source);
 /* Runs to the end of all guests. VS_E_RUN with one message in *errors when a guest or the machine
- * failed, VS_E_BOUNDS when a guest asked for more memory than there is. */
+ * failed, VS_E_BOUNDS when a guest asked for what the machine does not have. */
 enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors);
 struct vs_ledger *vs_platform_ledger(struct vs_platform *p);
 /* Virtual machine of a vCPU, from 0; on bare metal what it would be. */

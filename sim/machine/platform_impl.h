@@ -149,6 +149,7 @@ struct vs_vcpu {
     uint64_t host_ps; /* when the host wants to stop this vCPU next; VS_NEVER */
     bool busy, in_bulk, ended, failed, yield, sleeping;
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
+    uint32_t rehearsed;   /* requests of a rehearsal so far */
     /* apic.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of
      * which the host does not know; it has asked for the window; the processor holds what is
      * pending */
@@ -389,6 +390,8 @@ enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors);
 void vs__vcpu_sleep(struct vs_vcpu *v);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
+/* Refuses a request to send or receive where there is no NIC. */
+void vs__net_asked(struct vs_vcpu *v);
 void vs__net_send(struct vs_vcpu *v);
 void vs__net_receive(struct vs_vcpu *v);
 

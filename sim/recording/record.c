@@ -22,6 +22,7 @@ struct lane {
     struct vs_guest_source inner;
     struct vs_request last; /* its answer is not known yet */
     bool have, ended;
+    char unknown[80]; /* why it is not written further: a request that the format does not have */
     uint32_t vcpu, requests;
     uint8_t *raw;
     size_t len, cap;
@@ -222,12 +223,20 @@ static void field(struct lane *l, char letter, const struct vs_request *q, uint6
     }
 }
 
+/* The code of a request in the file; 0: the format has none. */
+static unsigned code_of(enum vs_req kind)
+{
+    for (unsigned code = 1; code < vs_vst_n_kinds; code++) {
+        if (vs_vst_kinds[code].kind == kind) {
+            return code;
+        }
+    }
+    return 0;
+}
+
 static void write_down(struct lane *l, const struct vs_request *q, uint64_t answer)
 {
-    unsigned code = 1;
-    while (vs_vst_kinds[code].kind != q->kind) {
-        code++;
-    }
+    unsigned code = code_of(q->kind);
     number(l, code);
     for (const char *f = vs_vst_kinds[code].fields; *f; f++) {
         field(l, *f, q, answer);
@@ -245,6 +254,12 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
         write_down(l, &l->last, reply->value);
     }
     l->inner.next(l->inner.ctx, reply, out);
+    if (out->kind != VS_REQ_ERROR && !code_of(out->kind)) {
+        snprintf(l->unknown, sizeof l->unknown,
+                 "--record: recordings have no request of kind %d; leave --record out",
+                 (int)out->kind);
+        out->kind = VS_REQ_ERROR;
+    }
     l->have = out->kind != VS_REQ_END && out->kind != VS_REQ_ERROR;
     l->last = *out;
     if (out->kind == VS_REQ_END) {
@@ -256,7 +271,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
 static const char *error(void *ctx)
 {
     const struct lane *l = ctx;
-    return l->inner.error(l->inner.ctx);
+    return *l->unknown ? l->unknown : l->inner.error(l->inner.ctx);
 }
 
 static void close_inner(void *ctx)

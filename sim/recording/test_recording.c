@@ -421,6 +421,34 @@ static void test_a_program_without_its_end_is_refused(void **state)
     free(bytes);
 }
 
+/* Every request that a guest may make has its place in the format, and what comes new is refused
+ * until it has one. */
+static void test_a_request_without_a_code_is_refused(void **state)
+{
+    (void)state;
+    for (int kind = VS_REQ_END; kind <= VS_REQ_TIMER; kind++) {
+        unsigned code = 1;
+        while (code < vs_vst_n_kinds && vs_vst_kinds[code].kind != (enum vs_req)kind) {
+            code++;
+        }
+        assert_true(code < vs_vst_n_kinds || kind == VS_REQ_ERROR);
+    }
+    static const struct vs_request unknown[] = {{.kind = (enum vs_req)250}, {.kind = VS_REQ_END}};
+    const struct vs_request *at = unknown;
+    struct vs_errors errors = {NULL, 0};
+    struct vs_recorder *r = vs_recorder_create(PATH, 1, 1, TEXT, &errors);
+    assert_non_null(r);
+    struct vs_guest_source s = {&at, next, no_error, close_nothing};
+    vs_recorder_wrap(r, 0, &s);
+    struct vs_reply reply = {.value = 0};
+    struct vs_request q;
+    s.next(s.ctx, &reply, &q);
+    assert_int_equal(q.kind, VS_REQ_ERROR);
+    assert_non_null(strstr(s.error(s.ctx), "no request of kind 250"));
+    vs_recorder_free(r);
+    vs_errors_free(&errors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +464,7 @@ int main(void)
         cmocka_unit_test(test_other_versions_are_refused_with_what_to_do),
         cmocka_unit_test(test_a_program_without_its_end_is_not_recorded),
         cmocka_unit_test(test_a_program_without_its_end_is_refused),
+        cmocka_unit_test(test_a_request_without_a_code_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 
 #include "lua/watch.h"
 #include "sweep/folder.h"
+#include "virtsim/ending.h"
 #include "virtsim/leftover.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@
 #endif
 
 #define MESSAGE_MAX 3000u
+#define REFUSED_POINT                                                                              \
+    3 /* status of a worker whose guest asked for what the machine does not have */
 
 static void send_errors(int fd, const char *label, struct vs_errors *e)
 {
@@ -166,6 +169,7 @@ enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
     signal(SIGCHLD, SIG_DFL); /* ignored, which is inherited, it hides how a child ended */
     pid_t parent = getpid(), child = fork();
     if (child == 0) {
+        vs_ending_child();
         close(fd[0]);
         follow(parent);
         static struct vs_point p;
@@ -208,56 +212,22 @@ enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors)
 
 /* A signal that ends the sweep ends its workers; what they left is removed, then it takes effect.
  */
-static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-#define N_ENDING (sizeof ending / sizeof ending[0])
-static volatile sig_atomic_t ended_by;
 static struct worker *ending_workers;
 static unsigned n_ending_workers;
 
-static void end_workers(int signal_number)
+static void end_workers(void)
 {
-    int kept = errno;
-    ended_by = signal_number;
     for (unsigned i = 0; i < n_ending_workers; i++) {
         if (ending_workers[i].pid > 0) {
             kill(ending_workers[i].pid, SIGKILL);
         }
-    }
-    errno = kept;
-}
-
-static void catch_signals(struct sigaction *before, struct worker *w, unsigned n)
-{
-    struct sigaction a;
-    memset(&a, 0, sizeof a);
-    a.sa_handler = end_workers;
-    sigemptyset(&a.sa_mask);
-    ended_by = 0;
-    ending_workers = w;
-    n_ending_workers = n;
-    for (size_t i = 0; i < N_ENDING; i++) {
-        sigaction(ending[i], NULL, &before[i]);
-        if (before[i].sa_handler != SIG_IGN) { /* under nohup it stays ignored */
-            sigaction(ending[i], &a, NULL);
-        }
-    }
-}
-
-static void release_signals(const struct sigaction *before)
-{
-    n_ending_workers = 0;
-    for (size_t i = 0; i < N_ENDING; i++) {
-        sigaction(ending[i], &before[i], NULL);
     }
 }
 
 static void block(sigset_t *before)
 {
     sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < N_ENDING; i++) {
-        sigaddset(&set, ending[i]);
-    }
+    sigfillset(&set);
     sigprocmask(SIG_BLOCK, &set, before);
 }
 
@@ -287,7 +257,7 @@ static _Noreturn void work(const struct vs_pool *s, size_t i, const char *folder
     if (st) {
         send_errors(fd, p.label, &e);
     }
-    _exit(st ? 1 : 0);
+    _exit(st == VS_E_BOUNDS ? REFUSED_POINT : st ? 1 : 0);
 }
 
 static bool start(const struct vs_pool *s, size_t i, const char *folder, struct worker *w)
@@ -299,14 +269,9 @@ static bool start(const struct vs_pool *s, size_t i, const char *folder, struct 
     fflush(NULL);
     sigset_t before;
     block(&before); /* until the worker is known, and in it */
-    pid_t parent = getpid(), pid = ended_by ? -1 : fork();
+    pid_t parent = getpid(), pid = vs_ending_came() ? -1 : fork();
     if (pid == 0) {
-        for (size_t k = 0; k < N_ENDING; k++) {
-            struct sigaction now;
-            if (!sigaction(ending[k], NULL, &now) && now.sa_handler == end_workers) {
-                signal(ending[k], SIG_DFL);
-            }
-        }
+        vs_ending_child();
         sigprocmask(SIG_SETMASK, &before, NULL);
         close(fd[0]);
         follow(parent);
@@ -338,7 +303,7 @@ static const char *name_of(const struct vs_pool *s, size_t i)
 
 /* One worker's end; true when its point succeeded. SIZE_MAX: it was none of these. */
 static bool finish(const struct vs_pool *s, struct worker *w, unsigned *running,
-                   struct vs_errors *errors, size_t *point)
+                   struct vs_errors *errors, size_t *point, size_t *refused)
 {
     int status;
     pid_t pid;
@@ -359,7 +324,8 @@ static bool finish(const struct vs_pool *s, struct worker *w, unsigned *running,
             w[i].pid = 0;
             --*running;
             bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-            if (!good && errors->n == before && !ended_by) {
+            *refused += WIFEXITED(status) && WEXITSTATUS(status) == REFUSED_POINT;
+            if (!good && errors->n == before && !vs_ending_came()) {
                 vs_error(errors,
                          WIFSIGNALED(status) ? "%s: its process was killed by signal %d"
                                              : "%s: its process failed (%d)",
@@ -391,10 +357,10 @@ static enum vs_status append(struct vs_db *db, const char *folder, size_t n,
 static enum vs_status run_all(const struct vs_pool *s, struct worker *w, signed char *state,
                               const char *folder, struct vs_db *db, struct vs_errors *errors)
 {
-    size_t started = 0, ended = 0, merged = 0;
+    size_t started = 0, ended = 0, merged = 0, refused = 0;
     unsigned running = 0;
     double t0 = now_s();
-    while (ended < s->n && !ended_by) {
+    while (ended < s->n && !vs_ending_came()) {
         for (unsigned i = 0; i < s->jobs && started < s->n; i++) {
             if (!w[i].pid && start(s, started, folder, &w[i])) {
                 started++;
@@ -402,13 +368,13 @@ static enum vs_status run_all(const struct vs_pool *s, struct worker *w, signed 
             }
         }
         if (!running) {
-            if (!ended_by) {
+            if (!vs_ending_came()) {
                 vs_error(errors, "cannot start a worker process");
             }
             return VS_E_RUN;
         }
         size_t point;
-        bool good = finish(s, w, &running, errors, &point);
+        bool good = finish(s, w, &running, errors, &point, &refused);
         if (point == SIZE_MAX) {
             if (!running) {
                 return VS_E_RUN;
@@ -425,7 +391,7 @@ static enum vs_status run_all(const struct vs_pool *s, struct worker *w, signed 
             s->progress(s->progress_ctx, ended, s->n, now_s() - t0);
         }
     }
-    return VS_OK;
+    return s->n && refused == s->n ? VS_E_BOUNDS : VS_OK;
 }
 
 enum vs_status vs_pool_run(const struct vs_pool *asked, struct vs_db *db, const char *db_path,
@@ -436,13 +402,14 @@ enum vs_status vs_pool_run(const struct vs_pool *asked, struct vs_db *db, const 
     struct vs_sweep_folder folder = {.lock = -1};
     struct worker *w = calloc(pool.jobs, sizeof *w);
     signed char *state = calloc(pool.n, 1); /* 0 open, 1 done, -1 failed */
-    struct sigaction before[N_ENDING];
     enum vs_status st = VS_OK;
     double last = 0;
     bool any;
     signal(SIGCHLD, SIG_DFL); /* ignored, which is inherited, it hides how a worker ended */
     vs_sweep_folder_clear(db_path);
-    catch_signals(before, w, w ? pool.jobs : 0);
+    ending_workers = w;
+    n_ending_workers = w ? pool.jobs : 0;
+    vs_ending_hold(end_workers);
     if (!w || !state || !vs_sweep_folder_make(&folder, db_path)) {
         vs_error(errors, "%s.sweep-...: cannot make a folder for the workers' results", db_path);
         st = VS_E_IO;
@@ -461,11 +428,9 @@ enum vs_status vs_pool_run(const struct vs_pool *asked, struct vs_db *db, const 
         }
     }
     vs_sweep_folder_remove(&folder);
-    release_signals(before);
+    n_ending_workers = 0;
     free(w);
     free(state);
-    if (ended_by) {
-        raise(ended_by);
-    }
+    vs_ending_release();
     return st ? st : errors->n ? VS_E_RUN : VS_OK;
 }

@@ -35,8 +35,9 @@ struct vs_pool {
  * ten that are wrong, in *errors. */
 enum vs_status vs_pool_check(const struct vs_pool *s, struct vs_errors *errors);
 /* Runs all and appends them; *first is the first run's number, later ones follow in order of points
- * (failed ones leave no gap). VS_E_RUN when a point failed. SIGINT, SIGTERM and SIGHUP end it, then
- * take their effect. */
+ * (failed ones leave no gap). VS_E_RUN when a point failed, VS_E_BOUNDS when all asked for what
+ * their machines do not have: nothing is stored then. A signal that ends the process ends the
+ * workers first (ending.h). */
 enum vs_status vs_pool_run(const struct vs_pool *s, struct vs_db *db, const char *db_path,
                            int64_t *first, struct vs_errors *errors);
 

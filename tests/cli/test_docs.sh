@@ -30,6 +30,10 @@ while read -r line; do
     fi
 done <commands
 
+# the example of a comparison compares what can be compared
+"$VIRTSIM" diff 1 2 >out 2>err
+equal "README: diff warns of nothing" "" "$(cat err)"
+
 # every query of docs/results.md finds something in a database that holds the four kinds of runs
 db=$work/q.db
 small="--quiet --db $db"

@@ -28,6 +28,59 @@ equal "list runs has a row a run" 3 "$("$VIRTSIM" list runs --db "$db" --format 
 equal "quantiles lie between the shortest and the longest" 0 "$(sql 'select count(*) from op where n > 0 and
     (p50_ps < min_ps or p50_ps > p90_ps or p90_ps > p99_ps or p99_ps > max_ps)')"
 
+# the rows of a run are the same in every format, and all that its tables say is among them
+"$VIRTSIM" run workloads/gups.lua $small --db "$work/k.db" --spans 3 >/dev/null
+"$VIRTSIM" run workloads/gups.lua $small --db "$work/k.db" --seed 2 >/dev/null
+for f in json csv md; do
+    "$VIRTSIM" show 1 --db "$work/k.db" --format $f >"$work/k.$f"
+    "$VIRTSIM" diff 1 2 --db "$work/k.db" --format $f >"$work/kd.$f" 2>"$work/kd.err"
+done
+"$VIRTSIM" show 1 --db "$work/k.db" >"$work/k.txt"
+checks=$((checks + 1))
+if ! python3 - "$work" <<'PY'; then
+import csv, json, re, sqlite3, sys
+work = sys.argv[1]
+for name in ("k", "kd"):
+    rows = json.load(open(f"{work}/{name}.json"))
+    table = list(csv.DictReader(open(f"{work}/{name}.csv", newline="")))
+    assert rows and len(rows) == len(table) == len(open(f"{work}/{name}.md").read().splitlines()) - 2, name
+    for a, b in zip(rows, table):
+        assert list(a) == list(b), (a, b)
+        for k, v in a.items():
+            assert (b[k] == "" if v is None else abs(float(b[k]) - v) <= 1e-9 * abs(v) if isinstance(v, (int, float)) else b[k] == v), (k, v, b[k])
+rows = json.load(open(work + "/k.json"))
+db = sqlite3.connect(work + "/k.db")
+def of(kind): return [r for r in rows if r["kind"] == kind]
+assert {r["kind"] for r in rows} == {"run", "option", "op", "time", "counter"}
+assert [(r["name"], r["value"]) for r in of("option")] == db.execute("select option, value from run_option where run = 1").fetchall()
+assert sorted((r["actor"], r["op"], r["n"], r["total_ps"]) for r in of("op")) == sorted(db.execute("select actor, op, n, total_ps from op where run = 1"))
+assert {(r["actor"], r["name"], r["value"]) for r in of("counter")} == set(db.execute("select actor, name, value from counter where run = 1 and value <> 0 and name <> 'sim.line'"))
+line, = db.execute("select total_ps from op where run = 1 and op = 'timeline' and actor = 'vcpu0'").fetchone()
+assert sum(r["total_ps"] for r in of("time")) == line, "time lines add up"
+assert abs(sum(r["share"] for r in of("time")) - 1) < 1e-4
+# the table for people: each counter and each operation of it is a row, too
+text = open(work + "/k.txt").read()
+for counter in re.findall(r"^\S+ +([a-z_0-9]+(?:\.[a-z_0-9]+)+) +\d+  \w+$", text.split("counters:")[1], re.M):
+    assert counter in {r["name"] for r in of("counter")}, counter
+PY
+    failures=$((failures + 1))
+    echo "FAILED: all formats of show and diff have the same rows"
+fi
+has "show says what the options were" "options: roi=mark spans=3" "$VIRTSIM" show 1 --db "$work/k.db"
+has "so does list runs" "spans=3" "$VIRTSIM" list runs --db "$work/k.db"
+ok "diff" "$VIRTSIM" diff 1 2 --db "$work/k.db"
+equal "warns of other options" 1 "$(grep -c 'warning: .*the option spans: 3 and none' "$work/err")"
+equal "and of other seeds" 1 "$(grep -c 'warning: .*their seed: 1 and 2' "$work/err")"
+sqlite3 "$work/k.db" "update provenance set value = '9.9' where run = 2 and key = 'version'"
+ok "diff of versions" "$VIRTSIM" diff 1 2 --db "$work/k.db"
+equal "warns of other versions" 1 "$(grep -c 'warning: .*their version' "$work/err")"
+"$VIRTSIM" run workloads/pointer_chase.lua --set workload.footprint=1MiB --set workload.count=1000 --quiet --db "$work/k.db" >/dev/null
+ok "diff of workloads" "$VIRTSIM" diff 1 3 --db "$work/k.db"
+equal "warns of other workloads" 1 "$(grep -c 'warning: .*their workload: gups and pointer_chase' "$work/err")"
+ok "diff of like runs" "$VIRTSIM" diff 1 1 --db "$work/k.db"
+equal "warns of nothing" "" "$(cat "$work/err")"
+equal "options are in the digest" 2 "$(for v in 3 4; do sqlite3 "$work/k.db" "update run_option set value = '$v' where option = 'spans'"; "$VIRTSIM" db digest "$work/k.db"; done | sort -u | wc -l)"
+
 # diff: what was set differs, nothing else among the knobs; a run does not differ from itself
 equal "diff of a run with itself is empty" 1 "$("$VIRTSIM" diff 1 1 --db "$db" --format csv | wc -l)"
 equal "diff names the knob that was set" "knob,,ept.l2_tlb.entries,1536,768," \

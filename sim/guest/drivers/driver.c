@@ -80,11 +80,19 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
     }
 }
 
+void vs__net_asked(struct vs_vcpu *v)
+{
+    if (!v->p->net) {
+        vs__vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)",
+                        v->request.kind == VS_REQ_SEND ? "send" : "recv");
+    }
+}
+
 static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
 {
     struct vs_net *net = v->p->net;
+    vs__net_asked(v);
     if (!net) {
-        vs__vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)", what);
         return NULL;
     }
     struct vs_driver *d = &net->driver[v->index];

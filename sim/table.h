@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A CSV file with a header line, wholly in memory; cells by column name. */
-#ifndef VIRTSIM_SIM_COMPARE_TABLE_H
-#define VIRTSIM_SIM_COMPARE_TABLE_H
+#ifndef VIRTSIM_SIM_TABLE_H
+#define VIRTSIM_SIM_TABLE_H
 
 #include "virtsim/status.h"
 

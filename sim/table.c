@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "compare/table.h"
+#include "table.h"
 
 #include <csv.h>
 #include <stdio.h>

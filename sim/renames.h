@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Names that changed (results/renames.csv): what scripts, recordings and databases of before call
+ * an operation, a knob, an account, a counter or a machine. The old name is accepted as input and
+ * rewritten in a database that is brought up to date; nothing else knows it.
+ */
+#ifndef VIRTSIM_SIM_RENAMES_H
+#define VIRTSIM_SIM_RENAMES_H
+
+#include "virtsim/status.h"
+
+struct vs_rename {
+    const char *kind;      /* actor | op | account | counter | knob | machine | workload */
+    const char *old, *new; /* an empty old name: older programs have none; an empty new one: gone */
+    const char *where; /* knobs of the runs where it is so, "PATH=VALUE PATH=VALUE"; "" all runs */
+};
+
+/* The table, read once; n = 0 and a message when it cannot be read. */
+const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors);
+/* The newest name of what `old` was, NULL: it never had another. */
+const char *vs_renamed(const char *kind, const char *old);
+const char *vs_renamed_knob(const char *old);
+const char *vs_renamed_operation(const char *old);
+
+#endif

@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Databases of the schema before are read as they are, and made new; names that changed are one table.
+. "$VIRTSIM_HOME/tests/lib.inc"
+old=$work/old.db
+zstd -q -d "$VIRTSIM_HOME/tests/data/schema2.db.zst" -o "$old"
+cp "$old" "$work/before.db"
+ok "show reads it" "$VIRTSIM" show 1 --db "$old"
+equal "with its operations" 1 "$(grep -c 'vcpu0/host  *exit.cpuid ' "$work/out")"
+ok "so does diff" "$VIRTSIM" diff 1 2 --db "$old"
+equal "which warns" 1 "$(grep -c 'the option limit: none and 500' "$work/err")"
+ok "list" "$VIRTSIM" list runs --db "$old"
+equal "knows its options" 1 "$(grep -c 'limit=500.*warmup=100' "$work/out")"
+ok "explain" "$VIRTSIM" explain exit.cpuid --run 1 --db "$old"
+refused "it is not written" 2 "virtsim db upgrade" "$VIRTSIM" run workloads/gups.lua --db "$old"
+refused "nor merged" 2 "virtsim db upgrade" "$VIRTSIM" db merge "$work/m.db" "$old"
+ok "it is made new" "$VIRTSIM" db upgrade "$old" "$work/new.db"
+ok "byte for byte, the old one stays as it was" cmp "$old" "$work/before.db"
+ok "the new one is whole" "$VIRTSIM" db check "$work/new.db"
+equal "and says the same as the old one" "$("$VIRTSIM" db digest "$old")" "$("$VIRTSIM" db digest "$work/new.db")"
+for table in run knob op part child counter histogram span charge; do
+    equal "$table has all its rows" "$(sqlite3 "$old" "select count(*) from $table")" "$(sqlite3 "$work/new.db" "select count(*) from $table")"
+done
+"$VIRTSIM" show 2 --db "$old" --format csv >"$work/a"
+"$VIRTSIM" show 2 --db "$work/new.db" --format csv >"$work/b"
+ok "both are shown alike" cmp "$work/a" "$work/b"
+equal "no operation is unbalanced" 0 "$(sqlite3 "$work/new.db" 'select count(*) from unbalanced')"
+ok "the new one takes runs" "$VIRTSIM" run workloads/gups.lua --set workload.count=100 --quiet --db "$work/new.db"
+refused "what is there is not written over" 2 "exists" "$VIRTSIM" db upgrade "$old" "$work/new.db"
+refused "what is new already is refused" 2 "newest schema" "$VIRTSIM" db upgrade "$work/new.db" "$work/newer.db"
+refused "what is no database is refused" 2 "none.db" "$VIRTSIM" db upgrade "$work/none.db" "$work/newer.db"
+head -c 30000 "$old" >"$work/torn.db"
+refused "what is torn is refused" 2 "torn.db" "$VIRTSIM" db upgrade "$work/torn.db" "$work/newer.db"
+ok "which leaves nothing" test ! -e "$work/newer.db"
+
+# names: aliases in every database, and a table of what changed
+equal "op_alias names what explain takes" "exit.ept_misconfig exit.ept_violation" \
+    "$(echo $(sqlite3 "$work/new.db" "select op from op_alias where alias = 'exit.data_abort' order by op"))"
+
+# the table at work: a tree in which some of today's names are new
+mkdir -p "$work/tree/results"
+for d in workloads scripts docs tools; do ln -s "$VIRTSIM_HOME/$d" "$work/tree/$d"; done
+cp "$VIRTSIM_HOME"/results/*.csv "$work/tree/results/"
+cat >"$work/tree/results/renames.csv" <<'CSV'
+kind,old,new,where
+op,exit.cpuid,exit.first,
+op,exit.first,exit.identify,
+op,exit.rdmsr,exit.msr_read,paging.mode=ept
+op,exit.rdtsc,exit.time,cpu.vendor=intel paging.mode=native
+op,exit.io_instruction,exit.io,
+op,exit.hlt,exit.io,
+counter,cpu.loads,,
+knob,cpu.gone,,
+actor,vcpu0/host,vcpu0/hypervisor,
+op,walk,walk.native,paging.mode=native
+knob,cpu.clock.mhz,cpu.frequency.mhz,
+knob,ept.tlb.entries,ept.l2_tlb.entries,
+counter,ept.walks,ept.translations,
+account,vmcs.exit.save,vmcs.exit.keep,
+CSV
+renamed() { VIRTSIM_HOME="$work/tree" "$VIRTSIM" "$@"; }
+rows() { sqlite3 "$work/renamed.db" "select count(*) from $1"; }
+ok "names that changed twice" renamed db upgrade "$old" "$work/renamed.db"
+equal "are found under the last" 1 "$(rows "op where run = 1 and op = 'exit.identify'")"
+equal "and no more under the first" 0 "$(rows "(select op from op union select child from child union select op from part union select op from histogram) where op in ('exit.cpuid', 'exit.first')")"
+equal "where a condition holds" 1 "$(rows "op where op = 'exit.msr_read'")"
+equal "and where it does not, the name stays" 0 "$(rows "op where op = 'walk.native'")"
+equal "nor where one of two does" 0 "$(rows "op where op = 'exit.time'")"
+equal "what is gone is left out" 0 "$(rows "counter where name = 'cpu.loads'")"
+equal "actors, also of children" 0 "$(rows "(select actor from op union select child_actor from child union select actor from counter) where actor = 'vcpu0/host'")"
+equal "what is put together is added up" "$(sqlite3 "$old" "select sum(n), sum(total_ps), min(min_ps), max(max_ps) from op where op in ('exit.io_instruction', 'exit.hlt') and run = 1")" \
+    "$(sqlite3 "$work/renamed.db" "select n, total_ps, min_ps, max_ps from op where op = 'exit.io' and run = 1")"
+equal "and its quantiles are in order" 0 "$(rows "op where n > 0 and (p50_ps < min_ps * 0.99 or p50_ps > p90_ps or p90_ps > p99_ps or p99_ps > max_ps)")"
+equal "knobs" 2 "$(rows "knob where path = 'cpu.frequency.mhz'")"
+equal "accounts" 0 "$(rows "part where account = 'vmcs.exit.save'")"
+ok "the books balance" renamed db check "$work/renamed.db"
+ok "an old knob is still taken" renamed run workloads/gups.lua --set workload.count=100 --set ept.tlb.entries=768 --no-store --quiet
+"$VIRTSIM" run workloads/gups.lua --dry-run --format csv >"$work/dry" 2>&1
+equal "for the new one" 1 "$(renamed run workloads/gups.lua --set ept.tlb.entries=768 --dry-run --format csv | grep -c '^ept.l2_tlb.entries,768,')"
+printf 'kind,old,new,where\nknobs,a,b,\n' >"$work/tree/results/renames.csv"
+refused "a table that is wrong says where" 2 "renames.csv line 2" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" show 1 --db "$old"
+
+# nothing that is read or run has an old name: code, docs, labs, notebooks, experiments
+python3 - "$VIRTSIM_HOME" <<'PY' >"$work/names"
+import csv, os, re, sys
+home = sys.argv[1]
+rows = [r for r in csv.DictReader(open(home + "/results/renames.csv", newline="")) if r["old"] and not r["where"]]
+words = [(r["old"], re.compile(r"(?<![\w.])" + re.escape(r["old"]) + r"(?![\w.]*\w)")) for r in rows]
+for folder in ("app", "core", "docs", "include", "model", "notebooks", "results", "scripts", "sim", "tests", "tools", "workloads", "README.md"):
+    top = os.path.join(home, folder)
+    files = [top] if os.path.isfile(top) else [os.path.join(d, f) for d, _, fs in os.walk(top) for f in fs]
+    for f in files:
+        if f.endswith(("renames.csv", ".zst", ".vst", ".gz", ".xz", ".zip", ".bin", "test_upgrade.sh")):
+            continue
+        text = open(f, encoding="utf-8", errors="replace").read()
+        for old, word in words:
+            if word.search(text):
+                print(f"{os.path.relpath(f, home)}: {old}")
+PY
+equal "no old name is left" "" "$(cat "$work/names")"
+finish
