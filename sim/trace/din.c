@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Dinero III/IV "din" text: label, blanks, hex address; the rest of the line is ignored. Labels 0
- * read, 1 write, 2 instruction fetch. No sizes: 4 bytes, as Dinero assumes. The last line may lack
- * its line end (real files do), so a cut inside it cannot be seen.
+ * read, 1 write, 2 instruction fetch. No sizes: 4 bytes, as Dinero assumes. Dinero IV's extended
+ * form has letters (r, w, i, m miscellaneous, read like r; c and v, copy back and invalidate, are
+ * no accesses) and a hex size behind the address. The last line may lack its line end (real files
+ * do), so a cut inside it cannot be seen.
  */
 #include "trace_internal.h"
 
@@ -13,27 +15,17 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* Parses the line [p, p+n). 1 = record, 0 = blank line, -1 = neither. */
-static int parse_line(const uint8_t *p, size_t n, struct vs_trace_rec *r)
+/* Hex digits at p[*i], 0x before them or not, up to a blank; false if there is anything else. */
+static bool hex(const uint8_t *p, size_t n, size_t *i, uint64_t *value)
 {
-    static const uint8_t kinds[] = {VS_TRACE_LOAD, VS_TRACE_STORE, VS_TRACE_FETCH};
-    size_t i = 0;
-    while (i < n && is_blank(p[i]))
-        i++;
-    if (i == n)
-        return 0;
-    if (p[i] < '0' || p[i] > '2' || i + 1 >= n || !is_blank(p[i + 1]))
-        return -1;
-    r->kind = kinds[p[i] - '0'];
-    i++;
-    while (i < n && is_blank(p[i]))
-        i++;
-    if (n - i > 2 && p[i] == '0' && (p[i + 1] | 0x20) == 'x')
-        i += 2;
-    uint64_t addr = 0;
     size_t digits = 0;
-    for (; i < n && !is_blank(p[i]); i++, digits++) {
-        uint8_t c = p[i];
+    *value = 0;
+    while (*i < n && is_blank(p[*i]))
+        ++*i;
+    if (n - *i > 2 && p[*i] == '0' && (p[*i + 1] | 0x20) == 'x')
+        *i += 2;
+    for (; *i < n && !is_blank(p[*i]); ++*i, digits++) {
+        uint8_t c = p[*i];
         uint8_t lower = c | 0x20;
         unsigned d;
         if (c >= '0' && c <= '9')
@@ -41,12 +33,38 @@ static int parse_line(const uint8_t *p, size_t n, struct vs_trace_rec *r)
         else if (lower >= 'a' && lower <= 'f')
             d = lower - (unsigned)'a' + 10;
         else
-            return -1;
-        addr = addr << 4 | d;
+            return false;
+        *value = *value << 4 | d;
     }
-    if (digits == 0 || digits > 16 || addr > UINT64_MAX - (din_bytes - 1))
+    return digits > 0 && digits <= 16;
+}
+
+/* Parses the line [p, p+n). 1 = record, 0 = no access, -1 = neither. */
+static int parse_line(const uint8_t *p, size_t n, struct vs_trace_rec *r)
+{
+    static const char labels[] = "012rwiRWImMcvCV";
+    enum { load = VS_TRACE_LOAD, store = VS_TRACE_STORE, fetch = VS_TRACE_FETCH };
+    static const uint8_t kinds[] = {load, store, fetch, load, store, fetch,
+                                    load, store, fetch, load, load};
+    size_t i = 0;
+    while (i < n && is_blank(p[i]))
+        i++;
+    if (i == n)
+        return 0;
+    const char *label = p[i] ? strchr(labels, p[i]) : NULL;
+    if (!label || i + 1 >= n || !is_blank(p[i + 1]))
         return -1;
-    *r = (struct vs_trace_rec){.addr = addr, .size = din_bytes, .kind = r->kind};
+    uint64_t addr, size = din_bytes;
+    bool extended = label - labels > 2;
+    i++;
+    if (!hex(p, n, &i, &addr) || (extended && !hex(p, n, &i, &size)) || size > VS_TRACE_MAX_SIZE)
+        return -1;
+    size = size ? size : 1;
+    if (addr > UINT64_MAX - (size - 1))
+        return -1;
+    if ((size_t)(label - labels) >= sizeof kinds)
+        return 0;
+    *r = (struct vs_trace_rec){.addr = addr, .size = (uint16_t)size, .kind = kinds[label - labels]};
     return 1;
 }
 
@@ -84,7 +102,8 @@ long vs_trace_din_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
                 break;
             return vs_trace_fail(t, "line", s->lines + 1,
                                  "(record %llu) \"%s\" is not a din line; right is \"LABEL ADDR\" "
-                                 "with LABEL 0 (read), 1 (write) or 2 (fetch) and ADDR in hex",
+                                 "with LABEL 0 (read), 1 (write) or 2 (fetch) and ADDR in hex, or "
+                                 "Dinero IV's \"LABEL ADDR SIZE\" with LABEL r, w, i, m, c or v",
                                  (unsigned long long)t->decoded + 1,
                                  vs_trace_quote(text, sizeof text, p, len, 40));
         }

@@ -2,8 +2,9 @@
 /*
  * DynamoRIO's drmemtrace, post-processed traces of 64-bit programs: packed little-endian records
  * {u16 type, u16 size, u64 address} (clients/drcachesim/common/trace_entry.h). Threads that stand
- * in one file are read in the file's order. What repeats at the beginning of a chunk are markers
- * and encodings, which are no records here.
+ * in one file are read in the file's order; a footer ends one of them, and in the file of a
+ * processor (core-sharded) or in files that were put together another one follows. What repeats at
+ * the beginning of a chunk are markers and encodings, which are no records here.
  */
 #include "trace_internal.h"
 
@@ -18,6 +19,7 @@ enum {
     t_instr = 10,
     t_return = 16,
     t_bundle = 17,
+    t_thread = 22,
     t_header = 25,
     t_footer = 26,
     t_marker = 28,
@@ -67,8 +69,9 @@ static const char *check(const struct vs_trace_drmemtrace *s, const struct entry
 {
     if (e->type >= t_invalid)
         return "its type is none of drmemtrace's";
-    if (s->ended) /* trace_entry.h: "the final entry in an offline file" */
-        return "an entry after the footer";
+    if (s->ended && !s->resumed &&
+        (e->type <= t_write || is_instruction(e->type) || e->type == t_bundle))
+        return "an entry after the footer, of no thread";
     if ((e->type <= t_write || is_instruction(e->type)) &&
         (e->size > VS_TRACE_MAX_SIZE || e->address > UINT64_MAX - (e->size ? e->size - 1u : 0)))
         return "its size is impossible";
@@ -100,6 +103,7 @@ static size_t convert(struct vs_trace_drmemtrace *s, const struct entry *e,
                       struct vs_trace_rec *out)
 {
     if (is_instruction(e->type)) {
+        s->ended = false;
         s->next_pc = e->address + e->size;
         out[0] = record(e->address, e->size, VS_TRACE_FETCH);
         return 1;
@@ -107,9 +111,11 @@ static size_t convert(struct vs_trace_drmemtrace *s, const struct entry *e,
     switch (e->type) {
     case t_read:
     case t_write:
+        s->ended = false;
         out[0] = record(e->address, e->size, e->type == t_read ? VS_TRACE_LOAD : VS_TRACE_STORE);
         return 1;
     case t_bundle: /* lengths, a byte each; each begins where the one before ended */
+        s->ended = false;
         for (unsigned i = 0; i < e->size; i++) {
             unsigned length = (unsigned)(e->address >> 8u * i & 0xffu);
             if (s->next_pc > UINT64_MAX - length)
@@ -120,6 +126,11 @@ static size_t convert(struct vs_trace_drmemtrace *s, const struct entry *e,
         return e->size;
     case t_footer:
         s->ended = true;
+        s->resumed = false;
+        return 0;
+    case t_header: /* another thread's file behind this one */
+    case t_thread: /* of a processor's file: the next thread that it ran */
+        s->resumed = true;
         return 0;
     default: /* prefetches, flushes, markers, encodings, iterations of rep */
         return 0;
@@ -140,8 +151,9 @@ static int need(struct vs_trace *t, const struct vs_trace_drmemtrace *s)
                               "truncated: %zu of its %d bytes are there", in->len - in->pos,
                               (int)record_bytes);
             else if (!s->ended)
-                vs_trace_fail(t, "record", s->entries + 1,
-                              "truncated: the trace ends without its footer");
+                vs_trace_fail(
+                    t, "record", s->entries + 1,
+                    "truncated: the trace ends without its footer; record or copy it again");
             else
                 return 0;
             return -1;

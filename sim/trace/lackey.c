@@ -81,14 +81,77 @@ static inline size_t parse_record(const uint8_t *p, struct vs_trace_rec *r)
     return (size_t)(q - p);
 }
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/*
+ * A record as other producers than lackey write it: any number of blanks, 0x, fewer digits than
+ * eight, upper case, blanks or a carriage return behind it. The line is [p, p + n).
+ */
+static bool parse_loose(const uint8_t *p, size_t n, struct vs_trace_rec *r)
+{
+    static const char letters[] = "ILSM";
+    static const uint8_t kinds[] = {VS_TRACE_FETCH, VS_TRACE_LOAD, VS_TRACE_STORE, VS_TRACE_MODIFY};
+    const uint8_t *end = p + n;
+    while (p < end && is_blank(*p))
+        p++;
+    const char *letter = p < end && *p ? strchr(letters, *p) : NULL;
+    if (!letter || ++p == end || !is_blank(*p))
+        return false;
+    while (p < end && is_blank(*p))
+        p++;
+    if (end - p > 2 && p[0] == '0' && (p[1] | 0x20) == 'x')
+        p += 2;
+    uint64_t addr = 0;
+    uint32_t size = 0;
+    unsigned digits = 0;
+    for (; p < end && digits < 17; p++, digits++) {
+        unsigned d = hex_digit(*p >= 'A' && *p <= 'F' ? *p | 0x20 : *p);
+        if (d > 15)
+            break;
+        addr = addr << 4 | d;
+    }
+    if (!digits || digits > 16 || p == end || *p++ != ',')
+        return false;
+    for (; p < end && *p >= '0' && *p <= '9' && size <= max_size; p++)
+        size = size * 10 + (uint32_t)(*p - '0');
+    while (p < end && is_blank(*p))
+        p++;
+    if (p < end || !size || size > max_size || addr > UINT64_MAX - (size - 1))
+        return false;
+    *r = (struct vs_trace_rec){
+        .addr = addr, .size = (uint16_t)size, .kind = kinds[letter - letters]};
+    return true;
+}
+
+/*
+ * What valgrind prints itself, m_libcprint.c: '>' for each level of a valgrind within a valgrind,
+ * the letter of its kind twice (user, debugging, more of it, client), a time stamp with
+ * --time-stamp=yes, the process, the letter twice.
+ */
 static bool is_banner(const uint8_t *p, size_t n)
 {
-    size_t i = 2;
-    if (n < 5 || p[0] != '=' || p[1] != '=')
-        return false;
-    while (i < n && p[i] >= '0' && p[i] <= '9')
+    size_t i = 0;
+    while (i < n && p[i] == '>')
         i++;
-    return i > 2 && i + 1 < n && p[i] == '=' && p[i + 1] == '=';
+    if (i + 5 > n || !p[i] || !strchr("=-+*", p[i]) || p[i + 1] != p[i])
+        return false;
+    uint8_t c = p[i];
+    bool digit = false;
+    for (i += 2;
+         i < n && ((p[i] >= '0' && p[i] <= '9') || p[i] == ':' || p[i] == '.' || p[i] == ' '); i++)
+        digit = digit || p[i] != ' ';
+    return digit && i + 1 < n && p[i] == c && p[i + 1] == c;
+}
+
+static bool is_empty(const uint8_t *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && is_blank(p[i]))
+        i++;
+    return i == n;
 }
 
 static bool is_superblock(const uint8_t *p, size_t n)
@@ -96,16 +159,22 @@ static bool is_superblock(const uint8_t *p, size_t n)
     if (n < 4 || memcmp(p, "SB ", 3) != 0)
         return false;
     for (size_t i = 3; i < n; i++)
-        if (hex_digit(p[i]) > 15)
+        if (hex_digit(p[i]) > 15 && !is_blank(p[i]))
             return false;
     return true;
 }
 
+/* A line that stands for nothing. */
+static bool is_known(const uint8_t *p, size_t n)
+{
+    return is_banner(p, n) || is_superblock(p, n) || is_empty(p, n);
+}
+
 /*
- * Whatever is not a record at in->pos: skips a line that may be skipped, reads on, or fails.
- * 1 = go on, 0 = end, -1 = error.
+ * Whatever is not a record as lackey writes it at in->pos: another producer's record (*r), a line
+ * that may be skipped, more to read, or a failure. 2 = a record, 1 = go on, 0 = end, -1 = error.
  */
-static int other_line(struct vs_trace *t, bool mixed)
+static int other_line(struct vs_trace *t, bool mixed, struct vs_trace_rec *r)
 {
     struct vs_trace_stream *in = &t->in;
     struct vs_trace_text *s = t->state;
@@ -115,13 +184,20 @@ static int other_line(struct vs_trace *t, bool mixed)
     char text[80];
     if (end) {
         size_t n = (size_t)(end - p);
-        bool known = is_banner(p, n) || is_superblock(p, n);
+        /* the program's own output may look like another producer's record */
+        bool strict = n && p[n - 1] == '\r' && n > min_line && (p[0] == 'I' || p[0] == ' ');
+        if ((!mixed || strict) && parse_loose(p, n, r)) {
+            s->lines++;
+            in->pos += n + 1;
+            return 2;
+        }
+        bool known = is_known(p, n);
         if (!known && !mixed) {
             vs_trace_fail(
                 t, "line", s->lines + 1,
                 "(record %llu) \"%s\" is not a lackey line; right is \"I  ADDR,SIZE\", "
-                "\" L ADDR,SIZE\", \" S ...\" or \" M ...\" with ADDR of 8 to 16 lower-case "
-                "hex digits and SIZE 1 to 512; a trace mixed with the program's own "
+                "\" L ADDR,SIZE\", \" S ...\" or \" M ...\" with ADDR of 1 to 16 hex digits "
+                "and SIZE 1 to 512; a trace mixed with the program's own "
                 "output is read by --trace-format lackey-mixed",
                 (unsigned long long)t->decoded + 1, vs_trace_quote(text, sizeof text, p, n, 40));
             return -1;
@@ -138,7 +214,8 @@ static int other_line(struct vs_trace *t, bool mixed)
         if (left == 0)
             return 0;
         vs_trace_fail(t, "line", s->lines + 1,
-                      "(record %llu) truncated: the trace ends inside the line \"%s\"",
+                      "(record %llu) truncated: the trace ends inside the line \"%s\"; record it "
+                      "again, or if the line is whole, end it: echo >>FILE",
                       (unsigned long long)t->decoded + 1,
                       vs_trace_quote(text, sizeof text, in->buf + in->pos, in->len - in->pos, 40));
         return -1;
@@ -167,9 +244,9 @@ static long decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n, bool 
         s->lines += k;
         if (k > 0)
             return (long)k;
-        int r = other_line(t, mixed);
-        if (r <= 0)
-            return r;
+        int r = other_line(t, mixed, out);
+        if (r != 1)
+            return r == 2 ? 1 : r;
     }
 }
 
@@ -210,8 +287,8 @@ bool vs_trace_lackey_detect(const uint8_t *head, size_t n, bool complete)
     for (long len; (len = next_line(p, head + n)) >= 0; p += len + 1) {
         if (is_lackey_banner(p, (size_t)len))
             return true;
-        if (!is_banner(p, (size_t)len) && !is_superblock(p, (size_t)len))
-            return len >= min_line && parse_record(p, &r) > 0;
+        if (!is_known(p, (size_t)len))
+            return parse_loose(p, (size_t)len, &r);
     }
     return false;
 }
@@ -223,7 +300,7 @@ bool vs_trace_lackey_mixed_detect(const uint8_t *head, size_t n, bool complete)
     struct vs_trace_rec r;
     (void)complete;
     for (long len; (len = next_line(p, head + n)) >= 0; p += len + 1)
-        if (is_lackey_banner(p, (size_t)len) || (len >= min_line && parse_record(p, &r) > 0))
+        if (is_lackey_banner(p, (size_t)len) || parse_loose(p, (size_t)len, &r))
             return true;
     return false;
 }

@@ -57,9 +57,14 @@ char *vs_trace_quote(char *dst, size_t dst_size, const uint8_t *text, size_t n, 
     return dst;
 }
 
+static bool is_plain(const struct vs_trace *t)
+{
+    return !*t->in.names;
+}
+
 static const char *of_what(const struct vs_trace *t)
 {
-    return t->in.codec == VS_TRACE_PLAIN ? "" : " of the decompressed trace";
+    return is_plain(t) ? "" : " of the decompressed trace";
 }
 
 long vs_trace_fail(struct vs_trace *t, const char *unit, uint64_t number, const char *fmt, ...)
@@ -89,9 +94,28 @@ static const struct {
     size_t n;
     const char *text;
 } strangers[] = {
-    {257, "ustar", 5, "a tar archive: extract the trace from it (tar -xOf FILE)"},
-    {0, "BZh", 3, "bzip2: not read; use bzcat FILE | virtsim replay -"},
-    {0, "\004\"M\030", 4, "lz4: not read; use lz4cat FILE | virtsim replay -"},
+    {257, "ustar", 5, "a tar archive with a damaged header: copy or pack it again"},
+    {0, "BZh", 3, "bzip2 that is cut off or damaged: copy it again"},
+    {0, "7z\xbc\xaf\x27\x1c", 6, "a 7z archive: not read; use 7z x -so FILE | virtsim replay -"},
+    {0, "Rar!\x1a\x07", 6, "a rar archive: not read; use unrar p -inul FILE | virtsim replay -"},
+    {0, "\xff\x06\x00\x00sNaPpY", 10,
+     "snappy: not read; use snzip -dc FILE | virtsim replay -, or record with -compress gzip"},
+    {0, "\x89LZO\x00\r\n\x1a\n", 9, "lzop: not read; use lzop -dc FILE | virtsim replay -"},
+    {0, "LRZI", 4, "lrzip: not read; use lrzcat FILE | virtsim replay -"},
+    {0, "\x5d\x00\x00", 3, "lzma (before xz): not read; use xz -dc FILE | virtsim replay -"},
+    {0, "\x1f\xa0", 2, "pack or lzh: not read; use gzip -dc FILE | virtsim replay -"},
+    {0, "\x78\x01", 2, "a bare zlib stream: not read; use pigz -dz <FILE | virtsim replay -"},
+    {0, "\x78\x9c", 2, "a bare zlib stream: not read; use pigz -dz <FILE | virtsim replay -"},
+    {0, "\x78\xda", 2, "a bare zlib stream: not read; use pigz -dz <FILE | virtsim replay -"},
+    {0, "PK\005\006", 4, "an empty zip archive"},
+    {0, "MSCF", 4, "a cab archive: not read; use cabextract -p FILE | virtsim replay -"},
+    {0, "07070", 5, "a cpio archive: not read; use cpio -i --to-stdout <FILE | virtsim replay -"},
+    {0, "!<arch>\n", 8, "an ar archive: not read; use ar p FILE | virtsim replay -"},
+    {0, "\xff\xfe", 2,
+     "text in UTF-16, as some shells write it: iconv -f UTF-16 -t UTF-8 FILE | virtsim replay -"},
+    {0, "\xfe\xff", 2,
+     "text in UTF-16, as some shells write it: iconv -f UTF-16 -t UTF-8 FILE | virtsim replay -"},
+    {0, "gem5", 4, "a trace of gem5's: not read; known are those that virtsim list formats prints"},
     {0, "SQLite format 3", 15, "a SQLite database: see virtsim show"},
     {0, "VST1", 4,
      "a recording of a run (vst): it is read from a plain file, not from a pipe or compressed; "
@@ -126,6 +150,15 @@ static const struct vs_trace_format *detect(const struct vs_trace *t, bool expli
     return NULL;
 }
 
+/* The beginning of a file in an archive is that of a trace. */
+static bool begins(const uint8_t *head, size_t n, bool complete)
+{
+    for (size_t i = 0; i < n_formats; i++)
+        if (!formats[i].explicit_only && formats[i].detect(head, n, complete))
+            return true;
+    return false;
+}
+
 static void fail_unrecognised(struct vs_trace *t)
 {
     char names[160];
@@ -133,6 +166,10 @@ static void fail_unrecognised(struct vs_trace *t)
     const struct vs_trace_stream *in = &t->in;
     const struct vs_trace_format *hint = detect(t, true);
     const char *known = stranger(in->buf, in->len);
+    size_t name = strlen(t->name);
+    if (!known && !hint && name > 3 && strcmp(t->name + name - 3, ".br") == 0)
+        known = "brotli by its name, as its content does not say: not read; use brotli -dc FILE | "
+                "virtsim replay -";
     list_formats(names, sizeof names);
     vs_trace_quote(start, sizeof start, in->buf, in->len, 12);
     int n = snprintf(t->error, sizeof t->error,
@@ -142,16 +179,17 @@ static void fail_unrecognised(struct vs_trace *t)
         return;
     char *rest = t->error + n;
     size_t room = sizeof t->error - (size_t)n;
-    if (hint)
+    if (known)
+        snprintf(rest, room, "; this looks like %s", known);
+    else if (hint)
         snprintf(rest, room, "; this looks like %s: name it with --trace-format %s", hint->name,
                  hint->name);
-    else if (known)
-        snprintf(rest, room, "; this looks like %s", known);
     else
-        snprintf(rest, room,
-                 "; known formats: %s, plain or as .zst, .xz, .gz, .zip; and recordings of runs, "
-                 "vst, plain",
-                 names);
+        snprintf(
+            rest, room,
+            "; known formats: %s, plain or in zstd, xz, gzip, bzip2, lz4, lzip, compress, zip, "
+            "tar; and recordings of runs, vst, plain",
+            names);
 }
 
 static bool choose_format(struct vs_trace *t, const char *name)
@@ -180,7 +218,10 @@ static bool choose_format(struct vs_trace *t, const char *name)
 static void hint_other_format(struct vs_trace *t)
 {
     const struct vs_trace_format *other = detect(t, false);
+    const char *known = other ? NULL : stranger(t->in.buf, t->in.len);
     size_t n = strlen(t->error);
+    if (known)
+        snprintf(t->error + n, sizeof t->error - n, " (the content looks like %s)", known);
     if (other && other != t->format)
         snprintf(t->error + n, sizeof t->error - n, " (the content looks like %s)", other->name);
 }
@@ -196,7 +237,7 @@ static bool begin(struct vs_trace *t, const char *format)
     default:
         snprintf(t->error, sizeof t->error,
                  "%s: empty%s: byte offset 0 is the end; a trace holds at least one record",
-                 t->name, t->in.codec == VS_TRACE_PLAIN ? "" : " once decompressed");
+                 t->name, is_plain(t) ? "" : " once decompressed");
         return false;
     }
     if (!choose_format(t, format))
@@ -257,6 +298,7 @@ struct vs_trace *vs_trace_open(const char *path, const char *format, char *err, 
     if (!t)
         return NULL;
     int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    t->in.begins = format ? NULL : begins;
     if (fd < 0) {
         snprintf(err, err_size, "%s: cannot open the trace: %s", path, strerror(errno));
         vs_trace_close(t);
@@ -271,6 +313,7 @@ struct vs_trace *vs_trace_open_memory(const void *data, size_t size, const char 
     struct vs_trace *t = new_trace("memory", err, err_size);
     if (!t)
         return NULL;
+    t->in.begins = format ? NULL : begins;
     return finish(t, vs_trace_stream_open_memory(&t->in, data, size), format, err, err_size);
 }
 

@@ -8,9 +8,9 @@
  *   vs_trace_close(t);
  *
  * Shape. A file (or "-", standard input) passes through a decompressor chosen by its first bytes,
- * never by its name (plain, zstd, xz, gzip, zip; concatenated frames, streams and members are
- * one trace), then through one format's decoder. Everything streams: memory is a few fixed buffers
- * plus the decompressor's window, whatever the length of the trace.
+ * never by its name (compressions and archives, in each other too; concatenated frames, streams and
+ * members are one trace), then through one format's decoder. Everything streams: memory is a few
+ * fixed buffers plus the decompressor's window, whatever the length of the trace.
  *
  * Errors. A user's mistake is one line of text that names the file, the place (record number and
  * byte offset in the decompressed trace; the compressed offset too if the container is at fault),
@@ -75,11 +75,13 @@ struct vs_trace_rec {
 struct vs_trace;
 
 struct vs_trace_info {
-    const char *format;      /* name in the format table */
-    const char *compression; /* "none", "zstd", "xz", "gzip" or "zip" */
-    uint64_t bytes_read;     /* of the file as it lies there (compressed), read so far */
-    uint64_t bytes_total;    /* size of that file; 0 = unknown (pipe) */
-    uint64_t records;        /* delivered by vs_trace_read() so far */
+    const char *format; /* name in the format table */
+    /* "none", or "zstd", "xz", "gzip", "bzip2", "lz4", "lzip", "compress", "zip", "tar"; within
+     * each other, outermost first: "gzip+tar". Valid until close. */
+    const char *compression;
+    uint64_t bytes_read;  /* of the file as it lies there (compressed), read so far */
+    uint64_t bytes_total; /* size of that file; 0 = unknown (pipe) */
+    uint64_t records;     /* delivered by vs_trace_read() so far */
     /*
      * XXH64 (seed 0) of the first bytes_read bytes of the file as it lies there, so it can be
      * checked from outside: `xxhsum -H1 FILE`, or `head -c BYTES_READ FILE | xxhsum -H1`. Once
@@ -123,7 +125,7 @@ long vs_trace_read(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
 /* The message of the error met by vs_trace_read(); "" if there was none. Valid until close. */
 const char *vs_trace_error(const struct vs_trace *t);
 
-/* State so far; cheap enough for a progress display. The strings outlive the trace. */
+/* State so far; cheap enough for a progress display. */
 struct vs_trace_info vs_trace_info(const struct vs_trace *t);
 
 void vs_trace_close(struct vs_trace *t); /* NULL is allowed */

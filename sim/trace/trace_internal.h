@@ -33,13 +33,7 @@ enum vs_trace_fill {
     VS_TRACE_FILL_ERROR, /* in->error says why */
 };
 
-enum vs_trace_codec {
-    VS_TRACE_PLAIN,
-    VS_TRACE_ZSTD,
-    VS_TRACE_XZ,
-    VS_TRACE_GZIP,
-    VS_TRACE_ZIP,
-};
+struct vs_layer;
 
 struct vs_trace_stream {
     /* decompressed side: what decoders see */
@@ -55,16 +49,18 @@ struct vs_trace_stream {
     int fd; /* -1: memory only */
     const uint8_t *mem;
     size_t mem_left;
-    uint8_t *raw;
-    size_t raw_pos;
-    size_t raw_len;
     bool raw_end;
     uint64_t raw_read;
     uint64_t raw_total;
     void *hash; /* XXH64_state_t */
-    enum vs_trace_codec codec;
-    void *codec_state;
-    bool mid_frame;
+
+    /* between them: compressions and archives (layer.h) */
+    struct vs_layer *top;
+    unsigned depth;
+    bool named;     /* `names` is complete */
+    char names[96]; /* outermost first; "": none */
+    /* whether an archive's member begins a trace; NULL: all of them belong to it */
+    bool (*begins)(const uint8_t *head, size_t n, bool complete);
 };
 
 struct vs_trace {
@@ -140,7 +136,7 @@ long vs_trace_cloudsuite_decode(struct vs_trace *t, struct vs_trace_rec *out, si
 
 struct vs_trace_drmemtrace {
     uint64_t entries, next_pc;
-    bool ended;
+    bool ended, resumed; /* by a footer; and another thread's entries may follow */
     size_t waiting_pos;
     size_t waiting_len;
     struct vs_trace_rec waiting[8]; /* of one bundle */

@@ -65,11 +65,20 @@ head -c $(($(wc -c <"$work/a.zip") / 3)) "$work/a.zip" >"$work/cut.zip"
 equal "a zip cut in its first chunk" 1 "$(grep -c 'zip stream is truncated' "$work/out")"
 printf '%s\n60 0 0\n%s\n' "$head" "$tail" | pack >"$work/type"
 refused "a type that does not exist" 2 "none of drmemtrace's" "$VIRTSIM" replay "$work/type" --db "$db"
-# the footer is the last entry: instructions of every kind, accesses, markers, another footer
-for type in 10 11 12 13 14 15 16 17 31 48 49 0 1 28 26; do
+# a footer ends a thread: no instruction of any kind and no access follows it
+for type in 10 11 12 13 14 15 16 17 31 48 49 0 1; do
     printf '%s\n%s\n%s\n%s 2 0x401000\n' "$head" "$body" "$tail" $type | pack >"$work/after"
     refused "type $type after the footer" 1 "after the footer" "$VIRTSIM" replay "$work/after" --db "$db"
 done
+# until another thread begins: in a processor's file, or in files put together
+printf '%s\n%s\n%s\n22 4 101\n24 4 101\n28 2 9\n%s\n%s\n' "$head" "$body" "$tail" "$body" "$tail" | pack >"$work/core.trace"
+ok "a footer in the middle" "$VIRTSIM" replay "$work/core.trace" --db "$db" --quiet
+equal "loads of both threads" 2 "$(ops access.load)"
+cat "$work/a.trace" "$work/a.trace" "$work/a.trace" >"$work/three.trace"
+ok "three files in one" "$VIRTSIM" replay "$work/three.trace" --db "$db" --quiet
+equal "loads of three threads" 3 "$(ops access.load)"
+printf '%s\n%s\n%s\n22 4 101\n%s\n' "$head" "$body" "$tail" "$body" | pack >"$work/nofooter"
+refused "the last thread without its footer" 1 "without its footer" "$VIRTSIM" replay "$work/nofooter" --db "$db"
 printf '25 0 7\n28 9 0x80\n%s\n%s\n' "$body" "$tail" | pack >"$work/filtered"
 refused "a filtered trace" 2 "filtered" "$VIRTSIM" replay "$work/filtered" --db "$db"
 printf '25 0 9\n%s\n%s\n' "$body" "$tail" | pack >"$work/newer"
