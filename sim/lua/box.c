@@ -32,7 +32,7 @@ static void *capped(void *ud, void *p, size_t old, size_t new)
     struct vs_box *b = ud;
     size_t had = p ? old : 0;
     if (new == 0) {
-        free(p);
+        vs_heap_move(&b->heap, p, 0);
         b->used_bytes -= had;
         all_bytes -= had;
         return NULL;
@@ -41,7 +41,7 @@ static void *capped(void *ud, void *p, size_t old, size_t new)
         all_bytes + (new - had) > cap_bytes + (vs_watched.running ? 0 : RESERVE_BYTES)) {
         return NULL;
     }
-    void *q = realloc(p, new);
+    void *q = vs_heap_move(&b->heap, p, new);
     if (q) {
         b->used_bytes += new - had;
         all_bytes += new - had;
@@ -67,7 +67,8 @@ struct state_start {
 };
 
 /* While a state is made: before its first string, the seed of its hash, which Lua makes of the
- * clock and of addresses, becomes a constant. When tables grow and what the collector has found by
+ * clock and of addresses, becomes a constant; what is hashed by its address has one that repeats
+ * (heap.h). When tables grow and what the collector has found by
  * then, and so the length of a table with holes and the content of a weak one, are the same in
  * every run. A state that does not begin as expected is left as it is. */
 static void *newborn(void *ud, void *p, size_t old, size_t new)
@@ -100,8 +101,9 @@ struct vs_box *vs_box_open(uint64_t seed)
     if (!b) {
         return NULL;
     }
-    b->L = lua_newstate(newborn, b);
+    b->L = vs_heap_open(&b->heap) ? lua_newstate(newborn, b) : NULL;
     if (!b->L) {
+        vs_heap_close(&b->heap);
         free(b);
         return NULL;
     }
@@ -116,6 +118,7 @@ void vs_box_close(struct vs_box *b)
     if (b) {
         vs_watch_close();
         lua_close(b->L);
+        vs_heap_close(&b->heap);
         free(b);
     }
 }

@@ -8,6 +8,7 @@
 #ifndef VIRTSIM_SIM_LUA_BOX_H
 #define VIRTSIM_SIM_LUA_BOX_H
 
+#include "heap.h"
 #include "virtsim/status.h"
 #include "watch.h"
 
@@ -20,6 +21,7 @@
 
 struct vs_box {
     lua_State *L;
+    struct vs_heap heap;
     size_t used_bytes;
     int line;        /* where the last error of vs_box_call was raised; 0: unknown */
     char path[4200]; /* the file that was loaded last */

@@ -5,24 +5,27 @@
 #include "order.h"
 
 #include <lualib.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* The library's own functions that ours check first and then become: called directly and not by
  * lua_call, so that a message names the script's line. The same in every state. */
-static lua_CFunction own_format, own_rep, own_insert, own_remove;
+static lua_CFunction own_format, own_rep, own_insert, own_remove, own_codes;
 
 /* Pushes tostring's text of the value at `index`. What the library shows as an address is the
  * number of objects that were shown before it, plus one; an object keeps its number. */
 static void push_text(lua_State *L, int index)
 {
-    static const char numbers; /* its address is the key of the list of numbers */
+    /* keys that are no addresses: the list of numbers, and in it how many there were */
+    static const char *const numbers = "virtsim.numbers";
+    enum { COUNT = 0 };
     int type = lua_type(L, index);
     if (type < LUA_TLIGHTUSERDATA || type == LUA_TNUMBER || type == LUA_TSTRING ||
         luaL_getmetafield(L, index, "__tostring") != LUA_TNIL) {
         luaL_tolstring(L, index, NULL);
         return;
     }
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &numbers) == LUA_TNIL) {
+    if (lua_getfield(L, LUA_REGISTRYINDEX, numbers) == LUA_TNIL) {
         lua_pop(L, 1);
         lua_newtable(L);
         lua_createtable(L, 0, 1);
@@ -30,16 +33,16 @@ static void push_text(lua_State *L, int index)
         lua_setfield(L, -2, "__mode");
         lua_setmetatable(L, -2);
         lua_pushinteger(L, 0);
-        lua_rawsetp(L, -2, &numbers); /* how many there were */
+        lua_rawseti(L, -2, COUNT);
         lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &numbers);
+        lua_setfield(L, LUA_REGISTRYINDEX, numbers);
     }
     lua_pushvalue(L, index);
     if (lua_rawget(L, -2) == LUA_TNIL) {
-        lua_rawgetp(L, -2, &numbers);
+        lua_rawgeti(L, -2, COUNT);
         lua_Integer n = lua_tointeger(L, -1) + 1;
         lua_pushinteger(L, n);
-        lua_rawsetp(L, -4, &numbers);
+        lua_rawseti(L, -4, COUNT);
         lua_pushvalue(L, index);
         lua_pushinteger(L, n);
         lua_rawset(L, -5);
@@ -151,6 +154,64 @@ static int table_remove(lua_State *L)
     return own_remove(L);
 }
 
+/* ipairs with an iterator (upvalue 1) that has a place in memory, as all functions here. */
+static int in_order(lua_State *L)
+{
+    luaL_checkany(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, 0);
+    return 3;
+}
+
+/* utf8.codes likewise; its two iterators are upvalues 1 and 2. */
+static int utf8_codes(lua_State *L)
+{
+    int n = own_codes(L);
+    bool first = lua_tocfunction(L, -n) == lua_tocfunction(L, lua_upvalueindex(1));
+    lua_pushvalue(L, lua_upvalueindex(first ? 1 : 2));
+    lua_replace(L, -n - 1);
+    return n;
+}
+
+/* Pushes the function on top, one of C without upvalues, as a closure, and removes it. A plain one
+ * is hashed as a key by where the program was loaded. */
+static void place(lua_State *L)
+{
+    lua_CFunction f = lua_tocfunction(L, -1);
+    lua_pushboolean(L, 0);
+    lua_pushcclosure(L, f, 1);
+    lua_replace(L, -2);
+}
+
+/* Does so with all such functions of the table on top. */
+static void place_all(lua_State *L)
+{
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+        if (!lua_iscfunction(L, -1)) {
+            continue;
+        }
+        if (lua_getupvalue(L, -1, 1)) {
+            lua_pop(L, 1);
+            continue;
+        }
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        place(L);
+        lua_rawset(L, -5);
+    }
+}
+
+/* Pushes the iterator that the library's function `name` of the table on top returns for "". */
+static void push_iterator(lua_State *L, const char *name, bool lax)
+{
+    lua_getfield(L, -1, name);
+    lua_pushliteral(L, "");
+    lua_pushboolean(L, lax);
+    lua_call(L, 2, 1);
+    place(L);
+}
+
 /* Replaces field `name` of the table on top, and returns what it was. */
 static lua_CFunction replace(lua_State *L, const char *name, lua_CFunction f)
 {
@@ -221,6 +282,9 @@ void vs_library_open(lua_State *L, uint64_t seed)
     take(L, gone_math, N(gone_math));
     lua_getglobal(L, "_G");
     take(L, gone_base, N(gone_base));
+    push_iterator(L, "ipairs", false);
+    lua_pushcclosure(L, in_order, 1);
+    lua_setfield(L, -2, "ipairs");
     replace(L, "setmetatable", set_metatable);
     replace(L, "tostring", to_string);
     vs_order_open(L);
@@ -233,6 +297,26 @@ void vs_library_open(lua_State *L, uint64_t seed)
     own_remove = replace(L, "remove", table_remove);
     replace(L, "sort", vs__sort);
     take(L, gone_table, N(gone_table));
+    lua_getglobal(L, "utf8");
+    lua_getfield(L, -1, "codes");
+    own_codes = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+    push_iterator(L, "codes", false);
+    lua_insert(L, -2);
+    push_iterator(L, "codes", true);
+    lua_insert(L, -2);
+    lua_pushvalue(L, -3);
+    lua_pushvalue(L, -3);
+    lua_pushcclosure(L, utf8_codes, 2);
+    lua_setfield(L, -2, "codes");
+    for (size_t i = 0; i < N(libs); i++) {
+        lua_getglobal(L, libs[i].name);
+        place_all(L);
+        lua_pop(L, 1);
+    }
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1);
+    place_all(L); /* what strings have for arithmetic */
     lua_settop(L, 0);
     fix_names(L, libs, N(libs));
 }

@@ -215,15 +215,19 @@ void vs__cpu_class(lua_State *L)
 {
     luaL_newmetatable(L, CLASS);
     lua_newtable(L);
-    luaL_setfuncs(L, free_methods, 0);
-    luaL_setfuncs(L, vs__cpu_memory, 0);
-    luaL_setfuncs(L, vs__cpu_instructions, 0);
+    const luaL_Reg *const methods[] = {free_methods, vs__cpu_memory, vs__cpu_instructions};
+    for (int i = 0; i < 3; i++) {
+        lua_pushboolean(
+            L, 0); /* closures: plain functions of C are hashed by where they were loaded */
+        luaL_setfuncs(L, methods[i], 1);
+    }
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "cpu");
     lua_setfield(L, -2, "__metatable");
     luaL_newmetatable(L, VS__REGION);
     lua_newtable(L);
-    luaL_setfuncs(L, vs__cpu_region, 0);
+    lua_pushboolean(L, 0);
+    luaL_setfuncs(L, vs__cpu_region, 1);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "region");
     lua_setfield(L, -2, "__metatable");
