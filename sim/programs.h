@@ -6,6 +6,7 @@
 #ifndef VIRTSIM_SIM_PROGRAMS_H
 #define VIRTSIM_SIM_PROGRAMS_H
 
+#include "virtsim/request.h"
 #include "session.h"
 
 #define VS_PROGRAMS_MAX 64u

@@ -5,6 +5,7 @@
 #include "lua/watch.h"
 #include "programs.h"
 #include "recording/recording.h"
+#include "request/request.h"
 #include "virtsim/version.h"
 
 #include <inttypes.h>

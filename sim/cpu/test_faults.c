@@ -3,7 +3,8 @@
  * kernel fills: it maps the page again and again, and the processor does not see it. */
 #include "home.h"
 #include "lua/machine.h"
-#include "machine/platform_impl.h"
+#include "machine/machine_impl.h"
+#include "request/request.h"
 #include "trace/trace.h"
 
 #include <setjmp.h>

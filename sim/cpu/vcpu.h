@@ -1,13 +1,302 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One vCPU of the platform: takes requests from its guest source and carries them out on its core,
- * leaving the guest where the VMCS says so. An agent of the kernel (kernel.h).
+ * One vCPU of a machine: it runs a program, piece by piece, on its core, and leaves its guest where
+ * its processor says so; and what the vCPUs of a machine share. The parts that other rooms own lie
+ * here for now, grouped by owner.
  */
 #ifndef VIRTSIM_SIM_CPU_VCPU_H
 #define VIRTSIM_SIM_CPU_VCPU_H
 
-#include "machine/platform_impl.h"
+#include "kernel/kernel.h"
+#include "options.h"
+#include "port.h"
 
+#include "virtsim/request.h"
+
+#include "cpu/cpu.h"
+#include "ept/ept.h"
+#include "ept/space.h"
+#include "hypervisor/hypervisor.h"
+#include "apic/apic.h"
+#include "memory/memory.h"
+#include "shadow/shadow.h"
+#include "virtsim/frames.h"
+#include "virtsim/rng.h"
+#include "virtsim/sim.h"
+#include "virtsim/trap.h"
+#include "el2/el2.h"
+#include "svm/svm.h"
+#include "vmcs/vmcs.h"
+
+#define VS_DEF_NAME os
+#define VS_DEF_FILE "machine/os.def"
+#include "virtsim/def_types.h"
+
+#define VS_DEF_NAME host
+#define VS_DEF_FILE "host/memory/host.def"
+#include "virtsim/def_types.h"
+
+enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
+
+#define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
+
+#define VS__PROCESSES 64u
+#define VS__AREAS 256u      /* older ones are forgotten: small pages */
+#define VS__ARRIVALS 512u   /* interrupts on their way to one vCPU */
+#define VS__VCPUS 64u       /* a workload has no more, nor have programs.h's inputs */
+#define VS__SHOTS VS__VCPUS /* flushes that wait for one vCPU: each has one under way */
+
+/* Sparse memory (virtsim/phys.h) has lost a write. */
+#define VS__NO_PROCESS_MEMORY                                                                      \
+    "this process gets no more memory for what the simulated machine has written (ulimit -v)"
+
+struct vs_platform;
+struct vs_net;
+
+/* Where things lie in an address space. */
+struct vs_layout {
+    uint64_t first, end; /* regions of programs that choose no address; end of all of them */
+    uint64_t direct, host_direct; /* the guest kernel's map of its memory, the host's of its own */
+};
+
+/* An interrupt message; sent_ps 0 = none. */
+struct vs_arrival {
+    uint64_t sent_ps, at_ps;
+    uint64_t ahead_ps; /* how far the receiver had run ahead of its arrival (sim.quantum) */
+    uint8_t vector;
+    bool in_descriptor; /* the sender has posted the vector: the message only notifies */
+};
+
+/* [at, end) of an address space: where a program wanted its region. */
+struct vs_place {
+    uint64_t at, end;
+    unsigned process;
+};
+
+/* The address spaces of one vCPU, or of several that share them. */
+struct vs_mm {
+    unsigned sharers;
+    struct vs_space *process; /* by number; the one a vCPU works on is in its `space` meanwhile */
+    unsigned n_processes;
+    struct { /* regions that get their frames at first touch, for guest.page_size = thp */
+        uint64_t at, bytes;
+        unsigned process;
+        bool cut;   /* some of it was unmapped: others may lie there */
+        bool small; /* asked for small pages: no transparent large ones */
+    } area[VS__AREAS];
+    unsigned n_areas;
+    struct vs_place *place; /* in order, apart from each other */
+    size_t n_places, room;
+    uint32_t generation[VS__PROCESSES]; /* shootdowns of each so far */
+};
+
+/* What a vCPU is to drop for another. */
+struct vs_shot {
+    uint64_t at, end; /* at == end: everything of the address space */
+    unsigned stride;  /* log2 of the pages */
+    unsigned process;
+    unsigned from; /* ipi: the vCPU that waits for it */
+};
+
+/* A flush that a guest asks its hypervisor for: of which vCPUs, by number. */
+struct vs_flush_call {
+    uint64_t to;
+    struct vs_shot shot;
+};
+#define VS__CALL_FLUSH 3u /* HvCallFlushVirtualAddressList: vs_trap.number of that hypercall */
+
+struct vs_vcpu {
+    struct vs_platform *p;
+    struct vs_vm *vm;               /* NULL: bare metal */
+    unsigned index, agent, machine; /* machine: number of its vm */
+    struct vs_txn txn;
+    uint16_t line, guest, host, apic_actor;
+    struct vs_clock clock;
+    struct vs_rng rng;
+    struct vs_cpu cpu;
+    struct vs_memory_core core;
+    struct vs_ept ept;
+    struct vs_vmx vmx;
+    struct vs_svm svm; /* paging.mode = npt */
+    struct vs_el2 el2; /* paging.mode = stage2 */
+    struct vs_hypervisor hv;
+    struct vs_shadow shadow; /* paging.mode = shadow */
+    struct vs_apic apic;
+    struct vs_ept_context guest_context, host_context;
+    struct vs_space space,
+        host_space; /* the guest program's (or native process's); the host's own */
+    struct vs_mm *mm, own_mm;
+    unsigned process_now;
+    uint64_t cr4; /* PGE and PCIDE of the guest (or native system), among others */
+    /* shootdown.c */
+    uint32_t seen[VS__PROCESSES]; /* of mm->generation: what is newer has not been dropped here */
+    struct vs_shot shot[VS__SHOTS];
+    unsigned n_shots;
+    bool all_shots;            /* there was no room for them */
+    struct vs_flush_call call; /* by_hypercall sets it for the handler of its hypercall */
+    uint64_t kick_ps;          /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
+    unsigned kicker[VS__VCPUS], n_kickers; /* who waits for that */
+    uint64_t left_ps;                      /* when it last left its guest for that */
+    bool flush_due;                        /* all of it goes before the next entry (remote.c) */
+    bool waits, borrowed; /* in its exit for others to leave; another one runs it until it leaves */
+    unsigned awaited;     /* vCPUs that are to acknowledge its own shootdown */
+    bool awaits, awaits_in_exit;
+    uint64_t acked_ps; /* the last acknowledgement */
+    /* of a replay (turns.c): what it waits for is no acknowledgement; the turn came before it was
+     * waited for; how many wait here; 1 + where it is counted itself */
+    bool awaits_turn, has_turn;
+    uint64_t turn_ps, gathered;
+    unsigned gathers;
+    uint64_t count[VS_CNT_os_N];
+    /* the program */
+    struct vs_guest_source source;
+    struct vs_request request;
+    struct vs_reply reply;
+    struct vs_cpu_bulk bulk;
+    size_t record;
+    uint64_t horizon;
+    bool kernel, emulated; /* the guest's kernel accesses memory; it was carried out otherwise */
+    struct vs_fault_seen { /* the last fault, and how often it was the same one */
+        uint64_t request, at, gva, gpa, why;
+        unsigned n;
+    } faulted;
+    bool kicked;      /* by another vCPU's host: its translations have to go */
+    uint64_t host_ps; /* when the host wants to stop this vCPU next; VS_NEVER */
+    bool busy, in_bulk, ended, failed, yield, sleeping;
+    uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
+    uint32_t rehearsed;   /* requests of a rehearsal so far */
+    /* apic.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of
+     * which the host does not know; it has asked for the window; the processor holds what is
+     * pending */
+    bool masked, shadowed, fresh, window, listed;
+    bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
+    uint64_t slept_ps; /* when it fell asleep */
+    /* interrupts: on their way, ordered by arrival; and pending, by vector */
+    struct vs_arrival arrival[VS__ARRIVALS], flight[256];
+    unsigned n_arrivals;
+    uint64_t handled; /* interrupts that the guest has handled */
+    bool notified;    /* a notification has come: the descriptor is to be read */
+    uint64_t safe_ps; /* where the last step would have ended at quantum 0 */
+    /* a timer the guest armed */
+    bool timer_armed;
+    uint64_t timer_ps, tick_ps;
+    uint64_t expires_ps, expires_for_ps; /* the VMX-preemption timer as the last entry loaded it */
+};
+
+enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.method */
+
+/* The host's memory management of one virtual machine. */
+struct vs_host {
+    struct vs_vm *vm;
+    struct vs_shadow_mmu shadow; /* paging.mode = shadow: its vCPUs' */
+    /* the dirty log: one bit a page in host memory, and the copy that is handed out */
+    bool logging;
+    uint64_t *bitmap, *copy; /* 2M frames of each */
+    uint64_t words, harvested, last_round;
+    /* accesses that somebody outside has seen (vs__host_protect) */
+    uint64_t seen, qualification, guest_physical;
+    uint64_t count[VS_CNT_host_N];
+};
+
+struct vs_platform {
+    struct vs_run_options options;
+    struct vs_guest_port guest; /* what vCPUs start in higher rooms (cpu/port.h) */
+    struct vs_host_port host;
+    struct vs_program_port program;
+    struct vs_ledger *ledger;
+    struct vs_kernel *kernel;
+    struct vs_phys *phys;
+    struct vs_frames node_frames[4]; /* of host memory, by node */
+    struct vs_frames *frames;        /* of the vCPUs' own node */
+    unsigned nodes;
+    struct vs_vm *vm;         /* one for all vCPUs, or several (guest.vms) */
+    struct vs_host *machines; /* the host's memory management of each */
+    unsigned n_vms;
+    struct vs_memory memory;
+    struct vs_sim_config sim;
+    struct vs_ept_config ept;
+    struct vs_radix_format guest_format, upper_format, second_format; /* upper: Arm's TTBR1 */
+    struct vs_layout layout;
+    struct vs_apic_config irq;
+    struct vs_os_config os;
+    struct vs_host_config host_cfg;
+    uint16_t os_account, sim_account;
+    bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
+    bool svm, el2;                       /* the world switch is AMD's, Arm's */
+    bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
+    bool apic_registers;                 /* APIC-register virtualization */
+    struct vs_vcpu *vcpu;
+    unsigned n_vcpus;
+    struct vs_net *net;
+    /* region of interest */
+    bool roi_pending;
+    uint64_t warmup_left, roi_ps, end_ps, accesses, ticks;
+    uint64_t recorded; /* bytes at the bottom of (guest-)physical memory: a recording's own */
+    uint64_t sim_count[VS_CNT_sim_N];
+    struct vs_mark_sample mark[VS_MARKS]; /* in the order of their first time */
+    size_t n_marks;
+    struct vs_epoch_sample *epochs;
+    size_t n_epochs, cap_epochs;
+    uint64_t epoch, epoch_end_ps, epochs_sampled, *epoch_last;
+    size_t n_epoch_last;
+    enum vs_status status; /* what kind of error */
+    char error[1400];
+};
+
+/* What the vCPU translates with is as new as its address space. */
+static inline void vs__space_seen(struct vs_vcpu *v)
+{
+    v->seen[v->process_now] = v->mm->generation[v->process_now];
+}
+
+/* One more flush waits for the vCPU; without room for it, that of everything. */
+static inline void vs__shot_put(struct vs_vcpu *o, struct vs_shot shot, unsigned room)
+{
+    if (o->n_shots == room) {
+        o->all_shots = true;
+    } else {
+        o->shot[o->n_shots++] = shot;
+    }
+}
+
+/* Memory, not a device's space, is at this (guest-)physical address. */
+static inline bool vs__vcpu_memory(const struct vs_vcpu *v, uint64_t pa)
+{
+    return v->p->virtualized ? vs_vm_is_memory(v->vm, pa) : pa < vs_phys_size(v->p->phys);
+}
+
+/* An address space that others share is a vCPU's own only for as long as it works on it. */
+static inline void vs__space_take(struct vs_vcpu *v)
+{
+    if (v->mm->sharers > 1u) {
+        v->space = v->mm->process[v->process_now];
+    }
+}
+static inline void vs__space_put(struct vs_vcpu *v)
+{
+    if (v->mm->sharers > 1u) {
+        v->mm->process[v->process_now] = v->space;
+    }
+}
+
+/* Its guest is Arm's; x86's else. */
+static inline bool vs__vcpu_arm(const struct vs_vcpu *v)
+{
+    return v->p->guest_format.kind == VS_RADIX_STAGE1;
+}
+
+/* log2 of a page of regions that say nothing else, and of a transparent large one: Linux's PMD. */
+static inline unsigned vs__page_shift(const struct vs_vcpu *v)
+{
+    uint64_t size = v->p->ept.guest_page;
+    return size == VS_EPT_THP ? v->space.format.granule : vs_ept_page_shift(size);
+}
+static inline unsigned vs__large_shift(const struct vs_vcpu *v)
+{
+    return vs_radix_level_shift(&v->space.format, 2);
+}
+
+/* step.c */
 /* Agent step, see kernel.h. */
 uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
 
@@ -26,79 +315,95 @@ void vs__vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap,
 void vs__vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vs__vcpu_interrupts(struct vs_vcpu *v);
-/* The guest executes HLT, or has nothing to run: false when it sleeps (the step ends). */
-void vs__vcpu_halt(struct vs_vcpu *v);
+
+/* exits.c */
+void vs__vcpu_mmio(struct vs_vcpu *v, uint64_t address);
+void vs__vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
+uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v);
+void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
+/* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
+ * notifies of a vector its sender has posted. */
+void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+void vs__vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+uint64_t vs__arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on its way */
+/* What has arrived by `now_ps` becomes pending. */
+void vs__arrivals_take(struct vs_vcpu *v, uint64_t now_ps);
+/* The guest takes it now. */
+void vs__arrivals_delivered(struct vs_vcpu *v, uint8_t vector);
+/* Executes HLT and sleeps until something is due or the timer fires. */
+void vs__vcpu_sleep(struct vs_vcpu *v);
+
+/* Something is due that ends the wait of a vCPU that has nothing to run. */
+bool vs__vcpu_wakes(const struct vs_vcpu *v);
+
+/* irq.c: what the kernel writes to its local APIC, with the exits it may have. */
+void vs__apic_eoi(struct vs_vcpu *v, uint8_t vector);
+void vs__apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector);
+/* CLI and STI. Whether something is to be done about what is pending. The guest cannot take
+ * `vector`; the host is told when it has just come. How the guest gets it at the end of that: false
+ * when nothing was prepared. The instruction after STI has executed. */
+void vs__vcpu_mask(struct vs_vcpu *v, bool on);
+bool vs__vcpu_due(const struct vs_vcpu *v);
+bool vs__vcpu_blocked(struct vs_vcpu *v, uint8_t vector);
+bool vs__vcpu_window(struct vs_vcpu *v, uint8_t vector);
+void vs__vcpu_unshadow(struct vs_vcpu *v);
+/* The vCPU's timer: set; when it stops the guest, VS_NEVER, and that; it has expired while the vCPU
+ * was not in its guest; what an entry loads. */
+void vs__timer_set(struct vs_vcpu *v, uint64_t ps);
+/* Its register is written, as v->timer_* say: whether that exited. */
+bool vs__timer_write(struct vs_vcpu *v);
+uint64_t vs__timer_due_ps(const struct vs_vcpu *v);
+void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps);
+void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps);
+void vs__timer_enter(struct vs_vcpu *v);
+
+/* What apic's mode means for the VMCS; what of it other processors do not have. */
+void vs__apic_load(struct vs_platform *p, struct vs_vmcs_config *c);
+void vs__apic_check(const struct vs_platform *p, struct vs_errors *errors);
 
 /* fault.c: what stopped the core; false when the run failed (v->failed). The access is issued again
  * unless it was carried out without the core (v->emulated: a device, a table under shadow paging).
  */
 bool vs__vcpu_fault(struct vs_vcpu *v);
+/* A page table where no memory is: the run fails. */
+enum vs_fault_end vs__vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
+
+/* access.c: one access of the guest's kernel, faults and all. */
+bool vs__vcpu_reach(struct vs_vcpu *v, uint64_t at, enum vs_ref ref);
+/* The kernel clears a page or a table by one string store; it may take EPT violations. */
+void vs__vcpu_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
 /* Runs `instructions` spread over code and data of a routine of the current world. */
 void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,
                       vs_gva data, uint64_t data_bytes);
 
-/* edit.c: one access of the guest's kernel, faults and all. */
-bool vs__vcpu_reach(struct vs_vcpu *v, uint64_t at, enum vs_ref ref);
-/* The kernel clears a page or a table by one string store; it may take EPT violations. */
-void vs__vcpu_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
-/* A new page is cleared through the kernel's map. */
-void vs__edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes);
-/* What the kernel stores to give gva the entry that it has now; tables made since `begin` are
- * cleared and entered too. */
-void vs__edit_begin(const struct vs_vcpu *v, uint64_t *tables);
-void vs__edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before);
+/* await.c: whether the processor runs the vCPU's guest, halted there or not. */
+bool vs__vcpu_in_guest(const struct vs_vcpu *v);
+/* A vCPU that waits for acknowledgements: when it has something to do, and does it. */
+void vs__await_answer(struct vs_vcpu *by, unsigned from, uint64_t now_ps);
+uint64_t vs__await_wake_ps(const struct vs_vcpu *v);
+void vs__await_awake(struct vs_vcpu *v, uint64_t now_ps);
+/* The host of v, in its exit, makes another vCPU leave its guest and will wait for that. */
+void vs__kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to);
+/* That interrupt has come (v->kick_ps): the guest is left. */
+void vs__kick_arrives(struct vs_vcpu *v);
+/* It had left its guest before, to halt or to wait: its processor answers at once, and what it was
+ * kicked for comes before the next entry. */
+void vs__kick_outside(struct vs_vcpu *v, uint64_t now_ps);
 
-/* shadow.c. The controls shadow paging needs; the tables of one vCPU. */
-void vs__vcpu_shadow_controls(struct vs_vmcs_config *c);
-enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
-                                    struct vs_errors *errors);
-/* Exits of a page fault (error_code becomes what the guest sees), MOV to CR3, INVLPG, INVPCID, and
- * an access to a device. */
-enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_translation *f);
-bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_trap *trap, bool keep);
-void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at);
-void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_trap *trap);
-void vs__vcpu_shadow_cr4(struct vs_vcpu *v);
-void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at);
-
-/* dirty.c: the dirty log. */
-enum vs_status vs__dirty_make(struct vs_host *h, struct vs_platform *p);
-void vs__dirty_start(struct vs_vcpu *v);
-/* The processor's log is read (vs_hv_exit.log). */
-struct vs_log_reading {
+/* invalidate.c: an instruction's time; the same where it did not exit, with the instruction. */
+void vs__vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles);
+void vs__vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles);
+/* One TLBI on this core, in its guest's VMID; `shareable`: on all others too. ctx is the struct. */
+struct vs_tlbi_executed {
     struct vs_vcpu *v;
-    bool full; /* the exit is that of a full log */
+    enum vs_tlbi form;
+    bool shareable;
+    uint16_t asid;
+    uint64_t at;
 };
-void vs__dirty_flush(void *ctx, struct vs_txn *t);
-/* host_ps has come: a round, or another vCPU's. */
-void vs__dirty_due(struct vs_vcpu *v, uint64_t now_ps);
-/* A page was written or may be: its bit, at no time. */
-void vs__dirty_set(struct vs_host *h, uint64_t gpa);
-/* A round now; how many pages were written since the one before. The first one begins the log. */
-uint64_t vs__dirty_round(struct vs_vcpu *v);
-/* The page may be written from now on: it is marked, in time when t is not NULL. */
-void vs__dirty_mark(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
-/* No vCPU of the machine translates with what it has cached: timed on this one, which is in its
- * host; the others are kicked. */
-void vs__dirty_drop(struct vs_vcpu *v, struct vs_txn *t);
-
-/* host.c: a fault of the second dimension at a page that is there and lacks a right: *how is what
- * its handler does, with `w`, which lasts as long. False when the page is not there. */
-struct vs_withheld {
-    struct vs_vcpu *v;
-    const struct vs_translation *fault;
-};
-bool vs__host_withheld(struct vs_vcpu *v, const struct vs_translation *f, struct vs_withheld *w,
-                       struct vs_handling *how);
-/* The page around gpa has the smallest size; false: host memory is exhausted. */
-bool vs__host_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
-/* Somebody outside takes rights to (or gives back) the pages of [at, at + bytes). */
-void vs__host_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
-/* Host memory as its kernel sees it, in the handler's time; instructions of its code. */
-void vs__host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref);
-void vs__host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
-                  uint64_t instructions);
-struct vs_host *vs__host_of(const struct vs_vcpu *v);
+void vs__vcpu_execute_tlbi(void *ctx, struct vs_txn *t);
+/* The DSB that waits for TLBI. */
+void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable);
 
 /* The run cannot go on; the message names the vCPU. */
 void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
@@ -113,6 +418,7 @@ bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap,
 void vs__vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info);
 enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info);
 enum vs_vmx_result vs__vcpu_resume(struct vs_vcpu *v);
-bool vs__vcpu_svm_setup(struct vs_vcpu *v);
+/* The core goes on as its host's or its guest's: actor, caches' counters, translation. */
+void vs__vcpu_world(struct vs_vcpu *v, bool host);
 
 #endif

@@ -7,9 +7,6 @@
 #include "vcpu.h"
 
 #define SVM_INVPCID 0xa2u /* APM volume 2, appendix C */
-#define HOST_AT 0x1000u
-#define IOPM_AT 0x3000u /* 12 KiB */
-#define MSRPM_AT 0x6000u
 #define PAGE_FAULT 14u
 
 /* MOV to and from a control register; CLTS and LMSW write CR0 (SDM 3C table 28-3). */
@@ -195,15 +192,12 @@ enum vs_vmx_result vs__vcpu_resume(struct vs_vcpu *v)
     return r;
 }
 
-bool vs__vcpu_svm_setup(struct vs_vcpu *v)
+void vs__vcpu_world(struct vs_vcpu *v, bool host)
 {
-    uint64_t page;
-    if (!vs_frames_alloc(v->p->frames, VS_PAGE_2M_SHIFT, &page)) {
-        return false;
-    }
-    vs_svm_setup(&v->svm, (vs_hpa){page}, (vs_hpa){page + HOST_AT}, (vs_hpa){page + MSRPM_AT},
-                 (vs_hpa){page + IOPM_AT},
-                 v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
-                 v->p->shadow ? 0 : v->vm->ept_root);
-    return true;
+    vs_txn_settle(&v->txn);
+    vs_txn_actor(&v->txn, host ? v->host : v->guest);
+    vs_cpu_world(&v->cpu, host);
+    vs_memory_core_world(&v->core, host);
+    vs_ept_world(&v->ept, host);
+    vs_ept_context(&v->ept, host ? &v->host_context : &v->guest_context);
 }

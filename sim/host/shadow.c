@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* paging.mode = shadow: which exits there are, and what their handlers do to the shadow tables. */
-#include "cpu/vcpu.h"
+#include "host/host.h"
 
 #define PAGE_FAULT 14u
-#define PF_RESERVED 9u /* present and reserved bit set: how KVM marks device pages */
-#define CODE 0xf00000u /* in VS_HV_CODE, after the programs */
-#define INVLPG_LENGTH 3u
-#define CR_LENGTH 3u /* bytes of MOV to CR */
+#define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
+#define CODE 0xf00000u    /* in VS_HV_CODE, after the programs */
 
 /* The one thing the present exit is about. */
 struct work {
     struct vs_vcpu *v;
-    uint64_t address; /* or value of CR3 */
+    uint64_t address;
     uint32_t error;
-    bool keep, good;
     enum vs_shadow_result result;
 };
 
@@ -73,13 +70,6 @@ enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_co
 
 /* ---- exits ---- */
 
-static bool leave(struct vs_vcpu *v, void (*what)(void *ctx, struct vs_txn *t), struct work *w,
-                  const struct vs_trap *trap)
-{
-    struct vs_handling how = {.work = what, .ctx = w};
-    return vs__vcpu_trap(v, trap, &how);
-}
-
 static void work_fault(void *ctx, struct vs_txn *t)
 {
     struct work *w = ctx;
@@ -91,7 +81,7 @@ static void work_fault(void *ctx, struct vs_txn *t)
     }
 }
 
-enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_translation *f)
+enum vs_fault_end host_shadow_fault(struct vs_vcpu *v, struct vs_translation *f)
 {
     struct work w = {.v = v, .address = f->gva.v, .error = f->error_code};
     struct vs_trap e = {.kind = VS_TRAP_EXCEPTION,
@@ -99,7 +89,8 @@ enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_transla
                         .has_error = true,
                         .error_code = f->error_code,
                         .gva = f->gva};
-    if (!leave(v, work_fault, &w, &e)) {
+    struct vs_handling how = {.work = work_fault, .ctx = &w};
+    if (!vs__vcpu_trap(v, &e, &how)) {
         vs__vcpu_fail(v, "a page fault under shadow paging that does not exit");
     }
     if (w.result == VS_SHADOW_FULL) {
@@ -107,82 +98,61 @@ enum vs_shadow_result vs__vcpu_shadow_fault(struct vs_vcpu *v, struct vs_transla
                       (unsigned long long)f->gva.v);
     }
     f->error_code = w.error;
-    return w.result;
+    if (w.result == VS_SHADOW_EMULATED && !v->kernel) {
+        vs__vcpu_fail(v, "a program's store to 0x%llx, which holds a page table",
+                      (unsigned long long)f->gva.v);
+    }
+    return w.result == VS_SHADOW_INJECT                                     ? VS__FAULT_GUEST
+           : w.result == VS_SHADOW_EMULATED || w.result == VS_SHADOW_DEVICE ? VS__FAULT_DONE
+                                                                            : VS__FAULT_AGAIN;
 }
 
+/* The guest loads CR3: the shadow of those tables becomes the root. */
 static void work_cr3(void *ctx, struct vs_txn *t)
 {
-    struct work *w = ctx;
-    w->good = vs_shadow_cr3(&w->v->shadow, t, w->address, w->keep);
-    w->v->guest_context.cr3 = vs_shadow_root(&w->v->shadow);
-    vs_hv_guest_cr3(&w->v->hv, t, w->v->guest_context.cr3);
-}
-
-bool vs__vcpu_shadow_cr3(struct vs_vcpu *v, const struct vs_trap *e, bool keep)
-{
-    struct work w = {.v = v, .address = e->value, .keep = keep, .good = true};
-    bool left = leave(v, work_cr3, &w, e);
-    if (!left || !w.good) {
-        vs__vcpu_fail(v, "MOV to CR3 = 0x%llx: %s", (unsigned long long)e->value,
-                      left ? "no memory of the guest, or host.memory is exhausted"
-                           : "it does not exit, but shadow paging needs that");
+    const struct vs_host_work *w = ctx;
+    struct vs_vcpu *v = w->v;
+    bool good = vs_shadow_cr3(&v->shadow, t, w->trap->value, (w->trap->value & KEEP) != 0);
+    v->guest_context.cr3 = vs_shadow_root(&v->shadow);
+    vs_hv_guest_cr3(&v->hv, t, v->guest_context.cr3);
+    if (!good) {
+        vs__vcpu_fail(v, "MOV to CR3 = 0x%llx: no memory of the guest, or host.memory is exhausted",
+                      (unsigned long long)w->trap->value);
     }
-    return left;
 }
 
+/* The guest drops one page. */
 static void work_invlpg(void *ctx, struct vs_txn *t)
 {
-    struct work *w = ctx;
-    vs_gva at = {w->address};
-    vs_shadow_invlpg(&w->v->shadow, t, at);
+    const struct vs_host_work *w = ctx;
+    vs_shadow_invlpg(&w->v->shadow, t, w->trap->gva);
 }
 
-void vs__vcpu_shadow_invlpg(struct vs_vcpu *v, uint64_t at)
+/* The guest drops more: all of this vCPU's roots are synchronised. */
+static void work_all(void *ctx, struct vs_txn *t)
 {
-    struct work w = {.v = v, .address = at};
-    struct vs_trap e = {
-        .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_PAGE, .gva = {at}, .length = INVLPG_LENGTH};
-    if (!leave(v, work_invlpg, &w, &e)) {
-        vs__vcpu_fail(v, "INVLPG does not exit, but shadow paging needs that");
-    }
-}
-
-/* KVM: kvm_mmu_invpcid_gva of one address; of more, all of this vCPU's roots are synchronised. */
-static void work_invpcid(void *ctx, struct vs_txn *t)
-{
-    struct work *w = ctx;
-    if (w->keep) {
-        work_invlpg(ctx, t);
-        return;
-    }
+    const struct vs_host_work *w = ctx;
     vs_shadow_invalidate(&w->v->shadow, t);
 }
 
-void vs__vcpu_shadow_invpcid(struct vs_vcpu *v, const struct vs_trap *e)
+/* KVM: kvm_mmu_invpcid_gva of one address; and it owns CR4.PGE where there is no EPT. */
+bool host_shadow_work(struct vs_host_work *w, struct vs_handling *how)
 {
-    struct work w = {.v = v, .address = e->gva.v, .keep = e->number == 0}; /* type 0: one page */
-    if (!leave(v, work_invpcid, &w, e)) {
-        vs__vcpu_fail(v, "INVPCID does not exit, but shadow paging needs that");
+    const struct vs_trap *t = w->trap;
+    void (*work)(void *ctx, struct vs_txn *t) = NULL;
+    if (t->kind == VS_TRAP_CONTROL_REGISTER && t->write && t->number == 3) {
+        w->needed = "MOV to CR3";
+        work = work_cr3;
+    } else if (t->kind == VS_TRAP_CONTROL_REGISTER && w->always) {
+        work = work_all;
+    } else if (t->kind == VS_TRAP_INVALIDATE && t->scope == VS_TRAP_PAGE) {
+        w->needed = "INVLPG";
+        work = work_invlpg;
+    } else if (t->kind == VS_TRAP_INVALIDATE && t->scope == VS_TRAP_CONTEXT) {
+        w->needed = "INVPCID";
+        work = t->number == 0 ? work_invlpg : work_all; /* type 0: one page */
     }
-}
-
-/* KVM owns CR4.PGE where there is no EPT. */
-void vs__vcpu_shadow_cr4(struct vs_vcpu *v)
-{
-    struct work w = {.v = v};
-    struct vs_trap e = {
-        .kind = VS_TRAP_CONTROL_REGISTER, .number = 4, .write = true, .length = CR_LENGTH};
-    struct vs_handling how = {.work = work_invpcid, .ctx = &w};
-    vs__vcpu_trap_always(v, &e, &how);
-}
-
-void vs__vcpu_shadow_mmio(struct vs_vcpu *v, uint64_t at)
-{
-    struct vs_trap e = {.kind = VS_TRAP_EXCEPTION,
-                        .number = PAGE_FAULT,
-                        .has_error = true,
-                        .error_code = PF_RESERVED,
-                        .gva = {at}};
-    struct vs_handling how = {.device = true};
-    vs__vcpu_trap(v, &e, &how);
+    w->by = "shadow paging";
+    *how = (struct vs_handling){.work = work, .ctx = w};
+    return work != NULL;
 }

@@ -7,7 +7,7 @@
 #ifndef VIRTSIM_SIM_LUA_WORKLOAD_H
 #define VIRTSIM_SIM_LUA_WORKLOAD_H
 
-#include "guest.h"
+#include "virtsim/request.h"
 #include "virtsim/knob.h"
 
 struct vs_workload;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every component's descriptor, once: an explicit table, no static initialisers. */
-#include "net.h"
-#include "platform_impl.h"
+#include "guest/drivers/net.h"
+#include "machine_impl.h"
 
 const struct vs_component_desc *const *vs_components(size_t *n)
 {

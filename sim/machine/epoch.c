@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Counters over simulated time: their growth within each epoch, sampled when vCPU 0 passes its end;
  * and the moments that guests name. */
-#include "cpu/vcpu.h"
+#include "machine_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Making the I/O side and running its agents; the drivers on the vCPUs are in driver.c. */
-#include "net.h"
+#include "guest/drivers/net.h"
 
-#include "cpu/vcpu.h"
+#include "machine_impl.h"
 
 #include <stdlib.h>
 
@@ -282,23 +282,6 @@ enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
     net->tx_agent = vs_kernel_add(p->kernel, &tx);
     net->rx_agent = vs_kernel_add(p->kernel, &rx);
     return VS_OK;
-}
-
-bool vs__net_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
-{
-    const struct vs_net *net = v->p->net;
-    for (unsigned i = 0; net && !v->process_now && i < v->p->n_vcpus; i++) {
-        const struct vs_driver *d = &net->driver[i]; /* its areas lie one after the other */
-        uint64_t end = d->rx_buffers + net->nic_config.ring * VS__NET_BUFFER;
-        if (v->p->vcpu[i].mm == v->mm && at < end && d->tx_ring < at + bytes) {
-            vs__vcpu_fail(v,
-                          "unmap or protect of %llu bytes at 0x%llx: the network driver's rings "
-                          "and buffers are there",
-                          (unsigned long long)bytes, (unsigned long long)at);
-            return false;
-        }
-    }
-    return true;
 }
 
 void vs__net_end(struct vs_platform *p)

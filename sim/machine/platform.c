@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One machine from its knobs: configurations checked, components wired, region of interest. */
-#include "net.h"
-#include "cpu/vcpu.h"
+#include "guest/drivers/net.h"
+#include "machine_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,16 +105,6 @@ static void check_nodes(const struct vs_platform *p, const struct configs *c,
                      (unsigned long long)c->memory.nodes);
         }
     }
-}
-
-void vs__platform_world(struct vs_vcpu *v, bool host)
-{
-    vs_txn_settle(&v->txn);
-    vs_txn_actor(&v->txn, host ? v->host : v->guest);
-    vs_cpu_world(&v->cpu, host);
-    vs_memory_core_world(&v->core, host);
-    vs_ept_world(&v->ept, host);
-    vs_ept_context(&v->ept, host ? &v->host_context : &v->guest_context);
 }
 
 /* ---- ports between components ---- */
@@ -314,7 +304,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
         snprintf(name, sizeof name, "vcpu%u/prefetch", index);
         vs_ept_prefetcher(&v->ept, p->ledger, vs_ledger_actor(p->ledger, name), zero);
     }
-    vs__platform_world(v, false);
+    vs__vcpu_world(v, false);
     struct vs_agent agent = {"vcpu", v, vs__vcpu_step};
     char agent_name[16];
     snprintf(agent_name, sizeof agent_name, "vcpu%u", index);
@@ -434,6 +424,20 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
     return s;
 }
 
+/* What the vCPUs start in rooms above theirs; sim/request adds what runs their programs. */
+static void wire(struct vs_platform *p)
+{
+    p->guest = (struct vs_guest_port){guest_mm_fault, guest_mm_touch_free, guest_irq_handle};
+    p->host = (struct vs_host_port){.work_of = host_work_of,
+                                    .withheld = host_memory_withheld,
+                                    .page_fault = host_shadow_fault,
+                                    .read_log = vs__dirty_flush,
+                                    .before_entry = host_flush_before_entry,
+                                    .due = vs__dirty_due};
+    p->program.passed = vs__platform_epochs;
+    p->program.ended = vs__platform_vcpu_ended;
+}
+
 enum vs_status vs_platform_create(const struct vs_knobs *knobs,
                                   const struct vs_run_options *options, unsigned n_vcpus,
                                   struct vs_platform **out, struct vs_errors *errors)
@@ -445,6 +449,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         return VS_E_NOMEM;
     }
     p->options = *options;
+    wire(p);
     size_t before = errors->n;
     load(p, knobs, &c);
     check(p, &c, errors);
@@ -471,8 +476,8 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         p->n_vms = m < p->n_vms ? p->n_vms : m + 1u;
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
-    p->host = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->host);
-    if (!s && (!p->ledger || !p->kernel || !p->vcpu || !p->vm || !p->host)) {
+    p->machines = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->machines);
+    if (!s && (!p->ledger || !p->kernel || !p->vcpu || !p->vm || !p->machines)) {
         s = VS_E_NOMEM;
     }
     if (!s) {
@@ -503,11 +508,6 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     *out = p;
     return VS_OK;
-}
-
-void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source)
-{
-    p->vcpu[index].source = *source;
 }
 
 void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v)
@@ -557,11 +557,8 @@ void vs_platform_destroy(struct vs_platform *p)
     }
     for (unsigned i = 0; p->vcpu && i < p->n_vcpus; i++) {
         struct vs_vcpu *v = &p->vcpu[i];
-        if (v->source.close) {
-            v->source.close(v->source.ctx);
-        }
-        if (v->in_bulk) {
-            vs_bulk_free(&v->bulk);
+        if (p->program.close) {
+            p->program.close(v);
         }
         free(v->own_mm.process);
         free(v->own_mm.place);
@@ -573,10 +570,10 @@ void vs_platform_destroy(struct vs_platform *p)
     vs_memory_free(&p->memory);
     for (unsigned i = 0; i < p->n_vms; i++) {
         vs_vm_free(&p->vm[i]);
-        vs__host_free(&p->host[i]);
+        vs__host_free(&p->machines[i]);
     }
     free(p->vm);
-    free(p->host);
+    free(p->machines);
     for (unsigned i = 0; i < 4u; i++) {
         vs_frames_free(&p->node_frames[i]);
     }

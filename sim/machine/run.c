@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A run to the end of all programs, and what is wrong where it has none. */
-#include "net.h"
-#include "cpu/vcpu.h"
+#include "guest/drivers/net.h"
+#include "machine_impl.h"
 
 /* vCPUs whose program has not ended. Counted where it is asked, so that it cannot drift. */
 static unsigned running(const struct vs_platform *p)
@@ -13,12 +13,14 @@ static unsigned running(const struct vs_platform *p)
     return n;
 }
 
-void vs__platform_vcpu_ended(struct vs_platform *p, struct vs_vcpu *v)
+void vs__platform_vcpu_ended(struct vs_vcpu *v)
 {
+    struct vs_platform *p = v->p;
     uint64_t now = vs_now(&v->txn).v;
     p->end_ps = now > p->end_ps ? now : p->end_ps;
     v->ended = true;
     vs__shootdown_ended(v);
+    vs__kick_outside(v, now);
     if (!running(p) || v->failed) {
         vs_kernel_stop(p->kernel);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the processor at hand does not have, whatever a hypervisor asks for. Formats and modes of
  * other vendors: vs_ept_check. Controls: vs_vmcs_check. */
-#include "platform_impl.h"
+#include "machine_impl.h"
 
 #define EPT_EXECUTE_ONLY 0u /* bits of IA32_VMX_EPT_VPID_CAP, SDM 3D A.10 */
 #define EPT_ACCESSED_DIRTY 21u

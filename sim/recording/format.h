@@ -3,7 +3,7 @@
 #ifndef VIRTSIM_SIM_RECORDING_FORMAT_H
 #define VIRTSIM_SIM_RECORDING_FORMAT_H
 
-#include "guest.h"
+#include "virtsim/request.h"
 
 #define VS_VST_VERSION 2u /* 1 had no checksum of header and text */
 #define VS_VST_VCPUS 1024u

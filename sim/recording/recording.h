@@ -11,7 +11,7 @@
 #ifndef VIRTSIM_SIM_RECORDING_H
 #define VIRTSIM_SIM_RECORDING_H
 
-#include "guest.h"
+#include "virtsim/request.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -10,7 +10,7 @@
 #ifndef VIRTSIM_SIM_REPLAY_H
 #define VIRTSIM_SIM_REPLAY_H
 
-#include "guest.h"
+#include "virtsim/request.h"
 #include "replay/parts.h"
 
 #define VS_REPLAY_LANES 64u

@@ -7,7 +7,7 @@
 #ifndef VIRTSIM_SIM_SYSTEM_H
 #define VIRTSIM_SIM_SYSTEM_H
 
-#include "guest.h"
+#include "virtsim/request.h"
 #include "trace/trace.h"
 
 struct vs_system;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of replaying: which part of a trace is measured, and for a recorded system which mappings
  * are made before which access, what its own tables said, and when its events come. */
-#include "guest.h"
+#include "virtsim/request.h"
 #include "replay/replay.h"
 #include "replay/system.h"
 #include "trace/trace.h"

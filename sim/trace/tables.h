@@ -6,7 +6,7 @@
 #ifndef VS_SIM_TRACE_TABLES_H
 #define VS_SIM_TRACE_TABLES_H
 
-#include "guest.h"
+#include "virtsim/request.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest's driver of its virtual function: rings, doorbells, waiting for packets. */
-#include "machine/net.h"
+#include "net.h"
 
-#include "cpu/vcpu.h"
+#include "guest/guest.h"
 
 static vs_gva gva(uint64_t v)
 {
@@ -210,4 +210,21 @@ void vs__net_receive(struct vs_vcpu *v)
         return;
     }
     vs__vcpu_sleep(v);
+}
+
+bool vs__net_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+{
+    const struct vs_net *net = v->p->net;
+    for (unsigned i = 0; net && !v->process_now && i < v->p->n_vcpus; i++) {
+        const struct vs_driver *d = &net->driver[i]; /* its areas lie one after the other */
+        uint64_t end = d->rx_buffers + net->nic_config.ring * VS__NET_BUFFER;
+        if (v->p->vcpu[i].mm == v->mm && at < end && d->tx_ring < at + bytes) {
+            vs__vcpu_fail(v,
+                          "unmap or protect of %llu bytes at 0x%llx: the network driver's rings "
+                          "and buffers are there",
+                          (unsigned long long)bytes, (unsigned long long)at);
+            return false;
+        }
+    }
+    return true;
 }

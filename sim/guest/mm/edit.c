@@ -4,7 +4,7 @@
  * take time like any other and, under shadow paging, may be stopped. The tables' bytes are written
  * by vs_space before; nobody else looks in between.
  */
-#include "cpu/vcpu.h"
+#include "guest/guest.h"
 
 /* The kernel's map of all of its memory, above what programs and traces use. Pieces of it are made
  * when first wanted: it was there when the machine booted. */
@@ -21,35 +21,6 @@ static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
         v->space.global = false;
     }
     return at;
-}
-
-bool vs__vcpu_reach(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
-{
-    vs_gva a = {at};
-    v->emulated = false;
-    v->kernel = true;
-    while (!v->failed && vs_cpu_access(&v->cpu, a, 8, ref) == VS_CPU_FAULT) {
-        if (!vs__vcpu_fault(v) || v->emulated) {
-            break;
-        }
-    }
-    v->kernel = false;
-    return !v->failed;
-}
-
-void vs__vcpu_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
-{
-    uint64_t done, end = at + bytes;
-    while (at < end && !v->failed) {
-        vs_gva from = {at};
-        v->kernel = true; /* a fault's handler has accesses of its own */
-        enum vs_cpu_stop stop = vs_cpu_store_string(&v->cpu, from, end - at, &done);
-        at += done;
-        if (stop == VS_CPU_FAULT && vs__vcpu_fault(v) && v->emulated) {
-            at += 1ull << v->cpu.data.line_shift;
-        }
-    }
-    v->kernel = false;
 }
 
 static void store(struct vs_vcpu *v, uint64_t pa)

@@ -4,7 +4,7 @@
  * there come at the first touch as theirs do. By address space and address; what touches or
  * overlaps is one.
  */
-#include "cpu/vcpu.h"
+#include "guest/guest.h"
 
 #include <stdlib.h>
 #include <string.h>

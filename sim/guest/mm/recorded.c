@@ -4,7 +4,7 @@
  * records prove and the tables no longer hold. Both cost no simulated time: the recording does not
  * tell what the guest's kernel did for them, and its stores, where recorded, are replayed anyway.
  */
-#include "cpu/vcpu.h"
+#include "guest/guest.h"
 
 #define PAGE 4096u
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the guest program asks of memory management: regions, first touch, protection, address-space
  * reloads. */
-#include "machine/net.h"
-#include "cpu/vcpu.h"
+#include "guest/guest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -452,7 +451,7 @@ void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
     struct vs_trap e = {
         .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_PAGE, .gva = g, .length = INVLPG_LENGTH};
     if (p->shadow) {
-        vs__vcpu_shadow_invlpg(v, at);
+        (void)vs__vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
         return;
     }
     if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
@@ -506,8 +505,7 @@ void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
                         .write = true,
                         .value = value,
                         .length = CR_LENGTH};
-    bool left = p->shadow ? vs__vcpu_shadow_cr3(v, &e, (value & KEEP) != 0)
-                          : p->virtualized && vs__vcpu_trap(v, &e, NULL);
+    bool left = p->virtualized && vs__vcpu_trap(v, &e, NULL);
     if (!left) {
         vs_ps cost = {p->os.mov_cr * v->clock.period_ps};
         vs_txn_settle(&v->txn);

@@ -4,7 +4,7 @@
  * hypervisor does for it. Each costs itself and what it drops; where the controls say so it exits,
  * and the hypervisor carries it out.
  */
-#include "cpu/vcpu.h"
+#include "guest/guest.h"
 
 #define INVPCID_LENGTH 9u
 #define A64_LENGTH 4u
@@ -18,58 +18,7 @@
 #define CR4_PCIDE (1ull << 17)
 #define CR4_SMEP (1ull << 20)
 
-static void charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles)
-{
-    vs_ps cost = {cycles * v->clock.period_ps};
-    vs_txn_settle(t);
-    vs_charge(t, (uint16_t)(v->p->os_account + account), cost);
-}
-
-/* The instruction's own time, where it did not exit. */
-static void own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles)
-{
-    vs_cpu_instructions(&v->cpu, 1);
-    charge(v, &v->txn, account, cycles);
-}
-
 /* ---- Arm ---- */
-
-struct tlbi {
-    struct vs_vcpu *v;
-    enum vs_tlbi form;
-    bool shareable;
-    uint16_t asid;
-    uint64_t at;
-};
-
-static uint64_t elsewhere(const struct vs_vcpu *v, enum vs_tlbi form,
-                          const struct vs_ept_context *c, uint64_t at)
-{
-    uint64_t n = 0;
-    for (unsigned i = 0; i < v->p->n_vcpus; i++) {
-        struct vs_vcpu *o = &v->p->vcpu[i];
-        n += o == v ? 0 : vs_ept_tlbi_in(&o->ept, NULL, form, c, at);
-    }
-    return n;
-}
-
-static void execute_tlbi(void *ctx, struct vs_txn *t)
-{
-    const struct tlbi *i = ctx;
-    struct vs_vcpu *v = i->v;
-    struct vs_ept_context c = v->guest_context;
-    c.pcid = i->asid;
-    v->count[VS_CNT_os_tlbis]++;
-    vs_cpu_instructions(&v->cpu, 1);
-    vs_txn_settle(t);
-    vs_open(t, VS_OP_INVALIDATE);
-    charge(v, t, VS_ACC_os_tlbi, v->p->os.tlbi);
-    (void)vs_ept_tlbi_in(&v->ept, NULL, i->form, &c, i->at);
-    if (i->shareable) {
-        v->count[VS_CNT_os_broadcast_dropped] += elsewhere(v, i->form, &c, i->at);
-    }
-    vs_close(t);
-}
 
 /* HCR_EL2.FB and BSU: what a guest means for its own core goes to all, and is waited for. */
 static bool forced(const struct vs_vcpu *v)
@@ -79,23 +28,15 @@ static bool forced(const struct vs_vcpu *v)
 
 void vs__vcpu_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid, uint64_t at)
 {
-    struct tlbi i = {v, form, shareable, asid, at};
+    struct vs_tlbi_executed i = {v, form, shareable, asid, at};
     if (!v->p->el2 || !vs_el2_traps_tlbi(&v->el2)) {
-        execute_tlbi(&i, &v->txn);
+        vs__vcpu_execute_tlbi(&i, &v->txn);
         return;
     }
     struct vs_trap e = {
         .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_BROADCAST, .length = A64_LENGTH};
-    struct vs_handling how = {.work = execute_tlbi, .ctx = &i};
+    struct vs_handling how = {.work = vs__vcpu_execute_tlbi, .ctx = &i};
     vs__vcpu_trap_always(v, &e, &how);
-}
-
-void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable)
-{
-    own_time(v, VS_ACC_os_dsb, v->p->os.dsb);
-    if (shareable) {
-        charge(v, &v->txn, VS_ACC_os_dvm_sync, v->p->os.dvm_sync);
-    }
 }
 
 bool vs__vcpu_shareable(const struct vs_vcpu *v)
@@ -182,21 +123,14 @@ void vs__vcpu_invpcid(struct vs_vcpu *v)
         return;
     }
     if (p->shadow) {
-        vs__vcpu_shadow_invpcid(v, &e);
+        (void)vs__vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
         return;
     }
     if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
-        own_time(v, VS_ACC_os_invpcid, p->os.invpcid);
+        vs__vcpu_own_time(v, VS_ACC_os_invpcid, p->os.invpcid);
     }
     vs_txn_settle(&v->txn);
     vs_ept_invpcid(&v->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
-}
-
-static void emulate_invlpga(void *ctx, struct vs_txn *t)
-{
-    struct vs_vcpu *v = ctx;
-    vs_gva at = {v->request.address};
-    vs__host_flush_linear(v, t, true, at);
 }
 
 /* KVM's invlpga_interception: the guest's ASIDs are its own; its translations are all under one. */
@@ -206,12 +140,11 @@ void vs__vcpu_invlpga(struct vs_vcpu *v)
                         .scope = VS_TRAP_PAGE_OF_TAG,
                         .gva = {v->request.address},
                         .length = CR_LENGTH};
-    struct vs_handling how = {.work = emulate_invlpga, .ctx = v};
     if (!v->p->svm) {
         vs__vcpu_refuse(v, "INVLPGA is AMD's, with SVM: it needs paging.mode = npt");
         return;
     }
-    vs__vcpu_trap_always(v, &e, &how);
+    vs__vcpu_trap_always(v, &e, NULL);
 }
 
 /* ---- control registers ---- */
@@ -256,7 +189,9 @@ static void cr4_changed(struct vs_vcpu *v, uint64_t value)
         return;
     }
     if (v->p->shadow) {
-        vs__vcpu_shadow_cr4(v);
+        struct vs_trap e = {
+            .kind = VS_TRAP_CONTROL_REGISTER, .number = 4, .write = true, .length = CR_LENGTH};
+        vs__vcpu_trap_always(v, &e, NULL);
         return;
     }
     vs_gva none = {0};
@@ -286,81 +221,9 @@ void vs__vcpu_write_cr(struct vs_vcpu *v)
         return;
     }
     if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
-        charge(v, &v->txn, VS_ACC_os_mov_cr, p->os.mov_cr);
+        vs__vcpu_charge(v, &v->txn, VS_ACC_os_mov_cr, p->os.mov_cr);
     }
     if (r->a == 4 && x86) {
         cr4_changed(v, value);
     }
-}
-
-/* ---- the hypervisor's ---- */
-
-/* KVM's vpid_sync_vcpu_addr: what the processor lacks is done by the next larger type. */
-static void invvpid(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
-{
-    static const unsigned order[2][3] = {{1, 2, 2}, {0, 1, 2}};
-    for (unsigned i = 0; i < 3; i++) {
-        if (vs_vmx_invvpid(&v->vmx, t, order[page][i], v->guest_context.vpid, at) == VS_VMX_OK) {
-            return;
-        }
-    }
-    vs__vcpu_fail(v, "INVVPID is refused: vmcs.cap.ept_vpid has no type of it");
-}
-
-void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
-{
-    enum vs_flush what = page ? VS_FLUSH_VPID_ADDRESS : VS_FLUSH_VPID;
-    uint16_t vpid = v->guest_context.vpid;
-    if (!t || !vpid) { /* before time; or untagged: each transition drops what it drops */
-        (void)vs_ept_flush(&v->ept, NULL, what, vpid, 0, 0, at);
-        return;
-    }
-    vs_txn_settle(t);
-    if (!v->p->svm) {
-        vs_open(t, VS_OP_INVALIDATE);
-        invvpid(v, t, page, at);
-        vs_close(t);
-        return;
-    }
-    if (page) { /* KVM's svm_flush_tlb_gva; of the whole ASID the next VMRUN takes care */
-        vs_cpu_instructions(&v->cpu, 1);
-        charge(v, t, VS_ACC_os_invlpga, v->p->os.invlpga);
-        (void)vs_ept_invlpga(&v->ept, t, vpid, at);
-    } else {
-        vs_svm_flush_asid(&v->svm, t);
-    }
-}
-
-/* What the processor lacks is done by the next larger type. */
-static void invept(struct vs_vcpu *v, struct vs_txn *t)
-{
-    uint64_t eptp = 0;
-    vs_vmx_read(&v->vmx, NULL, VS_VMCS_EPT_POINTER, &eptp);
-    if (vs_vmx_invept(&v->vmx, t, 1, eptp) != VS_VMX_OK &&
-        vs_vmx_invept(&v->vmx, t, 2, 0) != VS_VMX_OK) {
-        vs__vcpu_fail(v, "INVEPT is refused: vmcs.cap.ept_vpid has no type of it");
-    }
-}
-
-void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
-{
-    vs_gva none = {0};
-    if (!t) {
-        (void)vs_ept_flush(&v->ept, NULL, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, none);
-        return;
-    }
-    vs_txn_settle(t);
-    if (v->p->svm) {
-        vs_svm_flush_asid(&v->svm, t);
-        return;
-    }
-    if (!v->p->el2) {
-        vs_open(t, VS_OP_INVALIDATE);
-        invept(v, t);
-        vs_close(t);
-        return;
-    }
-    struct tlbi i = {v, VS_TLBI_VMALLS12E1, true, 0, 0};
-    execute_tlbi(&i, t);
-    vs__vcpu_dsb(v, true);
 }

@@ -16,11 +16,7 @@
  *
  * broadcast: TLBI of every core, in invalidate.c; nobody is interrupted.
  */
-#include "cpu/vcpu.h"
-
-#include <string.h>
-
-#define FIFO 16u /* KVM_HV_TLB_FLUSH_FIFO_SIZE */
+#include "guest/guest.h"
 
 bool vs__shootdown_check(const struct vs_platform *p, unsigned n_vcpus, struct vs_errors *errors)
 {
@@ -68,86 +64,12 @@ bool vs__shootdown_stale(struct vs_vcpu *v, unsigned process)
     return stale;
 }
 
-static void enqueue(struct vs_vcpu *o, struct vs_shot shot)
-{
-    unsigned room = o->p->os.shootdown == VS__HYPERCALL ? FIFO : VS__SHOTS;
-    if (o->n_shots == room) {
-        o->all_shots = true;
-    } else {
-        o->shot[o->n_shots++] = shot;
-    }
-}
-
-/* ---- acknowledgements ---- */
-
-static void acknowledge_at(struct vs_vcpu *by, unsigned from, uint64_t now)
-{
-    struct vs_vcpu *v = &by->p->vcpu[from];
-    v->acked_ps = now > v->acked_ps ? now : v->acked_ps;
-    if (!--v->awaited) {
-        vs_kernel_wake(v->p->kernel, v->agent, v->acked_ps);
-    }
-}
-
-static void acknowledge(struct vs_vcpu *by, unsigned from)
-{
-    acknowledge_at(by, from, vs_now(&by->txn).v);
-}
-
-/* Those that wait for it to have left its guest. */
-static void answer(struct vs_vcpu *v, uint64_t now_ps)
-{
-    for (unsigned i = 0; i < v->n_kickers; i++) {
-        acknowledge_at(v, v->kicker[i], now_ps);
-    }
-    v->n_kickers = 0;
-}
-
-uint64_t vs__shootdown_wake_ps(const struct vs_vcpu *v)
-{
-    uint64_t at = v->awaited ? VS_NEVER : v->acked_ps, next = vs__arrivals_next(v);
-    at = v->kick_ps < at ? v->kick_ps : at;
-    if (!v->awaits_in_exit) { /* it spins with interrupts enabled */
-        at = next < at ? next : at;
-        at = v->tick_ps < at ? v->tick_ps : at;
-        at = v->host_ps < at ? v->host_ps : at;
-        at = vs__timer_due_ps(v) < at ? vs__timer_due_ps(v) : at;
-        at = vs__vcpu_due(v) ? 0 : at;
-    }
-    return at;
-}
-
-void vs__shootdown_awake(struct vs_vcpu *v, uint64_t now_ps)
-{
-    unsigned account = v->awaits_in_exit ? VS_ACC_os_kick_wait
-                       : v->awaits_turn  ? VS_ACC_os_turn_wait
-                                         : VS_ACC_os_shootdown_wait;
-    uint64_t done = !v->awaited && v->acked_ps <= now_ps ? v->acked_ps : now_ps;
-    vs_ps until = {done};
-    vs_txn_settle(&v->txn);
-    vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + account), until);
-    if (!v->awaited && v->acked_ps <= now_ps) {
-        bool in_exit = v->awaits_in_exit;
-        v->awaits = v->awaits_in_exit = v->awaits_turn = false;
-        if (in_exit) {
-            vs__vcpu_release(v);
-        }
-        return;
-    }
-    if (!v->awaits_in_exit) {
-        vs__vcpu_interrupts(v);
-    } else if (v->kick_ps <= now_ps) {
-        vs__shootdown_outside(v, now_ps);
-    }
-}
-
 /* It has no more translations that could matter. */
 void vs__shootdown_ended(struct vs_vcpu *v)
 {
     for (unsigned i = 0; i < v->n_shots && v->p->os.shootdown != VS__HYPERCALL; i++) {
-        acknowledge(v, v->shot[i].from);
+        vs__await_answer(v, v->shot[i].from, vs_now(&v->txn).v);
     }
-    answer(v, vs_now(&v->txn).v);
     v->n_shots = 0;
     v->all_shots = false;
 }
@@ -178,7 +100,7 @@ void vs__shootdown_serve(struct vs_vcpu *v)
         vs_cpu_instructions(&v->cpu, v->p->os.shoot_receive);
         drop(v, &v->shot[i]);
         vs_txn_settle(&v->txn);
-        acknowledge(v, v->shot[i].from);
+        vs__await_answer(v, v->shot[i].from, vs_now(&v->txn).v);
     }
     v->n_shots = 0;
 }
@@ -191,7 +113,7 @@ static void by_interrupt(struct vs_vcpu *v, struct vs_shot shot)
             v->count[VS_CNT_os_shoot_targets]++;
             v->awaited++;
             vs_cpu_instructions(&v->cpu, p->os.shoot_send);
-            enqueue(&p->vcpu[i], shot);
+            vs__shot_put(&p->vcpu[i], shot, VS__SHOTS);
             vs__vcpu_send_ipi(v, i, VS__SHOOTDOWN_VECTOR);
         }
     }
@@ -199,114 +121,17 @@ static void by_interrupt(struct vs_vcpu *v, struct vs_shot shot)
 
 /* ---- by hypercall ---- */
 
-struct flush {
-    struct vs_vcpu *v;
-    struct vs_shot shot;
-};
-
-/* The handler of the hypercall. */
-static void flush_others(void *ctx, struct vs_txn *t)
-{
-    const struct flush *f = ctx;
-    struct vs_vcpu *v = f->v;
-    struct vs_platform *p = v->p;
-    struct vs_shot shot = f->shot;
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
-        struct vs_vcpu *o = &p->vcpu[i];
-        if (!has_loaded(o, v)) {
-            continue;
-        }
-        v->count[VS_CNT_os_shoot_targets]++;
-        vs_cpu_instructions(&v->cpu, p->os.shoot_host);
-        vs_txn_settle(t);
-        bool running = vs__vcpu_in_guest(o);
-        enqueue(o, shot);
-        if (!running) {
-            v->count[VS_CNT_os_shoot_later]++;
-            continue;
-        }
-        v->count[VS_CNT_os_shoot_kicks]++;
-        v->awaited++;
-        vs_apic_send(&v->apic, t);
-        uint64_t at = vs_now(t).v + o->apic.message_ps;
-        o->kick_ps = at < o->kick_ps ? at : o->kick_ps;
-        o->kicker[o->n_kickers++] = v->index;
-        vs_kernel_wake(p->kernel, o->agent, at);
-    }
-    v->awaits = v->awaits_in_exit = v->awaited != 0;
-    v->acked_ps = vs_now(t).v;
-}
-
 static void by_hypercall(struct vs_vcpu *v, struct vs_shot shot)
 {
-    struct flush f = {v, shot};
-    struct vs_trap e = {.kind = VS_TRAP_HYPERCALL, .length = 3};
-    struct vs_handling how = {.work = flush_others, .ctx = &f};
+    struct vs_platform *p = v->p;
+    struct vs_trap e = {.kind = VS_TRAP_HYPERCALL, .number = VS__CALL_FLUSH, .length = 3};
     bool hold = false;
-    if (!vs__vcpu_trap_hold(v, &e, &how, &hold)) {
+    v->call = (struct vs_flush_call){.shot = shot};
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        v->call.to |= (uint64_t)has_loaded(&p->vcpu[i], v) << i;
+    }
+    if (!vs__vcpu_trap_hold(v, &e, NULL, &hold)) {
         vs__vcpu_fail(v, "guest.shootdown = hypercall: the instruction does not exit");
-    }
-}
-
-/* KVM's ack_kick: the initiator waits for this, not for the flush, which comes before the entry. */
-static void acknowledge_kick(void *ctx, struct vs_txn *t)
-{
-    struct vs_vcpu *v = ctx;
-    answer(v, vs_now(t).v);
-    v->left_ps = vs_now(t).v;
-}
-
-void vs__shootdown_kicked(struct vs_vcpu *v)
-{
-    v->kick_ps = VS_NEVER;
-    vs__vcpu_kick(v, acknowledge_kick, v);
-}
-
-void vs__shootdown_outside(struct vs_vcpu *v, uint64_t now_ps)
-{
-    v->kick_ps = VS_NEVER;
-    answer(v, now_ps);
-}
-
-/* What hypercalls named. */
-static void flush_named(struct vs_vcpu *v)
-{
-    vs_gva none = {0};
-    struct vs_shot shot[VS__SHOTS];
-    unsigned n = v->n_shots;
-    bool all = v->all_shots || v->p->shadow;
-    memcpy(shot, v->shot, n * sizeof *shot);
-    v->n_shots = 0; /* others may name more meanwhile */
-    v->all_shots = false;
-    v->seen[v->process_now] = v->mm->generation[v->process_now];
-    for (unsigned i = 0; i < n && !all; i++) {
-        all = shot[i].at == shot[i].end;
-    }
-    for (unsigned i = 0; i < n && !all; i++) {
-        for (uint64_t at = shot[i].at; at < shot[i].end && !v->failed;
-             at += 1ull << shot[i].stride) {
-            vs__host_flush_linear(v, &v->txn, true, (vs_gva){at});
-        }
-    }
-    if (v->p->shadow) {
-        v->flush_due = false; /* this does it too */
-        vs_shadow_invalidate(&v->shadow, &v->txn);
-    } else if (all) {
-        vs__host_flush_linear(v, &v->txn, false, none);
-    }
-}
-
-void vs__shootdown_enter(struct vs_vcpu *v)
-{
-    vs_gva none = {0};
-    bool named = v->p->os.shootdown == VS__HYPERCALL; /* else the guest's own business */
-    while (!v->failed && (v->flush_due || (named && (v->n_shots || v->all_shots)))) {
-        if (named && (v->n_shots || v->all_shots)) {
-            flush_named(v);
-        } else {
-            v->flush_due = false;
-            vs__host_flush_linear(v, &v->txn, false, none);
-        }
     }
 }
 

@@ -7,7 +7,7 @@
  * from the pages in it, so that the next write shows again; then nobody may translate with what was
  * cached. The round's thread runs on the core of the vCPU that it stops.
  */
-#include "cpu/vcpu.h"
+#include "host/host.h"
 
 #include "ept/slat.h"
 

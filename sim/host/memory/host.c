@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The host's memory management of a virtual machine: what it tells of its pages, and the rights it
  * withholds of pages that are there. */
-#include "cpu/vcpu.h"
+#include "host/host.h"
 
 #include "ept/slat.h"
 
@@ -17,7 +17,7 @@
 
 struct vs_host *vs__host_of(const struct vs_vcpu *v)
 {
-    return &v->p->host[v->vm - v->p->vm];
+    return &v->p->machines[v->vm - v->p->vm];
 }
 
 static void mapped(void *ctx, uint64_t gpa, unsigned shift, bool alone)
@@ -53,7 +53,7 @@ void vs__host_check(const struct vs_platform *p, struct vs_errors *errors)
 
 enum vs_status vs__host_make(struct vs_platform *p, unsigned vm)
 {
-    struct vs_host *h = &p->host[vm];
+    struct vs_host *h = &p->machines[vm];
     char name[16];
     h->vm = &p->vm[vm];
     h->vm->mapped = mapped;
@@ -98,7 +98,7 @@ void vs__host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t c
  * access once, and lets the page go. */
 static void give(void *ctx, struct vs_txn *t)
 {
-    const struct vs_withheld *w = ctx;
+    const struct vs_host_work *w = ctx;
     struct vs_vcpu *v = w->v;
     struct vs_host *h = vs__host_of(v);
     const struct vs_host_config *c = &v->p->host_cfg;
@@ -134,14 +134,14 @@ static void give(void *ctx, struct vs_txn *t)
     vs__host_touch(v, t, leaf.at.v, VS_REF_WRITE);
 }
 
-bool vs__host_withheld(struct vs_vcpu *v, const struct vs_translation *f, struct vs_withheld *w,
-                       struct vs_handling *how)
+bool host_memory_withheld(struct vs_host_work *w, struct vs_handling *how)
 {
+    const struct vs_vcpu *v = w->v;
+    const struct vs_translation *f = w->fault;
     struct vs_slat_leaf leaf;
     if (!vs_slat_find(v->vm, f->gpa.v, &leaf)) {
         return false;
     }
-    *w = (struct vs_withheld){v, f};
     *how = (struct vs_handling){.work = give,
                                 .ctx = w,
                                 .fast = true,

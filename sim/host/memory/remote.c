@@ -10,14 +10,9 @@
  * runs the others itself, up to the instruction at which they leave. Whoever waits so has left its
  * guest and is stopped by nobody, so that this ends.
  */
-#include "cpu/vcpu.h"
+#include "host/host.h"
 
 #include <string.h>
-
-bool vs__vcpu_in_guest(const struct vs_vcpu *v)
-{
-    return !v->waits && !v->awaits_in_exit && !(v->sleeping && v->txn.depth > 1);
-}
 
 /* Interrupts `o` at `at_ps` and runs it until it has left its guest; when that was. */
 static uint64_t stop(struct vs_vcpu *o, uint64_t at_ps)
@@ -32,7 +27,7 @@ static uint64_t stop(struct vs_vcpu *o, uint64_t at_ps)
     if (o->kick_ps == VS_NEVER || o->ended) {
         return o->left_ps;
     }
-    vs__shootdown_outside(o, o->kick_ps); /* it has left for another reason, and answers there */
+    vs__kick_outside(o, o->kick_ps); /* it has left for another reason, and answers there */
     return at_ps;
 }
 

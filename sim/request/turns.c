@@ -4,7 +4,9 @@
  * the others' warm-up to be over. Nobody executed this waiting when the recording was made; the
  * vCPU spins meanwhile and takes its interrupts, as one does that waits for a shootdown.
  */
-#include "vcpu.h"
+#include "request/request.h"
+
+#include "machine/machine_impl.h"
 
 /* The time it has waited is charged before anything else is. */
 static void waited(struct vs_vcpu *v, uint64_t until_ps)

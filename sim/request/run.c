@@ -1,47 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The step of a vCPU and its plain requests; exits are in exits.c, faults and mapping in fault.c,
- * packets in guest/drivers/driver.c. */
-#include "vcpu.h"
+/* What a guest's program asks for, one request after the other: the present one is carried on as
+ * far as the vCPU's horizon allows. */
+#include "request/request.h"
 
+#include "machine/machine_impl.h"
+
+#include "guest/guest.h"
+#include "host/host.h"
 #include "trace/trace.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const char *format,
-                                 va_list ap)
-{
-    if (v->failed) {
-        return;
-    }
-    v->failed = true;
-    v->p->status = status;
-    int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index,
-                      (double)vs_cpu_now_ps(&v->cpu) * 1e-6);
-    if (v->p->phys->exhausted) { /* whatever went wrong: a write was lost before */
-        v->p->status = VS_E_RUN;
-        snprintf(v->p->error + at, sizeof v->p->error - (size_t)at, "%s", VS__NO_PROCESS_MEMORY);
-        return;
-    }
-    vsnprintf(v->p->error + at, sizeof v->p->error - (size_t)at, format, ap);
-}
-
-void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    fail(v, VS_E_RUN, format, ap);
-    va_end(ap);
-}
-
-void vs__vcpu_refuse(struct vs_vcpu *v, const char *format, ...)
-{
-    va_list ap;
-    va_start(ap, format);
-    fail(v, VS_E_BOUNDS, format, ap);
-    va_end(ap);
-}
 
 static vs_gva gva(uint64_t v)
 {
@@ -268,6 +237,44 @@ static void begin(struct vs_vcpu *v)
     }
 }
 
+/* An interrupt to another vCPU of the same machine. */
+static void send_ipi(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    uint64_t to = v->request.a;
+    if (to >= p->n_vcpus) {
+        vs__vcpu_fail(v, "an IPI to vCPU %llu; there are %u", (unsigned long long)to, p->n_vcpus);
+        return;
+    }
+    if (v->vm != p->vcpu[to].vm) {
+        vs__vcpu_fail(v, "an IPI to vCPU %llu, which is another virtual machine (guest.vms)",
+                      (unsigned long long)to);
+        return;
+    }
+    vs__vcpu_send_ipi(v, (unsigned)to, (uint8_t)v->request.b);
+}
+
+/* HLT, or nothing to run until the timer fires. */
+static void halt(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    bool waiting = v->request.kind == VS_REQ_WAIT;
+    if (waiting && !v->timer_armed) { /* the timer's interrupt has come and been handled */
+        v->busy = false;
+        return;
+    }
+    if (p->virtualized && waiting && !v->record) {
+        v->record = 1; /* arm the deadline once */
+        (void)vs__timer_write(v);
+    }
+    if (v->failed || (vs__vcpu_wakes(v))) {
+        v->busy = waiting;
+        return;
+    }
+    vs__vcpu_sleep(v);
+    v->busy = waiting;
+}
+
 static void run_request(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
@@ -325,7 +332,7 @@ static void run_request(struct vs_vcpu *v)
         break;
     case VS_REQ_HLT:
     case VS_REQ_WAIT:
-        vs__vcpu_halt(v);
+        halt(v);
         break;
     case VS_REQ_PAUSE:
         privileged(v,
@@ -400,11 +407,11 @@ static void run_request(struct vs_vcpu *v)
         v->busy = false;
         break;
     case VS_REQ_MMIO:
-        vs__vcpu_mmio(v);
+        vs__vcpu_mmio(v, r->address);
         v->busy = false;
         break;
     case VS_REQ_IPI:
-        vs__vcpu_ipi(v);
+        send_ipi(v);
         v->busy = false;
         break;
     case VS_REQ_SEND:
@@ -485,110 +492,31 @@ static void fetch_request(struct vs_vcpu *v)
     begin(v);
 }
 
-/* What lies outside of the simulated machine and ends a run: its caller, this process's memory. */
-static void stop_progressing(struct vs_vcpu *v)
+/* The next piece of the vCPU's program. */
+static void run(struct vs_vcpu *v)
 {
-    struct vs_platform *p = v->p;
-    if (p->phys->exhausted) {
-        vs__vcpu_fail(v, VS__NO_PROCESS_MEMORY);
+    if (!v->busy) {
+        fetch_request(v);
     }
-    if (p->options.progress && (++p->ticks & 63u) == 0 &&
-        p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->cpu), p->accesses)) {
-        vs__vcpu_fail(v, "stopped");
+    if (v->busy && !v->ended && !v->failed && !v->awaits) {
+        run_request(v);
     }
 }
 
-/* The clock goes on to 2^64 ps, the database's integers to half of that. */
-static void keep_in_range(struct vs_vcpu *v, uint64_t now_ps)
+/* A vCPU without a further step: its source is closed. */
+static void close(struct vs_vcpu *v)
 {
-    if (now_ps > VS_RUN_PS_MAX || vs_cpu_now_ps(&v->cpu) > VS_RUN_PS_MAX) {
-        vs__vcpu_fail(v, "a run has at most 100 days of simulated time");
+    if (v->source.close) {
+        v->source.close(v->source.ctx);
+    }
+    if (v->in_bulk) {
+        vs_bulk_free(&v->bulk);
     }
 }
 
-/* A request is carried out no further than the next event of the vCPU's own. */
-static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
+void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source)
 {
-    uint64_t next = vs__arrivals_next(v);
-    next = v->tick_ps < next ? v->tick_ps : next;
-    next = v->host_ps < next ? v->host_ps : next;
-    next = v->kick_ps < next ? v->kick_ps : next;
-    uint64_t timer = vs__timer_due_ps(v);
-    next = timer < next ? timer : next;
-    return next < until ? next : until;
-}
-
-static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
-{
-    struct vs_platform *p = v->p;
-    uint64_t quantum = p->sim.quantum_ps, until;
-    if (v->ended) {
-        return VS_NEVER; /* woken by what was on its way to a program that is over */
-    }
-    vs__arrivals_take(v, vs_cpu_now_ps(&v->cpu));
-    v->safe_ps = quantum ? horizon_ps : VS_NEVER;
-    until = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
-    if (until > now_ps + VS__SLICE_PS) {
-        until = now_ps + VS__SLICE_PS; /* come up for air: progress, epochs */
-    }
-    if (!v->index) {
-        vs__platform_epochs(p, vs_cpu_now_ps(&v->cpu));
-        if (p->options.epoch_ps && p->epoch_end_ps < until) {
-            until = p->epoch_end_ps > now_ps ? p->epoch_end_ps : now_ps;
-        }
-    }
-    stop_progressing(v);
-    keep_in_range(v, now_ps);
-    while (!v->ended && !v->failed) {
-        if (v->awaits) {
-            uint64_t wake = vs__shootdown_wake_ps(v);
-            if (wake > now_ps) {
-                return wake;
-            }
-            vs__shootdown_awake(v, now_ps);
-            continue;
-        }
-        if (v->sleeping) {
-            uint64_t wake = vs__vcpu_wake_ps(v);
-            if (wake > now_ps) {
-                return wake;
-            }
-            vs__vcpu_awake(v, now_ps);
-            continue;
-        }
-        if (vs_cpu_now_ps(&v->cpu) > until || v->yield) {
-            v->yield = false;
-            uint64_t at = vs_cpu_now_ps(&v->cpu);
-            return at > now_ps ? at : now_ps;
-        }
-        vs__vcpu_interrupts(v);
-        if (v->failed) {
-            break;
-        }
-        if (v->borrowed && v->kick_ps == VS_NEVER) {
-            return vs_cpu_now_ps(&v->cpu);
-        }
-        bool shadowed = v->shadowed; /* one instruction, then what it holds back */
-        v->horizon = shadowed ? vs_cpu_now_ps(&v->cpu) : own_events(v, until);
-        if (!v->busy) {
-            fetch_request(v);
-        }
-        if (v->busy && !v->ended && !v->failed && !v->awaits) {
-            run_request(v);
-        }
-        if (shadowed && v->shadowed) {
-            vs__vcpu_unshadow(v);
-        }
-    }
-    vs__platform_vcpu_ended(p, v);
-    return VS_NEVER;
-}
-
-uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
-{
-    struct vs_vcpu *v = ctx;
-    vs__space_take(v);
-    uint64_t next = step(v, now_ps, horizon_ps);
-    vs__space_put(v);
-    return next;
+    p->program.run = run;
+    p->program.close = close;
+    p->vcpu[index].source = *source;
 }

@@ -3,10 +3,10 @@
  * The I/O side of the platform: link, IOMMU, NIC, the traffic that arrives, and each vCPU's driver
  * of its own virtual function (vCPU i drives VF i).
  */
-#ifndef VIRTSIM_SIM_MACHINE_NET_H
-#define VIRTSIM_SIM_MACHINE_NET_H
+#ifndef VIRTSIM_SIM_GUEST_DRIVERS_NET_H
+#define VIRTSIM_SIM_GUEST_DRIVERS_NET_H
 
-#include "platform_impl.h"
+#include "cpu/vcpu.h"
 
 #include "iommu/iommu.h"
 #include "pcie/pcie.h"
@@ -39,14 +39,5 @@ struct vs_net {
     uint32_t next_vf;
     bool traffic; /* somebody has asked for packets */
 };
-
-/* Loads and checks; net stays NULL when nic.present = 0. */
-enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
-                            struct vs_errors *errors);
-/* False, and the run fails, when a range of the vCPU's present address space holds a driver's rings
- * or buffers: its device uses them, so they stay as they are. */
-bool vs__net_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
-void vs__net_end(struct vs_platform *p);
-void vs__net_free(struct vs_platform *p);
 
 #endif

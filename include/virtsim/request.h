@@ -4,8 +4,8 @@
  * one request at a time; the platform's vCPU carries it out in simulated time, in as many pieces as
  * other agents make necessary, and asks for the next. A request never blocks the host program.
  */
-#ifndef VIRTSIM_SIM_GUEST_H
-#define VIRTSIM_SIM_GUEST_H
+#ifndef VIRTSIM_REQUEST_H
+#define VIRTSIM_REQUEST_H
 
 #include "virtsim/status.h"
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Arm's instructions that drop translations, as the processor executes them for whatever software.
+ */
+#include "vcpu.h"
+
+void vs__vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles)
+{
+    vs_ps cost = {cycles * v->clock.period_ps};
+    vs_txn_settle(t);
+    vs_charge(t, (uint16_t)(v->p->os_account + account), cost);
+}
+
+/* The instruction's own time, where it did not exit. */
+void vs__vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles)
+{
+    vs_cpu_instructions(&v->cpu, 1);
+    vs__vcpu_charge(v, &v->txn, account, cycles);
+}
+
+static uint64_t elsewhere(const struct vs_vcpu *v, enum vs_tlbi form,
+                          const struct vs_ept_context *c, uint64_t at)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < v->p->n_vcpus; i++) {
+        struct vs_vcpu *o = &v->p->vcpu[i];
+        n += o == v ? 0 : vs_ept_tlbi_in(&o->ept, NULL, form, c, at);
+    }
+    return n;
+}
+
+void vs__vcpu_execute_tlbi(void *ctx, struct vs_txn *t)
+{
+    const struct vs_tlbi_executed *i = ctx;
+    struct vs_vcpu *v = i->v;
+    struct vs_ept_context c = v->guest_context;
+    c.pcid = i->asid;
+    v->count[VS_CNT_os_tlbis]++;
+    vs_cpu_instructions(&v->cpu, 1);
+    vs_txn_settle(t);
+    vs_open(t, VS_OP_INVALIDATE);
+    vs__vcpu_charge(v, t, VS_ACC_os_tlbi, v->p->os.tlbi);
+    (void)vs_ept_tlbi_in(&v->ept, NULL, i->form, &c, i->at);
+    if (i->shareable) {
+        v->count[VS_CNT_os_broadcast_dropped] += elsewhere(v, i->form, &c, i->at);
+    }
+    vs_close(t);
+}
+
+void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable)
+{
+    vs__vcpu_own_time(v, VS_ACC_os_dsb, v->p->os.dsb);
+    if (shareable) {
+        vs__vcpu_charge(v, &v->txn, VS_ACC_os_dvm_sync, v->p->os.dvm_sync);
+    }
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a vCPU starts in rooms above its own: the guest's kernel, its hypervisor, the program it
+ * runs. sim/machine hands these in when a machine is made.
+ */
+#ifndef VIRTSIM_SIM_CPU_PORT_H
+#define VIRTSIM_SIM_CPU_PORT_H
+
+#include "virtsim/trap.h"
+
+struct vs_platform;
+struct vs_vcpu;
+struct vs_translation;
+
+/* What became of an access that faulted. */
+enum vs_fault_end {
+    VS__FAULT_STOP,  /* the run failed */
+    VS__FAULT_AGAIN, /* it is issued again */
+    VS__FAULT_DONE,  /* it was carried out without the core */
+    VS__FAULT_GUEST  /* the hypervisor hands it to the guest */
+};
+
+/* The guest's kernel. */
+struct vs_guest_port {
+    /* A page fault that is the guest's own. */
+    enum vs_fault_end (*page_fault)(struct vs_vcpu *v, const struct vs_translation *f);
+    /* A page that comes at no cost is there before the hypervisor looks at the fault (shadow
+     * paging); false: that failed. */
+    bool (*touch_free)(struct vs_vcpu *v, const struct vs_translation *f);
+    /* An interrupt was delivered: its handler, with the end of interrupt. */
+    void (*interrupt)(struct vs_vcpu *v, uint8_t vector);
+};
+
+/* What the hypervisor's part of a trap works on, while its exit lasts. */
+struct vs_host_work {
+    struct vs_vcpu *v;
+    const struct vs_trap *trap;
+    const struct vs_translation *fault; /* withheld: that of the second dimension */
+    bool always;                        /* the trap leaves the guest whatever the controls say */
+    /* work_of sets them where the trap must leave the guest: what it is, and what needs that */
+    const char *needed, *by;
+};
+
+/* How the log of written pages is read (vs_hv_exit.log). */
+struct vs_log_reading {
+    struct vs_vcpu *v;
+    bool full; /* the exit is that of a full log */
+};
+
+/* The hypervisor. */
+struct vs_host_port {
+    /* What it does for this trap besides the program of its reason; false: nothing. The work's ctx
+     * is w. */
+    bool (*work_of)(struct vs_host_work *w, struct vs_handling *how);
+    /* The same for a fault of the second dimension at a page that is there and lacks a right;
+     * false: it is not there. */
+    bool (*withheld)(struct vs_host_work *w, struct vs_handling *how);
+    /* Shadow paging: the exit of a page fault; f->error_code becomes what the guest sees. */
+    enum vs_fault_end (*page_fault)(struct vs_vcpu *v, struct vs_translation *f);
+    /* The processor's log is read; ctx is a struct vs_log_reading. */
+    void (*read_log)(void *ctx, struct vs_txn *t);
+    /* Flushes wait for the next entry (n_shots, all_shots, flush_due): this is it. */
+    void (*before_entry)(struct vs_vcpu *v);
+    /* The time has come at which it wanted to stop this vCPU (host_ps). */
+    void (*due)(struct vs_vcpu *v, uint64_t now_ps);
+};
+
+/* The program of a vCPU, and the run around it. */
+struct vs_program_port {
+    /* Its next piece, up to v->horizon; v->busy stays set while there is more of the request. */
+    void (*run)(struct vs_vcpu *v);
+    /* The vCPU goes away: what the program holds is given back. */
+    void (*close)(struct vs_vcpu *v);
+    /* vCPU 0 has come to this time: epochs that have passed are sampled. */
+    void (*passed)(struct vs_platform *p, uint64_t now_ps);
+    /* The program has ended or failed. */
+    void (*ended)(struct vs_vcpu *v);
+};
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* The guest kernel's page fault: a first touch gets a frame, what a program may not do ends it. */
+#include "guest/guest.h"
+
+/* error code of a page fault, SDM 3A 4.7 */
+#define PF_PRESENT 1u
+#define PF_WRITE 2u
+#define PF_RESERVED 8u
+
+static unsigned region_shift(const struct vs_vcpu *v)
+{
+    /* a trace's pages and touched regions have the machine's page size; around a recorded guest's
+     * page others may be mapped already */
+    return v->p->recorded ? v->space.format.granule : vs__page_shift(v);
+}
+
+/* A transparent large page where that is possible. */
+static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shift, bool back)
+{
+    if (vs__space_large(v, gva)) {
+        unsigned large = vs__large_shift(v);
+        bool good = !vs_space_touch(&v->space, gva, large, true, back);
+        v->count[good ? VS_CNT_os_thp_pages : VS_CNT_os_thp_fallbacks]++;
+        if (good) {
+            *shift = large;
+            return VS_OK;
+        }
+    }
+    enum vs_status st = vs_space_touch(&v->space, gva, *shift, true, back);
+    vs__space_upper(v);
+    return st;
+}
+
+/* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
+static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
+{
+    struct vs_platform *p = v->p;
+    const struct vs_os_config *os = &p->os;
+    unsigned shift = region_shift(v);
+    bool back = free || os->host_prefault;
+    enum vs_status st;
+    if (free) {
+        st = give_frame(v, gva, &shift, back);
+    } else {
+        vs_gva code = {VS_HV_CODE}, data = {VS_HV_DATA};
+        vs_ps exception = {os->exception * v->clock.period_ps};
+        vs_txn_settle(&v->txn);
+        vs_open(&v->txn, VS_OP_PAGE_FAULT);
+        v->count[VS_CNT_os_page_faults]++;
+        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_exception), exception);
+        vs__vcpu_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
+        uint64_t tables;
+        vs__edit_begin(v, &tables);
+        st = give_frame(v, gva, &shift, back);
+        if (!st) {
+            vs__edit_entry(v, gva, tables);
+            if (os->zero_page) {
+                vs__vcpu_clear(v, gva >> shift << shift, 1ull << shift);
+            }
+        }
+        vs_close(&v->txn);
+    }
+    if (st == VS_E_BOUNDS) {
+        vs__vcpu_fail(v, "first touch of 0x%llx: its page tables lie where no memory is",
+                      (unsigned long long)gva);
+        return false;
+    }
+    if (st) {
+        vs__vcpu_refuse(v, "first touch of 0x%llx: %s is exhausted; give the machine more",
+                        (unsigned long long)gva,
+                        p->virtualized ? "guest.memory or host.memory" : "host.memory");
+        return false;
+    }
+    return !v->failed;
+}
+
+/* The guest's page fault for a right that its own tables do not give: its kernel would end the
+ * program. */
+static enum vs_fault_end denied(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    bool write = (f->error_code & PF_WRITE) != 0, fetch = (f->error_code & 16u) != 0,
+         arm = vs__vcpu_arm(v);
+    vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s: %s 0x%llx",
+                  write   ? "store to"
+                  : fetch ? "fetch from"
+                          : "access to",
+                  (unsigned long long)f->gva.v,
+                  !(f->error_code & PF_PRESENT) ? "without any permission"
+                  : write                       ? "read-only"
+                                                : "without that permission",
+                  arm ? "permission fault, ESR_EL1.ISS" : "#PF, error code",
+                  (unsigned long long)(arm ? f->qualification : f->error_code));
+    return VS__FAULT_STOP;
+}
+
+/* The entry is there and does not allow the access. */
+static enum vs_fault_end forbidden(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    unsigned bits = (unsigned)v->p->ept.physical_bits;
+    bool arm = vs__vcpu_arm(v);
+    if (!(f->error_code & PF_RESERVED)) {
+        return denied(v, f);
+    }
+    unsigned level = vs_space_malformed(&v->space, f->gva.v, bits);
+    vs__vcpu_fail(v,
+                  "access to 0x%llx: %s in its entry at level %u (addresses have "
+                  "ept.physical_bits = %u)",
+                  (unsigned long long)f->gva.v,
+                  arm ? "Address size fault, an address that is too wide"
+                      : "page fault, a reserved bit is set",
+                  arm ? 4u - level : level, bits);
+    return VS__FAULT_STOP;
+}
+
+/* Nothing is mapped there yet, or never will be. */
+static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    bool trace = v->request.kind == VS_REQ_TRACE;
+    uint64_t at[VS_RADIX_LEVELS + 1u];
+    if (!vs_space_reaches(&v->space, f->gva.v)) {
+        vs__vcpu_fail(v,
+                      "access to 0x%llx, which neither TTBR0 (%u bits) nor TTBR1 (%u bits) "
+                      "translates: Translation fault",
+                      (unsigned long long)f->gva.v, v->space.format.input_bits,
+                      v->space.upper.input_bits);
+        return VS__FAULT_STOP;
+    }
+    uint64_t entry = at[vs_space_path(&v->space, f->gva.v, at)];
+    if (!vs__vcpu_memory(v, entry)) {
+        return vs__vcpu_no_table(v, f->gva.v, entry);
+    }
+    if (v->guest_context.upper != v->space.upper_cr3) { /* made by another vCPU */
+        vs__space_upper(v);
+        return VS__FAULT_AGAIN;
+    }
+    /* a program's own addresses are those it mapped; a trace brings its own */
+    if (!trace && (f->gva.v < v->space.first_gva || f->gva.v >= v->space.next_gva) &&
+        !vs__place_has(v->mm, v->process_now, f->gva.v)) {
+        vs__vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f->gva.v);
+        return VS__FAULT_STOP;
+    }
+    return first_touch(v, f->gva.v, trace && v->p->os.trace_touch == 0) ? VS__FAULT_AGAIN
+                                                                        : VS__FAULT_STOP;
+}
+
+/* A trace's page that costs nothing is mapped before the shadow's own fault is looked at; false:
+ * that was impossible, and the run failed. */
+bool guest_mm_touch_free(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    uint64_t gpa;
+    if (v->request.kind == VS_REQ_TRACE && v->p->os.trace_touch == 0 &&
+        !(f->error_code & PF_PRESENT) && vs_space_reaches(&v->space, f->gva.v) &&
+        !vs_space_find(&v->space, f->gva.v, &gpa) &&
+        !vs_space_malformed(&v->space, f->gva.v, (unsigned)v->p->ept.physical_bits)) {
+        return absent(v, f) != VS__FAULT_STOP;
+    }
+    return true;
+}
+
+enum vs_fault_end guest_mm_fault(struct vs_vcpu *v, const struct vs_translation *f)
+{
+    return f->error_code & PF_PRESENT || vs_space_held(&v->space, f->gva.v) ? forbidden(v, f)
+                                                                            : absent(v, f);
+}

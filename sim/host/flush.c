@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How the hypervisor drops translations of its guests: by the instructions of its processor, for a
+ * guest that asks (HvCallFlushVirtualAddressList as KVM implements it), before an entry that must
+ * not keep them.
+ */
+#include "host/host.h"
+
+#include <string.h>
+
+#define FIFO 16u /* KVM_HV_TLB_FLUSH_FIFO_SIZE */
+
+/* KVM's vpid_sync_vcpu_addr: what the processor lacks is done by the next larger type. */
+static void invvpid(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
+{
+    static const unsigned order[2][3] = {{1, 2, 2}, {0, 1, 2}};
+    for (unsigned i = 0; i < 3; i++) {
+        if (vs_vmx_invvpid(&v->vmx, t, order[page][i], v->guest_context.vpid, at) == VS_VMX_OK) {
+            return;
+        }
+    }
+    vs__vcpu_fail(v, "INVVPID is refused: vmcs.cap.ept_vpid has no type of it");
+}
+
+void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
+{
+    enum vs_flush what = page ? VS_FLUSH_VPID_ADDRESS : VS_FLUSH_VPID;
+    uint16_t vpid = v->guest_context.vpid;
+    if (!t || !vpid) { /* before time; or untagged: each transition drops what it drops */
+        (void)vs_ept_flush(&v->ept, NULL, what, vpid, 0, 0, at);
+        return;
+    }
+    vs_txn_settle(t);
+    if (!v->p->svm) {
+        vs_open(t, VS_OP_INVALIDATE);
+        invvpid(v, t, page, at);
+        vs_close(t);
+        return;
+    }
+    if (page) { /* KVM's svm_flush_tlb_gva; of the whole ASID the next VMRUN takes care */
+        vs_cpu_instructions(&v->cpu, 1);
+        vs__vcpu_charge(v, t, VS_ACC_os_invlpga, v->p->os.invlpga);
+        (void)vs_ept_invlpga(&v->ept, t, vpid, at);
+    } else {
+        vs_svm_flush_asid(&v->svm, t);
+    }
+}
+
+/* What the processor lacks is done by the next larger type. */
+static void invept(struct vs_vcpu *v, struct vs_txn *t)
+{
+    uint64_t eptp = 0;
+    vs_vmx_read(&v->vmx, NULL, VS_VMCS_EPT_POINTER, &eptp);
+    if (vs_vmx_invept(&v->vmx, t, 1, eptp) != VS_VMX_OK &&
+        vs_vmx_invept(&v->vmx, t, 2, 0) != VS_VMX_OK) {
+        vs__vcpu_fail(v, "INVEPT is refused: vmcs.cap.ept_vpid has no type of it");
+    }
+}
+
+void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
+{
+    vs_gva none = {0};
+    if (!t) {
+        (void)vs_ept_flush(&v->ept, NULL, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, none);
+        return;
+    }
+    vs_txn_settle(t);
+    if (v->p->svm) {
+        vs_svm_flush_asid(&v->svm, t);
+        return;
+    }
+    if (!v->p->el2) {
+        vs_open(t, VS_OP_INVALIDATE);
+        invept(v, t);
+        vs_close(t);
+        return;
+    }
+    struct vs_tlbi_executed i = {v, VS_TLBI_VMALLS12E1, true, 0, 0};
+    vs__vcpu_execute_tlbi(&i, t);
+    vs__vcpu_dsb(v, true);
+}
+
+void host_emulate_invlpga(void *ctx, struct vs_txn *t)
+{
+    const struct vs_host_work *w = ctx;
+    vs__host_flush_linear(w->v, t, true, w->trap->gva);
+}
+
+/* The handler of the hypercall. */
+void host_flush_others(void *ctx, struct vs_txn *t)
+{
+    const struct vs_host_work *w = ctx;
+    struct vs_vcpu *v = w->v;
+    struct vs_platform *p = v->p;
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        struct vs_vcpu *o = &p->vcpu[i];
+        if (!(v->call.to >> i & 1u)) {
+            continue;
+        }
+        v->count[VS_CNT_os_shoot_targets]++;
+        vs_cpu_instructions(&v->cpu, p->os.shoot_host);
+        vs_txn_settle(t);
+        bool running = vs__vcpu_in_guest(o);
+        vs__shot_put(o, v->call.shot, FIFO);
+        if (!running) {
+            v->count[VS_CNT_os_shoot_later]++;
+            continue;
+        }
+        v->count[VS_CNT_os_shoot_kicks]++;
+        vs__kick_send(v, t, o);
+    }
+    v->awaits = v->awaits_in_exit = v->awaited != 0;
+    v->acked_ps = vs_now(t).v;
+}
+
+/* What hypercalls named. */
+static void flush_named(struct vs_vcpu *v)
+{
+    vs_gva none = {0};
+    struct vs_shot shot[VS__SHOTS];
+    unsigned n = v->n_shots;
+    bool all = v->all_shots || v->p->shadow;
+    memcpy(shot, v->shot, n * sizeof *shot);
+    v->n_shots = 0; /* others may name more meanwhile */
+    v->all_shots = false;
+    vs__space_seen(v);
+    for (unsigned i = 0; i < n && !all; i++) {
+        all = shot[i].at == shot[i].end;
+    }
+    for (unsigned i = 0; i < n && !all; i++) {
+        for (uint64_t at = shot[i].at; at < shot[i].end && !v->failed;
+             at += 1ull << shot[i].stride) {
+            vs__host_flush_linear(v, &v->txn, true, (vs_gva){at});
+        }
+    }
+    if (v->p->shadow) {
+        v->flush_due = false; /* this does it too */
+        vs_shadow_invalidate(&v->shadow, &v->txn);
+    } else if (all) {
+        vs__host_flush_linear(v, &v->txn, false, none);
+    }
+}
+
+void host_flush_before_entry(struct vs_vcpu *v)
+{
+    vs_gva none = {0};
+    bool named = v->p->os.shootdown == VS__HYPERCALL; /* else the guest's own business */
+    while (!v->failed && (v->flush_due || (named && (v->n_shots || v->all_shots)))) {
+        if (named && (v->n_shots || v->all_shots)) {
+            flush_named(v);
+        } else {
+            v->flush_due = false;
+            vs__host_flush_linear(v, &v->txn, false, none);
+        }
+    }
+}

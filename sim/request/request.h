@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The requests of guests' programs (virtsim/request.h), carried out on the vCPUs of a machine. */
+#ifndef VIRTSIM_SIM_REQUEST_REQUEST_H
+#define VIRTSIM_SIM_REQUEST_REQUEST_H
+
+#include "virtsim/request.h"
+
+struct vs_platform;
+struct vs_vcpu;
+
+/* vCPU `index` runs this source; the machine closes it. */
+void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source);
+
+/* turns.c: VS_REQ_TURN and VS_REQ_TOGETHER */
+void vs__turn(struct vs_vcpu *v, uint64_t to, bool keeps_none);
+void vs__together(struct vs_vcpu *v, uint64_t n, uint64_t leader);
+
+#endif
