@@ -56,12 +56,12 @@ static const char *const names[] = {"sequential, 8 bytes", "sequential, 64 bytes
 static const uint64_t fast_count[] = {30000000, 8000000, 1000000, 2000000};
 static const uint64_t straight_count[] = {8000000, 2000000, 500000, 700000};
 
-static double fast(struct guest_machine *g, int pattern)
+/* `n` accesses of a pattern: how many a CPU second. */
+static double fast(struct guest_machine *g, int pattern, uint64_t n)
 {
     struct vs_cpu_bulk b;
     vs_gva base = {GUEST_MACHINE_BASE};
     vs_ps forever = {UINT64_MAX};
-    uint64_t n = fast_count[pattern];
     switch (pattern) {
     case 0:
         vs_bulk_stride(&b, &g->cpu, VS_REF_READ, base, REGION, 8, n);
@@ -133,13 +133,14 @@ static double median(double *v)
     return v[ROUNDS / 2];
 }
 
-/* usage: bench_access [PATTERN [fast|window [RUNS]]]: one pattern (0-3); `fast` or `window` alone,
- * so many times, for a profiler. */
+/* usage: bench_access [PATTERN [fast|window [RUNS [COUNT]]]]: one pattern (0-3); `fast` or `window`
+ * alone, so many times so many accesses, for a profiler. */
 int main(int argc, char **argv)
 {
     int only = argc > 1 ? atoi(argv[1]) : -1;
     bool alone = argc > 2, plainly = alone && !strcmp(argv[2], "fast");
     int runs = argc > 3 ? atoi(argv[3]) : ROUNDS + 1;
+    uint64_t count = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
     static struct guest_machine g, twin, overlapped;
     struct guest_machine_config window = guest_machine_defaults();
     window.cpu.window = 224; /* Skylake's */
@@ -160,19 +161,20 @@ int main(int argc, char **argv)
         }
         if (alone) {
             for (int i = 0; i < runs; i++) {
-                printf("%-24s %12.1f\n", names[p], fast(plainly ? &g : &overlapped, p) * 1e-6);
+                printf("%-24s %12.1f\n", names[p],
+                       fast(plainly ? &g : &overlapped, p, count ? count : fast_count[p]) * 1e-6);
             }
             continue;
         }
         double a[ROUNDS], b[ROUNDS], y[ROUNDS], ratio[ROUNDS], w[ROUNDS], share[ROUNDS];
-        fast(&g, p); /* warm up all */
-        fast(&overlapped, p);
+        fast(&g, p, fast_count[p]); /* warm up all */
+        fast(&overlapped, p, fast_count[p]);
         straightforward(&s, p);
         for (int i = 0; i < ROUNDS; i++) {
-            a[i] = fast(&g, p) * 1e-6;
+            a[i] = fast(&g, p, fast_count[p]) * 1e-6;
             b[i] = straightforward(&s, p) * 1e-6;
             y[i] = yardstick() * 1e-6;
-            w[i] = fast(&overlapped, p) * 1e-6;
+            w[i] = fast(&overlapped, p, fast_count[p]) * 1e-6;
             ratio[i] = a[i] / b[i];
             share[i] = w[i] / a[i];
         }

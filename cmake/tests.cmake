@@ -3,6 +3,7 @@
 #   core/test_*.c, model/<c>/test_*.c   the library of that folder and core, nothing else
 #   tests/core/, tests/models/test_*.c  core alone; all models together without the simulator
 #   sim/<room>/test_*.c, tests/**/test_*.c, app/test_*.c   everything
+#       the test files of one folder are one program, build/tests/<folder>
 #   tests/**/*.sh                       run with VIRTSIM, VIRTSIM_HOME
 # A test that ends with 77 is one that was skipped.
 #   bench/*.c -> build/bench/<name>, fuzz/fuzz_*.c -> build/fuzz/<name>
@@ -11,6 +12,7 @@ enable_testing()
 
 if(TARGET vs_core)
     vs_sources(support tests/support/*.c)
+    list(FILTER support EXCLUDE REGEX "/room\\.c$")
     if(support)
         add_library(vs_testing STATIC ${support})
         target_include_directories(vs_testing PUBLIC ${SRC}/tests/support ${SRC}/tests)
@@ -18,13 +20,31 @@ if(TARGET vs_core)
     endif()
 endif()
 
-function(vs_test file) # vs_test(file libs...)
-    file(RELATIVE_PATH rel ${SRC} ${file})
-    string(REGEX REPLACE "\\.c$" "" name ${rel})
-    string(REPLACE "/" "." label ${name})
-    string(MAKE_C_IDENTIFIER ${name} target)
-    add_executable(${target} ${file})
-    target_include_directories(${target} PRIVATE ${SRC}/model ${SRC}/sim ${SRC}/core ${SRC})
+# vs_test_room(room libs...): one program of the test files ${files} of a folder. Each file is a test of its own for
+# ctest (-R), the room is its label (-L). A file keeps its main: the program calls those that are named on its
+# command line, or all of them.
+function(vs_test_room room)
+    string(MAKE_C_IDENTIFIER test_${room} target)
+    set(declared "")
+    set(listed "")
+    set(labels "")
+    foreach(file IN LISTS files)
+        file(RELATIVE_PATH label ${SRC} ${file})
+        string(REGEX REPLACE "\\.c$" "" label ${label})
+        string(REPLACE "/" "." label ${label})
+        string(MAKE_C_IDENTIFIER main_${label} entry)
+        set_source_files_properties(${file} PROPERTIES COMPILE_DEFINITIONS main=${entry})
+        string(APPEND declared "int ${entry}(void);\n")
+        string(APPEND listed "    {\"${label}\", ${entry}},\n")
+        list(APPEND labels ${label})
+    endforeach()
+    string(CONCAT text "/* Made by cmake/tests.cmake: the test files of ${room}. */\n"
+        "#include \"room.h\"\n\n${declared}\n"
+        "const struct vs_test_file vs_test_files[] = {\n${listed}    {0, 0},\n};\n")
+    file(GENERATE OUTPUT ${GEN}/${target}.c CONTENT "${text}")
+    add_executable(${target} ${GEN}/${target}.c ${SRC}/tests/support/room.c ${files})
+    target_include_directories(${target} PRIVATE ${SRC}/model ${SRC}/sim ${SRC}/core ${SRC}
+        ${SRC}/tests/support)
     target_compile_definitions(${target} PRIVATE VS_SOURCE_DIR="${SRC}"
         VS_SHARED_DIR="${SRC}/../shared" VS_BUILD_DIR="${CMAKE_CURRENT_BINARY_DIR}")
     target_link_libraries(${target} PRIVATE ${ARGN} vs_flags PkgConfig::CMOCKA)
@@ -32,13 +52,33 @@ function(vs_test file) # vs_test(file libs...)
     if(TARGET vs_testing)
         target_link_libraries(${target} PRIVATE vs_testing)
     endif()
-    set_target_properties(${target} PROPERTIES
+    set_target_properties(${target} PROPERTIES OUTPUT_NAME ${room}
         RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/tests)
-    add_test(NAME ${label} COMMAND ${target})
-    # an executable whose cases all skipped themselves ended well, but nothing passed
-    set_tests_properties(${label} PROPERTIES TIMEOUT 300 LABELS unit
-        SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION
-        "PASSED  \\] 0 test\\(s\\)\\..* SKIPPED TEST\\(S\\)[ \n]*$")
+    foreach(label IN LISTS labels)
+        add_test(NAME ${label} COMMAND ${target} ${label})
+        # a file whose cases all skipped themselves ended well, but nothing passed
+        set_tests_properties(${label} PROPERTIES TIMEOUT 300 LABELS "unit;${room}"
+            SKIP_RETURN_CODE 77 SKIP_REGULAR_EXPRESSION
+            "PASSED  \\] 0 test\\(s\\)\\..* SKIPPED TEST\\(S\\)[ \n]*$")
+    endforeach()
+endfunction()
+
+# vs_test_folders(libs...): a room for each folder of ${files}
+function(vs_test_folders)
+    set(all ${files})
+    set(folders "")
+    foreach(file IN LISTS all)
+        get_filename_component(folder ${file} DIRECTORY)
+        list(APPEND folders ${folder})
+    endforeach()
+    list(REMOVE_DUPLICATES folders)
+    foreach(folder IN LISTS folders)
+        set(files ${all})
+        list(FILTER files INCLUDE REGEX "^${folder}/[^/]*$")
+        file(RELATIVE_PATH room ${SRC} ${folder})
+        string(REPLACE "/" "." room ${room})
+        vs_test_room(${room} ${ARGN})
+    endforeach()
 endfunction()
 
 if(VIRTSIM_TESTS AND TARGET vs_core)
@@ -46,43 +86,37 @@ if(VIRTSIM_TESTS AND TARGET vs_core)
     pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
     file(GLOB_RECURSE files CONFIGURE_DEPENDS core/test_*.c tests/core/test_*.c)
-    foreach(f IN LISTS files)
-        vs_test(${f} vs_core)
-    endforeach()
+    vs_test_folders(vs_core)
     foreach(lib IN LISTS VS_MODELS)
         string(REGEX REPLACE "^vs_" "" c ${lib})
         file(GLOB_RECURSE files CONFIGURE_DEPENDS model/${c}/test_*.c)
-        foreach(f IN LISTS files)
-            vs_test(${f} ${lib} vs_core)
-        endforeach()
+        vs_test_folders(${lib} vs_core)
     endforeach()
     file(GLOB_RECURSE files CONFIGURE_DEPENDS tests/models/test_*.c)
-    foreach(f IN LISTS files)
-        vs_test(${f} ${VS_MODELS} vs_core)
-    endforeach()
+    vs_test_folders(${VS_MODELS} vs_core)
 
     if(NOT VIRTSIM_MODELS_ONLY)
         # A test of a room needs that room only, so that it builds while others are being rebuilt.
         foreach(room trace db lua)
             if(TARGET vs_${room})
                 file(GLOB_RECURSE files CONFIGURE_DEPENDS sim/${room}/test_*.c)
-                foreach(f IN LISTS files)
-                    vs_test(${f} vs_${room} vs_core)
-                endforeach()
+                vs_test_folders(vs_${room} vs_core)
             endif()
         endforeach()
         if(TARGET vs_sim)
             file(GLOB_RECURSE files CONFIGURE_DEPENDS sim/test_*.c tests/test_*.c app/test_*.c)
             list(FILTER files EXCLUDE REGEX "/sim/(trace|db|lua)/|/tests/(core|models|support)/")
-            foreach(f IN LISTS files)
-                vs_test(${f} vs_sim)
-            endforeach()
+            vs_test_folders(vs_sim)
         endif()
         set(env "VIRTSIM=${CMAKE_CURRENT_BINARY_DIR}/virtsim" "VIRTSIM_HOME=${SRC}"
             "VIRTSIM_BUILD=${CMAKE_CURRENT_BINARY_DIR}")
         if(NOT DEFINED ENV{VIRTSIM_SHARED})
             list(APPEND env "VIRTSIM_SHARED=${SRC}/../shared")
         endif()
+        # Which of the program's tests the sanitizers see as well: those whose subject is memory handed in from outside
+        # (files that are damaged, requests that are refused, every command's printing). What the others add are runs
+        # of the machine, which the unit tests and the quick digests drive through the same code in a tenth of the time.
+        set(sanitized damage formats refusals requests show compare vms traffic borrows effective)
         file(GLOB_RECURSE files CONFIGURE_DEPENDS tests/*.sh)
         list(FILTER files EXCLUDE REGEX "/tests/(.*/)?(support|lib)/|/tests/(.*/)?lib[^/]*\\.sh$")
         foreach(f IN LISTS files)
@@ -90,12 +124,15 @@ if(VIRTSIM_TESTS AND TARGET vs_core)
             string(REGEX REPLACE "\\.sh$" "" label ${rel})
             string(REPLACE "/" "." label ${label})
             set(kind cli)
+            string(REGEX REPLACE "^.*\\.test_" "" name ${label})
             if(label MATCHES notebook)
                 set(kind notebook)
+            elseif(name IN_LIST sanitized)
+                list(APPEND kind sanitized)
             endif()
             add_test(NAME ${label} COMMAND bash ${f})
             set_tests_properties(${label} PROPERTIES ENVIRONMENT "${env}" TIMEOUT 600
-                SKIP_RETURN_CODE 77 LABELS ${kind}
+                SKIP_RETURN_CODE 77 LABELS "${kind}"
                 WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
         endforeach()
     endif()

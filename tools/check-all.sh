@@ -4,7 +4,12 @@
 # a step returns 0, 77 (skipped, the reason is its last line) or anything else (failed).
 
 passed=0 failed=0 skipped=0
-fuzz_seconds=${VIRTSIM_FUZZ_SECONDS:-20}
+all="" # --all: the long form, for before something is declared done
+if [ "${1:-}" = --all ]; then
+    all=1
+    shift
+fi
+fuzz_seconds=${VIRTSIM_FUZZ_SECONDS:-$([ -n "$all" ] && echo 60 || echo 4)}
 wanted=" $* "
 failures=""
 
@@ -74,46 +79,72 @@ step_format() {
     say "$(sources | wc -l) files formatted ($(clang-format --version | grep -o 'version [0-9.]*'))"
 }
 
-build_and_test() { # PRESET [ctest args]
-    local preset=$1
-    shift
-    compile "$preset"
-    run_tests "$preset" "$@"
+step_gcc() { configure dev; compile dev; say "gcc -Werror: clean"; }
+
+# Second compiler, sanitizers and the fuzzers' objects are one build. What runs in it: all unit tests; of the program's
+# tests those with the label `sanitized` (cmake/tests.cmake says why these); the quick digests, so that both compilers
+# give the same rows. With --all every test.
+step_clang() {
+    require clang clang++
+    configure clang
+    compile clang
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
+    # SystemC's pool of timed events is never given back, and those of a context that ended are lost
+    echo "leak:sc_core::sc_event_timed::allocate" >"$(dir_of clang)/lsan.supp"
+    LSAN_OPTIONS=suppressions=$(dir_of clang)/lsan.supp:print_suppressions=0
+    export LSAN_OPTIONS
+    if [ -n "$all" ]; then
+        run_tests clang -LE notebook --timeout 1200
+    else
+        run_tests clang -L 'unit|sanitized' --timeout 600
+        VIRTSIM=$(dir_of clang)/virtsim VIRTSIM_HOME=$PWD tools/digests --check --quick -j "$jobs"
+    fi
     say "$passed tests passed, $skipped skipped"
 }
 
-step_gcc() { configure dev; compile dev; say "gcc -Werror: clean"; }
-step_clang() { require clang clang++; configure clang; build_and_test clang -LE notebook; }
-
-step_asan() {
-    require clang clang++
-    configure asan
-    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
-    # SystemC's pool of timed events is never given back, and those of a context that ended are lost
-    echo "leak:sc_core::sc_event_timed::allocate" >"$(dir_of asan)/lsan.supp"
-    LSAN_OPTIONS=suppressions=$(dir_of asan)/lsan.supp:print_suppressions=0
-    export LSAN_OPTIONS
-    build_and_test asan -LE notebook --timeout 1200
-}
-
-# The models must not even see the headers of what they may not use.
+# The models must not even see the headers of what they may not use. Compiled only: their tests are the same code as in
+# the other builds.
 step_models() {
     local poison=$out/build-check/poison h
     for h in systemc systemc.h lua.h lauxlib.h lualib.h sqlite3.h zstd.h lzma.h zlib.h xxhash.h tlm; do
         mkdir -p "$poison"
         printf '#error "core and models are C17 and libc: no %s"\n' "$h" >"$poison/$h"
     done
-    configure models-only "-DCMAKE_C_FLAGS=-I$poison"
-    build_and_test models-only
+    configure models-only "-DCMAKE_C_FLAGS=-I$poison" -DCMAKE_BUILD_TYPE=Debug "-DVIRTSIM_TESTS=$([ -n "$all" ] && echo ON || echo OFF)"
+    compile models-only
+    if [ -n "$all" ]; then run_tests models-only; fi
+    say "core and models compile without the headers of SystemC, Lua, SQLite and the compressions"
+}
+
+# What clang-tidy looks at: sources that changed, and sources of a changed header's folder that include it, since the
+# tree left the main branch; on the main branch since the last 20 commits. Everything with --all or without git.
+tidied() {
+    local base f name
+    sources | grep -E '^(core|model|sim|app)/.*\.(c|cpp)$' | grep -v '/test_[^/]*$' | sort >"$logs/tidy.all"
+    base=$(in_git merge-base HEAD origin/main 2>/dev/null || in_git merge-base HEAD main 2>/dev/null || true)
+    if [ -n "$base" ] && [ "$base" = "$(in_git rev-parse HEAD)" ]; then base=$(in_git rev-parse -q --verify HEAD~20 || true); fi
+    if [ -n "$all" ] || [ -z "$base" ]; then
+        cat "$logs/tidy.all"
+        return
+    fi
+    { in_git diff --name-only "$base"; in_git ls-files --others --exclude-standard; } | while read -r f; do
+        case $f in
+        *.c | *.cpp) echo "$f" ;;
+        *.h | *.def)
+            name=$(basename "$f")
+            grep -lE "#include \"([a-z_]+/)*$name\"" "$(dirname "$f")"/*.c "$(dirname "$f")"/*.cpp 2>/dev/null || true
+            ;;
+        esac
+    done | sort -u | comm -12 - "$logs/tidy.all"
 }
 
 step_tidy() {
     require clang-tidy clang python3
     [ -f "$(dir_of clang)/compile_commands.json" ] || configure clang
     compile_generated
-    sources | grep -E '^(core|model|sim|app)/.*\.(c|cpp)$' | grep -v '/test_[^/]*$' |
-        xargs -P "$jobs" -n 1 clang-tidy --quiet -p "$(dir_of clang)"
-    say "clang-tidy: clean"
+    tidied >"$logs/tidy.files"
+    xargs -r -P "$jobs" -n 1 clang-tidy --quiet -p "$(dir_of clang)" <"$logs/tidy.files"
+    say "clang-tidy: $(wc -l <"$logs/tidy.files") of $(wc -l <"$logs/tidy.all") files, clean"
 }
 compile_generated() { cmake --build "$(dir_of clang)" --target vs_version >/dev/null; }
 
@@ -124,35 +155,27 @@ step_docs() {
 
 step_skeleton() { tools/new-component --self-test; }
 
-# Same seed, same inputs: same digest, run by run and whatever the number of workers.
+# Same seed, same inputs: same digest of the database, whatever the number of workers. That runs repeat themselves row
+# by row is what the digests show.
 step_digest() {
-    local v d w n=0
+    local v d w=workloads/pointer_chase.lua small
     v=$(dir_of dev)/virtsim
     [ -x "$v" ] || { say "no program yet"; exit 77; }
     export VIRTSIM_HOME=$PWD
     d=$(mktemp -d)
     trap "rm -rf '$d'" EXIT
-    for w in workloads/*.lua; do
-        [ -f "$w" ] || continue
-        "$v" run "$w" --seed 7 --db "$d/a.db" >/dev/null
-        "$v" run "$w" --seed 7 --db "$d/b.db" >/dev/null
-        n=$((n + 1))
-    done
-    [ "$n" -gt 0 ] || { say "no workloads"; exit 77; }
-    [ "$("$v" db digest "$d/a.db")" = "$("$v" db digest "$d/b.db")" ]
-    w=workloads/pointer_chase.lua
-    if [ -f "$w" ]; then
-        "$v" sweep "$w" --vary guest.page_size=4K,2M --vary host.page_size=4K,2M -j 1 --db "$d/1.db" >/dev/null
-        "$v" sweep "$w" --vary guest.page_size=4K,2M --vary host.page_size=4K,2M -j 2 --db "$d/2.db" >/dev/null
-        [ "$("$v" db digest "$d/1.db")" = "$("$v" db digest "$d/2.db")" ]
-        # A digest that cannot differ would prove nothing.
-        "$v" run "$w" --seed 8 --db "$d/b.db" >/dev/null
-        [ "$("$v" db digest "$d/a.db")" != "$("$v" db digest "$d/b.db")" ]
-    fi
-    if command -v sqlite3 >/dev/null; then
-        [ "$(sqlite3 "$d/a.db" 'select count(*) from unbalanced')" = 0 ]
-    fi
-    say "$n workloads twice, a sweep with one and two workers: same digests"
+    small="--set workload.count=20000 --set workload.warmup=20000 --seed 7"
+    pages="--vary guest.page_size=4K,2M --vary host.page_size=4K,2M"
+    # shellcheck disable=SC2086 # words
+    {
+        "$v" sweep $w $small $pages -j 1 --db "$d/1.db" >/dev/null
+        "$v" sweep $w $small $pages -j 2 --db "$d/2.db" >/dev/null
+        "$v" sweep $w $small $pages -j 2 --seed 8 --db "$d/3.db" >/dev/null
+    }
+    [ "$("$v" db digest "$d/1.db")" = "$("$v" db digest "$d/2.db")" ]
+    # A digest that cannot differ would prove nothing.
+    [ "$("$v" db digest "$d/1.db")" != "$("$v" db digest "$d/3.db")" ]
+    say "a sweep with one and two workers: same digests; another seed: another one"
 }
 
 # No result changes unseen: every run of tests/digests/runs.txt.
@@ -160,6 +183,13 @@ step_digests() {
     [ -x "$(dir_of dev)/virtsim" ] || { say "no program yet"; exit 77; }
     require python3
     VIRTSIM=$(dir_of dev)/virtsim VIRTSIM_HOME=$PWD tools/digests --check -j "$jobs"
+}
+
+# What takes long and is left out of `./dev test`: the rest of the notebooks.
+step_long() {
+    [ -n "$all" ] || { say "with --all: every notebook"; exit 0; }
+    VIRTSIM_ALL=1 run_tests dev -L notebook
+    say "$passed tests passed, $skipped skipped"
 }
 
 step_install() {
@@ -178,10 +208,10 @@ step_install() {
 step_fuzz() {
     require clang clang++
     ls fuzz/fuzz_*.c >/dev/null 2>&1 || { say "no fuzz targets"; exit 77; }
-    configure fuzz
-    compile fuzz
+    configure clang
+    compile clang
     local dir t n=0
-    dir=$(dir_of fuzz)/fuzz
+    dir=$(dir_of clang)/fuzz
     fuzz_one() {
         local name=$1 dir=$2
         mkdir -p "$dir/corpus-$name"
@@ -215,10 +245,10 @@ step docs step_docs
 step digest step_digest
 step digests step_digests
 step install step_install
+step long step_long
 step models step_models
 step clang step_clang
 step tidy step_tidy
-step asan step_asan
 step fuzz step_fuzz
 
 [ -z "$failures" ] || say "failed:$failures; logs in $logs"
