@@ -1,10 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Replays on the oracle machines equal independent counts exactly: valgrind's cachegrind (nine counters in
-# three geometries) and a true-LRU data TLB. Traces and counts: the shared trace collection; skipped without it.
+# three geometries) and a true-LRU data TLB. The project carries two of the traces; the others are in the folder beside it.
 . "$VIRTSIM_HOME/tests/lib.inc"
-traces=${VIRTSIM_SHARED:-$VIRTSIM_HOME/../shared}/traces/mem
-[ -d "$traces" ] || exit 77
+beside=${VIRTSIM_SHARED:-$VIRTSIM_HOME/../shared}/traces/mem
+# find NAME: its path in $trace; false if it is not here
+find() {
+    trace=$VIRTSIM_HOME/tests/traces/mem/$1.lackey.zst
+    [ -f "$trace" ] || trace=$beside/$1.lackey.zst
+    [ -f "$trace" ]
+}
 db=$work/o.db
 
 geometry() {
@@ -23,14 +28,16 @@ counters() { # of the last run, the names given
 }
 
 cachegrind() { # trace geometry want
-    "$VIRTSIM" replay "$traces/$1.lackey.zst" --machine oracle_cachegrind $(geometry "$2") --db "$db" --quiet >/dev/null || failures=$((failures + 1))
+    find "$1" || return 0
+    "$VIRTSIM" replay "$trace" --machine oracle_cachegrind $(geometry "$2") --db "$db" --quiet >/dev/null || failures=$((failures + 1))
     got=$(counters cpu.fetches memory.l1i.fetch_misses memory.llc.fetch_misses cpu.loads memory.l1d.read_misses memory.llc.read_misses cpu.stores memory.l1d.write_misses memory.llc.write_misses)
     equal "cachegrind $1 $2" "$3" "$got"
     echo "cachegrind $1 $2: want $3 got $got"
 }
 
 tlb() { # trace ways(0 = full) want
-    "$VIRTSIM" replay "$traces/$1.lackey.zst" --machine oracle_tlb --set ept.l1_dtlb_4k.ways="$2" --set ept.l1_itlb_4k.ways="$2" --db "$db" --quiet >/dev/null || failures=$((failures + 1))
+    find "$1" || return 0
+    "$VIRTSIM" replay "$trace" --machine oracle_tlb --set ept.l1_dtlb_4k.ways="$2" --set ept.l1_itlb_4k.ways="$2" --db "$db" --quiet >/dev/null || failures=$((failures + 1))
     got=$(counters ept.l1_dtlb.misses ept.l1_itlb.misses)
     equal "TLB $1 ways $2" "$3" "$got"
     echo "TLB $1 ways $2: want $3 got $got"

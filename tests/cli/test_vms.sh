@@ -31,17 +31,13 @@ equal "their books agree within the shared memory's noise" 1 "$(one "select max(
 ok "packets to two machines" "$VIRTSIM" run workloads/udp_echo.lua --set guest.vms=each --db "$db" --quiet
 ok "shadow paging" "$VIRTSIM" replay $trace $trace --set guest.vms=each --set paging.mode=shadow --limit 30000 --db "$db" --quiet
 
-guest=${VIRTSIM_SHARED:-$VIRTSIM_HOME/../shared}/traces/guest
-if [ -d "$guest" ]; then
-    two="$guest/g1.qmt.zst $guest/g1.qmt.zst --tables $guest/g1.pts.zst --limit 200000"
-    # shellcheck disable=SC2086 # words
-    refused "two recorded guests in one machine" 2 "guest.vms=each" "$VIRTSIM" replay $two --db "$db"
-    # shellcheck disable=SC2086
-    ok "in one each" "$VIRTSIM" replay $two --set guest.vms=each --db "$db" --quiet
-    equal "both over their own tables" 2 "$(one "select count(*) from counter where name = 'replay.tables.kernel_match' and value > 0")"
-    equal "and the same" 1 "$(one "select count(distinct value) from counter where name = 'replay.tables.kernel_match'")"
-else
-    left_out recorded_guest_twice
-fi
+guest=$VIRTSIM_HOME/tests/traces/guest
+two="$guest/boot.qmt.zst $guest/boot.qmt.zst --tables $guest/boot.pts.zst"
+# shellcheck disable=SC2086 # words
+refused "two recorded guests in one machine" 2 "guest.vms=each" "$VIRTSIM" replay $two --db "$db"
+# shellcheck disable=SC2086
+ok "in one each" "$VIRTSIM" replay $two --set guest.vms=each --db "$db" --quiet
+equal "both over their own tables" 2 "$(one "select count(*) from counter where name = 'replay.tables.kernel_match' and value > 0")"
+equal "and the same" 1 "$(one "select count(distinct value) from counter where name = 'replay.tables.kernel_match'")"
 equal "no run is unbalanced" 0 "$(sqlite3 "$db" 'select count(*) from unbalanced')"
 finish

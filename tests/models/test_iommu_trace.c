@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The IOTLB against a recorded one: QEMU's VT-d log of a guest with lazy unmapping; each hit and
- * miss. Trace and counts: shared folder, skipped when
- * absent.
+ * miss.
  */
 #define _DEFAULT_SOURCE /* popen */
 #include "iommu_machine.h"
@@ -22,17 +21,7 @@ struct outcome {
 
 static FILE *log_open(void)
 {
-    char path[512], command[600];
-    const char *shared = getenv("VIRTSIM_SHARED");
-    (void)snprintf(path, sizeof path, "%s/traces/iommu/io_lazy.vtd.log.zst",
-                   shared ? shared : VS_SHARED_DIR);
-    FILE *there = fopen(path, "rb");
-    if (!there) {
-        return NULL;
-    }
-    (void)fclose(there);
-    (void)snprintf(command, sizeof command, "zstd -dcq '%s'", path);
-    return popen(command, "r");
+    return popen("zstd -dcq '" VS_SOURCE_DIR "/tests/traces/iommu/io_lazy.vtd.log.zst'", "r");
 }
 
 static void invalidate(struct iommu_machine *m, bool domain)
@@ -128,10 +117,13 @@ static void test_under_lru_21_entries_do_as_well_and_20_do_not(void **state)
 int main(void)
 {
     FILE *there = log_open();
-    if (!there) {
-        return 77; /* skipped, and said so */
+    bool some = there && fgetc(there) != EOF;
+    if (there) {
+        (void)pclose(there);
     }
-    (void)pclose(there);
+    if (!some) {
+        return 77; /* no zstd to read it with: skipped, and said so */
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_57_entries_give_every_hit_and_miss_of_the_recorded_iotlb),
         cmocka_unit_test(test_under_lru_21_entries_do_as_well_and_20_do_not),
