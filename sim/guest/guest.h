@@ -14,6 +14,8 @@ bool vs__place_add(struct vs_mm *mm, unsigned process, uint64_t at, uint64_t end
 bool vs__place_has(const struct vs_mm *mm, unsigned process, uint64_t at);
 void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
 /* A large page may serve gva when it is touched for the first time. */
+/* Which memory is exhausted, why, and what to set; returns out. */
+const char *vs__space_exhausted(const struct vs_vcpu *v, char *out, size_t bytes);
 bool vs__space_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
 void vs__space_invlpg(struct vs_vcpu *v, uint64_t at);

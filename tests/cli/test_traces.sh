@@ -35,5 +35,9 @@ ok "one record is a run" "$VIRTSIM" replay "$work/two" --skip 1 --db "$db"
 ok "skip, warmup and limit" "$VIRTSIM" replay "$work/plain" --skip 1000 --warmup 5000 --limit 5000 --db "$db"
 equal "the region of interest holds --limit accesses and the rest of an instruction" 1 \
     "$(sqlite3 "$db" "select sum(n) between 5000 and 5002 from op where op like 'access.%' and actor = 'vcpu0/guest' and run = (select max(run) from run)")"
+# a trace that touches more than the machine has says which memory and what to set
+awk 'BEGIN { for (i = 0; i < 300000; i++) printf " S %010x,8\n", 1073741824 + 4096 * i }' >"$work/wide"
+refused "more than a guest has" 2 "set guest.memory=2147483648, and host.memory to twice that" "$VIRTSIM" replay "$work/wide" --set guest.memory=1GiB --set host.memory=8GiB --db "$db"
+refused "more than a machine has" 2 "set host.memory=2147483648" "$VIRTSIM" replay "$work/wide" -m skylake_sp_native --set host.memory=1GiB --db "$db"
 equal "no run is unbalanced" 0 "$(sqlite3 "$db" 'select count(*) from unbalanced')"
 finish

@@ -66,9 +66,9 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
         return false;
     }
     if (st) {
-        vs__vcpu_refuse(v, "first touch of 0x%llx: %s is exhausted; give the machine more",
-                        (unsigned long long)gva,
-                        p->virtualized ? "guest.memory or host.memory" : "host.memory");
+        char why[400];
+        vs__vcpu_refuse(v, "first touch of 0x%llx: %s", (unsigned long long)gva,
+                        vs__space_exhausted(v, why, sizeof why));
         return false;
     }
     return !v->failed;

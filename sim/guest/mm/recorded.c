@@ -27,6 +27,7 @@ void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
 {
     struct vs_platform *p = v->p;
     struct vs_space s = v->space;
+    char why[400];
     /* the privilege level of an access is not recorded: the kernel's are among them */
     v->ept.supervisor = v->shadow.supervisor = VS_RIGHT_READ;
     if (!v->cpu.cfg.translation) {
@@ -50,10 +51,9 @@ void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
             return;
         }
         if (!back(v, t->table[i].at)) {
-            vs__vcpu_fail(v,
-                          "a recorded table at guest-physical 0x%llx: guest.memory or "
-                          "host.memory is exhausted",
-                          (unsigned long long)t->table[i].at);
+            vs__vcpu_fail(v, "a recorded table at guest-physical 0x%llx: %s",
+                          (unsigned long long)t->table[i].at,
+                          vs__space_exhausted(v, why, sizeof why));
             return;
         }
         at.v = behind(v, t->table[i].at);
@@ -97,8 +97,9 @@ void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
     }
     if (vs_space_map_at(s, gva, pa, s->format.granule, true) ||
         (memory && p->os.host_prefault && !back(v, pa))) {
-        vs__vcpu_fail(v, "a recorded mapping of 0x%llx: guest.memory or host.memory is exhausted",
-                      (unsigned long long)gva);
+        char why[400];
+        vs__vcpu_fail(v, "a recorded mapping of 0x%llx: %s", (unsigned long long)gva,
+                      vs__space_exhausted(v, why, sizeof why));
         return;
     }
     v->count[VS_CNT_os_placed] += !keep;
