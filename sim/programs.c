@@ -381,6 +381,17 @@ void vs_programs_describe(const struct vs_programs *p, char *hash, size_t hash_b
     }
 }
 
+void vs_programs_records(const struct vs_programs *p, char *out, size_t bytes)
+{
+    char text[32];
+    *out = 0;
+    for (unsigned i = 0; i < p->n; i++) {
+        snprintf(text, sizeof text, "%" PRIu64,
+                 p->each[i].replay ? vs_replay_measured(p->each[i].replay) : 0);
+        join(out, bytes, p->each[i].replay ? text : "-");
+    }
+}
+
 void vs_programs_close(struct vs_programs *p)
 {
     for (unsigned i = 0; i < p->n; i++) {

@@ -51,6 +51,8 @@ void vs_programs_sources(struct vs_programs *p, const struct vs_knobs *knobs,
                          struct vs_guest_source *out);
 void vs_programs_describe(const struct vs_programs *p, char *hash, size_t hash_bytes, char *format,
                           size_t format_bytes);
+/* How many records of each trace were measured, "200+17" of two; "-" for a recording of a run. */
+void vs_programs_records(const struct vs_programs *p, char *out, size_t bytes);
 void vs_programs_close(struct vs_programs *p);
 
 #endif

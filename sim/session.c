@@ -366,12 +366,15 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
     getrusage(RUSAGE_SELF, &usage);
     char host[256] = "", wall[32], cpu[32], peak[32], jobs[32];
     gethostname(host, sizeof host - 1);
+    char records[VS_SESSION_TEXT]; /* of each trace; "" for a workload */
+    vs_programs_records(&s->programs, records, sizeof records);
     const struct vs_provenance provenance[] = {
         {"version", VS_VERSION},
         {"commit", VS_COMMIT},
         {"dirty", VS_DIRTY ? "1" : "0"},
         {"argv", r->argv ? r->argv : ""},
         {"input", r->input},
+        {"records", records},
         {"host", host},
         {"started", s->started},
         {"wall_s", text_of(wall, sizeof wall, "%.3f", s->wall_s)},

@@ -56,6 +56,11 @@ unsigned vs_replay_lanes(const struct vs_replay *r)
     return r->n_lanes;
 }
 
+uint64_t vs_replay_measured(const struct vs_replay *r)
+{
+    return r->parts.measured;
+}
+
 void vs_replay_together(struct vs_replay *r, unsigned traces, unsigned leader)
 {
     r->together = traces;

@@ -27,6 +27,8 @@ struct vs_replay *vs_replay_create(struct vs_trace *trace, const char *path,
  * trace of a whole system needs (NULL otherwise). */
 void vs_replay_lane(struct vs_replay *r, unsigned processor, struct vs_system *system);
 unsigned vs_replay_lanes(const struct vs_replay *r);
+/* Records that were read into the measured part. */
+uint64_t vs_replay_measured(const struct vs_replay *r);
 /* The region of interest begins when so many traces have had their warm-up, counted at the vCPU
  * `leader`; each waits there for the others. */
 void vs_replay_together(struct vs_replay *r, unsigned traces, unsigned leader);

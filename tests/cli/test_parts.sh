@@ -51,6 +51,7 @@ refused "neither number nor unit" 2 "100i" replay "$work/l.lk" --limit 10x
 # several: one whose accesses take long, one of a single line; each is measured as if it were alone
 awk 'BEGIN { for (i = 0; i < 400; i++) printf " L %08x,8\n", 1073741824 + 8192 * i }' >"$work/slow.lk"
 awk 'BEGIN { for (i = 0; i < 400; i++) printf " L 50000000,8\n" }' >"$work/fast.lk"
+head -n 10 "$work/fast.lk" >"$work/t2.lk"
 for order in "slow fast" "fast slow" "fast slow fast"; do
     # shellcheck disable=SC2086 # words
     set -- $order
@@ -69,6 +70,8 @@ for order in "slow fast" "fast slow" "fast slow fast"; do
         done
     done
 done
+ok "two of different lengths" replay "$work/t2.lk" "$work/slow.lk" --skip 3
+equal "how many records of each were measured is stored" 7+397 "$(sqlite3 "$db" "select value from provenance where key = 'records' and run = (select max(run) from run)")"
 printf ' L 50000000,8\n' >"$work/short.lk"
 refused "a short one among several names itself" 1 "short.lk: ends within --warmup" replay "$work/slow.lk" "$work/short.lk" --warmup 10
 refused "skipped altogether" 1 "short.lk: ends before --skip" replay "$work/slow.lk" "$work/short.lk" --skip 10
