@@ -437,6 +437,27 @@ static void check_request(struct explain *e)
     }
 }
 
+/* Of all operations and their other names; false: none is near, or there is no memory. */
+static bool nearest_operation(const char *name, char *out, size_t bytes)
+{
+    size_t n, all = VS_OP_N;
+    const struct vs_op_alias *a = vs_op_aliases(&n);
+    const char **names = malloc((VS_OP_N + 2 * n) * sizeof *names);
+    char(*other)[80] = malloc(2 * n * sizeof *other);
+    for (int i = 0; names && i < VS_OP_N; i++) {
+        names[i] = vs_op_name((enum vs_op)i);
+    }
+    for (size_t i = 0; names && other && i < 2 * n; i++) {
+        snprintf(other[i], sizeof other[i], i % 2 ? "handler.%s" : "exit.%s", a[i / 2].name);
+        names[all++] = other[i];
+    }
+    const char *near = names && other ? vs_nearest(name, names, all) : NULL;
+    snprintf(out, bytes, "%s", near ? near : "");
+    free(other);
+    free(names);
+    return near != NULL;
+}
+
 /* What the operation's name stands for, and that something is made for it. */
 static void check_operation(struct explain *e)
 {
@@ -447,24 +468,11 @@ static void check_operation(struct explain *e)
         e->n_ops = vs_op_resolve(now, e->ops);
     }
     if (!e->n_ops) {
-        const char *names[VS_OP_N + 64];
-        char other[64][40];
-        size_t n, all = VS_OP_N;
-        const struct vs_op_alias *a = vs_op_aliases(&n);
-        for (int i = 0; i < VS_OP_N; i++) {
-            names[i] = vs_op_name((enum vs_op)i);
-        }
-        for (size_t i = 0; i < n && i < 32; i++) {
-            for (int handler = 0; handler < 2; handler++) {
-                char *name = other[2 * i + (size_t)handler];
-                snprintf(name, sizeof other[0], handler ? "handler.%s" : "exit.%s", a[i].name);
-                names[all++] = name;
-            }
-        }
-        const char *near = vs_nearest(e->op, names, all);
+        char near[80] = "";
+        bool found = nearest_operation(e->op, near, sizeof near);
         vs_error(&e->r.errors,
-                 near ? "unknown operation '%s'; did you mean '%s'?"
-                      : "unknown operation '%s'; 'virtsim list operations' names them",
+                 found ? "unknown operation '%s'; did you mean '%s'?"
+                       : "unknown operation '%s'; 'virtsim list operations' names them",
                  e->op, near);
     }
     for (size_t i = 0; i < e->n_ops; i++) {

@@ -11,13 +11,14 @@
 
 #define LINE 64u
 
-/* One vCPU's part of VS_HV_DATA, and a program's part of VS_HV_CODE. The bounds of the knobs keep
- * each inside its part. */
-#define DATA_BYTES 0x20000u
-#define DATA_PROGRAM 0x8000u /* after the common data: 4 KiB a program */
-#define DATA_COPY 0x1c000u   /* source and destination of copies, 8 KiB each */
-#define COPY_BYTES 0x2000u
-#define CODE_PROGRAM 0x100000u /* after the common code: 64 KiB a program */
+/* One vCPU's part of VS_HV_DATA, and a program's part of VS_HV_CODE, as long as the list of
+ * programs makes them. The bounds of the knobs keep each inside its part. */
+#define DATA_PROGRAM 0x8000u                   /* after the common data: 4 KiB a program */
+#define DATA_COPY (DATA_PROGRAM + N * 0x1000u) /* source and destination of copies */
+#define COPY_BYTES 0x2000u                     /* of each */
+#define DATA_BYTES (DATA_COPY + 2u * COPY_BYTES)
+#define DATA_PARTS (VS_HV_AREA_BYTES / DATA_BYTES) /* vCPUs that have their own */
+#define CODE_PROGRAM 0x100000u                     /* after the common code: 64 KiB a program */
 #define NS 1000u
 
 /* SDM 3C: primary processor-based control bit 2; VM-entry interruption information bit 31; type 0 =
@@ -49,9 +50,6 @@ static const struct program programs[] = {
 #undef VS_HV_REASON
 };
 #define N (sizeof programs / sizeof programs[0])
-_Static_assert(DATA_PROGRAM + N * 0x1000u <= DATA_COPY, "programs' data overlaps the copies'");
-_Static_assert(DATA_COPY + 2u * COPY_BYTES <= DATA_BYTES, "copies leave the vCPU's part");
-_Static_assert(VS_HV_VCPUS *DATA_BYTES <= VS_HV_AREA_BYTES, "vCPUs' data leaves its area");
 _Static_assert(CODE_PROGRAM + N * 0x10000u <= VS_HV_AREA_BYTES, "programs' code leaves its area");
 
 static uint64_t knob(const struct vs_hypervisor *h, size_t offset)
@@ -103,7 +101,7 @@ void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
     h->vmcs = *vmcs;
     h->slat = *slat;
     h->direct_at = VS_HV_DIRECT;
-    h->data_at = VS_HV_DATA + (uint64_t)(vcpu % VS_HV_VCPUS) * DATA_BYTES;
+    h->data_at = VS_HV_DATA + (uint64_t)(vcpu % DATA_PARTS) * DATA_BYTES;
 }
 
 enum vs_op vs_hv_handler_op(enum vs_op exit_op)

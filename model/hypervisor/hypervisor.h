@@ -23,7 +23,6 @@
 #define VS_HV_USER_CODE 0x120000000u
 #define VS_HV_USER_DATA 0x130000000u
 #define VS_HV_AREA_BYTES 0x1000000u  /* of each of the four */
-#define VS_HV_VCPUS 128u             /* vCPUs that have their own part of VS_HV_DATA */
 #define VS_HV_DIRECT 0x400000000000u /* host-physical 0 */
 
 enum vs_hv_result {

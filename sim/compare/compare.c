@@ -166,11 +166,22 @@ static int64_t made(struct vs_db *db, const struct needed *n, int64_t first)
 static enum vs_status run_missing(struct plan *p, struct vs_db *db, struct vs_errors *errors)
 {
     static struct vs_point point;
+    struct vs_errors wrong = {NULL, 0};
     for (size_t i = 0; i < p->n_need; i++) {
-        p->need[i].run = make_point(p, &p->need[i], &point) ? vs_reusable(db, &point.request) : 0;
+        p->need[i].run =
+            make_point(p, &p->need[i], &point) ? vs_reusable(db, &point.request, &wrong) : 0;
         if (!p->need[i].run) {
             p->missing[p->n_missing++] = i;
         }
+    }
+    /* what is wrong with an experiment is known before the first run */
+    bool refused = wrong.n && !p->options->no_run;
+    for (size_t i = 0; refused && i < wrong.n; i++) {
+        vs_error(errors, "results/experiments.csv: %s", wrong.text[i]);
+    }
+    vs_errors_free(&wrong);
+    if (refused) {
+        return VS_E_INPUT;
     }
     if (vs_db_unread(db)) {
         return vs_db_unread(db);
@@ -404,7 +415,7 @@ enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
     enum vs_status s = make_plan(&p, db, errors);
     if (!s) {
         s = run_missing(&p, db, errors);
-        enum vs_status one = judge_all(&p, db, errors);
+        enum vs_status one = s == VS_E_INPUT ? s : judge_all(&p, db, errors);
         s = s ? s : one;
     }
     free_plan(&p);

@@ -89,18 +89,16 @@ static int64_t candidate(struct vs_db *db, const struct vs_session *s,
     return run;
 }
 
-int64_t vs_reusable(struct vs_db *db, const struct vs_session_request *r)
+int64_t vs_reusable(struct vs_db *db, const struct vs_session_request *r, struct vs_errors *errors)
 {
-    struct vs_errors ignored = {NULL, 0}; /* making the run says it again */
     struct vs_session *s = NULL;
     int64_t run = 0;
-    if (!vs_session_describe(r, &s, &ignored)) {
+    if (!vs_session_describe(r, &s, errors)) {
         run = candidate(db, s, r, INT64_MAX);
         while (run && !(same_options(db, run, s) && same_knobs(db, run, vs_session_knobs(s)))) {
             run = vs_db_unread(db) ? 0 : candidate(db, s, r, run);
         }
     }
     vs_session_close(s);
-    vs_errors_free(&ignored);
     return run;
 }

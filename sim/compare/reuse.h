@@ -10,6 +10,6 @@
  * workload and its hash, machine, seed, settings, and every knob with its value, source, grade and
  * who set it. 0: there is none, or the request is wrong. What cannot be read is reported by
  * vs_db_unread(). */
-int64_t vs_reusable(struct vs_db *db, const struct vs_session_request *r);
+int64_t vs_reusable(struct vs_db *db, const struct vs_session_request *r, struct vs_errors *errors);
 
 #endif

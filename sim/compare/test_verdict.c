@@ -80,6 +80,8 @@ static void test_what_was_fitted_or_rests_on_assumptions_is_no_agreement(void **
     is(j, "illustrative");
     j.basis = VS_BASIS_structure; /* no price moves it */
     is(j, "structure");
+    j.value = 101; /* what is counted is not counted nearly */
+    is(j, "outside");
     j.value = 200;
     is(j, "outside");
     j.relation = "ge";

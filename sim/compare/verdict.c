@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EXACT 1e-9 /* of what is counted, whatever the order of its divisions */
+
 bool vs_basis_parse(const char *text, enum vs_basis *out)
 {
     static const char *const names[] = {[VS_BASIS_predicted] = "predicted",
@@ -39,7 +41,8 @@ const char *vs_verdict(const struct vs_judged *j)
         return !holds ? "outside" : structure ? "structure" : "in range";
     }
     double middle = (low + high) / 2;
-    bool near = fabs(j->value - middle) <= 0.1 * fabs(middle);
+    /* a count or an identity holds or does not: near it is another structure */
+    bool near = fabs(j->value - middle) <= (structure ? EXACT : 0.1) * fabs(middle);
     /* 10 % of a narrow range's middle would reach far beyond its ends */
     bool in = j->value >= low && j->value <= high;
     if (low < high ? !in : !near) {

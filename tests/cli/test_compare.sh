@@ -101,4 +101,13 @@ damage "$db" knob
 equal "knobs that cannot be read" 1 "$(compare)"
 equal "are reported once" "1 1" "$(wc -l <"$work/err") $(grep -c malformed "$work/err")"
 equal "and nothing is run" $((3 * runs + 2)) "$(count)"
+
+# an experiment that cannot be run is refused before the first run, as run refuses it
+mkdir -p "$work/tree/results"
+for d in workloads scripts; do ln -s "$VIRTSIM_HOME/$d" "$work/tree/$d"; done
+cp "$VIRTSIM_HOME"/results/*.csv "$work/tree/results/"
+sed -i 's/workload.footprint=2MiB/workload.footprin=2MiB/' "$work/tree/results/experiments.csv"
+cd "$work/tree" || exit 1
+refused "a wrong experiment" 2 "workload.footprin'" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain translation --db "$work/wrong.db"
+ok "leaves no database" test ! -e "$work/wrong.db"
 finish
