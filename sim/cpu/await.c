@@ -46,13 +46,13 @@ uint64_t vs__await_wake_ps(const struct vs_vcpu *v)
 
 void vs__await_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
-    unsigned account = v->awaits_in_exit ? VS_ACC_os_kick_wait
-                       : v->awaits_turn  ? VS_ACC_os_turn_wait
-                                         : VS_ACC_os_shootdown_wait;
+    unsigned account = v->awaits_in_exit ? VS_ACC_vcpu_kick_wait
+                       : v->awaits_turn  ? VS_ACC_vcpu_turn_wait
+                                         : VS_ACC_vcpu_shootdown_wait;
     uint64_t done = !v->awaited && v->acked_ps <= now_ps ? v->acked_ps : now_ps;
     vs_ps until = {done};
     vs_txn_settle(&v->txn);
-    vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + account), until);
+    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), until);
     if (!v->awaited && v->acked_ps <= now_ps) {
         bool in_exit = v->awaits_in_exit;
         v->awaits = v->awaits_in_exit = v->awaits_turn = false;

@@ -23,7 +23,7 @@ static vs_ps ps(uint64_t v)
 static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
 {
     vs_txn_settle(&v->txn);
-    vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + account), ps(at_ps));
+    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), ps(at_ps));
 }
 
 static bool entry(struct vs_vcpu *v)
@@ -198,7 +198,7 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
     vs__timer_fire(v, now);
     vs__arrivals_take(v, now);
     if (v->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
-        uint64_t every = 1000000000000u / p->os.tick_hz;
+        uint64_t every = 1000000000000u / p->times.tick_hz;
         v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
         vs_cpu_interrupt(&v->cpu);
         external_interrupt(v, HOST_VECTOR, 0);
@@ -301,16 +301,16 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
         return;
     }
     if (v->kick_ps <= now_ps) { /* it sleeps in its guest: an exit, and back to sleep */
-        wait_until(v, VS_ACC_os_idle, now_ps);
+        wait_until(v, VS_ACC_vcpu_idle, now_ps);
         vs__kick_arrives(v);
         v->slept_ps = vs_now(&v->txn).v;
         return;
     }
     v->sleeping = false;
-    wait_until(v, in_exit ? VS_ACC_os_parked : VS_ACC_os_idle, now_ps);
+    wait_until(v, in_exit ? VS_ACC_vcpu_parked : VS_ACC_vcpu_idle, now_ps);
     if (!in_exit) {
-        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_halt),
-                  ps(p->os.halt * v->clock.period_ps));
+        vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
+                  ps(p->times.halt * v->clock.period_ps));
         return;
     }
     bool timer = v->timer_armed && v->timer_ps <= now_ps;
@@ -355,8 +355,8 @@ void vs__vcpu_mmio(struct vs_vcpu *v, uint64_t address)
             v->ept.memory_end = vs_phys_size(p->phys);
         }
         vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mmio),
-                  ps(p->os.mmio * v->clock.period_ps));
+        vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_mmio),
+                  ps(p->times.mmio * v->clock.period_ps));
         return;
     }
     if (p->shadow) {

@@ -46,7 +46,7 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
     if (!vs__vcpu_memory(v, f->gpa.v)) {
         return f->table ? vs__vcpu_no_table(v, f->gva.v, f->gpa.v) : device_exit(v, &e);
     }
-    v->count[VS_CNT_os_ept_faults]++;
+    v->count[VS_CNT_vcpu_ept_faults]++;
     if (f->fault == VS_FAULT_EPT_MISCONFIG) {
         vs__vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx",
                       (unsigned long long)f->gpa.v);
@@ -74,9 +74,9 @@ static enum vs_fault_end log_full(struct vs_vcpu *v, const struct vs_translation
 /* On bare metal: a read across the root complex that nobody modelled answers. */
 static enum vs_fault_end device(struct vs_vcpu *v)
 {
-    vs_ps took = {v->p->os.mmio * v->clock.period_ps};
+    vs_ps took = {v->p->times.mmio * v->clock.period_ps};
     vs_txn_settle(&v->txn);
-    vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_mmio), took);
+    vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_mmio), took);
     return VS__FAULT_DONE;
 }
 
@@ -110,7 +110,7 @@ static enum vs_fault_end handle(struct vs_vcpu *v, struct vs_translation *f)
 static bool stuck(struct vs_vcpu *v, const struct vs_translation *f)
 {
     struct vs_fault_seen now = {
-        .request = v->count[VS_CNT_os_requests],
+        .request = v->count[VS_CNT_vcpu_requests],
         .at = v->in_bulk ? v->bulk.done : v->record,
         .gva = f->gva.v,
         .gpa = f->gpa.v,

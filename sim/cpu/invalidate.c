@@ -7,7 +7,7 @@ void vs__vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account
 {
     vs_ps cost = {cycles * v->clock.period_ps};
     vs_txn_settle(t);
-    vs_charge(t, (uint16_t)(v->p->os_account + account), cost);
+    vs_charge(t, (uint16_t)(v->p->vcpu_account + account), cost);
 }
 
 /* The instruction's own time, where it did not exit. */
@@ -34,22 +34,22 @@ void vs__vcpu_execute_tlbi(void *ctx, struct vs_txn *t)
     struct vs_vcpu *v = i->v;
     struct vs_ept_context c = v->guest_context;
     c.pcid = i->asid;
-    v->count[VS_CNT_os_tlbis]++;
+    v->count[VS_CNT_vcpu_tlbis]++;
     vs_cpu_instructions(&v->cpu, 1);
     vs_txn_settle(t);
     vs_open(t, VS_OP_INVALIDATE);
-    vs__vcpu_charge(v, t, VS_ACC_os_tlbi, v->p->os.tlbi);
+    vs__vcpu_charge(v, t, VS_ACC_vcpu_tlbi, v->p->times.tlbi);
     (void)vs_ept_tlbi_in(&v->ept, NULL, i->form, &c, i->at);
     if (i->shareable) {
-        v->count[VS_CNT_os_broadcast_dropped] += elsewhere(v, i->form, &c, i->at);
+        v->count[VS_CNT_vcpu_broadcast_dropped] += elsewhere(v, i->form, &c, i->at);
     }
     vs_close(t);
 }
 
 void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable)
 {
-    vs__vcpu_own_time(v, VS_ACC_os_dsb, v->p->os.dsb);
+    vs__vcpu_own_time(v, VS_ACC_vcpu_dsb, v->p->times.dsb);
     if (shareable) {
-        vs__vcpu_charge(v, &v->txn, VS_ACC_os_dvm_sync, v->p->os.dvm_sync);
+        vs__vcpu_charge(v, &v->txn, VS_ACC_vcpu_dvm_sync, v->p->times.dvm_sync);
     }
 }

@@ -220,10 +220,10 @@ bool vs__timer_write(struct vs_vcpu *v)
 static void write_deadline(struct vs_vcpu *v)
 {
     if (!vs__timer_write(v)) {
-        vs_ps took = {v->p->os.wrmsr * v->clock.period_ps};
+        vs_ps took = {v->p->times.wrmsr * v->clock.period_ps};
         vs_cpu_instructions(&v->cpu, 1);
         vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_wrmsr), took);
+        vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_wrmsr), took);
     }
 }
 

@@ -6,6 +6,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#define VS_DEF_NAME vcpu
+#define VS_DEF_FILE "cpu/vcpu.def"
+#include "virtsim/def_tables.h"
+
 static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const char *format,
                                  va_list ap)
 {

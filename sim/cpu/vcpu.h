@@ -28,8 +28,20 @@
 #include "svm/svm.h"
 #include "vmcs/vmcs.h"
 
+#define VS_DEF_NAME vcpu
+#define VS_DEF_FILE "cpu/vcpu.def"
+#include "virtsim/def_types.h"
+
 #define VS_DEF_NAME os
-#define VS_DEF_FILE "machine/os.def"
+#define VS_DEF_FILE "guest/os.def"
+#include "virtsim/def_types.h"
+
+#define VS_DEF_NAME flush
+#define VS_DEF_FILE "host/flush.def"
+#include "virtsim/def_types.h"
+
+#define VS_DEF_NAME machine
+#define VS_DEF_FILE "machine/machine.def"
 #include "virtsim/def_types.h"
 
 #define VS_DEF_NAME host
@@ -147,7 +159,7 @@ struct vs_vcpu {
     bool awaits_turn, has_turn;
     uint64_t turn_ps, gathered;
     unsigned gathers;
-    uint64_t count[VS_CNT_os_N];
+    uint64_t count[VS_CNT_vcpu_N], os_count[VS_CNT_os_N], flush_count[VS_CNT_flush_N];
     /* the program */
     struct vs_guest_source source;
     struct vs_request request;
@@ -218,9 +230,12 @@ struct vs_platform {
     struct vs_radix_format guest_format, upper_format, second_format; /* upper: Arm's TTBR1 */
     struct vs_layout layout;
     struct vs_apic_config irq;
+    struct vs_vcpu_config times;
     struct vs_os_config os;
+    struct vs_flush_config flush;
+    struct vs_machine_config built;
     struct vs_host_config host_cfg;
-    uint16_t os_account, sim_account;
+    uint16_t vcpu_account, sim_account;
     bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
     bool svm, el2;                       /* the world switch is AMD's, Arm's */
     bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */

@@ -2,16 +2,20 @@
 /* The guest kernel's handler of an interrupt. */
 #include "guest/guest.h"
 
+#define VS_DEF_NAME os
+#define VS_DEF_FILE "guest/os.def"
+#include "virtsim/def_tables.h"
+
 /* The guest's handler of one interrupt, with its end of interrupt. */
 void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
 {
     const struct vs_os_config *os = &v->p->os;
     vs_gva code = {VS_HV_CODE + 0x10000u}, data = {VS_HV_DATA + 0x10000u};
-    v->count[VS_CNT_os_interrupts]++;
+    v->os_count[VS_CNT_os_interrupts]++;
     v->handled++;
     vs_txn_settle(&v->txn);
-    vs_ps exception = {os->exception * v->clock.period_ps};
-    vs_charge(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_exception), exception);
+    vs_ps exception = {v->p->times.exception * v->clock.period_ps};
+    vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_exception), exception);
     vs__vcpu_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
     vs__apic_eoi(v, vector);
     if (vector == VS__SHOOTDOWN_VECTOR) { /* Linux: after the end of interrupt */

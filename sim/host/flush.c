@@ -8,6 +8,10 @@
 
 #include <string.h>
 
+#define VS_DEF_NAME flush
+#define VS_DEF_FILE "host/flush.def"
+#include "virtsim/def_tables.h"
+
 #define FIFO 16u /* KVM_HV_TLB_FLUSH_FIFO_SIZE */
 
 /* KVM's vpid_sync_vcpu_addr: what the processor lacks is done by the next larger type. */
@@ -39,7 +43,7 @@ void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gv
     }
     if (page) { /* KVM's svm_flush_tlb_gva; of the whole ASID the next VMRUN takes care */
         vs_cpu_instructions(&v->cpu, 1);
-        vs__vcpu_charge(v, t, VS_ACC_os_invlpga, v->p->os.invlpga);
+        vs__vcpu_charge(v, t, VS_ACC_vcpu_invlpga, v->p->times.invlpga);
         (void)vs_ept_invlpga(&v->ept, t, vpid, at);
     } else {
         vs_svm_flush_asid(&v->svm, t);
@@ -97,16 +101,15 @@ void host_flush_others(void *ctx, struct vs_txn *t)
         if (!(v->call.to >> i & 1u)) {
             continue;
         }
-        v->count[VS_CNT_os_shoot_targets]++;
-        vs_cpu_instructions(&v->cpu, p->os.shoot_host);
+        vs_cpu_instructions(&v->cpu, p->flush.shoot_host);
         vs_txn_settle(t);
         bool running = vs__vcpu_in_guest(o);
         vs__shot_put(o, v->call.shot, FIFO);
         if (!running) {
-            v->count[VS_CNT_os_shoot_later]++;
+            v->flush_count[VS_CNT_flush_shoot_later]++;
             continue;
         }
-        v->count[VS_CNT_os_shoot_kicks]++;
+        v->flush_count[VS_CNT_flush_shoot_kicks]++;
         vs__kick_send(v, t, o);
     }
     v->awaits = v->awaits_in_exit = v->awaited != 0;

@@ -6,9 +6,10 @@
 const struct vs_component_desc *const *vs_components(size_t *n)
 {
     static const struct vs_component_desc *const all[] = {
-        &vs_sim_desc,  &vs_os_desc,         &vs_cpu_desc,  &vs_memory_desc, &vs_ept_desc,
-        &vs_vmcs_desc, &vs_hypervisor_desc, &vs_apic_desc, &vs_shadow_desc, &vs_iommu_desc,
-        &vs_pcie_desc, &vs_nic_desc,        &vs_svm_desc,  &vs_el2_desc,    &vs_host_desc,
+        &vs_sim_desc,   &vs_vcpu_desc,  &vs_os_desc,         &vs_cpu_desc,  &vs_memory_desc,
+        &vs_ept_desc,   &vs_vmcs_desc,  &vs_hypervisor_desc, &vs_apic_desc, &vs_shadow_desc,
+        &vs_iommu_desc, &vs_pcie_desc,  &vs_nic_desc,        &vs_svm_desc,  &vs_el2_desc,
+        &vs_host_desc,  &vs_flush_desc, &vs_machine_desc,
     };
     *n = sizeof all / sizeof all[0];
     return all;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VS_DEF_NAME os
-#define VS_DEF_FILE "machine/os.def"
+#define VS_DEF_NAME machine
+#define VS_DEF_FILE "machine/machine.def"
 #include "virtsim/def_tables.h"
 
 struct configs {
@@ -24,7 +24,10 @@ struct configs {
 static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs *c)
 {
     vs_knobs_load(k, &vs_sim_desc, &p->sim);
+    vs_knobs_load(k, &vs_vcpu_desc, &p->times);
     vs_knobs_load(k, &vs_os_desc, &p->os);
+    vs_knobs_load(k, &vs_flush_desc, &p->flush);
+    vs_knobs_load(k, &vs_machine_desc, &p->built);
     vs_knobs_load(k, &vs_host_desc, &p->host_cfg);
     vs_knobs_load(k, &vs_ept_desc, &p->ept);
     vs_knobs_load(k, &vs_apic_desc, &p->irq);
@@ -55,10 +58,10 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     vs_ept_upper_of(&p->ept, &p->upper_format);
     vs__space_layout(p, errors);
     vs__apic_check(p, errors);
-    if (p->os.host_memory > 1ull << p->ept.physical_bits) {
-        vs_error(errors,
-                 "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
-                 (unsigned long long)p->os.host_memory, (unsigned long long)p->ept.physical_bits);
+    if (p->built.host_memory > 1ull << p->ept.physical_bits) {
+        vs_error(
+            errors, "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
+            (unsigned long long)p->built.host_memory, (unsigned long long)p->ept.physical_bits);
     }
     if (p->ept.mode != VS_EPT_NATIVE) {
         vs_vmcs_check(&c->vmcs, errors);
@@ -80,10 +83,10 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
         } else if (!c->vmcs.control_ept) {
             vs_error(errors, "paging.mode = ept, npt or stage2 needs vmcs.control.ept = 1");
         }
-        if (p->ept.guest_memory > p->os.host_memory / 2) {
+        if (p->ept.guest_memory > p->built.host_memory / 2) {
             vs_error(
                 errors, "guest.memory = %llu needs host.memory of at least twice that; it is %llu",
-                (unsigned long long)p->ept.guest_memory, (unsigned long long)p->os.host_memory);
+                (unsigned long long)p->ept.guest_memory, (unsigned long long)p->built.host_memory);
         }
     }
 }
@@ -161,7 +164,9 @@ static void register_counters(struct vs_vcpu *v)
         vs_ledger_counters(l, actor[host], &vs_memory_desc, v->core.counts[host]);
         vs_ledger_counters(l, actor[host], &vs_ept_desc, v->ept.counts[host]);
     }
-    vs_ledger_counters(l, v->line, &vs_os_desc, v->count);
+    vs_ledger_counters(l, v->line, &vs_vcpu_desc, v->count);
+    vs_ledger_counters(l, v->line, &vs_os_desc, v->os_count);
+    vs_ledger_counters(l, v->line, &vs_flush_desc, v->flush_count);
     if (v->p->virtualized) {
         vs_ledger_counters(l, v->host, &vs_hypervisor_desc, v->hv.count);
     }
@@ -255,7 +260,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
 static unsigned machine_of(const struct vs_platform *p, unsigned vcpu)
 {
     const unsigned *machine = p->options.machine;
-    return !p->os.vms ? 0 : machine ? machine[vcpu] : vcpu;
+    return !p->built.vms ? 0 : machine ? machine[vcpu] : vcpu;
 }
 
 static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c,
@@ -276,7 +281,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     v->host = vs_ledger_actor(p->ledger, name);
     snprintf(name, sizeof name, "vcpu%u/apic", index);
     v->apic_actor = vs_ledger_actor(p->ledger, name);
-    v->tick_ps = p->virtualized && p->os.tick_hz ? 1000000000000u / p->os.tick_hz : VS_NEVER;
+    v->tick_ps = p->virtualized && p->times.tick_hz ? 1000000000000u / p->times.tick_hz : VS_NEVER;
     v->safe_ps = v->host_ps = v->kick_ps = VS_NEVER;
     unsigned with = p->options.shares[index];
     v->mm = with ? p->vcpu[with - 1u].mm : &v->own_mm;
@@ -327,7 +332,7 @@ static enum vs_status check_recorded(struct vs_platform *p, uint64_t bytes,
                  p->options.recorded);
         return VS_E_CONFIG;
     }
-    uint64_t own = p->options.recorded_memory ? p->options.recorded_memory : p->os.replay_memory,
+    uint64_t own = p->options.recorded_memory ? p->options.recorded_memory : p->built.replay_memory,
              all = p->virtualized ? p->ept.guest_memory : bytes;
     p->recorded = (own + (1u << 21) - 1u) & ~((1ull << 21) - 1u);
     if (p->recorded >= all) {
@@ -380,7 +385,8 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
                                    struct vs_errors *errors)
 {
     /* nodes have the same, in whole chunks of 2 MiB; host.memory has room for one each */
-    uint64_t bytes = p->os.host_memory - p->os.host_memory % (c->memory.nodes << VS_PAGE_2M_SHIFT);
+    uint64_t bytes =
+        p->built.host_memory - p->built.host_memory % (c->memory.nodes << VS_PAGE_2M_SHIFT);
     /* frames begin above 1 MiB: low memory is the firmware's */
     uint64_t first = 1u << 21;
     if (check_recorded(p, bytes / c->memory.nodes, errors)) {
@@ -392,7 +398,7 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
     p->phys = vs_phys_create(bytes);
     if (!p->phys) {
         vs_error(errors, "host.memory = %llu: no memory is left for this process (ulimit -v)",
-                 (unsigned long long)p->os.host_memory);
+                 (unsigned long long)p->built.host_memory);
         return VS_E_NOMEM;
     }
     enum vs_status s = VS_OK;
@@ -486,7 +492,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         for (size_t i = 0; i < n; i++) {
             vs_ledger_accounts(p->ledger, all[i]);
         }
-        p->os_account = vs_ledger_accounts(p->ledger, &vs_os_desc);
+        p->vcpu_account = vs_ledger_accounts(p->ledger, &vs_vcpu_desc);
         p->sim_account = vs_ledger_accounts(p->ledger, &vs_sim_desc);
         vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc,
                            p->sim_count);
@@ -536,7 +542,7 @@ uint64_t vs_platform_roi_ps(const struct vs_platform *p)
 
 uint64_t vs_platform_measured_ps(const struct vs_platform *p, unsigned vcpu)
 {
-    return p->vcpu[vcpu].count[VS_CNT_os_line];
+    return p->vcpu[vcpu].count[VS_CNT_vcpu_line];
 }
 
 uint64_t vs_platform_end_ps(const struct vs_platform *p)

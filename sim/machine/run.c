@@ -33,7 +33,7 @@ static void close_lines(struct vs_platform *p)
         struct vs_vcpu *v = &p->vcpu[i];
         uint64_t start = v->txn.frame[0].start_ps;
         uint64_t now = vs_now(&v->txn).v;
-        v->count[VS_CNT_os_line] = now - start;
+        v->count[VS_CNT_vcpu_line] = now - start;
         vs_txn_end(&v->txn);
         vs_ept_prefetcher_end(&v->ept);
         p->end_ps = now > p->end_ps ? now : p->end_ps;

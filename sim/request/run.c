@@ -176,7 +176,7 @@ static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account,
     if (!v->p->virtualized || !vs__vcpu_trap(v, &trap, NULL)) {
         vs_cpu_instructions(&v->cpu, 1);
         vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(v->p->os_account + account), ps(cost_ps));
+        vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + account), ps(cost_ps));
     }
     v->busy = false;
 }
@@ -202,7 +202,7 @@ static void mark(struct vs_vcpu *v)
 static void begin(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
-    v->count[VS_CNT_os_requests]++;
+    v->count[VS_CNT_vcpu_requests]++;
     v->record = 0;
     v->reply.value = 0;
     switch (r->kind) {
@@ -219,7 +219,7 @@ static void begin(struct vs_vcpu *v)
         break;
     case VS_REQ_TRACE:
         for (unsigned i = 0; r->walks && i < 2u * VS_WALK_N; i++) {
-            v->count[VS_CNT_os_kernel_match + i] += r->walks[i];
+            v->os_count[VS_CNT_os_kernel_match + i] += r->walks[i];
         }
         break;
     case VS_REQ_COMPUTE:
@@ -278,7 +278,7 @@ static void halt(struct vs_vcpu *v)
 static void run_request(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
-    const struct vs_os_config *os = &v->p->os;
+    const struct vs_vcpu_config *times = &v->p->times;
     uint64_t period = v->clock.period_ps;
     switch (r->kind) {
     case VS_REQ_END:
@@ -327,8 +327,8 @@ static void run_request(struct vs_vcpu *v)
         continue_compute(v);
         break;
     case VS_REQ_CPUID:
-        privileged(v, (struct vs_trap){.kind = VS_TRAP_CPU_ID, .length = 2}, VS_ACC_os_cpuid,
-                   os->cpuid * period);
+        privileged(v, (struct vs_trap){.kind = VS_TRAP_CPU_ID, .length = 2}, VS_ACC_vcpu_cpuid,
+                   times->cpuid * period);
         break;
     case VS_REQ_HLT:
     case VS_REQ_WAIT:
@@ -339,11 +339,11 @@ static void run_request(struct vs_vcpu *v)
                    (struct vs_trap){.kind = VS_TRAP_PAUSE,
                                     .value = vs_cpu_now_ps(&v->cpu) / period,
                                     .length = 2},
-                   VS_ACC_os_pause, os->pause * period);
+                   VS_ACC_vcpu_pause, times->pause * period);
         break;
     case VS_REQ_RDTSC:
-        privileged(v, (struct vs_trap){.kind = VS_TRAP_TIMESTAMP, .length = 2}, VS_ACC_os_rdtsc,
-                   os->rdtsc * period);
+        privileged(v, (struct vs_trap){.kind = VS_TRAP_TIMESTAMP, .length = 2}, VS_ACC_vcpu_rdtsc,
+                   times->rdtsc * period);
         v->reply.value = vs_cpu_now_ps(&v->cpu) / period;
         if (v->p->virtualized) {
             v->reply.value = vs_vmx_guest_tsc(&v->vmx, v->reply.value);
@@ -352,14 +352,14 @@ static void run_request(struct vs_vcpu *v)
     case VS_REQ_RDMSR:
         privileged(
             v, (struct vs_trap){.kind = VS_TRAP_MSR_READ, .number = (uint32_t)r->a, .length = 2},
-            VS_ACC_os_rdmsr, os->rdmsr * period);
+            VS_ACC_vcpu_rdmsr, times->rdmsr * period);
         break;
     case VS_REQ_WRMSR:
         privileged(
             v,
             (struct vs_trap){
                 .kind = VS_TRAP_MSR_WRITE, .number = (uint32_t)r->a, .value = r->b, .length = 2},
-            VS_ACC_os_wrmsr, os->wrmsr * period);
+            VS_ACC_vcpu_wrmsr, times->wrmsr * period);
         break;
     case VS_REQ_IN:
     case VS_REQ_OUT:
@@ -370,12 +370,12 @@ static void run_request(struct vs_vcpu *v)
                                     .write = r->kind == VS_REQ_OUT,
                                     .immediate = r->a < 256,
                                     .length = 2},
-                   VS_ACC_os_port_io, os->port_io * period);
+                   VS_ACC_vcpu_port_io, times->port_io * period);
         break;
     case VS_REQ_HYPERCALL:
         /* without VMX the instruction is undefined: #UD, and the kernel's handler skips it */
-        privileged(v, (struct vs_trap){.kind = VS_TRAP_HYPERCALL, .length = 3}, VS_ACC_os_exception,
-                   os->exception * period);
+        privileged(v, (struct vs_trap){.kind = VS_TRAP_HYPERCALL, .length = 3},
+                   VS_ACC_vcpu_exception, v->p->times.exception * period);
         break;
     case VS_REQ_CLI:
     case VS_REQ_STI:

@@ -13,7 +13,7 @@ static void waited(struct vs_vcpu *v, uint64_t until_ps)
 {
     vs_ps until = {until_ps};
     vs_txn_settle(&v->txn);
-    vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_turn_wait), until);
+    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_turn_wait), until);
 }
 
 /* v spins; released: until a time that is known already. */

@@ -148,7 +148,7 @@ void vs__net_send(struct vs_vcpu *v)
     if (!room) { /* the ring is full: the program waits for the device in steps of a microsecond */
         vs_txn_settle(&v->txn);
         vs_ps later = {v->txn.now_ps + 1000000u};
-        vs_wait_until(&v->txn, (uint16_t)(v->p->os_account + VS_ACC_os_idle), later);
+        vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_idle), later);
         v->yield = true;
         return;
     }

@@ -25,7 +25,7 @@ static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
 
 static void store(struct vs_vcpu *v, uint64_t pa)
 {
-    v->count[VS_CNT_os_table_stores]++;
+    v->os_count[VS_CNT_os_table_stores]++;
     (void)vs__vcpu_reach(v, direct(v, pa), VS_REF_WRITE);
 }
 

@@ -20,7 +20,7 @@ static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shif
     if (vs__space_large(v, gva)) {
         unsigned large = vs__large_shift(v);
         bool good = !vs_space_touch(&v->space, gva, large, true, back);
-        v->count[good ? VS_CNT_os_thp_pages : VS_CNT_os_thp_fallbacks]++;
+        v->os_count[good ? VS_CNT_os_thp_pages : VS_CNT_os_thp_fallbacks]++;
         if (good) {
             *shift = large;
             return VS_OK;
@@ -37,17 +37,17 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
     struct vs_platform *p = v->p;
     const struct vs_os_config *os = &p->os;
     unsigned shift = region_shift(v);
-    bool back = free || os->host_prefault;
+    bool back = free || p->built.host_prefault;
     enum vs_status st;
     if (free) {
         st = give_frame(v, gva, &shift, back);
     } else {
         vs_gva code = {VS_HV_CODE}, data = {VS_HV_DATA};
-        vs_ps exception = {os->exception * v->clock.period_ps};
+        vs_ps exception = {p->times.exception * v->clock.period_ps};
         vs_txn_settle(&v->txn);
         vs_open(&v->txn, VS_OP_PAGE_FAULT);
-        v->count[VS_CNT_os_page_faults]++;
-        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_exception), exception);
+        v->os_count[VS_CNT_os_page_faults]++;
+        vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_exception), exception);
         vs__vcpu_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
         uint64_t tables;
         vs__edit_begin(v, &tables);

@@ -38,7 +38,7 @@ void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
                          "guests have others (paging.mode, guest.levels)");
         return;
     }
-    uint64_t warm = p->virtualized && p->os.host_prefault ? t->memory : 0;
+    uint64_t warm = p->virtualized && p->built.host_prefault ? t->memory : 0;
     for (uint64_t pa = 0; pa < warm; pa += 1ull << v->vm->host_shift) {
         (void)back(v, pa); /* what is missing then will fault */
     }
@@ -96,13 +96,13 @@ void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
         pa = before & s->format.address;
     }
     if (vs_space_map_at(s, gva, pa, s->format.granule, true) ||
-        (memory && p->os.host_prefault && !back(v, pa))) {
+        (memory && p->built.host_prefault && !back(v, pa))) {
         char why[400];
         vs__vcpu_fail(v, "a recorded mapping of 0x%llx: %s", (unsigned long long)gva,
                       vs__space_exhausted(v, why, sizeof why));
         return;
     }
-    v->count[VS_CNT_os_placed] += !keep;
+    v->os_count[VS_CNT_os_placed] += !keep;
     if (p->shadow) { /* which lives from stores it sees and from INVLPG */
         vs__edit_entry(v, gva, tables);
         vs__space_invlpg(v, gva);

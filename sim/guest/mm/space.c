@@ -37,7 +37,7 @@ void vs__space_layout(struct vs_platform *p, struct vs_errors *errors)
     }
     uint64_t start = UINT64_MAX << upper,
              guest = p->ept.mode == VS_EPT_NATIVE ? 0 : p->ept.guest_memory,
-             most = guest > p->os.host_memory ? guest : p->os.host_memory;
+             most = guest > p->built.host_memory ? guest : p->built.host_memory;
     p->layout = (struct vs_layout){1ull << (bits - 1u), 1ull << bits, start, start};
     if (bits < NARROW) {
         vs_error(errors,
@@ -159,14 +159,14 @@ static uint64_t map_page(struct vs_vcpu *v, const struct vs_request *r, uint64_t
                          bool large)
 {
     bool populate = r->backing == VS_BACKING_POPULATE;
-    bool back = (populate || r->backing == VS_BACKING_EAGER) && v->p->os.host_prefault;
+    bool back = (populate || r->backing == VS_BACKING_EAGER) && v->p->built.host_prefault;
     enum vs_status st = VS_E_NOMEM;
     uint64_t tables;
     vs__edit_begin(v, &tables);
     v->space.global = r->a != 0;
     if (large) {
         st = vs_space_touch(&v->space, at, vs__large_shift(v), true, back);
-        v->count[st ? VS_CNT_os_thp_fallbacks : VS_CNT_os_thp_pages]++;
+        v->os_count[st ? VS_CNT_os_thp_fallbacks : VS_CNT_os_thp_pages]++;
         shift = st ? shift : vs__large_shift(v);
     }
     st = st ? vs_space_touch(&v->space, at, shift, true, back) : st;
@@ -345,7 +345,7 @@ static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
         vs__vcpu_fail(v, "splitting a large page: guest.memory or host.memory is exhausted");
         return;
     }
-    v->count[VS_CNT_os_thp_splits]++;
+    v->os_count[VS_CNT_os_thp_splits]++;
     vs__edit_entry(v, at, tables);
     if (vs__vcpu_arm(v)) {
         vs__vcpu_tlbi(v, VS_TLBI_VALE1, vs__vcpu_shareable(v), v->guest_context.pcid, at);
@@ -452,12 +452,12 @@ void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
         return;
     }
     if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
-        vs_ps cost = {p->os.invlpg * v->clock.period_ps};
+        vs_ps cost = {p->times.invlpg * v->clock.period_ps};
         if (!p->recorded) { /* where it is among the recorded instructions */
             vs_cpu_instructions(&v->cpu, 1);
         }
         vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_invlpg), cost);
+        vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_invlpg), cost);
     }
     vs_txn_settle(&v->txn);
     vs_ept_invlpg(&v->ept, &v->txn, g);
@@ -504,9 +504,9 @@ void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
                         .length = CR_LENGTH};
     bool left = p->virtualized && vs__vcpu_trap(v, &e, NULL);
     if (!left) {
-        vs_ps cost = {p->os.mov_cr * v->clock.period_ps};
+        vs_ps cost = {p->times.mov_cr * v->clock.period_ps};
         vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(p->os_account + VS_ACC_os_mov_cr), cost);
+        vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_mov_cr), cost);
     }
     mov_cr3(v, value);
 }

@@ -127,7 +127,7 @@ void vs__vcpu_invpcid(struct vs_vcpu *v)
         return;
     }
     if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
-        vs__vcpu_own_time(v, VS_ACC_os_invpcid, p->os.invpcid);
+        vs__vcpu_own_time(v, VS_ACC_vcpu_invpcid, p->times.invpcid);
     }
     vs_txn_settle(&v->txn);
     vs_ept_invpcid(&v->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
@@ -221,7 +221,7 @@ void vs__vcpu_write_cr(struct vs_vcpu *v)
         return;
     }
     if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
-        vs__vcpu_charge(v, &v->txn, VS_ACC_os_mov_cr, p->os.mov_cr);
+        vs__vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr, p->times.mov_cr);
     }
     if (r->a == 4 && x86) {
         cr4_changed(v, value);

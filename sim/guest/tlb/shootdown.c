@@ -38,7 +38,7 @@ bool vs__shootdown_check(const struct vs_platform *p, unsigned n_vcpus, struct v
         if (!with) {
             continue;
         }
-        if (p->ept.mode != VS_EPT_NATIVE && p->os.vms &&
+        if (p->ept.mode != VS_EPT_NATIVE && p->built.vms &&
             (!p->options.machine || p->options.machine[i] != p->options.machine[with - 1u])) {
             vs_error(errors,
                      "vCPU %u shares the address space of vCPU %u: with guest.vms = each they are "
@@ -60,7 +60,7 @@ bool vs__shootdown_stale(struct vs_vcpu *v, unsigned process)
 {
     bool stale = v->seen[process] != v->mm->generation[process];
     v->seen[process] = v->mm->generation[process];
-    v->count[VS_CNT_os_shoot_switch] += stale;
+    v->os_count[VS_CNT_os_shoot_switch] += stale;
     return stale;
 }
 
@@ -110,7 +110,7 @@ static void by_interrupt(struct vs_vcpu *v, struct vs_shot shot)
     struct vs_platform *p = v->p;
     for (unsigned i = 0; i < p->n_vcpus && !v->failed; i++) {
         if (has_loaded(&p->vcpu[i], v)) {
-            v->count[VS_CNT_os_shoot_targets]++;
+            v->os_count[VS_CNT_os_shoot_targets]++;
             v->awaited++;
             vs_cpu_instructions(&v->cpu, p->os.shoot_send);
             vs__shot_put(&p->vcpu[i], shot, VS__SHOTS);
@@ -128,7 +128,9 @@ static void by_hypercall(struct vs_vcpu *v, struct vs_shot shot)
     bool hold = false;
     v->call = (struct vs_flush_call){.shot = shot};
     for (unsigned i = 0; i < p->n_vcpus; i++) {
-        v->call.to |= (uint64_t)has_loaded(&p->vcpu[i], v) << i;
+        bool target = has_loaded(&p->vcpu[i], v);
+        v->call.to |= (uint64_t)target << i;
+        v->os_count[VS_CNT_os_shoot_targets] += target;
     }
     if (!vs__vcpu_trap_hold(v, &e, NULL, &hold)) {
         vs__vcpu_fail(v, "guest.shootdown = hypercall: the instruction does not exit");
@@ -152,7 +154,7 @@ void vs__shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride
     if (!anybody) {
         return;
     }
-    v->count[VS_CNT_os_shootdowns]++;
+    v->os_count[VS_CNT_os_shootdowns]++;
     if (p->os.shootdown == VS__HYPERCALL) {
         by_hypercall(v, shot);
     } else {

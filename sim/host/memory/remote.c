@@ -49,7 +49,7 @@ static void wait_for(struct vs_vcpu *v, struct vs_txn *t, const uint64_t *kick_p
     v->waits = false;
     vs__space_take(v);
     vs_ps until = {last};
-    vs_wait_until(t, (uint16_t)(p->os_account + VS_ACC_os_kick_wait), until);
+    vs_wait_until(t, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_kick_wait), until);
 }
 
 void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t)
@@ -70,17 +70,17 @@ void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t)
             o->flush_due = false;
             continue;
         }
-        vs__host_run(v, t, 0, 0, p->os.remote_host);
+        vs__host_run(v, t, 0, 0, p->flush.remote_host);
         if (!vs__vcpu_in_guest(o)) {
-            v->count[VS_CNT_os_remote_later]++;
+            v->flush_count[VS_CNT_flush_remote_later]++;
             continue;
         }
-        v->count[VS_CNT_os_remote_kicks]++;
+        v->flush_count[VS_CNT_flush_remote_kicks]++;
         vs_apic_send(&v->apic, t);
         kick_ps[i] = vs_now(t).v + o->apic.message_ps;
         running = true;
     }
-    v->count[VS_CNT_os_remote_flushes] += anybody && t;
+    v->flush_count[VS_CNT_flush_remote_flushes] += anybody && t;
     if (running) {
         wait_for(v, t, kick_ps);
     }
