@@ -125,22 +125,19 @@ static void operations(struct list *l)
     }
 }
 
-static void one_machine(void *ctx, const char *name, const char *path)
+static void one_machine(void *ctx, const struct vs_machine_info *info)
 {
     struct list *l = ctx;
-    struct vs_machine_info info;
-    (void)path;
-    vs_machine_load(vs_home(), name, NULL, &info, &l->errors);
-    out_text(l->o, name);
-    out_text(l->o, *info.calibrated ? info.calibrated : "nothing");
-    out_text(l->o, info.text);
+    out_text(l->o, info->name);
+    out_text(l->o, *info->calibrated ? info->calibrated : "nothing");
+    out_text(l->o, info->text);
 }
 
 static void machines(struct list *l)
 {
     static const char *const columns[] = {"machine", "calibrated_to", "description"};
     l->o = out_begin(l->format, columns, 3);
-    vs_machine_each(vs_home(), one_machine, l);
+    vs_machine_each_info(vs_home(), one_machine, l, &l->errors);
 }
 
 static void one_machine_borrows(void *ctx, const char *name, const char *path)

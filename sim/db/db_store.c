@@ -40,7 +40,8 @@ static void insert(struct writer *w, sqlite3_stmt *st, const char *format, ...)
     int rc = SQLITE_OK;
     for (int i = 0; format[i] && rc == SQLITE_OK; i++) {
         if (format[i] == 's') {
-            rc = sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+            /* not copied: the row is written before this function returns */
+            rc = sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_STATIC);
         } else {
             rc = sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
         }

@@ -80,10 +80,20 @@ static const struct vs_default_of defaults[] = {
     {"memory.*", VS_SLOT_MEMORY, "skylake_sp", false},
 };
 
+/* fnmatch, but for most patterns a comparison says it: a name, or all that begins so. */
+static bool fits(const char *pattern, const char *path)
+{
+    size_t n = strcspn(pattern, "*");
+    if (strncmp(pattern, path, n) != 0) {
+        return false;
+    }
+    return pattern[n] && pattern[n + 1] ? !fnmatch(pattern, path, 0) : pattern[n] || !path[n];
+}
+
 const struct vs_default_of *vs_default_of(const char *path)
 {
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
-        if (!fnmatch(defaults[i].pattern, path, 0)) {
+        if (fits(defaults[i].pattern, path)) {
             return &defaults[i];
         }
     }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define SCRIPT_BYTES (16u << 20) /* of a file */
+#define SCRIPT_START (64u << 10) /* read at first; divides SCRIPT_BYTES by a power of two */
 /* What is done for a script outside lua_pcall, where a failed allocation would end the process, has
  * room for its few strings and tables whatever the script has taken. */
 #define RESERVE_BYTES (16u << 20)
@@ -150,9 +151,17 @@ static char *read_text(const char *path, size_t *bytes, struct vs_errors *errors
         vs_error(errors, regular ? "%s: cannot be opened" : "%s: is not a file", path);
         return NULL;
     }
-    char *text = malloc(SCRIPT_BYTES);
-    *bytes = text ? fread(text, 1, SCRIPT_BYTES, f) : 0;
-    const char *wrong = !text                         ? "%s: out of memory"
+    /* Grown, not asked for at once: a large block that was mapped and given back makes malloc take
+     * later large blocks from its heap, where calloc must clear them. */
+    char *text = malloc(SCRIPT_START), *grown = text;
+    size_t size = SCRIPT_START;
+    *bytes = text ? fread(text, 1, size, f) : 0;
+    while (text && *bytes == size && size < SCRIPT_BYTES && (grown = realloc(text, 2 * size))) {
+        text = grown;
+        *bytes += fread(text + size, 1, size, f);
+        size *= 2;
+    }
+    const char *wrong = !grown                        ? "%s: out of memory"
                         : ferror(f)                   ? "%s: cannot be read"
                         : !*bytes                     ? "%s: is empty; a Lua script is expected"
                         : *bytes == SCRIPT_BYTES      ? "%s: is larger than 16 MiB; a Lua "

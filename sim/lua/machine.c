@@ -27,9 +27,18 @@ struct leaf {
     enum vs_evidence grade;
 };
 
+/* What a file that was read says about its machine: for the next machine that is built on it. */
+struct said {
+    char *file;
+    char text[400], calibrated[400];
+    bool failed;
+    struct said *next;
+};
+
 struct loader {
     const char *home;
     struct vs_box *box;
+    struct said **said; /* of vs_machine_each_info: files are read once; NULL otherwise */
     struct vs_knobs *knobs;
     struct vs_errors *errors;
     struct vs_machine_info *info;
@@ -187,6 +196,10 @@ static void apply(struct loader *ld)
 }
 
 static void load_file(struct loader *ld, enum vs_slot slot, const char *name, bool base);
+static void read_file(struct loader *ld, enum vs_slot slot, const char *name, const char *file,
+                      bool base);
+static void read_once(struct loader *ld, enum vs_slot slot, const char *name, const char *file,
+                      bool base);
 
 static const char *folder_of(enum vs_slot slot)
 {
@@ -305,6 +318,9 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
     if (take_string(L, "calibrated", text, sizeof text)) {
         add_words(ld->info->calibrated, sizeof ld->info->calibrated, text);
     }
+    if (ld->said) { /* only the texts are wanted */
+        goto out;
+    }
     /* set = { cpu = { ... } }: where a machine names a part and still overrides knobs of that
      * prefix */
     lua_pushliteral(L, "set");
@@ -315,6 +331,7 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
     lua_pop(L, 1);
     flatten(ld, "", 0);
     apply(ld);
+out:
     ld->file = outer;
     ld->of = outer_of;
     ld->slot = outer_slot;
@@ -380,11 +397,24 @@ static bool locate(struct loader *ld, enum vs_slot slot, const char *name, char 
 static void load_file(struct loader *ld, enum vs_slot slot, const char *name, bool base)
 {
     char file[4096];
-    int rc;
     if (++ld->depth > DEPTH_MAX) {
         fail(ld, name, "descriptions that build on each other in a circle");
-    } else if (!locate(ld, slot, name, file, sizeof file) ||
-               vs_box_load(ld->box, file, ld->errors)) {
+    } else if (!locate(ld, slot, name, file, sizeof file)) {
+        ld->failures++;
+    } else if (ld->said) {
+        read_once(ld, slot, name, file, base);
+    } else {
+        read_file(ld, slot, name, file, base);
+    }
+    ld->depth--;
+}
+
+/* Reads a file that exists and takes over what it says. */
+static void read_file(struct loader *ld, enum vs_slot slot, const char *name, const char *file,
+                      bool base)
+{
+    int rc;
+    if (vs_box_load(ld->box, file, ld->errors)) {
         ld->failures++;
     } else if ((rc = vs_box_call(ld->box, 0, 1)) != LUA_OK) {
         vs_box_report(ld->box, rc, ld->errors);
@@ -402,7 +432,39 @@ static void load_file(struct loader *ld, enum vs_slot slot, const char *name, bo
         }
         lua_pop(ld->box->L, 1);
     }
-    ld->depth--;
+}
+
+/* Reads a file unless an earlier machine did, and adds its texts to the machine's. */
+static void read_once(struct loader *ld, enum vs_slot slot, const char *name, const char *file,
+                      bool base)
+{
+    struct said *s = *ld->said;
+    while (s && strcmp(s->file, file) != 0) {
+        s = s->next;
+    }
+    struct vs_machine_info before = *ld->info;
+    if (!s && (s = calloc(1, sizeof *s))) {
+        size_t failures = ld->failures;
+        memset(ld->info->text, 0, sizeof ld->info->text);
+        memset(ld->info->calibrated, 0, sizeof ld->info->calibrated);
+        read_file(ld, slot, name, file, base);
+        s->failed = ld->failures > failures;
+        memcpy(s->text, ld->info->text, sizeof s->text);
+        memcpy(s->calibrated, ld->info->calibrated, sizeof s->calibrated);
+        s->file = copy(file);
+        s->next = *ld->said;
+        *ld->said = s;
+        *ld->info = before;
+    }
+    if (!s || !s->file) {
+        fail(ld, name, "out of memory");
+        return;
+    }
+    ld->failures += s->failed && !ld->failures;
+    if (*s->text) {
+        memcpy(ld->info->text, s->text, sizeof s->text);
+    }
+    add_words(ld->info->calibrated, sizeof ld->info->calibrated, s->calibrated);
 }
 
 static void settle(struct loader *ld)
@@ -426,24 +488,28 @@ static void settle(struct loader *ld)
     free(ld->kin);
 }
 
+/* The loader of a machine, whose name or file this is. */
+static void begin(struct loader *ld, const char *name)
+{
+    ld->file = name;
+    ld->slot = MACHINE;
+    memset(ld->info, 0, sizeof *ld->info);
+    const char *slash = strrchr(name, '/');
+    snprintf(ld->info->name, sizeof ld->info->name, "%s", slash ? slash + 1 : name);
+    char *dot = strrchr(ld->info->name, '.');
+    if (dot && !strcmp(dot, ".lua")) {
+        *dot = '\0';
+    }
+}
+
 enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs,
                                struct vs_machine_info *info, struct vs_errors *errors)
 {
     struct vs_machine_info local;
-    struct loader ld = {.home = home,
-                        .knobs = knobs,
-                        .errors = errors,
-                        .info = info ? info : &local,
-                        .file = name,
-                        .slot = MACHINE};
-    memset(ld.info, 0, sizeof *ld.info);
-    const char *slash = strrchr(name, '/');
-    snprintf(ld.info->name, sizeof ld.info->name, "%s", slash ? slash + 1 : name);
-    char *dot = strrchr(ld.info->name, '.');
-    if (dot && !strcmp(dot, ".lua")) {
-        *dot = '\0';
-    }
+    struct loader ld = {
+        .home = home, .knobs = knobs, .errors = errors, .info = info ? info : &local};
     char path[4096];
+    begin(&ld, name);
     if (!locate(&ld, MACHINE, name, path, sizeof path)) {
         return VS_E_UNKNOWN;
     }
@@ -489,4 +555,44 @@ void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name
                      void *ctx)
 {
     each(home, "machines", visit, ctx);
+}
+
+struct informed {
+    struct loader ld;
+    void (*visit)(void *ctx, const struct vs_machine_info *info);
+    void *ctx;
+};
+
+static void inform(void *ctx, const char *name, const char *path)
+{
+    struct informed *all = ctx;
+    (void)path;
+    begin(&all->ld, name);
+    load_file(&all->ld, MACHINE, name, false);
+    all->visit(all->ctx, all->ld.info);
+}
+
+enum vs_status vs_machine_each_info(const char *home,
+                                    void (*visit)(void *ctx, const struct vs_machine_info *info),
+                                    void *ctx, struct vs_errors *errors)
+{
+    struct said *said = NULL;
+    struct vs_machine_info info;
+    struct informed all = {.ld = {.home = home, .errors = errors, .info = &info, .said = &said},
+                           .visit = visit,
+                           .ctx = ctx};
+    all.ld.box = vs_box_open(0);
+    if (!all.ld.box) {
+        vs_error(errors, "list of machines: out of memory");
+        return VS_E_NOMEM;
+    }
+    each(home, "machines", inform, &all);
+    vs_box_close(all.ld.box);
+    for (struct said *next; said; said = next) {
+        next = said->next;
+        free(said->file);
+        free(said);
+    }
+    free(all.ld.kin);
+    return all.ld.failures ? VS_E_CONFIG : VS_OK;
 }

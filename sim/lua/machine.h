@@ -22,11 +22,16 @@ struct vs_machine_info {
 };
 
 /* `name` is a machine's name or the path of a .lua file; home holds scripts/lua. All mistakes of
- * the description are reported together. knobs may be NULL (info only). */
+ * the description are reported together. knobs may be NULL: nothing is set. */
 enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs,
                                struct vs_machine_info *info, struct vs_errors *errors);
 /* Calls visit for every machine of `home`, in name order. */
 void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name, const char *path),
                      void *ctx);
+/* Calls visit with what every machine of `home` says about itself, in name order; each file is read
+ * once, and only for its texts: a mistake in its values is reported by vs_machine_load. */
+enum vs_status vs_machine_each_info(const char *home,
+                                    void (*visit)(void *ctx, const struct vs_machine_info *info),
+                                    void *ctx, struct vs_errors *errors);
 
 #endif
