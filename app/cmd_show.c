@@ -42,10 +42,12 @@ static void print_head(struct vs_db *db, int64_t run)
     print_options(db, run);
 }
 
-static void time_and_share(struct out *o, uint64_t ps, double share)
+/* A time below 0 takes back what another row counts twice: databases of before have such rows. */
+static void time_and_share(struct out *o, int64_t ps, double share)
 {
-    char t[40];
-    out_text(o, out_time(ps, t, sizeof t));
+    char t[40] = "-";
+    (void)out_time((uint64_t)(ps < 0 ? -ps : ps), t + (ps < 0), sizeof t - 1u);
+    out_text(o, t);
     snprintf(t, sizeof t, "%.2f %%", 100 * share);
     out_text(o, t);
 }
@@ -53,7 +55,7 @@ static void time_and_share(struct out *o, uint64_t ps, double share)
 /* What is too small for a line of its own, vCPU by vCPU. */
 struct rest {
     int rows, smaller;
-    uint64_t ps;
+    int64_t ps;
     double share;
 };
 
@@ -78,7 +80,7 @@ static void rest_end(struct out *o, const char *vcpu, struct rest *r)
     "'handler.%' THEN 'handler' WHEN op = 'walk' THEN 'page walk' WHEN op LIKE 'access.%' THEN "   \
     "'memory' WHEN op = 'timeline' THEN 'line' ELSE op END AS what, account, sum(n) AS n, "        \
     "sum(total_ps) AS total_ps, sum(share) AS share FROM vcpu_time WHERE run = ?1 GROUP BY vcpu, " \
-    "who, what, account HAVING sum(total_ps) > 0 ORDER BY vcpu, sum(total_ps) DESC"
+    "who, what, account HAVING sum(total_ps) <> 0 ORDER BY vcpu, sum(total_ps) DESC"
 
 #define COUNTER_ROWS                                                                               \
     "SELECT actor, name, value, unit FROM counter WHERE run = ?1 AND value <> 0 AND name <> "      \
@@ -96,10 +98,10 @@ static void print_time(struct vs_db *db, int64_t run)
             rest_end(o, vcpu, &rest);
             snprintf(vcpu, sizeof vcpu, "%s", stored_text(st, 0));
         }
-        if (sqlite3_column_double(st, 6) < 0.005 && rest.rows >= 3) {
+        if (fabs(sqlite3_column_double(st, 6)) < 0.005 && rest.rows >= 3) {
             rest.smaller++;
             rest.share += sqlite3_column_double(st, 6);
-            rest.ps += (uint64_t)sqlite3_column_int64(st, 5);
+            rest.ps += sqlite3_column_int64(st, 5);
             continue;
         }
         rest.rows++;
@@ -107,7 +109,7 @@ static void print_time(struct vs_db *db, int64_t run)
             out_text(o, stored_text(st, i));
         }
         out_int(o, sqlite3_column_int64(st, 4));
-        time_and_share(o, (uint64_t)sqlite3_column_int64(st, 5), sqlite3_column_double(st, 6));
+        time_and_share(o, sqlite3_column_int64(st, 5), sqlite3_column_double(st, 6));
     }
     rest_end(o, vcpu, &rest);
     sqlite3_finalize(st);

@@ -203,7 +203,7 @@ void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t)
     t->settle = settle;
     t->settle_ctx = c;
     if (c->window) {
-        vs__window_begin(c);
+        vs__window_begin(c, t->actor);
     }
 }
 

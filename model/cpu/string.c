@@ -2,18 +2,42 @@
 /*
  * String stores. The processor works on a string line by line and lets the lines overlap, whatever
  * order they complete in; it is the one thing that overlaps where accesses otherwise block. Each
- * line is a store of its own, beside the time line, as in the window.
+ * line is a store of its own, beside the time line, as in the window. Other stores of the actor are
+ * on the line, so that these have an actor of their own: "vcpu0/host/string".
  */
 #include "cpu/window.h"
+
+#include <stdio.h>
 
 /* Lines of one instruction enter as fast as they are stored, not as instructions are issued. */
 void vs__string_pace(const struct vs_cpu *c, struct vs_cpu_window *w)
 {
     uint64_t line = 1ull << c->data.line_shift, width = c->cfg.string_width;
+    w->apart = true;
     w->by_width = vs_divider_of(width);
     w->issue_q = line * c->clock.period_ps / width;
     w->issue_r = line * c->clock.period_ps % width;
     w->issue_account = vs__window_account(c, VS_ACC_cpu_string);
+}
+
+/* The actor of the strings that the line's present actor stores. */
+static uint16_t own_actor(struct vs_cpu *c)
+{
+    struct vs_cpu_window *w = c->string;
+    uint16_t line = c->txn->actor;
+    for (uint32_t i = 0; i < w->n_actors; i++) {
+        if (w->actor[i].line == line) {
+            return w->actor[i].own;
+        }
+    }
+    char name[64];
+    snprintf(name, sizeof name, "%s/string", vs_ledger_actor_name(c->ledger, line));
+    uint16_t own = vs_ledger_actor(c->ledger, name);
+    if (w->n_actors < 2u) {
+        w->actor[w->n_actors].line = line;
+        w->actor[w->n_actors++].own = own;
+    }
+    return own;
 }
 
 static enum vs_cpu_stop lines(struct vs_cpu *c, vs_gva at, uint64_t bytes, uint64_t *done)
@@ -38,7 +62,7 @@ enum vs_cpu_stop vs_cpu_store_string(struct vs_cpu *c, vs_gva at, uint64_t bytes
     bool depends = c->depends;
     c->window = c->string;
     c->depends = false;
-    vs__window_begin(c);
+    vs__window_begin(c, own_actor(c));
     enum vs_cpu_stop stop = lines(c, at, bytes, done);
     vs_txn_settle(c->txn);
     c->window = NULL;

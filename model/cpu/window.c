@@ -104,9 +104,9 @@ static void settle(void *ctx, struct vs_txn *t)
     w->settling = false;
 }
 
-void vs__window_begin(struct vs_cpu *c)
+void vs__window_begin(struct vs_cpu *c, uint16_t actor)
 {
-    vs_txn_beside(&c->window->beside, c->ledger, c->txn->actor);
+    vs_txn_beside(&c->window->beside, c->ledger, actor);
     c->txn->settle = settle;
 }
 
@@ -504,7 +504,8 @@ bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t 
         c->count[VS_CNT_cpu_straddles]++;
         return booked(c, l, gva, bytes, ref, false, start);
     }
-    const struct vs_op_acc *a = c->txn->by_op[vs__window_op[ref]];
+    vs__window_actor(c);
+    const struct vs_op_acc *a = w->beside.by_op[vs__window_op[ref]];
     if (vs_unlikely(a && a->sampler)) {
         return booked(c, l, gva, bytes, ref, false, start);
     }

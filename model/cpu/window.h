@@ -57,12 +57,20 @@ struct vs_cpu_window {
     uint64_t reissued, reissued_ps; /* not yet charged */
     struct vs_window_row row;
     bool settling;
+    /* Strings alone: an actor of its own for each actor of the line, whose other accesses are on
+     * that line. */
+    bool apart;
+    struct {
+        uint16_t line, own;
+    } actor[2]; /* of guest and host */
+    uint32_t n_actors;
 };
 
 enum vs_status vs__window_create(const struct vs_cpu *c, struct vs_cpu_window **out, uint64_t size,
                                  uint64_t queue);
 void vs__window_destroy(struct vs_cpu_window **w);
-void vs__window_begin(struct vs_cpu *c);
+/* Operations beside the line are booked for `actor`. */
+void vs__window_begin(struct vs_cpu *c, uint16_t actor);
 /* What string stores overlap in: how fast they enter, once the length of a line is known. */
 void vs__string_pace(const struct vs_cpu *c, struct vs_cpu_window *w);
 /* One access that enters by itself, of any size. False: fault; the clock stands where it was found
@@ -171,6 +179,9 @@ static inline uint64_t vs__window_ask(struct vs_cpu *c, struct vs_cpu_window *w,
 static inline void vs__window_actor(struct vs_cpu *c)
 {
     struct vs_txn *x = &c->window->beside;
+    if (c->window->apart) {
+        return; /* as it was begun */
+    }
     x->actor = c->txn->actor;
     x->by_op = c->txn->by_op;
 }
