@@ -35,9 +35,10 @@ struct vs_l1_tlb {
     struct vs_lookup lookup[VS_L1_SIZES + 1]; /* hit, by table; last: a miss, which waits for all */
     uint64_t *hits; /* its counters, added to when hits are priced; may be NULL */
     uint64_t *misses;
-    uint32_t sizes;      /* bit = page size ever filled: only these are looked for */
-    uint32_t last;       /* page size of the last hit, and its table: looked at first */
-    uint32_t last_table; /* the cpu's */
+    uint64_t *second_misses; /* of the level that is asked when it misses; may be NULL */
+    uint32_t sizes;          /* bit = page size ever filled: only these are looked for */
+    uint32_t last;           /* page size of the last hit, and its table: looked at first */
+    uint32_t last_table;     /* the cpu's */
 };
 
 struct vs_l1 {

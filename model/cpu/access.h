@@ -13,9 +13,9 @@ void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref);
 void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t);
 /* What is booked for accesses of t's actor. */
 struct vs_op_acc *vs__cpu_acc(const struct vs_txn *t, uint32_t ref);
-/* Counters of a lookup that failed, and of an access that faulted and was squashed. */
-void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1_tlb *tlb, bool missed);
-void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1_tlb *tlb);
+/* A walk has translated what c->missed says of the lookup before it: nothing was found, or an entry
+ * that is clean. What faults is not counted: it is looked up again. */
+void vs__cpu_count_walk(struct vs_cpu *c, const struct vs_l1_tlb *tlb);
 /* What an attempt has booked, needed only if it faults: NULL for an access inside one line, which
  * can have booked nothing but lookups and the walk that failed. */
 void vs__attempt_walked(const struct vs_cpu *c, const struct vs_txn *t, uint32_t ref,
@@ -49,6 +49,50 @@ static inline void vs__cpu_count_hits(const struct vs_l1_tlb *tlb, uint64_t n)
     if (tlb->hits) {
         *tlb->hits += n;
     }
+}
+
+/* The first level had nothing that serves, another level or a walk had. */
+static inline void vs__cpu_count_miss(const struct vs_l1_tlb *tlb)
+{
+    if (tlb->misses) {
+        ++*tlb->misses;
+    }
+}
+
+/* A walk is about to begin. */
+static inline void vs__cpu_announce_walk(struct vs_cpu *c, vs_gva at)
+{
+    if (vs_unlikely(c->before_walk != NULL)) {
+        c->before_walk(c->before_walk_ctx, at);
+    }
+}
+
+/* ---- accesses over several lines ---- */
+
+/* Pages are that large at least, so that one translation holds for all lines of such a piece. */
+#define VS__PIECE 4096u
+#define VS__PIECES (VS_CPU_ACCESS_MAX / VS__PIECE + 1u)
+
+static inline uint64_t *vs__piece(uint64_t *piece, uint64_t gva, uint64_t at)
+{
+    return &piece[at / VS__PIECE - gva / VS__PIECE];
+}
+
+/* Lookups below that address were counted by an attempt of the same access before; 0: none. */
+static inline uint64_t vs__cpu_halfway(const struct vs_cpu *c, uint64_t gva, uint32_t ref)
+{
+    return c->halfway.gva == gva && c->halfway.ref == ref ? c->halfway.until : 0;
+}
+static inline void vs__cpu_stop_halfway(struct vs_cpu *c, uint64_t gva, uint64_t until,
+                                        uint32_t ref)
+{
+    c->halfway = (struct vs_cpu_halfway){gva, until, ref};
+}
+/* It has completed. */
+static inline void vs__cpu_count_straddle(struct vs_cpu *c)
+{
+    c->halfway.until = 0;
+    c->count[VS_CNT_cpu_straddles]++;
 }
 
 static inline void vs__cpu_charge(struct vs_txn *t, const struct vs_lookup *k)

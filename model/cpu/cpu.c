@@ -2,6 +2,7 @@
 #include "cpu/access.h"
 #include "cpu/window.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define VS_DEF_NAME cpu
@@ -220,27 +221,29 @@ bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref)
     return c->exact || c->txn->tape != NULL || vs__cpu_acc(c->txn, ref)->sampler != NULL;
 }
 
-static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref,
-                       struct vs_booked *attempt)
+static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref)
 {
     uint32_t level = l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
-    struct vs_lookup k = {l->lines.account[level], {l->lines.ps[level]}};
-    vs__attempt_charge(attempt, t, &k);
+    vs_ps d = {l->lines.ps[level]};
+    vs_charge(t, l->lines.account[level], d);
 }
 
-void vs__cpu_count_miss(struct vs_cpu *c, const struct vs_l1_tlb *tlb, bool missed)
+void vs__cpu_count_walk(struct vs_cpu *c, const struct vs_l1_tlb *tlb)
 {
-    c->missed = missed;
-    if (!missed) {
+    if (!c->missed) {
         c->count[VS_CNT_cpu_dirty_walks]++;
-    } else if (tlb->misses) {
-        ++*tlb->misses;
+        return;
+    }
+    vs__cpu_count_miss(tlb);
+    if (tlb->second_misses) {
+        ++*tlb->second_misses;
     }
 }
 
-/* Translates inside an open access, booking what it costs. False: fault. */
+/* Translates inside an open access, booking what it costs. counted: an attempt before counted this
+ * lookup. False: fault. */
 static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref,
-                             bool l1_missed, uint64_t *hpa, struct vs_booked *attempt)
+                             bool l1_missed, bool counted, uint64_t *hpa, struct vs_booked *attempt)
 {
     struct vs_txn *t = c->txn;
     vs_gva at = {gva};
@@ -255,18 +258,20 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
         const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
         if (p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
             vs__attempt_charge(attempt, t, &tlb->lookup[tlb->last_table]);
-            vs__cpu_count_hits(tlb, 1);
+            vs__cpu_count_hits(tlb, !counted);
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
             return true;
         }
-        vs__cpu_count_miss(c, tlb, p == NULL);
+        c->missed = p == NULL;
     }
     vs__attempt_charge(attempt, t, &tlb->lookup[VS_L1_SIZES]);
     if (!l1_missed && c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
+        vs__cpu_count_miss(tlb);
         vs__attempt_charge(attempt, t, &c->mmu.probed[out.second]);
         *hpa = out.hpa.v;
         return true;
     }
+    vs__cpu_announce_walk(c, at);
     c->mmu.walk(c->mmu.ctx, t, at, (enum vs_ref)ref, &out);
     if (vs_unlikely(attempt != NULL)) {
         vs__attempt_walked(c, t, ref, &out, attempt);
@@ -275,19 +280,9 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
         c->fault = out;
         return false;
     }
+    vs__cpu_count_walk(c, tlb);
     *hpa = out.hpa.v;
     return true;
-}
-
-/* The access is issued again and looks up again: its first lookup does not count. */
-void vs__cpu_count_squash(struct vs_cpu *c, const struct vs_l1_tlb *tlb)
-{
-    c->count[VS_CNT_cpu_faults]++;
-    if (!c->missed) {
-        c->count[VS_CNT_cpu_dirty_walks]--;
-    } else if (tlb->misses) {
-        --*tlb->misses;
-    }
 }
 
 void vs__attempt_walked(const struct vs_cpu *c, const struct vs_txn *t, uint32_t ref,
@@ -318,11 +313,10 @@ void vs__attempt_single(const struct vs_cpu *c, const struct vs_txn *t, uint32_t
 void vs__cpu_squash(struct vs_cpu *c, struct vs_txn *t, uint32_t ref,
                     const struct vs_booked *attempt)
 {
-    const struct vs_l1_tlb *tlb = vs_l1_tlb(vs__cpu_l1(c, ref), ref == VS_REF_WRITE);
     struct vs_booked one;
-    vs__cpu_count_squash(c, tlb);
+    c->count[VS_CNT_cpu_faults]++;
     if (!attempt) {
-        vs__attempt_single(c, t, ref, tlb, &one);
+        vs__attempt_single(c, t, ref, vs_l1_tlb(vs__cpu_l1(c, ref), ref == VS_REF_WRITE), &one);
         attempt = &one;
     }
     vs_close_as(t, VS_OP_ACCESS_FAULTED, attempt);
@@ -335,11 +329,11 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
 {
     uint64_t hpa;
     vs_open(c->txn, op_of[ref]);
-    if (!translate_booked(c, l, gva, ref, l1_missed, &hpa, NULL)) {
+    if (!translate_booked(c, l, gva, ref, l1_missed, false, &hpa, NULL)) {
         vs__cpu_squash(c, c->txn, ref, NULL);
         return false;
     }
-    book_level(l, c->txn, hpa, ref, NULL);
+    book_level(l, c->txn, hpa, ref);
     vs_close(c->txn);
     c->count[VS_CNT_cpu_loads + (int)ref]++;
     return true;
@@ -363,10 +357,11 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
         } else {
             struct vs_translation out;
             vs_gva at = {gva};
-            vs__cpu_count_miss(c, first, p == NULL);
+            c->missed = p == NULL;
             if (!c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
                 return access_booked(c, l, gva, ref, true);
             }
+            vs__cpu_count_miss(first);
             tlb = VS_CPU_TLB_SECOND + out.second;
             hpa = out.hpa.v;
         }
@@ -378,30 +373,39 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
 }
 
 /* An access over the end of a line. Split: each line is a reference of its own, translated on its
- * own. Otherwise one reference by the cache's rule, translated by its first byte. */
+ * own, all of them before the first is loaded: what faults has loaded nothing. Otherwise one
+ * reference by the cache's rule, translated by its first byte. */
 static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t bytes,
                               uint32_t ref)
 {
-    uint64_t hpa, line = 1ull << l->line_shift, end = gva + bytes;
+    uint64_t hpa, line = 1ull << l->line_shift, end = gva + bytes, where[VS__PIECES],
+                  counted = vs__cpu_halfway(c, gva, ref);
     struct vs_booked attempt = {.n_parts = 0};
-    c->count[VS_CNT_cpu_straddles]++;
     vs_open(c->txn, op_of[ref]);
     for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
-        if (!translate_booked(c, l, at, ref, false, &hpa, &attempt)) {
+        if (!translate_booked(c, l, at, ref, false, at < counted, &hpa, &attempt)) {
+            vs__cpu_stop_halfway(c, gva, at > counted ? at : counted, ref);
             vs__cpu_squash(c, c->txn, ref, &attempt);
             return false;
         }
+        *vs__piece(where, gva, at) = hpa - (at & (VS__PIECE - 1u));
         if (l->lines.straddle) {
-            uint32_t level =
-                l->lines.straddle(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
-            vs_ps d = {l->lines.ps[level]};
-            vs_charge(c->txn, l->lines.account[level], d);
             break;
         }
-        book_level(l, c->txn, hpa, ref, &attempt);
+    }
+    if (l->lines.straddle) {
+        uint32_t level = l->lines.straddle(
+            l->lines.ctx, (where[0] + (gva & (VS__PIECE - 1u))) >> l->line_shift, (enum vs_ref)ref);
+        vs_ps d = {l->lines.ps[level]};
+        vs_charge(c->txn, l->lines.account[level], d);
+    } else {
+        for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
+            book_level(l, c->txn, *vs__piece(where, gva, at) + (at & (VS__PIECE - 1u)), ref);
+        }
     }
     vs_close(c->txn);
     c->count[VS_CNT_cpu_loads + (int)ref]++;
+    vs__cpu_count_straddle(c);
     return true;
 }
 
@@ -410,6 +414,7 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
     struct vs_l1 *l = vs__cpu_l1(c, ref);
     uint32_t line = 1u << l->line_shift;
     bool ok;
+    assert(bytes <= VS_CPU_ACCESS_MAX);
     if (l->lines.straddle && bytes > line) {
         bytes = line; /* cachegrind cuts long accesses to one line's length */
     }
@@ -430,8 +435,11 @@ enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref)
     struct vs_l1 *l = vs__cpu_l1(c, ref);
     uint64_t hpa;
     vs_txn_settle(c->txn);
+    if (c->window) { /* beside the line, as every access there */
+        return vs__window_translate(c, at.v, (uint32_t)ref) ? VS_CPU_DONE : VS_CPU_FAULT;
+    }
     vs_open(c->txn, op_of[ref]);
-    if (!translate_booked(c, l, at.v, (uint32_t)ref, false, &hpa, NULL)) {
+    if (!translate_booked(c, l, at.v, (uint32_t)ref, false, false, &hpa, NULL)) {
         vs__cpu_squash(c, c->txn, (uint32_t)ref, NULL);
         return VS_CPU_FAULT;
     }

@@ -32,6 +32,13 @@ struct vs_cpu_lookups {
     struct vs_lookup part[2];
 };
 
+/* An access over several lines that faulted behind its first: the lookups of those below `until`
+ * are counted, and not again when it is issued again. Whoever handles the fault keeps it. */
+struct vs_cpu_halfway {
+    uint64_t gva, until;
+    uint32_t ref;
+};
+
 struct vs_cpu_window; /* window.h */
 
 struct vs_cpu {
@@ -54,8 +61,12 @@ struct vs_cpu {
     struct vs_cpu_window *window; /* NULL: accesses block */
     struct vs_cpu_window *string; /* where they do: what a string instruction's stores overlap in */
     struct vs_mmu_port mmu;
+    /* Called before a walk begins, for what is to be there then at no cost; NULL: nothing. */
+    void (*before_walk)(void *ctx, vs_gva at);
+    void *before_walk_ctx;
     struct vs_translation fault; /* after VS_CPU_FAULT */
-    bool missed;                 /* the last lookup that failed was a miss, not a clean entry */
+    struct vs_cpu_halfway halfway;
+    bool missed; /* the last lookup that failed was a miss, not a clean entry */
     struct vs_cpu_config cfg;
     struct vs_clock clock;
     struct vs_ledger *ledger;
@@ -81,8 +92,9 @@ static inline uint64_t vs_cpu_now_ps(const struct vs_cpu *c)
     return c->txn->now_ps + c->pending_ps;
 }
 
-/* One access of `bytes` (>= 1): VS_CPU_DONE, or VS_CPU_FAULT with c->fault (then nothing was
- * completed and the access is to be issued again). */
+#define VS_CPU_ACCESS_MAX 4096u /* bytes */
+/* One access of `bytes` (1 to VS_CPU_ACCESS_MAX): VS_CPU_DONE, or VS_CPU_FAULT with c->fault (then
+ * nothing was completed and the access is to be issued again). */
 enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum vs_ref ref);
 /* One string instruction stores whole lines from the line-aligned `at` on. *done: how many bytes;
  * it goes on from there after a fault. */

@@ -57,9 +57,10 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
     if (out.fault != VS_FAULT_NONE) {
         c->fault = out;
         faulted(g, c, ref, tlb);
-        vs__cpu_count_squash(c, tlb);
+        c->count[VS_CNT_cpu_faults]++;
         return false;
     }
+    vs__cpu_count_walk(c, tlb);
     *hpa = out.hpa.v;
     return true;
 }
@@ -82,8 +83,9 @@ bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, 
     } else {
         struct vs_translation out;
         vs_gva at = {gva};
-        vs__cpu_count_miss(c, tlb, p == NULL);
+        c->missed = p == NULL;
         if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
+            vs__cpu_count_miss(tlb);
             hit(g, VS_CPU_TLB_SECOND + out.second);
             hpa = out.hpa.v;
         } else if (!walk(g, c, tlb, gva, ref, &hpa)) {

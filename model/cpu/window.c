@@ -256,9 +256,10 @@ static struct vs_window_fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint6
     return f;
 }
 
-/* Inside the open operation on w->beside. False: fault. */
+/* Inside the open operation on w->beside. counted: an attempt before counted this lookup. False:
+ * fault. */
 static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t ref, bool missed,
-                      uint64_t *hpa, struct vs_booked *attempt)
+                      bool counted, uint64_t *hpa, struct vs_booked *attempt)
 {
     struct vs_cpu_window *w = c->window;
     struct vs_txn *x = &w->beside;
@@ -278,12 +279,13 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
         bool hit = p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE));
         vs__attempt_charge(attempt, x, hit ? &tlb->lookup[tlb->last_table] : miss);
         if (hit) {
-            vs__cpu_count_hits(tlb, 1);
+            vs__cpu_count_hits(tlb, !counted);
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
         } else {
-            vs__cpu_count_miss(c, tlb, p == NULL);
+            c->missed = p == NULL;
             hit = c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out);
             if (hit) {
+                vs__cpu_count_miss(tlb);
                 vs__attempt_charge(attempt, x, &c->mmu.probed[out.second]);
                 *hpa = out.hpa.v;
             }
@@ -299,6 +301,7 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
             return true;
         }
     }
+    vs__cpu_announce_walk(c, at);
     c->mmu.walk(c->mmu.ctx, x, at, (enum vs_ref)ref, &out);
     if (vs_unlikely(attempt != NULL)) {
         vs__attempt_walked(c, x, ref, &out, attempt);
@@ -307,6 +310,7 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
         c->fault = out;
         return false;
     }
+    vs__cpu_count_walk(c, tlb);
     *hpa = out.hpa.v;
     w->walk[w->walks++ & w->walks_mask] =
         (struct vs_window_walk){gva >> out.page_shift, x->now_ps, out.page_shift};
@@ -314,55 +318,109 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
     return true;
 }
 
+/* The attempt faulted: taken where it retires, when everything older has completed. */
+static void squash(struct vs_cpu *c, uint32_t ref, const struct vs_tape *tape,
+                   const struct vs_booked *attempt)
+{
+    struct vs_txn *x = &c->window->beside;
+    vs__cpu_squash(c, x, ref, attempt);
+    x->tape = NULL;
+    uint64_t done = x->now_ps; /* which fetches that are settled beside it move */
+    vs_txn_settle(c->txn);
+    wait_for(c, tape, done);
+}
+
+/* The line at hpa, for the access that is open on w->beside. */
+static void book_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, uint32_t ref)
+{
+    struct vs_txn *x = &c->window->beside;
+    struct vs_window_fill f = fetch_line(c, l, hpa, ref, x->now_ps);
+    vs_ps wait = {f.wait_ps}, d = {f.ps};
+    if (wait.v) {
+        vs_charge(x, vs__window_wait_account(c, &f), wait);
+    }
+    vs_charge(x, l->lines.account[f.level], d);
+}
+
 /* An access booked part by part, from `start`: a walk, several lines, or somebody wants the parts.
- */
+ * All lines are translated before the first is asked for. bytes 0: translated only. */
 static bool booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t bytes, uint32_t ref,
                    bool missed, uint64_t start)
 {
     struct vs_cpu_window *w = c->window;
     struct vs_txn *x = &w->beside;
     struct vs_window_slot *s = &w->ring[w->tail & w->mask];
-    uint64_t line = 1ull << l->line_shift, hpa;
+    uint64_t line = 1ull << l->line_shift, end = gva + (bytes ? bytes : 1u), hpa, counted = 0,
+             where[VS__PIECES];
     struct vs_booked sofar, *attempt = NULL;
-    if (vs_unlikely((gva & (line - 1u)) + bytes > line)) {
+    bool straddles = (gva & (line - 1u)) + bytes > line;
+    if (vs_unlikely(straddles)) {
         sofar = (struct vs_booked){.n_parts = 0};
         attempt = &sofar;
+        counted = vs__cpu_halfway(c, gva, ref);
     }
     vs__window_actor(c);
     x->now_ps = start;
     s->tape.n = 0;
     x->tape = &s->tape;
     vs_open(x, vs__window_op[ref]);
-    for (uint64_t at = gva; at < gva + bytes; at = (at & ~(line - 1u)) + line) {
-        if (!translate(c, l, at, ref, missed, &hpa, attempt)) {
-            vs__cpu_squash(c, x, ref, attempt);
-            x->tape = NULL;
-            uint64_t done = x->now_ps; /* which fetches that are settled beside it move */
-            vs_txn_settle(c->txn);     /* taken where it retires: everything older completes */
-            wait_for(c, &s->tape, done);
+    for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
+        if (!translate(c, l, at, ref, missed, at < counted, &hpa, attempt)) {
+            if (straddles) {
+                vs__cpu_stop_halfway(c, gva, at > counted ? at : counted, ref);
+            }
+            squash(c, ref, &s->tape, attempt);
             return false;
         }
         missed = false;
-        if (l->lines.straddle && (gva & (line - 1u)) + bytes > line) {
-            uint32_t level =
-                l->lines.straddle(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
-            vs_ps d = {l->lines.ps[level]};
-            vs_charge(x, l->lines.account[level], d);
+        *vs__piece(where, gva, at) = hpa - (at & (VS__PIECE - 1u));
+        if (l->lines.straddle && straddles) {
             break;
         }
-        struct vs_window_fill f = fetch_line(c, l, hpa, ref, x->now_ps);
-        struct vs_lookup wait = {vs__window_wait_account(c, &f), {f.wait_ps}},
-                         k = {l->lines.account[f.level], {f.ps}};
-        if (wait.ps.v) {
-            vs__attempt_charge(attempt, x, &wait);
+    }
+    if (l->lines.straddle && straddles) {
+        uint32_t level = l->lines.straddle(
+            l->lines.ctx, (where[0] + (gva & (VS__PIECE - 1u))) >> l->line_shift, (enum vs_ref)ref);
+        vs_ps d = {l->lines.ps[level]};
+        vs_charge(x, l->lines.account[level], d);
+    } else if (bytes) {
+        for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
+            book_line(c, l, *vs__piece(where, gva, at) + (at & (VS__PIECE - 1u)), ref);
         }
-        vs__attempt_charge(attempt, x, &k);
     }
     vs_close(x);
     x->tape = NULL;
     c->count[VS_CNT_cpu_loads + (int)ref]++;
+    if (vs_unlikely(straddles)) {
+        vs__cpu_count_straddle(c);
+    }
     vs__window_entered(w, x->now_ps, ref);
     return true;
+}
+
+/* The line waits for it: only its own time is exposed, older accesses go on. It takes no entry. */
+static bool booked_at_once(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t bytes,
+                           uint32_t ref, bool missed)
+{
+    struct vs_cpu_window *w = c->window;
+    (void)room(c, 1, 1); /* the slot at the tail is free */
+    uint64_t tail = w->tail, done = w->done_ps, last = w->last_ps;
+    const struct vs_window_slot *s = &w->ring[w->tail & w->mask];
+    if (!booked(c, l, gva, bytes, ref, missed, vs_cpu_now_ps(c))) {
+        return false;
+    }
+    w->tail = tail;
+    w->done_ps = done;
+    w->last_ps = last;
+    w->entries--;
+    w->accesses--;
+    wait_for(c, &s->tape, w->beside.now_ps);
+    return true;
+}
+
+bool vs__window_translate(struct vs_cpu *c, uint64_t gva, uint32_t ref)
+{
+    return booked_at_once(c, vs__cpu_l1(c, ref), gva, 0, ref, false);
 }
 
 /* An access that found its translation but waited for something. */
@@ -411,10 +469,11 @@ static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t r
         } else {
             struct vs_translation out;
             vs_gva g = {gva};
-            vs__cpu_count_miss(c, first, p == NULL);
+            c->missed = p == NULL;
             if (!c->mmu.probe(c->mmu.ctx, g, (enum vs_ref)ref, &out)) {
                 return booked(c, l, gva, 1, ref, true, start);
             }
+            vs__cpu_count_miss(first);
             tlb = VS_CPU_TLB_SECOND + out.second;
             hpa = out.hpa.v;
         }
@@ -440,12 +499,11 @@ static bool one_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t r
     return true;
 }
 
-/* The front end waits for each line: only its own time is exposed, older accesses go on. */
+/* The front end waits for each line. */
 static bool fetch(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
 {
-    struct vs_cpu_window *w = c->window;
     struct vs_l1 *l = &c->fetch;
-    uint64_t hpa = gva, tail = w->tail, done = w->done_ps;
+    uint64_t hpa = gva;
     uint32_t line = 1u << l->line_shift, tlb = VS_CPU_TLB_NONE;
     bool missed = false;
     if ((gva & (line - 1u)) + bytes <= line && !vs__cpu_listened(c, VS_REF_FETCH)) {
@@ -459,11 +517,14 @@ static bool fetch(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
             } else {
                 struct vs_translation out;
                 vs_gva g = {gva};
-                vs__cpu_count_miss(c, first, true);
+                c->missed = true;
                 out.second = 0;
                 missed = !c->mmu.probe(c->mmu.ctx, g, VS_REF_FETCH, &out);
                 tlb = VS_CPU_TLB_SECOND + out.second;
                 hpa = missed ? 0 : out.hpa.v;
+                if (!missed) {
+                    vs__cpu_count_miss(first);
+                }
             }
         }
         if (!missed) {
@@ -473,17 +534,7 @@ static bool fetch(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
             return true;
         }
     }
-    (void)room(c, 1, 1); /* the slot at the tail is free; the fetch itself takes no entry */
-    const struct vs_window_slot *s = &w->ring[w->tail & w->mask];
-    if (!booked(c, l, gva, bytes, VS_REF_FETCH, missed, vs_cpu_now_ps(c))) {
-        return false;
-    }
-    w->tail = tail;
-    w->done_ps = done;
-    w->entries--;
-    w->accesses--;
-    wait_for(c, &s->tape, w->beside.now_ps);
-    return true;
+    return booked_at_once(c, l, gva, bytes, VS_REF_FETCH, missed);
 }
 
 bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref)
@@ -501,7 +552,6 @@ bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t 
     uint64_t start = vs_cpu_now_ps(c);
     start = c->depends && w->last_ps > start ? w->last_ps : start;
     if (vs_unlikely((gva & (line - 1u)) + bytes > line)) {
-        c->count[VS_CNT_cpu_straddles]++;
         return booked(c, l, gva, bytes, ref, false, start);
     }
     vs__window_actor(c);

@@ -78,6 +78,8 @@ void vs__string_pace(const struct vs_cpu *c, struct vs_cpu_window *w);
 bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
 /* The same as one of instructions that are counted apart. */
 bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
+/* What the TLBs and the walker do for an access that no cache holds; the line waits for it. */
+bool vs__window_translate(struct vs_cpu *c, uint64_t gva, uint32_t ref);
 /* Up to n accesses, each inside one line, at gva and every `stride` bytes on, in the page that
  * translated last, each followed by its instructions, while the clock is before until_ps. How many
  * it made; 0: go on one by one. The same as that many calls. */

@@ -99,14 +99,7 @@ bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation 
                                  : probe_tag(e, at.v, ref, e->tag_global, out))) {
         return true;
     }
-    if (own) {
-        e->count[VS_CNT_ept_l2i_misses]++;
-        return false;
-    }
-    if (e->l2.entries || e->l2_1g.entries) {
-        e->count[VS_CNT_ept_l2_misses]++;
-    }
-    return false;
+    return false; /* counted as a miss by whoever walks then, unless the walk faults */
 }
 
 void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t frame, unsigned shift,

@@ -13,6 +13,9 @@ void vs_ept_world(struct vs_ept *e, bool host)
     stores->misses = &e->count[VS_CNT_ept_store_misses];
     fetch->hits = &e->count[VS_CNT_ept_itlb_hits];
     fetch->misses = &e->count[VS_CNT_ept_itlb_misses];
+    uint64_t *second = e->l2.entries || e->l2_1g.entries ? &e->count[VS_CNT_ept_l2_misses] : NULL;
+    data->second_misses = stores->second_misses = second;
+    fetch->second_misses = e->l2i.entries ? &e->count[VS_CNT_ept_l2i_misses] : second;
 }
 
 /* ---- tags ---- */

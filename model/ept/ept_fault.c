@@ -20,12 +20,12 @@ bool vs__ept_first_fault(struct vs_ept *e, struct vs_translation *out, uint64_t 
     if (e->prefetch.running) {
         return false; /* nobody's access */
     }
-    e->count[VS_CNT_ept_page_faults]++;
     out->gva.v = gva;
     if (f->kind == VS_RADIX_X86 && level > f->levels) {
         out->fault = VS_FAULT_GENERAL_PROTECTION; /* non-canonical */
         return false;
     }
+    e->count[VS_CNT_ept_page_faults]++;
     if (f->kind == VS_RADIX_STAGE1) { /* and WnR */
         out->qualification = arm_status(why, level) | (ref == VS_REF_WRITE ? 1u << 6 : 0u);
     }

@@ -58,6 +58,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info,
     }
     vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, v->host);
+    vs_memory_core_world(&v->core, true); /* what the switch stores is the host's, as its time is */
     vs_open(&v->txn, op);
     if (vs__vcpu_leave(v, info) != VS_VMX_OK) {
         vs__vcpu_fail(v, "VMX abort");

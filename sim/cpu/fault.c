@@ -46,13 +46,13 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
     if (!vs__vcpu_memory(v, f->gpa.v)) {
         return f->table ? vs__vcpu_no_table(v, f->gva.v, f->gpa.v) : device_exit(v, &e);
     }
-    v->count[VS_CNT_vcpu_ept_faults]++;
     if (f->fault == VS_FAULT_EPT_MISCONFIG) {
         vs__vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx",
                       (unsigned long long)f->gpa.v);
         return VS__FAULT_STOP;
     }
     bool there = v->p->host.withheld(&w, &how);
+    v->count[VS_CNT_vcpu_ept_faults] += !there; /* else a right was withheld */
     if (!vs__vcpu_trap(v, &e, there ? &how : NULL)) {
         vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit",
                       (unsigned long long)f->gpa.v);
@@ -80,6 +80,23 @@ static enum vs_fault_end device(struct vs_vcpu *v)
     return VS__FAULT_DONE;
 }
 
+/* Under shadow paging: whether the guest's own tables lead to one where no memory is. The run has
+ * failed then. */
+static bool lost(struct vs_vcpu *v, uint64_t gva)
+{
+    uint64_t at[VS_RADIX_LEVELS + 1u];
+    if (!vs_space_reaches(&v->space, gva) ||
+        vs_space_malformed(&v->space, gva, (unsigned)v->p->ept.physical_bits)) {
+        return false;
+    }
+    unsigned level = vs_space_path(&v->space, gva, at);
+    if (vs__vcpu_memory(v, at[level])) {
+        return false;
+    }
+    (void)vs__vcpu_no_table(v, gva, at[level]);
+    return true;
+}
+
 static enum vs_fault_end handle(struct vs_vcpu *v, struct vs_translation *f)
 {
     enum vs_fault_end out = VS__FAULT_STOP;
@@ -97,8 +114,8 @@ static enum vs_fault_end handle(struct vs_vcpu *v, struct vs_translation *f)
     default:
         return ept_fault(v, f);
     }
-    if (v->p->shadow) { /* what is mapped at no cost comes first; then the shadow's own fault */
-        out = v->p->guest.touch_free(v, f) ? v->p->host.page_fault(v, f) : VS__FAULT_STOP;
+    if (v->p->shadow) {
+        out = lost(v, f->gva.v) ? VS__FAULT_STOP : v->p->host.page_fault(v, f);
         if (out != VS__FAULT_GUEST) {
             return out;
         }
@@ -128,6 +145,9 @@ static bool stuck(struct vs_vcpu *v, const struct vs_translation *f)
 bool vs__vcpu_fault(struct vs_vcpu *v)
 {
     struct vs_translation f = v->cpu.fault;
+    if (v->failed) {
+        return false; /* before the walk, which found nothing then */
+    }
     if (stuck(v, &f)) {
         vs__vcpu_fail(v,
                       "an access to 0x%llx faults again and again (%u times, physical 0x%llx): "
@@ -136,8 +156,11 @@ bool vs__vcpu_fault(struct vs_vcpu *v)
         return false;
     }
     struct vs_fault_seen seen = v->faulted; /* the handler has faults of its own */
+    struct vs_cpu_halfway halfway = v->cpu.halfway;
     enum vs_fault_end out = handle(v, &f);
     v->faulted = seen;
+    v->cpu.halfway = halfway;
+    v->cpu.halfway.until = out == VS__FAULT_AGAIN ? halfway.until : 0;
     v->emulated = out == VS__FAULT_DONE;
     v->faulted.n = v->emulated ? 0 : v->faulted.n;
     return out != VS__FAULT_STOP && !v->failed;

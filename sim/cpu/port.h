@@ -24,9 +24,10 @@ enum vs_fault_end {
 struct vs_guest_port {
     /* A page fault that is the guest's own. */
     enum vs_fault_end (*page_fault)(struct vs_vcpu *v, const struct vs_translation *f);
-    /* A page that comes at no cost is there before the hypervisor looks at the fault (shadow
-     * paging); false: that failed. */
-    bool (*touch_free)(struct vs_vcpu *v, const struct vs_translation *f);
+    /* Before a walk of a trace whose first touches are free (vs_cpu.before_walk; ctx is the vCPU):
+     * the page is given a frame, and the frame a page of the host, as if both had been there
+     * always. */
+    void (*touch_free)(void *ctx, vs_gva at);
     /* An interrupt was delivered: its handler, with the end of interrupt. */
     void (*interrupt)(struct vs_vcpu *v, uint8_t vector);
 };

@@ -34,7 +34,7 @@ enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors);
 
 /* mm/fault.c, see cpu/port.h */
 enum vs_fault_end guest_mm_fault(struct vs_vcpu *v, const struct vs_translation *f);
-bool guest_mm_touch_free(struct vs_vcpu *v, const struct vs_translation *f);
+void guest_mm_touch_free(void *ctx, vs_gva at);
 /* irq.c, see cpu/port.h */
 void guest_irq_handle(struct vs_vcpu *v, uint8_t vector);
 

@@ -205,6 +205,9 @@ static void begin(struct vs_vcpu *v)
     v->count[VS_CNT_vcpu_requests]++;
     v->record = 0;
     v->reply.value = 0;
+    v->cpu.before_walk =
+        r->kind == VS_REQ_TRACE && !v->p->os.trace_touch ? v->p->guest.touch_free : NULL;
+    v->cpu.before_walk_ctx = v;
     switch (r->kind) {
     case VS_REQ_END:
         v->ended = true;

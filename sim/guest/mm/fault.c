@@ -26,52 +26,83 @@ static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shif
             return VS_OK;
         }
     }
-    enum vs_status st = vs_space_touch(&v->space, gva, *shift, true, back);
-    vs__space_upper(v);
-    return st;
+    return vs_space_touch(&v->space, gva, *shift, true, back);
+}
+
+/* Whether that went well; else the run ends. */
+static bool touched(struct vs_vcpu *v, uint64_t gva, enum vs_status st)
+{
+    if (st == VS_E_BOUNDS) {
+        vs__vcpu_fail(v, "first touch of 0x%llx: its page tables lie where no memory is",
+                      (unsigned long long)gva);
+    } else if (st) {
+        char why[400];
+        vs__vcpu_refuse(v, "first touch of 0x%llx: %s", (unsigned long long)gva,
+                        vs__space_exhausted(v, why, sizeof why));
+    }
+    return !v->failed;
 }
 
 /* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
-static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool free)
+static bool first_touch(struct vs_vcpu *v, uint64_t gva)
 {
     struct vs_platform *p = v->p;
     const struct vs_os_config *os = &p->os;
     unsigned shift = region_shift(v);
-    bool back = free || p->built.host_prefault;
-    enum vs_status st;
-    if (free) {
-        st = give_frame(v, gva, &shift, back);
-    } else {
-        vs_gva code = {VS_HV_CODE}, data = {VS_HV_DATA};
-        vs_ps exception = {p->times.exception * v->clock.period_ps};
-        vs_txn_settle(&v->txn);
-        vs_open(&v->txn, VS_OP_PAGE_FAULT);
-        v->os_count[VS_CNT_os_page_faults]++;
-        vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_exception), exception);
-        vs__vcpu_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
-        uint64_t tables;
-        vs__edit_begin(v, &tables);
-        st = give_frame(v, gva, &shift, back);
-        if (!st) {
-            vs__edit_entry(v, gva, tables);
-            if (os->zero_page) {
-                vs__vcpu_clear(v, gva >> shift << shift, 1ull << shift);
-            }
+    vs_gva code = {VS_HV_CODE}, data = {VS_HV_DATA};
+    vs_ps exception = {p->times.exception * v->clock.period_ps};
+    uint64_t tables;
+    vs_txn_settle(&v->txn);
+    vs_open(&v->txn, VS_OP_PAGE_FAULT);
+    v->os_count[VS_CNT_os_page_faults]++;
+    vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_exception), exception);
+    vs__vcpu_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
+    vs__edit_begin(v, &tables);
+    enum vs_status st = give_frame(v, gva, &shift, p->built.host_prefault);
+    vs__space_upper(v);
+    if (!st) {
+        vs__edit_entry(v, gva, tables);
+        if (os->zero_page) {
+            vs__vcpu_clear(v, gva >> shift << shift, 1ull << shift);
         }
-        vs_close(&v->txn);
     }
-    if (st == VS_E_BOUNDS) {
-        vs__vcpu_fail(v, "first touch of 0x%llx: its page tables lie where no memory is",
-                      (unsigned long long)gva);
-        return false;
+    vs_close(&v->txn);
+    return touched(v, gva, st);
+}
+
+/* Where the guest's tables, as far as they go, hold the entry for an address. */
+static uint64_t last_entry(const struct vs_vcpu *v, uint64_t gva)
+{
+    uint64_t at[VS_RADIX_LEVELS + 1u];
+    unsigned level = vs_space_path(&v->space, gva, at);
+    return at[level];
+}
+
+/* The processor knows where the upper half's tables are. */
+static bool knows_upper(const struct vs_vcpu *v)
+{
+    return v->guest_context.upper == v->space.upper_cr3;
+}
+
+void guest_mm_touch_free(void *ctx, vs_gva at)
+{
+    struct vs_vcpu *v = ctx;
+    uint64_t gpa;
+    if (v->cpu.count != v->cpu.counts[0] || v->failed ||
+        vs_space_find(&v->space, at.v, &gpa)) { /* the host's own, or there already */
+        return;
     }
-    if (st) {
-        char why[400];
-        vs__vcpu_refuse(v, "first touch of 0x%llx: %s", (unsigned long long)gva,
-                        vs__space_exhausted(v, why, sizeof why));
-        return false;
+    /* what no first touch mends is left for the walk to find */
+    if (vs_space_reaches(&v->space, at.v) && !vs_space_held(&v->space, at.v) &&
+        !vs_space_malformed(&v->space, at.v, (unsigned)v->p->ept.physical_bits) &&
+        vs__vcpu_memory(v, last_entry(v, at.v))) {
+        unsigned shift = region_shift(v);
+        (void)touched(v, at.v, give_frame(v, at.v, &shift, true));
     }
-    return !v->failed;
+    if (!knows_upper(v)) { /* no settling: nothing counted depends on it */
+        v->guest_context.upper = v->space.upper_cr3;
+        vs_ept_context(&v->ept, &v->guest_context);
+    }
 }
 
 /* The guest's page fault for a right that its own tables do not give: its kernel would end the
@@ -116,7 +147,6 @@ static enum vs_fault_end forbidden(struct vs_vcpu *v, const struct vs_translatio
 static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *f)
 {
     bool trace = v->request.kind == VS_REQ_TRACE;
-    uint64_t at[VS_RADIX_LEVELS + 1u];
     if (!vs_space_reaches(&v->space, f->gva.v)) {
         vs__vcpu_fail(v,
                       "access to 0x%llx, which neither TTBR0 (%u bits) nor TTBR1 (%u bits) "
@@ -125,11 +155,11 @@ static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *
                       v->space.upper.input_bits);
         return VS__FAULT_STOP;
     }
-    uint64_t entry = at[vs_space_path(&v->space, f->gva.v, at)];
+    uint64_t entry = last_entry(v, f->gva.v);
     if (!vs__vcpu_memory(v, entry)) {
         return vs__vcpu_no_table(v, f->gva.v, entry);
     }
-    if (v->guest_context.upper != v->space.upper_cr3) { /* made by another vCPU */
+    if (!knows_upper(v)) { /* made by another vCPU */
         vs__space_upper(v);
         return VS__FAULT_AGAIN;
     }
@@ -139,22 +169,11 @@ static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *
         vs__vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f->gva.v);
         return VS__FAULT_STOP;
     }
-    return first_touch(v, f->gva.v, trace && v->p->os.trace_touch == 0) ? VS__FAULT_AGAIN
-                                                                        : VS__FAULT_STOP;
-}
-
-/* A trace's page that costs nothing is mapped before the shadow's own fault is looked at; false:
- * that was impossible, and the run failed. */
-bool guest_mm_touch_free(struct vs_vcpu *v, const struct vs_translation *f)
-{
-    uint64_t gpa;
-    if (v->request.kind == VS_REQ_TRACE && v->p->os.trace_touch == 0 &&
-        !(f->error_code & PF_PRESENT) && vs_space_reaches(&v->space, f->gva.v) &&
-        !vs_space_find(&v->space, f->gva.v, &gpa) &&
-        !vs_space_malformed(&v->space, f->gva.v, (unsigned)v->p->ept.physical_bits)) {
-        return absent(v, f) != VS__FAULT_STOP;
+    if (v->cpu.before_walk) {
+        return VS__FAULT_AGAIN; /* it has a frame since before the walk; whoever walks past that is
+                                 * stuck */
     }
-    return true;
+    return first_touch(v, f->gva.v) ? VS__FAULT_AGAIN : VS__FAULT_STOP;
 }
 
 enum vs_fault_end guest_mm_fault(struct vs_vcpu *v, const struct vs_translation *f)
