@@ -26,7 +26,9 @@ virtsim run workloads/gups.lua --set workload.count=100 --set workload.footprint
 -->
 It made <!-- measured a.db: SELECT count(*) FROM run -->7<!-- end --> runs.
 MD
-refused "a page that says something else" 1 "" env VIRTSIM_HOME="$VIRTSIM_HOME" "$work/tree/tools/measured" --check docs/page.md
+"$work/tree/tools/measured" --check docs/page.md >"$work/out"
+equal "a page that says something else is found" 1 $?
+equal "and named" 1 "$(grep -c '^docs/page.md: says' "$work/out")"
 ok "is written anew" "$work/tree/tools/measured" docs/page.md
 equal "with what is measured" 1 "$(grep -c 'It made .*-->1<!-- end --> runs' "$work/tree/docs/page.md")"
 finish
