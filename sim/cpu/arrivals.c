@@ -27,7 +27,7 @@ static void queue(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps, bool in_d
         return;
     }
     if (v->n_arrivals == VS__ARRIVALS) {
-        vs__vcpu_fail(v, "more than %u interrupts are on their way to it", VS__ARRIVALS);
+        vcpu_fail(v, "more than %u interrupts are on their way to it", VS__ARRIVALS);
         return;
     }
     unsigned i = v->n_arrivals++;
@@ -38,22 +38,22 @@ static void queue(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps, bool in_d
     vs_kernel_wake(v->p->kernel, v->agent, at_ps);
 }
 
-void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
+void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
 {
     queue(v, vector, sent_ps, false);
 }
 
-void vs__vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
+void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
 {
     queue(v, vector, sent_ps, true);
 }
 
-uint64_t vs__arrivals_next(const struct vs_vcpu *v)
+uint64_t vcpu_arrivals_next(const struct vs_vcpu *v)
 {
     return v->n_arrivals ? v->arrival[0].at_ps : VS_NEVER;
 }
 
-void vs__arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
+void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
 {
     unsigned n = 0;
     bool posted = v->p->virtualized && v->p->posted;
@@ -76,7 +76,7 @@ void vs__arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
     }
 }
 
-void vs__arrivals_delivered(struct vs_vcpu *v, uint8_t vector)
+void vcpu_arrivals_delivered(struct vs_vcpu *v, uint8_t vector)
 {
     struct vs_arrival *a = &v->flight[vector];
     const struct vs_platform *p = v->p;

@@ -6,13 +6,13 @@
  */
 #include "vcpu.h"
 
-bool vs__vcpu_in_guest(const struct vs_vcpu *v)
+bool vcpu_in_guest(const struct vs_vcpu *v)
 {
     return !v->waits && !v->awaits_in_exit && !(v->sleeping && v->txn.depth > 1);
 }
 
 /* One of those that `from` waits for has answered, at that time. */
-void vs__await_answer(struct vs_vcpu *by, unsigned from, uint64_t now)
+void vcpu_await_answer(struct vs_vcpu *by, unsigned from, uint64_t now)
 {
     struct vs_vcpu *v = &by->p->vcpu[from];
     v->acked_ps = now > v->acked_ps ? now : v->acked_ps;
@@ -25,26 +25,26 @@ void vs__await_answer(struct vs_vcpu *by, unsigned from, uint64_t now)
 static void answer(struct vs_vcpu *v, uint64_t now_ps)
 {
     for (unsigned i = 0; i < v->n_kickers; i++) {
-        vs__await_answer(v, v->kicker[i], now_ps);
+        vcpu_await_answer(v, v->kicker[i], now_ps);
     }
     v->n_kickers = 0;
 }
 
-uint64_t vs__await_wake_ps(const struct vs_vcpu *v)
+uint64_t vcpu_await_wake_ps(const struct vs_vcpu *v)
 {
-    uint64_t at = v->awaited ? VS_NEVER : v->acked_ps, next = vs__arrivals_next(v);
+    uint64_t at = v->awaited ? VS_NEVER : v->acked_ps, next = vcpu_arrivals_next(v);
     at = v->kick_ps < at ? v->kick_ps : at;
     if (!v->awaits_in_exit) { /* it spins with interrupts enabled */
         at = next < at ? next : at;
         at = v->tick_ps < at ? v->tick_ps : at;
         at = v->host_ps < at ? v->host_ps : at;
-        at = vs__timer_due_ps(v) < at ? vs__timer_due_ps(v) : at;
-        at = vs__vcpu_due(v) ? 0 : at;
+        at = vcpu_timer_due_ps(v) < at ? vcpu_timer_due_ps(v) : at;
+        at = vcpu_due(v) ? 0 : at;
     }
     return at;
 }
 
-void vs__await_awake(struct vs_vcpu *v, uint64_t now_ps)
+void vcpu_await_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     unsigned account = v->awaits_in_exit ? VS_ACC_vcpu_kick_wait
                        : v->awaits_turn  ? VS_ACC_vcpu_turn_wait
@@ -57,18 +57,18 @@ void vs__await_awake(struct vs_vcpu *v, uint64_t now_ps)
         bool in_exit = v->awaits_in_exit;
         v->awaits = v->awaits_in_exit = v->awaits_turn = false;
         if (in_exit) {
-            vs__vcpu_release(v);
+            vcpu_release(v);
         }
         return;
     }
     if (!v->awaits_in_exit) {
-        vs__vcpu_interrupts(v);
+        vcpu_interrupts(v);
     } else if (v->kick_ps <= now_ps) {
-        vs__kick_outside(v, now_ps);
+        vcpu_kick_outside(v, now_ps);
     }
 }
 
-void vs__kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to)
+void vcpu_kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to)
 {
     v->awaited++;
     vs_apic_send(&v->apic, t);
@@ -86,13 +86,13 @@ static void acknowledge_kick(void *ctx, struct vs_txn *t)
     v->left_ps = vs_now(t).v;
 }
 
-void vs__kick_arrives(struct vs_vcpu *v)
+void vcpu_kick_arrives(struct vs_vcpu *v)
 {
     v->kick_ps = VS_NEVER;
-    vs__vcpu_kick(v, acknowledge_kick, v);
+    vcpu_kick(v, acknowledge_kick, v);
 }
 
-void vs__kick_outside(struct vs_vcpu *v, uint64_t now_ps)
+void vcpu_kick_outside(struct vs_vcpu *v, uint64_t now_ps)
 {
     v->kick_ps = VS_NEVER;
     answer(v, now_ps);

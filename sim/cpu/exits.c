@@ -31,16 +31,16 @@ static bool entry(struct vs_vcpu *v)
     if (v->n_shots || v->all_shots || v->flush_due) {
         v->p->host.before_entry(v);
     }
-    vs__timer_enter(v);
-    enum vs_vmx_result r = vs__vcpu_resume(v);
+    vcpu_timer_enter(v);
+    enum vs_vmx_result r = vcpu_resume(v);
     if (r != VS_VMX_OK) {
         uint64_t error = 0;
         vs_vmx_read(&v->vmx, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
-        vs__vcpu_fail(v, "the VM entry failed (result %d, VM-instruction error %llu)", (int)r,
-                      (unsigned long long)error);
+        vcpu_fail(v, "the VM entry failed (result %d, VM-instruction error %llu)", (int)r,
+                  (unsigned long long)error);
         return false;
     }
-    vs__vcpu_world(v, false);
+    vcpu_world(v, false);
     return true;
 }
 
@@ -52,19 +52,19 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info,
     static const struct vs_handling nothing;
     enum vs_op op = vs_vmx_exit_op(info->reason), handler = vs_hv_handler_op(op);
     if (op == VS_OP_N || handler == VS_OP_N) {
-        vs__vcpu_fail(v, "a VM exit for basic reason %u, which this hypervisor has no handler for",
-                      info->reason);
+        vcpu_fail(v, "a VM exit for basic reason %u, which this hypervisor has no handler for",
+                  info->reason);
         return false;
     }
     vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, v->host);
     vs_memory_core_world(&v->core, true); /* what the switch stores is the host's, as its time is */
     vs_open(&v->txn, op);
-    if (vs__vcpu_leave(v, info) != VS_VMX_OK) {
-        vs__vcpu_fail(v, "VMX abort");
+    if (vcpu_leave(v, info) != VS_VMX_OK) {
+        vcpu_fail(v, "VMX abort");
         return false;
     }
-    vs__vcpu_world(v, true);
+    vcpu_world(v, true);
     how = how ? how : &nothing;
     struct vs_log_reading log = {v, how->log_full};
     struct vs_hv_exit what = {.qualification = info->qualification,
@@ -81,7 +81,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info,
                               .ctx = how->ctx};
     enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, handler, &what);
     if (r == VS_HV_FAIL) {
-        vs__vcpu_fail(v, "%s: host memory is exhausted (host.memory)", vs_op_name(handler));
+        vcpu_fail(v, "%s: host memory is exhausted (host.memory)", vs_op_name(handler));
         return false;
     }
     if (hold && (r == VS_HV_HALT || v->awaits)) {
@@ -95,8 +95,8 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info,
     return true;
 }
 
-bool vs__vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap,
-                        const struct vs_handling *how, bool *hold)
+bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
+                    bool *hold)
 {
     struct vs_vmx_exit_info info;
     memset(&info, 0, sizeof info);
@@ -106,9 +106,9 @@ bool vs__vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap,
     if (!how && v->p->host.work_of(&w, &own)) {
         how = &own;
     }
-    if (!vs__vcpu_intercepts(v, trap, &info)) {
+    if (!vcpu_intercepts(v, trap, &info)) {
         if (w.needed) {
-            vs__vcpu_fail(v, "%s does not exit, but %s needs that", w.needed, w.by);
+            vcpu_fail(v, "%s does not exit, but %s needs that", w.needed, w.by);
         }
         return false;
     }
@@ -116,17 +116,16 @@ bool vs__vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap,
     return true;
 }
 
-bool vs__vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
+bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
 {
-    return vs__vcpu_trap_hold(v, trap, how, NULL);
+    return vcpu_trap_hold(v, trap, how, NULL);
 }
 
-void vs__vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap,
-                          const struct vs_handling *how)
+void vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
 {
     struct vs_vmx_exit_info info;
     memset(&info, 0, sizeof info);
-    vs__vcpu_exit_of(trap, &info);
+    vcpu_exit_of(trap, &info);
     vs_txn_settle(&v->txn);
     struct vs_host_work w = {.v = v, .trap = trap, .always = true};
     struct vs_handling own;
@@ -136,7 +135,7 @@ void vs__vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap,
     handle_exit(v, &info, how, NULL);
 }
 
-void vs__vcpu_release(struct vs_vcpu *v)
+void vcpu_release(struct vs_vcpu *v)
 {
     if (entry(v)) {
         vs_close(&v->txn);
@@ -150,16 +149,16 @@ static void external_interrupt(struct vs_vcpu *v, uint8_t vector, uint8_t inject
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
     struct vs_handling how = {.inject = inject};
-    vs__vcpu_trap(v, &e, &how);
+    vcpu_trap(v, &e, &how);
 }
 
-void vs__vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx)
+void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = KICK_VECTOR};
     struct vs_handling how = {.work = work, .ctx = ctx};
     vs_cpu_interrupt(&v->cpu);
-    if (!vs__vcpu_trap(v, &e, &how)) {
-        vs__vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
+    if (!vcpu_trap(v, &e, &how)) {
+        vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }
 }
 
@@ -169,7 +168,7 @@ static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
                            : injected                     ? VS_APIC_INJECTED
                                                           : VS_APIC_ACCEPT;
     vs_txn_settle(&v->txn);
-    vs__arrivals_delivered(v, vector);
+    vcpu_arrivals_delivered(v, vector);
     vs_open(&v->txn, VS_OP_IRQ);
     vs_apic_deliver(&v->apic, &v->txn, vector, how);
     v->in_interrupt = true;
@@ -184,7 +183,7 @@ static void inject(struct vs_vcpu *v, uint8_t vector)
 {
     if (v->entry_vector == vector) {
         v->entry_vector = 0;
-    } else if (!vs__vcpu_window(v, vector)) {
+    } else if (!vcpu_window(v, vector)) {
         external_interrupt(v, vector, vector);
     }
     if (!v->failed) {
@@ -192,12 +191,12 @@ static void inject(struct vs_vcpu *v, uint8_t vector)
     }
 }
 
-void vs__vcpu_interrupts(struct vs_vcpu *v)
+void vcpu_interrupts(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     uint64_t now = vs_cpu_now_ps(&v->cpu);
-    vs__timer_fire(v, now);
-    vs__arrivals_take(v, now);
+    vcpu_timer_fire(v, now);
+    vcpu_arrivals_take(v, now);
     if (v->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
         uint64_t every = 1000000000000u / p->times.tick_hz;
         v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
@@ -209,7 +208,7 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
     }
     if (v->kick_ps <= now && !v->failed) {
         vs_cpu_interrupt(&v->cpu);
-        vs__kick_arrives(v);
+        vcpu_kick_arrives(v);
     }
     if (v->failed || v->in_interrupt) {
         return;
@@ -221,7 +220,7 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
         vs_pi_sync(&v->apic, &v->txn, &mem);
     }
     for (uint8_t vector; !v->failed && (vector = vs_apic_pending(&v->apic)) != VS_APIC_NONE;) {
-        if (vs__vcpu_blocked(v, vector)) {
+        if (vcpu_blocked(v, vector)) {
             return;
         }
         vs_cpu_interrupt(&v->cpu);
@@ -233,10 +232,10 @@ void vs__vcpu_interrupts(struct vs_vcpu *v)
     }
 }
 
-void vs__vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector)
+void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector)
 {
-    vs__apic_icr(v, to, vector);
-    vs__vcpu_raise(&v->p->vcpu[to], vector, vs_now(&v->txn).v);
+    vcpu_apic_icr(v, to, vector);
+    vcpu_raise(&v->p->vcpu[to], vector, vs_now(&v->txn).v);
     v->yield = true;
 }
 
@@ -250,21 +249,21 @@ static bool something_due(const struct vs_vcpu *v)
 /* Arm ARM, Wait for Interrupt: a pending one ends WFI whether or not PSTATE.I masks it. */
 static bool wakes_masked(const struct vs_vcpu *v)
 {
-    return vs__vcpu_arm(v);
+    return vcpu_arm(v);
 }
 
-bool vs__vcpu_wakes(const struct vs_vcpu *v)
+bool vcpu_wakes(const struct vs_vcpu *v)
 {
     return something_due(v) && (!v->masked || wakes_masked(v));
 }
 
-void vs__vcpu_sleep(struct vs_vcpu *v)
+void vcpu_sleep(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     bool hold = false;
     if (v->masked && !wakes_masked(v)) {
-        vs__vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
-                         "NMI would end that");
+        vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
+                     "NMI would end that");
         return;
     }
     if (something_due(v)) {
@@ -273,7 +272,7 @@ void vs__vcpu_sleep(struct vs_vcpu *v)
     vs_txn_settle(&v->txn);
     if (p->virtualized) {
         struct vs_trap e = {.kind = VS_TRAP_HALT, .length = 1};
-        (void)vs__vcpu_trap_hold(v, &e, NULL, &hold);
+        (void)vcpu_trap_hold(v, &e, NULL, &hold);
     }
     if (v->failed) {
         return;
@@ -282,9 +281,9 @@ void vs__vcpu_sleep(struct vs_vcpu *v)
     v->sleeping = true;
 }
 
-uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v)
+uint64_t vcpu_wake_ps(const struct vs_vcpu *v)
 {
-    uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vs__arrivals_next(v);
+    uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vcpu_arrivals_next(v);
     at = next < at ? next : at;
     at = v->kick_ps < at ? v->kick_ps : at;
     if (something_due(v)) {
@@ -293,17 +292,17 @@ uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v)
     return at;
 }
 
-void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
+void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
     bool in_exit = v->txn.depth > 1;
     if (v->kick_ps <= now_ps && in_exit) {
-        vs__kick_outside(v, now_ps);
+        vcpu_kick_outside(v, now_ps);
         return;
     }
     if (v->kick_ps <= now_ps) { /* it sleeps in its guest: an exit, and back to sleep */
         wait_until(v, VS_ACC_vcpu_idle, now_ps);
-        vs__kick_arrives(v);
+        vcpu_kick_arrives(v);
         v->slept_ps = vs_now(&v->txn).v;
         return;
     }
@@ -319,8 +318,8 @@ void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     vs_hv_wake(&v->hv, &v->txn, ps(v->slept_ps), ps(now_ps));
-    vs__timer_expire(v, now_ps);
-    vs__arrivals_take(v, now_ps);
+    vcpu_timer_expire(v, now_ps);
+    vcpu_arrivals_take(v, now_ps);
     uint8_t vector = vs_apic_pending(&v->apic);
     if (!p->posted && vector != VS_APIC_NONE) {
         v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
@@ -341,10 +340,10 @@ static void shadow_mmio(struct vs_vcpu *v, uint64_t at)
                         .error_code = PF_RESERVED,
                         .gva = {at}};
     struct vs_handling how = {.device = true};
-    vs__vcpu_trap(v, &e, &how);
+    vcpu_trap(v, &e, &how);
 }
 
-void vs__vcpu_mmio(struct vs_vcpu *v, uint64_t address)
+void vcpu_mmio(struct vs_vcpu *v, uint64_t address)
 {
     struct vs_platform *p = v->p;
     if (!p->virtualized) {
@@ -368,5 +367,5 @@ void vs__vcpu_mmio(struct vs_vcpu *v, uint64_t address)
      * violates */
     uint64_t gpa = v->vm->bytes + (address & 0xfffffffu);
     struct vs_trap e = {.kind = VS_TRAP_MMIO, .gpa = {gpa}, .gva = {address}};
-    vs__vcpu_trap(v, &e, NULL);
+    vcpu_trap(v, &e, NULL);
 }

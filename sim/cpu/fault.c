@@ -9,24 +9,24 @@
 
 /* A page table where no memory is: no hypervisor can emulate the walker's access, and on bare metal
  * nobody answers it. */
-enum vs_fault_end vs__vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
+enum vs_fault_end vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
 {
     bool guest = v->p->virtualized;
-    vs__vcpu_fail(v,
-                  "the page tables lead 0x%llx to a table at %s 0x%llx, beyond %s = %llu bytes: "
-                  "no memory is there",
-                  (unsigned long long)gva, guest ? "guest-physical" : "physical",
-                  (unsigned long long)pa, guest ? "guest.memory" : "host.memory",
-                  (unsigned long long)(guest ? v->vm->bytes : vs_phys_size(v->p->phys)));
+    vcpu_fail(v,
+              "the page tables lead 0x%llx to a table at %s 0x%llx, beyond %s = %llu bytes: "
+              "no memory is there",
+              (unsigned long long)gva, guest ? "guest-physical" : "physical",
+              (unsigned long long)pa, guest ? "guest.memory" : "host.memory",
+              (unsigned long long)(guest ? v->vm->bytes : vs_phys_size(v->p->phys)));
     return VS__FAULT_STOP;
 }
 
 /* Guest-physical space that is no memory is a device's: the hypervisor emulates the access. */
 static enum vs_fault_end device_exit(struct vs_vcpu *v, const struct vs_trap *e)
 {
-    if (!vs__vcpu_trap(v, e, NULL)) {
-        vs__vcpu_fail(v, "an access to a device at guest-physical 0x%llx that does not exit",
-                      (unsigned long long)e->gpa.v);
+    if (!vcpu_trap(v, e, NULL)) {
+        vcpu_fail(v, "an access to a device at guest-physical 0x%llx that does not exit",
+                  (unsigned long long)e->gpa.v);
     }
     if (e->kind == VS_TRAP_STAGE2_FAULT) {
         (void)vs_vm_device(v->vm, e->gpa.v); /* the next one is a misconfiguration */
@@ -43,19 +43,18 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
                         .gva = f->gva};
     struct vs_host_work w = {.v = v, .trap = &e, .fault = f};
     struct vs_handling how;
-    if (!vs__vcpu_memory(v, f->gpa.v)) {
-        return f->table ? vs__vcpu_no_table(v, f->gva.v, f->gpa.v) : device_exit(v, &e);
+    if (!vcpu_memory(v, f->gpa.v)) {
+        return f->table ? vcpu_no_table(v, f->gva.v, f->gpa.v) : device_exit(v, &e);
     }
     if (f->fault == VS_FAULT_EPT_MISCONFIG) {
-        vs__vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx",
-                      (unsigned long long)f->gpa.v);
+        vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx", (unsigned long long)f->gpa.v);
         return VS__FAULT_STOP;
     }
     bool there = v->p->host.withheld(&w, &how);
     v->count[VS_CNT_vcpu_ept_faults] += !there; /* else a right was withheld */
-    if (!vs__vcpu_trap(v, &e, there ? &how : NULL)) {
-        vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit",
-                      (unsigned long long)f->gpa.v);
+    if (!vcpu_trap(v, &e, there ? &how : NULL)) {
+        vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit",
+                  (unsigned long long)f->gpa.v);
     }
     return VS__FAULT_AGAIN;
 }
@@ -65,8 +64,8 @@ static enum vs_fault_end log_full(struct vs_vcpu *v, const struct vs_translation
 {
     struct vs_trap e = {.kind = VS_TRAP_LOG_FULL, .gpa = f->gpa, .gva = f->gva};
     struct vs_handling how = {.log_full = true};
-    if (!vs__vcpu_trap(v, &e, &how)) {
-        vs__vcpu_fail(v, "a full page-modification log that does not exit");
+    if (!vcpu_trap(v, &e, &how)) {
+        vcpu_fail(v, "a full page-modification log that does not exit");
     }
     return VS__FAULT_AGAIN;
 }
@@ -90,10 +89,10 @@ static bool lost(struct vs_vcpu *v, uint64_t gva)
         return false;
     }
     unsigned level = vs_space_path(&v->space, gva, at);
-    if (vs__vcpu_memory(v, at[level])) {
+    if (vcpu_memory(v, at[level])) {
         return false;
     }
-    (void)vs__vcpu_no_table(v, gva, at[level]);
+    (void)vcpu_no_table(v, gva, at[level]);
     return true;
 }
 
@@ -102,8 +101,7 @@ static enum vs_fault_end handle(struct vs_vcpu *v, struct vs_translation *f)
     enum vs_fault_end out = VS__FAULT_STOP;
     switch (f->fault) {
     case VS_FAULT_GENERAL_PROTECTION:
-        vs__vcpu_fail(v, "access to 0x%llx, which is not canonical: #GP",
-                      (unsigned long long)f->gva.v);
+        vcpu_fail(v, "access to 0x%llx, which is not canonical: #GP", (unsigned long long)f->gva.v);
         return VS__FAULT_STOP;
     case VS_FAULT_PML_FULL:
         return log_full(v, f);
@@ -142,17 +140,17 @@ static bool stuck(struct vs_vcpu *v, const struct vs_translation *f)
     return now.n >= FAULTS_ALIKE;
 }
 
-bool vs__vcpu_fault(struct vs_vcpu *v)
+bool vcpu_fault(struct vs_vcpu *v)
 {
     struct vs_translation f = v->cpu.fault;
     if (v->failed) {
         return false; /* before the walk, which found nothing then */
     }
     if (stuck(v, &f)) {
-        vs__vcpu_fail(v,
-                      "an access to 0x%llx faults again and again (%u times, physical 0x%llx): "
-                      "what handles it changes nothing",
-                      (unsigned long long)f.gva.v, FAULTS_ALIKE, (unsigned long long)f.gpa.v);
+        vcpu_fail(v,
+                  "an access to 0x%llx faults again and again (%u times, physical 0x%llx): "
+                  "what handles it changes nothing",
+                  (unsigned long long)f.gva.v, FAULTS_ALIKE, (unsigned long long)f.gpa.v);
         return false;
     }
     struct vs_fault_seen seen = v->faulted; /* the handler has faults of its own */

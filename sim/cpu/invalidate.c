@@ -3,7 +3,7 @@
  */
 #include "vcpu.h"
 
-void vs__vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles)
+void vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles)
 {
     vs_ps cost = {cycles * v->clock.period_ps};
     vs_txn_settle(t);
@@ -11,10 +11,10 @@ void vs__vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account
 }
 
 /* The instruction's own time, where it did not exit. */
-void vs__vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles)
+void vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles)
 {
     vs_cpu_instructions(&v->cpu, 1);
-    vs__vcpu_charge(v, &v->txn, account, cycles);
+    vcpu_charge(v, &v->txn, account, cycles);
 }
 
 static uint64_t elsewhere(const struct vs_vcpu *v, enum vs_tlbi form,
@@ -28,7 +28,7 @@ static uint64_t elsewhere(const struct vs_vcpu *v, enum vs_tlbi form,
     return n;
 }
 
-void vs__vcpu_execute_tlbi(void *ctx, struct vs_txn *t)
+void vcpu_execute_tlbi(void *ctx, struct vs_txn *t)
 {
     const struct vs_tlbi_executed *i = ctx;
     struct vs_vcpu *v = i->v;
@@ -38,7 +38,7 @@ void vs__vcpu_execute_tlbi(void *ctx, struct vs_txn *t)
     vs_cpu_instructions(&v->cpu, 1);
     vs_txn_settle(t);
     vs_open(t, VS_OP_INVALIDATE);
-    vs__vcpu_charge(v, t, VS_ACC_vcpu_tlbi, v->p->times.tlbi);
+    vcpu_charge(v, t, VS_ACC_vcpu_tlbi, v->p->times.tlbi);
     (void)vs_ept_tlbi_in(&v->ept, NULL, i->form, &c, i->at);
     if (i->shareable) {
         v->count[VS_CNT_vcpu_broadcast_dropped] += elsewhere(v, i->form, &c, i->at);
@@ -46,10 +46,10 @@ void vs__vcpu_execute_tlbi(void *ctx, struct vs_txn *t)
     vs_close(t);
 }
 
-void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable)
+void vcpu_dsb(struct vs_vcpu *v, bool shareable)
 {
-    vs__vcpu_own_time(v, VS_ACC_vcpu_dsb, v->p->times.dsb);
+    vcpu_own_time(v, VS_ACC_vcpu_dsb, v->p->times.dsb);
     if (shareable) {
-        vs__vcpu_charge(v, &v->txn, VS_ACC_vcpu_dvm_sync, v->p->times.dvm_sync);
+        vcpu_charge(v, &v->txn, VS_ACC_vcpu_dvm_sync, v->p->times.dvm_sync);
     }
 }

@@ -24,7 +24,7 @@ static bool xapic(const struct vs_vcpu *v)
     return v->p->irq.mode == VS_APIC_XAPIC;
 }
 
-void vs__apic_load(struct vs_platform *p, struct vs_vmcs_config *c)
+void vcpu_apic_load(struct vs_platform *p, struct vs_vmcs_config *c)
 {
     if (p->irq.mode == VS_APIC_XAPIC && p->ept.vendor == VS_VENDOR_INTEL) {
         c->control_virtualize_x2apic = 0; /* KVM's vmx_set_virtual_apic_mode */
@@ -32,7 +32,7 @@ void vs__apic_load(struct vs_platform *p, struct vs_vmcs_config *c)
     }
 }
 
-void vs__apic_check(const struct vs_platform *p, struct vs_errors *errors)
+void vcpu_apic_check(const struct vs_platform *p, struct vs_errors *errors)
 {
     if (p->irq.mode == VS_APIC_XAPIC && p->ept.vendor != VS_VENDOR_INTEL) {
         vs_error(errors,
@@ -55,8 +55,8 @@ static void page_access(struct vs_vcpu *v, uint32_t offset, bool write)
 {
     struct vs_trap e = {.kind = VS_TRAP_APIC_ACCESS, .number = offset, .write = write, .length = 3};
     struct vs_handling eoi = {.work = fast_eoi, .ctx = v, .fast = true};
-    if (!vs__vcpu_trap(v, &e, write && offset == EOI ? &eoi : NULL)) {
-        vs__vcpu_fail(v, "an access to the APIC's page that does not exit");
+    if (!vcpu_trap(v, &e, write && offset == EOI ? &eoi : NULL)) {
+        vcpu_fail(v, "an access to the APIC's page that does not exit");
     }
 }
 
@@ -66,10 +66,10 @@ static void page_written(struct vs_vcpu *v, uint32_t offset)
     struct vs_trap e = {.kind = VS_TRAP_APIC_WRITE, .number = offset};
     vs_txn_settle(&v->txn);
     vs_apic_touch(&v->apic, &v->txn);
-    vs__vcpu_trap(v, &e, NULL);
+    vcpu_trap(v, &e, NULL);
 }
 
-void vs__apic_eoi(struct vs_vcpu *v, uint8_t vector)
+void vcpu_apic_eoi(struct vs_vcpu *v, uint8_t vector)
 {
     const struct vs_platform *p = v->p;
     bool exits = p->virtualized && !p->vid;
@@ -80,10 +80,10 @@ void vs__apic_eoi(struct vs_vcpu *v, uint8_t vector)
         page_access(v, EOI, true);
     } else if (exits) {
         struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE, .number = MSR_X2APIC_EOI, .length = 2};
-        vs__vcpu_trap(v, &e, NULL);
+        vcpu_trap(v, &e, NULL);
     } else if (p->virtualized) {
         struct vs_trap e = {.kind = VS_TRAP_EOI, .number = vector};
-        vs__vcpu_trap(v, &e, NULL); /* exits only for vectors of the EOI-exit bitmap */
+        vcpu_trap(v, &e, NULL); /* exits only for vectors of the EOI-exit bitmap */
     }
 }
 
@@ -107,7 +107,7 @@ static void send_by_page(struct vs_vcpu *v)
     }
 }
 
-void vs__apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector)
+void vcpu_apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector)
 {
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
                         .number = MSR_X2APIC_ICR,
@@ -116,7 +116,7 @@ void vs__apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector)
     vs_txn_settle(&v->txn);
     if (xapic(v)) {
         send_by_page(v);
-    } else if (!v->p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
+    } else if (!v->p->virtualized || !vcpu_trap(v, &e, NULL)) {
         vs_apic_send(&v->apic, &v->txn);
     }
 }
@@ -129,7 +129,7 @@ static bool injected(const struct vs_vcpu *v)
     return v->p->virtualized && !v->p->posted;
 }
 
-void vs__vcpu_mask(struct vs_vcpu *v, bool on)
+void vcpu_mask(struct vs_vcpu *v, bool on)
 {
     vs_cpu_instructions(&v->cpu, 1);
     v->shadowed = v->masked && !on;
@@ -140,7 +140,7 @@ void vs__vcpu_mask(struct vs_vcpu *v, bool on)
     }
 }
 
-void vs__vcpu_unshadow(struct vs_vcpu *v)
+void vcpu_unshadow(struct vs_vcpu *v)
 {
     v->shadowed = false;
     if (v->p->virtualized && !v->p->el2) {
@@ -148,14 +148,14 @@ void vs__vcpu_unshadow(struct vs_vcpu *v)
     }
 }
 
-bool vs__vcpu_due(const struct vs_vcpu *v)
+bool vcpu_due(const struct vs_vcpu *v)
 {
     bool blocked = v->masked || v->shadowed;
     return v->notified ||
            (vs_apic_pending(&v->apic) != VS_APIC_NONE && (!blocked || (v->fresh && injected(v))));
 }
 
-bool vs__vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
+bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
     struct vs_handling how = {.inject = vector};
@@ -167,7 +167,7 @@ bool vs__vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
     }
     v->fresh = false; /* it has arrived: the host takes it, and the entry cannot carry it */
     vs_cpu_interrupt(&v->cpu);
-    vs__vcpu_trap(v, &e, &how);
+    vcpu_trap(v, &e, &how);
     v->window = !v->p->vid && !v->p->el2;
     v->listed = !v->window;
     return true;
@@ -182,7 +182,7 @@ static bool others(const struct vs_vcpu *v)
     return n > 1;
 }
 
-bool vs__vcpu_window(struct vs_vcpu *v, uint8_t vector)
+bool vcpu_window(struct vs_vcpu *v, uint8_t vector)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT_WINDOW};
     if (v->listed && !v->fresh) {
@@ -194,8 +194,8 @@ bool vs__vcpu_window(struct vs_vcpu *v, uint8_t vector)
     }
     v->window = others(v);
     struct vs_handling how = {.inject = vector, .more = v->window};
-    if (!vs__vcpu_trap(v, &e, &how)) {
-        vs__vcpu_fail(v, "an interrupt window that the hypervisor asked for does not exit");
+    if (!vcpu_trap(v, &e, &how)) {
+        vcpu_fail(v, "an interrupt window that the hypervisor asked for does not exit");
     }
     return true;
 }
@@ -208,18 +208,18 @@ static bool preempts(const struct vs_vcpu *v)
     return v->p->virtualized && v->vmx.config.control_preemption_timer != 0;
 }
 
-bool vs__timer_write(struct vs_vcpu *v)
+bool vcpu_timer_write(struct vs_vcpu *v)
 {
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
                         .number = MSR_TSC_DEADLINE,
                         .value = v->timer_armed ? v->timer_ps / v->clock.period_ps : 0,
                         .length = 2};
-    return v->p->virtualized && vs__vcpu_trap(v, &e, NULL);
+    return v->p->virtualized && vcpu_trap(v, &e, NULL);
 }
 
 static void write_deadline(struct vs_vcpu *v)
 {
-    if (!vs__timer_write(v)) {
+    if (!vcpu_timer_write(v)) {
         vs_ps took = {v->p->times.wrmsr * v->clock.period_ps};
         vs_cpu_instructions(&v->cpu, 1);
         vs_txn_settle(&v->txn);
@@ -227,14 +227,14 @@ static void write_deadline(struct vs_vcpu *v)
     }
 }
 
-void vs__timer_set(struct vs_vcpu *v, uint64_t ps)
+void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps)
 {
     v->timer_armed = ps != 0;
     v->timer_ps = vs_cpu_now_ps(&v->cpu) + ps;
     write_deadline(v);
 }
 
-void vs__timer_enter(struct vs_vcpu *v)
+void vcpu_timer_enter(struct vs_vcpu *v)
 {
     if (!v->timer_armed || !preempts(v)) {
         return;
@@ -248,13 +248,13 @@ void vs__timer_enter(struct vs_vcpu *v)
     v->expires_for_ps = v->timer_ps;
 }
 
-uint64_t vs__timer_due_ps(const struct vs_vcpu *v)
+uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v)
 {
     bool loaded = preempts(v) && v->expires_for_ps == v->timer_ps;
     return !v->timer_armed ? VS_NEVER : loaded ? v->expires_ps : v->timer_ps;
 }
 
-void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps)
+void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps)
 {
     vs_ps at = {v->timer_ps};
     if (v->timer_armed && v->timer_ps <= now_ps) {
@@ -263,12 +263,12 @@ void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps)
     }
 }
 
-void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps)
+void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = TIMER_VECTOR}; /* the host's own */
     vs_ps at = {now_ps};
-    if (vs__timer_due_ps(v) > now_ps) {
+    if (vcpu_timer_due_ps(v) > now_ps) {
         return;
     }
     v->timer_armed = false;
@@ -281,8 +281,8 @@ void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps)
          alone = vs_apic_pending(&v->apic) == TIMER_VECTOR && !v->entry_vector && !v->in_interrupt;
     e.kind = preempts(v) ? VS_TRAP_TIMER : e.kind;
     struct vs_handling how = {.inject = alone || p->vid ? TIMER_VECTOR : 0};
-    if (!vs__vcpu_trap(v, &e, &how)) {
-        vs__vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
+    if (!vcpu_trap(v, &e, &how)) {
+        vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }
     if (p->posted || (!alone && !p->vid)) {
         return; /* pending, as any other */

@@ -28,7 +28,7 @@ static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const
     vsnprintf(v->p->error + at, sizeof v->p->error - (size_t)at, format, ap);
 }
 
-void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
+void vcpu_fail(struct vs_vcpu *v, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -36,7 +36,7 @@ void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...)
     va_end(ap);
 }
 
-void vs__vcpu_refuse(struct vs_vcpu *v, const char *format, ...)
+void vcpu_refuse(struct vs_vcpu *v, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -49,11 +49,11 @@ static void stop_progressing(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     if (p->phys->exhausted) {
-        vs__vcpu_fail(v, VS__NO_PROCESS_MEMORY);
+        vcpu_fail(v, VS__NO_PROCESS_MEMORY);
     }
     if (p->options.progress && (++p->ticks & 63u) == 0 &&
         p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->cpu), p->accesses)) {
-        vs__vcpu_fail(v, "stopped");
+        vcpu_fail(v, "stopped");
     }
 }
 
@@ -61,18 +61,18 @@ static void stop_progressing(struct vs_vcpu *v)
 static void keep_in_range(struct vs_vcpu *v, uint64_t now_ps)
 {
     if (now_ps > VS_RUN_PS_MAX || vs_cpu_now_ps(&v->cpu) > VS_RUN_PS_MAX) {
-        vs__vcpu_fail(v, "a run has at most 100 days of simulated time");
+        vcpu_fail(v, "a run has at most 100 days of simulated time");
     }
 }
 
 /* A request is carried out no further than the next event of the vCPU's own. */
 static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
 {
-    uint64_t next = vs__arrivals_next(v);
+    uint64_t next = vcpu_arrivals_next(v);
     next = v->tick_ps < next ? v->tick_ps : next;
     next = v->host_ps < next ? v->host_ps : next;
     next = v->kick_ps < next ? v->kick_ps : next;
-    uint64_t timer = vs__timer_due_ps(v);
+    uint64_t timer = vcpu_timer_due_ps(v);
     next = timer < next ? timer : next;
     return next < until ? next : until;
 }
@@ -84,7 +84,7 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
     if (v->ended) {
         return VS_NEVER; /* woken by what was on its way to a program that is over */
     }
-    vs__arrivals_take(v, vs_cpu_now_ps(&v->cpu));
+    vcpu_arrivals_take(v, vs_cpu_now_ps(&v->cpu));
     v->safe_ps = quantum ? horizon_ps : VS_NEVER;
     until = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
     if (until > now_ps + VS__SLICE_PS) {
@@ -100,19 +100,19 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
     keep_in_range(v, now_ps);
     while (!v->ended && !v->failed) {
         if (v->awaits) {
-            uint64_t wake = vs__await_wake_ps(v);
+            uint64_t wake = vcpu_await_wake_ps(v);
             if (wake > now_ps) {
                 return wake;
             }
-            vs__await_awake(v, now_ps);
+            vcpu_await_awake(v, now_ps);
             continue;
         }
         if (v->sleeping) {
-            uint64_t wake = vs__vcpu_wake_ps(v);
+            uint64_t wake = vcpu_wake_ps(v);
             if (wake > now_ps) {
                 return wake;
             }
-            vs__vcpu_awake(v, now_ps);
+            vcpu_awake(v, now_ps);
             continue;
         }
         if (vs_cpu_now_ps(&v->cpu) > until || v->yield) {
@@ -120,7 +120,7 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
             uint64_t at = vs_cpu_now_ps(&v->cpu);
             return at > now_ps ? at : now_ps;
         }
-        vs__vcpu_interrupts(v);
+        vcpu_interrupts(v);
         if (v->failed) {
             break;
         }
@@ -131,18 +131,18 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
         v->horizon = shadowed ? vs_cpu_now_ps(&v->cpu) : own_events(v, until);
         p->program.run(v);
         if (shadowed && v->shadowed) {
-            vs__vcpu_unshadow(v);
+            vcpu_unshadow(v);
         }
     }
     p->program.ended(v);
     return VS_NEVER;
 }
 
-uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+uint64_t vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_vcpu *v = ctx;
-    vs__space_take(v);
+    vcpu_space_take(v);
     uint64_t next = step(v, now_ps, horizon_ps);
-    vs__space_put(v);
+    vcpu_space_put(v);
     return next;
 }

@@ -205,7 +205,7 @@ struct vs_host {
     bool logging;
     uint64_t *bitmap, *copy; /* 2M frames of each */
     uint64_t words, harvested, last_round;
-    /* accesses that somebody outside has seen (vs__host_protect) */
+    /* accesses that somebody outside has seen (host_memory_protect) */
     uint64_t seen, qualification, guest_physical;
     uint64_t count[VS_CNT_host_N];
 };
@@ -259,13 +259,13 @@ struct vs_platform {
 };
 
 /* What the vCPU translates with is as new as its address space. */
-static inline void vs__space_seen(struct vs_vcpu *v)
+static inline void vcpu_space_seen(struct vs_vcpu *v)
 {
     v->seen[v->process_now] = v->mm->generation[v->process_now];
 }
 
 /* One more flush waits for the vCPU; without room for it, that of everything. */
-static inline void vs__shot_put(struct vs_vcpu *o, struct vs_shot shot, unsigned room)
+static inline void vcpu_shot_put(struct vs_vcpu *o, struct vs_shot shot, unsigned room)
 {
     if (o->n_shots == room) {
         o->all_shots = true;
@@ -275,19 +275,19 @@ static inline void vs__shot_put(struct vs_vcpu *o, struct vs_shot shot, unsigned
 }
 
 /* Memory, not a device's space, is at this (guest-)physical address. */
-static inline bool vs__vcpu_memory(const struct vs_vcpu *v, uint64_t pa)
+static inline bool vcpu_memory(const struct vs_vcpu *v, uint64_t pa)
 {
     return v->p->virtualized ? vs_vm_is_memory(v->vm, pa) : pa < vs_phys_size(v->p->phys);
 }
 
 /* An address space that others share is a vCPU's own only for as long as it works on it. */
-static inline void vs__space_take(struct vs_vcpu *v)
+static inline void vcpu_space_take(struct vs_vcpu *v)
 {
     if (v->mm->sharers > 1u) {
         v->space = v->mm->process[v->process_now];
     }
 }
-static inline void vs__space_put(struct vs_vcpu *v)
+static inline void vcpu_space_put(struct vs_vcpu *v)
 {
     if (v->mm->sharers > 1u) {
         v->mm->process[v->process_now] = v->space;
@@ -295,119 +295,110 @@ static inline void vs__space_put(struct vs_vcpu *v)
 }
 
 /* Its guest is Arm's; x86's else. */
-static inline bool vs__vcpu_arm(const struct vs_vcpu *v)
+static inline bool vcpu_arm(const struct vs_vcpu *v)
 {
     return v->p->guest_format.kind == VS_RADIX_STAGE1;
 }
 
 /* log2 of a page of regions that say nothing else, and of a transparent large one: Linux's PMD. */
-static inline unsigned vs__page_shift(const struct vs_vcpu *v)
+static inline unsigned vcpu_page_shift(const struct vs_vcpu *v)
 {
     uint64_t size = v->p->ept.guest_page;
     return size == VS_EPT_THP ? v->space.format.granule : vs_ept_page_shift(size);
 }
-static inline unsigned vs__large_shift(const struct vs_vcpu *v)
+static inline unsigned vcpu_large_shift(const struct vs_vcpu *v)
 {
     return vs_radix_level_shift(&v->space.format, 2);
 }
 
 /* step.c */
 /* Agent step, see kernel.h. */
-uint64_t vs__vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
+uint64_t vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
 
 /* exits.c: the guest did something at the present instruction, or something happened to it. True
  * when it was left for that (and entered again). `how` says what the handler does besides its
  * program; NULL: nothing. */
-bool vs__vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
-/* The same, and the exit may stay open, the guest left, until vs__vcpu_release: then *hold. */
-bool vs__vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap,
-                        const struct vs_handling *how, bool *hold);
-void vs__vcpu_release(struct vs_vcpu *v);
+bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
+/* The same, and the exit may stay open, the guest left, until vcpu_release: then *hold. */
+bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
+                    bool *hold);
+void vcpu_release(struct vs_vcpu *v);
 /* The same for what leaves the guest whatever the processor's controls say. */
-void vs__vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap,
-                          const struct vs_handling *how);
+void vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
 /* An interrupt of the host's own stops the guest for this work. */
-void vs__vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
+void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
 /* Interrupts that are due: exits, injections, posted ones. */
-void vs__vcpu_interrupts(struct vs_vcpu *v);
+void vcpu_interrupts(struct vs_vcpu *v);
 
 /* exits.c */
-void vs__vcpu_mmio(struct vs_vcpu *v, uint64_t address);
-void vs__vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
-uint64_t vs__vcpu_wake_ps(const struct vs_vcpu *v);
-void vs__vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
+void vcpu_mmio(struct vs_vcpu *v, uint64_t address);
+void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
+uint64_t vcpu_wake_ps(const struct vs_vcpu *v);
+void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
 /* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
  * notifies of a vector its sender has posted. */
-void vs__vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
-void vs__vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
-uint64_t vs__arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on its way */
+void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+uint64_t vcpu_arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on its way */
 /* What has arrived by `now_ps` becomes pending. */
-void vs__arrivals_take(struct vs_vcpu *v, uint64_t now_ps);
+void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps);
 /* The guest takes it now. */
-void vs__arrivals_delivered(struct vs_vcpu *v, uint8_t vector);
+void vcpu_arrivals_delivered(struct vs_vcpu *v, uint8_t vector);
 /* Executes HLT and sleeps until something is due or the timer fires. */
-void vs__vcpu_sleep(struct vs_vcpu *v);
+void vcpu_sleep(struct vs_vcpu *v);
 
 /* Something is due that ends the wait of a vCPU that has nothing to run. */
-bool vs__vcpu_wakes(const struct vs_vcpu *v);
+bool vcpu_wakes(const struct vs_vcpu *v);
 
 /* irq.c: what the kernel writes to its local APIC, with the exits it may have. */
-void vs__apic_eoi(struct vs_vcpu *v, uint8_t vector);
-void vs__apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector);
+void vcpu_apic_eoi(struct vs_vcpu *v, uint8_t vector);
+void vcpu_apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector);
 /* CLI and STI. Whether something is to be done about what is pending. The guest cannot take
  * `vector`; the host is told when it has just come. How the guest gets it at the end of that: false
  * when nothing was prepared. The instruction after STI has executed. */
-void vs__vcpu_mask(struct vs_vcpu *v, bool on);
-bool vs__vcpu_due(const struct vs_vcpu *v);
-bool vs__vcpu_blocked(struct vs_vcpu *v, uint8_t vector);
-bool vs__vcpu_window(struct vs_vcpu *v, uint8_t vector);
-void vs__vcpu_unshadow(struct vs_vcpu *v);
+void vcpu_mask(struct vs_vcpu *v, bool on);
+bool vcpu_due(const struct vs_vcpu *v);
+bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector);
+bool vcpu_window(struct vs_vcpu *v, uint8_t vector);
+void vcpu_unshadow(struct vs_vcpu *v);
 /* The vCPU's timer: set; when it stops the guest, VS_NEVER, and that; it has expired while the vCPU
  * was not in its guest; what an entry loads. */
-void vs__timer_set(struct vs_vcpu *v, uint64_t ps);
+void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps);
 /* Its register is written, as v->timer_* say: whether that exited. */
-bool vs__timer_write(struct vs_vcpu *v);
-uint64_t vs__timer_due_ps(const struct vs_vcpu *v);
-void vs__timer_fire(struct vs_vcpu *v, uint64_t now_ps);
-void vs__timer_expire(struct vs_vcpu *v, uint64_t now_ps);
-void vs__timer_enter(struct vs_vcpu *v);
+bool vcpu_timer_write(struct vs_vcpu *v);
+uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v);
+void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps);
+void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps);
+void vcpu_timer_enter(struct vs_vcpu *v);
 
 /* What apic's mode means for the VMCS; what of it other processors do not have. */
-void vs__apic_load(struct vs_platform *p, struct vs_vmcs_config *c);
-void vs__apic_check(const struct vs_platform *p, struct vs_errors *errors);
+void vcpu_apic_load(struct vs_platform *p, struct vs_vmcs_config *c);
+void vcpu_apic_check(const struct vs_platform *p, struct vs_errors *errors);
 
 /* fault.c: what stopped the core; false when the run failed (v->failed). The access is issued again
  * unless it was carried out without the core (v->emulated: a device, a table under shadow paging).
  */
-bool vs__vcpu_fault(struct vs_vcpu *v);
+bool vcpu_fault(struct vs_vcpu *v);
 /* A page table where no memory is: the run fails. */
-enum vs_fault_end vs__vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
-
-/* access.c: one access of the guest's kernel, faults and all. */
-bool vs__vcpu_reach(struct vs_vcpu *v, uint64_t at, enum vs_ref ref);
-/* The kernel clears a page or a table by one string store; it may take EPT violations. */
-void vs__vcpu_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
-/* Runs `instructions` spread over code and data of a routine of the current world. */
-void vs__vcpu_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,
-                      vs_gva data, uint64_t data_bytes);
+enum vs_fault_end vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
 
 /* await.c: whether the processor runs the vCPU's guest, halted there or not. */
-bool vs__vcpu_in_guest(const struct vs_vcpu *v);
+bool vcpu_in_guest(const struct vs_vcpu *v);
 /* A vCPU that waits for acknowledgements: when it has something to do, and does it. */
-void vs__await_answer(struct vs_vcpu *by, unsigned from, uint64_t now_ps);
-uint64_t vs__await_wake_ps(const struct vs_vcpu *v);
-void vs__await_awake(struct vs_vcpu *v, uint64_t now_ps);
+void vcpu_await_answer(struct vs_vcpu *by, unsigned from, uint64_t now_ps);
+uint64_t vcpu_await_wake_ps(const struct vs_vcpu *v);
+void vcpu_await_awake(struct vs_vcpu *v, uint64_t now_ps);
 /* The host of v, in its exit, makes another vCPU leave its guest and will wait for that. */
-void vs__kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to);
+void vcpu_kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to);
 /* That interrupt has come (v->kick_ps): the guest is left. */
-void vs__kick_arrives(struct vs_vcpu *v);
+void vcpu_kick_arrives(struct vs_vcpu *v);
 /* It had left its guest before, to halt or to wait: its processor answers at once, and what it was
  * kicked for comes before the next entry. */
-void vs__kick_outside(struct vs_vcpu *v, uint64_t now_ps);
+void vcpu_kick_outside(struct vs_vcpu *v, uint64_t now_ps);
 
 /* invalidate.c: an instruction's time; the same where it did not exit, with the instruction. */
-void vs__vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles);
-void vs__vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles);
+void vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles);
+void vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles);
 /* One TLBI on this core, in its guest's VMID; `shareable`: on all others too. ctx is the struct. */
 struct vs_tlbi_executed {
     struct vs_vcpu *v;
@@ -416,24 +407,23 @@ struct vs_tlbi_executed {
     uint16_t asid;
     uint64_t at;
 };
-void vs__vcpu_execute_tlbi(void *ctx, struct vs_txn *t);
+void vcpu_execute_tlbi(void *ctx, struct vs_txn *t);
 /* The DSB that waits for TLBI. */
-void vs__vcpu_dsb(struct vs_vcpu *v, bool shareable);
+void vcpu_dsb(struct vs_vcpu *v, bool shareable);
 
 /* The run cannot go on; the message names the vCPU. */
-void vs__vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
+void vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 /* The same where the guest asks for more than the machine was given: a wrong request. */
-void vs__vcpu_refuse(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
+void vcpu_refuse(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 
 /* world.c. The world switch of this machine: VMX, SVM under nested paging, EL2 under stage 2.
  * Whether a trap leaves the guest, and what the exit then says. */
-bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap,
-                         struct vs_vmx_exit_info *info);
+bool vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap, struct vs_vmx_exit_info *info);
 /* What an exit says that leaves the guest whatever the controls say. */
-void vs__vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info);
-enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info);
-enum vs_vmx_result vs__vcpu_resume(struct vs_vcpu *v);
+void vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info);
+enum vs_vmx_result vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info);
+enum vs_vmx_result vcpu_resume(struct vs_vcpu *v);
 /* The core goes on as its host's or its guest's: actor, caches' counters, translation. */
-void vs__vcpu_world(struct vs_vcpu *v, bool host);
+void vcpu_world(struct vs_vcpu *v, bool host);
 
 #endif

@@ -132,7 +132,7 @@ static struct vs_vmx_event event_of(const struct vs_trap *trap)
     return e;
 }
 
-void vs__vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info)
+void vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info)
 {
     bool cr = trap->kind == VS_TRAP_CONTROL_REGISTER;
     info->reason = cr ? VS_EXIT_CR_ACCESS : VS_EXIT_INVLPG;
@@ -141,8 +141,7 @@ void vs__vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info)
     info->length = trap->length;
 }
 
-bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap,
-                         struct vs_vmx_exit_info *info)
+bool vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap, struct vs_vmx_exit_info *info)
 {
     struct vs_vmx_event e = event_of(trap);
     const struct vs_vmx_event *event = &e;
@@ -157,7 +156,7 @@ bool vs__vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap,
            vs_svm_intercepts(&v->svm, &v->txn, code_of(info), event->number);
 }
 
-enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info)
+enum vs_vmx_result vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info)
 {
     if (v->p->el2) {
         vs_el2_exit(&v->el2, &v->txn, class_of(info->reason), info->guest_physical);
@@ -178,7 +177,7 @@ enum vs_vmx_result vs__vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_in
     return vs_vmx_exit(&v->vmx, NULL, info);
 }
 
-enum vs_vmx_result vs__vcpu_resume(struct vs_vcpu *v)
+enum vs_vmx_result vcpu_resume(struct vs_vcpu *v)
 {
     if (!v->p->svm && !v->p->el2) {
         return vs_vmx_enter(&v->vmx, &v->txn, VS_VMX_RESUME);
@@ -192,7 +191,7 @@ enum vs_vmx_result vs__vcpu_resume(struct vs_vcpu *v)
     return r;
 }
 
-void vs__vcpu_world(struct vs_vcpu *v, bool host)
+void vcpu_world(struct vs_vcpu *v, bool host)
 {
     vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, host ? v->host : v->guest);

@@ -16,9 +16,9 @@ void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
     vs_txn_settle(&v->txn);
     vs_ps exception = {v->p->times.exception * v->clock.period_ps};
     vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_exception), exception);
-    vs__vcpu_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
-    vs__apic_eoi(v, vector);
+    guest_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
+    vcpu_apic_eoi(v, vector);
     if (vector == VS__SHOOTDOWN_VECTOR) { /* Linux: after the end of interrupt */
-        vs__shootdown_serve(v);
+        guest_tlb_shootdown_serve(v);
     }
 }

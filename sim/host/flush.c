@@ -23,10 +23,10 @@ static void invvpid(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
             return;
         }
     }
-    vs__vcpu_fail(v, "INVVPID is refused: vmcs.cap.ept_vpid has no type of it");
+    vcpu_fail(v, "INVVPID is refused: vmcs.cap.ept_vpid has no type of it");
 }
 
-void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
+void host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
 {
     enum vs_flush what = page ? VS_FLUSH_VPID_ADDRESS : VS_FLUSH_VPID;
     uint16_t vpid = v->guest_context.vpid;
@@ -43,7 +43,7 @@ void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gv
     }
     if (page) { /* KVM's svm_flush_tlb_gva; of the whole ASID the next VMRUN takes care */
         vs_cpu_instructions(&v->cpu, 1);
-        vs__vcpu_charge(v, t, VS_ACC_vcpu_invlpga, v->p->times.invlpga);
+        vcpu_charge(v, t, VS_ACC_vcpu_invlpga, v->p->times.invlpga);
         (void)vs_ept_invlpga(&v->ept, t, vpid, at);
     } else {
         vs_svm_flush_asid(&v->svm, t);
@@ -57,11 +57,11 @@ static void invept(struct vs_vcpu *v, struct vs_txn *t)
     vs_vmx_read(&v->vmx, NULL, VS_VMCS_EPT_POINTER, &eptp);
     if (vs_vmx_invept(&v->vmx, t, 1, eptp) != VS_VMX_OK &&
         vs_vmx_invept(&v->vmx, t, 2, 0) != VS_VMX_OK) {
-        vs__vcpu_fail(v, "INVEPT is refused: vmcs.cap.ept_vpid has no type of it");
+        vcpu_fail(v, "INVEPT is refused: vmcs.cap.ept_vpid has no type of it");
     }
 }
 
-void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
+void host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
 {
     vs_gva none = {0};
     if (!t) {
@@ -80,14 +80,14 @@ void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
         return;
     }
     struct vs_tlbi_executed i = {v, VS_TLBI_VMALLS12E1, true, 0, 0};
-    vs__vcpu_execute_tlbi(&i, t);
-    vs__vcpu_dsb(v, true);
+    vcpu_execute_tlbi(&i, t);
+    vcpu_dsb(v, true);
 }
 
 void host_emulate_invlpga(void *ctx, struct vs_txn *t)
 {
     const struct vs_host_work *w = ctx;
-    vs__host_flush_linear(w->v, t, true, w->trap->gva);
+    host_flush_linear(w->v, t, true, w->trap->gva);
 }
 
 /* The handler of the hypercall. */
@@ -103,14 +103,14 @@ void host_flush_others(void *ctx, struct vs_txn *t)
         }
         vs_cpu_instructions(&v->cpu, p->flush.shoot_host);
         vs_txn_settle(t);
-        bool running = vs__vcpu_in_guest(o);
-        vs__shot_put(o, v->call.shot, FIFO);
+        bool running = vcpu_in_guest(o);
+        vcpu_shot_put(o, v->call.shot, FIFO);
         if (!running) {
             v->flush_count[VS_CNT_flush_shoot_later]++;
             continue;
         }
         v->flush_count[VS_CNT_flush_shoot_kicks]++;
-        vs__kick_send(v, t, o);
+        vcpu_kick_send(v, t, o);
     }
     v->awaits = v->awaits_in_exit = v->awaited != 0;
     v->acked_ps = vs_now(t).v;
@@ -126,21 +126,21 @@ static void flush_named(struct vs_vcpu *v)
     memcpy(shot, v->shot, n * sizeof *shot);
     v->n_shots = 0; /* others may name more meanwhile */
     v->all_shots = false;
-    vs__space_seen(v);
+    vcpu_space_seen(v);
     for (unsigned i = 0; i < n && !all; i++) {
         all = shot[i].at == shot[i].end;
     }
     for (unsigned i = 0; i < n && !all; i++) {
         for (uint64_t at = shot[i].at; at < shot[i].end && !v->failed;
              at += 1ull << shot[i].stride) {
-            vs__host_flush_linear(v, &v->txn, true, (vs_gva){at});
+            host_flush_linear(v, &v->txn, true, (vs_gva){at});
         }
     }
     if (v->p->shadow) {
         v->flush_due = false; /* this does it too */
         vs_shadow_invalidate(&v->shadow, &v->txn);
     } else if (all) {
-        vs__host_flush_linear(v, &v->txn, false, none);
+        host_flush_linear(v, &v->txn, false, none);
     }
 }
 
@@ -153,7 +153,7 @@ void host_flush_before_entry(struct vs_vcpu *v)
             flush_named(v);
         } else {
             v->flush_due = false;
-            vs__host_flush_linear(v, &v->txn, false, none);
+            host_flush_linear(v, &v->txn, false, none);
         }
     }
 }

@@ -12,11 +12,11 @@ bool host_work_of(struct vs_host_work *w, struct vs_handling *how);
 /* flush.c */
 /* The hypervisor, on this core and outside of the guest: INVVPID of one address or of the guest's
  * VPID, on AMD INVLPGA or a flush of its ASID. */
-void vs__host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at);
+void host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at);
 
 /* The same of what its machine's second dimension gave: INVEPT type 1; on Arm TLBI VMALLS12E1IS,
  * which every core hears; on AMD a flush. t NULL: at no time. */
-void vs__host_flush_physical(struct vs_vcpu *v, struct vs_txn *t);
+void host_flush_physical(struct vs_vcpu *v, struct vs_txn *t);
 
 /* The handler of a guest's INVLPGA; of its hypercall that flushes: its targets, those that run
  * their guest by an interrupt each. */
@@ -28,48 +28,48 @@ void host_flush_before_entry(struct vs_vcpu *v);
 /* Every other vCPU of the machine drops its guest's translations before it runs the guest again;
  * those that run it are stopped and waited for. `v` is in its exit. t NULL: at no time. Meanwhile
  * other vCPUs work. */
-void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t);
+void host_flush_remote(struct vs_vcpu *v, struct vs_txn *t);
 
 /* host.c: the host's pages behind a machine's memory. */
-void vs__host_check(const struct vs_platform *p, struct vs_errors *errors);
-enum vs_status vs__host_make(struct vs_platform *p, unsigned vm);
-void vs__host_free(struct vs_host *h);
+void host_memory_check(const struct vs_platform *p, struct vs_errors *errors);
+enum vs_status host_memory_make(struct vs_platform *p, unsigned vm);
+void host_memory_free(struct vs_host *h);
 
 /* shadow.c. The controls shadow paging needs; the tables of one vCPU. */
-void vs__vcpu_shadow_controls(struct vs_vmcs_config *c);
-enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
-                                    struct vs_errors *errors);
+void host_shadow_controls(struct vs_vmcs_config *c);
+enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
+                                struct vs_errors *errors);
 /* Under shadow paging, see cpu/port.h: the exit of a page fault; what is done for other traps. */
 enum vs_fault_end host_shadow_fault(struct vs_vcpu *v, struct vs_translation *f);
 bool host_shadow_work(struct vs_host_work *w, struct vs_handling *how);
 
 /* dirty.c: the dirty log. */
-enum vs_status vs__dirty_make(struct vs_host *h, struct vs_platform *p);
-void vs__dirty_start(struct vs_vcpu *v);
+enum vs_status host_dirty_make(struct vs_host *h, struct vs_platform *p);
+void host_dirty_start(struct vs_vcpu *v);
 /* The processor's log is read; ctx is a struct vs_log_reading. */
-void vs__dirty_flush(void *ctx, struct vs_txn *t);
+void host_dirty_flush(void *ctx, struct vs_txn *t);
 /* host_ps has come: a round, or another vCPU's. */
-void vs__dirty_due(struct vs_vcpu *v, uint64_t now_ps);
+void host_dirty_due(struct vs_vcpu *v, uint64_t now_ps);
 /* A page was written or may be: its bit, at no time. */
-void vs__dirty_set(struct vs_host *h, uint64_t gpa);
+void host_dirty_set(struct vs_host *h, uint64_t gpa);
 /* A round now; how many pages were written since the one before. The first one begins the log. */
-uint64_t vs__dirty_round(struct vs_vcpu *v);
+uint64_t host_dirty_round(struct vs_vcpu *v);
 /* The page may be written from now on: it is marked, in time when t is not NULL. */
-void vs__dirty_mark(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
+void host_dirty_mark(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
 /* No vCPU of the machine translates with what it has cached: timed on this one, which is in its
  * host; the others are kicked. */
-void vs__dirty_drop(struct vs_vcpu *v, struct vs_txn *t);
+void host_dirty_drop(struct vs_vcpu *v, struct vs_txn *t);
 
 /* memory/host.c, see cpu/port.h */
 bool host_memory_withheld(struct vs_host_work *w, struct vs_handling *how);
 /* The page around gpa has the smallest size; false: host memory is exhausted. */
-bool vs__host_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
+bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
 /* Somebody outside takes rights to (or gives back) the pages of [at, at + bytes). */
-void vs__host_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
+void host_memory_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
 /* Host memory as its kernel sees it, in the handler's time; instructions of its code. */
-void vs__host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref);
-void vs__host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
-                  uint64_t instructions);
-struct vs_host *vs__host_of(const struct vs_vcpu *v);
+void host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref);
+void host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
+              uint64_t instructions);
+struct vs_host *host_memory_of(const struct vs_vcpu *v);
 
 #endif

@@ -34,23 +34,23 @@ static void flush(void *ctx, struct vs_txn *t, enum vs_shadow_flush what, vs_gva
 {
     struct vs_vcpu *v = ctx;
     if (what == VS_SHADOW_FLUSH_MACHINE) {
-        vs__remote_flush(v, t);
+        host_flush_remote(v, t);
         v->flush_due = false;
     }
-    vs__host_flush_linear(v, t, what == VS_SHADOW_FLUSH_PAGE, at);
+    host_flush_linear(v, t, what == VS_SHADOW_FLUSH_PAGE, at);
 }
 
-void vs__vcpu_shadow_controls(struct vs_vmcs_config *c)
+void host_shadow_controls(struct vs_vmcs_config *c)
 {
     c->control_ept = c->control_unrestricted_guest = 0;
     c->control_invlpg_exiting = c->control_cr3_load_exiting = c->control_cr3_store_exiting = 1;
 }
 
-enum vs_status vs__vcpu_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
-                                    struct vs_errors *errors)
+enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
+                                struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     struct vs_core_port core = vs_cpu_core_port(&v->cpu);
     struct vs_shadow_port port = {v, host, flush};
     struct vs_shadow_layout at = {VS_HV_CODE + CODE, p->layout.host_direct};
@@ -90,17 +90,17 @@ enum vs_fault_end host_shadow_fault(struct vs_vcpu *v, struct vs_translation *f)
                         .error_code = f->error_code,
                         .gva = f->gva};
     struct vs_handling how = {.work = work_fault, .ctx = &w};
-    if (!vs__vcpu_trap(v, &e, &how)) {
-        vs__vcpu_fail(v, "a page fault under shadow paging that does not exit");
+    if (!vcpu_trap(v, &e, &how)) {
+        vcpu_fail(v, "a page fault under shadow paging that does not exit");
     }
     if (w.result == VS_SHADOW_FULL) {
-        vs__vcpu_fail(v, "a page fault at 0x%llx: host.memory is exhausted",
-                      (unsigned long long)f->gva.v);
+        vcpu_fail(v, "a page fault at 0x%llx: host.memory is exhausted",
+                  (unsigned long long)f->gva.v);
     }
     f->error_code = w.error;
     if (w.result == VS_SHADOW_EMULATED && !v->kernel) {
-        vs__vcpu_fail(v, "a program's store to 0x%llx, which holds a page table",
-                      (unsigned long long)f->gva.v);
+        vcpu_fail(v, "a program's store to 0x%llx, which holds a page table",
+                  (unsigned long long)f->gva.v);
     }
     return w.result == VS_SHADOW_INJECT                                     ? VS__FAULT_GUEST
            : w.result == VS_SHADOW_EMULATED || w.result == VS_SHADOW_DEVICE ? VS__FAULT_DONE
@@ -116,8 +116,8 @@ static void work_cr3(void *ctx, struct vs_txn *t)
     v->guest_context.cr3 = vs_shadow_root(&v->shadow);
     vs_hv_guest_cr3(&v->hv, t, v->guest_context.cr3);
     if (!good) {
-        vs__vcpu_fail(v, "MOV to CR3 = 0x%llx: no memory of the guest, or host.memory is exhausted",
-                      (unsigned long long)w->trap->value);
+        vcpu_fail(v, "MOV to CR3 = 0x%llx: no memory of the guest, or host.memory is exhausted",
+                  (unsigned long long)w->trap->value);
     }
 }
 

@@ -17,10 +17,10 @@ struct sampler {
 /* An epoch without some of its rows would not add up to the counters. */
 static void no_memory(struct vs_platform *p)
 {
-    vs__vcpu_fail(&p->vcpu[0],
-                  "--epoch %llu ps: not enough memory for the counters of epoch %llu; give a "
-                  "longer one",
-                  (unsigned long long)p->options.epoch_ps, (unsigned long long)p->epoch);
+    vcpu_fail(&p->vcpu[0],
+              "--epoch %llu ps: not enough memory for the counters of epoch %llu; give a "
+              "longer one",
+              (unsigned long long)p->options.epoch_ps, (unsigned long long)p->epoch);
 }
 
 static void sample(void *ctx, const char *actor, const struct vs_counter_desc *c, uint64_t value)
@@ -66,14 +66,14 @@ static void sample_all(struct vs_platform *p)
     vs_ledger_each_counter(p->ledger, sample, &s);
 }
 
-void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps)
+void machine_epochs(struct vs_platform *p, uint64_t now_ps)
 {
     if (!p->options.epoch_ps || now_ps < p->epoch_end_ps) {
         return;
     }
     if (++p->epochs_sampled > EPOCHS) {
-        vs__vcpu_refuse(&p->vcpu[0], "--epoch %llu ps: more than %u epochs; give a longer one",
-                        (unsigned long long)p->options.epoch_ps, EPOCHS);
+        vcpu_refuse(&p->vcpu[0], "--epoch %llu ps: more than %u epochs; give a longer one",
+                    (unsigned long long)p->options.epoch_ps, EPOCHS);
     }
     /* nothing happened in those between: they have no rows */
     sample_all(p);
@@ -83,16 +83,16 @@ void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps)
 }
 
 /* What is left of the last epoch ends with the run, so that the epochs add up to the counters. */
-void vs__platform_epochs_end(struct vs_platform *p)
+void machine_epochs_end(struct vs_platform *p)
 {
     if (p->options.epoch_ps) {
-        vs__platform_epochs(p, p->end_ps);
+        machine_epochs(p, p->end_ps);
         p->epoch_end_ps = p->end_ps;
         sample_all(p);
     }
 }
 
-void vs__platform_epochs_restart(struct vs_platform *p)
+void machine_epochs_restart(struct vs_platform *p)
 {
     p->n_epochs = 0;
     p->epoch = 0;
@@ -105,7 +105,7 @@ void vs__platform_epochs_restart(struct vs_platform *p)
 
 /* ---- moments the guests name ---- */
 
-void vs__platform_mark(struct vs_vcpu *v, const char *name)
+void machine_mark(struct vs_vcpu *v, const char *name)
 {
     struct vs_platform *p = v->p;
     for (size_t i = 0; i < p->n_marks; i++) {
@@ -115,7 +115,7 @@ void vs__platform_mark(struct vs_vcpu *v, const char *name)
         }
     }
     if (p->n_marks == VS_MARKS) {
-        vs__vcpu_fail(v, "mark \"%s\": a run has at most %u different ones", name, VS_MARKS);
+        vcpu_fail(v, "mark \"%s\": a run has at most %u different ones", name, VS_MARKS);
         return;
     }
     struct vs_mark_sample *m = &p->mark[p->n_marks++];

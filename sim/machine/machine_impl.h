@@ -9,28 +9,28 @@
 #include "machine/platform.h"
 
 /* virtualize.c: VMXON, VMCS and the first entry. */
-enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors);
+enum vs_status vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors);
 
 /* epoch.c */
-void vs__platform_epochs(struct vs_platform *p, uint64_t now_ps);
-void vs__platform_epochs_restart(struct vs_platform *p);
-void vs__platform_epochs_end(struct vs_platform *p);
+void machine_epochs(struct vs_platform *p, uint64_t now_ps);
+void machine_epochs_restart(struct vs_platform *p);
+void machine_epochs_end(struct vs_platform *p);
 
 /* vendor.c: requests that cpu.vendor or the processor's capabilities do not have. */
-void vs__platform_check_vendor(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
-                               struct vs_errors *errors);
+void machine_check_vendor(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
+                          struct vs_errors *errors);
 
 /* platform.c, epoch.c: the region of interest begins now; the guest has named this moment. */
-void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v);
-void vs__platform_mark(struct vs_vcpu *v, const char *name);
+void machine_roi(struct vs_platform *p, struct vs_vcpu *v);
+void machine_mark(struct vs_vcpu *v, const char *name);
 
 /* run.c */
-void vs__platform_vcpu_ended(struct vs_vcpu *v);
+void machine_vcpu_ended(struct vs_vcpu *v);
 
 /* net.c: loads and checks; net stays NULL when nic.present = 0. */
-enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
-                            struct vs_errors *errors);
-void vs__net_end(struct vs_platform *p);
-void vs__net_free(struct vs_platform *p);
+enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *knobs,
+                                struct vs_errors *errors);
+void machine_net_end(struct vs_platform *p);
+void machine_net_free(struct vs_platform *p);
 
 #endif

@@ -45,9 +45,9 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     }
     struct vs_vcpu *v = &p->vcpu[apic_id];
     if (p->posted && vector != DEVICE_VECTOR) {
-        vs__vcpu_notify(v, DEVICE_VECTOR, t->now_ps);
+        vcpu_notify(v, DEVICE_VECTOR, t->now_ps);
     } else {
-        vs__vcpu_raise(v, vector, t->now_ps);
+        vcpu_raise(v, vector, t->now_ps);
     }
 }
 
@@ -169,12 +169,12 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     struct vs_driver *d = &net->driver[v->index];
     uint64_t ring = net->nic_config.ring * 16u, buffers = net->nic_config.ring * VS__NET_BUFFER;
     vs_hpa second_level = {page(p)}, context = {page(p)};
-    vs__space_take(v);
+    vcpu_space_take(v);
     d->tx_ring = area(v, ring, second_level.v, &d->tx_iova);
     d->rx_ring = area(v, ring, second_level.v, &d->rx_iova);
     d->tx_buffers = area(v, buffers, second_level.v, &d->tx_buffers_iova);
     d->rx_buffers = area(v, buffers, second_level.v, &d->rx_buffers_iova);
-    vs__space_put(v);
+    vcpu_space_put(v);
     if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers || !second_level.v ||
         !context.v) {
         return false;
@@ -223,8 +223,8 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
     }
 }
 
-enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
-                            struct vs_errors *errors)
+enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *knobs,
+                                struct vs_errors *errors)
 {
     struct vs_net *net = calloc(1, sizeof *net);
     if (!net) {
@@ -284,7 +284,7 @@ enum vs_status vs__net_make(struct vs_platform *p, const struct vs_knobs *knobs,
     return VS_OK;
 }
 
-void vs__net_end(struct vs_platform *p)
+void machine_net_end(struct vs_platform *p)
 {
     if (p->net) {
         struct vs_net *net = p->net;
@@ -294,7 +294,7 @@ void vs__net_end(struct vs_platform *p)
     }
 }
 
-void vs__net_free(struct vs_platform *p)
+void machine_net_free(struct vs_platform *p)
 {
     if (p->net) {
         vs_nic_free(&p->net->nic);

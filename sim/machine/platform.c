@@ -39,9 +39,9 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
     vs_knobs_load(k, &vs_shadow_desc, &c->shadow);
     if (p->ept.mode == VS_EPT_SHADOW) {
-        vs__vcpu_shadow_controls(&c->vmcs); /* no hypervisor could leave them otherwise */
+        host_shadow_controls(&c->vmcs); /* no hypervisor could leave them otherwise */
     }
-    vs__apic_load(p, &c->vmcs);
+    vcpu_apic_load(p, &c->vmcs);
     if (p->host_cfg.dirty_method == VS_DIRTY_PML) {
         c->vmcs.control_pml = 1;
     }
@@ -56,8 +56,8 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     vs_ept_formats_of(&p->ept, &p->guest_format, &p->second_format, &told);
     vs_errors_free(&told);
     vs_ept_upper_of(&p->ept, &p->upper_format);
-    vs__space_layout(p, errors);
-    vs__apic_check(p, errors);
+    guest_mm_layout(p, errors);
+    vcpu_apic_check(p, errors);
     if (p->built.host_memory > 1ull << p->ept.physical_bits) {
         vs_error(
             errors, "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
@@ -66,8 +66,8 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     if (p->ept.mode != VS_EPT_NATIVE) {
         vs_vmcs_check(&c->vmcs, errors);
         vs_hv_check(&c->hypervisor, errors);
-        vs__platform_check_vendor(&p->ept, &c->vmcs, errors);
-        vs__host_check(p, errors);
+        machine_check_vendor(&p->ept, &c->vmcs, errors);
+        host_memory_check(p, errors);
         if (p->second_format.levels == 5 && !(c->vmcs.cap_ept_vpid >> 7 & 1u)) {
             vs_error(errors,
                      "host.levels = 5 needs bit 7 of vmcs.cap.ept_vpid = 0x%llx (a page walk "
@@ -144,7 +144,7 @@ static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t 
 static void set_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3,
                         uint64_t eptp)
 {
-    /* the platform changes worlds around the transition (vs__platform_world) */
+    /* the platform changes worlds around the transition (machine_world) */
     (void)ctx;
     (void)guest;
     (void)vpid;
@@ -253,8 +253,8 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
     v->hv.direct_at = p->layout.host_direct;
-    s = p->shadow ? vs__vcpu_shadow_make(v, &c->shadow, errors) : VS_OK;
-    return s ? s : vs__vcpu_virtualize(v, errors);
+    s = p->shadow ? host_shadow_make(v, &c->shadow, errors) : VS_OK;
+    return s ? s : vcpu_virtualize(v, errors);
 }
 
 static unsigned machine_of(const struct vs_platform *p, unsigned vcpu)
@@ -286,7 +286,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     unsigned with = p->options.shares[index];
     v->mm = with ? p->vcpu[with - 1u].mm : &v->own_mm;
     enum vs_status s = make_core(v, c, errors);
-    s = s ? s : vs__space_make(v, errors);
+    s = s ? s : guest_mm_make(v, errors);
     if (!s && p->virtualized) {
         s = make_virtual(v, c, errors);
     } else if (!s) {
@@ -301,7 +301,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
         return s;
     }
     register_counters(v);
-    vs__dirty_start(v);
+    host_dirty_start(v);
     vs_ps zero = {0};
     vs_txn_begin(&v->txn, p->ledger, v->line, zero);
     vs_cpu_begin(&v->cpu, &v->txn);
@@ -309,8 +309,8 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
         snprintf(name, sizeof name, "vcpu%u/prefetch", index);
         vs_ept_prefetcher(&v->ept, p->ledger, vs_ledger_actor(p->ledger, name), zero);
     }
-    vs__vcpu_world(v, false);
-    struct vs_agent agent = {"vcpu", v, vs__vcpu_step};
+    vcpu_world(v, false);
+    struct vs_agent agent = {"vcpu", v, vcpu_step};
     char agent_name[16];
     snprintf(agent_name, sizeof agent_name, "vcpu%u", index);
     agent.name = agent_name;
@@ -378,7 +378,7 @@ static enum vs_status make_vm(struct vs_platform *p, unsigned index, uint32_t co
     }
     vs_frames_fragment(&vm->guest, (uint32_t)p->ept.fragmentation);
     s = s ? s : vs_frames_color(&vm->guest, colors);
-    return s ? s : vs__host_make(p, index);
+    return s ? s : host_memory_make(p, index);
 }
 
 static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
@@ -437,11 +437,11 @@ static void wire(struct vs_platform *p)
     p->host = (struct vs_host_port){.work_of = host_work_of,
                                     .withheld = host_memory_withheld,
                                     .page_fault = host_shadow_fault,
-                                    .read_log = vs__dirty_flush,
+                                    .read_log = host_dirty_flush,
                                     .before_entry = host_flush_before_entry,
-                                    .due = vs__dirty_due};
-    p->program.passed = vs__platform_epochs;
-    p->program.ended = vs__platform_vcpu_ended;
+                                    .due = host_dirty_due};
+    p->program.passed = machine_epochs;
+    p->program.ended = machine_vcpu_ended;
 }
 
 enum vs_status vs_platform_create(const struct vs_knobs *knobs,
@@ -460,7 +460,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     load(p, knobs, &c);
     check(p, &c, errors);
     check_nodes(p, &c, errors);
-    (void)vs__shootdown_check(p, n_vcpus, errors);
+    (void)guest_tlb_shootdown_check(p, n_vcpus, errors);
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->vpid = c.vmcs.control_vpid != 0;
@@ -503,7 +503,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         p->n_vcpus++;
         s = make_vcpu(p, i, &c, errors);
     }
-    s = s ? s : vs__net_make(p, knobs, errors);
+    s = s ? s : machine_net_make(p, knobs, errors);
     if (!s && p->phys->exhausted) {
         vs_error(errors, "%s", VS__NO_PROCESS_MEMORY);
         s = VS_E_NOMEM;
@@ -516,13 +516,13 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     return VS_OK;
 }
 
-void vs__platform_roi(struct vs_platform *p, struct vs_vcpu *v)
+void machine_roi(struct vs_platform *p, struct vs_vcpu *v)
 {
     p->roi_pending = false;
     p->roi_ps = vs_now(&v->txn).v;
     vs_ledger_cut(p->ledger);
     p->sim_count[VS_CNT_sim_cuts]++;
-    vs__platform_epochs_restart(p);
+    machine_epochs_restart(p);
 }
 
 struct vs_ledger *vs_platform_ledger(struct vs_platform *p)
@@ -572,11 +572,11 @@ void vs_platform_destroy(struct vs_platform *p)
         vs_cpu_free(&v->cpu);
         vs_memory_core_free(&v->core);
     }
-    vs__net_free(p);
+    machine_net_free(p);
     vs_memory_free(&p->memory);
     for (unsigned i = 0; i < p->n_vms; i++) {
         vs_vm_free(&p->vm[i]);
-        vs__host_free(&p->machines[i]);
+        host_memory_free(&p->machines[i]);
     }
     free(p->vm);
     free(p->machines);

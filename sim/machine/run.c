@@ -13,14 +13,14 @@ static unsigned running(const struct vs_platform *p)
     return n;
 }
 
-void vs__platform_vcpu_ended(struct vs_vcpu *v)
+void machine_vcpu_ended(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     uint64_t now = vs_now(&v->txn).v;
     p->end_ps = now > p->end_ps ? now : p->end_ps;
     v->ended = true;
-    vs__shootdown_ended(v);
-    vs__kick_outside(v, now);
+    guest_tlb_shootdown_ended(v);
+    vcpu_kick_outside(v, now);
     if (!running(p) || v->failed) {
         vs_kernel_stop(p->kernel);
     }
@@ -68,12 +68,12 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
                  (unsigned long long)p->warmup_left);
         return VS_E_RUN;
     }
-    vs__platform_epochs_end(p);
+    machine_epochs_end(p);
     if (*p->error) { /* no room for the last one */
         vs_error(errors, "%s", p->error);
         return p->status ? p->status : VS_E_RUN;
     }
     close_lines(p);
-    vs__net_end(p);
+    machine_net_end(p);
     return VS_OK;
 }

@@ -31,8 +31,8 @@ static void check_ept(const struct vs_ept_config *e, const struct vs_vmcs_config
     }
 }
 
-void vs__platform_check_vendor(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
-                               struct vs_errors *errors)
+void machine_check_vendor(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
+                          struct vs_errors *errors)
 {
     if (e->mode == VS_EPT_EPT) {
         check_ept(e, c, errors);

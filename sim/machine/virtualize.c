@@ -52,7 +52,7 @@ static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
     vs_phys_write(p->phys, bitmap, bits, sizeof bits);
 }
 
-enum vs_status vs__vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
+enum vs_status vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
     uint64_t page[12];

@@ -12,7 +12,7 @@ struct vs_vcpu;
 void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source);
 
 /* turns.c: VS_REQ_TURN and VS_REQ_TOGETHER */
-void vs__turn(struct vs_vcpu *v, uint64_t to, bool keeps_none);
-void vs__together(struct vs_vcpu *v, uint64_t n, uint64_t leader);
+void request_turn(struct vs_vcpu *v, uint64_t to, bool keeps_none);
+void request_together(struct vs_vcpu *v, uint64_t n, uint64_t leader);
 
 #endif

@@ -43,7 +43,7 @@ static void accessed(struct vs_vcpu *v, uint64_t n)
     if (p->roi_pending) {
         p->warmup_left -= n < p->warmup_left ? n : p->warmup_left;
         if (!p->warmup_left) {
-            vs__platform_roi(p, v);
+            machine_roi(p, v);
         }
     }
 }
@@ -58,7 +58,7 @@ static void one_access(struct vs_vcpu *v)
         v->busy = false;
         break;
     case VS_CPU_FAULT:
-        if (vs__vcpu_fault(v) && v->emulated) {
+        if (vcpu_fault(v) && v->emulated) {
             accessed(v, 1);
             v->busy = false;
         }
@@ -98,9 +98,8 @@ static void begin_bulk(struct vs_vcpu *v)
         break;
     }
     if (s) {
-        vs__vcpu_fail(v, "a bulk operation over %llu bytes in steps of %llu: %s",
-                      (unsigned long long)r->bytes, (unsigned long long)r->stride,
-                      vs_status_text(s));
+        vcpu_fail(v, "a bulk operation over %llu bytes in steps of %llu: %s",
+                  (unsigned long long)r->bytes, (unsigned long long)r->stride, vs_status_text(s));
         return;
     }
     b->instructions += r->work;
@@ -117,7 +116,7 @@ static void continue_bulk(struct vs_vcpu *v)
     b->count = whole;
     accessed(v, b->done - before);
     if (stop == VS_CPU_FAULT) {
-        vs__vcpu_fault(v);
+        vcpu_fault(v);
     } else if (b->done == whole) {
         vs_bulk_free(b);
         v->in_bulk = false;
@@ -140,7 +139,7 @@ static void continue_trace(struct vs_vcpu *v)
         v->cpu.depends = depends;
         if (t->kind < VS_TRACE_INSTRUCTIONS &&
             vs_cpu_access(&v->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
-            if (!vs__vcpu_fault(v)) {
+            if (!vcpu_fault(v)) {
                 break;
             }
             if (!v->emulated) {
@@ -173,7 +172,7 @@ static void continue_compute(struct vs_vcpu *v)
 /* Offers the trap to the processor; what does not exit costs the instruction's own time. */
 static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account, uint64_t cost_ps)
 {
-    if (!v->p->virtualized || !vs__vcpu_trap(v, &trap, NULL)) {
+    if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
         vs_cpu_instructions(&v->cpu, 1);
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + account), ps(cost_ps));
@@ -186,17 +185,17 @@ static void mark(struct vs_vcpu *v)
     struct vs_platform *p = v->p;
     v->busy = false;
     if (strcmp(v->request.name, "roi") != 0) {
-        vs__platform_mark(v, v->request.name);
+        machine_mark(v, v->request.name);
         return;
     }
     if (p->options.warmup) {
-        vs__vcpu_refuse(v,
-                        "--warmup %llu: the guest says itself where its region of interest "
-                        "begins (mark \"roi\"); leave --warmup out",
-                        (unsigned long long)p->options.warmup);
+        vcpu_refuse(v,
+                    "--warmup %llu: the guest says itself where its region of interest "
+                    "begins (mark \"roi\"); leave --warmup out",
+                    (unsigned long long)p->options.warmup);
         return;
     }
-    vs__platform_roi(p, v);
+    machine_roi(p, v);
 }
 
 static void begin(struct vs_vcpu *v)
@@ -227,8 +226,8 @@ static void begin(struct vs_vcpu *v)
         break;
     case VS_REQ_COMPUTE:
         if (r->count > VS_COMPUTE_MAX) {
-            vs__vcpu_fail(v, "%llu instructions in one piece; at most %llu",
-                          (unsigned long long)r->count, (unsigned long long)VS_COMPUTE_MAX);
+            vcpu_fail(v, "%llu instructions in one piece; at most %llu",
+                      (unsigned long long)r->count, (unsigned long long)VS_COMPUTE_MAX);
         }
         break;
     case VS_REQ_WAIT:
@@ -246,15 +245,15 @@ static void send_ipi(struct vs_vcpu *v)
     struct vs_platform *p = v->p;
     uint64_t to = v->request.a;
     if (to >= p->n_vcpus) {
-        vs__vcpu_fail(v, "an IPI to vCPU %llu; there are %u", (unsigned long long)to, p->n_vcpus);
+        vcpu_fail(v, "an IPI to vCPU %llu; there are %u", (unsigned long long)to, p->n_vcpus);
         return;
     }
     if (v->vm != p->vcpu[to].vm) {
-        vs__vcpu_fail(v, "an IPI to vCPU %llu, which is another virtual machine (guest.vms)",
-                      (unsigned long long)to);
+        vcpu_fail(v, "an IPI to vCPU %llu, which is another virtual machine (guest.vms)",
+                  (unsigned long long)to);
         return;
     }
-    vs__vcpu_send_ipi(v, (unsigned)to, (uint8_t)v->request.b);
+    vcpu_send_ipi(v, (unsigned)to, (uint8_t)v->request.b);
 }
 
 /* HLT, or nothing to run until the timer fires. */
@@ -268,13 +267,13 @@ static void halt(struct vs_vcpu *v)
     }
     if (p->virtualized && waiting && !v->record) {
         v->record = 1; /* arm the deadline once */
-        (void)vs__timer_write(v);
+        (void)vcpu_timer_write(v);
     }
-    if (v->failed || (vs__vcpu_wakes(v))) {
+    if (v->failed || (vcpu_wakes(v))) {
         v->busy = waiting;
         return;
     }
-    vs__vcpu_sleep(v);
+    vcpu_sleep(v);
     v->busy = waiting;
 }
 
@@ -288,33 +287,33 @@ static void run_request(struct vs_vcpu *v)
     case VS_REQ_ERROR:
         break;
     case VS_REQ_MAP:
-        v->reply.value = vs__space_map(v, r);
+        v->reply.value = guest_mm_map(v, r);
         v->busy = false;
         break;
     case VS_REQ_UNMAP:
-        vs__space_unmap(v, r->address, r->bytes);
+        guest_mm_unmap(v, r->address, r->bytes);
         v->busy = false;
         break;
     case VS_REQ_PROTECT:
-        vs__space_protect(v, r->address, r->bytes,
-                          r->a & VS_PROTECT ? r->a & VS_RIGHTS
-                                            : VS_RIGHTS & ~(r->a ? 0 : VS_RIGHT_WRITE));
+        guest_mm_protect(v, r->address, r->bytes,
+                         r->a & VS_PROTECT ? r->a & VS_RIGHTS
+                                           : VS_RIGHTS & ~(r->a ? 0 : VS_RIGHT_WRITE));
         v->busy = false;
         break;
     case VS_REQ_DIRTY_LOG:
-        v->reply.value = vs__dirty_round(v);
+        v->reply.value = host_dirty_round(v);
         v->busy = false;
         break;
     case VS_REQ_HOST_PROTECT:
-        vs__host_protect(v, r->address, r->bytes, r->a);
+        host_memory_protect(v, r->address, r->bytes, r->a);
         v->busy = false;
         break;
     case VS_REQ_PROCESS:
-        v->reply.value = vs__space_process(v);
+        v->reply.value = guest_mm_process(v);
         v->busy = false;
         break;
     case VS_REQ_SWITCH:
-        vs__space_switch(v, r->a, (enum vs_req_switch)r->b);
+        guest_mm_switch(v, r->a, (enum vs_req_switch)r->b);
         v->busy = false;
         break;
     case VS_REQ_ACCESS:
@@ -382,35 +381,35 @@ static void run_request(struct vs_vcpu *v)
         break;
     case VS_REQ_CLI:
     case VS_REQ_STI:
-        vs__vcpu_mask(v, r->kind == VS_REQ_CLI);
+        vcpu_mask(v, r->kind == VS_REQ_CLI);
         v->busy = false;
         break;
     case VS_REQ_TIMER:
-        vs__timer_set(v, r->ps);
+        vcpu_timer_set(v, r->ps);
         v->busy = false;
         break;
     case VS_REQ_CR_WRITE:
-        vs__vcpu_write_cr(v);
+        guest_mm_write_cr(v);
         v->busy = false;
         break;
     case VS_REQ_INVLPG:
-        vs__vcpu_invalidate_page(v, r->address);
+        guest_tlb_invalidate_page(v, r->address);
         v->busy = false;
         break;
     case VS_REQ_INVPCID:
-        vs__vcpu_invpcid(v);
+        guest_tlb_invpcid(v);
         v->busy = false;
         break;
     case VS_REQ_INVLPGA:
-        vs__vcpu_invlpga(v);
+        guest_tlb_invlpga(v);
         v->busy = false;
         break;
     case VS_REQ_TLBI:
-        vs__vcpu_tlbi_request(v);
+        guest_tlb_tlbi_request(v);
         v->busy = false;
         break;
     case VS_REQ_MMIO:
-        vs__vcpu_mmio(v, r->address);
+        vcpu_mmio(v, r->address);
         v->busy = false;
         break;
     case VS_REQ_IPI:
@@ -418,26 +417,26 @@ static void run_request(struct vs_vcpu *v)
         v->busy = false;
         break;
     case VS_REQ_SEND:
-        vs__net_send(v);
+        guest_vf_send(v);
         break;
     case VS_REQ_RECV:
-        vs__net_receive(v);
+        guest_vf_receive(v);
         break;
     case VS_REQ_MARK:
         mark(v);
         break;
     case VS_REQ_TURN:
-        vs__turn(v, r->a, r->b != 0);
+        request_turn(v, r->a, r->b != 0);
         break;
     case VS_REQ_TOGETHER:
-        vs__together(v, r->a, r->b);
+        request_together(v, r->a, r->b);
         break;
     case VS_REQ_TABLES:
-        vs__recorded_tables(v, r->tables);
+        guest_mm_recorded_tables(v, r->tables);
         v->busy = false;
         break;
     case VS_REQ_PLACE:
-        vs__recorded_place(v, r->address, r->a);
+        guest_mm_recorded_place(v, r->address, r->a);
         v->busy = false;
         break;
     }
@@ -471,7 +470,7 @@ static void rehearse(struct vs_vcpu *v)
         return;
     }
     if (kind == VS_REQ_SEND || kind == VS_REQ_RECV) {
-        vs__net_asked(v);
+        guest_vf_asked(v);
     }
     v->request.kind = VS_REQ_END;
 }
@@ -482,7 +481,7 @@ static void fetch_request(struct vs_vcpu *v)
     v->reply.now_ps = vs_cpu_now_ps(&v->cpu);
     v->reply.interrupts = v->handled;
     if (v->vm) {
-        const struct vs_host *h = vs__host_of(v);
+        const struct vs_host *h = host_memory_of(v);
         v->reply.seen = h->seen;
         v->reply.qualification = h->qualification;
         v->reply.guest_physical = h->guest_physical;

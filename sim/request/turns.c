@@ -33,13 +33,13 @@ static void release(struct vs_vcpu *o, uint64_t at_ps)
     vs_kernel_wake(o->p->kernel, o->agent, o->acked_ps);
 }
 
-void vs__turn(struct vs_vcpu *v, uint64_t to, bool keeps_none)
+void request_turn(struct vs_vcpu *v, uint64_t to, bool keeps_none)
 {
     struct vs_platform *p = v->p;
     uint64_t now = vs_cpu_now_ps(&v->cpu);
     v->busy = false;
     if (to >= p->n_vcpus) {
-        vs__vcpu_fail(v, "the turn goes to vCPU %llu, of %u", (unsigned long long)to, p->n_vcpus);
+        vcpu_fail(v, "the turn goes to vCPU %llu, of %u", (unsigned long long)to, p->n_vcpus);
         return;
     }
     if (to != v->index) {
@@ -58,14 +58,14 @@ void vs__turn(struct vs_vcpu *v, uint64_t to, bool keeps_none)
     v->has_turn = false;
 }
 
-void vs__together(struct vs_vcpu *v, uint64_t n, uint64_t leader)
+void request_together(struct vs_vcpu *v, uint64_t n, uint64_t leader)
 {
     struct vs_platform *p = v->p;
     uint64_t now = vs_cpu_now_ps(&v->cpu);
     v->busy = false;
     if (leader >= p->n_vcpus) {
-        vs__vcpu_fail(v, "vCPUs are counted at vCPU %llu, of %u", (unsigned long long)leader,
-                      p->n_vcpus);
+        vcpu_fail(v, "vCPUs are counted at vCPU %llu, of %u", (unsigned long long)leader,
+                  p->n_vcpus);
         return;
     }
     v->gathers = 1u + (unsigned)leader;
@@ -87,5 +87,5 @@ void vs__together(struct vs_vcpu *v, uint64_t n, uint64_t leader)
     }
     v->gathers = 0;
     v->yield = true;
-    vs__platform_roi(p, v);
+    machine_roi(p, v);
 }

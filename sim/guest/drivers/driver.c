@@ -16,7 +16,7 @@ static void touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
 {
     for (int tries = 0; tries < 3 && vs_cpu_access(&v->cpu, gva(at), 8, ref) == VS_CPU_FAULT;
          tries++) {
-        vs__vcpu_fault(v);
+        vcpu_fault(v);
     }
 }
 
@@ -80,32 +80,31 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
     }
 }
 
-void vs__net_asked(struct vs_vcpu *v)
+void guest_vf_asked(struct vs_vcpu *v)
 {
     if (!v->p->net) {
-        vs__vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)",
-                        v->request.kind == VS_REQ_SEND ? "send" : "recv");
+        vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)",
+                    v->request.kind == VS_REQ_SEND ? "send" : "recv");
     }
 }
 
 static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
 {
     struct vs_net *net = v->p->net;
-    vs__net_asked(v);
+    guest_vf_asked(v);
     if (!net) {
         return NULL;
     }
     struct vs_driver *d = &net->driver[v->index];
     if (v->process_now) {
-        vs__vcpu_fail(v,
-                      "%s in address space %u: the driver's rings and buffers are in address space "
-                      "0; cpu:switch(0) first",
-                      what, v->process_now);
+        vcpu_fail(v,
+                  "%s in address space %u: the driver's rings and buffers are in address space "
+                  "0; cpu:switch(0) first",
+                  what, v->process_now);
         return NULL;
     }
     if (net->nic.fn[v->index].stopped) {
-        vs__vcpu_fail(v, "%s: the IOMMU blocked the device, whose transmit queue has stopped",
-                      what);
+        vcpu_fail(v, "%s: the IOMMU blocked the device, whose transmit queue has stopped", what);
         return NULL;
     }
     if (!d->ready) {
@@ -131,7 +130,7 @@ static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d)
     return n - 1 - used;
 }
 
-void vs__net_send(struct vs_vcpu *v)
+void guest_vf_send(struct vs_vcpu *v)
 {
     struct vs_driver *d = driver_of(v, "send");
     struct vs_request *r = &v->request;
@@ -141,8 +140,8 @@ void vs__net_send(struct vs_vcpu *v)
     struct vs_net *net = v->p->net;
     uint32_t n = (uint32_t)net->nic_config.ring, room = transmit_room(v, d);
     if (r->bytes > VS__NET_BUFFER - VS_NIC_HEADERS) {
-        vs__vcpu_fail(v, "send of %llu bytes: a buffer holds %u", (unsigned long long)r->bytes,
-                      VS__NET_BUFFER - VS_NIC_HEADERS);
+        vcpu_fail(v, "send of %llu bytes: a buffer holds %u", (unsigned long long)r->bytes,
+                  VS__NET_BUFFER - VS_NIC_HEADERS);
         return;
     }
     if (!room) { /* the ring is full: the program waits for the device in steps of a microsecond */
@@ -189,7 +188,7 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     return d->got >= v->request.count;
 }
 
-void vs__net_receive(struct vs_vcpu *v)
+void guest_vf_receive(struct vs_vcpu *v)
 {
     struct vs_driver *d = driver_of(v, "recv");
     if (!d) {
@@ -209,20 +208,20 @@ void vs__net_receive(struct vs_vcpu *v)
         v->busy = false;
         return;
     }
-    vs__vcpu_sleep(v);
+    vcpu_sleep(v);
 }
 
-bool vs__net_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+bool guest_vf_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
     const struct vs_net *net = v->p->net;
     for (unsigned i = 0; net && !v->process_now && i < v->p->n_vcpus; i++) {
         const struct vs_driver *d = &net->driver[i]; /* its areas lie one after the other */
         uint64_t end = d->rx_buffers + net->nic_config.ring * VS__NET_BUFFER;
         if (v->p->vcpu[i].mm == v->mm && at < end && d->tx_ring < at + bytes) {
-            vs__vcpu_fail(v,
-                          "unmap or protect of %llu bytes at 0x%llx: the network driver's rings "
-                          "and buffers are there",
-                          (unsigned long long)bytes, (unsigned long long)at);
+            vcpu_fail(v,
+                      "unmap or protect of %llu bytes at 0x%llx: the network driver's rings "
+                      "and buffers are there",
+                      (unsigned long long)bytes, (unsigned long long)at);
             return false;
         }
     }

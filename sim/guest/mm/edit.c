@@ -16,7 +16,7 @@ static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
         uint64_t base = pa >> shift << shift;
         v->space.global = v->p->ept.global_pages != 0;
         if (vs_space_map_at(&v->space, start + base, base, shift, true)) {
-            vs__vcpu_fail(v, "no memory is left for the kernel's direct map");
+            vcpu_fail(v, "no memory is left for the kernel's direct map");
         }
         v->space.global = false;
     }
@@ -26,24 +26,24 @@ static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
 static void store(struct vs_vcpu *v, uint64_t pa)
 {
     v->os_count[VS_CNT_os_table_stores]++;
-    (void)vs__vcpu_reach(v, direct(v, pa), VS_REF_WRITE);
+    (void)guest_touch(v, direct(v, pa), VS_REF_WRITE);
 }
 
-void vs__edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes)
+void guest_mm_edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes)
 {
     uint64_t pa, hpa;
     (void)vs_space_locate(&v->space, gva, &pa, &hpa); /* false: the host has no page for it yet */
     if (v->p->os.zero_page) {
-        vs__vcpu_clear(v, direct(v, pa), bytes);
+        guest_clear(v, direct(v, pa), bytes);
     }
 }
 
-void vs__edit_begin(const struct vs_vcpu *v, uint64_t *tables)
+void guest_mm_edit_begin(const struct vs_vcpu *v, uint64_t *tables)
 {
     *tables = v->space.tables;
 }
 
-void vs__edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before)
+void guest_mm_edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before)
 {
     uint64_t at[VS_RADIX_LEVELS + 1u];
     unsigned leaf = vs_space_path(&v->space, gva, at);
@@ -52,7 +52,7 @@ void vs__edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before)
     for (unsigned level = leaf + (unsigned)made; level > leaf; level--) {
         /* a new table is cleared, then made known */
         uint64_t table = at[level - 1u] & ~(bytes - 1u);
-        vs__vcpu_clear(v, direct(v, table), bytes);
+        guest_clear(v, direct(v, table), bytes);
         store(v, at[level]);
     }
     store(v, at[leaf]);

@@ -19,7 +19,7 @@ static uint64_t bytes_left(const struct vs_platform *p, const struct vs_frames *
     return most;
 }
 
-const char *vs__space_exhausted(const struct vs_vcpu *v, char *out, size_t bytes)
+const char *guest_mm_exhausted(const struct vs_vcpu *v, char *out, size_t bytes)
 {
     const struct vs_platform *p = v->p;
     uint64_t host = bytes_left(p, NULL), left = host, all = vs_phys_size(p->phys);
@@ -30,7 +30,7 @@ const char *vs__space_exhausted(const struct vs_vcpu *v, char *out, size_t bytes
         which = "guest.memory";
         also = ", and host.memory to twice that at least";
     }
-    if (left < 1ull << vs__page_shift(v)) {
+    if (left < 1ull << vcpu_page_shift(v)) {
         snprintf(out, bytes,
                  "%s = %llu bytes is exhausted: pages and page tables take it all; set %s=%llu%s",
                  which, (unsigned long long)all, which, (unsigned long long)all * 2u, also);

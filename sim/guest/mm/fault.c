@@ -11,14 +11,14 @@ static unsigned region_shift(const struct vs_vcpu *v)
 {
     /* a trace's pages and touched regions have the machine's page size; around a recorded guest's
      * page others may be mapped already */
-    return v->p->recorded ? v->space.format.granule : vs__page_shift(v);
+    return v->p->recorded ? v->space.format.granule : vcpu_page_shift(v);
 }
 
 /* A transparent large page where that is possible. */
 static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shift, bool back)
 {
-    if (vs__space_large(v, gva)) {
-        unsigned large = vs__large_shift(v);
+    if (guest_mm_large(v, gva)) {
+        unsigned large = vcpu_large_shift(v);
         bool good = !vs_space_touch(&v->space, gva, large, true, back);
         v->os_count[good ? VS_CNT_os_thp_pages : VS_CNT_os_thp_fallbacks]++;
         if (good) {
@@ -33,12 +33,12 @@ static enum vs_status give_frame(struct vs_vcpu *v, uint64_t gva, unsigned *shif
 static bool touched(struct vs_vcpu *v, uint64_t gva, enum vs_status st)
 {
     if (st == VS_E_BOUNDS) {
-        vs__vcpu_fail(v, "first touch of 0x%llx: its page tables lie where no memory is",
-                      (unsigned long long)gva);
+        vcpu_fail(v, "first touch of 0x%llx: its page tables lie where no memory is",
+                  (unsigned long long)gva);
     } else if (st) {
         char why[400];
-        vs__vcpu_refuse(v, "first touch of 0x%llx: %s", (unsigned long long)gva,
-                        vs__space_exhausted(v, why, sizeof why));
+        vcpu_refuse(v, "first touch of 0x%llx: %s", (unsigned long long)gva,
+                    guest_mm_exhausted(v, why, sizeof why));
     }
     return !v->failed;
 }
@@ -56,14 +56,14 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva)
     vs_open(&v->txn, VS_OP_PAGE_FAULT);
     v->os_count[VS_CNT_os_page_faults]++;
     vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_exception), exception);
-    vs__vcpu_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
-    vs__edit_begin(v, &tables);
+    guest_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
+    guest_mm_edit_begin(v, &tables);
     enum vs_status st = give_frame(v, gva, &shift, p->built.host_prefault);
-    vs__space_upper(v);
+    guest_mm_upper(v);
     if (!st) {
-        vs__edit_entry(v, gva, tables);
+        guest_mm_edit_entry(v, gva, tables);
         if (os->zero_page) {
-            vs__vcpu_clear(v, gva >> shift << shift, 1ull << shift);
+            guest_clear(v, gva >> shift << shift, 1ull << shift);
         }
     }
     vs_close(&v->txn);
@@ -95,7 +95,7 @@ void guest_mm_touch_free(void *ctx, vs_gva at)
     /* what no first touch mends is left for the walk to find */
     if (vs_space_reaches(&v->space, at.v) && !vs_space_held(&v->space, at.v) &&
         !vs_space_malformed(&v->space, at.v, (unsigned)v->p->ept.physical_bits) &&
-        vs__vcpu_memory(v, last_entry(v, at.v))) {
+        vcpu_memory(v, last_entry(v, at.v))) {
         unsigned shift = region_shift(v);
         (void)touched(v, at.v, give_frame(v, at.v, &shift, true));
     }
@@ -110,17 +110,17 @@ void guest_mm_touch_free(void *ctx, vs_gva at)
 static enum vs_fault_end denied(struct vs_vcpu *v, const struct vs_translation *f)
 {
     bool write = (f->error_code & PF_WRITE) != 0, fetch = (f->error_code & 16u) != 0,
-         arm = vs__vcpu_arm(v);
-    vs__vcpu_fail(v, "%s 0x%llx, which is mapped %s: %s 0x%llx",
-                  write   ? "store to"
-                  : fetch ? "fetch from"
-                          : "access to",
-                  (unsigned long long)f->gva.v,
-                  !(f->error_code & PF_PRESENT) ? "without any permission"
-                  : write                       ? "read-only"
-                                                : "without that permission",
-                  arm ? "permission fault, ESR_EL1.ISS" : "#PF, error code",
-                  (unsigned long long)(arm ? f->qualification : f->error_code));
+         arm = vcpu_arm(v);
+    vcpu_fail(v, "%s 0x%llx, which is mapped %s: %s 0x%llx",
+              write   ? "store to"
+              : fetch ? "fetch from"
+                      : "access to",
+              (unsigned long long)f->gva.v,
+              !(f->error_code & PF_PRESENT) ? "without any permission"
+              : write                       ? "read-only"
+                                            : "without that permission",
+              arm ? "permission fault, ESR_EL1.ISS" : "#PF, error code",
+              (unsigned long long)(arm ? f->qualification : f->error_code));
     return VS__FAULT_STOP;
 }
 
@@ -128,18 +128,18 @@ static enum vs_fault_end denied(struct vs_vcpu *v, const struct vs_translation *
 static enum vs_fault_end forbidden(struct vs_vcpu *v, const struct vs_translation *f)
 {
     unsigned bits = (unsigned)v->p->ept.physical_bits;
-    bool arm = vs__vcpu_arm(v);
+    bool arm = vcpu_arm(v);
     if (!(f->error_code & PF_RESERVED)) {
         return denied(v, f);
     }
     unsigned level = vs_space_malformed(&v->space, f->gva.v, bits);
-    vs__vcpu_fail(v,
-                  "access to 0x%llx: %s in its entry at level %u (addresses have "
-                  "ept.physical_bits = %u)",
-                  (unsigned long long)f->gva.v,
-                  arm ? "Address size fault, an address that is too wide"
-                      : "page fault, a reserved bit is set",
-                  arm ? 4u - level : level, bits);
+    vcpu_fail(v,
+              "access to 0x%llx: %s in its entry at level %u (addresses have "
+              "ept.physical_bits = %u)",
+              (unsigned long long)f->gva.v,
+              arm ? "Address size fault, an address that is too wide"
+                  : "page fault, a reserved bit is set",
+              arm ? 4u - level : level, bits);
     return VS__FAULT_STOP;
 }
 
@@ -148,25 +148,25 @@ static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *
 {
     bool trace = v->request.kind == VS_REQ_TRACE;
     if (!vs_space_reaches(&v->space, f->gva.v)) {
-        vs__vcpu_fail(v,
-                      "access to 0x%llx, which neither TTBR0 (%u bits) nor TTBR1 (%u bits) "
-                      "translates: Translation fault",
-                      (unsigned long long)f->gva.v, v->space.format.input_bits,
-                      v->space.upper.input_bits);
+        vcpu_fail(v,
+                  "access to 0x%llx, which neither TTBR0 (%u bits) nor TTBR1 (%u bits) "
+                  "translates: Translation fault",
+                  (unsigned long long)f->gva.v, v->space.format.input_bits,
+                  v->space.upper.input_bits);
         return VS__FAULT_STOP;
     }
     uint64_t entry = last_entry(v, f->gva.v);
-    if (!vs__vcpu_memory(v, entry)) {
-        return vs__vcpu_no_table(v, f->gva.v, entry);
+    if (!vcpu_memory(v, entry)) {
+        return vcpu_no_table(v, f->gva.v, entry);
     }
     if (!knows_upper(v)) { /* made by another vCPU */
-        vs__space_upper(v);
+        guest_mm_upper(v);
         return VS__FAULT_AGAIN;
     }
     /* a program's own addresses are those it mapped; a trace brings its own */
     if (!trace && (f->gva.v < v->space.first_gva || f->gva.v >= v->space.next_gva) &&
-        !vs__place_has(v->mm, v->process_now, f->gva.v)) {
-        vs__vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f->gva.v);
+        !guest_mm_place_has(v->mm, v->process_now, f->gva.v)) {
+        vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f->gva.v);
         return VS__FAULT_STOP;
     }
     if (v->cpu.before_walk) {

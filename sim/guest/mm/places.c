@@ -25,13 +25,13 @@ static size_t find(const struct vs_mm *mm, unsigned process, uint64_t at)
     return low;
 }
 
-bool vs__place_has(const struct vs_mm *mm, unsigned process, uint64_t at)
+bool guest_mm_place_has(const struct vs_mm *mm, unsigned process, uint64_t at)
 {
     size_t i = find(mm, process, at);
     return i < mm->n_places && mm->place[i].process == process && mm->place[i].at <= at;
 }
 
-bool vs__place_add(struct vs_mm *mm, unsigned process, uint64_t at, uint64_t end)
+bool guest_mm_place_add(struct vs_mm *mm, unsigned process, uint64_t at, uint64_t end)
 {
     size_t first = find(mm, process, at ? at - 1u : 0), last = first;
     for (; last < mm->n_places && mm->place[last].process == process && mm->place[last].at <= end;

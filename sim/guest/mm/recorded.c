@@ -23,7 +23,7 @@ static uint64_t behind(const struct vs_vcpu *v, uint64_t pa)
     return hpa;
 }
 
-void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
+void guest_mm_recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
 {
     struct vs_platform *p = v->p;
     struct vs_space s = v->space;
@@ -34,8 +34,8 @@ void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
         return;
     }
     if (p->guest_format.kind != VS_RADIX_X86 || p->guest_format.levels != 4) {
-        vs__vcpu_fail(v, "the recorded page tables are x86-64's of four levels; this machine's "
-                         "guests have others (paging.mode, guest.levels)");
+        vcpu_fail(v, "the recorded page tables are x86-64's of four levels; this machine's "
+                     "guests have others (paging.mode, guest.levels)");
         return;
     }
     uint64_t warm = p->virtualized && p->built.host_prefault ? t->memory : 0;
@@ -45,29 +45,28 @@ void vs__recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t)
     for (size_t i = 0; i < t->n; i++) {
         vs_hpa at;
         if (!p->virtualized && t->table[i].at >= vs_phys_size(p->phys)) {
-            vs__vcpu_fail(v, "a recorded table at physical 0x%llx: beyond host.memory = %llu bytes",
-                          (unsigned long long)t->table[i].at,
-                          (unsigned long long)vs_phys_size(p->phys));
+            vcpu_fail(v, "a recorded table at physical 0x%llx: beyond host.memory = %llu bytes",
+                      (unsigned long long)t->table[i].at,
+                      (unsigned long long)vs_phys_size(p->phys));
             return;
         }
         if (!back(v, t->table[i].at)) {
-            vs__vcpu_fail(v, "a recorded table at guest-physical 0x%llx: %s",
-                          (unsigned long long)t->table[i].at,
-                          vs__space_exhausted(v, why, sizeof why));
+            vcpu_fail(v, "a recorded table at guest-physical 0x%llx: %s",
+                      (unsigned long long)t->table[i].at, guest_mm_exhausted(v, why, sizeof why));
             return;
         }
         at.v = behind(v, t->table[i].at);
         vs_phys_write(p->phys, at, t->table[i].bytes, PAGE);
     }
-    if (!vs_space_adopt(&s, t->root & ~(uint64_t)(PAGE - 1u)) || vs__space_share_kernel(v, &s)) {
-        vs__vcpu_fail(v, "the kernel of the replay does not fit into the recorded tables");
+    if (!vs_space_adopt(&s, t->root & ~(uint64_t)(PAGE - 1u)) || guest_mm_share_kernel(v, &s)) {
+        vcpu_fail(v, "the kernel of the replay does not fit into the recorded tables");
         return;
     }
     v->space = s;
-    vs__space_load_cr3(v, 0);
+    guest_mm_load_cr3(v, 0);
 }
 
-void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
+void guest_mm_recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
 {
     struct vs_platform *p = v->p;
     struct vs_space *s = &v->space;
@@ -81,13 +80,13 @@ void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
     bool memory = pa < p->recorded;
     if (!memory && !(pa >= (p->virtualized ? v->vm->bytes : vs_phys_size(p->phys)) ||
                      (pa >> 30 == 3))) { /* devices lie below 4 GiB */
-        vs__vcpu_fail(v,
-                      "the recording's physical address 0x%llx lies above the 0x%llx bytes kept "
-                      "for it; set replay.memory",
-                      (unsigned long long)pa, (unsigned long long)p->recorded);
+        vcpu_fail(v,
+                  "the recording's physical address 0x%llx lies above the 0x%llx bytes kept "
+                  "for it; set replay.memory",
+                  (unsigned long long)pa, (unsigned long long)p->recorded);
         return;
     }
-    vs__edit_begin(v, &tables);
+    guest_mm_edit_begin(v, &tables);
     while (vs_space_split(s, gva) == VS_OK) {
     }
     uint64_t before = vs_space_drop(s, gva, &shift);
@@ -98,14 +97,14 @@ void vs__recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
     if (vs_space_map_at(s, gva, pa, s->format.granule, true) ||
         (memory && p->built.host_prefault && !back(v, pa))) {
         char why[400];
-        vs__vcpu_fail(v, "a recorded mapping of 0x%llx: %s", (unsigned long long)gva,
-                      vs__space_exhausted(v, why, sizeof why));
+        vcpu_fail(v, "a recorded mapping of 0x%llx: %s", (unsigned long long)gva,
+                  guest_mm_exhausted(v, why, sizeof why));
         return;
     }
     v->os_count[VS_CNT_os_placed] += !keep;
     if (p->shadow) { /* which lives from stores it sees and from INVLPG */
-        vs__edit_entry(v, gva, tables);
-        vs__space_invlpg(v, gva);
+        guest_mm_edit_entry(v, gva, tables);
+        guest_tlb_invlpg(v, gva);
     } else if (before && !keep) {
         vs_gva at = {gva};
         vs_txn_settle(&v->txn);

@@ -25,7 +25,7 @@
 
 /* In a narrow space programs have its upper half, and the maps of memory are where Arm's kernels
  * have them: in the addresses that TTBR1 translates. */
-void vs__space_layout(struct vs_platform *p, struct vs_errors *errors)
+void guest_mm_layout(struct vs_platform *p, struct vs_errors *errors)
 {
     unsigned bits = p->guest_format.input_bits, upper = p->upper_format.input_bits;
     bool arm = p->guest_format.kind == VS_RADIX_STAGE1;
@@ -115,7 +115,7 @@ static enum vs_status make_own(struct vs_vcpu *v)
     return st;
 }
 
-enum vs_status vs__space_make(struct vs_vcpu *v, struct vs_errors *errors)
+enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
     enum vs_status st = v->mm == &v->own_mm ? make_own(v) : VS_OK;
@@ -146,10 +146,10 @@ static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what
 {
     char why[400];
     if (st == VS_E_CONFIG) {
-        vs__vcpu_fail(v, "%s: the range overlaps pages of another size or is misaligned", what);
+        vcpu_fail(v, "%s: the range overlaps pages of another size or is misaligned", what);
     } else {
-        vs__vcpu_refuse(v, "%s of %llu bytes: %s", what, (unsigned long long)bytes,
-                        vs__space_exhausted(v, why, sizeof why));
+        vcpu_refuse(v, "%s of %llu bytes: %s", what, (unsigned long long)bytes,
+                    guest_mm_exhausted(v, why, sizeof why));
     }
     return false;
 }
@@ -162,12 +162,12 @@ static uint64_t map_page(struct vs_vcpu *v, const struct vs_request *r, uint64_t
     bool back = (populate || r->backing == VS_BACKING_EAGER) && v->p->built.host_prefault;
     enum vs_status st = VS_E_NOMEM;
     uint64_t tables;
-    vs__edit_begin(v, &tables);
+    guest_mm_edit_begin(v, &tables);
     v->space.global = r->a != 0;
     if (large) {
-        st = vs_space_touch(&v->space, at, vs__large_shift(v), true, back);
+        st = vs_space_touch(&v->space, at, vcpu_large_shift(v), true, back);
         v->os_count[st ? VS_CNT_os_thp_fallbacks : VS_CNT_os_thp_pages]++;
-        shift = st ? shift : vs__large_shift(v);
+        shift = st ? shift : vcpu_large_shift(v);
     }
     st = st ? vs_space_touch(&v->space, at, shift, true, back) : st;
     v->space.global = false;
@@ -176,15 +176,15 @@ static uint64_t map_page(struct vs_vcpu *v, const struct vs_request *r, uint64_t
         return 0;
     }
     if (populate) {
-        vs__edit_entry(v, at, tables);
-        vs__edit_clear(v, at, 1ull << shift);
+        guest_mm_edit_entry(v, at, tables);
+        guest_mm_edit_clear(v, at, 1ull << shift);
     }
     return 1ull << shift;
 }
 
-bool vs__space_large(const struct vs_vcpu *v, uint64_t gva)
+bool guest_mm_large(const struct vs_vcpu *v, uint64_t gva)
 {
-    uint64_t large = 1ull << vs__large_shift(v), block = gva & ~(large - 1u),
+    uint64_t large = 1ull << vcpu_large_shift(v), block = gva & ~(large - 1u),
              path[VS_RADIX_LEVELS + 1u];
     if (v->p->ept.guest_page != VS_EPT_THP || vs_space_path(&v->space, gva, path) < 2) {
         return false; /* small pages are there already */
@@ -212,8 +212,8 @@ static bool has_pages(struct vs_vcpu *v, unsigned shift)
         unsigned s = vs_radix_level_shift(f, level), k = s / 10u;
         snprintf(sizes + n, sizeof sizes - n, "%s%u%c", n ? ", " : "", 1u << s % 10u, " KMG"[k]);
     }
-    vs__vcpu_refuse(v, "map: pages of %llu KiB: this machine's tables have pages of %s",
-                    1ull << (shift - 10u), sizes);
+    vcpu_refuse(v, "map: pages of %llu KiB: this machine's tables have pages of %s",
+                1ull << (shift - 10u), sizes);
     return false;
 }
 
@@ -224,16 +224,15 @@ static bool has_room(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
     const struct vs_layout *l = &p->layout;
     uint64_t memory = p->virtualized ? v->vm->bytes : vs_phys_size(p->phys);
     if (at >= l->end || bytes > l->end - at) {
-        vs__vcpu_refuse(v,
-                        "map of %llu bytes at 0x%llx: programs' addresses end at 0x%llx here "
-                        "(guest.levels, guest.t0sz)",
-                        (unsigned long long)bytes, (unsigned long long)at,
-                        (unsigned long long)l->end);
+        vcpu_refuse(v,
+                    "map of %llu bytes at 0x%llx: programs' addresses end at 0x%llx here "
+                    "(guest.levels, guest.t0sz)",
+                    (unsigned long long)bytes, (unsigned long long)at, (unsigned long long)l->end);
         return false;
     }
     if (at < l->direct + memory && at + bytes > l->direct) {
-        vs__vcpu_refuse(v, "map of %llu bytes at 0x%llx: the kernel's map of memory is there",
-                        (unsigned long long)bytes, (unsigned long long)at);
+        vcpu_refuse(v, "map of %llu bytes at 0x%llx: the kernel's map of memory is there",
+                    (unsigned long long)bytes, (unsigned long long)at);
         return false;
     }
     return true;
@@ -269,45 +268,43 @@ static bool place(struct vs_vcpu *v, const struct vs_request *r, unsigned shift,
     }
     *at = r->address;
     if (!*at || *at % page) {
-        vs__vcpu_fail(v, "map at 0x%llx: must be a multiple of the page's size, %llu, and not 0",
-                      (unsigned long long)*at, (unsigned long long)page);
+        vcpu_fail(v, "map at 0x%llx: must be a multiple of the page's size, %llu, and not 0",
+                  (unsigned long long)*at, (unsigned long long)page);
     } else if (taken(v, *at, r->bytes, page)) {
-        vs__vcpu_fail(v, "map of %llu bytes at 0x%llx: overlaps what is mapped there",
-                      (unsigned long long)r->bytes, (unsigned long long)*at);
-    } else if (!vs__place_add(v->mm, v->process_now, *at,
-                              *at + ((r->bytes + page - 1) & ~(page - 1)))) {
-        vs__vcpu_fail(v, "map at 0x%llx: %s", (unsigned long long)*at, vs_status_text(VS_E_NOMEM));
+        vcpu_fail(v, "map of %llu bytes at 0x%llx: overlaps what is mapped there",
+                  (unsigned long long)r->bytes, (unsigned long long)*at);
+    } else if (!guest_mm_place_add(v->mm, v->process_now, *at,
+                                   *at + ((r->bytes + page - 1) & ~(page - 1)))) {
+        vcpu_fail(v, "map at 0x%llx: %s", (unsigned long long)*at, vs_status_text(VS_E_NOMEM));
     }
     return !v->failed;
 }
 
-uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
+uint64_t guest_mm_map(struct vs_vcpu *v, const struct vs_request *r)
 {
-    unsigned shift = r->page_shift ? r->page_shift : vs__page_shift(v);
+    unsigned shift = r->page_shift ? r->page_shift : vcpu_page_shift(v);
     if (!has_pages(v, shift)) {
         return 0;
     }
     uint64_t limit = v->p->virtualized ? v->vm->bytes : vs_phys_size(v->p->phys);
     if (r->bytes > limit) {
-        vs__vcpu_refuse(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
-                        v->p->virtualized ? "guest.memory" : "host.memory",
-                        (unsigned long long)limit);
+        vcpu_refuse(v, "map of %llu bytes: larger than %s = %llu", (unsigned long long)r->bytes,
+                    v->p->virtualized ? "guest.memory" : "host.memory", (unsigned long long)limit);
         return 0;
     }
-    if (r->backing == VS_BACKING_TOUCH && shift != vs__page_shift(v)) {
-        vs__vcpu_refuse(
-            v,
-            "map with backing = \"touch\": first touches give the machine's pages, of "
-            "%llu bytes (guest.page_size), not of %llu; leave page out, or take another "
-            "backing",
-            1ull << vs__page_shift(v), 1ull << shift);
+    if (r->backing == VS_BACKING_TOUCH && shift != vcpu_page_shift(v)) {
+        vcpu_refuse(v,
+                    "map with backing = \"touch\": first touches give the machine's pages, of "
+                    "%llu bytes (guest.page_size), not of %llu; leave page out, or take another "
+                    "backing",
+                    1ull << vcpu_page_shift(v), 1ull << shift);
         return 0;
     }
     bool thp = !r->page_shift && v->p->ept.guest_page == VS_EPT_THP;
-    uint64_t block = 1ull << vs__large_shift(v);
+    uint64_t block = 1ull << vcpu_large_shift(v);
     bool blocks = thp && r->bytes >= block; /* some may be inside */
     uint64_t at;
-    if (!place(v, r, shift, blocks ? vs__large_shift(v) : shift, &at) ||
+    if (!place(v, r, shift, blocks ? vcpu_large_shift(v) : shift, &at) ||
         !has_room(v, at, r->bytes)) {
         return 0;
     }
@@ -334,24 +331,24 @@ uint64_t vs__space_map(struct vs_vcpu *v, const struct vs_request *r)
  * explicit ones go as a whole). */
 static void split(struct vs_vcpu *v, uint64_t at, uint64_t end)
 {
-    uint64_t path[VS_RADIX_LEVELS + 1u], gpa, hpa, tables, large = 1ull << vs__large_shift(v);
+    uint64_t path[VS_RADIX_LEVELS + 1u], gpa, hpa, tables, large = 1ull << vcpu_large_shift(v);
     if (v->p->ept.guest_page != VS_EPT_THP ||
         (!vs_space_locate(&v->space, at, &gpa, &hpa) && !vs_space_held(&v->space, at)) ||
         vs_space_path(&v->space, at, path) != 2 || (at % large == 0 && end - at >= large)) {
         return;
     }
-    vs__edit_begin(v, &tables);
+    guest_mm_edit_begin(v, &tables);
     if (vs_space_split(&v->space, at)) {
-        vs__vcpu_fail(v, "splitting a large page: guest.memory or host.memory is exhausted");
+        vcpu_fail(v, "splitting a large page: guest.memory or host.memory is exhausted");
         return;
     }
     v->os_count[VS_CNT_os_thp_splits]++;
-    vs__edit_entry(v, at, tables);
-    if (vs__vcpu_arm(v)) {
-        vs__vcpu_tlbi(v, VS_TLBI_VALE1, vs__vcpu_shareable(v), v->guest_context.pcid, at);
-        vs__vcpu_dsb(v, vs__vcpu_shareable(v));
+    guest_mm_edit_entry(v, at, tables);
+    if (vcpu_arm(v)) {
+        guest_tlb_tlbi(v, VS_TLBI_VALE1, guest_tlb_shareable(v), v->guest_context.pcid, at);
+        vcpu_dsb(v, guest_tlb_shareable(v));
     } else {
-        vs__space_invlpg(v, at);
+        guest_tlb_invlpg(v, at);
     }
 }
 
@@ -373,8 +370,8 @@ static void changed(struct vs_vcpu *v, struct range *r, uint64_t at, unsigned sh
     r->at = page < r->at ? page : r->at;
     r->end = end > r->end ? end : r->end;
     r->shift = shift < r->shift ? shift : r->shift;
-    if (each && !vs__vcpu_arm(v)) {
-        vs__space_invlpg(v, at);
+    if (each && !vcpu_arm(v)) {
+        guest_tlb_invlpg(v, at);
     }
 }
 
@@ -385,12 +382,12 @@ static void flush(struct vs_vcpu *v, const struct range *r, bool each)
         return;
     }
     uint64_t end = each ? r->end : r->at; /* nothing: all of the address space */
-    if (vs__vcpu_arm(v)) {
-        vs__vcpu_tlbi_range(v, r->at, end, r->shift);
+    if (vcpu_arm(v)) {
+        guest_tlb_tlbi_range(v, r->at, end, r->shift);
     } else if (!each) {
-        vs__space_load_cr3(v, 0);
+        guest_mm_load_cr3(v, 0);
     }
-    vs__shootdown(v, r->at, end, r->shift);
+    guest_tlb_shootdown(v, r->at, end, r->shift);
 }
 
 /* Takes the pages of a range away, or gives them other rights; what is not mapped stays so. */
@@ -398,17 +395,17 @@ static void change(struct vs_vcpu *v, uint64_t at, uint64_t bytes, const uint64_
 {
     bool each = few_pages(v, bytes);
     struct range gone = {UINT64_MAX, 0, 63};
-    if (!vs__net_spares(v, at, bytes)) {
+    if (!guest_vf_spares(v, at, bytes)) {
         return;
     }
     for (uint64_t end = at + bytes; at < end;) {
         unsigned shift = v->space.format.granule;
         uint64_t tables, path[VS_RADIX_LEVELS + 1u];
         split(v, at, end);
-        vs__edit_begin(v, &tables);
+        guest_mm_edit_begin(v, &tables);
         if (rights ? vs_space_protect(&v->space, at, *rights, &shift)
                    : vs_space_unmap(&v->space, at, &shift)) {
-            vs__edit_entry(v, at, tables);
+            guest_mm_edit_entry(v, at, tables);
             changed(v, &gone, at, shift, each);
         } else { /* on to where the next entry begins: a range may be all of the address space */
             const struct vs_radix_format *f = vs_space_format(&v->space, at);
@@ -419,7 +416,7 @@ static void change(struct vs_vcpu *v, uint64_t at, uint64_t bytes, const uint64_
     flush(v, &gone, each);
 }
 
-void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
+void guest_mm_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
     for (unsigned i = 0; i < v->mm->n_areas && i < VS__AREAS; i++) {
         v->mm->area[i].cut = v->mm->area[i].cut || (v->mm->area[i].process == v->process_now &&
@@ -429,29 +426,29 @@ void vs__space_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
     change(v, at, bytes, NULL);
 }
 
-void vs__space_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
+void guest_mm_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
 {
     if (!vs_radix_can(&v->space.format, rights)) {
-        vs__vcpu_refuse(v,
-                        "protect of 0x%llx as \"x\": x86 page tables let programs read what "
-                        "they may execute (\"rx\"); protection keys are not modelled",
-                        (unsigned long long)at);
+        vcpu_refuse(v,
+                    "protect of 0x%llx as \"x\": x86 page tables let programs read what "
+                    "they may execute (\"rx\"); protection keys are not modelled",
+                    (unsigned long long)at);
         return;
     }
     change(v, at, bytes, &rights);
 }
 
-void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
+void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
 {
     struct vs_platform *p = v->p;
     vs_gva g = {at};
     struct vs_trap e = {
         .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_PAGE, .gva = g, .length = INVLPG_LENGTH};
     if (p->shadow) {
-        (void)vs__vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
+        (void)vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
         return;
     }
-    if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
+    if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
         vs_ps cost = {p->times.invlpg * v->clock.period_ps};
         if (!p->recorded) { /* where it is among the recorded instructions */
             vs_cpu_instructions(&v->cpu, 1);
@@ -463,7 +460,7 @@ void vs__space_invlpg(struct vs_vcpu *v, uint64_t at)
     vs_ept_invlpg(&v->ept, &v->txn, g);
 }
 
-void vs__space_upper(struct vs_vcpu *v)
+void guest_mm_upper(struct vs_vcpu *v)
 {
     if (v->guest_context.upper != v->space.upper_cr3) {
         v->guest_context.upper = v->space.upper_cr3;
@@ -472,7 +469,7 @@ void vs__space_upper(struct vs_vcpu *v)
     }
 }
 
-uint64_t vs__space_cr3(const struct vs_vcpu *v)
+uint64_t guest_mm_cr3(const struct vs_vcpu *v)
 {
     return v->space.cr3 | v->guest_context.pcid;
 }
@@ -480,7 +477,7 @@ uint64_t vs__space_cr3(const struct vs_vcpu *v)
 /* What a reload or a switch costs besides are the entries it drops; a write of TTBR0 drops none. */
 static void mov_cr3(struct vs_vcpu *v, uint64_t value)
 {
-    uint16_t pcid = v->cr4 & CR4_PCIDE || vs__vcpu_arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
+    uint16_t pcid = v->cr4 & CR4_PCIDE || vcpu_arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
     vs_txn_settle(&v->txn);
     v->guest_context.pcid = pcid;
     if (v->p->shadow) { /* the hypervisor has set the shadow's root and dropped what goes */
@@ -490,19 +487,19 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
     v->guest_context.cr3 = v->space.cr3;
     v->guest_context.upper = v->space.upper_cr3;
     vs_ept_context(&v->ept, &v->guest_context);
-    vs_ept_mov_cr3(&v->ept, &v->txn, pcid, vs__vcpu_arm(v) || (value & KEEP) != 0);
+    vs_ept_mov_cr3(&v->ept, &v->txn, pcid, vcpu_arm(v) || (value & KEEP) != 0);
 }
 
-void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
+void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
 {
     struct vs_platform *p = v->p;
-    value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : vs__space_cr3(v);
+    value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : guest_mm_cr3(v);
     struct vs_trap e = {.kind = VS_TRAP_CONTROL_REGISTER,
                         .number = 3,
                         .write = true,
                         .value = value,
                         .length = CR_LENGTH};
-    bool left = p->virtualized && vs__vcpu_trap(v, &e, NULL);
+    bool left = p->virtualized && vcpu_trap(v, &e, NULL);
     if (!left) {
         vs_ps cost = {p->times.mov_cr * v->clock.period_ps};
         vs_txn_settle(&v->txn);
@@ -514,7 +511,7 @@ void vs__space_load_cr3(struct vs_vcpu *v, uint64_t value)
 /* ---- address spaces ---- */
 
 /* The kernel's frames are the same in every address space. */
-enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to)
+enum vs_status guest_mm_share_kernel(struct vs_vcpu *v, struct vs_space *to)
 {
     uint64_t page = 1ull << to->format.granule;
     enum vs_status st = VS_OK;
@@ -530,11 +527,11 @@ enum vs_status vs__space_share_kernel(struct vs_vcpu *v, struct vs_space *to)
     return st;
 }
 
-uint64_t vs__space_process(struct vs_vcpu *v)
+uint64_t guest_mm_process(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     if (v->mm->n_processes == VS__PROCESSES) {
-        vs__vcpu_fail(v, "a vCPU has at most %u address spaces", VS__PROCESSES);
+        vcpu_fail(v, "a vCPU has at most %u address spaces", VS__PROCESSES);
         return 0;
     }
     struct vs_space *s = &v->mm->process[v->mm->n_processes];
@@ -542,36 +539,36 @@ uint64_t vs__space_process(struct vs_vcpu *v)
     if (!st && s->upper.levels) { /* Arm: the kernel's half is one */
         st = vs_space_upper_root(&v->space);
         vs_space_share_upper(s, &v->space);
-        vs__space_upper(v);
+        guest_mm_upper(v);
     }
     vs_space_place(s, &p->node_frames[p->ept.data_node]);
-    if (st || vs__space_share_kernel(v, s)) {
-        vs__vcpu_fail(v, "a new address space: guest.memory or host.memory is exhausted");
+    if (st || guest_mm_share_kernel(v, s)) {
+        vcpu_fail(v, "a new address space: guest.memory or host.memory is exhausted");
     }
     return v->mm->n_processes++;
 }
 
-void vs__space_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
+void guest_mm_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
 {
     bool pcid = (v->cr4 & CR4_PCIDE) != 0,
          keep = how == VS_SWITCH_MACHINE ? pcid : how == VS_SWITCH_KEEP;
     if (to >= v->mm->n_processes) {
-        vs__vcpu_fail(v, "a switch to address space %llu; there are %u", (unsigned long long)to,
-                      v->mm->n_processes);
+        vcpu_fail(v, "a switch to address space %llu; there are %u", (unsigned long long)to,
+                  v->mm->n_processes);
         return;
     }
     if (keep && !pcid) {
-        vs__vcpu_fail(v, "a switch that keeps translations needs guest.pcid = 1: without PCIDs MOV "
-                         "to CR3 drops them");
+        vcpu_fail(v, "a switch that keeps translations needs guest.pcid = 1: without PCIDs MOV "
+                     "to CR3 drops them");
         return;
     }
     v->mm->process[v->process_now] = v->space;
     v->process_now = (unsigned)to;
     v->space = v->mm->process[to];
-    keep = !vs__shootdown_stale(v, (unsigned)to) && keep;
-    vs__space_load_cr3(v, (keep ? KEEP : 0) | (pcid ? to : 0) | v->space.cr3);
-    if (vs__vcpu_arm(v) && !keep) {
-        vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, vs__vcpu_shareable(v), v->guest_context.pcid, 0);
-        vs__vcpu_dsb(v, vs__vcpu_shareable(v));
+    keep = !guest_tlb_shootdown_stale(v, (unsigned)to) && keep;
+    guest_mm_load_cr3(v, (keep ? KEEP : 0) | (pcid ? to : 0) | v->space.cr3);
+    if (vcpu_arm(v) && !keep) {
+        guest_tlb_tlbi(v, VS_TLBI_ASIDE1, guest_tlb_shareable(v), v->guest_context.pcid, 0);
+        vcpu_dsb(v, guest_tlb_shareable(v));
     }
 }

@@ -26,39 +26,40 @@ static bool forced(const struct vs_vcpu *v)
     return v->p->el2 && (v->el2.hcr & VS_HCR_FB);
 }
 
-void vs__vcpu_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid, uint64_t at)
+void guest_tlb_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,
+                    uint64_t at)
 {
     struct vs_tlbi_executed i = {v, form, shareable, asid, at};
     if (!v->p->el2 || !vs_el2_traps_tlbi(&v->el2)) {
-        vs__vcpu_execute_tlbi(&i, &v->txn);
+        vcpu_execute_tlbi(&i, &v->txn);
         return;
     }
     struct vs_trap e = {
         .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_BROADCAST, .length = A64_LENGTH};
-    struct vs_handling how = {.work = vs__vcpu_execute_tlbi, .ctx = &i};
-    vs__vcpu_trap_always(v, &e, &how);
+    struct vs_handling how = {.work = vcpu_execute_tlbi, .ctx = &i};
+    vcpu_trap_always(v, &e, &how);
 }
 
-bool vs__vcpu_shareable(const struct vs_vcpu *v)
+bool guest_tlb_shareable(const struct vs_vcpu *v)
 {
     return v->p->os.shootdown == VS__BROADCAST || forced(v);
 }
 
-void vs__vcpu_tlbi_range(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride)
+void guest_tlb_tlbi_range(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride)
 {
-    bool shareable = vs__vcpu_shareable(v), all = at == end;
+    bool shareable = guest_tlb_shareable(v), all = at == end;
     uint16_t asid = v->guest_context.pcid;
-    vs__vcpu_dsb(v, false);
+    vcpu_dsb(v, false);
     for (; at < end && !v->failed; at += 1ull << stride) {
-        vs__vcpu_tlbi(v, VS_TLBI_VALE1, shareable, asid, at);
+        guest_tlb_tlbi(v, VS_TLBI_VALE1, shareable, asid, at);
     }
     if (all) {
-        vs__vcpu_tlbi(v, VS_TLBI_ASIDE1, shareable, asid, 0);
+        guest_tlb_tlbi(v, VS_TLBI_ASIDE1, shareable, asid, 0);
     }
-    vs__vcpu_dsb(v, shareable);
+    vcpu_dsb(v, shareable);
 }
 
-void vs__vcpu_tlbi_request(struct vs_vcpu *v)
+void guest_tlb_tlbi_request(struct vs_vcpu *v)
 {
     static const enum vs_tlbi form[] = {[VS_REQ_VAE1] = VS_TLBI_VAE1,
                                         [VS_REQ_VALE1] = VS_TLBI_VALE1,
@@ -73,33 +74,33 @@ void vs__vcpu_tlbi_request(struct vs_vcpu *v)
     const struct vs_request *r = &v->request;
     uint64_t which = r->a & (VS_REQ_TLBI_IS - 1u);
     bool shareable = (r->a & VS_REQ_TLBI_IS) != 0 || forced(v);
-    if (!vs__vcpu_arm(v)) {
-        vs__vcpu_refuse(v, "TLBI is Arm's; this machine's guests are x86: cpu:invlpg, cpu:invpcid");
+    if (!vcpu_arm(v)) {
+        vcpu_refuse(v, "TLBI is Arm's; this machine's guests are x86: cpu:invlpg, cpu:invpcid");
     } else if (which >= VS_REQ_IPAS2E1 && v->p->virtualized) {
-        vs__vcpu_refuse(v, "TLBI of stage 2 or of every VMID is EL2's: undefined in a guest, whose "
-                           "forms are vae1, vale1, vaae1, vaale1, aside1 and vmalle1, with is or "
-                           "without");
+        vcpu_refuse(v, "TLBI of stage 2 or of every VMID is EL2's: undefined in a guest, whose "
+                       "forms are vae1, vale1, vaae1, vaale1, aside1 and vmalle1, with is or "
+                       "without");
     } else {
-        vs__vcpu_tlbi(v, form[which], shareable, (uint16_t)r->b, r->address);
-        vs__vcpu_dsb(v, shareable);
+        guest_tlb_tlbi(v, form[which], shareable, (uint16_t)r->b, r->address);
+        vcpu_dsb(v, shareable);
     }
 }
 
 /* One page of the present address space, here, by the instruction that the architecture has. */
-void vs__vcpu_invalidate_page(struct vs_vcpu *v, uint64_t at)
+void guest_tlb_invalidate_page(struct vs_vcpu *v, uint64_t at)
 {
-    if (!vs__vcpu_arm(v)) {
-        vs__space_invlpg(v, at);
+    if (!vcpu_arm(v)) {
+        guest_tlb_invlpg(v, at);
         return;
     }
     bool shareable = forced(v);
-    vs__vcpu_tlbi(v, VS_TLBI_VAE1, shareable, v->guest_context.pcid, at);
-    vs__vcpu_dsb(v, shareable);
+    guest_tlb_tlbi(v, VS_TLBI_VAE1, shareable, v->guest_context.pcid, at);
+    vcpu_dsb(v, shareable);
 }
 
 /* ---- x86 ---- */
 
-void vs__vcpu_invpcid(struct vs_vcpu *v)
+void guest_tlb_invpcid(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     const struct vs_request *r = &v->request;
@@ -109,42 +110,41 @@ void vs__vcpu_invpcid(struct vs_vcpu *v)
                         .number = (uint32_t)r->a,
                         .gva = at,
                         .length = INVPCID_LENGTH};
-    if (vs__vcpu_arm(v)) {
-        vs__vcpu_refuse(v, "INVPCID is x86's; this machine's guests are Arm's: cpu:tlbi");
+    if (vcpu_arm(v)) {
+        vcpu_refuse(v, "INVPCID is x86's; this machine's guests are Arm's: cpu:tlbi");
         return;
     }
     if (r->a < 2u && r->b && !(v->cr4 & CR4_PCIDE)) {
-        vs__vcpu_fail(v, "INVPCID of PCID %llu with CR4.PCIDE clear: #GP",
-                      (unsigned long long)r->b);
+        vcpu_fail(v, "INVPCID of PCID %llu with CR4.PCIDE clear: #GP", (unsigned long long)r->b);
         return;
     }
     if (p->virtualized && !p->svm && !v->vmx.config.control_invpcid) {
-        vs__vcpu_refuse(v, "INVPCID: #UD, since vmcs.control.invpcid = 0");
+        vcpu_refuse(v, "INVPCID: #UD, since vmcs.control.invpcid = 0");
         return;
     }
     if (p->shadow) {
-        (void)vs__vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
+        (void)vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
         return;
     }
-    if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
-        vs__vcpu_own_time(v, VS_ACC_vcpu_invpcid, p->times.invpcid);
+    if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
+        vcpu_own_time(v, VS_ACC_vcpu_invpcid, p->times.invpcid);
     }
     vs_txn_settle(&v->txn);
     vs_ept_invpcid(&v->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
 }
 
 /* KVM's invlpga_interception: the guest's ASIDs are its own; its translations are all under one. */
-void vs__vcpu_invlpga(struct vs_vcpu *v)
+void guest_tlb_invlpga(struct vs_vcpu *v)
 {
     struct vs_trap e = {.kind = VS_TRAP_INVALIDATE,
                         .scope = VS_TRAP_PAGE_OF_TAG,
                         .gva = {v->request.address},
                         .length = CR_LENGTH};
     if (!v->p->svm) {
-        vs__vcpu_refuse(v, "INVLPGA is AMD's, with SVM: it needs paging.mode = npt");
+        vcpu_refuse(v, "INVLPGA is AMD's, with SVM: it needs paging.mode = npt");
         return;
     }
-    vs__vcpu_trap_always(v, &e, NULL);
+    vcpu_trap_always(v, &e, NULL);
 }
 
 /* ---- control registers ---- */
@@ -154,10 +154,9 @@ static bool bad_cr3(struct vs_vcpu *v, uint64_t value)
     uint64_t reserved = ~((1ull << v->p->ept.physical_bits) - 1u);
     reserved &= v->cr4 & CR4_PCIDE ? ~NO_FLUSH : UINT64_MAX;
     if (value & reserved) {
-        vs__vcpu_fail(v, "MOV to CR3 = 0x%llx: #GP, reserved bits 0x%llx are set%s",
-                      (unsigned long long)value, (unsigned long long)(value & reserved),
-                      value & reserved & NO_FLUSH ? " (bit 63 needs CR4.PCIDE: guest.pcid = 1)"
-                                                  : "");
+        vcpu_fail(v, "MOV to CR3 = 0x%llx: #GP, reserved bits 0x%llx are set%s",
+                  (unsigned long long)value, (unsigned long long)(value & reserved),
+                  value & reserved & NO_FLUSH ? " (bit 63 needs CR4.PCIDE: guest.pcid = 1)" : "");
     }
     return (value & reserved) != 0;
 }
@@ -171,8 +170,8 @@ static bool bad_cr4(struct vs_vcpu *v, uint64_t value)
                           ? "PCIDE is set while CR3 holds a PCID"
                           : NULL;
     if (why) {
-        vs__vcpu_fail(v, "MOV to CR4 = 0x%llx: #GP, %s; it is 0x%llx", (unsigned long long)value,
-                      why, (unsigned long long)v->cr4);
+        vcpu_fail(v, "MOV to CR4 = 0x%llx: #GP, %s; it is 0x%llx", (unsigned long long)value, why,
+                  (unsigned long long)v->cr4);
     }
     return why != NULL;
 }
@@ -191,7 +190,7 @@ static void cr4_changed(struct vs_vcpu *v, uint64_t value)
     if (v->p->shadow) {
         struct vs_trap e = {
             .kind = VS_TRAP_CONTROL_REGISTER, .number = 4, .write = true, .length = CR_LENGTH};
-        vs__vcpu_trap_always(v, &e, NULL);
+        vcpu_trap_always(v, &e, NULL);
         return;
     }
     vs_gva none = {0};
@@ -199,7 +198,7 @@ static void cr4_changed(struct vs_vcpu *v, uint64_t value)
     vs_ept_flush(&v->ept, &v->txn, VS_FLUSH_VPID, v->guest_context.vpid, 0, 0, none);
 }
 
-void vs__vcpu_write_cr(struct vs_vcpu *v)
+void guest_mm_write_cr(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     const struct vs_request *r = &v->request;
@@ -209,19 +208,19 @@ void vs__vcpu_write_cr(struct vs_vcpu *v)
                         .write = true,
                         .value = value,
                         .length = CR_LENGTH};
-    bool x86 = !vs__vcpu_arm(v) && !p->recorded;
+    bool x86 = !vcpu_arm(v) && !p->recorded;
     if (r->a == 3) {
         bool keep = p->recorded && p->os.replay_mov_cr3;
         if (!x86 || !bad_cr3(v, value)) {
-            vs__space_load_cr3(v, keep ? NO_FLUSH : value);
+            guest_mm_load_cr3(v, keep ? NO_FLUSH : value);
         }
         return;
     }
     if (r->a == 4 && x86 && bad_cr4(v, value)) {
         return;
     }
-    if (!p->virtualized || !vs__vcpu_trap(v, &e, NULL)) {
-        vs__vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr, p->times.mov_cr);
+    if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
+        vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr, p->times.mov_cr);
     }
     if (r->a == 4 && x86) {
         cr4_changed(v, value);

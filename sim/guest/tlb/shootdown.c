@@ -18,7 +18,8 @@
  */
 #include "guest/guest.h"
 
-bool vs__shootdown_check(const struct vs_platform *p, unsigned n_vcpus, struct vs_errors *errors)
+bool guest_tlb_shootdown_check(const struct vs_platform *p, unsigned n_vcpus,
+                               struct vs_errors *errors)
 {
     size_t before = errors->n;
     bool arm = p->ept.guest_format != 0;
@@ -56,7 +57,7 @@ static bool has_loaded(const struct vs_vcpu *o, const struct vs_vcpu *v)
     return o != v && o->mm == v->mm && o->process_now == v->process_now && !o->ended;
 }
 
-bool vs__shootdown_stale(struct vs_vcpu *v, unsigned process)
+bool guest_tlb_shootdown_stale(struct vs_vcpu *v, unsigned process)
 {
     bool stale = v->seen[process] != v->mm->generation[process];
     v->seen[process] = v->mm->generation[process];
@@ -65,10 +66,10 @@ bool vs__shootdown_stale(struct vs_vcpu *v, unsigned process)
 }
 
 /* It has no more translations that could matter. */
-void vs__shootdown_ended(struct vs_vcpu *v)
+void guest_tlb_shootdown_ended(struct vs_vcpu *v)
 {
     for (unsigned i = 0; i < v->n_shots && v->p->os.shootdown != VS__HYPERCALL; i++) {
-        vs__await_answer(v, v->shot[i].from, vs_now(&v->txn).v);
+        vcpu_await_answer(v, v->shot[i].from, vs_now(&v->txn).v);
     }
     v->n_shots = 0;
     v->all_shots = false;
@@ -82,25 +83,25 @@ static void drop(struct vs_vcpu *v, const struct vs_shot *s)
         return; /* switched away meanwhile: its generation tells it later */
     }
     v->seen[s->process] = v->mm->generation[s->process];
-    if (vs__vcpu_arm(v)) {
-        vs__vcpu_tlbi_range(v, s->at, s->end, s->stride);
+    if (vcpu_arm(v)) {
+        guest_tlb_tlbi_range(v, s->at, s->end, s->stride);
         return;
     }
     for (uint64_t at = s->at; at < s->end && !v->failed; at += 1ull << s->stride) {
-        vs__space_invlpg(v, at);
+        guest_tlb_invlpg(v, at);
     }
     if (s->at == s->end) {
-        vs__space_load_cr3(v, 0);
+        guest_mm_load_cr3(v, 0);
     }
 }
 
-void vs__shootdown_serve(struct vs_vcpu *v)
+void guest_tlb_shootdown_serve(struct vs_vcpu *v)
 {
     for (unsigned i = 0; i < v->n_shots && !v->failed; i++) {
         vs_cpu_instructions(&v->cpu, v->p->os.shoot_receive);
         drop(v, &v->shot[i]);
         vs_txn_settle(&v->txn);
-        vs__await_answer(v, v->shot[i].from, vs_now(&v->txn).v);
+        vcpu_await_answer(v, v->shot[i].from, vs_now(&v->txn).v);
     }
     v->n_shots = 0;
 }
@@ -113,8 +114,8 @@ static void by_interrupt(struct vs_vcpu *v, struct vs_shot shot)
             v->os_count[VS_CNT_os_shoot_targets]++;
             v->awaited++;
             vs_cpu_instructions(&v->cpu, p->os.shoot_send);
-            vs__shot_put(&p->vcpu[i], shot, VS__SHOTS);
-            vs__vcpu_send_ipi(v, i, VS__SHOOTDOWN_VECTOR);
+            vcpu_shot_put(&p->vcpu[i], shot, VS__SHOTS);
+            vcpu_send_ipi(v, i, VS__SHOOTDOWN_VECTOR);
         }
     }
 }
@@ -132,14 +133,14 @@ static void by_hypercall(struct vs_vcpu *v, struct vs_shot shot)
         v->call.to |= (uint64_t)target << i;
         v->os_count[VS_CNT_os_shoot_targets] += target;
     }
-    if (!vs__vcpu_trap_hold(v, &e, NULL, &hold)) {
-        vs__vcpu_fail(v, "guest.shootdown = hypercall: the instruction does not exit");
+    if (!vcpu_trap_hold(v, &e, NULL, &hold)) {
+        vcpu_fail(v, "guest.shootdown = hypercall: the instruction does not exit");
     }
 }
 
 /* ---- the initiator ---- */
 
-void vs__shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride)
+void guest_tlb_shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride)
 {
     struct vs_platform *p = v->p;
     struct vs_shot shot = {at, end, stride, v->process_now, v->index};

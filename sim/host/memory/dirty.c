@@ -18,7 +18,7 @@
 #define FRAME 21u /* the bitmap lies in frames of 2M */
 #define LINE 64u
 
-enum vs_status vs__dirty_make(struct vs_host *h, struct vs_platform *p)
+enum vs_status host_dirty_make(struct vs_host *h, struct vs_platform *p)
 {
     uint64_t pages = h->vm->bytes >> h->vm->format.granule, bytes, frames;
     h->words = (pages + 63u) / 64u;
@@ -37,7 +37,7 @@ enum vs_status vs__dirty_make(struct vs_host *h, struct vs_platform *p)
     return h->bitmap ? VS_OK : VS_E_NOMEM;
 }
 
-void vs__dirty_start(struct vs_vcpu *v)
+void host_dirty_start(struct vs_vcpu *v)
 {
     bool first = v->p->n_vms > 1u || v->index == 0;
     if (first && v->p->virtualized && v->p->host_cfg.dirty_interval) {
@@ -55,28 +55,27 @@ static vs_hpa word_at(const uint64_t *frames, uint64_t word)
     return (vs_hpa){frames[byte >> FRAME] + (byte & ((1u << FRAME) - 1u))};
 }
 
-void vs__dirty_set(struct vs_host *h, uint64_t gpa)
+void host_dirty_set(struct vs_host *h, uint64_t gpa)
 {
     uint64_t page = gpa >> h->vm->format.granule;
     vs_hpa at = word_at(h->bitmap, page / 64u);
     vs_phys_write64(h->vm->phys, at, vs_phys_read64(h->vm->phys, at) | 1ull << page % 64u);
 }
 
-void vs__dirty_mark(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
+void host_dirty_mark(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
 {
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     if (h->logging) {
-        vs__dirty_set(h, gpa);
-        vs__host_touch(v, t, word_at(h->bitmap, (gpa >> h->vm->format.granule) / 64u).v,
-                       VS_REF_WRITE);
+        host_dirty_set(h, gpa);
+        host_touch(v, t, word_at(h->bitmap, (gpa >> h->vm->format.granule) / 64u).v, VS_REF_WRITE);
     }
 }
 
-void vs__dirty_flush(void *ctx, struct vs_txn *t)
+void host_dirty_flush(void *ctx, struct vs_txn *t)
 {
     const struct vs_log_reading *reading = ctx;
     struct vs_vcpu *v = reading->v;
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     struct vs_ept_pml *log = &v->ept.pml;
     const struct vs_host_config *c = &v->p->host_cfg;
     unsigned last = VS_EPT_PML_ENTRIES - 1u;
@@ -90,11 +89,11 @@ void vs__dirty_flush(void *ctx, struct vs_txn *t)
         return;
     }
     unsigned first = full ? 0 : (unsigned)index + 1u;
-    vs__host_run(v, t, CODE_FLUSH, c->entry_code, (last - first + 1u) * c->entry_instructions);
+    host_run(v, t, CODE_FLUSH, c->entry_code, (last - first + 1u) * c->entry_instructions);
     for (unsigned i = last + 1u; i-- > first;) { /* as they were written */
         vs_hpa at = {log->address + i * 8ull};
-        vs__host_touch(v, t, at.v, VS_REF_READ);
-        vs__dirty_mark(v, t, vs_phys_read64(v->p->phys, at));
+        host_touch(v, t, at.v, VS_REF_READ);
+        host_dirty_mark(v, t, vs_phys_read64(v->p->phys, at));
         h->count[VS_CNT_host_log_entries]++;
     }
     log->index = (uint16_t)last;
@@ -105,20 +104,20 @@ void vs__dirty_flush(void *ctx, struct vs_txn *t)
 
 static void drop_own(void *ctx, struct vs_txn *t)
 {
-    vs__host_flush_physical(ctx, t);
+    host_flush_physical(ctx, t);
 }
 
-void vs__dirty_drop(struct vs_vcpu *v, struct vs_txn *t)
+void host_dirty_drop(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_platform *p = v->p;
-    vs__host_flush_physical(v, t);
+    host_flush_physical(v, t);
     for (unsigned i = 0; i < p->n_vcpus; i++) {
         struct vs_vcpu *other = &p->vcpu[i];
         if (other == v || other->vm != v->vm || other->ended) {
             continue;
         }
         /* KVM waits until every vCPU has left its guest; the time that takes is theirs */
-        vs__host_flush_physical(other, NULL);
+        host_flush_physical(other, NULL);
         if (!other->sleeping) { /* what has halted is not in its guest */
             other->kicked = true;
             other->host_ps = vs_now(t).v < other->host_ps ? vs_now(t).v : other->host_ps;
@@ -146,18 +145,18 @@ static bool watch(struct vs_vcpu *v, struct vs_slat_leaf *leaf)
     return true;
 }
 
-bool vs__host_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
+bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
 {
     struct vs_vm *vm = v->vm;
     struct vs_slat_leaf leaf;
     uint64_t before = vm->tables, bytes = 1ull << vm->format.granule;
     enum vs_status s = vs_slat_split(vm, gpa);
     uint64_t made = vm->tables - before;
-    vs__host_of(v)->count[VS_CNT_host_log_splits] += made;
-    vs__host_run(v, t, 0, 0, made * v->p->host_cfg.split_instructions);
+    host_memory_of(v)->count[VS_CNT_host_log_splits] += made;
+    host_run(v, t, 0, 0, made * v->p->host_cfg.split_instructions);
     (void)vs_slat_find(vm, gpa, &leaf);
     for (uint64_t line = 0; made && line < bytes; line += LINE) {
-        vs__host_touch(v, t, (leaf.at.v & ~(bytes - 1u)) + line, VS_REF_WRITE);
+        host_touch(v, t, (leaf.at.v & ~(bytes - 1u)) + line, VS_REF_WRITE);
     }
     return s == VS_OK;
 }
@@ -166,20 +165,20 @@ bool vs__host_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
 static void begin(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_platform *p = v->p;
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     struct vs_vm *vm = v->vm;
     unsigned small = vm->format.granule;
     for (uint64_t gpa = 0; gpa < vm->bytes && !v->failed;) {
         struct vs_slat_leaf leaf;
         bool there = vs_slat_find(vm, gpa, &leaf);
-        if (there && leaf.shift > small && !vs__host_split(v, t, gpa)) {
-            vs__vcpu_refuse(v, "the dirty log: host.memory is exhausted");
+        if (there && leaf.shift > small && !host_memory_split(v, t, gpa)) {
+            vcpu_refuse(v, "the dirty log: host.memory is exhausted");
         } else if (there) {
             leaf.shift = small;
             (void)vs_slat_find(vm, gpa, &leaf);
             if (watch(v, &leaf)) {
-                vs__host_run(v, t, 0, 0, p->host_cfg.page_instructions);
-                vs__host_touch(v, t, leaf.at.v, VS_REF_WRITE);
+                host_run(v, t, 0, 0, p->host_cfg.page_instructions);
+                host_touch(v, t, leaf.at.v, VS_REF_WRITE);
             }
         }
         gpa = ((gpa >> leaf.shift) + 1u) << leaf.shift;
@@ -197,15 +196,15 @@ static void begin(struct vs_vcpu *v, struct vs_txn *t)
 
 static void harvest(struct vs_vcpu *v, struct vs_txn *t)
 {
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     struct vs_vm *vm = v->vm;
     const struct vs_host_config *c = &v->p->host_cfg;
     uint64_t per_line = LINE / 8u;
     for (uint64_t word = 0; word < h->words; word++) {
         vs_hpa at = word_at(h->bitmap, word);
         if (word % per_line == 0) {
-            vs__host_touch(v, t, at.v, VS_REF_READ);
-            vs__host_run(v, t, 0, 0, per_line * c->word_instructions);
+            host_touch(v, t, at.v, VS_REF_READ);
+            host_run(v, t, 0, 0, per_line * c->word_instructions);
         }
         uint64_t bits = vs_phys_read64(vm->phys, at);
         if (!bits) {
@@ -213,15 +212,15 @@ static void harvest(struct vs_vcpu *v, struct vs_txn *t)
         }
         vs_phys_write64(vm->phys, at, 0);
         vs_phys_write64(vm->phys, word_at(h->copy, word), bits);
-        vs__host_touch(v, t, at.v, VS_REF_WRITE);
-        vs__host_touch(v, t, word_at(h->copy, word).v, VS_REF_WRITE);
+        host_touch(v, t, at.v, VS_REF_WRITE);
+        host_touch(v, t, word_at(h->copy, word).v, VS_REF_WRITE);
         for (; bits; bits &= bits - 1u) {
             uint64_t page = word * 64u + (uint64_t)__builtin_ctzll(bits);
             struct vs_slat_leaf leaf;
             h->harvested++;
             if (vs_slat_find(vm, page << vm->format.granule, &leaf) && watch(v, &leaf)) {
-                vs__host_run(v, t, 0, 0, c->page_instructions);
-                vs__host_touch(v, t, leaf.at.v, VS_REF_WRITE);
+                host_run(v, t, 0, 0, c->page_instructions);
+                host_touch(v, t, leaf.at.v, VS_REF_WRITE);
             }
         }
     }
@@ -232,46 +231,46 @@ static void harvest(struct vs_vcpu *v, struct vs_txn *t)
 static void work(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     const struct vs_host_config *c = &v->p->host_cfg;
     h->harvested = 0;
     vs_txn_settle(t);
     vs_open(t, VS_OP_DIRTY_LOG_ROUND);
-    vs__host_run(v, t, CODE_ROUND, c->round_code, c->round_instructions);
+    host_run(v, t, CODE_ROUND, c->round_code, c->round_instructions);
     if (h->logging) {
         harvest(v, t);
     } else {
         begin(v, t);
     }
-    vs__dirty_drop(v, t);
+    host_dirty_drop(v, t);
     vs_txn_settle(t);
     vs_close(t);
 }
 
-uint64_t vs__dirty_round(struct vs_vcpu *v)
+uint64_t host_dirty_round(struct vs_vcpu *v)
 {
     if (!v->p->virtualized || !v->p->host_cfg.dirty_method) {
         return 0;
     }
-    vs__vcpu_kick(v, work, v);
-    return vs__host_of(v)->harvested;
+    vcpu_kick(v, work, v);
+    return host_memory_of(v)->harvested;
 }
 
-void vs__dirty_due(struct vs_vcpu *v, uint64_t now_ps)
+void host_dirty_due(struct vs_vcpu *v, uint64_t now_ps)
 {
     uint64_t every = v->p->host_cfg.dirty_interval * 1000000u;
     bool first = v->p->n_vms > 1u || v->index == 0, kicked = v->kicked;
     v->kicked = false;
     v->host_ps = VS_NEVER;
     if (kicked) {
-        vs__vcpu_kick(v, drop_own, v);
+        vcpu_kick(v, drop_own, v);
     }
     if (!first || !every) {
         return;
     }
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     if (now_ps >= h->last_round + every) {
-        (void)vs__dirty_round(v);
+        (void)host_dirty_round(v);
         h->last_round = vs_now(&v->txn).v;
     }
     v->host_ps = h->last_round + every;

@@ -15,7 +15,7 @@
 #define CODE_FAULT 0xe00000u /* in VS_HV_CODE, between the programs and shadow paging's */
 #define CODE_PROTECT 0xe40000u
 
-struct vs_host *vs__host_of(const struct vs_vcpu *v)
+struct vs_host *host_memory_of(const struct vs_vcpu *v)
 {
     return &v->p->machines[v->vm - v->p->vm];
 }
@@ -26,11 +26,11 @@ static void mapped(void *ctx, uint64_t gpa, unsigned shift, bool alone)
     h->count[shift == h->vm->format.granule ? VS_CNT_host_small_pages : VS_CNT_host_large_pages]++;
     h->count[VS_CNT_host_thp_fallbacks] += alone;
     if (h->logging) { /* KVM: a page that is mapped writable counts as written */
-        vs__dirty_set(h, gpa);
+        host_dirty_set(h, gpa);
     }
 }
 
-void vs__host_check(const struct vs_platform *p, struct vs_errors *errors)
+void host_memory_check(const struct vs_platform *p, struct vs_errors *errors)
 {
     const struct vs_host_config *c = &p->host_cfg;
     static const char *const names[] = {"off", "pml", "write_protect"};
@@ -51,7 +51,7 @@ void vs__host_check(const struct vs_platform *p, struct vs_errors *errors)
     }
 }
 
-enum vs_status vs__host_make(struct vs_platform *p, unsigned vm)
+enum vs_status host_memory_make(struct vs_platform *p, unsigned vm)
 {
     struct vs_host *h = &p->machines[vm];
     char name[16];
@@ -63,10 +63,10 @@ enum vs_status vs__host_make(struct vs_platform *p, unsigned vm)
     }
     snprintf(name, sizeof name, "vm%u", vm);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, name), &vs_host_desc, h->count);
-    return vs__dirty_make(h, p);
+    return host_dirty_make(h, p);
 }
 
-void vs__host_free(struct vs_host *h)
+void host_memory_free(struct vs_host *h)
 {
     free(h->bitmap);
     vs_shadow_mmu_free(&h->shadow);
@@ -74,14 +74,14 @@ void vs__host_free(struct vs_host *h)
 
 /* ---- work in the host's world ---- */
 
-void vs__host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref)
+void host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref)
 {
     vs_gva at = {v->hv.direct_at + hpa};
     v->hv.core.touch(v->hv.core.ctx, t, at, ref);
 }
 
-void vs__host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
-                  uint64_t instructions)
+void host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
+              uint64_t instructions)
 {
     for (uint64_t done = 0; done < code_bytes; done += 64) {
         vs_gva at = {VS_HV_CODE + code + done};
@@ -100,7 +100,7 @@ static void give(void *ctx, struct vs_txn *t)
 {
     const struct vs_host_work *w = ctx;
     struct vs_vcpu *v = w->v;
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     const struct vs_host_config *c = &v->p->host_cfg;
     const struct vs_radix_format *f = &v->vm->format;
     const struct vs_translation *fault = w->fault;
@@ -109,8 +109,8 @@ static void give(void *ctx, struct vs_txn *t)
     (void)vs_slat_find(v->vm, fault->gpa.v, &leaf);
     uint64_t had = vs_radix_held(f, leaf.entry) ? 0 : vs_radix_rights(f, true, leaf.entry),
              has = had;
-    vs__host_run(v, t, CODE_FAULT, c->fault_code, c->fault_instructions);
-    vs__host_touch(v, t, leaf.at.v, VS_REF_READ);
+    host_run(v, t, CODE_FAULT, c->fault_code, c->fault_instructions);
+    host_touch(v, t, leaf.at.v, VS_REF_READ);
     if (leaf.entry & VS_SLAT_LOGGED && (fault->rights & ~had) == VS_RIGHT_WRITE) {
         has |= VS_RIGHT_WRITE;
         flags = VS_SLAT_LOGGED;
@@ -123,15 +123,15 @@ static void give(void *ctx, struct vs_txn *t)
         h->guest_physical = fault->gpa.v;
     }
     if ((has & fault->rights) != fault->rights) {
-        vs__vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that nobody asked for",
-                      (unsigned long long)fault->gpa.v);
+        vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that nobody asked for",
+                  (unsigned long long)fault->gpa.v);
         return;
     }
     if (has & ~had & VS_RIGHT_WRITE) {
-        vs__dirty_mark(v, t, fault->gpa.v);
+        host_dirty_mark(v, t, fault->gpa.v);
     }
     vs_slat_put(v->vm, &leaf, vs_radix_with(f, leaf.entry & ~flags, has));
-    vs__host_touch(v, t, leaf.at.v, VS_REF_WRITE);
+    host_touch(v, t, leaf.at.v, VS_REF_WRITE);
 }
 
 bool host_memory_withheld(struct vs_host_work *w, struct vs_handling *how)
@@ -159,26 +159,26 @@ struct taking {
 
 static bool take_one(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, uint64_t rights)
 {
-    struct vs_host *h = vs__host_of(v);
+    struct vs_host *h = host_memory_of(v);
     struct vs_vm *vm = v->vm;
     struct vs_slat_leaf leaf;
     vs_gpa page = {gpa};
     if ((!vs_slat_find(vm, gpa, &leaf) && !vs_hv_back(&v->hv, t, page)) ||
-        !vs__host_split(v, t, gpa)) {
-        vs__vcpu_refuse(v, "host_protect: host.memory is exhausted");
+        !host_memory_split(v, t, gpa)) {
+        vcpu_refuse(v, "host_protect: host.memory is exhausted");
         return false;
     }
     (void)vs_slat_find(vm, gpa, &leaf);
     uint64_t entry = leaf.entry & ~(VS_SLAT_WATCHED | VS_SLAT_LOGGED);
     if (rights == VS_RIGHTS) {
-        vs__dirty_mark(v, t, gpa); /* it can be written from now on */
+        host_dirty_mark(v, t, gpa); /* it can be written from now on */
     } else {
         entry |= VS_SLAT_WATCHED;
         h->count[VS_CNT_host_protected]++;
     }
     vs_slat_put(vm, &leaf, vs_radix_with(&vm->format, entry, rights));
-    vs__host_run(v, t, 0, 0, v->p->host_cfg.page_instructions);
-    vs__host_touch(v, t, leaf.at.v, VS_REF_WRITE);
+    host_run(v, t, 0, 0, v->p->host_cfg.page_instructions);
+    host_touch(v, t, leaf.at.v, VS_REF_WRITE);
     return true;
 }
 
@@ -188,42 +188,42 @@ static void take(void *ctx, struct vs_txn *t)
     struct vs_vcpu *v = w->v;
     uint64_t step = 1ull << v->vm->format.granule, small = 1ull << v->space.format.granule;
     step = step < small ? step : small;
-    vs__host_run(v, t, CODE_PROTECT, v->p->host_cfg.fault_code, 0);
+    host_run(v, t, CODE_PROTECT, v->p->host_cfg.fault_code, 0);
     for (uint64_t at = w->at, gpa, hpa; at < w->end && !v->failed; at += step) {
         (void)vs_space_locate(&v->space, at, &gpa, &hpa); /* false: the host has no page yet */
         (void)take_one(v, t, gpa, w->rights);
     }
-    vs__dirty_drop(v, t);
+    host_dirty_drop(v, t);
 }
 
-void vs__host_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
+void host_memory_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
 {
     const struct vs_platform *p = v->p;
     uint64_t page = 1ull << v->space.format.granule, gpa, hpa;
     struct taking w = {v, at & ~(page - 1u), at + bytes, rights};
     if (!p->virtualized || p->shadow) {
-        vs__vcpu_refuse(v, "host_protect needs a second dimension to withhold rights in: "
-                           "paging.mode = ept, npt or stage2");
+        vcpu_refuse(v, "host_protect needs a second dimension to withhold rights in: "
+                       "paging.mode = ept, npt or stage2");
         return;
     }
     if (!vs_radix_can(&v->vm->format, rights) ||
         (rights == VS_RIGHT_EXECUTE && v->vm->format.kind == VS_RADIX_EPT_KIND &&
          !p->ept.execute_only)) {
-        vs__vcpu_refuse(v, "host_protect as \"x\": %s",
-                        v->vm->format.kind == VS_RADIX_X86
-                            ? "nested page tables let read what may be executed (\"rx\")"
-                            : "this processor's EPT has no execute-only pages "
-                              "(ept.execute_only = 0)");
+        vcpu_refuse(v, "host_protect as \"x\": %s",
+                    v->vm->format.kind == VS_RADIX_X86
+                        ? "nested page tables let read what may be executed (\"rx\")"
+                        : "this processor's EPT has no execute-only pages "
+                          "(ept.execute_only = 0)");
         return;
     }
     for (uint64_t a = w.at; a < w.end; a += page) {
         gpa = UINT64_MAX;
         (void)vs_space_locate(&v->space, a, &gpa, &hpa);
         if (gpa == UINT64_MAX || !vs_vm_is_memory(v->vm, gpa)) {
-            vs__vcpu_fail(v, "host_protect of 0x%llx, where the guest has mapped no memory",
-                          (unsigned long long)a);
+            vcpu_fail(v, "host_protect of 0x%llx, where the guest has mapped no memory",
+                      (unsigned long long)a);
             return;
         }
     }
-    vs__vcpu_kick(v, take, &w);
+    vcpu_kick(v, take, &w);
 }

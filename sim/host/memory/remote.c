@@ -20,14 +20,14 @@ static uint64_t stop(struct vs_vcpu *o, uint64_t at_ps)
     uint64_t now = vs_cpu_now_ps(&o->cpu);
     o->kick_ps = at_ps < o->kick_ps ? at_ps : o->kick_ps;
     o->borrowed = true;
-    while (o->kick_ps != VS_NEVER && vs__vcpu_in_guest(o) && !o->ended && !o->failed) {
-        now = vs__vcpu_step(o, now, o->kick_ps > now ? o->kick_ps : now);
+    while (o->kick_ps != VS_NEVER && vcpu_in_guest(o) && !o->ended && !o->failed) {
+        now = vcpu_step(o, now, o->kick_ps > now ? o->kick_ps : now);
     }
     o->borrowed = false;
     if (o->kick_ps == VS_NEVER || o->ended) {
         return o->left_ps;
     }
-    vs__kick_outside(o, o->kick_ps); /* it has left for another reason, and answers there */
+    vcpu_kick_outside(o, o->kick_ps); /* it has left for another reason, and answers there */
     return at_ps;
 }
 
@@ -36,7 +36,7 @@ static void wait_for(struct vs_vcpu *v, struct vs_txn *t, const uint64_t *kick_p
     struct vs_platform *p = v->p;
     uint64_t last = 0;
     vs_txn_settle(t);
-    vs__space_put(v);
+    vcpu_space_put(v);
     v->waits = true;
     for (unsigned i = 0; i < p->n_vcpus; i++) {
         struct vs_vcpu *o = &p->vcpu[i];
@@ -47,12 +47,12 @@ static void wait_for(struct vs_vcpu *v, struct vs_txn *t, const uint64_t *kick_p
         }
     }
     v->waits = false;
-    vs__space_take(v);
+    vcpu_space_take(v);
     vs_ps until = {last};
     vs_wait_until(t, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_kick_wait), until);
 }
 
-void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t)
+void host_flush_remote(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_platform *p = v->p;
     uint64_t kick_ps[VS__VCPUS]; /* VS_NEVER: nobody waits for it */
@@ -66,12 +66,12 @@ void vs__remote_flush(struct vs_vcpu *v, struct vs_txn *t)
         anybody = true;
         o->flush_due = true;
         if (!t) {
-            vs__host_flush_linear(o, NULL, false, (vs_gva){0});
+            host_flush_linear(o, NULL, false, (vs_gva){0});
             o->flush_due = false;
             continue;
         }
-        vs__host_run(v, t, 0, 0, p->flush.remote_host);
-        if (!vs__vcpu_in_guest(o)) {
+        host_run(v, t, 0, 0, p->flush.remote_host);
+        if (!vcpu_in_guest(o)) {
             v->flush_count[VS_CNT_flush_remote_later]++;
             continue;
         }
