@@ -146,13 +146,17 @@ int main(int argc, char **argv)
     window.cpu.window = 224; /* Skylake's */
     static struct straight s;
     struct vs_memory_config m;
-    if (!guest_machine_init(&g, REGION) || !guest_machine_init(&twin, REGION) ||
+    bool windowed = alone && !plainly;
+    if ((!windowed && !guest_machine_init(&g, REGION)) ||
+        (!alone && !guest_machine_init(&twin, REGION)) ||
         (!plainly && !guest_machine_make(&overlapped, REGION, &window))) {
         fputs("bench_access: not enough memory\n", stderr);
         return 1;
     }
     vs_defaults(&vs_memory_desc, &m);
-    straight_init(&s, twin.phys, twin.space.cr3, twin.vm.ept_root, m.llc_size, m.llc_ways);
+    if (!alone) {
+        straight_init(&s, twin.phys, twin.space.cr3, twin.vm.ept_root, m.llc_size, m.llc_ways);
+    }
     printf("%-24s %12s %16s %7s %12s %12s %8s\n", "pattern", "virtsim M/s", "straightforward",
            "ratio", "yardstick", "window M/s", "share");
     for (int p = 0; p < 4; p++) {
@@ -182,11 +186,15 @@ int main(int argc, char **argv)
         printf("%-24s %12.1f %16.1f %7.1f %12.1f %12.1f %8.2f\n", names[p], f, q, median(ratio), k,
                median(w), median(share));
     }
-    straight_free(&s);
+    if (!alone) {
+        straight_free(&s);
+        guest_machine_free(&twin);
+    }
     if (!plainly) {
         guest_machine_free(&overlapped);
     }
-    guest_machine_free(&twin);
-    guest_machine_free(&g);
+    if (!windowed) {
+        guest_machine_free(&g);
+    }
     return 0;
 }

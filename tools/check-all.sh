@@ -248,8 +248,8 @@ step install step_install
 step long step_long
 step models step_models
 step clang step_clang
-step tidy step_tidy
 step fuzz step_fuzz
+step tidy step_tidy
 
 [ -z "$failures" ] || say "failed:$failures; logs in $logs"
 summary check
