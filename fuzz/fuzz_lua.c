@@ -4,6 +4,7 @@
  * request keeps the contract of sim/guest.h, and nothing outlasts its limits of memory and time.
  */
 #define _GNU_SOURCE /* memfd_create */ // NOLINT(bugprone-reserved-identifier)
+#include "sriov_nic/sriov_nic.h"
 #include "lua/box.h"
 #include "lua/machine.h"
 #include "lua/workload.h"
@@ -87,7 +88,7 @@ static void check(const struct vs_request *r)
         must(r->a <= 0xffff && (r->bytes == 1 || r->bytes == 2 || r->bytes == 4));
         break;
     case VS_REQ_SEND:
-        must(r->bytes >= 1 && r->bytes <= 9000);
+        must(r->bytes >= 1 && r->bytes <= VS_NIC_MAX_PAYLOAD);
         break;
     case VS_REQ_MARK:
         must(memchr(r->name, 0, sizeof r->name) != NULL);

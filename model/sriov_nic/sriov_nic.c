@@ -20,6 +20,14 @@ static uint16_t acc(const struct vs_nic *n, unsigned which)
     return (uint16_t)(n->account + which);
 }
 
+void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
+{
+    if (c->ring % VS_NIC_RING_STEP) {
+        vs_error(errors, "nic.ring.descriptors = %llu: a ring has a multiple of %u descriptors",
+                 (unsigned long long)c->ring, VS_NIC_RING_STEP);
+    }
+}
+
 enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
                            struct vs_ledger *ledger, const struct vs_nic_link *link,
                            const struct vs_msi_port *msi, uint16_t pf_requester)

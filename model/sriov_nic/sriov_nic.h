@@ -16,13 +16,18 @@
 
 #include "virtsim/port.h"
 
+#define VS_NIC_HEADERS 42u  /* Ethernet 14, IPv4 20, UDP 8 */
+#define VS_NIC_BUFFER 2048u /* bytes of the buffer that a descriptor names: one packet */
+#define VS_NIC_MAX_PAYLOAD (VS_NIC_BUFFER - VS_NIC_HEADERS) /* what it holds besides the headers   \
+                                                             */
+#define VS_NIC_RING_STEP 8u /* a ring has whole cache lines of 128 bytes */
+
 #define VS_DEF_NAME nic
 #define VS_DEF_FILE "sriov_nic/sriov_nic.def"
 #include "virtsim/def_types.h"
 
 #define VS_NIC_DD 1u
 #define VS_NIC_WIRE_OVERHEAD 24u /* preamble 8, frame check 4, inter-packet gap 12 */
-#define VS_NIC_HEADERS 42u       /* Ethernet 14, IPv4 20, UDP 8 */
 #define VS_NIC_MIN_FRAME 60u     /* without frame check */
 #define VS_NIC_MAX_FRAME 10240u  /* what the transmit buffer keeps free for the next one */
 #define VS_NIC_NEVER UINT64_MAX
@@ -94,6 +99,7 @@ struct vs_nic {
     uint64_t count[VS_CNT_nic_N];
 };
 
+void vs_nic_check(const struct vs_nic_config *cfg, struct vs_errors *errors);
 enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *cfg,
                            struct vs_ledger *ledger, const struct vs_nic_link *link,
                            const struct vs_msi_port *msi, uint16_t pf_requester);

@@ -65,10 +65,12 @@ enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 struct vs_platform;
 struct vs_net;
 
-/* Where things lie in an address space. */
+/* Where things lie in an address space (guest/mm/layout.c). */
 struct vs_layout {
     uint64_t first, end; /* regions of programs that choose no address; end of all of them */
-    uint64_t direct, host_direct; /* the guest kernel's map of its memory, the host's of its own */
+    /* the guest's kernel: text and data, what drivers share with devices, its map of its memory */
+    uint64_t code, data, drivers, drivers_end, direct, direct_end;
+    uint64_t host_direct; /* the host's map of its own, in its own address space */
 };
 
 /* An interrupt message; sent_ps 0 = none. */
@@ -99,6 +101,7 @@ struct vs_mm {
     unsigned n_areas;
     struct vs_place *place; /* in order, apart from each other */
     size_t n_places, room;
+    uint64_t drivers_next; /* where the next area that a driver shares with its device may lie */
     uint32_t generation[VS__PROCESSES]; /* shootdowns of each so far */
 };
 

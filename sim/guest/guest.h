@@ -22,8 +22,19 @@ void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at);
 uint64_t guest_mm_cr3(const struct vs_vcpu *v);
 /* Arm: the upper half may have got its root just now. */
 void guest_mm_upper(struct vs_vcpu *v);
-/* The layout for the formats of a configuration; an error where it does not fit. */
+/* layout.c. The layout for the formats of a configuration; an error where it does not fit. */
 void guest_mm_layout(struct vs_platform *p, struct vs_errors *errors);
+/* Some of [at, end) is the guest's kernel's. */
+bool guest_mm_kernels(const struct vs_platform *p, uint64_t at, uint64_t end);
+/* None is; else the run fails, which names `what` was to be done there. */
+bool guest_mm_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes, const char *what);
+/* The kernel's text and data in a new address space; the same frames in another one, VS_E_CONFIG
+ * where that one has something else there. */
+enum vs_status guest_mm_map_kernel(struct vs_vcpu *v);
+enum vs_status guest_mm_share_kernel(struct vs_vcpu *v, struct vs_space *to);
+/* Addresses for an area that a driver shares with its device, in pages of 1 << shift; 0: there are
+ * no more. Nothing is mapped. */
+uint64_t guest_mm_driver(struct vs_vcpu *v, uint64_t bytes, unsigned shift);
 /* Another address space of this vCPU, with the same kernel in it; its number. */
 uint64_t guest_mm_process(struct vs_vcpu *v);
 /* MOV to CR3 with the exit it may have; value: flags of a CR3, or 0 for the present ones. */
@@ -75,18 +86,12 @@ void guest_mm_edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before
 /* recorded.c: tables and mappings that a recording brings. */
 void guest_mm_recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t);
 void guest_mm_recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
-/* Another address space gets the kernel that the present one has. */
-enum vs_status guest_mm_share_kernel(struct vs_vcpu *v, struct vs_space *to);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 /* Refuses a request to send or receive where there is no NIC. */
 void guest_vf_asked(struct vs_vcpu *v);
 void guest_vf_send(struct vs_vcpu *v);
 void guest_vf_receive(struct vs_vcpu *v);
-
-/* False, and the run fails, when a range of the vCPU's present address space holds a driver's rings
- * or buffers: its device uses them, so they stay as they are. */
-bool guest_vf_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
 
 /* access.c: one access of the guest's kernel, faults and all. */
 bool guest_touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref);

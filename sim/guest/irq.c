@@ -10,7 +10,7 @@
 void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
 {
     const struct vs_os_config *os = &v->p->os;
-    vs_gva code = {VS_HV_CODE + 0x10000u}, data = {VS_HV_DATA + 0x10000u};
+    vs_gva code = {v->p->layout.code + 0x10000u}, data = {v->p->layout.data + 0x10000u};
     v->os_count[VS_CNT_os_interrupts]++;
     v->handled++;
     vs_txn_settle(&v->txn);

@@ -274,7 +274,7 @@ static void test_wrong_arguments_stop_the_guest_at_their_line(void **state)
     stops("cpu:write_cr(2)", "0, 3, 4 and 8");
     stops("cpu:protect(r, 'w')", "the mode must be one of none|r|rw|rx|rwx|x");
     stops("cpu:mmio(0, 'poke')", "the access must be one of load|store");
-    stops("cpu:send { bytes = 9001 }", "1..9000");
+    stops("cpu:send { bytes = 2007 }", "1..2006");
     stops("cpu:wait { ms = 1 }", "unknown field 'ms'");
     stops("cpu:wait { us = 3600000001 }", "at most one hour");
     stops("cpu:mark(('x'):rep(32))", "at most 31");

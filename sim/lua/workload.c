@@ -303,14 +303,14 @@ static void push_values(lua_State *L, struct vs_workload *w, const struct vs_kno
     lua_setmetatable(L, -2);
 }
 
-/* Programs have the lower half of x86's addresses, and of Arm's where these are wide. */
+/* Programs have the lower half of x86's addresses, and all that Arm's TTBR0 translates. */
 static unsigned address_bits(const struct vs_knobs *knobs)
 {
     const struct vs_knob *format = vs_knobs_find(knobs, "guest.format"),
                          *levels = vs_knobs_find(knobs, "guest.levels"),
                          *t0sz = vs_knobs_find(knobs, "guest.t0sz");
     if (format && format->value && t0sz) {
-        return t0sz->value > 17 ? 64u - (unsigned)t0sz->value : 47u;
+        return 64u - (unsigned)t0sz->value;
     }
     return levels && levels->value == 5 ? 56u : 47u;
 }

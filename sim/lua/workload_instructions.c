@@ -2,6 +2,8 @@
 /* Methods of `cpu` that are no accesses: instructions, privileged ones too, events and devices. */
 #include "workload_cpu.h"
 
+#include "sriov_nic/sriov_nic.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -229,8 +231,8 @@ static int cpu_send(lua_State *L)
     struct vs_request *r = vs__cpu_begin(L, VS_REQ_SEND);
     r->bytes = vs__cpu_field(L, "bytes", 64);
     r->count = vs__cpu_field(L, "count", 1);
-    if (r->bytes < 1 || r->bytes > 9000) {
-        return luaL_error(L, "a packet's payload is 1..9000 bytes");
+    if (r->bytes < 1 || r->bytes > VS_NIC_MAX_PAYLOAD) {
+        return luaL_error(L, "a packet's payload is 1..%d bytes", (int)VS_NIC_MAX_PAYLOAD);
     }
     return vs__cpu_give(L);
 }

@@ -8,6 +8,7 @@
 
 #define PF_REQUESTER 0x0300u /* bus 3, device 0, function 0 */
 #define DEVICE_VECTOR 0x41u
+#define FIRST_IOVA (1ull << 40) /* of each function's own device addresses */
 
 static vs_ps ps(uint64_t v)
 {
@@ -51,6 +52,12 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     }
 }
 
+/* Functions that have a vCPU. */
+static unsigned functions(const struct vs_net *net)
+{
+    return net->p->n_vcpus < net->nic.n_fn ? net->p->n_vcpus : net->nic.n_fn;
+}
+
 /* The descriptor of a VF's vCPU is the IOMMU's to write; that it did is counted at the vCPU. */
 static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
                                   uint32_t data)
@@ -58,7 +65,7 @@ static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requeste
     struct vs_net *net = ctx;
     enum vs_msi_result result = net->remapped.write(net->remapped.ctx, t, requester, address, data);
     bool posted = result == VS_MSI_POSTED || result == VS_MSI_POSTED_SILENT;
-    for (unsigned i = 0; posted && i < net->p->n_vcpus; i++) {
+    for (unsigned i = 0; posted && i < functions(net); i++) {
         if (net->nic.fn[i].requester == requester) {
             vs_pi_posted(&net->p->vcpu[i].apic, result == VS_MSI_POSTED);
         }
@@ -82,7 +89,7 @@ static void packet_arrives(struct vs_net *net, uint64_t now_ps)
     struct vs_nic *n = &net->nic;
     uint64_t next = now_ps + net->nic_config.traffic_ns * 1000u;
     vs_nic_rx_arrive(n, net->next_vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
-    net->next_vf = (net->next_vf + 1) % net->p->n_vcpus;
+    net->next_vf = (net->next_vf + 1) % functions(net);
     net->next_packet_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
 }
 
@@ -140,26 +147,25 @@ static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, u
         if (vs_radix_fit(&v->space.format, shift) < shift) {
             shift = vs_radix_fit(&v->space.format, 63); /* Arm's larger granules */
         }
-        uint64_t at = vs_space_reserve(&v->space, 0, bytes, shift);
-        if (vs_space_touch(&v->space, at, shift, true, true) ||
+        uint64_t at = guest_mm_driver(v, bytes, shift);
+        if (!at || vs_space_touch(&v->space, at, shift, true, true) ||
             !vs_space_locate(&v->space, at, &gpa, iova)) {
             return 0;
         }
         return at;
     }
     unsigned shift = v->space.format.granule;
-    uint64_t at = vs_space_reserve(&v->space, 0, bytes, shift), low = (1ull << shift) - 1u;
-    for (uint64_t done = 0; done < bytes; done += 4096) {
+    uint64_t at = guest_mm_driver(v, bytes, shift), low = (1ull << shift) - 1u;
+    *iova = at - p->layout.drivers + FIRST_IOVA; /* one run of device addresses per area */
+    for (uint64_t done = 0; at && done < bytes; done += 4096) {
         if ((!(done & low) && vs_space_touch(&v->space, at + done, shift, true, true)) ||
             !vs_space_locate(&v->space, at + done, &gpa, &hpa)) {
             return 0;
         }
-        /* a device address is the driver's own virtual address: one run of addresses per area */
-        if (vs_radix_map(p->phys, &vs_radix_vtd, second_level, at + done, hpa, 12, 3, &alloc)) {
+        if (vs_radix_map(p->phys, &vs_radix_vtd, second_level, *iova + done, hpa, 12, 3, &alloc)) {
             return 0;
         }
     }
-    *iova = at;
     return at;
 }
 
@@ -169,12 +175,12 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     struct vs_driver *d = &net->driver[v->index];
     uint64_t ring = net->nic_config.ring * 16u, buffers = net->nic_config.ring * VS__NET_BUFFER;
     vs_hpa second_level = {page(p)}, context = {page(p)};
-    vcpu_space_take(v);
+    v->space.global = p->ept.global_pages != 0;
     d->tx_ring = area(v, ring, second_level.v, &d->tx_iova);
     d->rx_ring = area(v, ring, second_level.v, &d->rx_iova);
     d->tx_buffers = area(v, buffers, second_level.v, &d->tx_buffers_iova);
     d->rx_buffers = area(v, buffers, second_level.v, &d->rx_buffers_iova);
-    vcpu_space_put(v);
+    v->space.global = false;
     if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers || !second_level.v ||
         !context.v) {
         return false;
@@ -196,31 +202,61 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     return true;
 }
 
-static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors)
+/* Whether the configuration lets this vCPU drive a function of its own. */
+static bool may_use(struct vs_vcpu *v, const char *what)
 {
-    const struct vs_platform *p = net->p;
-    vs_iommu_check(&net->iommu_config, errors);
-    vs_pcie_check(&net->pcie_config, errors);
-    if (net->nic_config.vfs < p->n_vcpus) {
-        vs_error(errors, "nic.vfs = %llu: each of the %u vCPUs drives one virtual function",
-                 (unsigned long long)net->nic_config.vfs, p->n_vcpus);
-    }
-    if (net->nic_config.traffic_bytes + VS_NIC_HEADERS > VS__NET_BUFFER) {
-        vs_error(errors, "nic.traffic.bytes = %llu does not fit a %u-byte buffer",
-                 (unsigned long long)net->nic_config.traffic_bytes, VS__NET_BUFFER);
+    const struct vs_platform *p = v->p;
+    const struct vs_net *net = p->net;
+    if (v->index >= net->nic.n_fn) {
+        vcpu_refuse(v,
+                    "%s: vCPU %u drives virtual function %u, and nic.vfs = %u; --set "
+                    "nic.vfs=%u gives each of the %u vCPUs one",
+                    what, v->index, v->index, net->nic.n_fn, p->n_vcpus, p->n_vcpus);
+        return false;
     }
     if (p->virtualized && !net->iommu_config.enabled) {
-        char mode[64];
-        vs_error(errors,
-                 "iommu.enabled = 0, but paging.mode = %s: a device given to a guest needs DMA "
-                 "remapping; take a machine with a hypervisor, such as skylake_sp_kvm, or set "
-                 "iommu.enabled = 1, or nic.present = 0",
-                 vs_knob_text(vs_knobs_find(knobs, "paging.mode"), mode, sizeof mode));
+        vcpu_refuse(v,
+                    "%s: iommu.enabled = 0, but a device given to a guest needs DMA remapping; "
+                    "take a machine with a hypervisor, such as skylake_sp_kvm, or --set "
+                    "iommu.enabled=1",
+                    what);
+        return false;
     }
     if (p->posted && !net->iommu_config.remap) {
-        vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
-                         "for device interrupts");
+        vcpu_refuse(v,
+                    "%s: vmcs.control.posted_interrupts = 1 needs "
+                    "iommu.interrupt_remapping = 1 for device interrupts",
+                    what);
+        return false;
     }
+    return true;
+}
+
+/* vs_net.use */
+static bool use(struct vs_vcpu *v, const char *what)
+{
+    struct vs_platform *p = v->p;
+    struct vs_net *net = p->net;
+    struct vs_driver *d = &net->driver[v->index];
+    if (d->made) {
+        return true;
+    }
+    if (!may_use(v, what)) {
+        return false;
+    }
+    if (!net->used) {
+        vs_hpa root = {page(p)}, irt = {page(p)}, queue = {page(p)};
+        vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
+        net->used = root.v && irt.v && queue.v;
+    }
+    d->made = net->used && make_driver(net, v);
+    if (!d->made) {
+        vcpu_refuse(v,
+                    "%s: the NIC's rings, buffers and tables (nic.ring.descriptors) do not fit "
+                    "into %s; give the machine more",
+                    what, p->virtualized ? "guest.memory or host.memory" : "host.memory");
+    }
+    return d->made;
 }
 
 enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *knobs,
@@ -231,6 +267,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         return VS_E_NOMEM;
     }
     net->p = p;
+    net->use = use;
     vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
     if (!net->nic_config.present) {
         free(net);
@@ -240,7 +277,9 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_knobs_load(knobs, &vs_iommu_desc, &net->iommu_config);
     vs_knobs_load(knobs, &vs_pcie_desc, &net->pcie_config);
     size_t before = errors->n;
-    check(net, knobs, errors);
+    vs_iommu_check(&net->iommu_config, errors);
+    vs_pcie_check(&net->pcie_config, errors);
+    vs_nic_check(&net->nic_config, errors);
     if (errors->n > before) {
         return VS_E_CONFIG;
     }
@@ -252,8 +291,6 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     enum vs_status s = vs_iommu_init(&net->iommu, &net->iommu_config, p->ledger, p->phys, &walker,
                                      &dma, &irq, p->options.seed);
     if (!s) {
-        vs_hpa root = {page(p)}, irt = {page(p)}, queue = {page(p)};
-        vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
         struct vs_dma_port up = vs_iommu_dma_port(&net->iommu);
         vs_pcie_init(&net->pcie, &net->pcie_config, p->ledger, &up);
         struct vs_nic_link link = {&net->pcie, link_read, link_write, link_message};
@@ -262,12 +299,9 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, &msi, PF_REQUESTER);
     }
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);
-    for (unsigned i = 0; i < p->n_vcpus && !s; i++) {
-        s = net->driver && make_driver(net, &p->vcpu[i]) ? VS_OK : VS_E_NOMEM;
-    }
+    s = s || net->driver ? s : VS_E_NOMEM;
     if (s) {
-        vs_error(errors, "the NIC's rings and tables: %s (host.memory, guest.memory)",
-                 vs_status_text(s));
+        vs_error(errors, "the NIC: %s", vs_status_text(s));
         return s;
     }
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0"), &vs_iommu_desc,

@@ -103,6 +103,9 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
                   what, v->process_now);
         return NULL;
     }
+    if (!net->use(v, what)) {
+        return NULL;
+    }
     if (net->nic.fn[v->index].stopped) {
         vcpu_fail(v, "%s: the IOMMU blocked the device, whose transmit queue has stopped", what);
         return NULL;
@@ -139,9 +142,9 @@ void guest_vf_send(struct vs_vcpu *v)
     }
     struct vs_net *net = v->p->net;
     uint32_t n = (uint32_t)net->nic_config.ring, room = transmit_room(v, d);
-    if (r->bytes > VS__NET_BUFFER - VS_NIC_HEADERS) {
+    if (r->bytes > VS_NIC_MAX_PAYLOAD) { /* a recording's */
         vcpu_fail(v, "send of %llu bytes: a buffer holds %u", (unsigned long long)r->bytes,
-                  VS__NET_BUFFER - VS_NIC_HEADERS);
+                  VS_NIC_MAX_PAYLOAD);
         return;
     }
     if (!room) { /* the ring is full: the program waits for the device in steps of a microsecond */
@@ -209,21 +212,4 @@ void guest_vf_receive(struct vs_vcpu *v)
         return;
     }
     vcpu_sleep(v);
-}
-
-bool guest_vf_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
-{
-    const struct vs_net *net = v->p->net;
-    for (unsigned i = 0; net && !v->process_now && i < v->p->n_vcpus; i++) {
-        const struct vs_driver *d = &net->driver[i]; /* its areas lie one after the other */
-        uint64_t end = d->rx_buffers + net->nic_config.ring * VS__NET_BUFFER;
-        if (v->p->vcpu[i].mm == v->mm && at < end && d->tx_ring < at + bytes) {
-            vcpu_fail(v,
-                      "unmap or protect of %llu bytes at 0x%llx: the network driver's rings "
-                      "and buffers are there",
-                      (unsigned long long)bytes, (unsigned long long)at);
-            return false;
-        }
-    }
-    return true;
 }

@@ -12,7 +12,7 @@
 #include "pcie/pcie.h"
 #include "sriov_nic/sriov_nic.h"
 
-#define VS__NET_BUFFER 2048u /* bytes of one packet buffer */
+#define VS__NET_BUFFER VS_NIC_BUFFER
 
 /* A vCPU's driver. */
 struct vs_driver {
@@ -20,6 +20,7 @@ struct vs_driver {
     uint64_t tx_iova, rx_iova, tx_buffers_iova, rx_buffers_iova;
     uint32_t tx_tail, tx_clean, rx_next, rx_tail;
     uint64_t got;
+    bool made; /* it has its rings and buffers */
     bool ready, waiting;
 };
 
@@ -34,9 +35,14 @@ struct vs_net {
     struct vs_pcie_config pcie_config;
     struct vs_nic_config nic_config;
     struct vs_driver *driver; /* per vCPU */
+    /* The machine's: what a vCPU's driver needs when its program first sends or receives, tables of
+     * the IOMMU, rings and buffers. A machine whose NIC nobody uses has none of it. False, and the
+     * run fails, where it is not to be had; `what` the program asked for. */
+    bool (*use)(struct vs_vcpu *v, const char *what);
     unsigned tx_agent, rx_agent;
     uint64_t next_packet_ps;
     uint32_t next_vf;
+    bool used;    /* the IOMMU has its tables: a driver has been made */
     bool traffic; /* somebody has asked for packets */
 };
 

@@ -6,7 +6,7 @@
  */
 #include "guest/guest.h"
 
-/* The kernel's map of all of its memory, above what programs and traces use. Pieces of it are made
+/* The kernel's map of all of its memory (layout.c). Pieces of it are made
  * when first wanted: it was there when the machine booted. */
 static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
 {

@@ -49,7 +49,7 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva)
     struct vs_platform *p = v->p;
     const struct vs_os_config *os = &p->os;
     unsigned shift = region_shift(v);
-    vs_gva code = {VS_HV_CODE}, data = {VS_HV_DATA};
+    vs_gva code = {p->layout.code}, data = {p->layout.data};
     vs_ps exception = {p->times.exception * v->clock.period_ps};
     uint64_t tables;
     vs_txn_settle(&v->txn);
@@ -89,6 +89,7 @@ void guest_mm_touch_free(void *ctx, vs_gva at)
     struct vs_vcpu *v = ctx;
     uint64_t gpa;
     if (v->cpu.count != v->cpu.counts[0] || v->failed ||
+        (!v->kernel && !guest_mm_spares(v, at.v, 1, "an access")) ||
         vs_space_find(&v->space, at.v, &gpa)) { /* the host's own, or there already */
         return;
     }
@@ -162,6 +163,9 @@ static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *
     if (!knows_upper(v)) { /* made by another vCPU */
         guest_mm_upper(v);
         return VS__FAULT_AGAIN;
+    }
+    if (trace && !v->kernel && !guest_mm_spares(v, f->gva.v, 1, "an access")) {
+        return VS__FAULT_STOP;
     }
     /* a program's own addresses are those it mapped; a trace brings its own */
     if (!trace && (f->gva.v < v->space.first_gva || f->gva.v >= v->space.next_gva) &&

@@ -59,7 +59,11 @@ void guest_mm_recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables
         vs_phys_write(p->phys, at, t->table[i].bytes, PAGE);
     }
     if (!vs_space_adopt(&s, t->root & ~(uint64_t)(PAGE - 1u)) || guest_mm_share_kernel(v, &s)) {
-        vcpu_fail(v, "the kernel of the replay does not fit into the recorded tables");
+        vcpu_fail(v,
+                  "the recorded tables leave no room at 0x%llx to 0x%llx for the kernel of the "
+                  "replay, where Linux leaves addresses to hypervisors; or guest.memory or "
+                  "host.memory is exhausted",
+                  (unsigned long long)p->layout.code, (unsigned long long)p->layout.drivers_end);
         return;
     }
     v->space = s;
@@ -74,7 +78,7 @@ void guest_mm_recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
     uint64_t tables;
     gva &= ~(uint64_t)(PAGE - 1u);
     pa &= ~(uint64_t)(PAGE - 1u);
-    if (!v->cpu.cfg.translation) {
+    if (!v->cpu.cfg.translation || !guest_mm_spares(v, gva, PAGE, "a recorded mapping")) {
         return;
     }
     bool memory = pa < p->recorded;

@@ -10,49 +10,11 @@
 #define PCID_BITS 0xfffu
 #define INVLPG_LENGTH 3u
 #define CR_LENGTH 3u /* bytes of MOV to CR */
-#define KERNEL_BYTES 0x40000u
 /* CR4 (SDM 3A 2.5) of a guest: PSE, PAE, MCE, OSFXSR, OSXMMEXCPT, and what knobs say */
 #define CR4_INITIAL 0x670u
 #define CR4_PGE (1ull << 7)
 #define CR4_PCIDE (1ull << 17)
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
-
-#define FIRST 0x10000000000u      /* regions grow from 1 TiB up, far from what traces use */
-#define OS_DIRECT 0x600000000000u /* the guest kernel's map of its memory */
-#define WIDE 48u                  /* bits of an address space that has room for all of it */
-#define AREAS_END (VS_HV_USER_DATA + VS_HV_AREA_BYTES)
-#define NARROW 34u /* bits: a program's half lies above the areas */
-
-/* In a narrow space programs have its upper half, and the maps of memory are where Arm's kernels
- * have them: in the addresses that TTBR1 translates. */
-void guest_mm_layout(struct vs_platform *p, struct vs_errors *errors)
-{
-    unsigned bits = p->guest_format.input_bits, upper = p->upper_format.input_bits;
-    bool arm = p->guest_format.kind == VS_RADIX_STAGE1;
-    _Static_assert(AREAS_END <= 1ull << (NARROW - 1u), "programs begin inside the areas");
-    p->layout =
-        (struct vs_layout){FIRST, 1ull << (arm ? WIDE - 1u : bits - 1u), OS_DIRECT, VS_HV_DIRECT};
-    if (!arm || bits >= WIDE) {
-        return;
-    }
-    uint64_t start = UINT64_MAX << upper,
-             guest = p->ept.mode == VS_EPT_NATIVE ? 0 : p->ept.guest_memory,
-             most = guest > p->built.host_memory ? guest : p->built.host_memory;
-    p->layout = (struct vs_layout){1ull << (bits - 1u), 1ull << bits, start, start};
-    if (bits < NARROW) {
-        vs_error(errors,
-                 "guest.t0sz = %llu: programs and kernels here need addresses of %u bits at least, "
-                 "T0SZ 16 to %u",
-                 (unsigned long long)p->ept.guest_t0sz, NARROW, 64u - NARROW);
-    }
-    if (most > 1ull << upper) {
-        vs_error(
-            errors,
-            "guest.t1sz = %llu: a kernel's map of %llu bytes of memory needs more than %u bits "
-            "of addresses",
-            (unsigned long long)p->ept.guest_t1sz, (unsigned long long)most, upper);
-    }
-}
 
 /* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
 static enum vs_status map_host(struct vs_vcpu *v)
@@ -76,36 +38,24 @@ static enum vs_status map_host(struct vs_vcpu *v)
     return st;
 }
 
-/* The guest's own kernel: the same areas in its own address space. */
-static enum vs_status map_kernel(struct vs_vcpu *v)
-{
-    enum vs_status st = VS_OK;
-    unsigned shift = v->space.format.granule;
-    v->space.global = v->p->ept.global_pages != 0;
-    for (uint64_t at = 0; at < KERNEL_BYTES && !st; at += 1ull << shift) {
-        st = vs_space_touch(&v->space, VS_HV_CODE + at, shift, true, true);
-        st = st ? st : vs_space_touch(&v->space, VS_HV_DATA + at, shift, true, true);
-    }
-    v->space.global = false;
-    return st;
-}
-
+/* With a root of the upper half where the kernel's map of memory needs one. */
 static enum vs_status make_space(const struct vs_platform *p, struct vs_space *s, struct vs_vm *vm,
-                                 struct vs_frames *tables)
+                                 struct vs_frames *tables, uint64_t direct)
 {
     enum vs_status st = vs_space_init_format(s, &p->guest_format, p->phys, vm, tables);
     vs_space_upper(s, &p->upper_format);
     s->first_gva = s->next_gva = p->layout.first;
-    return st || !(p->layout.direct >> 63) ? st : vs_space_upper_root(s);
+    return st || !s->upper.levels || !(direct >> 63) ? st : vs_space_upper_root(s);
 }
 
 /* An address space that no other vCPU has made. */
 static enum vs_status make_own(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    enum vs_status st = make_space(p, &v->space, v->vm, &p->node_frames[p->ept.guest_table_node]);
+    enum vs_status st =
+        make_space(p, &v->space, v->vm, &p->node_frames[p->ept.guest_table_node], p->layout.direct);
     vs_space_place(&v->space, &p->node_frames[p->ept.data_node]);
-    st = st ? st : map_kernel(v);
+    st = st ? st : guest_mm_map_kernel(v);
     v->mm->process = calloc(VS__PROCESSES, sizeof *v->mm->process);
     if (!v->mm->process) {
         return VS_E_NOMEM;
@@ -123,7 +73,7 @@ enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors)
     v->space = v->mm == &v->own_mm ? v->space : v->mm->process[0];
     v->cr4 = CR4_INITIAL | (p->ept.global_pages ? CR4_PGE : 0) | (p->os.pcid ? CR4_PCIDE : 0);
     if (!st && p->virtualized) {
-        st = make_space(p, &v->host_space, NULL, p->frames);
+        st = make_space(p, &v->host_space, NULL, p->frames, p->layout.host_direct);
         st = st ? st : map_host(v);
     }
     if (st) {
@@ -217,22 +167,15 @@ static bool has_pages(struct vs_vcpu *v, unsigned shift)
     return false;
 }
 
-/* Whether a region lies where programs' addresses are, and not in the kernel's map of memory. */
+/* Whether a region lies where programs' addresses are. */
 static bool has_room(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 {
-    const struct vs_platform *p = v->p;
-    const struct vs_layout *l = &p->layout;
-    uint64_t memory = p->virtualized ? v->vm->bytes : vs_phys_size(p->phys);
+    const struct vs_layout *l = &v->p->layout;
     if (at >= l->end || bytes > l->end - at) {
         vcpu_refuse(v,
                     "map of %llu bytes at 0x%llx: programs' addresses end at 0x%llx here "
                     "(guest.levels, guest.t0sz)",
                     (unsigned long long)bytes, (unsigned long long)at, (unsigned long long)l->end);
-        return false;
-    }
-    if (at < l->direct + memory && at + bytes > l->direct) {
-        vcpu_refuse(v, "map of %llu bytes at 0x%llx: the kernel's map of memory is there",
-                    (unsigned long long)bytes, (unsigned long long)at);
         return false;
     }
     return true;
@@ -395,7 +338,7 @@ static void change(struct vs_vcpu *v, uint64_t at, uint64_t bytes, const uint64_
 {
     bool each = few_pages(v, bytes);
     struct range gone = {UINT64_MAX, 0, 63};
-    if (!guest_vf_spares(v, at, bytes)) {
+    if (!guest_mm_spares(v, at, bytes, rights ? "protect" : "unmap")) {
         return;
     }
     for (uint64_t end = at + bytes; at < end;) {
@@ -510,23 +453,6 @@ void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
 
 /* ---- address spaces ---- */
 
-/* The kernel's frames are the same in every address space. */
-enum vs_status guest_mm_share_kernel(struct vs_vcpu *v, struct vs_space *to)
-{
-    uint64_t page = 1ull << to->format.granule;
-    enum vs_status st = VS_OK;
-    to->global = v->p->ept.global_pages != 0;
-    for (uint64_t at = 0; at < 2u * KERNEL_BYTES && !st; at += page) {
-        uint64_t gva = at < KERNEL_BYTES ? VS_HV_CODE + at : VS_HV_DATA + at - KERNEL_BYTES, gpa,
-                 hpa;
-        if (vs_space_locate(&v->space, gva, &gpa, &hpa)) {
-            st = vs_space_map_at(to, gva, gpa, to->format.granule, true);
-        }
-    }
-    to->global = false;
-    return st;
-}
-
 uint64_t guest_mm_process(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -535,7 +461,8 @@ uint64_t guest_mm_process(struct vs_vcpu *v)
         return 0;
     }
     struct vs_space *s = &v->mm->process[v->mm->n_processes];
-    enum vs_status st = make_space(p, s, v->space.vm, &p->node_frames[p->ept.guest_table_node]);
+    enum vs_status st =
+        make_space(p, s, v->space.vm, &p->node_frames[p->ept.guest_table_node], p->layout.direct);
     if (!st && s->upper.levels) { /* Arm: the kernel's half is one */
         st = vs_space_upper_root(&v->space);
         vs_space_share_upper(s, &v->space);
