@@ -292,6 +292,22 @@ uint64_t vcpu_wake_ps(const struct vs_vcpu *v)
     return at;
 }
 
+/* The time of a halt that ends at `now_ps`, up to then: polling, putting the thread to sleep,
+ * asleep. True: it had gone to sleep. */
+static bool halted(struct vs_vcpu *v, uint64_t now_ps)
+{
+    const struct vs_hypervisor *h = &v->hv;
+    uint64_t polled = v->slept_ps + h->poll_ps, blocked = polled + h->block_ps;
+    wait_until(v, VS_ACC_vcpu_polling, now_ps < polled ? now_ps : polled);
+    if (now_ps <= polled) {
+        return false;
+    }
+    vs_wait_until(&v->txn, (uint16_t)(h->account + VS_ACC_hypervisor_block),
+                  ps(now_ps < blocked ? now_ps : blocked));
+    wait_until(v, VS_ACC_vcpu_parked, now_ps);
+    return true;
+}
+
 void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
@@ -307,14 +323,15 @@ void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
         return;
     }
     v->sleeping = false;
-    wait_until(v, in_exit ? VS_ACC_vcpu_parked : VS_ACC_vcpu_idle, now_ps);
     if (!in_exit) {
+        wait_until(v, VS_ACC_vcpu_idle, now_ps);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
                   ps(p->times.halt * v->clock.period_ps));
         return;
     }
-    bool timer = v->timer_armed && v->timer_ps <= now_ps;
-    if (timer || !p->posted) { /* a posted one needs no handler */
+    bool timer = v->timer_armed && v->timer_ps <= now_ps, blocked = halted(v, now_ps);
+    /* who polls finds what was posted; who sleeps is woken by KVM's pi_wakeup_handler */
+    if (timer || blocked || !p->posted) {
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     vs_hv_wake(&v->hv, &v->txn, ps(v->slept_ps), ps(now_ps));

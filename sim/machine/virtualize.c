@@ -108,5 +108,6 @@ enum vs_status vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors)
     }
     vs_hpa pi = {page[7]};
     vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, pi, POSTED_VECTOR);
+    vs_pi_notify(&v->apic, POSTED_VECTOR, v->index); /* the processor that runs it */
     return VS_OK;
 }
