@@ -18,9 +18,10 @@
 
 #define VS_NIC_HEADERS 42u  /* Ethernet 14, IPv4 20, UDP 8 */
 #define VS_NIC_BUFFER 2048u /* bytes of the buffer that a descriptor names: one packet */
-#define VS_NIC_MAX_PAYLOAD (VS_NIC_BUFFER - VS_NIC_HEADERS) /* what it holds besides the headers   \
-                                                             */
-#define VS_NIC_RING_STEP 8u /* a ring has whole cache lines of 128 bytes */
+#define VS_NIC_MAX_PAYLOAD                                                                         \
+    (VS_NIC_BUFFER - VS_NIC_HEADERS) /* what it holds besides the headers                          \
+                                      */
+#define VS_NIC_RING_STEP 8u          /* a ring has whole cache lines of 128 bytes */
 
 #define VS_DEF_NAME nic
 #define VS_DEF_FILE "sriov_nic/sriov_nic.def"

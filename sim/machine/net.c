@@ -202,7 +202,27 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     return true;
 }
 
-/* Whether the configuration lets this vCPU drive a function of its own. */
+static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors)
+{
+    const struct vs_platform *p = net->p;
+    vs_iommu_check(&net->iommu_config, errors);
+    vs_pcie_check(&net->pcie_config, errors);
+    vs_nic_check(&net->nic_config, errors);
+    if (p->virtualized && !net->iommu_config.enabled) {
+        char mode[64];
+        vs_error(errors,
+                 "iommu.enabled = 0, but paging.mode = %s: a device given to a guest needs DMA "
+                 "remapping; take a machine with a hypervisor, such as skylake_sp_kvm, or set "
+                 "iommu.enabled = 1, or nic.present = 0",
+                 vs_knob_text(vs_knobs_find(knobs, "paging.mode"), mode, sizeof mode));
+    }
+    if (p->posted && !net->iommu_config.remap) {
+        vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
+                         "for device interrupts");
+    }
+}
+
+/* Whether there is a function for this vCPU. */
 static bool may_use(struct vs_vcpu *v, const char *what)
 {
     const struct vs_platform *p = v->p;
@@ -212,21 +232,6 @@ static bool may_use(struct vs_vcpu *v, const char *what)
                     "%s: vCPU %u drives virtual function %u, and nic.vfs = %u; --set "
                     "nic.vfs=%u gives each of the %u vCPUs one",
                     what, v->index, v->index, net->nic.n_fn, p->n_vcpus, p->n_vcpus);
-        return false;
-    }
-    if (p->virtualized && !net->iommu_config.enabled) {
-        vcpu_refuse(v,
-                    "%s: iommu.enabled = 0, but a device given to a guest needs DMA remapping; "
-                    "take a machine with a hypervisor, such as skylake_sp_kvm, or --set "
-                    "iommu.enabled=1",
-                    what);
-        return false;
-    }
-    if (p->posted && !net->iommu_config.remap) {
-        vcpu_refuse(v,
-                    "%s: vmcs.control.posted_interrupts = 1 needs "
-                    "iommu.interrupt_remapping = 1 for device interrupts",
-                    what);
         return false;
     }
     return true;
@@ -277,9 +282,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_knobs_load(knobs, &vs_iommu_desc, &net->iommu_config);
     vs_knobs_load(knobs, &vs_pcie_desc, &net->pcie_config);
     size_t before = errors->n;
-    vs_iommu_check(&net->iommu_config, errors);
-    vs_pcie_check(&net->pcie_config, errors);
-    vs_nic_check(&net->nic_config, errors);
+    check(net, knobs, errors);
     if (errors->n > before) {
         return VS_E_CONFIG;
     }
