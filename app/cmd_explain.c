@@ -4,9 +4,12 @@
 #include "cmd.h"
 
 #include "explain/tree.h"
+#include "home.h"
+#include "lua/machine.h"
+#include "machine/platform.h"
 #include "renames.h"
 #include "svg.h"
-#include "virtsim/op_alias.h"
+#include "virtsim/op.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -19,8 +22,9 @@
 struct explain {
     struct request r;
     const char *op, *workload, *against, *actor, *svg;
-    enum vs_op ops[VS_OP_ALIASES]; /* what `op` stands for */
-    size_t n_ops;
+    enum vs_op ops[2][VS_OP_SAME]; /* what `op` stands for on each machine */
+    size_t n_of[2], n_ops;         /* the longer of the two */
+    const char *world[2];          /* component of its architecture; NULL: not known */
     const char *own[REQUEST_SETS]; /* the user's --set */
     size_t n_own;
     int64_t run, made[2];     /* by machine: the run of --workload */
@@ -202,7 +206,8 @@ static void absent(struct explain *e, struct vs_db *db, int64_t run, const char 
                      run, 0, &native, &any);
         hint = native > 0 ? "; it is bare metal (paging.mode = native), where nothing exits: "
                             "--machine skylake_sp_kvm has a hypervisor"
-                          : "; vmcs.control.* decide what exits";
+                          : "; its architecture's controls decide what exits: vmcs.control.*, "
+                            "svm.intercept.* or el2.trap.*";
     }
     vs_error(&e->r.errors, "%s%s%s did not happen in run %" PRId64 " on %s; what did: %s%s", e->op,
              e->actor ? " of " : "", e->actor ? e->actor : "", run, machine, *ops ? ops : "nothing",
@@ -248,9 +253,11 @@ static int make_run(struct explain *e, struct vs_db *db, const char *machine, in
 
 /* Fills *a from a stored run or a new one; an exit status. *a has no tree when this operation did
  * not happen, but another of the same name may. */
-static int one_machine(struct explain *e, struct vs_db *db, size_t which, enum vs_op op,
+static int one_machine(struct explain *e, struct vs_db *db, size_t which, size_t nth,
                        struct answer *a)
 {
+    enum vs_op op = e->ops[which][nth];
+    bool last = nth + 1u == e->n_ops;
     int64_t run = e->run ? e->run : e->made[which];
     if (!run) {
         int status = make_run(e, db, which ? e->against : e->machine, &run);
@@ -271,7 +278,7 @@ static int one_machine(struct explain *e, struct vs_db *db, size_t which, enum v
     if (st && vs_db_unread(db)) {
         return unread(db, EXIT_RUNTIME);
     }
-    if (st && (e->n_ops == 1 || (op == e->ops[e->n_ops - 1] && !e->happened))) {
+    if (st && (e->n_ops == 1 || (last && !e->happened))) {
         absent(e, db, run, a->machine);
         return report(&e->r.errors, VS_E_RUN, true);
     }
@@ -285,13 +292,14 @@ static int one_machine(struct explain *e, struct vs_db *db, size_t which, enum v
 }
 
 /* The recipe's settings go first, so that the user's own --set wins. */
-static void use(struct explain *e, const struct vs_explain_recipe *recipe)
+static void use(struct explain *e, const struct vs_explain_recipe *recipe, size_t which)
 {
     struct request *r = &e->r;
     size_t n = 0, most = sizeof recipe->set / sizeof recipe->set[0];
-    while (n < most && recipe->set[n] && e->n_own + n < REQUEST_SETS) {
-        r->sets[n] = recipe->set[n];
-        n++;
+    for (size_t i = 0; i < most && recipe->set[i] && e->n_own + n < REQUEST_SETS; i++) {
+        if (vs_explain_sets(recipe->set[i], e->world[which])) {
+            r->sets[n++] = recipe->set[i];
+        }
     }
     memcpy(&r->sets[n], e->own, e->n_own * sizeof e->own[0]);
     r->session.n_sets = n + e->n_own;
@@ -325,15 +333,17 @@ static enum vs_status look_at_runs(struct explain *e)
     size_t ops = e->workload ? 1 : e->n_ops, looked = 0;
     enum vs_status worst = VS_OK;
     for (size_t i = 0; i < ops; i++) {
-        const struct vs_explain_recipe *recipe =
-            e->workload ? NULL : vs_explain_recipe(vs_op_name(e->ops[i]));
-        if (recipe) {
-            use(e, recipe);
-        }
-        for (int m = 0; (recipe || e->workload) && m < (e->against ? 2 : 1); m++) {
-            enum vs_status st = look_at_run(e, m ? e->against : e->machine);
-            worst = st ? st : worst;
-            looked++;
+        for (size_t m = 0; m < (e->against ? 2u : 1u); m++) {
+            const struct vs_explain_recipe *recipe =
+                e->workload || i >= e->n_of[m] ? NULL : vs_explain_recipe(e->ops[m][i]);
+            if (recipe) {
+                use(e, recipe, m);
+            }
+            if (recipe || e->workload) {
+                enum vs_status st = look_at_run(e, m ? e->against : e->machine);
+                worst = st ? st : worst;
+                looked++;
+            }
         }
     }
     if (looked > 1) {
@@ -387,13 +397,16 @@ static int answer(struct explain *e, struct vs_db *db)
     int status = EXIT_DONE;
     for (size_t i = 0; !status && i < e->n_ops; i++) {
         size_t first = n;
-        const struct vs_explain_recipe *recipe = vs_explain_recipe(vs_op_name(e->ops[i]));
-        if (recipe && !e->workload && !e->run) {
-            use(e, recipe);
-        }
         for (size_t m = 0; !status && m < (e->against ? 2u : 1u); m++) {
-            status = one_machine(e, db, m, e->ops[i], &a[n]);
-            n += !status && a[n].tree.n;
+            const struct vs_explain_recipe *recipe =
+                e->workload || e->run || i >= e->n_of[m] ? NULL : vs_explain_recipe(e->ops[m][i]);
+            if (recipe) {
+                use(e, recipe, m);
+            }
+            if (i < e->n_of[m]) {
+                status = one_machine(e, db, m, i, &a[n]);
+                n += !status && a[n].tree.n;
+            }
         }
         if (!status && e->r.format == OUT_TABLE && n > first) {
             fputs(first ? "\n" : "", stdout);
@@ -437,53 +450,74 @@ static void check_request(struct explain *e)
     }
 }
 
-/* Of all operations and their other names; false: none is near, or there is no memory. */
-static bool nearest_operation(const char *name, char *out, size_t bytes)
+/* The architecture of a machine's processors; NULL where the machine cannot be read, which is said
+ * when it is to run. */
+static const char *world_of(const char *machine)
 {
-    size_t n, all = VS_OP_N;
-    const struct vs_op_alias *a = vs_op_aliases(&n);
-    const char **names = malloc((VS_OP_N + 2 * n) * sizeof *names);
-    char(*other)[80] = malloc(2 * n * sizeof *other);
-    for (int i = 0; names && i < VS_OP_N; i++) {
-        names[i] = vs_op_name((enum vs_op)i);
+    size_t n;
+    const struct vs_component_desc *const *components = vs_components(&n);
+    struct vs_errors errors = {NULL, 0};
+    struct vs_machine_info info;
+    struct vs_knobs *k = vs_knobs_create(components, n);
+    const char *world = NULL;
+    if (k && !vs_machine_load(vs_home(), machine ? machine : "skylake_sp_kvm", k, &info, &errors)) {
+        world = vs_world_name(vs_knobs_find(k, "cpu.vendor")->value);
     }
-    for (size_t i = 0; names && other && i < 2 * n; i++) {
-        snprintf(other[i], sizeof other[i], i % 2 ? "handler.%s" : "exit.%s", a[i / 2].name);
-        names[all++] = other[i];
-    }
-    const char *near = names && other ? vs_nearest(name, names, all) : NULL;
-    snprintf(out, bytes, "%s", near ? near : "");
-    free(other);
-    free(names);
-    return near != NULL;
+    vs_errors_free(&errors);
+    vs_knobs_destroy(k);
+    return world;
 }
 
-/* What the operation's name stands for, and that something is made for it. */
+static void unknown_operation(struct explain *e)
+{
+    size_t n, all = vs_op_count();
+    const struct vs_op_alias *a = vs_op_aliases(&n);
+    const char **names = calloc(all + n, sizeof *names);
+    for (size_t i = 0; names && i < all; i++) {
+        names[i] = vs_op_name((enum vs_op)i);
+    }
+    for (size_t i = 0; names && i < n; i++) {
+        names[all + i] = a[i].alias;
+    }
+    const char *near = names ? vs_nearest(e->op, names, all + n) : NULL;
+    vs_error(&e->r.errors,
+             near ? "unknown operation '%s'; did you mean '%s'?"
+                  : "unknown operation '%s'; 'virtsim list operations' names them",
+             e->op, near);
+    free(names);
+}
+
+/* What the operation's name stands for on the machines, and that something is made for it. */
 static void check_operation(struct explain *e)
 {
-    e->n_ops = vs_op_resolve(e->op, e->ops);
-    const char *now = e->n_ops ? NULL : vs_renamed_operation(e->op);
+    enum vs_op any[VS_OP_SAME];
+    size_t known = vs_op_resolve(e->op, NULL, any);
+    const char *now = known ? NULL : vs_renamed_operation(e->op);
     if (now) {
         e->op = now;
-        e->n_ops = vs_op_resolve(now, e->ops);
+        known = vs_op_resolve(now, NULL, any);
     }
-    if (!e->n_ops) {
-        char near[80] = "";
-        bool found = nearest_operation(e->op, near, sizeof near);
-        vs_error(&e->r.errors,
-                 found ? "unknown operation '%s'; did you mean '%s'?"
-                       : "unknown operation '%s'; 'virtsim list operations' names them",
-                 e->op, near);
+    if (!known) {
+        unknown_operation(e);
+        return;
     }
-    for (size_t i = 0; i < e->n_ops; i++) {
-        if (!vs_platform_raises(e->ops[i])) {
+    for (size_t m = 0; m < (e->against ? 2u : 1u); m++) {
+        const char *machine = m ? e->against : e->r.session.machine;
+        e->world[m] = e->run ? NULL : world_of(machine);
+        e->n_of[m] = vs_op_resolve(e->op, e->world[m], e->ops[m]);
+        e->n_ops = e->n_of[m] > e->n_ops ? e->n_of[m] : e->n_ops;
+        if (!e->n_of[m]) {
+            enum vs_trap_kind trap = vs_op_trap(any[0]);
             vs_error(&e->r.errors,
-                     "%s: no workload is made for it: the models have it, no run "
-                     "raises it",
-                     vs_op_name(e->ops[i]));
-        } else if (!e->workload && !e->run && !vs_explain_recipe(vs_op_name(e->ops[i]))) {
-            vs_error(&e->r.errors, "%s: no workload is made for it; give one with --workload",
-                     vs_op_name(e->ops[i]));
+                     "%s: the processors of %s have no such exit; what leaves the guest so is "
+                     "exit.%s on every architecture",
+                     e->op, machine ? machine : "skylake_sp_kvm", vs_trap_name(trap));
+        }
+        for (size_t i = 0; i < e->n_of[m]; i++) {
+            if (!e->workload && !e->run && !vs_explain_recipe(e->ops[m][i])) {
+                vs_error(&e->r.errors, "%s: no workload is made for it; give one with --workload",
+                         vs_op_name(e->ops[m][i]));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 #include "lua/borrow.h"
 #include "lua/workload.h"
 #include "trace/trace.h"
-#include "virtsim/op_alias.h"
+#include "virtsim/op.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -22,23 +22,6 @@ struct list {
     bool damaged; /* the database cannot be read */
     struct vs_errors errors;
 };
-
-static const char unraised[] = "; the models have it, no run raises it";
-
-/* Prices of handlers that no run enters. */
-static bool of_unraised(const char *path)
-{
-    for (int i = 0; i < VS_OP_N; i++) {
-        const char *name = vs_op_name((enum vs_op)i);
-        size_t n = strlen(name);
-        if (!vs_platform_raises((enum vs_op)i) && !strncmp(name, "handler.", 8) &&
-            !strncmp(path, "hypervisor.", 11) && !strncmp(path + 11, name + 8, n - 8) &&
-            path[11 + n - 8] == '.') {
-            return true;
-        }
-    }
-    return false;
-}
 
 static void knobs(struct list *l)
 {
@@ -58,9 +41,7 @@ static void knobs(struct list *l)
         out_text(l->o, d->choices ? d->choices : d->kind == VS_KNOB_FLAG ? "0|1" : text);
         out_text(l->o, d->unit);
         out_text(l->o, vs_evidence_name(d->grade));
-        char meaning[400];
-        snprintf(meaning, sizeof meaning, "%s%s", d->text, of_unraised(d->path) ? unraised : "");
-        out_text(l->o, meaning);
+        out_text(l->o, d->text);
         out_text(l->o, d->source);
     }
     vs_knobs_destroy(k);
@@ -104,24 +85,28 @@ static void operations(struct list *l)
 {
     static const char *const columns[] = {"operation", "meaning"};
     l->o = out_begin(l->format, columns, 2);
-    for (int i = 0; i < VS_OP_N; i++) {
+    for (size_t i = 0; i < vs_op_count(); i++) {
         out_text(l->o, vs_op_name((enum vs_op)i));
-        char text[300];
-        snprintf(text, sizeof text, "%s%s", vs_op_text((enum vs_op)i),
-                 vs_platform_raises((enum vs_op)i) ? "" : unraised);
-        out_text(l->o, text);
+        out_text(l->o, vs_op_text((enum vs_op)i));
     }
     size_t n;
     const struct vs_op_alias *a = vs_op_aliases(&n);
     for (size_t i = 0; i < n; i++) {
-        char text[300];
-        snprintf(text, sizeof text, "another name of %s%s%s: %s; handler.%s likewise",
-                 vs_op_name(a[i].exit[0]), a[i].n > 1 ? " and " : "",
-                 a[i].n > 1 ? vs_op_name(a[i].exit[1]) : "", a[i].text, a[i].name);
-        char name[64];
-        snprintf(name, sizeof name, "exit.%s", a[i].name);
-        out_text(l->o, name);
-        out_text(l->o, text);
+        enum vs_op all[VS_OP_SAME];
+        size_t first = 0;
+        while (strcmp(a[first].alias, a[i].alias) != 0) {
+            first++;
+        }
+        char text[300] = "another name of ";
+        size_t same = first == i ? vs_op_resolve(a[i].alias, NULL, all) : 0;
+        for (size_t k = 0; k < same; k++) {
+            size_t at = strlen(text);
+            snprintf(text + at, sizeof text - at, "%s%s", k ? ", " : "", vs_op_name(all[k]));
+        }
+        if (same && strcmp(vs_op_name(all[0]), a[i].alias) != 0) {
+            out_text(l->o, a[i].alias);
+            out_text(l->o, text);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 #include "cmd.h"
 
 #include "lua/watch.h"
+#include "machine/platform.h"
 #include "renames.h"
 #include "virtsim/ending.h"
 #include "virtsim/version.h"
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
     vs_ending_watch();
     message_command(argc, argv);
     vs_knobs_renamed_by(vs_renamed_knob);
+    vs_operations();
     vs_db_renamed_by(vs_renames);
     if (atexit(close_output)) {
         return EXIT_RUNTIME;

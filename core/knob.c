@@ -101,6 +101,21 @@ enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc)
     return s;
 }
 
+void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < k->n; i++) {
+        const struct vs_knob_desc *d = k->knob[i].desc;
+        if (d >= c->knobs && d < c->knobs + c->n_knobs) {
+            free(k->knob[i].source);
+            free(k->knob[i].set_by);
+        } else {
+            k->knob[kept++] = k->knob[i];
+        }
+    }
+    k->n = kept;
+}
+
 const struct vs_knob *vs_knobs_find(const struct vs_knobs *k, const char *path)
 {
     return find(k, path);

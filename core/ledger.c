@@ -58,7 +58,7 @@ void vs_ledger_destroy(struct vs_ledger *l)
         return;
     }
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < VS_OP_N; o++) {
+        for (size_t o = 0; o < vs_op_count(); o++) {
             acc_destroy(l->by_actor[a][o]);
         }
         free(l->by_actor[a]);
@@ -108,7 +108,7 @@ uint16_t vs_ledger_accounts(struct vs_ledger *l, const struct vs_component_desc 
     l->component[l->n_components++] = (struct component_base){c, (uint16_t)base};
     if (end > base) {
         for (size_t a = 0; a < l->n_actors; a++) {
-            for (size_t o = 0; o < VS_OP_N; o++) {
+            for (size_t o = 0; o < vs_op_count(); o++) {
                 if (l->by_actor[a][o]) {
                     grow_parts(l->by_actor[a][o], base, end);
                 }
@@ -136,7 +136,7 @@ uint16_t vs_ledger_actor(struct vs_ledger *l, const char *name)
     l->by_actor = rows;
     size_t len = strlen(name) + 1;
     l->actor[l->n_actors] = memcpy(malloc(len), name, len);
-    l->by_actor[l->n_actors] = calloc(VS_OP_N, sizeof **rows);
+    l->by_actor[l->n_actors] = calloc(VS_OPS, sizeof **rows);
     return (uint16_t)l->n_actors++;
 }
 
@@ -467,7 +467,7 @@ void vs_ledger_cut(struct vs_ledger *l)
         t->acc = t->frame[t->depth - 1].acc;
     }
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < VS_OP_N; o++) {
+        for (size_t o = 0; o < vs_op_count(); o++) {
             if (l->by_actor[a][o]) {
                 acc_clear(l, l->by_actor[a][o]);
             }

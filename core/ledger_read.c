@@ -7,24 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *name, *text;
-} op_table[] = {
-#define VS_OP(e, op_name, op_text) {op_name, op_text},
-#include "virtsim/ops.def"
-#undef VS_OP
-};
-
-const char *vs_op_name(enum vs_op op)
-{
-    return op < VS_OP_N ? op_table[op].name : "?";
-}
-
-const char *vs_op_text(enum vs_op op)
-{
-    return op < VS_OP_N ? op_table[op].text : "?";
-}
-
 size_t vs_ledger_n_actors(const struct vs_ledger *l)
 {
     return l->n_actors;
@@ -66,7 +48,7 @@ void vs_ledger_each(const struct vs_ledger *l, vs_acc_visitor *visit, void *ctx)
             return;
         }
         last = l->actor[next];
-        for (size_t o = 0; o < VS_OP_N; o++) {
+        for (size_t o = 0; o < vs_op_count(); o++) {
             if (is_used(l->by_actor[next][o])) {
                 visit(ctx, l->by_actor[next][o]);
             }
@@ -107,7 +89,7 @@ size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes)
 {
     size_t bad = 0;
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < VS_OP_N; o++) {
+        for (size_t o = 0; o < vs_op_count(); o++) {
             const struct vs_op_acc *acc = l->by_actor[a][o];
             if (!acc) {
                 continue;

@@ -14,7 +14,7 @@ void vs_ledger_sample(struct vs_ledger *l, uint32_t n)
 {
     l->spans = n;
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < VS_OP_N; o++) {
+        for (size_t o = 0; o < vs_op_count(); o++) {
             if (l->by_actor[a][o]) {
                 vs__sampler_free(l->by_actor[a][o]->sampler);
                 l->by_actor[a][o]->sampler = NULL;
@@ -22,6 +22,16 @@ void vs_ledger_sample(struct vs_ledger *l, uint32_t n)
             }
         }
     }
+}
+
+/* FNV-1a: which operations are kept does not depend on what others are registered. */
+static uint64_t name_hash(const char *name)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (; *name; name++) {
+        h = (h ^ (unsigned char)*name) * UINT64_C(1099511628211);
+    }
+    return h;
 }
 
 void vs__sampler_attach(struct vs_ledger *l, struct vs_op_acc *acc)
@@ -35,7 +45,7 @@ void vs__sampler_attach(struct vs_ledger *l, struct vs_op_acc *acc)
     s->n = l->spans;
     s->slot = calloc(2u * (size_t)s->n, sizeof *s->slot);
     assert(s->slot);
-    vs_rng_seed(&s->rng, l->seed, 0x5350414eu + acc->actor * (uint64_t)VS_OP_N + acc->op);
+    vs_rng_seed(&s->rng, l->seed, name_hash(vs_op_name((enum vs_op)acc->op)) + acc->actor);
     acc->sampler = s;
 }
 
@@ -137,7 +147,7 @@ void vs__span_move(struct vs_txn *t, struct vs_frame *f, struct vs_op_acc *to)
 void vs_ledger_each_span(const struct vs_ledger *l, vs_span_visitor *visit, void *ctx)
 {
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < VS_OP_N; o++) {
+        for (size_t o = 0; o < vs_op_count(); o++) {
             const struct vs_op_acc *acc = l->by_actor[a][o];
             const struct vs_sampler *s = acc ? acc->sampler : NULL;
             for (uint32_t i = 0; s && i < 2u * s->n; i++) {

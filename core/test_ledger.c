@@ -138,7 +138,7 @@ static void test_a_cut_forgets_what_was_and_names_the_rest_of_what_was_under_way
 {
     struct fixture *f = *state;
     f->hits[0] = 41;
-    vs_open(&f->t, VS_OP_EXIT_CPUID);
+    vs_open(&f->t, VS_OP_HANDLER_CPU_ID);
     vs_charge(&f->t, acc(f, A), ps(10));
     vs_ledger_cut(f->l);
     vs_charge(&f->t, acc(f, A), ps(3));
@@ -149,7 +149,7 @@ static void test_a_cut_forgets_what_was_and_names_the_rest_of_what_was_under_way
     vs_charge(&f->t, acc(f, A), ps(6));
     f->hits[0]++;
     const struct vs_op_acc *line = f->t.frame[0].acc,
-                           *exit = vs_ledger_acc(f->l, f->actor, VS_OP_EXIT_CPUID);
+                           *exit = vs_ledger_acc(f->l, f->actor, VS_OP_HANDLER_CPU_ID);
     assert_int_equal(exit->n, 0);
     assert_int_equal(exit->total_ps, 0);
     vs_txn_end(&f->t);
@@ -161,10 +161,10 @@ static void test_a_cut_forgets_what_was_and_names_the_rest_of_what_was_under_way
 static void test_what_is_open_at_the_end_is_timed_but_not_counted(void **state)
 {
     struct fixture *f = *state;
-    vs_open(&f->t, VS_OP_EXIT_HLT);
+    vs_open(&f->t, VS_OP_HANDLER_HALT);
     vs_charge(&f->t, acc(f, A), ps(10));
     vs_txn_end(&f->t);
-    const struct vs_op_acc *hlt = vs_ledger_acc(f->l, f->actor, VS_OP_EXIT_HLT);
+    const struct vs_op_acc *hlt = vs_ledger_acc(f->l, f->actor, VS_OP_HANDLER_HALT);
     assert_int_equal(hlt->n, 0);
     assert_int_equal(hlt->open_ops, 1);
     assert_int_equal(hlt->total_ps, 10);

@@ -16,12 +16,12 @@ static void charge_one(struct fixture *f, enum vs_op op, uint64_t d)
 static void test_an_unfinished_child_is_no_number_of_its_parents(void **state)
 {
     struct fixture *f = *state;
-    vs_open(&f->t, VS_OP_EXIT_HLT);
+    vs_open(&f->t, VS_OP_HANDLER_HALT);
     charge_one(f, VS_OP_WALK, 4);
     vs_open(&f->t, VS_OP_WALK);
     vs_charge(&f->t, acc(f, A), ps(10));
     vs_txn_end(&f->t);
-    const struct vs_op_acc *hlt = vs_ledger_acc(f->l, f->actor, VS_OP_EXIT_HLT);
+    const struct vs_op_acc *hlt = vs_ledger_acc(f->l, f->actor, VS_OP_HANDLER_HALT);
     assert_int_equal(hlt->n_child, 1);
     assert_int_equal(hlt->child[0].n, 1); /* the one that ended */
     assert_int_equal(hlt->child[0].ps, 14);
@@ -66,17 +66,17 @@ static void test_nothing_before_a_cut_is_in_the_books_after_it(void **state)
     uint64_t hits = 0;
     vs_ledger_sample(f->l, 2);
     f->hits[0] = 41;
-    vs_open(&f->t, VS_OP_EXIT_CPUID);
+    vs_open(&f->t, VS_OP_HANDLER_CPU_ID);
     charge_one(f, VS_OP_WALK, 3);
     vs__tape_add(&tape, vs_now(&f->t).v, 4, acc(f, B), 1);
     vs_expose(&f->t, &tape, acc(f, QUEUE), ps(f->t.now_ps + 6));
     vs_close(&f->t);
     vs_ledger_cut(f->l);
     f->hits[0] += 2;
-    vs_open(&f->t, VS_OP_EXIT_CPUID);
+    vs_open(&f->t, VS_OP_HANDLER_CPU_ID);
     vs_charge(&f->t, acc(f, A), ps(1000));
     vs_close(&f->t);
-    const struct vs_op_acc *exit = vs_ledger_acc(f->l, f->actor, VS_OP_EXIT_CPUID);
+    const struct vs_op_acc *exit = vs_ledger_acc(f->l, f->actor, VS_OP_HANDLER_CPU_ID);
     assert_int_equal(exit->n, 1);
     assert_int_equal(exit->n_child, 0);
     assert_int_equal(exit->exposed[acc(f, B)].n, 0);

@@ -116,6 +116,8 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     const char *name = r->machine ? r->machine : recorded ? machine : "skylake_sp_kvm";
     note(s, "machine", name);
     st = vs_machine_load(vs_home(), name, s->knobs, &s->machine, errors);
+    const struct vs_knob *processor = vs_knobs_find(s->knobs, "cpu.vendor");
+    uint64_t vendor = processor ? processor->value : 0; /* that the machine file states */
     if (!r->is_trace) {
         input = vs_programs_open_workload(&s->programs, r, s->knobs, errors);
     }
@@ -123,6 +125,8 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     st = st ? st : one;
     /* an unreadable input has declared nothing: its parameters would all look unknown */
     one = input ? input : apply_sets(s, errors);
+    st = st ? st : one;
+    one = vs_worlds_settle(s->knobs, vendor, errors);
     return st ? st : one;
 }
 

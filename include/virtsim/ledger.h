@@ -24,8 +24,10 @@ enum vs_op {
 #define VS_OP(e, name, text) VS_OP_##e,
 #include "virtsim/ops.def"
 #undef VS_OP
-    VS_OP_N
+    VS_OP_N /* exits follow, which architectures register (op.h) */
 };
+#define VS_OPS 160u /* operations, at most */
+size_t vs_op_count(void);
 const char *vs_op_name(enum vs_op op);
 const char *vs_op_text(enum vs_op op);
 bool vs_op_parse(const char *name, enum vs_op *out);

@@ -185,13 +185,6 @@ struct vs_core_port {
     void (*store_string)(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes);
 };
 
-/* VMCS fields of the current VMCS, timed as the instructions are. Returns false on VMfail. */
-struct vs_vmcs_port {
-    void *ctx;
-    bool (*vmread)(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value);
-    bool (*vmwrite)(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value);
-};
-
 /* Frames and second-level mappings, as a hypervisor's memory management uses them. map backs the
  * host page around `at`, says which frame of which size it got, and returns false when host memory
  * is exhausted or `at` is no guest memory. */

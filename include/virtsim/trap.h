@@ -16,8 +16,16 @@ enum vs_trap_kind {
     VS_TRAP_N
 };
 
+/* An Arm system register as vs_trap.number: as MRS and MSR name it, Linux's sys_reg(). */
+#define VS_SYSREG(op0, op1, crn, crm, op2)                                                         \
+    ((op0) << 19 | (op1) << 16 | (crn) << 12 | (crm) << 8 | (op2) << 5)
+
 /* Forms of VS_TRAP_INVALIDATE. */
-enum vs_trap_scope { VS_TRAP_PAGE, VS_TRAP_CONTEXT, VS_TRAP_PAGE_OF_TAG, VS_TRAP_BROADCAST };
+enum vs_trap_scope {
+    VS_TRAP_PAGE,       /* one page of the present address space, or what a TLBI says */
+    VS_TRAP_CONTEXT,    /* INVPCID */
+    VS_TRAP_PAGE_OF_TAG /* INVLPGA */
+};
 
 struct vs_trap {
     enum vs_trap_kind kind;
@@ -33,8 +41,9 @@ struct vs_trap {
     uint8_t gpr;         /* register that holds the operand */
     uint8_t cpl;         /* privilege level, 0 = kernel */
     uint8_t scope;       /* enum vs_trap_scope of VS_TRAP_INVALIDATE */
-    bool write;          /* of a control register, a port (OUT), the APIC's page */
-    bool fetch;          /* of a second-dimension fault: of an instruction */
+    bool owned; /* of a control register: a bit changes that the hypervisor keeps for itself */
+    bool write; /* of a control register, a port (OUT), the APIC's page */
+    bool fetch; /* of a second-dimension fault: of an instruction */
     bool immediate, string, rep; /* forms of IN and OUT */
     bool has_error;              /* the exception has an error code */
 };

@@ -9,7 +9,7 @@
 
 #define LINE 64u
 enum { GUEST_PAIRS = 16, HOST_PAIRS = 6 }; /* x0-x30; x19-x29 and the link register */
-enum { GUEST_AT = 0, HOST_AT = 0x200, FAULT_AT = 0x300, PC_AT = 0x100 };
+#define EL1H 5ull                          /* PSTATE.M */
 /* KVM's __kvm_vcpu_run_vhe: ESR, FAR, HPFAR, ELR, SPSR; HCR, CPTR, VBAR, MDCR; timer control and
  * offset; ICH_HCR, ICH_VMCR and what list registers are in use */
 enum { EXIT_SYSTEM = 16, ENTRY_SYSTEM = 14 };
@@ -22,9 +22,14 @@ void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
     e->wire = *wiring;
     e->base = vs_ledger_accounts(wiring->ledger, &vs_el2_desc);
     e->vcpu = vcpu;
-    e->hcr = VS_HCR_VM | VS_HCR_IMO | VS_HCR_E2H | (config->trap_wfi ? VS_HCR_TWI : 0) |
+    /* KVM: HCR_GUEST_FLAGS and vcpu_reset_hcr. TWE and TVM are taken back where a vCPU has its core
+     * for itself and its caches are on (kvm_arch_vcpu_load, kvm_toggle_cache). */
+    e->hcr = VS_HCR_VM | VS_HCR_SWIO | VS_HCR_PTW | VS_HCR_FMO | VS_HCR_IMO | VS_HCR_AMO |
+             VS_HCR_BSU_IS | VS_HCR_TSC | VS_HCR_TIDCP | VS_HCR_TACR | VS_HCR_TSW | VS_HCR_RW |
+             VS_HCR_E2H | (config->trap_wfi ? VS_HCR_TWI : 0) |
              (config->trap_id ? VS_HCR_TID3 : 0) | (config->trap_tlbi ? VS_HCR_TTLB : 0) |
-             (config->force_broadcast ? VS_HCR_FB : 0);
+             (config->trap_vm ? VS_HCR_TVM : 0) | (config->force_broadcast ? VS_HCR_FB : 0);
+    vs_phys_write64(wiring->phys, (vs_hpa){vcpu.v + VS_EL2_AT_PSTATE}, EL1H);
 }
 
 bool vs_el2_traps_tlbi(struct vs_el2 *e)
@@ -34,12 +39,42 @@ bool vs_el2_traps_tlbi(struct vs_el2 *e)
     return trapped;
 }
 
-bool vs_el2_traps(struct vs_el2 *e, uint32_t class, bool identification)
+/* The bit of HCR_EL2 that a system register's access waits for; UINT64_MAX: something else traps it
+ * always (MDCR_EL2.TPM of the performance monitors, CNTHCTL_EL2 of the physical timer); 0: nothing
+ * does, such as the virtual timer or the virtual interface of the interrupt controller. */
+static uint64_t sysreg_needs(uint32_t r, bool write)
 {
-    uint64_t needs = class == VS_EL2_WFX                       ? VS_HCR_TWI
-                     : class == VS_EL2_SYS64 && identification ? VS_HCR_TID3
-                     : class == VS_EL2_IRQ                     ? VS_HCR_IMO
-                                                               : VS_HCR_VM;
+    uint32_t op0 = VS_SYSREG_OP0(r), op1 = VS_SYSREG_OP1(r), crn = VS_SYSREG_CRN(r),
+             crm = VS_SYSREG_CRM(r), op2 = VS_SYSREG_OP2(r);
+    if (op0 != 3u) {
+        return 0;
+    }
+    if (op1 == 0 && crn == 0) { /* ID_*; MIDR and MPIDR have their copies for guests */
+        return crm >= 1u && crm <= 7u && !write ? VS_HCR_TID3 : 0;
+    }
+    if (op1 == 0 && crn == 1u && crm == 0 && op2 == 1u) { /* ACTLR_EL1 */
+        return VS_HCR_TACR;
+    }
+    if (op1 == 0 && crn == 12u && crm == 11u && op2 >= 5u) { /* ICC_SGI1R, ASGI1R, SGI0R */
+        return VS_HCR_IMO | VS_HCR_FMO;
+    }
+    bool vm = op1 == 0 && ((crn == 1u && crm == 0 && op2 == 0) || (crn == 2u && crm == 0) ||
+                           crn == 5u || (crn == 6u && crm == 0) || crn == 10u ||
+                           (crn == 13u && crm == 0 && op2 == 1u)); /* SCTLR, TTBR, TCR, ... */
+    if (vm) {
+        return write ? VS_HCR_TVM : 0;
+    }
+    bool monitors = op1 == 3u && (crn == 9u || (crn == 14u && crm >= 8u)),
+         physical = op1 == 3u && crn == 14u && crm == 2u; /* CNTP_* */
+    return monitors || physical ? UINT64_MAX : 0;
+}
+
+bool vs_el2_traps(struct vs_el2 *e, uint32_t class, uint32_t number, bool write)
+{
+    uint64_t needs = class == VS_EL2_WFX     ? VS_HCR_TWI
+                     : class == VS_EL2_SYS64 ? sysreg_needs(number, write)
+                     : class == VS_EL2_IRQ   ? VS_HCR_IMO
+                                             : VS_HCR_VM; /* aborts; an HVC at EL1 is one to EL2 */
     bool trapped = (e->hcr & needs) != 0;
     e->count[VS_CNT_el2_not_trapped] += !trapped;
     return trapped;
@@ -60,69 +95,53 @@ static void lines(struct vs_el2 *e, struct vs_txn *t, uint64_t from, uint64_t pa
     }
 }
 
-void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, uint32_t class, uint64_t guest_physical)
+/* ESR_EL2, FAR_EL2 and HPFAR_EL2 as software stores them; an interrupt has none. */
+static void latch(struct vs_el2 *e, const struct vs_el2_syndrome *s)
+{
+    const uint64_t at = e->vcpu.v;
+    vs_phys_write64(e->wire.phys, (vs_hpa){at + VS_EL2_AT_PSTATE}, e->pstate);
+    if (s->class == VS_EL2_IRQ) {
+        return;
+    }
+    vs_phys_write64(e->wire.phys, (vs_hpa){at + VS_EL2_AT_ESR},
+                    (uint64_t)s->class << 26 | 1u << 25 | s->iss); /* EC, IL, ISS */
+    vs_phys_write64(e->wire.phys, (vs_hpa){at + VS_EL2_AT_FAR}, s->far);
+    vs_phys_write64(e->wire.phys, (vs_hpa){at + VS_EL2_AT_HPFAR},
+                    s->gpa >> 12 << 4); /* FIPA holds bits 47:12 */
+}
+
+void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, const struct vs_el2_syndrome *s)
 {
     const struct vs_el2_config *c = &e->config;
     e->count[VS_CNT_el2_exits]++;
-    if (class != VS_EL2_IRQ) {
-        e->esr = (uint64_t) class << 26 | 1u << 25; /* EC, IL */
-        e->hpfar = guest_physical >> 12 << 4;       /* HPFAR_EL2.FIPA holds bits 47:12 */
-    }
+    e->in_guest = false;
+    latch(e, s);
     if (!t) {
         return;
     }
     work(e, t, VS_ACC_el2_exception, 1, c->exception);
     work(e, t, VS_ACC_el2_exit_save, GUEST_PAIRS, c->store_pair);
-    lines(e, t, GUEST_AT, GUEST_PAIRS, VS_REF_WRITE);
+    lines(e, t, VS_EL2_AT_GUEST, GUEST_PAIRS, VS_REF_WRITE);
     work(e, t, VS_ACC_el2_exit_load, HOST_PAIRS, c->store_pair);
-    lines(e, t, HOST_AT, HOST_PAIRS, VS_REF_READ);
+    lines(e, t, VS_EL2_AT_HOST, HOST_PAIRS, VS_REF_READ);
     work(e, t, VS_ACC_el2_exit_system, EXIT_SYSTEM, c->system);
-    lines(e, t, FAULT_AT, 4, VS_REF_WRITE);
+    lines(e, t, VS_EL2_AT_ESR, 4, VS_REF_WRITE);
 }
 
 void vs_el2_enter(struct vs_el2 *e, struct vs_txn *t)
 {
     const struct vs_el2_config *c = &e->config;
     e->count[VS_CNT_el2_entries]++;
+    e->in_guest = true;
+    e->pstate = vs_phys_read64(e->wire.phys, (vs_hpa){e->vcpu.v + VS_EL2_AT_PSTATE});
     if (!t) {
         return;
     }
     work(e, t, VS_ACC_el2_entry_save, HOST_PAIRS, c->store_pair);
-    lines(e, t, HOST_AT, HOST_PAIRS, VS_REF_WRITE);
+    lines(e, t, VS_EL2_AT_HOST, HOST_PAIRS, VS_REF_WRITE);
     work(e, t, VS_ACC_el2_entry_system, ENTRY_SYSTEM, c->system);
     work(e, t, VS_ACC_el2_entry_load, GUEST_PAIRS, c->store_pair);
-    lines(e, t, GUEST_AT, GUEST_PAIRS, VS_REF_READ);
+    lines(e, t, VS_EL2_AT_GUEST, GUEST_PAIRS, VS_REF_READ);
     work(e, t, VS_ACC_el2_eret, 1, c->eret);
     vs_txn_actor(t, e->wire.guest_actor);
-}
-
-/* Fault information stands in one line, return address and state behind the registers. */
-static void touch_field(struct vs_el2 *e, struct vs_txn *t, uint32_t field, enum vs_ref ref)
-{
-    bool register_file = field >= 0x6800u; /* natural-width guest state */
-    vs_hpa at = {e->vcpu.v + (register_file ? PC_AT : FAULT_AT)};
-    if (t) {
-        e->count[VS_CNT_el2_fields]++;
-        e->wire.mem.touch(e->wire.mem.ctx, t, at, ref);
-    }
-}
-
-static bool read_value(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
-{
-    struct vs_el2 *e = ctx;
-    touch_field(e, t, field, VS_REF_READ);
-    return e->values.vmread(e->values.ctx, NULL, field, value);
-}
-
-static bool write_value(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value)
-{
-    struct vs_el2 *e = ctx;
-    touch_field(e, t, field, VS_REF_WRITE);
-    return e->values.vmwrite(e->values.ctx, NULL, field, value);
-}
-
-struct vs_vmcs_port vs_el2_port(struct vs_el2 *e, const struct vs_vmcs_port *values)
-{
-    e->values = *values;
-    return (struct vs_vmcs_port){e, read_value, write_value};
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arm's world switch as KVM does it on a host that runs at EL2 (VHE): the processor only latches
- * syndrome, return address and state; registers are saved and restored by software in the vCPU
- * structure, whose lines go through the core's caches. EL1's own registers stay loaded.
+ * Arm's world switch as KVM does it on a host that runs at EL2 (VHE): HCR_EL2 decides what leaves
+ * the guest, the processor only latches syndrome, return address and state; registers are saved and
+ * restored by software in the vCPU structure, whose lines go through the core's caches. EL1's own
+ * registers stay loaded.
  *
  * Time: every function takes the transaction it serves; NULL means untimed. Nothing can fail.
  */
@@ -11,6 +12,7 @@
 
 #include "virtsim/phys.h"
 #include "virtsim/port.h"
+#include "virtsim/trap.h"
 
 #define VS_DEF_NAME el2
 #define VS_DEF_FILE "el2/el2.def"
@@ -28,12 +30,44 @@ enum vs_el2_class {
 
 /* HCR_EL2 (Arm ARM, D17.2.48). */
 #define VS_HCR_VM (1ull << 0)
+#define VS_HCR_SWIO (1ull << 1)
+#define VS_HCR_PTW (1ull << 2)
+#define VS_HCR_FMO (1ull << 3)
 #define VS_HCR_IMO (1ull << 4)
+#define VS_HCR_AMO (1ull << 5)
 #define VS_HCR_FB (1ull << 9)
+#define VS_HCR_BSU_IS (1ull << 10)
 #define VS_HCR_TWI (1ull << 13)
 #define VS_HCR_TID3 (1ull << 18)
+#define VS_HCR_TSC (1ull << 19)
+#define VS_HCR_TIDCP (1ull << 20)
+#define VS_HCR_TACR (1ull << 21)
+#define VS_HCR_TSW (1ull << 22)
 #define VS_HCR_TTLB (1ull << 25)
+#define VS_HCR_TVM (1ull << 26)
+#define VS_HCR_RW (1ull << 31)
 #define VS_HCR_E2H (1ull << 34)
+
+/* Parts of a VS_SYSREG (virtsim/trap.h). */
+#define VS_SYSREG_OP0(r) ((r) >> 19 & 3u)
+#define VS_SYSREG_OP1(r) ((r) >> 16 & 7u)
+#define VS_SYSREG_CRN(r) ((r) >> 12 & 15u)
+#define VS_SYSREG_CRM(r) ((r) >> 8 & 15u)
+#define VS_SYSREG_OP2(r) ((r) >> 5 & 7u)
+#define VS_ICC_SGI1R_EL1 VS_SYSREG(3u, 0u, 12u, 11u, 5u)
+
+/* The vCPU structure in memory: x0 to x30, then what the switch and the handlers use. Byte offsets;
+ * registers, the host's, fault information and the virtual interrupts are in lines of their own. */
+enum {
+    VS_EL2_AT_GUEST = 0x000,
+    VS_EL2_AT_PC = 0x100,
+    VS_EL2_AT_PSTATE = 0x108,
+    VS_EL2_AT_HOST = 0x200,
+    VS_EL2_AT_ESR = 0x300,
+    VS_EL2_AT_FAR = 0x308,
+    VS_EL2_AT_HPFAR = 0x310,
+    VS_EL2_AT_LIST = 0x340
+};
 
 struct vs_el2_wiring {
     struct vs_ledger *ledger;
@@ -46,24 +80,28 @@ struct vs_el2_wiring {
 struct vs_el2 {
     struct vs_el2_config config;
     struct vs_el2_wiring wire;
-    struct vs_vmcs_port values; /* see vs_el2_port */
     uint64_t count[VS_CNT_el2_N];
     uint16_t base;
-    vs_hpa vcpu; /* the vCPU structure: 4 KiB, first the guest's, then the host's registers */
-    uint64_t hcr, esr, hpfar;
+    vs_hpa vcpu; /* the vCPU structure: 4 KiB */
+    uint64_t hcr;
+    uint64_t pstate; /* of the guest, while it runs */
+    bool in_guest;
+};
+
+/* What an exception says: EC, ISS, faulting addresses. */
+struct vs_el2_syndrome {
+    uint32_t class, iss;
+    uint64_t far, gpa;
 };
 
 void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
                  const struct vs_el2_wiring *wiring, vs_hpa vcpu);
-/* Does HCR_EL2 send this to EL2? `identification`: a system register of the ID group. */
-bool vs_el2_traps(struct vs_el2 *e, uint32_t class, bool identification);
+/* Does HCR_EL2 send this class to EL2? `number`: of SYS64, the register (VS_SYSREG). */
+bool vs_el2_traps(struct vs_el2 *e, uint32_t class, uint32_t number, bool write);
 /* The same of a TLBI at EL1. */
 bool vs_el2_traps_tlbi(struct vs_el2 *e);
-void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, uint32_t class, uint64_t guest_physical);
+void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, const struct vs_el2_syndrome *s);
 /* The guest's actor runs afterwards. */
 void vs_el2_enter(struct vs_el2 *e, struct vs_txn *t);
-/* What handlers ask for by the encodings used here (VMX's): loads and stores of the vCPU
- * structure; the value is `values`'s. */
-struct vs_vmcs_port vs_el2_port(struct vs_el2 *e, const struct vs_vmcs_port *values);
 
 #endif

@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the entry to EL2 and the return. */
-#include "el2/el2.h"
+#include "el2/el2_world.h"
 #include "virtsim/knob.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #define PS 400u /* of a cycle */
 #define VCPU 0x10000u
+#define ID_AA64PFR0_EL1 VS_SYSREG(3u, 0u, 0u, 4u, 0u)
+#define MIDR_EL1 VS_SYSREG(3u, 0u, 0u, 0u, 0u)
+#define CNTV_CVAL_EL0 VS_SYSREG(3u, 3u, 14u, 3u, 2u)
+#define CNTP_CVAL_EL0 VS_SYSREG(3u, 3u, 14u, 2u, 2u)
+#define PMCR_EL0 VS_SYSREG(3u, 3u, 9u, 12u, 0u)
+#define TTBR0_EL1 VS_SYSREG(3u, 0u, 2u, 0u, 0u)
+#define ACTLR_EL1 VS_SYSREG(3u, 0u, 1u, 0u, 1u)
+#define ICC_EOIR1_EL1 VS_SYSREG(3u, 0u, 12u, 12u, 1u)
 
 struct fixture {
     struct vs_ledger *ledger;
+    struct vs_phys *phys;
     struct vs_txn t;
     struct vs_el2_config config;
     struct vs_el2 e;
@@ -36,6 +46,7 @@ static void boot(struct fixture *f)
 {
     struct vs_el2_wiring w = {.ledger = f->ledger,
                               .clock = {PS},
+                              .phys = f->phys,
                               .mem = {.ctx = f, .touch = touch},
                               .guest_actor = f->guest};
     vs_el2_init(&f->e, &f->config, &w, (vs_hpa){VCPU});
@@ -45,6 +56,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->ledger = vs_ledger_create(1);
+    f->phys = vs_phys_create(1u << 20);
     uint16_t line = vs_ledger_actor(f->ledger, "vcpu0");
     f->guest = vs_ledger_actor(f->ledger, "vcpu0/guest");
     f->host = vs_ledger_actor(f->ledger, "vcpu0/host");
@@ -62,43 +74,55 @@ static int teardown(void **state)
     struct fixture *f = *state;
     vs_txn_end(&f->t);
     assert_int_equal(vs_ledger_unbalanced(f->ledger, NULL, 0), 0);
+    vs_phys_destroy(f->phys);
     vs_ledger_destroy(f->ledger);
     free(f);
     return 0;
 }
 
+static uint64_t word(struct fixture *f, uint64_t offset)
+{
+    return vs_phys_read64(f->phys, (vs_hpa){VCPU + offset});
+}
+
+static void leave(struct fixture *f, struct vs_txn *t, uint32_t class, uint64_t gpa)
+{
+    struct vs_el2_syndrome s = {.class = class, .gpa = gpa};
+    vs_el2_exit(&f->e, t, &s);
+}
+
 static void test_hcr_decides_what_leaves_the_guest(void **state)
 {
     struct fixture *f = *state;
-    assert_true(vs_el2_traps(&f->e, VS_EL2_WFX, false));
-    assert_true(vs_el2_traps(&f->e, VS_EL2_SYS64, true));
+    assert_true(vs_el2_traps(&f->e, VS_EL2_WFX, 0, false));
+    assert_true(vs_el2_traps(&f->e, VS_EL2_SYS64, ID_AA64PFR0_EL1, false));
     f->config.trap_wfi = f->config.trap_id = 0;
     boot(f);
-    assert_false(vs_el2_traps(&f->e, VS_EL2_WFX, false));
-    assert_false(vs_el2_traps(&f->e, VS_EL2_SYS64, true));
+    assert_false(vs_el2_traps(&f->e, VS_EL2_WFX, 0, false));
+    assert_false(vs_el2_traps(&f->e, VS_EL2_SYS64, ID_AA64PFR0_EL1, false));
     assert_int_equal(f->e.count[VS_CNT_el2_not_trapped], 2);
     /* no bit keeps these in the guest while stage 2 is on */
-    assert_true(vs_el2_traps(&f->e, VS_EL2_HVC64, false));
-    assert_true(vs_el2_traps(&f->e, VS_EL2_DABT_LOW, false));
-    assert_true(vs_el2_traps(&f->e, VS_EL2_IRQ, false));
+    assert_true(vs_el2_traps(&f->e, VS_EL2_HVC64, 0, false));
+    assert_true(vs_el2_traps(&f->e, VS_EL2_DABT_LOW, 0, false));
+    assert_true(vs_el2_traps(&f->e, VS_EL2_IRQ, 0, false));
 }
 
 static void test_the_syndrome_says_what_happened(void **state)
 {
     struct fixture *f = *state;
-    vs_el2_exit(&f->e, NULL, VS_EL2_DABT_LOW, 0x12345678);
-    assert_int_equal(f->e.esr >> 26, 0x24);
-    assert_int_equal(f->e.hpfar, 0x123450);
-    vs_el2_exit(&f->e, NULL, VS_EL2_IRQ, 0); /* an interrupt leaves the syndrome alone */
-    assert_int_equal(f->e.esr >> 26, 0x24);
-    vs_el2_exit(&f->e, NULL, VS_EL2_HVC64, 0);
-    assert_int_equal(f->e.esr >> 26, 0x16);
+    leave(f, NULL, VS_EL2_DABT_LOW, 0x12345678);
+    assert_int_equal(word(f, VS_EL2_AT_ESR) >> 26, 0x24);
+    assert_int_equal(word(f, VS_EL2_AT_HPFAR), 0x123450);
+    leave(f, NULL, VS_EL2_IRQ, 0); /* an interrupt leaves the syndrome alone */
+    assert_int_equal(word(f, VS_EL2_AT_ESR) >> 26, 0x24);
+    leave(f, NULL, VS_EL2_HVC64, 0);
+    assert_int_equal(word(f, VS_EL2_AT_ESR) >> 26, 0x16);
 }
 
 static void test_registers_move_through_the_lines_of_the_vcpu(void **state)
 {
     struct fixture *f = *state;
-    vs_el2_exit(&f->e, &f->t, VS_EL2_HVC64, 0);
+    leave(f, &f->t, VS_EL2_HVC64, 0);
     assert_int_equal(f->writes, 4 + 1); /* 31 registers, the fault information */
     assert_int_equal(f->reads, 2);      /* the host's 12 */
     vs_el2_enter(&f->e, &f->t);
@@ -123,7 +147,7 @@ static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **
         }
         uint64_t start = vs_now(&f->t).v;
         vs_txn_actor(&f->t, f->host);
-        vs_el2_exit(&f->e, &f->t, VS_EL2_HVC64, 0);
+        leave(f, &f->t, VS_EL2_HVC64, 0);
         vs_el2_enter(&f->e, &f->t);
         uint64_t cycles = (vs_now(&f->t).v - start) / PS;
         assert_true(!i || cycles - before == knob[i - 1].times);
@@ -131,57 +155,51 @@ static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **
     }
 }
 
-/* Arm ARM, HCR_EL2: VM 0, IMO 4, FB 9, TWI 13, TID3 18, TTLB 25, E2H 34. */
+/* Arm ARM, HCR_EL2: FB 9, TWI 13, TID3 18, TTLB 25, TVM 26. */
 static void test_each_knob_is_its_bit_of_hcr(void **state)
 {
     struct fixture *f = *state;
     uint64_t *const knob[] = {&f->config.force_broadcast, &f->config.trap_wfi, &f->config.trap_id,
-                              &f->config.trap_tlbi};
-    static const unsigned bit[] = {9, 13, 18, 25};
-    for (unsigned i = 0; i <= 4; i++) {
-        for (unsigned k = 0; k < 4; k++) {
+                              &f->config.trap_tlbi, &f->config.trap_vm};
+    static const unsigned bit[] = {9, 13, 18, 25, 26};
+    /* VM, SWIO, PTW, FMO, IMO, AMO, BSU inner shareable, TSC, TIDCP, TACR, TSW, RW, E2H */
+    const uint64_t always = 0x3full | 1ull << 10 | 15ull << 19 | 1ull << 31 | 1ull << 34;
+    for (unsigned i = 0; i <= 5; i++) {
+        for (unsigned k = 0; k < 5; k++) {
             *knob[k] = k == i;
         }
         boot(f);
-        assert_true(f->e.hcr ==
-                    (1ull << 0 | 1ull << 4 | 1ull << 34 | (i < 4 ? 1ull << bit[i] : 0)));
+        assert_true(f->e.hcr == (always | (i < 5 ? 1ull << bit[i] : 0)));
         assert_int_equal(vs_el2_traps_tlbi(&f->e), i == 3);
-        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_WFX, false), i == 1);
-        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, true), i == 2);
-        /* other system registers than those of identification are no business of TID3 */
-        assert_true(vs_el2_traps(&f->e, VS_EL2_SYS64, false));
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_WFX, 0, false), i == 1);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, ID_AA64PFR0_EL1, false), i == 2);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, TTBR0_EL1, true), i == 4);
     }
 }
 
 static void test_an_exception_of_a_32_bit_instruction_says_so(void **state)
 {
     struct fixture *f = *state;
-    vs_el2_exit(&f->e, NULL, VS_EL2_HVC64, 0);
-    assert_true(f->e.esr == (0x16ull << 26 | 1u << 25)); /* EC, IL */
-}
-
-static bool value_read(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
-{
-    (void)ctx, (void)t;
-    *value = field;
-    return true;
+    leave(f, NULL, VS_EL2_HVC64, 0);
+    assert_true(word(f, VS_EL2_AT_ESR) == (0x16ull << 26 | 1u << 25)); /* EC, IL */
 }
 
 static void test_registers_and_fault_information_are_in_lines_of_their_own(void **state)
 {
     struct fixture *f = *state;
-    struct vs_vmcs_port values = {NULL, value_read, NULL}, port = vs_el2_port(&f->e, &values);
-    static const uint32_t registers[] = {0x6800, 0x681e}, fault[] = {0x4402, 0x6400, 0x67ff};
+    struct vs_state_port port = vs_el2_state_port(&f->e);
+    static const enum vs_state registers[] = {VS_STATE_FLAGS, VS_STATE_PC},
+                               fault[] = {VS_STATE_REASON, VS_STATE_SYNDROME, VS_STATE_FAULT_GPA};
     uint64_t v, line[2];
     for (size_t i = 0; i < 2; i++) {
-        assert_true(port.vmread(port.ctx, &f->t, registers[i], &v));
+        assert_true(port.read(port.ctx, &f->t, registers[i], &v));
         line[0] = i ? line[0] : f->last;
-        assert_int_equal(f->last, line[0]);
+        assert_int_equal(f->last / 64, line[0] / 64);
     }
     for (size_t i = 0; i < 3; i++) {
-        assert_true(port.vmread(port.ctx, &f->t, fault[i], &v));
+        assert_true(port.read(port.ctx, &f->t, fault[i], &v));
         line[1] = i ? line[1] : f->last;
-        assert_int_equal(f->last, line[1]);
+        assert_int_equal(f->last / 64, line[1] / 64);
     }
     assert_true(line[0] / 64 != line[1] / 64);
     assert_int_equal(f->e.count[VS_CNT_el2_fields], 5);
@@ -192,6 +210,84 @@ static void test_what_follows_an_entry_is_the_guests(void **state)
     struct fixture *f = *state;
     vs_el2_enter(&f->e, &f->t);
     assert_int_equal(f->t.actor, f->guest);
+}
+
+/* Arm ARM, D17 and D13.8: which system registers of EL1 leave the guest. */
+static void test_system_registers_trap_by_their_group(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint32_t number;
+        bool write, traps;
+    } law[] = {
+        {ID_AA64PFR0_EL1, false, true}, {MIDR_EL1, false, false}, /* VPIDR_EL2 answers */
+        {VS_ICC_SGI1R_EL1, true, true}, /* an interrupt for another vCPU */
+        {ICC_EOIR1_EL1, true, false},   /* the virtual interface takes it */
+        {CNTV_CVAL_EL0, true, false},   {CNTP_CVAL_EL0, true, true}, {PMCR_EL0, false, true},
+        {ACTLR_EL1, false, true},       {TTBR0_EL1, true, false}, /* once the caches are on */
+    };
+    for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, law[i].number, law[i].write),
+                         law[i].traps);
+    }
+}
+
+/* What leaves a guest, under its name; ports, pages of an APIC and YIELD do not. */
+static void test_a_trap_is_the_exception_class_of_the_manual(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_world_port w = vs_el2_world(&f->e);
+    static const struct {
+        struct vs_trap trap;
+        const char *op; /* NULL: the guest carries on */
+        uint64_t class;
+    } law[] = {
+        {{.kind = VS_TRAP_HALT}, "exit.wfx.wfi", 0x01},
+        {{.kind = VS_TRAP_HYPERCALL}, "exit.hvc64", 0x16},
+        {{.kind = VS_TRAP_CPU_ID, .number = ID_AA64PFR0_EL1}, "exit.sys64.id", 0x18},
+        {{.kind = VS_TRAP_MSR_WRITE, .number = VS_ICC_SGI1R_EL1}, "exit.sys64.write", 0x18},
+        {{.kind = VS_TRAP_MSR_READ, .number = PMCR_EL0}, "exit.sys64.read", 0x18},
+        {{.kind = VS_TRAP_STAGE2_FAULT}, "exit.data_abort.fault", 0x24},
+        {{.kind = VS_TRAP_STAGE2_FAULT, .fetch = true}, "exit.instruction_abort.fault", 0x20},
+        {{.kind = VS_TRAP_MMIO}, "exit.data_abort.mmio", 0x24},
+        {{.kind = VS_TRAP_MSR_WRITE, .number = CNTV_CVAL_EL0}, NULL, 0},
+        {{.kind = VS_TRAP_PAUSE}, NULL, 0},
+        {{.kind = VS_TRAP_PIO, .number = 0x40}, NULL, 0},
+        {{.kind = VS_TRAP_TIMESTAMP}, NULL, 0},
+        {{.kind = VS_TRAP_INTERRUPT_WINDOW}, NULL, 0},
+        {{.kind = VS_TRAP_EOI}, NULL, 0},
+    };
+    for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
+        struct vs_exit exit;
+        assert_true(w.enter(w.ctx, NULL));
+        assert_int_equal(w.leaves(w.ctx, NULL, &law[i].trap, &exit), law[i].op != NULL);
+        if (law[i].op) {
+            assert_string_equal(vs_op_name(exit.op), law[i].op);
+            assert_true(w.leave(w.ctx, NULL, &exit));
+            assert_int_equal(word(f, VS_EL2_AT_ESR) >> 26, law[i].class);
+        }
+    }
+}
+
+/* The handler moves the guest on by the length that ESR_EL2.IL says, in the vCPU structure. */
+static void test_handlers_read_what_the_exception_said(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_state_port p = vs_el2_state_port(&f->e);
+    struct vs_el2_syndrome s = {
+        .class = VS_EL2_DABT_LOW, .iss = 0x47, .far = 0xffff1234, .gpa = 0x9000};
+    uint64_t v;
+    vs_el2_exit(&f->e, NULL, &s);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_REASON, &v) && v == 0x24);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_SYNDROME, &v) && v == 0x47);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_FAULT_GVA, &v) && v == 0xffff1234);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_FAULT_GPA, &v) && v == 0x9000);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_LENGTH, &v) && v == 4);
+    assert_true(p.write(p.ctx, NULL, VS_STATE_PC, 0x1004));
+    assert_true(p.read(p.ctx, NULL, VS_STATE_PC, &v) && v == 0x1004);
+    f->last = 0;
+    assert_true(p.read(p.ctx, &f->t, VS_STATE_VECTORING, &v) && v == 0); /* x86's: no time */
+    assert_int_equal(f->last, 0);
 }
 
 int main(void)
@@ -206,6 +302,9 @@ int main(void)
         LAW(test_an_exception_of_a_32_bit_instruction_says_so),
         LAW(test_registers_and_fault_information_are_in_lines_of_their_own),
         LAW(test_what_follows_an_entry_is_the_guests),
+        LAW(test_system_registers_trap_by_their_group),
+        LAW(test_a_trap_is_the_exception_class_of_the_manual),
+        LAW(test_handlers_read_what_the_exception_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

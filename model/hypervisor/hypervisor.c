@@ -21,33 +21,24 @@
 #define CODE_PROGRAM 0x100000u                     /* after the common code: 64 KiB a program */
 #define NS 1000u
 
-/* SDM 3C: primary processor-based control bit 2; VM-entry interruption information bit 31; type 0 =
- * external interrupt; guest interruptibility bits 0 (STI) and 1 (MOV SS). */
-#define INTERRUPT_WINDOW (1u << 2)
-#define INTERRUPTION_VALID (1u << 31)
-#define HARDWARE_EXCEPTION (3u << 8)
-#define WITH_ERROR_CODE (1u << 11)
-#define BLOCKING 3u
 #define RFLAGS_IF (1u << 9)
-#define RVI 0xffu
 
-/* One program: what a reason adds to the common path. */
+/* One program: what a trap adds to the common path. */
 struct program {
-    enum vs_op exit, handler;
+    enum vs_trap_kind trap;
     size_t instructions, code, data, copy, user; /* offsets into the config */
 };
 
 static const struct program programs[] = {
-#define VS_HV_REASON(name, op, i, c, d, b, u, grade, source)                                       \
-    {VS_OP_EXIT_##op,                                                                              \
-     VS_OP_HANDLER_##op,                                                                           \
+#define VS_HV_PROGRAM(name, trap, i, c, d, b, u, grade, source)                                    \
+    {VS_TRAP_##trap,                                                                               \
      offsetof(struct vs_hypervisor_config, name##_instructions),                                   \
      offsetof(struct vs_hypervisor_config, name##_code),                                           \
      offsetof(struct vs_hypervisor_config, name##_data),                                           \
      offsetof(struct vs_hypervisor_config, name##_copy),                                           \
      offsetof(struct vs_hypervisor_config, name##_user)},
-#include "hypervisor/reasons.def"
-#undef VS_HV_REASON
+#include "hypervisor/programs.def"
+#undef VS_HV_PROGRAM
 };
 #define N (sizeof programs / sizeof programs[0])
 _Static_assert(CODE_PROGRAM + N * 0x10000u <= VS_HV_AREA_BYTES, "programs' code leaves its area");
@@ -77,14 +68,14 @@ void vs_hv_check(const struct vs_hypervisor_config *c, struct vs_errors *errors)
             vs_error(errors,
                      "hypervisor: the program of %s fetches %llu bytes of code but executes no "
                      "instruction",
-                     vs_op_name(programs[i].handler), (unsigned long long)code);
+                     vs_op_name(vs_trap_handler(programs[i].trap)), (unsigned long long)code);
         }
     }
 }
 
 void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
                 struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
-                const struct vs_core_port *core, const struct vs_vmcs_port *vmcs,
+                const struct vs_core_port *core, const struct vs_state_port *state,
                 const struct vs_slat_port *slat)
 {
     memset(h, 0, sizeof *h);
@@ -98,22 +89,10 @@ void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
     h->block_ps = c->block * clock.period_ps;
     h->wake_ps = c->wake * clock.period_ps;
     h->core = *core;
-    h->vmcs = *vmcs;
+    h->state = *state;
     h->slat = *slat;
     h->direct_at = VS_HV_DIRECT;
     h->data_at = VS_HV_DATA + (uint64_t)(vcpu % DATA_PARTS) * DATA_BYTES;
-}
-
-enum vs_op vs_hv_handler_op(enum vs_op exit_op)
-{
-    /* KVM emulates INVPCID as it does INVLPG: the operand decoded, one context synchronised */
-    exit_op = exit_op == VS_OP_EXIT_INVPCID ? VS_OP_EXIT_INVLPG : exit_op;
-    for (size_t i = 0; i < N; i++) {
-        if (programs[i].exit == exit_op) {
-            return programs[i].handler;
-        }
-    }
-    return VS_OP_N;
 }
 
 static void charge(const struct vs_hypervisor *h, struct vs_txn *t, unsigned account, uint64_t ps)
@@ -147,48 +126,49 @@ static void run(struct vs_hypervisor *h, struct vs_txn *t, uint64_t instructions
     }
 }
 
-/* Time of VMREAD and VMWRITE, unless the machine states its handlers as one sum. */
+/* Time of state that is read and written, unless the machine states its handlers as one sum. */
 static struct vs_txn *timed(const struct vs_hypervisor *h, struct vs_txn *t)
 {
     return h->cfg.common_vmcs ? t : NULL;
 }
 
-static uint64_t read_field(struct vs_hypervisor *h, struct vs_txn *t, uint32_t field)
+static uint64_t read_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_state field)
 {
     uint64_t value = 0;
     t = timed(h, t);
-    h->vmcs.vmread(h->vmcs.ctx, t, field, &value);
+    h->state.read(h->state.ctx, t, field, &value);
     h->count[VS_CNT_hypervisor_vmreads] += t != NULL;
     return value;
 }
 
-static void write_field(struct vs_hypervisor *h, struct vs_txn *t, uint32_t field, uint64_t value)
+static void write_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_state field,
+                        uint64_t value)
 {
     t = timed(h, t);
-    h->vmcs.vmwrite(h->vmcs.ctx, t, field, value);
+    h->state.write(h->state.ctx, t, field, value);
     h->count[VS_CNT_hypervisor_vmwrites] += t != NULL;
 }
 
-static void read_fields(struct vs_hypervisor *h, struct vs_txn *t, const uint32_t *list)
+static void read_fields(struct vs_hypervisor *h, struct vs_txn *t, const enum vs_state *list)
 {
     for (; *list; list++) {
         uint64_t value = read_field(h, t, *list);
-        h->rip = *list == VS_HV_GUEST_RIP ? value : h->rip;
-        h->length = *list == VS_HV_EXIT_LENGTH ? value : h->length;
+        h->pc = *list == VS_STATE_PC ? value : h->pc;
+        h->length = *list == VS_STATE_LENGTH ? value : h->length;
     }
 }
 
-/* What a program writes: RIP moved on, the window closed; other fields keep their value, which the
- * handler has in a register. */
-static void write_fields(struct vs_hypervisor *h, struct vs_txn *t, const uint32_t *list)
+/* What a program writes: the next instruction, the window closed; what else it writes keeps its
+ * value, which the handler has in a register. */
+static void write_fields(struct vs_hypervisor *h, struct vs_txn *t, const enum vs_state *list)
 {
     for (; *list; list++) {
         uint64_t value = 0;
-        h->vmcs.vmread(h->vmcs.ctx, NULL, *list, &value);
-        if (*list == VS_HV_GUEST_RIP) {
-            value = h->rip + h->length;
-        } else if (*list == VS_HV_PROC_CONTROLS) {
-            value &= ~(uint64_t)INTERRUPT_WINDOW;
+        h->state.read(h->state.ctx, NULL, *list, &value);
+        if (*list == VS_STATE_PC) {
+            value = h->pc + h->length;
+        } else if (*list == VS_STATE_CONTROLS) {
+            value &= ~(uint64_t)VS_CONTROLS_WINDOW;
         }
         write_field(h, t, *list, value);
     }
@@ -220,22 +200,22 @@ static void user_space(struct vs_hypervisor *h, struct vs_txn *t)
         h->cfg.user_data);
 }
 
-static const struct program *find(enum vs_op handler)
+static const struct program *find(enum vs_trap_kind trap)
 {
     for (size_t i = 0; i < N; i++) {
-        if (programs[i].handler == handler) {
+        if (programs[i].trap == trap) {
             return &programs[i];
         }
     }
     return NULL;
 }
 
-/* Not memory: a device. The instruction is decoded and emulated as after a misconfiguration. */
+/* Not memory: a device. The instruction is decoded and emulated as any device's is. */
 static void emulate(struct vs_hypervisor *h, struct vs_txn *t, bool *user)
 {
-    const struct program *p = find(VS_OP_HANDLER_EPT_MISCONFIG);
-    const uint32_t *read, *write;
-    vs__hv_fields(p->handler, &read, &write);
+    const struct program *p = find(VS_TRAP_MMIO);
+    const enum vs_state *read, *write;
+    vs__hv_fields(p->trap, &read, &write);
     h->count[VS_CNT_hypervisor_mmio]++;
     read_fields(h, t, read);
     run_program(h, t, p);
@@ -296,7 +276,7 @@ static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_
 
 bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
 {
-    run_program(h, t, find(VS_OP_HANDLER_EPT_VIOLATION));
+    run_program(h, t, find(VS_TRAP_STAGE2_FAULT));
     return back(h, t, at);
 }
 
@@ -312,24 +292,23 @@ void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t)
 static void open_window(struct vs_hypervisor *h, struct vs_txn *t)
 {
     uint64_t controls = 0; /* kept in memory by the hypervisor */
-    h->vmcs.vmread(h->vmcs.ctx, NULL, VS_HV_PROC_CONTROLS, &controls);
-    write_field(h, t, VS_HV_PROC_CONTROLS, controls | INTERRUPT_WINDOW);
+    h->state.read(h->state.ctx, NULL, VS_STATE_CONTROLS, &controls);
+    write_field(h, t, VS_STATE_CONTROLS, controls | VS_CONTROLS_WINDOW);
     h->count[VS_CNT_hypervisor_windows]++;
 }
 
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery)
 {
     if (virtual_delivery) {
-        uint64_t status = read_field(h, t, VS_HV_GUEST_INTERRUPT_STATUS);
-        uint64_t rvi = (status & RVI) > vector ? status & RVI : vector;
-        write_field(h, t, VS_HV_GUEST_INTERRUPT_STATUS, (status & ~(uint64_t)RVI) | rvi);
+        uint64_t highest = read_field(h, t, VS_STATE_VIRTUAL_INTR);
+        write_field(h, t, VS_STATE_VIRTUAL_INTR, highest > vector ? highest : vector);
         h->count[VS_CNT_hypervisor_injections]++;
         return true;
     }
-    bool blocked = (read_field(h, t, VS_HV_INTERRUPTIBILITY) & BLOCKING) != 0 ||
-                   !(read_field(h, t, VS_HV_GUEST_RFLAGS) & RFLAGS_IF);
+    bool blocked = read_field(h, t, VS_STATE_INTERRUPTIBILITY) != 0 ||
+                   !(read_field(h, t, VS_STATE_FLAGS) & RFLAGS_IF);
     if (!blocked) {
-        write_field(h, t, VS_HV_ENTRY_INTR_INFO, INTERRUPTION_VALID | vector);
+        write_field(h, t, VS_STATE_ENTRY_INTR, VS_EVENT_VALID | vector);
         h->count[VS_CNT_hypervisor_injections]++;
         return true;
     }
@@ -340,19 +319,19 @@ bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, boo
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
                             uint32_t error)
 {
-    write_field(h, t, VS_HV_ENTRY_ERROR_CODE, error);
-    write_field(h, t, VS_HV_ENTRY_INTR_INFO,
-                INTERRUPTION_VALID | HARDWARE_EXCEPTION | WITH_ERROR_CODE | vector);
+    write_field(h, t, VS_STATE_ENTRY_ERROR, error);
+    write_field(h, t, VS_STATE_ENTRY_INTR,
+                VS_EVENT_VALID | VS_EVENT_EXCEPTION | VS_EVENT_ERROR | vector);
 }
 
 void vs_hv_preemption_timer(struct vs_hypervisor *h, struct vs_txn *t, uint64_t ticks)
 {
-    write_field(h, t, VS_HV_PREEMPTION_TIMER, ticks);
+    write_field(h, t, VS_STATE_TIMER, ticks);
 }
 
 void vs_hv_fast_eoi(struct vs_hypervisor *h, struct vs_txn *t)
 {
-    const struct program *p = find(VS_OP_HANDLER_APIC_ACCESS);
+    const struct program *p = find(VS_TRAP_APIC_ACCESS);
     uint64_t index = (uint64_t)(p - programs);
     run(h, t, h->cfg.fast_eoi, VS_HV_CODE + CODE_PROGRAM + index * 0x10000u, h->cfg.fast_eoi_code,
         h->data_at + DATA_PROGRAM + index * 0x1000u, 0);
@@ -360,35 +339,35 @@ void vs_hv_fast_eoi(struct vs_hypervisor *h, struct vs_txn *t)
 
 uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t)
 {
-    return read_field(h, t, VS_HV_PML_INDEX);
+    return read_field(h, t, VS_STATE_LOG_INDEX);
 }
 
 void vs_hv_log_reset(struct vs_hypervisor *h, struct vs_txn *t, uint64_t index)
 {
-    write_field(h, t, VS_HV_PML_INDEX, index);
+    write_field(h, t, VS_STATE_LOG_INDEX, index);
 }
 
 void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3)
 {
-    write_field(h, t, VS_HV_GUEST_CR3, cr3);
+    write_field(h, t, VS_STATE_CR3, cr3);
 }
 
-enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op,
+enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
                                const struct vs_hv_exit *exit)
 {
-    const struct program *p = find(op);
+    const struct program *p = find(trap);
     const struct vs_hypervisor_config *c = &h->cfg;
-    const uint32_t *read, *write;
+    const enum vs_state *read, *write;
     if (!p) {
         return VS_HV_FAIL;
     }
     bool user = knob(h, p->user) != 0 || exit->user, good = true;
     /* KVM's fasteoi skips the instruction without looking at it */
-    vs__hv_fields(exit->fast && op == VS_OP_HANDLER_APIC_ACCESS ? VS_OP_HANDLER_CR_ACCESS : op,
+    vs__hv_fields(exit->fast && trap == VS_TRAP_APIC_ACCESS ? VS_TRAP_CONTROL_REGISTER : trap,
                   &read, &write);
-    vs_open(t, op);
+    vs_open(t, vs_trap_handler(trap));
     h->count[VS_CNT_hypervisor_exits]++;
-    h->rip = h->length = 0;
+    h->pc = h->length = 0;
     charge(h, t, VS_ACC_hypervisor_rsb_fill, h->rsb_ps);
     charge(h, t, VS_ACC_hypervisor_spec_ctrl, h->spec_ps);
     charge(h, t, VS_ACC_hypervisor_fixed, h->fixed_ps);
@@ -401,7 +380,7 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     if (!exit->fast) {
         run_program(h, t, p);
     }
-    if (op == VS_OP_HANDLER_EPT_VIOLATION && !exit->fast) {
+    if (trap == VS_TRAP_STAGE2_FAULT && !exit->fast) {
         good = map_page(h, t, exit, &user);
     } else if (exit->device) {
         emulate(h, t, &user);
@@ -420,14 +399,14 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     charge(h, t, VS_ACC_hypervisor_l1d_flush, h->flush_ps);
     charge(h, t, VS_ACC_hypervisor_spec_ctrl, h->spec_ps);
     vs_close(t);
-    return !good ? VS_HV_FAIL : op == VS_OP_HANDLER_HLT ? VS_HV_HALT : VS_HV_RESUME;
+    return !good ? VS_HV_FAIL : trap == VS_TRAP_HALT ? VS_HV_HALT : VS_HV_RESUME;
 }
 
 void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t)
 {
     h->count[VS_CNT_hypervisor_host_interrupts]++;
-    vs_open(t, VS_OP_HANDLER_EXTERNAL_INTERRUPT);
-    run_program(h, t, find(VS_OP_HANDLER_EXTERNAL_INTERRUPT));
+    vs_open(t, VS_OP_HANDLER_INTERRUPT);
+    run_program(h, t, find(VS_TRAP_INTERRUPT));
     vs_close(t);
 }
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handlers of VM exits as programs that run on the simulated core: instructions, code lines
- * fetched, data lines touched, VMCS fields read and written, pages cleared. Their memory time is
+ * Handlers of exits as programs that run on the simulated core: instructions, code lines fetched,
+ * data lines touched, state of the vCPU read and written, pages cleared. Their memory time is
  * that of the caches and TLBs they share with the guest, so that a cold handler costs more than a
  * warm one.
  *
- * The platform leaves the guest (model/vmcs), calls vs_hv_handle under the host's actor and enters
+ * The machine leaves the guest (port/world.h), calls vs_hv_handle under the host's actor and enters
  * the guest again. Errors: VS_HV_FAIL when host memory is exhausted.
  */
 #ifndef VIRTSIM_HYPERVISOR_H
 #define VIRTSIM_HYPERVISOR_H
 
+#include "virtsim/op.h"
 #include "virtsim/port.h"
+#include "virtsim/port/state.h"
 
 #define VS_DEF_NAME hypervisor
 #define VS_DEF_FILE "hypervisor/hypervisor.def"
@@ -32,12 +34,12 @@ enum vs_hv_result {
 };
 
 struct vs_hv_exit {
-    uint64_t qualification, guest_physical;
+    uint64_t guest_physical;
     uint8_t inject;        /* vector that is pending for the guest; 0 = none (vs_hv_inject) */
     bool more;             /* others are pending besides it: the next window is theirs */
-    bool virtual_delivery; /* it is requested through RVI instead of being injected */
+    bool virtual_delivery; /* the processor delivers it: no injection */
     bool device;           /* the access was to a device: emulated as after a misconfiguration */
-    bool fast;             /* EPT violation of a page that is there: `work` is all there is to do */
+    bool fast;             /* `work` is all there is to do: a fault of a page that is there */
     bool user;             /* somebody in user space is asked, whatever the reason */
     /* the processor logs pages: what has been logged is read first, at every exit; may be NULL */
     void (*log)(void *ctx, struct vs_txn *t);
@@ -52,45 +54,42 @@ struct vs_hypervisor {
     uint16_t account;
     uint64_t spec_ps, rsb_ps, flush_ps, fixed_ps, switch_ps, block_ps, wake_ps;
     struct vs_core_port core;
-    struct vs_vmcs_port vmcs;
+    struct vs_state_port state;
     struct vs_slat_port slat;
-    uint64_t direct_at;   /* where host-physical 0 is mapped: VS_HV_DIRECT */
-    uint64_t data_at;     /* vCPU index decides which data it touches */
-    uint64_t poll_ps;     /* how long the next halt will be polled */
-    uint64_t rip, length; /* of the present exit, as read */
+    uint64_t direct_at;  /* where host-physical 0 is mapped: VS_HV_DIRECT */
+    uint64_t data_at;    /* vCPU index decides which data it touches */
+    uint64_t poll_ps;    /* how long the next halt will be polled */
+    uint64_t pc, length; /* of the present exit, as read */
     uint64_t count[VS_CNT_hypervisor_N];
 };
 
 void vs_hv_check(const struct vs_hypervisor_config *cfg, struct vs_errors *errors);
 void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *cfg,
                 struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
-                const struct vs_core_port *core, const struct vs_vmcs_port *vmcs,
+                const struct vs_core_port *core, const struct vs_state_port *state,
                 const struct vs_slat_port *slat);
-/* Runs the handler of an exit; op is VS_OP_HANDLER_... and is opened and closed here. */
-enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_op op,
+/* Runs the handler of a trap that left the guest; its operation is opened and closed here. */
+enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
                                const struct vs_hv_exit *exit);
-/* The handler's operation of an exit's operation; VS_OP_N when it has no program. */
-enum vs_op vs_hv_handler_op(enum vs_op exit_op);
-/* Hands an external interrupt to the next entry: through the VM-entry interruption-information
- * field, or through RVI when `virtual_delivery`. False when the guest cannot take it now (RFLAGS.IF
- * clear, blocking by STI or MOV SS): interrupt-window exiting is on, and the exit for the window is
- * where it goes in. */
+/* Hands an external interrupt to the next entry, or to the processor, which delivers it when it can
+ * (`virtual_delivery`). False when the guest cannot take it now (RFLAGS.IF clear, or held back by
+ * the instruction before): a window is asked for, and the exit for it is where it goes in. */
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery);
 /* The same for an exception with an error code, which always goes in. */
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
                             uint32_t error);
-/* VMWRITE of the VMX-preemption timer, in its own ticks. */
+/* Writes the timer that stops the guest, in its own ticks. */
 void vs_hv_preemption_timer(struct vs_hypervisor *h, struct vs_txn *t, uint64_t ticks);
 /* The end of interrupt that an APIC access was: KVM's fasteoi, which decodes no instruction. The
  * `work` of an exit that is otherwise `fast`. */
 void vs_hv_fast_eoi(struct vs_hypervisor *h, struct vs_txn *t);
-/* VMREAD and VMWRITE of the index of the page-modification log. */
+/* Reads and writes the index of the log of written pages. */
 uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t);
 void vs_hv_log_reset(struct vs_hypervisor *h, struct vs_txn *t, uint64_t index);
-/* VMWRITE of the CR3 that the processor runs the guest with. */
+/* Writes the CR3 that the processor runs the guest with. */
 void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3);
-/* Gives guest-physical `at` a host page and clears it, as an EPT violation does; false: host memory
- * is exhausted. */
+/* Gives guest-physical `at` a host page and clears it, as a second-dimension fault does; false:
+ * host memory is exhausted. */
 bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at);
 /* What the present exit is about turns out to be a device: the access is emulated. */
 void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t);
@@ -101,7 +100,7 @@ void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t);
  * the two. Either the host was still polling, or the thread had gone to sleep: the rest of that,
  * and being woken, are charged. The polling time of the next halt follows KVM's rule. */
 void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps event);
-/* Numbers of VMREADs and VMWRITEs of a program, common path included. */
-void vs_hv_program(enum vs_op op, unsigned *vmreads, unsigned *vmwrites);
+/* How much state a program reads and writes, common path included. */
+void vs_hv_program(enum vs_trap_kind trap, unsigned *reads, unsigned *writes);
 
 #endif

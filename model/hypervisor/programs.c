@@ -1,71 +1,72 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which VMCS fields a handler reads and writes. The lists follow KVM's code of an exit in the
- * steady state: vmx_vcpu_run reads reason and vectoring; registers and segments are read when
- * first wanted and then cached until the entry, execution controls are kept in a shadow and only
- * written; kvm_skip_emulated_instruction wants RFLAGS, the length, RIP and interruptibility.
+ * Which state a handler reads and writes. The lists follow KVM's code of an exit in the steady
+ * state, on Intel's processors: vmx_vcpu_run reads reason and vectoring; registers and segments are
+ * read when first wanted and then cached until the entry, execution controls are kept in a shadow
+ * and only written; kvm_skip_emulated_instruction wants RFLAGS, the length, RIP and
+ * interruptibility.
  */
 #include "programs.h"
 
-#define SKIP VS_HV_GUEST_RFLAGS, VS_HV_EXIT_LENGTH, VS_HV_GUEST_RIP, VS_HV_INTERRUPTIBILITY, 0
+#define SKIP VS_STATE_FLAGS, VS_STATE_LENGTH, VS_STATE_PC, VS_STATE_INTERRUPTIBILITY, VS_STATE_NONE
 #define EMULATE                                                                                    \
-    VS_HV_GUEST_RIP, VS_HV_GUEST_RFLAGS, VS_HV_GUEST_RSP, VS_HV_CS_AR, VS_HV_GUEST_CR0,            \
-        VS_HV_GUEST_CR3, VS_HV_EXIT_LENGTH, VS_HV_INTERRUPTIBILITY, 0
+    VS_STATE_PC, VS_STATE_FLAGS, VS_STATE_SP, VS_STATE_CODE_SEGMENT, VS_STATE_CR0, VS_STATE_CR3,   \
+        VS_STATE_LENGTH, VS_STATE_INTERRUPTIBILITY, VS_STATE_NONE
 
-const uint32_t vs__hv_common_read[] = {VS_HV_EXIT_REASON, VS_HV_IDT_VECTORING, 0};
+const enum vs_state vs__hv_common_read[] = {VS_STATE_REASON, VS_STATE_VECTORING, VS_STATE_NONE};
 
-static const uint32_t none[] = {0};
-static const uint32_t event[] = {VS_HV_EXIT_INTR_INFO, 0};
-static const uint32_t exception[] = {VS_HV_EXIT_INTR_INFO, VS_HV_QUALIFICATION, 0};
-static const uint32_t skip[] = {SKIP};
-static const uint32_t qualified[] = {VS_HV_QUALIFICATION, SKIP};
-static const uint32_t port_io[] = {VS_HV_QUALIFICATION, VS_HV_CS_AR, SKIP};
-static const uint32_t apic_page[] = {VS_HV_QUALIFICATION, EMULATE};
-static const uint32_t offset[] = {VS_HV_QUALIFICATION, 0};
-static const uint32_t fault[] = {VS_HV_QUALIFICATION, VS_HV_GUEST_PHYSICAL, 0};
-static const uint32_t mmio[] = {VS_HV_GUEST_PHYSICAL, EMULATE};
-static const uint32_t moved[] = {VS_HV_GUEST_RIP, 0};
-static const uint32_t emulated[] = {VS_HV_GUEST_RIP, VS_HV_GUEST_RFLAGS, 0};
-static const uint32_t controls[] = {VS_HV_PROC_CONTROLS, 0};
+static const enum vs_state none[] = {VS_STATE_NONE};
+static const enum vs_state event[] = {VS_STATE_INTR_INFO, VS_STATE_NONE};
+static const enum vs_state exception[] = {VS_STATE_INTR_INFO, VS_STATE_SYNDROME, VS_STATE_NONE};
+static const enum vs_state skip[] = {SKIP};
+static const enum vs_state qualified[] = {VS_STATE_SYNDROME, SKIP};
+static const enum vs_state port_io[] = {VS_STATE_SYNDROME, VS_STATE_CODE_SEGMENT, SKIP};
+static const enum vs_state apic_page[] = {VS_STATE_SYNDROME, EMULATE};
+static const enum vs_state offset[] = {VS_STATE_SYNDROME, VS_STATE_NONE};
+static const enum vs_state fault[] = {VS_STATE_SYNDROME, VS_STATE_FAULT_GPA, VS_STATE_NONE};
+static const enum vs_state mmio[] = {VS_STATE_FAULT_GPA, EMULATE};
+static const enum vs_state moved[] = {VS_STATE_PC, VS_STATE_NONE};
+static const enum vs_state emulated[] = {VS_STATE_PC, VS_STATE_FLAGS, VS_STATE_NONE};
+static const enum vs_state controls[] = {VS_STATE_CONTROLS, VS_STATE_NONE};
 
 static const struct {
-    enum vs_op op;
-    const uint32_t *read, *write;
+    enum vs_trap_kind trap;
+    const enum vs_state *read, *write;
 } table[] = {
-    {VS_OP_HANDLER_EXCEPTION, exception, none},
-    {VS_OP_HANDLER_EXTERNAL_INTERRUPT, event, none},
-    {VS_OP_HANDLER_INTERRUPT_WINDOW, none, controls},
-    {VS_OP_HANDLER_CPUID, skip, moved},
-    {VS_OP_HANDLER_HLT, skip, moved},
-    {VS_OP_HANDLER_INVLPG, qualified, moved},
-    {VS_OP_HANDLER_RDTSC, skip, moved},
-    {VS_OP_HANDLER_VMCALL, skip, moved},
-    {VS_OP_HANDLER_CR_ACCESS, qualified, moved},
-    {VS_OP_HANDLER_IO_INSTRUCTION, port_io, moved},
-    {VS_OP_HANDLER_RDMSR, skip, moved},
-    {VS_OP_HANDLER_WRMSR, skip, moved},
-    {VS_OP_HANDLER_PAUSE, skip, moved},
-    {VS_OP_HANDLER_APIC_ACCESS, apic_page, emulated},
-    {VS_OP_HANDLER_VIRTUALIZED_EOI, offset, none},
-    {VS_OP_HANDLER_APIC_WRITE, offset, none},
-    {VS_OP_HANDLER_EPT_VIOLATION, fault, none},
-    {VS_OP_HANDLER_EPT_MISCONFIG, mmio, emulated},
-    {VS_OP_HANDLER_PREEMPTION_TIMER, none, none},
-    {VS_OP_HANDLER_PML_FULL, none, none},
+    {VS_TRAP_EXCEPTION, exception, none},
+    {VS_TRAP_INTERRUPT, event, none},
+    {VS_TRAP_INTERRUPT_WINDOW, none, controls},
+    {VS_TRAP_CPU_ID, skip, moved},
+    {VS_TRAP_HALT, skip, moved},
+    {VS_TRAP_INVALIDATE, qualified, moved},
+    {VS_TRAP_TIMESTAMP, skip, moved},
+    {VS_TRAP_HYPERCALL, skip, moved},
+    {VS_TRAP_CONTROL_REGISTER, qualified, moved},
+    {VS_TRAP_PIO, port_io, moved},
+    {VS_TRAP_MSR_READ, skip, moved},
+    {VS_TRAP_MSR_WRITE, skip, moved},
+    {VS_TRAP_PAUSE, skip, moved},
+    {VS_TRAP_APIC_ACCESS, apic_page, emulated},
+    {VS_TRAP_EOI, offset, none},
+    {VS_TRAP_APIC_WRITE, offset, none},
+    {VS_TRAP_STAGE2_FAULT, fault, none},
+    {VS_TRAP_MMIO, mmio, emulated},
+    {VS_TRAP_TIMER, none, none},
+    {VS_TRAP_LOG_FULL, none, none},
 };
 
-void vs__hv_fields(enum vs_op op, const uint32_t **read, const uint32_t **write)
+void vs__hv_fields(enum vs_trap_kind trap, const enum vs_state **read, const enum vs_state **write)
 {
     *read = *write = none;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (table[i].op == op) {
+        if (table[i].trap == trap) {
             *read = table[i].read;
             *write = table[i].write;
         }
     }
 }
 
-static unsigned length(const uint32_t *list)
+static unsigned length(const enum vs_state *list)
 {
     unsigned n = 0;
     while (list[n]) {
@@ -74,10 +75,10 @@ static unsigned length(const uint32_t *list)
     return n;
 }
 
-void vs_hv_program(enum vs_op op, unsigned *vmreads, unsigned *vmwrites)
+void vs_hv_program(enum vs_trap_kind trap, unsigned *reads, unsigned *writes)
 {
-    const uint32_t *read, *write;
-    vs__hv_fields(op, &read, &write);
-    *vmreads = length(vs__hv_common_read) + length(read);
-    *vmwrites = length(write);
+    const enum vs_state *read, *write;
+    vs__hv_fields(trap, &read, &write);
+    *reads = length(vs__hv_common_read) + length(read);
+    *writes = length(write);
 }

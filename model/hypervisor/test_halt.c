@@ -8,30 +8,30 @@ static void test_an_interrupt_goes_into_the_next_entry(void **state)
 {
     struct fixture *f = *state;
     struct vs_hv_exit e = {.inject = 0x41};
-    handle(f, VS_OP_HANDLER_EXTERNAL_INTERRUPT, e);
-    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0x80000041);
+    handle(f, VS_TRAP_INTERRUPT, e);
+    assert_int_equal(field(f, VS_STATE_ENTRY_INTR), (VS_EVENT_VALID | 0x41));
     assert_int_equal(f->h.count[VS_CNT_hypervisor_injections], 1);
-    assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0);
+    assert_int_equal(field(f, VS_STATE_CONTROLS), 0);
 }
 
 static void test_a_guest_that_cannot_take_it_gets_a_window_and_then_the_interrupt(void **state)
 {
     struct fixture *f = *state;
     struct vs_hv_exit e = {.inject = 0x41};
-    f->vmcs.field[VS_HV_PROC_CONTROLS / 2] = 0x1000;
+    f->state.field[VS_STATE_CONTROLS] = 0x1000;
     const uint64_t flags[] = {0x2, 0x202, 0x202}, blocking[] = {0, 1, 2}; /* IF, STI, MOV SS */
     for (int i = 0; i < 3; i++) {
-        f->vmcs.field[VS_HV_GUEST_RFLAGS / 2] = flags[i];
-        f->vmcs.field[VS_HV_INTERRUPTIBILITY / 2] = blocking[i];
-        f->vmcs.field[VS_HV_PROC_CONTROLS / 2] = 0x1000;
+        f->state.field[VS_STATE_FLAGS] = flags[i];
+        f->state.field[VS_STATE_INTERRUPTIBILITY] = blocking[i];
+        f->state.field[VS_STATE_CONTROLS] = 0x1000;
         assert_false(vs_hv_inject(&f->h, &f->t, 0x41, false));
-        assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0);
-        assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0x1004);
+        assert_int_equal(field(f, VS_STATE_ENTRY_INTR), 0);
+        assert_int_equal(field(f, VS_STATE_CONTROLS), (0x1000 | VS_CONTROLS_WINDOW));
     }
-    f->vmcs.field[VS_HV_INTERRUPTIBILITY / 2] = 0;
-    handle(f, VS_OP_HANDLER_INTERRUPT_WINDOW, e);
-    assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0x1000);
-    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0x80000041);
+    f->state.field[VS_STATE_INTERRUPTIBILITY] = 0;
+    handle(f, VS_TRAP_INTERRUPT_WINDOW, e);
+    assert_int_equal(field(f, VS_STATE_CONTROLS), 0x1000);
+    assert_int_equal(field(f, VS_STATE_ENTRY_INTR), (VS_EVENT_VALID | 0x41));
     assert_int_equal(f->h.count[VS_CNT_hypervisor_windows], 3);
 }
 
@@ -40,25 +40,25 @@ static void test_an_injection_that_leaves_others_pending_keeps_the_window_open(v
 {
     struct fixture *f = *state;
     struct vs_hv_exit e = {.inject = 0x41, .more = true};
-    f->vmcs.field[VS_HV_PROC_CONTROLS / 2] = 0x1004;
-    handle(f, VS_OP_HANDLER_INTERRUPT_WINDOW, e);
-    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0x80000041);
-    assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0x1004);
+    f->state.field[VS_STATE_CONTROLS] = (0x1000 | VS_CONTROLS_WINDOW);
+    handle(f, VS_TRAP_INTERRUPT_WINDOW, e);
+    assert_int_equal(field(f, VS_STATE_ENTRY_INTR), (VS_EVENT_VALID | 0x41));
+    assert_int_equal(field(f, VS_STATE_CONTROLS), (0x1000 | VS_CONTROLS_WINDOW));
     e.more = false;
-    handle(f, VS_OP_HANDLER_INTERRUPT_WINDOW, e);
-    assert_int_equal(field(f, VS_HV_PROC_CONTROLS), 0x1000);
+    handle(f, VS_TRAP_INTERRUPT_WINDOW, e);
+    assert_int_equal(field(f, VS_STATE_CONTROLS), 0x1000);
 }
 
-static void test_virtual_delivery_raises_rvi_and_keeps_svi(void **state)
+static void test_virtual_delivery_asks_for_the_highest_vector(void **state)
 {
     struct fixture *f = *state;
-    f->vmcs.field[VS_HV_GUEST_INTERRUPT_STATUS / 2] = 0x5030;
-    f->vmcs.field[VS_HV_GUEST_RFLAGS / 2] = 0x2; /* the processor waits, not the hypervisor */
+    f->state.field[VS_STATE_VIRTUAL_INTR] = 0x30;
+    f->state.field[VS_STATE_FLAGS] = 0x2; /* the processor waits, not the hypervisor */
     assert_true(vs_hv_inject(&f->h, &f->t, 0x41, true));
-    assert_int_equal(field(f, VS_HV_GUEST_INTERRUPT_STATUS), 0x5041);
+    assert_int_equal(field(f, VS_STATE_VIRTUAL_INTR), 0x41);
     assert_true(vs_hv_inject(&f->h, &f->t, 0x31, true));
-    assert_int_equal(field(f, VS_HV_GUEST_INTERRUPT_STATUS), 0x5041);
-    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0);
+    assert_int_equal(field(f, VS_STATE_VIRTUAL_INTR), 0x41);
+    assert_int_equal(field(f, VS_STATE_ENTRY_INTR), 0);
 }
 
 static void test_an_interrupt_in_the_host_runs_its_handler_without_the_common_path(void **state)
@@ -66,8 +66,8 @@ static void test_an_interrupt_in_the_host_runs_its_handler_without_the_common_pa
     struct fixture *f = *state;
     vs_hv_host_interrupt(&f->h, &f->t);
     assert_int_equal(f->core.instructions, f->config.external_interrupt_instructions);
-    assert_int_equal(f->vmcs.reads, 0);
-    assert_int_equal(vs_ledger_acc(f->ledger, f->host, VS_OP_HANDLER_EXTERNAL_INTERRUPT)->n, 1);
+    assert_int_equal(f->state.reads, 0);
+    assert_int_equal(vs_ledger_acc(f->ledger, f->host, VS_OP_HANDLER_INTERRUPT)->n, 1);
 }
 
 /* ---- halts ---- */
@@ -144,8 +144,9 @@ static void test_an_injected_exception_brings_its_type_and_code(void **state)
 {
     struct fixture *f = *state;
     vs_hv_inject_exception(&f->h, &f->t, 14, 0x15);
-    assert_int_equal(field(f, VS_HV_ENTRY_INTR_INFO), 0x80000b0e);
-    assert_int_equal(field(f, VS_HV_ENTRY_ERROR_CODE), 0x15);
+    assert_int_equal(field(f, VS_STATE_ENTRY_INTR),
+                     VS_EVENT_VALID | VS_EVENT_EXCEPTION | VS_EVENT_ERROR | 0x0e);
+    assert_int_equal(field(f, VS_STATE_ENTRY_ERROR), 0x15);
 }
 
 /* KVM's kvm_vcpu_halt: a halt is over when the thread runs again; one of exactly the longest poll
@@ -172,7 +173,7 @@ int main(void)
         T(test_an_interrupt_goes_into_the_next_entry),
         T(test_a_guest_that_cannot_take_it_gets_a_window_and_then_the_interrupt),
         T(test_an_injection_that_leaves_others_pending_keeps_the_window_open),
-        T(test_virtual_delivery_raises_rvi_and_keeps_svi),
+        T(test_virtual_delivery_asks_for_the_highest_vector),
         T(test_an_interrupt_in_the_host_runs_its_handler_without_the_common_path),
         T(test_an_event_before_the_halt_wakes_nobody),
         T(test_polling_ends_at_its_time_and_not_before),

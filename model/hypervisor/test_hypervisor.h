@@ -42,10 +42,10 @@ struct fake_core {
     uint64_t lowest, highest;           /* of the vCPU's data */
 };
 
-/* Fields by encoding; time only for a transaction. */
-struct fake_vmcs {
+/* What handlers read and write; time only for a transaction. */
+struct fake_state {
     uint16_t base;
-    uint64_t field[0x10000 / 2];
+    uint64_t field[VS_STATE_N];
     uint64_t reads, writes;
 };
 
@@ -61,7 +61,7 @@ struct fixture {
     struct vs_hypervisor_config config;
     struct vs_hypervisor h;
     struct fake_core core;
-    struct fake_vmcs vmcs;
+    struct fake_state state;
     struct fake_slat slat;
     uint16_t line, host;
 };
@@ -116,10 +116,10 @@ static inline void core_store_string(void *ctx, struct vs_txn *t, vs_gva at, uin
     }
 }
 
-static inline bool vmcs_read(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
+static inline bool state_read(void *ctx, struct vs_txn *t, enum vs_state field, uint64_t *value)
 {
-    struct fake_vmcs *v = ctx;
-    *value = v->field[field / 2];
+    struct fake_state *v = ctx;
+    *value = v->field[field];
     if (t) {
         v->reads++;
         vs_charge(t, (uint16_t)(v->base + VMREAD), ps(VMREAD_PS));
@@ -127,10 +127,10 @@ static inline bool vmcs_read(void *ctx, struct vs_txn *t, uint32_t field, uint64
     return true;
 }
 
-static inline bool vmcs_write(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value)
+static inline bool state_write(void *ctx, struct vs_txn *t, enum vs_state field, uint64_t value)
 {
-    struct fake_vmcs *v = ctx;
-    v->field[field / 2] = value;
+    struct fake_state *v = ctx;
+    v->field[field] = value;
     if (t) {
         v->writes++;
         vs_charge(t, (uint16_t)(v->base + VMWRITE), ps(VMWRITE_PS));
@@ -170,9 +170,9 @@ static inline void build(struct fixture *f, unsigned vcpu)
 {
     struct vs_clock clock = {CLOCK_PS};
     struct vs_core_port core = {&f->core, core_instructions, core_touch, core_store_string};
-    struct vs_vmcs_port vmcs = {&f->vmcs, vmcs_read, vmcs_write};
+    struct vs_state_port state = {&f->state, state_read, state_write};
     struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed, 0};
-    vs_hv_init(&f->h, &f->config, f->ledger, clock, vcpu, &core, &vmcs, &slat);
+    vs_hv_init(&f->h, &f->config, f->ledger, clock, vcpu, &core, &state, &slat);
 }
 
 static inline int setup(void **state)
@@ -180,7 +180,7 @@ static inline int setup(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     vs_defaults(&vs_hypervisor_desc, &f->config);
     f->ledger = vs_ledger_create(1);
-    f->core.base = f->vmcs.base = vs_ledger_accounts(f->ledger, &fake);
+    f->core.base = f->state.base = vs_ledger_accounts(f->ledger, &fake);
     f->core.lowest = UINT64_MAX;
     f->slat.shift = 12;
     f->slat.exhausted_after = UINT64_MAX;
@@ -189,7 +189,7 @@ static inline int setup(void **state)
     f->host = vs_ledger_actor(f->ledger, "vcpu0/host");
     vs_txn_begin(&f->t, f->ledger, f->line, ps(0));
     vs_txn_actor(&f->t, f->host);
-    f->vmcs.field[VS_HV_GUEST_RFLAGS / 2] = 0x202;
+    f->state.field[VS_STATE_FLAGS] = 0x202;
     *state = f;
     return 0;
 }
@@ -207,17 +207,17 @@ static inline int teardown(void **state)
     return 0;
 }
 
-static inline uint64_t field(const struct fixture *f, uint32_t encoding)
+static inline uint64_t field(const struct fixture *f, enum vs_state what)
 {
-    return f->vmcs.field[encoding / 2];
+    return f->state.field[what];
 }
 
 /* Handles one exit; returns how long it took. */
-static inline uint64_t handle(struct fixture *f, enum vs_op op, struct vs_hv_exit exit)
+static inline uint64_t handle(struct fixture *f, enum vs_trap_kind trap, struct vs_hv_exit exit)
 {
     uint64_t start = vs_now(&f->t).v;
-    enum vs_hv_result want = op == VS_OP_HANDLER_HLT ? VS_HV_HALT : VS_HV_RESUME;
-    assert_int_equal(vs_hv_handle(&f->h, &f->t, op, &exit), want);
+    enum vs_hv_result want = trap == VS_TRAP_HALT ? VS_HV_HALT : VS_HV_RESUME;
+    assert_int_equal(vs_hv_handle(&f->h, &f->t, trap, &exit), want);
     return vs_now(&f->t).v - start;
 }
 static const struct vs_hv_exit plain = {.guest_physical = 0x5000};

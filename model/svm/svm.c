@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "svm/svm.h"
-
-#include <string.h>
+/* VMCB, VMRUN and #VMEXIT. */
+#include "svm/svm_impl.h"
 
 #define VS_DEF_NAME svm
 #define VS_DEF_FILE "svm/svm.def"
@@ -12,7 +11,7 @@
  * SS, DS of 4 each, GDTR and IDTR of 2, CPL, RFLAGS, RIP, RSP, RAX, CR2, DR6, DR7. */
 enum { MOVED = 16 + 4 + 8, MOVED_CR = 4, HOST = 12, CONTROL = 24, RECORDED = 6 };
 enum { THIS_ASID = 1, ALL = 2 }; /* of svm.tlb_control */
-enum { HOST_BYTES = 0x400, VECTOR_BITS = 0xa0 };
+enum { HOST_BYTES = 0x400 };
 
 void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
                  const struct vs_svm_wiring *wiring)
@@ -23,82 +22,31 @@ void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
     s->base = vs_ledger_accounts(wiring->ledger, &vs_svm_desc);
 }
 
-static vs_hpa at(vs_hpa base, uint64_t offset)
-{
-    return (vs_hpa){base.v + offset};
-}
-
 /* TLB_CONTROL: 0 nothing, 1 everything, 3 this ASID, 7 its non-global entries */
 static void tlb_control(struct vs_svm *s, uint64_t what)
 {
     static const uint64_t control[] = {0, 3, 1, 7};
-    vs_phys_write64(s->wire.phys, at(s->vmcb, VS_VMCB_ASID), s->asid | control[what] << 32);
+    vs_svm_put(s, VS_VMCB_ASID, s->asid | control[what] << 32);
 }
 
 void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm, vs_hpa iopm,
                   uint16_t asid, uint64_t ncr3)
 {
-    /* Of control registers and exceptions: KVM's init_vmcb (#DB, #UD, #AC, #MC). */
-    static const uint32_t always[] = {
-        VS_SVM_READ_CR0,       VS_SVM_READ_CR0 + 4,  VS_SVM_WRITE_CR0,     VS_SVM_WRITE_CR0 + 4,
-        VS_SVM_WRITE_CR0 + 8,  VS_SVM_EXCEPTION + 1, VS_SVM_EXCEPTION + 6, VS_SVM_EXCEPTION + 17,
-        VS_SVM_EXCEPTION + 18, VS_SVM_INTR,          VS_SVM_NMI,           VS_SVM_RDTSC,
-        VS_SVM_SHUTDOWN,       VS_SVM_VINTR,         VS_SVM_PAUSE,         VS_SVM_WBINVD,
-        VS_SVM_XSETBV};
     const struct vs_svm_config *c = &s->config;
-    const struct {
-        uint32_t code;
-        bool on;
-    } chosen[] = {{VS_SVM_CPUID, c->intercept_cpuid},
-                  {VS_SVM_HLT, c->intercept_hlt},
-                  {VS_SVM_IOIO, c->intercept_io},
-                  {VS_SVM_MSR, c->intercept_msr},
-                  {VS_SVM_VMMCALL, c->intercept_vmmcall},
-                  {VS_SVM_INVLPG, !ncr3 || s->wire.invlpg},
-                  {VS_SVM_EXCEPTION + 14, !ncr3}, /* #PF */
-                  {VS_SVM_READ_CR0 + 3, !ncr3 || s->wire.cr3_store},
-                  {VS_SVM_WRITE_CR0 + 3, !ncr3 || s->wire.cr3_load}};
-    uint8_t vector[VECTOR_BITS / 8] = {0};
-    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-        vector[always[i] / 8u] |= (uint8_t)(1u << always[i] % 8u);
-    }
-    for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
-        vector[chosen[i].code / 8u] |= (uint8_t)((unsigned)chosen[i].on << chosen[i].code % 8u);
-    }
     s->vmcb = vmcb;
     s->host_area = host_area;
     s->msrpm = msrpm;
     s->iopm = iopm;
     s->asid = asid;
-    vs_phys_write(s->wire.phys, at(vmcb, VS_VMCB_INTERCEPTS), vector, sizeof vector);
-    vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_IOPM), iopm.v);
-    vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_MSRPM), msrpm.v);
+    vs__svm_write_intercepts(s, ncr3 != 0);
+    vs_svm_put(s, VS_VMCB_PAUSE_THRESHOLD & ~7ull, c->pause_threshold << 32 | c->pause_count << 48);
+    vs_svm_put(s, VS_VMCB_IOPM, iopm.v);
+    vs_svm_put(s, VS_VMCB_MSRPM, msrpm.v);
     tlb_control(s, c->tlb_control);
-    vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NESTED), ncr3 != 0);
-    vs_phys_write64(s->wire.phys, at(vmcb, VS_VMCB_NCR3), ncr3);
-}
-
-bool vs_svm_intercepts(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint32_t number)
-{
-    uint8_t vector[VECTOR_BITS / 8];
-    vs_phys_read(s->wire.phys, at(s->vmcb, VS_VMCB_INTERCEPTS), vector, sizeof vector);
-    if (code < VECTOR_BITS && !(vector[code / 8u] >> code % 8u & 1u)) {
-        s->count[VS_CNT_svm_not_intercepted]++;
-        return false;
-    }
-    /* The maps: two bits an MSR in 2 KiB for each of three ranges (15.11), one bit a port (15.10).
-     * Which entries are set is the hypervisor's business; looking them up is the processor's. */
-    if (code == VS_SVM_MSR || code == VS_SVM_IOIO) {
-        uint64_t range = number >= 0xc0010000u ? 2 : number >= 0xc0000000u ? 1 : 0;
-        vs_hpa word = code == VS_SVM_MSR
-                          ? at(s->msrpm, range * 0x800u + (number & 0x1fffu) / 4u / 8u * 8u)
-                          : at(s->iopm, (number & 0xffffu) / 8u / 8u * 8u);
-        s->count[VS_CNT_svm_map_lookups]++;
-        if (t) {
-            s->wire.mem.touch(s->wire.mem.ctx, t, word, VS_REF_READ);
-        }
-    }
-    return true;
+    vs_svm_put(s, VS_VMCB_INT_CTL, VS_SVM_V_INTR_MASKING);
+    vs_svm_put(s, VS_VMCB_NESTED, ncr3 != 0);
+    vs_svm_put(s, VS_VMCB_NCR3, ncr3);
+    vs_svm_put(s, VS_VMCB_RFLAGS, 2u | VS_SVM_RFLAGS_IF); /* bit 1 is always set */
 }
 
 static void work(struct vs_svm *s, struct vs_txn *t, unsigned account, uint64_t n, uint64_t cycles)
@@ -113,17 +61,31 @@ static void lines(struct vs_svm *s, struct vs_txn *t, vs_hpa base, uint64_t from
                   enum vs_ref ref)
 {
     for (uint64_t o = from; o < to; o += LINE) {
-        s->wire.mem.touch(s->wire.mem.ctx, t, at(base, o), ref);
+        s->wire.mem.touch(s->wire.mem.ctx, t, vs_svm_at(base, o), ref);
     }
 }
 
-void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t info1, uint64_t info2)
+/* What the exit leaves in the VMCB; the event that the entry injected does not come again. */
+static void record(struct vs_svm *s, uint32_t code, uint64_t info1, uint64_t info2, uint8_t length)
+{
+    vs_svm_put(s, VS_VMCB_EXITCODE, code);
+    vs_svm_put(s, VS_VMCB_EXITINFO1, info1);
+    vs_svm_put(s, VS_VMCB_EXITINFO2, info2);
+    vs_svm_put(s, VS_VMCB_EXITINTINFO, 0); /* no exit here interrupts the delivery of an event */
+    vs_svm_put(s, VS_VMCB_NRIP, length ? vs_svm_get(s, VS_VMCB_RIP) + length : 0);
+    vs_svm_put(s, VS_VMCB_EVENTINJ, 0);
+    vs_svm_put(s, VS_VMCB_RFLAGS, s->rflags);
+    vs_svm_put(s, VS_VMCB_INT_STATE, s->int_state);
+    vs_svm_put(s, VS_VMCB_INT_CTL, s->int_ctl);
+}
+
+void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t info1, uint64_t info2,
+                 uint8_t length)
 {
     const struct vs_svm_config *c = &s->config;
     s->count[VS_CNT_svm_exits]++;
-    vs_phys_write64(s->wire.phys, at(s->vmcb, VS_VMCB_EXITCODE), code);
-    vs_phys_write64(s->wire.phys, at(s->vmcb, VS_VMCB_EXITINFO1), info1);
-    vs_phys_write64(s->wire.phys, at(s->vmcb, VS_VMCB_EXITINFO2), info2);
+    s->in_guest = false;
+    record(s, code, info1, info2, length);
     if (!t) {
         return;
     }
@@ -144,7 +106,8 @@ void vs_svm_flush_asid(struct vs_svm *s, struct vs_txn *t)
     s->flush = true;
     tlb_control(s, s->config.tlb_control == ALL ? ALL : THIS_ASID);
     if (t) {
-        s->wire.mem.touch(s->wire.mem.ctx, t, at(s->vmcb, VS_VMCB_TLB_CONTROL), VS_REF_WRITE);
+        s->wire.mem.touch(s->wire.mem.ctx, t, vs_svm_at(s->vmcb, VS_VMCB_TLB_CONTROL),
+                          VS_REF_WRITE);
     }
 }
 
@@ -169,12 +132,20 @@ static void flush(struct vs_svm *s, struct vs_txn *t)
     }
 }
 
-void vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
+bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
 {
     const struct vs_svm_config *c = &s->config;
+    if (!s->asid) {
+        return false;
+    }
     s->count[VS_CNT_svm_entries]++;
+    s->in_guest = true;
+    s->rflags = vs_svm_get(s, VS_VMCB_RFLAGS);
+    s->int_state = vs_svm_get(s, VS_VMCB_INT_STATE);
+    s->int_ctl = vs_svm_get(s, VS_VMCB_INT_CTL);
+    s->pause_left = c->pause_count;
     if (!t) {
-        return;
+        return true;
     }
     work(s, t, VS_ACC_svm_gif, 1, c->gif);
     work(s, t, VS_ACC_svm_vmload, 1, c->vmload);
@@ -189,54 +160,5 @@ void vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     flush(s, t);
     work(s, t, VS_ACC_svm_entry_fetch, 1, c->entry_fetch);
     vs_txn_actor(t, s->wire.guest_actor);
-}
-
-/* Where AMD keeps what a VMX encoding names; 0 = nowhere (a register or a bit the handler has). */
-static uint64_t offset_of(uint32_t field)
-{
-    static const struct {
-        uint16_t field, offset;
-    } map[] = {{0x2400, VS_VMCB_EXITINFO2},    {0x4002, VS_VMCB_INTERCEPTS},
-               {0x4016, VS_VMCB_EVENTINJ},     {0x4018, VS_VMCB_EVENTINJ},
-               {0x4402, VS_VMCB_EXITCODE},     {0x4404, VS_VMCB_EXITINTINFO},
-               {0x4408, VS_VMCB_EXITINTINFO},  {0x440c, VS_VMCB_NRIP},
-               {0x4816, VS_VMCB_STATE + 0x10}, {0x4824, VS_VMCB_INT_STATE},
-               {0x6400, VS_VMCB_EXITINFO1},    {0x6802, VS_VMCB_CR3},
-               {0x681c, VS_VMCB_RSP},          {0x681e, VS_VMCB_RIP},
-               {0x6820, VS_VMCB_RFLAGS},       {0x0810, 0x060}};
-    for (size_t i = 0; i < sizeof map / sizeof map[0]; i++) {
-        if (map[i].field == field) {
-            return map[i].offset;
-        }
-    }
-    return 0;
-}
-
-static void touch_field(struct vs_svm *s, struct vs_txn *t, uint32_t field, enum vs_ref ref)
-{
-    uint64_t offset = offset_of(field);
-    if (t && offset) {
-        s->count[VS_CNT_svm_fields]++;
-        s->wire.mem.touch(s->wire.mem.ctx, t, at(s->vmcb, offset), ref);
-    }
-}
-
-static bool read_value(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
-{
-    struct vs_svm *s = ctx;
-    touch_field(s, t, field, VS_REF_READ);
-    return s->values.vmread(s->values.ctx, NULL, field, value);
-}
-
-static bool write_value(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value)
-{
-    struct vs_svm *s = ctx;
-    touch_field(s, t, field, VS_REF_WRITE);
-    return s->values.vmwrite(s->values.ctx, NULL, field, value);
-}
-
-struct vs_vmcs_port vs_svm_port(struct vs_svm *s, const struct vs_vmcs_port *values)
-{
-    s->values = *values;
-    return (struct vs_vmcs_port){s, read_value, write_value};
+    return true;
 }

@@ -5,6 +5,7 @@
 
 #include "virtsim/knob.h"
 #include "vmcs/vmcs_impl.h"
+#include "vmcs/vmcs_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,6 +93,7 @@ static inline void boot(struct fixture *f)
                               {f, fake_flush, fake_context},
                               f->guest,
                               f->host};
+    vs_vmx_register();
     assert_int_equal(vs_vmx_init(&f->x, &f->config, &w), VS_OK);
     struct vs_vmx_setup s = {.vmxon = {VMXON_AT},
                              .vmcs = {VMCS_AT},

@@ -206,12 +206,13 @@ static void test_each_class_of_fields_is_booked_to_its_account(void **state)
     boot(f);
     assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
     vs_txn_actor(&f->t, f->host);
-    vs_open(&f->t, VS_OP_EXIT_CPUID);
+    vs_open(&f->t, vs_vmx_exit_op(VS_EXIT_CPUID));
     assert_true(vs_vmx_intercept(&f->x, &f->t, &cpuid, &info));
     assert_int_equal(vs_vmx_exit(&f->x, &f->t, &info), VS_VMX_OK);
     assert_int_equal(vs_vmx_enter(&f->x, &f->t, VS_VMX_RESUME), VS_VMX_OK);
     (void)vs_close(&f->t);
-    const struct vs_part *w = vs_ledger_acc(f->ledger, f->host, VS_OP_EXIT_CPUID)->work + f->x.base;
+    const struct vs_part *w =
+        vs_ledger_acc(f->ledger, f->host, vs_vmx_exit_op(VS_EXIT_CPUID))->work + f->x.base;
     static const struct {
         unsigned account;
         uint64_t n;
@@ -235,10 +236,34 @@ static void test_each_class_of_fields_is_booked_to_its_account(void **state)
     }
 }
 
+/* What handlers read and write is the architecture's own field in neutral words. */
+static void test_the_state_port_speaks_of_fields_in_neutral_words(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_state_port p = vs_vmx_state_port(&f->x);
+    uint64_t v = 0;
+    VS_PUT(&f->x, PROC_CONTROLS, VS_PROC_HLT);
+    assert_true(p.write(p.ctx, NULL, VS_STATE_CONTROLS, VS_CONTROLS_WINDOW));
+    assert_int_equal(VS_GET(&f->x, PROC_CONTROLS), VS_PROC_HLT | VS_PROC_INTERRUPT_WINDOW);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_CONTROLS, &v) && v == VS_CONTROLS_WINDOW);
+    VS_PUT(&f->x, GUEST_INTERRUPT_STATUS, 0x5030);
+    assert_true(p.write(p.ctx, NULL, VS_STATE_VIRTUAL_INTR, 0x41));
+    assert_int_equal(VS_GET(&f->x, GUEST_INTERRUPT_STATUS), 0x5041); /* SVI stays */
+    assert_true(p.read(p.ctx, NULL, VS_STATE_VIRTUAL_INTR, &v) && v == 0x41);
+    uint64_t fault = VS_EVENT_VALID | VS_EVENT_EXCEPTION | VS_EVENT_ERROR | 14u;
+    assert_true(p.write(p.ctx, NULL, VS_STATE_ENTRY_INTR, fault));
+    assert_int_equal(VS_GET(&f->x, ENTRY_INTERRUPTION_INFO), 0x80000b0e);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_ENTRY_INTR, &v) && v == fault);
+    VS_PUT(&f->x, GUEST_INTERRUPTIBILITY, 9); /* by STI; by NMI, which holds no interrupt back */
+    assert_true(p.read(p.ctx, NULL, VS_STATE_INTERRUPTIBILITY, &v) && v == 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_state_port_speaks_of_fields_in_neutral_words,
+                                        setup, teardown),
         T(test_state_that_entries_can_load_is_saved_by_every_exit),
         T(test_an_entry_loads_what_its_controls_name),
         T(test_pml_and_timer_are_saved_with_their_controls),

@@ -62,7 +62,7 @@ static void test_an_operation_is_the_sum_of_its_parts(void **state)
     struct fixture *f = *state;
     launch(f);
     uint64_t total = round_trip(f, &cpuid), parts = 0;
-    const struct vs_op_acc *acc = vs_ledger_acc(f->ledger, f->host, VS_OP_EXIT_CPUID);
+    const struct vs_op_acc *acc = vs_ledger_acc(f->ledger, f->host, vs_vmx_exit_op(VS_EXIT_CPUID));
     for (unsigned a = 0; a < VS_ACC_vmcs_N; a++) {
         parts += acc->work[f->x.base + a].ps;
     }
@@ -79,8 +79,8 @@ static void test_the_exit_belongs_to_the_host_and_the_guest_goes_on(void **state
     vs_txn_actor(&f->t, f->guest);
     (void)round_trip(f, &cpuid);
     assert_int_equal(f->t.actor, f->guest);
-    assert_int_equal(vs_ledger_acc(f->ledger, f->host, VS_OP_EXIT_CPUID)->n, 1);
-    assert_int_equal(vs_ledger_acc(f->ledger, f->guest, VS_OP_EXIT_CPUID)->n, 0);
+    assert_int_equal(vs_ledger_acc(f->ledger, f->host, vs_vmx_exit_op(VS_EXIT_CPUID))->n, 1);
+    assert_int_equal(vs_ledger_acc(f->ledger, f->guest, vs_vmx_exit_op(VS_EXIT_CPUID))->n, 0);
     assert_true(f->guest_context);
     assert_int_equal(f->context_vpid, 1);
     assert_int_equal(f->context_eptp, EPTP);
@@ -133,8 +133,8 @@ static void test_turning_vpid_off_flushes_on_both_ways(void **state)
     assert_int_equal(f->last_vpid, 0);
     assert_int_equal(f->context_vpid, 0);
     assert_int_equal(untagged, tagged + 2 * f->config.tlb_flush);
-    assert_int_equal(booked_n(f, VS_OP_EXIT_CPUID, VS_ACC_vmcs_exit_tlb), 1);
-    assert_int_equal(booked_n(f, VS_OP_EXIT_CPUID, VS_ACC_vmcs_entry_tlb), 1);
+    assert_int_equal(booked_n(f, vs_vmx_exit_op(VS_EXIT_CPUID), VS_ACC_vmcs_exit_tlb), 1);
+    assert_int_equal(booked_n(f, vs_vmx_exit_op(VS_EXIT_CPUID), VS_ACC_vmcs_entry_tlb), 1);
 }
 
 static void test_guest_registers_survive_the_host(void **state)
@@ -211,7 +211,7 @@ static void test_checks_cost_only_after_a_major_field_was_written(void **state)
     /* A processor that always checks pays it always. */
     f->config.skip_clean_checks = 0;
     assert_int_equal(cycles(f), clean + checks * f->config.check_cost);
-    assert_true(booked(f, VS_OP_EXIT_CPUID, VS_ACC_vmcs_entry_check_guest) > 0);
+    assert_true(booked(f, vs_vmx_exit_op(VS_EXIT_CPUID), VS_ACC_vmcs_entry_check_guest) > 0);
 }
 
 static void test_msr_lists_go_through_memory_and_cost_per_entry(void **state)
@@ -260,10 +260,10 @@ static void test_an_injected_event_is_delivered_once(void **state)
     assert_int_equal(vs_vmx_exit(&f->x, NULL, &info), VS_VMX_OK);
     write_field(f, VS_VMCS_ENTRY_INTERRUPTION_INFO, 0x80000040);
     vs_txn_actor(&f->t, f->host);
-    vs_open(&f->t, VS_OP_EXIT_VMCALL);
+    vs_open(&f->t, vs_vmx_exit_op(VS_EXIT_VMCALL));
     assert_int_equal(vs_vmx_enter(&f->x, &f->t, VS_VMX_RESUME), VS_VMX_OK);
     (void)vs_close(&f->t);
-    assert_int_equal(booked(f, VS_OP_EXIT_VMCALL, VS_ACC_vmcs_entry_inject),
+    assert_int_equal(booked(f, vs_vmx_exit_op(VS_EXIT_VMCALL), VS_ACC_vmcs_entry_inject),
                      f->config.entry_inject * 400);
 }
 
@@ -319,9 +319,10 @@ static void test_documents_machine_prices_phases_only(void **state)
     c->exit_save_guest = 250, c->exit_load_host = 500,
     c->entry_load_guest = 250; /* 100, 200, 100 ns */
     assert_int_equal(cycles(f) * 400, 400000);
-    assert_int_equal(booked(f, VS_OP_EXIT_CPUID, VS_ACC_vmcs_exit_save_guest), 100000);
-    assert_int_equal(booked(f, VS_OP_EXIT_CPUID, VS_ACC_vmcs_exit_load_host), 200000);
-    assert_int_equal(booked(f, VS_OP_EXIT_CPUID, VS_ACC_vmcs_entry_load_guest), 100000);
+    assert_int_equal(booked(f, vs_vmx_exit_op(VS_EXIT_CPUID), VS_ACC_vmcs_exit_save_guest), 100000);
+    assert_int_equal(booked(f, vs_vmx_exit_op(VS_EXIT_CPUID), VS_ACC_vmcs_exit_load_host), 200000);
+    assert_int_equal(booked(f, vs_vmx_exit_op(VS_EXIT_CPUID), VS_ACC_vmcs_entry_load_guest),
+                     100000);
 }
 
 /* ---- checks -------------------------------------------------------------------------------------

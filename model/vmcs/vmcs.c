@@ -363,22 +363,6 @@ enum vs_vmx_result vs_vmx_invvpid(struct vs_vmx *x, struct vs_txn *t, uint64_t t
     return VS_VMX_OK;
 }
 
-static bool port_read(void *ctx, struct vs_txn *t, uint32_t field, uint64_t *value)
-{
-    return vs_vmx_read(ctx, t, field, value) == VS_VMX_OK;
-}
-
-static bool port_write(void *ctx, struct vs_txn *t, uint32_t field, uint64_t value)
-{
-    return vs_vmx_write(ctx, t, field, value) == VS_VMX_OK;
-}
-
-struct vs_vmcs_port vs_vmx_port(struct vs_vmx *x)
-{
-    struct vs_vmcs_port p = {x, port_read, port_write};
-    return p;
-}
-
 enum vs_status vs_vmx_msr_set(struct vs_vmx *x, uint32_t index, uint64_t value)
 {
     for (uint32_t i = 0; i < x->n_msr; i++) {

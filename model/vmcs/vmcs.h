@@ -3,8 +3,7 @@
  * VMX of one logical processor: the VMCS, its instructions, what makes the guest exit, and what a
  * VM exit and a VM entry cost.
  *
- * Who calls. The hypervisor's handlers use vs_vmx_port (VMREAD, VMWRITE). The platform owns the
- * life of an exit, which runs under the host actor from its first picosecond to its last:
+ * Who calls. The machine uses it behind the ports of vmcs_world.h; what is underneath:
  *
  *   if (vs_vmx_intercept(x, t, &event, &info)) {
  *       vs_txn_actor(t, host);
@@ -156,6 +155,7 @@ struct vs_vmx {
     uint32_t n_msr;
     uint64_t pause_first, pause_last; /* pause-loop detection, time-stamp counter */
     uint64_t checks_controls, checks_host, checks_guest; /* made by the last entry that passed */
+    enum vs_vmx_result last;                             /* of the world port's leave and enter */
     uint32_t injected; /* interruption information delivered by the last entry; 0 = none */
 };
 
@@ -189,10 +189,8 @@ enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
                                const struct vs_vmx_exit_info *info);
 /* VMLAUNCH or VMRESUME: the way in. On VS_VMX_OK the guest runs under its actor. */
 enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_entry how);
-/* The operation of a basic exit reason; VS_OP_N when none is named for it. */
+/* The operation of a basic exit reason (reasons.def, vs_vmx_register); VS_OP_N: none. */
 enum vs_op vs_vmx_exit_op(uint32_t reason);
-
-struct vs_vmcs_port vs_vmx_port(struct vs_vmx *x);
 
 /* What the guest sees without an exit. */
 uint64_t vs_vmx_guest_cr(const struct vs_vmx *x,

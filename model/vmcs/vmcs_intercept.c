@@ -310,58 +310,6 @@ bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_ev
     return exits;
 }
 
-enum vs_op vs_vmx_exit_op(uint32_t reason)
-{
-    switch (reason & 0xffff) {
-    case VS_EXIT_EXCEPTION_NMI:
-        return VS_OP_EXIT_EXCEPTION;
-    case VS_EXIT_EXTERNAL_INTERRUPT:
-        return VS_OP_EXIT_EXTERNAL_INTERRUPT;
-    case VS_EXIT_TRIPLE_FAULT:
-        return VS_OP_EXIT_TRIPLE_FAULT;
-    case VS_EXIT_INTERRUPT_WINDOW:
-        return VS_OP_EXIT_INTERRUPT_WINDOW;
-    case VS_EXIT_CPUID:
-        return VS_OP_EXIT_CPUID;
-    case VS_EXIT_HLT:
-        return VS_OP_EXIT_HLT;
-    case VS_EXIT_INVLPG:
-        return VS_OP_EXIT_INVLPG;
-    case VS_EXIT_INVPCID:
-        return VS_OP_EXIT_INVPCID;
-    case VS_EXIT_RDTSC:
-        return VS_OP_EXIT_RDTSC;
-    case VS_EXIT_VMCALL:
-        return VS_OP_EXIT_VMCALL;
-    case VS_EXIT_CR_ACCESS:
-        return VS_OP_EXIT_CR_ACCESS;
-    case VS_EXIT_IO_INSTRUCTION:
-        return VS_OP_EXIT_IO_INSTRUCTION;
-    case VS_EXIT_RDMSR:
-        return VS_OP_EXIT_RDMSR;
-    case VS_EXIT_WRMSR:
-        return VS_OP_EXIT_WRMSR;
-    case VS_EXIT_PAUSE:
-        return VS_OP_EXIT_PAUSE;
-    case VS_EXIT_APIC_ACCESS:
-        return VS_OP_EXIT_APIC_ACCESS;
-    case VS_EXIT_VIRTUALIZED_EOI:
-        return VS_OP_EXIT_VIRTUALIZED_EOI;
-    case VS_EXIT_EPT_VIOLATION:
-        return VS_OP_EXIT_EPT_VIOLATION;
-    case VS_EXIT_EPT_MISCONFIG:
-        return VS_OP_EXIT_EPT_MISCONFIG;
-    case VS_EXIT_PREEMPTION_TIMER:
-        return VS_OP_EXIT_PREEMPTION_TIMER;
-    case VS_EXIT_PML_FULL:
-        return VS_OP_EXIT_PML_FULL;
-    case VS_EXIT_APIC_WRITE:
-        return VS_OP_EXIT_APIC_WRITE;
-    default:
-        return VS_OP_N;
-    }
-}
-
 uint64_t vs_vmx_guest_cr(const struct vs_vmx *x, unsigned cr)
 {
     if (cr == 3) {

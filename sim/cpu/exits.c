@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of an exit: the VMCS decides, the core changes worlds, the handler runs, the guest is
- * entered again; and interrupts: what is due at an instruction boundary, halting and waking.
+ * The life of an exit: the architecture decides, the core changes worlds, the handler runs, the
+ * guest is entered again; and interrupts: what is due at an instruction boundary, halting and
+ * waking.
  */
 #include "vcpu.h"
-
-#include <string.h>
 
 #define PAGE_FAULT 14u
 #define PF_RESERVED 9u    /* present and reserved bit set: how KVM marks device pages */
@@ -26,18 +25,32 @@ static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
     vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), ps(at_ps));
 }
 
+void vcpu_world(struct vs_vcpu *v, bool host)
+{
+    vs_txn_settle(&v->txn);
+    vs_txn_actor(&v->txn, host ? v->host : v->guest);
+    vs_cpu_world(&v->cpu, host);
+    vs_memory_core_world(&v->core, host);
+    vs_ept_world(&v->ept, host);
+    vs_ept_context(&v->ept, host ? &v->host_context : &v->guest_context);
+}
+
+/* The processor says why it can neither leave nor enter. */
+static void cannot(struct vs_vcpu *v)
+{
+    char why[160] = "";
+    v->world.why(v->world.ctx, why, sizeof why);
+    vcpu_fail(v, "%s", why);
+}
+
 static bool entry(struct vs_vcpu *v)
 {
     if (v->n_shots || v->all_shots || v->flush_due) {
         v->p->host.before_entry(v);
     }
     vcpu_timer_enter(v);
-    enum vs_vmx_result r = vcpu_resume(v);
-    if (r != VS_VMX_OK) {
-        uint64_t error = 0;
-        vs_vmx_read(&v->vmx, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
-        vcpu_fail(v, "the VM entry failed (result %d, VM-instruction error %llu)", (int)r,
-                  (unsigned long long)error);
+    if (!v->world.enter(v->world.ctx, &v->txn)) {
+        cannot(v);
         return false;
     }
     vcpu_world(v, false);
@@ -46,29 +59,22 @@ static bool entry(struct vs_vcpu *v)
 
 /* The guest is left, handled and entered; *hold is set when it went to sleep inside: the exit stays
  * open. */
-static bool handle_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info,
+static bool handle_exit(struct vs_vcpu *v, const struct vs_exit *exit,
                         const struct vs_handling *how, bool *hold)
 {
     static const struct vs_handling nothing;
-    enum vs_op op = vs_vmx_exit_op(info->reason), handler = vs_hv_handler_op(op);
-    if (op == VS_OP_N || handler == VS_OP_N) {
-        vcpu_fail(v, "a VM exit for basic reason %u, which this hypervisor has no handler for",
-                  info->reason);
-        return false;
-    }
     vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, v->host);
     vs_memory_core_world(&v->core, true); /* what the switch stores is the host's, as its time is */
-    vs_open(&v->txn, op);
-    if (vcpu_leave(v, info) != VS_VMX_OK) {
-        vcpu_fail(v, "VMX abort");
+    vs_open(&v->txn, exit->op);
+    if (!v->world.leave(v->world.ctx, &v->txn, exit)) {
+        cannot(v);
         return false;
     }
     vcpu_world(v, true);
     how = how ? how : &nothing;
     struct vs_log_reading log = {v, how->log_full};
-    struct vs_hv_exit what = {.qualification = info->qualification,
-                              .guest_physical = info->guest_physical,
+    struct vs_hv_exit what = {.guest_physical = exit->gpa.v,
                               .inject = how->inject,
                               .more = how->more,
                               .virtual_delivery = v->p->vid,
@@ -79,9 +85,10 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info,
                               .log_ctx = &log,
                               .work = how->work,
                               .ctx = how->ctx};
-    enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, handler, &what);
+    enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, exit->trap, &what);
     if (r == VS_HV_FAIL) {
-        vcpu_fail(v, "%s: host memory is exhausted (host.memory)", vs_op_name(handler));
+        vcpu_fail(v, "%s: host memory is exhausted (host.memory)",
+                  vs_op_name(vs_trap_handler(exit->trap)));
         return false;
     }
     if (hold && (r == VS_HV_HALT || v->awaits)) {
@@ -98,41 +105,26 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_vmx_exit_info *info,
 bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
                     bool *hold)
 {
-    struct vs_vmx_exit_info info;
-    memset(&info, 0, sizeof info);
+    struct vs_exit exit;
     vs_txn_settle(&v->txn);
     struct vs_host_work w = {.v = v, .trap = trap};
     struct vs_handling own;
     if (!how && v->p->host.work_of(&w, &own)) {
         how = &own;
     }
-    if (!vcpu_intercepts(v, trap, &info)) {
+    if (!v->world.leaves(v->world.ctx, &v->txn, trap, &exit)) {
         if (w.needed) {
             vcpu_fail(v, "%s does not exit, but %s needs that", w.needed, w.by);
         }
         return false;
     }
-    handle_exit(v, &info, how, hold);
+    handle_exit(v, &exit, how, hold);
     return true;
 }
 
 bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
 {
     return vcpu_trap_hold(v, trap, how, NULL);
-}
-
-void vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
-{
-    struct vs_vmx_exit_info info;
-    memset(&info, 0, sizeof info);
-    vcpu_exit_of(trap, &info);
-    vs_txn_settle(&v->txn);
-    struct vs_host_work w = {.v = v, .trap = trap, .always = true};
-    struct vs_handling own;
-    if (!how && v->p->host.work_of(&w, &own)) {
-        how = &own;
-    }
-    handle_exit(v, &info, how, NULL);
 }
 
 void vcpu_release(struct vs_vcpu *v)

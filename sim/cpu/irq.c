@@ -10,26 +10,32 @@
  */
 #include "vcpu.h"
 
-#define MSR_X2APIC_EOI 0x80bu
-#define MSR_X2APIC_ICR 0x830u
-#define MSR_TSC_DEADLINE 0x6e0u
+/* What the guest's kernel writes to send an interrupt, to end one, to arm its timer. */
+struct registers {
+    uint32_t send, end, timer;
+    uint8_t length; /* of the instruction */
+};
+/* Of the x2APIC and the TSC deadline (SDM 3A table 11-6) */
+static const struct registers x2apic = {0x830u, 0x80bu, 0x6e0u, 2};
+/* ICC_SGI1R_EL1, ICC_EOIR1_EL1, CNTV_CVAL_EL0 (Arm ARM, D17): of these a hypervisor sees the first
+ */
+static const struct registers arm = {VS_SYSREG(3u, 0u, 12u, 11u, 5u),
+                                     VS_SYSREG(3u, 0u, 12u, 12u, 1u),
+                                     VS_SYSREG(3u, 3u, 14u, 3u, 2u), 4};
 /* Offsets in the APIC's page, SDM 3A table 11-1 */
 #define EOI 0x0b0u
 #define ICR_LOW 0x300u
 #define ICR_HIGH 0x310u
 #define TIMER_VECTOR 0xecu /* Linux's local timer */
 
+static const struct registers *registers_of(const struct vs_vcpu *v)
+{
+    return vcpu_arm(v) ? &arm : &x2apic;
+}
+
 static bool xapic(const struct vs_vcpu *v)
 {
     return v->p->irq.mode == VS_APIC_XAPIC;
-}
-
-void vcpu_apic_load(struct vs_platform *p, struct vs_vmcs_config *c)
-{
-    if (p->irq.mode == VS_APIC_XAPIC && p->ept.vendor == VS_VENDOR_INTEL) {
-        c->control_virtualize_x2apic = 0; /* KVM's vmx_set_virtual_apic_mode */
-        c->control_virtualize_apic_accesses = 1;
-    }
 }
 
 void vcpu_apic_check(const struct vs_platform *p, struct vs_errors *errors)
@@ -79,7 +85,8 @@ void vcpu_apic_eoi(struct vs_vcpu *v, uint8_t vector)
     } else if (exits && xapic(v)) {
         page_access(v, EOI, true);
     } else if (exits) {
-        struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE, .number = MSR_X2APIC_EOI, .length = 2};
+        const struct registers *r = registers_of(v);
+        struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE, .number = r->end, .length = r->length};
         vcpu_trap(v, &e, NULL);
     } else if (p->virtualized) {
         struct vs_trap e = {.kind = VS_TRAP_EOI, .number = vector};
@@ -109,10 +116,11 @@ static void send_by_page(struct vs_vcpu *v)
 
 void vcpu_apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector)
 {
+    const struct registers *r = registers_of(v);
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
-                        .number = MSR_X2APIC_ICR,
+                        .number = r->send,
                         .value = vector | (uint64_t)to << 32,
-                        .length = 2};
+                        .length = r->length};
     vs_txn_settle(&v->txn);
     if (xapic(v)) {
         send_by_page(v);
@@ -135,16 +143,16 @@ void vcpu_mask(struct vs_vcpu *v, bool on)
     v->shadowed = v->masked && !on;
     v->fresh = v->fresh && v->masked; /* what is pending came before */
     v->masked = on;
-    if (v->p->virtualized && !v->p->el2) {
-        vs_vmx_guest_if(&v->vmx, !on);
+    if (v->p->virtualized) {
+        v->world.mask(v->world.ctx, on);
     }
 }
 
 void vcpu_unshadow(struct vs_vcpu *v)
 {
     v->shadowed = false;
-    if (v->p->virtualized && !v->p->el2) {
-        vs_vmx_unblock(&v->vmx);
+    if (v->p->virtualized) {
+        v->world.unshadow(v->world.ctx);
     }
 }
 
@@ -168,7 +176,7 @@ bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
     v->fresh = false; /* it has arrived: the host takes it, and the entry cannot carry it */
     vs_cpu_interrupt(&v->cpu);
     vcpu_trap(v, &e, &how);
-    v->window = !v->p->vid && !v->p->el2;
+    v->window = !v->p->vid;
     v->listed = !v->window;
     return true;
 }
@@ -205,15 +213,16 @@ bool vcpu_window(struct vs_vcpu *v, uint8_t vector)
 /* KVM's vmx_set_hv_timer; a vCPU that sleeps has the host's own timer instead. */
 static bool preempts(const struct vs_vcpu *v)
 {
-    return v->p->virtualized && v->vmx.config.control_preemption_timer != 0;
+    return v->p->virtualized && v->p->preempts;
 }
 
 bool vcpu_timer_write(struct vs_vcpu *v)
 {
+    const struct registers *r = registers_of(v);
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
-                        .number = MSR_TSC_DEADLINE,
+                        .number = r->timer,
                         .value = v->timer_armed ? v->timer_ps / v->clock.period_ps : 0,
-                        .length = 2};
+                        .length = r->length};
     return v->p->virtualized && vcpu_trap(v, &e, NULL);
 }
 
@@ -239,8 +248,7 @@ void vcpu_timer_enter(struct vs_vcpu *v)
     if (!v->timer_armed || !preempts(v)) {
         return;
     }
-    unsigned shift = (unsigned)v->vmx.config.cap_misc & 31u; /* IA32_VMX_MISC[4:0] */
-    uint64_t tick = v->clock.period_ps << shift, now = vs_now(&v->txn).v,
+    uint64_t tick = v->clock.period_ps << v->p->timer_shift, now = vs_now(&v->txn).v,
              ticks = v->timer_ps > now ? (v->timer_ps - now) / tick : 0;
     vs_hv_preemption_timer(&v->hv, &v->txn, ticks);
     v->expires_ps = vs_now(&v->txn).v + ticks * tick;
@@ -288,7 +296,7 @@ void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
         return; /* pending, as any other */
     }
     if (blocked) {
-        v->window = v->window || (!p->vid && !p->el2);
+        v->window = v->window || !p->vid;
         v->listed = v->listed || !v->window;
         v->fresh = v->fresh && !raised;
     } else {

@@ -37,7 +37,6 @@ struct vs_host_work {
     struct vs_vcpu *v;
     const struct vs_trap *trap;
     const struct vs_translation *fault; /* withheld: that of the second dimension */
-    bool always;                        /* the trap leaves the guest whatever the controls say */
     /* work_of sets them where the trap must leave the guest: what it is, and what needs that */
     const char *needed, *by;
 };

@@ -45,17 +45,17 @@ static void test_a_masked_interrupt_is_taken_after_sti_and_not_before(void **sta
              {NULL, SET("vmcs.control.posted_interrupts=0"), 0, 1},
              {NULL, SET("paging.mode=shadow", WITHOUT_POSTING), 1, 1},
              {"skylake_sp_native", NONE, 0, 0},
-             {"zen3_milan_kvm", SET(WITHOUT_POSTING), 1, 1},
-             {"neoverse_n1_kvm", SET(WITHOUT_POSTING), 0, 1},
+             {"zen3_milan_kvm", NONE, 1, 1},
+             {"zen3_milan_kvm", SET("paging.mode=shadow"), 1, 1},
+             {"neoverse_n1_kvm", NONE, 0, 1}, /* list registers need no window */
              {"neoverse_n1_native", NONE, 0, 0}};
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
         struct run r;
         machine = c[i].machine;
         good(&r, one, c[i].sets);
         if (exits(&r, "vcpu1/guest", VS_OP_IRQ) != 1 ||
-            exits(&r, "vcpu1/host", VS_OP_EXIT_INTERRUPT_WINDOW) != c[i].window ||
             exits(&r, "vcpu1/host", VS_OP_HANDLER_INTERRUPT_WINDOW) != c[i].window ||
-            exits(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT) != c[i].external) {
+            exits(&r, "vcpu1/host", VS_OP_HANDLER_INTERRUPT) != c[i].external) {
             fail_msg("%s, case %zu", machine, i);
         }
         /* it was pending for as long as it was masked */
@@ -90,13 +90,13 @@ static void test_each_interrupt_but_those_posted_needs_a_window_of_its_own(void 
     struct run r;
     good(&r, three, SET(WITHOUT_POSTING));
     assert_int_equal(exits(&r, "vcpu1/guest", VS_OP_IRQ), 3);
-    assert_int_equal(exits(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT), 3);
-    assert_int_equal(exits(&r, "vcpu1/host", VS_OP_EXIT_INTERRUPT_WINDOW), 3);
+    assert_int_equal(exits(&r, "vcpu1/host", named("exit.external_interrupt")), 3);
+    assert_int_equal(exits(&r, "vcpu1/host", named("exit.interrupt_window")), 3);
     assert_int_equal(counter(&r, "vcpu1/host", "hypervisor.injections"), 3);
     done(&r);
     good(&r, three, NONE);
     assert_int_equal(exits(&r, "vcpu1/guest", VS_OP_IRQ), 3);
-    assert_int_equal(exits(&r, "vcpu1/host", VS_OP_EXIT_INTERRUPT_WINDOW), 0);
+    assert_int_equal(exits(&r, "vcpu1/host", named("exit.interrupt_window")), 0);
     done(&r);
 }
 
@@ -108,8 +108,8 @@ static void test_a_window_closes_when_it_is_used(void **state)
                                           "cpu:cpuid() end cpu:sti()");
     struct run r;
     good(&r, twice, SET(WITHOUT_POSTING));
-    assert_int_equal(exits(&r, "vcpu1/host", VS_OP_EXIT_INTERRUPT_WINDOW), 1);
-    assert_int_equal(exits(&r, "vcpu1/host", VS_OP_EXIT_CPUID), 20);
+    assert_int_equal(exits(&r, "vcpu1/host", named("exit.interrupt_window")), 1);
+    assert_int_equal(exits(&r, "vcpu1/host", named("exit.cpuid")), 20);
     done(&r);
 }
 
@@ -139,10 +139,8 @@ static void test_arms_wfi_ends_by_an_interrupt_that_is_masked(void **state)
     const struct {
         const char *machine;
         const char *const *sets;
-    } on[] = {{"neoverse_n1_native", NONE},
-              {"neoverse_n1_kvm", NONE},
-              {"neoverse_n1_kvm", SET(WITHOUT_POSTING)}};
-    for (int i = 0; i < 6; i++) {
+    } on[] = {{"neoverse_n1_native", NONE}, {"neoverse_n1_kvm", NONE}};
+    for (int i = 0; i < 4; i++) {
         char script[400];
         struct run r;
         machine = on[i / 2].machine;
@@ -166,9 +164,9 @@ static void test_arms_wfi_ends_by_an_interrupt_that_is_masked(void **state)
          "end)\n"
          "guest(function(cpu) while not asleep do cpu:compute(100) end cpu:compute(200000)\n"
          "  cpu:ipi(0) cpu:compute(1000) end)\n",
-         SET(WITHOUT_POSTING));
+         NONE);
     assert_int_equal(exits(&r, "vcpu0/guest", VS_OP_IRQ), 1);
-    assert_true(exits(&r, "vcpu0/host", VS_OP_EXIT_HLT) > 0);
+    assert_true(exits(&r, "vcpu0/host", named("exit.wfx.wfi")) > 0);
     done(&r);
     machine = NULL;
 }
@@ -224,10 +222,10 @@ static void test_how_an_xapic_register_exits_is_up_to_three_controls(void **stat
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
         struct run r;
         good(&r, sends, c[i].sets);
-        const uint64_t got[] = {exits(&r, "vcpu1/host", VS_OP_EXIT_APIC_ACCESS),
-                                exits(&r, "vcpu1/host", VS_OP_EXIT_APIC_WRITE),
-                                exits(&r, "vcpu0/host", VS_OP_EXIT_APIC_ACCESS),
-                                exits(&r, "vcpu0/host", VS_OP_EXIT_APIC_WRITE)};
+        const uint64_t got[] = {exits(&r, "vcpu1/host", named("exit.apic_access")),
+                                exits(&r, "vcpu1/host", named("exit.apic_write")),
+                                exits(&r, "vcpu0/host", named("exit.apic_access")),
+                                exits(&r, "vcpu0/host", named("exit.apic_write"))};
         if (got[0] != c[i].eoi_access || got[1] != c[i].eoi_write || got[2] != c[i].ipi_access ||
             got[3] != c[i].ipi_write) {
             fail_msg("case %zu: %u %u %u %u", i, (unsigned)got[0], (unsigned)got[1],
@@ -235,8 +233,8 @@ static void test_how_an_xapic_register_exits_is_up_to_three_controls(void **stat
         }
         assert_int_equal(exits(&r, "vcpu1/guest", VS_OP_IRQ), 20);
         if (i != 4) {
-            assert_int_equal(exits(&r, "vcpu0/host", VS_OP_EXIT_WRMSR), 0);
-            assert_int_equal(exits(&r, "vcpu1/host", VS_OP_EXIT_WRMSR), 0);
+            assert_int_equal(exits(&r, "vcpu0/host", named("exit.wrmsr")), 0);
+            assert_int_equal(exits(&r, "vcpu1/host", named("exit.wrmsr")), 0);
         }
         done(&r);
     }
@@ -251,8 +249,8 @@ test_an_apic_access_for_an_end_of_interrupt_is_cheaper_than_one_that_is_emulated
     good(&r, sends,
          SET("interrupt.apic=xapic", WITHOUT_POSTING,
              "vmcs.control.apic_register_virtualization=0"));
-    const struct vs_op_acc *eoi = op(&r, "vcpu1/host", VS_OP_EXIT_APIC_ACCESS),
-                           *icr = op(&r, "vcpu0/host", VS_OP_EXIT_APIC_ACCESS);
+    const struct vs_op_acc *eoi = op(&r, "vcpu1/host", named("exit.apic_access")),
+                           *icr = op(&r, "vcpu0/host", named("exit.apic_access"));
     assert_true(eoi->total_ps / eoi->n < icr->total_ps / icr->n);
     done(&r);
 }
@@ -294,8 +292,8 @@ static void test_a_timer_stops_the_guest_by_the_preemption_timer_or_the_hosts_ow
         machine = c[i].machine;
         good(&r, timer, c[i].sets);
         if (exits(&r, "vcpu0/guest", VS_OP_IRQ) != 10 ||
-            exits(&r, "vcpu0/host", VS_OP_EXIT_PREEMPTION_TIMER) != c[i].preempted ||
-            exits(&r, "vcpu0/host", VS_OP_EXIT_EXTERNAL_INTERRUPT) != c[i].interrupted) {
+            exits(&r, "vcpu0/host", VS_OP_HANDLER_TIMER) != c[i].preempted ||
+            exits(&r, "vcpu0/host", VS_OP_HANDLER_INTERRUPT) != c[i].interrupted) {
             fail_msg("%s, case %zu", machine, i);
         }
         done(&r);
@@ -349,7 +347,7 @@ static void test_a_timer_that_is_set_anew_or_to_nothing_does_not_fire(void **sta
     struct run r;
     good(&r, script, NONE);
     assert_int_equal(exits(&r, "vcpu0/guest", VS_OP_IRQ), 0);
-    assert_int_equal(exits(&r, "vcpu0/host", VS_OP_EXIT_WRMSR), 4);
+    assert_int_equal(exits(&r, "vcpu0/host", named("exit.wrmsr")), 4);
     done(&r);
 }
 

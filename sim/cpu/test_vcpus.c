@@ -50,9 +50,9 @@ static void test_a_posted_interrupt_leaves_its_receiver_in_the_guest(void **stat
     (void)state;
     struct run r;
     good(&r, busy, NONE);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_WRMSR)->n, 50); /* the ICR is intercepted */
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n, 0);
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_WRMSR)->n, 0);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.wrmsr"))->n, 50); /* the ICR is intercepted */
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, 0);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.wrmsr"))->n, 0);
     assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 50);
     assert_int_equal(counter(&r, "vcpu1", "interrupt.posts"), 50);
     done(&r);
@@ -78,9 +78,9 @@ static void test_an_injected_interrupt_costs_its_receiver_two_exits(void **state
     (void)state;
     struct run r;
     good(&r, busy, WITHOUT_POSTING);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_WRMSR)->n, 50);
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n, 50);
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_WRMSR)->n, 50); /* its EOI */
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.wrmsr"))->n, 50);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, 50);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.wrmsr"))->n, 50); /* its EOI */
     assert_int_equal(counter(&r, "vcpu1/host", "hypervisor.injections"), 50);
     assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 50);
     done(&r);
@@ -93,7 +93,7 @@ static void test_bare_metal_sends_and_takes_interrupts_without_an_exit(void **st
     good(&r, busy, (const char *const[]){"paging.mode=native", NULL});
     assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 50);
     const struct vs_op_acc *line = op(&r, "vcpu0", VS_OP_TIMELINE),
-                           *guest = op(&r, "vcpu0/guest", VS_OP_EXIT_WRMSR);
+                           *guest = op(&r, "vcpu0/guest", named("exit.wrmsr"));
     assert_int_equal(guest->n, 0);
     assert_true(part(&r, line, "interrupt.icr").n + part(&r, line, "interrupt.icr").ps > 0);
     done(&r);
@@ -122,7 +122,7 @@ static void test_hlt_sleeps_until_the_interrupt_and_no_longer(void **state)
     struct run r;
     good(&r, pingpong, NONE);
     const struct vs_op_acc *a = op(&r, "vcpu1/apic", VS_OP_IRQ_DELIVERY),
-                           *halt = op(&r, "vcpu1/host", VS_OP_EXIT_HLT);
+                           *halt = op(&r, "vcpu1/host", named("exit.hlt"));
     assert_int_equal(a->n, 50);
     assert_int_equal(halt->n, 50);
     assert_true(part(&r, halt, "host.parked").ps > 0);
@@ -171,12 +171,12 @@ static void test_the_host_ticks_at_its_rate_and_not_while_the_vcpu_sleeps(void *
     struct run r;
     good(&r, "guest(function(cpu) cpu:compute(4000000) end)\n", sets);
     uint64_t periods = op(&r, "vcpu0", VS_OP_TIMELINE)->total_ps / 100000000u,
-             ticks = op(&r, "vcpu0/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n;
+             ticks = op(&r, "vcpu0/host", named("exit.external_interrupt"))->n;
     assert_true(periods > 5);
     assert_int_equal(ticks, periods);
     done(&r);
     good(&r, "guest(function(cpu) cpu:wait { us = 20050 } end)\n", sets);
-    assert_true(op(&r, "vcpu0/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n <= 1);
+    assert_true(op(&r, "vcpu0/host", named("exit.external_interrupt"))->n <= 1);
     done(&r);
 }
 
@@ -271,7 +271,7 @@ static void test_what_is_under_way_at_the_cut_is_not_booked(void **state)
          "guest(function(cpu) while cpu:interrupts() < 2 do cpu:hlt() end end)\n",
          NONE);
     assert_int_equal(op(&r, "vcpu1/apic", VS_OP_IRQ_DELIVERY)->n, 1);
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_HLT)->n, 1);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.hlt"))->n, 1);
     assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 2);
     assert_true(part(&r, op(&r, "vcpu1", VS_OP_TIMELINE), "sim.cut").ps > 0);
     assert_int_equal(op(&r, "vcpu1", VS_OP_TIMELINE)->total_ps, counter(&r, "vcpu1", "sim.line"));

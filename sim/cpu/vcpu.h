@@ -24,9 +24,8 @@
 #include "virtsim/rng.h"
 #include "virtsim/sim.h"
 #include "virtsim/trap.h"
-#include "el2/el2.h"
-#include "svm/svm.h"
-#include "vmcs/vmcs.h"
+#include "virtsim/port/state.h"
+#include "virtsim/port/world.h"
 
 #define VS_DEF_NAME vcpu
 #define VS_DEF_FILE "cpu/vcpu.def"
@@ -131,9 +130,9 @@ struct vs_vcpu {
     struct vs_cpu cpu;
     struct vs_memory_core core;
     struct vs_ept ept;
-    struct vs_vmx vmx;
-    struct vs_svm svm; /* paging.mode = npt */
-    struct vs_el2 el2; /* paging.mode = stage2 */
+    struct vs_world_port world; /* of its processor's architecture (machine/world.h) */
+    struct vs_state_port state;
+    void *world_ctx;
     struct vs_hypervisor hv;
     struct vs_shadow shadow; /* paging.mode = shadow */
     struct vs_apic apic;
@@ -239,10 +238,18 @@ struct vs_platform {
     struct vs_machine_config built;
     struct vs_host_config host_cfg;
     uint16_t vcpu_account, sim_account;
-    bool pml, shadow;                    /* page-modification log; paging.mode = shadow */
-    bool svm, el2;                       /* the world switch is AMD's, Arm's */
-    bool virtualized, vpid, vid, posted; /* vid: virtual-interrupt delivery */
-    bool apic_registers;                 /* APIC-register virtualization */
+    bool pml, shadow; /* page-modification log; paging.mode = shadow */
+    bool svm, el2;    /* the world switch is AMD's, Arm's */
+    bool virtualized;
+    const struct vs_world_kind *kind; /* of the processors (machine/world.h); its configuration */
+    void *kind_config;
+    /* what it offers: translations are tagged; pending interrupts are delivered by the processor
+     * itself (virtual-interrupt delivery, list registers), and posted to a running guest; registers
+     * of the APIC's page are virtualized; a timer of its own stops the guest, which counts in
+     * 2^timer_shift cycles; INVPCID; a flush takes effect at once, not at the next entry; TLBI for
+     * one's own core reach all */
+    bool vpid, vid, posted, apic_registers, preempts, invpcid, flushes_at_once, force_broadcast;
+    unsigned timer_shift;
     struct vs_vcpu *vcpu;
     unsigned n_vcpus;
     struct vs_net *net;
@@ -326,8 +333,6 @@ bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_ha
 bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
                     bool *hold);
 void vcpu_release(struct vs_vcpu *v);
-/* The same for what leaves the guest whatever the processor's controls say. */
-void vcpu_trap_always(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
 /* An interrupt of the host's own stops the guest for this work. */
 void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
 /* Interrupts that are due: exits, injections, posted ones. */
@@ -375,7 +380,6 @@ void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps);
 void vcpu_timer_enter(struct vs_vcpu *v);
 
 /* What apic's mode means for the VMCS; what of it other processors do not have. */
-void vcpu_apic_load(struct vs_platform *p, struct vs_vmcs_config *c);
 void vcpu_apic_check(const struct vs_platform *p, struct vs_errors *errors);
 
 /* fault.c: what stopped the core; false when the run failed (v->failed). The access is issued again
@@ -419,13 +423,6 @@ void vcpu_fail(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 /* The same where the guest asks for more than the machine was given: a wrong request. */
 void vcpu_refuse(struct vs_vcpu *v, const char *format, ...) VS_PRINTF(2, 3);
 
-/* world.c. The world switch of this machine: VMX, SVM under nested paging, EL2 under stage 2.
- * Whether a trap leaves the guest, and what the exit then says. */
-bool vcpu_intercepts(struct vs_vcpu *v, const struct vs_trap *trap, struct vs_vmx_exit_info *info);
-/* What an exit says that leaves the guest whatever the controls say. */
-void vcpu_exit_of(const struct vs_trap *trap, struct vs_vmx_exit_info *info);
-enum vs_vmx_result vcpu_leave(struct vs_vcpu *v, const struct vs_vmx_exit_info *info);
-enum vs_vmx_result vcpu_resume(struct vs_vcpu *v);
 /* The core goes on as its host's or its guest's: actor, caches' counters, translation. */
 void vcpu_world(struct vs_vcpu *v, bool host);
 

@@ -5,7 +5,7 @@
 
 #include "virtsim/ending.h"
 #include "virtsim/leftover.h"
-#include "virtsim/op_alias.h"
+#include "virtsim/op.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ static enum vs_status pragma_number(struct vs_db *db, const char *sql, int64_t *
     return s;
 }
 
-/* exit.NAME and handler.NAME, with all that each stands for. */
+/* Other names of operations, with all that each stands for. */
 static enum vs_status store_aliases(struct vs_db *db)
 {
     size_t n;
@@ -81,16 +81,10 @@ static enum vs_status store_aliases(struct vs_db *db)
     }
     int rc = SQLITE_DONE;
     for (size_t i = 0; i < n && rc == SQLITE_DONE; i++) {
-        for (size_t k = 0; k < 2 * a[i].n && rc == SQLITE_DONE; k++) {
-            bool exits = k < a[i].n;
-            char alias[80];
-            snprintf(alias, sizeof alias, "%s.%s", exits ? "exit" : "handler", a[i].name);
-            sqlite3_bind_text(st, 1, alias, -1, SQLITE_TRANSIENT);
-            sqlite3_bind_text(st, 2, vs_op_name(exits ? a[i].exit[k] : a[i].handler[k - a[i].n]),
-                              -1, SQLITE_STATIC);
-            rc = sqlite3_step(st);
-            sqlite3_reset(st);
-        }
+        sqlite3_bind_text(st, 1, a[i].alias, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 2, vs_op_name(a[i].op), -1, SQLITE_STATIC);
+        rc = sqlite3_step(st);
+        sqlite3_reset(st);
     }
     enum vs_status s = rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "cannot write");
     sqlite3_finalize(st);

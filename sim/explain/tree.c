@@ -2,6 +2,7 @@
 #include "explain/tree.h"
 
 #include "machine/platform.h"
+#include "virtsim/op.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,10 +211,10 @@ void vs_tree_free(struct vs_tree *t)
     t->n_nodes = 0;
 }
 
-const struct vs_explain_recipe *vs_explain_recipe(const char *op)
+const struct vs_explain_recipe *vs_explain_recipe(enum vs_op op)
 {
-    /* the name after the last dot decides among exits; a handler is explained by its exit */
-    /* what KVM lets the guest do by itself exits only when its control is set */
+    /* what KVM lets the guest do by itself exits only when its control is set; settings of other
+     * architectures than the machine's are left out */
     static const struct vs_explain_recipe table[] = {
         {"timeline", "workloads/exit_mix.lua", {NULL}},
         {"access.load", "workloads/gups.lua", {NULL}},
@@ -231,14 +232,14 @@ const struct vs_explain_recipe *vs_explain_recipe(const char *op)
         {"shadow.write",
          "workloads/page_table_edit.lua",
          {"paging.mode=shadow", "shadow.sync=trap", "workload.count=20000"}},
-        {"exit.exception_nmi",
+        {"exit.exception",
          "workloads/page_touch.lua",
          {"paging.mode=shadow", "workload.backing=touch"}},
         {"exit.interrupt_window",
          "workloads/interrupts.lua",
          {"workload.how=masked", "vmcs.control.posted_interrupts=0",
           "vmcs.control.virtual_interrupt_delivery=0"}},
-        {"exit.preemption_timer",
+        {"exit.timer",
          "workloads/interrupts.lua",
          {"workload.how=timer", "vmcs.control.preemption_timer=1"}},
         {"exit.apic_access",
@@ -247,29 +248,31 @@ const struct vs_explain_recipe *vs_explain_recipe(const char *op)
           "vmcs.control.virtual_interrupt_delivery=0",
           "vmcs.control.apic_register_virtualization=0"}},
         {"exit.apic_write", "workloads/interrupts.lua", {"interrupt.apic=xapic"}},
-        {"exit.cpuid", "workloads/exit_microbench.lua", {"workload.reason=cpuid"}},
-        {"exit.hlt", "workloads/exit_microbench.lua", {"workload.reason=hlt"}},
-        {"exit.rdtsc",
+        {"exit.cpu_id", "workloads/exit_microbench.lua", {"workload.reason=cpuid"}},
+        {"exit.halt", "workloads/exit_microbench.lua", {"workload.reason=hlt"}},
+        {"exit.timestamp",
          "workloads/exit_microbench.lua",
-         {"workload.reason=rdtsc", "vmcs.control.rdtsc_exiting=1"}},
-        {"exit.rdmsr", "workloads/exit_microbench.lua", {"workload.reason=rdmsr"}},
-        {"exit.wrmsr", "workloads/exit_microbench.lua", {"workload.reason=wrmsr"}},
-        {"exit.io_instruction", "workloads/exit_microbench.lua", {"workload.reason=io_out"}},
-        {"exit.vmcall", "workloads/exit_microbench.lua", {"workload.reason=vmcall"}},
-        {"exit.cr_access",
+         {"workload.reason=rdtsc", "vmcs.control.rdtsc_exiting=1", "svm.intercept.rdtsc=1"}},
+        {"exit.msr.read", "workloads/exit_microbench.lua", {"workload.reason=rdmsr"}},
+        {"exit.msr.write", "workloads/exit_microbench.lua", {"workload.reason=wrmsr"}},
+        {"exit.pio", "workloads/exit_microbench.lua", {"workload.reason=io_out"}},
+        {"exit.hypercall", "workloads/exit_microbench.lua", {"workload.reason=vmcall"}},
+        {"exit.control_register",
          "workloads/exit_microbench.lua",
-         {"workload.reason=cr3", "vmcs.control.cr3_load_exiting=1"}},
-        {"exit.invlpg",
+         {"workload.reason=cr3", "vmcs.control.cr3_load_exiting=1", "svm.intercept.cr3_write=1"}},
+        {"exit.invalidate",
          "workloads/exit_microbench.lua",
-         {"workload.reason=invlpg", "vmcs.control.invlpg_exiting=1"}},
+         {"workload.reason=invlpg", "vmcs.control.invlpg_exiting=1", "svm.intercept.invlpg=1",
+          "el2.trap.tlbi=1"}},
         {"exit.pause",
          "workloads/exit_microbench.lua",
-         {"workload.reason=pause", "vmcs.control.pause_exiting=1"}},
-        {"exit.ept_violation", "workloads/page_touch.lua", {NULL}},
-        {"exit.ept_misconfig", "workloads/exit_microbench.lua", {"workload.reason=mmio_write"}},
-        {"exit.external_interrupt",
+         {"workload.reason=pause", "vmcs.control.pause_exiting=1", "svm.pause_filter.count=0"}},
+        {"exit.stage2_fault", "workloads/page_touch.lua", {NULL}},
+        {"exit.mmio", "workloads/exit_microbench.lua", {"workload.reason=mmio_write"}},
+        {"exit.interrupt",
          "workloads/exit_mix.lua",
          {"vmcs.control.posted_interrupts=0", "vmcs.control.virtual_interrupt_delivery=0"}},
+        {"exit.invpcid", NULL, {NULL}}, /* no workload of its own */
         {"packet.rx", "workloads/udp_echo.lua", {NULL}},
         {"packet.tx", "workloads/udp_echo.lua", {NULL}},
         {"dma.read", "workloads/udp_echo.lua", {NULL}},
@@ -280,14 +283,31 @@ const struct vs_explain_recipe *vs_explain_recipe(const char *op)
         {"irq", "workloads/udp_echo.lua", {NULL}},
         {"irq.delivery", "workloads/ipi_pingpong.lua", {NULL}},
     };
-    const char *dot = strchr(op, '.');
+    const char *name = vs_op_name(op);
+    char neutral[64];
+    const struct vs_explain_recipe *found = NULL;
+    enum vs_trap_kind trap = vs_op_trap(op);
+    if (trap != VS_TRAP_N) {
+        snprintf(neutral, sizeof neutral, "exit.%s", vs_trap_name(trap));
+        name = neutral;
+    }
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        const char *d = strchr(table[i].op, '.');
-        bool handler = !strncmp(op, "handler.", 8) && !strncmp(table[i].op, "exit.", 5) && d &&
-                       dot && !strcmp(d, dot);
-        if (handler || !strcmp(table[i].op, op)) {
-            return &table[i];
+        bool own = !strcmp(table[i].op, vs_op_name(op));
+        if (own || !strcmp(table[i].op, name)) {
+            found = own || !found ? &table[i] : found;
         }
     }
-    return NULL;
+    return found && found->workload ? found : NULL;
+}
+
+bool vs_explain_sets(const char *set, const char *world)
+{
+    static const char *const architecture[] = {"vmcs", "svm", "el2"};
+    for (size_t i = 0; i < sizeof architecture / sizeof architecture[0]; i++) {
+        size_t n = strlen(architecture[i]);
+        if (!strncmp(set, architecture[i], n) && set[n] == '.') {
+            return !world || !strcmp(world, architecture[i]);
+        }
+    }
+    return true;
 }

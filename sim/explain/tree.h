@@ -37,10 +37,13 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
                              struct vs_tree *out);
 void vs_tree_free(struct vs_tree *t);
 
-/* The workload and settings that exercise an operation, for `explain`; NULL when none does. */
+/* The workload and settings that exercise an operation, for `explain`; NULL when none does. An exit
+ * and a handler have that of what left the guest (`op` is the neutral name then). */
 struct vs_explain_recipe {
-    const char *op, *workload, *set[4];
+    const char *op, *workload, *set[6];
 };
-const struct vs_explain_recipe *vs_explain_recipe(const char *op);
+const struct vs_explain_recipe *vs_explain_recipe(enum vs_op op);
+/* Whether a recipe's setting is one for a machine of this architecture (NULL: not known). */
+bool vs_explain_sets(const char *set, const char *world);
 
 #endif

@@ -14,16 +14,21 @@
 
 #define FIFO 16u /* KVM_HV_TLB_FLUSH_FIFO_SIZE */
 
-/* KVM's vpid_sync_vcpu_addr: what the processor lacks is done by the next larger type. */
-static void invvpid(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
+/* By the processor's own instruction, in an operation of its own where that takes effect at once.
+ */
+static void flush_tag(struct vs_vcpu *v, struct vs_txn *t, enum vs_world_flush what, vs_gva at)
 {
-    static const unsigned order[2][3] = {{1, 2, 2}, {0, 1, 2}};
-    for (unsigned i = 0; i < 3; i++) {
-        if (vs_vmx_invvpid(&v->vmx, t, order[page][i], v->guest_context.vpid, at) == VS_VMX_OK) {
-            return;
-        }
+    bool now = v->p->flushes_at_once;
+    if (now) {
+        vs_open(t, VS_OP_INVALIDATE);
     }
-    vcpu_fail(v, "INVVPID is refused: vmcs.cap.ept_vpid has no type of it");
+    if (!v->world.flush_tag(v->world.ctx, t, what, v->guest_context.vpid, at)) {
+        vcpu_fail(v, "%s is refused: vmcs.cap.ept_vpid has no type of it",
+                  what == VS_WORLD_SECOND ? "INVEPT" : "INVVPID");
+    }
+    if (now) {
+        vs_close(t);
+    }
 }
 
 void host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at)
@@ -35,30 +40,19 @@ void host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at
         return;
     }
     vs_txn_settle(t);
-    if (!v->p->svm) {
-        vs_open(t, VS_OP_INVALIDATE);
-        invvpid(v, t, page, at);
-        vs_close(t);
+    if (v->p->el2) { /* TLBI VMALLE1: whatever ASID and address */
+        struct vs_tlbi_executed i = {v, VS_TLBI_VMALLE1, false, 0, 0};
+        vcpu_execute_tlbi(&i, t);
+        vcpu_dsb(v, false);
         return;
     }
-    if (page) { /* KVM's svm_flush_tlb_gva; of the whole ASID the next VMRUN takes care */
+    if (v->p->svm && page) { /* KVM's svm_flush_tlb_gva */
         vs_cpu_instructions(&v->cpu, 1);
         vcpu_charge(v, t, VS_ACC_vcpu_invlpga, v->p->times.invlpga);
         (void)vs_ept_invlpga(&v->ept, t, vpid, at);
-    } else {
-        vs_svm_flush_asid(&v->svm, t);
+        return;
     }
-}
-
-/* What the processor lacks is done by the next larger type. */
-static void invept(struct vs_vcpu *v, struct vs_txn *t)
-{
-    uint64_t eptp = 0;
-    vs_vmx_read(&v->vmx, NULL, VS_VMCS_EPT_POINTER, &eptp);
-    if (vs_vmx_invept(&v->vmx, t, 1, eptp) != VS_VMX_OK &&
-        vs_vmx_invept(&v->vmx, t, 2, 0) != VS_VMX_OK) {
-        vcpu_fail(v, "INVEPT is refused: vmcs.cap.ept_vpid has no type of it");
-    }
+    flush_tag(v, t, page ? VS_WORLD_PAGE : VS_WORLD_TAG, at);
 }
 
 void host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
@@ -69,14 +63,8 @@ void host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
         return;
     }
     vs_txn_settle(t);
-    if (v->p->svm) {
-        vs_svm_flush_asid(&v->svm, t);
-        return;
-    }
     if (!v->p->el2) {
-        vs_open(t, VS_OP_INVALIDATE);
-        invept(v, t);
-        vs_close(t);
+        flush_tag(v, t, VS_WORLD_SECOND, none);
         return;
     }
     struct vs_tlbi_executed i = {v, VS_TLBI_VMALLS12E1, true, 0, 0};

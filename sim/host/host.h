@@ -36,7 +36,6 @@ enum vs_status host_memory_make(struct vs_platform *p, unsigned vm);
 void host_memory_free(struct vs_host *h);
 
 /* shadow.c. The controls shadow paging needs; the tables of one vCPU. */
-void host_shadow_controls(struct vs_vmcs_config *c);
 enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
                                 struct vs_errors *errors);
 /* Under shadow paging, see cpu/port.h: the exit of a page fault; what is done for other traps. */

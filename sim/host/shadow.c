@@ -40,12 +40,6 @@ static void flush(void *ctx, struct vs_txn *t, enum vs_shadow_flush what, vs_gva
     host_flush_linear(v, t, what == VS_SHADOW_FLUSH_PAGE, at);
 }
 
-void host_shadow_controls(struct vs_vmcs_config *c)
-{
-    c->control_ept = c->control_unrestricted_guest = 0;
-    c->control_invlpg_exiting = c->control_cr3_load_exiting = c->control_cr3_store_exiting = 1;
-}
-
 enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
                                 struct vs_errors *errors)
 {
@@ -143,7 +137,8 @@ bool host_shadow_work(struct vs_host_work *w, struct vs_handling *how)
     if (t->kind == VS_TRAP_CONTROL_REGISTER && t->write && t->number == 3) {
         w->needed = "MOV to CR3";
         work = work_cr3;
-    } else if (t->kind == VS_TRAP_CONTROL_REGISTER && w->always) {
+    } else if (t->kind == VS_TRAP_CONTROL_REGISTER && t->owned) {
+        w->needed = "MOV to CR4";
         work = work_all;
     } else if (t->kind == VS_TRAP_INVALIDATE && t->scope == VS_TRAP_PAGE) {
         w->needed = "INVLPG";

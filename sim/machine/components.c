@@ -1,21 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* Every component's descriptor, once: an explicit table, no static initialisers. */
 #include "guest/drivers/net.h"
-#include "machine_impl.h"
+#include "world.h"
+
+#ifndef VS_WITHOUT_vmcs
+#include "vmcs/vmcs.h"
+#endif
+#ifndef VS_WITHOUT_svm
+#include "svm/svm.h"
+#endif
+#ifndef VS_WITHOUT_el2
+#include "el2/el2.h"
+#endif
 
 const struct vs_component_desc *const *vs_components(size_t *n)
 {
     static const struct vs_component_desc *const all[] = {
-        &vs_sim_desc,   &vs_vcpu_desc,  &vs_os_desc,         &vs_cpu_desc,  &vs_memory_desc,
-        &vs_ept_desc,   &vs_vmcs_desc,  &vs_hypervisor_desc, &vs_apic_desc, &vs_shadow_desc,
-        &vs_iommu_desc, &vs_pcie_desc,  &vs_nic_desc,        &vs_svm_desc,  &vs_el2_desc,
-        &vs_host_desc,  &vs_flush_desc, &vs_machine_desc,
+        &vs_sim_desc,        &vs_vcpu_desc,   &vs_os_desc,
+        &vs_cpu_desc,        &vs_memory_desc, &vs_ept_desc,
+#ifndef VS_WITHOUT_vmcs
+        &vs_vmcs_desc,
+#endif
+        &vs_hypervisor_desc, &vs_apic_desc,   &vs_shadow_desc,
+        &vs_iommu_desc,      &vs_pcie_desc,   &vs_nic_desc,
+#ifndef VS_WITHOUT_svm
+        &vs_svm_desc,
+#endif
+#ifndef VS_WITHOUT_el2
+        &vs_el2_desc,
+#endif
+        &vs_host_desc,       &vs_flush_desc,  &vs_machine_desc,
     };
     *n = sizeof all / sizeof all[0];
     return all;
 }
 
-bool vs_platform_raises(enum vs_op op)
+void vs_operations(void)
 {
-    return op != VS_OP_EXIT_TRIPLE_FAULT && op != VS_OP_HANDLER_TRIPLE_FAULT;
+    size_t n;
+    const struct vs_world_kind *const *world = vs_worlds(&n);
+    for (size_t i = 0; i < n; i++) {
+        world[i]->ops();
+    }
 }

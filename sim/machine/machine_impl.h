@@ -8,17 +8,13 @@
 #include "host/host.h"
 #include "machine/platform.h"
 
-/* virtualize.c: VMXON, VMCS and the first entry. */
-enum vs_status vcpu_virtualize(struct vs_vcpu *v, struct vs_errors *errors);
+/* platform.c: translations of a vCPU's core, as its architecture drops them. */
+struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v);
 
 /* epoch.c */
 void machine_epochs(struct vs_platform *p, uint64_t now_ps);
 void machine_epochs_restart(struct vs_platform *p);
 void machine_epochs_end(struct vs_platform *p);
-
-/* vendor.c: requests that cpu.vendor or the processor's capabilities do not have. */
-void machine_check_vendor(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
-                          struct vs_errors *errors);
 
 /* platform.c, epoch.c: the region of interest begins now; the guest has named this moment. */
 void machine_roi(struct vs_platform *p, struct vs_vcpu *v);

@@ -2,6 +2,7 @@
 /* One machine from its knobs: configurations checked, components wired, region of interest. */
 #include "guest/drivers/net.h"
 #include "machine_impl.h"
+#include "world.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +12,11 @@
 #define VS_DEF_FILE "machine/machine.def"
 #include "virtsim/def_tables.h"
 
+#define POSTED_VECTOR 0xf2u /* Linux's POSTED_INTR_VECTOR */
+
 struct configs {
     struct vs_cpu_config cpu;
     struct vs_memory_config memory;
-    struct vs_vmcs_config vmcs;
-    struct vs_svm_config svm;
-    struct vs_el2_config el2;
     struct vs_hypervisor_config hypervisor;
     struct vs_shadow_config shadow;
 };
@@ -33,17 +33,31 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_apic_desc, &p->irq);
     vs_knobs_load(k, &vs_cpu_desc, &c->cpu);
     vs_knobs_load(k, &vs_memory_desc, &c->memory);
-    vs_knobs_load(k, &vs_vmcs_desc, &c->vmcs);
-    vs_knobs_load(k, &vs_svm_desc, &c->svm);
-    vs_knobs_load(k, &vs_el2_desc, &c->el2);
     vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
     vs_knobs_load(k, &vs_shadow_desc, &c->shadow);
-    if (p->ept.mode == VS_EPT_SHADOW) {
-        host_shadow_controls(&c->vmcs); /* no hypervisor could leave them otherwise */
+    p->virtualized = p->ept.mode != VS_EPT_NATIVE;
+    p->shadow = p->ept.mode == VS_EPT_SHADOW;
+    p->svm = p->virtualized && p->ept.vendor == VS_VENDOR_AMD;
+    p->el2 = p->virtualized && p->ept.vendor == VS_VENDOR_ARM;
+    p->kind = p->virtualized ? vs__world_of(p->ept.vendor) : NULL;
+    p->kind_config = p->kind ? calloc(1, p->kind->config) : NULL;
+    if (p->kind_config) {
+        p->kind->load(p, k, p->kind_config);
     }
-    vcpu_apic_load(p, &c->vmcs);
-    if (p->host_cfg.dirty_method == VS_DIRTY_PML) {
-        c->vmcs.control_pml = 1;
+}
+
+static void check_world(const struct vs_platform *p, struct vs_errors *errors)
+{
+    if (p->kind_config) {
+        p->kind->check(p, p->kind_config, errors);
+    } else {
+        vs_error(errors,
+                 "paging.mode: this program was built without the virtualization of that processor "
+                 "(-DVIRTSIM_WITHOUT=%s); paging.mode = native runs",
+                 vs_world_name(p->ept.vendor));
+    }
+    if (p->ept.mode != VS_EPT_EPT && p->ept.mbec) {
+        vs_error(errors, "ept.mode_based_execute = 1 needs paging.mode = ept");
     }
 }
 
@@ -64,24 +78,11 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
             (unsigned long long)p->built.host_memory, (unsigned long long)p->ept.physical_bits);
     }
     if (p->ept.mode != VS_EPT_NATIVE) {
-        vs_vmcs_check(&c->vmcs, errors);
         vs_hv_check(&c->hypervisor, errors);
-        machine_check_vendor(&p->ept, &c->vmcs, errors);
+        check_world(p, errors);
         host_memory_check(p, errors);
-        if (p->second_format.levels == 5 && !(c->vmcs.cap_ept_vpid >> 7 & 1u)) {
-            vs_error(errors,
-                     "host.levels = 5 needs bit 7 of vmcs.cap.ept_vpid = 0x%llx (a page walk "
-                     "of five levels)",
-                     (unsigned long long)c->vmcs.cap_ept_vpid);
-        }
-        if (c->vmcs.control_pml && (p->ept.mode != VS_EPT_EPT || !p->ept.ept_ad)) {
-            vs_error(errors, "vmcs.control.pml = 1 needs paging.mode = ept and "
-                             "ept.accessed_dirty = 1: the log follows EPT's dirty flags");
-        }
-        if (p->ept.mode == VS_EPT_SHADOW) {
+        if (p->shadow) {
             vs_shadow_check(&c->shadow, errors);
-        } else if (!c->vmcs.control_ept) {
-            vs_error(errors, "paging.mode = ept, npt or stage2 needs vmcs.control.ept = 1");
         }
         if (p->ept.guest_memory > p->built.host_memory / 2) {
             vs_error(
@@ -153,6 +154,11 @@ static void set_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uin
     (void)eptp;
 }
 
+struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v)
+{
+    return (struct vs_tlb_port){&v->ept, flush, set_context};
+}
+
 /* ---- one vCPU ---- */
 
 static void register_counters(struct vs_vcpu *v)
@@ -172,12 +178,6 @@ static void register_counters(struct vs_vcpu *v)
     }
     if (v->p->shadow) {
         vs_ledger_counters(l, v->host, &vs_shadow_desc, v->shadow.count);
-    }
-    if (v->p->svm) {
-        vs_ledger_counters(l, v->host, &vs_svm_desc, v->svm.count);
-    }
-    if (v->p->el2) {
-        vs_ledger_counters(l, v->host, &vs_el2_desc, v->el2.count);
     }
     vs_ledger_counters(l, v->line, &vs_apic_desc, v->apic.count);
 }
@@ -209,52 +209,24 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
                                    struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
-    struct vs_vmx_wiring w = {.ledger = p->ledger,
-                              .clock = v->clock,
-                              .phys = p->phys,
-                              .mem = vs_memory_walker_port(&v->core),
-                              .tlb = {&v->ept, flush, set_context},
-                              .guest_actor = v->guest,
-                              .host_actor = v->host};
-    enum vs_status s = vs_vmx_init(&v->vmx, &c->vmcs, &w);
+    v->world_ctx = calloc(1, p->kind->bytes);
+    enum vs_status s = v->world_ctx ? p->kind->make(v, errors) : VS_E_NOMEM;
     if (s) {
-        vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
         return s;
     }
     struct vs_core_port core = vs_cpu_core_port(&v->cpu);
-    struct vs_vmcs_port vmcs = vs_vmx_port(&v->vmx);
-    if (p->svm) {
-        struct vs_svm_wiring svm = {.ledger = p->ledger,
-                                    .clock = v->clock,
-                                    .phys = p->phys,
-                                    .mem = vs_memory_core_port(&v->core),
-                                    .tlb = w.tlb,
-                                    .guest_actor = v->guest,
-                                    .invlpg = c->vmcs.control_invlpg_exiting,
-                                    .cr3_load = c->vmcs.control_cr3_load_exiting,
-                                    .cr3_store = c->vmcs.control_cr3_store_exiting};
-        vs_svm_init(&v->svm, &c->svm, &svm);
-        vmcs = vs_svm_port(&v->svm, &vmcs);
-    }
-    uint64_t page;
-    if (p->el2 && !vs_frames_alloc(p->frames, VS_PAGE_4K_SHIFT, &page)) {
-        vs_error(errors, "host.memory is too small for vCPU %u", v->index);
-        return VS_E_NOMEM;
-    }
-    if (p->el2) {
-        struct vs_el2_wiring el2 = {.ledger = p->ledger,
-                                    .clock = v->clock,
-                                    .phys = p->phys,
-                                    .mem = vs_memory_core_port(&v->core),
-                                    .guest_actor = v->guest};
-        vs_el2_init(&v->el2, &c->el2, &el2, (vs_hpa){page});
-        vmcs = vs_el2_port(&v->el2, &vmcs);
-    }
     struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
-    vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &vmcs, &slat);
+    vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &v->state, &slat);
     v->hv.direct_at = p->layout.host_direct;
     s = p->shadow ? host_shadow_make(v, &c->shadow, errors) : VS_OK;
-    return s ? s : vcpu_virtualize(v, errors);
+    uint64_t descriptor = 0;
+    s = s ? s : p->kind->start(v, &descriptor, errors);
+    if (!s) {
+        vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, (vs_hpa){descriptor},
+                     POSTED_VECTOR);
+        vs_pi_notify(&v->apic, POSTED_VECTOR, v->index); /* the processor that runs it */
+    }
+    return s;
 }
 
 static unsigned machine_of(const struct vs_platform *p, unsigned vcpu)
@@ -295,7 +267,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
             return VS_E_NOMEM;
         }
         vs_hpa pi = {frame};
-        vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, pi, 0xf2);
+        vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, pi, POSTED_VECTOR);
     }
     if (s) {
         return s;
@@ -450,6 +422,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
 {
     struct configs c;
     struct vs_platform *p = calloc(1, sizeof *p);
+    vs_operations();
     *out = NULL;
     if (!p) {
         return VS_E_NOMEM;
@@ -461,15 +434,6 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     check(p, &c, errors);
     check_nodes(p, &c, errors);
     (void)guest_tlb_shootdown_check(p, n_vcpus, errors);
-    p->virtualized = p->ept.mode != VS_EPT_NATIVE;
-    p->shadow = p->ept.mode == VS_EPT_SHADOW;
-    p->vpid = c.vmcs.control_vpid != 0;
-    p->svm = p->virtualized && p->ept.vendor == VS_VENDOR_AMD;
-    p->el2 = p->virtualized && p->ept.vendor == VS_VENDOR_ARM;
-    p->vid = p->virtualized && c.vmcs.control_virtual_interrupt_delivery;
-    p->apic_registers = p->virtualized && c.vmcs.control_apic_register_virtualization;
-    p->pml = p->ept.mode == VS_EPT_EPT && c.vmcs.control_pml;
-    p->posted = p->vid && c.vmcs.control_posted_interrupts;
     p->warmup_left = options->warmup;
     p->roi_pending = options->warmup != 0;
     p->epoch_end_ps = options->epoch_ps;
@@ -568,6 +532,7 @@ void vs_platform_destroy(struct vs_platform *p)
         }
         free(v->own_mm.process);
         free(v->own_mm.place);
+        free(v->world_ctx);
         vs_ept_free(&v->ept);
         vs_cpu_free(&v->cpu);
         vs_memory_core_free(&v->core);
@@ -587,6 +552,7 @@ void vs_platform_destroy(struct vs_platform *p)
     vs_kernel_destroy(p->kernel);
     vs_ledger_destroy(p->ledger);
     free(p->vcpu);
+    free(p->kind_config);
     free(p->epochs);
     free(p->epoch_last);
     free(p);

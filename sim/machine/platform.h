@@ -23,8 +23,16 @@ struct vs_platform;
 /* Every component's descriptor, in the order of their tables in documentation. */
 const struct vs_component_desc *const *vs_components(size_t *n);
 
-/* False: the models have this operation, but no run raises it. */
-bool vs_platform_raises(enum vs_op op);
+/* Names of exits belong to architectures: registers those of every one of this program. Done by
+ * vs_platform_create; whoever asks for names before calls it first. Again: nothing. */
+void vs_operations(void);
+/* Takes the knobs of other architectures than the machine's out of the store. One that somebody set
+ * is an error, which names what is like it; `vendor`: of the machine file, whose own settings go
+ * silently where cpu.vendor was set to another. */
+enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct vs_errors *errors);
+/* The component of cpu.vendor's virtualization architecture ("vmcs"), whether it was left out or
+ * not. */
+const char *vs_world_name(uint64_t vendor);
 
 enum vs_status vs_platform_create(const struct vs_knobs *knobs,
                                   const struct vs_run_options *options, unsigned n_vcpus,

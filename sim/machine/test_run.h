@@ -95,6 +95,14 @@ static inline void done(struct run *r)
     vs_errors_free(&r->errors);
 }
 
+/* The operation of an architecture's exit. */
+static inline enum vs_op named(const char *name)
+{
+    enum vs_op found = VS_OP_N;
+    assert_true(vs_op_parse(name, &found));
+    return found;
+}
+
 static inline const struct vs_op_acc *op(const struct run *r, const char *actor, enum vs_op o)
 {
     return vs_ledger_acc(r->ledger, vs_ledger_actor(r->ledger, actor), o);

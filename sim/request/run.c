@@ -348,7 +348,7 @@ static void run_request(struct vs_vcpu *v)
                    times->rdtsc * period);
         v->reply.value = vs_cpu_now_ps(&v->cpu) / period;
         if (v->p->virtualized) {
-            v->reply.value = vs_vmx_guest_tsc(&v->vmx, v->reply.value);
+            v->reply.value = v->world.clock(v->world.ctx, v->reply.value);
         }
         break;
     case VS_REQ_RDMSR:

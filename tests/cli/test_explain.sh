@@ -30,7 +30,7 @@ PY
     echo "FAILED: two machines in one answer, leaves that sum to the total, a picture of both"
     head -3 "$work/err"
 fi
-ok "explain of a stored run" "$VIRTSIM" explain handler.cpuid --run 1 --db "$db"
+ok "explain of a stored run" "$VIRTSIM" explain handler.cpu_id --run 1 --db "$db"
 ok "explain of an operation nothing was made for, in a stored run" "$VIRTSIM" explain access.load --run 1 --db "$db"
 equal "explain of a stored run runs nothing" 2 "$(sqlite3 "$db" 'select count(*) from run')"
 refused "what did not happen says what did" 1 "what did: access.fetch, access.load" "$VIRTSIM" explain packet.rx --run 1 --db "$db"
@@ -46,11 +46,10 @@ refused "a stored run that is not there" 2 "no run 99" "$VIRTSIM" explain exit.c
 refused "a stored run takes no machine" 2 "--run" "$VIRTSIM" explain exit.cpuid --run 1 --machine document --db "$db"
 refused "a picture that cannot be written" 1 "no/such/folder" "$VIRTSIM" explain exit.cpuid --run 1 --db "$db" --svg "$work/no/such/folder/a.svg"
 refused "an operation no workload is made for" 2 "--workload" "$VIRTSIM" explain exit.pml_full --db "$db"
-refused "an operation that no run raises" 2 "no run raises it" "$VIRTSIM" explain exit.triple_fault --db "$db"
+refused "an operation that there is not" 2 "unknown operation" "$VIRTSIM" explain exit.triple_fault --db "$db"
 for exit in interrupt_window preemption_timer apic_access apic_write; do
     ok "exit.$exit has a workload" "$VIRTSIM" explain exit.$exit --db "$db" --quiet
 done
-equal "which the list says" 2 "$("$VIRTSIM" list operations --format csv | grep -c 'no run raises it')"
 
 # what is wrong is known before simulated time: with both machines, in one report, and nothing is stored
 "$VIRTSIM" explain exit.cpuid --machine nosuch1 --against nosuch2 --set ept.no.such=1 --db "$work/new.db" --quiet >"$work/out" 2>"$work/err"
@@ -67,9 +66,9 @@ ok "standard input is read once" stdin
 
 # other names: one question, the same operation on each architecture
 "$VIRTSIM" explain exit.hypercall --against zen2_rome_kvm --no-store --quiet --format csv >"$work/calls"
-equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall zen2_rome_kvm exit.vmcall" "$(echo $(awk -F, '$2 == 0 { print $1, $3 }' "$work/calls"))"
+equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall zen2_rome_kvm exit.vmmcall" "$(echo $(awk -F, '$2 == 0 { print $1, $3 }' "$work/calls"))"
 equal "a name that stands for two explains each" "exit.rdmsr exit.wrmsr" "$(echo $("$VIRTSIM" explain exit.msr --no-store --quiet --format csv | awk -F, '$2 == 0 { print $3 }'))"
-equal "of a stored run, what happened of the two" "handler.rdmsr" "$("$VIRTSIM" run workloads/exit_microbench.lua --set workload.reason=rdmsr --db "$work/msr.db" --quiet >"$work/out" && "$VIRTSIM" explain handler.sysreg --run 1 --db "$work/msr.db" --format csv | awk -F, '$2 == 0 { print $3 }')"
+equal "of a stored run, what happened of the two" "handler.msr.read" "$("$VIRTSIM" run workloads/exit_microbench.lua --set workload.reason=rdmsr --db "$work/msr.db" --quiet >"$work/out" && "$VIRTSIM" explain handler.msr --run 1 --db "$work/msr.db" --format csv | awk -F, '$2 == 0 { print $3 }')"
 refused "nothing of what a name stands for" 1 "exit.msr did not happen" "$VIRTSIM" explain exit.msr --run 1 --db "$db"
 refused "a name nearly another one" 2 "did you mean 'exit.hypercall'" "$VIRTSIM" explain exit.hypercal --db "$db"
 

@@ -1,29 +1,57 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # AMD machines leave their guests by #VMEXIT, Arm's by an exception to EL2: parts of a hypercall, and
-# the vectors or HCR_EL2 decide.
+# the vectors or HCR_EL2 decide. What another architecture has is neither accepted nor stored.
 . "$VIRTSIM_HOME/tests/lib.inc"
 cd "$VIRTSIM_HOME" || exit 1
-hypercall() { # machine, its own part, cycles
+hypercall() { # machine, its exit, its own part, cycles
     machine=$1
-    ok "a hypercall on $machine" "$VIRTSIM" explain exit.vmcall --machine $machine --quiet --db "$work/a.db"
+    ok "a hypercall on $machine" "$VIRTSIM" explain exit.hypercall --machine $machine --quiet --db "$work/a.db"
     checks=$((checks + 1))
-    if ! awk -v part="$2" -v want="$3" '/exit.vmcall of/ { c = $(NF - 4) } index($0, part) { d = 1 } /vmcs\./ { v = 1 }
+    if ! awk -v exit="$2" -v part="$3" -v want="$4" 'index($0, exit " of") { c = $(NF - 4) } index($0, part) { d = 1 } /vmcs\./ { v = 1 }
         END { if (!d || v || c < want * 0.985 || c > want * 1.015) exit 1 }' "$work/out"; then
         failures=$((failures + 1))
         echo "FAILED: the parts of a hypercall on $machine"
         cat "$work/out"
     fi
 }
-hypercall zen2_rome_kvm svm.exit.detect 3388 # 1X095
-hypercall zen3_milan_kvm svm.exit.detect 3388
-hypercall neoverse_n1_kvm el2.exit.exception 918 # 2A016
-run() {
+hypercall zen2_rome_kvm exit.vmmcall svm.exit.detect 3388 # 1X095
+hypercall zen3_milan_kvm exit.vmmcall svm.exit.detect 3388
+hypercall neoverse_n1_kvm exit.hvc64 el2.exit.exception 918 # 2A016
+run() { # machine, exit, reason, setting
     "$VIRTSIM" run workloads/exit_microbench.lua --machine "$1" --no-store --quiet --format csv \
-        --set workload.reason=cpuid --set "$2" | grep -c 'exit\.cpuid'
+        --set workload.reason="$3" --set "$4" | grep -c "$2"
 }
-equal "CPUID exits where its bit is set" 1 "$(run zen2_rome_kvm svm.intercept.cpuid=1)"
-equal "CPUID runs in the guest where it is clear" 0 "$(run zen2_rome_kvm svm.intercept.cpuid=0)"
-equal "identification registers are read in the guest without HCR_EL2.TID3" 0 \
-    "$(run neoverse_n1_kvm el2.trap.id_registers=0)"
+equal "CPUID exits where its bit is set" 1 "$(run zen2_rome_kvm 'exit\.cpuid' cpuid svm.intercept.cpuid=1)"
+equal "CPUID runs in the guest where it is clear" 0 "$(run zen2_rome_kvm 'exit\.cpuid' cpuid svm.intercept.cpuid=0)"
+equal "HLT likewise" 0 "$(run zen2_rome_kvm 'exit\.hlt' hlt svm.intercept.hlt=0)"
+equal "WFI exits with HCR_EL2.TWI" 1 "$(run neoverse_n1_kvm 'exit\.wfx\.wfi' hlt el2.trap.wfi=1)"
+equal "and not without" 0 "$(run neoverse_n1_kvm 'exit\.wfx' hlt el2.trap.wfi=0)"
+
+# no knob of one architecture is accepted by, or stored with, a run of another
+foreign() { # machine, setting, what is like it
+    refused "$2 on $1" 2 "$3" "$VIRTSIM" run workloads/exit_microbench.lua --machine "$1" --set "$2" --set workload.reason=vmcall --db "$work/no.db" --quiet
+}
+foreign zen3_milan_kvm vmcs.control.hlt_exiting=0 svm.intercept.hlt
+foreign neoverse_n1_kvm vmcs.control.hlt_exiting=0 el2.trap.wfi
+foreign neoverse_n1_kvm svm.intercept.hlt=0 el2.trap.wfi
+foreign skylake_sp_kvm svm.intercept.hlt=0 vmcs.control.hlt_exiting
+foreign skylake_sp_native el2.trap.wfi=0 vmcs.control.hlt_exiting
+foreign zen2_rome_native vmcs.control.xsaves=1 'list knobs svm'
+ok "a recording of an AMD machine" "$VIRTSIM" run workloads/exit_microbench.lua --machine zen3_milan_kvm --set workload.reason=vmcall --record "$work/a.rec" --no-store --quiet
+refused "and a knob of VMX with it" 2 svm.intercept.hlt "$VIRTSIM" replay "$work/a.rec" --set vmcs.control.hlt_exiting=0 --no-store --quiet
+equal "none of them made a database" 0 "$(find "$work" -name 'no.db*' | wc -l)"
+for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm; do
+    ok "a run on $machine" "$VIRTSIM" run workloads/exit_microbench.lua --machine $machine --set workload.reason=vmcall --db "$work/k.db" --quiet
+done
+equal "knobs stored with each" "skylake_sp_kvm vmcs zen3_milan_kvm svm neoverse_n1_kvm el2" "$(echo $(sqlite3 -separator ' ' "$work/k.db" "
+    SELECT DISTINCT r.machine, substr(k.path, 1, instr(k.path, '.') - 1) FROM knob k JOIN run r USING (run)
+     WHERE k.path GLOB 'vmcs.*' OR k.path GLOB 'svm.*' OR k.path GLOB 'el2.*' ORDER BY r.run"))"
+equal "counters of VMX with the first alone" "1" "$(sqlite3 "$work/k.db" "SELECT group_concat(DISTINCT run) FROM counter WHERE name GLOB 'vmcs.*'")"
+
+# names: the manual's, the neutral one, KVM's
+equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall neoverse_n1_kvm exit.hvc64" "$("$VIRTSIM" explain exit.hypercall --against neoverse_n1_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { printf "%s%s %s", s, $1, $3; s = " " }')"
+equal "the name before the cause sums them" "exit.npf.fault exit.npf.mmio" "$(echo $("$VIRTSIM" explain exit.npf --machine zen3_milan_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { print $3 }'))"
+equal "KVM's name" "exit.data_abort.mmio" "$("$VIRTSIM" explain DABT_LOW --machine neoverse_n1_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { print $3 }' | tail -1)"
+refused "an exit that the processor does not have" 2 exit.hypercall "$VIRTSIM" explain exit.vmcall --machine zen3_milan_kvm --no-store --quiet
 finish

@@ -73,7 +73,7 @@ struct book {
     uint64_t n, total, parts, part_n, children, child_n, median, low, high;
 };
 struct books {
-    struct book op[VS_OP_N];
+    struct book op[VS_OPS];
     size_t n_accounts;
 };
 
@@ -194,7 +194,7 @@ static void horizons_and_operations_in_between_change_nothing(void **state)
                     started++;
                 }
                 if (step % 5u == 0) {
-                    vs_open(&r[i]->txn, VS_OP_EXIT_CPUID);
+                    vs_open(&r[i]->txn, VS_OP_HANDLER_CPU_ID);
                     vs_cpu_instructions(&r[i]->cpu, 3);
                     vs_close(&r[i]->txn);
                 }

@@ -150,7 +150,7 @@ static void a_sampled_span_belongs_to_what_the_attempt_turned_out_to_be(void **s
 {
     (void)state;
     struct guest_machine *g = create(SAMPLED);
-    unsigned n[VS_OP_N] = {0};
+    unsigned n[VS_OPS] = {0};
     for (uint64_t i = 0; i < 8; i++) {
         vs_gva missing = {END + i * 4096}, there = {GUEST_MACHINE_BASE + i * 4096};
         assert_int_equal(vs_cpu_access(&g->cpu, missing, 8, VS_REF_READ), VS_CPU_FAULT);

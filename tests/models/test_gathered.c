@@ -73,7 +73,7 @@ struct book {
 };
 struct books {
     size_t n_accounts;
-    struct book op[VS_OP_N];
+    struct book op[VS_OPS];
 };
 
 static void take(void *ctx, const struct vs_op_acc *a)

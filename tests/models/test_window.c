@@ -431,7 +431,7 @@ static void an_operation_on_the_line_begins_after_older_loads(void **state)
     struct guest_machine *g = create(&c);
     assert_int_equal(vs_cpu_access(&g->cpu, heap, 8, VS_REF_READ), VS_CPU_DONE);
     assert_true(vs_cpu_now_ps(&g->cpu) < LATENCY);
-    vs_open(&g->t, VS_OP_EXIT_CPUID);
+    vs_open(&g->t, VS_OP_HANDLER_CPU_ID);
     assert_int_equal(g->t.now_ps, LATENCY);
     vs_close(&g->t);
     destroy(g);

@@ -10,6 +10,7 @@
 #include "virtsim/ledger.h"
 
 enum vs_state {
+    VS_STATE_NONE,      /* ends a list */
     VS_STATE_REASON,    /* exit reason, EXITCODE, ESR_EL2.EC: read first at every exit */
     VS_STATE_VECTORING, /* the event whose delivery was interrupted */
     VS_STATE_SYNDROME,  /* exit qualification, EXITINFO1, ESR_EL2.ISS */

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- KVM on AMD: nested paging and the VMCB's world switch (model/svm).
 return {
-  base = "kvm",
   text = "KVM on AMD: SVM and nested paging",
   calibrated = "1X095",
   paging = { mode = { "npt", "KVM's default where the processor has nested paging (kvm_amd.npt)", "documented" } },

@@ -14,6 +14,7 @@
 #define CR4_INITIAL 0x670u
 #define CR4_PGE (1ull << 7)
 #define CR4_PCIDE (1ull << 17)
+#define TTBR0_EL1 VS_SYSREG(3u, 0u, 2u, 0u, 0u)
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
 
 /* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
@@ -438,7 +439,7 @@ void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
     struct vs_platform *p = v->p;
     value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : guest_mm_cr3(v);
     struct vs_trap e = {.kind = VS_TRAP_CONTROL_REGISTER,
-                        .number = 3,
+                        .number = vcpu_arm(v) ? TTBR0_EL1 : 3u,
                         .write = true,
                         .value = value,
                         .length = CR_LENGTH};

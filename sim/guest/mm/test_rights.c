@@ -113,7 +113,7 @@ static void test_a_right_withheld_below_exits_once_and_says_which(void **state)
             struct run r;
             good(&r, script, (const char *[]){"ept.verify=1", NULL});
             uint64_t seen = counter(&r, "vm0", "host.protect.violations");
-            assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_EPT_VIOLATION)->n, seen);
+            assert_int_equal(op(&r, "vcpu0/host", named("exit.ept_violation"))->n, seen);
             /* the store after it is denied too where only that right was missing */
             assert_int_equal(seen, denied || !(rights[m] & 2u));
             assert_int_equal(counter(&r, "vcpu0/host", "hypervisor.user_exits"), seen);

@@ -23,21 +23,18 @@
 /* HCR_EL2.FB and BSU: what a guest means for its own core goes to all, and is waited for. */
 static bool forced(const struct vs_vcpu *v)
 {
-    return v->p->el2 && (v->el2.hcr & VS_HCR_FB);
+    return v->p->virtualized && v->p->force_broadcast;
 }
 
 void guest_tlb_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,
                     uint64_t at)
 {
     struct vs_tlbi_executed i = {v, form, shareable, asid, at};
-    if (!v->p->el2 || !vs_el2_traps_tlbi(&v->el2)) {
-        vcpu_execute_tlbi(&i, &v->txn);
-        return;
-    }
-    struct vs_trap e = {
-        .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_BROADCAST, .length = A64_LENGTH};
+    struct vs_trap e = {.kind = VS_TRAP_INVALIDATE, .gva = {at}, .length = A64_LENGTH};
     struct vs_handling how = {.work = vcpu_execute_tlbi, .ctx = &i};
-    vcpu_trap_always(v, &e, &how);
+    if (!v->p->virtualized || !vcpu_trap(v, &e, &how)) {
+        vcpu_execute_tlbi(&i, &v->txn);
+    }
 }
 
 bool guest_tlb_shareable(const struct vs_vcpu *v)
@@ -118,7 +115,7 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
         vcpu_fail(v, "INVPCID of PCID %llu with CR4.PCIDE clear: #GP", (unsigned long long)r->b);
         return;
     }
-    if (p->virtualized && !p->svm && !v->vmx.config.control_invpcid) {
+    if (p->virtualized && !p->invpcid) {
         vcpu_refuse(v, "INVPCID: #UD, since vmcs.control.invpcid = 0");
         return;
     }
@@ -144,7 +141,9 @@ void guest_tlb_invlpga(struct vs_vcpu *v)
         vcpu_refuse(v, "INVLPGA is AMD's, with SVM: it needs paging.mode = npt");
         return;
     }
-    vcpu_trap_always(v, &e, NULL);
+    if (!vcpu_trap(v, &e, NULL)) {
+        vcpu_fail(v, "INVLPGA does not exit");
+    }
 }
 
 /* ---- control registers ---- */
@@ -178,19 +177,18 @@ static bool bad_cr4(struct vs_vcpu *v, uint64_t value)
 
 /* SDM 3A 4.10.4.1: PGE changed or PCIDE cleared: everything, global or not, of every PCID; SMEP
  * set: of the present PCID, at least. All of it goes here in each case. */
-static void cr4_changed(struct vs_vcpu *v, uint64_t value)
+static bool cr4_flushes(const struct vs_vcpu *v, uint64_t value)
 {
     uint64_t changed = value ^ v->cr4;
-    bool all = changed & CR4_PGE || (changed & ~value & CR4_PCIDE);
+    return changed & CR4_PGE || (changed & ~value & CR4_PCIDE) || (changed & value & CR4_SMEP);
+}
+
+static void cr4_changed(struct vs_vcpu *v, uint64_t value)
+{
+    bool flushes = cr4_flushes(v, value);
     v->cr4 = value;
     v->ept.cfg.global_pages = (value & CR4_PGE) != 0;
-    if (!all && !(changed & value & CR4_SMEP)) {
-        return;
-    }
-    if (v->p->shadow) {
-        struct vs_trap e = {
-            .kind = VS_TRAP_CONTROL_REGISTER, .number = 4, .write = true, .length = CR_LENGTH};
-        vcpu_trap_always(v, &e, NULL);
+    if (!flushes || v->p->shadow) { /* shadow paging: the hypervisor has, in its exit */
         return;
     }
     vs_gva none = {0};
@@ -209,6 +207,7 @@ void guest_mm_write_cr(struct vs_vcpu *v)
                         .value = value,
                         .length = CR_LENGTH};
     bool x86 = !vcpu_arm(v) && !p->recorded;
+    e.owned = r->a == 4 && x86 && p->shadow && cr4_flushes(v, value);
     if (r->a == 3) {
         bool keep = p->recorded && p->os.replay_mov_cr3;
         if (!x86 || !bad_cr3(v, value)) {

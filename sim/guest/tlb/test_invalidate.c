@@ -116,7 +116,7 @@ static void test_under_shadow_paging_mov_to_cr3_drops_by_what_the_hypervisor_has
         "  for i = 1, 10 do cpu:write_cr(3) end end)\n";
     struct run r;
     good(&r, script, (const char *const[]){"paging.mode=shadow", NULL});
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_CR_ACCESS)->n, 10);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.cr_access"))->n, 10);
     assert_int_equal(part(&r, op(&r, "vcpu0/host", VS_OP_INVALIDATE), "vmcs.instruction.invvpid").n,
                      10);
     assert_int_equal(op(&r, "vcpu0/guest", VS_OP_INVALIDATE)->n, 0);
@@ -126,7 +126,7 @@ static void test_under_shadow_paging_mov_to_cr3_drops_by_what_the_hypervisor_has
     machine = "zen3_milan_kvm";
     good(&r, script, (const char *const[]){"paging.mode=shadow", NULL});
     assert_int_equal(counter(&r, "vcpu0/host", "svm.flushes"), 10);
-    assert_int_equal(part(&r, op(&r, "vcpu0/host", VS_OP_EXIT_CR_ACCESS), "svm.entry.tlb").n, 10);
+    assert_int_equal(part(&r, op(&r, "vcpu0/host", named("exit.cr_write")), "svm.entry.tlb").n, 10);
     assert_int_equal(op(&r, "vcpu0/guest", VS_OP_INVALIDATE)->n, 0);
     assert_int_equal(op(&r, "vcpu0/host", VS_OP_INVALIDATE)->n, 0);
     machine = NULL;
@@ -139,12 +139,12 @@ static void test_invpcid_exits_where_invlpg_does(void **state)
     static const char script[] = "guest(function(cpu) cpu:invpcid { type = 2 } end)\n";
     struct run r;
     good(&r, script, NONE);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_INVPCID)->n, 0);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.invpcid"))->n, 0);
     assert_int_equal(part(&r, op(&r, "vcpu0", VS_OP_TIMELINE), "instruction.invpcid").n, 1);
     done(&r);
     good(&r, script, (const char *const[]){"vmcs.control.invlpg_exiting=1", NULL});
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_INVPCID)->n, 1);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_HANDLER_INVLPG)->n, 1);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.invpcid"))->n, 1);
+    assert_int_equal(op(&r, "vcpu0/host", VS_OP_HANDLER_INVALIDATE)->n, 1);
     assert_int_equal(part(&r, op(&r, "vcpu0", VS_OP_TIMELINE), "instruction.invpcid").n, 0);
     done(&r);
 }
@@ -157,7 +157,7 @@ static void test_a_tlbi_leaves_the_guest_where_hcr_el2_says_so(void **state)
     struct run r;
     machine = "neoverse_n1_kvm";
     good(&r, script, NONE);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_INVLPG)->n, 0);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.invlpg"))->n, 0);
     /* HCR_EL2.FB: both wait for every core */
     assert_int_equal(part(&r, op(&r, "vcpu0", VS_OP_TIMELINE), "instruction.dsb_shareable").n, 2);
     done(&r);
@@ -165,7 +165,7 @@ static void test_a_tlbi_leaves_the_guest_where_hcr_el2_says_so(void **state)
     assert_int_equal(part(&r, op(&r, "vcpu0", VS_OP_TIMELINE), "instruction.dsb_shareable").n, 1);
     done(&r);
     good(&r, script, (const char *const[]){"el2.trap.tlbi=1", NULL});
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_INVLPG)->n, 2);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.sys64.tlbi"))->n, 2);
     assert_int_equal(counter(&r, "vcpu0", "os.tlbi"), 2);
     machine = NULL;
     done(&r);
@@ -200,9 +200,9 @@ static void test_shadow_paging_flushes_by_invvpid(void **state)
          "end)\n",
          (const char *const[]){"paging.mode=shadow", NULL});
     const struct vs_op_acc *a = op(&r, "vcpu0/host", VS_OP_INVALIDATE);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_INVLPG)->n, 1);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_INVPCID)->n, 2);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_CR_ACCESS)->n, 1);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.invlpg"))->n, 1);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.invpcid"))->n, 2);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.cr_access"))->n, 1);
     assert_true(part(&r, a, "vmcs.instruction.invvpid").n >= 4);
     assert_int_equal(part(&r, a, "vmcs.instruction.invvpid").n, a->n);
     assert_int_equal(part(&r, a, "ept.invalidate_context").n, 0);

@@ -88,10 +88,10 @@ static void test_a_hypercall_shootdown_is_one_exit_here_and_one_there(void **sta
     (void)state;
     struct run r;
     good(&r, unmap, ONE(by[1]));
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_VMCALL)->n, 1);
-    assert_int_equal(op(&r, "vcpu0/host", VS_OP_EXIT_WRMSR)->n, 0);
-    assert_true(part(&r, op(&r, "vcpu0/host", VS_OP_EXIT_VMCALL), "host.kick_wait").ps > 0);
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n, 1);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.vmcall"))->n, 1);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.wrmsr"))->n, 0);
+    assert_true(part(&r, op(&r, "vcpu0/host", named("exit.vmcall")), "host.kick_wait").ps > 0);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, 1);
     assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 0);
     assert_int_equal(part(&r, op(&r, "vcpu1/host", VS_OP_INVALIDATE), "vmcs.instruction.invvpid").n,
                      1);
@@ -105,7 +105,7 @@ static void test_a_hypercall_leaves_a_halted_vcpu_alone_until_it_is_entered(void
     good(&r, idle, ONE(by[1]));
     assert_int_equal(counter(&r, "vcpu0", "host.shootdown.kicks"), 0);
     assert_int_equal(counter(&r, "vcpu0", "host.shootdown.deferred"), 1);
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n, 0);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, 0);
     assert_int_equal(counter(&r, "vcpu1", "os.page_faults"), 1);
     done(&r);
     good(&r, idle, ONE(by[0])); /* an interrupt wakes it */
@@ -132,7 +132,7 @@ static void test_broadcast_interrupts_nobody(void **state)
     machine = "neoverse_n1_kvm";
     good(&r, unmap, ONE(by[2]));
     assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 0);
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n, 0);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, 0);
     assert_int_equal(counter(&r, "vcpu0", "os.tlbi"), 1);
     assert_true(counter(&r, "vcpu0", "os.tlbi.dropped_elsewhere") >= 1);
     assert_int_equal(part(&r, op(&r, "vcpu0", VS_OP_TIMELINE), "instruction.dsb_shareable").n, 1);
@@ -233,7 +233,7 @@ static void test_a_remote_flush_stops_each_guest_that_runs_and_waits_until_it_ha
     good(&r, unmap, SHADOW("guest.shootdown=none", "shadow.sync=trap"));
     uint64_t kicks = counter(&r, "vcpu0", "host.remote_flush.kicks");
     assert_true(kicks > 0);
-    assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n, kicks);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, kicks);
     /* it waits in the handler that took the right, at least until the message has arrived there */
     const struct vs_op_acc *fault = op(&r, "vcpu0/host", VS_OP_SHADOW_FAULT);
     struct vs_part wait = part(&r, fault, "host.kick_wait");

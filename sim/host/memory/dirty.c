@@ -83,7 +83,7 @@ void host_dirty_flush(void *ctx, struct vs_txn *t)
     if (!h->logging && !reading->full) {
         return; /* nobody wants to know */
     }
-    vs_vmx_write(&v->vmx, NULL, VS_VMCS_GUEST_PML_INDEX, log->index); /* as the processor did */
+    (void)v->state.write(v->state.ctx, NULL, VS_STATE_LOG_INDEX, log->index); /* as it did */
     uint64_t index = vs_hv_log_index(&v->hv, t);
     if (index == last) {
         return;

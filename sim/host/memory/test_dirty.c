@@ -35,8 +35,8 @@ static void test_a_page_written_in_every_round_is_found_in_every_round(void **st
         assert_int_equal(counter(&r, "vm0", "host.dirty_log.rounds"), 4);
         assert_int_equal(counter(&r, "vcpu0/guest", "ept.walk.disagreements"), 0);
         /* 512 pages an exit, the rest is read at the round's own; or one page an exit */
-        assert_int_equal(exits(&r, VS_OP_EXIT_PML_FULL), i ? 0 : 4 * ((pages / 4 - 1) / 512));
-        assert_int_equal(exits(&r, VS_OP_EXIT_EPT_VIOLATION), i ? pages : 0);
+        assert_int_equal(exits(&r, named("exit.pml_full")), i ? 0 : 4 * ((pages / 4 - 1) / 512));
+        assert_int_equal(exits(&r, named("exit.ept_violation")), i ? pages : 0);
         assert_int_equal(counter(&r, "vm0", "host.dirty_log.write_faults"), i ? pages : 0);
         assert_int_equal(counter(&r, "vm0", "host.dirty_log.entries"), i ? 0 : pages);
         assert_int_equal(op(&r, "vcpu0/host", VS_OP_DIRTY_LOG_ROUND)->n, 5);
@@ -111,7 +111,7 @@ static void test_a_round_stops_every_vcpu_of_the_machine(void **state)
     for (int vms = 0; vms < 2; vms++) {
         struct run r;
         good(&r, script, (const char *[]){PROTECT, vms ? "guest.vms=each" : "guest.vms=one", NULL});
-        assert_int_equal(op(&r, "vcpu1/host", VS_OP_EXIT_EXTERNAL_INTERRUPT)->n, vms ? 0 : 10);
+        assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, vms ? 0 : 10);
         assert_int_equal(op(&r, "vcpu1/host", VS_OP_INVALIDATE)->n, vms ? 0 : 10);
         done(&r);
     }
@@ -145,12 +145,12 @@ static void test_other_second_dimensions_are_write_protected(void **state)
     struct run r;
     good(&r, script,
          (const char *[]){PROTECT, "paging.mode=npt", "cpu.vendor=amd", "ept.verify=1", NULL});
-    assert_true(exits(&r, VS_OP_EXIT_EPT_VIOLATION) >= 3600);
+    assert_true(exits(&r, VS_OP_HANDLER_STAGE2_FAULT) >= 3600);
     done(&r);
     good(&r, script,
          (const char *[]){PROTECT, "paging.mode=stage2", "cpu.vendor=arm", "guest.format=arm",
                           "ept.verify=1", NULL});
-    assert_true(exits(&r, VS_OP_EXIT_EPT_VIOLATION) >= 3600);
+    assert_true(exits(&r, VS_OP_HANDLER_STAGE2_FAULT) >= 3600);
     done(&r);
 }
 

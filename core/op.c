@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "virtsim/op.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WORLDS 8u
+#define ALIASES 256u
+#define NAME 48u
+
+struct op {
+    const char *name;
+    char text[160]; /* of an exit: what each architecture says of it */
+    unsigned worlds;
+    enum vs_trap_kind trap;
+};
+
+static const struct {
+    const char *name, *text;
+} fixed[] = {
+#define VS_OP(e, op_name, op_text) {op_name, op_text},
+#include "virtsim/ops.def"
+#undef VS_OP
+};
+static const struct {
+    const char *name, *text;
+} traps[] = {
+#define VS_TRAP(e, trap_name, trap_text) {trap_name, trap_text},
+#include "virtsim/traps.def"
+#undef VS_TRAP
+};
+
+/* Filled once, by the machine's list of architectures, before anything runs. */
+static struct {
+    struct op op[VS_OPS - VS_OP_N];
+    size_t n_ops;
+    const char *world[WORLDS];
+    size_t n_worlds;
+    struct vs_op_alias alias[ALIASES];
+    char name[ALIASES][NAME];
+    size_t n_aliases;
+} registered;
+
+size_t vs_op_count(void)
+{
+    return VS_OP_N + registered.n_ops;
+}
+
+const char *vs_op_name(enum vs_op op)
+{
+    return op < VS_OP_N         ? fixed[op].name
+           : op < vs_op_count() ? registered.op[op - VS_OP_N].name
+                                : "?";
+}
+
+const char *vs_op_text(enum vs_op op)
+{
+    return op < VS_OP_N         ? fixed[op].text
+           : op < vs_op_count() ? registered.op[op - VS_OP_N].text
+                                : "?";
+}
+
+const char *vs_trap_name(enum vs_trap_kind kind)
+{
+    return kind < VS_TRAP_N ? traps[kind].name : "?";
+}
+
+const char *vs_trap_text(enum vs_trap_kind kind)
+{
+    return kind < VS_TRAP_N ? traps[kind].text : "?";
+}
+
+enum vs_trap_kind vs_op_trap(enum vs_op op)
+{
+    if (op >= VS_OP_N) {
+        return op < vs_op_count() ? registered.op[op - VS_OP_N].trap : VS_TRAP_N;
+    }
+    bool handler = op >= VS_OP_HANDLER_EXCEPTION && op < VS_OP_HANDLER_EXCEPTION + VS_TRAP_N;
+    return handler ? (enum vs_trap_kind)(op - VS_OP_HANDLER_EXCEPTION) : VS_TRAP_N;
+}
+
+static unsigned bit_of(const char *world, bool add)
+{
+    for (size_t i = 0; i < registered.n_worlds; i++) {
+        if (!strcmp(registered.world[i], world)) {
+            return 1u << i;
+        }
+    }
+    if (!add) {
+        return 0;
+    }
+    assert(registered.n_worlds < WORLDS);
+    registered.world[registered.n_worlds++] = world;
+    return 1u << (registered.n_worlds - 1u);
+}
+
+bool vs_op_of(enum vs_op op, const char *world)
+{
+    return !world || op < VS_OP_N ||
+           (op < vs_op_count() && (registered.op[op - VS_OP_N].worlds & bit_of(world, false)));
+}
+
+static void also(const char *alias, enum vs_op op)
+{
+    for (size_t i = 0; i < registered.n_aliases; i++) {
+        if (registered.alias[i].op == op && !strcmp(registered.alias[i].alias, alias)) {
+            return;
+        }
+    }
+    assert(registered.n_aliases < ALIASES && strlen(alias) < NAME);
+    char *name = registered.name[registered.n_aliases];
+    memcpy(name, alias, strlen(alias) + 1u);
+    registered.alias[registered.n_aliases++] = (struct vs_op_alias){name, op};
+}
+
+/* The name of what left the guest, and, of a name with a cause, the part before that. */
+static void other_names(enum vs_op op, const struct vs_op_desc *d)
+{
+    char name[NAME];
+    snprintf(name, sizeof name, "exit.%s", vs_trap_name(d->trap));
+    for (char *dot; strcmp(name, d->name) != 0 && (dot = strrchr(name, '.')) != strchr(name, '.');
+         *dot = 0) {
+        also(name, op);
+    }
+    if (strcmp(name, d->name) != 0) {
+        also(name, op);
+    }
+    snprintf(name, sizeof name, "%s", d->name);
+    char *dot = strrchr(name, '.');
+    if (dot != strchr(name, '.')) {
+        *dot = 0;
+        also(name, op);
+    }
+    if (d->kvm) {
+        also(d->kvm, op);
+    }
+}
+
+void vs_ops_register(const char *world, const struct vs_op_desc *list, size_t n, enum vs_op *op)
+{
+    unsigned bit = bit_of(world, true);
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < registered.n_ops && strcmp(registered.op[k].name, list[i].name) != 0) {
+            k++;
+        }
+        struct op *o = &registered.op[k];
+        if (k == registered.n_ops) {
+            assert(VS_OP_N + k < VS_OPS);
+            registered.n_ops++;
+            *o = (struct op){.name = list[i].name, .trap = list[i].trap};
+        }
+        if (!(o->worlds & bit)) {
+            size_t at = strlen(o->text);
+            snprintf(o->text + at, sizeof o->text - at, "%s%s", at ? "; " : "", list[i].text);
+            o->worlds |= bit;
+        }
+        op[i] = (enum vs_op)(VS_OP_N + k);
+        other_names(op[i], &list[i]);
+    }
+}
+
+const struct vs_op_alias *vs_op_aliases(size_t *n)
+{
+    *n = registered.n_aliases;
+    return registered.alias;
+}
+
+static size_t add(enum vs_op out[VS_OP_SAME], size_t n, enum vs_op op, const char *world)
+{
+    bool new = vs_op_of(op, world);
+    for (size_t i = 0; i < n; i++) {
+        new = new &&out[i] != op;
+    }
+    if (new &&n < VS_OP_SAME) {
+        out[n++] = op;
+    }
+    return n;
+}
+
+size_t vs_op_resolve(const char *name, const char *world, enum vs_op out[VS_OP_SAME])
+{
+    size_t all = vs_op_count(), n = 0, len = strlen(name);
+    for (size_t i = 0; i < all && !n; i++) {
+        if (!strcmp(vs_op_name((enum vs_op)i), name)) {
+            n = add(out, n, (enum vs_op)i, world);
+        }
+    }
+    if (n) {
+        return n;
+    }
+    for (size_t i = 0; i < registered.n_aliases; i++) {
+        if (!strcmp(registered.alias[i].alias, name)) {
+            n = add(out, n, registered.alias[i].op, world);
+        }
+    }
+    for (size_t i = 0; i < VS_OP_N; i++) { /* handler.msr for handler.msr.read and .write */
+        if (vs_op_trap((enum vs_op)i) != VS_TRAP_N && !strncmp(fixed[i].name, name, len) &&
+            fixed[i].name[len] == '.') {
+            n = add(out, n, (enum vs_op)i, world);
+        }
+    }
+    return n;
+}
+
+bool vs_op_parse(const char *name, enum vs_op *out)
+{
+    enum vs_op all[VS_OP_SAME];
+    size_t n = vs_op_resolve(name, NULL, all);
+    if (n) {
+        *out = all[0];
+    }
+    return n != 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of the component: how its files reach the VMCB. */
+#ifndef VIRTSIM_SVM_IMPL_H
+#define VIRTSIM_SVM_IMPL_H
+
+#include "svm/svm.h"
+
+#include <string.h>
+
+#define VS_SVM_VECTOR_BYTES 24u
+
+static inline vs_hpa vs_svm_at(vs_hpa base, uint64_t offset)
+{
+    return (vs_hpa){base.v + offset};
+}
+static inline uint64_t vs_svm_get(const struct vs_svm *s, uint64_t offset)
+{
+    return vs_phys_read64(s->wire.phys, vs_svm_at(s->vmcb, offset));
+}
+static inline void vs_svm_put(struct vs_svm *s, uint64_t offset, uint64_t value)
+{
+    vs_phys_write64(s->wire.phys, vs_svm_at(s->vmcb, offset), value);
+}
+
+void vs__svm_write_intercepts(struct vs_svm *s, bool nested);
+/* V_IRQ and its intercept, which together are the interrupt window. */
+void vs__svm_ask_window(struct vs_svm *s, bool on);
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* SVM behind the ports that every architecture has: traps become codes with EXITINFO1 and 2, exits
+ * get the operations of codes.def, and handlers load and store lines of the VMCB. */
+#include "svm/svm_world.h"
+#include "svm/svm_impl.h"
+
+#include <stdio.h>
+
+enum {
+#define VS_SVM_EXIT(e, code, name, trap, kvm, text) OP_##e,
+#include "svm/codes.def"
+#undef VS_SVM_EXIT
+    EXITS
+};
+
+static enum vs_op ops[EXITS];
+
+void vs_svm_register(void)
+{
+    static const struct vs_op_desc list[EXITS] = {
+#define VS_SVM_EXIT(e, code, name, trap, kvm, text)                                                \
+    {name, "SVM " #code ": " text, kvm, VS_TRAP_##trap},
+#include "svm/codes.def"
+#undef VS_SVM_EXIT
+    };
+    vs_ops_register(vs_svm_desc.name, list, EXITS, ops);
+}
+
+/* ---- leaving and entering ---- */
+
+/* What an exit carries: vs_exit.own. */
+enum { CODE, INFO1, INFO2 };
+
+/* EXITINFO1 of IN and OUT, APM volume 2, figure 15-2. */
+static uint64_t io_info(const struct vs_trap *t)
+{
+    return (t->write ? 0 : 1u) | (t->string ? 1u << 2 : 0) | (t->rep ? 1u << 3 : 0) |
+           (uint64_t)(t->size & 7u) << 4 | (uint64_t)(t->number & 0xffffu) << 16;
+}
+
+/* The code of a trap and what it says; -1: the architecture does not have it, or the guest carries
+ * on. */
+static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap,
+                  uint64_t own[VS_EXIT_WORDS])
+{
+    static const uint32_t invalidate[] = {[VS_TRAP_PAGE] = VS_SVM_INVLPG,
+                                          [VS_TRAP_CONTEXT] = VS_SVM_INVPCID,
+                                          [VS_TRAP_PAGE_OF_TAG] = VS_SVM_INVLPGA};
+    static const int invalidate_op[] = {[VS_TRAP_PAGE] = OP_INVLPG,
+                                        [VS_TRAP_CONTEXT] = OP_INVPCID,
+                                        [VS_TRAP_PAGE_OF_TAG] = OP_INVLPGA};
+    switch (trap->kind) {
+    case VS_TRAP_EXCEPTION: /* of #PF: error code and address, 15.12.15 */
+        own[CODE] = VS_SVM_EXCEPTION + (trap->number & 31u);
+        own[INFO1] = trap->error_code;
+        own[INFO2] = trap->gva.v;
+        return vs_svm_intercepts(s, (uint32_t)own[CODE]) ? OP_EXCP : -1;
+    case VS_TRAP_INTERRUPT:
+        own[CODE] = VS_SVM_INTR;
+        return vs_svm_intercepts(s, VS_SVM_INTR) ? OP_INTR : -1;
+    case VS_TRAP_INTERRUPT_WINDOW:
+        own[CODE] = VS_SVM_VINTR;
+        return vs_svm_window(s) ? OP_VINTR : -1;
+    case VS_TRAP_CPU_ID:
+        own[CODE] = VS_SVM_CPUID;
+        return vs_svm_intercepts(s, VS_SVM_CPUID) ? OP_CPUID : -1;
+    case VS_TRAP_HALT:
+        own[CODE] = VS_SVM_HLT;
+        return vs_svm_intercepts(s, VS_SVM_HLT) ? OP_HLT : -1;
+    case VS_TRAP_INVALIDATE:
+        own[CODE] = invalidate[trap->scope];
+        own[INFO1] = trap->gva.v;
+        return vs_svm_intercepts(s, invalidate[trap->scope]) ? invalidate_op[trap->scope] : -1;
+    case VS_TRAP_TIMESTAMP:
+        own[CODE] = VS_SVM_RDTSC;
+        return vs_svm_intercepts(s, VS_SVM_RDTSC) ? OP_RDTSC : -1;
+    case VS_TRAP_HYPERCALL:
+        own[CODE] = VS_SVM_VMMCALL;
+        return vs_svm_intercepts(s, VS_SVM_VMMCALL) ? OP_VMMCALL : -1;
+    case VS_TRAP_CONTROL_REGISTER: /* a MOV, from which register: decode assists, 15.8.1 */
+        own[CODE] = (trap->write ? VS_SVM_WRITE_CR0 : VS_SVM_READ_CR0) + (trap->number & 15u);
+        own[INFO1] = UINT64_C(1) << 63 | trap->gpr;
+        return vs_svm_intercepts(s, (uint32_t)own[CODE]) ? OP_CR_WRITE : -1;
+    case VS_TRAP_PIO:
+        own[CODE] = VS_SVM_IOIO;
+        own[INFO1] = io_info(trap);
+        own[INFO2] = vs_svm_get(s, VS_VMCB_RIP) + trap->length;
+        return vs_svm_intercepts_io(s, t, trap->number, trap->size) ? OP_IOIO : -1;
+    case VS_TRAP_MSR_READ:
+    case VS_TRAP_MSR_WRITE:
+        own[CODE] = VS_SVM_MSR;
+        own[INFO1] = trap->kind == VS_TRAP_MSR_WRITE;
+        return !vs_svm_intercepts_msr(s, t, trap->number, own[INFO1]) ? -1
+               : own[INFO1]                                           ? OP_MSR_WRITE
+                                                                      : OP_MSR_READ;
+    case VS_TRAP_PAUSE:
+        own[CODE] = VS_SVM_PAUSE;
+        return vs_svm_intercepts_pause(s, trap->value) ? OP_PAUSE : -1;
+    case VS_TRAP_STAGE2_FAULT:
+    case VS_TRAP_MMIO: /* the entry of a device's page has a reserved bit, as KVM's has */
+        own[CODE] = VS_SVM_NPF;
+        own[INFO1] = trap->syndrome;
+        own[INFO2] = trap->gpa.v;
+        return !vs_svm_intercepts(s, VS_SVM_NPF)    ? -1
+               : trap->kind == VS_TRAP_STAGE2_FAULT ? OP_NPF_FAULT
+                                                    : OP_NPF_MMIO;
+    default: /* pages of an APIC, timers and logs are Intel's */
+        return -1;
+    }
+}
+
+static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
+{
+    struct vs_svm *s = ctx;
+    *exit = (struct vs_exit){
+        .trap = trap->kind, .gpa = trap->gpa, .gva = trap->gva, .length = trap->length};
+    int op = s->in_guest ? decide(s, t, trap, exit->own) : -1;
+    if (op >= 0) {
+        exit->op = ops[op];
+    }
+    return op >= 0;
+}
+
+static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
+{
+    vs_svm_exit(ctx, t, (uint32_t)exit->own[CODE], exit->own[INFO1], exit->own[INFO2],
+                exit->length);
+    return true;
+}
+
+static bool enter(void *ctx, struct vs_txn *t)
+{
+    return vs_svm_enter(ctx, t);
+}
+
+static void why(void *ctx, char *out, size_t bytes)
+{
+    const struct vs_svm *s = ctx;
+    snprintf(out, bytes, "VMRUN: VMEXIT_INVALID, ASID %u is the host's", s->asid);
+}
+
+static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uint16_t tag,
+                      vs_gva at)
+{
+    (void)tag, (void)at;
+    if (what == VS_WORLD_PAGE) {
+        return false; /* INVLPGA, which is an instruction of the core's */
+    }
+    vs_svm_flush_asid(ctx, t);
+    return true;
+}
+
+static void mask(void *ctx, bool masked)
+{
+    vs_svm_mask(ctx, masked);
+}
+
+static void unshadow(void *ctx)
+{
+    vs_svm_unshadow(ctx);
+}
+
+static uint64_t clock(void *ctx, uint64_t host)
+{
+    return host + vs_svm_get(ctx, VS_VMCB_TSC_OFFSET);
+}
+
+struct vs_world_port vs_svm_world(struct vs_svm *s)
+{
+    vs_svm_register();
+    return (struct vs_world_port){s, leaves, leave, enter, why, flush_tag, mask, unshadow, clock};
+}
+
+/* ---- what handlers read and write ---- */
+
+/* Where it is in the VMCB; 0: nowhere (a register, or nothing that AMD has). The intercept vectors,
+ * which are at 0, are VS_STATE_CONTROLS. */
+static const uint16_t offset_of[VS_STATE_N] = {
+    [VS_STATE_REASON] = VS_VMCB_EXITCODE,
+    [VS_STATE_VECTORING] = VS_VMCB_EXITINTINFO,
+    [VS_STATE_SYNDROME] = VS_VMCB_EXITINFO1,
+    [VS_STATE_INTR_INFO] = VS_VMCB_EXITINTINFO,
+    [VS_STATE_FAULT_GPA] = VS_VMCB_EXITINFO2,
+    [VS_STATE_FAULT_GVA] = VS_VMCB_EXITINFO2,
+    [VS_STATE_LENGTH] = VS_VMCB_NRIP,
+    [VS_STATE_PC] = VS_VMCB_RIP,
+    [VS_STATE_SP] = VS_VMCB_RSP,
+    [VS_STATE_FLAGS] = VS_VMCB_RFLAGS,
+    [VS_STATE_CODE_SEGMENT] = VS_VMCB_CS,
+    [VS_STATE_CR3] = VS_VMCB_CR3,
+    [VS_STATE_INTERRUPTIBILITY] = VS_VMCB_INT_STATE,
+    [VS_STATE_CONTROLS] = VS_VMCB_INT_CTL,
+    [VS_STATE_ENTRY_INTR] = VS_VMCB_EVENTINJ,
+    [VS_STATE_ENTRY_ERROR] = VS_VMCB_EVENTINJ,
+};
+
+static void touch(struct vs_svm *s, struct vs_txn *t, uint64_t offset, enum vs_ref ref)
+{
+    if (t) {
+        s->count[VS_CNT_svm_fields]++;
+        s->wire.mem.touch(s->wire.mem.ctx, t, vs_svm_at(s->vmcb, offset), ref);
+    }
+}
+
+static uint64_t event_in(uint64_t e)
+{
+    return (e & (VS_SVM_EVENT_VALID | VS_EVENT_VECTOR)) |
+           ((e & VS_SVM_EVENT_TYPE) == VS_SVM_EVENT_EXCEPTION ? VS_EVENT_EXCEPTION : 0) |
+           (e & VS_SVM_EVENT_ERROR ? VS_EVENT_ERROR : 0);
+}
+
+static uint64_t event_out(uint64_t e)
+{
+    return (e & (VS_EVENT_VALID | VS_EVENT_VECTOR)) |
+           (e & VS_EVENT_EXCEPTION ? VS_SVM_EVENT_EXCEPTION : 0) |
+           (e & VS_EVENT_ERROR ? VS_SVM_EVENT_ERROR : 0);
+}
+
+static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
+{
+    struct vs_svm *s = ctx;
+    uint64_t offset = offset_of[what];
+    *value = 0;
+    if (!offset) {
+        return true;
+    }
+    touch(s, t, offset, VS_REF_READ);
+    *value = vs_svm_get(s, offset);
+    switch (what) {
+    case VS_STATE_LENGTH:
+        *value = *value ? *value - vs_svm_get(s, VS_VMCB_RIP) : 0;
+        break;
+    case VS_STATE_INTERRUPTIBILITY:
+        *value &= VS_SVM_INTERRUPT_SHADOW;
+        break;
+    case VS_STATE_CONTROLS:
+        *value = *value & VS_SVM_V_IRQ ? VS_CONTROLS_WINDOW : 0;
+        break;
+    case VS_STATE_ENTRY_INTR:
+        *value = event_in(*value);
+        break;
+    case VS_STATE_ENTRY_ERROR:
+        *value >>= 32;
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
+{
+    struct vs_svm *s = ctx;
+    uint64_t offset = offset_of[what], old = offset ? vs_svm_get(s, offset) : 0;
+    if (!offset) {
+        return true;
+    }
+    touch(s, t, offset, VS_REF_WRITE);
+    switch (what) {
+    case VS_STATE_CONTROLS: /* V_IRQ, and its intercept in the vectors */
+        touch(s, t, VS_VMCB_INTERCEPTS, VS_REF_WRITE);
+        vs__svm_ask_window(s, value & VS_CONTROLS_WINDOW);
+        return true;
+    case VS_STATE_ENTRY_INTR:
+        value = (old & ~0xffffffffull) | event_out(value);
+        break;
+    case VS_STATE_ENTRY_ERROR:
+        value = (old & 0xffffffffull) | value << 32;
+        break;
+    default:
+        break;
+    }
+    vs_svm_put(s, offset, value);
+    return true;
+}
+
+struct vs_state_port vs_svm_state_port(struct vs_svm *s)
+{
+    return (struct vs_state_port){s, read_state, write_state};
+}

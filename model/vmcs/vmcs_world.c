@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* VMX behind the ports that every architecture has: traps become events, exits get the operations
+ * of reasons.def, and what handlers read and write are VMREADs and VMWRITEs. */
+#include "vmcs/vmcs_impl.h"
+#include "vmcs/vmcs_world.h"
+
+#include <stdio.h>
+
+#define WINDOW VS_PROC_INTERRUPT_WINDOW
+#define RVI 0xffu
+#define BLOCKING 3u /* by STI, by MOV SS */
+
+static const struct {
+    uint32_t number;
+    const char *control;
+} reasons[] = {
+#define VS_VMX_REASON(e, number, name, trap, kvm, control, text) {number, control},
+#include "vmcs/reasons.def"
+#undef VS_VMX_REASON
+};
+enum { REASONS = sizeof reasons / sizeof reasons[0] };
+
+static enum vs_op ops[REASONS];
+
+void vs_vmx_register(void)
+{
+    static const struct vs_op_desc list[REASONS] = {
+#define VS_VMX_REASON(e, number, name, trap, kvm, control, text)                                   \
+    {name, "VMX " #number ": " text, kvm, VS_TRAP_##trap},
+#include "vmcs/reasons.def"
+#undef VS_VMX_REASON
+    };
+    vs_ops_register(vs_vmcs_desc.name, list, REASONS, ops);
+}
+
+enum vs_op vs_vmx_exit_op(uint32_t reason)
+{
+    for (unsigned i = 0; i < REASONS; i++) {
+        if (reasons[i].number == (reason & 0xffffu)) {
+            return ops[i];
+        }
+    }
+    return VS_OP_N;
+}
+
+/* ---- leaving and entering ---- */
+
+/* What the architecture does not have is no event: the guest carries on. */
+static bool event_of(const struct vs_trap *t, struct vs_vmx_event *e)
+{
+    static const enum vs_vmx_kind kind[VS_TRAP_N] = {
+        [VS_TRAP_EXCEPTION] = VS_EV_EXCEPTION,
+        [VS_TRAP_INTERRUPT] = VS_EV_EXTERNAL_INTERRUPT,
+        [VS_TRAP_INTERRUPT_WINDOW] = VS_EV_INTERRUPT_WINDOW,
+        [VS_TRAP_CPU_ID] = VS_EV_CPUID,
+        [VS_TRAP_HALT] = VS_EV_HLT,
+        [VS_TRAP_INVALIDATE] = VS_EV_INVLPG,
+        [VS_TRAP_TIMESTAMP] = VS_EV_RDTSC,
+        [VS_TRAP_HYPERCALL] = VS_EV_VMCALL,
+        [VS_TRAP_CONTROL_REGISTER] = VS_EV_MOV_FROM_CR,
+        [VS_TRAP_PIO] = VS_EV_IO,
+        [VS_TRAP_MSR_READ] = VS_EV_RDMSR,
+        [VS_TRAP_MSR_WRITE] = VS_EV_WRMSR,
+        [VS_TRAP_PAUSE] = VS_EV_PAUSE,
+        [VS_TRAP_APIC_ACCESS] = VS_EV_APIC_ACCESS,
+        [VS_TRAP_EOI] = VS_EV_EOI,
+        [VS_TRAP_STAGE2_FAULT] = VS_EV_EPT_VIOLATION,
+        [VS_TRAP_MMIO] = VS_EV_EPT_MISCONFIG,
+        [VS_TRAP_TIMER] = VS_EV_PREEMPTION_TIMER,
+        [VS_TRAP_LOG_FULL] = VS_EV_PML_FULL,
+        [VS_TRAP_APIC_WRITE] = VS_EV_APIC_WRITE,
+    };
+    *e = (struct vs_vmx_event){.kind = kind[t->kind],
+                               .number = t->number,
+                               .size = t->size,
+                               .value = t->value,
+                               .address = t->gva.v,
+                               .guest_physical = t->gpa.v,
+                               .qualification = t->syndrome,
+                               .error_code = t->error_code,
+                               .length = t->length,
+                               .gpr = t->gpr,
+                               .cpl = t->cpl,
+                               .in = !t->write,
+                               .string = t->string,
+                               .rep = t->rep,
+                               .immediate = t->immediate,
+                               .has_error = t->has_error};
+    if (t->kind == VS_TRAP_CONTROL_REGISTER && t->write) {
+        e->kind = VS_EV_MOV_TO_CR;
+    } else if (t->kind == VS_TRAP_INVALIDATE && t->scope == VS_TRAP_CONTEXT) {
+        e->kind = VS_EV_INVPCID;
+    } else if (t->kind == VS_TRAP_APIC_ACCESS) { /* SDM 3C table 28-6: kind in bits 15:12 */
+        e->qualification = t->number | (t->write ? 1u << 12 : 0);
+    }
+    return t->kind != VS_TRAP_INVALIDATE || t->scope <= VS_TRAP_CONTEXT;
+}
+
+static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
+{
+    struct vs_vmx *x = ctx;
+    struct vs_vmx_event event;
+    struct vs_vmx_exit_info info;
+    _Static_assert(sizeof info <= sizeof exit->own, "an exit carries VMX's own");
+    bool owned = trap->kind == VS_TRAP_CONTROL_REGISTER && trap->owned;
+    if (!event_of(trap, &event)) {
+        return false;
+    }
+    if (owned) { /* a bit of the guest/host mask changes, whose shadow nobody keeps here */
+        info = (struct vs_vmx_exit_info){.reason = VS_EXIT_CR_ACCESS,
+                                         .qualification = trap->number,
+                                         .has_qualification = true,
+                                         .length = trap->length};
+    } else if (!vs_vmx_intercept(x, t, &event, &info)) {
+        return false;
+    }
+    *exit = (struct vs_exit){.op = vs_vmx_exit_op(info.reason),
+                             .trap = trap->kind,
+                             .gpa = {info.guest_physical},
+                             .gva = {info.guest_linear},
+                             .length = (uint8_t)info.length};
+    memcpy(exit->own, &info, sizeof info);
+    return true;
+}
+
+static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
+{
+    struct vs_vmx *x = ctx;
+    struct vs_vmx_exit_info info;
+    memcpy(&info, exit->own, sizeof info);
+    x->last = vs_vmx_exit(x, t, &info);
+    return x->last == VS_VMX_OK;
+}
+
+static bool enter(void *ctx, struct vs_txn *t)
+{
+    struct vs_vmx *x = ctx;
+    x->last = vs_vmx_enter(x, t, VS_VMX_RESUME);
+    return x->last == VS_VMX_OK;
+}
+
+static void why(void *ctx, char *out, size_t bytes)
+{
+    struct vs_vmx *x = ctx;
+    uint64_t error = 0;
+    if (x->last == VS_VMX_ABORT) {
+        snprintf(out, bytes, "VMX abort");
+        return;
+    }
+    (void)vs_vmx_read(x, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
+    snprintf(out, bytes, "the VM entry failed (result %d, VM-instruction error %llu)", (int)x->last,
+             (unsigned long long)error);
+}
+
+/* What the processor lacks is done by the next larger type (KVM's vpid_sync_vcpu_addr). */
+static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uint16_t tag,
+                      vs_gva at)
+{
+    static const unsigned order[2][3] = {{0, 1, 2}, {1, 2, 2}};
+    struct vs_vmx *x = ctx;
+    if (what == VS_WORLD_SECOND) {
+        uint64_t eptp = 0;
+        vs_vmx_read(x, NULL, VS_VMCS_EPT_POINTER, &eptp);
+        return vs_vmx_invept(x, t, 1, eptp) == VS_VMX_OK || vs_vmx_invept(x, t, 2, 0) == VS_VMX_OK;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        if (vs_vmx_invvpid(x, t, order[what == VS_WORLD_TAG][i], tag, at) == VS_VMX_OK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void mask(void *ctx, bool masked)
+{
+    vs_vmx_guest_if(ctx, !masked);
+}
+
+static void unshadow(void *ctx)
+{
+    vs_vmx_unblock(ctx);
+}
+
+static uint64_t clock(void *ctx, uint64_t host)
+{
+    return vs_vmx_guest_tsc(ctx, host);
+}
+
+struct vs_world_port vs_vmx_world(struct vs_vmx *x)
+{
+    vs_vmx_register();
+    return (struct vs_world_port){x, leaves, leave, enter, why, flush_tag, mask, unshadow, clock};
+}
+
+/* ---- what handlers read and write ---- */
+
+static const uint32_t field_of[VS_STATE_N] = {
+    [VS_STATE_REASON] = VS_VMCS_EXIT_REASON,
+    [VS_STATE_VECTORING] = VS_VMCS_IDT_VECTORING_INFO,
+    [VS_STATE_SYNDROME] = VS_VMCS_EXIT_QUALIFICATION,
+    [VS_STATE_INTR_INFO] = VS_VMCS_EXIT_INTERRUPTION_INFO,
+    [VS_STATE_FAULT_GPA] = VS_VMCS_GUEST_PHYSICAL_ADDRESS,
+    [VS_STATE_FAULT_GVA] = VS_VMCS_GUEST_LINEAR_ADDRESS,
+    [VS_STATE_LENGTH] = VS_VMCS_EXIT_INSTRUCTION_LENGTH,
+    [VS_STATE_PC] = VS_VMCS_GUEST_RIP,
+    [VS_STATE_SP] = VS_VMCS_GUEST_RSP,
+    [VS_STATE_FLAGS] = VS_VMCS_GUEST_RFLAGS,
+    [VS_STATE_CODE_SEGMENT] = VS_VMCS_GUEST_CS_RIGHTS,
+    [VS_STATE_CR0] = VS_VMCS_GUEST_CR0,
+    [VS_STATE_CR3] = VS_VMCS_GUEST_CR3,
+    [VS_STATE_INTERRUPTIBILITY] = VS_VMCS_GUEST_INTERRUPTIBILITY,
+    [VS_STATE_CONTROLS] = VS_VMCS_PROC_CONTROLS,
+    [VS_STATE_ENTRY_INTR] = VS_VMCS_ENTRY_INTERRUPTION_INFO,
+    [VS_STATE_ENTRY_ERROR] = VS_VMCS_ENTRY_ERROR_CODE,
+    [VS_STATE_VIRTUAL_INTR] = VS_VMCS_GUEST_INTERRUPT_STATUS,
+    [VS_STATE_LOG_INDEX] = VS_VMCS_GUEST_PML_INDEX,
+    [VS_STATE_TIMER] = VS_VMCS_GUEST_PREEMPTION_TIMER,
+};
+
+static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
+{
+    if (vs_vmx_read(ctx, t, field_of[what], value) != VS_VMX_OK) {
+        return false;
+    }
+    switch (what) {
+    case VS_STATE_INTERRUPTIBILITY:
+        *value &= BLOCKING;
+        break;
+    case VS_STATE_CONTROLS:
+        *value = *value & WINDOW ? VS_CONTROLS_WINDOW : 0;
+        break;
+    case VS_STATE_VIRTUAL_INTR:
+        *value &= RVI;
+        break;
+    case VS_STATE_ENTRY_INTR:
+        *value = (*value & (VS_INTR_VALID | VS_INTR_VECTOR)) |
+                 ((*value >> 8 & 7u) == VS_INTR_EXCEPTION ? VS_EVENT_EXCEPTION : 0) |
+                 (*value & VS_INTR_ERROR_CODE ? VS_EVENT_ERROR : 0);
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* Fields of which a handler changes a part: it has the rest in a register (KVM's shadow copies). */
+static uint64_t with(struct vs_vmx *x, uint32_t field, uint64_t part, uint64_t value)
+{
+    return (vs_vmx_get(x, (unsigned)vs__vmcs_position(field)) & ~part) | value;
+}
+
+static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
+{
+    uint32_t field = field_of[what];
+    switch (what) {
+    case VS_STATE_CONTROLS:
+        value = with(ctx, field, WINDOW, value & VS_CONTROLS_WINDOW ? WINDOW : 0);
+        break;
+    case VS_STATE_VIRTUAL_INTR:
+        value = with(ctx, field, RVI, value & RVI);
+        break;
+    case VS_STATE_ENTRY_INTR:
+        value = (value & (VS_EVENT_VALID | VS_EVENT_VECTOR)) |
+                (value & VS_EVENT_EXCEPTION ? VS_INTR_EXCEPTION << 8 : 0) |
+                (value & VS_EVENT_ERROR ? VS_INTR_ERROR_CODE : 0);
+        break;
+    default:
+        break;
+    }
+    return vs_vmx_write(ctx, t, field, value) == VS_VMX_OK;
+}
+
+struct vs_state_port vs_vmx_state_port(struct vs_vmx *x)
+{
+    return (struct vs_state_port){x, read_state, write_state};
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virtualization architectures a machine's processors may have, one wiring file each
+ * (world_*.c): what a component of model/ needs of the machine, and what the machine is to know of
+ * it. Which of them a program contains is decided when it is built (VIRTSIM_WITHOUT).
+ */
+#ifndef VIRTSIM_SIM_MACHINE_WORLD_H
+#define VIRTSIM_SIM_MACHINE_WORLD_H
+
+#include "machine_impl.h"
+
+struct vs_world_kind {
+    const char *name; /* as its manual calls it */
+    const struct vs_component_desc *desc;
+    uint64_t vendor;      /* of cpu.vendor */
+    void (*ops)(void);    /* registers its exits */
+    size_t config, bytes; /* sizes: of its configuration, of what a vCPU has of it */
+    /* The configuration as the whole machine needs it, and what the machine is to know (p->...). */
+    void (*load)(struct vs_platform *p, const struct vs_knobs *k, void *config);
+    void (*check)(const struct vs_platform *p, const void *config, struct vs_errors *errors);
+    /* A vCPU's ports, into v->world and v->state; v->world_ctx has `bytes` zeros. */
+    enum vs_status (*make)(struct vs_vcpu *v, struct vs_errors *errors);
+    /* The guest is entered for the first time, untimed; its tables exist. *page: 4 KiB for a
+     * posted-interrupt descriptor. */
+    enum vs_status (*start)(struct vs_vcpu *v, uint64_t *page, struct vs_errors *errors);
+};
+
+extern const struct vs_world_kind vs__world_vmx, vs__world_svm, vs__world_el2;
+
+/* That of a vendor's processors, or NULL: it was left out. All of them: vs_worlds. */
+const struct vs_world_kind *vs__world_of(uint64_t vendor);
+const struct vs_world_kind *const *vs_worlds(size_t *n);
+
+/* world_vmx.c, for others: frames of 4 KiB in host memory. */
+enum vs_status vs__world_pages(struct vs_vcpu *v, uint64_t *page, unsigned n,
+                               struct vs_errors *errors);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Arm's EL2 in a machine: a vCPU structure for each vCPU. Pending interrupts are in the list
+ * registers of the processor's interrupt controller, which delivers them and takes their end
+ * without an exit; without GICv4.1 nothing is posted to a running guest: each arrival stops it. */
+#include "world.h"
+
+#include "el2/el2_world.h"
+
+static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
+{
+    const struct vs_el2_config *c = config;
+    vs_knobs_load(k, &vs_el2_desc, config);
+    p->vpid = true; /* VMIDs are not optional */
+    p->vid = true;
+    p->force_broadcast = c->force_broadcast != 0;
+}
+
+static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
+{
+    (void)p;
+    (void)config;
+    (void)errors; /* no bit of HCR_EL2 needs another */
+}
+
+static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    struct vs_el2 *e = v->world_ctx;
+    uint64_t page;
+    enum vs_status st = vs__world_pages(v, &page, 1, errors);
+    if (st) {
+        return st;
+    }
+    struct vs_el2_wiring w = {.ledger = p->ledger,
+                              .clock = v->clock,
+                              .phys = p->phys,
+                              .mem = vs_memory_core_port(&v->core),
+                              .guest_actor = v->guest};
+    vs_el2_init(e, p->kind_config, &w, (vs_hpa){page});
+    vs_ledger_counters(p->ledger, v->host, &vs_el2_desc, e->count);
+    v->world = vs_el2_world(e);
+    v->state = vs_el2_state_port(e);
+    return VS_OK;
+}
+
+static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
+{
+    vs_el2_enter(v->world_ctx, NULL);
+    return vs__world_pages(v, descriptor, 1, errors);
+}
+
+const struct vs_world_kind vs__world_el2 = {
+    .name = "EL2",
+    .desc = &vs_el2_desc,
+    .vendor = VS_VENDOR_ARM,
+    .ops = vs_el2_register,
+    .config = sizeof(struct vs_el2_config),
+    .bytes = sizeof(struct vs_el2),
+    .load = load,
+    .check = check,
+    .make = make,
+    .start = start,
+};

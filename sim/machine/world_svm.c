@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* AMD's SVM in a machine: a VMCB, a save area and the two permission maps for each vCPU. KVM's AVIC
+ * is off on processors before Zen 4 (avic, Linux arch/x86/kvm/svm/avic.c): interrupts of a running
+ * guest stop it, and its end of interrupt is an MSR that exits. */
+#include "world.h"
+
+#include "svm/svm_world.h"
+
+/* In a frame of 2 MiB: the VMCB at its beginning, then */
+#define HOST_AT 0x1000u
+#define IOPM_AT 0x3000u  /* 12 KiB */
+#define MSRPM_AT 0x6000u /* 8 KiB */
+
+static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
+{
+    vs_knobs_load(k, &vs_svm_desc, config);
+    p->vpid = true; /* ASIDs are not optional */
+    p->invpcid = true;
+}
+
+static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
+{
+    const struct vs_svm_config *c = config;
+    if (p->virtualized && !c->intercept_vmmcall && p->os.shootdown == VS__HYPERCALL) {
+        vs_error(errors, "guest.shootdown = hypercall needs svm.intercept.vmmcall = 1");
+    }
+}
+
+static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    struct vs_svm *s = v->world_ctx;
+    struct vs_svm_wiring w = {.ledger = p->ledger,
+                              .clock = v->clock,
+                              .phys = p->phys,
+                              .mem = vs_memory_core_port(&v->core),
+                              .tlb = vs__platform_tlb(v),
+                              .guest_actor = v->guest};
+    (void)errors;
+    vs_svm_init(s, p->kind_config, &w);
+    vs_ledger_counters(p->ledger, v->host, &vs_svm_desc, s->count);
+    v->world = vs_svm_world(s);
+    v->state = vs_svm_state_port(s);
+    return VS_OK;
+}
+
+static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
+{
+    struct vs_svm *s = v->world_ctx;
+    uint64_t page;
+    enum vs_status st = vs__world_pages(v, descriptor, 1, errors);
+    if (!st && !vs_frames_alloc(v->p->frames, VS_PAGE_2M_SHIFT, &page)) {
+        vs_error(errors, "host.memory is too small for the VMCB of vCPU %u", v->index);
+        return VS_E_NOMEM;
+    }
+    if (st) {
+        return st;
+    }
+    vs_svm_setup(s, (vs_hpa){page}, (vs_hpa){page + HOST_AT}, (vs_hpa){page + MSRPM_AT},
+                 (vs_hpa){page + IOPM_AT},
+                 v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
+                 v->p->shadow ? 0 : v->vm->ept_root);
+    (void)v->state.write(v->state.ctx, NULL, VS_STATE_CR3, v->guest_context.cr3);
+    return vs_svm_enter(s, NULL) ? VS_OK : VS_E_CONFIG;
+}
+
+const struct vs_world_kind vs__world_svm = {
+    .name = "SVM",
+    .desc = &vs_svm_desc,
+    .vendor = VS_VENDOR_AMD,
+    .ops = vs_svm_register,
+    .config = sizeof(struct vs_svm_config),
+    .bytes = sizeof(struct vs_svm),
+    .load = load,
+    .check = check,
+    .make = make,
+    .start = start,
+};

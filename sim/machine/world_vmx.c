@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Intel's VMX in a machine: controls as its paging, APIC and dirty log need them, a VMCS for each
+ * vCPU, bitmaps as KVM has them. */
+#include "world.h"
+
+#include "vmcs/vmcs_world.h"
+
+#include <string.h>
+
+#define POSTED_VECTOR 0xf2u /* Linux's POSTED_INTR_VECTOR */
+/* SDM 3C table 25-9: format of the EPT pointer */
+#define EPTP_WRITE_BACK 6u
+#define EPTP_FOUR_LEVELS (3u << 3)
+#define EPTP_FIVE_LEVELS (4u << 3)
+#define EPTP_ACCESSED_DIRTY (1u << 6)
+/* Bits of IA32_VMX_EPT_VPID_CAP, SDM 3D A.10 */
+#define CAP_EXECUTE_ONLY 0u
+#define CAP_FIVE_LEVELS 7u
+#define CAP_ACCESSED_DIRTY 21u
+
+struct vmx {
+    struct vs_vmx x;
+};
+
+static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
+{
+    struct vs_vmcs_config *c = config;
+    vs_knobs_load(k, &vs_vmcs_desc, c);
+    if (p->ept.mode == VS_EPT_SHADOW) { /* no hypervisor could leave them otherwise */
+        c->control_ept = c->control_unrestricted_guest = 0;
+        c->control_invlpg_exiting = c->control_cr3_load_exiting = c->control_cr3_store_exiting = 1;
+    }
+    if (p->irq.mode == VS_APIC_XAPIC) { /* KVM's vmx_set_virtual_apic_mode */
+        c->control_virtualize_x2apic = 0;
+        c->control_virtualize_apic_accesses = 1;
+    }
+    if (p->host_cfg.dirty_method == VS_DIRTY_PML) {
+        c->control_pml = 1;
+    }
+    p->vpid = c->control_vpid != 0;
+    p->vid = c->control_virtual_interrupt_delivery != 0;
+    p->posted = p->vid && c->control_posted_interrupts;
+    p->apic_registers = c->control_apic_register_virtualization != 0;
+    p->pml = p->ept.mode == VS_EPT_EPT && c->control_pml;
+    p->preempts = c->control_preemption_timer != 0;
+    p->timer_shift = (unsigned)c->cap_misc & 31u; /* IA32_VMX_MISC[4:0] */
+    p->invpcid = c->control_invpcid != 0;
+    p->flushes_at_once = true;
+}
+
+/* ---- what the processor at hand does not have, whatever a hypervisor asks for ---- */
+
+static void need(const char *what, unsigned bit, uint64_t cap, struct vs_errors *errors)
+{
+    if (!(cap >> bit & 1u)) {
+        vs_error(errors, "%s = 1 needs bit %u of vmcs.cap.ept_vpid = 0x%llx", what, bit,
+                 (unsigned long long)cap);
+    }
+}
+
+static void check_ept(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
+                      struct vs_errors *errors)
+{
+    if (e->ept_ad) {
+        need("ept.accessed_dirty", CAP_ACCESSED_DIRTY, c->cap_ept_vpid, errors);
+    }
+    if (e->execute_only) {
+        need("ept.execute_only", CAP_EXECUTE_ONLY, c->cap_ept_vpid, errors);
+    }
+    if (e->mbec != c->control_mode_based_execute) {
+        vs_error(errors,
+                 "ept.mode_based_execute = %llu and vmcs.control.mode_based_execute = %llu: the "
+                 "control decides how EPT entries are read, both must be the same",
+                 (unsigned long long)e->mbec, (unsigned long long)c->control_mode_based_execute);
+    }
+    if (!c->control_ept) {
+        vs_error(errors, "paging.mode = ept needs vmcs.control.ept = 1");
+    }
+}
+
+static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
+{
+    const struct vs_vmcs_config *c = config;
+    vs_vmcs_check(c, errors);
+    if (p->ept.mode == VS_EPT_EPT) {
+        check_ept(&p->ept, c, errors);
+    }
+    if (p->second_format.levels == 5 && !(c->cap_ept_vpid >> CAP_FIVE_LEVELS & 1u)) {
+        vs_error(errors,
+                 "host.levels = 5 needs bit 7 of vmcs.cap.ept_vpid = 0x%llx (a page walk of five "
+                 "levels)",
+                 (unsigned long long)c->cap_ept_vpid);
+    }
+    if (c->control_pml && (p->ept.mode != VS_EPT_EPT || !p->ept.ept_ad)) {
+        vs_error(errors, "vmcs.control.pml = 1 needs paging.mode = ept and "
+                         "ept.accessed_dirty = 1: the log follows EPT's dirty flags");
+    }
+}
+
+/* ---- one vCPU ---- */
+
+static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    struct vmx *m = v->world_ctx;
+    struct vs_vmx_wiring w = {.ledger = p->ledger,
+                              .clock = v->clock,
+                              .phys = p->phys,
+                              .mem = vs_memory_walker_port(&v->core),
+                              .tlb = vs__platform_tlb(v),
+                              .guest_actor = v->guest,
+                              .host_actor = v->host};
+    enum vs_status s = vs_vmx_init(&m->x, p->kind_config, &w);
+    if (s) {
+        vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
+        return s;
+    }
+    v->world = vs_vmx_world(&m->x);
+    v->state = vs_vmx_state_port(&m->x);
+    return VS_OK;
+}
+
+/* The bitmap intercepts every MSR but those KVM passes through (vmx_possible_passthrough_msrs and,
+ * with virtual-interrupt delivery, the x2APIC's). Layout: SDM 3C 25.6.9, reads in the first half.
+ */
+static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
+{
+    static const uint32_t passed[] = {0xc0000100u, 0xc0000101u, 0xc0000102u, 0x174u, 0x175u,
+                                      0x176u,      0x10u,       0x48u,       0x49u};
+    static const uint32_t x2apic[] = {0x808u, 0x80bu, 0x83fu}; /* TPR, EOI, SELF IPI */
+    unsigned char bits[4096];
+    memset(bits, 0xff, sizeof bits);
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
+        uint32_t index = passed[i] & 0x1fffu, half = passed[i] >> 31 ? 1024u : 0;
+        unsigned char keep = (unsigned char)~(1u << (index & 7u));
+        bits[half + index / 8u] &= keep;
+        bits[2048u + half + index / 8u] &=
+            passed[i] == 0x10u ? 0xffu : keep; /* writes of the TSC exit */
+    }
+    for (size_t i = 0; p->vid && i < sizeof x2apic / sizeof x2apic[0]; i++) {
+        bits[x2apic[i] / 8u] &= (unsigned char)~(1u << (x2apic[i] & 7u));
+        bits[2048u + x2apic[i] / 8u] &= (unsigned char)~(1u << (x2apic[i] & 7u));
+    }
+    vs_phys_write(p->phys, bitmap, bits, sizeof bits);
+}
+
+static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
+{
+    struct vs_platform *p = v->p;
+    struct vmx *m = v->world_ctx;
+    uint64_t page[12];
+    enum vs_status st = vs__world_pages(v, page, 12, errors);
+    if (st) {
+        return st;
+    }
+    struct vs_vmx_setup s = {
+        .vmxon = {page[0]},
+        .vmcs = {page[1]},
+        .msr_bitmap = {page[2]},
+        .io_bitmap_a = {page[3]},
+        .io_bitmap_b = {page[4]},
+        .virtual_apic = {page[5]},
+        .apic_access = {page[6]},
+        .posted_descriptor = {page[7]},
+        .pml = {page[8]},
+        .exit_store = {page[9]},
+        .exit_load = {page[10]},
+        .entry_load = {page[11]},
+        .eptp = v->vm->ept_root | EPTP_WRITE_BACK |
+                (p->second_format.levels == 5 ? EPTP_FIVE_LEVELS : EPTP_FOUR_LEVELS) |
+                (p->ept.ept_ad ? EPTP_ACCESSED_DIRTY : 0),
+        .vpid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
+        .exceptions = p->shadow ? 1u << 14 : 0, /* #PF */
+        .posted_vector = POSTED_VECTOR,
+        .host_cr3 = v->host_space.cr3,
+        .host_rip = VS_HV_CODE,
+        .host_rsp = VS_HV_DATA + 0x8000u,
+        .guest_cr3 = v->guest_context.cr3,
+        .guest_rip = 0x10000000000u,
+        .guest_rsp = 0x10000001000u};
+    intercept_msrs(p, s.msr_bitmap);
+    v->ept.pml = (struct vs_ept_pml){p->pml, s.pml.v, VS_EPT_PML_ENTRIES - 1u};
+    enum vs_vmx_result r = vs_vmx_setup_default(&m->x, &s);
+    if (r == VS_VMX_OK) {
+        r = vs_vmx_enter(&m->x, NULL, VS_VMX_LAUNCH);
+    }
+    if (r != VS_VMX_OK) {
+        uint64_t error = 0;
+        vs_vmx_read(&m->x, NULL, VS_VMCS_INSTRUCTION_ERROR, &error);
+        vs_error(errors,
+                 "vCPU %u: the first VM entry is refused (result %d, VM-instruction error %llu): "
+                 "vmcs.control.* and vmcs.cap.* do not fit",
+                 v->index, (int)r, (unsigned long long)error);
+        return VS_E_CONFIG;
+    }
+    *descriptor = page[7];
+    return VS_OK;
+}
+
+const struct vs_world_kind vs__world_vmx = {
+    .name = "VMX",
+    .desc = &vs_vmcs_desc,
+    .vendor = VS_VENDOR_INTEL,
+    .ops = vs_vmx_register,
+    .config = sizeof(struct vs_vmcs_config),
+    .bytes = sizeof(struct vmx),
+    .load = load,
+    .check = check,
+    .make = make,
+    .start = start,
+};

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The architectures that this program contains: an explicit table. */
+#include "world.h"
+
+#include <string.h>
+
+const struct vs_world_kind *const *vs_worlds(size_t *n)
+{
+    static const struct vs_world_kind *const all[] = {
+#ifndef VS_WITHOUT_vmcs
+        &vs__world_vmx,
+#endif
+#ifndef VS_WITHOUT_svm
+        &vs__world_svm,
+#endif
+#ifndef VS_WITHOUT_el2
+        &vs__world_el2,
+#endif
+        NULL,
+    };
+    *n = sizeof all / sizeof all[0] - 1u;
+    return all;
+}
+
+const char *vs_world_name(uint64_t vendor)
+{
+    static const char *const name[] = {
+        [VS_VENDOR_INTEL] = "vmcs", [VS_VENDOR_AMD] = "svm", [VS_VENDOR_ARM] = "el2"};
+    return name[vendor];
+}
+
+const struct vs_world_kind *vs__world_of(uint64_t vendor)
+{
+    size_t n;
+    const struct vs_world_kind *const *all = vs_worlds(&n);
+    for (size_t i = 0; i < n; i++) {
+        if (all[i]->vendor == vendor) {
+            return all[i];
+        }
+    }
+    return NULL;
+}
+
+/* What is like each other: of Intel's, AMD's and Arm's architecture. */
+static const char *const alike[][3] = {
+    {"vmcs.control.hlt_exiting", "svm.intercept.hlt", "el2.trap.wfi"},
+    {"vmcs.control.invlpg_exiting", "svm.intercept.invlpg", "el2.trap.tlbi"},
+    {"vmcs.control.cr3_load_exiting", "svm.intercept.cr3_write", "el2.trap.vm"},
+    {"vmcs.control.rdtsc_exiting", "svm.intercept.rdtsc", NULL},
+    {"vmcs.control.pause_loop_exiting", "svm.intercept.pause", NULL},
+    {"vmcs.control.pause_exiting", "svm.pause_filter.count", NULL},
+    {"vmcs.control.use_msr_bitmaps", "svm.intercept.msr_prot", NULL},
+    {"vmcs.control.unconditional_io_exiting", "svm.intercept.ioio_prot", NULL},
+    {"vmcs.control.use_io_bitmaps", "svm.intercept.ioio_prot", NULL},
+    {"vmcs.control.vpid", "svm.tlb_control", NULL},
+    {"vmcs.exit.detect", "svm.exit.detect", "el2.exit.exception"},
+    {"vmcs.entry.begin", "svm.entry.begin", "el2.entry.eret"},
+    {"vmcs.entry.fetch", "svm.entry.fetch", "el2.entry.eret"},
+    {"vmcs.field.save", "svm.field.save", "el2.pair"},
+    {"vmcs.field.load", "svm.field.load", "el2.pair"},
+    {"vmcs.field.load_control_register", "svm.field.load_control_register", "el2.system_register"},
+    {"vmcs.tlb.flush", "svm.tlb.flush", NULL},
+    {NULL, "svm.intercept.cpuid", "el2.trap.id_registers"},
+};
+
+static const char *like(const char *path, uint64_t vendor)
+{
+    for (size_t i = 0; i < sizeof alike / sizeof alike[0]; i++) {
+        for (size_t k = 0; k < 3; k++) {
+            if (alike[i][k] && !strcmp(alike[i][k], path)) {
+                return alike[i][vendor];
+            }
+        }
+    }
+    return NULL;
+}
+
+static void refuse(const struct vs_knob *knob, const char *whose, uint64_t vendor,
+                   struct vs_errors *errors)
+{
+    static const char *const processors[] = {"Intel's", "AMD's", "Arm's"};
+    const char *same = like(knob->desc->path, vendor);
+    if (same) {
+        vs_error(errors, "%s: %s is %s's; this machine's processors are %s: %s is like it",
+                 knob->set_by, knob->desc->path, whose, processors[vendor], same);
+    } else {
+        vs_error(errors,
+                 "%s: %s is %s's; this machine's processors are %s, which have nothing like it: "
+                 "'virtsim list knobs %s.' shows what they have",
+                 knob->set_by, knob->desc->path, whose, processors[vendor], vs_world_name(vendor));
+    }
+}
+
+enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct vs_errors *errors)
+{
+    size_t n, before = errors->n;
+    const struct vs_world_kind *const *world = vs_worlds(&n);
+    uint64_t is = vs_knobs_find(knobs, "cpu.vendor")->value;
+    for (size_t i = 0; i < n; i++) {
+        const struct vs_component_desc *d = world[i]->desc;
+        for (size_t k = 0; world[i]->vendor != is && k < d->n_knobs; k++) {
+            const struct vs_knob *knob = vs_knobs_find(knobs, d->knobs[k].path);
+            bool told = knob->rank > VS_RANK_MACHINE || (knob->rank && vendor == is);
+            if (told && knob->set_by) {
+                refuse(knob, world[i]->name, is, errors);
+            }
+        }
+        if (world[i]->vendor != is) {
+            vs_knobs_drop(knobs, d);
+        }
+    }
+    return errors->n > before ? VS_E_CONFIG : VS_OK;
+}
+
+enum vs_status vs__world_pages(struct vs_vcpu *v, uint64_t *page, unsigned n,
+                               struct vs_errors *errors)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (!vs_frames_alloc(v->p->frames, VS_PAGE_4K_SHIFT, &page[i])) {
+            vs_error(errors, "host.memory is too small for vCPU %u", v->index);
+            return VS_E_NOMEM;
+        }
+    }
+    return VS_OK;
+}
