@@ -7,6 +7,7 @@ passed=0 failed=0 skipped=0
 all="" # --all: the long form, for before something is declared done
 if [ "${1:-}" = --all ]; then
     all=1
+    export VIRTSIM_ALL=1 # tests that have a long form take it
     shift
 fi
 fuzz_seconds=${VIRTSIM_FUZZ_SECONDS:-$([ -n "$all" ] && echo 60 || echo 4)}
@@ -185,10 +186,10 @@ step_digests() {
     VIRTSIM=$(dir_of dev)/virtsim VIRTSIM_HOME=$PWD tools/digests --check -j "$jobs"
 }
 
-# What takes long and is left out of `./dev test`: the rest of the notebooks.
+# The long forms of tests, which `./dev test` leaves out: every notebook, every lab, the long oracles.
 step_long() {
-    [ -n "$all" ] || { say "with --all: every notebook"; exit 0; }
-    VIRTSIM_ALL=1 run_tests dev -L notebook
+    [ -n "$all" ] || { say "with --all: every notebook and lab, the long oracles"; exit 0; }
+    run_tests dev -R 'notebook|lab|oracles'
     say "$passed tests passed, $skipped skipped"
 }
 
