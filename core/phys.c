@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #define PAGE 4096u
+#define RESERVE (8u << 20) /* what the rest of the process has to say that memory is exhausted */
 #define GIB_SHIFT 30u
 #define TABLE_SHIFT 21u
 #define PAGE_SHIFT 12u
@@ -39,7 +40,10 @@ static struct vs_phys *create(uint64_t bytes, bool sparse)
         return p;
     }
     p->gib = calloc((p->bytes >> GIB_SHIFT) + 1u, sizeof *p->gib);
-    if (!p->gib) {
+    p->reserve = malloc(RESERVE);
+    if (!p->gib || !p->reserve) {
+        free(p->gib);
+        free(p->reserve);
         free(p);
         return NULL;
     }
@@ -80,6 +84,7 @@ void vs_phys_destroy(struct vs_phys *p)
         free(p->gib[g]);
     }
     free(p->gib);
+    free(p->reserve);
     free(p);
 }
 
@@ -98,10 +103,11 @@ static unsigned char *page_of(const struct vs_phys *p, uint64_t at)
     return t ? t->slot[slot_of(at, PAGE_SHIFT)] : NULL;
 }
 
-/* *slot, made of zeros when it is missing; NULL: no memory is left. */
-static void *made(void **slot, size_t bytes)
+/* *slot, made of zeros when it is missing; NULL: no memory is left. What comes back of the reserve
+ * is for others. */
+static void *made(const struct vs_phys *p, void **slot, size_t bytes)
 {
-    if (!*slot) {
+    if (!*slot && !p->exhausted) {
         *slot = calloc(1, bytes);
     }
     return *slot;
@@ -111,12 +117,16 @@ static void *made(void **slot, size_t bytes)
 static unsigned char *page_to_write(struct vs_phys *p, uint64_t at)
 {
     void *top = p->gib[at >> GIB_SHIFT];
-    struct vs_phys_table *gib = made(&top, sizeof *gib);
+    struct vs_phys_table *gib = made(p, &top, sizeof *gib);
     p->gib[at >> GIB_SHIFT] = gib;
     struct vs_phys_table *pages =
-        gib ? made(&gib->slot[slot_of(at, TABLE_SHIFT)], sizeof *pages) : NULL;
-    unsigned char *page = pages ? made(&pages->slot[slot_of(at, PAGE_SHIFT)], PAGE) : NULL;
-    p->exhausted = p->exhausted || !page;
+        gib ? made(p, &gib->slot[slot_of(at, TABLE_SHIFT)], sizeof *pages) : NULL;
+    unsigned char *page = pages ? made(p, &pages->slot[slot_of(at, PAGE_SHIFT)], PAGE) : NULL;
+    if (!page) {
+        p->exhausted = true;
+        free(p->reserve);
+        p->reserve = NULL;
+    }
     return page;
 }
 

@@ -27,6 +27,7 @@ struct vs_phys {
     uint64_t flat;              /* where 8 bytes may begin in the mapping; 0: there is none */
     unsigned char *at;          /* the mapping */
     struct vs_phys_table **gib; /* sparse memory: a table of tables of pages for each GiB */
+    void *reserve;              /* of sparse memory: given back when a write is lost */
     bool exhausted;             /* a write was lost: this process got no more memory for it */
 };
 
