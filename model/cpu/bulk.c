@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Bulk operations, and those of them that stride: the further accesses to a line that has just been
- * used are taken in one step, since they can only hit. Those that jump are in jump.c.
- */
+/* Bulk operations: which addresses they touch, access by access. fast/ takes several at once. */
 #include "cpu/bulk.h"
 #include "cpu/zipf.h"
 
@@ -79,131 +76,113 @@ void vs_bulk_free(struct vs_cpu_bulk *b)
     b->zipf = NULL;
 }
 
+/* ---- which addresses ---- */
+
+static void make_random(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
+{
+    uint64_t elements = b->bytes / VS__ELEMENT;
+    struct vs_rng rng = b->rng;
+    for (uint64_t i = 0; i < n; i++) {
+        out[i] = b->base.v + vs_rng_below(&rng, elements) * VS__ELEMENT;
+    }
+    b->rng = rng;
+}
+
+/* Draws first, then ranks, then permutations, so that those of several addresses overlap. */
+static void make_zipf(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
+{
+    uint64_t elements = b->stride / VS__ELEMENT, draw[2][VS__BULK_MADE], rest;
+    struct vs_rng rng = b->rng;
+    for (uint64_t i = 0; i < n; i++) {
+        draw[0][i] = vs_rng_next(&rng);
+        draw[1][i] = vs_rng_next(&rng);
+    }
+    b->rng = rng;
+    for (uint64_t i = 0; i < n; i++) {
+        draw[0][i] = vs__zipf_rank(b->zipf, draw[0][i], draw[1][i], &rest);
+        draw[1][i] = (uint64_t)(((vs_u128)rest * elements) >> 64);
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        out[i] =
+            b->base.v + vs_perm_at(&b->perm, draw[0][i]) * b->stride + draw[1][i] * VS__ELEMENT;
+    }
+}
+
+static void make_chase(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        out[i] = b->base.v + vs_perm_at(&b->perm, b->offset) * b->stride;
+        b->offset = b->offset + 1u == b->perm.n ? 0 : b->offset + 1u;
+    }
+}
+
+bool vs__bulk_make(struct vs_cpu_bulk *b, const uint64_t **first, uint64_t *n)
+{
+    if (b->made == b->count || b->made - b->done > VS__BULK_MADE) {
+        return false;
+    }
+    /* up to the ring's end: the count may have grown since, from one that is no multiple of it */
+    uint64_t left = b->count - b->made, at = b->made % VS_BULK_AHEAD, *out = &b->ahead[at];
+    left = left < VS__BULK_MADE ? left : VS__BULK_MADE;
+    left = left < VS_BULK_AHEAD - at ? left : VS_BULK_AHEAD - at;
+    if (b->kind == VS_BULK_RANDOM) {
+        make_random(b, out, left);
+    } else if (b->kind == VS_BULK_ZIPF) {
+        make_zipf(b, out, left);
+    } else {
+        make_chase(b, out, left);
+    }
+    b->made += left;
+    *first = out;
+    *n = left;
+    return true;
+}
+
 /* ---- running ---- */
 
-/* After an inline hit: how many more accesses fall into the same line and fit before `until`. They
- * find translation and line where this one found them. */
-static uint64_t same_line(const struct vs_cpu *c, const struct vs_cpu_bulk *b,
-                          const struct vs_l1 *l, uint32_t tlb, uint64_t at, uint64_t until)
+/* One access of a stride or a jump; straddles: it may lie in two lines. */
+static bool touch(struct vs_cpu *c, const struct vs_cpu_bulk *b, vs_gva at, bool straddles)
 {
-    uint64_t line = 1ull << l->line_shift, n = (line - (at & (line - 1u)) - ELEMENT) / b->stride;
-    uint64_t in_region = (b->bytes - b->offset - ELEMENT) / b->stride,
-             left = b->count - b->done - 1u;
-    n = n < in_region ? n : in_region;
-    n = n < left ? n : left;
-    uint64_t now = vs_cpu_now_ps(c),
-             each = c->price[b->ref][tlb][0] + b->instructions * (c->instruction_q + 1u);
-    return now < until && (n + 1u) * each < until - now ? n : 0; /* near the horizon: one by one */
-}
-
-/* The next page of a stride, whose entry is in a line with those of eight pages, and of the line
- * after that one. */
-static void next_page(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
-{
-    const uint64_t later = gva + 8u * 4096u;
-    vs_gva at = {gva};
-    c->mmu.announce(c->mmu.ctx, &later, 1);
-    c->mmu.foretell(c->mmu.ctx, at);
-    if (!c->gathers) {
-        vs__bulk_expect(c, l, gva);
+    bool ok = straddles ? vs_cpu_access(c, at, ELEMENT, b->ref) == VS_CPU_DONE
+                        : vs__cpu_access_line(c, at.v, b->ref);
+    if (ok) {
+        vs__bulk_made(c, b->instructions);
     }
-}
-
-/* Whole lines of the page that translated last, starting at the present position: the translation
- * is the most recent entry and stays so, so only the lines are looked up. How many accesses it
- * made; 0: go on one by one. */
-static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struct vs_l1 *l,
-                            uint64_t until)
-{
-    uint64_t line = 1ull << l->line_shift, at = b->base.v + b->offset, hpa, end;
-    uint64_t each = b->stride < line ? line / b->stride : 1u, /* accesses to a line */
-        step = b->stride < line ? line : b->stride;
-    if ((at & (line - 1u)) >= b->stride || !vs_l1_page(l, at, b->ref == VS_REF_WRITE, &hpa, &end)) {
-        return 0;
-    }
-    uint32_t tlb = vs_l1_tlb(l, b->ref == VS_REF_WRITE)->last_table;
-    uint64_t last = b->base.v + b->bytes; /* whole steps inside the page and the region */
-    uint64_t n = ((end < last ? end : last) - at) / step, left = (b->count - b->done) / each;
-    n = n < left ? n : left;
-    uint64_t now = vs_cpu_now_ps(c), worst = c->worst_ps[b->ref] +
-                                             (each - 1u) * c->price[b->ref][tlb][0] +
-                                             each * b->instructions * (c->instruction_q + 1u);
-    uint64_t fit = now < until ? (until - now) / worst : 0;
-    n = n < fit ? n : fit;
-    n = n < VS_LINE_RUN ? n : VS_LINE_RUN;
-    if (n < 2u) {
-        return 0;
-    }
-    uint8_t levels[VS_LINE_RUN];
-    uint64_t answered[VS_LINE_LEVELS] = {0};
-    if (end - at <= n * step && c->mmu.foretell) {
-        next_page(c, l, end);
-    }
-    l->lines.run(l->lines.ctx, hpa >> l->line_shift, (uint32_t)n, step >> l->line_shift, b->ref,
-                 levels, answered);
-    for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
-        if (answered[level]) {
-            c->pending[b->ref][tlb][level] += answered[level];
-            c->pending_mask[b->ref] |= 1ull << level;
-            c->pending_ps += answered[level] * c->price[b->ref][tlb][level];
-        }
-    }
-    c->fast[b->ref][tlb] += n * (each - 1u); /* the others of each line: inline hits */
-    c->pending_ps += n * (each - 1u) * c->price[b->ref][tlb][0];
-    return n * each;
-}
-
-/* The rest of the page that translated last, for the window. */
-static uint64_t window_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, const struct vs_l1 *l,
-                             uint64_t at, uint64_t until)
-{
-    uint64_t n = (b->bytes - b->offset - ELEMENT) / b->stride + 1u, left = b->count - b->done, hpa,
-             end;
-    n = n < left ? n : left;
-    if (c->mmu.foretell && vs_l1_page(l, at, b->ref == VS_REF_WRITE, &hpa, &end) &&
-        n * b->stride > end - at) {
-        next_page(c, l, end);
-    }
-    return vs__window_lines(c, at, b->ref, n, b->stride, b->instructions, until);
+    return ok;
 }
 
 static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
-    struct vs_l1 *l = vs__cpu_l1(c, b->ref);
-    const struct vs_l1_tlb *t = vs_l1_tlb(l, b->ref == VS_REF_WRITE);
-    uint64_t line = 1ull << l->line_shift;
     bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT || b->bytes % ELEMENT;
-    bool grouped = l->fast && !straddles && b->stride <= line / 2u;
-    bool whole = l->fast && !straddles && l->lines.run &&
-                 (b->stride < line ? line % b->stride == 0 : b->stride % line == 0);
-    while (b->done < b->count) {
+    for (; b->done < b->count; b->done++) {
         if (vs_cpu_now_ps(c) >= until) {
             return VS_CPU_HORIZON;
         }
         vs_gva at = {b->base.v + b->offset};
-        uint64_t n = whole                     ? whole_lines(c, b, l, until)
-                     : c->window && !straddles ? window_lines(c, b, l, at.v, until)
-                                               : 0;
-        bool entered = c->window && n; /* with their instructions */
-        if (n) {
-            /* done */
-        } else if (grouped && vs_l1_hit(l, t, at.v, b->ref == VS_REF_WRITE)) {
-            n = 1u + same_line(c, b, l, t->last_table, at.v, until);
-            c->fast[b->ref][t->last_table] += n;
-            c->pending_ps += n * c->price[b->ref][t->last_table][0];
-        } else if (vs_unlikely(straddles) ? vs_cpu_access(c, at, ELEMENT, b->ref) != VS_CPU_DONE
-                                          : !vs__cpu_access_line(c, at.v, b->ref)) {
+        if (!touch(c, b, at, straddles)) {
             return VS_CPU_FAULT;
-        } else {
-            n = 1;
         }
-        if (!entered) {
-            vs__bulk_made(c, n * b->instructions);
-        }
-        b->done += n;
-        b->offset += n * b->stride;
+        b->offset += b->stride;
         if (b->offset + ELEMENT > b->bytes) {
             b->offset = 0;
+        }
+    }
+    return VS_CPU_DONE;
+}
+
+static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
+{
+    bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT;
+    for (; b->done < b->count; b->done++) {
+        const uint64_t *made;
+        uint64_t n;
+        if (vs_cpu_now_ps(c) >= until) {
+            return VS_CPU_HORIZON;
+        }
+        (void)vs__bulk_make(b, &made, &n);
+        vs_gva at = {b->ahead[b->done % VS_BULK_AHEAD]};
+        if (!touch(c, b, at, straddles)) {
+            return VS_CPU_FAULT;
         }
     }
     return VS_CPU_DONE;
@@ -241,9 +220,10 @@ enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps 
         c->exact = true;
         l->fast = false; /* every access is charged part by part */
     }
-    enum vs_cpu_stop stop = b->kind == VS_BULK_STRIDE   ? run_stride(c, b, until.v)
-                            : b->kind == VS_BULK_STREAM ? run_stream(c, b, until.v)
-                                                        : vs__bulk_jumping(c, b, until.v);
+    enum vs_cpu_stop stop = b->kind == VS_BULK_STREAM   ? run_stream(c, b, until.v)
+                            : c->fast_bulk              ? c->fast_bulk(c, b, until.v)
+                            : b->kind == VS_BULK_STRIDE ? run_stride(c, b, until.v)
+                                                        : run_jumping(c, b, until.v);
     c->exact = was_exact;
     l->fast = was_fast;
     c->depends = depended;

@@ -19,19 +19,9 @@ static inline void vs__bulk_made(struct vs_cpu *c, uint64_t instructions)
     }
 }
 
-/* Lines that the walk and the access of gva will probably touch are announced to the memory; those
- * that are gathered it announces itself. */
-static inline void vs__bulk_expect(const struct vs_cpu *c, const struct vs_l1 *l, uint64_t gva)
-{
-    uint64_t hpa[VS_EXPECTED];
-    vs_gva at = {gva};
-    uint32_t n = c->mmu.expect(c->mmu.ctx, at, hpa);
-    for (uint32_t i = 0; i < n; i++) {
-        l->lines.prefetch(l->lines.ctx, hpa[i] >> l->line_shift);
-    }
-}
-
-/* jump.c: random, Zipf, chase. */
-enum vs_cpu_stop vs__bulk_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
+/* Addresses of a jumping operation at a time. */
+#define VS__BULK_MADE (VS_BULK_AHEAD / 2u)
+/* Makes the next ones when less than half of the ring is left: which, and how many. False: none. */
+bool vs__bulk_make(struct vs_cpu_bulk *b, const uint64_t **first, uint64_t *n);
 
 #endif

@@ -69,24 +69,6 @@ static void attach_kind(struct vs_cpu *c, uint32_t ref, uint32_t tlb)
     }
 }
 
-static void attach_gather(struct vs_cpu *c)
-{
-    const struct vs_line_port *lines = &c->data.lines;
-    c->gathers = c->cfg.translation && !c->window && c->mmu.walk_plain && lines->gather;
-    uint64_t dearest = 0, lookups = 0;
-    for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
-        dearest = lines->ps[level] > dearest ? lines->ps[level] : dearest;
-    }
-    for (uint32_t ref = VS_REF_READ; ref <= VS_REF_WRITE; ref++) {
-        uint64_t miss = vs_l1_tlb(&c->data, ref == VS_REF_WRITE)->lookup[VS_L1_SIZES].ps.v;
-        lookups = miss > lookups ? miss : lookups;
-        for (uint32_t tlb = 0; tlb < VS_CPU_TLB_KINDS; tlb++) { /* level 0 costs what it costs */
-            lookups = c->price[ref][tlb][0] > lookups ? c->price[ref][tlb][0] : lookups;
-        }
-    }
-    c->worst_gathered_ps = lookups + c->mmu.worst_ps + VS_GATHER_WALK * dearest + 1u;
-}
-
 void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
 {
     if (mmu) {
@@ -97,7 +79,6 @@ void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
             attach_kind(c, ref, tlb);
         }
     }
-    attach_gather(c);
     if (c->cfg.translation) {
         vs_l1_ready(&c->data);
         vs_l1_ready(&c->fetch);

@@ -40,6 +40,7 @@ struct vs_cpu_halfway {
 };
 
 struct vs_cpu_window; /* window.h */
+struct vs_cpu_bulk;
 
 struct vs_cpu {
     struct vs_l1 data, fetch;
@@ -54,13 +55,16 @@ struct vs_cpu {
     uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
     struct vs_cpu_lookups lookups[3][VS_CPU_TLB_KINDS];
     uint64_t worst_ps[3];       /* the dearest access whose translation is the most recent entry */
-    bool gathers;               /* memory and mmu allow gather.h */
+    bool gathers;               /* memory and mmu allow fast/gather.h */
     uint64_t worst_gathered_ps; /* bound of what one gathered access takes */
     bool exact;                 /* somebody listens: charge each access */
     bool depends;               /* accesses from now on need the value of the one before (window) */
     struct vs_cpu_window *window; /* NULL: accesses block */
     struct vs_cpu_window *string; /* where they do: what a string instruction's stores overlap in */
     struct vs_mmu_port mmu;
+    struct vs_fast_port fast_port;
+    /* How strides and jumps run; NULL: one access after the other. */
+    enum vs_cpu_stop (*fast_bulk)(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
     /* Called before a walk begins, for what is to be there then at no cost; NULL: nothing. */
     void (*before_walk)(void *ctx, vs_gva at);
     void *before_walk_ctx;
@@ -81,6 +85,19 @@ enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
                            struct vs_ledger *ledger);
 void vs_cpu_free(struct vs_cpu *c);
 void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu);
+/* After vs_cpu_attach, and only if wanted: several accesses of a bulk operation are taken at once,
+ * with the help of what mmu and memory offer; no result depends on it. port NULL: one after the
+ * other again. False: the program is built without (VIRTSIM_WITHOUT=fast). */
+#ifdef VS_WITHOUT_FAST
+static inline bool vs_cpu_attach_fast(struct vs_cpu *c, const struct vs_fast_port *port)
+{
+    (void)c;
+    (void)port;
+    return false;
+}
+#else
+bool vs_cpu_attach_fast(struct vs_cpu *c, const struct vs_fast_port *port);
+#endif
 /* t is the core's time line from now on; its counted hits are priced by this core. */
 void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t);
 /* Whose counters run: guest or host. Settles. */

@@ -80,11 +80,6 @@ bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref
 bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
 /* What the TLBs and the walker do for an access that no cache holds; the line waits for it. */
 bool vs__window_translate(struct vs_cpu *c, uint64_t gva, uint32_t ref);
-/* Up to n accesses, each inside one line, at gva and every `stride` bytes on, in the page that
- * translated last, each followed by its instructions, while the clock is before until_ps. How many
- * it made; 0: go on one by one. The same as that many calls. */
-uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t n, uint64_t stride,
-                          uint64_t instructions, uint64_t until_ps);
 /* It takes its share of the width at which accesses enter, when no instruction is counted for it.
  */
 void vs__window_issue(struct vs_cpu *c);

@@ -237,13 +237,21 @@ struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
     return (struct vs_mmu_port){.ctx = e,
                                 .probe = vs__ept_probe,
                                 .walk = vs__ept_walk,
-                                .announce = e->hints ? vs__ept_announce : NULL,
-                                .foretell = e->hints ? vs__ept_foretell : NULL,
-                                .expect = e->hints ? vs__ept_expect : NULL,
                                 .probed = {e->probed[0], e->probed[1], e->probed[2]},
                                 .missed = {e->probe_miss, e->fetch_miss},
                                 .queue_wait = (uint16_t)(e->account + VS_ACC_ept_queue_wait),
-                                .walker_wait = (uint16_t)(e->account + VS_ACC_ept_walker_wait),
+                                .walker_wait = (uint16_t)(e->account + VS_ACC_ept_walker_wait)};
+}
+
+struct vs_fast_mmu vs_ept_fast_port(struct vs_ept *e)
+{
+    if (!e->hints) {
+        e->hints = vs__ept_hints_create();
+    }
+    return (struct vs_fast_mmu){.ctx = e,
+                                .announce = e->hints ? vs__ept_announce : NULL,
+                                .foretell = e->hints ? vs__ept_foretell : NULL,
+                                .expect = e->hints ? vs__ept_expect : NULL,
                                 .plain = plain,
                                 .walk_plain = walk_plain,
                                 .worst_ps = worst_ps(e)};

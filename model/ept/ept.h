@@ -106,7 +106,7 @@ struct vs_ept {
     uint32_t sizes, fetch_sizes, nested_sizes; /* fetch_sizes: in l2i */
     bool unreadable;                           /* entries without the right to read were filled */
     struct vs_gather *lines_noted; /* not NULL: a walk's references are noted there, not made */
-    struct vs_ept_hints *hints;    /* for prefetching on the host only */
+    struct vs_ept_hints *hints;    /* for prefetching on the host only; NULL: none */
     uint64_t guest_leaf, slat_leaf, table_leaf; /* where the last walk found its leaf entries */
     uint64_t slat_gpa;                          /* whose entry slat_leaf is */
     unsigned guest_shift, slat_shift;           /* log2 of their pages */
@@ -141,6 +141,8 @@ void vs_ept_prefetcher_end(struct vs_ept *e);
 void vs_ept_world(struct vs_ept *e, bool host);
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c);
 struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e);
+/* From now on walks leave hints behind. */
+struct vs_fast_mmu vs_ept_fast_port(struct vs_ept *e);
 
 /* Invalidations (SDM 3C 28.4.3). Each opens op invalidate on t when t is not NULL and returns how
  * many entries went. INVLPG and MOV to CR3 act on the present context. */

@@ -78,7 +78,7 @@ static void test_no_walk_costs_more_than_the_port_says(void **state)
         uint64_t from = f.t.now_ps;
         (void)walk(&f, at, i & 1u ? VS_REF_WRITE : VS_REF_FETCH);
         uint64_t beside = f.t.now_ps - from - (f.memory.loads + f.memory.stores) * 1000u;
-        assert_true(beside <= f.port.worst_ps);
+        assert_true(beside <= vs_ept_fast_port(&f.ept).worst_ps);
         assert_true(beside > 0);
     }
     stop(&f);

@@ -371,12 +371,7 @@ static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
 {
     const struct vs_memory *m = c->memory;
     l1->line_shift = m->line_shift;
-    l1->lines = (struct vs_line_port){
-        .ctx = c, .access = core_access, .run = core_run, .prefetch = core_prefetch};
-    if (!fetch) {
-        l1->lines.gather = core_gather;
-        l1->lines.gathered = core_gathered;
-    }
+    l1->lines = (struct vs_line_port){.ctx = c, .access = core_access, .run = core_run};
     l1->lines.straddle = m->cfg.straddle == VS_MEM_STRADDLE_CACHEGRIND ? core_straddle : NULL;
     for (uint32_t i = 0; i < VS_MEM_LEVELS; i++) {
         static const uint16_t account[VS_MEM_LEVELS] = {
@@ -422,6 +417,12 @@ enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m
     vs_memory_core_world(c, false);
     m->core[m->n_cores++] = c;
     return VS_OK;
+}
+
+struct vs_fast_lines vs_memory_fast_port(struct vs_memory_core *c)
+{
+    return (struct vs_fast_lines){
+        .ctx = c, .prefetch = core_prefetch, .gather = core_gather, .gathered = core_gathered};
 }
 
 void vs_memory_core_free(struct vs_memory_core *c)

@@ -123,6 +123,7 @@ bool vs_memory_use(struct vs_memory *m, const char *variant);
 /* Timed ports. The walker's enters at memory.walker.entry, the core's at L1D / L1I. */
 struct vs_mem_port vs_memory_core_port(struct vs_memory_core *c);
 struct vs_mem_port vs_memory_walker_port(struct vs_memory_core *c);
+struct vs_fast_lines vs_memory_fast_port(struct vs_memory_core *c);
 /* For an agent without a core (an IOMMU's walker): enters at the LLC. */
 struct vs_mem_port vs_memory_agent_port(struct vs_memory_dma *d);
 void vs_memory_dma_init(struct vs_memory_dma *d, struct vs_memory *m);

@@ -460,8 +460,8 @@ static void test_a_walkers_references_enter_at_their_level(void **state)
             assert_int_equal(n[0], level == entry ? 2 : 0);
             assert_int_equal(n[1], level >= entry);
         }
-        const struct vs_line_port *p = &r->side[0][0].lines;
-        assert_int_equal(p->gather(p->ctx, VS_REF_READ) != NULL, entry == VS_MEM_L1);
+        struct vs_fast_lines p = vs_memory_fast_port(&r->core[0]);
+        assert_int_equal(p.gather(p.ctx, VS_REF_READ) != NULL, entry == VS_MEM_L1);
         vs_phys_destroy(r->memory.phys);
         rig_destroy(r);
     }

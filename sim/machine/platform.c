@@ -202,6 +202,8 @@ static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
     v->ept.memory_end = vs_phys_size(p->phys);
     struct vs_mmu_port mmu = vs_ept_mmu_port(&v->ept);
     vs_cpu_attach(&v->cpu, &mmu);
+    struct vs_fast_port fast = {vs_ept_fast_port(&v->ept), vs_memory_fast_port(&v->core)};
+    (void)vs_cpu_attach_fast(&v->cpu, &fast); /* no result depends on it */
     return VS_OK;
 }
 

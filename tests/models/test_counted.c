@@ -45,6 +45,8 @@ static struct rig *rig_create(bool exact, const char *variant, unsigned page, ui
     r->mmu.offset = 1ull << 30;
     struct vs_mmu_port port = fake_mmu_port(&r->mmu);
     vs_cpu_attach(&r->cpu, &port);
+    struct vs_fast_port fast = {.lines = vs_memory_fast_port(&r->core)};
+    (void)vs_cpu_attach_fast(&r->cpu, &fast);
     r->cpu.exact = exact;
     if (exact) {
         r->cpu.data.fast = r->cpu.fetch.fast = false;

@@ -34,11 +34,12 @@ struct guest_machine_config {
     struct vs_cpu_config cpu;
     struct vs_memory_config memory;
     struct vs_ept_config ept;
+    bool one_by_one; /* without vs_fast_port */
 };
 
 static inline struct guest_machine_config guest_machine_defaults(void)
 {
-    struct guest_machine_config c;
+    struct guest_machine_config c = {.one_by_one = false};
     vs_defaults(&vs_cpu_desc, &c.cpu);
     vs_defaults(&vs_memory_desc, &c.memory);
     vs_defaults(&vs_ept_desc, &c.ept);
@@ -75,6 +76,10 @@ static inline bool guest_machine_make(struct guest_machine *g, uint64_t bytes,
     vs_ept_context(&g->ept, &context);
     struct vs_mmu_port mmu = vs_ept_mmu_port(&g->ept);
     vs_cpu_attach(&g->cpu, &mmu);
+    if (!c->one_by_one) {
+        struct vs_fast_port fast = {vs_ept_fast_port(&g->ept), vs_memory_fast_port(&g->core)};
+        (void)vs_cpu_attach_fast(&g->cpu, &fast);
+    }
     vs_ps zero = {0};
     vs_txn_begin(&g->t, g->ledger, vs_ledger_actor(g->ledger, "vcpu0/guest"), zero);
     vs_cpu_begin(&g->cpu, &g->t);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Many accesses to the lines of one page enter the window in one loop. */
-#include "cpu/window_run.h"
+#include "cpu/fast/fast.h"
+#include "cpu/fast/window_run.h"
 
 #define LINES_AHEAD 8u /* whose tags the host fetches in advance */
 
@@ -293,9 +294,10 @@ uint64_t vs__window_lines(struct vs_cpu *c, uint64_t gva, uint32_t ref, uint64_t
                 line = at >> l->line_shift;
                 left = 1u + vs_div(&by_stride, size - 1u - (at & (size - 1u)), &rest);
             }
-            if (m.at == m.asked && !ask(c, &m, ref, at, n - i, stride) && l->lines.prefetch &&
-                gva + i * stride + LINES_AHEAD * step < end) {
-                l->lines.prefetch(l->lines.ctx, line + (LINES_AHEAD * step >> l->line_shift));
+            if (m.at == m.asked && !ask(c, &m, ref, at, n - i, stride) &&
+                c->fast_port.lines.prefetch && gva + i * stride + LINES_AHEAD * step < end) {
+                c->fast_port.lines.prefetch(c->fast_port.lines.ctx,
+                                            line + (LINES_AHEAD * step >> l->line_shift));
             }
             if (begins && m.at < m.asked && (size % stride == 0 || stride > size)) {
                 uint64_t whole = (n - i) / left, known = m.asked - m.at,

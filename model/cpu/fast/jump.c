@@ -4,73 +4,20 @@
  * made some dozens at a time, what the models hold about each is announced when it is made, and
  * what that leads to is fetched before it is used.
  */
-#include "cpu/bulk.h"
-#include "cpu/gather.h"
-#include "cpu/zipf.h"
+#include "cpu/fast/fast.h"
+#include "cpu/fast/gather.h"
 
-#define MADE (VS_BULK_AHEAD / 2u) /* addresses at a time */
 /* accesses one by one: foretold and expected so many before */
 #define FAR 24u
 #define NEAR 6u
 
-static void make_random(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
-{
-    uint64_t elements = b->bytes / VS__ELEMENT;
-    struct vs_rng rng = b->rng;
-    for (uint64_t i = 0; i < n; i++) {
-        out[i] = b->base.v + vs_rng_below(&rng, elements) * VS__ELEMENT;
-    }
-    b->rng = rng;
-}
-
-/* Draws first, then ranks, then permutations, so that those of several addresses overlap. */
-static void make_zipf(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
-{
-    uint64_t elements = b->stride / VS__ELEMENT, draw[2][MADE], rest;
-    struct vs_rng rng = b->rng;
-    for (uint64_t i = 0; i < n; i++) {
-        draw[0][i] = vs_rng_next(&rng);
-        draw[1][i] = vs_rng_next(&rng);
-    }
-    b->rng = rng;
-    for (uint64_t i = 0; i < n; i++) {
-        draw[0][i] = vs__zipf_rank(b->zipf, draw[0][i], draw[1][i], &rest);
-        draw[1][i] = (uint64_t)(((vs_u128)rest * elements) >> 64);
-    }
-    for (uint64_t i = 0; i < n; i++) {
-        out[i] =
-            b->base.v + vs_perm_at(&b->perm, draw[0][i]) * b->stride + draw[1][i] * VS__ELEMENT;
-    }
-}
-
-static void make_chase(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
-{
-    for (uint64_t i = 0; i < n; i++) {
-        out[i] = b->base.v + vs_perm_at(&b->perm, b->offset) * b->stride;
-        b->offset = b->offset + 1u == b->perm.n ? 0 : b->offset + 1u;
-    }
-}
-
 /* The next addresses, when less than half of the ring is left. */
 static void make(const struct vs_cpu *c, struct vs_cpu_bulk *b, bool hints)
 {
-    if (b->made == b->count || b->made - b->done > MADE) {
-        return;
-    }
-    /* up to the ring's end: the count may have grown since, from one that is no multiple of MADE */
-    uint64_t n = b->count - b->made, at = b->made % VS_BULK_AHEAD, *out = &b->ahead[at];
-    n = n < MADE ? n : MADE;
-    n = n < VS_BULK_AHEAD - at ? n : VS_BULK_AHEAD - at;
-    if (b->kind == VS_BULK_RANDOM) {
-        make_random(b, out, n);
-    } else if (b->kind == VS_BULK_ZIPF) {
-        make_zipf(b, out, n);
-    } else {
-        make_chase(b, out, n);
-    }
-    b->made += n;
-    if (hints) {
-        c->mmu.announce(c->mmu.ctx, out, (uint32_t)n);
+    const uint64_t *made;
+    uint64_t n;
+    if (vs__bulk_make(b, &made, &n) && hints) {
+        c->fast_port.mmu.announce(c->fast_port.mmu.ctx, made, (uint32_t)n);
     }
 }
 
@@ -80,7 +27,7 @@ static void foretell(const struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t end
     end = end < b->made ? end : b->made;
     for (; b->foretold < end; b->foretold++) {
         vs_gva at = {b->ahead[b->foretold % VS_BULK_AHEAD]};
-        c->mmu.foretell(c->mmu.ctx, at);
+        c->fast_port.mmu.foretell(c->fast_port.mmu.ctx, at);
     }
 }
 
@@ -105,12 +52,12 @@ static bool together(struct vs__gathering *g, struct vs_cpu *c, struct vs_cpu_bu
     return ok;
 }
 
-enum vs_cpu_stop vs__bulk_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
+enum vs_cpu_stop vs__fast_jump(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
     struct vs_l1 *l = vs__cpu_l1(c, b->ref);
     struct vs__gathering g;
     bool straddles = b->stride % VS__ELEMENT || b->base.v % VS__ELEMENT;
-    bool hints = c->cfg.translation && c->mmu.announce && l->lines.prefetch;
+    bool hints = c->cfg.translation && c->fast_port.mmu.announce && c->fast_port.lines.prefetch;
     while (b->done < b->count) {
         uint64_t now = vs_cpu_now_ps(c);
         if (now >= until) {
@@ -127,7 +74,7 @@ enum vs_cpu_stop vs__bulk_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint6
         if (hints) {
             foretell(c, b, b->done + FAR);
             if (b->done + NEAR < b->made) {
-                vs__bulk_expect(c, l, b->ahead[(b->done + NEAR) % VS_BULK_AHEAD]);
+                vs__fast_expect(c, l, b->ahead[(b->done + NEAR) % VS_BULK_AHEAD]);
             }
         }
         vs_gva at = {b->ahead[b->done % VS_BULK_AHEAD]};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cpu/gather.h"
+#include "cpu/fast/gather.h"
 
 #include <string.h>
 
@@ -15,10 +15,10 @@ bool vs__gather_begin(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
     struct vs_txn *t = c->txn;
     g->access = vs__cpu_acc(t, ref);
     g->walk = vs_ledger_acc(t->ledger, t->actor, VS_OP_WALK);
-    if (g->walk->sampler || !c->mmu.plain(c->mmu.ctx)) {
+    if (g->walk->sampler || !c->fast_port.mmu.plain(c->fast_port.mmu.ctx)) {
         return false;
     }
-    g->lines = c->data.lines.gather(c->data.lines.ctx, (enum vs_ref)ref);
+    g->lines = c->fast_port.lines.gather(c->fast_port.lines.ctx, (enum vs_ref)ref);
     g->n_hits = g->n_walks = 0;
     g->faulted = NULL;
     return g->lines != NULL;
@@ -48,8 +48,8 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
     one->first = (uint16_t)g->lines->n;
     t->acc = g->access;
     vs__cpu_charge(t, &tlb->lookup[VS_L1_SIZES]);
-    uint64_t began =
-        c->mmu.walk_plain(c->mmu.ctx, t, g->walk, g->lines, at, (enum vs_ref)ref, &out);
+    uint64_t began = c->fast_port.mmu.walk_plain(c->fast_port.mmu.ctx, t, g->walk, g->lines, at,
+                                                 (enum vs_ref)ref, &out);
     t->acc = outer;
     one->ps = began - from;
     one->walk_ps = t->now_ps - began;
@@ -180,7 +180,7 @@ static void book_walks(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
 
 void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref)
 {
-    c->data.lines.gathered(c->data.lines.ctx);
+    c->fast_port.lines.gathered(c->fast_port.lines.ctx);
     book_hits(g, c, ref);
     if (g->n_walks) {
         book_walks(g, c, ref);

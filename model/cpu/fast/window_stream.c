@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The window under a stream: line after line that is not in L1. */
-#include "cpu/window_run.h"
+#include "cpu/fast/window_run.h"
 
 /* Whether all of a row that begins at `now` enter at their moments without waiting: those before
  * *oldest have left by then. Else *oldest is for whom one of them waits. */
