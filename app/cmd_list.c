@@ -6,6 +6,7 @@
 #include "compare/compare.h"
 #include "home.h"
 #include "lua/borrow.h"
+#include "lua/methods.h"
 #include "lua/workload.h"
 #include "trace/trace.h"
 #include "virtsim/op.h"
@@ -253,6 +254,23 @@ static void formats(struct list *l)
     out_text(l->o, "a run's stimuli, written by --record");
 }
 
+static void requests(struct list *l)
+{
+    static const char *const columns[] = {"request", "code",    "method", "machines",
+                                          "fields",  "section", "meaning"};
+    struct vs_request_text t;
+    l->o = out_begin(l->format, columns, 7);
+    for (size_t i = 0; vs_request_text(i, &t); i++) {
+        out_text(l->o, t.name);
+        out_int(l->o, t.kind);
+        out_text(l->o, t.method);
+        out_text(l->o, t.machines);
+        out_text(l->o, t.fields);
+        out_text(l->o, t.section);
+        out_text(l->o, t.text);
+    }
+}
+
 static void rows_of(struct list *l, struct vs_db *db, const char *sql, const char *const *columns,
                     size_t n)
 {
@@ -319,7 +337,7 @@ static const struct {
 } kinds[] = {{"runs", runs},           {"machines", machines},     {"borrows", borrows},
              {"workloads", workloads}, {"parameters", parameters}, {"knobs", knobs},
              {"accounts", accounts},   {"counters", counters},     {"operations", operations},
-             {"formats", formats},     {"claims", claims}};
+             {"formats", formats},     {"requests", requests},     {"claims", claims}};
 #define N (sizeof kinds / sizeof kinds[0])
 
 enum { KEY_DB = 256, KEY_FORMAT };
@@ -358,7 +376,7 @@ int cmd_list(int argc, char **argv)
     static const struct argp a = {options,
                                   option,
                                   "runs|machines|borrows|workloads|parameters|knobs|accounts|"
-                                  "counters|operations|formats|claims",
+                                  "counters|operations|formats|requests|claims",
                                   "Lists what there is.",
                                   NULL,
                                   NULL,
@@ -380,7 +398,7 @@ int cmd_list(int argc, char **argv)
             near
                 ? "list %s: unknown; did you mean '%s'?"
                 : "list%s: one of runs, machines, borrows, workloads, parameters, knobs, accounts, "
-                  "counters, operations, formats, claims is needed",
+                  "counters, operations, formats, requests, claims is needed",
             near ? l.what : "", near);
     }
     if (l.errors.n) {

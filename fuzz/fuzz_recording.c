@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a recording, as the contents of its one block, and as its text; frame and sums made
- * good. */
+/* Any bytes as a recording, as the contents of its one block, as the fields of each request that
+ * there is, and as its text; frame and sums made good. */
 #include "../sim/recording/format.h"
 #include "../sim/recording/recording.h"
 
@@ -63,13 +63,33 @@ static void play_whole(const uint8_t *text, size_t text_size, const uint8_t *dat
     play(file, (size_t)(at - file) + n + sizeof end);
 }
 
+/* The rest of the input as the fields of one request, which its first byte chooses; then the end.
+ */
+static void play_request(const uint8_t *data, size_t size)
+{
+    static const uint8_t codes[] = {
+#define VS_REQUEST(code, ...) (code),
+#define VS_HIDDEN(code, ...) (code),
+#define VS_METHOD(...)
+#define VS_SECTION(title)
+#include "request/requests.def"
+    };
+    uint8_t block[4100] = {codes[data[0] % sizeof codes]};
+    memcpy(block + 1, data + 1, size - 1u);
+    block[size] = VS_REQ_END;
+    play_whole(NULL, 0, block, size + 1u);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const uint8_t ended[] = {1}; /* the code of the end */
+    static const uint8_t ended[] = {VS_REQ_END};
     play(data, size);
     if (size <= 4096) {
         play_whole(NULL, 0, data, size);
         play_whole(data, size, ended, sizeof ended);
+    }
+    if (size && size <= 4096) {
+        play_request(data, size);
     }
     return 0;
 }

@@ -9,54 +9,23 @@
 
 #include "virtsim/status.h"
 
+/* What it is and which fields it has: request/requests.def, whose codes these are. */
 enum vs_req {
-    VS_REQ_END,   /* the guest has finished */
-    VS_REQ_ERROR, /* the source failed; its message is in error() */
-    VS_REQ_MAP, /* bytes, a = 1: global pages; reply.value = address (fixed: at `address` when fixed
-                   is set) */
-    VS_REQ_UNMAP,   /* address, bytes */
-    VS_REQ_PROTECT, /* address, bytes; a = VS_PROTECT | VS_RIGHT_* (radix.h) */
-    VS_REQ_ACCESS,  /* `address`, `bytes` (size), op: one access */
-    VS_REQ_BULK,    /* pattern over [address, address + bytes): count accesses, op, stride, theta */
-    VS_REQ_TRACE,   /* n records at `records` */
-    VS_REQ_COMPUTE, /* count instructions */
-    VS_REQ_CPUID,   /* a = leaf, b = subleaf */
-    VS_REQ_HLT,     /* until the next interrupt; none is under way: for ever */
-    VS_REQ_PAUSE,
-    VS_REQ_RDTSC,     /* reply.value = the guest's time-stamp counter */
-    VS_REQ_RDMSR,     /* a = index; reply.value */
-    VS_REQ_WRMSR,     /* a = index, b = value */
-    VS_REQ_IN,        /* a = port, bytes = size */
-    VS_REQ_OUT,       /* a = port, bytes = size, b = value */
-    VS_REQ_HYPERCALL, /* a = number */
-    VS_REQ_CR_WRITE,  /* a = 0, 3, 4 or 8, b = value, 0: the present one; CR3 bit 63 keeps the
-                       * PCID's entries */
-    VS_REQ_INVLPG,    /* address */
-    VS_REQ_MMIO,      /* address in a device hole nobody backs: op load|store */
-    VS_REQ_IPI,       /* a = destination vCPU, b = vector */
-    VS_REQ_SEND,      /* bytes = payload, count = packets; goes out through the vCPU's VF */
-    VS_REQ_RECV, /* count packets wanted; reply.value = how many came before `ps` ran out (0 = wait
-                    for ever) */
-    VS_REQ_WAIT, /* ps of guest time: the vCPU has nothing to run (HLT with a timer) */
-    VS_REQ_PROCESS, /* a new address space beside the present one; reply.value = its number */
-    VS_REQ_SWITCH,  /* a = address space, b = enum vs_req_switch: MOV to CR3 */
-    VS_REQ_MARK,    /* name; "roi" starts the region of interest */
-    /* somebody outside, at the hypervisor's interface: */
-    VS_REQ_DIRTY_LOG,    /* a round of the dirty log; reply.value = pages written since the last */
-    VS_REQ_HOST_PROTECT, /* address, bytes; a = VS_RIGHT_* that the second dimension leaves */
-    /* what a recording brings, at no cost in simulated time: */
-    VS_REQ_TABLES,  /* `tables` are the present address space from now on */
-    VS_REQ_PLACE,   /* the page around `address` is the one at (guest-)physical a */
-    VS_REQ_INVPCID, /* a = type, b = PCID, address */
-    VS_REQ_INVLPGA, /* address, a = ASID */
-    VS_REQ_TLBI,    /* a = enum vs_req_tlbi, b = ASID, address */
-    VS_REQ_CLI,     /* interrupts are masked from now on */
-    VS_REQ_STI,     /* and no more, after the next instruction */
-    VS_REQ_TIMER,   /* ps from now: the timer's interrupt, whatever the vCPU does then; 0: none */
-    /* how the vCPUs of a replay keep their order; waiting for each other they spin: */
-    VS_REQ_TURN, /* the turn goes to vCPU a (b = 0: and is waited for); a = itself: waits for it */
-    VS_REQ_TOGETHER /* a vCPUs, counted at vCPU b, wait for each other; when the last of them is
-                     * there, the region of interest begins */
+    VS_REQ_ERROR = 0, /* the source failed; its message is in error() */
+#define VS_REQUEST(code, NAME, ...) VS_REQ_##NAME = (code),
+#define VS_HIDDEN(code, NAME, ...) VS_REQ_##NAME = (code),
+#define VS_METHOD(...)
+#define VS_SECTION(title)
+#include "request/requests.def"
+};
+
+/* Which machines have an instruction. */
+enum vs_req_machines {
+    VS_REQ_INTEL = 1,
+    VS_REQ_AMD = 2,
+    VS_REQ_ARM = 4,
+    VS_REQ_X86 = VS_REQ_INTEL | VS_REQ_AMD,
+    VS_REQ_EVERY = VS_REQ_X86 | VS_REQ_ARM
 };
 
 /* Forms of TLBI; + VS_REQ_TLBI_IS: to every core. */
@@ -149,6 +118,8 @@ struct vs_guest_source {
     const char *(*error)(
         void *ctx); /* after VS_REQ_ERROR: one clear message, file:line or record */
     void (*close)(void *ctx);
+    /* The place in the program that made the present request, "w.lua:3: "; NULL: it knows none. */
+    void (*where)(void *ctx, char *out, size_t bytes);
 };
 
 #endif

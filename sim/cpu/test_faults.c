@@ -66,7 +66,7 @@ static void test_a_fault_that_nobody_mends_ends_the_run(void **state)
                      VS_OK);
     assert_int_equal(vs_platform_create(knobs, &options, 1, &p, &errors), VS_OK);
     struct guest g = {p, 0, {.addr = 0x400000, .size = 8, .kind = VS_TRACE_LOAD}};
-    struct vs_guest_source source = {&g, next, error, close_nothing};
+    struct vs_guest_source source = {&g, next, error, close_nothing, NULL};
     vs_platform_guest(p, 0, &source);
     assert_int_equal(vs_platform_run(p, &errors), VS_E_RUN);
     assert_int_equal(errors.n, 1);

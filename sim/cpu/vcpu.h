@@ -177,6 +177,7 @@ struct vs_vcpu {
     bool kicked;      /* by another vCPU's host: its translations have to go */
     uint64_t host_ps; /* when the host wants to stop this vCPU next; VS_NEVER */
     bool busy, in_bulk, ended, failed, yield, sleeping;
+    bool begun; /* the present request has had its first piece: set and cleared by sim/request */
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
     uint32_t rehearsed;   /* requests of a rehearsal so far */
     /* apic.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of

@@ -322,10 +322,18 @@ static unsigned page_shift(const struct vs_knobs *knobs)
     return format && format->value && granule ? 12u + 2u * (unsigned)granule->value : 12u;
 }
 
+/* Whose processor it is: cpu.vendor and enum vs_req_machines have the same order. */
+static unsigned machines(const struct vs_knobs *knobs)
+{
+    const struct vs_knob *vendor = vs_knobs_find(knobs, "cpu.vendor");
+    return vendor ? 1u << vendor->value : VS_REQ_INTEL;
+}
+
 void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs)
 {
     w->address_bits = address_bits(knobs);
     w->page_shift = page_shift(knobs);
+    w->machines = machines(knobs);
     lua_State *L = w->box->L;
     for (unsigned i = 0; i < w->n_guests; i++) {
         struct guest *g = &w->guest[i];
@@ -385,6 +393,16 @@ static const char *error(void *ctx)
     return g->workload->error;
 }
 
+/* The line of the script that made the request under way, "w.lua:3: ". */
+static void where(void *ctx, char *out, size_t bytes)
+{
+    const struct guest *g = ctx;
+    lua_Debug at;
+    if (lua_getstack(g->L, 1, &at) && lua_getinfo(g->L, "Sl", &at) && at.currentline > 0) {
+        snprintf(out, bytes, "%s:%d: ", at.short_src, at.currentline);
+    }
+}
+
 static void close_nothing(void *ctx)
 {
     (void)ctx; /* the workload owns its guests */
@@ -395,7 +413,7 @@ bool vs_workload_source(struct vs_workload *w, unsigned index, struct vs_guest_s
     if (index >= w->n_guests) {
         return false;
     }
-    *out = (struct vs_guest_source){&w->guest[index], next, error, close_nothing};
+    *out = (struct vs_guest_source){&w->guest[index], next, error, close_nothing, where};
     return true;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The class of `cpu`: how its methods read their arguments, fill a request and yield it, and what
  * costs no time. Wrong arguments are errors at the script's own line. The methods themselves are in
- * workload_memory.c and workload_instructions.c.
+ * methods.c.
  */
 #include "workload_cpu.h"
 
@@ -30,41 +30,12 @@ struct vs_request *vs__cpu_begin(lua_State *L, enum vs_req kind)
     return g->request;
 }
 
-static int resume_number(lua_State *L, int status, lua_KContext k)
-{
-    (void)status;
-    (void)k;
-    struct guest *g = vs__cpu_self(L);
-    lua_pushinteger(L, (lua_Integer)g->reply);
-    return 1;
-}
-
-static int resume_nothing(lua_State *L, int status, lua_KContext k)
-{
-    (void)L;
-    (void)status;
-    (void)k;
-    return 0;
-}
-
 void vs__cpu_check_place(lua_State *L)
 {
     if (!lua_isyieldable(L)) {
         luaL_error(L, "a request cannot be made in an order function of table.sort, nor in a "
                       "metamethod that a library function calls");
     }
-}
-
-int vs__cpu_give(lua_State *L)
-{
-    vs__cpu_check_place(L);
-    return lua_yieldk(L, 0, 0, resume_nothing);
-}
-
-int vs__cpu_ask(lua_State *L)
-{
-    vs__cpu_check_place(L);
-    return lua_yieldk(L, 0, 0, resume_number);
 }
 
 void vs__cpu_check_address(lua_State *L, uint64_t at, uint64_t bytes)
@@ -127,6 +98,24 @@ uint64_t vs__cpu_address(lua_State *L, int i, uint64_t size)
     vs__cpu_check_address(L, at, offset);
     vs__cpu_check_address(L, at + offset, size);
     return at + offset;
+}
+
+void vs__cpu_range(lua_State *L, struct vs_request *r)
+{
+    const struct vs_region *reg = luaL_testudata(L, 2, VS__REGION);
+    r->bytes = reg ? vs__cpu_opt_number(L, 3, "bytes", reg->bytes) : vs__cpu_number(L, 3, "bytes");
+    lua_settop(L, 2); /* what follows is no offset */
+    r->address = vs__cpu_address(L, 2, r->bytes);
+}
+
+void vs__cpu_address_field(lua_State *L, struct vs_request *r)
+{
+    int top = lua_gettop(L);
+    if (lua_getfield(L, 2, "address") != LUA_TNIL) {
+        lua_getfield(L, 2, "offset");
+        r->address = vs__cpu_address(L, top + 1, 1);
+    }
+    lua_settop(L, top);
 }
 
 void vs__cpu_arguments(lua_State *L, const char *what, const char *const *fields)
@@ -209,18 +198,17 @@ static const luaL_Reg free_methods[] = {{"now_ns", cpu_now_ns},
                                         {"page_bytes", cpu_page_bytes},
                                         {"index", cpu_index},
                                         {"interrupts", cpu_interrupts},
+                                        {"violations", vs__cpu_violations},
+                                        {"has", vs__cpu_has},
                                         {NULL, NULL}};
 
 void vs__cpu_class(lua_State *L)
 {
     luaL_newmetatable(L, CLASS);
     lua_newtable(L);
-    const luaL_Reg *const methods[] = {free_methods, vs__cpu_memory, vs__cpu_instructions};
-    for (int i = 0; i < 3; i++) {
-        lua_pushboolean(
-            L, 0); /* closures: plain functions of C are hashed by where they were loaded */
-        luaL_setfuncs(L, methods[i], 1);
-    }
+    lua_pushboolean(L, 0); /* closures: plain functions of C are hashed by where they were loaded */
+    luaL_setfuncs(L, free_methods, 1);
+    vs__cpu_methods(L);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "cpu");
     lua_setfield(L, -2, "__metatable");

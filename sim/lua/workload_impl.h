@@ -35,8 +35,9 @@ struct vs_workload {
     struct guest guest[VS_WORKLOAD_VCPUS];
     unsigned n_guests;
     unsigned address_bits,
-        page_shift; /* of a program's addresses, of the machine's smallest page */
-    bool loaded;    /* nothing is declared any more */
+        page_shift;    /* of a program's addresses, of the machine's smallest page */
+    unsigned machines; /* which it is, enum vs_req_machines: whose instructions it has */
+    bool loaded;       /* nothing is declared any more */
 };
 
 /* The class of `cpu` objects, and pushing one. */

@@ -30,14 +30,8 @@ struct vs_vst_block {
 _Static_assert(sizeof(struct vs_vst_header) == 32 && sizeof(struct vs_vst_block) == 24,
                "the layout of the file");
 
-/*
- * Requests by their code in the file, and their fields in order. Numbers are LEB128; a letter a
- * field of struct vs_request:
- *   A address; it moves along with its region  F address that stays: physical, or a wish
- *   B bytes  C count  a b  p ps  s stride  t theta (8 bytes)  w work  o op  P pattern
- *   k backing  g page_shift  d depends  x fixed  n name (length, bytes)  v the answer (annotation)
- *   W walks (0, or 1 and six numbers)  R records  T tables
- */
+/* Requests by their code in the file (request/requests.def), which is their kind too; fields NULL:
+ * there is none of that code. Numbers are LEB128, the exponent of Zipf is 8 bytes. */
 struct vs_vst_kind {
     enum vs_req kind;
     const char *fields;
@@ -50,5 +44,11 @@ uint64_t vs_vst_block_sum(uint64_t number, const struct vs_vst_block *b, const v
 
 extern const struct vs_vst_kind vs_vst_kinds[];
 extern const unsigned vs_vst_n_kinds; /* codes are 1 .. n - 1 */
+
+/* The format has a request of this code or kind. */
+static inline bool vs_vst_has(uint64_t code)
+{
+    return code < vs_vst_n_kinds && vs_vst_kinds[code].fields;
+}
 
 #endif

@@ -166,6 +166,12 @@ static void walks(struct vs_vst_lane *l, struct vs_request *q)
     }
 }
 
+/* It says which of the recording's vCPUs; the run's are numbered from `first`. */
+static uint64_t vcpu(struct vs_vst_lane *l)
+{
+    return l->first + at_most(l, l->r->header.n_vcpus - 1u, "names a vCPU that it does not have");
+}
+
 static void field(struct vs_vst_lane *l, char letter, struct vs_request *q)
 {
     switch (letter) {
@@ -174,20 +180,25 @@ static void field(struct vs_vst_lane *l, char letter, struct vs_request *q)
         q->address = number(l);
         break;
     case 'B':
-        q->bytes = q->kind == VS_REQ_ACCESS ? at_most(l, 4096, "a huge access") : number(l);
+        q->bytes = number(l);
+        break;
+    case 'z':
+        q->bytes = at_most(l, 4096, "a huge access");
         break;
     case 'C':
         q->count = number(l);
         break;
     case 'a':
-        q->a = q->kind == VS_REQ_IPI || q->kind == VS_REQ_TURN
-                   ? at_most(l, l->r->header.n_vcpus - 1u, "names a vCPU that it does not have")
-                   : number(l);
+        q->a = number(l);
         break;
     case 'b':
-        q->b = q->kind == VS_REQ_TOGETHER
-                   ? at_most(l, l->r->header.n_vcpus - 1u, "names a vCPU that it does not have")
-                   : number(l);
+        q->b = number(l);
+        break;
+    case 'c':
+        q->a = vcpu(l);
+        break;
+    case 'e':
+        q->b = vcpu(l);
         break;
     case 'p':
         q->ps = at_most(l, VS_WAIT_PS_MAX, "a wait of more than two hours");
@@ -320,8 +331,8 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     }
     if (!l->bad) {
         l->left--;
-        uint64_t code = at_most(l, vs_vst_n_kinds - 1u, "no such request");
-        if (!code) {
+        uint64_t code = number(l);
+        if (!vs_vst_has(code)) {
             corrupt(l, "no such request");
         } else {
             kind = &vs_vst_kinds[code];
@@ -337,11 +348,6 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     }
     if (l->home->n_regions && moves(kind, out)) {
         relocate(l, out);
-    }
-    if (out->kind == VS_REQ_IPI || out->kind == VS_REQ_TURN) {
-        out->a += l->first; /* it says which of the recording's vCPUs */
-    } else if (out->kind == VS_REQ_TOGETHER) {
-        out->b += l->first;
     }
     if (out->kind == VS_REQ_MAP) {
         l->asked = (struct region){l->answer, out->bytes, 0};
@@ -363,7 +369,7 @@ void vs_recording_source(struct vs_recording *r, unsigned vcpu, unsigned first,
                          struct vs_guest_source *out)
 {
     r->lane[vcpu].first = first;
-    *out = (struct vs_guest_source){&r->lane[vcpu], next, error, close_nothing};
+    *out = (struct vs_guest_source){&r->lane[vcpu], next, error, close_nothing, NULL};
 }
 
 /* Lines "shares=1 0": what one of them maps, the other one names. */

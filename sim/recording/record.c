@@ -159,15 +159,18 @@ static void field(struct lane *l, char letter, const struct vs_request *q, uint6
         number(l, q->address);
         break;
     case 'B':
+    case 'z':
         number(l, q->bytes);
         break;
     case 'C':
         number(l, q->count);
         break;
     case 'a':
+    case 'c':
         number(l, q->a);
         break;
     case 'b':
+    case 'e':
         number(l, q->b);
         break;
     case 'p':
@@ -223,22 +226,10 @@ static void field(struct lane *l, char letter, const struct vs_request *q, uint6
     }
 }
 
-/* The code of a request in the file; 0: the format has none. */
-static unsigned code_of(enum vs_req kind)
-{
-    for (unsigned code = 1; code < vs_vst_n_kinds; code++) {
-        if (vs_vst_kinds[code].kind == kind) {
-            return code;
-        }
-    }
-    return 0;
-}
-
 static void write_down(struct lane *l, const struct vs_request *q, uint64_t answer)
 {
-    unsigned code = code_of(q->kind);
-    number(l, code);
-    for (const char *f = vs_vst_kinds[code].fields; *f; f++) {
+    number(l, q->kind);
+    for (const char *f = vs_vst_kinds[q->kind].fields; *f; f++) {
         field(l, *f, q, answer);
     }
     l->requests++;
@@ -254,7 +245,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
         write_down(l, &l->last, reply->value);
     }
     l->inner.next(l->inner.ctx, reply, out);
-    if (out->kind != VS_REQ_ERROR && !code_of(out->kind)) {
+    if (out->kind != VS_REQ_ERROR && !vs_vst_has(out->kind)) {
         snprintf(l->unknown, sizeof l->unknown,
                  "--record: recordings have no request of kind %d; leave --record out",
                  (int)out->kind);
@@ -280,11 +271,19 @@ static void close_inner(void *ctx)
     l->inner.close(l->inner.ctx);
 }
 
+static void where(void *ctx, char *out, size_t bytes)
+{
+    const struct lane *l = ctx;
+    if (l->inner.where) {
+        l->inner.where(l->inner.ctx, out, bytes);
+    }
+}
+
 void vs_recorder_wrap(struct vs_recorder *r, unsigned vcpu, struct vs_guest_source *source)
 {
     struct lane *l = &r->lane[vcpu];
     l->inner = *source;
-    *source = (struct vs_guest_source){l, next, error, close_inner};
+    *source = (struct vs_guest_source){l, next, error, close_inner, where};
 }
 
 static void release(struct vs_recorder *r)

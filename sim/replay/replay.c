@@ -263,7 +263,7 @@ void vs_replay_source(struct vs_replay *r, unsigned lane, unsigned first,
                       struct vs_guest_source *out)
 {
     r->first = first;
-    *out = (struct vs_guest_source){&r->lane[lane], next, error, close_nothing};
+    *out = (struct vs_guest_source){&r->lane[lane], next, error, close_nothing, NULL};
 }
 
 void vs_replay_destroy(struct vs_replay *r)

@@ -6,13 +6,8 @@
 #include "virtsim/request.h"
 
 struct vs_platform;
-struct vs_vcpu;
 
 /* vCPU `index` runs this source; the machine closes it. */
 void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source);
-
-/* turns.c: VS_REQ_TURN and VS_REQ_TOGETHER */
-void request_turn(struct vs_vcpu *v, uint64_t to, bool keeps_none);
-void request_together(struct vs_vcpu *v, uint64_t n, uint64_t leader);
 
 #endif

@@ -4,9 +4,7 @@
  * the others' warm-up to be over. Nobody executed this waiting when the recording was made; the
  * vCPU spins meanwhile and takes its interrupts, as one does that waits for a shootdown.
  */
-#include "request/request.h"
-
-#include "machine/machine_impl.h"
+#include "handlers.h"
 
 /* The time it has waited is charged before anything else is. */
 static void waited(struct vs_vcpu *v, uint64_t until_ps)
@@ -33,11 +31,10 @@ static void release(struct vs_vcpu *o, uint64_t at_ps)
     vs_kernel_wake(o->p->kernel, o->agent, o->acked_ps);
 }
 
-void request_turn(struct vs_vcpu *v, uint64_t to, bool keeps_none)
+void request_turn(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    uint64_t now = vs_cpu_now_ps(&v->cpu);
-    v->busy = false;
+    uint64_t now = vs_cpu_now_ps(&v->cpu), to = v->request.a;
     if (to >= p->n_vcpus) {
         vcpu_fail(v, "the turn goes to vCPU %llu, of %u", (unsigned long long)to, p->n_vcpus);
         return;
@@ -50,7 +47,7 @@ void request_turn(struct vs_vcpu *v, uint64_t to, bool keeps_none)
             release(o, now);
         }
         v->yield = true;
-        if (keeps_none) {
+        if (v->request.b) { /* no turn is waited for */
             return;
         }
     }
@@ -58,11 +55,10 @@ void request_turn(struct vs_vcpu *v, uint64_t to, bool keeps_none)
     v->has_turn = false;
 }
 
-void request_together(struct vs_vcpu *v, uint64_t n, uint64_t leader)
+void request_together(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    uint64_t now = vs_cpu_now_ps(&v->cpu);
-    v->busy = false;
+    uint64_t now = vs_cpu_now_ps(&v->cpu), n = v->request.a, leader = v->request.b;
     if (leader >= p->n_vcpus) {
         vcpu_fail(v, "vCPUs are counted at vCPU %llu, of %u", (unsigned long long)leader,
                   p->n_vcpus);

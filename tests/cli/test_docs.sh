@@ -41,7 +41,7 @@ small="--quiet --db $db"
 "$VIRTSIM" run workloads/exit_mix.lua --set workload.count=100000 --set ept.l2_tlb.entries=768 $small >/dev/null
 "$VIRTSIM" run workloads/udp_echo.lua --set workload.packets=50 $small >/dev/null
 python3 - "$VIRTSIM_HOME" "$db" "$work" <<'PY' >found
-import os, re, sqlite3, sys
+import csv, io, os, re, sqlite3, subprocess, sys
 home, db, work = sys.argv[1:]
 bad = []
 con = sqlite3.connect(db)
@@ -60,8 +60,9 @@ for kind, name in con.execute("select type, name from sqlite_schema where type i
         bad.append(f"docs/results.md does not name the {kind} {name}")
 # the Lua interface: what is registered is documented, and the other way round
 text = open(home + "/docs/workloads.md").read()
-methods = set(re.findall(r'\{"(\w+)", cpu_\w+\}', "".join(open(f"{home}/sim/lua/workload_{f}.c").read()
-    for f in ("cpu", "memory", "instructions"))))
+listed = subprocess.run([os.environ["VIRTSIM"], "list", "requests", "--format", "csv"], capture_output=True, text=True, check=True)
+methods = {r["request"] for r in csv.DictReader(io.StringIO(listed.stdout)) if r["method"]}
+methods |= set(re.findall(r'\{"(\w+)", (?:cpu_|vs__cpu_)\w+\}', open(f"{home}/sim/lua/workload_cpu.c").read()))
 named = set(re.findall(r"cpu:(\w+)[\s({]", text))
 for m in sorted(methods ^ named):
     bad.append(f"docs/workloads.md: cpu:{m} is " + ("not documented" if m in methods else "no method"))

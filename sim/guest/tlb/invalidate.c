@@ -71,9 +71,7 @@ void guest_tlb_tlbi_request(struct vs_vcpu *v)
     const struct vs_request *r = &v->request;
     uint64_t which = r->a & (VS_REQ_TLBI_IS - 1u);
     bool shareable = (r->a & VS_REQ_TLBI_IS) != 0 || forced(v);
-    if (!vcpu_arm(v)) {
-        vcpu_refuse(v, "TLBI is Arm's; this machine's guests are x86: cpu:invlpg, cpu:invpcid");
-    } else if (which >= VS_REQ_IPAS2E1 && v->p->virtualized) {
+    if (which >= VS_REQ_IPAS2E1 && v->p->virtualized) {
         vcpu_refuse(v, "TLBI of stage 2 or of every VMID is EL2's: undefined in a guest, whose "
                        "forms are vae1, vale1, vaae1, vaale1, aside1 and vmalle1, with is or "
                        "without");
@@ -107,10 +105,6 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
                         .number = (uint32_t)r->a,
                         .gva = at,
                         .length = INVPCID_LENGTH};
-    if (vcpu_arm(v)) {
-        vcpu_refuse(v, "INVPCID is x86's; this machine's guests are Arm's: cpu:tlbi");
-        return;
-    }
     if (r->a < 2u && r->b && !(v->cr4 & CR4_PCIDE)) {
         vcpu_fail(v, "INVPCID of PCID %llu with CR4.PCIDE clear: #GP", (unsigned long long)r->b);
         return;

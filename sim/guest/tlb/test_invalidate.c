@@ -235,21 +235,23 @@ static void test_what_an_instruction_is_not_ends_the_run_with_one_message(void *
     (void)state;
     const struct {
         const char *machine, *what, *why;
-    } c[] = {{NULL, "cpu:tlbi('vmalle1')", "TLBI is Arm's"},
-             {NULL, "cpu:invlpga { address = 4096 }", "paging.mode = npt"},
-             {NULL, "cpu:invpcid { type = 4 }", "type is 0"},
-             {NULL, "cpu:invpcid { type = 0 }", "needs an address"},
-             {NULL, "cpu:write_cr(3, 1 << 50)", "reserved bits 0x4000000000000"},
-             {NULL, "cpu:write_cr(4, 0x20650)", "PAE is clear"},
-             {NULL, "cpu:write_cr(4, 1 << 40)", "bits 63:32"},
-             {NULL, "cpu:write_cr(4, 0x6f0) cpu:write_cr(3, 1 << 63)", "bit 63 needs CR4.PCIDE"},
-             {NULL, "cpu:write_cr(4, 0x6f0) cpu:invpcid { type = 1, pcid = 2 }", "#GP"},
-             {NULL, "cpu:map { bytes = 4096, backing = 'touch', global = true }", "a kernel"},
-             {"neoverse_n1_kvm", "cpu:invpcid { type = 2 }", "INVPCID is x86's"},
-             {"neoverse_n1_kvm", "cpu:tlbi('alle1is')", "EL2's"},
-             {"neoverse_n1_kvm", "cpu:tlbi('vae1')", "takes an address"},
-             {"neoverse_n1_kvm", "cpu:tlbi('vmalle1', { asid = 1 })", "no asid"},
-             {"neoverse_n1_kvm", "cpu:tlbi('vae3')", "must be one of"}};
+    } c[] = {
+        {NULL, "cpu:tlbi('vmalle1')", "tlbi is Arm's; this machine is Intel's"},
+        {NULL, "cpu:invlpga { address = 4096 }", "invlpga is AMD's; this machine is Intel's"},
+        {"zen2_rome_native", "cpu:invlpga { address = 4096 }", "paging.mode = npt"},
+        {NULL, "cpu:invpcid { type = 4 }", "type must be 0..3"},
+        {NULL, "cpu:invpcid { type = 0 }", "needs an address"},
+        {NULL, "cpu:write_cr(3, 1 << 50)", "reserved bits 0x4000000000000"},
+        {NULL, "cpu:write_cr(4, 0x20650)", "PAE is clear"},
+        {NULL, "cpu:write_cr(4, 1 << 40)", "bits 63:32"},
+        {NULL, "cpu:write_cr(4, 0x6f0) cpu:write_cr(3, 1 << 63)", "bit 63 needs CR4.PCIDE"},
+        {NULL, "cpu:write_cr(4, 0x6f0) cpu:invpcid { type = 1, pcid = 2 }", "#GP"},
+        {NULL, "cpu:map { bytes = 4096, backing = 'touch', global = true }", "a kernel"},
+        {"neoverse_n1_kvm", "cpu:invpcid { type = 2 }", "invpcid is x86's; this machine is Arm's"},
+        {"neoverse_n1_kvm", "cpu:tlbi('alle1is')", "EL2's"},
+        {"neoverse_n1_kvm", "cpu:tlbi('vae1')", "takes an address"},
+        {"neoverse_n1_kvm", "cpu:tlbi('vmalle1', { asid = 1 })", "no asid"},
+        {"neoverse_n1_kvm", "cpu:tlbi('vae3')", "must be one of"}};
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
         struct run r;
         char script[200];

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/* The methods of request/requests.def: one function makes them all from their lines. */
+#include "methods.h"
+
+#include "workload_cpu.h"
+
+#include "sriov_nic/sriov_nic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MOST_NAMES 16 /* of the arguments of one method, and the end */
+
+enum kind {
+    OF_END,
+    OF_NUMBER,
+    OF_BITS,
+    OF_TIME,
+    OF_WHERE,
+    OF_RANGE,
+    OF_WORD,
+    OF_TEXT,
+    OF_ALWAYS,
+    OF_OTHER
+};
+
+/* An argument, or what the method sets. */
+struct arg {
+    enum kind kind;
+    char field;              /* letter as in recordings */
+    bool needed;             /* it is an error to leave it out */
+    const char *name, *text; /* text: what it is, or the words */
+    uint64_t missing, least,
+        most; /* time: ps each; where: bytes there; word: the first one's number */
+};
+
+struct line {
+    const char *section;
+    const char *name, *text, *fields;
+    enum vs_req kind;
+    unsigned machines;
+    bool method, table;
+    const struct arg *args;
+    void (*rest)(lua_State *L, struct vs_request *r);
+};
+
+#define NONE
+#define NEEDS(field, name, least, most, text) {OF_NUMBER, field, true, name, text, 0, least, most},
+#define TAKES(field, name, missing, least, most, text)                                             \
+    {OF_NUMBER, field, false, name, text, missing, least, most},
+#define BITS(field, name) {OF_BITS, field, false, name, NULL, 0, 0, 0},
+#define TIME(name, each) {OF_TIME, 'p', false, name, NULL, 0, each, 0},
+#define WHERE(bytes) {OF_WHERE, 'A', true, "where", NULL, 0, bytes, 0},
+#define RANGE {OF_RANGE, 'A', true, "where", NULL, 0, 0, 0},
+#define ONE_OF(field, name, missing, first, words)                                                 \
+    {OF_WORD, field, false, name, words, missing, first, 0},
+#define TEXT(name) {OF_TEXT, 'n', true, name, NULL, 0, 0, 0},
+#define ALWAYS(field, value) {OF_ALWAYS, field, false, NULL, NULL, value, 0, 0},
+#define OTHER(shown) {OF_OTHER, 0, false, shown, NULL, 0, 0, 0},
+#define FORM_LIST false
+#define FORM_TABLE true
+#define ARGS(...)                                                                                  \
+    (const struct arg[])                                                                           \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+        {                                                                                          \
+            OF_END, 0, false, NULL, NULL, 0, 0, 0                                                  \
+        }                                                                                          \
+    }
+
+static const struct line lines[] = {
+#define VS_SECTION(title) {.section = (title)},
+#define VS_REQUEST(code, NAME, name, fields, pace, machines, form, arguments, rest, text)          \
+    {NULL,        #name,           text, fields, VS_REQ_##NAME, VS_REQ_##machines, true,           \
+     FORM_##form, ARGS(arguments), rest},
+#define VS_METHOD(NAME, name, form, arguments, rest, text)                                         \
+    {NULL,        #name,           text, NULL, VS_REQ_##NAME, VS_REQ_EVERY, true,                  \
+     FORM_##form, ARGS(arguments), rest},
+#define VS_HIDDEN(code, NAME, name, fields, pace, text)                                            \
+    {NULL, #name, text, fields, VS_REQ_##NAME, VS_REQ_EVERY, false, false, ARGS(NONE), NULL},
+#include "request/requests.def"
+};
+enum { LINES = sizeof lines / sizeof lines[0] };
+
+/* ---- arguments ---- */
+
+static void set(struct vs_request *r, char field, uint64_t v)
+{
+    switch (field) {
+    case 'A':
+    case 'F':
+        r->address = v;
+        break;
+    case 'B':
+        r->bytes = v;
+        break;
+    case 'C':
+        r->count = v;
+        break;
+    case 'a':
+        r->a = v;
+        break;
+    case 'b':
+        r->b = v;
+        break;
+    case 'o':
+        r->op = (enum vs_req_op)v;
+        break;
+    case 'P':
+        r->pattern = (enum vs_req_pattern)v;
+        break;
+    default:
+        break;
+    }
+}
+
+static void number(lua_State *L, int i, const struct line *m, const struct arg *a,
+                   struct vs_request *r)
+{
+    if (!a->needed && lua_isnoneornil(L, i)) {
+        set(r, a->field, a->missing);
+        return;
+    }
+    uint64_t v = vs__cpu_number(L, i, a->name);
+    if (v < a->least || v > a->most) {
+        luaL_error(L, "%s: %s must be %I..%I: %s", m->name, a->name, (lua_Integer)a->least,
+                   (lua_Integer)a->most, a->text);
+    }
+    set(r, a->field, v);
+}
+
+/* In units of a->least ps; an hour is enough for any guest. */
+static void time_of(lua_State *L, int i, const struct line *m, const struct arg *a,
+                    struct vs_request *r)
+{
+    uint64_t n = lua_isnoneornil(L, i) ? 0 : vs__cpu_number(L, i, a->name);
+    if (n > VS_WAIT_PS_MAX / 2u / a->least) {
+        luaL_error(L, "%s: %s: a time must be at most one hour", m->name, a->name);
+    }
+    r->ps += n * a->least;
+}
+
+static void word(lua_State *L, int i, const struct line *m, const struct arg *a,
+                 struct vs_request *r)
+{
+    const char *given = lua_type(L, i) == LUA_TSTRING ? lua_tostring(L, i) : "";
+    uint64_t v = a->least;
+    if (lua_isnoneornil(L, i)) {
+        set(r, a->field, a->missing);
+        return;
+    }
+    for (const char *w = a->text; *w; v++) {
+        size_t n = strcspn(w, "|");
+        if (n == strlen(given) && !strncmp(w, given, n)) {
+            set(r, a->field, v);
+            return;
+        }
+        w += n + (w[n] == '|');
+    }
+    luaL_error(L, "%s: %s must be one of %s", m->name, a->name, a->text);
+}
+
+static void text_of(lua_State *L, int i, const struct line *m, const struct arg *a,
+                    struct vs_request *r)
+{
+    const char *s = luaL_checkstring(L, i);
+    if (strlen(s) >= sizeof r->name) {
+        luaL_error(L, "%s: %s has at most %d characters", m->name, a->name,
+                   (int)sizeof r->name - 1);
+    }
+    snprintf(r->name, sizeof r->name, "%s", s);
+}
+
+/* One argument at place i of the stack; how many places it took. */
+static int take(lua_State *L, int i, const struct line *m, const struct arg *a,
+                struct vs_request *r)
+{
+    switch (a->kind) {
+    case OF_NUMBER:
+        number(L, i, m, a, r);
+        return 1;
+    case OF_BITS:
+        set(r, a->field, lua_isnoneornil(L, i) ? 0 : vs__cpu_bits(L, i, a->name));
+        return 1;
+    case OF_TIME:
+        time_of(L, i, m, a, r);
+        return 1;
+    case OF_WORD:
+        word(L, i, m, a, r);
+        return 1;
+    case OF_TEXT:
+        text_of(L, i, m, a, r);
+        return 1;
+    case OF_WHERE:
+        r->address = vs__cpu_address(L, i, a->least);
+        return 2;
+    case OF_RANGE:
+        vs__cpu_range(L, r);
+        return 2;
+    case OF_ALWAYS:
+        set(r, a->field, a->missing);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* Names that a table of arguments may have: those of the list, and those that `rest` reads, which
+ * the list shows as "a, b, c". */
+static void check_names(lua_State *L, const struct line *m)
+{
+    const char *names[MOST_NAMES + 1];
+    char text[160] = "";
+    size_t n = 0, at = 0;
+    for (const struct arg *a = m->args; a->kind != OF_END; a++) {
+        if (a->kind == OF_WHERE) {
+            names[n++] = "address";
+            names[n++] = "offset";
+        } else if (a->kind == OF_OTHER) {
+            for (const char *s = a->name; *s;) {
+                size_t k = strcspn(s, ",");
+                names[n++] = memcpy(text + at, s, k);
+                at += k + 1u;
+                s += k + (s[k] ? 2u : 0);
+            }
+        } else if (a->name) {
+            names[n++] = a->name;
+        }
+    }
+    names[n] = NULL;
+    vs__cpu_arguments(L, m->name, names);
+}
+
+/* Of a table: by their names. */
+static void take_named(lua_State *L, const struct line *m, struct vs_request *r)
+{
+    int top = lua_gettop(L);
+    check_names(L, m);
+    for (const struct arg *a = m->args; a->kind != OF_END; a++) {
+        if (a->kind == OF_WHERE) {
+            vs__cpu_address_field(L, r);
+        } else if (a->kind == OF_ALWAYS || a->kind == OF_OTHER) {
+            take(L, 0, m, a, r);
+        } else {
+            lua_getfield(L, 2, a->name);
+            take(L, top + 1, m, a, r);
+        }
+        lua_settop(L, top);
+    }
+}
+
+static void take_listed(lua_State *L, const struct line *m, struct vs_request *r)
+{
+    int i = 2;
+    for (const struct arg *a = m->args; a->kind != OF_END; a++) {
+        i += take(L, i, m, a, r);
+    }
+}
+
+/* ---- methods ---- */
+
+static const char *fields_of(enum vs_req kind)
+{
+    static const char *const fields[] = {
+#define VS_REQUEST(code, NAME, name, fields, ...) [code] = fields,
+#define VS_HIDDEN(code, NAME, name, fields, ...) [code] = fields,
+#define VS_METHOD(...)
+#define VS_SECTION(title)
+#include "request/requests.def"
+    };
+    return fields[kind];
+}
+
+static const struct line *of(lua_State *L)
+{
+    return &lines[lua_tointeger(L, lua_upvalueindex(1))];
+}
+
+/* What a method returns when its request has been carried out; bytes: of a region. */
+static int answered(lua_State *L, int status, lua_KContext bytes)
+{
+    const struct line *m = of(L);
+    uint64_t reply = vs__cpu_self(L)->reply;
+    (void)status;
+    if (m->kind == VS_REQ_MAP) {
+        struct vs_region *r = lua_newuserdatauv(L, sizeof *r, 0);
+        r->address = reply;
+        r->bytes = (uint64_t)bytes;
+        luaL_setmetatable(L, VS__REGION);
+        return 1;
+    }
+    if (!strchr(fields_of(m->kind), 'v')) {
+        return 0;
+    }
+    lua_pushinteger(L, (lua_Integer)reply);
+    return 1;
+}
+
+static int method(lua_State *L)
+{
+    const struct line *m = of(L);
+    struct vs_request *r = vs__cpu_begin(L, m->kind);
+    if (m->table) {
+        take_named(L, m, r);
+    } else {
+        take_listed(L, m, r);
+    }
+    if (m->rest) {
+        m->rest(L, r);
+    }
+    vs__cpu_check_place(L);
+    return lua_yieldk(L, 0, (lua_KContext)r->bytes, answered);
+}
+
+void vs__cpu_methods(lua_State *L)
+{
+    for (int i = 0; i < LINES; i++) {
+        if (lines[i].method) {
+            lua_pushinteger(L, i);
+            lua_pushcclosure(L, method, 1);
+            lua_setfield(L, -2, lines[i].name);
+        }
+    }
+}
+
+int vs__cpu_has(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 2), *names[LINES];
+    unsigned here = vs__cpu_self(L)->workload->machines;
+    size_t n = 0;
+    for (int i = 0; i < LINES; i++) {
+        if (lines[i].method && !strcmp(name, lines[i].name)) {
+            lua_pushboolean(L, (lines[i].machines & here) != 0);
+            return 1;
+        }
+        if (lines[i].method) {
+            names[n++] = lines[i].name;
+        }
+    }
+    const char *near = vs_nearest(name, names, n);
+    return luaL_error(L,
+                      near ? "has: no instruction '%s'; did you mean '%s'?"
+                           : "has: no instruction '%s'; 'virtsim list requests' names them",
+                      name, near);
+}
+
+/* ---- the list as text ---- */
+
+static const char *machines_text(unsigned machines)
+{
+    return machines == VS_REQ_EVERY ? "every"
+           : machines == VS_REQ_X86 ? "x86"
+           : machines == VS_REQ_AMD ? "AMD"
+           : machines == VS_REQ_ARM ? "Arm"
+                                    : "Intel";
+}
+
+static void shown(const struct line *m, char *out, size_t size)
+{
+    size_t at = (size_t)snprintf(out, size, "cpu:%s%s", m->name, m->table ? " { " : "(");
+    bool first = true;
+    for (const struct arg *a = m->args; a->kind != OF_END && at < size; a++) {
+        bool optional = !m->table && !a->needed && a->kind != OF_OTHER;
+        const char *name = a->kind == OF_WHERE   ? m->table ? "address, offset" : "where, [offset]"
+                           : a->kind == OF_RANGE ? "where, [bytes]"
+                                                 : a->name;
+        if (name) {
+            at += (size_t)snprintf(out + at, size - at, "%s%s%s", first ? "" : ", ",
+                                   optional ? "[" : "", name);
+            if (a->kind == OF_NUMBER && a->missing && at < size) {
+                at += (size_t)snprintf(out + at, size - at, " = %llu",
+                                       (unsigned long long)a->missing);
+            }
+            if (optional && at < size) {
+                at += (size_t)snprintf(out + at, size - at, "]");
+            }
+            first = false;
+        }
+    }
+    if (at < size) {
+        snprintf(out + at, size - at, "%s", m->table ? " }" : ")");
+    }
+}
+
+static const char *letter_name(char letter)
+{
+    static const char *const names[] = {['A'] = "address",
+                                        ['F'] = "address",
+                                        ['B'] = "bytes",
+                                        ['z'] = "bytes",
+                                        ['C'] = "count",
+                                        ['a'] = "a",
+                                        ['c'] = "a",
+                                        ['b'] = "b",
+                                        ['e'] = "b",
+                                        ['p'] = "ps",
+                                        ['s'] = "stride",
+                                        ['t'] = "exponent",
+                                        ['w'] = "work",
+                                        ['o'] = "operation",
+                                        ['P'] = "pattern",
+                                        ['k'] = "backing",
+                                        ['g'] = "log2 of the page",
+                                        ['d'] = "depends",
+                                        ['x'] = "fixed",
+                                        ['n'] = "name",
+                                        ['W'] = "walks",
+                                        ['R'] = "records",
+                                        ['T'] = "tables",
+                                        ['v'] = "answer"};
+    return names[(unsigned char)letter];
+}
+
+/* "a leaf, b subleaf": the fields, a and b with what the arguments call them. */
+static void kept(const struct line *m, char *out, size_t size)
+{
+    size_t at = 0;
+    *out = 0;
+    for (const char *f = m->fields; *f && at < size; f++) {
+        const char *name = letter_name(*f), *argument = NULL;
+        for (const struct arg *a = m->args; a->kind != OF_END && !name[1]; a++) {
+            argument = a->field == name[0] ? a->name : argument;
+        }
+        at += (size_t)snprintf(out + at, size - at, "%s%s%s%s", at ? ", " : "", name,
+                               argument ? " " : "", argument ? argument : "");
+    }
+}
+
+bool vs_request_text(size_t n, struct vs_request_text *out)
+{
+    *out = (struct vs_request_text){.section = ""};
+    for (size_t i = 0; i < LINES; i++) {
+        const struct line *m = &lines[i];
+        if (m->section) {
+            out->section = m->section;
+        } else if (!n--) {
+            out->name = m->name;
+            out->text = m->text;
+            out->kind = m->kind;
+            if (m->method) {
+                shown(m, out->method, sizeof out->method);
+            }
+            if (m->fields) {
+                kept(m, out->fields, sizeof out->fields);
+            }
+            out->machines = machines_text(m->machines);
+            return true;
+        }
+    }
+    return false;
+}

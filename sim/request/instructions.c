@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests that are one instruction, which may leave the guest; interrupts, timers, packets. */
+#include "handlers.h"
+
+#include "guest/guest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void request_end(struct vs_vcpu *v)
+{
+    v->ended = true;
+}
+
+/* Offers the trap to the processor; what does not exit costs the instruction's own time. */
+static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account, uint64_t cycles)
+{
+    vs_ps cost = {cycles * v->clock.period_ps};
+    if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
+        vs_cpu_instructions(&v->cpu, 1);
+        vs_txn_settle(&v->txn);
+        vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + account), cost);
+    }
+}
+
+void request_cpuid(struct vs_vcpu *v)
+{
+    privileged(v, (struct vs_trap){.kind = VS_TRAP_CPU_ID, .length = 2}, VS_ACC_vcpu_cpuid,
+               v->p->times.cpuid);
+}
+
+void request_pause(struct vs_vcpu *v)
+{
+    uint64_t cycle = vs_cpu_now_ps(&v->cpu) / v->clock.period_ps;
+    privileged(v, (struct vs_trap){.kind = VS_TRAP_PAUSE, .value = cycle, .length = 2},
+               VS_ACC_vcpu_pause, v->p->times.pause);
+}
+
+void request_rdtsc(struct vs_vcpu *v)
+{
+    privileged(v, (struct vs_trap){.kind = VS_TRAP_TIMESTAMP, .length = 2}, VS_ACC_vcpu_rdtsc,
+               v->p->times.rdtsc);
+    v->reply.value = vs_cpu_now_ps(&v->cpu) / v->clock.period_ps;
+    if (v->p->virtualized) {
+        v->reply.value = v->world.clock(v->world.ctx, v->reply.value);
+    }
+}
+
+void request_rdmsr(struct vs_vcpu *v)
+{
+    struct vs_trap trap = {.kind = VS_TRAP_MSR_READ, .number = (uint32_t)v->request.a, .length = 2};
+    privileged(v, trap, VS_ACC_vcpu_rdmsr, v->p->times.rdmsr);
+}
+
+void request_wrmsr(struct vs_vcpu *v)
+{
+    struct vs_trap trap = {.kind = VS_TRAP_MSR_WRITE,
+                           .number = (uint32_t)v->request.a,
+                           .value = v->request.b,
+                           .length = 2};
+    privileged(v, trap, VS_ACC_vcpu_wrmsr, v->p->times.wrmsr);
+}
+
+static void port_io(struct vs_vcpu *v, bool write)
+{
+    struct vs_trap trap = {.kind = VS_TRAP_PIO,
+                           .number = (uint32_t)v->request.a,
+                           .size = (uint32_t)v->request.bytes,
+                           .write = write,
+                           .immediate = v->request.a < 256,
+                           .length = 2};
+    privileged(v, trap, VS_ACC_vcpu_port_io, v->p->times.port_io);
+}
+
+void request_inp(struct vs_vcpu *v)
+{
+    port_io(v, false);
+}
+
+void request_outp(struct vs_vcpu *v)
+{
+    port_io(v, true);
+}
+
+/* Without a hypervisor the instruction is undefined: #UD, and the kernel's handler skips it. */
+void request_hypercall(struct vs_vcpu *v)
+{
+    privileged(v, (struct vs_trap){.kind = VS_TRAP_HYPERCALL, .length = 3}, VS_ACC_vcpu_exception,
+               v->p->times.exception);
+}
+
+void request_write_cr(struct vs_vcpu *v)
+{
+    guest_mm_write_cr(v);
+}
+
+void request_mmio(struct vs_vcpu *v)
+{
+    vcpu_mmio(v, v->request.address);
+}
+
+/* ---- translations ---- */
+
+void request_invlpg(struct vs_vcpu *v)
+{
+    guest_tlb_invalidate_page(v, v->request.address);
+}
+
+void request_invpcid(struct vs_vcpu *v)
+{
+    guest_tlb_invpcid(v);
+}
+
+void request_invlpga(struct vs_vcpu *v)
+{
+    guest_tlb_invlpga(v);
+}
+
+void request_tlbi(struct vs_vcpu *v)
+{
+    guest_tlb_tlbi_request(v);
+}
+
+/* ---- interrupts and time ---- */
+
+void request_cli(struct vs_vcpu *v)
+{
+    vcpu_mask(v, true);
+}
+
+void request_sti(struct vs_vcpu *v)
+{
+    vcpu_mask(v, false);
+}
+
+void request_timer(struct vs_vcpu *v)
+{
+    vcpu_timer_set(v, v->request.ps);
+}
+
+/* An interrupt to another vCPU of the same machine. */
+void request_ipi(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    uint64_t to = v->request.a;
+    if (to >= p->n_vcpus) {
+        vcpu_fail(v, "an IPI to vCPU %llu; there are %u", (unsigned long long)to, p->n_vcpus);
+        return;
+    }
+    if (v->vm != p->vcpu[to].vm) {
+        vcpu_fail(v, "an IPI to vCPU %llu, which is another virtual machine (guest.vms)",
+                  (unsigned long long)to);
+        return;
+    }
+    vcpu_send_ipi(v, (unsigned)to, (uint8_t)v->request.b);
+}
+
+void request_hlt(struct vs_vcpu *v)
+{
+    v->busy = false;
+    if (!vcpu_wakes(v)) {
+        vcpu_sleep(v);
+    }
+}
+
+/* Nothing to run until the timer fires: HLT, as often as something else ends it. */
+void request_wait(struct vs_vcpu *v)
+{
+    if (!v->begun) {
+        v->timer_ps = vs_cpu_now_ps(&v->cpu) + v->request.ps;
+        v->timer_armed = true;
+        if (v->p->virtualized) {
+            (void)vcpu_timer_write(v);
+        }
+    } else if (!v->timer_armed) { /* its interrupt has come and been handled */
+        v->busy = false;
+        return;
+    }
+    if (!v->failed && !vcpu_wakes(v)) {
+        vcpu_sleep(v);
+    }
+}
+
+/* ---- packets ---- */
+
+void request_send(struct vs_vcpu *v)
+{
+    guest_vf_send(v);
+}
+
+void request_recv(struct vs_vcpu *v)
+{
+    guest_vf_receive(v);
+}
+
+/* ---- the run around the program ---- */
+
+void request_mark(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    if (strcmp(v->request.name, "roi") != 0) {
+        machine_mark(v, v->request.name);
+        return;
+    }
+    if (p->options.warmup) {
+        vcpu_refuse(v,
+                    "--warmup %llu: the guest says itself where its region of interest "
+                    "begins (mark \"roi\"); leave --warmup out",
+                    (unsigned long long)p->options.warmup);
+        return;
+    }
+    machine_roi(p, v);
+}

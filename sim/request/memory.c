@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests that reach memory: single accesses, patterns, records of a trace, instructions between
+ * them; and those that change what is mapped. */
+#include "handlers.h"
+
+#include "guest/guest.h"
+#include "host/host.h"
+#include "trace/trace.h"
+
+static vs_gva gva(uint64_t v)
+{
+    vs_gva g = {v};
+    return g;
+}
+
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+static const enum vs_ref ref_of[] = {[VS_REQ_LOAD] = VS_REF_READ,
+                                     [VS_REQ_STORE] = VS_REF_WRITE,
+                                     [VS_REQ_FETCH] = VS_REF_FETCH,
+                                     [VS_REQ_MODIFY] = VS_REF_READ};
+
+/* Accesses that may still run before the region of interest is to begin. */
+static uint64_t until_roi(const struct vs_vcpu *v, uint64_t wanted)
+{
+    uint64_t left = v->p->warmup_left;
+    return v->p->roi_pending && left < wanted ? left : wanted;
+}
+
+static void accessed(struct vs_vcpu *v, uint64_t n)
+{
+    struct vs_platform *p = v->p;
+    p->accesses += n;
+    if (p->roi_pending) {
+        p->warmup_left -= n < p->warmup_left ? n : p->warmup_left;
+        if (!p->warmup_left) {
+            machine_roi(p, v);
+        }
+    }
+}
+
+void request_access(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    v->cpu.depends = r->depends;
+    switch (vs_cpu_access(&v->cpu, gva(r->address), (uint32_t)r->bytes, ref_of[r->op])) {
+    case VS_CPU_DONE:
+        accessed(v, 1);
+        v->busy = false;
+        break;
+    case VS_CPU_FAULT:
+        if (vcpu_fault(v) && v->emulated) {
+            accessed(v, 1);
+            v->busy = false;
+        }
+        break;
+    case VS_CPU_HORIZON:
+        break;
+    }
+    v->cpu.depends = false;
+}
+
+/* False: there is nothing to do, or it cannot be done. */
+static bool begin_bulk(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    struct vs_cpu_bulk *b = &v->bulk;
+    struct vs_cpu *c = &v->cpu;
+    enum vs_ref ref = ref_of[r->op];
+    uint64_t seed = vs_rng_next(&v->rng);
+    enum vs_status s = VS_OK;
+    if (!r->count) {
+        v->busy = false;
+        return false;
+    }
+    switch (r->pattern) {
+    case VS_PATTERN_STRIDE:
+        s = vs_bulk_stride(b, c, ref, gva(r->address), r->bytes, r->stride, r->count);
+        break;
+    case VS_PATTERN_RANDOM:
+        s = vs_bulk_random(b, c, ref, gva(r->address), r->bytes, r->count, seed);
+        break;
+    case VS_PATTERN_ZIPF:
+        s = vs_bulk_zipf(b, c, ref, gva(r->address), r->bytes, r->stride < 64 ? 4096 : r->stride,
+                         r->theta, r->count, seed);
+        break;
+    case VS_PATTERN_CHASE:
+        s = vs_bulk_chase(b, c, gva(r->address), r->bytes, r->stride, r->count, r->a ? r->a : seed);
+        b->offset = b->perm.n ? r->b % b->perm.n : 0;
+        break;
+    }
+    if (s) {
+        vcpu_fail(v, "a bulk operation over %llu bytes in steps of %llu: %s",
+                  (unsigned long long)r->bytes, (unsigned long long)r->stride, vs_status_text(s));
+        return false;
+    }
+    b->instructions += r->work;
+    v->in_bulk = true;
+    return true;
+}
+
+void request_bulk(struct vs_vcpu *v)
+{
+    struct vs_cpu_bulk *b = &v->bulk;
+    if (!v->begun && !begin_bulk(v)) {
+        return;
+    }
+    uint64_t whole = b->count, before = b->done;
+    b->count = before + until_roi(v, whole - before);
+    enum vs_cpu_stop stop =
+        vs_cpu_bulk_run(&v->cpu, b, ps(v->horizon == VS_NEVER ? v->horizon : v->horizon + 1));
+    b->count = whole;
+    accessed(v, b->done - before);
+    if (stop == VS_CPU_FAULT) {
+        vcpu_fault(v);
+    } else if (b->done == whole) {
+        vs_bulk_free(b);
+        v->in_bulk = false;
+        v->busy = false;
+    }
+}
+
+/* What recorded tables said of the records; pages that come at no cost are there before a walk. */
+static void begin_trace(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    for (unsigned i = 0; r->walks && i < 2u * VS_WALK_N; i++) {
+        v->os_count[VS_CNT_os_kernel_match + i] += r->walks[i];
+    }
+    v->cpu.before_walk = v->p->os.trace_touch ? NULL : v->p->guest.touch_free;
+    v->cpu.before_walk_ctx = v;
+}
+
+void request_trace(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    static const enum vs_ref ref[] = {[VS_TRACE_FETCH] = VS_REF_FETCH,
+                                      [VS_TRACE_LOAD] = VS_REF_READ,
+                                      [VS_TRACE_STORE] = VS_REF_WRITE,
+                                      [VS_TRACE_MODIFY] = VS_REF_READ,
+                                      [VS_TRACE_FETCH_PAGE] = VS_REF_FETCH};
+    if (!v->begun) {
+        begin_trace(v);
+    }
+    size_t first = v->record;
+    bool depends = v->cpu.cfg.trace_dependent != 0;
+    while (v->record < r->n_records && vs_cpu_now_ps(&v->cpu) <= v->horizon) {
+        const struct vs_trace_rec *t = &r->records[v->record];
+        v->cpu.depends = depends;
+        if (t->kind < VS_TRACE_INSTRUCTIONS &&
+            vs_cpu_access(&v->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
+            if (!vcpu_fault(v)) {
+                break;
+            }
+            if (!v->emulated) {
+                continue;
+            }
+        }
+        if (t->kind == VS_TRACE_FETCH) {
+            vs_cpu_instructions(&v->cpu, 1);
+        } else if (t->gap) {
+            vs_cpu_instructions(&v->cpu, t->gap);
+        }
+        v->record++;
+    }
+    v->cpu.depends = false;
+    accessed(v, v->record - first);
+    v->busy = v->record < r->n_records;
+}
+
+void request_compute(struct vs_vcpu *v)
+{
+    struct vs_request *r = &v->request;
+    if (!v->begun && r->count > VS_COMPUTE_MAX) {
+        vcpu_fail(v, "%llu instructions in one piece; at most %llu", (unsigned long long)r->count,
+                  (unsigned long long)VS_COMPUTE_MAX);
+        return;
+    }
+    uint64_t now = vs_cpu_now_ps(&v->cpu), each = v->cpu.instruction_q + 1;
+    uint64_t room = v->horizon > now ? (v->horizon - now) / each + 1 : 1;
+    uint64_t n = r->count < room ? r->count : room;
+    vs_cpu_instructions(&v->cpu, n);
+    r->count -= n;
+    v->busy = r->count != 0;
+}
+
+/* ---- what is mapped ---- */
+
+void request_map(struct vs_vcpu *v)
+{
+    v->reply.value = guest_mm_map(v, &v->request);
+}
+
+void request_unmap(struct vs_vcpu *v)
+{
+    guest_mm_unmap(v, v->request.address, v->request.bytes);
+}
+
+void request_protect(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    uint64_t older = VS_RIGHTS & ~(r->a ? 0 : VS_RIGHT_WRITE);
+    guest_mm_protect(v, r->address, r->bytes, r->a & VS_PROTECT ? r->a & VS_RIGHTS : older);
+}
+
+void request_process(struct vs_vcpu *v)
+{
+    v->reply.value = guest_mm_process(v);
+}
+
+void request_switch(struct vs_vcpu *v)
+{
+    guest_mm_switch(v, v->request.a, (enum vs_req_switch)v->request.b);
+}
+
+void request_tables(struct vs_vcpu *v)
+{
+    guest_mm_recorded_tables(v, v->request.tables);
+}
+
+void request_place(struct vs_vcpu *v)
+{
+    guest_mm_recorded_place(v, v->request.address, v->request.a);
+}
+
+void request_dirty_log(struct vs_vcpu *v)
+{
+    v->reply.value = host_dirty_round(v);
+}
+
+void request_host_protect(struct vs_vcpu *v)
+{
+    host_memory_protect(v, v->request.address, v->request.bytes, v->request.a);
+}
