@@ -243,6 +243,7 @@ static int make_run(struct explain *e, struct vs_db *db, const char *machine, in
     if (st) {
         return report(&e->r.errors, st, false);
     }
+    request_warn_idle(s);
     st = vs_session_run(s, &e->r.errors);
     bool refused = st == VS_E_BOUNDS;
     progress_clear();

@@ -22,6 +22,8 @@ struct list {
     struct out *o;
     bool damaged; /* the database cannot be read */
     struct vs_errors errors;
+    struct vs_stated *stated; /* what the parts of the machines say they borrow */
+    size_t n_stated;
 };
 
 static void knobs(struct list *l)
@@ -126,15 +128,39 @@ static void machines(struct list *l)
     vs_machine_each_info(vs_home(), one_machine, l, &l->errors);
 }
 
+/* A statement of all machines' files, and how many values it is true of. */
+static void add_stated(struct list *l, const struct vs_stated *s)
+{
+    size_t i = 0;
+    while (i < l->n_stated &&
+           (strcmp(l->stated[i].file, s->file) != 0 || strcmp(l->stated[i].of, s->of) != 0 ||
+            strcmp(l->stated[i].prefix, s->prefix) != 0)) {
+        i++;
+    }
+    if (i < l->n_stated) {
+        l->stated[i].taken += s->taken;
+        return;
+    }
+    struct vs_stated *grown = realloc(l->stated, (i + 1) * sizeof *grown);
+    if (grown) {
+        l->stated = grown;
+        l->stated[l->n_stated++] = *s;
+    }
+}
+
 static void one_machine_borrows(void *ctx, const char *name, const char *path)
 {
     struct list *l = ctx;
     size_t n;
     const struct vs_component_desc *const *c = vs_components(&n);
     struct vs_knobs *k = vs_knobs_create(c, n);
+    static struct vs_machine_info info;
     (void)path;
     if (k) {
-        vs_machine_load(vs_home(), name, k, NULL, &l->errors);
+        vs_machine_load(vs_home(), name, k, &info, &l->errors);
+    }
+    for (size_t i = 0; k && i < info.n_stated; i++) {
+        add_stated(l, &info.stated[i]);
     }
     for (size_t i = 0; k && i < vs_knobs_count(k); i++) {
         const struct vs_knob *knob = vs_knobs_at(k, i);
@@ -146,6 +172,9 @@ static void one_machine_borrows(void *ctx, const char *name, const char *path)
             out_text(l->o, vs_knob_text(knob, value, sizeof value));
             out_text(l->o, knob->desc->unit);
             out_text(l->o, knob->source);
+            const struct vs_stated *s =
+                vs_borrow_stated(info.stated, info.n_stated, from, knob->desc->path);
+            out_text(l->o, s ? s->file : "nowhere");
         }
     }
     vs_knobs_destroy(k);
@@ -153,9 +182,18 @@ static void one_machine_borrows(void *ctx, const char *name, const char *path)
 
 static void borrows(struct list *l)
 {
-    static const char *const columns[] = {"machine", "from", "knob", "value", "unit", "source"};
-    l->o = out_begin(l->format, columns, 6);
+    static const char *const columns[] = {"machine", "from",   "knob",     "value",
+                                          "unit",    "source", "stated_in"};
+    l->o = out_begin(l->format, columns, 7);
     vs_machine_each(vs_home(), one_machine_borrows, l);
+    for (size_t i = 0; i < l->n_stated; i++) {
+        const struct vs_stated *s = &l->stated[i];
+        if (!s->taken) {
+            vs_error(&l->errors, "%s: borrows: no machine takes %s from %s; take the line out",
+                     s->file, s->prefix, s->of);
+        }
+    }
+    free(l->stated);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)

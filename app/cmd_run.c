@@ -133,6 +133,9 @@ static enum vs_status begin(struct request *r, struct vs_session **s, struct vs_
 {
     enum vs_status st = vs_session_prepare(&r->session, s, &r->errors);
     st = r->errors.n && !st ? VS_E_INPUT : st;
+    if (!st) {
+        request_warn_idle(*s);
+    }
     if (r->dry_run) {
         return st;
     }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "cmd.h"
 
+#include "lua/effect.h"
 #include "virtsim/leftover.h"
 
 #include <inttypes.h>
@@ -276,6 +277,20 @@ int report(struct vs_errors *errors, enum vs_status status, bool started)
     }
     vs_errors_free(errors);
     return !status ? EXIT_DONE : started ? EXIT_RUNTIME : EXIT_REQUEST;
+}
+
+static void warn_idle(void *ctx, const struct vs_knob *knob, const char *why)
+{
+    char value[64];
+    (void)ctx;
+    progress_clear();
+    fprintf(stderr, "virtsim: warning: %s: %s=%s has no effect on this machine: %s\n", knob->set_by,
+            knob->desc->path, vs_knob_text(knob, value, sizeof value), why);
+}
+
+void request_warn_idle(const struct vs_session *s)
+{
+    vs_effect_each_idle(vs_session_knobs(s), warn_idle, NULL);
 }
 
 void request_trace_options(struct request *r)

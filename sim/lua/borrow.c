@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "borrow.h"
 
+#include "effect.h"
+
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,9 +109,8 @@ static bool starts(const char *path, const char *prefix)
     return !strncmp(path, prefix, n) && (!path[n] || path[n] == '.');
 }
 
-/* The world switch of another vendor, and properties of a table without entries, are nothing that
- * the machine has. */
-static bool absent(const struct vs_knobs *knobs, const char *path, const char *vendor)
+/* The world switch of another vendor is nothing that the machine has. */
+static bool absent(const char *path, const char *vendor)
 {
     static const char *const world[][2] = {{"vmcs", "intel"}, {"svm", "amd"}, {"el2", "arm"}};
     for (int i = 0; i < 3; i++) {
@@ -117,11 +118,7 @@ static bool absent(const struct vs_knobs *knobs, const char *path, const char *v
             return *vendor && strcmp(vendor, world[i][1]) != 0;
         }
     }
-    char entries[256];
-    const char *dot = strrchr(path, '.');
-    snprintf(entries, sizeof entries, "%.*s.entries", dot ? (int)(dot - path) : 0, path);
-    const struct vs_knob *table = vs_knobs_find(knobs, entries);
-    return table && table->value == 0 && strcmp(path, entries) != 0;
+    return false;
 }
 
 /* Who uses the value: an adapter and a program are themselves, the rest is the processor's. */
@@ -144,6 +141,17 @@ static const struct vs_kin *kin_of(const struct vs_borrow *b, const char *part, 
         const struct vs_kin *k = &b->kin[i];
         if (!strcmp(k->part, part) && !strcmp(k->of, of) && starts(path, k->prefix)) {
             return k;
+        }
+    }
+    return NULL;
+}
+
+struct vs_stated *vs_borrow_stated(struct vs_stated *stated, size_t n, const char *from,
+                                   const char *path)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(stated[i].of, from) && starts(path, stated[i].prefix)) {
+            return &stated[i];
         }
     }
     return NULL;
@@ -174,10 +182,15 @@ static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const stru
     }
     const char *part = user(b, slot);
     if (!of || !strcmp(of, part) || !strcmp(of, vendor) || !strcmp(of, "any") ||
-        !strcmp(part, "any") || absent(knobs, path, vendor)) {
+        !strcmp(part, "any") || absent(path, vendor)) {
         return;
     }
-    char source[2048];
+    char source[2048], why[400];
+    if (!vs_effect_exists(knobs, path, why, sizeof why)) {
+        snprintf(source, sizeof source, "of no effect here: %s", why);
+        vs_knobs_cite(knobs, path, source, VS_GRADE_assumed);
+        return;
+    }
     const char *was = knob->source ? knob->source : knob->desc->source;
     const struct vs_kin *kin = kin_of(b, part, of, path);
     if (kin) {
@@ -185,6 +198,10 @@ static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const stru
     } else {
         snprintf(source, sizeof source, "%s%s: %s, %s", mark, of, was,
                  vs_evidence_name(knob->grade));
+    }
+    struct vs_stated *said = kin ? NULL : vs_borrow_stated(b->stated, b->n_stated, of, path);
+    if (said) {
+        said->taken++;
     }
     vs_knobs_cite(knobs, path, source, kin ? knob->grade : VS_GRADE_assumed);
 }

@@ -40,6 +40,12 @@ struct vs_told {
     const char *path, *of; /* of NULL: the machine's own */
     enum vs_slot slot;
 };
+/* What the description of a part says it borrows: borrows = { of = { why = "...", "prefix" } }. */
+struct vs_stated {
+    char file[64], of[64], prefix[96];
+    unsigned taken; /* values of the machine that it is true of */
+};
+#define VS_STATED_MAX 160u /* of a machine's files together */
 struct vs_borrow {
     const char *machine;
     const char *part[VS_SLOT_N]; /* what fills the slot; "" = nothing; "any" = what holds for all */
@@ -47,10 +53,15 @@ struct vs_borrow {
     size_t n_kin;
     const struct vs_told *told; /* in the order they were set */
     size_t n_told;
+    struct vs_stated *stated;
+    size_t n_stated;
 };
 /* Marks what is taken over; values stay. Before workloads and the command line have their say. */
 void vs_borrow_settle(const struct vs_borrow *b, struct vs_knobs *knobs);
 /* The part a knob's value was taken from, in `from`; false when it was not. */
 bool vs_borrow_from(const struct vs_knob *knob, char *from, size_t bytes);
+/* Which of the statements is true of a knob whose value was taken from a part; NULL: none. */
+struct vs_stated *vs_borrow_stated(struct vs_stated *stated, size_t n, const char *from,
+                                   const char *path);
 
 #endif

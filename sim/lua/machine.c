@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+/* More lines than most files: every form a description may have is taken out of its table here, one
+ * function each, before what is left is flattened into knobs. */
 #include "machine.h"
 
 #include "borrow.h"
 #include "box.h"
+#include "stated.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -266,6 +269,20 @@ static void take_same(struct loader *ld)
     lua_pop(L, 1);
 }
 
+/* borrows = { part = { why = "...", "ept.l1_itlb" } }: what this part takes over from which. */
+static void take_borrows(struct loader *ld)
+{
+    lua_State *L = ld->box->L;
+    lua_pushliteral(L, "borrows");
+    lua_rawget(L, -2);
+    if (!vs_stated_take(L, ld->file, ld->of, ld->info->stated, &ld->info->n_stated)) {
+        fail(ld, "borrows",
+             "write borrows = { PART = { why = \"...\", \"knobs.of.it\", ... } }, in a part");
+    }
+    drop(L, "borrows");
+    lua_pop(L, 1);
+}
+
 /* Adds the ids of `more` that are not among those of `list` yet. */
 static void add_words(char *list, size_t bytes, const char *more)
 {
@@ -314,7 +331,7 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
     if (take_string(L, "text", text, sizeof text) && slot == MACHINE) {
         snprintf(ld->info->text, sizeof ld->info->text, "%s", text);
     }
-    take_string(L, "borrows", text, sizeof text);
+    take_borrows(ld);
     if (take_string(L, "calibrated", text, sizeof text)) {
         add_words(ld->info->calibrated, sizeof ld->info->calibrated, text);
     }
@@ -473,7 +490,9 @@ static void settle(struct loader *ld)
                           .kin = ld->kin,
                           .n_kin = ld->n_kin,
                           .told = ld->told,
-                          .n_told = ld->n_told};
+                          .n_told = ld->n_told,
+                          .stated = ld->info->stated,
+                          .n_stated = ld->info->n_stated};
     for (int i = 0; i < VS_SLOT_N; i++) {
         b.part[i] = ld->part[i];
     }

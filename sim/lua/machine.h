@@ -7,18 +7,22 @@
  * may be about another, { value, "source", "grade", of = "part" }. What is about another part than
  * the one that uses it is taken over and assumed (borrow.h), unless `same` states what the two have
  * in common and why: same = { part = { why = "...", "ept", "memory.l1d" } }. of = "any" holds for
- * all parts. `text` says what the file describes, `calibrated` what was fitted to; `borrows`, free
- * text, is passed over.
+ * all parts. `text` says what the file describes, `calibrated` what was fitted to. A part
+ * says what it takes over: borrows = { part = { why = "...", "ept.l1_itlb" } }; the values are
+ * taken over all the same where it does not (vs_machine_info.stated says what was said).
  */
 #ifndef VIRTSIM_SIM_LUA_MACHINE_H
 #define VIRTSIM_SIM_LUA_MACHINE_H
 
+#include "borrow.h"
 #include "virtsim/knob.h"
 
 struct vs_machine_info {
     char name[64];
     char text[400];
     char calibrated[400]; /* what was fitted to on this machine: reference ids, or "" */
+    struct vs_stated stated[VS_STATED_MAX]; /* by all its files */
+    size_t n_stated;
 };
 
 /* `name` is a machine's name or the path of a .lua file; home holds scripts/lua. All mistakes of

@@ -168,8 +168,33 @@ static void test_what_the_machine_does_not_have_is_not_taken_over(void **state)
     vs_knobs_destroy(k);
     put("cpus/bare", "return { ept = { l2_tlb = { entries = { 0, 'it', 'documented' } } } }");
     k = load("return { cpu = 'bare' }");
-    expect(k, "ept.l2_tlb.latency", VS_GRADE_measured, "a loop");
+    expect(k, "ept.l2_tlb.latency", VS_GRADE_assumed, "of no effect here: ept.l2_tlb.entries is 0");
     vs_knobs_destroy(k);
+}
+
+static void test_a_statement_changes_no_value_and_counts_what_it_is_true_of(void **state)
+{
+    (void)state;
+    const struct vs_component_desc *const all[] = {&zoo};
+    struct vs_knobs *k = vs_knobs_create(all, 1);
+    struct vs_errors errors = {0};
+    static struct vs_machine_info info;
+    put("cpus/said", "return { base = 'old', borrows = { old = { why = 'no other', 'cpu.mshrs' },"
+                     " skylake_sp = { 'cpu', 'ept.l2_tlb' }, old_too = { 'cpu' } } }");
+    put("machines/m", "return { cpu = 'said' }");
+    assert_int_equal(vs_machine_load(HOME, "m", k, &info, &errors), VS_OK);
+    expect(k, "cpu.mshrs", VS_GRADE_assumed, "taken from old: a thought, assumed");
+    assert_int_equal(info.n_stated, 4);
+    for (size_t i = 0; i < info.n_stated; i++) {
+        const struct vs_stated *s = &info.stated[i];
+        bool is_true = !strcmp(s->prefix, "cpu.mshrs") || !strcmp(s->prefix, "ept.l2_tlb");
+        assert_int_equal(s->taken, is_true);
+        assert_string_equal(s->file, "cpus/said.lua");
+    }
+    assert_non_null(vs_borrow_stated(info.stated, info.n_stated, "old", "cpu.mshrs"));
+    assert_null(vs_borrow_stated(info.stated, info.n_stated, "old", "cpu.load_queue"));
+    vs_knobs_destroy(k);
+    vs_errors_free(&errors);
 }
 
 static void test_a_family_relation_is_stated_and_keeps_the_grade(void **state)
@@ -215,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_a_default_that_nobody_claims_is_nobody_s),
         cmocka_unit_test(test_what_an_architecture_or_a_run_states_is_not_taken_over),
         cmocka_unit_test(test_what_the_machine_does_not_have_is_not_taken_over),
+        cmocka_unit_test(test_a_statement_changes_no_value_and_counts_what_it_is_true_of),
         cmocka_unit_test(test_a_family_relation_is_stated_and_keeps_the_grade),
         cmocka_unit_test(test_a_machine_s_own_word_stands),
     };

@@ -61,21 +61,33 @@ for m, all_of_it in knobs.items():
 
 # Cases that are known from the manuals, whatever the mechanism.
 for m, k, of in (("neoverse_n1_kvm", "memory.dram.row_conflict", "skylake_sp"), ("neoverse_n1_kvm", "ept.guest_pwc.l3.entries", "ivybridge"),
-                 ("neoverse_n1_kvm", "ept.walkers", "skylake_sp"), ("neoverse_n1_kvm", "cpu.load_queue", "skylake_sp"),
+                 ("neoverse_n1_kvm", "ept.walkers", "skylake_sp"), ("neoverse_n1_kvm", "cpu.load_queue", "cortex_a76"),
                  ("neoverse_n1_native", "ept.l2_tlb.latency", "cortex_a76"), ("broadwell_ep_kvm", "memory.l2.latency", "haswell_ep"),
                  ("broadwell_ep_kvm", "vmcs.exit.detect", "haswell_ep"), ("broadwell_ep_kvm", "iommu.walk.latency", "haswell_ep"),
                  ("cascadelake_kvm", "memory.dram.row_miss", "skylake_sp"), ("cascadelake_kvm", "vmcs.entry.begin", "skylake_sp"),
-                 ("zen2_rome_kvm", "cpu.load_queue", "skylake_sp"), ("zen2_rome_kvm", "svm.exit.detect", "epyc_of_1X095"),
+                 ("zen2_rome_kvm", "ept.guest_pwc.l3.entries", "zen1"), ("zen2_rome_kvm", "iommu.walk.latency", "haswell_ep"),
+                 ("neoverse_n1_kvm", "iommu.iotlb.entries", "haswell_ep"), ("zen2_rome_kvm", "svm.exit.detect", "epyc_of_1X095"),
                  ("zen3_milan_kvm", "memory.dram.row_hit", "zen2_rome"), ("zen3_milan_native", "host.frames", "zen3_vermeer"),
-                 ("sandybridge_ep_kvm", "ept.l1_dtlb_4k.entries", "haswell_ep"), ("skylake_sp_kvm", "iommu.walk.latency", "haswell_ep"),
+                 ("broadwell_ep_kvm", "ept.l1_dtlb_4k.entries", "haswell_ep"), ("skylake_sp_kvm", "iommu.walk.latency", "haswell_ep"),
                  ("haswell_ep_kvm", "pcie.upstream", "nfp6000")):
     if listed.get(m, {}).get(k, {}).get("from") != of:
         bad.append(f"{m}: {k} is {of}'s, but {listed.get(m, {}).get(k)}")
 for m, k in (("skylake_x_native", "memory.dram.row_miss"), ("cascadelake_native", "memory.l2.latency"), ("zen3_milan_native", "memory.llc.latency"),
              ("haswell_ep_kvm", "iommu.walk.latency"), ("haswell_ep_kvm", "vmcs.cap.proc"), ("sandybridge_ep_kvm", "vmcs.exit.detect"),
-             ("skylake_sp_kvm", "memory.dram.row_miss"), ("zen2_rome_native", "memory.dram.row_hit")):
+             ("skylake_sp_kvm", "vmcs.cap.proc"), ("sandybridge_ep_kvm", "ept.l1_dtlb_4k.entries"), ("zen2_rome_kvm", "cpu.load_queue"),
+             ("k10_shanghai_kvm", "cpu.issue_width"), ("skylake_sp_kvm", "memory.dram.row_miss"), ("zen2_rome_native", "memory.dram.row_hit")):
     if k in listed.get(m, {}) or (m != "sandybridge_ep_kvm" and knobs[m][k]["evidence"] == "assumed"):
         bad.append(f"{m}: {k} is its own or its family's")
+
+# What no part of a vendor has, and what all of them have.
+for m, all_of_it in knobs.items():
+    vendor = all_of_it["cpu.vendor"]["value"]
+    if vendor != "intel" and all_of_it["memory.ddio"]["value"] != "0":
+        bad.append(f"{m}: memory.ddio, which only Intel's parts have")
+    if vendor == "amd" and (all_of_it["ept.execute_only"]["value"], all_of_it["ept.accessed_dirty"]["value"]) != ("0", "1"):
+        bad.append(f"{m}: nested tables that may be executed and not read, or without flags")
+if knobs["broadwell_ep_kvm"]["ept.l2_tlb_1g.ways"]["value"] != "4":
+    bad.append("broadwell_ep_kvm: CPUID's descriptor C3H has 1 GiB pages in 4 ways")
 
 # The transition of a part is that of its own row: what model/vmcs/README.md's fields take, and the rest,
 # whose split is a guess.
@@ -93,12 +105,32 @@ for m, r in machines.items():
         bad.append(f"{m}: calibrated to what?")
 if machines["neoverse_n1_native"]["calibrated_to"] != "nothing":
     bad.append("neoverse_n1_native has no measurement to be calibrated to")
+for m, taken in listed.items():
+    for k, r in taken.items():
+        if r["stated_in"] == "nowhere":
+            bad.append(f"{m}: {k} is taken from {r['from']}; no file of the machine's parts says so in `borrows`")
 if len(machines) < 20 or len(listed) < 20:
     bad.append(f"{len(machines)} machines, {len(listed)} that borrow")
 if bad:
     sys.exit("\n".join(bad[:40]))
 PY
 [ -s "$work/err" ] && head -40 "$work/err"
+
+# A statement that nothing is taken for, and a value that no statement is about.
+mkdir -p "$work/home/scripts"
+cp -r "$VIRTSIM_HOME/scripts/lua" "$work/home/scripts/"
+ln -s "$VIRTSIM_HOME/workloads" "$work/home/workloads"
+sed -i 's/"ept.l2_tlb.latency"/"ept.l2_tlb.latency", "memory.l1d"/' "$work/home/scripts/lua/cpus/haswell_ep.lua"
+VIRTSIM_HOME=$work/home "$VIRTSIM" list borrows --format csv >"$work/out" 2>"$work/err"
+equal "a statement nothing is taken for is refused" 2 $?
+equal "naming file, knobs and part" "virtsim: cpus/haswell_ep.lua: borrows: no machine takes memory.l1d from skylake_sp; take the line out" "$(cat "$work/err")"
+sed -i 's/"ept.l2_tlb.latency", "memory.l1d"/"ept.l1_itlb.shared"/; s/l1_itlb = { shared = { false, manual, "documented" } },//' "$work/home/scripts/lua/cpus/haswell_ep.lua"
+VIRTSIM_HOME=$work/home "$VIRTSIM" list borrows --format csv >"$work/out" 2>"$work/err"
+equal "what nobody states is shown" 2 "$(grep -c '^haswell_ep_[a-z]*,skylake_sp,ept.l2_tlb.latency,.*,nowhere$' "$work/out")"
+printf 'return { base = "vtd_haswell", borrows = { haswell_ep = 7 } }\n' >"$work/home/scripts/lua/iommus/odd.lua"
+printf 'return { base = "haswell_ep_kvm", iommu = "odd", set = {} }\n' >"$work/home/scripts/lua/machines/odd.lua"
+VIRTSIM_HOME=$work/home "$VIRTSIM" run workloads/gups.lua -m odd --dry-run >"$work/out" 2>"$work/err"
+equal "a statement of another form is refused" "2 1" "$? $(grep -c 'iommus/odd.lua: borrows: write borrows = { PART' "$work/err")"
 
 # Whoever sets a knob afterwards answers for it.
 "$VIRTSIM" run workloads/gups.lua --machine neoverse_n1_kvm --set memory.dram.row_conflict=70ns --dry-run --format csv 2>&1 |

@@ -4,18 +4,26 @@
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) Gold 6252N CPU @ 2.30GHz.txt"
 return {
   base = "skylake_sp",
+  borrows = { skylake_sp = { why = "a transition changes with microcode: none of this part is at hand without EPT and VPID", "vmcs.exit", "vmcs.entry" } },
   same = { skylake_sp = { why = "the same core: Cascade Lake is stepping 7 of CPUID model 06_55H (Linux intel-family.h); 4T008 to 4T012 name both", "cpu", "ept", "instruction", "memory.l1d", "memory.l1i", "memory.l2", "memory.llc.ways", "memory.llc.fill", "memory.llc.inclusive" } },
   text = "Intel Cascade Lake core at the nominal clock of a Xeon Gold 6252",
   cpu = { clock = { mhz = { 2100, "Intel Xeon Gold 6252 specification: 2.10 GHz base", "documented" } } },
   vmcs = {
     cap = {
       revision = { 4, dump, "measured" },
+      pin = { 0x000000ff00000016, dump, "measured" },
+      proc = { "0xfff9fffe04006172", dump, "measured" },
       proc2 = { 0x025f7fff00000000, dump, "measured" },
+      proc3 = { 0, dump .. ": it lists no IA32_VMX_PROCBASED_CTLS3", "measured" },
       exit = { 0x01ffffff00036dfb, dump, "measured" },
       entry = { 0x0003ffff000011fb, dump, "measured" },
       misc = { 0x7004c1e7, dump, "measured" },
+      cr0_fixed0 = { 0x80000021, dump, "measured" },
+      cr0_fixed1 = { 0xffffffff, dump, "measured" },
+      cr4_fixed0 = { 0x2000, dump, "measured" },
       cr4_fixed1 = { 0x7767ff, dump, "measured" },
       ept_vpid = { 0x00000f0106734141, dump, "measured" },
+      vmfunc = { 1, dump, "measured" },
     },
   },
 }

@@ -1,20 +1,29 @@
 -- SPDX-License-Identifier: MIT
 -- Haswell server core. TLB geometry: InstLatX64 dumps of Haswell. Transition: Xeon E5-2680 v3.
 -- VMX capabilities are the defaults of vmcs.cap.*, which are a dump of this part.
+local manual = "Intel Optimization Manual, Haswell, TLB parameters"
 local split = "1X053: 453 cycles were measured, 329 of them go to parts of assumed length; the other 124 are split in half by assumption"
 return {
+  borrows = {
+    skylake_sp = { why = "the second level's hit was measured on Skylake", "ept.l2_tlb.latency" },
+    ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" },
+  },
   text = "Intel Haswell-EP core at the nominal clock of a Xeon E5-2680 v3",
   calibrated = "1X053",
   cpu = {
     clock = { mhz = { 2500, "1X053: Xeon E5-2680 v3, nominal clock", "documented" } },
     load_queue = { 72, "Intel Optimization Manual, Haswell: 72 load buffers", "documented" },
+    issue_width = { 4, "LLVM X86SchedHaswell.td: IssueWidth 4", "documented" },
     string_stores = { width = { 32, "WikiChip, Haswell: one 32-byte store a cycle into the first-level data cache", "documented" } },
   },
   ept = {
     walkers = { 1, "Intel Optimization Manual, Skylake: parts before walked one page at a time", "documented" },
-    l1_dtlb_4k = { entries = { 64, "4T002", "documented" }, ways = { 4, "4T002", "documented" } },
-    l1_dtlb_2m = { entries = { 32, "4T003", "documented" }, ways = { 4, "4T003", "documented" } },
-    l1_dtlb_1g = { entries = { 4, "4T004", "documented" }, ways = { 4, "4T004", "documented" } },
+    l1_dtlb_4k = { entries = { 64, "4T002", "documented" }, ways = { 4, "4T002", "documented" }, latency = { 0, "NL.haswell_ep.PR.s64.8K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_dtlb_2m = { entries = { 32, "4T003", "documented" }, ways = { 4, "4T003", "documented" }, latency = { 0, "NL.haswell_ep.PR.s64.8K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_dtlb_1g = { entries = { 4, "4T004", "documented" }, ways = { 4, "4T004", "documented" }, latency = { 0, "NL.haswell_ep.PR.s64.8K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_itlb = { shared = { false, manual, "documented" } },
+    l1_itlb_4k = { entries = { 128, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "as the tables of data", "assumed" } },
+    l1_itlb_2m = { entries = { 8, manual, "documented" }, ways = { 0, manual, "documented" }, latency = { 0, "as the tables of data", "assumed" } },
     l2_tlb = { entries = { 1024, "4T005", "documented" }, ways = { 8, "4T005", "documented" } },
     l2_tlb_1g = { entries = { 0, "4T002-005 list none", "documented" }, ways = { 0, "4T002-005 list none", "documented" } },
   },

@@ -2,20 +2,26 @@
 -- Sandy Bridge server core. The part that was measured is an i7-3930K: the same die as the E5-2600.
 -- Transition: a Xeon E5-2670. VMX capabilities: a Xeon E5-2690. It has no APICv, no INVPCID and no flags in EPT entries.
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) CPU E5-2690 0 @ 2.90GHz.txt"
+local manual = "Intel Optimization Manual, Sandy Bridge, TLB parameters"
 local split = "1X051: 667 cycles were measured, 329 of them go to parts of assumed length; the other 338 are split in half by assumption"
 return {
+  borrows = { ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" } },
   text = "Intel Sandy Bridge-EP core at the clock of the i7-3930K that was measured",
   calibrated = "1X051",
   cpu = {
     clock = { mhz = { 3209, "NL.sandybridge_ep.PR.s64.2K: i7-3930K at 3209.26 MHz", "measured" } },
     load_queue = { 64, "ExtremeTech 83848, 2010, with Intel's table of Nehalem and Sandy Bridge: 64 load buffers (and 168 entries of the re-order buffer, for cpu.window)", "documented" },
     issue_width = { 4, "LLVM X86SchedSandyBridge.td: IssueWidth 4", "documented" },
+    string_stores = { width = { 16, "Intel Optimization Manual, Sandy Bridge: one store of 16 bytes a cycle into the first-level data cache", "documented" } },
   },
   ept = {
     walkers = { 1, "Intel Optimization Manual, Skylake: parts before walked one page at a time", "documented" },
-    l1_dtlb_4k = { entries = { 64, "4T002", "documented", of = "haswell_ep" }, ways = { 4, "4T002", "documented", of = "haswell_ep" } },
-    l1_dtlb_2m = { entries = { 32, "4T003", "documented", of = "haswell_ep" }, ways = { 4, "4T003", "documented", of = "haswell_ep" } },
-    l1_dtlb_1g = { entries = { 4, "4T004", "documented", of = "haswell_ep" }, ways = { 4, "4T004", "documented", of = "haswell_ep" } },
+    l1_dtlb_4k = { entries = { 64, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "NL.sandybridge_ep.PR.s64.2K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_dtlb_2m = { entries = { 32, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "NL.sandybridge_ep.PR.s64.2K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_dtlb_1g = { entries = { 4, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "NL.sandybridge_ep.PR.s64.2K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_itlb = { shared = { false, manual, "documented" } },
+    l1_itlb_4k = { entries = { 128, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "as the tables of data", "assumed" } },
+    l1_itlb_2m = { entries = { 8, manual, "documented" }, ways = { 0, manual, "documented" }, latency = { 0, "as the tables of data", "assumed" } },
     l2_tlb = {
       entries = { 512, "4T001", "documented" }, ways = { 4, "4T001", "documented" },
       large_pages = { false, "4T001: 4 KiB pages only", "documented" },
@@ -29,8 +35,15 @@ return {
     cap = {
       revision = { 0x10, dump, "measured" },
       pin = { 0x0000007f00000016, dump, "measured" },
+      proc = { "0xfff9fffe04006172", dump, "measured" },
       proc2 = { 0x000004ff00000000, dump, "measured" },
+      proc3 = { 0, dump .. ": it lists no IA32_VMX_PROCBASED_CTLS3", "measured" },
+      exit = { 0x007fffff00036dfb, dump, "measured" },
+      entry = { 0x0000ffff000011fb, dump, "measured" },
       misc = { 0x100401e5, dump, "measured" },
+      cr0_fixed0 = { 0x80000021, dump, "measured" },
+      cr0_fixed1 = { 0xffffffff, dump, "measured" },
+      cr4_fixed0 = { 0x2000, dump, "measured" },
       cr4_fixed1 = { 0x667ff, dump, "measured" },
       ept_vpid = { 0x00000f0106134141, dump, "measured" },
       vmfunc = { 0, dump .. ": it lists no IA32_VMX_VMFUNC", "measured" },

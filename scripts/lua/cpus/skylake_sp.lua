@@ -4,6 +4,7 @@
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) Gold 6142M CPU @ 2.60GHz.txt"
 local split = "1X061: 516 cycles were measured, 330 of them go to parts of assumed length; the other 186 are split in half by assumption"
 return {
+  borrows = { ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" } },
   text = "Intel Skylake-SP core at the nominal clock of a Xeon Gold 6142M",
   calibrated = "1X061 1X064",
   cpu = { clock = { mhz = { 2600, "1X061: Xeon Gold 6142M, nominal clock", "documented" } } },
@@ -17,12 +18,19 @@ return {
   vmcs = {
     cap = {
       revision = { 4, dump, "measured" },
+      pin = { 0x000000ff00000016, dump, "measured" },
+      proc = { "0xfff9fffe04006172", dump, "measured" },
       proc2 = { 0x025f7fff00000000, dump, "measured" },
+      proc3 = { 0, dump .. ": it lists no IA32_VMX_PROCBASED_CTLS3", "measured" },
       exit = { 0x01ffffff00036dfb, dump, "measured" },
       entry = { 0x0003ffff000011fb, dump, "measured" },
       misc = { 0x7004c1e7, dump, "measured" },
+      cr0_fixed0 = { 0x80000021, dump, "measured" },
+      cr0_fixed1 = { 0xffffffff, dump, "measured" },
+      cr4_fixed0 = { 0x2000, dump, "measured" },
       cr4_fixed1 = { 0x7767ff, dump, "measured" },
       ept_vpid = { 0x00000f0106734141, dump, "measured" },
+      vmfunc = { 1, dump, "measured" },
     },
     exit = { detect = { 93, split, "assumed" } },
     entry = { begin = { 93, split, "assumed" } },

@@ -2,24 +2,41 @@
 -- Zen 2 server core, natively: what its virtualization costs is no part of this file. 1 GiB pages of
 -- code come as 2 MiB pieces to the first-level instruction TLB, which holds them whole.
 return {
+  borrows = {
+    zen1 = { why = "AMD 55723 is about the first Zen; no later guide says less", "ept.guest_pwc", "ept.l2_tlb_1g.place" },
+    epyc_of_1X095 = { why = "a whole round trip was measured, of an EPYC that is not named", "svm.exit", "svm.entry" },
+  },
   text = "AMD Zen 2 core at the nominal clock of the EPYC 7742 that was measured",
   calibrated = "4T038 NL.zen2_rome.PR",
-  cpu = { vendor = { "amd", "EPYC 7742", "documented" }, clock = { mhz = { 2250, "NL.zen2_rome.PR.s64.2K: EPYC 7742 at 2249.99 MHz", "measured" } } },
+  cpu = { vendor = { "amd", "EPYC 7742", "documented" }, clock = { mhz = { 2250, "NL.zen2_rome.PR.s64.2K: EPYC 7742 at 2249.99 MHz", "measured" } },
+    issue_width = { 6, "7-cpu.com, AMD Zen2: dispatch of 6 macro-operations a cycle", "documented" },
+    load_queue = { 72, "WikiChip, Zen and Zen 2: 44 entries of the load queue and 28 of the schedulers of address generation, whose loads are under way too", "derived" },
+    string_stores = { true, "AMD64 APM 2, 7.1.2: stores of a fast string operation may be seen out of order; Linux clear_page_rep", "documented" },
+    ["string_stores.width"] = { 32, "7-cpu.com, AMD Zen2: one store of 256 bits a cycle", "documented" },
+  },
   ept = {
+    execute_only = { false, "AMD64 APM 2, 15.25.5: nested tables have the format of ordinary ones, which let read what may be executed", "documented" },
+    accessed_dirty = { true, "AMD64 APM 2, 15.25.6: the processor sets accessed and dirty bits of nested tables", "documented" },
     walkers = { 2, "4T032", "documented" },
     l1_itlb = { shared = { true, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): L1I 64 entries of every size", "documented" } },
-    l1_itlb_4k = { entries = { 64, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): L1I 4K TLB", "documented" }, ways = { 0, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): full", "documented" } },
+    l1_itlb_4k = { entries = { 64, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): L1I 4K TLB", "documented" }, ways = { 0, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): full", "documented" }, latency = { 0, "as the table of data", "assumed" } },
+    l1_itlb_2m = { entries = { 64, "the same 64 entries for every size (7-cpu.com, AMD Zen2: I TLB L1)", "documented" } },
     l2_itlb = {
       entries = { 1024, "4T024", "documented" }, ways = { 8, "InstLatX64 AuthenticAMD0830F10_K17_Rome_NewMemLat (EPYC 7742): L2I 4K TLB, 8 way", "documented" },
       latency = { 6, "as the table of data", "assumed" },
     },
     l1_dtlb = { shared = { true, "4T022: all sizes", "documented" } },
-    l1_dtlb_4k = { entries = { 64, "4T022", "documented" }, ways = { 0, "4T022: fully associative", "documented" } },
+    l1_dtlb_4k = { entries = { 64, "4T022", "documented" }, ways = { 0, "4T022: fully associative", "documented" }, latency = { 0, "NL.zen2_rome.PR.s64.2K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_dtlb_2m = { entries = { 64, "4T022: the same 64 entries for every size", "documented" } },
+    l1_dtlb_1g = { entries = { 64, "4T022: the same 64 entries for every size", "documented" } },
+    l1_dtlb_store = { entries = { 0, "WikiChip, Zen 2: one first-level TLB of loads and stores", "documented" } },
     l2_tlb = {
+      large_pages = { true, "WikiChip, Zen 2: 4 KiB and 2 MiB pages share the second-level table", "documented" },
       entries = { 2048, "4T023", "documented" }, ways = { 8, "4T023", "documented" },
       latency = { 6, "4T038: 3 to 7 cycles; NL.zen2_rome.PR.s4096.384K against NL.zen2_rome.PR.s4096.192K..256K: 19 against 13", "measured" },
     },
     l2_tlb_1g = { place = { "pieces", "AMD 55723, 2.7.2: 1 GiB pages enter the second level as 2 MiB pieces", "documented", of = "zen1" } },
+    walk_lines = { entries = { 0, "WikiChip, Zen 2: the second-level TLB holds entries of page directories too, as walk caches by level do; nothing by physical address", "documented" } },
     guest_pwc = {
       l4 = { entries = { 32, "AMD 55723, 2.7.3: one page directory cache of 64 entries; half for each of levels 4 and 3", "assumed", of = "zen1" } },
       l3 = { entries = { 32, "AMD 55723, 2.7.3: one page directory cache of 64 entries; half for each of levels 4 and 3", "assumed", of = "zen1" } },

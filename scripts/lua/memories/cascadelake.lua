@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 return {
   base = "skylake_sp",
+  borrows = { skylake_sp = { why = "no staircase of this part is at hand", "memory.dram", "memory.llc.latency", "host.frames", "guest.frames" } },
   same = { ddr4 = { why = "six channels of DDR4-2933", "memory.dram.banks", "memory.dram.row" } },
   text = "Cascade Lake caches with six channels of DDR4-2933",
   calibrated = "4M097",

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Caches and DRAM behind a Haswell server core, from the latency staircase of an E5-2660 v3.
+local manual = "Intel Optimization Manual, Haswell, cache parameters: 32 KiB, 8 ways"
 return {
   same = { ddr4 = { why = "four channels of DDR4-2133", "memory.dram.banks", "memory.dram.row" } },
   text = "Haswell-EP caches with four channels of DDR4-2133",
@@ -8,7 +9,8 @@ return {
   guest = { frames = { "colored", "a guest's kernel gives out frames as the host's does", "assumed" } },
   memory = {
     remote_latency = { "35000", "4M088: E5-2680 v3, 127.1 ns remote less 92.1 local", "derived" },
-    l1d = { size = { "32KiB", "NL.haswell_ep.PR.s64.32K..48K: step at 32 KiB", "measured" }, latency = { 4, "NL.haswell_ep.PR.s64.8K..32K", "measured" } },
+    l1d = { size = { "32KiB", "NL.haswell_ep.PR.s64.32K..48K: step at 32 KiB", "measured" }, ways = { 8, manual, "documented" }, latency = { 4, "NL.haswell_ep.PR.s64.8K..32K", "measured" } },
+    l1i = { size = { "32KiB", manual, "documented" }, ways = { 8, manual, "documented" } },
     l2 = {
       size = { "256KiB", "NL.haswell_ep.PR.s64.256K..384K: step at 256 KiB, the family's size", "documented" },
       ways = { 8, "the measurement gives no ways; 8 is the family's", "assumed" },

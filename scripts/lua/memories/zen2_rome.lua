@@ -15,6 +15,7 @@ return {
       refill = { 1, "NL.zen2_rome.PR.s4096.48K..256K, all in one set of L1D: 13 cycles where other L2 hits take 12", "derived" },
     },
     l1i = { size = { "32KiB", seven, "documented" }, ways = { 8, seven, "documented" } },
+    ddio = { false, "no AMD part before the EPYC 9005 series writes a device's data to a cache (Smart Data Cache Injection; Linux 6.19, x86/resctrl SDCIAE)", "documented" },
     walker = { entry = { "l2", "NL.zen2_rome.PR.s4096.12288K: 15 cycles more than at 4 MiB are one L2 hit and 3", "derived" } },
     l2 = {
       size = { "512KiB", "AMD EPYC 7742: 512 KiB L2 a core", "documented" },

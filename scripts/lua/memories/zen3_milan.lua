@@ -3,6 +3,7 @@
 return {
   base = "zen3_vermeer",
   same = { ddr4 = { why = "eight channels of DDR4-3200", "memory.dram.banks", "memory.dram.row" } },
+  borrows = { zen2_rome = { why = "the same kind of I/O die; no latency of DRAM behind Milan is at hand", "memory.dram" } },
   text = "Zen 3 Milan: one complex's 32 MiB of L3, eight channels of DDR4-3200",
   memory = {
     dram = {

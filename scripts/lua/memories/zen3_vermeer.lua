@@ -15,6 +15,7 @@ return {
       refill = { 3, "NL.zen3.PR.s4096.48K..256K, all in one set of L1D: 15 cycles where other L2 hits take 12; 73 to 79 from 12 MiB on, where walks lie between, show no such wait", "derived" },
     },
     l1i = { size = { "32KiB", cpuid .. ": leaf 80000005, EDX", "documented" }, ways = { 8, cpuid .. ": leaf 8000001D, subleaf 1", "documented" } },
+    ddio = { false, "no AMD part before the EPYC 9005 series writes a device's data to a cache (Smart Data Cache Injection; Linux 6.19, x86/resctrl SDCIAE)", "documented" },
     walker = { entry = { "l2", "NL.zen3.PR.s4096.12288K..32768K: a walk of two loads takes 27 cycles, two L2 hits and 3", "derived" } },
     l2 = {
       size = { "512KiB", "AMD Ryzen 9 5900X: 512 KiB L2 a core", "documented" },
