@@ -50,7 +50,7 @@ sources() { # tracked and new files; without git, all
         while read -r f; do [ -f "$f" ] && printf '%s\n' "$f"; done
 }
 
-step_layers() { tools/check-layers --self-test; tools/check-layers; tools/check-layers --rooms "$(dir_of dev)"; }
+step_layers() { tools/check-layers --self-test; tools/check-layers; tools/check-layers --headers; tools/check-layers --rooms "$(dir_of dev)"; }
 step_sizes() { tools/check-sizes --self-test; tools/check-sizes; }
 step_text() { tools/check-text; }
 

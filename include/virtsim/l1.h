@@ -13,7 +13,8 @@
 #define VIRTSIM_L1_H
 
 #include "virtsim/linetab.h"
-#include "virtsim/port.h"
+#include "virtsim/port/line.h"
+#include "virtsim/port/mmu.h"
 #include "virtsim/settab.h"
 
 /* Above every page number, whatever the address: kernels live in negative ones. 10 bits of context

@@ -11,7 +11,7 @@
 #define VIRTSIM_APIC_H
 
 #include "virtsim/phys.h"
-#include "virtsim/port.h"
+#include "virtsim/port/mem.h"
 
 #define VS_DEF_NAME apic
 #define VS_DEF_FILE "apic/apic.def"

@@ -12,6 +12,10 @@
 
 #include "virtsim/l1.h"
 #include "virtsim/perm.h"
+#include "virtsim/port/core.h"
+#include "virtsim/port/fast.h"
+#include "virtsim/port/line.h"
+#include "virtsim/port/mmu.h"
 
 #define VS_DEF_NAME cpu
 #define VS_DEF_FILE "cpu/cpu.def"

@@ -11,7 +11,7 @@
 #define VIRTSIM_EL2_H
 
 #include "virtsim/phys.h"
-#include "virtsim/port.h"
+#include "virtsim/port/mem.h"
 #include "virtsim/trap.h"
 
 #define VS_DEF_NAME el2

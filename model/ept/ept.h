@@ -18,6 +18,10 @@
 
 #include "virtsim/l1.h"
 #include "virtsim/phys.h"
+#include "virtsim/port/fast.h"
+#include "virtsim/port/mem.h"
+#include "virtsim/port/mmu.h"
+#include "virtsim/port/tlb.h"
 #include "virtsim/radix.h"
 
 #define VS_DEF_NAME ept

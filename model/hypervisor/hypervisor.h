@@ -12,7 +12,8 @@
 #define VIRTSIM_HYPERVISOR_H
 
 #include "virtsim/op.h"
-#include "virtsim/port.h"
+#include "virtsim/port/core.h"
+#include "virtsim/port/slat.h"
 #include "virtsim/port/state.h"
 
 #define VS_DEF_NAME hypervisor

@@ -12,7 +12,10 @@
 #define VIRTSIM_IOMMU_H
 
 #include "virtsim/phys.h"
-#include "virtsim/port.h"
+#include "virtsim/port/dma.h"
+#include "virtsim/port/irq.h"
+#include "virtsim/port/mem.h"
+#include "virtsim/port/msi.h"
 #include "virtsim/radix.h"
 #include "virtsim/settab.h"
 

@@ -12,6 +12,10 @@
 
 #include "virtsim/l1.h"
 #include "virtsim/phys.h"
+#include "virtsim/port/dma.h"
+#include "virtsim/port/fast.h"
+#include "virtsim/port/line.h"
+#include "virtsim/port/mem.h"
 
 #define VS_DEF_NAME memory
 #define VS_DEF_FILE "memory/memory.def"

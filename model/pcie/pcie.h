@@ -8,7 +8,7 @@
 #ifndef VIRTSIM_PCIE_H
 #define VIRTSIM_PCIE_H
 
-#include "virtsim/port.h"
+#include "virtsim/port/dma.h"
 
 #define VS_DEF_NAME pcie
 #define VS_DEF_FILE "pcie/pcie.def"

@@ -17,7 +17,7 @@
 #define VIRTSIM_SHADOW_H
 
 #include "virtsim/frames.h"
-#include "virtsim/port.h"
+#include "virtsim/port/core.h"
 #include "virtsim/radix.h"
 
 #define VS_DEF_NAME shadow

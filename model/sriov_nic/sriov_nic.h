@@ -14,7 +14,7 @@
 #ifndef VIRTSIM_SRIOV_NIC_H
 #define VIRTSIM_SRIOV_NIC_H
 
-#include "virtsim/port.h"
+#include "virtsim/port/msi.h"
 
 #define VS_NIC_HEADERS 42u  /* Ethernet 14, IPv4 20, UDP 8 */
 #define VS_NIC_BUFFER 2048u /* bytes of the buffer that a descriptor names: one packet */

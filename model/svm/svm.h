@@ -14,7 +14,8 @@
 #define VIRTSIM_SVM_H
 
 #include "virtsim/phys.h"
-#include "virtsim/port.h"
+#include "virtsim/port/mem.h"
+#include "virtsim/port/tlb.h"
 
 #define VS_DEF_NAME svm
 #define VS_DEF_FILE "svm/svm.def"

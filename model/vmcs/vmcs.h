@@ -30,7 +30,8 @@
 #define VIRTSIM_VMCS_H
 
 #include "virtsim/phys.h"
-#include "virtsim/port.h"
+#include "virtsim/port/mem.h"
+#include "virtsim/port/tlb.h"
 #include "vmcs/vmcs_arch.h"
 
 #define VS_DEF_NAME vmcs

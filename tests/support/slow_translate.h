@@ -15,7 +15,7 @@
 #define VIRTSIM_TESTS_SLOW_TRANSLATE_H
 
 #include "virtsim/phys.h"
-#include "virtsim/port.h"
+#include "virtsim/port/mmu.h"
 
 enum slow_kind { SLOW_X86, SLOW_EPT, SLOW_NPT, SLOW_ARM_S1, SLOW_ARM_S2 };
 struct slow_format {

@@ -20,7 +20,6 @@
 #ifndef VIRTSIM_PORT_WORLD_H
 #define VIRTSIM_PORT_WORLD_H
 
-#include "virtsim/port.h"
 #include "virtsim/trap.h"
 
 #define VS_EXIT_WORDS 10u
