@@ -193,6 +193,12 @@ step_long() {
     say "$passed tests passed, $skipped skipped"
 }
 
+# What the matrix of runs does not show of a knob, the run of tests/dead_knobs.csv does.
+step_knobs() {
+    [ -n "$all" ] || { say "with --all: the rows of tests/dead_knobs.csv"; exit 0; }
+    VIRTSIM=$(dir_of dev)/virtsim VIRTSIM_HOME=$PWD tools/dead-knobs --rows -j "$jobs"
+}
+
 step_install() {
     local v p
     [ -x "$(dir_of dev)/virtsim" ] || { say "no program yet"; exit 77; }
@@ -247,6 +253,7 @@ step digest step_digest
 step digests step_digests
 step install step_install
 step long step_long
+step knobs step_knobs
 step models step_models
 step clang step_clang
 step fuzz step_fuzz
