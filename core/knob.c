@@ -252,9 +252,37 @@ static char *copy(const char *s)
     return c ? memcpy(c, s, n) : NULL;
 }
 
-static enum vs_status unknown_path(struct vs_knobs *k, const char *path, const char *by,
+static const char *const *left_out;
+
+void vs_knobs_left_out(const char *const *components)
+{
+    left_out = components;
+}
+
+/* The component of a path, where this program was built without it. */
+static const char *without(const char *path)
+{
+    for (const char *const *c = left_out; c && *c; c++) {
+        size_t n = strlen(*c);
+        if (!strncmp(path, *c, n) && path[n] == '.') {
+            return *c;
+        }
+    }
+    return NULL;
+}
+
+static enum vs_status unknown_path(struct vs_knobs *k, const char *path,
+                                   const struct vs_origin *who, const char *by,
                                    struct vs_errors *errors)
 {
+    if (without(path)) { /* a machine file describes its part all the same */
+        if (who->rank != VS_RANK_MACHINE) {
+            vs_error(errors, "%s: '%s': this program was built without it (-DVIRTSIM_WITHOUT=%s)",
+                     by, path, without(path));
+            return VS_E_UNKNOWN;
+        }
+        return VS_OK;
+    }
     const char **names = malloc((k->n ? k->n : 1) * sizeof *names);
     for (size_t i = 0; names && i < k->n; i++) {
         names[i] = k->knob[i].desc->path;
@@ -286,7 +314,7 @@ enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *te
         knob = find(k, now);
     }
     if (!knob) {
-        return unknown_path(k, path, by, errors);
+        return unknown_path(k, path, who, by, errors);
     }
     const struct vs_knob_desc *d = knob->desc;
     uint64_t v = 0;

@@ -187,6 +187,7 @@ enum vs_status vs_session_describe(const struct vs_session_request *r, struct vs
     }
     s->request = *r;
     size_t n;
+    vs_operations(); /* what this program was built without is known from here on */
     const struct vs_component_desc *const *components = vs_components(&n);
     s->knobs = vs_knobs_create(components, n);
     enum vs_status st = s->knobs ? configure(s, errors) : VS_E_NOMEM;

@@ -39,6 +39,9 @@ enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc)
 /* What a knob of an old name is called now, NULL: nothing was called so. Asked where a path is
  * unknown; NULL: nobody is. */
 void vs_knobs_renamed_by(const char *(*renamed)(const char *old));
+/* Components (NULL ends the list) that this program was built without: machine files may set their
+ * knobs, which then are nothing; whoever else does is told. */
+void vs_knobs_left_out(const char *const *components);
 /* Takes a component's knobs out of the store: the machine has no such thing. */
 void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c);
 /* text: "1536", "0x600", "4GiB", "4K", "1e6", "on|off", a choice's name, "385ps", "12ns" (ps

@@ -3,8 +3,6 @@
  * hypervisor's), a fault of the second dimension the hypervisor's. */
 #include "vcpu.h"
 
-#include "vmcs/vmcs.h"
-
 #define FAULTS_ALIKE 64u /* of one access; it takes one of each kind for each of its entries */
 
 /* A page table where no memory is: no hypervisor can emulate the walker's access, and on bare metal

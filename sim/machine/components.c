@@ -37,6 +37,18 @@ const struct vs_component_desc *const *vs_components(size_t *n)
 
 void vs_operations(void)
 {
+    static const char *const left_out[] = {
+#ifdef VS_WITHOUT_vmcs
+        "vmcs",
+#endif
+#ifdef VS_WITHOUT_svm
+        "svm",
+#endif
+#ifdef VS_WITHOUT_el2
+        "el2",
+#endif
+        NULL};
+    vs_knobs_left_out(left_out);
     size_t n;
     const struct vs_world_kind *const *world = vs_worlds(&n);
     for (size_t i = 0; i < n; i++) {

@@ -31,7 +31,7 @@ extern const struct vs_world_kind vs__world_vmx, vs__world_svm, vs__world_el2;
 const struct vs_world_kind *vs__world_of(uint64_t vendor);
 const struct vs_world_kind *const *vs_worlds(size_t *n);
 
-/* world_vmx.c, for others: frames of 4 KiB in host memory. */
+/* world_vmcs.c, for others: frames of 4 KiB in host memory. */
 enum vs_status vs__world_pages(struct vs_vcpu *v, uint64_t *page, unsigned n,
                                struct vs_errors *errors);
 

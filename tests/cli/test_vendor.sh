@@ -9,22 +9,22 @@ edit="run workloads/page_table_edit.lua --db $db --quiet --set workload.edit=rem
 
 # shadow tables under SVM: the same exits, left and entered by VMRUN
 ok "shadow paging on AMD" "$VIRTSIM" $edit --machine zen2_rome_kvm --set paging.mode=shadow --set shadow.verify=1
-for op in exit.exception_nmi exit.invlpg; do
+for op in exit.excp exit.invlpg; do
     equal "$op is booked as #VMEXIT" 1 "$(sqlite3 "$db" "SELECT count(DISTINCT account) > 8 FROM part WHERE op = '$op' AND account LIKE 'svm.%' AND n > 0")"
 done
 equal "and nothing as VMX" 0 "$(sqlite3 "$db" "SELECT count(*) FROM part WHERE (account LIKE 'vmcs.exit.%' OR account LIKE 'vmcs.entry.%') AND n > 0")"
 equal "every walk is as the tables say" 0 "$(sqlite3 "$db" "SELECT count(*) FROM counter WHERE name LIKE '%disagreements' AND value > 0")"
 ok "address spaces under shadow paging on AMD" "$VIRTSIM" run workloads/page_table_edit.lua --db "$db" --quiet --set workload.edit=switch --set workload.count=3000 --set workload.warmup=500 --set workload.footprint=1MiB --machine zen3_milan_kvm --set paging.mode=shadow
-equal "MOV to CR3 is a #VMEXIT" 1 "$(sqlite3 "$db" "SELECT count(DISTINCT account) > 8 FROM part WHERE op = 'exit.cr_access' AND account LIKE 'svm.%' AND n > 0")"
+equal "MOV to CR3 is a #VMEXIT" 1 "$(sqlite3 "$db" "SELECT count(DISTINCT account) > 8 FROM part WHERE op = 'exit.cr_write' AND account LIKE 'svm.%' AND n > 0")"
 
 # under nested paging nobody needs these exits, but they can be asked for
-for how in "invlpg invlpg_exiting invlpg" "cr3 cr3_load_exiting cr_access"; do
+for how in "invlpg invlpg invlpg" "cr3 cr3_write cr_write"; do
     # shellcheck disable=SC2086 # words
     set -- $how
-    ok "$1 intercepted on AMD" "$VIRTSIM" run workloads/exit_microbench.lua --db "$db" --quiet --machine zen2_rome_kvm --set workload.reason=$1 --set vmcs.control.$2=1
+    ok "$1 intercepted on AMD" "$VIRTSIM" run workloads/exit_microbench.lua --db "$db" --quiet --machine zen2_rome_kvm --set workload.reason=$1 --set svm.intercept.$2=1
     equal "$1: each is a #VMEXIT" 1 "$(sqlite3 "$db" "SELECT count(*) FROM op WHERE op = 'exit.$3' AND n >= 500 AND run = (SELECT max(run) FROM run)")"
 done
-refused "INVLPG exits on Arm" 2 "HCR_EL2.TTLB" "$VIRTSIM" run workloads/gups.lua --dry-run --machine neoverse_n1_kvm --set vmcs.control.invlpg_exiting=1
+refused "INVLPG exits on Arm" 2 "el2.trap.tlbi" "$VIRTSIM" run workloads/gups.lua --dry-run --machine neoverse_n1_kvm --set vmcs.control.invlpg_exiting=1
 
 dry="run workloads/gups.lua --dry-run --machine"
 refused "EPT on AMD" 2 "does not go with cpu.vendor = amd" "$VIRTSIM" $dry zen2_rome_kvm --set paging.mode=ept
@@ -34,7 +34,7 @@ refused "Arm's tables on AMD" 2 "does not go with cpu.vendor = amd" "$VIRTSIM" $
 for machine in zen2_rome_kvm neoverse_n1_kvm; do
     refused "$machine without tags" 2 "vmcs.control.vpid" "$VIRTSIM" $dry $machine --set vmcs.control.vpid=0
 done
-refused "shadow paging on AMD without tags" 2 "by ASID" "$VIRTSIM" $dry zen2_rome_kvm --set paging.mode=shadow --set vmcs.control.vpid=0
+refused "shadow paging on AMD without tags" 2 "svm.tlb_control" "$VIRTSIM" $dry zen2_rome_kvm --set paging.mode=shadow --set vmcs.control.vpid=0
 ok "Intel without tags" "$VIRTSIM" $dry skylake_sp_kvm --set vmcs.control.vpid=0
 
 # capabilities: PML came with Broadwell, and not to the workstation's Skylake; flags with Haswell
