@@ -38,7 +38,8 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
                                                                    : VS_TRAP_MMIO,
                         .syndrome = f->qualification,
                         .gpa = f->gpa,
-                        .gva = f->gva};
+                        .gva = f->gva,
+                        .fetch = (f->rights & VS_RIGHT_EXECUTE) != 0};
     struct vs_host_work w = {.v = v, .trap = &e, .fault = f};
     struct vs_handling how;
     if (!vcpu_memory(v, f->gpa.v)) {

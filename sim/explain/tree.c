@@ -272,7 +272,17 @@ const struct vs_explain_recipe *vs_explain_recipe(enum vs_op op)
         {"exit.interrupt",
          "workloads/exit_mix.lua",
          {"vmcs.control.posted_interrupts=0", "vmcs.control.virtual_interrupt_delivery=0"}},
-        {"exit.invpcid", NULL, {NULL}}, /* no workload of its own */
+        /* of one architecture: what else than its neutral name's exercises it; NULL: nothing does
+         */
+        {"exit.invpcid", NULL, {NULL}},
+        {"exit.invlpga", NULL, {NULL}},
+        {"exit.sys64.id", NULL, {NULL}},
+        {"exit.sys64.read", NULL, {NULL}},
+        {"exit.sys64.write", "workloads/exit_microbench.lua", {"workload.reason=ipi"}},
+        {"exit.sys64.vm",
+         "workloads/page_table_edit.lua",
+         {"workload.edit=switch", "workload.count=20000", "el2.trap.vm=1"}},
+        {"exit.instruction_abort.fault", NULL, {NULL}},
         {"packet.rx", "workloads/udp_echo.lua", {NULL}},
         {"packet.tx", "workloads/udp_echo.lua", {NULL}},
         {"dma.read", "workloads/udp_echo.lua", {NULL}},

@@ -23,7 +23,7 @@ for machine in broadwell_ep_kvm "broadwell_ep_kvm --set paging.mode=shadow" zen2
     ok "both sizes, $machine" test "$(last host.pages.large)" -gt 2 -a "$(last host.pages.small)" -gt 1000
     equal "each is a backing of the handler, $machine" "$(last hypervisor.pages_mapped)" $(($(last host.pages.large) + $(last host.pages.small)))
 done
-equal "one violation for each" "$(exits ept_violation)" $(($(last host.pages.large) + $(last host.pages.small)))
+equal "one violation for each" "$(exits data_abort.fault)" $(($(last host.pages.large) + $(last host.pages.small)))
 ok "Arm's larger tables" "$VIRTSIM" $touch --machine neoverse_n1_kvm --set host.granule=16K --set host.page_size=thp --set guest.frames=contiguous --set workload.footprint=256MiB
 ok "have huge pages of 32 MiB" test "$(last host.pages.large)" -ge 7 -a "$(last host.pages.large)" -le 8
 refused "no such page" 2 "host.page_size" "$VIRTSIM" $touch --set host.page_size=huge

@@ -25,11 +25,19 @@ spread() { sql "select cast(100 * max(m) / min(m) as integer) from (select total
 for machine in skylake_sp_kvm zen2_rome_kvm neoverse_n1_kvm skylake_sp_native; do
     for n in 2 4; do
         for post in 0 1; do
+            posting="--set vmcs.control.posted_interrupts=$post"
+            case $machine in
+                skylake*) ;;
+                *) # nothing is posted to a guest without AVIC or GICv4.1
+                    [ $post = 1 ] && continue
+                    posting= ;;
+            esac
             for vms in one each; do
                 [ $machine$vms = skylake_sp_nativeeach ] && continue
                 for interval in 20000 1000000; do # the host polls; it has gone to sleep
                     what="$machine, $n vCPUs, posting $post, guest.vms $vms, a packet each $interval ns"
-                    ok "$what" "$VIRTSIM" run "$work/echo$n.lua" --machine $machine --set vmcs.control.posted_interrupts=$post --set guest.vms=$vms --set guest.memory=1GiB --set nic.traffic.interval_ns=$interval --quiet --db "$db"
+                    # shellcheck disable=SC2086 # words
+                    ok "$what" "$VIRTSIM" run "$work/echo$n.lua" --machine $machine $posting --set guest.vms=$vms --set guest.memory=1GiB --set nic.traffic.interval_ns=$interval --quiet --db "$db"
                     equal "$what: each function has traffic" $n "$(sql "select count(*) from op where op = 'packet.rx' and actor like 'nic0/vf%' and n > 0 and $last")"
                     equal "$what: none waits longer" yes "$([ "$(spread)" -le 150 ] && echo yes || spread)"
                 done

@@ -48,7 +48,7 @@ for machine in skylake_sp_kvm zen2_rome_kvm neoverse_n1_kvm; do
         how="--machine $machine --set cpu.window=$window"
         # shellcheck disable=SC2086 # words
         record "shootdown_${machine}_$window" run workloads/tlb_shootdown.lua $how --set workload.count=30 --set guest.shootdown=ipi
-        equal "$machine $window: three interrupts a shootdown, three at the end" 93 "$(one "select n from op where op = 'exit.wrmsr' and actor = 'vcpu0/host'")"
+        equal "$machine $window: three interrupts a shootdown, three at the end" 93 "$(one "select n from op where op = 'handler.msr.write' and actor = 'vcpu0/host'")"
         [ $machine = neoverse_n1_kvm ] && continue # Arm has no shadow paging here
         # shellcheck disable=SC2086 # words
         record "ipi_${machine}_${window}_shadow" run workloads/ipi_pingpong.lua $how --set paging.mode=shadow

@@ -34,7 +34,7 @@ refused "what is torn is refused" 2 "torn.db" "$VIRTSIM" db upgrade "$work/torn.
 ok "which leaves nothing" test ! -e "$work/newer.db"
 
 # names: aliases in every database, and a table of what changed
-equal "op_alias names what explain takes" "exit.ept_misconfig exit.ept_violation" \
+equal "op_alias names what explain takes" "exit.data_abort.fault exit.data_abort.mmio" \
     "$(echo $(sqlite3 "$work/new.db" "select op from op_alias where alias = 'exit.data_abort' order by op"))"
 
 # the table at work: a tree in which some of today's names are new
