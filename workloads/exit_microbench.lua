@@ -14,6 +14,9 @@ param { name = "port", default = 0x40, max = 0xffff, unit = "number", text = "I/
 param { name = "mmio", default = 0xfed00000, unit = "address", text = "device register nobody backs; 0xfed00000 = event timer" }
 param { name = "halt_ns", default = 1000, min = 1, unit = "ns", text = "how long each HLT lasts until its timer fires" }
 
+local method = { cpuid = "cpuid", vmcall = "hypercall", hlt = "wait", rdtsc = "rdtsc", rdmsr = "rdmsr", wrmsr = "wrmsr",
+  io_in = "inp", io_out = "outp", mmio_read = "mmio", mmio_write = "mmio", cr3 = "write_cr", cr8 = "write_cr", invlpg = "invlpg",
+  pause = "pause", ept_violation = "store", ipi = "ipi" }
 local event = {}
 function event.cpuid(cpu, p) cpu:cpuid(p.leaf) end
 function event.vmcall(cpu) cpu:hypercall(0) end
@@ -42,7 +45,8 @@ guest(function(cpu, p)
   end
   local function loop(n)
     for _, name in ipairs(order) do
-      if p.reason == "all" or p.reason == name then
+      -- each of them in turn: of what this processor has
+      if p.reason == name or (p.reason == "all" and cpu:has(method[name])) then
         for _ = 1, n do event[name](cpu, p, page) end
       end
     end

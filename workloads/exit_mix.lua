@@ -27,6 +27,8 @@ local event = {
   hlt = function(cpu) cpu:wait { us = 1 } end,
   vmcall = function(cpu) cpu:hypercall(0) end,
 }
+local method = { cpuid = "cpuid", rdmsr = "rdmsr", wrmsr = "wrmsr", io_in = "inp", io_out = "outp", mmio = "mmio",
+  hlt = "wait", vmcall = "hypercall", ept_violation = "store" }
 local over = false
 
 guest(function(cpu, p)
@@ -44,7 +46,7 @@ guest(function(cpu, p)
   local every, due = {}, {}
   for i, name in ipairs(order) do
     local per_second = p[name] * p.rate / 100
-    if per_second > 0 then
+    if per_second > 0 and cpu:has(method[name]) then -- what this processor has
       every[name] = 1e9 / per_second
       due[name] = every[name] * i / #order
     end

@@ -49,6 +49,14 @@ equal "knobs stored with each" "skylake_sp_kvm vmcs zen3_milan_kvm svm neoverse_
      WHERE k.path GLOB 'vmcs.*' OR k.path GLOB 'svm.*' OR k.path GLOB 'el2.*' ORDER BY r.run"))"
 equal "counters of VMX with the first alone" "1" "$(sqlite3 "$work/k.db" "SELECT group_concat(DISTINCT run) FROM counter WHERE name GLOB 'vmcs.*'")"
 
+# an instruction that the architecture does not have, in a script and in a recording
+refused "CPUID on Arm" 2 "cpuid is x86's" "$VIRTSIM" run workloads/exit_microbench.lua --machine neoverse_n1_kvm --set workload.reason=cpuid --no-store --quiet
+ok "a recording with CPUID" "$VIRTSIM" run workloads/exit_microbench.lua --set workload.reason=cpuid --record "$work/c.rec" --no-store --quiet
+refused "on Arm" 2 "cpuid is x86's" "$VIRTSIM" replay "$work/c.rec" --machine neoverse_n1_kvm --no-store --quiet
+for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm; do
+    ok "all that $machine has" "$VIRTSIM" run workloads/exit_mix.lua --machine $machine --set workload.count=20000 --no-store --quiet
+done
+
 # names: the manual's, the neutral one, KVM's
 equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall neoverse_n1_kvm exit.hvc64" "$("$VIRTSIM" explain exit.hypercall --against neoverse_n1_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { printf "%s%s %s", s, $1, $3; s = " " }')"
 equal "the name before the cause sums them" "exit.npf.fault exit.npf.mmio" "$(echo $("$VIRTSIM" explain exit.npf --machine zen3_milan_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { print $3 }'))"

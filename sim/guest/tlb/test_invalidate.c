@@ -63,7 +63,6 @@ static void test_each_instruction_drops_what_the_manual_says(void **state)
         {"neoverse_n1_kvm", "cpu:tlbi('vaale1', { address = page })", 1},
         {"neoverse_n1_kvm", "cpu:tlbi('aside1is', { asid = 0 })", 1},
         {"neoverse_n1_kvm", "cpu:tlbi('vmalle1')", 2},
-        {"neoverse_n1_kvm", "cpu:write_cr(3)", 0}, /* TTBR0 */
         {"neoverse_n1_native", "cpu:tlbi('vmalle1is')", 2},
         {"neoverse_n1_native", "cpu:tlbi('alle1')", 0},
         {"zen3_milan_kvm", "cpu:invlpga { address = page, asid = 1 }", 1},
