@@ -26,7 +26,8 @@ struct vs_agent {
     uint64_t (*step)(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
 };
 
-struct vs_kernel *vs_kernel_create(void);
+/* NULL: there is no memory, or no SystemC beside the program; the text says which. */
+struct vs_kernel *vs_kernel_create(char *error, size_t bytes);
 /* Agents are added before the first run; the index is what wakes them. NULL name ends nothing. */
 unsigned vs_kernel_add(struct vs_kernel *k, const struct vs_agent *agent);
 /* Calls the agent at `at_ps` (now, if that has passed) or earlier. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The only C++ of the platform: an adapter that lets SystemC call agents. No numbers, no policy.
-#include "kernel.h"
+// A shared module of its own: kernel.c opens it and calls what the table at the end names.
+#include "module.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -56,23 +57,22 @@ class agent_module : public sc_core::sc_module
     sc_core::sc_event wake_;
 };
 
-} // namespace
-
-struct vs_kernel {
+struct systemc_kernel {
     std::vector<std::unique_ptr<agent_module>> agents;
     bool stopped = false;
 };
 
-vs_kernel *vs_kernel_create(void)
+void *create()
 {
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
     sc_core::sc_report_handler::set_actions("/OSCI/SystemC", sc_core::SC_DO_NOTHING);
     sc_core::sc_report_handler::set_actions(sc_core::SC_ERROR, sc_core::SC_THROW);
-    return new (std::nothrow) vs_kernel;
+    return new (std::nothrow) systemc_kernel;
 }
 
-unsigned vs_kernel_add(vs_kernel *k, const vs_agent *agent)
+unsigned add(void *kernel, const vs_agent *agent)
 {
+    auto *k = static_cast<systemc_kernel *>(kernel);
     std::string name = agent->name;
     for (char &c : name) {
         c = c == '/' || c == '.' ? '_' : c;
@@ -81,18 +81,19 @@ unsigned vs_kernel_add(vs_kernel *k, const vs_agent *agent)
     return static_cast<unsigned>(k->agents.size() - 1);
 }
 
-void vs_kernel_wake(vs_kernel *k, unsigned agent, uint64_t at_ps)
+void wake(void *kernel, unsigned agent, uint64_t at_ps)
 {
-    k->agents[agent]->wake(at_ps);
+    static_cast<systemc_kernel *>(kernel)->agents[agent]->wake(at_ps);
 }
 
-uint64_t vs_kernel_now(const vs_kernel *)
+uint64_t now(const void *)
 {
     return sc_core::sc_time_stamp().value();
 }
 
-bool vs_kernel_run(vs_kernel *k, char *error, size_t bytes)
+bool run(void *kernel, char *error, size_t bytes)
 {
+    auto *k = static_cast<systemc_kernel *>(kernel);
     try {
         sc_core::sc_start();
         k->stopped = true;
@@ -103,20 +104,27 @@ bool vs_kernel_run(vs_kernel *k, char *error, size_t bytes)
     }
 }
 
-void vs_kernel_stop(vs_kernel *k)
+void stop(void *kernel)
 {
+    auto *k = static_cast<systemc_kernel *>(kernel);
     if (!k->stopped) {
         k->stopped = true;
         sc_core::sc_stop();
     }
 }
 
-void vs_kernel_destroy(vs_kernel *k)
+void destroy(void *kernel)
 {
-    if (k) {
-        k->agents.clear();
-        delete k;
-        // a fresh context for the next platform of this process; modules must be gone before
-        sc_core::sc_get_curr_simcontext()->reset();
-    }
+    auto *k = static_cast<systemc_kernel *>(kernel);
+    k->agents.clear();
+    delete k;
+    // a fresh context for the next platform of this process; modules must be gone before
+    sc_core::sc_get_curr_simcontext()->reset();
+}
+
+} // namespace
+
+extern "C" {
+extern const vs_kernel_functions vs_kernel_systemc;
+const vs_kernel_functions vs_kernel_systemc = {create, add, wake, now, run, stop, destroy};
 }

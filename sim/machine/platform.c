@@ -441,7 +441,12 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     p->epoch_end_ps = options->epoch_ps;
     enum vs_status s = errors->n > before ? VS_E_CONFIG : VS_OK;
     p->ledger = vs_ledger_create(options->seed);
-    p->kernel = vs_kernel_create();
+    char error[512];
+    p->kernel = vs_kernel_create(error, sizeof error);
+    if (!p->kernel) {
+        vs_error(errors, "%s", error);
+        s = s ? s : VS_E_RUN;
+    }
     p->vcpu = calloc(n_vcpus, sizeof *p->vcpu);
     for (unsigned i = 0; p->virtualized && i < n_vcpus; i++) {
         unsigned m = machine_of(p, i);
@@ -449,7 +454,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
     p->machines = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->machines);
-    if (!s && (!p->ledger || !p->kernel || !p->vcpu || !p->vm || !p->machines)) {
+    if (!s && (!p->ledger || !p->vcpu || !p->vm || !p->machines)) {
         s = VS_E_NOMEM;
     }
     if (!s) {
