@@ -7,14 +7,14 @@
  * itself. Text that begins no trace (a README) is passed over.
  */
 #include "layer.h"
+#include "libarchive.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct pack {
+    const struct vs_libarchive *lib;
     struct archive *archive;
     const void *block; /* what libarchive has made, and how much of it is left */
     size_t left;
@@ -32,7 +32,8 @@ static la_ssize_t input(struct archive *a, void *ctx, const void **data)
 {
     struct vs_layer *l = ctx;
     if (!vs__layer_input(l)) {
-        archive_set_error(a, EIO, "reading failed");
+        const struct pack *k = l->state;
+        k->lib->archive_set_error(a, EIO, "reading failed");
         return ARCHIVE_FATAL;
     }
     size_t n = l->have - l->at;
@@ -44,7 +45,7 @@ static la_ssize_t input(struct archive *a, void *ctx, const void **data)
 static bool failed(struct vs_layer *l)
 {
     const struct pack *k = l->state;
-    const char *why = archive_error_string(k->archive);
+    const char *why = k->lib->archive_error_string(k->archive);
     if (l->in->failed)
         return false; /* reading did */
     return l->end || (why && strstr(why, "runcated"))
@@ -52,27 +53,44 @@ static bool failed(struct vs_layer *l)
                : vs__layer_corrupt(l, why ? why : "data error");
 }
 
-static bool open_with(struct vs_layer *l, int (*support)(struct archive *),
-                      int (*filter)(struct archive *), bool ordered)
+/* One of libarchive's functions that say what it shall read; 0: none. */
+#define READS(name) offsetof(struct vs_libarchive, archive_read_support_##name)
+
+static int support(const struct pack *k, size_t function)
 {
+    int (*f)(struct archive *);
+    memcpy(&f, (const char *)k->lib + function, sizeof f);
+    return f(k->archive);
+}
+
+static bool open_with(struct vs_layer *l, size_t format, size_t filter, bool ordered)
+{
+    char why[200];
     struct pack *k = calloc(1, sizeof *k);
     l->state = k;
     if (!k)
         return false;
     k->ordered = ordered;
     k->depth = l->in->depth;
-    k->archive = archive_read_new();
-    if (!k->archive || support(k->archive) != ARCHIVE_OK ||
-        (filter && filter(k->archive) < ARCHIVE_WARN))
+    k->lib = vs__libarchive(why, sizeof why);
+    if (!k->lib)
+        return vs__stream_fail(l->in,
+                               "%s is read by libarchive, which cannot be loaded (%s); install it, "
+                               "or unpack the file",
+                               l->codec->name, why);
+    k->archive = k->lib->archive_read_new();
+    if (!k->archive || support(k, format) != ARCHIVE_OK ||
+        (filter && support(k, filter) < ARCHIVE_WARN))
         return false;
-    return archive_read_open(k->archive, l, NULL, input, NULL) == ARCHIVE_OK || failed(l);
+    return k->lib->archive_read_open(k->archive, l, NULL, input, NULL) == ARCHIVE_OK || failed(l);
 }
 
 static void close_pack(struct vs_layer *l)
 {
     struct pack *k = l->state;
     vs__layers_close(k->member);
-    archive_read_free(k->archive);
+    if (k && k->archive)
+        k->lib->archive_read_free(k->archive);
     free(k);
 }
 
@@ -82,7 +100,7 @@ static long contents(struct vs_layer *l, uint8_t *dst, size_t room)
     struct pack *k = l->state;
     int64_t offset;
     while (!k->left) {
-        int r = archive_read_data_block(k->archive, &k->block, &k->left, &offset);
+        int r = k->lib->archive_read_data_block(k->archive, &k->block, &k->left, &offset);
         if (r == ARCHIVE_EOF)
             return 0;
         if (r < ARCHIVE_WARN) {
@@ -143,7 +161,7 @@ static bool take_member(struct vs_layer *l, struct pack *k, const char *name)
 static bool next_member(struct vs_layer *l, struct pack *k)
 {
     struct archive_entry *e;
-    int r = archive_read_next_header(k->archive, &e);
+    int r = k->lib->archive_read_next_header(k->archive, &e);
     if (r == ARCHIVE_EOF) {
         l->ended = true;
         return k->taken || !k->passed ||
@@ -152,11 +170,11 @@ static bool next_member(struct vs_layer *l, struct pack *k)
     }
     if (r < ARCHIVE_WARN)
         return failed(l);
-    const char *name = archive_entry_pathname(e);
+    const char *name = k->lib->archive_entry_pathname(e);
     name = name ? name : "";
-    if (archive_entry_filetype(e) != AE_IFREG || is_foreign(name))
+    if (k->lib->archive_entry_filetype(e) != AE_IFREG || is_foreign(name))
         return true;
-    if (archive_entry_is_encrypted(e))
+    if (k->lib->archive_entry_is_encrypted(e))
         return vs__stream_fail(l->in, "'%.60s' in the %s archive is encrypted; unpack it", name,
                                l->codec->name);
     return take_member(l, k, name);
@@ -191,7 +209,7 @@ static bool is_zip(const uint8_t *p, size_t n)
 
 static bool open_zip(struct vs_layer *l)
 {
-    return open_with(l, archive_read_support_format_zip_streamable, NULL, true);
+    return open_with(l, READS(format_zip_streamable), 0, true);
 }
 
 /* A header whose sum is right; "ustar" is only in those of later tars. */
@@ -216,7 +234,7 @@ static bool is_tar(const uint8_t *p, size_t n)
 
 static bool open_tar(struct vs_layer *l)
 {
-    return open_with(l, archive_read_support_format_tar, NULL, false);
+    return open_with(l, READS(format_tar), 0, false);
 }
 
 const struct vs_codec vs__codec_zip = {"zip", is_zip, open_zip, step_archive, close_pack};
@@ -229,7 +247,7 @@ static bool step_filter(struct vs_layer *l, uint8_t *dst, size_t room, size_t *m
     struct pack *k = l->state;
     struct archive_entry *e;
     if (!k->taken) {
-        int r = archive_read_next_header(k->archive, &e);
+        int r = k->lib->archive_read_next_header(k->archive, &e);
         k->taken = 1;
         l->ended = r == ARCHIVE_EOF;
         return r >= ARCHIVE_WARN || l->ended || failed(l);
@@ -250,7 +268,7 @@ static bool is_bzip2(const uint8_t *p, size_t n)
 
 static bool open_bzip2(struct vs_layer *l)
 {
-    return open_with(l, archive_read_support_format_raw, archive_read_support_filter_bzip2, false);
+    return open_with(l, READS(format_raw), READS(filter_bzip2), false);
 }
 
 static bool is_lz4(const uint8_t *p, size_t n)
@@ -261,7 +279,7 @@ static bool is_lz4(const uint8_t *p, size_t n)
 
 static bool open_lz4(struct vs_layer *l)
 {
-    return open_with(l, archive_read_support_format_raw, archive_read_support_filter_lz4, false);
+    return open_with(l, READS(format_raw), READS(filter_lz4), false);
 }
 
 static bool is_lzip(const uint8_t *p, size_t n)
@@ -271,7 +289,7 @@ static bool is_lzip(const uint8_t *p, size_t n)
 
 static bool open_lzip(struct vs_layer *l)
 {
-    return open_with(l, archive_read_support_format_raw, archive_read_support_filter_lzip, false);
+    return open_with(l, READS(format_raw), READS(filter_lzip), false);
 }
 
 /* Its header: magic, then the width of its codes, 9 to 16 bits, and whether it is in blocks. */
@@ -283,8 +301,7 @@ static bool is_compress(const uint8_t *p, size_t n)
 
 static bool open_compress(struct vs_layer *l)
 {
-    return open_with(l, archive_read_support_format_raw, archive_read_support_filter_compress,
-                     false);
+    return open_with(l, READS(format_raw), READS(filter_compress), false);
 }
 
 const struct vs_codec vs__codec_bzip2 = {"bzip2", is_bzip2, open_bzip2, step_filter, close_pack};
