@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# SystemC and libarchive are loaded when something needs them: an installed program finds its own
+# module wherever it is called from and moved to; what is missing is named, and the rest works.
+. "$VIRTSIM_HOME/tests/lib.inc"
+db=$work/m.db
+printf 'guest(function(cpu) cpu:cpuid(0) end)\n' >"$work/small.lua"
+printf ' L 1000,8\n' >"$work/plain"
+tar -cf "$work/one.tar" -C "$work" plain
+
+ok "installs" cmake --install "$VIRTSIM_BUILD" --prefix "$work/first"
+mv "$work/first" "$work/usr"
+here=$(pwd)
+cd / || exit 1
+ok "an installed program runs a workload" env VIRTSIM_HOME="$work/usr/share/virtsim" "$work/usr/bin/virtsim" run "$work/small.lua" --db "$db"
+equal "and stores it" 1 "$("$work/usr/bin/virtsim" list runs --db "$db" | grep -c small)"
+find "$work/usr" -name virtsim-systemc.so -exec rm {} +
+refused "without its module a run says what is missing" 2 "virtsim-systemc.so" "$work/usr/bin/virtsim" run "$work/small.lua" --db "$db"
+equal "in one message" 1 "$(wc -l <"$work/err")"
+equal "and leaves no row" 1 "$("$work/usr/bin/virtsim" list runs --db "$db" | grep -c small)"
+ok "what runs nothing needs none" "$work/usr/bin/virtsim" list machines
+cd "$here" || exit 1
+
+mkdir "$work/none"
+library=$(grep -ao 'libarchive\.so\.[0-9]*' "$VIRTSIM" | sort -u | head -1)
+: >"$work/none/$library"
+ok "a tar archive replays" "$VIRTSIM" replay "$work/one.tar" --no-store
+refused "without libarchive it does not" 2 "tar is read by libarchive, which cannot be loaded" env LD_LIBRARY_PATH="$work/none" "$VIRTSIM" replay "$work/one.tar" --no-store
+ok "a plain trace does" env LD_LIBRARY_PATH="$work/none" "$VIRTSIM" replay "$work/plain" --no-store
+finish
