@@ -4,6 +4,7 @@
  * library has more names to resolve than all of the program, which listing and showing need not
  * wait for. The module is found by the program's run path.
  */
+#define _GNU_SOURCE /* RTLD_DEEPBIND */
 #include "kernel.h"
 
 #include "module.h"
@@ -11,6 +12,21 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/*
+ * SystemC's own names are looked for in SystemC first, not in all libraries of the program; a
+ * sanitizer's runtime, which puts itself before libc, refuses that.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define OWN_NAMES_FIRST 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define OWN_NAMES_FIRST 0
+#endif
+#endif
+#if !defined(OWN_NAMES_FIRST)
+#define OWN_NAMES_FIRST RTLD_DEEPBIND
+#endif
 
 struct vs_kernel {
     const struct vs_kernel_functions *does;
@@ -21,7 +37,8 @@ struct vs_kernel {
 static const struct vs_kernel_functions *systemc(void)
 {
     static const struct vs_kernel_functions *functions;
-    void *module = functions ? NULL : dlopen(VS_KERNEL_MODULE, RTLD_NOW | RTLD_LOCAL);
+    void *module =
+        functions ? NULL : dlopen(VS_KERNEL_MODULE, RTLD_NOW | RTLD_LOCAL | OWN_NAMES_FIRST);
     if (module) {
         functions = dlsym(module, VS_KERNEL_SYMBOL);
     }
