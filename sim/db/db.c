@@ -276,6 +276,9 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     int flags = create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
     char name[sizeof db->path + 2];
     vs__db_file_name(db->path, name, sizeof name);
+    /* One thread, and nobody reads SQLite's own counts of memory: no locks for either. */
+    (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (sqlite3_open_v2(name, &db->sql, flags, NULL) != SQLITE_OK) {
         return vs__db_fail(db, "cannot open");
     }

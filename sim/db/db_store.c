@@ -194,6 +194,9 @@ static enum vs_status store(struct vs_db *db, const struct vs_run_record *r, int
 {
     struct writer w = {.db = db, .ledger = r->ledger};
     w.status = vs__db_make(db);
+    /* Every row names the run that the same transaction makes: it need not be looked up for each.
+     */
+    w.status = w.status ? w.status : vs_db_exec(db, "PRAGMA foreign_keys = OFF");
     w.status = w.status ? w.status : vs_db_exec(db, "BEGIN IMMEDIATE");
     if (w.status) {
         return w.status;
@@ -234,6 +237,9 @@ enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int6
 {
     vs_ending_hold(NULL); /* a signal meanwhile takes the run back */
     enum vs_status st = store(db, r, run);
+    if (db->sql) {
+        sqlite3_exec(db->sql, "PRAGMA foreign_keys = ON", NULL, NULL, NULL);
+    }
     vs_ending_release();
     return st;
 }
