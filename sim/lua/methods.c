@@ -259,18 +259,6 @@ static void take_listed(lua_State *L, const struct line *m, struct vs_request *r
 
 /* ---- methods ---- */
 
-static const char *fields_of(enum vs_req kind)
-{
-    static const char *const fields[] = {
-#define VS_REQUEST(code, NAME, name, fields, ...) [code] = fields,
-#define VS_HIDDEN(code, NAME, name, fields, ...) [code] = fields,
-#define VS_METHOD(...)
-#define VS_SECTION(title)
-#include "request/requests.def"
-    };
-    return fields[kind];
-}
-
 static const struct line *of(lua_State *L)
 {
     return &lines[lua_tointeger(L, lua_upvalueindex(1))];
@@ -280,17 +268,17 @@ static const struct line *of(lua_State *L)
 static int answered(lua_State *L, int status, lua_KContext bytes)
 {
     const struct line *m = of(L);
-    uint64_t reply = vs__cpu_self(L)->reply;
     (void)status;
+    if (!m->fields || !strchr(m->fields, 'v')) { /* no other name of a request has an answer */
+        return 0;
+    }
+    uint64_t reply = vs__cpu_self(L)->reply;
     if (m->kind == VS_REQ_MAP) {
         struct vs_region *r = lua_newuserdatauv(L, sizeof *r, 0);
         r->address = reply;
         r->bytes = (uint64_t)bytes;
         luaL_setmetatable(L, VS__REGION);
         return 1;
-    }
-    if (!strchr(fields_of(m->kind), 'v')) {
-        return 0;
     }
     lua_pushinteger(L, (lua_Integer)reply);
     return 1;
