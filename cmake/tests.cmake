@@ -2,7 +2,7 @@
 # Tests, benches and fuzz targets, found by name:
 #   core/test_*.c, model/<c>/test_*.c   the library of that folder and core, nothing else
 #   tests/core/, tests/models/test_*.c  core alone; all models together without the simulator
-#   sim/<room>/test_*.c, tests/**/test_*.c, app/test_*.c   everything
+#   sim/<room>/test_*.c, tests/**/test_*.c   everything
 #       the test files of one folder are one program, build/tests/<folder>
 #   tests/**/*.sh                       run with VIRTSIM, VIRTSIM_HOME
 # A test that ends with 77 is one that was skipped.
@@ -104,7 +104,7 @@ if(VIRTSIM_TESTS AND TARGET vs_core)
             endif()
         endforeach()
         if(TARGET vs_sim)
-            file(GLOB_RECURSE files CONFIGURE_DEPENDS sim/test_*.c tests/test_*.c app/test_*.c)
+            file(GLOB_RECURSE files CONFIGURE_DEPENDS sim/test_*.c tests/test_*.c)
             list(FILTER files EXCLUDE REGEX "/sim/(trace|db|lua)/|/tests/(core|models|support)/")
             vs_test_folders(vs_sim)
         endif()

@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t vs_ledger_n_actors(const struct vs_ledger *l)
-{
-    return l->n_actors;
-}
-
 const char *vs_ledger_actor_name(const struct vs_ledger *l, uint16_t actor)
 {
     return actor < l->n_actors ? l->actor[actor] : "?";

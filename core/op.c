@@ -24,9 +24,9 @@ static const struct {
 #undef VS_OP
 };
 static const struct {
-    const char *name, *text;
+    const char *name;
 } traps[] = {
-#define VS_TRAP(e, trap_name, trap_text) {trap_name, trap_text},
+#define VS_TRAP(e, trap_name, trap_text) {trap_name},
 #include "virtsim/traps.def"
 #undef VS_TRAP
 };
@@ -66,11 +66,6 @@ const char *vs_trap_name(enum vs_trap_kind kind)
     return kind < VS_TRAP_N ? traps[kind].name : "?";
 }
 
-const char *vs_trap_text(enum vs_trap_kind kind)
-{
-    return kind < VS_TRAP_N ? traps[kind].text : "?";
-}
-
 enum vs_trap_kind vs_op_trap(enum vs_op op)
 {
     if (op >= VS_OP_N) {
@@ -95,7 +90,8 @@ static unsigned bit_of(const char *world, bool add)
     return 1u << (registered.n_worlds - 1u);
 }
 
-bool vs_op_of(enum vs_op op, const char *world)
+/* Whether this architecture has it (NULL: any); neutral operations are everybody's. */
+static bool op_of(enum vs_op op, const char *world)
 {
     return !world || op < VS_OP_N ||
            (op < vs_op_count() && (registered.op[op - VS_OP_N].worlds & bit_of(world, false)));
@@ -169,7 +165,7 @@ const struct vs_op_alias *vs_op_aliases(size_t *n)
 
 static size_t add(enum vs_op out[VS_OP_SAME], size_t n, enum vs_op op, const char *world)
 {
-    bool new = vs_op_of(op, world);
+    bool new = op_of(op, world);
     for (size_t i = 0; i < n; i++) {
         new = new &&out[i] != op;
     }

@@ -77,7 +77,7 @@ const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors)
     return rows;
 }
 
-const char *vs_renamed(const char *kind, const char *old)
+static const char *renamed(const char *kind, const char *old)
 {
     struct vs_errors ignored = {NULL, 0}; /* who asked says that the old name is unknown */
     size_t n;
@@ -95,10 +95,10 @@ const char *vs_renamed(const char *kind, const char *old)
 
 const char *vs_renamed_knob(const char *old)
 {
-    return vs_renamed("knob", old);
+    return renamed("knob", old);
 }
 
 const char *vs_renamed_operation(const char *old)
 {
-    return vs_renamed("op", old);
+    return renamed("op", old);
 }

@@ -51,6 +51,8 @@ sources() { # tracked and new files; without git, all
 }
 
 step_layers() { tools/check-layers --self-test; tools/check-layers; tools/check-layers --headers; tools/check-layers --rooms "$(dir_of dev)"; }
+# After gcc, of its objects.
+step_dead() { tools/check-dead --self-test; tools/check-dead "$(dir_of dev)"; }
 step_sizes() { tools/check-sizes --self-test; tools/check-sizes; }
 step_text() { tools/check-text; }
 
@@ -242,6 +244,7 @@ step_fuzz() {
 
 step gcc step_gcc
 step layers step_layers
+step dead step_dead
 step sizes step_sizes
 step text step_text
 step whitespace step_whitespace

@@ -243,7 +243,6 @@ void vs_ledger_cut(struct vs_ledger *l);
 uint64_t vs_ledger_cut_ps(const struct vs_ledger *l);
 
 /* Reading the books (results writer, explain, tests). */
-size_t vs_ledger_n_actors(const struct vs_ledger *l);
 const char *vs_ledger_actor_name(const struct vs_ledger *l, uint16_t actor);
 size_t vs_ledger_n_accounts(const struct vs_ledger *l);
 const struct vs_account_desc *vs_ledger_account(const struct vs_ledger *l, uint16_t account);

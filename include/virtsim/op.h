@@ -27,8 +27,6 @@ struct vs_op_desc {
 void vs_ops_register(const char *world, const struct vs_op_desc *list, size_t n, enum vs_op *op);
 /* The neutral trap an exit or a handler is about; VS_TRAP_N: of other operations. */
 enum vs_trap_kind vs_op_trap(enum vs_op op);
-/* Whether this architecture has it (NULL: any); neutral operations are everybody's. */
-bool vs_op_of(enum vs_op op, const char *world);
 /* How many operations of an architecture (NULL: of any) the name, its own or another, stands for;
  * 0: none. vs_op_parse gives the first. */
 size_t vs_op_resolve(const char *name, const char *world, enum vs_op out[VS_OP_SAME]);
@@ -41,7 +39,6 @@ struct vs_op_alias {
 const struct vs_op_alias *vs_op_aliases(size_t *n);
 
 const char *vs_trap_name(enum vs_trap_kind kind);
-const char *vs_trap_text(enum vs_trap_kind kind);
 /* The operation of its handler. */
 static inline enum vs_op vs_trap_handler(enum vs_trap_kind kind)
 {

@@ -448,18 +448,6 @@ void vs_cpu_instructions(struct vs_cpu *c, uint64_t n)
     }
 }
 
-enum vs_cpu_stop vs_cpu_fetch(struct vs_cpu *c, vs_gva at, uint64_t bytes)
-{
-    uint64_t line = 1ull << c->fetch.line_shift;
-    for (uint64_t a = at.v & ~(line - 1u); a < at.v + bytes; a += line) {
-        vs_gva g = {a};
-        if (vs_cpu_access(c, g, 1, VS_REF_FETCH) != VS_CPU_DONE) {
-            return VS_CPU_FAULT;
-        }
-    }
-    return VS_CPU_DONE;
-}
-
 static void port_instructions(void *ctx, struct vs_txn *t, uint64_t n)
 {
     struct vs_cpu *c = ctx;

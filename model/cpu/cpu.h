@@ -127,8 +127,6 @@ void vs_cpu_interrupt(struct vs_cpu *c);
  * as an access. */
 enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref);
 void vs_cpu_instructions(struct vs_cpu *c, uint64_t n);
-/* Fetches every line of [at, at + bytes) once: a handler's or a function's code. */
-enum vs_cpu_stop vs_cpu_fetch(struct vs_cpu *c, vs_gva at, uint64_t bytes);
 /* The core as handler programs drive it. A fault there is counted and passed over. */
 struct vs_core_port vs_cpu_core_port(struct vs_cpu *c);
 

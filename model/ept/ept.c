@@ -85,7 +85,7 @@ static bool probe_tag(struct vs_ept *e, uint64_t gva, enum vs_ref ref, uint32_t 
     return false;
 }
 
-bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out)
+static bool probe_port(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out)
 {
     struct vs_ept *e = ctx;
     if (vs_unlikely((uint64_t)((int64_t)(at.v << 7) >> 7) != at.v)) {
@@ -148,8 +148,8 @@ static inline void missed_second(const struct vs_ept *e, struct vs_txn *t, enum 
     }
 }
 
-void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
-                  struct vs_translation *out)
+static void walk_port(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
+                      struct vs_translation *out)
 {
     struct vs_ept *e = ctx;
     memset(out, 0, sizeof *out);
@@ -235,8 +235,8 @@ enum vs_status vs_ept_overlap(struct vs_ept *e)
 struct vs_mmu_port vs_ept_mmu_port(struct vs_ept *e)
 {
     return (struct vs_mmu_port){.ctx = e,
-                                .probe = vs__ept_probe,
-                                .walk = vs__ept_walk,
+                                .probe = probe_port,
+                                .walk = walk_port,
                                 .probed = {e->probed[0], e->probed[1], e->probed[2]},
                                 .missed = {e->probe_miss, e->fetch_miss},
                                 .queue_wait = (uint16_t)(e->account + VS_ACC_ept_queue_wait),

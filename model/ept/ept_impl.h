@@ -106,9 +106,6 @@ static inline uint32_t vs__ept_tag_of(struct vs_ept *e, uint64_t payload)
 /* ept.verify: counts whether an untimed lookup of the tables agrees with a walk's result. */
 void vs__ept_verify(struct vs_ept *e, uint64_t gva, const struct vs_translation *out);
 
-bool vs__ept_probe(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out);
-void vs__ept_walk(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
-                  struct vs_translation *out);
 /* Into both TLB levels: flags are VS__*, frame the host-physical base of the page. */
 void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t frame, unsigned shift,
                   uint64_t flags);

@@ -193,8 +193,8 @@ static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint6
     return good;
 }
 
-bool vs__iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
-                         bool write, uint64_t *physical)
+static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                           uint64_t address, bool write, uint64_t *physical)
 {
     uint64_t context, payload;
     if (!i->cfg.enabled) {
@@ -241,7 +241,7 @@ static bool translate_span(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
 {
     unsigned k = 0;
     for (size_t done = 0; done < bytes; done += piece(at + done, bytes - done)) {
-        if (!vs__iommu_translate(i, t, requester, at + done, write, &physical[k++])) {
+        if (!translate_page(i, t, requester, at + done, write, &physical[k++])) {
             return false;
         }
     }

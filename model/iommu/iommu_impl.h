@@ -13,7 +13,5 @@ static inline uint64_t vs__iommu_key(uint64_t domain, uint64_t page)
 void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned account, uint64_t ps);
 void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
                       bool write);
-bool vs__iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
-                         bool write, uint64_t *physical);
 
 #endif

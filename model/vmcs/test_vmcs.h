@@ -37,9 +37,6 @@ struct fixture {
     uint64_t loads, stores, touches, flushes;
     enum vs_flush last_flush;
     uint16_t last_vpid;
-    bool guest_context;
-    uint64_t context_eptp, context_cr3;
-    uint16_t context_vpid, context_pcid;
 };
 
 static inline uint64_t fake_load(void *ctx, struct vs_txn *t, vs_hpa at)
@@ -72,26 +69,12 @@ static inline uint64_t fake_flush(void *ctx, struct vs_txn *t, enum vs_flush wha
     f->last_vpid = vpid;
     return 0;
 }
-static inline void fake_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3,
-                                uint64_t eptp)
-{
-    struct fixture *f = ctx;
-    f->context_pcid = pcid;
-    f->guest_context = guest;
-    f->context_vpid = vpid;
-    f->context_cr3 = cr3;
-    f->context_eptp = eptp;
-}
-
 /* Builds the processor anew from f->config; the VMCS is set up but not launched. */
 static inline void boot(struct fixture *f)
 {
-    struct vs_vmx_wiring w = {f->ledger,
-                              {400}, /* 2.5 GHz */
-                              f->phys,
-                              {f, fake_load, fake_store, fake_touch},
-                              {f, fake_flush, fake_context},
-                              f->guest,
+    struct vs_vmx_wiring w = {f->ledger,       {400}, /* 2.5 GHz */
+                              f->phys,         {f, fake_load, fake_store, fake_touch},
+                              {f, fake_flush}, f->guest,
                               f->host};
     vs_vmx_register();
     assert_int_equal(vs_vmx_init(&f->x, &f->config, &w), VS_OK);

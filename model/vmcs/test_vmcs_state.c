@@ -143,32 +143,7 @@ static void test_a_failed_entry_whose_way_back_fails_is_an_abort(void **state)
     assert_int_equal(vs_phys_read64(f->phys, (vs_hpa){VMCS_AT}) >> 32, VS_ABORT_LOAD_MSR);
 }
 
-/* ---- the context -------------------------------------------------------------------------------
- */
-
-static void test_the_context_follows_the_controls_of_each_side(void **state)
-{
-    struct fixture *f = *state;
-    f->config.control_ept = 0;
-    f->config.control_unrestricted_guest = f->config.control_pml = 0;
-    f->config.control_mode_based_execute = 0;
-    boot(f);
-    write_field(f, VS_VMCS_GUEST_CR3, 0x60123);
-    assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
-    assert_int_equal(f->context_eptp, 0);
-    assert_int_equal(f->context_pcid, 0); /* CR4.PCIDE is off: the low bits are flags */
-    leave(f);
-    assert_int_equal(f->context_eptp, 0);
-    assert_int_equal(f->context_vpid, 0);
-    write_field(f, VS_VMCS_GUEST_CR4, read_field(f, VS_VMCS_GUEST_CR4) | UINT64_C(1) << 17);
-    write_field(f, VS_VMCS_HOST_CR4, read_field(f, VS_VMCS_HOST_CR4) | UINT64_C(1) << 17);
-    write_field(f, VS_VMCS_HOST_CR3, 0x50007);
-    assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_RESUME), VS_VMX_OK);
-    assert_int_equal(f->context_pcid, 0x123);
-    assert_int_equal(f->context_vpid, 1);
-    leave(f);
-    assert_int_equal(f->context_pcid, 7);
-}
+/* ---- flushes ---- */
 
 static void test_a_flush_of_a_transition_is_counted(void **state)
 {
@@ -269,7 +244,6 @@ int main(void)
         T(test_pml_and_timer_are_saved_with_their_controls),
         T(test_lists_refuse_what_the_manual_refuses_in_their_direction),
         T(test_a_failed_entry_whose_way_back_fails_is_an_abort),
-        T(test_the_context_follows_the_controls_of_each_side),
         T(test_a_flush_of_a_transition_is_counted),
         T(test_a_vectoring_code_is_recorded_when_the_event_has_one),
         T(test_each_class_of_fields_is_booked_to_its_account),

@@ -197,7 +197,6 @@ enum vs_op vs_vmx_exit_op(uint32_t reason);
 uint64_t vs_vmx_guest_cr(const struct vs_vmx *x,
                          unsigned cr); /* 0, 3, 4: through mask and shadow */
 uint64_t vs_vmx_guest_tsc(const struct vs_vmx *x, uint64_t host_tsc);
-bool vs_vmx_interruptible(const struct vs_vmx *x); /* RFLAGS.IF, no blocking by STI or MOV SS */
 /* The guest executes STI or CLI; STI blocks until the instruction after it has executed. */
 void vs_vmx_guest_if(struct vs_vmx *x, bool on);
 void vs_vmx_unblock(struct vs_vmx *x);

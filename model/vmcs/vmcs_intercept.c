@@ -111,7 +111,8 @@ static uint32_t exception_type(uint32_t vector)
     return vector == 3 || vector == 4 ? VS_INTR_SOFTWARE_EXCEPTION : VS_INTR_EXCEPTION;
 }
 
-bool vs_vmx_interruptible(const struct vs_vmx *x)
+/* RFLAGS.IF, no blocking by STI or MOV SS. */
+static bool interruptible(const struct vs_vmx *x)
 {
     return VS_LIVE(x, GUEST_RFLAGS) >> 9 & 1 && !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & 3);
 }
@@ -262,7 +263,7 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
         return exception_exits(x, e) && (e->number != 14 || qualify(i, e->address));
     case VS_EV_INTERRUPT_WINDOW:
         return i->reason = VS_EXIT_INTERRUPT_WINDOW,
-               proc & VS_PROC_INTERRUPT_WINDOW && vs_vmx_interruptible(x);
+               proc & VS_PROC_INTERRUPT_WINDOW && interruptible(x);
     case VS_EV_NMI_WINDOW:
         return i->reason = VS_EXIT_NMI_WINDOW,
                proc & VS_PROC_NMI_WINDOW && !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & 8);

@@ -183,19 +183,6 @@ static void tlb_effect(struct vs_vmx *x, struct vs_txn *t, unsigned account)
     }
 }
 
-static void set_context(struct vs_vmx *x, bool guest)
-{
-    if (!x->wire.tlb.set_context) {
-        return;
-    }
-    uint64_t cr3 = guest ? VS_LIVE(x, GUEST_CR3) : VS_LIVE(x, HOST_CR3);
-    uint64_t cr4 = guest ? VS_LIVE(x, GUEST_CR4) : VS_LIVE(x, HOST_CR4), proc2 = vs_vmx_proc2(x);
-    uint16_t pcid = cr4 >> 17 & 1 ? (uint16_t)(cr3 & 0xfff) : 0;
-    uint16_t vpid = guest && proc2 & VS_PROC2_VPID ? (uint16_t)VS_GET(x, VPID) : 0;
-    uint64_t eptp = guest && proc2 & VS_PROC2_EPT ? VS_GET(x, EPT_POINTER) : 0;
-    x->wire.tlb.set_context(x->wire.tlb.ctx, guest, vpid, pcid, cr3, eptp);
-}
-
 static enum vs_vmx_result abort_vmx(struct vs_vmx *x, uint32_t indicator)
 {
     vs_hpa at = {x->current};
@@ -220,7 +207,6 @@ static enum vs_vmx_result load_host(struct vs_vmx *x, struct vs_txn *t)
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_flow, n[FLOW], c->field_load);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_msrs, n[MSRS], c->field_load);
     x->in_guest = false;
-    set_context(x, false);
     tlb_effect(x, t, VS_ACC_vmcs_exit_tlb);
     if (msr_list(x, t, VS_GET(x, EXIT_MSR_LOAD_ADDRESS), VS_GET(x, EXIT_MSR_LOAD_COUNT), false,
                  VS_ACC_vmcs_exit_msr_load)) {
@@ -422,7 +408,6 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
         return fail_late(x, t, VS_EXIT_MSR_LOADING, bad);
     }
     vs_vmx_set_state(x, x->current, VS_LAUNCHED);
-    set_context(x, true);
     tlb_effect(x, t, VS_ACC_vmcs_entry_tlb);
     inject(x, t);
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_fetch, 1, x->config.entry_fetch);

@@ -19,14 +19,12 @@ const char *guest_mm_exhausted(const struct vs_vcpu *v, char *out, size_t bytes)
 bool guest_mm_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
 void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at);
-uint64_t guest_mm_cr3(const struct vs_vcpu *v);
 /* Arm: the upper half may have got its root just now. */
 void guest_mm_upper(struct vs_vcpu *v);
 /* layout.c. The layout for the formats of a configuration; an error where it does not fit. */
 void guest_mm_layout(struct vs_platform *p, struct vs_errors *errors);
-/* Some of [at, end) is the guest's kernel's. */
-bool guest_mm_kernels(const struct vs_platform *p, uint64_t at, uint64_t end);
-/* None is; else the run fails, which names `what` was to be done there. */
+/* None of these bytes is the guest's kernel's; else the run fails, which names `what` was to be
+ * done there. */
 bool guest_mm_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes, const char *what);
 /* The kernel's text and data in a new address space; the same frames in another one, VS_E_CONFIG
  * where that one has something else there. */

@@ -77,11 +77,6 @@ void vs_kernel_wake(struct vs_kernel *k, unsigned agent, uint64_t at_ps)
     k->does->wake(k->k, agent, at_ps);
 }
 
-uint64_t vs_kernel_now(const struct vs_kernel *k)
-{
-    return k->does->now(k->k);
-}
-
 bool vs_kernel_run(struct vs_kernel *k, char *error, size_t bytes)
 {
     return k->does->run(k->k, error, bytes);

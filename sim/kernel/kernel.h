@@ -32,7 +32,6 @@ struct vs_kernel *vs_kernel_create(char *error, size_t bytes);
 unsigned vs_kernel_add(struct vs_kernel *k, const struct vs_agent *agent);
 /* Calls the agent at `at_ps` (now, if that has passed) or earlier. */
 void vs_kernel_wake(struct vs_kernel *k, unsigned agent, uint64_t at_ps);
-uint64_t vs_kernel_now(const struct vs_kernel *k);
 /* Runs until nobody wants to run or vs_kernel_stop; false when SystemC reported an error. */
 bool vs_kernel_run(struct vs_kernel *k, char *error, size_t bytes);
 void vs_kernel_stop(struct vs_kernel *k);

@@ -14,7 +14,6 @@ struct vs_kernel_functions {
     void *(*create)(void);
     unsigned (*add)(void *k, const struct vs_agent *agent);
     void (*wake)(void *k, unsigned agent, uint64_t at_ps);
-    uint64_t (*now)(const void *k);
     bool (*run)(void *k, char *error, size_t bytes);
     void (*stop)(void *k);
     void (*destroy)(void *k);

@@ -86,11 +86,6 @@ void wake(void *kernel, unsigned agent, uint64_t at_ps)
     static_cast<systemc_kernel *>(kernel)->agents[agent]->wake(at_ps);
 }
 
-uint64_t now(const void *)
-{
-    return sc_core::sc_time_stamp().value();
-}
-
 bool run(void *kernel, char *error, size_t bytes)
 {
     auto *k = static_cast<systemc_kernel *>(kernel);
@@ -126,5 +121,5 @@ void destroy(void *kernel)
 
 extern "C" {
 extern const vs_kernel_functions vs_kernel_systemc;
-const vs_kernel_functions vs_kernel_systemc = {create, add, wake, now, run, stop, destroy};
+const vs_kernel_functions vs_kernel_systemc = {create, add, wake, run, stop, destroy};
 }

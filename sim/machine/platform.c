@@ -142,21 +142,9 @@ static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t 
     return vs_ept_flush(ctx, NULL, what, vpid, pcid, eptp, at);
 }
 
-static void set_context(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3,
-                        uint64_t eptp)
-{
-    /* the platform changes worlds around the transition (machine_world) */
-    (void)ctx;
-    (void)guest;
-    (void)vpid;
-    (void)pcid;
-    (void)cr3;
-    (void)eptp;
-}
-
 struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v)
 {
-    return (struct vs_tlb_port){&v->ept, flush, set_context};
+    return (struct vs_tlb_port){&v->ept, flush};
 }
 
 /* ---- one vCPU ---- */

@@ -54,6 +54,5 @@ __attribute__((format(printf, 2, 3))) bool vs__stream_fail(struct vs_trace_strea
                                                            const char *fmt, ...);
 bool vs__layer_truncated(struct vs_layer *l);
 bool vs__layer_corrupt(struct vs_layer *l, const char *why);
-bool vs__is_text(const uint8_t *p, size_t n);
 
 #endif

@@ -126,7 +126,7 @@ static long layer_read(void *ctx, uint8_t *dst, size_t room)
 
 /* ---- the layer on top ---- */
 
-bool vs__is_text(const uint8_t *p, size_t n)
+static bool is_text(const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (p[i] < 9 || (p[i] > 13 && p[i] < 32 && p[i] != 27))
@@ -233,7 +233,7 @@ struct vs_layer *vs__layers_open(struct vs_trace_stream *in, struct vs_source fr
         l->codec = vs__codec_of(l->raw, l->have);
         if (!l->codec) {
             l->codec = &plain;
-            l->text = vs__is_text(l->raw, l->have);
+            l->text = is_text(l->raw, l->have);
             static const uint8_t bom[3] = {0xef, 0xbb, 0xbf}; /* of UTF-8: editors' mark */
             l->at += l->text && l->have > sizeof bom && !memcmp(l->raw, bom, sizeof bom) ? 3u : 0u;
             return top;

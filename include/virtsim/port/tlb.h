@@ -30,8 +30,6 @@ struct vs_tlb_port {
     /* returns how many entries were dropped */
     uint64_t (*flush)(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
                       uint64_t eptp, vs_gva at);
-    void (*set_context)(void *ctx, bool guest, uint16_t vpid, uint16_t pcid, uint64_t cr3,
-                        uint64_t eptp);
 };
 
 #endif

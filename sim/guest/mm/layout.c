@@ -107,7 +107,8 @@ void guest_mm_layout(struct vs_platform *p, struct vs_errors *errors)
     place_arm(l, upper, memory);
 }
 
-bool guest_mm_kernels(const struct vs_platform *p, uint64_t at, uint64_t end)
+/* Some of [at, end) is the guest's kernel's. */
+static bool kernels(const struct vs_platform *p, uint64_t at, uint64_t end)
 {
     const struct vs_layout *l = &p->layout;
     return (at < l->code + KERNEL_BYTES && end > l->code) ||
@@ -118,7 +119,7 @@ bool guest_mm_kernels(const struct vs_platform *p, uint64_t at, uint64_t end)
 bool guest_mm_spares(struct vs_vcpu *v, uint64_t at, uint64_t bytes, const char *what)
 {
     uint64_t end = bytes > UINT64_MAX - at ? UINT64_MAX : at + bytes;
-    if (!guest_mm_kernels(v->p, at, end)) {
+    if (!kernels(v->p, at, end)) {
         return true;
     }
     vcpu_fail(v,

@@ -413,7 +413,7 @@ void guest_mm_upper(struct vs_vcpu *v)
     }
 }
 
-uint64_t guest_mm_cr3(const struct vs_vcpu *v)
+static uint64_t cr3_of(const struct vs_vcpu *v)
 {
     return v->space.cr3 | v->guest_context.pcid;
 }
@@ -437,7 +437,7 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
 void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
 {
     struct vs_platform *p = v->p;
-    value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : guest_mm_cr3(v);
+    value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : cr3_of(v);
     struct vs_trap e = {.kind = VS_TRAP_CONTROL_REGISTER,
                         .number = vcpu_arm(v) ? TTBR0_EL1 : 3u,
                         .write = true,
