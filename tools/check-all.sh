@@ -185,7 +185,7 @@ step_digest() {
 step_digests() {
     [ -x "$(dir_of dev)/virtsim" ] || { say "no program yet"; exit 77; }
     require python3
-    VIRTSIM=$(dir_of dev)/virtsim VIRTSIM_HOME=$PWD tools/digests --check -j "$jobs"
+    VIRTSIM=$(dir_of dev)/virtsim VIRTSIM_HOME=$PWD tools/digests --check --reached -j "$jobs"
 }
 
 # The long forms of tests, which `./dev test` leaves out: every notebook, every lab, the long oracles.
