@@ -16,7 +16,7 @@ end
 
 local function send(cpu, p, other)
   if p.think > 0 then cpu:compute(p.think) end
-  cpu:ipi(other, 0xf0)
+  cpu:ipi(other)
 end
 
 guest(function(cpu, p)

@@ -28,7 +28,7 @@ guest(function(cpu, p)
     cpu:compute(20000)
   end
   over = true
-  for other = 1, others do cpu:ipi(other, 0xfd) end
+  for other = 1, others do cpu:ipi(other) end
 end)
 
 for i = 1, others do

@@ -9,6 +9,9 @@
 
 #include "virtsim/status.h"
 
+/* Of VS_REQ_IPI: the interrupt that a kernel usually sends, whatever the architecture calls it. */
+#define VS_REQ_IPI_USUAL 0xf0u
+
 /* What it is and which fields it has: request/requests.def, whose codes these are. */
 enum vs_req {
     VS_REQ_ERROR = 0, /* the source failed; its message is in error() */

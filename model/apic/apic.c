@@ -91,14 +91,14 @@ uint8_t vs_apic_pending(const struct vs_apic *a)
     return (request >> 4) > (vs_apic_ppr(a) >> 4) ? request : VS_APIC_NONE;
 }
 
-void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum vs_apic_how how)
+void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum vs_irq_how how)
 {
     a->irr[vector >> 6] &= ~(1ull << (vector & 63u));
     a->isr[vector >> 6] |= 1ull << (vector & 63u);
     a->count[VS_CNT_apic_delivered]++;
-    if (how == VS_APIC_ACCEPT) {
+    if (how == VS_IRQ_ACCEPTED) {
         charge(a, t, VS_ACC_apic_accept, a->accept_ps);
-    } else if (how == VS_APIC_EVALUATE) {
+    } else if (how == VS_IRQ_EVALUATED) {
         charge(a, t, VS_ACC_apic_evaluate, a->evaluate_ps);
     }
 }
@@ -203,4 +203,97 @@ bool vs_pi_outstanding(const struct vs_apic *a)
         any |= vs_phys_read64(a->phys, at_offset(a, i * 8u));
     }
     return any != 0;
+}
+
+/* ---- the port ---- */
+
+static bool port_raise(void *ctx, uint8_t vector, vs_ps at)
+{
+    return vs_apic_raise(ctx, vector, at);
+}
+
+static bool port_pending(const void *ctx, uint8_t *vector)
+{
+    *vector = vs_apic_pending(ctx);
+    return *vector != VS_APIC_NONE;
+}
+
+static bool port_others(const void *ctx)
+{
+    const struct vs_apic *a = ctx;
+    int n = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        n += __builtin_popcountll(a->irr[i]);
+    }
+    return n > 1;
+}
+
+static void port_deliver(void *ctx, struct vs_txn *t, uint8_t vector, enum vs_irq_how how)
+{
+    vs_apic_deliver(ctx, t, vector, how);
+}
+
+static void port_end(void *ctx, struct vs_txn *t, uint8_t vector, bool exits)
+{
+    (void)vector; /* a write to EOI names none: it ends the highest in service */
+    (void)vs_apic_eoi(ctx, t, exits);
+}
+
+/* ICR in x2APIC mode: fixed delivery, physical destination. */
+static uint64_t port_command(uint8_t vector, unsigned to)
+{
+    return vector | (uint64_t)to << 32;
+}
+
+static bool port_reaches(uint64_t command, unsigned cpu)
+{
+    return command >> 32 == cpu;
+}
+
+static void port_send(void *ctx, struct vs_txn *t)
+{
+    vs_apic_send(ctx, t);
+}
+
+static void port_access(void *ctx, struct vs_txn *t)
+{
+    vs_apic_touch(ctx, t);
+}
+
+static bool port_post(void *ctx, uint8_t vector, vs_ps at)
+{
+    return vs_pi_post(ctx, vector, at);
+}
+
+static void port_posted(void *ctx, bool notified)
+{
+    vs_pi_posted(ctx, notified);
+}
+
+static void port_sync(void *ctx, struct vs_txn *t, const struct vs_mem_port *mem)
+{
+    (void)vs_pi_sync(ctx, t, mem);
+}
+
+struct vs_irq_port vs_apic_port(struct vs_apic *a)
+{
+    return (struct vs_irq_port){
+        .ctx = a,
+        .raise = port_raise,
+        .pending = port_pending,
+        .others = port_others,
+        .deliver = port_deliver,
+        .end = port_end,
+        .command = port_command,
+        .reaches = port_reaches,
+        .send = port_send,
+        .access = port_access,
+        .post = port_post,
+        .posted = port_posted,
+        .sync = port_sync,
+        .message_ps = a->message_ps,
+        .message = (uint16_t)(a->account + VS_ACC_apic_message),
+        .waits = (uint16_t)(a->account + VS_ACC_apic_pending),
+        .descriptor = a->pi,
+    };
 }

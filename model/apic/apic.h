@@ -11,6 +11,7 @@
 #define VIRTSIM_APIC_H
 
 #include "virtsim/phys.h"
+#include "virtsim/port/irq.h"
 #include "virtsim/port/mem.h"
 
 #define VS_DEF_NAME apic
@@ -20,9 +21,6 @@
 #define VS_APIC_NONE 0 /* vectors 0-15 cannot be raised: 0 is "none" */
 
 enum { VS_APIC_X2APIC, VS_APIC_XAPIC }; /* interrupt.apic */
-
-/* Who delivers: the physical APIC, the processor from its virtual-APIC page, a VM entry. */
-enum vs_apic_how { VS_APIC_ACCEPT, VS_APIC_EVALUATE, VS_APIC_INJECTED };
 
 struct vs_apic {
     struct vs_apic_config cfg;
@@ -49,9 +47,9 @@ uint8_t vs_apic_svi(const struct vs_apic *a);
 uint8_t vs_apic_ppr(const struct vs_apic *a);
 /* Highest vector that may be delivered now: of a higher class than PPR. */
 uint8_t vs_apic_pending(const struct vs_apic *a);
-/* Takes it: IRR to ISR. ACCEPT and EVALUATE charge the account of that name; an injected one was
- * paid by the VM entry that carried it. */
-void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum vs_apic_how how);
+/* Takes it: IRR to ISR. Accepting and evaluating charge the account of that name; an injected one
+ * was paid by the VM entry that carried it. */
+void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum vs_irq_how how);
 /* Ends the highest in service; returns its vector. Charges the register write, unless the write
  * exits: always without virtual-interrupt delivery, else for vectors of the EOI-exit bitmap, which
  * the VMCS decides. */
@@ -75,5 +73,8 @@ bool vs_pi_suppress(struct vs_apic *a, bool on);
  * of the host while it sleeps. */
 void vs_pi_notify(struct vs_apic *a, uint8_t vector, uint32_t apic_id);
 bool vs_pi_outstanding(const struct vs_apic *a);
+
+/* All of this behind the port that every interrupt controller has. */
+struct vs_irq_port vs_apic_port(struct vs_apic *a);
 
 #endif

@@ -101,7 +101,7 @@ static bool raise(struct fixture *f, uint8_t vector)
     return vs_apic_raise(&f->a, vector, ps(0));
 }
 
-static uint64_t deliver(struct fixture *f, uint8_t vector, enum vs_apic_how how)
+static uint64_t deliver(struct fixture *f, uint8_t vector, enum vs_irq_how how)
 {
     uint64_t start = vs_now(&f->t).v;
     vs_apic_deliver(&f->a, &f->t, vector, how);
@@ -124,7 +124,7 @@ static void test_a_pending_vector_merges_with_itself(void **state)
     struct fixture *f = *state;
     assert_true(raise(f, 0x55));
     assert_false(raise(f, 0x55));
-    deliver(f, 0x55, VS_APIC_ACCEPT);
+    deliver(f, 0x55, VS_IRQ_ACCEPTED);
     assert_true(raise(f, 0x55)); /* requested again while in service */
     assert_int_equal(f->a.count[VS_CNT_apic_raised], 3);
     assert_int_equal(f->a.count[VS_CNT_apic_merged], 1);
@@ -148,7 +148,7 @@ static void test_only_a_higher_class_interrupts_a_handler(void **state)
 {
     struct fixture *f = *state;
     raise(f, 0x51);
-    deliver(f, 0x51, VS_APIC_ACCEPT);
+    deliver(f, 0x51, VS_IRQ_ACCEPTED);
     assert_int_equal(vs_apic_svi(&f->a), 0x51);
     raise(f, 0x5f); /* same class: 14 vectors higher is not enough */
     assert_int_equal(vs_apic_pending(&f->a), VS_APIC_NONE);
@@ -172,7 +172,7 @@ static void test_processor_priority_is_the_higher_of_task_and_service(void **sta
     f->a.tpr = 0x23;
     assert_int_equal(vs_apic_ppr(&f->a), 0x23);
     raise(f, 0x47);
-    deliver(f, 0x47, VS_APIC_ACCEPT);
+    deliver(f, 0x47, VS_IRQ_ACCEPTED);
     assert_int_equal(vs_apic_ppr(&f->a), 0x40); /* the class alone */
     f->a.tpr = 0x45;
     assert_int_equal(vs_apic_ppr(&f->a), 0x45);
@@ -185,7 +185,7 @@ static void test_each_end_of_interrupt_clears_one_service_bit_highest_first(void
     for (int i = 0; i < 4; i++) {
         raise(f, nested[i]);
         assert_int_equal(vs_apic_pending(&f->a), nested[i]);
-        deliver(f, nested[i], VS_APIC_ACCEPT);
+        deliver(f, nested[i], VS_IRQ_ACCEPTED);
     }
     for (int i = 3; i >= 0; i--) {
         assert_int_equal(vs_apic_svi(&f->a), nested[i]);
@@ -199,7 +199,7 @@ static void test_what_was_held_back_follows_the_end_of_interrupt(void **state)
 {
     struct fixture *f = *state;
     raise(f, 0x61);
-    deliver(f, 0x61, VS_APIC_ACCEPT);
+    deliver(f, 0x61, VS_IRQ_ACCEPTED);
     raise(f, 0x41);
     assert_int_equal(vs_apic_pending(&f->a), VS_APIC_NONE);
     vs_apic_eoi(&f->a, &f->t, false);
@@ -210,11 +210,11 @@ static void test_each_way_of_delivery_has_its_price(void **state)
 {
     struct fixture *f = *state;
     raise(f, 0x41);
-    assert_int_equal(deliver(f, 0x41, VS_APIC_ACCEPT), f->config.accept * CLOCK_PS);
+    assert_int_equal(deliver(f, 0x41, VS_IRQ_ACCEPTED), f->config.accept * CLOCK_PS);
     raise(f, 0x51);
-    assert_int_equal(deliver(f, 0x51, VS_APIC_EVALUATE), f->config.evaluate * CLOCK_PS);
+    assert_int_equal(deliver(f, 0x51, VS_IRQ_EVALUATED), f->config.evaluate * CLOCK_PS);
     raise(f, 0x61);
-    assert_int_equal(deliver(f, 0x61, VS_APIC_INJECTED), 0); /* the entry paid */
+    assert_int_equal(deliver(f, 0x61, VS_IRQ_INJECTED), 0); /* the entry paid */
     assert_int_equal(vs_apic_svi(&f->a), 0x61);
 }
 
@@ -222,7 +222,7 @@ static void test_an_end_of_interrupt_that_exits_is_priced_by_its_exit(void **sta
 {
     struct fixture *f = *state;
     raise(f, 0x41);
-    deliver(f, 0x41, VS_APIC_INJECTED);
+    deliver(f, 0x41, VS_IRQ_INJECTED);
     uint64_t start = vs_now(&f->t).v;
     assert_int_equal(vs_apic_eoi(&f->a, &f->t, true), 0x41);
     assert_int_equal(vs_now(&f->t).v, start);
@@ -345,7 +345,7 @@ static void test_a_vector_is_as_old_as_its_first_raise(void **state)
     assert_true(vs_apic_raise(&f->a, 0x41, ps(100)));
     assert_false(vs_apic_raise(&f->a, 0x41, ps(200)));
     assert_int_equal(f->a.raised_ps[0x41], 100);
-    (void)deliver(f, 0x41, VS_APIC_EVALUATE);
+    (void)deliver(f, 0x41, VS_IRQ_EVALUATED);
     assert_true(vs_apic_raise(&f->a, 0x41, ps(300)));
     assert_int_equal(f->a.raised_ps[0x41], 300);
     (void)vs_pi_post(&f->a, 0xc5, ps(400));
@@ -387,10 +387,10 @@ static void test_each_way_of_delivery_is_booked_by_its_name(void **state)
     struct fixture *f = *state;
     (void)raise(f, 0x41);
     (void)raise(f, 0x51);
-    (void)deliver(f, 0x41, VS_APIC_ACCEPT);
+    (void)deliver(f, 0x41, VS_IRQ_ACCEPTED);
     assert_int_equal(part(f, VS_ACC_apic_accept).n, 1);
     assert_int_equal(part(f, VS_ACC_apic_evaluate).n, 0);
-    (void)deliver(f, 0x51, VS_APIC_EVALUATE);
+    (void)deliver(f, 0x51, VS_IRQ_EVALUATED);
     assert_int_equal(part(f, VS_ACC_apic_accept).n, 1);
     assert_int_equal(part(f, VS_ACC_apic_evaluate).n, 1);
     assert_int_equal(part(f, VS_ACC_apic_evaluate).ps, f->config.evaluate * CLOCK_PS);
@@ -404,7 +404,7 @@ static void test_an_eoi_that_exits_takes_no_time_of_its_own(void **state)
         f->a.cfg.mode = xapic ? VS_APIC_XAPIC : f->config.mode;
         for (unsigned exits = 0; exits < 2; exits++) {
             (void)raise(f, 0x41);
-            (void)deliver(f, 0x41, VS_APIC_EVALUATE);
+            (void)deliver(f, 0x41, VS_IRQ_EVALUATED);
             uint64_t before = vs_now(&f->t).v;
             assert_int_equal(vs_apic_eoi(&f->a, &f->t, exits), 0x41);
             assert_int_equal(vs_now(&f->t).v == before, exits);

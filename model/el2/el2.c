@@ -11,8 +11,8 @@
 enum { GUEST_PAIRS = 16, HOST_PAIRS = 6 }; /* x0-x30; x19-x29 and the link register */
 #define EL1H 5ull                          /* PSTATE.M */
 /* KVM's __kvm_vcpu_run_vhe: ESR, FAR, HPFAR, ELR, SPSR; HCR, CPTR, VBAR, MDCR; timer control and
- * offset; ICH_HCR, ICH_VMCR and what list registers are in use */
-enum { EXIT_SYSTEM = 16, ENTRY_SYSTEM = 14 };
+ * offset. With VHE the list registers are the interrupt controller's (model/gic). */
+enum { EXIT_SYSTEM = 11, ENTRY_SYSTEM = 9 };
 
 void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
                  const struct vs_el2_wiring *wiring, vs_hpa vcpu)

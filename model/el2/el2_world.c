@@ -151,14 +151,10 @@ struct vs_world_port vs_el2_world(struct vs_el2 *e)
 #define NOWHERE 0u /* of the fields below none is x0 */
 
 static const uint16_t offset_of[VS_STATE_N] = {
-    [VS_STATE_REASON] = VS_EL2_AT_ESR,
-    [VS_STATE_SYNDROME] = VS_EL2_AT_ESR,
-    [VS_STATE_FAULT_GPA] = VS_EL2_AT_HPFAR,
-    [VS_STATE_FAULT_GVA] = VS_EL2_AT_FAR,
+    [VS_STATE_REASON] = VS_EL2_AT_ESR,      [VS_STATE_SYNDROME] = VS_EL2_AT_ESR,
+    [VS_STATE_FAULT_GPA] = VS_EL2_AT_HPFAR, [VS_STATE_FAULT_GVA] = VS_EL2_AT_FAR,
     [VS_STATE_LENGTH] = VS_EL2_AT_ESR, /* ESR_EL2.IL */
-    [VS_STATE_PC] = VS_EL2_AT_PC,
-    [VS_STATE_FLAGS] = VS_EL2_AT_PSTATE,
-    [VS_STATE_VIRTUAL_INTR] = VS_EL2_AT_LIST,
+    [VS_STATE_PC] = VS_EL2_AT_PC,           [VS_STATE_FLAGS] = VS_EL2_AT_PSTATE,
 };
 
 static vs_hpa reached(struct vs_el2 *e, struct vs_txn *t, uint16_t offset, enum vs_ref ref)

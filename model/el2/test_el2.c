@@ -139,7 +139,7 @@ static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **
     } knob[] = {{offsetof(struct vs_el2_config, exception), 1},
                 {offsetof(struct vs_el2_config, eret), 1},
                 {offsetof(struct vs_el2_config, store_pair), 2 * (16 + 6)},
-                {offsetof(struct vs_el2_config, system), 16 + 14}};
+                {offsetof(struct vs_el2_config, system), 11 + 9}};
     uint64_t before = 0;
     for (size_t i = 0; i <= sizeof knob / sizeof knob[0]; i++) {
         if (i) {

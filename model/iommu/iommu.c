@@ -25,7 +25,7 @@ void vs_iommu_check(const struct vs_iommu_config *c, struct vs_errors *errors)
 enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c,
                              struct vs_ledger *ledger, struct vs_phys *phys,
                              const struct vs_mem_port *mem, const struct vs_dma_mem_port *dma,
-                             const struct vs_irq_port *irq, uint64_t seed)
+                             const struct vs_message_port *irq, uint64_t seed)
 {
     memset(i, 0, sizeof *i);
     i->cfg = *c;

@@ -13,7 +13,6 @@
 
 #include "virtsim/phys.h"
 #include "virtsim/port/dma.h"
-#include "virtsim/port/irq.h"
 #include "virtsim/port/mem.h"
 #include "virtsim/port/msi.h"
 #include "virtsim/radix.h"
@@ -50,7 +49,7 @@ struct vs_iommu {
     struct vs_phys *phys;
     struct vs_mem_port mem;
     struct vs_dma_mem_port dma;
-    struct vs_irq_port irq;
+    struct vs_message_port irq;
     struct vs_settab iotlb, context, pwc[5];
     struct vs_settab iec[2]; /* the halves of cached IRTEs, always of the same indices */
     struct vs_slots walkers;
@@ -69,7 +68,7 @@ void vs_iommu_check(const struct vs_iommu_config *cfg, struct vs_errors *errors)
 enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *cfg,
                              struct vs_ledger *ledger, struct vs_phys *phys,
                              const struct vs_mem_port *mem, const struct vs_dma_mem_port *dma,
-                             const struct vs_irq_port *irq, uint64_t seed);
+                             const struct vs_message_port *irq, uint64_t seed);
 void vs_iommu_free(struct vs_iommu *i);
 
 /* Registers: tables in host-physical memory (zeroed pages given by the caller). */

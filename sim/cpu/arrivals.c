@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Interrupts on their way to a vCPU. The sender's clock may stand before or behind the receiver's:
- * a message is queued with the time of its arrival and reaches the APIC, or the posted-interrupt
- * descriptor, when the receiver's clock does. Each one that the guest takes is booked as an
- * operation irq.delivery, from its sending to its delivery.
+ * a message is queued with the time of its arrival and reaches the interrupt controller, or the
+ * posted-interrupt descriptor, when the receiver's clock does. Each one that the guest takes is
+ * booked as an operation irq.delivery, from its sending to its delivery.
  */
 #include "vcpu.h"
 
@@ -22,7 +22,7 @@ static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 
 static void queue(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps, bool in_descriptor)
 {
-    uint64_t at_ps = sent_ps + v->apic.message_ps;
+    uint64_t at_ps = sent_ps + v->irq.message_ps;
     if (v->ended) {
         return;
     }
@@ -65,9 +65,9 @@ void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
         if (a->in_descriptor) {
             v->notified = true;
         } else if (posted) {
-            v->notified = vs_pi_post(&v->apic, a->vector, ps(a->at_ps)) || v->notified;
+            v->notified = v->irq.post(v->irq.ctx, a->vector, ps(a->at_ps)) || v->notified;
         } else {
-            v->fresh = vs_apic_raise(&v->apic, a->vector, ps(a->at_ps)) || v->fresh;
+            v->fresh = v->irq.raise(v->irq.ctx, a->vector, ps(a->at_ps)) || v->fresh;
         }
     }
     v->n_arrivals -= n;
@@ -81,22 +81,20 @@ void vcpu_arrivals_delivered(struct vs_vcpu *v, uint8_t vector)
     struct vs_arrival *a = &v->flight[vector];
     const struct vs_platform *p = v->p;
     struct vs_journey j;
-    uint16_t pending = (uint16_t)(v->apic.account + VS_ACC_apic_pending),
-             message = (uint16_t)(v->apic.account + VS_ACC_apic_message);
     uint64_t now = vs_now(&v->txn).v;
     if (!a->sent_ps) {
         return; /* the vCPU's own timer sends no message */
     }
     if (a->sent_ps > vs_ledger_cut_ps(p->ledger)) {
         vs_journey_begin(&j, ps(a->sent_ps));
-        vs_journey_charge(&j, message, ps(a->at_ps - a->sent_ps));
+        vs_journey_charge(&j, v->irq.message, ps(a->at_ps - a->sent_ps));
         if (a->ahead_ps) {
             uint64_t late = a->at_ps + a->ahead_ps;
             vs_journey_wait(&j, (uint16_t)(p->sim_account + VS_ACC_sim_quantum),
                             ps(late < now ? late : now));
         }
-        vs_journey_wait(&j, pending, ps(now));
-        vs_journey_end(&j, vs_ledger_acc(p->ledger, v->apic_actor, VS_OP_IRQ_DELIVERY));
+        vs_journey_wait(&j, v->irq.waits, ps(now));
+        vs_journey_end(&j, vs_ledger_acc(p->ledger, v->irq_actor, VS_OP_IRQ_DELIVERY));
     }
     a->sent_ps = 0;
 }

@@ -71,8 +71,8 @@ void vcpu_await_awake(struct vs_vcpu *v, uint64_t now_ps)
 void vcpu_kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to)
 {
     v->awaited++;
-    vs_apic_send(&v->apic, t);
-    uint64_t at = vs_now(t).v + to->apic.message_ps;
+    v->irq.send(v->irq.ctx, t);
+    uint64_t at = vs_now(t).v + to->irq.message_ps;
     to->kick_ps = at < to->kick_ps ? at : to->kick_ps;
     to->kicker[to->n_kickers++] = v->index;
     vs_kernel_wake(v->p->kernel, to->agent, at);

@@ -7,11 +7,7 @@
 #include "vcpu.h"
 
 #define PAGE_FAULT 14u
-#define PF_RESERVED 9u    /* present and reserved bit set: how KVM marks device pages */
-#define HOST_VECTOR 0xefu /* the host's own tick */
-#define KICK_VECTOR                                                                                \
-    0xfdu /* Linux's RESCHEDULE_VECTOR, which makes a vCPU's core leave its guest                  \
-           */
+#define PF_RESERVED 9u /* present and reserved bit set: how KVM marks device pages */
 
 static vs_ps ps(uint64_t v)
 {
@@ -49,6 +45,10 @@ static bool entry(struct vs_vcpu *v)
         v->p->host.before_entry(v);
     }
     vcpu_timer_enter(v);
+    if (vcpu_listed(v)) {
+        v->fresh = false; /* the host knows of all that has come */
+        v->irq.load(v->irq.ctx, &v->txn);
+    }
     if (!v->world.enter(v->world.ctx, &v->txn)) {
         cannot(v);
         return false;
@@ -72,6 +72,9 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_exit *exit,
         return false;
     }
     vcpu_world(v, true);
+    if (vcpu_listed(v)) {
+        v->irq.save(v->irq.ctx, &v->txn);
+    }
     how = how ? how : &nothing;
     struct vs_log_reading log = {v, how->log_full};
     struct vs_hv_exit what = {.guest_physical = exit->gpa.v,
@@ -146,7 +149,7 @@ static void external_interrupt(struct vs_vcpu *v, uint8_t vector, uint8_t inject
 
 void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx)
 {
-    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = KICK_VECTOR};
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->kick};
     struct vs_handling how = {.work = work, .ctx = ctx};
     vs_cpu_interrupt(&v->cpu);
     if (!vcpu_trap(v, &e, &how)) {
@@ -156,13 +159,13 @@ void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), voi
 
 static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
 {
-    enum vs_apic_how how = v->p->virtualized && v->p->vid ? VS_APIC_EVALUATE
-                           : injected                     ? VS_APIC_INJECTED
-                                                          : VS_APIC_ACCEPT;
+    enum vs_irq_how how = v->p->virtualized && v->p->vid ? VS_IRQ_EVALUATED
+                          : injected                     ? VS_IRQ_INJECTED
+                                                         : VS_IRQ_ACCEPTED;
     vs_txn_settle(&v->txn);
     vcpu_arrivals_delivered(v, vector);
     vs_open(&v->txn, VS_OP_IRQ);
-    vs_apic_deliver(&v->apic, &v->txn, vector, how);
+    v->irq.deliver(v->irq.ctx, &v->txn, vector, how);
     v->in_interrupt = true;
     v->p->guest.interrupt(v, vector);
     v->in_interrupt = false;
@@ -183,6 +186,27 @@ static void inject(struct vs_vcpu *v, uint8_t vector)
     }
 }
 
+/* Arm: what arrives stops the guest, masked or not, and its hypervisor puts it into a list
+ * register, from which the guest takes it when it can; where there is none left, a maintenance
+ * interrupt says when there is. */
+static void listed(struct vs_vcpu *v)
+{
+    const struct vs_irq_numbers *n = vcpu_numbers(v);
+    uint8_t number;
+    while (!v->failed) {
+        bool refill = v->irq.maintenance(v->irq.ctx);
+        if (v->fresh || refill) {
+            vs_cpu_interrupt(&v->cpu);
+            external_interrupt(v, refill ? n->maintenance : n->kick, 0);
+        } else if (!v->masked && v->irq.pending(v->irq.ctx, &number)) {
+            vs_cpu_interrupt(&v->cpu);
+            deliver(v, number, false);
+        } else {
+            return;
+        }
+    }
+}
+
 void vcpu_interrupts(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -193,7 +217,7 @@ void vcpu_interrupts(struct vs_vcpu *v)
         uint64_t every = 1000000000000u / p->times.tick_hz;
         v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
         vs_cpu_interrupt(&v->cpu);
-        external_interrupt(v, HOST_VECTOR, 0);
+        external_interrupt(v, vcpu_numbers(v)->tick, 0);
     }
     if (v->host_ps <= now) {
         p->host.due(v, now);
@@ -209,9 +233,13 @@ void vcpu_interrupts(struct vs_vcpu *v)
         struct vs_mem_port mem = vs_memory_walker_port(&v->core);
         v->notified = false;
         vs_txn_settle(&v->txn);
-        vs_pi_sync(&v->apic, &v->txn, &mem);
+        v->irq.sync(v->irq.ctx, &v->txn, &mem);
     }
-    for (uint8_t vector; !v->failed && (vector = vs_apic_pending(&v->apic)) != VS_APIC_NONE;) {
+    if (vcpu_listed(v)) {
+        listed(v);
+        return;
+    }
+    for (uint8_t vector; !v->failed && v->irq.pending(v->irq.ctx, &vector);) {
         if (vcpu_blocked(v, vector)) {
             return;
         }
@@ -224,10 +252,15 @@ void vcpu_interrupts(struct vs_vcpu *v)
     }
 }
 
-void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector)
+void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
 {
-    vcpu_apic_icr(v, to, vector);
-    vcpu_raise(&v->p->vcpu[to], vector, vs_now(&v->txn).v);
+    struct vs_platform *p = v->p;
+    uint64_t command = vcpu_irq_send(v, to, number);
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        if (p->vcpu[i].vm == v->vm && v->irq.reaches(command, i)) {
+            vcpu_raise(&p->vcpu[i], number, vs_now(&v->txn).v);
+        }
+    }
     v->yield = true;
 }
 
@@ -235,7 +268,8 @@ void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector)
 
 static bool something_due(const struct vs_vcpu *v)
 {
-    return vs_apic_pending(&v->apic) != VS_APIC_NONE || v->notified;
+    uint8_t number;
+    return v->irq.pending(v->irq.ctx, &number) || v->notified || (vcpu_listed(v) && v->fresh);
 }
 
 /* Arm ARM, Wait for Interrupt: a pending one ends WFI whether or not PSTATE.I masks it. */
@@ -329,8 +363,8 @@ void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
     vs_hv_wake(&v->hv, &v->txn, ps(v->slept_ps), ps(now_ps));
     vcpu_timer_expire(v, now_ps);
     vcpu_arrivals_take(v, now_ps);
-    uint8_t vector = vs_apic_pending(&v->apic);
-    if (!p->posted && vector != VS_APIC_NONE) {
+    uint8_t vector;
+    if (!p->posted && !vcpu_listed(v) && v->irq.pending(v->irq.ctx, &vector)) {
         v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
     }
     if (entry(v)) {

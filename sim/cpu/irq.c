@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU and its local APIC: registers, as MSRs or as a page; RFLAGS.IF (PSTATE.I), which masks
- * what it delivers; and its timer while the guest runs.
+ * A vCPU and its interrupt controller: registers, an APIC's as MSRs or as a page; RFLAGS.IF
+ * (PSTATE.I), which masks what it delivers; and its timer while the guest runs.
  *
  * A hypervisor that cannot inject an interrupt, since the guest masks it, has itself told when that
  * ends: by interrupt-window exiting (SDM 3C 26.2), on AMD's processors by the intercept of a
  * virtual interrupt that it requests (VINTR). Where the processor holds pending interrupts itself
- * (virtual-interrupt delivery, list registers of Arm's interrupt controller) nothing exits.
+ * (virtual-interrupt delivery, list registers of Arm's interrupt controller) nothing exits for
+ * that.
  */
 #include "vcpu.h"
 
@@ -26,26 +27,36 @@ static const struct registers arm = {VS_SYSREG(3u, 0u, 12u, 11u, 5u),
 #define EOI 0x0b0u
 #define ICR_LOW 0x300u
 #define ICR_HIGH 0x310u
-#define TIMER_VECTOR 0xecu /* Linux's local timer */
+
+/* Linux's LOCAL_TIMER_VECTOR, CALL_FUNCTION_VECTOR, RESCHEDULE_VECTOR, which makes a vCPU's core
+ * leave its guest, and others of its own. */
+static const struct vs_irq_numbers x86_numbers = {
+    .timer = 0xec, .shootdown = 0xfb, .usual = 0xf0, .device = 0x41, .tick = 0xef, .kick = 0xfd};
+/* PPI 25 is the maintenance interrupt, 27 the virtual timer, 28 the host's with VHE; SGIs are
+ * Linux's IPI_CALL_FUNC and IPI_RESCHEDULE; a function has an SPI of its own. */
+static const struct vs_irq_numbers arm_numbers = {.timer = 27,
+                                                  .shootdown = 1,
+                                                  .usual = 0,
+                                                  .device = 32,
+                                                  .devices = 1,
+                                                  .tick = 28,
+                                                  .kick = 0,
+                                                  .maintenance = 25};
+
+const struct vs_irq_numbers *vcpu_numbers(const struct vs_vcpu *v)
+{
+    return vcpu_arm(v) ? &arm_numbers : &x86_numbers;
+}
+
+uint8_t vcpu_device_irq(const struct vs_vcpu *v)
+{
+    const struct vs_irq_numbers *n = vcpu_numbers(v);
+    return (uint8_t)(n->device + n->devices * v->index);
+}
 
 static const struct registers *registers_of(const struct vs_vcpu *v)
 {
     return vcpu_arm(v) ? &arm : &x2apic;
-}
-
-static bool xapic(const struct vs_vcpu *v)
-{
-    return v->p->irq.mode == VS_APIC_XAPIC;
-}
-
-void vcpu_apic_check(const struct vs_platform *p, struct vs_errors *errors)
-{
-    if (p->irq.mode == VS_APIC_XAPIC && p->ept.vendor != VS_VENDOR_INTEL) {
-        vs_error(errors,
-                 "interrupt.apic = xapic: how accesses to the page are virtualized is modelled for "
-                 "Intel's processors only, not %s; x2apic",
-                 p->ept.vendor == VS_VENDOR_AMD ? "AMD's AVIC" : "Arm's interrupt controller");
-    }
 }
 
 /* ---- registers ---- */
@@ -71,25 +82,25 @@ static void page_written(struct vs_vcpu *v, uint32_t offset)
 {
     struct vs_trap e = {.kind = VS_TRAP_APIC_WRITE, .number = offset};
     vs_txn_settle(&v->txn);
-    vs_apic_touch(&v->apic, &v->txn);
+    v->irq.access(v->irq.ctx, &v->txn);
     vcpu_trap(v, &e, NULL);
 }
 
-void vcpu_apic_eoi(struct vs_vcpu *v, uint8_t vector)
+void vcpu_irq_end(struct vs_vcpu *v, uint8_t number)
 {
     const struct vs_platform *p = v->p;
-    bool exits = p->virtualized && !p->vid;
-    vs_apic_eoi(&v->apic, &v->txn, exits);
-    if (exits && xapic(v) && p->apic_registers) {
+    bool exits = p->virtualized && !p->vid && !vcpu_listed(v);
+    v->irq.end(v->irq.ctx, &v->txn, number, exits);
+    if (exits && p->xapic && p->apic_registers) {
         page_written(v, EOI);
-    } else if (exits && xapic(v)) {
+    } else if (exits && p->xapic) {
         page_access(v, EOI, true);
     } else if (exits) {
         const struct registers *r = registers_of(v);
         struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE, .number = r->end, .length = r->length};
         vcpu_trap(v, &e, NULL);
-    } else if (p->virtualized) {
-        struct vs_trap e = {.kind = VS_TRAP_EOI, .number = vector};
+    } else if (p->virtualized && !vcpu_listed(v)) {
+        struct vs_trap e = {.kind = VS_TRAP_EOI, .number = number};
         vcpu_trap(v, &e, NULL); /* exits only for vectors of the EOI-exit bitmap */
     }
 }
@@ -102,11 +113,11 @@ static void send_by_page(struct vs_vcpu *v)
         page_access(v, ICR_LOW, false);
         page_access(v, ICR_HIGH, true);
     } else {
-        vs_apic_touch(&v->apic, &v->txn);
-        vs_apic_touch(&v->apic, &v->txn);
+        v->irq.access(v->irq.ctx, &v->txn);
+        v->irq.access(v->irq.ctx, &v->txn);
     }
     if (!p->virtualized) {
-        vs_apic_touch(&v->apic, &v->txn);
+        v->irq.access(v->irq.ctx, &v->txn);
     } else if (p->apic_registers || p->vid) {
         page_written(v, ICR_LOW);
     } else {
@@ -114,19 +125,20 @@ static void send_by_page(struct vs_vcpu *v)
     }
 }
 
-void vcpu_apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector)
+uint64_t vcpu_irq_send(struct vs_vcpu *v, unsigned to, uint8_t number)
 {
     const struct registers *r = registers_of(v);
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
                         .number = r->send,
-                        .value = vector | (uint64_t)to << 32,
+                        .value = v->irq.command(number, to),
                         .length = r->length};
     vs_txn_settle(&v->txn);
-    if (xapic(v)) {
+    if (v->p->xapic) {
         send_by_page(v);
     } else if (!v->p->virtualized || !vcpu_trap(v, &e, NULL)) {
-        vs_apic_send(&v->apic, &v->txn);
+        v->irq.send(v->irq.ctx, &v->txn);
     }
+    return e.value;
 }
 
 /* ---- masked interrupts ---- */
@@ -137,11 +149,17 @@ static bool injected(const struct vs_vcpu *v)
     return v->p->virtualized && !v->p->posted;
 }
 
+static bool pending(const struct vs_vcpu *v)
+{
+    uint8_t number;
+    return v->irq.pending(v->irq.ctx, &number);
+}
+
 void vcpu_mask(struct vs_vcpu *v, bool on)
 {
     vs_cpu_instructions(&v->cpu, 1);
-    v->shadowed = v->masked && !on;
-    v->fresh = v->fresh && v->masked; /* what is pending came before */
+    v->shadowed = v->masked && !on && !vcpu_arm(v);       /* PSTATE.I takes effect at once */
+    v->fresh = v->fresh && (v->masked || vcpu_listed(v)); /* what is pending came before */
     v->masked = on;
     if (v->p->virtualized) {
         v->world.mask(v->world.ctx, on);
@@ -159,8 +177,10 @@ void vcpu_unshadow(struct vs_vcpu *v)
 bool vcpu_due(const struct vs_vcpu *v)
 {
     bool blocked = v->masked || v->shadowed;
-    return v->notified ||
-           (vs_apic_pending(&v->apic) != VS_APIC_NONE && (!blocked || (v->fresh && injected(v))));
+    if (vcpu_listed(v)) {
+        return v->fresh || (!blocked && pending(v));
+    }
+    return v->notified || (pending(v) && (!blocked || (v->fresh && injected(v))));
 }
 
 bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
@@ -181,26 +201,17 @@ bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
     return true;
 }
 
-static bool others(const struct vs_vcpu *v)
-{
-    int n = 0;
-    for (unsigned i = 0; i < 4; i++) {
-        n += __builtin_popcountll(v->apic.irr[i]);
-    }
-    return n > 1;
-}
-
 bool vcpu_window(struct vs_vcpu *v, uint8_t vector)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT_WINDOW};
     if (v->listed && !v->fresh) {
-        v->listed = others(v);
+        v->listed = v->irq.others(v->irq.ctx);
         return true; /* the processor has it already */
     }
     if (!v->window) {
         return false;
     }
-    v->window = others(v);
+    v->window = v->irq.others(v->irq.ctx);
     struct vs_handling how = {.inject = vector, .more = v->window};
     if (!vcpu_trap(v, &e, &how)) {
         vcpu_fail(v, "an interrupt window that the hypervisor asked for does not exit");
@@ -258,8 +269,9 @@ void vcpu_timer_enter(struct vs_vcpu *v)
 
 uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v)
 {
-    bool loaded = preempts(v) && v->expires_for_ps == v->timer_ps;
-    return !v->timer_armed ? VS_NEVER : loaded ? v->expires_ps : v->timer_ps;
+    bool loaded = preempts(v) && v->expires_for_ps == v->timer_ps,
+         held = v->irq.held && v->irq.held(v->irq.ctx, vcpu_numbers(v)->timer);
+    return !v->timer_armed || held ? VS_NEVER : loaded ? v->expires_ps : v->timer_ps;
 }
 
 void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps)
@@ -267,32 +279,35 @@ void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps)
     vs_ps at = {v->timer_ps};
     if (v->timer_armed && v->timer_ps <= now_ps) {
         v->timer_armed = false;
-        v->fresh = vs_apic_raise(&v->apic, TIMER_VECTOR, at) || v->fresh;
+        v->fresh = v->irq.raise(v->irq.ctx, vcpu_numbers(v)->timer, at) || v->fresh;
     }
 }
 
 void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
-    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = TIMER_VECTOR}; /* the host's own */
+    const uint8_t timer = vcpu_numbers(v)->timer;
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = timer}; /* the host's own */
     vs_ps at = {now_ps};
     if (vcpu_timer_due_ps(v) > now_ps) {
         return;
     }
     v->timer_armed = false;
     if (!p->virtualized) {
-        (void)vs_apic_raise(&v->apic, TIMER_VECTOR, at);
+        (void)v->irq.raise(v->irq.ctx, timer, at);
         return;
     }
     vs_cpu_interrupt(&v->cpu);
-    bool blocked = v->masked || v->shadowed, raised = vs_apic_raise(&v->apic, TIMER_VECTOR, at),
-         alone = vs_apic_pending(&v->apic) == TIMER_VECTOR && !v->entry_vector && !v->in_interrupt;
+    uint8_t first;
+    bool blocked = v->masked || v->shadowed, raised = v->irq.raise(v->irq.ctx, timer, at),
+         alone = v->irq.pending(v->irq.ctx, &first) && first == timer && !v->entry_vector &&
+                 !v->in_interrupt;
     e.kind = preempts(v) ? VS_TRAP_TIMER : e.kind;
-    struct vs_handling how = {.inject = alone || p->vid ? TIMER_VECTOR : 0};
+    struct vs_handling how = {.inject = !vcpu_listed(v) && (alone || p->vid) ? timer : 0};
     if (!vcpu_trap(v, &e, &how)) {
         vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }
-    if (p->posted || (!alone && !p->vid)) {
+    if (p->posted || vcpu_listed(v) || (!alone && !p->vid)) {
         return; /* pending, as any other */
     }
     if (blocked) {
@@ -300,6 +315,6 @@ void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
         v->listed = v->listed || !v->window;
         v->fresh = v->fresh && !raised;
     } else {
-        v->entry_vector = TIMER_VECTOR; /* by the entry that has been */
+        v->entry_vector = timer; /* by the entry that has been */
     }
 }

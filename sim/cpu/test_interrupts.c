@@ -20,17 +20,20 @@ static uint64_t exits(const struct run *r, const char *actor, enum vs_op o)
 /* ---- masked ---- */
 
 /* vCPU 0 sends `N` interrupts of different priority to vCPU 1, which has them masked meanwhile. */
-#define MASKED(n, unmask)                                                                          \
+#define MASKED_BY(n, number, unmask)                                                               \
     "local masked, sent = false, false\n"                                                          \
     "guest(function(cpu) while not masked do cpu:compute(100) end\n"                               \
-    "  for i = 1, " #n " do cpu:ipi(1, 0x30 + 16 * i) cpu:compute(99999) end sent = true end)\n"   \
+    "  for i = 1, " #n " do cpu:ipi(1, " number ") cpu:compute(99999) end sent = true end)\n"      \
     "guest(function(cpu) cpu:compute(1000) cpu:cli() masked = true\n"                              \
     "  while not sent do cpu:compute(100) end cpu:compute(20000)\n"                                \
     "  if cpu:interrupts() ~= 0 then error('taken while masked') end\n"                            \
     "  " unmask "\n"                                                                               \
     "  cpu:compute(1000) end)\n"
 
+#define MASKED(n, unmask) MASKED_BY(n, "0x30 + 16 * i", unmask)
+
 static const char one[] = MASKED(1, "cpu:sti() cpu:compute(1)");
+static const char one_sgi[] = MASKED_BY(1, "i", "cpu:sti() cpu:compute(1)");
 static const char three[] = MASKED(3, "cpu:sti() cpu:compute(1)");
 
 static void test_a_masked_interrupt_is_taken_after_sti_and_not_before(void **state)
@@ -52,15 +55,17 @@ static void test_a_masked_interrupt_is_taken_after_sti_and_not_before(void **sta
     for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
         struct run r;
         machine = c[i].machine;
-        good(&r, one, c[i].sets);
+        bool arm = c[i].machine && !strncmp(c[i].machine, "neoverse", 8);
+        good(&r, arm ? one_sgi : one, c[i].sets);
         if (exits(&r, "vcpu1/guest", VS_OP_IRQ) != 1 ||
             exits(&r, "vcpu1/host", VS_OP_HANDLER_INTERRUPT_WINDOW) != c[i].window ||
             exits(&r, "vcpu1/host", VS_OP_HANDLER_INTERRUPT) != c[i].external) {
             fail_msg("%s, case %zu", machine, i);
         }
         /* it was pending for as long as it was masked */
-        assert_true(part(&r, op(&r, "vcpu1/apic", VS_OP_IRQ_DELIVERY), "interrupt.pending").ps >
-                    20000u * 100u);
+        assert_true(part(&r, op(&r, arm ? "vcpu1/gic" : "vcpu1/apic", VS_OP_IRQ_DELIVERY),
+                         arm ? "gic.pending" : "interrupt.pending")
+                        .ps > 20000u * 100u);
         done(&r);
     }
     machine = NULL;
@@ -351,6 +356,103 @@ static void test_a_timer_that_is_set_anew_or_to_nothing_does_not_fire(void **sta
     done(&r);
 }
 
+/* ---- Arm's interrupt controller ---- */
+
+/* KVM without GICv4.1: the SGI's register traps, each arrival stops its receiver; acknowledge and
+ * end do not, nor does the timer's register. */
+static void test_arms_interrupts_leave_their_guest_once(void **state)
+{
+    (void)state;
+    struct run r;
+    machine = "neoverse_n1_kvm";
+    good(&r, sends, NONE);
+    assert_int_equal(exits(&r, "vcpu0/host", named("exit.sys64.write")), 20);
+    assert_int_equal(exits(&r, "vcpu1/host", named("exit.irq")), 20);
+    assert_int_equal(counter(&r, "vcpu0/host", "el2.exits"), 20);
+    assert_int_equal(counter(&r, "vcpu1/host", "el2.exits"), 20);
+    assert_int_equal(exits(&r, "vcpu1/guest", VS_OP_IRQ), 20);
+    assert_int_equal(counter(&r, "vcpu1", "gic.acknowledged"), 20);
+    assert_int_equal(counter(&r, "vcpu1", "gic.ended"), 20);
+    assert_int_equal(counter(&r, "vcpu1", "gic.list_register_writes"), 20);
+    assert_int_equal(part(&r, op(&r, "vcpu1/host", named("exit.irq")), "gic.load").n, 40);
+    done(&r);
+    good(&r, timer, NONE);
+    assert_int_equal(counter(&r, "vcpu0/host", "el2.exits"), 10); /* exit.irq: its PPI */
+    assert_int_equal(exits(&r, "vcpu0/host", named("exit.irq")), 10);
+    assert_int_equal(counter(&r, "vcpu0", "gic.deactivated_physical"), 10);
+    done(&r);
+    machine = NULL;
+}
+
+/* It comes again when the guest has ended the first one, not while that is masked. */
+static void test_arms_timer_stops_its_guest_once_for_each_end(void **state)
+{
+    (void)state;
+    static const char script[] =
+        "guest(function(cpu) cpu:cli()\n"
+        "  for _ = 1, 5 do cpu:timer { us = 1 } cpu:compute(20000) end\n"
+        "  if cpu:interrupts() ~= 0 then error('taken while masked') end\n"
+        "  cpu:sti() cpu:compute(100000)\n"
+        "  if cpu:interrupts() ~= 2 then error(cpu:interrupts()) end end)\n";
+    struct run r;
+    machine = "neoverse_n1_kvm";
+    good(&r, script, NONE);
+    assert_int_equal(exits(&r, "vcpu0/host", named("exit.irq")), 2);
+    done(&r);
+    machine = NULL;
+}
+
+static void test_interrupts_beyond_the_list_registers_come_by_maintenance_interrupts(void **state)
+{
+    (void)state;
+    static const char six[] =
+        MASKED_BY(6, "i", "cpu:sti() cpu:compute(20000) if cpu:interrupts() ~= 6 then error() end");
+    const struct {
+        const char *lists;
+        uint64_t maintenance;
+    } c[] = {{"gic.list_registers=2", 4}, {"gic.list_registers=4", 1}, {"gic.list_registers=6", 0}};
+    machine = "neoverse_n1_kvm";
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        struct run r;
+        good(&r, six, SET(c[i].lists));
+        assert_int_equal(counter(&r, "vcpu1", "gic.maintenance"), c[i].maintenance);
+        assert_int_equal(exits(&r, "vcpu1/host", named("exit.irq")), 6 + c[i].maintenance);
+        done(&r);
+    }
+    machine = NULL;
+}
+
+static void test_pstate_i_takes_effect_at_once(void **state)
+{
+    (void)state;
+    static const char script[] =
+        MASKED_BY(1, "i", "cpu:sti() cpu:cli() if cpu:interrupts() ~= 1 then error() end");
+    struct run r;
+    machine = "neoverse_n1_kvm";
+    good(&r, script, NONE);
+    done(&r);
+    machine = NULL;
+}
+
+static void test_the_number_of_an_interrupt_is_the_architectures(void **state)
+{
+    (void)state;
+    const struct {
+        const char *machine, *script, *right;
+    } c[] = {{"neoverse_n1_kvm", "guest(function(cpu) cpu:ipi(0, 16) end)\n", "SGIs, 0 to 15"},
+             {"neoverse_n1_native", "guest(function(cpu) cpu:ipi(0, 0xef) end)\n", "SGIs, 0 to 15"},
+             {"zen3_milan_kvm", "guest(function(cpu) cpu:ipi(0, 15) end)\n", "16 to 255"}};
+    for (size_t i = 0; i < sizeof c / sizeof c[0]; i++) {
+        struct run r;
+        machine = c[i].machine;
+        run(&r, c[i].script, NONE);
+        assert_int_equal(r.status, VS_E_BOUNDS);
+        assert_non_null(strstr(r.errors.text[0], c[i].right));
+        done(&r);
+    }
+    machine = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +470,11 @@ int main(void)
         cmocka_unit_test(test_a_timer_stops_the_guest_by_the_preemption_timer_or_the_hosts_own),
         cmocka_unit_test(test_an_armed_preemption_timer_costs_every_entry_a_vmwrite),
         cmocka_unit_test(test_no_wait_ends_early_for_the_preemption_timer),
+        cmocka_unit_test(test_arms_interrupts_leave_their_guest_once),
+        cmocka_unit_test(test_arms_timer_stops_its_guest_once_for_each_end),
+        cmocka_unit_test(test_interrupts_beyond_the_list_registers_come_by_maintenance_interrupts),
+        cmocka_unit_test(test_pstate_i_takes_effect_at_once),
+        cmocka_unit_test(test_the_number_of_an_interrupt_is_the_architectures),
         cmocka_unit_test(test_a_timer_that_is_set_anew_or_to_nothing_does_not_fire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,13 +17,13 @@
 #include "ept/ept.h"
 #include "ept/space.h"
 #include "hypervisor/hypervisor.h"
-#include "apic/apic.h"
 #include "memory/memory.h"
 #include "shadow/shadow.h"
 #include "virtsim/frames.h"
 #include "virtsim/rng.h"
 #include "virtsim/sim.h"
 #include "virtsim/trap.h"
+#include "virtsim/port/irq.h"
 #include "virtsim/port/state.h"
 #include "virtsim/port/world.h"
 
@@ -124,7 +124,7 @@ struct vs_vcpu {
     struct vs_vm *vm;               /* NULL: bare metal */
     unsigned index, agent, machine; /* machine: number of its vm */
     struct vs_txn txn;
-    uint16_t line, guest, host, apic_actor;
+    uint16_t line, guest, host, irq_actor;
     struct vs_clock clock;
     struct vs_rng rng;
     struct vs_cpu cpu;
@@ -135,7 +135,8 @@ struct vs_vcpu {
     void *world_ctx;
     struct vs_hypervisor hv;
     struct vs_shadow shadow; /* paging.mode = shadow */
-    struct vs_apic apic;
+    struct vs_irq_port irq;  /* its interrupt controller (machine/irqchip.h) */
+    void *irq_ctx;
     struct vs_ept_context guest_context, host_context;
     struct vs_space space,
         host_space; /* the guest program's (or native process's); the host's own */
@@ -180,7 +181,7 @@ struct vs_vcpu {
     bool begun; /* the present request has had its first piece: set and cleared by sim/request */
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
     uint32_t rehearsed;   /* requests of a rehearsal so far */
-    /* apic.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of
+    /* irq.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of
      * which the host does not know; it has asked for the window; the processor holds what is
      * pending */
     bool masked, shadowed, fresh, window, listed;
@@ -232,7 +233,6 @@ struct vs_platform {
     struct vs_ept_config ept;
     struct vs_radix_format guest_format, upper_format, second_format; /* upper: Arm's TTBR1 */
     struct vs_layout layout;
-    struct vs_apic_config irq;
     struct vs_vcpu_config times;
     struct vs_os_config os;
     struct vs_flush_config flush;
@@ -244,8 +244,12 @@ struct vs_platform {
     bool virtualized;
     const struct vs_world_kind *kind; /* of the processors (machine/world.h); its configuration */
     void *kind_config;
+    const struct vs_irqchip_kind *irqchip; /* interrupt controllers (machine/irqchip.h) */
+    void *irqchip_config;
+    bool xapic;               /* the APIC's registers are a page */
+    uint64_t system_register; /* cycles of one that a hypervisor accesses (Arm) */
     /* what it offers: translations are tagged; pending interrupts are delivered by the processor
-     * itself (virtual-interrupt delivery, list registers), and posted to a running guest; registers
+     * itself (virtual-interrupt delivery), and posted to a running guest; registers
      * of the APIC's page are virtualized; a timer of its own stops the guest, which counts in
      * 2^timer_shift cycles; INVPCID; a flush takes effect at once, not at the next entry; TLBI for
      * one's own core reach all */
@@ -359,9 +363,24 @@ void vcpu_sleep(struct vs_vcpu *v);
 /* Something is due that ends the wait of a vCPU that has nothing to run. */
 bool vcpu_wakes(const struct vs_vcpu *v);
 
-/* irq.c: what the kernel writes to its local APIC, with the exits it may have. */
-void vcpu_apic_eoi(struct vs_vcpu *v, uint8_t vector);
-void vcpu_apic_icr(struct vs_vcpu *v, unsigned to, uint8_t vector);
+/* irq.c: numbers that a guest's kernel, and its host, give to interrupts of their own. */
+struct vs_irq_numbers {
+    uint8_t timer, shootdown, usual; /* usual: what a program sends that names none */
+    uint8_t device, devices;         /* the first of a device, and what the next adds to it */
+    uint8_t tick, kick, maintenance; /* the host's own */
+};
+const struct vs_irq_numbers *vcpu_numbers(const struct vs_vcpu *v);
+/* Of the function that this vCPU drives. */
+uint8_t vcpu_device_irq(const struct vs_vcpu *v);
+/* List registers hold what is pending: software fills them before an entry. */
+static inline bool vcpu_listed(const struct vs_vcpu *v)
+{
+    return v->irq.load != NULL;
+}
+/* What the kernel writes to its interrupt controller, with the exits it may have. */
+void vcpu_irq_end(struct vs_vcpu *v, uint8_t number);
+/* Returns the command: whom it reaches says the controller. */
+uint64_t vcpu_irq_send(struct vs_vcpu *v, unsigned to, uint8_t number);
 /* CLI and STI. Whether something is to be done about what is pending. The guest cannot take
  * `vector`; the host is told when it has just come. How the guest gets it at the end of that: false
  * when nothing was prepared. The instruction after STI has executed. */
@@ -379,9 +398,6 @@ uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v);
 void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps);
 void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps);
 void vcpu_timer_enter(struct vs_vcpu *v);
-
-/* What apic's mode means for the VMCS; what of it other processors do not have. */
-void vcpu_apic_check(const struct vs_platform *p, struct vs_errors *errors);
 
 /* fault.c: what stopped the core; false when the run failed (v->failed). The access is issued again
  * unless it was carried out without the core (v->emulated: a device, a table under shadow paging).

@@ -67,7 +67,6 @@ bool guest_tlb_shootdown_check(const struct vs_platform *p, unsigned n_vcpus,
 /* Takes [at, end) away from the others; everything when they are equal. `v` may have to wait. */
 void guest_tlb_shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride);
 /* The handler of the interrupt that asks for it. */
-#define VS__SHOOTDOWN_VECTOR 0xfbu /* Linux's CALL_FUNCTION_VECTOR */
 void guest_tlb_shootdown_serve(struct vs_vcpu *v);
 /* A switch to this address space may not keep translations: others have changed it meanwhile. */
 bool guest_tlb_shootdown_stale(struct vs_vcpu *v, unsigned process);

@@ -17,8 +17,8 @@ void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
     vs_ps exception = {v->p->times.exception * v->clock.period_ps};
     vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_exception), exception);
     guest_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
-    vcpu_apic_eoi(v, vector);
-    if (vector == VS__SHOOTDOWN_VECTOR) { /* Linux: after the end of interrupt */
+    vcpu_irq_end(v, vector);
+    if (vector == vcpu_numbers(v)->shootdown) { /* Linux: after the end of interrupt */
         guest_tlb_shootdown_serve(v);
     }
 }

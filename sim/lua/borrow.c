@@ -109,11 +109,15 @@ static bool starts(const char *path, const char *prefix)
     return !strncmp(path, prefix, n) && (!path[n] || path[n] == '.');
 }
 
-/* The world switch of another vendor is nothing that the machine has. */
+/* The world switch and interrupt controller of another vendor are nothing that the machine has. */
 static bool absent(const char *path, const char *vendor)
 {
-    static const char *const world[][2] = {{"vmcs", "intel"}, {"svm", "amd"}, {"el2", "arm"}};
-    for (int i = 0; i < 3; i++) {
+    static const char *const world[][2] = {
+        {"vmcs", "intel"}, {"svm", "amd"}, {"el2", "arm"}, {"gic", "arm"}};
+    if (starts(path, "interrupt")) {
+        return !strcmp(vendor, "arm");
+    }
+    for (size_t i = 0; i < sizeof world / sizeof world[0]; i++) {
         if (starts(path, world[i][0])) {
             return *vendor && strcmp(vendor, world[i][1]) != 0;
         }

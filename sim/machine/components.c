@@ -3,6 +3,9 @@
 #include "guest/drivers/net.h"
 #include "world.h"
 
+#include "apic/apic.h"
+#include "gic/gic.h"
+
 #ifndef VS_WITHOUT_vmcs
 #include "vmcs/vmcs.h"
 #endif
@@ -16,20 +19,20 @@
 const struct vs_component_desc *const *vs_components(size_t *n)
 {
     static const struct vs_component_desc *const all[] = {
-        &vs_sim_desc,        &vs_vcpu_desc,   &vs_os_desc,
-        &vs_cpu_desc,        &vs_memory_desc, &vs_ept_desc,
+        &vs_sim_desc,        &vs_vcpu_desc,  &vs_os_desc,      &vs_cpu_desc,
+        &vs_memory_desc,     &vs_ept_desc,
 #ifndef VS_WITHOUT_vmcs
         &vs_vmcs_desc,
 #endif
-        &vs_hypervisor_desc, &vs_apic_desc,   &vs_shadow_desc,
-        &vs_iommu_desc,      &vs_pcie_desc,   &vs_nic_desc,
+        &vs_hypervisor_desc, &vs_apic_desc,  &vs_gic_desc,     &vs_shadow_desc,
+        &vs_iommu_desc,      &vs_pcie_desc,  &vs_nic_desc,
 #ifndef VS_WITHOUT_svm
         &vs_svm_desc,
 #endif
 #ifndef VS_WITHOUT_el2
         &vs_el2_desc,
 #endif
-        &vs_host_desc,       &vs_flush_desc,  &vs_machine_desc,
+        &vs_host_desc,       &vs_flush_desc, &vs_machine_desc,
     };
     *n = sizeof all / sizeof all[0];
     return all;

@@ -6,8 +6,7 @@
 
 #include <stdlib.h>
 
-#define PF_REQUESTER 0x0300u /* bus 3, device 0, function 0 */
-#define DEVICE_VECTOR 0x41u
+#define PF_REQUESTER 0x0300u    /* bus 3, device 0, function 0 */
 #define FIRST_IOVA (1ull << 40) /* of each function's own device addresses */
 
 static vs_ps ps(uint64_t v)
@@ -35,7 +34,7 @@ static void link_message(void *ctx, struct vs_txn *t)
     vs_pcie_message(ctx, t);
 }
 
-/* An interrupt reaches the local APIC of vCPU `apic_id`: a posted one finds its vector in the
+/* An interrupt reaches the controller of vCPU `apic_id`: a posted one finds its vector in the
  * descriptor. */
 static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
 {
@@ -45,8 +44,9 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
         return;
     }
     struct vs_vcpu *v = &p->vcpu[apic_id];
-    if (p->posted && vector != DEVICE_VECTOR) {
-        vcpu_notify(v, DEVICE_VECTOR, t->now_ps);
+    uint8_t device = vcpu_device_irq(v);
+    if (p->posted && vector != device) {
+        vcpu_notify(v, device, t->now_ps);
     } else {
         vcpu_raise(v, vector, t->now_ps);
     }
@@ -67,7 +67,8 @@ static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requeste
     bool posted = result == VS_MSI_POSTED || result == VS_MSI_POSTED_SILENT;
     for (unsigned i = 0; posted && i < functions(net); i++) {
         if (net->nic.fn[i].requester == requester) {
-            vs_pi_posted(&net->p->vcpu[i].apic, result == VS_MSI_POSTED);
+            const struct vs_irq_port *irq = &net->p->vcpu[i].irq;
+            irq->posted(irq->ctx, result == VS_MSI_POSTED);
         }
     }
     return result;
@@ -191,12 +192,12 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     uint64_t address;
     uint32_t data;
     if (net->iommu_config.remap) {
-        vs_hpa descriptor = {p->posted ? v->apic.pi.v : 0};
-        vs_iommu_route(&net->iommu, v->index, requester, v->index, DEVICE_VECTOR, descriptor);
+        vs_hpa descriptor = {p->posted ? v->irq.descriptor.v : 0};
+        vs_iommu_route(&net->iommu, v->index, requester, v->index, vcpu_device_irq(v), descriptor);
         vs_iommu_msi(v->index, &address, &data);
     } else {
         address = 0xfee00000u | (uint64_t)v->index << 12;
-        data = DEVICE_VECTOR;
+        data = vcpu_device_irq(v);
     }
     vs_nic_msix(&net->nic, v->index, address, data);
     return true;
@@ -290,7 +291,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_memory_dma_init(&net->agent, &p->memory);
     struct vs_mem_port walker = vs_memory_agent_port(&net->agent);
     struct vs_dma_mem_port dma = vs_memory_dma_port(&net->dma);
-    struct vs_irq_port irq = {net, raise};
+    struct vs_message_port irq = {net, raise};
     enum vs_status s = vs_iommu_init(&net->iommu, &net->iommu_config, p->ledger, p->phys, &walker,
                                      &dma, &irq, p->options.seed);
     if (!s) {

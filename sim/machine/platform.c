@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One machine from its knobs: configurations checked, components wired, region of interest. */
 #include "guest/drivers/net.h"
+#include "irqchip.h"
 #include "machine_impl.h"
 #include "world.h"
 
@@ -11,8 +12,6 @@
 #define VS_DEF_NAME machine
 #define VS_DEF_FILE "machine/machine.def"
 #include "virtsim/def_tables.h"
-
-#define POSTED_VECTOR 0xf2u /* Linux's POSTED_INTR_VECTOR */
 
 struct configs {
     struct vs_cpu_config cpu;
@@ -30,7 +29,6 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_machine_desc, &p->built);
     vs_knobs_load(k, &vs_host_desc, &p->host_cfg);
     vs_knobs_load(k, &vs_ept_desc, &p->ept);
-    vs_knobs_load(k, &vs_apic_desc, &p->irq);
     vs_knobs_load(k, &vs_cpu_desc, &c->cpu);
     vs_knobs_load(k, &vs_memory_desc, &c->memory);
     vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
@@ -39,6 +37,11 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->svm = p->virtualized && p->ept.vendor == VS_VENDOR_AMD;
     p->el2 = p->virtualized && p->ept.vendor == VS_VENDOR_ARM;
+    p->irqchip = vs__irqchip_of(p->ept.vendor);
+    p->irqchip_config = calloc(1, p->irqchip->config);
+    if (p->irqchip_config) {
+        p->irqchip->load(p, k, p->irqchip_config);
+    }
     p->kind = p->virtualized ? vs__world_of(p->ept.vendor) : NULL;
     p->kind_config = p->kind ? calloc(1, p->kind->config) : NULL;
     if (p->kind_config) {
@@ -71,7 +74,7 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     vs_errors_free(&told);
     vs_ept_upper_of(&p->ept, &p->upper_format);
     guest_mm_layout(p, errors);
-    vcpu_apic_check(p, errors);
+    p->irqchip->check(p, errors);
     if (p->built.host_memory > 1ull << p->ept.physical_bits) {
         vs_error(
             errors, "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
@@ -167,7 +170,6 @@ static void register_counters(struct vs_vcpu *v)
     if (v->p->shadow) {
         vs_ledger_counters(l, v->host, &vs_shadow_desc, v->shadow.count);
     }
-    vs_ledger_counters(l, v->line, &vs_apic_desc, v->apic.count);
 }
 
 static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
@@ -212,9 +214,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     uint64_t descriptor = 0;
     s = s ? s : p->kind->start(v, &descriptor, errors);
     if (!s) {
-        vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, (vs_hpa){descriptor},
-                     POSTED_VECTOR);
-        vs_pi_notify(&v->apic, POSTED_VECTOR, v->index); /* the processor that runs it */
+        p->irqchip->make(v, p->irqchip_config, (vs_hpa){descriptor});
     }
     return s;
 }
@@ -241,8 +241,12 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     v->guest = vs_ledger_actor(p->ledger, name);
     snprintf(name, sizeof name, "vcpu%u/host", index);
     v->host = vs_ledger_actor(p->ledger, name);
-    snprintf(name, sizeof name, "vcpu%u/apic", index);
-    v->apic_actor = vs_ledger_actor(p->ledger, name);
+    snprintf(name, sizeof name, "vcpu%u/%s", index, p->irqchip->actor);
+    v->irq_actor = vs_ledger_actor(p->ledger, name);
+    v->irq_ctx = calloc(1, p->irqchip->bytes);
+    if (!v->irq_ctx) {
+        return VS_E_NOMEM;
+    }
     v->tick_ps = p->virtualized && p->times.tick_hz ? 1000000000000u / p->times.tick_hz : VS_NEVER;
     v->safe_ps = v->host_ps = v->kick_ps = VS_NEVER;
     unsigned with = p->options.shares[index];
@@ -257,7 +261,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
             return VS_E_NOMEM;
         }
         vs_hpa pi = {frame};
-        vs_apic_init(&v->apic, &p->irq, p->ledger, v->clock, p->phys, pi, POSTED_VECTOR);
+        p->irqchip->make(v, p->irqchip_config, pi);
     }
     if (s) {
         return s;
@@ -442,7 +446,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
     p->machines = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->machines);
-    if (!s && (!p->ledger || !p->vcpu || !p->vm || !p->machines)) {
+    if (!s && (!p->ledger || !p->vcpu || !p->vm || !p->machines || !p->irqchip_config)) {
         s = VS_E_NOMEM;
     }
     if (!s) {
@@ -528,6 +532,7 @@ void vs_platform_destroy(struct vs_platform *p)
         free(v->own_mm.process);
         free(v->own_mm.place);
         free(v->world_ctx);
+        free(v->irq_ctx);
         vs_ept_free(&v->ept);
         vs_cpu_free(&v->cpu);
         vs_memory_core_free(&v->core);
@@ -548,6 +553,7 @@ void vs_platform_destroy(struct vs_platform *p)
     vs_ledger_destroy(p->ledger);
     free(p->vcpu);
     free(p->kind_config);
+    free(p->irqchip_config);
     free(p->epochs);
     free(p->epoch_last);
     free(p);

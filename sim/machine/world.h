@@ -20,8 +20,9 @@ struct vs_world_kind {
     void (*check)(const struct vs_platform *p, const void *config, struct vs_errors *errors);
     /* A vCPU's ports, into v->world and v->state; v->world_ctx has `bytes` zeros. */
     enum vs_status (*make)(struct vs_vcpu *v, struct vs_errors *errors);
-    /* The guest is entered for the first time, untimed; its tables exist. *page: 4 KiB for a
-     * posted-interrupt descriptor. */
+    /* The guest is entered for the first time, untimed; its tables exist. *page: 4 KiB for what
+     * its interrupt controller has in memory: a posted-interrupt descriptor, or what the hypervisor
+     * keeps of its list registers. */
     enum vs_status (*start)(struct vs_vcpu *v, uint64_t *page, struct vs_errors *errors);
 };
 

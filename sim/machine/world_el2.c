@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Arm's EL2 in a machine: a vCPU structure for each vCPU. Pending interrupts are in the list
- * registers of the processor's interrupt controller, which delivers them and takes their end
- * without an exit; without GICv4.1 nothing is posted to a running guest: each arrival stops it. */
+ * registers of the processor's interrupt controller (model/gic), whose copies in memory are part of
+ * that structure; without GICv4.1 nothing is posted to a running guest: each arrival stops it. */
 #include "world.h"
 
 #include "el2/el2_world.h"
@@ -11,7 +11,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
     const struct vs_el2_config *c = config;
     vs_knobs_load(k, &vs_el2_desc, config);
     p->vpid = true; /* VMIDs are not optional */
-    p->vid = true;
+    p->system_register = c->system;
     p->force_broadcast = c->force_broadcast != 0;
 }
 
@@ -43,10 +43,13 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
     return VS_OK;
 }
 
-static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
+static enum vs_status start(struct vs_vcpu *v, uint64_t *page, struct vs_errors *errors)
 {
+    const struct vs_el2 *e = v->world_ctx;
+    (void)errors;
     vs_el2_enter(v->world_ctx, NULL);
-    return vs__world_pages(v, descriptor, 1, errors);
+    *page = e->vcpu.v + VS_EL2_AT_LIST;
+    return VS_OK;
 }
 
 const struct vs_world_kind vs__world_el2 = {

@@ -30,7 +30,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
         c->control_ept = c->control_unrestricted_guest = 0;
         c->control_invlpg_exiting = c->control_cr3_load_exiting = c->control_cr3_store_exiting = 1;
     }
-    if (p->irq.mode == VS_APIC_XAPIC) { /* KVM's vmx_set_virtual_apic_mode */
+    if (p->xapic) { /* KVM's vmx_set_virtual_apic_mode */
         c->control_virtualize_x2apic = 0;
         c->control_virtualize_apic_accesses = 1;
     }

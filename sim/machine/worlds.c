@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The architectures that this program contains: an explicit table. */
+#include "irqchip.h"
 #include "world.h"
 
 #include <string.h>
@@ -61,6 +62,11 @@ static const char *const alike[][3] = {
     {"vmcs.field.load_control_register", "svm.field.load_control_register", "el2.system_register"},
     {"vmcs.tlb.flush", "svm.tlb.flush", NULL},
     {NULL, "svm.intercept.cpuid", "el2.trap.id_registers"},
+    {"interrupt.message", "interrupt.message", "gic.message"},
+    {"interrupt.accept", "interrupt.accept", "gic.acknowledge"},
+    {"interrupt.evaluate_virtual", "interrupt.evaluate_virtual", "gic.signal"},
+    {"interrupt.eoi", "interrupt.eoi", "gic.eoi"},
+    {"interrupt.icr", "interrupt.icr", "gic.sgi"},
 };
 
 static const char *like(const char *path, uint64_t vendor)
@@ -75,8 +81,8 @@ static const char *like(const char *path, uint64_t vendor)
     return NULL;
 }
 
-static void refuse(const struct vs_knob *knob, const char *whose, uint64_t vendor,
-                   struct vs_errors *errors)
+static void refuse(const struct vs_knob *knob, const char *whose, const char *instead,
+                   uint64_t vendor, struct vs_errors *errors)
 {
     static const char *const processors[] = {"Intel's", "AMD's", "Arm's"};
     const char *same = like(knob->desc->path, vendor);
@@ -87,8 +93,24 @@ static void refuse(const struct vs_knob *knob, const char *whose, uint64_t vendo
         vs_error(errors,
                  "%s: %s is %s's; this machine's processors are %s, which have nothing like it: "
                  "'virtsim list knobs %s.' shows what they have",
-                 knob->set_by, knob->desc->path, whose, processors[vendor], vs_world_name(vendor));
+                 knob->set_by, knob->desc->path, whose, processors[vendor], instead);
     }
+}
+
+/* Knobs of a component that the machine's processors do not have: what was asked for is refused,
+ * and none is stored. */
+static void drop(struct vs_knobs *knobs, const struct vs_component_desc *d, const char *whose,
+                 const char *instead, uint64_t vendor, struct vs_errors *errors)
+{
+    uint64_t is = vs_knobs_find(knobs, "cpu.vendor")->value;
+    for (size_t k = 0; k < d->n_knobs; k++) {
+        const struct vs_knob *knob = vs_knobs_find(knobs, d->knobs[k].path);
+        bool told = knob->rank > VS_RANK_MACHINE || (knob->rank && vendor == is);
+        if (told && knob->set_by) {
+            refuse(knob, whose, instead, is, errors);
+        }
+    }
+    vs_knobs_drop(knobs, d);
 }
 
 enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct vs_errors *errors)
@@ -97,16 +119,14 @@ enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct 
     const struct vs_world_kind *const *world = vs_worlds(&n);
     uint64_t is = vs_knobs_find(knobs, "cpu.vendor")->value;
     for (size_t i = 0; i < n; i++) {
-        const struct vs_component_desc *d = world[i]->desc;
-        for (size_t k = 0; world[i]->vendor != is && k < d->n_knobs; k++) {
-            const struct vs_knob *knob = vs_knobs_find(knobs, d->knobs[k].path);
-            bool told = knob->rank > VS_RANK_MACHINE || (knob->rank && vendor == is);
-            if (told && knob->set_by) {
-                refuse(knob, world[i]->name, is, errors);
-            }
-        }
         if (world[i]->vendor != is) {
-            vs_knobs_drop(knobs, d);
+            drop(knobs, world[i]->desc, world[i]->name, vs_world_name(is), vendor, errors);
+        }
+    }
+    const struct vs_irqchip_kind *const *chip = vs_irqchips(&n), *own = vs__irqchip_of(is);
+    for (size_t i = 0; i < n; i++) {
+        if (chip[i] != own) {
+            drop(knobs, chip[i]->desc, chip[i]->name, own->knobs, vendor, errors);
         }
     }
     return errors->n > before ? VS_E_CONFIG : VS_OK;

@@ -138,6 +138,26 @@ void request_timer(struct vs_vcpu *v)
     vcpu_timer_set(v, v->request.ps);
 }
 
+/* What the controller calls the interrupt that a program sends: a vector; on Arm an SGI. */
+static bool ipi_number(struct vs_vcpu *v, uint64_t asked, uint8_t *number)
+{
+    const bool arm = vcpu_arm(v);
+    *number = asked == VS_REQ_IPI_USUAL ? vcpu_numbers(v)->usual : (uint8_t)asked;
+    if (arm && *number > 15u) {
+        vcpu_refuse(v,
+                    "cpu:ipi: %llu is a vector, which x86 has; this machine's guests are Arm's and "
+                    "send SGIs, 0 to 15: give one of them, or none for the usual one",
+                    (unsigned long long)asked);
+    } else if (!arm && *number < 16u) {
+        vcpu_refuse(v,
+                    "cpu:ipi: %llu is one of Arm's SGIs, or a vector that an APIC ignores; this "
+                    "machine's guests are x86 and send vectors, 16 to 255: give one of them, or "
+                    "none for the usual one",
+                    (unsigned long long)asked);
+    }
+    return !v->failed;
+}
+
 /* An interrupt to another vCPU of the same machine. */
 void request_ipi(struct vs_vcpu *v)
 {
@@ -152,7 +172,10 @@ void request_ipi(struct vs_vcpu *v)
                   (unsigned long long)to);
         return;
     }
-    vcpu_send_ipi(v, (unsigned)to, (uint8_t)v->request.b);
+    uint8_t number;
+    if (ipi_number(v, v->request.b, &number)) {
+        vcpu_send_ipi(v, (unsigned)to, number);
+    }
 }
 
 void request_hlt(struct vs_vcpu *v)

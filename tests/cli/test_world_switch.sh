@@ -37,6 +37,10 @@ foreign neoverse_n1_kvm vmcs.control.hlt_exiting=0 el2.trap.wfi
 foreign neoverse_n1_kvm svm.intercept.hlt=0 el2.trap.wfi
 foreign skylake_sp_kvm svm.intercept.hlt=0 vmcs.control.hlt_exiting
 foreign skylake_sp_native el2.trap.wfi=0 vmcs.control.hlt_exiting
+foreign neoverse_n1_kvm interrupt.eoi=1 gic.eoi
+foreign neoverse_n1_native interrupt.apic=xapic 'list knobs gic'
+foreign skylake_sp_kvm gic.list_registers=2 'list knobs interrupt'
+foreign zen2_rome_kvm gic.eoi=1 interrupt.eoi
 foreign zen2_rome_native vmcs.control.xsaves=1 'list knobs svm'
 ok "a recording of an AMD machine" "$VIRTSIM" run workloads/exit_microbench.lua --machine zen3_milan_kvm --set workload.reason=vmcall --record "$work/a.rec" --no-store --quiet
 refused "and a knob of VMX with it" 2 svm.intercept.hlt "$VIRTSIM" replay "$work/a.rec" --set vmcs.control.hlt_exiting=0 --no-store --quiet
@@ -44,9 +48,10 @@ equal "none of them made a database" 0 "$(find "$work" -name 'no.db*' | wc -l)"
 for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm; do
     ok "a run on $machine" "$VIRTSIM" run workloads/exit_microbench.lua --machine $machine --set workload.reason=vmcall --db "$work/k.db" --quiet
 done
-equal "knobs stored with each" "skylake_sp_kvm vmcs zen3_milan_kvm svm neoverse_n1_kvm el2" "$(echo $(sqlite3 -separator ' ' "$work/k.db" "
+equal "knobs stored with each" "skylake_sp_kvm interrupt skylake_sp_kvm vmcs zen3_milan_kvm interrupt zen3_milan_kvm svm neoverse_n1_kvm el2 neoverse_n1_kvm gic" "$(echo $(sqlite3 -separator ' ' "$work/k.db" "
     SELECT DISTINCT r.machine, substr(k.path, 1, instr(k.path, '.') - 1) FROM knob k JOIN run r USING (run)
-     WHERE k.path GLOB 'vmcs.*' OR k.path GLOB 'svm.*' OR k.path GLOB 'el2.*' ORDER BY r.run"))"
+     WHERE k.path GLOB 'vmcs.*' OR k.path GLOB 'svm.*' OR k.path GLOB 'el2.*'
+        OR k.path GLOB 'interrupt.*' OR k.path GLOB 'gic.*' ORDER BY r.run, 2"))"
 equal "counters of VMX with the first alone" "1" "$(sqlite3 "$work/k.db" "SELECT group_concat(DISTINCT run) FROM counter WHERE name GLOB 'vmcs.*'")"
 
 # an instruction that the architecture does not have, in a script and in a recording

@@ -1,14 +1,59 @@
 /* SPDX-License-Identifier: MIT */
-/* Interrupt controllers, as whoever raises an interrupt reaches them. */
+/*
+ * The interrupt port: one CPU's interrupt controller as whoever runs that CPU sees it. Interrupts
+ * have the controller's own numbers: vectors of a local APIC, INTIDs of a GIC. Whether the CPU
+ * masks interrupts (RFLAGS.IF, PSTATE.I) and whether an access leaves a guest is not known here.
+ *
+ * A function that a controller lacks is NULL: access without a page of registers; post, posted and
+ * sync without a posted-interrupt descriptor; mask where nobody writes the priority mask; others
+ * where nobody asks for a window; held, save, load and maintenance without list registers.
+ */
 #ifndef VIRTSIM_PORT_IRQ_H
 #define VIRTSIM_PORT_IRQ_H
 
-#include "virtsim/ledger.h"
+#include "virtsim/port/mem.h"
 
-/* Towards an interrupt controller: a physical vector for a physical CPU at t->now. */
+/* Who delivers: the physical controller, the processor's virtual interface, an entry that carried
+ * the interrupt and has paid for it. */
+enum vs_irq_how { VS_IRQ_ACCEPTED, VS_IRQ_EVALUATED, VS_IRQ_INJECTED };
+
 struct vs_irq_port {
     void *ctx;
-    void (*raise)(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector);
+    /* The interrupt reaches the controller at `at`; true: it was not pending before. */
+    bool (*raise)(void *ctx, uint8_t number, vs_ps at);
+    /* What an unmasked CPU would take now; false: nothing. */
+    bool (*pending)(const void *ctx, uint8_t *number);
+    /* More than one interrupt is pending. */
+    bool (*others)(const void *ctx);
+    /* The CPU takes it: from pending to active. */
+    void (*deliver)(void *ctx, struct vs_txn *t, uint8_t number, enum vs_irq_how how);
+    /* Its handler has ended; `exits`: the write itself leaves the guest and has no time here. */
+    void (*end)(void *ctx, struct vs_txn *t, uint8_t number, bool exits);
+    /* The priority mask is written: TPR, ICC_PMR_EL1. */
+    void (*mask)(void *ctx, uint8_t priority);
+    /* What the register that sends is written with, for one CPU; whether that value reaches a CPU;
+     * and the write where it does not leave a guest. */
+    uint64_t (*command)(uint8_t number, unsigned to);
+    bool (*reaches)(uint64_t command, unsigned cpu);
+    void (*send)(void *ctx, struct vs_txn *t);
+    /* A memory-mapped register is read or written without an exit. */
+    void (*access)(void *ctx, struct vs_txn *t);
+    /* Into the descriptor: true when a notification is due. The IOMMU has put one there itself.
+     * What is in it becomes pending. */
+    bool (*post)(void *ctx, uint8_t number, vs_ps at);
+    void (*posted)(void *ctx, bool notified);
+    void (*sync)(void *ctx, struct vs_txn *t, const struct vs_mem_port *mem);
+    /* The physical interrupt behind it is still active: it does not come again. */
+    bool (*held)(const void *ctx, uint8_t number);
+    /* The guest was left: its hypervisor reads the list registers back. It is to be entered: what
+     * is pending or active goes into them. */
+    void (*save)(void *ctx, struct vs_txn *t);
+    void (*load)(void *ctx, struct vs_txn *t);
+    /* The list registers are to be filled again, and the guest left for that; counts it. */
+    bool (*maintenance)(void *ctx);
+    uint64_t message_ps;     /* from a sender to the controller */
+    uint16_t message, waits; /* accounts: of that, and of being pending */
+    vs_hpa descriptor;       /* posted-interrupt descriptor; 0: none */
 };
 
 #endif

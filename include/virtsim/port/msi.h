@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Message-signalled interrupts of a device. */
+/* Message-signalled interrupts of a device, and what they become. */
 #ifndef VIRTSIM_PORT_MSI_H
 #define VIRTSIM_PORT_MSI_H
 
@@ -13,6 +13,12 @@ struct vs_msi_port {
     void *ctx;
     enum vs_msi_result (*write)(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
                                 uint32_t data);
+};
+
+/* Towards an interrupt controller (irq.h): a physical vector for a physical CPU at t->now. */
+struct vs_message_port {
+    void *ctx;
+    void (*raise)(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector);
 };
 
 #endif

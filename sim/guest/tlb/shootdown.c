@@ -115,7 +115,7 @@ static void by_interrupt(struct vs_vcpu *v, struct vs_shot shot)
             v->awaited++;
             vs_cpu_instructions(&v->cpu, p->os.shoot_send);
             vcpu_shot_put(&p->vcpu[i], shot, VS__SHOTS);
-            vcpu_send_ipi(v, i, VS__SHOOTDOWN_VECTOR);
+            vcpu_send_ipi(v, i, vcpu_numbers(v)->shootdown);
         }
     }
 }

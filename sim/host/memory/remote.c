@@ -76,8 +76,8 @@ void host_flush_remote(struct vs_vcpu *v, struct vs_txn *t)
             continue;
         }
         v->flush_count[VS_CNT_flush_remote_kicks]++;
-        vs_apic_send(&v->apic, t);
-        kick_ps[i] = vs_now(t).v + o->apic.message_ps;
+        v->irq.send(v->irq.ctx, t);
+        kick_ps[i] = vs_now(t).v + o->irq.message_ps;
         running = true;
     }
     v->flush_count[VS_CNT_flush_remote_flushes] += anybody && t;
