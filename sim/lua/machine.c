@@ -459,8 +459,11 @@ static void read_once(struct loader *ld, enum vs_slot slot, const char *name, co
     while (s && strcmp(s->file, file) != 0) {
         s = s->next;
     }
-    struct vs_machine_info before = *ld->info;
     if (!s && (s = calloc(1, sizeof *s))) {
+        struct said before = {.file = NULL};
+        size_t n_stated = ld->info->n_stated;
+        memcpy(before.text, ld->info->text, sizeof before.text);
+        memcpy(before.calibrated, ld->info->calibrated, sizeof before.calibrated);
         size_t failures = ld->failures;
         memset(ld->info->text, 0, sizeof ld->info->text);
         memset(ld->info->calibrated, 0, sizeof ld->info->calibrated);
@@ -471,7 +474,9 @@ static void read_once(struct loader *ld, enum vs_slot slot, const char *name, co
         s->file = copy(file);
         s->next = *ld->said;
         *ld->said = s;
-        *ld->info = before;
+        memcpy(ld->info->text, before.text, sizeof before.text);
+        memcpy(ld->info->calibrated, before.calibrated, sizeof before.calibrated);
+        ld->info->n_stated = n_stated;
     }
     if (!s || !s->file) {
         fail(ld, name, "out of memory");
@@ -512,7 +517,9 @@ static void begin(struct loader *ld, const char *name)
 {
     ld->file = name;
     ld->slot = MACHINE;
-    memset(ld->info, 0, sizeof *ld->info);
+    memset(ld->info->text, 0, sizeof ld->info->text);
+    memset(ld->info->calibrated, 0, sizeof ld->info->calibrated);
+    ld->info->n_stated = 0;
     const char *slash = strrchr(name, '/');
     snprintf(ld->info->name, sizeof ld->info->name, "%s", slash ? slash + 1 : name);
     char *dot = strrchr(ld->info->name, '.');
