@@ -53,6 +53,10 @@ refused "a counter that is new is seen" "+ counter|vcpu0|host.fresh" "$new" ""
 ok "unless the table says so" changed "$new" "counter,,host.fresh,"
 ok "a counter of nothing is none" changed "insert into counter select run, 'vcpu0', 'host.fresh', 0, '' from run" ""
 
+# Times that do not add up fail whatever the hashes are.
+echo "update op set total_ps = total_ps + 1 $cpuid" >"$work/change.sql"
+refused "times that do not add up" 1 "unbalanced: exits@skylake_sp_kvm: vcpu0/host exit.cpuid" "$digests" "${only[@]}" --program "$work/changed"
+
 "$digests" --check --quick >"$work/out" 2>&1
 equal "the quick subset's rows are those of tests/digests/expected.txt (tools/digests --check --quick)" 0 $?
 [ "$failures" -eq 0 ] || tail -n 20 "$work/out"
