@@ -124,11 +124,6 @@ static bool possible(const struct vs_knobs *knobs, const char *path, bool in_run
     return true;
 }
 
-bool vs_effect_possible(const struct vs_knobs *knobs, const char *path, char *why, size_t bytes)
-{
-    return possible(knobs, path, true, why, bytes);
-}
-
 bool vs_effect_exists(const struct vs_knobs *knobs, const char *path, char *why, size_t bytes)
 {
     return possible(knobs, path, false, why, bytes);
@@ -142,7 +137,7 @@ void vs_effect_each_idle(const struct vs_knobs *knobs,
     for (size_t i = 0; i < vs_knobs_count(knobs); i++) {
         const struct vs_knob *k = vs_knobs_at(knobs, i);
         if (k->rank == VS_RANK_CLI && k->set_by && strcmp(k->set_by, "recording") != 0 &&
-            !vs_effect_possible(knobs, k->desc->path, why, sizeof why)) {
+            !possible(knobs, k->desc->path, true, why, sizeof why)) {
             visit(ctx, k, why);
         }
     }

@@ -10,11 +10,9 @@
 
 #include "virtsim/knob.h"
 
-/* Whether the knob can have an effect, as the others are set. When it cannot, `why` says what it
- * needs and what that is instead. `why` may be NULL. */
-bool vs_effect_possible(const struct vs_knobs *knobs, const char *path, char *why, size_t bytes);
 /* Whether the machine has what the knob is about, though a run may not make use of it: a load queue
- * without the window, the way to another node on a machine of one. */
+ * without the window, the way to another node on a machine of one. When it has not, `why` says what
+ * the knob needs and what that is instead; it may be NULL. */
 bool vs_effect_exists(const struct vs_knobs *knobs, const char *path, char *why, size_t bytes);
 
 /* Calls visit for each knob that was set by `--set` or an axis of a sweep and cannot have an
