@@ -5,7 +5,7 @@
 #include "lua/machine.h"
 #include "machine/machine_impl.h"
 #include "request/request.h"
-#include "trace/trace.h"
+#include "virtsim/record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

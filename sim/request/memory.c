@@ -5,7 +5,7 @@
 
 #include "guest/guest.h"
 #include "host/host.h"
-#include "trace/trace.h"
+#include "virtsim/record.h"
 
 static vs_gva gva(uint64_t v)
 {
