@@ -44,14 +44,22 @@ enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors);
 /* mm/fault.c, see cpu/port.h */
 enum vs_fault_end guest_mm_fault(struct vs_vcpu *v, const struct vs_translation *f);
 void guest_mm_touch_free(void *ctx, vs_gva at);
+/* Where the vCPU's present address space has `at` in (guest-)physical memory; false: nowhere. */
+bool guest_mm_gpa(const struct vs_vcpu *v, uint64_t at, uint64_t *gpa);
 /* irq.c, see cpu/port.h */
 void guest_irq_handle(struct vs_vcpu *v, uint8_t vector);
 
-/* invalidate.c: the instructions of a guest (or native system), with the exits they may have. */
+/* tlb/x86.c, tlb/arm.c: instructions of a guest (or native system), with the exits they may have.
+ * INVPCID as the request says: of one address, of one PCID, of all with or without global ones. */
 void guest_tlb_invpcid(struct vs_vcpu *v);
+/* INVLPGA, which always exits: the guest's ASIDs are its own, its translations all under one (KVM's
+ * invlpga_interception). */
 void guest_tlb_invlpga(struct vs_vcpu *v);
+/* One TLBI as the request says, and the DSB behind it. */
 void guest_tlb_tlbi_request(struct vs_vcpu *v);
+/* One page of the present address space, here, by the instruction that the architecture has. */
 void guest_tlb_invalidate_page(struct vs_vcpu *v, uint64_t at);
+/* MOV to a control register: refused, left to the hypervisor, or carried out, with its flush. */
 void guest_mm_write_cr(struct vs_vcpu *v);
 /* One TLBI of a guest, in its VMID; `shareable`: of every core. The DSB that waits for TLBI. */
 void guest_tlb_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,
@@ -61,7 +69,8 @@ void guest_tlb_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16
 void guest_tlb_tlbi_range(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride);
 /* Whether the machine's Arm kernels use broadcast forms, or their local ones become that. */
 bool guest_tlb_shareable(const struct vs_vcpu *v);
-/* shootdown.c: several vCPUs of one address space. */
+/* tlb/shootdown.c: several vCPUs of one address space. False: guest.shootdown names a way that this
+ * machine does not have. */
 bool guest_tlb_shootdown_check(const struct vs_platform *p, unsigned n_vcpus,
                                struct vs_errors *errors);
 /* Takes [at, end) away from the others; everything when they are equal. `v` may have to wait. */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Instructions that drop translations, as a guest's (or native) kernel executes them, and as the
- * hypervisor does for it. Each costs itself and what it drops; where the controls say so it exits,
- * and the hypervisor carries it out.
+ * INVLPG's relatives and MOV to control registers, as the kernel of an x86 guest (or native system)
+ * executes them. Each costs itself and what it drops; where the controls say so it exits, and the
+ * hypervisor carries it out.
  */
-#include "guest/guest.h"
+#include "tlb.h"
 
 #define INVPCID_LENGTH 9u
-#define A64_LENGTH 4u
 #define CR_LENGTH 3u
 #define NO_FLUSH (1ull << 63)
 #define PCID_BITS 0xfffull
@@ -17,83 +16,6 @@
 #define CR4_LA57 (1ull << 12)
 #define CR4_PCIDE (1ull << 17)
 #define CR4_SMEP (1ull << 20)
-
-/* ---- Arm ---- */
-
-/* HCR_EL2.FB and BSU: what a guest means for its own core goes to all, and is waited for. */
-static bool forced(const struct vs_vcpu *v)
-{
-    return v->p->virtualized && v->p->force_broadcast;
-}
-
-void guest_tlb_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,
-                    uint64_t at)
-{
-    struct vs_tlbi_executed i = {v, form, shareable, asid, at};
-    struct vs_trap e = {.kind = VS_TRAP_INVALIDATE, .gva = {at}, .length = A64_LENGTH};
-    struct vs_handling how = {.work = vcpu_execute_tlbi, .ctx = &i};
-    if (!v->p->virtualized || !vcpu_trap(v, &e, &how)) {
-        vcpu_execute_tlbi(&i, &v->txn);
-    }
-}
-
-bool guest_tlb_shareable(const struct vs_vcpu *v)
-{
-    return v->p->os.shootdown == VS__BROADCAST || forced(v);
-}
-
-void guest_tlb_tlbi_range(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride)
-{
-    bool shareable = guest_tlb_shareable(v), all = at == end;
-    uint16_t asid = v->guest_context.pcid;
-    vcpu_dsb(v, false);
-    for (; at < end && !v->failed; at += 1ull << stride) {
-        guest_tlb_tlbi(v, VS_TLBI_VALE1, shareable, asid, at);
-    }
-    if (all) {
-        guest_tlb_tlbi(v, VS_TLBI_ASIDE1, shareable, asid, 0);
-    }
-    vcpu_dsb(v, shareable);
-}
-
-void guest_tlb_tlbi_request(struct vs_vcpu *v)
-{
-    static const enum vs_tlbi form[] = {[VS_REQ_VAE1] = VS_TLBI_VAE1,
-                                        [VS_REQ_VALE1] = VS_TLBI_VALE1,
-                                        [VS_REQ_VAAE1] = VS_TLBI_VAAE1,
-                                        [VS_REQ_VAALE1] = VS_TLBI_VAALE1,
-                                        [VS_REQ_ASIDE1] = VS_TLBI_ASIDE1,
-                                        [VS_REQ_VMALLE1] = VS_TLBI_VMALLE1,
-                                        [VS_REQ_IPAS2E1] = VS_TLBI_IPAS2E1,
-                                        [VS_REQ_IPAS2LE1] = VS_TLBI_IPAS2LE1,
-                                        [VS_REQ_VMALLS12E1] = VS_TLBI_VMALLS12E1,
-                                        [VS_REQ_ALLE1] = VS_TLBI_ALLE1};
-    const struct vs_request *r = &v->request;
-    uint64_t which = r->a & (VS_REQ_TLBI_IS - 1u);
-    bool shareable = (r->a & VS_REQ_TLBI_IS) != 0 || forced(v);
-    if (which >= VS_REQ_IPAS2E1 && v->p->virtualized) {
-        vcpu_refuse(v, "TLBI of stage 2 or of every VMID is EL2's: undefined in a guest, whose "
-                       "forms are vae1, vale1, vaae1, vaale1, aside1 and vmalle1, with is or "
-                       "without");
-    } else {
-        guest_tlb_tlbi(v, form[which], shareable, (uint16_t)r->b, r->address);
-        vcpu_dsb(v, shareable);
-    }
-}
-
-/* One page of the present address space, here, by the instruction that the architecture has. */
-void guest_tlb_invalidate_page(struct vs_vcpu *v, uint64_t at)
-{
-    if (!vcpu_arm(v)) {
-        guest_tlb_invlpg(v, at);
-        return;
-    }
-    bool shareable = forced(v);
-    guest_tlb_tlbi(v, VS_TLBI_VAE1, shareable, v->guest_context.pcid, at);
-    vcpu_dsb(v, shareable);
-}
-
-/* ---- x86 ---- */
 
 void guest_tlb_invpcid(struct vs_vcpu *v)
 {
@@ -124,7 +46,6 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
     vs_ept_invpcid(&v->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
 }
 
-/* KVM's invlpga_interception: the guest's ASIDs are its own; its translations are all under one. */
 void guest_tlb_invlpga(struct vs_vcpu *v)
 {
     struct vs_trap e = {.kind = VS_TRAP_INVALIDATE,
@@ -140,8 +61,18 @@ void guest_tlb_invlpga(struct vs_vcpu *v)
     }
 }
 
+void guest_tlb_invalidate_page(struct vs_vcpu *v, uint64_t at)
+{
+    if (vcpu_arm(v)) {
+        guest_tlb_tlbi_page(v, at);
+    } else {
+        guest_tlb_invlpg(v, at);
+    }
+}
+
 /* ---- control registers ---- */
 
+/* A value that MOV to CR3 refuses with #GP: reserved bits are set. */
 static bool bad_cr3(struct vs_vcpu *v, uint64_t value)
 {
     uint64_t reserved = ~((1ull << v->p->ept.physical_bits) - 1u);
@@ -154,6 +85,7 @@ static bool bad_cr3(struct vs_vcpu *v, uint64_t value)
     return (value & reserved) != 0;
 }
 
+/* The same of MOV to CR4: bits that 64-bit mode does not have, or that may not change in it. */
 static bool bad_cr4(struct vs_vcpu *v, uint64_t value)
 {
     const char *why = value >> 32                   ? "bits 63:32 are reserved"
@@ -177,6 +109,7 @@ static bool cr4_flushes(const struct vs_vcpu *v, uint64_t value)
     return changed & CR4_PGE || (changed & ~value & CR4_PCIDE) || (changed & value & CR4_SMEP);
 }
 
+/* The new CR4 is in force, and the translations go that the change drops. */
 static void cr4_changed(struct vs_vcpu *v, uint64_t value)
 {
     bool flushes = cr4_flushes(v, value);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * guest.shootdown = hypercall: HvCallFlushVirtualAddressList as KVM implements it
+ * (kvm_hv_flush_tlb). One exit; the hypervisor notes the addresses for each target, interrupts
+ * those that run their guest (KVM_REQUEST_WAIT) and waits until they have left it; each flushes its
+ * VPID before it enters again. Those that sleep are left alone (KVM_REQUEST_NO_WAKEUP) and flush at
+ * their next entry. Under shadow paging they bring all in line and flush all then
+ * (kvm_vcpu_flush_tlb_guest).
+ */
+#include "tlb.h"
+
+void guest_tlb_shootdown_hypercall(struct vs_vcpu *v, struct vs_shot shot)
+{
+    struct vs_platform *p = v->p;
+    struct vs_trap e = {.kind = VS_TRAP_HYPERCALL, .number = VS__CALL_FLUSH, .length = 3};
+    bool hold = false;
+    v->call = (struct vs_flush_call){.shot = shot};
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        bool target = guest_tlb_has_loaded(&p->vcpu[i], v);
+        v->call.to |= (uint64_t)target << i;
+        v->os_count[VS_CNT_os_shoot_targets] += target;
+    }
+    if (!vcpu_trap_hold(v, &e, NULL, &hold)) {
+        vcpu_fail(v, "guest.shootdown = hypercall: the instruction does not exit");
+    }
+}
