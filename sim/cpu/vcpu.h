@@ -119,84 +119,112 @@ struct vs_flush_call {
 };
 #define VS__CALL_FLUSH 3u /* HvCallFlushVirtualAddressList: vs_trap.number of that hypercall */
 
+/* One vCPU, its fields by their owner. A flag's comment says who sets it and, behind the semicolon,
+ * who clears it. */
 struct vs_vcpu {
+    /* ---- the processor it has to itself ---- */
     struct vs_platform *p;
-    struct vs_vm *vm;               /* NULL: bare metal */
-    unsigned index, agent, machine; /* machine: number of its vm */
-    struct vs_txn txn;
-    uint16_t line, guest, host, irq_actor;
+    unsigned agent; /* of the kernel, sim/kernel */
+    uint16_t line;  /* of its time in the ledger */
     struct vs_clock clock;
-    struct vs_rng rng;
     struct vs_cpu cpu;
     struct vs_memory_core core;
     struct vs_ept ept;
+    struct vs_ept_context host_context;
+    struct vs_space host_space; /* the host's own */
+    uint64_t tick_ps;           /* when the host's own timer comes next */
+
+    /* ---- the thread: what it waits for, and how far it may run ---- */
+    struct vs_txn txn;
+    uint64_t horizon, safe_ps; /* to here now; where the last step would have ended at quantum 0 */
+    bool busy;     /* the request has more pieces: sim/request at its first piece; at its last */
+    bool yield;    /* others go first: whoever has told them something; the next step */
+    bool sleeping; /* it has halted: vcpu_sleep; vcpu_awake */
+    uint64_t slept_ps;   /* since when */
+    unsigned awaited;    /* vCPUs that are to acknowledge its own shootdown */
+    bool awaits;         /* it waits for them, or for a turn: who began that; vcpu_await_awake */
+    bool awaits_in_exit; /* its host does, in an exit: host_flush_others; vcpu_await_awake */
+    uint64_t acked_ps;   /* the last acknowledgement */
+    bool waits;    /* in its exit for others to leave: the host's remote flush, before and after */
+    bool borrowed; /* another one runs it until it leaves: that one, before and after its step */
+
+    /* ---- the vCPU: the virtual machine's state of it ---- */
+    struct vs_vm *vm;        /* NULL: bare metal */
+    unsigned index, machine; /* machine: number of its vm */
+    uint16_t guest, host, irq_actor;
     struct vs_world_port world; /* of its processor's architecture (machine/world.h) */
     struct vs_state_port state;
     void *world_ctx;
-    struct vs_hypervisor hv;
-    struct vs_shadow shadow; /* paging.mode = shadow */
-    struct vs_irq_port irq;  /* its interrupt controller (machine/irqchip.h) */
-    void *irq_ctx;
-    struct vs_ept_context guest_context, host_context;
-    struct vs_space space,
-        host_space; /* the guest program's (or native process's); the host's own */
-    struct vs_mm *mm, own_mm;
-    unsigned process_now;
+    struct vs_ept_context guest_context;
     uint64_t cr4; /* PGE and PCIDE of the guest (or native system), among others */
-    /* shootdown.c */
-    uint32_t seen[VS__PROCESSES]; /* of mm->generation: what is newer has not been dropped here */
-    struct vs_shot shot[VS__SHOTS];
-    unsigned n_shots;
-    bool all_shots;            /* there was no room for them */
-    struct vs_flush_call call; /* by_hypercall sets it for the handler of its hypercall */
-    uint64_t kick_ps;          /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
-    unsigned kicker[VS__VCPUS], n_kickers; /* who waits for that */
-    uint64_t left_ps;                      /* when it last left its guest for that */
-    bool flush_due;                        /* all of it goes before the next entry (remote.c) */
-    bool waits, borrowed; /* in its exit for others to leave; another one runs it until it leaves */
-    unsigned awaited;     /* vCPUs that are to acknowledge its own shootdown */
-    bool awaits, awaits_in_exit;
-    uint64_t acked_ps; /* the last acknowledgement */
-    /* of a replay (turns.c): what it waits for is no acknowledgement; the turn came before it was
-     * waited for; how many wait here; 1 + where it is counted itself */
-    bool awaits_turn, has_turn;
-    uint64_t turn_ps, gathered;
-    unsigned gathers;
     uint64_t count[VS_CNT_vcpu_N], os_count[VS_CNT_os_N], flush_count[VS_CNT_flush_N];
-    /* the program */
+    bool masked;   /* RFLAGS.IF is clear: vcpu_mask sets and clears it */
+    bool shadowed; /* STI blocks the next boundary: vcpu_mask; vcpu_unshadow */
+    /* a timer the guest armed: vcpu_timer_set; when it expires or is armed anew */
+    bool timer_armed;
+    uint64_t timer_ps;
+
+    /* ---- its queue of interrupts: on their way, ordered by arrival; and pending, by vector ----
+     */
+    struct vs_irq_port irq; /* its interrupt controller (machine/irqchip.h) */
+    void *irq_ctx;
+    struct vs_arrival arrival[VS__ARRIVALS], flight[256];
+    unsigned n_arrivals;
+    bool notified; /* the descriptor is to be read: the notification's arrival; whoever reads it */
+    bool fresh;  /* the host does not know what is pending: an arrival; the exit or entry that tells
+                  */
+    bool window; /* the host has asked for the window: vcpu_blocked; vcpu_window */
+    bool listed; /* the processor holds what is pending: vcpu_blocked; vcpu_window */
+    uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
+    uint64_t expires_ps, expires_for_ps; /* the VMX-preemption timer as the last entry loaded it */
+
+    /* ---- the program that runs in it (sim/request) ---- */
     struct vs_guest_source source;
     struct vs_request request;
     struct vs_reply reply;
     struct vs_cpu_bulk bulk;
     size_t record;
-    uint64_t horizon;
-    bool kernel, emulated; /* the guest's kernel accesses memory; it was carried out otherwise */
+    struct vs_rng rng;
+    bool begun;    /* the present request has had its first piece: run.c sets and clears it */
+    bool in_bulk;  /* its bulk is under way: the pattern's first piece; its last */
+    bool ended;    /* the program has ended: its END, or the end of the region of interest */
+    bool failed;   /* the run cannot go on: vcpu_fail; nobody clears it */
+    bool emulated; /* the last access was carried out without the core: vcpu_fault; the next one */
+    uint32_t rehearsed;    /* requests of a rehearsal so far */
     struct vs_fault_seen { /* the last fault, and how often it was the same one */
         uint64_t request, at, gva, gpa, why;
         unsigned n;
     } faulted;
-    bool kicked;      /* by another vCPU's host: its translations have to go */
-    uint64_t host_ps; /* when the host wants to stop this vCPU next; VS_NEVER */
-    bool busy, in_bulk, ended, failed, yield, sleeping;
-    bool begun; /* the present request has had its first piece: set and cleared by sim/request */
-    uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
-    uint32_t rehearsed;   /* requests of a rehearsal so far */
-    /* irq.c: RFLAGS.IF is clear; STI blocks the next boundary; an interrupt has become pending of
-     * which the host does not know; it has asked for the window; the processor holds what is
-     * pending */
-    bool masked, shadowed, fresh, window, listed;
-    bool in_interrupt; /* the guest's handler runs: no further delivery until it ends */
-    uint64_t slept_ps; /* when it fell asleep */
-    /* interrupts: on their way, ordered by arrival; and pending, by vector */
-    struct vs_arrival arrival[VS__ARRIVALS], flight[256];
-    unsigned n_arrivals;
-    uint64_t handled; /* interrupts that the guest has handled */
-    bool notified;    /* a notification has come: the descriptor is to be read */
-    uint64_t safe_ps; /* where the last step would have ended at quantum 0 */
-    /* a timer the guest armed */
-    bool timer_armed;
-    uint64_t timer_ps, tick_ps;
-    uint64_t expires_ps, expires_for_ps; /* the VMX-preemption timer as the last entry loaded it */
+    /* of a replay (turns.c): what it waits for is no acknowledgement: set there, cleared when it
+     * wakes; the turn came before it was waited for: set and cleared there; how many wait here;
+     * 1 + where it is counted itself */
+    bool awaits_turn, has_turn;
+    uint64_t turn_ps, gathered;
+    unsigned gathers;
+
+    /* ---- the guest kernel's data of this CPU (sim/guest) ---- */
+    struct vs_space space; /* the guest program's (or native process's) */
+    struct vs_mm *mm, own_mm;
+    unsigned process_now;
+    uint32_t seen[VS__PROCESSES]; /* of mm->generation: what is newer has not been dropped here */
+    struct vs_shot shot[VS__SHOTS];
+    unsigned n_shots;
+    bool all_shots;            /* there was no room for them: vcpu_shot_put; who drops everything */
+    struct vs_flush_call call; /* the shootdown by hypercall sets it for that call's handler */
+    bool kernel;       /* the guest's kernel accesses memory: guest/access.c, around each access */
+    bool in_interrupt; /* no delivery until the guest's handler ends: trap.c, around the handler */
+    uint64_t handled;  /* interrupts that the guest has handled */
+
+    /* ---- its host's data of it (sim/host) ---- */
+    struct vs_hypervisor hv;
+    struct vs_shadow shadow; /* paging.mode = shadow */
+    uint64_t host_ps;        /* when the host wants to stop this vCPU next; VS_NEVER */
+    uint64_t kick_ps;        /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
+    unsigned kicker[VS__VCPUS], n_kickers; /* who waits for that */
+    uint64_t left_ps;                      /* when it last left its guest for that */
+    bool flush_named; /* hypercalls named what is to go (shot[]): host/flush.c; the next entry */
+    bool flush_due;   /* all of it goes before the next entry: remote.c; that entry */
+    bool kicked; /* its translations have to go: another one's dirty log; its own when served */
 };
 
 enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.method */
@@ -326,11 +354,11 @@ static inline unsigned vcpu_large_shift(const struct vs_vcpu *v)
     return vs_radix_level_shift(&v->space.format, 2);
 }
 
-/* step.c */
+/* hwthread.c */
 /* Agent step, see kernel.h. */
 uint64_t vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
 
-/* exits.c: the guest did something at the present instruction, or something happened to it. True
+/* trap.c: the guest did something at the present instruction, or something happened to it. True
  * when it was left for that (and entered again). `how` says what the handler does besides its
  * program; NULL: nothing. */
 bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
@@ -343,7 +371,7 @@ void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), voi
 /* Interrupts that are due: exits, injections, posted ones. */
 void vcpu_interrupts(struct vs_vcpu *v);
 
-/* exits.c */
+/* trap.c */
 void vcpu_mmio(struct vs_vcpu *v, uint64_t address);
 void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
 uint64_t vcpu_wake_ps(const struct vs_vcpu *v);

@@ -93,6 +93,7 @@ void host_flush_others(void *ctx, struct vs_txn *t)
         vs_txn_settle(t);
         bool running = vcpu_in_guest(o);
         vcpu_shot_put(o, v->call.shot, FIFO);
+        o->flush_named = true;
         if (!running) {
             v->flush_count[VS_CNT_flush_shoot_later]++;
             continue;
@@ -114,6 +115,7 @@ static void flush_named(struct vs_vcpu *v)
     memcpy(shot, v->shot, n * sizeof *shot);
     v->n_shots = 0; /* others may name more meanwhile */
     v->all_shots = false;
+    v->flush_named = false;
     vcpu_space_seen(v);
     for (unsigned i = 0; i < n && !all; i++) {
         all = shot[i].at == shot[i].end;
@@ -135,9 +137,8 @@ static void flush_named(struct vs_vcpu *v)
 void host_flush_before_entry(struct vs_vcpu *v)
 {
     vs_gva none = {0};
-    bool named = v->p->os.shootdown == VS__HYPERCALL; /* else the guest's own business */
-    while (!v->failed && (v->flush_due || (named && (v->n_shots || v->all_shots)))) {
-        if (named && (v->n_shots || v->all_shots)) {
+    while (!v->failed && (v->flush_due || (v->flush_named && (v->n_shots || v->all_shots)))) {
+        if (v->flush_named && (v->n_shots || v->all_shots)) {
             flush_named(v);
         } else {
             v->flush_due = false;

@@ -35,8 +35,8 @@ void host_memory_check(const struct vs_platform *p, struct vs_errors *errors);
 enum vs_status host_memory_make(struct vs_platform *p, unsigned vm);
 void host_memory_free(struct vs_host *h);
 
-/* shadow.c. The controls shadow paging needs; the tables of one vCPU. */
-enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
+/* shadow.c. The shadow tables of one vCPU whose guest begins with this CR3. */
+enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c, uint64_t cr3,
                                 struct vs_errors *errors);
 /* Under shadow paging, see cpu/port.h: the exit of a page fault; what is done for other traps. */
 enum vs_fault_end host_shadow_fault(struct vs_vcpu *v, struct vs_translation *f);
@@ -63,8 +63,15 @@ void host_dirty_drop(struct vs_vcpu *v, struct vs_txn *t);
 bool host_memory_withheld(struct vs_host_work *w, struct vs_handling *how);
 /* The page around gpa has the smallest size; false: host memory is exhausted. */
 bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
-/* Somebody outside takes rights to (or gives back) the pages of [at, at + bytes). */
-void host_memory_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
+/* Pages of a guest's program, [at, at + bytes) in pieces of `page`, which is a power of two. The
+ * host does not read the guest's tables: gpa says where one lies in guest-physical memory; false:
+ * its tables map nothing there. */
+struct vs_host_pages {
+    uint64_t at, bytes, page;
+    bool (*gpa)(const struct vs_vcpu *v, uint64_t at, uint64_t *gpa);
+};
+/* Somebody outside takes rights to these pages, or gives them back. */
+void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights);
 /* Host memory as its kernel sees it, in the handler's time; instructions of its code. */
 void host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref);
 void host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,

@@ -40,7 +40,7 @@ static void flush(void *ctx, struct vs_txn *t, enum vs_shadow_flush what, vs_gva
     host_flush_linear(v, t, what == VS_SHADOW_FLUSH_PAGE, at);
 }
 
-enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c,
+enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c, uint64_t cr3,
                                 struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
@@ -54,7 +54,7 @@ enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config
                                p->phys, &p->node_frames[p->ept.host_table_node], v->vm->bytes, &at);
     }
     vs_shadow_init(&v->shadow, &h->shadow, &core, &port);
-    if (s || !vs_shadow_cr3(&v->shadow, NULL, v->space.cr3, false)) {
+    if (s || !vs_shadow_cr3(&v->shadow, NULL, cr3, false)) {
         vs_error(errors, "vCPU %u: host.memory is too small for its shadow tables", v->index);
         return VS_E_NOMEM;
     }

@@ -210,7 +210,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
     vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &v->state, &slat);
     v->hv.direct_at = p->layout.host_direct;
-    s = p->shadow ? host_shadow_make(v, &c->shadow, errors) : VS_OK;
+    s = p->shadow ? host_shadow_make(v, &c->shadow, v->space.cr3, errors) : VS_OK;
     uint64_t descriptor = 0;
     s = s ? s : p->kind->start(v, &descriptor, errors);
     if (!s) {

@@ -234,5 +234,7 @@ void request_dirty_log(struct vs_vcpu *v)
 
 void request_host_protect(struct vs_vcpu *v)
 {
-    host_memory_protect(v, v->request.address, v->request.bytes, v->request.a);
+    struct vs_host_pages of = {v->request.address, v->request.bytes,
+                               1ull << v->space.format.granule, guest_mm_gpa};
+    host_memory_protect(v, &of, v->request.a);
 }

@@ -500,3 +500,8 @@ void guest_mm_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
         vcpu_dsb(v, guest_tlb_shareable(v));
     }
 }
+
+bool guest_mm_gpa(const struct vs_vcpu *v, uint64_t at, uint64_t *gpa)
+{
+    return vs_space_find(&v->space, at, gpa);
+}

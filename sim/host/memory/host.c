@@ -154,6 +154,7 @@ bool host_memory_withheld(struct vs_host_work *w, struct vs_handling *how)
 
 struct taking {
     struct vs_vcpu *v;
+    const struct vs_host_pages *of;
     uint64_t at, end, rights;
 };
 
@@ -186,21 +187,21 @@ static void take(void *ctx, struct vs_txn *t)
 {
     struct taking *w = ctx;
     struct vs_vcpu *v = w->v;
-    uint64_t step = 1ull << v->vm->format.granule, small = 1ull << v->space.format.granule;
+    uint64_t step = 1ull << v->vm->format.granule, small = w->of->page;
     step = step < small ? step : small;
     host_run(v, t, CODE_PROTECT, v->p->host_cfg.fault_code, 0);
-    for (uint64_t at = w->at, gpa, hpa; at < w->end && !v->failed; at += step) {
-        (void)vs_space_locate(&v->space, at, &gpa, &hpa); /* false: the host has no page yet */
+    for (uint64_t at = w->at, gpa; at < w->end && !v->failed; at += step) {
+        (void)w->of->gpa(v, at, &gpa); /* host_memory_protect has asked for each */
         (void)take_one(v, t, gpa, w->rights);
     }
     host_dirty_drop(v, t);
 }
 
-void host_memory_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights)
+void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights)
 {
     const struct vs_platform *p = v->p;
-    uint64_t page = 1ull << v->space.format.granule, gpa, hpa;
-    struct taking w = {v, at & ~(page - 1u), at + bytes, rights};
+    uint64_t gpa;
+    struct taking w = {v, of, of->at & ~(of->page - 1u), of->at + of->bytes, rights};
     if (!p->virtualized || p->shadow) {
         vcpu_refuse(v, "host_protect needs a second dimension to withhold rights in: "
                        "paging.mode = ept, npt or stage2");
@@ -216,10 +217,8 @@ void host_memory_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_
                           "(ept.execute_only = 0)");
         return;
     }
-    for (uint64_t a = w.at; a < w.end; a += page) {
-        gpa = UINT64_MAX;
-        (void)vs_space_locate(&v->space, a, &gpa, &hpa);
-        if (gpa == UINT64_MAX || !vs_vm_is_memory(v->vm, gpa)) {
+    for (uint64_t a = w.at; a < w.end; a += of->page) {
+        if (!of->gpa(v, a, &gpa) || !vs_vm_is_memory(v->vm, gpa)) {
             vcpu_fail(v, "host_protect of 0x%llx, where the guest has mapped no memory",
                       (unsigned long long)a);
             return;
