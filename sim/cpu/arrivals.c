@@ -7,6 +7,7 @@
  */
 #include "vcpu.h"
 
+/* The time as a value of its type. */
 static vs_ps ps(uint64_t v)
 {
     vs_ps p = {v};
@@ -20,6 +21,7 @@ static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
     return !v->sleeping && clock > from ? clock - from : 0;
 }
 
+/* One more message is on its way, in the order in which they arrive. */
 static void queue(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps, bool in_descriptor)
 {
     uint64_t at_ps = sent_ps + v->irq.message_ps;

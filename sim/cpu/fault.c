@@ -32,6 +32,7 @@ static enum vs_fault_end device_exit(struct vs_vcpu *v, const struct vs_trap *e)
     return VS__FAULT_DONE;
 }
 
+/* A fault of the second dimension: the guest leaves, and its hypervisor gives the page. */
 static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
 {
     struct vs_trap e = {.kind = f->fault == VS_FAULT_EPT_VIOLATION ? VS_TRAP_STAGE2_FAULT
@@ -95,6 +96,7 @@ static bool lost(struct vs_vcpu *v, uint64_t gva)
     return true;
 }
 
+/* Hands a fault to who mends it, the guest's kernel or the hypervisor. */
 static enum vs_fault_end handle(struct vs_vcpu *v, struct vs_translation *f)
 {
     enum vs_fault_end out = VS__FAULT_STOP;

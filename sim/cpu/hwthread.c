@@ -77,6 +77,7 @@ static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
     return next < until ? next : until;
 }
 
+/* Runs the vCPU from now to the horizon; returns when it wants to run again. */
 static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_platform *p = v->p;

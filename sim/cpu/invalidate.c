@@ -17,6 +17,7 @@ void vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles)
     vcpu_charge(v, &v->txn, account, cycles);
 }
 
+/* The other cores drop it too; returns how many translations they had. */
 static uint64_t elsewhere(const struct vs_vcpu *v, enum vs_tlbi form,
                           const struct vs_ept_context *c, uint64_t at)
 {

@@ -54,6 +54,7 @@ uint8_t vcpu_device_irq(const struct vs_vcpu *v)
     return (uint8_t)(n->device + n->devices * v->index);
 }
 
+/* The interrupt controller's registers of the vCPU's architecture. */
 static const struct registers *registers_of(const struct vs_vcpu *v)
 {
     return vcpu_arm(v) ? &arm : &x2apic;
@@ -61,6 +62,7 @@ static const struct registers *registers_of(const struct vs_vcpu *v)
 
 /* ---- registers ---- */
 
+/* The work of an exit: the hypervisor's short way for an end of interrupt. */
 static void fast_eoi(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
@@ -237,6 +239,7 @@ bool vcpu_timer_write(struct vs_vcpu *v)
     return v->p->virtualized && vcpu_trap(v, &e, NULL);
 }
 
+/* Writes the timer's register: an exit, or the instruction's own time. */
 static void write_deadline(struct vs_vcpu *v)
 {
     if (!vcpu_timer_write(v)) {

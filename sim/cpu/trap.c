@@ -9,12 +9,14 @@
 #define PAGE_FAULT 14u
 #define PF_RESERVED 9u /* present and reserved bit set: how KVM marks device pages */
 
+/* The time as a value of its type. */
 static vs_ps ps(uint64_t v)
 {
     vs_ps p = {v};
     return p;
 }
 
+/* Waits on this account. */
 static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
 {
     vs_txn_settle(&v->txn);
@@ -39,6 +41,7 @@ static void cannot(struct vs_vcpu *v)
     vcpu_fail(v, "%s", why);
 }
 
+/* What is due before the entry, then the entry; false: the processor cannot. */
 static bool entry(struct vs_vcpu *v)
 {
     if (v->n_shots || v->all_shots || v->flush_due) {
@@ -157,6 +160,7 @@ void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), voi
     }
 }
 
+/* The guest takes the interrupt, and its handler runs. */
 static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
 {
     enum vs_irq_how how = v->p->virtualized && v->p->vid ? VS_IRQ_EVALUATED
@@ -266,6 +270,7 @@ void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
 
 /* ---- halting ---- */
 
+/* An interrupt is pending, masked or not, or a notification waits to be read. */
 static bool something_due(const struct vs_vcpu *v)
 {
     uint8_t number;

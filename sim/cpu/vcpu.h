@@ -160,7 +160,7 @@ struct vs_vcpu {
     uint64_t count[VS_CNT_vcpu_N], os_count[VS_CNT_os_N], flush_count[VS_CNT_flush_N];
     bool masked;   /* RFLAGS.IF is clear: vcpu_mask sets and clears it */
     bool shadowed; /* STI blocks the next boundary: vcpu_mask; vcpu_unshadow */
-    /* a timer the guest armed: vcpu_timer_set; when it expires or is armed anew */
+    /* a timer the guest armed: TIMER and the driver's RECV; when it expires */
     bool timer_armed;
     uint64_t timer_ps;
 
@@ -365,6 +365,7 @@ bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_ha
 /* The same, and the exit may stay open, the guest left, until vcpu_release: then *hold. */
 bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
                     bool *hold);
+/* That exit ends: the guest is entered. */
 void vcpu_release(struct vs_vcpu *v);
 /* An interrupt of the host's own stops the guest for this work. */
 void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
@@ -373,7 +374,9 @@ void vcpu_interrupts(struct vs_vcpu *v);
 
 /* trap.c */
 void vcpu_mmio(struct vs_vcpu *v, uint64_t address);
+/* An inter-processor interrupt of the guest, with the exits that its sending may have. */
 void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
+/* When a vCPU that has halted has something to do. */
 uint64_t vcpu_wake_ps(const struct vs_vcpu *v);
 void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
 /* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
@@ -405,26 +408,31 @@ static inline bool vcpu_listed(const struct vs_vcpu *v)
 {
     return v->irq.load != NULL;
 }
-/* What the kernel writes to its interrupt controller, with the exits it may have. */
+/* The kernel ends an interrupt at its controller, with the exits that this may have. */
 void vcpu_irq_end(struct vs_vcpu *v, uint8_t number);
-/* Returns the command: whom it reaches says the controller. */
+/* It sends one, with the same; returns the command: whom that reaches, the controller says. */
 uint64_t vcpu_irq_send(struct vs_vcpu *v, unsigned to, uint8_t number);
-/* CLI and STI. Whether something is to be done about what is pending. The guest cannot take
- * `vector`; the host is told when it has just come. How the guest gets it at the end of that: false
- * when nothing was prepared. The instruction after STI has executed. */
+/* CLI and STI. */
 void vcpu_mask(struct vs_vcpu *v, bool on);
+/* Something is to be done about what is pending. */
 bool vcpu_due(const struct vs_vcpu *v);
+/* The guest cannot take `vector` now; the host is told when it has just come. */
 bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector);
+/* How the guest gets it when it can again; false: nothing was prepared. */
 bool vcpu_window(struct vs_vcpu *v, uint8_t vector);
+/* The instruction after STI has executed. */
 void vcpu_unshadow(struct vs_vcpu *v);
-/* The vCPU's timer: set; when it stops the guest, VS_NEVER, and that; it has expired while the vCPU
- * was not in its guest; what an entry loads. */
+/* The vCPU's timer is armed for `ps` from now; 0: disarmed. */
 void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps);
 /* Its register is written, as v->timer_* say: whether that exited. */
 bool vcpu_timer_write(struct vs_vcpu *v);
+/* When it stops the guest; VS_NEVER. */
 uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v);
+/* It is due while the guest runs: the guest is stopped, and the interrupt is pending. */
 void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps);
+/* It has expired while the vCPU was not in its guest. */
 void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps);
+/* What an entry loads into the processor's own timer. */
 void vcpu_timer_enter(struct vs_vcpu *v);
 
 /* fault.c: what stopped the core; false when the run failed (v->failed). The access is issued again
@@ -436,9 +444,11 @@ enum vs_fault_end vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
 
 /* await.c: whether the processor runs the vCPU's guest, halted there or not. */
 bool vcpu_in_guest(const struct vs_vcpu *v);
-/* A vCPU that waits for acknowledgements: when it has something to do, and does it. */
+/* `by` acknowledges to vCPU `from`, which waits for it. */
 void vcpu_await_answer(struct vs_vcpu *by, unsigned from, uint64_t now_ps);
+/* A vCPU that waits for acknowledgements: when it has something to do. */
 uint64_t vcpu_await_wake_ps(const struct vs_vcpu *v);
+/* It does that, and waits no more when the last one has come. */
 void vcpu_await_awake(struct vs_vcpu *v, uint64_t now_ps);
 /* The host of v, in its exit, makes another vCPU leave its guest and will wait for that. */
 void vcpu_kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to);
@@ -451,7 +461,7 @@ void vcpu_kick_outside(struct vs_vcpu *v, uint64_t now_ps);
 /* invalidate.c: an instruction's time; the same where it did not exit, with the instruction. */
 void vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles);
 void vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles);
-/* One TLBI on this core, in its guest's VMID; `shareable`: on all others too. ctx is the struct. */
+/* One TLBI on this core, in its guest's VMID; `shareable`: on all others too. */
 struct vs_tlbi_executed {
     struct vs_vcpu *v;
     enum vs_tlbi form;
@@ -459,6 +469,7 @@ struct vs_tlbi_executed {
     uint16_t asid;
     uint64_t at;
 };
+/* Executes it; ctx is that struct. */
 void vcpu_execute_tlbi(void *ctx, struct vs_txn *t);
 /* The DSB that waits for TLBI. */
 void vcpu_dsb(struct vs_vcpu *v, bool shareable);

@@ -9,13 +9,16 @@
 /* space.c: the guest program's memory. Addresses are the program's own. */
 uint64_t guest_mm_map(struct vs_vcpu *v, const struct vs_request *r);
 void guest_mm_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
-/* places.c: remembers a region's place (false: no memory); whether one holds the address. */
+/* mm/places.c: remembers a region's place; false: no memory. */
 bool guest_mm_place_add(struct vs_mm *mm, unsigned process, uint64_t at, uint64_t end);
+/* A region of the process holds the address. */
 bool guest_mm_place_has(const struct vs_mm *mm, unsigned process, uint64_t at);
+/* The pages of [at, at + bytes) get these rights, with the shootdown that this needs. */
 void guest_mm_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t rights);
 /* A large page may serve gva when it is touched for the first time. */
 /* Which memory is exhausted, why, and what to set; returns out. */
 const char *guest_mm_exhausted(const struct vs_vcpu *v, char *out, size_t bytes);
+/* A first touch of the address may get a transparent large page. */
 bool guest_mm_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
 void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at);
@@ -84,19 +87,24 @@ void guest_tlb_shootdown_ended(struct vs_vcpu *v);
 
 /* A new page is cleared through the kernel's map. */
 void guest_mm_edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes);
+/* Notes how many tables there are, before a page is mapped whose entries the kernel stores in time.
+ */
+void guest_mm_edit_begin(const struct vs_vcpu *v, uint64_t *tables);
 /* What the kernel stores to give gva the entry that it has now; tables made since `begin` are
  * cleared and entered too. */
-void guest_mm_edit_begin(const struct vs_vcpu *v, uint64_t *tables);
 void guest_mm_edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before);
 
 /* recorded.c: tables and mappings that a recording brings. */
 void guest_mm_recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t);
+/* A recorded guest maps this page there. */
 void guest_mm_recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 /* Refuses a request to send or receive where there is no NIC. */
 void guest_vf_asked(struct vs_vcpu *v);
+/* A program sends a packet: its descriptor, and the doorbell; it waits while the ring is full. */
 void guest_vf_send(struct vs_vcpu *v);
+/* A program waits for packets: it sleeps until an interrupt or its time-out, then collects them. */
 void guest_vf_receive(struct vs_vcpu *v);
 
 /* access.c: one access of the guest's kernel, faults and all. */

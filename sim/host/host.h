@@ -30,16 +30,20 @@ void host_flush_before_entry(struct vs_vcpu *v);
  * other vCPUs work. */
 void host_flush_remote(struct vs_vcpu *v, struct vs_txn *t);
 
-/* host.c: the host's pages behind a machine's memory. */
+/* memory/host.c, the host's pages behind a machine's memory: what the knobs ask for has to exist.
+ */
 void host_memory_check(const struct vs_platform *p, struct vs_errors *errors);
+/* The memory management of one virtual machine. */
 enum vs_status host_memory_make(struct vs_platform *p, unsigned vm);
+/* Gives back what it holds. */
 void host_memory_free(struct vs_host *h);
 
 /* shadow.c. The shadow tables of one vCPU whose guest begins with this CR3. */
 enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c, uint64_t cr3,
                                 struct vs_errors *errors);
-/* Under shadow paging, see cpu/port.h: the exit of a page fault; what is done for other traps. */
+/* Under shadow paging, see cpu/port.h: the exit of a page fault. */
 enum vs_fault_end host_shadow_fault(struct vs_vcpu *v, struct vs_translation *f);
+/* Under shadow paging: what the hypervisor does for other traps besides their programs. */
 bool host_shadow_work(struct vs_host_work *w, struct vs_handling *how);
 
 /* dirty.c: the dirty log. */
@@ -72,10 +76,12 @@ struct vs_host_pages {
 };
 /* Somebody outside takes rights to these pages, or gives them back. */
 void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights);
-/* Host memory as its kernel sees it, in the handler's time; instructions of its code. */
+/* The host touches its memory through its kernel's map, in the handler's time. */
 void host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref);
+/* The handler fetches this code and executes so many instructions. */
 void host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
               uint64_t instructions);
+/* The memory management of the virtual machine that this vCPU belongs to. */
 struct vs_host *host_memory_of(const struct vs_vcpu *v);
 
 #endif

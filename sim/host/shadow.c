@@ -16,6 +16,7 @@ struct work {
 
 /* ---- the hypervisor around it ---- */
 
+/* What is behind guest memory, for shadow tables; `back`: a page is given where none is. */
 static bool host(void *ctx, struct vs_txn *t, uint64_t gpa, bool back, uint64_t *hpa,
                  unsigned *shift)
 {
@@ -64,6 +65,7 @@ enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config
 
 /* ---- exits ---- */
 
+/* The hypervisor's part of a page fault's exit. */
 static void work_fault(void *ctx, struct vs_txn *t)
 {
     struct work *w = ctx;

@@ -23,6 +23,7 @@ static void no_memory(struct vs_platform *p)
               (unsigned long long)p->options.epoch_ps, (unsigned long long)p->epoch);
 }
 
+/* One counter's growth since the last epoch. */
 static void sample(void *ctx, const char *actor, const struct vs_counter_desc *c, uint64_t value)
 {
     struct sampler *s = ctx;
@@ -57,6 +58,7 @@ static void sample(void *ctx, const char *actor, const struct vs_counter_desc *c
                                                         vs_ledger_actor(p->ledger, actor), c};
 }
 
+/* The growth of every counter, when an epoch ends. */
 static void sample_all(struct vs_platform *p)
 {
     for (unsigned i = 0; i < p->n_vcpus; i++) {

@@ -9,6 +9,7 @@
 #define PF_REQUESTER 0x0300u    /* bus 3, device 0, function 0 */
 #define FIRST_IOVA (1ull << 40) /* of each function's own device addresses */
 
+/* The time as a value of its type. */
 static vs_ps ps(uint64_t v)
 {
     vs_ps p = {v};
@@ -17,18 +18,21 @@ static vs_ps ps(uint64_t v)
 
 /* ---- ports ---- */
 
+/* A read request of the device, over the link. */
 static bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                       size_t bytes)
 {
     return vs_pcie_read(ctx, t, requester, at, buf, bytes);
 }
 
+/* A write of the device, over the link. */
 static bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
                        size_t bytes)
 {
     return vs_pcie_write(ctx, t, requester, at, buf, bytes);
 }
 
+/* A message of the device without data of its own, over the link. */
 static void link_message(void *ctx, struct vs_txn *t)
 {
     vs_pcie_message(ctx, t);
@@ -76,6 +80,7 @@ static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requeste
 
 /* ---- agents ---- */
 
+/* The agent that transmits: one packet at a time. */
 static uint64_t tx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_net *net = ctx;
@@ -94,6 +99,7 @@ static void packet_arrives(struct vs_net *net, uint64_t now_ps)
     net->next_packet_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
 }
 
+/* The agent that receives: packets that arrive, and interrupts that are due. */
 static uint64_t rx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_net *net = ctx;
@@ -118,6 +124,7 @@ static uint64_t rx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 
 /* ---- making ---- */
 
+/* A cleared page of host memory for a table; 0: none is left. */
 static uint64_t page(struct vs_platform *p)
 {
     static const unsigned char zero[4096];
@@ -129,6 +136,7 @@ static uint64_t page(struct vs_platform *p)
     return at;
 }
 
+/* The same, as the IOMMU's tables ask for it. */
 static bool table(void *ctx, uint64_t *value, uint64_t *at)
 {
     *value = *at = page(ctx);

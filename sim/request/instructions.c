@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The program is over. */
 void request_end(struct vs_vcpu *v)
 {
     v->ended = true;
@@ -23,12 +24,14 @@ static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account,
     }
 }
 
+/* CPUID, or a read of an identification register. */
 void request_cpuid(struct vs_vcpu *v)
 {
     privileged(v, (struct vs_trap){.kind = VS_TRAP_CPU_ID, .length = 2}, VS_ACC_vcpu_cpuid,
                v->p->times.cpuid);
 }
 
+/* PAUSE of a spinning program, which may leave the guest. */
 void request_pause(struct vs_vcpu *v)
 {
     uint64_t cycle = vs_cpu_now_ps(&v->cpu) / v->clock.period_ps;
@@ -36,6 +39,7 @@ void request_pause(struct vs_vcpu *v)
                VS_ACC_vcpu_pause, v->p->times.pause);
 }
 
+/* The clock is read. */
 void request_rdtsc(struct vs_vcpu *v)
 {
     privileged(v, (struct vs_trap){.kind = VS_TRAP_TIMESTAMP, .length = 2}, VS_ACC_vcpu_rdtsc,
@@ -46,12 +50,14 @@ void request_rdtsc(struct vs_vcpu *v)
     }
 }
 
+/* A model-specific register is read. */
 void request_rdmsr(struct vs_vcpu *v)
 {
     struct vs_trap trap = {.kind = VS_TRAP_MSR_READ, .number = (uint32_t)v->request.a, .length = 2};
     privileged(v, trap, VS_ACC_vcpu_rdmsr, v->p->times.rdmsr);
 }
 
+/* A model-specific register is written. */
 void request_wrmsr(struct vs_vcpu *v)
 {
     struct vs_trap trap = {.kind = VS_TRAP_MSR_WRITE,
@@ -61,6 +67,7 @@ void request_wrmsr(struct vs_vcpu *v)
     privileged(v, trap, VS_ACC_vcpu_wrmsr, v->p->times.wrmsr);
 }
 
+/* One access to a port. */
 static void port_io(struct vs_vcpu *v, bool write)
 {
     struct vs_trap trap = {.kind = VS_TRAP_PIO,
@@ -72,11 +79,13 @@ static void port_io(struct vs_vcpu *v, bool write)
     privileged(v, trap, VS_ACC_vcpu_port_io, v->p->times.port_io);
 }
 
+/* IN from a port. */
 void request_inp(struct vs_vcpu *v)
 {
     port_io(v, false);
 }
 
+/* OUT to a port. */
 void request_outp(struct vs_vcpu *v)
 {
     port_io(v, true);
@@ -89,11 +98,13 @@ void request_hypercall(struct vs_vcpu *v)
                v->p->times.exception);
 }
 
+/* MOV to a control register. */
 void request_write_cr(struct vs_vcpu *v)
 {
     guest_mm_write_cr(v);
 }
 
+/* An access to a device register. */
 void request_mmio(struct vs_vcpu *v)
 {
     vcpu_mmio(v, v->request.address);
@@ -101,21 +112,25 @@ void request_mmio(struct vs_vcpu *v)
 
 /* ---- translations ---- */
 
+/* One page of the present address space is dropped here. */
 void request_invlpg(struct vs_vcpu *v)
 {
     guest_tlb_invalidate_page(v, v->request.address);
 }
 
+/* INVPCID. */
 void request_invpcid(struct vs_vcpu *v)
 {
     guest_tlb_invpcid(v);
 }
 
+/* INVLPGA. */
 void request_invlpga(struct vs_vcpu *v)
 {
     guest_tlb_invlpga(v);
 }
 
+/* TLBI, with the DSB behind it. */
 void request_tlbi(struct vs_vcpu *v)
 {
     guest_tlb_tlbi_request(v);
@@ -123,16 +138,19 @@ void request_tlbi(struct vs_vcpu *v)
 
 /* ---- interrupts and time ---- */
 
+/* Interrupts are masked. */
 void request_cli(struct vs_vcpu *v)
 {
     vcpu_mask(v, true);
 }
 
+/* Interrupts are let in again, after the next instruction. */
 void request_sti(struct vs_vcpu *v)
 {
     vcpu_mask(v, false);
 }
 
+/* The timer is armed. */
 void request_timer(struct vs_vcpu *v)
 {
     vcpu_timer_set(v, v->request.ps);
@@ -178,6 +196,7 @@ void request_ipi(struct vs_vcpu *v)
     }
 }
 
+/* The program halts until something is due. */
 void request_hlt(struct vs_vcpu *v)
 {
     v->busy = false;
@@ -206,11 +225,13 @@ void request_wait(struct vs_vcpu *v)
 
 /* ---- packets ---- */
 
+/* A packet is sent. */
 void request_send(struct vs_vcpu *v)
 {
     guest_vf_send(v);
 }
 
+/* Packets are waited for. */
 void request_recv(struct vs_vcpu *v)
 {
     guest_vf_receive(v);
@@ -218,6 +239,7 @@ void request_recv(struct vs_vcpu *v)
 
 /* ---- the run around the program ---- */
 
+/* A mark: its time goes into the database, or the region of interest begins there. */
 void request_mark(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;

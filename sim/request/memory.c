@@ -7,12 +7,14 @@
 #include "host/host.h"
 #include "virtsim/record.h"
 
+/* The address as a value of its type. */
 static vs_gva gva(uint64_t v)
 {
     vs_gva g = {v};
     return g;
 }
 
+/* The time as a value of its type. */
 static vs_ps ps(uint64_t v)
 {
     vs_ps p = {v};
@@ -31,6 +33,7 @@ static uint64_t until_roi(const struct vs_vcpu *v, uint64_t wanted)
     return v->p->roi_pending && left < wanted ? left : wanted;
 }
 
+/* So many accesses are done: the warm-up may be over. */
 static void accessed(struct vs_vcpu *v, uint64_t n)
 {
     struct vs_platform *p = v->p;
@@ -43,6 +46,7 @@ static void accessed(struct vs_vcpu *v, uint64_t n)
     }
 }
 
+/* One access, issued again after each fault that is mended. */
 void request_access(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
@@ -103,6 +107,7 @@ static bool begin_bulk(struct vs_vcpu *v)
     return true;
 }
 
+/* A pattern of accesses, up to the horizon in each piece. */
 void request_bulk(struct vs_vcpu *v)
 {
     struct vs_cpu_bulk *b = &v->bulk;
@@ -135,6 +140,7 @@ static void begin_trace(struct vs_vcpu *v)
     v->cpu.before_walk_ctx = v;
 }
 
+/* Records of a trace, up to the horizon in each piece. */
 void request_trace(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
@@ -172,6 +178,7 @@ void request_trace(struct vs_vcpu *v)
     v->busy = v->record < r->n_records;
 }
 
+/* Instructions that touch no memory. */
 void request_compute(struct vs_vcpu *v)
 {
     struct vs_request *r = &v->request;
@@ -190,16 +197,19 @@ void request_compute(struct vs_vcpu *v)
 
 /* ---- what is mapped ---- */
 
+/* A region is mapped; the program learns its address. */
 void request_map(struct vs_vcpu *v)
 {
     v->reply.value = guest_mm_map(v, &v->request);
 }
 
+/* A region is taken away. */
 void request_unmap(struct vs_vcpu *v)
 {
     guest_mm_unmap(v, v->request.address, v->request.bytes);
 }
 
+/* The rights of pages are changed by the guest. */
 void request_protect(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
@@ -207,31 +217,37 @@ void request_protect(struct vs_vcpu *v)
     guest_mm_protect(v, r->address, r->bytes, r->a & VS_PROTECT ? r->a & VS_RIGHTS : older);
 }
 
+/* A new address space. */
 void request_process(struct vs_vcpu *v)
 {
     v->reply.value = guest_mm_process(v);
 }
 
+/* Another address space is switched to. */
 void request_switch(struct vs_vcpu *v)
 {
     guest_mm_switch(v, v->request.a, (enum vs_req_switch)v->request.b);
 }
 
+/* A recorded guest's page tables become those of this one. */
 void request_tables(struct vs_vcpu *v)
 {
     guest_mm_recorded_tables(v, v->request.tables);
 }
 
+/* A recorded guest maps a page. */
 void request_place(struct vs_vcpu *v)
 {
     guest_mm_recorded_place(v, v->request.address, v->request.a);
 }
 
+/* The host reads its log of written pages. */
 void request_dirty_log(struct vs_vcpu *v)
 {
     v->reply.value = host_dirty_round(v);
 }
 
+/* The host takes rights to the guest's pages, or gives them back. */
 void request_host_protect(struct vs_vcpu *v)
 {
     struct vs_host_pages of = {v->request.address, v->request.bytes,

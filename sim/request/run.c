@@ -28,6 +28,7 @@ static const struct {
 #include "request/requests.def"
 };
 
+/* There is such a request. */
 static bool known(enum vs_req kind)
 {
     return (size_t)kind < sizeof requests / sizeof requests[0] && requests[kind].run;
@@ -53,6 +54,7 @@ static void refuse(struct vs_vcpu *v)
                 where, requests[v->request.kind].name, machines, whose[v->p->ept.vendor]);
 }
 
+/* One piece of the present request; an instruction that the machine lacks is refused. */
 static void run_request(struct vs_vcpu *v)
 {
     enum vs_req kind = v->request.kind;

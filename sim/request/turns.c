@@ -31,6 +31,7 @@ static void release(struct vs_vcpu *o, uint64_t at_ps)
     vs_kernel_wake(o->p->kernel, o->agent, o->acked_ps);
 }
 
+/* The turn goes to another vCPU, and is waited for. */
 void request_turn(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -55,6 +56,7 @@ void request_turn(struct vs_vcpu *v)
     v->has_turn = false;
 }
 
+/* vCPUs of a replay meet: the last one lets the others go on, and the region of interest begins. */
 void request_together(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;

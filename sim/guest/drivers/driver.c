@@ -4,6 +4,7 @@
 
 #include "guest/guest.h"
 
+/* The address as a value of its type. */
 static vs_gva gva(uint64_t v)
 {
     vs_gva g = {v};
@@ -20,6 +21,7 @@ static void touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
     }
 }
 
+/* Each line of these bytes. */
 static void touch_range(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_ref ref)
 {
     for (uint64_t done = 0; done < bytes; done += 64) {
@@ -40,6 +42,7 @@ static void put_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot, uint
     touch(v, ring + slot * 16u, VS_REF_WRITE);
 }
 
+/* Reads a descriptor: whether the device has done it. */
 static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
 {
     uint64_t gpa, hpa;
@@ -64,6 +67,7 @@ static vs_ps doorbell(struct vs_vcpu *v)
     return vs_pcie_doorbell(&net->pcie, vs_now(&v->txn));
 }
 
+/* Every free descriptor of the receive ring gets its buffer back, and the device is told. */
 static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
 {
     struct vs_net *net = v->p->net;
@@ -88,6 +92,7 @@ void guest_vf_asked(struct vs_vcpu *v)
     }
 }
 
+/* The driver of this vCPU's function, set up at first use; NULL when the run cannot go on. */
 static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
 {
     struct vs_net *net = v->p->net;
@@ -122,6 +127,7 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
     return d;
 }
 
+/* How many packets the transmit ring takes now; sent ones are cleaned up when it fills. */
 static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d)
 {
     uint32_t n = (uint32_t)v->p->net->nic_config.ring, used = (d->tx_tail + n - d->tx_clean) % n;

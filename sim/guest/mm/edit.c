@@ -23,6 +23,7 @@ static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
     return at;
 }
 
+/* The kernel stores into a table entry at this guest-physical address. */
 static void store(struct vs_vcpu *v, uint64_t pa)
 {
     v->os_count[VS_CNT_os_table_stores]++;

@@ -7,6 +7,7 @@
 #define PF_WRITE 2u
 #define PF_RESERVED 8u
 
+/* log2 of the page that a first touch gets. */
 static unsigned region_shift(const struct vs_vcpu *v)
 {
     /* a trace's pages and touched regions have the machine's page size; around a recorded guest's

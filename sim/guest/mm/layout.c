@@ -36,6 +36,7 @@
 #define WIDE 48u   /* bits: the host's map of memory lies in the lower half, too */
 #define NARROW 34u /* bits: the host's areas lie in the lower half of its own space */
 
+/* Rounded up to gigabytes, the largest pages of a map of memory. */
 static uint64_t whole(uint64_t bytes)
 {
     return (bytes + GIB - 1u) & ~(GIB - 1u);
@@ -52,6 +53,7 @@ static void place_kernel(struct vs_layout *l, uint64_t start, uint64_t memory, b
     l->direct_end = l->direct + whole(memory);
 }
 
+/* The kernel of x86, in the upper half of addresses of so many bits. */
 static void place_x86(struct vs_layout *l, unsigned bits, uint64_t memory)
 {
     place_kernel(l, UINT64_MAX << (bits - 1u), memory, false);
@@ -61,6 +63,7 @@ static void place_x86(struct vs_layout *l, unsigned bits, uint64_t memory)
     }
 }
 
+/* The kernel of Arm, in the half that TTBR1 translates, 2^upper bytes. */
 static void place_arm(struct vs_layout *l, unsigned upper, uint64_t memory)
 {
     uint64_t start = UINT64_MAX << upper, half = 1ull << (upper - 1u),

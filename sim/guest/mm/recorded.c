@@ -8,12 +8,14 @@
 
 #define PAGE 4096u
 
+/* The recorded machine's memory at this address has a page of the host. */
 static bool back(struct vs_vcpu *v, uint64_t pa)
 {
     struct vs_platform *p = v->p;
     return !p->virtualized || (vs_vm_is_memory(v->vm, pa) && vs_vm_back(v->vm, pa) == VS_OK);
 }
 
+/* Where in host memory that page is. */
 static uint64_t behind(const struct vs_vcpu *v, uint64_t pa)
 {
     uint64_t hpa = pa;

@@ -93,6 +93,7 @@ enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors)
     return VS_OK;
 }
 
+/* Ends the run: why the space could not be changed. Always false. */
 static bool out_of_memory(struct vs_vcpu *v, enum vs_status st, const char *what, uint64_t bytes)
 {
     char why[400];
@@ -308,6 +309,7 @@ struct range {
     unsigned shift;
 };
 
+/* One more entry was changed; x86 kernels drop its page at once where `each`. */
 static void changed(struct vs_vcpu *v, struct range *r, uint64_t at, unsigned shift, bool each)
 {
     uint64_t page = at >> shift << shift, end = page + (1ull << shift);

@@ -102,6 +102,7 @@ void host_dirty_flush(void *ctx, struct vs_txn *t)
 
 /* ---- what cached translations still permit ---- */
 
+/* The work of a kick: the vCPU drops what it has cached of the second dimension. */
 static void drop_own(void *ctx, struct vs_txn *t)
 {
     host_flush_physical(ctx, t);
@@ -194,6 +195,7 @@ static void begin(struct vs_vcpu *v, struct vs_txn *t)
     h->logging = true;
 }
 
+/* Hands out the bitmap and clears it; each page of it is watched for writes again. */
 static void harvest(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_host *h = host_memory_of(v);
@@ -228,6 +230,7 @@ static void harvest(struct vs_vcpu *v, struct vs_txn *t)
     h->count[VS_CNT_host_log_pages] += h->harvested;
 }
 
+/* One round of the log in the host's time: the first one begins it, the others collect. */
 static void work(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;

@@ -20,6 +20,7 @@ struct vs_host *host_memory_of(const struct vs_vcpu *v)
     return &v->p->machines[v->vm - v->p->vm];
 }
 
+/* Second-level tables map another page: it is counted, and in a log it counts as written. */
 static void mapped(void *ctx, uint64_t gpa, unsigned shift, bool alone)
 {
     struct vs_host *h = ctx;
@@ -158,6 +159,7 @@ struct taking {
     uint64_t at, end, rights;
 };
 
+/* One page loses or gets back rights, whether the host has backed it yet or not. */
 static bool take_one(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, uint64_t rights)
 {
     struct vs_host *h = host_memory_of(v);
@@ -183,6 +185,7 @@ static bool take_one(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, uint64_t
     return true;
 }
 
+/* The work of a kick: takes rights to the pages, then drops what is cached of them. */
 static void take(void *ctx, struct vs_txn *t)
 {
     struct taking *w = ctx;

@@ -31,6 +31,7 @@ static uint64_t stop(struct vs_vcpu *o, uint64_t at_ps)
     return at_ps;
 }
 
+/* Waits in its exit until each vCPU that was kicked has left its guest. */
 static void wait_for(struct vs_vcpu *v, struct vs_txn *t, const uint64_t *kick_ps)
 {
     struct vs_platform *p = v->p;
