@@ -126,7 +126,8 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     /* an unreadable input has declared nothing: its parameters would all look unknown */
     one = input ? input : apply_sets(s, errors);
     st = st ? st : one;
-    one = vs_worlds_settle(s->knobs, vendor, errors);
+    /* nor does a parameter outlive its workload: such knobs are not looked at again */
+    one = input ? VS_OK : vs_worlds_settle(s->knobs, vendor, errors);
     return st ? st : one;
 }
 

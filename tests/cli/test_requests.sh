@@ -43,6 +43,11 @@ printf 'guest(function(cpu, p)\n  for i = 1, 6000 do cpu:wait { us = 3600000000 
 refused "a run longer than its clock can say" 1 "at most 100 days" "$VIRTSIM" run "$work/long.lua" --db "$db"
 printf 'guest(function(cpu, p)\n  io.open("/etc/passwd")\nend)\n' >"$work/io.lua"
 refused "the sandbox has no io" 1 "io.lua:2" "$VIRTSIM" run "$work/io.lua" --db "$db"
+{
+    for i in $(seq 60); do echo "param { name = 'p$i', default = $i, unit = 'number', text = 'one of many' }"; done
+    echo "param { name = 'bad', default = 'no number', text = 'none' }"
+} >"$work/params.lua"
+refused "a parameter that is none, after sixty good ones" 2 "params.lua:61: param: default" "$VIRTSIM" run "$work/params.lua" --db "$db"
 printf 'x = 1\n' >"$work/none.lua"
 refused "a script without a guest" 2 "no guest" "$VIRTSIM" run "$work/none.lua" --db "$db"
 : >"$work/empty.lua"
