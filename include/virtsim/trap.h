@@ -46,6 +46,8 @@ struct vs_trap {
     bool fetch; /* of a second-dimension fault: of an instruction */
     bool immediate, string, rep; /* forms of IN and OUT */
     bool has_error;              /* the exception has an error code */
+    bool firmware;               /* of a hypercall: SMC, which is one to the firmware */
+    bool event;                  /* of a pause: WFE, which waits for an event */
 };
 
 struct vs_translation;

@@ -25,8 +25,9 @@ void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
     /* KVM: HCR_GUEST_FLAGS and vcpu_reset_hcr. TWE and TVM are taken back where a vCPU has its core
      * for itself and its caches are on (kvm_arch_vcpu_load, kvm_toggle_cache). */
     e->hcr = VS_HCR_VM | VS_HCR_SWIO | VS_HCR_PTW | VS_HCR_FMO | VS_HCR_IMO | VS_HCR_AMO |
-             VS_HCR_BSU_IS | VS_HCR_TSC | VS_HCR_TIDCP | VS_HCR_TACR | VS_HCR_TSW | VS_HCR_RW |
-             VS_HCR_E2H | (config->trap_wfi ? VS_HCR_TWI : 0) |
+             VS_HCR_BSU_IS | VS_HCR_TIDCP | VS_HCR_TACR | VS_HCR_TSW | VS_HCR_RW | VS_HCR_E2H |
+             (config->trap_wfi ? VS_HCR_TWI : 0) | (config->trap_wfe ? VS_HCR_TWE : 0) |
+             (config->trap_smc ? VS_HCR_TSC : 0) | (config->trap_vm_read ? VS_HCR_TRVM : 0) |
              (config->trap_id ? VS_HCR_TID3 : 0) | (config->trap_tlbi ? VS_HCR_TTLB : 0) |
              (config->trap_vm ? VS_HCR_TVM : 0) | (config->force_broadcast ? VS_HCR_FB : 0);
     vs_phys_write64(wiring->phys, (vs_hpa){vcpu.v + VS_EL2_AT_PSTATE}, EL1H);
@@ -39,6 +40,23 @@ bool vs_el2_traps_tlbi(struct vs_el2 *e)
     return trapped;
 }
 
+/* ID_*, the only ones of CRn 0 that TID3 holds; MIDR and MPIDR have their copies for guests. */
+bool vs_el2_identifies(uint32_t r)
+{
+    return VS_SYSREG_OP0(r) == 3u && VS_SYSREG_OP1(r) == 0 && VS_SYSREG_CRN(r) == 0 &&
+           VS_SYSREG_CRM(r) >= 1u && VS_SYSREG_CRM(r) <= 7u;
+}
+
+/* SCTLR, TTBR0, TTBR1, TCR, AFSR0, AFSR1, ESR, FAR, MAIR, AMAIR and CONTEXTIDR of EL1. */
+bool vs_el2_controls_translation(uint32_t r)
+{
+    uint32_t crn = VS_SYSREG_CRN(r), crm = VS_SYSREG_CRM(r), op2 = VS_SYSREG_OP2(r);
+    return VS_SYSREG_OP0(r) == 3u && VS_SYSREG_OP1(r) == 0 &&
+           ((crn == 1u && crm == 0 && op2 == 0) || (crn == 2u && crm == 0) || crn == 5u ||
+            (crn == 6u && crm == 0) || (crn == 10u && (crm == 2u || crm == 3u)) ||
+            (crn == 13u && crm == 0 && op2 == 1u));
+}
+
 /* The bit of HCR_EL2 that a system register's access waits for; UINT64_MAX: something else traps it
  * always (MDCR_EL2.TPM of the performance monitors, CNTHCTL_EL2 of the physical timer); 0: nothing
  * does, such as the virtual timer or the virtual interface of the interrupt controller. */
@@ -49,20 +67,20 @@ static uint64_t sysreg_needs(uint32_t r, bool write)
     if (op0 != 3u) {
         return 0;
     }
-    if (op1 == 0 && crn == 0) { /* ID_*; MIDR and MPIDR have their copies for guests */
-        return crm >= 1u && crm <= 7u && !write ? VS_HCR_TID3 : 0;
+    if (vs_el2_identifies(r)) {
+        return write ? 0 : VS_HCR_TID3;
+    }
+    if (vs_el2_controls_translation(r)) {
+        return write ? VS_HCR_TVM : VS_HCR_TRVM;
+    }
+    if (crn == 11u || crn == 15u) { /* IMPLEMENTATION DEFINED */
+        return VS_HCR_TIDCP;
     }
     if (op1 == 0 && crn == 1u && crm == 0 && op2 == 1u) { /* ACTLR_EL1 */
         return VS_HCR_TACR;
     }
     if (op1 == 0 && crn == 12u && crm == 11u && op2 >= 5u) { /* ICC_SGI1R, ASGI1R, SGI0R */
         return VS_HCR_IMO | VS_HCR_FMO;
-    }
-    bool vm = op1 == 0 && ((crn == 1u && crm == 0 && op2 == 0) || (crn == 2u && crm == 0) ||
-                           crn == 5u || (crn == 6u && crm == 0) || crn == 10u ||
-                           (crn == 13u && crm == 0 && op2 == 1u)); /* SCTLR, TTBR, TCR, ... */
-    if (vm) {
-        return write ? VS_HCR_TVM : 0;
     }
     bool monitors = op1 == 3u && (crn == 9u || (crn == 14u && crm >= 8u)),
          physical = op1 == 3u && crn == 14u && crm == 2u; /* CNTP_* */
@@ -71,7 +89,8 @@ static uint64_t sysreg_needs(uint32_t r, bool write)
 
 bool vs_el2_traps(struct vs_el2 *e, uint32_t class, uint32_t number, bool write)
 {
-    uint64_t needs = class == VS_EL2_WFX     ? VS_HCR_TWI
+    uint64_t needs = class == VS_EL2_WFX     ? (number ? VS_HCR_TWE : VS_HCR_TWI)
+                     : class == VS_EL2_SMC64 ? VS_HCR_TSC
                      : class == VS_EL2_SYS64 ? sysreg_needs(number, write)
                      : class == VS_EL2_IRQ   ? VS_HCR_IMO
                                              : VS_HCR_VM; /* aborts; an HVC at EL1 is one to EL2 */

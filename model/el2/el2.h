@@ -22,6 +22,7 @@
 enum vs_el2_class {
     VS_EL2_WFX = 0x01,
     VS_EL2_HVC64 = 0x16,
+    VS_EL2_SMC64 = 0x17,
     VS_EL2_SYS64 = 0x18,
     VS_EL2_IABT_LOW = 0x20,
     VS_EL2_DABT_LOW = 0x24,
@@ -38,6 +39,7 @@ enum vs_el2_class {
 #define VS_HCR_FB (1ull << 9)
 #define VS_HCR_BSU_IS (1ull << 10)
 #define VS_HCR_TWI (1ull << 13)
+#define VS_HCR_TWE (1ull << 14)
 #define VS_HCR_TID3 (1ull << 18)
 #define VS_HCR_TSC (1ull << 19)
 #define VS_HCR_TIDCP (1ull << 20)
@@ -45,6 +47,7 @@ enum vs_el2_class {
 #define VS_HCR_TSW (1ull << 22)
 #define VS_HCR_TTLB (1ull << 25)
 #define VS_HCR_TVM (1ull << 26)
+#define VS_HCR_TRVM (1ull << 30)
 #define VS_HCR_RW (1ull << 31)
 #define VS_HCR_E2H (1ull << 34)
 
@@ -96,7 +99,12 @@ struct vs_el2_syndrome {
 
 void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
                  const struct vs_el2_wiring *wiring, vs_hpa vcpu);
-/* Does HCR_EL2 send this class to EL2? `number`: of SYS64, the register (VS_SYSREG). */
+/* A system register of a group that HCR_EL2 has a bit for: identification (TID3), control of stage
+ * 1 (TVM, TRVM). */
+bool vs_el2_identifies(uint32_t sysreg);
+bool vs_el2_controls_translation(uint32_t sysreg);
+/* Does HCR_EL2 send this class to EL2? `number`: of SYS64, the register (VS_SYSREG); of WFX,
+ * ISS.TI: 0 WFI, 1 WFE. */
 bool vs_el2_traps(struct vs_el2 *e, uint32_t class, uint32_t number, bool write);
 /* The same of a TLBI at EL1. */
 bool vs_el2_traps_tlbi(struct vs_el2 *e);

@@ -7,6 +7,7 @@
 
 #define PSTATE_I (1ull << 7)
 #define READ 1u /* ISS of SYS64: direction */
+#define WFE 1u  /* ISS of WFX: TI */
 
 enum {
 #define VS_EL2_EXIT(e, class, name, trap, kvm, text) OP_##e,
@@ -38,6 +39,15 @@ static uint32_t sysreg_iss(uint32_t r, uint8_t rt, bool write)
            (write ? 0 : READ);
 }
 
+/* The operation of MRS or MSR: by the group of the register. */
+static int sysreg_op(uint32_t r, bool write)
+{
+    return vs_el2_identifies(r)                      ? OP_SYS64_ID
+           : vs_el2_controls_translation(r) && write ? OP_SYS64_VM
+           : write                                   ? OP_SYS64_WRITE
+                                                     : OP_SYS64_READ;
+}
+
 /* The operation of a trap and what it says; -1: the architecture does not have it (ports, pages of
  * an APIC), or lets the guest carry on (YIELD, the virtual counter and timer). */
 static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndrome *s)
@@ -47,20 +57,23 @@ static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndr
     case VS_TRAP_HALT:
         s->class = VS_EL2_WFX;
         return vs_el2_traps(e, VS_EL2_WFX, 0, false) ? OP_WFI : -1;
+    case VS_TRAP_PAUSE:
+        if (!t->event) {
+            return -1;
+        }
+        s->class = VS_EL2_WFX;
+        s->iss = WFE;
+        return vs_el2_traps(e, VS_EL2_WFX, WFE, false) ? OP_WFE : -1;
     case VS_TRAP_HYPERCALL:
-        s->class = VS_EL2_HVC64;
-        return vs_el2_traps(e, VS_EL2_HVC64, 0, false) ? OP_HVC64 : -1;
+        s->class = t->firmware ? VS_EL2_SMC64 : VS_EL2_HVC64;
+        return !vs_el2_traps(e, s->class, 0, false) ? -1 : t->firmware ? OP_SMC64 : OP_HVC64;
     case VS_TRAP_CPU_ID:
     case VS_TRAP_MSR_READ:
     case VS_TRAP_MSR_WRITE:
     case VS_TRAP_CONTROL_REGISTER:
         s->class = VS_EL2_SYS64;
         s->iss = sysreg_iss(t->number, t->gpr, write);
-        return !vs_el2_traps(e, VS_EL2_SYS64, t->number, write) ? -1
-               : t->kind == VS_TRAP_CPU_ID                      ? OP_SYS64_ID
-               : t->kind == VS_TRAP_CONTROL_REGISTER            ? OP_SYS64_VM
-               : write                                          ? OP_SYS64_WRITE
-                                                                : OP_SYS64_READ;
+        return vs_el2_traps(e, VS_EL2_SYS64, t->number, write) ? sysreg_op(t->number, write) : -1;
     case VS_TRAP_INVALIDATE:
         s->class = VS_EL2_SYS64;
         s->iss = sysreg_iss(VS_SYSREG(1u, 0u, 8u, 7u, 1u), t->gpr, true); /* TLBI VAE1 */
@@ -92,7 +105,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
         return false;
     }
     *exit = (struct vs_exit){.op = ops[op],
-                             .trap = trap->kind,
+                             .trap = vs_op_trap(ops[op]),
                              .gpa = trap->gpa,
                              .gva = trap->gva,
                              .length = trap->length};

@@ -155,25 +155,31 @@ static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **
     }
 }
 
-/* Arm ARM, HCR_EL2: FB 9, TWI 13, TID3 18, TTLB 25, TVM 26. */
+/* Arm ARM, HCR_EL2: FB 9, TWI 13, TID3 18, TTLB 25, TVM 26, TWE 14, TSC 19, TRVM 30. */
 static void test_each_knob_is_its_bit_of_hcr(void **state)
 {
     struct fixture *f = *state;
-    uint64_t *const knob[] = {&f->config.force_broadcast, &f->config.trap_wfi, &f->config.trap_id,
-                              &f->config.trap_tlbi, &f->config.trap_vm};
-    static const unsigned bit[] = {9, 13, 18, 25, 26};
-    /* VM, SWIO, PTW, FMO, IMO, AMO, BSU inner shareable, TSC, TIDCP, TACR, TSW, RW, E2H */
-    const uint64_t always = 0x3full | 1ull << 10 | 15ull << 19 | 1ull << 31 | 1ull << 34;
-    for (unsigned i = 0; i <= 5; i++) {
-        for (unsigned k = 0; k < 5; k++) {
+    uint64_t *const knob[] = {&f->config.force_broadcast, &f->config.trap_wfi,
+                              &f->config.trap_id,         &f->config.trap_tlbi,
+                              &f->config.trap_vm,         &f->config.trap_wfe,
+                              &f->config.trap_smc,        &f->config.trap_vm_read};
+    static const unsigned bit[] = {9, 13, 18, 25, 26, 14, 19, 30};
+    enum { KNOBS = sizeof bit / sizeof bit[0] };
+    /* VM, SWIO, PTW, FMO, IMO, AMO, BSU inner shareable, TIDCP, TACR, TSW, RW, E2H */
+    const uint64_t always = 0x3full | 1ull << 10 | 7ull << 20 | 1ull << 31 | 1ull << 34;
+    for (unsigned i = 0; i <= KNOBS; i++) {
+        for (unsigned k = 0; k < KNOBS; k++) {
             *knob[k] = k == i;
         }
         boot(f);
-        assert_true(f->e.hcr == (always | (i < 5 ? 1ull << bit[i] : 0)));
+        assert_true(f->e.hcr == (always | (i < KNOBS ? 1ull << bit[i] : 0)));
         assert_int_equal(vs_el2_traps_tlbi(&f->e), i == 3);
         assert_int_equal(vs_el2_traps(&f->e, VS_EL2_WFX, 0, false), i == 1);
         assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, ID_AA64PFR0_EL1, false), i == 2);
         assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, TTBR0_EL1, true), i == 4);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_WFX, 1, false), i == 5);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SMC64, 0, false), i == 6);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, TTBR0_EL1, false), i == 7);
     }
 }
 
@@ -244,6 +250,8 @@ static void test_a_trap_is_the_exception_class_of_the_manual(void **state)
     } law[] = {
         {{.kind = VS_TRAP_HALT}, "exit.wfx.wfi", 0x01},
         {{.kind = VS_TRAP_HYPERCALL}, "exit.hvc64", 0x16},
+        {{.kind = VS_TRAP_HYPERCALL, .firmware = true}, "exit.smc64", 0x17},
+        {{.kind = VS_TRAP_MSR_READ, .number = ID_AA64PFR0_EL1}, "exit.sys64.id", 0x18},
         {{.kind = VS_TRAP_CPU_ID, .number = ID_AA64PFR0_EL1}, "exit.sys64.id", 0x18},
         {{.kind = VS_TRAP_MSR_WRITE, .number = VS_ICC_SGI1R_EL1}, "exit.sys64.write", 0x18},
         {{.kind = VS_TRAP_MSR_READ, .number = PMCR_EL0}, "exit.sys64.read", 0x18},
@@ -252,6 +260,7 @@ static void test_a_trap_is_the_exception_class_of_the_manual(void **state)
         {{.kind = VS_TRAP_MMIO}, "exit.data_abort.mmio", 0x24},
         {{.kind = VS_TRAP_MSR_WRITE, .number = CNTV_CVAL_EL0}, NULL, 0},
         {{.kind = VS_TRAP_PAUSE}, NULL, 0},
+        {{.kind = VS_TRAP_PAUSE, .event = true}, NULL, 0}, /* the core is the vCPU's alone */
         {{.kind = VS_TRAP_PIO, .number = 0x40}, NULL, 0},
         {{.kind = VS_TRAP_TIMESTAMP}, NULL, 0},
         {{.kind = VS_TRAP_INTERRUPT_WINDOW}, NULL, 0},

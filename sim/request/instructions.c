@@ -67,6 +67,42 @@ void request_wrmsr(struct vs_vcpu *v)
     privileged(v, trap, VS_ACC_vcpu_wrmsr, v->p->times.wrmsr);
 }
 
+/* ---- Arm's ---- */
+
+/* A system register is read; of which kind it is, EL2 sees by its number. */
+void request_mrs(struct vs_vcpu *v)
+{
+    struct vs_trap trap = {.kind = VS_TRAP_MSR_READ, .number = (uint32_t)v->request.a, .length = 4};
+    privileged(v, trap, VS_ACC_vcpu_mrs, v->p->times.mrs);
+}
+
+/* A system register is written. */
+void request_msr(struct vs_vcpu *v)
+{
+    struct vs_trap trap = {.kind = VS_TRAP_MSR_WRITE,
+                           .number = (uint32_t)v->request.a,
+                           .value = v->request.b,
+                           .length = 4};
+    privileged(v, trap, VS_ACC_vcpu_msr, v->p->times.msr);
+}
+
+/* A call to the firmware, which a hypervisor may take. */
+void request_smc(struct vs_vcpu *v)
+{
+    struct vs_trap trap = {
+        .kind = VS_TRAP_HYPERCALL, .value = v->request.a, .firmware = true, .length = 4};
+    privileged(v, trap, VS_ACC_vcpu_smc, v->p->times.smc);
+}
+
+/* Waits for an event that has not come yet. */
+void request_wfe(struct vs_vcpu *v)
+{
+    privileged(v, (struct vs_trap){.kind = VS_TRAP_PAUSE, .event = true, .length = 4},
+               VS_ACC_vcpu_wfe, v->p->times.wfe);
+}
+
+/* ---- ports, hypercalls, devices ---- */
+
 /* One access to a port. */
 static void port_io(struct vs_vcpu *v, bool write)
 {

@@ -6,6 +6,9 @@ return {
   calibrated = "2A016",
   hypervisor = {
     common = { instructions = { 934, "2A016: 918 cycles less the parts modelled, at two instructions a cycle", "derived" } },
+    cpuid = { instructions = { 250, "reading of kvm_handle_sys_reg and access_id_reg: binary search of the table of registers, about ten steps through a function pointer, the sanitised value, the guest's register, skip", "assumed" } },
+    rdmsr = { instructions = { 220, "reading of kvm_handle_sys_reg: the same search, and a value of the vCPU structure", "assumed" } },
+    pause = { instructions = { 200, "reading of kvm_handle_wfx: of WFE it is kvm_vcpu_on_spin, which x86's handle_pause calls too", "assumed" } },
     halt_poll_ns = { 500000, "Linux arch/arm64/include/asm/kvm_host.h, KVM_HALT_POLL_NS_DEFAULT", "documented" },
   },
   paging = { mode = { "stage2", "KVM for arm64 always uses stage 2", "documented" } },
