@@ -79,23 +79,4 @@ ok "an old knob is still taken" renamed run workloads/gups.lua --set workload.co
 equal "for the new one" 1 "$(renamed run workloads/gups.lua --set ept.tlb.entries=768 --dry-run --format csv | grep -c '^ept.l2_tlb.entries,768,')"
 printf 'kind,old,new,where\nknobs,a,b,\n' >"$work/tree/results/renames.csv"
 refused "a table that is wrong says where" 2 "renames.csv line 2" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" show 1 --db "$old"
-
-# nothing that is read or run has an old name: code, docs, labs, notebooks, experiments
-python3 - "$VIRTSIM_HOME" <<'PY' >"$work/names"
-import csv, os, re, sys
-home = sys.argv[1]
-rows = [r for r in csv.DictReader(open(home + "/results/renames.csv", newline="")) if r["old"] and not r["where"]]
-words = [(r["old"], re.compile(r"(?<![\w.])" + re.escape(r["old"]) + r"(?![\w.]*\w)")) for r in rows]
-for folder in ("app", "core", "docs", "include", "model", "notebooks", "results", "scripts", "sim", "tests", "tools", "workloads", "README.md"):
-    top = os.path.join(home, folder)
-    files = [top] if os.path.isfile(top) else [os.path.join(d, f) for d, _, fs in os.walk(top) for f in fs]
-    for f in files:
-        if f.endswith(("renames.csv", ".zst", ".vst", ".gz", ".xz", ".zip", ".bin", "test_upgrade.sh")):
-            continue
-        text = open(f, encoding="utf-8", errors="replace").read()
-        for old, word in words:
-            if word.search(text):
-                print(f"{os.path.relpath(f, home)}: {old}")
-PY
-equal "no old name is left" "" "$(cat "$work/names")"
 finish

@@ -156,7 +156,7 @@ static void test_a_tlbi_leaves_the_guest_where_hcr_el2_says_so(void **state)
     struct run r;
     machine = "neoverse_n1_kvm";
     good(&r, script, NONE);
-    assert_int_equal(op(&r, "vcpu0/host", named("exit.invlpg"))->n, 0);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.sys64.tlbi"))->n, 0);
     /* HCR_EL2.FB: both wait for every core */
     assert_int_equal(part(&r, op(&r, "vcpu0", VS_OP_TIMELINE), "instruction.dsb_shareable").n, 2);
     done(&r);

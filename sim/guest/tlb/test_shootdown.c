@@ -132,7 +132,7 @@ static void test_broadcast_interrupts_nobody(void **state)
     machine = "neoverse_n1_kvm";
     good(&r, unmap, ONE(by[2]));
     assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 0);
-    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, 0);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.irq"))->n, 0);
     assert_int_equal(counter(&r, "vcpu0", "os.tlbi"), 1);
     assert_true(counter(&r, "vcpu0", "os.tlbi.dropped_elsewhere") >= 1);
     assert_int_equal(part(&r, op(&r, "vcpu0", VS_OP_TIMELINE), "instruction.dsb_shareable").n, 1);
