@@ -85,9 +85,60 @@ for page in ("adding-a-component", "adding-a-machine", "architecture", "workload
                            open(f"{home}/docs/{page}.md").read()):
         if not os.path.exists(f"{home}/{path}"):
             bad.append(f"docs/{page}.md: no {path}")
+# what `dev` installs has its line in the table of dependencies, and the other way round
+dev = open(home + "/dev").read()
+wanted = set(" ".join(re.findall(r'^for_\w+="([^"]*)"', dev, re.M)).split())
+listed = {p for row in re.findall(r"^\| (`.*?) \|", open(home + "/docs/dependencies.md").read(), re.M) for p in re.findall(r"`([^`]+)`", row)}
+for p in sorted(wanted ^ listed):
+    bad.append(f"docs/dependencies.md: {p} " + ("has no line" if p in wanted else "is not installed by dev"))
+# claims that could be tested and are not are named, with the reason
+page = open(home + "/docs/validation.md").read()
+left_out = [re.escape(n).replace(r"\*", ".*") for n in re.findall(r"`((?:v51|hva)\.[\w.*-]+)`", page[page.index("## 6."):])]
+tested = {r["claim_id"] for r in csv.DictReader(open(home + "/results/experiments.csv", newline=""))}
+for r in csv.DictReader(open(home + "/results/documents.csv", newline="")):
+    if r["testability"].startswith("core") and r["claim_id"] not in tested and not any(re.fullmatch(n, r["claim_id"]) for n in left_out):
+        bad.append(f"docs/validation.md: no experiment for {r['claim_id']} and no reason")
+# links to sections
+def anchors(path):
+    heads = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", open(path).read(), flags=re.S | re.M), re.M)
+    return {re.sub(r"[^a-z0-9 _-]", "", h.lower()).replace(" ", "-") for h in heads}
+for p in [home + "/README.md"] + [os.path.join(d, f) for d, _, fs in os.walk(home + "/docs") for f in fs if f.endswith(".md")]:
+    for link, part in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", open(p).read()):
+        to = os.path.join(os.path.dirname(p), link) if link else p
+        if "://" not in link and os.path.exists(to) and part not in anchors(to):
+            bad.append(f"{os.path.relpath(p, home)}: no section {part}")
 print("\n".join(bad))
 PY
 equal "documentation agrees with code and database" "" "$(cat found)"
+# every command that a page prints is one: runs and replays as far as --dry-run goes, the first combination of a
+# sweep, explanations of short runs; what is recorded on the way is there for what follows
+python3 - "$VIRTSIM_HOME" >pages <<'PY'
+import os, re, sys
+home = sys.argv[1]
+for folder, _, files in sorted(os.walk(home + "/docs")):
+    for f in sorted(files):
+        if not f.endswith(".md") or "generated" in folder:
+            continue
+        for line in re.sub(r"\\\n *", "", open(os.path.join(folder, f)).read()).splitlines():
+            line = re.sub(r"\s+#.*", "", line.strip())
+            words = line.split()
+            if line.startswith("virtsim ") and len(words) > 1 and not re.search(r"\b(GUEST|OLD|FILE)\b|[A-Z]\.\.\.", line):
+                line = re.sub(r" --db \S+| -j \d+| --svg \S+", "", line[8:]).replace("./mine.lua", "MINE").replace("NAME", "skylake_x_kvm")
+                if words[1] == "sweep":
+                    line = re.sub(r"--vary (\S+?)=([^,\s]*)\S*", r"--set \1=\2", line.replace("sweep", "run", 1))
+                if words[1] == "explain":
+                    line += " --no-store --quiet" + (" --set workload.count=1000" if "gups" in line or "access" in line else "")
+                elif words[1] in ("run", "replay", "sweep") and "--dry-run" not in line:
+                    line += " --set workload.packets=50" if "--record" in line else " --dry-run"
+                elif words[1] not in ("run", "replay", "sweep"):
+                    continue
+                print(os.path.relpath(os.path.join(folder, f), home), line)
+PY
+while read -r page line; do
+    # shellcheck disable=SC2086 # words
+    ok "$page: virtsim $line" "$VIRTSIM" $(echo "$line" | sed "s|MINE|$work/machine.lua|")
+done <pages
+equal "commands of pages" 1 "$([ "$(wc -l <pages)" -ge 30 ] && echo 1)"
 ok "the workload of docs/workloads.md" "$VIRTSIM" run "$work/own.lua" $small
 ok "the machine of docs/adding-a-machine.md" "$VIRTSIM" run workloads/gups.lua --set workload.count=1000 \
     --set workload.footprint=1MiB --machine "$work/machine.lua" $small
