@@ -47,7 +47,7 @@ def pieces(name, text):
     if name.endswith((".c", ".h", ".cpp")):
         return re.split(r"^}|(?=\bmachine = )", text, flags=re.M)
     # what is said to be refused may name what is not there
-    text = "\n".join(l for l in text.replace("\\\n", " ").split("\n") if not l.lstrip().startswith("refused "))
+    text = "\n".join(l for l in text.replace("\\\n", " ").split("\n") if not l.lstrip().startswith(("refused ", "foreign ")))
     return re.split(r"\n\s*\n", text) + text.split("\n")
 
 for place in PLACES:
