@@ -26,8 +26,8 @@ refused "unknown operation" 2 "did you mean 'exit.cpuid'" "$VIRTSIM" explain exi
 "$VIRTSIM" run workloads/gups.lua --set workload.count=1000 --db "$work/one.db" --quiet >/dev/null
 refused "no such run" 2 "virtsim list runs" "$VIRTSIM" show 7 --db "$work/one.db"
 refused "footprint larger than guest memory" 2 "guest.memory" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=1GiB --db "$db"
-refused "footprint that leaves no room for the guest's tables" 2 "give the machine more" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=64MiB --db "$db"
-refused "and where pages are populated" 2 "give the machine more" "$VIRTSIM" run workloads/page_touch.lua --set guest.memory=64MiB --set workload.footprint=64MiB --db "$db"
+refused "footprint that leaves no room for the guest's tables" 2 "set guest.memory=134217728" "$VIRTSIM" run workloads/gups.lua --set guest.memory=64MiB --set workload.footprint=64MiB --db "$db"
+refused "and where pages are populated" 2 "set guest.memory=134217728" "$VIRTSIM" run workloads/page_touch.lua --set guest.memory=64MiB --set workload.footprint=64MiB --db "$db"
 refused "a point whose values have no room" 2 "more than the 4000 characters" "$VIRTSIM" sweep workloads/gups.lua $small --vary "machine=$(printf '%05000d' 1)" --db "$db"
 refused "an impossible point is refused before the first run" 2 "ept.l2_tlb" "$VIRTSIM" sweep workloads/gups.lua $small --vary ept.l2_tlb.entries=1536,1537 --db "$db"
 
