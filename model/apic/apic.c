@@ -103,6 +103,18 @@ void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum v
     }
 }
 
+/* The x2APIC's ICR is written without an exit. */
+static void apic_send(struct vs_apic *a, struct vs_txn *t)
+{
+    charge(a, t, VS_ACC_apic_icr, a->icr_ps);
+}
+
+/* A memory-mapped register is read or written without an exit. */
+static void apic_touch(struct vs_apic *a, struct vs_txn *t)
+{
+    charge(a, t, VS_ACC_apic_xapic, a->xapic_ps);
+}
+
 uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
 {
     int v = highest(a->isr);
@@ -111,21 +123,11 @@ uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
     }
     a->count[VS_CNT_apic_eois]++;
     if (!exits && a->cfg.mode == VS_APIC_XAPIC) {
-        vs_apic_touch(a, t);
+        apic_touch(a, t);
     } else if (!exits) {
         charge(a, t, VS_ACC_apic_eoi, a->eoi_ps);
     }
     return v >= 0 ? (uint8_t)v : VS_APIC_NONE;
-}
-
-void vs_apic_send(struct vs_apic *a, struct vs_txn *t)
-{
-    charge(a, t, VS_ACC_apic_icr, a->icr_ps);
-}
-
-void vs_apic_touch(struct vs_apic *a, struct vs_txn *t)
-{
-    charge(a, t, VS_ACC_apic_xapic, a->xapic_ps);
 }
 
 static vs_hpa at_offset(const struct vs_apic *a, uint64_t offset)
@@ -134,7 +136,8 @@ static vs_hpa at_offset(const struct vs_apic *a, uint64_t offset)
     return h;
 }
 
-void vs_pi_posted(struct vs_apic *a, bool notified)
+/* The descriptor has taken a vector; `notified`: and a notification is sent. Counts it. */
+static void pi_posted(struct vs_apic *a, bool notified)
 {
     a->count[VS_CNT_apic_posts]++;
     a->count[VS_CNT_apic_notifications] += notified;
@@ -146,7 +149,7 @@ bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at)
     uint64_t pir = vs_phys_read64(a->phys, word), c = vs_phys_read64(a->phys, control),
              bit = 1ull << (vector & 63u);
     bool notify = !(c & (PI_ON | PI_SN));
-    vs_pi_posted(a, notify);
+    pi_posted(a, notify);
     if (!(pir & bit)) {
         a->raised_ps[vector] = at.v;
     }
@@ -252,12 +255,12 @@ static bool port_reaches(uint64_t command, unsigned cpu)
 
 static void port_send(void *ctx, struct vs_txn *t)
 {
-    vs_apic_send(ctx, t);
+    apic_send(ctx, t);
 }
 
 static void port_access(void *ctx, struct vs_txn *t)
 {
-    vs_apic_touch(ctx, t);
+    apic_touch(ctx, t);
 }
 
 static bool port_post(void *ctx, uint8_t vector, vs_ps at)
@@ -267,7 +270,7 @@ static bool port_post(void *ctx, uint8_t vector, vs_ps at)
 
 static void port_posted(void *ctx, bool notified)
 {
-    vs_pi_posted(ctx, notified);
+    pi_posted(ctx, notified);
 }
 
 static void port_sync(void *ctx, struct vs_txn *t, const struct vs_mem_port *mem)

@@ -54,15 +54,9 @@ void vs_apic_deliver(struct vs_apic *a, struct vs_txn *t, uint8_t vector, enum v
  * exits: always without virtual-interrupt delivery, else for vectors of the EOI-exit bitmap, which
  * the VMCS decides. */
 uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits);
-void vs_apic_send(struct vs_apic *a, struct vs_txn *t); /* x2APIC's ICR written without an exit */
-/* A memory-mapped register is read or written without an exit. */
-void vs_apic_touch(struct vs_apic *a, struct vs_txn *t);
 
 /* Sets the vector's PIR bit and ON. True: a notification is to be sent (ON and SN were clear). */
 bool vs_pi_post(struct vs_apic *a, uint8_t vector, vs_ps at);
-/* An IOMMU has put a vector into the descriptor by itself; `notified`: and sends the notification.
- * Counts it. */
-void vs_pi_posted(struct vs_apic *a, bool notified);
 /* ON clear, PIR into IRR; the descriptor's line goes through `mem`. Returns how many vectors moved,
  * those pending already included. */
 unsigned vs_pi_sync(struct vs_apic *a, struct vs_txn *t, const struct vs_mem_port *mem);
