@@ -596,6 +596,7 @@ static void inform(void *ctx, const char *name, const char *path)
     begin(&all->ld, name);
     load_file(&all->ld, MACHINE, name, false);
     all->visit(all->ctx, all->ld.info);
+    all->ld.file = NULL; /* the name is the caller's for as long as this takes */
 }
 
 enum vs_status vs_machine_each_info(const char *home,
