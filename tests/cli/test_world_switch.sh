@@ -63,7 +63,7 @@ for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm; do
 done
 
 # names: the manual's, the neutral one, KVM's
-equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall neoverse_n1_kvm exit.hvc64" "$("$VIRTSIM" explain exit.hypercall --against neoverse_n1_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { printf "%s%s %s", s, $1, $3; s = " " }')"
+equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall neoverse_n1_kvm exit.hvc64 neoverse_n1_kvm exit.smc64" "$("$VIRTSIM" explain exit.hypercall --against neoverse_n1_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { printf "%s%s %s", s, $1, $3; s = " " }')"
 equal "the name before the cause sums them" "exit.npf.fault exit.npf.mmio" "$(echo $("$VIRTSIM" explain exit.npf --machine zen3_milan_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { print $3 }'))"
 equal "KVM's name" "exit.data_abort.mmio" "$("$VIRTSIM" explain DABT_LOW --machine neoverse_n1_kvm --no-store --quiet --format csv | awk -F, '$2 == 0 { print $3 }' | tail -1)"
 refused "an exit that the processor does not have" 2 exit.hypercall "$VIRTSIM" explain exit.vmcall --machine zen3_milan_kvm --no-store --quiet
