@@ -82,17 +82,18 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
 {
     static const char *const columns[] = {"claim",      "subject", "metric", "documents",
                                           "simulation", "unit",    "ratio",  "basis",
-                                          "verdict",    "mark",    "run",    "reason"};
+                                          "verdict",    "mark",    "run",    "reason",
+                                          "assumed_share"};
     static const char *const narrow[] = {"claim", "what",  "documents", "simulation", "unit",
                                          "ratio", "basis", "verdict",   "mark",       "reason"};
     static const char sql[] =
         "SELECT claim_id, subject, metric, low, high, relation, value, x.unit, basis, verdict, "
-        "contradicts, run, reason, c.unit FROM comparison x JOIN claim c USING (claim_id)"
+        "contradicts, run, reason, assumed_share FROM comparison x JOIN claim c USING (claim_id)"
         " WHERE run IN (SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) AND (?1 "
         "IS NULL OR domain = ?1) ORDER BY domain, claim_id";
     bool table = a->format == OUT_TABLE, why = a->why || !table;
     struct out *o =
-        table ? out_begin(OUT_TABLE, narrow, why ? 10 : 9) : out_begin(a->format, columns, 12);
+        table ? out_begin(OUT_TABLE, narrow, why ? 10 : 9) : out_begin(a->format, columns, 13);
     sqlite3_stmt *st = vs_db_query(db, sql);
     if (st && a->o.domain) {
         sqlite3_bind_text(st, 1, a->o.domain, -1, SQLITE_STATIC);
@@ -129,6 +130,9 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
         }
         if (why) {
             out_text(o, (const char *)sqlite3_column_text(st, 12));
+        }
+        if (!table) {
+            out_real(o, sqlite3_column_double(st, 13), 4);
         }
     }
     sqlite3_finalize(st);

@@ -259,8 +259,7 @@ void vs_knobs_left_out(const char *const *components)
     left_out = components;
 }
 
-/* The component of a path, where this program was built without it. */
-static const char *without(const char *path)
+const char *vs_knobs_without(const char *path)
 {
     for (const char *const *c = left_out; c && *c; c++) {
         size_t n = strlen(*c);
@@ -275,10 +274,10 @@ static enum vs_status unknown_path(struct vs_knobs *k, const char *path,
                                    const struct vs_origin *who, const char *by,
                                    struct vs_errors *errors)
 {
-    if (without(path)) { /* a machine file describes its part all the same */
+    if (vs_knobs_without(path)) { /* a machine file describes its part all the same */
         if (who->rank != VS_RANK_MACHINE) {
             vs_error(errors, "%s: '%s': this program was built without it (-DVIRTSIM_WITHOUT=%s)",
-                     by, path, without(path));
+                     by, path, vs_knobs_without(path));
             return VS_E_UNKNOWN;
         }
         return VS_OK;

@@ -401,6 +401,8 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         .options = options,
         .n_options = vs_session_options(s, options),
         .knobs = s->knobs,
+        .groups = s->machine.group,
+        .n_groups = s->machine.n_groups,
         .ledger = vs_platform_ledger(s->platform),
         .provenance = provenance,
         .n_provenance = sizeof provenance / sizeof provenance[0],

@@ -42,6 +42,8 @@ void vs_knobs_renamed_by(const char *(*renamed)(const char *old));
 /* Components (NULL ends the list) that this program was built without: machine files may set their
  * knobs, which then are nothing; whoever else does is told. */
 void vs_knobs_left_out(const char *const *components);
+/* The component of a path, where this program was built without it; NULL otherwise. */
+const char *vs_knobs_without(const char *path);
 /* Takes a component's knobs out of the store: the machine has no such thing. */
 void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c);
 /* text: "1536", "0x600", "4GiB", "4K", "1e6", "on|off", a choice's name, "385ps", "12ns" (ps

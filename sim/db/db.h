@@ -7,13 +7,14 @@
 #ifndef VIRTSIM_SIM_DB_H
 #define VIRTSIM_SIM_DB_H
 
+#include "virtsim/evidence.h"
 #include "virtsim/knob.h"
 #include "virtsim/ledger.h"
 #include "virtsim/status.h"
 
 #include <sqlite3.h>
 
-#define VS_DB_SCHEMA_VERSION 3
+#define VS_DB_SCHEMA_VERSION 4
 #define VS_DB_SCHEMA_OLDEST 2 /* that is read, and brought up to date */
 
 struct vs_db;
@@ -64,6 +65,8 @@ struct vs_run_record {
     const struct vs_run_option *options;
     size_t n_options;
     const struct vs_knobs *knobs;
+    const struct vs_group *groups; /* of the machine; those that no longer hold are not stored */
+    size_t n_groups;
     const struct vs_ledger *ledger;
     const struct vs_provenance *provenance;
     size_t n_provenance;

@@ -153,6 +153,23 @@ void vs_db_knob(const struct vs_knob *knob, struct vs_knob_row *row)
     row->set_by = knob->set_by ? knob->set_by : "default";
 }
 
+/* The groups of knobs whose sum a source fixes, where no knob was set to something else. */
+static void store_groups(struct writer *w, const struct vs_run_record *r)
+{
+    if (!r->n_groups) {
+        return;
+    }
+    sqlite3_stmt *st = prepare(w, "INSERT OR IGNORE INTO evidence_group VALUES (?, ?, ?, ?, ?)");
+    for (size_t i = 0; i < r->n_groups; i++) {
+        const struct vs_group *g = &r->groups[i];
+        for (size_t m = 0; m < g->n && vs_group_holds(g, r->knobs); m++) {
+            insert(w, st, "issss", w->run, g->name, g->member[m].path, g->source,
+                   vs_evidence_name(g->grade));
+        }
+    }
+    sqlite3_finalize(st);
+}
+
 static void store_run(struct writer *w, const struct vs_run_record *r)
 {
     const struct vs_run_info *i = &r->info;
@@ -180,6 +197,7 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
                row.set_by);
     }
     sqlite3_finalize(st);
+    store_groups(w, r);
     st = prepare(w, "INSERT INTO epoch VALUES (?, ?, ?, ?, ?, ?)");
     for (size_t k = 0; k < r->n_epochs; k++) {
         const struct vs_epoch_row *e = &r->epochs[k];

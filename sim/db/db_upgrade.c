@@ -33,6 +33,15 @@ void vs_db_renamed_by(const struct vs_rename *(*renames)(size_t *n, struct vs_er
     "CASE WHEN t.name LIKE 'open_ops.%' THEN 'open_ops.' || " NOW(                                 \
         "op", "substr(t.name, 10)") " ELSE " NOW("counter", "t.name") " END"
 
+/* Tables that came with a schema after the oldest one, from a database that has them: as they are,
+ * for what their rows name is no name of an actor, operation, account or counter. */
+static const struct {
+    int64_t since; /* version of the schema */
+    const char *sql;
+} newer[] = {
+    {3, "INSERT OR IGNORE INTO main.run_option SELECT * FROM old.run_option"},
+};
+
 /* How each table of a run is taken over; claims come as they are. Names that were put together are
  * one row: what they count is added up. */
 static const char *const take[] = {
@@ -173,6 +182,9 @@ static enum vs_status take_over(struct vs_db *db)
         if (sqlite3_exec(db->sql, take[i], NULL, NULL, NULL) != SQLITE_OK) {
             s = vs__db_fail(db, "cannot read");
         }
+    }
+    for (size_t i = 0; !s && i < sizeof newer / sizeof *newer; i++) {
+        s = db->version < newer[i].since ? VS_OK : vs_db_exec(db, newer[i].sql);
     }
     return s ? s : vs_db_exec(db, "DROP TABLE temp.renamed; COMMIT; DETACH old");
 }

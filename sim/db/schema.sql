@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -44,6 +44,17 @@ CREATE TABLE knob (
   evidence  TEXT NOT NULL CHECK (evidence = 'measured' OR evidence = 'derived' OR evidence = 'documented' OR evidence = 'assumed'), -- IN makes a table a row
   set_by    TEXT NOT NULL,                      -- default | machine NAME | file:line | recording | --set | --vary | results/experiments.csv
   PRIMARY KEY (run, path)
+) STRICT, WITHOUT ROWID;
+
+-- Knobs whose sum a source fixes while the split over them is assumed: one row a member. A group one
+-- of whose knobs was set to something else has no rows: its sum is not what was measured.
+CREATE TABLE evidence_group (
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  name      TEXT NOT NULL,
+  path      TEXT NOT NULL,                      -- a knob
+  source    TEXT NOT NULL,                      -- of the sum
+  evidence  TEXT NOT NULL CHECK (evidence = 'measured' OR evidence = 'derived' OR evidence = 'documented'), -- of the sum
+  PRIMARY KEY (run, name, path)
 ) STRICT, WITHOUT ROWID;
 
 -- Operations of one kind by one actor: how many, how long.

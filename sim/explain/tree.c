@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain/tree.h"
 
+#include "explain/grade.h"
+
 #include "machine/platform.h"
 #include "virtsim/op.h"
 
@@ -33,42 +35,6 @@ static const struct vs_account_desc *account(const char *path)
         }
     }
     return NULL;
-}
-
-/* From firm to weak. */
-static int weakness(enum vs_evidence g)
-{
-    static const int order[] = {[VS_GRADE_measured] = 0,
-                                [VS_GRADE_documented] = 1,
-                                [VS_GRADE_derived] = 2,
-                                [VS_GRADE_assumed] = 3};
-    return order[g];
-}
-
-static void grade(struct vs_db *db, int64_t run, struct vs_tree_node *node)
-{
-    const struct vs_account_desc *a = account(node->name);
-    if (!a || !*a->priced_by) {
-        return;
-    }
-    snprintf(node->priced_by, sizeof node->priced_by, "%s", a->priced_by);
-    sqlite3_stmt *st = vs_db_query(
-        db, "SELECT evidence FROM knob WHERE run = ? AND instr(',' || ? || ',', ',' || path || "
-            "',')");
-    if (!st) {
-        return;
-    }
-    sqlite3_bind_int64(st, 1, run);
-    sqlite3_bind_text(st, 2, a->priced_by, -1, SQLITE_STATIC);
-    while (vs_db_row(db, st)) {
-        enum vs_evidence g;
-        if (vs_evidence_parse((const char *)sqlite3_column_text(st, 0), &g) &&
-            (!node->graded || weakness(g) > weakness(node->grade))) {
-            node->grade = g;
-            node->graded = true;
-        }
-    }
-    sqlite3_finalize(st);
 }
 
 struct item {
@@ -149,10 +115,8 @@ static void descend(struct vs_db *db, int64_t run, const char *actor, const char
         node->n = list[i].n * scale;
         if (!child) {
             snprintf(node->name, sizeof node->name, "%s", list[i].name);
-            grade(db, run, node);
-            if (node->graded && node->grade == VS_GRADE_assumed) {
-                t->assumed_share += node->ps;
-            }
+            const struct vs_account_desc *a = account(node->name);
+            snprintf(node->priced_by, sizeof node->priced_by, "%s", a ? a->priced_by : "");
             continue;
         }
         if (strcmp(list[i].actor, actor) != 0) {
@@ -200,6 +164,7 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
     double total = op_total(db, run, out->actor, op, &out->n);
     out->total_ps = total / (double)out->n;
     descend(db, run, out->actor, op, 1.0 / (double)out->n, 1, out);
+    vs__tree_grade(db, run, out);
     out->assumed_share = out->total_ps > 0 ? out->assumed_share / out->total_ps : 0;
     return VS_OK;
 }

@@ -19,13 +19,15 @@ struct vs_tree_node {
     bool graded;            /* false: waits, and inner nodes */
     enum vs_evidence grade; /* the weakest of the knobs that price the account */
     char priced_by[96];
+    char group[48]; /* the grade is that of a sum, of this group of knobs; "": the part's own */
 };
 
 struct vs_tree {
     char actor[64], op[64];
     int64_t n;            /* operations measured */
     double total_ps;      /* mean of one */
-    double assumed_share; /* of total_ps that rests on assumed numbers, 0..1 */
+    double assumed_share; /* of total_ps that rests on assumed numbers, 0..1: a group of knobs whose
+                           * sum a source fixes counts as its sum where all of it is here */
     struct vs_tree_node *node;
     size_t n_nodes;
 };

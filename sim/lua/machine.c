@@ -55,6 +55,8 @@ struct loader {
     size_t n_kin;
     struct vs_told *told; /* of all files, applied; strings owned */
     size_t n_told;
+    struct vs_group_told group[VS_GROUPS_MAX];
+    size_t n_groups;
     size_t failures, fields;
     int depth;
 };
@@ -283,6 +285,22 @@ static void take_borrows(struct loader *ld)
     lua_pop(L, 1);
 }
 
+/* groups = { name = { source = ..., grade = ..., "knob", ... } }: whose sum a source fixes. */
+static void take_groups(struct loader *ld)
+{
+    lua_State *L = ld->box->L;
+    char where[96];
+    lua_pushliteral(L, "groups");
+    lua_rawget(L, -2);
+    const char *wrong =
+        vs_group_take(L, ld->file, ld->of, ld->slot, ld->group, &ld->n_groups, where);
+    if (wrong) {
+        fail(ld, where, wrong);
+    }
+    drop(L, "groups");
+    lua_pop(L, 1);
+}
+
 /* Adds the ids of `more` that are not among those of `list` yet. */
 static void add_words(char *list, size_t bytes, const char *more)
 {
@@ -332,6 +350,7 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
         snprintf(ld->info->text, sizeof ld->info->text, "%s", text);
     }
     take_borrows(ld);
+    take_groups(ld);
     if (take_string(L, "calibrated", text, sizeof text)) {
         add_words(ld->info->calibrated, sizeof ld->info->calibrated, text);
     }
@@ -502,6 +521,10 @@ static void settle(struct loader *ld)
         b.part[i] = ld->part[i];
     }
     if (ld->knobs && !ld->failures) {
+        size_t said = ld->errors->n;
+        ld->info->n_groups =
+            vs_group_settle(ld->group, ld->n_groups, &b, ld->knobs, ld->info->group, ld->errors);
+        ld->failures += ld->errors->n - said;
         vs_borrow_settle(&b, ld->knobs);
     }
     for (size_t i = 0; i < ld->n_told; i++) {
@@ -520,6 +543,8 @@ static void begin(struct loader *ld, const char *name)
     memset(ld->info->text, 0, sizeof ld->info->text);
     memset(ld->info->calibrated, 0, sizeof ld->info->calibrated);
     ld->info->n_stated = 0;
+    ld->info->n_groups = 0;
+    ld->n_groups = 0;
     const char *slash = strrchr(name, '/');
     snprintf(ld->info->name, sizeof ld->info->name, "%s", slash ? slash + 1 : name);
     char *dot = strrchr(ld->info->name, '.');

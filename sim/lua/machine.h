@@ -9,12 +9,14 @@
  * in common and why: same = { part = { why = "...", "ept", "memory.l1d" } }. of = "any" holds for
  * all parts. `text` says what the file describes, `calibrated` what was fitted to. A part
  * says what it takes over: borrows = { part = { why = "...", "ept.l1_itlb" } }; the values are
- * taken over all the same where it does not (vs_machine_info.stated says what was said).
+ * taken over all the same where it does not (vs_machine_info.stated says what was said). `groups`
+ * says which knobs have a measured sum (group.h).
  */
 #ifndef VIRTSIM_SIM_LUA_MACHINE_H
 #define VIRTSIM_SIM_LUA_MACHINE_H
 
 #include "borrow.h"
+#include "group.h"
 #include "virtsim/knob.h"
 
 struct vs_machine_info {
@@ -23,6 +25,8 @@ struct vs_machine_info {
     char calibrated[400]; /* what was fitted to on this machine: reference ids, or "" */
     struct vs_stated stated[VS_STATED_MAX]; /* by all its files */
     size_t n_stated;
+    struct vs_group group[VS_GROUPS_MAX]; /* whose sums a source fixes on this machine (group.h) */
+    size_t n_groups;
 };
 
 /* `name` is a machine's name or the path of a .lua file; home holds scripts/lua. All mistakes of

@@ -169,6 +169,76 @@ static void test_what_was_fitted_to_is_named_once(void **state)
     done(&o);
 }
 
+static void test_a_group_is_of_the_part_that_states_it_with_its_values(void **state)
+{
+    static const char group[] = "groups = { pair = { source = '1X061', grade = 'measured', "
+                                "'toy.entries', 'toy.latency' } }";
+    char text[400];
+    (void)state;
+    snprintf(text, sizeof text, "return { %s, toy = { entries = { 16, 'm', 'assumed' } } }", group);
+    put("cpus/whole", text);
+    put("machines/m", "return { cpu = 'whole' }");
+    struct outcome o = load("m");
+    assert_int_equal(o.status, VS_OK);
+    assert_int_equal(o.info.n_groups, 1);
+    assert_string_equal(o.info.group[0].source, "1X061");
+    assert_true(vs_group_holds(&o.info.group[0], o.knobs));
+    struct vs_origin who = {VS_RANK_CLI, "--set", "-", VS_GRADE_assumed};
+    assert_int_equal(vs_knobs_set(o.knobs, "toy.latency", "8", &who, &o.errors), VS_OK);
+    assert_false(vs_group_holds(&o.info.group[0], o.knobs)); /* 1 cycle more is another sum */
+    done(&o);
+    /* another part that takes its values over, and a machine that sets one itself, have no group */
+    put("cpus/later", "return { base = 'whole' }");
+    put("machines/m", "return { cpu = 'later' }");
+    o = load("m");
+    assert_int_equal(o.info.n_groups, 0);
+    done(&o);
+    put("cpus/later", "return { base = 'whole', same = { whole = { why = 'one die', 'toy' } } }");
+    o = load("m");
+    assert_int_equal(o.info.n_groups, 1);
+    done(&o);
+    put("machines/m", "return { cpu = 'whole', toy = { entries = { 16, 'p', 'assumed' } } }");
+    o = load("m");
+    assert_int_equal(o.info.n_groups, 0);
+    done(&o);
+    /* a condition on another slot */
+    snprintf(text, sizeof text,
+             "return { groups = { pair = { source = 's', grade = 'derived', with = { hypervisor = "
+             "'hv' }, 'toy.entries', 'toy.latency' } } }");
+    put("cpus/whole", text);
+    put("hypervisors/hv", "return { text = 'one' }");
+    put("machines/m", "return { cpu = 'whole' }");
+    o = load("m");
+    assert_int_equal(o.info.n_groups, 0);
+    done(&o);
+    put("machines/m", "return { cpu = 'whole', hypervisor = 'hv' }");
+    o = load("m");
+    assert_int_equal(o.info.n_groups, 1);
+    done(&o);
+}
+
+static void test_a_group_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    refused("return { groups = 1 }", "groups: write groups = ");
+    refused("return { groups = { g = 1 } }", "groups.g: a group is a table");
+    refused("return { groups = { g = { grade = 'measured', 'toy.entries', 'toy.latency' } } }",
+            "needs its source");
+    refused("return { groups = { g = { source = 's', grade = 'assumed', 'toy.entries', "
+            "'toy.latency' } } }",
+            "must be measured, derived or documented");
+    refused("return { groups = { g = { source = 's', grade = 'measured', 'toy.entries' } } }",
+            "2 to 24 knobs");
+    refused("return { groups = { g = { source = 's', grade = 'measured', 'toy.entries', 7 } } }",
+            "paths of knobs");
+    refused("return { groups = { g = { source = 's', grade = 'measured', with = { os = 'x' }, "
+            "'toy.entries', 'toy.latency' } } }",
+            "names parts");
+    refused("return { groups = { g = { source = 's', grade = 'measured', 'toy.entries', 'toy.no' "
+            "} } }",
+            "groups.g: there is no knob 'toy.no'");
+}
+
 static void test_a_file_that_is_no_description_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -206,6 +276,8 @@ int main(void)
         cmocka_unit_test(test_a_circle_of_bases_ends),
         cmocka_unit_test(test_the_later_statement_wins_over_base_and_part),
         cmocka_unit_test(test_what_was_fitted_to_is_named_once),
+        cmocka_unit_test(test_a_group_is_of_the_part_that_states_it_with_its_values),
+        cmocka_unit_test(test_a_group_that_is_none_is_refused),
         cmocka_unit_test(test_a_file_that_is_no_description_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, make_home, NULL);

@@ -33,6 +33,12 @@ head -c 30000 "$old" >"$work/torn.db"
 refused "what is torn is refused" 2 "torn.db" "$VIRTSIM" db upgrade "$work/torn.db" "$work/newer.db"
 ok "which leaves nothing" test ! -e "$work/newer.db"
 
+# the schema after it, which has options already
+zstd -q -d "$VIRTSIM_HOME/tests/data/schema3.db.zst" -o "$work/three.db"
+ok "a database of schema 3 is made new" "$VIRTSIM" db upgrade "$work/three.db" "$work/four.db"
+equal "with its options" "$(sqlite3 "$work/three.db" "select * from run_option")" "$(sqlite3 "$work/four.db" "select * from run_option")"
+equal "and says the same as the old one" "$("$VIRTSIM" db digest "$work/three.db")" "$("$VIRTSIM" db digest "$work/four.db")"
+
 # names: aliases in every database, and a table of what changed
 equal "op_alias names what explain takes" "exit.data_abort.fault exit.data_abort.mmio" \
     "$(echo $(sqlite3 "$work/new.db" "select op from op_alias where alias = 'exit.data_abort' order by op"))"

@@ -8,6 +8,11 @@ return {
     skylake_sp = { why = "the second level's hit was measured on Skylake", "ept.l2_tlb.latency" },
     ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" },
   },
+  groups = { transition = {
+    source = "1X053: 453 cycles from VMRESUME to VMRESUME, less 40 of the two flushes that a guest with a VPID does not have", grade = "derived",
+    "vmcs.exit.detect", "vmcs.exit.resume", "vmcs.entry.begin", "vmcs.entry.fetch",
+    "vmcs.field.save", "vmcs.field.record", "vmcs.field.load", "vmcs.field.load_control_register",
+  } },
   text = "Intel Haswell-EP core at the nominal clock of a Xeon E5-2680 v3",
   calibrated = "1X053",
   cpu = {

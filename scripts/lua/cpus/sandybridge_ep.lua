@@ -6,6 +6,11 @@ local manual = "Intel Optimization Manual, Sandy Bridge, TLB parameters"
 local split = "1X051: 667 cycles were measured, 329 of them go to parts of assumed length; the other 338 are split in half by assumption"
 return {
   borrows = { ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" } },
+  groups = { transition = {
+    source = "1X051: 667 cycles from VMRESUME to VMRESUME, less 40 of the two flushes that a guest with a VPID does not have", grade = "derived",
+    "vmcs.exit.detect", "vmcs.exit.resume", "vmcs.entry.begin", "vmcs.entry.fetch",
+    "vmcs.field.save", "vmcs.field.record", "vmcs.field.load", "vmcs.field.load_control_register",
+  } },
   text = "Intel Sandy Bridge-EP core at the clock of the i7-3930K that was measured",
   calibrated = "1X051",
   cpu = {

@@ -5,6 +5,11 @@ local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) Gold 6142M CPU @ 2.60
 local split = "1X061: 516 cycles were measured, 330 of them go to parts of assumed length; the other 186 are split in half by assumption"
 return {
   borrows = { ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" } },
+  groups = { transition = {
+    source = "1X061: 516 cycles from VMRESUME to VMRESUME, less 40 of the two flushes that a guest with a VPID does not have", grade = "derived",
+    "vmcs.exit.detect", "vmcs.exit.resume", "vmcs.entry.begin", "vmcs.entry.fetch",
+    "vmcs.field.save", "vmcs.field.record", "vmcs.field.load", "vmcs.field.load_control_register",
+  } },
   text = "Intel Skylake-SP core at the nominal clock of a Xeon Gold 6142M",
   calibrated = "1X061 1X064",
   cpu = { clock = { mhz = { 2600, "1X061: Xeon Gold 6142M, nominal clock", "documented" } } },
