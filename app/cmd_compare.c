@@ -80,10 +80,9 @@ static void range_text(sqlite3_stmt *st, char *out, size_t bytes)
 
 static void print_rows(struct vs_db *db, const struct compare_args *a)
 {
-    static const char *const columns[] = {"claim",      "subject", "metric", "documents",
-                                          "simulation", "unit",    "ratio",  "basis",
-                                          "verdict",    "mark",    "run",    "reason",
-                                          "assumed_share"};
+    static const char *const columns[] = {
+        "claim", "subject", "metric", "documents", "simulation", "unit",         "ratio",
+        "basis", "verdict", "mark",   "run",       "reason",     "assumed_share"};
     static const char *const narrow[] = {"claim", "what",  "documents", "simulation", "unit",
                                          "ratio", "basis", "verdict",   "mark",       "reason"};
     static const char sql[] =
