@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SystemC lies in a shared module of its own that is opened when the first machine is made: its
- * library has more names to resolve than all of the program, which listing and showing need not
- * wait for. The module is found by the program's run path.
+ * The kernel that a machine names. SystemC lies in a shared module of its own that is opened when
+ * the first machine asks for it: its library has more names to resolve than all of the program. The
+ * module is found by the program's run path.
  */
 #define _GNU_SOURCE /* RTLD_DEEPBIND */
 #include "kernel.h"
 
-#include "module.h"
+#include "functions.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -45,15 +45,35 @@ static const struct vs_kernel_functions *systemc(void)
     return functions;
 }
 
-struct vs_kernel *vs_kernel_create(char *error, size_t bytes)
+/* The functions of a kernel; NULL: the text says what is missing. */
+static const struct vs_kernel_functions *functions_of(enum vs_kernel_kind kind, char *error,
+                                                      size_t bytes)
 {
+    if (kind == VS_KERNEL_PLAIN) {
+        return &vs_kernel_plain;
+    }
+#if defined(VS_WITHOUT_systemc)
+    snprintf(error, bytes,
+             "sim.kernel: this program was built without SystemC (-DVIRTSIM_WITHOUT=systemc); "
+             "sim.kernel = plain gives the same results");
+    return NULL;
+#endif
     const struct vs_kernel_functions *does = systemc();
     if (!does) {
         const char *why = dlerror();
         snprintf(error, bytes,
-                 "a run needs %s, the program's module with SystemC in it, which cannot be loaded "
-                 "(%s); install the program as a whole, with cmake --install",
+                 "sim.kernel = systemc needs %s, the program's module with SystemC in it, which "
+                 "cannot be loaded: install the program as a whole, with cmake --install, or set "
+                 "sim.kernel = plain, which gives the same results (%s)",
                  VS_KERNEL_MODULE, why ? why : "it is another program's");
+    }
+    return does;
+}
+
+struct vs_kernel *vs_kernel_create(enum vs_kernel_kind kind, char *error, size_t bytes)
+{
+    const struct vs_kernel_functions *does = functions_of(kind, error, bytes);
+    if (!does) {
         return NULL;
     }
     struct vs_kernel *made = malloc(sizeof *made);
@@ -67,9 +87,9 @@ struct vs_kernel *vs_kernel_create(char *error, size_t bytes)
     return made;
 }
 
-unsigned vs_kernel_add(struct vs_kernel *k, const struct vs_agent *agent)
+bool vs_kernel_add(struct vs_kernel *k, const struct vs_agent *agent, unsigned *number)
 {
-    return k->does->add(k->k, agent);
+    return k->does->add(k->k, agent, number);
 }
 
 void vs_kernel_wake(struct vs_kernel *k, unsigned agent, uint64_t at_ps)

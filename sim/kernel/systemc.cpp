@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The only C++ of the platform: an adapter that lets SystemC call agents. No numbers, no policy.
+// The only C++ of the platform: an adapter that lets SystemC call agents. No numbers, no policy: in
+// which order agents run that are due at the same time, which SystemC leaves open, says the agenda.
 // A shared module of its own: kernel.c opens it and calls what the table at the end names.
-#include "module.h"
+#include "agenda.h"
+#include "functions.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -20,48 +22,63 @@ extern "C" int sc_main(int, char **)
 namespace
 {
 
+class agent_module;
+
+struct systemc_kernel {
+    std::vector<std::unique_ptr<agent_module>> agents;
+    vs_agenda agenda = {nullptr, 0, 0};
+    bool stopped = false;
+};
+
 class agent_module : public sc_core::sc_module
 {
   public:
     SC_HAS_PROCESS(agent_module);
 
-    agent_module(const sc_core::sc_module_name &name, const vs_agent &agent)
-        : sc_core::sc_module(name), agent_(agent)
+    agent_module(const sc_core::sc_module_name &name, const vs_agent &agent, systemc_kernel &kernel,
+                 unsigned number)
+        : sc_core::sc_module(name), agent_(agent), kernel_(kernel), number_(number)
     {
         SC_METHOD(run);
     }
 
+    // Has SystemC run the agent at `at_ps`, or now if that has passed.
     void wake(uint64_t at_ps)
     {
         const uint64_t now = sc_core::sc_time_stamp().value();
-        wake_.notify(sc_core::sc_time::from_value(at_ps > now ? at_ps - now : 0));
+        const uint64_t at = at_ps > now ? at_ps : now;
+        vs_agenda_wake(&kernel_.agenda, number_, at);
+        wake_.notify(sc_core::sc_time::from_value(at - now));
     }
 
   private:
+    // One step if it is this agent's turn, and back to sleep until it is due: a delta cycle later
+    // where another one that is due at this time goes first.
     void run()
     {
         const uint64_t now = sc_core::sc_time_stamp().value();
-        uint64_t horizon = VS_NEVER;
-        if (sc_core::sc_pending_activity()) {
-            horizon = now + sc_core::sc_time_to_pending_activity().value();
+        uint64_t first_ps = 0;
+        if (!kernel_.stopped && vs_agenda_first(&kernel_.agenda, &first_ps) == number_ &&
+            first_ps <= now) {
+            const uint64_t horizon = vs_agenda_begin(&kernel_.agenda, number_, now);
+            const uint64_t next = agent_.step(agent_.ctx, now, horizon);
+            vs_agenda_end(&kernel_.agenda, number_, next > now ? next : now);
         }
-        const uint64_t next = agent_.step(agent_.ctx, now, horizon);
-        if (next == VS_NEVER) {
+        const uint64_t due = vs_agenda_due(&kernel_.agenda, number_);
+        if (due == VS_NEVER) {
             next_trigger(wake_);
         } else {
-            next_trigger(sc_core::sc_time::from_value(next > now ? next - now : 0), wake_);
+            next_trigger(sc_core::sc_time::from_value(due > now ? due - now : 0), wake_);
         }
     }
 
     vs_agent agent_;
+    systemc_kernel &kernel_;
+    unsigned number_;
     sc_core::sc_event wake_;
 };
 
-struct systemc_kernel {
-    std::vector<std::unique_ptr<agent_module>> agents;
-    bool stopped = false;
-};
-
+// A kernel in SystemC's fresh context; what SystemC calls errors is thrown.
 void *create()
 {
     setenv("SYSTEMC_DISABLE_COPYRIGHT_MESSAGE", "1", 1);
@@ -70,22 +87,29 @@ void *create()
     return new (std::nothrow) systemc_kernel;
 }
 
-unsigned add(void *kernel, const vs_agent *agent)
+// A module of SystemC for the agent, under a name that SystemC takes.
+bool add(void *kernel, const vs_agent *agent, unsigned *number)
 {
     auto *k = static_cast<systemc_kernel *>(kernel);
+    *number = k->agenda.n;
+    if (!vs_agenda_add(&k->agenda)) {
+        return false;
+    }
     std::string name = agent->name;
     for (char &c : name) {
         c = c == '/' || c == '.' ? '_' : c;
     }
-    k->agents.push_back(std::make_unique<agent_module>(name.c_str(), *agent));
-    return static_cast<unsigned>(k->agents.size() - 1);
+    k->agents.push_back(std::make_unique<agent_module>(name.c_str(), *agent, *k, *number));
+    return true;
 }
 
+// As agent_module's.
 void wake(void *kernel, unsigned agent, uint64_t at_ps)
 {
     static_cast<systemc_kernel *>(kernel)->agents[agent]->wake(at_ps);
 }
 
+// SystemC until nothing is pending or stop().
 bool run(void *kernel, char *error, size_t bytes)
 {
     auto *k = static_cast<systemc_kernel *>(kernel);
@@ -99,6 +123,7 @@ bool run(void *kernel, char *error, size_t bytes)
     }
 }
 
+// The delta cycle under way ends; no agent is called in it.
 void stop(void *kernel)
 {
     auto *k = static_cast<systemc_kernel *>(kernel);
@@ -108,12 +133,14 @@ void stop(void *kernel)
     }
 }
 
+// Modules must be gone before the context, which is made afresh for the next machine of this
+// process.
 void destroy(void *kernel)
 {
     auto *k = static_cast<systemc_kernel *>(kernel);
     k->agents.clear();
+    vs_agenda_free(&k->agenda);
     delete k;
-    // a fresh context for the next platform of this process; modules must be gone before
     sc_core::sc_get_curr_simcontext()->reset();
 }
 

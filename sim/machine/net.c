@@ -325,9 +325,10 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc,
                        net->agent.count);
     struct vs_agent tx = {"nic0_tx", net, tx_step}, rx = {"nic0_rx", net, rx_step};
-    net->tx_agent = vs_kernel_add(p->kernel, &tx);
-    net->rx_agent = vs_kernel_add(p->kernel, &rx);
-    return VS_OK;
+    return vs_kernel_add(p->kernel, &tx, &net->tx_agent) &&
+                   vs_kernel_add(p->kernel, &rx, &net->rx_agent)
+               ? VS_OK
+               : VS_E_NOMEM;
 }
 
 void machine_net_end(struct vs_platform *p)

@@ -280,8 +280,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     char agent_name[16];
     snprintf(agent_name, sizeof agent_name, "vcpu%u", index);
     agent.name = agent_name;
-    v->agent = vs_kernel_add(p->kernel, &agent);
-    return VS_OK;
+    return vs_kernel_add(p->kernel, &agent, &v->agent) ? VS_OK : VS_E_NOMEM;
 }
 
 /* The bottom of memory is the recording's: how much, in whole 2M, and whether enough is left. */
@@ -434,7 +433,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     enum vs_status s = errors->n > before ? VS_E_CONFIG : VS_OK;
     p->ledger = vs_ledger_create(options->seed);
     char error[512];
-    p->kernel = vs_kernel_create(error, sizeof error);
+    p->kernel = vs_kernel_create((enum vs_kernel_kind)p->sim.kernel, error, sizeof error);
     if (!p->kernel) {
         vs_error(errors, "%s", error);
         s = s ? s : VS_E_RUN;

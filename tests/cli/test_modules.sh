@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# SystemC and libarchive are loaded when something needs them: an installed program finds its own
+# SystemC and libarchive are loaded when something needs them (sim.kernel=systemc, an archive): an installed program finds its own
 # module wherever it is called from and moved to; what is missing is named, and the rest works.
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/m.db
@@ -12,13 +12,16 @@ ok "installs" cmake --install "$VIRTSIM_BUILD" --prefix "$work/first"
 mv "$work/first" "$work/usr"
 here=$(pwd)
 cd / || exit 1
-ok "an installed program runs a workload" env VIRTSIM_HOME="$work/usr/share/virtsim" "$work/usr/bin/virtsim" run "$work/small.lua" --db "$db"
-equal "and stores it" 1 "$("$work/usr/bin/virtsim" list runs --db "$db" | grep -c small)"
+installed() { env VIRTSIM_HOME="$work/usr/share/virtsim" "$work/usr/bin/virtsim" "$@"; }
+ok "an installed program runs a workload in SystemC" installed run "$work/small.lua" --set sim.kernel=systemc --db "$db"
+equal "and stores it" 1 "$(installed list runs --db "$db" | grep -c small)"
 find "$work/usr" -name virtsim-systemc.so -exec rm {} +
-refused "without its module a run says what is missing" 2 "virtsim-systemc.so" "$work/usr/bin/virtsim" run "$work/small.lua" --db "$db"
+refused "without its module a run in it says what is missing" 2 "virtsim-systemc.so" installed run "$work/small.lua" --set sim.kernel=systemc --db "$db"
 equal "in one message" 1 "$(wc -l <"$work/err")"
-equal "and leaves no row" 1 "$("$work/usr/bin/virtsim" list runs --db "$db" | grep -c small)"
-ok "what runs nothing needs none" "$work/usr/bin/virtsim" list machines
+equal "with what would be right" 1 "$(grep -c "sim.kernel = plain" "$work/err")"
+equal "and leaves no row" 1 "$(installed list runs --db "$db" | grep -c small)"
+ok "what does not run in it needs none" installed run "$work/small.lua" --db "$db"
+ok "nor does what runs nothing" installed list machines
 cd "$here" || exit 1
 
 mkdir "$work/none"

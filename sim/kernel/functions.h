@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What the shared module with SystemC in it gives to kernel.c, under the name "vs_kernel_systemc".
+/*
+ * What a kernel gives to kernel.c: plain.c in the program, systemc.cpp in a shared module that is
+ * opened when a machine asks for it.
  */
-#ifndef VIRTSIM_SIM_KERNEL_MODULE_H
-#define VIRTSIM_SIM_KERNEL_MODULE_H
+#ifndef VIRTSIM_SIM_KERNEL_FUNCTIONS_H
+#define VIRTSIM_SIM_KERNEL_FUNCTIONS_H
 
 #include "kernel.h"
 
@@ -12,11 +14,13 @@
 /* Each is the function of kernel.h of that name; `k` is what create() returned. */
 struct vs_kernel_functions {
     void *(*create)(void);
-    unsigned (*add)(void *k, const struct vs_agent *agent);
+    bool (*add)(void *k, const struct vs_agent *agent, unsigned *number); /* false: no memory */
     void (*wake)(void *k, unsigned agent, uint64_t at_ps);
     bool (*run)(void *k, char *error, size_t bytes);
     void (*stop)(void *k);
     void (*destroy)(void *k);
 };
+
+extern const struct vs_kernel_functions vs_kernel_plain;
 
 #endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which agent is next: the order that both kernels keep. An agent is due at the earlier of two
+ * times: the one it asked for when it last ran, and the one somebody woke it for. Of those that are
+ * due first, the one that was added first goes first; each goes once for a time, however often it
+ * was woken for it.
+ */
+#ifndef VIRTSIM_SIM_KERNEL_AGENDA_H
+#define VIRTSIM_SIM_KERNEL_AGENDA_H
+
+#include "kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* When an agent is due. */
+struct vs_due {
+    uint64_t own_ps; /* what its last step asked for */
+    uint64_t woken_ps;
+};
+
+struct vs_agenda {
+    struct vs_due *due; /* of agent i */
+    unsigned n, room;
+};
+
+/* One agent more, due at 0; false: no memory. */
+bool vs_agenda_add(struct vs_agenda *a);
+/* Has the agent called at `at_ps`, or earlier if it is woken for an earlier time already. */
+void vs_agenda_wake(struct vs_agenda *a, unsigned agent, uint64_t at_ps);
+/* When the agent is due; VS_NEVER: when it is woken. */
+uint64_t vs_agenda_due(const struct vs_agenda *a, unsigned agent);
+/* The agent that is next, and when; VS_NEVER: nobody. */
+unsigned vs_agenda_first(const struct vs_agenda *a, uint64_t *at_ps);
+/* The agent is about to run at `now_ps`: returns the next time at which any agent is due, its
+ * horizon. */
+uint64_t vs_agenda_begin(struct vs_agenda *a, unsigned agent, uint64_t now_ps);
+/* Its step has returned the time of its next one. */
+void vs_agenda_end(struct vs_agenda *a, unsigned agent, uint64_t next_ps);
+/* Gives the memory back. */
+void vs_agenda_free(struct vs_agenda *a);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
