@@ -480,11 +480,10 @@ static void unknown_operation(struct explain *e)
     for (size_t i = 0; names && i < n; i++) {
         names[all + i] = a[i].alias;
     }
-    const char *near = names ? vs_nearest(e->op, names, all + n) : NULL;
-    vs_error(&e->r.errors,
-             near ? "unknown operation '%s'; did you mean '%s'?"
-                  : "unknown operation '%s'; 'virtsim list operations' names them",
-             e->op, near);
+    char hint[VS_SUGGEST];
+    vs_error(&e->r.errors, "unknown operation '%s'; %s", e->op,
+             vs_suggest(e->op, names, names ? all + n : 0, "'virtsim list operations' names them",
+                        hint, sizeof hint));
     free(names);
 }
 

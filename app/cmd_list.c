@@ -430,14 +430,16 @@ int cmd_list(int argc, char **argv)
         i++;
     }
     if (!l.what || i == N) {
-        const char *near = l.what ? vs_nearest(l.what, names, N) : NULL;
-        vs_error(
-            &l.errors,
-            near
-                ? "list %s: unknown; did you mean '%s'?"
-                : "list%s: one of runs, machines, borrows, workloads, parameters, knobs, accounts, "
-                  "counters, operations, formats, requests, claims is needed",
-            near ? l.what : "", near);
+        char hint[VS_SUGGEST];
+        static const char one_of[] =
+            "one of runs, machines, borrows, workloads, parameters, knobs, accounts, counters, "
+            "operations, formats, requests, claims is needed";
+        if (l.what) {
+            vs_error(&l.errors, "list %s: unknown; %s", l.what,
+                     vs_suggest(l.what, names, N, one_of, hint, sizeof hint));
+        } else {
+            vs_error(&l.errors, "list: %s", one_of);
+        }
     }
     if (l.errors.n) {
         return report(&l.errors, VS_E_INPUT, false);

@@ -79,11 +79,9 @@ static int dispatch(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
         }
     }
-    const char *near = vs_nearest(argv[1], names, N);
-    fprintf(stderr,
-            near ? "virtsim: unknown command '%s'; did you mean '%s'?\n"
-                 : "virtsim: unknown command '%s'; 'virtsim --help' lists them\n",
-            argv[1], near);
+    char hint[VS_SUGGEST];
+    fprintf(stderr, "virtsim: unknown command '%s'; %s\n", argv[1],
+            vs_suggest(argv[1], names, N, "'virtsim --help' lists them", hint, sizeof hint));
     return EXIT_REQUEST;
 }
 

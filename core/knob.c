@@ -286,12 +286,10 @@ static enum vs_status unknown_path(struct vs_knobs *k, const char *path,
     for (size_t i = 0; names && i < k->n; i++) {
         names[i] = k->knob[i].desc->path;
     }
-    const char *near = names ? vs_nearest(path, names, k->n) : NULL;
-    if (near) {
-        vs_error(errors, "%s: unknown knob '%s'; did you mean '%s'?", by, path, near);
-    } else {
-        vs_error(errors, "%s: unknown knob '%s'; 'virtsim list knobs' names them all", by, path);
-    }
+    char hint[VS_SUGGEST];
+    vs_error(errors, "%s: unknown knob '%s'; %s", by, path,
+             vs_suggest(path, names, names ? k->n : 0, "'virtsim list knobs' names them all", hint,
+                        sizeof hint));
     free(names);
     return VS_E_UNKNOWN;
 }

@@ -45,30 +45,28 @@ static int is_script(const struct dirent *e)
     return dot && !strcmp(dot, ".lua");
 }
 
-bool vs_home_nearest(const char *name, char *out, size_t bytes)
+const char *vs_home_suggest(const char *name, const char *otherwise, char *out, size_t bytes)
 {
     const char *slash = strrchr(name, '/'), *dot = strrchr(slash ? slash : name, '.');
-    char folder[4096] = "workloads", at[4096], word[256];
+    char folder[4096] = "workloads/", at[4096], word[256];
     if (slash) {
-        snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash + 1 - name), name);
         name = slash + 1;
     }
     snprintf(word, sizeof word, "%.*s", dot ? (int)(dot - name) : (int)strlen(name), name);
     struct dirent **entry = NULL;
     int n = scandir(vs_home_path(folder, at, sizeof at), &entry, is_script, alphasort);
-    const char **stem = n > 0 ? malloc((size_t)n * sizeof *stem) : NULL;
-    for (int i = 0; stem && i < n; i++) {
+    size_t all = n > 0 ? (size_t)n : 0;
+    const char **stem = malloc((all ? all : 1) * sizeof *stem);
+    for (size_t i = 0; stem && i < all; i++) {
         *strrchr(entry[i]->d_name, '.') = '\0';
         stem[i] = entry[i]->d_name;
     }
-    const char *near = stem ? vs_nearest(word, stem, (size_t)n) : NULL;
-    if (near) {
-        snprintf(out, bytes, "%s/%s.lua", folder, near);
-    }
-    for (int i = 0; i < n; i++) {
+    vs_suggest_in(word, stem, stem ? all : 0, folder, ".lua", otherwise, out, bytes);
+    for (size_t i = 0; i < all; i++) {
         free(entry[i]);
     }
     free(entry);
     free(stem);
-    return near != NULL;
+    return out;
 }

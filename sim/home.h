@@ -10,8 +10,8 @@
 const char *vs_home(void);
 /* `name` as given when it exists, else home/name; the file may still be missing. Returns out. */
 const char *vs_home_path(const char *name, char *out, size_t bytes);
-/* The script whose name is nearest to a missing one's: in its folder, or in workloads when it has
- * none. False when none is near. */
-bool vs_home_nearest(const char *name, char *out, size_t bytes);
+/* What a script that is not there may have meant: those of its folder, or of workloads when it has
+ * none, as vs_suggest says it. Returns out. */
+const char *vs_home_suggest(const char *name, const char *otherwise, char *out, size_t bytes);
 
 #endif

@@ -35,11 +35,9 @@ enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_
     char near[4500] = "";
     vs_home_path(r->input, p->path, sizeof p->path);
     if (access(p->path, F_OK) && errno == ENOENT) {
-        bool found = vs_home_nearest(r->input, near, sizeof near);
-        vs_error(errors,
-                 found ? "unknown workload '%s'; did you mean '%s'?"
-                       : "unknown workload '%s'; 'virtsim list workloads' names the shipped ones",
-                 r->input, near);
+        vs_error(errors, "unknown workload '%s'; %s", r->input,
+                 vs_home_suggest(r->input, "'virtsim list workloads' names the shipped ones", near,
+                                 sizeof near));
         return VS_E_INPUT;
     }
     enum vs_status st = vs_workload_load(p->path, knobs, r->options.seed, &p->workload, errors);

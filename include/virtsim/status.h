@@ -35,8 +35,16 @@ struct vs_errors {
 void vs_error(struct vs_errors *e, const char *fmt, ...) VS_PRINTF(2, 3);
 void vs_errors_free(struct vs_errors *e);
 
-/* The candidate nearest to `word` (edit distance), or NULL when none is near enough to be a typo.
- */
-const char *vs_nearest(const char *word, const char *const *candidates, size_t n);
+#define VS_SUGGEST 320u /* bytes that hold a suggestion */
+
+/* What an unknown word may have meant among the names, as a message's last words: "did you mean
+ * 'a', 'b' or 'c'?". Names that begin with the word come first, then those that share its parts,
+ * then the one a typo away. When nothing is like it: `otherwise`, or (NULL) some of the names.
+ * Returns out. */
+const char *vs_suggest(const char *word, const char *const *names, size_t n, const char *otherwise,
+                       char *out, size_t bytes);
+/* The same, with each name between `before` and `after`, such as a folder and ".lua". */
+const char *vs_suggest_in(const char *word, const char *const *names, size_t n, const char *before,
+                          const char *after, const char *otherwise, char *out, size_t bytes);
 
 #endif

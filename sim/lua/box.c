@@ -310,9 +310,8 @@ void vs_box_only(lua_State *L, int index, const char *what, const char *const *n
         luaL_error(L, "%s: fields are named, as in { %s = ... }", what, names[0]);
     }
     if (unknown) {
-        const char *near = vs_nearest(unknown, names, n);
-        luaL_error(L,
-                   near ? "%s: unknown field '%s'; did you mean '%s'?" : "%s: unknown field '%s'",
-                   what, unknown, near);
+        char hint[VS_SUGGEST];
+        luaL_error(L, "%s: unknown field '%s'; %s", what, unknown,
+                   vs_suggest(unknown, names, n, NULL, hint, sizeof hint));
     }
 }

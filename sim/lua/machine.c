@@ -412,17 +412,14 @@ static bool locate(struct loader *ld, enum vs_slot slot, const char *name, char 
     }
     struct names all = {{NULL}, 0};
     each(ld->home, folder, collect, &all);
-    const char *near = vs_nearest(name, all.name, all.n);
+    char hint[VS_SUGGEST];
     if (slot == MACHINE) {
-        vs_error(ld->errors,
-                 near ? "unknown machine '%s'; did you mean '%s'?"
-                      : "unknown machine '%s'; 'virtsim list machines' names them all",
-                 name, near);
+        vs_error(ld->errors, "unknown machine '%s'; %s", name,
+                 vs_suggest(name, all.name, all.n, "'virtsim list machines' names them all", hint,
+                            sizeof hint));
     } else {
-        vs_error(ld->errors,
-                 near ? "%s: nothing called '%s' in scripts/lua/%s; did you mean '%s'?"
-                      : "%s: nothing called '%s' in scripts/lua/%s",
-                 ld->file, name, folder, near);
+        vs_error(ld->errors, "%s: nothing called '%s' in scripts/lua/%s; %s", ld->file, name,
+                 folder, vs_suggest(name, all.name, all.n, NULL, hint, sizeof hint));
     }
     for (size_t i = 0; i < all.n; i++) {
         free((void *)(uintptr_t)all.name[i]);

@@ -325,11 +325,10 @@ int vs__cpu_has(lua_State *L)
             names[n++] = lines[i].name;
         }
     }
-    const char *near = vs_nearest(name, names, n);
-    return luaL_error(L,
-                      near ? "has: no instruction '%s'; did you mean '%s'?"
-                           : "has: no instruction '%s'; 'virtsim list requests' names them",
-                      name, near);
+    char hint[VS_SUGGEST];
+    return luaL_error(
+        L, "has: no instruction '%s'; %s", name,
+        vs_suggest(name, names, n, "'virtsim list requests' names them", hint, sizeof hint));
 }
 
 /* ---- the list as text ---- */

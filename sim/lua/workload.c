@@ -273,11 +273,9 @@ static int unknown_parameter(lua_State *L)
     for (size_t i = 0; i < w->n_params; i++) {
         names[i] = w->param[i].name;
     }
-    const char *near = vs_nearest(key, names, w->n_params);
-    return luaL_error(L,
-                      near ? "no parameter '%s' is declared; did you mean '%s'?"
-                           : "no parameter '%s' is declared",
-                      key, near);
+    char hint[VS_SUGGEST];
+    return luaL_error(L, "no parameter '%s' is declared; %s", key,
+                      vs_suggest(key, names, w->n_params, NULL, hint, sizeof hint));
 }
 
 static void push_values(lua_State *L, struct vs_workload *w, const struct vs_knobs *knobs)
