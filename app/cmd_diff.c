@@ -81,7 +81,7 @@ int cmd_diff(int argc, char **argv)
                                   "RUN RUN",
                                   "Two stored runs side by side: what they were made of, "
                                   "operations, time and counters that differ.",
-                                  NULL,
+                                  stored_children,
                                   NULL,
                                   NULL};
     static const char *const columns[] = {"kind", "actor", "name", "first", "second", "ratio"};
@@ -91,14 +91,20 @@ int cmd_diff(int argc, char **argv)
     if (status) {
         return status;
     }
+    bool rows = !s.metrics.metrics.n; /* what was asked for, or all that differs */
     sqlite3_stmt *st = stored_query(db, rows_sql, s.run[0], s.run[1]);
-    struct out *o = out_begin(s.format, columns, 6);
+    struct out *o = rows ? out_begin(s.format, columns, 6) : NULL;
     while (vs_db_row(db, st)) {
         warn(st);
-        print_row(o, st);
+        if (rows) {
+            print_row(o, st);
+        }
     }
     sqlite3_finalize(st);
     out_end(o, stdout);
+    if (!rows) {
+        points_two(db, s.run, &s.metrics.metrics, s.format);
+    }
     status = unread(db, status);
     vs_db_close(db);
     return status;

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* run and replay: one workload or trace on one machine, once or for several seeds. */
 #define _GNU_SOURCE
-#include "cmd.h"
+#include "points.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+struct run_args {
+    struct request r;
+    struct metric_args metrics;
+};
+
 static error_t argument(int key, char *arg, struct argp_state *state)
 {
-    struct request *r = state->input;
+    struct run_args *a = state->input;
+    struct request *r = &a->r;
     switch (key) {
     case ARGP_KEY_INIT:
+        a->metrics.errors = &r->errors;
         state->child_inputs[0] = r;
+        state->child_inputs[1] = &a->metrics;
         return 0;
     case ARGP_KEY_ARG:
         if (!r->session.input) {
@@ -98,8 +106,21 @@ static void print_spread(struct vs_db *db, int64_t first, int64_t last, enum out
     out_end(o, stdout);
 }
 
-static int run_seeds(struct request *r, struct vs_session *prepared, struct vs_db *db)
+/* What was asked for of runs first..last. */
+static void print_metrics(struct vs_db *db, int64_t first, int64_t last, const struct vs_metrics *m,
+                          enum out_format format)
 {
+    if (first == last) {
+        points_one(db, last, m, format);
+    } else {
+        (void)points_print(db, first, last, m, format);
+    }
+}
+
+static int run_seeds(struct run_args *a, struct vs_session *prepared, struct vs_db *db)
+{
+    struct request *r = &a->r;
+    const struct vs_metrics *metrics = &a->metrics.metrics;
     int64_t first = 0, run = 0;
     uint64_t seed = r->session.options.seed;
     for (unsigned i = 0; i < r->seeds; i++) {
@@ -111,6 +132,10 @@ static int run_seeds(struct request *r, struct vs_session *prepared, struct vs_d
             return status;
         }
         first = first ? first : run;
+    }
+    if (metrics->n) {
+        print_metrics(db, first, run, metrics, r->format);
+        return unread(db, EXIT_DONE);
     }
     if (r->seeds > 1) {
         print_spread(db, first, run, r->format);
@@ -144,14 +169,16 @@ static enum vs_status begin(struct request *r, struct vs_session **s, struct vs_
 
 int cmd_run(int argc, char **argv)
 {
-    struct request r;
-    request_init(&r, argc, argv);
-    r.session.is_trace = !strcmp(argv[0], "replay");
-    static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+    static struct run_args args;
+    request_init(&args.r, argc, argv);
+    struct request *r = &args.r;
+    r->session.is_trace = !strcmp(argv[0], "replay");
+    static const struct argp_child children[] = {
+        {&request_argp, 0, NULL, 0}, {&metric_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
     const struct argp a = {NULL,
                            argument,
-                           r.session.is_trace ? "TRACE|- [TRACE...]" : "WORKLOAD.lua",
-                           r.session.is_trace
+                           r->session.is_trace ? "TRACE|- [TRACE...]" : "WORKLOAD.lua",
+                           r->session.is_trace
                                ? "Replays recorded traces (plain, compressed or in archives; "
                                  "format detected) or a recording of a "
                                  "run on a machine, each on a vCPU of its own."
@@ -159,31 +186,31 @@ int cmd_run(int argc, char **argv)
                            children,
                            NULL,
                            NULL};
-    parse(&a, argc, argv, &r);
-    request_trace_options(&r);
-    if (r.session.record && (r.seeds > 1 || r.dry_run)) {
-        vs_error(&r.errors, "--record: records one run; --seeds and --dry-run do not go with it");
+    parse(&a, argc, argv, &args);
+    request_trace_options(r);
+    if (r->session.record && (r->seeds > 1 || r->dry_run)) {
+        vs_error(&r->errors, "--record: records one run; --seeds and --dry-run do not go with it");
     }
-    if (r.session.input && !strcmp(r.session.input, "-") && r.seeds > 1) {
-        vs_error(&r.errors, "--seeds %u: standard input can be read only once", r.seeds);
+    if (r->session.input && !strcmp(r->session.input, "-") && r->seeds > 1) {
+        vs_error(&r->errors, "--seeds %u: standard input can be read only once", r->seeds);
     }
-    if (!r.quiet) {
-        r.session.options.progress = progress_callback;
+    if (!r->quiet) {
+        r->session.options.progress = progress_callback;
     }
     struct vs_session *s = NULL;
     struct vs_db *db = NULL;
-    enum vs_status st = begin(&r, &s, &db);
+    enum vs_status st = begin(r, &s, &db);
     int status = EXIT_DONE;
     if (st) {
-        status = report(&r.errors, st, false);
-    } else if (r.dry_run) {
-        print_configuration(s, r.format);
+        status = report(&r->errors, st, false);
+    } else if (r->dry_run) {
+        print_configuration(s, r->format);
     } else {
-        status = run_seeds(&r, s, db);
+        status = run_seeds(&args, s, db);
         s = NULL;
     }
     vs_session_close(s);
     vs_db_close(db);
-    request_free(&r);
+    request_free(r);
     return status;
 }

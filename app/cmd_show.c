@@ -239,12 +239,18 @@ int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counte
 int cmd_show(int argc, char **argv)
 {
     static const struct argp a = {
-        stored_options, stored_option, "RUN", "Prints a stored run again.", NULL, NULL, NULL};
+        stored_options,  stored_option, "RUN", "Prints a stored run again.",
+        stored_children, NULL,          NULL};
     struct stored s = {.want = 1};
     struct vs_db *db;
     int status = stored_open(&s, argc, argv, &a, &db);
     if (!status) {
-        status = print_run(db, s.run[0], s.format, true);
+        if (s.metrics.metrics.n) {
+            points_one(db, s.run[0], &s.metrics.metrics, s.format);
+            status = unread(db, status);
+        } else {
+            status = print_run(db, s.run[0], s.format, true);
+        }
         vs_db_close(db);
     }
     return status;

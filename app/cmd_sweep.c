@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* sweep: every combination of varied knobs. */
 #define _GNU_SOURCE
-#include "cmd.h"
+#include "points.h"
 
 #include "sweep/sweep.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 struct sweep_args {
     struct request r;
     struct vs_sweep s;
+    struct metric_args metrics;
 };
 
 static error_t option(int key, char *arg, struct argp_state *state)
@@ -21,7 +21,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
     uint64_t v;
     switch (key) {
     case ARGP_KEY_INIT:
+        a->metrics.errors = &a->r.errors;
         state->child_inputs[0] = &a->r;
+        state->child_inputs[1] = &a->metrics;
         return 0;
     case 'v':
         vs_sweep_axis(&a->s, arg, &a->r.errors);
@@ -58,42 +60,6 @@ static void show_progress(void *ctx, size_t done, size_t all, double seconds)
     }
 }
 
-/* How many there are. */
-static int64_t print_points(struct vs_db *db, int64_t first, enum out_format format)
-{
-    static const char *const columns[] = {"run",     "machine", "point", "simulated_ms",
-                                          "load_ns", "walk_ns", "walks"};
-    static const char sql[] =
-        "SELECT run, machine, point, (end_ps - roi_ps) / 1e9,"
-        " (SELECT 1.0 * sum(total_ps) / nullif(sum(n), 0) / 1e3 FROM op WHERE op.run = r.run AND "
-        "op = 'access.load' AND actor LIKE 'vcpu%/guest'),"
-        " (SELECT 1.0 * sum(total_ps) / nullif(sum(n), 0) / 1e3 FROM op WHERE op.run = r.run AND "
-        "op = 'walk' AND actor LIKE 'vcpu%/guest'),"
-        " (SELECT sum(n) FROM op WHERE op.run = r.run AND op = 'walk' AND actor LIKE "
-        "'vcpu%/guest') FROM run r WHERE run >= ? ORDER BY run";
-    int64_t rows = 0;
-    struct out *o = out_begin(format, columns, 7);
-    sqlite3_stmt *st = vs_db_query(db, sql);
-    if (st) {
-        sqlite3_bind_int64(st, 1, first);
-        for (; vs_db_row(db, st); rows++) {
-            out_int(o, sqlite3_column_int64(st, 0));
-            out_text(o, (const char *)sqlite3_column_text(st, 1));
-            out_text(o, (const char *)sqlite3_column_text(st, 2));
-            for (int i = 3; i < 6; i++) {
-                out_real(o,
-                         sqlite3_column_type(st, i) == SQLITE_NULL ? NAN
-                                                                   : sqlite3_column_double(st, i),
-                         3);
-            }
-            out_int(o, sqlite3_column_int64(st, 6));
-        }
-    }
-    sqlite3_finalize(st);
-    out_end(o, stdout);
-    return rows;
-}
-
 static enum vs_status store(struct sweep_args *a, struct vs_db *db)
 {
     int64_t first = 0;
@@ -101,7 +67,7 @@ static enum vs_status store(struct sweep_args *a, struct vs_db *db)
     if (st == VS_E_BOUNDS) { /* no point: what run says of each of them */
         return st;
     }
-    int64_t rows = print_points(db, first, a->r.format);
+    int64_t rows = points_print(db, first, INT64_MAX, &a->metrics.metrics, a->r.format);
     if (a->r.format == OUT_TABLE) {
         printf("\n%" PRId64 " of %zu points stored in %s\n", rows, vs_sweep_points(&a->s), a->r.db);
     }
@@ -119,7 +85,8 @@ int cmd_sweep(int argc, char **argv)
         {"jobs", 'j', "N", 0, "worker processes (default 1)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
-    static const struct argp_child children[] = {{&request_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+    static const struct argp_child children[] = {
+        {&request_argp, 0, NULL, 0}, {&metric_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
     static const struct argp p = {options,
                                   option,
                                   "WORKLOAD.lua|TRACE",
@@ -127,7 +94,7 @@ int cmd_sweep(int argc, char **argv)
                                   children,
                                   NULL,
                                   NULL};
-    struct sweep_args a = {.s = {.jobs = 1}};
+    static struct sweep_args a = {.s = {.jobs = 1}};
     request_init(&a.r, argc, argv);
     parse(&p, argc, argv, &a);
     const char *dot = a.r.session.input ? strrchr(a.r.session.input, '.') : NULL;

@@ -11,11 +11,17 @@ const struct argp_option stored_options[] = {
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
+const struct argp_child stored_children[] = {{&metric_argp, 0, NULL, 0}, {NULL, 0, NULL, 0}};
+
 error_t stored_option(int key, char *arg, struct argp_state *state)
 {
     struct stored *s = state->input;
     uint64_t v;
     switch (key) {
+    case ARGP_KEY_INIT:
+        s->metrics.errors = &s->errors;
+        state->child_inputs[0] = &s->metrics;
+        return 0;
     case KEY_DB:
         s->db = arg;
         return 0;

@@ -3,18 +3,20 @@
 #ifndef VIRTSIM_APP_STORED_H
 #define VIRTSIM_APP_STORED_H
 
-#include "cmd.h"
+#include "points.h"
 
 struct stored {
     const char *db;
     enum out_format format;
     int64_t run[2];
     int n, want;
+    struct metric_args metrics;
     struct vs_errors errors;
 };
 
 /* Options of a command about stored runs, and its parser (input: struct stored). */
 extern const struct argp_option stored_options[];
+extern const struct argp_child stored_children[];
 error_t stored_option(int key, char *arg, struct argp_state *state);
 /* Parses and opens; all runs asked for are there. An exit status. */
 int stored_open(struct stored *s, int argc, char **argv, const struct argp *a, struct vs_db **db);

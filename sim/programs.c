@@ -3,6 +3,7 @@
 
 #include "home.h"
 #include "lua/workload.h"
+#include "metric/metric.h"
 #include "recording/recording.h"
 #include "replay/replay.h"
 #include "replay/system.h"
@@ -29,6 +30,27 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* The metrics that the workload states are there. */
+static enum vs_status check_metrics(const struct vs_workload *w, const char *path,
+                                    struct vs_errors *errors)
+{
+    struct vs_workload_info info = vs_workload_info(w);
+    static struct vs_metrics found;
+    enum vs_status worst = VS_OK;
+    char by[4200];
+    snprintf(by, sizeof by, "%s:%d: metrics:", path, info.metrics_line);
+    found.n = 0;
+    for (const char *at = info.metrics; *at;) {
+        char text[VS_METRIC_TEXT];
+        size_t n = strcspn(at, " ");
+        snprintf(text, sizeof text, "%.*s", (int)n, at);
+        enum vs_status st = vs_metrics_add(&found, text, by, errors);
+        worst = worst ? worst : st;
+        at += n + (at[n] == ' ');
+    }
+    return worst ? VS_E_INPUT : VS_OK;
+}
+
 enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_session_request *r,
                                          struct vs_knobs *knobs, struct vs_errors *errors)
 {
@@ -41,6 +63,7 @@ enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_
         return VS_E_INPUT;
     }
     enum vs_status st = vs_workload_load(p->path, knobs, r->options.seed, &p->workload, errors);
+    st = st ? st : check_metrics(p->workload, p->path, errors);
     if (!st) {
         join(p->name, sizeof p->name, vs_workload_info(p->workload).name);
         p->n_vcpus = vs_workload_info(p->workload).n_vcpus;

@@ -3,6 +3,8 @@
 
 #include "home.h"
 #include "lua/watch.h"
+#include "lua/workload.h"
+#include "metric/metric.h"
 #include "programs.h"
 #include "recording/recording.h"
 #include "request/request.h"
@@ -374,6 +376,8 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
     gethostname(host, sizeof host - 1);
     char records[VS_SESSION_TEXT]; /* of each trace; "" for a workload */
     vs_programs_records(&s->programs, records, sizeof records);
+    const char *metrics =
+        s->programs.workload ? vs_workload_info(s->programs.workload).metrics : "";
     const struct vs_provenance provenance[] = {
         {"version", VS_VERSION},
         {"commit", VS_COMMIT},
@@ -387,6 +391,7 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         {"cpu_s", text_of(cpu, sizeof cpu, "%.3f", s->cpu_s)},
         {"peak_kib", text_of(peak, sizeof peak, "%.0f", (double)usage.ru_maxrss)},
         {"jobs", text_of(jobs, sizeof jobs, "%.0f", (double)r->jobs)},
+        {VS_METRIC_KEY, metrics},
     };
     struct vs_run_record record = {
         .info = {.command = r->is_trace ? "replay" : "run",
@@ -405,7 +410,7 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         .n_groups = s->machine.n_groups,
         .ledger = vs_platform_ledger(s->platform),
         .provenance = provenance,
-        .n_provenance = sizeof provenance / sizeof provenance[0],
+        .n_provenance = sizeof provenance / sizeof provenance[0] - !*metrics,
         .epochs = epochs,
         .n_epochs = n_epochs,
         .marks = marks,

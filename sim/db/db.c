@@ -94,6 +94,7 @@ static enum vs_status store_aliases(struct vs_db *db)
 enum vs_status vs__db_schema(struct vs_db *db)
 {
     enum vs_status s = vs_db_exec(db, vs_db_schema_sql);
+    s = s ? s : vs_db_exec(db, vs_db_views_sql);
     return s ? s : store_aliases(db);
 }
 
@@ -171,6 +172,18 @@ static enum vs_status check_writable(struct vs_db *db)
     s = s && sqlite3_errcode(db->sql) == SQLITE_FULL ? VS_OK : s;
     sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     return s;
+}
+
+/* A database of this version may have been made before its newest views: they need no new version,
+ * nothing that was there changes. What is in the way is told when a run is stored. */
+static void add_views(struct vs_db *db)
+{
+    int64_t there = 1;
+    static const char look[] =
+        "SELECT count(*) FROM sqlite_master WHERE type = 'view' AND name = 'metric'";
+    if (!pragma_number(db, look, &there) && !there) {
+        (void)sqlite3_exec(db->sql, vs_db_views_sql, NULL, NULL, NULL);
+    }
 }
 
 /* The folder, if only that is missing; failing is reported by opening the file. */
@@ -286,6 +299,9 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     enum vs_status s = check_version(db, create);
     if (!s && create) {
         s = check_writable(db);
+        if (!s) {
+            add_views(db);
+        }
     }
     s = s ? s : vs_db_exec(db, "PRAGMA foreign_keys = ON");
     sqlite3_busy_timeout(db->sql, LOCKED_STORE_MS);

@@ -15,8 +15,9 @@ struct vs_db {
     char folder[4096];     /* that was made for it, "" none */
 };
 
-/* schema.sql, embedded by the build, a C string. */
+/* schema.sql and views.sql, embedded by the build, C strings. */
 extern const char vs_db_schema_sql[];
+extern const char vs_db_views_sql[];
 
 /* A name is a file's: SQLite may be built to take "file:..." for a URI. */
 void vs__db_file_name(const char *path, char *out, size_t bytes);

@@ -189,6 +189,45 @@ static int l_workload(lua_State *L)
     return 0;
 }
 
+/* metrics { "op:walk", ... }: what a table of its runs shows when nobody says. Whether there are
+ * such metrics is looked at by who knows them. */
+static int l_metrics(lua_State *L)
+{
+    struct vs_workload *w = loading(L, "metrics");
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    if (*w->metrics) {
+        return luaL_error(L, "metrics: stated already, in line %d", w->metrics_line);
+    }
+    lua_Debug at;
+    if (lua_getstack(L, 1, &at) && lua_getinfo(L, "l", &at)) {
+        w->metrics_line = at.currentline;
+    }
+    size_t n = (size_t)lua_rawlen(L, 1), used = 0;
+    for (size_t i = 1; i <= n; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i);
+        size_t bytes = 0;
+        const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &bytes) : NULL;
+        if (!text || !bytes || strlen(text) != bytes || strpbrk(text, " \t\n")) {
+            *w->metrics = '\0';
+            return luaL_error(L, "metrics: a list of names is needed, such as "
+                                 "metrics { \"op:walk\", \"op:exit.cpuid.p99\" }");
+        }
+        if (used + bytes + 2u > sizeof w->metrics) {
+            *w->metrics = '\0';
+            return luaL_error(L, "metrics: more than the %d characters that a list has",
+                              (int)sizeof w->metrics - 1);
+        }
+        used += (size_t)snprintf(w->metrics + used, sizeof w->metrics - used, "%s%s",
+                                 used ? " " : "", text);
+        lua_settop(L, 1);
+    }
+    if (!used) {
+        return luaL_error(L, "metrics: a list of names is needed, such as metrics { \"op:walk\" }");
+    }
+    return 0;
+}
+
 static enum vs_status hash_file(struct vs_workload *w, const char *path)
 {
     FILE *f = fopen(path, "rb");
@@ -222,8 +261,11 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
         *dot = '\0';
     }
     lua_State *L = w->box->L;
-    static const luaL_Reg top[] = {
-        {"param", l_param}, {"guest", l_guest}, {"workload", l_workload}, {NULL, NULL}};
+    static const luaL_Reg top[] = {{"param", l_param},
+                                   {"guest", l_guest},
+                                   {"workload", l_workload},
+                                   {"metrics", l_metrics},
+                                   {NULL, NULL}};
     for (const luaL_Reg *r = top; r->name; r++) {
         lua_pushlightuserdata(L, w);
         lua_pushcclosure(L, r->func, 1);
@@ -258,7 +300,8 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
 
 struct vs_workload_info vs_workload_info(const struct vs_workload *w)
 {
-    return (struct vs_workload_info){w->name, w->text, w->hash, w->n_guests};
+    return (struct vs_workload_info){w->name,     w->text,    w->hash,
+                                     w->n_guests, w->metrics, w->metrics_line};
 }
 
 unsigned vs_workload_shares(const struct vs_workload *w, unsigned index)

@@ -12,11 +12,15 @@
 
 struct vs_workload;
 
+#define VS_WORKLOAD_METRICS 2048u
+
 struct vs_workload_info {
     const char *name; /* file name without folder and ending */
     const char *text; /* `workload "..."` line of the script, or "" */
     uint64_t hash;    /* FNV-1a of the script's bytes */
     unsigned n_vcpus;
+    const char *metrics; /* that show what it is about, separated by blanks; "" */
+    int metrics_line;    /* of the script, where it states them */
 };
 
 /* Runs the file's top level; its parameters are added to `knobs` (may be NULL). */

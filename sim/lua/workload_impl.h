@@ -28,6 +28,8 @@ struct guest {
 struct vs_workload {
     struct vs_box *box;
     struct vs_knobs *knobs;
+    char metrics[VS_WORKLOAD_METRICS]; /* separated by blanks */
+    int metrics_line;
     char name[128], text[400], error[4200 + VS_BOX_TEXT + 200];
     uint64_t hash;
     struct param param[VS_WORKLOAD_PARAMS];

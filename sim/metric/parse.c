@@ -131,6 +131,17 @@ static enum vs_status read_operation(const struct reader *r, const char *name,
     if (t->n_ops) {
         return VS_OK;
     }
+    const char *dot = strrchr(name, '.');
+    char before[VS_METRIC_NAME];
+    snprintf(before, sizeof before, "%.*s", dot ? (int)(dot - name) : 0, name);
+    enum vs_op op[VS_OP_SAME];
+    if (dot && vs_op_resolve(before, NULL, op)) {
+        vs_error(r->errors, "%s %s: of %s there is no '%s', but %s", r->by, r->text, before,
+                 dot + 1,
+                 t->kind == VS_METRIC_PART ? "mean, n, total and share of its parts"
+                                           : "mean, p50, p90, p99, n and total");
+        return VS_E_UNKNOWN;
+    }
     struct names l = {NULL, 0, 0};
     push_operations(&l);
     enum vs_status st =
@@ -328,7 +339,7 @@ enum vs_status vs_metrics_add(struct vs_metrics *m, const char *text, const char
         st = read_ratio(&r, text + 6, one);
     } else {
         st = read_term(&r, text, &one->term[0], one->text, sizeof one->text);
-        snprintf(one->unit, sizeof one->unit, "%s", one->term[0].unit);
+        memcpy(one->unit, one->term[0].unit, sizeof one->term[0].unit);
     }
     for (size_t i = 0; !st && i < m->n; i++) {
         if (!strcmp(m->list[i].text, one->text)) {

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "points.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VARIED 32u /* columns of what differs between runs */
+#define NAME_BYTES 400u
+
+enum { KEY_METRIC = 512 };
+
+static error_t option(int key, char *arg, struct argp_state *state)
+{
+    struct metric_args *a = state->input;
+    if (key != KEY_METRIC) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    (void)vs_metrics_add(&a->metrics, arg, "--metric", a->errors);
+    return 0;
+}
+
+const struct argp metric_argp = {
+    (const struct argp_option[]){
+        {"metric", KEY_METRIC, "METRIC", 0,
+         "a number of a run: op:NAME[.mean|p50|p90|p99|n|total], part:OP/ACCOUNT, counter:NAME or "
+         "ratio:A/B, with @ACTOR at its end if wanted; may be repeated",
+         0},
+        {NULL, 0, NULL, 0, NULL, 0}},
+    option,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
+    NULL};
+
+/* The columns of a table of runs. */
+struct columns {
+    struct {
+        char key[128]; /* of run.point: a knob's path, or what else was varied */
+        char unit[24]; /* of a knob; "" otherwise */
+        bool text;     /* some value is no whole number */
+    } varied[VARIED];
+    size_t n_varied;
+    bool seeds, workloads; /* several of them */
+};
+
+/* "KEY=VALUE" at *at, and to the next one; false at the end. */
+static bool next_word(const char **at, char *key, size_t key_bytes, char *value, size_t value_bytes)
+{
+    *at += strspn(*at, " ");
+    size_t n = strcspn(*at, " "), path = strcspn(*at, "= ");
+    if (!n) {
+        return false;
+    }
+    snprintf(key, key_bytes, "%.*s", (int)path, *at);
+    snprintf(value, value_bytes, "%.*s", path < n ? (int)(n - path - 1) : 0, *at + path + 1);
+    *at += n;
+    return true;
+}
+
+/* What the run has under the key: the knob's own number, else the word of its point. */
+static sqlite3_stmt *knob_of(struct vs_db *db, int64_t run, const char *key)
+{
+    sqlite3_stmt *st = vs_db_query(db, "SELECT value, unit FROM knob WHERE run = ?1 AND path = ?2");
+    if (st) {
+        sqlite3_bind_int64(st, 1, run);
+        sqlite3_bind_text(st, 2, key, -1, SQLITE_TRANSIENT);
+    }
+    return st;
+}
+
+static bool whole_number(const char *text, int64_t *out)
+{
+    char *end;
+    *out = strtoll(text, &end, 10);
+    return end != text && !*end;
+}
+
+/* The value of a varied thing in a run; false when it has none. */
+static bool value_of(struct vs_db *db, int64_t run, const char *point, const char *key, char *value,
+                     size_t bytes, char *unit, size_t unit_bytes)
+{
+    char k[128], v[256];
+    bool any = false;
+    for (const char *at = point; next_word(&at, k, sizeof k, v, sizeof v);) {
+        if (!strcmp(k, key)) {
+            snprintf(value, bytes, "%s", v);
+            any = true;
+        }
+    }
+    sqlite3_stmt *st = any ? knob_of(db, run, key) : NULL;
+    *unit = '\0';
+    if (st && vs_db_row(db, st)) {
+        snprintf(value, bytes, "%s", (const char *)sqlite3_column_text(st, 0));
+        snprintf(unit, unit_bytes, "%s", (const char *)sqlite3_column_text(st, 1));
+    }
+    sqlite3_finalize(st);
+    return any;
+}
+
+static void note_varied(struct columns *c, struct vs_db *db, int64_t run, const char *point)
+{
+    char key[128], value[256], unit[24];
+    int64_t number;
+    for (const char *at = point; next_word(&at, key, sizeof key, value, sizeof value);) {
+        size_t i = 0;
+        while (i < c->n_varied && strcmp(c->varied[i].key, key) != 0) {
+            i++;
+        }
+        if (!strcmp(key, "machine") || i == VARIED) {
+            continue;
+        }
+        (void)value_of(db, run, point, key, value, sizeof value, unit, sizeof unit);
+        if (i == c->n_varied) {
+            memset(&c->varied[i], 0, sizeof c->varied[i]);
+            snprintf(c->varied[i].key, sizeof c->varied[i].key, "%s", key);
+            snprintf(c->varied[i].unit, sizeof c->varied[i].unit, "%s", unit);
+            c->n_varied++;
+        }
+        c->varied[i].text = c->varied[i].text || !whole_number(value, &number);
+    }
+}
+
+static sqlite3_stmt *runs_of(struct vs_db *db, int64_t first, int64_t last)
+{
+    sqlite3_stmt *st = vs_db_query(
+        db, "SELECT run, machine, point, (end_ps - roi_ps) / 1e9, seed, workload FROM run WHERE "
+            "run BETWEEN ?1 AND ?2 ORDER BY run");
+    if (st) {
+        sqlite3_bind_int64(st, 1, first);
+        sqlite3_bind_int64(st, 2, last);
+    }
+    return st;
+}
+
+static const char *text_of(sqlite3_stmt *st, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(st, i);
+    return text ? text : "";
+}
+
+/* What differs between the runs. */
+static void find_columns(struct columns *c, struct vs_db *db, int64_t first, int64_t last)
+{
+    sqlite3_stmt *st = runs_of(db, first, last);
+    char workload[512] = "";
+    int64_t seed = 0, rows = 0;
+    memset(c, 0, sizeof *c);
+    for (; vs_db_row(db, st); rows++) {
+        c->seeds = c->seeds || (rows && seed != sqlite3_column_int64(st, 4));
+        c->workloads = c->workloads || (rows && strcmp(workload, text_of(st, 5)) != 0);
+        seed = sqlite3_column_int64(st, 4);
+        snprintf(workload, sizeof workload, "%s", text_of(st, 5));
+        note_varied(c, db, sqlite3_column_int64(st, 0), text_of(st, 2));
+    }
+    sqlite3_finalize(st);
+}
+
+static void print_value(struct out *o, struct vs_metric_value v, const struct vs_metric *m)
+{
+    if (!v.found) {
+        out_none(o);
+    } else if (v.integer) {
+        out_int(o, v.whole);
+    } else {
+        out_real(o, v.real, !strcmp(m->unit, "ratio") ? 4 : 3);
+    }
+}
+
+/* A metric that no run has: most likely another actor's, or another architecture's. */
+static void warn_empty(const struct vs_metrics *m, const size_t *found, int64_t rows)
+{
+    for (size_t i = 0; rows && i < m->n; i++) {
+        if (!found[i]) {
+            fprintf(stderr,
+                    "virtsim: warning: %s: nothing of it in %s; 'virtsim show RUN' shows what a "
+                    "run has\n",
+                    m->list[i].text, rows > 1 ? "any of the runs" : "the run");
+        }
+    }
+}
+
+static void print_row(struct out *o, const struct columns *c, struct vs_db *db, sqlite3_stmt *st)
+{
+    int64_t run = sqlite3_column_int64(st, 0), number;
+    char value[256], unit[24];
+    out_int(o, run);
+    out_text(o, text_of(st, 1));
+    if (c->workloads) {
+        out_text(o, text_of(st, 5));
+    }
+    if (c->seeds) {
+        out_int(o, sqlite3_column_int64(st, 4));
+    }
+    for (size_t i = 0; i < c->n_varied; i++) {
+        bool any = value_of(db, run, text_of(st, 2), c->varied[i].key, value, sizeof value, unit,
+                            sizeof unit);
+        if (c->varied[i].text) {
+            out_text(o, any ? value : "");
+        } else if (any && whole_number(value, &number)) {
+            out_int(o, number);
+        } else {
+            out_none(o);
+        }
+    }
+    out_real(o, sqlite3_column_double(st, 3), 3);
+}
+
+/* "ept.l2_tlb.entries [entries]"; a choice or a flag has no unit. */
+static void name_varied(const struct columns *c, size_t i, char *out)
+{
+    const char *unit = c->varied[i].unit;
+    bool none = !*unit || !strcmp(unit, "choice") || !strcmp(unit, "flag");
+    snprintf(out, NAME_BYTES, none ? "%s" : "%s [%s]", c->varied[i].key, unit);
+}
+
+int64_t points_print(struct vs_db *db, int64_t first, int64_t last, const struct vs_metrics *asked,
+                     enum out_format format)
+{
+    static char names[VARIED + VS_METRICS + 8u][NAME_BYTES];
+    static const char *heads[VARIED + VS_METRICS + 8u];
+    static struct columns c;
+    static struct vs_metrics usual;
+    const struct vs_metrics *m = asked;
+    size_t n = 0, found[VS_METRICS] = {0};
+    if (!asked->n) {
+        usual.n = 0;
+        vs_metrics_default(&usual, db, first, last);
+        m = &usual;
+    }
+    find_columns(&c, db, first, last);
+    snprintf(names[n++], NAME_BYTES, "run");
+    snprintf(names[n++], NAME_BYTES, "machine");
+    if (c.workloads) {
+        snprintf(names[n++], NAME_BYTES, "workload");
+    }
+    if (c.seeds) {
+        snprintf(names[n++], NAME_BYTES, "seed");
+    }
+    for (size_t i = 0; i < c.n_varied; i++) {
+        name_varied(&c, i, names[n++]);
+    }
+    snprintf(names[n++], NAME_BYTES, "simulated_ms");
+    for (size_t i = 0; i < m->n; i++) {
+        vs_metric_column(&m->list[i], names[n++], NAME_BYTES);
+    }
+    for (size_t i = 0; i < n; i++) {
+        heads[i] = names[i];
+    }
+    struct out *o = out_begin(format, heads, n);
+    sqlite3_stmt *st = runs_of(db, first, last);
+    int64_t rows = 0;
+    for (; vs_db_row(db, st); rows++) {
+        print_row(o, &c, db, st);
+        for (size_t i = 0; i < m->n; i++) {
+            struct vs_metric_value v =
+                vs_metric_value(db, sqlite3_column_int64(st, 0), &m->list[i]);
+            found[i] += v.found;
+            print_value(o, v, &m->list[i]);
+        }
+    }
+    sqlite3_finalize(st);
+    out_end(o, stdout);
+    if (asked->n) {
+        warn_empty(m, found, rows);
+    }
+    return rows;
+}
+
+void points_one(struct vs_db *db, int64_t run, const struct vs_metrics *asked,
+                enum out_format format)
+{
+    static const char *const columns[] = {"metric", "value", "unit"};
+    size_t found[VS_METRICS];
+    if (format == OUT_CSV || format == OUT_JSON) {
+        (void)points_print(db, run, run, asked, format);
+        return;
+    }
+    struct out *o = out_begin(format, columns, 3);
+    for (size_t i = 0; i < asked->n; i++) {
+        struct vs_metric_value v = vs_metric_value(db, run, &asked->list[i]);
+        found[i] = v.found;
+        out_text(o, asked->list[i].text);
+        print_value(o, v, &asked->list[i]);
+        out_text(o, asked->list[i].unit);
+    }
+    out_end(o, stdout);
+    warn_empty(asked, found, 1);
+}
+
+void points_two(struct vs_db *db, const int64_t run[2], const struct vs_metrics *asked,
+                enum out_format format)
+{
+    static const char *const columns[] = {"metric", "unit", "first", "second", "ratio"};
+    size_t found[VS_METRICS];
+    struct out *o = out_begin(format, columns, 5);
+    for (size_t i = 0; i < asked->n; i++) {
+        const struct vs_metric *m = &asked->list[i];
+        struct vs_metric_value a = vs_metric_value(db, run[0], m),
+                               b = vs_metric_value(db, run[1], m);
+        found[i] = (size_t)a.found + b.found;
+        out_text(o, m->text);
+        out_text(o, m->unit);
+        print_value(o, a, m);
+        print_value(o, b, m);
+        out_real(o, a.found && b.found && a.real > 0 ? b.real / a.real : NAN, 3);
+    }
+    out_end(o, stdout);
+    warn_empty(asked, found, 2);
+}
