@@ -85,7 +85,7 @@ equal "knobs are numbers in the view" "integer text" "$(sqlite3 "$work/s.db" "se
 equal "seeds are a column where they differ" "1 2" "$("$VIRTSIM" run workloads/gups.lua $small --quiet --seeds 2 --no-store --metric op:walk --format csv | sed 1d | cut -d, -f3 | paste -sd' ')"
 
 # nobody asks: what the workload states, else what happened
-equal "what happened" "op:access.load.mean [ns],op:walk.mean [ns],op:walk.n [count]" "$(sed '/^metrics/d' workloads/gups.lua >"$work/plain.lua"; "$VIRTSIM" sweep "$work/plain.lua" $small --quiet --db "$work/p.db" --vary workload.count=1000,1001 --format csv | head -1 | cut -d, -f5-)"
+equal "what happened" "op:access.load.mean [ns],op:walk.mean [ns],op:walk.n [count]" "$(sed '/^metrics/d' "$VIRTSIM_HOME/workloads/gups.lua" >"$work/plain.lua"; "$VIRTSIM" sweep "$work/plain.lua" $small --quiet --db "$work/p.db" --vary workload.count=1000,1001 --format csv | head -1 | cut -d, -f5-)"
 printf 'metrics {\n  "op:exit.cpuid.n", "counter:ept.walks" }\nguest(function(cpu) for _ = 1, 3 do cpu:cpuid() end end)\n' >"$work/w.lua"
 equal "what the workload states" "simulated_ms,op:exit.cpuid.n [count],counter:ept.walks [walks]" "$("$VIRTSIM" sweep "$work/w.lua" --quiet --db "$work/p.db" --vary paging.mode=ept,shadow --format csv | head -1 | cut -d, -f4-)"
 equal "which its provenance keeps" "op:exit.cpuid.n counter:ept.walks" "$(sqlite3 "$work/p.db" "select distinct value from provenance where key = 'metrics'")"
