@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening, reading, checking and comparing a results database. Writing a run is in db_store.c,
- * merging in db_merge.c. */
+/* Opening, reading, checking and comparing a results database. What is in a new one is in
+ * db_schema.c, writing a run in db_store.c, merging in db_merge.c. */
 #include "db_impl.h"
 
 #include "virtsim/ending.h"
 #include "virtsim/leftover.h"
-#include "virtsim/op.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,35 +66,6 @@ static enum vs_status pragma_number(struct vs_db *db, const char *sql, int64_t *
     }
     sqlite3_finalize(st);
     return s;
-}
-
-/* Other names of operations, with all that each stands for. */
-static enum vs_status store_aliases(struct vs_db *db)
-{
-    size_t n;
-    const struct vs_op_alias *a = vs_op_aliases(&n);
-    sqlite3_stmt *st = NULL;
-    if (sqlite3_prepare_v2(db->sql, "INSERT OR IGNORE INTO op_alias VALUES (?, ?)", -1, &st,
-                           NULL) != SQLITE_OK) {
-        return vs__db_fail(db, "cannot write");
-    }
-    int rc = SQLITE_DONE;
-    for (size_t i = 0; i < n && rc == SQLITE_DONE; i++) {
-        sqlite3_bind_text(st, 1, a[i].alias, -1, SQLITE_STATIC);
-        sqlite3_bind_text(st, 2, vs_op_name(a[i].op), -1, SQLITE_STATIC);
-        rc = sqlite3_step(st);
-        sqlite3_reset(st);
-    }
-    enum vs_status s = rc == SQLITE_DONE ? VS_OK : vs__db_fail(db, "cannot write");
-    sqlite3_finalize(st);
-    return s;
-}
-
-enum vs_status vs__db_schema(struct vs_db *db)
-{
-    enum vs_status s = vs_db_exec(db, vs_db_schema_sql);
-    s = s ? s : vs_db_exec(db, vs_db_views_sql);
-    return s ? s : store_aliases(db);
 }
 
 static enum vs_status make_schema(struct vs_db *db)
@@ -172,18 +142,6 @@ static enum vs_status check_writable(struct vs_db *db)
     s = s && sqlite3_errcode(db->sql) == SQLITE_FULL ? VS_OK : s;
     sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     return s;
-}
-
-/* A database of this version may have been made before its newest views: they need no new version,
- * nothing that was there changes. What is in the way is told when a run is stored. */
-static void add_views(struct vs_db *db)
-{
-    int64_t there = 1;
-    static const char look[] =
-        "SELECT count(*) FROM sqlite_master WHERE type = 'view' AND name = 'metric'";
-    if (!pragma_number(db, look, &there) && !there) {
-        (void)sqlite3_exec(db->sql, vs_db_views_sql, NULL, NULL, NULL);
-    }
 }
 
 /* The folder, if only that is missing; failing is reported by opening the file. */
@@ -300,7 +258,7 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     if (!s && create) {
         s = check_writable(db);
         if (!s) {
-            add_views(db);
+            vs__db_views(db);
         }
     }
     s = s ? s : vs_db_exec(db, "PRAGMA foreign_keys = ON");

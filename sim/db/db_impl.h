@@ -30,6 +30,9 @@ void vs__db_keep(struct vs_db *db);
 enum vs_status vs__db_convert(struct vs_db *db);
 /* The schema, and what of it comes from the program. */
 enum vs_status vs__db_schema(struct vs_db *db);
+/* The newest views, into a database of this version that was made before them: nothing that was
+ * there changes. What is in the way is told when a run is stored. */
+void vs__db_views(struct vs_db *db);
 /* Puts "what was being done: why it failed" into db->error. */
 enum vs_status vs__db_fail(struct vs_db *db, const char *doing);
 
