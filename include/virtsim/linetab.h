@@ -21,6 +21,9 @@ struct vs_linetab {
     struct vs_divider by_sets;
     uint32_t ways;
     uint32_t stride;
+    /* of consecutive sets, the first n of which are at `set`: how many hold the tag, up to the
+     * first that does not (vs_linetab_hits) */
+    uint32_t (*hits)(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t flags);
 };
 
 /* Whether lines below max_line fit the 32-bit tags of such a table. */
@@ -32,6 +35,11 @@ static inline bool vs_linetab_fits(uint32_t entries, uint32_t ways, uint64_t max
 enum vs_status vs_linetab_init(struct vs_linetab *c, uint32_t entries, uint32_t ways);
 void vs_linetab_free(struct vs_linetab *c);
 void vs_linetab_clear(struct vs_linetab *c);
+/* Variants of `hits` for the host's vector unit, the fastest first; the last is every host's. A
+ * table has the fastest; to choose another is for tests: false when the host cannot. */
+#define VS_LINETAB_VARIANTS 2u
+extern const char *const vs_linetab_variant[VS_LINETAB_VARIANTS];
+bool vs_linetab_use(struct vs_linetab *c, const char *variant);
 
 static inline uint32_t vs_linetab_tag(const struct vs_linetab *c, uint64_t line, uint64_t *set)
 {
@@ -53,6 +61,9 @@ static inline bool vs_linetab_first(struct vs_linetab *c, uint64_t line, bool wr
     }
     return false;
 }
+/* Consecutive lines from `line` on, at most n, up to the first that is not there: each becomes the
+ * most recent of its set and takes `flags`. How many there were. */
+uint32_t vs_linetab_hits(struct vs_linetab *c, uint64_t line, uint32_t n, uint32_t flags);
 /* Recency untouched: its tag with flags, or NULL. */
 uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line);
 /* Removes a line; true when it was there. */

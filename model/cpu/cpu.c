@@ -462,6 +462,18 @@ static void port_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
     (void)vs_cpu_access(c, at, 1, ref);
 }
 
+static void port_touches(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref)
+{
+    struct vs_cpu *c = ctx;
+    if (c->fast_touches) {
+        c->fast_touches(c, at.v, bytes, (uint32_t)ref);
+        return;
+    }
+    for (uint64_t done = 0; done < bytes; done += VS_TOUCH_BYTES) {
+        port_touch(ctx, t, (vs_gva){at.v + done}, ref);
+    }
+}
+
 static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes)
 {
     struct vs_cpu *c = ctx;
@@ -475,5 +487,5 @@ static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t b
 
 struct vs_core_port vs_cpu_core_port(struct vs_cpu *c)
 {
-    return (struct vs_core_port){c, port_instructions, port_touch, port_store_string};
+    return (struct vs_core_port){c, port_instructions, port_touch, port_store_string, port_touches};
 }

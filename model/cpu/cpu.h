@@ -69,6 +69,8 @@ struct vs_cpu {
     struct vs_fast_port fast_port;
     /* How strides and jumps run; NULL: one access after the other. */
     enum vs_cpu_stop (*fast_bulk)(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
+    /* How a run of touches is made (port/core.h); NULL: one after the other. */
+    void (*fast_touches)(struct vs_cpu *c, uint64_t gva, uint64_t bytes, uint32_t ref);
     /* Called before a walk begins, for what is to be there then at no cost; NULL: nothing. */
     void (*before_walk)(void *ctx, vs_gva at);
     void *before_walk_ctx;

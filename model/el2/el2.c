@@ -7,7 +7,6 @@
 #define VS_DEF_FILE "el2/el2.def"
 #include "virtsim/def_tables.h"
 
-#define LINE 64u
 enum { GUEST_PAIRS = 16, HOST_PAIRS = 6 }; /* x0-x30; x19-x29 and the link register */
 #define EL1H 5ull                          /* PSTATE.M */
 /* KVM's __kvm_vcpu_run_vhe: ESR, FAR, HPFAR, ELR, SPSR; HCR, CPTR, VBAR, MDCR; timer control and
@@ -108,10 +107,8 @@ static void work(struct vs_el2 *e, struct vs_txn *t, unsigned account, uint64_t 
 static void lines(struct vs_el2 *e, struct vs_txn *t, uint64_t from, uint64_t pairs,
                   enum vs_ref ref)
 {
-    for (uint64_t o = 0; o < pairs * 16u; o += LINE) {
-        vs_hpa at = {e->vcpu.v + from + o};
-        e->wire.mem.touch(e->wire.mem.ctx, t, at, ref);
-    }
+    vs_hpa at = {e->vcpu.v + from};
+    vs_mem_touches(&e->wire.mem, t, at, pairs * 16u, ref);
 }
 
 /* ESR_EL2, FAR_EL2 and HPFAR_EL2 as software stores them; an interrupt has none. */

@@ -8,7 +8,6 @@
 #include "virtsim/def_tables.h"
 
 #define WORDS (VS_GIC_INTIDS / 64u)
-#define LINE 64u
 #define PRIORITY_BITS 0xf8u /* 5 bits */
 #define LR_STATE (VS_LR_PENDING | VS_LR_ACTIVE)
 
@@ -224,10 +223,7 @@ static void registers(const struct vs_gic *g, struct vs_txn *t, unsigned account
     if (t) {
         vs_txn_settle(t);
         vs_charge_n(t, (uint16_t)(g->account + account), n, d);
-        for (uint64_t o = 0; o < g->used * 8u; o += LINE) {
-            vs_hpa at = {g->wire.copies.v + o};
-            g->wire.mem.touch(g->wire.mem.ctx, t, at, ref);
-        }
+        vs_mem_touches(&g->wire.mem, t, g->wire.copies, g->used * 8u, ref);
     }
 }
 

@@ -107,10 +107,8 @@ static void charge(const struct vs_hypervisor *h, struct vs_txn *t, unsigned acc
 static void touch(struct vs_hypervisor *h, struct vs_txn *t, uint64_t at, uint64_t bytes,
                   enum vs_ref ref)
 {
-    for (uint64_t done = 0; done < bytes; done += LINE) {
-        vs_gva a = {at + done};
-        h->core.touch(h->core.ctx, t, a, ref);
-    }
+    vs_gva a = {at};
+    vs_core_touches(&h->core, t, a, bytes, ref);
 }
 
 /* Code is fetched, instructions execute, data is read and the last quarter of it written. */

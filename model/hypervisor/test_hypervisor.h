@@ -169,7 +169,7 @@ static inline bool slat_backed(void *ctx, vs_gpa at)
 static inline void build(struct fixture *f, unsigned vcpu)
 {
     struct vs_clock clock = {CLOCK_PS};
-    struct vs_core_port core = {&f->core, core_instructions, core_touch, core_store_string};
+    struct vs_core_port core = {&f->core, core_instructions, core_touch, core_store_string, NULL};
     struct vs_state_port state = {&f->state, state_read, state_write};
     struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed, 0};
     vs_hv_init(&f->h, &f->config, f->ledger, clock, vcpu, &core, &state, &slat);

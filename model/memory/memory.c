@@ -473,6 +473,32 @@ static void core_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
     book(ctx, t, at, ref, VS_MEM_L1);
 }
 
+/* Lines that hit L1 are taken at once, as the core takes them (cpu/fast/touches.c); a tape wants
+ * each charge at its place. */
+static void core_touches(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes, enum vs_ref ref)
+{
+    struct vs_memory_core *c = ctx;
+    struct vs_linetab *l1 = c->l1[ref == VS_REF_FETCH].lines;
+    const struct vs_l1 *side = ref == VS_REF_FETCH ? c->fetch : c->data;
+    bool together = l1 && !t->tape && c->memory->cfg.line == VS_TOUCH_BYTES;
+    uint64_t left = (bytes + VS_TOUCH_BYTES - 1u) / VS_TOUCH_BYTES;
+    for (; left; left--, at.v += VS_TOUCH_BYTES) {
+        if (together) {
+            uint64_t hits = vs_linetab_hits(l1, at.v / VS_TOUCH_BYTES, (uint32_t)left,
+                                            ref == VS_REF_WRITE ? VS_LINE_DIRTY : 0u);
+            vs_ps d = {hits * side->lines.ps[VS_MEM_L1]};
+            c->count[(uint32_t)VS_CNT_memory_l1_read_hits + 2u * ref] += hits;
+            vs_charge_n(t, side->lines.account[VS_MEM_L1], hits, d);
+            left -= hits;
+            at.v += hits * VS_TOUCH_BYTES;
+            if (!left) {
+                return;
+            }
+        }
+        book(c, t, at, ref, VS_MEM_L1);
+    }
+}
+
 static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct vs_memory_core *c = ctx;
@@ -488,10 +514,10 @@ static void walker_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref
 
 struct vs_mem_port vs_memory_core_port(struct vs_memory_core *c)
 {
-    return (struct vs_mem_port){c, core_load, core_store, core_touch};
+    return (struct vs_mem_port){c, core_load, core_store, core_touch, core_touches};
 }
 
 struct vs_mem_port vs_memory_walker_port(struct vs_memory_core *c)
 {
-    return (struct vs_mem_port){c, c->memory->walker_load, walker_store, walker_touch};
+    return (struct vs_mem_port){c, c->memory->walker_load, walker_store, walker_touch, NULL};
 }

@@ -60,9 +60,7 @@ static void work(struct vs_svm *s, struct vs_txn *t, unsigned account, uint64_t 
 static void lines(struct vs_svm *s, struct vs_txn *t, vs_hpa base, uint64_t from, uint64_t to,
                   enum vs_ref ref)
 {
-    for (uint64_t o = from; o < to; o += LINE) {
-        s->wire.mem.touch(s->wire.mem.ctx, t, vs_svm_at(base, o), ref);
-    }
+    vs_mem_touches(&s->wire.mem, t, vs_svm_at(base, from), to - from, ref);
 }
 
 /* What the exit leaves in the VMCB; the event that the entry injected does not come again. */

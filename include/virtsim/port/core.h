@@ -13,6 +13,21 @@ struct vs_core_port {
     void (*touch)(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref);
     /* whole lines by one string instruction, as a page is cleared */
     void (*store_string)(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes);
+    /* a touch of `at` and of every VS_TOUCH_BYTES after it, below at + bytes; NULL: one by one */
+    void (*touches)(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref);
 };
+
+static inline void vs_core_touches(const struct vs_core_port *p, struct vs_txn *t, vs_gva at,
+                                   uint64_t bytes, enum vs_ref ref)
+{
+    if (p->touches) {
+        p->touches(p->ctx, t, at, bytes, ref);
+        return;
+    }
+    for (uint64_t done = 0; done < bytes; done += VS_TOUCH_BYTES) {
+        vs_gva a = {at.v + done};
+        p->touch(p->ctx, t, a, ref);
+    }
+}
 
 #endif

@@ -30,6 +30,7 @@ bool vs_cpu_attach_fast(struct vs_cpu *c, const struct vs_fast_port *port)
 {
     c->fast_port = port ? *port : (struct vs_fast_port){.mmu = {.ctx = NULL}};
     c->fast_bulk = port ? run : NULL;
+    c->fast_touches = port ? vs__fast_touches : NULL;
     attach_gather(c);
     return true;
 }

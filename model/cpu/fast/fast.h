@@ -2,7 +2,8 @@
 /*
  * Inside of the cpu: what makes the simulator faster and changes no result. Strides take whole
  * lines at once (stride.c, in the window window_line.c and window_stream.c), jumps announce their
- * addresses and look them up together (jump.c, gather.c). Without it each access goes by itself.
+ * addresses and look them up together (jump.c, gather.c), and runs of touches take their hits at
+ * once (touches.c). Without it each access goes by itself.
  */
 #ifndef VIRTSIM_MODEL_CPU_FAST_FAST_H
 #define VIRTSIM_MODEL_CPU_FAST_FAST_H
@@ -12,6 +13,10 @@
 /* Bulk operations until the clock has reached `until`: strides, and random, Zipf, chase. */
 enum vs_cpu_stop vs__fast_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
 enum vs_cpu_stop vs__fast_jump(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
+
+/* A touch of gva and of every VS_TOUCH_BYTES after it, below gva + bytes; a fault is passed over.
+ */
+void vs__fast_touches(struct vs_cpu *c, uint64_t gva, uint64_t bytes, uint32_t ref);
 
 /* Up to n accesses, each inside one line, at gva and every `stride` bytes on, in the page that
  * translated last, each followed by its instructions, while the clock is before until_ps. How many

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Law of a run of hits: it finds the lines, and leaves the order of recency and the flags, that
+ * looking its lines up one after the other finds and leaves. */
+#include "virtsim/linetab.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LINES 512u /* that may be in the table: runs begin among them */
+
+/* One line, as slowly as it can be written. False: it is not there. */
+static bool slow_hit(struct vs_linetab *c, uint64_t line, uint32_t flags)
+{
+    uint64_t set = line % c->by_sets.n, quotient = line / c->by_sets.n;
+    uint32_t *way = c->tag + set * c->stride, w = 0;
+    while (w < c->ways && way[w] >> 2 != quotient + 1u) {
+        w++;
+    }
+    if (w == c->ways) {
+        return false;
+    }
+    uint32_t found = way[w] | flags;
+    memmove(way + 1, way, w * sizeof *way);
+    way[0] = found;
+    return true;
+}
+
+static size_t bytes_of(const struct vs_linetab *c)
+{
+    return c->by_sets.n * c->stride * sizeof *c->tag;
+}
+
+/* Most lines are somewhere in their set, some are missing, ways behind the last valid one are 0. */
+static void fill(struct vs_linetab *c, struct vs_rng *rng)
+{
+    vs_linetab_clear(c);
+    for (uint64_t line = 0; line < LINES; line++) {
+        uint64_t set = line % c->by_sets.n;
+        uint32_t *way = c->tag + set * c->stride;
+        if (vs_rng_below(rng, 12) && !way[c->ways - 1u]) {
+            memmove(way + 1, way, (c->ways - 1u) * sizeof *way);
+            way[0] = ((uint32_t)(line / c->by_sets.n) + 1u) << 2 | (uint32_t)vs_rng_below(rng, 4);
+        }
+    }
+    for (uint64_t i = 0; i < LINES; i++) { /* any order */
+        (void)slow_hit(c, vs_rng_below(rng, LINES), 0);
+    }
+}
+
+static void runs(struct vs_rng *rng, const char *variant)
+{
+    static const uint32_t sets[] = {1, 2, 12, 64, 100};
+    uint32_t ways = 1u + (uint32_t)vs_rng_below(rng, VS_LINETAB_MAX_WAYS),
+             n_sets = sets[vs_rng_below(rng, 5)];
+    struct vs_linetab a, b;
+    assert_int_equal(vs_linetab_init(&a, n_sets * ways, ways), VS_OK);
+    assert_int_equal(vs_linetab_init(&b, n_sets * ways, ways), VS_OK);
+    if (!vs_linetab_use(&a, variant)) {
+        assert_true(vs_linetab_use(&a, "plain"));
+    }
+    fill(&a, rng);
+    memcpy(b.tag, a.tag, bytes_of(&a));
+    for (int i = 0; i < 200; i++) {
+        uint64_t line = vs_rng_below(rng, LINES);
+        uint32_t n = (uint32_t)vs_rng_below(rng, 70), one = 0,
+                 flags = (uint32_t)vs_rng_below(rng, 2);
+        while (one < n && slow_hit(&b, line + one, flags)) {
+            one++;
+        }
+        assert_int_equal(vs_linetab_hits(&a, line, n, flags), one);
+        assert_memory_equal(a.tag, b.tag, bytes_of(&a));
+    }
+    vs_linetab_free(&a);
+    vs_linetab_free(&b);
+}
+
+static void a_run_of_hits_does_what_its_lines_do(void **state)
+{
+    (void)state;
+    for (uint32_t v = 0; v < VS_LINETAB_VARIANTS; v++) {
+        struct vs_rng rng;
+        vs_rng_seed(&rng, 21, v);
+        for (int i = 0; i < 300; i++) {
+            runs(&rng, vs_linetab_variant[v]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_of_hits_does_what_its_lines_do)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
