@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "cmd.h"
 
-#include "explain/tree.h"
+#include "explain_print.h"
 #include "home.h"
 #include "lua/machine.h"
 #include "machine/platform.h"
@@ -12,12 +12,11 @@
 #include "virtsim/op.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define BAR 24
+#define SPANS 4u /* kept of an exit that is explained */
 
 struct explain {
     struct request r;
@@ -31,16 +30,20 @@ struct explain {
     const char *machine;      /* the first one */
     struct vs_session *ready; /* the only run, prepared */
     bool happened;
+    bool by, by_size, tree, cold, brief;
 };
 
-/* One machine's answer. */
-struct answer {
-    struct vs_tree tree;
-    char machine[64];
-    double period_ps; /* of its core clock */
+enum {
+    KEY_AGAINST = 512,
+    KEY_WORKLOAD,
+    KEY_RUN,
+    KEY_ACTOR,
+    KEY_SVG,
+    KEY_BY,
+    KEY_TREE,
+    KEY_COLD,
+    KEY_BRIEF
 };
-
-enum { KEY_AGAINST = 512, KEY_WORKLOAD, KEY_RUN, KEY_ACTOR, KEY_SVG };
 
 static error_t option(int key, char *arg, struct argp_state *state)
 {
@@ -56,6 +59,22 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_WORKLOAD:
         e->workload = arg;
+        return 0;
+    case KEY_BY:
+        e->by = true;
+        e->by_size = !strcmp(arg, "size");
+        if (!e->by_size && strcmp(arg, "time") != 0) {
+            vs_error(&e->r.errors, "--by %s: time or size is needed", arg);
+        }
+        return 0;
+    case KEY_TREE:
+        e->tree = true;
+        return 0;
+    case KEY_COLD:
+        e->cold = true;
+        return 0;
+    case KEY_BRIEF:
+        e->brief = true;
         return 0;
     case KEY_ACTOR:
         e->actor = arg;
@@ -87,100 +106,6 @@ static error_t option(int key, char *arg, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static void bar(char *out, double share)
-{
-    static const char *const eighth[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-    int n = (int)lround((share > 1 ? 1 : share) * BAR * 8);
-    *out = '\0';
-    for (; n >= 8; n -= 8) {
-        out = stpcpy(out, "█");
-    }
-    stpcpy(out, eighth[n > 0 ? n : 0]);
-}
-
-#define HIDDEN 0.0005 /* share of the total below which a part has no line */
-
-static bool shown(const struct vs_tree *t, size_t at)
-{
-    return t->total_ps > 0 && t->node[at].ps >= HIDDEN * t->total_ps;
-}
-
-/* "├─ " and "│  " before a node: whether a later one of the same depth is printed before a
- * shallower one. */
-static void branches(const struct vs_tree *t, size_t at, char *out)
-{
-    for (unsigned d = 1; d <= t->node[at].depth; d++) {
-        bool more = false;
-        for (size_t i = at + 1; i < t->n_nodes && t->node[i].depth >= d && !more; i++) {
-            more = t->node[i].depth == d && shown(t, i);
-        }
-        out = stpcpy(out, d == t->node[at].depth ? (more ? "├─ " : "└─ ") : (more ? "│  " : "   "));
-    }
-}
-
-static void print_tree(const struct vs_tree *t, double period_ps, const char *machine)
-{
-    printf("%s of %s on %s: %.2f ns, %.0f cycles, mean of %" PRId64 "\n", t->op, t->actor, machine,
-           t->total_ps / 1e3, t->total_ps / period_ps, t->n);
-    printf("%10s %9s %7s  %-10s %-*s  %s\n", "ns", "cycles", "%", "evidence", BAR, "", "part");
-    unsigned hidden = 0;
-    double hidden_ps = 0;
-    for (size_t i = 0; i < t->n_nodes; i++) {
-        const struct vs_tree_node *n = &t->node[i];
-        double share = t->total_ps > 0 ? n->ps / t->total_ps : 0;
-        if (!shown(t, i)) {
-            hidden += !n->is_op;
-            hidden_ps += n->is_op ? 0 : n->ps;
-            continue;
-        }
-        char b[BAR * 4 + 8], tree[256];
-        bar(b, share);
-        branches(t, i, tree);
-        int cells = 0;
-        for (const char *c = b; *c; c++) {
-            cells += ((unsigned char)*c & 0xc0) != 0x80;
-        }
-        printf("%10.2f %9.1f %6.1f%%  %-10s %s%*s  %s%s%s", n->ps / 1e3, n->ps / period_ps,
-               100 * share, n->graded ? vs_evidence_name(n->grade) : "", b, BAR - cells, "", tree,
-               n->name, n->exposed ? " (exposed)" : "");
-        if (n->n < 0.9995 || n->n > 1.0005) {
-            printf("  x %.*f", n->n < 10 ? 2 : 0, n->n);
-        }
-        putchar('\n');
-    }
-    if (hidden) {
-        printf("%10.2f %9.1f %6.1f%%  in %u smaller part%s\n", hidden_ps / 1e3,
-               hidden_ps / period_ps, 100 * hidden_ps / t->total_ps, hidden, hidden > 1 ? "s" : "");
-    }
-    printf("%.0f %% of it rests on assumed numbers%s\n", 100 * t->assumed_share,
-           t->assumed_share > 0.5 ? ": illustrative, not a prediction" : "");
-}
-
-static void print_rows(const struct answer *a, size_t answers, enum out_format format)
-{
-    static const char *const columns[] = {"machine", "depth",  "item",  "kind",     "n",
-                                          "ns",      "cycles", "share", "evidence", "priced_by"};
-    struct out *o = out_begin(format, columns, 10);
-    for (; answers--; a++) {
-        const struct vs_tree *t = &a->tree;
-        for (size_t i = 0; i <= t->n_nodes; i++) {
-            const struct vs_tree_node root = {.is_op = true, .ps = t->total_ps, .n = 1};
-            const struct vs_tree_node *n = i ? &t->node[i - 1] : &root;
-            out_text(o, a->machine);
-            out_int(o, n->depth);
-            out_text(o, i ? n->name : t->op);
-            out_text(o, n->is_op ? "op" : n->exposed ? "exposed" : "work");
-            out_real(o, n->n, 3);
-            out_real(o, n->ps / 1e3, 3);
-            out_real(o, n->ps / a->period_ps, 1);
-            out_real(o, t->total_ps > 0 ? n->ps / t->total_ps : 0, 4);
-            out_text(o, n->graded ? vs_evidence_name(n->grade) : "");
-            out_text(o, n->priced_by);
-        }
-    }
-    out_end(o, stdout);
 }
 
 /* The operation did not happen: say what did, or why it could not. */
@@ -289,6 +214,12 @@ static int one_machine(struct explain *e, struct vs_db *db, size_t which, size_t
     vs_db_number(db, "SELECT value FROM knob WHERE run = :run AND path = 'cpu.clock.mhz'", run, 0,
                  &mhz, &any);
     a->period_ps = any && mhz > 0 ? 1e6 / mhz : 1000;
+    a->cold = e->cold;
+    if (!st && !e->tree && !strncmp(a->tree.op, "exit.", 5) &&
+        answer_phases(a, db, run, e->by_size)) {
+        vs_error(&e->r.errors, "not enough memory for the phases of %s", a->tree.op);
+        return report(&e->r.errors, VS_E_NOMEM, true);
+    }
     return unread(db, EXIT_DONE);
 }
 
@@ -301,6 +232,10 @@ static void use(struct explain *e, const struct vs_explain_recipe *recipe, size_
         if (vs_explain_sets(recipe->set[i], e->world[which])) {
             r->sets[n++] = recipe->set[i];
         }
+    }
+    for (size_t i = 0; e->cold && i < 2 && e->n_own + n < REQUEST_SETS; i++) {
+        static const char *const first[] = {"workload.count=1", "workload.warmup=0"};
+        r->sets[n++] = first[i];
     }
     memcpy(&r->sets[n], e->own, e->n_own * sizeof e->own[0]);
     r->session.n_sets = n + e->n_own;
@@ -361,18 +296,29 @@ static void print_origin(const struct explain *e)
         printf("stored run %" PRId64 "\n", e->run);
         return;
     }
-    printf("measured with %s", e->r.session.input);
+    size_t column = (size_t)printf("measured with %s", e->r.session.input);
     for (size_t i = 0; i < e->r.session.n_sets; i++) {
-        printf(" --set %s", e->r.sets[i]);
+        size_t n = strlen(e->r.sets[i]) + 7;
+        bool fits = column + n < 80;
+        column =
+            (fits ? column : 0) + (size_t)printf(fits ? " --set %s" : "\n  --set %s", e->r.sets[i]);
     }
     putchar('\n');
 }
 
-static void print_answers(const struct answer *a, size_t n)
+static void print_answers(const struct explain *e, const struct answer *a, size_t n)
 {
+    if (n == 2 && a[0].phased && a[1].phased) {
+        explain_print_both(a, !e->brief);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         fputs(i ? "\n" : "", stdout);
-        print_tree(&a[i].tree, a[i].period_ps, a[i].machine);
+        if (a[i].phased) {
+            explain_print_phases(&a[i], !e->brief);
+        } else {
+            explain_print_tree(&a[i]);
+        }
     }
 }
 
@@ -380,7 +326,8 @@ static int draw(struct explain *e, const struct answer *a, size_t n)
 {
     struct svg_panel panel[SVG_PANELS];
     for (size_t i = 0; i < n; i++) {
-        panel[i] = (struct svg_panel){&a[i].tree, a[i].machine, a[i].period_ps};
+        panel[i] = (struct svg_panel){a[i].phased ? &a[i].picture : &a[i].tree, a[i].machine,
+                                      a[i].period_ps};
     }
     int failed = svg_write(e->svg, panel, n);
     if (failed) {
@@ -412,15 +359,15 @@ static int answer(struct explain *e, struct vs_db *db)
         if (!status && e->r.format == OUT_TABLE && n > first) {
             fputs(first ? "\n" : "", stdout);
             print_origin(e);
-            print_answers(&a[first], n - first);
+            print_answers(e, &a[first], n - first);
         }
     }
     if (!status && e->r.format != OUT_TABLE) {
-        print_rows(a, n, e->r.format);
+        explain_print_rows(a, n, e->by, e->r.format);
     }
     status = !status && e->svg ? draw(e, a, n) : status;
     for (size_t i = 0; i < n; i++) {
-        vs_tree_free(&a[i].tree);
+        answer_free(&a[i]);
     }
     return status;
 }
@@ -432,6 +379,11 @@ static void check_request(struct explain *e)
     const struct vs_session_request *s = &r->session;
     if (r->seeds > 1 || r->dry_run) {
         vs_error(&r->errors, "--seeds and --dry-run do not go with explain; --seed chooses a seed");
+    }
+    if (e->cold && (e->run || e->workload)) {
+        vs_error(&r->errors,
+                 "--cold: the first exit is made by a run of explain's own; leave out %s",
+                 e->run ? "--run" : "--workload");
     }
     if (e->run &&
         (e->against || e->workload || s->machine || s->n_sets || s->seeded || s->options.warmup ||
@@ -529,6 +481,14 @@ int cmd_explain(int argc, char **argv)
         {"workload", KEY_WORKLOAD, "FILE", 0,
          "workload that exercises it (default: the one made for it)", 0},
         {"run", KEY_RUN, "RUN", 0, "of a stored run instead of a new one", 0},
+        {"by", KEY_BY, "time|size", 0,
+         "order of what an exit spends: of time (default), or largest first; with csv and json: "
+         "rows of phases instead of the tree's",
+         0},
+        {"brief", KEY_BRIEF, NULL, 0, "an exit's parts without the sentence that explains each", 0},
+        {"tree", KEY_TREE, NULL, 0, "an exit as a tree of operations instead of phases", 0},
+        {"cold", KEY_COLD, NULL, 0, "the first exit, before anything of it is in a cache or TLB",
+         0},
         {"svg", KEY_SVG, "FILE", 0, "also draw it into this file", 0},
         {"actor", KEY_ACTOR, "NAME", 0,
          "whose operation (default: who spends most in it; of time lines, the busiest vCPU)", 0},
@@ -549,6 +509,10 @@ int cmd_explain(int argc, char **argv)
     e.r.session.is_trace = e.workload && (!dot || strcmp(dot, ".lua") != 0);
     check_operation(&e);
     check_request(&e);
+    /* an exit's phases are told by the charges of some of its kind */
+    if (!e.r.session.options.spans && e.n_ops && !strncmp(vs_op_name(e.ops[0][0]), "exit.", 5)) {
+        e.r.session.options.spans = SPANS;
+    }
     e.machine = e.r.session.machine;
     e.n_own = e.r.session.n_sets;
     memcpy(e.own, e.r.sets, e.n_own * sizeof e.own[0]);

@@ -11,6 +11,7 @@ struct price {
     enum vs_evidence grade;
     char group[48]; /* whose sum gave it that grade; "": its own */
     bool known;     /* the run has the knob */
+    bool input;     /* its value is a claim of the documents, which the machine was made to show */
 };
 
 struct prices {
@@ -58,13 +59,15 @@ static void note(void *ctx, const char *path, size_t length)
 /* Every knob's own grade, as the run has it. */
 static void own_grades(struct vs_db *db, int64_t run, struct prices *p)
 {
-    sqlite3_stmt *st = vs_db_query(db, "SELECT evidence FROM knob WHERE run = ? AND path = ?");
+    sqlite3_stmt *st = vs_db_query(db, "SELECT evidence, source GLOB 'V51, v51.*' OR source GLOB "
+                                       "'HVA, hva.*' FROM knob WHERE run = ? AND path = ?");
     for (size_t i = 0; st && i < p->n; i++) {
         sqlite3_bind_int64(st, 1, run);
         sqlite3_bind_text(st, 2, p->at[i].path, -1, SQLITE_STATIC);
         p->at[i].known =
             vs_db_row(db, st) &&
             vs_evidence_parse((const char *)sqlite3_column_text(st, 0), &p->at[i].grade);
+        p->at[i].input = p->at[i].known && sqlite3_column_int(st, 1);
         sqlite3_reset(st);
     }
     sqlite3_finalize(st);
@@ -123,6 +126,7 @@ static void lift(const struct member *m, size_t n, struct prices *p)
 struct weighed {
     const struct prices *prices;
     struct vs_tree_node *node;
+    bool input;
 };
 
 static void weigh(void *ctx, const char *path, size_t length)
@@ -138,6 +142,7 @@ static void weigh(void *ctx, const char *path, size_t length)
         memcpy(w->node->group, p->group, sizeof w->node->group);
     }
     w->node->graded = true;
+    w->input = w->input || p->input;
 }
 
 void vs__tree_grade(struct vs_db *db, int64_t run, struct vs_tree *t)
@@ -151,8 +156,9 @@ void vs__tree_grade(struct vs_db *db, int64_t run, struct vs_tree *t)
     size_t n = members(db, run, &m);
     lift(m, n, &p);
     for (size_t i = 0; i < t->n_nodes; i++) {
-        struct weighed w = {&p, &t->node[i]};
+        struct weighed w = {&p, &t->node[i], false};
         each(t->node[i].priced_by, weigh, &w);
+        t->input_share += w.input ? t->node[i].ps : 0;
         if (t->node[i].graded && t->node[i].grade == VS_GRADE_assumed) {
             t->assumed_share += t->node[i].ps;
         }

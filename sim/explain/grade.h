@@ -10,7 +10,7 @@
 
 #include "explain/tree.h"
 
-/* Grades all parts and sets assumed_share to the time (ps) of those that are assumed. */
+/* Grades all parts and sets assumed_share and input_share to the time (ps) of such parts. */
 void vs__tree_grade(struct vs_db *db, int64_t run, struct vs_tree *t);
 
 #endif

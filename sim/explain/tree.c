@@ -166,6 +166,7 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
     descend(db, run, out->actor, op, 1.0 / (double)out->n, 1, out);
     vs__tree_grade(db, run, out);
     out->assumed_share = out->total_ps > 0 ? out->assumed_share / out->total_ps : 0;
+    out->input_share = out->total_ps > 0 ? out->input_share / out->total_ps : 0;
     return VS_OK;
 }
 

@@ -28,6 +28,7 @@ struct vs_tree {
     double total_ps;      /* mean of one */
     double assumed_share; /* of total_ps that rests on assumed numbers, 0..1: a group of knobs whose
                            * sum a source fixes counts as its sum where all of it is here */
+    double input_share;   /* that the machine's own file states as a claim of the documents */
     struct vs_tree_node *node;
     size_t n_nodes;
 };

@@ -64,6 +64,39 @@ equal "leave no database" 0 "$(find "$work" -name 'new.db*' | wc -l)"
 stdin() { "$VIRTSIM" explain access.load --workload - --db "$work/stdin.db" --quiet <"$VIRTSIM_HOME/workloads/traces/rowindex.lackey.zst"; }
 ok "standard input is read once" stdin
 
+# an exit for a lecture: phases in the order of time, 80 columns, sums that are the total
+widest() { python3 -c 'import sys; print(max(len(line.rstrip("\n")) for line in sys.stdin))'; }
+for pair in vmcall:skylake_sp_kvm vmmcall:zen3_milan_kvm hvc64:neoverse_n1_kvm; do
+    exit=exit.${pair%:*} machine=${pair#*:}
+    "$VIRTSIM" explain $exit --machine $machine --no-store --quiet >"$work/phases"
+    ok "80 columns hold an exit of $machine" test "$(widest <"$work/phases")" -le 80
+    equal "its phases stand in the order of time" "exit microcode,save guest,load host,the reason,load guest,entry microcode" \
+        "$(echo $(grep -oE '(exit|entry) microcode$|(save|load) guest$|load host$|the reason$' "$work/phases" | tr '\n' ,) | sed 's/,$//')"
+    "$VIRTSIM" explain $exit --by time --machine $machine --no-store --quiet --format csv >"$work/csv"
+    equal "their sum is the exit's time" 1 "$(python3 - "$work/csv" <<'PY'
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+total = float(rows[0]["ns"])
+close = lambda kind: abs(sum(float(r["ns"]) for r in rows if r["kind"] == kind) - total) < 0.02
+print(int(close("phase") and close("phase_part")))
+PY
+)"
+done
+equal "on AMD the lines of the VMCB are saved and loaded" 2 "$("$VIRTSIM" explain exit.cpuid --machine zen3_milan_kvm --no-store --quiet --brief | awk '/save guest$|load guest$/ { in_it = 1 } /the reason$|microcode$|load host$/ { in_it = 0 } in_it && /memory.l1_hit/' | wc -l)"
+"$VIRTSIM" explain exit.hypercall --against zen3_milan_kvm --no-store --quiet >"$work/both"
+ok "two machines fit beside each other" test "$(widest <"$work/both")" -le 80
+equal "phase by phase" 1 "$(grep -cE '^save guest +[0-9.]+ +[0-9.]+% .* +[0-9.]+ +[0-9.]+%' "$work/both")"
+"$VIRTSIM" explain exit.cpuid --by size --brief --no-store --quiet >"$work/size"
+ok "the largest part first" awk '/ the reason$/ { on = 1; next } on && /vmcs.entry|load guest$/ { exit bad } on { if (last && $1 > last) bad = 1; last = $1 }' "$work/size"
+equal "a machine that states its sums has an input, no prediction" 1 "$("$VIRTSIM" explain exit.cpuid --machine document --no-store --quiet | grep -c '^input: ')"
+"$VIRTSIM" explain exit.cpuid --cold --no-store --quiet --format csv >"$work/cold"
+"$VIRTSIM" explain exit.cpuid --no-store --quiet --format csv >"$work/warm"
+ok "the first exit waits for memory" test "$(sed -n 2p "$work/cold" | cut -d, -f6 | cut -d. -f1)" -gt "$(($(sed -n 2p "$work/warm" | cut -d, -f6 | cut -d. -f1) * 5))"
+refused "--cold makes its own run" 2 "--cold" "$VIRTSIM" explain exit.cpuid --cold --run 1 --db "$db"
+refused "there are two orders" 2 "time or size" "$VIRTSIM" explain exit.cpuid --by name --no-store
+ok "an exit as a tree" "$VIRTSIM" explain exit.cpuid --tree --no-store --quiet
+equal "has its handler as an operation" 1 "$(grep -c 'handler.cpu_id' "$work/out")"
+
 # other names: one question, the same operation on each architecture
 "$VIRTSIM" explain exit.hypercall --against zen2_rome_kvm --no-store --quiet --format csv >"$work/calls"
 equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall zen2_rome_kvm exit.vmmcall" "$(echo $(awk -F, '$2 == 0 { print $1, $3 }' "$work/calls"))"
