@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+/* Runs as rows: their columns, single runs, and the spread over seeds. */
 #define _GNU_SOURCE
 #include "points.h"
+
+#include "sweep/student.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -9,6 +12,7 @@
 
 #define VARIED 32u /* columns of what differs between runs */
 #define NAME_BYTES 400u
+#define MOST_COLUMNS (VARIED + 3u * VS_METRICS + 12u)
 
 enum { KEY_METRIC = 512 };
 
@@ -124,16 +128,49 @@ static void note_varied(struct columns *c, struct vs_db *db, int64_t run, const 
     }
 }
 
-static sqlite3_stmt *runs_of(struct vs_db *db, int64_t first, int64_t last)
+/* The runs that are shown, in their order, with what was varied: a table of this connection. */
+static sqlite3_stmt *runs_of(struct vs_db *db)
 {
-    sqlite3_stmt *st = vs_db_query(
-        db, "SELECT run, machine, point, (end_ps - roi_ps) / 1e9, seed, workload FROM run WHERE "
-            "run BETWEEN ?1 AND ?2 ORDER BY run");
+    return vs_db_query(
+        db, "SELECT r.run, r.machine, s.point, (r.end_ps - r.roi_ps) / 1e9, r.seed, r.workload, "
+            "s.row FROM temp.shown s JOIN run r ON r.run = s.run ORDER BY s.row");
+}
+
+static void show_nothing(struct vs_db *db)
+{
+    sqlite3_exec(vs_db_handle(db),
+                 "CREATE TEMP TABLE IF NOT EXISTS shown (row INTEGER PRIMARY KEY,"
+                 " run INTEGER, point TEXT); DELETE FROM temp.shown",
+                 NULL, NULL, NULL);
+}
+
+static void show_range(struct vs_db *db, int64_t first, int64_t last)
+{
+    show_nothing(db);
+    sqlite3_stmt *st = vs_db_query(db, "INSERT INTO temp.shown SELECT run, run, point FROM run "
+                                       "WHERE run BETWEEN ?1 AND ?2");
     if (st) {
         sqlite3_bind_int64(st, 1, first);
         sqlite3_bind_int64(st, 2, last);
     }
-    return st;
+    (void)vs_db_row(db, st);
+    sqlite3_finalize(st);
+}
+
+static void show_list(struct vs_db *db, const struct points_list *list)
+{
+    show_nothing(db);
+    sqlite3_stmt *st = vs_db_query(db, "INSERT INTO temp.shown VALUES (?1, ?2, ?3)");
+    for (size_t i = 0; st && i < list->n; i++) {
+        if (list->run(list->ctx, i)) {
+            sqlite3_bind_int64(st, 1, (int64_t)i);
+            sqlite3_bind_int64(st, 2, list->run(list->ctx, i));
+            sqlite3_bind_text(st, 3, list->label(list->ctx, i), -1, SQLITE_TRANSIENT);
+            (void)vs_db_row(db, st);
+            sqlite3_reset(st);
+        }
+    }
+    sqlite3_finalize(st);
 }
 
 static const char *text_of(sqlite3_stmt *st, int i)
@@ -143,9 +180,9 @@ static const char *text_of(sqlite3_stmt *st, int i)
 }
 
 /* What differs between the runs. */
-static void find_columns(struct columns *c, struct vs_db *db, int64_t first, int64_t last)
+static void find_columns(struct columns *c, struct vs_db *db)
 {
-    sqlite3_stmt *st = runs_of(db, first, last);
+    sqlite3_stmt *st = runs_of(db);
     char workload[512] = "";
     int64_t seed = 0, rows = 0;
     memset(c, 0, sizeof *c);
@@ -183,16 +220,19 @@ static void warn_empty(const struct vs_metrics *m, const size_t *found, int64_t 
     }
 }
 
-static void print_row(struct out *o, const struct columns *c, struct vs_db *db, sqlite3_stmt *st)
+static void print_row(struct out *o, const struct columns *c, struct vs_db *db, sqlite3_stmt *st,
+                      bool single)
 {
     int64_t run = sqlite3_column_int64(st, 0), number;
     char value[256], unit[24];
-    out_int(o, run);
+    if (single) {
+        out_int(o, run);
+    }
     out_text(o, text_of(st, 1));
     if (c->workloads) {
         out_text(o, text_of(st, 5));
     }
-    if (c->seeds) {
+    if (c->seeds && single) {
         out_int(o, sqlite3_column_int64(st, 4));
     }
     for (size_t i = 0; i < c->n_varied; i++) {
@@ -206,7 +246,6 @@ static void print_row(struct out *o, const struct columns *c, struct vs_db *db, 
             out_none(o);
         }
     }
-    out_real(o, sqlite3_column_double(st, 3), 3);
 }
 
 /* "ept.l2_tlb.entries [entries]"; a choice or a flag has no unit. */
@@ -217,44 +256,75 @@ static void name_varied(const struct columns *c, size_t i, char *out)
     snprintf(out, NAME_BYTES, none ? "%s" : "%s [%s]", c->varied[i].key, unit);
 }
 
-int64_t points_print(struct vs_db *db, int64_t first, int64_t last, const struct vs_metrics *asked,
-                     enum out_format format)
+/* Names of the columns: what was varied, and the metrics; how many. */
+static size_t name_columns(const struct columns *c, const struct vs_metrics *m,
+                           const struct points_list *list, char names[MOST_COLUMNS][NAME_BYTES])
 {
-    static char names[VARIED + VS_METRICS + 8u][NAME_BYTES];
-    static const char *heads[VARIED + VS_METRICS + 8u];
-    static struct columns c;
-    static struct vs_metrics usual;
-    const struct vs_metrics *m = asked;
-    size_t n = 0, found[VS_METRICS] = {0};
-    if (!asked->n) {
-        usual.n = 0;
-        vs_metrics_default(&usual, db, first, last);
-        m = &usual;
+    bool spread = list && list->seeds > 1;
+    size_t n = 0;
+    if (!spread) {
+        snprintf(names[n++], NAME_BYTES, "run");
     }
-    find_columns(&c, db, first, last);
-    snprintf(names[n++], NAME_BYTES, "run");
     snprintf(names[n++], NAME_BYTES, "machine");
-    if (c.workloads) {
+    if (c->workloads) {
         snprintf(names[n++], NAME_BYTES, "workload");
     }
-    if (c.seeds) {
+    if (c->seeds && !spread) {
         snprintf(names[n++], NAME_BYTES, "seed");
     }
-    for (size_t i = 0; i < c.n_varied; i++) {
-        name_varied(&c, i, names[n++]);
+    for (size_t i = 0; i < c->n_varied; i++) {
+        name_varied(c, i, names[n++]);
     }
-    snprintf(names[n++], NAME_BYTES, "simulated_ms");
-    for (size_t i = 0; i < m->n; i++) {
-        vs_metric_column(&m->list[i], names[n++], NAME_BYTES);
+    if (spread) {
+        snprintf(names[n++], NAME_BYTES, "seeds");
     }
-    for (size_t i = 0; i < n; i++) {
-        heads[i] = names[i];
+    for (size_t i = 0; i < m->n + 1; i++) {
+        char name[NAME_BYTES - 16u] = "simulated_ms";
+        if (i) {
+            vs_metric_column(&m->list[i - 1], name, sizeof name);
+        }
+        snprintf(names[n++], NAME_BYTES, "%s", name);
+        if (spread) {
+            snprintf(names[n++], NAME_BYTES, "%s sd", name);
+            snprintf(names[n++], NAME_BYTES, "%s ci%g", name, list->level * 100);
+        }
     }
-    struct out *o = out_begin(format, heads, n);
-    sqlite3_stmt *st = runs_of(db, first, last);
+    return n;
+}
+
+/* The numbers of a combination's runs, one row of them for each metric: x[metric][run]. */
+struct spread {
+    double *x[VS_METRICS + 1u];
+    size_t n[VS_METRICS + 1u], runs;
+};
+
+static void add_number(struct spread *s, size_t k, double v)
+{
+    s->x[k][s->n[k]++] = v;
+}
+
+static void print_spread(struct out *o, struct spread *s, size_t metrics, double level)
+{
+    out_int(o, (int64_t)s->runs);
+    for (size_t k = 0; k < metrics; k++) {
+        struct vs_spread v = vs_spread_of(s->x[k], s->n[k], level);
+        out_real(o, v.mean, 3);
+        out_real(o, v.deviation, 3);
+        out_real(o, v.confidence, 3);
+        s->n[k] = 0;
+    }
+    s->runs = 0;
+}
+
+/* Rows of single runs. */
+static int64_t print_runs(struct vs_db *db, struct out *o, const struct columns *c,
+                          const struct vs_metrics *m, size_t *found)
+{
+    sqlite3_stmt *st = runs_of(db);
     int64_t rows = 0;
     for (; vs_db_row(db, st); rows++) {
-        print_row(o, &c, db, st);
+        print_row(o, c, db, st, true);
+        out_real(o, sqlite3_column_double(st, 3), 3);
         for (size_t i = 0; i < m->n; i++) {
             struct vs_metric_value v =
                 vs_metric_value(db, sqlite3_column_int64(st, 0), &m->list[i]);
@@ -263,11 +333,98 @@ int64_t points_print(struct vs_db *db, int64_t first, int64_t last, const struct
         }
     }
     sqlite3_finalize(st);
+    return rows;
+}
+
+/* Rows of combinations: their runs stand together. */
+static int64_t print_spreads(struct vs_db *db, struct out *o, const struct columns *c,
+                             const struct vs_metrics *m, const struct points_list *list,
+                             size_t *found)
+{
+    struct spread s = {.runs = 0};
+    double *room = calloc((m->n + 1) * list->seeds, sizeof *room);
+    sqlite3_stmt *st = room ? runs_of(db) : NULL;
+    int64_t rows = 0, combination = -1;
+    for (size_t k = 0; k < m->n + 1; k++) {
+        s.x[k] = room + k * list->seeds;
+    }
+    for (; st && vs_db_row(db, st); rows++) {
+        int64_t of = sqlite3_column_int64(st, 6) / (int64_t)list->seeds;
+        if (of != combination) {
+            if (s.runs) {
+                print_spread(o, &s, m->n + 1, list->level);
+            }
+            print_row(o, c, db, st, false);
+            combination = of;
+        }
+        s.runs++;
+        add_number(&s, 0, sqlite3_column_double(st, 3));
+        for (size_t i = 0; i < m->n; i++) {
+            struct vs_metric_value v =
+                vs_metric_value(db, sqlite3_column_int64(st, 0), &m->list[i]);
+            found[i] += v.found;
+            if (v.found) {
+                add_number(&s, i + 1, v.integer ? (double)v.whole : v.real);
+            }
+        }
+    }
+    if (s.runs) {
+        print_spread(o, &s, m->n + 1, list->level);
+    }
+    sqlite3_finalize(st);
+    free(room);
+    return rows;
+}
+
+/* What is in the table of shown runs, whose numbers lie between these. */
+static int64_t print_shown(struct vs_db *db, int64_t first, int64_t last,
+                           const struct points_list *list, const struct vs_metrics *asked,
+                           enum out_format format)
+{
+    static char names[MOST_COLUMNS][NAME_BYTES];
+    static const char *heads[MOST_COLUMNS];
+    static struct columns c;
+    static struct vs_metrics usual;
+    const struct vs_metrics *m = asked;
+    size_t found[VS_METRICS] = {0};
+    if (!asked->n) {
+        usual.n = 0;
+        vs_metrics_default(&usual, db, first, last);
+        m = &usual;
+    }
+    find_columns(&c, db);
+    size_t n = name_columns(&c, m, list, names);
+    for (size_t i = 0; i < n; i++) {
+        heads[i] = names[i];
+    }
+    struct out *o = out_begin(format, heads, n);
+    int64_t rows = list && list->seeds > 1 ? print_spreads(db, o, &c, m, list, found)
+                                           : print_runs(db, o, &c, m, found);
     out_end(o, stdout);
     if (asked->n) {
         warn_empty(m, found, rows);
     }
     return rows;
+}
+
+int64_t points_print(struct vs_db *db, int64_t first, int64_t last, const struct vs_metrics *asked,
+                     enum out_format format)
+{
+    show_range(db, first, last);
+    return print_shown(db, first, last, NULL, asked, format);
+}
+
+int64_t points_print_list(struct vs_db *db, const struct points_list *list,
+                          const struct vs_metrics *asked, enum out_format format)
+{
+    int64_t first = INT64_MAX, last = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        int64_t run = list->run(list->ctx, i);
+        first = run && run < first ? run : first;
+        last = run > last ? run : last;
+    }
+    show_list(db, list);
+    return print_shown(db, first, last, list, asked, format);
 }
 
 void points_one(struct vs_db *db, int64_t run, const struct vs_metrics *asked,

@@ -18,6 +18,19 @@ extern const struct argp metric_argp;
  * none is asked for). Returns how many rows. */
 int64_t points_print(struct vs_db *db, int64_t first, int64_t last, const struct vs_metrics *asked,
                      enum out_format format);
+/* Runs that are chosen one by one: 0 is none. */
+struct points_list {
+    size_t n;
+    int64_t (*run)(void *ctx, size_t i);
+    const char *(*label)(void *ctx, size_t i); /* "path=value ...": what was varied */
+    void *ctx;
+    size_t seeds; /* more than 1: so many in a row are one combination, a row with its spread */
+    double level; /* of the mean's confidence interval, by Student's t */
+};
+/* The same for them. Under several seeds each metric has three columns: its mean, "NAME sd", the
+ * deviation of the sample, and "NAME ci95", half the width of the mean's confidence interval. */
+int64_t points_print_list(struct vs_db *db, const struct points_list *list,
+                          const struct vs_metrics *asked, enum out_format format);
 /* The metrics of one run, for people a line each. */
 void points_one(struct vs_db *db, int64_t run, const struct vs_metrics *asked,
                 enum out_format format);

@@ -27,6 +27,7 @@ struct vs_session {
     struct vs_platform *platform;
     char text[32768]; /* of a recording: what made it */
     bool text_full;
+    enum vs_status wrong; /* a setting: what else is wrong is looked for all the same */
     double wall_s, cpu_s;
     char started[32];
 };
@@ -127,7 +128,12 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     st = st ? st : one;
     /* an unreadable input has declared nothing: its parameters would all look unknown */
     one = input ? input : apply_sets(s, errors);
-    st = st ? st : one;
+    bool go_on = !st && !input && r->options.rehearse;
+    s->wrong = go_on ? one : VS_OK;
+    st = st || go_on ? st : one;
+    if (!input && !st && r->derive) {
+        st = r->derive(r->derive_ctx, s->knobs, errors); /* without them nothing follows */
+    }
     /* nor does a parameter outlive its workload: such knobs are not looked at again */
     one = input ? VS_OK : vs_worlds_settle(s->knobs, vendor, errors);
     return st ? st : one;
@@ -215,6 +221,7 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
         st = vs_platform_create(s->knobs, &s->request.options, s->programs.n_vcpus, &s->platform,
                                 errors);
     }
+    st = s && s->wrong ? s->wrong : st;
     st = st ? st : give_sources(s, errors);
     if (st) {
         vs_session_close(s);
@@ -232,6 +239,11 @@ const struct vs_knobs *vs_session_knobs(const struct vs_session *s)
 const struct vs_machine_info *vs_session_machine(const struct vs_session *s)
 {
     return &s->machine;
+}
+
+uint64_t vs_session_seed(const struct vs_session *s)
+{
+    return s->request.options.seed;
 }
 
 const char *vs_session_workload(const struct vs_session *s)
@@ -344,7 +356,25 @@ static const char *text_of(char *out, size_t bytes, const char *format, double v
     return out;
 }
 
-enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run,
+/* Where a run's record goes: into a database, or into bytes. */
+struct destination {
+    struct vs_db *db;
+    int64_t *run;
+    struct vs_bytes *bytes;
+};
+
+static enum vs_status deliver(const struct destination *to, const struct vs_run_record *record,
+                              struct vs_errors *errors)
+{
+    enum vs_status st =
+        to->db ? vs_db_store(to->db, record, to->run) : vs_db_pack(record, to->bytes);
+    if (st) {
+        vs_error(errors, "%s", to->db ? vs_db_error(to->db) : "not enough memory for the results");
+    }
+    return st;
+}
+
+static enum vs_status hand_over(struct vs_session *s, const struct destination *to,
                                 struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
@@ -416,12 +446,20 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
         .marks = marks,
         .n_marks = n_marks,
     };
-    enum vs_status st = vs_db_store(db, &record, run);
-    if (st) {
-        vs_error(errors, "%s", vs_db_error(db));
-    }
+    enum vs_status st = deliver(to, &record, errors);
     free(epochs);
     return st;
+}
+
+enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run,
+                                struct vs_errors *errors)
+{
+    return hand_over(s, &(struct destination){.db = db, .run = run}, errors);
+}
+
+enum vs_status vs_session_pack(struct vs_session *s, struct vs_bytes *out, struct vs_errors *errors)
+{
+    return hand_over(s, &(struct destination){.bytes = out}, errors);
 }
 
 void vs_session_close(struct vs_session *s)

@@ -25,6 +25,9 @@ struct vs_session_request {
     const char *const *sets;   /* "path=value" */
     const char *const *set_by; /* per set; NULL = "--set" for all */
     size_t n_sets;
+    /* sets knobs that follow from others, once those have their values; NULL: there are none */
+    enum vs_status (*derive)(void *ctx, struct vs_knobs *knobs, struct vs_errors *errors);
+    void *derive_ctx;
     const char *point;            /* what a sweep varied, "" otherwise */
     const char *trace_format;     /* NULL = detect */
     const char *tables;           /* of the recorded guest; NULL = none */
@@ -46,6 +49,7 @@ enum vs_status vs_session_describe(const struct vs_session_request *r, struct vs
                                    struct vs_errors *errors);
 const struct vs_knobs *vs_session_knobs(const struct vs_session *s);
 const struct vs_machine_info *vs_session_machine(const struct vs_session *s);
+uint64_t vs_session_seed(const struct vs_session *s); /* a recording may have its own */
 const char *vs_session_workload(const struct vs_session *s);
 /* As the run's row has it; a trace's is known when it has been read. */
 void vs_session_input_hash(const struct vs_session *s, char *out, size_t bytes);
@@ -55,6 +59,9 @@ size_t vs_session_options(const struct vs_session *s, struct vs_run_option out[V
 enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors);
 enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t *run,
                                 struct vs_errors *errors);
+/* What store would write, as bytes for vs_db_unpack. */
+enum vs_status vs_session_pack(struct vs_session *s, struct vs_bytes *out,
+                               struct vs_errors *errors);
 /* The books of the run, for who embeds one and for tests: store writes them. */
 struct vs_ledger *vs_session_ledger(struct vs_session *s);
 void vs_session_close(struct vs_session *s);

@@ -192,10 +192,13 @@ static enum vs_status run_missing(struct plan *p, struct vs_db *db, struct vs_er
     if (!p->n_missing || p->options->no_run) {
         return VS_OK;
     }
-    struct vs_pool pool = {p, make, p->n_missing, p->options->jobs, p->options->progress, NULL};
+    struct vs_pool_work work = {p, make, p->options->jobs};
+    struct vs_pool_order order = {.n = p->n_missing, .progress = p->options->progress};
+    struct vs_pool *pool = vs_pool_open(&work, errors);
     int64_t first = 0;
     /* a point that fails leaves its claims without a number; the others are still compared */
-    enum vs_status s = vs_pool_run(&pool, db, p->options->db_path, &first, errors);
+    enum vs_status s = pool ? vs_pool_store(pool, &order, db, &first, errors) : VS_E_NOMEM;
+    vs_pool_close(pool);
     for (size_t i = 0; first > 0 && i < p->n_missing; i++) {
         struct needed *n = &p->need[p->missing[i]];
         n->run = made(db, n, first);

@@ -46,6 +46,11 @@ enum vs_status vs__db_fail(struct vs_db *db, const char *doing)
     return VS_E_IO;
 }
 
+enum vs_status vs_db_failed(struct vs_db *db, const char *doing)
+{
+    return vs__db_fail(db, doing);
+}
+
 enum vs_status vs_db_exec(struct vs_db *db, const char *sql)
 {
     return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK
@@ -222,9 +227,18 @@ static bool has_run(struct vs_db *db)
     return any;
 }
 
+void vs__db_finish(struct vs_db *db)
+{
+    for (size_t i = 0; i < VS_DB_RUN_TABLES; i++) {
+        sqlite3_finalize(db->insert[i]);
+        db->insert[i] = NULL;
+    }
+}
+
 static void close_file(struct vs_db *db)
 {
     bool keep = !db->made || has_run(db);
+    vs__db_finish(db);
     sqlite3_close(db->sql);
     db->sql = NULL;
     if (keep) {
@@ -379,6 +393,7 @@ enum vs_status vs__db_make(struct vs_db *db)
     if (!db->later) {
         return VS_OK;
     }
+    vs__db_finish(db);
     sqlite3_close(db->sql);
     db->sql = NULL;
     db->later = false;

@@ -95,6 +95,19 @@ sqlite3 *vs_db_handle(struct vs_db *db);
 
 void vs_db_knob(const struct vs_knob *knob, struct vs_knob_row *row);
 enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run);
+
+/* A run's rows as bytes, for another process of this program to store: what vs_db_store would have
+ * stored itself. The caller frees `at`. */
+struct vs_bytes {
+    unsigned char *at;
+    size_t n, room;
+};
+enum vs_status vs_db_pack(const struct vs_run_record *r, struct vs_bytes *out);
+/* One transaction around any number of packed runs and notes: begin, unpack..., end. `so_far` that
+ * is a failure, or a signal meanwhile, takes all of it back. */
+enum vs_status vs_db_begin(struct vs_db *db);
+enum vs_status vs_db_unpack(struct vs_db *db, const struct vs_bytes *b, int64_t *run);
+enum vs_status vs_db_end(struct vs_db *db, enum vs_status so_far);
 /* Appends all runs of another database, renumbered, with their comparisons, in one transaction;
  * claims and literature that are not there yet, too. A database is not merged into itself:
  * VS_E_INPUT. */
@@ -113,6 +126,9 @@ enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest);
 enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const char *line),
                            void *ctx);
 
+/* "what was being done: why SQLite failed" becomes vs_db_error(): for who prepares statements of
+ * its own. VS_E_IO. */
+enum vs_status vs_db_failed(struct vs_db *db, const char *doing);
 /* Plain SQL within the caller's needs (compare, explain); message in vs_db_error(). */
 enum vs_status vs_db_exec(struct vs_db *db, const char *sql);
 /* Rows for printing: NULL and false when they cannot be read, which vs_db_unread tells at the end

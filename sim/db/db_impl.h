@@ -4,21 +4,26 @@
 
 #include "db/db.h"
 
+#define VS_DB_RUN_TABLES 13 /* that a run's rows go into, run among them */
+
 struct vs_db {
     sqlite3 *sql;
     char path[4096];
     char error[5120];
-    enum vs_status unread; /* the first failure of reading rows */
-    int64_t version;       /* of the file's schema */
-    bool later;            /* the file is made with the first run */
-    bool made;             /* the file is new and has no run yet */
-    char folder[4096];     /* that was made for it, "" none */
+    enum vs_status unread;                  /* the first failure of reading rows */
+    int64_t version;                        /* of the file's schema */
+    bool later;                             /* the file is made with the first run */
+    bool made;                              /* the file is new and has no run yet */
+    char folder[4096];                      /* that was made for it, "" none */
+    sqlite3_stmt *insert[VS_DB_RUN_TABLES]; /* by the first run that is stored */
 };
 
 /* schema.sql and views.sql, embedded by the build, C strings. */
 extern const char vs_db_schema_sql[];
 extern const char vs_db_views_sql[];
 
+/* Ends what is prepared: before the connection is closed. */
+void vs__db_finish(struct vs_db *db);
 /* A name is a file's: SQLite may be built to take "file:..." for a URI. */
 void vs__db_file_name(const char *path, char *out, size_t bytes);
 /* The file, if it is to be made later: now. */

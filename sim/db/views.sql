@@ -51,3 +51,14 @@ CREATE VIEW IF NOT EXISTS metric AS
   SELECT i.run, 'part:' || i.op || '/' || i.item || '.share', 1.0 * i.total_ps / nullif(o.total_ps, 0), 'ratio'
     FROM per_item i JOIN per_op o USING (run, op)
   UNION ALL SELECT run, 'counter:' || name, sum(value), max(unit) FROM counter GROUP BY run, name;
+
+-- The points of sweeps, a row for each varied or derived value: `number` where it is one. A run may belong to several.
+CREATE VIEW IF NOT EXISTS sweep_point AS
+  SELECT substr(p.key, 7, instr(p.key, '/') - 7) AS sweep, CAST(substr(p.key, instr(p.key, '/') + 1) AS INTEGER) AS point,
+         p.run, r.machine, r.seed, v.key AS path, coalesce(k.value, v.value) AS value,
+         CASE WHEN coalesce(k.value, v.value) NOT GLOB '*[^0-9]*' AND coalesce(k.value, v.value) <> ''
+              THEN CAST(coalesce(k.value, v.value) AS REAL) END AS number
+    FROM provenance p JOIN run r ON r.run = p.run
+    JOIN json_each(p.value, '$.vary') v
+    LEFT JOIN knob k ON k.run = p.run AND k.path = v.key
+   WHERE p.key LIKE 'sweep.%/%';

@@ -178,30 +178,58 @@ static char *read_text(const char *path, size_t *bytes, struct vs_errors *errors
     return text;
 }
 
-enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors *errors)
+/* Leaves the function of a text that was called so on the stack. */
+static enum vs_status compile(struct vs_box *b, const char *text, size_t bytes, char kind,
+                              struct vs_errors *errors)
 {
-    size_t bytes;
-    char *text = read_text(path, &bytes, errors), name[sizeof b->chunk + 1];
-    if (!text) {
-        return VS_E_INPUT;
-    }
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    size_t n = strlen(base), most = sizeof b->chunk - 1;
-    snprintf(b->path, sizeof b->path, "%s", path);
-    /* the name without its folder: what a script sees in a message must not depend on where it
-     * lies; and short enough for Lua to print it whole */
-    snprintf(b->chunk, sizeof b->chunk, "%s", n > most ? base + (n - most) : base);
-    snprintf(name, sizeof name, "@%s", b->chunk);
+    char name[sizeof b->chunk + 1];
+    snprintf(name, sizeof name, "%c%s", kind, b->chunk);
     struct vs_watched before = enter(b, b->L, false);
     int rc = luaL_loadbufferx(b->L, text, bytes, name, "t");
     leave(&before);
-    free(text);
     if (rc != LUA_OK) {
         b->line = 0;
         vs_box_report(b, rc, errors);
         return VS_E_INPUT;
     }
     return VS_OK;
+}
+
+/* What Lua calls it: short enough to be printed whole. */
+static void call_chunk(struct vs_box *b, const char *name)
+{
+    size_t n = strlen(name), most = sizeof b->chunk - 1;
+    snprintf(b->chunk, sizeof b->chunk, "%s", n > most ? name + (n - most) : name);
+}
+
+enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors *errors)
+{
+    size_t bytes;
+    char *text = read_text(path, &bytes, errors);
+    if (!text) {
+        return VS_E_INPUT;
+    }
+    const char *slash = strrchr(path, '/');
+    snprintf(b->path, sizeof b->path, "%s", path);
+    /* the name without its folder: what a script sees in a message must not depend on where it
+     * lies */
+    call_chunk(b, slash ? slash + 1 : path);
+    enum vs_status st = compile(b, text, bytes, '@', errors);
+    free(text);
+    return st;
+}
+
+void vs_box_called(struct vs_box *b, const char *name)
+{
+    snprintf(b->path, sizeof b->path, "%s", name);
+    call_chunk(b, name);
+}
+
+enum vs_status vs_box_text(struct vs_box *b, const char *name, const char *text,
+                           struct vs_errors *errors)
+{
+    vs_box_called(b, name);
+    return compile(b, text, strlen(text), '=', errors);
 }
 
 /* The script's line that L is at; 0: none is known. */

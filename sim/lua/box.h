@@ -39,6 +39,11 @@ struct vs_box *vs_box_open(uint64_t seed);
 void vs_box_close(struct vs_box *b);
 /* Loads a file as text and leaves its function on the stack; errors name file and line. */
 enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors *errors);
+/* The same with a text that is no file's; `name` is what messages call it. */
+enum vs_status vs_box_text(struct vs_box *b, const char *name, const char *text,
+                           struct vs_errors *errors);
+/* What is called next came from here: of several texts in one box. */
+void vs_box_called(struct vs_box *b, const char *name);
 /* lua_pcall and lua_resume under the watchdog; a failure's message is on top of the stack of L. */
 int vs_box_call(struct vs_box *b, int args, int results);
 int vs_box_resume(struct vs_box *b, lua_State *L, int args, int *results);
