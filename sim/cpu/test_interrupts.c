@@ -23,7 +23,7 @@ static uint64_t exits(const struct run *r, const char *actor, enum vs_op o)
 #define MASKED_BY(n, number, unmask)                                                               \
     "local masked, sent = false, false\n"                                                          \
     "guest(function(cpu) while not masked do cpu:compute(100) end\n"                               \
-    "  for i = 1, " #n " do cpu:ipi(1, " number ") cpu:compute(99999) end sent = true end)\n"      \
+    "  for i = 1, " #n " do cpu:ipi(1, " number ") cpu:compute(59999) end sent = true end)\n"      \
     "guest(function(cpu) cpu:compute(1000) cpu:cli() masked = true\n"                              \
     "  while not sent do cpu:compute(100) end cpu:compute(20000)\n"                                \
     "  if cpu:interrupts() ~= 0 then error('taken while masked') end\n"                            \
@@ -186,7 +186,7 @@ static void test_a_shootdown_waits_for_a_target_that_masks_interrupts(void **sta
         "  cpu:unmap(page) if step ~= 3 then error('did not wait') end end)\n"
         "guest { vcpu = 1, shares = 0, run = function(cpu)\n"
         "  while step < 1 do cpu:compute(100) end\n"
-        "  cpu:load(page) cpu:cli() step = 2 cpu:compute(400000) step = 3 cpu:sti()\n"
+        "  cpu:load(page) cpu:cli() step = 2 cpu:compute(200000) step = 3 cpu:sti()\n"
         "  cpu:compute(1000) end }\n";
     const char *const *const how[] = {NONE, SET(WITHOUT_POSTING), SET("paging.mode=native")};
     for (int i = 0; i < 3; i++) {
@@ -199,9 +199,11 @@ static void test_a_shootdown_waits_for_a_target_that_masks_interrupts(void **sta
 
 /* ---- registers of the APIC ---- */
 
+#define SENT "5"
+#define N_SENT 5
 static const char sends[] =
     "local over = false\n"
-    "guest(function(cpu) for _ = 1, 20 do cpu:compute(100000) cpu:ipi(1) end "
+    "guest(function(cpu) for _ = 1, " SENT " do cpu:compute(100000) cpu:ipi(1) end "
     "cpu:compute(100000) over = true end)\n"
     "guest(function(cpu) while not over do cpu:compute(1000) end end)\n";
 
@@ -217,10 +219,11 @@ static void test_how_an_xapic_register_exits_is_up_to_three_controls(void **stat
     } c[] = {
         {SET("interrupt.apic=xapic", WITHOUT_POSTING,
              "vmcs.control.apic_register_virtualization=0"),
-         20, 0, 60, 0},
-        {SET("interrupt.apic=xapic", WITHOUT_POSTING), 0, 20, 0, 20},
-        {SET("interrupt.apic=xapic", "vmcs.control.apic_register_virtualization=0"), 0, 0, 40, 20},
-        {SET("interrupt.apic=xapic"), 0, 0, 0, 20},
+         N_SENT, 0, 3 * N_SENT, 0},
+        {SET("interrupt.apic=xapic", WITHOUT_POSTING), 0, N_SENT, 0, N_SENT},
+        {SET("interrupt.apic=xapic", "vmcs.control.apic_register_virtualization=0"), 0, 0,
+         2 * N_SENT, N_SENT},
+        {SET("interrupt.apic=xapic"), 0, 0, 0, N_SENT},
         {SET("interrupt.apic=x2apic"), 0, 0, 0, 0},
         {SET("interrupt.apic=xapic", "paging.mode=native"), 0, 0, 0, 0},
     };
@@ -236,7 +239,7 @@ static void test_how_an_xapic_register_exits_is_up_to_three_controls(void **stat
             fail_msg("case %zu: %u %u %u %u", i, (unsigned)got[0], (unsigned)got[1],
                      (unsigned)got[2], (unsigned)got[3]);
         }
-        assert_int_equal(exits(&r, "vcpu1/guest", VS_OP_IRQ), 20);
+        assert_int_equal(exits(&r, "vcpu1/guest", VS_OP_IRQ), N_SENT);
         if (i != 4) {
             assert_int_equal(exits(&r, "vcpu0/host", named("exit.wrmsr")), 0);
             assert_int_equal(exits(&r, "vcpu1/host", named("exit.wrmsr")), 0);
@@ -366,15 +369,15 @@ static void test_arms_interrupts_leave_their_guest_once(void **state)
     struct run r;
     machine = "neoverse_n1_kvm";
     good(&r, sends, NONE);
-    assert_int_equal(exits(&r, "vcpu0/host", named("exit.sys64.write")), 20);
-    assert_int_equal(exits(&r, "vcpu1/host", named("exit.irq")), 20);
-    assert_int_equal(counter(&r, "vcpu0/host", "el2.exits"), 20);
-    assert_int_equal(counter(&r, "vcpu1/host", "el2.exits"), 20);
-    assert_int_equal(exits(&r, "vcpu1/guest", VS_OP_IRQ), 20);
-    assert_int_equal(counter(&r, "vcpu1", "gic.acknowledged"), 20);
-    assert_int_equal(counter(&r, "vcpu1", "gic.ended"), 20);
-    assert_int_equal(counter(&r, "vcpu1", "gic.list_register_writes"), 20);
-    assert_int_equal(part(&r, op(&r, "vcpu1/host", named("exit.irq")), "gic.load").n, 40);
+    assert_int_equal(exits(&r, "vcpu0/host", named("exit.sys64.write")), N_SENT);
+    assert_int_equal(exits(&r, "vcpu1/host", named("exit.irq")), N_SENT);
+    assert_int_equal(counter(&r, "vcpu0/host", "el2.exits"), N_SENT);
+    assert_int_equal(counter(&r, "vcpu1/host", "el2.exits"), N_SENT);
+    assert_int_equal(exits(&r, "vcpu1/guest", VS_OP_IRQ), N_SENT);
+    assert_int_equal(counter(&r, "vcpu1", "gic.acknowledged"), N_SENT);
+    assert_int_equal(counter(&r, "vcpu1", "gic.ended"), N_SENT);
+    assert_int_equal(counter(&r, "vcpu1", "gic.list_register_writes"), N_SENT);
+    assert_int_equal(part(&r, op(&r, "vcpu1/host", named("exit.irq")), "gic.load").n, 2 * N_SENT);
     done(&r);
     good(&r, timer, NONE);
     assert_int_equal(counter(&r, "vcpu0/host", "el2.exits"), 10); /* exit.irq: its PPI */

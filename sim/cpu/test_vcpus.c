@@ -15,16 +15,20 @@
         "vmcs.control.posted_interrupts=0", "vmcs.control.virtual_interrupt_delivery=0", NULL      \
     }
 
+/* Two vCPUs that compute take turns instruction by instruction, so few interrupts make many steps.
+ */
+#define SENT "10"
+#define N_SENT 10
 /* vCPU 0 interrupts a vCPU that computes. */
 static const char busy[] =
     "local over = false\n"
-    "guest(function(cpu) for _ = 1, 50 do cpu:compute(100000) cpu:ipi(1) end "
+    "guest(function(cpu) for _ = 1, " SENT " do cpu:compute(100000) cpu:ipi(1) end "
     "cpu:compute(100000) over = true end)\n"
     "guest(function(cpu) while not over do cpu:compute(1000) end end)\n";
 static const char pingpong[] =
     "local function await(cpu, n) while cpu:interrupts() < n do cpu:hlt() end end\n"
-    "guest(function(cpu) for i = 1, 50 do cpu:ipi(1) await(cpu, i) end end)\n"
-    "guest(function(cpu) for i = 1, 50 do await(cpu, i) cpu:ipi(0) end end)\n";
+    "guest(function(cpu) for i = 1, " SENT " do cpu:ipi(1) await(cpu, i) end end)\n"
+    "guest(function(cpu) for i = 1, " SENT " do await(cpu, i) cpu:ipi(0) end end)\n";
 
 /* ---- interrupts between vCPUs ---- */
 
@@ -37,10 +41,10 @@ static void test_no_interrupt_is_taken_before_its_message_has_arrived(void **sta
         good(&r, busy, how[i]);
         const struct vs_op_acc *a = op(&r, "vcpu1/apic", VS_OP_IRQ_DELIVERY);
         struct vs_part message = part(&r, a, "interrupt.message");
-        assert_int_equal(a->n, 50);
-        assert_int_equal(message.n, 50);
+        assert_int_equal(a->n, N_SENT);
+        assert_int_equal(message.n, N_SENT);
         assert_true(message.ps > 0);
-        assert_true(a->min_ps >= message.ps / 50);
+        assert_true(a->min_ps >= message.ps / N_SENT);
         done(&r);
     }
 }
@@ -50,11 +54,12 @@ static void test_a_posted_interrupt_leaves_its_receiver_in_the_guest(void **stat
     (void)state;
     struct run r;
     good(&r, busy, NONE);
-    assert_int_equal(op(&r, "vcpu0/host", named("exit.wrmsr"))->n, 50); /* the ICR is intercepted */
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.wrmsr"))->n,
+                     N_SENT); /* the ICR is intercepted */
     assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, 0);
     assert_int_equal(op(&r, "vcpu1/host", named("exit.wrmsr"))->n, 0);
-    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 50);
-    assert_int_equal(counter(&r, "vcpu1", "interrupt.posts"), 50);
+    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, N_SENT);
+    assert_int_equal(counter(&r, "vcpu1", "interrupt.posts"), N_SENT);
     done(&r);
 }
 
@@ -78,11 +83,11 @@ static void test_an_injected_interrupt_costs_its_receiver_two_exits(void **state
     (void)state;
     struct run r;
     good(&r, busy, WITHOUT_POSTING);
-    assert_int_equal(op(&r, "vcpu0/host", named("exit.wrmsr"))->n, 50);
-    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, 50);
-    assert_int_equal(op(&r, "vcpu1/host", named("exit.wrmsr"))->n, 50); /* its EOI */
-    assert_int_equal(counter(&r, "vcpu1/host", "hypervisor.injections"), 50);
-    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 50);
+    assert_int_equal(op(&r, "vcpu0/host", named("exit.wrmsr"))->n, N_SENT);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, N_SENT);
+    assert_int_equal(op(&r, "vcpu1/host", named("exit.wrmsr"))->n, N_SENT); /* its EOI */
+    assert_int_equal(counter(&r, "vcpu1/host", "hypervisor.injections"), N_SENT);
+    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, N_SENT);
     done(&r);
 }
 
@@ -91,7 +96,7 @@ static void test_bare_metal_sends_and_takes_interrupts_without_an_exit(void **st
     (void)state;
     struct run r;
     good(&r, busy, (const char *const[]){"paging.mode=native", NULL});
-    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 50);
+    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, N_SENT);
     const struct vs_op_acc *line = op(&r, "vcpu0", VS_OP_TIMELINE),
                            *guest = op(&r, "vcpu0/guest", named("exit.wrmsr"));
     assert_int_equal(guest->n, 0);
@@ -123,10 +128,10 @@ static void test_hlt_sleeps_until_the_interrupt_and_no_longer(void **state)
     good(&r, pingpong, NONE);
     const struct vs_op_acc *a = op(&r, "vcpu1/apic", VS_OP_IRQ_DELIVERY),
                            *halt = op(&r, "vcpu1/host", named("exit.hlt"));
-    assert_int_equal(a->n, 50);
-    assert_int_equal(halt->n, 50);
+    assert_int_equal(a->n, N_SENT);
+    assert_int_equal(halt->n, N_SENT);
     assert_true(part(&r, halt, "host.parked").ps > 0);
-    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, 50); /* nothing else woke it */
+    assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, N_SENT); /* nothing else woke it */
     done(&r);
 }
 
@@ -203,10 +208,10 @@ static void test_what_a_quantum_delays_is_booked_and_bounded_by_it(void **state)
     good(&r, busy, (const char *const[]){"sim.quantum=5000000", NULL});
     a = op(&r, "vcpu1/apic", VS_OP_IRQ_DELIVERY);
     uint64_t late = part(&r, a, "sim.quantum").ps;
-    assert_int_equal(a->n, 50);
+    assert_int_equal(a->n, N_SENT);
     assert_true(late > 0);
     assert_true(a->max_ps <= longest + quantum + 1000000); /* and one request's overshoot */
-    assert_true(a->total_ps - late <= exact + 50 * 100000u);
+    assert_true(a->total_ps - late <= exact + N_SENT * 100000u);
     done(&r);
 }
 

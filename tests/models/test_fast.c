@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of what makes the simulator fast: with the fast port, without it, and charged one by one,
  * bulk operations leave the same caches, TLBs, tables, faults, clocks at every stop, and books. */
+#include "effort.h"
 #include "same_books.h"
 
 #define REGION (4ull << 20)
@@ -131,7 +132,7 @@ static void gathered_accesses_do_what_they_do_one_by_one(void **state)
     uint64_t gathered = 0;
     static struct vs_cpu none;
     bool built = vs_cpu_attach_fast(&none, NULL);
-    for (uint32_t i = 0; i < 60; i++) {
+    for (uint32_t i = 0; i < effort(60); i++) {
         gathered += both_ways(&rng, i % 6u, COUNTING, false);
     }
     assert_int_equal(gathered > 0, built);
@@ -142,7 +143,7 @@ static void no_result_depends_on_the_fast_port(void **state)
     (void)state;
     struct vs_rng rng;
     vs_rng_seed(&rng, 12, 0);
-    for (uint32_t i = 0; i < 2u * KINDS; i++) {
+    for (uint32_t i = 0; i < KINDS * effort(2); i++) {
         (void)both_ways(&rng, i % KINDS, PORT, false);
         (void)both_ways(&rng, i % KINDS, PORT, true);
     }

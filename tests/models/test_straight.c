@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The fast models count exactly what the straightforward version of the same structures counts. */
+#include "effort.h"
 #include "guest_machine.h"
 #include "straight.h"
 
@@ -10,7 +11,7 @@
 #include <cmocka.h>
 
 #define REGION (256ull << 20)
-#define ACCESSES 400000u
+#define ACCESSES effort(400000)
 
 static uint64_t address(struct vs_rng *r, int pattern, uint64_t i)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Law of bulk operations in the out-of-order window: what is taken together books what single
  * accesses book. */
+#include "effort.h"
 #include "models/window_machine.h"
 
 /* A bulk of strides, whose accesses to one line and lines of one page are taken together, and the
@@ -67,7 +68,7 @@ static void accesses_taken_together_are_the_same(void **state)
         c.ept.store_entries = i % 2 ? 16 : 0;
         c.ept.store_latency = 5;
         for (int write = 0; write < 2; write++) {
-            assert_same_books(&c, write, cached ? 12288 : 300000, stride[i], 80000);
+            assert_same_books(&c, write, cached ? 12288 : 300000, stride[i], effort(80000));
         }
     }
 }
@@ -80,7 +81,7 @@ static void streams_taken_together_are_the_same(void **state)
                           size[] = {30000, 300000, 1200000};
     struct vs_rng r;
     vs_rng_seed(&r, 5, 6);
-    for (int i = 0; i < 120; i++) {
+    for (uint64_t i = effort(120); i; i--) {
         struct guest_machine_config c = guest_machine_defaults();
         c.cpu.window = 1u + vs_rng_below(&r, 300);
         c.cpu.load_queue = 1u + vs_rng_below(&r, 100);
