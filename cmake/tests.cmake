@@ -122,6 +122,8 @@ if(VIRTSIM_TESTS AND TARGET vs_core)
         # (files that are damaged, requests that are refused, every command's printing). What the others add are runs
         # of the machine, which the unit tests and the quick digests drive through the same code in a tenth of the time.
         set(sanitized damage formats refusals requests show compare vms traffic borrows effective)
+        # Those that take longest begin first, so that no core waits for one of them at the end.
+        set(long figures docs demo explain arm_addresses database digests knob_bounds same_answers)
         file(GLOB_RECURSE files CONFIGURE_DEPENDS tests/*.sh)
         list(FILTER files EXCLUDE REGEX "/tests/(.*/)?(support|lib)/|/tests/(.*/)?lib[^/]*\\.sh$")
         foreach(f IN LISTS files)
@@ -136,6 +138,9 @@ if(VIRTSIM_TESTS AND TARGET vs_core)
                 list(APPEND kind sanitized)
             endif()
             add_test(NAME ${label} COMMAND bash ${f})
+            if(name IN_LIST long)
+                set_tests_properties(${label} PROPERTIES COST 100)
+            endif()
             set_tests_properties(${label} PROPERTIES ENVIRONMENT "${env}" TIMEOUT 600
                 SKIP_RETURN_CODE 77 LABELS "${kind}"
                 WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})

@@ -59,9 +59,11 @@ echo "update op set total_ps = total_ps + 1 $cpuid" >"$work/change.sql"
 equal "times that do not add up are seen" 1 $?
 ok "and named" grep -qF "unbalanced: exits@skylake_sp_kvm: vcpu0/host exit.cpuid" "$work/odd"
 
-"$digests" --check --quick >"$work/out" 2>&1
-equal "the quick subset's rows are those of tests/digests/expected.txt (tools/digests --check --quick)" 0 $?
-[ "$failures" -eq 0 ] || tail -n 20 "$work/out"
+if [ -z "${VIRTSIM_DIGESTS_FOLLOW:-}" ]; then # .ci/run: those of every run follow the tests
+    "$digests" --check --quick >"$work/out" 2>&1
+    equal "the quick subset's rows are those of tests/digests/expected.txt (tools/digests --check --quick)" 0 $?
+    [ "$failures" -eq 0 ] || tail -n 20 "$work/out"
+fi
 
 # No result depends on what calls the agents: where there are several, and with VIRTSIM_ALL in all runs of the subset.
 # (A build without SystemC refuses sim.kernel=systemc.)

@@ -2,17 +2,23 @@
 # shellcheck shell=bash
 # The steps of `./dev check`, which sources this file. Every step runs, whatever failed before;
 # a step returns 0, 77 (skipped, the reason is its last line) or anything else (failed).
+#
+# Steps run in two lanes at once, so that no core waits for one that has a single process: in one what looks at the
+# sources and the program of gcc, in the other the build of clang and what runs in it. A step may rely on those before
+# it in its own lane, and on nothing in the other.
 
-passed=0 failed=0 skipped=0
 all="" # --all: the long form, for before something is declared done
 if [ "${1:-}" = --all ]; then
     all=1
     export VIRTSIM_ALL=1 # tests that have a long form take it
+    export VIRTSIM_TEST_EFFORT=100 # tests/support/effort.h: with sanitizers too
     shift
 fi
 fuzz_seconds=${VIRTSIM_FUZZ_SECONDS:-$([ -n "$all" ] && echo 60 || echo 4)}
 wanted=" $* "
-failures=""
+results=$logs/results # a line a step: how it ended, its name, its seconds
+mkdir -p "$logs"
+: >"$results"
 
 step() { # step NAME command...
     local name=$1 log rc=0 t0=$SECONDS
@@ -24,16 +30,15 @@ step() { # step NAME command...
     (set -e; "$@") >"$log" 2>&1
     rc=$?
     set -e
+    local end said # one write each: the other lane prints too
+    said=$(tail -n 1 "$log")
     case $rc in
-    0) passed=$((passed + 1)); printf 'ok       %-12s %4d s  %s\n' "$name" $((SECONDS - t0)) "$(tail -n 1 "$log")" ;;
-    77) skipped=$((skipped + 1)); printf 'skipped  %-12s %4d s  %s\n' "$name" $((SECONDS - t0)) "$(tail -n 1 "$log")" ;;
-    *)
-        failed=$((failed + 1))
-        failures="$failures $name"
-        printf 'FAILED   %-12s %4d s\n' "$name" $((SECONDS - t0))
-        tail -n 40 "$log" | sed 's/^/    | /'
-        ;;
+    0) end=ok ;;
+    77) end=skipped ;;
+    *) end=FAILED said=$(tail -n 40 "$log" | sed 's/^/    | /; 1s/^/\n/') ;;
     esac
+    printf '%s %s %d\n' $end "$name" $((SECONDS - t0)) >>"$results"
+    printf '%-8s %-12s %4d s  %s\n' $end "$name" $((SECONDS - t0)) "$said"
 }
 
 require() { # require TOOL...: skips the step when one is not there
@@ -101,7 +106,7 @@ step_clang() {
     else
         run_tests clang -L 'unit|sanitized' --timeout 600
         ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 VIRTSIM=$(dir_of clang)/virtsim VIRTSIM_HOME=$PWD \
-            tools/digests --check --quick -j "$jobs"
+            tools/digests --check --once -j "$jobs"
     fi
     say "$passed tests passed, $skipped skipped"
 }
@@ -121,17 +126,33 @@ step_models() {
 }
 
 # What clang-tidy looks at: sources that changed, and sources of a changed header's folder that include it, since the
-# tree left the main branch; on the main branch since the last 20 commits. Everything with --all or without git.
+# tree left the main branch. On the main branch: of its newest commits as many as change no more than a few dozen
+# sources, the last one whatever it changes. Everything with --all or without git.
+most_tidied=24
 tidied() {
-    local base f name
+    local base n
     sources | grep -E '^(core|model|sim|app)/.*\.(c|cpp)$' | grep -v '/test_[^/]*$' | sort >"$logs/tidy.all"
     base=$(in_git merge-base HEAD origin/main 2>/dev/null || in_git merge-base HEAD main 2>/dev/null || true)
-    if [ -n "$base" ] && [ "$base" = "$(in_git rev-parse HEAD)" ]; then base=$(in_git rev-parse -q --verify HEAD~20 || true); fi
     if [ -n "$all" ] || [ -z "$base" ]; then
         cat "$logs/tidy.all"
         return
     fi
-    { in_git diff --name-only "$base"; in_git ls-files --others --exclude-standard; } | while read -r f; do
+    if [ "$base" != "$(in_git rev-parse HEAD)" ]; then
+        changed_since "$base"
+        return
+    fi
+    for n in 1 2 3 4 5 6 7 8 9 10; do
+        base=$(in_git rev-parse -q --verify "HEAD~$n" || true)
+        [ -n "$base" ] || break
+        changed_since "$base" >"$logs/tidy.more"
+        [ "$n" = 1 ] || [ "$(wc -l <"$logs/tidy.more")" -le $most_tidied ] || break
+        cp "$logs/tidy.more" "$logs/tidy.some"
+    done
+    if [ -f "$logs/tidy.some" ]; then cat "$logs/tidy.some"; else cat "$logs/tidy.all"; fi # a tree of one commit
+}
+changed_since() { # COMMIT
+    local f name
+    { in_git diff --name-only "$1"; in_git ls-files --others --exclude-standard; } | while read -r f; do
         case $f in
         *.c | *.cpp) echo "$f" ;;
         *.h | *.def)
@@ -146,6 +167,7 @@ step_tidy() {
     require clang-tidy clang python3
     [ -f "$(dir_of clang)/compile_commands.json" ] || configure clang
     compile_generated
+    rm -f "$logs/tidy.some"
     tidied >"$logs/tidy.files"
     xargs -r -P "$jobs" -n 1 clang-tidy --quiet -p "$(dir_of clang)" <"$logs/tidy.files"
     say "clang-tidy: $(wc -l <"$logs/tidy.files") of $(wc -l <"$logs/tidy.all") files, clean"
@@ -202,6 +224,16 @@ step_knobs() {
     VIRTSIM=$(dir_of dev)/virtsim VIRTSIM_HOME=$PWD tools/dead-knobs --rows -j "$jobs"
 }
 
+# Each virtualization architecture can be left out: the programs without one, of objects that are there.
+# With --all they are built from nothing, and their machines' rows compared with those of the whole program.
+step_worlds() {
+    if [ -n "$all" ]; then
+        VIRTSIM=$(dir_of dev)/virtsim tools/check-worlds
+    else
+        VIRTSIM=$(dir_of dev)/virtsim tools/check-worlds --linked "$(dir_of dev)"
+    fi
+}
+
 step_install() {
     local v p
     [ -x "$(dir_of dev)/virtsim" ] || { say "no program yet"; exit 77; }
@@ -243,6 +275,12 @@ step_fuzz() {
     say "$n targets, $fuzz_seconds s each, no finding"
 }
 
+of_clang() {
+    step clang step_clang
+    step fuzz step_fuzz
+    step tidy step_tidy
+}
+of_clang &
 step gcc step_gcc
 step layers step_layers
 step dead step_dead
@@ -259,10 +297,12 @@ step install step_install
 step long step_long
 step knobs step_knobs
 step models step_models
-step clang step_clang
-step fuzz step_fuzz
-step tidy step_tidy
+step worlds step_worlds
+wait
 
+count() { grep -c "^$1 " "$results" || true; }
+passed=$(count ok) failed=$(count FAILED) skipped=$(count skipped)
+failures=$(sed -n 's/^FAILED \([^ ]*\) .*/ \1/p' "$results" | tr -d '\n')
 [ -z "$failures" ] || say "failed:$failures; logs in $logs"
 summary check
 [ "$failed" -eq 0 ]

@@ -2,10 +2,12 @@
 /*
  * The fast translation against the slow one (tests/support/slow_translate.h) on random tables,
  * permissions, tags, geometries and invalidations, software that forgets to invalidate included.
- * Each world is one set of tables and one geometry; VIRTSIM_RANDOM_CASES=n makes n accesses
- * (default 60 000), VIRTSIM_RANDOM_SEED another sequence.
+ * Each world is one set of tables and one geometry; VIRTSIM_TEST_EFFORT (effort.h) says how
+ * many accesses, VIRTSIM_RANDOM_SEED which sequence.
  */
 #include "test_ept_random.h"
+
+#include "effort.h"
 
 static uint64_t accesses, stale_answers, faults, overflows, hits, globals;
 
@@ -283,8 +285,8 @@ static void step(struct world *w)
 static void test_the_fast_translation_gives_what_the_slow_one_allows(void **state)
 {
     (void)state;
-    const char *n = getenv("VIRTSIM_RANDOM_CASES"), *seed = getenv("VIRTSIM_RANDOM_SEED");
-    uint64_t want = n ? strtoull(n, NULL, 10) : 60000, first = seed ? strtoull(seed, NULL, 10) : 1;
+    const char *seed = getenv("VIRTSIM_RANDOM_SEED");
+    uint64_t want = effort(60000), first = seed ? strtoull(seed, NULL, 10) : 1;
     struct world *w = malloc(sizeof *w);
     assert_non_null(w);
     for (uint64_t i = 0; accesses < want; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Law of a run of lines: whatever the caches are and whatever the host's vector unit, it does what
  * its accesses do one by one without one. */
+#include "effort.h"
 #include "memory/test_memory.h"
 
 static uint64_t one_of(struct vs_rng *rng, const uint64_t *of, uint64_t n)
@@ -106,7 +107,7 @@ static void test_a_run_does_what_its_accesses_do(void **state)
     for (size_t v = 0; v < VS_MEMORY_VARIANTS; v++) {
         struct vs_rng rng;
         vs_rng_seed(&rng, 7, v);
-        for (int i = 0; i < 300; i++) {
+        for (uint64_t i = effort(300); i; i--) {
             runs_and_accesses(&rng, vs_memory_variant[v]);
         }
     }

@@ -6,6 +6,7 @@
  * or MOV to CR3; with trap never. Its many lines are the small guest and its processor, which every
  * law here needs.
  */
+#include "effort.h"
 #include "shadow/shadow.h"
 #include "virtsim/knob.h"
 #include "virtsim/rng.h"
@@ -397,8 +398,7 @@ static void run(unsigned cpus, uint64_t sync, bool large, uint64_t pages, uint64
 
 static uint64_t cases(void)
 {
-    const char *n = getenv("VIRTSIM_RANDOM_CASES");
-    return n ? strtoull(n, NULL, 10) : 200000u;
+    return effort(200000);
 }
 
 static void test_every_access_of_a_trapping_guest_is_what_its_tables_say(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the set-associative table; the oracle is a list with time stamps. */
+#include "effort.h"
 #include "virtsim/settab.h"
 
 #include <setjmp.h>
@@ -69,7 +70,7 @@ static void against_stamps(uint32_t entries, uint32_t ways, enum vs_policy polic
     s->fifo = policy == VS_POLICY_FIFO;
     struct vs_rng r;
     vs_rng_seed(&r, 7, entries);
-    for (int i = 0; i < 60000; i++) {
+    for (uint64_t i = 0, n = effort(60000); i < n; i++) {
         uint64_t key = vs_rng_below(&r, entries * 2u) + (i % 3 == 0 ? 1ull << 61 : 0), want = 0,
                  evicted = 0, gone = 0;
         if (vs_rng_below(&r, 16) == 0) {

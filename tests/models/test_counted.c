@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Counting hits and pricing them later leaves the same books as charging every access. */
 #include "cpu/cpu.h"
+#include "effort.h"
 #include "fake_mmu.h"
 #include "memory/memory.h"
 #include "virtsim/knob.h"
@@ -222,7 +223,7 @@ static void all_variants_of_the_path_agree(void **state)
                     skip();
                 }
                 struct vs_cpu_bulk b;
-                assert_int_equal(make(&b, &r[i]->cpu, kind, 3u << 20, 50000), VS_OK);
+                assert_int_equal(make(&b, &r[i]->cpu, kind, 3u << 20, effort(50000)), VS_OK);
                 assert_int_equal(vs_cpu_bulk_run(&r[i]->cpu, &b, forever), VS_CPU_DONE);
                 vs_bulk_free(&b);
             }

@@ -6,6 +6,7 @@
 #ifndef VIRTSIM_TESTS_EFFORT_H
 #define VIRTSIM_TESTS_EFFORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -33,6 +34,12 @@ static inline uint64_t effort(uint64_t all)
 {
     uint64_t n = all * effort_percent() / 100u;
     return n ? n : 1u;
+}
+
+/* Is the k-th of a fixed list of cases among those that are made? At a tenth every tenth one. */
+static inline bool effort_takes(uint64_t k)
+{
+    return k * effort_percent() % 100u < effort_percent();
 }
 
 #endif
