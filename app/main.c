@@ -24,6 +24,7 @@ static const struct {
     {"compare", "the documents' numbers beside the simulation's", cmd_compare},
     {"show", "a stored run again", cmd_show},
     {"diff", "two stored runs side by side", cmd_diff},
+    {"top", "where in the program a stored run's time went", cmd_top},
     {"list",
      "runs, machines, workloads, parameters, knobs, accounts, counters, operations, formats, "
      "claims",

@@ -4,6 +4,7 @@
 
 #include "lua/effect.h"
 #include "virtsim/leftover.h"
+#include "virtsim/site.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ enum {
     KEY_TRACE_FORMAT,
     KEY_SEED,
     KEY_QUIET,
+    KEY_WHERE,
     KEY_NO_STORE
 };
 
@@ -44,6 +46,9 @@ static const struct argp_option options[] = {
     {"warmup", KEY_WARMUP, "N[i]", 0,
      "accesses (trace records, Ni: a trace's instructions) before the region of interest", 0},
     {"spans", KEY_SPANS, "N", 0, "keep the first N of each operation and a sample of N later ones",
+     0},
+    {"where", KEY_WHERE, "N", OPTION_ARG_OPTIONAL,
+     "keep costs by page, region and instruction, at most N of each (default 16384): virtsim top",
      0},
     {"epoch", KEY_EPOCH, "TIME", 0, "counters over simulated time, e.g. 100us", 0},
     {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
@@ -182,6 +187,13 @@ static error_t option(int key, char *arg, struct argp_state *state)
     case KEY_SPANS:
         number(state, r, "spans", arg, 0, SPANS_MAX, &n);
         s->options.spans = (uint32_t)n;
+        return 0;
+    case KEY_WHERE:
+        n = VS_SITE_LIMIT;
+        if (arg) {
+            number(state, r, "where", arg, 1, VS_SITE_LIMIT_MAX, &n);
+        }
+        s->options.sites = (uint32_t)n;
         return 0;
     case KEY_EPOCH:
         s->options.epoch_ps = parse_time(r, arg);

@@ -36,6 +36,7 @@ static void acc_destroy(struct vs_op_acc *a)
         free(a->child);
         vs_hist_destroy(a->hist);
         vs__sampler_free(a->sampler);
+        free(a->seen);
         free(a);
     }
 }
@@ -68,6 +69,7 @@ void vs_ledger_destroy(struct vs_ledger *l)
         free(l->counters[i].baseline);
     }
     acc_destroy(l->void_acc);
+    vs__sites_free(l->sites);
     free(l->by_actor);
     free(l->actor);
     free(l->component);
@@ -267,6 +269,9 @@ static uint64_t pop(struct vs_txn *t, uint64_t n)
         if (parent != none) {
             child_add(parent, a, n, d);
         }
+        if (vs_unlikely(t->site != NULL)) {
+            vs__site_book(t->site, a);
+        }
     }
     t->acc = parent;
     return d;
@@ -361,6 +366,9 @@ void vs_txn_end(struct vs_txn *t)
     while (t->depth > 1) {
         pop(t, 0);
     }
+    if (t->site) {
+        vs_site_time(t->site, t->now_ps);
+    }
     acc_add(t->frame[0].acc, 1, t->now_ps - t->frame[0].start_ps);
     struct vs_ledger *l = t->ledger;
     for (size_t i = 0; i < l->n_txn; i++) {
@@ -424,6 +432,9 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
         if (t->acc != t->ledger->void_acc) {
             child_add(t->acc, acc, n, sum_ps);
         }
+        if (vs_unlikely(t->site != NULL)) {
+            vs__site_book(t->site, acc);
+        }
     }
 }
 
@@ -473,6 +484,7 @@ void vs_ledger_cut(struct vs_ledger *l)
             }
         }
     }
+    vs__sites_cut(l);
     for (size_t i = 0; i < l->n_counters; i++) {
         struct counter_set *c = &l->counters[i];
         memcpy(c->baseline, c->values, c->desc->n_counters * sizeof *c->baseline);

@@ -5,6 +5,7 @@
 
 #include "virtsim/ledger.h"
 #include "virtsim/rng.h"
+#include "virtsim/site.h"
 
 struct counter_set {
     const struct vs_component_desc *desc;
@@ -31,6 +32,7 @@ struct vs_ledger {
     struct vs_txn **txn; /* begun and not ended */
     size_t n_txn;
     struct vs_op_acc *void_acc; /* takes what a cut dropped */
+    struct vs_sites *sites;     /* NULL unless places are asked for */
     uint64_t seed, cut_ps;
     uint32_t spans; /* asked for per operation, twice: first and reservoir */
     uint16_t sim_base;
@@ -43,6 +45,9 @@ struct vs_sampler {
     struct vs_span *slot;
 };
 
+/* The region of interest begins: what is kept by place, too. */
+void vs__sites_cut(struct vs_ledger *l);
+void vs__sites_free(struct vs_sites *s);
 void vs__span_open(struct vs_ledger *l, struct vs_txn *t, struct vs_frame *f);
 void vs__span_close(struct vs_txn *t, struct vs_frame *f);
 /* The open span of *f is one of another operation, if that keeps spans and has room. */

@@ -53,6 +53,7 @@ struct vs_op_acc {
     uint32_t n_child, cap_child;
     struct vs_hist *hist;
     struct vs_sampler *sampler; /* NULL unless spans are asked for */
+    struct vs_site_seen *seen;  /* what is booked by place already (site.h); NULL: nothing */
     uint16_t actor;
     uint16_t op;
 };
@@ -82,6 +83,7 @@ struct vs_txn {
     struct vs_tape *tape;                        /* NULL = nobody listens */
     void (*settle)(void *ctx, struct vs_txn *t); /* prices counted hits; NULL = none pending ever */
     void *settle_ctx;
+    struct vs_site *site; /* where in its program it is (site.h); NULL: nobody keeps that */
     struct vs_ledger *ledger;
     uint32_t depth;
     uint16_t actor;

@@ -106,6 +106,26 @@ static inline void vs__attempt_charge(struct vs_booked *attempt, struct vs_txn *
     vs_charge(t, k->account, k->ps);
 }
 
+/* ---- where in the program (site.c) ---- */
+
+void vs__cpu_enter_site(struct vs_cpu *c, uint64_t gva, uint32_t ref);
+void vs__cpu_leave_site(struct vs_cpu *c);
+/* An access to gva begins. What a handler does belongs to where the program was: that is inside an
+ * operation of the line. */
+static inline void vs__cpu_at(struct vs_cpu *c, uint64_t gva, uint32_t ref)
+{
+    if (vs_unlikely(c->txn->site != NULL)) {
+        vs__cpu_enter_site(c, gva, ref);
+    }
+}
+/* It has completed. */
+static inline void vs__cpu_left(struct vs_cpu *c)
+{
+    if (vs_unlikely(c->txn->site != NULL)) {
+        vs__cpu_leave_site(c);
+    }
+}
+
 /* Somebody wants each charge at its place: a tape runs, or spans of this operation are kept. */
 bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref);
 

@@ -146,6 +146,7 @@ static bool touch(struct vs_cpu *c, const struct vs_cpu_bulk *b, vs_gva at, bool
     bool ok = straddles ? vs_cpu_access(c, at, ELEMENT, b->ref) == VS_CPU_DONE
                         : vs__cpu_access_line(c, at.v, b->ref);
     if (ok) {
+        vs__cpu_left(c);
         vs__bulk_made(c, b->instructions);
     }
     return ok;

@@ -309,6 +309,7 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
                           bool l1_missed)
 {
     uint64_t hpa;
+    vs__cpu_at(c, gva, ref);
     vs_open(c->txn, op_of[ref]);
     if (!translate_booked(c, l, gva, ref, l1_missed, false, &hpa, NULL)) {
         vs__cpu_squash(c, c->txn, ref, NULL);
@@ -362,6 +363,7 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
     uint64_t hpa, line = 1ull << l->line_shift, end = gva + bytes, where[VS__PIECES],
                   counted = vs__cpu_halfway(c, gva, ref);
     struct vs_booked attempt = {.n_parts = 0};
+    vs__cpu_at(c, gva, ref);
     vs_open(c->txn, op_of[ref]);
     for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
         if (!translate_booked(c, l, at, ref, false, at < counted, &hpa, &attempt)) {
@@ -408,6 +410,9 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
     } else {
         ok = vs__cpu_access_line(c, at.v, ref);
     }
+    if (ok) {
+        vs__cpu_left(c);
+    }
     return ok ? VS_CPU_DONE : VS_CPU_FAULT;
 }
 
@@ -416,8 +421,10 @@ enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref)
     struct vs_l1 *l = vs__cpu_l1(c, ref);
     uint64_t hpa;
     vs_txn_settle(c->txn);
+    vs__cpu_at(c, at.v, (uint32_t)ref);
     if (c->window) { /* beside the line, as every access there */
-        return vs__window_translate(c, at.v, (uint32_t)ref) ? VS_CPU_DONE : VS_CPU_FAULT;
+        bool ok = vs__window_translate(c, at.v, (uint32_t)ref);
+        return ok ? VS_CPU_DONE : VS_CPU_FAULT;
     }
     vs_open(c->txn, op_of[ref]);
     if (!translate_booked(c, l, at.v, (uint32_t)ref, false, false, &hpa, NULL)) {

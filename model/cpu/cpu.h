@@ -12,6 +12,7 @@
 
 #include "virtsim/l1.h"
 #include "virtsim/perm.h"
+#include "virtsim/site.h"
 #include "virtsim/port/core.h"
 #include "virtsim/port/fast.h"
 #include "virtsim/port/line.h"
@@ -106,6 +107,11 @@ bool vs_cpu_attach_fast(struct vs_cpu *c, const struct vs_fast_port *port);
 #endif
 /* t is the core's time line from now on; its counted hits are priced by this core. */
 void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t);
+/* Where in the program the core's time goes is kept from now on (virtsim/site.h): every access says
+ * where it is, one after the other. After vs_cpu_begin; no result depends on it. */
+enum vs_status vs_cpu_keep_sites(struct vs_cpu *c);
+/* The program goes on in this address space, at no address that is known. Where sites are kept. */
+void vs_cpu_leave(struct vs_cpu *c, uint64_t space);
 /* Whose counters run: guest or host. Settles. */
 void vs_cpu_world(struct vs_cpu *c, bool host);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* The window in one file, a few lines longer than others: what enters, waits and leaves shares one
+ * clock. */
 #include "cpu/window.h"
 
 /* ---- the clock of entry ---- */
@@ -39,7 +41,7 @@ static void expose_fetches(struct vs_cpu *c, struct vs_txn *t)
 }
 
 /* Brings the line's clock to the moment of entry. */
-static void advance(struct vs_cpu *c)
+void vs__window_advance(struct vs_cpu *c)
 {
     struct vs_cpu_window *w = c->window;
     struct vs_txn *t = c->txn;
@@ -68,17 +70,24 @@ static void wait_for(struct vs_cpu *c, const struct vs_tape *tape, uint64_t unti
     vs_ps until = {until_ps};
     bool before = c->window->settling;
     c->window->settling = true;
-    advance(c);
+    vs__window_advance(c);
     vs_expose(c->txn, tape, vs__window_account(c, VS_ACC_cpu_order), until);
     c->window->settling = before;
+}
+
+/* The same for the access in a slot. */
+static void wait_for_slot(struct vs_cpu *c, const struct vs_window_slot *s)
+{
+    vs__window_waits(c);
+    wait_for(c, &s->tape, s->done_ps);
+    vs__window_waited(c, s);
 }
 
 static void drain(struct vs_cpu *c)
 {
     struct vs_cpu_window *w = c->window;
     for (; w->head != w->tail; w->head++) {
-        const struct vs_window_slot *s = &w->ring[w->head & w->mask];
-        wait_for(c, &s->tape, s->done_ps);
+        wait_for_slot(c, &w->ring[w->head & w->mask]);
     }
 }
 
@@ -94,7 +103,7 @@ static void settle(void *ctx, struct vs_txn *t)
     }
     w->settling = true;
     vs__window_actor(c);
-    advance(c);
+    vs__window_advance(c);
     for (uint32_t ref = 0; ref < VS_REF_FETCH; ref++) {
         if (vs__cpu_counted(c, ref)) {
             vs__cpu_settle_ref(c, &w->beside, ref);
@@ -107,6 +116,7 @@ static void settle(void *ctx, struct vs_txn *t)
 void vs__window_begin(struct vs_cpu *c, uint16_t actor)
 {
     vs_txn_beside(&c->window->beside, c->ledger, actor);
+    c->window->beside.site = c->txn->site;
     c->txn->settle = settle;
 }
 
@@ -125,11 +135,13 @@ static uint64_t room(struct vs_cpu *c, uint64_t wanted, uint64_t accesses)
             }
             c->count[left ? VS_CNT_cpu_queue_full : VS_CNT_cpu_window_full]++;
             if (c->txn->tape) {
-                wait_for(c, &s->tape, s->done_ps);
+                wait_for_slot(c, s);
             } else {
                 vs_ps until = {s->done_ps};
+                vs__window_waits(c);
                 vs_expose_ahead(c->txn, &s->tape, vs_cpu_now_ps(c),
                                 vs__window_account(c, VS_ACC_cpu_order), until);
+                vs__window_waited(c, s);
             }
         }
         w->head++;
@@ -162,7 +174,7 @@ void vs__window_interrupt(struct vs_cpu *c)
         return;
     }
     const struct vs_window_slot *s = &w->ring[w->head & w->mask];
-    wait_for(c, &s->tape, s->done_ps);
+    wait_for_slot(c, s);
     vs__window_leave(w, c->txn->now_ps); /* what completed out of order leaves with it */
     if (w->head != w->tail) {
         s = &w->ring[w->head & w->mask];
@@ -189,6 +201,7 @@ static void enter_again(struct vs_cpu *c)
         s->done_ps = w->done_ps = w->again_until_ps;
         s->entry = w->entries;
         s->access = w->accesses;
+        vs__window_at(c, s);
     }
     w->entries += n;
     if (width && w->size > 1u) {
@@ -506,6 +519,7 @@ static bool fetch(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
     uint64_t hpa = gva;
     uint32_t line = 1u << l->line_shift, tlb = VS_CPU_TLB_NONE;
     bool missed = false;
+    vs__cpu_at(c, gva, VS_REF_FETCH);
     if ((gva & (line - 1u)) + bytes <= line && !vs__cpu_listened(c, VS_REF_FETCH)) {
         if (c->cfg.translation) {
             unsigned shift;
@@ -549,6 +563,8 @@ bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t 
         enter_again(c); /* not before a hypervisor's handler */
     }
     (void)room(c, 1, 1);
+    vs__cpu_at(c, gva, ref);
+    vs__window_at(c, &w->ring[w->tail & w->mask]);
     uint64_t start = vs_cpu_now_ps(c);
     start = c->depends && w->last_ps > start ? w->last_ps : start;
     if (vs_unlikely((gva & (line - 1u)) + bytes > line)) {

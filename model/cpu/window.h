@@ -56,6 +56,7 @@ struct vs_cpu_window {
     uint64_t again, again_until_ps; /* squashed entries, and when their lines will be there */
     uint64_t reissued, reissued_ps; /* not yet charged */
     struct vs_window_row row;
+    struct vs_site_at *where; /* of each slot; NULL: not kept */
     bool settling;
     /* Strings alone: an actor of its own for each actor of the line, whose other accesses are on
      * that line. */
@@ -87,6 +88,9 @@ void vs__window_interrupt(struct vs_cpu *c);
 void vs__window_instructions(struct vs_cpu *c, uint64_t n);
 
 /* ---- shared by its files ---- */
+
+/* Brings the line's clock to the moment of entry, and waits for nothing. */
+void vs__window_advance(struct vs_cpu *c);
 
 /* What a line costs an access that knows its address at `at`. */
 struct vs_window_fill {
@@ -181,6 +185,32 @@ static inline void vs__window_actor(struct vs_cpu *c)
     }
     x->actor = c->txn->actor;
     x->by_op = c->txn->by_op;
+}
+
+/* The access in this slot is where the program is now. */
+static inline void vs__window_at(struct vs_cpu *c, const struct vs_window_slot *s)
+{
+    if (vs_unlikely(c->window->where != NULL)) {
+        c->window->where[s - c->window->ring] = c->txn->site->at;
+    }
+}
+
+/* The line is going to wait for an access in a slot: its time so far is where the program is. */
+static inline void vs__window_waits(struct vs_cpu *c)
+{
+    if (vs_unlikely(c->window->where != NULL)) {
+        vs_site_time(c->txn->site, vs_cpu_now_ps(c));
+    }
+}
+
+/* It has waited for the access in this slot: that is where its time went. */
+static inline void vs__window_waited(struct vs_cpu *c, const struct vs_window_slot *s)
+{
+    if (vs_unlikely(c->window->where != NULL)) {
+        struct vs_site_at now = c->txn->site->at;
+        vs_site_move(c->txn->site, &c->window->where[s - c->window->ring], c->txn->site->since_ps);
+        vs_site_move(c->txn->site, &now, vs_cpu_now_ps(c));
+    }
 }
 
 static inline void vs__window_note(struct vs_tape *t, uint64_t *at, uint16_t acc, uint64_t ps)

@@ -29,6 +29,7 @@ void vs__window_destroy(struct vs_cpu_window **of)
     free(w->ring);
     free(w->walk);
     free(w->mshr);
+    free(w->where);
     free(w);
     *of = NULL;
 }

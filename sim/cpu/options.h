@@ -13,6 +13,7 @@ struct vs_run_options {
     uint64_t
         warmup; /* accesses before the region of interest begins; 0 = none (or the guest's mark) */
     uint32_t spans;
+    uint32_t sites;    /* places of a program kept at most, of each kind; 0 = none */
     uint64_t epoch_ps; /* 0 = no counters over time */
     bool rehearse;     /* a guest ends with its first request that takes long, or after a thousand:
                           what it asks of the machine until there is found wrong */

@@ -4,7 +4,7 @@
 
 #include "db/db.h"
 
-#define VS_DB_RUN_TABLES 13 /* that a run's rows go into, run among them */
+#define VS_DB_RUN_TABLES 14 /* that a run's rows go into, run among them */
 
 struct vs_db {
     sqlite3 *sql;

@@ -3,7 +3,9 @@
 #include "db_impl.h"
 
 #include "virtsim/ending.h"
+#include "virtsim/site.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +26,8 @@ enum table {
     COUNTER,
     HISTOGRAM,
     SPAN,
-    CHARGE
+    CHARGE,
+    SITE
 };
 static const struct {
     const char *sql, *format;
@@ -44,6 +47,11 @@ static const struct {
     [HISTOGRAM] = {"INSERT INTO histogram VALUES (?, ?, ?, ?, ?)", "issii"},
     [SPAN] = {"INSERT INTO span VALUES (?, ?, ?, ?, ?, ?)", "issiii"},
     [CHARGE] = {"INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "issiisii"},
+    /* a region that was mapped twice is one */
+    [SITE] =
+        {"INSERT INTO site VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + "
+         "excluded.n, total_ps = total_ps + excluded.total_ps",
+         "isssssiii"},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == VS_DB_RUN_TABLES, "a statement for each");
 
@@ -222,6 +230,41 @@ static void store_span(void *ctx, const struct vs_op_acc *a, const struct vs_spa
     }
 }
 
+/* "vcpu0", "vcpu0/process1", "". */
+static void space_text(uint64_t space, char *out, size_t bytes)
+{
+    unsigned vcpu = (unsigned)(space >> VS_SITE_PROCESS_BITS),
+             process = (unsigned)(space & ((1u << VS_SITE_PROCESS_BITS) - 1u));
+    if (space == VS_SITE_NONE) {
+        *out = 0;
+    } else if (process) {
+        snprintf(out, bytes, "vcpu%u/process%u", vcpu, process);
+    } else {
+        snprintf(out, bytes, "vcpu%u", vcpu);
+    }
+}
+
+static void store_site(void *ctx, const struct vs_site_row *r)
+{
+    struct writer *w = ctx;
+    char space[48], place[48];
+    space_text(r->space, space, sizeof space);
+    if (r->other) {
+        snprintf(place, sizeof place, "other");
+    } else if (r->at == VS_SITE_NONE) {
+        snprintf(place, sizeof place, "none");
+    } else if (r->kind == VS_SITE_REGION) {
+        snprintf(place, sizeof place, "0x%016" PRIx64 "-0x%016" PRIx64, r->at, r->end);
+    } else {
+        snprintf(place, sizeof place, "0x%016" PRIx64, r->at);
+    }
+    insert(w, SITE, w->run, vs_site_kind_name(r->kind), space, place,
+           vs_ledger_actor_name(w->ledger, r->actor),
+           r->account ? vs_ledger_account(w->ledger, r->what)->path
+                      : vs_op_name((enum vs_op)r->what),
+           (int64_t)r->n, (int64_t)r->ps, (int64_t)r->lacks_ps);
+}
+
 /* Counters mark.NAME and marks.NAME of the vCPU's line: a name may end in anything. */
 static void store_mark(struct writer *w, const struct vs_mark_row *m)
 {
@@ -291,6 +334,7 @@ static void store_all(struct writer *w, const struct vs_run_record *r)
     vs_ledger_each(r->ledger, store_acc, w);
     vs_ledger_each_counter(r->ledger, store_counter, w);
     vs_ledger_each_span(r->ledger, store_span, w);
+    vs_ledger_each_site(r->ledger, store_site, w);
     for (size_t i = 0; i < r->n_marks; i++) {
         store_mark(w, &r->marks[i]);
     }

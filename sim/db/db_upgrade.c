@@ -40,6 +40,7 @@ static const struct {
     const char *sql;
 } newer[] = {
     {3, "INSERT OR IGNORE INTO main.run_option SELECT * FROM old.run_option"},
+    {4, "INSERT INTO main.evidence_group SELECT * FROM old.evidence_group"},
 };
 
 /* How each table of a run is taken over; claims come as they are. Names that were put together are

@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -147,6 +147,21 @@ CREATE TABLE charge (
   start_ps  INTEGER NOT NULL,
   ps        INTEGER NOT NULL,
   PRIMARY KEY (run, actor, op, ordinal, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Where in the program time went, when asked (--where): for each kind the rows of an item add up to its op or part.
+-- Places that were too many are one row, 'other'; then lacks_ps says what a place of that kind can lack of the item at most.
+CREATE TABLE site (
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  kind      TEXT NOT NULL CHECK (kind IN ('page','region','ip')),
+  space     TEXT NOT NULL,                      -- whose addresses: vcpu0, vcpu0/process1; '' nobody's
+  place     TEXT NOT NULL,                      -- 0x... of the 4 KiB page or the instruction | 0x...-0x... | none | other
+  actor     TEXT NOT NULL,
+  item      TEXT NOT NULL,                      -- an operation, or an account of DRAM (all operations together)
+  n         INTEGER NOT NULL,                   -- a time line's one operation is in 'none'
+  total_ps  INTEGER NOT NULL,
+  lacks_ps  INTEGER NOT NULL,
+  PRIMARY KEY (run, kind, space, place, actor, item)
 ) STRICT, WITHOUT ROWID;
 
 -- Numbers of the two documents (results/documents.csv) and of the literature (results/literature.csv).

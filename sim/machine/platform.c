@@ -193,7 +193,9 @@ static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
     struct vs_mmu_port mmu = vs_ept_mmu_port(&v->ept);
     vs_cpu_attach(&v->cpu, &mmu);
     struct vs_fast_port fast = {vs_ept_fast_port(&v->ept), vs_memory_fast_port(&v->core)};
-    (void)vs_cpu_attach_fast(&v->cpu, &fast); /* no result depends on it */
+    if (!p->options.sites) {                      /* then accesses come one by one */
+        (void)vs_cpu_attach_fast(&v->cpu, &fast); /* no result depends on it */
+    }
     return VS_OK;
 }
 
@@ -271,6 +273,9 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     vs_ps zero = {0};
     vs_txn_begin(&v->txn, p->ledger, v->line, zero);
     vs_cpu_begin(&v->cpu, &v->txn);
+    if (p->options.sites && vs_cpu_keep_sites(&v->cpu)) {
+        return VS_E_NOMEM;
+    }
     if (p->ept.prefetch) {
         snprintf(name, sizeof name, "vcpu%u/prefetch", index);
         vs_ept_prefetcher(&v->ept, p->ledger, vs_ledger_actor(p->ledger, name), zero);
@@ -409,6 +414,20 @@ static void wire(struct vs_platform *p)
     p->program.ended = machine_vcpu_ended;
 }
 
+/* Places of the programs are kept; of accounts those of DRAM, whose operation is the access or the
+ * walk that wanted the line. */
+static enum vs_status keep_sites(struct vs_platform *p)
+{
+    static const uint16_t dram[] = {VS_ACC_memory_dram_row_hit, VS_ACC_memory_dram_row_miss,
+                                    VS_ACC_memory_dram_row_conflict, VS_ACC_memory_remote};
+    uint16_t base = vs_ledger_accounts(p->ledger, &vs_memory_desc), account[VS_SITE_ACCOUNTS];
+    size_t n = sizeof dram / sizeof *dram;
+    for (size_t i = 0; i < n; i++) {
+        account[i] = (uint16_t)(base + dram[i]);
+    }
+    return vs_ledger_sites(p->ledger, p->options.sites, account, n);
+}
+
 enum vs_status vs_platform_create(const struct vs_knobs *knobs,
                                   const struct vs_run_options *options, unsigned n_vcpus,
                                   struct vs_platform **out, struct vs_errors *errors)
@@ -459,7 +478,8 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc,
                            p->sim_count);
         vs_ledger_sample(p->ledger, options->spans);
-        s = make_machine(p, &c, errors);
+        s = options->sites ? keep_sites(p) : VS_OK;
+        s = s ? s : make_machine(p, &c, errors);
     }
     for (unsigned i = 0; i < n_vcpus && !s; i++) {
         p->n_vcpus++;

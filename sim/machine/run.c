@@ -3,6 +3,8 @@
 #include "guest/drivers/net.h"
 #include "machine_impl.h"
 
+#include "virtsim/site.h"
+
 /* vCPUs whose program has not ended. Counted where it is asked, so that it cannot drift. */
 static unsigned running(const struct vs_platform *p)
 {
@@ -75,5 +77,6 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
     }
     close_lines(p);
     machine_net_end(p);
+    vs_sites_end(p->ledger);
     return VS_OK;
 }

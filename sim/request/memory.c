@@ -201,6 +201,9 @@ void request_compute(struct vs_vcpu *v)
 void request_map(struct vs_vcpu *v)
 {
     v->reply.value = guest_mm_map(v, &v->request);
+    if (v->txn.site && !v->failed) {
+        vs_site_region(v->txn.site, v->txn.site->at.space, v->reply.value, v->request.bytes);
+    }
 }
 
 /* A region is taken away. */

@@ -85,6 +85,17 @@ static void rehearse(struct vs_vcpu *v)
     v->request.kind = VS_REQ_END;
 }
 
+/* Where the program's next request begins: in the address space it works in, which a vCPU may share
+ * with another. */
+static void begin_site(struct vs_vcpu *v)
+{
+    uint64_t owner = v->index;
+    for (unsigned i = 0; i < v->p->n_vcpus; i++) {
+        owner = v->mm == &v->p->vcpu[i].own_mm ? i : owner;
+    }
+    vs_cpu_leave(&v->cpu, owner << VS_SITE_PROCESS_BITS | v->process_now);
+}
+
 /* Asks the guest program what comes next. */
 static void fetch_request(struct vs_vcpu *v)
 {
@@ -102,6 +113,9 @@ static void fetch_request(struct vs_vcpu *v)
     v->record = 0;
     v->reply.value = 0;
     v->cpu.before_walk = NULL; /* set by request_trace */
+    if (v->txn.site) {
+        begin_site(v);
+    }
     v->count[VS_CNT_vcpu_requests]++;
     if (v->request.kind == VS_REQ_ERROR) { /* the source's message names its own place */
         v->failed = true;

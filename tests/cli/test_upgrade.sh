@@ -39,6 +39,11 @@ ok "a database of schema 3 is made new" "$VIRTSIM" db upgrade "$work/three.db" "
 equal "with its options" "$(sqlite3 "$work/three.db" "select * from run_option")" "$(sqlite3 "$work/four.db" "select * from run_option")"
 equal "and says the same as the old one" "$("$VIRTSIM" db digest "$work/three.db")" "$("$VIRTSIM" db digest "$work/four.db")"
 
+for table in run provenance knob op part child counter histogram span charge; do
+    equal "$table is the same" "$(sqlite3 "$work/three.db" "select * from $table" | sha256sum)" "$(sqlite3 "$work/four.db" "select * from $table" | sha256sum)"
+done
+refused "no places of a program are in it" 2 "--where" "$VIRTSIM" top 1 --db "$work/three.db"
+
 # names: aliases in every database, and a table of what changed
 equal "op_alias names what explain takes" "exit.data_abort.fault exit.data_abort.mmio" \
     "$(echo $(sqlite3 "$work/new.db" "select op from op_alias where alias = 'exit.data_abort' order by op"))"
