@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the out-of-order window: what overlaps, what cannot, and that the line stays a sum. */
+#include "effort.h"
 #include "models/window_machine.h"
 
 /* The time of n accesses, each `stride` after the one before; the first page is warm. */
@@ -28,7 +29,9 @@ static void independent_misses_overlap_as_far_as_mshrs_reach(void **state)
     (void)state;
     for (uint64_t m = 1; m <= 12; m++) {
         for (uint64_t n = 1; n <= 40; n++) {
-            assert_int_equal(misses(4096, 4096, m, n), (n + m - 1) / m * LATENCY);
+            if (effort_takes(m * 41 + n)) {
+                assert_int_equal(misses(4096, 4096, m, n), (n + m - 1) / m * LATENCY);
+            }
         }
     }
 }
@@ -90,7 +93,7 @@ static uint64_t time_of(const struct guest_machine_config *c, int pattern, vs_ps
                         struct vs_op_acc *load)
 {
     struct guest_machine *g = create(c);
-    run(g, pattern, 20000, step);
+    run(g, pattern, effort(20000), step);
     uint64_t t = vs_now(&g->t).v;
     if (load) {
         *load = *vs_ledger_acc(g->ledger, g->t.actor, VS_OP_ACCESS_LOAD);
