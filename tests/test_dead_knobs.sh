@@ -31,6 +31,13 @@ table "svm.field.save,skylake_sp_kvm,$run,as a trial
 "
 dead '^svm\.field\.save$'
 equal "a row whose run does not show its knob" "1 dead-knobs: svm.field.save: $run on skylake_sp_kvm does not show it" "$? $(head -1 "$work/out")"
+table "vmcs.cap.cr0_fixed1,skylake_sp_kvm,refused $run,as a trial
+"
+ok "a row of a refusal" dead '^vmcs\.cap\.cr0_fixed1$'
+table "svm.field.save,zen2_rome_kvm,refused $run,as a trial
+"
+dead '^svm\.field\.save$'
+equal "a row whose run is refused at no value" "1 dead-knobs: svm.field.save: refused $run on zen2_rome_kvm does not show it" "$? $(head -1 "$work/out")"
 table "svm.field.save,zen2_rome_kvm,$run,
 "
 dead '^svm\.field\.save$'
