@@ -19,6 +19,7 @@ struct request {
     struct vs_session_request session;
     const char *sets[REQUEST_SETS];
     const char *further[REQUEST_FURTHER];
+    char *elf; /* of the session */
     const char *db;
     enum out_format format;
     unsigned seeds;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "cmd.h"
 
+#include "elf/elf.h"
 #include "lua/effect.h"
 #include "virtsim/leftover.h"
 #include "virtsim/site.h"
@@ -35,6 +36,7 @@ enum {
     KEY_SEED,
     KEY_QUIET,
     KEY_WHERE,
+    KEY_ELF,
     KEY_NO_STORE
 };
 
@@ -50,6 +52,8 @@ static const struct argp_option options[] = {
     {"where", KEY_WHERE, "N", OPTION_ARG_OPTIONAL,
      "keep costs by page, region and instruction, at most N of each (default 16384): virtsim top",
      0},
+    {"elf", KEY_ELF, "FILE[@0xBASE]", 0,
+     "the traced program, for symbols and lines of top; means --where, too; may be repeated", 0},
     {"epoch", KEY_EPOCH, "TIME", 0, "counters over simulated time, e.g. 100us", 0},
     {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
     {"no-store", KEY_NO_STORE, NULL, 0, "print only, store nothing", 0},
@@ -102,6 +106,7 @@ void request_init(struct request *r, int argc, char **argv)
 void request_free(struct request *r)
 {
     free((void *)(uintptr_t)r->session.argv);
+    free(r->elf);
     vs_errors_free(&r->errors);
 }
 
@@ -136,6 +141,28 @@ static void amount(struct request *r, const char *option, const char *arg, uint6
                  option, arg, least, (uint64_t)INT64_MAX);
         out->n = least;
     }
+}
+
+/* A program that was traced: it is one, and its full name is kept for whoever asks where time went.
+ */
+static void elf(struct request *r, const char *arg)
+{
+    const char *base = strrchr(arg, '@');
+    base = base && !strncmp(base, "@0x", 3) ? base : arg + strlen(arg);
+    char *file = strndup(arg, (size_t)(base - arg)), *full = file ? realpath(file, NULL) : NULL;
+    struct vs_elf *e = file ? vs_elf_open(file, &r->errors) : NULL;
+    size_t before = r->elf ? strlen(r->elf) + 1u : 0, more = full ? strlen(full) : 0;
+    char *list = e && full ? realloc(r->elf, before + more + strlen(base) + 1u) : NULL;
+    if (list) {
+        sprintf(list + before, "%s%s", full, base);
+        if (before) {
+            list[before - 1u] = '\n';
+        }
+        r->session.elf = r->elf = list;
+    }
+    vs_elf_close(e);
+    free(full);
+    free(file);
 }
 
 static uint64_t parse_time(struct request *r, const char *arg)
@@ -194,6 +221,10 @@ static error_t option(int key, char *arg, struct argp_state *state)
             number(state, r, "where", arg, 1, VS_SITE_LIMIT_MAX, &n);
         }
         s->options.sites = (uint32_t)n;
+        return 0;
+    case KEY_ELF:
+        elf(r, arg);
+        s->options.sites = s->options.sites ? s->options.sites : VS_SITE_LIMIT;
         return 0;
     case KEY_EPOCH:
         s->options.epoch_ps = parse_time(r, arg);

@@ -76,9 +76,8 @@ bool top_add(struct top_rows *rows, const struct top_row *row)
     *r = *row;
     r->space = strdup(row->space);
     r->place = strdup(row->place);
-    r->label = strdup(row->label ? row->label : "");
     rows->n++;
-    return r->space && r->place && r->label;
+    return r->space && r->place;
 }
 
 void top_free(struct top_rows *rows)
@@ -86,7 +85,6 @@ void top_free(struct top_rows *rows)
     for (size_t i = 0; i < rows->n; i++) {
         free(rows->row[i].space);
         free(rows->row[i].place);
-        free(rows->row[i].label);
     }
     free(rows->row);
     *rows = (struct top_rows){.n = 0};
@@ -96,10 +94,8 @@ void top_free(struct top_rows *rows)
 static int in_order(const void *a, const void *b)
 {
     const struct top_row *x = a, *y = b;
-    int kx = !strcmp(x->place, "other") ? 2 : !strcmp(x->place, "none"),
-        ky = !strcmp(y->place, "other") ? 2 : !strcmp(y->place, "none");
-    if (kx != ky) {
-        return kx - ky;
+    if (x->kind != y->kind) {
+        return x->kind - y->kind;
     }
     if (x->ps != y->ps) {
         return x->ps > y->ps ? -1 : 1;
@@ -133,6 +129,7 @@ bool top_load(struct vs_db *db, int64_t run, const char *kind, const char *items
                               .n = sqlite3_column_int64(st, 2),
                               .ps = sqlite3_column_int64(st, 3),
                               .lacks_ps = sqlite3_column_int64(st, 4)};
+        row.kind = !strcmp(row.place, "other") ? 2 : !strcmp(row.place, "none");
         ok = top_add(rows, &row);
     }
     sqlite3_finalize(st);

@@ -408,7 +408,7 @@ static enum vs_status hand_over(struct vs_session *s, const struct destination *
     vs_programs_records(&s->programs, records, sizeof records);
     const char *metrics =
         s->programs.workload ? vs_workload_info(s->programs.workload).metrics : "";
-    const struct vs_provenance provenance[] = {
+    struct vs_provenance provenance[14] = {
         {"version", VS_VERSION},
         {"commit", VS_COMMIT},
         {"dirty", VS_DIRTY ? "1" : "0"},
@@ -421,8 +421,14 @@ static enum vs_status hand_over(struct vs_session *s, const struct destination *
         {"cpu_s", text_of(cpu, sizeof cpu, "%.3f", s->cpu_s)},
         {"peak_kib", text_of(peak, sizeof peak, "%.0f", (double)usage.ru_maxrss)},
         {"jobs", text_of(jobs, sizeof jobs, "%.0f", (double)r->jobs)},
-        {VS_METRIC_KEY, metrics},
     };
+    size_t n_provenance = 12; /* and what there is only sometimes */
+    if (*metrics) {
+        provenance[n_provenance++] = (struct vs_provenance){VS_METRIC_KEY, metrics};
+    }
+    if (r->elf) {
+        provenance[n_provenance++] = (struct vs_provenance){"elf", r->elf};
+    }
     struct vs_run_record record = {
         .info = {.command = r->is_trace ? "replay" : "run",
                  .workload = s->programs.name,
@@ -440,7 +446,7 @@ static enum vs_status hand_over(struct vs_session *s, const struct destination *
         .n_groups = s->machine.n_groups,
         .ledger = vs_platform_ledger(s->platform),
         .provenance = provenance,
-        .n_provenance = sizeof provenance / sizeof provenance[0] - !*metrics,
+        .n_provenance = n_provenance,
         .epochs = epochs,
         .n_epochs = n_epochs,
         .marks = marks,

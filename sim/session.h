@@ -35,6 +35,7 @@ struct vs_session_request {
     bool threads;                 /* all traces are threads of one process */
     const char *shares; /* "1=0,3=2": which vCPUs work in another one's address spaces; NULL */
     const char *argv;   /* command line, for provenance */
+    const char *elf;    /* programs that were traced, one a line, for provenance; NULL */
     unsigned jobs;
     struct vs_run_options options;
 };

@@ -21,7 +21,7 @@ CREATE TABLE run (
 -- How, when and by what a run was made. The only table that differs between equal runs.
 CREATE TABLE provenance (
   run         INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
-  key         TEXT NOT NULL,                    -- version, commit, dirty, argv, input, host, started, wall_s, cpu_s, peak_kib, jobs, metrics; of a sweep's point: point, build, sweep.NAME/INDEX, manifest.NAME
+  key         TEXT NOT NULL,                    -- version, commit, dirty, argv, input, host, started, wall_s, cpu_s, peak_kib, jobs, metrics, elf; of a sweep's point: point, build, sweep.NAME/INDEX, manifest.NAME
   value       TEXT NOT NULL,
   PRIMARY KEY (run, key)
 ) STRICT, WITHOUT ROWID;
