@@ -17,7 +17,7 @@
 #include <string.h>
 
 struct list {
-    const char *what, *db;
+    const char *what, *of, *db; /* of: whose programs */
     enum out_format format;
     struct out *o;
     bool damaged; /* the database cannot be read */
@@ -369,13 +369,19 @@ static void claims(struct list *l)
             columns, 8);
 }
 
+static void programs(struct list *l)
+{
+    l->o = list_programs(l->format, l->of, &l->errors);
+}
+
 static const struct {
     const char *name;
     void (*print)(struct list *l);
 } kinds[] = {{"runs", runs},           {"machines", machines},     {"borrows", borrows},
              {"workloads", workloads}, {"parameters", parameters}, {"knobs", knobs},
              {"accounts", accounts},   {"counters", counters},     {"operations", operations},
-             {"formats", formats},     {"requests", requests},     {"claims", claims}};
+             {"formats", formats},     {"requests", requests},     {"claims", claims},
+             {"programs", programs}};
 #define N (sizeof kinds / sizeof kinds[0])
 
 enum { KEY_DB = 256, KEY_FORMAT };
@@ -393,6 +399,10 @@ static error_t option(int key, char *arg, struct argp_state *state)
         }
         return 0;
     case ARGP_KEY_ARG:
+        if (l->what && !strcmp(l->what, "programs") && !l->of) {
+            l->of = arg;
+            return 0;
+        }
         if (l->what) {
             vs_error(&l->errors, "'%s': one kind of thing at a time, '%s' is given already", arg,
                      l->what);
@@ -411,14 +421,15 @@ int cmd_list(int argc, char **argv)
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
-    static const struct argp a = {options,
-                                  option,
-                                  "runs|machines|borrows|workloads|parameters|knobs|accounts|"
-                                  "counters|operations|formats|requests|claims",
-                                  "Lists what there is.",
-                                  NULL,
-                                  NULL,
-                                  NULL};
+    static const struct argp a = {
+        options,
+        option,
+        "runs|machines|borrows|workloads|parameters|knobs|accounts|"
+        "counters|operations|formats|requests|claims|programs\nprograms HYPERVISOR",
+        "Lists what there is.",
+        NULL,
+        NULL,
+        NULL};
     struct list l = {.db = DEFAULT_DB};
     parse(&a, argc, argv, &l);
     const char *names[N];
@@ -433,7 +444,7 @@ int cmd_list(int argc, char **argv)
         char hint[VS_SUGGEST];
         static const char one_of[] =
             "one of runs, machines, borrows, workloads, parameters, knobs, accounts, counters, "
-            "operations, formats, requests, claims is needed";
+            "operations, formats, requests, claims, programs is needed";
         if (l.what) {
             vs_error(&l.errors, "list %s: unknown; %s", l.what,
                      vs_suggest(l.what, names, N, one_of, hint, sizeof hint));

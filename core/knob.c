@@ -12,6 +12,8 @@
 struct vs_knobs {
     struct vs_knob *knob; /* sorted by path */
     size_t n, cap;
+    const struct vs_component_desc **component; /* that have them */
+    size_t n_components;
 };
 
 static const char *const grade_name[] = {"measured", "derived", "documented", "assumed"};
@@ -55,7 +57,12 @@ static enum vs_status append(struct vs_knobs *k, const struct vs_knob_desc *d)
 struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *components, size_t n)
 {
     struct vs_knobs *k = calloc(1, sizeof *k);
+    if (k && !(k->component = calloc(n + 1, sizeof *k->component))) {
+        free(k);
+        return NULL;
+    }
     for (size_t i = 0; k && i < n; i++) {
+        k->component[k->n_components++] = components[i];
         for (size_t j = 0; j < components[i]->n_knobs; j++) {
             if (append(k, &components[i]->knobs[j])) {
                 vs_knobs_destroy(k);
@@ -78,6 +85,7 @@ void vs_knobs_destroy(struct vs_knobs *k)
         free(k->knob[i].source);
         free(k->knob[i].set_by);
     }
+    free(k->component);
     free(k->knob);
     free(k);
 }
@@ -114,6 +122,60 @@ void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c)
         }
     }
     k->n = kept;
+}
+
+const struct vs_component_desc *vs_knobs_component(const struct vs_knobs *k, const char *name)
+{
+    for (size_t i = 0; i < k->n_components; i++) {
+        if (!strcmp(k->component[i]->name, name)) {
+            return k->component[i];
+        }
+    }
+    return NULL;
+}
+
+/* A knob of this path with its value and who set it: set by hand, it outlives its description. */
+static bool inherited(struct vs_knobs *k, const struct vs_component_desc *from,
+                      const struct vs_knob_desc *d)
+{
+    for (size_t i = 0; i < k->n; i++) {
+        struct vs_knob *knob = &k->knob[i];
+        bool old = knob->desc >= from->knobs && knob->desc < from->knobs + from->n_knobs;
+        if (!old || strcmp(knob->desc->path, d->path) != 0) {
+            continue;
+        }
+        if (knob->rank == VS_RANK_DEFAULT) {
+            knob->value = d->def;
+            knob->grade = d->grade;
+        }
+        knob->desc = d;
+        return true;
+    }
+    return false;
+}
+
+enum vs_status vs_knobs_replace(struct vs_knobs *k, const struct vs_component_desc *with)
+{
+    size_t which = 0;
+    while (which < k->n_components && strcmp(k->component[which]->name, with->name) != 0) {
+        which++;
+    }
+    if (which == k->n_components) {
+        return VS_E_UNKNOWN;
+    }
+    const struct vs_component_desc *old = k->component[which];
+    if (old == with) {
+        return VS_OK;
+    }
+    k->component[which] = with;
+    for (size_t i = 0; i < with->n_knobs; i++) {
+        if (!inherited(k, old, &with->knobs[i]) && append(k, &with->knobs[i])) {
+            return VS_E_NOMEM;
+        }
+    }
+    vs_knobs_drop(k, old);
+    qsort(k->knob, k->n, sizeof *k->knob, by_path);
+    return VS_OK;
 }
 
 const struct vs_knob *vs_knobs_find(const struct vs_knobs *k, const char *path)

@@ -42,6 +42,19 @@ static bool check(const struct vs_rename *row, size_t line, struct vs_errors *er
     return false;
 }
 
+/* Leaves out the rows whose new name stands for several (an asterisk): what was one is in a stored
+ * run as it was, its parts are not known. */
+static size_t whole(struct vs_rename *row, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!strchr(row[i].new, '*')) {
+            row[kept++] = row[i];
+        }
+    }
+    return kept;
+}
+
 const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors)
 {
     static struct vs_table table; /* the rows point into it */
@@ -68,7 +81,7 @@ const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors)
         }
     }
     if (made) {
-        n_rows = table.n_rows;
+        n_rows = whole(made, table.n_rows);
     } else {
         vs_table_free(&table);
     }

@@ -6,7 +6,7 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 cd "$VIRTSIM_HOME" || exit 1
 mkdir "$work/old" "$work/tree"
-tar -cf - CMakeLists.txt cmake include core model sim app scripts workloads results | tar -xf - -C "$work/old"
+tar -cf - CMakeLists.txt cmake include core model sim app scripts workloads results tools | tar -xf - -C "$work/old"
 cp -r "$work/old/." "$work/tree"
 cd "$work/tree" || exit 1
 
@@ -46,14 +46,14 @@ equal "files of a new request" 2 "$request"
 # the exit reason: what the guest does, VMX's number for it, the hypervisor's program, and which event it is
 behind include/virtsim/traps.def "VS_TRAP(" 'VS_TRAP(XSETBV, "xsetbv", "an extended control register is written: XSETBV")'
 behind model/vmcs/reasons.def "VS_VMX_REASON(" 'VS_VMX_REASON(XSETBV, 55, "exit.xsetbv", XSETBV, "XSETBV", "always", "XSETBV")'
-behind model/hypervisor/programs.def "VS_HV_PROGRAM(" 'VS_HV_PROGRAM(xsetbv, XSETBV, 300, 1536, 384, 0, 0, assumed, "reading of kvm_emulate_xsetbv")'
+sed -i '/^return {/i program.xsetbv = exit { read = skip, write = "pc=next", { "emulate", run = 300, code = 1536, data = 384, source = "reading of kvm_emulate_xsetbv", grade = "assumed" } }' scripts/lua/hypervisors/kvm.lua
 behind model/vmcs/vmcs_world.c "        [VS_TRAP_APIC_WRITE] = VS_EV" "        [VS_TRAP_XSETBV] = VS_EV_XSETBV,"
 total=$(files)
 equal "files of a new exit reason, its trap new too" 4 $((total - request))
 
 # every expansion compiles
 for f in sim/request/run.c sim/request/instructions.c sim/recording/format.c sim/lua/methods.c model/vmcs/vmcs_world.c \
-    model/hypervisor/hypervisor.c core/op.c; do
+    model/hypervisor/hypervisor.c core/op.c core/program.c; do
     # shellcheck disable=SC2046 # words
     ok "$f compiles" cc -std=c17 -fsyntax-only -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -Iinclude -Isim -Imodel -Icore \
         $(pkg-config --cflags lua5.4 2>/dev/null || pkg-config --cflags lua-5.4) "$f"
@@ -76,7 +76,7 @@ equal "it exits each time" 5 "$(exits)"
 ok "its recording is replayed" "$new" replay "$work/five.vst" --db "$db" --quiet
 equal "and exits each time" 5 "$(exits)"
 equal "with the same rows" "" "$(sqlite3 "$db" "select * from (select actor, op, n, total_ps from op where run = 1 except select actor, op, n, total_ps from op where run = 2)")"
-ok "its price is a knob" "$new" run "$work/five.lua" --machine skylake_sp_kvm --set hypervisor.xsetbv.instructions=600 --db "$db" --quiet
+ok "its price is a knob" "$new" run "$work/five.lua" --machine skylake_sp_kvm --set hypervisor.xsetbv.emulate.instructions=600 --db "$db" --quiet
 equal "it is listed" "x86" "$("$new" list requests --format csv | python3 -c 'import csv,sys; print([r["machines"] for r in csv.DictReader(sys.stdin) if r["request"] == "xsetbv"][0])')"
 refused "an argument out of bounds" 1 "five.lua:2: xsetbv: register must be 0..0" sh -c "sed 's/0, 7/1, 7/' '$work/five.lua' >'$work/x'; mv '$work/x' '$work/bad_five.lua'; '$new' run '$work/bad_five.lua' --db '$db'"
 refused "elsewhere it is refused, with its line" 2 "five.lua:2: xsetbv is x86's; this machine is Arm's" "$new" run "$work/five.lua" --machine neoverse_n1_kvm --db "$db"

@@ -17,7 +17,7 @@ OWN = ("results/renames.csv", "tests/test_old_names.sh", "tests/cli/test_upgrade
 def word(old):
     return re.compile(r"(?<![\w.])" + re.escape(old) + r"(?![\w.]*\w)")
 
-table = [r for r in csv.DictReader(open(home + "/results/renames.csv", newline="")) if r["old"]]
+table = [r for r in csv.DictReader(open(home + "/results/renames.csv", newline="")) if r["old"] and "*" not in r["new"]]
 everywhere = [(r["old"], word(r["old"])) for r in table if not r["where"]]
 somewhere = [(r["old"], word(r["old"]), dict(w.split("=") for w in r["where"].split())) for r in table if r["where"]]
 machines = sorted(f[:-4] for f in os.listdir(home + "/scripts/lua/machines") if f.endswith(".lua"))

@@ -46,6 +46,11 @@ void vs_knobs_left_out(const char *const *components);
 const char *vs_knobs_without(const char *path);
 /* Takes a component's knobs out of the store: the machine has no such thing. */
 void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c);
+/* The component of this name that the store has; NULL: none. */
+const struct vs_component_desc *vs_knobs_component(const struct vs_knobs *k, const char *name);
+/* Puts a component in the place of the one of the same name: a machine has another such part. A
+ * knob that both have keeps its value, where somebody set it. */
+enum vs_status vs_knobs_replace(struct vs_knobs *k, const struct vs_component_desc *with);
 /* text: "1536", "0x600", "4GiB", "4K", "1e6", "on|off", a choice's name, "385ps", "12ns" (ps
  * knobs). */
 enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text,

@@ -57,7 +57,7 @@ struct vs_handling {
     /* What the hypervisor does besides the trap's program; NULL: nothing. */
     void (*work)(void *ctx, struct vs_txn *t);
     void *ctx;
-    bool fast;      /* `work` is all that there is to do: no program */
+    bool fast;      /* the short way of its program, if it has one */
     bool ask;       /* user space is asked, whatever the trap */
     bool device;    /* the access was to a device: it is emulated */
     bool more;      /* other interrupts are pending besides `inject`: the next window is theirs */

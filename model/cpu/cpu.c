@@ -29,6 +29,7 @@ enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
     c->clock = vs_clock_mhz(cfg->mhz);
     c->ledger = ledger;
     c->account = vs_ledger_accounts(ledger, &vs_cpu_desc);
+    c->instruction_account = (uint16_t)(c->account + VS_ACC_cpu_instruction);
     uint64_t one = c->clock.period_ps * 1000u; /* ps x ipc of one instruction */
     c->instruction_q = one / cfg->ipc;
     c->instruction_r = one % cfg->ipc;
@@ -128,7 +129,7 @@ void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t)
     if (c->pending_instructions) {
         vs_ps d = {c->pending_instruction_ps};
         c->count[VS_CNT_cpu_instructions] += c->pending_instructions;
-        vs_charge_n(t, (uint16_t)(c->account + VS_ACC_cpu_instruction), c->pending_instructions, d);
+        vs_charge_n(t, c->instruction_account, c->pending_instructions, d);
         c->pending_instructions = 0;
         c->pending_instruction_ps = 0;
     }
@@ -462,6 +463,25 @@ static void port_instructions(void *ctx, struct vs_txn *t, uint64_t n)
     vs_cpu_instructions(c, n);
 }
 
+/* Instructions that are pending are booked now. */
+static void book_instructions(struct vs_cpu *c)
+{
+    c->pending_ps -= c->pending_instruction_ps;
+    vs__cpu_settle_instructions(c, c->txn);
+}
+
+/* What is pending is the core's own; what is added goes to the caller's account at once. */
+static void port_work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
+{
+    struct vs_cpu *c = ctx;
+    (void)t;
+    book_instructions(c);
+    c->instruction_account = account;
+    vs_cpu_instructions(c, n);
+    book_instructions(c);
+    c->instruction_account = (uint16_t)(c->account + VS_ACC_cpu_instruction);
+}
+
 static void port_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
 {
     struct vs_cpu *c = ctx;
@@ -494,5 +514,6 @@ static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t b
 
 struct vs_core_port vs_cpu_core_port(struct vs_cpu *c)
 {
-    return (struct vs_core_port){c, port_instructions, port_touch, port_store_string, port_touches};
+    return (struct vs_core_port){c,           port_instructions, port_touch, port_store_string,
+                                 port_touches, port_work};
 }

@@ -83,7 +83,8 @@ struct vs_cpu {
     struct vs_ledger *ledger;
     struct vs_txn *txn;
     uint16_t account;
-    uint64_t *count; /* of the world that runs */
+    uint16_t instruction_account; /* of instructions; a program's step books them on its own */
+    uint64_t *count;              /* of the world that runs */
     uint64_t counts[2][VS_CNT_cpu_N];
 };
 

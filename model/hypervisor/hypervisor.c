@@ -1,128 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* The path of an exit's handling: common path in, the reason's program, perhaps user space, common
- * path out. */
-#include "programs.h"
+/* What programs ask of the world around them, and the exits that start them. */
+#include "hypervisor/hypervisor.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define VS_DEF_NAME hypervisor
 #define VS_DEF_FILE "hypervisor/hypervisor.def"
 #include "virtsim/def_tables.h"
 
-#define LINE 64u
-
-/* One vCPU's part of VS_HV_DATA, and a program's part of VS_HV_CODE, as long as the list of
- * programs makes them. The bounds of the knobs keep each inside its part. */
-#define DATA_PROGRAM 0x8000u                   /* after the common data: 4 KiB a program */
-#define DATA_COPY (DATA_PROGRAM + N * 0x1000u) /* source and destination of copies */
-#define COPY_BYTES 0x2000u                     /* of each */
+/* One vCPU's part of VS_HV_DATA: the programs', then source and destination of copies. */
+#define DATA_COPY (VS_PROGRAM_DATA + VS_PROGRAM_TRAPS * VS_PROGRAM_TRAP_DATA)
+#define COPY_BYTES 0x2000u /* of each */
 #define DATA_BYTES (DATA_COPY + 2u * COPY_BYTES)
 #define DATA_PARTS (VS_HV_AREA_BYTES / DATA_BYTES) /* vCPUs that have their own */
-#define CODE_PROGRAM 0x100000u                     /* after the common code: 64 KiB a program */
 #define NS 1000u
 
 #define RFLAGS_IF (1u << 9)
 
-/* One program: what a trap adds to the common path. */
-struct program {
-    enum vs_trap_kind trap;
-    size_t instructions, code, data, copy, user; /* offsets into the config */
-};
+_Static_assert(VS_PROGRAM_CODE + VS_PROGRAM_TRAPS * VS_PROGRAM_TRAP_CODE <= VS_HV_AREA_BYTES,
+               "programs' code leaves its area");
 
-static const struct program programs[] = {
-#define VS_HV_PROGRAM(name, trap, i, c, d, b, u, grade, source)                                    \
-    {VS_TRAP_##trap,                                                                               \
-     offsetof(struct vs_hypervisor_config, name##_instructions),                                   \
-     offsetof(struct vs_hypervisor_config, name##_code),                                           \
-     offsetof(struct vs_hypervisor_config, name##_data),                                           \
-     offsetof(struct vs_hypervisor_config, name##_copy),                                           \
-     offsetof(struct vs_hypervisor_config, name##_user)},
-#include "hypervisor/programs.def"
-#undef VS_HV_PROGRAM
-};
-#define N (sizeof programs / sizeof programs[0])
-_Static_assert(CODE_PROGRAM + N * 0x10000u <= VS_HV_AREA_BYTES, "programs' code leaves its area");
-
-static uint64_t knob(const struct vs_hypervisor *h, size_t offset)
+void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_set *set,
+                 const uint64_t *values, struct vs_errors *errors)
 {
-    uint64_t v;
-    memcpy(&v, (const char *)&h->cfg + offset, sizeof v);
-    return v;
-}
-
-void vs_hv_check(const struct vs_hypervisor_config *c, struct vs_errors *errors)
-{
-    if (c->user_code && !c->user_instructions) {
-        vs_error(errors, "hypervisor.user.code_bytes = %llu, but hypervisor.user.instructions = 0",
-                 (unsigned long long)c->user_code);
-    }
     if (c->fault_around & (c->fault_around - 1u)) {
         vs_error(errors, "host.fault_around = %llu: an aligned group is a power of two",
                  (unsigned long long)c->fault_around);
     }
-    for (size_t i = 0; i < N; i++) {
-        uint64_t code, instructions;
-        memcpy(&code, (const char *)c + programs[i].code, sizeof code);
-        memcpy(&instructions, (const char *)c + programs[i].instructions, sizeof instructions);
-        if (code && !instructions) {
-            vs_error(errors,
-                     "hypervisor: the program of %s fetches %llu bytes of code but executes no "
-                     "instruction",
-                     vs_op_name(vs_trap_handler(programs[i].trap)), (unsigned long long)code);
-        }
-    }
+    vs_program_set_check(set, values, errors);
 }
 
-void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
-                struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
-                const struct vs_core_port *core, const struct vs_state_port *state,
-                const struct vs_slat_port *slat)
-{
-    memset(h, 0, sizeof *h);
-    h->cfg = *c;
-    h->account = vs_ledger_accounts(ledger, &vs_hypervisor_desc);
-    h->spec_ps = c->spec_ctrl * clock.period_ps;
-    h->rsb_ps = c->rsb_fill * clock.period_ps;
-    h->flush_ps = c->l1d_flush * clock.period_ps;
-    h->fixed_ps = c->fixed * clock.period_ps;
-    h->switch_ps = c->user_switch * clock.period_ps;
-    h->block_ps = c->block * clock.period_ps;
-    h->wake_ps = c->wake * clock.period_ps;
-    h->core = *core;
-    h->state = *state;
-    h->slat = *slat;
-    h->direct_at = VS_HV_DIRECT;
-    h->data_at = VS_HV_DATA + (uint64_t)(vcpu % DATA_PARTS) * DATA_BYTES;
-}
-
-static void charge(const struct vs_hypervisor *h, struct vs_txn *t, unsigned account, uint64_t ps)
-{
-    if (ps) {
-        vs_ps d = {ps};
-        vs_txn_settle(t);
-        vs_charge(t, (uint16_t)(h->account + account), d);
-    }
-}
-
-static void touch(struct vs_hypervisor *h, struct vs_txn *t, uint64_t at, uint64_t bytes,
-                  enum vs_ref ref)
-{
-    vs_gva a = {at};
-    vs_core_touches(&h->core, t, a, bytes, ref);
-}
-
-/* Code is fetched, instructions execute, data is read and the last quarter of it written. */
-static void run(struct vs_hypervisor *h, struct vs_txn *t, uint64_t instructions, uint64_t code_at,
-                uint64_t code, uint64_t data_at, uint64_t data)
-{
-    touch(h, t, code_at, code, VS_REF_FETCH);
-    uint64_t read = data - data / 4;
-    touch(h, t, data_at, read, VS_REF_READ);
-    touch(h, t, data_at + read, data - read, VS_REF_WRITE);
-    if (instructions) {
-        h->core.instructions(h->core.ctx, t, instructions);
-    }
-}
+/* ---- what a program asks ---- */
 
 /* Time of state that is read and written, unless the machine states its handlers as one sum. */
 static struct vs_txn *timed(const struct vs_hypervisor *h, struct vs_txn *t)
@@ -136,6 +45,7 @@ static uint64_t read_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_st
     t = timed(h, t);
     h->state.read(h->state.ctx, t, field, &value);
     h->count[VS_CNT_hypervisor_vmreads] += t != NULL;
+    h->value[field] = value;
     return value;
 }
 
@@ -147,171 +57,282 @@ static void write_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_state
     h->count[VS_CNT_hypervisor_vmwrites] += t != NULL;
 }
 
-static void read_fields(struct vs_hypervisor *h, struct vs_txn *t, const enum vs_state *list)
+static void port_read(void *ctx, struct vs_txn *t, enum vs_state what)
 {
-    for (; *list; list++) {
-        uint64_t value = read_field(h, t, *list);
-        h->pc = *list == VS_STATE_PC ? value : h->pc;
-        h->length = *list == VS_STATE_LENGTH ? value : h->length;
+    (void)read_field(ctx, t, what);
+}
+
+/* What a step writes. What software keeps in memory, or in a register, is looked at untimed. */
+static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value kind)
+{
+    struct vs_hypervisor *h = ctx;
+    uint64_t value = 0, vector = h->exit->inject;
+    if (kind != VS_VALUE_VECTOR && kind != VS_VALUE_HIGHEST) {
+        h->state.read(h->state.ctx, NULL, what, &value);
     }
-}
-
-/* What a program writes: the next instruction, the window closed; what else it writes keeps its
- * value, which the handler has in a register. */
-static void write_fields(struct vs_hypervisor *h, struct vs_txn *t, const enum vs_state *list)
-{
-    for (; *list; list++) {
-        uint64_t value = 0;
-        h->state.read(h->state.ctx, NULL, *list, &value);
-        if (*list == VS_STATE_PC) {
-            value = h->pc + h->length;
-        } else if (*list == VS_STATE_CONTROLS) {
-            value &= ~(uint64_t)VS_CONTROLS_WINDOW;
-        }
-        write_field(h, t, *list, value);
+    switch (kind) {
+    case VS_VALUE_NEXT:
+        value = h->value[VS_STATE_PC] + h->value[VS_STATE_LENGTH];
+        break;
+    case VS_VALUE_CLOSED:
+        value &= ~(uint64_t)VS_CONTROLS_WINDOW;
+        break;
+    case VS_VALUE_OPEN:
+        value |= VS_CONTROLS_WINDOW;
+        break;
+    case VS_VALUE_VECTOR:
+        value = VS_EVENT_VALID | vector;
+        break;
+    case VS_VALUE_HIGHEST:
+        value = h->value[what] > vector ? h->value[what] : vector;
+        break;
+    case VS_VALUE_KEEP:
+    case VS_VALUE_READ:
+    case VS_VALUE_N:
+        break;
     }
+    write_field(h, t, what, value);
 }
 
-/* Each program has its own code and data. */
-static void run_program(struct vs_hypervisor *h, struct vs_txn *t, const struct program *p)
+/* The exit is about a device: it says so, or its address is none of the guest's memory. */
+static bool of_device(const struct vs_hypervisor *h)
 {
-    uint64_t index = (uint64_t)(p - programs);
-    run(h, t, knob(h, p->instructions), VS_HV_CODE + CODE_PROGRAM + index * 0x10000u,
-        knob(h, p->code), h->data_at + DATA_PROGRAM + index * 0x1000u, knob(h, p->data));
+    const struct vs_hv_exit *e = h->exit;
+    vs_gpa at = {e->guest_physical};
+    bool fault = h->trap == VS_TRAP_STAGE2_FAULT && !e->fast;
+    return fault ? !h->slat.is_memory(h->slat.ctx, at) : e->device;
 }
 
-static void copy(struct vs_hypervisor *h, struct vs_txn *t, uint64_t bytes)
+static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
 {
-    uint64_t from = h->data_at + DATA_COPY, to = from + COPY_BYTES;
-    for (uint64_t done = 0; done < bytes; done += LINE) {
-        vs_gva a = {from + done % COPY_BYTES}, b = {to + done % COPY_BYTES};
-        h->core.touch(h->core.ctx, t, a, VS_REF_READ);
-        h->core.touch(h->core.ctx, t, b, VS_REF_WRITE);
-    }
-}
-
-static void user_space(struct vs_hypervisor *h, struct vs_txn *t)
-{
-    h->count[VS_CNT_hypervisor_user_exits]++;
-    charge(h, t, VS_ACC_hypervisor_user_switch, h->switch_ps);
-    run(h, t, h->cfg.user_instructions, VS_HV_USER_CODE, h->cfg.user_code, VS_HV_USER_DATA,
-        h->cfg.user_data);
-}
-
-static const struct program *find(enum vs_trap_kind trap)
-{
-    for (size_t i = 0; i < N; i++) {
-        if (programs[i].trap == trap) {
-            return &programs[i];
-        }
-    }
-    return NULL;
-}
-
-/* Not memory: a device. The instruction is decoded and emulated as any device's is. */
-static void emulate(struct vs_hypervisor *h, struct vs_txn *t, bool *user)
-{
-    const struct program *p = find(VS_TRAP_MMIO);
-    const enum vs_state *read, *write;
-    vs__hv_fields(p->trap, &read, &write);
-    h->count[VS_CNT_hypervisor_mmio]++;
-    read_fields(h, t, read);
-    run_program(h, t, p);
-    write_fields(h, t, write);
-    *user = *user || knob(h, p->user) != 0;
-}
-
-static bool back_one(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at, unsigned *shift)
-{
-    vs_hpa frame = {0};
-    if (!h->slat.map(h->slat.ctx, t, at, shift, &frame)) {
-        return false;
-    }
-    h->count[VS_CNT_hypervisor_pages_mapped]++;
-    if (h->cfg.zero_page) {
-        vs_gva page = {h->direct_at + frame.v};
-        h->core.store_string(h->core.ctx, t, page, 1ull << *shift);
+    const struct vs_hypervisor *h = ctx;
+    const struct vs_hv_exit *e = h->exit;
+    switch (p) {
+    case VS_WHEN_FAST:
+        return e->fast;
+    case VS_WHEN_DEVICE:
+        return of_device(h);
+    case VS_WHEN_MISSING:
+        return h->trap == VS_TRAP_STAGE2_FAULT && !e->fast && !of_device(h);
+    case VS_WHEN_USER:
+        return (taken || e->user) && !h->been_in_user;
+    case VS_WHEN_INJECT:
+        return e->inject != 0;
+    case VS_WHEN_INJECTED:
+        return h->injected;
+    case VS_WHEN_MORE:
+        return h->injected && e->more;
+    case VS_WHEN_VIRTUAL_DELIVERY:
+        return e->virtual_delivery;
+    case VS_WHEN_UNBLOCKED:
+        return !h->value[VS_STATE_INTERRUPTIBILITY];
+    case VS_WHEN_INTERRUPTIBLE:
+        return !h->value[VS_STATE_INTERRUPTIBILITY] && h->value[VS_STATE_FLAGS] & RFLAGS_IF;
+    case VS_WHEN_ALWAYS:
+    case VS_WHEN_N:
+        break;
     }
     return true;
 }
 
-/* The page and, with fault-around, its neighbours in an aligned group. */
-static bool back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
+/* The page of h->page gets a frame. */
+static bool map(struct vs_hypervisor *h, struct vs_txn *t, unsigned *shift)
 {
-    unsigned shift = 12;
-    if (!back_one(h, t, at, &shift)) {
+    if (!h->slat.map(h->slat.ctx, t, h->page, shift, &h->frame)) {
         return false;
     }
-    bool alone = !h->slat.backed || (h->slat.page_shift && shift != h->slat.page_shift);
-    uint64_t n = alone ? 1u : h->cfg.fault_around, first = (at.v >> shift) & ~(n - 1u);
-    for (uint64_t k = 0; k < n && n > 1; k++) {
-        vs_gpa next = {(first + k) << shift};
-        unsigned same = shift;
-        if (first + k == at.v >> shift || !h->slat.is_memory(h->slat.ctx, next) ||
-            h->slat.backed(h->slat.ctx, next)) {
-            continue;
+    h->shift = *shift;
+    h->count[VS_CNT_hypervisor_pages_mapped]++;
+    return true;
+}
+
+static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
+{
+    struct vs_hypervisor *h = ctx;
+    const struct vs_hv_exit *e = h->exit;
+    unsigned shift = 12;
+    switch (a) {
+    case VS_ACTION_WORK:
+        if (e->work) {
+            e->work(e->ctx, t);
+            h->exit = e; /* it may have started a program of its own */
         }
-        h->core.instructions(h->core.ctx, t, h->cfg.around_instructions);
-        if (!back_one(h, t, next, &same)) {
+        break;
+    case VS_ACTION_READ_LOG:
+        if (e->log) {
+            e->log(e->log_ctx, t);
+        }
+        break;
+    case VS_ACTION_MAP:
+        h->page.v = e->guest_physical;
+        if (!map(h, t, &shift)) {
             return false;
         }
+        h->group_shift = shift;
+        break;
+    case VS_ACTION_MAP_AROUND:
+        shift = h->group_shift;
         h->count[VS_CNT_hypervisor_pages_around]++;
+        return map(h, t, &shift);
+    case VS_ACTION_USER_EXIT:
+        h->count[VS_CNT_hypervisor_user_exits]++;
+        h->been_in_user = true;
+        break;
+    case VS_ACTION_EMULATED:
+        h->count[VS_CNT_hypervisor_mmio]++;
+        break;
+    case VS_ACTION_INJECTED:
+        h->count[VS_CNT_hypervisor_injections]++;
+        h->injected = true;
+        break;
+    case VS_ACTION_WINDOW:
+        h->count[VS_CNT_hypervisor_windows]++;
+        break;
+    case VS_ACTION_NONE:
+    case VS_ACTION_N:
+        break;
     }
     return true;
 }
 
-/* Guest memory without a frame gets one; anything else is a device. */
-static bool map_page(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_hv_exit *exit,
-                     bool *user)
+/* The next page of the aligned group around the one that was mapped that has no frame. */
+static bool port_next(void *ctx, enum vs_cursor c, uint64_t *k)
 {
-    vs_gpa at = {exit->guest_physical};
-    if (!h->slat.is_memory(h->slat.ctx, at)) {
-        emulate(h, t, user);
+    struct vs_hypervisor *h = ctx;
+    const struct vs_slat_port *s = &h->slat;
+    bool alone = !s->backed || (s->page_shift && h->group_shift != s->page_shift);
+    uint64_t n = alone ? 1u : h->cfg.fault_around, at = h->exit->guest_physical >> h->group_shift,
+             first = at & ~(n - 1u);
+    (void)c; /* the only one */
+    while (*k < n && n > 1) {
+        uint64_t page = first + (*k)++;
+        vs_gpa next = {page << h->group_shift};
+        if (page != at && s->is_memory(s->ctx, next) && !s->backed(s->ctx, next)) {
+            h->page = next;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void port_clear(void *ctx, struct vs_txn *t)
+{
+    struct vs_hypervisor *h = ctx;
+    vs_gva page = {h->direct_at + h->frame.v};
+    h->core.store_string(h->core.ctx, t, page, 1ull << h->shift);
+}
+
+/* ---- making one ---- */
+
+static const char *const entry_names[] = {
+#define VS_HV_ENTRY(e, name) name,
+    VS_HV_ENTRIES(VS_HV_ENTRY)
+#undef VS_HV_ENTRY
+};
+
+static const struct vs_hv_exit no_exit;
+
+enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
+                          const struct vs_program_set *set, const uint64_t *values,
+                          struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
+                          const struct vs_core_port *core, const struct vs_state_port *state,
+                          const struct vs_slat_port *slat)
+{
+    memset(h, 0, sizeof *h);
+    h->cfg = *c;
+    h->account = vs_ledger_accounts(ledger, &vs_hypervisor_desc);
+    h->block_ps = c->block * clock.period_ps;
+    h->wake_ps = c->wake * clock.period_ps;
+    h->core = *core;
+    h->state = *state;
+    h->slat = *slat;
+    h->direct_at = VS_HV_DIRECT;
+    h->data_at = VS_HV_DATA + (uint64_t)(vcpu % DATA_PARTS) * DATA_BYTES;
+    h->exit = &no_exit;
+    for (int i = 0; i < VS_HV_ENTRY_N; i++) {
+        h->entry[i] = vs_program_set_find(set, entry_names[i]);
+    }
+    h->software = (struct vs_software){
+        .set = set,
+        .step = calloc((size_t)set->n_steps + 1, sizeof *h->software.step),
+        .account = vs_ledger_accounts(ledger, &set->component),
+        .at = {.code = VS_HV_CODE,
+               .data = h->data_at,
+               .user_code = VS_HV_USER_CODE,
+               .user_data = VS_HV_USER_DATA,
+               .copy = h->data_at + DATA_COPY,
+               .copy_bytes = COPY_BYTES},
+        .core = *core,
+        .world = {h, port_holds, port_action, port_next, port_clear, port_read, port_write}};
+    if (!h->software.step) {
+        return VS_E_NOMEM;
+    }
+    vs_software_bind(&h->software, values, clock.period_ps);
+    return VS_OK;
+}
+
+void vs_hv_free(struct vs_hypervisor *h)
+{
+    free(h->software.step);
+    h->software.step = NULL;
+}
+
+/* ---- exits ---- */
+
+enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
+                               const struct vs_hv_exit *exit)
+{
+    uint16_t program = trap < VS_TRAP_N ? h->software.set->by_trap[trap] : VS_PROGRAM_NONE;
+    if (program == VS_PROGRAM_NONE) {
+        return VS_HV_NOTHING;
+    }
+    vs_open(t, vs_trap_handler(trap));
+    h->count[VS_CNT_hypervisor_exits]++;
+    h->exit = exit;
+    h->trap = trap;
+    h->been_in_user = h->injected = false;
+    h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
+    enum vs_program_end end = vs_program_run(&h->software, t, program, VS_PROGRAM_NONE);
+    h->exit = &no_exit;
+    vs_close(t);
+    return end == VS_PROGRAM_FAILED  ? VS_HV_FAIL
+           : end == VS_PROGRAM_WAITS ? VS_HV_HALT
+                                     : VS_HV_RESUME;
+}
+
+/* Runs one of the programs that the machine starts, for what `exit` says; one that the hypervisor
+ * does not have does nothing. */
+static bool start(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry,
+                  const struct vs_hv_exit *exit)
+{
+    const struct vs_hv_exit *outer = h->exit;
+    if (h->entry[entry] == VS_PROGRAM_NONE) {
         return true;
     }
-    return back(h, t, at);
+    h->exit = exit;
+    bool good =
+        vs_program_run(&h->software, t, h->entry[entry], VS_PROGRAM_NONE) != VS_PROGRAM_FAILED;
+    h->exit = outer;
+    return good;
 }
 
 bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
 {
-    run_program(h, t, find(VS_TRAP_STAGE2_FAULT));
-    return back(h, t, at);
+    struct vs_hv_exit exit = {.guest_physical = at.v};
+    return start(h, t, VS_HV_ENTRY_BACK, &exit);
 }
 
 void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t)
 {
-    bool user = false;
-    emulate(h, t, &user);
-    if (user) {
-        user_space(h, t);
-    }
-}
-
-static void open_window(struct vs_hypervisor *h, struct vs_txn *t)
-{
-    uint64_t controls = 0; /* kept in memory by the hypervisor */
-    h->state.read(h->state.ctx, NULL, VS_STATE_CONTROLS, &controls);
-    write_field(h, t, VS_STATE_CONTROLS, controls | VS_CONTROLS_WINDOW);
-    h->count[VS_CNT_hypervisor_windows]++;
+    (void)start(h, t, VS_HV_ENTRY_EMULATE, h->exit);
 }
 
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery)
 {
-    if (virtual_delivery) {
-        uint64_t highest = read_field(h, t, VS_STATE_VIRTUAL_INTR);
-        write_field(h, t, VS_STATE_VIRTUAL_INTR, highest > vector ? highest : vector);
-        h->count[VS_CNT_hypervisor_injections]++;
-        return true;
-    }
-    bool blocked = read_field(h, t, VS_STATE_INTERRUPTIBILITY) != 0 ||
-                   !(read_field(h, t, VS_STATE_FLAGS) & RFLAGS_IF);
-    if (!blocked) {
-        write_field(h, t, VS_STATE_ENTRY_INTR, VS_EVENT_VALID | vector);
-        h->count[VS_CNT_hypervisor_injections]++;
-        return true;
-    }
-    open_window(h, t);
-    return false;
+    struct vs_hv_exit exit = {.inject = vector, .virtual_delivery = virtual_delivery};
+    h->injected = false;
+    (void)start(h, t, VS_HV_ENTRY_INJECT, &exit);
+    return h->injected;
 }
 
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
@@ -325,14 +346,6 @@ void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t v
 void vs_hv_preemption_timer(struct vs_hypervisor *h, struct vs_txn *t, uint64_t ticks)
 {
     write_field(h, t, VS_STATE_TIMER, ticks);
-}
-
-void vs_hv_fast_eoi(struct vs_hypervisor *h, struct vs_txn *t)
-{
-    const struct program *p = find(VS_TRAP_APIC_ACCESS);
-    uint64_t index = (uint64_t)(p - programs);
-    run(h, t, h->cfg.fast_eoi, VS_HV_CODE + CODE_PROGRAM + index * 0x10000u, h->cfg.fast_eoi_code,
-        h->data_at + DATA_PROGRAM + index * 0x1000u, 0);
 }
 
 uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t)
@@ -350,62 +363,21 @@ void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3)
     write_field(h, t, VS_STATE_CR3, cr3);
 }
 
-enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
-                               const struct vs_hv_exit *exit)
-{
-    const struct program *p = find(trap);
-    const struct vs_hypervisor_config *c = &h->cfg;
-    const enum vs_state *read, *write;
-    if (!p) {
-        return VS_HV_FAIL;
-    }
-    bool user = knob(h, p->user) != 0 || exit->user, good = true;
-    /* KVM's fasteoi skips the instruction without looking at it */
-    vs__hv_fields(exit->fast && trap == VS_TRAP_APIC_ACCESS ? VS_TRAP_CONTROL_REGISTER : trap,
-                  &read, &write);
-    vs_open(t, vs_trap_handler(trap));
-    h->count[VS_CNT_hypervisor_exits]++;
-    h->pc = h->length = 0;
-    charge(h, t, VS_ACC_hypervisor_rsb_fill, h->rsb_ps);
-    charge(h, t, VS_ACC_hypervisor_spec_ctrl, h->spec_ps);
-    charge(h, t, VS_ACC_hypervisor_fixed, h->fixed_ps);
-    run(h, t, c->common_instructions, VS_HV_CODE, c->common_code, h->data_at, c->common_data);
-    read_fields(h, t, vs__hv_common_read);
-    if (exit->log) {
-        exit->log(exit->log_ctx, t);
-    }
-    read_fields(h, t, read);
-    if (!exit->fast) {
-        run_program(h, t, p);
-    }
-    if (trap == VS_TRAP_STAGE2_FAULT && !exit->fast) {
-        good = map_page(h, t, exit, &user);
-    } else if (exit->device) {
-        emulate(h, t, &user);
-    }
-    if (exit->work) {
-        exit->work(exit->ctx, t);
-    }
-    copy(h, t, knob(h, p->copy));
-    if (user) {
-        user_space(h, t);
-    }
-    write_fields(h, t, write);
-    if (exit->inject && vs_hv_inject(h, t, exit->inject, exit->virtual_delivery) && exit->more) {
-        open_window(h, t);
-    }
-    charge(h, t, VS_ACC_hypervisor_l1d_flush, h->flush_ps);
-    charge(h, t, VS_ACC_hypervisor_spec_ctrl, h->spec_ps);
-    vs_close(t);
-    return !good ? VS_HV_FAIL : trap == VS_TRAP_HALT ? VS_HV_HALT : VS_HV_RESUME;
-}
-
 void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t)
 {
     h->count[VS_CNT_hypervisor_host_interrupts]++;
     vs_open(t, VS_OP_HANDLER_INTERRUPT);
-    run_program(h, t, find(VS_TRAP_INTERRUPT));
+    (void)start(h, t, VS_HV_ENTRY_HOST_INTERRUPT, &no_exit);
     vs_close(t);
+}
+
+static void charge(const struct vs_hypervisor *h, struct vs_txn *t, unsigned account, uint64_t ps)
+{
+    if (ps) {
+        vs_ps d = {ps};
+        vs_txn_settle(t);
+        vs_charge(t, (uint16_t)(h->account + account), d);
+    }
 }
 
 /* KVM's kvm_vcpu_halt: short halts that polling missed make it grow, long ones shrink it. */

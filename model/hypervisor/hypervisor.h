@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Handlers of exits as programs that run on the simulated core: instructions, code lines fetched,
- * data lines touched, state of the vCPU read and written, pages cleared. Their memory time is
- * that of the caches and TLBs they share with the guest, so that a cold handler costs more than a
- * warm one.
+ * What a hypervisor's programs (virtsim/program.h) run in: the exit they handle, the vCPU's state,
+ * the page that is missing. Their memory time is that of the caches and TLBs they share with the
+ * guest, so that a cold handler costs more than a warm one.
  *
  * The machine leaves the guest (port/world.h), calls vs_hv_handle under the host's actor and enters
  * the guest again. Errors: VS_HV_FAIL when host memory is exhausted.
@@ -12,6 +11,7 @@
 #define VIRTSIM_HYPERVISOR_H
 
 #include "virtsim/op.h"
+#include "virtsim/program.h"
 #include "virtsim/port/core.h"
 #include "virtsim/port/slat.h"
 #include "virtsim/port/state.h"
@@ -29,9 +29,23 @@
 #define VS_HV_DIRECT 0x400000000000u /* host-physical 0 */
 
 enum vs_hv_result {
-    VS_HV_RESUME, /* enter the guest */
-    VS_HV_HALT,   /* the guest halted: its vCPU sleeps */
-    VS_HV_FAIL
+    VS_HV_RESUME,  /* enter the guest */
+    VS_HV_HALT,    /* the guest halted: its vCPU sleeps */
+    VS_HV_FAIL,    /* host memory is exhausted */
+    VS_HV_NOTHING, /* it has no program for this trap */
+};
+
+/* Programs that the machine starts itself: VS_HV_ENTRY(enumerator, "name"). */
+#define VS_HV_ENTRIES(X)                                                                           \
+    X(BACK, "back_for_shadow")                                                                     \
+    X(EMULATE, "emulate")                                                                          \
+    X(INJECT, "inject")                                                                            \
+    X(HOST_INTERRUPT, "host_interrupt")
+enum vs_hv_entry {
+#define VS_HV_ENTRY(e, name) VS_HV_ENTRY_##e,
+    VS_HV_ENTRIES(VS_HV_ENTRY)
+#undef VS_HV_ENTRY
+        VS_HV_ENTRY_N
 };
 
 struct vs_hv_exit {
@@ -40,7 +54,7 @@ struct vs_hv_exit {
     bool more;             /* others are pending besides it: the next window is theirs */
     bool virtual_delivery; /* the processor delivers it: no injection */
     bool device;           /* the access was to a device: emulated as after a misconfiguration */
-    bool fast;             /* `work` is all there is to do: a fault of a page that is there */
+    bool fast;             /* the short way: a fault of a page that is there, an end of interrupt */
     bool user;             /* somebody in user space is asked, whatever the reason */
     /* the processor logs pages: what has been logged is read first, at every exit; may be NULL */
     void (*log)(void *ctx, struct vs_txn *t);
@@ -53,22 +67,35 @@ struct vs_hv_exit {
 struct vs_hypervisor {
     struct vs_hypervisor_config cfg;
     uint16_t account;
-    uint64_t spec_ps, rsb_ps, flush_ps, fixed_ps, switch_ps, block_ps, wake_ps;
+    uint64_t block_ps, wake_ps;
+    struct vs_software software;
+    uint16_t entry[VS_HV_ENTRY_N]; /* programs; VS_PROGRAM_NONE: it has none */
     struct vs_core_port core;
     struct vs_state_port state;
     struct vs_slat_port slat;
-    uint64_t direct_at;  /* where host-physical 0 is mapped: VS_HV_DIRECT */
-    uint64_t data_at;    /* vCPU index decides which data it touches */
-    uint64_t poll_ps;    /* how long the next halt will be polled */
-    uint64_t pc, length; /* of the present exit, as read */
+    uint64_t direct_at; /* where host-physical 0 is mapped: VS_HV_DIRECT */
+    uint64_t data_at;   /* vCPU index decides which data it touches */
+    uint64_t poll_ps;   /* how long the next halt will be polled */
+    /* of the present exit: what it is about, what was read of the state */
+    const struct vs_hv_exit *exit;
+    enum vs_trap_kind trap;
+    uint64_t value[VS_STATE_N];
+    bool been_in_user, injected;
+    vs_gpa page;                 /* to be mapped, and the frame that it got */
+    unsigned shift, group_shift; /* log2 of its size, and of that of the one that faulted */
+    vs_hpa frame;
     uint64_t count[VS_CNT_hypervisor_N];
 };
 
-void vs_hv_check(const struct vs_hypervisor_config *cfg, struct vs_errors *errors);
-void vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *cfg,
-                struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
-                const struct vs_core_port *core, const struct vs_state_port *state,
-                const struct vs_slat_port *slat);
+void vs_hv_check(const struct vs_hypervisor_config *cfg, const struct vs_program_set *set,
+                 const uint64_t *values, struct vs_errors *errors);
+/* `values` are those of the set's knobs. */
+enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *cfg,
+                          const struct vs_program_set *set, const uint64_t *values,
+                          struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
+                          const struct vs_core_port *core, const struct vs_state_port *state,
+                          const struct vs_slat_port *slat);
+void vs_hv_free(struct vs_hypervisor *h);
 /* Runs the handler of a trap that left the guest; its operation is opened and closed here. */
 enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
                                const struct vs_hv_exit *exit);
@@ -81,9 +108,6 @@ void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t v
                             uint32_t error);
 /* Writes the timer that stops the guest, in its own ticks. */
 void vs_hv_preemption_timer(struct vs_hypervisor *h, struct vs_txn *t, uint64_t ticks);
-/* The end of interrupt that an APIC access was: KVM's fasteoi, which decodes no instruction. The
- * `work` of an exit that is otherwise `fast`. */
-void vs_hv_fast_eoi(struct vs_hypervisor *h, struct vs_txn *t);
 /* Reads and writes the index of the log of written pages. */
 uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t);
 void vs_hv_log_reset(struct vs_hypervisor *h, struct vs_txn *t, uint64_t index);
@@ -101,7 +125,5 @@ void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t);
  * the two. Either the host was still polling, or the thread had gone to sleep: the rest of that,
  * and being woken, are charged. The polling time of the next halt follows KVM's rule. */
 void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps event);
-/* How much state a program reads and writes, common path included. */
-void vs_hv_program(enum vs_trap_kind trap, unsigned *reads, unsigned *writes);
 
 #endif

@@ -62,18 +62,11 @@ static const struct registers *registers_of(const struct vs_vcpu *v)
 
 /* ---- registers ---- */
 
-/* The work of an exit: the hypervisor's short way for an end of interrupt. */
-static void fast_eoi(void *ctx, struct vs_txn *t)
-{
-    struct vs_vcpu *v = ctx;
-    vs_hv_fast_eoi(&v->hv, t);
-}
-
 /* SDM 3C 30.4.2, 30.4.3.1: offsets that are not virtualized. */
 static void page_access(struct vs_vcpu *v, uint32_t offset, bool write)
 {
     struct vs_trap e = {.kind = VS_TRAP_APIC_ACCESS, .number = offset, .write = write, .length = 3};
-    struct vs_handling eoi = {.work = fast_eoi, .ctx = v, .fast = true};
+    struct vs_handling eoi = {.fast = true}; /* the hypervisor's short way */
     if (!vcpu_trap(v, &e, write && offset == EOI ? &eoi : NULL)) {
         vcpu_fail(v, "an access to the APIC's page that does not exit");
     }

@@ -92,6 +92,13 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_exit *exit,
                               .work = how->work,
                               .ctx = how->ctx};
     enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, exit->trap, &what);
+    if (r == VS_HV_NOTHING) {
+        const struct vs_program_set *set = v->hv.software.set;
+        vcpu_refuse(
+            v, "%s has no program for the trap %s, which occurs: program.%s or program.default",
+            set->desc->file, vs_trap_name(exit->trap), vs_trap_name(exit->trap));
+        return false;
+    }
     if (r == VS_HV_FAIL) {
         vcpu_fail(v, "%s: host memory is exhausted (host.memory)",
                   vs_op_name(vs_trap_handler(exit->trap)));

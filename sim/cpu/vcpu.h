@@ -249,6 +249,8 @@ struct vs_platform {
     struct vs_program_port program;
     struct vs_ledger *ledger;
     struct vs_kernel *kernel;
+    const struct vs_program_set *programs; /* of the hypervisor, and the values of their knobs */
+    uint64_t *program_values;
     struct vs_phys *phys;
     struct vs_frames node_frames[4]; /* of host memory, by node */
     struct vs_frames *frames;        /* of the vCPUs' own node */

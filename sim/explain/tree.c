@@ -37,6 +37,19 @@ static const struct vs_account_desc *account(const char *path)
     return NULL;
 }
 
+/* What prices an account, as its declaration says. Steps of a machine's own programs are declared
+ * in its files only: hypervisor.<program>.<step>. */
+static void priced(struct vs_tree_node *node)
+{
+    const struct vs_account_desc *a = account(node->name);
+    if (!a && !strncmp(node->name, "hypervisor.", 11)) {
+        snprintf(node->priced_by, sizeof node->priced_by,
+                 "%.90s.instructions,%.90s.cycles,cpu.ipc,cpu.clock.mhz", node->name, node->name);
+        return;
+    }
+    snprintf(node->priced_by, sizeof node->priced_by, "%s", a ? a->priced_by : "");
+}
+
 struct item {
     char actor[64], name[96], kind[16];
     double n, ps;
@@ -115,8 +128,7 @@ static void descend(struct vs_db *db, int64_t run, const char *actor, const char
         node->n = list[i].n * scale;
         if (!child) {
             snprintf(node->name, sizeof node->name, "%s", list[i].name);
-            const struct vs_account_desc *a = account(node->name);
-            snprintf(node->priced_by, sizeof node->priced_by, "%s", a ? a->priced_by : "");
+            priced(node);
             continue;
         }
         if (strcmp(list[i].actor, actor) != 0) {

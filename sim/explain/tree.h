@@ -18,7 +18,7 @@ struct vs_tree_node {
     double n;               /* charges or child operations per operation at the root */
     bool graded;            /* false: waits, and inner nodes */
     enum vs_evidence grade; /* the weakest of the knobs that price the account */
-    char priced_by[96];
+    char priced_by[240];
     char group[48]; /* the grade is that of a sum, of this group of knobs; "": the part's own */
 };
 

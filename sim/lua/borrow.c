@@ -2,6 +2,7 @@
 #include "borrow.h"
 
 #include "effect.h"
+#include "virtsim/program.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -33,9 +34,8 @@ static const struct vs_default_of defaults[] = {
     {"memory.straddle", VS_SLOT_MEMORY, NULL, false},
     {"memory.writeback", VS_SLOT_MEMORY, NULL, false},
     {"memory.nodes", VS_SLOT_MEMORY, NULL, false},
-    {"hypervisor.*.user_exit", VS_SLOT_HYPERVISOR, NULL, false},
+    {"hypervisor.*.taken", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.common.vmcs_access", VS_SLOT_HYPERVISOR, NULL, false},
-    {"hypervisor.ept_violation.zero_page", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.halt_poll*", VS_SLOT_HYPERVISOR, NULL, false},
     {"pcie.generation", VS_SLOT_NIC, NULL, false},
     {"pcie.tlp.*", VS_SLOT_NIC, NULL, false},
@@ -70,8 +70,7 @@ static const struct vs_default_of defaults[] = {
     {"vmcs.entry.begin", VS_SLOT_CPU, "haswell_ep", true},
     {"svm.exit.detect", VS_SLOT_CPU, "epyc_of_1X095", true},
     {"svm.entry.begin", VS_SLOT_CPU, "epyc_of_1X095", true},
-    {"hypervisor.common.instructions", VS_SLOT_HYPERVISOR, "kvm", false},
-    {"hypervisor.vmcall.*", VS_SLOT_HYPERVISOR, "kvm", false},
+    {"hypervisor.*.*.*", VS_SLOT_HYPERVISOR, "kvm", false}, /* steps: of whose programs they are */
     {"iommu.*", VS_SLOT_IOMMU, "haswell_ep", false},
     {"pcie.width", VS_SLOT_NIC, "nfp6000", false},
     {"pcie.upstream", VS_SLOT_NIC, "nfp6000", false},
@@ -171,7 +170,10 @@ static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const stru
         if ((d && !d->of) || (knob->grade == VS_GRADE_assumed && !(d && d->guessed_too))) {
             return;
         }
-        of = d ? d->of : "a default";
+        const struct vs_program_set *set = vs_program_set_of(knobs);
+        bool step = set && knob->desc >= set->component.knobs &&
+                    knob->desc < set->component.knobs + set->component.n_knobs;
+        of = step ? set->desc->name : d ? d->of : "a default";
         slot = d ? d->slot : slot;
     } else {
         for (size_t i = b->n_told; i-- > 0 && !of;) {

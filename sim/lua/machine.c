@@ -5,6 +5,7 @@
 
 #include "borrow.h"
 #include "box.h"
+#include "programs.h"
 #include "stated.h"
 
 #include <dirent.h>
@@ -59,6 +60,8 @@ struct loader {
     size_t n_groups;
     size_t failures, fields;
     int depth;
+    struct vs_lua_programs *programs; /* of the hypervisor's files so far */
+    char path[4096];                  /* of the file that was read last */
 };
 
 static char *copy(const char *s)
@@ -317,15 +320,38 @@ static void add_words(char *list, size_t bytes, const char *more)
     }
 }
 
+/* program = { ... }: what the hypervisor does; its knobs are there for what this file sets. */
+static void take_programs(struct loader *ld, enum vs_slot slot, const char *name, const char *path)
+{
+    lua_State *L = ld->box->L;
+    lua_pushliteral(L, "program");
+    if (lua_rawget(L, -2) != LUA_TNIL && slot != VS_SLOT_HYPERVISOR) {
+        fail(ld, "program", "a hypervisor's file has programs");
+    } else if (!lua_isnil(L, -1) && !lua_istable(L, -1)) {
+        fail(ld, "program", "write program = { NAME = { steps } }");
+    } else if (!lua_isnil(L, -1) && !ld->said) {
+        const struct vs_program_set *set = NULL;
+        if (!vs_lua_programs_read(&ld->programs, L, name, ld->file, path, ld->errors)) {
+            set = vs_lua_programs_link(ld->programs, ld->errors);
+        }
+        if (!set || (ld->knobs && vs_program_set_use(ld->knobs, set))) {
+            ld->failures++;
+        }
+    }
+    drop(L, "program");
+    lua_pop(L, 1);
+}
+
 static void load_table(struct loader *ld, enum vs_slot slot, const char *name, const char *shown,
                        bool base)
 {
     lua_State *L = ld->box->L;
-    char word[128], text[400], of[64];
+    char word[128], text[400], of[64], path[4096];
     const char *outer = ld->file, *outer_of = ld->of;
     enum vs_slot outer_slot = ld->slot;
     const char *slash = strrchr(name, '/');
     ld->file = shown;
+    snprintf(path, sizeof path, "%s", ld->path);
     snprintf(of, sizeof of, "%s", slash ? slash + 1 : name);
     of[strcspn(of, ".")] = '\0';
     if (slot != MACHINE) {
@@ -336,6 +362,11 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
     ld->fields = 0;
     if (slot != MACHINE && !base) {
         snprintf(ld->part[slot], sizeof ld->part[slot], "%s", of);
+    }
+    if (slot == VS_SLOT_HYPERVISOR &&
+        !base) { /* another one than the machine's that this builds on */
+        vs_lua_programs_free(ld->programs);
+        ld->programs = NULL;
     }
     take_same(ld);
     if (take_string(L, "base", word, sizeof word)) {
@@ -354,6 +385,7 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
     if (take_string(L, "calibrated", text, sizeof text)) {
         add_words(ld->info->calibrated, sizeof ld->info->calibrated, text);
     }
+    take_programs(ld, slot, name, path);
     if (ld->said) { /* only the texts are wanted */
         goto out;
     }
@@ -447,6 +479,7 @@ static void read_file(struct loader *ld, enum vs_slot slot, const char *name, co
                       bool base)
 {
     int rc;
+    snprintf(ld->path, sizeof ld->path, "%s", file);
     if (vs_box_load(ld->box, file, ld->errors)) {
         ld->failures++;
     } else if ((rc = vs_box_call(ld->box, 0, 1)) != LUA_OK) {
@@ -567,6 +600,7 @@ enum vs_status vs_machine_load(const char *home, const char *name, struct vs_kno
         return VS_E_NOMEM;
     }
     load_file(&ld, MACHINE, name, false);
+    vs_lua_programs_free(ld.programs);
     vs_box_close(ld.box);
     if (ld.failures >= MISTAKES_MAX) {
         vs_error(errors, "%s: the first %u mistakes are listed", name, MISTAKES_MAX);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every component's descriptor, once: an explicit table, no static initialisers. */
 #include "guest/drivers/net.h"
+#include "software.h"
 #include "world.h"
 
 #include "apic/apic.h"
@@ -18,22 +19,38 @@
 
 const struct vs_component_desc *const *vs_components(size_t *n)
 {
-    static const struct vs_component_desc *const all[] = {
-        &vs_sim_desc,        &vs_vcpu_desc,  &vs_os_desc,      &vs_cpu_desc,
-        &vs_memory_desc,     &vs_ept_desc,
+    static const struct vs_component_desc *all[] = {
+        &vs_sim_desc,
+        &vs_vcpu_desc,
+        &vs_os_desc,
+        &vs_cpu_desc,
+        &vs_memory_desc,
+        &vs_ept_desc,
 #ifndef VS_WITHOUT_vmcs
         &vs_vmcs_desc,
 #endif
-        &vs_hypervisor_desc, &vs_apic_desc,  &vs_gic_desc,     &vs_shadow_desc,
-        &vs_iommu_desc,      &vs_pcie_desc,  &vs_nic_desc,
+        &vs_hypervisor_desc,
+        &vs_apic_desc,
+        &vs_gic_desc,
+        &vs_shadow_desc,
+        &vs_iommu_desc,
+        &vs_pcie_desc,
+        &vs_nic_desc,
 #ifndef VS_WITHOUT_svm
         &vs_svm_desc,
 #endif
 #ifndef VS_WITHOUT_el2
         &vs_el2_desc,
 #endif
-        &vs_host_desc,       &vs_flush_desc, &vs_machine_desc,
+        &vs_host_desc,
+        &vs_flush_desc,
+        &vs_machine_desc,
+        NULL, /* the programs of the default hypervisor; a machine's own take their place */
     };
+    size_t last = sizeof all / sizeof all[0] - 1u;
+    if (!all[last]) {
+        all[last] = &vs_software(VS_SOFTWARE_DEFAULT)->component;
+    }
     *n = sizeof all / sizeof all[0];
     return all;
 }

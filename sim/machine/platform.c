@@ -33,6 +33,11 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_memory_desc, &c->memory);
     vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
     vs_knobs_load(k, &vs_shadow_desc, &c->shadow);
+    p->programs = vs_program_set_of(k);
+    p->program_values = calloc(1, p->programs->component.config_bytes + 1u);
+    if (p->program_values) {
+        vs_knobs_load(k, &p->programs->component, p->program_values);
+    }
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
     p->svm = p->virtualized && p->ept.vendor == VS_VENDOR_AMD;
@@ -80,8 +85,8 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
             errors, "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
             (unsigned long long)p->built.host_memory, (unsigned long long)p->ept.physical_bits);
     }
-    if (p->ept.mode != VS_EPT_NATIVE) {
-        vs_hv_check(&c->hypervisor, errors);
+    if (p->ept.mode != VS_EPT_NATIVE && p->program_values) {
+        vs_hv_check(&c->hypervisor, p->programs, p->program_values, errors);
         check_world(p, errors);
         host_memory_check(p, errors);
         if (p->shadow) {
@@ -210,9 +215,10 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     }
     struct vs_core_port core = vs_cpu_core_port(&v->cpu);
     struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
-    vs_hv_init(&v->hv, &c->hypervisor, p->ledger, v->clock, v->index, &core, &v->state, &slat);
+    s = vs_hv_init(&v->hv, &c->hypervisor, p->programs, p->program_values, p->ledger, v->clock,
+                   v->index, &core, &v->state, &slat);
     v->hv.direct_at = p->layout.host_direct;
-    s = p->shadow ? host_shadow_make(v, &c->shadow, v->space.cr3, errors) : VS_OK;
+    s = s ? s : p->shadow ? host_shadow_make(v, &c->shadow, v->space.cr3, errors) : VS_OK;
     uint64_t descriptor = 0;
     s = s ? s : p->kind->start(v, &descriptor, errors);
     if (!s) {
@@ -464,15 +470,19 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
     p->machines = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->machines);
-    if (!s && (!p->ledger || !p->vcpu || !p->vm || !p->machines || !p->irqchip_config)) {
+    if (!s && (!p->ledger || !p->vcpu || !p->vm || !p->machines || !p->irqchip_config ||
+               !p->program_values)) {
         s = VS_E_NOMEM;
     }
     if (!s) {
         size_t n;
         const struct vs_component_desc *const *all = vs_components(&n);
         for (size_t i = 0; i < n; i++) {
-            vs_ledger_accounts(p->ledger, all[i]);
+            if (strcmp(all[i]->name, p->programs->component.name) != 0) {
+                vs_ledger_accounts(p->ledger, all[i]);
+            }
         }
+        vs_ledger_accounts(p->ledger, &p->programs->component);
         p->vcpu_account = vs_ledger_accounts(p->ledger, &vs_vcpu_desc);
         p->sim_account = vs_ledger_accounts(p->ledger, &vs_sim_desc);
         vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc,
@@ -550,6 +560,7 @@ void vs_platform_destroy(struct vs_platform *p)
         }
         free(v->own_mm.process);
         free(v->own_mm.place);
+        vs_hv_free(&v->hv);
         free(v->world_ctx);
         free(v->irq_ctx);
         vs_ept_free(&v->ept);
@@ -571,6 +582,7 @@ void vs_platform_destroy(struct vs_platform *p)
     vs_kernel_destroy(p->kernel);
     vs_ledger_destroy(p->ledger);
     free(p->vcpu);
+    free(p->program_values);
     free(p->kind_config);
     free(p->irqchip_config);
     free(p->epochs);

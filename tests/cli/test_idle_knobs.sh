@@ -11,7 +11,7 @@ idle() {
 }
 idle skylake_sp_native iommu.iotlb.entries=64 "iommu.enabled is 0, and must be 1"
 idle skylake_sp_native ept.nested_tlb.entries=8 "paging.mode is native, and must be ept|npt|stage2"
-idle skylake_sp_native hypervisor.cpuid.instructions=9 "paging.mode is native"
+idle skylake_sp_native hypervisor.cpu_id.search.instructions=9 "paging.mode is native"
 idle skylake_sp_kvm shadow.roots=2 "paging.mode is ept, and must be shadow"
 idle skylake_sp_kvm cpu.load_queue=40 "cpu.window is 0"
 idle skylake_sp_kvm guest.granule=16K "guest.format is x86, and must be arm"

@@ -15,6 +15,8 @@ struct vs_core_port {
     void (*store_string)(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes);
     /* a touch of `at` and of every VS_TOUCH_BYTES after it, below at + bytes; NULL: one by one */
     void (*touches)(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref);
+    /* instructions, booked on an account of the caller's */
+    void (*work)(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n);
 };
 
 static inline void vs_core_touches(const struct vs_core_port *p, struct vs_txn *t, vs_gva at,

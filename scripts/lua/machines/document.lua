@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Reproduces a sum of the documents by input: calibrated, never a prediction.
 local zero = { 0, "the sum names no such part", "documented" }
-local off = { false, "the sum names no user space", "documented" }
 return {
   text = "the breakdown of one exit as V51 gives it: 100 + 200 + 400 + 100 ns",
-  base = "skylake_sp_kvm",
+  base = "skylake_sp_kvm", hypervisor = "sum",
   calibrated = "v51.exit.breakdown.save v51.exit.breakdown.switch v51.exit.breakdown.handle v51.exit.breakdown.restore",
   set = {
     cpu = { clock = { mhz = { 2000, "the documents name no clock; 500 ps divide their numbers", "assumed" } } },
@@ -19,28 +18,8 @@ return {
       entry = { begin = zero, fetch = zero, load_guest = { fixed = { 200, "V51, v51.exit.breakdown.restore", "documented" } } },
     },
     hypervisor = {
-    fixed = { 800, "V51, v51.exit.breakdown.handle", "documented" },
-    common = { instructions = zero, code_bytes = zero, data_bytes = zero, vmcs_access = { false, "the sum names no such part", "documented" } },
-    exception_nmi = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    external_interrupt = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    interrupt_window = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    cpuid = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    hlt = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    invlpg = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    rdtsc = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    vmcall = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    cr_access = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    io_instruction = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    rdmsr = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    wrmsr = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    pause = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    apic_access = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    virtualized_eoi = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    apic_write = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    ept_violation = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    ept_misconfig = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    preemption_timer = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
-    pml_full = { instructions = zero, code_bytes = zero, data_bytes = zero, user_exit = off },
+      path_in = { fixed = { cycles = { 800, "V51, v51.exit.breakdown.handle", "documented" } } },
+      common = { vmcs_access = { false, "the sum names no such part", "documented" } },
     },
   },
 }

@@ -65,7 +65,7 @@ static void test_an_interrupt_in_the_host_runs_its_handler_without_the_common_pa
 {
     struct fixture *f = *state;
     vs_hv_host_interrupt(&f->h, &f->t);
-    assert_int_equal(f->core.instructions, f->config.external_interrupt_instructions);
+    assert_int_equal(f->core.instructions, *number(f, "interrupt.handle.instructions"));
     assert_int_equal(f->state.reads, 0);
     assert_int_equal(vs_ledger_acc(f->ledger, f->host, VS_OP_HANDLER_INTERRUPT)->n, 1);
 }

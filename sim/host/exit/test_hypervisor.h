@@ -2,7 +2,8 @@
 /* A hypervisor beside fakes of its ports, for its tests. */
 #ifndef VIRTSIM_HYPERVISOR_TEST_H
 #define VIRTSIM_HYPERVISOR_TEST_H
-#include "hypervisor/programs.h"
+#include "hypervisor/hypervisor.h"
+#include "machine/software.h"
 
 #include "virtsim/knob.h"
 
@@ -59,6 +60,8 @@ struct fixture {
     struct vs_ledger *ledger;
     struct vs_txn t;
     struct vs_hypervisor_config config;
+    const struct vs_program_set *set;
+    uint64_t *values; /* of the set's knobs */
     struct vs_hypervisor h;
     struct fake_core core;
     struct fake_state state;
@@ -77,6 +80,13 @@ static inline void core_instructions(void *ctx, struct vs_txn *t, uint64_t n)
     struct fake_core *c = ctx;
     c->instructions += n;
     vs_charge_n(t, (uint16_t)(c->base + INSTRUCTIONS), n, ps(n * INSTRUCTION_PS));
+}
+
+static inline void core_work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
+{
+    struct fake_core *c = ctx;
+    c->instructions += n;
+    vs_charge_n(t, account, n, ps(n * INSTRUCTION_PS));
 }
 
 static inline bool seen(struct fake_core *c, uint64_t line)
@@ -169,16 +179,35 @@ static inline bool slat_backed(void *ctx, vs_gpa at)
 static inline void build(struct fixture *f, unsigned vcpu)
 {
     struct vs_clock clock = {CLOCK_PS};
-    struct vs_core_port core = {&f->core, core_instructions, core_touch, core_store_string, NULL};
+    struct vs_core_port core = {&f->core, core_instructions, core_touch, core_store_string,
+                                NULL,      core_work};
     struct vs_state_port state = {&f->state, state_read, state_write};
     struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed, 0};
-    vs_hv_init(&f->h, &f->config, f->ledger, clock, vcpu, &core, &state, &slat);
+    vs_hv_free(&f->h);
+    assert_int_equal(vs_hv_init(&f->h, &f->config, f->set, f->values, f->ledger, clock, vcpu, &core,
+                                &state, &slat),
+                     VS_OK);
+}
+
+/* A number of the programs: "cpu_id.search.instructions". */
+static inline uint64_t *number(struct fixture *f, const char *path)
+{
+    for (size_t i = 0; i < f->set->component.n_knobs; i++) {
+        if (!strcmp(f->set->component.knobs[i].path + strlen("hypervisor."), path)) {
+            return &f->values[i];
+        }
+    }
+    fail_msg("no number hypervisor.%s", path);
+    return NULL;
 }
 
 static inline int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     vs_defaults(&vs_hypervisor_desc, &f->config);
+    f->set = vs_software("kvm");
+    f->values = calloc(f->set->component.n_knobs, sizeof *f->values);
+    vs_defaults(&f->set->component, f->values);
     f->ledger = vs_ledger_create(1);
     f->core.base = f->state.base = vs_ledger_accounts(f->ledger, &fake);
     f->core.lowest = UINT64_MAX;
@@ -203,6 +232,8 @@ static inline int teardown(void **state)
         fail_msg("%s", why);
     }
     vs_ledger_destroy(f->ledger);
+    vs_hv_free(&f->h);
+    free(f->values);
     free(f);
     return 0;
 }

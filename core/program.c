@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/* Programs are linked: each word of a description is looked up, numbers become knobs, circles of
+ * calls are refused. */
+#include "virtsim/program.h"
+
+#include "program_impl.h"
+#include "virtsim/op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_LENGTH 48u
+
+/* ---- words ---- */
+
+static const char *const kinds[] = {
+#define VS_STEP_KIND(e, name, text) name,
+#include "virtsim/steps.def"
+    NULL};
+static const char *const predicates[] = {
+#define VS_PREDICATE(e, name, text) name,
+#include "virtsim/steps.def"
+    NULL};
+static const char *const cursors[] = {
+#define VS_CURSOR(e, name, text) name,
+#include "virtsim/steps.def"
+    NULL};
+static const char *const actions[] = {
+#define VS_ACTION(e, name, text) name,
+#include "virtsim/steps.def"
+    NULL};
+static const char *const values[] = {
+#define VS_STATE_VALUE(e, name, text) name,
+#include "virtsim/steps.def"
+    NULL};
+static const char *const fields[] = {
+#define VS_STATE_NAME(e, name, text) name,
+#include "virtsim/steps.def"
+    NULL};
+static const uint8_t field_of[] = {
+#define VS_STATE_NAME(e, name, text) VS_STATE_##e,
+#include "virtsim/steps.def"
+};
+static const char *const traps[] = {
+#define VS_TRAP(e, name, text) name,
+#include "virtsim/traps.def"
+#undef VS_TRAP
+    NULL};
+
+static const struct {
+    const char *name;
+    const char *const *words;
+} lists[] = {{"step", kinds},     {"predicate", predicates}, {"cursor", cursors},
+             {"action", actions}, {"value", values},         {"field", fields}};
+
+/* The words of a list of steps.def; traps are programs' names. */
+static const char *const *list_of(const char *list)
+{
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (!strcmp(lists[i].name, list)) {
+            return lists[i].words;
+        }
+    }
+    return traps;
+}
+
+const char *vs_step_word(const char *list, unsigned index)
+{
+    return list_of(list)[index];
+}
+
+static size_t length(const char *const *words)
+{
+    size_t n = 0;
+    while (words[n]) {
+        n++;
+    }
+    return n;
+}
+
+/* The index of a word; length of the list: it is not in it. */
+static unsigned look_up(const char *const *words, const char *word, size_t bytes)
+{
+    unsigned i = 0;
+    while (words[i] && (strlen(words[i]) != bytes || strncmp(words[i], word, bytes) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+/* ---- mistakes ---- */
+
+struct linker {
+    const struct vs_program_set_desc *desc;
+    struct vs_program_set *set;
+    vs_line_of *line_of;
+    void *ctx;
+    struct vs_errors *errors;
+    const struct vs_program_desc *program; /* the present one, and its step */
+    const struct vs_step_desc *step;
+    bool failed;
+};
+
+/* "kvm.lua:12: program cpu_id, step 'search': " in front of what is wrong with `word`. */
+static void wrong(struct linker *l, const char *word, const char *what)
+{
+    char place[400] = "", line[16] = "";
+    unsigned at = l->line_of ? l->line_of(l->ctx, l->program->name, word) : 0;
+    if (at) {
+        snprintf(line, sizeof line, ":%u", at);
+    }
+    if (l->step) {
+        snprintf(place, sizeof place, ", step '%.60s'", l->step->name ? l->step->name : "?");
+    }
+    vs_error(l->errors, "%s%s: program %.60s%s: %s", l->desc->file, line, l->program->name, place,
+             what);
+    l->failed = true;
+}
+
+/* An unknown word of a list: the nearest, or all of them. */
+static void unknown(struct linker *l, const char *list, const char *const *words, const char *word)
+{
+    char what[800];
+    const char *near = vs_nearest(word, words, length(words));
+    int n = near ? snprintf(what, sizeof what, "unknown %s '%.60s'; did you mean '%s'?", list, word,
+                            near)
+                 : snprintf(what, sizeof what, "unknown %s '%.60s'; one of", list, word);
+    for (size_t i = 0; !near && words[i] && n < (int)sizeof what - 60; i++) {
+        n += snprintf(what + n, sizeof what - (size_t)n, "%s %s", i ? "," : "", words[i]);
+    }
+    wrong(l, word, what);
+}
+
+/* A word looked up, or a mistake. */
+static uint8_t word_of(struct linker *l, const char *list, const char *word)
+{
+    const char *const *words = list_of(list);
+    unsigned i = look_up(words, word, strlen(word));
+    if (!words[i]) {
+        unknown(l, list, words, word);
+        return 0;
+    }
+    return (uint8_t)i;
+}
+
+/* ---- one step ---- */
+
+/* "pc=next" or "pc". */
+static void link_fields(struct linker *l, struct vs_step *s, const char *text)
+{
+    char word[64];
+    while (*text) {
+        size_t n = strcspn(text, " "), name = strcspn(text, "= ");
+        unsigned field = look_up(fields, text, name);
+        snprintf(word, sizeof word, "%.*s", (int)(n < 60 ? n : 60), text);
+        if (!fields[field]) {
+            word[name < 60 ? name : 60] = '\0';
+            unknown(l, "field", fields, word);
+        } else if (s->n_fields == VS_STEP_FIELDS) {
+            wrong(l, word, "a step reads or writes at most 12 fields; make two of it");
+            return;
+        } else {
+            s->field[s->n_fields].field = field_of[field];
+            s->field[s->n_fields++].value =
+                name < n ? word_of(l, "value", word + name + 1) : VS_VALUE_READ;
+        }
+        text += n;
+        text += *text == ' ';
+    }
+}
+
+static void link_when(struct linker *l, struct vs_step *s, const char *when)
+{
+    if (when && !strncmp(when, "not ", 4)) {
+        s->negated = true;
+        when += 4;
+    }
+    s->when = when ? word_of(l, "predicate", when) : VS_WHEN_ALWAYS;
+}
+
+/* The step of a program by name; VS_PROGRAM_NONE. */
+static uint16_t step_of(const struct vs_program_desc *p, const char *name)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        if (p->step[i].name && !strcmp(p->step[i].name, name)) {
+            return (uint16_t)i;
+        }
+    }
+    return VS_PROGRAM_NONE;
+}
+
+static void no_program(struct linker *l, const char *name)
+{
+    const char **names = calloc(l->desc->n + 1, sizeof *names);
+    for (size_t i = 0; names && i < l->desc->n; i++) {
+        names[i] = l->desc->program[i].name;
+    }
+    if (names) {
+        unknown(l, "program", names, name);
+    }
+    free(names);
+}
+
+/* "mmio", a program, or "mmio.emulate", one step of it. */
+static void link_call(struct linker *l, struct vs_step *s, const char *target)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s", target);
+    s->callee = vs_program_set_find(l->set, name); /* a trap's name may have a dot (msr.read) */
+    s->only = VS_PROGRAM_NONE;
+    char *dot = strrchr(name, '.');
+    if (s->callee == VS_PROGRAM_NONE && dot) {
+        *dot = '\0';
+        s->callee = vs_program_set_find(l->set, name);
+        if (s->callee != VS_PROGRAM_NONE) {
+            s->only = step_of(&l->desc->program[s->callee], dot + 1);
+            if (s->only == VS_PROGRAM_NONE) {
+                char what[200];
+                snprintf(what, sizeof what, "the program %.60s has no step '%.60s'", name, dot + 1);
+                wrong(l, target, what);
+            }
+            return;
+        }
+    }
+    if (s->callee == VS_PROGRAM_NONE) {
+        no_program(l, target);
+    }
+}
+
+/* Source and grade go with numbers. */
+static void link_evidence(struct linker *l, const struct vs_step_desc *d)
+{
+    enum vs_evidence grade;
+    bool numbers = false;
+    for (int i = 0; i < VS_NUMBERS; i++) {
+        numbers = numbers || d->number[i] != VS_NUMBER_NONE;
+    }
+    if (numbers && (!d->source || !*d->source)) {
+        wrong(l, d->name, "numbers without a source; write source = \"...\", grade = \"...\"");
+    }
+    if (d->grade && !vs_evidence_parse(d->grade, &grade)) {
+        wrong(l, d->grade, "the grade must be measured, derived, documented or assumed");
+    } else if (numbers && !d->grade) {
+        wrong(l, d->name, "numbers without a grade: measured, derived, documented or assumed");
+    }
+}
+
+/* A name that can be part of a knob's path. */
+static bool plain(const char *name, bool dots)
+{
+    size_t n = name ? strlen(name) : 0;
+    return n && n <= NAME_MAX_LENGTH &&
+           strspn(name, dots ? "abcdefghijklmnopqrstuvwxyz0123456789_."
+                             : "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
+}
+
+static void link_step(struct linker *l, struct vs_program *p, size_t index)
+{
+    const struct vs_step_desc *d = &p->desc->step[index];
+    struct vs_step *s = &p->step[index];
+    l->step = d;
+    s->desc = d;
+    s->callee = s->only = s->like = VS_PROGRAM_NONE;
+    if (!plain(d->name, false)) {
+        wrong(l, d->name ? d->name : "",
+              "a step's first word is its name: small letters, digits, underlines");
+    } else if (step_of(p->desc, d->name) != index) {
+        wrong(l, d->name, "a second step of this name");
+    }
+    s->kind = word_of(l, "step", d->kind ? d->kind : "");
+    s->each = d->each ? word_of(l, "cursor", d->each) : VS_EACH_ONCE;
+    link_when(l, s, d->when);
+    if (s->kind == VS_STEP_STATE) {
+        link_fields(l, s, d->state ? d->state : "");
+    } else if (s->kind == VS_STEP_ACTION) {
+        s->action = word_of(l, "action", d->target ? d->target : "");
+    } else if (s->kind == VS_STEP_CALL) {
+        link_call(l, s, d->target ? d->target : "");
+    } else if (s->kind == VS_STEP_WAIT && (!d->target || strcmp(d->target, "event") != 0)) {
+        wrong(l, d->target ? d->target : "", "a thread waits for an \"event\"");
+    } else if (s->kind == VS_STEP_WAIT && index + 1u < p->desc->n) {
+        wrong(l, d->name, "a thread that waits does nothing behind that: it is the last step");
+    } else if (s->kind == VS_STEP_CLEAR && (!d->target || strcmp(d->target, "page") != 0)) {
+        wrong(l, d->target ? d->target : "", "what is cleared is a \"page\"");
+    }
+    if (d->like && (s->like = step_of(p->desc, d->like)) >= index) {
+        wrong(l, d->like, "`like` names a step before it in the same program");
+    }
+    link_evidence(l, d);
+}
+
+/* ---- circles ---- */
+
+/* Whether a step comes back to itself by calls. `seen`, by number of the step: 1 on the way, 2
+ * done. */
+static bool circles(struct linker *l, const struct vs_program *p, size_t step, uint8_t *seen)
+{
+    const struct vs_step *s = &p->step[step];
+    uint8_t *mine = &seen[p->first + step];
+    *mine = 1;
+    if (s->kind == VS_STEP_CALL && s->callee != VS_PROGRAM_NONE) {
+        const struct vs_program *to = &l->set->program[s->callee];
+        bool one = s->only != VS_PROGRAM_NONE;
+        for (size_t i = one ? s->only : 0; i < (one ? s->only + 1u : to->desc->n); i++) {
+            if (seen[to->first + i] == 1) {
+                char what[200];
+                snprintf(what, sizeof what,
+                         "calls %.60s, from where it is called itself: calls may form no circle",
+                         to->desc->name);
+                l->program = p->desc;
+                l->step = s->desc;
+                wrong(l, s->desc->target, what);
+                return true;
+            }
+            if (!seen[to->first + i] && circles(l, to, i, seen)) {
+                return true;
+            }
+        }
+    }
+    *mine = 2;
+    return false;
+}
+
+static void check_circles(struct linker *l)
+{
+    uint8_t *seen = calloc((size_t)l->set->n_steps + 1u, 1);
+    bool found = !seen;
+    for (size_t i = 0; i < l->desc->n && !found; i++) {
+        const struct vs_program *p = &l->set->program[i];
+        for (size_t k = 0; k < p->desc->n && !found; k++) {
+            found = !seen[p->first + k] && circles(l, p, k, seen);
+        }
+    }
+    free(seen);
+}
+
+/* ---- the set ---- */
+
+uint16_t vs_program_set_find(const struct vs_program_set *s, const char *name)
+{
+    for (size_t i = 0; i < s->desc->n; i++) {
+        if (!strcmp(s->desc->program[i].name, name)) {
+            return (uint16_t)i;
+        }
+    }
+    return VS_PROGRAM_NONE;
+}
+
+/* The trap that a program is named after. */
+static enum vs_trap_kind trap_of(const char *name)
+{
+    unsigned i = look_up(traps, name, strlen(name));
+    return (enum vs_trap_kind)i; /* VS_TRAP_N: of none */
+}
+
+static void link_program(struct linker *l, uint16_t index)
+{
+    struct vs_program *p = &l->set->program[index];
+    l->program = p->desc;
+    l->step = NULL;
+    if (!plain(p->desc->name, true)) {
+        wrong(l, p->desc->name, "a program's name is small letters, digits, underlines");
+    }
+    if (index && strcmp(l->desc->program[index - 1].name, p->desc->name) >= 0) {
+        wrong(l, p->desc->name, "programs are ordered by name, each once");
+    }
+    p->trap = trap_of(p->desc->name);
+    p->user = !strcmp(p->desc->at, "user");
+    if (!p->user && strcmp(p->desc->at, "kernel") != 0) {
+        wrong(l, p->desc->at, "a program is at = \"kernel\" or at = \"user\"");
+    }
+    if (p->trap != VS_TRAP_N) {
+        l->set->by_trap[p->trap] = index;
+    }
+    for (size_t i = 0; i < p->desc->n; i++) {
+        link_step(l, p, i);
+    }
+}
+
+/* Room for everything; steps are numbered. */
+static struct vs_program_set *allocate(const struct vs_program_set_desc *d)
+{
+    struct vs_program_set *set = calloc(1, sizeof *set);
+    size_t steps = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        steps += d->program[i].n;
+    }
+    struct vs_program *program = calloc(d->n + 1, sizeof *program);
+    struct vs_step *step = calloc(steps + 1, sizeof *step);
+    if (!set || !program || !step || steps >= VS_PROGRAM_NONE) {
+        free(set);
+        free(program);
+        free(step);
+        return NULL;
+    }
+    set->desc = d;
+    set->program = program;
+    set->n_steps = (uint16_t)steps;
+    set->otherwise = VS_PROGRAM_NONE;
+    memset(set->by_trap, 0xff, sizeof set->by_trap);
+    steps = 0;
+    for (size_t i = 0; i < d->n; i++) {
+        program[i].desc = &d->program[i];
+        program[i].first = (uint16_t)steps;
+        program[i].step = step + steps;
+        steps += d->program[i].n;
+    }
+    return set;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool same_step(const struct vs_step_desc *a, const struct vs_step_desc *b)
+{
+    return same_text(a->name, b->name) && same_text(a->kind, b->kind) &&
+           same_text(a->target, b->target) && same_text(a->state, b->state) &&
+           same_text(a->when, b->when) && same_text(a->each, b->each) &&
+           same_text(a->like, b->like) && same_text(a->source, b->source) &&
+           same_text(a->grade, b->grade) && !memcmp(a->number, b->number, sizeof a->number);
+}
+
+static bool same_set(const struct vs_program_set_desc *a, const struct vs_program_set_desc *b)
+{
+    bool same = a->n == b->n && same_text(a->name, b->name) && same_text(a->file, b->file);
+    for (size_t i = 0; same && i < a->n; i++) {
+        const struct vs_program_desc *p = &a->program[i], *q = &b->program[i];
+        same = p->n == q->n && same_text(p->name, q->name) && same_text(p->at, q->at);
+        for (size_t k = 0; same && k < p->n; k++) {
+            same = same_step(&p->step[k], &q->step[k]);
+        }
+    }
+    return same;
+}
+
+/* All sets that were linked: they stay. */
+static struct known {
+    struct vs_program_set *set;
+    struct known *next;
+} * all_sets;
+
+const struct vs_program_set *vs_program_set_link(const struct vs_program_set_desc *d,
+                                                 vs_line_of *line_of, void *ctx,
+                                                 struct vs_errors *errors)
+{
+    for (const struct known *k = all_sets; k; k = k->next) {
+        if (same_set(k->set->desc, d)) {
+            return k->set;
+        }
+    }
+    struct linker l = {.desc = d, .line_of = line_of, .ctx = ctx, .errors = errors};
+    struct known *known = calloc(1, sizeof *known);
+    l.set = known ? allocate(d) : NULL;
+    if (!l.set) {
+        free(known);
+        vs_error(errors, "%s: out of memory, or more than 65534 steps", d->file);
+        return NULL;
+    }
+    for (size_t i = 0; i < d->n; i++) {
+        link_program(&l, (uint16_t)i);
+    }
+    l.set->otherwise = vs_program_set_find(l.set, "default");
+    for (int i = 0; i < VS_TRAP_N; i++) {
+        if (l.set->by_trap[i] == VS_PROGRAM_NONE) {
+            l.set->by_trap[i] = l.set->otherwise;
+        }
+    }
+    if (!l.failed) {
+        check_circles(&l);
+    }
+    if (!l.failed && !vs__program_set_describe(l.set)) {
+        vs_error(errors, "%s: out of memory", d->file);
+        l.failed = true;
+    }
+    if (l.failed) {
+        free(l.set->program[0].step);
+        free(l.set->program);
+        free(l.set);
+        free(known);
+        return NULL;
+    }
+    *known = (struct known){l.set, all_sets};
+    all_sets = known;
+    return l.set;
+}
+
+const struct vs_program_set *vs_program_set_of(const struct vs_knobs *k)
+{
+    /* the component is the set's first member */
+    return (const struct vs_program_set *)(const void *)vs_knobs_component(k, "program");
+}
+
+enum vs_status vs_program_set_use(struct vs_knobs *k, const struct vs_program_set *s)
+{
+    return vs_knobs_replace(k, &s->component);
+}

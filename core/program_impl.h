@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of programs share. */
+#ifndef VIRTSIM_CORE_PROGRAM_IMPL_H
+#define VIRTSIM_CORE_PROGRAM_IMPL_H
+
+#include "virtsim/program.h"
+
+/* Makes a linked set's component: a knob for each number, an account for each run. False: no
+ * memory. */
+bool vs__program_set_describe(struct vs_program_set *set);
+
+#endif

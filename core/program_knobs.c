@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* The numbers of programs as knobs, the steps that run as accounts; steps as text. */
+#include "program_impl.h"
+
+#include "virtsim/op.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What each number of a step is called, and its bounds by where the program lies: a trap's own,
+ * what the kernel's share, user space. */
+static const struct {
+    const char *property, *unit, *text;
+    uint64_t max[3];
+} numbers[VS_NUMBERS] = {
+    [VS_NUMBER_INSTRUCTIONS] = {"instructions",
+                                "instructions",
+                                "instructions",
+                                {10000000, 10000000, 10000000}},
+    [VS_NUMBER_CODE] = {"code_bytes",
+                        "bytes",
+                        "code they are spread over",
+                        {VS_PROGRAM_TRAP_CODE, VS_PROGRAM_CODE, VS_PROGRAM_USER}},
+    [VS_NUMBER_DATA] = {"data_bytes",
+                        "bytes",
+                        "data it touches, the last quarter of it written",
+                        {VS_PROGRAM_TRAP_DATA, VS_PROGRAM_DATA, VS_PROGRAM_USER}},
+    [VS_NUMBER_COPY] = {"copy_bytes",
+                        "bytes",
+                        "bytes copied between guest and host, a load and a store each line",
+                        {1048576, 1048576, 1048576}},
+    [VS_NUMBER_CYCLES] = {"cycles", "cycles", "how long it takes", {10000000, 10000000, 10000000}},
+    [VS_NUMBER_TAKEN] = {"taken", "flag", "whether the step is taken", {1, 1, 1}},
+};
+
+/* Formatted text that stays; NULL without memory. */
+static VS_PRINTF(1, 2) char *text(const char *format, ...)
+{
+    va_list ap;
+    char line[400];
+    va_start(ap, format);
+    vsnprintf(line, sizeof line, format, ap);
+    va_end(ap);
+    size_t n = strlen(line) + 1;
+    char *out = malloc(n);
+    return out ? memcpy(out, line, n) : NULL;
+}
+
+/* Which of the bounds are a program's. */
+static int place_of(const struct vs_program *p)
+{
+    return p->user ? 2 : p->trap == VS_TRAP_N ? 1 : 0;
+}
+
+static bool add_knob(struct vs_knob_desc *k, const struct vs_program *p, const struct vs_step *s,
+                     int number, size_t index)
+{
+    const struct vs_step_desc *d = s->desc;
+    enum vs_evidence grade = VS_GRADE_assumed;
+    (void)vs_evidence_parse(d->grade ? d->grade : "", &grade);
+    *k = (struct vs_knob_desc){
+        .path = text("hypervisor.%s.%s.%s", p->desc->name, d->name, numbers[number].property),
+        .kind = number == VS_NUMBER_TAKEN    ? VS_KNOB_FLAG
+                : number == VS_NUMBER_CYCLES ? VS_KNOB_CYCLES
+                                             : VS_KNOB_NUM,
+        .def = (uint64_t)d->number[number],
+        .max = numbers[number].max[place_of(p)],
+        .unit = numbers[number].unit,
+        .grade = grade,
+        .source = d->source,
+        .text = text("%s: step %s of the program %s", numbers[number].text, d->name, p->desc->name),
+        .offset = index * sizeof(uint64_t)};
+    return k->path && k->text;
+}
+
+/* The account of a step that takes time of its own. */
+static bool add_account(struct vs_account_desc *a, const struct vs_program *p,
+                        const struct vs_step *s)
+{
+    const struct vs_step_desc *d = s->desc;
+    const char *path = text("hypervisor.%s.%s", p->desc->name, d->name);
+    bool cycles = s->number[VS_NUMBER_CYCLES] != VS_PROGRAM_NONE,
+         runs = s->number[VS_NUMBER_INSTRUCTIONS] != VS_PROGRAM_NONE;
+    const char *priced = text("%s%s%s%s%s%s", runs ? path : "", runs ? ".instructions" : "",
+                              runs ? ",cpu.ipc,cpu.clock.mhz" : "", runs && cycles ? "," : "",
+                              cycles ? path : "", cycles ? ".cycles" : "");
+    *a = (struct vs_account_desc){path, priced, false,
+                                  text("step %s of the program %s", d->name, p->desc->name)};
+    return path && priced && a->text;
+}
+
+bool vs__program_set_describe(struct vs_program_set *set)
+{
+    size_t steps = (size_t)set->n_steps + 1, n_knobs = 0, n_accounts = 0;
+    struct vs_knob_desc *knob = calloc(steps * VS_NUMBERS, sizeof *knob);
+    struct vs_account_desc *account = calloc(steps, sizeof *account);
+    bool good = knob && account;
+    for (size_t i = 0; good && i < set->desc->n; i++) {
+        struct vs_program *p = &set->program[i];
+        for (size_t k = 0; good && k < p->desc->n; k++) {
+            struct vs_step *s = &p->step[k];
+            for (int j = 0; good && j < VS_NUMBERS; j++) {
+                s->number[j] = VS_PROGRAM_NONE;
+                if (s->desc->number[j] != VS_NUMBER_NONE) {
+                    s->number[j] = (uint16_t)n_knobs;
+                    good = add_knob(&knob[n_knobs], p, s, j, n_knobs);
+                    n_knobs++;
+                }
+            }
+            if (good && s->kind == VS_STEP_RUN) {
+                s->account = (uint16_t)n_accounts;
+                good = add_account(&account[n_accounts++], p, s);
+            }
+        }
+    }
+    set->component = (struct vs_component_desc){.name = "program",
+                                                .knobs = knob,
+                                                .n_knobs = n_knobs,
+                                                .accounts = account,
+                                                .n_accounts = n_accounts,
+                                                .config_bytes = n_knobs * sizeof(uint64_t)};
+    return good;
+}
+
+/* ---- bounds ---- */
+
+/* A number of a step in a run. */
+static uint64_t value(const struct vs_step *s, const uint64_t *values, int number)
+{
+    return s->number[number] == VS_PROGRAM_NONE ? 0 : values[s->number[number]];
+}
+
+/* Bytes of whole lines. */
+static uint64_t lines(uint64_t bytes)
+{
+    return (bytes + 63u) & ~UINT64_C(63);
+}
+
+/* What a program's steps take of code or data, those that share a step's code once. */
+static uint64_t sum_of(const struct vs_program *p, const uint64_t *values, int number)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < p->desc->n; i++) {
+        bool shares = number == VS_NUMBER_CODE && p->step[i].like != VS_PROGRAM_NONE;
+        sum += shares ? 0 : lines(value(&p->step[i], values, number));
+    }
+    return sum;
+}
+
+static void check_area(const struct vs_program_set *s, const char *who, uint64_t bytes,
+                       uint64_t room, const char *what, struct vs_errors *errors)
+{
+    if (bytes > room) {
+        vs_error(errors,
+                 "%s: %s: its steps have %" PRIu64 " bytes of %s, and there is room for %" PRIu64,
+                 s->desc->file, who, bytes, what, room);
+    }
+}
+
+void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values,
+                          struct vs_errors *errors)
+{
+    uint64_t code[3] = {0}, data[3] = {0};
+    for (size_t i = 0; i < s->desc->n; i++) {
+        const struct vs_program *p = &s->program[i];
+        char who[100];
+        snprintf(who, sizeof who, "program %s", p->desc->name);
+        int place = place_of(p);
+        uint64_t c = sum_of(p, values, VS_NUMBER_CODE), d = sum_of(p, values, VS_NUMBER_DATA);
+        code[place] += c;
+        data[place] += d;
+        if (!place) {
+            check_area(s, who, c, numbers[VS_NUMBER_CODE].max[0], "code", errors);
+            check_area(s, who, d, numbers[VS_NUMBER_DATA].max[0], "data", errors);
+        }
+        for (size_t k = 0; k < p->desc->n; k++) {
+            const struct vs_step *t = &p->step[k];
+            if (value(t, values, VS_NUMBER_CODE) && !value(t, values, VS_NUMBER_INSTRUCTIONS) &&
+                !value(t, values, VS_NUMBER_CYCLES)) {
+                vs_error(errors,
+                         "hypervisor.%s.%s.code_bytes = %" PRIu64
+                         ": that step executes no instruction",
+                         p->desc->name, t->desc->name, value(t, values, VS_NUMBER_CODE));
+            }
+        }
+    }
+    check_area(s, "programs of no trap", code[1], VS_PROGRAM_CODE, "code", errors);
+    check_area(s, "programs of no trap", data[1], VS_PROGRAM_DATA, "data", errors);
+    check_area(s, "programs in user space", code[2], VS_PROGRAM_USER, "code", errors);
+    check_area(s, "programs in user space", data[2], VS_PROGRAM_USER, "data", errors);
+}
+
+/* ---- text ---- */
+
+/* One more number, if the step has it and it is not zero. */
+static int put_number(const struct vs_step *s, const uint64_t *values, int number, const char *unit,
+                      char *out, size_t bytes, int at)
+{
+    uint64_t v = value(s, values, number);
+    return v && at < (int)bytes
+               ? at + snprintf(out + at, bytes - (size_t)at, ", %" PRIu64 " %s", v, unit)
+               : at;
+}
+
+/* The words of a step's own kind. */
+static int put_kind(const struct vs_step *s, const uint64_t *values, char *out, size_t bytes)
+{
+    const struct vs_step_desc *d = s->desc;
+    switch ((enum vs_step_kind)s->kind) {
+    case VS_STEP_RUN:
+        if (s->number[VS_NUMBER_INSTRUCTIONS] != VS_PROGRAM_NONE) {
+            return snprintf(out, bytes, "run %" PRIu64 " instructions",
+                            value(s, values, VS_NUMBER_INSTRUCTIONS));
+        }
+        return snprintf(out, bytes, "run %" PRIu64 " cycles", value(s, values, VS_NUMBER_CYCLES));
+    case VS_STEP_STATE:
+        return snprintf(out, bytes, "state %s", d->state);
+    default:
+        return snprintf(out, bytes, "%s%s%s", d->kind, d->target ? " " : "",
+                        d->target ? d->target : "");
+    }
+}
+
+void vs_step_text(const struct vs_program_set *set, const struct vs_step *s, const uint64_t *values,
+                  char *out, size_t bytes)
+{
+    (void)set;
+    int at = put_kind(s, values, out, bytes);
+    at = put_number(s, values, VS_NUMBER_CODE, "bytes of code", out, bytes, at);
+    at = put_number(s, values, VS_NUMBER_DATA, "bytes of data", out, bytes, at);
+    at = put_number(s, values, VS_NUMBER_COPY, "bytes copied", out, bytes, at);
+    if (s->number[VS_NUMBER_TAKEN] != VS_PROGRAM_NONE && at < (int)bytes) {
+        at += snprintf(out + at, bytes - (size_t)at,
+                       value(s, values, VS_NUMBER_TAKEN) ? ", taken" : ", not taken");
+    }
+    if (s->desc->when && at < (int)bytes) {
+        at += snprintf(out + at, bytes - (size_t)at, ", when %s", s->desc->when);
+    }
+    if (s->desc->each && at < (int)bytes) {
+        snprintf(out + at, bytes - (size_t)at, ", each %s", s->desc->each);
+    }
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of programs: what is refused when they are linked, and how they run. */
+#include "virtsim/program.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NUMBERS                                                                                    \
+    {                                                                                              \
+        -1, -1, -1, -1, -1, -1                                                                     \
+    }
+
+/* ---- linking ---- */
+
+static unsigned line_nine(void *ctx, const char *program, const char *word)
+{
+    (void)ctx, (void)program, (void)word;
+    return 9;
+}
+
+/* A set of one or two programs that is refused with this text. */
+static void refused(const struct vs_program_desc *p, size_t n, const char *text)
+{
+    struct vs_errors e = {NULL, 0};
+    struct vs_program_set_desc d = {"h", "h.lua", p, n};
+    assert_null(vs_program_set_link(&d, line_nine, NULL, &e));
+    assert_true(e.n >= 1);
+    if (!strstr(e.text[0], text) || !strstr(e.text[0], "h.lua:9: program ")) {
+        fail_msg("%s: no '%s'", e.text[0], text);
+    }
+    vs_errors_free(&e);
+}
+
+/* One step in one program. */
+static void refused_step(struct vs_step_desc s, const char *text)
+{
+    struct vs_program_desc p = {"cpu_id", "kernel", &s, 1};
+    refused(&p, 1, text);
+}
+
+static void test_a_word_that_is_in_no_list_is_refused_with_the_nearest(void **state)
+{
+    (void)state;
+    struct vs_step_desc s = {.name = "a", .kind = "runn", .number = NUMBERS};
+    refused_step(s, "unknown step 'runn'; did you mean 'run'?");
+    s.kind = "action", s.target = "wrok";
+    refused_step(s, "unknown action 'wrok'; did you mean 'work'?");
+    s.target = "work", s.when = "not fats";
+    refused_step(s, "unknown predicate 'fats'; did you mean 'fast'?");
+    s.when = NULL, s.each = "arond";
+    refused_step(s, "unknown cursor 'arond'; did you mean 'around'?");
+    s.each = NULL, s.kind = "state", s.state = "pc rfflags";
+    refused_step(s, "unknown field 'rfflags'");
+    s.state = "pc=nxt";
+    refused_step(s, "unknown value 'nxt'; did you mean 'next'?");
+    s.kind = "call", s.target = "cpuid";
+    refused_step(s, "unknown program 'cpuid'; did you mean 'cpu_id'?");
+    s.kind = "wait", s.target = "godot";
+    refused_step(s, "a thread waits for an \"event\"");
+    s.kind = "clear";
+    refused_step(s, "what is cleared is a \"page\"");
+}
+
+static void test_numbers_have_a_source_and_a_grade(void **state)
+{
+    (void)state;
+    struct vs_step_desc s = {.name = "a", .kind = "run", .number = {5, -1, -1, -1, -1, -1}};
+    s.grade = "assumed";
+    refused_step(s, "numbers without a source");
+    s.source = "reading", s.grade = NULL;
+    refused_step(s, "numbers without a grade");
+    s.grade = "guessed";
+    refused_step(s, "the grade must be");
+}
+
+static void test_names_are_those_that_a_knob_can_have_each_once(void **state)
+{
+    (void)state;
+    struct vs_step_desc two[2] = {
+        {.name = "a", .kind = "action", .target = "work", .number = NUMBERS},
+        {.name = "a", .kind = "action", .target = "work", .number = NUMBERS}};
+    struct vs_program_desc p = {"cpu_id", "kernel", two, 2};
+    refused(&p, 1, "a second step of this name");
+    two[1].name = "B";
+    refused(&p, 1, "small letters");
+    two[1].name = "b", p.at = "moon";
+    refused(&p, 1, "at = \"kernel\" or at = \"user\"");
+    p.at = "kernel", two[1].like = "b";
+    refused(&p, 1, "`like` names a step before it");
+    two[1].like = NULL, two[0].kind = "wait", two[0].target = "event";
+    refused(&p, 1, "it is the last step");
+}
+
+static void test_calls_form_no_circle(void **state)
+{
+    (void)state;
+    struct vs_step_desc a = {.name = "x", .kind = "call", .target = "b", .number = NUMBERS},
+                        b = {.name = "y", .kind = "call", .target = "a", .number = NUMBERS};
+    struct vs_program_desc p[2] = {{"a", "kernel", &a, 1}, {"b", "kernel", &b, 1}};
+    refused(p, 2, "calls may form no circle");
+    a.target = "b.y", b.target = "a.x"; /* nor by single steps */
+    refused(p, 2, "calls may form no circle");
+    a.target = "a";
+    refused(p, 1, "calls may form no circle");
+}
+
+/* A step of a program that calls that program may be called alone: it is no circle. */
+static void test_one_step_of_a_program_is_called_without_the_others(void **state)
+{
+    (void)state;
+    struct vs_errors e = {NULL, 0};
+    struct vs_step_desc a[2] =
+        {{.name = "zero", .kind = "clear", .target = "page", .number = NUMBERS},
+         {.name = "more", .kind = "call", .target = "b", .number = NUMBERS}},
+                        b = {.name = "y", .kind = "call", .target = "a.zero", .number = NUMBERS};
+    struct vs_program_desc p[2] = {{"a", "kernel", a, 2}, {"b", "kernel", &b, 1}};
+    struct vs_program_set_desc d = {"alone", "alone.lua", p, 2};
+    assert_non_null(vs_program_set_link(&d, NULL, NULL, &e));
+    assert_int_equal(e.n, 0);
+}
+
+/* ---- running ---- */
+
+struct world {
+    uint64_t work, touched[3];
+    bool fast;
+    uint64_t pages, clears, mapped;
+    bool full;
+};
+
+static void work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
+{
+    struct world *w = ctx;
+    w->work += n;
+    vs_charge_n(t, account, n, (vs_ps){n});
+}
+
+static void touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
+{
+    struct world *w = ctx;
+    (void)t, (void)at;
+    w->touched[ref]++;
+}
+
+static bool holds(void *ctx, enum vs_predicate p, bool taken)
+{
+    const struct world *w = ctx;
+    return p == VS_WHEN_USER ? taken : w->fast;
+}
+
+static bool action(void *ctx, struct vs_txn *t, enum vs_action a)
+{
+    struct world *w = ctx;
+    (void)t;
+    w->mapped += a == VS_ACTION_MAP_AROUND;
+    return !w->full;
+}
+
+static bool next(void *ctx, enum vs_cursor c, uint64_t *k)
+{
+    const struct world *w = ctx;
+    (void)c;
+    return (*k)++ < w->pages;
+}
+
+static void clear(void *ctx, struct vs_txn *t)
+{
+    struct world *w = ctx;
+    (void)t;
+    w->clears++;
+}
+
+static void none_read(void *ctx, struct vs_txn *t, enum vs_state what)
+{
+    (void)ctx, (void)t, (void)what;
+}
+
+static void none_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value v)
+{
+    (void)ctx, (void)t, (void)what, (void)v;
+}
+
+static const struct vs_step_desc handler[] = {
+    {.name = "long",
+     .kind = "run",
+     .when = "not fast",
+     .number = {100, 640, 256, -1, -1, -1},
+     .source = "s",
+     .grade = "assumed"},
+    {.name = "short",
+     .kind = "run",
+     .when = "fast",
+     .like = "long",
+     .number = {10, 128, -1, -1, -1, -1},
+     .source = "s",
+     .grade = "assumed"},
+    {.name = "stall",
+     .kind = "run",
+     .number = {-1, -1, -1, -1, 7, -1},
+     .source = "s",
+     .grade = "assumed"},
+    {.name = "pages", .kind = "call", .target = "page", .each = "around", .number = NUMBERS},
+    {.name = "maybe",
+     .kind = "call",
+     .target = "page.zero",
+     .when = "user",
+     .number = {-1, -1, -1, -1, -1, 0},
+     .source = "s",
+     .grade = "assumed"},
+    {.name = "wait", .kind = "wait", .target = "event", .number = NUMBERS},
+};
+static const struct vs_step_desc page[] = {
+    {.name = "map", .kind = "action", .target = "map_around", .number = NUMBERS},
+    {.name = "zero", .kind = "clear", .target = "page", .number = NUMBERS},
+};
+static const struct vs_program_desc programs[] = {{"cpu_id", "kernel", handler, 6},
+                                                  {"page", "kernel", page, 2}};
+static const struct vs_program_set_desc desc = {"t", "t.lua", programs, 2};
+
+struct fixture {
+    struct world world;
+    struct vs_ledger *ledger;
+    struct vs_txn t;
+    struct vs_software s;
+    uint64_t values[16];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct vs_errors e = {NULL, 0};
+    f->s.set = vs_program_set_link(&desc, NULL, NULL, &e);
+    assert_non_null(f->s.set);
+    vs_defaults(&f->s.set->component, f->values);
+    f->ledger = vs_ledger_create(1);
+    f->s.account = vs_ledger_accounts(f->ledger, &f->s.set->component);
+    f->s.step = calloc(f->s.set->n_steps, sizeof *f->s.step);
+    f->s.at =
+        (struct vs_program_layout){0x1000000, 0x2000000, 0x3000000, 0x4000000, 0x5000000, 0x1000};
+    f->s.core = (struct vs_core_port){.ctx = &f->world, .work = work, .touch = touch};
+    f->s.world =
+        (struct vs_program_world){&f->world, holds, action, next, clear, none_read, none_write};
+    vs_software_bind(&f->s, f->values, 500);
+    vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "a"), (vs_ps){0});
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    vs_txn_end(&f->t);
+    vs_ledger_destroy(f->ledger);
+    free(f->s.step);
+    free(f);
+    return 0;
+}
+
+static enum vs_program_end run(struct fixture *f)
+{
+    return vs_program_run(&f->s, &f->t, f->s.set->by_trap[VS_TRAP_CPU_ID], VS_PROGRAM_NONE);
+}
+
+static void test_each_step_books_its_time_on_its_own_account(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(run(f), VS_PROGRAM_WAITS);
+    const struct vs_op_acc *a = f->t.acc;
+    assert_int_equal(a->work[f->s.account + 0].ps, 100);
+    assert_int_equal(a->work[f->s.account + 1].n, 0);
+    assert_int_equal(a->work[f->s.account + 2].ps, 7 * 500);
+    assert_string_equal(f->s.set->component.accounts[2].path, "hypervisor.cpu_id.stall");
+    assert_string_equal(f->s.set->component.accounts[2].priced_by,
+                        "hypervisor.cpu_id.stall.cycles");
+}
+
+static void test_a_step_is_taken_when_its_predicate_holds(void **state)
+{
+    struct fixture *f = *state;
+    f->world.fast = true;
+    run(f);
+    assert_int_equal(f->world.work, 10);
+    assert_int_equal(f->world.touched[VS_REF_FETCH], 2);
+    f->world.fast = false;
+    run(f);
+    assert_int_equal(f->world.work, 110);
+    assert_int_equal(f->world.touched[VS_REF_FETCH], 2 + 10);
+    assert_int_equal(f->world.touched[VS_REF_READ], 3);
+    assert_int_equal(f->world.touched[VS_REF_WRITE], 1);
+}
+
+static void test_a_cursor_takes_the_step_once_for_each_and_ends(void **state)
+{
+    struct fixture *f = *state;
+    f->world.pages = 5;
+    run(f);
+    assert_int_equal(f->world.mapped, 5);
+    assert_int_equal(f->world.clears, 5);
+}
+
+static void test_a_step_that_fails_ends_the_program_where_it_stands(void **state)
+{
+    struct fixture *f = *state;
+    f->world.pages = 5;
+    f->world.full = true;
+    assert_int_equal(run(f), VS_PROGRAM_FAILED);
+    assert_int_equal(f->world.mapped, 1);
+    assert_int_equal(f->world.clears, 0);
+}
+
+static void test_a_step_that_shares_anothers_code_lies_where_that_does(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(f->s.step[1].code_at, f->s.step[0].code_at);
+    assert_int_equal(f->s.step[2].code_at, f->s.step[0].code_at + 640);
+}
+
+static void test_what_may_be_left_out_is_taken_when_its_knob_says_so(void **state)
+{
+    struct fixture *f = *state;
+    run(f);
+    assert_int_equal(f->world.clears, 0);
+    for (size_t i = 0; i < f->s.set->component.n_knobs; i++) {
+        f->values[i] |= !strcmp(f->s.set->component.knobs[i].path, "hypervisor.cpu_id.maybe.taken");
+    }
+    vs_software_bind(&f->s, f->values, 500);
+    run(f);
+    assert_int_equal(f->world.clears, 1);
+}
+
+static void test_code_and_data_beyond_their_area_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_errors e = {NULL, 0};
+    vs_program_set_check(f->s.set, f->values, &e);
+    assert_int_equal(e.n, 0);
+    for (size_t i = 0; i < f->s.set->component.n_knobs; i++) {
+        const char *path = f->s.set->component.knobs[i].path;
+        f->values[i] = !strcmp(path, "hypervisor.cpu_id.long.code_bytes") ? VS_PROGRAM_TRAP_CODE + 1
+                       : !strcmp(path, "hypervisor.cpu_id.long.data_bytes")
+                           ? VS_PROGRAM_TRAP_DATA + 1
+                           : f->values[i];
+    }
+    vs_program_set_check(f->s.set, f->values, &e);
+    assert_int_equal(e.n, 2);
+    assert_non_null(strstr(e.text[0], "t.lua: program cpu_id: its steps have 65600 bytes of code"));
+    vs_errors_free(&e);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_word_that_is_in_no_list_is_refused_with_the_nearest),
+        cmocka_unit_test(test_numbers_have_a_source_and_a_grade),
+        cmocka_unit_test(test_names_are_those_that_a_knob_can_have_each_once),
+        cmocka_unit_test(test_calls_form_no_circle),
+        cmocka_unit_test(test_one_step_of_a_program_is_called_without_the_others),
+        T(test_each_step_books_its_time_on_its_own_account),
+        T(test_a_step_is_taken_when_its_predicate_holds),
+        T(test_a_cursor_takes_the_step_once_for_each_and_ends),
+        T(test_a_step_that_fails_ends_the_program_where_it_stands),
+        T(test_a_step_that_shares_anothers_code_lies_where_that_does),
+        T(test_what_may_be_left_out_is_taken_when_its_knob_says_so),
+        T(test_code_and_data_beyond_their_area_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

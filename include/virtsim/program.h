@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs: what software does, as data. A program is a list of steps; each has an account, a
+ * source and a grade. There is no jump, and calls form no circle. A set of programs is what one
+ * hypervisor does: a program for each trap, named after it, and others that they call. Sets come
+ * from Lua files (sim/lua/programs.h) or from tables that the build made of the shipped ones.
+ *
+ * Three forms: the description, words and numbers as a file states them; the linked set, its words
+ * looked up and its numbers knobs `hypervisor.<program>.<step>.<property>`; and a bound one, whose
+ * numbers are those of a run and whose code and data have their addresses. One interpreter runs
+ * bound programs (vs_program_run).
+ */
+#ifndef VIRTSIM_PROGRAM_H
+#define VIRTSIM_PROGRAM_H
+
+#include "virtsim/knob.h"
+#include "virtsim/port/core.h"
+#include "virtsim/port/state.h"
+#include "virtsim/trap.h"
+
+#define VS_STEP_KIND(e, name, text) VS_STEP_##e,
+enum vs_step_kind {
+#include "virtsim/steps.def"
+    VS_STEP_N
+};
+#define VS_PREDICATE(e, name, text) VS_WHEN_##e,
+enum vs_predicate {
+#include "virtsim/steps.def"
+    VS_WHEN_N
+};
+#define VS_CURSOR(e, name, text) VS_EACH_##e,
+enum vs_cursor {
+#include "virtsim/steps.def"
+    VS_EACH_N
+};
+#define VS_ACTION(e, name, text) VS_ACTION_##e,
+enum vs_action {
+#include "virtsim/steps.def"
+    VS_ACTION_N
+};
+#define VS_STATE_VALUE(e, name, text) VS_VALUE_##e,
+enum vs_state_value {
+#include "virtsim/steps.def"
+    VS_VALUE_N
+};
+
+/* What of a step is a number. */
+enum vs_step_number {
+    VS_NUMBER_INSTRUCTIONS,
+    VS_NUMBER_CODE,
+    VS_NUMBER_DATA,
+    VS_NUMBER_COPY,
+    VS_NUMBER_CYCLES,
+    VS_NUMBER_TAKEN, /* 0 or 1: a step that may be left out */
+    VS_NUMBERS
+};
+#define VS_NUMBER_NONE (-1)
+
+/* ---- the description ---- */
+
+struct vs_step_desc {
+    const char *name, *kind, *target; /* target: of a call, an action, a wait, a clearing */
+    const char *state;                /* fields, by spaces: "reason vectoring", "pc=next" */
+    const char *when, *each;          /* NULL: always, once; "not fast" is the other way round */
+    const char *like;                 /* the step of this program whose code it shares, or NULL */
+    int64_t number[VS_NUMBERS];       /* VS_NUMBER_NONE: it has no such number */
+    const char *source, *grade;
+};
+
+struct vs_program_desc {
+    const char *name;
+    const char *at; /* "kernel", or "user": in the vCPU's process */
+    const struct vs_step_desc *step;
+    size_t n;
+};
+
+struct vs_program_set_desc {
+    const char *name, *file; /* of the hypervisor, and where it is described */
+    const struct vs_program_desc *program;
+    size_t n; /* ordered by name */
+};
+
+
+
+/* ---- the linked set ---- */
+
+#define VS_STEP_FIELDS 12u
+#define VS_PROGRAM_NONE UINT16_MAX
+
+struct vs_step {
+    uint8_t kind, when, each, action, n_fields;
+    bool negated;
+    struct {
+        uint8_t field, value; /* enum vs_state, enum vs_state_value */
+    } field[VS_STEP_FIELDS];
+    uint16_t callee, only;       /* of a call; only: one step of it, VS_PROGRAM_NONE: all */
+    uint16_t like;               /* VS_PROGRAM_NONE: code of its own */
+    uint16_t account;            /* of a run, from the set's first */
+    uint16_t number[VS_NUMBERS]; /* index of the knob; VS_PROGRAM_NONE */
+    const struct vs_step_desc *desc;
+};
+
+struct vs_program {
+    const struct vs_program_desc *desc;
+    enum vs_trap_kind trap; /* VS_TRAP_N: of no trap's */
+    bool user;
+    uint16_t first; /* number of its first step, all programs' counted */
+    struct vs_step *step;
+};
+
+/* The component `program`: its knobs and accounts are those of the steps. */
+struct vs_program_set {
+    struct vs_component_desc component;
+    const struct vs_program_set_desc *desc;
+    struct vs_program *program;
+    uint16_t by_trap[VS_TRAP_N]; /* index, VS_PROGRAM_NONE: the default, or nothing */
+    uint16_t otherwise;          /* the program `default` */
+    uint16_t n_steps;
+};
+
+/* Links a description, which must outlive it; NULL and what is wrong, each mistake with the file
+ * and, where `line_of` finds it, its line. The set stays until the process ends: books and
+ * databases point into it. A description that was linked before gives the same set. */
+typedef unsigned vs_line_of(void *ctx, const char *program, const char *word);
+const struct vs_program_set *vs_program_set_link(const struct vs_program_set_desc *d,
+                                                 vs_line_of *line_of, void *ctx,
+                                                 struct vs_errors *errors);
+/* VS_PROGRAM_NONE: there is none of this name. */
+uint16_t vs_program_set_find(const struct vs_program_set *s, const char *name);
+/* The set that a store of knobs has; its knobs replace those of the set before. */
+const struct vs_program_set *vs_program_set_of(const struct vs_knobs *k);
+enum vs_status vs_program_set_use(struct vs_knobs *k, const struct vs_program_set *s);
+/* A step as one line of text: what it does, when, how long. */
+void vs_step_text(const struct vs_program_set *s, const struct vs_step *step,
+                  const uint64_t *values, char *out, size_t bytes);
+/* The name of one of the words of a list; for messages and lists. */
+const char *vs_step_word(const char *list, unsigned index);
+
+/* ---- bound programs ---- */
+
+/* Where code and data of software lie. A program of a trap has its own part of `code` and `data`,
+ * behind what the others of the kernel share. */
+struct vs_program_layout {
+    uint64_t code, data, user_code, user_data; /* addresses */
+    uint64_t copy, copy_bytes;                 /* where copies read; as much again: written */
+};
+#define VS_PROGRAM_CODE 0x100000u /* of the kernel, before that of traps */
+#define VS_PROGRAM_TRAP_CODE 0x10000u
+#define VS_PROGRAM_DATA 0x8000u
+#define VS_PROGRAM_TRAP_DATA 0x1000u
+#define VS_PROGRAM_USER 0x100000u
+#define VS_PROGRAM_TRAPS ((uint64_t)VS_TRAP_N)
+
+struct vs_bound_step {
+    uint64_t number[VS_NUMBERS]; /* 0 where it has none; cycles in picoseconds */
+    uint64_t code_at, data_at;
+};
+
+/* What the world around a program answers and does. Action and clearing fail where memory is short:
+ * the program ends there. */
+struct vs_program_world {
+    void *ctx;
+    bool (*holds)(void *ctx, enum vs_predicate p, bool taken);
+    bool (*action)(void *ctx, struct vs_txn *t, enum vs_action a);
+    bool (*next)(void *ctx, enum vs_cursor c, uint64_t *k); /* k: 0 at first; false: no more */
+    void (*clear)(void *ctx, struct vs_txn *t);
+    void (*read)(void *ctx, struct vs_txn *t, enum vs_state what);
+    void (*write)(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value value);
+};
+
+/* Software of one processor. */
+struct vs_software {
+    const struct vs_program_set *set;
+    struct vs_bound_step *step; /* [set->n_steps] */
+    uint16_t account;           /* the ledger's, of the set's first */
+    struct vs_program_layout at;
+    struct vs_core_port core;
+    struct vs_program_world world;
+};
+
+enum vs_program_end { VS_PROGRAM_DONE, VS_PROGRAM_WAITS, VS_PROGRAM_FAILED };
+
+/* Code or data beyond its area, code without instructions. `values`: of the set's knobs. */
+void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values,
+                          struct vs_errors *errors);
+/* Gives the steps their numbers and places; s->step has room for them. */
+void vs_software_bind(struct vs_software *s, const uint64_t *values, uint64_t period_ps);
+/* Runs a program (only: one step of it, or VS_PROGRAM_NONE). */
+enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t, uint16_t program,
+                                   uint16_t only);
+
+#endif

@@ -1,0 +1,75 @@
+-- SPDX-License-Identifier: MIT
+-- A handler that is one number, whatever the reason: for machines that reproduce a sum of the documents, which
+-- name no path. Only what the guest sees is done: it goes on behind the instruction, its page is there.
+local skip = "flags length pc interruptibility"
+
+local emulation = "pc flags sp code_segment cr0 cr3 length interruptibility"
+
+local function exit(t)
+  local all = { { "path_in", call = "path_in" } }
+  if t.read then all[#all + 1] = { "read", state = t.read } end
+  for _, step in ipairs(t) do all[#all + 1] = step end
+  all[#all + 1] = { "work", action = "work" }
+  if t.write then all[#all + 1] = { "write", state = t.write } end
+  all[#all + 1] = { "path_out", call = "path_out" }
+  if t.wait then all[#all + 1] = { "wait", wait = t.wait } end
+  return all
+end
+
+local program = {
+  path_in = {
+    { "fixed", cycles = 0, source = "stated by the machine: the sum that a document gives", grade = "assumed" },
+    { "reason", state = { "reason", "vectoring" } },
+    { "log", action = "read_log" },
+  },
+  path_out = {
+    { "inject", call = "inject", when = "inject" },
+    { "more", call = "open_window", when = "more" },
+  },
+  back = {
+    { "map", action = "map" },
+    { "zero", clear = "page", taken = true, source = "a new page of anonymous host memory reads as zero", grade = "documented" },
+    { "around", call = "back_around", each = "around" },
+  },
+  back_around = { { "map", action = "map_around" }, { "zero", call = "back.zero" } },
+  back_for_shadow = { { "back", call = "back" } },
+  host_interrupt = {},
+  emulate = {
+    { "emulated", action = "emulated" },
+    { "read", call = "mmio.read" },
+    { "write", call = "mmio.write" },
+  },
+  interrupt_window = exit { write = "controls=closed" },
+  halt = exit { read = skip, write = "pc=next", wait = "event" },
+  stage2_fault = exit {
+    read = "syndrome fault_gpa",
+    { "device", call = "emulate", when = "device" },
+    { "back", call = "back", when = "missing" },
+  },
+  exception = exit { read = "intr_info syndrome", { "device", call = "emulate", when = "device" } },
+  interrupt = exit { read = "intr_info" },
+  apic_eoi = exit { read = "syndrome" },
+  apic_write = exit { read = "syndrome" },
+  timer = exit {},
+  log_full = exit {},
+  invalidate = exit { read = "syndrome " .. skip, write = "pc=next" },
+  control_register = exit { read = "syndrome " .. skip, write = "pc=next" },
+  pio = exit { read = "syndrome code_segment " .. skip, write = "pc=next" },
+  mmio = exit { read = "fault_gpa " .. emulation, write = "pc=next flags=keep" },
+  apic_access = exit {
+    { "read_eoi", state = "syndrome " .. skip, when = "fast" },
+    { "read", state = "syndrome " .. emulation, when = "not fast" },
+    { "write_eoi", state = "pc=next", when = "fast" },
+    { "write", state = "pc=next flags=keep", when = "not fast" },
+  },
+}
+for _, name in ipairs { "cpu_id", "timestamp", "hypercall", "msr.read", "msr.write", "pause" } do
+  program[name] = exit { read = skip, write = "pc=next" }
+end
+
+return {
+  base = "kvm",
+  of = "kvm", -- the same choices; how long its paths are is the machine's to say
+  text = "a hypervisor whose handlers are one number",
+  program = program,
+}

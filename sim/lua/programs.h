@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs of a hypervisor (virtsim/program.h) as its file states them: the field `program`, a
+ * table of programs by name, each a list of steps.
+ *
+ *   program = { cpu_id = {
+ *     { "read", state = { "flags", "length", "pc" } },
+ *     { "search", run = 320, code = 1536, data = 512, source = "...", grade = "assumed" },
+ *     { "skip", state = "pc=next" } } }
+ *
+ * A step's first word is its name; one of run (instructions), cycles, touch (bytes), clear, copy
+ * (bytes), state, action, wait, call says what it does; code, data, taken, when, each, like, source
+ * and grade go with it. `at = "user"` in a program: it runs in user space.
+ */
+#ifndef VIRTSIM_SIM_LUA_PROGRAMS_H
+#define VIRTSIM_SIM_LUA_PROGRAMS_H
+
+#include "box.h"
+#include "virtsim/program.h"
+
+/* Programs that have been read, from one file after the other: later ones replace earlier ones of
+ * the same name. */
+struct vs_lua_programs;
+
+/* Reads the table on top of the stack, which stays. `name` and `file` are the hypervisor's, `path`
+ * is where lines are looked up. *p is made when it is NULL. */
+enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, const char *name,
+                                    const char *file, const char *path, struct vs_errors *errors);
+/* The set of what has been read; NULL and what is wrong with it. */
+const struct vs_program_set *vs_lua_programs_link(struct vs_lua_programs *p,
+                                                  struct vs_errors *errors);
+/* What has been read, for who makes tables of it. */
+const struct vs_program_set_desc *vs_lua_programs_desc(const struct vs_lua_programs *p);
+void vs_lua_programs_free(struct vs_lua_programs *p);
+
+#endif

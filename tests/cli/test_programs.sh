@@ -1,0 +1,90 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A hypervisor's programs are data: its file states them, each step is an account and knobs, and what is wrong with a
+# file is told with its line.
+. "$VIRTSIM_HOME/tests/lib.inc"
+cd "$VIRTSIM_HOME" || exit 1
+
+# ---- what is listed is what a run books
+"$VIRTSIM" list programs kvm --format csv >"$work/kvm.csv"
+equal "the steps of CPUID's program" "path_in read search work copy user_space write path_out" \
+    "$(python3 -c 'import csv,sys; print(*[r["step"] for r in csv.DictReader(open(sys.argv[1])) if r["program"] == "cpu_id"])' "$work/kvm.csv")"
+refused "a hypervisor that is not shipped" 2 "did you mean 'kvm'" "$VIRTSIM" list programs kwm
+db=$work/t.db
+ok "a run" "$VIRTSIM" run workloads/exit_microbench.lua --set workload.reason=cpuid --db "$db" --quiet
+equal "a step's account is priced by its knobs" "$(sqlite3 "$db" "select value from knob where path = 'hypervisor.cpu_id.search.instructions'")" \
+    "$(sqlite3 "$db" "select p.n / o.n from part p join op o using (run, actor, op) where p.op = 'handler.cpu_id' and p.account = 'hypervisor.cpu_id.search'")"
+ok "twice as many" "$VIRTSIM" run workloads/exit_microbench.lua --set workload.reason=cpuid --set hypervisor.cpu_id.search.instructions=640 --db "$db" --quiet
+equal "cost twice as long" 2 "$(sqlite3 "$db" "select max(total_ps) / min(total_ps) from part where account = 'hypervisor.cpu_id.search' and op = 'handler.cpu_id'")"
+ok "explain names the steps" "$VIRTSIM" explain exit.cpuid --db "$db" --quiet
+cp "$work/out" "$work/said"
+ok "by name" grep -q "hypervisor.cpu_id.search" "$work/said"
+ok "a step is swept" "$VIRTSIM" sweep workloads/exit_microbench.lua --set workload.reason=cpuid --vary hypervisor.cpu_id.search.instructions=1,2 --db "$db" --quiet
+
+# ---- the knobs of before are taken as what they became
+python3 - "$VIRTSIM_HOME/results/renames.csv" >"$work/old" <<'PY'
+import csv, sys
+for r in csv.DictReader(open(sys.argv[1])):
+    if r["kind"] == "knob" and r["old"].startswith("hypervisor."):
+        print(r["old"], r["new"])
+PY
+set --
+while read -r old new; do
+    set -- "$@" --set "$old=1"
+done <"$work/old"
+"$VIRTSIM" run workloads/gups.lua "$@" --dry-run --format csv >"$work/knobs" 2>"$work/err"
+equal "all of them at once" "0 $(wc -l <"$work/old")" "$? $(while read -r old new; do grep -c "^$new,1," "$work/knobs"; done <"$work/old" | grep -c 1)"
+ok "there are many" test "$(wc -l <"$work/old")" -gt 100
+
+# ---- a hypervisor of one's own
+own() { # own NAME 'PROGRAMS': a machine with a hypervisor of these programs
+    printf 'return {\n  text = "%s",\n  program = {\n%s\n  },\n  paging = { mode = { "ept", "as kvm", "documented" } },\n}\n' "$1" "$2" >"$work/$1_hv.lua"
+    printf 'return { base = "skylake_sp_kvm", hypervisor = "%s" }\n' "$work/$1_hv.lua" >"$work/$1.lua"
+}
+all='    default = { { "read", state = { "flags", "length", "pc" } }, { "go_on", state = "pc=next" } },
+    stage2_fault = { { "back", call = "back", when = "missing" } },
+    back = { { "map", action = "map" } },'
+exits() { "$VIRTSIM" run workloads/exit_microbench.lua --machine "$work/$1.lua" --set workload.reason=cpuid --db "$work/$1.db" --quiet; }
+own least "$all"
+ok "the least runs" exits least
+equal "and executes nothing" 0 "$(sqlite3 "$work/least.db" "select count(*) from part where account like 'hypervisor.%'")"
+own more "$all
+    cpu_id = { { \"work\", run = 100, source = \"a guess\", grade = \"assumed\" } },"
+ok "one with a step runs" exits more
+equal "which is its account" 100 "$(sqlite3 "$work/more.db" "select p.n / o.n from part p join op o using (run, actor, op) where p.account = 'hypervisor.cpu_id.work' and p.op = 'handler.cpu_id'")"
+equal "its knob is stored" "100 assumed a guess" "$(sqlite3 "$work/more.db" "select value || ' ' || evidence || ' ' || source from knob where path = 'hypervisor.cpu_id.work.instructions'")"
+ok "its knob is set" "$VIRTSIM" run workloads/exit_microbench.lua --machine "$work/more.lua" --set hypervisor.cpu_id.work.instructions=7 --set workload.reason=cpuid --db "$db" --quiet
+refused "KVM's is not its" 2 "unknown knob 'hypervisor.path_in.common.instructions'" "$VIRTSIM" run workloads/gups.lua --machine "$work/more.lua" --set hypervisor.path_in.common.instructions=7 --db "$db"
+"$VIRTSIM" explain exit.cpuid --machine "$work/more.lua" --db "$db" --format csv >"$work/out"
+equal "explain grades its step" assumed "$(python3 -c 'import csv,sys; print(*[r["evidence"] for r in csv.DictReader(open(sys.argv[1])) if r["item"] == "hypervisor.cpu_id.work"])' "$work/out")"
+
+# bad WHAT LINE STATUS 'PROGRAMS': refused before anything runs, with the file and the line
+bad() {
+    own bad "$3"
+    refused "$1" 2 "bad_hv.lua:$2: program " "$VIRTSIM" run workloads/gups.lua --machine "$work/bad.lua" --db "$work/none.db"
+    cp "$work/err" "$work/said"
+    ok "$1: says what would be right" grep -q "$4" "$work/said"
+    ok "$1: nothing ran" test ! -e "$work/none.db"
+}
+bad "an unknown step" 4 '    cpu_id = { { "a", rnu = 5 } },' "did you mean 'run'"
+bad "an unknown predicate" 5 '    cpu_id = {
+    { "a", action = "work", when = "fats" } },' "did you mean 'fast'"
+bad "an unknown cursor" 4 '    cpu_id = { { "a", action = "work", each = "page" } },' "once, around"
+bad "a field the world does not have" 4 '    cpu_id = { { "a", state = { "flag" } } },' "did you mean 'flags'"
+bad "an unknown program" 4 '    cpu_id = { { "a", call = "timmer" } }, timer = {},' "did you mean 'timer'"
+bad "an unknown step of a program" 4 '    cpu_id = { { "a", call = "timer.x" } }, timer = {},' "has no step 'x'"
+bad "a circle of calls" 5 '    cpu_id = { { "a", call = "timer" } },
+    timer = { { "b", call = "cpu_id" } },' "no circle"
+bad "a number without a source" 4 '    cpu_id = { { "a", run = 5 } },' "source"
+bad "a negative number" 4 '    cpu_id = { { "a", run = -5, source = "s", grade = "assumed" } },' "whole number"
+bad "no number" 4 '    cpu_id = { { "a", run = "many", source = "s", grade = "assumed" } },' "whole number"
+bad "two things in a step" 4 '    cpu_id = { { "a", run = 5, action = "work", source = "s", grade = "assumed" } },' "two steps"
+bad "a step that does nothing" 4 '    cpu_id = { { "a" } },' "does nothing"
+bad "a program that is no list" 4 '    cpu_id = { "a" },' "list of steps"
+
+own big "$all"'
+    cpu_id = { { "a", run = 5, code = 60000, source = "s", grade = "assumed" }, { "b", run = 5, code = 6000, source = "s", grade = "assumed" } },'
+refused "code beyond its area" 2 "program cpu_id: its steps have 66048 bytes of code, and there is room for 65536" exits big
+own none '    stage2_fault = { { "back", call = "back", when = "missing" } }, back = { { "map", action = "map" } },'
+refused "a trap without a program" 2 "has no program for the trap cpu_id" exits none
+finish

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * program_tables OUT FOLDER NAME...: the programs of the shipped hypervisors as C tables, so that
+ * who has no Lua has them. Run by the build; what it reads, how files build on each other and what
+ * is refused are the machine loader's.
+ */
+#include "lua/programs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A string as C has it, or NULL. */
+static void put_text(FILE *out, const char *s)
+{
+    if (!s) {
+        fputs("NULL", out);
+        return;
+    }
+    fputc('"', out);
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\' || *s == '?') {
+            fputc('\\', out);
+        }
+        fputc(*s, out);
+    }
+    fputc('"', out);
+}
+
+static void put_step(FILE *out, const struct vs_step_desc *s)
+{
+    const char *const words[] = {s->name, s->kind, s->target, s->state, s->when, s->each, s->like};
+    fputs("    {", out);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        put_text(out, words[i]);
+        fputs(", ", out);
+    }
+    fputc('{', out);
+    for (int i = 0; i < VS_NUMBERS; i++) {
+        fprintf(out, "%s%lld", i ? ", " : "", (long long)s->number[i]);
+    }
+    fputs("}, ", out);
+    put_text(out, s->source);
+    fputs(", ", out);
+    put_text(out, s->grade);
+    fputs("},\n", out);
+}
+
+/* The tables of one hypervisor; `index` makes their names. */
+static void put_set(FILE *out, const struct vs_program_set_desc *d, int index)
+{
+    for (size_t i = 0; i < d->n; i++) {
+        fprintf(out, "static const struct vs_step_desc steps_%d_%zu[] = {\n", index, i);
+        for (size_t k = 0; k < d->program[i].n; k++) {
+            put_step(out, &d->program[i].step[k]);
+        }
+        fputs("    {.name = NULL}};\n", out);
+    }
+    fprintf(out, "static const struct vs_program_desc programs_%d[] = {\n", index);
+    for (size_t i = 0; i < d->n; i++) {
+        fputs("    {", out);
+        put_text(out, d->program[i].name);
+        fputs(", ", out);
+        put_text(out, d->program[i].at);
+        fprintf(out, ", steps_%d_%zu, %zu},\n", index, i, d->program[i].n);
+    }
+    fputs("    {.name = NULL}};\n\n", out);
+}
+
+/* Reads a hypervisor's file after the one that it builds on; false: a mistake was reported. */
+static bool read(struct vs_lua_programs **p, struct vs_box *box, const char *folder,
+                 const char *name, struct vs_errors *errors)
+{
+    char path[4096], file[300];
+    snprintf(path, sizeof path, "%s/%s.lua", folder, name);
+    snprintf(file, sizeof file, "hypervisors/%s.lua", name);
+    if (vs_box_load(box, path, errors)) {
+        return false;
+    }
+    int top = lua_gettop(box->L) - 1, rc = vs_box_call(box, 0, 1);
+    if (rc != LUA_OK) {
+        vs_box_report(box, rc, errors);
+        return false;
+    }
+    bool good = true;
+    if (lua_getfield(box->L, -1, "base") == LUA_TSTRING) {
+        good = read(p, box, folder, lua_tostring(box->L, -1), errors);
+    }
+    lua_pop(box->L, 1);
+    if (good && lua_getfield(box->L, -1, "program") == LUA_TTABLE) {
+        good = !vs_lua_programs_read(p, box->L, name, file, path, errors);
+    }
+    lua_settop(box->L, top);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    struct vs_errors errors = {NULL, 0};
+    FILE *out = argc > 3 ? fopen(argv[1], "w") : NULL;
+    int sets = 0;
+    if (!out) {
+        fprintf(stderr, "program_tables OUT FOLDER NAME...: OUT cannot be written, or no name\n");
+        return 2;
+    }
+    fputs("/* Made by tools/program_tables.c of scripts/lua/hypervisors. */\n"
+          "#include \"machine/software.h\"\n\n",
+          out);
+    struct vs_program_set_desc all[64];
+    for (int i = 3; i < argc && sets < 64; i++) {
+        struct vs_lua_programs *p = NULL;
+        struct vs_box *box = vs_box_open(0);
+        if (box && read(&p, box, argv[2], argv[i], &errors) && p &&
+            vs_lua_programs_link(p, &errors)) {
+            all[sets] = *vs_lua_programs_desc(p);
+            if (!strcmp(all[sets].name, argv[i])) { /* else it has the programs of its base */
+                put_set(out, &all[sets], sets);
+                sets++;
+            }
+        }
+        vs_box_close(box);
+    }
+    fputs("const struct vs_program_set_desc vs_software_tables[] = {\n", out);
+    for (int i = 0; i < sets; i++) {
+        fputs("    {", out);
+        put_text(out, all[i].name);
+        fputs(", ", out);
+        put_text(out, all[i].file);
+        fprintf(out, ", programs_%d, %zu},\n", i, all[i].n);
+    }
+    fputs("    {.name = NULL}};\n", out);
+    for (size_t i = 0; i < errors.n; i++) {
+        fprintf(stderr, "%s\n", errors.text[i]);
+    }
+    int status = fclose(out) || errors.n ? 1 : 0;
+    if (status) {
+        remove(argv[1]);
+    }
+    vs_errors_free(&errors);
+    return status;
+}
