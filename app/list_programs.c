@@ -49,11 +49,10 @@ struct out *list_programs(enum out_format format, const char *hypervisor, struct
         }
     }
     if (!found) {
-        const char *near = vs_nearest(hypervisor, names, n);
-        vs_error(errors,
-                 near ? "list programs %s: no shipped hypervisor; did you mean '%s'?"
-                      : "list programs %s: no shipped hypervisor; without a name, all are listed",
-                 hypervisor, near);
+        char hint[VS_SUGGEST];
+        vs_error(
+            errors, "list programs %s: no shipped hypervisor; %s", hypervisor,
+            vs_suggest(hypervisor, names, n, "without a name, all are listed", hint, sizeof hint));
     }
     return o;
 }

@@ -121,14 +121,13 @@ static void wrong(struct linker *l, const char *word, const char *what)
 /* An unknown word of a list: the nearest, or all of them. */
 static void unknown(struct linker *l, const char *list, const char *const *words, const char *word)
 {
-    char what[800];
-    const char *near = vs_nearest(word, words, length(words));
-    int n = near ? snprintf(what, sizeof what, "unknown %s '%.60s'; did you mean '%s'?", list, word,
-                            near)
-                 : snprintf(what, sizeof what, "unknown %s '%.60s'; one of", list, word);
-    for (size_t i = 0; !near && words[i] && n < (int)sizeof what - 60; i++) {
-        n += snprintf(what + n, sizeof what - (size_t)n, "%s %s", i ? "," : "", words[i]);
+    char what[900], all[600] = "one of", hint[VS_SUGGEST];
+    size_t n = strlen(all);
+    for (size_t i = 0; words[i] && n < sizeof all - 60; i++) {
+        n += (size_t)snprintf(all + n, sizeof all - n, "%s %s", i ? "," : "", words[i]);
     }
+    snprintf(what, sizeof what, "unknown %s '%.60s'; %s", list, word,
+             vs_suggest(word, words, length(words), all, hint, sizeof hint));
     wrong(l, word, what);
 }
 

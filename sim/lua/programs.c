@@ -200,7 +200,7 @@ static void set_kind(struct reader *r, struct vs_step_desc *d, const char *kind)
 static void take_key(struct reader *r, struct vs_step_desc *d, const char *key)
 {
     const char *names[KEYS];
-    char what[200];
+    char what[500];
     for (size_t i = 0; i < KEYS; i++) {
         names[i] = keys[i].key;
         if (strcmp(keys[i].key, key) != 0) {
@@ -221,12 +221,11 @@ static void take_key(struct reader *r, struct vs_step_desc *d, const char *key)
         }
         return;
     }
-    const char *near = vs_nearest(key, names, KEYS);
-    snprintf(what, sizeof what,
-             near ? "unknown step '%.60s'; did you mean '%s'?"
-                  : "unknown step '%.60s': run, cycles, touch, clear, copy, state, "
-                    "action, wait or call",
-             key, near);
+    char hint[VS_SUGGEST];
+    snprintf(what, sizeof what, "unknown step '%.60s'; %s", key,
+             vs_suggest(key, names, KEYS,
+                        "run, cycles, touch, clear, copy, state, action, wait or call", hint,
+                        sizeof hint));
     wrong(r, key, what);
 }
 
