@@ -65,11 +65,6 @@ static const char *const *list_of(const char *list)
     return traps;
 }
 
-const char *vs_step_word(const char *list, unsigned index)
-{
-    return list_of(list)[index];
-}
-
 static size_t length(const char *const *words)
 {
     size_t n = 0;

@@ -80,8 +80,6 @@ struct vs_program_set_desc {
     size_t n; /* ordered by name */
 };
 
-
-
 /* ---- the linked set ---- */
 
 #define VS_STEP_FIELDS 12u
@@ -133,8 +131,6 @@ enum vs_status vs_program_set_use(struct vs_knobs *k, const struct vs_program_se
 /* A step as one line of text: what it does, when, how long. */
 void vs_step_text(const struct vs_program_set *s, const struct vs_step *step,
                   const uint64_t *values, char *out, size_t bytes);
-/* The name of one of the words of a list; for messages and lists. */
-const char *vs_step_word(const char *list, unsigned index);
 
 /* ---- bound programs ---- */
 

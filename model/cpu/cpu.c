@@ -514,6 +514,6 @@ static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t b
 
 struct vs_core_port vs_cpu_core_port(struct vs_cpu *c)
 {
-    return (struct vs_core_port){c,           port_instructions, port_touch, port_store_string,
-                                 port_touches, port_work};
+    return (struct vs_core_port){
+        c, port_instructions, port_touch, port_store_string, port_touches, port_work};
 }
