@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- KVM on Arm: stage 2 and a host at EL2 with VHE (model/el2).
 return {
-  borrows = { kvm = { why = "the hypercall's program as on x86: no count of Arm's instructions is at hand", "hypervisor.hypercall" } },
+  borrows = { kvm = { why = "the hypercall's program as on x86: no count of Arm's instructions is at hand", "hypervisor.hypercall", "hypervisor.path_in.common" } },
   text = "KVM on Arm: a host with VHE, stage 2",
   calibrated = "2A016",
   hypervisor = {
