@@ -2,6 +2,9 @@
 /* compare: the documents' numbers beside the simulation's. */
 #define _GNU_SOURCE
 #include "cmd.h"
+#include "compare_page.h"
+#include "compared.h"
+#include "whole.h"
 
 #include "compare/compare.h"
 
@@ -12,11 +15,12 @@
 struct compare_args {
     struct vs_compare_options o;
     enum out_format format;
-    bool why;
+    bool why, all;
+    const char *page;
     struct vs_errors errors;
 };
 
-enum { KEY_DB = 256, KEY_FORMAT, KEY_DOMAIN, KEY_NO_RUN, KEY_WHY };
+enum { KEY_DB = 256, KEY_FORMAT, KEY_DOMAIN, KEY_NO_RUN, KEY_WHY, KEY_ALL, KEY_PAGE };
 
 static error_t option(int key, char *arg, struct argp_state *state)
 {
@@ -40,6 +44,12 @@ static error_t option(int key, char *arg, struct argp_state *state)
     case KEY_WHY:
         a->why = true;
         return 0;
+    case KEY_ALL:
+        a->all = true;
+        return 0;
+    case KEY_PAGE:
+        a->page = arg;
+        return 0;
     case 'j':
         if (!vs_parse_number(arg, &v) || !v || v > 1024) {
             vs_error(&a->errors, "-j %s: a number of worker processes, 1..1024, is needed", arg);
@@ -62,76 +72,48 @@ static void show_progress(void *ctx, size_t done, size_t all, double seconds)
     }
 }
 
-static void range_text(sqlite3_stmt *st, char *out, size_t bytes)
-{
-    const char *relation = (const char *)sqlite3_column_text(st, 5);
-    double low = sqlite3_column_double(st, 3), high = sqlite3_column_double(st, 4);
-    const char *sign = !strcmp(relation, "le")       ? "<= "
-                       : !strcmp(relation, "ge")     ? ">= "
-                       : !strcmp(relation, "approx") ? "~"
-                                                     : "";
-    if (low != high && sqlite3_column_type(st, 3) != SQLITE_NULL &&
-        sqlite3_column_type(st, 4) != SQLITE_NULL) {
-        snprintf(out, bytes, "%g..%g", low, high);
-    } else {
-        snprintf(out, bytes, "%s%g", sign, sqlite3_column_type(st, 3) == SQLITE_NULL ? high : low);
-    }
-}
-
 static void print_rows(struct vs_db *db, const struct compare_args *a)
 {
-    static const char *const columns[] = {
-        "claim", "subject", "metric", "documents", "simulation", "unit",         "ratio",
-        "basis", "verdict", "mark",   "run",       "reason",     "assumed_share"};
+    static const char *const columns[] = {"claim",         "subject",    "metric", "documents",
+                                          "simulation",    "unit",       "ratio",  "basis",
+                                          "verdict",       "mark",       "run",    "reason",
+                                          "assumed_share", "literature", "naive"};
     static const char *const narrow[] = {"claim", "what",  "documents", "simulation", "unit",
                                          "ratio", "basis", "verdict",   "mark",       "reason"};
-    static const char sql[] =
-        "SELECT claim_id, subject, metric, low, high, relation, value, x.unit, basis, verdict, "
-        "contradicts, run, reason, assumed_share FROM comparison x JOIN claim c USING (claim_id)"
-        " WHERE run IN (SELECT max(run) FROM comparison y WHERE y.claim_id = x.claim_id) AND (?1 "
-        "IS NULL OR domain = ?1) ORDER BY domain, claim_id";
-    bool table = a->format == OUT_TABLE, why = a->why || !table;
+    bool table = a->format == OUT_TABLE, why = a->why || a->all || !table;
     struct out *o =
-        table ? out_begin(OUT_TABLE, narrow, why ? 10 : 9) : out_begin(a->format, columns, 13);
-    sqlite3_stmt *st = vs_db_query(db, sql);
-    if (st && a->o.domain) {
-        sqlite3_bind_text(st, 1, a->o.domain, -1, SQLITE_STATIC);
-    }
-    while (vs_db_row(db, st)) {
-        bool found = sqlite3_column_type(st, 6) != SQLITE_NULL;
-        /* beside a range's middle, or beside the one bound there is */
-        bool low = sqlite3_column_type(st, 3) != SQLITE_NULL,
-             high = sqlite3_column_type(st, 4) != SQLITE_NULL;
-        double value = sqlite3_column_double(st, 6), ends = (low ? 1 : 0) + (high ? 1 : 0),
-               middle = (sqlite3_column_double(st, 3) + sqlite3_column_double(st, 4)) /
-                        (ends > 0 ? ends : 1);
-        char range[80];
-        range_text(st, range, sizeof range);
-        out_text(o, (const char *)sqlite3_column_text(st, 0));
+        table ? out_begin(OUT_TABLE, narrow, why ? 10 : 9) : out_begin(a->format, columns, 15);
+    struct compared c;
+    sqlite3_stmt *st = compared_query(db, a->o.domain, a->all);
+    while (compared_row(db, st, &c)) {
+        out_text(o, c.claim);
         if (table) {
             char what[400];
-            snprintf(what, sizeof what, "%s: %s", (const char *)sqlite3_column_text(st, 1),
-                     (const char *)sqlite3_column_text(st, 2));
+            snprintf(what, sizeof what, "%s: %s", c.subject, c.metric);
             out_short(o, what, 44);
         } else {
-            out_text(o, (const char *)sqlite3_column_text(st, 1));
-            out_text(o, (const char *)sqlite3_column_text(st, 2));
+            out_text(o, c.subject);
+            out_text(o, c.metric);
         }
-        out_text(o, range);
-        out_real(o, found ? value : NAN, 2);
-        out_text(o, (const char *)sqlite3_column_text(st, 7));
-        out_real(o, found && middle != 0 ? value / middle : NAN, 2);
-        out_text(o, (const char *)sqlite3_column_text(st, 8));
-        out_text(o, (const char *)sqlite3_column_text(st, 9));
-        out_text(o, *(const char *)sqlite3_column_text(st, 10) ? "contradicted" : "");
-        if (!table) {
-            out_int(o, sqlite3_column_int64(st, 11));
+        out_text(o, c.documents);
+        out_real(o, c.value, 2);
+        out_text(o, c.unit);
+        out_real(o, c.middle != 0 ? c.value / c.middle : NAN, 2);
+        out_text(o, c.basis);
+        out_text(o, c.verdict);
+        out_text(o, c.contradicted ? "contradicted" : "");
+        if (!table && c.run) {
+            out_int(o, c.run);
+        } else if (!table) {
+            out_none(o);
         }
         if (why) {
-            out_text(o, (const char *)sqlite3_column_text(st, 12));
+            out_text(o, c.reason);
         }
         if (!table) {
-            out_real(o, sqlite3_column_double(st, 13), 4);
+            out_real(o, c.assumed, 4);
+            out_text(o, c.literature);
+            out_real(o, c.naive, 4);
         }
     }
     sqlite3_finalize(st);
@@ -172,6 +154,16 @@ static void print_summary(struct vs_db *db, const char *domain)
     puts("--why adds the reason of each row");
 }
 
+/* The status so far, or what is wrong with the page's file. */
+static enum vs_status write_page(struct vs_db *db, struct compare_args *a, enum vs_status so_far)
+{
+    int wrong = compare_page(db, a->page, a->o.domain);
+    if (wrong) {
+        vs_error(&a->errors, "--page %s: %s", a->page, strerror(wrong));
+    }
+    return wrong ? VS_E_IO : so_far;
+}
+
 int cmd_compare(int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -180,6 +172,9 @@ int cmd_compare(int argc, char **argv)
         {"domain", KEY_DOMAIN, "D", 0, "exit, translation, iommu, nic, interrupt, ... only", 0},
         {"no-run", KEY_NO_RUN, NULL, 0, "use stored runs only", 0},
         {"why", KEY_WHY, NULL, 0, "with the reason of each row", 0},
+        {"all", KEY_ALL, NULL, 0, "every claim: of those that are not compared, why not", 0},
+        {"page", KEY_PAGE, "FILE.html", 0,
+         "every claim on a page of its own: documents, measurements, simulation, reasons", 0},
         {"jobs", 'j', "N", 0, "worker processes (default 2)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
@@ -197,6 +192,10 @@ int cmd_compare(int argc, char **argv)
     parse(&p, argc, argv, &a);
     char err[5200];
     struct vs_db *db = NULL;
+    int wrong = a.page ? whole_possible(a.page) : 0;
+    if (wrong) {
+        vs_error(&a.errors, "--page %s: %s", a.page, strerror(wrong));
+    }
     /* stored runs only: there must be some; what they say is stored, too */
     if (!a.errors.n && a.o.no_run && !vs_db_open(a.o.db_path, false, &db, err, sizeof err)) {
         vs_db_close(db);
@@ -219,6 +218,9 @@ int cmd_compare(int argc, char **argv)
         print_rows(db, &a);
         if (a.format == OUT_TABLE) {
             print_summary(db, a.o.domain);
+        }
+        if (a.page && !vs_db_unread(db)) {
+            st = write_page(db, &a, st);
         }
     }
     if (vs_db_unread(db)) {

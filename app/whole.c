@@ -5,6 +5,7 @@
 #include "virtsim/leftover.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +21,18 @@ static int give_up(struct whole *w, int why)
     free(w->path);
     *w = (struct whole){NULL, NULL, NULL};
     return why ? why : EIO;
+}
+
+int whole_possible(const char *path)
+{
+    struct stat there;
+    if (!stat(path, &there) && !S_ISREG(there.st_mode)) {
+        return S_ISDIR(there.st_mode) ? EISDIR : access(path, W_OK) ? errno : 0;
+    }
+    char *folder = strdup(path);
+    int wrong = !folder ? ENOMEM : access(dirname(folder), W_OK) ? errno : 0;
+    free(folder);
+    return wrong;
 }
 
 int whole_begin(struct whole *w, const char *path)

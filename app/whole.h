@@ -10,6 +10,8 @@ struct whole {
     char *path, *part; /* part NULL: a device or a pipe, which is written as it is */
 };
 
+/* Whether it can be begun, as far as one sees without making anything: 0, or an errno. */
+int whole_possible(const char *path);
 /* Opens "PATH.part". 0, or an errno. */
 int whole_begin(struct whole *w, const char *path);
 /* Gives it its name; what could not be written is removed. 0, or the errno of the first failure. */

@@ -6,7 +6,7 @@ set -eu
 command -v python3 >/dev/null || exit 77
 root=$(cd "$(dirname "$0")/.." && pwd)
 python3 - "$root" <<'PY'
-import csv, glob, re, sqlite3, sys
+import csv, fnmatch, glob, re, sqlite3, sys
 
 root = sys.argv[1]
 bad = []
@@ -17,6 +17,7 @@ COLUMNS = {
     "experiments": "claim_id workload machine sets baseline_machine baseline_sets quantity unit basis "
                    "rests_on reason literature",
     "outside": "claim_id why holds",
+    "uncompared": "claims why",
 }
 CJK = re.compile("[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 
@@ -52,7 +53,7 @@ for name, columns in COLUMNS.items():
         tables[name][r[0]] = dict(zip(rows[0], r))
 if bad:
     sys.exit("\n".join(bad))
-documents, literature, experiments, outside = (tables[n] for n in COLUMNS)
+documents, literature, experiments, outside, uncompared = (tables[n] for n in COLUMNS)
 
 for i, r in documents.items():
     rel, lo, hi = r["relation"], r["low"], r["high"]
@@ -124,6 +125,13 @@ for i in outside:
         bad.append(f"outside {i}: no experiment")
     elif experiments[i]["basis"] == "calibrated":
         bad.append(f"outside {i}: a calibrated number has no verdict to explain")
+for i, r in uncompared.items():
+    kinds = {re.split(r"[ (]", d["testability"])[0] for c, d in documents.items() if c not in experiments}
+    for p in i.split():
+        if p not in kinds and not any(fnmatch.fnmatchcase(c, p) for c in documents if c not in experiments):
+            bad.append(f"uncompared {p}: no claim without an experiment")
+    if not r["why"]:
+        bad.append(f"uncompared {i}: no reason")
 for name in sorted({r["workload"] for r in experiments.values()}):
     have = {p.rsplit("/", 1)[1] for p in glob.glob(f"{root}/workloads/*.lua")}
     if have and name + ".lua" not in have:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compare/compare.h"
 
+#include "compare/aside.h"
 #include "compare/reuse.h"
 #include "table.h"
 #include "compare/verdict.h"
@@ -360,6 +361,7 @@ static enum vs_status make_plan(struct plan *p, struct vs_db *db, struct vs_erro
           : vs_table_read(vs_home_path("results/outside.csv", path, sizeof path), &p->outside,
                           errors);
     const struct vs_table *t = &p->experiments;
+    s = s ? s : vs_aside_make(db, t, errors);
     if (!s) {
         p->need = calloc(2 * t->n_rows + 1, sizeof *p->need);
         p->missing = calloc(2 * t->n_rows + 1, sizeof *p->missing);
@@ -419,6 +421,7 @@ enum vs_status vs_compare(struct vs_db *db, const struct vs_compare_options *o,
     if (!s) {
         s = run_missing(&p, db, errors);
         enum vs_status one = s == VS_E_INPUT ? s : judge_all(&p, db, errors);
+        one = one ? one : vs_aside_guess(db, &p.experiments, errors);
         s = s ? s : one;
     }
     free_plan(&p);

@@ -51,6 +51,41 @@ PY
     echo "FAILED: verdicts follow from value, claim, basis and assumed share"
 fi
 
+# every claim has a number or a reason why there is none, on the terminal and on a page
+ok "every claim" "$VIRTSIM" compare --domain nic --no-run --db "$db" --all --format csv --page "$work/page.html"
+python3 - "$work/out" "$work/page.html" "$VIRTSIM_HOME" "$db" <<'PY' >"$work/said"
+import csv, html, re, sqlite3, sys
+rows = list(csv.DictReader(open(sys.argv[1], newline="")))
+page, home, db = open(sys.argv[2]).read(), sys.argv[3], sqlite3.connect(sys.argv[4])
+claims = [r["claim_id"] for r in csv.DictReader(open(home + "/results/documents.csv", newline="")) if r["domain"] == "nic"]
+if sorted(r["claim"] for r in rows) != sorted(claims):
+    print("not one row a claim")
+experiments = {r["claim_id"]: r for r in csv.DictReader(open(home + "/results/experiments.csv", newline=""))}
+cells = {re.search(r"<small>(\S+?)[;<]", r).group(1): [html.unescape(re.sub("<[^>]*>", " ", c)) for c in re.findall(r"<td.*?</td>", r)]
+         for r in re.findall(r"<tr><td>.*?</tr>", page)}
+if sorted(cells) != sorted(claims):
+    print("not one row of the page a claim")
+for r in rows:
+    e, cell = experiments.get(r["claim"]), cells[r["claim"]]
+    if not r["reason"] or r["reason"] not in cell[7] or r["verdict"] not in cell[5]:
+        print(r["claim"], "has no reason or another one on the page")
+    if (r["verdict"] == "not compared") != (e is None) or (r["simulation"] == "") != (e is None):
+        print(r["claim"], r["verdict"])
+    if e and e["literature"] and not all(i + ":" in cell[2] for i in e["literature"].split(";")):
+        print(r["claim"], "lacks its measurements")
+    # the guess that nothing changes: of a run beside itself a ratio is 1, a share 100 %, a difference none
+    if e and e["baseline_machine"] and e["basis"] == "predicted":
+        want = {"ratio": 1, "us": None}.get(r["unit"], 0 if "overhead" in r["metric"] else 100)
+        if r["naive"] == "" or want is not None and abs(float(r["naive"]) - want) > 1e-9:
+            print(r["claim"], "naive", r["naive"], want)
+    elif r["naive"]:
+        print(r["claim"], "a guess of nothing")
+print("looked at all")
+PY
+equal "has a reason, its measurements and a guess to beat" "looked at all" "$(cat "$work/said")"
+refused "a page in no folder" 2 "--page $work/none/p.html" "$VIRTSIM" compare --domain nic --db "$work/none.db" --page "$work/none/p.html"
+equal "runs nothing" 0 "$(find "$work" -name 'none.db*' | wc -l)"
+
 # the summary is of the rows above it, whatever else is stored
 cp "$db" "$work/both.db"
 rows() { "$VIRTSIM" compare --domain "$1" --no-run --db "$work/both.db" --format csv | tail -n +2 | wc -l; }
@@ -108,6 +143,9 @@ for d in workloads scripts; do ln -s "$VIRTSIM_HOME/$d" "$work/tree/$d"; done
 cp "$VIRTSIM_HOME"/results/*.csv "$work/tree/results/"
 sed -i 's/workload.footprint=2MiB/workload.footprin=2MiB/' "$work/tree/results/experiments.csv"
 cd "$work/tree" || exit 1
+sed -i '/^extension:nic-offload,/d' "$work/tree/results/uncompared.csv"
+refused "a claim without a reason" 2 "v51.hwoff.tso.cpu has no experiment and no reason" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain nic --db "$work/wrong.db"
+cp "$VIRTSIM_HOME/results/uncompared.csv" "$work/tree/results/"
 refused "a wrong experiment" 2 "workload.footprin'" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain translation --db "$work/wrong.db"
 ok "leaves no database" test ! -e "$work/wrong.db"
 finish
