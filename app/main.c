@@ -25,6 +25,7 @@ static const struct {
     {"show", "a stored run again", cmd_show},
     {"diff", "two stored runs side by side", cmd_diff},
     {"top", "where in the program a stored run's time went", cmd_top},
+    {"plot", "figures of stored runs for papers: SVG, PDF", cmd_plot},
     {"list",
      "runs, machines, workloads, parameters, knobs, accounts, counters, operations, formats, "
      "claims",
