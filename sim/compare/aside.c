@@ -23,26 +23,27 @@ static bool among(const char *patterns, const char *word)
     return false;
 }
 
-/* The reason of a claim without an experiment: that of its own name, of what would have to be
- * simulated, or what the table of claims says itself. "" when there is none. */
+/* The reason of a claim without an experiment: what the table of claims says itself, that of what
+ * would have to be simulated, or that of its own name. "" when there is none. */
 static const char *why_not(const struct vs_table *reasons, const char *claim, const char *needs)
 {
+    static const char never[] = "not-simulable: ";
+    if (!strncmp(needs, never, sizeof never - 1)) {
+        return needs + sizeof never - 1;
+    }
     char kind[64];
     snprintf(kind, sizeof kind, "%.*s", (int)strcspn(needs, " ("), needs);
-    const char *of_kind = "";
+    const char *of_name = "";
     for (size_t i = 0; i < reasons->n_rows; i++) {
         const char *patterns = vs_table_cell(reasons, i, "claims");
-        if (among(patterns, claim)) {
+        if (!strcmp(patterns, kind)) {
             return vs_table_cell(reasons, i, "why");
         }
-        if (!strcmp(patterns, kind)) {
-            of_kind = vs_table_cell(reasons, i, "why");
+        if (!*of_name && among(patterns, claim)) {
+            of_name = vs_table_cell(reasons, i, "why");
         }
     }
-    static const char never[] = "not-simulable: ";
-    return *of_kind                                   ? of_kind
-           : !strncmp(needs, never, sizeof never - 1) ? needs + sizeof never - 1
-                                                      : "";
+    return of_name;
 }
 
 /* The row of the experiment that answers a claim, or the number of rows. */
