@@ -6,8 +6,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define WORDS 10002 /* a verb, a database, and those that are merged into it */
+
 struct args {
-    const char *word[16];
+    const char *word[WORDS];
     int n;
     struct vs_errors errors;
 };
@@ -18,10 +20,10 @@ static error_t option(int key, char *arg, struct argp_state *state)
     if (key != ARGP_KEY_ARG) {
         return ARGP_ERR_UNKNOWN;
     }
-    if (a->n < 16) {
+    if (a->n < WORDS) {
         a->word[a->n++] = arg;
     } else {
-        vs_error(&a->errors, "'%s': at most 14 databases are merged at a time", arg);
+        vs_error(&a->errors, "'%s': at most %d databases are merged at a time", arg, WORDS - 2);
     }
     return 0;
 }
@@ -76,11 +78,31 @@ static enum vs_status check(struct args *a, struct vs_db *db)
     return st;
 }
 
+/* Sweeps whose points were made by several versions of the program. */
+static void tell_builds(struct vs_db *db)
+{
+    sqlite3_stmt *st = vs_db_query(
+        db, "SELECT sweep, group_concat(build, '; ') FROM (SELECT DISTINCT substr(p.key, 7, "
+            "instr(p.key, '/') - 7) AS sweep, b.value AS build FROM provenance p JOIN provenance b "
+            "ON b.run = p.run AND b.key = 'build' WHERE p.key LIKE 'sweep.%/%' ORDER BY 1, 2) "
+            "GROUP BY sweep HAVING count(*) > 1");
+    while (vs_db_row(db, st)) {
+        fprintf(stderr,
+                "virtsim: note: the points of sweep %s were made by different versions, all are "
+                "kept: %s\n",
+                sqlite3_column_text(st, 0), sqlite3_column_text(st, 1));
+    }
+    sqlite3_finalize(st);
+}
+
 static enum vs_status merge(struct args *a, struct vs_db *db)
 {
     enum vs_status st = VS_OK;
     for (int i = 2; !st && i < a->n; i++) {
         st = vs_db_merge(db, a->word[i]);
+    }
+    if (!st) {
+        tell_builds(db);
     }
     return st;
 }
@@ -109,12 +131,13 @@ int cmd_db(int argc, char **argv)
         "digest FILE\ncheck FILE\nmerge INTO FROM...\nupgrade OLD NEW",
         "digest: one number over everything but provenance; equal databases have equal digests.\n"
         "check: integrity, balanced books, schema version.\n"
-        "merge: appends the runs of other databases, renumbered.\n"
+        "merge: appends the runs of other databases, renumbered; points of sweeps that are there "
+        "are not added again.\n"
         "upgrade: a database of an older schema as a new one, under today's names.",
         NULL,
         NULL,
         NULL};
-    struct args a = {.n = 0};
+    static struct args a;
     parse(&p, argc, argv, &a);
     const char *verb = a.n ? a.word[0] : "";
     if (!strcmp(verb, "digest") && a.n == 2) {

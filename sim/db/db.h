@@ -109,8 +109,9 @@ enum vs_status vs_db_begin(struct vs_db *db);
 enum vs_status vs_db_unpack(struct vs_db *db, const struct vs_bytes *b, int64_t *run);
 enum vs_status vs_db_end(struct vs_db *db, enum vs_status so_far);
 /* Appends all runs of another database, renumbered, with their comparisons, in one transaction;
- * claims and literature that are not there yet, too. A database is not merged into itself:
- * VS_E_INPUT. */
+ * claims and literature that are not there yet, too. A point of a sweep that is there, made by the
+ * same build, is not added again. A database is not merged into itself, nor one that has another
+ * sweep of a name that is there: VS_E_INPUT. */
 enum vs_status vs_db_merge(struct vs_db *db, const char *other);
 /* Writes a database of an older schema as one of the newest into a file that is not there yet. */
 enum vs_status vs_db_upgrade(const char *in, const char *out, char *err, size_t err_bytes);

@@ -18,21 +18,64 @@ bool vs_db_same(const char *a, const char *b)
     return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* A point of a sweep that is there, made by the same build, is not added again: merging twice
+ * changes nothing. */
+static const char find_same[] =
+    "CREATE TEMP TABLE known (point TEXT, build TEXT, run INTEGER, PRIMARY KEY (point, build));"
+    "INSERT OR IGNORE INTO known SELECT p.value, b.value, p.run FROM main.provenance p JOIN "
+    "main.provenance b ON b.run = p.run AND b.key = 'build' WHERE p.key = 'point' ORDER BY p.run;"
+    "CREATE TEMP TABLE renum (old INTEGER PRIMARY KEY, new INTEGER, fresh INTEGER);"
+    "INSERT INTO renum SELECT p.run, k.run, 0 FROM other.provenance p JOIN other.provenance b ON "
+    "b.run = p.run AND b.key = 'build' JOIN known k ON k.point = p.value AND k.build = b.value "
+    "WHERE p.key = 'point';"
+    "INSERT INTO renum SELECT run, row_number() OVER (ORDER BY run) + (SELECT coalesce(max(run), "
+    "0) FROM main.run), 1 FROM other.run WHERE run NOT IN (SELECT old FROM renum)";
+
+/* What a run is to sweeps is kept of one that is not added, too. */
+static const char move_all[] =
+    "INSERT INTO main.run SELECT n.new, r.command, r.workload, r.input_hash, "
+    "r.trace_format, r.machine, r.seed, r.roi_ps, r.end_ps, r.point"
+    " FROM other.run r JOIN renum n ON n.old = r.run AND n.fresh;"
+    "INSERT OR IGNORE INTO main.provenance SELECT n.new, p.key, p.value FROM other.provenance p "
+    "JOIN renum n ON n.old = p.run AND NOT n.fresh WHERE p.key LIKE 'sweep.%' OR p.key LIKE "
+    "'manifest.%';"
+    /* one document's claim is the same in both; the newer program's may be reworded */
+    "INSERT OR IGNORE INTO main.claim SELECT * FROM other.claim;"
+    "INSERT OR IGNORE INTO main.literature SELECT * FROM other.literature";
+
+/* Two sweeps of one name would become one. */
+static enum vs_status refuse_other_sweep(struct vs_db *db, const char *other)
+{
+    static const char sql[] =
+        "SELECT substr(a.key, 10) FROM main.provenance a JOIN other.provenance b ON b.key = a.key "
+        "AND b.value <> a.value WHERE a.key LIKE 'manifest.%' LIMIT 1";
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK) {
+        return vs__db_fail(db, "cannot read");
+    }
+    int rc = sqlite3_step(st);
+    enum vs_status s = rc == SQLITE_DONE  ? VS_OK
+                       : rc == SQLITE_ROW ? VS_E_INPUT
+                                          : vs__db_fail(db, "cannot read");
+    if (rc == SQLITE_ROW) {
+        snprintf(
+            db->error, sizeof db->error,
+            "%.3000s: its sweep '%s' is another one than that of this name in %.1500s: run one "
+            "of them under another --name",
+            other, sqlite3_column_text(st, 0), db->path);
+    }
+    sqlite3_finalize(st);
+    return s;
+}
+
 static enum vs_status move_runs(struct vs_db *db)
 {
-    enum vs_status s = vs_db_exec(
-        db, "CREATE TEMP TABLE shift AS SELECT coalesce((SELECT max(run) FROM main.run), 0) AS by;"
-            "CREATE TEMP TABLE renum AS SELECT run AS old, row_number() OVER (ORDER BY run) + "
-            "(SELECT by FROM shift) AS new FROM other.run;"
-            "INSERT INTO main.run SELECT n.new, r.command, r.workload, r.input_hash, "
-            "r.trace_format, r.machine, r.seed, r.roi_ps, r.end_ps, r.point"
-            " FROM other.run r JOIN renum n ON n.old = r.run;"
-            /* one document's claim is the same in both; the newer program's may be reworded */
-            "INSERT OR IGNORE INTO main.claim SELECT * FROM other.claim;"
-            "INSERT OR IGNORE INTO main.literature SELECT * FROM other.literature");
+    enum vs_status s = vs_db_exec(db, find_same);
+    s = s ? s : vs_db_exec(db, move_all);
     for (size_t i = 0; !s && i < sizeof run_tables / sizeof run_tables[0]; i++) {
         char *sql = sqlite3_mprintf(
-            "CREATE TEMP TABLE moved AS SELECT t.* FROM other.%s t;"
+            "CREATE TEMP TABLE moved AS SELECT t.* FROM other.%s t WHERE t.run IN (SELECT old FROM "
+            "renum WHERE fresh);"
             "UPDATE moved SET run = (SELECT new FROM renum WHERE old = moved.run);"
             "%s INSERT INTO main.%s SELECT * FROM moved; DROP TABLE temp.moved",
             run_tables[i],
@@ -45,7 +88,7 @@ static enum vs_status move_runs(struct vs_db *db)
         s = sql ? vs_db_exec(db, sql) : VS_E_NOMEM;
         sqlite3_free(sql);
     }
-    return s ? s : vs_db_exec(db, "DROP TABLE temp.renum; DROP TABLE temp.shift; COMMIT");
+    return s ? s : vs_db_exec(db, "DROP TABLE temp.renum; DROP TABLE temp.known; COMMIT");
 }
 
 static enum vs_status merge(struct vs_db *db, const char *other)
@@ -85,6 +128,7 @@ static enum vs_status merge(struct vs_db *db, const char *other)
     /* IMMEDIATE would begin to write in the other one, too: a commit in two files, which has a
      * third one beside them that a kill leaves behind */
     s = vs_db_exec(db, "BEGIN; DELETE FROM main.run WHERE run < 0");
+    s = s ? s : refuse_other_sweep(db, other);
     s = s ? s : move_runs(db);
     if (s) {
         sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);

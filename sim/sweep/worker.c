@@ -3,6 +3,7 @@
 
 #include "lua/watch.h"
 #include "sweep/identity.h"
+#include "trace/memo.h"
 #include "virtsim/leftover.h"
 
 #include <errno.h>
@@ -158,6 +159,7 @@ _Noreturn void vs_worker_serve(const struct vs_pool_work *work, pid_t parent, in
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, FRESH_BYTES);
 #endif
+    vs_trace_memo_begin();
     last.fd = fd;
     vs_watch_at_last(last_words);
     while (vs_worker_read(fd, &task, sizeof task) && answer(work, &task, fd)) {

@@ -2,6 +2,7 @@
 /* Opens a trace, recognises its format, hands out records and words the errors. */
 #define _POSIX_C_SOURCE 200809L
 
+#include "memo.h"
 #include "trace_internal.h"
 
 #include <errno.h>
@@ -291,10 +292,32 @@ static struct vs_trace *finish(struct vs_trace *t, bool opened, const char *form
     return NULL;
 }
 
+/* A trace that was opened before in this process begins with what is kept of it. */
+static struct vs_trace *replay(struct vs_trace_memo *memo, const char *path, const char *asked,
+                               char *err, size_t err_size)
+{
+    struct vs_trace_info info;
+    const struct vs_trace_format *format;
+    struct vs_trace *t = NULL;
+    if (memo && vs__trace_memo_opened(memo, &info, &format) &&
+        (t = new_trace(path, err, err_size)) != NULL) {
+        t->memo = memo;
+        t->format = format;
+        t->info = info;
+        t->played = true;
+        t->asked = asked ? format->name : NULL;
+    }
+    return t;
+}
+
 struct vs_trace *vs_trace_open(const char *path, const char *format, char *err, size_t err_size)
 {
     bool from_stdin = strcmp(path, "-") == 0;
-    struct vs_trace *t = new_trace(from_stdin ? "standard input" : path, err, err_size);
+    struct vs_trace_memo *memo = from_stdin ? NULL : vs__trace_memo(path, format);
+    struct vs_trace *t = replay(memo, path, format, err, err_size);
+    if (t)
+        return t;
+    t = new_trace(from_stdin ? "standard input" : path, err, err_size);
     if (!t)
         return NULL;
     int fd = from_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -304,7 +327,13 @@ struct vs_trace *vs_trace_open(const char *path, const char *format, char *err, 
         vs_trace_close(t);
         return NULL;
     }
-    return finish(t, vs_trace_stream_open_fd(&t->in, fd), format, err, err_size);
+    t = finish(t, vs_trace_stream_open_fd(&t->in, fd), format, err, err_size);
+    if (t && memo) {
+        struct vs_trace_info info = vs_trace_info(t);
+        vs__trace_memo_open(memo, &info, t->format);
+        t->memo = memo;
+    }
+    return t;
 }
 
 struct vs_trace *vs_trace_open_memory(const void *data, size_t size, const char *format, char *err,
@@ -317,7 +346,7 @@ struct vs_trace *vs_trace_open_memory(const void *data, size_t size, const char 
     return finish(t, vs_trace_stream_open_memory(&t->in, data, size), format, err, err_size);
 }
 
-long vs_trace_read(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
+static long decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
 {
     size_t k = t->first_len - t->first_pos;
     if (k > n)
@@ -340,6 +369,49 @@ long vs_trace_read(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
     return (long)k;
 }
 
+/* What is kept has come to its end, or this reader wants other blocks: the file again, up to where
+ * the reader is. */
+static bool go_on_in_file(struct vs_trace *t, size_t n)
+{
+    uint64_t left = t->delivered;
+    struct vs_trace_rec *rec = malloc(n * sizeof *rec);
+    int fd = rec ? open(t->name, O_RDONLY | O_CLOEXEC) : -1;
+    t->played = false;
+    t->delivered = 0;
+    t->in.begins = t->asked ? NULL : begins;
+    bool good = fd >= 0 && vs_trace_stream_open_fd(&t->in, fd) && begin(t, t->asked);
+    while (good && left) {
+        long got = decode(t, rec, left < n ? left : n);
+        good = got > 0;
+        left -= good ? (uint64_t)got : 0;
+    }
+    free(rec);
+    if (!good && !*t->error)
+        snprintf(t->error, sizeof t->error, "%s: cannot be read again", t->name);
+    t->failed = t->failed || !good;
+    return good;
+}
+
+long vs_trace_read(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
+{
+    if (t->played) {
+        long got = vs__trace_memo_read(t->memo, t->block, out, n, &t->info);
+        if (got >= 0) {
+            t->block++;
+            t->delivered += (uint64_t)got;
+            return got;
+        }
+        if (!go_on_in_file(t, n))
+            return -1;
+    }
+    long got = decode(t, out, n);
+    if (got >= 0 && t->memo) {
+        struct vs_trace_info info = vs_trace_info(t);
+        vs__trace_memo_keep(t->memo, t->block++, out, n, (size_t)got, &info);
+    }
+    return got;
+}
+
 const char *vs_trace_error(const struct vs_trace *t)
 {
     return t->error;
@@ -347,6 +419,8 @@ const char *vs_trace_error(const struct vs_trace *t)
 
 struct vs_trace_info vs_trace_info(const struct vs_trace *t)
 {
+    if (t->played)
+        return t->info;
     return (struct vs_trace_info){
         .format = t->format->name,
         .compression = vs_trace_stream_codec(&t->in),

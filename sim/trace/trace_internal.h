@@ -77,6 +77,12 @@ struct vs_trace {
     struct vs_trace_rec first[64];
     size_t first_pos;
     size_t first_len;
+    /* memo.h: where blocks are kept, and which is next; NULL: nowhere */
+    struct vs_trace_memo *memo;
+    size_t block;
+    bool played;               /* blocks come from the memo, `in` is not open */
+    const char *asked;         /* then: the format that was asked for; NULL: detected */
+    struct vs_trace_info info; /* then */
 };
 
 /* stream.c */
