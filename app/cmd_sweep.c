@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* sweep: points made of varied knobs, inputs, machines and seeds. */
+/* sweep: points made of varied knobs, inputs, machines and seeds. More lines than most: what a
+ * request says, and what becomes of it, in one file. */
 #define _GNU_SOURCE
 #include "cmd.h"
 
 #include "sweep/manifest.h"
 #include "sweep/stored.h"
+#include "sweep_cluster.h"
 #include "sweep_table.h"
 #include "virtsim/ending.h"
 
@@ -25,6 +27,9 @@ struct sweep_args {
     bool skip_impossible, print_manifest;
     double level;
     size_t part, parts; /* 1..parts; 0: all */
+    const char *slurm, *gather, *slurm_options;
+    uint64_t group;
+    bool partial;
     struct vs_pool *pool;
     struct metric_args metrics;
 };
@@ -39,7 +44,12 @@ enum {
     KEY_NAME,
     KEY_RESUME,
     KEY_INDEX,
-    KEY_CONFIDENCE
+    KEY_CONFIDENCE,
+    KEY_SLURM,
+    KEY_SLURM_OPTIONS,
+    KEY_GROUP,
+    KEY_GATHER,
+    KEY_PARTIAL
 };
 
 static const struct argp_option options[] = {
@@ -62,6 +72,15 @@ static const struct argp_option options[] = {
     {"resume", KEY_RESUME, "NAME", OPTION_ARG_OPTIONAL,
      "go on with a sweep of the database, as it stands there", 0},
     {"index", KEY_INDEX, "I/N", 0, "only the I-th of N parts of the points, for one task of many",
+     0},
+    {"slurm", KEY_SLURM, "DIR", 0,
+     "submit the sweep as a Slurm job array, with everything of it in this folder; again: what is "
+     "not done",
+     0},
+    {"group", KEY_GROUP, "N", 0, "points a task of --slurm (default 100)", 0},
+    {"slurm-options", KEY_SLURM_OPTIONS, "TEXT", 0, "more for sbatch, e.g. '--partition=x'", 0},
+    {"gather", KEY_GATHER, "DIR", 0, "merge the shards of --slurm into the database", 0},
+    {"partial", KEY_PARTIAL, NULL, 0, "with --gather: all there is, also behind what is not done",
      0},
     {"output", 'o', "FILE", 0, "the same as --db", 0},
     {"jobs", 'j', "N", 0, "worker processes (default 1)", 0},
@@ -235,6 +254,24 @@ static error_t option(int key, char *arg, struct argp_state *state)
     case KEY_INDEX:
         parse_part(a, arg);
         return 0;
+    case KEY_SLURM:
+        a->slurm = arg;
+        return 0;
+    case KEY_SLURM_OPTIONS:
+        a->slurm_options = arg;
+        return 0;
+    case KEY_GATHER:
+        a->gather = arg;
+        return 0;
+    case KEY_PARTIAL:
+        a->partial = true;
+        return 0;
+    case KEY_GROUP:
+        if (!vs_parse_number(arg, &a->group) || !a->group || a->group > VS_SWEEP_POINTS) {
+            vs_error(&a->r.errors, "--group %s: a number of points, 1..%u, is needed", arg,
+                     VS_SWEEP_POINTS);
+        }
+        return 0;
     case KEY_CONFIDENCE:
         a->level = strtod(arg, &end) / 100;
         if (end == arg || *end || !(a->level > 0 && a->level < 1)) {
@@ -368,7 +405,8 @@ static enum vs_status judge(struct sweep_args *a)
     if (!p->n_impossible) {
         return VS_OK;
     }
-    if (!a->skip_impossible || p->n_impossible == p->end - p->begin) {
+    /* a part of many may hold none that is possible */
+    if (!a->skip_impossible || (p->n_impossible == p->end - p->begin && !a->parts)) {
         vs_plan_refuse(p, &a->r.errors);
         return VS_E_INPUT;
     }
@@ -534,6 +572,42 @@ static enum vs_status check(struct sweep_args *a)
     return st;
 }
 
+/* The folder of a sweep on a cluster, named from the root: tasks run elsewhere. */
+static enum vs_status on_cluster(struct sweep_args *a, bool *started)
+{
+    char *text = vs_manifest_text(&a->s, a->skip_impossible, true), *folder = NULL, *db_path = NULL;
+    const char *named = a->slurm ? a->slurm : a->gather;
+    char *cwd = getcwd(NULL, 0);
+    bool good = text && cwd &&
+                asprintf(&folder, "%s%s%s", *named == '/' ? "" : cwd, *named == '/' ? "" : "/",
+                         named) >= 0 &&
+                asprintf(&db_path, "%s%s%s", *a->r.db == '/' ? "" : cwd, *a->r.db == '/' ? "" : "/",
+                         a->r.db) >= 0;
+    struct cluster c = {folder, text, db_path, a->slurm_options, a->group, a->jobs, a->partial};
+    struct vs_db *db = NULL;
+    enum vs_status st = good ? VS_OK : VS_E_NOMEM;
+    if (!st && a->slurm) {
+        st = cluster_look(&c, &a->r.errors);
+        st = st ? st : check(a);
+        st = st ? st : judge(a);
+        st = st ? st : cluster_submit(&c, &a->s, &a->r.errors);
+    } else if (!st) {
+        st = request_open(&a->r, st, true, &db);
+        st = st ? st : cluster_gather(&c, &a->s, db, &a->r.errors);
+        if (!st || st == VS_E_RUN) {
+            size_t n = vs_db_handle(db) ? vs_stored_count(db, a->s.name) : 0;
+            printf("%zu of %zu points of sweep %s are in %s\n", n, a->s.points, a->s.name, a->r.db);
+        }
+    }
+    *started = st == VS_E_RUN || st == VS_E_IO;
+    vs_db_close(db);
+    free(text);
+    free(cwd);
+    free(folder);
+    free(db_path);
+    return st;
+}
+
 int cmd_sweep(int argc, char **argv)
 {
     static const struct argp_child children[] = {
@@ -557,6 +631,10 @@ int cmd_sweep(int argc, char **argv)
         fputs(text ? text : "", stdout);
         free(text);
         return finish(&a, NULL, text ? VS_OK : VS_E_NOMEM, false);
+    }
+    if (!st && (a.slurm || a.gather)) {
+        st = on_cluster(&a, &started);
+        return finish(&a, NULL, st, started);
     }
     st = st ? st : check(&a);
     if (vs_ending_came()) {
