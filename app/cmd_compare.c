@@ -90,7 +90,7 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
         if (table) {
             char what[400];
             snprintf(what, sizeof what, "%s: %s", c.subject, c.metric);
-            out_short(o, what, 44);
+            out_text(o, what);
         } else {
             out_text(o, c.subject);
             out_text(o, c.metric);
@@ -117,6 +117,12 @@ static void print_rows(struct vs_db *db, const struct compare_args *a)
         }
     }
     sqlite3_finalize(st);
+    if (table) {
+        out_people(o,
+                   why ? "what documents simulation unit ratio verdict reason claim"
+                       : "what documents simulation unit ratio verdict claim",
+                   NULL);
+    }
     out_end(o, stdout);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* diff: what differs between two stored runs, and whether they can be compared at all. */
 #define _GNU_SOURCE
+#include "paper.h"
 #include "stored.h"
 
 #include <inttypes.h>
@@ -93,6 +94,9 @@ int cmd_diff(int argc, char **argv)
     }
     bool rows = !s.metrics.metrics.n; /* what was asked for, or all that differs */
     sqlite3_stmt *st = stored_query(db, rows_sql, s.run[0], s.run[1]);
+    if (s.format == OUT_TABLE) {
+        paper_page();
+    }
     struct out *o = rows ? out_begin(s.format, columns, 6) : NULL;
     while (vs_db_row(db, st)) {
         warn(st);

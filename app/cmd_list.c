@@ -2,6 +2,7 @@
 /* list: what there is to choose from. The generated docs are made of its markdown. */
 #define _GNU_SOURCE
 #include "cmd.h"
+#include "paper.h"
 
 #include "compare/compare.h"
 #include "home.h"
@@ -16,8 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LIST_WORDS 8u
+
 struct list {
-    const char *what, *of, *db; /* of: whose programs */
+    const char *what, *db;
+    const char *word[LIST_WORDS]; /* that a row is found by; of programs the first is whose */
+    size_t n_words;
     enum out_format format;
     struct out *o;
     bool damaged; /* the database cannot be read */
@@ -321,7 +326,7 @@ static void rows_of(struct list *l, struct vs_db *db, const char *sql, const cha
             } else if (sqlite3_column_type(st, i) == SQLITE_FLOAT) {
                 out_real(l->o, sqlite3_column_double(st, i), 3);
             } else {
-                out_short(l->o, (const char *)sqlite3_column_text(st, i), 64);
+                out_text(l->o, (const char *)sqlite3_column_text(st, i));
             }
         }
     }
@@ -335,8 +340,9 @@ static void rows_of(struct list *l, struct vs_db *db, const char *sql, const cha
 
 static void runs(struct list *l)
 {
-    static const char *const columns[] = {"run",          "command", "workload", "machine", "seed",
-                                          "simulated_ms", "point",   "started",  "options"};
+    static const char *const columns[] = {"run",     "command",      "workload", "machine",
+                                          "seed",    "simulated_ms", "point",    "started",
+                                          "options", "made_with"};
     char err[5200];
     struct vs_db *db = NULL;
     if (vs_db_open(l->db, false, &db, err, sizeof err)) {
@@ -348,8 +354,10 @@ static void runs(struct list *l)
         "SELECT run, command, workload, machine, seed, (end_ps - roi_ps) / 1e9, point, "
         "coalesce((SELECT value FROM provenance p WHERE p.run = r.run AND key = 'started'), "
         "''), coalesce((SELECT group_concat(option || '=' || value, ' ') FROM run_option o WHERE "
-        "o.run = r.run), '') FROM run r ORDER BY run",
-        columns, 9);
+        "o.run = r.run), ''), trim(point || ' ' || coalesce((SELECT group_concat(option || '=' || "
+        "value, ' ') FROM run_option o WHERE o.run = r.run AND option <> 'roi'), '')) FROM run r "
+        "ORDER BY run",
+        columns, l->format == OUT_TABLE ? 10 : 9);
 }
 
 static void claims(struct list *l)
@@ -371,17 +379,33 @@ static void claims(struct list *l)
 
 static void programs(struct list *l)
 {
-    l->o = list_programs(l->format, l->of, &l->errors);
+    l->o = list_programs(l->format, l->n_words ? l->word[0] : NULL, &l->errors);
+    if (l->n_words) { /* what is left finds rows */
+        memmove(l->word, l->word + 1, --l->n_words * sizeof *l->word);
+    }
 }
 
+/* What a table for people shows of each kind, in the order in which they ask; all of it is in the
+ * other formats, and where one thing is listed. */
 static const struct {
     const char *name;
     void (*print)(struct list *l);
-} kinds[] = {{"runs", runs},           {"machines", machines},     {"borrows", borrows},
-             {"workloads", workloads}, {"parameters", parameters}, {"knobs", knobs},
-             {"accounts", accounts},   {"counters", counters},     {"operations", operations},
-             {"formats", formats},     {"requests", requests},     {"claims", claims},
-             {"programs", programs}};
+    const char *people;
+} kinds[] = {
+    {"runs", runs, "run workload machine made_with simulated_ms"},
+    {"machines", machines, "machine description calibrated_to"},
+    {"borrows", borrows, "machine knob value unit from"},
+    {"workloads", workloads, "workload description vcpus"},
+    {"parameters", parameters, "workload parameter meaning default unit"},
+    {"knobs", knobs, "knob meaning default unit"},
+    {"accounts", accounts, "account meaning kind"},
+    {"counters", counters, "counter meaning unit"},
+    {"operations", operations, NULL},
+    {"formats", formats, "format description files detected"},
+    {"requests", requests, "request meaning method machines"},
+    {"claims", claims, "subject metric low high unit claim"},
+    {"programs", programs, NULL},
+};
 #define N (sizeof kinds / sizeof kinds[0])
 
 enum { KEY_DB = 256, KEY_FORMAT };
@@ -399,18 +423,47 @@ static error_t option(int key, char *arg, struct argp_state *state)
         }
         return 0;
     case ARGP_KEY_ARG:
-        if (l->what && !strcmp(l->what, "programs") && !l->of) {
-            l->of = arg;
-            return 0;
+        if (!l->what) {
+            l->what = arg;
+        } else if (l->n_words < LIST_WORDS) {
+            l->word[l->n_words++] = arg;
+        } else {
+            vs_error(&l->errors, "'%s': at most %u words find rows", arg, LIST_WORDS);
         }
-        if (l->what) {
-            vs_error(&l->errors, "'%s': one kind of thing at a time, '%s' is given already", arg,
-                     l->what);
-        }
-        l->what = l->what ? l->what : arg;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* The rows that were asked for; names that the words may have meant when there is none. */
+static void show(struct list *l, const char *kind, const char *people)
+{
+    size_t all = l->o ? out_names(l->o, NULL, 0) : 0;
+    const char **names = malloc((all ? all : 1) * sizeof *names);
+    char hint[VS_SUGGEST], rest[200];
+    if (names && l->o && l->n_words) {
+        (void)out_names(l->o, names, all);
+        snprintf(rest, sizeof rest, "'virtsim list %s' lists them all", kind);
+        vs_suggest(l->word[0], names, all, rest, hint, sizeof hint);
+    }
+    if (l->o && l->n_words && !out_filter(l->o, l->word, l->n_words) && !l->errors.n) {
+        vs_error(&l->errors, "list %s %s%s: nothing of them is called so or says so; %s", kind,
+                 l->word[0], l->n_words > 1 ? " ..." : "", hint);
+    }
+    free(names);
+    if (l->o && people) {
+        snprintf(rest, sizeof rest,
+                 "'virtsim list %s WORD...' finds some by their names or texts; one alone, and "
+                 "--format csv, say all that is known",
+                 kind);
+        out_people(l->o, people, l->n_words ? NULL : rest);
+    }
+    if (l->format == OUT_TABLE && !l->errors.n) {
+        paper_page();
+    }
+    if (!l->errors.n || !l->n_words) {
+        out_end(l->o, stdout);
     }
 }
 
@@ -421,15 +474,16 @@ int cmd_list(int argc, char **argv)
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
-    static const struct argp a = {
-        options,
-        option,
-        "runs|machines|borrows|workloads|parameters|knobs|accounts|"
-        "counters|operations|formats|requests|claims|programs\nprograms HYPERVISOR",
-        "Lists what there is.",
-        NULL,
-        NULL,
-        NULL};
+    static const struct argp a = {options,
+                                  option,
+                                  "runs|machines|borrows|workloads|parameters|knobs|accounts|"
+                                  "counters|operations|formats|requests|claims [WORD...]\nprograms "
+                                  "[HYPERVISOR [WORD...]]",
+                                  "Lists what there is: all of a kind, or what the words find in "
+                                  "names (by their parts first) and texts.",
+                                  NULL,
+                                  NULL,
+                                  NULL};
     struct list l = {.db = DEFAULT_DB};
     parse(&a, argc, argv, &l);
     const char *names[N];
@@ -456,6 +510,6 @@ int cmd_list(int argc, char **argv)
         return report(&l.errors, VS_E_INPUT, false);
     }
     kinds[i].print(&l);
-    out_end(l.o, stdout);
+    show(&l, kinds[i].name, kinds[i].people);
     return report(&l.errors, l.errors.n ? VS_E_INPUT : VS_OK, l.damaged);
 }

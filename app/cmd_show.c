@@ -2,6 +2,7 @@
 /* show: a stored run again. Every format has the same rows; the table for people leaves out what is
  * 0 and gathers what is small. */
 #define _GNU_SOURCE
+#include "paper.h"
 #include "stored.h"
 
 #include <inttypes.h>
@@ -9,37 +10,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "warmup=100000 roi=warmup"; "" without options. */
-static void print_options(struct vs_db *db, int64_t run)
-{
-    sqlite3_stmt *st = stored_query(
-        db, "SELECT option || '=' || value FROM run_option WHERE run = ? ORDER BY option", run, 0);
-    bool any = false;
-    while (vs_db_row(db, st)) {
-        printf("%s%s", any ? " " : "options: ", stored_text(st, 0));
-        any = true;
-    }
-    sqlite3_finalize(st);
-    fputs(any ? "\n" : "", stdout);
-}
-
+/* "run 1: run gups on skylake_sp_kvm, seed 1, 138.272 ms simulated", and its options. */
 static void print_head(struct vs_db *db, int64_t run)
 {
     sqlite3_stmt *st = stored_query(
         db,
-        "SELECT command, workload, machine, seed, end_ps - roi_ps, point, (SELECT count(*) "
-        "FROM knob k WHERE k.run = r.run AND evidence = 'assumed'), (SELECT count(*) FROM "
-        "knob k WHERE k.run = r.run) FROM run r WHERE run = ?",
+        "SELECT command, workload, machine, seed, end_ps - roi_ps, point, coalesce((SELECT "
+        "group_concat(option || '=' || value, ' ') FROM (SELECT option, value FROM run_option o "
+        "WHERE o.run = r.run ORDER BY option)), '') FROM run r WHERE run = ?",
         run, 0);
     if (vs_db_row(db, st)) {
-        char t[40];
-        printf("run %" PRId64 ": %s %s on %s, seed %s, %s simulated%s%s\n", run, stored_text(st, 0),
-               stored_text(st, 1), stored_text(st, 2), stored_text(st, 3),
-               out_time((uint64_t)sqlite3_column_int64(st, 4), t, sizeof t),
-               *stored_text(st, 5) ? ", " : "", stored_text(st, 5));
+        char t[40], line[4096];
+        const char *point = stored_text(st, 5), *options = stored_text(st, 6);
+        snprintf(line, sizeof line, "run %" PRId64 ": %s %s on %s, seed %s, %s simulated%s%s", run,
+                 stored_text(st, 0), stored_text(st, 1), stored_text(st, 2), stored_text(st, 3),
+                 out_time((uint64_t)sqlite3_column_int64(st, 4), t, sizeof t), *point ? ", " : "",
+                 point);
+        paper_line(line);
+        snprintf(line, sizeof line, "options: %s", options);
+        if (*options) {
+            paper_line(line);
+        }
     }
     sqlite3_finalize(st);
-    print_options(db, run);
 }
 
 /* A time below 0 takes back what another row counts twice: databases of before have such rows. */
@@ -113,7 +106,8 @@ static void print_time(struct vs_db *db, int64_t run)
     }
     rest_end(o, vcpu, &rest);
     sqlite3_finalize(st);
-    puts("\nwhere the vCPUs' time went (every charge on the line):");
+    puts("");
+    paper_line("where the vCPUs' time went (every charge on the line):");
     out_end(o, stdout);
 }
 
@@ -124,18 +118,24 @@ static void print_ops(struct vs_db *db, int64_t run)
         "SELECT actor, op, n, total_ps, min_ps, max_ps, p50_ps, p90_ps, p99_ps FROM op WHERE run = "
         "? AND op <> 'timeline' ORDER BY actor, total_ps DESC",
         run, 0);
-    static const char *const columns[] = {"actor",  "op",     "n",      "total_ps", "mean_ns",
-                                          "min_ns", "p50_ns", "p90_ns", "p99_ns",   "max_ns"};
-    static const int at[] = {4, 6, 7, 8, 5};
-    struct out *o = out_begin(OUT_TABLE, columns, 10);
+    static const char *const columns[] = {"op", "n", "mean_ns", "p50_ns", "p99_ns", "max_ns"};
+    static const int at[] = {6, 8, 5};
+    char actor[128] = "", name[160];
+    struct out *o = out_begin(OUT_TABLE, columns, 6);
     while (vs_db_row(db, st)) {
         int64_t n = sqlite3_column_int64(st, 2);
-        out_text(o, stored_text(st, 0));
-        out_text(o, stored_text(st, 1));
+        if (strcmp(actor, stored_text(st, 0)) != 0) { /* a line of its own */
+            snprintf(actor, sizeof actor, "%s", stored_text(st, 0));
+            out_text(o, actor);
+            for (int i = 0; i < 5; i++) {
+                out_none(o);
+            }
+        }
+        snprintf(name, sizeof name, "  %s", stored_text(st, 1));
+        out_text(o, name);
         out_int(o, n);
-        out_int(o, sqlite3_column_int64(st, 3));
         out_real(o, n ? sqlite3_column_double(st, 3) / (double)n / 1e3 : NAN, 2);
-        for (int i = 0; i < 5; i++) {
+        for (int i = 0; i < 3; i++) {
             out_real(o, n ? sqlite3_column_double(st, at[i]) / 1e3 : NAN, 2);
         }
     }
@@ -226,8 +226,10 @@ int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counte
         print_rows(db, run, format);
         return unread(db, EXIT_DONE);
     }
+    paper_page();
     print_head(db, run);
-    puts("\noperations (they may overlap; nested ones are part of their parents):");
+    puts("");
+    paper_line("operations (they may overlap; nested ones are part of their parents):");
     print_ops(db, run);
     print_time(db, run);
     if (counters) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cmd.h"
+#include "paper.h"
 
 #include "lua/watch.h"
 #include "machine/platform.h"
@@ -53,7 +54,9 @@ static void close_output(void)
 {
     bool bad = ferror(stdout) != 0;
     errno = 0;
-    if (fclose(stdout) || bad) {
+    bool unwritten = fclose(stdout) != 0;
+    paper_end();
+    if (unwritten || bad) {
         fprintf(stderr, "virtsim: cannot write the output%s%s\n", errno ? ": " : "",
                 errno ? strerror(errno) : "");
         _exit(status_at_end ? status_at_end : EXIT_RUNTIME);

@@ -1,26 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "out.h"
+#define _GNU_SOURCE
+#include "out_impl.h"
+
+#include "paper.h"
 
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct cell {
-    char *text;
-    double number;
-    bool is_number, exact;
-    int64_t integer;
-};
-
-struct out {
-    enum out_format format;
-    const char *const *columns;
-    size_t n_columns;
-    struct cell *cell;
-    size_t n, cap;
-};
 
 bool out_parse(const char *text, enum out_format *format)
 {
@@ -67,16 +55,6 @@ static char *copy(const char *s)
     return c ? memcpy(c, s, n) : NULL;
 }
 
-/* Columns on a terminal: code points, not bytes. */
-static size_t width(const char *s)
-{
-    size_t n = 0;
-    for (; *s; s++) {
-        n += ((unsigned char)*s & 0xc0) != 0x80;
-    }
-    return n;
-}
-
 /* A bar would end a markdown cell. */
 static char *copy_escaped(const char *s)
 {
@@ -97,24 +75,6 @@ void out_text(struct out *o, const char *cell)
 {
     const char *text = cell ? cell : "";
     add(o, (struct cell){.text = o->format == OUT_MARKDOWN ? copy_escaped(text) : copy(text)});
-}
-
-void out_short(struct out *o, const char *cell, size_t most)
-{
-    char text[256];
-    const char *s = cell ? cell : "";
-    if (o->format == OUT_TABLE && width(s) > most && most < sizeof text) {
-        size_t bytes = 0;
-        for (size_t n = 0; n + 1 < most && bytes + 8 < sizeof text; n++) {
-            do { /* whole code points */
-                text[bytes] = s[bytes];
-                bytes++;
-            } while (((unsigned char)s[bytes] & 0xc0) == 0x80);
-        }
-        memcpy(text + bytes, "\u2026", sizeof "\u2026");
-        s = text;
-    }
-    out_text(o, s);
 }
 
 void out_int(struct out *o, int64_t v)
@@ -139,38 +99,27 @@ void out_none(struct out *o)
     out_real(o, NAN, 0);
 }
 
-static void print_padded(FILE *f, const char *s, size_t to, bool right)
-{
-    size_t pad = to > width(s) ? to - width(s) : 0;
-    fprintf(f, "%*s%s%*s", right ? (int)pad : 0, "", s, right ? 0 : (int)pad, "");
-}
-
-static void print_table(const struct out *o, FILE *f, bool markdown)
+static void print_markdown(const struct out *o, FILE *f)
 {
     size_t *w = calloc(o->n_columns, sizeof *w);
     for (size_t i = 0; w && i < o->n + o->n_columns; i++) {
         const char *s = i < o->n_columns ? o->columns[i] : o->cell[i - o->n_columns].text;
-        size_t len = width(s ? s : "");
+        size_t len = paper_columns(s ? s : "");
         w[i % o->n_columns] = len > w[i % o->n_columns] ? len : w[i % o->n_columns];
     }
-    size_t rows = o->n / o->n_columns;
-    for (size_t r = 0; w && r <= rows; r++) {
-        fputs(markdown ? "| " : "", f);
-        for (size_t c = 0; c < o->n_columns; c++) {
-            const struct cell *x = r      ? &o->cell[(r - 1) * o->n_columns + c]
-                                   : rows ? &o->cell[c]
-                                          : NULL;
-            const char *s = r && x ? x->text : o->columns[c];
-            bool last = c + 1 == o->n_columns;
-            print_padded(f, s ? s : "", last && !markdown && !(x && x->is_number) ? 0 : w[c],
-                         x && x->is_number);
-            fputs(markdown ? (last ? " |" : " | ") : last ? "" : "  ", f);
+    for (size_t i = 0; w && i < o->n + o->n_columns; i++) {
+        size_t c = i % o->n_columns;
+        const struct cell *x = i >= o->n_columns ? &o->cell[i - o->n_columns]
+                               : o->n            ? &o->cell[c]
+                                                 : NULL;
+        const char *s = i < o->n_columns ? o->columns[c] : x->text;
+        int pad = (int)(w[c] - paper_columns(s ? s : ""));
+        bool right = x && x->is_number;
+        fprintf(f, "%s%*s%s%*s%s", c ? "" : "| ", right ? pad : 0, "", s ? s : "", right ? 0 : pad,
+                "", c + 1 == o->n_columns ? " |\n" : " | ");
+        for (size_t k = 0; i + 1 == o->n_columns && k <= o->n_columns; k++) {
+            fputs(k == o->n_columns ? "\n" : k ? " --- |" : "| --- |", f);
         }
-        fputc('\n', f);
-        for (size_t c = 0; markdown && !r && c < o->n_columns; c++) {
-            fputs(c ? " --- |" : "| --- |", f);
-        }
-        fputs(markdown && !r ? "\n" : "", f);
     }
     free(w);
 }
@@ -222,6 +171,74 @@ static void print_json(const struct out *o, FILE *f)
     cJSON_Delete(rows);
 }
 
+void out_people(struct out *o, const char *columns, const char *rest)
+{
+    o->people = columns;
+    o->rest = rest;
+}
+
+/* How well a word finds a row: 1 a part of its name, 2 how a part begins, 3 inside its name, 4 in
+ * another text of it, 5 not at all. */
+static unsigned finds(const struct out *o, size_t row, const char *word)
+{
+    const struct cell *cell = &o->cell[row * o->n_columns];
+    size_t n = strlen(word);
+    const char *name = cell[0].text ? cell[0].text : "";
+    unsigned best = 5;
+    for (const char *at = strcasestr(name, word); at; at = strcasestr(at + 1, word)) {
+        bool begins = at == name || strchr("./", at[-1]), ends = !at[n] || strchr("./", at[n]);
+        unsigned one = begins && ends ? 1 : begins ? 2 : 3;
+        best = one < best ? one : best;
+    }
+    for (size_t c = 1; best == 5 && c < o->n_columns; c++) {
+        if (cell[c].text && !cell[c].is_number && strcasestr(cell[c].text, word)) {
+            best = 4;
+        }
+    }
+    return best;
+}
+
+size_t out_names(const struct out *o, const char **name, size_t n)
+{
+    size_t rows = o->n / o->n_columns;
+    for (size_t r = 0; r < rows && r < n; r++) {
+        const char *text = o->cell[r * o->n_columns].text;
+        name[r] = text ? text : "";
+    }
+    return rows;
+}
+
+size_t out_filter(struct out *o, const char *const *words, size_t n)
+{
+    size_t rows = o->n / o->n_columns, kept = 0;
+    unsigned best = 5;
+    unsigned *how = calloc(rows ? rows : 1, sizeof *how);
+    for (size_t r = 0; how && r < rows; r++) {
+        for (size_t i = 0; i < n; i++) {
+            unsigned one = finds(o, r, words[i]);
+            how[r] = one > how[r] ? one : how[r];
+        }
+        best = how[r] < best ? how[r] : best;
+    }
+    for (size_t r = 0; how && r < rows; r++) {
+        bool keep = how[r] <= best && how[r] < 5;
+        for (size_t c = 0; c < o->n_columns; c++) {
+            struct cell *from = &o->cell[r * o->n_columns + c];
+            if (keep) {
+                o->cell[kept * o->n_columns + c] = *from;
+            } else {
+                free(from->text);
+            }
+        }
+        kept += keep;
+    }
+    if (how) {
+        o->n = kept * o->n_columns;
+    }
+    free(how);
+    return kept;
+}
+
 void out_end(struct out *o, FILE *f)
 {
     if (!o) {
@@ -229,8 +246,10 @@ void out_end(struct out *o, FILE *f)
     }
     switch (o->format) {
     case OUT_TABLE:
+        layout_table(o, f);
+        break;
     case OUT_MARKDOWN:
-        print_table(o, f, o->format == OUT_MARKDOWN);
+        print_markdown(o, f);
         break;
     case OUT_JSON:
         print_json(o, f);

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "points.h"
 
+#include "paper.h"
 #include "sweep/student.h"
 
 #include <inttypes.h>
@@ -396,6 +397,9 @@ static int64_t print_shown(struct vs_db *db, int64_t first, int64_t last,
     size_t n = name_columns(&c, m, list, names);
     for (size_t i = 0; i < n; i++) {
         heads[i] = names[i];
+    }
+    if (format == OUT_TABLE) {
+        paper_page();
     }
     struct out *o = out_begin(format, heads, n);
     int64_t rows = list && list->seeds > 1 ? print_spreads(db, o, &c, m, list, found)

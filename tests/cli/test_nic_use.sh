@@ -47,13 +47,13 @@ refused "larger ones arrive" 2 "1..2006" "$VIRTSIM" run workloads/udp_echo.lua -
 refused "larger ones are sent" 2 "2006" "$VIRTSIM" run workloads/udp_echo.lua --set workload.bytes=2007 --db "$db"
 printf 'guest(function(cpu) cpu:send { bytes = 2007 } end)\n' >"$work/send.lua"
 refused "larger ones are sent by a program" 1 "1..2006" "$VIRTSIM" run "$work/send.lua" --db "$db"
-"$VIRTSIM" list knobs >"$work/knobs"
+"$VIRTSIM" list knobs --format csv >"$work/knobs"
 equal "the bounds say so" 1 "$(grep -c 'nic.traffic.bytes.*1\.\.2006' "$work/knobs")"
 refused "a ring of 9" 2 "a multiple of 8" "$VIRTSIM" run workloads/udp_echo.lua --set nic.ring.descriptors=9 --db "$db"
 
 # every number of NIC, link and IOMMU works at both of its bounds
 echo="run workloads/udp_echo.lua --set workload.packets=40 --set workload.warmup=0 --quiet --db $db"
-sed -n 's/^\(nic\|pcie\|iommu\)\(\.[a-z0-9_.]*\) .* \([0-9][0-9]*\)\.\.\([0-9][0-9]*\) .*/\1\2 \3 \4/p' "$work/knobs" >"$work/bounds"
+sed -n 's/^\(nic\|pcie\|iommu\)\(\.[a-z0-9_.]*\),[^,]*,\([0-9][0-9]*\)\.\.\([0-9][0-9]*\),.*/\1\2 \3 \4/p' "$work/knobs" >"$work/bounds"
 ok "they are listed" test "$(wc -l <"$work/bounds")" -gt 30
 while read -r knob low high; do
     for value in "$low" "$high"; do

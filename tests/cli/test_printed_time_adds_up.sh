@@ -4,6 +4,7 @@
 # the tree of explain. Nothing is printed, or left out, that takes time back.
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/t.db
+export COLUMNS=250 # a row is a line
 
 # adds_up "what" ROWS FILE: 100 % for each of so many time lines, as far as two decimals say
 adds_up() {

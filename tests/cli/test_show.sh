@@ -87,7 +87,7 @@ equal "diff names the knob that was set" "knob,,ept.l2_tlb.entries,1536,768," \
     "$("$VIRTSIM" diff 1 2 --db "$db" --format csv | grep '^knob')"
 refused "diff of a run that is not there" 2 "no run 9" "$VIRTSIM" diff 1 9 --db "$db"
 refused "show needs a number" 2 "run number" "$VIRTSIM" show one --db "$db"
-refused "one kind of list at a time" 2 "one kind" "$VIRTSIM" list runs knobs --db "$db"
+refused "one kind of list at a time: what follows finds rows" 2 "nothing of them is called so" "$VIRTSIM" list machines knobs --db "$db"
 
 # formats: the same cells
 for what in knobs accounts operations machines claims; do
