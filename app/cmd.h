@@ -4,13 +4,14 @@
 #define VIRTSIM_APP_CMD_H
 
 #include "out.h"
+#include "progress.h"
 #include "session.h"
 
 #include <argp.h>
 
 enum { EXIT_DONE = 0, EXIT_RUNTIME = 1, EXIT_REQUEST = 2 };
 
-#define DEFAULT_DB "results/virtsim.db"
+#define DEFAULT_DB "results/virtsim.db" /* for help texts; usual_db() is the one */
 #define REQUEST_SETS 256
 #define REQUEST_FURTHER 63
 
@@ -38,6 +39,8 @@ int cmd_plot(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_db(int argc, char **argv);
 
+/* The database of a command without --db: $VIRTSIM_DB, else DEFAULT_DB. */
+const char *usual_db(void);
 void request_init(struct request *r, int argc, char **argv);
 /* The shared options as an argp child parser; input is struct request *. */
 extern const struct argp request_argp;
@@ -50,6 +53,8 @@ void request_warn_idle(const struct vs_session *s);
  * but what is wrong with the database belongs to its report. `so_far`, or what is wrong. */
 enum vs_status request_open(struct request *r, enum vs_status so_far, bool create,
                             struct vs_db **db);
+/* Says where the database is that request_open was to make, once it is there. */
+void request_announce(void);
 void request_free(struct request *r);
 
 /* What is running, for messages: none advises to do what was just done. */
@@ -58,10 +63,6 @@ void message_command(int argc, char **argv);
 void message(const char *text);
 /* Prints every collected mistake ("virtsim: ..."), frees the list, returns the status for exit. */
 int report(struct vs_errors *errors, enum vs_status status, bool started);
-/* Progress on a terminal's stderr, silent in a pipe; `what` and a percentage when total is known.
- */
-int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses);
-void progress_clear(void);
 /* Ends the process whatever Lua does (vs_watch_at_last): says the line, removes what is not whole.
  */
 void last_resort(const char *line, size_t bytes, bool started);

@@ -65,11 +65,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 static void show_progress(void *ctx, size_t done, size_t all, double seconds)
 {
     (void)ctx;
-    if (isatty(STDERR_FILENO)) {
-        fprintf(stderr, "\r\033[K%zu of %zu experiments, %.0f s left", done, all,
-                seconds / (double)done * (double)(all - done));
-        fputs(done == all ? "\r\033[K" : "", stderr);
-    }
+    progress_of(done, all, "experiments", seconds);
 }
 
 static void print_rows(struct vs_db *db, const struct compare_args *a)
@@ -173,7 +169,7 @@ static enum vs_status write_page(struct vs_db *db, struct compare_args *a, enum 
 int cmd_compare(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
+        {"db", KEY_DB, "FILE", 0, "results database (default $VIRTSIM_DB, else " DEFAULT_DB ")", 0},
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {"domain", KEY_DOMAIN, "D", 0, "exit, translation, iommu, nic, interrupt, ... only", 0},
         {"no-run", KEY_NO_RUN, NULL, 0, "use stored runs only", 0},
@@ -193,7 +189,7 @@ int cmd_compare(int argc, char **argv)
                                   NULL,
                                   NULL,
                                   NULL};
-    struct compare_args a = {.o = {.jobs = 2, .db_path = DEFAULT_DB, .progress = show_progress}};
+    struct compare_args a = {.o = {.jobs = 2, .db_path = usual_db(), .progress = show_progress}};
     a.o.argv = "virtsim compare";
     parse(&p, argc, argv, &a);
     char err[5200];

@@ -470,7 +470,8 @@ static void show(struct list *l, const char *kind, const char *people)
 int cmd_list(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        {"db", KEY_DB, "FILE", 0, "results database, for runs (default " DEFAULT_DB ")", 0},
+        {"db", KEY_DB, "FILE", 0,
+         "results database, for runs (default $VIRTSIM_DB, else " DEFAULT_DB ")", 0},
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
@@ -484,7 +485,7 @@ int cmd_list(int argc, char **argv)
                                   NULL,
                                   NULL,
                                   NULL};
-    struct list l = {.db = DEFAULT_DB};
+    struct list l = {.db = usual_db()};
     parse(&a, argc, argv, &l);
     const char *names[N];
     size_t i = 0;

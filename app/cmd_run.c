@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* run and replay: one workload or trace on one machine, once or for several seeds. */
 #define _GNU_SOURCE
+#include "paper.h"
 #include "points.h"
 
 #include <inttypes.h>
@@ -143,11 +144,13 @@ static int run_seeds(struct run_args *a, struct vs_session *prepared, struct vs_
     }
     int status = print_run(db, run, r->format, r->no_store);
     if (!status && r->format == OUT_TABLE && !r->no_store) {
-        printf("\nstored as run %" PRId64 " in %s; 'virtsim show %" PRId64, run, r->db, run);
-        if (strcmp(r->db, DEFAULT_DB) != 0) {
-            printf(strchr(r->db, ' ') ? " --db \"%s\"" : " --db %s", r->db);
-        }
-        printf("' adds the counters\n");
+        bool usual = !strcmp(r->db, usual_db());
+        const char *quote = strchr(r->db, ' ') ? "\"" : "";
+        puts("");
+        paper_printf("stored as run %" PRId64 " in %s; 'virtsim show %" PRId64 "%s%s%s%s' adds the "
+                     "counters",
+                     run, r->db, run, usual ? "" : " --db ", usual ? "" : quote, usual ? "" : r->db,
+                     usual ? "" : quote);
     }
     return status;
 }

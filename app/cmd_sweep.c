@@ -8,6 +8,8 @@
 #include "sweep/stored.h"
 #include "sweep_cluster.h"
 #include "sweep_table.h"
+
+#include "paper.h"
 #include "virtsim/ending.h"
 
 #include <inttypes.h>
@@ -289,11 +291,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
 
 static void show_progress(void *ctx, size_t done, size_t all, double seconds)
 {
-    if (isatty(STDERR_FILENO)) {
-        fprintf(stderr, "\r\033[K%zu of %zu points%s, %.0f s left", done, all,
-                ctx ? (const char *)ctx : "", seconds / (double)done * (double)(all - done));
-        fputs(done == all ? "\r\033[K" : "", stderr);
-    }
+    char what[100];
+    snprintf(what, sizeof what, "points%s", ctx ? (const char *)ctx : "");
+    progress_of(done, all, what, seconds);
 }
 
 /* The command that goes on with this sweep. */
@@ -309,8 +309,8 @@ static void say_stopped(const struct sweep_args *a, struct vs_db *db)
 {
     size_t n = db && vs_db_handle(db) ? vs_stored_count(db, a->s.name) : 0;
     progress_clear();
-    fprintf(stderr, "%svirtsim: stopped: %zu of %zu points are stored in %s; ",
-            isatty(STDERR_FILENO) ? "\r\033[K" : "", n, a->plan.end - a->plan.begin, a->r.db);
+    fprintf(stderr, "virtsim: stopped: %zu of %zu points are stored in %s; ", n,
+            a->plan.end - a->plan.begin, a->r.db);
     print_how_to_go_on(a);
 }
 
@@ -451,6 +451,9 @@ static enum vs_status run_new(struct sweep_args *a, struct vs_db *db)
     }
     if (!st) {
         say_known(a);
+        if (!a->r.quiet) {
+            progress_of(0, p->n_new, "points", 0);
+        }
         st = vs_stored_run(p, a->pool, db, stored ? NULL : text, a->r.quiet ? NULL : show_progress,
                            NULL, &a->r.errors);
     }
@@ -462,14 +465,16 @@ static enum vs_status run_new(struct sweep_args *a, struct vs_db *db)
 static void print_summary(const struct sweep_args *a, size_t rows)
 {
     const struct vs_plan *p = &a->plan;
-    printf("\n%zu of %zu points stored in %s", rows, p->end - p->begin, a->r.db);
+    char before[64] = "", impossible[64] = "";
     if (p->n_stored) {
-        printf("; %zu were there before", p->n_stored);
+        snprintf(before, sizeof before, "; %zu were there before", p->n_stored);
     }
     if (p->n_impossible) {
-        printf("; %zu are impossible", p->n_impossible);
+        snprintf(impossible, sizeof impossible, "; %zu are impossible", p->n_impossible);
     }
-    printf("; sweep %s\n", a->s.name);
+    puts("");
+    paper_printf("%zu of %zu points stored in %s%s%s; sweep %s", rows, p->end - p->begin, a->r.db,
+                 before, impossible, a->s.name);
 }
 
 /* Runs, stores and prints; started: simulated time began. */
@@ -525,9 +530,10 @@ static enum vs_status dry_run(struct sweep_args *a)
     if (!st) {
         sweep_points(&a->plan, a->r.format);
         if (a->r.format == OUT_TABLE) {
-            printf("\n%zu points: %zu to be run, %zu stored, %zu impossible\n",
-                   a->plan.end - a->plan.begin, a->plan.n_new, a->plan.n_stored,
-                   a->plan.n_impossible);
+            puts("");
+            paper_printf("%zu points: %zu to be run, %zu stored, %zu impossible",
+                         a->plan.end - a->plan.begin, a->plan.n_new, a->plan.n_stored,
+                         a->plan.n_impossible);
         }
         st = judge(a);
     }

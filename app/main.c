@@ -5,6 +5,7 @@
 #include "lua/watch.h"
 #include "machine/platform.h"
 #include "renames.h"
+#include "sweep/pool.h"
 #include "virtsim/ending.h"
 #include "virtsim/version.h"
 
@@ -97,6 +98,8 @@ int main(int argc, char **argv)
     vs_knobs_renamed_by(vs_renamed_knob);
     vs_operations();
     vs_db_renamed_by(vs_renames);
+    vs_db_waits_by(progress_waiting);
+    vs_pool_waits_by(progress_waiting);
     if (atexit(close_output)) {
         return EXIT_RUNTIME;
     }

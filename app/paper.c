@@ -7,6 +7,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,9 +136,25 @@ void paper_line(const char *text)
     do {
         const char *line = next;
         size_t n = paper_fold(line, paper_width(), &next);
+        if (line[n] && line[n] != ' ') { /* a path longer than the paper stays whole */
+            n += strcspn(line + n, " ");
+            next = line + n + strspn(line + n, " ");
+        }
         printf("%.*s\n", (int)n, line);
     } while (*next);
     free(shown);
+}
+
+void paper_printf(const char *format, ...)
+{
+    char *line = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    if (vasprintf(&line, format, arguments) >= 0) {
+        paper_line(line);
+        free(line);
+    }
+    va_end(arguments);
 }
 
 const char *paper_text(const char *text)

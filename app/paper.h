@@ -6,6 +6,8 @@
 #ifndef VIRTSIM_APP_PAPER_H
 #define VIRTSIM_APP_PAPER_H
 
+#include "virtsim/units.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,8 +20,9 @@ size_t paper_columns(const char *text);
 /* How many bytes of the text go into a line of so many columns, cut at a blank where there is one,
  * else behind punctuation, else anywhere; *next begins the rest. */
 size_t paper_fold(const char *text, size_t columns, const char **next);
-/* Prints a line, folded where it is too wide. */
+/* Prints a line of prose, folded at blanks where it is too wide. */
 void paper_line(const char *text);
+void paper_printf(const char *format, ...) VS_PRINTF(1, 2);
 /* The text in what the locale shows: itself, or ASCII in a buffer that the next call reuses. */
 const char *paper_text(const char *text);
 /* What begins and ends a heading on a terminal: "" where NO_COLOR is set or there is none. */

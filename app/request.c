@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SEEDS_MAX 1000000u
@@ -55,7 +55,7 @@ static const struct argp_option options[] = {
     {"elf", KEY_ELF, "FILE[@0xBASE]", 0,
      "the traced program, for symbols and lines of top; means --where, too; may be repeated", 0},
     {"epoch", KEY_EPOCH, "TIME", 0, "counters over simulated time, e.g. 100us", 0},
-    {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
+    {"db", KEY_DB, "FILE", 0, "results database (default $VIRTSIM_DB, else " DEFAULT_DB ")", 0},
     {"no-store", KEY_NO_STORE, NULL, 0, "print only, store nothing", 0},
     {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
     {"dry-run", KEY_DRY, NULL, 0,
@@ -77,6 +77,15 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, NULL, 0},
 };
 
+/* The database that nobody named is not there yet: whoever runs this should know where it is. */
+static bool announce;
+
+const char *usual_db(void)
+{
+    const char *named = getenv("VIRTSIM_DB");
+    return named && *named ? named : DEFAULT_DB;
+}
+
 void request_init(struct request *r, int argc, char **argv)
 {
     memset(r, 0, sizeof *r);
@@ -86,7 +95,7 @@ void request_init(struct request *r, int argc, char **argv)
     r->session.point = "";
     r->session.jobs = 1;
     r->seeds = 1;
-    r->db = DEFAULT_DB;
+    r->db = usual_db();
     /* provenance: the command line as typed, with blanks between words */
     size_t bytes = 16;
     for (int i = 0; i < argc; i++) {
@@ -105,6 +114,7 @@ void request_init(struct request *r, int argc, char **argv)
 
 void request_free(struct request *r)
 {
+    request_announce();
     free((void *)(uintptr_t)r->session.argv);
     free(r->elf);
     vs_errors_free(&r->errors);
@@ -270,6 +280,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_QUIET:
         r->quiet = true;
+        progress_quiet();
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -277,6 +288,18 @@ static error_t option(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp request_argp = {options, option, NULL, NULL, NULL, NULL, NULL};
+
+void request_announce(void)
+{
+    struct stat there;
+    char folder[4096];
+    if (announce && !stat(DEFAULT_DB, &there) && getcwd(folder, sizeof folder)) {
+        fprintf(stderr,
+                "virtsim: made " DEFAULT_DB " in %s; --db FILE or VIRTSIM_DB names another place\n",
+                folder);
+    }
+    announce = false;
+}
 
 int parse(const struct argp *a, int argc, char **argv, void *input)
 {
@@ -360,6 +383,8 @@ enum vs_status request_open(struct request *r, enum vs_status so_far, bool creat
     char err[5200];
     enum vs_status st = VS_OK;
     if (!so_far) {
+        struct stat there;
+        announce = create && !r->no_store && !strcmp(r->db, DEFAULT_DB) && stat(r->db, &there) != 0;
         st = r->no_store ? vs_db_open(":memory:", create, db, err, sizeof err)
              : create    ? vs_db_open_later(r->db, db, err, sizeof err)
                          : vs_db_open(r->db, false, db, err, sizeof err);
@@ -381,38 +406,11 @@ int unread(struct vs_db *db, int status)
     return EXIT_RUNTIME;
 }
 
-static bool shown;
-
-int progress_callback(void *ctx, uint64_t now_ps, uint64_t accesses)
-{
-    static struct timespec last;
-    const char *what = ctx;
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    double since = (double)(now.tv_sec - last.tv_sec) + (double)(now.tv_nsec - last.tv_nsec) * 1e-9;
-    if (!isatty(STDERR_FILENO) || since < 0.2) {
-        return 0;
-    }
-    last = now;
-    shown = true;
-    fprintf(stderr, "\r\033[K%s: %.3f ms simulated, %.1f M accesses", what ? what : "running",
-            (double)now_ps * 1e-9, (double)accesses * 1e-6);
-    return 0;
-}
-
-void progress_clear(void)
-{
-    if (shown) {
-        fputs("\r\033[K", stderr);
-        shown = false;
-    }
-}
-
 /* Runs in a signal handler. */
 void last_resort(const char *line, size_t bytes, bool started)
 {
     static const char clear[] = "\r\033[K", who[] = "virtsim: ";
-    ssize_t w = shown ? write(STDERR_FILENO, clear, sizeof clear - 1) : 0;
+    ssize_t w = progress_shown() ? write(STDERR_FILENO, clear, sizeof clear - 1) : 0;
     w = write(STDERR_FILENO, who, sizeof who - 1);
     w = write(STDERR_FILENO, line, bytes);
     (void)w; /* there is nobody left to tell */

@@ -6,7 +6,7 @@
 
 enum { KEY_DB = 256, KEY_FORMAT };
 const struct argp_option stored_options[] = {
-    {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
+    {"db", KEY_DB, "FILE", 0, "results database (default $VIRTSIM_DB, else " DEFAULT_DB ")", 0},
     {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -84,7 +84,7 @@ static enum vs_status known(struct stored *s, struct vs_db *db)
 
 int stored_open(struct stored *s, int argc, char **argv, const struct argp *a, struct vs_db **db)
 {
-    s->db = DEFAULT_DB;
+    s->db = usual_db();
     parse(a, argc, argv, s);
     char err[5200];
     *db = NULL;

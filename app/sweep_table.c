@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "sweep_table.h"
 
+#include "paper.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -31,9 +33,11 @@ size_t sweep_table(struct vs_db *db, struct vs_plan *p, double level,
                                .level = level};
     size_t rows = (size_t)points_print_list(db, &list, metrics, format);
     if (format == OUT_TABLE && list.seeds > 1) {
-        printf("\nmeans over %u seeds; sd: deviation of the sample; ci%g: the mean lies within so "
-               "much of it at a confidence of %g %% (Student's t)\n",
-               seeds, level * 100, level * 100);
+        puts("");
+        paper_printf(
+            "means over %u seeds; sd: deviation of the sample; ci%g: the mean lies within so "
+            "much of it at a confidence of %g %% (Student's t)",
+            seeds, level * 100, level * 100);
     }
     return rows;
 }

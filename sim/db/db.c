@@ -247,6 +247,20 @@ static void close_file(struct vs_db *db)
     unmake(db);
 }
 
+static void (*waits_by)(void);
+
+void vs_db_waits_by(void (*waits)(void))
+{
+    waits_by = waits;
+}
+
+static int go_on(void *ctx)
+{
+    (void)ctx;
+    waits_by();
+    return 0;
+}
+
 /* Opens the file of db->path, or makes it (create); closed again by vs_db_close. */
 static enum vs_status open_file(struct vs_db *db, bool create)
 {
@@ -268,6 +282,9 @@ static enum vs_status open_file(struct vs_db *db, bool create)
         return vs__db_fail(db, "cannot open");
     }
     sqlite3_busy_timeout(db->sql, LOCKED_MS);
+    if (waits_by) {
+        sqlite3_progress_handler(db->sql, 5000000, go_on, NULL);
+    }
     enum vs_status s = check_version(db, create);
     if (!s && create) {
         s = check_writable(db);

@@ -119,6 +119,8 @@ enum vs_status vs_db_upgrade(const char *in, const char *out, char *err, size_t 
  * a message when there is none. */
 struct vs_rename;
 void vs_db_renamed_by(const struct vs_rename *(*renames)(size_t *n, struct vs_errors *errors));
+/* Whom long statements tell, now and then, that they go on; NULL: nobody. */
+void vs_db_waits_by(void (*waits)(void));
 /* Both name the same existing file. */
 bool vs_db_same(const char *a, const char *b);
 /* XXH64 over every table but provenance, in primary-key order. */

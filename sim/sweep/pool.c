@@ -216,6 +216,13 @@ void vs_pool_say(const struct vs_pool_answer *a, const char *label, struct vs_er
     }
 }
 
+static void (*waits_by)(void);
+
+void vs_pool_waits_by(void (*waits)(void))
+{
+    waits_by = waits;
+}
+
 /* Waits until a worker has something to say; VS_E_RUN: a signal came. */
 static enum vs_status wait_for_one(struct vs_pool *p, struct vs_errors *errors)
 {
@@ -223,11 +230,13 @@ static enum vs_status wait_for_one(struct vs_pool *p, struct vs_errors *errors)
         const struct worker *w = &p->w[i];
         p->poll[i] = (struct pollfd){w->pid > 0 && w->busy ? w->fd : -1, POLLIN, 0};
     }
-    while (poll(p->poll, p->work.jobs, -1) < 0) {
+    for (int n; (n = poll(p->poll, p->work.jobs, waits_by ? 1000 : -1)) <= 0;) {
         if (vs_ending_came()) {
             return VS_E_RUN;
         }
-        if (errno != EINTR) {
+        if (!n) {
+            waits_by();
+        } else if (errno != EINTR) {
             vs_error(errors, "waiting for the workers: %s", strerror(errno));
             return VS_E_RUN;
         }

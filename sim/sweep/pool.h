@@ -31,6 +31,8 @@ struct vs_pool_work {
 
 struct vs_pool;
 
+/* Whom a pool tells, now and then, that it waits for its workers; NULL: nobody. */
+void vs_pool_waits_by(void (*waits)(void));
 struct vs_pool *vs_pool_open(const struct vs_pool_work *work, struct vs_errors *errors);
 const struct vs_pool_work *vs_pool_work(const struct vs_pool *p);
 /* A signal that came meanwhile takes effect here. */
