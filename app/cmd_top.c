@@ -29,7 +29,7 @@ static const struct argp_option options[] = {
     {"export", KEY_EXPORT, "callgrind|speedscope|chrome", 0,
      "write costs in callgrind's format, or the run's spans for speedscope or Chrome's tracing", 0},
     {"output", 'o', "FILE", 0, "where the export goes (default: standard output)", 0},
-    {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 0},
+    {"db", KEY_DB, "FILE", 0, "results database (default $VIRTSIM_DB, else " DEFAULT_DB ")", 0},
     {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
     {NULL, 0, NULL, 0, NULL, 0},
 };
@@ -327,7 +327,7 @@ int cmd_top(int argc, char **argv)
     static const struct argp a = {
         options, option, "RUN", "Where in its program a run that was made with --where spent time.",
         NULL,    NULL,   NULL};
-    struct top t = {.db_file = DEFAULT_DB, .by = TOP_REGION, .of = "total"};
+    struct top t = {.db_file = usual_db(), .by = TOP_REGION, .of = "total"};
     struct top_programs programs = {.n = 0};
     char err[5200];
     struct vs_db *db = NULL;
