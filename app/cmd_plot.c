@@ -64,7 +64,7 @@ static const struct argp_option options[] = {
     {"ylabel", KEY_YLABEL, "TEXT", 0, "instead of the axis' own label", 1},
     {"log", KEY_LOG, "x|y|xy", 0, "logarithmic axes (sweep, latency)", 1},
     {NULL, 0, NULL, 0, "What is drawn:", 2},
-    {"db", KEY_DB, "FILE", 0, "results database (default " DEFAULT_DB ")", 2},
+    {"db", KEY_DB, "FILE", 0, "results database (default $VIRTSIM_DB, else " DEFAULT_DB ")", 2},
     {"sql", KEY_SQL, "SELECT", 0, "rows of a query of your own instead; any kind", 2},
     {"of", KEY_OF, "OP", 0, "breakdown, latency: operations, e.g. exit.cpuid or 'exit.*'", 2},
     {"by", KEY_BY, "WHAT", 0,
@@ -361,7 +361,7 @@ static void start(struct plot_args *a)
 
 int cmd_plot(int argc, char **argv)
 {
-    struct plot_args a = {.db = DEFAULT_DB, .width = "single", .panels = cJSON_CreateArray()};
+    struct plot_args a = {.db = usual_db(), .width = "single", .panels = cJSON_CreateArray()};
     char err[5200];
     read_panels(&a, argc, argv);
     check_output(&a);
