@@ -68,6 +68,11 @@ static inline void vs_phys_write64(struct vs_phys *p, vs_hpa at, uint64_t value)
     }
     memcpy(p->at + at.v, &value, sizeof value);
 }
+/* Where `bytes` at `at` are in this process; NULL: in no one place, or not all of them memory. */
+static inline unsigned char *vs_phys_at(const struct vs_phys *p, vs_hpa at, size_t bytes)
+{
+    return p->at && at.v < p->bytes && bytes <= p->bytes - at.v ? p->at + at.v : NULL;
+}
 static inline void vs_phys_prefetch(const struct vs_phys *p, vs_hpa at)
 {
     /* a bad address only wastes the hint */

@@ -66,7 +66,8 @@ static void test_unsupported_fields_fail_with_error_12(void **state)
         assert_int_equal(error_of(f), 12);
         assert_int_equal(vs_vmx_write(&f->x, NULL, none[i], 0), VS_VMX_FAIL_VALID);
     }
-    f->x.config.cap_proc2 |= UINT64_C(1) << (32 + 25); /* a processor with TSC scaling has it */
+    f->config.cap_proc2 |= UINT64_C(1) << (32 + 25); /* a processor with TSC scaling has it */
+    boot(f);
     assert_int_equal(vs_vmx_read(&f->x, NULL, VS_VMCS_TSC_MULTIPLIER, &v), VS_VMX_OK);
 }
 

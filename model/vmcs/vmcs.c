@@ -22,21 +22,26 @@ const struct vs_vmcs_field vs_vmcs_fields[VS_VMCS_FIELDS] = {
 #undef VS_VMCS_FIELD
 };
 
+/* Positions by encoding, plus 1; 0: no such field. An encoding is access type (bit 0, not here),
+ * index (9:1), type (11:10), width (14:13); no index reaches 64. */
+#define BY_ENCODING(e) (((e) >> 1 & 0x3fu) | ((e) >> 10 & 3u) << 6 | ((e) >> 13 & 3u) << 8)
+static const uint8_t positions[1024] = {
+#define VS_VMCS_FIELD(name, encoding, width, area, exists, group, text)                            \
+    [BY_ENCODING(encoding)] = VS_VMCS_AT_##name + 1,
+#include "vmcs/vmcs_fields.def"
+#undef VS_VMCS_FIELD
+};
+_Static_assert(VS_VMCS_FIELDS < 255, "positions fit a byte");
+
+static inline int position_of(uint32_t encoding)
+{
+    int position = (int)positions[BY_ENCODING(encoding)] - 1;
+    return position >= 0 && vs_vmcs_fields[position].encoding == encoding ? position : -1;
+}
+
 int vs__vmcs_position(uint32_t encoding)
 {
-    int low = 0, high = VS_VMCS_FIELDS - 1;
-    while (low <= high) {
-        int mid = (low + high) / 2;
-        if (vs_vmcs_fields[mid].encoding == encoding) {
-            return mid;
-        }
-        if (vs_vmcs_fields[mid].encoding < encoding) {
-            low = mid + 1;
-        } else {
-            high = mid - 1;
-        }
-    }
-    return -1;
+    return position_of(encoding);
 }
 
 bool vs__vmcs_exists(const struct vs_vmx *x, unsigned position)
@@ -63,20 +68,49 @@ bool vs__vmcs_exists(const struct vs_vmx *x, unsigned position)
     }
 }
 
+/* Fields that handlers write on every exit and whose check the entry repeats anyway. All others of
+ * the control and host areas make the next entry check everything. */
+static bool is_major(unsigned position)
+{
+    const struct vs_vmcs_field *f = &vs_vmcs_fields[position];
+    switch (f->encoding) {
+    case VS_VMCS_TSC_OFFSET:
+    case VS_VMCS_TPR_THRESHOLD:
+    case VS_VMCS_EXCEPTION_BITMAP:
+    case VS_VMCS_CR0_SHADOW:
+    case VS_VMCS_CR4_SHADOW:
+    case VS_VMCS_EOI_EXIT_BITMAP_0:
+    case VS_VMCS_EOI_EXIT_BITMAP_1:
+    case VS_VMCS_EOI_EXIT_BITMAP_2:
+    case VS_VMCS_EOI_EXIT_BITMAP_3:
+    case VS_VMCS_HOST_RSP:
+    case VS_VMCS_HOST_CR3:
+    case VS_VMCS_HOST_FS_BASE:
+    case VS_VMCS_HOST_GS_BASE:
+        return false;
+    default:
+        return f->group == VS_VMCS_G_CONTROL || f->area == VS_VMCS_HOST;
+    }
+}
+
 enum vs_status vs_vmx_init(struct vs_vmx *x, const struct vs_vmcs_config *config,
                            const struct vs_vmx_wiring *wiring)
 {
     memset(x, 0, sizeof *x);
     x->config = *config;
     x->wire = *wiring;
-    x->vmxon = x->current = VS_VMX_NO_VMCS;
+    x->vmxon = x->current = x->checked_region = VS_VMX_NO_VMCS;
     for (unsigned p = 0; p < VS_VMCS_FIELDS; p++) {
+        x->has[p] = (uint8_t)((vs__vmcs_exists(x, p) ? VS_FIELD_EXISTS : 0) |
+                              (is_major(p) ? VS_FIELD_MAJOR : 0));
         if (vs_vmcs_fields[p].area == VS_VMCS_GUEST) {
             x->guest_at[x->n_guest++] = (uint16_t)p;
         } else if (vs_vmcs_fields[p].area == VS_VMCS_HOST) {
             x->host_at[x->n_host++] = (uint16_t)p;
         }
     }
+    x->vmread_ps = vs_clock_ps(wiring->clock, (vs_cycles){config->vmread}).v;
+    x->vmwrite_ps = vs_clock_ps(wiring->clock, (vs_cycles){config->vmwrite}).v;
     x->base = vs_ledger_accounts(wiring->ledger, &vs_vmcs_desc);
     vs_ledger_counters(wiring->ledger, wiring->host_actor, &vs_vmcs_desc, x->count);
     return VS_OK;
@@ -212,63 +246,59 @@ static int find_field(const struct vs_vmx *x, uint32_t encoding, bool *high)
     if (encoding > 0x7fff) {
         return -1;
     }
-    int position = vs__vmcs_position(encoding & ~1u);
-    if (position < 0 || !vs__vmcs_exists(x, (unsigned)position) ||
+    int position = position_of(encoding & ~1u);
+    if (position < 0 || !(x->has[position] & VS_FIELD_EXISTS) ||
         (*high && vs_vmcs_fields[position].width != VS_VMCS_64)) {
         return -1;
     }
     return position;
 }
 
+/* Whether a VMREAD or VMWRITE has a VMCS to work on; it is counted and charged whatever comes. */
+static inline enum vs_vmx_result begin_access(struct vs_vmx *x)
+{
+    if (vs_unlikely(!x->on || x->in_guest)) {
+        return VS_VMX_UD;
+    }
+    if (vs_unlikely(x->current == VS_VMX_NO_VMCS)) {
+        x->count[VS_CNT_vmcs_vmfails]++;
+        return VS_VMX_FAIL_INVALID;
+    }
+    return VS_VMX_OK;
+}
+
+/* The field at this position, which the processor has. */
+static inline uint64_t read_at(const struct vs_vmx *x, struct vs_txn *t, unsigned position)
+{
+    if (vs_unlikely(t && !x->config.cached && x->wire.mem.load)) {
+        return x->wire.mem.load(x->wire.mem.ctx, t, vs_vmx_at(x->current, position));
+    }
+    return vs_vmx_get(x, position);
+}
+
+static inline void charge_access(struct vs_vmx *x, struct vs_txn *t, unsigned account, uint64_t ps)
+{
+    if (t) {
+        vs_charge(t, (uint16_t)(x->base + account), (vs_ps){ps});
+    }
+}
+
 enum vs_vmx_result vs_vmx_read(struct vs_vmx *x, struct vs_txn *t, uint32_t field, uint64_t *value)
 {
     x->count[VS_CNT_vmcs_vmreads]++;
-    vs_vmx_charge(x, t, VS_ACC_vmcs_vmread, 1, x->config.vmread);
-    if (!x->on || x->in_guest) {
-        return VS_VMX_UD;
-    }
-    if (x->current == VS_VMX_NO_VMCS) {
-        x->count[VS_CNT_vmcs_vmfails]++;
-        return VS_VMX_FAIL_INVALID;
+    charge_access(x, t, VS_ACC_vmcs_vmread, x->vmread_ps);
+    enum vs_vmx_result r = begin_access(x);
+    if (r) {
+        return r;
     }
     bool high;
     int position = find_field(x, field, &high);
     if (position < 0) {
         return vs__vmx_fail(x, VS_VMXERR_UNSUPPORTED_FIELD);
     }
-    uint64_t v;
-    if (t && !x->config.cached && x->wire.mem.load) {
-        v = x->wire.mem.load(x->wire.mem.ctx, t, vs_vmx_at(x->current, (unsigned)position));
-    } else {
-        v = vs_vmx_get(x, (unsigned)position);
-    }
+    uint64_t v = read_at(x, t, (unsigned)position);
     *value = high ? v >> 32 : v;
     return VS_VMX_OK;
-}
-
-/* Fields that handlers write on every exit and whose check the entry repeats anyway. All others of
- * the control and host areas make the next entry check everything. */
-static bool is_major(unsigned position)
-{
-    const struct vs_vmcs_field *f = &vs_vmcs_fields[position];
-    switch (f->encoding) {
-    case VS_VMCS_TSC_OFFSET:
-    case VS_VMCS_TPR_THRESHOLD:
-    case VS_VMCS_EXCEPTION_BITMAP:
-    case VS_VMCS_CR0_SHADOW:
-    case VS_VMCS_CR4_SHADOW:
-    case VS_VMCS_EOI_EXIT_BITMAP_0:
-    case VS_VMCS_EOI_EXIT_BITMAP_1:
-    case VS_VMCS_EOI_EXIT_BITMAP_2:
-    case VS_VMCS_EOI_EXIT_BITMAP_3:
-    case VS_VMCS_HOST_RSP:
-    case VS_VMCS_HOST_CR3:
-    case VS_VMCS_HOST_FS_BASE:
-    case VS_VMCS_HOST_GS_BASE:
-        return false;
-    default:
-        return f->group == VS_VMCS_G_CONTROL || f->area == VS_VMCS_HOST;
-    }
 }
 
 static uint64_t cut_to_width(const struct vs_vmcs_field *f, uint64_t v)
@@ -279,13 +309,10 @@ static uint64_t cut_to_width(const struct vs_vmcs_field *f, uint64_t v)
 enum vs_vmx_result vs_vmx_write(struct vs_vmx *x, struct vs_txn *t, uint32_t field, uint64_t value)
 {
     x->count[VS_CNT_vmcs_vmwrites]++;
-    vs_vmx_charge(x, t, VS_ACC_vmcs_vmwrite, 1, x->config.vmwrite);
-    if (!x->on || x->in_guest) {
-        return VS_VMX_UD;
-    }
-    if (x->current == VS_VMX_NO_VMCS) {
-        x->count[VS_CNT_vmcs_vmfails]++;
-        return VS_VMX_FAIL_INVALID;
+    charge_access(x, t, VS_ACC_vmcs_vmwrite, x->vmwrite_ps);
+    enum vs_vmx_result r = begin_access(x);
+    if (r) {
+        return r;
     }
     bool high;
     int found = find_field(x, field, &high);
@@ -305,7 +332,7 @@ enum vs_vmx_result vs_vmx_write(struct vs_vmx *x, struct vs_txn *t, uint32_t fie
         x->wire.mem.store(x->wire.mem.ctx, t, vs_vmx_at(x->current, position), v);
     }
     vs_vmx_put(x, position, v);
-    uint64_t mark = VS_WRITTEN | (is_major(position) ? VS_DIRTY : 0);
+    uint64_t mark = VS_WRITTEN | (x->has[position] & VS_FIELD_MAJOR ? VS_DIRTY : 0);
     vs_vmx_set_state(x, x->current, vs_vmx_state(x, x->current) | mark);
     return VS_VMX_OK;
 }

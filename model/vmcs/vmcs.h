@@ -137,16 +137,48 @@ struct vs_vmx_wiring {
     uint16_t guest_actor, host_actor;
 };
 
+/* Classes of fields as the accounts group them. */
+enum vs_vmx_class {
+    VS_VMX_CLASS_SEGMENTS,
+    VS_VMX_CLASS_DESCRIPTORS,
+    VS_VMX_CLASS_CONTROL_REGISTERS,
+    VS_VMX_CLASS_FLOW,
+    VS_VMX_CLASS_MSRS,
+    VS_VMX_CLASS_VIRTUAL,
+    VS_VMX_CLASS_NONE,
+    VS_VMX_CLASSES
+};
+
+/* What one direction moves while the controls are what they are: runs of fields side by side. */
+enum vs_vmx_way { VS_VMX_SAVE_GUEST, VS_VMX_LOAD_HOST, VS_VMX_LOAD_GUEST, VS_VMX_WAYS };
+struct vs_vmx_run {
+    uint16_t first, n; /* positions */
+};
+#define VS_VMX_RUNS 64u
+#define VS_VMX_WORDS 5u /* of controls */
+struct vs_vmx_move {
+    uint64_t words[VS_VMX_WORDS]; /* the controls that it was planned for */
+    bool pae;                     /* PDPTEs are among them */
+    uint32_t n_runs, fields;      /* 0 fields: not planned yet */
+    uint32_t n[VS_VMX_CLASSES];   /* fields of each class */
+    struct vs_vmx_run run[VS_VMX_RUNS];
+};
+
 struct vs_vmx {
     struct vs_vmcs_config config;
     struct vs_vmx_wiring wire;
     uint64_t count[VS_CNT_vmcs_N]; /* registered for the host actor */
     uint16_t base;                 /* of the accounts */
+    uint64_t vmread_ps, vmwrite_ps;
     bool on, in_guest, aborted;
     uint64_t vmxon, current; /* physical addresses; VS_VMX_NO_VMCS */
     uint16_t guest_at[VS_VMCS_FIELDS],
         host_at[VS_VMCS_FIELDS]; /* positions of each area's fields */
     unsigned n_guest, n_host;
+    uint8_t has[VS_VMCS_FIELDS];          /* VS_FIELD_* by position: what this processor has */
+    struct vs_vmx_move move[VS_VMX_WAYS]; /* as planned for the controls of the last transition */
+    uint64_t checked_region;              /* whose fields `checked` are; VS_VMX_NO_VMCS: none */
+    uint64_t checked[VS_VMCS_FIELDS];     /* as the last entry that checked them has found them */
     uint64_t live[VS_VMCS_FIELDS]; /* guest registers by position of their guest field; after an
                                       exit the host's registers by position of their host field */
     struct {

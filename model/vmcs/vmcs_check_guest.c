@@ -121,11 +121,9 @@ static struct vs_vmx_verdict check_segments(const struct vs_vmx *x, struct vs_vm
 static struct vs_vmx_verdict check_flow(const struct vs_vmx *x, struct vs_vmx_verdict v)
 {
     bool guest64 = (VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) != 0;
-    bool long_code = guest64 && VS_GET(x, GUEST_CS_RIGHTS) & VS_AR_L;
-    uint64_t rip = VS_GET(x, GUEST_RIP), flags = VS_GET(x, GUEST_RFLAGS),
-             info = VS_GET(x, ENTRY_INTERRUPTION_INFO);
+    uint64_t flags = VS_GET(x, GUEST_RFLAGS), info = VS_GET(x, ENTRY_INTERRUPTION_INFO);
     bool external = info & VS_INTR_VALID && VS_INTR_TYPE(info) == VS_INTR_EXTERNAL;
-    VS_RULE(v, long_code ? vs_vmx_canonical(rip) : rip >> 32 == 0);
+    VS_RULE(v, vs__vmx_rip_valid(x));
     VS_RULE(v, flags & 2 && (flags & ~UINT64_C(0x3f7fd7)) == 0);
     VS_RULE(v, !(flags >> 17 & 1) || (!guest64 && VS_GET(x, GUEST_CR0) & 1));
     VS_RULE(v, !external || flags >> 9 & 1);

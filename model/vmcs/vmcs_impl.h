@@ -12,6 +12,12 @@
 #define VS_WRITTEN (UINT64_C(1) << 33) /* a field was written: the next entry must look again */
 #define VS_REGION_LINES ((VS_REGION_DATA + 8u * VS_VMCS_FIELDS + 63u) / 64u)
 
+#define VS_REGION_FIELDS (8u * VS_VMCS_FIELDS) /* bytes from VS_REGION_DATA on */
+
+/* vs_vmx.has */
+#define VS_FIELD_EXISTS 1u
+#define VS_FIELD_MAJOR 2u /* a write makes the next entry check everything */
+
 static inline vs_hpa vs_vmx_at(uint64_t region, unsigned position)
 {
     vs_hpa at = {region + VS_REGION_DATA + UINT64_C(8) * position};
@@ -85,6 +91,23 @@ struct vs_vmx_verdict vs__vmx_check_controls(const struct vs_vmx *x);
 struct vs_vmx_verdict vs__vmx_check_host(const struct vs_vmx *x);
 struct vs_vmx_verdict vs__vmx_check_guest(const struct vs_vmx *x);
 bool vs__vmx_pat_valid(uint64_t pat);
+
+/* RIP fits the mode that the entry leaves the guest in; of the guest's checks the only one that
+ * reads RIP. */
+static inline bool vs__vmx_rip_valid(const struct vs_vmx *x)
+{
+    uint64_t rip = VS_GET(x, GUEST_RIP);
+    bool guest64 = (VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) != 0;
+    bool long_code = guest64 && VS_GET(x, GUEST_CS_RIGHTS) & VS_AR_L;
+    return long_code ? vs_vmx_canonical(rip) : rip >> 32 == 0;
+}
+/* The checks have passed. Would they pass again, every field that they read being what it was, RIP
+ * aside? False: somebody has to look. */
+void vs__vmx_checks_passed(struct vs_vmx *x);
+bool vs__vmx_checks_hold(const struct vs_vmx *x);
+
+/* Moves what the controls say that this direction moves, and says how much that was. */
+const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way);
 
 #define VS_RULE(v, holds)                                                                          \
     do {                                                                                           \

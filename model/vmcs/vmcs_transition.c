@@ -6,131 +6,6 @@
  */
 #include "vmcs/vmcs_impl.h"
 
-/* Classes of fields as the accounts group them. */
-enum class {
-    SEGMENTS,
-    DESCRIPTORS,
-    CONTROL_REGISTERS,
-    FLOW,
-    MSRS,
-    VIRTUAL,
-    CLASSES,
-    NONE = CLASSES
-};
-
-static enum class class_of(enum vs_vmcs_group g) {
-    switch (g){
-        case VS_VMCS_G_SEGMENT : return SEGMENTS; case VS_VMCS_G_DESCRIPTOR : return DESCRIPTORS;
-        case VS_VMCS_G_CONTROL_REGISTER : return CONTROL_REGISTERS;
-        case VS_VMCS_G_FLOW : case VS_VMCS_G_STATE : return FLOW;
-        case VS_VMCS_G_TIMER : case VS_VMCS_G_APIC : case VS_VMCS_G_PML : return VIRTUAL;
-        case VS_VMCS_G_SYSENTER : case VS_VMCS_G_DEBUG : case VS_VMCS_G_PAT : case
-        VS_VMCS_G_EFER : case VS_VMCS_G_PERF : case VS_VMCS_G_BNDCFGS : case VS_VMCS_G_RTIT : case
-        VS_VMCS_G_PKRS : case VS_VMCS_G_CET : case VS_VMCS_G_PDPTE : return MSRS;
-        default : return NONE;
-    }
-}
-
-/* Sets of groups are bits; these move at every transition. */
-#define ALWAYS_MOVED                                                                               \
-    (1u << VS_VMCS_G_SEGMENT | 1u << VS_VMCS_G_DESCRIPTOR | 1u << VS_VMCS_G_CONTROL_REGISTER |     \
-     1u << VS_VMCS_G_FLOW | 1u << VS_VMCS_G_STATE | 1u << VS_VMCS_G_SYSENTER)
-
-/* PDPTEs move for PAE guests only: paging with PAE outside IA-32e mode, under EPT. */
-static bool pae_guest(const struct vs_vmx *x)
-{
-    return vs_vmx_proc2(x) & VS_PROC2_EPT && !(VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) &&
-           VS_LIVE(x, GUEST_CR0) >> 31 & 1 && VS_LIVE(x, GUEST_CR4) >> 5 & 1;
-}
-
-/* MSRs that entries can load or exits clear are saved whatever the controls say, by a processor
- * that has one of these controls (SDM 3C 27.3.1). */
-static bool has_control(const struct vs_vmx *x, uint64_t exit, uint64_t entry)
-{
-    return (x->config.cap_exit >> 32 & exit) || (x->config.cap_entry >> 32 & entry);
-}
-
-static uint32_t saved_groups(const struct vs_vmx *x)
-{
-    uint64_t exit = VS_GET(x, EXIT_CONTROLS), proc2 = vs_vmx_proc2(x);
-    uint32_t s = ALWAYS_MOVED;
-    s |= exit & VS_EXIT_SAVE_DEBUG ? 1u << VS_VMCS_G_DEBUG : 0u;
-    s |= exit & VS_EXIT_SAVE_PAT ? 1u << VS_VMCS_G_PAT : 0u;
-    s |= exit & VS_EXIT_SAVE_EFER ? 1u << VS_VMCS_G_EFER : 0u;
-    s |= exit & VS_EXIT_SAVE_PERF ? 1u << VS_VMCS_G_PERF : 0u;
-    s |=
-        has_control(x, VS_EXIT_CLEAR_BNDCFGS, VS_ENTRY_LOAD_BNDCFGS) ? 1u << VS_VMCS_G_BNDCFGS : 0u;
-    s |= has_control(x, VS_EXIT_CLEAR_RTIT, VS_ENTRY_LOAD_RTIT) ? 1u << VS_VMCS_G_RTIT : 0u;
-    s |= has_control(x, 0, VS_ENTRY_LOAD_CET) ? 1u << VS_VMCS_G_CET : 0u;
-    s |= has_control(x, 0, VS_ENTRY_LOAD_PKRS) ? 1u << VS_VMCS_G_PKRS : 0u;
-    s |= exit & VS_EXIT_SAVE_TIMER ? 1u << VS_VMCS_G_TIMER : 0u;
-    s |= proc2 & VS_PROC2_INTERRUPT_DELIVERY ? 1u << VS_VMCS_G_APIC : 0u;
-    s |= proc2 & VS_PROC2_PML ? 1u << VS_VMCS_G_PML : 0u;
-    s |= pae_guest(x) ? 1u << VS_VMCS_G_PDPTE : 0u;
-    return s;
-}
-
-static uint32_t host_groups(const struct vs_vmx *x)
-{
-    uint64_t exit = VS_GET(x, EXIT_CONTROLS);
-    uint32_t s = ALWAYS_MOVED;
-    s |= exit & VS_EXIT_LOAD_PAT ? 1u << VS_VMCS_G_PAT : 0u;
-    s |= exit & VS_EXIT_LOAD_EFER ? 1u << VS_VMCS_G_EFER : 0u;
-    s |= exit & VS_EXIT_LOAD_PERF ? 1u << VS_VMCS_G_PERF : 0u;
-    s |= exit & VS_EXIT_LOAD_CET ? 1u << VS_VMCS_G_CET : 0u;
-    s |= exit & VS_EXIT_LOAD_PKRS ? 1u << VS_VMCS_G_PKRS : 0u;
-    return s;
-}
-
-static uint32_t guest_groups(const struct vs_vmx *x)
-{
-    uint64_t entry = VS_GET(x, ENTRY_CONTROLS), proc2 = vs_vmx_proc2(x);
-    uint32_t s = ALWAYS_MOVED;
-    s |= entry & VS_ENTRY_LOAD_DEBUG ? 1u << VS_VMCS_G_DEBUG : 0u;
-    s |= entry & VS_ENTRY_LOAD_PAT ? 1u << VS_VMCS_G_PAT : 0u;
-    s |= entry & VS_ENTRY_LOAD_EFER ? 1u << VS_VMCS_G_EFER : 0u;
-    s |= entry & VS_ENTRY_LOAD_PERF ? 1u << VS_VMCS_G_PERF : 0u;
-    s |= entry & VS_ENTRY_LOAD_BNDCFGS ? 1u << VS_VMCS_G_BNDCFGS : 0u;
-    s |= entry & VS_ENTRY_LOAD_RTIT ? 1u << VS_VMCS_G_RTIT : 0u;
-    s |= entry & VS_ENTRY_LOAD_CET ? 1u << VS_VMCS_G_CET : 0u;
-    s |= entry & VS_ENTRY_LOAD_PKRS ? 1u << VS_VMCS_G_PKRS : 0u;
-    s |= VS_GET(x, PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER ? 1u << VS_VMCS_G_TIMER : 0u;
-    s |= proc2 & VS_PROC2_INTERRUPT_DELIVERY ? 1u << VS_VMCS_G_APIC : 0u;
-    s |= proc2 & VS_PROC2_PML ? 1u << VS_VMCS_G_PML : 0u;
-    s |= pae_guest(x) ? 1u << VS_VMCS_G_PDPTE : 0u;
-    return s;
-}
-
-/* Moves the fields of `area` whose group is in `groups`: saves registers into the VMCS or loads
- * them from it. n[class] counts them. An uncached VMCS costs one reference a field. */
-static uint64_t move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmcs_area area, uint32_t groups,
-                     bool save, uint64_t n[CLASSES])
-{
-    uint64_t total = 0;
-    bool slow = t && !x->config.cached && x->wire.mem.touch;
-    const uint16_t *at = area == VS_VMCS_GUEST ? x->guest_at : x->host_at;
-    unsigned fields = area == VS_VMCS_GUEST ? x->n_guest : x->n_host;
-    for (unsigned i = 0; i < fields; i++) {
-        unsigned p = at[i];
-        const struct vs_vmcs_field *f = &vs_vmcs_fields[p];
-        if (!(groups >> f->group & 1)) {
-            continue;
-        }
-        if (save) {
-            vs_vmx_put(x, p, x->live[p]);
-        } else {
-            x->live[p] = vs_vmx_get(x, p);
-        }
-        if (slow) {
-            x->wire.mem.touch(x->wire.mem.ctx, t, vs_vmx_at(x->current, p),
-                              save ? VS_REF_WRITE : VS_REF_READ);
-        }
-        n[class_of(f->group)]++;
-        total++;
-    }
-    return total;
-}
-
 /* MSR index of a list entry the hardware refuses (SDM 3C 26.4, 27.4, 27.6): the x2APIC's MSRs in
  * use; to store IA32_SMBASE, which is read in SMM only and written by nobody; to load the FS and GS
  * bases, which come from the VMCS, and IA32_SMM_MONITOR_CTL. */
@@ -197,15 +72,16 @@ static enum vs_vmx_result abort_vmx(struct vs_vmx *x, uint32_t indicator)
 static enum vs_vmx_result load_host(struct vs_vmx *x, struct vs_txn *t)
 {
     const struct vs_vmcs_config *c = &x->config;
-    uint64_t n[CLASSES + 1] = {0};
-    x->count[VS_CNT_vmcs_fields_loaded] += move(x, t, VS_VMCS_HOST, host_groups(x), false, n);
+    const struct vs_vmx_move *m = vs__vmx_move(x, t, VS_VMX_LOAD_HOST);
+    x->count[VS_CNT_vmcs_fields_loaded] += m->fields;
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_host, c->exit_load_host != 0, c->exit_load_host);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_segments, n[SEGMENTS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_descriptors, n[DESCRIPTORS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_control_registers, n[CONTROL_REGISTERS],
-                  c->field_load_cr);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_flow, n[FLOW], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_msrs, n[MSRS], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_segments, m->n[VS_VMX_CLASS_SEGMENTS], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_descriptors, m->n[VS_VMX_CLASS_DESCRIPTORS],
+                  c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_control_registers,
+                  m->n[VS_VMX_CLASS_CONTROL_REGISTERS], c->field_load_cr);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_flow, m->n[VS_VMX_CLASS_FLOW], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_msrs, m->n[VS_VMX_CLASS_MSRS], c->field_load);
     x->in_guest = false;
     tlb_effect(x, t, VS_ACC_vmcs_exit_tlb);
     if (msr_list(x, t, VS_GET(x, EXIT_MSR_LOAD_ADDRESS), VS_GET(x, EXIT_MSR_LOAD_COUNT), false,
@@ -268,16 +144,17 @@ enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
     if (info->reason == VS_EXIT_EXTERNAL_INTERRUPT && info->interruption & VS_INTR_VALID) {
         vs_vmx_charge(x, t, VS_ACC_vmcs_exit_acknowledge, 1, c->exit_acknowledge);
     }
-    uint64_t n[CLASSES + 1] = {0};
-    x->count[VS_CNT_vmcs_fields_saved] += move(x, t, VS_VMCS_GUEST, saved_groups(x), true, n);
+    const struct vs_vmx_move *m = vs__vmx_move(x, t, VS_VMX_SAVE_GUEST);
+    x->count[VS_CNT_vmcs_fields_saved] += m->fields;
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_guest, c->exit_save_guest != 0, c->exit_save_guest);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_segments, n[SEGMENTS], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_descriptors, n[DESCRIPTORS], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_control_registers, n[CONTROL_REGISTERS],
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_segments, m->n[VS_VMX_CLASS_SEGMENTS], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_descriptors, m->n[VS_VMX_CLASS_DESCRIPTORS],
                   c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_flow, n[FLOW], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_msrs, n[MSRS], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_virtual, n[VIRTUAL], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_control_registers,
+                  m->n[VS_VMX_CLASS_CONTROL_REGISTERS], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_flow, m->n[VS_VMX_CLASS_FLOW], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_msrs, m->n[VS_VMX_CLASS_MSRS], c->field_save);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_virtual, m->n[VS_VMX_CLASS_VIRTUAL], c->field_save);
     if (msr_list(x, t, VS_GET(x, EXIT_MSR_STORE_ADDRESS), VS_GET(x, EXIT_MSR_STORE_COUNT), true,
                  VS_ACC_vmcs_exit_msr_store)) {
         return abort_vmx(x, VS_ABORT_SAVE_MSR);
@@ -318,7 +195,7 @@ static enum vs_vmx_result check_all(struct vs_vmx *x, struct vs_txn *t, uint64_t
     bool pay = !x->config.skip_clean_checks || state & VS_DIRTY;
     *done = false;
     x->count[VS_CNT_vmcs_entries_checked] += pay;
-    if (state & VS_WRITTEN) {
+    if (state & VS_WRITTEN && !vs__vmx_checks_hold(x)) {
         struct vs_vmx_verdict controls = vs__vmx_check_controls(x), host = {0, 0, NULL},
                               guest = {0, 0, NULL};
         x->checks_controls = controls.made;
@@ -342,6 +219,7 @@ static enum vs_vmx_result check_all(struct vs_vmx *x, struct vs_txn *t, uint64_t
             return fail_entry(x, t,
                               controls.failed ? VS_VMXERR_ENTRY_CONTROLS : VS_VMXERR_ENTRY_HOST);
         }
+        vs__vmx_checks_passed(x);
     }
     if (pay) {
         pay_checks(x, t, VS_ACC_vmcs_entry_check_controls, x->checks_controls);
@@ -354,17 +232,19 @@ static enum vs_vmx_result check_all(struct vs_vmx *x, struct vs_txn *t, uint64_t
 static void load_guest(struct vs_vmx *x, struct vs_txn *t)
 {
     const struct vs_vmcs_config *c = &x->config;
-    uint64_t n[CLASSES + 1] = {0};
-    x->count[VS_CNT_vmcs_fields_loaded] += move(x, t, VS_VMCS_GUEST, guest_groups(x), false, n);
+    const struct vs_vmx_move *m = vs__vmx_move(x, t, VS_VMX_LOAD_GUEST);
+    x->count[VS_CNT_vmcs_fields_loaded] += m->fields;
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_guest, c->entry_load_guest != 0,
                   c->entry_load_guest);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_segments, n[SEGMENTS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_descriptors, n[DESCRIPTORS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_control_registers, n[CONTROL_REGISTERS],
-                  c->field_load_cr);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_flow, n[FLOW], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_msrs, n[MSRS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_virtual, n[VIRTUAL], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_segments, m->n[VS_VMX_CLASS_SEGMENTS],
+                  c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_descriptors, m->n[VS_VMX_CLASS_DESCRIPTORS],
+                  c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_control_registers,
+                  m->n[VS_VMX_CLASS_CONTROL_REGISTERS], c->field_load_cr);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_flow, m->n[VS_VMX_CLASS_FLOW], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_msrs, m->n[VS_VMX_CLASS_MSRS], c->field_load);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_virtual, m->n[VS_VMX_CLASS_VIRTUAL], c->field_load);
 }
 
 /* An injected event wakes a halted guest; its delivery is priced without the IDT's memory. */

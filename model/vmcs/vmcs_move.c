@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a transition moves between the registers and the VMCS, and what that costs.
+ *
+ * Which fields move depends on the controls alone, so it is planned once for each direction and
+ * kept until a control changes it: runs of fields that stand side by side, and how many of each
+ * class there are. A transition copies the runs and books the counts. It always moves all of them:
+ * host software writes fields between exit and entry, and the guest's registers change between
+ * entry and exit, so that neither side can be taken for the other's copy.
+ */
+#include "vmcs/vmcs_impl.h"
+
+static enum vs_vmx_class class_of(enum vs_vmcs_group g)
+{
+    switch (g) {
+    case VS_VMCS_G_SEGMENT:
+        return VS_VMX_CLASS_SEGMENTS;
+    case VS_VMCS_G_DESCRIPTOR:
+        return VS_VMX_CLASS_DESCRIPTORS;
+    case VS_VMCS_G_CONTROL_REGISTER:
+        return VS_VMX_CLASS_CONTROL_REGISTERS;
+    case VS_VMCS_G_FLOW:
+    case VS_VMCS_G_STATE:
+        return VS_VMX_CLASS_FLOW;
+    case VS_VMCS_G_TIMER:
+    case VS_VMCS_G_APIC:
+    case VS_VMCS_G_PML:
+        return VS_VMX_CLASS_VIRTUAL;
+    case VS_VMCS_G_SYSENTER:
+    case VS_VMCS_G_DEBUG:
+    case VS_VMCS_G_PAT:
+    case VS_VMCS_G_EFER:
+    case VS_VMCS_G_PERF:
+    case VS_VMCS_G_BNDCFGS:
+    case VS_VMCS_G_RTIT:
+    case VS_VMCS_G_PKRS:
+    case VS_VMCS_G_CET:
+    case VS_VMCS_G_PDPTE:
+        return VS_VMX_CLASS_MSRS;
+    default:
+        return VS_VMX_CLASS_NONE;
+    }
+}
+
+/* Sets of groups are bits; these move at every transition. */
+#define ALWAYS_MOVED                                                                               \
+    (1u << VS_VMCS_G_SEGMENT | 1u << VS_VMCS_G_DESCRIPTOR | 1u << VS_VMCS_G_CONTROL_REGISTER |     \
+     1u << VS_VMCS_G_FLOW | 1u << VS_VMCS_G_STATE | 1u << VS_VMCS_G_SYSENTER)
+
+/* PDPTEs move for PAE guests only: paging with PAE outside IA-32e mode, under EPT. */
+static bool pae_guest(const struct vs_vmx *x)
+{
+    return vs_vmx_proc2(x) & VS_PROC2_EPT && !(VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) &&
+           VS_LIVE(x, GUEST_CR0) >> 31 & 1 && VS_LIVE(x, GUEST_CR4) >> 5 & 1;
+}
+
+/* MSRs that entries can load or exits clear are saved whatever the controls say, by a processor
+ * that has one of these controls (SDM 3C 27.3.1). */
+static bool has_control(const struct vs_vmx *x, uint64_t exit, uint64_t entry)
+{
+    return (x->config.cap_exit >> 32 & exit) || (x->config.cap_entry >> 32 & entry);
+}
+
+static uint32_t saved_groups(const struct vs_vmx *x)
+{
+    uint64_t exit = VS_GET(x, EXIT_CONTROLS), proc2 = vs_vmx_proc2(x);
+    uint32_t s = ALWAYS_MOVED;
+    s |= exit & VS_EXIT_SAVE_DEBUG ? 1u << VS_VMCS_G_DEBUG : 0u;
+    s |= exit & VS_EXIT_SAVE_PAT ? 1u << VS_VMCS_G_PAT : 0u;
+    s |= exit & VS_EXIT_SAVE_EFER ? 1u << VS_VMCS_G_EFER : 0u;
+    s |= exit & VS_EXIT_SAVE_PERF ? 1u << VS_VMCS_G_PERF : 0u;
+    s |=
+        has_control(x, VS_EXIT_CLEAR_BNDCFGS, VS_ENTRY_LOAD_BNDCFGS) ? 1u << VS_VMCS_G_BNDCFGS : 0u;
+    s |= has_control(x, VS_EXIT_CLEAR_RTIT, VS_ENTRY_LOAD_RTIT) ? 1u << VS_VMCS_G_RTIT : 0u;
+    s |= has_control(x, 0, VS_ENTRY_LOAD_CET) ? 1u << VS_VMCS_G_CET : 0u;
+    s |= has_control(x, 0, VS_ENTRY_LOAD_PKRS) ? 1u << VS_VMCS_G_PKRS : 0u;
+    s |= exit & VS_EXIT_SAVE_TIMER ? 1u << VS_VMCS_G_TIMER : 0u;
+    s |= proc2 & VS_PROC2_INTERRUPT_DELIVERY ? 1u << VS_VMCS_G_APIC : 0u;
+    s |= proc2 & VS_PROC2_PML ? 1u << VS_VMCS_G_PML : 0u;
+    s |= pae_guest(x) ? 1u << VS_VMCS_G_PDPTE : 0u;
+    return s;
+}
+
+static uint32_t host_groups(const struct vs_vmx *x)
+{
+    uint64_t exit = VS_GET(x, EXIT_CONTROLS);
+    uint32_t s = ALWAYS_MOVED;
+    s |= exit & VS_EXIT_LOAD_PAT ? 1u << VS_VMCS_G_PAT : 0u;
+    s |= exit & VS_EXIT_LOAD_EFER ? 1u << VS_VMCS_G_EFER : 0u;
+    s |= exit & VS_EXIT_LOAD_PERF ? 1u << VS_VMCS_G_PERF : 0u;
+    s |= exit & VS_EXIT_LOAD_CET ? 1u << VS_VMCS_G_CET : 0u;
+    s |= exit & VS_EXIT_LOAD_PKRS ? 1u << VS_VMCS_G_PKRS : 0u;
+    return s;
+}
+
+static uint32_t guest_groups(const struct vs_vmx *x)
+{
+    uint64_t entry = VS_GET(x, ENTRY_CONTROLS), proc2 = vs_vmx_proc2(x);
+    uint32_t s = ALWAYS_MOVED;
+    s |= entry & VS_ENTRY_LOAD_DEBUG ? 1u << VS_VMCS_G_DEBUG : 0u;
+    s |= entry & VS_ENTRY_LOAD_PAT ? 1u << VS_VMCS_G_PAT : 0u;
+    s |= entry & VS_ENTRY_LOAD_EFER ? 1u << VS_VMCS_G_EFER : 0u;
+    s |= entry & VS_ENTRY_LOAD_PERF ? 1u << VS_VMCS_G_PERF : 0u;
+    s |= entry & VS_ENTRY_LOAD_BNDCFGS ? 1u << VS_VMCS_G_BNDCFGS : 0u;
+    s |= entry & VS_ENTRY_LOAD_RTIT ? 1u << VS_VMCS_G_RTIT : 0u;
+    s |= entry & VS_ENTRY_LOAD_CET ? 1u << VS_VMCS_G_CET : 0u;
+    s |= entry & VS_ENTRY_LOAD_PKRS ? 1u << VS_VMCS_G_PKRS : 0u;
+    s |= VS_GET(x, PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER ? 1u << VS_VMCS_G_TIMER : 0u;
+    s |= proc2 & VS_PROC2_INTERRUPT_DELIVERY ? 1u << VS_VMCS_G_APIC : 0u;
+    s |= proc2 & VS_PROC2_PML ? 1u << VS_VMCS_G_PML : 0u;
+    s |= pae_guest(x) ? 1u << VS_VMCS_G_PDPTE : 0u;
+    return s;
+}
+
+/* The fields of one direction whose group the controls ask for. */
+static void plan(const struct vs_vmx *x, struct vs_vmx_move *m, enum vs_vmx_way way)
+{
+    const uint16_t *at = way == VS_VMX_LOAD_HOST ? x->host_at : x->guest_at;
+    unsigned fields = way == VS_VMX_LOAD_HOST ? x->n_host : x->n_guest;
+    uint32_t groups = way == VS_VMX_SAVE_GUEST  ? saved_groups(x)
+                      : way == VS_VMX_LOAD_HOST ? host_groups(x)
+                                                : guest_groups(x);
+    memset(m, 0, sizeof *m);
+    m->pae = groups >> VS_VMCS_G_PDPTE & 1;
+    for (unsigned i = 0; i < fields; i++) {
+        const struct vs_vmcs_field *f = &vs_vmcs_fields[at[i]];
+        if (!(groups >> f->group & 1)) {
+            continue;
+        }
+        struct vs_vmx_run *last = m->n_runs ? &m->run[m->n_runs - 1u] : NULL;
+        if (last && last->first + last->n == at[i]) {
+            last->n++;
+        } else {
+            m->run[m->n_runs++] = (struct vs_vmx_run){at[i], 1};
+        }
+        m->n[class_of(f->group)]++;
+        m->fields++;
+    }
+}
+
+/* An uncached VMCS costs one reference a field. */
+static void touch_fields(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_move *m,
+                         enum vs_ref ref)
+{
+    for (unsigned i = 0; i < m->n_runs; i++) {
+        for (unsigned p = m->run[i].first; p < m->run[i].first + (unsigned)m->run[i].n; p++) {
+            x->wire.mem.touch(x->wire.mem.ctx, t, vs_vmx_at(x->current, p), ref);
+        }
+    }
+}
+
+/* The same where the region is in no one place of this process. */
+static void move_apart(struct vs_vmx *x, const struct vs_vmx_move *m, enum vs_vmx_way way)
+{
+    for (unsigned i = 0; i < m->n_runs; i++) {
+        vs_hpa at = vs_vmx_at(x->current, m->run[i].first);
+        uint64_t *live = &x->live[m->run[i].first];
+        if (way == VS_VMX_SAVE_GUEST) {
+            vs_phys_write(x->wire.phys, at, live, m->run[i].n * sizeof *live);
+        } else {
+            vs_phys_read(x->wire.phys, at, live, m->run[i].n * sizeof *live);
+        }
+    }
+}
+
+/* n fields, four at a time: runs are short, and a call of memcpy for each costs more than that. */
+static inline void copy(unsigned char *to, const unsigned char *from, unsigned n)
+{
+    for (; n >= 4u; n -= 4u, to += 32, from += 32) {
+        memcpy(to, from, 32);
+    }
+    for (; n; n--, to += 8, from += 8) {
+        memcpy(to, from, 8);
+    }
+}
+
+/* The controls that decide what moves. A guest with PAE has its say, too, so that its plans are not
+ * kept. */
+static bool planned(const struct vs_vmx *x, const struct vs_vmx_move *m,
+                    const uint64_t words[VS_VMX_WORDS])
+{
+    uint64_t other = 0;
+    for (unsigned i = 0; i < VS_VMX_WORDS; i++) {
+        other |= words[i] ^ m->words[i];
+    }
+    return !other && m->fields && (words[0] & VS_ENTRY_GUEST_64 || !pae_guest(x));
+}
+
+const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way)
+{
+    struct vs_vmx_move *m = &x->move[way];
+    const uint64_t words[VS_VMX_WORDS] = {VS_GET(x, ENTRY_CONTROLS), VS_GET(x, EXIT_CONTROLS),
+                                          VS_GET(x, PIN_CONTROLS), VS_GET(x, PROC_CONTROLS),
+                                          VS_GET(x, PROC2_CONTROLS)};
+    if (vs_unlikely(!planned(x, m, words) || m->pae)) {
+        plan(x, m, way);
+        memcpy(m->words, words, sizeof words);
+    }
+    unsigned char *region = vs_phys_at(x->wire.phys, vs_vmx_at(x->current, 0), VS_REGION_FIELDS);
+    if (vs_unlikely(!region)) {
+        move_apart(x, m, way);
+    } else if (way == VS_VMX_SAVE_GUEST) {
+        for (unsigned i = 0; i < m->n_runs; i++) {
+            copy(region + m->run[i].first * 8u, (unsigned char *)&x->live[m->run[i].first],
+                 m->run[i].n);
+        }
+    } else {
+        for (unsigned i = 0; i < m->n_runs; i++) {
+            copy((unsigned char *)&x->live[m->run[i].first], region + m->run[i].first * 8u,
+                 m->run[i].n);
+        }
+    }
+    if (vs_unlikely(t && !x->config.cached && x->wire.mem.touch)) {
+        touch_fields(x, t, m, way == VS_VMX_SAVE_GUEST ? VS_REF_WRITE : VS_REF_READ);
+    }
+    return m;
+}
