@@ -128,20 +128,22 @@ AVX2 static uint32_t hits8_avx2(uint32_t *set, uint32_t stride, uint32_t tag, ui
                                 uint32_t flags)
 {
     const __m256i any = _mm256_set1_epi32(VS_LINE_FLAGS),
-                  key = _mm256_set1_epi32((int)(tag | VS_LINE_FLAGS));
+                  key = _mm256_set1_epi32((int)(tag | VS_LINE_FLAGS)),
+                  front = _mm256_setr_epi32((int)flags, 0, 0, 0, 0, 0, 0, 0);
+    const uint32_t *first = set, *end = set + 8u * (size_t)n;
     (void)stride;
-    for (uint32_t i = 0; i < n; i++, set += 8) {
+    for (; set != end; set += 8) {
         __m256i *at = (__m256i *)(void *)set, ways = _mm256_load_si256(at);
         uint32_t found = (uint32_t)_mm256_movemask_ps(
             _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_or_si256(ways, any), key)));
         if (!found) {
-            return i;
+            break;
         }
         const __m256i *to = (const __m256i *)(const void *)order[__builtin_ctz(found)];
-        _mm256_store_si256(at, _mm256_permutevar8x32_epi32(ways, _mm256_load_si256(to)));
-        set[0] |= flags;
+        ways = _mm256_permutevar8x32_epi32(ways, _mm256_load_si256(to));
+        _mm256_store_si256(at, _mm256_or_si256(ways, front));
     }
-    return n;
+    return (uint32_t)(set - first) / 8u;
 }
 
 /* More ways: eight at a time. */
@@ -196,17 +198,12 @@ bool vs_linetab_use(struct vs_linetab *c, const char *variant)
 
 uint32_t vs_linetab_hits(struct vs_linetab *c, uint64_t line, uint32_t n, uint32_t flags)
 {
-    uint32_t done = 0;
-    while (done < n) {
-        uint64_t set;
-        uint32_t tag = vs_linetab_tag(c, line + done, &set);
-        uint64_t beside = c->by_sets.n - set; /* sets up to the last */
-        uint32_t want = n - done < beside ? n - done : (uint32_t)beside;
-        uint32_t got = c->hits(c->tag + set * c->stride, c->stride, tag, want, flags);
-        done += got;
-        if (got < want) {
-            break;
-        }
+    uint64_t set;
+    uint32_t tag = vs_linetab_tag(c, line, &set);
+    if (vs_likely(n <= c->by_sets.n - set)) { /* none lies behind the last set */
+        return c->hits(c->tag + set * c->stride, c->stride, tag, n, flags);
     }
-    return done;
+    uint32_t first = (uint32_t)(c->by_sets.n - set);
+    uint32_t got = c->hits(c->tag + set * c->stride, c->stride, tag, first, flags);
+    return got < first ? got : got + vs_linetab_hits(c, line + got, n - got, flags);
 }

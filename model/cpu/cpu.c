@@ -119,10 +119,15 @@ static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb
     c->count[VS_CNT_cpu_loads + (int)ref] += n;
 }
 
-static bool counted(const struct vs_cpu *c)
+/* Something is counted that has yet to be priced: instructions, hits of the inline path, others.
+ * Asked at every step of an exit, so the words stand side by side and no branch is between them. */
+static inline bool anything(const struct vs_cpu *c)
 {
-    return vs__cpu_counted(c, 0) || vs__cpu_counted(c, 1) || vs__cpu_counted(c, 2);
+    const uint64_t *f = &c->fast[0][0], *m = c->pending_mask;
+    return (c->pending_instructions | m[0] | m[1] | m[2] | f[0] | f[1] | f[2] | f[3] | f[4] | f[5] |
+            f[6] | f[7] | f[8]) != 0;
 }
+_Static_assert(3u * VS_L1_SIZES == 9u, "anything() looks at all of them");
 
 void vs__cpu_settle_instructions(struct vs_cpu *c, struct vs_txn *t)
 {
@@ -145,8 +150,11 @@ void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref)
             if (l->cache_hits[ref]) {
                 *l->cache_hits[ref] += n;
             }
+            if (!(c->pending_mask[ref] & 1u)) { /* no others of this composition: at once */
+                price(c, t, ref, k, 0, n);
+                continue;
+            }
             c->pending[ref][k][0] += n;
-            c->pending_mask[ref] |= 1u;
         }
     }
     for (uint64_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
@@ -164,18 +172,19 @@ void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref)
 
 static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn *t)
 {
-    bool any = counted(c);
     c->pending_ps = 0;
     vs__cpu_settle_instructions(c, t);
-    for (uint32_t ref = 0; any && ref < 3u; ref++) {
-        vs__cpu_settle_ref(c, t, ref);
+    for (uint32_t ref = 0; ref < 3u; ref++) {
+        if (vs__cpu_counted(c, ref)) {
+            vs__cpu_settle_ref(c, t, ref);
+        }
     }
 }
 
 static void settle(void *ctx, struct vs_txn *t)
 {
     struct vs_cpu *c = ctx;
-    if (c->pending_instructions || counted(c)) {
+    if (anything(c)) {
         settle_all(c, t);
     }
 }
@@ -493,7 +502,7 @@ static void port_touches(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes,
 {
     struct vs_cpu *c = ctx;
     if (c->fast_touches) {
-        c->fast_touches(c, at.v, bytes, (uint32_t)ref);
+        c->fast_touches(c, t, at, bytes, ref);
         return;
     }
     for (uint64_t done = 0; done < bytes; done += VS_TOUCH_BYTES) {

@@ -52,9 +52,9 @@ struct vs_cpu {
     /* counted and not yet priced */
     uint64_t pending_ps;
     uint64_t fast[3][VS_L1_SIZES]; /* inline hits, by enum vs_ref and table */
-    uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS]; /* other compositions */
-    uint64_t pending_mask[3];                              /* bit = level where some are */
+    uint64_t pending_mask[3];      /* of other compositions: bit = level where some are */
     uint64_t pending_instructions, pending_instruction_ps;
+    uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS]; /* those */
     uint64_t carry;                        /* of the instruction clock, in ps x ipc; below ipc */
     uint64_t instruction_q, instruction_r; /* ps of one instruction: q + r / ipc */
     uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
@@ -71,7 +71,7 @@ struct vs_cpu {
     /* How strides and jumps run; NULL: one access after the other. */
     enum vs_cpu_stop (*fast_bulk)(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
     /* How a run of touches is made (port/core.h); NULL: one after the other. */
-    void (*fast_touches)(struct vs_cpu *c, uint64_t gva, uint64_t bytes, uint32_t ref);
+    void (*fast_touches)(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref);
     /* Called before a walk begins, for what is to be there then at no cost; NULL: nothing. */
     void (*before_walk)(void *ctx, vs_gva at);
     void *before_walk_ctx;

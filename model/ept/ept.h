@@ -56,6 +56,14 @@ struct vs_ept_tag {
     bool global; /* of global pages, which every PCID of the VPID uses; pcid 0 */
 };
 
+/* A context that was in force lately, and its tags. */
+struct vs_ept_recent {
+    bool known;
+    uint16_t vpid, pcid;
+    uint64_t eptp;
+    uint32_t tag, nested;
+};
+
 /* Page-modification logging (SDM 3C 28.3.6): one page of guest-physical addresses, filled from the
  * end. */
 struct vs_ept_pml {
@@ -105,6 +113,7 @@ struct vs_ept {
     struct vs_ept_tag tag[VS_EPT_CONTEXTS]; /* id -> context; guest-physical ones have pcid = 0,
                                              * vpid = 0 too but under nested paging */
     uint32_t n_tags, tag_now, tag_nested;
+    struct vs_ept_recent recent[2];
     uint32_t tag_global; /* with data->globals: global pages were filled, and are looked for */
     /* page sizes ever filled, bit = log2 - 12: only these are looked for */
     uint32_t sizes, fetch_sizes, nested_sizes; /* fetch_sizes: in l2i */

@@ -2,6 +2,8 @@
 /* Worlds, contexts and their tags. */
 #include "ept_impl.h"
 
+#include <string.h>
+
 void vs_ept_world(struct vs_ept *e, bool host)
 {
     e->count = e->counts[host];
@@ -31,6 +33,7 @@ static void recycle(struct vs_ept *e)
     vs__ept_empty(e);
     e->count[VS_CNT_ept_tag_wraps]++;
     e->n_tags = 0;
+    memset(e->recent, 0, sizeof e->recent);
     e->data->globals = e->fetch->globals = false;
 }
 
@@ -75,8 +78,42 @@ bool vs__ept_globals_begin(struct vs_ept *e)
     return true;
 }
 
+static void use(struct vs_ept *e, const struct vs_ept_context *c, uint32_t tag, uint32_t nested)
+{
+    e->now = *c;
+    e->tag_now = tag;
+    e->tag_nested = nested;
+    e->data->context = (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
+    e->fetch->context = e->data->context;
+}
+
+/* Guest and host take turns: the tags of the last two contexts are remembered until all tags are
+ * given anew. Where global pages are looked for, their tag has to be found as well. */
+static const struct vs_ept_recent *recent(const struct vs_ept *e, const struct vs_ept_context *c)
+{
+    for (uint32_t i = 0; i < 2u && !e->data->globals; i++) {
+        const struct vs_ept_recent *r = &e->recent[i];
+        if (r->known && r->vpid == c->vpid && r->pcid == c->pcid && r->eptp == c->eptp) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static void remember(struct vs_ept *e)
+{
+    e->recent[1] = e->recent[0];
+    e->recent[0] = (struct vs_ept_recent){true,        e->now.vpid, e->now.pcid,
+                                          e->now.eptp, e->tag_now,  e->tag_nested};
+}
+
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
 {
+    const struct vs_ept_recent *r = recent(e, c);
+    if (r) {
+        use(e, c, r->tag, r->nested);
+        return;
+    }
     /* guest-physical mappings: Intel's and Arm's carry the root, AMD's the ASID as well */
     bool asid = e->second.kind == VS_RADIX_X86;
     struct vs_ept_tag linear = {c->vpid, c->pcid, c->eptp & VS_RADIX_ADDRESS, false},
@@ -88,11 +125,9 @@ void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
     if (e->n_tags + missing > e->cfg.tags) {
         recycle(e);
     }
-    e->now = *c;
-    e->tag_now = tag_of(e, &linear);
-    e->tag_nested = c->eptp ? tag_of(e, &physical) : 0;
-    e->data->context = (uint64_t)e->tag_now << VS_L1_CONTEXT_SHIFT;
-    e->fetch->context = e->data->context;
+    uint32_t tag = tag_of(e, &linear);
+    use(e, c, tag, c->eptp ? tag_of(e, &physical) : 0);
+    remember(e);
     if (e->data->globals) {
         use_globals(e, tag_of(e, &global));
     }

@@ -10,40 +10,59 @@
  */
 #include "cpu/fast/fast.h"
 
-/* Lines of the page that translated last, from hpa on, n of them. */
-static void lines_of_page(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, uint64_t n, uint32_t ref)
+/* n lines from hpa on, of the page that translated last by table `tlb`. */
+static inline void lines_of_page(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, uint32_t n,
+                                 uint32_t ref, uint32_t tlb)
 {
-    uint32_t tlb = vs_l1_tlb(l, ref == VS_REF_WRITE)->last_table, left = (uint32_t)n;
-    for (uint64_t line = hpa >> l->line_shift; left; line++, left--) {
-        uint32_t hits =
-            vs_linetab_hits(&l->cache, line, left, ref == VS_REF_WRITE ? VS_LINE_DIRTY : 0u);
+    uint64_t line = hpa >> l->line_shift;
+    uint32_t flags = ref == VS_REF_WRITE ? VS_LINE_DIRTY : 0;
+    for (;;) {
+        uint32_t hits = vs_linetab_hits(&l->cache, line, n, flags);
         c->fast[ref][tlb] += hits;
         c->pending_ps += hits * c->price[ref][tlb][0];
-        line += hits;
-        left -= hits;
-        if (!left) {
+        if (hits == n) {
             return;
         }
-        uint32_t level = l->lines.access(l->lines.ctx, line, (enum vs_ref)ref);
+        uint32_t level = l->lines.access(l->lines.ctx, line + hits, (enum vs_ref)ref);
         vs__cpu_count(c, ref, tlb, level);
         c->pending_ps += c->price[ref][tlb][level];
+        line += hits + 1u;
+        n -= hits + 1u;
+        if (!n) {
+            return;
+        }
     }
 }
 
-void vs__fast_touches(struct vs_cpu *c, uint64_t gva, uint64_t bytes, uint32_t ref)
+/* How many of n touches are made here; 0: the first has to be made by itself. */
+static inline uint64_t in_page(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint64_t n,
+                               uint32_t ref)
 {
+    const struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    const uint64_t *entry = vs_l1_newest(l, t, gva);
+    if (!entry || (ref == VS_REF_WRITE && !(*entry & VS_L1_WRITE))) {
+        return 0;
+    }
+    uint64_t low = (1ull << t->shift[t->last]) - 1u, at = gva & low,
+             left = ((low - at) / VS_TOUCH_BYTES) + 1u;
+    n = n < left ? n : left;
+    lines_of_page(c, l, (*entry & ~(uint64_t)VS_L1_FLAGS) | at, (uint32_t)n, ref, t->last_table);
+    return n;
+}
+
+void vs__fast_touches(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref)
+{
+    struct vs_cpu *c = cpu;
     struct vs_l1 *l = vs__cpu_l1(c, ref);
-    uint64_t line = 1ull << l->line_shift, hpa, end, last = gva + bytes;
-    bool together = l->fast && !c->window && line == VS_TOUCH_BYTES && !vs__cpu_listened(c, ref);
-    while (gva < last) {
-        if (!together || !vs_l1_page(l, gva, ref == VS_REF_WRITE, &hpa, &end)) {
-            vs_gva at = {gva}; /* which makes its page the newest entry, unless it faults */
-            (void)vs_cpu_access(c, at, 1, (enum vs_ref)ref);
-            gva += VS_TOUCH_BYTES;
-            continue;
+    bool together =
+        l->fast && !c->window && 1u << l->line_shift == VS_TOUCH_BYTES && !vs__cpu_listened(c, ref);
+    (void)t; /* a core has one time line */
+    for (uint64_t n = (bytes + VS_TOUCH_BYTES - 1u) / VS_TOUCH_BYTES, done; n; n -= done) {
+        done = together ? in_page(c, l, at.v, n, ref) : 0;
+        if (!done) { /* which makes its page the newest entry, unless it faults */
+            (void)vs_cpu_access(c, at, 1, ref);
+            done = 1;
         }
-        uint64_t n = ((end < last ? end : last) - gva + line - 1u) >> l->line_shift;
-        lines_of_page(c, l, hpa, n, ref);
-        gva += n << l->line_shift;
+        at.v += done * VS_TOUCH_BYTES;
     }
 }
