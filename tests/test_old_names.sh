@@ -36,7 +36,7 @@ def wrong(text, where, about=None):
     """Old names in a piece of text all of whose machines (or `about`) have another one."""
     about = about or set(named.findall(text))
     for old, pattern, knobs_then in somewhere:
-        if about and pattern.search(text) and all(knob(m, k) == v for m in about for k, v in knobs_then.items()):
+        if about and old in text and pattern.search(text) and all(knob(m, k) == v for m in about for k, v in knobs_then.items()):
             print(f"{where}: {old} on {' '.join(sorted(about))}")
 
 def pieces(name, text):

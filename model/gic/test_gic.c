@@ -38,7 +38,7 @@ static void make(struct fixture *f, bool virtual)
                               .clock = {CLOCK_PS},
                               .virtual = virtual,
                               .system_cycles = SYSTEM,
-                              .mem = {f, NULL, NULL, touch},
+                              .mem = {.ctx = f, .touch = touch},
                               .copies = {0x340}};
     vs_gic_init(&f->g, &f->config, &w);
     f->port = vs_gic_port(&f->g);
