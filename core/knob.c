@@ -356,11 +356,51 @@ static enum vs_status unknown_path(struct vs_knobs *k, const char *path,
     return VS_E_UNKNOWN;
 }
 
-static const char *(*renamed_by)(const char *old);
+#define PARTS 12u /* that one knob has become, at most */
 
-void vs_knobs_renamed_by(const char *(*renamed)(const char *old))
+static size_t (*renamed_by)(const char *old, const char **names, size_t most);
+
+void vs_knobs_renamed_by(size_t (*renamed)(const char *old, const char **names, size_t most))
 {
     renamed_by = renamed;
+}
+
+/* A knob that was the sum of several: each gets its share, as large as of their declared values;
+ * the last what is left. */
+static enum vs_status set_parts(struct vs_knobs *k, const char *path, const char *const *names,
+                                size_t n, const char *text, const struct vs_origin *who,
+                                struct vs_errors *errors)
+{
+    const struct vs_knob *part[PARTS];
+    const char *by = who->set_by ? who->set_by : "default";
+    double sum = 0;
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        part[found] = find(k, names[i]);
+        sum += part[found] ? (double)part[found]->desc->def : 0;
+        found += part[found] != NULL;
+    }
+    if (!found) {
+        vs_error(errors, "%s: '%s' is '%s' now%s, and this machine has no such thing", by, path,
+                 names[0], n > 1 ? " and others" : "");
+        return VS_E_UNKNOWN;
+    }
+    uint64_t whole, left;
+    if (!parse_value(part[0]->desc, text, &whole)) {
+        return vs_knobs_set(k, part[0]->desc->path, text, who, errors); /* which says so */
+    }
+    left = whole;
+    enum vs_status worst = VS_OK;
+    for (size_t i = 0; i < found; i++) {
+        char share[32];
+        uint64_t mine = sum > 0 ? (uint64_t)((double)whole * (double)part[i]->desc->def / sum) : 0;
+        mine = i + 1 == found || mine > left ? left : mine;
+        left -= mine;
+        snprintf(share, sizeof share, "%" PRIu64, mine);
+        enum vs_status one = vs_knobs_set(k, part[i]->desc->path, share, who, errors);
+        worst = worst ? worst : one;
+    }
+    return worst;
 }
 
 enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *text,
@@ -368,9 +408,13 @@ enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *te
 {
     const char *by = who->set_by ? who->set_by : "default";
     struct vs_knob *knob = find(k, path);
-    const char *now = knob || !renamed_by ? NULL : renamed_by(path);
-    if (now) {
-        knob = find(k, now);
+    const char *names[PARTS];
+    size_t now = knob || !renamed_by ? 0 : renamed_by(path, names, PARTS);
+    if (now == 1) {
+        knob = find(k, names[0]);
+    }
+    if (!knob && now) {
+        return set_parts(k, path, names, now, text, who, errors);
     }
     if (!knob) {
         return unknown_path(k, path, who, by, errors);

@@ -422,7 +422,8 @@ static bool same_set(const struct vs_program_set_desc *a, const struct vs_progra
     bool same = a->n == b->n && same_text(a->name, b->name) && same_text(a->file, b->file);
     for (size_t i = 0; same && i < a->n; i++) {
         const struct vs_program_desc *p = &a->program[i], *q = &b->program[i];
-        same = p->n == q->n && same_text(p->name, q->name) && same_text(p->at, q->at);
+        same = p->n == q->n && same_text(p->name, q->name) && same_text(p->at, q->at) &&
+               same_text(p->of, q->of);
         for (size_t k = 0; same && k < p->n; k++) {
             same = same_step(&p->step[k], &q->step[k]);
         }

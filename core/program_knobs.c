@@ -125,6 +125,26 @@ bool vs__program_set_describe(struct vs_program_set *set)
     return good;
 }
 
+const char *vs_program_set_states(const struct vs_program_set *s, const struct vs_knob_desc *knob)
+{
+    const struct vs_component_desc *c = &s->component;
+    if (knob < c->knobs || knob >= c->knobs + c->n_knobs) {
+        return NULL;
+    }
+    uint16_t index = (uint16_t)(knob - c->knobs);
+    for (size_t i = 0; i < s->desc->n; i++) {
+        const struct vs_program *p = &s->program[i];
+        for (size_t k = 0; k < p->desc->n; k++) {
+            for (int j = 0; j < VS_NUMBERS; j++) {
+                if (p->step[k].number[j] == index) {
+                    return p->desc->of;
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
 /* ---- bounds ---- */
 
 /* A number of a step in a run. */

@@ -65,12 +65,13 @@ static void touch(const struct vs_software *s, struct vs_txn *t, uint64_t at, ui
     vs_core_touches(&s->core, t, a, bytes, ref);
 }
 
-/* Data is read, and the last quarter of it written. */
+/* Data is read line by line, and about a quarter of its lines, the last ones, written. */
 static void touch_data(const struct vs_software *s, struct vs_txn *t, const struct vs_bound_step *b)
 {
-    uint64_t data = b->number[VS_NUMBER_DATA], read = data - data / 4;
+    uint64_t n = lines(b->number[VS_NUMBER_DATA]) / LINE, written = (n + 2u) / 4u,
+             read = (n - written) * LINE;
     touch(s, t, b->data_at, read, VS_REF_READ);
-    touch(s, t, b->data_at + read, data - read, VS_REF_WRITE);
+    touch(s, t, b->data_at + read, written * LINE, VS_REF_WRITE);
 }
 
 /* Code is fetched, data touched, instructions execute. */

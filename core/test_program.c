@@ -38,7 +38,7 @@ static void refused(const struct vs_program_desc *p, size_t n, const char *text)
 /* One step in one program. */
 static void refused_step(struct vs_step_desc s, const char *text)
 {
-    struct vs_program_desc p = {"cpu_id", "kernel", &s, 1};
+    struct vs_program_desc p = {"cpu_id", "kernel", "h", &s, 1};
     refused(&p, 1, text);
 }
 
@@ -83,7 +83,7 @@ static void test_names_are_those_that_a_knob_can_have_each_once(void **state)
     struct vs_step_desc two[2] = {
         {.name = "a", .kind = "action", .target = "work", .number = NUMBERS},
         {.name = "a", .kind = "action", .target = "work", .number = NUMBERS}};
-    struct vs_program_desc p = {"cpu_id", "kernel", two, 2};
+    struct vs_program_desc p = {"cpu_id", "kernel", "h", two, 2};
     refused(&p, 1, "a second step of this name");
     two[1].name = "B";
     refused(&p, 1, "small letters");
@@ -100,7 +100,7 @@ static void test_calls_form_no_circle(void **state)
     (void)state;
     struct vs_step_desc a = {.name = "x", .kind = "call", .target = "b", .number = NUMBERS},
                         b = {.name = "y", .kind = "call", .target = "a", .number = NUMBERS};
-    struct vs_program_desc p[2] = {{"a", "kernel", &a, 1}, {"b", "kernel", &b, 1}};
+    struct vs_program_desc p[2] = {{"a", "kernel", "h", &a, 1}, {"b", "kernel", "h", &b, 1}};
     refused(p, 2, "calls may form no circle");
     a.target = "b.y", b.target = "a.x"; /* nor by single steps */
     refused(p, 2, "calls may form no circle");
@@ -117,7 +117,7 @@ static void test_one_step_of_a_program_is_called_without_the_others(void **state
         {{.name = "zero", .kind = "clear", .target = "page", .number = NUMBERS},
          {.name = "more", .kind = "call", .target = "b", .number = NUMBERS}},
                         b = {.name = "y", .kind = "call", .target = "a.zero", .number = NUMBERS};
-    struct vs_program_desc p[2] = {{"a", "kernel", a, 2}, {"b", "kernel", &b, 1}};
+    struct vs_program_desc p[2] = {{"a", "kernel", "h", a, 2}, {"b", "kernel", "h", &b, 1}};
     struct vs_program_set_desc d = {"alone", "alone.lua", p, 2};
     assert_non_null(vs_program_set_link(&d, NULL, NULL, &e));
     assert_int_equal(e.n, 0);
@@ -217,8 +217,8 @@ static const struct vs_step_desc page[] = {
     {.name = "map", .kind = "action", .target = "map_around", .number = NUMBERS},
     {.name = "zero", .kind = "clear", .target = "page", .number = NUMBERS},
 };
-static const struct vs_program_desc programs[] = {{"cpu_id", "kernel", handler, 6},
-                                                  {"page", "kernel", page, 2}};
+static const struct vs_program_desc programs[] = {{"cpu_id", "kernel", "h", handler, 6},
+                                                  {"page", "kernel", "h", page, 2}};
 static const struct vs_program_set_desc desc = {"t", "t.lua", programs, 2};
 
 struct fixture {

@@ -42,18 +42,45 @@ static bool check(const struct vs_rename *row, size_t line, struct vs_errors *er
     return false;
 }
 
-/* Leaves out the rows whose new name stands for several (an asterisk): what was one is in a stored
- * run as it was, its parts are not known. */
+/* Whether another row gives the same old name another new one: one became several. */
+static bool several(const struct vs_rename *row, size_t n, size_t i)
+{
+    for (size_t k = 0; k < n; k++) {
+        if (k != i && *row[i].old && !strcmp(row[k].kind, row[i].kind) &&
+            !strcmp(row[k].old, row[i].old) && !strcmp(row[k].where, row[i].where)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Puts the rows that bring a stored run up to date first, and returns how many these are. What one
+ * thing became several of (two rows, or an asterisk) is in a stored run as it was: its parts are
+ * not known. */
 static size_t whole(struct vs_rename *row, size_t n)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!strchr(row[i].new, '*')) {
+    struct vs_rename *rest = calloc(n + 1, sizeof *rest);
+    size_t kept = 0, parts = 0;
+    bool *part = calloc(n + 1, sizeof *part);
+    for (size_t i = 0; rest && part && i < n; i++) {
+        part[i] = strchr(row[i].new, '*') || several(row, n, i);
+    }
+    for (size_t i = 0; rest && part && i < n; i++) {
+        if (part[i]) {
+            rest[parts++] = row[i];
+        } else {
             row[kept++] = row[i];
         }
     }
+    if (rest && parts) {
+        memcpy(row + kept, rest, parts * sizeof *rest);
+    }
+    free(rest);
+    free(part);
     return kept;
 }
+
+static size_t n_all; /* rows of the table, parts included */
 
 const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors)
 {
@@ -82,6 +109,7 @@ const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors)
     }
     if (made) {
         n_rows = whole(made, table.n_rows);
+        n_all = table.n_rows;
     } else {
         vs_table_free(&table);
     }
@@ -106,9 +134,23 @@ static const char *renamed(const char *kind, const char *old)
     return name == old ? NULL : name;
 }
 
-const char *vs_renamed_knob(const char *old)
+size_t vs_renamed_knobs(const char *old, const char **names, size_t most)
 {
-    return renamed("knob", old);
+    const char *now = renamed("knob", old);
+    struct vs_errors ignored = {NULL, 0};
+    size_t n, found = 0;
+    if (now) {
+        names[0] = now;
+        return 1;
+    }
+    const struct vs_rename *r = vs_renames(&n, &ignored);
+    for (size_t i = n; r && i < n_all && found < most; i++) {
+        if (!strcmp(r[i].kind, "knob") && !strcmp(r[i].old, old) && !strchr(r[i].new, '*')) {
+            names[found++] = r[i].new;
+        }
+    }
+    vs_errors_free(&ignored);
+    return found;
 }
 
 const char *vs_renamed_operation(const char *old)

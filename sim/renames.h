@@ -18,7 +18,8 @@ struct vs_rename {
 /* The table, read once; n = 0 and a message when it cannot be read. */
 const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors);
 /* The newest name of what `old` was, NULL: it never had another. */
-const char *vs_renamed_knob(const char *old);
+/* Of a knob, which may have become several: how many. */
+size_t vs_renamed_knobs(const char *old, const char **names, size_t most);
 const char *vs_renamed_operation(const char *old);
 
 #endif

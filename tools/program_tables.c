@@ -62,36 +62,11 @@ static void put_set(FILE *out, const struct vs_program_set_desc *d, int index)
         put_text(out, d->program[i].name);
         fputs(", ", out);
         put_text(out, d->program[i].at);
+        fputs(", ", out);
+        put_text(out, d->program[i].of);
         fprintf(out, ", steps_%d_%zu, %zu},\n", index, i, d->program[i].n);
     }
     fputs("    {.name = NULL}};\n\n", out);
-}
-
-/* Reads a hypervisor's file after the one that it builds on; false: a mistake was reported. */
-static bool read(struct vs_lua_programs **p, struct vs_box *box, const char *folder,
-                 const char *name, struct vs_errors *errors)
-{
-    char path[4096], file[300];
-    snprintf(path, sizeof path, "%s/%s.lua", folder, name);
-    snprintf(file, sizeof file, "hypervisors/%s.lua", name);
-    if (vs_box_load(box, path, errors)) {
-        return false;
-    }
-    int top = lua_gettop(box->L) - 1, rc = vs_box_call(box, 0, 1);
-    if (rc != LUA_OK) {
-        vs_box_report(box, rc, errors);
-        return false;
-    }
-    bool good = true;
-    if (lua_getfield(box->L, -1, "base") == LUA_TSTRING) {
-        good = read(p, box, folder, lua_tostring(box->L, -1), errors);
-    }
-    lua_pop(box->L, 1);
-    if (good && lua_getfield(box->L, -1, "program") == LUA_TTABLE) {
-        good = !vs_lua_programs_read(p, box->L, name, file, path, errors);
-    }
-    lua_settop(box->L, top);
-    return good;
 }
 
 int main(int argc, char **argv)
@@ -110,7 +85,7 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc && sets < 64; i++) {
         struct vs_lua_programs *p = NULL;
         struct vs_box *box = vs_box_open(0);
-        if (box && read(&p, box, argv[2], argv[i], &errors) && p &&
+        if (box && !vs_lua_programs_file(&p, box, argv[2], argv[i], &errors) && p &&
             vs_lua_programs_link(p, &errors)) {
             all[sets] = *vs_lua_programs_desc(p);
             if (!strcmp(all[sets].name, argv[i])) { /* else it has the programs of its base */

@@ -12,7 +12,7 @@ param { name = "rdmsr", default = 0x1b, unit = "number", text = "MSR that is rea
 param { name = "wrmsr", default = 0x3b, unit = "number", text = "MSR that is written; 0x3b = IA32_TSC_ADJUST" }
 param { name = "mrs", default = "PMCR_EL0", choices = "PMCR_EL0|CNTVCT_EL0|CNTP_CTL_EL0|MIDR_EL1", text = "Arm's system register that mrs reads; mrs_id reads ID_AA64MMFR0_EL1, mrs_vm TTBR0_EL1" }
 param { name = "msr", default = "PMCR_EL0", choices = "PMCR_EL0|CNTP_CTL_EL0|VBAR_EL1", text = "Arm's system register that msr writes; msr_vm writes SCTLR_EL1" }
-param { name = "port", default = 0x40, max = 0xffff, unit = "number", text = "I/O port; 0x40 = channel 0 of the interval timer" }
+param { name = "port", default = 0x80, max = 0xffff, unit = "number", text = "I/O port; 0x80 = the firmware's diagnostic codes, which user space emulates; 0x40 = channel 0 of the interval timer, which KVM does itself" }
 param { name = "mmio", default = 0xfed00000, unit = "address", text = "device register nobody backs; 0xfed00000 = event timer" }
 param { name = "halt_ns", default = 1000, min = 1, unit = "ns", text = "how long each HLT lasts until its timer fires" }
 

@@ -36,9 +36,10 @@ struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *componen
 void vs_knobs_destroy(struct vs_knobs *k);
 /* Adds one knob at run time (workload parameters); desc and its strings must outlive the store. */
 enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc);
-/* What a knob of an old name is called now, NULL: nothing was called so. Asked where a path is
- * unknown; NULL: nobody is. */
-void vs_knobs_renamed_by(const char *(*renamed)(const char *old));
+/* What a knob of an old name is called now; 0: nothing was called so. Several: it was their sum,
+ * and a value is divided among them as their declared ones are. Asked where a path is unknown;
+ * NULL: nobody is. */
+void vs_knobs_renamed_by(size_t (*renamed)(const char *old, const char **names, size_t most));
 /* Components (NULL ends the list) that this program was built without: machine files may set their
  * knobs, which then are nothing; whoever else does is told. */
 void vs_knobs_left_out(const char *const *components);

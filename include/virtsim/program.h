@@ -70,6 +70,7 @@ struct vs_step_desc {
 struct vs_program_desc {
     const char *name;
     const char *at; /* "kernel", or "user": in the vCPU's process */
+    const char *of; /* the hypervisor whose file states it; others take it over */
     const struct vs_step_desc *step;
     size_t n;
 };
@@ -125,6 +126,8 @@ const struct vs_program_set *vs_program_set_link(const struct vs_program_set_des
                                                  struct vs_errors *errors);
 /* VS_PROGRAM_NONE: there is none of this name. */
 uint16_t vs_program_set_find(const struct vs_program_set *s, const char *name);
+/* Whose file states what a knob of the set belongs to; NULL: it is no knob of the set. */
+const char *vs_program_set_states(const struct vs_program_set *s, const struct vs_knob_desc *knob);
 /* The set that a store of knobs has; its knobs replace those of the set before. */
 const struct vs_program_set *vs_program_set_of(const struct vs_knobs *k);
 enum vs_status vs_program_set_use(struct vs_knobs *k, const struct vs_program_set *s);

@@ -34,6 +34,7 @@ struct vs_trap {
     uint64_t value;      /* that is written; PAUSE: the time-stamp counter */
     vs_gva gva;          /* linear address of a fault, an invalidation, a page fault */
     vs_gpa gpa;          /* guest-physical address of a second-dimension fault */
+    uint64_t device;     /* physical address of the device that an access is to */
     uint64_t syndrome;   /* of a second-dimension fault, as the translation gives it in the format
                           * of its architecture (vs_translation.qualification) */
     uint32_t error_code; /* of an exception */

@@ -31,6 +31,32 @@ void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_s
     vs_program_set_check(set, values, errors);
 }
 
+/* ---- devices ---- */
+
+static const struct device {
+    uint64_t port, last_port, at, last;
+    size_t knob; /* in the configuration */
+} devices[] = {
+#define VS_HV_DEVICE(name, p0, p1, a0, a1, kernel, grade, source)                                  \
+    {p0, p1, a0, a1, offsetof(struct vs_hypervisor_config, in_kernel_##name)},
+#include "hypervisor/devices.def"
+#undef VS_HV_DEVICE
+};
+
+/* Whether the hypervisor emulates what is at this port or address itself. */
+static bool in_kernel(const struct vs_hypervisor_config *c, bool port, uint64_t io)
+{
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        const struct device *d = &devices[i];
+        if (port ? io >= d->port && io <= d->last_port : io >= d->at && io <= d->last) {
+            uint64_t on;
+            memcpy(&on, (const char *)c + d->knob, sizeof on);
+            return on != 0;
+        }
+    }
+    return false;
+}
+
 /* ---- what a program asks ---- */
 
 /* Time of state that is read and written, unless the machine states its handlers as one sum. */
@@ -115,7 +141,7 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
     case VS_WHEN_MISSING:
         return h->trap == VS_TRAP_STAGE2_FAULT && !e->fast && !of_device(h);
     case VS_WHEN_USER:
-        return (taken || e->user) && !h->been_in_user;
+        return ((taken && !h->in_kernel) || e->user) && !h->been_in_user;
     case VS_WHEN_INJECT:
         return e->inject != 0;
     case VS_WHEN_INJECTED:
@@ -291,6 +317,7 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->exit = exit;
     h->trap = trap;
     h->been_in_user = h->injected = false;
+    h->in_kernel = in_kernel(&h->cfg, exit->port, exit->io);
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
     enum vs_program_end end = vs_program_run(&h->software, t, program, VS_PROGRAM_NONE);
     h->exit = &no_exit;

@@ -50,6 +50,8 @@ enum vs_hv_entry {
 
 struct vs_hv_exit {
     uint64_t guest_physical;
+    bool port;             /* of an access to a device: `io` is a port, not an address */
+    uint64_t io;           /* where the device is; UINT64_MAX: nowhere */
     uint8_t inject;        /* vector that is pending for the guest; 0 = none (vs_hv_inject) */
     bool more;             /* others are pending besides it: the next window is theirs */
     bool virtual_delivery; /* the processor delivers it: no injection */
@@ -80,8 +82,8 @@ struct vs_hypervisor {
     const struct vs_hv_exit *exit;
     enum vs_trap_kind trap;
     uint64_t value[VS_STATE_N];
-    bool been_in_user, injected;
-    vs_gpa page;                 /* to be mapped, and the frame that it got */
+    bool been_in_user, injected, in_kernel; /* in_kernel: it emulates the exit's device itself */
+    vs_gpa page;                            /* to be mapped, and the frame that it got */
     unsigned shift, group_shift; /* log2 of its size, and of that of the one that faulted */
     vs_hpa frame;
     uint64_t count[VS_CNT_hypervisor_N];

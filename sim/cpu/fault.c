@@ -40,6 +40,7 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
                         .syndrome = f->qualification,
                         .gpa = f->gpa,
                         .gva = f->gva,
+                        .device = f->gpa.v,
                         .fetch = (f->rights & VS_RIGHT_EXECUTE) != 0};
     struct vs_host_work w = {.v = v, .trap = &e, .fault = f};
     struct vs_handling how;

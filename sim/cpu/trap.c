@@ -62,7 +62,7 @@ static bool entry(struct vs_vcpu *v)
 
 /* The guest is left, handled and entered; *hold is set when it went to sleep inside: the exit stays
  * open. */
-static bool handle_exit(struct vs_vcpu *v, const struct vs_exit *exit,
+static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_exit *exit,
                         const struct vs_handling *how, bool *hold)
 {
     static const struct vs_handling nothing;
@@ -80,7 +80,10 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_exit *exit,
     }
     how = how ? how : &nothing;
     struct vs_log_reading log = {v, how->log_full};
+    bool port = trap->kind == VS_TRAP_PIO;
     struct vs_hv_exit what = {.guest_physical = exit->gpa.v,
+                              .port = port,
+                              .io = port ? trap->number : trap->device,
                               .inject = how->inject,
                               .more = how->more,
                               .virtual_delivery = v->p->vid,
@@ -131,7 +134,7 @@ bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct 
         }
         return false;
     }
-    handle_exit(v, &exit, how, hold);
+    handle_exit(v, trap, &exit, how, hold);
     return true;
 }
 
@@ -393,7 +396,8 @@ static void shadow_mmio(struct vs_vcpu *v, uint64_t at)
                         .number = PAGE_FAULT,
                         .has_error = true,
                         .error_code = PF_RESERVED,
-                        .gva = {at}};
+                        .gva = {at},
+                        .device = at};
     struct vs_handling how = {.device = true};
     vcpu_trap(v, &e, &how);
 }
@@ -421,6 +425,6 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address)
     /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access
      * violates */
     uint64_t gpa = v->vm->bytes + (address & 0xfffffffu);
-    struct vs_trap e = {.kind = VS_TRAP_MMIO, .gpa = {gpa}, .gva = {address}};
+    struct vs_trap e = {.kind = VS_TRAP_MMIO, .gpa = {gpa}, .gva = {address}, .device = address};
     vcpu_trap(v, &e, NULL);
 }

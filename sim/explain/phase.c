@@ -70,6 +70,8 @@ static const struct known {
     {"hypervisor.path_in", VS_PHASE_COMMON, false},
     {"hypervisor.path_out", VS_PHASE_OUT, false},
     {"hypervisor.user_space", VS_PHASE_USER, false},
+    {"hypervisor.device_model", VS_PHASE_USER, false},
+    {"hypervisor.dom0", VS_PHASE_USER, false},
     {"hypervisor", VS_PHASE_REASON, false},
     {"cpu.instruction", VS_PHASE_REASON, false},
     {"host.parked", VS_PHASE_SLEEP, false},

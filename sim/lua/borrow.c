@@ -35,6 +35,7 @@ static const struct vs_default_of defaults[] = {
     {"memory.writeback", VS_SLOT_MEMORY, NULL, false},
     {"memory.nodes", VS_SLOT_MEMORY, NULL, false},
     {"hypervisor.*.taken", VS_SLOT_HYPERVISOR, NULL, false},
+    {"hypervisor.in_kernel.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.common.vmcs_access", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.halt_poll*", VS_SLOT_HYPERVISOR, NULL, false},
     {"pcie.generation", VS_SLOT_NIC, NULL, false},
@@ -171,9 +172,8 @@ static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const stru
             return;
         }
         const struct vs_program_set *set = vs_program_set_of(knobs);
-        bool step = set && knob->desc >= set->component.knobs &&
-                    knob->desc < set->component.knobs + set->component.n_knobs;
-        of = step ? set->desc->name : d ? d->of : "a default";
+        of = set ? vs_program_set_states(set, knob->desc) : NULL;
+        of = of ? of : d ? d->of : "a default";
         slot = d ? d->slot : slot;
     } else {
         for (size_t i = b->n_told; i-- > 0 && !of;) {

@@ -324,6 +324,13 @@ static void add_words(char *list, size_t bytes, const char *more)
 static void take_programs(struct loader *ld, enum vs_slot slot, const char *name, const char *path)
 {
     lua_State *L = ld->box->L;
+    char from[128], folder[4200];
+    if (slot == VS_SLOT_HYPERVISOR && take_string(L, "programs", from, sizeof from) && !ld->said) {
+        snprintf(folder, sizeof folder, "%s/scripts/lua/hypervisors", ld->home);
+        if (vs_lua_programs_file(&ld->programs, ld->box, folder, from, ld->errors)) {
+            ld->failures++;
+        }
+    }
     lua_pushliteral(L, "program");
     if (lua_rawget(L, -2) != LUA_TNIL && slot != VS_SLOT_HYPERVISOR) {
         fail(ld, "program", "a hypervisor's file has programs");

@@ -7,6 +7,7 @@
 
 #define PROGRAMS_MAX 200u
 #define STEPS_MAX 64u
+#define DEPTH_MAX 8 /* files that build on each other */
 
 struct vs_lua_programs {
     struct vs_program_set_desc desc;
@@ -284,7 +285,8 @@ static struct vs_program_desc *slot(struct vs_lua_programs *p, const char *name)
 static void take_program(struct reader *r)
 {
     lua_State *L = r->L;
-    struct vs_program_desc made = {.name = copy(r->p, r->program), .at = "kernel"};
+    struct vs_program_desc made = {
+        .name = copy(r->p, r->program), .at = "kernel", .of = r->p->desc.name};
     size_t n = lua_rawlen(L, -1);
     *r->step = '\0';
     if (n > STEPS_MAX) {
@@ -316,6 +318,18 @@ static void take_program(struct reader *r)
     *at = made;
 }
 
+/* NAME = false: what the file before has, this hypervisor has not. */
+static void leave_out(struct vs_lua_programs *p, const char *name)
+{
+    for (size_t i = 0; i < p->desc.n; i++) {
+        if (!strcmp(p->program[i].name, name)) {
+            p->desc.n--;
+            memmove(&p->program[i], &p->program[i + 1], (p->desc.n - i) * sizeof p->program[0]);
+            return;
+        }
+    }
+}
+
 /* A linked set points into what was read: what comes now goes into a copy of it. */
 static struct vs_lua_programs *apart(struct vs_lua_programs *p)
 {
@@ -345,7 +359,9 @@ enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, co
     struct reader r = {.p = *p, .L = L, .errors = errors, .file = file, .program = "?"};
     lua_pushnil(L);
     while (lua_next(L, -2)) {
-        if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1)) {
+        if (lua_type(L, -2) == LUA_TSTRING && lua_isboolean(L, -1) && !lua_toboolean(L, -1)) {
+            leave_out(*p, lua_tostring(L, -2));
+        } else if (lua_type(L, -2) != LUA_TSTRING || !lua_istable(L, -1)) {
             wrong(&r, "program", "write program = { NAME = { steps } }");
         } else {
             r.program = lua_tostring(L, -2);
@@ -355,6 +371,67 @@ enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, co
         lua_pop(L, 1);
     }
     return r.failed ? VS_E_CONFIG : VS_OK;
+}
+
+/* The programs of a file, whose table is on top of the stack, after those that it builds on. */
+static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box, const char *folder,
+                                 const char *name, const char *path, int depth,
+                                 struct vs_errors *errors);
+
+/* Reads a file of the folder and takes its programs. */
+static enum vs_status take_file(struct vs_lua_programs **p, struct vs_box *box, const char *folder,
+                                const char *name, int depth, struct vs_errors *errors)
+{
+    char path[4200];
+    int top = lua_gettop(box->L);
+    snprintf(path, sizeof path, "%s/%s.lua", folder, name);
+    if (depth > DEPTH_MAX || strchr(name, '/')) {
+        vs_error(errors, "hypervisors/%s.lua: programs that build on each other in a circle", name);
+        return VS_E_CONFIG;
+    }
+    enum vs_status s = vs_box_load(box, path, errors);
+    int rc = s ? LUA_OK : vs_box_call(box, 0, 1);
+    if (rc != LUA_OK) {
+        vs_box_report(box, rc, errors);
+        s = VS_E_INPUT;
+    }
+    s = s ? s : take_table(p, box, folder, name, path, depth, errors);
+    lua_settop(box->L, top);
+    return s;
+}
+
+static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box, const char *folder,
+                                 const char *name, const char *path, int depth,
+                                 struct vs_errors *errors)
+{
+    static const char *const from[] = {"base", "programs"};
+    lua_State *L = box->L;
+    char file[300];
+    enum vs_status s = VS_OK;
+    if (!lua_istable(L, -1) || !lua_checkstack(L, 10)) {
+        vs_error(errors, "hypervisors/%s.lua: must return a table", name);
+        return VS_E_INPUT;
+    }
+    for (int i = 0; i < 2 && !s; i++) {
+        lua_pushstring(L, from[i]);
+        if (lua_rawget(L, -2) == LUA_TSTRING) {
+            s = take_file(p, box, folder, lua_tostring(L, -1), depth + 1, errors);
+        }
+        lua_pop(L, 1);
+    }
+    snprintf(file, sizeof file, "hypervisors/%s.lua", name);
+    lua_pushliteral(L, "program");
+    if (!s && lua_rawget(L, -2) == LUA_TTABLE) {
+        s = vs_lua_programs_read(p, L, name, file, path, errors);
+    }
+    lua_pop(L, 1);
+    return s;
+}
+
+enum vs_status vs_lua_programs_file(struct vs_lua_programs **p, struct vs_box *box,
+                                    const char *folder, const char *name, struct vs_errors *errors)
+{
+    return take_file(p, box, folder, name, 0, errors);
 }
 
 const struct vs_program_set *vs_lua_programs_link(struct vs_lua_programs *p,

@@ -10,7 +10,8 @@
  *
  * A step's first word is its name; one of run (instructions), cycles, touch (bytes), clear, copy
  * (bytes), state, action, wait, call says what it does; code, data, taken, when, each, like, source
- * and grade go with it. `at = "user"` in a program: it runs in user space.
+ * and grade go with it. `at = "user"` in a program: it runs in user space. A program that is false
+ * is none; `programs = "kvm"` beside `program` names another file whose programs are taken first.
  */
 #ifndef VIRTSIM_SIM_LUA_PROGRAMS_H
 #define VIRTSIM_SIM_LUA_PROGRAMS_H
@@ -26,6 +27,10 @@ struct vs_lua_programs;
  * is where lines are looked up. *p is made when it is NULL. */
 enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, const char *name,
                                     const char *file, const char *path, struct vs_errors *errors);
+/* Reads the programs of folder/NAME.lua, after those of the file that it names as `base` or
+ * `programs`. */
+enum vs_status vs_lua_programs_file(struct vs_lua_programs **p, struct vs_box *box,
+                                    const char *folder, const char *name, struct vs_errors *errors);
 /* The set of what has been read; NULL and what is wrong with it. */
 const struct vs_program_set *vs_lua_programs_link(struct vs_lua_programs *p,
                                                   struct vs_errors *errors);

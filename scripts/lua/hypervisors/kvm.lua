@@ -1,52 +1,83 @@
 -- SPDX-License-Identifier: MIT
--- KVM in the kernel; port I/O and MMIO nobody handles there go to user space (QEMU).
+-- KVM on Intel's processors (VMX), and QEMU in user space. What all of KVM's x86 has in common is here too:
+-- kvm_npt and kvm_no_apicv build on it. The length of the common path is what 1X064 leaves for it, 1440
+-- instructions; how it splits over its steps is a reading of Linux, arch/x86/kvm/.
 
--- An exit's program: the common path in, the reason's own steps, perhaps user space, what is written
--- back, the common path out.
+-- An exit's program: the way in, what is read of the guest's state, the reason's own steps, perhaps user space,
+-- what is done when that is back, what is written, the way out.
 local function exit(t)
   local all = { { "path_in", call = "path_in" } }
   local function add(step) all[#all + 1] = step end
-  if t.read then add { "read", state = t.read, when = t.read_when } end
+  if t.read then add { "read", state = t.read } end
   for _, step in ipairs(t) do add(step) end
   add { "work", action = "work" }
   add { "copy", copy = 0, source = "nothing is copied beyond what the other steps touch", grade = "assumed" }
   add { "user_space", call = "user_space", when = "user", taken = t.user or false,
-        source = "KVM's API: KVM_EXIT_IO and KVM_EXIT_MMIO go to user space", grade = "documented" }
-  if t.write then add { "write", state = t.write, when = t.write_when } end
+        source = "KVM's API: KVM_EXIT_IO and KVM_EXIT_MMIO go to user space, for devices that KVM does not emulate itself", grade = "documented" }
+  for _, step in ipairs(t.complete or {}) do add(step) end
+  if t.write then add { "write", state = t.write } end
   for _, step in ipairs(t.last or {}) do add(step) end
   add { "path_out", call = "path_out" }
   if t.wait then add { "wait", wait = t.wait } end
   return all
 end
 
-local skip = "flags length pc interruptibility"
-local emulation = "pc flags sp code_segment cr0 cr3 length interruptibility"
+local skip = "flags length pc interruptibility" -- kvm_skip_emulated_instruction
+local emulation = "pc flags sp code_segment cr0 cr3 length interruptibility" -- init_emulate_ctxt
+local split = "1X064: the common path of a VMCALL's round trip is 1440 instructions; this part of it a reading of "
 
 local program = {
+  -- vmx/vmenter.S, __vmx_vcpu_run: behind VMRESUME, and before it
+  stub = {
+    { "leave", run = 58, code = 256, data = 128, source = "counted in vmx/vmenter.S from vmx_vmexit on, vmx_spec_ctrl_restore_host with ten", grade = "assumed" },
+    { "enter", run = 42, code = 192, source = "counted in vmx/vmenter.S up to VMRESUME, vmx_update_host_rsp with ten", grade = "assumed" },
+  },
   path_in = {
+    { "leave", call = "stub.leave" },
     { "rsb_fill", call = "rsb_fill" },
     { "spec_ctrl", call = "spec_ctrl" },
     { "fixed", cycles = 0, source = "0: handlers are programs; set only by machines that reproduce a document's sum", grade = "assumed" },
-    { "common", run = 1440, code = 4096, data = 1280,
-      source = "1X064: round trip of a VMCALL under KVM less hardware transition, VMCS accesses and the handler", grade = "derived" },
+    { "exit", run = 460, code = 1216, data = 384,
+      source = split .. "vmx_vcpu_run and vcpu_enter_guest behind the stub: host MSRs and debug state, registers marked stale, guest time, interrupts on, SRCU", grade = "assumed" },
     { "reason", state = { "reason", "vectoring" } },
     { "log", action = "read_log" },
+    { "dispatch", run = 80, code = 256, data = 64,
+      source = split .. "__vmx_handle_exit: checks of the reason, the switch of the frequent ones, the table of handlers", grade = "assumed" },
   },
   path_out = {
+    { "pending", run = 320, code = 832, data = 256,
+      source = split .. "vcpu_run: whether there is a request, a signal, somebody to be scheduled; vcpu_enter_guest up to its requests", grade = "assumed" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
+    { "prepare", run = 480, code = 1344, data = 448,
+      source = split .. "vcpu_enter_guest before the stub: events, TPR threshold, preemption off, vmx_prepare_switch_to_guest, interrupts off, APICv sync, timers, guest's MSRs", grade = "assumed" },
     { "l1d_flush", cycles = 0, source = "off by default; on parts with L1TF it costs thousands of cycles", grade = "assumed" },
     { "spec_ctrl", call = "spec_ctrl" },
+    { "enter", call = "stub.enter" },
   },
   rsb_fill = { { "fill", cycles = 0, source = "off by default; 32 calls where the host needs it", grade = "assumed" } },
   spec_ctrl = { { "write", cycles = 0, source = "off by default; a WRMSR each way where the host needs it", grade = "assumed" } },
+
+  -- from KVM_RUN's return to the next KVM_RUN
   user_space = {
-    at = "user",
     { "exit", action = "user_exit" },
-    { "switch", cycles = 600, source = "leaving the ioctl, a system call back in, user-return notifiers", grade = "assumed" },
-    { "device", run = 2500, code = 16384, data = 4096,
-      source = "reading of QEMU's main loop: exit dispatch, address space lookup, device callback, lock", grade = "assumed" },
+    { "put", run = 260, code = 1536, data = 384,
+      source = "reading of vcpu_put and kvm_arch_vcpu_ioctl_run's end: user's FPU state back, preemption notifier, signal mask", grade = "assumed" },
+    { "leave_ioctl", cycles = 300, source = "half of hypervisor.user.switch of before, 600 cycles: SYSRET with its mitigations, user-return notifiers", grade = "assumed" },
+    { "qemu", call = "user_space.process" },
+    { "enter_ioctl", cycles = 300, source = "the other half: SYSCALL, entry_SYSCALL_64, the way to kvm_vcpu_ioctl", grade = "assumed" },
+    { "load", run = 300, code = 1792, data = 512,
+      source = "reading of vcpu_load and kvm_arch_vcpu_ioctl_run's beginning: preemption notifier, VMCS current, guest's FPU state", grade = "assumed" },
   },
+  ["user_space.process"] = {
+    at = "user",
+    { "ioctl_return", run = 120, code = 1024, data = 256, source = "reading of QEMU's kvm_cpu_exec: the exit reason of the shared page", grade = "assumed" },
+    { "lock", run = 80, code = 512, data = 128, source = "reading of QEMU's bql_lock, and its unlock before KVM_RUN", grade = "assumed" },
+    { "dispatch", run = 700, code = 4608, data = 1024, source = "reading of QEMU's address_space_rw: flat view, section, access size", grade = "assumed" },
+    { "device", run = 900, code = 5888, data = 1536, source = "a device model's register access", grade = "assumed" },
+    { "ioctl", run = 140, code = 1024, data = 256, source = "reading of QEMU's kvm_arch_pre_run and kvm_vcpu_ioctl", grade = "assumed" },
+  },
+
   inject = {
     { "highest", state = "virtual_intr", when = "virtual_delivery" },
     { "ask", state = "virtual_intr=highest", when = "virtual_delivery" },
@@ -67,9 +98,12 @@ local program = {
   emulate = {
     { "emulated", action = "emulated" },
     { "read", call = "mmio.read" },
+    { "decode", call = "mmio.decode" },
     { "emulate", call = "mmio.emulate" },
+    { "bus", call = "mmio.bus" },
     { "write", call = "mmio.write" },
     { "user_space", call = "mmio.user_space" },
+    { "complete", call = "mmio.complete" },
   },
   back = {
     { "map", action = "map" },
@@ -82,7 +116,10 @@ local program = {
     { "zero", call = "back.zero" },
   },
   back_for_shadow = {
-    { "fault", call = "stage2_fault.fault" },
+    { "memslot", call = "stage2_fault.memslot" },
+    { "host_page", call = "stage2_fault.host_page" },
+    { "lock", call = "stage2_fault.lock" },
+    { "entry", call = "stage2_fault.entry" },
     { "back", call = "back" },
   },
   host_interrupt = { { "handle", call = "interrupt.handle" } },
@@ -90,111 +127,100 @@ local program = {
 
 program.exception = exit {
   read = "intr_info syndrome",
-  { "handle", run = 300, code = 1024, data = 256,
-    source = "reading of KVM's handle_exception_nmi", grade = "assumed" },
+  { "handle", run = 300, code = 1024, data = 256, source = "reading of handle_exception_nmi", grade = "assumed" },
   { "device", call = "emulate", when = "device" },
 }
 program.interrupt = exit {
   read = "intr_info",
-  { "handle", run = 900, code = 4096, data = 1024,
-    source = "host interrupt entry, handler, accounting and exit of a timer tick", grade = "assumed" },
+  { "handle", run = 900, code = 4096, data = 1024, source = "host interrupt entry, handler, accounting and exit of a timer tick", grade = "assumed" },
 }
 program.interrupt_window = exit {
   write = "controls=closed",
-  { "handle", run = 120, code = 512, data = 128,
-    source = "reading of KVM's handle_interrupt_window", grade = "assumed" },
+  { "handle", run = 120, code = 512, data = 128, source = "reading of handle_interrupt_window", grade = "assumed" },
 }
 program.cpu_id = exit {
   read = skip, write = "pc=next",
-  { "search", run = 320, code = 1536, data = 512,
-    source = "reading of kvm_emulate_cpuid: search of the entry list, four registers, skip of the instruction", grade = "assumed" },
+  { "search", run = 250, code = 1024, data = 384, source = "reading of kvm_find_cpuid_entry2: a linear search of the vCPU's entries, about twenty", grade = "assumed" },
+  { "emulate", run = 70, code = 512, data = 128, source = "reading of kvm_emulate_cpuid: leaf and subleaf, four registers, the instruction stepped over", grade = "assumed" },
 }
 program.halt = exit {
   read = skip, write = "pc=next", wait = "event",
-  { "emulate", run = 350, code = 1536, data = 512,
-    source = "reading of kvm_emulate_halt; sleeping is hypervisor.block", grade = "assumed" },
+  { "emulate", run = 350, code = 1536, data = 512, source = "reading of kvm_emulate_halt and vcpu_block up to its loop; sleeping is hypervisor.block", grade = "assumed" },
 }
 program.invalidate = exit {
   read = "syndrome " .. skip, write = "pc=next",
-  { "emulate", run = 400, code = 1536, data = 512,
-    source = "reading of KVM's handle_invlpg", grade = "assumed" },
+  { "emulate", run = 400, code = 1536, data = 512, source = "reading of handle_invlpg and kvm_mmu_invlpg", grade = "assumed" },
 }
 program.timestamp = exit {
   read = skip, write = "pc=next",
-  { "emulate", run = 180, code = 768, data = 192,
-    source = "reading of KVM's emulation: scaled host counter", grade = "assumed" },
+  { "emulate", run = 180, code = 768, data = 192, source = "reading of the emulation of RDTSC: scaled host counter", grade = "assumed" },
 }
 program.hypercall = exit {
   read = skip, write = "pc=next",
-  { "handle", run = 160, code = 1024, data = 256,
-    source = "1X064: round trip of a VMCALL under KVM less hardware transition and common path", grade = "derived" },
+  { "handle", run = 160, code = 1024, data = 256, source = "1X064: round trip of a VMCALL under KVM less hardware transition and common path", grade = "derived" },
 }
 program.control_register = exit {
   read = "syndrome " .. skip, write = "pc=next",
-  { "emulate", run = 350, code = 1536, data = 384,
-    source = "reading of KVM's handle_cr", grade = "assumed" },
+  { "emulate", run = 350, code = 1536, data = 384, source = "reading of handle_cr", grade = "assumed" },
 }
 program.pio = exit {
   read = "syndrome code_segment " .. skip, write = "pc=next", user = true,
-  { "emulate", run = 700, code = 3072, data = 768,
-    source = "reading of KVM's handle_io and complete_emulated_pio", grade = "assumed" },
+  { "decode", run = 130, code = 768, data = 192, source = "reading of handle_io and kvm_fast_pio: port, size and direction of the qualification", grade = "assumed" },
+  { "bus", run = 270, code = 1152, data = 320, source = "reading of emulator_pio_in_out and kvm_io_bus_read: a search of the devices on the bus, and the device or the page shared with user space", grade = "assumed" },
+  complete = { { "complete", run = 300, code = 1152, data = 256, source = "reading of complete_fast_pio_in: the register, the instruction stepped over", grade = "assumed" } },
 }
 program["msr.read"] = exit {
   read = skip, write = "pc=next",
-  { "emulate", run = 260, code = 1536, data = 384,
-    source = "reading of kvm_emulate_rdmsr", grade = "assumed" },
+  { "emulate", run = 260, code = 1536, data = 384, source = "reading of kvm_emulate_rdmsr", grade = "assumed" },
 }
 program["msr.write"] = exit {
   read = skip, write = "pc=next",
-  { "emulate", run = 320, code = 1536, data = 384,
-    source = "reading of kvm_emulate_wrmsr", grade = "assumed" },
+  { "emulate", run = 320, code = 1536, data = 384, source = "reading of kvm_emulate_wrmsr", grade = "assumed" },
 }
 program.pause = exit {
   read = skip, write = "pc=next",
-  { "yield", run = 200, code = 1024, data = 256,
-    source = "reading of KVM's handle_pause: directed yield that finds nobody", grade = "assumed" },
+  { "yield", run = 200, code = 1024, data = 256, source = "reading of handle_pause and kvm_vcpu_on_spin: directed yield that finds nobody", grade = "assumed" },
 }
 -- An end of interrupt is KVM's fasteoi, which steps over the instruction without looking at it.
 program.apic_access = exit {
   { "read_eoi", state = "syndrome " .. skip, when = "fast" },
   { "read", state = "syndrome " .. emulation, when = "not fast" },
-  { "emulate", run = 1600, code = 6144, data = 1024, when = "not fast",
-    source = "reading of KVM's handle_apic_access: the instruction is emulated", grade = "assumed" },
-  { "eoi", run = 350, code = 1536, like = "emulate", when = "fast",
-    source = "reading of KVM's handle_apic_access with fasteoi and kvm_lapic_set_eoi", grade = "assumed" },
+  { "emulate", run = 1600, code = 6144, data = 1024, when = "not fast", source = "reading of handle_apic_access: the instruction is emulated", grade = "assumed" },
+  { "eoi", run = 350, code = 1536, like = "emulate", when = "fast", source = "reading of handle_apic_access with fasteoi and kvm_lapic_set_eoi", grade = "assumed" },
   last = {
     { "write_eoi", state = "pc=next", when = "fast" },
     { "write", state = "pc=next flags=keep", when = "not fast" } },
 }
 program.apic_eoi = exit {
   read = "syndrome",
-  { "handle", run = 350, code = 1536, data = 384,
-    source = "reading of kvm_apic_set_eoi_accelerated", grade = "assumed" },
+  { "handle", run = 350, code = 1536, data = 384, source = "reading of kvm_apic_set_eoi_accelerated", grade = "assumed" },
 }
+program.apic_write = exit {
+  read = "syndrome",
+  { "handle", run = 400, code = 1536, data = 384, source = "reading of kvm_apic_write_nodecode", grade = "assumed" },
+}
+-- kvm_mmu_do_page_fault; a right that is given back is fast_page_fault (host.fast_fault.*)
 program.stage2_fault = exit {
   read = "syndrome fault_gpa",
-  { "fault", run = 2200, code = 8192, data = 2048, when = "not fast",
-    source = "reading of the direct page fault path: memslot, host page lookup, page allocation, mapping under the lock", grade = "assumed" },
+  { "memslot", run = 350, code = 1536, data = 384, when = "not fast", source = "reading of handle_ept_violation, kvm_mmu_page_fault, kvm_vcpu_gfn_to_memslot", grade = "assumed" },
+  { "host_page", run = 1100, code = 3840, data = 896, when = "not fast", source = "reading of kvm_faultin_pfn: get_user_pages, a fault of the host's own, a page of its allocator", grade = "assumed" },
+  { "lock", run = 150, code = 512, data = 128, when = "not fast", source = "reading of direct_page_fault: mmu_lock, is_page_fault_stale", grade = "assumed" },
+  { "entry", run = 600, code = 2304, data = 640, when = "not fast", source = "reading of kvm_tdp_mmu_map: the levels walked, a table allocated now and then, the entry set", grade = "assumed" },
   { "device", call = "emulate", when = "device" },
   { "back", call = "back", when = "missing" },
 }
 program.mmio = exit {
   read = "fault_gpa " .. emulation, write = "pc=next flags=keep", user = true,
-  { "emulate", run = 2600, code = 10240, data = 1536,
-    source = "reading of KVM's MMIO path: decode and emulation of the instruction, then user space", grade = "assumed" },
+  { "decode", run = 1300, code = 5120, data = 640, source = "reading of x86_decode_instruction, with the fetch of the instruction through the guest's tables", grade = "assumed" },
+  { "emulate", run = 600, code = 2560, data = 384, source = "reading of x86_emulate_instruction and emulator_read_write", grade = "assumed" },
+  { "bus", run = 300, code = 1280, data = 256, source = "reading of vcpu_mmio_read and kvm_io_bus_read: a search of the devices on the bus", grade = "assumed" },
+  complete = { { "complete", run = 400, code = 1280, data = 256, source = "reading of complete_emulated_mmio", grade = "assumed" } },
 }
 program.timer = exit {
-  { "handle", run = 300, code = 1536, data = 384,
-    source = "reading of KVM's handle_preemption_timer: expired timer, vector raised", grade = "assumed" },
+  { "handle", run = 300, code = 1536, data = 384, source = "reading of handle_preemption_timer: expired timer, vector raised", grade = "assumed" },
 }
 program.log_full = exit {
-  { "handle", run = 120, code = 512, data = 128,
-    source = "reading of KVM's handle_pml_full: the log was read when the guest was left (host.dirty_log.entry), nothing is left to do", grade = "assumed" },
-}
-program.apic_write = exit {
-  read = "syndrome",
-  { "handle", run = 400, code = 1536, data = 384,
-    source = "reading of kvm_apic_write_nodecode", grade = "assumed" },
+  { "handle", run = 120, code = 512, data = 128, source = "reading of handle_pml_full: the log was read when the guest was left (host.dirty_log.entry), nothing is left to do", grade = "assumed" },
 }
 
 return {

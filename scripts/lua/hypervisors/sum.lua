@@ -32,6 +32,7 @@ local program = {
     { "around", call = "back_around", each = "around" },
   },
   back_around = { { "map", action = "map_around" }, { "zero", call = "back.zero" } },
+  stub = false, user_space = false, ["user_space.process"] = false, rsb_fill = false, spec_ctrl = false, -- a sum names none
   back_for_shadow = { { "back", call = "back" } },
   host_interrupt = {},
   emulate = {

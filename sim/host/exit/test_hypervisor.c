@@ -10,6 +10,32 @@ static uint64_t lines(uint64_t bytes)
     return (bytes + 63) / 64;
 }
 
+/* What the steps of a program have of a number; of bytes, in lines. */
+static uint64_t own(const struct fixture *f, const char *program, enum vs_step_number number)
+{
+    const struct vs_program *p = &f->set->program[vs_program_set_find(f->set, program)];
+    uint64_t sum = 0;
+    for (size_t i = 0; i < p->desc->n; i++) {
+        uint16_t knob = p->step[i].number[number];
+        uint64_t v = knob == VS_PROGRAM_NONE ? 0 : f->values[knob];
+        bool bytes = number == VS_NUMBER_CODE || number == VS_NUMBER_DATA;
+        sum += bytes ? lines(v) : v;
+    }
+    return sum;
+}
+
+/* The same of the way in and out, whatever the reason. */
+static uint64_t around(const struct fixture *f, enum vs_step_number number)
+{
+    return own(f, "stub", number) + own(f, "path_in", number) + own(f, "path_out", number);
+}
+
+/* And of the way to user space and back. */
+static uint64_t outside(const struct fixture *f, enum vs_step_number number)
+{
+    return own(f, "user_space", number) + own(f, "user_space.process", number);
+}
+
 /* ---- programs ---- */
 
 static void test_a_handler_is_the_sum_of_its_parts(void **state)
@@ -35,14 +61,12 @@ static void test_a_program_executes_its_instructions_and_touches_its_lines(void 
 {
     struct fixture *f = *state;
     handle(f, VS_TRAP_CPU_ID, plain);
-    assert_int_equal(f->core.instructions, *number(f, "path_in.common.instructions") +
-                                               *number(f, "cpu_id.search.instructions"));
+    assert_int_equal(f->core.instructions,
+                     around(f, VS_NUMBER_INSTRUCTIONS) + own(f, "cpu_id", VS_NUMBER_INSTRUCTIONS));
     assert_int_equal(f->core.touches[VS_REF_FETCH],
-                     lines(*number(f, "path_in.common.code_bytes")) +
-                         lines(*number(f, "cpu_id.search.code_bytes")));
+                     around(f, VS_NUMBER_CODE) + own(f, "cpu_id", VS_NUMBER_CODE));
     assert_int_equal(f->core.touches[VS_REF_READ] + f->core.touches[VS_REF_WRITE],
-                     lines(*number(f, "path_in.common.data_bytes")) +
-                         lines(*number(f, "cpu_id.search.data_bytes")));
+                     around(f, VS_NUMBER_DATA) + own(f, "cpu_id", VS_NUMBER_DATA));
 }
 
 static void test_a_cold_handler_costs_its_misses_more_than_a_warm_one(void **state)
@@ -62,8 +86,8 @@ static void test_handlers_share_the_common_path_only(void **state)
     handle(f, VS_TRAP_CPU_ID, plain);
     uint64_t before = f->core.misses;
     handle(f, VS_TRAP_MSR_READ, plain);
-    assert_int_equal(f->core.misses - before, lines(*number(f, "msr.read.emulate.code_bytes")) +
-                                                  lines(*number(f, "msr.read.emulate.data_bytes")));
+    assert_int_equal(f->core.misses - before,
+                     own(f, "msr.read", VS_NUMBER_CODE) + own(f, "msr.read", VS_NUMBER_DATA));
 }
 
 static void test_each_vcpu_has_its_own_data_inside_its_part(void **state)
@@ -107,12 +131,10 @@ static void test_user_space_costs_its_switch_and_its_program(void **state)
     build(f, 0);
     handle(f, VS_TRAP_PIO, plain);
     uint64_t user = handle(f, VS_TRAP_PIO, plain);
-    uint64_t touches = lines(*number(f, "user_space.device.code_bytes")) +
-                       lines(*number(f, "user_space.device.data_bytes"));
-    assert_int_equal(user - kernel,
-                     *number(f, "user_space.switch.cycles") * CLOCK_PS +
-                         *number(f, "user_space.device.instructions") * INSTRUCTION_PS +
-                         touches * HIT_PS);
+    uint64_t touches = outside(f, VS_NUMBER_CODE) + outside(f, VS_NUMBER_DATA);
+    assert_int_equal(user - kernel, outside(f, VS_NUMBER_CYCLES) * CLOCK_PS +
+                                        outside(f, VS_NUMBER_INSTRUCTIONS) * INSTRUCTION_PS +
+                                        touches * HIT_PS);
     assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 2);
 }
 
@@ -187,10 +209,8 @@ static void test_an_emulated_instruction_is_stepped_over_a_fault_is_not(void **s
 static void test_handlers_stated_as_one_sum_take_exactly_that(void **state)
 {
     struct fixture *f = *state;
-    f->config.common_vmcs = *number(f, "path_in.common.instructions") =
-        *number(f, "path_in.common.code_bytes") = *number(f, "path_in.common.data_bytes") = 0;
-    *number(f, "cpu_id.search.instructions") = *number(f, "cpu_id.search.code_bytes") =
-        *number(f, "cpu_id.search.data_bytes") = 0;
+    f->config.common_vmcs = 0;
+    memset(f->values, 0, f->set->component.n_knobs * sizeof *f->values);
     *number(f, "path_in.fixed.cycles") = 800;
     build(f, 0);
     f->state.field[VS_STATE_LENGTH] = 2;
@@ -246,10 +266,10 @@ static void test_a_violation_outside_memory_is_emulated_like_a_misconfiguration(
     assert_int_equal(f->slat.maps, 0);
     assert_int_equal(f->state.reads, violation + misconfig - 2); /* the common ones once */
     assert_int_equal(f->state.writes, writes);
-    assert_int_equal(f->core.instructions, *number(f, "path_in.common.instructions") +
-                                               *number(f, "stage2_fault.fault.instructions") +
-                                               *number(f, "mmio.emulate.instructions") +
-                                               *number(f, "user_space.device.instructions"));
+    assert_int_equal(f->core.instructions, around(f, VS_NUMBER_INSTRUCTIONS) +
+                                               own(f, "stage2_fault", VS_NUMBER_INSTRUCTIONS) +
+                                               own(f, "mmio", VS_NUMBER_INSTRUCTIONS) +
+                                               outside(f, VS_NUMBER_INSTRUCTIONS));
     assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 1);
     assert_int_equal(f->h.count[VS_CNT_hypervisor_mmio], 1);
     assert_int_equal(field(f, VS_STATE_PC), 3);
@@ -267,7 +287,7 @@ static void test_code_without_instructions_is_refused(void **state)
     vs_hv_check(&f->config, f->set, f->values, &e);
     assert_int_equal(e.n, 0);
     *number(f, "cpu_id.search.instructions") = 0;
-    *number(f, "user_space.device.instructions") = 0;
+    *number(f, "user_space.process.device.instructions") = 0;
     vs_hv_check(&f->config, f->set, f->values, &e);
     assert_int_equal(e.n, 2);
     assert_non_null(strstr(e.text[0], "hypervisor.cpu_id.search.code_bytes"));
@@ -277,12 +297,14 @@ static void test_code_without_instructions_is_refused(void **state)
 static void test_a_quarter_of_a_programs_data_is_written(void **state)
 {
     struct fixture *f = *state;
-    *number(f, "path_in.common.data_bytes") = 1024;
-    *number(f, "cpu_id.search.data_bytes") = 512;
+    handle(f, VS_TRAP_CPU_ID, plain);
+    uint64_t read = f->core.touches[VS_REF_READ], written = f->core.touches[VS_REF_WRITE];
+    *number(f, "path_in.exit.data_bytes") += 1024;
+    *number(f, "cpu_id.search.data_bytes") += 512;
     build(f, 0);
     handle(f, VS_TRAP_CPU_ID, plain);
-    assert_int_equal(f->core.touches[VS_REF_READ], 12 + 6);
-    assert_int_equal(f->core.touches[VS_REF_WRITE], 4 + 2);
+    assert_int_equal(f->core.touches[VS_REF_READ] - 2 * read, 12 + 6);
+    assert_int_equal(f->core.touches[VS_REF_WRITE] - 2 * written, 4 + 2);
 }
 
 static void test_a_copy_reads_one_place_and_writes_another(void **state)
@@ -305,6 +327,37 @@ static void test_what_user_space_is_asked_costs_the_same_whatever_the_reason(voi
     assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 0);
     handle(f, VS_TRAP_CPU_ID, asked);
     assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 1);
+}
+
+/* KVM's own: interrupt controllers and the interval timer; the event timer's page and what has no
+ * device are QEMU's. A byte beside a device is none of it. */
+static void test_a_device_is_emulated_where_its_port_or_address_says(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        bool port;
+        uint64_t io;
+        bool user;
+    } rows[] = {{true, 0x40, false},        {true, 0x43, false},        {true, 0x3f, true},
+                {true, 0x44, true},         {true, 0x21, false},        {true, 0xa0, false},
+                {true, 0x70, true},         {true, 0x80, true},         {false, 0xfec00000, false},
+                {false, 0xfec000ff, false}, {false, 0xfec00100, true},  {false, 0xfee00000, false},
+                {false, 0xfed00000, true},  {false, 0x08000000, false}, {false, 0x40, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct vs_hv_exit e = {.port = rows[i].port, .io = rows[i].io};
+        uint64_t before = f->h.count[VS_CNT_hypervisor_user_exits];
+        handle(f, rows[i].port ? VS_TRAP_PIO : VS_TRAP_MMIO, e);
+        assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits] - before, rows[i].user);
+    }
+    f->config.in_kernel_pit = 0;
+    build(f, 0);
+    struct vs_hv_exit pit = {.port = true, .io = 0x40};
+    handle(f, VS_TRAP_PIO, pit);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 1);
+    pit.io = 0x20; /* somebody outside asks, wherever the device is */
+    pit.user = true;
+    handle(f, VS_TRAP_PIO, pit);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 2);
 }
 
 /* The common path reads reason and vectoring; stepping over an instruction takes RFLAGS, its
@@ -408,6 +461,7 @@ int main(void)
         T(test_each_handler_reads_and_writes_the_fields_that_kvms_does),
         T(test_a_page_that_is_not_of_the_hosts_size_has_no_neighbours_to_back),
         T(test_a_fault_around_group_is_a_power_of_two),
+        T(test_a_device_is_emulated_where_its_port_or_address_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

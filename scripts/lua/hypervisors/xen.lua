@@ -1,0 +1,209 @@
+-- SPDX-License-Identifier: MIT
+-- Xen with HVM guests on Intel's processors. What Xen does not emulate itself goes to the device model in Dom0: a
+-- request in a page that both share (ioreq), an event to Dom0, the vCPU blocks until the answer's event. Dom0's
+-- vCPU is scheduled on the same processor here: its code and data pass through this one's caches.
+-- Every length is a reading of Xen, xen/arch/x86/hvm/, or of Linux in Dom0.
+local function exit(t)
+  local all = { { "path_in", call = "path_in" } }
+  local function add(step) all[#all + 1] = step end
+  if t.read then add { "read", state = t.read } end
+  for _, step in ipairs(t) do add(step) end
+  add { "work", action = "work" }
+  if t.model then
+    add { "device_model", call = "device_model", when = "user", taken = true,
+          source = "hvm_io_intercept finds no handler: hvm_send_ioreq", grade = "documented" }
+    add { "complete", call = "complete" }
+  end
+  if t.write then add { "write", state = t.write } end
+  add { "path_out", call = "path_out" }
+  if t.wait then add { "wait", wait = t.wait } end
+  return all
+end
+
+local skip = "length pc flags interruptibility" -- update_guest_eip
+local emulation = "pc flags sp code_segment cr0 cr3 length interruptibility"
+
+local program = {
+  -- vmx/entry.S: vmx_asm_vmexit_handler, and from .Lvmx_do_vmentry to VMRESUME
+  stub = {
+    { "leave", run = 28, code = 128, data = 192, source = "counted in vmx/entry.S: SAVE_ALL, CR2, the call", grade = "assumed" },
+    { "enter", run = 46, code = 192, source = "counted in vmx/entry.S: softirqs looked at, registers popped", grade = "assumed" },
+  },
+  path_in = {
+    { "leave", call = "stub.leave" },
+    { "spec_ctrl", call = "spec_ctrl" },
+    { "exit", run = 210, code = 768, data = 320, source = "reading of vmx_vmexit_handler up to its switch: RIP, RSP, RFLAGS and CR0 into the frame, trace, RCU, interrupts on", grade = "assumed" },
+    { "reason", state = { "pc", "sp", "flags", "reason", "vectoring" } },
+    { "log", action = "read_log" },
+    { "dispatch", run = 20, code = 128, source = "reading of vmx_vmexit_handler: a switch over the reason", grade = "assumed" },
+  },
+  path_out = {
+    { "events", run = 260, code = 1024, data = 384, source = "reading of vmx_intr_assist: timers, pending interrupts of the vLAPIC, TPR threshold", grade = "assumed" },
+    { "inject", call = "inject", when = "inject" },
+    { "more", call = "open_window", when = "more" },
+    { "helper", run = 90, code = 384, data = 128, source = "reading of vmx_vmenter_helper: ASID, the frame's registers into the VMCS", grade = "assumed" },
+    { "frame", state = { "pc=keep", "sp=keep", "flags=keep" } },
+    { "spec_ctrl", call = "spec_ctrl" },
+    { "enter", call = "stub.enter" },
+  },
+  spec_ctrl = { { "write", cycles = 0, source = "off by default; a WRMSR each way where the host needs it", grade = "assumed" } },
+
+  -- hvm_send_ioreq, and what follows until handle_hvm_io_completion
+  device_model = {
+    { "exit", action = "user_exit" },
+    { "request", run = 260, code = 1024, data = 256, source = "reading of hvm_select_ioreq_server and hvm_send_ioreq: ranges of the servers searched, the request written", grade = "assumed" },
+    { "notify", run = 220, code = 896, data = 256, source = "reading of notify_via_xen_event_channel and evtchn_set_pending: the port's lock, three bits, Dom0's vCPU kicked", grade = "assumed" },
+    { "block", run = 900, code = 3072, data = 768, source = "reading of wait_on_xen_event_channel, schedule and credit2's csched2_schedule: the vCPU leaves its processor, Dom0's comes", grade = "assumed" },
+    { "switch", cycles = 1200, source = "a context switch of vCPUs: VMCS left, segments, FPU, CR3", grade = "assumed" },
+    { "dom0", call = "dom0" },
+    { "answer", run = 450, code = 1536, data = 384, source = "reading of do_event_channel_op(EVTCHNOP_send): the hypercall's entry, evtchn_set_pending, vcpu_unblock", grade = "assumed" },
+    { "schedule", run = 900, code = 3072, like = "block", source = "the same path back", grade = "assumed" },
+    { "switch_back", cycles = 1200, source = "the same switch", grade = "assumed" },
+    { "resume", run = 200, code = 768, data = 192, source = "reading of hvm_do_resume and handle_hvm_io_completion: the answer taken, the shared state reset", grade = "assumed" },
+  },
+  -- Linux in Dom0: the upcall, then the process that waits for the event
+  dom0 = {
+    { "upcall", run = 500, code = 2048, data = 512, source = "reading of xen_evtchn_do_upcall and evtchn_2l_handle_events: pending words, evtchn_interrupt of /dev/xen/evtchn", grade = "assumed" },
+    { "wake", run = 1400, code = 4608, data = 1024, source = "wake_up of the process and the scheduler's way to it", grade = "assumed" },
+    { "return", cycles = 300, source = "SYSRET with its mitigations", grade = "assumed" },
+    { "qemu", call = "dom0.qemu" },
+    { "hypercall", cycles = 300, source = "SYSCALL, the ioctl IOCTL_EVTCHN_NOTIFY, VMCALL or SYSCALL into Xen", grade = "assumed" },
+  },
+  ["dom0.qemu"] = {
+    at = "user",
+    { "event", run = 350, code = 2048, data = 512, source = "reading of QEMU's cpu_handle_ioreq: the port read and unmasked, the request of the shared page", grade = "assumed" },
+    { "dispatch", run = 700, code = 4608, data = 1024, source = "reading of QEMU's address_space_rw: flat view, section, access size", grade = "assumed" },
+    { "device", run = 900, code = 5888, data = 1536, source = "a device model's register access", grade = "assumed" },
+  },
+  complete = { { "complete", run = 180, code = 640, data = 128, source = "reading of hvmemul_do_io's second pass and handle_pio", grade = "assumed" } },
+
+  inject = {
+    { "highest", state = "virtual_intr", when = "virtual_delivery" },
+    { "ask", state = "virtual_intr=highest", when = "virtual_delivery" },
+    { "asked", action = "injected", when = "virtual_delivery" },
+    { "event", call = "inject_event", when = "not virtual_delivery" },
+  },
+  inject_event = {
+    { "blocked", state = { "interruptibility", "flags" } },
+    { "event", state = "entry_intr=vector", when = "interruptible" },
+    { "injected", action = "injected", when = "interruptible" },
+    { "window", call = "open_window", when = "not interruptible" },
+  },
+  open_window = { { "open", state = "controls=open" }, { "window", action = "window" } },
+  emulate = {
+    { "emulated", action = "emulated" },
+    { "read", call = "mmio.read" },
+    { "emulate", call = "mmio.emulate" },
+    { "device_model", call = "mmio.device_model" },
+    { "complete", call = "mmio.complete" },
+    { "write", call = "mmio.write" },
+  },
+  back = {
+    { "map", action = "map" },
+    { "zero", clear = "page", taken = true, source = "pages are scrubbed before a domain gets them", grade = "documented" },
+    { "around", call = "back_around", each = "around" },
+  },
+  back_around = { { "page", run = 250, source = "an entry of the p2m in a loop", grade = "assumed" }, { "map", action = "map_around" }, { "zero", call = "back.zero" } },
+  back_for_shadow = { { "fault", call = "stage2_fault.fault" }, { "back", call = "back" } },
+  host_interrupt = { { "handle", call = "interrupt.handle" } },
+}
+
+program.exception = exit {
+  read = "intr_info syndrome",
+  { "handle", run = 200, code = 768, data = 192, source = "reading of vmx_vmexit_handler, EXIT_REASON_EXCEPTION_NMI", grade = "assumed" },
+  { "device", call = "emulate", when = "device" },
+}
+program.interrupt = exit {
+  read = "intr_info",
+  { "handle", run = 550, code = 2560, data = 768, source = "reading of do_IRQ and the timer's softirq", grade = "assumed" },
+}
+program.interrupt_window = exit {
+  write = "controls=closed",
+  { "handle", run = 60, code = 256, data = 64, source = "reading of vmx_vmexit_handler, EXIT_REASON_PENDING_VIRT_INTR", grade = "assumed" },
+}
+program.cpu_id = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 260, code = 1792, data = 384, source = "reading of vmx_do_cpuid and guest_cpuid: a switch over the leaf, the domain's policy indexed, what depends on the vCPU put in", grade = "assumed" },
+}
+program.halt = exit {
+  read = skip, write = "pc=next", wait = "event",
+  { "emulate", run = 300, code = 1280, data = 384, source = "reading of hvm_hlt and vcpu_block", grade = "assumed" },
+}
+program.invalidate = exit {
+  read = "syndrome " .. skip, write = "pc=next",
+  { "emulate", run = 250, code = 1024, data = 256, source = "reading of vmx_invlpg_intercept and paging_invlpg", grade = "assumed" },
+}
+program.timestamp = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 150, code = 640, data = 192, source = "reading of hvm_rdtsc_intercept", grade = "assumed" },
+}
+program.hypercall = exit {
+  read = skip, write = "pc=next",
+  { "handle", run = 140, code = 896, data = 192, source = "reading of hvm_hypercall: mode, privilege, the table of hypercalls", grade = "assumed" },
+}
+program.control_register = exit {
+  read = "syndrome " .. skip, write = "pc=next",
+  { "emulate", run = 300, code = 1280, data = 320, source = "reading of vmx_cr_access", grade = "assumed" },
+}
+program.pio = exit {
+  read = "syndrome " .. skip, write = "pc=next", model = true,
+  { "emulate", run = 240, code = 1024, data = 256, source = "reading of handle_pio and hvmemul_do_pio_buffer", grade = "assumed" },
+  { "intercept", run = 200, code = 768, data = 256, source = "reading of hvm_io_intercept: the domain's handlers searched", grade = "assumed" },
+}
+program["msr.read"] = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 200, code = 1280, data = 256, source = "reading of hvm_msr_read_intercept", grade = "assumed" },
+}
+program["msr.write"] = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 260, code = 1280, data = 256, source = "reading of hvm_msr_write_intercept", grade = "assumed" },
+}
+program.pause = exit {
+  read = skip, write = "pc=next",
+  { "yield", run = 200, code = 896, data = 256, source = "reading of vmx_vmexit_handler, EXIT_REASON_PAUSE_INSTRUCTION: do_sched_op(SCHEDOP_yield) that finds nobody", grade = "assumed" },
+}
+program.apic_access = exit {
+  read = "syndrome " .. emulation, write = "pc=next flags=keep",
+  { "emulate", run = 1300, code = 5120, data = 896, source = "reading of vmx_handle_eoi_write and hvm_emulate_one: the instruction is emulated", grade = "assumed" },
+}
+program.apic_eoi = exit {
+  read = "syndrome",
+  { "handle", run = 220, code = 896, data = 256, source = "reading of vlapic_handle_EOI", grade = "assumed" },
+}
+program.apic_write = exit {
+  read = "syndrome",
+  { "handle", run = 280, code = 1024, data = 256, source = "reading of vlapic_apicv_write", grade = "assumed" },
+}
+program.stage2_fault = exit {
+  read = "syndrome fault_gpa",
+  { "fault", run = 1100, code = 4608, data = 1024, when = "not fast", source = "reading of ept_handle_violation, hvm_hap_nested_page_fault, p2m_pod_demand_populate", grade = "assumed" },
+  { "device", call = "emulate", when = "device" },
+  { "back", call = "back", when = "missing" },
+}
+program.mmio = exit {
+  read = "fault_gpa " .. emulation, write = "pc=next flags=keep", model = true,
+  { "emulate", run = 1900, code = 7168, data = 1024, source = "reading of handle_mmio_with_translation, hvm_emulate_one and hvm_io_intercept", grade = "assumed" },
+}
+program.timer = exit {}
+program.log_full = exit {
+  { "handle", run = 80, code = 256, data = 64, source = "reading of vmx_vcpu_flush_pml_buffer: the log was read when the guest was left", grade = "assumed" },
+}
+
+return {
+  text = "Xen: HVM guests, devices in Dom0",
+  program = program,
+  paging = { mode = { "ept", "Xen: hap defaults to on", "documented" } },
+  hypervisor = {
+    halt_poll_ns = { 0, "Xen blocks the vCPU at once", "documented" },
+    in_kernel = {
+      rtc = { true, "Xen: hvm/rtc.c", "documented" }, hpet = { true, "Xen: hvm/hpet.c", "documented" },
+      pm_timer = { true, "Xen: hvm/pmtimer.c", "documented" },
+    },
+  },
+  vmcs = { control = {
+    virtual_interrupt_delivery = { true, "Xen: apicv defaults to on", "documented" },
+    apic_register_virtualization = { true, "Xen: apicv defaults to on", "documented" },
+    virtualize_x2apic = { true, "Xen: used for guests in x2APIC mode", "documented" },
+    posted_interrupts = { true, "Xen: apicv defaults to on", "documented" },
+  } },
+}
