@@ -240,6 +240,20 @@ static void link_evidence(struct linker *l, const struct vs_step_desc *d)
     }
 }
 
+/* A number beyond what the program's area holds. */
+static void link_bounds(struct linker *l, const struct vs_program *p, const struct vs_step_desc *d)
+{
+    for (int i = 0; i < VS_NUMBERS; i++) {
+        uint64_t max = vs__program_number_max(p, i);
+        if (d->number[i] != VS_NUMBER_NONE && (d->number[i] < 0 || (uint64_t)d->number[i] > max)) {
+            char what[160];
+            snprintf(what, sizeof what, "%s = %lld is outside 0..%llu", vs__program_number_name(i),
+                     (long long)d->number[i], (unsigned long long)max);
+            wrong(l, d->name, what);
+        }
+    }
+}
+
 /* A name that can be part of a knob's path. */
 static bool plain(const char *name, bool dots)
 {
@@ -282,6 +296,7 @@ static void link_step(struct linker *l, struct vs_program *p, size_t index)
         wrong(l, d->like, "`like` names a step before it in the same program");
     }
     link_evidence(l, d);
+    link_bounds(l, p, d);
 }
 
 /* ---- circles ---- */

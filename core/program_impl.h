@@ -8,5 +8,8 @@
 /* Makes a linked set's component: a knob for each number, an account for each run. False: no
  * memory. */
 bool vs__program_set_describe(struct vs_program_set *set);
+/* The largest value of a number of a program's step, and what that number is called in a knob. */
+uint64_t vs__program_number_max(const struct vs_program *p, int number);
+const char *vs__program_number_name(int number);
 
 #endif

@@ -55,6 +55,16 @@ static int place_of(const struct vs_program *p)
     return p->user ? 2 : p->trap == VS_TRAP_N ? 1 : 0;
 }
 
+uint64_t vs__program_number_max(const struct vs_program *p, int number)
+{
+    return numbers[number].max[place_of(p)];
+}
+
+const char *vs__program_number_name(int number)
+{
+    return numbers[number].property;
+}
+
 static bool add_knob(struct vs_knob_desc *k, const struct vs_program *p, const struct vs_step *s,
                      int number, size_t index)
 {

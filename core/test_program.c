@@ -75,6 +75,8 @@ static void test_numbers_have_a_source_and_a_grade(void **state)
     refused_step(s, "numbers without a grade");
     s.grade = "guessed";
     refused_step(s, "the grade must be");
+    s.grade = "assumed", s.number[VS_NUMBER_DATA] = VS_PROGRAM_TRAP_DATA + 1;
+    refused_step(s, "data_bytes = 4097 is outside 0..4096");
 }
 
 static void test_names_are_those_that_a_knob_can_have_each_once(void **state)

@@ -7,6 +7,7 @@
 #include "sriov_nic/sriov_nic.h"
 #include "lua/box.h"
 #include "lua/machine.h"
+#include "lua/programs.h"
 #include "lua/workload.h"
 #include "virtsim/sim.h"
 
@@ -40,6 +41,33 @@ static struct vs_knobs *store(void)
 {
     const struct vs_component_desc *const all[] = {&toy, &vs_sim_desc};
     return vs_knobs_create(all, 2);
+}
+
+/* The table that a file returns as a hypervisor's programs: what is refused says why, what is
+ * linked keeps its circles out of the interpreter and its numbers in their bounds. */
+static void programs(const char *path)
+{
+    struct vs_errors e = {NULL, 0};
+    struct vs_lua_programs *p = NULL;
+    struct vs_box *box = vs_box_open(1);
+    must(box != NULL);
+    if (!vs_box_load(box, path, &e)) {
+        int rc = vs_box_call(box, 0, 1);
+        if (rc != LUA_OK) {
+            vs_box_report(box, rc, &e);
+        } else if (lua_istable(box->L, -1)) {
+            enum vs_status s = vs_lua_programs_read(&p, box->L, "h", "h.lua", path, &e);
+            must((s == VS_OK) == (e.n == 0));
+            const struct vs_program_set *set = s ? NULL : vs_lua_programs_link(p, &e);
+            must(s || (set != NULL) == (e.n == 0));
+            for (size_t i = 0; set && i < set->component.n_knobs; i++) {
+                must(set->component.knobs[i].path && *set->component.knobs[i].source);
+            }
+        }
+    }
+    vs_lua_programs_free(p);
+    vs_box_close(box);
+    vs_errors_free(&e);
 }
 
 static void machine(const char *path)
@@ -162,6 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vs_box_limits(2u << 20, 1); /* a tenth of a second */
     vs_watch_request();
     machine(path);
+    programs(path);
     vs_watch_request();
     workload(path);
     close(fd);

@@ -121,6 +121,7 @@ bad "a circle of calls" 5 '    cpu_id = { { "a", call = "timer" } },
     timer = { { "b", call = "cpu_id" } },' "no circle"
 bad "a number without a source" 4 '    cpu_id = { { "a", run = 5 } },' "source"
 bad "a negative number" 4 '    cpu_id = { { "a", run = -5, source = "s", grade = "assumed" } },' "whole number"
+bad "more data than its area holds" 4 '    cpu_id = { { "a", run = 5, data = 5000, source = "s", grade = "assumed" } },' "data_bytes = 5000 is outside 0..4096"
 bad "no number" 4 '    cpu_id = { { "a", run = "many", source = "s", grade = "assumed" } },' "whole number"
 bad "two things in a step" 4 '    cpu_id = { { "a", run = 5, action = "work", source = "s", grade = "assumed" } },' "two steps"
 bad "a step that does nothing" 4 '    cpu_id = { { "a" } },' "does nothing"
