@@ -25,6 +25,7 @@ enum {
     KEY_YLABEL,
     KEY_LOG,
     KEY_SQL,
+    KEY_CSV,
     KEY_OF,
     KEY_BY,
     KEY_METRIC,
@@ -66,6 +67,8 @@ static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "What is drawn:", 2},
     {"db", KEY_DB, "FILE", 0, "results database (default $VIRTSIM_DB, else " DEFAULT_DB ")", 2},
     {"sql", KEY_SQL, "SELECT", 0, "rows of a query of your own instead; any kind", 2},
+    {"csv", KEY_CSV, "FILE", 0,
+     "rows of a file with such columns, or of what 'virtsim curve --format csv' prints", 2},
     {"of", KEY_OF, "OP", 0, "breakdown, latency: operations, e.g. exit.cpuid or 'exit.*'", 2},
     {"by", KEY_BY, "WHAT", 0,
      "breakdown: phase, account or component; time: component, account or operation", 2},
@@ -101,11 +104,13 @@ static const char doc[] =
     "  virtsim plot sweep --x ept.nested_tlb.entries --metric op:walk.mean -o walk.svg\n"
     "  virtsim plot heatmap --x ept.nested_tlb.entries --y ept.guest_pwc.l2.entries -o map.pdf\n"
     "  virtsim plot sweep --sql 'SELECT seed AS x, end_ps / 1e9 AS y FROM run' -o end.svg\n"
+    "  virtsim plot curve --csv curve.csv -o curve.pdf\n"
     "  virtsim plot breakdown 1 --of 'exit.*' + latency 1 --of walk --width double -o page.pdf\n";
 
 struct plot_args {
     const char *db, *output, *width;
     double height;
+    bool stored; /* a panel needs the database */
     struct errors_of_kind {
         const char *kind;
         uint64_t used; /* options that were given, by key - KEY_DB */
@@ -222,7 +227,18 @@ static void check_panel(struct plot_args *a)
                              "'virtsim plot --help' lists them");
         return;
     }
-    bool sql = (a->now.used >> (KEY_SQL - KEY_DB)) & 1;
+    const char *own = NULL; /* the option that says which rows */
+    if ((a->now.used >> (KEY_CSV - KEY_DB)) & 1) {
+        own = "csv";
+    } else {
+        a->stored = true;
+    }
+    if ((a->now.used >> (KEY_SQL - KEY_DB)) & 1) {
+        if (own) {
+            vs_error(&a->errors, "--sql does not go with --csv");
+        }
+        own = "sql";
+    }
     for (const struct argp_option *o = options; o->name || o->doc; o++) {
         bool rows = o->key >= KEY_OF && o->key < KEY_END, takes = false;
         if (!rows || !*kind || !((a->now.used >> (o->key - KEY_DB)) & 1)) {
@@ -233,15 +249,16 @@ static void check_panel(struct plot_args *a)
                 takes = takes || (*k == o->key && !strcmp(kind, kinds[i].name));
             }
         }
-        if (!takes || sql) {
-            vs_error(&a->errors, "--%s does not go with %s", o->name, sql ? "--sql" : kind);
+        if (!takes || own) {
+            vs_error(&a->errors, "--%s does not go with %s%s", o->name, own ? "--" : "",
+                     own ? own : kind);
         }
     }
     if (cJSON_GetObjectItem(a->panel, "runs") && cJSON_GetObjectItem(a->panel, "sweep")) {
         vs_error(&a->errors, "--sweep: says which runs; no run numbers go with it");
     }
-    if (sql && cJSON_GetObjectItem(a->panel, "runs")) {
-        vs_error(&a->errors, "--sql: the query says which rows; no run numbers go with it");
+    if (own && cJSON_GetObjectItem(a->panel, "runs")) {
+        vs_error(&a->errors, "--%s: says which rows; no run numbers go with it", own);
     }
 }
 
@@ -366,7 +383,7 @@ int cmd_plot(int argc, char **argv)
     read_panels(&a, argc, argv);
     check_output(&a);
     struct vs_db *db = NULL;
-    if (vs_db_open(a.db, false, &db, err, sizeof err)) {
+    if (a.stored && vs_db_open(a.db, false, &db, err, sizeof err)) {
         vs_error(&a.errors, "%s", err);
     }
     vs_db_close(db);

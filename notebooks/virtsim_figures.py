@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.legend import Legend
+from matplotlib.transforms import blended_transform_factory
 
 from virtsim_scale import Scale, place
 from virtsim_style import BLUE, COLOURS, GREEN, GREY, HATCHES, LINES, MAP, MARKERS, PALE, SKY
@@ -21,6 +22,7 @@ from virtsim_style import TALLEST, VERMILLION, WIDTH, save, style
 
 __all__ = ["DRAW", "Panel", "figure", "save"]
 
+DENSE = 40  # points of a line beyond which marks would hide it
 PARTS = 8  # of a stacked bar; what is smaller is drawn together
 
 
@@ -77,23 +79,20 @@ class Plan:
     panel: Panel
     title: str
     columns: int = 0  # of the legend; 0: there is none
-    left: float = 0.0  # where the panel begins, in widths of the axes
     above: float = 0.0  # inches of the legend
     height: float = 0.0  # inches of the whole panel
 
 
 def plan(panel: Panel, title: str, inches: float) -> Plan:
-    """Draws a panel of this width, to see how much room its labels and its legend take."""
+    """Draws a panel of this width, to see how many names fit into a line of its legend."""
     axes = Figure(figsize=(inches, 4)).add_subplot()
     DRAW[panel.kind](axes, panel)
-    axes.figure.draw_without_rendering()
-    whole, inner = axes.get_tightbbox(), axes.get_window_extent()
-    out = Plan(panel, title, left=(whole.x0 - inner.x0) / inner.width)
+    out = Plan(panel, title)
     labels = axes.get_legend_handles_labels()[1]
     if len(labels) > 1 or heading(axes):
         for out.columns in range(len(labels), 0, -1):
             box = crown(axes, out).get_window_extent()
-            if box.width <= whole.width:
+            if box.width <= 0.97 * axes.figure.bbox.width:
                 break
         out.above = box.height / axes.figure.dpi
     out.height = tall(panel) + out.above + (0.2 if title.strip() else 0.05)
@@ -109,7 +108,9 @@ def tall(panel: Panel) -> float:
     """Inches that a panel needs beneath its legend."""
     if panel.kind in ("breakdown", "time"):
         bars = panel.rows["bar"].unique()
-        return 0.5 + max(sum(max(0.2, 0.13 * (1 + b.count("\n"))) for b in map(str, bars)), 0.4)
+        high = sum(max(0.2, 0.13 * (1 + b.count("\n"))) for b in map(str, bars))
+        label = 0.062 * max(map(len, panel.label("y").split("\n")))  # stands beside the bars
+        return 0.5 + max(high, label, 0.4)
     if panel.kind == "compare":
         return 0.5 + 0.145 * max(len(panel.rows), 3)
     if panel.kind == "heatmap":
@@ -184,7 +185,9 @@ def lines(axes: Axes, panel: Panel) -> None:
         if {"low", "high"} <= set(group) and group["low"].notna().any():
             group["at"] += 0.05 * (i - (len(groups) - 1) / 2) * x.even  # side by side
             errors = [(group["y"] - group["low"]).fillna(0), (group["high"] - group["y"]).fillna(0)]
-        line = dict(color=COLOURS[i % 6], marker=MARKERS[i % 8], linestyle=LINES[i // 2 % 4])
+        line = dict(color=COLOURS[i % 6], linestyle=LINES[i // 2 % 4])
+        if len(group) <= DENSE:
+            line.update(marker=MARKERS[i % 8])
         # a curve that another one covers shows through: later ones are smaller
         axes.errorbar(group["at"], group["y"], yerr=errors, capsize=1.6, elinewidth=0.7,
                       label=names.text(value) if names else "", markersize=4.6 - 0.35 * min(i, 7),
@@ -234,11 +237,14 @@ def heatmap(axes: Axes, panel: Panel) -> None:
     axes.set_facecolor("#EEEEEE")  # a pair without a point
     x.apply(axes.xaxis)
     y.apply(axes.yaxis)
-    middle = (np.nanmin(cells) + np.nanmax(cells)) / 2
+    low, high = np.nanmin(cells), np.nanmax(cells)
+    middle, digits = (low + high) / 2, 0
+    if high > low:  # what tells the cells apart
+        digits = int(np.clip(1 - np.floor(np.log10(high - low)), 0, 3))
     if cells.size <= 64:
         for (row, column), value in np.ndenumerate(cells.to_numpy(float)):
             if np.isfinite(value):
-                axes.text(column, row, number(value), ha="center", va="center", fontsize=6,
+                axes.text(column, row, f"{value:.{digits}f}", ha="center", va="center", fontsize=6,
                           color="white" if value < middle else "black")  # fmt: skip
     bar = axes.figure.colorbar(image, ax=axes, pad=0.02)
     bar.set_label(panel.rows.attrs.get("value", "value"))
@@ -304,13 +310,24 @@ def cut(text: str, most: int) -> str:
 
 
 def crown(axes: Axes, one: Plan) -> Legend | None:
-    """The legend above the axes, and the title above the legend."""
-    legend = None
+    """The legend above the axes and the title above the legend, from the panel's left edge on.
+
+    A blank title keeps their room in the layout, which would otherwise make the axes narrower
+    for what begins left of them."""
+    legend, points = None, one.above * 72
     if one.columns:
+        edge = blended_transform_factory(axes.figure.transSubfigure, axes.transAxes)
         legend = axes.legend(loc="lower left", ncol=one.columns, title=heading(axes),
-                             bbox_to_anchor=(one.left, 1.0), alignment="left")  # fmt: skip
+                             bbox_to_anchor=(0.005, 1.0), bbox_transform=edge,
+                             alignment="left")  # fmt: skip
+        legend.set_in_layout(False)
     if one.title.strip():
-        axes.set_title(one.title, x=one.left, pad=one.above * 72 + 3)
+        text = axes.annotate(one.title, (0.01, 1), (0, points + 3), ("subfigure fraction", "axes fraction"),
+                             "offset points", fontsize=7.5, annotation_clip=False)  # fmt: skip
+        text.set_in_layout(False)
+        axes.set_title(" ", pad=points + 3)
+    elif one.columns:
+        axes.set_title(" ", pad=max(points - 7, 0))
     return legend
 
 

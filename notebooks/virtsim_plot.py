@@ -30,7 +30,8 @@ def draw(request: dict) -> str:
     """Draws and writes; returns what was made."""
     import virtsim_db as vs
 
-    db = vs.connect(request["db"])
+    stored = any("csv" not in p for p in request["panels"])
+    db = vs.connect(request["db"]) if stored else None
     panels = [panel(db, p) for p in request["panels"]]
     figure = vs.figure(panels, request.get("width", "single"), request.get("height"))
     vs.save(figure, request["output"])

@@ -14,18 +14,7 @@ import pandas as pd
 
 from virtsim_store import BadRequest, Database, NoRows
 from virtsim_metric import metric
-
-# kind: (columns that are needed, columns that may be there)
-COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "breakdown": (("bar", "part", "value"), ()),
-    "time": (("bar", "part", "value"), ()),
-    "heatmap": (("x", "y", "value"), ()),
-    "sweep": (("x", "y"), ("series", "low", "high")),
-    "curve": (("x", "y"), ("series",)),
-    "latency": (("ns", "n"), ("series",)),
-    "compare": (("label", "value", "low", "high"), ("group", "verdict")),
-}
-NUMBERS = {"value", "low", "high", "ns", "n"}  # columns of numbers, whatever the kind
+from virtsim_own import COLUMNS, checked, of_csv  # noqa: F401 (columns are part of the table)
 
 # Two-sided 95 % of Student's t by degrees of freedom; beyond the table it is the normal's.
 T95 = (
@@ -45,8 +34,9 @@ def half_width(values: Sequence[float]) -> float:
     return (T95[n - 2] if n - 2 < len(T95) else 1.96) * deviation / math.sqrt(n)
 
 
-def rows(db: Database, kind: str, **request) -> pd.DataFrame:
-    """The table of a figure. What a request may say beside `runs` (numbers) and `sql`:
+def rows(db: Database | None, kind: str, **request) -> pd.DataFrame:
+    """The table of a figure. What a request may say beside `runs` (numbers), `sql` and
+    `csv` (a file, which needs no database):
 
     breakdown  of="exit.cpuid" (globs, lists), by="phase"|"account"|"component"
     time       by="component"|"account"|"operation", share=True: per cent of the line
@@ -57,39 +47,15 @@ def rows(db: Database, kind: str, **request) -> pd.DataFrame:
     compare    domain="exit", all=True: calibrated and structure rows as well
     """
     if request.get("sql"):
-        return of_sql(db, kind, request["sql"])
+        return checked(db.sql(request["sql"]), kind, "--sql", "the query")
+    if request.get("csv"):
+        return of_csv(kind, request["csv"])
     if kind == "curve":
-        raise BadRequest("curve: --sql is needed, with columns x and y")
+        raise BadRequest("curve: --csv FILE is needed, which 'virtsim curve --format csv' prints, or --sql")
     table = TABLES[kind](db, **{k: v for k, v in request.items() if v is not None})
     if table.empty:
         raise NoRows(f"{db.path}: nothing to draw for {kind}")
     return table
-
-
-def of_sql(db: Database, kind: str, query: str) -> pd.DataFrame:
-    """Rows of a query, whose columns are checked."""
-    table = db.sql(query)
-    needed, allowed = COLUMNS[kind]
-    lacking = [c for c in needed if c not in table]
-    if lacking:
-        raise BadRequest(
-            f"--sql: {kind} needs the columns {', '.join(needed)}"
-            + (f" (and takes {', '.join(allowed)})" if allowed else "")
-            + f"; the query has no {', '.join(lacking)}"
-        )
-    if table.empty:
-        raise NoRows("--sql: the query finds no rows")
-    for column in NUMBERS & set(table) | ({"y"} & set(table) if kind != "heatmap" else set()):
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        wrong = table[column][numbers.isna() & table[column].notna()]
-        if len(wrong):
-            raise BadRequest(f"--sql: column {column} holds '{wrong.iloc[0]}', no number")
-        table[column] = numbers
-    table = table.dropna(subset=[c for c in needed if c not in ("low", "high")])
-    if table.empty:
-        raise NoRows("--sql: every row of the query has a NULL where a number is needed")
-    table.attrs.update(x="x", y="y", value="value")
-    return table.reset_index(drop=True)
 
 
 # ---- labels --------------------------------------------------------------------------------

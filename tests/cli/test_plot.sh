@@ -22,6 +22,7 @@ refused "no folder" 2 "No such file or directory" plot sweep -o "$work/none/n.sv
 mkdir "$work/folder.svg"
 refused "a folder" 2 "Is a directory" plot sweep -o "$work/folder.svg"
 refused "an option of another kind" 2 "--of does not go with sweep" plot sweep --of walk -o "$work/n.svg"
+refused "a query and a file" 2 "--sql does not go with --csv" plot curve --csv a --sql b -o "$work/n.svg"
 refused "a query and knobs" 2 "--x does not go with --sql" plot sweep --sql "select 1" --x a -o "$work/n.svg"
 refused "a width" 2 "single or double" plot sweep --width wide -o "$work/n.svg"
 refused "a height" 2 "0.5 to 20" plot sweep --height 0 -o "$work/n.svg"
@@ -42,7 +43,8 @@ for python in python3 /usr/bin/python3 ""; do
 done
 
 refused "a run that is not there" 2 "no run 99" plot time 99 -o "$work/n.svg"
-refused "a query without rows" 2 "finds no rows" plot sweep --sql "select run as x, seed as y from run where 0" -o "$work/n.svg"
+refused "a query without rows" 2 "the query has no rows" plot sweep --sql "select run as x, seed as y from run where 0" -o "$work/n.svg"
+refused "a file that is not there" 2 "No such file" plot curve --csv "$work/none.csv" -o "$work/n.svg"
 refused "a panel among others" 2 "has no walk" plot time + latency 1 --of walk -o "$work/n.svg"
 # the others in one process: each a request as the command hands it on, and the words of its refusal
 "$python" - "$db" "$work/n.svg" <<'PY' >"$work/said"
@@ -192,6 +194,10 @@ said = {(int(r["ept.guest_pwc.l2.entries [entries]"]), int(r["ept.nested_tlb.ent
         for r in csv.DictReader(open(sys.argv[2], newline=""))}
 for r in vs.rows(db, "sweep", sweep="chase", x="ept.guest_pwc.l2.entries", metric="op:walk").itertuples():
     assert abs((r.high - r.low) / 2 - said[r.x, r.series]) < 2e-3 * said[r.x, r.series], "the interval is the sweep's own"
+open(sys.argv[2] + ".curve", "w").write("structure,sets,ways,entries,bytes,hits,misses,miss_ratio,method\n"
+    "ept.l2_tlb,1,16,16,,9,1,0.1,one pass\nept.l2_tlb,128,2,256,,1,1,0.5,one pass\n")
+curve = vs.rows(None, "curve", csv=sys.argv[2] + ".curve")
+assert curve.values.tolist() == [[16, 10.0, "fully associative"], [256, 50.0, "128 sets"]], curve
 hist = vs.rows(db, "latency", runs=[3], of="walk")
 assert hist["n"].sum() == one("select sum(n) from op where run = 3 and op = 'walk'")
 assert len(vs.rows(db, "compare", all=True)) == one("select count(distinct claim_id) from comparison")
