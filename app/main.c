@@ -26,6 +26,7 @@ static const struct {
     {"compare", "the documents' numbers beside the simulation's", cmd_compare},
     {"show", "a stored run again", cmd_show},
     {"diff", "two stored runs side by side", cmd_diff},
+    {"curve", "a structure's misses at every size, by one pass", cmd_curve},
     {"top", "where in the program a stored run's time went", cmd_top},
     {"plot", "figures of stored runs for papers: SVG, PDF", cmd_plot},
     {"list",

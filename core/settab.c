@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "virtsim/settab.h"
+#include "virtsim/stack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +151,10 @@ void vs_settab_free(struct vs_settab *s)
 
 void vs_settab_clear(struct vs_settab *s)
 {
+    if (s->watch) {
+        vs__watch_clear(s);
+        return;
+    }
     memset(s->tag, 0xff, s->by_sets.n * s->ways * sizeof *s->tag);
     if (s->tree) {
         memset(s->tree, 0, s->by_sets.n * s->tree_words * sizeof *s->tree);
@@ -332,6 +336,9 @@ AVX2 static void put_small_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key
 uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key)
 {
     uint64_t set;
+    if (vs_unlikely(s->watch != NULL)) {
+        return vs__watch_peek(s, key);
+    }
     (void)vs_div(&s->by_sets, key, &set);
     uint32_t w = s->scan(s->tag + set * s->ways, s->ways, key);
     return w == s->ways ? NULL : s->payload + set * s->ways + w;
@@ -386,6 +393,10 @@ bool vs_settab_fill(struct vs_settab *s, uint64_t key, uint64_t payload, uint64_
     if (s->entries == 0) {
         return false;
     }
+    if (vs_unlikely(s->watch != NULL)) {
+        vs__watch_put(s, NULL, key, payload);
+        return false;
+    }
     uint64_t *p = s->find(s, s->tag + set * s->ways, key);
     if (p) {
         *p = payload;
@@ -399,6 +410,10 @@ bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
 {
     uint64_t set;
     (void)vs_div(&s->by_sets, key, &set);
+    if (vs_unlikely(s->watch != NULL)) {
+        vs__watch_put(s, NULL, key, payload);
+        return false;
+    }
     return s->entries && insert(s, set, key, payload, evicted_key, evicted_payload);
 }
 
@@ -421,6 +436,9 @@ static void drop_way(struct vs_settab *s, size_t first, uint32_t w)
 bool vs_settab_drop(struct vs_settab *s, uint64_t key)
 {
     uint64_t set;
+    if (vs_unlikely(s->watch != NULL)) {
+        return vs__watch_drop(s, key);
+    }
     (void)vs_div(&s->by_sets, key, &set);
     uint32_t w = s->scan(s->tag + set * s->ways, s->ways, key);
     if (w == s->ways) {
@@ -434,6 +452,9 @@ uint64_t vs_settab_drop_if(struct vs_settab *s,
                            bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx)
 {
     uint64_t dropped = 0;
+    if (vs_unlikely(s->watch != NULL)) {
+        return vs__watch_drop_if(s, pred, ctx);
+    }
     for (size_t first = 0; s->used && first < s->by_sets.n * s->ways; first += s->ways) {
         for (uint32_t w = s->ways; w--;) { /* downwards: closing a gap moves only what was seen */
             if (s->tag[first + w] != VS_SETTAB_EMPTY &&

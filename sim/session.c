@@ -468,6 +468,11 @@ enum vs_status vs_session_pack(struct vs_session *s, struct vs_bytes *out, struc
     return hand_over(s, &(struct destination){.bytes = out}, errors);
 }
 
+uint64_t *vs_session_depths(struct vs_session *s, size_t i, size_t *n)
+{
+    return vs_platform_depths(s->platform, i, n);
+}
+
 void vs_session_close(struct vs_session *s)
 {
     if (!s) {

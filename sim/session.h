@@ -63,6 +63,8 @@ enum vs_status vs_session_store(struct vs_session *s, struct vs_db *db, int64_t 
 /* What store would write, as bytes for vs_db_unpack. */
 enum vs_status vs_session_pack(struct vs_session *s, struct vs_bytes *out,
                                struct vs_errors *errors);
+/* After a run that watched a structure (vs_platform_depths). */
+uint64_t *vs_session_depths(struct vs_session *s, size_t i, size_t *n);
 /* The books of the run, for who embeds one and for tests: store writes them. */
 struct vs_ledger *vs_session_ledger(struct vs_session *s);
 void vs_session_close(struct vs_session *s);

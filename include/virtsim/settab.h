@@ -73,6 +73,7 @@ struct vs_settab {
     uint64_t *(*find)(struct vs_settab *s, uint64_t *tag, uint64_t key); /* beyond the newest way */
     void (*put)(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload);
     void (*push)(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways);
+    struct vs_watch *watch; /* it holds everything instead (virtsim/stack.h); NULL: nobody does */
 };
 
 /* ways 0 = fully associative; entries % ways != 0 or entries > 2^26: VS_E_CONFIG. */

@@ -108,6 +108,9 @@ bool vs_cpu_attach_fast(struct vs_cpu *c, const struct vs_fast_port *port);
 #endif
 /* t is the core's time line from now on; its counted hits are priced by this core. */
 void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t);
+/* Accesses are taken one after the other, as whoever watches them needs; no result depends on it.
+ * Before the first one. */
+void vs_cpu_one_by_one(struct vs_cpu *c);
 /* Where in the program the core's time goes is kept from now on (virtsim/site.h): every access says
  * where it is, one after the other. After vs_cpu_begin; no result depends on it. */
 enum vs_status vs_cpu_keep_sites(struct vs_cpu *c);

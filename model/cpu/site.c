@@ -5,6 +5,12 @@
 
 #include <stdlib.h>
 
+void vs_cpu_one_by_one(struct vs_cpu *c)
+{
+    c->data.fast = c->fetch.fast = false;
+    c->exact = !c->window; /* in the window they are counted as ever, one by one */
+}
+
 /* Where each slot's access is, too. */
 static enum vs_status keep(struct vs_cpu *c, struct vs_cpu_window *w)
 {
@@ -20,8 +26,7 @@ enum vs_status vs_cpu_keep_sites(struct vs_cpu *c)
 {
     enum vs_status st = vs_site_begin(c->txn);
     if (!st) {
-        c->data.fast = c->fetch.fast = false;
-        c->exact = !c->window; /* in the window they are counted as ever, one by one */
+        vs_cpu_one_by_one(c);
     }
     st = st || !c->window ? st : keep(c, c->window);
     return st || !c->string ? st : keep(c, c->string);

@@ -6,6 +6,8 @@
 #include "virtsim/knob.h"
 #include "virtsim/ledger.h"
 
+struct vs_watch_wanted;
+
 #define VS_RUN_VCPUS 1024u /* that can say whose address spaces they share */
 
 struct vs_run_options {
@@ -13,6 +15,8 @@ struct vs_run_options {
     uint64_t
         warmup; /* accesses before the region of interest begins; 0 = none (or the guest's mark) */
     uint32_t spans;
+    const struct vs_watch_wanted
+        *watch;        /* a structure's hits at every size (machine/watch.h); NULL */
     uint32_t sites;    /* places of a program kept at most, of each kind; 0 = none */
     uint64_t epoch_ps; /* 0 = no counters over time */
     bool rehearse;     /* a guest ends with its first request that takes long, or after a thousand:

@@ -299,7 +299,8 @@ struct vs_platform {
     size_t n_epochs, cap_epochs;
     uint64_t epoch, epoch_end_ps, epochs_sampled, *epoch_last;
     size_t n_epoch_last;
-    enum vs_status status; /* what kind of error */
+    struct machine_watch *watch; /* of each vCPU; NULL: nothing is watched */
+    enum vs_status status;       /* what kind of error */
     char error[1400];
 };
 

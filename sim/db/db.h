@@ -14,7 +14,7 @@
 
 #include <sqlite3.h>
 
-#define VS_DB_SCHEMA_VERSION 5
+#define VS_DB_SCHEMA_VERSION 6
 #define VS_DB_SCHEMA_OLDEST 2 /* that is read, and brought up to date */
 
 struct vs_db;
@@ -108,6 +108,13 @@ enum vs_status vs_db_pack(const struct vs_run_record *r, struct vs_bytes *out);
 enum vs_status vs_db_begin(struct vs_db *db);
 enum vs_status vs_db_unpack(struct vs_db *db, const struct vs_bytes *b, int64_t *run);
 enum vs_status vs_db_end(struct vs_db *db, enum vs_status so_far);
+/* A point of a curve of a stored run, as its row has it. */
+struct vs_curve_point {
+    const char *structure, *method;
+    uint64_t sets, ways, hits, misses;
+};
+enum vs_status vs_db_curve(struct vs_db *db, int64_t run, const struct vs_curve_point *point,
+                           size_t n);
 /* Appends all runs of another database, renumbered, with their comparisons, in one transaction;
  * claims and literature that are not there yet, too. A point of a sweep that is there, made by the
  * same build, is not added again. A database is not merged into itself, nor one that has another

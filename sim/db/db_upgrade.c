@@ -41,6 +41,7 @@ static const struct {
 } newer[] = {
     {3, "INSERT OR IGNORE INTO main.run_option SELECT * FROM old.run_option"},
     {4, "INSERT INTO main.evidence_group SELECT * FROM old.evidence_group"},
+    {5, "INSERT INTO main.site SELECT * FROM old.site"},
 };
 
 /* How each table of a run is taken over; claims come as they are. Names that were put together are

@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -162,6 +162,20 @@ CREATE TABLE site (
   total_ps  INTEGER NOT NULL,
   lacks_ps  INTEGER NOT NULL,
   PRIMARY KEY (run, kind, space, place, actor, item)
+) STRICT, WITHOUT ROWID;
+
+-- Misses of a structure at other sizes than the run's own (virtsim curve). Of one pass: they stay the same up to the
+-- next number of ways that has a row.
+CREATE TABLE curve (
+  run        INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, -- on the machine as it is configured
+  structure  TEXT NOT NULL,                     -- ept.l2_tlb | memory.l2 | ...
+  sets       INTEGER NOT NULL,                  -- 1 = fully associative
+  ways       INTEGER NOT NULL,
+  entries    INTEGER NOT NULL,
+  hits       INTEGER NOT NULL,
+  misses     INTEGER NOT NULL,
+  method     TEXT NOT NULL CHECK (method IN ('one pass','run')),
+  PRIMARY KEY (run, structure, sets, ways)
 ) STRICT, WITHOUT ROWID;
 
 -- Numbers of the two documents (results/documents.csv) and of the literature (results/literature.csv).

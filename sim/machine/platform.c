@@ -3,6 +3,7 @@
 #include "guest/drivers/net.h"
 #include "irqchip.h"
 #include "machine_impl.h"
+#include "watch.h"
 #include "world.h"
 
 #include <stdio.h>
@@ -184,11 +185,13 @@ static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
     v->clock = vs_clock_mhz(c->cpu.mhz);
     enum vs_status s = vs_cpu_init(&v->cpu, &c->cpu, p->ledger);
     s = s ? s : vs_memory_core_init(&v->core, &p->memory, &v->cpu.data, &v->cpu.fetch);
+    s = s || machine_watch_memory(v) ? s : VS_E_NOMEM;
     if (!s) {
         struct vs_mem_port walker = vs_memory_walker_port(&v->core);
         s = vs_ept_init(&v->ept, &p->ept, p->ledger, v->clock, p->phys, &walker, &v->cpu.data,
                         &v->cpu.fetch, p->options.seed + v->index * 64u);
     }
+    s = s || machine_watch_ept(v) ? s : VS_E_NOMEM;
     s = s || !c->cpu.window ? s : vs_ept_overlap(&v->ept);
     if (s) {
         vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
@@ -198,7 +201,7 @@ static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
     struct vs_mmu_port mmu = vs_ept_mmu_port(&v->ept);
     vs_cpu_attach(&v->cpu, &mmu);
     struct vs_fast_port fast = {vs_ept_fast_port(&v->ept), vs_memory_fast_port(&v->core)};
-    if (!p->options.sites) {                      /* then accesses come one by one */
+    if (!p->options.sites && !p->options.watch) { /* then accesses come one by one */
         (void)vs_cpu_attach_fast(&v->cpu, &fast); /* no result depends on it */
     }
     return VS_OK;
@@ -279,6 +282,9 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     vs_ps zero = {0};
     vs_txn_begin(&v->txn, p->ledger, v->line, zero);
     vs_cpu_begin(&v->cpu, &v->txn);
+    if (p->options.watch) {
+        vs_cpu_one_by_one(&v->cpu);
+    }
     if (p->options.sites && vs_cpu_keep_sites(&v->cpu)) {
         return VS_E_NOMEM;
     }
@@ -512,6 +518,7 @@ void machine_roi(struct vs_platform *p, struct vs_vcpu *v)
 {
     p->roi_pending = false;
     p->roi_ps = vs_now(&v->txn).v;
+    machine_watch_cut(p);
     vs_ledger_cut(p->ledger);
     p->sim_count[VS_CNT_sim_cuts]++;
     machine_epochs_restart(p);
@@ -567,6 +574,7 @@ void vs_platform_destroy(struct vs_platform *p)
         vs_cpu_free(&v->cpu);
         vs_memory_core_free(&v->core);
     }
+    machine_watch_free(p);
     machine_net_free(p);
     vs_memory_free(&p->memory);
     for (unsigned i = 0; i < p->n_vms; i++) {

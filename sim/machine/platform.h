@@ -50,6 +50,9 @@ uint64_t vs_platform_end_ps(const struct vs_platform *p);
 
 const struct vs_mark_sample *vs_platform_marks(const struct vs_platform *p, size_t *n);
 const struct vs_epoch_sample *vs_platform_epochs(const struct vs_platform *p, size_t *n);
+/* After a run that watched a structure: hits at depth 0, 1, ... of the i-th number of sets, of all
+ * vCPUs; the caller frees it. */
+uint64_t *vs_platform_depths(struct vs_platform *p, size_t i, size_t *n);
 void vs_platform_destroy(struct vs_platform *p);
 
 #ifdef __cplusplus

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "watch.h"
+
+#include "machine_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PWC(dimension, level, deeper)                                                              \
+    {                                                                                              \
+        "ept." dimension "_pwc.l" level, false, "ept." dimension "_pwc.l" level ".hits",           \
+            deeper "ept." dimension "_pwc.misses"                                                  \
+    }
+#define PWCS(dimension)                                                                            \
+    PWC(dimension, "2",                                                                            \
+        "ept." dimension "_pwc.l3.hits ept." dimension "_pwc.l4.hits ept." dimension               \
+        "_pwc.l5.hits "),                                                                          \
+        PWC(dimension, "3", "ept." dimension "_pwc.l4.hits ept." dimension "_pwc.l5.hits "),       \
+        PWC(dimension, "4", "ept." dimension "_pwc.l5.hits "), PWC(dimension, "5", "")
+#define CACHE(name)                                                                                \
+    {                                                                                              \
+        "memory." name, true,                                                                      \
+            "memory." name ".read_hits memory." name ".write_hits memory." name                    \
+            ".fetch_hits memory." name ".walk_hits",                                               \
+            "memory." name ".read_misses memory." name ".write_misses memory." name                \
+            ".fetch_misses memory." name ".walk_misses"                                            \
+    }
+
+static const struct vs_watched watched[] = {
+    {"ept.l2_tlb", false, "ept.l2_tlb.hits", "ept.l2_tlb.misses"},
+    {"ept.l2_itlb", false, "ept.l2_itlb.hits", "ept.l2_itlb.misses"},
+    {"ept.nested_tlb", false, "ept.nested_tlb.hits", "ept.nested_tlb.misses"},
+    {"ept.walk_lines", false, "ept.walk_lines.hits", "ept.walk_lines.misses"},
+    PWCS("guest"),
+    PWCS("nested"),
+    CACHE("l1d"),
+    CACHE("l1i"),
+    CACHE("l2"),
+    CACHE("llc"),
+};
+
+const struct vs_watched *vs_watch_structures(size_t *n)
+{
+    *n = sizeof watched / sizeof *watched;
+    return watched;
+}
+
+/* A watched table and the counters of its hits, of guest and host. */
+#define COUNTERS 8u
+struct machine_watch {
+    struct vs_watch *watch;
+    const uint64_t *hit[2u * COUNTERS];
+    size_t n;
+};
+
+static uint64_t hits(const void *ctx)
+{
+    const struct machine_watch *w = ctx;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        sum += *w->hit[i];
+    }
+    return sum;
+}
+
+/* "a b c" has the word. */
+static bool names(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)); at += n) {
+        if ((at == list || at[-1] == ' ') && (!at[n] || at[n] == ' ')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool watch(struct vs_vcpu *v, struct vs_settab *table, const struct vs_component_desc *desc,
+                  const uint64_t *guest, const uint64_t *host)
+{
+    struct vs_platform *p = v->p;
+    const struct vs_watch_wanted *wanted = p->options.watch;
+    struct machine_watch *w = &p->watch[v->index];
+    if (!table || !table->entries) {
+        return false;
+    }
+    for (size_t i = 0; i < desc->n_counters; i++) {
+        if (names(wanted->what->hits, desc->counters[i].path) && w->n + 2u <= 2u * COUNTERS) {
+            w->hit[w->n++] = &guest[i];
+            w->hit[w->n++] = &host[i];
+        }
+    }
+    w->watch = vs_watch_create(wanted->sets, wanted->n, hits, w);
+    if (w->watch) {
+        vs_settab_watch(table, w->watch);
+    }
+    return w->watch != NULL;
+}
+
+static bool begin(struct vs_vcpu *v, const char *component)
+{
+    struct vs_platform *p = v->p;
+    if (!p->options.watch || strncmp(p->options.watch->what->name, component, strlen(component))) {
+        return false;
+    }
+    p->watch = p->watch ? p->watch : calloc(VS__VCPUS, sizeof *p->watch);
+    return true;
+}
+
+bool machine_watch_memory(struct vs_vcpu *v)
+{
+    bool shared;
+    if (!begin(v, "memory.")) {
+        return true;
+    }
+    struct vs_settab *t =
+        v->p->watch ? vs_memory_watched(&v->core, v->p->options.watch->what->name, &shared) : NULL;
+    return t && ((shared && v->index) ||
+                 watch(v, t, &vs_memory_desc, v->core.counts[0], v->core.counts[1]));
+}
+
+bool machine_watch_ept(struct vs_vcpu *v)
+{
+    return !begin(v, "ept.") ||
+           (v->p->watch && watch(v, vs_ept_table(&v->ept, v->p->options.watch->what->name),
+                                 &vs_ept_desc, v->ept.counts[0], v->ept.counts[1]));
+}
+
+void machine_watch_cut(struct vs_platform *p)
+{
+    for (unsigned i = 0; p->watch && i < p->n_vcpus; i++) {
+        if (p->watch[i].watch) {
+            vs_watch_cut(p->watch[i].watch);
+        }
+    }
+}
+
+void machine_watch_free(struct vs_platform *p)
+{
+    for (unsigned i = 0; p->watch && i < VS__VCPUS; i++) {
+        vs_watch_free(p->watch[i].watch);
+    }
+    free(p->watch);
+}
+
+uint64_t *vs_platform_depths(struct vs_platform *p, size_t i, size_t *n)
+{
+    uint64_t *sum = NULL;
+    *n = 0;
+    for (unsigned k = 0; p->watch && k < p->n_vcpus; k++) {
+        size_t deep = 0;
+        const uint64_t *depth =
+            p->watch[k].watch ? vs_watch_depths(p->watch[k].watch, i, &deep) : NULL;
+        uint64_t *grown = deep > *n ? realloc(sum, deep * sizeof *sum) : sum;
+        if (deep > *n && !grown) {
+            free(sum);
+            return NULL;
+        }
+        sum = grown;
+        for (; *n < deep; ++*n) {
+            sum[*n] = 0;
+        }
+        for (size_t d = 0; d < deep; d++) {
+            sum[d] += depth[d];
+        }
+    }
+    return sum;
+}
