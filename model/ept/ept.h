@@ -188,7 +188,8 @@ uint64_t vs_ept_tlbi_in(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form,
 uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
                       uint16_t pcid, uint64_t eptp, vs_gva at);
 
-/* A TLB of the second level, a walk cache, ... by the name of its knobs: "ept.l2_tlb"; NULL: none. */
+/* A TLB of the second level, a walk cache, ... by the name of its knobs: "ept.l2_tlb"; NULL: none.
+ */
 struct vs_settab *vs_ept_table(struct vs_ept *e, const char *name);
 
 #endif

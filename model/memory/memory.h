@@ -116,8 +116,8 @@ enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m
 void vs_memory_core_free(struct vs_memory_core *c);
 /* Whose counters run from now on; the caller has settled its transaction. */
 void vs_memory_core_world(struct vs_memory_core *c, bool host);
-/* The table of a core's cache, or of the LLC (shared): "memory.l2"; in the general shape, so that it
- * can be watched (virtsim/stack.h). Right after vs_memory_core_init; NULL: there is none. */
+/* The table of a core's cache, or of the LLC (shared): "memory.l2"; in the general shape, so that
+ * it can be watched (virtsim/stack.h). Right after vs_memory_core_init; NULL: there is none. */
 struct vs_settab *vs_memory_watched(struct vs_memory_core *c, const char *name, bool *shared);
 /* All caches of the machine become empty (nothing is written back). */
 void vs_memory_clear(struct vs_memory *m);

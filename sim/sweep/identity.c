@@ -124,6 +124,10 @@ static void add_options(XXH3_state_t *h, const struct vs_session *s,
             add_text(h, option[i].value);
         }
     }
+    if (r->options.sites) { /* no result depends on it, but a run without has no places */
+        add_text(h, "where");
+        add_number(h, r->options.sites);
+    }
     add_text(h, "seed");
     add_number(h, vs_session_seed(s));
     add_text(h, r->shares);

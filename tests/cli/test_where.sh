@@ -51,6 +51,17 @@ where=--where=7 law "few places" replay $t --limit 20000
 where=--where=1 law "one place" run workloads/page_touch.lua --set workload.footprint=256KiB --set workload.backing=touch --set cpu.window=16
 where=--where=50 law "few of many" run workloads/gups.lua --set workload.footprint=16MiB --set workload.count=6000
 
+# a recording has the places that its run had
+ok "a run that is recorded" "$VIRTSIM" run workloads/gups.lua --set workload.footprint=1MiB --set workload.count=2000 --where --record "$work/g.vst" --quiet --db "$work/rec.db"
+ok "and replayed" "$VIRTSIM" replay "$work/g.vst" --where --quiet --db "$work/rec.db"
+places() { sqlite3 "$work/rec.db" "select kind, space, place, actor, item, n, total_ps from site where run = $1" | sha256sum; }
+equal "is in the same places" "$(places 1)" "$(places 2)"
+
+# points of a sweep keep theirs; one without places does not stand for one with them
+ok "a sweep" "$VIRTSIM" sweep workloads/gups.lua --set workload.footprint=1MiB --set workload.count=2000 --vary ept.l2_tlb.entries=768,1536 --quiet --db "$work/sw.db"
+ok "the same with places" "$VIRTSIM" sweep workloads/gups.lua --set workload.footprint=1MiB --set workload.count=2000 --vary ept.l2_tlb.entries=768,1536 --where --quiet --db "$work/sw.db"
+equal "keeps them, point by point" 2 "$(sqlite3 "$work/sw.db" 'select count(distinct run) from site')"
+
 # what is put together says what a place can lack: never less than it does
 ok "all places" "$VIRTSIM" replay $t --limit 20000 --where --quiet --db "$work/all.db"
 ok "some of them" "$VIRTSIM" replay $t --limit 20000 --where=9 --quiet --db "$work/some.db"
