@@ -9,21 +9,56 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool has_data(const char *folder)
+{
+    char probe[4200];
+    snprintf(probe, sizeof probe, "%s/scripts/lua", folder);
+    return !access(probe, R_OK);
+}
+
+/* The folder of the program's own file; false where the system does not tell. */
+static bool own_folder(char *out, size_t bytes)
+{
+    ssize_t n = readlink("/proc/self/exe", out, bytes - 1);
+    char *slash = n > 0 ? (out[n] = '\0', strrchr(out, '/')) : NULL;
+    if (slash) {
+        *slash = '\0';
+    }
+    return slash != NULL;
+}
+
+/* Beside the program: of an installation that may have been moved, else of the tree it was built
+ * in; then where it was configured to be. */
+static const char *find_home(void)
+{
+    static char found[4096];
+    static const char *const beside[] = {VS_INSTALL_DATA, ".."}, *const configured[] = {
+                                                                     VS_INSTALL_HOME,
+                                                                     VS_SOURCE_DIR};
+    char own[2048];
+    for (size_t i = 0; own_folder(own, sizeof own) && i < 2; i++) {
+        snprintf(found, sizeof found, "%s/%s", own, beside[i]);
+        if (has_data(found)) {
+            return found;
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (has_data(configured[i])) {
+            return configured[i];
+        }
+    }
+    return ".";
+}
+
 const char *vs_home(void)
 {
-    static const char *const candidates[] = {VS_INSTALL_HOME, VS_SOURCE_DIR};
+    static const char *found;
     const char *env = getenv("VIRTSIM_HOME");
     if (env && *env) {
         return env;
     }
-    for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++) {
-        char probe[4096];
-        snprintf(probe, sizeof probe, "%s/scripts/lua", candidates[i]);
-        if (!access(probe, R_OK)) {
-            return candidates[i];
-        }
-    }
-    return ".";
+    found = found ? found : find_home();
+    return found;
 }
 
 const char *vs_home_path(const char *name, char *out, size_t bytes)

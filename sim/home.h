@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where scripts/lua, workloads and results are: VIRTSIM_HOME, else the installed prefix, else the
- * source tree. */
+/* Where scripts/lua, workloads and results are: VIRTSIM_HOME, else beside the program (an
+ * installation, wherever it was moved to, or a build in its tree), else where it was configured. */
 #ifndef VIRTSIM_SIM_HOME_H
 #define VIRTSIM_SIM_HOME_H
 

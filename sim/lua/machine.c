@@ -47,6 +47,7 @@ struct loader {
     struct vs_errors *errors;
     struct vs_machine_info *info;
     const char *file;  /* being read */
+    const char *at;    /* where it is: paths in it are relative to that; NULL: the request's */
     const char *of;    /* whose values it states: a part, or NULL in a machine's own file */
     enum vs_slot slot; /* that it belongs to */
     struct leaf *leaf; /* of this file, not yet applied */
@@ -440,8 +441,17 @@ static bool locate(struct loader *ld, enum vs_slot slot, const char *name, char 
 {
     const char *folder = folder_of(slot);
     if (is_path(name)) {
-        snprintf(path, bytes, "%s", name);
-        return true;
+        const char *slash = ld->at && *name != '/' ? strrchr(ld->at, '/') : NULL;
+        snprintf(path, bytes, "%.*s%s", slash ? (int)(slash + 1 - ld->at) : 0, slash ? ld->at : "",
+                 name);
+        FILE *there = ld->at ? fopen(path, "rb") : NULL;
+        if (ld->at && !there) {
+            vs_error(ld->errors,
+                     "%s: %s: there is no file %.2000s; a path is relative to the file "
+                     "that names it",
+                     ld->file, name, path);
+        }
+        return !ld->at || (there && !fclose(there));
     }
     snprintf(path, bytes, "%s/scripts/lua/%s/%s.lua", ld->home, folder, name);
     FILE *f = fopen(path, "rb");
@@ -498,7 +508,10 @@ static void read_file(struct loader *ld, enum vs_slot slot, const char *name, co
         snprintf(shown, sizeof shown, plain ? "%s%s" : "%s/%s.lua", plain ? "" : folder_of(slot),
                  name);
         if (lua_istable(ld->box->L, -1)) {
+            const char *outer = ld->at;
+            ld->at = file;
             load_table(ld, slot, name, shown, base);
+            ld->at = outer;
         } else {
             vs_error(ld->errors, "%s: must return a table of knobs", shown);
             ld->failures++;

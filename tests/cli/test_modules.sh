@@ -12,7 +12,13 @@ ok "installs" cmake --install "$VIRTSIM_BUILD" --prefix "$work/first"
 mv "$work/first" "$work/usr"
 here=$(pwd)
 cd / || exit 1
-installed() { env VIRTSIM_HOME="$work/usr/share/virtsim" "$work/usr/bin/virtsim" "$@"; }
+installed() { env -u VIRTSIM_HOME "$work/usr/bin/virtsim" "$@"; }
+printf 'return { base = "skylake_sp_kvm", text = "of this installation alone" }\n' >"$work/usr/share/virtsim/scripts/lua/machines/only_here.lua"
+equal "a program that was moved finds the data beside it" 1 "$(installed list machines only_here --format csv | grep -c 'of this installation alone')"
+ln -s "$work/usr/bin/virtsim" "$work/link"
+equal "by a link to it, too" 1 "$(env -u VIRTSIM_HOME "$work/link" list machines only_here --format csv | grep -c 'only_here')"
+equal "VIRTSIM_HOME comes first" 0 "$(env VIRTSIM_HOME="$VIRTSIM_HOME" "$work/usr/bin/virtsim" list machines --format csv | grep -c 'only_here')"
+ok "its workloads and machines run" installed run workloads/exit_microbench.lua --set workload.count=100 --machine only_here --quiet --no-store
 ok "an installed program runs a workload in SystemC" installed run "$work/small.lua" --set sim.kernel=systemc --db "$db"
 equal "and stores it" 1 "$(installed list runs --db "$db" | grep -c small)"
 find "$work/usr" -name virtsim-systemc.so -exec rm {} +
