@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "explain_print.h"
 
+#include "paper.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,6 +22,12 @@ static void bar(char *out, double share, int cells)
     int n = (int)lround((share > 1 ? 1 : share) * cells * 8);
     const int whole = n;
     *out = '\0';
+    if (!paper_unicode()) {
+        for (int i = 0, full = (n + 4) / 8; i < cells; i++) {
+            out = stpcpy(out, i < full ? "#" : " ");
+        }
+        return;
+    }
     for (; n >= 8; n -= 8) {
         out = stpcpy(out, "█");
     }
@@ -94,13 +102,27 @@ static void closing(const struct vs_tree *t, const char *who)
     wrapped(line, 0);
 }
 
+/* A part's name behind its branches, in as many lines as it takes. */
+static void part(const char *tree, const char *name, size_t before)
+{
+    const char *next = name;
+    size_t branch = paper_columns(tree), width = paper_width();
+    size_t room = width > before + branch + 12u ? width - before - branch : 12u;
+    for (bool first = true; first || *next; first = false) {
+        const char *line = next;
+        size_t n = paper_fold(line, room, &next);
+        printf("%*s%s%.*s\n", first ? 0 : (int)(before + branch), "", first ? paper_text(tree) : "",
+               (int)n, line);
+    }
+}
+
 void explain_print_tree(const struct answer *a)
 {
     const struct vs_tree *t = &a->tree;
     const double period_ps = a->period_ps;
     const char *machine = a->machine;
-    printf("%s of %s on %s: %.2f ns, %.0f cycles, mean of %" PRId64 "\n", t->op, t->actor, machine,
-           t->total_ps / 1e3, t->total_ps / period_ps, t->n);
+    paper_printf("%s of %s on %s: %.2f ns, %.0f cycles, mean of %" PRId64, t->op, t->actor, machine,
+                 t->total_ps / 1e3, t->total_ps / period_ps, t->n);
     printf("%9s %8s %6s %-12s %-*s %s\n", "ns", "cycles", "%", "evidence", BAR, "", "part");
     unsigned hidden = 0;
     double hidden_ps = 0;
@@ -116,13 +138,15 @@ void explain_print_tree(const struct answer *a)
         bar(b, share, BAR);
         branches(t, i, tree);
         char graded[24];
-        printf("%9.2f %8.1f %5.1f%% %-12s %s %s%s%s", n->ps / 1e3, n->ps / period_ps, 100 * share,
-               grade(n->graded, n->grade, n->group, graded), b, tree, n->name,
-               n->exposed ? " (exposed)" : "");
+        char times[40] = "", name[600];
         if (n->n < 0.9995 || n->n > 1.0005) {
-            printf("  x %.*f", n->n < 10 ? 2 : 0, n->n);
+            snprintf(times, sizeof times, " x %.*f", n->n < 10 ? 2 : 0, n->n);
         }
-        putchar('\n');
+        snprintf(name, sizeof name, "%s%s%s", n->name, n->exposed ? " (exposed)" : "", times);
+        int before = printf("%9.2f %8.1f %5.1f%% %-12s ", n->ps / 1e3, n->ps / period_ps,
+                            100 * share, grade(n->graded, n->grade, n->group, graded));
+        printf("%s ", b);
+        part(tree, name, (size_t)before + BAR + 1u);
     }
     if (hidden) {
         printf("%9.2f %8.1f %5.1f%% in %u smaller part%s\n", hidden_ps / 1e3, hidden_ps / period_ps,
