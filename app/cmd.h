@@ -3,6 +3,7 @@
 #ifndef VIRTSIM_APP_CMD_H
 #define VIRTSIM_APP_CMD_H
 
+#include "help.h"
 #include "out.h"
 #include "progress.h"
 #include "session.h"
@@ -67,8 +68,6 @@ int report(struct vs_errors *errors, enum vs_status status, bool started);
 /* Ends the process whatever Lua does (vs_watch_at_last): says the line, removes what is not whole.
  */
 void last_resort(const char *line, size_t bytes, bool started);
-/* Parses with argp; wrong options exit with status 2. */
-int parse(const struct argp *a, int argc, char **argv, void *input);
 /* Rows that could not be read, a damaged file: says so and returns EXIT_RUNTIME, else `status`. */
 int unread(struct vs_db *db, int status);
 /* The summary of one stored run: show prints it with the counters, run and replay without. */

@@ -477,11 +477,11 @@ int cmd_list(int argc, char **argv)
     };
     static const struct argp a = {options,
                                   option,
-                                  "runs|machines|borrows|workloads|parameters|knobs|accounts|"
-                                  "counters|operations|formats|requests|claims [WORD...]\nprograms "
-                                  "[HYPERVISOR [WORD...]]",
+                                  "KIND [WORD...]\nprograms [HYPERVISOR [WORD...]]",
                                   "Lists what there is: all of a kind, or what the words find in "
-                                  "names (by their parts first) and texts.",
+                                  "names (by their parts first) and texts. KIND is one of runs, "
+                                  "machines, borrows, workloads, parameters, knobs, accounts, "
+                                  "counters, operations, formats, requests, claims, programs.",
                                   NULL,
                                   NULL,
                                   NULL};

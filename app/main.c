@@ -29,10 +29,7 @@ static const struct {
     {"curve", "a structure's misses at every size, by one pass", cmd_curve},
     {"top", "where in the program a stored run's time went", cmd_top},
     {"plot", "figures of stored runs for papers: SVG, PDF", cmd_plot},
-    {"list",
-     "runs, machines, workloads, parameters, knobs, accounts, counters, operations, formats, "
-     "claims",
-     cmd_list},
+    {"list", "what there is: machines, workloads, knobs, operations, runs, ...", cmd_list},
     {"db", "digest, check, merge or upgrade databases", cmd_db},
 };
 #define N (sizeof commands / sizeof commands[0])
@@ -43,7 +40,8 @@ static int usage(FILE *f, int status)
     for (size_t i = 0; i < N; i++) {
         fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].text);
     }
-    fputs("\nvirtsim COMMAND --help explains a command; virtsim --version says what this is.\n", f);
+    fputs("\n'virtsim help COMMAND' explains a command; 'virtsim --version' says what this is.\n",
+          f);
     return status;
 }
 
@@ -72,7 +70,10 @@ static int dispatch(int argc, char **argv)
     if (argc < 2) {
         return usage(stderr, EXIT_REQUEST);
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    bool help = !strcmp(argv[1], "help");
+    static char asked[] = "--help";
+    char *help_of[] = {argc > 2 ? argv[2] : NULL, asked, NULL};
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (help && argc < 3)) {
         return usage(stdout, EXIT_DONE);
     }
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
@@ -82,13 +83,14 @@ static int dispatch(int argc, char **argv)
     const char *names[N];
     for (size_t i = 0; i < N; i++) {
         names[i] = commands[i].name;
-        if (!strcmp(argv[1], names[i])) {
-            return commands[i].run(argc - 1, argv + 1);
+        if (!strcmp(argv[help ? 2 : 1], names[i])) {
+            return help ? commands[i].run(2, help_of) : commands[i].run(argc - 1, argv + 1);
         }
     }
     char hint[VS_SUGGEST];
-    fprintf(stderr, "virtsim: unknown command '%s'; %s\n", argv[1],
-            vs_suggest(argv[1], names, N, "'virtsim --help' lists them", hint, sizeof hint));
+    fprintf(
+        stderr, "virtsim: unknown command '%s'; %s\n", argv[help ? 2 : 1],
+        vs_suggest(argv[help ? 2 : 1], names, N, "'virtsim --help' lists them", hint, sizeof hint));
     return EXIT_REQUEST;
 }
 

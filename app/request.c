@@ -40,7 +40,7 @@ enum {
     KEY_NO_STORE
 };
 
-static const struct argp_option options[] = {
+static struct argp_option options[] = {
     {"machine", 'm', "NAME|FILE", 0, "machine description (default skylake_sp_kvm)", 0},
     {"set", 's', "PATH=VALUE", 0, "set a knob; may be repeated", 0},
     {"seed", KEY_SEED, "N", 0, "seed of everything random (default 1)", 0},
@@ -89,6 +89,10 @@ const char *usual_db(void)
 void request_init(struct request *r, int argc, char **argv)
 {
     memset(r, 0, sizeof *r);
+    for (struct argp_option *o = options; o->name; o++) {
+        /* still known: it is refused with what it belongs to */
+        o->flags |= help_offers(argv[0], o->name) ? 0 : OPTION_HIDDEN;
+    }
     r->session.options.seed = 1;
     r->session.sets = r->sets;
     r->session.further = r->further;
@@ -299,14 +303,6 @@ void request_announce(void)
                 folder);
     }
     announce = false;
-}
-
-int parse(const struct argp *a, int argc, char **argv, void *input)
-{
-    static char name[64];
-    snprintf(name, sizeof name, "virtsim %s", argv[0]);
-    argv[0] = name;
-    return argp_parse(a, argc, argv, 0, NULL, input);
 }
 
 /* "virtsim db check": the command that is running. */

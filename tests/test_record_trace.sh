@@ -55,6 +55,11 @@ check "its own output stays apart" says '^mine$'
 check "its status is told" says "ended with status 3"
 check "again" status 0 "$record" -o two.zst ./p
 check "two recordings have the same records" same_records one.zst two.zst
+check "it says how many" says "records, "
+if command -v script >/dev/null; then
+    script -qec "'$record' --limit 250000 -o tty.zst ./p forever" /dev/null >err 2>&1 </dev/null
+    check "on a terminal it says how far it is" says "200000 records"
+fi
 check "only records and banners" [ "$(zstdcat one.zst | grep -c -v -E '^(==[0-9]+==|I  | [LSM] )')" -eq 0 ]
 check "a limit ends an endless program" status 0 timeout 60 "$record" --limit 1234 -o lim.zst ./p forever
 check "with so many records" records lim.zst 1234

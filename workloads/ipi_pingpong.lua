@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 workload "Two vCPUs send each other interrupts in turn: each halts until the other's comes and answers it. The round trip is two sendings, two wake-ups and two handlers; irq.delivery says what the messages waited for."
 
+metrics { "op:irq.delivery", "op:irq.delivery.p99", "op:exit.msr.write.n", "op:exit.halt.n" }
+
 param { name = "count", default = 1000, min = 1, max = 10000000, unit = "round trips", text = "round trips that are measured" }
 param { name = "warmup", default = 50, unit = "round trips", text = "round trips before the region of interest" }
 param { name = "think", default = 0, max = 100000000, unit = "instructions", text = "what each side computes before it answers; longer than the host polls, it lets the other fall asleep" }

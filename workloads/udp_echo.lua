@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: MIT
 workload "UDP echo through a virtual function: waits for packets, reads each, answers each. Rings, doorbells, DMA, translation of the device's addresses, interrupts."
 
+metrics { "op:packet.rx", "op:packet.rx.p99", "op:packet.tx", "op:dma.write", "op:iommu.translate", "op:exit.interrupt.n" }
+
 param { name = "packets", default = 2000, min = 1, unit = "packets", text = "packets that are measured" }
 param { name = "warmup", default = 200, unit = "packets", text = "packets before the region of interest" }
 param { name = "batch", default = 1, min = 1, max = 256, unit = "packets", text = "packets wanted before the program goes on" }

@@ -348,6 +348,22 @@ static enum vs_status judge_all(struct plan *p, struct vs_db *db, struct vs_erro
     return s;
 }
 
+static void unknown_domain(struct vs_db *db, const char *domain, struct vs_errors *errors)
+{
+    char names[32][64], hint[VS_SUGGEST];
+    const char *list[32];
+    size_t n = 0;
+    sqlite3_stmt *st = vs_db_query(db, "SELECT DISTINCT domain FROM claim ORDER BY domain");
+    for (; n < 32 && vs_db_row(db, st); n++) {
+        snprintf(names[n], sizeof names[n], "%s", (const char *)sqlite3_column_text(st, 0));
+        list[n] = names[n];
+    }
+    sqlite3_finalize(st);
+    vs_error(
+        errors, "--domain %s: no experiment has it; %s", domain,
+        vs_suggest(domain, list, n, "'virtsim list claims' shows the domains", hint, sizeof hint));
+}
+
 /* Tables, the database's among them, and distinct runs. */
 static enum vs_status make_plan(struct plan *p, struct vs_db *db, struct vs_errors *errors)
 {
@@ -379,9 +395,7 @@ static enum vs_status make_plan(struct plan *p, struct vs_db *db, struct vs_erro
     }
     s = s ? s : vs_db_unread(db);
     if (!s && domain && !p->n_need) {
-        vs_error(errors,
-                 "--domain %s: no experiment has it; 'virtsim list claims' shows the domains",
-                 domain);
+        unknown_domain(db, domain, errors);
         s = VS_E_INPUT;
     }
     return s;

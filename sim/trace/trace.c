@@ -5,6 +5,8 @@
 #include "memo.h"
 #include "trace_internal.h"
 
+#include "virtsim/status.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -210,8 +212,13 @@ static bool choose_format(struct vs_trace *t, const char *name)
         return true;
     char names[160];
     list_formats(names, sizeof names);
-    snprintf(t->error, sizeof t->error, "%s: unknown trace format \"%s\"; known formats: %s",
-             t->name, name, names);
+    const char *name_of[sizeof formats / sizeof *formats];
+    char otherwise[200], hint[VS_SUGGEST];
+    for (size_t i = 0; i < n_formats; i++)
+        name_of[i] = formats[i].name;
+    snprintf(otherwise, sizeof otherwise, "known formats: %s", names);
+    snprintf(t->error, sizeof t->error, "%s: unknown trace format \"%s\"; %s", t->name, name,
+             vs_suggest(name, name_of, n_formats, otherwise, hint, sizeof hint));
     return false;
 }
 

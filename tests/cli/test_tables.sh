@@ -32,6 +32,15 @@ def run(args, **env):
 def width(line):
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in line)
 
+narrow = [["explain", "exit.cpuid", "--run", "1", "--db", db], ["explain", "walk", "--tree", "--run", "2", "--db", db]]
+for args in narrow:
+    if [x for x in run(args, LC_ALL="C.UTF-8").split("\n") if width(x) > 80]:
+        say(f"{args}: wider than 80 columns")
+    if not run(args, LC_ALL="C").isascii() or "#" not in run(args, LC_ALL="C"):
+        say(f"{args}: bars are not ASCII in the C locale")
+    if run(args, LC_ALL="C.UTF-8").isascii():
+        say(f"{args}: bars are ASCII in a UTF-8 locale")
+
 for args in commands:
     for columns in ("50", "80", "132", "200", None):
         out = run(args, LC_ALL="C.UTF-8", **({"COLUMNS": columns} if columns else {}))
