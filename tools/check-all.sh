@@ -16,7 +16,7 @@ if [ "${1:-}" = --all ]; then
 fi
 fuzz_seconds=${VIRTSIM_FUZZ_SECONDS:-$([ -n "$all" ] && echo 60 || echo 4)}
 wanted=" $* "
-results=$logs/results # a line a step: how it ended, its name, its seconds
+results=$logs/results # a line a step: how it ended, its name, its seconds, those of processors
 mkdir -p "$logs"
 : >"$results"
 
@@ -26,10 +26,12 @@ step() { # step NAME command...
     if [ "$wanted" != "  " ] && [[ $wanted != *" $name "* ]]; then return 0; fi
     log=$(log_of "check-$name")
     # A subshell of its own with -e: a failing command ends the step, not the check.
+    local TIMEFORMAT='%U %S' cpu
     set +e
-    (set -e; "$@") >"$log" 2>&1
+    { time { (set -e; "$@") >"$log" 2>&1; }; } 2>"$log.time"
     rc=$?
     set -e
+    cpu=$(awk 'END { printf "%.0f", $1 + $2 }' "$log.time")
     local end said # one write each: the other lane prints too
     said=$(tail -n 1 "$log")
     case $rc in
@@ -37,8 +39,8 @@ step() { # step NAME command...
     77) end=skipped ;;
     *) end=FAILED said=$(tail -n 40 "$log" | sed 's/^/    | /; 1s/^/\n/') ;;
     esac
-    printf '%s %s %d\n' $end "$name" $((SECONDS - t0)) >>"$results"
-    printf '%-8s %-12s %4d s  %s\n' $end "$name" $((SECONDS - t0)) "$said"
+    printf '%s %s %d %d\n' $end "$name" $((SECONDS - t0)) "$cpu" >>"$results"
+    printf '%-8s %-12s %4d s, %4d of processors  %s\n' $end "$name" $((SECONDS - t0)) "$cpu" "$said"
 }
 
 require() { # require TOOL...: skips the step when one is not there
