@@ -49,6 +49,8 @@ void vs_software_bind(struct vs_software *s, const uint64_t *values, uint64_t pe
                 b->number[n] = knob == VS_PROGRAM_NONE ? 0 : values[knob];
             }
             b->number[VS_NUMBER_CYCLES] *= period_ps;
+            b->plain = p->step[k].when == VS_WHEN_ALWAYS &&
+                       p->step[k].number[VS_NUMBER_TAKEN] == VS_PROGRAM_NONE;
         }
         struct places own = {a->code + VS_PROGRAM_CODE + p->trap * VS_PROGRAM_TRAP_CODE,
                              a->data + VS_PROGRAM_DATA + p->trap * VS_PROGRAM_TRAP_DATA};
@@ -62,7 +64,9 @@ static void touch(const struct vs_software *s, struct vs_txn *t, uint64_t at, ui
                   enum vs_ref ref)
 {
     vs_gva a = {at};
-    vs_core_touches(&s->core, t, a, bytes, ref);
+    if (bytes) {
+        vs_core_touches(&s->core, t, a, bytes, ref);
+    }
 }
 
 /* Data is read line by line, and about a quarter of its lines, the last ones, written. */
@@ -168,7 +172,7 @@ static enum vs_program_end step_of(const struct vs_software *s, struct vs_txn *t
 {
     const struct vs_step *step = &p->step[i];
     const struct vs_bound_step *b = &s->step[p->first + i];
-    if (!holds(s, step, b)) {
+    if (!b->plain && !holds(s, step, b)) {
         return VS_PROGRAM_DONE;
     }
     if (step->each == VS_EACH_ONCE) {

@@ -153,6 +153,7 @@ struct vs_program_layout {
 struct vs_bound_step {
     uint64_t number[VS_NUMBERS]; /* 0 where it has none; cycles in picoseconds */
     uint64_t code_at, data_at;
+    bool plain; /* it is taken always */
 };
 
 /* What the world around a program answers and does. Action and clearing fail where memory is short:

@@ -5,6 +5,8 @@
 
 #include "virtsim/site.h"
 
+#include <stdio.h>
+
 /* vCPUs whose program has not ended. Counted where it is asked, so that it cannot drift. */
 static unsigned running(const struct vs_platform *p)
 {
@@ -42,6 +44,57 @@ static void close_lines(struct vs_platform *p)
     }
 }
 
+/* Whether `o` has still to acknowledge something to `v`: a flush of its own, or leaving its guest.
+ */
+static bool owes(const struct vs_vcpu *o, const struct vs_vcpu *v)
+{
+    bool owed = false;
+    for (unsigned i = 0; i < o->n_shots && !o->flush_named; i++) {
+        owed = owed || o->shot[i].from == v->index;
+    }
+    for (unsigned i = 0; i < o->n_kickers; i++) {
+        owed = owed || o->kicker[i] == v->index;
+    }
+    return owed && o != v;
+}
+
+/* What one vCPU waits for, in words. */
+static void waits_for(const struct vs_vcpu *v, char *out, size_t bytes)
+{
+    const struct vs_platform *p = v->p;
+    int n = snprintf(out, bytes, "vCPU %u%s waits for", v->index,
+                     v->masked ? ", its interrupts disabled," : "");
+    unsigned others = 0;
+    for (unsigned i = 0; i < p->n_vcpus && v->awaits && !v->awaits_turn && n < (int)bytes; i++) {
+        if (owes(&p->vcpu[i], v)) {
+            n += snprintf(out + n, bytes - (size_t)n, "%s vCPU %u", others++ ? "," : "", i);
+        }
+    }
+    if (n < (int)bytes) {
+        snprintf(out + n, bytes - (size_t)n, "%s",
+                 others           ? " to drop translations"
+                 : v->awaits_turn ? " its turn in the order of the records"
+                 : v->awaits      ? " acknowledgements"
+                                  : " an interrupt or a packet");
+    }
+}
+
+/* Nobody has anything to do, and not all programs have ended: who waits for whom. */
+static void endless(const struct vs_platform *p, struct vs_errors *errors)
+{
+    char all[1000] = "", one[200];
+    size_t n = 0;
+    for (unsigned i = 0; i < p->n_vcpus && n < sizeof all - sizeof one; i++) {
+        if (!p->vcpu[i].ended) {
+            waits_for(&p->vcpu[i], one, sizeof one);
+            n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? "; " : "", one);
+        }
+    }
+    vs_error(errors,
+             "%u of %u vCPUs wait for something that never comes, and the run has no end: %s",
+             running(p), p->n_vcpus, all);
+}
+
 enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
 {
     char error[300];
@@ -54,10 +107,7 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
         return p->status ? p->status : VS_E_RUN;
     }
     if (running(p)) {
-        vs_error(errors,
-                 "%u of %u vCPUs wait for something that never comes (a packet, an interrupt); the "
-                 "run has no end",
-                 running(p), p->n_vcpus);
+        endless(p, errors);
         return VS_E_RUN;
     }
     if (p->options.rehearse) {

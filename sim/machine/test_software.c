@@ -3,8 +3,11 @@
  * the same programs. */
 #include "home.h"
 #include "lua/machine.h"
+#include "lua/programs.h"
+#include "machine_impl.h"
 #include "platform.h"
 #include "renames.h"
+#include "request/request.h"
 #include "software.h"
 
 #include <setjmp.h>
@@ -101,11 +104,111 @@ static void test_a_knob_that_became_several_is_divided_among_them(void **state)
     vs_knobs_destroy(k);
 }
 
+/* ---- the same rows, with Lua and without ---- */
+
+struct guest {
+    unsigned left;
+};
+
+/* CPUID, a port of the kernel's, one of user space, in turn. */
+static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
+{
+    struct guest *g = ctx;
+    (void)reply;
+    memset(out, 0, sizeof *out);
+    out->kind = g->left % 3 == 0 ? VS_REQ_CPUID : VS_REQ_IN;
+    out->a = g->left % 3 == 1 ? 0x40 : g->left % 3 == 2 ? 0x80 : 0;
+    out->bytes = 1;
+    if (!g->left--) {
+        out->kind = VS_REQ_END;
+    }
+}
+
+static const char *error(void *ctx)
+{
+    (void)ctx;
+    return "";
+}
+
+static void close_nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+struct rows {
+    uint64_t sum, n, end_ps;
+    size_t accounts;
+};
+
+/* Adds everything that an operation has booked, each account apart. */
+static void add(void *ctx, const struct vs_op_acc *acc)
+{
+    struct rows *r = ctx;
+    r->n += acc->n;
+    r->sum = r->sum * 31u + acc->total_ps;
+    for (size_t i = 0; i < r->accounts; i++) {
+        r->sum = r->sum * 31u + acc->work[i].ps + acc->work[i].n;
+    }
+}
+
+/* A run of the declared defaults, with these programs. */
+static struct rows run_with(const struct vs_program_set *set)
+{
+    struct vs_errors errors = {NULL, 0};
+    struct vs_run_options options = {.seed = 1};
+    struct vs_platform *p;
+    struct rows rows = {0, 0, 0, 0};
+    struct guest g = {30};
+    size_t n;
+    const struct vs_component_desc *const *c = vs_components(&n);
+    struct vs_knobs *k = vs_knobs_create(c, n);
+    assert_int_equal(vs_program_set_use(k, set), VS_OK);
+    assert_int_equal(vs_platform_create(k, &options, 1, &p, &errors), VS_OK);
+    struct vs_guest_source source = {&g, next, error, close_nothing, NULL};
+    vs_platform_guest(p, 0, &source);
+    if (vs_platform_run(p, &errors)) {
+        fail_msg("%s", errors.text[0]);
+    }
+    rows.accounts = vs_ledger_n_accounts(vs_platform_ledger(p));
+    vs_ledger_each(vs_platform_ledger(p), add, &rows);
+    rows.end_ps = vs_platform_end_ps(p);
+    vs_platform_destroy(p);
+    vs_knobs_destroy(k);
+    vs_errors_free(&errors);
+    return rows;
+}
+
+/* The library's own programs, and those that Lua reads of the file, as a set of their own. */
+static void test_a_run_without_lua_has_the_rows_of_one_with_it(void **state)
+{
+    (void)state;
+    struct vs_errors errors = {NULL, 0};
+    struct vs_lua_programs *read = NULL;
+    struct vs_box *box = vs_box_open(0);
+    assert_int_equal(
+        vs_lua_programs_file(&read, box, VS_SOURCE_DIR "/scripts/lua/hypervisors", "kvm", &errors),
+        VS_OK);
+    static struct vs_program_set_desc desc; /* as long as the set */
+    desc = *vs_lua_programs_desc(read);
+    desc.name = "kvm, as it is read";
+    const struct vs_program_set *own = vs_program_set_link(&desc, NULL, NULL, &errors),
+                                *table = vs_software("kvm");
+    assert_non_null(own);
+    assert_ptr_not_equal(own, table);
+    struct rows with = run_with(own), without = run_with(table);
+    assert_true(without.n > 60);
+    assert_int_equal(with.n, without.n);
+    assert_int_equal(with.end_ps, without.end_ps);
+    assert_int_equal(with.sum, without.sum);
+    vs_box_close(box); /* what was read stays: a linked set points into it */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_machine_runs_the_table_of_its_hypervisors_file),
         cmocka_unit_test(test_the_knobs_of_two_hypervisors_do_not_mix),
+        cmocka_unit_test(test_a_run_without_lua_has_the_rows_of_one_with_it),
         cmocka_unit_test(test_a_knob_that_became_several_is_divided_among_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

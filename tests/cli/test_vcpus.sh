@@ -47,4 +47,25 @@ equal "which is parked, in root mode, not idle in its guest" 0 \
 equal "with balanced books" 0 "$(sqlite3 "$work/k.db" 'select count(*) from unbalanced')"
 printf 'guest(function(cpu) cpu:hlt() end)\n' >"$work/h.lua"
 refused "a halt that nothing ends" 1 "never comes" "$VIRTSIM" run "$work/h.lua" --db "$work/1.db"
+refused "and says who waits for what" 1 "vCPU 0 waits for an interrupt or a packet" "$VIRTSIM" run "$work/h.lua" --db "$work/1.db"
+# each takes rights away with its interrupts disabled, and the other's shootdown cannot reach it
+cat >"$work/cross.lua" <<'LUA'
+local region, ready = {}, 0
+local function run(me) return function(cpu)
+  region[me] = cpu:map { bytes = 4096, page = "base" }
+  cpu:store(region[me])
+  while not (region[0] and region[1]) do cpu:compute(1000) end
+  cpu:load(region[0]) cpu:load(region[1])
+  ready = ready + 1
+  while ready < 2 do cpu:compute(1000) end
+  cpu:cli()
+  cpu:protect(region[me], 4096, "r")
+  cpu:sti()
+end end
+guest(run(0))
+guest { vcpu = 1, shares = 0, run = run(1) }
+LUA
+for who in "vCPU 0, its interrupts disabled, waits for vCPU 1 to drop translations" "vCPU 1, its interrupts disabled, waits for vCPU 0 to drop translations"; do
+    refused "who waits for whom" 1 "$who" "$VIRTSIM" run "$work/cross.lua" --db "$work/1.db"
+done
 finish
