@@ -114,7 +114,7 @@ def tall(panel: Panel) -> float:
     if panel.kind == "compare":
         return 0.5 + 0.145 * max(len(panel.rows), 3)
     if panel.kind == "heatmap":
-        return 0.6 + 0.27 * max(panel.rows["y"].nunique(), 4)
+        return 0.6 + min(0.27 * max(panel.rows["y"].nunique(), 4), 3.0)
     return 2.0
 
 

@@ -23,7 +23,32 @@ def panel(db, request: dict):
     said = dict(request)
     kind = said.pop("kind")
     words = {w: said.pop(w) for w in WORDS if w in said}
-    return vs.Panel(kind, vs.rows(db, kind, **said), **words)
+    table = vs.rows(db, kind, **said)
+    crowded(kind, table)
+    return vs.Panel(kind, table, **words)
+
+
+# kind: the column whose values stand beside each other, how many of them can be read, and what
+# to do about more
+MOST = {
+    "breakdown": ("bar", 50, "name fewer runs or operations"),
+    "time": ("bar", 50, "name fewer runs, or draw one number of each with 'plot sweep'"),
+    "compare": ("label", 60, "--domain narrows it"),
+    "sweep": ("series", 16, "--series names one knob, run numbers fewer points"),
+    "curve": ("series", 16, "draw fewer of them"),
+    "latency": ("series", 16, "name fewer runs or operations"),
+}
+
+
+def crowded(kind: str, table) -> None:
+    """Refuses what would be drawn and could not be read."""
+    import virtsim_db as vs
+
+    column, most, advice = MOST.get(kind, ("", 0, ""))
+    n = len(table) if kind == "compare" else table[column].nunique() if column in table else 0
+    if n > most:
+        what = {"bar": "bars", "label": "claims"}.get(column, "lines")
+        raise vs.BadRequest(f"{kind}: {n} {what} cannot be told apart, {most} can; {advice}")
 
 
 def draw(request: dict) -> str:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axis import Axis
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+LABELS, SLANTED = 20, 14  # upright labels of the y axis, slanted ones of the x axis
+CHARACTERS = 44  # of labels side by side along the x axis
 EVEN = 12  # values that still get a tick each
 
 
@@ -47,11 +49,15 @@ class Scale:
     def apply(self, axis: Axis) -> None:
         """Ticks and their labels."""
         if self.even:
-            axis.set_ticks(range(len(self.values)), [self.text(v) for v in self.values])
-            if axis.axis_name == "x" and max(len(self.text(v)) for v in self.values) * len(
-                self.values
-            ) > 44:
-                axis.set_tick_params(rotation=30)
+            longest = max(len(self.text(v)) for v in self.values)
+            room = LABELS  # labels that stand clear of each other
+            if axis.axis_name == "x":
+                room = CHARACTERS // (longest + 1) if longest < 5 else SLANTED
+            shown = range(0, len(self.values), -(-len(self.values) // room))
+            axis.set_ticks(shown, [self.text(self.values[i]) for i in shown])
+            if axis.axis_name == "x" and longest * len(shown) > CHARACTERS:
+                for label in axis.get_ticklabels():
+                    label.set(rotation=30, ha="right", rotation_mode="anchor")
         elif self.log:
             axis.axes.set_xscale("log", base=2)
             axis.set_major_formatter(FuncFormatter(lambda v, _: self.text(float(v))))
@@ -71,10 +77,7 @@ def place(axis: Axis) -> None:
     """Plain numbers at a logarithmic axis; at 1, 2 and 5 where it spans little."""
     low, high = axis.get_view_interval()
     narrow = high < 60 * max(low, 1e-9)
-    base = 10
-    from matplotlib.ticker import LogLocator
-
-    axis.set_major_locator(LogLocator(base, subs=(1, 2, 5) if narrow else (1,)))
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if narrow else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

@@ -69,6 +69,8 @@ for request, words in (
     (sql("select run as x, machine as y from run"), "no number"),
     (sql("select run as x, null as y from run"), "NULL"),
     (sql("selec"), "syntax error"),
+    (dict(kind="time", sql="with n(i) as (select 1 union all select i + 1 from n where i < 99) select i as bar, 1 as part, 1 as value from n"), "99 bars"),
+    (sql("with n(i) as (select 1 union all select i + 1 from n where i < 99) select i as x, 1 as y, i as series from n"), "99 lines"),
     (sql("delete from run"), "readonly"),
 ):
     try:
