@@ -412,7 +412,7 @@ static enum vs_status judge(struct sweep_args *a)
     }
     progress_clear();
     for (size_t i = p->begin; i < p->end && listed < LISTED; i++) {
-        if (p->point[i].state == VS_POINT_IMPOSSIBLE) {
+        if (vs_plan_at(p, i)->state == VS_POINT_IMPOSSIBLE) {
             fprintf(stderr, "virtsim: impossible, skipped: %s\n", vs_plan_label(p, i));
             listed++;
         }

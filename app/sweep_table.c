@@ -10,7 +10,7 @@
 static int64_t run_of(void *ctx, size_t i)
 {
     const struct vs_plan *p = ctx;
-    return p->point[p->begin + i].run;
+    return vs_plan_at(p, p->begin + i)->run;
 }
 
 static const char *label_of(void *ctx, size_t i)
@@ -44,7 +44,7 @@ size_t sweep_table(struct vs_db *db, struct vs_plan *p, double level,
 
 static const char *state_of(const struct vs_plan *p, size_t i, char *out, size_t bytes)
 {
-    const struct vs_planned *one = &p->point[i];
+    const struct vs_planned *one = vs_plan_at(p, i);
     switch (one->state) {
     case VS_POINT_STORED:
         snprintf(out, bytes, "stored as run %" PRId64, one->run);

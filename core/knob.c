@@ -448,6 +448,38 @@ enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *te
     return VS_OK;
 }
 
+/* Takes over a text that it may have already. */
+static bool take_text(char **to, const char *from)
+{
+    if (*to && from && !strcmp(*to, from)) {
+        return true;
+    }
+    free(*to);
+    *to = copy(from);
+    return *to || !from;
+}
+
+enum vs_status vs_knobs_copy(struct vs_knobs *to, const struct vs_knobs *from)
+{
+    if (to->n != from->n) {
+        return VS_E_CONFIG;
+    }
+    for (size_t i = 0; i < to->n; i++) {
+        struct vs_knob *k = &to->knob[i];
+        const struct vs_knob *other = &from->knob[i];
+        if (k->desc != other->desc) {
+            return VS_E_CONFIG;
+        }
+        if (!take_text(&k->source, other->source) || !take_text(&k->set_by, other->set_by)) {
+            return VS_E_NOMEM;
+        }
+        k->value = other->value;
+        k->grade = other->grade;
+        k->rank = other->rank;
+    }
+    return VS_OK;
+}
+
 void vs_knobs_cite(struct vs_knobs *k, const char *path, const char *source, enum vs_evidence grade)
 {
     struct vs_knob *knob = find(k, path);

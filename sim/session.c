@@ -102,6 +102,60 @@ static enum vs_status apply_sets(struct vs_session *s, struct vs_errors *errors)
     return worst;
 }
 
+/* Machines that were loaded before. */
+struct kept_machine {
+    char *name;
+    struct vs_knobs *knobs;
+    struct vs_machine_info info;
+    struct kept_machine *next;
+};
+static struct kept_machine *kept_machines;
+static bool keep_machines;
+
+void vs_session_keep_machines(void)
+{
+    keep_machines = true;
+}
+
+/* Whoever cannot be kept is read again. */
+static void keep_machine(const struct vs_session *s, const char *name)
+{
+    size_t n;
+    const struct vs_component_desc *const *components = vs_components(&n);
+    struct kept_machine *k = calloc(1, sizeof *k);
+    if (k) {
+        k->name = malloc(strlen(name) + 1);
+        k->knobs = vs_knobs_create(components, n);
+    }
+    if (!k || !k->name || !k->knobs || vs_knobs_copy(k->knobs, s->knobs)) {
+        if (k) {
+            free(k->name);
+            vs_knobs_destroy(k->knobs);
+        }
+        free(k);
+        return;
+    }
+    strcpy(k->name, name);
+    k->info = s->machine;
+    k->next = kept_machines;
+    kept_machines = k;
+}
+
+static enum vs_status load_machine(struct vs_session *s, const char *name, struct vs_errors *errors)
+{
+    for (const struct kept_machine *k = kept_machines; k; k = k->next) {
+        if (!strcmp(k->name, name)) {
+            s->machine = k->info;
+            return vs_knobs_copy(s->knobs, k->knobs);
+        }
+    }
+    enum vs_status st = vs_machine_load(vs_home(), name, s->knobs, &s->machine, errors);
+    if (!st && keep_machines) {
+        keep_machine(s, name);
+    }
+    return st;
+}
+
 /* Machine, knobs and inputs; all mistakes of a request are reported together: on after each. */
 static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
 {
@@ -118,7 +172,7 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     }
     const char *name = r->machine ? r->machine : recorded ? machine : "skylake_sp_kvm";
     note(s, "machine", name);
-    st = vs_machine_load(vs_home(), name, s->knobs, &s->machine, errors);
+    st = load_machine(s, name, errors);
     const struct vs_knob *processor = vs_knobs_find(s->knobs, "cpu.vendor");
     uint64_t vendor = processor ? processor->value : 0; /* that the machine file states */
     if (!r->is_trace) {

@@ -42,6 +42,9 @@ struct vs_session_request {
 
 struct vs_session;
 
+/* From now on this process reads the files of a machine once and keeps what they say: for workers,
+ * which prepare many runs while no file changes. */
+void vs_session_keep_machines(void);
 enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_session **out,
                                   struct vs_errors *errors);
 /* What the request would run, for comparing with stored runs: machine, knobs and input; nothing is

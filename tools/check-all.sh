@@ -11,6 +11,8 @@ all="" # --all: the long form, for before something is declared done
 if [ "${1:-}" = --all ]; then
     all=1
     export VIRTSIM_ALL=1 # tests that have a long form take it
+    # shellcheck disable=SC2086
+    need optional "the test on a cluster" ${for_cluster:-}
     export VIRTSIM_TEST_EFFORT=100 # tests/support/effort.h: with sanitizers too
     shift
 fi
@@ -215,8 +217,8 @@ step_digests() {
 
 # The long forms of tests, which `./dev test` leaves out: every notebook, every lab, the long oracles.
 step_long() {
-    [ -n "$all" ] || { say "with --all: every notebook and lab, the long oracles"; exit 0; }
-    run_tests dev -R 'notebook|lab|oracles'
+    [ -n "$all" ] || { say "with --all: every notebook and lab, the long oracles, a thousand points, a cluster"; exit 0; }
+    run_tests dev -R 'notebook|lab|oracles|sweep_stops|slurm'
     say "$passed tests passed, $skipped skipped"
 }
 

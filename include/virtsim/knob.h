@@ -34,6 +34,8 @@ struct vs_knobs;
 
 struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *components, size_t n);
 void vs_knobs_destroy(struct vs_knobs *k);
+/* Values, and who set them, as another store of the same components has them. */
+enum vs_status vs_knobs_copy(struct vs_knobs *to, const struct vs_knobs *from);
 /* Adds one knob at run time (workload parameters); desc and its strings must outlive the store. */
 enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc);
 /* What a knob of an old name is called now; 0: nothing was called so. Several: it was their sum,

@@ -13,9 +13,9 @@ enum vs_status vs_plan_make(struct vs_plan *p, struct vs_sweep *s, size_t begin,
                             struct vs_errors *errors)
 {
     *p = (struct vs_plan){.sweep = s, .begin = begin, .end = end};
-    p->point = calloc(s->points ? s->points : 1, sizeof *p->point);
+    p->point = calloc(end > begin ? end - begin : 1, sizeof *p->point);
     if (!p->point) {
-        vs_error(errors, "out of memory for %zu points", s->points);
+        vs_error(errors, "out of memory for %zu points", end - begin);
         return VS_E_NOMEM;
     }
     return VS_OK;
@@ -86,7 +86,7 @@ static enum vs_status add_fault(struct check *c, size_t point, const char *line,
 static enum vs_status answer(void *ctx, struct vs_pool_answer *a)
 {
     struct check *c = ctx;
-    struct vs_planned *p = &c->plan->point[a->point];
+    struct vs_planned *p = vs_plan_at(c->plan, a->point);
     enum vs_status st = VS_OK;
     if (a->died || (!a->status && a->bytes.n != VS_IDENTITY_BYTES)) {
         p->state = VS_POINT_NEW; /* the run says what is wrong */
@@ -152,8 +152,8 @@ static const struct vs_plan *sorted_plan;
 static int by_identity(const void *x, const void *y)
 {
     size_t a = *(const size_t *)x, b = *(const size_t *)y;
-    int order =
-        memcmp(sorted_plan->point[a].identity, sorted_plan->point[b].identity, VS_IDENTITY_BYTES);
+    int order = memcmp(vs_plan_at(sorted_plan, a)->identity, vs_plan_at(sorted_plan, b)->identity,
+                       VS_IDENTITY_BYTES);
     return order ? order : (a > b) - (a < b);
 }
 
@@ -166,7 +166,7 @@ static enum vs_status find_twins(struct vs_plan *p)
         return VS_E_NOMEM;
     }
     for (size_t i = p->begin; i < p->end; i++) {
-        const struct vs_planned *one = &p->point[i];
+        const struct vs_planned *one = vs_plan_at(p, i);
         if (one->state == VS_POINT_NEW && memcmp(one->identity, unknown, sizeof unknown) != 0) {
             order[n++] = i;
         }
@@ -176,8 +176,8 @@ static enum vs_status find_twins(struct vs_plan *p)
     sorted_plan = p;
     qsort(order, n, sizeof *order, by_identity);
     for (size_t i = 1, first = 0; i < n; i++) {
-        struct vs_planned *one = &p->point[order[i]];
-        if (memcmp(one->identity, p->point[order[first]].identity, VS_IDENTITY_BYTES) != 0) {
+        struct vs_planned *one = vs_plan_at(p, order[i]);
+        if (memcmp(one->identity, vs_plan_at(p, order[first])->identity, VS_IDENTITY_BYTES) != 0) {
             first = i;
         } else {
             one->state = VS_POINT_TWIN;

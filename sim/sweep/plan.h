@@ -34,13 +34,18 @@ struct vs_fault {
 struct vs_plan {
     struct vs_sweep *sweep;
     size_t begin, end;        /* the part of the points that is this one's */
-    struct vs_planned *point; /* all of the sweep's; outside the part they stay open */
+    struct vs_planned *point; /* of the part: vs_plan_at */
     struct vs_fault *fault;   /* in the order of points */
     size_t n_faults, n_impossible, n_stored, n_new;
     size_t n_other;  /* new ones that are stored, too, but made by another build */
     char other[128]; /* one such build */
 };
 
+/* A point of the part by its number in the sweep. */
+static inline struct vs_planned *vs_plan_at(const struct vs_plan *p, size_t point)
+{
+    return &p->point[point - p->begin];
+}
 /* Points begin..end-1 of a settled sweep. */
 enum vs_status vs_plan_make(struct vs_plan *p, struct vs_sweep *s, size_t begin, size_t end,
                             struct vs_errors *errors);

@@ -94,7 +94,7 @@ enum vs_status vs_stored_find(struct vs_plan *p, struct vs_db *db, struct vs_err
     }
     qsort(all.at, all.n, sizeof *all.at, by_identity);
     for (size_t i = p->begin; i < p->end; i++) {
-        struct vs_planned *one = &p->point[i];
+        struct vs_planned *one = vs_plan_at(p, i);
         const struct found *f =
             one->state == VS_POINT_NEW ? find(&all, vs_identity_text(one->identity, text)) : NULL;
         if (f && f->same) {
@@ -108,8 +108,8 @@ enum vs_status vs_stored_find(struct vs_plan *p, struct vs_db *db, struct vs_err
     }
     free(all.at);
     for (size_t i = p->begin; i < p->end; i++) {
-        struct vs_planned *one = &p->point[i];
-        one->run = one->state == VS_POINT_TWIN ? p->point[one->twin].run : one->run;
+        struct vs_planned *one = vs_plan_at(p, i);
+        one->run = one->state == VS_POINT_TWIN ? vs_plan_at(p, one->twin)->run : one->run;
     }
     return VS_OK;
 }
@@ -227,7 +227,7 @@ static enum vs_status note_member(struct notes *n, size_t point, int64_t run)
 static enum vs_status stored(void *ctx, size_t point, int64_t run)
 {
     struct notes *n = ctx;
-    struct vs_planned *one = &n->plan->point[point];
+    struct vs_planned *one = vs_plan_at(n->plan, point);
     char text[VS_IDENTITY_TEXT];
     one->run = run;
     n->since.seen = run > n->since.seen ? run : n->since.seen;
@@ -241,7 +241,7 @@ static bool there(void *ctx, size_t point)
 {
     struct notes *n = ctx;
     char text[VS_IDENTITY_TEXT];
-    struct vs_planned *one = &n->plan->point[point];
+    struct vs_planned *one = vs_plan_at(n->plan, point);
     if (look(n->db, &n->since, NULL, 0)) {
         return false; /* then storing it says what is wrong */
     }
@@ -261,16 +261,16 @@ static enum vs_status note_others(struct notes *n, enum vs_point_state which)
     struct vs_plan *p = n->plan;
     size_t any = 0;
     for (size_t i = p->begin; i < p->end; i++) {
-        any += p->point[i].state == which;
+        any += vs_plan_at(p, i)->state == which;
     }
     if (!any) {
         return VS_OK;
     }
     enum vs_status st = vs_db_begin(n->db);
     for (size_t i = p->begin; !st && i < p->end; i++) {
-        struct vs_planned *one = &p->point[i];
+        struct vs_planned *one = vs_plan_at(p, i);
         if (one->state == which) {
-            one->run = one->run ? one->run : p->point[one->twin].run;
+            one->run = one->run ? one->run : vs_plan_at(p, one->twin)->run;
             st = one->run ? note_member(n, i, one->run) : VS_OK;
         }
     }
@@ -301,7 +301,7 @@ enum vs_status vs_stored_run(struct vs_plan *p, struct vs_pool *pool, struct vs_
         return VS_E_NOMEM;
     }
     for (size_t i = p->begin; i < p->end; i++) {
-        if (p->point[i].state == VS_POINT_NEW) {
+        if (vs_plan_at(p, i)->state == VS_POINT_NEW) {
             points[k++] = i;
         }
     }

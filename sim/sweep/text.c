@@ -129,6 +129,9 @@ static void write_base(FILE *f, const struct vs_session_request *r, bool absolut
     if (r->options.epoch_ps) {
         fprintf(f, "epoch(\"%" PRIu64 "ps\")\n", r->options.epoch_ps);
     }
+    if (r->options.sites) {
+        fprintf(f, "where(%" PRIu64 ")\n", (uint64_t)r->options.sites);
+    }
     write_word(f, "trace_format", r->trace_format);
     if (r->tables) {
         fputs("tables(", f);

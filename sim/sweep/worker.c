@@ -160,6 +160,7 @@ _Noreturn void vs_worker_serve(const struct vs_pool_work *work, pid_t parent, in
     mallopt(M_MMAP_THRESHOLD, FRESH_BYTES);
 #endif
     vs_trace_memo_begin();
+    vs_session_keep_machines();
     last.fd = fd;
     vs_watch_at_last(last_words);
     while (vs_worker_read(fd, &task, sizeof task) && answer(work, &task, fd)) {

@@ -130,8 +130,8 @@ for folder, _, files in sorted(os.walk(home + "/docs")):
             words = line.split()
             if line.startswith("virtsim ") and len(words) > 1 and not re.search(r"\b(GUEST|OLD|FILE)\b|[A-Z]\.\.\.", line):
                 line = re.sub(r" --db \S+| -j \d+| --svg \S+", "", line[8:]).replace("./mine.lua", "MINE").replace("NAME", "skylake_x_kvm")
-                if words[1] == "sweep":
-                    line = re.sub(r"--vary (\S+?)=([^,\s]*)\S*", r"--set \1=\2", line.replace("sweep", "run", 1))
+                if re.search(r"--(slurm|gather|manifest|index|resume)", line):
+                    continue
                 if words[1] == "explain":
                     line += " --no-store --quiet" + (" --set workload.count=1000" if "gups" in line or "access" in line else "")
                 elif words[1] in ("run", "replay", "sweep") and "--dry-run" not in line:
