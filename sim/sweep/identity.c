@@ -131,10 +131,6 @@ static void add_options(XXH3_state_t *h, const struct vs_session *s,
     add_text(h, "seed");
     add_number(h, vs_session_seed(s));
     add_text(h, r->shares);
-    if (r->options.sites) {
-        add_text(h, "where");
-        add_number(h, r->options.sites);
-    }
 }
 
 enum vs_status vs_identity(const struct vs_session *s, const struct vs_session_request *r,
