@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "paper.h"
 #include "stored.h"
+#include "time_rows.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -67,45 +68,38 @@ static void rest_end(struct out *o, const char *vcpu, struct rest *r)
     *r = (struct rest){.rows = 0};
 }
 
-/* Where the vCPUs' time went, by what they did: a row of every format. */
-#define TIME_ROWS                                                                                  \
-    "SELECT vcpu, who, CASE WHEN op LIKE 'exit.%' THEN 'exit transition' WHEN op LIKE "            \
-    "'handler.%' THEN 'handler' WHEN op = 'walk' THEN 'page walk' WHEN op LIKE 'access.%' THEN "   \
-    "'memory' WHEN op = 'timeline' THEN 'line' ELSE op END AS what, account, sum(n) AS n, "        \
-    "sum(total_ps) AS total_ps, sum(share) AS share FROM vcpu_time WHERE run = ?1 GROUP BY vcpu, " \
-    "who, what, account HAVING sum(total_ps) <> 0 ORDER BY vcpu, sum(total_ps) DESC"
-
 #define COUNTER_ROWS                                                                               \
     "SELECT actor, name, value, unit FROM counter WHERE run = ?1 AND value <> 0 AND name <> "      \
     "'sim.line' ORDER BY actor, name"
 
-static void print_time(struct vs_db *db, int64_t run)
+/* Where the vCPUs' time went, for people. */
+static void print_time(const struct time_rows *time)
 {
-    sqlite3_stmt *st = stored_query(db, TIME_ROWS, run, 0);
     static const char *const columns[] = {"vcpu", "who", "in", "account", "n", "time", "share"};
     struct out *o = out_begin(OUT_TABLE, columns, 7);
     struct rest rest = {.rows = 0};
-    char vcpu[64] = "";
-    while (vs_db_row(db, st)) {
-        if (strcmp(vcpu, stored_text(st, 0)) != 0) {
+    const char *vcpu = "";
+    for (size_t i = 0; i < time->n; i++) {
+        const struct time_row *r = &time->row[i];
+        if (strcmp(vcpu, r->vcpu) != 0) {
             rest_end(o, vcpu, &rest);
-            snprintf(vcpu, sizeof vcpu, "%s", stored_text(st, 0));
+            vcpu = r->vcpu;
         }
-        if (fabs(sqlite3_column_double(st, 6)) < 0.005 && rest.rows >= 3) {
+        if (fabs(r->share) < 0.005 && rest.rows >= 3) {
             rest.smaller++;
-            rest.share += sqlite3_column_double(st, 6);
-            rest.ps += sqlite3_column_int64(st, 5);
+            rest.share += r->share;
+            rest.ps += r->ps;
             continue;
         }
         rest.rows++;
-        for (int i = 0; i < 4; i++) {
-            out_text(o, stored_text(st, i));
-        }
-        out_int(o, sqlite3_column_int64(st, 4));
-        time_and_share(o, sqlite3_column_int64(st, 5), sqlite3_column_double(st, 6));
+        out_text(o, r->vcpu);
+        out_text(o, r->who);
+        out_text(o, r->what);
+        out_text(o, r->account);
+        out_int(o, r->n);
+        time_and_share(o, r->ps, r->share);
     }
     rest_end(o, vcpu, &rest);
-    sqlite3_finalize(st);
     puts("");
     paper_line("where the vCPUs' time went (every charge on the line):");
     out_end(o, stdout);
@@ -160,20 +154,44 @@ static const char rows_sql[] =
     " value, '' FROM run_option WHERE run = ?1"
     " UNION ALL SELECT * FROM (SELECT actor, op, n, total_ps, min_ps, p50_ps, p90_ps, p99_ps,"
     " max_ps, 'op', '', NULL, NULL, '' FROM op WHERE run = ?1 ORDER BY actor, total_ps DESC, op)"
-    " UNION ALL SELECT CASE who WHEN 'line' THEN vcpu ELSE vcpu || '/' || who END, what, n,"
-    " total_ps, NULL, NULL, NULL, NULL, NULL, 'time', account, share, NULL, '' FROM (" TIME_ROWS ")"
     " UNION ALL SELECT actor, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'counter', name, NULL,"
     " value, unit FROM (" COUNTER_ROWS ")";
 
+/* A row of where the time went, in the columns of print_rows. */
+static void time_row(struct out *o, const struct time_row *r)
+{
+    char actor[sizeof r->vcpu + sizeof r->who + 1];
+    bool line = !strcmp(r->who, "line");
+    snprintf(actor, sizeof actor, "%s%s%s", r->vcpu, line ? "" : "/", line ? "" : r->who);
+    out_text(o, actor);
+    out_text(o, r->what);
+    out_int(o, r->n);
+    out_int(o, r->ps);
+    for (int i = 0; i < 6; i++) {
+        out_real(o, NAN, 2);
+    }
+    out_text(o, "time");
+    out_text(o, r->account);
+    out_real(o, r->share, 6);
+    out_text(o, "");
+    out_text(o, "");
+}
+
 /* The first ten columns are those that operations have always had. */
-static void print_rows(struct vs_db *db, int64_t run, enum out_format format)
+static void print_rows(struct vs_db *db, int64_t run, const struct time_rows *times,
+                       enum out_format format)
 {
     static const char *const columns[] = {"actor",  "op",     "n",      "total_ps", "mean_ns",
                                           "min_ns", "p50_ns", "p90_ns", "p99_ns",   "max_ns",
                                           "kind",   "name",   "share",  "value",    "unit"};
     sqlite3_stmt *st = stored_query(db, rows_sql, run, 0);
     struct out *o = out_begin(format, columns, 15);
+    bool timed = false; /* times stand before the counters */
     while (vs_db_row(db, st)) {
+        for (size_t i = 0; !timed && i < times->n && !strcmp(stored_text(st, 9), "counter"); i++) {
+            time_row(o, &times->row[i]);
+        }
+        timed = timed || !strcmp(stored_text(st, 9), "counter");
         bool op = !strcmp(stored_text(st, 9), "op");
         double n = sqlite3_column_double(st, 2);
         out_text(o, stored_text(st, 0));
@@ -191,14 +209,16 @@ static void print_rows(struct vs_db *db, int64_t run, enum out_format format)
         }
         out_text(o, stored_text(st, 9));
         out_text(o, stored_text(st, 10));
-        bool time = sqlite3_column_type(st, 11) != SQLITE_NULL;
-        out_real(o, time ? sqlite3_column_double(st, 11) : NAN, 6);
+        out_real(o, NAN, 6); /* the share of a time */
         if (sqlite3_column_type(st, 12) == SQLITE_INTEGER) {
             out_int(o, sqlite3_column_int64(st, 12));
         } else {
             out_text(o, stored_text(st, 12));
         }
         out_text(o, stored_text(st, 13));
+    }
+    for (size_t i = 0; !timed && i < times->n; i++) {
+        time_row(o, &times->row[i]);
     }
     sqlite3_finalize(st);
     out_end(o, stdout);
@@ -222,19 +242,26 @@ static void print_counters(struct vs_db *db, int64_t run)
 
 int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counters)
 {
+    struct time_rows times;
+    if (!time_rows_of(db, run, &times) && vs_db_unread(db) == VS_OK) {
+        time_rows_free(&times);
+        message("out of memory");
+        return EXIT_RUNTIME;
+    }
     if (format != OUT_TABLE) {
-        print_rows(db, run, format);
-        return unread(db, EXIT_DONE);
+        print_rows(db, run, &times, format);
+    } else {
+        paper_page();
+        print_head(db, run);
+        puts("");
+        paper_line("operations (they may overlap; nested ones are part of their parents):");
+        print_ops(db, run);
+        print_time(&times);
+        if (counters) {
+            print_counters(db, run);
+        }
     }
-    paper_page();
-    print_head(db, run);
-    puts("");
-    paper_line("operations (they may overlap; nested ones are part of their parents):");
-    print_ops(db, run);
-    print_time(db, run);
-    if (counters) {
-        print_counters(db, run);
-    }
+    time_rows_free(&times);
     return unread(db, EXIT_DONE);
 }
 

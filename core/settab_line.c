@@ -12,19 +12,38 @@
 #define LINETAB_ALIGN 64u
 #define HUGE_PAGE (2u << 20)
 
-/* Zeroed. Sets of a large cache are visited at random: huge pages keep the host's TLB out of it. */
-static void *linetab_memory(size_t bytes)
+/* Zeroed, for linetab_return. Sets of a large cache are visited at random: huge pages keep the
+ * host's TLB out of it, and pages that are never visited are never cleared. */
+static void *linetab_memory(size_t bytes, size_t *mapped)
 {
+    *mapped = 0;
     if (bytes < HUGE_PAGE / 2u) {
         return calloc(1, bytes);
     }
-    size_t whole = (bytes + HUGE_PAGE - 1u) / HUGE_PAGE * HUGE_PAGE;
-    void *at = aligned_alloc(HUGE_PAGE, whole);
-    if (at) {
-        (void)madvise(at, whole, MADV_HUGEPAGE);
-        memset(at, 0, bytes);
+    size_t whole = (bytes + HUGE_PAGE - 1u) / HUGE_PAGE * HUGE_PAGE, more = whole + HUGE_PAGE;
+    char *got = mmap(NULL, more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (got == MAP_FAILED) {
+        return NULL;
     }
-    return at;
+    /* what lies before and behind the aligned part is given back */
+    size_t before = (HUGE_PAGE - ((uintptr_t)got & (HUGE_PAGE - 1u))) & (HUGE_PAGE - 1u);
+    if (before) {
+        (void)munmap(got, before);
+    }
+    (void)munmap(got + before + whole, more - before - whole);
+    (void)madvise(got + before, whole, MADV_HUGEPAGE);
+    *mapped = whole;
+    return got + before;
+}
+
+/* Gives back what linetab_memory gave. */
+static void linetab_return(void *at, size_t mapped)
+{
+    if (mapped) {
+        (void)munmap(at, mapped);
+    } else {
+        free(at);
+    }
 }
 
 enum vs_status vs_linetab_init(struct vs_linetab *c, uint32_t entries, uint32_t ways)
@@ -37,7 +56,7 @@ enum vs_status vs_linetab_init(struct vs_linetab *c, uint32_t entries, uint32_t 
     c->stride = (ways + 7u) & ~7u;
     c->by_sets = vs_divider_of(entries / ways);
     size_t bytes = c->by_sets.n * c->stride * sizeof *c->tag;
-    c->base = linetab_memory(bytes + LINETAB_ALIGN);
+    c->base = linetab_memory(bytes + LINETAB_ALIGN, &c->mapped);
     if (!c->base) {
         return VS_E_NOMEM;
     }
@@ -52,7 +71,7 @@ enum vs_status vs_linetab_init(struct vs_linetab *c, uint32_t entries, uint32_t 
 
 void vs_linetab_free(struct vs_linetab *c)
 {
-    free(c->base);
+    linetab_return(c->base, c->mapped);
     memset(c, 0, sizeof *c);
 }
 

@@ -24,6 +24,7 @@ struct vs_linetab {
     /* of consecutive sets, the first n of which are at `set`: how many hold the tag, up to the
      * first that does not (vs_linetab_hits) */
     uint32_t (*hits)(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t flags);
+    size_t mapped; /* bytes of base where they are mapped; 0: from malloc */
 };
 
 /* Whether lines below max_line fit the 32-bit tags of such a table. */

@@ -229,10 +229,12 @@ static bool has_run(struct vs_db *db)
 
 void vs__db_finish(struct vs_db *db)
 {
+    sqlite3_finalize(db->insert_run);
+    db->insert_run = NULL;
     for (size_t i = 0; i < VS_DB_RUN_TABLES; i++) {
-        sqlite3_finalize(db->insert[i]);
-        db->insert[i] = NULL;
+        vs__rows_free(&db->rows[i]);
     }
+    db->rows_known = false;
 }
 
 static void close_file(struct vs_db *db)

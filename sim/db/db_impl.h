@@ -3,6 +3,7 @@
 #define VIRTSIM_SIM_DB_IMPL_H
 
 #include "db/db.h"
+#include "db_rows.h"
 
 #define VS_DB_RUN_TABLES 14 /* that a run's rows go into, run among them */
 
@@ -10,12 +11,15 @@ struct vs_db {
     sqlite3 *sql;
     char path[4096];
     char error[5120];
-    enum vs_status unread;                  /* the first failure of reading rows */
-    int64_t version;                        /* of the file's schema */
-    bool later;                             /* the file is made with the first run */
-    bool made;                              /* the file is new and has no run yet */
-    char folder[4096];                      /* that was made for it, "" none */
-    sqlite3_stmt *insert[VS_DB_RUN_TABLES]; /* by the first run that is stored */
+    enum vs_status unread;                 /* the first failure of reading rows */
+    int64_t version;                       /* of the file's schema */
+    bool later;                            /* the file is made with the first run */
+    bool made;                             /* the file is new and has no run yet */
+    char folder[4096];                     /* that was made for it, "" none */
+    sqlite3_stmt *insert_run;              /* made by the first run that is stored */
+    struct vs_rows rows[VS_DB_RUN_TABLES]; /* on their way into the tables of a run */
+    const struct vs_rows *reading;         /* being stored: what SQLite sees as vs_rows */
+    bool rows_known;                       /* vs_rows, by this connection */
 };
 
 /* schema.sql and views.sql, embedded by the build, C strings. */

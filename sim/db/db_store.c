@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tables of a run, with what their columns hold: i = an integer, s = a text. The first column
- * of all but `run` is the run's number. */
+/* The tables of a run, with what their columns hold, as vs_rows says: i = an integer, s = a text
+ * that stays until the run is stored, c = a text that is copied. The first column of all but `run`,
+ * whose row gives the run its number, is that number. */
 enum table {
     RUN,
     PROVENANCE,
@@ -30,28 +31,27 @@ enum table {
     SITE
 };
 static const struct {
-    const char *sql, *format;
+    const char *sql, *format, *then;
 } tables[] = {
     [RUN] = {"INSERT INTO run VALUES ((SELECT coalesce(max(run), 0) + 1 FROM run), ?, ?, ?, ?, ?, "
              "?, ?, ?, ?)",
              "sssssiiis"},
-    [PROVENANCE] = {"INSERT INTO provenance VALUES (?, ?, ?)", "iss"},
-    [OPTION] = {"INSERT INTO run_option VALUES (?, ?, ?)", "iss"},
-    [KNOB] = {"INSERT INTO knob VALUES (?, ?, ?, ?, ?, ?, ?)", "issssss"},
-    [GROUP] = {"INSERT OR IGNORE INTO evidence_group VALUES (?, ?, ?, ?, ?)", "issss"},
-    [EPOCH] = {"INSERT INTO epoch VALUES (?, ?, ?, ?, ?, ?)", "iiissi"},
-    [OP] = {"INSERT INTO op VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", "issiiiiiii"},
-    [PART] = {"INSERT INTO part VALUES (?, ?, ?, ?, ?, ?, ?)", "issssii"},
-    [CHILD] = {"INSERT INTO child VALUES (?, ?, ?, ?, ?, ?, ?)", "issssii"},
-    [COUNTER] = {"INSERT INTO counter VALUES (?, ?, ?, ?, ?)", "issis"},
-    [HISTOGRAM] = {"INSERT INTO histogram VALUES (?, ?, ?, ?, ?)", "issii"},
-    [SPAN] = {"INSERT INTO span VALUES (?, ?, ?, ?, ?, ?)", "issiii"},
-    [CHARGE] = {"INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "issiisii"},
+    [PROVENANCE] = {"INSERT INTO provenance", "iss"},
+    [OPTION] = {"INSERT INTO run_option", "iss"},
+    [KNOB] = {"INSERT INTO knob", "iscssss"},
+    [GROUP] = {"INSERT OR IGNORE INTO evidence_group", "issss"},
+    [EPOCH] = {"INSERT INTO epoch", "iiissi"},
+    [OP] = {"INSERT INTO op", "issiiiiiii"},
+    [PART] = {"INSERT INTO part", "issssii"},
+    [CHILD] = {"INSERT INTO child", "issssii"},
+    [COUNTER] = {"INSERT INTO counter", "iscis"},
+    [HISTOGRAM] = {"INSERT INTO histogram", "issii"},
+    [SPAN] = {"INSERT INTO span", "issiii"},
+    [CHARGE] = {"INSERT INTO charge", "issiisii"},
     /* a region that was mapped twice is one */
-    [SITE] =
-        {"INSERT INTO site VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + "
-         "excluded.n, total_ps = total_ps + excluded.total_ps",
-         "isssssiii"},
+    [SITE] = {"INSERT INTO site", "isccssiii",
+              "ON CONFLICT DO UPDATE SET n = n + excluded.n, total_ps = total_ps + "
+              "excluded.total_ps"},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == VS_DB_RUN_TABLES, "a statement for each");
 
@@ -64,17 +64,7 @@ struct writer {
     enum vs_status status; /* the first failure; later rows are not tried */
 };
 
-/* The table's statement, made once for an open database. */
-static sqlite3_stmt *statement(struct writer *w, enum table table)
-{
-    sqlite3_stmt **st = &w->db->insert[table];
-    if (!*st && sqlite3_prepare_v3(w->db->sql, tables[table].sql, -1, SQLITE_PREPARE_PERSISTENT, st,
-                                   NULL) != SQLITE_OK) {
-        w->status = vs__db_fail(w->db, "cannot prepare");
-    }
-    return *st;
-}
-
+/* Appends to the bytes. */
 static void put(struct writer *w, const void *data, size_t n)
 {
     struct vs_bytes *b = w->bytes;
@@ -95,62 +85,88 @@ static void put(struct writer *w, const void *data, size_t n)
 }
 
 /* A row as bytes: the table, then 8 bytes for an integer, and a text with its zero. */
-static void pack(struct writer *w, enum table table, va_list ap)
+static void pack(struct writer *w, enum table table, const union vs_row_field *fields)
 {
     unsigned char which = (unsigned char)table;
     put(w, &which, 1);
-    for (const char *f = tables[table].format; *f; f++) {
-        if (*f == 's') {
-            const char *text = va_arg(ap, const char *);
-            put(w, text, strlen(text) + 1);
+    for (size_t i = 0; tables[table].format[i]; i++) {
+        if (tables[table].format[i] == 'i') {
+            put(w, &fields[i].number, sizeof fields[i].number);
         } else {
-            int64_t v = va_arg(ap, int64_t);
-            put(w, &v, sizeof v);
+            put(w, fields[i].text, strlen(fields[i].text) + 1);
         }
     }
 }
 
-/* Whether the row can be written; a signal takes the run back. */
-static sqlite3_stmt *begin_row(struct writer *w, enum table table)
+/* The run's own row, at once: it gives the run its number. */
+static enum vs_status store_number(struct writer *w, const union vs_row_field *fields)
+{
+    sqlite3_stmt **st = &w->db->insert_run;
+    const char *format = tables[RUN].format;
+    int rc = *st ? SQLITE_OK
+                 : sqlite3_prepare_v3(w->db->sql, tables[RUN].sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                      st, NULL);
+    for (int i = 0; format[i] && rc == SQLITE_OK; i++) {
+        rc = format[i] == 's' ? sqlite3_bind_text(*st, i + 1, fields[i].text, -1, SQLITE_STATIC)
+                              : sqlite3_bind_int64(*st, i + 1, fields[i].number);
+    }
+    bool stored = rc == SQLITE_OK && sqlite3_step(*st) == SQLITE_DONE;
+    enum vs_status s = stored ? VS_OK : vs__db_fail(w->db, "cannot store the run");
+    sqlite3_reset(*st);
+    w->run = sqlite3_last_insert_rowid(w->db->sql);
+    return s;
+}
+
+/* After a failure: a signal that came meanwhile is why. */
+static void note(struct writer *w, enum vs_status status)
 {
     if (!w->status && vs_ending_came()) {
         snprintf(w->db->error, sizeof w->db->error, "%s: ended by a signal", w->db->path);
-        w->status = VS_E_RUN;
+        status = VS_E_RUN;
     }
-    return w->status ? NULL : statement(w, table);
+    w->status = w->status ? w->status : status;
 }
 
-static void end_row(struct writer *w, sqlite3_stmt *st, int rc)
+/* A row on its way into its table. */
+static void add(struct writer *w, enum table table, const union vs_row_field *fields)
 {
-    if (rc != SQLITE_OK || sqlite3_step(st) != SQLITE_DONE) {
-        w->status = vs__db_fail(w->db, "cannot store the run");
+    struct vs_rows *r = &w->db->rows[table];
+    if (w->status) {
+        return;
     }
-    sqlite3_reset(st);
+    r->into = tables[table].sql;
+    r->format = tables[table].format;
+    r->then = tables[table].then;
+    note(w, table == RUN ? store_number(w, fields) : vs__rows_add(w->db, r, fields));
+}
+
+/* What is on its way is stored. */
+static void flush(struct writer *w)
+{
+    for (size_t t = 0; t < VS_DB_RUN_TABLES && !w->status; t++) {
+        note(w, vs__rows_store(w->db, &w->db->rows[t]));
+    }
 }
 
 /* One row: its columns in order. */
 static void insert(struct writer *w, enum table table, ...)
 {
+    union vs_row_field fields[VS_ROWS_COLUMNS];
     va_list ap;
     va_start(ap, table);
-    if (w->bytes) {
-        pack(w, table, ap);
-        va_end(ap);
-        return;
-    }
-    sqlite3_stmt *st = begin_row(w, table);
-    if (st) {
-        const char *format = tables[table].format;
-        int rc = SQLITE_OK;
-        for (int i = 0; format[i] && rc == SQLITE_OK; i++) {
-            /* a text is not copied: the row is written before this function returns */
-            rc = format[i] == 's'
-                     ? sqlite3_bind_text(st, i + 1, va_arg(ap, const char *), -1, SQLITE_STATIC)
-                     : sqlite3_bind_int64(st, i + 1, va_arg(ap, int64_t));
+    for (size_t i = 0; tables[table].format[i]; i++) {
+        if (tables[table].format[i] == 'i') {
+            fields[i].number = va_arg(ap, int64_t);
+        } else {
+            fields[i].text = va_arg(ap, const char *);
         }
-        end_row(w, st, rc);
     }
     va_end(ap);
+    if (w->bytes) {
+        pack(w, table, fields);
+    } else {
+        add(w, table, fields);
+    }
 }
 
 static void store_histogram(struct writer *w, const char *actor, const char *op,
@@ -303,9 +319,6 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
     const struct vs_run_info *i = &r->info;
     insert(w, RUN, i->command, i->workload, i->input_hash, i->trace_format, i->machine,
            (int64_t)i->seed, (int64_t)i->roi_ps, (int64_t)i->end_ps, i->point);
-    if (w->db) {
-        w->run = sqlite3_last_insert_rowid(w->db->sql);
-    }
     for (size_t k = 0; k < r->n_provenance; k++) {
         insert(w, PROVENANCE, w->run, r->provenance[k].key, r->provenance[k].value);
     }
@@ -354,27 +367,20 @@ static bool unpack_row(struct writer *w, const unsigned char **at, const unsigne
         return false;
     }
     enum table table = (enum table) * (*at)++;
-    const char *format = tables[table].format;
-    sqlite3_stmt *st = begin_row(w, table);
-    int rc = SQLITE_OK;
-    for (int i = 0; st && format[i] && rc == SQLITE_OK; i++) {
-        if (format[i] == 's') {
-            size_t n = strlen((const char *)*at);
-            rc = sqlite3_bind_text(st, i + 1, (const char *)*at, (int)n, SQLITE_STATIC);
-            *at += n + 1;
+    union vs_row_field fields[VS_ROWS_COLUMNS];
+    for (size_t i = 0; tables[table].format[i]; i++) {
+        if (tables[table].format[i] == 'i') {
+            memcpy(&fields[i].number, *at, sizeof fields[i].number);
+            *at += sizeof fields[i].number;
         } else {
-            int64_t v;
-            memcpy(&v, *at, sizeof v);
-            *at += sizeof v;
-            rc = sqlite3_bind_int64(st, i + 1, !i && table != RUN ? w->run : v);
+            fields[i].text = (const char *)*at;
+            *at += strlen(fields[i].text) + 1;
         }
     }
-    if (st) {
-        end_row(w, st, rc);
-        if (table == RUN) {
-            w->run = sqlite3_last_insert_rowid(w->db->sql);
-        }
+    if (table != RUN) {
+        fields[0].number = w->run;
     }
+    add(w, table, fields);
     return !w->status;
 }
 
@@ -384,6 +390,7 @@ enum vs_status vs_db_unpack(struct vs_db *db, const struct vs_bytes *b, int64_t 
     const unsigned char *at = b->at, *end = b->at + b->n;
     while (unpack_row(&w, &at, end)) {
     }
+    flush(&w);
     *run = w.run;
     return w.status;
 }
@@ -401,6 +408,9 @@ enum vs_status vs_db_begin(struct vs_db *db)
 enum vs_status vs_db_end(struct vs_db *db, enum vs_status so_far)
 {
     enum vs_status s = so_far;
+    for (size_t t = 0; t < VS_DB_RUN_TABLES; t++) {
+        vs__rows_drop(&db->rows[t]); /* there are some after a failure only */
+    }
     if (!s && sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
         s = vs__db_fail(db, "cannot store the run");
     }
@@ -422,6 +432,7 @@ enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int6
     struct writer w = {.db = db, .status = vs_db_begin(db)};
     if (!w.status) {
         store_all(&w, r);
+        flush(&w);
     }
     enum vs_status st = vs_db_end(db, w.status);
     if (!st) {

@@ -86,11 +86,14 @@ static const struct vs_default_of defaults[] = {
 /* fnmatch, but for most patterns a comparison says it: a name, or all that begins so. */
 static bool fits(const char *pattern, const char *path)
 {
-    size_t n = strcspn(pattern, "*");
-    if (strncmp(pattern, path, n) != 0) {
-        return false;
+    size_t n = 0;
+    while (pattern[n] == path[n] && pattern[n] && pattern[n] != '*') {
+        n++;
     }
-    return pattern[n] && pattern[n + 1] ? !fnmatch(pattern, path, 0) : pattern[n] || !path[n];
+    if (pattern[n] == '*') {
+        return !pattern[n + 1] || !fnmatch(pattern, path, 0);
+    }
+    return pattern[n] == path[n];
 }
 
 const struct vs_default_of *vs_default_of(const char *path)

@@ -68,6 +68,11 @@ void vs_operations(void)
         "el2",
 #endif
         NULL};
+    static bool known;
+    if (known) {
+        return;
+    }
+    known = true;
     vs_knobs_left_out(left_out);
     size_t n;
     const struct vs_world_kind *const *world = vs_worlds(&n);

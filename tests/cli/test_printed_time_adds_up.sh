@@ -49,6 +49,16 @@ table 2 replay "$work/t.lk" "$work/t.lk" --set replay.first_touch=fault --set cp
 table 1 replay "$work/t.lk" --set replay.first_touch=fault --warmup 77 --machine neoverse_n1_native
 equal "everything was run" $run "$(sqlite3 "$db" 'select max(run) from run')"
 equal "no row takes time back" 0 "$(sqlite3 "$db" 'select count(*) from vcpu_time where total_ps < 0')"
+# what is printed is the view, gathered by what was done
+for r in $(seq $run); do
+    sqlite3 -separator , "$db" "select case who when 'line' then vcpu else vcpu || '/' || who end, case when op like 'exit.%'
+        then 'exit transition' when op like 'handler.%' then 'handler' when op = 'walk' then 'page walk' when op like 'access.%'
+        then 'memory' when op = 'timeline' then 'line' else op end as what, account, sum(n), sum(total_ps)
+        from vcpu_time where run = $r group by 1, 2, 3 having sum(total_ps) <> 0" | sort >"$work/view"
+    "$VIRTSIM" show "$r" --db "$db" --format csv | awk -F, '$11 == "time" { print $1 "," $2 "," $12 "," $3 "," $4 }' | sort >"$work/printed"
+    ok "run $r has rows" test -s "$work/view"
+    ok "times of run $r are those of vcpu_time" cmp "$work/view" "$work/printed"
+done
 # an operation of an actor is on a line as a whole, or not at all; but for what was under way when measuring began
 equal "nothing is half on a line" 0 "$(sqlite3 "$db" "
     select count(*) from op o join (select run, child_actor as actor, child as op, sum(total_ps) as ps from child group by 1, 2, 3) c
