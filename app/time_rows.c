@@ -5,23 +5,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Charges on a vCPU's line, operation by operation, as the view vcpu_time has them; and, as account
- * sim.cut, what ended inside an operation that was dropped at the region of interest taken out of
- * the line's own. The view goes through all runs of a database, this through one. */
-static const char charges_sql[] =
-    "WITH RECURSIVE on_line (vcpu, actor, op) AS ("
-    " SELECT actor, actor, op FROM op WHERE run = ?1 AND op = 'timeline' AND actor LIKE 'vcpu%' AND"
-    " actor NOT LIKE '%/%'"
-    " UNION SELECT l.vcpu, c.child_actor, c.child FROM on_line l CROSS JOIN child c"
+/* The operations on each vCPU's line, as the view vcpu_time has them; the view goes through all
+ * runs of a database, this through one. */
+#define ON_LINE                                                                                    \
+    "WITH RECURSIVE on_line (vcpu, actor, op) AS ("                                                \
+    " SELECT actor, actor, op FROM op WHERE run = ?1 AND op = 'timeline' AND actor GLOB 'vcpu*'"   \
+    " AND actor NOT GLOB '*/*'"                                                                    \
+    " UNION SELECT l.vcpu, c.child_actor, c.child FROM on_line l CROSS JOIN child c"               \
     " ON c.run = ?1 AND c.actor = l.actor AND c.op = l.op)"
-    " SELECT l.vcpu, l.actor, l.op, p.account, p.n, p.total_ps FROM on_line l CROSS JOIN part p"
-    " ON p.run = ?1 AND p.actor = l.actor AND p.op = l.op"
-    " UNION ALL SELECT l.vcpu, l.vcpu, 'timeline', 'sim.cut', 0,"
-    " (SELECT total(c.total_ps) FROM child c WHERE c.run = ?1 AND c.child_actor = l.actor AND"
-    " c.child = l.op) - o.total_ps FROM on_line l CROSS JOIN op o"
-    " ON o.run = ?1 AND o.actor = l.actor AND o.op = l.op AND l.op <> 'timeline'";
+
+/* Their charges. */
+static const char charges_sql[] =
+    ON_LINE " SELECT l.vcpu, l.actor, l.op, p.account, p.n, p.total_ps FROM on_line l CROSS JOIN"
+            " part p ON p.run = ?1 AND p.actor = l.actor AND p.op = l.op";
+
+/* What ended inside an operation that was dropped at the region of interest is listed itself, and
+ * is to be taken out of the line's own sim.cut. */
+static const char cut_sql[] =
+    ON_LINE " SELECT l.vcpu, l.vcpu, 'timeline', 'sim.cut', 0,"
+            " (SELECT total(c.total_ps) FROM child c WHERE c.run = ?1 AND c.child_actor = l.actor"
+            " AND c.child = l.op) - o.total_ps FROM on_line l CROSS JOIN op o"
+            " ON o.run = ?1 AND o.actor = l.actor AND o.op = l.op AND l.op <> 'timeline'";
 
 static const char lines_sql[] = "SELECT actor, total_ps FROM op WHERE run = ?1 AND op = 'timeline'";
+
+/* A text, cut to the room there is. */
+static void copy(char *out, size_t bytes, const char *text)
+{
+    size_t n = strlen(text);
+    n = n < bytes ? n : bytes - 1u;
+    memcpy(out, text, n);
+    out[n] = 0;
+}
 
 /* What a vCPU did in this operation, in words for people. */
 static const char *what_of(const char *op)
@@ -101,25 +116,38 @@ static void share(struct vs_db *db, int64_t run, struct time_rows *rows)
     sqlite3_finalize(st);
 }
 
-bool time_rows_of(struct vs_db *db, int64_t run, struct time_rows *out)
+/* The rows of a query; false: no memory. Says whether something was cut. */
+static bool read_rows(struct vs_db *db, const char *sql, int64_t run, struct time_rows *out,
+                      bool *cut)
 {
-    sqlite3_stmt *st = stored_query(db, charges_sql, run, 0);
+    sqlite3_stmt *st = stored_query(db, sql, run, 0);
     bool room = true;
-    *out = (struct time_rows){NULL, 0, 0};
     while (room && vs_db_row(db, st)) {
         struct time_row r = {.n = sqlite3_column_int64(st, 4), .ps = sqlite3_column_int64(st, 5)};
         const char *actor = stored_text(st, 1);
-        snprintf(r.vcpu, sizeof r.vcpu, "%s", stored_text(st, 0));
+        copy(r.vcpu, sizeof r.vcpu, stored_text(st, 0));
         size_t own = strlen(r.vcpu) + 1u; /* "vcpu0/" */
-        snprintf(r.who, sizeof r.who, "%s",
-                 !strcmp(actor, r.vcpu) ? "line"
-                 : strlen(actor) > own  ? actor + own
-                                        : "");
-        snprintf(r.what, sizeof r.what, "%s", what_of(stored_text(st, 2)));
-        snprintf(r.account, sizeof r.account, "%s", stored_text(st, 3));
+        copy(r.who, sizeof r.who,
+             !strcmp(actor, r.vcpu) ? "line"
+             : strlen(actor) > own  ? actor + own
+                                    : "");
+        copy(r.what, sizeof r.what, what_of(stored_text(st, 2)));
+        copy(r.account, sizeof r.account, stored_text(st, 3));
+        *cut = *cut || !strcmp(r.account, "sim.cut");
         room = add(out, &r);
     }
     sqlite3_finalize(st);
+    return room;
+}
+
+bool time_rows_of(struct vs_db *db, int64_t run, struct time_rows *out)
+{
+    bool cut = false;
+    *out = (struct time_rows){NULL, 0, 0};
+    bool room = read_rows(db, charges_sql, run, out, &cut);
+    if (room && cut) {
+        room = read_rows(db, cut_sql, run, out, &cut);
+    }
     if (out->n) {
         gather(out);
         share(db, run, out);

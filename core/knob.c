@@ -515,12 +515,27 @@ void vs_defaults(const struct vs_component_desc *c, void *config)
     }
 }
 
+/* A number in decimal, cut to the room there is: there are hundreds in every run. */
+static const char *decimal(uint64_t v, char *out, size_t bytes)
+{
+    char digits[21];
+    size_t at = sizeof digits, n;
+    digits[--at] = 0;
+    do {
+        digits[--at] = (char)('0' + v % 10u);
+        v /= 10u;
+    } while (v);
+    n = sizeof digits - at;
+    memcpy(out, digits + at, n < bytes ? n : bytes);
+    out[bytes - 1u] = 0;
+    return out;
+}
+
 const char *vs_knob_text(const struct vs_knob *k, char *out, size_t bytes)
 {
     const char *c = k->desc->choices;
     if (k->desc->kind != VS_KNOB_CHOICE || !c) {
-        snprintf(out, bytes, "%" PRIu64, k->value);
-        return out;
+        return decimal(k->value, out, bytes);
     }
     for (uint64_t i = 0; i < k->value && *c; i++) {
         c += strcspn(c, "|");

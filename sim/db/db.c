@@ -280,6 +280,7 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     /* One thread, and nobody reads SQLite's own counts of memory: no locks for either. */
     (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_MALLOC, &vs__db_memory);
     if (sqlite3_open_v2(name, &db->sql, flags, NULL) != SQLITE_OK) {
         return vs__db_fail(db, "cannot open");
     }

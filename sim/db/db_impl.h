@@ -26,6 +26,8 @@ struct vs_db {
 extern const char vs_db_schema_sql[];
 extern const char vs_db_views_sql[];
 
+/* Where SQLite takes its memory from. */
+extern const sqlite3_mem_methods vs__db_memory;
 /* Ends what is prepared: before the connection is closed. */
 void vs__db_finish(struct vs_db *db);
 /* A name is a file's: SQLite may be built to take "file:..." for a URI. */

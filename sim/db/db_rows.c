@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE /* qsort_r */ // NOLINT(bugprone-reserved-identifier)
 #include "db_rows.h"
 
 #include "db_impl.h"
@@ -105,12 +106,18 @@ static int eof(sqlite3_vtab_cursor *cursor)
     return c->at >= c->rows->n;
 }
 
+/* The fields of a row that was gathered. */
+static const union vs_row_field *row_of(const struct vs_rows *r, size_t row)
+{
+    return &r->field[row * VS_ROWS_COLUMNS];
+}
+
 /* A field of the row; texts are not copied. */
 static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *out, int i)
 {
     const struct cursor *c = (const struct cursor *)(void *)cursor;
     const struct vs_rows *r = c->rows;
-    const union vs_row_field *f = &r->field[c->at * VS_ROWS_COLUMNS + (size_t)i];
+    const union vs_row_field *f = row_of(r, r->order[c->at]) + i;
     switch (r->format[i]) {
     case 'i':
         sqlite3_result_int64(out, f->number);
@@ -179,7 +186,8 @@ static enum vs_status no_memory(struct vs_db *db)
 static bool make_fields(struct vs_rows *r)
 {
     r->field = r->field ? r->field : malloc(GATHERED * VS_ROWS_COLUMNS * sizeof *r->field);
-    return r->field != NULL;
+    r->order = r->order ? r->order : malloc(GATHERED * sizeof *r->order);
+    return r->field && r->order;
 }
 
 enum vs_status vs__rows_add(struct vs_db *db, struct vs_rows *r, const union vs_row_field *fields)
@@ -221,10 +229,45 @@ static enum vs_status prepare(struct vs_db *db, struct vs_rows *r)
                : vs__db_fail(db, "cannot prepare");
 }
 
+/* Which of two rows comes first by the table's key, which is its first columns. */
+static int by_key(const void *a, const void *b, void *rows)
+{
+    const struct vs_rows *r = rows;
+    const union vs_row_field *x = row_of(r, *(const uint16_t *)a),
+                             *y = row_of(r, *(const uint16_t *)b);
+    int c = 0;
+    for (size_t i = 0; r->format[i] && !c; i++) {
+        if (r->format[i] == 'i') {
+            c = (x[i].number > y[i].number) - (x[i].number < y[i].number);
+        } else {
+            bool own = r->format[i] == 'c';
+            const char *p = own ? r->copies + x[i].number : x[i].text,
+                       *q = own ? r->copies + y[i].number : y[i].text;
+            c = p == q ? 0 : strcmp(p, q);
+        }
+    }
+    return c;
+}
+
+/* Rows in the order of their key: SQLite then appends each where the one before is and looks for no
+ * place. */
+static void sort(struct vs_rows *r)
+{
+    bool in_order = true;
+    for (uint16_t i = 0; i < r->n; i++) {
+        r->order[i] = i;
+        in_order = in_order && !(i && by_key(&r->order[i - 1u], &r->order[i], r) > 0);
+    }
+    if (!in_order) {
+        qsort_r(r->order, r->n, sizeof *r->order, by_key, r);
+    }
+}
+
 enum vs_status vs__rows_store(struct vs_db *db, struct vs_rows *r)
 {
     enum vs_status s = r->n && !r->statement ? prepare(db, r) : VS_OK;
     if (r->n && !s) {
+        sort(r);
         db->reading = r;
         if (sqlite3_step(r->statement) != SQLITE_DONE) {
             s = vs__db_fail(db, "cannot store the run");
@@ -244,6 +287,7 @@ void vs__rows_free(struct vs_rows *r)
 {
     sqlite3_finalize(r->statement);
     free(r->field);
+    free(r->order);
     free(r->copies);
     *r = (struct vs_rows){.into = r->into, .format = r->format, .then = r->then};
 }

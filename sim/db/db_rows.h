@@ -24,7 +24,8 @@ struct vs_rows {
     const char *format; /* a column each: i = int64_t; s = text that stays as it is until the rows
                          * are stored; c = text that is copied */
     union vs_row_field *field;
-    size_t n; /* rows gathered */
+    size_t n;        /* rows gathered */
+    uint16_t *order; /* in which they are stored: that of the table's key */
     char *copies;
     size_t copied, room;
     sqlite3_stmt *statement; /* made with the first rows */

@@ -10,7 +10,16 @@
 
 static const char mark[] = "taken from ";
 
-/* The first pattern that fits counts. A knob's default that is not assumed needs a line here. */
+/* Defaults that are somebody's although they are assumed. */
+static const struct vs_default_of guesses[] = {
+    {"vmcs.exit.detect", VS_SLOT_CPU, "haswell_ep", true},
+    {"vmcs.entry.begin", VS_SLOT_CPU, "haswell_ep", true},
+    {"svm.exit.detect", VS_SLOT_CPU, "epyc_of_1X095", true},
+    {"svm.entry.begin", VS_SLOT_CPU, "epyc_of_1X095", true},
+};
+
+/* Of the others the first pattern that fits counts. A knob's default that is not assumed needs a
+ * line here. */
 static const struct vs_default_of defaults[] = {
     /* what the simulator, its guests and a run choose, and what architectures and programs state */
     {"workload.*", VS_SLOT_CPU, NULL, false},
@@ -67,10 +76,6 @@ static const struct vs_default_of defaults[] = {
     {"ept.l2_itlb.large_pages", VS_SLOT_CPU, "zen2_rome", false},
     {"ept.guest_pwc.l3.entries", VS_SLOT_CPU, "ivybridge", false},
     {"vmcs.cap.*", VS_SLOT_CPU, "haswell_ep", false},
-    {"vmcs.exit.detect", VS_SLOT_CPU, "haswell_ep", true},
-    {"vmcs.entry.begin", VS_SLOT_CPU, "haswell_ep", true},
-    {"svm.exit.detect", VS_SLOT_CPU, "epyc_of_1X095", true},
-    {"svm.entry.begin", VS_SLOT_CPU, "epyc_of_1X095", true},
     {"hypervisor.*.*.*", VS_SLOT_HYPERVISOR, "kvm", false}, /* steps: of whose programs they are */
     {"iommu.*", VS_SLOT_IOMMU, "haswell_ep", false},
     {"pcie.width", VS_SLOT_NIC, "nfp6000", false},
@@ -96,14 +101,26 @@ static bool fits(const char *pattern, const char *path)
     return pattern[n] == path[n];
 }
 
-const struct vs_default_of *vs_default_of(const char *path)
+/* The line of `guesses` for a knob, or NULL. */
+static const struct vs_default_of *guessed(const char *path)
 {
-    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
-        if (fits(defaults[i].pattern, path)) {
-            return &defaults[i];
+    for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
+        if (fits(guesses[i].pattern, path)) {
+            return &guesses[i];
         }
     }
     return NULL;
+}
+
+const struct vs_default_of *vs_default_of(const char *path)
+{
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
+        if (*defaults[i].pattern == *path && fits(defaults[i].pattern, path)) {
+            const struct vs_default_of *guess = guessed(path);
+            return guess ? guess : &defaults[i];
+        }
+    }
+    return guessed(path);
 }
 
 static bool starts(const char *path, const char *prefix)
@@ -170,8 +187,9 @@ static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const stru
     const char *path = knob->desc->path, *of = NULL;
     enum vs_slot slot = VS_SLOT_CPU;
     if (knob->rank == VS_RANK_DEFAULT) {
-        const struct vs_default_of *d = vs_default_of(path);
-        if ((d && !d->of) || (knob->grade == VS_GRADE_assumed && !(d && d->guessed_too))) {
+        bool assumed = knob->grade == VS_GRADE_assumed;
+        const struct vs_default_of *d = assumed ? guessed(path) : vs_default_of(path);
+        if ((d && !d->of) || (assumed && !(d && d->guessed_too))) {
             return;
         }
         const struct vs_program_set *set = vs_program_set_of(knobs);

@@ -659,6 +659,14 @@ void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name
     each(home, "machines", visit, ctx);
 }
 
+void vs_machine_each_file(const char *home,
+                          void (*visit)(void *ctx, const char *name, const char *path), void *ctx)
+{
+    for (int i = 0; i <= VS_SLOT_N; i++) {
+        each(home, folder_of((enum vs_slot)i), visit, ctx);
+    }
+}
+
 struct informed {
     struct loader ld;
     void (*visit)(void *ctx, const struct vs_machine_info *info);

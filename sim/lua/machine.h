@@ -36,6 +36,9 @@ enum vs_status vs_machine_load(const char *home, const char *name, struct vs_kno
 /* Calls visit for every machine of `home`, in name order. */
 void vs_machine_each(const char *home, void (*visit)(void *ctx, const char *name, const char *path),
                      void *ctx);
+/* The same for every file of a description, the machines' and their parts'. */
+void vs_machine_each_file(const char *home,
+                          void (*visit)(void *ctx, const char *name, const char *path), void *ctx);
 /* Calls visit with what every machine of `home` says about itself, in name order; each file is read
  * once, and only for its texts: a mistake in its values is reported by vs_machine_load. */
 enum vs_status vs_machine_each_info(const char *home,
