@@ -39,7 +39,9 @@ ok "a database of schema 3 is made new" "$VIRTSIM" db upgrade "$work/three.db" "
 equal "with its options" "$(sqlite3 "$work/three.db" "select * from run_option")" "$(sqlite3 "$work/four.db" "select * from run_option")"
 equal "and says the same as the old one" "$("$VIRTSIM" db digest "$work/three.db")" "$("$VIRTSIM" db digest "$work/four.db")"
 
-for table in run provenance knob op part child counter histogram span charge; do
+equal "its knobs have their values, under today's names" "$(sqlite3 "$work/three.db" "select run, value, unit, source, evidence, set_by from knob order by 1, 2, 3, 4, 5, 6" | sha256sum)" \
+    "$(sqlite3 "$work/four.db" "select run, value, unit, source, evidence, set_by from knob order by 1, 2, 3, 4, 5, 6" | sha256sum)"
+for table in run provenance op part child counter histogram span charge; do
     equal "$table is the same" "$(sqlite3 "$work/three.db" "select * from $table" | sha256sum)" "$(sqlite3 "$work/four.db" "select * from $table" | sha256sum)"
 done
 refused "no places of a program are in it" 2 "--where" "$VIRTSIM" top 1 --db "$work/three.db"
