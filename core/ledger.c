@@ -438,17 +438,6 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
     }
 }
 
-void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n,
-                   vs_ps each)
-{
-    acc->work[account].n += n;
-    acc->work[account].ps += n * each.v;
-    if (vs_unlikely(t->tape != NULL)) {
-        vs__tape_add(t->tape, t->now_ps, n * each.v, account, t->depth + 1);
-    }
-    t->now_ps += n * each.v;
-}
-
 static void acc_clear(struct vs_ledger *l, struct vs_op_acc *a)
 {
     a->n = a->total_ps = a->max_ps = a->open_ops = 0;

@@ -142,27 +142,35 @@ static const uint32_t order[8][8] __attribute__((aligned(32))) = {
     {3, 0, 1, 2, 4, 5, 6, 7}, {4, 0, 1, 2, 3, 5, 6, 7}, {5, 0, 1, 2, 3, 4, 6, 7},
     {6, 0, 1, 2, 3, 4, 5, 7}, {7, 0, 1, 2, 3, 4, 5, 6}};
 
-/* Eight ways: one compare finds the way, one permutation moves it to the front. */
-AVX2 static uint32_t hits8_avx2(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
-                                uint32_t flags)
+/* Eight ways: one compare finds the way, one permutation moves it to the front. The mask has four
+ * bits a way, so that its first bit times eight is where the way's order stands. */
+AVX2 static inline __attribute__((always_inline)) uint32_t hits8_of(uint32_t *set, uint32_t tag,
+                                                                    uint32_t n, uint32_t flags)
 {
     const __m256i any = _mm256_set1_epi32(VS_LINE_FLAGS),
                   key = _mm256_set1_epi32((int)(tag | VS_LINE_FLAGS)),
                   front = _mm256_setr_epi32((int)flags, 0, 0, 0, 0, 0, 0, 0);
     const uint32_t *first = set, *end = set + 8u * (size_t)n;
-    (void)stride;
     for (; set != end; set += 8) {
         __m256i *at = (__m256i *)(void *)set, ways = _mm256_load_si256(at);
-        uint32_t found = (uint32_t)_mm256_movemask_ps(
-            _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_or_si256(ways, any), key)));
+        uint32_t found =
+            (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi32(_mm256_or_si256(ways, any), key));
         if (!found) {
             break;
         }
-        const __m256i *to = (const __m256i *)(const void *)order[__builtin_ctz(found)];
-        ways = _mm256_permutevar8x32_epi32(ways, _mm256_load_si256(to));
-        _mm256_store_si256(at, _mm256_or_si256(ways, front));
+        const char *to = (const char *)order + 8u * (uint64_t)_tzcnt_u32(found);
+        ways =
+            _mm256_permutevar8x32_epi32(ways, _mm256_load_si256((const __m256i *)(const void *)to));
+        _mm256_store_si256(at, flags ? _mm256_or_si256(ways, front) : ways);
     }
     return (uint32_t)(set - first) / 8u;
+}
+
+AVX2 static uint32_t hits8_avx2(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
+                                uint32_t flags)
+{
+    (void)stride;
+    return flags ? hits8_of(set, tag, n, flags) : hits8_of(set, tag, n, 0);
 }
 
 /* More ways: eight at a time. */
@@ -215,14 +223,11 @@ bool vs_linetab_use(struct vs_linetab *c, const char *variant)
     return !strcmp(variant, "plain");
 }
 
-uint32_t vs_linetab_hits(struct vs_linetab *c, uint64_t line, uint32_t n, uint32_t flags)
+uint32_t vs__linetab_hits_on(struct vs_linetab *c, uint64_t line, uint32_t n, uint32_t flags)
 {
     uint64_t set;
-    uint32_t tag = vs_linetab_tag(c, line, &set);
-    if (vs_likely(n <= c->by_sets.n - set)) { /* none lies behind the last set */
-        return c->hits(c->tag + set * c->stride, c->stride, tag, n, flags);
-    }
+    (void)vs_linetab_tag(c, line, &set);
     uint32_t first = (uint32_t)(c->by_sets.n - set);
-    uint32_t got = c->hits(c->tag + set * c->stride, c->stride, tag, first, flags);
+    uint32_t got = vs_linetab_hits(c, line, first, flags);
     return got < first ? got : got + vs_linetab_hits(c, line + got, n - got, flags);
 }

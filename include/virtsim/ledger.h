@@ -211,8 +211,16 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
 /* Parts and children booked for `from` belong to `to`. */
 void vs_count_move(struct vs_op_acc *from, struct vs_op_acc *to, const struct vs_booked *b);
 /* One part of such operations; moves the clock by n x each. */
-void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account, uint64_t n,
-                   vs_ps each);
+static inline void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16_t account,
+                                 uint64_t n, vs_ps each)
+{
+    acc->work[account].n += n;
+    acc->work[account].ps += n * each.v;
+    if (vs_unlikely(t->tape != NULL)) {
+        vs__tape_add(t->tape, t->now_ps, n * each.v, account, t->depth + 1);
+    }
+    t->now_ps += n * each.v;
+}
 
 /* A journey (packet, block request): its own clock through several agents; its parts are kept with
  * it and booked when it ends, so what is still under way at the end of a run is only counted. */

@@ -62,9 +62,20 @@ static inline bool vs_linetab_first(struct vs_linetab *c, uint64_t line, bool wr
     }
     return false;
 }
+/* Of a run that goes on behind the last set. */
+uint32_t vs__linetab_hits_on(struct vs_linetab *c, uint64_t line, uint32_t n, uint32_t flags);
 /* Consecutive lines from `line` on, at most n, up to the first that is not there: each becomes the
  * most recent of its set and takes `flags`. How many there were. */
-uint32_t vs_linetab_hits(struct vs_linetab *c, uint64_t line, uint32_t n, uint32_t flags);
+static inline uint32_t vs_linetab_hits(struct vs_linetab *c, uint64_t line, uint32_t n,
+                                       uint32_t flags)
+{
+    uint64_t set;
+    uint32_t tag = vs_linetab_tag(c, line, &set);
+    if (vs_likely(n <= c->by_sets.n - set)) {
+        return c->hits(c->tag + set * c->stride, c->stride, tag, n, flags);
+    }
+    return vs__linetab_hits_on(c, line, n, flags);
+}
 /* Recency untouched: its tag with flags, or NULL. */
 uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line);
 /* Removes a line; true when it was there. */

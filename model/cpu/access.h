@@ -127,7 +127,15 @@ static inline void vs__cpu_left(struct vs_cpu *c)
 }
 
 /* Somebody wants each charge at its place: a tape runs, or spans of this operation are kept. */
-bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref);
+_Static_assert(VS_OP_ACCESS_STORE == VS_OP_ACCESS_LOAD + VS_REF_WRITE &&
+                   VS_OP_ACCESS_FETCH == VS_OP_ACCESS_LOAD + VS_REF_FETCH,
+               "operations of accesses stand in the order of enum vs_ref");
+static inline bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref)
+{
+    const struct vs_txn *t = c->txn;
+    const struct vs_op_acc *a = t->by_op[VS_OP_ACCESS_LOAD + ref];
+    return c->exact || t->tape || (vs_likely(a != NULL) ? a : vs__cpu_acc(t, ref))->sampler;
+}
 
 /* One access inside one line. */
 static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t ref)

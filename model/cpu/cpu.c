@@ -207,11 +207,6 @@ void vs_cpu_world(struct vs_cpu *c, bool host)
     c->count = c->counts[host];
 }
 
-bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref)
-{
-    return c->exact || c->txn->tape != NULL || vs__cpu_acc(c->txn, ref)->sampler != NULL;
-}
-
 static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref)
 {
     uint32_t level = l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);

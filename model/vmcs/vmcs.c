@@ -301,25 +301,29 @@ enum vs_vmx_result vs_vmx_read(struct vs_vmx *x, struct vs_txn *t, uint32_t fiel
     return VS_VMX_OK;
 }
 
+enum vs_vmx_result vs__vmx_read_at(struct vs_vmx *x, struct vs_txn *t, unsigned position,
+                                   uint64_t *value)
+{
+    if (vs_unlikely(!x->on || x->in_guest || x->current == VS_VMX_NO_VMCS ||
+                    !(x->has[position] & VS_FIELD_EXISTS))) {
+        return vs_vmx_read(x, t, vs_vmcs_fields[position].encoding, value);
+    }
+    x->count[VS_CNT_vmcs_vmreads]++;
+    charge_access(x, t, VS_ACC_vmcs_vmread, x->vmread_ps);
+    *value = read_at(x, t, position);
+    return VS_VMX_OK;
+}
+
 static uint64_t cut_to_width(const struct vs_vmcs_field *f, uint64_t v)
 {
     return f->width == VS_VMCS_16 ? v & 0xffff : f->width == VS_VMCS_32 ? v & 0xffffffff : v;
 }
 
-enum vs_vmx_result vs_vmx_write(struct vs_vmx *x, struct vs_txn *t, uint32_t field, uint64_t value)
+/* A whole field, or one half of it (`high`), of a processor that has it and is in root operation
+ * with a VMCS. */
+static enum vs_vmx_result write_at(struct vs_vmx *x, struct vs_txn *t, unsigned position, bool high,
+                                   uint64_t value)
 {
-    x->count[VS_CNT_vmcs_vmwrites]++;
-    charge_access(x, t, VS_ACC_vmcs_vmwrite, x->vmwrite_ps);
-    enum vs_vmx_result r = begin_access(x);
-    if (r) {
-        return r;
-    }
-    bool high;
-    int found = find_field(x, field, &high);
-    if (found < 0) {
-        return vs__vmx_fail(x, VS_VMXERR_UNSUPPORTED_FIELD);
-    }
-    unsigned position = (unsigned)found;
     const struct vs_vmcs_field *f = &vs_vmcs_fields[position];
     if (f->area == VS_VMCS_INFO && !(x->config.cap_misc & VS_MISC_WRITE_ANY)) {
         return vs__vmx_fail(x, VS_VMXERR_READ_ONLY_FIELD);
@@ -335,6 +339,34 @@ enum vs_vmx_result vs_vmx_write(struct vs_vmx *x, struct vs_txn *t, uint32_t fie
     uint64_t mark = VS_WRITTEN | (x->has[position] & VS_FIELD_MAJOR ? VS_DIRTY : 0);
     vs_vmx_set_state(x, x->current, vs_vmx_state(x, x->current) | mark);
     return VS_VMX_OK;
+}
+
+enum vs_vmx_result vs_vmx_write(struct vs_vmx *x, struct vs_txn *t, uint32_t field, uint64_t value)
+{
+    x->count[VS_CNT_vmcs_vmwrites]++;
+    charge_access(x, t, VS_ACC_vmcs_vmwrite, x->vmwrite_ps);
+    enum vs_vmx_result r = begin_access(x);
+    if (r) {
+        return r;
+    }
+    bool high;
+    int found = find_field(x, field, &high);
+    if (found < 0) {
+        return vs__vmx_fail(x, VS_VMXERR_UNSUPPORTED_FIELD);
+    }
+    return write_at(x, t, (unsigned)found, high, value);
+}
+
+enum vs_vmx_result vs__vmx_write_at(struct vs_vmx *x, struct vs_txn *t, unsigned position,
+                                    uint64_t value)
+{
+    if (vs_unlikely(!x->on || x->in_guest || x->current == VS_VMX_NO_VMCS ||
+                    !(x->has[position] & VS_FIELD_EXISTS))) {
+        return vs_vmx_write(x, t, vs_vmcs_fields[position].encoding, value);
+    }
+    x->count[VS_CNT_vmcs_vmwrites]++;
+    charge_access(x, t, VS_ACC_vmcs_vmwrite, x->vmwrite_ps);
+    return write_at(x, t, position, false, value);
 }
 
 /* Format of an EPTP: memory type, walk length - 1 in bits 5:3, accessed/dirty flag, root. */

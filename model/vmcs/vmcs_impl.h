@@ -77,6 +77,11 @@ static inline void vs_vmx_charge(struct vs_vmx *x, struct vs_txn *t, unsigned ac
 
 enum vs_vmx_result vs__vmx_fail(struct vs_vmx *x, uint32_t error);
 bool vs__vmx_eptp_valid(const struct vs_vmx *x, uint64_t eptp);
+/* vs_vmx_read and vs_vmx_write for who knows the position already. */
+enum vs_vmx_result vs__vmx_read_at(struct vs_vmx *x, struct vs_txn *t, unsigned position,
+                                   uint64_t *value);
+enum vs_vmx_result vs__vmx_write_at(struct vs_vmx *x, struct vs_txn *t, unsigned position,
+                                    uint64_t value);
 int vs__vmcs_position(uint32_t encoding); /* -1: no such field, whatever the processor */
 bool vs__vmcs_exists(const struct vs_vmx *x, unsigned position);
 

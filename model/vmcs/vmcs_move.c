@@ -138,6 +138,21 @@ static void plan(const struct vs_vmx *x, struct vs_vmx_move *m, enum vs_vmx_way 
     }
 }
 
+/* How the runs are copied: four fields at a time, the last four of a run once more where its length
+ * is no multiple; what is shorter than four, one by one. */
+static void plan_copies(struct vs_vmx_move *m)
+{
+    for (unsigned i = 0; i < m->n_runs; i++) {
+        unsigned at = m->run[i].first, end = at + m->run[i].n;
+        for (; m->run[i].n >= 4u && at < end; at += 4u) {
+            m->four[m->n_four++] = (uint16_t)(at + 4u <= end ? at : end - 4u);
+        }
+        for (; at < end; at++) {
+            m->one[m->n_one++] = (uint16_t)at;
+        }
+    }
+}
+
 /* An uncached VMCS costs one reference a field. */
 static void touch_fields(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_move *m,
                          enum vs_ref ref)
@@ -163,14 +178,13 @@ static void move_apart(struct vs_vmx *x, const struct vs_vmx_move *m, enum vs_vm
     }
 }
 
-/* n fields, four at a time: runs are short, and a call of memcpy for each costs more than that. */
-static inline void copy(unsigned char *to, const unsigned char *from, unsigned n)
+static inline void copy(const struct vs_vmx_move *m, unsigned char *to, const unsigned char *from)
 {
-    for (; n >= 4u; n -= 4u, to += 32, from += 32) {
-        memcpy(to, from, 32);
+    for (const uint16_t *i = m->four, *end = i + m->n_four; i != end; i++) {
+        memcpy(to + *i * 8u, from + *i * 8u, 32);
     }
-    for (; n; n--, to += 8, from += 8) {
-        memcpy(to, from, 8);
+    for (const uint16_t *i = m->one, *end = i + m->n_one; i != end; i++) {
+        memcpy(to + *i * 8u, from + *i * 8u, 8);
     }
 }
 
@@ -194,21 +208,16 @@ const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum 
                                           VS_GET(x, PROC2_CONTROLS)};
     if (vs_unlikely(!planned(x, m, words) || m->pae)) {
         plan(x, m, way);
+        plan_copies(m);
         memcpy(m->words, words, sizeof words);
     }
     unsigned char *region = vs_phys_at(x->wire.phys, vs_vmx_at(x->current, 0), VS_REGION_FIELDS);
     if (vs_unlikely(!region)) {
         move_apart(x, m, way);
     } else if (way == VS_VMX_SAVE_GUEST) {
-        for (unsigned i = 0; i < m->n_runs; i++) {
-            copy(region + m->run[i].first * 8u, (unsigned char *)&x->live[m->run[i].first],
-                 m->run[i].n);
-        }
+        copy(m, region, (const unsigned char *)x->live);
     } else {
-        for (unsigned i = 0; i < m->n_runs; i++) {
-            copy((unsigned char *)&x->live[m->run[i].first], region + m->run[i].first * 8u,
-                 m->run[i].n);
-        }
+        copy(m, (unsigned char *)x->live, region);
     }
     if (vs_unlikely(t && !x->config.cached && x->wire.mem.touch)) {
         touch_fields(x, t, m, way == VS_VMX_SAVE_GUEST ? VS_REF_WRITE : VS_REF_READ);

@@ -247,32 +247,32 @@ struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 
 /* ---- what handlers read and write ---- */
 
-static const uint32_t field_of[VS_STATE_N] = {
-    [VS_STATE_REASON] = VS_VMCS_EXIT_REASON,
-    [VS_STATE_VECTORING] = VS_VMCS_IDT_VECTORING_INFO,
-    [VS_STATE_SYNDROME] = VS_VMCS_EXIT_QUALIFICATION,
-    [VS_STATE_INTR_INFO] = VS_VMCS_EXIT_INTERRUPTION_INFO,
-    [VS_STATE_FAULT_GPA] = VS_VMCS_GUEST_PHYSICAL_ADDRESS,
-    [VS_STATE_FAULT_GVA] = VS_VMCS_GUEST_LINEAR_ADDRESS,
-    [VS_STATE_LENGTH] = VS_VMCS_EXIT_INSTRUCTION_LENGTH,
-    [VS_STATE_PC] = VS_VMCS_GUEST_RIP,
-    [VS_STATE_SP] = VS_VMCS_GUEST_RSP,
-    [VS_STATE_FLAGS] = VS_VMCS_GUEST_RFLAGS,
-    [VS_STATE_CODE_SEGMENT] = VS_VMCS_GUEST_CS_RIGHTS,
-    [VS_STATE_CR0] = VS_VMCS_GUEST_CR0,
-    [VS_STATE_CR3] = VS_VMCS_GUEST_CR3,
-    [VS_STATE_INTERRUPTIBILITY] = VS_VMCS_GUEST_INTERRUPTIBILITY,
-    [VS_STATE_CONTROLS] = VS_VMCS_PROC_CONTROLS,
-    [VS_STATE_ENTRY_INTR] = VS_VMCS_ENTRY_INTERRUPTION_INFO,
-    [VS_STATE_ENTRY_ERROR] = VS_VMCS_ENTRY_ERROR_CODE,
-    [VS_STATE_VIRTUAL_INTR] = VS_VMCS_GUEST_INTERRUPT_STATUS,
-    [VS_STATE_LOG_INDEX] = VS_VMCS_GUEST_PML_INDEX,
-    [VS_STATE_TIMER] = VS_VMCS_GUEST_PREEMPTION_TIMER,
+static const uint16_t at_of[VS_STATE_N] = {
+    [VS_STATE_REASON] = VS_VMCS_AT_EXIT_REASON,
+    [VS_STATE_VECTORING] = VS_VMCS_AT_IDT_VECTORING_INFO,
+    [VS_STATE_SYNDROME] = VS_VMCS_AT_EXIT_QUALIFICATION,
+    [VS_STATE_INTR_INFO] = VS_VMCS_AT_EXIT_INTERRUPTION_INFO,
+    [VS_STATE_FAULT_GPA] = VS_VMCS_AT_GUEST_PHYSICAL_ADDRESS,
+    [VS_STATE_FAULT_GVA] = VS_VMCS_AT_GUEST_LINEAR_ADDRESS,
+    [VS_STATE_LENGTH] = VS_VMCS_AT_EXIT_INSTRUCTION_LENGTH,
+    [VS_STATE_PC] = VS_VMCS_AT_GUEST_RIP,
+    [VS_STATE_SP] = VS_VMCS_AT_GUEST_RSP,
+    [VS_STATE_FLAGS] = VS_VMCS_AT_GUEST_RFLAGS,
+    [VS_STATE_CODE_SEGMENT] = VS_VMCS_AT_GUEST_CS_RIGHTS,
+    [VS_STATE_CR0] = VS_VMCS_AT_GUEST_CR0,
+    [VS_STATE_CR3] = VS_VMCS_AT_GUEST_CR3,
+    [VS_STATE_INTERRUPTIBILITY] = VS_VMCS_AT_GUEST_INTERRUPTIBILITY,
+    [VS_STATE_CONTROLS] = VS_VMCS_AT_PROC_CONTROLS,
+    [VS_STATE_ENTRY_INTR] = VS_VMCS_AT_ENTRY_INTERRUPTION_INFO,
+    [VS_STATE_ENTRY_ERROR] = VS_VMCS_AT_ENTRY_ERROR_CODE,
+    [VS_STATE_VIRTUAL_INTR] = VS_VMCS_AT_GUEST_INTERRUPT_STATUS,
+    [VS_STATE_LOG_INDEX] = VS_VMCS_AT_GUEST_PML_INDEX,
+    [VS_STATE_TIMER] = VS_VMCS_AT_GUEST_PREEMPTION_TIMER,
 };
 
 static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
 {
-    if (vs_vmx_read(ctx, t, field_of[what], value) != VS_VMX_OK) {
+    if (vs__vmx_read_at(ctx, t, at_of[what], value) != VS_VMX_OK) {
         return false;
     }
     switch (what) {
@@ -297,20 +297,20 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
 }
 
 /* Fields of which a handler changes a part: it has the rest in a register (KVM's shadow copies). */
-static uint64_t with(struct vs_vmx *x, uint32_t field, uint64_t part, uint64_t value)
+static uint64_t with(struct vs_vmx *x, unsigned position, uint64_t part, uint64_t value)
 {
-    return (vs_vmx_get(x, (unsigned)vs__vmcs_position(field)) & ~part) | value;
+    return (vs_vmx_get(x, position) & ~part) | value;
 }
 
 static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
-    uint32_t field = field_of[what];
+    unsigned position = at_of[what];
     switch (what) {
     case VS_STATE_CONTROLS:
-        value = with(ctx, field, WINDOW, value & VS_CONTROLS_WINDOW ? WINDOW : 0);
+        value = with(ctx, position, WINDOW, value & VS_CONTROLS_WINDOW ? WINDOW : 0);
         break;
     case VS_STATE_VIRTUAL_INTR:
-        value = with(ctx, field, RVI, value & RVI);
+        value = with(ctx, position, RVI, value & RVI);
         break;
     case VS_STATE_ENTRY_INTR:
         value = (value & (VS_EVENT_VALID | VS_EVENT_VECTOR)) |
@@ -320,7 +320,7 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
     default:
         break;
     }
-    return vs_vmx_write(ctx, t, field, value) == VS_VMX_OK;
+    return vs__vmx_write_at(ctx, t, position, value) == VS_VMX_OK;
 }
 
 struct vs_state_port vs_vmx_state_port(struct vs_vmx *x)

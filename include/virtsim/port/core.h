@@ -22,7 +22,7 @@ struct vs_core_port {
 static inline void vs_core_touches(const struct vs_core_port *p, struct vs_txn *t, vs_gva at,
                                    uint64_t bytes, enum vs_ref ref)
 {
-    if (p->touches) {
+    if (p->touches && bytes) { /* many a step has no data of its own */
         p->touches(p->ctx, t, at, bytes, ref);
         return;
     }

@@ -10,27 +10,24 @@
  */
 #include "cpu/fast/fast.h"
 
-/* n lines from hpa on, of the page that translated last by table `tlb`. */
-static inline void lines_of_page(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa, uint32_t n,
-                                 uint32_t ref, uint32_t tlb)
+#define TOUCH_SHIFT 6u
+_Static_assert(VS_TOUCH_BYTES == 1u << TOUCH_SHIFT, "lines as long as what is touched");
+
+/* A line that L1 does not have, and what follows it: n lines of the page that translated last by
+ * table `tlb`. */
+static __attribute__((noinline)) void with_misses(struct vs_cpu *c, struct vs_l1 *l, uint64_t line,
+                                                  uint32_t n, uint32_t ref, uint32_t tlb)
 {
-    uint64_t line = hpa >> l->line_shift;
     uint32_t flags = ref == VS_REF_WRITE ? VS_LINE_DIRTY : 0;
-    for (;;) {
-        uint32_t hits = vs_linetab_hits(&l->cache, line, n, flags);
-        c->fast[ref][tlb] += hits;
-        c->pending_ps += hits * c->price[ref][tlb][0];
-        if (hits == n) {
-            return;
-        }
-        uint32_t level = l->lines.access(l->lines.ctx, line + hits, (enum vs_ref)ref);
+    while (n) {
+        uint32_t level = l->lines.access(l->lines.ctx, line, (enum vs_ref)ref);
         vs__cpu_count(c, ref, tlb, level);
         c->pending_ps += c->price[ref][tlb][level];
+        uint32_t hits = vs_linetab_hits(&l->cache, line + 1u, n - 1u, flags);
+        c->fast[ref][tlb] += hits;
+        c->pending_ps += hits * c->price[ref][tlb][0];
         line += hits + 1u;
         n -= hits + 1u;
-        if (!n) {
-            return;
-        }
     }
 }
 
@@ -46,7 +43,15 @@ static inline uint64_t in_page(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, 
     uint64_t low = (1ull << t->shift[t->last]) - 1u, at = gva & low,
              left = ((low - at) / VS_TOUCH_BYTES) + 1u;
     n = n < left ? n : left;
-    lines_of_page(c, l, (*entry & ~(uint64_t)VS_L1_FLAGS) | at, (uint32_t)n, ref, t->last_table);
+    uint32_t tlb = t->last_table;
+    uint64_t line = ((*entry & ~(uint64_t)VS_L1_FLAGS) | at) >> TOUCH_SHIFT;
+    uint32_t hits =
+        vs_linetab_hits(&l->cache, line, (uint32_t)n, ref == VS_REF_WRITE ? VS_LINE_DIRTY : 0);
+    c->fast[ref][tlb] += hits;
+    c->pending_ps += hits * c->price[ref][tlb][0];
+    if (vs_unlikely(hits < n)) {
+        with_misses(c, l, line + hits, (uint32_t)n - hits, ref, tlb);
+    }
     return n;
 }
 
@@ -55,7 +60,7 @@ void vs__fast_touches(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, en
     struct vs_cpu *c = cpu;
     struct vs_l1 *l = vs__cpu_l1(c, ref);
     bool together =
-        l->fast && !c->window && 1u << l->line_shift == VS_TOUCH_BYTES && !vs__cpu_listened(c, ref);
+        l->fast && !c->window && l->line_shift == TOUCH_SHIFT && !vs__cpu_listened(c, ref);
     (void)t; /* a core has one time line */
     for (uint64_t n = (bytes + VS_TOUCH_BYTES - 1u) / VS_TOUCH_BYTES, done; n; n -= done) {
         done = together ? in_page(c, l, at.v, n, ref) : 0;
