@@ -2,6 +2,7 @@
 /* top: the pages, regions and instructions that a stored run's time went to. */
 #define _GNU_SOURCE
 #include "top.h"
+#include "paper.h"
 
 #include "stored.h"
 
@@ -216,13 +217,15 @@ static void print(const struct top *t, const struct top_rows *rows)
     out_end(o, stdout);
     if (table) {
         char text[40];
-        printf("\n%s of %s by %s; none: at no address%s\n",
-               out_time((uint64_t)all, text, sizeof text), t->of, kinds[t->by],
-               t->by >= TOP_IP ? " that is known" : "");
+        puts("");
+        paper_printf("%s of %s by %s; none: at no address%s",
+                     out_time((uint64_t)all, text, sizeof text), t->of, kinds[t->by],
+                     t->by >= TOP_IP ? " that is known" : "");
         if (lacks) {
-            printf("other: places that were too many to keep; one above lacks %s at most by that "
-                   "(--where=N keeps more)\n",
-                   out_time((uint64_t)lacks, text, sizeof text));
+            paper_printf(
+                "other: places that were too many to keep; one above lacks %s at most by that "
+                "(--where=N keeps more)",
+                out_time((uint64_t)lacks, text, sizeof text));
         }
     }
 }

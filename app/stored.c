@@ -75,8 +75,11 @@ static enum vs_status known(struct stored *s, struct vs_db *db)
             return VS_E_IO;
         }
         if (found < 1) {
-            vs_error(&s->errors, "%s: no run %" PRId64 "; 'virtsim list runs' shows them", s->db,
-                     s->run[i]);
+            double newest = 0;
+            (void)vs_db_number(db, "SELECT max(run) FROM run", 0, 0, &newest, &any);
+            vs_error(&s->errors,
+                     "%s: no run %" PRId64 "; the newest is %.0f; 'virtsim list runs' shows them",
+                     s->db, s->run[i], newest);
         }
     }
     return s->errors.n ? VS_E_INPUT : VS_OK;

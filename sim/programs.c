@@ -385,7 +385,7 @@ void vs_programs_describe(const struct vs_programs *p, char *hash, size_t hash_b
     char text[40];
     *hash = *format = 0;
     if (p->workload) {
-        snprintf(hash, hash_bytes, "fnv1a:%016" PRIx64, vs_workload_info(p->workload).hash);
+        snprintf(hash, hash_bytes, "xxh64:%016" PRIx64, vs_workload_info(p->workload).hash);
     }
     for (unsigned i = 0; i < p->n; i++) {
         uint64_t h;

@@ -9,7 +9,7 @@ CREATE TABLE run (
   run           INTEGER PRIMARY KEY,            -- in the order of points of a sweep
   command       TEXT NOT NULL,                  -- run | replay
   workload      TEXT NOT NULL,                  -- name of the workload or trace file
-  input_hash    TEXT NOT NULL,                  -- fnv1a:... of the script, xxh64:... of the trace bytes read; several: joined by +
+  input_hash    TEXT NOT NULL,                  -- xxh64:... of the script or of the trace bytes read; several: joined by +
   trace_format  TEXT NOT NULL DEFAULT '',       -- lackey | champsim | ... ; '' for a script
   machine       TEXT NOT NULL,                  -- machine description
   seed          INTEGER NOT NULL,

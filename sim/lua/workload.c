@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 static struct vs_workload *self(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(1));
@@ -234,12 +236,21 @@ static enum vs_status hash_file(struct vs_workload *w, const char *path)
     if (!f) {
         return VS_E_INPUT;
     }
-    uint64_t h = 0xcbf29ce484222325u;
-    for (int c; (c = getc(f)) != EOF;) {
-        h = (h ^ (uint64_t)c) * 0x100000001b3u;
+    XXH64_state_t *h = XXH64_createState();
+    char block[4096];
+    size_t n;
+    if (h) {
+        XXH64_reset(h, 0);
+    }
+    while (h && (n = fread(block, 1, sizeof block, f)) > 0) {
+        XXH64_update(h, block, n);
     }
     fclose(f);
-    w->hash = h;
+    if (!h) {
+        return VS_E_NOMEM;
+    }
+    w->hash = XXH64_digest(h);
+    XXH64_freeState(h);
     return VS_OK;
 }
 

@@ -17,7 +17,7 @@ struct vs_workload;
 struct vs_workload_info {
     const char *name; /* file name without folder and ending */
     const char *text; /* `workload "..."` line of the script, or "" */
-    uint64_t hash;    /* FNV-1a of the script's bytes */
+    uint64_t hash;    /* XXH64 of the script's bytes */
     unsigned n_vcpus;
     const char *metrics; /* that show what it is about, separated by blanks; "" */
     int metrics_line;    /* of the script, where it states them */
