@@ -14,7 +14,7 @@ import pandas as pd
 
 from virtsim_store import BadRequest, Database, NoRows
 from virtsim_metric import metric
-from virtsim_own import COLUMNS, checked, of_csv  # noqa: F401 (columns are part of the table)
+from virtsim_own import COLUMNS, checked, misses, of_csv  # noqa: F401 (columns are part of the table)
 
 # Two-sided 95 % of Student's t by degrees of freedom; beyond the table it is the normal's.
 T95 = (
@@ -44,14 +44,13 @@ def rows(db: Database | None, kind: str, **request) -> pd.DataFrame:
     sweep      x=KNOB, series=KNOB, metric=METRIC: means over seeds, 95 % intervals
                all three: sweep=NAME instead of runs
     latency    of="access.load"
+    curve      (a run with a curve)
     compare    domain="exit", all=True: calibrated and structure rows as well
     """
     if request.get("sql"):
         return checked(db.sql(request["sql"]), kind, "--sql", "the query")
     if request.get("csv"):
         return of_csv(kind, request["csv"])
-    if kind == "curve":
-        raise BadRequest("curve: --csv FILE is needed, which 'virtsim curve --format csv' prints, or --sql")
     table = TABLES[kind](db, **{k: v for k, v in request.items() if v is not None})
     if table.empty:
         raise NoRows(f"{db.path}: nothing to draw for {kind}")
@@ -337,6 +336,20 @@ def latency(
     return table[["ns", "n", "series"]].reset_index(drop=True)
 
 
+def curve(db: Database, runs: Sequence[int] | None = None) -> pd.DataFrame:
+    """Misses of a structure by its size, as `virtsim curve` stored them with a run."""
+    newest = [db.one("select max(run) from curve")]
+    chosen = db.runs(runs or [n for n in newest if n])["run"] if runs or newest[0] else []
+    marks = ", ".join(str(int(n)) for n in chosen)
+    table = db.sql(
+        "select structure, sets, entries, 1.0 * misses / nullif(hits + misses, 0) as miss_ratio "
+        f"from curve where run in ({marks}) order by run, structure, sets, entries"
+    )
+    if table.empty:
+        raise NoRows(f"{db.path}: no curve is stored; 'virtsim curve' makes one")
+    return misses(table)
+
+
 def compare(
     db: Database,
     runs: Sequence[int] | None = None,
@@ -375,5 +388,6 @@ TABLES: dict[str, Callable[..., pd.DataFrame]] = {
     "heatmap": heatmap,
     "sweep": lines,
     "latency": latency,
+    "curve": curve,
     "compare": compare,
 }

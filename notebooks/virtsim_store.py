@@ -84,8 +84,8 @@ class Database:
         """Whether it lacks what today's have; a file that is no database is refused."""
         try:
             self.connection.execute("select 1 from run limit 1")
-            names = self.connection.execute("select name from sqlite_master where type = 'view'")
-            return not {"metric", "sweep_point"} <= {name for (name,) in names}
+            names = self.connection.execute("select name from sqlite_master")
+            return not {"metric", "sweep_point", "curve"} <= {name for (name,) in names}
         except sqlite3.Error as e:
             raise BadRequest(f"{self.path}: not a results database ({e})") from e
 
