@@ -323,6 +323,7 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
     book_level(l, c->txn, hpa, ref);
     vs_close(c->txn);
     c->count[VS_CNT_cpu_loads + (int)ref]++;
+    vs__cpu_left(c);
     return true;
 }
 
@@ -394,6 +395,7 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
     vs_close(c->txn);
     c->count[VS_CNT_cpu_loads + (int)ref]++;
     vs__cpu_count_straddle(c);
+    vs__cpu_left(c);
     return true;
 }
 
@@ -415,9 +417,6 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
     } else {
         ok = vs__cpu_access_line(c, at.v, ref);
     }
-    if (ok) {
-        vs__cpu_left(c);
-    }
     return ok ? VS_CPU_DONE : VS_CPU_FAULT;
 }
 
@@ -428,8 +427,11 @@ enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref)
     vs_txn_settle(c->txn);
     vs__cpu_at(c, at.v, (uint32_t)ref);
     if (c->window) { /* beside the line, as every access there */
-        bool ok = vs__window_translate(c, at.v, (uint32_t)ref);
-        return ok ? VS_CPU_DONE : VS_CPU_FAULT;
+        if (!vs__window_translate(c, at.v, (uint32_t)ref)) {
+            return VS_CPU_FAULT;
+        }
+        vs__cpu_left(c);
+        return VS_CPU_DONE;
     }
     vs_open(c->txn, op_of[ref]);
     if (!translate_booked(c, l, at.v, (uint32_t)ref, false, false, &hpa, NULL)) {
@@ -438,6 +440,7 @@ enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref)
     }
     vs_close(c->txn);
     c->count[VS_CNT_cpu_loads + (int)ref]++;
+    vs__cpu_left(c);
     return VS_CPU_DONE;
 }
 

@@ -596,7 +596,11 @@ bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref
 {
     uint32_t line = 1u << c->data.line_shift;
     if (ref == VS_REF_FETCH && (gva & (line - 1u)) + bytes <= line) {
-        return vs__cpu_access_line(c, gva, ref);
+        if (!vs__cpu_access_line(c, gva, ref)) {
+            return false;
+        }
+        vs__cpu_left(c);
+        return true;
     }
     if (!vs__window_access(c, gva, bytes, ref)) {
         return false;
@@ -604,5 +608,6 @@ bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref
     if (ref != VS_REF_FETCH) {
         vs__window_issue(c);
     }
+    vs__cpu_left(c);
     return true;
 }
