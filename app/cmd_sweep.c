@@ -307,7 +307,13 @@ static void print_how_to_go_on(const struct sweep_args *a)
 /* A signal came: what there is, and how to go on. */
 static void say_stopped(const struct sweep_args *a, struct vs_db *db)
 {
+    char err[5200];
+    struct vs_db *own = NULL; /* while points are checked none is open */
+    if (!db && access(a->r.db, F_OK) == 0 && !vs_db_open(a->r.db, false, &own, err, sizeof err)) {
+        db = own;
+    }
     size_t n = db && vs_db_handle(db) ? vs_stored_count(db, a->s.name) : 0;
+    vs_db_close(own);
     progress_clear();
     fprintf(stderr, "virtsim: stopped: %zu of %zu points are stored in %s; ", n,
             a->plan.end - a->plan.begin, a->r.db);

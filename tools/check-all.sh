@@ -218,7 +218,7 @@ step_digests() {
 # The long forms of tests, which `./dev test` leaves out: every notebook, every lab, the long oracles.
 step_long() {
     [ -n "$all" ] || { say "with --all: every notebook and lab, the long oracles, a thousand points, a cluster"; exit 0; }
-    run_tests dev -R 'notebook|lab|oracles|sweep_stops|slurm'
+    run_tests dev -R 'notebook|lab|oracles|sweep_(stops|cost)|slurm'
     say "$passed tests passed, $skipped skipped"
 }
 

@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What a point costs beside its simulation: at most 15 million instructions of all processes. Part of ./dev check --all.
+. "$VIRTSIM_HOME/tests/lib.inc"
+[ -n "${VIRTSIM_ALL:-}" ] || { echo "skipped: part of ./dev check --all"; exit 77; }
+printf 'param { name = "n", default = 1, min = 1, text = "loads" }\nguest(function(cpu, p) local m = cpu:map { bytes = 65536 } cpu:random { region = m, count = p.n, op = "load" } end)\n' >"$work/tiny.lua"
+instructions() { # of a sweep of so many points
+    valgrind --tool=callgrind --callgrind-out-file="$work/cg.$1.%p" "$VIRTSIM" sweep "$work/tiny.lua" --quiet --vary "workload.n=1:$1:+1" \
+        --set host.memory=1GiB --set guest.memory=256MiB --db "$work/$1.db" >/dev/null 2>"$work/err"
+    cat "$work/cg.$1."* | sed -n 's/^totals: //p' | awk "{ n += \$1 } END { printf \"%d\\n\", n }"
+}
+few=$(instructions 2) many=$(instructions 8)
+each=$(((many - few) / 6))
+echo "$each instructions a point"
+ok "a point takes at most 15 million instructions" test "$each" -gt 1000000 -a "$each" -le 15000000
+finish
