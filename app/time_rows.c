@@ -109,7 +109,7 @@ static void share(struct vs_db *db, int64_t run, struct time_rows *rows)
         double line = sqlite3_column_double(st, 1);
         for (size_t i = 0; i < rows->n; i++) {
             if (!strcmp(rows->row[i].vcpu, stored_text(st, 0))) {
-                rows->row[i].share = line ? (double)rows->row[i].ps / line : 0;
+                rows->row[i].share = line > 0 ? (double)rows->row[i].ps / line : 0;
             }
         }
     }
