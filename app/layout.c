@@ -14,7 +14,7 @@
 #define GAP 2u          /* blanks between columns */
 #define NARROW 14u      /* a text is folded to this before columns are put into another table */
 #define ROOMY 160u      /* a paper for all columns */
-#define WIDEST_NAME 56u /* of the first column, which is not folded before the others are */
+#define WIDEST_NAME 64u /* of the first column, which is not folded before the others are */
 
 /* A table of some of the columns. */
 struct table {
