@@ -74,8 +74,10 @@ double vs_assumed_share(struct vs_db *db, int64_t run, const char *ops)
     static const char sql[] =
         "WITH RECURSIVE w(word, rest) AS (SELECT NULL, trim(?2) || ' ' UNION ALL SELECT "
         "substr(rest, 1, instr(rest, ' ') - 1), ltrim(substr(rest, instr(rest, ' '))) FROM w WHERE "
-        "instr(rest, ' ') > 1) SELECT DISTINCT op FROM op JOIN w ON op LIKE word WHERE run = ?1 "
-        "AND n > 0";
+        "instr(rest, ' ') > 1) SELECT DISTINCT op, substr(word || '/', instr(word || '/', '/') + "
+        "1) "
+        "FROM op JOIN w ON op LIKE substr(word, 1, instr(word || '/', '/') - 1) WHERE run = ?1 AND "
+        "n > 0";
     sqlite3_stmt *st = vs_db_query(db, sql);
     if (!st) {
         return 0;
@@ -84,7 +86,11 @@ double vs_assumed_share(struct vs_db *db, int64_t run, const char *ops)
     sqlite3_bind_text(st, 2, ops, -1, SQLITE_STATIC);
     while (vs_db_row(db, st)) {
         struct vs_tree tree;
-        if (!vs_tree_build(db, run, NULL, (const char *)sqlite3_column_text(st, 0), &tree)) {
+        char account[96];
+        snprintf(account, sizeof account, "%s", (const char *)sqlite3_column_text(st, 1));
+        account[strcspn(account, "/")] = '\0';
+        if (!vs_tree_build_parts(db, run, NULL, (const char *)sqlite3_column_text(st, 0), account,
+                                 &tree)) {
             double n = (double)tree.n;
             assumed += n * tree.assumed_share * tree.total_ps;
             total += n * (tree.total_ps - waiting(&tree));

@@ -27,8 +27,9 @@ const char *vs_verdict(const struct vs_judged *j);
 
 /*
  * Share of the operations' time that rests on assumed numbers, 0..1. ops: patterns of operations as
- * of LIKE, separated by blanks, weighted by their time; idle and parked time, which nothing prices,
- * is left out. 0 for no pattern.
+ * of LIKE, separated by blanks, weighted by their time; OP/ACCOUNT takes the parts of them alone
+ * whose account begins so; idle and parked time, which nothing prices, is left out. 0 for no
+ * pattern.
  */
 double vs_assumed_share(struct vs_db *db, int64_t run, const char *ops);
 

@@ -60,6 +60,18 @@ static void test_who_holds_a_part_of_it_counts_the_part_as_assumed(void **state)
     vs_db_close(db);
 }
 
+static void test_parts_alone_hold_what_they_hold_of_a_group(void **state)
+{
+    struct vs_db *db = made("");
+    struct vs_tree t;
+    (void)state;
+    assert_int_equal(vs_tree_build_parts(db, 1, NULL, "exit.cpuid", "vmcs.exit.", &t), VS_OK);
+    assert_true(t.total_ps > 89.9 && t.total_ps < 90.1);
+    assert_true(t.assumed_share > 0.9999);
+    vs_tree_free(&t);
+    vs_db_close(db);
+}
+
 static void test_a_knob_that_costs_something_elsewhere_is_missing_here(void **state)
 {
     /* the zero of vmcs.exit.resume was held by everybody; 5 cycles are held by nobody here */
@@ -95,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_holds_the_whole_group_counts_its_sum_as_measured),
         cmocka_unit_test(test_who_holds_a_part_of_it_counts_the_part_as_assumed),
+        cmocka_unit_test(test_parts_alone_hold_what_they_hold_of_a_group),
         cmocka_unit_test(test_a_knob_that_costs_something_elsewhere_is_missing_here),
         cmocka_unit_test(test_a_part_is_as_weak_as_its_weakest_price),
     };

@@ -145,8 +145,28 @@ static void descend(struct vs_db *db, int64_t run, const char *actor, const char
     free(list);
 }
 
+/* Leaves the parts whose account begins so, and makes their sum the total. */
+static void only(struct vs_tree *t, const char *account)
+{
+    size_t kept = 0;
+    t->total_ps = 0;
+    for (size_t i = 0; i < t->n_nodes; i++) {
+        if (!t->node[i].is_op && !strncmp(t->node[i].name, account, strlen(account))) {
+            t->total_ps += t->node[i].ps;
+            t->node[kept++] = t->node[i];
+        }
+    }
+    t->n_nodes = kept;
+}
+
 enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op,
                              struct vs_tree *out)
+{
+    return vs_tree_build_parts(db, run, actor, op, "", out);
+}
+
+enum vs_status vs_tree_build_parts(struct vs_db *db, int64_t run, const char *actor, const char *op,
+                                   const char *account, struct vs_tree *out)
 {
     memset(out, 0, sizeof *out);
     snprintf(out->op, sizeof out->op, "%s", op);
@@ -176,6 +196,9 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
     double total = op_total(db, run, out->actor, op, &out->n);
     out->total_ps = total / (double)out->n;
     descend(db, run, out->actor, op, 1.0 / (double)out->n, 1, out);
+    if (*account) {
+        only(out, account);
+    }
     vs__tree_grade(db, run, out);
     out->assumed_share = out->total_ps > 0 ? out->assumed_share / out->total_ps : 0;
     out->input_share = out->total_ps > 0 ? out->input_share / out->total_ps : 0;

@@ -38,6 +38,10 @@ struct vs_tree {
  */
 enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, const char *op,
                              struct vs_tree *out);
+/* The same, of those parts alone whose account begins so: total and shares are theirs, and a group
+ * of which they hold some knobs only is not whole. */
+enum vs_status vs_tree_build_parts(struct vs_db *db, int64_t run, const char *actor, const char *op,
+                                   const char *account, struct vs_tree *out);
 void vs_tree_free(struct vs_tree *t);
 
 /* The workload and settings that exercise an operation, for `explain`; NULL when none does. An exit

@@ -74,7 +74,7 @@ static const char *about_one(lua_State *L, struct vs_group_told *g)
 }
 
 const char *vs_group_take(lua_State *L, const char *file, const char *of, enum vs_slot slot,
-                          struct vs_group_told *told, size_t *n, char where[96])
+                          bool base, struct vs_group_told *told, size_t *n, char where[96])
 {
     int table = lua_gettop(L);
     const char *wrong = NULL;
@@ -100,6 +100,7 @@ const char *vs_group_take(lua_State *L, const char *file, const char *of, enum v
             snprintf(g->file, sizeof g->file, "%s", file);
             snprintf(g->of, sizeof g->of, "%s", of ? of : "");
             g->slot = slot;
+            g->base = base;
             wrong = about_one(L, g);
             *n += !wrong;
         }
@@ -107,6 +108,17 @@ const char *vs_group_take(lua_State *L, const char *file, const char *of, enum v
     }
     lua_settop(L, table);
     return wrong;
+}
+
+size_t vs_group_drop(struct vs_group_told *told, size_t n, enum vs_slot slot)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (told[i].slot != slot) {
+            told[kept++] = told[i];
+        }
+    }
+    return kept;
 }
 
 /* Whether `part` is the one a statement is about, or says that it shares all the group's knobs. */
@@ -169,15 +181,21 @@ size_t vs_group_settle(const struct vs_group_told *told, size_t n, const struct 
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         bool known = true;
+        if (!true_of(&told[i], b)) {
+            continue; /* another part took the place of the one whose knobs these are */
+        }
         for (size_t m = 0; m < told[i].group.n; m++) {
             const char *path = told[i].group.member[m].path;
-            if (!vs_knobs_find(knobs, path) && !vs_knobs_without(path)) {
+            if (vs_knobs_find(knobs, path) || vs_knobs_without(path)) {
+                continue;
+            }
+            known = false;
+            if (!told[i].base) {
                 vs_error(errors, "%s: groups.%s: there is no knob '%s'", told[i].file,
                          told[i].group.name, path);
-                known = false;
             }
         }
-        if (known && kept < VS_GROUPS_MAX && true_of(&told[i], b)) {
+        if (known && kept < VS_GROUPS_MAX) {
             out[kept] = told[i].group;
             vs_group_fix(&out[kept++], knobs);
         }

@@ -24,15 +24,19 @@ struct vs_group_told {
     struct vs_group group;
     char file[64], of[64];    /* who states it: the file, and its part ("" = a machine's own) */
     enum vs_slot slot;        /* of the part */
+    bool base;                /* another file builds on it, and may leave some of its knobs out */
     char with[VS_SLOT_N][64]; /* what must fill the other slots; "" = whatever */
 };
 
 /* Adds what the table on top of the stack says to the *n groups; the stack stays. NULL when all is
  * well (nil says nothing), else what is wrong, with the group's name in `where`. */
 const char *vs_group_take(lua_State *L, const char *file, const char *of, enum vs_slot slot,
-                          struct vs_group_told *told, size_t *n, char where[96]);
+                          bool base, struct vs_group_told *told, size_t *n, char where[96]);
+/* Takes away what was said about the part of a slot, which another part fills now; what is left. */
+size_t vs_group_drop(struct vs_group_told *told, size_t n, enum vs_slot slot);
 /* Keeps in `out` those of the told groups that are true of the machine, with today's values of
- * their knobs; returns how many. A knob that does not exist is an error. */
+ * their knobs; returns how many. A knob that does not exist is an error,
+ * but of a base: then the sum is not there. */
 size_t vs_group_settle(const struct vs_group_told *told, size_t n, const struct vs_borrow *b,
                        const struct vs_knobs *knobs, struct vs_group out[VS_GROUPS_MAX],
                        struct vs_errors *errors);

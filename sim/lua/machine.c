@@ -290,14 +290,14 @@ static void take_borrows(struct loader *ld)
 }
 
 /* groups = { name = { source = ..., grade = ..., "knob", ... } }: whose sum a source fixes. */
-static void take_groups(struct loader *ld)
+static void take_groups(struct loader *ld, bool base)
 {
     lua_State *L = ld->box->L;
     char where[96];
     lua_pushliteral(L, "groups");
     lua_rawget(L, -2);
     const char *wrong =
-        vs_group_take(L, ld->file, ld->of, ld->slot, ld->group, &ld->n_groups, where);
+        vs_group_take(L, ld->file, ld->of, ld->slot, base, ld->group, &ld->n_groups, where);
     if (wrong) {
         fail(ld, where, wrong);
     }
@@ -370,6 +370,8 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
     ld->fields = 0;
     if (slot != MACHINE && !base) {
         snprintf(ld->part[slot], sizeof ld->part[slot], "%s", of);
+        ld->n_groups =
+            vs_group_drop(ld->group, ld->n_groups, slot); /* of the part that was there */
     }
     if (slot == VS_SLOT_HYPERVISOR &&
         !base) { /* another one than the machine's that this builds on */
@@ -389,7 +391,7 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
         snprintf(ld->info->text, sizeof ld->info->text, "%s", text);
     }
     take_borrows(ld);
-    take_groups(ld);
+    take_groups(ld, base);
     if (take_string(L, "calibrated", text, sizeof text)) {
         add_words(ld->info->calibrated, sizeof ld->info->calibrated, text);
     }

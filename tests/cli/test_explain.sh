@@ -97,6 +97,13 @@ refused "there are two orders" 2 "time or size" "$VIRTSIM" explain exit.cpuid --
 ok "an exit as a tree" "$VIRTSIM" explain exit.cpuid --tree --no-store --quiet
 equal "has its handler as an operation" 1 "$(grep -c 'handler.cpu_id' "$work/out")"
 
+# a sum that was measured is no assumption for who holds all of it, and only with the values it was measured for
+assumed() { "$VIRTSIM" explain "$@" --no-store --quiet --tree --format csv | awk -F, '$4 != "op" { all += $6 } $9 == "assumed" { some += $6 } END { print int(100 * some / all + 0.5) }'; }
+ok "little of a CPUID exit is assumed where its sums were measured" test "$(assumed exit.cpuid)" -le 15
+ok "nor of an HVC" test "$(assumed exit.hvc64 --machine neoverse_n1_kvm)" -le 15
+ok "another pace of the same instructions was not measured" test "$(assumed exit.cpuid --set cpu.ipc=2001)" -ge 50
+ok "nor was the sum on another processor" test "$(assumed exit.cpuid --machine broadwell_ep_kvm)" -ge 50
+
 # other names: one question, the same operation on each architecture
 "$VIRTSIM" explain exit.hypercall --against zen2_rome_kvm --no-store --quiet --format csv >"$work/calls"
 equal "a neutral name on two architectures" "skylake_sp_kvm exit.vmcall zen2_rome_kvm exit.vmmcall" "$(echo $(awk -F, '$2 == 0 { print $1, $3 }' "$work/calls"))"

@@ -227,6 +227,14 @@ return {
   text = "KVM with QEMU in user space",
   program = program,
   calibrated = "1X064",
+  -- The pace is assumed, and the count follows from it: what was measured is how long they take together.
+  groups = { common_path = {
+    source = "1X064: round trip of a VMCALL on Skylake-SP less hardware transition, VMCS accesses and the handler", grade = "derived",
+    with = { cpu = "skylake_sp" },
+    "hypervisor.stub.leave.instructions", "hypervisor.path_in.exit.instructions", "hypervisor.path_in.dispatch.instructions",
+    "hypervisor.path_out.pending.instructions", "hypervisor.path_out.prepare.instructions", "hypervisor.stub.enter.instructions",
+    "cpu.ipc",
+  } },
   paging = { mode = { "ept", "KVM's default where the processor has EPT", "documented" } },
   vmcs = { control = {
     virtual_interrupt_delivery = { true, "KVM: enable_apicv defaults to on", "documented" },

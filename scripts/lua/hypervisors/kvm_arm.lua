@@ -51,6 +51,14 @@ return {
   text = "KVM on Arm: a host with VHE, stage 2",
   calibrated = "2A016",
   program = program,
+  groups = { round_trip = {
+    source = "2A016: 918 cycles of an HVC on an Ampere Altra, less the hypercall's own instructions", grade = "derived",
+    with = { cpu = "neoverse_n1" },
+    "el2.exit.exception", "el2.entry.eret", "el2.pair", "el2.system_register",
+    "hypervisor.stub.leave.instructions", "hypervisor.path_in.exit.instructions", "hypervisor.path_in.dispatch.instructions",
+    "hypervisor.path_out.pending.instructions", "hypervisor.path_out.prepare.instructions", "hypervisor.stub.enter.instructions",
+    "cpu.ipc",
+  } },
   hypervisor = {
     halt_poll_ns = { 500000, "Linux arch/arm64/include/asm/kvm_host.h, KVM_HALT_POLL_NS_DEFAULT", "documented" },
   },
