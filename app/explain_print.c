@@ -12,6 +12,7 @@
 
 #define BAR 14
 #define WIDTH 80
+#define NAME 40       /* columns of a part */
 #define FOLD 0.01     /* share of the total below which an exit's parts are put together */
 #define HIDDEN 0.0005 /* share of the total below which a part of a tree has no line */
 
@@ -194,10 +195,13 @@ void explain_print_phases(const struct answer *a, bool sentences)
             snprintf(times, sizeof times, r->n < 10 ? "x %.3g" : "x %.0f", r->n);
         }
         char name[128];
-        snprintf(name, sizeof name, "%s%s%s%s", r->account, r->exposed ? " (exposed)" : "",
-                 sentences || !*times ? "" : "  ", sentences ? "" : times);
-        printf("%9.2f %8.1f %5.1f%%  %-40s %12s\n", r->ps / 1e3, r->ps / a->period_ps,
-               100 * r->ps / total, name, grade(r->graded, r->grade, r->group, graded));
+        snprintf(name, sizeof name, "%s%s", r->account, r->exposed ? " (exposed)" : "");
+        size_t length = strlen(name);
+        if (!sentences && length + strlen(times) + 2 <= NAME) { /* else there is no room for it */
+            snprintf(name + length, sizeof name - length, "  %s", times);
+        }
+        printf("%9.2f %8.1f %5.1f%%  %-*s %12s\n", r->ps / 1e3, r->ps / a->period_ps,
+               100 * r->ps / total, NAME, name, grade(r->graded, r->grade, r->group, graded));
         if (sentences && *r->text) {
             char line[600];
             snprintf(line, sizeof line, "%s%s%s", times, *times ? ": " : "", r->text);

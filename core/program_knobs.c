@@ -97,8 +97,7 @@ static bool add_account(struct vs_account_desc *a, const struct vs_program *p,
     const char *priced = text("%s%s%s%s%s%s", runs ? path : "", runs ? ".instructions" : "",
                               runs ? ",cpu.ipc,cpu.clock.mhz" : "", runs && cycles ? "," : "",
                               cycles ? path : "", cycles ? ".cycles" : "");
-    *a = (struct vs_account_desc){path, priced, false,
-                                  text("step %s of the program %s", d->name, p->desc->name)};
+    *a = (struct vs_account_desc){path, priced, false, text("%s", d->source ? d->source : "")};
     return path && priced && a->text;
 }
 
