@@ -124,6 +124,7 @@ equal "nothing changes" "$whole" "$(digest "$work/g.db")"
 # a full disk half-way
 mkdir "$work/full"
 if mount -t tmpfs -o size=2m tmpfs "$work/full" 2>/dev/null; then
+    ok "with room" "$VIRTSIM" sweep "$work/tiny.lua" --vary workload.n=1:2:+1 --quiet --db "$work/full/t.db"
     refused "a full disk" 1 "full" "$VIRTSIM" sweep "$work/tiny.lua" --vary workload.n=1:60:+1 --quiet -j 2 --db "$work/full/t.db"
     ok "leaves the database whole" "$VIRTSIM" db check "$work/full/t.db"
     ok "with what was stored before" test "$(runs "$work/full/t.db")" -ge 1
