@@ -55,8 +55,6 @@ void request_warn_idle(const struct vs_session *s);
  * but what is wrong with the database belongs to its report. `so_far`, or what is wrong. */
 enum vs_status request_open(struct request *r, enum vs_status so_far, bool create,
                             struct vs_db **db);
-/* Says where the database is that request_open was to make, once it is there. */
-void request_announce(void);
 void request_free(struct request *r);
 
 /* What is running, for messages: none advises to do what was just done. */

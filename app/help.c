@@ -30,8 +30,7 @@ static const struct {
      "  virtsim sweep workloads/gups.lua --vary machine=zen2_rome_kvm,zen3_milan_kvm\n"
      "  virtsim sweep workloads/gups.lua --vary cpu.window=0,16 --metric op:walk.p99",
      "no-store record"},
-    {"curve", "  virtsim curve workloads/gups.lua --structure ept.l2_tlb -s workload.count=1e4",
-     ""},
+    {"curve", "  virtsim curve workloads/traces/rowindex.lackey.zst --structure ept.l2_tlb", ""},
     {"explain",
      "  virtsim explain exit.cpuid\n"
      "  virtsim explain exit.hypercall --against zen3_milan_kvm",

@@ -116,9 +116,22 @@ void request_init(struct request *r, int argc, char **argv)
     r->session.argv = line;
 }
 
+/* Says where the database is that request_open was to make, once it is there. */
+static void tell_where(void)
+{
+    struct stat there;
+    char folder[4096];
+    if (announce && !stat(DEFAULT_DB, &there) && getcwd(folder, sizeof folder)) {
+        fprintf(stderr,
+                "virtsim: made " DEFAULT_DB " in %s; --db FILE or VIRTSIM_DB names another place\n",
+                folder);
+    }
+    announce = false;
+}
+
 void request_free(struct request *r)
 {
-    request_announce();
+    tell_where();
     free((void *)(uintptr_t)r->session.argv);
     free(r->elf);
     vs_errors_free(&r->errors);
@@ -292,18 +305,6 @@ static error_t option(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp request_argp = {options, option, NULL, NULL, NULL, NULL, NULL};
-
-void request_announce(void)
-{
-    struct stat there;
-    char folder[4096];
-    if (announce && !stat(DEFAULT_DB, &there) && getcwd(folder, sizeof folder)) {
-        fprintf(stderr,
-                "virtsim: made " DEFAULT_DB " in %s; --db FILE or VIRTSIM_DB names another place\n",
-                folder);
-    }
-    announce = false;
-}
 
 /* "virtsim db check": the command that is running. */
 static char running[2][64];

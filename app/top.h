@@ -41,8 +41,6 @@ char *top_items(const char *of, struct vs_errors *errors);
 /* The rows of a kind (page, region, ip), heaviest first. False: the database cannot be read. */
 bool top_load(struct vs_db *db, int64_t run, const char *kind, const char *items,
               struct top_rows *rows);
-/* One more, its texts copied; false: no memory. */
-bool top_add(struct top_rows *rows, const struct top_row *row);
 void top_sort(struct top_rows *rows);
 void top_free(struct top_rows *rows);
 

@@ -61,7 +61,8 @@ char *top_items(const char *of, struct vs_errors *errors)
     return items;
 }
 
-bool top_add(struct top_rows *rows, const struct top_row *row)
+/* One more, its texts copied; false: no memory. */
+static bool top_add(struct top_rows *rows, const struct top_row *row)
 {
     if (rows->n == rows->cap) {
         size_t cap = rows->cap ? 2 * rows->cap : 256;

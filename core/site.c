@@ -217,11 +217,6 @@ void vs_sites_end(struct vs_ledger *l)
     }
 }
 
-uint32_t vs_ledger_site_limit(const struct vs_ledger *l)
-{
-    return l->sites ? l->sites->limit : 0;
-}
-
 struct visit {
     const struct vs_sites *sites;
     enum vs_site_kind kind;

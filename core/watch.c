@@ -187,7 +187,7 @@ const uint64_t *vs_watch_depths(struct vs_watch *w, size_t i, size_t *n)
 
 /* ---- in place of the table's own functions ---- */
 
-uint64_t *vs__watch_find(struct vs_settab *s, uint64_t *tag, uint64_t key)
+static uint64_t *watch_find(struct vs_settab *s, uint64_t *tag, uint64_t key)
 {
     struct vs_watch *w = s->watch;
     (void)tag;
@@ -263,6 +263,6 @@ void vs_settab_watch(struct vs_settab *s, struct vs_watch *w)
     assert(s->entries && !s->used);
     s->watch = w;
     s->at_once = false; /* nothing is found before `find` is asked */
-    s->find = vs__watch_find;
+    s->find = watch_find;
     s->put = vs__watch_put;
 }

@@ -74,7 +74,5 @@ struct vs_site_row {
 typedef void vs_site_visitor(void *ctx, const struct vs_site_row *row);
 /* After vs_sites_end; nothing when no places are kept. */
 void vs_ledger_each_site(const struct vs_ledger *l, vs_site_visitor *visit, void *ctx);
-/* How many places of each kind are kept at most; 0: none. */
-uint32_t vs_ledger_site_limit(const struct vs_ledger *l);
 
 #endif

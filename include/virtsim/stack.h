@@ -43,7 +43,6 @@ void vs_watch_cut(struct vs_watch *w);
 const uint64_t *vs_watch_depths(struct vs_watch *w, size_t i, size_t *n);
 
 /* Between settab.c and watch.c. */
-uint64_t *vs__watch_find(struct vs_settab *s, uint64_t *tag, uint64_t key);
 void vs__watch_put(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload);
 uint64_t *vs__watch_peek(struct vs_settab *s, uint64_t key);
 bool vs__watch_drop(struct vs_settab *s, uint64_t key);

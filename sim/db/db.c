@@ -227,7 +227,8 @@ static bool has_run(struct vs_db *db)
     return any;
 }
 
-void vs__db_finish(struct vs_db *db)
+/* Ends what is prepared: before the connection is closed. */
+static void finish(struct vs_db *db)
 {
     sqlite3_finalize(db->insert_run);
     db->insert_run = NULL;
@@ -240,7 +241,7 @@ void vs__db_finish(struct vs_db *db)
 static void close_file(struct vs_db *db)
 {
     bool keep = !db->made || has_run(db);
-    vs__db_finish(db);
+    finish(db);
     sqlite3_close(db->sql);
     db->sql = NULL;
     if (keep) {
@@ -413,7 +414,7 @@ enum vs_status vs__db_make(struct vs_db *db)
     if (!db->later) {
         return VS_OK;
     }
-    vs__db_finish(db);
+    finish(db);
     sqlite3_close(db->sql);
     db->sql = NULL;
     db->later = false;

@@ -28,8 +28,6 @@ extern const char vs_db_views_sql[];
 
 /* Where SQLite takes its memory from. */
 extern const sqlite3_mem_methods vs__db_memory;
-/* Ends what is prepared: before the connection is closed. */
-void vs__db_finish(struct vs_db *db);
 /* A name is a file's: SQLite may be built to take "file:..." for a URI. */
 void vs__db_file_name(const char *path, char *out, size_t bytes);
 /* The file, if it is to be made later: now. */

@@ -282,11 +282,6 @@ enum vs_status vs_sweep_settle(struct vs_sweep *s, struct vs_errors *errors)
     return st;
 }
 
-size_t vs_sweep_combination(const struct vs_sweep *s, size_t index)
-{
-    return index / s->seeds;
-}
-
 /* Position of a point on each digit. */
 static void positions(const struct vs_sweep *s, size_t index, size_t at[VS_SWEEP_AXES])
 {

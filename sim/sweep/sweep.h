@@ -75,8 +75,7 @@ enum vs_status vs_sweep_settle(struct vs_sweep *s, struct vs_errors *errors);
 bool vs_sweep_point(void *ctx, size_t index, struct vs_point *p);
 /* The text of an axis's value at a point. */
 const char *vs_sweep_value(const struct vs_sweep *s, size_t index, unsigned axis);
-/* Which combination a point is of, from 0 on, and the seed it has. */
-size_t vs_sweep_combination(const struct vs_sweep *s, size_t index);
+/* The seed a point has. */
 uint64_t vs_sweep_seed(const struct vs_sweep *s, size_t index);
 /* Whether an input is a trace or a recording: no Lua. */
 bool vs_sweep_is_trace(const char *input);

@@ -73,7 +73,7 @@ for r in $(seq $run); do
     "$VIRTSIM" explain timeline --run "$r" --db "$db" --format csv >"$work/rows" 2>&1
     equal "the tree of run $r" "" "$(python3 - "$work/tree" "$work/rows" <<'PY'
 import csv, re, sys
-row = re.compile(r"\s*-?[\d.]+\s+-?[\d.]+\s+(-?[\d.]+)%  (\w* *)[^├└│]*(?:((?:│  |   )*)[├└]─ )?")
+row = re.compile(r"\s*-?[\d.]+\s+-?[\d.]+\s+(-?[\d.]+)% (.{12}) [^├└│]*(?:((?:│  |   )*)[├└]─ )?")
 found = [m for m in map(row.match, open(sys.argv[1], encoding="utf-8")) if m]
 depth = [-1 if m[3] is None else len(m[3]) // 3 for m in found]
 share = [float(m[1]) for m in found]

@@ -18,7 +18,7 @@ has() { # "what" "text" command...: the output holds the text
 
 has "a run says where it went" "stored as run 1 in $db" "$VIRTSIM" run workloads/gups.lua $small --db "$db"
 has "and how to see more of it" "'virtsim show 1 --db \"$work/two words.db\"' adds" \
-    "$VIRTSIM" run workloads/gups.lua $small --db "$work/two words.db"
+    env COLUMNS=200 "$VIRTSIM" run workloads/gups.lua $small --db "$work/two words.db"
 "$VIRTSIM" run workloads/gups.lua $small --db "$db" --set ept.l2_tlb.entries=768 --format json >"$work/run.json"
 "$VIRTSIM" show 2 --db "$db" --format json >"$work/show.json"
 equal "run and show print the same rows" "$(cat "$work/run.json")" "$(cat "$work/show.json")"

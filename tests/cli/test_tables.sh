@@ -57,7 +57,7 @@ for args in commands:
 # what is folded is all there: each name on one line, each meaning when its lines are put together
 for kind, column in (("knobs", "meaning"), ("accounts", "meaning"), ("operations", "meaning"), ("machines", "description")):
     rows = list(csv.DictReader(io.StringIO(run(["list", kind, "--format", "csv"]))))
-    table = run(["list", kind], COLUMNS="100", LC_ALL="C.UTF-8")
+    table = run(["list", kind], COLUMNS="132", LC_ALL="C.UTF-8")
     lines = table.split("\n")
     first = list(rows[0])[0]
     lost = [r[first] for r in rows if not any(x.startswith(r[first]) for x in lines)]

@@ -63,7 +63,7 @@ local program = {
     { "exit", action = "user_exit" },
     { "put", run = 260, code = 1536, data = 384,
       source = "reading of vcpu_put and kvm_arch_vcpu_ioctl_run's end: user's FPU state back, preemption notifier, signal mask", grade = "assumed" },
-    { "leave_ioctl", cycles = 300, source = "half of hypervisor.user.switch of before, 600 cycles: SYSRET with its mitigations, user-return notifiers", grade = "assumed" },
+    { "leave_ioctl", cycles = 300, source = "half of the 600 cycles assumed for both ways: SYSRET with its mitigations, user-return notifiers", grade = "assumed" },
     { "qemu", call = "user_space.process" },
     { "enter_ioctl", cycles = 300, source = "the other half: SYSCALL, entry_SYSCALL_64, the way to kvm_vcpu_ioctl", grade = "assumed" },
     { "load", run = 300, code = 1792, data = 512,
