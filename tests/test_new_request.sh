@@ -47,7 +47,7 @@ equal "files of a new request" 2 "$request"
 behind include/virtsim/traps.def "VS_TRAP(" 'VS_TRAP(XSETBV, "xsetbv", "an extended control register is written: XSETBV")'
 behind model/vmcs/reasons.def "VS_VMX_REASON(" 'VS_VMX_REASON(XSETBV, 55, "exit.xsetbv", XSETBV, "XSETBV", "always", "XSETBV")'
 sed -i '/^return {/i program.xsetbv = exit { read = skip, write = "pc=next", { "emulate", run = 300, code = 1536, data = 384, source = "reading of kvm_emulate_xsetbv", grade = "assumed" } }' scripts/lua/hypervisors/kvm.lua
-behind model/vmcs/vmcs_world.c "        [VS_TRAP_APIC_WRITE] = VS_EV" "        [VS_TRAP_XSETBV] = VS_EV_XSETBV,"
+sed -i '/^    case VS_TRAP_APIC_WRITE:/i\    case VS_TRAP_XSETBV:\n        *kind = VS_EV_XSETBV;\n        return true;' model/vmcs/vmcs_world.c
 total=$(files)
 equal "files of a new exit reason, its trap new too" 4 $((total - request))
 
