@@ -93,6 +93,7 @@ int main(int argc, char **argv)
                 sets++;
             }
         }
+        vs_lua_programs_free(p); /* what a linked set points to stays */
         vs_box_close(box);
     }
     fputs("const struct vs_program_set_desc vs_software_tables[] = {\n", out);

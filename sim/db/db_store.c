@@ -151,7 +151,7 @@ static void flush(struct writer *w)
 /* One row: its columns in order. */
 static void insert(struct writer *w, enum table table, ...)
 {
-    union vs_row_field fields[VS_ROWS_COLUMNS];
+    union vs_row_field fields[VS_ROWS_COLUMNS] = {{.number = 0}};
     va_list ap;
     va_start(ap, table);
     for (size_t i = 0; tables[table].format[i]; i++) {
@@ -367,7 +367,7 @@ static bool unpack_row(struct writer *w, const unsigned char **at, const unsigne
         return false;
     }
     enum table table = (enum table) * (*at)++;
-    union vs_row_field fields[VS_ROWS_COLUMNS];
+    union vs_row_field fields[VS_ROWS_COLUMNS] = {{.number = 0}};
     for (size_t i = 0; tables[table].format[i]; i++) {
         if (tables[table].format[i] == 'i') {
             memcpy(&fields[i].number, *at, sizeof fields[i].number);
