@@ -124,8 +124,13 @@ struct tape {
 
 /* Gives the charges of one exit, in the order of time, their phases. Behind the transition the
  * references of a step come before what it executes: they wait for it. */
-static void settle(struct charge *c, size_t n, bool interrupt)
+static void settle(const struct tape *t, size_t from, bool interrupt)
 {
+    if (from == t->n) {
+        return; /* nothing was charged yet */
+    }
+    struct charge *c = t->at + from;
+    size_t n = t->n - from;
     enum vs_phase last = VS_PHASE_OTHER;
     size_t waiting = 0; /* charges before this one, whose step is still to come */
     bool lines = false, handled = false;
@@ -180,7 +185,7 @@ static void read_tape(struct vs_db *db, int64_t run, const struct vs_tree *t, st
     }
     while (vs_db_row(db, st)) {
         if (sqlite3_column_int64(st, 0) != ordinal) {
-            settle(tape->at + from, tape->n - from, interrupt);
+            settle(tape, from, interrupt);
             from = tape->n;
             ordinal = sqlite3_column_int64(st, 0);
         }
@@ -197,7 +202,7 @@ static void read_tape(struct vs_db *db, int64_t run, const struct vs_tree *t, st
         c->ps = sqlite3_column_double(st, 2);
         c->phase = VS_PHASE_OTHER;
     }
-    settle(tape->at + from, tape->n - from, interrupt);
+    settle(tape, from, interrupt);
     sqlite3_finalize(st);
 }
 
