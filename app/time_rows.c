@@ -88,6 +88,9 @@ static int by_time(const void *x, const void *y)
 static void gather(struct time_rows *rows)
 {
     size_t n = 0;
+    if (!rows->n) {
+        return;
+    }
     qsort(rows->row, rows->n, sizeof *rows->row, by_name);
     for (size_t i = 0; i < rows->n; i++) {
         if (n && !by_name(&rows->row[n - 1u], &rows->row[i])) {

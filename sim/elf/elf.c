@@ -98,7 +98,9 @@ static enum vs_status read_symbols(struct vs_elf *e, Dwfl_Module *m)
                 (struct symbol){at, at + s.st_size, name, GELF_ST_BIND(s.st_info) != STB_LOCAL};
         }
     }
-    qsort(e->symbol, e->n_symbols, sizeof *e->symbol, by_address);
+    if (e->n_symbols) {
+        qsort(e->symbol, e->n_symbols, sizeof *e->symbol, by_address);
+    }
     size_t kept = 0;
     for (size_t i = 0; i < e->n_symbols; i++) {
         if (!kept || e->symbol[kept - 1u].at != e->symbol[i].at) {

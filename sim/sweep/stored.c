@@ -92,7 +92,9 @@ enum vs_status vs_stored_find(struct vs_plan *p, struct vs_db *db, struct vs_err
         free(all.at);
         return st;
     }
-    qsort(all.at, all.n, sizeof *all.at, by_identity);
+    if (all.n) {
+        qsort(all.at, all.n, sizeof *all.at, by_identity);
+    }
     for (size_t i = p->begin; i < p->end; i++) {
         struct vs_planned *one = vs_plan_at(p, i);
         const struct found *f =
