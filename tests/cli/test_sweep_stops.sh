@@ -38,8 +38,9 @@ ok "which --resume goes on from, without the command line" "$VIRTSIM" sweep --re
 equal "saying what was there" 1 "$(grep -c "$all of $all points stored .*; $stored were there before" "$work/out")"
 equal "to the sweep without a stop" "$whole" "$(digest "$work/k.db")"
 
-# Ctrl-C
-python3 - "$VIRTSIM" "$work" $half $vary <<'PY' || { failures=$((failures + 1)); echo "FAILED: Ctrl-C says how many points are stored, and how to go on"; }
+# Ctrl-C; each point takes long enough that it comes before the last one
+slow="--vary workload.n=200000:$((200000 + 2 * half - 1)):+1 --vary ept.l2_tlb.entries=768,1536"
+python3 - "$VIRTSIM" "$work" $half $slow <<'PY' || { failures=$((failures + 1)); echo "FAILED: Ctrl-C says how many points are stored, and how to go on"; }
 import os, re, signal, sqlite3, subprocess, sys, time
 virtsim, work, half = sys.argv[1], sys.argv[2], int(sys.argv[3])
 db = work + "/c.db"
