@@ -220,8 +220,7 @@ struct vs_elf *vs_elf_open(const char *path, struct vs_errors *errors)
                 "was linked";
     }
     if (wrong) {
-        vs_error(errors, "%s: %s%s", path,
-                 !strcmp(wrong, "not a valid ELF file") || fd < 0 ? "" : "", wrong);
+        vs_error(errors, "%s: %s", path, wrong);
         vs_elf_close(e);
         return NULL;
     }

@@ -126,9 +126,10 @@ char *vs_stored_manifest(struct vs_db *db, const char *name)
     }
     if (vs_db_row(db, st)) {
         const char *value = (const char *)sqlite3_column_text(st, 0);
-        text = value ? malloc(strlen(value) + 1) : NULL;
+        size_t bytes = value ? strlen(value) + 1 : 0;
+        text = bytes ? malloc(bytes) : NULL;
         if (text) {
-            strcpy(text, value);
+            memcpy(text, value, bytes);
         }
     }
     sqlite3_finalize(st);
