@@ -10,6 +10,8 @@
 
 #include "explain/tree.h"
 
+/* What a component declares of an account; NULL: no component has it. */
+const struct vs_account_desc *vs__account(const char *path);
 /* Grades all parts and sets assumed_share and input_share to the time (ps) of such parts. */
 void vs__tree_grade(struct vs_db *db, int64_t run, struct vs_tree *t);
 

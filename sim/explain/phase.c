@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain/phase.h"
 
-#include "machine/platform.h"
+#include "explain/grade.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,21 +93,6 @@ static const struct known *find_known(const char *account)
 static bool starts(const char *s, const char *prefix)
 {
     return !strncmp(s, prefix, strlen(prefix));
-}
-
-/* The sentence that a component declares for an account. */
-static const char *text_of(const char *path)
-{
-    size_t n;
-    const struct vs_component_desc *const *c = vs_components(&n);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < c[i]->n_accounts; j++) {
-            if (!strcmp(c[i]->accounts[j].path, path)) {
-                return c[i]->accounts[j].text;
-            }
-        }
-    }
-    return "";
 }
 
 /* One charge of a span: what it was charged to, and where it turned out to belong. */
@@ -222,7 +207,8 @@ static struct vs_phase_row *row(struct vs_phases *p, enum vs_phase phase, const 
     memset(r, 0, sizeof *r);
     r->phase = phase;
     snprintf(r->account, sizeof r->account, "%s", account);
-    r->text = text_of(account);
+    const struct vs_account_desc *d = vs__account(account);
+    r->text = d ? d->text : "";
     return r;
 }
 

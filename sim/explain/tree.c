@@ -23,7 +23,7 @@ static struct vs_tree_node *append(struct vs_tree *t)
     return &grown[t->n_nodes++];
 }
 
-static const struct vs_account_desc *account(const char *path)
+const struct vs_account_desc *vs__account(const char *path)
 {
     size_t n;
     const struct vs_component_desc *const *c = vs_components(&n);
@@ -41,7 +41,7 @@ static const struct vs_account_desc *account(const char *path)
  * in its files only: hypervisor.<program>.<step>. */
 static void priced(struct vs_tree_node *node)
 {
-    const struct vs_account_desc *a = account(node->name);
+    const struct vs_account_desc *a = vs__account(node->name);
     if (!a && !strncmp(node->name, "hypervisor.", 11)) {
         snprintf(node->priced_by, sizeof node->priced_by,
                  "%.90s.instructions,%.90s.cycles,cpu.ipc,cpu.clock.mhz", node->name, node->name);
