@@ -158,7 +158,7 @@ static const char *user(const struct vs_borrow *b, enum vs_slot slot)
     return *own ? own : b->machine;
 }
 
-static const struct vs_kin *kin_of(const struct vs_borrow *b, const char *part, const char *of,
+const struct vs_kin *vs_borrow_kin(const struct vs_borrow *b, const char *part, const char *of,
                                    const char *path)
 {
     for (size_t i = 0; i < b->n_kin; i++) {
@@ -219,7 +219,7 @@ static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const stru
         return;
     }
     const char *was = knob->source ? knob->source : knob->desc->source;
-    const struct vs_kin *kin = kin_of(b, part, of, path);
+    const struct vs_kin *kin = vs_borrow_kin(b, part, of, path);
     if (kin) {
         snprintf(source, sizeof source, "as %s (%s): %s", of, kin->why, was);
     } else {

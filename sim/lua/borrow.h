@@ -56,6 +56,9 @@ struct vs_borrow {
     struct vs_stated *stated;
     size_t n_stated;
 };
+/* The statement by which `part` may call `of`'s value of a knob its own; NULL: there is none. */
+const struct vs_kin *vs_borrow_kin(const struct vs_borrow *b, const char *part, const char *of,
+                                   const char *path);
 /* Marks what is taken over; values stay. Before workloads and the command line have their say. */
 void vs_borrow_settle(const struct vs_borrow *b, struct vs_knobs *knobs);
 /* The part a knob's value was taken from, in `from`; false when it was not. */

@@ -129,15 +129,7 @@ static bool own(const struct vs_group_told *g, const char *part, const struct vs
     }
     size_t covered = 0;
     for (size_t m = 0; m < g->group.n; m++) {
-        bool shared = false;
-        for (size_t i = 0; i < b->n_kin && !shared; i++) {
-            const struct vs_kin *k = &b->kin[i];
-            size_t prefix = strlen(k->prefix);
-            const char *path = g->group.member[m].path;
-            shared = !strcmp(k->part, part) && !strcmp(k->of, g->of) &&
-                     !strncmp(path, k->prefix, prefix) && (!path[prefix] || path[prefix] == '.');
-        }
-        covered += shared;
+        covered += vs_borrow_kin(b, part, g->of, g->group.member[m].path) != NULL;
     }
     return covered == g->group.n;
 }
