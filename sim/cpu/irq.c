@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A vCPU and its interrupt controller: registers, an APIC's as MSRs or as a page; RFLAGS.IF
- * (PSTATE.I), which masks what it delivers; and its timer while the guest runs.
+ * (PSTATE.I), which masks what it delivers; and what is due at an instruction boundary, which the
+ * guest takes.
  *
  * A hypervisor that cannot inject an interrupt, since the guest masks it, has itself told when that
  * ends: by interrupt-window exiting (SDM 3C 26.2), on AMD's processors by the intercept of a
@@ -136,6 +137,16 @@ uint64_t vcpu_irq_send(struct vs_vcpu *v, unsigned to, uint8_t number)
     return e.value;
 }
 
+bool vcpu_timer_write(struct vs_vcpu *v)
+{
+    const struct registers *r = registers_of(v);
+    struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
+                        .number = r->timer,
+                        .value = v->timer_armed ? v->timer_ps / v->clock.period_ps : 0,
+                        .length = r->length};
+    return v->p->virtualized && vcpu_trap(v, &e, NULL);
+}
+
 /* ---- masked interrupts ---- */
 
 /* Only its hypervisor can give the guest what is pending, and only through an entry. */
@@ -214,103 +225,130 @@ bool vcpu_window(struct vs_vcpu *v, uint8_t vector)
     return true;
 }
 
-/* ---- the timer ---- */
+/* ---- what is due at an instruction boundary ---- */
 
-/* KVM's vmx_set_hv_timer; a vCPU that sleeps has the host's own timer instead. */
-static bool preempts(const struct vs_vcpu *v)
+/* A physical interrupt while the guest runs: the host takes it, and the entry carries `inject`. */
+static void external_interrupt(struct vs_vcpu *v, uint8_t vector, uint8_t inject)
 {
-    return v->p->virtualized && v->p->preempts;
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
+    struct vs_handling how = {.inject = inject};
+    vcpu_trap(v, &e, &how);
 }
 
-bool vcpu_timer_write(struct vs_vcpu *v)
+void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx)
 {
-    const struct registers *r = registers_of(v);
-    struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
-                        .number = r->timer,
-                        .value = v->timer_armed ? v->timer_ps / v->clock.period_ps : 0,
-                        .length = r->length};
-    return v->p->virtualized && vcpu_trap(v, &e, NULL);
-}
-
-/* Writes the timer's register: an exit, or the instruction's own time. */
-static void write_deadline(struct vs_vcpu *v)
-{
-    if (!vcpu_timer_write(v)) {
-        vs_ps took = {v->p->times.wrmsr * v->clock.period_ps};
-        vs_cpu_instructions(&v->cpu, 1);
-        vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_wrmsr), took);
-    }
-}
-
-void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps)
-{
-    v->timer_armed = ps != 0;
-    v->timer_ps = vs_cpu_now_ps(&v->cpu) + ps;
-    write_deadline(v);
-}
-
-void vcpu_timer_enter(struct vs_vcpu *v)
-{
-    if (!v->timer_armed || !preempts(v)) {
-        return;
-    }
-    uint64_t tick = v->clock.period_ps << v->p->timer_shift, now = vs_now(&v->txn).v,
-             ticks = v->timer_ps > now ? (v->timer_ps - now) / tick : 0;
-    vs_hv_preemption_timer(&v->hv, &v->txn, ticks);
-    v->expires_ps = vs_now(&v->txn).v + ticks * tick;
-    v->expires_ps = v->expires_ps < v->timer_ps ? v->expires_ps : v->timer_ps;
-    v->expires_for_ps = v->timer_ps;
-}
-
-uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v)
-{
-    bool loaded = preempts(v) && v->expires_for_ps == v->timer_ps,
-         held = v->irq.held && v->irq.held(v->irq.ctx, vcpu_numbers(v)->timer);
-    return !v->timer_armed || held ? VS_NEVER : loaded ? v->expires_ps : v->timer_ps;
-}
-
-void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps)
-{
-    vs_ps at = {v->timer_ps};
-    if (v->timer_armed && v->timer_ps <= now_ps) {
-        v->timer_armed = false;
-        v->fresh = v->irq.raise(v->irq.ctx, vcpu_numbers(v)->timer, at) || v->fresh;
-    }
-}
-
-void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
-{
-    struct vs_platform *p = v->p;
-    const uint8_t timer = vcpu_numbers(v)->timer;
-    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = timer}; /* the host's own */
-    vs_ps at = {now_ps};
-    if (vcpu_timer_due_ps(v) > now_ps) {
-        return;
-    }
-    v->timer_armed = false;
-    if (!p->virtualized) {
-        (void)v->irq.raise(v->irq.ctx, timer, at);
-        return;
-    }
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->kick};
+    struct vs_handling how = {.work = work, .ctx = ctx};
     vs_cpu_interrupt(&v->cpu);
-    uint8_t first;
-    bool blocked = v->masked || v->shadowed, raised = v->irq.raise(v->irq.ctx, timer, at),
-         alone = v->irq.pending(v->irq.ctx, &first) && first == timer && !v->entry_vector &&
-                 !v->in_interrupt;
-    e.kind = preempts(v) ? VS_TRAP_TIMER : e.kind;
-    struct vs_handling how = {.inject = !vcpu_listed(v) && (alone || p->vid) ? timer : 0};
     if (!vcpu_trap(v, &e, &how)) {
         vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }
-    if (p->posted || vcpu_listed(v) || (!alone && !p->vid)) {
-        return; /* pending, as any other */
+}
+
+/* The guest takes the interrupt, and its handler runs. */
+static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
+{
+    enum vs_irq_how how = v->p->virtualized && v->p->vid ? VS_IRQ_EVALUATED
+                          : injected                     ? VS_IRQ_INJECTED
+                                                         : VS_IRQ_ACCEPTED;
+    vs_txn_settle(&v->txn);
+    vcpu_arrivals_delivered(v, vector);
+    vs_open(&v->txn, VS_OP_IRQ);
+    v->irq.deliver(v->irq.ctx, &v->txn, vector, how);
+    v->in_interrupt = true;
+    v->p->guest.interrupt(v, vector);
+    v->in_interrupt = false;
+    vs_close(&v->txn);
+}
+
+/* Without posting the hypervisor injects: the interrupt's arrival is an exit, and the entry carries
+ * it. One that ended a halt was carried by the entry after it. */
+static void inject(struct vs_vcpu *v, uint8_t vector)
+{
+    if (v->entry_vector == vector) {
+        v->entry_vector = 0;
+    } else if (!vcpu_window(v, vector)) {
+        external_interrupt(v, vector, vector);
     }
-    if (blocked) {
-        v->window = v->window || !p->vid;
-        v->listed = v->listed || !v->window;
-        v->fresh = v->fresh && !raised;
-    } else {
-        v->entry_vector = timer; /* by the entry that has been */
+    if (!v->failed) {
+        deliver(v, vector, true);
     }
+}
+
+/* Arm: what arrives stops the guest, masked or not, and its hypervisor puts it into a list
+ * register, from which the guest takes it when it can; where there is none left, a maintenance
+ * interrupt says when there is. */
+static void listed(struct vs_vcpu *v)
+{
+    const struct vs_irq_numbers *n = vcpu_numbers(v);
+    uint8_t number;
+    while (!v->failed) {
+        bool refill = v->irq.maintenance(v->irq.ctx);
+        if (v->fresh || refill) {
+            vs_cpu_interrupt(&v->cpu);
+            external_interrupt(v, refill ? n->maintenance : n->kick, 0);
+        } else if (!v->masked && v->irq.pending(v->irq.ctx, &number)) {
+            vs_cpu_interrupt(&v->cpu);
+            deliver(v, number, false);
+        } else {
+            return;
+        }
+    }
+}
+
+void vcpu_interrupts(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    uint64_t now = vs_cpu_now_ps(&v->cpu);
+    vcpu_timer_fire(v, now);
+    vcpu_arrivals_take(v, now);
+    if (v->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
+        uint64_t every = 1000000000000u / p->times.tick_hz;
+        v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
+        vs_cpu_interrupt(&v->cpu);
+        external_interrupt(v, vcpu_numbers(v)->tick, 0);
+    }
+    if (v->host_ps <= now) {
+        p->host.due(v, now);
+    }
+    if (v->kick_ps <= now && !v->failed) {
+        vs_cpu_interrupt(&v->cpu);
+        vcpu_kick_arrives(v);
+    }
+    if (v->failed || v->in_interrupt) {
+        return;
+    }
+    if (v->notified) {
+        struct vs_mem_port mem = vs_memory_walker_port(&v->core);
+        v->notified = false;
+        vs_txn_settle(&v->txn);
+        v->irq.sync(v->irq.ctx, &v->txn, &mem);
+    }
+    if (vcpu_listed(v)) {
+        listed(v);
+        return;
+    }
+    for (uint8_t vector; !v->failed && v->irq.pending(v->irq.ctx, &vector);) {
+        if (vcpu_blocked(v, vector)) {
+            return;
+        }
+        vs_cpu_interrupt(&v->cpu);
+        if (p->virtualized && !p->posted) {
+            inject(v, vector);
+        } else {
+            deliver(v, vector, false);
+        }
+    }
+}
+
+void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
+{
+    struct vs_platform *p = v->p;
+    uint64_t command = vcpu_irq_send(v, to, number);
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        if (p->vcpu[i].vm == v->vm && v->irq.reaches(command, i)) {
+            vcpu_raise(&p->vcpu[i], number, vs_now(&v->txn).v);
+        }
+    }
+    v->yield = true;
 }

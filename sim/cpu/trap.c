@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of an exit: the architecture decides, the core changes worlds, the handler runs, the
- * guest is entered again; and interrupts: what is due at an instruction boundary, halting and
- * waking.
+ * guest is entered again; halting and waking.
  */
 #include "vcpu.h"
 
@@ -148,134 +147,6 @@ void vcpu_release(struct vs_vcpu *v)
     if (entry(v)) {
         vs_close(&v->txn);
     }
-}
-
-/* ---- interrupts ---- */
-
-/* A physical interrupt while the guest runs: the host takes it, and the entry carries `inject`. */
-static void external_interrupt(struct vs_vcpu *v, uint8_t vector, uint8_t inject)
-{
-    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
-    struct vs_handling how = {.inject = inject};
-    vcpu_trap(v, &e, &how);
-}
-
-void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx)
-{
-    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->kick};
-    struct vs_handling how = {.work = work, .ctx = ctx};
-    vs_cpu_interrupt(&v->cpu);
-    if (!vcpu_trap(v, &e, &how)) {
-        vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
-    }
-}
-
-/* The guest takes the interrupt, and its handler runs. */
-static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
-{
-    enum vs_irq_how how = v->p->virtualized && v->p->vid ? VS_IRQ_EVALUATED
-                          : injected                     ? VS_IRQ_INJECTED
-                                                         : VS_IRQ_ACCEPTED;
-    vs_txn_settle(&v->txn);
-    vcpu_arrivals_delivered(v, vector);
-    vs_open(&v->txn, VS_OP_IRQ);
-    v->irq.deliver(v->irq.ctx, &v->txn, vector, how);
-    v->in_interrupt = true;
-    v->p->guest.interrupt(v, vector);
-    v->in_interrupt = false;
-    vs_close(&v->txn);
-}
-
-/* Without posting the hypervisor injects: the interrupt's arrival is an exit, and the entry carries
- * it. One that ended a halt was carried by the entry after it. */
-static void inject(struct vs_vcpu *v, uint8_t vector)
-{
-    if (v->entry_vector == vector) {
-        v->entry_vector = 0;
-    } else if (!vcpu_window(v, vector)) {
-        external_interrupt(v, vector, vector);
-    }
-    if (!v->failed) {
-        deliver(v, vector, true);
-    }
-}
-
-/* Arm: what arrives stops the guest, masked or not, and its hypervisor puts it into a list
- * register, from which the guest takes it when it can; where there is none left, a maintenance
- * interrupt says when there is. */
-static void listed(struct vs_vcpu *v)
-{
-    const struct vs_irq_numbers *n = vcpu_numbers(v);
-    uint8_t number;
-    while (!v->failed) {
-        bool refill = v->irq.maintenance(v->irq.ctx);
-        if (v->fresh || refill) {
-            vs_cpu_interrupt(&v->cpu);
-            external_interrupt(v, refill ? n->maintenance : n->kick, 0);
-        } else if (!v->masked && v->irq.pending(v->irq.ctx, &number)) {
-            vs_cpu_interrupt(&v->cpu);
-            deliver(v, number, false);
-        } else {
-            return;
-        }
-    }
-}
-
-void vcpu_interrupts(struct vs_vcpu *v)
-{
-    struct vs_platform *p = v->p;
-    uint64_t now = vs_cpu_now_ps(&v->cpu);
-    vcpu_timer_fire(v, now);
-    vcpu_arrivals_take(v, now);
-    if (v->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
-        uint64_t every = 1000000000000u / p->times.tick_hz;
-        v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
-        vs_cpu_interrupt(&v->cpu);
-        external_interrupt(v, vcpu_numbers(v)->tick, 0);
-    }
-    if (v->host_ps <= now) {
-        p->host.due(v, now);
-    }
-    if (v->kick_ps <= now && !v->failed) {
-        vs_cpu_interrupt(&v->cpu);
-        vcpu_kick_arrives(v);
-    }
-    if (v->failed || v->in_interrupt) {
-        return;
-    }
-    if (v->notified) {
-        struct vs_mem_port mem = vs_memory_walker_port(&v->core);
-        v->notified = false;
-        vs_txn_settle(&v->txn);
-        v->irq.sync(v->irq.ctx, &v->txn, &mem);
-    }
-    if (vcpu_listed(v)) {
-        listed(v);
-        return;
-    }
-    for (uint8_t vector; !v->failed && v->irq.pending(v->irq.ctx, &vector);) {
-        if (vcpu_blocked(v, vector)) {
-            return;
-        }
-        vs_cpu_interrupt(&v->cpu);
-        if (p->virtualized && !p->posted) {
-            inject(v, vector);
-        } else {
-            deliver(v, vector, false);
-        }
-    }
-}
-
-void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
-{
-    struct vs_platform *p = v->p;
-    uint64_t command = vcpu_irq_send(v, to, number);
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
-        if (p->vcpu[i].vm == v->vm && v->irq.reaches(command, i)) {
-            vcpu_raise(&p->vcpu[i], number, vs_now(&v->txn).v);
-        }
-    }
-    v->yield = true;
 }
 
 /* ---- halting ---- */

@@ -370,15 +370,9 @@ bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct 
                     bool *hold);
 /* That exit ends: the guest is entered. */
 void vcpu_release(struct vs_vcpu *v);
-/* An interrupt of the host's own stops the guest for this work. */
-void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
-/* Interrupts that are due: exits, injections, posted ones. */
-void vcpu_interrupts(struct vs_vcpu *v);
 
 /* trap.c */
 void vcpu_mmio(struct vs_vcpu *v, uint64_t address);
-/* An inter-processor interrupt of the guest, with the exits that its sending may have. */
-void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
 /* When a vCPU that has halted has something to do. */
 uint64_t vcpu_wake_ps(const struct vs_vcpu *v);
 void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
@@ -425,10 +419,17 @@ bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector);
 bool vcpu_window(struct vs_vcpu *v, uint8_t vector);
 /* The instruction after STI has executed. */
 void vcpu_unshadow(struct vs_vcpu *v);
-/* The vCPU's timer is armed for `ps` from now; 0: disarmed. */
-void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps);
-/* Its register is written, as v->timer_* say: whether that exited. */
+/* The timer's register is written, as v->timer_* say: whether that exited. */
 bool vcpu_timer_write(struct vs_vcpu *v);
+/* Interrupts that are due: exits, injections, posted ones. */
+void vcpu_interrupts(struct vs_vcpu *v);
+/* An interrupt of the host's own stops the guest for this work. */
+void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
+/* An inter-processor interrupt of the guest, with the exits that its sending may have. */
+void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
+
+/* timer.c: the vCPU's timer is armed for `ps` from now; 0: disarmed. */
+void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps);
 /* When it stops the guest; VS_NEVER. */
 uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v);
 /* It is due while the guest runs: the guest is stopped, and the interrupt is pending. */
