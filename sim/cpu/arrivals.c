@@ -17,7 +17,7 @@ static vs_ps ps(uint64_t v)
 /* What the receiver had done of its own future when the message should have reached it. */
 static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 {
-    uint64_t from = at_ps > v->safe_ps ? at_ps : v->safe_ps, clock = vs_cpu_now_ps(&v->cpu);
+    uint64_t from = at_ps > v->safe_ps ? at_ps : v->safe_ps, clock = vs_cpu_now_ps(&v->hw->cpu);
     return !v->sleeping && clock > from ? clock - from : 0;
 }
 
@@ -37,7 +37,7 @@ static void queue(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps, bool in_d
         v->arrival[i] = v->arrival[i - 1];
     }
     v->arrival[i] = (struct vs_arrival){sent_ps, at_ps, run_ahead(v, at_ps), vector, in_descriptor};
-    vs_kernel_wake(v->p->kernel, v->agent, at_ps);
+    vs_kernel_wake(v->p->kernel, v->hw->agent, at_ps);
 }
 
 void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)

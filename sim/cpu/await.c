@@ -17,7 +17,7 @@ void vcpu_await_answer(struct vs_vcpu *by, unsigned from, uint64_t now)
     struct vs_vcpu *v = &by->p->vcpu[from];
     v->acked_ps = now > v->acked_ps ? now : v->acked_ps;
     if (!--v->awaited) {
-        vs_kernel_wake(v->p->kernel, v->agent, v->acked_ps);
+        vs_kernel_wake(v->p->kernel, v->hw->agent, v->acked_ps);
     }
 }
 
@@ -36,7 +36,7 @@ uint64_t vcpu_await_wake_ps(const struct vs_vcpu *v)
     at = v->kick_ps < at ? v->kick_ps : at;
     if (!v->awaits_in_exit) { /* it spins with interrupts enabled */
         at = next < at ? next : at;
-        at = v->tick_ps < at ? v->tick_ps : at;
+        at = v->hw->tick_ps < at ? v->hw->tick_ps : at;
         at = v->host_ps < at ? v->host_ps : at;
         at = vcpu_timer_due_ps(v) < at ? vcpu_timer_due_ps(v) : at;
         at = vcpu_due(v) ? 0 : at;
@@ -75,7 +75,7 @@ void vcpu_kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to)
     uint64_t at = vs_now(t).v + to->irq.message_ps;
     to->kick_ps = at < to->kick_ps ? at : to->kick_ps;
     to->kicker[to->n_kickers++] = v->index;
-    vs_kernel_wake(v->p->kernel, to->agent, at);
+    vs_kernel_wake(v->p->kernel, to->hw->agent, at);
 }
 
 /* KVM's ack_kick: the initiator waits for this, not for the flush, which comes before the entry. */

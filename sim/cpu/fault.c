@@ -74,7 +74,7 @@ static enum vs_fault_end log_full(struct vs_vcpu *v, const struct vs_translation
 /* On bare metal: a read across the root complex that nobody modelled answers. */
 static enum vs_fault_end device(struct vs_vcpu *v)
 {
-    vs_ps took = {v->p->times.mmio * v->clock.period_ps};
+    vs_ps took = {v->p->times.mmio * v->hw->clock.period_ps};
     vs_txn_settle(&v->txn);
     vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_mmio), took);
     return VS__FAULT_DONE;
@@ -144,7 +144,7 @@ static bool stuck(struct vs_vcpu *v, const struct vs_translation *f)
 
 bool vcpu_fault(struct vs_vcpu *v)
 {
-    struct vs_translation f = v->cpu.fault;
+    struct vs_translation f = v->hw->cpu.fault;
     if (v->failed) {
         return false; /* before the walk, which found nothing then */
     }
@@ -156,11 +156,11 @@ bool vcpu_fault(struct vs_vcpu *v)
         return false;
     }
     struct vs_fault_seen seen = v->faulted; /* the handler has faults of its own */
-    struct vs_cpu_halfway halfway = v->cpu.halfway;
+    struct vs_cpu_halfway halfway = v->hw->cpu.halfway;
     enum vs_fault_end out = handle(v, &f);
     v->faulted = seen;
-    v->cpu.halfway = halfway;
-    v->cpu.halfway.until = out == VS__FAULT_AGAIN ? halfway.until : 0;
+    v->hw->cpu.halfway = halfway;
+    v->hw->cpu.halfway.until = out == VS__FAULT_AGAIN ? halfway.until : 0;
     v->emulated = out == VS__FAULT_DONE;
     v->faulted.n = v->emulated ? 0 : v->faulted.n;
     return out != VS__FAULT_STOP && !v->failed;

@@ -19,7 +19,7 @@ static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const
     v->failed = true;
     v->p->status = status;
     int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index,
-                      (double)vs_cpu_now_ps(&v->cpu) * 1e-6);
+                      (double)vs_cpu_now_ps(&v->hw->cpu) * 1e-6);
     if (v->p->phys->exhausted) { /* whatever went wrong: a write was lost before */
         v->p->status = VS_E_RUN;
         snprintf(v->p->error + at, sizeof v->p->error - (size_t)at, "%s", VS__NO_PROCESS_MEMORY);
@@ -52,7 +52,7 @@ static void stop_progressing(struct vs_vcpu *v)
         vcpu_fail(v, VS__NO_PROCESS_MEMORY);
     }
     if (p->options.progress && (++p->ticks & 63u) == 0 &&
-        p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->cpu), p->accesses)) {
+        p->options.progress(p->options.progress_ctx, vs_cpu_now_ps(&v->hw->cpu), p->accesses)) {
         vcpu_fail(v, "stopped");
     }
 }
@@ -60,7 +60,7 @@ static void stop_progressing(struct vs_vcpu *v)
 /* The clock goes on to 2^64 ps, the database's integers to half of that. */
 static void keep_in_range(struct vs_vcpu *v, uint64_t now_ps)
 {
-    if (now_ps > VS_RUN_PS_MAX || vs_cpu_now_ps(&v->cpu) > VS_RUN_PS_MAX) {
+    if (now_ps > VS_RUN_PS_MAX || vs_cpu_now_ps(&v->hw->cpu) > VS_RUN_PS_MAX) {
         vcpu_fail(v, "a run has at most 100 days of simulated time");
     }
 }
@@ -69,7 +69,7 @@ static void keep_in_range(struct vs_vcpu *v, uint64_t now_ps)
 static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
 {
     uint64_t next = vcpu_arrivals_next(v);
-    next = v->tick_ps < next ? v->tick_ps : next;
+    next = v->hw->tick_ps < next ? v->hw->tick_ps : next;
     next = v->host_ps < next ? v->host_ps : next;
     next = v->kick_ps < next ? v->kick_ps : next;
     uint64_t timer = vcpu_timer_due_ps(v);
@@ -85,14 +85,14 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
     if (v->ended) {
         return VS_NEVER; /* woken by what was on its way to a program that is over */
     }
-    vcpu_arrivals_take(v, vs_cpu_now_ps(&v->cpu));
+    vcpu_arrivals_take(v, vs_cpu_now_ps(&v->hw->cpu));
     v->safe_ps = quantum ? horizon_ps : VS_NEVER;
     until = horizon_ps < VS_NEVER - quantum ? horizon_ps + quantum : horizon_ps;
     if (until > now_ps + VS__SLICE_PS) {
         until = now_ps + VS__SLICE_PS; /* come up for air: progress, epochs */
     }
     if (!v->index) {
-        p->program.passed(p, vs_cpu_now_ps(&v->cpu));
+        p->program.passed(p, vs_cpu_now_ps(&v->hw->cpu));
         if (p->options.epoch_ps && p->epoch_end_ps < until) {
             until = p->epoch_end_ps > now_ps ? p->epoch_end_ps : now_ps;
         }
@@ -116,9 +116,9 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
             vcpu_awake(v, now_ps);
             continue;
         }
-        if (vs_cpu_now_ps(&v->cpu) > until || v->yield) {
+        if (vs_cpu_now_ps(&v->hw->cpu) > until || v->yield) {
             v->yield = false;
-            uint64_t at = vs_cpu_now_ps(&v->cpu);
+            uint64_t at = vs_cpu_now_ps(&v->hw->cpu);
             return at > now_ps ? at : now_ps;
         }
         vcpu_interrupts(v);
@@ -126,10 +126,10 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
             break;
         }
         if (v->borrowed && v->kick_ps == VS_NEVER) {
-            return vs_cpu_now_ps(&v->cpu);
+            return vs_cpu_now_ps(&v->hw->cpu);
         }
         bool shadowed = v->shadowed; /* one instruction, then what it holds back */
-        v->horizon = shadowed ? vs_cpu_now_ps(&v->cpu) : own_events(v, until);
+        v->horizon = shadowed ? vs_cpu_now_ps(&v->hw->cpu) : own_events(v, until);
         p->program.run(v);
         if (shadowed && v->shadowed) {
             vcpu_unshadow(v);
@@ -141,7 +141,8 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
 
 uint64_t vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 {
-    struct vs_vcpu *v = ctx;
+    const struct vs_hwthread *hw = ctx;
+    struct vs_vcpu *v = hw->on;
     vcpu_space_take(v);
     uint64_t next = step(v, now_ps, horizon_ps);
     vcpu_space_put(v);

@@ -5,7 +5,7 @@
 
 void vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles)
 {
-    vs_ps cost = {cycles * v->clock.period_ps};
+    vs_ps cost = {cycles * v->hw->clock.period_ps};
     vs_txn_settle(t);
     vs_charge(t, (uint16_t)(v->p->vcpu_account + account), cost);
 }
@@ -13,7 +13,7 @@ void vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, ui
 /* The instruction's own time, where it did not exit. */
 void vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles)
 {
-    vs_cpu_instructions(&v->cpu, 1);
+    vs_cpu_instructions(&v->hw->cpu, 1);
     vcpu_charge(v, &v->txn, account, cycles);
 }
 
@@ -24,7 +24,7 @@ static uint64_t elsewhere(const struct vs_vcpu *v, enum vs_tlbi form,
     uint64_t n = 0;
     for (unsigned i = 0; i < v->p->n_vcpus; i++) {
         struct vs_vcpu *o = &v->p->vcpu[i];
-        n += o == v ? 0 : vs_ept_tlbi_in(&o->ept, NULL, form, c, at);
+        n += o == v ? 0 : vs_ept_tlbi_in(&o->hw->ept, NULL, form, c, at);
     }
     return n;
 }
@@ -36,11 +36,11 @@ void vcpu_execute_tlbi(void *ctx, struct vs_txn *t)
     struct vs_ept_context c = v->guest_context;
     c.pcid = i->asid;
     v->count[VS_CNT_vcpu_tlbis]++;
-    vs_cpu_instructions(&v->cpu, 1);
+    vs_cpu_instructions(&v->hw->cpu, 1);
     vs_txn_settle(t);
     vs_open(t, VS_OP_INVALIDATE);
     vcpu_charge(v, t, VS_ACC_vcpu_tlbi, v->p->times.tlbi);
-    (void)vs_ept_tlbi_in(&v->ept, NULL, i->form, &c, i->at);
+    (void)vs_ept_tlbi_in(&v->hw->ept, NULL, i->form, &c, i->at);
     if (i->shareable) {
         v->count[VS_CNT_vcpu_broadcast_dropped] += elsewhere(v, i->form, &c, i->at);
     }

@@ -142,7 +142,7 @@ bool vcpu_timer_write(struct vs_vcpu *v)
     const struct registers *r = registers_of(v);
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
                         .number = r->timer,
-                        .value = v->timer_armed ? v->timer_ps / v->clock.period_ps : 0,
+                        .value = v->timer_armed ? v->timer_ps / v->hw->clock.period_ps : 0,
                         .length = r->length};
     return v->p->virtualized && vcpu_trap(v, &e, NULL);
 }
@@ -163,7 +163,7 @@ static bool pending(const struct vs_vcpu *v)
 
 void vcpu_mask(struct vs_vcpu *v, bool on)
 {
-    vs_cpu_instructions(&v->cpu, 1);
+    vs_cpu_instructions(&v->hw->cpu, 1);
     v->shadowed = v->masked && !on && !vcpu_arm(v);       /* PSTATE.I takes effect at once */
     v->fresh = v->fresh && (v->masked || vcpu_listed(v)); /* what is pending came before */
     v->masked = on;
@@ -200,7 +200,7 @@ bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
         return true;
     }
     v->fresh = false; /* it has arrived: the host takes it, and the entry cannot carry it */
-    vs_cpu_interrupt(&v->cpu);
+    vs_cpu_interrupt(&v->hw->cpu);
     vcpu_trap(v, &e, &how);
     v->window = !v->p->vid;
     v->listed = !v->window;
@@ -239,7 +239,7 @@ void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), voi
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->kick};
     struct vs_handling how = {.work = work, .ctx = ctx};
-    vs_cpu_interrupt(&v->cpu);
+    vs_cpu_interrupt(&v->hw->cpu);
     if (!vcpu_trap(v, &e, &how)) {
         vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }
@@ -285,10 +285,10 @@ static void listed(struct vs_vcpu *v)
     while (!v->failed) {
         bool refill = v->irq.maintenance(v->irq.ctx);
         if (v->fresh || refill) {
-            vs_cpu_interrupt(&v->cpu);
+            vs_cpu_interrupt(&v->hw->cpu);
             external_interrupt(v, refill ? n->maintenance : n->kick, 0);
         } else if (!v->masked && v->irq.pending(v->irq.ctx, &number)) {
-            vs_cpu_interrupt(&v->cpu);
+            vs_cpu_interrupt(&v->hw->cpu);
             deliver(v, number, false);
         } else {
             return;
@@ -299,27 +299,27 @@ static void listed(struct vs_vcpu *v)
 void vcpu_interrupts(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    uint64_t now = vs_cpu_now_ps(&v->cpu);
+    uint64_t now = vs_cpu_now_ps(&v->hw->cpu);
     vcpu_timer_fire(v, now);
     vcpu_arrivals_take(v, now);
-    if (v->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
+    if (v->hw->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
         uint64_t every = 1000000000000u / p->times.tick_hz;
-        v->tick_ps += ((now - v->tick_ps) / every + 1) * every;
-        vs_cpu_interrupt(&v->cpu);
+        v->hw->tick_ps += ((now - v->hw->tick_ps) / every + 1) * every;
+        vs_cpu_interrupt(&v->hw->cpu);
         external_interrupt(v, vcpu_numbers(v)->tick, 0);
     }
     if (v->host_ps <= now) {
         p->host.due(v, now);
     }
     if (v->kick_ps <= now && !v->failed) {
-        vs_cpu_interrupt(&v->cpu);
+        vs_cpu_interrupt(&v->hw->cpu);
         vcpu_kick_arrives(v);
     }
     if (v->failed || v->in_interrupt) {
         return;
     }
     if (v->notified) {
-        struct vs_mem_port mem = vs_memory_walker_port(&v->core);
+        struct vs_mem_port mem = vs_memory_walker_port(&v->hw->core);
         v->notified = false;
         vs_txn_settle(&v->txn);
         v->irq.sync(v->irq.ctx, &v->txn, &mem);
@@ -332,7 +332,7 @@ void vcpu_interrupts(struct vs_vcpu *v)
         if (vcpu_blocked(v, vector)) {
             return;
         }
-        vs_cpu_interrupt(&v->cpu);
+        vs_cpu_interrupt(&v->hw->cpu);
         if (p->virtualized && !p->posted) {
             inject(v, vector);
         } else {

@@ -34,7 +34,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     case 1:
         g->load.addr += 1ull << 40; /* no walk cache leads there */
         assert_true(vs_frames_alloc(g->p->frames, 12, &v->guest_context.cr3));
-        vs_ept_context(&v->ept, &v->guest_context);
+        vs_ept_context(&v->hw->ept, &v->guest_context);
         break;
     default:
         out->kind = VS_REQ_END;

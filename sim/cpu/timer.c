@@ -13,8 +13,8 @@ static bool preempts(const struct vs_vcpu *v)
 static void write_deadline(struct vs_vcpu *v)
 {
     if (!vcpu_timer_write(v)) {
-        vs_ps took = {v->p->times.wrmsr * v->clock.period_ps};
-        vs_cpu_instructions(&v->cpu, 1);
+        vs_ps took = {v->p->times.wrmsr * v->hw->clock.period_ps};
+        vs_cpu_instructions(&v->hw->cpu, 1);
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_wrmsr), took);
     }
@@ -23,7 +23,7 @@ static void write_deadline(struct vs_vcpu *v)
 void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps)
 {
     v->timer_armed = ps != 0;
-    v->timer_ps = vs_cpu_now_ps(&v->cpu) + ps;
+    v->timer_ps = vs_cpu_now_ps(&v->hw->cpu) + ps;
     write_deadline(v);
 }
 
@@ -32,7 +32,7 @@ void vcpu_timer_enter(struct vs_vcpu *v)
     if (!v->timer_armed || !preempts(v)) {
         return;
     }
-    uint64_t tick = v->clock.period_ps << v->p->timer_shift, now = vs_now(&v->txn).v,
+    uint64_t tick = v->hw->clock.period_ps << v->p->timer_shift, now = vs_now(&v->txn).v,
              ticks = v->timer_ps > now ? (v->timer_ps - now) / tick : 0;
     vs_hv_preemption_timer(&v->hv, &v->txn, ticks);
     v->expires_ps = vs_now(&v->txn).v + ticks * tick;
@@ -70,7 +70,7 @@ void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
         (void)v->irq.raise(v->irq.ctx, timer, at);
         return;
     }
-    vs_cpu_interrupt(&v->cpu);
+    vs_cpu_interrupt(&v->hw->cpu);
     uint8_t first;
     bool blocked = v->masked || v->shadowed, raised = v->irq.raise(v->irq.ctx, timer, at),
          alone = v->irq.pending(v->irq.ctx, &first) && first == timer && !v->entry_vector &&

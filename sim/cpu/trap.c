@@ -26,10 +26,10 @@ void vcpu_world(struct vs_vcpu *v, bool host)
 {
     vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, host ? v->host : v->guest);
-    vs_cpu_world(&v->cpu, host);
-    vs_memory_core_world(&v->core, host);
-    vs_ept_world(&v->ept, host);
-    vs_ept_context(&v->ept, host ? &v->host_context : &v->guest_context);
+    vs_cpu_world(&v->hw->cpu, host);
+    vs_memory_core_world(&v->hw->core, host);
+    vs_ept_world(&v->hw->ept, host);
+    vs_ept_context(&v->hw->ept, host ? &v->hw->host_context : &v->guest_context);
 }
 
 /* The processor says why it can neither leave nor enter. */
@@ -67,7 +67,8 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     static const struct vs_handling nothing;
     vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, v->host);
-    vs_memory_core_world(&v->core, true); /* what the switch stores is the host's, as its time is */
+    vs_memory_core_world(&v->hw->core,
+                         true); /* what the switch stores is the host's, as its time is */
     vs_open(&v->txn, exit->op);
     if (!v->world.leave(v->world.ctx, &v->txn, exit)) {
         cannot(v);
@@ -238,7 +239,7 @@ void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
     if (!in_exit) {
         wait_until(v, VS_ACC_vcpu_idle, now_ps);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
-                  ps(p->times.halt * v->clock.period_ps));
+                  ps(p->times.halt * v->hw->clock.period_ps));
         return;
     }
     bool timer = v->timer_armed && v->timer_ps <= now_ps, blocked = halted(v, now_ps);
@@ -280,13 +281,13 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address)
         uint64_t path[VS_RADIX_LEVELS + 1u];
         vs_gva at = {address};
         if (p->recorded && vs_space_path(&v->space, at.v, path) == 1) {
-            v->ept.memory_end = UINT64_MAX; /* the access itself is what follows */
-            (void)vs_cpu_translate(&v->cpu, at, VS_REF_READ);
-            v->ept.memory_end = vs_phys_size(p->phys);
+            v->hw->ept.memory_end = UINT64_MAX; /* the access itself is what follows */
+            (void)vs_cpu_translate(&v->hw->cpu, at, VS_REF_READ);
+            v->hw->ept.memory_end = vs_phys_size(p->phys);
         }
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_mmio),
-                  ps(p->times.mmio * v->clock.period_ps));
+                  ps(p->times.mmio * v->hw->clock.period_ps));
         return;
     }
     if (p->shadow) {

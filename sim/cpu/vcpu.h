@@ -119,13 +119,11 @@ struct vs_flush_call {
 };
 #define VS__CALL_FLUSH 3u /* HvCallFlushVirtualAddressList: vs_trap.number of that hypercall */
 
-/* One vCPU, its fields by their owner. A flag's comment says who sets it and, behind the semicolon,
- * who clears it. */
-struct vs_vcpu {
-    /* ---- the processor it has to itself ---- */
+/* A processor: the core with its TLBs and caches, its host's address space and timer. */
+struct vs_hwthread {
     struct vs_platform *p;
+    unsigned number;
     unsigned agent; /* of the kernel, sim/kernel */
-    uint16_t line;  /* of its time in the ledger */
     struct vs_clock clock;
     struct vs_cpu cpu;
     struct vs_memory_core core;
@@ -133,9 +131,18 @@ struct vs_vcpu {
     struct vs_ept_context host_context;
     struct vs_space host_space; /* the host's own */
     uint64_t tick_ps;           /* when the host's own timer comes next */
+    struct vs_vcpu *on;         /* what it runs */
+};
+
+/* One vCPU, its fields by their owner. A flag's comment says who sets it and, behind the semicolon,
+ * who clears it. */
+struct vs_vcpu {
+    struct vs_platform *p;
+    struct vs_hwthread *hw; /* the processor that it runs on */
 
     /* ---- the thread: what it waits for, and how far it may run ---- */
     struct vs_txn txn;
+    uint16_t line;             /* of its time in the ledger */
     uint64_t horizon, safe_ps; /* to here now; where the last step would have ended at quantum 0 */
     bool busy;     /* the request has more pieces: sim/request at its first piece; at its last */
     bool yield;    /* others go first: whoever has told them something; the next step */
@@ -285,6 +292,8 @@ struct vs_platform {
      * one's own core reach all */
     bool vpid, vid, posted, apic_registers, preempts, invpcid, flushes_at_once, force_broadcast;
     unsigned timer_shift;
+    struct vs_hwthread *hwthread;
+    unsigned n_hwthreads;
     struct vs_vcpu *vcpu;
     unsigned n_vcpus;
     struct vs_net *net;
@@ -358,8 +367,8 @@ static inline unsigned vcpu_large_shift(const struct vs_vcpu *v)
 }
 
 /* hwthread.c */
-/* Agent step, see kernel.h. */
-uint64_t vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
+/* Agent step of a processor, see kernel.h. */
+uint64_t vcpu_step(void *hwthread, uint64_t now_ps, uint64_t horizon_ps);
 
 /* trap.c: the guest did something at the present instruction, or something happened to it. True
  * when it was left for that (and entered again). `how` says what the handler does besides its

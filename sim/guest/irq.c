@@ -14,7 +14,7 @@ void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
     v->os_count[VS_CNT_os_interrupts]++;
     v->handled++;
     vs_txn_settle(&v->txn);
-    vs_ps exception = {v->p->times.exception * v->clock.period_ps};
+    vs_ps exception = {v->p->times.exception * v->hw->clock.period_ps};
     vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_exception), exception);
     guest_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
     vcpu_irq_end(v, vector);

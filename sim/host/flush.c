@@ -36,7 +36,7 @@ void host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at
     enum vs_flush what = page ? VS_FLUSH_VPID_ADDRESS : VS_FLUSH_VPID;
     uint16_t vpid = v->guest_context.vpid;
     if (!t || !vpid) { /* before time; or untagged: each transition drops what it drops */
-        (void)vs_ept_flush(&v->ept, NULL, what, vpid, 0, 0, at);
+        (void)vs_ept_flush(&v->hw->ept, NULL, what, vpid, 0, 0, at);
         return;
     }
     vs_txn_settle(t);
@@ -47,9 +47,9 @@ void host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at
         return;
     }
     if (v->p->svm && page) { /* KVM's svm_flush_tlb_gva */
-        vs_cpu_instructions(&v->cpu, 1);
+        vs_cpu_instructions(&v->hw->cpu, 1);
         vcpu_charge(v, t, VS_ACC_vcpu_invlpga, v->p->times.invlpga);
-        (void)vs_ept_invlpga(&v->ept, t, vpid, at);
+        (void)vs_ept_invlpga(&v->hw->ept, t, vpid, at);
         return;
     }
     flush_tag(v, t, page ? VS_WORLD_PAGE : VS_WORLD_TAG, at);
@@ -59,7 +59,7 @@ void host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
 {
     vs_gva none = {0};
     if (!t) {
-        (void)vs_ept_flush(&v->ept, NULL, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, none);
+        (void)vs_ept_flush(&v->hw->ept, NULL, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, none);
         return;
     }
     vs_txn_settle(t);
@@ -89,7 +89,7 @@ void host_flush_others(void *ctx, struct vs_txn *t)
         if (!(v->call.to >> i & 1u)) {
             continue;
         }
-        vs_cpu_instructions(&v->cpu, p->flush.shoot_host);
+        vs_cpu_instructions(&v->hw->cpu, p->flush.shoot_host);
         vs_txn_settle(t);
         bool running = vcpu_in_guest(o);
         vcpu_shot_put(o, v->call.shot, FIFO);

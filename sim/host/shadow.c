@@ -46,7 +46,7 @@ enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config
 {
     struct vs_platform *p = v->p;
     struct vs_host *h = host_memory_of(v);
-    struct vs_core_port core = vs_cpu_core_port(&v->cpu);
+    struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
     struct vs_shadow_port port = {v, host, flush};
     struct vs_shadow_layout at = {VS_HV_CODE + CODE, p->layout.host_direct};
     enum vs_status s = VS_OK;

@@ -28,7 +28,7 @@ static void check_apic(const struct vs_platform *p, struct vs_errors *errors)
 static void make_apic(struct vs_vcpu *v, const void *config, vs_hpa page)
 {
     struct vs_apic *a = v->irq_ctx;
-    vs_apic_init(a, config, v->p->ledger, v->clock, v->p->phys, page, POSTED_VECTOR);
+    vs_apic_init(a, config, v->p->ledger, v->hw->clock, v->p->phys, page, POSTED_VECTOR);
     if (v->p->virtualized) {
         vs_pi_notify(a, POSTED_VECTOR, v->index); /* the processor that runs it */
     }
@@ -66,10 +66,10 @@ static void make_gic(struct vs_vcpu *v, const void *config, vs_hpa page)
 {
     struct vs_gic *g = v->irq_ctx;
     struct vs_gic_wiring w = {.ledger = v->p->ledger,
-                              .clock = v->clock,
+                              .clock = v->hw->clock,
                               .virtual = v->p->virtualized,
                               .system_cycles = v->p->system_register,
-                              .mem = vs_memory_core_port(&v->core),
+                              .mem = vs_memory_core_port(&v->hw->core),
                               .copies = page};
     vs_gic_init(g, config, &w);
     vs_ledger_counters(v->p->ledger, v->line, &vs_gic_desc, g->count);

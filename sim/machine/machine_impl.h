@@ -11,6 +11,11 @@
 /* platform.c: translations of a vCPU's core, as its architecture drops them. */
 struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v);
 
+/* processor.c: that of a vCPU; all of them. */
+enum vs_status machine_processor_make(struct vs_vcpu *v, const struct vs_cpu_config *c,
+                                      struct vs_errors *errors);
+void machine_processors_free(struct vs_platform *p);
+
 /* epoch.c */
 void machine_epochs(struct vs_platform *p, uint64_t now_ps);
 void machine_epochs_restart(struct vs_platform *p);

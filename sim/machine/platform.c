@@ -153,7 +153,7 @@ static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t 
 
 struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v)
 {
-    return (struct vs_tlb_port){&v->ept, flush};
+    return (struct vs_tlb_port){&v->hw->ept, flush};
 }
 
 /* ---- one vCPU ---- */
@@ -163,9 +163,9 @@ static void register_counters(struct vs_vcpu *v)
     struct vs_ledger *l = v->p->ledger;
     const uint16_t actor[2] = {v->guest, v->host};
     for (int host = 0; host < (v->p->virtualized ? 2 : 1); host++) {
-        vs_ledger_counters(l, actor[host], &vs_cpu_desc, v->cpu.counts[host]);
-        vs_ledger_counters(l, actor[host], &vs_memory_desc, v->core.counts[host]);
-        vs_ledger_counters(l, actor[host], &vs_ept_desc, v->ept.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_cpu_desc, v->hw->cpu.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_memory_desc, v->hw->core.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_ept_desc, v->hw->ept.counts[host]);
     }
     vs_ledger_counters(l, v->line, &vs_vcpu_desc, v->count);
     vs_ledger_counters(l, v->line, &vs_os_desc, v->os_count);
@@ -178,35 +178,6 @@ static void register_counters(struct vs_vcpu *v)
     }
 }
 
-static enum vs_status make_core(struct vs_vcpu *v, const struct configs *c,
-                                struct vs_errors *errors)
-{
-    struct vs_platform *p = v->p;
-    v->clock = vs_clock_mhz(c->cpu.mhz);
-    enum vs_status s = vs_cpu_init(&v->cpu, &c->cpu, p->ledger);
-    s = s ? s : vs_memory_core_init(&v->core, &p->memory, &v->cpu.data, &v->cpu.fetch);
-    s = s || machine_watch_memory(v) ? s : VS_E_NOMEM;
-    if (!s) {
-        struct vs_mem_port walker = vs_memory_walker_port(&v->core);
-        s = vs_ept_init(&v->ept, &p->ept, p->ledger, v->clock, p->phys, &walker, &v->cpu.data,
-                        &v->cpu.fetch, p->options.seed + v->index * 64u);
-    }
-    s = s || machine_watch_ept(v) ? s : VS_E_NOMEM;
-    s = s || !c->cpu.window ? s : vs_ept_overlap(&v->ept);
-    if (s) {
-        vs_error(errors, "vCPU %u: %s", v->index, vs_status_text(s));
-        return s;
-    }
-    v->ept.memory_end = vs_phys_size(p->phys);
-    struct vs_mmu_port mmu = vs_ept_mmu_port(&v->ept);
-    vs_cpu_attach(&v->cpu, &mmu);
-    struct vs_fast_port fast = {vs_ept_fast_port(&v->ept), vs_memory_fast_port(&v->core)};
-    if (!p->options.sites && !p->options.watch) { /* then accesses come one by one */
-        (void)vs_cpu_attach_fast(&v->cpu, &fast); /* no result depends on it */
-    }
-    return VS_OK;
-}
-
 static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
                                    struct vs_errors *errors)
 {
@@ -216,9 +187,9 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     if (s) {
         return s;
     }
-    struct vs_core_port core = vs_cpu_core_port(&v->cpu);
+    struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
     struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
-    s = vs_hv_init(&v->hv, &c->hypervisor, p->programs, p->program_values, p->ledger, v->clock,
+    s = vs_hv_init(&v->hv, &c->hypervisor, p->programs, p->program_values, p->ledger, v->hw->clock,
                    v->index, &core, &v->state, &slat);
     v->hv.direct_at = p->layout.host_direct;
     s = s ? s : p->shadow ? host_shadow_make(v, &c->shadow, v->space.cr3, errors) : VS_OK;
@@ -258,11 +229,10 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     if (!v->irq_ctx) {
         return VS_E_NOMEM;
     }
-    v->tick_ps = p->virtualized && p->times.tick_hz ? 1000000000000u / p->times.tick_hz : VS_NEVER;
     v->safe_ps = v->host_ps = v->kick_ps = VS_NEVER;
     unsigned with = p->options.shares[index];
     v->mm = with ? p->vcpu[with - 1u].mm : &v->own_mm;
-    enum vs_status s = make_core(v, c, errors);
+    enum vs_status s = machine_processor_make(v, &c->cpu, errors);
     s = s ? s : guest_mm_make(v, errors);
     if (!s && p->virtualized) {
         s = make_virtual(v, c, errors);
@@ -281,23 +251,22 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     host_dirty_start(v);
     vs_ps zero = {0};
     vs_txn_begin(&v->txn, p->ledger, v->line, zero);
-    vs_cpu_begin(&v->cpu, &v->txn);
+    vs_cpu_begin(&v->hw->cpu, &v->txn);
     if (p->options.watch) {
-        vs_cpu_one_by_one(&v->cpu);
+        vs_cpu_one_by_one(&v->hw->cpu);
     }
-    if (p->options.sites && vs_cpu_keep_sites(&v->cpu)) {
+    if (p->options.sites && vs_cpu_keep_sites(&v->hw->cpu)) {
         return VS_E_NOMEM;
     }
     if (p->ept.prefetch) {
         snprintf(name, sizeof name, "vcpu%u/prefetch", index);
-        vs_ept_prefetcher(&v->ept, p->ledger, vs_ledger_actor(p->ledger, name), zero);
+        vs_ept_prefetcher(&v->hw->ept, p->ledger, vs_ledger_actor(p->ledger, name), zero);
     }
     vcpu_world(v, false);
-    struct vs_agent agent = {"vcpu", v, vcpu_step};
     char agent_name[16];
-    snprintf(agent_name, sizeof agent_name, "vcpu%u", index);
-    agent.name = agent_name;
-    return vs_kernel_add(p->kernel, &agent, &v->agent) ? VS_OK : VS_E_NOMEM;
+    snprintf(agent_name, sizeof agent_name, "cpu%u", v->hw->number);
+    struct vs_agent agent = {agent_name, v->hw, vcpu_step};
+    return vs_kernel_add(p->kernel, &agent, &v->hw->agent) ? VS_OK : VS_E_NOMEM;
 }
 
 /* The bottom of memory is the recording's: how much, in whole 2M, and whether enough is left. */
@@ -470,14 +439,15 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         s = s ? s : VS_E_RUN;
     }
     p->vcpu = calloc(n_vcpus, sizeof *p->vcpu);
+    p->hwthread = calloc(n_vcpus, sizeof *p->hwthread);
     for (unsigned i = 0; p->virtualized && i < n_vcpus; i++) {
         unsigned m = machine_of(p, i);
         p->n_vms = m < p->n_vms ? p->n_vms : m + 1u;
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
     p->machines = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->machines);
-    if (!s && (!p->ledger || !p->vcpu || !p->vm || !p->machines || !p->irqchip_config ||
-               !p->program_values)) {
+    if (!s && (!p->ledger || !p->vcpu || !p->hwthread || !p->vm || !p->machines ||
+               !p->irqchip_config || !p->program_values)) {
         s = VS_E_NOMEM;
     }
     if (!s) {
@@ -499,6 +469,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     for (unsigned i = 0; i < n_vcpus && !s; i++) {
         p->n_vcpus++;
+        p->n_hwthreads++;
         s = make_vcpu(p, i, &c, errors);
     }
     s = s ? s : machine_net_make(p, knobs, errors);
@@ -570,10 +541,8 @@ void vs_platform_destroy(struct vs_platform *p)
         vs_hv_free(&v->hv);
         free(v->world_ctx);
         free(v->irq_ctx);
-        vs_ept_free(&v->ept);
-        vs_cpu_free(&v->cpu);
-        vs_memory_core_free(&v->core);
     }
+    machine_processors_free(p);
     machine_watch_free(p);
     machine_net_free(p);
     vs_memory_free(&p->memory);

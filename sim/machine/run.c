@@ -39,7 +39,7 @@ static void close_lines(struct vs_platform *p)
         uint64_t now = vs_now(&v->txn).v;
         v->count[VS_CNT_vcpu_line] = now - start;
         vs_txn_end(&v->txn);
-        vs_ept_prefetcher_end(&v->ept);
+        vs_ept_prefetcher_end(&v->hw->ept);
         p->end_ps = now > p->end_ps ? now : p->end_ps;
     }
 }

@@ -114,16 +114,17 @@ bool machine_watch_memory(struct vs_vcpu *v)
         return true;
     }
     struct vs_settab *t =
-        v->p->watch ? vs_memory_watched(&v->core, v->p->options.watch->what->name, &shared) : NULL;
+        v->p->watch ? vs_memory_watched(&v->hw->core, v->p->options.watch->what->name, &shared)
+                    : NULL;
     return t && ((shared && v->index) ||
-                 watch(v, t, &vs_memory_desc, v->core.counts[0], v->core.counts[1]));
+                 watch(v, t, &vs_memory_desc, v->hw->core.counts[0], v->hw->core.counts[1]));
 }
 
 bool machine_watch_ept(struct vs_vcpu *v)
 {
     return !begin(v, "ept.") ||
-           (v->p->watch && watch(v, vs_ept_table(&v->ept, v->p->options.watch->what->name),
-                                 &vs_ept_desc, v->ept.counts[0], v->ept.counts[1]));
+           (v->p->watch && watch(v, vs_ept_table(&v->hw->ept, v->p->options.watch->what->name),
+                                 &vs_ept_desc, v->hw->ept.counts[0], v->hw->ept.counts[1]));
 }
 
 void machine_watch_cut(struct vs_platform *p)

@@ -32,9 +32,9 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
         return st;
     }
     struct vs_el2_wiring w = {.ledger = p->ledger,
-                              .clock = v->clock,
+                              .clock = v->hw->clock,
                               .phys = p->phys,
-                              .mem = vs_memory_core_port(&v->core),
+                              .mem = vs_memory_core_port(&v->hw->core),
                               .guest_actor = v->guest};
     vs_el2_init(e, p->kind_config, &w, (vs_hpa){page});
     vs_ledger_counters(p->ledger, v->host, &vs_el2_desc, e->count);

@@ -31,9 +31,9 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
     struct vs_platform *p = v->p;
     struct vs_svm *s = v->world_ctx;
     struct vs_svm_wiring w = {.ledger = p->ledger,
-                              .clock = v->clock,
+                              .clock = v->hw->clock,
                               .phys = p->phys,
-                              .mem = vs_memory_core_port(&v->core),
+                              .mem = vs_memory_core_port(&v->hw->core),
                               .tlb = vs__platform_tlb(v),
                               .guest_actor = v->guest};
     (void)errors;

@@ -104,9 +104,9 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
     struct vs_platform *p = v->p;
     struct vmx *m = v->world_ctx;
     struct vs_vmx_wiring w = {.ledger = p->ledger,
-                              .clock = v->clock,
+                              .clock = v->hw->clock,
                               .phys = p->phys,
-                              .mem = vs_memory_walker_port(&v->core),
+                              .mem = vs_memory_walker_port(&v->hw->core),
                               .tlb = vs__platform_tlb(v),
                               .guest_actor = v->guest,
                               .host_actor = v->host};
@@ -172,14 +172,14 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
         .vpid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
         .exceptions = p->shadow ? 1u << 14 : 0, /* #PF */
         .posted_vector = POSTED_VECTOR,
-        .host_cr3 = v->host_space.cr3,
+        .host_cr3 = v->hw->host_space.cr3,
         .host_rip = VS_HV_CODE,
         .host_rsp = VS_HV_DATA + 0x8000u,
         .guest_cr3 = v->guest_context.cr3,
         .guest_rip = 0x10000000000u,
         .guest_rsp = 0x10000001000u};
     intercept_msrs(p, s.msr_bitmap);
-    v->ept.pml = (struct vs_ept_pml){p->pml, s.pml.v, VS_EPT_PML_ENTRIES - 1u};
+    v->hw->ept.pml = (struct vs_ept_pml){p->pml, s.pml.v, VS_EPT_PML_ENTRIES - 1u};
     enum vs_vmx_result r = vs_vmx_setup_default(&m->x, &s);
     if (r == VS_VMX_OK) {
         r = vs_vmx_enter(&m->x, NULL, VS_VMX_LAUNCH);

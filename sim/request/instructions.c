@@ -16,9 +16,9 @@ void request_end(struct vs_vcpu *v)
 /* Offers the trap to the processor; what does not exit costs the instruction's own time. */
 static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account, uint64_t cycles)
 {
-    vs_ps cost = {cycles * v->clock.period_ps};
+    vs_ps cost = {cycles * v->hw->clock.period_ps};
     if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
-        vs_cpu_instructions(&v->cpu, 1);
+        vs_cpu_instructions(&v->hw->cpu, 1);
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + account), cost);
     }
@@ -34,7 +34,7 @@ void request_cpuid(struct vs_vcpu *v)
 /* PAUSE of a spinning program, which may leave the guest. */
 void request_pause(struct vs_vcpu *v)
 {
-    uint64_t cycle = vs_cpu_now_ps(&v->cpu) / v->clock.period_ps;
+    uint64_t cycle = vs_cpu_now_ps(&v->hw->cpu) / v->hw->clock.period_ps;
     privileged(v, (struct vs_trap){.kind = VS_TRAP_PAUSE, .value = cycle, .length = 2},
                VS_ACC_vcpu_pause, v->p->times.pause);
 }
@@ -44,7 +44,7 @@ void request_rdtsc(struct vs_vcpu *v)
 {
     privileged(v, (struct vs_trap){.kind = VS_TRAP_TIMESTAMP, .length = 2}, VS_ACC_vcpu_rdtsc,
                v->p->times.rdtsc);
-    v->reply.value = vs_cpu_now_ps(&v->cpu) / v->clock.period_ps;
+    v->reply.value = vs_cpu_now_ps(&v->hw->cpu) / v->hw->clock.period_ps;
     if (v->p->virtualized) {
         v->reply.value = v->world.clock(v->world.ctx, v->reply.value);
     }
@@ -245,7 +245,7 @@ void request_hlt(struct vs_vcpu *v)
 void request_wait(struct vs_vcpu *v)
 {
     if (!v->begun) {
-        v->timer_ps = vs_cpu_now_ps(&v->cpu) + v->request.ps;
+        v->timer_ps = vs_cpu_now_ps(&v->hw->cpu) + v->request.ps;
         v->timer_armed = true;
         if (v->p->virtualized) {
             (void)vcpu_timer_write(v);

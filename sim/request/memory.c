@@ -50,8 +50,8 @@ static void accessed(struct vs_vcpu *v, uint64_t n)
 void request_access(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
-    v->cpu.depends = r->depends;
-    switch (vs_cpu_access(&v->cpu, gva(r->address), (uint32_t)r->bytes, ref_of[r->op])) {
+    v->hw->cpu.depends = r->depends;
+    switch (vs_cpu_access(&v->hw->cpu, gva(r->address), (uint32_t)r->bytes, ref_of[r->op])) {
     case VS_CPU_DONE:
         accessed(v, 1);
         v->busy = false;
@@ -65,7 +65,7 @@ void request_access(struct vs_vcpu *v)
     case VS_CPU_HORIZON:
         break;
     }
-    v->cpu.depends = false;
+    v->hw->cpu.depends = false;
 }
 
 /* False: there is nothing to do, or it cannot be done. */
@@ -73,7 +73,7 @@ static bool begin_bulk(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
     struct vs_cpu_bulk *b = &v->bulk;
-    struct vs_cpu *c = &v->cpu;
+    struct vs_cpu *c = &v->hw->cpu;
     enum vs_ref ref = ref_of[r->op];
     uint64_t seed = vs_rng_next(&v->rng);
     enum vs_status s = VS_OK;
@@ -117,7 +117,7 @@ void request_bulk(struct vs_vcpu *v)
     uint64_t whole = b->count, before = b->done;
     b->count = before + until_roi(v, whole - before);
     enum vs_cpu_stop stop =
-        vs_cpu_bulk_run(&v->cpu, b, ps(v->horizon == VS_NEVER ? v->horizon : v->horizon + 1));
+        vs_cpu_bulk_run(&v->hw->cpu, b, ps(v->horizon == VS_NEVER ? v->horizon : v->horizon + 1));
     b->count = whole;
     accessed(v, b->done - before);
     if (stop == VS_CPU_FAULT) {
@@ -136,8 +136,8 @@ static void begin_trace(struct vs_vcpu *v)
     for (unsigned i = 0; r->walks && i < 2u * VS_WALK_N; i++) {
         v->os_count[VS_CNT_os_kernel_match + i] += r->walks[i];
     }
-    v->cpu.before_walk = v->p->os.trace_touch ? NULL : v->p->guest.touch_free;
-    v->cpu.before_walk_ctx = v;
+    v->hw->cpu.before_walk = v->p->os.trace_touch ? NULL : v->p->guest.touch_free;
+    v->hw->cpu.before_walk_ctx = v;
 }
 
 /* Records of a trace, up to the horizon in each piece. */
@@ -153,12 +153,12 @@ void request_trace(struct vs_vcpu *v)
         begin_trace(v);
     }
     size_t first = v->record;
-    bool depends = v->cpu.cfg.trace_dependent != 0;
-    while (v->record < r->n_records && vs_cpu_now_ps(&v->cpu) <= v->horizon) {
+    bool depends = v->hw->cpu.cfg.trace_dependent != 0;
+    while (v->record < r->n_records && vs_cpu_now_ps(&v->hw->cpu) <= v->horizon) {
         const struct vs_trace_rec *t = &r->records[v->record];
-        v->cpu.depends = depends;
+        v->hw->cpu.depends = depends;
         if (t->kind < VS_TRACE_INSTRUCTIONS &&
-            vs_cpu_access(&v->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
+            vs_cpu_access(&v->hw->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
             if (!vcpu_fault(v)) {
                 break;
             }
@@ -167,13 +167,13 @@ void request_trace(struct vs_vcpu *v)
             }
         }
         if (t->kind == VS_TRACE_FETCH) {
-            vs_cpu_instructions(&v->cpu, 1);
+            vs_cpu_instructions(&v->hw->cpu, 1);
         } else if (t->gap) {
-            vs_cpu_instructions(&v->cpu, t->gap);
+            vs_cpu_instructions(&v->hw->cpu, t->gap);
         }
         v->record++;
     }
-    v->cpu.depends = false;
+    v->hw->cpu.depends = false;
     accessed(v, v->record - first);
     v->busy = v->record < r->n_records;
 }
@@ -187,10 +187,10 @@ void request_compute(struct vs_vcpu *v)
                   (unsigned long long)VS_COMPUTE_MAX);
         return;
     }
-    uint64_t now = vs_cpu_now_ps(&v->cpu), each = v->cpu.instruction_q + 1;
+    uint64_t now = vs_cpu_now_ps(&v->hw->cpu), each = v->hw->cpu.instruction_q + 1;
     uint64_t room = v->horizon > now ? (v->horizon - now) / each + 1 : 1;
     uint64_t n = r->count < room ? r->count : room;
-    vs_cpu_instructions(&v->cpu, n);
+    vs_cpu_instructions(&v->hw->cpu, n);
     r->count -= n;
     v->busy = r->count != 0;
 }

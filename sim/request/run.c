@@ -93,13 +93,13 @@ static void begin_site(struct vs_vcpu *v)
     for (unsigned i = 0; i < v->p->n_vcpus; i++) {
         owner = v->mm == &v->p->vcpu[i].own_mm ? i : owner;
     }
-    vs_cpu_leave(&v->cpu, owner << VS_SITE_PROCESS_BITS | v->process_now);
+    vs_cpu_leave(&v->hw->cpu, owner << VS_SITE_PROCESS_BITS | v->process_now);
 }
 
 /* Asks the guest program what comes next. */
 static void fetch_request(struct vs_vcpu *v)
 {
-    v->reply.now_ps = vs_cpu_now_ps(&v->cpu);
+    v->reply.now_ps = vs_cpu_now_ps(&v->hw->cpu);
     v->reply.interrupts = v->handled;
     if (v->vm) {
         const struct vs_host *h = host_memory_of(v);
@@ -112,7 +112,7 @@ static void fetch_request(struct vs_vcpu *v)
     v->begun = false;
     v->record = 0;
     v->reply.value = 0;
-    v->cpu.before_walk = NULL; /* set by request_trace */
+    v->hw->cpu.before_walk = NULL; /* set by request_trace */
     if (v->txn.site) {
         begin_site(v);
     }

@@ -25,17 +25,17 @@ static void spin(struct vs_vcpu *v, bool released, uint64_t until_ps)
 /* What o waits for has come. */
 static void release(struct vs_vcpu *o, uint64_t at_ps)
 {
-    uint64_t now = vs_cpu_now_ps(&o->cpu);
+    uint64_t now = vs_cpu_now_ps(&o->hw->cpu);
     o->awaited = 0;
     o->acked_ps = at_ps > now ? at_ps : now;
-    vs_kernel_wake(o->p->kernel, o->agent, o->acked_ps);
+    vs_kernel_wake(o->p->kernel, o->hw->agent, o->acked_ps);
 }
 
 /* The turn goes to another vCPU, and is waited for. */
 void request_turn(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    uint64_t now = vs_cpu_now_ps(&v->cpu), to = v->request.a;
+    uint64_t now = vs_cpu_now_ps(&v->hw->cpu), to = v->request.a;
     if (to >= p->n_vcpus) {
         vcpu_fail(v, "the turn goes to vCPU %llu, of %u", (unsigned long long)to, p->n_vcpus);
         return;
@@ -60,7 +60,7 @@ void request_turn(struct vs_vcpu *v)
 void request_together(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
-    uint64_t now = vs_cpu_now_ps(&v->cpu), n = v->request.a, leader = v->request.b;
+    uint64_t now = vs_cpu_now_ps(&v->hw->cpu), n = v->request.a, leader = v->request.b;
     if (leader >= p->n_vcpus) {
         vcpu_fail(v, "vCPUs are counted at vCPU %llu, of %u", (unsigned long long)leader,
                   p->n_vcpus);
@@ -78,7 +78,7 @@ void request_together(struct vs_vcpu *v)
             continue;
         }
         o->gathers = 0;
-        if (vs_cpu_now_ps(&o->cpu) < now) {
+        if (vs_cpu_now_ps(&o->hw->cpu) < now) {
             waited(o, now);
         }
         release(o, now);

@@ -15,7 +15,7 @@ static vs_gva gva(uint64_t v)
  */
 static void touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
 {
-    for (int tries = 0; tries < 3 && vs_cpu_access(&v->cpu, gva(at), 8, ref) == VS_CPU_FAULT;
+    for (int tries = 0; tries < 3 && vs_cpu_access(&v->hw->cpu, gva(at), 8, ref) == VS_CPU_FAULT;
          tries++) {
         vcpu_fault(v);
     }
@@ -58,7 +58,7 @@ static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
 static vs_ps doorbell(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
-    vs_ps cpu = {net->pcie_config.doorbell * v->clock.period_ps};
+    vs_ps cpu = {net->pcie_config.doorbell * v->hw->clock.period_ps};
     vs_txn_settle(&v->txn);
     vs_open(&v->txn, VS_OP_MMIO_WRITE);
     vs_charge(&v->txn, (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write), cpu);
@@ -161,7 +161,7 @@ void guest_vf_send(struct vs_vcpu *v)
         return;
     }
     for (; room && r->count; room--, r->count--) {
-        vs_cpu_instructions(&v->cpu, v->p->os.tx_instructions);
+        vs_cpu_instructions(&v->hw->cpu, v->p->os.tx_instructions);
         vs_nic_tx_begin(&net->nic, v->index, d->tx_tail, vs_now(&v->txn));
         touch_range(v, d->tx_buffers + d->tx_tail * VS__NET_BUFFER, r->bytes + VS_NIC_HEADERS,
                     VS_REF_WRITE);
@@ -183,7 +183,7 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     bool any = false;
     while (d->got < v->request.count && vs_nic_rx_ready(&net->nic, v->index) &&
            descriptor_done(v, d->rx_ring, d->rx_next)) {
-        vs_cpu_instructions(&v->cpu, v->p->os.rx_instructions);
+        vs_cpu_instructions(&v->hw->cpu, v->p->os.rx_instructions);
         touch_range(v, d->rx_buffers + d->rx_next * VS__NET_BUFFER,
                     net->nic_config.traffic_bytes + VS_NIC_HEADERS, VS_REF_READ);
         vs_nic_rx_read(&net->nic, v->index, 1, vs_now(&v->txn));
@@ -207,9 +207,9 @@ void guest_vf_receive(struct vs_vcpu *v)
         d->waiting = true;
         d->got = 0;
         v->timer_armed = v->request.ps != 0;
-        v->timer_ps = vs_cpu_now_ps(&v->cpu) + v->request.ps;
+        v->timer_ps = vs_cpu_now_ps(&v->hw->cpu) + v->request.ps;
     }
-    bool late = v->request.ps && vs_cpu_now_ps(&v->cpu) >= v->timer_ps;
+    bool late = v->request.ps && vs_cpu_now_ps(&v->hw->cpu) >= v->timer_ps;
     if (consume(v, d) || late) {
         v->reply.value = d->got;
         d->waiting = false;

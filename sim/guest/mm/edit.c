@@ -49,7 +49,7 @@ void guest_mm_edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before
     uint64_t at[VS_RADIX_LEVELS + 1u];
     unsigned leaf = vs_space_path(&v->space, gva, at);
     uint64_t made = v->space.tables - tables_before, bytes = 1ull << v->space.format.granule;
-    vs_cpu_instructions(&v->cpu, v->p->os.edit_instructions);
+    vs_cpu_instructions(&v->hw->cpu, v->p->os.edit_instructions);
     for (unsigned level = leaf + (unsigned)made; level > leaf; level--) {
         /* a new table is cleared, then made known */
         uint64_t table = at[level - 1u] & ~(bytes - 1u);

@@ -51,7 +51,7 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva)
     const struct vs_os_config *os = &p->os;
     unsigned shift = region_shift(v);
     vs_gva code = {p->layout.code}, data = {p->layout.data};
-    vs_ps exception = {p->times.exception * v->clock.period_ps};
+    vs_ps exception = {p->times.exception * v->hw->clock.period_ps};
     uint64_t tables;
     vs_txn_settle(&v->txn);
     vs_open(&v->txn, VS_OP_PAGE_FAULT);
@@ -89,7 +89,7 @@ void guest_mm_touch_free(void *ctx, vs_gva at)
 {
     struct vs_vcpu *v = ctx;
     uint64_t gpa;
-    if (v->cpu.count != v->cpu.counts[0] || v->failed ||
+    if (v->hw->cpu.count != v->hw->cpu.counts[0] || v->failed ||
         (!v->kernel && !guest_mm_spares(v, at.v, 1, "an access")) ||
         vs_space_find(&v->space, at.v, &gpa)) { /* the host's own, or there already */
         return;
@@ -103,7 +103,7 @@ void guest_mm_touch_free(void *ctx, vs_gva at)
     }
     if (!knows_upper(v)) { /* no settling: nothing counted depends on it */
         v->guest_context.upper = v->space.upper_cr3;
-        vs_ept_context(&v->ept, &v->guest_context);
+        vs_ept_context(&v->hw->ept, &v->guest_context);
     }
 }
 
@@ -174,7 +174,7 @@ static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *
         vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f->gva.v);
         return VS__FAULT_STOP;
     }
-    if (v->cpu.before_walk) {
+    if (v->hw->cpu.before_walk) {
         return VS__FAULT_AGAIN; /* it has a frame since before the walk; whoever walks past that is
                                  * stuck */
     }

@@ -31,8 +31,8 @@ void guest_mm_recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables
     struct vs_space s = v->space;
     char why[400];
     /* the privilege level of an access is not recorded: the kernel's are among them */
-    v->ept.supervisor = v->shadow.supervisor = VS_RIGHT_READ;
-    if (!v->cpu.cfg.translation) {
+    v->hw->ept.supervisor = v->shadow.supervisor = VS_RIGHT_READ;
+    if (!v->hw->cpu.cfg.translation) {
         return;
     }
     if (p->guest_format.kind != VS_RADIX_X86 || p->guest_format.levels != 4) {
@@ -80,7 +80,7 @@ void guest_mm_recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
     uint64_t tables;
     gva &= ~(uint64_t)(PAGE - 1u);
     pa &= ~(uint64_t)(PAGE - 1u);
-    if (!v->cpu.cfg.translation || !guest_mm_spares(v, gva, PAGE, "a recorded mapping")) {
+    if (!v->hw->cpu.cfg.translation || !guest_mm_spares(v, gva, PAGE, "a recorded mapping")) {
         return;
     }
     bool memory = pa < p->recorded;
@@ -114,6 +114,6 @@ void guest_mm_recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
     } else if (before && !keep) {
         vs_gva at = {gva};
         vs_txn_settle(&v->txn);
-        vs_ept_invlpg(&v->ept, NULL, at);
+        vs_ept_invlpg(&v->hw->ept, NULL, at);
     }
 }

@@ -20,7 +20,7 @@
 /* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
 static enum vs_status map_host(struct vs_vcpu *v)
 {
-    struct vs_space *s = &v->host_space;
+    struct vs_space *s = &v->hw->host_space;
     static const uint64_t area[] = {VS_HV_CODE, VS_HV_DATA, VS_HV_USER_CODE, VS_HV_USER_DATA};
     enum vs_status st = VS_OK;
     for (unsigned i = 0; i < 4 && !st; i++) {
@@ -74,7 +74,7 @@ enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors)
     v->space = v->mm == &v->own_mm ? v->space : v->mm->process[0];
     v->cr4 = CR4_INITIAL | (p->ept.global_pages ? CR4_PGE : 0) | (p->os.pcid ? CR4_PCIDE : 0);
     if (!st && p->virtualized) {
-        st = make_space(p, &v->host_space, NULL, p->frames, p->layout.host_direct);
+        st = make_space(p, &v->hw->host_space, NULL, p->frames, p->layout.host_direct);
         st = st ? st : map_host(v);
     }
     if (st) {
@@ -89,7 +89,8 @@ enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors)
     v->guest_context = (struct vs_ept_context){vpid ? (uint16_t)(number + 1u) : 0, 0, v->space.cr3,
                                                p->virtualized && !p->shadow ? v->vm->ept_root : 0,
                                                v->space.upper_cr3};
-    v->host_context = (struct vs_ept_context){0, 0, v->host_space.cr3, 0, v->host_space.upper_cr3};
+    v->hw->host_context =
+        (struct vs_ept_context){0, 0, v->hw->host_space.cr3, 0, v->hw->host_space.upper_cr3};
     return VS_OK;
 }
 
@@ -395,15 +396,15 @@ void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
         return;
     }
     if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
-        vs_ps cost = {p->times.invlpg * v->clock.period_ps};
+        vs_ps cost = {p->times.invlpg * v->hw->clock.period_ps};
         if (!p->recorded) { /* where it is among the recorded instructions */
-            vs_cpu_instructions(&v->cpu, 1);
+            vs_cpu_instructions(&v->hw->cpu, 1);
         }
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_invlpg), cost);
     }
     vs_txn_settle(&v->txn);
-    vs_ept_invlpg(&v->ept, &v->txn, g);
+    vs_ept_invlpg(&v->hw->ept, &v->txn, g);
 }
 
 void guest_mm_upper(struct vs_vcpu *v)
@@ -411,7 +412,7 @@ void guest_mm_upper(struct vs_vcpu *v)
     if (v->guest_context.upper != v->space.upper_cr3) {
         v->guest_context.upper = v->space.upper_cr3;
         vs_txn_settle(&v->txn);
-        vs_ept_context(&v->ept, &v->guest_context);
+        vs_ept_context(&v->hw->ept, &v->guest_context);
     }
 }
 
@@ -427,13 +428,13 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
     vs_txn_settle(&v->txn);
     v->guest_context.pcid = pcid;
     if (v->p->shadow) { /* the hypervisor has set the shadow's root and dropped what goes */
-        vs_ept_context(&v->ept, &v->guest_context);
+        vs_ept_context(&v->hw->ept, &v->guest_context);
         return;
     }
     v->guest_context.cr3 = v->space.cr3;
     v->guest_context.upper = v->space.upper_cr3;
-    vs_ept_context(&v->ept, &v->guest_context);
-    vs_ept_mov_cr3(&v->ept, &v->txn, pcid, vcpu_arm(v) || (value & KEEP) != 0);
+    vs_ept_context(&v->hw->ept, &v->guest_context);
+    vs_ept_mov_cr3(&v->hw->ept, &v->txn, pcid, vcpu_arm(v) || (value & KEEP) != 0);
 }
 
 void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
@@ -447,7 +448,7 @@ void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
                         .length = CR_LENGTH};
     bool left = p->virtualized && vcpu_trap(v, &e, NULL);
     if (!left) {
-        vs_ps cost = {p->times.mov_cr * v->clock.period_ps};
+        vs_ps cost = {p->times.mov_cr * v->hw->clock.period_ps};
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_mov_cr), cost);
     }

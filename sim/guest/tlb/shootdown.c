@@ -86,7 +86,7 @@ void guest_tlb_shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned 
     } else {
         guest_tlb_shootdown_ipi(v, shot);
         v->awaits = v->awaited != 0;
-        v->acked_ps = vs_cpu_now_ps(&v->cpu);
+        v->acked_ps = vs_cpu_now_ps(&v->hw->cpu);
     }
     v->yield = true;
 }

@@ -29,7 +29,7 @@ static void drop(struct vs_vcpu *v, const struct vs_shot *s)
 void guest_tlb_shootdown_serve(struct vs_vcpu *v)
 {
     for (unsigned i = 0; i < v->n_shots && !v->failed; i++) {
-        vs_cpu_instructions(&v->cpu, v->p->os.shoot_receive);
+        vs_cpu_instructions(&v->hw->cpu, v->p->os.shoot_receive);
         drop(v, &v->shot[i]);
         vs_txn_settle(&v->txn);
         vcpu_await_answer(v, v->shot[i].from, vs_now(&v->txn).v);
@@ -44,7 +44,7 @@ void guest_tlb_shootdown_ipi(struct vs_vcpu *v, struct vs_shot shot)
         if (guest_tlb_has_loaded(&p->vcpu[i], v)) {
             v->os_count[VS_CNT_os_shoot_targets]++;
             v->awaited++;
-            vs_cpu_instructions(&v->cpu, p->os.shoot_send);
+            vs_cpu_instructions(&v->hw->cpu, p->os.shoot_send);
             vcpu_shot_put(&p->vcpu[i], shot, VS__SHOTS);
             vcpu_send_ipi(v, i, vcpu_numbers(v)->shootdown);
         }

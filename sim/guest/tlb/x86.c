@@ -43,7 +43,7 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
         vcpu_own_time(v, VS_ACC_vcpu_invpcid, p->times.invpcid);
     }
     vs_txn_settle(&v->txn);
-    vs_ept_invpcid(&v->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
+    vs_ept_invpcid(&v->hw->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
 }
 
 void guest_tlb_invlpga(struct vs_vcpu *v)
@@ -114,13 +114,13 @@ static void cr4_changed(struct vs_vcpu *v, uint64_t value)
 {
     bool flushes = cr4_flushes(v, value);
     v->cr4 = value;
-    v->ept.cfg.global_pages = (value & CR4_PGE) != 0;
+    v->hw->ept.cfg.global_pages = (value & CR4_PGE) != 0;
     if (!flushes || v->p->shadow) { /* shadow paging: the hypervisor has, in its exit */
         return;
     }
     vs_gva none = {0};
     vs_txn_settle(&v->txn);
-    vs_ept_flush(&v->ept, &v->txn, VS_FLUSH_VPID, v->guest_context.vpid, 0, 0, none);
+    vs_ept_flush(&v->hw->ept, &v->txn, VS_FLUSH_VPID, v->guest_context.vpid, 0, 0, none);
 }
 
 void guest_mm_write_cr(struct vs_vcpu *v)

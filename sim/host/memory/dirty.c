@@ -44,7 +44,7 @@ void host_dirty_start(struct vs_vcpu *v)
         v->host_ps = v->p->host_cfg.dirty_interval * 1000000u;
     }
     if (v->p->host_cfg.dirty_method == VS_DIRTY_PML) {
-        v->ept.pml.on = false; /* until the log begins: vmx_update_cpu_dirty_logging */
+        v->hw->ept.pml.on = false; /* until the log begins: vmx_update_cpu_dirty_logging */
     }
 }
 
@@ -76,7 +76,7 @@ void host_dirty_flush(void *ctx, struct vs_txn *t)
     const struct vs_log_reading *reading = ctx;
     struct vs_vcpu *v = reading->v;
     struct vs_host *h = host_memory_of(v);
-    struct vs_ept_pml *log = &v->ept.pml;
+    struct vs_ept_pml *log = &v->hw->ept.pml;
     const struct vs_host_config *c = &v->p->host_cfg;
     unsigned last = VS_EPT_PML_ENTRIES - 1u;
     bool full = log->index >= VS_EPT_PML_ENTRIES;
@@ -189,7 +189,7 @@ static void begin(struct vs_vcpu *v, struct vs_txn *t)
     for (unsigned i = 0; i < p->n_vcpus; i++) {
         if (p->vcpu[i].vm == vm) {
             p->vcpu[i].hv.slat.page_shift = small;
-            p->vcpu[i].ept.pml.on = p->pml;
+            p->vcpu[i].hw->ept.pml.on = p->pml;
         }
     }
     h->logging = true;

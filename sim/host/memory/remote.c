@@ -17,11 +17,11 @@
 /* Interrupts `o` at `at_ps` and runs it until it has left its guest; when that was. */
 static uint64_t stop(struct vs_vcpu *o, uint64_t at_ps)
 {
-    uint64_t now = vs_cpu_now_ps(&o->cpu);
+    uint64_t now = vs_cpu_now_ps(&o->hw->cpu);
     o->kick_ps = at_ps < o->kick_ps ? at_ps : o->kick_ps;
     o->borrowed = true;
     while (o->kick_ps != VS_NEVER && vcpu_in_guest(o) && !o->ended && !o->failed) {
-        now = vcpu_step(o, now, o->kick_ps > now ? o->kick_ps : now);
+        now = vcpu_step(o->hw, now, o->kick_ps > now ? o->kick_ps : now);
     }
     o->borrowed = false;
     if (o->kick_ps == VS_NEVER || o->ended) {
