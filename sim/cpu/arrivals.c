@@ -18,7 +18,7 @@ static vs_ps ps(uint64_t v)
 static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 {
     uint64_t from = at_ps > v->safe_ps ? at_ps : v->safe_ps, clock = vs_cpu_now_ps(&v->hw->cpu);
-    return !v->sleeping && clock > from ? clock - from : 0;
+    return !vs_thread_waits_for(&v->thread, VS_FOR_EVENT) && clock > from ? clock - from : 0;
 }
 
 /* One more message is on its way, in the order in which they arrive. */

@@ -6,9 +6,16 @@
  */
 #include "vcpu.h"
 
-bool vcpu_in_guest(const struct vs_vcpu *v)
+void vcpu_wait(struct vs_vcpu *v, enum vs_wait_for what, bool in_exit)
 {
-    return !v->waits && !v->awaits_in_exit && !(v->sleeping && v->txn.depth > 1);
+    vs_thread_push(&v->thread, (struct vs_wait){what, in_exit, vs_now(&v->txn).v});
+}
+
+void vcpu_waited(struct vs_vcpu *v)
+{
+    if (vs_thread_pop(&v->thread).in_exit) {
+        vcpu_release(v);
+    }
 }
 
 /* One of those that `from` waits for has answered, at that time. */
@@ -30,11 +37,12 @@ static void answer(struct vs_vcpu *v, uint64_t now_ps)
     v->n_kickers = 0;
 }
 
-uint64_t vcpu_await_wake_ps(const struct vs_vcpu *v)
+/* When a vCPU that waits for others has something to do. */
+static uint64_t others_wake_ps(const struct vs_vcpu *v)
 {
     uint64_t at = v->awaited ? VS_NEVER : v->acked_ps, next = vcpu_arrivals_next(v);
     at = v->kick_ps < at ? v->kick_ps : at;
-    if (!v->awaits_in_exit) { /* it spins with interrupts enabled */
+    if (!vs_thread_wait(&v->thread)->in_exit) { /* it spins with interrupts enabled */
         at = next < at ? next : at;
         at = v->hw->tick_ps < at ? v->hw->tick_ps : at;
         at = v->host_ps < at ? v->host_ps : at;
@@ -44,27 +52,38 @@ uint64_t vcpu_await_wake_ps(const struct vs_vcpu *v)
     return at;
 }
 
-void vcpu_await_awake(struct vs_vcpu *v, uint64_t now_ps)
+/* It does that, and waits no more when the last acknowledgement has come. */
+static void others_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
-    unsigned account = v->awaits_in_exit ? VS_ACC_vcpu_kick_wait
-                       : v->awaits_turn  ? VS_ACC_vcpu_turn_wait
-                                         : VS_ACC_vcpu_shootdown_wait;
+    static const unsigned account[] = {[VS_FOR_ANSWERS] = VS_ACC_vcpu_shootdown_wait,
+                                       [VS_FOR_TURN] = VS_ACC_vcpu_turn_wait,
+                                       [VS_FOR_LEAVING] = VS_ACC_vcpu_kick_wait};
+    const struct vs_wait *w = vs_thread_wait(&v->thread);
     uint64_t done = !v->awaited && v->acked_ps <= now_ps ? v->acked_ps : now_ps;
     vs_ps until = {done};
     vs_txn_settle(&v->txn);
-    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), until);
+    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account[w->what]), until);
     if (!v->awaited && v->acked_ps <= now_ps) {
-        bool in_exit = v->awaits_in_exit;
-        v->awaits = v->awaits_in_exit = v->awaits_turn = false;
-        if (in_exit) {
-            vcpu_release(v);
-        }
-        return;
-    }
-    if (!v->awaits_in_exit) {
+        vcpu_waited(v);
+    } else if (!w->in_exit) {
         vcpu_interrupts(v);
     } else if (v->kick_ps <= now_ps) {
         vcpu_kick_outside(v, now_ps);
+    }
+}
+
+uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v)
+{
+    bool halted = vs_thread_wait(&v->thread)->what == VS_FOR_EVENT;
+    return halted ? vcpu_halt_wake_ps(v) : others_wake_ps(v);
+}
+
+void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps)
+{
+    if (vs_thread_wait(&v->thread)->what == VS_FOR_EVENT) {
+        vcpu_halt_awake(v, now_ps);
+    } else {
+        others_awake(v, now_ps);
     }
 }
 

@@ -77,8 +77,9 @@ static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
     return next < until ? next : until;
 }
 
-/* Runs the vCPU from now to the horizon; returns when it wants to run again. */
-static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
+/* Runs the vCPU from now to the horizon, or up to the kick that makes it leave its guest; returns
+ * when it wants to run again. */
+static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps, bool to_stop)
 {
     struct vs_platform *p = v->p;
     uint64_t quantum = p->sim.quantum_ps, until;
@@ -97,27 +98,19 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
             until = p->epoch_end_ps > now_ps ? p->epoch_end_ps : now_ps;
         }
     }
+    v->thread.until_ps = until;
     stop_progressing(v);
     keep_in_range(v, now_ps);
     while (!v->ended && !v->failed) {
-        if (v->awaits) {
-            uint64_t wake = vcpu_await_wake_ps(v);
+        if (v->thread.depth) {
+            uint64_t wake = vcpu_wait_wake_ps(v);
             if (wake > now_ps) {
                 return wake;
             }
-            vcpu_await_awake(v, now_ps);
+            vcpu_wait_awake(v, now_ps);
             continue;
         }
-        if (v->sleeping) {
-            uint64_t wake = vcpu_wake_ps(v);
-            if (wake > now_ps) {
-                return wake;
-            }
-            vcpu_awake(v, now_ps);
-            continue;
-        }
-        if (vs_cpu_now_ps(&v->hw->cpu) > until || v->yield) {
-            v->yield = false;
+        if (vs_cpu_now_ps(&v->hw->cpu) > v->thread.until_ps) {
             uint64_t at = vs_cpu_now_ps(&v->hw->cpu);
             return at > now_ps ? at : now_ps;
         }
@@ -125,7 +118,7 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
         if (v->failed) {
             break;
         }
-        if (v->borrowed && v->kick_ps == VS_NEVER) {
+        if (to_stop && v->kick_ps == VS_NEVER) {
             return vs_cpu_now_ps(&v->hw->cpu);
         }
         bool shadowed = v->shadowed; /* one instruction, then what it holds back */
@@ -139,12 +132,31 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
     return VS_NEVER;
 }
 
-uint64_t vcpu_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+/* The same for a vCPU that works on an address space of its own meanwhile. */
+static uint64_t step_of(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps, bool to_stop)
 {
-    const struct vs_hwthread *hw = ctx;
-    struct vs_vcpu *v = hw->on;
     vcpu_space_take(v);
-    uint64_t next = step(v, now_ps, horizon_ps);
+    uint64_t next = step(v, now_ps, horizon_ps, to_stop);
     vcpu_space_put(v);
     return next;
+}
+
+uint64_t vcpu_step(void *hwthread, uint64_t now_ps, uint64_t horizon_ps)
+{
+    const struct vs_hwthread *hw = hwthread;
+    return step_of(hw->on, now_ps, horizon_ps, false);
+}
+
+uint64_t vcpu_stop(struct vs_vcpu *v, uint64_t at_ps)
+{
+    uint64_t now = vs_cpu_now_ps(&v->hw->cpu);
+    v->kick_ps = at_ps < v->kick_ps ? at_ps : v->kick_ps;
+    while (v->kick_ps != VS_NEVER && vcpu_in_guest(v) && !v->ended && !v->failed) {
+        now = step_of(v, now, v->kick_ps > now ? v->kick_ps : now, true);
+    }
+    if (v->kick_ps == VS_NEVER || v->ended) {
+        return v->left_ps;
+    }
+    vcpu_kick_outside(v, v->kick_ps); /* it has left for another reason, and answers there */
+    return at_ps;
 }

@@ -350,5 +350,5 @@ void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
             vcpu_raise(&p->vcpu[i], number, vs_now(&v->txn).v);
         }
     }
-    v->yield = true;
+    vcpu_yield(v);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of an exit: the architecture decides, the core changes worlds, the handler runs, the
- * guest is entered again; halting and waking.
+ * guest is entered again.
  */
 #include "vcpu.h"
 
@@ -13,13 +13,6 @@ static vs_ps ps(uint64_t v)
 {
     vs_ps p = {v};
     return p;
-}
-
-/* Waits on this account. */
-static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
-{
-    vs_txn_settle(&v->txn);
-    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), ps(at_ps));
 }
 
 void vcpu_world(struct vs_vcpu *v, bool host)
@@ -59,10 +52,9 @@ static bool entry(struct vs_vcpu *v)
     return true;
 }
 
-/* The guest is left, handled and entered; *hold is set when it went to sleep inside: the exit stays
- * open. */
+/* The guest is left, handled and entered; where the handler waits, and may, the exit stays open. */
 static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_exit *exit,
-                        const struct vs_handling *how, bool *hold)
+                        const struct vs_handling *how, bool may_wait)
 {
     static const struct vs_handling nothing;
     vs_txn_settle(&v->txn);
@@ -107,9 +99,9 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                   vs_op_name(vs_trap_handler(exit->trap)));
         return false;
     }
-    if (hold && (r == VS_HV_HALT || v->awaits)) {
-        *hold = true;
-        return true; /* the exit stays open while the vCPU sleeps */
+    if (may_wait && (r == VS_HV_HALT || v->awaited)) {
+        vcpu_wait(v, r == VS_HV_HALT ? VS_FOR_EVENT : VS_FOR_LEAVING, true);
+        return true;
     }
     if (!entry(v)) {
         return false;
@@ -118,8 +110,9 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     return true;
 }
 
-bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
-                    bool *hold)
+/* The guest did something: does it leave, and what handles it? */
+static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
+                      bool may_wait)
 {
     struct vs_exit exit;
     vs_txn_settle(&v->txn);
@@ -134,126 +127,22 @@ bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct 
         }
         return false;
     }
-    handle_exit(v, trap, &exit, how, hold);
+    handle_exit(v, trap, &exit, how, may_wait);
     return true;
 }
 
 bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
 {
-    return vcpu_trap_hold(v, trap, how, NULL);
+    return leave_for(v, trap, how, false);
+}
+
+bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
+{
+    return leave_for(v, trap, how, true);
 }
 
 void vcpu_release(struct vs_vcpu *v)
 {
-    if (entry(v)) {
-        vs_close(&v->txn);
-    }
-}
-
-/* ---- halting ---- */
-
-/* An interrupt is pending, masked or not, or a notification waits to be read. */
-static bool something_due(const struct vs_vcpu *v)
-{
-    uint8_t number;
-    return v->irq.pending(v->irq.ctx, &number) || v->notified || (vcpu_listed(v) && v->fresh);
-}
-
-/* Arm ARM, Wait for Interrupt: a pending one ends WFI whether or not PSTATE.I masks it. */
-static bool wakes_masked(const struct vs_vcpu *v)
-{
-    return vcpu_arm(v);
-}
-
-bool vcpu_wakes(const struct vs_vcpu *v)
-{
-    return something_due(v) && (!v->masked || wakes_masked(v));
-}
-
-void vcpu_sleep(struct vs_vcpu *v)
-{
-    struct vs_platform *p = v->p;
-    bool hold = false;
-    if (v->masked && !wakes_masked(v)) {
-        vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
-                     "NMI would end that");
-        return;
-    }
-    if (something_due(v)) {
-        return;
-    }
-    vs_txn_settle(&v->txn);
-    if (p->virtualized) {
-        struct vs_trap e = {.kind = VS_TRAP_HALT, .length = 1};
-        (void)vcpu_trap_hold(v, &e, NULL, &hold);
-    }
-    if (v->failed) {
-        return;
-    }
-    v->slept_ps = vs_now(&v->txn).v;
-    v->sleeping = true;
-}
-
-uint64_t vcpu_wake_ps(const struct vs_vcpu *v)
-{
-    uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vcpu_arrivals_next(v);
-    at = next < at ? next : at;
-    at = v->kick_ps < at ? v->kick_ps : at;
-    if (something_due(v)) {
-        at = v->slept_ps;
-    }
-    return at;
-}
-
-/* The time of a halt that ends at `now_ps`, up to then: polling, putting the thread to sleep,
- * asleep. True: it had gone to sleep. */
-static bool halted(struct vs_vcpu *v, uint64_t now_ps)
-{
-    const struct vs_hypervisor *h = &v->hv;
-    uint64_t polled = v->slept_ps + h->poll_ps, blocked = polled + h->block_ps;
-    wait_until(v, VS_ACC_vcpu_polling, now_ps < polled ? now_ps : polled);
-    if (now_ps <= polled) {
-        return false;
-    }
-    vs_wait_until(&v->txn, (uint16_t)(h->account + VS_ACC_hypervisor_block),
-                  ps(now_ps < blocked ? now_ps : blocked));
-    wait_until(v, VS_ACC_vcpu_parked, now_ps);
-    return true;
-}
-
-void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps)
-{
-    struct vs_platform *p = v->p;
-    bool in_exit = v->txn.depth > 1;
-    if (v->kick_ps <= now_ps && in_exit) {
-        vcpu_kick_outside(v, now_ps);
-        return;
-    }
-    if (v->kick_ps <= now_ps) { /* it sleeps in its guest: an exit, and back to sleep */
-        wait_until(v, VS_ACC_vcpu_idle, now_ps);
-        vcpu_kick_arrives(v);
-        v->slept_ps = vs_now(&v->txn).v;
-        return;
-    }
-    v->sleeping = false;
-    if (!in_exit) {
-        wait_until(v, VS_ACC_vcpu_idle, now_ps);
-        vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
-                  ps(p->times.halt * v->hw->clock.period_ps));
-        return;
-    }
-    bool timer = v->timer_armed && v->timer_ps <= now_ps, blocked = halted(v, now_ps);
-    /* who polls finds what was posted; who sleeps is woken by KVM's pi_wakeup_handler */
-    if (timer || blocked || !p->posted) {
-        vs_hv_host_interrupt(&v->hv, &v->txn);
-    }
-    vs_hv_wake(&v->hv, &v->txn, ps(v->slept_ps), ps(now_ps));
-    vcpu_timer_expire(v, now_ps);
-    vcpu_arrivals_take(v, now_ps);
-    uint8_t vector;
-    if (!p->posted && !vcpu_listed(v) && v->irq.pending(v->irq.ctx, &vector)) {
-        v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
-    }
     if (entry(v)) {
         vs_close(&v->txn);
     }

@@ -10,6 +10,7 @@
 #include "kernel/kernel.h"
 #include "options.h"
 #include "port.h"
+#include "thread.h"
 
 #include "virtsim/request.h"
 
@@ -144,16 +145,10 @@ struct vs_vcpu {
     struct vs_txn txn;
     uint16_t line;             /* of its time in the ledger */
     uint64_t horizon, safe_ps; /* to here now; where the last step would have ended at quantum 0 */
-    bool busy;     /* the request has more pieces: sim/request at its first piece; at its last */
-    bool yield;    /* others go first: whoever has told them something; the next step */
-    bool sleeping; /* it has halted: vcpu_sleep; vcpu_awake */
-    uint64_t slept_ps;   /* since when */
-    unsigned awaited;    /* vCPUs that are to acknowledge its own shootdown */
-    bool awaits;         /* it waits for them, or for a turn: who began that; vcpu_await_awake */
-    bool awaits_in_exit; /* its host does, in an exit: host_flush_others; vcpu_await_awake */
-    uint64_t acked_ps;   /* the last acknowledgement */
-    bool waits;    /* in its exit for others to leave: the host's remote flush, before and after */
-    bool borrowed; /* another one runs it until it leaves: that one, before and after its step */
+    bool busy; /* the request has more pieces: sim/request at its first piece; at its last */
+    struct vs_thread thread; /* what it waits for */
+    unsigned awaited;        /* vCPUs that are to acknowledge its own shootdown, or to leave */
+    uint64_t acked_ps;       /* the last acknowledgement */
 
     /* ---- the vCPU: the virtual machine's state of it ---- */
     struct vs_vm *vm;        /* NULL: bare metal */
@@ -202,10 +197,9 @@ struct vs_vcpu {
         uint64_t request, at, gva, gpa, why;
         unsigned n;
     } faulted;
-    /* of a replay (turns.c): what it waits for is no acknowledgement: set there, cleared when it
-     * wakes; the turn came before it was waited for: set and cleared there; how many wait here;
-     * 1 + where it is counted itself */
-    bool awaits_turn, has_turn;
+    /* of a replay (turns.c): the turn came before it was waited for: set and cleared there; how
+     * many wait here; 1 + where it is counted itself */
+    bool has_turn;
     uint64_t turn_ps, gathered;
     unsigned gathers;
 
@@ -369,22 +363,29 @@ static inline unsigned vcpu_large_shift(const struct vs_vcpu *v)
 /* hwthread.c */
 /* Agent step of a processor, see kernel.h. */
 uint64_t vcpu_step(void *hwthread, uint64_t now_ps, uint64_t horizon_ps);
+/* The vCPU is interrupted at `at_ps` and runs until it has left its guest; when that was. */
+uint64_t vcpu_stop(struct vs_vcpu *v, uint64_t at_ps);
 
 /* trap.c: the guest did something at the present instruction, or something happened to it. True
  * when it was left for that (and entered again). `how` says what the handler does besides its
  * program; NULL: nothing. */
 bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
-/* The same, and the exit may stay open, the guest left, until vcpu_release: then *hold. */
-bool vcpu_trap_hold(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
-                    bool *hold);
+/* The same, and where its handler waits (a halt, a flush of other vCPUs) the exit stays open, with
+ * a frame on the thread that says for what. */
+bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
 /* That exit ends: the guest is entered. */
 void vcpu_release(struct vs_vcpu *v);
 
 /* trap.c */
 void vcpu_mmio(struct vs_vcpu *v, uint64_t address);
-/* When a vCPU that has halted has something to do. */
-uint64_t vcpu_wake_ps(const struct vs_vcpu *v);
-void vcpu_awake(struct vs_vcpu *v, uint64_t now_ps);
+/* halt.c: executes HLT and sleeps until something is due or the timer fires. */
+void vcpu_sleep(struct vs_vcpu *v);
+/* Something is due that ends the wait of a vCPU that has nothing to run. */
+bool vcpu_wakes(const struct vs_vcpu *v);
+/* When a vCPU that has halted has something to do; it does that, and wakes if it is the event. */
+uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v);
+void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps);
+
 /* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
  * notifies of a vector its sender has posted. */
 void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
@@ -394,11 +395,6 @@ uint64_t vcpu_arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on
 void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps);
 /* The guest takes it now. */
 void vcpu_arrivals_delivered(struct vs_vcpu *v, uint8_t vector);
-/* Executes HLT and sleeps until something is due or the timer fires. */
-void vcpu_sleep(struct vs_vcpu *v);
-
-/* Something is due that ends the wait of a vCPU that has nothing to run. */
-bool vcpu_wakes(const struct vs_vcpu *v);
 
 /* irq.c: numbers that a guest's kernel, and its host, give to interrupts of their own. */
 struct vs_irq_numbers {
@@ -455,14 +451,24 @@ bool vcpu_fault(struct vs_vcpu *v);
 /* A page table where no memory is: the run fails. */
 enum vs_fault_end vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
 
-/* await.c: whether the processor runs the vCPU's guest, halted there or not. */
-bool vcpu_in_guest(const struct vs_vcpu *v);
+/* await.c: it waits from now on; the pop of that frame, and the exit's end if it lies in one. */
+void vcpu_wait(struct vs_vcpu *v, enum vs_wait_for what, bool in_exit);
+void vcpu_waited(struct vs_vcpu *v);
+/* When a vCPU that waits has something to do; it does that. */
+uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v);
+void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps);
+/* Whether the processor runs the vCPU's guest, halted there or not. */
+static inline bool vcpu_in_guest(const struct vs_vcpu *v)
+{
+    return !vs_thread_in_exit(&v->thread);
+}
+/* Others go first: it has told them something. */
+static inline void vcpu_yield(struct vs_vcpu *v)
+{
+    v->thread.until_ps = 0;
+}
 /* `by` acknowledges to vCPU `from`, which waits for it. */
 void vcpu_await_answer(struct vs_vcpu *by, unsigned from, uint64_t now_ps);
-/* A vCPU that waits for acknowledgements: when it has something to do. */
-uint64_t vcpu_await_wake_ps(const struct vs_vcpu *v);
-/* It does that, and waits no more when the last one has come. */
-void vcpu_await_awake(struct vs_vcpu *v, uint64_t now_ps);
 /* The host of v, in its exit, makes another vCPU leave its guest and will wait for that. */
 void vcpu_kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to);
 /* That interrupt has come (v->kick_ps): the guest is left. */

@@ -101,7 +101,6 @@ void host_flush_others(void *ctx, struct vs_txn *t)
         v->flush_count[VS_CNT_flush_shoot_kicks]++;
         vcpu_kick_send(v, t, o);
     }
-    v->awaits = v->awaits_in_exit = v->awaited != 0;
     v->acked_ps = vs_now(t).v;
 }
 

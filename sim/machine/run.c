@@ -64,18 +64,20 @@ static void waits_for(const struct vs_vcpu *v, char *out, size_t bytes)
     const struct vs_platform *p = v->p;
     int n = snprintf(out, bytes, "vCPU %u%s waits for", v->index,
                      v->masked ? ", its interrupts disabled," : "");
+    const struct vs_wait *w = vs_thread_wait(&v->thread);
+    bool asks = w && (w->what == VS_FOR_ANSWERS || w->what == VS_FOR_LEAVING);
     unsigned others = 0;
-    for (unsigned i = 0; i < p->n_vcpus && v->awaits && !v->awaits_turn && n < (int)bytes; i++) {
+    for (unsigned i = 0; i < p->n_vcpus && asks && n < (int)bytes; i++) {
         if (owes(&p->vcpu[i], v)) {
             n += snprintf(out + n, bytes - (size_t)n, "%s vCPU %u", others++ ? "," : "", i);
         }
     }
     if (n < (int)bytes) {
         snprintf(out + n, bytes - (size_t)n, "%s",
-                 others           ? " to drop translations"
-                 : v->awaits_turn ? " its turn in the order of the records"
-                 : v->awaits      ? " acknowledgements"
-                                  : " an interrupt or a packet");
+                 others                        ? " to drop translations"
+                 : asks                        ? " acknowledgements"
+                 : w && w->what == VS_FOR_TURN ? " its turn in the order of the records"
+                                               : " an interrupt or a packet");
     }
 }
 

@@ -133,7 +133,7 @@ static void run(struct vs_vcpu *v)
     if (!v->busy) {
         fetch_request(v);
     }
-    if (v->busy && !v->ended && !v->failed && !v->awaits) {
+    if (v->busy && !v->ended && !v->failed && !v->thread.depth) {
         run_request(v);
     }
 }

@@ -17,7 +17,7 @@ static void waited(struct vs_vcpu *v, uint64_t until_ps)
 /* v spins; released: until a time that is known already. */
 static void spin(struct vs_vcpu *v, bool released, uint64_t until_ps)
 {
-    v->awaits = v->awaits_turn = true;
+    vcpu_wait(v, VS_FOR_TURN, false);
     v->awaited = !released;
     v->acked_ps = released ? until_ps : 0;
 }
@@ -43,11 +43,11 @@ void request_turn(struct vs_vcpu *v)
     if (to != v->index) {
         struct vs_vcpu *o = &p->vcpu[to];
         o->turn_ps = now;
-        o->has_turn = !o->awaits_turn;
-        if (o->awaits_turn) {
+        o->has_turn = !vs_thread_waits_for(&o->thread, VS_FOR_TURN);
+        if (!o->has_turn) {
             release(o, now);
         }
-        v->yield = true;
+        vcpu_yield(v);
         if (v->request.b) { /* no turn is waited for */
             return;
         }
@@ -84,6 +84,6 @@ void request_together(struct vs_vcpu *v)
         release(o, now);
     }
     v->gathers = 0;
-    v->yield = true;
+    vcpu_yield(v);
     machine_roi(p, v);
 }

@@ -63,7 +63,7 @@ static vs_ps doorbell(struct vs_vcpu *v)
     vs_open(&v->txn, VS_OP_MMIO_WRITE);
     vs_charge(&v->txn, (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write), cpu);
     vs_close(&v->txn);
-    v->yield = true; /* the device may act before the vCPU's horizon */
+    vcpu_yield(v); /* the device may act before the vCPU's horizon */
     return vs_pcie_doorbell(&net->pcie, vs_now(&v->txn));
 }
 
@@ -157,7 +157,7 @@ void guest_vf_send(struct vs_vcpu *v)
         vs_txn_settle(&v->txn);
         vs_ps later = {v->txn.now_ps + 1000000u};
         vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_idle), later);
-        v->yield = true;
+        vcpu_yield(v);
         return;
     }
     for (; room && r->count; room--, r->count--) {

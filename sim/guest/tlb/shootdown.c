@@ -85,8 +85,10 @@ void guest_tlb_shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned 
         guest_tlb_shootdown_hypercall(v, shot);
     } else {
         guest_tlb_shootdown_ipi(v, shot);
-        v->awaits = v->awaited != 0;
         v->acked_ps = vs_cpu_now_ps(&v->hw->cpu);
+        if (v->awaited) {
+            vcpu_wait(v, VS_FOR_ANSWERS, false);
+        }
     }
-    v->yield = true;
+    vcpu_yield(v);
 }

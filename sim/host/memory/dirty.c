@@ -119,7 +119,8 @@ void host_dirty_drop(struct vs_vcpu *v, struct vs_txn *t)
         }
         /* KVM waits until every vCPU has left its guest; the time that takes is theirs */
         host_flush_physical(other, NULL);
-        if (!other->sleeping) { /* what has halted is not in its guest */
+        if (!vs_thread_waits_for(&other->thread,
+                                 VS_FOR_EVENT)) { /* what has halted is not in its guest */
             other->kicked = true;
             other->host_ps = vs_now(t).v < other->host_ps ? vs_now(t).v : other->host_ps;
         }

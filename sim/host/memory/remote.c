@@ -14,23 +14,6 @@
 
 #include <string.h>
 
-/* Interrupts `o` at `at_ps` and runs it until it has left its guest; when that was. */
-static uint64_t stop(struct vs_vcpu *o, uint64_t at_ps)
-{
-    uint64_t now = vs_cpu_now_ps(&o->hw->cpu);
-    o->kick_ps = at_ps < o->kick_ps ? at_ps : o->kick_ps;
-    o->borrowed = true;
-    while (o->kick_ps != VS_NEVER && vcpu_in_guest(o) && !o->ended && !o->failed) {
-        now = vcpu_step(o->hw, now, o->kick_ps > now ? o->kick_ps : now);
-    }
-    o->borrowed = false;
-    if (o->kick_ps == VS_NEVER || o->ended) {
-        return o->left_ps;
-    }
-    vcpu_kick_outside(o, o->kick_ps); /* it has left for another reason, and answers there */
-    return at_ps;
-}
-
 /* Waits in its exit until each vCPU that was kicked has left its guest. */
 static void wait_for(struct vs_vcpu *v, struct vs_txn *t, const uint64_t *kick_ps)
 {
@@ -38,16 +21,16 @@ static void wait_for(struct vs_vcpu *v, struct vs_txn *t, const uint64_t *kick_p
     uint64_t last = 0;
     vs_txn_settle(t);
     vcpu_space_put(v);
-    v->waits = true;
+    vcpu_wait(v, VS_FOR_LEAVING, true); /* whoever looks finds it outside of its guest */
     for (unsigned i = 0; i < p->n_vcpus; i++) {
         struct vs_vcpu *o = &p->vcpu[i];
         if (kick_ps[i] != VS_NEVER) {
-            uint64_t left = stop(o, kick_ps[i]);
+            uint64_t left = vcpu_stop(o, kick_ps[i]);
             last = left > last ? left : last;
             v->failed = v->failed || o->failed; /* whose message it is */
         }
     }
-    v->waits = false;
+    (void)vs_thread_pop(&v->thread);
     vcpu_space_take(v);
     vs_ps until = {last};
     vs_wait_until(t, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_kick_wait), until);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* A vCPU that has nothing to run: halting, in its guest or in the exit for it, and waking. */
+#include "vcpu.h"
+
+/* The time as a value of its type. */
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+/* Waits on this account. */
+static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
+{
+    vs_txn_settle(&v->txn);
+    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), ps(at_ps));
+}
+
+/* An interrupt is pending, masked or not, or a notification waits to be read. */
+static bool something_due(const struct vs_vcpu *v)
+{
+    uint8_t number;
+    return v->irq.pending(v->irq.ctx, &number) || v->notified || (vcpu_listed(v) && v->fresh);
+}
+
+/* Arm ARM, Wait for Interrupt: a pending one ends WFI whether or not PSTATE.I masks it. */
+static bool wakes_masked(const struct vs_vcpu *v)
+{
+    return vcpu_arm(v);
+}
+
+bool vcpu_wakes(const struct vs_vcpu *v)
+{
+    return something_due(v) && (!v->masked || wakes_masked(v));
+}
+
+void vcpu_sleep(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    if (v->masked && !wakes_masked(v)) {
+        vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
+                     "NMI would end that");
+        return;
+    }
+    if (something_due(v)) {
+        return;
+    }
+    vs_txn_settle(&v->txn);
+    if (p->virtualized) {
+        struct vs_trap e = {.kind = VS_TRAP_HALT, .length = 1};
+        (void)vcpu_trap_wait(v, &e, NULL);
+    }
+    if (!v->failed && !v->thread.depth) { /* in its guest */
+        vcpu_wait(v, VS_FOR_EVENT, false);
+    }
+}
+
+uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v)
+{
+    uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vcpu_arrivals_next(v);
+    at = next < at ? next : at;
+    at = v->kick_ps < at ? v->kick_ps : at;
+    if (something_due(v)) {
+        at = vs_thread_wait(&v->thread)->since_ps;
+    }
+    return at;
+}
+
+/* The time of a halt that ends at `now_ps`, up to then: polling, putting the thread to sleep,
+ * asleep. True: it had gone to sleep. */
+static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
+{
+    const struct vs_hypervisor *h = &v->hv;
+    uint64_t polled = since_ps + h->poll_ps, blocked = polled + h->block_ps;
+    wait_until(v, VS_ACC_vcpu_polling, now_ps < polled ? now_ps : polled);
+    if (now_ps <= polled) {
+        return false;
+    }
+    vs_wait_until(&v->txn, (uint16_t)(h->account + VS_ACC_hypervisor_block),
+                  ps(now_ps < blocked ? now_ps : blocked));
+    wait_until(v, VS_ACC_vcpu_parked, now_ps);
+    return true;
+}
+
+void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
+{
+    struct vs_platform *p = v->p;
+    struct vs_wait *wait = &v->thread.wait[v->thread.depth - 1u];
+    bool in_exit = wait->in_exit;
+    uint64_t since_ps = wait->since_ps;
+    if (v->kick_ps <= now_ps && in_exit) {
+        vcpu_kick_outside(v, now_ps);
+        return;
+    }
+    if (v->kick_ps <= now_ps) { /* it sleeps in its guest: an exit, and back to sleep */
+        wait_until(v, VS_ACC_vcpu_idle, now_ps);
+        vcpu_kick_arrives(v);
+        wait->since_ps = vs_now(&v->txn).v;
+        return;
+    }
+    if (!in_exit) {
+        vcpu_waited(v);
+        wait_until(v, VS_ACC_vcpu_idle, now_ps);
+        vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
+                  ps(p->times.halt * v->hw->clock.period_ps));
+        return;
+    }
+    bool timer = v->timer_armed && v->timer_ps <= now_ps, blocked = halted(v, since_ps, now_ps);
+    /* who polls finds what was posted; who sleeps is woken by KVM's pi_wakeup_handler */
+    if (timer || blocked || !p->posted) {
+        vs_hv_host_interrupt(&v->hv, &v->txn);
+    }
+    vs_hv_wake(&v->hv, &v->txn, ps(since_ps), ps(now_ps));
+    vcpu_timer_expire(v, now_ps);
+    vcpu_arrivals_take(v, now_ps);
+    uint8_t vector;
+    if (!p->posted && !vcpu_listed(v) && v->irq.pending(v->irq.ctx, &vector)) {
+        v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
+    }
+    vcpu_waited(v);
+}
