@@ -240,13 +240,12 @@ static int setup(void **state)
     vs_defaults(&f->s.set->component, f->values);
     f->ledger = vs_ledger_create(1);
     f->s.account = vs_ledger_accounts(f->ledger, &f->s.set->component);
-    f->s.step = calloc(f->s.set->n_steps, sizeof *f->s.step);
     f->s.at =
         (struct vs_program_layout){0x1000000, 0x2000000, 0x3000000, 0x4000000, 0x5000000, 0x1000};
     f->s.core = (struct vs_core_port){.ctx = &f->world, .work = work, .touch = touch};
     f->s.world =
         (struct vs_program_world){&f->world, holds, action, next, clear, none_read, none_write};
-    vs_software_bind(&f->s, f->values, 500);
+    assert_int_equal(vs_software_bind(&f->s, f->values, 500), VS_OK);
     vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "a"), (vs_ps){0});
     *state = f;
     return 0;
@@ -257,14 +256,14 @@ static int teardown(void **state)
     struct fixture *f = *state;
     vs_txn_end(&f->t);
     vs_ledger_destroy(f->ledger);
-    free(f->s.step);
+    vs_software_free(&f->s);
     free(f);
     return 0;
 }
 
 static enum vs_program_end run(struct fixture *f)
 {
-    return vs_program_run(&f->s, &f->t, f->s.set->by_trap[VS_TRAP_CPU_ID], VS_PROGRAM_NONE);
+    return vs_program_run(&f->s, &f->t, f->s.set->by_trap[VS_TRAP_CPU_ID]);
 }
 
 static void test_each_step_books_its_time_on_its_own_account(void **state)
@@ -278,6 +277,24 @@ static void test_each_step_books_its_time_on_its_own_account(void **state)
     assert_string_equal(f->s.set->component.accounts[2].path, "hypervisor.cpu_id.stall");
     assert_string_equal(f->s.set->component.accounts[2].priced_by,
                         "hypervisor.cpu_id.stall.cycles");
+}
+
+/* What is taken whatever happens stands in the plan; of what is never taken nothing does. */
+static void test_a_plan_holds_what_a_program_may_do_and_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    uint16_t program = f->s.set->by_trap[VS_TRAP_CPU_ID];
+    uint32_t from = f->s.first_act[program], to = f->s.first_act[program + 1u], work = 0, loops = 0;
+    for (uint32_t i = from; i < to; i++) {
+        const struct vs_act *a = &f->s.act[i];
+        work += a->kind == VS_ACT_WORK ? a->n : 0;
+        loops += a->kind == VS_ACT_EACH;
+        assert_true(a->kind != VS_ACT_STEP || a->step->kind != VS_STEP_CALL);
+        bool leads = a->kind == VS_ACT_IF || a->kind == VS_ACT_EACH;
+        assert_true(!leads || (a->to > i + 1u && a->to <= to)); /* something depends on it */
+    }
+    assert_int_equal(work, 2); /* long and short; `stall` only waits */
+    assert_int_equal(loops, 1);
 }
 
 static void test_a_step_is_taken_when_its_predicate_holds(void **state)
@@ -329,7 +346,7 @@ static void test_what_may_be_left_out_is_taken_when_its_knob_says_so(void **stat
     for (size_t i = 0; i < f->s.set->component.n_knobs; i++) {
         f->values[i] |= !strcmp(f->s.set->component.knobs[i].path, "hypervisor.cpu_id.maybe.taken");
     }
-    vs_software_bind(&f->s, f->values, 500);
+    assert_int_equal(vs_software_bind(&f->s, f->values, 500), VS_OK);
     run(f);
     assert_int_equal(f->world.clears, 1);
 }
@@ -364,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_calls_form_no_circle),
         cmocka_unit_test(test_one_step_of_a_program_is_called_without_the_others),
         T(test_each_step_books_its_time_on_its_own_account),
+        T(test_a_plan_holds_what_a_program_may_do_and_nothing_else),
         T(test_a_step_is_taken_when_its_predicate_holds),
         T(test_a_cursor_takes_the_step_once_for_each_and_ends),
         T(test_a_step_that_fails_ends_the_program_where_it_stands),

@@ -153,7 +153,18 @@ struct vs_program_layout {
 struct vs_bound_step {
     uint64_t number[VS_NUMBERS]; /* 0 where it has none; cycles in picoseconds */
     uint64_t code_at, data_at;
-    bool plain; /* it is taken always */
+};
+
+/* What a bound program does, in a row: calls are opened out, and what has nothing to do is left
+ * out. Steps that touch and execute one behind the other are one act. */
+enum vs_act_kind { VS_ACT_WORK, VS_ACT_CYCLES, VS_ACT_STEP, VS_ACT_IF, VS_ACT_EACH };
+struct vs_act {
+    uint8_t kind;
+    bool taken;                 /* of a condition: what the step says of itself */
+    uint32_t first, n;          /* of work: the core's steps */
+    uint32_t to;                /* of a condition or a loop: the act behind what depends on it */
+    const struct vs_step *step; /* whose it is; of work: the last one's */
+    const struct vs_bound_step *bound;
 };
 
 /* What the world around a program answers and does. Action and clearing fail where memory is short:
@@ -172,7 +183,11 @@ struct vs_program_world {
 struct vs_software {
     const struct vs_program_set *set;
     struct vs_bound_step *step; /* [set->n_steps] */
-    uint16_t account;           /* the ledger's, of the set's first */
+    struct vs_act *act;         /* of one program after the other */
+    uint32_t *first_act;        /* of each program, and behind the last */
+    struct vs_core_step *work;  /* what acts have the core do */
+    struct vs_core_run *run;
+    uint16_t account; /* the ledger's, of the set's first */
     struct vs_program_layout at;
     struct vs_core_port core;
     struct vs_program_world world;
@@ -183,10 +198,11 @@ enum vs_program_end { VS_PROGRAM_DONE, VS_PROGRAM_WAITS, VS_PROGRAM_FAILED };
 /* Code or data beyond its area, code without instructions. `values`: of the set's knobs. */
 void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values,
                           struct vs_errors *errors);
-/* Gives the steps their numbers and places; s->step has room for them. */
-void vs_software_bind(struct vs_software *s, const uint64_t *values, uint64_t period_ps);
-/* Runs a program (only: one step of it, or VS_PROGRAM_NONE). */
-enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t, uint16_t program,
-                                   uint16_t only);
+/* Gives the steps their numbers and places, and plans what the programs do. VS_E_NOMEM: nothing is
+ * left to free. */
+enum vs_status vs_software_bind(struct vs_software *s, const uint64_t *values, uint64_t period_ps);
+void vs_software_free(struct vs_software *s);
+/* Runs a program. */
+enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t, uint16_t program);
 
 #endif

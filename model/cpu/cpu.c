@@ -508,6 +508,40 @@ static void port_touches(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes,
     }
 }
 
+/* Steps whose touches were made at once: nobody looks at the order. */
+static void work_at_once(struct vs_cpu *c, const struct vs_core_step *s, size_t n)
+{
+    book_instructions(c);
+    for (const struct vs_core_step *end = s + n; s != end; s++) {
+        c->instruction_account = s->account;
+        vs__cpu_instructions(c, s->instructions);
+        book_instructions(c);
+    }
+    c->instruction_account = (uint16_t)(c->account + VS_ACC_cpu_instruction);
+}
+
+/* Instructions are counted where they are executed and priced as they add up, so it changes nothing
+ * that the touches of later steps come before them, unless somebody looks at the order. */
+static void port_steps(void *ctx, struct vs_txn *t, const struct vs_core_step *s, size_t n)
+{
+    struct vs_cpu *c = ctx;
+    size_t runs = (size_t)(s[n - 1u].run + s[n - 1u].n_runs - s->run);
+    if (c->fast_runs && c->fast_runs(c, s->run, runs)) {
+        work_at_once(c, s, n);
+        return;
+    }
+    for (const struct vs_core_step *end = s + n; s != end; s++) {
+        for (uint32_t i = 0; i < s->n_runs; i++) {
+            vs_gva at = {s->run[i].at};
+            port_touches(c, t, at, (uint64_t)s->run[i].n * VS_TOUCH_BYTES,
+                         (enum vs_ref)s->run[i].ref);
+        }
+        if (s->instructions) {
+            port_work(c, t, s->account, s->instructions);
+        }
+    }
+}
+
 static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes)
 {
     struct vs_cpu *c = ctx;
@@ -522,5 +556,5 @@ static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t b
 struct vs_core_port vs_cpu_core_port(struct vs_cpu *c)
 {
     return (struct vs_core_port){
-        c, port_instructions, port_touch, port_store_string, port_touches, port_work};
+        c, port_instructions, port_touch, port_store_string, port_touches, port_work, port_steps};
 }

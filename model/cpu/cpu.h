@@ -44,6 +44,18 @@ struct vs_cpu_halfway {
     uint32_t ref;
 };
 
+/* The page that runs of touches of one kind were in last (fast/touches.c). While it is the newest
+ * entry of its TLB set a lookup changes nothing, so that those of a whole run are one. */
+struct vs_cpu_page {
+    uint64_t first, bytes; /* its addresses; no bytes: none is known */
+    uint64_t line;         /* of its first address, where it lies in memory */
+    uint64_t hits;         /* in it, not yet counted */
+    /* what has to be as it was, for a lookup to find it again */
+    const uint64_t *tag_at, *payload_at;
+    uint64_t tag, payload, context;
+    uint32_t newest, last, tlb;
+};
+
 struct vs_cpu_window; /* window.h */
 struct vs_cpu_bulk;
 
@@ -72,6 +84,10 @@ struct vs_cpu {
     enum vs_cpu_stop (*fast_bulk)(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
     /* How a run of touches is made (port/core.h); NULL: one after the other. */
     void (*fast_touches)(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref);
+    /* The touches of several steps, whose instructions come behind all of them; false: nothing is
+     * done, as somebody wants them step by step; NULL: step by step. */
+    bool (*fast_runs)(struct vs_cpu *c, const struct vs_core_run *r, size_t n);
+    struct vs_cpu_page page[3]; /* by enum vs_ref */
     /* Called before a walk begins, for what is to be there then at no cost; NULL: nothing. */
     void (*before_walk)(void *ctx, vs_gva at);
     void *before_walk_ctx;

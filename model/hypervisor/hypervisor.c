@@ -2,7 +2,6 @@
 /* What programs ask of the world around them, and the exits that start them. */
 #include "hypervisor/hypervisor.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define VS_DEF_NAME hypervisor
@@ -280,7 +279,6 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
     }
     h->software = (struct vs_software){
         .set = set,
-        .step = calloc((size_t)set->n_steps + 1, sizeof *h->software.step),
         .account = vs_ledger_accounts(ledger, &set->component),
         .at = {.code = VS_HV_CODE,
                .data = h->data_at,
@@ -290,17 +288,12 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
                .copy_bytes = COPY_BYTES},
         .core = *core,
         .world = {h, port_holds, port_action, port_next, port_clear, port_read, port_write}};
-    if (!h->software.step) {
-        return VS_E_NOMEM;
-    }
-    vs_software_bind(&h->software, values, clock.period_ps);
-    return VS_OK;
+    return vs_software_bind(&h->software, values, clock.period_ps);
 }
 
 void vs_hv_free(struct vs_hypervisor *h)
 {
-    free(h->software.step);
-    h->software.step = NULL;
+    vs_software_free(&h->software);
 }
 
 /* ---- exits ---- */
@@ -319,7 +312,7 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->been_in_user = h->injected = false;
     h->in_kernel = in_kernel(&h->cfg, exit->port, exit->io);
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
-    enum vs_program_end end = vs_program_run(&h->software, t, program, VS_PROGRAM_NONE);
+    enum vs_program_end end = vs_program_run(&h->software, t, program);
     h->exit = &no_exit;
     vs_close(t);
     return end == VS_PROGRAM_FAILED  ? VS_HV_FAIL
@@ -337,8 +330,7 @@ static bool start(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry en
         return true;
     }
     h->exit = exit;
-    bool good =
-        vs_program_run(&h->software, t, h->entry[entry], VS_PROGRAM_NONE) != VS_PROGRAM_FAILED;
+    bool good = vs_program_run(&h->software, t, h->entry[entry]) != VS_PROGRAM_FAILED;
     h->exit = outer;
     return good;
 }

@@ -274,7 +274,7 @@ static void start_many(struct machine *m, unsigned cpus, uint64_t sync, bool lar
     m->phys = vs_phys_create(1ull << 28);
     assert_int_equal(vs_frames_init(&m->frames, POOL, POOL, VS_FRAMES_CONTIGUOUS, 1), VS_OK);
     vs_rng_seed(&m->rng, seed, 1);
-    struct vs_core_port core = {NULL, NULL, NULL, NULL, NULL, NULL};
+    struct vs_core_port core = {.ctx = NULL};
     struct vs_shadow_layout at = {0, 0};
     assert_int_equal(vs_shadow_mmu_init(&m->mmu, &c, &vs_radix_x86_64, 46, m->phys, &m->frames,
                                         (uint64_t)FRAMES << 12, &at),

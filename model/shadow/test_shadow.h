@@ -62,7 +62,7 @@ static inline void poke(const struct machine *m, uint64_t gpa, uint64_t value)
 static inline void start(struct machine *m, unsigned host_shift, uint64_t sync, uint64_t seed)
 {
     struct vs_shadow_config c;
-    struct vs_core_port core = {NULL, NULL, NULL, NULL, NULL, NULL};
+    struct vs_core_port core = {.ctx = NULL};
     struct vs_shadow_layout at = {0, 0};
     struct vs_shadow_port port = {m, host, flush};
     memset(m, 0, sizeof *m);

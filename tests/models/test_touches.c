@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Law of runs of touches, by a core and by what works on physical addresses: they book, count and
- * leave behind what their touches do one by one, whatever the caches, TLBs and policies are and
- * whoever listens.
+ * Law of runs of touches, by a core and by what works on physical addresses, and of a handler's
+ * steps, which are runs of touches and instructions: they book, count and leave behind what their
+ * touches do one by one, whatever the caches, TLBs and policies are and whoever listens.
  */
 #include "same_books.h"
 
@@ -124,12 +124,45 @@ static void assert_same_state(const struct guest_machine *a, const struct guest_
     assert_same_table(&a->ept.l2i, &b->ept.l2i);
 }
 
+/* A few steps as a handler has them: code, data that is read and written beside it, instructions;
+ * some have only one of them. */
+#define MOST_STEPS 4u
+struct steps {
+    struct vs_core_step step[MOST_STEPS];
+    struct vs_core_run run[3u * MOST_STEPS];
+    size_t n;
+};
+
+static void some_steps(struct vs_rng *rng, const uint64_t *hot, uint64_t n_hot, uint16_t account,
+                       struct steps *out)
+{
+    struct vs_core_run *r = out->run;
+    out->n = 1u + vs_rng_below(rng, MOST_STEPS);
+    for (size_t i = 0; i < out->n; i++) {
+        struct vs_core_step *s = &out->step[i];
+        uint64_t at = GUEST_MACHINE_BASE + one_of(rng, hot, n_hot) + vs_rng_below(rng, 3) * 0x700u;
+        *s = (struct vs_core_step){.run = r, .account = account};
+        for (uint32_t ref = 0; ref < 3u; ref++) {
+            uint32_t n = (uint32_t)vs_rng_below(rng, 24);
+            if (n && vs_rng_below(rng, 4)) {
+                *r++ = (struct vs_core_run){at, n, ref};
+                at += vs_rng_below(rng, 3) ? n * 64u : 0x1000u;
+            }
+        }
+        s->n_runs = (uint32_t)(r - s->run);
+        s->instructions = vs_rng_below(rng, 3) ? vs_rng_below(rng, 500) : 0;
+    }
+}
+
 /* Some of what a transition and a handler do, on both machines: the first in runs, the second touch
  * by touch. */
 static void step(struct guest_machine *g, struct vs_rng *rng)
 {
     static const uint64_t hot[] = {0x0, 0x5000, 0x5f80, 0x9040, 0x20000, 0x41f3};
-    uint64_t at = one_of(rng, hot, 6), bytes = vs_rng_below(rng, 3000), kind = vs_rng_below(rng, 8);
+    uint64_t at = one_of(rng, hot, 6), bytes = vs_rng_below(rng, 3000),
+             kind = vs_rng_below(rng, 12);
+    struct steps steps;
+    some_steps(rng, hot, 6, g[0].cpu.account, &steps);
     enum vs_ref ref = (enum vs_ref)vs_rng_below(rng, 3);
     if (vs_rng_below(rng, 3) == 0) {
         at = vs_rng_below(rng, REGION + 0x1000); /* anywhere, and sometimes behind the end */
@@ -140,7 +173,8 @@ static void step(struct guest_machine *g, struct vs_rng *rng)
         vs_gva va = {GUEST_MACHINE_BASE + at};
         vs_hpa pa = {(4u << 20) + at};
         if (i == 1) {
-            core.touches = NULL; /* then it is made of touches (port/core.h, port/mem.h) */
+            core.steps = NULL; /* then it is made of touches (port/core.h, port/mem.h) */
+            core.touches = NULL;
             mem.touches = NULL;
         }
         if (kind == 0) {
@@ -150,6 +184,8 @@ static void step(struct guest_machine *g, struct vs_rng *rng)
         } else if (kind == 2) {
             vs_txn_settle(&g[i].t);
             vs_mem_touches(&mem, &g[i].t, pa, bytes, ref);
+        } else if (kind == 4 || kind == 5 || kind == 6) {
+            vs_core_steps(&core, &g[i].t, steps.step, steps.n);
         } else if (kind == 3) {
             (void)vs_close(&g[i].t);
             vs_open(&g[i].t, VS_OP_IRQ);

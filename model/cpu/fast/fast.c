@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cpu/fast/fast.h"
 
+#include <string.h>
+
 /* Whether accesses may be gathered, and how long one of them takes at most. */
 static void attach_gather(struct vs_cpu *c)
 {
@@ -31,6 +33,8 @@ bool vs_cpu_attach_fast(struct vs_cpu *c, const struct vs_fast_port *port)
     c->fast_port = port ? *port : (struct vs_fast_port){.mmu = {.ctx = NULL}};
     c->fast_bulk = port ? run : NULL;
     c->fast_touches = port ? vs__fast_touches : NULL;
+    c->fast_runs = port ? vs__fast_runs : NULL;
+    memset(c->page, 0, sizeof c->page);
     attach_gather(c);
     return true;
 }

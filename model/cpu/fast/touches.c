@@ -55,19 +55,143 @@ static inline uint64_t in_page(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, 
     return n;
 }
 
+/* Whether hits of this kind may be taken at once. */
+static inline bool together(struct vs_cpu *c, uint32_t ref)
+{
+    const struct vs_l1 *l = vs__cpu_l1(c, ref);
+    return l->fast && !c->window && l->line_shift == TOUCH_SHIFT && !vs__cpu_listened(c, ref);
+}
+
+/* n touches, hits at once. */
+static inline void touch(struct vs_cpu *c, uint64_t at, uint64_t n, uint32_t ref)
+{
+    struct vs_l1 *l = vs__cpu_l1(c, ref);
+    for (uint64_t done; n; n -= done, at += done * VS_TOUCH_BYTES) {
+        done = in_page(c, l, at, n, ref);
+        if (!done) { /* which makes its page the newest entry, unless it faults */
+            vs_gva gva = {at};
+            (void)vs_cpu_access(c, gva, 1, ref);
+            done = 1;
+        }
+    }
+}
+
 void vs__fast_touches(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref)
 {
     struct vs_cpu *c = cpu;
-    struct vs_l1 *l = vs__cpu_l1(c, ref);
-    bool together =
-        l->fast && !c->window && l->line_shift == TOUCH_SHIFT && !vs__cpu_listened(c, ref);
+    uint64_t n = (bytes + VS_TOUCH_BYTES - 1u) / VS_TOUCH_BYTES;
     (void)t; /* a core has one time line */
-    for (uint64_t n = (bytes + VS_TOUCH_BYTES - 1u) / VS_TOUCH_BYTES, done; n; n -= done) {
-        done = together ? in_page(c, l, at.v, n, ref) : 0;
-        if (!done) { /* which makes its page the newest entry, unless it faults */
-            (void)vs_cpu_access(c, at, 1, ref);
-            done = 1;
-        }
-        at.v += done * VS_TOUCH_BYTES;
+    if (together(c, ref)) {
+        touch(c, at.v, n, ref);
+        return;
     }
+    for (; n; n--, at.v += VS_TOUCH_BYTES) {
+        (void)vs_cpu_access(c, at, 1, ref);
+    }
+}
+
+/* The page of `at` becomes *p; false: it is not the newest entry of its set, or may not be written.
+ */
+static bool turn_to(struct vs_l1 *l, uint64_t at, uint32_t ref, struct vs_cpu_page *p)
+{
+    const struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    const uint64_t *entry = vs_l1_newest(l, t, at);
+    if (!entry || (ref == VS_REF_WRITE && !(*entry & VS_L1_WRITE))) {
+        return false;
+    }
+    const struct vs_settab *s = &t->table[t->last_table];
+    p->bytes = 1ull << t->shift[t->last];
+    p->first = at & ~(p->bytes - 1u);
+    p->line = (*entry & ~(uint64_t)VS_L1_FLAGS) >> TOUCH_SHIFT;
+    p->payload_at = entry;
+    p->payload = *entry;
+    p->tag_at = s->tag + (entry - s->payload);
+    p->tag = *p->tag_at;
+    p->newest = s->newest;
+    p->last = t->last;
+    p->tlb = t->last_table;
+    return true;
+}
+
+/* Whether turn_to would find the same again. */
+static inline bool still(struct vs_l1 *l, uint32_t ref, const struct vs_cpu_page *p)
+{
+    const struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    return p->bytes && *p->tag_at == p->tag && *p->payload_at == p->payload && t->last == p->last &&
+           t->table[p->tlb].newest == p->newest && p->context == l->context;
+}
+
+static inline void count_hits(struct vs_cpu *c, uint32_t ref)
+{
+    struct vs_cpu_page *p = &c->page[ref];
+    c->fast[ref][p->tlb] += p->hits;
+    c->pending_ps += p->hits * c->price[ref][p->tlb][0];
+    p->hits = 0;
+}
+
+/* A touch that is made by itself, after which no page is known. */
+static void touch_singly(struct vs_cpu *c, uint64_t at, uint32_t ref)
+{
+    vs_gva gva = {at};
+    for (uint32_t i = 0; i < 3u; i++) {
+        count_hits(c, i);
+        c->page[i].bytes = 0;
+    }
+    (void)vs_cpu_access(c, gva, 1, ref);
+}
+
+/* n lines of the page of *p, the first of which is `line`. */
+static inline void touch_lines(struct vs_cpu *c, struct vs_l1 *l, struct vs_cpu_page *p,
+                               uint64_t line, uint32_t n, uint32_t ref)
+{
+    uint32_t hits = vs_linetab_hits(&l->cache, line, n, ref == VS_REF_WRITE ? VS_LINE_DIRTY : 0);
+    p->hits += hits;
+    if (vs_unlikely(hits < n)) {
+        with_misses(c, l, line + hits, n - hits, ref, p->tlb);
+    }
+}
+
+/* A run that leaves the page of the run before it. */
+static __attribute__((noinline)) void touch_on(struct vs_cpu *c, uint64_t at, uint32_t n,
+                                               uint32_t ref)
+{
+    struct vs_l1 *l = vs__cpu_l1(c, ref);
+    struct vs_cpu_page *p = &c->page[ref];
+    for (uint32_t done; n; n -= done, at += (uint64_t)done * VS_TOUCH_BYTES) {
+        if (at - p->first >= p->bytes) {
+            count_hits(c, ref);
+            if (!turn_to(l, at, ref, p)) {
+                touch_singly(c, at, ref);
+                done = 1;
+                continue;
+            }
+            p->context = l->context;
+        }
+        uint64_t off = at - p->first, left = (p->bytes - 1u - off) / VS_TOUCH_BYTES + 1u;
+        done = n < left ? n : (uint32_t)left;
+        touch_lines(c, l, p, p->line + (off >> TOUCH_SHIFT), done, ref);
+    }
+}
+
+bool vs__fast_runs(struct vs_cpu *c, const struct vs_core_run *r, size_t n)
+{
+    if (!together(c, VS_REF_READ) || !together(c, VS_REF_WRITE) || !together(c, VS_REF_FETCH)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < 3u; i++) {
+        c->page[i].bytes = still(vs__cpu_l1(c, i), i, &c->page[i]) ? c->page[i].bytes : 0;
+    }
+    for (const struct vs_core_run *end = r + n; r != end; r++) {
+        struct vs_cpu_page *p = &c->page[r->ref];
+        uint64_t off = r->at - p->first, to = off + ((uint64_t)r->n << TOUCH_SHIFT);
+        if (vs_unlikely(off >= p->bytes || to > p->bytes)) {
+            touch_on(c, r->at, r->n, r->ref);
+        } else {
+            touch_lines(c, vs__cpu_l1(c, r->ref), p, p->line + (off >> TOUCH_SHIFT), r->n, r->ref);
+        }
+    }
+    for (uint32_t i = 0; i < 3u; i++) {
+        count_hits(c, i);
+    }
+    return true;
 }
