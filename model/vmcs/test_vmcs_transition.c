@@ -321,99 +321,6 @@ static void test_documents_machine_prices_phases_only(void **state)
 /* ---- checks -------------------------------------------------------------------------------------
  */
 
-struct spoil {
-    const char *what;
-    uint32_t field;
-    uint64_t value;
-    uint32_t error;         /* VMfail number, or 33 */
-    uint64_t qualification; /* of 33 */
-};
-
-static void test_entry_refuses_what_the_manual_forbids(void **state)
-{
-    struct fixture *f = *state;
-    const uint64_t hole = UINT64_C(1) << 60;
-    const struct spoil spoils[] = {
-        {"reserved pin control", VS_VMCS_PIN_CONTROLS, 0, 7, 0},
-        {"reserved primary control", VS_VMCS_PROC_CONTROLS, 0, 7, 0},
-        {"secondary control this part lacks", VS_VMCS_PROC2_CONTROLS, VS_VMX_BIT(25), 7, 0},
-        {"five CR3 targets", VS_VMCS_CR3_TARGET_COUNT, 5, 7, 0},
-        {"unaligned MSR bitmap", VS_VMCS_MSR_BITMAP, 0x800, 7, 0},
-        {"unaligned virtual-APIC page", VS_VMCS_VIRTUAL_APIC_ADDRESS, 0x10, 7, 0},
-        {"TPR threshold", VS_VMCS_TPR_THRESHOLD, 16, 7, 0},
-        {"VPID 0", VS_VMCS_VPID, 0, 7, 0},
-        {"EPTP memory type", VS_VMCS_EPT_POINTER, EPTP | 1, 7, 0},
-        {"EPTP walk length", VS_VMCS_EPT_POINTER, 0x40000 | 2u << 3 | 6, 7, 0},
-        {"EPTP beyond the address width", VS_VMCS_EPT_POINTER, UINT64_C(1) << 46 | 0x1e, 7, 0},
-        {"exit controls", VS_VMCS_EXIT_CONTROLS, 0, 7, 0},
-        {"timer saved but not counting", VS_VMCS_EXIT_CONTROLS,
-         0x36dff | 0x200 | VS_EXIT_SAVE_TIMER, 7, 0},
-        {"entry controls", VS_VMCS_ENTRY_CONTROLS, 0, 7, 0},
-        {"entry to SMM", VS_VMCS_ENTRY_CONTROLS, 0x13ff | VS_ENTRY_SMM, 7, 0},
-        {"injection of reserved type", VS_VMCS_ENTRY_INTERRUPTION_INFO, 0x80000100, 7, 0},
-        {"injection of NMI with vector 3", VS_VMCS_ENTRY_INTERRUPTION_INFO, 0x80000203, 7, 0},
-        {"injection of #GP without its code", VS_VMCS_ENTRY_INTERRUPTION_INFO, 0x8000030d, 7, 0},
-        {"injection of #UD with a code", VS_VMCS_ENTRY_INTERRUPTION_INFO, 0x80000b06, 7, 0},
-        {"injection of INT without length", VS_VMCS_ENTRY_INTERRUPTION_INFO, 0x80000480, 7, 0},
-        {"host CR0", VS_VMCS_HOST_CR0, 0, 8, 0},
-        {"host CR4 without VMXE", VS_VMCS_HOST_CR4, 0x6f0, 8, 0},
-        {"host CR3 beyond the address width", VS_VMCS_HOST_CR3, UINT64_C(1) << 46, 8, 0},
-        {"host PAT", VS_VMCS_HOST_PAT, 2, 8, 0},
-        {"host CS null", VS_VMCS_HOST_CS_SELECTOR, 0, 8, 0},
-        {"host TR null", VS_VMCS_HOST_TR_SELECTOR, 0, 8, 0},
-        {"host DS with RPL 3", VS_VMCS_HOST_DS_SELECTOR, 0x1b, 8, 0},
-        {"host FS base", VS_VMCS_HOST_FS_BASE, hole, 8, 0},
-        {"host GDTR base", VS_VMCS_HOST_GDTR_BASE, hole, 8, 0},
-        {"host SYSENTER_EIP", VS_VMCS_HOST_SYSENTER_EIP, hole, 8, 0},
-        {"host RIP", VS_VMCS_HOST_RIP, hole, 8, 0},
-        {"guest CR0 paging unprotected", VS_VMCS_GUEST_CR0, 0x80050032, 33, 0},
-        {"guest CR0 without NE", VS_VMCS_GUEST_CR0, 0x80050013, 33, 0},
-        {"guest CR4 without PAE in IA-32e mode", VS_VMCS_GUEST_CR4, 0x2000, 33, 0},
-        {"guest CR3 beyond the address width", VS_VMCS_GUEST_CR3, UINT64_C(1) << 46, 33, 0},
-        {"guest DR7", VS_VMCS_GUEST_DR7, UINT64_C(1) << 32, 33, 0},
-        {"guest PAT", VS_VMCS_GUEST_PAT, 3, 33, 0},
-        {"guest TR in the LDT", VS_VMCS_GUEST_TR_SELECTOR, 0x44, 33, 0},
-        {"guest TR unusable", VS_VMCS_GUEST_TR_RIGHTS, VS_AR_UNUSABLE, 33, 0},
-        {"guest TR available", VS_VMCS_GUEST_TR_RIGHTS, 0x89, 33, 0},
-        {"guest CS base", VS_VMCS_GUEST_CS_BASE, UINT64_C(1) << 32, 33, 0},
-        {"guest CS both L and D", VS_VMCS_GUEST_CS_RIGHTS, 0xe09b, 33, 0},
-        {"guest CS not present", VS_VMCS_GUEST_CS_RIGHTS, 0xa01b, 33, 0},
-        {"guest SS is code", VS_VMCS_GUEST_SS_RIGHTS, 0xc09b, 33, 0},
-        {"guest DS limit without granularity", VS_VMCS_GUEST_DS_RIGHTS, 0x4093, 33, 0},
-        {"guest FS base", VS_VMCS_GUEST_FS_BASE, hole, 33, 0},
-        {"guest GDTR limit", VS_VMCS_GUEST_GDTR_LIMIT, 0x10000, 33, 0},
-        {"guest RIP", VS_VMCS_GUEST_RIP, hole, 33, 0},
-        {"guest RFLAGS bit 1", VS_VMCS_GUEST_RFLAGS, 0x200, 33, 0},
-        {"guest RFLAGS reserved", VS_VMCS_GUEST_RFLAGS, 0x8202, 33, 0},
-        {"guest in V86 mode in IA-32e mode", VS_VMCS_GUEST_RFLAGS, 0x20202, 33, 0},
-        {"guest activity", VS_VMCS_GUEST_ACTIVITY, 4, 33, 0},
-        {"guest blocked twice", VS_VMCS_GUEST_INTERRUPTIBILITY, 3, 33, 0},
-        {"guest blocked by SMI", VS_VMCS_GUEST_INTERRUPTIBILITY, 4, 33, 0},
-        {"guest pending debug", VS_VMCS_GUEST_PENDING_DEBUG, 1u << 13, 33, 0},
-        {"link pointer", VS_VMCS_VMCS_LINK_POINTER, 0x123, 33, 4},
-    };
-    for (size_t i = 0; i < sizeof spoils / sizeof *spoils; i++) {
-        boot(f);
-        write_field(f, spoils[i].field, spoils[i].value);
-        enum vs_vmx_result r = vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH);
-        bool late = spoils[i].error == 33;
-        if (r != (late ? VS_VMX_ENTRY_FAILED : VS_VMX_FAIL_VALID)) {
-            fail_msg("%s: result %d", spoils[i].what, (int)r);
-        }
-        uint64_t got =
-            late ? read_field(f, VS_VMCS_EXIT_REASON) : read_field(f, VS_VMCS_INSTRUCTION_ERROR);
-        if (got != (late ? spoils[i].error | VS_EXIT_ENTRY_FAILURE : spoils[i].error)) {
-            fail_msg("%s: %lx", spoils[i].what, (unsigned long)got);
-        }
-        assert_int_equal(late ? read_field(f, VS_VMCS_EXIT_QUALIFICATION) : 0,
-                         spoils[i].qualification);
-        assert_false(f->x.in_guest);
-        /* The same VMCS without the fault enters: nothing else was wrong, and it is still clear. */
-        boot(f);
-        launch(f);
-    }
-}
-
 static void test_interrupts_are_injected_only_where_they_can_be_taken(void **state)
 {
     struct fixture *f = *state;
@@ -476,7 +383,6 @@ int main(void)
         T(test_an_uncached_vmcs_costs_a_reference_for_each_field_moved),
         T(test_a_bad_list_entry_on_the_way_out_aborts),
         T(test_documents_machine_prices_phases_only),
-        T(test_entry_refuses_what_the_manual_forbids),
         T(test_interrupts_are_injected_only_where_they_can_be_taken),
         T(test_a_bad_entry_list_is_reason_34_with_its_number),
         T(test_knobs_that_cannot_enter_are_refused_before_the_run),

@@ -369,6 +369,28 @@ enum vs_vmx_result vs__vmx_write_at(struct vs_vmx *x, struct vs_txn *t, unsigned
     return write_at(x, t, position, false, value);
 }
 
+bool vs__vmx_is_shadow(const struct vs_vmx *x, uint64_t region)
+{
+    return revision_of(x, region) >> 31;
+}
+
+enum vs_vmx_result vs_vmx_shadowed(struct vs_vmx *x, struct vs_txn *t, bool write, uint32_t field,
+                                   uint64_t *value)
+{
+    uint64_t own = x->current, link;
+    if (!x->in_guest) {
+        return VS_VMX_UD;
+    }
+    link = VS_GET(x, VMCS_LINK_POINTER);
+    x->in_guest = false;
+    x->current = link; /* all ones: no VMCS, VMfailInvalid */
+    enum vs_vmx_result r =
+        write ? vs_vmx_write(x, t, field, *value) : vs_vmx_read(x, t, field, value);
+    x->current = own;
+    x->in_guest = true;
+    return r;
+}
+
 /* Format of an EPTP: memory type, walk length - 1 in bits 5:3, accessed/dirty flag, root. */
 bool vs__vmx_eptp_valid(const struct vs_vmx *x, uint64_t eptp)
 {

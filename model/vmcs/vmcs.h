@@ -61,7 +61,7 @@ enum vs_vmx_kind {
     VS_EV_XSETBV,
     VS_EV_VMCALL,
     VS_EV_TRIPLE_FAULT,
-    VS_EV_VMX_INSTRUCTION, /* number = its basic exit reason (19-27, 50, 53) */
+    VS_EV_VMX_INSTRUCTION, /* number = its basic exit reason (19-27, 50, 53), value = the field */
     VS_EV_HLT,
     VS_EV_INVLPG, /* address */
     VS_EV_INVPCID,
@@ -172,6 +172,8 @@ struct vs_vmx {
     uint16_t base;                 /* of the accounts */
     uint64_t vmread_ps, vmwrite_ps;
     bool on, in_guest, aborted;
+    bool mov_ss; /* the host has executed MOV SS or POP SS just before: who does, sets and clears it
+                  */
     uint64_t vmxon, current; /* physical addresses; VS_VMX_NO_VMCS */
     uint16_t guest_at[VS_VMCS_FIELDS],
         host_at[VS_VMCS_FIELDS]; /* positions of each area's fields */
@@ -187,6 +189,7 @@ struct vs_vmx {
         uint64_t value;
     } msr[VS_VMX_MSRS];
     uint32_t n_msr;
+    uint64_t timer_ps;                /* when the VMX-preemption timer began to count */
     uint64_t pause_first, pause_last; /* pause-loop detection, time-stamp counter */
     uint64_t checks_controls, checks_host, checks_guest; /* made by the last entry that passed */
     enum vs_vmx_result last;                             /* of the world port's leave and enter */
@@ -208,6 +211,10 @@ enum vs_vmx_result vs_vmx_ptrld(struct vs_vmx *x, struct vs_txn *t, vs_hpa regio
 enum vs_vmx_result vs_vmx_ptrst(struct vs_vmx *x, struct vs_txn *t, vs_hpa *region);
 enum vs_vmx_result vs_vmx_read(struct vs_vmx *x, struct vs_txn *t, uint32_t field, uint64_t *value);
 enum vs_vmx_result vs_vmx_write(struct vs_vmx *x, struct vs_txn *t, uint32_t field, uint64_t value);
+/* A guest's own VMREAD (*value is the answer) or VMWRITE that vs_vmx_intercept let pass, since the
+ * bitmaps of VMCS shadowing do: it works on the VMCS that the link pointer names. */
+enum vs_vmx_result vs_vmx_shadowed(struct vs_vmx *x, struct vs_txn *t, bool write, uint32_t field,
+                                   uint64_t *value);
 /* type 1 = one EPTP's context, 2 = all. */
 enum vs_vmx_result vs_vmx_invept(struct vs_vmx *x, struct vs_txn *t, uint64_t type, uint64_t eptp);
 /* type 0 = one address, 1 = one VPID, 2 = all, 3 = one VPID but its global mappings. */

@@ -128,6 +128,20 @@ extern const struct vs_vmcs_field vs_vmcs_fields[VS_VMCS_FIELDS];
 #define VS_PROC2_VE VS_VMX_BIT(18)
 #define VS_PROC2_XSAVES VS_VMX_BIT(20)
 #define VS_PROC2_MODE_BASED_EXECUTE VS_VMX_BIT(22)
+#define VS_PROC2_ENCLS VS_VMX_BIT(15)
+#define VS_PROC2_SUB_PAGE VS_VMX_BIT(23)
+#define VS_PROC2_PT_GUEST_PHYSICAL VS_VMX_BIT(24)
+#define VS_PROC2_USER_WAIT VS_VMX_BIT(26)
+#define VS_PROC2_PCONFIG VS_VMX_BIT(27)
+#define VS_PROC2_ENCLV VS_VMX_BIT(28)
+#define VS_PROC2_BUS_LOCK VS_VMX_BIT(30)
+#define VS_PROC2_NOTIFY VS_VMX_BIT(31)
+/* Tertiary processor-based controls. */
+#define VS_PROC3_LOADIWKEY VS_VMX_BIT(0)
+#define VS_PROC3_HLAT VS_VMX_BIT(1)
+#define VS_PROC3_PAGING_WRITE VS_VMX_BIT(2)
+#define VS_PROC3_VERIFY_PAGING VS_VMX_BIT(3)
+#define VS_PROC3_IPI VS_VMX_BIT(4)
 /* VM-exit controls. */
 #define VS_EXIT_SAVE_DEBUG VS_VMX_BIT(2)
 #define VS_EXIT_HOST_64 VS_VMX_BIT(9)
@@ -155,6 +169,10 @@ extern const struct vs_vmcs_field vs_vmcs_fields[VS_VMCS_FIELDS];
 #define VS_ENTRY_LOAD_RTIT VS_VMX_BIT(18)
 #define VS_ENTRY_LOAD_CET VS_VMX_BIT(20)
 #define VS_ENTRY_LOAD_PKRS VS_VMX_BIT(22)
+
+/* Bits of IA32_PERF_GLOBAL_CTRL that are not reserved where Hyper-Threading is on, as the parts
+ * here were measured: four general counters of each thread, three fixed ones (SDM 3B 20.2.2). */
+#define VS_PERF_GLOBAL_CTRL UINT64_C(0x70000000f)
 
 /* IA32_VMX_MISC. */
 #define VS_MISC_HLT VS_VMX_BIT(6)
@@ -189,6 +207,15 @@ enum vs_intr_type {
 #define VS_AR_G (1u << 15)
 #define VS_AR_UNUSABLE (1u << 16)
 #define VS_AR_RESERVED 0xfffe0f00u
+
+/* Guest interruptibility state, SDM 3C table 25-3. */
+enum vs_vmx_blocking {
+    VS_BLOCKED_STI = 1,
+    VS_BLOCKED_MOV_SS = 2,
+    VS_BLOCKED_SMI = 4,
+    VS_BLOCKED_NMI = 8,
+    VS_BLOCKED_ENCLAVE = 16
+};
 
 enum vs_vmx_activity {
     VS_ACTIVITY_ACTIVE,

@@ -24,6 +24,16 @@ static bool pushes_error(uint64_t vector)
     return vector < 32 && (0x27d00u >> vector & 1);
 }
 
+/* The threshold is not above what the guest's TPR is, unless something exits for that. Of all rules
+ * the one that reads what the guest writes: an entry makes it even where nobody wrote a field. */
+bool vs__vmx_threshold_holds(const struct vs_vmx *x)
+{
+    uint64_t threshold = VS_GET(x, TPR_THRESHOLD), shadow = VS_PROC_TPR_SHADOW;
+    return !threshold || !(VS_GET(x, PROC_CONTROLS) & shadow) ||
+           vs_vmx_proc2(x) & (VS_PROC2_INTERRUPT_DELIVERY | VS_PROC2_APIC_ACCESSES) ||
+           threshold <= vs__vmx_vtpr(x) >> 4;
+}
+
 static struct vs_vmx_verdict check_injection(const struct vs_vmx *x, struct vs_vmx_verdict v)
 {
     uint64_t info = VS_GET(x, ENTRY_INTERRUPTION_INFO);
@@ -42,7 +52,7 @@ static struct vs_vmx_verdict check_injection(const struct vs_vmx *x, struct vs_v
     bool deliver = type == VS_INTR_EXCEPTION && pushes_error(vector) && protected_mode;
     VS_RULE(v, !!(info & VS_INTR_ERROR_CODE) == deliver);
     VS_RULE(v, (info & 0x7ffff000) == 0);
-    VS_RULE(v, !deliver || VS_GET(x, ENTRY_ERROR_CODE) >> 15 == 0);
+    VS_RULE(v, !deliver || VS_GET(x, ENTRY_ERROR_CODE) >> 16 == 0);
     if (type == VS_INTR_SOFTWARE || type == VS_INTR_PRIVILEGED ||
         type == VS_INTR_SOFTWARE_EXCEPTION) {
         VS_RULE(v, length <= 15 && (length > 0 || x->config.cap_misc & VS_MISC_ZERO_LENGTH));
@@ -69,6 +79,13 @@ static struct vs_vmx_verdict check_secondary(const struct vs_vmx *x, struct vs_v
     VS_RULE(v, !(proc2 & VS_PROC2_PML) || (ept && vs_vmx_page(x, VS_GET(x, PML_ADDRESS))));
     VS_RULE(v, !(proc2 & VS_PROC2_UNRESTRICTED) || ept);
     VS_RULE(v, !(proc2 & VS_PROC2_MODE_BASED_EXECUTE) || ept);
+    VS_RULE(v,
+            !(proc2 & VS_PROC2_SUB_PAGE) || (ept && vs_vmx_page(x, VS_GET(x, SPP_TABLE_POINTER))));
+    VS_RULE(v, !(proc2 & VS_PROC2_PT_GUEST_PHYSICAL) || ept);
+    if (proc2 & VS_PROC2_PT_GUEST_PHYSICAL) {
+        VS_RULE(v, VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_LOAD_RTIT);
+        VS_RULE(v, VS_GET(x, EXIT_CONTROLS) & VS_EXIT_CLEAR_RTIT);
+    }
     if (proc2 & VS_PROC2_VMFUNC) {
         uint64_t functions = VS_GET(x, VM_FUNCTION_CONTROLS);
         VS_RULE(v, (functions & ~x->config.cap_vmfunc) == 0);
@@ -79,6 +96,21 @@ static struct vs_vmx_verdict check_secondary(const struct vs_vmx *x, struct vs_v
         VS_RULE(v, vs_vmx_page(x, VS_GET(x, VMWRITE_BITMAP)));
     }
     VS_RULE(v, !(proc2 & VS_PROC2_VE) || vs_vmx_page(x, VS_GET(x, VE_INFORMATION_ADDRESS)));
+    return v;
+}
+
+/* What tertiary controls need: hypervisor-managed translation, paging-write and guest-paging
+ * verification need EPT, and IPI virtualization its table of descriptors. */
+static struct vs_vmx_verdict check_tertiary(const struct vs_vmx *x, struct vs_vmx_verdict v)
+{
+    uint64_t proc3 = vs_vmx_proc3(x), table = VS_GET(x, PID_POINTER_TABLE),
+             hlat = VS_GET(x, HLAT_POINTER);
+    bool ept = (vs_vmx_proc2(x) & VS_PROC2_EPT) != 0;
+    VS_RULE(v, !(proc3 & (VS_PROC3_HLAT | VS_PROC3_PAGING_WRITE | VS_PROC3_VERIFY_PAGING)) || ept);
+    VS_RULE(v, !(proc3 & VS_PROC3_HLAT) || (!(hlat & 0xfe7) && vs_vmx_physical(x, hlat)));
+    VS_RULE(v, !(proc3 & VS_PROC3_IPI) ||
+                   (!(table & 7) && vs_vmx_physical(x, table) &&
+                    vs_vmx_physical(x, table + 8 * VS_GET(x, LAST_PID_POINTER_INDEX))));
     return v;
 }
 
@@ -102,13 +134,16 @@ struct vs_vmx_verdict vs__vmx_check_controls(const struct vs_vmx *x)
     if (proc & VS_PROC_TPR_SHADOW) {
         VS_RULE(v, vs_vmx_page(x, VS_GET(x, VIRTUAL_APIC_ADDRESS)));
         VS_RULE(v, proc2 & VS_PROC2_INTERRUPT_DELIVERY || VS_GET(x, TPR_THRESHOLD) <= 15);
+        VS_RULE(v, vs__vmx_threshold_holds(x));
     } else {
         VS_RULE(v, !(proc2 &
                      (VS_PROC2_X2APIC | VS_PROC2_APIC_REGISTERS | VS_PROC2_INTERRUPT_DELIVERY)));
+        VS_RULE(v, !(vs_vmx_proc3(x) & VS_PROC3_IPI));
     }
     VS_RULE(v, pin & VS_PIN_NMI || !(pin & VS_PIN_VIRTUAL_NMIS));
     VS_RULE(v, pin & VS_PIN_VIRTUAL_NMIS || !(proc & VS_PROC_NMI_WINDOW));
     v = check_secondary(x, v, pin, proc2);
+    v = v.failed || !vs_vmx_proc3(x) ? v : check_tertiary(x, v);
     if (v.failed) {
         return v;
     }
@@ -134,6 +169,14 @@ bool vs__vmx_pat_valid(uint64_t pat)
     return true;
 }
 
+/* IA32_S_CET: bits 9:6 are reserved, SUPPRESS and TRACKER not set together; what it and the table
+ * of shadow stacks name is canonical. */
+bool vs__vmx_cet_valid(uint64_t s_cet, uint64_t table)
+{
+    return (s_cet & 0x3c0) == 0 && (s_cet >> 10 & 3) != 3 && vs_vmx_canonical(s_cet & ~0xfffull) &&
+           vs_vmx_canonical(table);
+}
+
 struct vs_vmx_verdict vs__vmx_check_host(const struct vs_vmx *x)
 {
     struct vs_vmx_verdict v = {0, 0, NULL};
@@ -147,7 +190,14 @@ struct vs_vmx_verdict vs__vmx_check_host(const struct vs_vmx *x)
     VS_RULE(v, vs_vmx_physical(x, VS_GET(x, HOST_CR3)));
     VS_RULE(v, vs_vmx_canonical(VS_GET(x, HOST_SYSENTER_ESP)));
     VS_RULE(v, vs_vmx_canonical(VS_GET(x, HOST_SYSENTER_EIP)));
+    VS_RULE(v, !(exit & VS_EXIT_LOAD_PERF) ||
+                   !(VS_GET(x, HOST_PERF_GLOBAL_CTRL) & ~VS_PERF_GLOBAL_CTRL));
     VS_RULE(v, !(exit & VS_EXIT_LOAD_PAT) || vs__vmx_pat_valid(VS_GET(x, HOST_PAT)));
+    VS_RULE(v, !(exit & VS_EXIT_LOAD_PKRS) || VS_GET(x, HOST_PKRS) >> 32 == 0);
+    VS_RULE(v, !(exit & VS_EXIT_LOAD_CET) ||
+                   vs__vmx_cet_valid(VS_GET(x, HOST_S_CET), VS_GET(x, HOST_SSP_TABLE)));
+    VS_RULE(v, !(exit & VS_EXIT_LOAD_CET) ||
+                   (vs_vmx_canonical(VS_GET(x, HOST_SSP)) && !(VS_GET(x, HOST_SSP) & 3)));
     if (exit & VS_EXIT_LOAD_EFER) {
         uint64_t efer = VS_GET(x, HOST_EFER);
         VS_RULE(v, (efer & ~UINT64_C(0xd01)) == 0); /* SCE, LME, LMA, NXE */

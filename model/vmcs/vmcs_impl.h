@@ -51,10 +51,28 @@ static inline uint64_t vs_vmx_proc2(const struct vs_vmx *x)
     return VS_GET(x, PROC_CONTROLS) & VS_PROC_SECONDARY ? VS_GET(x, PROC2_CONTROLS) : 0;
 }
 
+/* So are the tertiary controls. */
+static inline uint64_t vs_vmx_proc3(const struct vs_vmx *x)
+{
+    return VS_GET(x, PROC_CONTROLS) & VS_PROC_TERTIARY ? VS_GET(x, TERTIARY_CONTROLS) : 0;
+}
+/* The task priority on the virtual-APIC page. */
+static inline uint8_t vs__vmx_vtpr(const struct vs_vmx *x)
+{
+    vs_hpa at = {VS_GET(x, VIRTUAL_APIC_ADDRESS) + 0x80u};
+    return (uint8_t)vs_phys_read64(x->wire.phys, at);
+}
+
 static inline bool vs_vmx_canonical(uint64_t a)
 {
     uint64_t top = a >> 47;
     return top == 0 || top == 0x1ffff;
+}
+/* Bits 63:48 are the same, which is less than canonical: what an entry asks of RIP and SSP, whose
+ * bit 47 is looked at when the guest uses them (SDM 3C 27.3.1.4). */
+static inline bool vs_vmx_fits(uint64_t a)
+{
+    return a >> 48 == 0 || a >> 48 == 0xffff;
 }
 static inline bool vs_vmx_physical(const struct vs_vmx *x, uint64_t a)
 {
@@ -76,6 +94,7 @@ static inline void vs_vmx_charge(struct vs_vmx *x, struct vs_txn *t, unsigned ac
 }
 
 enum vs_vmx_result vs__vmx_fail(struct vs_vmx *x, uint32_t error);
+bool vs__vmx_is_shadow(const struct vs_vmx *x, uint64_t region); /* bit 31 of its first word */
 bool vs__vmx_eptp_valid(const struct vs_vmx *x, uint64_t eptp);
 /* vs_vmx_read and vs_vmx_write for who knows the position already. */
 enum vs_vmx_result vs__vmx_read_at(struct vs_vmx *x, struct vs_txn *t, unsigned position,
@@ -95,7 +114,9 @@ struct vs_vmx_verdict {
 struct vs_vmx_verdict vs__vmx_check_controls(const struct vs_vmx *x);
 struct vs_vmx_verdict vs__vmx_check_host(const struct vs_vmx *x);
 struct vs_vmx_verdict vs__vmx_check_guest(const struct vs_vmx *x);
+bool vs__vmx_threshold_holds(const struct vs_vmx *x);
 bool vs__vmx_pat_valid(uint64_t pat);
+bool vs__vmx_cet_valid(uint64_t s_cet, uint64_t table);
 
 /* RIP fits the mode that the entry leaves the guest in; of the guest's checks the only one that
  * reads RIP. */
@@ -104,7 +125,7 @@ static inline bool vs__vmx_rip_valid(const struct vs_vmx *x)
     uint64_t rip = VS_GET(x, GUEST_RIP);
     bool guest64 = (VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) != 0;
     bool long_code = guest64 && VS_GET(x, GUEST_CS_RIGHTS) & VS_AR_L;
-    return long_code ? vs_vmx_canonical(rip) : rip >> 32 == 0;
+    return long_code ? vs_vmx_fits(rip) : rip >> 32 == 0;
 }
 /* The checks have passed. Would they pass again, every field that they read being what it was, RIP
  * aside? False: somebody has to look. */

@@ -26,6 +26,19 @@ static bool msr_exits(struct vs_vmx *x, struct vs_txn *t, uint32_t index, bool w
     return bitmap_bit(x, t, VS_GET(x, MSR_BITMAP), bit);
 }
 
+/* A VMREAD or VMWRITE (of the field e->value) that the guest's shadow VMCS answers: under VMCS
+ * shadowing, for an encoding of 15 bits whose bit of the instruction's bitmap is clear (26.1.3). */
+static bool shadowed(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e)
+{
+    bool read = e->number == VS_EXIT_VMREAD;
+    if ((!read && e->number != VS_EXIT_VMWRITE) || !(vs_vmx_proc2(x) & VS_PROC2_SHADOWING) ||
+        e->value >> 15) {
+        return false;
+    }
+    uint64_t page = read ? VS_GET(x, VMREAD_BITMAP) : VS_GET(x, VMWRITE_BITMAP);
+    return !bitmap_bit(x, t, page, (uint32_t)e->value);
+}
+
 /* Any port of the access with its bit set, or an access around the end of the port space. */
 static bool io_exits(struct vs_vmx *x, struct vs_txn *t, uint32_t port, uint32_t size)
 {
@@ -114,16 +127,16 @@ static uint32_t exception_type(uint32_t vector)
 /* RFLAGS.IF, no blocking by STI or MOV SS. */
 static bool interruptible(const struct vs_vmx *x)
 {
-    return VS_LIVE(x, GUEST_RFLAGS) >> 9 & 1 && !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & 3);
+    return VS_LIVE(x, GUEST_RFLAGS) >> 9 & 1 &&
+           !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & (VS_BLOCKED_STI | VS_BLOCKED_MOV_SS));
 }
 
 #define RFLAGS_IF UINT64_C(0x200)
-#define BLOCKING_BY_STI UINT64_C(1)
 
 void vs_vmx_guest_if(struct vs_vmx *x, bool on)
 {
     if (on && !(VS_LIVE(x, GUEST_RFLAGS) & RFLAGS_IF)) {
-        VS_LIVE(x, GUEST_INTERRUPTIBILITY) |= BLOCKING_BY_STI;
+        VS_LIVE(x, GUEST_INTERRUPTIBILITY) |= VS_BLOCKED_STI;
     } else if (!on) { /* an entry with that and RFLAGS.IF clear would fail */
         vs_vmx_unblock(x);
     }
@@ -132,7 +145,7 @@ void vs_vmx_guest_if(struct vs_vmx *x, bool on)
 
 void vs_vmx_unblock(struct vs_vmx *x)
 {
-    VS_LIVE(x, GUEST_INTERRUPTIBILITY) &= ~BLOCKING_BY_STI;
+    VS_LIVE(x, GUEST_INTERRUPTIBILITY) &= ~(uint64_t)VS_BLOCKED_STI;
 }
 
 static bool qualify(struct vs_vmx_exit_info *i, uint64_t q)
@@ -193,7 +206,7 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
     case VS_EV_TRIPLE_FAULT:
         return i->reason = VS_EXIT_TRIPLE_FAULT, true;
     case VS_EV_VMX_INSTRUCTION:
-        return i->reason = e->number, true;
+        return i->reason = e->number, !shadowed(x, t, e);
     case VS_EV_HLT:
         return i->reason = VS_EXIT_HLT, proc & VS_PROC_HLT;
     case VS_EV_INVLPG:
@@ -266,7 +279,8 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
                proc & VS_PROC_INTERRUPT_WINDOW && interruptible(x);
     case VS_EV_NMI_WINDOW:
         return i->reason = VS_EXIT_NMI_WINDOW,
-               proc & VS_PROC_NMI_WINDOW && !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & 8);
+               proc & VS_PROC_NMI_WINDOW &&
+                   !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & (VS_BLOCKED_NMI | VS_BLOCKED_MOV_SS));
     case VS_EV_PREEMPTION_TIMER:
         return i->reason = VS_EXIT_PREEMPTION_TIMER, pin & VS_PIN_PREEMPTION_TIMER;
     case VS_EV_TPR_THRESHOLD:

@@ -128,6 +128,28 @@ static void record(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_exit_
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_record, n, x->config.field_record);
 }
 
+/* The VMX-preemption timer counts from the end of the entry, once each time that the bit of the TSC
+ * changes which IA32_VMX_MISC names (27.7.4). */
+static void start_timer(struct vs_vmx *x, struct vs_txn *t)
+{
+    if (t && VS_GET(x, PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER) {
+        x->timer_ps = vs_now(t).v;
+    }
+}
+
+/* What it has counted down to at an exit, which is 0 where it is the timer's own (28.3.4). */
+static void stop_timer(struct vs_vmx *x, struct vs_txn *t, uint32_t reason)
+{
+    if (!(VS_GET(x, PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER)) {
+        return;
+    }
+    uint64_t tick = x->wire.clock.period_ps << (x->config.cap_misc & 31u),
+             ticks = t ? (vs_now(t).v - x->timer_ps) / tick : 0,
+             left = VS_LIVE(x, GUEST_PREEMPTION_TIMER);
+    left = reason == VS_EXIT_PREEMPTION_TIMER || ticks > left ? 0 : left - ticks;
+    VS_LIVE(x, GUEST_PREEMPTION_TIMER) = left;
+}
+
 enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
                                const struct vs_vmx_exit_info *info)
 {
@@ -139,6 +161,7 @@ enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
         vs_txn_actor(t, x->wire.host_actor);
     }
     x->count[VS_CNT_vmcs_exits]++;
+    stop_timer(x, t, info->reason);
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_detect, 1, c->exit_detect);
     record(x, t, info);
     if (info->reason == VS_EXIT_EXTERNAL_INTERRUPT && info->interruption & VS_INTR_VALID) {
@@ -195,7 +218,7 @@ static enum vs_vmx_result check_all(struct vs_vmx *x, struct vs_txn *t, uint64_t
     bool pay = !x->config.skip_clean_checks || state & VS_DIRTY;
     *done = false;
     x->count[VS_CNT_vmcs_entries_checked] += pay;
-    if (state & VS_WRITTEN && !vs__vmx_checks_hold(x)) {
+    if (!vs__vmx_threshold_holds(x) || (state & VS_WRITTEN && !vs__vmx_checks_hold(x))) {
         struct vs_vmx_verdict controls = vs__vmx_check_controls(x), host = {0, 0, NULL},
                               guest = {0, 0, NULL};
         x->checks_controls = controls.made;
@@ -247,7 +270,9 @@ static void load_guest(struct vs_vmx *x, struct vs_txn *t)
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_virtual, m->n[VS_VMX_CLASS_VIRTUAL], c->field_load);
 }
 
-/* An injected event wakes a halted guest; its delivery is priced without the IDT's memory. */
+/* A vectored event wakes a halted guest and ends what STI or MOV SS hold back; an NMI blocks others
+ * (27.6.1). A monitor trap (type 7) is none: it is an exit of the next boundary, in whatever
+ * activity. Delivery is priced without the IDT's memory. */
 static void inject(struct vs_vmx *x, struct vs_txn *t)
 {
     uint32_t info = (uint32_t)VS_GET(x, ENTRY_INTERRUPTION_INFO);
@@ -256,7 +281,13 @@ static void inject(struct vs_vmx *x, struct vs_txn *t)
         return;
     }
     x->count[VS_CNT_vmcs_injections]++;
-    VS_LIVE(x, GUEST_ACTIVITY) = VS_ACTIVITY_ACTIVE;
+    if (VS_INTR_TYPE(info) != VS_INTR_OTHER) {
+        VS_LIVE(x, GUEST_ACTIVITY) = VS_ACTIVITY_ACTIVE;
+        VS_LIVE(x, GUEST_INTERRUPTIBILITY) &= ~(uint64_t)(VS_BLOCKED_STI | VS_BLOCKED_MOV_SS);
+    }
+    if (VS_INTR_TYPE(info) == VS_INTR_NMI) {
+        VS_LIVE(x, GUEST_INTERRUPTIBILITY) |= VS_BLOCKED_NMI;
+    }
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_inject, 1, x->config.entry_inject);
 }
 
@@ -266,8 +297,16 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
         return VS_VMX_UD;
     }
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_begin, 1, x->config.entry_begin);
+    if (x->current != VS_VMX_NO_VMCS && vs__vmx_is_shadow(x, x->current)) {
+        x->count[VS_CNT_vmcs_entry_failures]++;
+        x->count[VS_CNT_vmcs_vmfails]++;
+        return VS_VMX_FAIL_INVALID; /* whatever it holds, it is no VMCS to run (VMLAUNCH) */
+    }
     if (x->current == VS_VMX_NO_VMCS) {
         return fail_entry(x, t, 0);
+    }
+    if (x->mov_ss) {
+        return fail_entry(x, t, VS_VMXERR_ENTRY_MOV_SS);
     }
     uint64_t state = vs_vmx_state(x, x->current);
     bool launched = (state & VS_LAUNCHED) != 0;
@@ -291,6 +330,7 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
     tlb_effect(x, t, VS_ACC_vmcs_entry_tlb);
     inject(x, t);
     vs_vmx_charge(x, t, VS_ACC_vmcs_entry_fetch, 1, x->config.entry_fetch);
+    start_timer(x, t);
     x->count[VS_CNT_vmcs_entries]++;
     if (t) {
         vs_txn_actor(t, x->wire.guest_actor);
