@@ -498,8 +498,17 @@ static void store_at(void *config, size_t offset, uint64_t v)
 
 void vs_knobs_load(const struct vs_knobs *k, const struct vs_component_desc *c, void *config)
 {
+    size_t found = 0;
     vs_defaults(c, config);
-    for (size_t i = 0; i < c->n_knobs; i++) {
+    for (size_t i = 0; i < k->n && found < c->n_knobs;
+         i++) { /* the store's own descriptions: nothing is searched */
+        const struct vs_knob *knob = &k->knob[i];
+        if (knob->desc >= c->knobs && knob->desc < c->knobs + c->n_knobs) {
+            store_at(config, knob->desc->offset, knob->value);
+            found++;
+        }
+    }
+    for (size_t i = 0; found < c->n_knobs && i < c->n_knobs; i++) { /* some lie elsewhere */
         const struct vs_knob *knob = find(k, c->knobs[i].path);
         if (knob) {
             store_at(config, c->knobs[i].offset, knob->value);

@@ -2,7 +2,6 @@
 #include "virtsim/op.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #define WORLDS 8u
@@ -97,6 +96,16 @@ static bool op_of(enum vs_op op, const char *world)
            (op < vs_op_count() && (registered.op[op - VS_OP_N].worlds & bit_of(world, false)));
 }
 
+/* Puts a text behind what is there, as much as there is room for. */
+static void append(char *out, size_t bytes, const char *text)
+{
+    size_t at = strlen(out), n = strlen(text), room = bytes - 1u - at;
+    n = n < room ? n : room;
+    memcpy(out + at, text, n);
+    out[at + n] = '\0';
+}
+
+/* One more name of an operation, once. */
 static void also(const char *alias, enum vs_op op)
 {
     for (size_t i = 0; i < registered.n_aliases; i++) {
@@ -114,7 +123,8 @@ static void also(const char *alias, enum vs_op op)
 static void other_names(enum vs_op op, const struct vs_op_desc *d)
 {
     char name[NAME];
-    snprintf(name, sizeof name, "exit.%s", vs_trap_name(d->trap));
+    memcpy(name, "exit.", sizeof "exit.");
+    append(name, sizeof name, vs_trap_name(d->trap));
     for (char *dot; strcmp(name, d->name) != 0 && (dot = strrchr(name, '.')) != strchr(name, '.');
          *dot = 0) {
         also(name, op);
@@ -122,7 +132,8 @@ static void other_names(enum vs_op op, const struct vs_op_desc *d)
     if (strcmp(name, d->name) != 0) {
         also(name, op);
     }
-    snprintf(name, sizeof name, "%s", d->name);
+    *name = '\0';
+    append(name, sizeof name, d->name);
     char *dot = strrchr(name, '.');
     if (dot != strchr(name, '.')) {
         *dot = 0;
@@ -148,8 +159,8 @@ void vs_ops_register(const char *world, const struct vs_op_desc *list, size_t n,
             *o = (struct op){.name = list[i].name, .trap = list[i].trap};
         }
         if (!(o->worlds & bit)) {
-            size_t at = strlen(o->text);
-            snprintf(o->text + at, sizeof o->text - at, "%s%s", at ? "; " : "", list[i].text);
+            append(o->text, sizeof o->text, *o->text ? "; " : "");
+            append(o->text, sizeof o->text, list[i].text);
             o->worlds |= bit;
         }
         op[i] = (enum vs_op)(VS_OP_N + k);

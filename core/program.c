@@ -147,7 +147,9 @@ static void link_fields(struct linker *l, struct vs_step *s, const char *text)
     while (*text) {
         size_t n = strcspn(text, " "), name = strcspn(text, "= ");
         unsigned field = look_up(fields, text, name);
-        snprintf(word, sizeof word, "%.*s", (int)(n < 60 ? n : 60), text);
+        size_t kept = n < sizeof word - 4 ? n : sizeof word - 4;
+        memcpy(word, text, kept);
+        word[kept] = '\0';
         if (!fields[field]) {
             word[name < 60 ? name : 60] = '\0';
             unknown(l, "field", fields, word);
@@ -200,7 +202,10 @@ static void no_program(struct linker *l, const char *name)
 static void link_call(struct linker *l, struct vs_step *s, const char *target)
 {
     char name[128];
-    snprintf(name, sizeof name, "%s", target);
+    size_t n = strlen(target);
+    n = n < sizeof name ? n : sizeof name - 1u;
+    memcpy(name, target, n);
+    name[n] = '\0';
     s->callee = vs_program_set_find(l->set, name); /* a trap's name may have a dot (msr.read) */
     s->only = VS_PROGRAM_NONE;
     char *dot = strrchr(name, '.');

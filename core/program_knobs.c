@@ -5,7 +5,6 @@
 #include "virtsim/op.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,18 +35,40 @@ static const struct {
     [VS_NUMBER_TAKEN] = {"taken", "flag", "whether the step is taken", {1, 1, 1}},
 };
 
-/* Formatted text that stays; NULL without memory. */
-static VS_PRINTF(1, 2) char *text(const char *format, ...)
+#define TEXTS 16384u /* bytes of texts that are made room for at once */
+
+/* Texts that stay, one behind the other: hundreds are made at every start of the program. */
+struct texts {
+    char *at;
+    size_t left;
+};
+
+/* The parts, up to a NULL, as one text; NULL without memory. */
+static const char *text(struct texts *t, const char *const *part)
 {
-    va_list ap;
-    char line[400];
-    va_start(ap, format);
-    vsnprintf(line, sizeof line, format, ap);
-    va_end(ap);
-    size_t n = strlen(line) + 1;
-    char *out = malloc(n);
-    return out ? memcpy(out, line, n) : NULL;
+    size_t bytes = 1;
+    for (size_t i = 0; part[i]; i++) {
+        bytes += strlen(part[i]);
+    }
+    if (bytes > t->left) {
+        size_t room = bytes > TEXTS ? bytes : TEXTS;
+        char *more = malloc(room);
+        if (!more) {
+            return NULL;
+        }
+        *t = (struct texts){more, room};
+    }
+    char *out = t->at;
+    for (size_t i = 0; part[i]; i++) {
+        size_t n = strlen(part[i]);
+        memcpy(t->at, part[i], n);
+        t->at += n;
+    }
+    *t->at++ = '\0';
+    t->left -= bytes;
+    return out;
 }
+#define TEXT(t, ...) text(t, (const char *const[]){__VA_ARGS__, NULL})
 
 /* Which of the bounds are a program's. */
 static int place_of(const struct vs_program *p)
@@ -65,14 +86,15 @@ const char *vs__program_number_name(int number)
     return numbers[number].property;
 }
 
-static bool add_knob(struct vs_knob_desc *k, const struct vs_program *p, const struct vs_step *s,
-                     int number, size_t index)
+/* The knob of a number of a step. */
+static bool add_knob(struct vs_knob_desc *k, struct texts *t, const struct vs_program *p,
+                     const struct vs_step *s, int number, size_t index)
 {
     const struct vs_step_desc *d = s->desc;
     enum vs_evidence grade = VS_GRADE_assumed;
     (void)vs_evidence_parse(d->grade ? d->grade : "", &grade);
     *k = (struct vs_knob_desc){
-        .path = text("hypervisor.%s.%s.%s", p->desc->name, d->name, numbers[number].property),
+        .path = TEXT(t, "hypervisor.", p->desc->name, ".", d->name, ".", numbers[number].property),
         .kind = number == VS_NUMBER_TAKEN    ? VS_KNOB_FLAG
                 : number == VS_NUMBER_CYCLES ? VS_KNOB_CYCLES
                                              : VS_KNOB_NUM,
@@ -81,31 +103,51 @@ static bool add_knob(struct vs_knob_desc *k, const struct vs_program *p, const s
         .unit = numbers[number].unit,
         .grade = grade,
         .source = d->source,
-        .text = text("%s: step %s of the program %s", numbers[number].text, d->name, p->desc->name),
+        .text =
+            TEXT(t, numbers[number].text, ": step ", d->name, " of the program ", p->desc->name),
         .offset = index * sizeof(uint64_t)};
     return k->path && k->text;
 }
 
 /* The account of a step that takes time of its own. */
-static bool add_account(struct vs_account_desc *a, const struct vs_program *p,
+static bool add_account(struct vs_account_desc *a, struct texts *t, const struct vs_program *p,
                         const struct vs_step *s)
 {
     const struct vs_step_desc *d = s->desc;
-    const char *path = text("hypervisor.%s.%s", p->desc->name, d->name);
+    const char *path = TEXT(t, "hypervisor.", p->desc->name, ".", d->name);
     bool cycles = s->number[VS_NUMBER_CYCLES] != VS_PROGRAM_NONE,
          runs = s->number[VS_NUMBER_INSTRUCTIONS] != VS_PROGRAM_NONE;
-    const char *priced = text("%s%s%s%s%s%s", runs ? path : "", runs ? ".instructions" : "",
-                              runs ? ",cpu.ipc,cpu.clock.mhz" : "", runs && cycles ? "," : "",
-                              cycles ? path : "", cycles ? ".cycles" : "");
-    *a = (struct vs_account_desc){path, priced, false, text("%s", d->source ? d->source : "")};
-    return path && priced && a->text;
+    const char *priced =
+        !path    ? NULL
+        : !runs  ? TEXT(t, cycles ? path : "", cycles ? ".cycles" : "")
+        : cycles ? TEXT(t, path, ".instructions,cpu.ipc,cpu.clock.mhz,", path, ".cycles")
+                 : TEXT(t, path, ".instructions,cpu.ipc,cpu.clock.mhz");
+    *a = (struct vs_account_desc){path, priced, false, d->source ? d->source : ""};
+    return priced != NULL;
+}
+
+/* How many knobs and accounts a set has. */
+static void count(const struct vs_program_set *set, size_t *knobs, size_t *accounts)
+{
+    *knobs = *accounts = 0;
+    for (size_t i = 0; i < set->desc->n; i++) {
+        const struct vs_program *p = &set->program[i];
+        for (size_t k = 0; k < p->desc->n; k++) {
+            *accounts += p->step[k].kind == VS_STEP_RUN;
+            for (int j = 0; j < VS_NUMBERS; j++) {
+                *knobs += p->desc->step[k].number[j] != VS_NUMBER_NONE;
+            }
+        }
+    }
 }
 
 bool vs__program_set_describe(struct vs_program_set *set)
 {
-    size_t steps = (size_t)set->n_steps + 1, n_knobs = 0, n_accounts = 0;
-    struct vs_knob_desc *knob = calloc(steps * VS_NUMBERS, sizeof *knob);
-    struct vs_account_desc *account = calloc(steps, sizeof *account);
+    size_t n_knobs = 0, n_accounts = 0, knobs, accounts;
+    count(set, &knobs, &accounts);
+    struct texts texts = {NULL, 0};
+    struct vs_knob_desc *knob = malloc((knobs + 1) * sizeof *knob);
+    struct vs_account_desc *account = malloc((accounts + 1) * sizeof *account);
     bool good = knob && account;
     for (size_t i = 0; good && i < set->desc->n; i++) {
         struct vs_program *p = &set->program[i];
@@ -115,13 +157,13 @@ bool vs__program_set_describe(struct vs_program_set *set)
                 s->number[j] = VS_PROGRAM_NONE;
                 if (s->desc->number[j] != VS_NUMBER_NONE) {
                     s->number[j] = (uint16_t)n_knobs;
-                    good = add_knob(&knob[n_knobs], p, s, j, n_knobs);
+                    good = add_knob(&knob[n_knobs], &texts, p, s, j, n_knobs);
                     n_knobs++;
                 }
             }
             if (good && s->kind == VS_STEP_RUN) {
                 s->account = (uint16_t)n_accounts;
-                good = add_account(&account[n_accounts++], p, s);
+                good = add_account(&account[n_accounts++], &texts, p, s);
             }
         }
     }
