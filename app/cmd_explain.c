@@ -413,7 +413,7 @@ static const char *world_of(const char *machine)
     struct vs_machine_info info;
     struct vs_knobs *k = vs_knobs_create(components, n);
     const char *world = NULL;
-    if (k && !vs_machine_load(vs_home(), machine ? machine : "skylake_sp_kvm", k, &info, &errors)) {
+    if (k && !vs_home_machine(machine ? machine : "skylake_sp_kvm", k, &info, &errors)) {
         world = vs_world_name(vs_knobs_find(k, "cpu.vendor")->value);
     }
     vs_errors_free(&errors);

@@ -178,7 +178,7 @@ static void one_machine_borrows(void *ctx, const char *name, const char *path)
     static struct vs_machine_info info;
     (void)path;
     if (k) {
-        vs_machine_load(vs_home(), name, k, &info, &l->errors);
+        vs_home_machine(name, k, &info, &l->errors);
     }
     for (size_t i = 0; k && i < info.n_stated; i++) {
         add_stated(l, &info.stated[i]);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "home.h"
 
+#include "lua/shipped.h"
+#include "machine/software.h"
 #include "virtsim/status.h"
 
 #include <dirent.h>
@@ -59,6 +61,12 @@ const char *vs_home(void)
     }
     found = found ? found : find_home();
     return found;
+}
+
+enum vs_status vs_home_machine(const char *name, struct vs_knobs *knobs,
+                               struct vs_machine_info *info, struct vs_errors *errors)
+{
+    return vs_shipped_load(&vs_shipped_machines, vs_software, vs_home(), name, knobs, info, errors);
 }
 
 const char *vs_home_path(const char *name, char *out, size_t bytes)

@@ -4,10 +4,15 @@
 #ifndef VIRTSIM_SIM_HOME_H
 #define VIRTSIM_SIM_HOME_H
 
+#include "lua/machine.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 const char *vs_home(void);
+/* vs_machine_load of the home's machines; what the build has read of them is not read again. */
+enum vs_status vs_home_machine(const char *name, struct vs_knobs *knobs,
+                               struct vs_machine_info *info, struct vs_errors *errors);
 /* `name` as given when it exists, else home/name; the file may still be missing. Returns out. */
 const char *vs_home_path(const char *name, char *out, size_t bytes);
 /* What a script that is not there may have meant: those of its folder, or of workloads when it has

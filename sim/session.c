@@ -149,7 +149,7 @@ static enum vs_status load_machine(struct vs_session *s, const char *name, struc
             return vs_knobs_copy(s->knobs, k->knobs);
         }
     }
-    enum vs_status st = vs_machine_load(vs_home(), name, s->knobs, &s->machine, errors);
+    enum vs_status st = vs_home_machine(name, s->knobs, &s->machine, errors);
     if (!st && keep_machines) {
         keep_machine(s, name);
     }

@@ -181,8 +181,9 @@ struct vs_stated *vs_borrow_stated(struct vs_stated *stated, size_t n, const cha
     return NULL;
 }
 
+/* Marks a knob's value when it was taken over. `set`: the machine's programs, or NULL. */
 static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const struct vs_knob *knob,
-                   const char *vendor)
+                   const char *vendor, const struct vs_program_set *set)
 {
     const char *path = knob->desc->path, *of = NULL;
     enum vs_slot slot = VS_SLOT_CPU;
@@ -192,7 +193,6 @@ static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const stru
         if ((d && !d->of) || (assumed && !(d && d->guessed_too))) {
             return;
         }
-        const struct vs_program_set *set = vs_program_set_of(knobs);
         of = set ? vs_program_set_states(set, knob->desc) : NULL;
         of = of ? of : d ? d->of : "a default";
         slot = d ? d->slot : slot;
@@ -240,8 +240,9 @@ void vs_borrow_settle(const struct vs_borrow *b, struct vs_knobs *knobs)
     if (v) {
         vs_knob_text(v, vendor, sizeof vendor);
     }
+    const struct vs_program_set *set = vs_program_set_of(knobs);
     for (size_t i = 0; i < vs_knobs_count(knobs); i++) {
-        settle(b, knobs, vs_knobs_at(knobs, i), vendor);
+        settle(b, knobs, vs_knobs_at(knobs, i), vendor, set);
     }
 }
 

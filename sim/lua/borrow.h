@@ -35,10 +35,14 @@ const struct vs_default_of *vs_default_of(const char *path);
 struct vs_kin {
     char part[64], of[64], prefix[128], why[256];
 };
-/* A value that a description sets. */
+/* A value that a description sets, where it does and what it rests on. */
 struct vs_told {
     const char *path, *of; /* of NULL: the machine's own */
     enum vs_slot slot;
+    const char *value, *source, *file;
+    enum vs_evidence grade;
+    const struct vs_program_set *programs; /* it sets no knob: what follows is about these programs
+                                              of the hypervisor `value` */
 };
 /* What the description of a part says it borrows: borrows = { of = { why = "...", "prefix" } }. */
 struct vs_stated {

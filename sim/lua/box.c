@@ -211,6 +211,9 @@ enum vs_status vs_box_load(struct vs_box *b, const char *path, struct vs_errors 
     }
     const char *slash = strrchr(path, '/');
     snprintf(b->path, sizeof b->path, "%s", path);
+    if (b->reads) {
+        b->reads(b->reads_ctx, path);
+    }
     /* the name without its folder: what a script sees in a message must not depend on where it
      * lies */
     call_chunk(b, slash ? slash + 1 : path);

@@ -28,6 +28,8 @@ struct vs_box {
     char chunk[56];  /* what Lua calls it in messages */
     void *newborn;   /* its state while it is made */
     size_t newborn_bytes;
+    void (*reads)(void *ctx, const char *path); /* told of each file that is loaded; NULL: nobody */
+    void *reads_ctx;
 };
 
 /* Limits from now on, for tests; 0 = the ordinary one. A tick is VS_WATCH_TICK_MS. */

@@ -30,7 +30,8 @@ struct vs_machine_info {
 };
 
 /* `name` is a machine's name or the path of a .lua file; home holds scripts/lua. All mistakes of
- * the description are reported together. knobs may be NULL: nothing is set. */
+ * the description are reported together. knobs may be NULL: nothing is set. Who runs machines asks
+ * vs_shipped_load (shipped.h), which does the same and need not read what the build has read. */
 enum vs_status vs_machine_load(const char *home, const char *name, struct vs_knobs *knobs,
                                struct vs_machine_info *info, struct vs_errors *errors);
 /* Calls visit for every machine of `home`, in name order. */

@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Law: a command starts soon: the smallest run and the list of machines take few instructions of the host, which are the
+# same on every machine. Counted by valgrind.
+. "$VIRTSIM_HOME/tests/lib.inc"
+if nm "$VIRTSIM" 2>/dev/null | grep -q __asan_init; then
+    echo "skipped: instructions of a sanitizer"
+    exit 77
+fi
+
+# few "what" MILLION command...: the command takes at most so many million instructions
+few() {
+    what=$1
+    most=$2
+    shift 2
+    checks=$((checks + 1))
+    n=$(cd "$work" && valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null |
+        sed -n 's/.*Collected : //p')
+    if [ "${n:-999999999}" -gt "${most}000000" ]; then
+        failures=$((failures + 1))
+        echo "FAILED: $what takes ${n:-?} instructions, more than $most million"
+    fi
+}
+
+echo "guest(function(cpu) cpu:cpuid(0) end)" >"$work/smallest.lua"
+smallest=("$VIRTSIM" run "$work/smallest.lua" --set=host.memory=1GiB --set=guest.memory=256MiB --quiet --db="$work/s.db")
+ok "makes a database" "${smallest[@]}"
+few "the smallest run, stored" 15 "${smallest[@]}"
+few "list machines" 10 "$VIRTSIM" list machines
+finish
