@@ -471,16 +471,20 @@ static enum vs_status run_new(struct sweep_args *a, struct vs_db *db)
 static void print_summary(const struct sweep_args *a, size_t rows)
 {
     const struct vs_plan *p = &a->plan;
-    char before[64] = "", impossible[64] = "";
+    char before[64] = "", meanwhile[80] = "", impossible[64] = "";
     if (p->n_stored) {
         snprintf(before, sizeof before, "; %zu were there before", p->n_stored);
+    }
+    if (p->n_meanwhile) {
+        snprintf(meanwhile, sizeof meanwhile, "; %zu stored by another sweep meanwhile",
+                 p->n_meanwhile);
     }
     if (p->n_impossible) {
         snprintf(impossible, sizeof impossible, "; %zu are impossible", p->n_impossible);
     }
     puts("");
-    paper_printf("%zu of %zu points stored in %s%s%s; sweep %s", rows, p->end - p->begin, a->r.db,
-                 before, impossible, a->s.name);
+    paper_printf("%zu of %zu points stored in %s%s%s%s; sweep %s", rows, p->end - p->begin, a->r.db,
+                 before, meanwhile, impossible, a->s.name);
 }
 
 /* Runs, stores and prints; started: simulated time began. */

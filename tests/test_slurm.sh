@@ -93,8 +93,16 @@ equal "as ten tasks" 1 "$(grep -c 'submitted 10 tasks as job array' "$work/out")
 refused "not twice at a time" 2 "are still in the queue" submit
 running() { squeue -h -t R -o %i | grep -q _; }
 ok "tasks run" wait_until 60 running
-victim=$(squeue -h -t R -o %i | grep _ | head -1)
-scancel --signal=KILL --full "$victim"
+# one that was over before the signal came is none: then the next one
+job_done() { [ -z "$(squeue -h -t R -o %i | grep -x "$1")" ]; }
+victim=""
+while [ -z "$victim" ] && wait_until 60 running; do
+    task=$(squeue -h -t R -o %i | grep _ | head -1)
+    scancel --signal=KILL --full "$task"
+    wait_until 60 job_done "$task"
+    [ -e "$work/job/shard-$(printf %02d "${task##*_}").done" ] || victim=$task
+done
+ok "one of them is killed" test -n "$victim"
 over() { [ -z "$(squeue -h)" ]; }
 ok "the jobs end" wait_until 300 over
 equal "both nodes have worked" 2 "$(cat "$c"/slurmd-n?.log | grep -c 'launched\|Launching batch job' | awk '{ print ($1 >= 2) ? 2 : $1 }')"

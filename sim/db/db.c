@@ -51,6 +51,12 @@ enum vs_status vs_db_failed(struct vs_db *db, const char *doing)
     return vs__db_fail(db, doing);
 }
 
+enum vs_status vs_db_conflict(struct vs_db *db, const char *why)
+{
+    snprintf(db->error, sizeof db->error, "%s", why);
+    return VS_E_IO;
+}
+
 enum vs_status vs_db_exec(struct vs_db *db, const char *sql)
 {
     return sqlite3_exec(db->sql, sql, NULL, NULL, NULL) == SQLITE_OK

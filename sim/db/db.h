@@ -139,6 +139,9 @@ enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const cha
 /* "what was being done: why SQLite failed" becomes vs_db_error(): for who prepares statements of
  * its own. VS_E_IO. */
 enum vs_status vs_db_failed(struct vs_db *db, const char *doing);
+/* What others have stored leaves no place for what is to be stored: `why` becomes vs_db_error().
+ * VS_E_IO. */
+enum vs_status vs_db_conflict(struct vs_db *db, const char *why);
 /* Plain SQL within the caller's needs (compare, explain); message in vs_db_error(). */
 enum vs_status vs_db_exec(struct vs_db *db, const char *sql);
 /* Rows for printing: NULL and false when they cannot be read, which vs_db_unread tells at the end

@@ -114,11 +114,15 @@ static enum vs_status store_one(struct order *r, size_t i)
     struct held *h = &r->held[i];
     const struct vs_pool_order *o = r->o;
     int64_t run = 0;
+    bool is_there = false;
     enum vs_status st = bring_back(r, h);
-    if (!st && o->there && o->there(o->ctx, point_of(r, i))) {
-        return VS_OK; /* another sweep was faster */
+    if (!st && o->there) {
+        st = o->there(o->ctx, point_of(r, i), &is_there);
     }
-    st = st ? st : vs_db_unpack(r->db, &h->bytes, &run);
+    if (st || is_there) {
+        return st; /* another sweep was faster */
+    }
+    st = vs_db_unpack(r->db, &h->bytes, &run);
     r->first = r->first || st ? r->first : run;
     return !st && o->stored ? o->stored(o->ctx, point_of(r, i), run) : st;
 }

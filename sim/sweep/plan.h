@@ -37,8 +37,10 @@ struct vs_plan {
     struct vs_planned *point; /* of the part: vs_plan_at */
     struct vs_fault *fault;   /* in the order of points */
     size_t n_faults, n_impossible, n_stored, n_new;
-    size_t n_other;  /* new ones that are stored, too, but made by another build */
-    char other[128]; /* one such build */
+    size_t n_other;     /* new ones that are stored, too, but made by another build */
+    char other[128];    /* one such build */
+    int64_t seen;       /* the last run of the database when it was asked for the points */
+    size_t n_meanwhile; /* new ones that somebody else has stored since */
 };
 
 /* A point of the part by its number in the sweep. */

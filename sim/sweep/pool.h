@@ -73,8 +73,9 @@ struct vs_pool_order {
     const size_t *points;
     /* a run was stored, in a transaction that is still open; NULL: nobody asks */
     enum vs_status (*stored)(void *ctx, size_t point, int64_t run);
-    /* whether a run of this point is there since, stored by somebody else; NULL: never */
-    bool (*there)(void *ctx, size_t point);
+    /* whether a run of this point is there since, stored by somebody else, asked in that
+     * transaction; NULL: never */
+    enum vs_status (*there)(void *ctx, size_t point, bool *is);
     void *ctx;
 };
 /* Runs them and appends them; *first is the first run's number, later ones follow in order of

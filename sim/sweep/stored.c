@@ -108,6 +108,7 @@ enum vs_status vs_stored_find(struct vs_plan *p, struct vs_db *db, struct vs_err
             p->n_other++;
         }
     }
+    p->seen = all.seen;
     free(all.at);
     for (size_t i = p->begin; i < p->end; i++) {
         struct vs_planned *one = vs_plan_at(p, i);
@@ -177,6 +178,27 @@ static enum vs_status note(struct notes *n, int64_t run, const char *key, const 
     return st;
 }
 
+/* The sweep's manifest, noted at the first run of it that is stored. Somebody else may have stored
+ * one of this name since this sweep looked. */
+static enum vs_status note_manifest(struct notes *n, int64_t run)
+{
+    const char *name = n->plan->sweep->name, *mine = n->manifest;
+    char key[KEY_BYTES], why[KEY_BYTES + 120], *theirs = vs_stored_manifest(n->db, name);
+    enum vs_status st = VS_OK;
+    n->manifest = NULL;
+    if (!theirs) {
+        snprintf(key, sizeof key, "manifest.%s", name);
+        st = note(n, run, key, mine);
+    } else if (strcmp(theirs, mine) != 0) {
+        snprintf(why, sizeof why,
+                 "--name %s: another sweep of this name was stored meanwhile; give another --name",
+                 name);
+        st = vs_db_conflict(n->db, why);
+    }
+    free(theirs);
+    return st;
+}
+
 /* The statement of a point's row: SQLite writes its JSON. A derived knob's value is null: the run's
  * row of `knob` has it. */
 static enum vs_status prepare_member(struct notes *n)
@@ -219,12 +241,7 @@ static enum vs_status note_member(struct notes *n, size_t point, int64_t run)
         st = vs_db_failed(n->db, "cannot store the run");
     }
     sqlite3_reset(n->member);
-    if (!st && n->manifest) {
-        snprintf(key, sizeof key, "manifest.%s", s->name);
-        st = note(n, run, key, n->manifest);
-        n->manifest = NULL;
-    }
-    return st;
+    return !st && n->manifest ? note_manifest(n, run) : st;
 }
 
 static enum vs_status stored(void *ctx, size_t point, int64_t run)
@@ -239,23 +256,25 @@ static enum vs_status stored(void *ctx, size_t point, int64_t run)
     return st ? st : note_member(n, point, run);
 }
 
-/* Somebody else may have stored the same point since this sweep looked. */
-static bool there(void *ctx, size_t point)
+/* Somebody else may have stored the same point since vs_stored_find looked. The transaction that is
+ * open keeps others from storing it before this sweep has. */
+static enum vs_status there(void *ctx, size_t point, bool *is)
 {
     struct notes *n = ctx;
     char text[VS_IDENTITY_TEXT];
     struct vs_planned *one = vs_plan_at(n->plan, point);
-    if (look(n->db, &n->since, NULL, 0)) {
-        return false; /* then storing it says what is wrong */
-    }
+    enum vs_status st = look(n->db, &n->since, NULL, 0);
     vs_identity_text(one->identity, text);
-    for (size_t i = 0; i < n->since.n; i++) {
+    *is = false;
+    for (size_t i = 0; !st && i < n->since.n; i++) {
         if (n->since.at[i].same && !strcmp(n->since.at[i].identity, text)) {
             one->run = n->since.at[i].run;
-            return note_member(n, point, one->run) == VS_OK;
+            n->plan->n_meanwhile++;
+            *is = true;
+            return note_member(n, point, one->run);
         }
     }
-    return false;
+    return st;
 }
 
 /* Points that were there before, and those that are the same as another one. */
@@ -280,23 +299,12 @@ static enum vs_status note_others(struct notes *n, enum vs_point_state which)
     return vs_db_end(n->db, st);
 }
 
-/* The database's last run: what comes behind it is new. */
-static enum vs_status last_run(struct notes *n)
-{
-    double last = 0;
-    bool any;
-    enum vs_status st =
-        vs_db_number(n->db, "SELECT coalesce(max(run), 0) FROM run", 0, 0, &last, &any);
-    n->since.seen = (int64_t)last;
-    return st;
-}
-
 enum vs_status vs_stored_run(struct vs_plan *p, struct vs_pool *pool, struct vs_db *db,
                              const char *manifest,
                              void (*progress)(void *ctx, size_t done, size_t all, double seconds),
                              void *ctx, struct vs_errors *errors)
 {
-    struct notes n = {.plan = p, .db = db, .manifest = manifest};
+    struct notes n = {.plan = p, .db = db, .manifest = manifest, .since = {.seen = p->seen}};
     int64_t first = 0;
     size_t k = 0, *points = calloc(p->n_new ? p->n_new : 1, sizeof *points);
     if (!points) {
@@ -315,8 +323,7 @@ enum vs_status vs_stored_run(struct vs_plan *p, struct vs_pool *pool, struct vs_
                                   .stored = stored,
                                   .there = there,
                                   .ctx = &n};
-    enum vs_status st = last_run(&n), others;
-    st = st ? st : note_others(&n, VS_POINT_STORED);
+    enum vs_status st = note_others(&n, VS_POINT_STORED), others;
     if (st) {
         vs_error(errors, "%s", vs_db_error(db));
     }

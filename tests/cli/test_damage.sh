@@ -25,14 +25,9 @@ equal "comparisons are merged, with both of their runs" "c1|4|3" "$(sqlite3 "$wo
 equal "and their claims" "c1" "$(sqlite3 "$work/both.db" 'select claim_id from claim')"
 ok "the merged database is whole" "$VIRTSIM" db check "$work/both.db"
 # a source is only read: who writes into it is not waited for, and the commit is in one file
-mkfifo "$work/hold"
-sqlite3 "$work/compared.db" <"$work/hold" >/dev/null &
-exec 3>"$work/hold"
-echo "begin immediate; select 1;" >&3
-sleep 1
+hold "$work/compared.db" immediate
 ok "a source that another process writes" timeout 30 "$VIRTSIM" db merge "$work/busy.db" "$work/compared.db"
-exec 3>&-
-wait $!
+let_go
 equal "is merged as it was" 2 "$(count "$work/busy.db")"
 # what is damaged is not called somebody else's
 cp "$work/a.db" "$work/head.db"

@@ -114,17 +114,12 @@ done
 
 # a database that another process keeps locked
 "$VIRTSIM" run workloads/gups.lua $small --db "$work/locked.db" >/dev/null
-mkfifo "$work/hold"
-sqlite3 "$work/locked.db" <"$work/hold" >/dev/null &
-exec 3>"$work/hold"
-echo "begin exclusive; select 1;" >&3
-sleep 1
+hold "$work/locked.db" exclusive
 for c in run sweep explain; do
     # shellcheck disable=SC2046 # words
     refused "$c: a locked database" 2 "locked" timeout 20 "$VIRTSIM" $(command_of $c) --db "$work/locked.db"
 done
-exec 3>&-
-wait $!
+let_go
 
 # a message does not advise what was just done
 head -c 10000 "$work/locked.db" >"$work/torn.db"

@@ -72,8 +72,10 @@ done
 
 # a signal that was ignored stays so, as under nohup
 checks=$((checks + 1))
-( trap '' HUP; exec "$VIRTSIM" run workloads/gups.lua --set workload.count=1000000 --quiet --no-store >/dev/null ) &
+trap '' HUP # before it begins: it may begin late
+"$VIRTSIM" run workloads/gups.lua --set workload.count=1000000 --quiet --no-store >/dev/null &
 pid=$!
+trap - HUP
 sleep 0.2
 kill -HUP $pid
 wait $pid

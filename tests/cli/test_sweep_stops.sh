@@ -13,75 +13,71 @@ vary="--vary workload.n=1000:$last:+1 --vary ept.l2_tlb.entries=768,1536"
 sweep() { "$VIRTSIM" sweep "$work/tiny.lua" "$@"; }
 digest() { "$VIRTSIM" db digest "$1"; }
 runs() { sqlite3 "$1" 'select count(*) from run' 2>/dev/null || echo 0; }
-wait_for() { # wait_for DATABASE RUNS: it has so many, or two minutes are over
-    i=0
-    while [ "$(runs "$1")" -lt "$2" ] && [ $i -lt 2400 ]; do
-        sleep 0.05
-        i=$((i + 1))
-    done
-}
+count_of() { tr '\n' ' ' <"$2" | grep -o "[0-9]* $1" | grep -o '^[0-9]*' || echo 0; } # count_of WORDS FILE: the number before them
 
 ok "a sweep without a stop" sweep $vary --quiet -j 1 --db "$work/whole.db"
 equal "has all points" $all "$(runs "$work/whole.db")"
 whole=$(digest "$work/whole.db")
+"$VIRTSIM" sweep "$work/tiny.lua" $vary --print-manifest >"$work/m.lua"
 
-# killed half-way
-"$VIRTSIM" sweep "$work/tiny.lua" $vary --quiet -j 2 --db "$work/k.db" >/dev/null 2>&1 &
-pid=$!
-wait_for "$work/k.db" $half
-kill -9 $pid
-wait $pid 2>/dev/null
-ok "after kill -9 the database is whole" "$VIRTSIM" db check "$work/k.db"
-stored=$(runs "$work/k.db")
-ok "and holds a part ($stored of $all)" test "$stored" -ge 1 -a "$stored" -lt $all
-ok "which --resume goes on from, without the command line" "$VIRTSIM" sweep --resume --quiet -j 2 --db "$work/k.db"
-equal "saying what was there" 1 "$(grep -c "$all of $all points stored .*; $stored were there before" "$work/out")"
-equal "to the sweep without a stop" "$whole" "$(digest "$work/k.db")"
-
-# Ctrl-C; each point takes long enough that it comes before the last one
+# Stopped while it stores. Each point takes long enough that what a transaction takes is not all of them.
 slow="--vary workload.n=200000:$((200000 + 2 * half - 1)):+1 --vary ept.l2_tlb.entries=768,1536"
-python3 - "$VIRTSIM" "$work" $half $slow <<'PY' || { failures=$((failures + 1)); echo "FAILED: Ctrl-C says how many points are stored, and how to go on"; }
-import os, re, signal, sqlite3, subprocess, sys, time
-virtsim, work, half = sys.argv[1], sys.argv[2], int(sys.argv[3])
-db = work + "/c.db"
-p = subprocess.Popen([virtsim, "sweep", work + "/tiny.lua", *sys.argv[4:], "-j", "2", "--db", db], stdout=subprocess.DEVNULL,
-                     stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
-def runs():
-    try:
-        return sqlite3.connect(f"file:{db}?mode=ro", uri=True).execute("select count(*) from run").fetchone()[0]
-    except sqlite3.Error:
-        return 0
-end = time.time() + 120
-while runs() < half // 2 and time.time() < end:
-    time.sleep(0.02)
-p.send_signal(signal.SIGINT)
-text = p.communicate()[1]
-assert p.returncode == -signal.SIGINT, p.returncode
-found = re.search(r"stopped: (\d+) of (\d+) points are stored in \S+; the same command goes on with the others, or '(.*)'", text)
-assert found, text
-assert int(found[1]) == runs() > 0 and int(found[2]) == 4 * half, (found[1], runs())
-subprocess.run([virtsim if w == "virtsim" else w for w in found[3].split()] + ["--quiet"], check=True, stdout=subprocess.DEVNULL)
-PY
-checks=$((checks + 1))
+"$VIRTSIM" sweep "$work/tiny.lua" $slow --print-manifest >"$work/slow.lua"
+ok "a run that is no point of it" "$VIRTSIM" run "$work/tiny.lua" --quiet --db "$work/begun.db"
+cp "$work/begun.db" "$work/slow.db"
 ok "the sweep of slow points without a stop" sweep $slow --quiet -j 2 --db "$work/slow.db"
-equal "and the advice leads to the same" "$(digest "$work/slow.db")" "$(digest "$work/c.db")"
+slow_whole=$(digest "$work/slow.db")
+cp "$work/begun.db" "$work/k.db"
+ok "a quarter of it" "$VIRTSIM" sweep --manifest "$work/slow.lua" --index 1/4 --quiet -j 2 --db "$work/k.db"
+ok "kill -9 ends the second half" python3 tests/support/at_commit.py KILL "$work/k.db" \
+    "$VIRTSIM" sweep --manifest "$work/slow.lua" --index 2/2 -j 2 --db "$work/k.db"
+ok "after kill -9 the database is whole" "$VIRTSIM" db check "$work/k.db"
+equal "and holds what was there before" $((1 + half)) "$(runs "$work/k.db")"
+ok "which --resume goes on from, without the command line" "$VIRTSIM" sweep --resume --quiet -j 2 --db "$work/k.db"
+equal "saying what was there" 1 "$(grep -c "$all of $all points stored .*; $half were there before" "$work/out")"
+equal "to the sweep without a stop" "$slow_whole" "$(digest "$work/k.db")"
+
+cp "$work/begun.db" "$work/c.db"
+ok "Ctrl-C ends it" python3 tests/support/at_commit.py INT "$work/c.db" "$VIRTSIM" sweep "$work/tiny.lua" $slow -j 2 --db "$work/c.db"
+stored=$(($(runs "$work/c.db") - 1))
+equal "says how many are stored, and how to go on" 1 \
+    "$(grep -c "stopped: $stored of $all points are stored in .*; the same command goes on with the others, or 'virtsim sweep --resume=[^ ]* --db $work/c.db'" "$work/out")"
+advice=$(sed -n "s/.* or 'virtsim \(.*\)'$/\1/p" "$work/out")
+ok "after what it was about to store ($stored of $all)" test "$stored" -gt 0 -a "$stored" -lt $all
+ok "as it advises" "$VIRTSIM" $advice --quiet
+equal "it goes on to the sweep without a stop" "$slow_whole" "$(digest "$work/c.db")"
 refused "nothing to go on with" 2 "no such database" "$VIRTSIM" sweep --resume --db "$work/none.db"
 refused "another sweep than is there" 2 "no point of this sweep to go on from" sweep --set workload.n=7 --vary ept.l2_tlb.entries=768 --resume --db "$work/k.db"
 refused "a name that is not there" 2 "has no such sweep; it has tiny-" "$VIRTSIM" sweep --resume=other --db "$work/k.db"
 
-# two at once
-sweep $vary --quiet --db "$work/two.db" >/dev/null 2>"$work/err1" &
-sweep $vary --quiet --db "$work/two.db" >/dev/null 2>"$work/err2" || echo "second failed"
+# Two at once. What the database holds besides makes reading it take long, so that the one stores while the other,
+# which has begun meanwhile, is still looking at what is there.
+cp "$work/begun.db" "$work/two.db"
+sqlite3 "$work/two.db" "with recursive c(i) as (select 1 union all select i + 1 from c where i < 600000)
+    insert into provenance select 1, printf('note %d', i), '' from c"
+sweep $slow --quiet --db "$work/two.db" >"$work/said1" 2>&1 &
+i=0
+while [ "$(runs "$work/two.db")" -lt 2 ] && [ $i -lt 2400 ]; do # two minutes
+    sleep 0.05
+    i=$((i + 1))
+done
+sweep $slow --quiet --db "$work/two.db" >"$work/said2" 2>&1 || echo "second failed"
 wait
-equal "the same sweep twice at once stores each point once" $all "$(runs "$work/two.db")"
+equal "the same sweep twice at once stores each point once" $((1 + all)) "$(runs "$work/two.db")"
 ok "and leaves the database whole" "$VIRTSIM" db check "$work/two.db"
-sweep --vary workload.n=2000:2019:+1 --quiet --db "$work/two.db" >/dev/null 2>&1 &
-sweep --vary workload.n=3000:3019:+1 --quiet --db "$work/two.db" >/dev/null 2>&1
+equal "each says what the other one has stored" $all "$(($(count_of 'were there before' "$work/said2") +
+    $(count_of 'stored by another sweep meanwhile' "$work/said1") + $(count_of 'stored by another sweep meanwhile' "$work/said2")))"
+sweep --vary workload.n=200100:200104:+1 --quiet --db "$work/two.db" >/dev/null 2>&1 &
+sweep --vary workload.n=200200:200204:+1 --quiet --db "$work/two.db" >/dev/null 2>&1
 wait
-equal "different ones at once are both stored" $((all + 40)) "$(runs "$work/two.db")"
+equal "different ones at once are both stored" $((1 + all + 10)) "$(runs "$work/two.db")"
+sweep --vary workload.n=200100:200104:+1 --name same --quiet --db "$work/name.db" >/dev/null 2>"$work/err1" &
+sweep --vary workload.n=200200:200204:+1 --name same --quiet --db "$work/name.db" >/dev/null 2>"$work/err2"
+wait
+equal "under one name one of them is" 5 "$(runs "$work/name.db")"
+equal "and the other is refused" 1 "$(cat "$work/err1" "$work/err2" | grep -c 'another sweep of this name')"
 
 # in parts
-"$VIRTSIM" sweep "$work/tiny.lua" $vary --print-manifest >"$work/m.lua"
 for i in 1 2 3; do
     ok "part $i of 3" "$VIRTSIM" sweep --manifest "$work/m.lua" --index $i/3 --quiet -o "$work/shard-$i.db"
 done
