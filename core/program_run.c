@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The interpreter of bound programs. */
+/*
+ * The interpreter of bound programs.
+ *
+ * Work is handed to the core when something comes that could see whether it was done: steps of the
+ * core that stand one behind the other in the plan are then one call. While somebody looks at the
+ * order of everything (a tape, spans, the window) it is done at once.
+ */
 #include "virtsim/program.h"
 
 #define LINE VS_TOUCH_BYTES
@@ -69,22 +75,65 @@ static bool holds(const struct vs_software *s, const struct vs_act *a)
            a->step->negated;
 }
 
-/* Acts [i, to). */
-static enum vs_program_end acts(const struct vs_software *s, struct vs_txn *t, uint32_t i,
-                                uint32_t to)
+/* A run of a program: work that was passed and not done yet is `n` steps of the core from `first`.
+ */
+struct way {
+    const struct vs_software *s;
+    struct vs_txn *t;
+    uint32_t first, n;
+    bool later; /* it may be done later */
+};
+
+/* What was put off is done. */
+static inline void catch_up(struct way *w)
 {
+    if (w->n) {
+        vs_core_steps(&w->s->core, w->t, w->s->work + w->first, w->n);
+        w->n = 0;
+    }
+}
+
+static inline void work(struct way *w, const struct vs_act *a)
+{
+    if (w->n && a->first != w->first + w->n) {
+        catch_up(w);
+    }
+    w->first = w->n ? w->first : a->first;
+    w->n += a->n;
+    if (!w->later) {
+        catch_up(w);
+    }
+}
+
+/* Whether a step could tell that work before it is still to be done. */
+static inline bool sees(const struct vs_software *s, const struct vs_step *step)
+{
+    if (step->kind == VS_STEP_STATE) {
+        return !s->world.state_apart;
+    }
+    return step->kind != VS_STEP_ACTION || !s->world.quiet ||
+           !s->world.quiet(s->world.ctx, (enum vs_action)step->action);
+}
+
+/* Acts [i, to). */
+static enum vs_program_end acts(struct way *w, uint32_t i, uint32_t to)
+{
+    const struct vs_software *s = w->s;
     enum vs_program_end end = VS_PROGRAM_DONE;
     while (i < to && !end) {
         const struct vs_act *a = &s->act[i++];
         switch ((enum vs_act_kind)a->kind) {
         case VS_ACT_WORK:
-            vs_core_steps(&s->core, t, s->work + a->first, a->n);
+            work(w, a);
             break;
         case VS_ACT_CYCLES:
-            stall(s, t, a);
+            stall(s, w->t, a);
             break;
         case VS_ACT_STEP:
-            end = once(s, t, a);
+            if (w->n && sees(s, a->step)) {
+                catch_up(w);
+            }
+            end = once(s, w->t, a);
             break;
         case VS_ACT_IF:
             i = holds(s, a) ? i : a->to;
@@ -92,7 +141,7 @@ static enum vs_program_end acts(const struct vs_software *s, struct vs_txn *t, u
         case VS_ACT_EACH:
             for (uint64_t k = 0;
                  !end && s->world.next(s->world.ctx, (enum vs_cursor)a->step->each, &k);) {
-                end = acts(s, t, i, a->to);
+                end = acts(w, i, a->to);
             }
             i = a->to;
             break;
@@ -103,5 +152,9 @@ static enum vs_program_end acts(const struct vs_software *s, struct vs_txn *t, u
 
 enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t, uint16_t program)
 {
-    return acts(s, t, s->first_act[program], s->first_act[program + 1u]);
+    struct way w = {.s = s, .t = t};
+    w.later = s->core.unwatched && s->core.unwatched(s->core.ctx);
+    enum vs_program_end end = acts(&w, s->first_act[program], s->first_act[program + 1u]);
+    catch_up(&w);
+    return end;
 }

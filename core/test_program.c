@@ -132,6 +132,8 @@ struct world {
     bool fast;
     uint64_t pages, clears, mapped;
     bool full;
+    bool unwatched, quiet;
+    uint64_t work_before; /* an action, the last one */
 };
 
 static void work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
@@ -159,7 +161,21 @@ static bool action(void *ctx, struct vs_txn *t, enum vs_action a)
     struct world *w = ctx;
     (void)t;
     w->mapped += a == VS_ACTION_MAP_AROUND;
+    w->work_before = w->work;
     return !w->full;
+}
+
+static bool unwatched(void *ctx)
+{
+    const struct world *w = ctx;
+    return w->unwatched;
+}
+
+static bool quiet(void *ctx, enum vs_action a)
+{
+    const struct world *w = ctx;
+    (void)a;
+    return w->quiet;
 }
 
 static bool next(void *ctx, enum vs_cursor c, uint64_t *k)
@@ -242,9 +258,10 @@ static int setup(void **state)
     f->s.account = vs_ledger_accounts(f->ledger, &f->s.set->component);
     f->s.at =
         (struct vs_program_layout){0x1000000, 0x2000000, 0x3000000, 0x4000000, 0x5000000, 0x1000};
-    f->s.core = (struct vs_core_port){.ctx = &f->world, .work = work, .touch = touch};
-    f->s.world =
-        (struct vs_program_world){&f->world, holds, action, next, clear, none_read, none_write};
+    f->s.core = (struct vs_core_port){
+        .ctx = &f->world, .work = work, .touch = touch, .unwatched = unwatched};
+    f->s.world = (struct vs_program_world){&f->world, holds,      action, next, clear,
+                                           none_read, none_write, quiet,  false};
     assert_int_equal(vs_software_bind(&f->s, f->values, 500), VS_OK);
     vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "a"), (vs_ps){0});
     *state = f;
@@ -312,6 +329,22 @@ static void test_a_step_is_taken_when_its_predicate_holds(void **state)
     assert_int_equal(f->world.touched[VS_REF_WRITE], 1);
 }
 
+/* Work may be put off while nobody looks; what is not quiet looks. */
+static void test_work_is_done_before_what_could_see_that_it_is_not(void **state)
+{
+    struct fixture *f = *state;
+    f->world.pages = 1;
+    for (unsigned i = 0; i < 4; i++) {
+        f->world.unwatched = i & 1;
+        f->world.quiet = i & 2;
+        f->world.work = f->world.touched[VS_REF_FETCH] = 0;
+        assert_int_equal(run(f), VS_PROGRAM_WAITS);
+        assert_int_equal(f->world.work_before, i == 3 ? 0 : 100);
+        assert_int_equal(f->world.work, 100); /* in the end all of it */
+        assert_int_equal(f->world.touched[VS_REF_FETCH], 10);
+    }
+}
+
 static void test_a_cursor_takes_the_step_once_for_each_and_ends(void **state)
 {
     struct fixture *f = *state;
@@ -346,6 +379,7 @@ static void test_what_may_be_left_out_is_taken_when_its_knob_says_so(void **stat
     for (size_t i = 0; i < f->s.set->component.n_knobs; i++) {
         f->values[i] |= !strcmp(f->s.set->component.knobs[i].path, "hypervisor.cpu_id.maybe.taken");
     }
+    vs_software_free(&f->s);
     assert_int_equal(vs_software_bind(&f->s, f->values, 500), VS_OK);
     run(f);
     assert_int_equal(f->world.clears, 1);
@@ -382,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_one_step_of_a_program_is_called_without_the_others),
         T(test_each_step_books_its_time_on_its_own_account),
         T(test_a_plan_holds_what_a_program_may_do_and_nothing_else),
+        T(test_work_is_done_before_what_could_see_that_it_is_not),
         T(test_a_step_is_taken_when_its_predicate_holds),
         T(test_a_cursor_takes_the_step_once_for_each_and_ends),
         T(test_a_step_that_fails_ends_the_program_where_it_stands),

@@ -177,6 +177,9 @@ struct vs_program_world {
     void (*clear)(void *ctx, struct vs_txn *t);
     void (*read)(void *ctx, struct vs_txn *t, enum vs_state what);
     void (*write)(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value value);
+    /* the action touches nothing and looks at no clock; NULL: it may */
+    bool (*quiet)(void *ctx, enum vs_action a);
+    bool state_apart; /* reading and writing state touches nothing */
 };
 
 /* Software of one processor. */

@@ -157,7 +157,8 @@ static inline void vs__cpu_count(struct vs_cpu *c, uint32_t ref, uint32_t tlb, u
     c->pending_mask[ref] |= 1ull << level;
 }
 
-static inline void vs__cpu_instructions(struct vs_cpu *c, uint64_t n)
+/* How long n more instructions take; what is no whole picosecond is carried over. */
+static inline uint64_t vs__cpu_instructions_ps(struct vs_cpu *c, uint64_t n)
 {
     uint64_t ps = n * c->instruction_q;
     c->carry += n * c->instruction_r;
@@ -165,6 +166,12 @@ static inline void vs__cpu_instructions(struct vs_cpu *c, uint64_t n)
         ps += c->carry / c->cfg.ipc;
         c->carry %= c->cfg.ipc;
     }
+    return ps;
+}
+
+static inline void vs__cpu_instructions(struct vs_cpu *c, uint64_t n)
+{
+    uint64_t ps = vs__cpu_instructions_ps(c, n);
     c->pending_instructions += n;
     c->pending_instruction_ps += ps;
     c->pending_ps += ps;

@@ -511,13 +511,20 @@ static void port_touches(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes,
 /* Steps whose touches were made at once: nobody looks at the order. */
 static void work_at_once(struct vs_cpu *c, const struct vs_core_step *s, size_t n)
 {
+    uint64_t sum = 0;
     book_instructions(c);
     for (const struct vs_core_step *end = s + n; s != end; s++) {
-        c->instruction_account = s->account;
-        vs__cpu_instructions(c, s->instructions);
-        book_instructions(c);
+        vs_ps d = {vs__cpu_instructions_ps(c, s->instructions)};
+        vs_charge_n(c->txn, s->account, s->instructions, d);
+        sum += s->instructions;
     }
-    c->instruction_account = (uint16_t)(c->account + VS_ACC_cpu_instruction);
+    c->count[VS_CNT_cpu_instructions] += sum;
+}
+
+static bool port_unwatched(void *ctx)
+{
+    struct vs_cpu *c = ctx;
+    return c->fast_unwatched && c->fast_unwatched(c);
 }
 
 /* Instructions are counted where they are executed and priced as they add up, so it changes nothing
@@ -556,5 +563,6 @@ static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t b
 struct vs_core_port vs_cpu_core_port(struct vs_cpu *c)
 {
     return (struct vs_core_port){
-        c, port_instructions, port_touch, port_store_string, port_touches, port_work, port_steps};
+        c,         port_instructions, port_touch,    port_store_string, port_touches,
+        port_work, port_steps,        port_unwatched};
 }

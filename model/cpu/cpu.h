@@ -87,6 +87,8 @@ struct vs_cpu {
     /* The touches of several steps, whose instructions come behind all of them; false: nothing is
      * done, as somebody wants them step by step; NULL: step by step. */
     bool (*fast_runs)(struct vs_cpu *c, const struct vs_core_run *r, size_t n);
+    /* whether it would */
+    bool (*fast_unwatched)(struct vs_cpu *c);
     struct vs_cpu_page page[3]; /* by enum vs_ref */
     /* Called before a walk begins, for what is to be there then at no cost; NULL: nothing. */
     void (*before_walk)(void *ctx, vs_gva at);

@@ -220,6 +220,29 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
     return true;
 }
 
+/* Whether an action only counts, or finds nothing to do. */
+static bool port_quiet(void *ctx, enum vs_action a)
+{
+    const struct vs_hypervisor *h = ctx;
+    switch (a) {
+    case VS_ACTION_WORK:
+        return !h->exit->work;
+    case VS_ACTION_READ_LOG:
+        return !h->exit->log;
+    case VS_ACTION_USER_EXIT:
+    case VS_ACTION_EMULATED:
+    case VS_ACTION_INJECTED:
+    case VS_ACTION_WINDOW:
+    case VS_ACTION_NONE:
+        return true;
+    case VS_ACTION_MAP:
+    case VS_ACTION_MAP_AROUND:
+    case VS_ACTION_N:
+        break;
+    }
+    return false;
+}
+
 /* The next page of the aligned group around the one that was mapped that has no frame. */
 static bool port_next(void *ctx, enum vs_cursor c, uint64_t *k)
 {
@@ -277,17 +300,17 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
     for (int i = 0; i < VS_HV_ENTRY_N; i++) {
         h->entry[i] = vs_program_set_find(set, entry_names[i]);
     }
-    h->software = (struct vs_software){
-        .set = set,
-        .account = vs_ledger_accounts(ledger, &set->component),
-        .at = {.code = VS_HV_CODE,
-               .data = h->data_at,
-               .user_code = VS_HV_USER_CODE,
-               .user_data = VS_HV_USER_DATA,
-               .copy = h->data_at + DATA_COPY,
-               .copy_bytes = COPY_BYTES},
-        .core = *core,
-        .world = {h, port_holds, port_action, port_next, port_clear, port_read, port_write}};
+    h->software = (struct vs_software){.set = set,
+                                       .account = vs_ledger_accounts(ledger, &set->component),
+                                       .at = {.code = VS_HV_CODE,
+                                              .data = h->data_at,
+                                              .user_code = VS_HV_USER_CODE,
+                                              .user_data = VS_HV_USER_DATA,
+                                              .copy = h->data_at + DATA_COPY,
+                                              .copy_bytes = COPY_BYTES},
+                                       .core = *core,
+                                       .world = {h, port_holds, port_action, port_next, port_clear,
+                                                 port_read, port_write, port_quiet, state->apart}};
     return vs_software_bind(&h->software, values, clock.period_ps);
 }
 

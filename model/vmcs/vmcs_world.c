@@ -325,5 +325,5 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
 
 struct vs_state_port vs_vmx_state_port(struct vs_vmx *x)
 {
-    return (struct vs_state_port){x, read_state, write_state};
+    return (struct vs_state_port){x, read_state, write_state, x->config.cached};
 }

@@ -33,6 +33,8 @@ struct vs_core_port {
     /* n > 0 steps, one after the other, whose runs stand one behind the other; NULL: by touches and
      * work */
     void (*steps)(void *ctx, struct vs_txn *t, const struct vs_core_step *s, size_t n);
+    /* nobody looks at the order of touches and of what touches nothing; NULL: somebody may */
+    bool (*unwatched)(void *ctx);
 };
 
 static inline void vs_core_touches(const struct vs_core_port *p, struct vs_txn *t, vs_gva at,

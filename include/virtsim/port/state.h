@@ -46,6 +46,7 @@ struct vs_state_port {
     /* False: the processor refuses (VMfail). */
     bool (*read)(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value);
     bool (*write)(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value);
+    bool apart; /* neither touches memory: state is in registers, or kept on the die */
 };
 
 #endif

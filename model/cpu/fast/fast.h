@@ -19,6 +19,7 @@ enum vs_cpu_stop vs__fast_jump(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t
 void vs__fast_touches(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref);
 /* The touches of n runs at once; false: nothing is done, as somebody looks at the order. */
 bool vs__fast_runs(struct vs_cpu *c, const struct vs_core_run *r, size_t n);
+bool vs__fast_unwatched(struct vs_cpu *c);
 
 /* Up to n accesses, each inside one line, at gva and every `stride` bytes on, in the page that
  * translated last, each followed by its instructions, while the clock is before until_ps. How many

@@ -173,9 +173,27 @@ static __attribute__((noinline)) void touch_on(struct vs_cpu *c, uint64_t at, ui
     }
 }
 
+/* Touches of any kind may be taken at once. */
+bool vs__fast_unwatched(struct vs_cpu *c)
+{
+    const struct vs_txn *t = c->txn;
+    const struct vs_op_acc *const *by_op = (const struct vs_op_acc *const *)t->by_op;
+    if (c->exact || t->tape || c->window || !c->data.fast || !c->fetch.fast ||
+        c->data.line_shift != TOUCH_SHIFT || c->fetch.line_shift != TOUCH_SHIFT) {
+        return false;
+    }
+    for (uint32_t ref = 0; ref < 3u; ref++) {
+        const struct vs_op_acc *a = by_op[VS_OP_ACCESS_LOAD + ref];
+        if ((vs_likely(a != NULL) ? a : vs__cpu_acc(t, ref))->sampler) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool vs__fast_runs(struct vs_cpu *c, const struct vs_core_run *r, size_t n)
 {
-    if (!together(c, VS_REF_READ) || !together(c, VS_REF_WRITE) || !together(c, VS_REF_FETCH)) {
+    if (!vs__fast_unwatched(c)) {
         return false;
     }
     for (uint32_t i = 0; i < 3u; i++) {
