@@ -215,6 +215,9 @@ static int one_machine(struct explain *e, struct vs_db *db, size_t which, size_t
                  &mhz, &any);
     a->period_ps = any && mhz > 0 ? 1e6 / mhz : 1000;
     a->cold = e->cold;
+    if (!st) {
+        answer_says(a, db, run);
+    }
     if (!st && !e->tree && !strncmp(a->tree.op, "exit.", 5) &&
         answer_phases(a, db, run, e->by_size)) {
         vs_error(&e->r.errors, "not enough memory for the phases of %s", a->tree.op);

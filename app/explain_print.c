@@ -166,6 +166,39 @@ static void heading(const struct answer *a)
     wrapped(line, 0);
 }
 
+void answer_says(struct answer *a, struct vs_db *db, int64_t run)
+{
+    sqlite3_stmt *st = vs_db_query(
+        db, "SELECT name, value, meaning FROM note WHERE run = ? AND actor = ? AND op = ? AND "
+            "ordinal = (SELECT min(ordinal) FROM note WHERE run = ?1 AND actor = ?2 AND op = ?3) "
+            "ORDER BY seq");
+    size_t n = 0;
+    if (!st) {
+        return;
+    }
+    sqlite3_bind_int64(st, 1, run);
+    sqlite3_bind_text(st, 2, a->tree.actor, -1, SQLITE_STATIC);
+    sqlite3_bind_text(st, 3, a->tree.op, -1, SQLITE_STATIC);
+    while (vs_db_row(db, st) && n < sizeof a->says) {
+        const char *meaning = (const char *)sqlite3_column_text(st, 2);
+        int more = snprintf(a->says + n, sizeof a->says - n, "%s%s %s%s%s%s", n ? "; " : "",
+                            sqlite3_column_text(st, 0), sqlite3_column_text(st, 1),
+                            *meaning ? " (" : "", meaning, *meaning ? ")" : "");
+        n += more > 0 ? (size_t)more : 0;
+    }
+    sqlite3_finalize(st);
+}
+
+/* What the exit says in the architecture's fields, under its heading. */
+static void says(const struct answer *a)
+{
+    char line[1100];
+    if (*a->says) {
+        snprintf(line, sizeof line, "The first one that was kept says: %s", a->says);
+        wrapped(line, 0);
+    }
+}
+
 /* Said under a table where the order of time is not known. */
 static void untimed(const struct answer *a)
 {
@@ -180,6 +213,7 @@ void explain_print_phases(const struct answer *a, bool sentences)
 {
     const struct vs_phases *p = &a->phases;
     heading(a);
+    says(a);
     printf("%9s %8s %6s %-*s %s\n", "ns", "cycles", "%", BAR, "", "phase, part");
     for (size_t i = 0; i < p->n; i++) {
         const struct vs_phase_row *r = &p->row[i];

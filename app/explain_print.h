@@ -14,7 +14,11 @@ struct answer {
     bool phased, cold;       /* cold: of the first exit, with nothing of it in a cache */
     char machine[64];
     double period_ps; /* of its core clock */
+    char says[1000];  /* what its first kept operation says besides its time; "" nothing */
 };
+
+/* Fills says. */
+void answer_says(struct answer *a, struct vs_db *db, int64_t run);
 
 /* Fills phases and picture from the tree; rows of less than 1 % are put together. */
 enum vs_status answer_phases(struct answer *a, struct vs_db *db, int64_t run, bool by_size);

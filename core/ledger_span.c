@@ -54,6 +54,7 @@ void vs__sampler_free(struct vs_sampler *s)
     if (s) {
         for (uint32_t i = 0; i < 2u * s->n; i++) {
             vs_tape_free(&s->slot[i].tape);
+            free(s->slot[i].note);
         }
         free(s->slot);
         free(s);
@@ -99,6 +100,7 @@ void vs__span_open(struct vs_ledger *l, struct vs_txn *t, struct vs_frame *f)
     span->start_ps = t->now_ps;
     span->total_ps = 0;
     span->tape.n = 0;
+    span->n_notes = 0;
     span->own_tape = t->tape == NULL;
     if (span->own_tape) {
         t->tape = &span->tape;
@@ -139,9 +141,24 @@ void vs__span_move(struct vs_txn *t, struct vs_frame *f, struct vs_op_acc *to)
         *kept = *s;
         kept->ordinal = ordinal;
         s->tape = swap.tape;
+        s->note = swap.note;
     }
     s->total_ps = 0;
     s->tape.n = 0;
+    s->n_notes = 0;
+}
+
+void vs_txn_note(struct vs_txn *t, const struct vs_note *notes, unsigned n)
+{
+    struct vs_span *s = t->depth ? t->frame[t->depth - 1u].span : NULL;
+    if (!s) {
+        return;
+    }
+    s->note = s->note ? s->note : calloc(VS_NOTES, sizeof *s->note);
+    assert(s->note);
+    for (unsigned i = 0; i < n && s->n_notes < VS_NOTES; i++) {
+        s->note[s->n_notes++] = notes[i];
+    }
 }
 
 void vs_ledger_each_span(const struct vs_ledger *l, vs_span_visitor *visit, void *ctx)

@@ -269,12 +269,29 @@ size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes);
 
 /* Sampling: keep the first n of each operation and a seeded reservoir of n more. */
 void vs_ledger_sample(struct vs_ledger *l, uint32_t n);
+/* What a sampled operation says of itself besides its time: an exit's code and information. */
+#define VS_NOTES 12u
+#define VS_NOTE_TEXT 96u
+struct vs_note {
+    const char *name; /* as its manual calls it */
+    uint64_t value;
+    char text[VS_NOTE_TEXT]; /* what the value means, in words; "" nothing more */
+};
 struct vs_span {
     uint64_t ordinal, start_ps, total_ps;
     size_t mark; /* where its charges begin on the transaction's tape */
     bool own_tape;
+    uint32_t n_notes;
+    struct vs_note *note; /* [VS_NOTES], made with the first one */
     struct vs_tape tape;
 };
+/* The innermost open operation is kept as a span, and vs_txn_note has an effect. */
+static inline bool vs_txn_sampled(const struct vs_txn *t)
+{
+    return t->depth && t->frame[t->depth - 1u].span;
+}
+/* Adds notes to that span; nothing where it is not kept, or has VS_NOTES already. */
+void vs_txn_note(struct vs_txn *t, const struct vs_note *notes, unsigned n);
 typedef void vs_span_visitor(void *ctx, const struct vs_op_acc *acc, const struct vs_span *s);
 void vs_ledger_each_span(const struct vs_ledger *l, vs_span_visitor *visit, void *ctx);
 

@@ -29,21 +29,23 @@ enum vs_trap_scope {
 
 struct vs_trap {
     enum vs_trap_kind kind;
-    uint32_t number;     /* of the MSR, port, control register, vector; offset in the APIC's page */
-    uint32_t size;       /* of a port's access: 1, 2, 4 */
-    uint64_t value;      /* that is written; PAUSE: the time-stamp counter */
-    vs_gva gva;          /* linear address of a fault, an invalidation, a page fault */
-    vs_gpa gpa;          /* guest-physical address of a second-dimension fault */
-    uint64_t device;     /* physical address of the device that an access is to */
-    uint64_t syndrome;   /* of a second-dimension fault, as the translation gives it in the format
-                          * of its architecture (vs_translation.qualification) */
-    uint32_t error_code; /* of an exception */
-    uint8_t length;      /* of the instruction, bytes; 0: no instruction caused it */
-    uint8_t gpr;         /* register that holds the operand */
-    uint8_t cpl;         /* privilege level, 0 = kernel */
-    uint8_t scope;       /* enum vs_trap_scope of VS_TRAP_INVALIDATE */
+    uint32_t number;   /* of the MSR, port, control register, vector; offset in the APIC's page */
+    uint32_t size;     /* of an access to a port, a device, memory: bytes; 0: not one register's */
+    uint64_t value;    /* that is written; PAUSE: the time-stamp counter */
+    vs_gva gva;        /* linear address of a fault, an invalidation, a page fault */
+    vs_gva operand;    /* linear address of a memory operand: INVPCID's descriptor */
+    vs_gpa gpa;        /* guest-physical address of a second-dimension fault */
+    uint64_t device;   /* physical address of the device that an access is to */
+    uint64_t syndrome; /* of a second-dimension fault, as the translation gives it in the format
+                        * of its architecture (vs_translation.qualification) */
+    uint32_t error_code;      /* of an exception */
+    uint16_t immediate_value; /* of HVC and SMC */
+    uint8_t length;           /* of the instruction, bytes; 0: no instruction caused it */
+    uint8_t gpr;              /* register that holds the operand */
+    uint8_t cpl;              /* privilege level, 0 = kernel */
+    uint8_t scope;            /* enum vs_trap_scope of VS_TRAP_INVALIDATE */
     bool owned; /* of a control register: a bit changes that the hypervisor keeps for itself */
-    bool write; /* of a control register, a port (OUT), the APIC's page */
+    bool write; /* of a control register, a port (OUT), a device, the APIC's page */
     bool fetch; /* of a second-dimension fault: of an instruction */
     bool immediate, string, rep; /* forms of IN and OUT */
     bool has_error;              /* the exception has an error code */

@@ -51,6 +51,15 @@ enum vs_el2_class {
 #define VS_HCR_RW (1ull << 31)
 #define VS_HCR_E2H (1ull << 34)
 
+/* ISS of a data abort (Arm ARM, D17.2.37): the bits, and where SAS, SRT and DFSC begin. */
+#define VS_ISS_ISV (1u << 24)
+#define VS_ISS_SAS 22
+#define VS_ISS_SRT 16
+#define VS_ISS_SF (1u << 15)
+#define VS_ISS_S1PTW (1u << 7)
+#define VS_ISS_WNR (1u << 6)
+#define VS_ISS_DFSC 0x3fu
+
 /* Parts of a VS_SYSREG (virtsim/trap.h). */
 #define VS_SYSREG_OP0(r) ((r) >> 19 & 3u)
 #define VS_SYSREG_OP1(r) ((r) >> 16 & 7u)

@@ -2,6 +2,7 @@
 /* EL2 behind the ports that every architecture has: traps become exception classes with a syndrome,
  * exits get the operations of classes.def, and handlers load and store the vCPU structure. */
 #include "el2/el2_world.h"
+#include "el2/el2_notes.h"
 
 #include <string.h>
 
@@ -39,6 +40,25 @@ static uint32_t sysreg_iss(uint32_t r, uint8_t rt, bool write)
            (write ? 0 : READ);
 }
 
+/* ISS of an abort, Arm ARM D17.2.37: what the walk says (DFSC, S1PTW, WnR), and of the access of
+ * one register its size and which one (ISV, SAS, SRT, SF). A fetch has none of the latter, nor has
+ * the walk of the guest's own tables. */
+static uint32_t abort_iss(const struct vs_trap *t)
+{
+    uint32_t iss = (uint32_t)t->syndrome & 0x1ffffffu, sas = 0;
+    if (t->fetch) {
+        return iss & ~VS_ISS_WNR;
+    }
+    if (!t->size || t->size > 8u || t->size & (t->size - 1u) || iss & VS_ISS_S1PTW) {
+        return iss;
+    }
+    while (1u << sas < t->size) {
+        sas++;
+    }
+    return iss | VS_ISS_ISV | sas << VS_ISS_SAS | (uint32_t)(t->gpr & 31u) << VS_ISS_SRT |
+           (t->size == 8u ? VS_ISS_SF : 0);
+}
+
 /* The operation of MRS or MSR: by the group of the register. */
 static int sysreg_op(uint32_t r, bool write)
 {
@@ -66,6 +86,7 @@ static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndr
         return vs_el2_traps(e, VS_EL2_WFX, WFE, false) ? OP_WFE : -1;
     case VS_TRAP_HYPERCALL:
         s->class = t->firmware ? VS_EL2_SMC64 : VS_EL2_HVC64;
+        s->iss = t->immediate_value;
         return !vs_el2_traps(e, s->class, 0, false) ? -1 : t->firmware ? OP_SMC64 : OP_HVC64;
     case VS_TRAP_CPU_ID:
     case VS_TRAP_MSR_READ:
@@ -76,12 +97,12 @@ static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndr
         return vs_el2_traps(e, VS_EL2_SYS64, t->number, write) ? sysreg_op(t->number, write) : -1;
     case VS_TRAP_INVALIDATE:
         s->class = VS_EL2_SYS64;
-        s->iss = sysreg_iss(VS_SYSREG(1u, 0u, 8u, 7u, 1u), t->gpr, true); /* TLBI VAE1 */
+        s->iss = sysreg_iss(t->number, t->gpr, true);
         return vs_el2_traps_tlbi(e) ? OP_SYS64_TLBI : -1;
     case VS_TRAP_STAGE2_FAULT:
     case VS_TRAP_MMIO:
         s->class = t->fetch ? VS_EL2_IABT_LOW : VS_EL2_DABT_LOW;
-        s->iss = (uint32_t)t->syndrome & 0x1ffffffu;
+        s->iss = abort_iss(t);
         return !vs_el2_traps(e, s->class, 0, false) ? -1
                : t->kind == VS_TRAP_MMIO            ? OP_DABT_MMIO
                : t->fetch                           ? OP_IABT_FAULT
@@ -156,7 +177,8 @@ static uint64_t clock(void *ctx, uint64_t host)
 struct vs_world_port vs_el2_world(struct vs_el2 *e)
 {
     vs_el2_register();
-    return (struct vs_world_port){e, leaves, leave, enter, why, NULL, mask, unshadow, clock};
+    return (struct vs_world_port){e,    leaves, leave,    enter, why,
+                                  NULL, mask,   unshadow, clock, vs__el2_says};
 }
 
 /* ---- what handlers read and write ---- */

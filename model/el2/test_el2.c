@@ -299,6 +299,78 @@ static void test_handlers_read_what_the_exception_said(void **state)
     assert_int_equal(f->last, 0);
 }
 
+/* Arm ARM (DDI 0487), D17.2.37, ESR_EL2: ISS of each class. */
+static void test_the_iss_says_size_register_direction_and_status(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_world_port w = vs_el2_world(&f->e);
+    const uint32_t isv = 1u << 24, sf = 1u << 15, wnr = 1u << 6, s1ptw = 1u << 7;
+    const struct {
+        struct vs_trap trap;
+        uint32_t iss;
+    } law[] = {
+        /* data aborts: ISV, SAS, SRT and SF of one register's access, WnR and DFSC of the walk */
+        {{.kind = VS_TRAP_MMIO, .size = 1, .gpr = 5, .syndrome = 7}, isv | 5u << 16 | 7},
+        {{.kind = VS_TRAP_MMIO, .size = 2, .gpr = 5, .syndrome = 7}, isv | 1u << 22 | 5u << 16 | 7},
+        {{.kind = VS_TRAP_MMIO, .size = 4, .gpr = 30, .syndrome = 6 | wnr},
+         isv | 2u << 22 | 30u << 16 | wnr | 6},
+        {{.kind = VS_TRAP_STAGE2_FAULT, .size = 8, .gpr = 1, .syndrome = 15 | wnr},
+         isv | 3u << 22 | 1u << 16 | sf | wnr | 15},
+        /* of several registers, of the walk of a guest's table, of a fetch: nobody can emulate it
+         */
+        {{.kind = VS_TRAP_STAGE2_FAULT, .size = 0, .syndrome = 7}, 7},
+        {{.kind = VS_TRAP_STAGE2_FAULT, .size = 16, .syndrome = 7}, 7},
+        {{.kind = VS_TRAP_STAGE2_FAULT, .size = 8, .syndrome = 6 | s1ptw}, 6 | s1ptw},
+        {{.kind = VS_TRAP_STAGE2_FAULT, .size = 4, .fetch = true, .syndrome = 7}, 7},
+        /* MRS and MSR: Op0, Op2, Op1, CRn, Rt, CRm, direction */
+        {{.kind = VS_TRAP_MSR_READ, .number = PMCR_EL0, .gpr = 9},
+         3u << 20 | 0u << 17 | 3u << 14 | 9u << 10 | 9u << 5 | 12u << 1 | 1u},
+        {{.kind = VS_TRAP_MSR_WRITE, .number = CNTP_CVAL_EL0, .gpr = 31},
+         3u << 20 | 2u << 17 | 3u << 14 | 14u << 10 | 31u << 5 | 2u << 1},
+        /* TLBI VALE1IS, X4 */
+        {{.kind = VS_TRAP_INVALIDATE, .number = VS_SYSREG(1u, 0u, 8u, 3u, 5u), .gpr = 4},
+         1u << 20 | 5u << 17 | 8u << 10 | 4u << 5 | 3u << 1},
+        {{.kind = VS_TRAP_HYPERCALL, .immediate_value = 0xbeef}, 0xbeef},
+        {{.kind = VS_TRAP_HYPERCALL, .firmware = true, .immediate_value = 1}, 1},
+        {{.kind = VS_TRAP_HALT}, 0},                 /* TI: WFI */
+        {{.kind = VS_TRAP_PAUSE, .event = true}, 1}, /* WFE */
+    };
+    f->config.trap_wfe = f->config.trap_tlbi = 1;
+    boot(f);
+    for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
+        struct vs_exit exit;
+        struct vs_trap trap = law[i].trap;
+        trap.gva.v = 0xffff800012345678;
+        trap.gpa.v = 0x8123456789;
+        assert_true(w.enter(w.ctx, NULL));
+        assert_true(w.leaves(w.ctx, NULL, &trap, &exit));
+        assert_true(w.leave(w.ctx, NULL, &exit));
+        assert_int_equal(word(f, VS_EL2_AT_ESR) & 0x1ffffff, law[i].iss);
+        assert_true(word(f, VS_EL2_AT_ESR) >> 25 & 1u); /* IL */
+        if (trap.kind == VS_TRAP_MMIO || trap.kind == VS_TRAP_STAGE2_FAULT) {
+            assert_true(word(f, VS_EL2_AT_FAR) == 0xffff800012345678);
+            assert_true(word(f, VS_EL2_AT_HPFAR) == 0x8123456789 >> 12 << 4); /* FIPA */
+        }
+    }
+}
+
+/* YIELD is a hint that no control traps; WFE is one that HCR_EL2.TWE does. */
+static void test_yield_never_leaves_a_guest(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_world_port w = vs_el2_world(&f->e);
+    struct vs_exit exit;
+    for (uint64_t twe = 0; twe < 2; twe++) {
+        const struct vs_trap yield = {.kind = VS_TRAP_PAUSE},
+                             wfe = {.kind = VS_TRAP_PAUSE, .event = true};
+        f->config.trap_wfe = twe;
+        boot(f);
+        assert_true(w.enter(w.ctx, NULL));
+        assert_false(w.leaves(w.ctx, NULL, &yield, &exit));
+        assert_int_equal(w.leaves(w.ctx, NULL, &wfe, &exit), twe);
+    }
+}
+
 int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -314,6 +386,8 @@ int main(void)
         LAW(test_system_registers_trap_by_their_group),
         LAW(test_a_trap_is_the_exception_class_of_the_manual),
         LAW(test_handlers_read_what_the_exception_said),
+        LAW(test_the_iss_says_size_register_direction_and_status),
+        LAW(test_yield_never_leaves_a_guest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,6 +188,11 @@ uint64_t vs_ept_tlbi_in(struct vs_ept *e, struct vs_txn *t, enum vs_tlbi form,
 uint64_t vs_ept_flush(struct vs_ept *e, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
                       uint16_t pcid, uint64_t eptp, vs_gva at);
 
+/* What an access to a device says, as vs_translation.qualification of a fault: under nested paging
+ * its entry has a reserved bit, as KVM's has; in stage 2 there is none, of a table whose entries
+ * are 2^absent_shift bytes each. */
+uint64_t vs_ept_device_syndrome(const struct vs_ept *e, enum vs_ref ref, unsigned absent_shift);
+
 /* A TLB of the second level, a walk cache, ... by the name of its knobs: "ept.l2_tlb"; NULL: none.
  */
 struct vs_settab *vs_ept_table(struct vs_ept *e, const char *name);

@@ -92,6 +92,25 @@ bool vs__ept_second_fault(struct vs_ept *e, struct vs_translation *out,
     return false;
 }
 
+uint64_t vs_ept_device_syndrome(const struct vs_ept *e, enum vs_ref ref, unsigned absent_shift)
+{
+    const struct vs_radix_format *f = &e->second;
+    const struct vs_ept_access a = {.final = true, .ref = ref};
+    uint64_t need = ref == VS_REF_WRITE ? VS_RIGHT_WRITE : 0;
+    unsigned level = 1;
+    while (level < f->levels && vs_radix_level_shift(f, level) < absent_shift) {
+        level++;
+    }
+    switch (f->kind) {
+    case VS_RADIX_X86:
+        return npf_code(&a, VS__MALFORMED, need);
+    case VS_RADIX_STAGE2:
+        return arm_status(VS__ABSENT, level) | (need ? 1u << 6 : 0u);
+    default:
+        return 0;
+    }
+}
+
 /* SDM 3C 29.3.6. The index counts down; below 0 the log is full, and then no flag is set, not even
  * an accessed one, which is not logged. */
 bool vs__ept_log(struct vs_ept *e, struct vs_txn *t, uint64_t gpa, const struct vs_ept_access *a,

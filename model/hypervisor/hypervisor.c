@@ -139,6 +139,8 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return of_device(h);
     case VS_WHEN_MISSING:
         return h->trap == VS_TRAP_STAGE2_FAULT && !e->fast && !of_device(h);
+    case VS_WHEN_DECODED:
+        return !e->undecoded;
     case VS_WHEN_USER:
         return ((taken && !h->in_kernel) || e->user) && !h->been_in_user;
     case VS_WHEN_INJECT:

@@ -57,6 +57,7 @@ struct vs_hv_exit {
     bool virtual_delivery; /* the processor delivers it: no injection */
     bool device;           /* the access was to a device: emulated as after a misconfiguration */
     bool fast;             /* the short way: a fault of a page that is there, an end of interrupt */
+    bool undecoded;        /* the exit does not say which operands the instruction has */
     bool user;             /* somebody in user space is asked, whatever the reason */
     /* the processor logs pages: what has been logged is read first, at every exit; may be NULL */
     void (*log)(void *ctx, struct vs_txn *t);

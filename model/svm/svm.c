@@ -7,6 +7,7 @@
 #include "virtsim/def_tables.h"
 
 #define LINE 64u
+#define GUEST_CR0 0x80050033u /* Linux: PG, AM, WP, NE, ET, MP, PE */
 /* Fields of the state-save area that VMRUN and #VMEXIT move (APM volume 2, 15.5.1, 15.6): ES, CS,
  * SS, DS of 4 each, GDTR and IDTR of 2, CPL, RFLAGS, RIP, RSP, RAX, CR2, DR6, DR7. */
 enum { MOVED = 16 + 4 + 8, MOVED_CR = 4, HOST = 12, CONTROL = 24, RECORDED = 6 };
@@ -46,6 +47,7 @@ void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm,
     vs_svm_put(s, VS_VMCB_INT_CTL, VS_SVM_V_INTR_MASKING);
     vs_svm_put(s, VS_VMCB_NESTED, ncr3 != 0);
     vs_svm_put(s, VS_VMCB_NCR3, ncr3);
+    vs_svm_put(s, VS_VMCB_CR0, GUEST_CR0);
     vs_svm_put(s, VS_VMCB_RFLAGS, 2u | VS_SVM_RFLAGS_IF); /* bit 1 is always set */
 }
 

@@ -29,11 +29,14 @@ enum vs_svm_code {
 #undef VS_SVM_EXIT
     VS_SVM_READ_CR0 = 0x000,
     VS_SVM_WRITE_CR0 = 0x010,
+    VS_SVM_READ_DR0 = 0x020,
+    VS_SVM_WRITE_DR0 = 0x030,
     VS_SVM_EXCEPTION = 0x040,
     VS_SVM_NMI = 0x061,
     VS_SVM_SMI = 0x062,
     VS_SVM_CR0_SEL_WRITE = 0x065,
     VS_SVM_RDPMC = 0x06f,
+    VS_SVM_RSM = 0x073,
     VS_SVM_INVD = 0x076,
     VS_SVM_MSR = 0x07c,
     VS_SVM_TASK_SWITCH = 0x07d,
@@ -48,6 +51,7 @@ enum vs_svm_code {
     VS_SVM_MONITOR = 0x08a,
     VS_SVM_MWAIT = 0x08b,
     VS_SVM_XSETBV = 0x08d,
+    VS_SVM_RDPRU = 0x08e,
     VS_SVM_NPF = 0x400
 };
 
@@ -75,11 +79,25 @@ enum {
     VS_VMCB_STATE = 0x400,
     VS_VMCB_CS = 0x410,
     VS_VMCB_CR3 = 0x550,
+    VS_VMCB_CR0 = 0x558,
     VS_VMCB_RFLAGS = 0x570,
     VS_VMCB_RIP = 0x578,
     VS_VMCB_RSP = 0x5d8,
     VS_VMCB_STATE_END = 0x680
 };
+
+/* EXITINFO1 of IN and OUT, APM volume 2, figure 15-2; of MOV to and from a control register, table
+ * 15-2; bits of CR0 that the selective intercept lets pass. */
+#define VS_SVM_IOIO_IN UINT64_C(1)
+#define VS_SVM_IOIO_STR (UINT64_C(1) << 2)
+#define VS_SVM_IOIO_REP (UINT64_C(1) << 3)
+#define VS_SVM_IOIO_SIZE 4 /* SZ8, SZ16, SZ32: the size in bytes from here on */
+#define VS_SVM_IOIO_A64 (UINT64_C(1) << 9)
+#define VS_SVM_IOIO_DS (UINT64_C(3) << 10)
+#define VS_SVM_IOIO_PORT 16
+#define VS_SVM_CR_MOV (UINT64_C(1) << 63)
+#define VS_SVM_CR0_MP (UINT64_C(1) << 1)
+#define VS_SVM_CR0_TS (UINT64_C(1) << 3)
 
 #define VS_SVM_V_TPR 0xffull
 #define VS_SVM_V_IRQ (1ull << 8)

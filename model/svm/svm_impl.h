@@ -4,6 +4,7 @@
 #define VIRTSIM_SVM_IMPL_H
 
 #include "svm/svm.h"
+#include "virtsim/port/world.h"
 
 #include <string.h>
 
@@ -23,6 +24,8 @@ static inline void vs_svm_put(struct vs_svm *s, uint64_t offset, uint64_t value)
 }
 
 void vs__svm_write_intercepts(struct vs_svm *s, bool nested);
+/* What an exit says: EXITCODE, EXITINFO1 and 2 where the code has them, EXITINTINFO, nRIP. */
+unsigned vs__svm_says(void *ctx, const struct vs_exit *exit, struct vs_note *out);
 /* V_IRQ and its intercept, which together are the interrupt window. */
 void vs__svm_ask_window(struct vs_svm *s, bool on);
 

@@ -29,19 +29,24 @@ static bool msr_bit(uint32_t msr, uint32_t *bit)
     return false;
 }
 
-/* KVM's svm_vcpu_init_msrpm: everything but direct_access_msrs. */
+/* KVM's svm_recalc_msr_intercepts, of a guest with the CPUID of an AMD processor: STAR, LSTAR,
+ * CSTAR and SFMASK; FS, GS and kernel GS base; SYSENTER; SPEC_CTRL as after the guest's first write
+ * of it (svm_set_msr); PRED_CMD, which can only be written. All else exits. */
 static void write_maps(struct vs_svm *s)
 {
-    /* STAR, LSTAR, CSTAR, SF_MASK; FS, GS and kernel GS base; SYSENTER; SPEC_CTRL, PRED_CMD */
-    static const uint32_t passed[] = {0xc0000081u, 0xc0000082u, 0xc0000083u, 0xc0000084u,
-                                      0xc0000100u, 0xc0000101u, 0xc0000102u, 0x174u,
-                                      0x175u,      0x176u,      0x48u,       0x49u};
+    enum { READ = 1u, WRITE = 2u, BOTH = READ | WRITE };
+    static const struct {
+        uint32_t msr, access;
+    } passed[] = {{0xc0000081u, BOTH}, {0xc0000082u, BOTH}, {0xc0000083u, BOTH},
+                  {0xc0000084u, BOTH}, {0xc0000100u, BOTH}, {0xc0000101u, BOTH},
+                  {0xc0000102u, BOTH}, {0x174u, BOTH},      {0x175u, BOTH},
+                  {0x176u, BOTH},      {0x48u, BOTH},       {0x49u, WRITE}};
     uint8_t map[0x2000];
     memset(map, ALL_ONES, sizeof map);
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         uint32_t bit = 0;
-        (void)msr_bit(passed[i], &bit);
-        map[bit / 8u] &= (uint8_t) ~(3u << bit % 8u);
+        (void)msr_bit(passed[i].msr, &bit);
+        map[bit / 8u] &= (uint8_t) ~(passed[i].access << bit % 8u);
     }
     vs_phys_write(s->wire.phys, s->msrpm, map, sizeof map);
     memset(map, ALL_ONES, sizeof map);
@@ -54,9 +59,7 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
 {
     /* KVM's init_vmcb; CR8 is what svm_update_cr8_intercept leaves it: V_TPR holds it, and nothing
      * that is pending is held back by it. */
-    static const uint32_t always[] = {VS_SVM_READ_CR0,
-                                      VS_SVM_READ_CR0 + 4,
-                                      VS_SVM_WRITE_CR0,
+    static const uint32_t always[] = {VS_SVM_READ_CR0 + 4,
                                       VS_SVM_WRITE_CR0 + 4,
                                       VS_SVM_EXCEPTION + 1,
                                       VS_SVM_EXCEPTION + 6,
@@ -67,6 +70,7 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
                                       VS_SVM_SMI,
                                       VS_SVM_CR0_SEL_WRITE,
                                       VS_SVM_RDPMC,
+                                      VS_SVM_RSM,
                                       VS_SVM_INVD,
                                       VS_SVM_INVLPGA,
                                       VS_SVM_TASK_SWITCH,
@@ -80,7 +84,8 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
                                       VS_SVM_WBINVD,
                                       VS_SVM_MONITOR,
                                       VS_SVM_MWAIT,
-                                      VS_SVM_XSETBV};
+                                      VS_SVM_XSETBV,
+                                      VS_SVM_RDPRU};
     const struct vs_svm_config *c = &s->config;
     const struct {
         uint32_t code;
@@ -95,6 +100,8 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
                   {VS_SVM_INVLPG, !nested || c->intercept_invlpg},
                   {VS_SVM_INVPCID, !nested},
                   {VS_SVM_EXCEPTION + 14, !nested}, /* #PF */
+                  {VS_SVM_READ_CR0, !nested},       /* the guest's CR0 is the processor's: */
+                  {VS_SVM_WRITE_CR0, !nested},      /* svm_set_cr0 leaves the selective one */
                   {VS_SVM_READ_CR0 + 3, !nested},
                   {VS_SVM_WRITE_CR0 + 3, !nested || c->intercept_cr3_write}};
     uint8_t vector[VS_SVM_VECTOR_BYTES] = {0};
@@ -103,6 +110,10 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
     }
     for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
         set(vector, chosen[i].code, chosen[i].on);
+    }
+    for (uint32_t i = 0; i < 8u; i++) { /* set_dr_intercepts, until the guest uses one */
+        set(vector, VS_SVM_READ_DR0 + i, true);
+        set(vector, VS_SVM_WRITE_DR0 + i, true);
     }
     vs_phys_write(s->wire.phys, vs_svm_at(s->vmcb, VS_VMCB_INTERCEPTS), vector, sizeof vector);
     write_maps(s);

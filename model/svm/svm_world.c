@@ -29,13 +29,63 @@ void vs_svm_register(void)
 /* ---- leaving and entering ---- */
 
 /* What an exit carries: vs_exit.own. */
-enum { CODE, INFO1, INFO2 };
+enum { CODE, INFO1, INFO2, WRITTEN };
+#define PAGE_FAULT 14u
 
-/* EXITINFO1 of IN and OUT, APM volume 2, figure 15-2. */
+/* EXITINFO1 of IN and OUT, APM volume 2, figure 15-2: guests run in 64-bit mode; OUTS reads DS, INS
+ * writes ES, which is 0. */
 static uint64_t io_info(const struct vs_trap *t)
 {
-    return (t->write ? 0 : 1u) | (t->string ? 1u << 2 : 0) | (t->rep ? 1u << 3 : 0) |
-           (uint64_t)(t->size & 7u) << 4 | (uint64_t)(t->number & 0xffffu) << 16;
+    uint64_t info = VS_SVM_IOIO_A64 | (uint64_t)(t->size & 7u) << VS_SVM_IOIO_SIZE |
+                    (uint64_t)(t->number & 0xffffu) << VS_SVM_IOIO_PORT;
+    info |= t->write ? 0 : VS_SVM_IOIO_IN;
+    info |= t->string ? VS_SVM_IOIO_STR : 0;
+    info |= t->string && t->write ? VS_SVM_IOIO_DS : 0;
+    return info | (t->rep ? VS_SVM_IOIO_REP : 0);
+}
+
+/* A write of CR0 that changes more than TS and MP; 0 leaves it as it is. */
+static bool changes_cr0(const struct vs_svm *s, uint64_t value)
+{
+    return value && (value ^ vs_svm_get(s, VS_VMCB_CR0)) & ~(VS_SVM_CR0_TS | VS_SVM_CR0_MP);
+}
+
+/* MOV to or from a control register: the intercept of the register, and of CR0 the selective one
+ * (APM volume 2, table 15-7); from which register is the decode assists' (15.8.1). */
+static int control_register(struct vs_svm *s, const struct vs_trap *t, uint64_t own[VS_EXIT_WORDS])
+{
+    own[CODE] = (t->write ? VS_SVM_WRITE_CR0 : VS_SVM_READ_CR0) + (t->number & 15u);
+    own[INFO1] = s->config.decode_assists ? VS_SVM_CR_MOV | t->gpr : 0;
+    own[WRITTEN] = t->value;
+    if (vs_svm_intercepts(s, (uint32_t)own[CODE])) {
+        return OP_CR_WRITE;
+    }
+    if (t->number || !t->write || !changes_cr0(s, t->value)) {
+        return -1;
+    }
+    own[CODE] = VS_SVM_CR0_SEL_WRITE;
+    return vs_svm_intercepts(s, VS_SVM_CR0_SEL_WRITE) ? OP_CR_WRITE : -1;
+}
+
+/* INVLPG says its address, INVPCID its descriptor's and its type; of INVLPGA it is in rAX (APM
+ * volume 2, 15.8.3; Linux arch/x86/kvm/svm/svm.c, invpcid_interception). */
+static int invalidation(struct vs_svm *s, const struct vs_trap *t, uint64_t own[VS_EXIT_WORDS])
+{
+    switch ((enum vs_trap_scope)t->scope) {
+    case VS_TRAP_CONTEXT:
+        own[CODE] = VS_SVM_INVPCID;
+        own[INFO1] = t->operand.v;
+        own[INFO2] = t->number;
+        return vs_svm_intercepts(s, VS_SVM_INVPCID) ? OP_INVPCID : -1;
+    case VS_TRAP_PAGE_OF_TAG:
+        own[CODE] = VS_SVM_INVLPGA;
+        return vs_svm_intercepts(s, VS_SVM_INVLPGA) ? OP_INVLPGA : -1;
+    case VS_TRAP_PAGE:
+    default:
+        own[CODE] = VS_SVM_INVLPG;
+        own[INFO1] = s->config.decode_assists ? t->gva.v : 0;
+        return vs_svm_intercepts(s, VS_SVM_INVLPG) ? OP_INVLPG : -1;
+    }
 }
 
 /* The code of a trap and what it says; -1: the architecture does not have it, or the guest carries
@@ -43,17 +93,11 @@ static uint64_t io_info(const struct vs_trap *t)
 static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap,
                   uint64_t own[VS_EXIT_WORDS])
 {
-    static const uint32_t invalidate[] = {[VS_TRAP_PAGE] = VS_SVM_INVLPG,
-                                          [VS_TRAP_CONTEXT] = VS_SVM_INVPCID,
-                                          [VS_TRAP_PAGE_OF_TAG] = VS_SVM_INVLPGA};
-    static const int invalidate_op[] = {[VS_TRAP_PAGE] = OP_INVLPG,
-                                        [VS_TRAP_CONTEXT] = OP_INVPCID,
-                                        [VS_TRAP_PAGE_OF_TAG] = OP_INVLPGA};
     switch (trap->kind) {
     case VS_TRAP_EXCEPTION: /* of #PF: error code and address, 15.12.15 */
         own[CODE] = VS_SVM_EXCEPTION + (trap->number & 31u);
         own[INFO1] = trap->error_code;
-        own[INFO2] = trap->gva.v;
+        own[INFO2] = trap->number == PAGE_FAULT ? trap->gva.v : 0;
         return vs_svm_intercepts(s, (uint32_t)own[CODE]) ? OP_EXCP : -1;
     case VS_TRAP_INTERRUPT:
         own[CODE] = VS_SVM_INTR;
@@ -68,19 +112,15 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
         own[CODE] = VS_SVM_HLT;
         return vs_svm_intercepts(s, VS_SVM_HLT) ? OP_HLT : -1;
     case VS_TRAP_INVALIDATE:
-        own[CODE] = invalidate[trap->scope];
-        own[INFO1] = trap->gva.v;
-        return vs_svm_intercepts(s, invalidate[trap->scope]) ? invalidate_op[trap->scope] : -1;
+        return invalidation(s, trap, own);
     case VS_TRAP_TIMESTAMP:
         own[CODE] = VS_SVM_RDTSC;
         return vs_svm_intercepts(s, VS_SVM_RDTSC) ? OP_RDTSC : -1;
     case VS_TRAP_HYPERCALL:
         own[CODE] = VS_SVM_VMMCALL;
         return vs_svm_intercepts(s, VS_SVM_VMMCALL) ? OP_VMMCALL : -1;
-    case VS_TRAP_CONTROL_REGISTER: /* a MOV, from which register: decode assists, 15.8.1 */
-        own[CODE] = (trap->write ? VS_SVM_WRITE_CR0 : VS_SVM_READ_CR0) + (trap->number & 15u);
-        own[INFO1] = UINT64_C(1) << 63 | trap->gpr;
-        return vs_svm_intercepts(s, (uint32_t)own[CODE]) ? OP_CR_WRITE : -1;
+    case VS_TRAP_CONTROL_REGISTER:
+        return control_register(s, trap, own);
     case VS_TRAP_PIO:
         own[CODE] = VS_SVM_IOIO;
         own[INFO1] = io_info(trap);
@@ -116,6 +156,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
         .trap = trap->kind, .gpa = trap->gpa, .gva = trap->gva, .length = trap->length};
     int op = s->in_guest ? decide(s, t, trap, exit->own) : -1;
     if (op >= 0) {
+        exit->undecoded = !s->config.decode_assists && (op == OP_CR_WRITE || op == OP_INVLPG);
         exit->op = ops[op];
     }
     return op >= 0;
@@ -123,6 +164,10 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
 
 static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
 {
+    if (exit->own[CODE] == VS_SVM_CR0_SEL_WRITE || exit->own[CODE] == VS_SVM_WRITE_CR0) {
+        vs_svm_put(ctx, VS_VMCB_CR0, /* what its emulation leaves: KVM's svm_set_cr0 */
+                   exit->own[WRITTEN] ? exit->own[WRITTEN] : vs_svm_get(ctx, VS_VMCB_CR0));
+    }
     vs_svm_exit(ctx, t, (uint32_t)exit->own[CODE], exit->own[INFO1], exit->own[INFO2],
                 exit->length);
     return true;
@@ -168,7 +213,8 @@ static uint64_t clock(void *ctx, uint64_t host)
 struct vs_world_port vs_svm_world(struct vs_svm *s)
 {
     vs_svm_register();
-    return (struct vs_world_port){s, leaves, leave, enter, why, flush_tag, mask, unshadow, clock};
+    return (struct vs_world_port){s,         leaves, leave,    enter, why,
+                                  flush_tag, mask,   unshadow, clock, vs__svm_says};
 }
 
 /* ---- what handlers read and write ---- */

@@ -1,101 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the VMCB, its vectors and the world switch. */
-#include "svm/svm_world.h"
-#include "virtsim/knob.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#define VMCB 0x10000u
-#define HOST 0x11000u
-#define IOPM 0x12000u
-#define MSRPM 0x16000u
-#define PS 400u /* of a cycle */
-
-struct fixture {
-    struct vs_ledger *ledger;
-    struct vs_phys *phys;
-    struct vs_txn t;
-    struct vs_svm_config config;
-    struct vs_svm s;
-    uint16_t guest, host;
-    uint64_t reads[0x20], writes[0x20]; /* touches by page */
-    uint64_t flushes, last_at;
-    enum vs_flush what;
-    uint16_t asid;
-};
-
-static void touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
-{
-    struct fixture *f = ctx;
-    (void)t;
-    assert_true(at.v >> 12 < 0x20);
-    (ref == VS_REF_WRITE ? f->writes : f->reads)[at.v >> 12]++;
-    f->last_at = at.v;
-}
-
-static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
-                      uint64_t eptp, vs_gva at)
-{
-    struct fixture *f = ctx;
-    (void)t, (void)pcid, (void)eptp, (void)at;
-    f->flushes++;
-    f->what = what;
-    f->asid = vpid;
-    return 0;
-}
-
-static void boot(struct fixture *f)
-{
-    struct vs_svm_wiring w = {.ledger = f->ledger,
-                              .clock = {PS},
-                              .phys = f->phys,
-                              .mem = {.ctx = f, .touch = touch},
-                              .tlb = {.ctx = f, .flush = flush},
-                              .guest_actor = f->guest};
-    vs_svm_init(&f->s, &f->config, &w);
-    vs_svm_setup(&f->s, (vs_hpa){VMCB}, (vs_hpa){HOST}, (vs_hpa){MSRPM}, (vs_hpa){IOPM}, 5,
-                 0x50000);
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    f->ledger = vs_ledger_create(1);
-    f->phys = vs_phys_create(1u << 20);
-    uint16_t line = vs_ledger_actor(f->ledger, "vcpu0");
-    f->guest = vs_ledger_actor(f->ledger, "vcpu0/guest");
-    f->host = vs_ledger_actor(f->ledger, "vcpu0/host");
-    vs_defaults(&vs_svm_desc, &f->config);
-    boot(f);
-    vs_ps zero = {0};
-    vs_txn_begin(&f->t, f->ledger, line, zero);
-    vs_txn_actor(&f->t, f->host);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    vs_txn_end(&f->t);
-    assert_int_equal(vs_ledger_unbalanced(f->ledger, NULL, 0), 0);
-    vs_phys_destroy(f->phys);
-    vs_ledger_destroy(f->ledger);
-    free(f);
-    return 0;
-}
-
-static uint64_t vmcb64(struct fixture *f, uint64_t offset)
-{
-    uint64_t v;
-    vs_phys_read(f->phys, (vs_hpa){VMCB + offset}, &v, sizeof v);
-    return v;
-}
+#include "test_svm.h"
 
 static void test_a_clear_bit_of_the_vectors_keeps_the_guest_running(void **state)
 {
@@ -132,7 +37,9 @@ static void test_without_nested_paging_the_vmcb_asks_for_what_shadow_tables_need
     static const struct {
         uint32_t code;
         unsigned bit; /* of the VMCB's first bytes, APM volume 2, table B-1 */
-    } shadow[] = {{VS_SVM_READ_CR0 + 3, 3},
+    } shadow[] = {{VS_SVM_READ_CR0, 0},
+                  {VS_SVM_WRITE_CR0, 16},
+                  {VS_SVM_READ_CR0 + 3, 3},
                   {VS_SVM_WRITE_CR0 + 3, 16 + 3},
                   {VS_SVM_EXCEPTION + 14, 8 * 8 + 14},
                   {VS_SVM_INVLPG, 12 * 8 + 25}};
@@ -316,14 +223,15 @@ static void test_handlers_load_and_store_the_vmcb(void **state)
 static void test_the_vectors_ask_for_these_exits_and_no_others(void **state)
 {
     struct fixture *f = *state;
-    /* CR0 and CR4 read and written; #DB, #UD, #AC, #MC */
-    assert_true(vmcb64(f, 0x000) == 0x00110011u);
+    /* CR4 read and written, debug registers 0 to 7 likewise; #DB, #UD, #AC, #MC */
+    assert_true(vmcb64(f, 0x000) == 0x00ff00ff00100010u);
     assert_true((vmcb64(f, 0x008) & 0xffffffffu) == 0x00060042u);
-    /* INTR, NMI, SMI, selective CR0, RDPMC, CPUID, INVD, PAUSE, HLT, INVLPGA, IOIO, MSR, task
+    /* INTR, NMI, SMI, selective CR0, RDPMC, CPUID, RSM, INVD, PAUSE, HLT, INVLPGA, IOIO, MSR, task
      * switch, shutdown */
-    assert_true((vmcb64(f, 0x00c) & 0xffffffffu) == 0xbdc48027u);
-    /* VMRUN to SKINIT, WBINVD, MONITOR, MWAIT, XSETBV */
-    assert_true((vmcb64(f, 0x010) & 0xffffffffu) == 0x00002e7fu);
+    assert_true((vmcb64(f, 0x00c) & 0xffffffffu) == 0xbdcc8027u);
+    /* VMRUN to SKINIT, WBINVD, MONITOR, MWAIT, XSETBV, RDPRU; vector 5: nothing under nested paging
+     */
+    assert_true(vmcb64(f, 0x010) == 0x00006e7fu);
     assert_int_equal(f->s.count[VS_CNT_svm_not_intercepted], 0);
     assert_false(vs_svm_intercepts(&f->s, VS_SVM_EXCEPTION + 13));
     assert_int_equal(f->s.count[VS_CNT_svm_not_intercepted], 1);

@@ -144,4 +144,9 @@ const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum 
         }                                                                                          \
     } while (0)
 
+/* What an exit says: exit reason, qualification, addresses, event, length of the instruction. */
+struct vs_exit;
+struct vs_note;
+unsigned vs__vmx_says(void *ctx, const struct vs_exit *exit, struct vs_note *out);
+
 #endif

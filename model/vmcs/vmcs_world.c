@@ -242,7 +242,8 @@ static uint64_t clock(void *ctx, uint64_t host)
 struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 {
     vs_vmx_register();
-    return (struct vs_world_port){x, leaves, leave, enter, why, flush_tag, mask, unshadow, clock};
+    return (struct vs_world_port){x,         leaves, leave,    enter, why,
+                                  flush_tag, mask,   unshadow, clock, vs__vmx_says};
 }
 
 /* ---- what handlers read and write ---- */

@@ -3,6 +3,8 @@
  * hypervisor's), a fault of the second dimension the hypervisor's. */
 #include "vcpu.h"
 
+#include "virtsim/record.h"
+
 #define FAULTS_ALIKE 64u /* of one access; it takes one of each kind for each of its entries */
 
 /* A page table where no memory is: no hypervisor can emulate the walker's access, and on bare metal
@@ -32,6 +34,24 @@ static enum vs_fault_end device_exit(struct vs_vcpu *v, const struct vs_trap *e)
     return VS__FAULT_DONE;
 }
 
+/* Bytes of the access at `gva`; 0: it is not that of one register of the program, but of its
+ * kernel, or of a wide one. */
+static uint32_t bytes_of(const struct vs_vcpu *v, uint64_t gva)
+{
+    const struct vs_request *r = &v->request;
+    uint64_t at = r->address, bytes = 0;
+    if (r->kind == VS_REQ_TRACE && v->record < r->n_records) {
+        at = r->records[v->record].addr;
+        bytes = r->records[v->record].size;
+    } else if (r->kind == VS_REQ_ACCESS) {
+        bytes = r->bytes;
+    } else if (r->kind == VS_REQ_BULK && gva - at < r->bytes) { /* each of its accesses */
+        return sizeof(uint64_t);
+    }
+    bool one = bytes && bytes <= sizeof(uint64_t) && !(bytes & (bytes - 1u));
+    return one && gva - at < bytes ? (uint32_t)bytes : 0;
+}
+
 /* A fault of the second dimension: the guest leaves, and its hypervisor gives the page. */
 static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translation *f)
 {
@@ -41,6 +61,8 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
                         .gpa = f->gpa,
                         .gva = f->gva,
                         .device = f->gpa.v,
+                        .size = f->table ? 0 : bytes_of(v, f->gva.v),
+                        .write = !f->table && f->rights & VS_RIGHT_WRITE,
                         .fetch = (f->rights & VS_RIGHT_EXECUTE) != 0};
     struct vs_host_work w = {.v = v, .trap = &e, .fault = f};
     struct vs_handling how;

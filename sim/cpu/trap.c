@@ -6,6 +6,7 @@
 #include "vcpu.h"
 
 #define PAGE_FAULT 14u
+#define PF_WRITE 2u
 #define PF_RESERVED 9u /* present and reserved bit set: how KVM marks device pages */
 
 /* The time as a value of its type. */
@@ -52,6 +53,15 @@ static bool entry(struct vs_vcpu *v)
     return true;
 }
 
+/* What the exit says, where it is one of those that are kept. */
+static void note(struct vs_vcpu *v, const struct vs_exit *exit)
+{
+    struct vs_note says[VS_NOTES];
+    if (vs_txn_sampled(&v->txn)) {
+        vs_txn_note(&v->txn, says, v->world.says(v->world.ctx, exit, says));
+    }
+}
+
 /* The guest is left, handled and entered; where the handler waits, and may, the exit stays open. */
 static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_exit *exit,
                         const struct vs_handling *how, bool may_wait)
@@ -66,6 +76,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
         cannot(v);
         return false;
     }
+    note(v, exit);
     vcpu_world(v, true);
     if (vcpu_listed(v)) {
         v->irq.save(v->irq.ctx, &v->txn);
@@ -81,6 +92,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                               .virtual_delivery = v->p->vid,
                               .device = how->device,
                               .fast = how->fast,
+                              .undecoded = exit->undecoded,
                               .user = how->ask,
                               .log = v->p->pml ? v->p->host.read_log : NULL,
                               .log_ctx = &log,
@@ -151,19 +163,19 @@ void vcpu_release(struct vs_vcpu *v)
 /* ---- devices nobody models ---- */
 
 /* Under shadow paging a device's page faults: KVM marks it by a reserved bit. */
-static void shadow_mmio(struct vs_vcpu *v, uint64_t at)
+static void shadow_mmio(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
 {
     struct vs_trap e = {.kind = VS_TRAP_EXCEPTION,
                         .number = PAGE_FAULT,
                         .has_error = true,
-                        .error_code = PF_RESERVED,
+                        .error_code = PF_RESERVED | (ref == VS_REF_WRITE ? PF_WRITE : 0),
                         .gva = {at},
                         .device = at};
     struct vs_handling how = {.device = true};
     vcpu_trap(v, &e, &how);
 }
 
-void vcpu_mmio(struct vs_vcpu *v, uint64_t address)
+void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref)
 {
     struct vs_platform *p = v->p;
     if (!p->virtualized) {
@@ -180,12 +192,21 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address)
         return;
     }
     if (p->shadow) {
-        shadow_mmio(v, address);
+        shadow_mmio(v, address, ref);
         return;
     }
     /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access
      * violates */
     uint64_t gpa = v->vm->bytes + (address & 0xfffffffu);
-    struct vs_trap e = {.kind = VS_TRAP_MMIO, .gpa = {gpa}, .gva = {address}, .device = address};
+    struct vs_slat_leaf absent;
+    (void)vs_slat_find(v->vm, gpa, &absent);
+    struct vs_trap e = {.kind = VS_TRAP_MMIO,
+                        .gpa = {gpa},
+                        .gva = {address},
+                        .device = address,
+                        .size = bytes,
+                        .write = ref == VS_REF_WRITE,
+                        .fetch = ref == VS_REF_FETCH,
+                        .syndrome = vs_ept_device_syndrome(&v->hw->ept, ref, absent.shift)};
     vcpu_trap(v, &e, NULL);
 }

@@ -16,6 +16,7 @@
 
 #include "cpu/cpu.h"
 #include "ept/ept.h"
+#include "ept/slat.h"
 #include "ept/space.h"
 #include "hypervisor/hypervisor.h"
 #include "memory/memory.h"
@@ -377,7 +378,7 @@ bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct 
 void vcpu_release(struct vs_vcpu *v);
 
 /* trap.c */
-void vcpu_mmio(struct vs_vcpu *v, uint64_t address);
+void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref);
 /* halt.c: executes HLT and sleeps until something is due or the timer fires. */
 void vcpu_sleep(struct vs_vcpu *v);
 /* Something is due that ends the wait of a vCPU that has nothing to run. */

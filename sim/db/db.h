@@ -14,7 +14,7 @@
 
 #include <sqlite3.h>
 
-#define VS_DB_SCHEMA_VERSION 6
+#define VS_DB_SCHEMA_VERSION 7
 #define VS_DB_SCHEMA_OLDEST 2 /* that is read, and brought up to date */
 
 struct vs_db;

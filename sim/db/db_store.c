@@ -28,6 +28,7 @@ enum table {
     HISTOGRAM,
     SPAN,
     CHARGE,
+    NOTE,
     SITE
 };
 static const struct {
@@ -48,6 +49,7 @@ static const struct {
     [HISTOGRAM] = {"INSERT INTO histogram", "issii", NULL},
     [SPAN] = {"INSERT INTO span", "issiii", NULL},
     [CHARGE] = {"INSERT INTO charge", "issiisii", NULL},
+    [NOTE] = {"INSERT INTO note", "issiiscc", NULL},
     /* a region that was mapped twice is one */
     [SITE] = {"INSERT INTO site", "isccssiii",
               "ON CONFLICT DO UPDATE SET n = n + excluded.n, total_ps = total_ps + "
@@ -243,6 +245,12 @@ static void store_span(void *ctx, const struct vs_op_acc *a, const struct vs_spa
         insert(w, CHARGE, w->run, actor, op, (int64_t)s->ordinal, (int64_t)i,
                vs_ledger_account(w->ledger, s->tape.e[i].account)->path,
                (int64_t)s->tape.e[i].start_ps, (int64_t)s->tape.e[i].ps);
+    }
+    for (uint32_t i = 0; i < s->n_notes; i++) {
+        char value[24];
+        snprintf(value, sizeof value, "0x%" PRIx64, s->note[i].value);
+        insert(w, NOTE, w->run, actor, op, (int64_t)s->ordinal, (int64_t)i, s->note[i].name, value,
+               s->note[i].text);
     }
 }
 

@@ -42,6 +42,7 @@ static const struct {
     {3, "INSERT OR IGNORE INTO main.run_option SELECT * FROM old.run_option"},
     {4, "INSERT INTO main.evidence_group SELECT * FROM old.evidence_group"},
     {5, "INSERT INTO main.site SELECT * FROM old.site"},
+    {7, "INSERT OR IGNORE INTO main.note SELECT * FROM old.note"},
 };
 
 /* How each table of a run is taken over; claims come as they are. Names that were put together are

@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 6;
+PRAGMA user_version = 7;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -146,6 +146,20 @@ CREATE TABLE charge (
   account   TEXT NOT NULL,
   start_ps  INTEGER NOT NULL,
   ps        INTEGER NOT NULL,
+  PRIMARY KEY (run, actor, op, ordinal, seq)
+) STRICT, WITHOUT ROWID;
+
+-- What a sampled operation says of itself besides its time, as its manual calls it: of an exit, EXITCODE and EXITINFO1,
+-- ESR_EL2 and HPFAR_EL2, exit reason and qualification.
+CREATE TABLE note (
+  run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor     TEXT NOT NULL,
+  op        TEXT NOT NULL,
+  ordinal   INTEGER NOT NULL,                   -- of the span
+  seq       INTEGER NOT NULL,
+  name      TEXT NOT NULL,
+  value     TEXT NOT NULL,                      -- 0x..., 64 bits
+  meaning   TEXT NOT NULL,                      -- in words; '' nothing more
   PRIMARY KEY (run, actor, op, ordinal, seq)
 ) STRICT, WITHOUT ROWID;
 

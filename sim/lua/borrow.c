@@ -72,6 +72,7 @@ static const struct vs_default_of defaults[] = {
     {"vmcs.skip_clean_checks", VS_SLOT_CPU, "intel", false},
     {"vmcs.check", VS_SLOT_CPU, "intel", false},
     {"vmcs.instruction.vmread", VS_SLOT_CPU, "intel", false},
+    {"svm.cap.*", VS_SLOT_CPU, "amd", false},
     /* what one part has */
     {"ept.l2_itlb.large_pages", VS_SLOT_CPU, "zen2_rome", false},
     {"ept.guest_pwc.l3.entries", VS_SLOT_CPU, "ivybridge", false},

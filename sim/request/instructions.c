@@ -130,8 +130,10 @@ void request_outp(struct vs_vcpu *v)
 /* Without a hypervisor the instruction is undefined: #UD, and the kernel's handler skips it. */
 void request_hypercall(struct vs_vcpu *v)
 {
-    privileged(v, (struct vs_trap){.kind = VS_TRAP_HYPERCALL, .length = 3}, VS_ACC_vcpu_exception,
-               v->p->times.exception);
+    struct vs_trap trap = {.kind = VS_TRAP_HYPERCALL,
+                           .length = vcpu_arm(v) ? 4 : 3,
+                           .immediate_value = (uint16_t)v->request.b};
+    privileged(v, trap, VS_ACC_vcpu_exception, v->p->times.exception);
 }
 
 /* MOV to a control register. */
@@ -143,7 +145,17 @@ void request_write_cr(struct vs_vcpu *v)
 /* An access to a device register. */
 void request_mmio(struct vs_vcpu *v)
 {
-    vcpu_mmio(v, v->request.address);
+    const struct vs_request *r = &v->request;
+    bool modify = r->op == VS_REQ_MODIFY, two = modify && vcpu_arm(v);
+    enum vs_ref last = modify || r->op == VS_REQ_STORE ? VS_REF_WRITE
+                       : r->op == VS_REQ_FETCH         ? VS_REF_FETCH
+                                                       : VS_REF_READ;
+    if (two) { /* a load and a store: what an atomic instruction's abort says nobody can emulate */
+        vcpu_mmio(v, r->address, (uint32_t)r->bytes, VS_REF_READ);
+    }
+    if (!v->failed) {
+        vcpu_mmio(v, r->address, (uint32_t)r->bytes, last);
+    }
 }
 
 /* ---- translations ---- */

@@ -31,6 +31,7 @@ struct vs_exit {
     vs_gpa gpa;
     vs_gva gva;
     uint8_t length;
+    bool undecoded; /* the processor does not say which operands the instruction has */
     uint64_t own[VS_EXIT_WORDS];
 };
 
@@ -58,6 +59,9 @@ struct vs_world_port {
     void (*unshadow)(void *ctx);
     /* The clock as the guest reads it without an exit. */
     uint64_t (*clock)(void *ctx, uint64_t host);
+    /* After `leave`: what the exit says in the architecture's own registers and fields. How many,
+     * at most VS_NOTES. */
+    unsigned (*says)(void *ctx, const struct vs_exit *exit, struct vs_note *out);
 };
 
 #endif

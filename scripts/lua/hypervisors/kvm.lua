@@ -147,8 +147,10 @@ program.halt = exit {
   read = skip, write = "pc=next", wait = "event",
   { "emulate", run = 350, code = 1536, data = 512, source = "reading of kvm_emulate_halt and vcpu_block up to its loop; sleeping is hypervisor.block", grade = "assumed" },
 }
+-- emulate_on_interception: without SVM's decode assists the instruction is fetched and decoded
 program.invalidate = exit {
   read = "syndrome " .. skip, write = "pc=next",
+  { "decode", call = "mmio.decode", when = "not decoded" },
   { "emulate", run = 400, code = 1536, data = 512, source = "reading of handle_invlpg and kvm_mmu_invlpg", grade = "assumed" },
 }
 program.timestamp = exit {
@@ -161,6 +163,7 @@ program.hypercall = exit {
 }
 program.control_register = exit {
   read = "syndrome " .. skip, write = "pc=next",
+  { "decode", call = "mmio.decode", when = "not decoded" },
   { "emulate", run = 350, code = 1536, data = 384, source = "reading of handle_cr", grade = "assumed" },
 }
 program.pio = exit {

@@ -13,11 +13,42 @@ static bool forced(const struct vs_vcpu *v)
     return v->p->virtualized && v->p->force_broadcast;
 }
 
+/* The instruction is an IS form itself, whatever HCR_EL2.FB makes of another one. */
+static bool says_shareable(const struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    return r->kind == VS_REQ_TLBI     ? (r->a & VS_REQ_TLBI_IS) != 0
+           : r->kind == VS_REQ_INVLPG ? false
+                                      : v->p->os.shootdown == VS__BROADCAST;
+}
+
+/* The instruction as the syndrome has it: Op0 is 1, CRn 8 (Linux arch/arm64/include/asm/sysreg.h,
+ * OP_TLBI_*). Without an operand Rt is 31. */
+static struct vs_trap tlbi_trap(enum vs_tlbi form, bool shareable, uint64_t at)
+{
+    static const struct {
+        uint8_t op1, crm, shared_crm, op2;
+        bool operand;
+    } of[VS_TLBI_FORMS] = {
+        [VS_TLBI_VAE1] = {0, 7, 3, 1, true},        [VS_TLBI_VALE1] = {0, 7, 3, 5, true},
+        [VS_TLBI_VAAE1] = {0, 7, 3, 3, true},       [VS_TLBI_VAALE1] = {0, 7, 3, 7, true},
+        [VS_TLBI_ASIDE1] = {0, 7, 3, 2, true},      [VS_TLBI_VMALLE1] = {0, 7, 3, 0, false},
+        [VS_TLBI_IPAS2E1] = {4, 4, 0, 1, true},     [VS_TLBI_IPAS2LE1] = {4, 4, 0, 5, true},
+        [VS_TLBI_VMALLS12E1] = {4, 7, 3, 6, false}, [VS_TLBI_ALLE1] = {4, 7, 3, 4, false}};
+    uint32_t crm = shareable ? of[form].shared_crm : of[form].crm;
+    return (struct vs_trap){
+        .kind = VS_TRAP_INVALIDATE,
+        .number = VS_SYSREG(1u, (uint32_t)of[form].op1, 8u, crm, (uint32_t)of[form].op2),
+        .gpr = of[form].operand ? 0 : 31,
+        .gva = {at},
+        .length = A64_LENGTH};
+}
+
 void guest_tlb_tlbi(struct vs_vcpu *v, enum vs_tlbi form, bool shareable, uint16_t asid,
                     uint64_t at)
 {
     struct vs_tlbi_executed i = {v, form, shareable, asid, at};
-    struct vs_trap e = {.kind = VS_TRAP_INVALIDATE, .gva = {at}, .length = A64_LENGTH};
+    struct vs_trap e = tlbi_trap(form, says_shareable(v), at);
     struct vs_handling how = {.work = vcpu_execute_tlbi, .ctx = &i};
     if (!v->p->virtualized || !vcpu_trap(v, &e, &how)) {
         vcpu_execute_tlbi(&i, &v->txn);

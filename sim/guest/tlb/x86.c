@@ -26,6 +26,7 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
                         .scope = VS_TRAP_CONTEXT,
                         .number = (uint32_t)r->a,
                         .gva = at,
+                        .operand = {p->layout.data}, /* the kernel has the descriptor there */
                         .length = INVPCID_LENGTH};
     if (r->a < 2u && r->b && !(v->cr4 & CR4_PCIDE)) {
         vcpu_fail(v, "INVPCID of PCID %llu with CR4.PCIDE clear: #GP", (unsigned long long)r->b);
