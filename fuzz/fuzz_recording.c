@@ -38,6 +38,7 @@ static void play(const uint8_t *data, size_t size)
     }
     unsigned machine[VS_VST_VCPUS];
     if (r) {
+        (void)vs_recording_asks(r, VS_REQ_END);
         vs_recording_machines(r, machine);
     }
     vs_recording_close(r);
@@ -55,7 +56,8 @@ static void play_whole(const uint8_t *text, size_t text_size, const uint8_t *dat
     h.xxh64 = vs_vst_header_sum(&h, (const char *)file + sizeof h);
     size_t n = ZSTD_compress(at, sizeof file - 8192, data, size, 1);
     struct vs_vst_block b = {0, (uint32_t)size, (uint32_t)size, (uint32_t)n, 0},
-                        end = {VS_VST_END, 1, 0, 0, 1};
+                        end = {VS_VST_END, 1, 0, VS_VST_OTHERS >> 32, 0};
+    end.xxh64 = vs_vst_end_sum(1, &end);
     b.xxh64 = vs_vst_block_sum(0, &b, at);
     memcpy(file, &h, sizeof h);
     memcpy(head, &b, sizeof b);

@@ -4,9 +4,11 @@
 #include "home.h"
 #include "lua/workload.h"
 #include "metric/metric.h"
+#include "machine/platform.h"
 #include "recording/recording.h"
 #include "replay/replay.h"
 #include "replay/system.h"
+#include "request/request.h"
 #include "trace/tables.h"
 #include "trace/trace.h"
 
@@ -338,6 +340,25 @@ enum vs_status vs_programs_measured(const struct vs_programs *p, const struct vs
                      "%.3f us; replay it alone, or with others that begin theirs earlier",
                      p->each[i].input, (double)vs_platform_roi_ps(platform) * 1e-6);
             st = VS_E_RUN;
+        }
+    }
+    return st;
+}
+
+enum vs_status vs_programs_fit(const struct vs_programs *p, const struct vs_platform *platform,
+                               struct vs_errors *errors)
+{
+    enum vs_status st = VS_OK;
+    char why[400];
+    for (unsigned i = 0; i < p->n; i++) {
+        struct vs_recording *rec = p->each[i].recording;
+        for (unsigned code = 0; rec && code < vs_recording_codes(); code++) {
+            if (vs_recording_asks(rec, (enum vs_req)code) &&
+                vs_platform_lacks(platform, (enum vs_req)code, why, sizeof why)) {
+                vs_error(errors, "%s: its programs ask for what this machine lacks: %s",
+                         vs_recording_name(rec), why);
+                st = VS_E_CONFIG;
+            }
         }
     }
     return st;

@@ -44,6 +44,9 @@ enum vs_status vs_programs_machines(struct vs_programs *p);
 /* After the run: each input has a part in what was measured. */
 enum vs_status vs_programs_measured(const struct vs_programs *p, const struct vs_platform *platform,
                                     struct vs_errors *errors);
+/* Recordings ask for nothing that the machine does not have; an error for each that does. */
+enum vs_status vs_programs_fit(const struct vs_programs *p, const struct vs_platform *platform,
+                               struct vs_errors *errors);
 /* The first recording, NULL: none. */
 const struct vs_recording *vs_programs_recording(const struct vs_programs *p);
 /* The sources of all vCPUs, in order; knobs have their final values. */

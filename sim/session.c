@@ -276,6 +276,7 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
                                 errors);
     }
     st = s && s->wrong ? s->wrong : st;
+    st = st ? st : vs_programs_fit(&s->programs, s->platform, errors);
     st = st ? st : give_sources(s, errors);
     if (st) {
         vs_session_close(s);

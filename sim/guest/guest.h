@@ -55,6 +55,8 @@ void guest_irq_handle(struct vs_vcpu *v, uint8_t vector);
 /* tlb/x86.c, tlb/arm.c: instructions of a guest (or native system), with the exits they may have.
  * INVPCID as the request says: of one address, of one PCID, of all with or without global ones. */
 void guest_tlb_invpcid(struct vs_vcpu *v);
+/* Why this machine has no INVPCID, or no INVLPGA; NULL: it has. */
+const char *guest_tlb_lacks(const struct vs_platform *p, bool invpcid);
 /* INVLPGA, which always exits: the guest's ASIDs are its own, its translations all under one (KVM's
  * invlpga_interception). */
 void guest_tlb_invlpga(struct vs_vcpu *v);

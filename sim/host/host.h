@@ -74,6 +74,8 @@ struct vs_host_pages {
     uint64_t at, bytes, page;
     bool (*gpa)(const struct vs_vcpu *v, uint64_t at, uint64_t *gpa);
 };
+/* Why rights cannot be taken on this machine; NULL: they can. */
+const char *host_memory_lacks(const struct vs_platform *p);
 /* Somebody outside takes rights to these pages, or gives them back. */
 void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights);
 /* The host touches its memory through its kernel's map, in the handler's time. */

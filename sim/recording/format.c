@@ -20,6 +20,11 @@ uint64_t vs_vst_header_sum(const struct vs_vst_header *h, const char *text)
     return XXH64(text, h->text_bytes, seed);
 }
 
+uint64_t vs_vst_end_sum(uint64_t blocks, const struct vs_vst_block *end)
+{
+    return XXH64(end, offsetof(struct vs_vst_block, xxh64), blocks);
+}
+
 uint64_t vs_vst_block_sum(uint64_t number, const struct vs_vst_block *b, const void *stored)
 {
     uint64_t seed = XXH64(b, offsetof(struct vs_vst_block, xxh64), number);

@@ -5,7 +5,10 @@
 
 #include "virtsim/request.h"
 
-#define VS_VST_VERSION 2u /* 1 had no checksum of header and text */
+#define VS_VST_VERSION 3u
+#define VS_VST_OLDEST                                                                              \
+    2u /* that is read: its end does not say what it holds; 1 had no checksum of                   \
+          header and text */
 #define VS_VST_VCPUS 1024u
 #define VS_VST_BLOCK (256u * 1024u)         /* a block is closed when it has grown to this */
 #define VS_VST_BLOCK_MAX (1024u * 1048576u) /* more than any request takes */
@@ -24,8 +27,9 @@ struct vs_vst_block {
     uint64_t xxh64;                                   /* vs_vst_block_sum */
 };
 
-/* The last block's header: vcpu VS_VST_END, requests the programs that have ended (all of them),
- * two 0, and in place of the sum the number of blocks. */
+/* The last block's header: vcpu VS_VST_END, requests the programs that have ended (all of them); in
+ * place of the sizes the codes that its blocks hold, as a set of bits (vs_vst_bit), the first 32 of
+ * them in raw_bytes; vs_vst_end_sum. Of version 2: two 0, and the number of blocks as its sum. */
 
 _Static_assert(sizeof(struct vs_vst_header) == 32 && sizeof(struct vs_vst_block) == 24,
                "the layout of the file");
@@ -41,6 +45,16 @@ uint64_t vs_vst_header_sum(const struct vs_vst_header *h, const char *text);
 /* XXH64 of the frame, seeded with that of the header before its sum, seeded with the block's
  * number: a block that was moved is found too. */
 uint64_t vs_vst_block_sum(uint64_t number, const struct vs_vst_block *b, const void *stored);
+
+/* XXH64 of the end before its sum, seeded with the number of blocks. */
+uint64_t vs_vst_end_sum(uint64_t blocks, const struct vs_vst_block *end);
+
+#define VS_VST_OTHERS (UINT64_C(1) << 63) /* a code of 63 or more: the blocks tell which */
+/* A code's bit in the set of the last block. */
+static inline uint64_t vs_vst_bit(unsigned code)
+{
+    return code < 63u ? UINT64_C(1) << code : VS_VST_OTHERS;
+}
 
 extern const struct vs_vst_kind vs_vst_kinds[];
 extern const unsigned vs_vst_n_kinds; /* codes are 1 .. n - 1 */

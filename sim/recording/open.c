@@ -179,10 +179,10 @@ static bool check_header(struct vs_recording *r, char *err, size_t err_size)
         snprintf(err, err_size, "not a recording: it does not begin with VST1");
         return false;
     }
-    if (h->version != VS_VST_VERSION) {
+    if (h->version < VS_VST_OLDEST || h->version > VS_VST_VERSION) {
         snprintf(err, err_size,
-                 "a recording of version %u; version %u is read: record the run again", h->version,
-                 VS_VST_VERSION);
+                 "a recording of version %u; versions %u and %u are read: record the run again",
+                 h->version, VS_VST_OLDEST, VS_VST_VERSION);
         return false;
     }
     if (!h->n_vcpus || h->n_vcpus > VS_VST_VCPUS || h->text_bytes > VS_VST_TEXT_MAX) {
@@ -223,6 +223,18 @@ static bool check_block(const struct vs_recording *r, uint64_t number, uint64_t 
            vs_vst_block_sum(number, b, *buffer) == b->xxh64;
 }
 
+/* The end against the blocks before it; what it says of their contents is kept. */
+static bool check_end(struct vs_recording *r, const struct vs_vst_block *b, uint64_t blocks)
+{
+    if (r->header.version == VS_VST_OLDEST) {
+        r->codes = VS_VST_OTHERS;
+        return b->xxh64 == blocks && !b->raw_bytes && !b->stored_bytes;
+    }
+    r->codes = b->raw_bytes | (uint64_t)b->stored_bytes << 32;
+    return b->xxh64 == vs_vst_end_sum(blocks, b);
+}
+
+/* Every block, and that the end is where they end. */
 static bool check_blocks(struct vs_recording *r, char *err, size_t err_size)
 {
     const struct vs_vst_header *h = &r->header;
@@ -251,8 +263,7 @@ static bool check_blocks(struct vs_recording *r, char *err, size_t err_size)
         at += sizeof b + b.stored_bytes;
     }
     free(buffer);
-    if (sound && (b.vcpu != VS_VST_END || b.xxh64 != blocks || b.raw_bytes || b.stored_bytes ||
-                  at + sizeof b != r->size)) {
+    if (sound && (b.vcpu != VS_VST_END || !check_end(r, &b, blocks) || at + sizeof b != r->size)) {
         snprintf(err, err_size,
                  "a recording cut short or corrupt: its end is not where its blocks end");
         sound = false;
@@ -343,6 +354,7 @@ void vs_recording_close(struct vs_recording *r)
     if (r->fd >= 0) {
         (void)close(r->fd);
     }
+    free(r->holds);
     free(r->name);
     free(r->text);
     free(r);

@@ -319,14 +319,11 @@ static void mapped(struct vs_vst_lane *l, uint64_t now)
     l->asked.bytes = 0;
 }
 
-static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
+/* The next request as it stands in the file; NULL: there is none, or it is bad. */
+static const struct vs_vst_kind *read_request(struct vs_vst_lane *l, struct vs_request *out)
 {
-    struct vs_vst_lane *l = ctx;
     const struct vs_vst_kind *kind = NULL;
     memset(out, 0, sizeof *out);
-    if (l->asked.bytes) {
-        mapped(l, reply->value);
-    }
     while (!l->bad && !l->left && next_block(l)) {
     }
     if (!l->bad) {
@@ -342,7 +339,18 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
             }
         }
     }
-    if (l->bad || !kind) {
+    return l->bad ? NULL : kind;
+}
+
+/* The program's next request, on this machine. */
+static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
+{
+    struct vs_vst_lane *l = ctx;
+    if (l->asked.bytes) {
+        mapped(l, reply->value);
+    }
+    const struct vs_vst_kind *kind = read_request(l, out);
+    if (!kind) {
         out->kind = VS_REQ_ERROR;
         return;
     }
@@ -385,15 +393,76 @@ static void share(struct vs_recording *r)
     }
 }
 
+/* What a lane holds besides itself. */
+static void empty(struct vs_vst_lane *l)
+{
+    free(l->raw);
+    free(l->stored);
+    free(l->rec);
+    free(l->table);
+}
+
+/* The program of a vCPU from its beginning. */
+static void begin(struct vs_vst_lane *l, struct vs_recording *r, uint32_t vcpu)
+{
+    l->r = r;
+    l->vcpu = vcpu;
+    l->home = l;
+    l->offset = sizeof r->header + r->header.text_bytes;
+}
+
+/* Looks through the blocks for what the end does not tell. What is wrong with them is said when
+ * they are replayed. */
+static void look_through(struct vs_recording *r)
+{
+    struct vs_request q;
+    for (uint32_t i = 0; i < r->header.n_vcpus; i++) {
+        struct vs_vst_lane *l = calloc(1, sizeof *l);
+        if (!l) {
+            return;
+        }
+        begin(l, r, i);
+        while (read_request(l, &q)) {
+            r->holds[q.kind] = true;
+            if (q.kind == VS_REQ_END) {
+                break;
+            }
+        }
+        empty(l);
+        free(l);
+    }
+}
+
+unsigned vs_recording_codes(void)
+{
+    return vs_vst_n_kinds;
+}
+
+bool vs_recording_asks(struct vs_recording *r, enum vs_req kind)
+{
+    if (!r->holds) {
+        r->holds = calloc(vs_vst_n_kinds, sizeof *r->holds);
+        for (unsigned code = 0; r->holds && code < vs_vst_n_kinds && code < 63u; code++) {
+            r->holds[code] = (r->codes & vs_vst_bit(code)) != 0;
+        }
+        if (r->holds && r->codes & VS_VST_OTHERS) {
+            look_through(r);
+        }
+    }
+    return r->holds && (unsigned)kind < vs_vst_n_kinds && r->holds[kind];
+}
+
+const char *vs_recording_name(const struct vs_recording *r)
+{
+    return r->name;
+}
+
 bool vs__vst_lanes(struct vs_recording *r)
 {
     uint32_t n = r->header.n_vcpus;
     r->lane = calloc(n, sizeof *r->lane);
     for (uint32_t i = 0; r->lane && i < n; i++) {
-        r->lane[i].r = r;
-        r->lane[i].vcpu = i;
-        r->lane[i].home = &r->lane[i];
-        r->lane[i].offset = sizeof r->header + r->header.text_bytes;
+        begin(&r->lane[i], r, i);
     }
     if (r->lane) {
         share(r);
@@ -404,10 +473,7 @@ bool vs__vst_lanes(struct vs_recording *r)
 void vs__vst_lanes_free(struct vs_recording *r)
 {
     for (uint32_t i = 0; r->lane && i < r->header.n_vcpus; i++) {
-        free(r->lane[i].raw);
-        free(r->lane[i].stored);
-        free(r->lane[i].rec);
-        free(r->lane[i].table);
+        empty(&r->lane[i]);
     }
     free(r->lane);
 }

@@ -33,7 +33,7 @@ struct vs_recorder {
     char *path, *part;
     struct lane *lane;
     unsigned n;
-    uint64_t blocks;
+    uint64_t blocks, codes; /* how many were written, and what is in them (vs_vst_bit) */
     ZSTD_CCtx *zstd;
     uint8_t *stored;
     size_t stored_cap;
@@ -229,6 +229,7 @@ static void field(struct lane *l, char letter, const struct vs_request *q, uint6
 static void write_down(struct lane *l, const struct vs_request *q, uint64_t answer)
 {
     number(l, q->kind);
+    l->r->codes |= vs_vst_bit(q->kind);
     for (const char *f = vs_vst_kinds[q->kind].fields; *f; f++) {
         field(l, *f, q, answer);
     }
@@ -370,7 +371,8 @@ enum vs_status vs_recorder_finish(struct vs_recorder *r, struct vs_errors *error
         }
         flush(&r->lane[i]);
     }
-    struct vs_vst_block end = {VS_VST_END, r->n, 0, 0, r->blocks};
+    struct vs_vst_block end = {VS_VST_END, r->n, (uint32_t)r->codes, (uint32_t)(r->codes >> 32), 0};
+    end.xxh64 = vs_vst_end_sum(r->blocks, &end);
     (void)put(r, &end, sizeof end);
     if (fclose(r->file) && !r->error) {
         r->error = errno;

@@ -43,6 +43,11 @@ uint64_t vs_recording_hash(const struct vs_recording *r); /* XXH64 of the file *
 /* The value of the nth line (from 0) with this key; false: there is none. */
 bool vs_recording_text(const struct vs_recording *r, const char *key, unsigned nth, char *out,
                        size_t bytes);
+/* Requests that recordings have: their kinds are below this. */
+unsigned vs_recording_codes(void);
+/* Whether any of its programs asks for this; without memory: false. */
+bool vs_recording_asks(struct vs_recording *r, enum vs_req kind);
+const char *vs_recording_name(const struct vs_recording *r);
 /* machine[i]: which of the recorded virtual machines, from 0, vCPU i belongs to. */
 void vs_recording_machines(const struct vs_recording *r, unsigned *machine);
 /* The program of one vCPU; the recording outlives it. first: the run's vCPU that is the recording's

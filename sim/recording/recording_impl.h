@@ -14,6 +14,8 @@ struct vs_recording {
     uint64_t size, hash;
     char *name, *text;
     struct vs_vst_header header;
+    uint64_t codes; /* that its blocks hold (vs_vst_bit); VS_VST_OTHERS: nobody has looked yet */
+    bool *holds;    /* by code, once somebody has; NULL before */
     struct vs_vst_lane *lane;
 };
 

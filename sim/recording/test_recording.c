@@ -115,20 +115,27 @@ static void refused(const uint8_t *bytes, size_t size, const char *word)
     }
 }
 
-/* Checksums of the header and of the blocks are made good again. */
+/* Checksums of the header, the blocks and the end are made good again; the end is one of the
+ * header's version. */
 static void mend(uint8_t *bytes)
 {
     struct vs_vst_header h;
+    uint64_t n = 0;
     memcpy(&h, bytes, sizeof h);
     h.xxh64 = vs_vst_header_sum(&h, (const char *)bytes + sizeof h);
     memcpy(bytes, &h, sizeof h);
     uint8_t *at = bytes + sizeof h + h.text_bytes;
     struct vs_vst_block b;
-    for (uint64_t n = 0; memcpy(&b, at, sizeof b), b.vcpu != VS_VST_END; n++) {
+    for (; memcpy(&b, at, sizeof b), b.vcpu != VS_VST_END; n++) {
         b.xxh64 = vs_vst_block_sum(n, &b, at + sizeof b);
         memcpy(at, &b, sizeof b);
         at += sizeof b + b.stored_bytes;
     }
+    if (h.version == VS_VST_OLDEST) {
+        b.raw_bytes = b.stored_bytes = 0;
+    }
+    b.xxh64 = h.version == VS_VST_OLDEST ? n : vs_vst_end_sum(n, &b);
+    memcpy(at, &b, sizeof b);
 }
 
 /* ---- laws ---- */
@@ -376,11 +383,37 @@ static void test_other_versions_are_refused_with_what_to_do(void **state)
         uint8_t *bytes = make(TEXT, &size);
         bytes[4] = version;
         mend(bytes);
-        if (version == VS_VST_VERSION) {
+        if (version == VS_VST_VERSION || version == VS_VST_OLDEST) {
             vs_recording_close(opened(bytes, size));
         } else {
             refused(bytes, size, "record the run again");
         }
+        free(bytes);
+    }
+}
+
+/* The newer version says it at its end, the older one's blocks are looked through. */
+static void test_what_its_programs_ask_for_is_known_before_they_run(void **state)
+{
+    (void)state;
+    for (uint8_t version = VS_VST_OLDEST; version <= VS_VST_VERSION; version++) {
+        size_t size;
+        uint8_t *bytes = make(TEXT, &size);
+        bytes[4] = version;
+        mend(bytes);
+        struct vs_recording *r = opened(bytes, size);
+        for (unsigned code = 0; code < vs_recording_codes(); code++) {
+            bool asked = false;
+            for (unsigned v = 0; v < VCPUS; v++) {
+                const struct vs_request *q = programs[v];
+                while (q->kind != VS_REQ_END && q->kind != code) {
+                    q++;
+                }
+                asked = asked || q->kind == code;
+            }
+            assert_int_equal(vs_recording_asks(r, (enum vs_req)code), asked);
+        }
+        vs_recording_close(r);
         free(bytes);
     }
 }
@@ -403,6 +436,7 @@ static void test_a_program_without_its_end_is_refused(void **state)
     uint8_t *bytes = make(TEXT, &size);
     struct vs_reply reply = {.value = 0};
     bytes[size - sizeof(struct vs_vst_block) + 4] = 2;
+    mend(bytes);
     refused(bytes, size, "2 of its 3 programs have their end");
     bytes[size - sizeof(struct vs_vst_block) + 4] = 3;
     size_t at = sizeof(struct vs_vst_header) + strlen(TEXT);
@@ -464,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_vcpus_know_the_machine_they_were_recorded_on),
         cmocka_unit_test(test_a_text_of_unknown_keys_is_refused_by_name),
         cmocka_unit_test(test_other_versions_are_refused_with_what_to_do),
+        cmocka_unit_test(test_what_its_programs_ask_for_is_known_before_they_run),
         cmocka_unit_test(test_a_program_without_its_end_is_not_recorded),
         cmocka_unit_test(test_a_program_without_its_end_is_refused),
         cmocka_unit_test(test_a_request_without_a_code_is_refused),

@@ -34,31 +34,61 @@ static bool known(enum vs_req kind)
     return (size_t)kind < sizeof requests / sizeof requests[0] && requests[kind].run;
 }
 
+/* Whose instruction it is, and whose this machine is. */
+static void other_machine(const struct vs_platform *p, enum vs_req kind, char *out, size_t bytes)
+{
+    static const char *const whose[] = {"Intel's", "AMD's", "Arm's"};
+    const char *machines = "x86's";
+    for (unsigned i = 0; i < 3; i++) {
+        machines = requests[kind].machines == 1u << i ? whose[i] : machines;
+    }
+    snprintf(out, bytes, "%s is %s; this machine is %s: 'virtsim list requests' says what each has",
+             requests[kind].name, machines, whose[p->ept.vendor]);
+}
+
+/* Whether the machine's processors have the instruction. */
+static bool has(const struct vs_platform *p, enum vs_req kind)
+{
+    return requests[kind].machines & 1u << p->ept.vendor;
+}
+
+bool vs_platform_lacks(const struct vs_platform *p, enum vs_req kind, char *out, size_t bytes)
+{
+    if (!known(kind) || !has(p, kind)) {
+        snprintf(out, bytes, "a request of kind %d, which there is not", (int)kind);
+        if (known(kind)) {
+            other_machine(p, kind, out, bytes);
+        }
+        return true;
+    }
+    const char *why = kind == VS_REQ_SEND || kind == VS_REQ_RECV
+                          ? (p->net ? NULL : "this machine has no NIC (nic.present = 0)")
+                      : kind == VS_REQ_HOST_PROTECT ? host_memory_lacks(p)
+                      : kind == VS_REQ_INVPCID || kind == VS_REQ_INVLPGA
+                          ? guest_tlb_lacks(p, kind == VS_REQ_INVPCID)
+                          : NULL;
+    if (why) {
+        snprintf(out, bytes, "%s: %s", requests[kind].name, why);
+    }
+    return why != NULL;
+}
+
 /* Instructions that this machine does not have. */
 static void refuse(struct vs_vcpu *v)
 {
-    static const char *const whose[] = {"Intel's", "AMD's", "Arm's"};
-    char where[300] = "", machines[64] = "x86's";
-    unsigned has = requests[v->request.kind].machines;
+    char where[300] = "", what[300];
     if (v->source.where) {
         v->source.where(v->source.ctx, where, sizeof where);
     }
-    for (unsigned i = 0; i < 3; i++) {
-        if (has == 1u << i) {
-            snprintf(machines, sizeof machines, "%s", whose[i]);
-        }
-    }
-    vcpu_refuse(v,
-                "%s%s is %s; this machine is %s: 'virtsim list requests' says what each has, "
-                "cpu:has(name) asks the machine",
-                where, requests[v->request.kind].name, machines, whose[v->p->ept.vendor]);
+    other_machine(v->p, v->request.kind, what, sizeof what);
+    vcpu_refuse(v, "%s%s, cpu:has(name) asks the machine", where, what);
 }
 
 /* One piece of the present request; an instruction that the machine lacks is refused. */
 static void run_request(struct vs_vcpu *v)
 {
     enum vs_req kind = v->request.kind;
-    if (!v->begun && !(requests[kind].machines & 1u << v->p->ept.vendor)) {
+    if (!v->begun && !has(v->p, kind)) {
         refuse(v);
         return;
     }

@@ -116,6 +116,28 @@ equal "on the next vCPU" exits.vst+rowindex.lackey.zst "$(sqlite3 "$db" 'select 
 guest=$VIRTSIM_HOME/tests/traces/guest
 record guest replay "$guest/boot.qmt.zst" --tables "$guest/boot.pts.zst"
 
+# what a machine lacks is told before simulated time begins, however late the recording asks for it
+cat >"$work/late.lua" <<'LUA'
+guest(function(cpu)
+  local at = cpu:map { bytes = 65536 }
+  for i = 1, 3000 do cpu:load(at, i * 8) end
+  cpu:stride { region = at, stride = 64, count = 20000 }
+  if cpu:has("mrs") then cpu:mrs("CNTVCT_EL0") cpu:wfe() else cpu:invpcid { type = 2 } end
+end)
+LUA
+ok "recorded" "$VIRTSIM" run "$work/late.lua" --machine neoverse_n1_kvm --record "$work/late.vst" --no-store --quiet
+ok "recorded" "$VIRTSIM" run "$work/late.lua" --record "$work/invpcid.vst" --no-store --quiet
+for vst in "$work/late.vst" "$VIRTSIM_HOME/tests/data/version2.vst"; do # of which only the newer one says what it holds
+    rm -f "$work/late.db"
+    refused "an instruction of other machines" 2 "wfe is Arm's; this machine is AMD's" "$VIRTSIM" replay "$vst" --machine zen2_rome_kvm --db "$work/late.db"
+    equal "every one is named" 2 "$(grep -c "its programs ask for what this machine lacks" "$work/err")"
+    equal "no run is begun" 0 "$(ls "$work/late.db" 2>/dev/null | wc -l)"
+    ok "a machine that has them replays it" "$VIRTSIM" replay "$vst" --no-store --quiet
+    refused "a point of a sweep" 2 "machine=zen2_rome_kvm: $vst: its programs ask for what this machine lacks: mrs" "$VIRTSIM" sweep "$vst" --vary machine=neoverse_n1_kvm,zen2_rome_kvm --db "$work/late.db"
+done
+refused "packets without an adapter" 2 "no NIC (nic.present = 0)" "$VIRTSIM" replay "$work/packets.vst" --set nic.present=0 --db "$work/late.db"
+refused "INVPCID that is undefined" 2 "vmcs.control.invpcid = 0" "$VIRTSIM" replay "$work/invpcid.vst" --set vmcs.control.invpcid=0 --db "$work/late.db"
+
 # damage
 head -c 200 "$work/packets.vst" >"$work/cut.vst"
 refused "a recording cut short" 2 "cut short" "$VIRTSIM" replay "$work/cut.vst" --db "$db"

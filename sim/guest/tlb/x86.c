@@ -17,6 +17,14 @@
 #define CR4_PCIDE (1ull << 17)
 #define CR4_SMEP (1ull << 20)
 
+const char *guest_tlb_lacks(const struct vs_platform *p, bool invpcid)
+{
+    if (invpcid) {
+        return p->virtualized && !p->invpcid ? "#UD, since vmcs.control.invpcid = 0" : NULL;
+    }
+    return p->svm ? NULL : "is AMD's, with SVM: it needs paging.mode = npt";
+}
+
 void guest_tlb_invpcid(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -32,8 +40,8 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
         vcpu_fail(v, "INVPCID of PCID %llu with CR4.PCIDE clear: #GP", (unsigned long long)r->b);
         return;
     }
-    if (p->virtualized && !p->invpcid) {
-        vcpu_refuse(v, "INVPCID: #UD, since vmcs.control.invpcid = 0");
+    if (guest_tlb_lacks(p, true)) {
+        vcpu_refuse(v, "INVPCID: %s", guest_tlb_lacks(p, true));
         return;
     }
     if (p->shadow) {
@@ -53,8 +61,8 @@ void guest_tlb_invlpga(struct vs_vcpu *v)
                         .scope = VS_TRAP_PAGE_OF_TAG,
                         .gva = {v->request.address},
                         .length = CR_LENGTH};
-    if (!v->p->svm) {
-        vcpu_refuse(v, "INVLPGA is AMD's, with SVM: it needs paging.mode = npt");
+    if (guest_tlb_lacks(v->p, false)) {
+        vcpu_refuse(v, "INVLPGA %s", guest_tlb_lacks(v->p, false));
         return;
     }
     if (!vcpu_trap(v, &e, NULL)) {

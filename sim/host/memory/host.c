@@ -200,14 +200,20 @@ static void take(void *ctx, struct vs_txn *t)
     host_dirty_drop(v, t);
 }
 
+const char *host_memory_lacks(const struct vs_platform *p)
+{
+    return p->virtualized && !p->shadow
+               ? NULL
+               : "needs a second dimension to withhold rights in: paging.mode = ept, npt or stage2";
+}
+
 void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights)
 {
     const struct vs_platform *p = v->p;
     uint64_t gpa;
     struct taking w = {v, of, of->at & ~(of->page - 1u), of->at + of->bytes, rights};
-    if (!p->virtualized || p->shadow) {
-        vcpu_refuse(v, "host_protect needs a second dimension to withhold rights in: "
-                       "paging.mode = ept, npt or stage2");
+    if (host_memory_lacks(p)) {
+        vcpu_refuse(v, "host_protect %s", host_memory_lacks(p));
         return;
     }
     if (!vs_radix_can(&v->vm->format, rights) ||
