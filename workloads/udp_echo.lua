@@ -6,7 +6,7 @@ metrics { "op:packet.rx", "op:packet.rx.p99", "op:packet.tx", "op:dma.write", "o
 param { name = "packets", default = 2000, min = 1, unit = "packets", text = "packets that are measured" }
 param { name = "warmup", default = 200, unit = "packets", text = "packets before the region of interest" }
 param { name = "batch", default = 1, min = 1, max = 256, unit = "packets", text = "packets wanted before the program goes on" }
-param { name = "bytes", default = 64, min = 1, max = 2006, unit = "bytes", text = "payload of each answer" }
+param { name = "bytes", default = 64, min = 1, max = 9682, unit = "bytes", text = "payload of each answer" }
 param { name = "work", default = 400, unit = "instructions", text = "instructions of the network stack and the program for each packet" }
 param { name = "timeout_us", default = 1000, min = 1, unit = "us", text = "the program gives up when nothing comes for so long" }
 

@@ -7,22 +7,31 @@
 #define VS_DEF_FILE "pcie/pcie.def"
 #include "virtsim/def_tables.h"
 
+#define SHORT_ADDRESS (1ull << 32) /* below it a request's header is a dword shorter */
+#define CREDIT 16u                 /* bytes of one credit of data */
+#define REGISTER_BYTES 4u          /* of a doorbell, and of an interrupt message */
+
+static void power_of_two(const char *name, uint64_t value, struct vs_errors *errors)
+{
+    if (value & (value - 1u)) {
+        vs_error(errors, "%s = %llu is not a power of two", name, (unsigned long long)value);
+    }
+}
+
 void vs_pcie_check(const struct vs_pcie_config *c, struct vs_errors *errors)
 {
-    if (c->mps & (c->mps - 1)) {
-        vs_error(errors, "pcie.mps = %llu is not a power of two", (unsigned long long)c->mps);
-    }
-    if (c->mrrs & (c->mrrs - 1)) {
-        vs_error(errors, "pcie.mrrs = %llu is not a power of two", (unsigned long long)c->mrrs);
-    }
+    power_of_two("pcie.mps", c->mps, errors);
+    power_of_two("pcie.mrrs", c->mrrs, errors);
+    power_of_two("pcie.rcb", c->rcb, errors);
     if (c->width & (c->width - 1)) {
         vs_error(errors, "pcie.width = %llu: links have 1, 2, 4, 8, 16 or 32 lanes",
                  (unsigned long long)c->width);
     }
 }
 
-void vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c, struct vs_ledger *ledger,
-                  const struct vs_dma_port *host)
+enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c,
+                            struct vs_ledger *ledger, const struct vs_dma_port *host,
+                            const struct vs_msi_port *msi)
 {
     /* picoseconds of one byte on one lane: 8 bits at 2.5, 5 GT/s (8b/10b), then 8, 16, 32
      * (128b/130b) */
@@ -35,10 +44,24 @@ void vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c, struct vs_l
                 {8000 * 130, 32 * 128}};
     memset(p, 0, sizeof *p);
     p->cfg = *c;
+    p->limits = (struct vs_tlp_limits){(uint32_t)c->mps, (uint32_t)c->mrrs, (uint32_t)c->rcb};
     p->account = vs_ledger_accounts(ledger, &vs_pcie_desc);
     p->rate_num = lane[c->generation - 1].num;
     p->rate_den = lane[c->generation - 1].den * c->width;
+    p->posted_headers.free = c->posted_headers;
+    p->posted_data.free = c->posted_data / CREDIT;
+    p->requests.free = c->requests;
     p->host = *host;
+    p->msi = *msi;
+    vs_txn_beside(&p->mmio, ledger, vs_ledger_actor(ledger, "pcie0"));
+    p->mmio.tape = &p->mmio_tape;
+    return vs_slots_init(&p->tags, (uint32_t)c->tags);
+}
+
+void vs_pcie_free(struct vs_pcie *p)
+{
+    vs_slots_free(&p->tags);
+    vs_tape_free(&p->mmio_tape);
 }
 
 uint64_t vs_pcie_ps(const struct vs_pcie *p, uint64_t bytes)
@@ -46,85 +69,270 @@ uint64_t vs_pcie_ps(const struct vs_pcie *p, uint64_t bytes)
     return (bytes * p->rate_num + p->rate_den - 1) / p->rate_den;
 }
 
-static uint64_t tlps(uint64_t bytes, uint64_t limit)
+/* Bytes of a request's packet besides its payload. */
+static uint64_t request_bytes(const struct vs_pcie *p, uint64_t at)
 {
-    return bytes ? (bytes + limit - 1) / limit : 1;
+    return p->cfg.request_bytes - (at < SHORT_ADDRESS ? 4u : 0);
 }
 
-uint64_t vs_pcie_write_bytes(const struct vs_pcie *p, uint64_t bytes)
+uint64_t vs_pcie_write_bytes(const struct vs_pcie *p, uint64_t at, uint64_t bytes)
 {
-    return bytes + tlps(bytes, p->cfg.mps) * (p->cfg.request_bytes + p->cfg.dllp_bytes);
+    uint64_t payload, n = vs_tlp_count(VS_TLP_WRITE, at, bytes, &p->limits, &payload);
+    return payload + n * request_bytes(p, at);
 }
 
-uint64_t vs_pcie_read_bytes(const struct vs_pcie *p, uint64_t bytes, uint64_t *up)
+uint64_t vs_pcie_read_bytes(const struct vs_pcie *p, uint64_t at, uint64_t bytes, uint64_t *up)
 {
-    *up = tlps(bytes, p->cfg.mrrs) * (p->cfg.request_bytes + p->cfg.dllp_bytes);
-    return bytes + tlps(bytes, p->cfg.mps) * (p->cfg.completion_bytes + p->cfg.dllp_bytes);
+    struct vs_tlps requests = vs_tlps_of(VS_TLP_READ, at, bytes);
+    struct vs_tlp request;
+    uint64_t down = 0, payload;
+    *up = 0;
+    while (vs_tlp_next(&requests, &p->limits, &request)) {
+        uint64_t n =
+            vs_tlp_count(VS_TLP_COMPLETION, request.at, request.bytes, &p->limits, &payload);
+        *up += request_bytes(p, request.at);
+        down += payload + n * p->cfg.completion_bytes;
+    }
+    return down;
+}
+
+static uint16_t acc(const struct vs_pcie *p, unsigned account)
+{
+    return (uint16_t)(p->account + account);
 }
 
 static void charge(const struct vs_pcie *p, struct vs_txn *t, unsigned account, uint64_t ps)
 {
     vs_ps d = {ps};
-    vs_charge(t, (uint16_t)(p->account + account), d);
+    vs_charge(t, acc(p, account), d);
 }
 
-/* Takes one direction of the link for `bytes`. */
-static void occupy(struct vs_pcie *p, struct vs_txn *t, uint64_t *busy, uint64_t bytes)
+static void wait(const struct vs_pcie *p, struct vs_txn *t, unsigned account, uint64_t until_ps)
 {
-    vs_ps free_at = {*busy};
-    vs_wait_until(t, (uint16_t)(p->account + VS_ACC_pcie_busy), free_at);
-    charge(p, t, VS_ACC_pcie_serialize, vs_pcie_ps(p, bytes));
-    *busy = t->now_ps;
+    vs_ps when = {until_ps};
+    vs_wait_until(t, acc(p, account), when);
 }
 
-static void up(struct vs_pcie *p, struct vs_txn *t, uint64_t n, uint64_t bytes)
+/* One packet in one direction: waits for it, and lasts. When it began. */
+static uint64_t carry(struct vs_pcie *p, struct vs_txn *t, struct vs_way *way, uint64_t bytes)
 {
-    p->count[VS_CNT_pcie_tlps_up] += n;
+    uint64_t ps = vs_pcie_ps(p, bytes), start = vs_way_grant(way, t->now_ps, ps);
+    wait(p, t, VS_ACC_pcie_busy, start);
+    charge(p, t, VS_ACC_pcie_serialize, ps);
+    if (p->cfg.dllp_bytes) { /* its acknowledgement and credits go the other way when it is there */
+        struct vs_way *back = way == &p->up ? &p->down : &p->up;
+        uint64_t *sum = &p->count[way == &p->up ? VS_CNT_pcie_bytes_down : VS_CNT_pcie_bytes_up];
+        *sum += p->cfg.dllp_bytes;
+        (void)vs_way_grant(back, t->now_ps, vs_pcie_ps(p, p->cfg.dllp_bytes));
+    }
+    return start;
+}
+
+static uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
+{
+    p->count[VS_CNT_pcie_tlps_up]++;
     p->count[VS_CNT_pcie_bytes_up] += bytes;
-    occupy(p, t, &p->up_busy_ps, bytes);
+    return carry(p, t, &p->up, bytes);
+}
+
+static void carry_down(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
+{
+    p->count[VS_CNT_pcie_tlps_down]++;
+    p->count[VS_CNT_pcie_bytes_down] += bytes;
+    (void)carry(p, t, &p->down, bytes);
+}
+
+/* ---- credits ---- */
+
+static void returned(struct vs_credits *c)
+{
+    c->free += c->back[c->first].amount;
+    c->first = (c->first + 1u) % VS_CREDIT_RETURNS;
+    c->n--;
+}
+
+/* Waits until the receiver has room. */
+static void spend(const struct vs_pcie *p, struct vs_txn *t, struct vs_credits *c, uint64_t amount)
+{
+    while (c->n && (c->free < amount || c->back[c->first].at_ps <= t->now_ps)) {
+        wait(p, t, VS_ACC_pcie_credits, c->back[c->first].at_ps);
+        returned(c);
+    }
+    c->free -= amount;
+}
+
+/* The receiver is rid of it at `at_ps`; its word travels back. */
+static void give_back(const struct vs_pcie *p, struct vs_credits *c, uint64_t at_ps,
+                      uint64_t amount)
+{
+    if (c->n == VS_CREDIT_RETURNS) { /* as late as the next one: one word returns both */
+        uint32_t last = (c->first + c->n - 1u) % VS_CREDIT_RETURNS;
+        c->back[last].amount += amount;
+        c->back[last].at_ps = at_ps + p->cfg.downstream;
+        return;
+    }
+    uint32_t next = (c->first + c->n++) % VS_CREDIT_RETURNS;
+    c->back[next].at_ps = at_ps + p->cfg.downstream;
+    c->back[next].amount = amount;
+}
+
+/* ---- what a device asks for ---- */
+
+/* The completions of one request, or one that says that it is refused. */
+static void complete(struct vs_pcie *p, struct vs_txn *t, const struct vs_tlp *request, bool good)
+{
+    struct vs_tlps parts = vs_tlps_of(VS_TLP_COMPLETION, request->at, request->bytes);
+    struct vs_tlp part;
+    if (!good) {
+        carry_down(p, t, p->cfg.completion_bytes);
+    }
+    while (good && vs_tlp_next(&parts, &p->limits, &part)) {
+        carry_down(p, t, part.payload + p->cfg.completion_bytes);
+    }
+    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+}
+
+/* One request until its last completion is in the device; when the link had taken it. */
+static bool request(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
+                    const struct vs_tlp *tlp, void *buf, uint64_t *taken_ps)
+{
+    vs_iova at = {tlp->at};
+    vs_open(t, VS_OP_DMA_READ);
+    uint32_t tag = vs_acquire(t, acc(p, VS_ACC_pcie_tags_busy), &p->tags);
+    spend(p, t, &p->requests, 1);
+    *taken_ps = carry_up(p, t, request_bytes(p, tlp->at));
     charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a read passes no posted write */
+    bool good = p->host.read(p->host.ctx, t, requester, at, buf, tlp->bytes);
+    give_back(p, &p->requests, t->now_ps, 1);
+    complete(p, t, tlp, good);
+    vs_ps there = {t->now_ps};
+    vs_release(&p->tags, tag, there);
+    vs_close(t);
+    return good;
 }
 
 bool vs_pcie_read(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
-                  size_t bytes)
+                  size_t bytes, uint64_t *taken_ps)
 {
-    uint64_t requests, down = vs_pcie_read_bytes(p, bytes, &requests);
-    vs_open(t, VS_OP_DMA_READ);
-    up(p, t, tlps(bytes, p->cfg.mrrs), requests);
-    bool good = p->host.read(p->host.ctx, t, requester, at, buf, bytes);
-    if (!good) {
-        down = p->cfg.completion_bytes; /* unsupported request: a completion without data */
+    struct vs_tlps requests = vs_tlps_of(VS_TLP_READ, at.v, bytes);
+    struct vs_tlp tlp;
+    char *to = buf;
+    uint64_t last = t->now_ps;
+    bool good = true;
+    *taken_ps = t->now_ps;
+    while (good && vs_tlp_next(&requests, &p->limits, &tlp)) {
+        t->now_ps = *taken_ps; /* the next one goes out when the link has taken this one */
+        good = request(p, t, requester, &tlp, to, taken_ps);
+        to = to ? to + tlp.bytes : NULL;
+        last = t->now_ps > last ? t->now_ps : last;
     }
-    p->count[VS_CNT_pcie_tlps_down] += good ? tlps(bytes, p->cfg.mps) : 1;
-    p->count[VS_CNT_pcie_bytes_down] += down;
-    occupy(p, t, &p->down_busy_ps, down);
-    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
-    vs_close(t);
+    t->now_ps = last;
+    return good;
+}
+
+/* Packets of a write on their way: as many as go to one page and as the root port can hold. */
+struct burst {
+    uint64_t at, bytes, headers, credits;
+};
+
+/* Whether the root port holds this packet beside those of the burst, and it is of the same page. */
+static bool joins(const struct vs_pcie *p, const struct burst *b, const struct vs_tlp *tlp)
+{
+    return !b->headers ||
+           (tlp->at >> 12 == b->at >> 12 && b->headers < p->cfg.posted_headers &&
+            b->credits + (tlp->payload + CREDIT - 1u) / CREDIT <= p->cfg.posted_data / CREDIT);
+}
+
+static void send(struct vs_pcie *p, struct vs_txn *t, struct burst *b, const struct vs_tlp *tlp,
+                 uint64_t *taken_ps)
+{
+    uint64_t credits = (tlp->payload + CREDIT - 1u) / CREDIT;
+    spend(p, t, &p->posted_headers, 1);
+    spend(p, t, &p->posted_data, credits);
+    *taken_ps = carry_up(p, t, tlp->payload + request_bytes(p, tlp->at));
+    b->at = b->headers ? b->at : tlp->at;
+    b->bytes += tlp->bytes;
+    b->headers++;
+    b->credits += credits;
+}
+
+/* What was sent goes through the root port into memory. */
+static bool drain(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, const struct burst *b,
+                  const void *buf)
+{
+    vs_iova at = {b->at};
+    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    bool good = p->host.write(p->host.ctx, t, requester, at, buf, b->bytes);
+    wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* writes are seen in the order they were sent */
+    p->posted_ps = t->now_ps;
+    give_back(p, &p->posted_headers, t->now_ps, b->headers);
+    give_back(p, &p->posted_data, t->now_ps, b->credits);
     return good;
 }
 
 bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
-                   const void *buf, size_t bytes)
+                   const void *buf, size_t bytes, uint64_t *taken_ps)
 {
-    vs_open(t, VS_OP_DMA_WRITE);
-    up(p, t, tlps(bytes, p->cfg.mps), vs_pcie_write_bytes(p, bytes));
-    bool good = p->host.write(p->host.ctx, t, requester, at, buf, bytes);
-    vs_close(t);
+    struct vs_tlps parts = vs_tlps_of(VS_TLP_WRITE, at.v, bytes);
+    struct vs_tlp tlp;
+    const char *from = buf;
+    bool good = true, more = vs_tlp_next(&parts, &p->limits, &tlp);
+    *taken_ps = t->now_ps;
+    while (good && more) {
+        struct burst b = {0, 0, 0, 0};
+        t->now_ps = *taken_ps; /* the next burst follows on the link */
+        vs_open(t, VS_OP_DMA_WRITE);
+        for (; more && joins(p, &b, &tlp); more = vs_tlp_next(&parts, &p->limits, &tlp)) {
+            send(p, t, &b, &tlp, taken_ps);
+        }
+        good = drain(p, t, requester, &b, from);
+        vs_close(t);
+        from = from ? from + b.bytes : NULL;
+    }
     return good;
 }
 
-vs_ps vs_pcie_doorbell(struct vs_pcie *p, vs_ps at)
+enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
+                                   uint64_t address, uint32_t data)
 {
-    uint64_t bytes = 4 + p->cfg.request_bytes + p->cfg.dllp_bytes;
-    uint64_t start = at.v > p->down_busy_ps ? at.v : p->down_busy_ps;
-    p->count[VS_CNT_pcie_tlps_down]++;
-    p->count[VS_CNT_pcie_bytes_down] += bytes;
-    p->down_busy_ps = start + vs_pcie_ps(p, bytes);
-    vs_ps there = {p->down_busy_ps + p->cfg.downstream};
-    return there;
+    (void)carry_up(p, t, REGISTER_BYTES + request_bytes(p, address));
+    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a message is a posted write, too */
+    return p->msi.write(p->msi.ctx, t, requester, address, data);
 }
 
-void vs_pcie_message(struct vs_pcie *p, struct vs_txn *t)
+static bool port_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                      size_t bytes, uint64_t *taken_ps)
 {
-    up(p, t, 1, 4 + p->cfg.request_bytes + p->cfg.dllp_bytes);
+    return vs_pcie_read(ctx, t, requester, at, buf, bytes, taken_ps);
+}
+
+static bool port_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+                       size_t bytes, uint64_t *taken_ps)
+{
+    return vs_pcie_write(ctx, t, requester, at, buf, bytes, taken_ps);
+}
+
+static enum vs_msi_result port_message(void *ctx, struct vs_txn *t, uint16_t requester,
+                                       uint64_t address, uint32_t data)
+{
+    return vs_pcie_message(ctx, t, requester, address, data);
+}
+
+struct vs_upstream_port vs_pcie_upstream(struct vs_pcie *p)
+{
+    return (struct vs_upstream_port){p, port_read, port_write, port_message};
+}
+
+/* ---- what the CPU writes ---- */
+
+vs_ps vs_pcie_doorbell(struct vs_pcie *p, vs_ps at)
+{
+    struct vs_txn *t = &p->mmio;
+    t->now_ps = at.v;
+    vs_tape_clear(&p->mmio_tape);
+    carry_down(p, t, REGISTER_BYTES + p->cfg.request_bytes); /* a 64-bit BAR above 4 GiB */
+    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    return (vs_ps){t->now_ps};
 }

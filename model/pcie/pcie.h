@@ -1,45 +1,71 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PCI Express link: serialization by generation, width and TLP overhead, propagation, one
- * resource per direction. A device calls it for each DMA; the access to memory behind it goes
- * through a vs_dma_port. Each call opens and closes dma.read or dma.write on the device's
- * transaction.
+ * A PCI Express link and the root port at its end: packets (tlp.h), two directions that are granted
+ * in the order of arrival (way.h), data-link packets against them, tags, credits, the order of
+ * posted writes. The access to memory behind it goes through a vs_dma_port, interrupt messages
+ * through a vs_msi_port.
+ *
+ * A read request with its completions is one dma.read, a transfer's writes are one dma.write: on a
+ * transaction beside the device's line, because the device goes on meanwhile (port/upstream.h).
  */
 #ifndef VIRTSIM_PCIE_H
 #define VIRTSIM_PCIE_H
 
+#include "pcie/tlp.h"
+#include "pcie/way.h"
 #include "virtsim/port/dma.h"
+#include "virtsim/port/upstream.h"
 
 #define VS_DEF_NAME pcie
 #define VS_DEF_FILE "pcie/pcie.def"
 #include "virtsim/def_types.h"
 
+/* A receiver's buffer as its sender knows it: what is taken comes back in the order it was sent. */
+#define VS_CREDIT_RETURNS 256u
+struct vs_credits {
+    uint64_t free;
+    struct {
+        uint64_t at_ps, amount;
+    } back[VS_CREDIT_RETURNS]; /* a queue that wraps */
+    uint32_t first, n;
+};
+
 struct vs_pcie {
     struct vs_pcie_config cfg;
+    struct vs_tlp_limits limits;
     uint16_t account;
     uint64_t rate_num, rate_den; /* picoseconds for a byte = num / den, exactly */
-    uint64_t up_busy_ps, down_busy_ps;
+    struct vs_way up, down;
+    struct vs_slots tags;
+    struct vs_credits posted_headers, posted_data, requests;
+    uint64_t posted_ps; /* the posted writes so far are done then */
     struct vs_dma_port host;
+    struct vs_msi_port msi;
+    struct vs_txn mmio; /* the register write under way, and its parts */
+    struct vs_tape mmio_tape;
     uint64_t count[VS_CNT_pcie_N];
 };
 
 void vs_pcie_check(const struct vs_pcie_config *cfg, struct vs_errors *errors);
-void vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *cfg, struct vs_ledger *ledger,
-                  const struct vs_dma_port *host);
+enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *cfg,
+                            struct vs_ledger *ledger, const struct vs_dma_port *host,
+                            const struct vs_msi_port *msi);
+void vs_pcie_free(struct vs_pcie *p);
 /* Time on the link of `bytes`, rounded up to a picosecond. */
 uint64_t vs_pcie_ps(const struct vs_pcie *p, uint64_t bytes);
-/* Bytes on the link for a write of `bytes` (upstream), and for a read (down; *up gets the
- * requests'). */
-uint64_t vs_pcie_write_bytes(const struct vs_pcie *p, uint64_t bytes);
-uint64_t vs_pcie_read_bytes(const struct vs_pcie *p, uint64_t bytes, uint64_t *up);
-/* False: the IOMMU blocked it; buf is then untouched and memory too. */
+/* Bytes on the link of a write, and of a read's completions (*up gets its requests'). */
+uint64_t vs_pcie_write_bytes(const struct vs_pcie *p, uint64_t at, uint64_t bytes);
+uint64_t vs_pcie_read_bytes(const struct vs_pcie *p, uint64_t at, uint64_t bytes, uint64_t *up);
+/* As struct vs_upstream_port has them. */
 bool vs_pcie_read(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
-                  size_t bytes);
+                  size_t bytes, uint64_t *taken_ps);
 bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
-                   const void *buf, size_t bytes);
-/* A posted register write that leaves the CPU at `at`: when the device has it. */
+                   const void *buf, size_t bytes, uint64_t *taken_ps);
+enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
+                                   uint64_t address, uint32_t data);
+struct vs_upstream_port vs_pcie_upstream(struct vs_pcie *p);
+/* A posted register write that leaves the CPU at `at`: when the device has it. mmio_tape then holds
+ * its parts. */
 vs_ps vs_pcie_doorbell(struct vs_pcie *p, vs_ps at);
-/* A small posted write upstream (an MSI): link time and propagation on t, no memory behind it. */
-void vs_pcie_message(struct vs_pcie *p, struct vs_txn *t);
 
 #endif

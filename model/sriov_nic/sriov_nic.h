@@ -2,11 +2,14 @@
 /*
  * An SR-IOV adapter: virtual functions with one TX and one RX ring each, in guest memory. Two
  * engines (TX, RX) are agents with a transaction of their own; the caller steps them in simulated
- * time. Wire and link are resources; DMAs go through PCIe and IOMMU under the function's requester
- * id.
+ * time. An engine works on one packet at a time and asks for its DMAs, which go on beside it: how
+ * many, the link's tags, credits and rate say. DMAs go through PCIe and IOMMU under the function's
+ * requester id.
  *
- * Descriptor, 16 bytes: u64 buffer address (of the device's address space), u32 length, u32 flags.
- * Software owns a descriptor until it moves the tail past it, hardware until DD is set.
+ * Descriptor, 16 bytes: u64 buffer address (of the device's address space), u32 bytes of the frame
+ * in that buffer, u32 flags. Software owns a descriptor until it moves the tail past it, hardware
+ * until DD is set. A frame that one buffer does not hold takes several descriptors; all but its
+ * last have MORE.
  *
  * A packet is a journey: packet.tx from the guest's send to its last bit on the wire, packet.rx
  * from its first bit on the wire to the guest having read it.
@@ -14,45 +17,44 @@
 #ifndef VIRTSIM_SRIOV_NIC_H
 #define VIRTSIM_SRIOV_NIC_H
 
-#include "virtsim/port/msi.h"
+#include "virtsim/port/upstream.h"
 
 #define VS_NIC_HEADERS 42u  /* Ethernet 14, IPv4 20, UDP 8 */
-#define VS_NIC_BUFFER 2048u /* bytes of the buffer that a descriptor names: one packet */
-#define VS_NIC_MAX_PAYLOAD                                                                         \
-    (VS_NIC_BUFFER - VS_NIC_HEADERS) /* what it holds besides the headers                          \
-                                      */
-#define VS_NIC_RING_STEP 8u          /* a ring has whole cache lines of 128 bytes */
+#define VS_NIC_BUFFER 2048u /* bytes of the buffer that a descriptor names */
+#define VS_NIC_FRAME 9724u  /* the longest frame, without frame check: 9728 with it (X710) */
+#define VS_NIC_MAX_PAYLOAD (VS_NIC_FRAME - VS_NIC_HEADERS)
+#define VS_NIC_RING_STEP 8u /* a ring has whole cache lines of 128 bytes */
+#define VS_NIC_CACHED 64u   /* descriptors of a ring that a device can hold */
+#define VS_NIC_WRITE_BACKS 1024u
 
 #define VS_DEF_NAME nic
 #define VS_DEF_FILE "sriov_nic/sriov_nic.def"
 #include "virtsim/def_types.h"
 
 #define VS_NIC_DD 1u
+#define VS_NIC_MORE 2u
 #define VS_NIC_WIRE_OVERHEAD 24u /* preamble 8, frame check 4, inter-packet gap 12 */
 #define VS_NIC_MIN_FRAME 60u     /* without frame check */
 #define VS_NIC_MAX_FRAME 10240u  /* what the transmit buffer keeps free for the next one */
 #define VS_NIC_NEVER UINT64_MAX
 
-/* The link, as this device uses it; both functions of struct vs_pcie fit. */
-struct vs_nic_link {
-    void *ctx;
-    bool (*read)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
-                 size_t bytes);
-    bool (*write)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
-                  size_t bytes);
-    void (*message)(void *ctx, struct vs_txn *t);
+struct vs_nic_descriptor {
+    uint64_t word[2];
+    uint64_t ready_ps; /* in the device */
 };
 
 struct vs_nic_ring {
     uint64_t base;          /* device address of descriptor 0 */
     uint32_t n, head, tail; /* hardware's next, software's end */
-    uint32_t fetched;       /* descriptors cached in the device from head on */
-    uint64_t cached[64][2]; /* their bytes */
-    bool ready;             /* RX: software has given it descriptors */
+    uint32_t first, cached; /* those that the device has or has asked for: from head on */
+    struct vs_nic_descriptor cache[VS_NIC_CACHED]; /* a queue that wraps */
+    struct vs_tape fetch; /* the parts of the last fetch that an engine waits for */
+    bool ready;           /* RX: software has given it descriptors */
 };
 
 struct vs_nic_function {
     uint16_t requester, actor;
+    struct vs_txn dma; /* what is under way beside the engines */
     struct vs_nic_ring tx, rx;
     uint64_t msi_address;
     uint32_t msi_data;
@@ -60,7 +62,10 @@ struct vs_nic_function {
     bool ever_irq, stopped;           /* stopped: the IOMMU blocked what it was to send */
     /* journeys: transmit by ring slot, receive by rx_done mod n */
     struct vs_journey *tx_journey, *rx_journey;
+    bool *tx_begun;             /* a frame begins in this slot that somebody follows */
+    uint64_t *rx_seen_ps;       /* when its descriptor says so in memory */
     uint32_t rx_first, rx_done; /* received packets not yet read: slots [rx_first, rx_done) mod n */
+    uint32_t rx_seen;           /* of these, as far as the guest has been told of */
     uint32_t rx_announced;      /* of these, how many an interrupt has covered */
 };
 
@@ -70,31 +75,29 @@ struct vs_nic_arrival {
     uint32_t vf, payload;
 };
 
-/* The packet that an engine works on: one DMA a step, so that two engines meet on the link in the
- * order of time. */
-enum vs_nic_phase { VS_NIC_FREE, VS_NIC_PAYLOAD, VS_NIC_WRITE_BACK };
-
-struct vs_nic_job {
-    enum vs_nic_phase phase; /* what comes next */
+/* A descriptor that is to be written back when its frame has been read. */
+struct vs_nic_write_back {
+    uint64_t due_ps, word[2];
     struct vs_nic_function *fn;
     uint32_t slot;
-    uint64_t descriptor[2];
-    struct vs_journey packet; /* RX */
-    struct vs_tape tape;
 };
 
 struct vs_nic {
     struct vs_nic_config cfg;
     uint16_t account;
     struct vs_ledger *ledger;
-    struct vs_nic_link link;
-    struct vs_msi_port msi;
-    struct vs_txn tx, rx; /* the engines' time lines: nic0/tx, nic0/rx */
-    struct vs_nic_job tx_job, rx_job;
+    struct vs_upstream_port link;
+    struct vs_txn tx, rx;                 /* the engines' time lines: nic0/tx, nic0/rx */
+    struct vs_tape tape;                  /* the parts of the DMAs asked for last */
+    struct vs_nic_write_back *write_back; /* TX: a queue that wraps */
+    uint32_t write_back_first, n_write_backs;
+    uint64_t sent_ps; /* the last frame is in the transmit buffer */
     uint64_t wire_tx_busy_ps, wire_rx_busy_ps;
     struct vs_nic_arrival *arrival; /* the receive buffer: a queue that wraps */
     uint32_t arrivals, arrival_first, n_arrivals;
     uint64_t rx_buffered; /* bytes in it */
+    uint64_t rx_begun_ps; /* the engine turned to the first of them; 0: it has not */
+    uint64_t irq_due_ps;  /* the earliest of the functions' */
     struct vs_nic_function *fn;
     uint32_t n_fn, next_fn;
     uint64_t count[VS_CNT_nic_N];
@@ -102,8 +105,8 @@ struct vs_nic {
 
 void vs_nic_check(const struct vs_nic_config *cfg, struct vs_errors *errors);
 enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *cfg,
-                           struct vs_ledger *ledger, const struct vs_nic_link *link,
-                           const struct vs_msi_port *msi, uint16_t pf_requester);
+                           struct vs_ledger *ledger, const struct vs_upstream_port *link,
+                           uint16_t pf_requester);
 void vs_nic_free(struct vs_nic *n);
 void vs_nic_rings(struct vs_nic *n, uint32_t vf, uint64_t tx_base, uint64_t rx_base);
 void vs_nic_msix(struct vs_nic *n, uint32_t vf, uint64_t address, uint32_t data);
@@ -111,24 +114,28 @@ uint64_t vs_nic_wire_ps(const struct vs_nic *n, uint64_t payload);
 
 /* The guest put a packet into the TX slot: its journey begins. */
 void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at);
-/* The tail register has been written and the device knows since `at`. */
-void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at);
+/* The tail register has been written and the device knows since `at`; `parts`: what the write was
+ * made of, NULL: nobody says. */
+void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at,
+                        const struct vs_tape *parts);
 void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail);
-/* TX engine from `at` on: one DMA, if the engine is free by then and the transmit buffer has room;
- * returns when it wants to run again, VS_NIC_NEVER when idle. */
+/* TX engine from `at` on: one frame, if the engine is free by then and the transmit buffer has
+ * room, and the write-backs that are due; returns when it wants to run again, VS_NIC_NEVER when
+ * idle. */
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at);
 /* The sender's next packet: its first bit arrives at `at`, or when the wire has carried the one
  * before. Returns when its last bit is in the receive buffer; VS_NIC_NEVER: it was lost. */
 uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at);
-/* RX engine from `at` on: one DMA, if the engine is free and a packet is in by then; returns when
- * it wants to run again, VS_NIC_NEVER when idle. */
+/* RX engine from `at` on: one packet, if the engine is free and one is in by then; returns when it
+ * wants to run again, VS_NIC_NEVER when idle. */
 uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at);
-/* Sends what interrupts are due at `at`, between two packets; returns when the next is. */
+/* Sends what interrupts are due at `at`; returns when the next is. */
 uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at);
 uint64_t vs_nic_interrupt_due(const struct vs_nic *n);
 /* The guest has read `count` packets by `at`: their journeys end. */
 void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, uint32_t count, vs_ps at);
-uint32_t vs_nic_rx_ready(const struct vs_nic *n, uint32_t vf);
+/* Packets that lie in memory, not read yet, whose descriptors say so at `at`. */
+uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t vf, vs_ps at);
 /* Journeys under way are counted as open; the engines' lines end. */
 void vs_nic_end(struct vs_nic *n, vs_ps at);
 

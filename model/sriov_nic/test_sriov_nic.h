@@ -33,7 +33,8 @@ struct world {
     uint64_t blocked_from, blocked_to;
     bool crossed; /* a descriptor access reached beyond its ring */
     uint16_t requester[64];
-    size_t written; /* bytes of the last write to a buffer */
+    uint64_t taken_ps; /* how long the link takes to take anything */
+    size_t written;    /* bytes of the last write to a buffer */
     unsigned n_requesters, fetches, messages, interrupts;
     uint16_t interrupted[64];
 };
@@ -68,10 +69,13 @@ static inline bool seen(struct world *w, struct vs_txn *t, uint16_t requester, u
 }
 
 static inline bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
-                             size_t bytes)
+                             size_t bytes, uint64_t *taken_ps)
 {
     struct world *w = ctx;
+    *taken_ps = t->now_ps + w->taken_ps;
+    vs_open(t, VS_OP_DMA_READ);
     bool good = seen(w, t, requester, at.v);
+    vs_close(t);
     void *d = descriptor(w, at.v, bytes);
     w->fetches += d != NULL;
     if (good && d && buf) {
@@ -81,10 +85,13 @@ static inline bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs
 }
 
 static inline bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at,
-                              const void *buf, size_t bytes)
+                              const void *buf, size_t bytes, uint64_t *taken_ps)
 {
     struct world *w = ctx;
+    *taken_ps = t->now_ps + w->taken_ps;
+    vs_open(t, VS_OP_DMA_WRITE);
     bool good = seen(w, t, requester, at.v);
+    vs_close(t);
     void *d = descriptor(w, at.v, bytes);
     w->written = d ? w->written : bytes;
     if (good && d && buf) {
@@ -93,20 +100,14 @@ static inline bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, v
     return good;
 }
 
-static inline void link_message(void *ctx, struct vs_txn *t)
+static inline enum vs_msi_result link_message(void *ctx, struct vs_txn *t, uint16_t requester,
+                                              uint64_t address, uint32_t data)
 {
     struct world *w = ctx;
-    w->messages++;
-    vs_charge(t, w->account, ps(MESSAGE_PS));
-}
-
-static inline enum vs_msi_result msi(void *ctx, struct vs_txn *t, uint16_t requester,
-                                     uint64_t address, uint32_t data)
-{
-    struct world *w = ctx;
-    (void)t;
     (void)address;
     (void)data;
+    w->messages++;
+    vs_charge(t, w->account, ps(MESSAGE_PS));
     w->interrupted[w->interrupts++ % 64u] = requester;
     return VS_MSI_DELIVERED;
 }
@@ -125,14 +126,14 @@ static inline int setup(void **state)
                                        .gbps = 10,
                                        .ring = RING,
                                        .batch = BATCH,
+                                       .ahead = BATCH,
                                        .rx_buffer = RX_BUFFER,
                                        .tx_buffer = 65536,
                                        .itr_ns = ITR_NS,
                                        .engine = 60,
                                        .switching = 30};
-    struct vs_nic_link link = {w, link_read, link_write, link_message};
-    struct vs_msi_port port = {w, msi};
-    assert_int_equal(vs_nic_init(&w->nic, &w->config, w->ledger, &link, &port, PF), VS_OK);
+    struct vs_upstream_port link = {w, link_read, link_write, link_message};
+    assert_int_equal(vs_nic_init(&w->nic, &w->config, w->ledger, &link, PF), VS_OK);
     for (uint32_t vf = 0; vf < 4; vf++) {
         vs_nic_rings(&w->nic, vf, TX + vf * 0x10000u, RX + vf * 0x10000u);
         vs_nic_msix(&w->nic, vf, 0xfee00000u, vf);
@@ -167,23 +168,25 @@ static inline void give(struct world *w, uint32_t vf, uint32_t read)
     vs_nic_rx_doorbell(&w->nic, vf, (read + RING - 1u) % RING);
 }
 
-/* The RX engine from `at` on, one packet. */
+/* The RX engine from `at` on, until the first packet is out of its buffer. */
 static inline uint64_t carry(struct world *w, uint64_t at)
 {
     uint64_t next;
+    uint32_t before = w->nic.n_arrivals;
     do {
         at = at > w->nic.rx.now_ps ? at : w->nic.rx.now_ps;
         next = vs_nic_rx_step(&w->nic, ps(at));
-    } while (w->nic.rx_job.phase);
+    } while (w->nic.n_arrivals == before);
     return next;
 }
 
-/* The TX engine from `at` on, one packet or a wait for room. */
+/* The TX engine from `at` on, until a frame is sent; when it goes on. */
 static inline uint64_t send_next(struct world *w, uint64_t at)
 {
+    uint64_t before = w->nic.count[VS_CNT_nic_tx_packets];
     do {
         at = vs_nic_tx_step(&w->nic, ps(at));
-    } while (w->nic.tx_job.phase);
+    } while (w->nic.count[VS_CNT_nic_tx_packets] == before && at != VS_NIC_NEVER);
     return at;
 }
 
@@ -221,9 +224,9 @@ static inline unsigned receive(struct world *w, uint32_t vf, unsigned packets, u
 static inline void send(struct world *w, uint32_t vf, uint32_t slot, uint32_t payload, uint64_t at)
 {
     w->tx[vf][slot][0] = BUFFER + 0x800000u + (vf * RING + slot) * 0x1000u;
-    w->tx[vf][slot][1] = payload;
+    w->tx[vf][slot][1] = payload + VS_NIC_HEADERS;
     vs_nic_tx_begin(&w->nic, vf, slot, ps(at));
-    vs_nic_tx_doorbell(&w->nic, vf, (slot + 1) % RING, ps(at));
+    vs_nic_tx_doorbell(&w->nic, vf, (slot + 1) % RING, ps(at), NULL);
 }
 
 #endif

@@ -51,6 +51,8 @@ static const struct vs_default_of defaults[] = {
     {"pcie.tlp.*", VS_SLOT_NIC, NULL, false},
     {"pcie.mps", VS_SLOT_NIC, NULL, false},
     {"pcie.mrrs", VS_SLOT_NIC, NULL, false},
+    {"pcie.rcb", VS_SLOT_NIC, NULL, false},
+    {"pcie.tags", VS_SLOT_NIC, NULL, false},
     {"nic.vf_stride", VS_SLOT_NIC, NULL, false},
     /* what all parts of a vendor, or all memories of a kind, have in common */
     {"cpu.string_stores", VS_SLOT_CPU, "intel", false},

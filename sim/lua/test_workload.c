@@ -284,7 +284,7 @@ static void test_wrong_arguments_stop_the_guest_at_their_line(void **state)
     stops("cpu:write_cr(2)", "0, 3, 4 and 8");
     stops("cpu:protect(r, 'w')", "the mode must be one of none|r|rw|rx|rwx|x");
     stops("cpu:mmio(0, 'poke')", "mmio: op must be one of load|store");
-    stops("cpu:send { bytes = 2007 }", "send: bytes must be 1..2006");
+    stops("cpu:send { bytes = 9683 }", "send: bytes must be 1..9682");
     stops("cpu:wait { ms = 1 }", "unknown field 'ms'");
     stops("cpu:wait { us = 3600000001 }", "at most one hour");
     stops("cpu:mark(('x'):rep(32))", "at most 31");

@@ -5,8 +5,10 @@
 #include "machine_impl.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define PF_REQUESTER 0x0300u    /* bus 3, device 0, function 0 */
+#define STEPS 64u               /* of the adapter, at most, before the kernel looks at others */
 #define FIRST_IOVA (1ull << 40) /* of each function's own device addresses */
 
 /* The time as a value of its type. */
@@ -18,26 +20,6 @@ static vs_ps ps(uint64_t v)
 
 /* ---- ports ---- */
 
-/* A read request of the device, over the link. */
-static bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
-                      size_t bytes)
-{
-    return vs_pcie_read(ctx, t, requester, at, buf, bytes);
-}
-
-/* A write of the device, over the link. */
-static bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
-                       size_t bytes)
-{
-    return vs_pcie_write(ctx, t, requester, at, buf, bytes);
-}
-
-/* A message of the device without data of its own, over the link. */
-static void link_message(void *ctx, struct vs_txn *t)
-{
-    vs_pcie_message(ctx, t);
-}
-
 /* An interrupt reaches the controller of vCPU `apic_id`: a posted one finds its vector in the
  * descriptor. */
 static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
@@ -47,6 +29,7 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     if (apic_id >= p->n_vcpus) {
         return;
     }
+    net->raised = true;
     struct vs_vcpu *v = &p->vcpu[apic_id];
     uint8_t device = vcpu_device_irq(v);
     if (p->posted && vector != device) {
@@ -80,15 +63,6 @@ static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requeste
 
 /* ---- agents ---- */
 
-/* The agent that transmits: one packet at a time. */
-static uint64_t tx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
-{
-    struct vs_net *net = ctx;
-    (void)horizon_ps;
-    uint64_t next = vs_nic_tx_step(&net->nic, ps(now_ps));
-    return next == VS_NIC_NEVER ? VS_NEVER : next > now_ps ? next : now_ps;
-}
-
 /* The sender at the other end starts a packet every interval, or as soon as the wire is free. */
 static void packet_arrives(struct vs_net *net, uint64_t now_ps)
 {
@@ -99,27 +73,36 @@ static void packet_arrives(struct vs_net *net, uint64_t now_ps)
     net->next_packet_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
 }
 
-/* The agent that receives: packets that arrive, and interrupts that are due. */
-static uint64_t rx_step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+/* What arrives, what is to be sent and what interrupts are due by now; when there is more. */
+static uint64_t work(struct vs_net *net, uint64_t now_ps)
 {
-    struct vs_net *net = ctx;
     struct vs_nic *n = &net->nic;
-    (void)horizon_ps;
-    if (!net->traffic || !net->nic_config.traffic_ns) {
-        return VS_NEVER;
-    }
-    if (net->next_packet_ps <= now_ps) {
+    bool traffic = net->traffic && net->nic_config.traffic_ns;
+    if (traffic && net->next_packet_ps <= now_ps) {
         packet_arrives(net, now_ps);
     }
-    uint64_t next = n->rx.now_ps;
-    if (next <= now_ps) { /* the engine is free */
-        vs_nic_interrupts(n, ps(now_ps));
-        next = vs_nic_rx_step(n, ps(now_ps));
-        uint64_t interrupt = vs_nic_interrupt_due(n);
-        next = next < interrupt ? next : interrupt;
-        next = next < n->rx.now_ps ? n->rx.now_ps : next;
+    uint64_t interrupt = vs_nic_interrupts(n, ps(now_ps)), rx = vs_nic_rx_step(n, ps(now_ps)),
+             tx = vs_nic_tx_step(n, ps(now_ps)), next = rx < tx ? rx : tx;
+    interrupt = interrupt < vs_nic_interrupt_due(n) ? interrupt : vs_nic_interrupt_due(n);
+    next = interrupt < next ? interrupt : next;
+    return traffic && net->next_packet_ps < next ? net->next_packet_ps : next;
+}
+
+/* The adapter's agent: goes on by itself until somebody else may act or has been told something. */
+static uint64_t step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_net *net = ctx;
+    uint64_t next = now_ps;
+    net->raised = false;
+    for (unsigned n = 0; n < STEPS && !net->raised; n++) {
+        uint64_t at = next;
+        next = work(net, at);
+        if (next >= horizon_ps || next == VS_NIC_NEVER) {
+            break;
+        }
+        next = next > at ? next : at;
     }
-    return next < net->next_packet_ps ? next : net->next_packet_ps;
+    return next == VS_NIC_NEVER ? VS_NEVER : next > now_ps ? next : now_ps;
 }
 
 /* ---- making ---- */
@@ -273,6 +256,25 @@ static bool use(struct vs_vcpu *v, const char *what)
     return d->made;
 }
 
+/* A machine without an adapter: whoever asks for a property of it asks for another machine. */
+static enum vs_status without(const struct vs_knobs *knobs, struct vs_errors *errors)
+{
+    enum vs_status s = VS_OK;
+    for (size_t i = 0; i < vs_knobs_count(knobs); i++) {
+        const struct vs_knob *k = vs_knobs_at(knobs, i);
+        if (k->rank == VS_RANK_CLI && k->set_by && strcmp(k->set_by, "recording") != 0 &&
+            !strncmp(k->desc->path, "nic.", 4) && strcmp(k->desc->path, "nic.present") != 0) {
+            vs_error(
+                errors,
+                "%s: %s: this machine has no NIC (nic.present = 0); set nic.present=1, or take "
+                "a machine that has one, such as skylake_sp_kvm",
+                k->set_by, k->desc->path);
+            s = VS_E_CONFIG;
+        }
+    }
+    return s;
+}
+
 enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *knobs,
                                 struct vs_errors *errors)
 {
@@ -285,7 +287,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
     if (!net->nic_config.present) {
         free(net);
-        return VS_OK;
+        return without(knobs, errors);
     }
     p->net = net;
     vs_knobs_load(knobs, &vs_iommu_desc, &net->iommu_config);
@@ -304,11 +306,13 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
                                      &dma, &irq, p->options.seed);
     if (!s) {
         struct vs_dma_port up = vs_iommu_dma_port(&net->iommu);
-        vs_pcie_init(&net->pcie, &net->pcie_config, p->ledger, &up);
-        struct vs_nic_link link = {&net->pcie, link_read, link_write, link_message};
         struct vs_msi_port msi = {net, message};
         net->remapped = vs_iommu_msi_port(&net->iommu);
-        s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, &msi, PF_REQUESTER);
+        s = vs_pcie_init(&net->pcie, &net->pcie_config, p->ledger, &up, &msi);
+    }
+    if (!s) {
+        struct vs_upstream_port link = vs_pcie_upstream(&net->pcie);
+        s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, PF_REQUESTER);
     }
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);
     s = s || net->driver ? s : VS_E_NOMEM;
@@ -324,11 +328,8 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
                        net->dma.count);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc,
                        net->agent.count);
-    struct vs_agent tx = {"nic0_tx", net, tx_step}, rx = {"nic0_rx", net, rx_step};
-    return vs_kernel_add(p->kernel, &tx, &net->tx_agent) &&
-                   vs_kernel_add(p->kernel, &rx, &net->rx_agent)
-               ? VS_OK
-               : VS_E_NOMEM;
+    struct vs_agent agent = {"nic0", net, step};
+    return vs_kernel_add(p->kernel, &agent, &net->nic_agent) ? VS_OK : VS_E_NOMEM;
 }
 
 void machine_net_end(struct vs_platform *p)
@@ -345,6 +346,7 @@ void machine_net_free(struct vs_platform *p)
 {
     if (p->net) {
         vs_nic_free(&p->net->nic);
+        vs_pcie_free(&p->net->pcie);
         vs_iommu_free(&p->net->iommu);
         free(p->net->driver);
         free(p->net);

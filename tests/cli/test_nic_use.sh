@@ -42,13 +42,25 @@ refused "a device of a guest needs DMA remapping" 2 "iommu.enabled" "$VIRTSIM" r
 refused "rings that fit nowhere" 2 "nic.ring.descriptors" "$VIRTSIM" run workloads/udp_echo.lua --set guest.memory=8MiB --set nic.ring.descriptors=4096 --db "$db"
 
 # what a buffer holds, and what a ring is
-ok "the largest packets" "$VIRTSIM" run workloads/udp_echo.lua --set nic.traffic.bytes=2006 --set workload.bytes=2006 --set workload.packets=200 --quiet --db "$db"
-refused "larger ones arrive" 2 "1..2006" "$VIRTSIM" run workloads/udp_echo.lua --set nic.traffic.bytes=2007 --db "$db"
-refused "larger ones are sent" 2 "2006" "$VIRTSIM" run workloads/udp_echo.lua --set workload.bytes=2007 --db "$db"
-printf 'guest(function(cpu) cpu:send { bytes = 2007 } end)\n' >"$work/send.lua"
-refused "larger ones are sent by a program" 1 "1..2006" "$VIRTSIM" run "$work/send.lua" --db "$db"
+ok "the largest packets" "$VIRTSIM" run workloads/udp_echo.lua --set nic.traffic.bytes=9682 --set workload.bytes=9682 --set workload.packets=200 --quiet --db "$db"
+for machine in skylake_sp_kvm skylake_sp_native zen2_rome_kvm neoverse_n1_kvm; do
+    ok "$machine: 9000 bytes in and out" "$VIRTSIM" run workloads/udp_echo.lua -m $machine --set nic.traffic.bytes=9000 --set workload.bytes=9000 --set workload.packets=50 --set workload.warmup=0 --quiet --db "$db"
+    equal "$machine: each frame is five buffers' writes, each with its descriptor" yes "$(sqlite3 "$db" "select case when (select sum(n) from op where op = 'dma.write' and run = r) >= 10 * (select sum(n) from op where op = 'packet.rx' and run = r) then 'yes' else 'no' end from (select max(run) r from run)")"
+done
+ok "the smallest ring sends and receives them" "$VIRTSIM" run workloads/udp_echo.lua --set nic.ring.descriptors=8 --set nic.traffic.bytes=9000 --set workload.bytes=9000 --set workload.packets=50 --set workload.warmup=0 --quiet --db "$db"
+refused "larger ones arrive" 2 "1..9682" "$VIRTSIM" run workloads/udp_echo.lua --set nic.traffic.bytes=9683 --db "$db"
+refused "larger ones are sent" 2 "9682" "$VIRTSIM" run workloads/udp_echo.lua --set workload.bytes=9683 --db "$db"
+printf 'guest(function(cpu) cpu:send { bytes = 9683 } end)\n' >"$work/send.lua"
+refused "larger ones are sent by a program" 1 "1..9682" "$VIRTSIM" run "$work/send.lua" --db "$db"
 "$VIRTSIM" list knobs --format csv >"$work/knobs"
-equal "the bounds say so" 1 "$(grep -c 'nic.traffic.bytes.*1\.\.2006' "$work/knobs")"
+equal "the bounds say so" 1 "$(grep -c 'nic.traffic.bytes.*1\.\.9682' "$work/knobs")"
+refused "a ring of 13" 2 "8 or 16" "$VIRTSIM" run workloads/udp_echo.lua --set nic.ring.descriptors=13 --db "$db"
+ok "as many functions as an X710 has" "$VIRTSIM" run workloads/udp_echo.lua --set nic.vfs=128 --set workload.packets=20 --quiet --db "$db"
+refused "one more" 2 "1..128" "$VIRTSIM" run workloads/udp_echo.lua --set nic.vfs=129 --db "$db"
+for machine in oracle_tlb oracle_cachegrind; do
+    refused "$machine: a property of a NIC that is not there" 2 "has no NIC" "$VIRTSIM" run workloads/gups.lua -m $machine --set nic.vfs=2 --db "$db"
+    ok "$machine: the same with the NIC" "$VIRTSIM" run workloads/gups.lua -m $machine --set nic.present=1 --set nic.vfs=2 --quiet --db "$db"
+done
 refused "a ring of 9" 2 "a multiple of 8" "$VIRTSIM" run workloads/udp_echo.lua --set nic.ring.descriptors=9 --db "$db"
 
 # every number of NIC, link and IOMMU works at both of its bounds

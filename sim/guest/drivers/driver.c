@@ -31,7 +31,7 @@ static void touch_range(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_
 
 /* Descriptor bytes, as the device will read them; the time of the store is touch()'s. */
 static void put_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot, uint64_t buffer,
-                           uint32_t length)
+                           uint64_t length)
 {
     uint64_t gpa, hpa;
     if (vs_space_locate(&v->space, ring + slot * 16u, &gpa, &hpa)) {
@@ -42,16 +42,22 @@ static void put_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot, uint
     touch(v, ring + slot * 16u, VS_REF_WRITE);
 }
 
-/* Reads a descriptor: whether the device has done it. */
-static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
+/* Reads a descriptor: its length and, above it, its flags. */
+static uint64_t read_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
 {
     uint64_t gpa, hpa;
     touch(v, ring + slot * 16u, VS_REF_READ);
     if (!vs_space_locate(&v->space, ring + slot * 16u, &gpa, &hpa)) {
-        return false;
+        return 0;
     }
     vs_hpa second = {hpa + 8};
-    return (vs_phys_read64(v->p->phys, second) >> 32 & VS_NIC_DD) != 0;
+    return vs_phys_read64(v->p->phys, second);
+}
+
+/* Whether the device has done a descriptor. */
+static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
+{
+    return (read_descriptor(v, ring, slot) >> 32 & VS_NIC_DD) != 0;
 }
 
 /* A posted write of a tail register: the CPU's part, then when the device has it. */
@@ -121,22 +127,38 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
         if (!net->traffic) {
             net->traffic = true;
             net->next_packet_ps = vs_now(&v->txn).v + net->nic_config.traffic_ns * 1000u;
-            vs_kernel_wake(v->p->kernel, net->rx_agent, net->next_packet_ps);
+            vs_kernel_wake(v->p->kernel, net->nic_agent, net->next_packet_ps);
         }
     }
     return d;
 }
 
-/* How many packets the transmit ring takes now; sent ones are cleaned up when it fills. */
-static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d)
+/* How many descriptors the transmit ring takes now; sent ones are cleaned up when it fills. */
+static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d, uint32_t wanted)
 {
     uint32_t n = (uint32_t)v->p->net->nic_config.ring, used = (d->tx_tail + n - d->tx_clean) % n;
     /* clean lazily, a quarter of the ring at a time */
-    while (used > 3 * n / 4 && descriptor_done(v, d->tx_ring, d->tx_clean)) {
+    while ((used > 3 * n / 4 || n - 1 - used < wanted) && used &&
+           descriptor_done(v, d->tx_ring, d->tx_clean)) {
         d->tx_clean = (d->tx_clean + 1) % n;
         used--;
     }
     return n - 1 - used;
+}
+
+/* A frame into as many buffers as it fills, each with its descriptor. */
+static void put_frame(struct vs_vcpu *v, struct vs_driver *d, uint32_t bytes)
+{
+    uint32_t n = (uint32_t)v->p->net->nic_config.ring;
+    while (bytes) {
+        uint32_t piece = bytes < VS__NET_BUFFER ? bytes : VS__NET_BUFFER;
+        uint64_t offset = d->tx_tail * VS__NET_BUFFER;
+        bytes -= piece;
+        touch_range(v, d->tx_buffers + offset, piece, VS_REF_WRITE);
+        put_descriptor(v, d->tx_ring, d->tx_tail, d->tx_buffers_iova + offset,
+                       (uint64_t)(bytes ? VS_NIC_MORE : 0) << 32 | piece);
+        d->tx_tail = (d->tx_tail + 1) % n;
+    }
 }
 
 void guest_vf_send(struct vs_vcpu *v)
@@ -147,31 +169,35 @@ void guest_vf_send(struct vs_vcpu *v)
         return;
     }
     struct vs_net *net = v->p->net;
-    uint32_t n = (uint32_t)net->nic_config.ring, room = transmit_room(v, d);
+    uint32_t n = (uint32_t)net->nic_config.ring;
     if (r->bytes > VS_NIC_MAX_PAYLOAD) { /* a recording's */
-        vcpu_fail(v, "send of %llu bytes: a buffer holds %u", (unsigned long long)r->bytes,
+        vcpu_fail(v, "send of %llu bytes: a frame holds %u", (unsigned long long)r->bytes,
                   VS_NIC_MAX_PAYLOAD);
         return;
     }
-    if (!room) { /* the ring is full: the program waits for the device in steps of a microsecond */
+    uint32_t buffers = ((uint32_t)r->bytes + VS_NIC_HEADERS + VS__NET_BUFFER - 1u) / VS__NET_BUFFER;
+    if (buffers >= n) {
+        vcpu_fail(v, "send of %llu bytes takes %u descriptors, and nic.ring.descriptors = %u",
+                  (unsigned long long)r->bytes, buffers, n);
+        return;
+    }
+    uint32_t room = transmit_room(v, d, buffers);
+    if (room < buffers) {
+        /* the ring is full: the program waits for the device in steps of a microsecond */
         vs_txn_settle(&v->txn);
         vs_ps later = {v->txn.now_ps + 1000000u};
         vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_idle), later);
         vcpu_yield(v);
         return;
     }
-    for (; room && r->count; room--, r->count--) {
+    for (; room >= buffers && r->count; room -= buffers, r->count--) {
         vs_cpu_instructions(&v->hw->cpu, v->p->os.tx_instructions);
         vs_nic_tx_begin(&net->nic, v->index, d->tx_tail, vs_now(&v->txn));
-        touch_range(v, d->tx_buffers + d->tx_tail * VS__NET_BUFFER, r->bytes + VS_NIC_HEADERS,
-                    VS_REF_WRITE);
-        put_descriptor(v, d->tx_ring, d->tx_tail, d->tx_buffers_iova + d->tx_tail * VS__NET_BUFFER,
-                       (uint32_t)r->bytes);
-        d->tx_tail = (d->tx_tail + 1) % n;
+        put_frame(v, d, (uint32_t)r->bytes + VS_NIC_HEADERS);
     }
     vs_ps known = doorbell(v);
-    vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known);
-    vs_kernel_wake(v->p->kernel, net->tx_agent, known.v);
+    vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known, &net->pcie.mmio_tape);
+    vs_kernel_wake(v->p->kernel, net->nic_agent, known.v);
     v->busy = r->count != 0;
 }
 
@@ -181,13 +207,17 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     struct vs_net *net = v->p->net;
     uint32_t n = (uint32_t)net->nic_config.ring;
     bool any = false;
-    while (d->got < v->request.count && vs_nic_rx_ready(&net->nic, v->index) &&
+    while (d->got < v->request.count && vs_nic_rx_ready(&net->nic, v->index, vs_now(&v->txn)) &&
            descriptor_done(v, d->rx_ring, d->rx_next)) {
         vs_cpu_instructions(&v->hw->cpu, v->p->os.rx_instructions);
-        touch_range(v, d->rx_buffers + d->rx_next * VS__NET_BUFFER,
-                    net->nic_config.traffic_bytes + VS_NIC_HEADERS, VS_REF_READ);
+        uint64_t word;
+        do {
+            word = read_descriptor(v, d->rx_ring, d->rx_next);
+            touch_range(v, d->rx_buffers + d->rx_next * VS__NET_BUFFER, (uint32_t)word,
+                        VS_REF_READ);
+            d->rx_next = (d->rx_next + 1) % n;
+        } while (word >> 32 & VS_NIC_MORE);
         vs_nic_rx_read(&net->nic, v->index, 1, vs_now(&v->txn));
-        d->rx_next = (d->rx_next + 1) % n;
         d->got++;
         any = true;
     }

@@ -39,11 +39,12 @@ struct vs_net {
      * the IOMMU, rings and buffers. A machine whose NIC nobody uses has none of it. False, and the
      * run fails, where it is not to be had; `what` the program asked for. */
     bool (*use)(struct vs_vcpu *v, const char *what);
-    unsigned tx_agent, rx_agent;
+    unsigned nic_agent;
     uint64_t next_packet_ps;
     uint32_t next_vf;
     bool used;    /* the IOMMU has its tables: a driver has been made */
     bool traffic; /* somebody has asked for packets */
+    bool raised;  /* a vCPU has been interrupted: the adapter's agent lets it act */
 };
 
 #endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One direction of a link: when it carries something. A packet is granted the first time from its
+ * own arrival on at which the direction is free for it, whatever was granted before for later: who
+ * arrives first goes first, although callers learn of what lies ahead (a completion) early.
+ */
+#ifndef VIRTSIM_PCIE_WAY_H
+#define VIRTSIM_PCIE_WAY_H
+
+#include <stdint.h>
+
+#define VS_WAY_SPANS 64u /* stretches it remembers; older ones are long past */
+
+struct vs_way {
+    struct {
+        uint64_t from_ps, to_ps;
+    } busy[VS_WAY_SPANS]; /* in order, apart from each other */
+    uint32_t n;
+};
+
+/* Takes the direction for `ps`, from `at_ps` or the first time after it that is long enough; when
+ * that begins. */
+uint64_t vs_way_grant(struct vs_way *w, uint64_t at_ps, uint64_t ps);
+/* From when on nothing is granted yet. */
+static inline uint64_t vs_way_end(const struct vs_way *w)
+{
+    return w->n ? w->busy[w->n - 1u].to_ps : 0;
+}
+
+#endif

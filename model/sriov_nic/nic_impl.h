@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* What the adapter's two engines share. */
+#ifndef VIRTSIM_MODEL_NIC_IMPL_H
+#define VIRTSIM_MODEL_NIC_IMPL_H
+
+#include "sriov_nic/sriov_nic.h"
+
+static inline vs_ps vs__nic_at(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+static inline uint16_t vs__nic_acc(const struct vs_nic *n, unsigned which)
+{
+    return (uint16_t)(n->account + which);
+}
+
+uint64_t vs__nic_frame_bytes(uint64_t payload);
+uint64_t vs__nic_bits_ps(const struct vs_nic *n, uint64_t bytes);
+
+/* Asks for descriptors that the device does not have and may have: whole batches ahead, and
+ * whatever there is up to the `need` next ones; false: blocked. */
+bool vs__nic_fetch(struct vs_nic *n, struct vs_nic_function *f, struct vs_nic_ring *r,
+                   uint32_t need, uint64_t at_ps);
+/* The i-th descriptor from the head on, of those that the device has or has asked for. */
+static inline struct vs_nic_descriptor *vs__nic_cached(struct vs_nic_ring *r, uint32_t i)
+{
+    return &r->cache[(r->first + i) % VS_NIC_CACHED];
+}
+/* The next descriptor goes out of the device's cache; which slot of the ring it is. */
+uint32_t vs__nic_take(struct vs_nic_ring *r, uint64_t word[2]);
+/* Writes a descriptor back with DD. */
+void vs__nic_write_back(struct vs_nic *n, struct vs_nic_function *f, const struct vs_nic_ring *r,
+                        uint32_t slot, uint64_t word[2], uint64_t *taken_ps);
+/* A packet's journey ends; what began before the region of interest is not measured in it. */
+void vs__nic_finish(const struct vs_nic *n, struct vs_journey *j, struct vs_op_acc *op);
+/* The function's DMAs from `at_ps` on, with their parts recorded for journeys. */
+struct vs_txn *vs__nic_dma(struct vs_nic *n, struct vs_nic_function *f, uint64_t at_ps);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* The RX engine: from the wire into memory, and the interrupt that says so. */
+#include "nic_impl.h"
+
+void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail)
+{
+    n->count[VS_CNT_nic_doorbells]++;
+    n->fn[vf].rx.tail = tail;
+    n->fn[vf].rx.ready = true;
+}
+
+static void plan_interrupt(struct vs_nic *n, struct vs_nic_function *f)
+{
+    uint64_t now = n->rx.now_ps,
+             earliest = f->ever_irq ? f->last_irq_ps + n->cfg.itr_ns * 1000u : 0;
+    if (f->irq_due_ps == VS_NIC_NEVER) {
+        f->irq_due_ps = now > earliest ? now : earliest;
+        n->count[VS_CNT_nic_moderated] += f->irq_due_ps > now;
+        n->irq_due_ps = f->irq_due_ps < n->irq_due_ps ? f->irq_due_ps : n->irq_due_ps;
+    }
+}
+
+uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at)
+{
+    uint64_t first = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps,
+             in = first + vs_nic_wire_ps(n, payload);
+    n->wire_rx_busy_ps = in;
+    if (!n->fn[vf].rx.ready) {
+        n->count[VS_CNT_nic_rx_unclaimed]++;
+        return VS_NIC_NEVER;
+    }
+    if (n->rx_buffered + vs__nic_frame_bytes(payload) > n->cfg.rx_buffer) {
+        n->count[VS_CNT_nic_rx_missed]++;
+        return VS_NIC_NEVER;
+    }
+    n->rx_buffered += vs__nic_frame_bytes(payload);
+    n->arrival[(n->arrival_first + n->n_arrivals++) % n->arrivals] =
+        (struct vs_nic_arrival){first, in, vf, payload};
+    return in;
+}
+
+/* The packet is out of the buffer: in memory, or lost. */
+static void out_of_buffer(struct vs_nic *n, bool good)
+{
+    n->count[good ? VS_CNT_nic_rx_packets : VS_CNT_nic_rx_dropped]++;
+    n->rx_buffered -= vs__nic_frame_bytes(n->arrival[n->arrival_first].payload);
+    n->arrival_first = (n->arrival_first + 1u) % n->arrivals;
+    n->n_arrivals--;
+}
+
+/* The frame into the next descriptors' buffers, the descriptors after it; false: blocked.
+ * *taken_ps: the link has all of it. */
+static bool into_memory(struct vs_nic *n, struct vs_nic_function *f, uint32_t bytes,
+                        uint64_t *taken_ps)
+{
+    while (bytes) {
+        uint64_t word[2];
+        uint32_t slot = vs__nic_take(&f->rx, word),
+                 piece = bytes < VS_NIC_BUFFER ? bytes : VS_NIC_BUFFER;
+        vs_iova at = {word[0]};
+        struct vs_txn *dma = vs__nic_dma(n, f, *taken_ps);
+        if (!n->link.write(n->link.ctx, dma, f->requester, at, NULL, piece, taken_ps)) {
+            n->count[VS_CNT_nic_blocked]++;
+            return false;
+        }
+        bytes -= piece;
+        word[1] = (uint64_t)(bytes ? VS_NIC_MORE : 0) << 32 | piece;
+        dma->now_ps = *taken_ps;
+        vs__nic_write_back(n, f, &f->rx, slot, word, taken_ps);
+    }
+    return true;
+}
+
+/* The packet's parts so far, and from when on the guest can see it. */
+static void remember(struct vs_nic *n, struct vs_nic_function *f, const struct vs_nic_arrival *a,
+                     uint64_t begun_ps, uint64_t asked_ps)
+{
+    uint32_t i = f->rx_done++ % f->rx.n; /* not by slot: dropped ones leave gaps */
+    struct vs_journey *j = &f->rx_journey[i];
+    uint64_t work = n->cfg.switching + n->cfg.engine;
+    vs_journey_begin(j, vs__nic_at(a->first_ps));
+    vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_wire), vs__nic_at(a->in_ps - a->first_ps));
+    vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_engine), vs__nic_at(begun_ps));
+    vs_journey_expose(j, &f->rx.fetch, vs__nic_acc(n, VS_ACC_nic_wait_descriptor),
+                      vs__nic_at(asked_ps - work));
+    vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_switching), vs__nic_at(n->cfg.switching));
+    vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
+    vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(f->dma.now_ps));
+    f->rx_seen_ps[i] = f->dma.now_ps;
+}
+
+/* A packet that is in the buffer, or what it waits for; when the engine goes on. */
+static void carry(struct vs_nic *n, const struct vs_nic_arrival *a, vs_ps at)
+{
+    struct vs_txn *t = &n->rx;
+    struct vs_nic_function *f = &n->fn[a->vf];
+    uint32_t bytes = a->payload + VS_NIC_HEADERS,
+             wanted = (bytes + VS_NIC_BUFFER - 1u) / VS_NIC_BUFFER;
+    vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_idle), at);
+    if (!vs__nic_fetch(n, f, &f->rx, wanted, at.v) || f->rx.cached < wanted) {
+        n->rx_begun_ps = 0;
+        vs_charge(t, vs__nic_acc(n, VS_ACC_nic_switching), vs__nic_at(n->cfg.switching));
+        out_of_buffer(n, false);
+        return;
+    }
+    n->rx_begun_ps = n->rx_begun_ps ? n->rx_begun_ps : at.v;
+    uint64_t there = vs__nic_cached(&f->rx, wanted - 1u)->ready_ps;
+    if (there > at.v) {
+        vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_descriptor), vs__nic_at(there));
+        return;
+    }
+    vs_charge(t, vs__nic_acc(n, VS_ACC_nic_switching), vs__nic_at(n->cfg.switching));
+    vs_charge(t, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
+    vs_tape_clear(&n->tape);
+    uint64_t asked = t->now_ps, taken = asked;
+    bool good = into_memory(n, f, bytes, &taken);
+    vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(taken));
+    if (good) {
+        remember(n, f, a, n->rx_begun_ps, asked);
+        plan_interrupt(n, f);
+    }
+    n->rx_begun_ps = 0;
+    out_of_buffer(n, good);
+}
+
+uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at)
+{
+    const struct vs_nic_arrival *a = &n->arrival[n->arrival_first];
+    if (n->n_arrivals && n->rx.now_ps <= at.v && a->in_ps <= at.v) {
+        carry(n, a, at);
+        a = &n->arrival[n->arrival_first];
+    }
+    return !n->n_arrivals ? VS_NIC_NEVER : n->rx.now_ps > a->in_ps ? n->rx.now_ps : a->in_ps;
+}
+
+static void interrupt(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
+{
+    vs_tape_clear(&n->tape);
+    struct vs_txn *t = vs__nic_dma(n, f, at.v);
+    vs_open(t, VS_OP_MSI);
+    n->link.message(n->link.ctx, t, f->requester, f->msi_address, f->msi_data);
+    vs_close(t);
+    n->count[VS_CNT_nic_interrupts]++;
+    f->last_irq_ps = at.v;
+    f->ever_irq = true;
+    f->irq_due_ps = VS_NIC_NEVER;
+    if ((int32_t)(f->rx_first - f->rx_announced) > 0) {
+        f->rx_announced = f->rx_first; /* read by polling: nobody waits for the message any more */
+    }
+    /* one message serves all packets in memory: it is exposed in each of their journeys */
+    for (; f->rx_announced != f->rx_done; f->rx_announced++) {
+        struct vs_journey *j = &f->rx_journey[f->rx_announced % f->rx.n];
+        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_moderation), at);
+        vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_interrupt),
+                          vs__nic_at(t->now_ps));
+    }
+}
+
+uint64_t vs_nic_interrupt_due(const struct vs_nic *n)
+{
+    return n->irq_due_ps;
+}
+
+uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at)
+{
+    if (n->irq_due_ps > at.v) {
+        return n->irq_due_ps;
+    }
+    uint64_t next = VS_NIC_NEVER;
+    for (uint32_t i = 0; i < n->n_fn; i++) {
+        if (n->fn[i].irq_due_ps <= at.v) {
+            interrupt(n, &n->fn[i], at);
+        }
+        next = n->fn[i].irq_due_ps < next ? n->fn[i].irq_due_ps : next;
+    }
+    n->irq_due_ps = next;
+    return next;
+}
+
+uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t vf, vs_ps at)
+{
+    struct vs_nic_function *f = &n->fn[vf];
+    if ((int32_t)(f->rx_seen - f->rx_first) < 0) {
+        f->rx_seen = f->rx_first;
+    }
+    while (f->rx_seen != f->rx_done && f->rx_seen_ps[f->rx_seen % f->rx.n] <= at.v) {
+        f->rx_seen++;
+    }
+    return f->rx_seen - f->rx_first;
+}
+
+void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, uint32_t count, vs_ps at)
+{
+    struct vs_nic_function *f = &n->fn[vf];
+    for (uint32_t i = 0; i < count && f->rx_first != f->rx_done; i++, f->rx_first++) {
+        struct vs_journey *j = &f->rx_journey[f->rx_first % f->rx.n];
+        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_guest), at);
+        vs__nic_finish(n, j, vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_RX));
+    }
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* The TX engine: from a doorbell to the wire. */
+#include "nic_impl.h"
+
+#define MOST_PIECES 8u /* descriptors of one frame, as an X710 has it */
+
+void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at)
+{
+    vs_journey_begin(&n->fn[vf].tx_journey[slot], at);
+    n->fn[vf].tx_begun[slot] = true;
+}
+
+void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at,
+                        const struct vs_tape *parts)
+{
+    struct vs_nic_function *f = &n->fn[vf];
+    n->count[VS_CNT_nic_doorbells]++;
+    for (uint32_t s = f->tx.tail; s != tail; s = (s + 1) % f->tx.n) {
+        if (f->tx_begun[s]) {
+            vs_journey_expose(&f->tx_journey[s], parts, vs__nic_acc(n, VS_ACC_nic_doorbell), at);
+        }
+    }
+    f->tx.tail = tail;
+}
+
+/* When the wire will have emptied the transmit buffer so far that any frame fits. */
+static uint64_t room_ps(const struct vs_nic *n)
+{
+    uint64_t held = vs__nic_bits_ps(n, n->cfg.tx_buffer - VS_NIC_MAX_FRAME);
+    return n->wire_tx_busy_ps > held ? n->wire_tx_busy_ps - held : 0;
+}
+
+/* Round robin over functions; NULL: none has anything to send. */
+static struct vs_nic_function *next_sender(const struct vs_nic *n)
+{
+    for (uint32_t k = 0; k < n->n_fn; k++) {
+        struct vs_nic_function *f = &n->fn[(n->next_fn + k) % n->n_fn];
+        if (f->tx.head != f->tx.tail) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+/* The queue is stopped, as a malicious-driver event stops it. */
+static void stop(struct vs_nic_function *f)
+{
+    f->tx.tail = f->tx.head;
+    f->tx.cached = 0;
+    f->stopped = true;
+}
+
+/* How many descriptors the next frame has; 0: its last one is not there; *bytes: of the frame. */
+static uint32_t pieces(struct vs_nic_ring *r, uint64_t *bytes)
+{
+    *bytes = 0;
+    for (uint32_t i = 0; i < r->cached; i++) {
+        uint64_t word = vs__nic_cached(r, i)->word[1];
+        *bytes += (uint32_t)word;
+        if (!(word >> 32 & VS_NIC_MORE)) {
+            return i + 1u;
+        }
+    }
+    return 0;
+}
+
+/* A frame has been read at `at_ps`: its descriptors are written back then. */
+static void write_back_at(struct vs_nic *n, struct vs_nic_function *f, uint32_t slot,
+                          const uint64_t word[2], uint64_t at_ps)
+{
+    uint32_t i = (n->write_back_first + n->n_write_backs++) % VS_NIC_WRITE_BACKS;
+    n->write_back[i] = (struct vs_nic_write_back){at_ps, {word[0], word[1]}, f, slot};
+}
+
+/* The frame from the transmit buffer on the wire. */
+static void onto_wire(struct vs_nic *n, struct vs_nic_function *f, struct vs_journey *j,
+                      uint64_t bytes)
+{
+    uint64_t start = n->sent_ps > n->wire_tx_busy_ps ? n->sent_ps : n->wire_tx_busy_ps,
+             wire = vs_nic_wire_ps(n, bytes > VS_NIC_HEADERS ? bytes - VS_NIC_HEADERS : 0);
+    n->wire_tx_busy_ps = start + wire;
+    n->count[VS_CNT_nic_tx_packets]++;
+    if (j) {
+        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire_busy), vs__nic_at(start));
+        vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_wire), vs__nic_at(wire));
+        vs__nic_finish(n, j, vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_TX));
+    }
+}
+
+/* Asks for a frame's bytes; false: blocked, and nothing goes out. */
+static bool send(struct vs_nic *n, struct vs_nic_function *f, uint32_t n_pieces, uint64_t bytes)
+{
+    struct vs_txn *t = &n->tx;
+    struct vs_journey *j = f->tx_begun[f->tx.head] ? &f->tx_journey[f->tx.head] : NULL;
+    f->tx_begun[f->tx.head] = false;
+    vs_charge(t, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
+    vs_tape_clear(&n->tape);
+    uint64_t asked = t->now_ps, done = asked, taken = asked;
+    uint32_t slot[MOST_PIECES];
+    uint64_t word[MOST_PIECES][2];
+    for (uint32_t i = 0; i < n_pieces; i++) {
+        slot[i] = vs__nic_take(&f->tx, word[i]);
+        struct vs_txn *dma = vs__nic_dma(n, f, taken);
+        vs_iova at = {word[i][0]};
+        if (!n->link.read(n->link.ctx, dma, f->requester, at, NULL, (uint32_t)word[i][1], &taken)) {
+            n->count[VS_CNT_nic_blocked]++;
+            f->tx.head = slot[0]; /* where it stopped */
+            return false;
+        }
+        done = dma->now_ps > done ? dma->now_ps : done;
+    }
+    n->sent_ps = done > n->sent_ps ? done : n->sent_ps; /* frames leave in their order */
+    for (uint32_t i = 0; i < n_pieces; i++) {
+        write_back_at(n, f, slot[i], word[i], n->sent_ps);
+    }
+    if (j) {
+        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_engine),
+                        vs__nic_at(asked - n->cfg.engine));
+        vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
+        vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_engine),
+                          vs__nic_at(n->sent_ps));
+    }
+    onto_wire(n, f, j, bytes);
+    vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(taken));
+    return true;
+}
+
+/* What is to be written back by `at_ps`, in the order of time. */
+static void write_backs(struct vs_nic *n, uint64_t at_ps)
+{
+    while (n->n_write_backs && n->write_back[n->write_back_first].due_ps <= at_ps) {
+        struct vs_nic_write_back *b = &n->write_back[n->write_back_first];
+        uint64_t taken;
+        vs__nic_dma(n, b->fn, b->due_ps)->tape = NULL;
+        vs__nic_write_back(n, b->fn, &b->fn->tx, b->slot, b->word, &taken);
+        n->write_back_first = (n->write_back_first + 1u) % VS_NIC_WRITE_BACKS;
+        n->n_write_backs--;
+    }
+}
+
+/* Books why the engine waits, and in the packet's journey too, until `until_ps`. */
+static uint64_t hold(struct vs_nic *n, struct vs_nic_function *f, vs_ps at, unsigned account,
+                     const struct vs_tape *parts, uint64_t until_ps)
+{
+    vs_wait_until(&n->tx, vs__nic_acc(n, VS_ACC_nic_idle), at);
+    vs_wait_until(&n->tx, vs__nic_acc(n, account), vs__nic_at(until_ps));
+    if (f->tx_begun[f->tx.head]) {
+        struct vs_journey *j = &f->tx_journey[f->tx.head];
+        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_engine), at);
+        if (parts) {
+            vs_journey_expose(j, parts, vs__nic_acc(n, account), vs__nic_at(until_ps));
+        }
+        vs_journey_wait(j, vs__nic_acc(n, account), vs__nic_at(until_ps));
+    }
+    return until_ps;
+}
+
+/* One frame of this function, or what it waits for; when the engine goes on. */
+static uint64_t serve(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
+{
+    uint64_t bytes, room = room_ps(n);
+    if (room > at.v) {
+        return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL, room);
+    }
+    if (n->n_write_backs + MOST_PIECES > VS_NIC_WRITE_BACKS) {
+        return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL,
+                    n->write_back[n->write_back_first].due_ps);
+    }
+    vs_wait_until(&n->tx, vs__nic_acc(n, VS_ACC_nic_idle), at);
+    uint32_t n_pieces = 0;
+    for (uint32_t need = 1; !n_pieces && need <= MOST_PIECES; need = f->tx.cached + 1u) {
+        uint32_t before = f->tx.cached;
+        if (!vs__nic_fetch(n, f, &f->tx, need, at.v)) {
+            stop(f);
+            return n->tx.now_ps;
+        }
+        n_pieces = pieces(&f->tx, &bytes);
+        if (before && f->tx.cached == before) {
+            break; /* that is all there is */
+        }
+    }
+    uint64_t there = n_pieces ? vs__nic_cached(&f->tx, n_pieces - 1u)->ready_ps : 0;
+    if (!n_pieces || n_pieces > MOST_PIECES || !bytes || bytes > VS_NIC_FRAME) {
+        n->count[VS_CNT_nic_malformed]++;
+        stop(f);
+        return n->tx.now_ps;
+    }
+    if (there > at.v) {
+        return hold(n, f, at, VS_ACC_nic_wait_descriptor, &f->tx.fetch, there);
+    }
+    n->next_fn = ((uint32_t)(f - n->fn) + 1u) % n->n_fn;
+    if (!send(n, f, n_pieces, bytes)) {
+        stop(f);
+    }
+    return next_sender(n) ? n->tx.now_ps : VS_NIC_NEVER;
+}
+
+uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
+{
+    write_backs(n, at.v);
+    struct vs_nic_function *f = next_sender(n);
+    uint64_t next = !f ? VS_NIC_NEVER : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, f, at);
+    uint64_t due = n->n_write_backs ? n->write_back[n->write_back_first].due_ps : VS_NIC_NEVER;
+    return next < due ? next : due;
+}
