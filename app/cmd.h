@@ -71,7 +71,7 @@ int unread(struct vs_db *db, int status);
 /* The summary of one stored run: show prints it with the counters, run and replay without. */
 int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counters);
 
-/* list_programs.c: what hypervisors do; NULL: all that are shipped. */
-struct out *list_programs(enum out_format format, const char *hypervisor, struct vs_errors *errors);
+/* list_programs.c: what hypervisors and kernels do; NULL: all that are shipped. */
+struct out *list_programs(enum out_format format, const char *software, struct vs_errors *errors);
 
 #endif

@@ -493,7 +493,7 @@ int cmd_list(int argc, char **argv)
     };
     static const struct argp a = {options,
                                   option,
-                                  "KIND [WORD...]\nprograms [HYPERVISOR [WORD...]]",
+                                  "KIND [WORD...]\nprograms [SOFTWARE [WORD...]]",
                                   "Lists what there is: all of a kind, or what the words find in "
                                   "names (by their parts first) and texts. KIND is one of runs, "
                                   "machines, borrows, workloads, parameters, knobs, accounts, "

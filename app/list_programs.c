@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* list programs: what the shipped hypervisors do, step by step. */
+/* list programs: what the shipped hypervisors and guest kernels do, step by step. */
 #include "cmd.h"
 
 #include "machine/software.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The steps of one hypervisor's programs, with the numbers that its file gives them. */
+/* The steps of one set's programs, with the numbers that its file gives them. */
 static void rows(struct out *o, const struct vs_program_set *s)
 {
     uint64_t *values = calloc(1, s->component.config_bytes + 1);
@@ -33,26 +33,26 @@ static void rows(struct out *o, const struct vs_program_set *s)
     free(values);
 }
 
-struct out *list_programs(enum out_format format, const char *hypervisor, struct vs_errors *errors)
+struct out *list_programs(enum out_format format, const char *software, struct vs_errors *errors)
 {
-    static const char *const columns[] = {"hypervisor", "program",  "at",    "step",
-                                          "does",       "evidence", "source"};
+    static const char *const columns[] = {"software", "program",  "at",    "step",
+                                          "does",     "evidence", "source"};
     const char *names[64];
     size_t n = 0;
     bool found = false;
     struct out *o = out_begin(format, columns, 7);
     for (const struct vs_program_set_desc *d = vs_software_tables; d->name && n < 64; d++) {
         names[n++] = d->name;
-        if (!hypervisor || !strcmp(hypervisor, d->name)) {
+        if (!software || !strcmp(software, d->name)) {
             found = true;
-            rows(o, vs_software(d->name));
+            rows(o, vs_software(d->role, d->name));
         }
     }
     if (!found) {
         char hint[VS_SUGGEST];
         vs_error(
-            errors, "list programs %s: no shipped hypervisor; %s", hypervisor,
-            vs_suggest(hypervisor, names, n, "without a name, all are listed", hint, sizeof hint));
+            errors, "list programs %s: no shipped hypervisor or kernel; %s", software,
+            vs_suggest(software, names, n, "without a name, all are listed", hint, sizeof hint));
     }
     return o;
 }

@@ -14,22 +14,43 @@
 
 /* ---- words ---- */
 
-static const char *const kinds[] = {
-#define VS_STEP_KIND(e, name, text) name,
+/* Whose a word is. */
+#define HOST (1u << VS_ROLE_HYPERVISOR)
+#define GUEST (1u << VS_ROLE_GUEST)
+#define BOTH (HOST | GUEST)
+
+struct word {
+    const char *name;
+    unsigned who;
+};
+static const struct word kinds[] = {
+#define VS_STEP_KIND(e, name, who, text) {name, who},
 #include "virtsim/steps.def"
-    NULL};
-static const char *const predicates[] = {
-#define VS_PREDICATE(e, name, text) name,
+    {NULL, 0}};
+static const struct word predicates[] = {
+#define VS_PREDICATE(e, name, who, text) {name, who},
 #include "virtsim/steps.def"
-    NULL};
-static const char *const cursors[] = {
-#define VS_CURSOR(e, name, text) name,
+    {NULL, 0}};
+static const struct word cursors[] = {
+#define VS_CURSOR(e, name, who, text) {name, who},
 #include "virtsim/steps.def"
-    NULL};
-static const char *const actions[] = {
-#define VS_ACTION(e, name, text) name,
+    {NULL, 0}};
+static const struct word actions[] = {
+#define VS_ACTION(e, name, who, text) {name, who},
 #include "virtsim/steps.def"
-    NULL};
+    {NULL, 0}};
+static const struct word places[] = {
+#define VS_PLACE(e, name, who, text) {name, who},
+#include "virtsim/steps.def"
+    {NULL, 0}};
+static const struct word instructions[] = {
+#define VS_INSTRUCTION(e, name, who, text) {name, who},
+#include "virtsim/steps.def"
+    {NULL, 0}};
+static const struct word messages[] = {
+#define VS_MESSAGE(e, name, who, text) {name, who},
+#include "virtsim/steps.def"
+    {NULL, 0}};
 static const char *const values[] = {
 #define VS_STATE_VALUE(e, name, text) name,
 #include "virtsim/steps.def"
@@ -48,22 +69,16 @@ static const char *const traps[] = {
 #undef VS_TRAP
     NULL};
 
-static const struct {
+/* A list of words that only some roles have. */
+struct list {
     const char *name;
-    const char *const *words;
-} lists[] = {{"step", kinds},     {"predicate", predicates}, {"cursor", cursors},
-             {"action", actions}, {"value", values},         {"field", fields}};
-
-/* The words of a list of steps.def; traps are programs' names. */
-static const char *const *list_of(const char *list)
-{
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        if (!strcmp(lists[i].name, list)) {
-            return lists[i].words;
-        }
-    }
-    return traps;
-}
+    const struct word *words;
+};
+static const struct list of_kind = {"step", kinds}, of_predicate = {"predicate", predicates},
+                         of_cursor = {"cursor", cursors}, of_action = {"action", actions},
+                         of_place = {"place", places},
+                         of_instruction = {"instruction", instructions},
+                         of_message = {"message", messages};
 
 static size_t length(const char *const *words)
 {
@@ -126,13 +141,30 @@ static void unknown(struct linker *l, const char *list, const char *const *words
     wrong(l, word, what);
 }
 
-/* A word looked up, or a mistake. */
-static uint8_t word_of(struct linker *l, const char *list, const char *word)
+/* A word of a list that the set's role has, or a mistake. */
+static uint8_t word_of(struct linker *l, const struct list *list, const char *word)
 {
-    const char *const *words = list_of(list);
-    unsigned i = look_up(words, word, strlen(word));
-    if (!words[i]) {
-        unknown(l, list, words, word);
+    const char *mine[64];
+    size_t n = 0;
+    for (size_t i = 0; list->words[i].name && n < 63; i++) {
+        bool has = list->words[i].who >> l->desc->role & 1u;
+        if (has && !strcmp(list->words[i].name, word)) {
+            return (uint8_t)i;
+        }
+        mine[n] = list->words[i].name;
+        n += has;
+    }
+    mine[n] = NULL;
+    unknown(l, list->name, mine, word);
+    return 0;
+}
+
+/* A value that a field is given, or a mistake. */
+static uint8_t value_of(struct linker *l, const char *word)
+{
+    unsigned i = look_up(values, word, strlen(word));
+    if (!values[i]) {
+        unknown(l, "value", values, word);
         return 0;
     }
     return (uint8_t)i;
@@ -158,8 +190,7 @@ static void link_fields(struct linker *l, struct vs_step *s, const char *text)
             return;
         } else {
             s->field[s->n_fields].field = field_of[field];
-            s->field[s->n_fields++].value =
-                name < n ? word_of(l, "value", word + name + 1) : VS_VALUE_READ;
+            s->field[s->n_fields++].value = name < n ? value_of(l, word + name + 1) : VS_VALUE_READ;
         }
         text += n;
         text += *text == ' ';
@@ -172,7 +203,7 @@ static void link_when(struct linker *l, struct vs_step *s, const char *when)
         s->negated = true;
         when += 4;
     }
-    s->when = when ? word_of(l, "predicate", when) : VS_WHEN_ALWAYS;
+    s->when = when ? word_of(l, &of_predicate, when) : VS_WHEN_ALWAYS;
 }
 
 /* The step of a program by name; VS_PROGRAM_NONE. */
@@ -270,6 +301,11 @@ static bool plain(const char *name, bool dots)
 
 static void link_step(struct linker *l, struct vs_program *p, size_t index)
 {
+    static const struct list *const named[VS_STEP_N] = {
+        /* steps that are a word of a list */
+        [VS_STEP_ACTION] = &of_action,    [VS_STEP_CLEAR] = &of_place,
+        [VS_STEP_LOAD] = &of_place,       [VS_STEP_STORE] = &of_place,
+        [VS_STEP_TRAP] = &of_instruction, [VS_STEP_SEND] = &of_message};
     const struct vs_step_desc *d = &p->desc->step[index];
     struct vs_step *s = &p->step[index];
     l->step = d;
@@ -281,21 +317,19 @@ static void link_step(struct linker *l, struct vs_program *p, size_t index)
     } else if (step_of(p->desc, d->name) != index) {
         wrong(l, d->name, "a second step of this name");
     }
-    s->kind = word_of(l, "step", d->kind ? d->kind : "");
-    s->each = d->each ? word_of(l, "cursor", d->each) : VS_EACH_ONCE;
+    s->kind = word_of(l, &of_kind, d->kind ? d->kind : "");
+    s->each = d->each ? word_of(l, &of_cursor, d->each) : VS_EACH_ONCE;
     link_when(l, s, d->when);
     if (s->kind == VS_STEP_STATE) {
         link_fields(l, s, d->state ? d->state : "");
-    } else if (s->kind == VS_STEP_ACTION) {
-        s->action = word_of(l, "action", d->target ? d->target : "");
+    } else if (named[s->kind]) {
+        s->word = word_of(l, named[s->kind], d->target ? d->target : "");
     } else if (s->kind == VS_STEP_CALL) {
         link_call(l, s, d->target ? d->target : "");
     } else if (s->kind == VS_STEP_WAIT && (!d->target || strcmp(d->target, "event") != 0)) {
         wrong(l, d->target ? d->target : "", "a thread waits for an \"event\"");
     } else if (s->kind == VS_STEP_WAIT && index + 1u < p->desc->n) {
         wrong(l, d->name, "a thread that waits does nothing behind that: it is the last step");
-    } else if (s->kind == VS_STEP_CLEAR && (!d->target || strcmp(d->target, "page") != 0)) {
-        wrong(l, d->target ? d->target : "", "what is cleared is a \"page\"");
     }
     if (d->like && (s->like = step_of(p->desc, d->like)) >= index) {
         wrong(l, d->like, "`like` names a step before it in the same program");
@@ -368,6 +402,30 @@ static enum vs_trap_kind trap_of(const char *name)
     return (enum vs_trap_kind)i; /* VS_TRAP_N: of none */
 }
 
+/* A place of its own is where no other program can lie. */
+static void link_offset(struct linker *l, const struct vs_program *p)
+{
+    uint32_t at = p->desc->offset, first = p->guest ? 0 : VS_PROGRAM_PLACES,
+             end = p->guest ? VS_PROGRAM_GUEST_SHARED : VS_PROGRAM_PLACES_END;
+    char what[160];
+    if (!p->desc->placed) {
+        return;
+    }
+    if (p->trap != VS_TRAP_N || p->user) {
+        wrong(l, "offset", "programs of traps and of user space have their places: no offset");
+    } else if (at % VS_PROGRAM_PLACED || at < first || at >= end) {
+        snprintf(what, sizeof what, "offset = 0x%x: a multiple of 0x%x from 0x%x on, below 0x%x",
+                 at, VS_PROGRAM_PLACED, first, end);
+        wrong(l, "offset", what);
+    }
+    for (const struct vs_program_desc *o = l->desc->program; o < p->desc; o++) {
+        if (o->placed && o->offset == at) {
+            snprintf(what, sizeof what, "offset = 0x%x is that of the program %.60s", at, o->name);
+            wrong(l, "offset", what);
+        }
+    }
+}
+
 static void link_program(struct linker *l, uint16_t index)
 {
     struct vs_program *p = &l->set->program[index];
@@ -379,11 +437,16 @@ static void link_program(struct linker *l, uint16_t index)
     if (index && strcmp(l->desc->program[index - 1].name, p->desc->name) >= 0) {
         wrong(l, p->desc->name, "programs are ordered by name, each once");
     }
-    p->trap = trap_of(p->desc->name);
+    p->guest = l->desc->role == VS_ROLE_GUEST; /* whose programs are no trap's */
+    p->trap = p->guest ? VS_TRAP_N : trap_of(p->desc->name);
     p->user = !strcmp(p->desc->at, "user");
     if (!p->user && strcmp(p->desc->at, "kernel") != 0) {
         wrong(l, p->desc->at, "a program is at = \"kernel\" or at = \"user\"");
     }
+    if (p->guest && p->user) {
+        wrong(l, p->desc->at, "a guest's kernel has no programs in user space");
+    }
+    link_offset(l, p);
     if (p->trap != VS_TRAP_N) {
         l->set->by_trap[p->trap] = index;
     }
@@ -439,11 +502,12 @@ static bool same_step(const struct vs_step_desc *a, const struct vs_step_desc *b
 
 static bool same_set(const struct vs_program_set_desc *a, const struct vs_program_set_desc *b)
 {
-    bool same = a->n == b->n && same_text(a->name, b->name) && same_text(a->file, b->file);
+    bool same = a->n == b->n && a->role == b->role && same_text(a->name, b->name) &&
+                same_text(a->file, b->file);
     for (size_t i = 0; same && i < a->n; i++) {
         const struct vs_program_desc *p = &a->program[i], *q = &b->program[i];
-        same = p->n == q->n && same_text(p->name, q->name) && same_text(p->at, q->at) &&
-               same_text(p->of, q->of);
+        same = p->n == q->n && p->placed == q->placed && p->offset == q->offset &&
+               same_text(p->name, q->name) && same_text(p->at, q->at) && same_text(p->of, q->of);
         for (size_t k = 0; same && k < p->n; k++) {
             same = same_step(&p->step[k], &q->step[k]);
         }
@@ -502,10 +566,11 @@ const struct vs_program_set *vs_program_set_link(const struct vs_program_set_des
     return l.set;
 }
 
-const struct vs_program_set *vs_program_set_of(const struct vs_knobs *k)
+const struct vs_program_set *vs_program_set_of(const struct vs_knobs *k, enum vs_role role)
 {
     /* the component is the set's first member */
-    return (const struct vs_program_set *)(const void *)vs_knobs_component(k, "program");
+    return (const struct vs_program_set *)(const void *)vs_knobs_component(
+        k, vs__program_role[role].component);
 }
 
 enum vs_status vs_program_set_use(struct vs_knobs *k, const struct vs_program_set *s)

@@ -5,6 +5,12 @@
 
 #include "virtsim/program.h"
 
+/* What sets of each role are called: their component, and the first word of their knobs. */
+struct vs__program_names {
+    const char *component, *prefix;
+};
+extern const struct vs__program_names vs__program_role[VS_ROLES];
+
 /* Makes a linked set's component: a knob for each number, an account for each run. False: no
  * memory. */
 bool vs__program_set_describe(struct vs_program_set *set);

@@ -9,30 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What each number of a step is called, and its bounds by where the program lies: a trap's own,
- * what the kernel's share, user space. */
+const struct vs__program_names vs__program_role[VS_ROLES] = {
+    [VS_ROLE_HYPERVISOR] = {"program", "hypervisor"}, [VS_ROLE_GUEST] = {"guest_program", "guest"}};
+
+/* Where a program lies: a trap's own, what the hypervisor's share, user space, at an offset, what a
+ * guest kernel's share. */
+enum { OF_TRAP, SHARED, USER, PLACED, GUEST_SHARED, PLACES };
+#define SAME(n)                                                                                    \
+    {                                                                                              \
+        n, n, n, n, n                                                                              \
+    }
+
+/* What each number of a step is called, and its bounds by where the program lies. */
 static const struct {
     const char *property, *unit, *text;
-    uint64_t max[3];
+    uint64_t max[PLACES];
 } numbers[VS_NUMBERS] = {
-    [VS_NUMBER_INSTRUCTIONS] = {"instructions",
-                                "instructions",
-                                "instructions",
-                                {10000000, 10000000, 10000000}},
+    [VS_NUMBER_INSTRUCTIONS] = {"instructions", "instructions", "instructions", SAME(10000000)},
     [VS_NUMBER_CODE] = {"code_bytes",
                         "bytes",
                         "code they are spread over",
-                        {VS_PROGRAM_TRAP_CODE, VS_PROGRAM_CODE, VS_PROGRAM_USER}},
+                        {VS_PROGRAM_TRAP_CODE, VS_PROGRAM_CODE, VS_PROGRAM_USER, VS_PROGRAM_PLACED,
+                         VS_PROGRAM_GUEST_SHARED}},
     [VS_NUMBER_DATA] = {"data_bytes",
                         "bytes",
                         "data it touches, the last quarter of it written",
-                        {VS_PROGRAM_TRAP_DATA, VS_PROGRAM_DATA, VS_PROGRAM_USER}},
-    [VS_NUMBER_COPY] = {"copy_bytes",
-                        "bytes",
+                        {VS_PROGRAM_TRAP_DATA, VS_PROGRAM_DATA, VS_PROGRAM_USER, VS_PROGRAM_PLACED,
+                         VS_PROGRAM_GUEST_SHARED}},
+    [VS_NUMBER_COPY] = {"copy_bytes", "bytes",
                         "bytes copied between guest and host, a load and a store each line",
-                        {1048576, 1048576, 1048576}},
-    [VS_NUMBER_CYCLES] = {"cycles", "cycles", "how long it takes", {10000000, 10000000, 10000000}},
-    [VS_NUMBER_TAKEN] = {"taken", "flag", "whether the step is taken", {1, 1, 1}},
+                        SAME(1048576)},
+    [VS_NUMBER_CYCLES] = {"cycles", "cycles", "how long it takes", SAME(10000000)},
+    [VS_NUMBER_TAKEN] = {"taken", "flag", "whether the step is taken", SAME(1)},
 };
 
 #define TEXTS 16384u /* bytes of texts that are made room for at once */
@@ -73,7 +81,17 @@ static const char *text(struct texts *t, const char *const *part)
 /* Which of the bounds are a program's. */
 static int place_of(const struct vs_program *p)
 {
-    return p->user ? 2 : p->trap == VS_TRAP_N ? 1 : 0;
+    return p->desc->placed        ? PLACED
+           : p->user              ? USER
+           : p->guest             ? GUEST_SHARED
+           : p->trap == VS_TRAP_N ? SHARED
+                                  : OF_TRAP;
+}
+
+/* The first word of a program's knobs. */
+static const char *prefix_of(const struct vs_program *p)
+{
+    return vs__program_role[p->guest ? VS_ROLE_GUEST : VS_ROLE_HYPERVISOR].prefix;
 }
 
 uint64_t vs__program_number_max(const struct vs_program *p, int number)
@@ -93,19 +111,19 @@ static bool add_knob(struct vs_knob_desc *k, struct texts *t, const struct vs_pr
     const struct vs_step_desc *d = s->desc;
     enum vs_evidence grade = VS_GRADE_assumed;
     (void)vs_evidence_parse(d->grade ? d->grade : "", &grade);
-    *k = (struct vs_knob_desc){
-        .path = TEXT(t, "hypervisor.", p->desc->name, ".", d->name, ".", numbers[number].property),
-        .kind = number == VS_NUMBER_TAKEN    ? VS_KNOB_FLAG
-                : number == VS_NUMBER_CYCLES ? VS_KNOB_CYCLES
-                                             : VS_KNOB_NUM,
-        .def = (uint64_t)d->number[number],
-        .max = numbers[number].max[place_of(p)],
-        .unit = numbers[number].unit,
-        .grade = grade,
-        .source = d->source,
-        .text =
-            TEXT(t, numbers[number].text, ": step ", d->name, " of the program ", p->desc->name),
-        .offset = index * sizeof(uint64_t)};
+    *k = (struct vs_knob_desc){.path = TEXT(t, prefix_of(p), ".", p->desc->name, ".", d->name, ".",
+                                            numbers[number].property),
+                               .kind = number == VS_NUMBER_TAKEN    ? VS_KNOB_FLAG
+                                       : number == VS_NUMBER_CYCLES ? VS_KNOB_CYCLES
+                                                                    : VS_KNOB_NUM,
+                               .def = (uint64_t)d->number[number],
+                               .max = numbers[number].max[place_of(p)],
+                               .unit = numbers[number].unit,
+                               .grade = grade,
+                               .source = d->source,
+                               .text = TEXT(t, numbers[number].text, ": step ", d->name,
+                                            " of the program ", p->desc->name),
+                               .offset = index * sizeof(uint64_t)};
     return k->path && k->text;
 }
 
@@ -114,7 +132,7 @@ static bool add_account(struct vs_account_desc *a, struct texts *t, const struct
                         const struct vs_step *s)
 {
     const struct vs_step_desc *d = s->desc;
-    const char *path = TEXT(t, "hypervisor.", p->desc->name, ".", d->name);
+    const char *path = TEXT(t, prefix_of(p), ".", p->desc->name, ".", d->name);
     bool cycles = s->number[VS_NUMBER_CYCLES] != VS_PROGRAM_NONE,
          runs = s->number[VS_NUMBER_INSTRUCTIONS] != VS_PROGRAM_NONE;
     const char *priced =
@@ -167,7 +185,7 @@ bool vs__program_set_describe(struct vs_program_set *set)
             }
         }
     }
-    set->component = (struct vs_component_desc){.name = "program",
+    set->component = (struct vs_component_desc){.name = vs__program_role[set->desc->role].component,
                                                 .knobs = knob,
                                                 .n_knobs = n_knobs,
                                                 .accounts = account,
@@ -234,7 +252,7 @@ static void check_area(const struct vs_program_set *s, const char *who, uint64_t
 void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values,
                           struct vs_errors *errors)
 {
-    uint64_t code[3] = {0}, data[3] = {0};
+    uint64_t code[PLACES] = {0}, data[PLACES] = {0};
     for (size_t i = 0; i < s->desc->n; i++) {
         const struct vs_program *p = &s->program[i];
         char who[100];
@@ -243,25 +261,47 @@ void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values
         uint64_t c = sum_of(p, values, VS_NUMBER_CODE), d = sum_of(p, values, VS_NUMBER_DATA);
         code[place] += c;
         data[place] += d;
-        if (!place) {
-            check_area(s, who, c, numbers[VS_NUMBER_CODE].max[0], "code", errors);
-            check_area(s, who, d, numbers[VS_NUMBER_DATA].max[0], "data", errors);
+        if (place == OF_TRAP || place == PLACED) {
+            bool none = place == PLACED && !p->guest; /* a hypervisor's data is one area */
+            check_area(s, who, c, numbers[VS_NUMBER_CODE].max[place], "code", errors);
+            check_area(s, who, d, none ? 0 : numbers[VS_NUMBER_DATA].max[place], "data", errors);
         }
         for (size_t k = 0; k < p->desc->n; k++) {
             const struct vs_step *t = &p->step[k];
             if (value(t, values, VS_NUMBER_CODE) && !value(t, values, VS_NUMBER_INSTRUCTIONS) &&
                 !value(t, values, VS_NUMBER_CYCLES)) {
-                vs_error(errors,
-                         "hypervisor.%s.%s.code_bytes = %" PRIu64
-                         ": that step executes no instruction",
-                         p->desc->name, t->desc->name, value(t, values, VS_NUMBER_CODE));
+                vs_error(
+                    errors, "%s.%s.%s.code_bytes = %" PRIu64 ": that step executes no instruction",
+                    prefix_of(p), p->desc->name, t->desc->name, value(t, values, VS_NUMBER_CODE));
             }
         }
     }
-    check_area(s, "programs of no trap", code[1], VS_PROGRAM_CODE, "code", errors);
-    check_area(s, "programs of no trap", data[1], VS_PROGRAM_DATA, "data", errors);
-    check_area(s, "programs in user space", code[2], VS_PROGRAM_USER, "code", errors);
-    check_area(s, "programs in user space", data[2], VS_PROGRAM_USER, "data", errors);
+    check_area(s, "programs of no trap", code[SHARED], VS_PROGRAM_CODE, "code", errors);
+    check_area(s, "programs of no trap", data[SHARED], VS_PROGRAM_DATA, "data", errors);
+    check_area(s, "programs in user space", code[USER], VS_PROGRAM_USER, "code", errors);
+    check_area(s, "programs in user space", data[USER], VS_PROGRAM_USER, "data", errors);
+    check_area(s, "programs without an offset", code[GUEST_SHARED], VS_PROGRAM_GUEST_SHARED, "code",
+               errors);
+    check_area(s, "programs without an offset", data[GUEST_SHARED], VS_PROGRAM_GUEST_SHARED, "data",
+               errors);
+}
+
+bool vs_program_only_runs(const struct vs_program *p)
+{
+    bool only = true;
+    for (size_t i = 0; i < p->desc->n; i++) {
+        only = only && p->step[i].kind == VS_STEP_RUN && p->step[i].when == VS_WHEN_ALWAYS &&
+               p->step[i].each == VS_EACH_ONCE;
+    }
+    return only;
+}
+
+bool vs_program_only_cycles(const struct vs_program *p)
+{
+    return p->desc->n == 1 && vs_program_only_runs(p) &&
+           p->step[0].number[VS_NUMBER_CYCLES] != VS_PROGRAM_NONE &&
+           p->step[0].number[VS_NUMBER_INSTRUCTIONS] == VS_PROGRAM_NONE &&
+           p->step[0].number[VS_NUMBER_TAKEN] == VS_PROGRAM_NONE;
 }
 
 /* ---- text ---- */

@@ -46,7 +46,8 @@ static void place(struct vs_software *s, const struct vs_program *p, struct plac
 static void bind_steps(struct vs_software *s, const uint64_t *values, uint64_t period_ps)
 {
     const struct vs_program_layout *a = &s->at;
-    struct places kernel = {a->code, a->data}, user = {a->user_code, a->user_data};
+    struct places kernel = {a->code + a->shared, a->data + a->shared},
+                  user = {a->user_code, a->user_data};
     for (size_t i = 0; i < s->set->desc->n; i++) {
         const struct vs_program *p = &s->set->program[i];
         for (size_t k = 0; k < p->desc->n; k++) {
@@ -59,7 +60,11 @@ static void bind_steps(struct vs_software *s, const uint64_t *values, uint64_t p
         }
         struct places own = {a->code + VS_PROGRAM_CODE + p->trap * VS_PROGRAM_TRAP_CODE,
                              a->data + VS_PROGRAM_DATA + p->trap * VS_PROGRAM_TRAP_DATA};
-        place(s, p, p->user ? &user : p->trap == VS_TRAP_N ? &kernel : &own);
+        if (p->desc->placed) {
+            own = (struct places){a->code + p->desc->offset, a->data + p->desc->offset};
+        }
+        bool shares = p->trap == VS_TRAP_N && !p->desc->placed;
+        place(s, p, p->user ? &user : shares ? &kernel : &own);
     }
 }
 
@@ -159,6 +164,10 @@ static void plan_body(struct planner *p, const struct vs_step *step, const struc
     case VS_STEP_CLEAR:
     case VS_STEP_STATE:
     case VS_STEP_ACTION:
+    case VS_STEP_LOAD:
+    case VS_STEP_STORE:
+    case VS_STEP_TRAP:
+    case VS_STEP_SEND:
     case VS_STEP_WAIT:
         (void)act(p, VS_ACT_STEP, step, b);
         break;

@@ -39,7 +39,7 @@ static enum vs_program_end once(const struct vs_software *s, struct vs_txn *t,
 {
     switch ((enum vs_step_kind)a->step->kind) {
     case VS_STEP_CLEAR:
-        s->world.clear(s->world.ctx, t);
+        s->world.clear(s->world.ctx, t, (enum vs_spot)a->step->word);
         break;
     case VS_STEP_COPY:
         copy(s, t, a->bound->number[VS_NUMBER_COPY]);
@@ -48,9 +48,19 @@ static enum vs_program_end once(const struct vs_software *s, struct vs_txn *t,
         state(s, t, a->step);
         break;
     case VS_STEP_ACTION:
-        return s->world.action(s->world.ctx, t, (enum vs_action)a->step->action)
-                   ? VS_PROGRAM_DONE
-                   : VS_PROGRAM_FAILED;
+        return s->world.action(s->world.ctx, t, (enum vs_action)a->step->word) ? VS_PROGRAM_DONE
+                                                                               : VS_PROGRAM_FAILED;
+    case VS_STEP_LOAD:
+    case VS_STEP_STORE:
+        s->world.access(s->world.ctx, t, (enum vs_spot)a->step->word,
+                        a->step->kind == VS_STEP_STORE ? VS_REF_WRITE : VS_REF_READ);
+        break;
+    case VS_STEP_TRAP:
+        s->world.trap(s->world.ctx, t, (enum vs_instruction)a->step->word);
+        break;
+    case VS_STEP_SEND:
+        s->world.send(s->world.ctx, t, (enum vs_message)a->step->word);
+        break;
     case VS_STEP_WAIT:
         return VS_PROGRAM_WAITS;
     case VS_STEP_RUN:
@@ -62,9 +72,10 @@ static enum vs_program_end once(const struct vs_software *s, struct vs_txn *t,
     return VS_PROGRAM_DONE;
 }
 
-static void stall(const struct vs_software *s, struct vs_txn *t, const struct vs_act *a)
+/* So many cycles, n times over. */
+static void stall(const struct vs_software *s, struct vs_txn *t, const struct vs_act *a, uint64_t n)
 {
-    vs_ps d = {a->bound->number[VS_NUMBER_CYCLES]};
+    vs_ps d = {n * a->bound->number[VS_NUMBER_CYCLES]};
     vs_txn_settle(t);
     vs_charge(t, (uint16_t)(s->account + a->step->account), d);
 }
@@ -112,7 +123,7 @@ static inline bool sees(const struct vs_software *s, const struct vs_step *step)
         return !s->world.state_apart;
     }
     return step->kind != VS_STEP_ACTION || !s->world.quiet ||
-           !s->world.quiet(s->world.ctx, (enum vs_action)step->action);
+           !s->world.quiet(s->world.ctx, (enum vs_action)step->word);
 }
 
 /* Acts [i, to). */
@@ -127,7 +138,7 @@ static enum vs_program_end acts(struct way *w, uint32_t i, uint32_t to)
             work(w, a);
             break;
         case VS_ACT_CYCLES:
-            stall(s, w->t, a);
+            stall(s, w->t, a, 1);
             break;
         case VS_ACT_STEP:
             if (w->n && sees(s, a->step)) {
@@ -157,4 +168,32 @@ enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t
     enum vs_program_end end = acts(&w, s->first_act[program], s->first_act[program + 1u]);
     catch_up(&w);
     return end;
+}
+
+void vs_program_code(const struct vs_software *s, struct vs_txn *t, uint16_t program)
+{
+    for (uint32_t i = s->first_act[program]; i < s->first_act[program + 1u]; i++) {
+        const struct vs_act *a = &s->act[i];
+        for (uint32_t k = 0; a->kind == VS_ACT_WORK && k < a->n; k++) {
+            struct vs_core_step touches = s->work[a->first + k];
+            touches.instructions = 0;
+            vs_core_steps(&s->core, t, &touches, 1);
+        }
+    }
+}
+
+void vs_program_rounds(const struct vs_software *s, struct vs_txn *t, uint16_t program, uint64_t n)
+{
+    for (uint32_t i = s->first_act[program]; n && i < s->first_act[program + 1u]; i++) {
+        const struct vs_act *a = &s->act[i];
+        for (uint32_t k = 0; a->kind == VS_ACT_WORK && k < a->n; k++) {
+            const struct vs_core_step *w = &s->work[a->first + k];
+            if (w->instructions) {
+                s->core.work(s->core.ctx, t, w->account, n * w->instructions);
+            }
+        }
+        if (a->kind == VS_ACT_CYCLES) {
+            stall(s, t, a, n);
+        }
+    }
 }

@@ -26,7 +26,7 @@ static unsigned line_nine(void *ctx, const char *program, const char *word)
 static void refused(const struct vs_program_desc *p, size_t n, const char *text)
 {
     struct vs_errors e = {NULL, 0};
-    struct vs_program_set_desc d = {"h", "h.lua", p, n};
+    struct vs_program_set_desc d = {.name = "h", .file = "h.lua", .program = p, .n = n};
     assert_null(vs_program_set_link(&d, line_nine, NULL, &e));
     assert_true(e.n >= 1);
     if (!strstr(e.text[0], text) || !strstr(e.text[0], "h.lua:9: program ")) {
@@ -38,7 +38,7 @@ static void refused(const struct vs_program_desc *p, size_t n, const char *text)
 /* One step in one program. */
 static void refused_step(struct vs_step_desc s, const char *text)
 {
-    struct vs_program_desc p = {"cpu_id", "kernel", "h", &s, 1};
+    struct vs_program_desc p = {.name = "cpu_id", .at = "kernel", .of = "h", .step = &s, .n = 1};
     refused(&p, 1, text);
 }
 
@@ -62,7 +62,63 @@ static void test_a_word_that_is_in_no_list_is_refused_with_the_nearest(void **st
     s.kind = "wait", s.target = "godot";
     refused_step(s, "a thread waits for an \"event\"");
     s.kind = "clear";
-    refused_step(s, "what is cleared is a \"page\"");
+    refused_step(s, "unknown place 'godot'");
+}
+
+/* A hypervisor's words are no kernel's, and the other way round. */
+static void test_each_role_has_its_own_words(void **state)
+{
+    (void)state;
+    static const struct {
+        enum vs_role role;
+        struct vs_step_desc step;
+        const char *text;
+    } of[] = {
+        {VS_ROLE_GUEST, {.name = "a", .kind = "action", .target = "work"}, "unknown action 'work'"},
+        {VS_ROLE_GUEST, {.name = "a", .kind = "state", .state = "pc"}, "unknown step 'state'"},
+        {VS_ROLE_GUEST, {.name = "a", .kind = "send", .target = "page"}, "unknown message 'page'"},
+        {VS_ROLE_GUEST, {.name = "a", .kind = "trap", .target = "cpuid"}, "unknown instruction"},
+        {VS_ROLE_HYPERVISOR,
+         {.name = "a", .kind = "trap", .target = "invalidate"},
+         "unknown step 'trap'"},
+        {VS_ROLE_HYPERVISOR,
+         {.name = "a", .kind = "clear", .target = "table"},
+         "unknown place 'table'; one of page"},
+        {VS_ROLE_HYPERVISOR,
+         {.name = "a", .kind = "action", .target = "work", .when = "flush_requested"},
+         "unknown predicate"}};
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+        struct vs_step_desc s = of[i].step;
+        struct vs_errors e = {NULL, 0};
+        struct vs_program_desc p = {
+            .name = "cpu_id", .at = "kernel", .of = "h", .step = &s, .n = 1};
+        struct vs_program_set_desc d = {
+            .name = "r", .file = "r.lua", .program = &p, .n = 1, .role = of[i].role};
+        for (int k = 0; k < VS_NUMBERS; k++) {
+            s.number[k] = VS_NUMBER_NONE;
+        }
+        assert_null(vs_program_set_link(&d, NULL, NULL, &e));
+        if (!e.n || !strstr(e.text[0], of[i].text)) {
+            fail_msg("%s: no '%s'", e.n ? e.text[0] : "no error", of[i].text);
+        }
+        vs_errors_free(&e);
+    }
+}
+
+/* Code at an offset lies where nothing else can. */
+static void test_an_offset_is_a_place_of_its_own(void **state)
+{
+    (void)state;
+    struct vs_step_desc s = {.name = "a", .kind = "action", .target = "work", .number = NUMBERS};
+    struct vs_program_desc p[2] = {
+        {.name = "a", .at = "kernel", .of = "h", .step = &s, .n = 1, .placed = true},
+        {.name = "b", .at = "kernel", .of = "h", .step = &s, .n = 1, .placed = true}};
+    p[0].offset = 0x1000;
+    refused(p, 1, "offset = 0x1000: a multiple of 0x10000 from 0xe00000 on, below 0x1000000");
+    p[0].offset = p[1].offset = 0xe00000;
+    refused(p, 2, "offset = 0xe00000 is that of the program a");
+    p[0].name = "cpu_id";
+    refused(p, 1, "programs of traps and of user space have their places");
 }
 
 static void test_numbers_have_a_source_and_a_grade(void **state)
@@ -85,7 +141,7 @@ static void test_names_are_those_that_a_knob_can_have_each_once(void **state)
     struct vs_step_desc two[2] = {
         {.name = "a", .kind = "action", .target = "work", .number = NUMBERS},
         {.name = "a", .kind = "action", .target = "work", .number = NUMBERS}};
-    struct vs_program_desc p = {"cpu_id", "kernel", "h", two, 2};
+    struct vs_program_desc p = {.name = "cpu_id", .at = "kernel", .of = "h", .step = two, .n = 2};
     refused(&p, 1, "a second step of this name");
     two[1].name = "B";
     refused(&p, 1, "small letters");
@@ -102,7 +158,8 @@ static void test_calls_form_no_circle(void **state)
     (void)state;
     struct vs_step_desc a = {.name = "x", .kind = "call", .target = "b", .number = NUMBERS},
                         b = {.name = "y", .kind = "call", .target = "a", .number = NUMBERS};
-    struct vs_program_desc p[2] = {{"a", "kernel", "h", &a, 1}, {"b", "kernel", "h", &b, 1}};
+    struct vs_program_desc p[2] = {{.name = "a", .at = "kernel", .of = "h", .step = &a, .n = 1},
+                                   {.name = "b", .at = "kernel", .of = "h", .step = &b, .n = 1}};
     refused(p, 2, "calls may form no circle");
     a.target = "b.y", b.target = "a.x"; /* nor by single steps */
     refused(p, 2, "calls may form no circle");
@@ -119,8 +176,9 @@ static void test_one_step_of_a_program_is_called_without_the_others(void **state
         {{.name = "zero", .kind = "clear", .target = "page", .number = NUMBERS},
          {.name = "more", .kind = "call", .target = "b", .number = NUMBERS}},
                         b = {.name = "y", .kind = "call", .target = "a.zero", .number = NUMBERS};
-    struct vs_program_desc p[2] = {{"a", "kernel", "h", a, 2}, {"b", "kernel", "h", &b, 1}};
-    struct vs_program_set_desc d = {"alone", "alone.lua", p, 2};
+    struct vs_program_desc p[2] = {{.name = "a", .at = "kernel", .of = "h", .step = a, .n = 2},
+                                   {.name = "b", .at = "kernel", .of = "h", .step = &b, .n = 1}};
+    struct vs_program_set_desc d = {.name = "alone", .file = "alone.lua", .program = p, .n = 2};
     assert_non_null(vs_program_set_link(&d, NULL, NULL, &e));
     assert_int_equal(e.n, 0);
 }
@@ -185,10 +243,10 @@ static bool next(void *ctx, enum vs_cursor c, uint64_t *k)
     return (*k)++ < w->pages;
 }
 
-static void clear(void *ctx, struct vs_txn *t)
+static void clear(void *ctx, struct vs_txn *t, enum vs_spot at)
 {
     struct world *w = ctx;
-    (void)t;
+    (void)t, (void)at;
     w->clears++;
 }
 
@@ -235,9 +293,11 @@ static const struct vs_step_desc page[] = {
     {.name = "map", .kind = "action", .target = "map_around", .number = NUMBERS},
     {.name = "zero", .kind = "clear", .target = "page", .number = NUMBERS},
 };
-static const struct vs_program_desc programs[] = {{"cpu_id", "kernel", "h", handler, 6},
-                                                  {"page", "kernel", "h", page, 2}};
-static const struct vs_program_set_desc desc = {"t", "t.lua", programs, 2};
+static const struct vs_program_desc programs[] = {
+    {.name = "cpu_id", .at = "kernel", .of = "h", .step = handler, .n = 6},
+    {.name = "page", .at = "kernel", .of = "h", .step = page, .n = 2}};
+static const struct vs_program_set_desc desc = {
+    .name = "t", .file = "t.lua", .program = programs, .n = 2};
 
 struct fixture {
     struct world world;
@@ -256,12 +316,18 @@ static int setup(void **state)
     vs_defaults(&f->s.set->component, f->values);
     f->ledger = vs_ledger_create(1);
     f->s.account = vs_ledger_accounts(f->ledger, &f->s.set->component);
-    f->s.at =
-        (struct vs_program_layout){0x1000000, 0x2000000, 0x3000000, 0x4000000, 0x5000000, 0x1000};
+    f->s.at = (struct vs_program_layout){0x1000000, 0x2000000, 0x3000000, 0x4000000,
+                                         0x5000000, 0x1000,    0};
     f->s.core = (struct vs_core_port){
         .ctx = &f->world, .work = work, .touch = touch, .unwatched = unwatched};
-    f->s.world = (struct vs_program_world){&f->world, holds,      action, next, clear,
-                                           none_read, none_write, quiet,  false};
+    f->s.world = (struct vs_program_world){.ctx = &f->world,
+                                           .holds = holds,
+                                           .action = action,
+                                           .next = next,
+                                           .clear = clear,
+                                           .read = none_read,
+                                           .write = none_write,
+                                           .quiet = quiet};
     assert_int_equal(vs_software_bind(&f->s, f->values, 500), VS_OK);
     vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "a"), (vs_ps){0});
     *state = f;
@@ -410,6 +476,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_word_that_is_in_no_list_is_refused_with_the_nearest),
+        cmocka_unit_test(test_each_role_has_its_own_words),
+        cmocka_unit_test(test_an_offset_is_a_place_of_its_own),
         cmocka_unit_test(test_numbers_have_a_source_and_a_grade),
         cmocka_unit_test(test_names_are_those_that_a_knob_can_have_each_once),
         cmocka_unit_test(test_calls_form_no_circle),

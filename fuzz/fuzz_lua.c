@@ -56,7 +56,8 @@ static void programs(const char *path)
         if (rc != LUA_OK) {
             vs_box_report(box, rc, &e);
         } else if (lua_istable(box->L, -1)) {
-            enum vs_status s = vs_lua_programs_read(&p, box->L, "h", "h.lua", path, &e);
+            enum vs_status s =
+                vs_lua_programs_read(&p, box->L, VS_ROLE_HYPERVISOR, "h", "h.lua", path, &e);
             must((s == VS_OK) == (e.n == 0));
             const struct vs_program_set *set = s ? NULL : vs_lua_programs_link(p, &e);
             must(s || (set != NULL) == (e.n == 0));

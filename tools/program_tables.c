@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program_tables OUT FOLDER NAME...: the programs of the shipped hypervisors as C tables, so that
- * who has no Lua has them. Run by the build; what it reads, how files build on each other and what
- * is refused are the machine loader's.
+ * program_tables OUT HOME FILE...: the programs of the shipped hypervisors and guest kernels
+ * (hypervisors/kvm, kernels/linux) as C tables, so that who has no Lua has them. Run by the build;
+ * what it reads, how files build on each other and what is refused are the machine loader's.
  */
 #include "lua/programs.h"
 
@@ -64,7 +64,8 @@ static void put_set(FILE *out, const struct vs_program_set_desc *d, int index)
         put_text(out, d->program[i].at);
         fputs(", ", out);
         put_text(out, d->program[i].of);
-        fprintf(out, ", steps_%d_%zu, %zu},\n", index, i, d->program[i].n);
+        fprintf(out, ", steps_%d_%zu, %zu, %s, 0x%xu},\n", index, i, d->program[i].n,
+                d->program[i].placed ? "true" : "false", d->program[i].offset);
     }
     fputs("    {.name = NULL}};\n\n", out);
 }
@@ -75,20 +76,22 @@ int main(int argc, char **argv)
     FILE *out = argc > 3 ? fopen(argv[1], "w") : NULL;
     int sets = 0;
     if (!out) {
-        fprintf(stderr, "program_tables OUT FOLDER NAME...: OUT cannot be written, or no name\n");
+        fprintf(stderr, "program_tables OUT HOME FILE...: OUT cannot be written, or no file\n");
         return 2;
     }
-    fputs("/* Made by tools/program_tables.c of scripts/lua/hypervisors. */\n"
+    fputs("/* Made by tools/program_tables.c of scripts/lua/hypervisors and kernels. */\n"
           "#include \"machine/software.h\"\n\n",
           out);
     struct vs_program_set_desc all[64];
     for (int i = 3; i < argc && sets < 64; i++) {
         struct vs_lua_programs *p = NULL;
         struct vs_box *box = vs_box_open(0);
-        if (box && !vs_lua_programs_file(&p, box, argv[2], argv[i], &errors) && p &&
+        const char *slash = strchr(argv[i], '/'), *name = slash ? slash + 1 : argv[i];
+        enum vs_role role = strncmp(argv[i], "kernels/", 8) ? VS_ROLE_HYPERVISOR : VS_ROLE_GUEST;
+        if (box && !vs_lua_programs_file(&p, box, role, argv[2], name, &errors) && p &&
             vs_lua_programs_link(p, &errors)) {
             all[sets] = *vs_lua_programs_desc(p);
-            if (!strcmp(all[sets].name, argv[i])) { /* else it has the programs of its base */
+            if (!strcmp(all[sets].name, name)) { /* else it has the programs of its base */
                 put_set(out, &all[sets], sets);
                 sets++;
             }
@@ -102,7 +105,8 @@ int main(int argc, char **argv)
         put_text(out, all[i].name);
         fputs(", ", out);
         put_text(out, all[i].file);
-        fprintf(out, ", programs_%d, %zu},\n", i, all[i].n);
+        fprintf(out, ", programs_%d, %zu, %s},\n", i, all[i].n,
+                all[i].role == VS_ROLE_GUEST ? "VS_ROLE_GUEST" : "VS_ROLE_HYPERVISOR");
     }
     fputs("    {.name = NULL}};\n", out);
     for (size_t i = 0; i < errors.n; i++) {

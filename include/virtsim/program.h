@@ -2,13 +2,14 @@
 /*
  * Programs: what software does, as data. A program is a list of steps; each has an account, a
  * source and a grade. There is no jump, and calls form no circle. A set of programs is what one
- * hypervisor does: a program for each trap, named after it, and others that they call. Sets come
- * from Lua files (sim/lua/programs.h) or from tables that the build made of the shipped ones.
+ * hypervisor does: a program for each trap, named after it, and others that they call; or what the
+ * kernel of a guest does. Sets come from Lua files (sim/lua/programs.h) or from tables that the
+ * build made of the shipped ones.
  *
  * Three forms: the description, words and numbers as a file states them; the linked set, its words
- * looked up and its numbers knobs `hypervisor.<program>.<step>.<property>`; and a bound one, whose
- * numbers are those of a run and whose code and data have their addresses. One interpreter runs
- * bound programs (vs_program_run).
+ * looked up and its numbers knobs `hypervisor.<program>.<step>.<property>`, `guest.` of a kernel;
+ * and a bound one, whose numbers are those of a run and whose code and data have their addresses.
+ * One interpreter runs bound programs (vs_program_run).
  */
 #ifndef VIRTSIM_PROGRAM_H
 #define VIRTSIM_PROGRAM_H
@@ -18,25 +19,40 @@
 #include "virtsim/port/state.h"
 #include "virtsim/trap.h"
 
-#define VS_STEP_KIND(e, name, text) VS_STEP_##e,
+#define VS_STEP_KIND(e, name, who, text) VS_STEP_##e,
 enum vs_step_kind {
 #include "virtsim/steps.def"
     VS_STEP_N
 };
-#define VS_PREDICATE(e, name, text) VS_WHEN_##e,
+#define VS_PREDICATE(e, name, who, text) VS_WHEN_##e,
 enum vs_predicate {
 #include "virtsim/steps.def"
     VS_WHEN_N
 };
-#define VS_CURSOR(e, name, text) VS_EACH_##e,
+#define VS_CURSOR(e, name, who, text) VS_EACH_##e,
 enum vs_cursor {
 #include "virtsim/steps.def"
     VS_EACH_N
 };
-#define VS_ACTION(e, name, text) VS_ACTION_##e,
+#define VS_ACTION(e, name, who, text) VS_ACTION_##e,
 enum vs_action {
 #include "virtsim/steps.def"
     VS_ACTION_N
+};
+#define VS_PLACE(e, name, who, text) VS_AT_##e,
+enum vs_spot {
+#include "virtsim/steps.def"
+    VS_AT_N
+};
+#define VS_INSTRUCTION(e, name, who, text) VS_INSTRUCTION_##e,
+enum vs_instruction {
+#include "virtsim/steps.def"
+    VS_INSTRUCTION_N
+};
+#define VS_MESSAGE(e, name, who, text) VS_MESSAGE_##e,
+enum vs_message {
+#include "virtsim/steps.def"
+    VS_MESSAGE_N
 };
 #define VS_STATE_VALUE(e, name, text) VS_VALUE_##e,
 enum vs_state_value {
@@ -56,10 +72,13 @@ enum vs_step_number {
 };
 #define VS_NUMBER_NONE (-1)
 
+/* Whose programs these are. */
+enum vs_role { VS_ROLE_HYPERVISOR, VS_ROLE_GUEST, VS_ROLES };
+
 /* ---- the description ---- */
 
 struct vs_step_desc {
-    const char *name, *kind, *target; /* target: of a call, an action, a wait, a clearing */
+    const char *name, *kind, *target; /* target: the word of a call, an action, a place ... */
     const char *state;                /* fields, by spaces: "reason vectoring", "pc=next" */
     const char *when, *each;          /* NULL: always, once; "not fast" is the other way round */
     const char *like;                 /* the step of this program whose code it shares, or NULL */
@@ -73,12 +92,16 @@ struct vs_program_desc {
     const char *of; /* the hypervisor whose file states it; others take it over */
     const struct vs_step_desc *step;
     size_t n;
+    bool
+        placed; /* its code and data lie `offset` behind the kernel's, in VS_PROGRAM_PLACED bytes */
+    uint32_t offset;
 };
 
 struct vs_program_set_desc {
     const char *name, *file; /* of the hypervisor, and where it is described */
     const struct vs_program_desc *program;
     size_t n; /* ordered by name */
+    enum vs_role role;
 };
 
 /* ---- the linked set ---- */
@@ -87,7 +110,8 @@ struct vs_program_set_desc {
 #define VS_PROGRAM_NONE UINT16_MAX
 
 struct vs_step {
-    uint8_t kind, when, each, action, n_fields;
+    uint8_t kind, when, each, n_fields;
+    uint8_t word; /* of an action, a place, an instruction, a message: its enumerator */
     bool negated;
     struct {
         uint8_t field, value; /* enum vs_state, enum vs_state_value */
@@ -102,12 +126,13 @@ struct vs_step {
 struct vs_program {
     const struct vs_program_desc *desc;
     enum vs_trap_kind trap; /* VS_TRAP_N: of no trap's */
-    bool user;
+    bool user, guest;
     uint16_t first; /* number of its first step, all programs' counted */
     struct vs_step *step;
 };
 
-/* The component `program`: its knobs and accounts are those of the steps. */
+/* The component `program`, of a kernel `guest_program`: its knobs and accounts are those of the
+ * steps. */
 struct vs_program_set {
     struct vs_component_desc component;
     const struct vs_program_set_desc *desc;
@@ -128,8 +153,8 @@ const struct vs_program_set *vs_program_set_link(const struct vs_program_set_des
 uint16_t vs_program_set_find(const struct vs_program_set *s, const char *name);
 /* Whose file states what a knob of the set belongs to; NULL: it is no knob of the set. */
 const char *vs_program_set_states(const struct vs_program_set *s, const struct vs_knob_desc *knob);
-/* The set that a store of knobs has; its knobs replace those of the set before. */
-const struct vs_program_set *vs_program_set_of(const struct vs_knobs *k);
+/* The set of this role that a store of knobs has; its knobs replace those of the set before. */
+const struct vs_program_set *vs_program_set_of(const struct vs_knobs *k, enum vs_role role);
 enum vs_status vs_program_set_use(struct vs_knobs *k, const struct vs_program_set *s);
 /* A step as one line of text: what it does, when, how long. */
 void vs_step_text(const struct vs_program_set *s, const struct vs_step *step,
@@ -142,12 +167,20 @@ void vs_step_text(const struct vs_program_set *s, const struct vs_step *step,
 struct vs_program_layout {
     uint64_t code, data, user_code, user_data; /* addresses */
     uint64_t copy, copy_bytes;                 /* where copies read; as much again: written */
+    uint64_t shared; /* from there on the programs of no trap, behind what is placed */
 };
 #define VS_PROGRAM_CODE 0x100000u /* of the kernel, before that of traps */
 #define VS_PROGRAM_TRAP_CODE 0x10000u
 #define VS_PROGRAM_DATA 0x8000u
 #define VS_PROGRAM_TRAP_DATA 0x1000u
 #define VS_PROGRAM_USER 0x100000u
+#define VS_PROGRAM_PLACED 0x10000u
+#define VS_PROGRAM_PLACES                                                                          \
+    0xe00000u /* of a hypervisor's that are placed, and the end of all code                        \
+               */
+#define VS_PROGRAM_PLACES_END 0x1000000u
+#define VS_PROGRAM_GUEST 0x40000u        /* of code, and of data, of a guest's kernel */
+#define VS_PROGRAM_GUEST_SHARED 0x20000u /* from there on what is not placed */
 #define VS_PROGRAM_TRAPS ((uint64_t)VS_TRAP_N)
 
 struct vs_bound_step {
@@ -167,19 +200,22 @@ struct vs_act {
     const struct vs_bound_step *bound;
 };
 
-/* What the world around a program answers and does. Action and clearing fail where memory is short:
- * the program ends there. */
+/* What the world around a program answers and does. An action fails where memory is short: the
+ * program ends there. Of what no step of its role can be, it needs no function. */
 struct vs_program_world {
     void *ctx;
     bool (*holds)(void *ctx, enum vs_predicate p, bool taken);
     bool (*action)(void *ctx, struct vs_txn *t, enum vs_action a);
     bool (*next)(void *ctx, enum vs_cursor c, uint64_t *k); /* k: 0 at first; false: no more */
-    void (*clear)(void *ctx, struct vs_txn *t);
+    void (*clear)(void *ctx, struct vs_txn *t, enum vs_spot at);
     void (*read)(void *ctx, struct vs_txn *t, enum vs_state what);
     void (*write)(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value value);
     /* the action touches nothing and looks at no clock; NULL: it may */
     bool (*quiet)(void *ctx, enum vs_action a);
     bool state_apart; /* reading and writing state touches nothing */
+    void (*access)(void *ctx, struct vs_txn *t, enum vs_spot at, enum vs_ref ref);
+    void (*trap)(void *ctx, struct vs_txn *t, enum vs_instruction i);
+    void (*send)(void *ctx, struct vs_txn *t, enum vs_message m);
 };
 
 /* Software of one processor. */
@@ -207,5 +243,12 @@ enum vs_status vs_software_bind(struct vs_software *s, const uint64_t *values, u
 void vs_software_free(struct vs_software *s);
 /* Runs a program. */
 enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t, uint16_t program);
+/* A program of `run` steps alone, as a loop around work of the caller's: its code is fetched and
+ * its data touched; then its instructions execute, `n` times over. */
+void vs_program_code(const struct vs_software *s, struct vs_txn *t, uint16_t program);
+void vs_program_rounds(const struct vs_software *s, struct vs_txn *t, uint16_t program, uint64_t n);
+/* Whether it is such a program; whether it is one step of so many cycles and nothing else. */
+bool vs_program_only_runs(const struct vs_program *p);
+bool vs_program_only_cycles(const struct vs_program *p);
 
 #endif

@@ -155,8 +155,7 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return !h->value[VS_STATE_INTERRUPTIBILITY];
     case VS_WHEN_INTERRUPTIBLE:
         return !h->value[VS_STATE_INTERRUPTIBILITY] && h->value[VS_STATE_FLAGS] & RFLAGS_IF;
-    case VS_WHEN_ALWAYS:
-    case VS_WHEN_N:
+    default: /* always; or no word of a hypervisor's */
         break;
     }
     return true;
@@ -215,8 +214,7 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
     case VS_ACTION_WINDOW:
         h->count[VS_CNT_hypervisor_windows]++;
         break;
-    case VS_ACTION_NONE:
-    case VS_ACTION_N:
+    default: /* nothing; or no word of a hypervisor's */
         break;
     }
     return true;
@@ -237,12 +235,9 @@ static bool port_quiet(void *ctx, enum vs_action a)
     case VS_ACTION_WINDOW:
     case VS_ACTION_NONE:
         return true;
-    case VS_ACTION_MAP:
-    case VS_ACTION_MAP_AROUND:
-    case VS_ACTION_N:
-        break;
+    default:
+        return false;
     }
-    return false;
 }
 
 /* The next page of the aligned group around the one that was mapped that has no frame. */
@@ -265,9 +260,10 @@ static bool port_next(void *ctx, enum vs_cursor c, uint64_t *k)
     return false;
 }
 
-static void port_clear(void *ctx, struct vs_txn *t)
+static void port_clear(void *ctx, struct vs_txn *t, enum vs_spot at)
 {
     struct vs_hypervisor *h = ctx;
+    (void)at; /* the page is all there is */
     vs_gva page = {h->direct_at + h->frame.v};
     h->core.store_string(h->core.ctx, t, page, 1ull << h->shift);
 }
@@ -311,8 +307,15 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
                                               .copy = h->data_at + DATA_COPY,
                                               .copy_bytes = COPY_BYTES},
                                        .core = *core,
-                                       .world = {h, port_holds, port_action, port_next, port_clear,
-                                                 port_read, port_write, port_quiet, state->apart}};
+                                       .world = {.ctx = h,
+                                                 .holds = port_holds,
+                                                 .action = port_action,
+                                                 .next = port_next,
+                                                 .clear = port_clear,
+                                                 .read = port_read,
+                                                 .write = port_write,
+                                                 .quiet = port_quiet,
+                                                 .state_apart = state->apart}};
     return vs_software_bind(&h->software, values, clock.period_ps);
 }
 

@@ -51,6 +51,8 @@
 
 enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 
+#define VS__KERNEL_PROGRAMS 32u
+
 #define VS__SLICE_PS 1000000000u /* a vCPU alone comes up for air every simulated millisecond */
 
 #define VS__PROCESSES 64u
@@ -216,6 +218,8 @@ struct vs_vcpu {
     bool kernel;       /* the guest's kernel accesses memory: guest/access.c, around each access */
     bool in_interrupt; /* no delivery until the guest's handler ends: trap.c, around the handler */
     uint64_t handled;  /* interrupts that the guest has handled */
+    struct vs_software software; /* the kernel's programs, on this processor */
+    struct guest_work *work;     /* what the present one is about: guest/programs.c, around each */
 
     /* ---- its host's data of it (sim/host) ---- */
     struct vs_hypervisor hv;
@@ -251,8 +255,9 @@ struct vs_platform {
     struct vs_program_port program;
     struct vs_ledger *ledger;
     struct vs_kernel *kernel;
-    const struct vs_program_set *programs; /* of the hypervisor, and the values of their knobs */
-    uint64_t *program_values;
+    const struct vs_program_set *programs[VS_ROLES]; /* and the values of their knobs */
+    uint64_t *program_values[VS_ROLES];
+    uint16_t kernel_program[VS__KERNEL_PROGRAMS]; /* of the guest's: those that sim/guest starts */
     struct vs_phys *phys;
     struct vs_frames node_frames[4]; /* of host memory, by node */
     struct vs_frames *frames;        /* of the vCPUs' own node */

@@ -31,16 +31,10 @@ void guest_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
     v->kernel = false;
 }
 
-void guest_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,
-                   vs_gva data, uint64_t data_bytes)
+void guest_touches(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_ref ref)
 {
-    uint64_t line = 1ull << v->hw->cpu.fetch.line_shift;
-    for (uint64_t at = code.v & ~(line - 1u); at < code.v + (code_bytes ? code_bytes : 1);
-         at += line) {
-        guest_touch(v, at, VS_REF_FETCH);
+    uint64_t line = ref == VS_REF_FETCH ? 1ull << v->hw->cpu.fetch.line_shift : VS_TOUCH_BYTES;
+    for (uint64_t end = at + bytes; at < end; at += line) {
+        (void)guest_touch(v, at, ref);
     }
-    for (uint64_t at = 0; at < data_bytes; at += 64) {
-        guest_touch(v, data.v + at, at * 4 < data_bytes * 3 ? VS_REF_READ : VS_REF_WRITE);
-    }
-    vs_cpu_instructions(&v->hw->cpu, instructions);
 }

@@ -6,6 +6,61 @@
 
 #include "cpu/vcpu.h"
 
+/* Programs of the kernel that C starts: GUEST_PROGRAM(enumerator, "name"). */
+#define GUEST_PROGRAMS(X)                                                                          \
+    X(PAGE_FAULT, "page_fault")                                                                    \
+    X(ZERO_PAGE, "zero_page")                                                                      \
+    X(TABLE_EDIT, "table_edit")                                                                    \
+    X(SWITCH_SPACE, "switch_space")                                                                \
+    X(INTERRUPT, "interrupt")                                                                      \
+    X(IDLE, "idle")                                                                                \
+    X(FLUSH_BY_INTERRUPT, "flush_by_interrupt")                                                    \
+    X(FLUSH_BY_HYPERCALL, "flush_by_hypercall")                                                    \
+    X(TRANSMIT, "transmit")                                                                        \
+    X(RECEIVE, "receive")                                                                          \
+    X(POLL, "poll_descriptor")                                                                     \
+    X(REFILL, "refill_descriptor")                                                                 \
+    X(DOORBELL, "doorbell")
+enum guest_program {
+#define GUEST_PROGRAM(e, name) GUEST_##e,
+    GUEST_PROGRAMS(GUEST_PROGRAM)
+#undef GUEST_PROGRAM
+        GUEST_PROGRAM_N
+};
+_Static_assert(GUEST_PROGRAM_N <= VS__KERNEL_PROGRAMS, "no room for what they are");
+
+struct vs_driver;
+
+/* What a program of the kernel is about: who starts it fills in what its steps ask for. */
+struct guest_work {
+    uint64_t gva; /* of a fault, of an entry that changes */
+    unsigned shift;
+    uint64_t page, bytes; /* that is cleared */
+    uint64_t tables;      /* how many there were before */
+    bool back;
+    enum vs_status status; /* of the frame */
+    uint64_t path[VS_RADIX_LEVELS + 1u], table, entry;
+    unsigned leaf, made;
+    uint64_t root;              /* that is loaded, with its flags */
+    uint8_t vector;             /* of an interrupt */
+    const struct vs_shot *shot; /* what is to be dropped; by whom */
+    unsigned target;
+    struct vs_driver *driver;
+    bool sends;                    /* else it receives */
+    uint64_t ring, buffer, length; /* of a piece of the packet, and what its descriptor says */
+    uint64_t told, told_length;
+    uint64_t left; /* bytes that are still to be sent */
+    uint32_t slot;
+    bool done, more; /* the device has done the descriptor; the packet goes on in the next one */
+    vs_ps known;     /* when the device has its doorbell */
+};
+
+/* programs.c: what the kernel's programs have to be; what makes one vCPU's; one is run, false: it
+ * ended where memory is short. */
+void guest_programs_check(struct vs_platform *p, struct vs_errors *errors);
+enum vs_status guest_programs_make(struct vs_vcpu *v);
+bool guest_run(struct vs_vcpu *v, enum guest_program which, struct guest_work *w);
+
 /* space.c: the guest program's memory. Addresses are the program's own. */
 uint64_t guest_mm_map(struct vs_vcpu *v, const struct vs_request *r);
 void guest_mm_unmap(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
@@ -44,7 +99,8 @@ void guest_mm_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
 /* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
 enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors);
 
-/* mm/fault.c, see cpu/port.h */
+/* mm/fault.c: the page that faulted gets its frame; false: there is none. See cpu/port.h. */
+bool guest_mm_give_frame(struct vs_vcpu *v, struct guest_work *w);
 enum vs_fault_end guest_mm_fault(struct vs_vcpu *v, const struct vs_translation *f);
 void guest_mm_touch_free(void *ctx, vs_gva at);
 /* Where the vCPU's present address space has `at` in (guest-)physical memory; false: nowhere. */
@@ -80,8 +136,14 @@ bool guest_tlb_shootdown_check(const struct vs_platform *p, unsigned n_vcpus,
                                struct vs_errors *errors);
 /* Takes [at, end) away from the others; everything when they are equal. `v` may have to wait. */
 void guest_tlb_shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride);
-/* The handler of the interrupt that asks for it. */
-void guest_tlb_shootdown_serve(struct vs_vcpu *v);
+/* Parts of those programs: the next target, the next request; one is queued, dropped, answered. */
+bool guest_tlb_next_target(struct vs_vcpu *v, struct guest_work *w, uint64_t *k);
+bool guest_tlb_next_shot(struct vs_vcpu *v, struct guest_work *w, uint64_t *k);
+void guest_tlb_queue(struct vs_vcpu *v, const struct guest_work *w);
+void guest_tlb_drop(struct vs_vcpu *v, const struct guest_work *w);
+/* The hypercall itself. */
+void guest_tlb_call(struct vs_vcpu *v);
+void guest_tlb_acknowledge(struct vs_vcpu *v, const struct guest_work *w);
 /* A switch to this address space may not keep translations: others have changed it meanwhile. */
 bool guest_tlb_shootdown_stale(struct vs_vcpu *v, unsigned process);
 /* It has no more translations that could matter. */
@@ -92,14 +154,26 @@ void guest_mm_edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes);
 /* Notes how many tables there are, before a page is mapped whose entries the kernel stores in time.
  */
 void guest_mm_edit_begin(const struct vs_vcpu *v, uint64_t *tables);
+/* The kernel's map of its memory: the address of this guest-physical one. */
+uint64_t guest_mm_direct(struct vs_vcpu *v, uint64_t pa);
 /* What the kernel stores to give gva the entry that it has now; tables made since `begin` are
  * cleared and entered too. */
 void guest_mm_edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before);
+/* The same as the present program's work (w->gva, w->tables): its entry, and the next table. */
+void guest_mm_edit_plan(struct vs_vcpu *v, struct guest_work *w);
+bool guest_mm_edit_next(struct vs_vcpu *v, struct guest_work *w, uint64_t k);
 
 /* recorded.c: tables and mappings that a recording brings. */
 void guest_mm_recorded_tables(struct vs_vcpu *v, const struct vs_recorded_tables *t);
 /* A recorded guest maps this page there. */
 void guest_mm_recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
+
+/* Parts of the driver's programs: its descriptor, the packet's next piece, the doorbell. */
+bool guest_vf_next(struct vs_vcpu *v, struct guest_work *w);
+void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref ref);
+void guest_vf_prepare(struct vs_vcpu *v, const struct guest_work *w);
+void guest_vf_take(struct vs_vcpu *v, const struct guest_work *w);
+void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 /* Refuses a request to send or receive where there is no NIC. */
@@ -113,8 +187,7 @@ void guest_vf_receive(struct vs_vcpu *v);
 bool guest_touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref);
 /* The kernel clears a page or a table by one string store; it may take EPT violations. */
 void guest_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes);
-/* Runs `instructions` spread over code and data of a routine of the current world. */
-void guest_routine(struct vs_vcpu *v, uint64_t instructions, vs_gva code, uint64_t code_bytes,
-                   vs_gva data, uint64_t data_bytes);
+/* Each line of these bytes. */
+void guest_touches(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_ref ref);
 
 #endif

@@ -9,16 +9,11 @@
 /* The guest's handler of one interrupt, with its end of interrupt. */
 void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
 {
-    const struct vs_os_config *os = &v->p->os;
-    vs_gva code = {v->p->layout.code + 0x10000u}, data = {v->p->layout.data + 0x10000u};
     v->os_count[VS_CNT_os_interrupts]++;
     v->handled++;
     vs_txn_settle(&v->txn);
     vs_ps exception = {v->p->times.exception * v->hw->clock.period_ps};
     vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_exception), exception);
-    guest_routine(v, os->irq_instructions, code, os->irq_code, data, os->irq_data);
-    vcpu_irq_end(v, vector);
-    if (vector == vcpu_numbers(v)->shootdown) { /* Linux: after the end of interrupt */
-        guest_tlb_shootdown_serve(v);
-    }
+    struct guest_work w = {.vector = vector};
+    (void)guest_run(v, GUEST_INTERRUPT, &w);
 }

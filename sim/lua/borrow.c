@@ -243,7 +243,7 @@ void vs_borrow_settle(const struct vs_borrow *b, struct vs_knobs *knobs)
     if (v) {
         vs_knob_text(v, vendor, sizeof vendor);
     }
-    const struct vs_program_set *set = vs_program_set_of(knobs);
+    const struct vs_program_set *set = vs_program_set_of(knobs, VS_ROLE_HYPERVISOR);
     for (size_t i = 0; i < vs_knobs_count(knobs); i++) {
         settle(b, knobs, vs_knobs_at(knobs, i), vendor, set);
     }

@@ -18,6 +18,7 @@ enum vs_slot {
     VS_SLOT_HYPERVISOR,
     VS_SLOT_IOMMU,
     VS_SLOT_NIC,
+    VS_SLOT_KERNEL, /* of the guest */
     VS_SLOT_N
 };
 

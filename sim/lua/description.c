@@ -184,7 +184,8 @@ void vs_description_write(FILE *out, const struct vs_description *d,
         const struct vs_told *t = &d->told[i];
         char grade[2] = {(char)('0' + (int)t->grade), 0}, slot[2] = {(char)('0' + (int)t->slot), 0};
         if (t->programs) {
-            put_record(out, PROGRAMS, &t->value, 1);
+            char role[2] = {(char)('0' + (int)t->programs->desc->role), 0};
+            put_record(out, PROGRAMS, (const char *[]){t->value, role}, 2);
         } else {
             put_record(out, SET,
                        (const char *[]){t->path, t->value, t->source, t->of, t->file, grade, slot},
@@ -249,7 +250,8 @@ static bool read_set(struct vs_description *d, struct place *p)
 static bool read_programs(struct vs_description *d, struct place *p, vs_programs_of *programs)
 {
     struct vs_told t = {.path = PROGRAMS, .value = next(p)};
-    t.programs = programs(t.value);
+    enum vs_role role = (enum vs_role)(*next(p) - '0');
+    t.programs = programs(role, t.value);
     return t.programs && add(d, &t);
 }
 

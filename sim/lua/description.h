@@ -9,6 +9,7 @@
 #define VIRTSIM_SIM_LUA_DESCRIPTION_H
 
 #include "machine.h"
+#include "virtsim/program.h"
 
 #include <stdio.h>
 
@@ -27,8 +28,8 @@ struct vs_description {
     bool owned; /* the texts of what is told are its own */
 };
 
-/* The set of a hypervisor's programs by its name, or NULL. */
-typedef const struct vs_program_set *vs_programs_of(const char *hypervisor);
+/* The set of a hypervisor's or a kernel's programs by its name, or NULL. */
+typedef const struct vs_program_set *vs_programs_of(enum vs_role role, const char *name);
 
 /* Adds a setting, whose texts become the description's own. False without memory: they are freed.
  */

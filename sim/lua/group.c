@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const slot_key[VS_SLOT_N] = {[VS_SLOT_CPU] = "cpu",
-                                                [VS_SLOT_MEMORY] = "memory",
-                                                [VS_SLOT_HYPERVISOR] = "hypervisor",
-                                                [VS_SLOT_IOMMU] = "iommu",
-                                                [VS_SLOT_NIC] = "nic"};
+static const char *const slot_key[VS_SLOT_N] = {
+    [VS_SLOT_CPU] = "cpu",     [VS_SLOT_MEMORY] = "memory", [VS_SLOT_HYPERVISOR] = "hypervisor",
+    [VS_SLOT_IOMMU] = "iommu", [VS_SLOT_NIC] = "nic",       [VS_SLOT_KERNEL] = "kernel"};
 
 /* Copies a string field of the table on top; false when it is missing, empty or too long. */
 static bool text(lua_State *L, const char *key, char *out, size_t bytes)
@@ -54,7 +52,7 @@ static const char *about_one(lua_State *L, struct vs_group_told *g)
         return "the grade of a group's sum must be measured, derived or documented";
     }
     if (!conditions(L, g)) {
-        return "`with` names parts: { cpu, memory, hypervisor, iommu, nic = \"part\" }";
+        return "`with` names parts: { cpu, memory, hypervisor, iommu, nic, kernel = \"part\" }";
     }
     size_t n = lua_rawlen(L, -1);
     if (n < 2 || n > VS_GROUP_MEMBERS) {

@@ -138,11 +138,12 @@ static void add_words(char *list, size_t bytes, const char *more)
     }
 }
 
-/* Whose programs the machine has, from here on: `of` is the hypervisor. */
-static bool tell_programs(struct loader *ld, const char *of, const struct vs_program_set *set)
+/* Whose programs the machine has, from here on: `of` is the hypervisor, or the kernel. */
+static bool tell_programs(struct loader *ld, enum vs_slot slot, const char *of,
+                          const struct vs_program_set *set)
 {
     struct vs_told t = {.path = vs__machine_copy("programs"),
-                        .slot = VS_SLOT_HYPERVISOR,
+                        .slot = slot,
                         .value = vs__machine_copy(of),
                         .source = vs__machine_copy(""),
                         .file = vs__machine_copy(ld->file),
@@ -150,30 +151,40 @@ static bool tell_programs(struct loader *ld, const char *of, const struct vs_pro
     return vs_description_tell(ld->d, &t);
 }
 
-/* program = { ... }: what the hypervisor does; its knobs are there for what this file sets. */
+/* Whose programs a file of this slot has; VS_ROLES: nobody's. */
+static enum vs_role role_of(enum vs_slot slot)
+{
+    return slot == VS_SLOT_HYPERVISOR ? VS_ROLE_HYPERVISOR
+           : slot == VS_SLOT_KERNEL   ? VS_ROLE_GUEST
+                                      : VS_ROLES;
+}
+
+/* program = { ... }: what the hypervisor, or the guest's kernel, does; its knobs are there for what
+ * this file sets. */
 static void take_programs(struct loader *ld, enum vs_slot slot, const char *name, const char *path)
 {
     lua_State *L = ld->box->L;
-    char from[128], folder[4200];
-    if (slot == VS_SLOT_HYPERVISOR && take_string(L, "programs", from, sizeof from) && !ld->said) {
-        snprintf(folder, sizeof folder, "%s/scripts/lua/hypervisors", ld->home);
-        if (vs_lua_programs_file(&ld->programs, ld->box, folder, from, ld->errors)) {
+    enum vs_role role = role_of(slot);
+    char from[128];
+    if (role != VS_ROLES && take_string(L, "programs", from, sizeof from) && !ld->said) {
+        if (vs_lua_programs_file(&ld->programs[role], ld->box, role, ld->home, from, ld->errors)) {
             ld->failures++;
         }
     }
     lua_pushliteral(L, "program");
-    if (lua_rawget(L, -2) != LUA_TNIL && slot != VS_SLOT_HYPERVISOR) {
-        vs__machine_fail(ld, "program", "a hypervisor's file has programs");
+    if (lua_rawget(L, -2) != LUA_TNIL && role == VS_ROLES) {
+        vs__machine_fail(ld, "program", "a hypervisor's file, or a kernel's, has programs");
     } else if (!lua_isnil(L, -1) && !lua_istable(L, -1)) {
         vs__machine_fail(ld, "program", "write program = { NAME = { steps } }");
     } else if (!lua_isnil(L, -1) && !ld->said) {
         const struct vs_program_set *set = NULL;
-        if (!vs_lua_programs_read(&ld->programs, L, name, ld->file, path, ld->errors)) {
-            set = vs_lua_programs_link(ld->programs, ld->errors);
+        struct vs_lua_programs **p = &ld->programs[role];
+        if (!vs_lua_programs_read(p, L, role, name, ld->file, path, ld->errors)) {
+            set = vs_lua_programs_link(*p, ld->errors);
         }
         if (!set) {
             ld->failures++;
-        } else if (!tell_programs(ld, name, set)) {
+        } else if (!tell_programs(ld, slot, name, set)) {
             vs__machine_fail(ld, "program", "out of memory");
         }
     }
@@ -205,10 +216,9 @@ static void load_table(struct loader *ld, enum vs_slot slot, const char *name, c
         ld->d->n_groups =
             vs_group_drop(ld->d->group, ld->d->n_groups, slot); /* of the part that was there */
     }
-    if (slot == VS_SLOT_HYPERVISOR &&
-        !base) { /* another one than the machine's that this builds on */
-        vs_lua_programs_free(ld->programs);
-        ld->programs = NULL;
+    if (role_of(slot) != VS_ROLES && !base) { /* another one than that this builds on */
+        vs_lua_programs_free(ld->programs[role_of(slot)]);
+        ld->programs[role_of(slot)] = NULL;
     }
     take_same(ld);
     if (take_string(L, "base", word, sizeof word)) {
@@ -370,7 +380,9 @@ static size_t read_all(struct loader *ld, const char *name)
     ld->box->reads = note_file;
     ld->box->reads_ctx = ld->d;
     load_file(ld, VS_SLOT_MACHINE, name, false);
-    vs_lua_programs_free(ld->programs);
+    for (int i = 0; i < VS_ROLES; i++) {
+        vs_lua_programs_free(ld->programs[i]);
+    }
     vs_box_close(ld->box);
     return ld->failures;
 }

@@ -15,6 +15,7 @@ static const struct {
                           [VS_SLOT_HYPERVISOR] = {"hypervisor", "hypervisors"},
                           [VS_SLOT_IOMMU] = {"iommu", "iommus"},
                           [VS_SLOT_NIC] = {"nic", "nics"},
+                          [VS_SLOT_KERNEL] = {"kernel", "kernels"},
                           [VS_SLOT_MACHINE] = {"machine", "machines"}};
 
 const char *vs_machine_folder(enum vs_slot slot)

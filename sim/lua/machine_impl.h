@@ -33,8 +33,8 @@ struct loader {
     struct vs_description *d; /* what has been read */
     size_t failures, fields;
     int depth;
-    struct vs_lua_programs *programs; /* of the hypervisor's files so far */
-    char path[4096];                  /* of the file that was read last */
+    struct vs_lua_programs *programs[VS_ROLES]; /* of the hypervisor's files so far; the kernel's */
+    char path[4096];                            /* of the file that was read last */
 };
 
 /* A copy of a text; NULL without memory. */

@@ -122,6 +122,10 @@ static const struct {
     {"touch", KIND_NUMBER, "touch", VS_NUMBER_DATA, 0},
     {"copy", KIND_NUMBER, "copy", VS_NUMBER_COPY, 0},
     {"clear", KIND_WORD, "clear", 0, 0},
+    {"load", KIND_WORD, "load", 0, 0},
+    {"store", KIND_WORD, "store", 0, 0},
+    {"trap", KIND_WORD, "trap", 0, 0},
+    {"send", KIND_WORD, "send", 0, 0},
     {"action", KIND_WORD, "action", 0, 0},
     {"wait", KIND_WORD, "wait", 0, 0},
     {"call", KIND_WORD, "call", 0, 0},
@@ -135,6 +139,7 @@ static const struct {
     {"source", WORD, NULL, 0, offsetof(struct vs_step_desc, source)},
     {"grade", WORD, NULL, 0, offsetof(struct vs_step_desc, grade)},
 };
+#define DOES "run, cycles, touch, clear, load, store, copy, state, action, trap, send, wait or call"
 #define KEYS (sizeof keys / sizeof keys[0])
 
 /* The number on top of the stack. */
@@ -224,9 +229,7 @@ static void take_key(struct reader *r, struct vs_step_desc *d, const char *key)
     }
     char hint[VS_SUGGEST];
     snprintf(what, sizeof what, "unknown step '%.60s'; %s", key,
-             vs_suggest(key, names, KEYS,
-                        "run, cycles, touch, clear, copy, state, action, wait or call", hint,
-                        sizeof hint));
+             vs_suggest(key, names, KEYS, DOES, hint, sizeof hint));
     wrong(r, key, what);
 }
 
@@ -256,8 +259,7 @@ static void take_step(struct reader *r, struct vs_step_desc *d)
         lua_pop(L, 1);
     }
     if (!d->kind) {
-        wrong(r, r->step,
-              "does nothing: run, cycles, touch, clear, copy, state, action, wait or call");
+        wrong(r, r->step, "does nothing: " DOES);
     }
 }
 
@@ -295,6 +297,13 @@ static void take_program(struct reader *r)
     }
     if (lua_getfield(L, -1, "at") == LUA_TSTRING) {
         made.at = copy(r->p, lua_tostring(L, -1));
+    }
+    lua_pop(L, 1);
+    if (lua_getfield(L, -1, "offset") != LUA_TNIL) {
+        int whole_number = 0;
+        lua_Integer at = lua_tointegerx(L, -1, &whole_number);
+        made.placed = true;
+        made.offset = whole_number && at >= 0 && at < UINT32_MAX ? (uint32_t)at : UINT32_MAX;
     }
     lua_pop(L, 1);
     struct vs_step_desc *step = room(r->p, (n + 1) * sizeof *step);
@@ -341,14 +350,16 @@ static struct vs_lua_programs *apart(struct vs_lua_programs *p)
     return made;
 }
 
-enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, const char *name,
-                                    const char *file, const char *path, struct vs_errors *errors)
+enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, enum vs_role role,
+                                    const char *name, const char *file, const char *path,
+                                    struct vs_errors *errors)
 {
     *p = apart(*p);
     if (!*p || !lua_checkstack(L, 20)) {
         vs_error(errors, "%s: out of memory", file);
         return VS_E_NOMEM;
     }
+    (*p)->desc.role = role;
     (*p)->desc.name = copy(*p, name);
     (*p)->desc.file = copy(*p, file);
     (*p)->desc.program = (*p)->program;
@@ -373,20 +384,28 @@ enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, co
     return r.failed ? VS_E_CONFIG : VS_OK;
 }
 
+/* Where files of programs are, what that folder is called, and whose programs it has. */
+struct place {
+    const char *folder, *shown;
+    enum vs_role role;
+};
+
 /* The programs of a file, whose table is on top of the stack, after those that it builds on. */
-static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box, const char *folder,
-                                 const char *name, const char *path, int depth,
-                                 struct vs_errors *errors);
+static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box,
+                                 const struct place *in, const char *name, const char *path,
+                                 int depth, struct vs_errors *errors);
 
 /* Reads a file of the folder and takes its programs. */
-static enum vs_status take_file(struct vs_lua_programs **p, struct vs_box *box, const char *folder,
-                                const char *name, int depth, struct vs_errors *errors)
+static enum vs_status take_file(struct vs_lua_programs **p, struct vs_box *box,
+                                const struct place *in, const char *name, int depth,
+                                struct vs_errors *errors)
 {
     char path[4200];
     int top = lua_gettop(box->L);
-    snprintf(path, sizeof path, "%s/%s.lua", folder, name);
+    snprintf(path, sizeof path, "%s/%s.lua", in->folder, name);
     if (depth > DEPTH_MAX || strchr(name, '/')) {
-        vs_error(errors, "hypervisors/%s.lua: programs that build on each other in a circle", name);
+        vs_error(errors, "%s/%s.lua: programs that build on each other in a circle", in->shown,
+                 name);
         return VS_E_CONFIG;
     }
     enum vs_status s = vs_box_load(box, path, errors);
@@ -395,43 +414,52 @@ static enum vs_status take_file(struct vs_lua_programs **p, struct vs_box *box, 
         vs_box_report(box, rc, errors);
         s = VS_E_INPUT;
     }
-    s = s ? s : take_table(p, box, folder, name, path, depth, errors);
+    s = s ? s : take_table(p, box, in, name, path, depth, errors);
     lua_settop(box->L, top);
     return s;
 }
 
-static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box, const char *folder,
-                                 const char *name, const char *path, int depth,
-                                 struct vs_errors *errors)
+static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box,
+                                 const struct place *in, const char *name, const char *path,
+                                 int depth, struct vs_errors *errors)
 {
     static const char *const from[] = {"base", "programs"};
     lua_State *L = box->L;
     char file[300];
     enum vs_status s = VS_OK;
     if (!lua_istable(L, -1) || !lua_checkstack(L, 10)) {
-        vs_error(errors, "hypervisors/%s.lua: must return a table", name);
+        vs_error(errors, "%s/%s.lua: must return a table", in->shown, name);
         return VS_E_INPUT;
     }
     for (int i = 0; i < 2 && !s; i++) {
         lua_pushstring(L, from[i]);
         if (lua_rawget(L, -2) == LUA_TSTRING) {
-            s = take_file(p, box, folder, lua_tostring(L, -1), depth + 1, errors);
+            s = take_file(p, box, in, lua_tostring(L, -1), depth + 1, errors);
         }
         lua_pop(L, 1);
     }
-    snprintf(file, sizeof file, "hypervisors/%s.lua", name);
+    snprintf(file, sizeof file, "%s/%s.lua", in->shown, name);
     lua_pushliteral(L, "program");
     if (!s && lua_rawget(L, -2) == LUA_TTABLE) {
-        s = vs_lua_programs_read(p, L, name, file, path, errors);
+        s = vs_lua_programs_read(p, L, in->role, name, file, path, errors);
     }
     lua_pop(L, 1);
     return s;
 }
 
-enum vs_status vs_lua_programs_file(struct vs_lua_programs **p, struct vs_box *box,
-                                    const char *folder, const char *name, struct vs_errors *errors)
+const char *vs_lua_programs_folder(enum vs_role role)
 {
-    return take_file(p, box, folder, name, 0, errors);
+    return role == VS_ROLE_GUEST ? "kernels" : "hypervisors";
+}
+
+enum vs_status vs_lua_programs_file(struct vs_lua_programs **p, struct vs_box *box,
+                                    enum vs_role role, const char *home, const char *name,
+                                    struct vs_errors *errors)
+{
+    char folder[4200];
+    struct place in = {folder, vs_lua_programs_folder(role), role};
+    snprintf(folder, sizeof folder, "%s/scripts/lua/%s", home, in.shown);
+    return take_file(p, box, &in, name, 0, errors);
 }
 
 const struct vs_program_set *vs_lua_programs_link(struct vs_lua_programs *p,

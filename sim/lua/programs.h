@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Programs of a hypervisor (virtsim/program.h) as its file states them: the field `program`, a
- * table of programs by name, each a list of steps.
+ * Programs of a hypervisor or of a guest's kernel (virtsim/program.h) as its file states them: the
+ * field `program`, a table of programs by name, each a list of steps.
  *
  *   program = { cpu_id = {
  *     { "read", state = { "flags", "length", "pc" } },
  *     { "search", run = 320, code = 1536, data = 512, source = "...", grade = "assumed" },
  *     { "skip", state = "pc=next" } } }
  *
- * A step's first word is its name; one of run (instructions), cycles, touch (bytes), clear, copy
- * (bytes), state, action, wait, call says what it does; code, data, taken, when, each, like, source
- * and grade go with it. `at = "user"` in a program: it runs in user space. A program that is false
- * is none; `programs = "kvm"` beside `program` names another file whose programs are taken first.
+ * A step's first word is its name; one of run (instructions), cycles, touch (bytes), clear, load,
+ * store, copy (bytes), state, action, trap, send, wait, call says what it does; code, data, taken,
+ * when, each, like, source and grade go with it. `at = "user"` in a program: it runs in user space;
+ * `offset`: its code and data lie that far behind the kernel's. A program that is false is none;
+ * `programs = "kvm"` beside `program` names another file whose programs are taken first.
  */
 #ifndef VIRTSIM_SIM_LUA_PROGRAMS_H
 #define VIRTSIM_SIM_LUA_PROGRAMS_H
@@ -23,14 +24,18 @@
  * the same name. */
 struct vs_lua_programs;
 
-/* Reads the table on top of the stack, which stays. `name` and `file` are the hypervisor's, `path`
- * is where lines are looked up. *p is made when it is NULL. */
-enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, const char *name,
-                                    const char *file, const char *path, struct vs_errors *errors);
-/* Reads the programs of folder/NAME.lua, after those of the file that it names as `base` or
- * `programs`. */
+/* Where the files of a role are, in scripts/lua. */
+const char *vs_lua_programs_folder(enum vs_role role);
+/* Reads the table on top of the stack, which stays. `name` and `file` are the hypervisor's or the
+ * kernel's, `path` is where lines are looked up. *p is made when it is NULL. */
+enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, enum vs_role role,
+                                    const char *name, const char *file, const char *path,
+                                    struct vs_errors *errors);
+/* Reads the programs of the role's file NAME.lua below `home`, after those of the file that it
+ * names as `base` or `programs`. */
 enum vs_status vs_lua_programs_file(struct vs_lua_programs **p, struct vs_box *box,
-                                    const char *folder, const char *name, struct vs_errors *errors);
+                                    enum vs_role role, const char *home, const char *name,
+                                    struct vs_errors *errors);
 /* The set of what has been read; NULL and what is wrong with it. */
 const struct vs_program_set *vs_lua_programs_link(struct vs_lua_programs *p,
                                                   struct vs_errors *errors);

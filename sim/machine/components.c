@@ -45,11 +45,12 @@ const struct vs_component_desc *const *vs_components(size_t *n)
         &vs_host_desc,
         &vs_flush_desc,
         &vs_machine_desc,
-        NULL, /* the programs of the default hypervisor; a machine's own take their place */
+        NULL, /* the programs of the default software; a machine's own take their place */
+        NULL,
     };
-    size_t last = sizeof all / sizeof all[0] - 1u;
-    if (!all[last]) {
-        all[last] = &vs_software(VS_SOFTWARE_DEFAULT)->component;
+    size_t last = sizeof all / sizeof all[0] - VS_ROLES;
+    for (int i = 0; i < VS_ROLES && !all[last + (size_t)i]; i++) {
+        all[last + (size_t)i] = &vs_software_default((enum vs_role)i)->component;
     }
     *n = sizeof all / sizeof all[0];
     return all;

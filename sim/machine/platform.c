@@ -34,10 +34,12 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_memory_desc, &c->memory);
     vs_knobs_load(k, &vs_hypervisor_desc, &c->hypervisor);
     vs_knobs_load(k, &vs_shadow_desc, &c->shadow);
-    p->programs = vs_program_set_of(k);
-    p->program_values = calloc(1, p->programs->component.config_bytes + 1u);
-    if (p->program_values) {
-        vs_knobs_load(k, &p->programs->component, p->program_values);
+    for (int i = 0; i < VS_ROLES; i++) {
+        p->programs[i] = vs_program_set_of(k, (enum vs_role)i);
+        p->program_values[i] = calloc(1, p->programs[i]->component.config_bytes + 1u);
+        if (p->program_values[i]) {
+            vs_knobs_load(k, &p->programs[i]->component, p->program_values[i]);
+        }
     }
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
@@ -80,14 +82,16 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     vs_errors_free(&told);
     vs_ept_upper_of(&p->ept, &p->upper_format);
     guest_mm_layout(p, errors);
+    guest_programs_check(p, errors);
     p->irqchip->check(p, errors);
     if (p->built.host_memory > 1ull << p->ept.physical_bits) {
         vs_error(
             errors, "host.memory = %llu bytes: physical addresses have ept.physical_bits = %llu",
             (unsigned long long)p->built.host_memory, (unsigned long long)p->ept.physical_bits);
     }
-    if (p->ept.mode != VS_EPT_NATIVE && p->program_values) {
-        vs_hv_check(&c->hypervisor, p->programs, p->program_values, errors);
+    if (p->ept.mode != VS_EPT_NATIVE && p->program_values[VS_ROLE_HYPERVISOR]) {
+        vs_hv_check(&c->hypervisor, p->programs[VS_ROLE_HYPERVISOR],
+                    p->program_values[VS_ROLE_HYPERVISOR], errors);
         check_world(p, errors);
         host_memory_check(p, errors);
         if (p->shadow) {
@@ -189,8 +193,9 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     }
     struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
     struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
-    s = vs_hv_init(&v->hv, &c->hypervisor, p->programs, p->program_values, p->ledger, v->hw->clock,
-                   v->index, &core, &v->state, &slat);
+    s = vs_hv_init(&v->hv, &c->hypervisor, p->programs[VS_ROLE_HYPERVISOR],
+                   p->program_values[VS_ROLE_HYPERVISOR], p->ledger, v->hw->clock, v->index, &core,
+                   &v->state, &slat);
     v->hv.direct_at = p->layout.host_direct;
     s = s ? s : p->shadow ? host_shadow_make(v, &c->shadow, v->space.cr3, errors) : VS_OK;
     uint64_t descriptor = 0;
@@ -233,6 +238,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     unsigned with = p->options.shares[index];
     v->mm = with ? p->vcpu[with - 1u].mm : &v->own_mm;
     enum vs_status s = machine_processor_make(v, &c->cpu, errors);
+    s = s ? s : guest_programs_make(v);
     s = s ? s : guest_mm_make(v, errors);
     if (!s && p->virtualized) {
         s = make_virtual(v, c, errors);
@@ -409,6 +415,16 @@ static enum vs_status keep_sites(struct vs_platform *p)
     return vs_ledger_sites(p->ledger, p->options.sites, account, n);
 }
 
+/* A component whose place the machine's own software takes. */
+static bool of_programs(const struct vs_platform *p, const struct vs_component_desc *c)
+{
+    bool same = false;
+    for (int i = 0; i < VS_ROLES; i++) {
+        same = same || !strcmp(c->name, p->programs[i]->component.name);
+    }
+    return same;
+}
+
 enum vs_status vs_platform_create(const struct vs_knobs *knobs,
                                   const struct vs_run_options *options, unsigned n_vcpus,
                                   struct vs_platform **out, struct vs_errors *errors)
@@ -446,19 +462,22 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
     p->machines = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->machines);
-    if (!s && (!p->ledger || !p->vcpu || !p->hwthread || !p->vm || !p->machines ||
-               !p->irqchip_config || !p->program_values)) {
+    if (!s &&
+        (!p->ledger || !p->vcpu || !p->hwthread || !p->vm || !p->machines || !p->irqchip_config ||
+         !p->program_values[VS_ROLE_HYPERVISOR] || !p->program_values[VS_ROLE_GUEST])) {
         s = VS_E_NOMEM;
     }
     if (!s) {
         size_t n;
         const struct vs_component_desc *const *all = vs_components(&n);
         for (size_t i = 0; i < n; i++) {
-            if (strcmp(all[i]->name, p->programs->component.name) != 0) {
+            if (!of_programs(p, all[i])) { /* the machine's own follow */
                 vs_ledger_accounts(p->ledger, all[i]);
             }
         }
-        vs_ledger_accounts(p->ledger, &p->programs->component);
+        for (int i = 0; i < VS_ROLES; i++) {
+            vs_ledger_accounts(p->ledger, &p->programs[i]->component);
+        }
         p->vcpu_account = vs_ledger_accounts(p->ledger, &vs_vcpu_desc);
         p->sim_account = vs_ledger_accounts(p->ledger, &vs_sim_desc);
         vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc,
@@ -539,6 +558,7 @@ void vs_platform_destroy(struct vs_platform *p)
         free(v->own_mm.process);
         free(v->own_mm.place);
         vs_hv_free(&v->hv);
+        vs_software_free(&v->software);
         free(v->world_ctx);
         free(v->irq_ctx);
     }
@@ -559,7 +579,9 @@ void vs_platform_destroy(struct vs_platform *p)
     vs_kernel_destroy(p->kernel);
     vs_ledger_destroy(p->ledger);
     free(p->vcpu);
-    free(p->program_values);
+    for (int i = 0; i < VS_ROLES; i++) {
+        free(p->program_values[i]);
+    }
     free(p->kind_config);
     free(p->irqchip_config);
     free(p->epochs);

@@ -39,9 +39,11 @@ static void one(void *ctx, const char *name, const char *path)
 {
     size_t *n = ctx;
     struct vs_knobs *k = knobs_of(name);
-    const struct vs_program_set *set = vs_program_set_of(k);
     (void)path;
-    assert_ptr_equal(set, vs_software(set->desc->name));
+    for (int role = 0; role < VS_ROLES; role++) {
+        const struct vs_program_set *set = vs_program_set_of(k, (enum vs_role)role);
+        assert_ptr_equal(set, vs_software((enum vs_role)role, set->desc->name));
+    }
     vs_knobs_destroy(k);
     ++*n;
 }
@@ -186,13 +188,12 @@ static void test_a_run_without_lua_has_the_rows_of_one_with_it(void **state)
     struct vs_lua_programs *read = NULL;
     struct vs_box *box = vs_box_open(0);
     assert_int_equal(
-        vs_lua_programs_file(&read, box, VS_SOURCE_DIR "/scripts/lua/hypervisors", "kvm", &errors),
-        VS_OK);
+        vs_lua_programs_file(&read, box, VS_ROLE_HYPERVISOR, VS_SOURCE_DIR, "kvm", &errors), VS_OK);
     static struct vs_program_set_desc desc; /* as long as the set */
     desc = *vs_lua_programs_desc(read);
     desc.name = "kvm, as it is read";
     const struct vs_program_set *own = vs_program_set_link(&desc, NULL, NULL, &errors),
-                                *table = vs_software("kvm");
+                                *table = vs_software(VS_ROLE_HYPERVISOR, "kvm");
     assert_non_null(own);
     assert_ptr_not_equal(own, table);
     struct rows with = run_with(own), without = run_with(table);

@@ -24,7 +24,7 @@ awk 'BEGIN { for (i = 0; i < 60000; i++) printf " L 1%06x00000,8\n", 2 * i }' >"
 refused "the tables of what it reads do not fit" 1 "this process gets no more memory" limited 200000 "$VIRTSIM" replay "$work/wide.lk" --db "$db"
 
 # as large as it says
-walk="run $touch --db $db --quiet --set os.page_fault.zero=0 --machine skylake_sp_native"
+walk="run $touch --db $db --quiet --set guest.zero_page.clear.taken=0 --machine skylake_sp_native"
 # shellcheck disable=SC2086 # words
 ok "48 MiB of 64" "$VIRTSIM" $walk --set host.memory=64MiB --set workload.footprint=48MiB
 # shellcheck disable=SC2086 # words

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A hypervisor's programs are data: its file states them, each step is an account and knobs, and what is wrong with a
+# A hypervisor's programs are data, and a guest kernel's: a file states them, each step is an account and knobs, and what is wrong with a
 # file is told with its line.
 . "$VIRTSIM_HOME/tests/lib.inc"
 cd "$VIRTSIM_HOME" || exit 1
@@ -26,7 +26,7 @@ python3 - "$VIRTSIM_HOME/results/renames.csv" >"$work/old" <<'PY'
 import csv, sys
 new = {}
 for r in csv.DictReader(open(sys.argv[1])):
-    if r["kind"] == "knob" and r["old"].startswith("hypervisor."):
+    if r["kind"] == "knob" and r["old"].startswith(("hypervisor.", "os.")):
         new.setdefault(r["old"], []).append(r["new"])
 for old, news in new.items():
     print(old, *news)
@@ -132,4 +132,48 @@ own big "$all"'
 refused "code beyond its area" 2 "program cpu_id: its steps have 66048 bytes of code, and there is room for 65536" exits big
 own none '    stage2_fault = { { "back", call = "back", when = "missing" } }, back = { { "map", action = "map" } },'
 refused "a trap without a program" 2 "has no program for the trap cpu_id" exits none
+
+# ---- the guest's kernel
+run() { # run WORKLOAD ARGUMENT...: a run of its own; its rows are those of of_last
+    rm -f "$work/k.db"
+    workload=$1
+    shift
+    "$VIRTSIM" run "workloads/$workload.lua" "$@" --db "$work/k.db" --quiet
+}
+per() { sqlite3 "$work/k.db" "select p.n / o.n from part p join op o using (run, actor, op) where p.op = '$1' and p.account = '$2'"; }
+"$VIRTSIM" list programs linux --format csv >"$work/linux.csv"
+equal "the steps of a page fault" "handle frame entry zero" \
+    "$(python3 -c 'import csv,sys; print(*[r["step"] for r in csv.DictReader(open(sys.argv[1])) if r["program"] == "page_fault"])' "$work/linux.csv")"
+for word in "trap interrupt_command" "trap end_of_interrupt" "trap hypercall" "send doorbell"; do
+    ok "there is a step: $word" grep -q "$word" "$work/linux.csv"
+done
+for machine in skylake_sp_kvm zen3_milan_native neoverse_n1_kvm; do
+    ok "$machine takes page faults" run page_touch --machine $machine --set workload.backing=touch --set workload.footprint=1MiB
+    equal "$machine: a step is an account" "$(sqlite3 "$work/k.db" "select value from knob where path = 'guest.page_fault.handle.instructions'")" "$(per page_fault guest.page_fault.handle)"
+done
+ok "a longer path" run page_touch --set workload.backing=touch --set workload.footprint=1MiB --set guest.page_fault.handle.instructions=1800
+equal "costs that many" 1800 "$(per page_fault guest.page_fault.handle)"
+refused "an unknown one" 2 "unknown knob 'guest.page_fault.handel.instructions'; did you mean 'guest.page_fault.handle.instructions'?" \
+    "$VIRTSIM" run workloads/gups.lua --set guest.page_fault.handel.instructions=7 --db "$db"
+printf 'return { base = "skylake_sp_kvm", kernel = "least" }\n' >"$work/least_kernel.lua"
+ok "another kernel is a part of the machine" run page_touch --machine "$work/least_kernel.lua" --set workload.backing=touch --set workload.footprint=1MiB
+equal "with its own path" 60 "$(per page_fault guest.page_fault.handle)"
+ok "its driver has its own too" run udp_echo --machine "$work/least_kernel.lua" --set workload.packets=20
+equal "by name" "guest.receive.look guest.transmit.fill" "$(sqlite3 "$work/k.db" "select group_concat(a, ' ') from (select distinct account a from part where account like 'guest.receive.%' or account like 'guest.transmit.%' order by 1)")"
+# bad_kernel WHAT LINE 'PROGRAMS' TEXT
+bad_kernel() {
+    printf 'return {\n  base = "linux",\n  program = {\n%s\n  },\n}\n' "$3" >"$work/bad_kernel.lua"
+    printf 'return { base = "skylake_sp_kvm", kernel = "%s" }\n' "$work/bad_kernel.lua" >"$work/bad.lua"
+    refused "a kernel with $1" 2 "bad_kernel.lua:$2 $4" "$VIRTSIM" run workloads/gups.lua --machine "$work/bad.lua" --db "$work/none.db"
+    ok "a kernel with $1: nothing ran" test ! -e "$work/none.db"
+}
+bad_kernel "an unknown instruction" 4: '    idle = { { "halt", trap = "hlat" } },' "program idle, step 'halt': unknown instruction 'hlat'; did you mean 'halt'?"
+bad_kernel "a hypervisor's word" 4: '    idle = { { "halt", state = "pc=next" } },' "program idle, step 'halt': unknown step 'state'"
+bad_kernel "an unknown message" 4: '    doorbell = { { "tail", send = "bell" } },' "program doorbell, step 'tail': unknown message 'bell'"
+bad_kernel "a program in user space" 4: '    idle = { at = "user", { "halt", trap = "halt" } },' "program idle: a guest's kernel has no programs in user space"
+bad_kernel "code in a wrong place" 4: '    idle = { offset = 0x800, { "halt", trap = "halt" } },' "program idle: offset = 0x800: a multiple of 0x10000 from 0x0 on, below 0x20000"
+bad_kernel "a program less" "" '    idle = false,' "has no program 'idle', which every guest needs"
+# no length of a path is in C, nor in what a component declares
+lengths() { grep -nE "VS_(NUM|LAT)\(.*\"[a-z_.]*(instructions|code_bytes|data_bytes)\"|core\.instructions\(|vs_cpu_instructions\(.*(os|flush|cfg)\." "$@" | grep -vE 'test_|VS_COUNT\('; }
+equal "no path length of the guest in C" "" "$(lengths sim/guest/*.c sim/guest/*/*.c sim/guest/*.def)"
 finish

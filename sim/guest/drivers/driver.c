@@ -4,64 +4,56 @@
 
 #include "guest/guest.h"
 
-/* The address as a value of its type. */
-static vs_gva gva(uint64_t v)
+void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref ref)
 {
-    vs_gva g = {v};
-    return g;
-}
-
-/* A touch of the driver's own, always mapped memory; a fault there would be the platform's error.
- */
-static void touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
-{
-    for (int tries = 0; tries < 3 && vs_cpu_access(&v->hw->cpu, gva(at), 8, ref) == VS_CPU_FAULT;
-         tries++) {
-        vcpu_fault(v);
+    uint64_t at = w->ring + w->slot * 16u, gpa, hpa;
+    if (ref == VS_REF_WRITE && vs_space_locate(&v->space, at, &gpa, &hpa)) {
+        /* as the device will read it; the time of the store is what follows */
+        vs_phys_write64(v->p->phys, (vs_hpa){hpa}, w->told);
+        vs_phys_write64(v->p->phys, (vs_hpa){hpa + 8}, w->told_length);
+    }
+    (void)guest_touch(v, at, ref);
+    if (ref != VS_REF_WRITE) {
+        bool there = vs_space_locate(&v->space, at, &gpa, &hpa);
+        uint64_t word = there ? vs_phys_read64(v->p->phys, (vs_hpa){hpa + 8}) : 0;
+        w->done = (word >> 32 & VS_NIC_DD) != 0;
+        w->more = (word >> 32 & VS_NIC_MORE) != 0;
+        w->length = (uint32_t)word;
     }
 }
 
-/* Each line of these bytes. */
-static void touch_range(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_ref ref)
+bool guest_vf_next(struct vs_vcpu *v, struct guest_work *w)
 {
-    for (uint64_t done = 0; done < bytes; done += 64) {
-        touch(v, at + done, ref);
+    struct vs_driver *d = w->driver;
+    uint32_t n = (uint32_t)v->p->net->nic_config.ring, *at = w->sends ? &d->tx_tail : &d->rx_next;
+    uint64_t offset = *at * VS__NET_BUFFER;
+    if (w->sends ? !w->left : !w->more) {
+        return false;
     }
+    w->slot = *at;
+    w->buffer = (w->sends ? d->tx_buffers : d->rx_buffers) + offset;
+    if (w->sends) {
+        w->length = w->left < VS__NET_BUFFER ? w->left : VS__NET_BUFFER;
+        w->left -= w->length;
+        w->told = d->tx_buffers_iova + offset;
+        w->told_length = (uint64_t)(w->left ? VS_NIC_MORE : 0) << 32 | w->length;
+    } else { /* the descriptor says whether there are more */
+        w->length = 0;
+        w->more = false;
+    }
+    *at = (*at + 1) % n;
+    return true;
 }
 
-/* Descriptor bytes, as the device will read them; the time of the store is touch()'s. */
-static void put_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot, uint64_t buffer,
-                           uint64_t length)
-{
-    uint64_t gpa, hpa;
-    if (vs_space_locate(&v->space, ring + slot * 16u, &gpa, &hpa)) {
-        vs_hpa h = {hpa}, second = {hpa + 8};
-        vs_phys_write64(v->p->phys, h, buffer);
-        vs_phys_write64(v->p->phys, second, length);
-    }
-    touch(v, ring + slot * 16u, VS_REF_WRITE);
-}
-
-/* Reads a descriptor: its length and, above it, its flags. */
-static uint64_t read_descriptor(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
-{
-    uint64_t gpa, hpa;
-    touch(v, ring + slot * 16u, VS_REF_READ);
-    if (!vs_space_locate(&v->space, ring + slot * 16u, &gpa, &hpa)) {
-        return 0;
-    }
-    vs_hpa second = {hpa + 8};
-    return vs_phys_read64(v->p->phys, second);
-}
-
-/* Whether the device has done a descriptor. */
+/* Whether the device has done the descriptor. */
 static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
 {
-    return (read_descriptor(v, ring, slot) >> 32 & VS_NIC_DD) != 0;
+    struct guest_work w = {.ring = ring, .slot = slot};
+    (void)guest_run(v, GUEST_POLL, &w);
+    return w.done;
 }
 
-/* A posted write of a tail register: the CPU's part, then when the device has it. */
-static vs_ps doorbell(struct vs_vcpu *v)
+void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w)
 {
     struct vs_net *net = v->p->net;
     vs_ps cpu = {net->pcie_config.doorbell * v->hw->clock.period_ps};
@@ -70,7 +62,15 @@ static vs_ps doorbell(struct vs_vcpu *v)
     vs_charge(&v->txn, (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write), cpu);
     vs_close(&v->txn);
     vcpu_yield(v); /* the device may act before the vCPU's horizon */
-    return vs_pcie_doorbell(&net->pcie, vs_now(&v->txn));
+    w->known = vs_pcie_doorbell(&net->pcie, vs_now(&v->txn));
+}
+
+/* A posted write of a tail register: when the device has it. */
+static vs_ps doorbell(struct vs_vcpu *v)
+{
+    struct guest_work w = {.known = vs_now(&v->txn)};
+    (void)guest_run(v, GUEST_DOORBELL, &w);
+    return w.known;
 }
 
 /* Every free descriptor of the receive ring gets its buffer back, and the device is told. */
@@ -80,14 +80,28 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
     uint32_t n = (uint32_t)net->nic_config.ring, one_free = (d->rx_next + n - 1) % n;
     bool any = false;
     for (; d->rx_tail != one_free; d->rx_tail = (d->rx_tail + 1) % n) {
-        put_descriptor(v, d->rx_ring, d->rx_tail, d->rx_buffers_iova + d->rx_tail * VS__NET_BUFFER,
-                       VS__NET_BUFFER);
+        struct guest_work w = {.ring = d->rx_ring,
+                               .slot = d->rx_tail,
+                               .told = d->rx_buffers_iova + d->rx_tail * VS__NET_BUFFER,
+                               .told_length = VS__NET_BUFFER};
+        (void)guest_run(v, GUEST_REFILL, &w);
         any = true;
     }
     if (any) {
         doorbell(v);
         vs_nic_rx_doorbell(&net->nic, v->index, d->rx_tail);
     }
+}
+
+void guest_vf_prepare(struct vs_vcpu *v, const struct guest_work *w)
+{
+    vs_nic_tx_begin(&v->p->net->nic, v->index, w->slot, vs_now(&v->txn));
+}
+
+void guest_vf_take(struct vs_vcpu *v, const struct guest_work *w)
+{
+    (void)w; /* they are taken in their order */
+    vs_nic_rx_read(&v->p->net->nic, v->index, 1, vs_now(&v->txn));
 }
 
 void guest_vf_asked(struct vs_vcpu *v)
@@ -146,21 +160,6 @@ static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d, uint32_t w
     return n - 1 - used;
 }
 
-/* A frame into as many buffers as it fills, each with its descriptor. */
-static void put_frame(struct vs_vcpu *v, struct vs_driver *d, uint32_t bytes)
-{
-    uint32_t n = (uint32_t)v->p->net->nic_config.ring;
-    while (bytes) {
-        uint32_t piece = bytes < VS__NET_BUFFER ? bytes : VS__NET_BUFFER;
-        uint64_t offset = d->tx_tail * VS__NET_BUFFER;
-        bytes -= piece;
-        touch_range(v, d->tx_buffers + offset, piece, VS_REF_WRITE);
-        put_descriptor(v, d->tx_ring, d->tx_tail, d->tx_buffers_iova + offset,
-                       (uint64_t)(bytes ? VS_NIC_MORE : 0) << 32 | piece);
-        d->tx_tail = (d->tx_tail + 1) % n;
-    }
-}
-
 void guest_vf_send(struct vs_vcpu *v)
 {
     struct vs_driver *d = driver_of(v, "send");
@@ -191,9 +190,12 @@ void guest_vf_send(struct vs_vcpu *v)
         return;
     }
     for (; room >= buffers && r->count; room -= buffers, r->count--) {
-        vs_cpu_instructions(&v->hw->cpu, v->p->os.tx_instructions);
-        vs_nic_tx_begin(&net->nic, v->index, d->tx_tail, vs_now(&v->txn));
-        put_frame(v, d, (uint32_t)r->bytes + VS_NIC_HEADERS);
+        struct guest_work w = {.driver = d,
+                               .sends = true,
+                               .ring = d->tx_ring,
+                               .slot = d->tx_tail,
+                               .left = r->bytes + VS_NIC_HEADERS};
+        (void)guest_run(v, GUEST_TRANSMIT, &w);
     }
     vs_ps known = doorbell(v);
     vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known, &net->pcie.mmio_tape);
@@ -209,15 +211,8 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     bool any = false;
     while (d->got < v->request.count && vs_nic_rx_ready(&net->nic, v->index, vs_now(&v->txn)) &&
            descriptor_done(v, d->rx_ring, d->rx_next)) {
-        vs_cpu_instructions(&v->hw->cpu, v->p->os.rx_instructions);
-        uint64_t word;
-        do {
-            word = read_descriptor(v, d->rx_ring, d->rx_next);
-            touch_range(v, d->rx_buffers + d->rx_next * VS__NET_BUFFER, (uint32_t)word,
-                        VS_REF_READ);
-            d->rx_next = (d->rx_next + 1) % n;
-        } while (word >> 32 & VS_NIC_MORE);
-        vs_nic_rx_read(&net->nic, v->index, 1, vs_now(&v->txn));
+        struct guest_work w = {.driver = d, .ring = d->rx_ring, .more = true};
+        (void)guest_run(v, GUEST_RECEIVE, &w);
         d->got++;
         any = true;
     }
@@ -247,5 +242,6 @@ void guest_vf_receive(struct vs_vcpu *v)
         v->busy = false;
         return;
     }
-    vcpu_sleep(v);
+    struct guest_work w = {0};
+    (void)guest_run(v, GUEST_IDLE, &w);
 }

@@ -8,7 +8,7 @@
 
 /* The kernel's map of all of its memory (layout.c). Pieces of it are made
  * when first wanted: it was there when the machine booted. */
-static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
+uint64_t guest_mm_direct(struct vs_vcpu *v, uint64_t pa)
 {
     uint64_t start = v->p->layout.direct, at = start + pa, gpa, hpa;
     unsigned shift = vs_radix_fit(vs_space_format(&v->space, start), 30);
@@ -23,20 +23,12 @@ static uint64_t direct(struct vs_vcpu *v, uint64_t pa)
     return at;
 }
 
-/* The kernel stores into a table entry at this guest-physical address. */
-static void store(struct vs_vcpu *v, uint64_t pa)
-{
-    v->os_count[VS_CNT_os_table_stores]++;
-    (void)guest_touch(v, direct(v, pa), VS_REF_WRITE);
-}
-
 void guest_mm_edit_clear(struct vs_vcpu *v, uint64_t gva, uint64_t bytes)
 {
     uint64_t pa, hpa;
     (void)vs_space_locate(&v->space, gva, &pa, &hpa); /* false: the host has no page for it yet */
-    if (v->p->os.zero_page) {
-        guest_clear(v, direct(v, pa), bytes);
-    }
+    struct guest_work w = {.page = guest_mm_direct(v, pa), .bytes = bytes};
+    (void)guest_run(v, GUEST_ZERO_PAGE, &w);
 }
 
 void guest_mm_edit_begin(const struct vs_vcpu *v, uint64_t *tables)
@@ -44,17 +36,26 @@ void guest_mm_edit_begin(const struct vs_vcpu *v, uint64_t *tables)
     *tables = v->space.tables;
 }
 
+void guest_mm_edit_plan(struct vs_vcpu *v, struct guest_work *w)
+{
+    w->leaf = vs_space_path(&v->space, w->gva, w->path);
+    w->made = (unsigned)(v->space.tables - w->tables);
+    w->entry = w->path[w->leaf];
+}
+
+bool guest_mm_edit_next(struct vs_vcpu *v, struct guest_work *w, uint64_t k)
+{
+    unsigned level = w->leaf + w->made - (unsigned)k;
+    w->entry = w->path[level];
+    if (k < w->made) { /* a new table is cleared, then made known */
+        w->table = w->path[level - 1u] & ~((1ull << v->space.format.granule) - 1u);
+    }
+    return k < w->made;
+}
+
 void guest_mm_edit_entry(struct vs_vcpu *v, uint64_t gva, uint64_t tables_before)
 {
-    uint64_t at[VS_RADIX_LEVELS + 1u];
-    unsigned leaf = vs_space_path(&v->space, gva, at);
-    uint64_t made = v->space.tables - tables_before, bytes = 1ull << v->space.format.granule;
-    vs_cpu_instructions(&v->hw->cpu, v->p->os.edit_instructions);
-    for (unsigned level = leaf + (unsigned)made; level > leaf; level--) {
-        /* a new table is cleared, then made known */
-        uint64_t table = at[level - 1u] & ~(bytes - 1u);
-        guest_clear(v, direct(v, table), bytes);
-        store(v, at[level]);
-    }
-    store(v, at[leaf]);
+    struct guest_work w = {.gva = gva, .tables = tables_before};
+    guest_mm_edit_plan(v, &w);
+    (void)guest_run(v, GUEST_TABLE_EDIT, &w);
 }

@@ -44,31 +44,33 @@ static bool touched(struct vs_vcpu *v, uint64_t gva, enum vs_status st)
     return !v->failed;
 }
 
+bool guest_mm_give_frame(struct vs_vcpu *v, struct guest_work *w)
+{
+    guest_mm_edit_begin(v, &w->tables);
+    w->status = give_frame(v, w->gva, &w->shift, w->back);
+    guest_mm_upper(v);
+    if (!w->status) {
+        w->bytes = 1ull << w->shift;
+        w->page = w->gva & ~(w->bytes - 1u);
+        guest_mm_edit_plan(v, w);
+    }
+    return !w->status;
+}
+
 /* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
 static bool first_touch(struct vs_vcpu *v, uint64_t gva)
 {
     struct vs_platform *p = v->p;
-    const struct vs_os_config *os = &p->os;
-    unsigned shift = region_shift(v);
-    vs_gva code = {p->layout.code}, data = {p->layout.data};
+    struct guest_work w = {
+        .gva = gva, .shift = region_shift(v), .back = p->built.host_prefault != 0};
     vs_ps exception = {p->times.exception * v->hw->clock.period_ps};
-    uint64_t tables;
     vs_txn_settle(&v->txn);
     vs_open(&v->txn, VS_OP_PAGE_FAULT);
     v->os_count[VS_CNT_os_page_faults]++;
     vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_exception), exception);
-    guest_routine(v, os->fault_instructions, code, os->fault_code, data, os->fault_data);
-    guest_mm_edit_begin(v, &tables);
-    enum vs_status st = give_frame(v, gva, &shift, p->built.host_prefault);
-    guest_mm_upper(v);
-    if (!st) {
-        guest_mm_edit_entry(v, gva, tables);
-        if (os->zero_page) {
-            guest_clear(v, gva >> shift << shift, 1ull << shift);
-        }
-    }
+    (void)guest_run(v, GUEST_PAGE_FAULT, &w);
     vs_close(&v->txn);
-    return touched(v, gva, st);
+    return touched(v, gva, w.status);
 }
 
 /* Where the guest's tables, as far as they go, hold the entry for an address. */

@@ -497,7 +497,8 @@ void guest_mm_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how)
     v->process_now = (unsigned)to;
     v->space = v->mm->process[to];
     keep = !guest_tlb_shootdown_stale(v, (unsigned)to) && keep;
-    guest_mm_load_cr3(v, (keep ? KEEP : 0) | (pcid ? to : 0) | v->space.cr3);
+    struct guest_work w = {.root = (keep ? KEEP : 0) | (pcid ? to : 0) | v->space.cr3};
+    (void)guest_run(v, GUEST_SWITCH_SPACE, &w);
     if (vcpu_arm(v) && !keep) {
         guest_tlb_tlbi(v, VS_TLBI_ASIDE1, guest_tlb_shareable(v), v->guest_context.pcid, 0);
         vcpu_dsb(v, guest_tlb_shareable(v));

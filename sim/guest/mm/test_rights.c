@@ -230,8 +230,8 @@ static void test_transparent_large_pages_are_those_of_the_granule(void **state)
         snprintf(text, sizeof text, script, c[i].mib);
         machine = c[i].machine;
         good(&r, text,
-             (const char *const[]){"guest.page_size=thp", c[i].granule, "os.page_fault.zero=0",
-                                   "ept.verify=1", NULL});
+             (const char *const[]){"guest.page_size=thp", c[i].granule,
+                                   "guest.zero_page.clear.taken=0", "ept.verify=1", NULL});
         const uint64_t got[] = {counter(&r, "vcpu0", "os.page_faults"),
                                 counter(&r, "vcpu0", "os.thp.pages"),
                                 counter(&r, "vcpu0", "os.thp.splits"),
@@ -245,8 +245,9 @@ static void test_transparent_large_pages_are_those_of_the_granule(void **state)
             continue; /* a device without an IOMMU wants a large page */
         }
         good(&r, text,
-             (const char *const[]){"guest.page_size=thp", c[i].granule, "os.page_fault.zero=0",
-                                   "guest.fragmentation=100", NULL});
+             (const char *const[]){"guest.page_size=thp", c[i].granule,
+                                   "guest.zero_page.clear.taken=0", "guest.fragmentation=100",
+                                   NULL});
         assert_int_equal(counter(&r, "vcpu0", "os.thp.pages"), 0);
         done(&r);
     }

@@ -41,7 +41,8 @@ bool guest_tlb_shootdown_check(const struct vs_platform *p, unsigned n_vcpus,
 
 /* ---- who is concerned ---- */
 
-bool guest_tlb_has_loaded(const struct vs_vcpu *o, const struct vs_vcpu *v)
+/* `o`, another vCPU than v, has the address space of v loaded. */
+static bool has_loaded(const struct vs_vcpu *o, const struct vs_vcpu *v)
 {
     return o != v && o->mm == v->mm && o->process_now == v->process_now && !o->ended;
 }
@@ -65,6 +66,28 @@ void guest_tlb_shootdown_ended(struct vs_vcpu *v)
 
 /* ---- the initiator ---- */
 
+bool guest_tlb_next_target(struct vs_vcpu *v, struct guest_work *w, uint64_t *k)
+{
+    for (; *k < v->p->n_vcpus && !v->failed; ++*k) {
+        if (has_loaded(&v->p->vcpu[*k], v)) {
+            w->target = (unsigned)(*k)++;
+            v->os_count[VS_CNT_os_shoot_targets]++;
+            return true;
+        }
+    }
+    return false;
+}
+
+void guest_tlb_queue(struct vs_vcpu *v, const struct guest_work *w)
+{
+    if (v->p->os.shootdown == VS__HYPERCALL) {
+        v->call.to |= 1ull << w->target;
+    } else {
+        v->awaited++;
+        vcpu_shot_put(&v->p->vcpu[w->target], *w->shot, VS__SHOTS);
+    }
+}
+
 void guest_tlb_shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned stride)
 {
     struct vs_platform *p = v->p;
@@ -75,16 +98,18 @@ void guest_tlb_shootdown(struct vs_vcpu *v, uint64_t at, uint64_t end, unsigned 
     }
     v->seen[v->process_now] = ++v->mm->generation[v->process_now];
     for (unsigned i = 0; i < p->n_vcpus; i++) {
-        anybody = anybody || guest_tlb_has_loaded(&p->vcpu[i], v);
+        anybody = anybody || has_loaded(&p->vcpu[i], v);
     }
     if (!anybody) {
         return;
     }
     v->os_count[VS_CNT_os_shootdowns]++;
+    struct guest_work w = {.shot = &shot};
     if (p->os.shootdown == VS__HYPERCALL) {
-        guest_tlb_shootdown_hypercall(v, shot);
+        v->call = (struct vs_flush_call){.shot = shot};
+        (void)guest_run(v, GUEST_FLUSH_BY_HYPERCALL, &w);
     } else {
-        guest_tlb_shootdown_ipi(v, shot);
+        (void)guest_run(v, GUEST_FLUSH_BY_INTERRUPT, &w);
         v->acked_ps = vs_cpu_now_ps(&v->hw->cpu);
         if (v->awaited) {
             vcpu_wait(v, VS_FOR_ANSWERS, false);

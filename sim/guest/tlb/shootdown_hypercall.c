@@ -9,16 +9,9 @@
  */
 #include "tlb.h"
 
-void guest_tlb_shootdown_hypercall(struct vs_vcpu *v, struct vs_shot shot)
+void guest_tlb_call(struct vs_vcpu *v)
 {
-    struct vs_platform *p = v->p;
     struct vs_trap e = {.kind = VS_TRAP_HYPERCALL, .number = VS__CALL_FLUSH, .length = 3};
-    v->call = (struct vs_flush_call){.shot = shot};
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
-        bool target = guest_tlb_has_loaded(&p->vcpu[i], v);
-        v->call.to |= (uint64_t)target << i;
-        v->os_count[VS_CNT_os_shoot_targets] += target;
-    }
     if (!vcpu_trap_wait(v, &e, NULL)) {
         vcpu_fail(v, "guest.shootdown = hypercall: the instruction does not exit");
     }

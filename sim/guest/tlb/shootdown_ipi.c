@@ -26,27 +26,23 @@ static void drop(struct vs_vcpu *v, const struct vs_shot *s)
     }
 }
 
-void guest_tlb_shootdown_serve(struct vs_vcpu *v)
+bool guest_tlb_next_shot(struct vs_vcpu *v, struct guest_work *w, uint64_t *k)
 {
-    for (unsigned i = 0; i < v->n_shots && !v->failed; i++) {
-        vs_cpu_instructions(&v->hw->cpu, v->p->os.shoot_receive);
-        drop(v, &v->shot[i]);
-        vs_txn_settle(&v->txn);
-        vcpu_await_answer(v, v->shot[i].from, vs_now(&v->txn).v);
+    if (*k >= v->n_shots || v->failed) {
+        v->n_shots = 0;
+        return false;
     }
-    v->n_shots = 0;
+    w->shot = &v->shot[(*k)++];
+    return true;
 }
 
-void guest_tlb_shootdown_ipi(struct vs_vcpu *v, struct vs_shot shot)
+void guest_tlb_drop(struct vs_vcpu *v, const struct guest_work *w)
 {
-    struct vs_platform *p = v->p;
-    for (unsigned i = 0; i < p->n_vcpus && !v->failed; i++) {
-        if (guest_tlb_has_loaded(&p->vcpu[i], v)) {
-            v->os_count[VS_CNT_os_shoot_targets]++;
-            v->awaited++;
-            vs_cpu_instructions(&v->hw->cpu, p->os.shoot_send);
-            vcpu_shot_put(&p->vcpu[i], shot, VS__SHOTS);
-            vcpu_send_ipi(v, i, vcpu_numbers(v)->shootdown);
-        }
-    }
+    drop(v, w->shot);
+}
+
+void guest_tlb_acknowledge(struct vs_vcpu *v, const struct guest_work *w)
+{
+    vs_txn_settle(&v->txn);
+    vcpu_await_answer(v, w->shot->from, vs_now(&v->txn).v);
 }

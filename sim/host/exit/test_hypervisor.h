@@ -205,7 +205,7 @@ static inline int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     vs_defaults(&vs_hypervisor_desc, &f->config);
-    f->set = vs_software("kvm");
+    f->set = vs_software(VS_ROLE_HYPERVISOR, "kvm");
     f->values = calloc(f->set->component.n_knobs, sizeof *f->values);
     vs_defaults(&f->set->component, f->values);
     f->ledger = vs_ledger_create(1);
