@@ -87,6 +87,32 @@ static void port_read(void *ctx, struct vs_txn *t, enum vs_state what)
     (void)read_field(ctx, t, what);
 }
 
+/* KVM's __grow_ple_window and __shrink_ple_window: by a factor where that is smaller than the
+ * first window, else by so much. */
+static uint64_t grown(const struct vs_hypervisor *h, uint64_t now)
+{
+    uint64_t by = h->cfg.ple_grow, first = h->first_spin;
+    uint64_t next = !by ? first : by < first ? now * by : now + by;
+    return by && next > h->cfg.ple_max ? h->cfg.ple_max : next;
+}
+
+static uint64_t shrunk(const struct vs_hypervisor *h, uint64_t now)
+{
+    uint64_t by = h->cfg.ple_shrink, first = h->first_spin;
+    uint64_t next = !by ? first : by < first ? now / by : now > by ? now - by : 0;
+    return next < first ? first : next;
+}
+
+/* The window of pause-loop exiting becomes `next`; KVM writes it where that is something else. */
+static void set_spin(struct vs_hypervisor *h, struct vs_txn *t, uint64_t now, uint64_t next,
+                     unsigned counter)
+{
+    if (next != now) {
+        h->count[counter]++;
+        write_field(h, t, VS_STATE_SPIN, next);
+    }
+}
+
 /* What a step writes. What software keeps in memory, or in a register, is looked at untimed. */
 static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value kind)
 {
@@ -108,6 +134,10 @@ static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_
     case VS_VALUE_VECTOR:
         value = VS_EVENT_VALID | vector;
         break;
+    case VS_VALUE_GROWN:
+        h->first_spin = h->first_spin ? h->first_spin : value;
+        set_spin(h, t, value, grown(h, value), VS_CNT_hypervisor_spins_grown);
+        return;
     case VS_VALUE_HIGHEST:
         value = h->value[what] > vector ? h->value[what] : vector;
         break;
@@ -459,4 +489,9 @@ void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps ev
     charge(h, t, VS_ACC_hypervisor_block, rest);
     charge(h, t, VS_ACC_hypervisor_wake, h->wake_ps);
     adapt(h, halt + rest + h->wake_ps);
+    if (h->first_spin) { /* vmx_vcpu_load, svm_sched_in */
+        uint64_t now = 0;
+        h->state.read(h->state.ctx, NULL, VS_STATE_SPIN, &now);
+        set_spin(h, t, now, shrunk(h, now), VS_CNT_hypervisor_spins_shrunk);
+    }
 }

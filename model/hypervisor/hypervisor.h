@@ -76,9 +76,10 @@ struct vs_hypervisor {
     struct vs_core_port core;
     struct vs_state_port state;
     struct vs_slat_port slat;
-    uint64_t direct_at; /* where host-physical 0 is mapped: VS_HV_DIRECT */
-    uint64_t data_at;   /* vCPU index decides which data it touches */
-    uint64_t poll_ps;   /* how long the next halt will be polled */
+    uint64_t direct_at;  /* where host-physical 0 is mapped: VS_HV_DIRECT */
+    uint64_t data_at;    /* vCPU index decides which data it touches */
+    uint64_t poll_ps;    /* how long the next halt will be polled */
+    uint64_t first_spin; /* the window of pause-loop exiting before it grew; 0: it has not yet */
     /* of the present exit: what it is about, what was read of the state */
     const struct vs_hv_exit *exit;
     enum vs_trap_kind trap;

@@ -143,7 +143,7 @@ bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     s->rflags = vs_svm_get(s, VS_VMCB_RFLAGS);
     s->int_state = vs_svm_get(s, VS_VMCB_INT_STATE);
     s->int_ctl = vs_svm_get(s, VS_VMCB_INT_CTL);
-    s->pause_left = c->pause_count;
+    s->pause_left = vs_svm_pause_count(s);
     if (!t) {
         return true;
     }

@@ -23,6 +23,14 @@ static inline void vs_svm_put(struct vs_svm *s, uint64_t offset, uint64_t value)
     vs_phys_write64(s->wire.phys, vs_svm_at(s->vmcb, offset), value);
 }
 
+/* PauseFilterCount, which has 16 bits. */
+static inline uint16_t vs_svm_pause_count(const struct vs_svm *s)
+{
+    uint16_t count;
+    vs_phys_read(s->wire.phys, vs_svm_at(s->vmcb, VS_VMCB_PAUSE_COUNT), &count, sizeof count);
+    return count;
+}
+
 void vs__svm_write_intercepts(struct vs_svm *s, bool nested);
 /* What an exit says: EXITCODE, EXITINFO1 and 2 where the code has them, EXITINTINFO, nRIP. */
 unsigned vs__svm_says(void *ctx, const struct vs_exit *exit, struct vs_note *out);

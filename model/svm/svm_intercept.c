@@ -96,7 +96,7 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
                   {VS_SVM_MSR, c->intercept_msr},
                   {VS_SVM_VMMCALL, c->intercept_vmmcall},
                   {VS_SVM_RDTSC, c->intercept_rdtsc},
-                  {VS_SVM_PAUSE, c->intercept_pause},
+                  {VS_SVM_PAUSE, c->intercept_pause && c->pause_filter}, /* else pause_in_guest */
                   {VS_SVM_INVLPG, !nested || c->intercept_invlpg},
                   {VS_SVM_INVPCID, !nested},
                   {VS_SVM_EXCEPTION + 14, !nested}, /* #PF */
@@ -179,12 +179,13 @@ bool vs_svm_intercepts_io(struct vs_svm *s, struct vs_txn *t, uint32_t port, uin
            looked_up(s, t, s->iopm, port % PORTS, size ? size : 1u);
 }
 
-/* APM volume 2, 15.14.4: the count goes down with each PAUSE, begins anew after a pause of more
- * than the threshold, and the PAUSE that finds it used up exits. A count of 0 lets each exit. */
+/* APM volume 2, 15.14.4 and table 15-7: each PAUSE counts down, and the one that would bring the
+ * count below zero exits; one that comes later than the threshold after the one before it only
+ * loads the count anew. A count of 0, or a processor without the filter, lets each exit. */
 bool vs_svm_intercepts_pause(struct vs_svm *s, uint64_t tsc)
 {
-    uint64_t filter = vs_svm_get(s, VS_VMCB_PAUSE_THRESHOLD & ~7ull) >> 32,
-             threshold = filter & 0xffffu, count = filter >> 16;
+    uint64_t count = s->config.pause_filter ? vs_svm_pause_count(s) : 0,
+             threshold = vs_svm_get(s, VS_VMCB_PAUSE_THRESHOLD & ~7ull) >> 32 & 0xffffu;
     if (!vs_svm_intercepts(s, VS_SVM_PAUSE)) {
         return false;
     }
@@ -194,7 +195,7 @@ bool vs_svm_intercepts_pause(struct vs_svm *s, uint64_t tsc)
         s->pause_left = count;
         return true;
     }
-    s->pause_left = (apart ? count : s->pause_left) - 1u;
+    s->pause_left = apart ? count : s->pause_left - 1u;
     s->count[VS_CNT_svm_not_intercepted]++;
     return false;
 }

@@ -238,6 +238,7 @@ static const uint16_t offset_of[VS_STATE_N] = {
     [VS_STATE_CONTROLS] = VS_VMCB_INT_CTL,
     [VS_STATE_ENTRY_INTR] = VS_VMCB_EVENTINJ,
     [VS_STATE_ENTRY_ERROR] = VS_VMCB_EVENTINJ,
+    [VS_STATE_SPIN] = VS_VMCB_PAUSE_COUNT,
 };
 
 static void touch(struct vs_svm *s, struct vs_txn *t, uint64_t offset, enum vs_ref ref)
@@ -271,6 +272,10 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
         return true;
     }
     touch(s, t, offset, VS_REF_READ);
+    if (what == VS_STATE_SPIN) {
+        *value = vs_svm_pause_count(s);
+        return true;
+    }
     *value = vs_svm_get(s, offset);
     switch (what) {
     case VS_STATE_LENGTH:
@@ -297,11 +302,17 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
 static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     struct vs_svm *s = ctx;
-    uint64_t offset = offset_of[what], old = offset ? vs_svm_get(s, offset) : 0;
+    uint64_t offset = offset_of[what];
     if (!offset) {
         return true;
     }
     touch(s, t, offset, VS_REF_WRITE);
+    if (what == VS_STATE_SPIN) {
+        uint16_t count = (uint16_t)(value < UINT16_MAX ? value : UINT16_MAX);
+        vs_phys_write(s->wire.phys, vs_svm_at(s->vmcb, offset), &count, sizeof count);
+        return true;
+    }
+    uint64_t old = vs_svm_get(s, offset);
     switch (what) {
     case VS_STATE_CONTROLS: /* V_IRQ, and its intercept in the vectors */
         touch(s, t, VS_VMCB_INTERCEPTS, VS_REF_WRITE);

@@ -322,14 +322,18 @@ static void test_the_pause_filter_lets_a_loop_exit_once_its_count_is_used_up(voi
     f->config.pause_threshold = 100;
     boot(f);
     assert_true(vs_svm_enter(&f->s, NULL));
-    uint64_t now = 1000;
-    for (int i = 0; i < 3; i++) {
+    uint64_t now = 1000; /* long after the one before: the count is loaded */
+    for (int i = 0; i < 1 + 3; i++) {
         assert_false(vs_svm_intercepts_pause(&f->s, now += 100));
     }
     assert_true(vs_svm_intercepts_pause(&f->s, now += 100));
-    for (int i = 0; i < 9; i++) { /* further apart: no loop */
+    for (int i = 0; i < 9; i++) { /* further apart: no loop, and the count is whole again */
         assert_false(vs_svm_intercepts_pause(&f->s, now += 101));
     }
+    for (int i = 0; i < 3; i++) {
+        assert_false(vs_svm_intercepts_pause(&f->s, now += 1));
+    }
+    assert_true(vs_svm_intercepts_pause(&f->s, now += 1));
     f->config.pause_count = 0;
     boot(f);
     assert_true(vs_svm_intercepts_pause(&f->s, now += 1000));

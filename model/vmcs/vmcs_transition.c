@@ -319,6 +319,7 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
     if (done) {
         return r;
     }
+    x->pause_last = 0; /* the first PAUSE behind an entry begins a loop (SDM 3C 26.1.3) */
     x->in_guest = true;
     load_guest(x, t);
     uint64_t bad = msr_list(x, t, VS_GET(x, ENTRY_MSR_LOAD_ADDRESS),

@@ -37,6 +37,8 @@ static const struct vs_default_of defaults[] = {
     {"svm.intercept.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.tlb_control", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.pause_filter.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"vmcs.ple_*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"hypervisor.ple_window.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.trap.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.force_broadcast", VS_SLOT_HYPERVISOR, NULL, false},
     {"ept.mode_based_execute", VS_SLOT_HYPERVISOR, NULL, false},

@@ -50,6 +50,8 @@ static const char *const alike[][3] = {
     {"vmcs.control.rdtsc_exiting", "svm.intercept.rdtsc", NULL},
     {"vmcs.control.pause_loop_exiting", "svm.intercept.pause", NULL},
     {"vmcs.control.pause_exiting", "svm.pause_filter.count", NULL},
+    {"vmcs.ple_window", "svm.pause_filter.count", NULL},
+    {"vmcs.ple_gap", "svm.pause_filter.threshold", NULL},
     {"vmcs.control.use_msr_bitmaps", "svm.intercept.msr_prot", NULL},
     {"vmcs.control.unconditional_io_exiting", "svm.intercept.ioio_prot", NULL},
     {"vmcs.control.use_io_bitmaps", "svm.intercept.ioio_prot", NULL},

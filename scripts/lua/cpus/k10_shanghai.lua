@@ -54,6 +54,9 @@ return {
       l2 = { entries = { 0, lines, "documented" } },
     },
   },
-  svm = { cap = { decode_assists = { false, "Linux /proc/cpuinfo of family 10h Opterons: npt lbrv svm_lock nrip_save, no decodeassists", "documented" } } },
+  svm = { cap = {
+    decode_assists = { false, "Linux /proc/cpuinfo of family 10h Opterons: npt lbrv svm_lock nrip_save, no decodeassists", "documented" },
+    pause_filter = { false, "the same: no pausefilter, no pfthreshold", "documented" },
+  } },
   instruction = { pause = { 3, "no manual gives it: a hint that delays nothing on a core without threads that share it, a few cycles of decoding", "assumed" } },
 }

@@ -182,6 +182,7 @@ program["msr.write"] = exit {
 }
 program.pause = exit {
   read = skip, write = "pc=next",
+  { "grow", state = "spin=grown" }, -- grow_ple_window
   { "yield", run = 200, code = 1024, data = 256, source = "reading of handle_pause and kvm_vcpu_on_spin: directed yield that finds nobody", grade = "assumed" },
 }
 -- An end of interrupt is KVM's fasteoi, which steps over the instruction without looking at it.

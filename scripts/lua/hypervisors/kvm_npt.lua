@@ -25,6 +25,7 @@ return {
   borrows = { kvm = { why = "the code of KVM that all processors share; what was fitted was the round trip on Intel", "hypervisor" } },
   text = "KVM on AMD: SVM and nested paging",
   program = program,
+  hypervisor = { ple_window = { max = { 65535, "Linux arch/x86/kvm/x86.h, KVM_SVM_DEFAULT_PLE_WINDOW_MAX", "documented" } } },
   calibrated = "1X095",
   paging = { mode = { "npt", "KVM's default where the processor has nested paging (kvm_amd.npt)", "documented" } },
 }
