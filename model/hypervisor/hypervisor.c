@@ -27,8 +27,24 @@ void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_s
         vs_error(errors, "host.fault_around = %llu: an aligned group is a power of two",
                  (unsigned long long)c->fault_around);
     }
+    if ((c->mitigations || c->ibpb_on_exit) &&
+        vs_program_set_find(set, "rsb_fill") == VS_PROGRAM_NONE) {
+        vs_error(
+            errors,
+            "hypervisor.mitigations and hypervisor.ibpb_on_exit: %s has no steps for them; the "
+            "programs of KVM on x86 have",
+            set->desc->file);
+    }
     vs_program_set_check(set, values, errors);
 }
+
+void vs_hv_affect(struct vs_hypervisor *h, const struct vs_hv_affected *by)
+{
+    h->affected = *by;
+    h->l1d_due = true;
+}
+
+enum { L1D_NEVER, L1D_COND, L1D_ALWAYS }; /* hypervisor.l1d_flush */
 
 /* ---- devices ---- */
 
@@ -171,6 +187,19 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return h->trap == VS_TRAP_STAGE2_FAULT && !e->fast && !of_device(h);
     case VS_WHEN_DECODED:
         return !e->undecoded;
+    case VS_WHEN_RSB:
+        return h->cfg.mitigations && h->affected.spectre_v2;
+    case VS_WHEN_IBRS:
+        return h->cfg.mitigations && h->affected.retbleed && !h->affected.amd;
+    case VS_WHEN_UNTRAIN:
+        return h->cfg.mitigations && h->affected.retbleed && h->affected.amd;
+    case VS_WHEN_VERW:
+        return h->cfg.mitigations && h->affected.mds;
+    case VS_WHEN_IBPB:
+        return h->cfg.ibpb_on_exit;
+    case VS_WHEN_L1D_FLUSH: /* vmx_l1d_flush */
+        return h->cfg.mitigations && h->affected.l1tf &&
+               (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
     case VS_WHEN_USER:
         return ((taken && !h->in_kernel) || e->user) && !h->been_in_user;
     case VS_WHEN_INJECT:
@@ -219,6 +248,11 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
             e->log(e->log_ctx, t);
         }
         break;
+    case VS_ACTION_FLUSH_L1D:
+        h->count[VS_CNT_hypervisor_l1d_flushes]++;
+        h->l1d_due = false;
+        h->affected.flush_l1d(h->affected.ctx, t);
+        break;
     case VS_ACTION_MAP:
         h->page.v = e->guest_physical;
         if (!map(h, t, &shift)) {
@@ -232,9 +266,10 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
         return map(h, t, &shift);
     case VS_ACTION_USER_EXIT:
         h->count[VS_CNT_hypervisor_user_exits]++;
-        h->been_in_user = true;
+        h->been_in_user = h->l1d_due = true;
         break;
     case VS_ACTION_EMULATED:
+        h->l1d_due = true;
         h->count[VS_CNT_hypervisor_mmio]++;
         break;
     case VS_ACTION_INJECTED:
@@ -356,6 +391,14 @@ void vs_hv_free(struct vs_hypervisor *h)
 
 /* ---- exits ---- */
 
+/* Traps whose handlers KVM marks as leaving in L1D what a guest must not see: kvm_mmu_page_fault,
+ * x86_emulate_instruction, and any interrupt handler of the host (kvm_set_cpu_l1tf_flush_l1d). */
+static bool unsafe(enum vs_trap_kind trap)
+{
+    return trap == VS_TRAP_STAGE2_FAULT || trap == VS_TRAP_MMIO || trap == VS_TRAP_EXCEPTION ||
+           trap == VS_TRAP_APIC_ACCESS || trap == VS_TRAP_INTERRUPT;
+}
+
 enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
                                const struct vs_hv_exit *exit)
 {
@@ -370,6 +413,7 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->been_in_user = h->injected = false;
     h->in_kernel = in_kernel(&h->cfg, exit->port, exit->io);
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
+    h->l1d_due = h->l1d_due || unsafe(trap);
     enum vs_program_end end = vs_program_run(&h->software, t, program);
     h->exit = &no_exit;
     vs_close(t);
@@ -443,6 +487,7 @@ void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3)
 void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t)
 {
     h->count[VS_CNT_hypervisor_host_interrupts]++;
+    h->l1d_due = true;
     vs_open(t, VS_OP_HANDLER_INTERRUPT);
     (void)start(h, t, VS_HV_ENTRY_HOST_INTERRUPT, &no_exit);
     vs_close(t);
@@ -489,6 +534,7 @@ void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps ev
     charge(h, t, VS_ACC_hypervisor_block, rest);
     charge(h, t, VS_ACC_hypervisor_wake, h->wake_ps);
     adapt(h, halt + rest + h->wake_ps);
+    h->l1d_due = true;   /* kvm_arch_vcpu_load */
     if (h->first_spin) { /* vmx_vcpu_load, svm_sched_in */
         uint64_t now = 0;
         h->state.read(h->state.ctx, NULL, VS_STATE_SPIN, &now);

@@ -67,6 +67,15 @@ struct vs_hv_exit {
     void *ctx;
 };
 
+/* What a processor is affected by, as far as hypervisors do something about it. */
+struct vs_hv_affected {
+    bool l1tf, mds, spectre_v2, retbleed;
+    bool amd; /* whose remedy for the last one is another one */
+    /* Empties the core's first-level data cache. */
+    void (*flush_l1d)(void *ctx, struct vs_txn *t);
+    void *ctx;
+};
+
 struct vs_hypervisor {
     struct vs_hypervisor_config cfg;
     uint16_t account;
@@ -76,9 +85,12 @@ struct vs_hypervisor {
     struct vs_core_port core;
     struct vs_state_port state;
     struct vs_slat_port slat;
-    uint64_t direct_at;  /* where host-physical 0 is mapped: VS_HV_DIRECT */
-    uint64_t data_at;    /* vCPU index decides which data it touches */
-    uint64_t poll_ps;    /* how long the next halt will be polled */
+    uint64_t direct_at; /* where host-physical 0 is mapped: VS_HV_DIRECT */
+    uint64_t data_at;   /* vCPU index decides which data it touches */
+    uint64_t poll_ps;   /* how long the next halt will be polled */
+    struct vs_hv_affected affected;
+    bool l1d_due; /* something ran on the core since L1D was last emptied that a guest must not see
+                   */
     uint64_t first_spin; /* the window of pause-loop exiting before it grew; 0: it has not yet */
     /* of the present exit: what it is about, what was read of the state */
     const struct vs_hv_exit *exit;
@@ -100,6 +112,8 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
                           const struct vs_core_port *core, const struct vs_state_port *state,
                           const struct vs_slat_port *slat);
 void vs_hv_free(struct vs_hypervisor *h);
+/* What the processor is affected by; without this: by nothing. */
+void vs_hv_affect(struct vs_hypervisor *h, const struct vs_hv_affected *by);
 /* Runs the handler of a trap that left the guest; its operation is opened and closed here. */
 enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
                                const struct vs_hv_exit *exit);

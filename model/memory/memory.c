@@ -205,6 +205,7 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
     m->run = p->run;
     m->walker_load = p->walker_load;
     m->into_llc = p->into_llc;
+    m->into_l2 = p->into_l2;
     m->gathered = p->gathered;
     return true;
 }
@@ -224,6 +225,8 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
     m->account = vs_ledger_accounts(ledger, &vs_memory_desc);
     m->line_shift = (uint32_t)__builtin_ctzll(cfg->line);
     m->max_line = max_address >> m->line_shift;
+    m->flush_ps = cfg->l1d_flush * clock.period_ps;
+    m->flush_line_ps = cfg->l1d_flush_line * clock.period_ps;
     uint64_t price[VS_MEM_LEVELS] = {cfg->l1d_latency * clock.period_ps,
                                      cfg->l2_latency * clock.period_ps,
                                      cfg->llc_latency * clock.period_ps,
@@ -285,6 +288,35 @@ void vs_memory_clear(struct vs_memory *m)
         cache_clear(&m->core[i]->l1[1]);
         cache_clear(&m->core[i]->l2);
     }
+}
+
+uint64_t vs_memory_flush_l1d(struct vs_memory_core *c, struct vs_txn *t)
+{
+    struct vs_memory *m = c->memory;
+    struct vs_memory_cache *k = &c->l1[0];
+    uint64_t held = 0, written = 0;
+    vs_txn_settle(t);
+    if (k->lines) {
+        const struct vs_linetab *l = k->lines;
+        for (uint64_t set = 0; set < l->by_sets.n; set++) {
+            for (uint32_t way = 0; way < l->ways; way++) {
+                uint32_t tag = l->tag[set * l->stride + way];
+                held += tag != 0;
+                if (tag & VS_LINE_DIRTY && m->cfg.writeback) {
+                    written++;
+                    m->into_l2(m, c, c->count, vs_linetab_line(l, tag, set));
+                }
+            }
+        }
+        vs_linetab_clear(k->lines);
+    } else { /* other policies keep no order in which lines could be named: they go unwritten */
+        vs_settab_clear(&k->wide);
+    }
+    c->count[VS_CNT_memory_l1_writebacks] += written;
+    c->count[VS_CNT_memory_l1_flushes]++;
+    vs_ps took = {m->flush_ps + written * m->flush_line_ps};
+    vs_charge(t, (uint16_t)(m->account + VS_ACC_memory_l1d_flush), took);
+    return held;
 }
 
 /* ---- a core's side ---- */

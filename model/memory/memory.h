@@ -80,7 +80,8 @@ struct vs_memory {
     uint32_t line_shift;
     uint64_t max_line;
     uint64_t seed;
-    uint64_t ps[2][VS_MEM_LEVELS]; /* data, fetch */
+    uint64_t ps[2][VS_MEM_LEVELS];    /* data, fetch */
+    uint64_t flush_ps, flush_line_ps; /* emptying L1D; a line of it that is written back */
     struct vs_memory_cache llc;
     bool special; /* a hashed index, an LLC of victims, ...: the path that asks for them */
     struct vs_divider by_l1_sets;
@@ -98,6 +99,7 @@ struct vs_memory {
                 uint64_t answered[VS_LINE_LEVELS]);
     uint64_t (*walker_load)(void *ctx, struct vs_txn *t, vs_hpa at);
     void (*into_llc)(struct vs_memory *m, uint64_t *count, uint64_t line);
+    void (*into_l2)(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count, uint64_t line);
     void (*gathered)(struct vs_memory *m, struct vs_memory_core *c); /* NULL with `special` */
 };
 
@@ -121,6 +123,9 @@ void vs_memory_core_world(struct vs_memory_core *c, bool host);
 struct vs_settab *vs_memory_watched(struct vs_memory_core *c, const char *name, bool *shared);
 /* All caches of the machine become empty (nothing is written back). */
 void vs_memory_clear(struct vs_memory *m);
+/* Writes back what is dirty in the core's first-level data cache, and empties it (IA32_FLUSH_CMD).
+ * Returns how many lines it held. */
+uint64_t vs_memory_flush_l1d(struct vs_memory_core *c, struct vs_txn *t);
 /* Variants of the path, the fastest first; the last is every host's. */
 #define VS_MEMORY_VARIANTS 2u
 extern const char *const vs_memory_variant[VS_MEMORY_VARIANTS];

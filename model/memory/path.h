@@ -21,12 +21,16 @@ typedef uint64_t memory_walker_load(void *ctx, struct vs_txn *t, vs_hpa at);
 
 typedef void memory_into_llc(struct vs_memory *m, uint64_t *count, uint64_t line);
 
+typedef void memory_into_l2(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count,
+                            uint64_t line);
+
 /* Each variant twice: for indices by modulo and an LLC that takes every miss, and for the rest. */
 struct vs__memory_path {
     memory_access *access;
     memory_run *run;
     memory_walker_load *walker_load;
     memory_into_llc *into_llc;
+    memory_into_l2 *into_l2;
     memory_gathered *gathered; /* NULL: references of this path need what those before them left */
 };
 extern const struct vs__memory_path vs__memory_path_plain[2];

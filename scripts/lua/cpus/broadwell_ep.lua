@@ -12,7 +12,11 @@ return {
     skylake_sp = { why = "where it has a table for 1 GiB pages at the second level, its successor's place for them", "ept.l2_tlb_1g.place" },
   },
   text = "Intel Broadwell-EP core at the nominal clock of a Xeon E5-2680 v4",
-  cpu = { clock = { mhz = { 2400, "Intel Xeon E5-2680 v4 specification: 2.40 GHz base", "documented" } }, issue_width = { 4, "LLVM X86SchedBroadwell.td: IssueWidth 4", "documented" } },
+  cpu = { affected = {
+    l1tf = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_L1TF", "documented" },
+    mds = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_MDS", "documented" },
+    spectre_v2 = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_SPECTRE_V2; neither enhanced nor automatic IBRS", "documented" },
+  }, clock = { mhz = { 2400, "Intel Xeon E5-2680 v4 specification: 2.40 GHz base", "documented" } }, issue_width = { 4, "LLVM X86SchedBroadwell.td: IssueWidth 4", "documented" } },
   ept = {
     walkers = { 2, "public accounts of Broadwell: a second page-miss handler", "assumed" },
     l2_tlb = { entries = { 1536, "4T006", "documented" }, ways = { 6, "4T006", "documented" } },

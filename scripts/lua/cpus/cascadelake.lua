@@ -7,7 +7,12 @@ return {
   borrows = { skylake_sp = { why = "a transition changes with microcode: none of this part is at hand without EPT and VPID", "vmcs.exit", "vmcs.entry" } },
   same = { skylake_sp = { why = "the same core: Cascade Lake is stepping 7 of CPUID model 06_55H (Linux intel-family.h); 4T008 to 4T012 name both", "cpu", "ept", "instruction", "memory.l1d", "memory.l1i", "memory.l2", "memory.llc.ways", "memory.llc.fill", "memory.llc.inclusive" } },
   text = "Intel Cascade Lake core at the nominal clock of a Xeon Gold 6252",
-  cpu = { clock = { mhz = { 2100, "Intel Xeon Gold 6252 specification: 2.10 GHz base", "documented" } } },
+  cpu = { affected = {
+    l1tf = { false, "Linux arch/x86/kernel/cpu/common.c: ARCH_CAPABILITIES.RDCL_NO", "documented" },
+    mds = { false, "Linux arch/x86/kernel/cpu/common.c: ARCH_CAPABILITIES.MDS_NO", "documented" },
+    spectre_v2 = { false, "Linux arch/x86/kernel/cpu/bugs.c: enhanced IBRS", "documented" },
+    retbleed = { false, "Linux arch/x86/kernel/cpu/bugs.c: enhanced IBRS is the mitigation", "documented" },
+  }, clock = { mhz = { 2100, "Intel Xeon Gold 6252 specification: 2.10 GHz base", "documented" } } },
   vmcs = {
     cap = {
       revision = { 4, dump, "measured" },

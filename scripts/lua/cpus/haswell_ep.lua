@@ -15,7 +15,11 @@ return {
   } },
   text = "Intel Haswell-EP core at the nominal clock of a Xeon E5-2680 v3",
   calibrated = "1X053",
-  cpu = {
+  cpu = { affected = {
+    l1tf = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_L1TF", "documented" },
+    mds = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_MDS", "documented" },
+    spectre_v2 = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_SPECTRE_V2; neither enhanced nor automatic IBRS", "documented" },
+  },
     clock = { mhz = { 2500, "1X053: Xeon E5-2680 v3, nominal clock", "documented" } },
     load_queue = { 72, "Intel Optimization Manual, Haswell: 72 load buffers", "documented" },
     issue_width = { 4, "LLVM X86SchedHaswell.td: IssueWidth 4", "documented" },

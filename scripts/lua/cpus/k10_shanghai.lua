@@ -11,7 +11,9 @@ return {
     intel = { why = "no source at hand says at which level this walker's references enter", "memory.walker.entry" },
   },
   text = "AMD K10 core at the clock of an Opteron 2378",
-  cpu = { vendor = { "amd", "Opteron 2378", "documented" }, clock = { mhz = { 2400, dump .. ": 2399.96 MHz", "measured" } },
+  cpu = { affected = {
+    spectre_v2 = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_SPECTRE_V2; neither enhanced nor automatic IBRS", "documented" },
+  }, vendor = { "amd", "Opteron 2378", "documented" }, clock = { mhz = { 2400, dump .. ": 2399.96 MHz", "measured" } },
     issue_width = { 3, "AMD 40546 (Family 10h optimization guide): three macro-operations decoded and dispatched a cycle", "documented" },
     load_queue = { 44, "AMD 40546, load-store unit: 12 entries that look up the L1, 32 that wait beyond it", "documented" },
     string_stores = { true, "AMD64 APM 2, 7.1.2: stores of a fast string operation may be seen out of order; Linux clear_page_rep", "documented" },

@@ -13,7 +13,11 @@ return {
   } },
   text = "Intel Sandy Bridge-EP core at the clock of the i7-3930K that was measured",
   calibrated = "1X051",
-  cpu = {
+  cpu = { affected = {
+    l1tf = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_L1TF", "documented" },
+    mds = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_MDS", "documented" },
+    spectre_v2 = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_SPECTRE_V2; neither enhanced nor automatic IBRS", "documented" },
+  },
     clock = { mhz = { 3209, "NL.sandybridge_ep.PR.s64.2K: i7-3930K at 3209.26 MHz", "measured" } },
     load_queue = { 64, "ExtremeTech 83848, 2010, with Intel's table of Nehalem and Sandy Bridge: 64 load buffers (and 168 entries of the re-order buffer, for cpu.window)", "documented" },
     issue_width = { 4, "LLVM X86SchedSandyBridge.td: IssueWidth 4", "documented" },

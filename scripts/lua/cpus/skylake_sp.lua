@@ -12,7 +12,12 @@ return {
   } },
   text = "Intel Skylake-SP core at the nominal clock of a Xeon Gold 6142M",
   calibrated = "1X061 1X064",
-  cpu = { clock = { mhz = { 2600, "1X061: Xeon Gold 6142M, nominal clock", "documented" } } },
+  cpu = { affected = {
+    l1tf = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_L1TF", "documented" },
+    mds = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_MDS", "documented" },
+    spectre_v2 = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_SPECTRE_V2; neither enhanced nor automatic IBRS", "documented" },
+    retbleed = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_blacklist: SKYLAKE_X RETBLEED", "documented" },
+  }, clock = { mhz = { 2600, "1X061: Xeon Gold 6142M, nominal clock", "documented" } } },
   ept = {
     l1_dtlb_4k = { entries = { 64, "4T008", "documented" }, ways = { 4, "4T008", "documented" } },
     l1_dtlb_2m = { entries = { 32, "4T009", "documented" }, ways = { 4, "4T009", "documented" } },

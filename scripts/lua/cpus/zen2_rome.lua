@@ -8,7 +8,10 @@ return {
   },
   text = "AMD Zen 2 core at the nominal clock of the EPYC 7742 that was measured",
   calibrated = "4T038 NL.zen2_rome.PR",
-  cpu = { vendor = { "amd", "EPYC 7742", "documented" }, clock = { mhz = { 2250, "NL.zen2_rome.PR.s64.2K: EPYC 7742 at 2249.99 MHz", "measured" } },
+  cpu = { affected = {
+    spectre_v2 = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_SPECTRE_V2; neither enhanced nor automatic IBRS", "documented" },
+    retbleed = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_blacklist: family 17h RETBLEED", "documented" },
+  }, vendor = { "amd", "EPYC 7742", "documented" }, clock = { mhz = { 2250, "NL.zen2_rome.PR.s64.2K: EPYC 7742 at 2249.99 MHz", "measured" } },
     issue_width = { 6, "7-cpu.com, AMD Zen2: dispatch of 6 macro-operations a cycle", "documented" },
     load_queue = { 72, "WikiChip, Zen and Zen 2: 44 entries of the load queue and 28 of the schedulers of address generation, whose loads are under way too", "derived" },
     string_stores = { true, "AMD64 APM 2, 7.1.2: stores of a fast string operation may be seen out of order; Linux clear_page_rep", "documented" },

@@ -9,7 +9,10 @@ return {
   },
   text = "AMD Zen 3 core at the clock of the Ryzen 9 5900X that was measured",
   calibrated = "NL.zen3.PR",
-  cpu = { vendor = { "amd", "Ryzen 9 5900X", "documented" }, clock = { mhz = { 3693, "NL.zen3.PR.s64.2K: Ryzen 9 5900X at 3693 MHz", "measured" } },
+  cpu = { affected = {
+    spectre_v2 = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_SPECTRE_V2; neither enhanced nor automatic IBRS", "documented" },
+    retbleed = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_blacklist: family 19h SRSO", "documented" },
+  }, vendor = { "amd", "Ryzen 9 5900X", "documented" }, clock = { mhz = { 3693, "NL.zen3.PR.s64.2K: Ryzen 9 5900X at 3693 MHz", "measured" } },
     issue_width = { 6, "AMD 56665 (Zen 3 optimization guide), 2.9.6: up to 6 macro-operations are dispatched a cycle (LLVM X86ScheduleZnver3.td)", "documented" },
     load_queue = { 72, "AMD 56665, 2.12: up to 72 loads out of order (LLVM X86ScheduleZnver3.td)", "documented" },
     string_stores = { true, "AMD64 APM 2, 7.1.2: stores of a fast string operation may be seen out of order; Linux clear_page_erms", "documented" },

@@ -36,6 +36,7 @@ local program = {
     { "leave", call = "stub.leave" },
     { "rsb_fill", call = "rsb_fill" },
     { "spec_ctrl", call = "spec_ctrl" },
+    { "ibpb", cycles = 1100, when = "ibpb", source = "a write of PRED_CMD: published microbenchmarks range from some hundred to several thousand cycles by part; none was at hand", grade = "assumed" },
     { "fixed", cycles = 0, source = "0: handlers are programs; set only by machines that reproduce a document's sum", grade = "assumed" },
     { "exit", run = 460, code = 1216, data = 384,
       source = split .. "vmx_vcpu_run and vcpu_enter_guest behind the stub: host MSRs and debug state, registers marked stale, guest time, interrupts on, SRCU", grade = "assumed" },
@@ -52,11 +53,19 @@ local program = {
     { "prepare", run = 480, code = 1344, data = 448,
       source = split .. "vcpu_enter_guest before the stub: events, TPR threshold, preemption off, vmx_prepare_switch_to_guest, interrupts off, APICv sync, timers, guest's MSRs", grade = "assumed" },
     { "l1d_flush", cycles = 0, source = "off by default; on parts with L1TF it costs thousands of cycles", grade = "assumed" },
+    { "flush_l1d", action = "flush_l1d", when = "l1d_flush" },
     { "spec_ctrl", call = "spec_ctrl" },
+    { "verw", cycles = 500, when = "verw", source = "VERW with MD_CLEAR: published microbenchmarks give about 450 to 600 cycles from Broadwell to Cascade Lake; none was at hand", grade = "assumed" },
     { "enter", call = "stub.enter" },
   },
-  rsb_fill = { { "fill", cycles = 0, source = "off by default; 32 calls where the host needs it", grade = "assumed" } },
-  spec_ctrl = { { "write", cycles = 0, source = "off by default; a WRMSR each way where the host needs it", grade = "assumed" } },
+  rsb_fill = {
+    { "stuff", run = 82, code = 64, when = "rsb", source = "counted in Linux arch/x86/include/asm/nospec-branch.h, __FILL_RETURN_BUFFER: 16 times two calls, an addition, a decrement and a jump, then LFENCE", grade = "assumed" },
+    { "fill", cycles = 0, source = "off by default; 32 calls where the host needs it", grade = "assumed" },
+  },
+  spec_ctrl = {
+    { "write", cycles = 0, source = "off by default; a WRMSR each way where the host needs it", grade = "assumed" },
+    { "ibrs", cycles = 120, when = "ibrs", source = "a WRMSR of SPEC_CTRL as instruction.wrmsr: the host's value after an exit, the guest's before an entry (x86_spec_ctrl_restore_host)", grade = "assumed" },
+  },
 
   -- from KVM_RUN's return to the next KVM_RUN
   user_space = {
