@@ -59,7 +59,7 @@ local program = {
     { "enter", call = "stub.enter" },
   },
   rsb_fill = {
-    { "stuff", run = 82, code = 64, when = "rsb", source = "counted in Linux arch/x86/include/asm/nospec-branch.h, __FILL_RETURN_BUFFER: 16 times two calls, an addition, a decrement and a jump, then LFENCE", grade = "assumed" },
+    { "stuff", run = 82, when = "rsb", source = "counted in Linux arch/x86/include/asm/nospec-branch.h, __FILL_RETURN_BUFFER: 16 times two calls, an addition, a decrement and a jump, then LFENCE", grade = "assumed" },
     { "fill", cycles = 0, source = "off by default; 32 calls where the host needs it", grade = "assumed" },
   },
   spec_ctrl = {

@@ -11,7 +11,7 @@ local program = {
     { "leave", call = "stub.leave" },
     { "rsb_fill", call = "rsb_fill" },
     { "spec_ctrl", call = "spec_ctrl" },
-    { "untrain", run = 7, code = 64, when = "untrain", source = "counted in Linux arch/x86/include/asm/nospec-branch.h, UNTRAIN_RET_VM, and retbleed_untrain_ret: a call, LFENCE and a return", grade = "assumed" },
+    { "untrain", run = 7, when = "untrain", source = "counted in Linux arch/x86/include/asm/nospec-branch.h, UNTRAIN_RET_VM, and retbleed_untrain_ret: a call, LFENCE and a return", grade = "assumed" },
     { "ibpb", cycles = 1100, when = "ibpb", source = "a write of PRED_CMD: published microbenchmarks range from some hundred to several thousand cycles by part; none was at hand", grade = "assumed" },
     { "fixed", cycles = 0, source = "0: handlers are programs; set only by machines that reproduce a document's sum", grade = "assumed" },
     { "exit", run = 493, code = 1344, data = 384,
