@@ -34,4 +34,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
 void machine_net_end(struct vs_platform *p);
 void machine_net_free(struct vs_platform *p);
 
+/* affected.c: the vCPU's hypervisor learns what its processor is affected by. */
+void machine_affect(struct vs_vcpu *v, const struct vs_cpu_config *cpu);
+
 #endif

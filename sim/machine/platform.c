@@ -182,12 +182,6 @@ static void register_counters(struct vs_vcpu *v)
     }
 }
 
-/* The first-level data cache of this core is emptied. */
-static void flush_l1d(void *ctx, struct vs_txn *t)
-{
-    (void)vs_memory_flush_l1d(ctx, t);
-}
-
 static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
                                    struct vs_errors *errors)
 {
@@ -203,14 +197,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
                    p->program_values[VS_ROLE_HYPERVISOR], p->ledger, v->hw->clock, v->index, &core,
                    &v->state, &slat);
     v->hv.direct_at = p->layout.host_direct;
-    const struct vs_hv_affected by = {.l1tf = c->cpu.affected_l1tf,
-                                      .mds = c->cpu.affected_mds,
-                                      .spectre_v2 = c->cpu.affected_spectre_v2,
-                                      .retbleed = c->cpu.affected_retbleed,
-                                      .amd = p->svm,
-                                      .flush_l1d = flush_l1d,
-                                      .ctx = &v->hw->core};
-    vs_hv_affect(&v->hv, &by);
+    machine_affect(v, &c->cpu);
     s = s ? s : p->shadow ? host_shadow_make(v, &c->shadow, v->space.cr3, errors) : VS_OK;
     uint64_t descriptor = 0;
     s = s ? s : p->kind->start(v, &descriptor, errors);
