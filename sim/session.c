@@ -178,6 +178,9 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     if (!r->is_trace) {
         input = vs_programs_open_workload(&s->programs, r, s->knobs, errors);
     }
+    for (unsigned i = 0; !input && vs_pin_knob(i) && i < s->programs.n_vcpus; i++) {
+        input = vs_knobs_add(s->knobs, vs_pin_knob(i));
+    }
     one = recorded && !input ? apply_recorded(s, errors) : VS_OK;
     st = st ? st : one;
     /* an unreadable input has declared nothing: its parameters would all look unknown */

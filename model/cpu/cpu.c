@@ -33,7 +33,8 @@ enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
     uint64_t one = c->clock.period_ps * 1000u; /* ps x ipc of one instruction */
     c->instruction_q = one / cfg->ipc;
     c->instruction_r = one % cfg->ipc;
-    c->count = c->counts[0];
+    c->books = c->counts;
+    c->count = c->books[0];
     if (cfg->window) {
         return vs__window_create(c, &c->window, cfg->window, cfg->load_queue);
     }
@@ -204,7 +205,34 @@ void vs_cpu_world(struct vs_cpu *c, bool host)
     if (c->txn) {
         vs_txn_settle(c->txn);
     }
-    c->count = c->counts[host];
+    c->count = c->books[host];
+}
+
+void vs_cpu_put(struct vs_cpu *c, struct vs_cpu_thread *t)
+{
+    vs_txn_settle(c->txn);
+    c->txn->settle = NULL;
+    t->halfway = c->halfway;
+    t->before_walk = c->before_walk;
+    t->before_walk_ctx = c->before_walk_ctx;
+    if (c->window) {
+        t->again = c->window->again;
+        t->again_until_ps = c->window->again_until_ps;
+    }
+}
+
+void vs_cpu_take(struct vs_cpu *c, struct vs_cpu_thread *t, struct vs_txn *txn)
+{
+    vs_cpu_begin(c, txn);
+    c->books = t->counts;
+    c->count = c->books[0];
+    c->halfway = t->halfway;
+    c->before_walk = t->before_walk;
+    c->before_walk_ctx = t->before_walk_ctx;
+    if (c->window) {
+        c->window->again = t->again;
+        c->window->again_until_ps = t->again_until_ps;
+    }
 }
 
 static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref)

@@ -104,6 +104,7 @@ struct vs_cpu {
     uint16_t instruction_account; /* of instructions; a program's step books them on its own */
     uint64_t *count;              /* of the world that runs */
     uint64_t counts[2][VS_CNT_cpu_N];
+    uint64_t (*books)[VS_CNT_cpu_N]; /* those of the thread on it: `counts`, or another's */
 };
 
 void vs_cpu_check(const struct vs_cpu_config *cfg, struct vs_errors *errors);
@@ -134,6 +135,18 @@ void vs_cpu_one_by_one(struct vs_cpu *c);
 enum vs_status vs_cpu_keep_sites(struct vs_cpu *c);
 /* The program goes on in this address space, at no address that is known. Where sites are kept. */
 void vs_cpu_leave(struct vs_cpu *c, uint64_t space);
+/* What of a core is a thread's, and comes and goes with it where several share the core. */
+struct vs_cpu_thread {
+    uint64_t counts[2][VS_CNT_cpu_N];
+    struct vs_cpu_halfway halfway;
+    void (*before_walk)(void *ctx, vs_gva at);
+    void *before_walk_ctx;
+    uint64_t again, again_until_ps; /* squashed entries of the window */
+};
+/* The thread of this transaction goes: it is settled, and nobody prices anything for it from now
+ * on. Another one comes. */
+void vs_cpu_put(struct vs_cpu *c, struct vs_cpu_thread *t);
+void vs_cpu_take(struct vs_cpu *c, struct vs_cpu_thread *t, struct vs_txn *txn);
 /* Whose counters run: guest or host. Settles. */
 void vs_cpu_world(struct vs_cpu *c, bool host);
 

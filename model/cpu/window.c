@@ -559,7 +559,7 @@ bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t 
     if (ref == VS_REF_FETCH) {
         return fetch(c, gva, bytes);
     }
-    if (vs_unlikely(w->again && c->count == c->counts[0])) {
+    if (vs_unlikely(w->again && c->count == c->books[0])) {
         enter_again(c); /* not before a hypervisor's handler */
     }
     (void)room(c, 1, 1);

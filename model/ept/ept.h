@@ -125,6 +125,7 @@ struct vs_ept {
     unsigned guest_shift, slat_shift;           /* log2 of their pages */
     uint64_t *count;                            /* of the world that runs */
     uint64_t counts[2][VS_CNT_ept_N];
+    uint64_t (*books)[VS_CNT_ept_N]; /* those of the thread on the core: `counts`, or another's */
 };
 
 void vs_ept_check(const struct vs_ept_config *cfg, struct vs_errors *errors);
@@ -150,6 +151,15 @@ void vs_ept_upper(struct vs_ept *e, const struct vs_radix_format *upper);
 /* ept.prefetch.next_page: gives the prefetching walker its time line, and ends that. */
 void vs_ept_prefetcher(struct vs_ept *e, struct vs_ledger *ledger, uint16_t actor, vs_ps start);
 void vs_ept_prefetcher_end(struct vs_ept *e);
+/* What of a core's translation is a thread's, and comes and goes with it where several share the
+ * core: TLBs and walk caches stay, and tell contexts apart by their tags. */
+struct vs_ept_thread {
+    uint64_t counts[2][VS_CNT_ept_N];
+    struct vs_ept_pml pml;
+    uint64_t supervisor, global_pages;
+};
+void vs_ept_put(const struct vs_ept *e, struct vs_ept_thread *t);
+void vs_ept_take(struct vs_ept *e, struct vs_ept_thread *t);
 /* Whose counters run; the core has settled. */
 void vs_ept_world(struct vs_ept *e, bool host);
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c);

@@ -4,9 +4,24 @@
 
 #include <string.h>
 
+void vs_ept_put(const struct vs_ept *e, struct vs_ept_thread *t)
+{
+    t->pml = e->pml;
+    t->supervisor = e->supervisor;
+    t->global_pages = e->cfg.global_pages;
+}
+
+void vs_ept_take(struct vs_ept *e, struct vs_ept_thread *t)
+{
+    e->books = t->counts;
+    e->pml = t->pml;
+    e->supervisor = t->supervisor;
+    e->cfg.global_pages = t->global_pages;
+}
+
 void vs_ept_world(struct vs_ept *e, bool host)
 {
-    e->count = e->counts[host];
+    e->count = e->books[host];
     struct vs_l1_tlb *data = &e->data->tlb[0], *stores = &e->data->tlb[1],
                      *fetch = &e->fetch->tlb[0];
     data->hits = &e->count[VS_CNT_ept_dtlb_hits];

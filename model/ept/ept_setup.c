@@ -213,7 +213,8 @@ enum vs_status vs_ept_init(struct vs_ept *e, const struct vs_ept_config *c,
     e->mem = *mem;
     e->data = data;
     e->fetch = fetch;
-    e->count = e->counts[0];
+    e->books = e->counts;
+    e->count = e->books[0];
     struct vs_radix_format guest = vs_radix_x86_64, second = vs_radix_ept;
     struct vs_errors told = {NULL, 0}; /* by vs_ept_check */
     vs_ept_formats_of(c, &guest, &second, &told);

@@ -541,3 +541,28 @@ void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps ev
         set_spin(h, t, now, shrunk(h, now), VS_CNT_hypervisor_spins_shrunk);
     }
 }
+
+void vs_hv_switch(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    (void)start(h, t, VS_HV_ENTRY_SWITCH, &no_exit);
+}
+
+void vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    (void)start(h, t, VS_HV_ENTRY_WORKER, &no_exit);
+}
+
+void vs_hv_block(struct vs_hypervisor *h, struct vs_txn *t, vs_ps polled)
+{
+    h->count[VS_CNT_hypervisor_polled] += polled.v / NS;
+    h->count[VS_CNT_hypervisor_blocks]++;
+    charge(h, t, VS_ACC_hypervisor_block, h->block_ps);
+}
+
+void vs_hv_woken(struct vs_hypervisor *h, struct vs_txn *t, vs_ps halt, bool from_idle)
+{
+    if (from_idle) {
+        charge(h, t, VS_ACC_hypervisor_wake, h->wake_ps);
+    }
+    adapt(h, halt.v + (from_idle ? h->wake_ps : 0));
+}

@@ -40,7 +40,9 @@ enum vs_hv_result {
     X(BACK, "back_for_shadow")                                                                     \
     X(EMULATE, "emulate")                                                                          \
     X(INJECT, "inject")                                                                            \
-    X(HOST_INTERRUPT, "host_interrupt")
+    X(HOST_INTERRUPT, "host_interrupt")                                                            \
+    X(SWITCH, "vcpu_switch")                                                                       \
+    X(WORKER, "worker")
 enum vs_hv_entry {
 #define VS_HV_ENTRY(e, name) VS_HV_ENTRY_##e,
     VS_HV_ENTRIES(VS_HV_ENTRY)
@@ -139,6 +141,16 @@ void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t);
 /* A physical interrupt while the vCPU's thread is in the host: its handler runs as that of an
  * external-interrupt exit does, but no guest is left for it. */
 void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t);
+/* The host's scheduler gives the processor to this vCPU's (or worker's) thread, which another one
+ * had; a worker does one piece of its work. */
+void vs_hv_switch(struct vs_hypervisor *h, struct vs_txn *t);
+void vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t);
+/* Halts where others may have the processor meanwhile: the thread goes to sleep, after it has
+ * polled so long; and it runs again, which took `halt` since it halted. From idle: it had to be
+ * woken, too.
+ */
+void vs_hv_block(struct vs_hypervisor *h, struct vs_txn *t, vs_ps polled);
+void vs_hv_woken(struct vs_hypervisor *h, struct vs_txn *t, vs_ps halt, bool from_idle);
 /* A vCPU that halted at `since` has an event at `event`; the caller's clock stands at the later of
  * the two. Either the host was still polling, or the thread had gone to sleep: the rest of that,
  * and being woken, are charged. The polling time of the next halt follows KVM's rule. */

@@ -428,6 +428,7 @@ enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m
         return VS_E_CONFIG;
     }
     c->memory = m;
+    c->books = c->counts;
     c->refilled = UINT64_MAX;
     c->data = data;
     c->fetch = fetch;
@@ -466,7 +467,7 @@ void vs_memory_core_free(struct vs_memory_core *c)
 
 void vs_memory_core_world(struct vs_memory_core *c, bool host)
 {
-    c->count = c->counts[host];
+    c->count = c->books[host];
     for (uint32_t ref = 0; ref < 3u; ref++) {
         uint64_t *hits = &c->count[(uint32_t)VS_CNT_memory_l1_read_hits + 2u * ref];
         c->data->cache_hits[ref] = hits;

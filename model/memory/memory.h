@@ -64,6 +64,8 @@ struct vs_memory_core {
     uint64_t *count;   /* of the world that runs: guest or host */
     struct vs_gather gather;
     uint64_t counts[2][VS_CNT_memory_N];
+    uint64_t (
+        *books)[VS_CNT_memory_N]; /* those of the thread on the core: `counts`, or another's */
 };
 
 /* A requester other than a core: its own counters. */
@@ -116,6 +118,11 @@ void vs_memory_free(struct vs_memory *m);
 enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m,
                                    struct vs_l1 *data, struct vs_l1 *fetch);
 void vs_memory_core_free(struct vs_memory_core *c);
+/* From now on those of another thread run, in the world that is set next. */
+static inline void vs_memory_core_take(struct vs_memory_core *c, uint64_t (*books)[VS_CNT_memory_N])
+{
+    c->books = books;
+}
 /* Whose counters run from now on; the caller has settled its transaction. */
 void vs_memory_core_world(struct vs_memory_core *c, bool host);
 /* The table of a core's cache, or of the LLC (shared): "memory.l2"; in the general shape, so that

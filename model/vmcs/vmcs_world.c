@@ -239,11 +239,20 @@ static uint64_t clock(void *ctx, uint64_t host)
     return vs_vmx_guest_tsc(ctx, host);
 }
 
+/* VMPTRLD: the processor reads the region again, which another VMCS has pushed out. */
+static void load(void *ctx, struct vs_txn *t)
+{
+    struct vs_vmx *x = ctx;
+    vs_hpa region = {x->current};
+    x->current = VS_VMX_NO_VMCS;
+    (void)vs_vmx_ptrld(x, t, region);
+}
+
 struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 {
     vs_vmx_register();
-    return (struct vs_world_port){x,         leaves, leave,    enter, why,
-                                  flush_tag, mask,   unshadow, clock, vs__vmx_says};
+    return (struct vs_world_port){x,    leaves,   leave, enter,        why, flush_tag,
+                                  mask, unshadow, clock, vs__vmx_says, load};
 }
 
 /* ---- what handlers read and write ---- */

@@ -17,7 +17,7 @@ static vs_ps ps(uint64_t v)
 /* What the receiver had done of its own future when the message should have reached it. */
 static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 {
-    uint64_t from = at_ps > v->safe_ps ? at_ps : v->safe_ps, clock = vs_cpu_now_ps(&v->hw->cpu);
+    uint64_t from = at_ps > v->safe_ps ? at_ps : v->safe_ps, clock = vcpu_now_ps(v);
     return !vs_thread_waits_for(&v->thread, VS_FOR_EVENT) && clock > from ? clock - from : 0;
 }
 

@@ -46,6 +46,7 @@ static uint64_t others_wake_ps(const struct vs_vcpu *v)
         at = next < at ? next : at;
         at = v->hw->tick_ps < at ? v->hw->tick_ps : at;
         at = v->host_ps < at ? v->host_ps : at;
+        at = v->hw->event_ps < at ? v->hw->event_ps : at;
         at = vcpu_timer_due_ps(v) < at ? vcpu_timer_due_ps(v) : at;
         at = vcpu_due(v) ? 0 : at;
     }
@@ -74,8 +75,10 @@ static void others_awake(struct vs_vcpu *v, uint64_t now_ps)
 
 uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v)
 {
-    bool halted = vs_thread_wait(&v->thread)->what == VS_FOR_EVENT;
-    return halted ? vcpu_halt_wake_ps(v) : others_wake_ps(v);
+    enum vs_wait_for what = vs_thread_wait(&v->thread)->what;
+    return what == VS_FOR_PROCESSOR ? VS_NEVER /* who gives it back pops the frame */
+           : what == VS_FOR_EVENT   ? vcpu_halt_wake_ps(v)
+                                    : others_wake_ps(v);
 }
 
 void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps)

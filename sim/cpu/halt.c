@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A vCPU that has nothing to run: halting, in its guest or in the exit for it, and waking. */
-#include "vcpu.h"
+#include "sched.h"
 
 /* The time as a value of its type. */
 static vs_ps ps(uint64_t v)
@@ -60,6 +60,9 @@ uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v)
     uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vcpu_arrivals_next(v);
     at = next < at ? next : at;
     at = v->kick_ps < at ? v->kick_ps : at;
+    if (!vs_thread_in_exit(&v->thread)) { /* its guest runs, and the host's scheduler stops it */
+        at = v->hw->event_ps < at ? v->hw->event_ps : at;
+    }
     if (something_due(v)) {
         at = vs_thread_wait(&v->thread)->since_ps;
     }
@@ -82,6 +85,18 @@ static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
     return true;
 }
 
+void vcpu_wait_ends(struct vs_vcpu *v, uint64_t now_ps)
+{
+    const struct vs_platform *p = v->p;
+    vcpu_timer_expire(v, now_ps);
+    vcpu_arrivals_take(v, now_ps);
+    uint8_t vector;
+    if (!p->posted && !vcpu_listed(v) && v->irq.pending(v->irq.ctx, &vector)) {
+        v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
+    }
+    vcpu_waited(v);
+}
+
 void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
@@ -98,6 +113,12 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         wait->since_ps = vs_now(&v->txn).v;
         return;
     }
+    if (!in_exit && v->hw->event_ps <= now_ps) {
+        wait_until(v, VS_ACC_vcpu_idle, now_ps);
+        vcpu_schedule(v, now_ps);
+        wait->since_ps = vs_now(&v->txn).v;
+        return;
+    }
     if (!in_exit) {
         vcpu_waited(v);
         wait_until(v, VS_ACC_vcpu_idle, now_ps);
@@ -111,11 +132,16 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     vs_hv_wake(&v->hv, &v->txn, ps(since_ps), ps(now_ps));
-    vcpu_timer_expire(v, now_ps);
-    vcpu_arrivals_take(v, now_ps);
-    uint8_t vector;
-    if (!p->posted && !vcpu_listed(v) && v->irq.pending(v->irq.ctx, &vector)) {
-        v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
+    vcpu_wait_ends(v, now_ps);
+}
+
+void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle)
+{
+    uint64_t since_ps = vs_thread_wait(&v->thread)->since_ps;
+    if (from_idle) { /* else another vCPU's exit has taken it */
+        vs_hv_host_interrupt(&v->hv, &v->txn);
     }
-    vcpu_waited(v);
+    uint64_t now = vs_now(&v->txn).v;
+    vs_hv_woken(&v->hv, &v->txn, ps(now - since_ps), from_idle);
+    vcpu_wait_ends(v, vs_now(&v->txn).v);
 }

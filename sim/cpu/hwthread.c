@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The step of a vCPU, an agent of the kernel (kernel/kernel.h): what is due, then the program's
  * next piece, which sim/request carries out. */
-#include "vcpu.h"
+#include "sched.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const
     v->failed = true;
     v->p->status = status;
     int at = snprintf(v->p->error, sizeof v->p->error, "vCPU %u at %.3f us: ", v->index,
-                      (double)vs_cpu_now_ps(&v->hw->cpu) * 1e-6);
+                      (double)vcpu_now_ps(v) * 1e-6);
     if (v->p->phys->exhausted) { /* whatever went wrong: a write was lost before */
         v->p->status = VS_E_RUN;
         snprintf(v->p->error + at, sizeof v->p->error - (size_t)at, "%s", VS__NO_PROCESS_MEMORY);
@@ -72,6 +72,7 @@ static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
     next = v->hw->tick_ps < next ? v->hw->tick_ps : next;
     next = v->host_ps < next ? v->host_ps : next;
     next = v->kick_ps < next ? v->kick_ps : next;
+    next = v->hw->event_ps < next ? v->hw->event_ps : next;
     uint64_t timer = vcpu_timer_due_ps(v);
     next = timer < next ? timer : next;
     return next < until ? next : until;
@@ -118,6 +119,9 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps, bo
         if (v->failed) {
             break;
         }
+        if (v->thread.depth) { /* its processor is taken from it */
+            continue;
+        }
         if (to_stop && v->kick_ps == VS_NEVER) {
             return vs_cpu_now_ps(&v->hw->cpu);
         }
@@ -141,10 +145,15 @@ static uint64_t step_of(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps,
     return next;
 }
 
+uint64_t vcpu_run(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
+{
+    return step_of(v, now_ps, horizon_ps, false);
+}
+
 uint64_t vcpu_step(void *hwthread, uint64_t now_ps, uint64_t horizon_ps)
 {
-    const struct vs_hwthread *hw = hwthread;
-    return step_of(hw->on, now_ps, horizon_ps, false);
+    struct vs_hwthread *hw = hwthread;
+    return hw->vcpu ? vcpu_run(hw->vcpu, now_ps, horizon_ps) : sched_step(hw, now_ps, horizon_ps);
 }
 
 uint64_t vcpu_stop(struct vs_vcpu *v, uint64_t at_ps)

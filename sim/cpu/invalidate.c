@@ -22,9 +22,9 @@ static uint64_t elsewhere(const struct vs_vcpu *v, enum vs_tlbi form,
                           const struct vs_ept_context *c, uint64_t at)
 {
     uint64_t n = 0;
-    for (unsigned i = 0; i < v->p->n_vcpus; i++) {
-        struct vs_vcpu *o = &v->p->vcpu[i];
-        n += o == v ? 0 : vs_ept_tlbi_in(&o->hw->ept, NULL, form, c, at);
+    for (unsigned i = 0; i < v->p->n_hwthreads; i++) {
+        struct vs_hwthread *o = &v->p->hwthread[i];
+        n += o == v->hw || !o->p ? 0 : vs_ept_tlbi_in(&o->ept, NULL, form, c, at);
     }
     return n;
 }

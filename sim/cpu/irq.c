@@ -10,7 +10,7 @@
  * (virtual-interrupt delivery, list registers of Arm's interrupt controller) nothing exits for
  * that.
  */
-#include "vcpu.h"
+#include "sched.h"
 
 /* What the guest's kernel writes to send an interrupt, to end one, to arm its timer. */
 struct registers {
@@ -296,6 +296,21 @@ static void listed(struct vs_vcpu *v)
     }
 }
 
+void vcpu_schedule(struct vs_vcpu *v, uint64_t now_ps)
+{
+    struct vs_hwthread *hw = v->hw;
+    const struct vs_irq_numbers *n = vcpu_numbers(v);
+    sched_wake(hw, now_ps);
+    hw->preempts = sched_over(hw, now_ps);
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = hw->preempts ? n->tick : n->kick};
+    static const struct vs_handling nothing;
+    vs_cpu_interrupt(&hw->cpu);
+    if (!vcpu_trap_wait(v, &e, &nothing)) {
+        vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
+    }
+    hw->preempts = false;
+}
+
 void vcpu_interrupts(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -305,8 +320,10 @@ void vcpu_interrupts(struct vs_vcpu *v)
     if (v->hw->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
         uint64_t every = 1000000000000u / p->times.tick_hz;
         v->hw->tick_ps += ((now - v->hw->tick_ps) / every + 1) * every;
-        vs_cpu_interrupt(&v->hw->cpu);
-        external_interrupt(v, vcpu_numbers(v)->tick, 0);
+        if (v->hw->event_ps > now) { /* else the host's scheduler, whose exit this is */
+            vs_cpu_interrupt(&v->hw->cpu);
+            external_interrupt(v, vcpu_numbers(v)->tick, 0);
+        }
     }
     if (v->host_ps <= now) {
         p->host.due(v, now);
@@ -315,7 +332,10 @@ void vcpu_interrupts(struct vs_vcpu *v)
         vs_cpu_interrupt(&v->hw->cpu);
         vcpu_kick_arrives(v);
     }
-    if (v->failed || v->in_interrupt) {
+    if (v->hw->event_ps <= now && !v->failed) {
+        vcpu_schedule(v, now);
+    }
+    if (v->failed || v->in_interrupt || !vcpu_in_guest(v)) {
         return;
     }
     if (v->notified) {

@@ -61,6 +61,8 @@ struct vs_host_port {
     void (*read_log)(void *ctx, struct vs_txn *t);
     /* Flushes wait for the next entry (n_shots, all_shots, flush_due): this is it. */
     void (*before_entry)(struct vs_vcpu *v);
+    /* It has its processor again, which another thread had. */
+    void (*comes_back)(struct vs_vcpu *v);
     /* The time has come at which it wanted to stop this vCPU (host_ps). */
     void (*due)(struct vs_vcpu *v, uint64_t now_ps);
 };

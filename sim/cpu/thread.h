@@ -8,15 +8,20 @@
 #ifndef VIRTSIM_SIM_CPU_THREAD_H
 #define VIRTSIM_SIM_CPU_THREAD_H
 
-#include "virtsim/units.h"
+#include "virtsim/ledger.h"
+
+#define VS_DEF_NAME sched
+#define VS_DEF_FILE "cpu/sched.def"
+#include "virtsim/def_types.h"
 
 #include <assert.h>
 
 enum vs_wait_for {
-    VS_FOR_EVENT,   /* it has halted: an interrupt, or a flush that it is to take part in */
-    VS_FOR_ANSWERS, /* in its guest: acknowledgements of its shootdown */
-    VS_FOR_TURN,    /* in its guest: other vCPUs of a replay */
-    VS_FOR_LEAVING, /* in an exit: the vCPUs that it has kicked leave their guest */
+    VS_FOR_EVENT,     /* it has halted: an interrupt, or a flush that it is to take part in */
+    VS_FOR_ANSWERS,   /* in its guest: acknowledgements of its shootdown */
+    VS_FOR_TURN,      /* in its guest: other vCPUs of a replay */
+    VS_FOR_LEAVING,   /* in an exit: the vCPUs that it has kicked leave their guest */
+    VS_FOR_PROCESSOR, /* another thread of its processor has that */
 };
 
 struct vs_wait {
@@ -27,7 +32,47 @@ struct vs_wait {
 
 #define VS_WAITS 4u /* deeper than any thread's get */
 
+/* Where a thread is. */
+enum vs_thread_place {
+    VS_ON,     /* it has its processor */
+    VS_READY,  /* it is in the run queue */
+    VS_ASLEEP, /* it has given its processor up until an event */
+    VS_OVER    /* its program has ended */
+};
+
+struct vs_hwthread;
+struct vs_thread;
+
+/* What a kind of thread does where several share a processor. */
+struct vs_thread_kind {
+    /* Runs up to the horizon; when it wants to run again. */
+    uint64_t (*step)(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps);
+    /* Asleep: when an event is there, VS_NEVER; it was at `at_ps`, until then it slept. */
+    uint64_t (*event_ps)(const struct vs_thread *t);
+    void (*slept)(struct vs_thread *t, uint64_t at_ps);
+    /* On its processor: whether it gives that up by itself; VS_NEVER: it does not, else when. What
+     * that takes is charged, and it is asleep. */
+    uint64_t (*gives_up_ps)(const struct vs_thread *t, uint64_t others_ps);
+    void (*give_up)(struct vs_thread *t, uint64_t at_ps);
+    /* It comes and goes: what of the core is its own. */
+    void (*take)(struct vs_thread *t);
+    void (*put)(struct vs_thread *t);
+    /* It has its processor: another thread had it last; nobody had it just now. */
+    void (*resume)(struct vs_thread *t, bool from_other, bool from_idle);
+};
+
 struct vs_thread {
+    const struct vs_thread_kind *kind;
+    void *owner; /* the vCPU, the worker */
+    struct vs_hwthread *hw;
+    struct vs_txn *txn;
+    uint16_t line; /* the actor of its time line */
+    bool slept;    /* an event has ended its sleep: sched.c sets it; when it has its processor */
+    enum vs_thread_place place;
+    uint64_t ready_ps; /* since when it is ready */
+    uint64_t ran_ps;   /* of the processor's time, for the order of the run queue */
+    uint64_t steal_ps; /* that it was ready and did not run */
+    uint64_t count[VS_CNT_sched_N];
     struct vs_wait wait[VS_WAITS];
     unsigned depth, deepest;
     uint64_t until_ps; /* how far the present step goes; 0: others go first, whom it has told

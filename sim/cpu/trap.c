@@ -111,8 +111,12 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                   vs_op_name(vs_trap_handler(exit->trap)));
         return false;
     }
-    if (may_wait && (r == VS_HV_HALT || v->awaited)) {
-        vcpu_wait(v, r == VS_HV_HALT ? VS_FOR_EVENT : VS_FOR_LEAVING, true);
+    if (may_wait && r == VS_HV_HALT) {
+        vcpu_wait(v, VS_FOR_EVENT, true);
+        return true;
+    }
+    if (may_wait && (trap->kind == VS_TRAP_HYPERCALL ? v->awaited != 0 : v->hw->preempts)) {
+        vcpu_wait(v, v->hw->preempts ? VS_FOR_PROCESSOR : VS_FOR_LEAVING, true);
         return true;
     }
     if (!entry(v)) {

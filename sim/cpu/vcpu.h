@@ -123,6 +123,13 @@ struct vs_flush_call {
 };
 #define VS__CALL_FLUSH 3u /* HvCallFlushVirtualAddressList: vs_trap.number of that hypercall */
 
+/* What of a core is a thread's own, where several share the core. */
+struct vs_core_own {
+    struct vs_cpu_thread cpu;
+    uint64_t memory[2][VS_CNT_memory_N];
+    struct vs_ept_thread ept;
+};
+
 /* A processor: the core with its TLBs and caches, its host's address space and timer. */
 struct vs_hwthread {
     struct vs_platform *p;
@@ -135,7 +142,16 @@ struct vs_hwthread {
     struct vs_ept_context host_context;
     struct vs_space host_space; /* the host's own */
     uint64_t tick_ps;           /* when the host's own timer comes next */
-    struct vs_vcpu *on;         /* what it runs */
+    struct vs_vcpu *vcpu; /* that it has to itself; NULL: several threads share it (sched.c) */
+    struct vs_thread *thread[2u * VS__VCPUS];
+    unsigned n_threads;
+    /* sched.c: what has it now, and had it last; since when, until when while others are ready;
+     * when the scheduler wants to run next; it takes the processor away in the present exit */
+    struct vs_thread *on, *last;
+    uint64_t since_ps, slice_end_ps, event_ps;
+    bool preempts;
+    struct vs_txn txn; /* its own time line */
+    uint16_t line, idle_line;
 };
 
 /* One vCPU, its fields by their owner. A flag's comment says who sets it and, behind the semicolon,
@@ -150,6 +166,7 @@ struct vs_vcpu {
     uint64_t horizon, safe_ps; /* to here now; where the last step would have ended at quantum 0 */
     bool busy; /* the request has more pieces: sim/request at its first piece; at its last */
     struct vs_thread thread; /* what it waits for */
+    struct vs_core_own *own; /* where several threads share the processor, else NULL */
     unsigned awaited;        /* vCPUs that are to acknowledge its own shootdown, or to leave */
     uint64_t acked_ps;       /* the last acknowledgement */
 
@@ -245,6 +262,7 @@ struct vs_host {
     uint64_t words, harvested, last_round;
     /* accesses that somebody outside has seen (host_memory_protect) */
     uint64_t seen, qualification, guest_physical;
+    uint8_t ran[VS__VCPUS]; /* 1 + the vCPU that ran last, by processor; 0: none yet */
     uint64_t count[VS_CNT_host_N];
 };
 
@@ -274,8 +292,9 @@ struct vs_platform {
     struct vs_os_config os;
     struct vs_flush_config flush;
     struct vs_machine_config built;
+    struct vs_sched_config sched;
     struct vs_host_config host_cfg;
-    uint16_t vcpu_account, sim_account;
+    uint16_t vcpu_account, sim_account, sched_account;
     bool pml, shadow; /* page-modification log; paging.mode = shadow */
     bool svm, el2;    /* the world switch is AMD's, Arm's */
     bool virtualized;
@@ -293,7 +312,10 @@ struct vs_platform {
     bool vpid, vid, posted, apic_registers, preempts, invpcid, flushes_at_once, force_broadcast;
     unsigned timer_shift;
     struct vs_hwthread *hwthread;
-    unsigned n_hwthreads;
+    unsigned n_hwthreads;     /* of which those without a thread are not made (p NULL) */
+    unsigned *pin, n_pins;    /* the processor of each vCPU */
+    struct vs_worker *worker; /* sched.workers of them */
+    unsigned n_workers;
     struct vs_vcpu *vcpu;
     unsigned n_vcpus;
     struct vs_net *net;
@@ -369,6 +391,8 @@ static inline unsigned vcpu_large_shift(const struct vs_vcpu *v)
 /* hwthread.c */
 /* Agent step of a processor, see kernel.h. */
 uint64_t vcpu_step(void *hwthread, uint64_t now_ps, uint64_t horizon_ps);
+/* The same of one vCPU that has its processor. */
+uint64_t vcpu_run(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps);
 /* The vCPU is interrupted at `at_ps` and runs until it has left its guest; when that was. */
 uint64_t vcpu_stop(struct vs_vcpu *v, uint64_t at_ps);
 
@@ -391,6 +415,8 @@ bool vcpu_wakes(const struct vs_vcpu *v);
 /* When a vCPU that has halted has something to do; it does that, and wakes if it is the event. */
 uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v);
 void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps);
+/* The event has come to one that slept while others could have its processor, and it has that. */
+void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle);
 
 /* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
  * notifies of a vector its sender has posted. */
@@ -434,6 +460,9 @@ void vcpu_unshadow(struct vs_vcpu *v);
 bool vcpu_timer_write(struct vs_vcpu *v);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vcpu_interrupts(struct vs_vcpu *v);
+/* The host's scheduler interrupts the guest: threads of the processor have woken, or the slice is
+ * over. Then the exit stays open until the vCPU has the processor again. */
+void vcpu_schedule(struct vs_vcpu *v, uint64_t now_ps);
 /* An interrupt of the host's own stops the guest for this work. */
 void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
 /* An inter-processor interrupt of the guest, with the exits that its sending may have. */
@@ -466,7 +495,12 @@ void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps);
 /* Whether the processor runs the vCPU's guest, halted there or not. */
 static inline bool vcpu_in_guest(const struct vs_vcpu *v)
 {
-    return !vs_thread_in_exit(&v->thread);
+    return !vs_thread_in_exit(&v->thread) && !vs_thread_waits_for(&v->thread, VS_FOR_PROCESSOR);
+}
+/* Its clock, whether it has its processor or not. */
+static inline uint64_t vcpu_now_ps(const struct vs_vcpu *v)
+{
+    return v->hw->cpu.txn == &v->txn ? vs_cpu_now_ps(&v->hw->cpu) : v->txn.now_ps;
 }
 /* Others go first: it has told them something. */
 static inline void vcpu_yield(struct vs_vcpu *v)

@@ -297,6 +297,9 @@ const struct vs_explain_recipe *vs_explain_recipe(enum vs_op op)
         {"msi", "workloads/udp_echo.lua", {NULL}},
         {"irq", "workloads/udp_echo.lua", {NULL}},
         {"irq.delivery", "workloads/ipi_pingpong.lua", {NULL}},
+        {"steal", "workloads/overcommit.lua", {"host.cpus=1"}},
+        {"thread.switch", "workloads/overcommit.lua", {"host.cpus=1", "workload.sleep=300"}},
+        {"thread.run", "workloads/overcommit.lua", {"host.cpus=1"}},
     };
     const char *name = vs_op_name(op);
     char neutral[64];

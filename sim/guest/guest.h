@@ -96,6 +96,8 @@ uint64_t guest_mm_process(struct vs_vcpu *v);
 /* MOV to CR3 with the exit it may have; value: flags of a CR3, or 0 for the present ones. */
 void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value);
 void guest_mm_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
+/* The address space of a processor's host. */
+enum vs_status guest_mm_make_host(struct vs_hwthread *hw);
 /* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
 enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors);
 

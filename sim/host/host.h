@@ -30,6 +30,9 @@ void host_flush_before_entry(struct vs_vcpu *v);
  * other vCPUs work. */
 void host_flush_remote(struct vs_vcpu *v, struct vs_txn *t);
 
+/* sched/comes_back.c, see cpu/port.h */
+void host_sched_comes_back(struct vs_vcpu *v);
+
 /* memory/host.c, the host's pages behind a machine's memory: what the knobs ask for has to exist.
  */
 void host_memory_check(const struct vs_platform *p, struct vs_errors *errors);

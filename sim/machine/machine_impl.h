@@ -11,10 +11,24 @@
 /* platform.c: translations of a vCPU's core, as its architecture drops them. */
 struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v);
 
-/* processor.c: that of a vCPU; all of them. */
-enum vs_status machine_processor_make(struct vs_vcpu *v, const struct vs_cpu_config *c,
-                                      struct vs_errors *errors);
+/* processor.c: one that has not been made yet; its workers; all of them, and their lines' end. */
+enum vs_status machine_processor_make(struct vs_platform *p, unsigned number,
+                                      const struct vs_cpu_config *c, struct vs_errors *errors);
+enum vs_status machine_workers_make(struct vs_platform *p, const struct vs_cpu_config *c,
+                                    const struct vs_hypervisor_config *h, struct vs_errors *errors);
+/* A vCPU gets its processor; and is a thread of it, when it is made. */
+enum vs_status machine_vcpu_place(struct vs_vcpu *v, const struct vs_cpu_config *c,
+                                  struct vs_errors *errors);
+enum vs_status machine_thread_make(struct vs_vcpu *v);
+/* What is under way on shared processors is booked, and their lines end. */
+void machine_processors_settle(struct vs_platform *p);
+void machine_processors_end(struct vs_platform *p);
 void machine_processors_free(struct vs_platform *p);
+
+/* pinning.c: makes room for the processors, and says which each vCPU runs on. */
+enum vs_status machine_pins(struct vs_platform *p, const struct vs_knobs *knobs, unsigned n_vcpus,
+                            struct vs_errors *errors);
+bool machine_shared(const struct vs_platform *p, unsigned processor);
 
 /* epoch.c */
 void machine_epochs(struct vs_platform *p, uint64_t now_ps);

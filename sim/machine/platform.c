@@ -28,6 +28,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_os_desc, &p->os);
     vs_knobs_load(k, &vs_flush_desc, &p->flush);
     vs_knobs_load(k, &vs_machine_desc, &p->built);
+    vs_knobs_load(k, &vs_sched_desc, &p->sched);
     vs_knobs_load(k, &vs_host_desc, &p->host_cfg);
     vs_knobs_load(k, &vs_ept_desc, &p->ept);
     vs_knobs_load(k, &vs_cpu_desc, &c->cpu);
@@ -167,9 +168,13 @@ static void register_counters(struct vs_vcpu *v)
     struct vs_ledger *l = v->p->ledger;
     const uint16_t actor[2] = {v->guest, v->host};
     for (int host = 0; host < (v->p->virtualized ? 2 : 1); host++) {
-        vs_ledger_counters(l, actor[host], &vs_cpu_desc, v->hw->cpu.counts[host]);
-        vs_ledger_counters(l, actor[host], &vs_memory_desc, v->hw->core.counts[host]);
-        vs_ledger_counters(l, actor[host], &vs_ept_desc, v->hw->ept.counts[host]);
+        struct vs_core_own *own = v->own; /* NULL: the core's own are the vCPU's */
+        vs_ledger_counters(l, actor[host], &vs_cpu_desc,
+                           own ? own->cpu.counts[host] : v->hw->cpu.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_memory_desc,
+                           own ? own->memory[host] : v->hw->core.counts[host]);
+        vs_ledger_counters(l, actor[host], &vs_ept_desc,
+                           own ? own->ept.counts[host] : v->hw->ept.counts[host]);
     }
     vs_ledger_counters(l, v->line, &vs_vcpu_desc, v->count);
     vs_ledger_counters(l, v->line, &vs_os_desc, v->os_count);
@@ -238,9 +243,13 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     v->safe_ps = v->host_ps = v->kick_ps = VS_NEVER;
     unsigned with = p->options.shares[index];
     v->mm = with ? p->vcpu[with - 1u].mm : &v->own_mm;
-    enum vs_status s = machine_processor_make(v, &c->cpu, errors);
+    enum vs_status s = machine_vcpu_place(v, &c->cpu, errors);
     s = s ? s : guest_programs_make(v);
     s = s ? s : guest_mm_make(v, errors);
+    if (!s && p->virtualized && !v->hw->host_space.cr3 && guest_mm_make_host(v->hw)) {
+        vs_error(errors, "vCPU %u: host.memory is too small for its processor's host", index);
+        return VS_E_NOMEM;
+    }
     if (!s && p->virtualized) {
         s = make_virtual(v, c, errors);
     } else if (!s) {
@@ -258,22 +267,17 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     host_dirty_start(v);
     vs_ps zero = {0};
     vs_txn_begin(&v->txn, p->ledger, v->line, zero);
-    vs_cpu_begin(&v->hw->cpu, &v->txn);
+    if (!v->own) {
+        vs_cpu_begin(&v->hw->cpu, &v->txn);
+    }
     if (p->options.watch) {
         vs_cpu_one_by_one(&v->hw->cpu);
     }
     if (p->options.sites && vs_cpu_keep_sites(&v->hw->cpu)) {
         return VS_E_NOMEM;
     }
-    if (p->ept.prefetch) {
-        snprintf(name, sizeof name, "vcpu%u/prefetch", index);
-        vs_ept_prefetcher(&v->hw->ept, p->ledger, vs_ledger_actor(p->ledger, name), zero);
-    }
     vcpu_world(v, false);
-    char agent_name[16];
-    snprintf(agent_name, sizeof agent_name, "cpu%u", v->hw->number);
-    struct vs_agent agent = {agent_name, v->hw, vcpu_step};
-    return vs_kernel_add(p->kernel, &agent, &v->hw->agent) ? VS_OK : VS_E_NOMEM;
+    return machine_thread_make(v);
 }
 
 /* The bottom of memory is the recording's: how much, in whole 2M, and whether enough is left. */
@@ -397,6 +401,7 @@ static void wire(struct vs_platform *p)
                                     .page_fault = host_shadow_fault,
                                     .read_log = host_dirty_flush,
                                     .before_entry = host_flush_before_entry,
+                                    .comes_back = host_sched_comes_back,
                                     .due = host_dirty_due};
     p->program.passed = machine_epochs;
     p->program.ended = machine_vcpu_ended;
@@ -444,10 +449,11 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     check(p, &c, errors);
     check_nodes(p, &c, errors);
     (void)guest_tlb_shootdown_check(p, n_vcpus, errors);
+    enum vs_status s = machine_pins(p, knobs, n_vcpus, errors);
     p->warmup_left = options->warmup;
     p->roi_pending = options->warmup != 0;
     p->epoch_end_ps = options->epoch_ps;
-    enum vs_status s = errors->n > before ? VS_E_CONFIG : VS_OK;
+    s = errors->n > before ? VS_E_CONFIG : s;
     p->ledger = vs_ledger_create(options->seed);
     char error[512];
     p->kernel = vs_kernel_create((enum vs_kernel_kind)p->sim.kernel, error, sizeof error);
@@ -456,16 +462,14 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         s = s ? s : VS_E_RUN;
     }
     p->vcpu = calloc(n_vcpus, sizeof *p->vcpu);
-    p->hwthread = calloc(n_vcpus, sizeof *p->hwthread);
     for (unsigned i = 0; p->virtualized && i < n_vcpus; i++) {
         unsigned m = machine_of(p, i);
         p->n_vms = m < p->n_vms ? p->n_vms : m + 1u;
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
     p->machines = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->machines);
-    if (!s &&
-        (!p->ledger || !p->vcpu || !p->hwthread || !p->vm || !p->machines || !p->irqchip_config ||
-         !p->program_values[VS_ROLE_HYPERVISOR] || !p->program_values[VS_ROLE_GUEST])) {
+    if (!s && (!p->ledger || !p->vcpu || !p->vm || !p->machines || !p->irqchip_config ||
+               !p->program_values[VS_ROLE_HYPERVISOR] || !p->program_values[VS_ROLE_GUEST])) {
         s = VS_E_NOMEM;
     }
     if (!s) {
@@ -481,6 +485,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
         }
         p->vcpu_account = vs_ledger_accounts(p->ledger, &vs_vcpu_desc);
         p->sim_account = vs_ledger_accounts(p->ledger, &vs_sim_desc);
+        p->sched_account = vs_ledger_accounts(p->ledger, &vs_sched_desc);
         vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "sim"), &vs_sim_desc,
                            p->sim_count);
         vs_ledger_sample(p->ledger, options->spans);
@@ -489,9 +494,9 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     for (unsigned i = 0; i < n_vcpus && !s; i++) {
         p->n_vcpus++;
-        p->n_hwthreads++;
         s = make_vcpu(p, i, &c, errors);
     }
+    s = s ? s : machine_workers_make(p, &c.cpu, &c.hypervisor, errors);
     s = s ? s : machine_net_make(p, knobs, errors);
     if (!s && p->phys->exhausted) {
         vs_error(errors, "%s", VS__NO_PROCESS_MEMORY);
@@ -510,6 +515,7 @@ void machine_roi(struct vs_platform *p, struct vs_vcpu *v)
     p->roi_pending = false;
     p->roi_ps = vs_now(&v->txn).v;
     machine_watch_cut(p);
+    machine_processors_settle(p);
     vs_ledger_cut(p->ledger);
     p->sim_count[VS_CNT_sim_cuts]++;
     machine_epochs_restart(p);
@@ -562,6 +568,7 @@ void vs_platform_destroy(struct vs_platform *p)
         vs_software_free(&v->software);
         free(v->world_ctx);
         free(v->irq_ctx);
+        free(v->own);
     }
     machine_processors_free(p);
     machine_watch_free(p);

@@ -34,6 +34,9 @@ enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct 
  * not. */
 const char *vs_world_name(uint64_t vendor);
 
+/* The knob that pins a vCPU, `vcpu.<i>.cpu`; NULL: no run has so many. A store gets those of its
+ * run's vCPUs (vs_knobs_add). */
+const struct vs_knob_desc *vs_pin_knob(unsigned vcpu);
 enum vs_status vs_platform_create(const struct vs_knobs *knobs,
                                   const struct vs_run_options *options, unsigned n_vcpus,
                                   struct vs_platform **out, struct vs_errors *errors);

@@ -39,7 +39,6 @@ static void close_lines(struct vs_platform *p)
         uint64_t now = vs_now(&v->txn).v;
         v->count[VS_CNT_vcpu_line] = now - start;
         vs_txn_end(&v->txn);
-        vs_ept_prefetcher_end(&v->hw->ept);
         p->end_ps = now > p->end_ps ? now : p->end_ps;
     }
 }
@@ -128,6 +127,7 @@ enum vs_status vs_platform_run(struct vs_platform *p, struct vs_errors *errors)
         return p->status ? p->status : VS_E_RUN;
     }
     close_lines(p);
+    machine_processors_end(p);
     machine_net_end(p);
     vs_sites_end(p->ledger);
     return VS_OK;

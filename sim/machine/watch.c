@@ -75,12 +75,12 @@ static bool names(const char *list, const char *word)
     return false;
 }
 
-static bool watch(struct vs_vcpu *v, struct vs_settab *table, const struct vs_component_desc *desc,
-                  const uint64_t *guest, const uint64_t *host)
+static bool watch(struct vs_hwthread *hw, struct vs_settab *table,
+                  const struct vs_component_desc *desc, const uint64_t *guest, const uint64_t *host)
 {
-    struct vs_platform *p = v->p;
+    struct vs_platform *p = hw->p;
     const struct vs_watch_wanted *wanted = p->options.watch;
-    struct machine_watch *w = &p->watch[v->index];
+    struct machine_watch *w = &p->watch[hw->number];
     if (!table || !table->entries) {
         return false;
     }
@@ -97,9 +97,9 @@ static bool watch(struct vs_vcpu *v, struct vs_settab *table, const struct vs_co
     return w->watch != NULL;
 }
 
-static bool begin(struct vs_vcpu *v, const char *component)
+static bool begin(struct vs_hwthread *hw, const char *component)
 {
-    struct vs_platform *p = v->p;
+    struct vs_platform *p = hw->p;
     if (!p->options.watch || strncmp(p->options.watch->what->name, component, strlen(component))) {
         return false;
     }
@@ -107,29 +107,39 @@ static bool begin(struct vs_vcpu *v, const char *component)
     return true;
 }
 
-bool machine_watch_memory(struct vs_vcpu *v)
+/* Some processor's is watched already. */
+static bool any(const struct vs_platform *p)
+{
+    bool found = false;
+    for (unsigned i = 0; i < p->n_hwthreads; i++) {
+        found = found || p->watch[i].watch;
+    }
+    return found;
+}
+
+bool machine_watch_memory(struct vs_hwthread *hw)
 {
     bool shared;
-    if (!begin(v, "memory.")) {
+    if (!begin(hw, "memory.")) {
         return true;
     }
     struct vs_settab *t =
-        v->p->watch ? vs_memory_watched(&v->hw->core, v->p->options.watch->what->name, &shared)
-                    : NULL;
-    return t && ((shared && v->index) ||
-                 watch(v, t, &vs_memory_desc, v->hw->core.counts[0], v->hw->core.counts[1]));
+        hw->p->watch ? vs_memory_watched(&hw->core, hw->p->options.watch->what->name, &shared)
+                     : NULL;
+    return t && ((shared && any(hw->p)) ||
+                 watch(hw, t, &vs_memory_desc, hw->core.counts[0], hw->core.counts[1]));
 }
 
-bool machine_watch_ept(struct vs_vcpu *v)
+bool machine_watch_ept(struct vs_hwthread *hw)
 {
-    return !begin(v, "ept.") ||
-           (v->p->watch && watch(v, vs_ept_table(&v->hw->ept, v->p->options.watch->what->name),
-                                 &vs_ept_desc, v->hw->ept.counts[0], v->hw->ept.counts[1]));
+    return !begin(hw, "ept.") ||
+           (hw->p->watch && watch(hw, vs_ept_table(&hw->ept, hw->p->options.watch->what->name),
+                                  &vs_ept_desc, hw->ept.counts[0], hw->ept.counts[1]));
 }
 
 void machine_watch_cut(struct vs_platform *p)
 {
-    for (unsigned i = 0; p->watch && i < p->n_vcpus; i++) {
+    for (unsigned i = 0; p->watch && i < p->n_hwthreads; i++) {
         if (p->watch[i].watch) {
             vs_watch_cut(p->watch[i].watch);
         }
@@ -148,7 +158,7 @@ uint64_t *vs_platform_depths(struct vs_platform *p, size_t i, size_t *n)
 {
     uint64_t *sum = NULL;
     *n = 0;
-    for (unsigned k = 0; p->watch && k < p->n_vcpus; k++) {
+    for (unsigned k = 0; p->watch && k < p->n_hwthreads; k++) {
         size_t deep = 0;
         const uint64_t *depth =
             p->watch[k].watch ? vs_watch_depths(p->watch[k].watch, i, &deep) : NULL;

@@ -7,7 +7,7 @@
 #include "virtsim/stack.h"
 
 struct vs_platform;
-struct vs_vcpu;
+struct vs_hwthread;
 
 /* Its knobs are NAME.ways, NAME.policy, and NAME.entries or (bytes) NAME.size. */
 struct vs_watched {
@@ -27,8 +27,8 @@ struct vs_watch_wanted {
 
 /* A core's memory, or translation, is made: its structure is watched, if it is the one. False: no
  * memory, or there is no such structure. */
-bool machine_watch_memory(struct vs_vcpu *v);
-bool machine_watch_ept(struct vs_vcpu *v);
+bool machine_watch_memory(struct vs_hwthread *hw);
+bool machine_watch_ept(struct vs_hwthread *hw);
 void machine_watch_cut(struct vs_platform *p);
 void machine_watch_free(struct vs_platform *p);
 

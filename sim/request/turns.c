@@ -25,7 +25,7 @@ static void spin(struct vs_vcpu *v, bool released, uint64_t until_ps)
 /* What o waits for has come. */
 static void release(struct vs_vcpu *o, uint64_t at_ps)
 {
-    uint64_t now = vs_cpu_now_ps(&o->hw->cpu);
+    uint64_t now = vcpu_now_ps(o);
     o->awaited = 0;
     o->acked_ps = at_ps > now ? at_ps : now;
     vs_kernel_wake(o->p->kernel, o->hw->agent, o->acked_ps);
@@ -78,7 +78,7 @@ void request_together(struct vs_vcpu *v)
             continue;
         }
         o->gathers = 0;
-        if (vs_cpu_now_ps(&o->hw->cpu) < now) {
+        if (vcpu_now_ps(o) < now) {
             waited(o, now);
         }
         release(o, now);

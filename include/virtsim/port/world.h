@@ -62,6 +62,9 @@ struct vs_world_port {
     /* After `leave`: what the exit says in the architecture's own registers and fields. How many,
      * at most VS_NOTES. */
     unsigned (*says)(void *ctx, const struct vs_exit *exit, struct vs_note *out);
+    /* The vCPU becomes the one that its processor has loaded, which was another's; its guest is
+     * left. NULL: there is nothing to load. */
+    void (*load)(void *ctx, struct vs_txn *t);
 };
 
 #endif

@@ -132,6 +132,27 @@ local program = {
     { "back", call = "back" },
   },
   host_interrupt = { { "handle", call = "interrupt.handle" } },
+
+  -- a processor that several threads share: kernel/sched/core.c, __schedule, from one vCPU's thread to another's
+  vcpu_switch = {
+    { "schedule", run = 520, code = 3072, data = 768,
+      source = "reading of Linux __schedule up to context_switch: run-queue lock, update_curr, put_prev_entity, pick_eevdf, set_next_entity, statistics", grade = "assumed" },
+    { "put", run = 220, code = 1024, data = 256,
+      source = "reading of kvm_sched_out: kvm_arch_vcpu_put with steal time's preempted flag, vmx_prepare_switch_to_host, host's FPU state", grade = "assumed" },
+    { "space", run = 110, code = 512, data = 192,
+      source = "reading of switch_mm_irqs_off: another process of the host, or the same", grade = "assumed" },
+    { "stack", run = 90, code = 384, data = 256,
+      source = "reading of __switch_to_asm and __switch_to: registers, segment bases, current task, per-CPU stack", grade = "assumed" },
+    { "finish", run = 140, code = 768, data = 192,
+      source = "reading of finish_task_switch: lock released, preemption notifiers, what the thread before left to do", grade = "assumed" },
+    { "load", run = 320, code = 1792, data = 512,
+      source = "reading of kvm_sched_in: kvm_arch_vcpu_load, vmx_vcpu_load with the host's GDT, TSS and stack, TSC offset, record_steal_time", grade = "assumed" },
+  },
+  -- a piece of work of a thread of the host's kernel
+  worker = {
+    { "item", run = 2400, code = 6144, data = 3072,
+      source = "order of vhost-net's handle_tx for one packet without its copy: descriptor, address, sendmsg through a tap, completion", grade = "assumed" },
+  },
 }
 
 program.exception = exit {

@@ -106,6 +106,12 @@ local program = {
   back_around = { { "page", run = 250, source = "an entry of the p2m in a loop", grade = "assumed" }, { "map", action = "map_around" }, { "zero", call = "back.zero" } },
   back_for_shadow = { { "fault", call = "stage2_fault.fault" }, { "back", call = "back" } },
   host_interrupt = { { "handle", call = "interrupt.handle" } },
+
+  -- a processor that several vCPUs share: common/sched/core.c, schedule, and arch/x86/domain.c, context_switch
+  vcpu_switch = {
+    { "schedule", run = 900, code = 3072, data = 768, source = "reading of schedule and credit2's csched2_schedule, as in device_model", grade = "assumed" },
+    { "switch", run = 420, code = 1536, data = 512, source = "reading of context_switch, vmx_ctxt_switch_from and vmx_ctxt_switch_to: FPU, debug registers, MSRs of the guest, CR3", grade = "assumed" },
+  },
 }
 
 program.exception = exit {

@@ -91,7 +91,7 @@ void guest_mm_touch_free(void *ctx, vs_gva at)
 {
     struct vs_vcpu *v = ctx;
     uint64_t gpa;
-    if (v->hw->cpu.count != v->hw->cpu.counts[0] || v->failed ||
+    if (v->hw->cpu.count != v->hw->cpu.books[0] || v->failed ||
         (!v->kernel && !guest_mm_spares(v, at.v, 1, "an access")) ||
         vs_space_find(&v->space, at.v, &gpa)) { /* the host's own, or there already */
         return;

@@ -18,9 +18,9 @@
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
 
 /* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
-static enum vs_status map_host(struct vs_vcpu *v)
+static enum vs_status map_host(struct vs_hwthread *hw)
 {
-    struct vs_space *s = &v->hw->host_space;
+    struct vs_space *s = &hw->host_space;
     static const uint64_t area[] = {VS_HV_CODE, VS_HV_DATA, VS_HV_USER_CODE, VS_HV_USER_DATA};
     enum vs_status st = VS_OK;
     for (unsigned i = 0; i < 4 && !st; i++) {
@@ -31,9 +31,9 @@ static enum vs_status map_host(struct vs_vcpu *v)
             st = vs_space_touch(s, area[i] + at, shift, true, false);
         }
     }
-    uint64_t start = v->p->layout.host_direct;
+    uint64_t start = hw->p->layout.host_direct;
     unsigned direct = vs_radix_fit(vs_space_format(s, start), 30);
-    for (uint64_t at = 0; at < vs_phys_size(v->p->phys) && !st; at += 1ull << direct) {
+    for (uint64_t at = 0; at < vs_phys_size(hw->p->phys) && !st; at += 1ull << direct) {
         st = vs_space_map_at(s, start + at, at, direct, true);
     }
     return st;
@@ -47,6 +47,16 @@ static enum vs_status make_space(const struct vs_platform *p, struct vs_space *s
     vs_space_upper(s, &p->upper_format);
     s->first_gva = s->next_gva = p->layout.first;
     return st || !s->upper.levels || !(direct >> 63) ? st : vs_space_upper_root(s);
+}
+
+enum vs_status guest_mm_make_host(struct vs_hwthread *hw)
+{
+    struct vs_platform *p = hw->p;
+    struct vs_space *s = &hw->host_space;
+    enum vs_status st = make_space(p, s, NULL, p->frames, p->layout.host_direct);
+    st = st ? st : map_host(hw);
+    hw->host_context = (struct vs_ept_context){0, 0, s->cr3, 0, s->upper_cr3};
+    return st;
 }
 
 /* An address space that no other vCPU has made. */
@@ -73,10 +83,6 @@ enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors)
     v->mm->sharers++;
     v->space = v->mm == &v->own_mm ? v->space : v->mm->process[0];
     v->cr4 = CR4_INITIAL | (p->ept.global_pages ? CR4_PGE : 0) | (p->os.pcid ? CR4_PCIDE : 0);
-    if (!st && p->virtualized) {
-        st = make_space(p, &v->hw->host_space, NULL, p->frames, p->layout.host_direct);
-        st = st ? st : map_host(v);
-    }
     if (st) {
         vs_error(errors,
                  "vCPU %u: host.memory or guest.memory is too small for its tables and kernel",
@@ -89,8 +95,6 @@ enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors)
     v->guest_context = (struct vs_ept_context){vpid ? (uint16_t)(number + 1u) : 0, 0, v->space.cr3,
                                                p->virtualized && !p->shadow ? v->vm->ept_root : 0,
                                                v->space.upper_cr3};
-    v->hw->host_context =
-        (struct vs_ept_context){0, 0, v->hw->host_space.cr3, 0, v->hw->host_space.upper_cr3};
     return VS_OK;
 }
 

@@ -163,6 +163,13 @@ bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
     return s == VS_OK;
 }
 
+/* The log of a vCPU, whether it has its processor or not. */
+static struct vs_ept_pml *pml_of(struct vs_vcpu *v)
+{
+    bool away = v->own && v->hw->cpu.txn != &v->txn;
+    return away ? &v->own->ept.pml : &v->hw->ept.pml;
+}
+
 /* KVM: kvm_mmu_slot_apply_flags. Larger pages are split, and every page is watched. */
 static void begin(struct vs_vcpu *v, struct vs_txn *t)
 {
@@ -190,7 +197,7 @@ static void begin(struct vs_vcpu *v, struct vs_txn *t)
     for (unsigned i = 0; i < p->n_vcpus; i++) {
         if (p->vcpu[i].vm == vm) {
             p->vcpu[i].hv.slat.page_shift = small;
-            p->vcpu[i].hw->ept.pml.on = p->pml;
+            pml_of(&p->vcpu[i])->on = p->pml;
         }
     }
     h->logging = true;

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* A vCPU as one of several threads of its processor. While it does not run, its guest is left: it
+ * was preempted in an exit, it sleeps in that of its halt, or it has not begun. */
+#include "sched.h"
+
+/* The time as a value of its type. */
+static vs_ps ps(uint64_t v)
+{
+    vs_ps p = {v};
+    return p;
+}
+
+/* It has halted, and its exit is open. */
+static bool halted(const struct vs_thread *t)
+{
+    const struct vs_wait *w = vs_thread_wait(t);
+    return w && w->what == VS_FOR_EVENT && w->in_exit;
+}
+
+static uint64_t step(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps)
+{
+    struct vs_vcpu *v = t->owner;
+    uint64_t next = vcpu_run(v, now_ps, horizon_ps);
+    t->place = v->ended ? VS_OVER : t->place;
+    return next;
+}
+
+static uint64_t event_ps(const struct vs_thread *t)
+{
+    return vcpu_halt_wake_ps(t->owner);
+}
+
+static void slept(struct vs_thread *t, uint64_t at_ps)
+{
+    const struct vs_vcpu *v = t->owner;
+    vs_wait_until(t->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_parked), ps(at_ps));
+}
+
+/* KVM's kvm_vcpu_can_poll: no longer than others are not ready to run. */
+static uint64_t gives_up_ps(const struct vs_thread *t, uint64_t others_ps)
+{
+    const struct vs_vcpu *v = t->owner;
+    if (!halted(t)) {
+        return VS_NEVER;
+    }
+    uint64_t since = vs_thread_wait(t)->since_ps, polled = since + v->hv.poll_ps;
+    polled = others_ps < polled ? others_ps : polled;
+    polled = polled > since ? polled : since;
+    return vcpu_halt_wake_ps(v) <= polled ? VS_NEVER : polled;
+}
+
+static void give_up(struct vs_thread *t, uint64_t at_ps)
+{
+    struct vs_vcpu *v = t->owner;
+    uint64_t since = vs_thread_wait(t)->since_ps;
+    vs_txn_settle(&v->txn);
+    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_polling), ps(at_ps));
+    vs_hv_block(&v->hv, &v->txn, ps(at_ps > since ? at_ps - since : 0));
+}
+
+static void take(struct vs_thread *t)
+{
+    struct vs_vcpu *v = t->owner;
+    struct vs_hwthread *hw = v->hw;
+    vs_cpu_take(&hw->cpu, &v->own->cpu, &v->txn);
+    vs_memory_core_take(&hw->core, v->own->memory);
+    vs_ept_take(&hw->ept, &v->own->ept);
+    vcpu_world(v, true);
+}
+
+static void put(struct vs_thread *t)
+{
+    struct vs_vcpu *v = t->owner;
+    vs_cpu_put(&v->hw->cpu, &v->own->cpu);
+    vs_ept_put(&v->hw->ept, &v->own->ept);
+    if (v->kick_ps != VS_NEVER) { /* its processor has left the guest: it answers there */
+        vcpu_kick_outside(v, v->kick_ps > v->txn.now_ps ? v->kick_ps : v->txn.now_ps);
+    }
+}
+
+static void resume(struct vs_thread *t, bool from_other, bool from_idle)
+{
+    struct vs_vcpu *v = t->owner;
+    bool in_exit = vs_thread_in_exit(t);
+    if (from_other) {
+        vs_open(&v->txn, VS_OP_THREAD_SWITCH);
+        if (!from_idle) { /* being woken from there is charged as hypervisor.wake */
+            vs_hv_switch(&v->hv, &v->txn);
+        }
+        if (in_exit && v->world.load) {
+            v->world.load(v->world.ctx, &v->txn);
+        }
+        v->p->host.comes_back(v);
+        vs_close(&v->txn);
+    }
+    if (t->slept) {
+        vcpu_halt_resume(v, from_idle);
+        return;
+    }
+    if (!in_exit) { /* it begins */
+        vcpu_world(v, false);
+        vcpu_waited(v);
+    } else if (v->masked || v->shadowed || v->entry_vector) {
+        vcpu_waited(v);
+    } else {
+        vcpu_wait_ends(v, vs_now(&v->txn).v);
+    }
+}
+
+const struct vs_thread_kind sched_vcpu = {
+    step, event_ps, slept, gives_up_ps, give_up, take, put, resume,
+};
