@@ -51,6 +51,8 @@ void request_trace_options(struct request *r);
 /* Tells of settings that cannot have an effect on the machine: they are no mistake where one list
  * of settings is run on many machines. */
 void request_warn_idle(const struct vs_session *s);
+/* What a reader of the results should know of the inputs. */
+void request_remarks(const struct vs_session *s);
 /* Opens its database, or one in memory; a request that is refused already (`so_far`) makes none,
  * but what is wrong with the database belongs to its report. `so_far`, or what is wrong. */
 enum vs_status request_open(struct request *r, enum vs_status so_far, bool create,

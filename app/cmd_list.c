@@ -311,6 +311,10 @@ static void formats(struct list *l)
     out_text(l->o, "yes, in a plain file");
     out_text(l->o, ".vst");
     out_text(l->o, "a run's stimuli, written by --record");
+    out_text(l->o, "kvm");
+    out_text(l->o, "yes");
+    out_text(l->o, ".txt");
+    out_text(l->o, "KVM's exits and entries as ftrace, trace-cmd report or perf script print them");
 }
 
 static void requests(struct list *l)

@@ -163,6 +163,7 @@ static enum vs_status begin(struct request *r, struct vs_session **s, struct vs_
     st = r->errors.n && !st ? VS_E_INPUT : st;
     if (!st) {
         request_warn_idle(*s);
+        request_remarks(*s);
     }
     if (r->dry_run) {
         return st;

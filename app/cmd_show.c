@@ -2,6 +2,7 @@
 /* show: a stored run again. Every format has the same rows; the table for people leaves out what is
  * 0 and gathers what is small. */
 #define _GNU_SOURCE
+#include "exits_print.h"
 #include "paper.h"
 #include "stored.h"
 #include "time_rows.h"
@@ -152,6 +153,9 @@ static const char rows_sql[] =
     " head"
     " UNION ALL SELECT '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'option', option, NULL,"
     " value, '' FROM run_option WHERE run = ?1"
+    " UNION ALL SELECT * FROM (SELECT actor, op, n, total_ps, NULL, NULL, NULL, NULL, NULL,"
+    " 'recorded_exit', reason, NULL, pairs, 'pairs' FROM recorded_exit WHERE run = ?1 ORDER BY"
+    " actor, total_ps DESC, n DESC, reason, op)"
     " UNION ALL SELECT * FROM (SELECT actor, op, n, total_ps, min_ps, p50_ps, p90_ps, p99_ps,"
     " max_ps, 'op', '', NULL, NULL, '' FROM op WHERE run = ?1 ORDER BY actor, total_ps DESC, op)"
     " UNION ALL SELECT actor, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'counter', name, NULL,"
@@ -253,6 +257,7 @@ int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counte
     } else {
         paper_page();
         print_head(db, run);
+        exits_print(db, run);
         puts("");
         paper_line("operations (they may overlap; nested ones are part of their parents):");
         print_ops(db, run);

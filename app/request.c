@@ -356,6 +356,18 @@ void request_warn_idle(const struct vs_session *s)
     vs_effect_each_idle(vs_session_knobs(s), warn_idle, NULL);
 }
 
+static void say_remark(void *ctx, const char *text)
+{
+    (void)ctx;
+    progress_clear();
+    fprintf(stderr, "virtsim: note: %s\n", text);
+}
+
+void request_remarks(const struct vs_session *s)
+{
+    vs_session_remarks(s, say_remark, NULL);
+}
+
 void request_trace_options(struct request *r)
 {
     const struct vs_session_request *s = &r->session;

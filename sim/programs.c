@@ -6,6 +6,7 @@
 #include "metric/metric.h"
 #include "machine/platform.h"
 #include "recording/recording.h"
+#include "replay/kvm/kvm.h"
 #include "replay/replay.h"
 #include "replay/system.h"
 #include "request/request.h"
@@ -248,6 +249,10 @@ static enum vs_status open_one(struct vs_programs *p, struct vs_session_request 
                  input);
         return VS_E_INPUT;
     }
+    bool exits = r->trace_format && !strcmp(r->trace_format, "kvm");
+    if (exits || (!r->trace_format && vs_kvm_is(p->path))) {
+        return vs_programs_open_exits(p, r, input, errors);
+    }
     return open_trace(p, r, input, errors);
 }
 
@@ -273,7 +278,7 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
                  r->input);
         st = VS_E_INPUT;
     }
-    if (!st && r->trace_format && !any_trace && !is_vst(r->trace_format)) {
+    if (!st && r->trace_format && !any_trace && any_recording && !is_vst(r->trace_format)) {
         vs_error(errors, "--trace-format %s: %s is a recording of a run, vst", r->trace_format,
                  r->input);
         st = VS_E_INPUT;
@@ -298,6 +303,9 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
 
 static unsigned vcpus(const struct vs_program *one)
 {
+    if (one->exits) {
+        return one->exits->n;
+    }
     return one->recording ? vs_recording_vcpus(one->recording) : vs_replay_lanes(one->replay);
 }
 
@@ -394,7 +402,11 @@ void vs_programs_sources(struct vs_programs *p, const struct vs_knobs *knobs,
             }
             continue;
         }
-        for (unsigned v = 0; v < vs_recording_vcpus(p->each[i].recording); v++) {
+        for (unsigned v = 0; p->each[i].exits && v < p->each[i].exits->n; v++) {
+            vs_kvm_source(p->each[i].exits->source[v], &out[k++]);
+        }
+        for (unsigned v = 0; p->each[i].recording && v < vs_recording_vcpus(p->each[i].recording);
+             v++) {
             vs_recording_source(p->each[i].recording, v, first, &out[k++]);
         }
     }
@@ -413,6 +425,9 @@ void vs_programs_describe(const struct vs_programs *p, char *hash, size_t hash_b
         if (p->each[i].recording) {
             h = vs_recording_hash(p->each[i].recording);
             join(format, format_bytes, "vst");
+        } else if (p->each[i].exits) {
+            h = p->each[i].exits->exits.hash;
+            join(format, format_bytes, "kvm");
         } else {
             struct vs_trace_info info = vs_trace_info(p->each[i].trace);
             h = info.xxh64;
@@ -430,7 +445,10 @@ void vs_programs_records(const struct vs_programs *p, char *out, size_t bytes)
     for (unsigned i = 0; i < p->n; i++) {
         snprintf(text, sizeof text, "%" PRIu64,
                  p->each[i].replay ? vs_replay_measured(p->each[i].replay) : 0);
-        join(out, bytes, p->each[i].replay ? text : "-");
+        if (p->each[i].exits) {
+            snprintf(text, sizeof text, "%" PRIu64, p->each[i].exits->exits.exits);
+        }
+        join(out, bytes, p->each[i].recording ? "-" : text);
     }
 }
 
@@ -444,6 +462,7 @@ void vs_programs_close(struct vs_programs *p)
         vs_replay_destroy(one->replay);
         vs_tables_close(one->tables);
         vs_recording_close(one->recording);
+        vs_kvm_close(one->exits);
     }
     vs_workload_close(p->workload);
     free(p->machine);

@@ -17,6 +17,7 @@ struct vs_program {
     struct vs_replay *replay;
     struct vs_recorded_tables *tables;
     struct vs_recording *recording;
+    struct vs_kvm *exits;
 };
 
 struct vs_programs {
@@ -32,6 +33,20 @@ struct vs_programs {
  * where the request leaves them open. */
 enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_request *r,
                                        struct vs_errors *errors);
+/* One of the inputs, a trace of exits. */
+enum vs_status vs_programs_open_exits(struct vs_programs *p, struct vs_session_request *r,
+                                      const char *input, struct vs_errors *errors);
+/* The machine's processors are of the vendor whose exits the inputs have. */
+enum vs_status vs_programs_exits_fit(const struct vs_programs *p, const struct vs_knobs *knobs,
+                                     const char *machine, struct vs_errors *errors);
+/* Bytes of guest memory that traces of exits need. */
+uint64_t vs_programs_memory(const struct vs_programs *p);
+/* What traces of exits recorded, as rows of the results, which the caller frees; NULL: there is
+ * none, or with *n > 0 no memory. */
+struct vs_exit_row *vs_programs_exits(const struct vs_programs *p, size_t *n);
+/* What a reader of the results should know of the inputs. */
+void vs_programs_remarks(const struct vs_programs *p, void (*say)(void *ctx, const char *text),
+                         void *ctx);
 /* Declares the workload's parameters as knobs. */
 enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_session_request *r,
                                          struct vs_knobs *knobs, struct vs_errors *errors);

@@ -156,6 +156,22 @@ static enum vs_status load_machine(struct vs_session *s, const char *name, struc
     return st;
 }
 
+/* A trace of exits brings the guest memory that its pages take, unless the request says how much.
+ */
+static enum vs_status room_for_exits(struct vs_session *s, struct vs_errors *errors)
+{
+    uint64_t needed = vs_programs_memory(&s->programs);
+    const struct vs_knob *k = vs_knobs_find(s->knobs, "guest.memory");
+    char text[32];
+    if (!k || k->value >= needed || (k->set_by && !strcmp(k->set_by, "--set"))) {
+        return VS_OK;
+    }
+    snprintf(text, sizeof text, "%" PRIu64, needed);
+    struct vs_origin who = {VS_RANK_CLI, "trace", "2 MiB around each page that was recorded",
+                            VS_GRADE_derived};
+    return vs_knobs_set(s->knobs, "guest.memory", text, &who, errors);
+}
+
 /* Machine, knobs and inputs; all mistakes of a request are reported together: on after each. */
 static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
 {
@@ -185,6 +201,10 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     st = st ? st : one;
     /* an unreadable input has declared nothing: its parameters would all look unknown */
     one = input ? input : apply_sets(s, errors);
+    if (!st && !input && !one) {
+        st = room_for_exits(s, errors);
+        st = st ? st : vs_programs_exits_fit(&s->programs, s->knobs, name, errors);
+    }
     bool go_on = !st && !input && r->options.rehearse;
     s->wrong = go_on ? one : VS_OK;
     st = st || go_on ? st : one;
@@ -287,6 +307,12 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
     }
     *out = s;
     return VS_OK;
+}
+
+void vs_session_remarks(const struct vs_session *s, void (*say)(void *ctx, const char *text),
+                        void *ctx)
+{
+    vs_programs_remarks(&s->programs, say, ctx);
 }
 
 const struct vs_knobs *vs_session_knobs(const struct vs_session *s)
@@ -458,6 +484,8 @@ static enum vs_status hand_over(struct vs_session *s, const struct destination *
     for (size_t i = 0; i < n_marks; i++) {
         marks[i] = (struct vs_mark_row){mark[i].name, mark[i].first_ps, mark[i].n, mark[i].actor};
     }
+    size_t n_exits = 0;
+    struct vs_exit_row *exits = vs_programs_exits(&s->programs, &n_exits);
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     char host[256] = "", wall[32], cpu[32], peak[32], jobs[32];
@@ -509,8 +537,11 @@ static enum vs_status hand_over(struct vs_session *s, const struct destination *
         .n_epochs = n_epochs,
         .marks = marks,
         .n_marks = n_marks,
+        .exits = exits,
+        .n_exits = n_exits,
     };
-    enum vs_status st = deliver(to, &record, errors);
+    enum vs_status st = exits || !n_exits ? deliver(to, &record, errors) : VS_E_NOMEM;
+    free(exits);
     free(epochs);
     return st;
 }

@@ -42,6 +42,9 @@ struct vs_session_request {
 
 struct vs_session;
 
+/* What a reader of the results should know of the inputs, once they are prepared. */
+void vs_session_remarks(const struct vs_session *s, void (*say)(void *ctx, const char *text),
+                        void *ctx);
 /* From now on this process reads the files of a machine once and keeps what they say: for workers,
  * which prepare many runs while no file changes. */
 void vs_session_keep_machines(void);

@@ -63,6 +63,18 @@ enum vs_req_backing {
 /* What happens to the translations of the address space that is switched to. */
 enum vs_req_switch { VS_SWITCH_MACHINE, VS_SWITCH_KEEP, VS_SWITCH_FLUSH };
 
+/* Of VS_REQ_EXIT: a holds the trap and these. */
+enum vs_req_exit {
+    VS_REQ_EXIT_TRAP = 0xff,
+    VS_REQ_EXIT_WRITE = 0x100,
+    VS_REQ_EXIT_FETCH = 0x200,
+    VS_REQ_EXIT_DEVICE = 0x400,   /* a device is accessed */
+    VS_REQ_EXIT_USER = 0x800,     /* user space was asked */
+    VS_REQ_EXIT_FORM = 16,        /* above this bit: vs_trap.scope, and */
+    VS_REQ_EXIT_FIRMWARE = 4,     /* a hypercall to the firmware */
+    VS_REQ_EXIT_INJECTS = 0x1000, /* the entry carried an interrupt */
+};
+
 /* Instructions of one COMPUTE: about an hour of a guest's time, as a WAIT has at most. */
 #define VS_COMPUTE_MAX UINT64_C(10000000000000)
 /* Time of one WAIT, RECV or TIMER: an hour, given in ns, and another one, in us. */

@@ -50,7 +50,8 @@ struct vs_trap {
     bool immediate, string, rep; /* forms of IN and OUT */
     bool has_error;              /* the exception has an error code */
     bool firmware;               /* of a hypercall: SMC, which is one to the firmware */
-    bool event;                  /* of a pause: WFE, which waits for an event */
+    bool recorded; /* of a trace of exits: it left its guest, whatever the controls are here */
+    bool event;    /* of a pause: WFE, which waits for an event */
 };
 
 struct vs_translation;

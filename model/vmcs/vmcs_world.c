@@ -149,6 +149,21 @@ static bool event_of(const struct vs_trap *t, struct vs_vmx_event *e)
     return t->kind != VS_TRAP_INVALIDATE || t->scope <= VS_TRAP_CONTEXT;
 }
 
+/* An exit that a trace has and the controls here do not: its reason is that of the trap, as
+ * deciding about it left it where the trap has several. */
+static bool as_recorded(const struct vs_trap *trap, struct vs_vmx_exit_info *info)
+{
+    enum vs_op said = vs_vmx_exit_op(info->reason);
+    for (unsigned i = 0; i < REASONS && trap->recorded; i++) {
+        bool other = said != VS_OP_N && vs_op_trap(said) == trap->kind && ops[i] != said;
+        if (vs_op_trap(ops[i]) == trap->kind && !other) {
+            *info = (struct vs_vmx_exit_info){.reason = reasons[i].number, .length = trap->length};
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     struct vs_vmx *x = ctx;
@@ -164,7 +179,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
                                          .qualification = trap->number,
                                          .has_qualification = true,
                                          .length = trap->length};
-    } else if (!vs_vmx_intercept(x, t, &event, &info)) {
+    } else if (!vs_vmx_intercept(x, t, &event, &info) && !as_recorded(trap, &info)) {
         return false;
     }
     *exit = (struct vs_exit){.op = vs_vmx_exit_op(info.reason),

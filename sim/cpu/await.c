@@ -8,7 +8,7 @@
 
 void vcpu_wait(struct vs_vcpu *v, enum vs_wait_for what, bool in_exit)
 {
-    vs_thread_push(&v->thread, (struct vs_wait){what, in_exit, vs_now(&v->txn).v});
+    vs_thread_push(&v->thread, (struct vs_wait){what, in_exit, vs_now(&v->txn).v, 0});
 }
 
 void vcpu_waited(struct vs_vcpu *v)
@@ -75,16 +75,21 @@ static void others_awake(struct vs_vcpu *v, uint64_t now_ps)
 
 uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v)
 {
-    enum vs_wait_for what = vs_thread_wait(&v->thread)->what;
-    return what == VS_FOR_PROCESSOR ? VS_NEVER /* who gives it back pops the frame */
-           : what == VS_FOR_EVENT   ? vcpu_halt_wake_ps(v)
-                                    : others_wake_ps(v);
+    const struct vs_wait *w = vs_thread_wait(&v->thread);
+    if (w->what == VS_FOR_TIME) {
+        return w->until_ps < v->kick_ps ? w->until_ps : v->kick_ps;
+    }
+    return w->what == VS_FOR_PROCESSOR ? VS_NEVER /* who gives it back pops the frame */
+           : w->what == VS_FOR_EVENT   ? vcpu_halt_wake_ps(v)
+                                       : others_wake_ps(v);
 }
 
 void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     if (vs_thread_wait(&v->thread)->what == VS_FOR_EVENT) {
         vcpu_halt_awake(v, now_ps);
+    } else if (vs_thread_wait(&v->thread)->what == VS_FOR_TIME) {
+        vcpu_recorded_awake(v, now_ps);
     } else {
         others_awake(v, now_ps);
     }

@@ -145,3 +145,33 @@ void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle)
     vs_hv_woken(&v->hv, &v->txn, ps(now - since_ps), from_idle);
     vcpu_wait_ends(v, vs_now(&v->txn).v);
 }
+
+bool vcpu_sleep_recorded(struct vs_vcpu *v, uint64_t length_ps)
+{
+    struct vs_trap e = {.kind = VS_TRAP_HALT, .recorded = true, .length = 1};
+    vs_txn_settle(&v->txn);
+    uint64_t left_ps = vs_now(&v->txn).v;
+    bool left = vcpu_trap_wait(v, &e, NULL);
+    if (!left || v->failed || !v->thread.depth) {
+        return left;
+    }
+    struct vs_wait *wait = &v->thread.wait[v->thread.depth - 1u];
+    wait->what = VS_FOR_TIME;
+    wait->until_ps = left_ps + length_ps;
+    return true;
+}
+
+void vcpu_recorded_awake(struct vs_vcpu *v, uint64_t now_ps)
+{
+    struct vs_wait wait = *vs_thread_wait(&v->thread);
+    if (now_ps < wait.until_ps) {
+        vcpu_kick_outside(v, now_ps);
+        return;
+    }
+    uint64_t until = wait.until_ps > wait.since_ps ? wait.until_ps : wait.since_ps;
+    if (halted(v, wait.since_ps, until)) {
+        vs_hv_host_interrupt(&v->hv, &v->txn);
+    }
+    vs_hv_wake(&v->hv, &v->txn, ps(wait.since_ps), ps(until));
+    vcpu_waited(v);
+}

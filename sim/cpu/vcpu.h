@@ -417,6 +417,10 @@ uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v);
 void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps);
 /* The event has come to one that slept while others could have its processor, and it has that. */
 void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle);
+/* A halt of a trace of exits: it leaves, sleeps until so long after that, and goes on without an
+ * interrupt. False: it does not leave on this machine. */
+bool vcpu_sleep_recorded(struct vs_vcpu *v, uint64_t length_ps);
+void vcpu_recorded_awake(struct vs_vcpu *v, uint64_t now_ps);
 
 /* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
  * notifies of a vector its sender has posted. */

@@ -546,6 +546,7 @@ enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest)
         "SELECT * FROM note ORDER BY run, actor, op, ordinal, seq",
         "SELECT * FROM site ORDER BY run, kind, space, place, actor, item",
         "SELECT * FROM curve ORDER BY run, structure, sets, ways",
+        "SELECT * FROM recorded_exit ORDER BY run, actor, reason, op",
         "SELECT * FROM claim ORDER BY claim_id",
         "SELECT * FROM literature ORDER BY id",
         "SELECT * FROM comparison ORDER BY claim_id, run",

@@ -14,7 +14,7 @@
 
 #include <sqlite3.h>
 
-#define VS_DB_SCHEMA_VERSION 7
+#define VS_DB_SCHEMA_VERSION 8
 #define VS_DB_SCHEMA_OLDEST 2 /* that is read, and brought up to date */
 
 struct vs_db;
@@ -59,6 +59,14 @@ struct vs_mark_row {
     uint16_t actor_index; /* into the ledger's actors */
 };
 
+/* What a trace of exits recorded of one reason on one vCPU; times of its pairs. */
+struct vs_exit_row {
+    char actor[40], reason[40];
+    const char *op;
+    int64_t thread, vcpu;
+    uint64_t n, pairs, total_ps, min_ps, max_ps;
+};
+
 /* Everything of one finished run. */
 struct vs_run_record {
     struct vs_run_info info;
@@ -74,6 +82,8 @@ struct vs_run_record {
     size_t n_epochs;
     const struct vs_mark_row *marks;
     size_t n_marks;
+    const struct vs_exit_row *exits;
+    size_t n_exits;
 };
 
 /* Opens or (if create) makes a database; its folder is made when only the last component is

@@ -40,7 +40,7 @@ static int connect(sqlite3 *sql, void *aux, int argc, const char *const *argv, s
     memset(t, 0, sizeof *t);
     t->db = aux;
     *out = &t->base;
-    return sqlite3_declare_vtab(sql, "CREATE TABLE x(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9)");
+    return sqlite3_declare_vtab(sql, "CREATE TABLE x(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10)");
 }
 
 /* SQLite needs the table no longer. */

@@ -10,7 +10,7 @@
 
 #include "db/db.h"
 
-#define VS_ROWS_COLUMNS 10u
+#define VS_ROWS_COLUMNS 11u
 
 /* A field of a row; a text that was copied is at this place of the rows' own. */
 union vs_row_field {

@@ -29,7 +29,8 @@ enum table {
     SPAN,
     CHARGE,
     NOTE,
-    SITE
+    SITE,
+    RECORDED_EXIT
 };
 static const struct {
     const char *sql, *format, *then;
@@ -54,6 +55,7 @@ static const struct {
     [SITE] = {"INSERT INTO site", "isccssiii",
               "ON CONFLICT DO UPDATE SET n = n + excluded.n, total_ps = total_ps + "
               "excluded.total_ps"},
+    [RECORDED_EXIT] = {"INSERT INTO recorded_exit", "isiissiiiii", NULL},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == VS_DB_RUN_TABLES, "a statement for each");
 
@@ -358,6 +360,12 @@ static void store_all(struct writer *w, const struct vs_run_record *r)
     vs_ledger_each_site(r->ledger, store_site, w);
     for (size_t i = 0; i < r->n_marks; i++) {
         store_mark(w, &r->marks[i]);
+    }
+    for (size_t i = 0; i < r->n_exits; i++) {
+        const struct vs_exit_row *e = &r->exits[i];
+        insert(w, RECORDED_EXIT, w->run, e->actor, e->thread, e->vcpu, e->reason, e->op,
+               (int64_t)e->n, (int64_t)e->pairs, (int64_t)e->total_ps, (int64_t)e->min_ps,
+               (int64_t)e->max_ps);
     }
 }
 

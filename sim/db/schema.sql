@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 7;
+PRAGMA user_version = 8;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -55,6 +55,23 @@ CREATE TABLE evidence_group (
   source    TEXT NOT NULL,                      -- of the sum
   evidence  TEXT NOT NULL CHECK (evidence = 'measured' OR evidence = 'derived' OR evidence = 'documented'), -- of the sum
   PRIMARY KEY (run, name, path)
+) STRICT, WITHOUT ROWID;
+
+-- What a trace of exits recorded: one row a vCPU, reason and operation. Times are the trace's own and
+-- nothing is computed from them; what the simulated exits took is in op.
+CREATE TABLE recorded_exit (
+  run          INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  actor        TEXT NOT NULL,                   -- whose operations these exits are here
+  thread       INTEGER NOT NULL,                -- of the trace, -1: it has none
+  vcpu         INTEGER NOT NULL,                -- its number in the trace, -1: it has none
+  reason       TEXT NOT NULL,                   -- as KVM names it
+  op           TEXT NOT NULL,                   -- '': not simulated
+  n            INTEGER NOT NULL,
+  pairs        INTEGER NOT NULL,                -- of them with a measured time: an entry follows
+  total_ps     INTEGER NOT NULL,                -- of the pairs, exit to entry
+  min_ps       INTEGER NOT NULL,
+  max_ps       INTEGER NOT NULL,
+  PRIMARY KEY (run, actor, reason, op)
 ) STRICT, WITHOUT ROWID;
 
 -- Operations of one kind by one actor: how many, how long.

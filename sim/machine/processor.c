@@ -98,7 +98,7 @@ enum vs_status machine_thread_make(struct vs_vcpu *v)
     hw->thread[hw->n_threads++] = &v->thread;
     hw->last = hw->last ? hw->last : &v->thread; /* the first one has it from the beginning */
     v->thread.place = VS_READY;
-    vs_thread_push(&v->thread, (struct vs_wait){VS_FOR_PROCESSOR, false, 0});
+    vs_thread_push(&v->thread, (struct vs_wait){VS_FOR_PROCESSOR, false, 0, 0});
     vs_ept_put(&hw->ept, &v->own->ept);
     vs_ledger_counters(v->p->ledger, v->line, &vs_sched_desc, v->thread.count);
     return VS_OK;

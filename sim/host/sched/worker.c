@@ -29,7 +29,7 @@ static uint64_t step(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps)
         if (hw->event_ps <= now) {
             sched_wake(hw, now);
             if (sched_over(hw, now)) {
-                vs_thread_push(t, (struct vs_wait){VS_FOR_PROCESSOR, false, now});
+                vs_thread_push(t, (struct vs_wait){VS_FOR_PROCESSOR, false, now, 0});
                 break;
             }
         }

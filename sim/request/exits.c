@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests of a trace of exits: the guest's own time, the exits, its halts. */
+#include "handlers.h"
+
+/* How many of the trace's exits there were here, and how many the machine does not have. */
+static void note(struct vs_vcpu *v, bool left)
+{
+    v->count[left ? VS_CNT_vcpu_recorded_exits : VS_CNT_vcpu_recorded_stays]++;
+}
+
+/* The guest works, up to the horizon in each piece. */
+void request_elapse(struct vs_vcpu *v)
+{
+    struct vs_request *r = &v->request;
+    uint64_t now = vs_cpu_now_ps(&v->hw->cpu), room = v->horizon > now ? v->horizon - now : 1u;
+    uint64_t n = r->ps < room ? r->ps : room;
+    vs_txn_settle(&v->txn);
+    vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_recorded), (vs_ps){n});
+    r->ps -= n;
+    v->busy = r->ps != 0;
+}
+
+/* The machine spares its guest this exit: interrupts are posted, which KVM kicks a vCPU for where
+ * they are not; the processor delivers what waits for a window; the APIC's registers are a page of
+ * memory, whose TPR, EOI and self-IPI need no hypervisor. */
+static bool spared(const struct vs_vcpu *v, const struct vs_request *r)
+{
+    enum { X2APIC_TPR = 0x808, X2APIC_EOI = 0x80b, X2APIC_SELF_IPI = 0x83f };
+    const struct vs_platform *p = v->p;
+    bool virtual_register = r->b == X2APIC_TPR || r->b == X2APIC_EOI || r->b == X2APIC_SELF_IPI;
+    switch (r->a & VS_REQ_EXIT_TRAP) {
+    case VS_TRAP_INTERRUPT:
+        return p->posted && r->a & VS_REQ_EXIT_INJECTS;
+    case VS_TRAP_INTERRUPT_WINDOW:
+        return p->vid;
+    case VS_TRAP_APIC_ACCESS:
+        return p->apic_registers;
+    case VS_TRAP_MSR_WRITE:
+        return p->vid && virtual_register;
+    default:
+        return false;
+    }
+}
+
+/* An exit as it was recorded: its trap is offered to the processor. */
+void request_exit(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    uint64_t kind = r->a & VS_REQ_EXIT_TRAP;
+    v->busy = false;
+    if (kind >= VS_TRAP_N || !v->p->virtualized) {
+        vcpu_refuse(v, kind >= VS_TRAP_N
+                           ? "an exit of a trap that there is not"
+                           : "a trace of exits is replayed on a machine with a hypervisor; this "
+                             "one runs its program on bare metal");
+        return;
+    }
+    if (v->p->times.recorded_mode && spared(v, r)) {
+        note(v, false);
+        return;
+    }
+    bool device = r->a & VS_REQ_EXIT_DEVICE;
+    struct vs_trap trap = {.kind = (enum vs_trap_kind)kind,
+                           .number = (uint32_t)r->b,
+                           .size = (uint32_t)r->bytes,
+                           .value = r->count,
+                           .gpa = {r->address},
+                           .gva = {r->address},
+                           .device = device ? r->address : 0,
+                           .cpl = 0,
+                           .length = 2,
+                           .scope = (uint8_t)(r->a >> VS_REQ_EXIT_FORM & 3u),
+                           .firmware = r->a >> VS_REQ_EXIT_FORM & VS_REQ_EXIT_FIRMWARE,
+                           .event = kind == VS_TRAP_PAUSE,
+                           .recorded = true,
+                           .write = r->a & VS_REQ_EXIT_WRITE,
+                           .fetch = r->a & VS_REQ_EXIT_FETCH};
+    struct vs_handling how = {.device = device, .ask = r->a & VS_REQ_EXIT_USER && device};
+    note(v, vcpu_trap(v, &trap, &how));
+}
+
+/* A halt as it was recorded: until its entry. */
+void request_sleep(struct vs_vcpu *v)
+{
+    if (!v->begun) {
+        note(v, vcpu_sleep_recorded(v, v->request.ps));
+    }
+    v->busy = v->thread.depth != 0;
+}

@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Traces of KVM's exits: every exit is counted once, measured and simulated; whose they are, what is lost and what does
+# not fit is said.
+. "$VIRTSIM_HOME/tests/lib.inc"
+traces=$VIRTSIM_HOME/tests/traces/exits
+db=$work/r.db
+run() { "$VIRTSIM" replay "$@" --quiet --db "$db" >"$work/out" 2>"$work/err" || echo "FAILED: replay $*"; }
+sql() { sqlite3 "$db" "$1"; }
+# one database a case: its only run is run 1
+begin() { rm -f "$db"; }
+recorded() { sql "select group_concat(reason || ' ' || n, ', ') from (select reason, sum(n) n from recorded_exit group by reason order by n desc, reason)"; }
+simulated() { sql "select group_concat(op || ' ' || n, ', ') from (select op, sum(n) n from op where op like 'exit.%' group by op order by n desc, op)"; }
+
+# the counts that the program which was recorded makes: shared by all who read these traces
+begin
+run "$traces/intel.ftrace.txt.zst"
+equal "Intel's exits by reason" "EPT_VIOLATION 201, IO_INSTRUCTION 97, EPT_MISCONFIG 95, CPUID 48, MSR_READ 48, MSR_WRITE 48, VMCALL 24, WBINVD 12" "$(recorded)"
+equal "the operations are these exits and no others" "$(sql "select sum(n) from recorded_exit where op <> ''")" \
+    "$(sql "select sum(n) from op where op like 'exit.%'")"
+equal "each as often as it was recorded" 0 "$(sql "select count(*) from (select op, sum(n) n from recorded_exit where op <> '' group by op) r left join op o on o.op = r.op where o.n is not r.n")"
+equal "all but the last have an entry" 572 "$(sql "select sum(pairs) from recorded_exit")"
+ok "what it prints fits 80 columns" awk 'length > 80 { exit 1 }' "$work/out"
+begin
+run "$traces/amd.tracecmd.txt.zst" --machine zen3_milan_kvm
+equal "AMD's exits by reason" "npf 296, io 97, msr 96, cpuid 48, hypercall 24, read_cr4 24, write_cr4 24, wbinvd 12, interrupt 3" "$(recorded)"
+equal "a nested fault is one of memory or of a device" "200|96" "$(sql "select sum(n) filter (where op = 'exit.npf.fault'), sum(n) filter (where op = 'exit.npf.mmio') from op")"
+equal "and MSRs are read or written" "48|48" "$(sql "select sum(n) filter (where op = 'exit.msr.read'), sum(n) filter (where op = 'exit.msr.write') from op")"
+same=$(simulated)
+begin
+run "$traces/amd.perf.txt.zst" --machine zen3_milan_kvm
+equal "perf's text has the same kinds as trace-cmd's" "$(echo "$same" | tr ',' '\n' | awk '{ print $1 }' | sort)" "$(simulated | tr ',' '\n' | awk '{ print $1 }' | sort)"
+begin
+run "$traces/arm64.ftrace.txt.zst" --machine neoverse_n1_kvm
+equal "Arm's exits by reason" "DABT_LOW 432, SYS64 96, HVC64 49, IRQ 46, IABT_LOW 1" "$(recorded)"
+equal "all of them are simulated" 624 "$(sql "select sum(n) from op where op like 'exit.%'")"
+equal "its trace names a thread and no vCPU" "86|-1" "$(sql "select distinct thread, vcpu from recorded_exit")"
+
+# what belongs to the trace is reported and never used
+q() { printf ' q-9 [000] d..1. %s: %s\n' "$1" "$2"; }
+{
+    q 1.000000 "kvm_entry: vcpu 0"
+    q 1.000100 "kvm_exit: vcpu 0 reason HLT rip 0x1 info1 0x0 info2 0x0"
+    q 1.000350 "kvm_entry: vcpu 0"
+    q 1.000400 "kvm_exit: vcpu 0 reason CPUID rip 0x1 info1 0x0 info2 0x0"
+    q 1.000900 "kvm_entry: vcpu 0"
+    q 1.000930 "kvm_exit: vcpu 0 reason EPT_VIOLATION rip 0x1 info1 0x182 info2 0x0"
+    q 1.000930 "kvm_page_fault: vcpu 0 rip 0x1 address 0x0000000000201000 error_code 0x182"
+    q 1.000931 "kvm_entry: vcpu 0"
+    q 1.000941 "kvm_exit: vcpu 0 reason EPT_VIOLATION rip 0x1 info1 0x182 info2 0x0"
+    q 1.000941 "kvm_page_fault: vcpu 0 rip 0x1 address 0x0000000000202000 error_code 0x182"
+    q 1.000942 "kvm_entry: vcpu 0"
+} >"$work/t.txt"
+begin
+run "$work/t.txt"
+equal "between entry and exit the guest works for as long as recorded" 190000000 \
+    "$(sql "select total_ps from part where account = 'guest.recorded'")"
+ok "a halt lasts until its recorded entry" test "$(sql "select total_ps between 250000000 and 262000000 from op where op = 'exit.hlt'")" = 1
+ok "another exit takes what it takes here" test "$(sql "select total_ps < 20000000 from op where op = 'exit.cpuid'")" = 1
+equal "its host's time is reported" 500000000 "$(sql "select total_ps from recorded_exit where reason = 'CPUID'")"
+run "$work/t.txt" --set host.page_size=2M
+equal "with huge pages the first violation of each 2 MiB stays" 1 "$(sql "select n from op where run = 2 and op = 'exit.ept_violation'")"
+run "$work/t.txt" --set hypervisor.halt_poll_ns=0
+ok "without polling the halting vCPU sleeps" test "$(sql "select coalesce(sum(total_ps), 0) = 0 from part where run = 3 and account = 'host.polling'")" = 1
+
+# interrupts that are put in: spared by posting, on a machine that has it
+{
+    q 1.000000 "kvm_entry: vcpu 0"
+    q 1.000100 "kvm_exit: vcpu 0 reason EXTERNAL_INTERRUPT rip 0x1 info1 0x0 info2 0x0 intr_info 0x800000fd"
+    q 1.000101 "kvm_inj_virq: IRQ 0x41"
+    q 1.000102 "kvm_entry: vcpu 0"
+    q 1.000200 "kvm_exit: vcpu 0 reason EXTERNAL_INTERRUPT rip 0x1 info1 0x0 info2 0x0 intr_info 0x800000ec"
+    q 1.000202 "kvm_entry: vcpu 0"
+    q 1.000300 "kvm_exit: vcpu 0 reason INTERRUPT_WINDOW rip 0x1 info1 0x0 info2 0x0"
+    q 1.000302 "kvm_entry: vcpu 0"
+} >"$work/i.txt"
+begin
+posting="--set vmcs.control.posted_interrupts=1 --set vmcs.control.apic_register_virtualization=1 --set vmcs.control.virtual_interrupt_delivery=1"
+run "$work/i.txt"
+run "$work/i.txt" $posting
+run "$work/i.txt" $posting --set replay.exits=machine
+equal "recorded exits happen on whatever machine" "3|3" "$(sql "select (select sum(n) from op where run = 1 and op like 'exit.%'), (select sum(n) from op where run = 2 and op like 'exit.%')")"
+equal "unless it may spare them: what was put in, and the window" 1 "$(sql "select sum(n) from op where run = 3 and op like 'exit.%'")"
+equal "which is counted" 2 "$(sql "select value from counter where run = 3 and name = 'replay.exits.none'")"
+
+# what does not fit
+refused "exits of another vendor" 2 "are Intel's: replay it with --machine" "$VIRTSIM" replay "$traces/amd.perf.txt.zst" --no-store
+refused "names machines that fit" 2 "zen3_milan_kvm" "$VIRTSIM" replay "$traces/amd.perf.txt.zst" --no-store
+refused "bare metal has no exits" 2 "hypervisor" "$VIRTSIM" replay "$traces/intel.ftrace.txt.zst" --machine skylake_sp_native --no-store
+refused "options of traces of accesses" 2 "--skip" "$VIRTSIM" replay "$traces/intel.ftrace.txt.zst" --skip 5 --no-store
+q 1.0 "kvm_entry: vcpu 0" >"$work/none.txt"
+refused "no exit at all" 2 "no event kvm_exit" "$VIRTSIM" replay "$work/none.txt" --no-store
+zstdcat "$traces/intel.ftrace.txt.zst" | head -c 100000 >"$work/cut.txt"
+ok "a cut file is replayed as far as it goes" "$VIRTSIM" replay "$work/cut.txt" --no-store --quiet
+equal "and said to be cut" 1 "$(grep -c 'cut off at line' "$work/err")"
+{
+    echo "not an event"
+    cat "$work/i.txt"
+    echo "CPU:0 [LOST 3 EVENTS]"
+} >"$work/odd.txt"
+ok "odd lines are no obstacle" "$VIRTSIM" replay "$work/odd.txt" --no-store --quiet
+equal "they are counted" 1 "$(grep -c '1 lines that are no events, left out, the first at line 1' "$work/err")"
+equal "and so is what was lost" 1 "$(grep -c '1 marks of lost events, the first at line 10' "$work/err")"
+sed 's/$/\r/' "$work/i.txt" >"$work/dos.txt"
+begin
+run "$work/dos.txt"
+equal "line ends of another system" 3 "$(sql "select sum(n) from op where op like 'exit.%'")"
+"$VIRTSIM" replay - --trace-format kvm --quiet --no-store <"$work/i.txt" >"$work/out" 2>&1
+equal "from a pipe, by its name" 1 "$(grep -c EXTERNAL_INTERRUPT "$work/out")"
+"$VIRTSIM" replay "$traces/intel.ftrace.txt.zst" --record "$work/r.vst" --quiet --db "$work/v.db" >/dev/null 2>&1
+"$VIRTSIM" replay "$work/r.vst" --quiet --db "$work/v.db" >/dev/null
+equal "a recording of it has its rows" 0 "$(sqlite3 "$work/v.db" "select count(*) from (select actor, op, n, total_ps from op where run = 1 except select actor, op, n, total_ps from op where run = 2)")"
+finish
