@@ -76,7 +76,7 @@ static void test_each_role_has_its_own_words(void **state)
     } of[] = {
         {VS_ROLE_GUEST, {.name = "a", .kind = "action", .target = "work"}, "unknown action 'work'"},
         {VS_ROLE_GUEST, {.name = "a", .kind = "state", .state = "pc"}, "unknown step 'state'"},
-        {VS_ROLE_GUEST, {.name = "a", .kind = "send", .target = "page"}, "unknown message 'page'"},
+        {VS_ROLE_GUEST, {.name = "a", .kind = "send", .target = "kick"}, "unknown message 'kick'"},
         {VS_ROLE_GUEST, {.name = "a", .kind = "trap", .target = "cpuid"}, "unknown instruction"},
         {VS_ROLE_HYPERVISOR,
          {.name = "a", .kind = "trap", .target = "invalidate"},

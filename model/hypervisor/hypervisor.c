@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What programs ask of the world around them, and the exits that start them. */
-#include "hypervisor/hypervisor.h"
+#include "hypervisor/hypervisor_impl.h"
 
 #include <string.h>
 
@@ -36,6 +36,7 @@ void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_s
             set->desc->file);
     }
     vs_program_set_check(set, values, errors);
+    vs__hv_check_entries(set, errors);
 }
 
 void vs_hv_affect(struct vs_hypervisor *h, const struct vs_hv_affected *by)
@@ -333,6 +334,15 @@ static void port_clear(void *ctx, struct vs_txn *t, enum vs_spot at)
     h->core.store_string(h->core.ctx, t, page, 1ull << h->shift);
 }
 
+static void port_send(void *ctx, struct vs_txn *t, enum vs_message m)
+{
+    struct vs_hypervisor *h = ctx;
+    (void)m; /* a hypervisor's only one */
+    if (h->kick) {
+        h->kick(h->kick_ctx, t);
+    }
+}
+
 /* ---- making one ---- */
 
 static const char *const entry_names[] = {
@@ -343,6 +353,20 @@ static const char *const entry_names[] = {
 
 static const struct vs_hv_exit no_exit;
 
+/* How long such a program takes, and its account; of none: no time. */
+static void stretch(const struct vs_hypervisor *h, enum vs_hv_entry entry, uint64_t *ps,
+                    uint16_t *account)
+{
+    const struct vs_software *s = &h->software;
+    *ps = 0;
+    *account = h->account;
+    if (h->entry[entry] != VS_PROGRAM_NONE) {
+        const struct vs_program *p = &s->set->program[h->entry[entry]];
+        *ps = s->step[p->first].number[VS_NUMBER_CYCLES];
+        *account = (uint16_t)(s->account + p->step[0].account);
+    }
+}
+
 enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_config *c,
                           const struct vs_program_set *set, const uint64_t *values,
                           struct vs_ledger *ledger, struct vs_clock clock, unsigned vcpu,
@@ -352,8 +376,6 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
     memset(h, 0, sizeof *h);
     h->cfg = *c;
     h->account = vs_ledger_accounts(ledger, &vs_hypervisor_desc);
-    h->block_ps = c->block * clock.period_ps;
-    h->wake_ps = c->wake * clock.period_ps;
     h->core = *core;
     h->state = *state;
     h->slat = *slat;
@@ -380,8 +402,14 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
                                                  .read = port_read,
                                                  .write = port_write,
                                                  .quiet = port_quiet,
+                                                 .send = port_send,
                                                  .state_apart = state->apart}};
-    return vs_software_bind(&h->software, values, clock.period_ps);
+    enum vs_status st = vs_software_bind(&h->software, values, clock.period_ps);
+    if (!st) {
+        stretch(h, VS_HV_ENTRY_BLOCK, &h->block_ps, &h->block_account);
+        stretch(h, VS_HV_ENTRY_WAKE, &h->wake_ps, &h->wake_account);
+    }
+    return st;
 }
 
 void vs_hv_free(struct vs_hypervisor *h)
@@ -422,40 +450,6 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
                                      : VS_HV_RESUME;
 }
 
-/* Runs one of the programs that the machine starts, for what `exit` says; one that the hypervisor
- * does not have does nothing. */
-static bool start(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry,
-                  const struct vs_hv_exit *exit)
-{
-    const struct vs_hv_exit *outer = h->exit;
-    if (h->entry[entry] == VS_PROGRAM_NONE) {
-        return true;
-    }
-    h->exit = exit;
-    bool good = vs_program_run(&h->software, t, h->entry[entry]) != VS_PROGRAM_FAILED;
-    h->exit = outer;
-    return good;
-}
-
-bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
-{
-    struct vs_hv_exit exit = {.guest_physical = at.v};
-    return start(h, t, VS_HV_ENTRY_BACK, &exit);
-}
-
-void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t)
-{
-    (void)start(h, t, VS_HV_ENTRY_EMULATE, h->exit);
-}
-
-bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery)
-{
-    struct vs_hv_exit exit = {.inject = vector, .virtual_delivery = virtual_delivery};
-    h->injected = false;
-    (void)start(h, t, VS_HV_ENTRY_INJECT, &exit);
-    return h->injected;
-}
-
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
                             uint32_t error)
 {
@@ -484,21 +478,12 @@ void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3)
     write_field(h, t, VS_STATE_CR3, cr3);
 }
 
-void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t)
-{
-    h->count[VS_CNT_hypervisor_host_interrupts]++;
-    h->l1d_due = true;
-    vs_open(t, VS_OP_HANDLER_INTERRUPT);
-    (void)start(h, t, VS_HV_ENTRY_HOST_INTERRUPT, &no_exit);
-    vs_close(t);
-}
-
-static void charge(const struct vs_hypervisor *h, struct vs_txn *t, unsigned account, uint64_t ps)
+static void charge(struct vs_txn *t, uint16_t account, uint64_t ps)
 {
     if (ps) {
         vs_ps d = {ps};
         vs_txn_settle(t);
-        vs_charge(t, (uint16_t)(h->account + account), d);
+        vs_charge(t, account, d);
     }
 }
 
@@ -531,8 +516,8 @@ void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps ev
     /* going to sleep is done when it is done, event or not */
     uint64_t rest = asleep > halt ? asleep - halt : 0;
     h->count[VS_CNT_hypervisor_blocks]++;
-    charge(h, t, VS_ACC_hypervisor_block, rest);
-    charge(h, t, VS_ACC_hypervisor_wake, h->wake_ps);
+    charge(t, h->block_account, rest);
+    charge(t, h->wake_account, h->wake_ps);
     adapt(h, halt + rest + h->wake_ps);
     h->l1d_due = true;   /* kvm_arch_vcpu_load */
     if (h->first_spin) { /* vmx_vcpu_load, svm_sched_in */
@@ -542,27 +527,17 @@ void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps ev
     }
 }
 
-void vs_hv_switch(struct vs_hypervisor *h, struct vs_txn *t)
-{
-    (void)start(h, t, VS_HV_ENTRY_SWITCH, &no_exit);
-}
-
-void vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t)
-{
-    (void)start(h, t, VS_HV_ENTRY_WORKER, &no_exit);
-}
-
 void vs_hv_block(struct vs_hypervisor *h, struct vs_txn *t, vs_ps polled)
 {
     h->count[VS_CNT_hypervisor_polled] += polled.v / NS;
     h->count[VS_CNT_hypervisor_blocks]++;
-    charge(h, t, VS_ACC_hypervisor_block, h->block_ps);
+    charge(t, h->block_account, h->block_ps);
 }
 
 void vs_hv_woken(struct vs_hypervisor *h, struct vs_txn *t, vs_ps halt, bool from_idle)
 {
     if (from_idle) {
-        charge(h, t, VS_ACC_hypervisor_wake, h->wake_ps);
+        charge(t, h->wake_account, h->wake_ps);
     }
     adapt(h, halt.v + (from_idle ? h->wake_ps : 0));
 }

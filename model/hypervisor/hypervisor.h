@@ -42,7 +42,34 @@ enum vs_hv_result {
     X(INJECT, "inject")                                                                            \
     X(HOST_INTERRUPT, "host_interrupt")                                                            \
     X(SWITCH, "vcpu_switch")                                                                       \
-    X(WORKER, "worker")
+    X(WORKER, "worker")                                                                            \
+    X(KICK, "kick")                                                                                \
+    X(FAST_FAULT, "fast_fault")                                                                    \
+    X(FLUSH_TARGET, "flush_target")                                                                \
+    X(FLUSH_REQUEST, "flush_request")                                                              \
+    X(LOG_ROUND, "log_round")                                                                      \
+    X(SHADOW_FAULT, "shadow_fault")                                                                \
+    X(SHADOW_WRITE, "shadow_write")                                                                \
+    VS_HV_LOOPS(X)                                                                                 \
+    VS_HV_STRETCHES(X)
+/* Of these, those that are the body of a loop of C's, which starts them by the number of rounds:
+ * they have `run` steps only. */
+#define VS_HV_LOOPS(X)                                                                             \
+    X(LOG_ENTRY, "log_entry")                                                                      \
+    X(LOG_WORD, "log_word")                                                                        \
+    X(LOG_PAGE, "log_page")                                                                        \
+    X(LOG_SPLIT, "log_split")                                                                      \
+    X(PROTECT, "protect")                                                                          \
+    X(SHADOW_SYNC, "shadow_sync")                                                                  \
+    X(SHADOW_WALK, "shadow_walk")                                                                  \
+    X(SHADOW_PAGE, "shadow_page")                                                                  \
+    X(SHADOW_ENTRY, "shadow_entry")                                                                \
+    X(SHADOW_ZAP, "shadow_zap")                                                                    \
+    X(SHADOW_ROOT, "shadow_root")
+/* And those that are one step of so many cycles, since an event may come in the middle of them. */
+#define VS_HV_STRETCHES(X)                                                                         \
+    X(BLOCK, "block")                                                                              \
+    X(WAKE, "wake")
 enum vs_hv_entry {
 #define VS_HV_ENTRY(e, name) VS_HV_ENTRY_##e,
     VS_HV_ENTRIES(VS_HV_ENTRY)
@@ -81,7 +108,10 @@ struct vs_hv_affected {
 struct vs_hypervisor {
     struct vs_hypervisor_config cfg;
     uint16_t account;
-    uint64_t block_ps, wake_ps;
+    uint64_t block_ps, wake_ps; /* the programs block and wake, and their accounts */
+    uint16_t block_account, wake_account;
+    void (*kick)(void *ctx, struct vs_txn *t); /* what the message `kick` does, while it is sent */
+    void *kick_ctx;
     struct vs_software software;
     uint16_t entry[VS_HV_ENTRY_N]; /* programs; VS_PROGRAM_NONE: it has none */
     struct vs_core_port core;
@@ -136,6 +166,14 @@ void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3);
 /* Gives guest-physical `at` a host page and clears it, as a second-dimension fault does; false:
  * host memory is exhausted. */
 bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at);
+/* Runs one of the programs that the machine starts; of a loop: its code is fetched, then it goes
+ * round n times. One that the hypervisor does not have takes no time. */
+void vs_hv_run(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry);
+void vs_hv_code(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry loop);
+void vs_hv_rounds(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry loop, uint64_t n);
+/* Sends another processor the interrupt that makes it leave its guest: `kick` is the effect. */
+void vs_hv_kick(struct vs_hypervisor *h, struct vs_txn *t,
+                void (*kick)(void *ctx, struct vs_txn *t), void *ctx);
 /* What the present exit is about turns out to be a device: the access is emulated. */
 void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t);
 /* A physical interrupt while the vCPU's thread is in the host: its handler runs as that of an

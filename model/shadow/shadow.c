@@ -121,17 +121,11 @@ uint64_t vs_shadow_root(const struct vs_shadow *s)
     return s->m->page[s->root[0].page - 1u].frame;
 }
 
-void vs__shadow_open(struct vs_shadow *s, struct vs_txn *t, enum vs_op op, uint64_t code)
+void vs__shadow_open(struct vs_shadow *s, struct vs_txn *t, enum vs_op op, enum vs_shadow_path path)
 {
     if (t) {
         vs_open(t, op);
-        uint64_t at = s->m->at.code + (op == VS_OP_SHADOW_FAULT   ? 0
-                                       : op == VS_OP_SHADOW_WRITE ? 0x10000u
-                                                                  : 0x20000u);
-        for (uint64_t done = 0; done < code; done += 64u) {
-            vs_gva line = {at + done};
-            s->core.touch(s->core.ctx, t, line, VS_REF_FETCH);
-        }
+        s->port.path(s->port.ctx, t, path, path == VS_SHADOW_PATH_SYNC);
     }
 }
 
@@ -163,7 +157,7 @@ static bool walk_guest(struct vs_shadow *s, struct vs_txn *t, uint64_t gva, uint
     for (unsigned level = s->m->format.levels; level; level--) {
         unsigned shift;
         uint64_t at = table + vs_radix_offset(&s->m->format, level, gva);
-        vs__shadow_work(s, t, s->m->cfg.walk_instructions);
+        vs__shadow_work(s, t, VS_SHADOW_PATH_WALK, 1);
         if (!s->port.host(s->port.ctx, t, at, true, &w->hpa[level], &shift)) {
             *error = told | PF_PRESENT | PF_RESERVED; /* reads as all ones */
             return false;
@@ -349,8 +343,7 @@ enum vs_shadow_result vs_shadow_fault(struct vs_shadow *s, struct vs_txn *t, uin
     enum vs_shadow_result r = VS_SHADOW_INJECT;
     bool write = (*error & PF_WRITE) != 0;
     s->count[VS_CNT_shadow_faults]++;
-    vs__shadow_open(s, t, VS_OP_SHADOW_FAULT, s->m->cfg.fault_code);
-    vs__shadow_work(s, t, s->m->cfg.fault_instructions);
+    vs__shadow_open(s, t, VS_OP_SHADOW_FAULT, VS_SHADOW_PATH_FAULT);
     if (walk_guest(s, t, gva, error, &w)) {
         set_flags(s, t, write, &w);
         s->count[VS_CNT_shadow_hidden]++;

@@ -42,6 +42,18 @@ enum vs_shadow_flush {
     VS_SHADOW_FLUSH_MACHINE /* and the other vCPUs': rights were taken from shadow entries */
 };
 
+/* Work whose length the hypervisor around it knows. */
+enum vs_shadow_path {
+    VS_SHADOW_PATH_FAULT, /* a page fault, the walk and the entries apart */
+    VS_SHADOW_PATH_WRITE, /* a store to a guest's table is emulated */
+    VS_SHADOW_PATH_SYNC,  /* an entry is compared */
+    VS_SHADOW_PATH_WALK,  /* an entry of a walk by software */
+    VS_SHADOW_PATH_PAGE,  /* a table is made, its clearing apart */
+    VS_SHADOW_PATH_ENTRY, /* an entry is set */
+    VS_SHADOW_PATH_ZAP,   /* an entry is cleared, or loses its right to write */
+    VS_SHADOW_PATH_ROOT   /* MOV to CR3, what it brings back in line apart */
+};
+
 /* What it needs of the hypervisor around it, for one vCPU. */
 struct vs_shadow_port {
     void *ctx;
@@ -50,11 +62,15 @@ struct vs_shadow_port {
     bool (*host)(void *ctx, struct vs_txn *t, uint64_t gpa, bool back, uint64_t *hpa,
                  unsigned *page_shift);
     void (*flush)(void *ctx, struct vs_txn *t, enum vs_shadow_flush what, vs_gva at);
+    /* In time: a path from its beginning to its end; of a loop its code alone, whose rounds follow,
+     * n at a time. */
+    void (*path)(void *ctx, struct vs_txn *t, enum vs_shadow_path path, bool loop);
+    void (*rounds)(void *ctx, struct vs_txn *t, enum vs_shadow_path path, uint64_t n);
 };
 
-/* Where the hypervisor's code for this lies, and host-physical 0. */
+/* Where host-physical 0 lies in the hypervisor's address space. */
 struct vs_shadow_layout {
-    uint64_t code, direct;
+    uint64_t direct;
 };
 
 /* Indices are one more than the page's or node's number; 0 = none. */

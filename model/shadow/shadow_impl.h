@@ -14,10 +14,11 @@
 #define NO_EXECUTE (1ull << 63)
 
 /* ---- cost: instructions and references on the core ---- */
-static inline void vs__shadow_work(struct vs_shadow *s, struct vs_txn *t, uint64_t n)
+static inline void vs__shadow_work(struct vs_shadow *s, struct vs_txn *t, enum vs_shadow_path path,
+                                   uint64_t n)
 {
     if (t && n) {
-        s->core.instructions(s->core.ctx, t, n);
+        s->port.rounds(s->port.ctx, t, path, n);
     }
 }
 static inline void vs__shadow_touch(struct vs_shadow *s, struct vs_txn *t, uint64_t hpa,
@@ -28,7 +29,9 @@ static inline void vs__shadow_touch(struct vs_shadow *s, struct vs_txn *t, uint6
         s->core.touch(s->core.ctx, t, at, ref);
     }
 }
-void vs__shadow_open(struct vs_shadow *s, struct vs_txn *t, enum vs_op op, uint64_t code);
+/* Opens the operation of a path and takes that; of VS_SHADOW_PATH_SYNC, a loop, its code alone. */
+void vs__shadow_open(struct vs_shadow *s, struct vs_txn *t, enum vs_op op,
+                     enum vs_shadow_path path);
 void vs__shadow_close(struct vs_shadow *s, struct vs_txn *t);
 
 /* ---- pages ---- */

@@ -57,7 +57,7 @@ void vs__shadow_drop(struct vs_shadow *s, struct vs_txn *t, uint32_t index, uint
     unlink_node(s, node, list_of(s, p->level, is_leaf(p->level, entry), s->m->of[node - 1u]));
     p->used--;
     put(s, t, p, i, 0);
-    vs__shadow_work(s, t, s->m->cfg.zap_instructions);
+    vs__shadow_work(s, t, VS_SHADOW_PATH_ZAP, 1);
     s->flush = true;
 }
 
@@ -86,7 +86,7 @@ void vs__shadow_set(struct vs_shadow *s, struct vs_txn *t, uint32_t index, uint6
         s->flush = true; /* rights were taken */
     }
     put(s, t, p, i, value);
-    vs__shadow_work(s, t, s->m->cfg.entry_instructions);
+    vs__shadow_work(s, t, VS_SHADOW_PATH_ENTRY, 1);
 }
 
 uint32_t vs__shadow_find(struct vs_shadow *s, uint64_t gfn, unsigned level, bool direct)
@@ -123,7 +123,7 @@ void vs__shadow_protect(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn)
         uint64_t entry = vs__shadow_get(s, p, i);
         if (entry & WRITE) {
             put(s, t, p, i, entry & ~(uint64_t)(WRITE | DIRTY));
-            vs__shadow_work(s, t, s->m->cfg.zap_instructions);
+            vs__shadow_work(s, t, VS_SHADOW_PATH_ZAP, 1);
             s->count[VS_CNT_shadow_protected]++;
             s->flush = true;
         }
@@ -187,7 +187,7 @@ uint32_t vs__shadow_make(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn, un
     }
     s->m->newest = index;
     s->count[VS_CNT_shadow_pages_made]++;
-    vs__shadow_work(s, t, s->m->cfg.page_instructions);
+    vs__shadow_work(s, t, VS_SHADOW_PATH_PAGE, 1);
     touch_header(s, t, index, VS_REF_WRITE);
     if (t) {
         vs_gva table = {s->m->at.direct + frame};

@@ -45,8 +45,7 @@ void vs__shadow_write(struct vs_shadow *s, struct vs_txn *t, uint64_t gpa)
 {
     uint64_t hpa;
     unsigned shift;
-    vs__shadow_open(s, t, VS_OP_SHADOW_WRITE, s->m->cfg.write_code);
-    vs__shadow_work(s, t, s->m->cfg.write_instructions);
+    vs__shadow_open(s, t, VS_OP_SHADOW_WRITE, VS_SHADOW_PATH_WRITE);
     if (s->port.host(s->port.ctx, t, gpa, false, &hpa, &shift)) {
         vs__shadow_touch(s, t, hpa, VS_REF_WRITE);
     }
@@ -102,14 +101,14 @@ static void compare(struct vs_shadow *s, struct vs_txn *t, uint32_t index, uint6
             s->count[VS_CNT_shadow_changed]++;
         }
     }
-    vs__shadow_work(s, t, n * s->m->cfg.compare_instructions);
+    vs__shadow_work(s, t, VS_SHADOW_PATH_SYNC, n);
     s->count[VS_CNT_shadow_compared] += n;
 }
 
 void vs__shadow_sync(struct vs_shadow *s, struct vs_txn *t, uint32_t index)
 {
     struct vs_shadow_page *p = vs__shadow_page(s, index);
-    vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, s->m->cfg.sync_code);
+    vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, VS_SHADOW_PATH_SYNC);
     compare(s, t, index, 0, ENTRIES);
     p->unsync = false; /* stores to it trap again */
     vs__shadow_protect(s, t, p->gfn);
@@ -216,13 +215,13 @@ void vs_shadow_invlpg(struct vs_shadow *s, struct vs_txn *t, vs_gva at)
         uint64_t i = vs_radix_offset(&s->m->format, p->level, at.v) / 8u;
         uint64_t entry = vs__shadow_get(s, p, i);
         vs__shadow_touch(s, t, p->frame + i * 8u, VS_REF_READ);
-        vs__shadow_work(s, t, s->m->cfg.walk_instructions);
+        vs__shadow_work(s, t, VS_SHADOW_PATH_WALK, 1);
         if (p->level == 1 && p->unsync) {
             uint64_t n = s->m->cfg.batch;
             if (n >= ENTRIES) {
                 vs__shadow_sync(s, t, index);
             } else {
-                vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, s->m->cfg.sync_code);
+                vs__shadow_open(s, t, VS_OP_SHADOW_SYNC, VS_SHADOW_PATH_SYNC);
                 compare(s, t, index, i & ~(n - 1u), n);
                 vs__shadow_close(s, t);
             }
@@ -278,7 +277,7 @@ bool vs_shadow_cr3(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3, bool kee
     uint32_t k = 0;
     bool good = true;
     cr3 &= s->m->format.address;
-    vs__shadow_work(s, t, s->m->cfg.root_instructions);
+    vs__shadow_work(s, t, VS_SHADOW_PATH_ROOT, 1);
     while (k < s->n_roots && s->root[k].cr3 != cr3) {
         k++;
     }
@@ -303,7 +302,7 @@ bool vs_shadow_cr3(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3, bool kee
 
 void vs_shadow_invalidate(struct vs_shadow *s, struct vs_txn *t)
 {
-    vs__shadow_work(s, t, s->m->cfg.root_instructions);
+    vs__shadow_work(s, t, VS_SHADOW_PATH_ROOT, 1);
     for (uint32_t k = 0; k < s->n_roots; k++) {
         vs__shadow_sync_below(s, t, s->root[k].page);
     }

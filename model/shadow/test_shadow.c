@@ -275,7 +275,7 @@ static void start_many(struct machine *m, unsigned cpus, uint64_t sync, bool lar
     assert_int_equal(vs_frames_init(&m->frames, POOL, POOL, VS_FRAMES_CONTIGUOUS, 1), VS_OK);
     vs_rng_seed(&m->rng, seed, 1);
     struct vs_core_port core = {.ctx = NULL};
-    struct vs_shadow_layout at = {0, 0};
+    struct vs_shadow_layout at = {0};
     assert_int_equal(vs_shadow_mmu_init(&m->mmu, &c, &vs_radix_x86_64, 46, m->phys, &m->frames,
                                         (uint64_t)FRAMES << 12, &at),
                      VS_OK);
@@ -301,7 +301,7 @@ static void start_many(struct machine *m, unsigned cpus, uint64_t sync, bool lar
     }
     remember(m);
     for (unsigned i = 0; i < cpus; i++) {
-        struct vs_shadow_port port = {&m->cpu[i], host, flush};
+        struct vs_shadow_port port = {&m->cpu[i], host, flush, NULL, NULL};
         m->cpu[i].m = m;
         vs_shadow_init(&m->cpu[i].s, &m->mmu, &core, &port);
         assert_true(vs_shadow_cr3(&m->cpu[i].s, NULL, m->cr3[0], false));

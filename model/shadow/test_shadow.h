@@ -63,8 +63,8 @@ static inline void start(struct machine *m, unsigned host_shift, uint64_t sync, 
 {
     struct vs_shadow_config c;
     struct vs_core_port core = {.ctx = NULL};
-    struct vs_shadow_layout at = {0, 0};
-    struct vs_shadow_port port = {m, host, flush};
+    struct vs_shadow_layout at = {0};
+    struct vs_shadow_port port = {m, host, flush, NULL, NULL};
     memset(m, 0, sizeof *m);
     vs_defaults(&vs_shadow_desc, &c);
     c.sync = sync;

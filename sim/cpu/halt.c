@@ -79,8 +79,7 @@ static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
     if (now_ps <= polled) {
         return false;
     }
-    vs_wait_until(&v->txn, (uint16_t)(h->account + VS_ACC_hypervisor_block),
-                  ps(now_ps < blocked ? now_ps : blocked));
+    vs_wait_until(&v->txn, h->block_account, ps(now_ps < blocked ? now_ps : blocked));
     wait_until(v, VS_ACC_vcpu_parked, now_ps);
     return true;
 }

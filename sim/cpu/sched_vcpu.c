@@ -84,7 +84,7 @@ static void resume(struct vs_thread *t, bool from_other, bool from_idle)
     bool in_exit = vs_thread_in_exit(t);
     if (from_other) {
         vs_open(&v->txn, VS_OP_THREAD_SWITCH);
-        if (!from_idle) { /* being woken from there is charged as hypervisor.wake */
+        if (!from_idle) { /* being woken from there is charged by the program wake */
             vs_hv_switch(&v->hv, &v->txn);
         }
         if (in_exit && v->world.load) {

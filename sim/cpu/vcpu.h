@@ -37,10 +37,6 @@
 #define VS_DEF_FILE "guest/os.def"
 #include "virtsim/def_types.h"
 
-#define VS_DEF_NAME flush
-#define VS_DEF_FILE "host/flush.def"
-#include "virtsim/def_types.h"
-
 #define VS_DEF_NAME machine
 #define VS_DEF_FILE "machine/machine.def"
 #include "virtsim/def_types.h"
@@ -179,7 +175,7 @@ struct vs_vcpu {
     void *world_ctx;
     struct vs_ept_context guest_context;
     uint64_t cr4; /* PGE and PCIDE of the guest (or native system), among others */
-    uint64_t count[VS_CNT_vcpu_N], os_count[VS_CNT_os_N], flush_count[VS_CNT_flush_N];
+    uint64_t count[VS_CNT_vcpu_N], os_count[VS_CNT_os_N];
     bool masked;   /* RFLAGS.IF is clear: vcpu_mask sets and clears it */
     bool shadowed; /* STI blocks the next boundary: vcpu_mask; vcpu_unshadow */
     /* a timer the guest armed: TIMER and the driver's RECV; when it expires */
@@ -290,7 +286,6 @@ struct vs_platform {
     struct vs_layout layout;
     struct vs_vcpu_config times;
     struct vs_os_config os;
-    struct vs_flush_config flush;
     struct vs_machine_config built;
     struct vs_sched_config sched;
     struct vs_host_config host_cfg;

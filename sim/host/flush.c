@@ -8,10 +8,6 @@
 
 #include <string.h>
 
-#define VS_DEF_NAME flush
-#define VS_DEF_FILE "host/flush.def"
-#include "virtsim/def_tables.h"
-
 #define FIFO 16u /* KVM_HV_TLB_FLUSH_FIFO_SIZE */
 
 /* By the processor's own instruction, in an operation of its own where that takes effect at once.
@@ -78,6 +74,16 @@ void host_emulate_invlpga(void *ctx, struct vs_txn *t)
     host_flush_linear(w->v, t, true, w->trap->gva);
 }
 
+/* A kick of one vCPU by another's hypervisor. */
+struct kick {
+    struct vs_vcpu *by, *to;
+};
+static void kick(void *ctx, struct vs_txn *t)
+{
+    const struct kick *k = ctx;
+    vcpu_kick_send(k->by, t, k->to);
+}
+
 /* The handler of the hypercall. */
 void host_flush_others(void *ctx, struct vs_txn *t)
 {
@@ -89,17 +95,18 @@ void host_flush_others(void *ctx, struct vs_txn *t)
         if (!(v->call.to >> i & 1u)) {
             continue;
         }
-        vs_cpu_instructions(&v->hw->cpu, p->flush.shoot_host);
+        vs_hv_run(&v->hv, t, VS_HV_ENTRY_FLUSH_TARGET);
         vs_txn_settle(t);
         bool running = vcpu_in_guest(o);
         vcpu_shot_put(o, v->call.shot, FIFO);
         o->flush_named = true;
         if (!running) {
-            v->flush_count[VS_CNT_flush_shoot_later]++;
+            v->count[VS_CNT_vcpu_shoot_later]++;
             continue;
         }
-        v->flush_count[VS_CNT_flush_shoot_kicks]++;
-        vcpu_kick_send(v, t, o);
+        v->count[VS_CNT_vcpu_shoot_kicks]++;
+        struct kick k = {v, o};
+        vs_hv_kick(&v->hv, t, kick, &k);
     }
     v->acked_ps = vs_now(t).v;
 }

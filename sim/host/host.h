@@ -83,9 +83,6 @@ const char *host_memory_lacks(const struct vs_platform *p);
 void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights);
 /* The host touches its memory through its kernel's map, in the handler's time. */
 void host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref);
-/* The handler fetches this code and executes so many instructions. */
-void host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
-              uint64_t instructions);
 /* The memory management of the virtual machine that this vCPU belongs to. */
 struct vs_host *host_memory_of(const struct vs_vcpu *v);
 

@@ -4,7 +4,6 @@
 
 #define PAGE_FAULT 14u
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
-#define CODE 0xf00000u    /* in VS_HV_CODE, after the programs */
 
 /* The one thing the present exit is about. */
 struct work {
@@ -41,14 +40,42 @@ static void flush(void *ctx, struct vs_txn *t, enum vs_shadow_flush what, vs_gva
     host_flush_linear(v, t, what == VS_SHADOW_FLUSH_PAGE, at);
 }
 
+/* The hypervisor's program of each path. */
+static const enum vs_hv_entry programs[] = {
+    [VS_SHADOW_PATH_FAULT] = VS_HV_ENTRY_SHADOW_FAULT,
+    [VS_SHADOW_PATH_WRITE] = VS_HV_ENTRY_SHADOW_WRITE,
+    [VS_SHADOW_PATH_SYNC] = VS_HV_ENTRY_SHADOW_SYNC,
+    [VS_SHADOW_PATH_WALK] = VS_HV_ENTRY_SHADOW_WALK,
+    [VS_SHADOW_PATH_PAGE] = VS_HV_ENTRY_SHADOW_PAGE,
+    [VS_SHADOW_PATH_ENTRY] = VS_HV_ENTRY_SHADOW_ENTRY,
+    [VS_SHADOW_PATH_ZAP] = VS_HV_ENTRY_SHADOW_ZAP,
+    [VS_SHADOW_PATH_ROOT] = VS_HV_ENTRY_SHADOW_ROOT,
+};
+
+static void path(void *ctx, struct vs_txn *t, enum vs_shadow_path p, bool loop)
+{
+    struct vs_vcpu *v = ctx;
+    if (loop) {
+        vs_hv_code(&v->hv, t, programs[p]);
+    } else {
+        vs_hv_run(&v->hv, t, programs[p]);
+    }
+}
+
+static void rounds(void *ctx, struct vs_txn *t, enum vs_shadow_path p, uint64_t n)
+{
+    struct vs_vcpu *v = ctx;
+    vs_hv_rounds(&v->hv, t, programs[p], n);
+}
+
 enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c, uint64_t cr3,
                                 struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
     struct vs_host *h = host_memory_of(v);
     struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
-    struct vs_shadow_port port = {v, host, flush};
-    struct vs_shadow_layout at = {VS_HV_CODE + CODE, p->layout.host_direct};
+    struct vs_shadow_port port = {v, host, flush, path, rounds};
+    struct vs_shadow_layout at = {p->layout.host_direct};
     enum vs_status s = VS_OK;
     if (!h->shadow.page) { /* the machine's first vCPU */
         s = vs_shadow_mmu_init(&h->shadow, c, &p->guest_format, (unsigned)p->ept.physical_bits,

@@ -43,7 +43,6 @@ const struct vs_component_desc *const *vs_components(size_t *n)
         &vs_el2_desc,
 #endif
         &vs_host_desc,
-        &vs_flush_desc,
         &vs_machine_desc,
         &vs_sched_desc,
         NULL, /* the programs of the default software; a machine's own take their place */

@@ -26,7 +26,6 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     vs_knobs_load(k, &vs_sim_desc, &p->sim);
     vs_knobs_load(k, &vs_vcpu_desc, &p->times);
     vs_knobs_load(k, &vs_os_desc, &p->os);
-    vs_knobs_load(k, &vs_flush_desc, &p->flush);
     vs_knobs_load(k, &vs_machine_desc, &p->built);
     vs_knobs_load(k, &vs_sched_desc, &p->sched);
     vs_knobs_load(k, &vs_host_desc, &p->host_cfg);
@@ -178,7 +177,6 @@ static void register_counters(struct vs_vcpu *v)
     }
     vs_ledger_counters(l, v->line, &vs_vcpu_desc, v->count);
     vs_ledger_counters(l, v->line, &vs_os_desc, v->os_count);
-    vs_ledger_counters(l, v->line, &vs_flush_desc, v->flush_count);
     if (v->p->virtualized) {
         vs_ledger_counters(l, v->host, &vs_hypervisor_desc, v->hv.count);
     }

@@ -175,7 +175,7 @@ program.cpu_id = exit {
 }
 program.halt = exit {
   read = skip, write = "pc=next", wait = "event",
-  { "emulate", run = 350, code = 1536, data = 512, source = "reading of kvm_emulate_halt and vcpu_block up to its loop; sleeping is hypervisor.block", grade = "assumed" },
+  { "emulate", run = 350, code = 1536, data = 512, source = "reading of kvm_emulate_halt and vcpu_block up to its loop; sleeping is the program block", grade = "assumed" },
 }
 -- emulate_on_interception: without SVM's decode assists the instruction is fetched and decoded
 program.invalidate = exit {
@@ -233,7 +233,7 @@ program.apic_write = exit {
   read = "syndrome",
   { "handle", run = 400, code = 1536, data = 384, source = "reading of kvm_apic_write_nodecode", grade = "assumed" },
 }
--- kvm_mmu_do_page_fault; a right that is given back is fast_page_fault (host.fast_fault.*)
+-- kvm_mmu_do_page_fault; a right that is given back is fast_page_fault (the program fast_fault)
 program.stage2_fault = exit {
   read = "syndrome fault_gpa",
   { "memslot", run = 350, code = 1536, data = 384, when = "not fast", source = "reading of handle_ept_violation, kvm_mmu_page_fault, kvm_vcpu_gfn_to_memslot", grade = "assumed" },
@@ -256,6 +256,53 @@ program.timer = exit {
 program.log_full = exit {
   { "handle", run = 120, code = 512, data = 128, source = "reading of handle_pml_full: the log was read when the guest was left (host.dirty_log.entry), nothing is left to do", grade = "assumed" },
 }
+
+-- the thread of a vCPU that halts: put to sleep, and woken
+program.block = { { "schedule_out", cycles = 1500, source = "scheduling out to idle: two context switches' worth of kernel work", grade = "assumed" } }
+program.wake = { { "schedule_in", cycles = 3500, source = "wake-up IPI, idle exit and scheduling in", grade = "assumed" } }
+-- another processor is made to leave its guest
+program.kick = { { "interrupt", send = "kick" } }
+program.flush_target = { { "enqueue", run = 150, source = "reading of KVM's kvm_hv_flush_tlb, hv_tlb_flush_enqueue and kvm_make_vcpus_request_mask", grade = "assumed" } }
+program.flush_request = { { "request", run = 60, source = "reading of KVM's kvm_make_vcpu_request and kvm_make_all_cpus_request: request bit, mode looked at, core into the mask", grade = "assumed" } }
+-- a page that is there and lacks a right; rights that somebody outside takes
+program.fast_fault = {
+  offset = 0xe00000,
+  { "fix", run = 450, code = 2048, source = "reading of KVM's fast_page_fault: walk of the entries without a lock, exchange, mark_page_dirty", grade = "assumed" },
+}
+program.protect = {
+  offset = 0xe40000,
+  { "page", run = 60, code = 2048, source = "reading of kvm_tdp_mmu_clear_dirty_pt_masked: step of the iterator, exchange of the entry, accounting", grade = "assumed" },
+}
+-- the dirty log
+program.log_entry = {
+  offset = 0xe10000,
+  { "read", run = 30, code = 1024, source = "reading of KVM's vmx_flush_pml_buffer and mark_page_dirty_in_slot: an entry read, its memory slot found, a bit set", grade = "assumed" },
+}
+program.log_round = {
+  offset = 0xe20000,
+  { "begin", run = 2500, code = 6144, source = "reading of kvm_vm_ioctl_get_dirty_log: system call, memory slot, vCPUs kicked, bitmap copied to user space", grade = "assumed" },
+}
+program.log_word = { { "look", run = 6, source = "reading of kvm_get_dirty_log_protect: load, test, next", grade = "assumed" } }
+program.log_page = { { "watch", run = 60, source = "reading of kvm_tdp_mmu_clear_dirty_pt_masked: step of the iterator, exchange of the entry, accounting", grade = "assumed" } }
+program.log_split = { { "make", run = 5000, source = "reading of tdp_mmu_split_huge_page: a table allocated and its 512 entries made, about eight instructions each", grade = "assumed" } }
+-- shadow paging: arch/x86/kvm/mmu/
+program.shadow_fault = {
+  offset = 0xf00000,
+  { "handle", run = 700, code = 8192, source = "reading of KVM's FNAME(page_fault): caches topped up, error code checked, memory slot and host page looked up, lock", grade = "assumed" },
+}
+program.shadow_write = {
+  offset = 0xf10000,
+  { "emulate", run = 2600, code = 10240, source = "as hypervisor.mmio.emulate: decode and emulation of the instruction", grade = "assumed" },
+}
+program.shadow_sync = {
+  offset = 0xf20000,
+  { "compare", run = 14, code = 2048, source = "reading of FNAME(sync_spte): one round of the loop where nothing changed", grade = "assumed" },
+}
+program.shadow_walk = { { "step", run = 60, source = "reading of FNAME(walk_addr_generic): one round of its loop", grade = "assumed" } }
+program.shadow_page = { { "make", run = 450, source = "reading of kvm_mmu_get_shadow_page: hash lookup, allocation, list and write-tracking accounts", grade = "assumed" } }
+program.shadow_entry = { { "set", run = 120, source = "reading of make_spte, mmu_set_spte and rmap_add", grade = "assumed" } }
+program.shadow_zap = { { "clear", run = 70, source = "reading of mmu_page_zap_pte and rmap_remove", grade = "assumed" } }
+program.shadow_root = { { "load", run = 300, source = "reading of kvm_mmu_new_pgd: search of the cached roots, requests", grade = "assumed" } }
 
 return {
   text = "KVM with QEMU in user space",

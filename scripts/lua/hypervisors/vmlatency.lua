@@ -38,6 +38,8 @@ local program = {
     { "work", action = "work" },
   },
   skip = { { "read", state = skip }, { "skip", state = "pc=next" } },
+  block = { { "idle", cycles = 1500, source = "into idle and out of it is Linux's, as under KVM", grade = "assumed" } },
+  wake = { { "resume", cycles = 3500, source = "wake-up IPI, idle exit and scheduling in, as under KVM", grade = "assumed" } },
   back = {
     { "page", action = "map" },
     { "zero", clear = "page", taken = true, source = "a guest must not read what another one left", grade = "assumed" },

@@ -97,7 +97,7 @@ static void test_polling_ends_at_its_time_and_not_before(void **state)
     assert_int_equal(wake(f, 20000000), 0);
     assert_int_equal(f->h.count[VS_CNT_hypervisor_polled], 20000);
     assert_int_equal(f->h.poll_ps, 20000000); /* long enough: unchanged */
-    uint64_t both = (f->config.block + f->config.wake) * CLOCK_PS;
+    uint64_t both = f->h.block_ps + f->h.wake_ps;
     assert_int_equal(wake(f, 20000001), both - 1); /* 1 ps of going to sleep was hidden */
     assert_int_equal(f->h.count[VS_CNT_hypervisor_polls], 1);
     assert_int_equal(f->h.count[VS_CNT_hypervisor_blocks], 1);
@@ -106,7 +106,7 @@ static void test_polling_ends_at_its_time_and_not_before(void **state)
 static void test_going_to_sleep_is_paid_only_as_far_as_the_event_comes_early(void **state)
 {
     struct fixture *f = *state;
-    uint64_t block = f->config.block * CLOCK_PS, awake = f->config.wake * CLOCK_PS;
+    uint64_t block = f->h.block_ps, awake = f->h.wake_ps;
     f->config.halt_poll_ns = 0;
     build(f, 0);
     assert_int_equal(wake(f, block - 100), 100 + awake);
@@ -154,9 +154,8 @@ static void test_an_injected_exception_brings_its_type_and_code(void **state)
 static void test_a_halt_is_as_long_as_the_thread_was_away(void **state)
 {
     struct fixture *f = *state;
-    const uint64_t most = f->config.halt_poll_ns * 1000, poll = most / 2,
-                   awake = f->config.wake * CLOCK_PS;
-    assert_true(awake > 0 && f->config.block * CLOCK_PS < poll);
+    const uint64_t most = f->config.halt_poll_ns * 1000, poll = most / 2, awake = f->h.wake_ps;
+    assert_true(awake > 0 && f->h.block_ps < poll);
     static const int64_t off[] = {-1, 0, 1};
     for (int i = 0; i < 3; i++) {
         f->h.poll_ps = poll;

@@ -13,8 +13,6 @@
 
 #include <stdlib.h>
 
-#define CODE_FLUSH 0xe10000u /* in VS_HV_CODE */
-#define CODE_ROUND 0xe20000u
 #define FRAME 21u /* the bitmap lies in frames of 2M */
 #define LINE 64u
 
@@ -77,7 +75,6 @@ void host_dirty_flush(void *ctx, struct vs_txn *t)
     struct vs_vcpu *v = reading->v;
     struct vs_host *h = host_memory_of(v);
     struct vs_ept_pml *log = &v->hw->ept.pml;
-    const struct vs_host_config *c = &v->p->host_cfg;
     unsigned last = VS_EPT_PML_ENTRIES - 1u;
     bool full = log->index >= VS_EPT_PML_ENTRIES;
     if (!h->logging && !reading->full) {
@@ -89,7 +86,8 @@ void host_dirty_flush(void *ctx, struct vs_txn *t)
         return;
     }
     unsigned first = full ? 0 : (unsigned)index + 1u;
-    host_run(v, t, CODE_FLUSH, c->entry_code, (last - first + 1u) * c->entry_instructions);
+    vs_hv_code(&v->hv, t, VS_HV_ENTRY_LOG_ENTRY);
+    vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_LOG_ENTRY, last - first + 1u);
     for (unsigned i = last + 1u; i-- > first;) { /* as they were written */
         vs_hpa at = {log->address + i * 8ull};
         host_touch(v, t, at.v, VS_REF_READ);
@@ -155,7 +153,7 @@ bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
     enum vs_status s = vs_slat_split(vm, gpa);
     uint64_t made = vm->tables - before;
     host_memory_of(v)->count[VS_CNT_host_log_splits] += made;
-    host_run(v, t, 0, 0, made * v->p->host_cfg.split_instructions);
+    vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_LOG_SPLIT, made);
     (void)vs_slat_find(vm, gpa, &leaf);
     for (uint64_t line = 0; made && line < bytes; line += LINE) {
         host_touch(v, t, (leaf.at.v & ~(bytes - 1u)) + line, VS_REF_WRITE);
@@ -186,7 +184,7 @@ static void begin(struct vs_vcpu *v, struct vs_txn *t)
             leaf.shift = small;
             (void)vs_slat_find(vm, gpa, &leaf);
             if (watch(v, &leaf)) {
-                host_run(v, t, 0, 0, p->host_cfg.page_instructions);
+                vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_LOG_PAGE, 1);
                 host_touch(v, t, leaf.at.v, VS_REF_WRITE);
             }
         }
@@ -208,13 +206,12 @@ static void harvest(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_host *h = host_memory_of(v);
     struct vs_vm *vm = v->vm;
-    const struct vs_host_config *c = &v->p->host_cfg;
     uint64_t per_line = LINE / 8u;
     for (uint64_t word = 0; word < h->words; word++) {
         vs_hpa at = word_at(h->bitmap, word);
         if (word % per_line == 0) {
             host_touch(v, t, at.v, VS_REF_READ);
-            host_run(v, t, 0, 0, per_line * c->word_instructions);
+            vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_LOG_WORD, per_line);
         }
         uint64_t bits = vs_phys_read64(vm->phys, at);
         if (!bits) {
@@ -229,7 +226,7 @@ static void harvest(struct vs_vcpu *v, struct vs_txn *t)
             struct vs_slat_leaf leaf;
             h->harvested++;
             if (vs_slat_find(vm, page << vm->format.granule, &leaf) && watch(v, &leaf)) {
-                host_run(v, t, 0, 0, c->page_instructions);
+                vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_LOG_PAGE, 1);
                 host_touch(v, t, leaf.at.v, VS_REF_WRITE);
             }
         }
@@ -243,11 +240,10 @@ static void work(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
     struct vs_host *h = host_memory_of(v);
-    const struct vs_host_config *c = &v->p->host_cfg;
     h->harvested = 0;
     vs_txn_settle(t);
     vs_open(t, VS_OP_DIRTY_LOG_ROUND);
-    host_run(v, t, CODE_ROUND, c->round_code, c->round_instructions);
+    vs_hv_run(&v->hv, t, VS_HV_ENTRY_LOG_ROUND);
     if (h->logging) {
         harvest(v, t);
     } else {

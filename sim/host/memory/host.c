@@ -12,9 +12,6 @@
 #define VS_DEF_FILE "host/memory/host.def"
 #include "virtsim/def_tables.h"
 
-#define CODE_FAULT 0xe00000u /* in VS_HV_CODE, between the programs and shadow paging's */
-#define CODE_PROTECT 0xe40000u
-
 struct vs_host *host_memory_of(const struct vs_vcpu *v)
 {
     return &v->p->machines[v->vm - v->p->vm];
@@ -81,18 +78,6 @@ void host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref r
     v->hv.core.touch(v->hv.core.ctx, t, at, ref);
 }
 
-void host_run(struct vs_vcpu *v, struct vs_txn *t, uint64_t code, uint64_t code_bytes,
-              uint64_t instructions)
-{
-    for (uint64_t done = 0; done < code_bytes; done += 64) {
-        vs_gva at = {VS_HV_CODE + code + done};
-        v->hv.core.touch(v->hv.core.ctx, t, at, VS_REF_FETCH);
-    }
-    if (instructions) {
-        v->hv.core.instructions(v->hv.core.ctx, t, instructions);
-    }
-}
-
 /* ---- violations of pages that are there ---- */
 
 /* The right comes back. What asked for it may have been the log, or somebody outside: who sees the
@@ -102,7 +87,6 @@ static void give(void *ctx, struct vs_txn *t)
     const struct vs_host_work *w = ctx;
     struct vs_vcpu *v = w->v;
     struct vs_host *h = host_memory_of(v);
-    const struct vs_host_config *c = &v->p->host_cfg;
     const struct vs_radix_format *f = &v->vm->format;
     const struct vs_translation *fault = w->fault;
     struct vs_slat_leaf leaf;
@@ -110,7 +94,7 @@ static void give(void *ctx, struct vs_txn *t)
     (void)vs_slat_find(v->vm, fault->gpa.v, &leaf);
     uint64_t had = vs_radix_held(f, leaf.entry) ? 0 : vs_radix_rights(f, true, leaf.entry),
              has = had;
-    host_run(v, t, CODE_FAULT, c->fault_code, c->fault_instructions);
+    vs_hv_run(&v->hv, t, VS_HV_ENTRY_FAST_FAULT);
     host_touch(v, t, leaf.at.v, VS_REF_READ);
     if (leaf.entry & VS_SLAT_LOGGED && (fault->rights & ~had) == VS_RIGHT_WRITE) {
         has |= VS_RIGHT_WRITE;
@@ -180,7 +164,7 @@ static bool take_one(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, uint64_t
         h->count[VS_CNT_host_protected]++;
     }
     vs_slat_put(vm, &leaf, vs_radix_with(&vm->format, entry, rights));
-    host_run(v, t, 0, 0, v->p->host_cfg.page_instructions);
+    vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_PROTECT, 1);
     host_touch(v, t, leaf.at.v, VS_REF_WRITE);
     return true;
 }
@@ -192,7 +176,7 @@ static void take(void *ctx, struct vs_txn *t)
     struct vs_vcpu *v = w->v;
     uint64_t step = 1ull << v->vm->format.granule, small = w->of->page;
     step = step < small ? step : small;
-    host_run(v, t, CODE_PROTECT, v->p->host_cfg.fault_code, 0);
+    vs_hv_code(&v->hv, t, VS_HV_ENTRY_PROTECT);
     for (uint64_t at = w->at, gpa; at < w->end && !v->failed; at += step) {
         (void)w->of->gpa(v, at, &gpa); /* host_memory_protect has asked for each */
         (void)take_one(v, t, gpa, w->rights);

@@ -54,17 +54,17 @@ void host_flush_remote(struct vs_vcpu *v, struct vs_txn *t)
             o->flush_due = false;
             continue;
         }
-        host_run(v, t, 0, 0, p->flush.remote_host);
+        vs_hv_run(&v->hv, t, VS_HV_ENTRY_FLUSH_REQUEST);
         if (!vcpu_in_guest(o)) {
-            v->flush_count[VS_CNT_flush_remote_later]++;
+            v->count[VS_CNT_vcpu_remote_later]++;
             continue;
         }
-        v->flush_count[VS_CNT_flush_remote_kicks]++;
-        v->irq.send(v->irq.ctx, t);
+        v->count[VS_CNT_vcpu_remote_kicks]++;
+        vs_hv_kick(&v->hv, t, v->irq.send, v->irq.ctx);
         kick_ps[i] = vs_now(t).v + o->irq.message_ps;
         running = true;
     }
-    v->flush_count[VS_CNT_flush_remote_flushes] += anybody && t;
+    v->count[VS_CNT_vcpu_remote_flushes] += anybody && t;
     if (running) {
         wait_for(v, t, kick_ps);
     }

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* The programs that no trap starts: the machine does, for what its hypervisor has to do besides. */
+#include "hypervisor/hypervisor_impl.h"
+
+static const struct vs_hv_exit no_exit;
+
+void vs__hv_check_entries(const struct vs_program_set *set, struct vs_errors *errors)
+{
+    static const struct {
+        const char *name;
+        bool (*is)(const struct vs_program *p);
+        const char *why;
+    } entries[] = {
+#define VS_HV_ENTRY(e, name) {name, vs_program_only_runs, "it is gone round: `run` steps alone"},
+        VS_HV_LOOPS(VS_HV_ENTRY)
+#undef VS_HV_ENTRY
+#define VS_HV_ENTRY(e, name)                                                                       \
+    {name, vs_program_only_cycles, "an event may interrupt it: one step, cycles = N"},
+            VS_HV_STRETCHES(VS_HV_ENTRY)
+#undef VS_HV_ENTRY
+    };
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        uint16_t p = vs_program_set_find(set, entries[i].name);
+        if (p != VS_PROGRAM_NONE && !entries[i].is(&set->program[p])) {
+            vs_error(errors, "%s: program %s: %s", set->desc->file, entries[i].name,
+                     entries[i].why);
+        }
+    }
+}
+
+/* Runs one of the programs that the machine starts, for what `exit` says; one that the hypervisor
+ * does not have does nothing. */
+static bool start(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry,
+                  const struct vs_hv_exit *exit)
+{
+    const struct vs_hv_exit *outer = h->exit;
+    if (h->entry[entry] == VS_PROGRAM_NONE) {
+        return true;
+    }
+    h->exit = exit;
+    bool good = vs_program_run(&h->software, t, h->entry[entry]) != VS_PROGRAM_FAILED;
+    h->exit = outer;
+    return good;
+}
+
+void vs_hv_run(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry)
+{
+    (void)start(h, t, entry, h->exit);
+}
+
+void vs_hv_code(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry loop)
+{
+    if (h->entry[loop] != VS_PROGRAM_NONE) {
+        vs_program_code(&h->software, t, h->entry[loop]);
+    }
+}
+
+void vs_hv_rounds(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry loop, uint64_t n)
+{
+    if (h->entry[loop] != VS_PROGRAM_NONE) {
+        vs_program_rounds(&h->software, t, h->entry[loop], n);
+    }
+}
+
+void vs_hv_kick(struct vs_hypervisor *h, struct vs_txn *t,
+                void (*kick)(void *ctx, struct vs_txn *t), void *ctx)
+{
+    if (h->entry[VS_HV_ENTRY_KICK] ==
+        VS_PROGRAM_NONE) { /* it is sent, at the price of the message */
+        kick(ctx, t);
+        return;
+    }
+    h->kick = kick;
+    h->kick_ctx = ctx;
+    (void)start(h, t, VS_HV_ENTRY_KICK, h->exit);
+    h->kick = NULL;
+}
+
+bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
+{
+    struct vs_hv_exit exit = {.guest_physical = at.v};
+    return start(h, t, VS_HV_ENTRY_BACK, &exit);
+}
+
+void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    (void)start(h, t, VS_HV_ENTRY_EMULATE, h->exit);
+}
+
+bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery)
+{
+    struct vs_hv_exit exit = {.inject = vector, .virtual_delivery = virtual_delivery};
+    h->injected = false;
+    (void)start(h, t, VS_HV_ENTRY_INJECT, &exit);
+    return h->injected;
+}
+
+void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    h->count[VS_CNT_hypervisor_host_interrupts]++;
+    h->l1d_due = true;
+    vs_open(t, VS_OP_HANDLER_INTERRUPT);
+    (void)start(h, t, VS_HV_ENTRY_HOST_INTERRUPT, &no_exit);
+    vs_close(t);
+}
+
+void vs_hv_switch(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    (void)start(h, t, VS_HV_ENTRY_SWITCH, &no_exit);
+}
+
+void vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    (void)start(h, t, VS_HV_ENTRY_WORKER, &no_exit);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of this folder share. */
+#ifndef VIRTSIM_HYPERVISOR_IMPL_H
+#define VIRTSIM_HYPERVISOR_IMPL_H
+
+#include "hypervisor/hypervisor.h"
+
+/* entries.c: programs that C goes round or may interrupt are of a kind where it can. */
+void vs__hv_check_entries(const struct vs_program_set *set, struct vs_errors *errors);
+
+#endif
