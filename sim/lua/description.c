@@ -173,6 +173,20 @@ static void put_group(FILE *out, const struct vs_group_told *g)
     fputc('"', out);
 }
 
+void vs_machine_begin(struct vs_machine_info *info, const char *name)
+{
+    memset(info->text, 0, sizeof info->text);
+    memset(info->calibrated, 0, sizeof info->calibrated);
+    info->n_stated = 0;
+    info->n_groups = 0;
+    const char *slash = strrchr(name, '/');
+    snprintf(info->name, sizeof info->name, "%s", slash ? slash + 1 : name);
+    char *dot = strrchr(info->name, '.');
+    if (dot && !strcmp(dot, ".lua")) {
+        *dot = '\0';
+    }
+}
+
 void vs_description_write(FILE *out, const struct vs_description *d,
                           const struct vs_machine_info *info)
 {

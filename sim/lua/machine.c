@@ -330,20 +330,6 @@ static void read_once(struct loader *ld, enum vs_slot slot, const char *name, co
     add_words(ld->info->calibrated, sizeof ld->info->calibrated, s->calibrated);
 }
 
-void vs_machine_begin(struct vs_machine_info *info, const char *name)
-{
-    memset(info->text, 0, sizeof info->text);
-    memset(info->calibrated, 0, sizeof info->calibrated);
-    info->n_stated = 0;
-    info->n_groups = 0;
-    const char *slash = strrchr(name, '/');
-    snprintf(info->name, sizeof info->name, "%s", slash ? slash + 1 : name);
-    char *dot = strrchr(info->name, '.');
-    if (dot && !strcmp(dot, ".lua")) {
-        *dot = '\0';
-    }
-}
-
 /* The loader of a machine, whose name or file this is. */
 static void begin(struct loader *ld, const char *name)
 {

@@ -92,20 +92,23 @@ static const struct vs_shipped_machine *known(const struct vs_shipped *shipped, 
     return NULL;
 }
 
+enum vs_status vs_shipped_take(const struct vs_shipped_machine *m, vs_programs_of *programs,
+                               struct vs_knobs *knobs, struct vs_machine_info *info,
+                               struct vs_errors *errors)
+{
+    struct vs_description d;
+    vs_machine_begin(info, m->name);
+    bool whole = vs_description_read(&d, info, m->said, m->bytes, programs);
+    size_t failures = whole ? vs_description_settle(&d, knobs, info, 0, errors) : 0;
+    vs_description_free(&d);
+    return !whole ? VS_E_NOMEM : failures ? VS_E_CONFIG : VS_OK;
+}
+
 enum vs_status vs_shipped_load(const struct vs_shipped *shipped, vs_programs_of *programs,
                                const char *home, const char *name, struct vs_knobs *knobs,
                                struct vs_machine_info *info, struct vs_errors *errors)
 {
     const struct vs_shipped_machine *m = known(shipped, home, name);
-    struct vs_description d;
-    if (!m) {
-        return vs_machine_load(home, name, knobs, info, errors);
-    }
-    vs_machine_begin(info, name);
-    bool whole = vs_description_read(&d, info, m->said, m->bytes, programs);
-    size_t failures = whole ? vs_description_settle(&d, knobs, info, 0, errors) : 0;
-    vs_description_free(&d);
-    return !whole     ? vs_machine_load(home, name, knobs, info, errors)
-           : failures ? VS_E_CONFIG
-                      : VS_OK;
+    enum vs_status st = m ? vs_shipped_take(m, programs, knobs, info, errors) : VS_E_NOMEM;
+    return st == VS_E_NOMEM ? vs_machine_load(home, name, knobs, info, errors) : st;
 }

@@ -40,4 +40,10 @@ enum vs_status vs_shipped_load(const struct vs_shipped *shipped, vs_programs_of 
                                const char *home, const char *name, struct vs_knobs *knobs,
                                struct vs_machine_info *info, struct vs_errors *errors);
 
+/* A machine as the build has read it, whatever its files say now. VS_E_NOMEM: its text cannot be
+ * taken. */
+enum vs_status vs_shipped_take(const struct vs_shipped_machine *m, vs_programs_of *programs,
+                               struct vs_knobs *knobs, struct vs_machine_info *info,
+                               struct vs_errors *errors);
+
 #endif
