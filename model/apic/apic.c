@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "apic/apic.h"
+#include "apic/apic_impl.h"
 
 #include <string.h>
 
@@ -25,6 +25,8 @@ void vs_apic_init(struct vs_apic *a, const struct vs_apic_config *c, struct vs_l
     a->pi_ps = c->pi_process * clock.period_ps;
     a->icr_ps = c->icr * clock.period_ps;
     a->xapic_ps = c->xapic_native * clock.period_ps;
+    a->svr = 0x1ffu; /* as Linux leaves it: on, SPURIOUS_APIC_VECTOR; the timer by TSC deadline */
+    a->lvt[1] = 0x400ecu;
     a->phys = phys;
     a->pi = pi;
     vs_pi_notify(a, notification_vector, 0);
@@ -248,9 +250,26 @@ static uint64_t port_command(uint8_t vector, unsigned to)
     return vector | (uint64_t)to << 32;
 }
 
-static bool port_reaches(uint64_t command, unsigned cpu)
+static const char *port_read(void *ctx, uint32_t reg, uint64_t *value)
 {
-    return command >> 32 == cpu;
+    return vs_apic_read(ctx, reg, value);
+}
+
+static const char *port_write(void *ctx, uint32_t reg, uint64_t value)
+{
+    return vs_apic_write(ctx, reg, value);
+}
+
+static void port_mask(void *ctx, uint8_t priority)
+{
+    struct vs_apic *a = ctx;
+    a->tpr = priority;
+}
+
+static bool port_requested(const void *ctx, uint8_t *vector)
+{
+    *vector = vs_apic_rvi(ctx);
+    return *vector != VS_APIC_NONE;
 }
 
 static void port_send(void *ctx, struct vs_txn *t)
@@ -288,7 +307,11 @@ struct vs_irq_port vs_apic_port(struct vs_apic *a)
         .deliver = port_deliver,
         .end = port_end,
         .command = port_command,
-        .reaches = port_reaches,
+        .reaches = vs_apic_reaches,
+        .read = port_read,
+        .write = port_write,
+        .mask = port_mask,
+        .requested = port_requested,
         .send = port_send,
         .access = port_access,
         .post = port_post,

@@ -28,6 +28,8 @@ struct vs_apic {
     uint64_t message_ps, accept_ps, eoi_ps, evaluate_ps, pi_ps, icr_ps, xapic_ps;
     uint64_t irr[4], isr[4];
     uint8_t tpr;
+    uint32_t id, svr, divide, lvt[7]; /* CMCI, then 832H to 837H */
+    uint64_t icr;
     uint64_t raised_ps[256]; /* when each pending vector was raised */
     struct vs_phys *phys;
     vs_hpa pi; /* posted-interrupt descriptor */

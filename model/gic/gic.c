@@ -200,12 +200,13 @@ static uint64_t command(uint8_t intid, unsigned to)
            aff2 << 32;
 }
 
-static bool reaches(uint64_t value, unsigned cpu)
+/* IRM: all but the processor that writes it. */
+static bool reaches(uint64_t value, unsigned from, unsigned cpu)
 {
     bool cluster = (value >> 16 & 0xffu) == (cpu >> 4 & 0xffu) &&
                    (value >> 32 & 0xffu) == (cpu >> 12 & 0xffu) && !(value >> 48 & 0xffu) &&
                    !(value >> 44 & 15u);
-    return value & SGI_IRM || (cluster && value >> (cpu & 15u) & 1u);
+    return value & SGI_IRM ? cpu != from : cluster && value >> (cpu & 15u) & 1u;
 }
 
 static void send(void *ctx, struct vs_txn *t)

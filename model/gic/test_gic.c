@@ -402,19 +402,19 @@ static void test_an_sgi_reaches_the_processor_it_names(void **state)
         uint64_t value = f->port.command(13, to);
         assert_int_equal(value >> 24 & 15, 13);
         for (unsigned cpu = 0; cpu < 64; cpu++) {
-            assert_int_equal(f->port.reaches(value, cpu), cpu == to);
+            assert_int_equal(f->port.reaches(value, 0, cpu), cpu == to);
         }
     }
 }
 
-static void test_an_sgis_target_list_is_one_cluster_and_irm_is_all(void **state)
+static void test_an_sgis_target_list_is_one_cluster_and_irm_is_all_others(void **state)
 {
     struct fixture *f = *state;
     for (unsigned cpu = 0; cpu < 64; cpu++) {
         /* TargetList 0 and 5 of Aff1 2; the same with RS 1: Aff0 16 to 31, which nobody is */
-        assert_int_equal(f->port.reaches(2u << 16 | 0x21u, cpu), cpu == 32 || cpu == 37);
-        assert_false(f->port.reaches(1ull << 44 | 2u << 16 | 0x21u, cpu));
-        assert_true(f->port.reaches(1ull << 40, cpu));
+        assert_int_equal(f->port.reaches(2u << 16 | 0x21u, 0, cpu), cpu == 32 || cpu == 37);
+        assert_false(f->port.reaches(1ull << 44 | 2u << 16 | 0x21u, 0, cpu));
+        assert_int_equal(f->port.reaches(1ull << 40, 7, cpu), cpu != 7);
     }
 }
 
@@ -457,7 +457,7 @@ int main(void)
         LAW(test_the_timers_physical_interrupt_is_held_until_the_guest_ends_it),
         LAW(test_bare_metal_has_no_list_registers),
         LAW(test_an_sgi_reaches_the_processor_it_names),
-        LAW(test_an_sgis_target_list_is_one_cluster_and_irm_is_all),
+        LAW(test_an_sgis_target_list_is_one_cluster_and_irm_is_all_others),
         LAW(test_acknowledge_end_and_sgi_take_their_own_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,6 +279,7 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
         break;
     case VS_ACTION_WINDOW:
         h->count[VS_CNT_hypervisor_windows]++;
+        h->windowed = true;
         break;
     default: /* nothing; or no word of a hypervisor's */
         break;
@@ -438,7 +439,7 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->count[VS_CNT_hypervisor_exits]++;
     h->exit = exit;
     h->trap = trap;
-    h->been_in_user = h->injected = false;
+    h->been_in_user = h->injected = h->windowed = false;
     h->in_kernel = in_kernel(&h->cfg, exit->port, exit->io);
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
     h->l1d_due = h->l1d_due || unsafe(trap);
@@ -461,6 +462,11 @@ void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t v
 void vs_hv_preemption_timer(struct vs_hypervisor *h, struct vs_txn *t, uint64_t ticks)
 {
     write_field(h, t, VS_STATE_TIMER, ticks);
+}
+
+void vs_hv_threshold(struct vs_hypervisor *h, struct vs_txn *t, uint64_t priority)
+{
+    write_field(h, t, VS_STATE_THRESHOLD, priority);
 }
 
 uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t)

@@ -128,8 +128,9 @@ struct vs_hypervisor {
     const struct vs_hv_exit *exit;
     enum vs_trap_kind trap;
     uint64_t value[VS_STATE_N];
-    bool been_in_user, injected, in_kernel; /* in_kernel: it emulates the exit's device itself */
-    vs_gpa page;                            /* to be mapped, and the frame that it got */
+    bool been_in_user, injected, windowed, in_kernel; /* windowed: it asked for a window; in_kernel:
+                                                         it emulates the exit's device itself */
+    vs_gpa page;                                      /* to be mapped, and the frame that it got */
     unsigned shift, group_shift; /* log2 of its size, and of that of the one that faulted */
     vs_hpa frame;
     uint64_t count[VS_CNT_hypervisor_N];
@@ -158,6 +159,8 @@ void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t v
                             uint32_t error);
 /* Writes the timer that stops the guest, in its own ticks. */
 void vs_hv_preemption_timer(struct vs_hypervisor *h, struct vs_txn *t, uint64_t ticks);
+/* Writes the class of priority below which the guest is left when its TPR falls there; 0: none. */
+void vs_hv_threshold(struct vs_hypervisor *h, struct vs_txn *t, uint64_t priority);
 /* Reads and writes the index of the log of written pages. */
 uint64_t vs_hv_log_index(struct vs_hypervisor *h, struct vs_txn *t);
 void vs_hv_log_reset(struct vs_hypervisor *h, struct vs_txn *t, uint64_t index);

@@ -144,6 +144,10 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
         return !vs_svm_intercepts(s, VS_SVM_NPF)    ? -1
                : trap->kind == VS_TRAP_STAGE2_FAULT ? OP_NPF_FAULT
                                                     : OP_NPF_MMIO;
+    case VS_TRAP_PRIORITY: /* KVM's svm_update_cr8_intercept: only while it waits for that */
+        own[CODE] = VS_SVM_WRITE_CR0 + 8u;
+        own[INFO1] = UINT64_C(1) << 63;
+        return OP_CR_WRITE;
     default: /* pages of an APIC, timers and logs are Intel's */
         return -1;
     }
@@ -233,8 +237,8 @@ static uint64_t clock(void *ctx, uint64_t host)
 struct vs_world_port vs_svm_world(struct vs_svm *s)
 {
     vs_svm_register();
-    return (struct vs_world_port){s,    leaves,   leave, enter,        why, flush_tag,
-                                  mask, unshadow, clock, vs__svm_says, NULL};
+    return (struct vs_world_port){s,    leaves,   leave, enter,        why,  flush_tag,
+                                  mask, unshadow, clock, vs__svm_says, NULL, NULL};
 }
 
 /* ---- what handlers read and write ---- */

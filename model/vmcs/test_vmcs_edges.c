@@ -307,10 +307,15 @@ static void test_virtual_apic_exits_name_vector_and_offset(void **state)
     assert_int_equal(i.qualification, 0x30f);
     /* with virtual-interrupt delivery the TPR is virtualized, and its threshold not looked at */
     assert_false(exits(f, (struct vs_vmx_event){.kind = VS_EV_TPR_THRESHOLD}));
-    f->config.control_virtual_interrupt_delivery = 0;
+    f->config.control_virtual_interrupt_delivery = f->config.control_virtualize_apic_accesses = 0;
     boot(f);
+    vs_phys_write64(f->phys, (vs_hpa){APIC_AT + 0x80}, 0x50);
+    write_field(f, VS_VMCS_TPR_THRESHOLD, 5);
     assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
-    assert_true(exits(f, (struct vs_vmx_event){.kind = VS_EV_TPR_THRESHOLD}));
+    for (unsigned tpr = 0; tpr < 256; tpr++) { /* bits 7:4 are compared */
+        vs_vmx_guest_tpr(&f->x, (uint8_t)tpr);
+        assert_int_equal(exits(f, (struct vs_vmx_event){.kind = VS_EV_TPR_THRESHOLD}), tpr < 0x50);
+    }
 }
 
 int main(void)

@@ -240,6 +240,8 @@ uint64_t vs_vmx_guest_tsc(const struct vs_vmx *x, uint64_t host_tsc);
 /* The guest executes STI or CLI; STI blocks until the instruction after it has executed. */
 void vs_vmx_guest_if(struct vs_vmx *x, bool on);
 void vs_vmx_unblock(struct vs_vmx *x);
+/* The guest's TPR is virtualized: it is VTPR, on the virtual-APIC page, under TPR shadow. */
+void vs_vmx_guest_tpr(struct vs_vmx *x, uint8_t tpr);
 /* An MSR that the lists move. Setting a 33rd is VS_E_BOUNDS. */
 enum vs_status vs_vmx_msr_set(struct vs_vmx *x, uint32_t index, uint64_t value);
 uint64_t vs_vmx_msr(const struct vs_vmx *x, uint32_t index);

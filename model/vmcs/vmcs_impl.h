@@ -5,6 +5,7 @@
 
 #include "vmcs/vmcs.h"
 
+#define VS_VAPIC_TPR 0x80u /* on the virtual-APIC page */
 #define VS_REGION_STATE 8u /* launch state (low half) and flags (high half) */
 #define VS_REGION_DATA 16u
 #define VS_LAUNCHED UINT64_C(1)
@@ -59,7 +60,7 @@ static inline uint64_t vs_vmx_proc3(const struct vs_vmx *x)
 /* The task priority on the virtual-APIC page. */
 static inline uint8_t vs__vmx_vtpr(const struct vs_vmx *x)
 {
-    vs_hpa at = {VS_GET(x, VIRTUAL_APIC_ADDRESS) + 0x80u};
+    vs_hpa at = {VS_GET(x, VIRTUAL_APIC_ADDRESS) + VS_VAPIC_TPR};
     return (uint8_t)vs_phys_read64(x->wire.phys, at);
 }
 

@@ -148,6 +148,14 @@ void vs_vmx_unblock(struct vs_vmx *x)
     VS_LIVE(x, GUEST_INTERRUPTIBILITY) &= ~(uint64_t)VS_BLOCKED_STI;
 }
 
+void vs_vmx_guest_tpr(struct vs_vmx *x, uint8_t tpr)
+{
+    vs_hpa at = {VS_GET(x, VIRTUAL_APIC_ADDRESS) + VS_VAPIC_TPR};
+    if (VS_GET(x, PROC_CONTROLS) & VS_PROC_TPR_SHADOW) {
+        vs_phys_write64(x->wire.phys, at, tpr);
+    }
+}
+
 static bool qualify(struct vs_vmx_exit_info *i, uint64_t q)
 {
     i->has_qualification = true;
@@ -283,9 +291,10 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
                    !(VS_LIVE(x, GUEST_INTERRUPTIBILITY) & (VS_BLOCKED_NMI | VS_BLOCKED_MOV_SS));
     case VS_EV_PREEMPTION_TIMER:
         return i->reason = VS_EXIT_PREEMPTION_TIMER, pin & VS_PIN_PREEMPTION_TIMER;
-    case VS_EV_TPR_THRESHOLD:
+    case VS_EV_TPR_THRESHOLD: /* 30.1.2: TPR virtualization */
         return i->reason = VS_EXIT_TPR_BELOW_THRESHOLD,
-               proc & VS_PROC_TPR_SHADOW && !(proc2 & VS_PROC2_INTERRUPT_DELIVERY);
+               proc & VS_PROC_TPR_SHADOW && !(proc2 & VS_PROC2_INTERRUPT_DELIVERY) &&
+                   VS_GET(x, TPR_THRESHOLD) > vs__vmx_vtpr(x) >> 4;
     case VS_EV_APIC_ACCESS:
         i->reason = VS_EXIT_APIC_ACCESS;
         return proc2 & VS_PROC2_APIC_ACCESSES && qualify(i, e->qualification);

@@ -110,6 +110,9 @@ static bool kind_of(enum vs_trap_kind trap, enum vs_vmx_kind *kind)
     case VS_TRAP_APIC_WRITE:
         *kind = VS_EV_APIC_WRITE;
         return true;
+    case VS_TRAP_PRIORITY:
+        *kind = VS_EV_TPR_THRESHOLD;
+        return true;
     case VS_TRAP_N:
         break;
     }
@@ -263,11 +266,16 @@ static void load(void *ctx, struct vs_txn *t)
     (void)vs_vmx_ptrld(x, t, region);
 }
 
+static void priority(void *ctx, uint8_t tpr)
+{
+    vs_vmx_guest_tpr(ctx, tpr);
+}
+
 struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 {
     vs_vmx_register();
-    return (struct vs_world_port){x,    leaves,   leave, enter,        why, flush_tag,
-                                  mask, unshadow, clock, vs__vmx_says, load};
+    return (struct vs_world_port){x,    leaves,   leave, enter,        why,  flush_tag,
+                                  mask, unshadow, clock, vs__vmx_says, load, priority};
 }
 
 /* ---- what handlers read and write ---- */
@@ -294,6 +302,7 @@ static const uint16_t at_of[VS_STATE_N] = {
     [VS_STATE_LOG_INDEX] = VS_VMCS_AT_GUEST_PML_INDEX,
     [VS_STATE_SPIN] = VS_VMCS_AT_PLE_WINDOW,
     [VS_STATE_TIMER] = VS_VMCS_AT_GUEST_PREEMPTION_TIMER,
+    [VS_STATE_THRESHOLD] = VS_VMCS_AT_TPR_THRESHOLD,
 };
 
 static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)

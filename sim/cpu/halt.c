@@ -31,7 +31,7 @@ static bool wakes_masked(const struct vs_vcpu *v)
 
 bool vcpu_wakes(const struct vs_vcpu *v)
 {
-    return something_due(v) && (!v->masked || wakes_masked(v));
+    return something_due(v) && !v->shadowed && (!v->masked || wakes_masked(v));
 }
 
 void vcpu_sleep(struct vs_vcpu *v)
@@ -42,9 +42,12 @@ void vcpu_sleep(struct vs_vcpu *v)
                      "NMI would end that");
         return;
     }
-    if (something_due(v)) {
+    if (v->shadowed) { /* HLT is the instruction behind STI: it executes, whatever waits for it */
+        vcpu_unshadow(v);
+    } else if (something_due(v)) {
         return;
     }
+    v->halted_due = something_due(v);
     vs_txn_settle(&v->txn);
     if (p->virtualized) {
         struct vs_trap e = {.kind = VS_TRAP_HALT, .length = 1};
@@ -118,6 +121,14 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         wait->since_ps = vs_now(&v->txn).v;
         return;
     }
+    if (v->tpr) { /* what the task priority holds back ends no halt */
+        vcpu_arrivals_take(v, now_ps);
+        vcpu_timer_expire(v, now_ps);
+        vcpu_sync_posted(v);
+        if (!something_due(v)) {
+            return;
+        }
+    }
     if (!in_exit) {
         vcpu_waited(v);
         wait_until(v, VS_ACC_vcpu_idle, now_ps);
@@ -126,10 +137,12 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         return;
     }
     bool timer = v->timer_armed && v->timer_ps <= now_ps, blocked = halted(v, since_ps, now_ps);
-    /* who polls finds what was posted; who sleeps is woken by KVM's pi_wakeup_handler */
-    if (timer || blocked || !p->posted) {
+    /* who polls finds what was posted; who sleeps is woken by KVM's pi_wakeup_handler; what the
+     * guest halted with is there already */
+    if (timer || blocked || (!p->posted && !v->halted_due)) {
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
+    v->halted_due = false;
     vs_hv_wake(&v->hv, &v->txn, ps(since_ps), ps(now_ps));
     vcpu_wait_ends(v, now_ps);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU and its interrupt controller: registers, an APIC's as MSRs or as a page; RFLAGS.IF
- * (PSTATE.I), which masks what it delivers; and what is due at an instruction boundary, which the
- * guest takes.
+ * A vCPU and its interrupt controller: RFLAGS.IF (PSTATE.I) and the task priority, which mask what
+ * it delivers; and what is due at an instruction boundary, which the guest takes.
  *
  * A hypervisor that cannot inject an interrupt, since the guest masks it, has itself told when that
  * ends: by interrupt-window exiting (SDM 3C 26.2), on AMD's processors by the intercept of a
@@ -11,23 +10,6 @@
  * that.
  */
 #include "sched.h"
-
-/* What the guest's kernel writes to send an interrupt, to end one, to arm its timer. */
-struct registers {
-    uint32_t send, end, timer;
-    uint8_t length; /* of the instruction */
-};
-/* Of the x2APIC and the TSC deadline (SDM 3A table 11-6) */
-static const struct registers x2apic = {0x830u, 0x80bu, 0x6e0u, 2};
-/* ICC_SGI1R_EL1, ICC_EOIR1_EL1, CNTV_CVAL_EL0 (Arm ARM, D17): of these a hypervisor sees the first
- */
-static const struct registers arm = {VS_SYSREG(3u, 0u, 12u, 11u, 5u),
-                                     VS_SYSREG(3u, 0u, 12u, 12u, 1u),
-                                     VS_SYSREG(3u, 3u, 14u, 3u, 2u), 4};
-/* Offsets in the APIC's page, SDM 3A table 11-1 */
-#define EOI 0x0b0u
-#define ICR_LOW 0x300u
-#define ICR_HIGH 0x310u
 
 /* Linux's LOCAL_TIMER_VECTOR, CALL_FUNCTION_VECTOR, RESCHEDULE_VECTOR, which makes a vCPU's core
  * leave its guest, and others of its own. */
@@ -53,98 +35,6 @@ uint8_t vcpu_device_irq(const struct vs_vcpu *v)
 {
     const struct vs_irq_numbers *n = vcpu_numbers(v);
     return (uint8_t)(n->device + n->devices * v->index);
-}
-
-/* The interrupt controller's registers of the vCPU's architecture. */
-static const struct registers *registers_of(const struct vs_vcpu *v)
-{
-    return vcpu_arm(v) ? &arm : &x2apic;
-}
-
-/* ---- registers ---- */
-
-/* SDM 3C 30.4.2, 30.4.3.1: offsets that are not virtualized. */
-static void page_access(struct vs_vcpu *v, uint32_t offset, bool write)
-{
-    struct vs_trap e = {.kind = VS_TRAP_APIC_ACCESS, .number = offset, .write = write, .length = 3};
-    struct vs_handling eoi = {.fast = true}; /* the hypervisor's short way */
-    if (!vcpu_trap(v, &e, write && offset == EOI ? &eoi : NULL)) {
-        vcpu_fail(v, "an access to the APIC's page that does not exit");
-    }
-}
-
-/* 30.4.3.2: the store is done, on the virtual-APIC page; what is left is the hypervisor's. */
-static void page_written(struct vs_vcpu *v, uint32_t offset)
-{
-    struct vs_trap e = {.kind = VS_TRAP_APIC_WRITE, .number = offset};
-    vs_txn_settle(&v->txn);
-    v->irq.access(v->irq.ctx, &v->txn);
-    vcpu_trap(v, &e, NULL);
-}
-
-void vcpu_irq_end(struct vs_vcpu *v, uint8_t number)
-{
-    const struct vs_platform *p = v->p;
-    bool exits = p->virtualized && !p->vid && !vcpu_listed(v);
-    v->irq.end(v->irq.ctx, &v->txn, number, exits);
-    if (exits && p->xapic && p->apic_registers) {
-        page_written(v, EOI);
-    } else if (exits && p->xapic) {
-        page_access(v, EOI, true);
-    } else if (exits) {
-        const struct registers *r = registers_of(v);
-        struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE, .number = r->end, .length = r->length};
-        vcpu_trap(v, &e, NULL);
-    } else if (p->virtualized && !vcpu_listed(v)) {
-        struct vs_trap e = {.kind = VS_TRAP_EOI, .number = number};
-        vcpu_trap(v, &e, NULL); /* exits only for vectors of the EOI-exit bitmap */
-    }
-}
-
-/* Linux's __default_send_IPI_dest_field: ICR is read until it is idle, then its halves written. */
-static void send_by_page(struct vs_vcpu *v)
-{
-    const struct vs_platform *p = v->p;
-    if (p->virtualized && !p->apic_registers) {
-        page_access(v, ICR_LOW, false);
-        page_access(v, ICR_HIGH, true);
-    } else {
-        v->irq.access(v->irq.ctx, &v->txn);
-        v->irq.access(v->irq.ctx, &v->txn);
-    }
-    if (!p->virtualized) {
-        v->irq.access(v->irq.ctx, &v->txn);
-    } else if (p->apic_registers || p->vid) {
-        page_written(v, ICR_LOW);
-    } else {
-        page_access(v, ICR_LOW, true);
-    }
-}
-
-uint64_t vcpu_irq_send(struct vs_vcpu *v, unsigned to, uint8_t number)
-{
-    const struct registers *r = registers_of(v);
-    struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
-                        .number = r->send,
-                        .value = v->irq.command(number, to),
-                        .length = r->length};
-    vs_txn_settle(&v->txn);
-    if (v->p->xapic) {
-        send_by_page(v);
-    } else if (!v->p->virtualized || !vcpu_trap(v, &e, NULL)) {
-        v->irq.send(v->irq.ctx, &v->txn);
-    }
-    return e.value;
-}
-
-bool vcpu_timer_write(struct vs_vcpu *v)
-{
-    const struct registers *r = registers_of(v);
-    struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
-                        .number = r->timer,
-                        .value = v->timer_armed ? v->timer_ps / v->hw->clock.period_ps : 0,
-                        .length = r->length};
-    return v->p->virtualized && vcpu_trap(v, &e, NULL);
 }
 
 /* ---- masked interrupts ---- */
@@ -180,13 +70,28 @@ void vcpu_unshadow(struct vs_vcpu *v)
     }
 }
 
+/* One has come whose priority is not above the task priority. */
+static bool held_back(const struct vs_vcpu *v, uint8_t *number)
+{
+    return v->tpr && !pending(v) && v->irq.requested(v->irq.ctx, number);
+}
+
+/* Whether the window that the host has asked for opens with nothing left to inject: an entry for
+ * another exit has carried it. */
+static bool idle_window(const struct vs_vcpu *v)
+{
+    return v->window && !v->masked && !v->shadowed && !pending(v);
+}
+
 bool vcpu_due(const struct vs_vcpu *v)
 {
+    uint8_t number;
     bool blocked = v->masked || v->shadowed;
     if (vcpu_listed(v)) {
         return v->fresh || (!blocked && pending(v));
     }
-    return v->notified || (pending(v) && (!blocked || (v->fresh && injected(v))));
+    return v->notified || (pending(v) && (!blocked || (v->fresh && injected(v)))) ||
+           (v->fresh && injected(v) && held_back(v, &number)) || idle_window(v);
 }
 
 bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
@@ -223,6 +128,117 @@ bool vcpu_window(struct vs_vcpu *v, uint8_t vector)
         vcpu_fail(v, "an interrupt window that the hypervisor asked for does not exit");
     }
     return true;
+}
+
+/* It opens, and there is nothing to inject. */
+static void shut_window(struct vs_vcpu *v)
+{
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT_WINDOW};
+    v->window = false;
+    vs_cpu_interrupt(&v->hw->cpu);
+    vcpu_trap(v, &e, NULL);
+}
+
+/* ---- the task priority: CR8, TPR ---- */
+
+/* KVM's update_cr8_intercept: the guest is to be left when its TPR falls below the class of what it
+ * holds back. */
+static void set_threshold(void *ctx, struct vs_txn *t)
+{
+    struct vs_vcpu *v = ctx;
+    uint8_t number;
+    bool waits = held_back(v, &number) && v->tpr >> 4 >= number >> 4;
+    v->threshold = waits ? number >> 4 : 0;
+    vs_hv_threshold(&v->hv, t, v->threshold);
+}
+
+/* Without virtual-interrupt delivery the host has to hear of a TPR that falls. */
+static void follow_priority(struct vs_vcpu *v, struct vs_handling *how)
+{
+    if (!v->p->vid) {
+        how->work = set_threshold;
+        how->ctx = v;
+    }
+}
+
+bool vcpu_write_priority(struct vs_vcpu *v, const struct vs_trap *trap, uint8_t tpr)
+{
+    struct vs_trap below = {.kind = VS_TRAP_PRIORITY, .number = 8, .write = true};
+    struct vs_handling how = {0};
+    uint8_t number = 0;
+    vs_txn_settle(&v->txn);
+    v->tpr = tpr;
+    v->irq.mask(v->irq.ctx, tpr);
+    if (!v->p->virtualized) {
+        return false;
+    }
+    if (v->world.priority) {
+        v->world.priority(v->world.ctx, tpr);
+    }
+    bool waits = v->threshold > tpr >> 4;
+    if (waits) {
+        how.inject = v->irq.pending(v->irq.ctx, &number) && !v->entry_vector ? number : 0;
+        follow_priority(v, &how);
+    }
+    bool exited = vcpu_trap(v, trap, waits ? &how : NULL);
+    if (waits && !exited && !vcpu_trap(v, &below, &how)) {
+        vcpu_fail(v, "the task priority fell below its threshold, which does not exit");
+    }
+    if (how.inject && v->hv.injected) {
+        v->entry_vector = number; /* by the entry that has been */
+    } else if (how.inject) {
+        v->window = v->window || v->hv.windowed;
+    }
+    return exited;
+}
+
+/* One arrives that the task priority holds back: the host takes it, and the entry cannot carry it.
+ */
+static void hold_back(struct vs_vcpu *v, uint8_t number)
+{
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = number};
+    struct vs_handling how = {.inject = v->p->vid ? number : 0};
+    v->fresh = false;
+    v->listed = v->p->vid;
+    follow_priority(v, &how);
+    vs_cpu_interrupt(&v->hw->cpu);
+    vcpu_trap(v, &e, &how);
+}
+
+/* ---- interrupts of the vCPU's own ---- */
+
+bool vcpu_own_irq(struct vs_vcpu *v, uint8_t number, struct vs_own_irq *own)
+{
+    uint8_t first;
+    if (!v->p->virtualized || vcpu_listed(v)) {
+        return false;
+    }
+    own->pending = true;
+    own->raised = v->irq.raise(v->irq.ctx, number, vs_now(&v->txn));
+    own->first = v->irq.pending(v->irq.ctx, &first) && first == number && !v->entry_vector &&
+                 !v->in_interrupt;
+    own->how.inject = own->first || v->p->vid ? number : 0;
+    if (held_back(v, &first)) {
+        follow_priority(v, &own->how);
+    }
+    return true;
+}
+
+void vcpu_own_irq_done(struct vs_vcpu *v, uint8_t number, const struct vs_own_irq *own)
+{
+    if (v->p->posted || !own->how.inject) {
+        return; /* pending, as any other */
+    }
+    bool blocked = v->masked || v->shadowed;
+    if (blocked && (v->p->vid || v->hv.windowed)) {
+        v->window = v->window || !v->p->vid;
+        v->listed = v->listed || !v->window;
+        v->fresh = v->fresh && !own->raised;
+    } else if (blocked) {
+        v->fresh = true; /* a hypervisor that looks at nothing in this exit: as if it came now */
+    } else if (v->hv.injected) {
+        v->entry_vector = number; /* by the entry that has been */
+    }
 }
 
 /* ---- what is due at an instruction boundary ---- */
@@ -311,6 +327,16 @@ void vcpu_schedule(struct vs_vcpu *v, uint64_t now_ps)
     hw->preempts = false;
 }
 
+void vcpu_sync_posted(struct vs_vcpu *v)
+{
+    struct vs_mem_port mem = vs_memory_walker_port(&v->hw->core);
+    if (v->notified) {
+        v->notified = false;
+        vs_txn_settle(&v->txn);
+        v->irq.sync(v->irq.ctx, &v->txn, &mem);
+    }
+}
+
 void vcpu_interrupts(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -338,17 +364,13 @@ void vcpu_interrupts(struct vs_vcpu *v)
     if (v->failed || v->in_interrupt || !vcpu_in_guest(v)) {
         return;
     }
-    if (v->notified) {
-        struct vs_mem_port mem = vs_memory_walker_port(&v->hw->core);
-        v->notified = false;
-        vs_txn_settle(&v->txn);
-        v->irq.sync(v->irq.ctx, &v->txn, &mem);
-    }
+    vcpu_sync_posted(v);
     if (vcpu_listed(v)) {
         listed(v);
         return;
     }
-    for (uint8_t vector; !v->failed && v->irq.pending(v->irq.ctx, &vector);) {
+    uint8_t vector;
+    while (!v->failed && v->irq.pending(v->irq.ctx, &vector)) {
         if (vcpu_blocked(v, vector)) {
             return;
         }
@@ -359,16 +381,10 @@ void vcpu_interrupts(struct vs_vcpu *v)
             deliver(v, vector, false);
         }
     }
-}
-
-void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
-{
-    struct vs_platform *p = v->p;
-    uint64_t command = vcpu_irq_send(v, to, number);
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
-        if (p->vcpu[i].vm == v->vm && v->irq.reaches(command, i)) {
-            vcpu_raise(&p->vcpu[i], number, vs_now(&v->txn).v);
-        }
+    if (v->fresh && injected(v) && held_back(v, &vector)) {
+        hold_back(v, vector);
     }
-    vcpu_yield(v);
+    if (!v->failed && idle_window(v)) {
+        shut_window(v);
+    }
 }

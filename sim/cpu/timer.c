@@ -24,6 +24,16 @@ void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps)
 {
     v->timer_armed = ps != 0;
     v->timer_ps = vs_cpu_now_ps(&v->hw->cpu) + ps;
+    v->deadline = vcpu_tsc(v) + ps / v->hw->clock.period_ps;
+    write_deadline(v);
+}
+
+void vcpu_timer_deadline(struct vs_vcpu *v, uint64_t tsc)
+{
+    uint64_t now = vcpu_tsc(v);
+    v->timer_armed = tsc != 0;
+    v->timer_ps = vs_cpu_now_ps(&v->hw->cpu) + (tsc > now ? tsc - now : 0) * v->hw->clock.period_ps;
+    v->deadline = tsc;
     write_deadline(v);
 }
 
@@ -70,24 +80,14 @@ void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
         (void)v->irq.raise(v->irq.ctx, timer, at);
         return;
     }
+    struct vs_own_irq own = {0};
     vs_cpu_interrupt(&v->hw->cpu);
-    uint8_t first;
-    bool blocked = v->masked || v->shadowed, raised = v->irq.raise(v->irq.ctx, timer, at),
-         alone = v->irq.pending(v->irq.ctx, &first) && first == timer && !v->entry_vector &&
-                 !v->in_interrupt;
+    if (!vcpu_own_irq(v, timer, &own)) {
+        (void)v->irq.raise(v->irq.ctx, timer, at);
+    }
     e.kind = preempts(v) ? VS_TRAP_TIMER : e.kind;
-    struct vs_handling how = {.inject = !vcpu_listed(v) && (alone || p->vid) ? timer : 0};
-    if (!vcpu_trap(v, &e, &how)) {
+    if (!vcpu_trap(v, &e, &own.how)) {
         vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }
-    if (p->posted || vcpu_listed(v) || (!alone && !p->vid)) {
-        return; /* pending, as any other */
-    }
-    if (blocked) {
-        v->window = v->window || !p->vid;
-        v->listed = v->listed || !v->window;
-        v->fresh = v->fresh && !raised;
-    } else {
-        v->entry_vector = timer; /* by the entry that has been */
-    }
+    vcpu_own_irq_done(v, timer, &own);
 }

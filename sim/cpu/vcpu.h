@@ -15,6 +15,7 @@
 #include "virtsim/request.h"
 
 #include "cpu/cpu.h"
+#include "cpu/msr.h"
 #include "ept/ept.h"
 #include "ept/slat.h"
 #include "ept/space.h"
@@ -180,7 +181,10 @@ struct vs_vcpu {
     bool shadowed; /* STI blocks the next boundary: vcpu_mask; vcpu_unshadow */
     /* a timer the guest armed: TIMER and the driver's RECV; when it expires */
     bool timer_armed;
-    uint64_t timer_ps;
+    uint64_t timer_ps, deadline; /* deadline: the same as its register holds it */
+    struct vs_msrs msrs;         /* that the guest's program reads and writes (msr.c) */
+    uint64_t tsc_adjust;         /* IA32_TSC_ADJUST: what writes of the TSC have added to it */
+    uint8_t tpr;                 /* the task priority, as the controller has it, too */
 
     /* ---- its queue of interrupts: on their way, ordered by arrival; and pending, by vector ----
      */
@@ -192,8 +196,10 @@ struct vs_vcpu {
     bool fresh;  /* the host does not know what is pending: an arrival; the exit or entry that tells
                   */
     bool window; /* the host has asked for the window: vcpu_blocked; vcpu_window */
-    bool listed; /* the processor holds what is pending: vcpu_blocked; vcpu_window */
+    uint8_t threshold; /* class that the TPR has to fall below for the guest to be left; 0: none */
+    bool listed;       /* the processor holds what is pending: vcpu_blocked; vcpu_window */
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
+    bool halted_due;      /* what ends its halt was pending before: vcpu_sleep; vcpu_halt_awake */
     uint64_t expires_ps, expires_for_ps; /* the VMX-preemption timer as the last entry loaded it */
 
     /* ---- the program that runs in it (sim/request) ---- */
@@ -443,8 +449,25 @@ static inline bool vcpu_listed(const struct vs_vcpu *v)
 }
 /* The kernel ends an interrupt at its controller, with the exits that this may have. */
 void vcpu_irq_end(struct vs_vcpu *v, uint8_t number);
-/* It sends one, with the same; returns the command: whom that reaches, the controller says. */
-uint64_t vcpu_irq_send(struct vs_vcpu *v, unsigned to, uint8_t number);
+/* It sends one by writing `command` to the controller's register `reg` (0: the usual one), with the
+ * same; whom that reaches, the controller says. */
+void vcpu_send(struct vs_vcpu *v, uint64_t command, uint8_t number, uint32_t reg);
+/* An interrupt that the vCPU's own hypervisor makes pending in an exit, whose entry then carries
+ * it: of its timer, or one that it sends to itself. False: nobody injects here. Then `how` is the
+ * exit's, and when that is over, _done says how the guest gets it. */
+struct vs_own_irq {
+    struct vs_handling how;
+    bool pending, raised, first;
+};
+bool vcpu_own_irq(struct vs_vcpu *v, uint8_t number, struct vs_own_irq *own);
+void vcpu_own_irq_done(struct vs_vcpu *v, uint8_t number, const struct vs_own_irq *own);
+/* The guest writes its task priority by the instruction that `trap` is: whether that exited. */
+bool vcpu_write_priority(struct vs_vcpu *v, const struct vs_trap *trap, uint8_t tpr);
+/* msr.c: RDMSR and WRMSR of a program. What is a general-protection fault ends its run. */
+uint64_t vcpu_rdmsr(struct vs_vcpu *v, uint32_t index);
+void vcpu_wrmsr(struct vs_vcpu *v, uint32_t index, uint64_t value);
+/* The guest's time-stamp counter. */
+uint64_t vcpu_tsc(const struct vs_vcpu *v);
 /* CLI and STI. */
 void vcpu_mask(struct vs_vcpu *v, bool on);
 /* Something is to be done about what is pending. */
@@ -462,6 +485,8 @@ void vcpu_interrupts(struct vs_vcpu *v);
 /* The host's scheduler interrupts the guest: threads of the processor have woken, or the slice is
  * over. Then the exit stays open until the vCPU has the processor again. */
 void vcpu_schedule(struct vs_vcpu *v, uint64_t now_ps);
+/* What was posted and notified of becomes pending. */
+void vcpu_sync_posted(struct vs_vcpu *v);
 /* An interrupt of the host's own stops the guest for this work. */
 void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
 /* An inter-processor interrupt of the guest, with the exits that its sending may have. */
@@ -469,6 +494,8 @@ void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
 
 /* timer.c: the vCPU's timer is armed for `ps` from now; 0: disarmed. */
 void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps);
+/* The same by its register, IA32_TSC_DEADLINE: when the TSC reaches that; 0: disarmed. */
+void vcpu_timer_deadline(struct vs_vcpu *v, uint64_t tsc);
 /* When it stops the guest; VS_NEVER. */
 uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v);
 /* It is due while the guest runs: the guest is stopped, and the interrupt is pending. */

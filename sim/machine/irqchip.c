@@ -29,6 +29,7 @@ static void make_apic(struct vs_vcpu *v, const void *config, vs_hpa page)
 {
     struct vs_apic *a = v->irq_ctx;
     vs_apic_init(a, config, v->p->ledger, v->hw->clock, v->p->phys, page, POSTED_VECTOR);
+    a->id = v->index;
     if (v->p->virtualized) {
         vs_pi_notify(a, POSTED_VECTOR, v->index); /* the processor that runs it */
     }

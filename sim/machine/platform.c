@@ -234,6 +234,7 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     v->host = vs_ledger_actor(p->ledger, name);
     snprintf(name, sizeof name, "vcpu%u/%s", index, p->irqchip->actor);
     v->irq_actor = vs_ledger_actor(p->ledger, name);
+    vs_msrs_reset(&v->msrs, p->ept.vendor == VS_VENDOR_AMD ? VS_MSR_AMD : VS_MSR_INTEL);
     v->irq_ctx = calloc(1, p->irqchip->bytes);
     if (!v->irq_ctx) {
         return VS_E_NOMEM;

@@ -120,26 +120,42 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
     return VS_OK;
 }
 
-/* The bitmap intercepts every MSR but those KVM passes through (vmx_possible_passthrough_msrs and,
- * with virtual-interrupt delivery, the x2APIC's). Layout: SDM 3C 25.6.9, reads in the first half.
- */
+/* An MSR whose reads, or writes, do not exit. Layout: SDM 3C 25.6.9, reads in the first half. */
+static void pass(unsigned char bits[4096], uint32_t msr, bool write)
+{
+    uint32_t index = msr & 0x1fffu, at = (write ? 2048u : 0) + (msr >> 31 ? 1024u : 0) + index / 8u;
+    bits[at] &= (unsigned char)~(1u << (index & 7u));
+}
+
+/* The bitmap intercepts every MSR but those KVM passes through: vmx_possible_passthrough_msrs, but
+ * writes of the TSC; and, as vmx_update_msr_bitmap_x2apic has it, of the x2APIC's the TPR where
+ * x2APIC mode is virtualized, with APICv all reads but that of the timer's count, and the writes
+ * that the processor carries out: EOI and SELF IPI. */
 static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
 {
     static const uint32_t passed[] = {0xc0000100u, 0xc0000101u, 0xc0000102u, 0x174u, 0x175u,
                                       0x176u,      0x10u,       0x48u,       0x49u};
-    static const uint32_t x2apic[] = {0x808u, 0x80bu, 0x83fu}; /* TPR, EOI, SELF IPI */
+    const struct vs_vmcs_config *c = p->kind_config;
     unsigned char bits[4096];
     memset(bits, 0xff, sizeof bits);
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
-        uint32_t index = passed[i] & 0x1fffu, half = passed[i] >> 31 ? 1024u : 0;
-        unsigned char keep = (unsigned char)~(1u << (index & 7u));
-        bits[half + index / 8u] &= keep;
-        bits[2048u + half + index / 8u] &=
-            passed[i] == 0x10u ? 0xffu : keep; /* writes of the TSC exit */
+        pass(bits, passed[i], false);
+        if (passed[i] != 0x10u) {
+            pass(bits, passed[i], true);
+        }
     }
-    for (size_t i = 0; p->vid && i < sizeof x2apic / sizeof x2apic[0]; i++) {
-        bits[x2apic[i] / 8u] &= (unsigned char)~(1u << (x2apic[i] & 7u));
-        bits[2048u + x2apic[i] / 8u] &= (unsigned char)~(1u << (x2apic[i] & 7u));
+    for (uint32_t msr = 0x800u; p->apic_registers && msr < 0x840u; msr++) {
+        if (msr != 0x839u) {
+            pass(bits, msr, false);
+        }
+    }
+    if (c->control_virtualize_x2apic) {
+        pass(bits, 0x808u, false);
+        pass(bits, 0x808u, true);
+    }
+    if (p->vid) {
+        pass(bits, 0x80bu, true);
+        pass(bits, 0x83fu, true);
     }
     vs_phys_write(p->phys, bitmap, bits, sizeof bits);
 }

@@ -44,27 +44,19 @@ void request_rdtsc(struct vs_vcpu *v)
 {
     privileged(v, (struct vs_trap){.kind = VS_TRAP_TIMESTAMP, .length = 2}, VS_ACC_vcpu_rdtsc,
                v->p->times.rdtsc);
-    v->reply.value = vs_cpu_now_ps(&v->hw->cpu) / v->hw->clock.period_ps;
-    if (v->p->virtualized) {
-        v->reply.value = v->world.clock(v->world.ctx, v->reply.value);
-    }
+    v->reply.value = vcpu_tsc(v);
 }
 
 /* A model-specific register is read. */
 void request_rdmsr(struct vs_vcpu *v)
 {
-    struct vs_trap trap = {.kind = VS_TRAP_MSR_READ, .number = (uint32_t)v->request.a, .length = 2};
-    privileged(v, trap, VS_ACC_vcpu_rdmsr, v->p->times.rdmsr);
+    v->reply.value = vcpu_rdmsr(v, (uint32_t)v->request.a);
 }
 
 /* A model-specific register is written. */
 void request_wrmsr(struct vs_vcpu *v)
 {
-    struct vs_trap trap = {.kind = VS_TRAP_MSR_WRITE,
-                           .number = (uint32_t)v->request.a,
-                           .value = v->request.b,
-                           .length = 2};
-    privileged(v, trap, VS_ACC_vcpu_wrmsr, v->p->times.wrmsr);
+    vcpu_wrmsr(v, (uint32_t)v->request.a, v->request.b);
 }
 
 /* ---- Arm's ---- */

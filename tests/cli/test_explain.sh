@@ -47,7 +47,7 @@ refused "a stored run takes no machine" 2 "--run" "$VIRTSIM" explain exit.cpuid 
 refused "a picture that cannot be written" 1 "no/such/folder" "$VIRTSIM" explain exit.cpuid --run 1 --db "$db" --svg "$work/no/such/folder/a.svg"
 refused "an operation no workload is made for" 2 "--workload" "$VIRTSIM" explain exit.pml_full --db "$db"
 refused "an operation that there is not" 2 "unknown operation" "$VIRTSIM" explain exit.triple_fault --db "$db"
-for exit in interrupt_window preemption_timer apic_access apic_write; do
+for exit in interrupt_window preemption_timer apic_access apic_write tpr_below_threshold; do
     ok "exit.$exit has a workload" "$VIRTSIM" explain exit.$exit --db "$db" --quiet
 done
 

@@ -5,8 +5,9 @@
  * masks interrupts (RFLAGS.IF, PSTATE.I) and whether an access leaves a guest is not known here.
  *
  * A function that a controller lacks is NULL: access without a page of registers; post, posted and
- * sync without a posted-interrupt descriptor; mask where nobody writes the priority mask; others
- * where nobody asks for a window; held, save, load and maintenance without list registers.
+ * sync without a posted-interrupt descriptor; mask where nobody writes the priority mask; requested
+ * and others where nobody asks for a window; read and write where registers are not MSRs; held,
+ * save, load and maintenance without list registers.
  */
 #ifndef VIRTSIM_PORT_IRQ_H
 #define VIRTSIM_PORT_IRQ_H
@@ -23,6 +24,8 @@ struct vs_irq_port {
     bool (*raise)(void *ctx, uint8_t number, vs_ps at);
     /* What an unmasked CPU would take now; false: nothing. */
     bool (*pending)(const void *ctx, uint8_t *number);
+    /* The highest that has come, whatever the priority mask says; false: none. */
+    bool (*requested)(const void *ctx, uint8_t *number);
     /* More than one interrupt is pending. */
     bool (*others)(const void *ctx);
     /* The CPU takes it: from pending to active. */
@@ -31,10 +34,14 @@ struct vs_irq_port {
     void (*end)(void *ctx, struct vs_txn *t, uint8_t number, bool exits);
     /* The priority mask is written: TPR, ICC_PMR_EL1. */
     void (*mask)(void *ctx, uint8_t priority);
-    /* What the register that sends is written with, for one CPU; whether that value reaches a CPU;
-     * and the write where it does not leave a guest. */
+    /* Its register of that number holds, or is written with, this value; NULL: it is done, else why
+     * that is a fault. What a write does outside of the controller is the caller's. */
+    const char *(*read)(void *ctx, uint32_t reg, uint64_t *value);
+    const char *(*write)(void *ctx, uint32_t reg, uint64_t value);
+    /* What the register that sends is written with, for one CPU; whether that value, written by CPU
+     * `from`, reaches a CPU; and the write where it does not leave a guest. */
     uint64_t (*command)(uint8_t number, unsigned to);
-    bool (*reaches)(uint64_t command, unsigned cpu);
+    bool (*reaches)(uint64_t command, unsigned from, unsigned cpu);
     void (*send)(void *ctx, struct vs_txn *t);
     /* A memory-mapped register is read or written without an exit. */
     void (*access)(void *ctx, struct vs_txn *t);

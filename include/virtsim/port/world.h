@@ -65,6 +65,9 @@ struct vs_world_port {
     /* The vCPU becomes the one that its processor has loaded, which was another's; its guest is
      * left. NULL: there is nothing to load. */
     void (*load)(void *ctx, struct vs_txn *t);
+    /* The guest's task priority is this now, where the processor keeps one for it; NULL: nowhere.
+     */
+    void (*priority)(void *ctx, uint8_t tpr);
 };
 
 #endif

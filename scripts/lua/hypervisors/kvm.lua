@@ -250,6 +250,9 @@ program.mmio = exit {
   { "bus", run = 300, code = 1280, data = 256, source = "reading of vcpu_mmio_read and kvm_io_bus_read: a search of the devices on the bus", grade = "assumed" },
   complete = { { "complete", run = 400, code = 1280, data = 256, source = "reading of complete_emulated_mmio", grade = "assumed" } },
 }
+program.priority = exit {
+  { "handle", run = 60, code = 256, data = 64, source = "reading of handle_tpr_below_threshold: a request is made, which the way out serves", grade = "assumed" },
+}
 program.timer = exit {
   { "handle", run = 300, code = 1536, data = 384, source = "reading of handle_preemption_timer: expired timer, vector raised", grade = "assumed" },
 }

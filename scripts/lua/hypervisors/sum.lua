@@ -51,6 +51,7 @@ local program = {
   interrupt = exit { read = "intr_info" },
   apic_eoi = exit { read = "syndrome" },
   apic_write = exit { read = "syndrome" },
+  priority = exit {},
   timer = exit {},
   log_full = exit {},
   invalidate = exit { read = "syndrome " .. skip, write = "pc=next" },

@@ -21,6 +21,7 @@ local program = {
     { "inject", call = "inject", when = "inject" },
   },
   timer = { { "reason", state = { "reason" } }, { "inject", call = "inject", when = "inject" } },
+  priority = { { "reason", state = { "reason" } }, { "work", action = "work" }, { "inject", call = "inject", when = "inject" } },
   exception = { { "reason", state = { "reason" } }, { "work", action = "work" } },
   log_full = { { "log", action = "read_log" } },
   halt = {

@@ -132,6 +132,17 @@ static void cr4_changed(struct vs_vcpu *v, uint64_t value)
     vs_ept_flush(&v->hw->ept, &v->txn, VS_FLUSH_VPID, v->guest_context.vpid, 0, 0, none);
 }
 
+/* CR8 is the class of the task priority (SDM 3A 11.8.6). */
+static void write_cr8(struct vs_vcpu *v, const struct vs_trap *e)
+{
+    if (e->value > 15u) {
+        vcpu_fail(v, "MOV to CR8 = 0x%llx: #GP, bits 63:4 are reserved",
+                  (unsigned long long)e->value);
+    } else if (!vcpu_write_priority(v, e, (uint8_t)(e->value << 4))) {
+        vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr, v->p->times.mov_cr);
+    }
+}
+
 void guest_mm_write_cr(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -152,6 +163,10 @@ void guest_mm_write_cr(struct vs_vcpu *v)
         return;
     }
     if (r->a == 4 && x86 && bad_cr4(v, value)) {
+        return;
+    }
+    if (r->a == 8 && x86) {
+        write_cr8(v, &e);
         return;
     }
     if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registers of a vCPU's interrupt controller and timer as its guest reaches them, an APIC's as
+ * MSRs or as a page: end of interrupt, sending one, the deadline; with the exits that this has.
+ */
+#include "vcpu.h"
+
+/* What the guest's kernel writes to send an interrupt, to end one, to arm its timer. */
+struct registers {
+    uint32_t send, end, timer;
+    uint8_t length; /* of the instruction */
+};
+/* Of the x2APIC and the TSC deadline (SDM 3A table 11-6) */
+static const struct registers x2apic = {0x830u, 0x80bu, 0x6e0u, 2};
+/* ICC_SGI1R_EL1, ICC_EOIR1_EL1, CNTV_CVAL_EL0 (Arm ARM, D17): of these a hypervisor sees the first
+ */
+static const struct registers arm = {VS_SYSREG(3u, 0u, 12u, 11u, 5u),
+                                     VS_SYSREG(3u, 0u, 12u, 12u, 1u),
+                                     VS_SYSREG(3u, 3u, 14u, 3u, 2u), 4};
+/* Offsets in the APIC's page, SDM 3A table 11-1 */
+#define EOI 0x0b0u
+#define ICR_LOW 0x300u
+#define ICR_HIGH 0x310u
+
+/* The interrupt controller's registers of the vCPU's architecture. */
+static const struct registers *registers_of(const struct vs_vcpu *v)
+{
+    return vcpu_arm(v) ? &arm : &x2apic;
+}
+
+/* ---- registers ---- */
+
+/* SDM 3C 30.4.2, 30.4.3.1: offsets that are not virtualized. */
+static void page_access(struct vs_vcpu *v, uint32_t offset, bool write,
+                        const struct vs_handling *how)
+{
+    struct vs_trap e = {.kind = VS_TRAP_APIC_ACCESS, .number = offset, .write = write, .length = 3};
+    if (!vcpu_trap(v, &e, how)) {
+        vcpu_fail(v, "an access to the APIC's page that does not exit");
+    }
+}
+
+/* 30.4.3.2: the store is done, on the virtual-APIC page; what is left is the hypervisor's. */
+static void page_written(struct vs_vcpu *v, uint32_t offset, const struct vs_handling *how)
+{
+    struct vs_trap e = {.kind = VS_TRAP_APIC_WRITE, .number = offset};
+    vs_txn_settle(&v->txn);
+    v->irq.access(v->irq.ctx, &v->txn);
+    vcpu_trap(v, &e, how);
+}
+
+void vcpu_irq_end(struct vs_vcpu *v, uint8_t number)
+{
+    const struct vs_platform *p = v->p;
+    bool exits = p->virtualized && !p->vid && !vcpu_listed(v);
+    v->irq.end(v->irq.ctx, &v->txn, number, exits);
+    if (exits && p->xapic && p->apic_registers) {
+        page_written(v, EOI, NULL);
+    } else if (exits && p->xapic) {
+        static const struct vs_handling eoi = {.fast = true}; /* the hypervisor's short way */
+        page_access(v, EOI, true, &eoi);
+    } else if (exits) {
+        const struct registers *r = registers_of(v);
+        struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE, .number = r->end, .length = r->length};
+        vcpu_trap(v, &e, NULL);
+    } else if (p->virtualized && !vcpu_listed(v)) {
+        struct vs_trap e = {.kind = VS_TRAP_EOI, .number = number};
+        vcpu_trap(v, &e, NULL); /* exits only for vectors of the EOI-exit bitmap */
+    }
+}
+
+/* Linux's __default_send_IPI_dest_field: ICR is read until it is idle, then its halves written. */
+static void send_by_page(struct vs_vcpu *v, const struct vs_handling *how)
+{
+    const struct vs_platform *p = v->p;
+    if (p->virtualized && !p->apic_registers) {
+        page_access(v, ICR_LOW, false, NULL);
+        page_access(v, ICR_HIGH, true, NULL);
+    } else {
+        v->irq.access(v->irq.ctx, &v->txn);
+        v->irq.access(v->irq.ctx, &v->txn);
+    }
+    if (!p->virtualized) {
+        v->irq.access(v->irq.ctx, &v->txn);
+    } else if (p->apic_registers || p->vid) {
+        page_written(v, ICR_LOW, how);
+    } else {
+        page_access(v, ICR_LOW, true, how);
+    }
+}
+
+/* The register that sends is written with the command. */
+static void write_command(struct vs_vcpu *v, uint64_t command, uint32_t reg,
+                          const struct vs_handling *how)
+{
+    const struct registers *r = registers_of(v);
+    struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
+                        .number = reg ? reg : r->send,
+                        .value = command,
+                        .length = r->length};
+    vs_txn_settle(&v->txn);
+    if (v->p->xapic) {
+        send_by_page(v, how);
+    } else if (!v->p->virtualized || !vcpu_trap(v, &e, how)) {
+        v->irq.send(v->irq.ctx, &v->txn);
+    }
+}
+
+void vcpu_send(struct vs_vcpu *v, uint64_t command, uint8_t number, uint32_t reg)
+{
+    struct vs_platform *p = v->p;
+    struct vs_own_irq own = {0};
+    bool to_self = v->irq.reaches(command, v->index, v->index);
+    vs_txn_settle(&v->txn);
+    uint64_t sent_ps = vs_now(&v->txn).v;
+    if (to_self && vcpu_own_irq(v, number, &own)) {
+        if (!v->flight[number].sent_ps) { /* no message: it is pending at once */
+            v->flight[number] =
+                (struct vs_arrival){.sent_ps = sent_ps, .at_ps = sent_ps, .vector = number};
+        }
+        write_command(v, command, reg, &own.how);
+        vcpu_own_irq_done(v, number, &own);
+    } else {
+        write_command(v, command, reg, NULL);
+    }
+    for (unsigned i = 0; i < p->n_vcpus; i++) {
+        bool done = i == v->index && own.pending;
+        if (p->vcpu[i].vm == v->vm && v->irq.reaches(command, v->index, i) && !done) {
+            vcpu_raise(&p->vcpu[i], number, vs_now(&v->txn).v);
+        }
+    }
+    vcpu_yield(v);
+}
+
+void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
+{
+    vcpu_send(v, v->irq.command(number, to), number, 0);
+}
+
+bool vcpu_timer_write(struct vs_vcpu *v)
+{
+    const struct registers *r = registers_of(v);
+    struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
+                        .number = r->timer,
+                        .value = v->timer_armed ? v->timer_ps / v->hw->clock.period_ps : 0,
+                        .length = r->length};
+    return v->p->virtualized && vcpu_trap(v, &e, NULL);
+}
