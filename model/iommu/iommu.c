@@ -2,16 +2,22 @@
 /* The path of a DMA: context, IOTLB, walk, memory; what is blocked is recorded. */
 #include "iommu_impl.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define VS_DEF_NAME iommu
 #define VS_DEF_FILE "iommu/iommu.def"
 #include "virtsim/def_tables.h"
 
-#define PASS_THROUGH (1ull << 63) /* in a context-cache payload */
-#define WIDTH_48 2u               /* address width of a context entry: 4 levels */
+#define WIDTH_48 2u /* address width of a context entry: 4 levels */
+#define FPD 2u      /* fault processing disable, of a context entry */
 #define WRITE_OK 2u
 #define READ_OK 1u
+#define ROOT_RESERVED                                                                              \
+    0xffeull /* bits 11:1 of a root entry's low half; the high half is reserved                    \
+              */
+#define CONTEXT_RESERVED_LOW 0xff0ull /* bits 11:4 */
+#define CONTEXT_RESERVED_HIGH (~0xffffffull | 1u << 7)
 #define SPAN 16u /* pages that one request is translated for at once */
 
 void vs_iommu_check(const struct vs_iommu_config *c, struct vs_errors *errors)
@@ -44,6 +50,8 @@ enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c
     s = s ? s : vs_settab_init(&i->pwc[4], (uint32_t)c->pwc_l4, 0, VS_POLICY_LRU, seed);
     s = s ? s : vs_settab_init(&i->pwc[3], (uint32_t)c->pwc_l3, 0, VS_POLICY_LRU, seed);
     s = s ? s : vs_settab_init(&i->pwc[2], (uint32_t)c->pwc_l2, 0, VS_POLICY_LRU, seed);
+    i->walking = calloc(c->walkers, sizeof *i->walking);
+    s = s || i->walking ? s : VS_E_NOMEM;
     return s ? s : vs_slots_init(&i->walkers, (uint32_t)c->walkers);
 }
 
@@ -57,6 +65,7 @@ void vs_iommu_free(struct vs_iommu *i)
         vs_settab_free(&i->pwc[level]);
     }
     vs_slots_free(&i->walkers);
+    free(i->walking);
 }
 
 void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t irt_entries,
@@ -111,14 +120,42 @@ static bool blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, un
                     bool write)
 {
     i->count[VS_CNT_iommu_faults]++;
-    vs__iommu_record(i, address & ~0xfffull, requester, reason, write);
+    if (!i->silent) {
+        vs__iommu_record(i, address & ~0xfffull, requester, reason, write);
+    }
     return false;
 }
 
-/* Context of a requester: domain << 52 | second-level root, or PASS_THROUGH. */
+/* A 128-bit entry is one reference. */
+static void load16(struct vs_iommu *i, struct vs_txn *t, uint64_t at, uint64_t *low, uint64_t *high)
+{
+    *low = i->mem.load(i->mem.ctx, t, hpa(at));
+    *high = vs_phys_read64(i->phys, hpa(at + 8));
+}
+
+static bool in_memory(const struct vs_iommu *i, uint64_t table)
+{
+    return table < vs_phys_size(i->phys);
+}
+
+/* What is wrong with a present context entry; 0: nothing. */
+static unsigned context_fault(const struct vs_iommu *i, uint64_t low, uint64_t high)
+{
+    unsigned type = (unsigned)(low >> 2) & 3u;
+    if (low & CONTEXT_RESERVED_LOW || high & CONTEXT_RESERVED_HIGH) {
+        return VS_IOMMU_CONTEXT_RESERVED;
+    }
+    if ((type != 0 && type != 2) || (type == 0 && (high & 7u) != WIDTH_48)) {
+        return VS_IOMMU_CONTEXT_INVALID;
+    }
+    return type == 0 && !in_memory(i, low & VS_RADIX_ADDRESS) ? VS_IOMMU_TABLE_POINTER : 0;
+}
+
+/* Whose a requester is, as the context cache has it. */
 static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
                          bool write, uint64_t *out)
 {
+    uint64_t low, high;
     vs__iommu_charge(i, t, VS_ACC_iommu_context, i->cfg.context_latency);
     const uint64_t *hit = vs_settab_find(&i->context, requester);
     if (hit) {
@@ -127,103 +164,164 @@ static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requeste
         return true;
     }
     i->count[VS_CNT_iommu_context_misses]++;
-    uint64_t root = i->mem.load(i->mem.ctx, t, hpa(i->root + (requester >> 8) * 16u));
-    if (!(root & 1u)) {
+    load16(i, t, i->root + (requester >> 8) * 16u, &low, &high);
+    if (!(low & 1u)) {
         return blocked(i, address, requester, VS_IOMMU_ROOT_NOT_PRESENT, write);
     }
-    uint64_t at = (root & VS_RADIX_ADDRESS) + (requester & 255u) * 16u;
-    uint64_t low = i->mem.load(i->mem.ctx, t, hpa(at)),
-             high = i->mem.load(i->mem.ctx, t, hpa(at + 8));
+    if (low & ROOT_RESERVED || high) {
+        return blocked(i, address, requester, VS_IOMMU_ROOT_RESERVED, write);
+    }
+    uint64_t table = low & VS_RADIX_ADDRESS;
+    if (!in_memory(i, table)) {
+        return blocked(i, address, requester, VS_IOMMU_TABLE_POINTER, write);
+    }
+    load16(i, t, table + (requester & 255u) * 16u, &low, &high);
     if (!(low & 1u)) {
         return blocked(i, address, requester, VS_IOMMU_CONTEXT_NOT_PRESENT, write);
     }
-    unsigned type = (unsigned)(low >> 2) & 3u;
-    if ((type != 0 && type != 2) || (type == 0 && (high & 7u) != WIDTH_48)) {
-        return blocked(i, address, requester, VS_IOMMU_CONTEXT_INVALID, write);
+    unsigned reason = context_fault(i, low, high);
+    if (reason) {
+        i->silent = low & FPD;
+        return blocked(i, address, requester, reason, write);
     }
-    *out = type == 2 ? PASS_THROUGH : (low & VS_RADIX_ADDRESS) | ((high >> 8) & 0x7ffu) << 52;
+    *out = (high >> 8 & 0xffffu) << 40 | (low & FPD ? VS__IOMMU_SILENT : 0);
+    *out |= (low >> 2 & 3u) == 2u ? VS__IOMMU_PASS_THROUGH : (low & VS_RADIX_ADDRESS) >> 12;
     (void)vs_settab_fill(&i->context, requester, *out, NULL, NULL);
     return true;
 }
 
-static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t context,
-                 uint64_t address, bool write, uint64_t *payload)
+/* What is wrong with a present second-level entry; 0: nothing. */
+static unsigned entry_fault(const struct vs_iommu *i, unsigned level, uint64_t entry)
 {
-    uint64_t domain = context >> 52, table = context & VS_RADIX_ADDRESS, permissions = 3;
-    unsigned level = 5;
-    uint32_t slot = vs_acquire(t, (uint16_t)(i->account + VS_ACC_iommu_walk_queue), &i->walkers);
-    vs__iommu_charge(i, t, VS_ACC_iommu_walk, i->cfg.walk);
-    for (unsigned l = 2; l <= 4 && level == 5; l++) {
-        const uint64_t *p =
-            i->pwc[l].entries
-                ? vs_settab_find(&i->pwc[l], vs__iommu_key(domain, address >> vs_radix_shift(l)))
-                : NULL;
+    bool leaf = vs_radix_is_leaf(&vs_radix_vtd, level, entry);
+    uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
+    bool large = level > 1 && entry & 1u << 7;
+    if (large &&
+        (level > 3 || !i->cfg.superpages ||
+         entry & VS_RADIX_ADDRESS & low)) { /* a large page where there is none, or askew */
+        return VS_IOMMU_ENTRY_RESERVED;
+    }
+    return !leaf && !in_memory(i, entry & VS_RADIX_ADDRESS) ? VS_IOMMU_TABLE_POINTER : 0;
+}
+
+/* Where a walk may begin: below the lowest entry that a paging-structure cache has. */
+static unsigned begin_walk(struct vs_iommu *i, uint64_t domain, uint64_t address, uint64_t *table,
+                           uint64_t *permissions)
+{
+    for (unsigned l = 2; l <= 4; l++) {
+        const uint64_t *p = i->pwc[l].entries
+                                ? vs_settab_find(&i->pwc[l], vs__iommu_key(domain, l, address))
+                                : NULL;
         if (p) {
             i->count[VS_CNT_iommu_pwc_hits]++;
-            level = l;
-            table = *p & VS_RADIX_ADDRESS;
-            permissions = *p & 3u;
+            *table = *p & VS_RADIX_ADDRESS;
+            *permissions = *p & 3u;
+            return l;
         }
     }
+    return 5;
+}
+
+/* The second-level walk, which fills the IOTLB; the page's first address and its permissions in
+ * *payload, its level in *level. */
+static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t context,
+                 uint64_t address, bool write, uint64_t *payload, unsigned *level)
+{
+    uint64_t domain = vs__iommu_domain(context), table = vs__iommu_root(context), permissions = 3;
+    uint32_t slot = vs_acquire(t, (uint16_t)(i->account + VS_ACC_iommu_walk_queue), &i->walkers);
+    vs__iommu_charge(i, t, VS_ACC_iommu_walk, i->cfg.walk);
     bool good = false;
-    while (--level > 0) {
-        uint64_t entry = i->mem.load(i->mem.ctx, t, vs_radix_entry(table, level, address));
+    unsigned reason = 0, l = begin_walk(i, domain, address, &table, &permissions);
+    while (--l > 0 && !reason) {
+        uint64_t entry = i->mem.load(i->mem.ctx, t, vs_radix_entry(table, l, address));
         i->count[VS_CNT_iommu_refs]++;
         permissions &= entry & 3u;
-        if (!(permissions & (write ? WRITE_OK : READ_OK))) {
-            blocked(i, address, requester, write ? VS_IOMMU_NO_WRITE : VS_IOMMU_NO_READ, write);
-            break;
-        }
+        reason = !(permissions & (write ? WRITE_OK : READ_OK))
+                     ? (write ? VS_IOMMU_NO_WRITE : VS_IOMMU_NO_READ)
+                     : entry_fault(i, l, entry);
         table = entry & VS_RADIX_ADDRESS;
-        if (vs_radix_is_leaf(&vs_radix_vtd, level, entry)) {
-            uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
-            /* a large page fills the IOTLB with the 4 KiB piece that was asked for */
-            *payload = ((table & ~low) | (address & low & ~0xfffull)) | permissions;
+        if (!reason && vs_radix_is_leaf(&vs_radix_vtd, l, entry)) {
+            *payload = table | permissions;
+            *level = l;
             good = true;
             break;
         }
-        if (i->pwc[level].entries) {
-            (void)vs_settab_fill(&i->pwc[level],
-                                 vs__iommu_key(domain, address >> vs_radix_shift(level)),
-                                 table | permissions, NULL, NULL);
+        if (!reason && i->pwc[l].entries) {
+            (void)vs_settab_fill(&i->pwc[l], vs__iommu_key(domain, l, address), table | permissions,
+                                 NULL, NULL);
         }
+    }
+    if (reason) {
+        i->silent = (context & VS__IOMMU_SILENT) != 0;
+        blocked(i, address, requester, reason, write);
+    } else {
+        uint64_t key = vs__iommu_key(domain, *level, address);
+        i->large[*level] = true;
+        i->walking[slot] = key;
+        (void)vs_settab_fill(&i->iotlb, key, *payload, NULL, NULL);
     }
     vs_ps now = {t->now_ps};
     vs_release(&i->walkers, slot, now);
     return good;
 }
 
+/* Another request's walk fills this entry: it is there when that walk ends. */
+static void await_walk(struct vs_iommu *i, struct vs_txn *t, uint64_t key)
+{
+    for (uint32_t w = 0; w < i->walkers.n; w++) {
+        if (i->walkers.busy_until_ps[w] > t->now_ps && i->walking[w] == key) {
+            vs_ps then = {i->walkers.busy_until_ps[w]};
+            vs_wait_until(t, (uint16_t)(i->account + VS_ACC_iommu_walk_shared), then);
+        }
+    }
+}
+
+/* The IOTLB's entry for an address, of any page size; NULL: none. */
+static const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t, uint64_t domain,
+                                 uint64_t address, unsigned *level)
+{
+    for (unsigned l = 1; l <= 3; l++) {
+        uint64_t key = vs__iommu_key(domain, l, address);
+        const uint64_t *hit = l == 1 || i->large[l] ? vs_settab_find(&i->iotlb, key) : NULL;
+        if (hit) {
+            *level = l;
+            await_walk(i, t, key);
+            return hit;
+        }
+    }
+    return NULL;
+}
+
 static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
                            uint64_t address, bool write, uint64_t *physical)
 {
-    uint64_t context, payload;
+    uint64_t context, payload = 0;
     if (!i->cfg.enabled) {
         *physical = address;
         return true;
     }
     vs_open(t, VS_OP_IOMMU_TRANSLATE);
     i->count[VS_CNT_iommu_requests]++;
+    unsigned level = 1;
+    i->silent = false;
     bool good = address >> 48 ? blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write)
                               : find_context(i, t, requester, address, write, &context);
-    if (good && context == PASS_THROUGH) {
-        payload = (address & ~0xfffull) | 3u;
+    if (good && context & VS__IOMMU_PASS_THROUGH) {
+        payload = address;
     } else if (good) {
-        uint64_t key = vs__iommu_key(context >> 52, address >> 12);
         vs__iommu_charge(i, t, VS_ACC_iommu_iotlb, i->cfg.iotlb_latency);
-        const uint64_t *hit = vs_settab_find(&i->iotlb, key);
+        const uint64_t *hit = find_page(i, t, vs__iommu_domain(context), address, &level);
         if (hit && (*hit & (write ? WRITE_OK : READ_OK))) {
             i->count[VS_CNT_iommu_iotlb_hits]++;
             payload = *hit;
         } else {
             i->count[VS_CNT_iommu_iotlb_misses]++;
-            good = walk(i, t, requester, context, address, write, &payload);
-            if (good) {
-                (void)vs_settab_fill(&i->iotlb, key, payload, NULL, NULL);
-            }
+            good = walk(i, t, requester, context, address, write, &payload, &level);
         }
     }
     if (good) {
-        *physical = (payload & VS_RADIX_ADDRESS) | (address & 0xfffu);
+        uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
+        *physical = (payload & VS_RADIX_ADDRESS & ~low) | (address & low);
     }
     vs_close(t);
     return good;

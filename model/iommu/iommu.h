@@ -31,8 +31,14 @@ enum vs_iommu_reason {
     VS_IOMMU_BEYOND_WIDTH = 4,
     VS_IOMMU_NO_WRITE = 5,
     VS_IOMMU_NO_READ = 6,
+    VS_IOMMU_TABLE_POINTER = 7, /* a table lies outside of memory */
+    VS_IOMMU_ROOT_RESERVED = 0xa,
+    VS_IOMMU_CONTEXT_RESERVED = 0xb,
+    VS_IOMMU_ENTRY_RESERVED = 0xc,
     VS_IOMMU_IRTE_INDEX = 0x21,
     VS_IOMMU_IRTE_NOT_PRESENT = 0x22,
+    VS_IOMMU_IRTE_RESERVED = 0x24,
+    VS_IOMMU_COMPATIBILITY = 0x25,
     VS_IOMMU_IRTE_SOURCE = 0x26
 };
 
@@ -51,16 +57,20 @@ struct vs_iommu {
     struct vs_dma_mem_port dma;
     struct vs_message_port irq;
     struct vs_settab iotlb, context, pwc[5];
+    bool large[4];           /* by level: the IOTLB has had entries of that size */
     struct vs_settab iec[2]; /* the halves of cached IRTEs, always of the same indices */
     struct vs_slots walkers;
-    uint64_t root; /* root table; 0 = none */
-    uint64_t irt;  /* interrupt remapping table */
+    uint64_t *walking; /* by walker: the IOTLB's key that its last walk filled */
+    uint64_t root;     /* root table; 0 = none */
+    uint64_t irt;      /* interrupt remapping table */
     uint32_t irt_entries;
     uint64_t queue, queue_head,
-        queue_tail; /* invalidation queue of one 4 KiB page: 256 descriptors */
+        queue_tail;   /* invalidation queue of one 4 KiB page: 256 descriptors */
+    bool queue_error; /* IQE: a descriptor that the unit does not know stands at the head */
     struct vs_iommu_fault fault[VS_IOMMU_FAULTS];
     uint32_t n_faults;
     bool fault_overflow;
+    bool silent; /* of the request in hand: its context wants no record */
     uint64_t count[VS_CNT_iommu_N];
 };
 
@@ -78,7 +88,8 @@ void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t i
  * second_level is 0. context_table: a zeroed page used when the bus has none yet. */
 void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs_hpa second_level,
                      vs_hpa context_table);
-/* Fills an IRTE: a vector for an APIC id, or (descriptor not 0) posted. */
+/* Fills an IRTE: a vector for an APIC id, or (descriptor not 0) posted; the whole source is
+ * verified. */
 void vs_iommu_route(struct vs_iommu *i, uint32_t index, uint16_t requester, uint32_t apic_id,
                     uint8_t vector, vs_hpa descriptor);
 /* Address and data of a remappable MSI for an index. */
@@ -89,14 +100,18 @@ void vs_iommu_msi(uint32_t index, uint64_t *address, uint32_t *data);
 struct vs_dma_port vs_iommu_dma_port(struct vs_iommu *i);
 struct vs_msi_port vs_iommu_msi_port(struct vs_iommu *i);
 
-/* Queued invalidation: software appends descriptors (untimed), hardware executes up to the tail
- * under op iommu.invalidate. A wait descriptor writes its status when all before it are done. */
-void vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high);
+/* Queued invalidation: software appends descriptors (untimed; false: the ring of 256 holds 255, and
+ * those are there), hardware executes up to the tail under op iommu.invalidate. A wait descriptor
+ * writes its status when all before it are done. A descriptor of another type stops the queue
+ * (queue_error) until software has put it right and cleared the error. */
+bool vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high);
 void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order);
 void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain);
 void vs_iommu_queue_global(struct vs_iommu *i);
 void vs_iommu_queue_iec(struct vs_iommu *i, uint32_t index, unsigned order);
 void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value);
 void vs_iommu_execute(struct vs_iommu *i, struct vs_txn *t);
+/* The descriptor at the head is another one now, and the error is gone. */
+void vs_iommu_queue_mend(struct vs_iommu *i, uint64_t low, uint64_t high);
 
 #endif

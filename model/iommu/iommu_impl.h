@@ -4,10 +4,30 @@
 
 #include "iommu/iommu.h"
 
-/* IOTLB and paging-structure caches are tagged by domain: page numbers have 36 bits, domains 11. */
-static inline uint64_t vs__iommu_key(uint64_t domain, uint64_t page)
+/* IOTLB and paging-structure caches are tagged by domain (16 bits) and hold page numbers of at most
+ * 36 bits; the IOTLB's besides by level, in units of that level's pages. */
+#define VS__IOMMU_PAGE ((1ull << 36) - 1u)
+static inline uint64_t vs__iommu_key(uint64_t domain, unsigned level, uint64_t address)
 {
-    return (page & ((1ull << 36) - 1u)) | domain << 40;
+    return (address >> vs_radix_shift(level) & VS__IOMMU_PAGE) | (uint64_t)(level - 1u) << 36 |
+           domain << 40;
+}
+static inline unsigned vs__iommu_key_level(uint64_t key)
+{
+    return (unsigned)(key >> 36 & 3u) + 1u;
+}
+
+/* What the context cache holds: the number of the second level's root page, the domain above it,
+ * and two bits. */
+#define VS__IOMMU_PASS_THROUGH (1ull << 63)
+#define VS__IOMMU_SILENT (1ull << 62) /* FPD: its faults are not recorded */
+static inline uint64_t vs__iommu_domain(uint64_t context)
+{
+    return context >> 40 & 0xffffu;
+}
+static inline uint64_t vs__iommu_root(uint64_t context)
+{
+    return (context & ((1ull << 40) - 1u)) << 12;
 }
 
 void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned account, uint64_t ps);

@@ -5,6 +5,7 @@
 #define RING 256u /* descriptors of 16 bytes in one page */
 
 enum { TYPE_CONTEXT = 1, TYPE_IOTLB = 2, TYPE_IEC = 4, TYPE_WAIT = 5 };
+#define LEAVES 64u /* invalidation hint: no entry above a leaf has changed */
 enum { GLOBAL = 1, DOMAIN_ONLY = 2, PAGE = 3 };
 
 static vs_hpa at_index(const struct vs_iommu *i, uint64_t index, unsigned half)
@@ -13,44 +14,55 @@ static vs_hpa at_index(const struct vs_iommu *i, uint64_t index, unsigned half)
     return h;
 }
 
-void vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high)
+bool vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high)
 {
+    if (i->queue_tail - i->queue_head >= RING - 1u) {
+        return false;
+    }
     vs_phys_write64(i->phys, at_index(i, i->queue_tail, 0), low);
     vs_phys_write64(i->phys, at_index(i, i->queue_tail, 1), high);
     i->queue_tail++;
+    return true;
+}
+
+void vs_iommu_queue_mend(struct vs_iommu *i, uint64_t low, uint64_t high)
+{
+    vs_phys_write64(i->phys, at_index(i, i->queue_head, 0), low);
+    vs_phys_write64(i->phys, at_index(i, i->queue_head, 1), high);
+    i->queue_error = false;
 }
 
 void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order)
 {
-    vs_iommu_queue(i, TYPE_IOTLB | PAGE << 4 | (uint64_t)domain << 16,
-                   (at.v & ~0xfffull) | (order & 63u));
+    (void)vs_iommu_queue(i, TYPE_IOTLB | PAGE << 4 | (uint64_t)domain << 16,
+                         (at.v & ~0xfffull) | (order & 63u));
 }
 
 void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain)
 {
-    vs_iommu_queue(i, TYPE_IOTLB | DOMAIN_ONLY << 4 | (uint64_t)domain << 16, 0);
+    (void)vs_iommu_queue(i, TYPE_IOTLB | DOMAIN_ONLY << 4 | (uint64_t)domain << 16, 0);
 }
 
 void vs_iommu_queue_global(struct vs_iommu *i)
 {
-    vs_iommu_queue(i, TYPE_CONTEXT | GLOBAL << 4, 0);
-    vs_iommu_queue(i, TYPE_IOTLB | GLOBAL << 4, 0);
+    (void)vs_iommu_queue(i, TYPE_CONTEXT | GLOBAL << 4, 0);
+    (void)vs_iommu_queue(i, TYPE_IOTLB | GLOBAL << 4, 0);
 }
 
 void vs_iommu_queue_iec(struct vs_iommu *i, uint32_t index, unsigned order)
 {
-    vs_iommu_queue(i, TYPE_IEC | 1u << 4 | (uint64_t)(order & 31u) << 27 | (uint64_t)index << 32,
-                   0);
+    (void)vs_iommu_queue(
+        i, TYPE_IEC | 1u << 4 | (uint64_t)(order & 31u) << 27 | (uint64_t)index << 32, 0);
 }
 
 void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value)
 {
-    vs_iommu_queue(i, TYPE_WAIT | 1u << 5 | (uint64_t)value << 32, status.v & ~3ull);
+    (void)vs_iommu_queue(i, TYPE_WAIT | 1u << 5 | (uint64_t)value << 32, status.v & ~3ull);
 }
 
 struct scope {
     unsigned granularity, order;
-    uint64_t domain, page;
+    uint64_t domain, page, ignored; /* ignored: bits of a source id */
 };
 
 static bool in_domain(void *ctx, uint64_t key, uint64_t payload)
@@ -60,21 +72,24 @@ static bool in_domain(void *ctx, uint64_t key, uint64_t payload)
     return s->granularity == GLOBAL || key >> 40 == s->domain;
 }
 
+/* Whether an entry, of whatever size, and the pages of an invalidation overlap. */
 static bool in_pages(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
     if (!in_domain(ctx, key, payload)) {
         return false;
     }
-    return s->granularity != PAGE || (key & ((1ull << 36) - 1u)) >> s->order == s->page >> s->order;
+    unsigned size = 9u * (vs__iommu_key_level(key) - 1u), most = s->order > size ? s->order : size;
+    uint64_t page = (key & VS__IOMMU_PAGE) << size;
+    return s->granularity != PAGE || most > 51u || page >> most == s->page >> most;
 }
 
 static bool context_of(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
     return s->granularity == GLOBAL ||
-           (s->granularity == DOMAIN_ONLY && ((payload >> 52) & 0x7ffu) == s->domain) ||
-           (s->granularity == PAGE && key == s->page);
+           (s->granularity == DOMAIN_ONLY && vs__iommu_domain(payload) == s->domain) ||
+           (s->granularity == PAGE && !((key ^ s->page) & ~s->ignored));
 }
 
 static bool any(void *ctx, uint64_t key, uint64_t payload)
@@ -84,21 +99,24 @@ static bool any(void *ctx, uint64_t key, uint64_t payload)
     return s->granularity == 0 || key >> s->order == s->page >> s->order;
 }
 
-static void execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high)
+/* One descriptor; false: of no type that the unit knows. */
+static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high)
 {
-    struct scope s = {(unsigned)(low >> 4) & 3u, 0, (low >> 16) & 0x7ffu, 0};
+    static const uint64_t functions[] = {0, 4, 6, 7}; /* ignored by a function mask */
+    struct scope s = {(unsigned)(low >> 4) & 3u, 0, (low >> 16) & 0xffffu, 0, 0};
     uint64_t n = 0;
     switch (low & 15u) {
     case TYPE_CONTEXT:
         s.page = (low >> 32) & 0xffffu; /* device-selective: the source id */
+        s.ignored = functions[low >> 48 & 3u];
         n = vs_settab_drop_if(&i->context, context_of, &s);
         break;
     case TYPE_IOTLB:
         s.order = (unsigned)high & 63u;
         s.page = high >> 12 & ((1ull << 36) - 1u);
         n = vs_settab_drop_if(&i->iotlb, in_pages, &s);
-        for (unsigned level = 2; level <= 4;
-             level++) { /* page-selective drops the domain's caches, too */
+        for (unsigned level = 2; level <= 4 && !(s.granularity == PAGE && high & LEAVES); level++) {
+            /* page-selective drops the domain's caches, too, unless only leaves have changed */
             n += vs_settab_drop_if(&i->pwc[level], in_domain, &s);
         }
         break;
@@ -119,21 +137,25 @@ static void execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
         }
         break;
     default:
-        break; /* an unknown type stops the queue in hardware; software of this machine issues none
-                */
+        return false;
     }
     i->count[VS_CNT_iommu_invalidations]++;
     i->count[VS_CNT_iommu_dropped] += n;
+    return true;
 }
 
 void vs_iommu_execute(struct vs_iommu *i, struct vs_txn *t)
 {
     vs_open(t, VS_OP_IOMMU_INVALIDATE);
-    for (; i->queue_head != i->queue_tail; i->queue_head++) {
+    for (; !i->queue_error && i->queue_head != i->queue_tail; i->queue_head++) {
         uint64_t low = i->mem.load(i->mem.ctx, t, at_index(i, i->queue_head, 0));
-        uint64_t high = i->mem.load(i->mem.ctx, t, at_index(i, i->queue_head, 1));
+        uint64_t high = vs_phys_read64(i->phys, at_index(i, i->queue_head, 1)); /* the same one */
         vs__iommu_charge(i, t, VS_ACC_iommu_descriptor, i->cfg.descriptor);
-        execute(i, t, low, high);
+        if (!execute(i, t, low, high)) {
+            i->queue_error = true; /* it stays at the head */
+            i->count[VS_CNT_iommu_queue_errors]++;
+            break;
+        }
     }
     vs_close(t);
 }

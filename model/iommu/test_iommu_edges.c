@@ -68,7 +68,7 @@ static void test_a_context_entry_says_a_type_and_width_that_exist(void **state)
 static void test_domains_that_differ_in_one_bit_share_nothing(void **state)
 {
     (void)state;
-    for (unsigned bit = 0; bit < 11; bit++) {
+    for (unsigned bit = 0; bit < 16; bit++) {
         struct iommu_machine m;
         struct vs_iommu_config c;
         vs_defaults(&vs_iommu_desc, &c);

@@ -86,6 +86,7 @@ static const struct vs_default_of defaults[] = {
     {"vmcs.cap.*", VS_SLOT_CPU, "haswell_ep", false},
     {"hypervisor.*.*.*", VS_SLOT_HYPERVISOR, "kvm", false}, /* steps: of whose programs they are */
     {"iommu.*", VS_SLOT_IOMMU, "haswell_ep", false},
+    {"dma_engine.*", VS_SLOT_NIC, "nfp6000", false},
     {"pcie.width", VS_SLOT_NIC, "nfp6000", false},
     {"pcie.upstream", VS_SLOT_NIC, "nfp6000", false},
     {"pcie.downstream", VS_SLOT_NIC, "nfp6000", false},

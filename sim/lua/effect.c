@@ -58,6 +58,7 @@ static const struct need {
     {"memory.ddio", NULL, "nic.present", true, "1", false},
     {"memory.dma.*", NULL, "nic.present", true, "1", false},
     {"nic.*", "nic.present", "nic.present", true, "1", false},
+    {"dma_engine.*", NULL, "nic.present", true, "1", false},
     {"pcie.*", NULL, "nic.present", true, "1", false},
     {"guest.transmit.*", NULL, "nic.present", true, "1", false},
     {"guest.receive.*", NULL, "nic.present", true, "1", false},

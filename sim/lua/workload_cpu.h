@@ -53,6 +53,7 @@ int vs__cpu_has(lua_State *L);
 /* What its lines name: the rest of a method's arguments, and checks that the list cannot say. */
 void vs__map(lua_State *L, struct vs_request *r);
 void vs__protect(lua_State *L, struct vs_request *r);
+void vs__dma(lua_State *L, struct vs_request *r);
 void vs__host_protect_mode(lua_State *L, struct vs_request *r);
 void vs__access(lua_State *L, struct vs_request *r);
 void vs__bulk(lua_State *L, struct vs_request *r);

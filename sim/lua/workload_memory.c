@@ -123,6 +123,41 @@ void vs__bulk(lua_State *L, struct vs_request *r)
     }
 }
 
+void vs__dma(lua_State *L, struct vs_request *r)
+{
+    static const char *const ops[] = {"read", "write", "both", NULL}, *const orders[] = {
+                                                                          "sequential", "random",
+                                                                          NULL};
+    lua_getfield(L, 2, "region");
+    const struct vs_region *reg = luaL_testudata(L, -1, VS__REGION);
+    if (!reg) {
+        luaL_error(L, "region is missing: what cpu:map { ... } returned");
+        return;
+    }
+    r->address = reg->address;
+    r->bytes = reg->bytes;
+    lua_pop(L, 1);
+    uint64_t size = vs__cpu_field(L, "bytes", 64), outstanding = vs__cpu_field(L, "outstanding", 1),
+             offset = vs__cpu_field(L, "offset", 0), ns = vs__cpu_field(L, "interval_ns", 0);
+    r->stride = vs__cpu_field(L, "stride", size > 64 ? (size + 63u) & ~63ull : 64);
+    r->count = vs__cpu_field(L, "count", 1);
+    r->op = (enum vs_req_op)vs__cpu_choice(L, "op", 0, ops);
+    r->pattern = (enum vs_req_pattern)vs__cpu_choice(L, "order", 0, orders);
+    if (!size || size > 65536 || offset > 65536 || size + offset > r->bytes) {
+        luaL_error(L, "dma: bytes must be 1..65536 and lie, with offset, inside the region of %I",
+                   (lua_Integer)r->bytes);
+    }
+    if (!outstanding || outstanding > 1024) {
+        luaL_error(L, "dma: outstanding must be 1..1024");
+    }
+    if (!r->stride || ns > 1000000000u) {
+        luaL_error(L, "dma: stride must be at least 1, and interval_ns at most 1000000000");
+    }
+    r->a = size;
+    r->b = outstanding << 32 | offset;
+    r->work = ns;
+}
+
 static int region_bytes(lua_State *L)
 {
     const struct vs_region *r = luaL_checkudata(L, 1, VS__REGION);

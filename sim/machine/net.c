@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PF_REQUESTER 0x0300u    /* bus 3, device 0, function 0 */
-#define STEPS 64u               /* of the adapter, at most, before the kernel looks at others */
-#define FIRST_IOVA (1ull << 40) /* of each function's own device addresses */
+#define PF_REQUESTER 0x0300u     /* bus 3, device 0, function 0 */
+#define STEPS 64u                /* of the adapter, at most, before the kernel looks at others */
+#define PINNED_IOVA (1ull << 47) /* of programs' memory, at their own addresses below */
+#define FIRST_IOVA (1ull << 40)  /* of each function's own device addresses */
 
 /* The time as a value of its type. */
 static vs_ps ps(uint64_t v)
@@ -178,6 +179,7 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
         return false;
     }
     uint16_t requester = net->nic.fn[v->index].requester;
+    d->second_level = second_level.v;
     vs_iommu_attach(&net->iommu, requester, (uint16_t)(v->index + 1u), second_level, context);
     vs_nic_rings(&net->nic, v->index, d->tx_iova, d->rx_iova);
     uint64_t address;
@@ -226,6 +228,64 @@ static bool may_use(struct vs_vcpu *v, const char *what)
                     what, v->index, v->index, net->nic.n_fn, p->n_vcpus, p->n_vcpus);
         return false;
     }
+    return true;
+}
+
+/* The host-physical address of a page of a program; false: it has none. */
+static bool page_of(struct vs_vcpu *v, uint64_t at, uint64_t *hpa)
+{
+    uint64_t gpa;
+    return vs_space_locate(&v->space, at, &gpa, hpa);
+}
+
+/* log2 of the largest page of the IOMMU that maps `at` and what follows it within `end`: its frames
+ * lie in a row, as software that maps for a device finds out. */
+static unsigned fitting(struct vs_vcpu *v, uint64_t at, uint64_t end, uint64_t hpa)
+{
+    uint64_t size = 1u << 21, next;
+    if (!v->p->net->iommu_config.superpages || (at | hpa) & (size - 1u) || end - at < size) {
+        return 12;
+    }
+    for (uint64_t done = 4096; done < size; done += 4096) {
+        if (!page_of(v, at + done, &next) || next != hpa + done) {
+            return 12;
+        }
+    }
+    return 21;
+}
+
+/* vs_net.pin: at the same addresses, above those of the driver's areas; without remapping a device
+ * sees physical ones, and needs them in a row. */
+static bool pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t *iova)
+{
+    struct vs_net *net = v->p->net;
+    struct vs_radix_alloc alloc = {v->p, table, NULL, 0};
+    uint64_t first = at & ~0xfffull, end = (at + bytes + 4095u) & ~0xfffull, hpa, start;
+    if (!net->use(v, "dma")) {
+        return false;
+    }
+    struct vs_driver *d = &net->driver[v->index];
+    bool remapped = net->iommu_config.enabled, there = page_of(v, first, &start);
+    for (uint64_t a = first; there && a < end;) {
+        unsigned shift = 12;
+        there = page_of(v, a, &hpa) && (remapped || hpa == start + (a - first));
+        if (there && remapped && !(a >= d->pinned_at && a < d->pinned_end)) {
+            shift = fitting(v, a, end, hpa);
+            there = !vs_radix_map(v->p->phys, &vs_radix_vtd, d->second_level, PINNED_IOVA | a, hpa,
+                                  shift, 3, &alloc);
+        }
+        a += 1ull << shift;
+    }
+    if (!there) {
+        vcpu_fail(v, remapped ? "dma: not all of the region has memory behind it (map it with "
+                                "backing = \"eager\"), or there is none left for the IOMMU's tables"
+                              : "dma: without an IOMMU a device needs memory in one piece: map the "
+                                "region with page = \"2M\" or \"1G\" and no larger than one page");
+        return false;
+    }
+    d->pinned_at = first;
+    d->pinned_end = end;
+    *iova = remapped ? PINNED_IOVA | at : start + (at - first);
     return true;
 }
 
@@ -284,6 +344,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     }
     net->p = p;
     net->use = use;
+    net->pin = pin;
     vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
     if (!net->nic_config.present) {
         free(net);
@@ -292,6 +353,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     p->net = net;
     vs_knobs_load(knobs, &vs_iommu_desc, &net->iommu_config);
     vs_knobs_load(knobs, &vs_pcie_desc, &net->pcie_config);
+    vs_knobs_load(knobs, &vs_dma_engine_desc, &net->engine_config);
     size_t before = errors->n;
     check(net, knobs, errors);
     if (errors->n > before) {
@@ -313,6 +375,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     if (!s) {
         struct vs_upstream_port link = vs_pcie_upstream(&net->pcie);
         s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, PF_REQUESTER);
+        vs_dma_engine_init(&net->engine, &net->engine_config, p->ledger, &link);
     }
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);
     s = s || net->driver ? s : VS_E_NOMEM;

@@ -8,6 +8,7 @@
 
 #include "cpu/vcpu.h"
 
+#include "dma_engine/dma_engine.h"
 #include "iommu/iommu.h"
 #include "pcie/pcie.h"
 #include "sriov_nic/sriov_nic.h"
@@ -22,6 +23,9 @@ struct vs_driver {
     uint64_t got;
     bool made; /* it has its rings and buffers */
     bool ready, waiting;
+    uint64_t second_level;          /* the function's domain; 0: no IOMMU */
+    uint64_t pinned_at, pinned_end; /* the program's memory that is mapped in it last */
+    struct vs_dma_job job;          /* what the function's engine is about */
 };
 
 struct vs_net {
@@ -29,16 +33,21 @@ struct vs_net {
     struct vs_iommu iommu;
     struct vs_pcie pcie;
     struct vs_nic nic;
+    struct vs_dma_engine engine;
     struct vs_msi_port remapped; /* the IOMMU's, for the NIC's messages */
     struct vs_memory_dma dma, agent;
     struct vs_iommu_config iommu_config;
     struct vs_pcie_config pcie_config;
     struct vs_nic_config nic_config;
+    struct vs_dma_engine_config engine_config;
     struct vs_driver *driver; /* per vCPU */
     /* The machine's: what a vCPU's driver needs when its program first sends or receives, tables of
      * the IOMMU, rings and buffers. A machine whose NIC nobody uses has none of it. False, and the
      * run fails, where it is not to be had; `what` the program asked for. */
     bool (*use)(struct vs_vcpu *v, const char *what);
+    /* Maps a program's memory for the function of its vCPU; *iova: where. False, and the run fails,
+     * where that is not to be had. */
+    bool (*pin)(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t *iova);
     unsigned nic_agent;
     uint64_t next_packet_ps;
     uint32_t next_vf;
