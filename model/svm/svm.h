@@ -74,17 +74,52 @@ enum {
     VS_VMCB_NESTED = 0x090, /* bit 0: nested paging */
     VS_VMCB_EVENTINJ = 0x0a8,
     VS_VMCB_NCR3 = 0x0b0,
+    VS_VMCB_CLEAN = 0x0c0,
     VS_VMCB_NRIP = 0x0c8,
     VS_VMCB_CONTROL_BYTES = 0x100, /* of the control area that are in use */
     VS_VMCB_STATE = 0x400,
+    VS_VMCB_ES = 0x400, /* each segment: selector, attributes, limit, base */
     VS_VMCB_CS = 0x410,
+    VS_VMCB_SS = 0x420,
+    VS_VMCB_DS = 0x430,
+    VS_VMCB_GDTR = 0x460,
+    VS_VMCB_IDTR = 0x480,
+    VS_VMCB_TR = 0x490,
+    VS_VMCB_EFER = 0x4d0,
+    VS_VMCB_CR4 = 0x548,
     VS_VMCB_CR3 = 0x550,
     VS_VMCB_CR0 = 0x558,
+    VS_VMCB_DR7 = 0x560,
+    VS_VMCB_DR6 = 0x568,
     VS_VMCB_RFLAGS = 0x570,
     VS_VMCB_RIP = 0x578,
     VS_VMCB_RSP = 0x5d8,
+    VS_VMCB_RAX = 0x5f8,
+    VS_VMCB_CR2 = 0x640,
+    VS_VMCB_G_PAT = 0x668,
     VS_VMCB_STATE_END = 0x680
 };
+
+/* Bits of VMCB clean (APM volume 2, figure 15-4): groups that VMRUN may take from the processor's
+ * copy. What no bit stands for is loaded always: TLB_CONTROL, interrupt shadow, EVENTINJ, RFLAGS,
+ * RIP, RSP, RAX. */
+enum vs_svm_group {
+    VS_SVM_CLEAN_INTERCEPTS,
+    VS_SVM_CLEAN_MAPS,
+    VS_SVM_CLEAN_ASID,
+    VS_SVM_CLEAN_TPR,
+    VS_SVM_CLEAN_NP,
+    VS_SVM_CLEAN_CR,
+    VS_SVM_CLEAN_DR,
+    VS_SVM_CLEAN_DT,
+    VS_SVM_CLEAN_SEG,
+    VS_SVM_CLEAN_CR2,
+    VS_SVM_GROUPS
+};
+#define VS_SVM_ALL_CLEAN ((1u << VS_SVM_GROUPS) - 1u)
+/* What KVM writes before each VMRUN (VMCB_ALWAYS_DIRTY_MASK). */
+#define VS_SVM_ALWAYS_DIRTY (1u << VS_SVM_CLEAN_TPR | 1u << VS_SVM_CLEAN_CR2)
+#define VS_SVM_INVALID UINT64_MAX /* EXITCODE of a VMRUN whose VMCB fails a check */
 
 /* EXITINFO1 of IN and OUT, APM volume 2, figure 15-2; of MOV to and from a control register, table
  * 15-2; bits of CR0 that the selective intercept lets pass. */
@@ -118,6 +153,16 @@ struct vs_svm_wiring {
     struct vs_mem_port mem;
     struct vs_tlb_port tlb; /* flush may be NULL */
     uint16_t guest_actor;
+    unsigned physical_bits; /* of addresses; 0: 48 */
+};
+
+/* The processor's copy of what VMRUN has loaded of the control area. */
+struct vs_svm_loaded {
+    uint64_t vmcb; /* whose; UINT64_MAX: nobody's yet */
+    uint64_t msrpm, iopm, tsc_offset, nested;
+    uint16_t pause_count, pause_threshold;
+    uint16_t asid;
+    uint8_t vector[24];
 };
 
 struct vs_svm {
@@ -127,7 +172,10 @@ struct vs_svm {
     uint16_t base;
     vs_hpa vmcb, host_area, msrpm, iopm;
     uint16_t asid;
+    struct vs_svm_loaded on;
+    const char *invalid; /* the rule that the last VMRUN broke; NULL: none */
     bool in_guest;
+    bool gif;   /* global interrupt flag: while it is clear, interrupts are held pending */
     bool flush; /* the next VMRUN drops the ASID, whatever svm.tlb_control says */
     /* what the processor has of the guest while it runs; the VMCB has it between */
     uint64_t rflags, int_state, int_ctl;
@@ -163,8 +211,12 @@ void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t inf
                  uint8_t length);
 /* TLB_CONTROL = 3 for the next VMRUN, as KVM's svm_flush_tlb_asid has it. */
 void vs_svm_flush_asid(struct vs_svm *s, struct vs_txn *t);
+/* The hypervisor has changed what this group holds: its bit of VMCB clean goes. */
+void vs_svm_dirty(struct vs_svm *s, enum vs_svm_group group);
+/* The first rule of APM volume 2, 15.5.1 and 15.20, that the VMCB breaks; NULL: none. */
+const char *vs_svm_check(const struct vs_svm *s);
 /* CLGI, VMLOAD of the guest's part, VMRUN. The guest's actor runs afterwards. False:
- * VMEXIT_INVALID, since ASID 0 is the host's (APM volume 2, 15.5.1). */
+ * VMEXIT_INVALID, and s->invalid says which rule the VMCB breaks. */
 bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t);
 
 #endif

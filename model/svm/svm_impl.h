@@ -23,12 +23,17 @@ static inline void vs_svm_put(struct vs_svm *s, uint64_t offset, uint64_t value)
     vs_phys_write64(s->wire.phys, vs_svm_at(s->vmcb, offset), value);
 }
 
-/* PauseFilterCount, which has 16 bits. */
-static inline uint16_t vs_svm_pause_count(const struct vs_svm *s)
+/* PauseFilterThreshold and PauseFilterCount, which have 16 bits. */
+static inline uint16_t vs_svm_get16(const struct vs_svm *s, uint64_t offset)
 {
-    uint16_t count;
-    vs_phys_read(s->wire.phys, vs_svm_at(s->vmcb, VS_VMCB_PAUSE_COUNT), &count, sizeof count);
-    return count;
+    uint16_t value;
+    vs_phys_read(s->wire.phys, vs_svm_at(s->vmcb, offset), &value, sizeof value);
+    return value;
+}
+/* Of a group VMRUN has to load: its bit is clear, or the processor has no copy to take. */
+static inline bool vs_svm_loads(uint32_t clean, enum vs_svm_group group)
+{
+    return !(clean >> group & 1u);
 }
 
 void vs__svm_write_intercepts(struct vs_svm *s, bool nested);

@@ -75,7 +75,6 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
                                       VS_SVM_INVLPGA,
                                       VS_SVM_TASK_SWITCH,
                                       VS_SVM_SHUTDOWN,
-                                      VS_SVM_VMRUN,
                                       VS_SVM_VMLOAD,
                                       VS_SVM_VMSAVE,
                                       VS_SVM_STGI,
@@ -90,7 +89,8 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
     const struct {
         uint32_t code;
         bool on;
-    } chosen[] = {{VS_SVM_CPUID, c->intercept_cpuid},
+    } chosen[] = {{VS_SVM_VMRUN, c->intercept_vmrun},
+                  {VS_SVM_CPUID, c->intercept_cpuid},
                   {VS_SVM_HLT, c->intercept_hlt},
                   {VS_SVM_IOIO, c->intercept_io},
                   {VS_SVM_MSR, c->intercept_msr},
@@ -127,23 +127,24 @@ void vs__svm_ask_window(struct vs_svm *s, bool on)
     vs_phys_read(s->wire.phys, at, vector, sizeof vector);
     set(vector, VS_SVM_VINTR, on);
     vs_phys_write(s->wire.phys, at, vector, sizeof vector);
+    vs_svm_dirty(s, VS_SVM_CLEAN_INTERCEPTS);
+    vs_svm_dirty(s, VS_SVM_CLEAN_TPR);
     uint64_t control = vs_svm_get(s, VS_VMCB_INT_CTL) & ~VS_SVM_V_IRQ;
     vs_svm_put(s, VS_VMCB_INT_CTL, control | (on ? VS_SVM_V_IRQ : 0));
 }
 
 /* ---- as the processor decides ---- */
 
+/* The processor decides by what VMRUN has loaded, whatever the VMCB holds by now. */
 static bool bit_of(const struct vs_svm *s, uint32_t code)
 {
-    uint8_t vector[VS_SVM_VECTOR_BYTES];
-    vs_phys_read(s->wire.phys, vs_svm_at(s->vmcb, VS_VMCB_INTERCEPTS), vector, sizeof vector);
-    return vector[code / 8u] >> code % 8u & 1u;
+    return s->on.vector[code / 8u] >> code % 8u & 1u;
 }
 
 bool vs_svm_intercepts(struct vs_svm *s, uint32_t code)
 {
-    bool asked = code == VS_SVM_NPF ? vs_svm_get(s, VS_VMCB_NESTED) & 1u
-                                    : code < VS_SVM_VECTOR_BYTES * 8u && bit_of(s, code);
+    bool asked =
+        code == VS_SVM_NPF ? s->on.nested & 1u : code < VS_SVM_VECTOR_BYTES * 8u && bit_of(s, code);
     s->count[VS_CNT_svm_not_intercepted] += !asked;
     return asked;
 }
@@ -170,13 +171,13 @@ bool vs_svm_intercepts_msr(struct vs_svm *s, struct vs_txn *t, uint32_t msr, boo
     if (!vs_svm_intercepts(s, VS_SVM_MSR)) {
         return false;
     }
-    return !msr_bit(msr, &bit) || looked_up(s, t, s->msrpm, bit + write, 1);
+    return !msr_bit(msr, &bit) || looked_up(s, t, (vs_hpa){s->on.msrpm}, bit + write, 1);
 }
 
 bool vs_svm_intercepts_io(struct vs_svm *s, struct vs_txn *t, uint32_t port, uint32_t size)
 {
     return vs_svm_intercepts(s, VS_SVM_IOIO) &&
-           looked_up(s, t, s->iopm, port % PORTS, size ? size : 1u);
+           looked_up(s, t, (vs_hpa){s->on.iopm}, port % PORTS, size ? size : 1u);
 }
 
 /* APM volume 2, 15.14.4 and table 15-7: each PAUSE counts down, and the one that would bring the
@@ -184,8 +185,8 @@ bool vs_svm_intercepts_io(struct vs_svm *s, struct vs_txn *t, uint32_t port, uin
  * loads the count anew. A count of 0, or a processor without the filter, lets each exit. */
 bool vs_svm_intercepts_pause(struct vs_svm *s, uint64_t tsc)
 {
-    uint64_t count = s->config.pause_filter ? vs_svm_pause_count(s) : 0,
-             threshold = vs_svm_get(s, VS_VMCB_PAUSE_THRESHOLD & ~7ull) >> 32 & 0xffffu;
+    uint64_t count = s->config.pause_filter ? s->on.pause_count : 0,
+             threshold = s->on.pause_threshold;
     if (!vs_svm_intercepts(s, VS_SVM_PAUSE)) {
         return false;
     }
@@ -202,8 +203,8 @@ bool vs_svm_intercepts_pause(struct vs_svm *s, uint64_t tsc)
 
 bool vs_svm_window(const struct vs_svm *s)
 {
-    return bit_of(s, VS_SVM_VINTR) && s->int_ctl & VS_SVM_V_IRQ && s->rflags & VS_SVM_RFLAGS_IF &&
-           !(s->int_state & VS_SVM_INTERRUPT_SHADOW);
+    return s->gif && bit_of(s, VS_SVM_VINTR) && s->int_ctl & VS_SVM_V_IRQ &&
+           s->rflags & VS_SVM_RFLAGS_IF && !(s->int_state & VS_SVM_INTERRUPT_SHADOW);
 }
 
 void vs_svm_mask(struct vs_svm *s, bool masked)

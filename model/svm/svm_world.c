@@ -189,6 +189,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
 static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
 {
     if (exit->own[CODE] == VS_SVM_CR0_SEL_WRITE || exit->own[CODE] == VS_SVM_WRITE_CR0) {
+        vs_svm_dirty(ctx, VS_SVM_CLEAN_CR);
         vs_svm_put(ctx, VS_VMCB_CR0, /* what its emulation leaves: KVM's svm_set_cr0 */
                    exit->own[WRITTEN] ? exit->own[WRITTEN] : vs_svm_get(ctx, VS_VMCB_CR0));
     }
@@ -205,7 +206,8 @@ static bool enter(void *ctx, struct vs_txn *t)
 static void why(void *ctx, char *out, size_t bytes)
 {
     const struct vs_svm *s = ctx;
-    snprintf(out, bytes, "VMRUN: VMEXIT_INVALID, ASID %u is the host's", s->asid);
+    snprintf(out, bytes, "VMRUN: VMEXIT_INVALID, %s (APM volume 2, 15.5.1)",
+             s->invalid ? s->invalid : "no rule");
 }
 
 static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uint16_t tag,
@@ -231,7 +233,8 @@ static void unshadow(void *ctx)
 
 static uint64_t clock(void *ctx, uint64_t host)
 {
-    return host + vs_svm_get(ctx, VS_VMCB_TSC_OFFSET);
+    const struct vs_svm *s = ctx;
+    return host + s->on.tsc_offset;
 }
 
 struct vs_world_port vs_svm_world(struct vs_svm *s)
@@ -297,7 +300,7 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
     }
     touch(s, t, offset, VS_REF_READ);
     if (what == VS_STATE_SPIN) {
-        *value = vs_svm_pause_count(s);
+        *value = vs_svm_get16(s, VS_VMCB_PAUSE_COUNT);
         return true;
     }
     *value = vs_svm_get(s, offset);
@@ -334,6 +337,7 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
     if (what == VS_STATE_SPIN) {
         uint16_t count = (uint16_t)(value < UINT16_MAX ? value : UINT16_MAX);
         vs_phys_write(s->wire.phys, vs_svm_at(s->vmcb, offset), &count, sizeof count);
+        vs_svm_dirty(s, VS_SVM_CLEAN_INTERCEPTS);
         return true;
     }
     uint64_t old = vs_svm_get(s, offset);
@@ -350,6 +354,11 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
         break;
     default:
         break;
+    }
+    if (what == VS_STATE_CR0 || what == VS_STATE_CR3) {
+        vs_svm_dirty(s, VS_SVM_CLEAN_CR);
+    } else if (what == VS_STATE_CODE_SEGMENT) {
+        vs_svm_dirty(s, VS_SVM_CLEAN_SEG);
     }
     vs_svm_put(s, offset, value);
     return true;

@@ -61,7 +61,13 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
                  v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
                  v->p->shadow ? 0 : v->vm->ept_root);
     (void)v->state.write(v->state.ctx, NULL, VS_STATE_CR3, v->guest_context.cr3);
-    return vs_svm_enter(s, NULL) ? VS_OK : VS_E_CONFIG;
+    if (!vs_svm_enter(s, NULL)) {
+        char why[160];
+        v->world.why(v->world.ctx, why, sizeof why);
+        vs_error(errors, "the guest of vCPU %u cannot be entered: %s", v->index, why);
+        return VS_E_CONFIG;
+    }
+    return VS_OK;
 }
 
 const struct vs_world_kind vs__world_svm = {

@@ -58,6 +58,7 @@ return {
   },
   svm = { cap = {
     decode_assists = { false, "Linux /proc/cpuinfo of family 10h Opterons: npt lbrv svm_lock nrip_save, no decodeassists", "documented" },
+    vmcb_clean = { false, "the same: no vmcb_clean", "documented" },
     pause_filter = { false, "the same: no pausefilter, no pfthreshold", "documented" },
   } },
   instruction = { pause = { 3, "no manual gives it: a hint that delays nothing on a core without threads that share it, a few cycles of decoding", "assumed" } },
