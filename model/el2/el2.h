@@ -60,6 +60,13 @@ enum vs_el2_class {
 #define VS_ISS_WNR (1u << 6)
 #define VS_ISS_DFSC 0x3fu
 
+/* MDCR_EL2 and CNTHCTL_EL2 (Arm ARM, D17.3.20 and D17.11.2): performance monitors, PMCR_EL0; EL1's
+ * access to the physical timer, whose bit is another one with and without HCR_EL2.E2H. */
+#define VS_MDCR_TPMCR (1ull << 5)
+#define VS_MDCR_TPM (1ull << 6)
+#define VS_CNTHCTL_EL1PCEN (1ull << 1)
+#define VS_CNTHCTL_EL1PTEN (1ull << 11)
+
 /* Parts of a VS_SYSREG (virtsim/trap.h). */
 #define VS_SYSREG_OP0(r) ((r) >> 19 & 3u)
 #define VS_SYSREG_OP1(r) ((r) >> 16 & 7u)
@@ -78,7 +85,9 @@ enum {
     VS_EL2_AT_ESR = 0x300,
     VS_EL2_AT_FAR = 0x308,
     VS_EL2_AT_HPFAR = 0x310,
-    VS_EL2_AT_LIST = 0x340
+    VS_EL2_AT_LIST = 0x340,
+    VS_EL2_AT_EL1 = 0x400,      /* EL1's registers of the guest, where the host is at EL1, too */
+    VS_EL2_AT_HOST_EL1 = 0x500, /* and of the host */
 };
 
 struct vs_el2_wiring {
@@ -94,9 +103,9 @@ struct vs_el2 {
     struct vs_el2_wiring wire;
     uint64_t count[VS_CNT_el2_N];
     uint16_t base;
-    vs_hpa vcpu; /* the vCPU structure: 4 KiB */
-    uint64_t hcr;
-    uint64_t pstate; /* of the guest, while it runs */
+    vs_hpa vcpu;                 /* the vCPU structure: 4 KiB */
+    uint64_t hcr, mdcr, cnthctl; /* what decides */
+    uint64_t pstate;             /* of the guest, while it runs */
     bool in_guest;
 };
 

@@ -229,7 +229,7 @@ static void test_system_registers_trap_by_their_group(void **state)
         {ID_AA64PFR0_EL1, false, true}, {MIDR_EL1, false, false}, /* VPIDR_EL2 answers */
         {VS_ICC_SGI1R_EL1, true, true}, /* an interrupt for another vCPU */
         {ICC_EOIR1_EL1, true, false},   /* the virtual interface takes it */
-        {CNTV_CVAL_EL0, true, false},   {CNTP_CVAL_EL0, true, true}, {PMCR_EL0, false, true},
+        {CNTV_CVAL_EL0, true, false},   {CNTP_CVAL_EL0, true, false}, {PMCR_EL0, false, true},
         {ACTLR_EL1, false, true},       {TTBR0_EL1, true, false}, /* once the caches are on */
     };
     for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
@@ -335,7 +335,7 @@ static void test_the_iss_says_size_register_direction_and_status(void **state)
         {{.kind = VS_TRAP_HALT}, 0},                 /* TI: WFI */
         {{.kind = VS_TRAP_PAUSE, .event = true}, 1}, /* WFE */
     };
-    f->config.trap_wfe = f->config.trap_tlbi = 1;
+    f->config.trap_wfe = f->config.trap_tlbi = f->config.trap_physical_timer = 1;
     boot(f);
     for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
         struct vs_exit exit;
@@ -352,6 +352,50 @@ static void test_the_iss_says_size_register_direction_and_status(void **state)
             assert_true(word(f, VS_EL2_AT_HPFAR) == 0x8123456789 >> 12 << 4); /* FIPA */
         }
     }
+}
+
+/* Arm ARM, MDCR_EL2.TPM 6 and TPMCR 5, CNTHCTL_EL2.EL1PTEN 11 and EL1PCEN 1: the timer's bit stands
+ * elsewhere without HCR_EL2.E2H, where KVM does not give the physical timer away. */
+static void test_monitors_and_the_physical_timer_have_registers_of_their_own(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned i = 0; i < 8; i++) {
+        f->config.trap_monitors = i & 1u;
+        f->config.trap_physical_timer = i >> 1 & 1u;
+        f->config.vhe = i >> 2 & 1u;
+        boot(f);
+        assert_true(f->e.mdcr == (i & 1u ? 0x60 : 0));
+        assert_int_equal(f->e.hcr >> 34 & 1u, f->config.vhe);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, PMCR_EL0, false), i & 1u);
+        assert_int_equal(vs_el2_traps(&f->e, VS_EL2_SYS64, CNTP_CVAL_EL0, true),
+                         f->config.trap_physical_timer || !f->config.vhe);
+        assert_false(vs_el2_traps(&f->e, VS_EL2_SYS64, CNTV_CVAL_EL0, true));
+    }
+    f->e.mdcr = 1u << 5; /* TPMCR alone: PMCR_EL0, not PMCCNTR_EL0 */
+    assert_true(vs_el2_traps(&f->e, VS_EL2_SYS64, PMCR_EL0, false));
+    assert_false(vs_el2_traps(&f->e, VS_EL2_SYS64, VS_SYSREG(3u, 3u, 9u, 13u, 0u), false));
+}
+
+/* Linux arch/arm64/kvm/hyp: with VHE the registers of EL1 move when the vCPU's thread does, without
+ * at every exit and entry, which change the exception level twice. */
+static void test_without_vhe_each_switch_moves_the_registers_of_el1(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t took[2], touched[2];
+    for (unsigned vhe = 0; vhe < 2; vhe++) {
+        f->config.vhe = vhe;
+        boot(f);
+        f->reads = f->writes = 0;
+        uint64_t start = vs_now(&f->t).v;
+        vs_txn_actor(&f->t, f->host);
+        leave(f, &f->t, VS_EL2_HVC64, 0);
+        vs_el2_enter(&f->e, &f->t);
+        took[vhe] = (vs_now(&f->t).v - start) / PS;
+        touched[vhe] = f->reads + f->writes;
+    }
+    assert_int_equal(took[0] - took[1],
+                     4 * 22 * f->config.system + f->config.exception + f->config.eret);
+    assert_int_equal(touched[0] - touched[1], 4 * 3); /* 22 registers, three lines */
 }
 
 /* YIELD is a hint that no control traps; WFE is one that HCR_EL2.TWE does. */
@@ -388,6 +432,8 @@ int main(void)
         LAW(test_handlers_read_what_the_exception_said),
         LAW(test_the_iss_says_size_register_direction_and_status),
         LAW(test_yield_never_leaves_a_guest),
+        LAW(test_monitors_and_the_physical_timer_have_registers_of_their_own),
+        LAW(test_without_vhe_each_switch_moves_the_registers_of_el1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

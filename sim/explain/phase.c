@@ -57,6 +57,8 @@ static const struct known {
     {"svm.entry", VS_PHASE_ENTRY, true},
     {"el2.exit.exception", VS_PHASE_EXIT, false},
     {"el2.exit.load_host", VS_PHASE_LOAD_HOST, true},
+    {"el2.exit.eret_to_host", VS_PHASE_LOAD_HOST, true},
+    {"el2.entry.hvc", VS_PHASE_ENTRY, false},
     {"el2.exit.system_registers", VS_PHASE_SAVE, false},
     {"el2.exit", VS_PHASE_SAVE, true},
     {"el2.entry.eret", VS_PHASE_ENTRY, false},

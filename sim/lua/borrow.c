@@ -44,6 +44,7 @@ static const struct vs_default_of defaults[] = {
     {"hypervisor.ple_window.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.trap.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.force_broadcast", VS_SLOT_HYPERVISOR, NULL, false},
+    {"el2.vhe", VS_SLOT_HYPERVISOR, NULL, false},
     {"ept.mode_based_execute", VS_SLOT_HYPERVISOR, NULL, false},
     {"memory.straddle", VS_SLOT_MEMORY, NULL, false},
     {"memory.writeback", VS_SLOT_MEMORY, NULL, false},

@@ -27,6 +27,12 @@ equal "CPUID runs in the guest where it is clear" 0 "$(run zen2_rome_kvm 'exit\.
 equal "HLT likewise" 0 "$(run zen2_rome_kvm 'exit\.hlt' hlt svm.intercept.hlt=0)"
 equal "WFI exits with HCR_EL2.TWI" 1 "$(run neoverse_n1_kvm 'exit\.wfx\.wfi' hlt el2.trap.wfi=1)"
 equal "and not without" 0 "$(run neoverse_n1_kvm 'exit\.wfx' hlt el2.trap.wfi=0)"
+timer() { "$VIRTSIM" run workloads/exit_microbench.lua --machine neoverse_n1_kvm --no-store --quiet --format csv \
+    --set workload.reason=mrs --set workload.mrs=CNTP_CTL_EL0 --set "$1" | grep -c 'exit\.sys64'; }
+equal "under VHE KVM gives its guest the physical timer" 0 "$(timer el2.vhe=1)"
+equal "without VHE it exits" 1 "$(timer el2.vhe=0)"
+hvc() { "$VIRTSIM" explain exit.hvc64 --machine neoverse_n1_kvm --no-store --quiet --set "$1" | awk '/exit.hvc64 of/ { for (i = 2; i <= NF; i++) if ($i == "cycles,") print $(i - 1) }'; }
+equal "and each exit moves the registers of EL1: 88 accesses, an ERET, an HVC" yes "$([ "$(hvc el2.vhe=0)" -gt $(($(hvc el2.vhe=1) + 88 * 4)) ] && echo yes)"
 
 # no knob of one architecture is accepted by, or stored with, a run of another
 foreign() { # machine, setting, what is like it
