@@ -5,6 +5,20 @@
 w=$VIRTSIM_HOME/workloads/exit_microbench.lua
 refused "without the VMRUN intercept no guest runs" 2 "VMEXIT_INVALID, the VMRUN intercept bit is clear" \
     "$VIRTSIM" run "$w" --machine zen2_rome_kvm --set svm.intercept.vmrun=0 --no-store --quiet
+# MOV to CR0 of an illegal value faults in the guest before its intercept is looked at
+cr0() { printf 'guest(function(cpu) cpu:write_cr(0, %s) end)\n' "$1" >"$work/cr0.lua"; }
+for machine in zen2_rome_kvm skylake_sp_kvm zen2_rome_native; do
+    cr0 0xa0050033
+    refused "NW without CD on $machine" 1 "#GP, NW is set without CD" "$VIRTSIM" run "$work/cr0.lua" -m $machine --no-store --quiet
+    cr0 0x33
+    refused "paging off on $machine" 1 "#GP, PG is clear in 64-bit mode" "$VIRTSIM" run "$work/cr0.lua" -m $machine --no-store --quiet
+    cr0 0xe0050033
+    ok "caches off on $machine" "$VIRTSIM" run "$work/cr0.lua" -m $machine --no-store --quiet
+done
+exits() { "$VIRTSIM" run "$work/cr0.lua" -m zen2_rome_kvm --no-store --quiet --format csv | grep -c 'exit.cr_write'; }
+equal "AMD: a write that changes CR0 exits" 1 "$(exits)"
+cr0 0x8005003b
+equal "one of TS alone does not" 0 "$(exits)"
 mean() { # MACHINE OPTION...: ps of a hypercall's exit
     rm -f "$work/c.db"
     "$VIRTSIM" run "$w" --quiet --db "$work/c.db" --set workload.reason=vmcall --set workload.count=50 -m "$@" >/dev/null

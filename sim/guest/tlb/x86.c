@@ -10,7 +10,11 @@
 #define CR_LENGTH 3u
 #define NO_FLUSH (1ull << 63)
 #define PCID_BITS 0xfffull
-/* CR4 (SDM 3A 2.5) */
+/* CR0 and CR4 (SDM 3A 2.5) */
+#define CR0_PE 1ull
+#define CR0_NW (1ull << 29)
+#define CR0_CD (1ull << 30)
+#define CR0_PG (1ull << 31)
 #define CR4_PAE (1ull << 5)
 #define CR4_PGE (1ull << 7)
 #define CR4_LA57 (1ull << 12)
@@ -94,6 +98,22 @@ static bool bad_cr3(struct vs_vcpu *v, uint64_t value)
     return (value & reserved) != 0;
 }
 
+/* The same of MOV to CR0 (APM volume 2, 3.1.1, SDM 3A 2.5): combinations that are illegal, and
+ * paging that 64-bit mode cannot do without. 0: the value it has. */
+static bool bad_cr0(struct vs_vcpu *v, uint64_t value)
+{
+    const char *why = !value                                ? NULL
+                      : value >> 32                         ? "bits 63:32 are reserved"
+                      : !(value & CR0_PG)                   ? "PG is clear in 64-bit mode"
+                      : !(value & CR0_PE)                   ? "PG is set without PE"
+                      : value & CR0_NW && !(value & CR0_CD) ? "NW is set without CD"
+                                                            : NULL;
+    if (why) {
+        vcpu_fail(v, "MOV to CR0 = 0x%llx: #GP, %s", (unsigned long long)value, why);
+    }
+    return why != NULL;
+}
+
 /* The same of MOV to CR4: bits that 64-bit mode does not have, or that may not change in it. */
 static bool bad_cr4(struct vs_vcpu *v, uint64_t value)
 {
@@ -162,7 +182,7 @@ void guest_mm_write_cr(struct vs_vcpu *v)
         }
         return;
     }
-    if (r->a == 4 && x86 && bad_cr4(v, value)) {
+    if (x86 && ((r->a == 4 && bad_cr4(v, value)) || (r->a == 0 && bad_cr0(v, value)))) {
         return;
     }
     if (r->a == 8 && x86) {
