@@ -94,6 +94,18 @@ static int dispatch(int argc, char **argv)
     return EXIT_REQUEST;
 }
 
+/* The limit of scripts, where the environment has another one. */
+static bool script_seconds(void)
+{
+    const char *asked = getenv("VIRTSIM_SCRIPT_SECONDS");
+    bool good = !asked || vs_watch_limit_from(asked);
+    if (!good) {
+        fprintf(stderr, "virtsim: VIRTSIM_SCRIPT_SECONDS=%s: whole seconds from 1 to %d\n", asked,
+                VS_WATCH_MOST_SECONDS);
+    }
+    return good;
+}
+
 int main(int argc, char **argv)
 {
     vs_ending_watch();
@@ -106,6 +118,6 @@ int main(int argc, char **argv)
     if (atexit(close_output)) {
         return EXIT_RUNTIME;
     }
-    status_at_end = dispatch(argc, argv);
+    status_at_end = script_seconds() ? dispatch(argc, argv) : EXIT_REQUEST;
     return status_at_end;
 }

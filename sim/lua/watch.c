@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -21,6 +22,17 @@ void vs_watch_limit(int ticks)
 {
     limit = ticks ? ticks : ORDINARY;
     at_last_after = ticks ? ticks : VS_WATCH_LAST_SECONDS * 1000 / VS_WATCH_TICK_MS;
+}
+
+bool vs_watch_limit_from(const char *seconds)
+{
+    char *end;
+    unsigned long s = strtoul(seconds, &end, 10);
+    if (*seconds < '0' || *seconds > '9' || *end || !s || s > VS_WATCH_MOST_SECONDS) {
+        return false;
+    }
+    limit = (int)s * 1000 / VS_WATCH_TICK_MS;
+    return true;
 }
 
 void vs_watch_request(void)

@@ -14,7 +14,8 @@
 
 struct lua_State;
 
-#define VS_WATCH_SECONDS 10     /* until the hook is set */
+#define VS_WATCH_SECONDS 10 /* until the hook is set */
+#define VS_WATCH_MOST_SECONDS 3600
 #define VS_WATCH_LAST_SECONDS 2 /* then, until the last resort */
 #define VS_WATCH_TICK_MS 100
 
@@ -34,6 +35,10 @@ void vs_watch_open(void);
 void vs_watch_close(void);
 /* The limit in ticks, and as many until the last resort, for tests; 0 = the ordinary ones. */
 void vs_watch_limit(int ticks);
+
+/* The limit as users write it, whole seconds from 1 to VS_WATCH_MOST_SECONDS; false: that is none.
+ */
+bool vs_watch_limit_from(const char *seconds);
 
 /* Ends the process: called in a signal handler with a line that names the file and ends with a line
  * feed; `started`: simulated time had started. Must not return. NULL (the default): no last resort.

@@ -44,7 +44,10 @@ refused "no expression" 2 "--let ept.l2_tlb.ways" sweep --vary workload.n=1,2 --
 refused "no whole number" 2 "gives 666.66" sweep --vary workload.n=1,2 --let 'cpu.clock.mhz=2000 / 3' --db "$work/w.db"
 refused "varied and derived" 2 "either given or derived" sweep --vary cpu.clock.mhz=2000 --let 'cpu.clock.mhz=1' --db "$work/w.db"
 refused "an expression has no files" 2 "--let" sweep --vary workload.n=1,2 --let 'cpu.clock.mhz=io.open("x")' --db "$work/w.db"
+VIRTSIM_SCRIPT_SECONDS=1
+export VIRTSIM_SCRIPT_SECONDS
 refused "nor does it run for ever" 2 "CPU time" sweep --vary workload.n=1 --let 'cpu.clock.mhz=(function() while true do end end)()' --db "$work/w.db"
+unset VIRTSIM_SCRIPT_SECONDS
 
 # a point is run once
 ok "a sweep" sweep --vary cpu.clock.mhz=2000,2200 --vary workload.n=10,20 --db "$work/a.db" -j 2
