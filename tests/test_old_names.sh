@@ -59,7 +59,7 @@ for place in PLACES:
             continue
         text = open(path, encoding="utf-8", errors="replace").read()
         for old, pattern in everywhere:
-            if pattern.search(text):
+            if old in text and pattern.search(text):
                 print(f"{name}: {old}")
         if place not in ("results", "core", "include") and "generated" not in name:
             for piece in pieces(name, text):

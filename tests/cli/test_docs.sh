@@ -19,13 +19,16 @@ if [ "$(wc -l <commands)" -lt 10 ]; then
     echo "FAILED: README prints fewer than 10 commands: did its form change?"
 fi
 export MPLCONFIGDIR="$work/mpl"
+for python in python3 /usr/bin/python3 ""; do # an interpreter with matplotlib
+    [ -z "$python" ] || "$python" -c 'import matplotlib, pandas' 2>/dev/null && break
+done
+[ -n "$python" ] || left_out figures_of_the_readme
+# what docs/figures.md prints, too, `tools/gen-docs --check` runs; what needs no database of ours we leave to it
+also() { sed -n 's/^virtsim \(plot\|compare\) /\1 /p' "$VIRTSIM_HOME/docs/figures.md" | sed 's/ --db .*//' | grep -qxF -- "$1"; }
 while read -r line; do
-    case $line in *"virtsim plot "*) # which needs an interpreter with matplotlib
-        for python in python3 /usr/bin/python3 ""; do
-            [ -z "$python" ] || "$python" -c 'import matplotlib, pandas' 2>/dev/null && break
-        done
-        [ -n "$python" ] || { left_out figures_of_the_readme; continue; } ;;
-    esac
+    words=${line#build/virtsim }
+    case $words in "plot "* | "compare --domain exit") if also "${words%% --db*}"; then continue; fi ;; esac
+    case $words in "plot "*) [ -n "$python" ] || continue ;; esac
     checks=$((checks + 1))
     if ! sh -c "$line" >out 2>err </dev/null; then
         failures=$((failures + 1))
@@ -37,10 +40,7 @@ while read -r line; do
     fi
 done <commands
 
-# what the README's commands draw is a page for a paper
-for figure in exit walk page; do
-    [ -z "$python" ] || equal "README: $figure.pdf has its fonts in it" 1 "$([ "$(grep -ac '/FontFile2' results/$figure.pdf)" -ge 1 ] && echo 1)"
-done
+# what the README's commands draw is a page for a paper (tests/cli/test_plot.sh looks at such a page)
 [ -z "$python" ] || equal "README: a page of six panels" 1 "$(grep -c 'page.pdf: 7.00 x .* in, breakdown .* time .* sweep .* heatmap .* latency .* compare' out)"
 
 # the example of a comparison compares what can be compared
@@ -132,6 +132,8 @@ for folder, _, files in sorted(os.walk(home + "/docs")):
                 line = re.sub(r" --db \S+| -j \d+| --svg \S+", "", line[8:]).replace("./mine.lua", "MINE").replace("NAME", "skylake_x_kvm")
                 if re.search(r"--(slurm|gather|manifest|index|resume)", line):
                     continue
+                # a dry run makes the tables of its guest: of a GiB, as nothing but the knobs is looked at
+                line = re.sub(r"footprint=\d+GiB", "footprint=1GiB", line)
                 if words[1] == "explain":
                     line += " --no-store --quiet" + (" --set workload.count=1000" if "gups" in line or "access" in line else "")
                 elif words[1] in ("run", "replay", "sweep") and "--dry-run" not in line:
