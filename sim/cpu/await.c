@@ -4,7 +4,7 @@
  * host makes another vCPU's core leave its guest. Who waits in its guest spins and takes
  * interrupts; who waits in its exit does not.
  */
-#include "vcpu.h"
+#include "sched.h"
 
 void vcpu_wait(struct vs_vcpu *v, enum vs_wait_for what, bool in_exit)
 {
@@ -38,11 +38,11 @@ static void answer(struct vs_vcpu *v, uint64_t now_ps)
 }
 
 /* When a vCPU that waits for others has something to do. */
-static uint64_t others_wake_ps(const struct vs_vcpu *v)
+static uint64_t others_wake_ps(const struct vs_vcpu *v, const struct vs_wait *w)
 {
     uint64_t at = v->awaited ? VS_NEVER : v->acked_ps, next = vcpu_arrivals_next(v);
     at = v->kick_ps < at ? v->kick_ps : at;
-    if (!vs_thread_wait(&v->thread)->in_exit) { /* it spins with interrupts enabled */
+    if (!w->in_exit) { /* it spins with interrupts enabled */
         at = next < at ? next : at;
         at = v->hw->tick_ps < at ? v->hw->tick_ps : at;
         at = v->host_ps < at ? v->host_ps : at;
@@ -81,7 +81,20 @@ uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v)
     }
     return w->what == VS_FOR_PROCESSOR ? VS_NEVER /* who gives it back pops the frame */
            : w->what == VS_FOR_EVENT   ? vcpu_halt_wake_ps(v)
-                                       : others_wake_ps(v);
+                                       : others_wake_ps(v, vs_thread_wait(&v->thread));
+}
+
+bool vcpu_stuck(struct vs_vcpu *v)
+{
+    const struct vs_wait *w = vs_thread_own_wait(&v->thread);
+    uint64_t event_ps = v->hw->event_ps;
+    if (!w) {
+        return v->ended;
+    }
+    v->hw->event_ps = VS_NEVER; /* the scheduler's own: it ends nobody's wait */
+    uint64_t at = w->what == VS_FOR_EVENT ? vcpu_halt_wake_ps(v) : others_wake_ps(v, w);
+    v->hw->event_ps = event_ps;
+    return v->ended || at == VS_NEVER;
 }
 
 void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps)

@@ -183,9 +183,23 @@ static bool preempted(const struct vs_thread *t)
     return w && w->what == VS_FOR_PROCESSOR;
 }
 
+/* No vCPU of the machine will do anything more, however often they are switched: only a device
+ * could change that, and wakes whom it does. */
+static bool all_stuck(const struct vs_platform *p)
+{
+    bool stuck = true;
+    for (unsigned i = 0; i < p->n_vcpus && stuck; i++) {
+        stuck = vcpu_stuck(&p->vcpu[i]);
+    }
+    return stuck;
+}
+
 uint64_t sched_step(struct vs_hwthread *hw, uint64_t now_ps, uint64_t horizon_ps)
 {
     wake(hw, clock(hw) > now_ps ? clock(hw) : now_ps);
+    if (all_stuck(hw->p)) {
+        return VS_NEVER;
+    }
     struct vs_thread *t = hw->on;
     if (!t) {
         t = next_of(hw);

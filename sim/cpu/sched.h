@@ -14,6 +14,9 @@ void sched_wake(struct vs_hwthread *hw, uint64_t now_ps);
 /* What has the processor, and who waits for it, have their time booked up to now. */
 void sched_settle(struct vs_hwthread *hw);
 
+/* await.c: it has ended, or waits, and nothing that would end that is on its way, whoever has its
+ * processor. */
+bool vcpu_stuck(struct vs_vcpu *v);
 /* halt.c: the exit in which a vCPU has waited ends: what has come meanwhile goes in with the entry.
  */
 void vcpu_wait_ends(struct vs_vcpu *v, uint64_t now_ps);

@@ -86,6 +86,16 @@ static inline const struct vs_wait *vs_thread_wait(const struct vs_thread *t)
     return t->depth ? &t->wait[t->depth - 1u] : NULL;
 }
 
+/* The same but for its processor: what it waits for whether it has that or not. */
+static inline const struct vs_wait *vs_thread_own_wait(const struct vs_thread *t)
+{
+    const struct vs_wait *w = NULL;
+    for (unsigned i = 0; i < t->depth; i++) {
+        w = t->wait[i].what == VS_FOR_PROCESSOR ? w : &t->wait[i];
+    }
+    return w;
+}
+
 /* It waits for this, at whatever depth. */
 static inline bool vs_thread_waits_for(const struct vs_thread *t, enum vs_wait_for what)
 {

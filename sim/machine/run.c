@@ -63,7 +63,7 @@ static void waits_for(const struct vs_vcpu *v, char *out, size_t bytes)
     const struct vs_platform *p = v->p;
     int n = snprintf(out, bytes, "vCPU %u%s waits for", v->index,
                      v->masked ? ", its interrupts disabled," : "");
-    const struct vs_wait *w = vs_thread_wait(&v->thread);
+    const struct vs_wait *w = vs_thread_own_wait(&v->thread);
     bool asks = w && (w->what == VS_FOR_ANSWERS || w->what == VS_FOR_LEAVING);
     unsigned others = 0;
     for (unsigned i = 0; i < p->n_vcpus && asks && n < (int)bytes; i++) {

@@ -98,5 +98,25 @@ printf 'guest(function(cpu) cpu:cli() cpu:hlt() end)\nguest(function(cpu) cpu:hl
 refused "a halt that nothing ends" 1 "halts with interrupts disabled" run "$work/dead.lua" --set host.cpus=1
 printf 'guest(function(cpu) cpu:hlt() end)\nguest(function(cpu) cpu:hlt() end)\n' >"$work/dead.lua"
 refused "two that wait for each other" 1 "vCPU 0 waits for an interrupt or a packet; vCPU 1 waits for an interrupt or a packet" run "$work/dead.lua" --set host.cpus=1
+refused "nor does a worker's time pass for ever" 1 "vCPU 1 waits for an interrupt or a packet" run "$work/dead.lua" --set host.cpus=1 --set worker.threads=1
+cat >"$work/cross.lua" <<'LUA'
+local region, ready = {}, 0
+local function run(me) return function(cpu)
+  region[me] = cpu:map { bytes = 4096, page = "base" }
+  cpu:store(region[me])
+  while not (region[0] and region[1]) do cpu:compute(1000) end
+  cpu:load(region[0]) cpu:load(region[1])
+  cpu:cli()
+  ready = ready + 1
+  while ready < 2 do cpu:compute(1000) end
+  cpu:protect(region[me], 4096, "r")
+  cpu:sti()
+end end
+guest(run(0))
+guest { vcpu = 1, shares = 0, run = run(1) }
+LUA
+for who in "vCPU 0, its interrupts disabled, waits for vCPU 1 to drop translations" "vCPU 1, its interrupts disabled, waits for vCPU 0 to drop translations"; do
+    refused "two that spin for each other on one processor" 1 "$who" run "$work/cross.lua" --set host.cpus=1 --set host.slice_us=100
+done
 equal "and what was stored before is whole" 1 "$(sqlite3 "$work/s.db" "select count(*) from run")"
 finish
