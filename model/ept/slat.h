@@ -26,6 +26,7 @@ bool vs_slat_find(const struct vs_vm *vm, uint64_t gpa, struct vs_slat_leaf *lea
 static inline void vs_slat_put(struct vs_vm *vm, struct vs_slat_leaf *leaf, uint64_t entry)
 {
     leaf->entry = entry;
+    vm->edits++;
     vs_phys_write64(vm->phys, leaf->at, entry);
 }
 /* Splits the page around gpa until its leaf has the smallest size; flags and rights stay.

@@ -178,6 +178,7 @@ static enum vs_status back(struct vs_vm *vm, uint64_t gpa, bool table)
         return VS_E_NOMEM;
     }
     vm->backed++;
+    vm->edits++;
     if (vm->mapped) {
         vm->mapped(vm->ctx, page, shift, wanted && !huge);
     }
@@ -336,6 +337,7 @@ enum vs_status vs_space_map_at(struct vs_space *s, uint64_t gva, uint64_t pa, un
     uint64_t flags = vs_radix_leaf_flags(h.f, rights);
     flags = s->global || h.upper ? vs_radix_global(h.f, flags) : flags; /* upper: the kernel's */
     s->pages++;
+    s->edits++;
     return vs_radix_map(s->phys, h.f, h.root, h.at, pa, page_shift, flags, &h.tables);
 }
 
@@ -393,6 +395,7 @@ enum vs_status vs_space_split(struct vs_space *s, uint64_t gva)
         return VS_E_NOMEM;
     }
     vs__slat_pieces(s->phys, f, level, vs_phys_read64(s->phys, at), table);
+    s->edits++;
     vs_phys_write64(s->phys, at, value | f->table_flags);
     s->pages += (1ull << f->stride) - 1u;
     return VS_OK;
@@ -439,12 +442,14 @@ uint64_t vs_space_drop(struct vs_space *s, uint64_t gva, unsigned *page_shift)
     }
     *page_shift = vs_radix_level_shift(&s->format, level);
     uint64_t entry = vs_phys_read64(s->phys, at);
+    s->edits++;
     vs_phys_write64(s->phys, at, 0);
     return entry;
 }
 
 bool vs_space_adopt(struct vs_space *s, uint64_t cr3)
 {
+    s->edits++;
     s->cr3 = s->root = cr3;
     s->adopted = true;
     return !s->vm || vs_vm_locate(s->vm, cr3, &s->root);
@@ -470,6 +475,7 @@ bool vs_space_protect(struct vs_space *s, uint64_t gva, uint64_t rights, unsigne
     }
     uint64_t entry = vs_phys_read64(s->phys, at);
     *page_shift = vs_radix_level_shift(&s->format, level);
+    s->edits++;
     vs_phys_write64(s->phys, at, vs_radix_with(&s->format, entry, rights));
     return true;
 }

@@ -33,6 +33,7 @@ struct vs_vm {
     struct vs_cut apart_cut;                      /* guest-physical, for the guest's */
     struct vs_frames guest;                       /* frames of guest-physical memory */
     uint64_t ept_root;                            /* host-physical */
+    uint64_t edits;                               /* of its leaves, as of struct vs_space */
     uint64_t bytes;                               /* guest-physical memory is [0, bytes) */
     unsigned host_shift;     /* page size of EPT mappings; with huge_shift: the smallest */
     unsigned huge_shift;     /* 0: none (vs_vm_thp) */
@@ -59,6 +60,7 @@ struct vs_space {
     uint64_t upper_cr3, upper_root; /* 0: no walks there (EPD1) */
     uint64_t first_gva, next_gva;   /* where regions begin, where the next one goes */
     uint64_t pages, tables;         /* leaves made, tables made */
+    uint64_t edits;                 /* of leaves: where something lies may be another since */
     bool adopted; /* absent entries may hold what somebody else's kernel put there */
     bool global;  /* leaves made from now on are global */
 };

@@ -4,17 +4,35 @@
 
 #include "guest/guest.h"
 
+#define PAGE 4096u /* the smallest there is */
+
+/* Where a descriptor lies in memory; false: nowhere. Found by the tables once a page, until one of
+ * them is edited. */
+static bool locate(struct vs_vcpu *v, uint64_t at, bool sends, uint64_t *hpa)
+{
+    struct vs_ring_page *m = &v->p->net->driver[v->index].found[sends];
+    uint64_t page = at & ~(uint64_t)(PAGE - 1u), gpa,
+             edits = v->space.edits + (v->vm ? v->vm->edits : 0);
+    if (!m->known || m->page != page || m->edits != edits) {
+        *m = (struct vs_ring_page){.page = page, .edits = edits};
+        m->known = vs_space_locate(&v->space, page, &gpa, &m->hpa);
+    }
+    *hpa = m->hpa + (at - page);
+    return m->known;
+}
+
 void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref ref)
 {
-    uint64_t at = w->ring + w->slot * 16u, gpa, hpa;
-    if (ref == VS_REF_WRITE && vs_space_locate(&v->space, at, &gpa, &hpa)) {
+    uint64_t at = w->ring + w->slot * 16u, hpa;
+    bool sends = w->ring == v->p->net->driver[v->index].tx_ring;
+    if (ref == VS_REF_WRITE && locate(v, at, sends, &hpa)) {
         /* as the device will read it; the time of the store is what follows */
         vs_phys_write64(v->p->phys, (vs_hpa){hpa}, w->told);
         vs_phys_write64(v->p->phys, (vs_hpa){hpa + 8}, w->told_length);
     }
     (void)guest_touch(v, at, ref);
     if (ref != VS_REF_WRITE) {
-        bool there = vs_space_locate(&v->space, at, &gpa, &hpa);
+        bool there = locate(v, at, sends, &hpa);
         uint64_t word = there ? vs_phys_read64(v->p->phys, (vs_hpa){hpa + 8}) : 0;
         w->done = (word >> 32 & VS_NIC_DD) != 0;
         w->more = (word >> 32 & VS_NIC_MORE) != 0;

@@ -21,7 +21,11 @@ struct vs_driver {
     uint64_t tx_iova, rx_iova, tx_buffers_iova, rx_buffers_iova;
     uint32_t tx_tail, tx_clean, rx_next, rx_tail;
     uint64_t got;
-    bool made; /* it has its rings and buffers */
+    struct vs_ring_page { /* where a ring's page was found last, and what was edited by then */
+        uint64_t page, hpa, edits;
+        bool known;
+    } found[2]; /* of the receive ring, of the transmit ring */
+    bool made;  /* it has its rings and buffers */
     bool ready, waiting;
     uint64_t second_level;          /* the function's domain; 0: no IOMMU */
     uint64_t pinned_at, pinned_end; /* the program's memory that is mapped in it last */
