@@ -27,6 +27,7 @@ step() { # step NAME command...
     shift
     if [ "$wanted" != "  " ] && [[ $wanted != *" $name "* ]]; then return 0; fi
     log=$(log_of "check-$name")
+    [ -z "$all" ] || printf '%-8s %-12s since %(%H:%M:%S)T, log: %s\n' begins "$name" -1 "$log" # some take an hour
     # A subshell of its own with -e: a failing command ends the step, not the check.
     local TIMEFORMAT='%U %S' cpu
     set +e
@@ -217,8 +218,8 @@ step_digests() {
 
 # The long forms of tests, which `./dev test` leaves out: every notebook, every lab, the long oracles.
 step_long() {
-    [ -n "$all" ] || { say "with --all: every notebook and lab, the long oracles, a thousand points, a cluster"; exit 0; }
-    run_tests dev -R 'notebook|lab|oracles|sweep_(stops|cost)|slurm'
+    [ -n "$all" ] || { say "with --all: every notebook, lab and figure, the long oracles, a thousand points, a cluster"; exit 0; }
+    run_tests dev -R 'notebook|lab|figures|oracles|sweep_(stops|cost)|slurm'
     say "$passed tests passed, $skipped skipped"
 }
 

@@ -3,7 +3,7 @@
 # Figures in the hand-written pages are those that the program gives; what a page says in words about them holds.
 . "$VIRTSIM_HOME/tests/lib.inc"
 pages="docs/window.md docs/scheduling.md docs/workloads.md docs/labs/page-walk-caches.md docs/labs/shadow-vs-ept.md"
-if [ -n "${VIRTSIM_LONG:-}" ]; then # page tables of 32 GiB, sixteen times
+if [ -n "${VIRTSIM_ALL:-}" ]; then # page tables of 32 GiB, sixteen times
     pages="$pages docs/numa.md docs/validation.md"
 else
     left_out numa_figures
