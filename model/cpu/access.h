@@ -137,6 +137,15 @@ static inline bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref)
     return c->exact || t->tape || (vs_likely(a != NULL) ? a : vs__cpu_acc(t, ref))->sampler;
 }
 
+/* As what an access is translated: one that modifies what it loads, as a store. */
+static inline uint32_t vs__cpu_right(const struct vs_cpu *c, uint32_t ref)
+{
+    return vs_unlikely(c->modifies) ? (uint32_t)VS_REF_WRITE : ref;
+}
+
+/* vs_cpu_modify without what comes with an access in the window. */
+bool vs__cpu_modify(struct vs_cpu *c, uint64_t gva, uint32_t bytes);
+
 /* One access inside one line. */
 static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t ref)
 {

@@ -143,8 +143,9 @@ bool vs__bulk_make(struct vs_cpu_bulk *b, const uint64_t **first, uint64_t *n)
 /* One access of a stride or a jump; straddles: it may lie in two lines. */
 static bool touch(struct vs_cpu *c, const struct vs_cpu_bulk *b, vs_gva at, bool straddles)
 {
-    bool ok = straddles ? vs_cpu_access(c, at, ELEMENT, b->ref) == VS_CPU_DONE
-                        : vs__cpu_access_line(c, at.v, b->ref);
+    bool ok = b->modifies ? vs__cpu_modify(c, at.v, ELEMENT)
+              : straddles ? vs_cpu_access(c, at, ELEMENT, b->ref) == VS_CPU_DONE
+                          : vs__cpu_access_line(c, at.v, b->ref);
     if (ok) {
         vs__cpu_left(c);
         vs__bulk_made(c, b->instructions);
@@ -221,10 +222,13 @@ enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps 
         c->exact = true;
         l->fast = false; /* every access is charged part by part */
     }
-    enum vs_cpu_stop stop = b->kind == VS_BULK_STREAM   ? run_stream(c, b, until.v)
-                            : c->fast_bulk              ? c->fast_bulk(c, b, until.v)
-                            : b->kind == VS_BULK_STRIDE ? run_stride(c, b, until.v)
-                                                        : run_jumping(c, b, until.v);
+    /* strides are run by what the last page allows to load, jumps by each one's own right */
+    const bool step_by_step =
+        b->modifies && (b->kind == VS_BULK_STRIDE || vs_l1_tlb(l, true) != vs_l1_tlb(l, false));
+    enum vs_cpu_stop stop = b->kind == VS_BULK_STREAM       ? run_stream(c, b, until.v)
+                            : c->fast_bulk && !step_by_step ? c->fast_bulk(c, b, until.v)
+                            : b->kind == VS_BULK_STRIDE     ? run_stride(c, b, until.v)
+                                                            : run_jumping(c, b, until.v);
     c->exact = was_exact;
     l->fast = was_fast;
     c->depends = depended;

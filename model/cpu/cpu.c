@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+/* More lines than most files: a blocking access, from the first-level TLB to its booking, is one
+ * path that the compiler sees whole. */
 #include "cpu/access.h"
 #include "cpu/window.h"
 
@@ -262,15 +264,16 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
     struct vs_txn *t = c->txn;
     vs_gva at = {gva};
     unsigned shift;
+    const uint32_t right = vs__cpu_right(c, ref);
     if (!c->cfg.translation) {
         *hpa = gva;
         return true;
     }
-    struct vs_l1_tlb *tlb = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    struct vs_l1_tlb *tlb = vs_l1_tlb(l, right == VS_REF_WRITE);
     struct vs_translation out = {.fault = VS_FAULT_NONE};
     if (!l1_missed) {
         const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
-        if (p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
+        if (p && (right != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
             vs__attempt_charge(attempt, t, &tlb->lookup[tlb->last_table]);
             vs__cpu_count_hits(tlb, !counted);
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
@@ -279,14 +282,14 @@ static bool translate_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, ui
         c->missed = p == NULL;
     }
     vs__attempt_charge(attempt, t, &tlb->lookup[VS_L1_SIZES]);
-    if (!l1_missed && c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
+    if (!l1_missed && c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)right, &out)) {
         vs__cpu_count_miss(tlb);
         vs__attempt_charge(attempt, t, &c->mmu.probed[out.second]);
         *hpa = out.hpa.v;
         return true;
     }
     vs__cpu_announce_walk(c, at);
-    c->mmu.walk(c->mmu.ctx, t, at, (enum vs_ref)ref, &out);
+    c->mmu.walk(c->mmu.ctx, t, at, (enum vs_ref)right, &out);
     if (vs_unlikely(attempt != NULL)) {
         vs__attempt_walked(c, t, ref, &out, attempt);
     }
@@ -330,7 +333,8 @@ void vs__cpu_squash(struct vs_cpu *c, struct vs_txn *t, uint32_t ref,
     struct vs_booked one;
     c->count[VS_CNT_cpu_faults]++;
     if (!attempt) {
-        vs__attempt_single(c, t, ref, vs_l1_tlb(vs__cpu_l1(c, ref), ref == VS_REF_WRITE), &one);
+        vs__attempt_single(
+            c, t, ref, vs_l1_tlb(vs__cpu_l1(c, ref), vs__cpu_right(c, ref) == VS_REF_WRITE), &one);
         attempt = &one;
     }
     vs_close_as(t, VS_OP_ACCESS_FAULTED, attempt);
@@ -446,6 +450,64 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
         ok = vs__cpu_access_line(c, at.v, ref);
     }
     return ok ? VS_CPU_DONE : VS_CPU_FAULT;
+}
+
+/* Whether the first-level TLB holds all of it with the right to write, and dirty: then a load is
+ * translated as a store is. */
+static bool writable(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
+{
+    struct vs_l1 *l = &c->data;
+    struct vs_l1_tlb *t = vs_l1_tlb(l, true);
+    unsigned shift;
+    if (t != vs_l1_tlb(l, false)) {
+        return false; /* stores have a TLB of their own */
+    }
+    for (uint64_t at = gva + bytes - 1u;; at = gva) { /* the first byte's entry is asked last */
+        const uint64_t *p = vs_l1_translate(l, t, at, &shift);
+        if (!p || !(*p & VS_L1_WRITE)) {
+            return false;
+        }
+        if (at >> shift == gva >> shift) {
+            return true;
+        }
+    }
+}
+
+bool vs__cpu_modify(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
+{
+    struct vs_l1 *l = &c->data;
+    const uint32_t line = 1u << l->line_shift, ref = VS_REF_READ;
+    bytes = l->lines.straddle && bytes > line ? line : bytes;
+    const bool straddles = (gva & (line - 1u)) + bytes > line,
+               usual = !c->cfg.translation || writable(c, gva, bytes);
+    if (c->window) {
+        c->modifies = !usual;
+        bool ok =
+            usual ? vs__window_access(c, gva, bytes, ref) : vs__window_booked(c, gva, bytes, ref);
+        c->modifies = false;
+        return ok;
+    }
+    if (usual && !straddles && !vs__cpu_listened(c, ref)) {
+        return vs__cpu_access_line(c, gva, ref);
+    }
+    c->modifies = !usual;
+    bool ok =
+        straddles ? access_straddling(c, l, gva, bytes, ref) : access_booked(c, l, gva, ref, false);
+    c->modifies = false;
+    return ok;
+}
+
+enum vs_cpu_stop vs_cpu_modify(struct vs_cpu *c, vs_gva at, uint32_t bytes)
+{
+    assert(bytes && bytes <= VS_CPU_ACCESS_MAX);
+    if (!vs__cpu_modify(c, at.v, bytes)) {
+        return VS_CPU_FAULT;
+    }
+    if (c->window) {
+        vs__window_issue(c);
+        vs__cpu_left(c);
+    }
+    return VS_CPU_DONE;
 }
 
 enum vs_cpu_stop vs_cpu_translate(struct vs_cpu *c, vs_gva at, enum vs_ref ref)

@@ -75,6 +75,7 @@ struct vs_cpu {
     bool gathers;               /* memory and mmu allow fast/gather.h */
     uint64_t worst_gathered_ps; /* bound of what one gathered access takes */
     bool exact;                 /* somebody listens: charge each access */
+    bool modifies;              /* the load that is being made writes what it has loaded */
     bool depends;               /* accesses from now on need the value of the one before (window) */
     struct vs_cpu_window *window; /* NULL: accesses block */
     struct vs_cpu_window *string; /* where they do: what a string instruction's stores overlap in */
@@ -160,6 +161,10 @@ static inline uint64_t vs_cpu_now_ps(const struct vs_cpu *c)
 /* One access of `bytes` (1 to VS_CPU_ACCESS_MAX): VS_CPU_DONE, or VS_CPU_FAULT with c->fault (then
  * nothing was completed and the access is to be issued again). */
 enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum vs_ref ref);
+/* One access that loads and then writes what it has loaded: counted as the load, since the line is
+ * there when it is written, and translated as a store, which needs the right and sets the dirty
+ * flag. */
+enum vs_cpu_stop vs_cpu_modify(struct vs_cpu *c, vs_gva at, uint32_t bytes);
 /* One string instruction stores whole lines from the line-aligned `at` on. *done: how many bytes;
  * it goes on from there after a fault. */
 enum vs_cpu_stop vs_cpu_store_string(struct vs_cpu *c, vs_gva at, uint64_t bytes, uint64_t *done);
@@ -182,7 +187,8 @@ struct vs_zipf; /* table of a Zipf distribution, see vs_bulk_zipf */
 struct vs_cpu_bulk {
     enum vs_bulk_kind kind;
     enum vs_ref ref;
-    vs_gva base; /* region [base, base + bytes) */
+    bool modifies; /* each access, a load, as vs_cpu_modify makes it */
+    vs_gva base;   /* region [base, base + bytes) */
     uint64_t bytes;
     uint64_t count; /* accesses wanted */
     uint64_t done;

@@ -279,24 +279,25 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
     struct vs_translation out = {.fault = VS_FAULT_NONE};
     vs_gva at = {gva};
     unsigned shift;
+    const uint32_t right = vs__cpu_right(c, ref);
     *hpa = gva;
     if (!c->cfg.translation) {
         return true;
     }
-    struct vs_l1_tlb *tlb = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    struct vs_l1_tlb *tlb = vs_l1_tlb(l, right == VS_REF_WRITE);
     const struct vs_lookup *miss = &tlb->lookup[VS_L1_SIZES];
     if (missed) {
         vs__attempt_charge(attempt, x, miss);
     } else {
         const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
-        bool hit = p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE));
+        bool hit = p && (right != VS_REF_WRITE || (*p & VS_L1_WRITE));
         vs__attempt_charge(attempt, x, hit ? &tlb->lookup[tlb->last_table] : miss);
         if (hit) {
             vs__cpu_count_hits(tlb, !counted);
             *hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
         } else {
             c->missed = p == NULL;
-            hit = c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out);
+            hit = c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)right, &out);
             if (hit) {
                 vs__cpu_count_miss(tlb);
                 vs__attempt_charge(attempt, x, &c->mmu.probed[out.second]);
@@ -315,7 +316,7 @@ static bool translate(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint32_t 
         }
     }
     vs__cpu_announce_walk(c, at);
-    c->mmu.walk(c->mmu.ctx, x, at, (enum vs_ref)ref, &out);
+    c->mmu.walk(c->mmu.ctx, x, at, (enum vs_ref)right, &out);
     if (vs_unlikely(attempt != NULL)) {
         vs__attempt_walked(c, x, ref, &out, attempt);
     }
@@ -551,6 +552,20 @@ static bool fetch(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
     return booked_at_once(c, l, gva, bytes, VS_REF_FETCH, missed);
 }
 
+/* A data access begins: its slot is free. When it begins. */
+static inline uint64_t begin_access(struct vs_cpu *c, uint64_t gva, uint32_t ref)
+{
+    struct vs_cpu_window *w = c->window;
+    if (vs_unlikely(w->again && c->count == c->books[0])) {
+        enter_again(c); /* not before a hypervisor's handler */
+    }
+    (void)room(c, 1, 1);
+    vs__cpu_at(c, gva, ref);
+    vs__window_at(c, &w->ring[w->tail & w->mask]);
+    uint64_t start = vs_cpu_now_ps(c);
+    return c->depends && w->last_ps > start ? w->last_ps : start;
+}
+
 bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref)
 {
     struct vs_cpu_window *w = c->window;
@@ -559,14 +574,7 @@ bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t 
     if (ref == VS_REF_FETCH) {
         return fetch(c, gva, bytes);
     }
-    if (vs_unlikely(w->again && c->count == c->books[0])) {
-        enter_again(c); /* not before a hypervisor's handler */
-    }
-    (void)room(c, 1, 1);
-    vs__cpu_at(c, gva, ref);
-    vs__window_at(c, &w->ring[w->tail & w->mask]);
-    uint64_t start = vs_cpu_now_ps(c);
-    start = c->depends && w->last_ps > start ? w->last_ps : start;
+    uint64_t start = begin_access(c, gva, ref);
     if (vs_unlikely((gva & (line - 1u)) + bytes > line)) {
         return booked(c, l, gva, bytes, ref, false, start);
     }
@@ -576,6 +584,12 @@ bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t 
         return booked(c, l, gva, bytes, ref, false, start);
     }
     return one_line(c, l, gva, ref, start);
+}
+
+bool vs__window_booked(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref)
+{
+    uint64_t start = begin_access(c, gva, ref);
+    return booked(c, &c->data, gva, bytes, ref, false, start);
 }
 
 void vs__window_issue(struct vs_cpu *c)

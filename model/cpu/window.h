@@ -79,6 +79,8 @@ void vs__string_pace(const struct vs_cpu *c, struct vs_cpu_window *w);
 bool vs__window_one(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
 /* The same as one of instructions that are counted apart. */
 bool vs__window_access(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
+/* The same for data, part by part. */
+bool vs__window_booked(struct vs_cpu *c, uint64_t gva, uint32_t bytes, uint32_t ref);
 /* What the TLBs and the walker do for an access that no cache holds; the line waits for it. */
 bool vs__window_translate(struct vs_cpu *c, uint64_t gva, uint32_t ref);
 /* It takes its share of the width at which accesses enter, when no instruction is counted for it.

@@ -46,12 +46,20 @@ static void accessed(struct vs_vcpu *v, uint64_t n)
     }
 }
 
+/* An access, or one that modifies what it loads. */
+static enum vs_cpu_stop access_once(struct vs_cpu *c, uint64_t at, uint32_t bytes, enum vs_ref ref,
+                                    bool modifies)
+{
+    return modifies ? vs_cpu_modify(c, gva(at), bytes) : vs_cpu_access(c, gva(at), bytes, ref);
+}
+
 /* One access, issued again after each fault that is mended. */
 void request_access(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
     v->hw->cpu.depends = r->depends;
-    switch (vs_cpu_access(&v->hw->cpu, gva(r->address), (uint32_t)r->bytes, ref_of[r->op])) {
+    switch (access_once(&v->hw->cpu, r->address, (uint32_t)r->bytes, ref_of[r->op],
+                        r->op == VS_REQ_MODIFY)) {
     case VS_CPU_DONE:
         accessed(v, 1);
         v->busy = false;
@@ -103,6 +111,7 @@ static bool begin_bulk(struct vs_vcpu *v)
         return false;
     }
     b->instructions += r->work;
+    b->modifies = r->op == VS_REQ_MODIFY;
     v->in_bulk = true;
     return true;
 }
@@ -158,7 +167,8 @@ void request_trace(struct vs_vcpu *v)
         const struct vs_trace_rec *t = &r->records[v->record];
         v->hw->cpu.depends = depends;
         if (t->kind < VS_TRACE_INSTRUCTIONS &&
-            vs_cpu_access(&v->hw->cpu, gva(t->addr), t->size, ref[t->kind]) == VS_CPU_FAULT) {
+            access_once(&v->hw->cpu, t->addr, t->size, ref[t->kind], t->kind == VS_TRACE_MODIFY) ==
+                VS_CPU_FAULT) {
             if (!vcpu_fault(v)) {
                 break;
             }

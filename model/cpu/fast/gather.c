@@ -37,7 +37,7 @@ static void faulted(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref,
 
 /* After a miss of both TLB levels. */
 static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_tlb *tlb,
-                 uint64_t gva, uint32_t ref, uint64_t *hpa)
+                 uint64_t gva, uint32_t ref, uint32_t right, uint64_t *hpa)
 {
     struct vs_txn *t = c->txn;
     struct vs_op_acc *outer = t->acc;
@@ -49,7 +49,7 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
     t->acc = g->access;
     vs__cpu_charge(t, &tlb->lookup[VS_L1_SIZES]);
     uint64_t began = c->fast_port.mmu.walk_plain(c->fast_port.mmu.ctx, t, g->walk, g->lines, at,
-                                                 (enum vs_ref)ref, &out);
+                                                 (enum vs_ref)right, &out);
     t->acc = outer;
     one->ps = began - from;
     one->walk_ps = t->now_ps - began;
@@ -70,25 +70,26 @@ static void hit(struct vs__gathering *g, uint32_t tlb)
     g->hit[g->n_hits++] = (struct vs__gathered_hit){(uint16_t)g->lines->n, (uint8_t)tlb};
 }
 
-bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, uint32_t ref)
+bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, uint32_t ref,
+                       uint32_t right)
 {
     struct vs_l1 *l = &c->data;
-    struct vs_l1_tlb *tlb = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    struct vs_l1_tlb *tlb = vs_l1_tlb(l, right == VS_REF_WRITE);
     uint64_t hpa;
     unsigned shift;
     const uint64_t *p = vs_l1_translate(l, tlb, gva, &shift);
-    if (p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
+    if (p && (right != VS_REF_WRITE || (*p & VS_L1_WRITE))) {
         hit(g, tlb->last_table);
         hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
     } else {
         struct vs_translation out;
         vs_gva at = {gva};
         c->missed = p == NULL;
-        if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)ref, &out)) {
+        if (c->mmu.probe(c->mmu.ctx, at, (enum vs_ref)right, &out)) {
             vs__cpu_count_miss(tlb);
             hit(g, VS_CPU_TLB_SECOND + out.second);
             hpa = out.hpa.v;
-        } else if (!walk(g, c, tlb, gva, ref, &hpa)) {
+        } else if (!walk(g, c, tlb, gva, ref, right, &hpa)) {
             return false;
         }
     }

@@ -40,9 +40,10 @@ static inline bool vs__gather_fits(const struct vs__gathering *g)
 {
     return g->lines->n + VS_GATHER_WALK <= VS_GATHER;
 }
-/* The next access, VS__GATHERED at most, inside one line. False: it faulted, and must be the last.
- */
-bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, uint32_t ref);
+/* The next access, VS__GATHERED at most, inside one line; `right` as vs__cpu_right says it. False:
+ * it faulted, and must be the last. */
+bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, uint32_t ref,
+                       uint32_t right);
 /* Makes the references and books everything. */
 void vs__gather_end(struct vs__gathering *g, struct vs_cpu *c, uint32_t ref);
 

@@ -37,10 +37,11 @@ static bool together(struct vs__gathering *g, struct vs_cpu *c, struct vs_cpu_bu
 {
     bool ok = true;
     uint64_t first = b->done, left = b->made - b->done;
+    const uint32_t right = b->modifies ? (uint32_t)VS_REF_WRITE : (uint32_t)b->ref;
     n = n < left ? n : left;
     n = n < VS__GATHERED ? n : VS__GATHERED;
     while (ok && b->done - first < n && vs__gather_fits(g)) {
-        ok = vs__gather_access(g, c, b->ahead[b->done % VS_BULK_AHEAD], b->ref);
+        ok = vs__gather_access(g, c, b->ahead[b->done % VS_BULK_AHEAD], b->ref, right);
         b->done += ok;
     }
     vs__cpu_instructions(c, (b->done - first) * b->instructions);
@@ -78,8 +79,9 @@ enum vs_cpu_stop vs__fast_jump(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t
             }
         }
         vs_gva at = {b->ahead[b->done % VS_BULK_AHEAD]};
-        if (vs_unlikely(straddles) ? vs_cpu_access(c, at, VS__ELEMENT, b->ref) != VS_CPU_DONE
-                                   : !vs__cpu_access_line(c, at.v, b->ref)) {
+        if (b->modifies              ? !vs__cpu_modify(c, at.v, VS__ELEMENT)
+            : vs_unlikely(straddles) ? vs_cpu_access(c, at, VS__ELEMENT, b->ref) != VS_CPU_DONE
+                                     : !vs__cpu_access_line(c, at.v, b->ref)) {
             return VS_CPU_FAULT;
         }
         vs__bulk_made(c, b->instructions);
