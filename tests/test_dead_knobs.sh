@@ -23,6 +23,15 @@ export REAL
 VIRTSIM=$work/deaf dead '^svm\.field\.save$'
 equal "a knob that nobody reads is found" "1 dead-knobs: svm.field.save: no run shows it" "$? $(head -1 "$work/out")"
 
+table "svm.field.*,,,as a trial
+"
+REAL=$VIRTSIM VIRTSIM=$work/deaf dead '^svm\.field\.save$'
+equal "one of a family that need not show" "0 1 knobs" "$? $(cut -d, -f1 "$work/out")"
+table "svm.field.*,,,
+"
+REAL=$VIRTSIM VIRTSIM=$work/deaf dead '^svm\.field\.save$'
+equal "a family without a reason" "1 dead-knobs: svm.field.*: a row without a reason" "$? $(head -1 "$work/out")"
+
 run="run exit_microbench count=2 warmup=1"
 table "svm.field.save,zen2_rome_kvm,$run,as a trial
 "
