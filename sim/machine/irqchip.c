@@ -9,6 +9,7 @@
 
 /* ---- the local APIC ---- */
 
+/* Takes the local APICs' knobs, and whether their registers are a page of memory (xAPIC). */
 static void load_apic(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
     const struct vs_apic_config *c = config;
@@ -16,6 +17,7 @@ static void load_apic(struct vs_platform *p, const struct vs_knobs *k, void *con
     p->xapic = c->mode == VS_APIC_XAPIC;
 }
 
+/* xAPIC needs a processor whose virtualization of that page is modelled. */
 static void check_apic(const struct vs_platform *p, struct vs_errors *errors)
 {
     if (p->xapic && p->ept.vendor != VS_VENDOR_INTEL) {
@@ -25,6 +27,7 @@ static void check_apic(const struct vs_platform *p, struct vs_errors *errors)
     }
 }
 
+/* Gives a vCPU its local APIC; page: where its descriptor of posted interrupts lies. */
 static void make_apic(struct vs_vcpu *v, const void *config, vs_hpa page)
 {
     struct vs_apic *a = v->irq_ctx;
@@ -51,18 +54,21 @@ static const struct vs_irqchip_kind apic = {
 
 /* ---- Arm's GIC ---- */
 
+/* Takes the GIC's knobs. */
 static void load_gic(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
     (void)p;
     vs_knobs_load(k, &vs_gic_desc, config);
 }
 
+/* Nothing of a GIC can be wrong on its own. */
 static void check_gic(const struct vs_platform *p, struct vs_errors *errors)
 {
     (void)p;
     (void)errors; /* no knob of it needs another */
 }
 
+/* Gives a vCPU its interface of the GIC; page: where the hypervisor keeps its registers. */
 static void make_gic(struct vs_vcpu *v, const void *config, vs_hpa page)
 {
     struct vs_gic *g = v->irq_ctx;

@@ -162,6 +162,8 @@ static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, u
     return at;
 }
 
+/* Gives the driver of a vCPU's virtual function its rings and buffers, and the device their
+ * mappings. */
 static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
 {
     struct vs_platform *p = net->p;
@@ -196,6 +198,7 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     return true;
 }
 
+/* Adds what is wrong with the adapter, its link and its IOMMU, and with their sizes together. */
 static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors)
 {
     const struct vs_platform *p = net->p;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One machine from its knobs: configurations checked, components wired, region of interest. */
+/* One machine from its knobs: configurations checked, components wired, region of interest. More
+ * lines than most files: what a machine consists of is made in one place, in the order of what
+ * needs what. */
 #include "guest/drivers/net.h"
 #include "irqchip.h"
 #include "machine_impl.h"
@@ -21,6 +23,7 @@ struct configs {
     struct vs_shadow_config shadow;
 };
 
+/* Takes every component's knobs, and chooses what the machine virtualizes with. */
 static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs *c)
 {
     vs_knobs_load(k, &vs_sim_desc, &p->sim);
@@ -57,6 +60,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     }
 }
 
+/* Adds what is wrong with the virtualization of the machine's processors. */
 static void check_world(const struct vs_platform *p, struct vs_errors *errors)
 {
     if (p->kind_config) {
@@ -72,6 +76,7 @@ static void check_world(const struct vs_platform *p, struct vs_errors *errors)
     }
 }
 
+/* Adds what is wrong with each component, and with two of them together. */
 static void check(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
 {
     struct vs_errors told = {NULL, 0}; /* by vs_ept_check */
@@ -126,6 +131,8 @@ static void check_nodes(const struct vs_platform *p, const struct configs *c,
 
 /* ---- ports between components ---- */
 
+/* Gives a guest-physical page of memory its frame, for the hypervisor; false: the host is out of
+ * memory. */
 static bool back_page(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame)
 {
     struct vs_vm *vm = ctx;
@@ -137,17 +144,20 @@ static bool back_page(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shi
     return true;
 }
 
+/* Whether a guest-physical address is memory, and no device's. */
 static bool is_memory(void *ctx, vs_gpa at)
 {
     return vs_vm_is_memory(ctx, at.v);
 }
 
+/* Whether a guest-physical page has its frame. */
 static bool is_backed(void *ctx, vs_gpa at)
 {
     uint64_t hpa;
     return vs_vm_locate(ctx, at.v, &hpa);
 }
 
+/* Drops translations as a world switch asks for it. */
 static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
                       uint64_t eptp, vs_gva at)
 {
@@ -162,6 +172,8 @@ struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v)
 
 /* ---- one vCPU ---- */
 
+/* Makes the counters of a vCPU and of its core known to the books: those of guest and host apart.
+ * */
 static void register_counters(struct vs_vcpu *v)
 {
     struct vs_ledger *l = v->p->ledger;
@@ -185,6 +197,7 @@ static void register_counters(struct vs_vcpu *v)
     }
 }
 
+/* Gives a vCPU what only a guest's has: world switch, hypervisor, interrupt controller. */
 static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
                                    struct vs_errors *errors)
 {
@@ -210,12 +223,14 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
     return s;
 }
 
+/* The virtual machine of a vCPU, from 0. */
 static unsigned machine_of(const struct vs_platform *p, unsigned vcpu)
 {
     const unsigned *machine = p->options.machine;
     return !p->built.vms ? 0 : machine ? machine[vcpu] : vcpu;
 }
 
+/* Makes a vCPU with its core, translations and controllers, and its agent in the kernel. */
 static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c,
                                 struct vs_errors *errors)
 {
@@ -319,6 +334,7 @@ static uint32_t page_colors(const struct vs_memory_config *m)
                                                : (uint32_t)colors;
 }
 
+/* Makes the memory of a virtual machine. */
 static enum vs_status make_vm(struct vs_platform *p, unsigned index, uint32_t colors)
 {
     struct vs_vm *vm = &p->vm[index];
@@ -342,6 +358,7 @@ static enum vs_status make_vm(struct vs_platform *p, unsigned index, uint32_t co
     return s ? s : host_memory_make(p, index);
 }
 
+/* Makes physical memory with its nodes, the virtual machines in it, and the memory system. */
 static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
                                    struct vs_errors *errors)
 {

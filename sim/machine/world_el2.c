@@ -6,6 +6,7 @@
 
 #include "el2/el2_world.h"
 
+/* Takes EL2's knobs, and what follows from them for the machine. */
 static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
     const struct vs_el2_config *c = config;
@@ -15,6 +16,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
     p->force_broadcast = c->force_broadcast != 0;
 }
 
+/* Nothing of EL2 can be wrong on its own. */
 static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
 {
     (void)p;
@@ -22,6 +24,7 @@ static void check(const struct vs_platform *p, const void *config, struct vs_err
     (void)errors; /* no bit of HCR_EL2 needs another */
 }
 
+/* Gives a vCPU its registers and world switch of EL2. */
 static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
@@ -43,6 +46,7 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
     return VS_OK;
 }
 
+/* Brings the vCPU to before its first instruction in the guest. */
 static enum vs_status start(struct vs_vcpu *v, uint64_t *page, struct vs_errors *errors)
 {
     const struct vs_el2 *e = v->world_ctx;

@@ -11,6 +11,7 @@
 #define IOPM_AT 0x3000u  /* 12 KiB */
 #define MSRPM_AT 0x6000u /* 8 KiB */
 
+/* Takes SVM's knobs, and what follows from them for the machine. */
 static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
     vs_knobs_load(k, &vs_svm_desc, config);
@@ -18,6 +19,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
     p->invpcid = true;
 }
 
+/* Adds intercepts that something else needs. */
 static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
 {
     const struct vs_svm_config *c = config;
@@ -26,6 +28,7 @@ static void check(const struct vs_platform *p, const void *config, struct vs_err
     }
 }
 
+/* Gives a vCPU its world switch of SVM. */
 static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
@@ -44,6 +47,7 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
     return VS_OK;
 }
 
+/* Gives the vCPU its VMCB and brings it to before its first instruction in the guest. */
 static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
 {
     struct vs_svm *s = v->world_ctx;

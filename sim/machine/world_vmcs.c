@@ -22,6 +22,7 @@ struct vmx {
     struct vs_vmx x;
 };
 
+/* Takes VMX's knobs; shadow paging and xAPIC decide some controls. */
 static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
     struct vs_vmcs_config *c = config;
@@ -50,6 +51,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
 
 /* ---- what the processor at hand does not have, whatever a hypervisor asks for ---- */
 
+/* Adds that a knob needs a bit of IA32_VMX_EPT_VPID_CAP that is 0. */
 static void need(const char *what, unsigned bit, uint64_t cap, struct vs_errors *errors)
 {
     if (!(cap >> bit & 1u)) {
@@ -58,6 +60,7 @@ static void need(const char *what, unsigned bit, uint64_t cap, struct vs_errors 
     }
 }
 
+/* Adds what EPT's knobs need of capabilities and controls. */
 static void check_ept(const struct vs_ept_config *e, const struct vs_vmcs_config *c,
                       struct vs_errors *errors)
 {
@@ -78,6 +81,7 @@ static void check_ept(const struct vs_ept_config *e, const struct vs_vmcs_config
     }
 }
 
+/* Adds what is wrong with controls, capabilities and what needs them. */
 static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
 {
     const struct vs_vmcs_config *c = config;
@@ -99,6 +103,7 @@ static void check(const struct vs_platform *p, const void *config, struct vs_err
 
 /* ---- one vCPU ---- */
 
+/* Gives a vCPU its VMX: controls, world switch, posted interrupts. */
 static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
@@ -160,6 +165,8 @@ static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
     vs_phys_write(p->phys, bitmap, bits, sizeof bits);
 }
 
+/* Gives the vCPU its VMCS and its pages, and brings it to before its first instruction in the
+ * guest. */
 static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;

@@ -71,6 +71,7 @@ static const char *const alike[][3] = {
     {"interrupt.icr", "interrupt.icr", "gic.sgi"},
 };
 
+/* The knob of the vendor's architecture that is like this one; NULL: none is. */
 static const char *like(const char *path, uint64_t vendor)
 {
     for (size_t i = 0; i < sizeof alike / sizeof alike[0]; i++) {
@@ -83,6 +84,7 @@ static const char *like(const char *path, uint64_t vendor)
     return NULL;
 }
 
+/* Adds that a knob which somebody has set is another architecture's, and what to set instead. */
 static void refuse(const struct vs_knob *knob, const char *whose, const char *instead,
                    uint64_t vendor, struct vs_errors *errors)
 {
