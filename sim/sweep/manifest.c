@@ -22,16 +22,27 @@ static const struct {
     const char *call, *option;
     enum shape shape;
 } words[] = {
-    {"input", "input", NAMES},    {"machine", "machine", TEXT},
-    {"set", "set", PAIR},         {"vary", "vary", LIST},
-    {"zip", "zip", NAMES},        {"let", "let", PAIR},
-    {"random", "random", SAMPLE}, {"seed", "seed", TEXT},
-    {"seeds", "seeds", TEXT},     {"warmup", "warmup", TEXT},
-    {"skip", "skip", TEXT},       {"limit", "limit", TEXT},
-    {"spans", "spans", TEXT},     {"epoch", "epoch", TEXT},
-    {"where", "where", TEXT},     {"trace_format", "trace-format", TEXT},
-    {"tables", "tables", TEXT},   {"threads", "threads", FLAG},
-    {"shares", "shares", TEXT},   {"skip_impossible", "skip-impossible", FLAG},
+    {"input", "input", NAMES},
+    {"machine", "machine", TEXT},
+    {"set", "set", PAIR},
+    {"vary", "vary", LIST},
+    {"zip", "zip", NAMES},
+    {"let", "let", PAIR},
+    {"random", "random", SAMPLE},
+    {"seed", "seed", TEXT},
+    {"seeds", "seeds", TEXT},
+    {"warmup", "warmup", TEXT},
+    {"skip", "skip", TEXT},
+    {"limit", "limit", TEXT},
+    {"spans", "spans", TEXT},
+    {"epoch", "epoch", TEXT},
+    {"where", "where", TEXT},
+    {"trace_format", "trace-format", TEXT},
+    {"tables", "tables", TEXT},
+    {"threads", "threads", FLAG},
+    {"shares", "shares", TEXT},
+    {"elf", "elf", TEXT},
+    {"skip_impossible", "skip-impossible", FLAG},
     {"name", "name", TEXT},
 };
 #define WORDS (sizeof words / sizeof words[0])
@@ -88,12 +99,19 @@ static void add_value(lua_State *L, luaL_Buffer *b, int index)
 static bool beside(const struct vs_manifest *m, const char *name, char *out, size_t bytes)
 {
     int n = snprintf(out, bytes, "%s%s", m->folder, name);
-    return *m->folder && *name != '/' && n > 0 && (size_t)n < bytes && !access(out, F_OK);
+    char file[4096];
+    snprintf(file, sizeof file, "%s", out);
+    char *base = strrchr(file, '@'); /* where a program lies, which is no part of its file's name */
+    if (base && !strncmp(base, "@0x", 3)) {
+        *base = '\0';
+    }
+    return *m->folder && *name != '/' && n > 0 && (size_t)n < bytes && !access(file, F_OK);
 }
 
 static bool names_file(const char *option)
 {
-    return !strcmp(option, "input") || !strcmp(option, "tables") || !strcmp(option, "machine");
+    return !strcmp(option, "input") || !strcmp(option, "tables") || !strcmp(option, "machine") ||
+           !strcmp(option, "elf");
 }
 
 /* The file or path that an argument names; the manifest's folder is looked at first. */

@@ -52,6 +52,39 @@ static void test_a_range_goes_from_the_first_to_the_last_and_never_beyond(void *
                         "18446744073709551614 18446744073709551615");
 }
 
+static void test_a_range_goes_down_where_it_says_so(void **state)
+{
+    (void)state;
+    assert_string_equal(values("64:8:-8"), "64 56 48 40 32 24 16 8");
+    assert_string_equal(values("10:0:-4"), "10 6 2");
+    assert_string_equal(values("4:0:-2"), "4 2 0");
+    assert_string_equal(values("16GiB:1GiB:/2"), "16GiB 8GiB 4GiB 2GiB 1GiB");
+    assert_string_equal(values("100:1:/3"), "100 33 11 4 1");
+    assert_string_equal(values("5:5:-1"), "5");
+    refused("8:64:-8", "ends above its first value");
+    refused("64:8:+8", "FIRST:LAST:-STEP");
+    refused("8:0:/2", "does not advance");
+    refused("64:8:-0", "does not advance");
+    refused("64:8:/1", "does not advance");
+}
+
+static void test_a_factor_and_a_time_may_have_a_fraction(void **state)
+{
+    (void)state;
+    assert_string_equal(values("8:64:x1.5"), "8 12 18 27 41 61");
+    assert_string_equal(values("1:4:x1.25"), "1 2 3 4");
+    assert_string_equal(values("1GiB:4GiB:x1.5"), "1GiB 1536MiB 2304MiB 3456MiB");
+    assert_string_equal(values("0.5ns:2ns:+0.5ns"), "0.5ns 1ns 1.5ns 2ns");
+    assert_string_equal(values("2ns:1ns:-0.25ns"), "2ns 1.75ns 1.5ns 1.25ns 1ns");
+    assert_string_equal(values("1ns:4ns:x1.5"), "1ns 1.5ns 2.25ns 3.375ns");
+    assert_string_equal(values("0.5GiB:2GiB:+0.5GiB"), "512MiB 1GiB 1536MiB 2GiB");
+    assert_string_equal(values("18446744073709551615:1:/18446744073709551615"),
+                        "18446744073709551615 1");
+    refused("8:64:+0.5", "a fraction of what is counted in whole numbers");
+    refused("0.1234567ns:1ns:+1ns", "is not FIRST:LAST");
+    refused("1.ns:2ns:+1ns", "is not FIRST:LAST");
+}
+
 static void test_a_range_keeps_its_unit(void **state)
 {
     (void)state;
@@ -84,7 +117,6 @@ static void test_a_step_that_does_not_advance_is_refused(void **state)
     refused("8:64", "FIRST:LAST:xFACTOR");
     refused("8:64:8", "FIRST:LAST:xFACTOR");
     refused("a:b:x2", "FIRST:LAST:xFACTOR");
-    refused("1:64:x1.5", "FIRST:LAST:xFACTOR");
     refused("1::x2", "FIRST:LAST:xFACTOR");
     refused("1,,2", "empty value");
     refused("1:100000000:+1", "at most");
@@ -201,6 +233,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_range_goes_from_the_first_to_the_last_and_never_beyond),
+        cmocka_unit_test(test_a_range_goes_down_where_it_says_so),
+        cmocka_unit_test(test_a_factor_and_a_time_may_have_a_fraction),
         cmocka_unit_test(test_a_range_keeps_its_unit),
         cmocka_unit_test(test_lists_and_ranges_mix),
         cmocka_unit_test(test_a_step_that_does_not_advance_is_refused),

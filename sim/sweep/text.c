@@ -142,6 +142,13 @@ static void write_base(FILE *f, const struct vs_session_request *r, bool absolut
         fputs("threads()\n", f);
     }
     write_word(f, "shares", r->shares);
+    for (const char *at = r->elf; at && *at; at += *at == '\n') { /* a program in each line */
+        char one[4200];
+        size_t n = strcspn(at, "\n");
+        snprintf(one, sizeof one, "%.*s", (int)n, at);
+        write_word(f, "elf", one);
+        at += n;
+    }
 }
 
 static void write_all(FILE *f, const struct vs_sweep *s, bool skip_impossible, bool absolute)

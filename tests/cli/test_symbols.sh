@@ -148,4 +148,13 @@ done
 refused "a run without spans says what to run" 2 "--spans" "$VIRTSIM" top 3 --db $db --export chrome
 refused "a folder that is not there" 2 "No such file" "$VIRTSIM" top 1 --db $db --export chrome -o no/where.json
 refused "an unknown format" 2 "speedscope" "$VIRTSIM" top 1 --db $db --export perf
+
+# a sweep that is written down keeps the program, and where it lies; a manifest's lies beside it
+"$VIRTSIM" sweep "$VIRTSIM_HOME/workloads/traces/rowindex.lackey.zst" --limit 1000 --elf pie@0x4000000 --vary cpu.clock.mhz=2000:1000:/2 --print-manifest >kept.lua
+ok "the manifest runs" "$VIRTSIM" sweep --manifest kept.lua --db kept.db --quiet
+equal "each point knows the program" "2 $work/pie@0x4000000" "$(sqlite3 kept.db "select count(*) || ' ' || max(value) from provenance where key = 'elf'")"
+mkdir -p beside && cp exec beside/
+printf 'input("%s")\nlimit(1000)\nelf("exec")\nvary("cpu.clock.mhz", 1000, 2000)\n' "$VIRTSIM_HOME/workloads/traces/rowindex.lackey.zst" >beside/m.lua
+ok "a program beside its manifest" "$VIRTSIM" sweep --manifest beside/m.lua --db beside.db --quiet
+equal "is that one" "$work/beside/exec" "$(sqlite3 beside.db "select distinct value from provenance where key = 'elf'")"
 finish
