@@ -106,6 +106,18 @@ static bool script_seconds(void)
     return good;
 }
 
+/* A database is waited for. */
+static void locked(const char *path, long pid, int ms)
+{
+    char who[40] = "another process";
+    if (pid) {
+        snprintf(who, sizeof who, "process %ld", pid);
+    }
+    progress_clear();
+    fprintf(stderr, "virtsim: %s: %s keeps it locked; waiting for up to %d s\n", path, who,
+            ms / 1000);
+}
+
 int main(int argc, char **argv)
 {
     vs_ending_watch();
@@ -115,6 +127,7 @@ int main(int argc, char **argv)
     vs_db_renamed_by(vs_renames);
     vs_db_waits_by(progress_waiting);
     vs_pool_waits_by(progress_waiting);
+    vs_db_locked_by(locked);
     if (atexit(close_output)) {
         return EXIT_RUNTIME;
     }

@@ -291,7 +291,7 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     if (sqlite3_open_v2(name, &db->sql, flags, NULL) != SQLITE_OK) {
         return vs__db_fail(db, "cannot open");
     }
-    sqlite3_busy_timeout(db->sql, LOCKED_MS);
+    vs__db_patience(db, LOCKED_MS);
     if (db->made) {
         /* before there is anything in it: a row that explains a knob has some 250 bytes, and every
          * fifteenth divided a page of the usual 4 KiB, a fifth of what storing cost */
@@ -308,7 +308,7 @@ static enum vs_status open_file(struct vs_db *db, bool create)
         }
     }
     s = s ? s : vs_db_exec(db, "PRAGMA foreign_keys = ON");
-    sqlite3_busy_timeout(db->sql, LOCKED_STORE_MS);
+    vs__db_patience(db, LOCKED_STORE_MS);
     return s;
 }
 

@@ -138,6 +138,9 @@ struct vs_rename;
 void vs_db_renamed_by(const struct vs_rename *(*renames)(size_t *n, struct vs_errors *errors));
 /* Whom long statements tell, now and then, that they go on; NULL: nobody. */
 void vs_db_waits_by(void (*waits)(void));
+/* Whom to tell, once, that a database is waited for, since process `pid` (0: it is not known which)
+ * keeps it locked, and for at most how long; NULL: nobody. */
+void vs_db_locked_by(void (*locked)(const char *path, long pid, int ms));
 /* Both name the same existing file. */
 bool vs_db_same(const char *a, const char *b);
 /* XXH64 over every table but provenance, in primary-key order. */

@@ -20,6 +20,9 @@ struct vs_db {
     struct vs_rows rows[VS_DB_RUN_TABLES]; /* on their way into the tables of a run */
     const struct vs_rows *reading;         /* being stored: what SQLite sees as vs_rows */
     bool rows_known;                       /* vs_rows, by this connection */
+    int patience_ms;                       /* for a lock of another process */
+    int64_t locked_since;                  /* that is being waited for */
+    bool lock_told;                        /* somebody was told of it */
 };
 
 /* schema.sql and views.sql, embedded by the build, C strings. */
@@ -30,6 +33,8 @@ extern const char vs_db_views_sql[];
 extern const sqlite3_mem_methods vs__db_memory;
 /* A name is a file's: SQLite may be built to take "file:..." for a URI. */
 void vs__db_file_name(const char *path, char *out, size_t bytes);
+/* How long to wait for another process's lock, from now on. */
+void vs__db_patience(struct vs_db *db, int ms);
 /* The file, if it is to be made later: now. */
 enum vs_status vs__db_make(struct vs_db *db);
 /* A run is stored: the file stays. */

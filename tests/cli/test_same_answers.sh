@@ -118,6 +118,7 @@ hold "$work/locked.db" exclusive
 for c in run sweep explain; do
     # shellcheck disable=SC2046 # words
     refused "$c: a locked database" 2 "locked" timeout 20 "$VIRTSIM" $(command_of $c) --db "$work/locked.db"
+    equal "$c: who keeps it locked is said once, while it is waited for" 1 "$(grep -c "locked.db: process $holder keeps it locked; waiting for up to 5 s" "$work/err")"
 done
 let_go
 
