@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTS 1000000u           /* of one, to which fractions are kept */
+#define PARTS 1000000u /* of one, to which fractions are kept */
 typedef vs_u128 parts; /* of numbers of 64 bits */
 
 /* A number with what stands behind its digits: "64", "1GiB", "1.5ns". */
