@@ -72,18 +72,24 @@ uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v)
     return at;
 }
 
-/* The time of a halt that ends at `now_ps`, up to then: polling, putting the thread to sleep,
- * asleep. True: it had gone to sleep. */
+/* The time of a halt that ends at `now_ps`, up to then: polling, which is the processor's work,
+ * then putting the thread to sleep and being asleep. True: it had gone to sleep. */
 static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
 {
     const struct vs_hypervisor *h = &v->hv;
     uint64_t polled = since_ps + h->poll_ps, blocked = polled + h->block_ps;
-    wait_until(v, VS_ACC_vcpu_polling, now_ps < polled ? now_ps : polled);
+    if (h->poll_ps) {
+        vs_open(&v->txn, VS_OP_HALT_POLL);
+        wait_until(v, VS_ACC_vcpu_polling, now_ps < polled ? now_ps : polled);
+        vs_close(&v->txn);
+    }
     if (now_ps <= polled) {
         return false;
     }
+    vs_open(&v->txn, VS_OP_HALT_SLEEP);
     vs_wait_until(&v->txn, h->block_account, ps(now_ps < blocked ? now_ps : blocked));
     wait_until(v, VS_ACC_vcpu_parked, now_ps);
+    vs_close(&v->txn);
     return true;
 }
 
@@ -96,7 +102,6 @@ void vcpu_wait_ends(struct vs_vcpu *v, uint64_t now_ps)
     if (!p->posted && !vcpu_listed(v) && v->irq.pending(v->irq.ctx, &vector)) {
         v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
     }
-    vcpu_waited(v);
 }
 
 void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
@@ -139,23 +144,29 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
     bool timer = v->timer_armed && v->timer_ps <= now_ps, blocked = halted(v, since_ps, now_ps);
     /* who polls finds what was posted; who sleeps is woken by KVM's pi_wakeup_handler; what the
      * guest halted with is there already */
+    vs_open(&v->txn, VS_OP_HALT_WAKE);
     if (timer || blocked || (!p->posted && !v->halted_due)) {
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     v->halted_due = false;
     vs_hv_wake(&v->hv, &v->txn, ps(since_ps), ps(now_ps));
     vcpu_wait_ends(v, now_ps);
+    vs_close(&v->txn);
+    vcpu_waited(v);
 }
 
 void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle)
 {
     uint64_t since_ps = vs_thread_wait(&v->thread)->since_ps;
+    vs_open(&v->txn, VS_OP_HALT_WAKE);
     if (from_idle) { /* else another vCPU's exit has taken it */
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     uint64_t now = vs_now(&v->txn).v;
     vs_hv_woken(&v->hv, &v->txn, ps(now - since_ps), from_idle);
     vcpu_wait_ends(v, vs_now(&v->txn).v);
+    vs_close(&v->txn);
+    vcpu_waited(v);
 }
 
 bool vcpu_sleep_recorded(struct vs_vcpu *v, uint64_t length_ps)

@@ -34,6 +34,7 @@ static void slept(struct vs_thread *t, uint64_t at_ps)
 {
     const struct vs_vcpu *v = t->owner;
     vs_wait_until(t->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_parked), ps(at_ps));
+    vs_close(t->txn); /* opened when it gave its processor up */
 }
 
 /* KVM's kvm_vcpu_can_poll: no longer than others are not ready to run. */
@@ -54,7 +55,12 @@ static void give_up(struct vs_thread *t, uint64_t at_ps)
     struct vs_vcpu *v = t->owner;
     uint64_t since = vs_thread_wait(t)->since_ps;
     vs_txn_settle(&v->txn);
-    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_polling), ps(at_ps));
+    if (v->hv.poll_ps) {
+        vs_open(&v->txn, VS_OP_HALT_POLL);
+        vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_polling), ps(at_ps));
+        vs_close(&v->txn);
+    }
+    vs_open(&v->txn, VS_OP_HALT_SLEEP);
     vs_hv_block(&v->hv, &v->txn, ps(at_ps > since ? at_ps - since : 0));
 }
 
@@ -104,6 +110,7 @@ static void resume(struct vs_thread *t, bool from_other, bool from_idle)
         vcpu_waited(v);
     } else {
         vcpu_wait_ends(v, vs_now(&v->txn).v);
+        vcpu_waited(v);
     }
 }
 

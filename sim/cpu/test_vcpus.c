@@ -130,7 +130,13 @@ static void test_hlt_sleeps_until_the_interrupt_and_no_longer(void **state)
                            *halt = op(&r, "vcpu1/host", named("exit.hlt"));
     assert_int_equal(a->n, N_SENT);
     assert_int_equal(halt->n, N_SENT);
-    assert_true(part(&r, halt, "host.parked").ps > 0);
+    const struct vs_op_acc *sleep = op(&r, "vcpu1/host", VS_OP_HALT_SLEEP),
+                           *poll = op(&r, "vcpu1/host", VS_OP_HALT_POLL),
+                           *wake = op(&r, "vcpu1/host", VS_OP_HALT_WAKE);
+    assert_int_equal(wake->n, N_SENT);
+    assert_true(sleep->n > 0 && part(&r, sleep, "host.parked").ps > 0);
+    assert_true(part(&r, poll, "host.polling").ps == poll->total_ps);
+    assert_int_equal(part(&r, halt, "host.parked").ps + part(&r, halt, "host.polling").ps, 0);
     assert_int_equal(op(&r, "vcpu1/guest", VS_OP_IRQ)->n, N_SENT); /* nothing else woke it */
     done(&r);
 }

@@ -21,7 +21,8 @@ enum vs_phase {
     VS_PHASE_DISPATCH,    /* finding the handler of the reason */
     VS_PHASE_REASON,      /* the handler itself */
     VS_PHASE_USER,        /* the way to user space, what it does there, and back */
-    VS_PHASE_SLEEP,       /* the processor waits for what wakes the vCPU */
+    VS_PHASE_POLL,        /* the host polls for what ends a halt: its processor is busy */
+    VS_PHASE_SLEEP,       /* the vCPU's thread is put to sleep, and sleeps */
     VS_PHASE_WAKE,        /* from the wake-up's interrupt until the vCPU runs on */
     VS_PHASE_OUT,         /* what every exit passes on its way out */
     VS_PHASE_CHECKS,      /* consistency checks of the entry */
