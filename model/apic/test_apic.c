@@ -74,7 +74,7 @@ static int setup(void **state)
     f->phys = vs_phys_create(1u << 20);
     f->memory =
         (struct fake_memory){.phys = f->phys, .account = vs_ledger_accounts(f->ledger, &fake)};
-    f->port = (struct vs_mem_port){&f->memory, fake_load, fake_store, NULL, NULL};
+    f->port = (struct vs_mem_port){&f->memory, fake_load, fake_store, NULL, NULL, NULL};
     vs_apic_init(&f->a, &f->config, f->ledger, clock, f->phys, hpa(DESCRIPTOR), NOTIFY);
     f->guest = vs_ledger_actor(f->ledger, "vcpu0/guest");
     vs_txn_begin(&f->t, f->ledger, f->guest, ps(0));

@@ -115,11 +115,11 @@ static void work(struct vs_el2 *e, struct vs_txn *t, unsigned account, uint64_t 
     vs_charge_n(t, (uint16_t)(e->base + account), n, d);
 }
 
-static void lines(struct vs_el2 *e, struct vs_txn *t, uint64_t from, uint64_t pairs,
-                  enum vs_ref ref)
+static void lines(struct vs_el2 *e, struct vs_txn *t, unsigned account, uint64_t from,
+                  uint64_t pairs, enum vs_ref ref)
 {
     vs_hpa at = {e->vcpu.v + from};
-    vs_mem_touches(&e->wire.mem, t, at, pairs * 16u, ref);
+    vs_mem_touches_on(&e->wire.mem, t, at, pairs * 16u, ref, (uint16_t)(e->base + account));
 }
 
 /* ESR_EL2, FAR_EL2 and HPFAR_EL2 as software stores them; an interrupt has none. */
@@ -138,12 +138,12 @@ static void latch(struct vs_el2 *e, const struct vs_el2_syndrome *s)
 }
 
 /* EL1's registers are read and stored at `from`; those at `to` are loaded and written. */
-static void el1_registers(struct vs_el2 *e, struct vs_txn *t, unsigned account, uint64_t from,
-                          uint64_t to)
+static void el1_registers(struct vs_el2 *e, struct vs_txn *t, unsigned account, unsigned moved,
+                          uint64_t from, uint64_t to)
 {
     work(e, t, account, 2 * EL1_REGISTERS, e->config.system);
-    lines(e, t, from, EL1_REGISTERS / 2, VS_REF_WRITE);
-    lines(e, t, to, EL1_REGISTERS / 2, VS_REF_READ);
+    lines(e, t, moved, from, EL1_REGISTERS / 2, VS_REF_WRITE);
+    lines(e, t, moved, to, EL1_REGISTERS / 2, VS_REF_READ);
 }
 
 void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, const struct vs_el2_syndrome *s)
@@ -157,13 +157,14 @@ void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, const struct vs_el2_syndrom
     }
     work(e, t, VS_ACC_el2_exception, 1, c->exception);
     work(e, t, VS_ACC_el2_exit_save, GUEST_PAIRS, c->store_pair);
-    lines(e, t, VS_EL2_AT_GUEST, GUEST_PAIRS, VS_REF_WRITE);
+    lines(e, t, VS_ACC_el2_exit_save_lines, VS_EL2_AT_GUEST, GUEST_PAIRS, VS_REF_WRITE);
     work(e, t, VS_ACC_el2_exit_load, HOST_PAIRS, c->store_pair);
-    lines(e, t, VS_EL2_AT_HOST, HOST_PAIRS, VS_REF_READ);
+    lines(e, t, VS_ACC_el2_exit_load_lines, VS_EL2_AT_HOST, HOST_PAIRS, VS_REF_READ);
     work(e, t, VS_ACC_el2_exit_system, EXIT_SYSTEM, c->system);
-    lines(e, t, VS_EL2_AT_ESR, 4, VS_REF_WRITE);
+    lines(e, t, VS_ACC_el2_exit_system_lines, VS_EL2_AT_ESR, 4, VS_REF_WRITE);
     if (!c->vhe) {
-        el1_registers(e, t, VS_ACC_el2_exit_el1, VS_EL2_AT_EL1, VS_EL2_AT_HOST_EL1);
+        el1_registers(e, t, VS_ACC_el2_exit_el1, VS_ACC_el2_exit_el1_lines, VS_EL2_AT_EL1,
+                      VS_EL2_AT_HOST_EL1);
         work(e, t, VS_ACC_el2_exit_eret, 1, c->eret);
     }
 }
@@ -179,13 +180,14 @@ void vs_el2_enter(struct vs_el2 *e, struct vs_txn *t)
     }
     if (!c->vhe) {
         work(e, t, VS_ACC_el2_entry_hvc, 1, c->exception);
-        el1_registers(e, t, VS_ACC_el2_entry_el1, VS_EL2_AT_HOST_EL1, VS_EL2_AT_EL1);
+        el1_registers(e, t, VS_ACC_el2_entry_el1, VS_ACC_el2_entry_el1_lines, VS_EL2_AT_HOST_EL1,
+                      VS_EL2_AT_EL1);
     }
     work(e, t, VS_ACC_el2_entry_save, HOST_PAIRS, c->store_pair);
-    lines(e, t, VS_EL2_AT_HOST, HOST_PAIRS, VS_REF_WRITE);
+    lines(e, t, VS_ACC_el2_entry_save_lines, VS_EL2_AT_HOST, HOST_PAIRS, VS_REF_WRITE);
     work(e, t, VS_ACC_el2_entry_system, ENTRY_SYSTEM, c->system);
     work(e, t, VS_ACC_el2_entry_load, GUEST_PAIRS, c->store_pair);
-    lines(e, t, VS_EL2_AT_GUEST, GUEST_PAIRS, VS_REF_READ);
+    lines(e, t, VS_ACC_el2_entry_load_lines, VS_EL2_AT_GUEST, GUEST_PAIRS, VS_REF_READ);
     work(e, t, VS_ACC_el2_eret, 1, c->eret);
     vs_txn_actor(t, e->wire.guest_actor);
 }

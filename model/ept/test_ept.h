@@ -89,7 +89,7 @@ static inline void start_formats(struct fixture *f, const struct vs_ept_config *
     assert_int_equal(vs_space_touch(&f->space, VA, guest, true, true), VS_OK);
     f->memory.phys = f->phys;
     f->memory.account = vs_ledger_accounts(f->ledger, &fake);
-    struct vs_mem_port mem = {&f->memory, counted_load, counted_store, NULL, NULL};
+    struct vs_mem_port mem = {&f->memory, counted_load, counted_store, NULL, NULL, NULL};
     struct vs_clock clock = {500};
     assert_int_equal(
         vs_ept_init(&f->ept, &f->cfg, f->ledger, clock, f->phys, &mem, &f->data, &f->fetch, 1),

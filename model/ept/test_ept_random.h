@@ -385,7 +385,7 @@ static void start(struct world *w, uint64_t seed)
         w->second_table[i] = SECOND_TABLES + (uint64_t)i * 0x100000u;
     }
     write_all(w);
-    struct vs_mem_port mem = {w, load, store, NULL, NULL};
+    struct vs_mem_port mem = {w, load, store, NULL, NULL, NULL};
     struct vs_clock clock = {500};
     assert_int_equal(
         vs_ept_init(&w->ept, &w->cfg, w->ledger, clock, w->phys, &mem, &w->data, &w->fetch, seed),

@@ -217,14 +217,15 @@ static void send(void *ctx, struct vs_txn *t)
 
 /* ---- list registers ---- */
 
-static void registers(const struct vs_gic *g, struct vs_txn *t, unsigned account, uint64_t n,
-                      enum vs_ref ref)
+static void registers(const struct vs_gic *g, struct vs_txn *t, unsigned account, unsigned lines,
+                      uint64_t n, enum vs_ref ref)
 {
     vs_ps d = {n * g->system_ps};
     if (t) {
         vs_txn_settle(t);
         vs_charge_n(t, (uint16_t)(g->account + account), n, d);
-        vs_mem_touches(&g->wire.mem, t, g->wire.copies, g->used * 8u, ref);
+        vs_mem_touches_on(&g->wire.mem, t, g->wire.copies, g->used * 8u, ref,
+                          (uint16_t)(g->account + lines));
     }
 }
 
@@ -252,7 +253,7 @@ static void save(void *ctx, struct vs_txn *t)
         }
         g->lr[i] = 0;
     }
-    registers(g, t, VS_ACC_gic_save, accesses, VS_REF_WRITE);
+    registers(g, t, VS_ACC_gic_save, VS_ACC_gic_save_lines, accesses, VS_REF_WRITE);
     g->used = 0;
 }
 
@@ -309,7 +310,8 @@ static void load(void *ctx, struct vs_txn *t)
     }
     if (g->used) {
         g->count[VS_CNT_gic_list_writes] += g->used;
-        registers(g, t, VS_ACC_gic_load, 1u + g->used, VS_REF_READ); /* and ICH_HCR_EL2 */
+        registers(g, t, VS_ACC_gic_load, VS_ACC_gic_load_lines, 1u + g->used,
+                  VS_REF_READ); /* and ICH_HCR_EL2 */
     }
 }
 

@@ -175,5 +175,5 @@ struct vs_dma_mem_port vs_memory_dma_port(struct vs_memory_dma *d)
 
 struct vs_mem_port vs_memory_agent_port(struct vs_memory_dma *d)
 {
-    return (struct vs_mem_port){d, agent_load, agent_store, agent_touch, NULL};
+    return (struct vs_mem_port){d, agent_load, agent_store, agent_touch, NULL, NULL};
 }

@@ -477,14 +477,23 @@ void vs_memory_core_world(struct vs_memory_core *c, bool host)
 
 /* ---- timed ports ---- */
 
-static void book(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint32_t ref,
-                 uint32_t entry)
+/* One reference; account: whose time it is, MEMORYS for the account of the level that answers. */
+#define MEMORYS UINT32_MAX
+
+static void book_on(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint32_t ref,
+                    uint32_t entry, uint32_t account)
 {
     struct vs_memory *m = c->memory;
     uint32_t level = m->access(m, c, c->count, at.v >> m->line_shift, ref, entry);
     const struct vs_l1 *side = ref == VS_REF_FETCH ? c->fetch : c->data;
     vs_ps d = {side->lines.ps[level]};
-    vs_charge(t, side->lines.account[level], d);
+    vs_charge(t, account == MEMORYS ? side->lines.account[level] : (uint16_t)account, d);
+}
+
+static void book(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint32_t ref,
+                 uint32_t entry)
+{
+    book_on(c, t, at, ref, entry, MEMORYS);
 }
 
 static uint64_t core_load(void *ctx, struct vs_txn *t, vs_hpa at)
@@ -508,9 +517,9 @@ static void core_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 
 /* Lines that hit L1 are taken at once, as the core takes them (cpu/fast/touches.c); a tape wants
  * each charge at its place. */
-static void core_touches(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes, enum vs_ref ref)
+static inline void touches(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint64_t bytes,
+                           enum vs_ref ref, uint32_t account)
 {
-    struct vs_memory_core *c = ctx;
     struct vs_linetab *l1 = c->l1[ref == VS_REF_FETCH].lines;
     const struct vs_l1 *side = ref == VS_REF_FETCH ? c->fetch : c->data;
     bool together = l1 && !t->tape && c->memory->cfg.line == VS_TOUCH_BYTES;
@@ -521,15 +530,26 @@ static void core_touches(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes,
                                             ref == VS_REF_WRITE ? VS_LINE_DIRTY : 0u);
             vs_ps d = {hits * side->lines.ps[VS_MEM_L1]};
             c->count[(uint32_t)VS_CNT_memory_l1_read_hits + 2u * ref] += hits;
-            vs_charge_n(t, side->lines.account[VS_MEM_L1], hits, d);
+            vs_charge_n(t, account == MEMORYS ? side->lines.account[VS_MEM_L1] : (uint16_t)account,
+                        hits, d);
             left -= hits;
             at.v += hits * VS_TOUCH_BYTES;
             if (!left) {
                 return;
             }
         }
-        book(c, t, at, ref, VS_MEM_L1);
+        book_on(c, t, at, ref, VS_MEM_L1, account);
     }
+}
+
+static void core_touches(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes, enum vs_ref ref)
+{
+    touches(ctx, t, at, bytes, ref, MEMORYS);
+}
+static void core_touches_on(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes, enum vs_ref ref,
+                            uint16_t account)
+{
+    touches(ctx, t, at, bytes, ref, account);
 }
 
 static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
@@ -538,19 +558,32 @@ static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
     book(c, t, at, VS_MEM_REF_WALK_WRITE, (uint32_t)c->memory->cfg.walker_entry);
     vs_phys_write64(c->memory->phys, at, value);
 }
+static void walker_book(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, enum vs_ref ref,
+                        uint32_t account)
+{
+    book_on(c, t, at, ref == VS_REF_WRITE ? VS_MEM_REF_WALK_WRITE : VS_MEM_REF_WALK,
+            (uint32_t)c->memory->cfg.walker_entry, account);
+}
 static void walker_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 {
-    struct vs_memory_core *c = ctx;
-    book(c, t, at, ref == VS_REF_WRITE ? VS_MEM_REF_WALK_WRITE : VS_MEM_REF_WALK,
-         (uint32_t)c->memory->cfg.walker_entry);
+    walker_book(ctx, t, at, ref, MEMORYS);
+}
+static void walker_touches_on(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes,
+                              enum vs_ref ref, uint16_t account)
+{
+    for (uint64_t end = at.v + bytes; at.v < end; at.v += VS_TOUCH_BYTES) {
+        walker_book(ctx, t, at, ref, account);
+    }
 }
 
 struct vs_mem_port vs_memory_core_port(struct vs_memory_core *c)
 {
-    return (struct vs_mem_port){c, core_load, core_store, core_touch, core_touches};
+    return (struct vs_mem_port){c,          core_load,    core_store,
+                                core_touch, core_touches, core_touches_on};
 }
 
 struct vs_mem_port vs_memory_walker_port(struct vs_memory_core *c)
 {
-    return (struct vs_mem_port){c, c->memory->walker_load, walker_store, walker_touch, NULL};
+    return (struct vs_mem_port){c,    c->memory->walker_load, walker_store, walker_touch,
+                                NULL, walker_touches_on};
 }

@@ -145,10 +145,11 @@ static void work(struct vs_svm *s, struct vs_txn *t, unsigned account, uint64_t 
     }
 }
 
-static void lines(struct vs_svm *s, struct vs_txn *t, vs_hpa base, uint64_t from, uint64_t to,
-                  enum vs_ref ref)
+static void lines(struct vs_svm *s, struct vs_txn *t, unsigned account, vs_hpa base, uint64_t from,
+                  uint64_t to, enum vs_ref ref)
 {
-    vs_mem_touches(&s->wire.mem, t, vs_svm_at(base, from), to - from, ref);
+    vs_mem_touches_on(&s->wire.mem, t, vs_svm_at(base, from), to - from, ref,
+                      (uint16_t)(s->base + account));
 }
 
 /* What the exit leaves in the VMCB; the event that the entry injected does not come again. */
@@ -179,12 +180,14 @@ void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t inf
     }
     work(s, t, VS_ACC_svm_exit_detect, 1, c->exit_detect);
     work(s, t, VS_ACC_svm_exit_save, MOVED + MOVED_CR, (MOVED + MOVED_CR) * c->field_save);
-    lines(s, t, s->vmcb, VS_VMCB_STATE, VS_VMCB_STATE_END, VS_REF_WRITE);
+    lines(s, t, VS_ACC_svm_exit_save_lines, s->vmcb, VS_VMCB_STATE, VS_VMCB_STATE_END,
+          VS_REF_WRITE);
     work(s, t, VS_ACC_svm_exit_info, RECORDED, RECORDED * c->field_save);
-    lines(s, t, s->vmcb, VS_VMCB_EXITCODE / LINE * LINE, VS_VMCB_CONTROL_BYTES, VS_REF_WRITE);
+    lines(s, t, VS_ACC_svm_exit_info_lines, s->vmcb, VS_VMCB_EXITCODE / LINE * LINE,
+          VS_VMCB_CONTROL_BYTES, VS_REF_WRITE);
     work(s, t, VS_ACC_svm_exit_load, HOST,
          (HOST - MOVED_CR) * c->field_load + MOVED_CR * c->field_load_cr);
-    lines(s, t, s->host_area, 0, HOST_BYTES, VS_REF_READ);
+    lines(s, t, VS_ACC_svm_exit_load_lines, s->host_area, 0, HOST_BYTES, VS_REF_READ);
     work(s, t, VS_ACC_svm_vmload, 2, 2 * c->vmload);
     work(s, t, VS_ACC_svm_gif, 1, c->gif);
 }
@@ -221,11 +224,11 @@ static void flush(struct vs_svm *s, struct vs_txn *t)
 }
 
 /* Lines of the VMCB, one bit each. */
-static void touch_lines(struct vs_svm *s, struct vs_txn *t, uint32_t which)
+static void touch_lines(struct vs_svm *s, struct vs_txn *t, unsigned account, uint32_t which)
 {
     for (uint64_t line = 0; which >> line; line++) {
         if (which >> line & 1u) {
-            lines(s, t, s->vmcb, line * LINE, (line + 1u) * LINE, VS_REF_READ);
+            lines(s, t, account, s->vmcb, line * LINE, (line + 1u) * LINE, VS_REF_READ);
         }
     }
 }
@@ -249,9 +252,9 @@ static void load_vmcb(struct vs_svm *s, struct vs_txn *t, uint32_t clean)
         }
     }
     work(s, t, VS_ACC_svm_entry_control, control, control * c->field_load);
-    touch_lines(s, t, which & control_lines);
+    touch_lines(s, t, VS_ACC_svm_entry_control_lines, which & control_lines);
     work(s, t, VS_ACC_svm_entry_load, state + cr, state * c->field_load + cr * c->field_load_cr);
-    touch_lines(s, t, which & ~control_lines);
+    touch_lines(s, t, VS_ACC_svm_entry_load_lines, which & ~control_lines);
 }
 
 bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
@@ -279,7 +282,7 @@ bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     work(s, t, VS_ACC_svm_vmload, 1, c->vmload);
     work(s, t, VS_ACC_svm_entry_begin, 1, c->entry_begin);
     work(s, t, VS_ACC_svm_entry_save, HOST, HOST * c->field_save);
-    lines(s, t, s->host_area, 0, HOST_BYTES, VS_REF_WRITE);
+    lines(s, t, VS_ACC_svm_entry_save_lines, s->host_area, 0, HOST_BYTES, VS_REF_WRITE);
     load_vmcb(s, t, clean);
     flush(s, t);
     work(s, t, VS_ACC_svm_entry_fetch, 1, c->entry_fetch);

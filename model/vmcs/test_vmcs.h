@@ -73,7 +73,7 @@ static inline uint64_t fake_flush(void *ctx, struct vs_txn *t, enum vs_flush wha
 static inline void boot(struct fixture *f)
 {
     struct vs_vmx_wiring w = {f->ledger,       {400}, /* 2.5 GHz */
-                              f->phys,         {f, fake_load, fake_store, fake_touch, NULL},
+                              f->phys,         {f, fake_load, fake_store, fake_touch, NULL, NULL},
                               {f, fake_flush}, f->guest,
                               f->host};
     vs_vmx_register();

@@ -155,11 +155,16 @@ static void plan_copies(struct vs_vmx_move *m)
 
 /* An uncached VMCS costs one reference a field. */
 static void touch_fields(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_move *m,
-                         enum vs_ref ref)
+                         enum vs_vmx_way way)
 {
+    static const uint16_t account[] = {[VS_VMX_SAVE_GUEST] = VS_ACC_vmcs_exit_save_lines,
+                                       [VS_VMX_LOAD_HOST] = VS_ACC_vmcs_exit_load_lines,
+                                       [VS_VMX_LOAD_GUEST] = VS_ACC_vmcs_entry_load_lines};
+    enum vs_ref ref = way == VS_VMX_SAVE_GUEST ? VS_REF_WRITE : VS_REF_READ;
     for (unsigned i = 0; i < m->n_runs; i++) {
         for (unsigned p = m->run[i].first; p < m->run[i].first + (unsigned)m->run[i].n; p++) {
-            x->wire.mem.touch(x->wire.mem.ctx, t, vs_vmx_at(x->current, p), ref);
+            vs_mem_touches_on(&x->wire.mem, t, vs_vmx_at(x->current, p), 1, ref,
+                              (uint16_t)(x->base + account[way]));
         }
     }
 }
@@ -220,7 +225,7 @@ const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum 
         copy(m, (unsigned char *)x->live, region);
     }
     if (vs_unlikely(t && !x->config.cached && x->wire.mem.touch)) {
-        touch_fields(x, t, m, way == VS_VMX_SAVE_GUEST ? VS_REF_WRITE : VS_REF_READ);
+        touch_fields(x, t, m, way);
     }
     return m;
 }

@@ -60,6 +60,17 @@ equal "knobs stored with each" "skylake_sp_kvm interrupt skylake_sp_kvm vmcs zen
         OR k.path GLOB 'interrupt.*' OR k.path GLOB 'gic.*' ORDER BY r.run, 2"))"
 equal "counters of VMX with the first alone" "1" "$(sqlite3 "$work/k.db" "SELECT group_concat(DISTINCT run) FROM counter WHERE name GLOB 'vmcs.*'")"
 
+# what a switch moves through memory is booked with what it is moved for, whatever level of the caches answers
+moved() { # machine, setting, accounts of lines
+    ok "all exits on $1" "$VIRTSIM" run workloads/exit_microbench.lua --machine "$1" --set workload.count=3 --set "$2" --db "$work/m.db" --quiet
+    equal "references of no phase in exits on $1" 0 "$(sqlite3 "$work/m.db" "select count(*) from part where op like 'exit.%' and account like 'memory.%' and run = (select max(run) from run)")"
+    equal "lines that are moved on $1, $2" "$3" "$(echo $(sqlite3 "$work/m.db" "select distinct account from part where op like 'exit.%' and account like '%.lines' and account not like 'gic.%' and total_ps > 0 and run = (select max(run) from run) order by 1"))"
+}
+moved skylake_sp_kvm vmcs.cached=1 ""
+moved skylake_sp_kvm vmcs.cached=0 "vmcs.entry.load_guest.lines vmcs.exit.load_host.lines vmcs.exit.save_guest.lines"
+moved zen3_milan_kvm svm.instruction.stgi=20 "svm.entry.load_control.lines svm.entry.load_guest.lines svm.entry.save_host.lines svm.exit.load_host.lines svm.exit.record.lines svm.exit.save_guest.lines"
+moved neoverse_n1_kvm el2.pair=1 "el2.entry.load_guest.lines el2.entry.save_host.lines el2.exit.load_host.lines el2.exit.save_guest.lines el2.exit.system_registers.lines"
+
 # an instruction that the architecture does not have, in a script and in a recording
 refused "CPUID on Arm" 2 "cpuid is x86's" "$VIRTSIM" run workloads/exit_microbench.lua --machine neoverse_n1_kvm --set workload.reason=cpuid --no-store --quiet
 ok "a recording with CPUID" "$VIRTSIM" run workloads/exit_microbench.lua --set workload.reason=cpuid --record "$work/c.rec" --no-store --quiet

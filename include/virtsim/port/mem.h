@@ -20,7 +20,12 @@ struct vs_mem_port {
     void (*touch)(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref);
     /* a touch of `at` and of every VS_TOUCH_BYTES after it, below at + bytes; NULL: one by one */
     void (*touches)(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes, enum vs_ref ref);
+    /* the same, whose time is booked on an account of the caller's; NULL: on the memory's */
+    void (*touches_on)(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes, enum vs_ref ref,
+                       uint16_t account);
 };
+/* The knobs that price an account of such touches. */
+#define VS_PRICE_OF_LINES "memory.l1d.latency,memory.l2.latency,memory.llc.latency"
 
 static inline void vs_mem_touches(const struct vs_mem_port *p, struct vs_txn *t, vs_hpa at,
                                   uint64_t bytes, enum vs_ref ref)
@@ -33,6 +38,17 @@ static inline void vs_mem_touches(const struct vs_mem_port *p, struct vs_txn *t,
         vs_hpa a = {at.v + done};
         p->touch(p->ctx, t, a, ref);
     }
+}
+
+/* What a switch between worlds moves through memory belongs to the phase that moves it. */
+static inline void vs_mem_touches_on(const struct vs_mem_port *p, struct vs_txn *t, vs_hpa at,
+                                     uint64_t bytes, enum vs_ref ref, uint16_t account)
+{
+    if (p->touches_on) {
+        p->touches_on(p->ctx, t, at, bytes, ref, account);
+        return;
+    }
+    vs_mem_touches(p, t, at, bytes, ref);
 }
 
 #endif
