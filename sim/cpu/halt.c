@@ -192,9 +192,12 @@ void vcpu_recorded_awake(struct vs_vcpu *v, uint64_t now_ps)
         return;
     }
     uint64_t until = wait.until_ps > wait.since_ps ? wait.until_ps : wait.since_ps;
-    if (halted(v, wait.since_ps, until)) {
+    bool blocked = halted(v, wait.since_ps, until);
+    vs_open(&v->txn, VS_OP_HALT_WAKE);
+    if (blocked) {
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     vs_hv_wake(&v->hv, &v->txn, ps(wait.since_ps), ps(until));
+    vs_close(&v->txn);
     vcpu_waited(v);
 }
