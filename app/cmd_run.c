@@ -183,9 +183,9 @@ int cmd_run(int argc, char **argv)
                            argument,
                            r->session.is_trace ? "TRACE|- [TRACE...]" : "WORKLOAD.lua",
                            r->session.is_trace
-                               ? "Replays recorded traces (plain, compressed or in archives; "
-                                 "format detected) or a recording of a "
-                                 "run on a machine, each on a vCPU of its own."
+                               ? "Replays recorded traces of accesses or of KVM's exits (plain, "
+                                 "compressed or in archives; format detected) or a recording of "
+                                 "a run on a machine, each on a vCPU of its own."
                                : "Runs a Lua guest workload on a machine.",
                            children,
                            NULL,

@@ -43,6 +43,7 @@ static void place(struct vs_software *s, const struct vs_program *p, struct plac
     }
 }
 
+/* Each step has the values of its knobs, and its code and data their place. */
 static void bind_steps(struct vs_software *s, const uint64_t *values, uint64_t period_ps)
 {
     const struct vs_program_layout *a = &s->at;
@@ -107,6 +108,7 @@ static struct vs_act *act(struct planner *p, enum vs_act_kind kind, const struct
     return a;
 }
 
+/* One more run of `n` lines of the step, if it has any. */
 static void run(struct planner *p, struct vs_core_step *step, uint64_t at, uint64_t n,
                 enum vs_ref ref)
 {
@@ -176,6 +178,8 @@ static void plan_body(struct planner *p, const struct vs_step *step, const struc
     }
 }
 
+/* What a step does, behind its condition and in its loop; nothing of either where it does nothing.
+ */
 static void plan_step(struct planner *p, const struct vs_step *step, const struct vs_bound_step *b)
 {
     bool optional = step->number[VS_NUMBER_TAKEN] != VS_PROGRAM_NONE,
@@ -218,6 +222,7 @@ static void plan_program(struct planner *p, uint16_t program, uint16_t only)
     }
 }
 
+/* The acts of all programs, one after the other. */
 static enum vs_status plan(struct vs_software *s)
 {
     struct planner p = {.s = s};

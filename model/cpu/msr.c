@@ -58,6 +58,7 @@ const char *vs_msr_read(const struct vs_msrs *m, uint32_t index, uint64_t *value
     return NULL;
 }
 
+/* Bits 63 to 47 are equal, as an address of 48 bits has them. */
 static bool canonical(uint64_t a)
 {
     return a >> 47 == 0 || a >> 47 == 0x1ffff;

@@ -45,6 +45,8 @@ static uint64_t *earliest(struct vs_dma_engine *e, uint32_t outstanding)
     return first;
 }
 
+/* One transfer is begun now; the slot is busy until it is over, the engine until its least distance
+ * is. */
 static void transfer(struct vs_dma_engine *e, struct vs_dma_job *job, uint64_t *slot,
                      uint64_t now_ps)
 {

@@ -5,12 +5,14 @@
 
 #include "sriov_nic/sriov_nic.h"
 
+/* The time as a value of its type. */
 static inline vs_ps vs__nic_at(uint64_t v)
 {
     vs_ps p = {v};
     return p;
 }
 
+/* An account of the adapter's as the ledger numbers it. */
 static inline uint16_t vs__nic_acc(const struct vs_nic *n, unsigned which)
 {
     return (uint16_t)(n->account + which);

@@ -9,6 +9,8 @@ void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail)
     n->fn[vf].rx.ready = true;
 }
 
+/* An interrupt is due now, or when the function's moderation lets it; one that is due already
+ * stays. */
 static void plan_interrupt(struct vs_nic *n, struct vs_nic_function *f)
 {
     uint64_t now = n->rx.now_ps,
@@ -133,6 +135,7 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at)
     return !n->n_arrivals ? VS_NIC_NEVER : n->rx.now_ps > a->in_ps ? n->rx.now_ps : a->in_ps;
 }
 
+/* The function's message is sent, and the packets that it announces have had it. */
 static void interrupt(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
 {
     vs_tape_clear(&n->tape);

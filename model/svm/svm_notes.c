@@ -58,6 +58,7 @@ static void fault_text(char *text, uint64_t code, bool nested)
                                : "");
 }
 
+/* EXITINFO1 of an I/O instruction in words. */
 static void io_text(char *text, uint64_t info)
 {
     snprintf(text, VS_NOTE_TEXT, "%s%s%s of %u byte%s, port 0x%x",

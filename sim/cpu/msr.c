@@ -26,6 +26,7 @@ enum {
 #define LENGTH 2 /* of both instructions */
 #define FIRST_VECTOR 16u
 
+/* Its number is one of x2APIC's, 800H to 8FFH. */
 static bool of_apic(uint32_t index)
 {
     return index >> 8 == X2APIC >> 8;

@@ -23,6 +23,7 @@ static vs_ps ps(uint64_t v)
     return p;
 }
 
+/* An account of the scheduler's as the ledger numbers it. */
 static uint16_t account(const struct vs_hwthread *hw, unsigned which)
 {
     return (uint16_t)(hw->p->sched_account + which);
@@ -49,6 +50,7 @@ static uint64_t clock(const struct vs_hwthread *hw)
     return hw->on ? vs_cpu_now_ps(&hw->cpu) : hw->txn.now_ps;
 }
 
+/* The processor's line is booked up to where the thread on it is. */
 static void book_now(struct vs_hwthread *hw)
 {
     if (hw->on) {
@@ -58,6 +60,7 @@ static void book_now(struct vs_hwthread *hw)
 
 /* ---- the run queue ---- */
 
+/* The ready thread that has run least; of equals the first. */
 static struct vs_thread *next_of(const struct vs_hwthread *hw)
 {
     struct vs_thread *best = NULL;

@@ -17,6 +17,7 @@ static bool halted(const struct vs_thread *t)
     return w && w->what == VS_FOR_EVENT && w->in_exit;
 }
 
+/* It runs its program up to the horizon. */
 static uint64_t step(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_vcpu *v = t->owner;
@@ -25,11 +26,13 @@ static uint64_t step(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps)
     return next;
 }
 
+/* When what ends its halt is there. */
 static uint64_t event_ps(const struct vs_thread *t)
 {
     return vcpu_halt_wake_ps(t->owner);
 }
 
+/* It was asleep until then. */
 static void slept(struct vs_thread *t, uint64_t at_ps)
 {
     const struct vs_vcpu *v = t->owner;
@@ -50,6 +53,7 @@ static uint64_t gives_up_ps(const struct vs_thread *t, uint64_t others_ps)
     return vcpu_halt_wake_ps(v) <= polled ? VS_NEVER : polled;
 }
 
+/* It has polled until then, and its halt goes to sleep. */
 static void give_up(struct vs_thread *t, uint64_t at_ps)
 {
     struct vs_vcpu *v = t->owner;
@@ -64,6 +68,7 @@ static void give_up(struct vs_thread *t, uint64_t at_ps)
     vs_hv_block(&v->hv, &v->txn, ps(at_ps > since ? at_ps - since : 0));
 }
 
+/* The core's clock, references and translations are this vCPU's. */
 static void take(struct vs_thread *t)
 {
     struct vs_vcpu *v = t->owner;
@@ -74,6 +79,7 @@ static void take(struct vs_thread *t)
     vcpu_world(v, true);
 }
 
+/* They are kept for when it comes back; a flush that waits for it is answered. */
 static void put(struct vs_thread *t)
 {
     struct vs_vcpu *v = t->owner;
@@ -84,6 +90,7 @@ static void put(struct vs_thread *t)
     }
 }
 
+/* It has its processor: the switch is charged, and its halt or its exit goes on. */
 static void resume(struct vs_thread *t, bool from_other, bool from_idle)
 {
     struct vs_vcpu *v = t->owner;

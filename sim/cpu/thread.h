@@ -116,6 +116,7 @@ static inline bool vs_thread_in_exit(const struct vs_thread *t)
     return found;
 }
 
+/* It waits for this, too, before what it waited for. */
 static inline void vs_thread_push(struct vs_thread *t, struct vs_wait wait)
 {
     assert(t->depth < VS_WAITS);
@@ -123,6 +124,7 @@ static inline void vs_thread_push(struct vs_thread *t, struct vs_wait wait)
     t->deepest = t->depth > t->deepest ? t->depth : t->deepest;
 }
 
+/* The top frame is over, and returned. */
 static inline struct vs_wait vs_thread_pop(struct vs_thread *t)
 {
     assert(t->depth);

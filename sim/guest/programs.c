@@ -32,18 +32,21 @@ void guest_programs_check(struct vs_platform *p, struct vs_errors *errors)
 
 /* ---- the processor, faults and all ---- */
 
+/* One reference of the kernel's, through its address space. */
 static void core_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
 {
     (void)t; /* a core has one time line */
     (void)guest_touch(ctx, at.v, ref);
 }
 
+/* The lines of a range, one after the other. */
 static void core_touches(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref)
 {
     (void)t;
     guest_touches(ctx, at.v, bytes, ref);
 }
 
+/* Instructions of the kernel's. */
 static void core_work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
 {
     struct vs_vcpu *v = ctx;
@@ -53,6 +56,7 @@ static void core_work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
 
 /* ---- what steps ask for ---- */
 
+/* Whether a step's condition holds: the interrupt at hand asks for a flush. */
 static bool holds(void *ctx, enum vs_predicate p, bool taken)
 {
     const struct vs_vcpu *v = ctx;
@@ -60,6 +64,7 @@ static bool holds(void *ctx, enum vs_predicate p, bool taken)
     return p != VS_WHEN_FLUSH_REQUESTED || v->work->vector == vcpu_numbers(v)->shootdown;
 }
 
+/* What a step has C do; false: the program ends there. */
 static bool action(void *ctx, struct vs_txn *t, enum vs_action a)
 {
     struct vs_vcpu *v = ctx;
@@ -85,6 +90,7 @@ static bool action(void *ctx, struct vs_txn *t, enum vs_action a)
     return true;
 }
 
+/* The next one that a step goes round for; false: there is none. */
 static bool next(void *ctx, enum vs_cursor c, uint64_t *k)
 {
     struct vs_vcpu *v = ctx;
@@ -94,6 +100,7 @@ static bool next(void *ctx, enum vs_cursor c, uint64_t *k)
                                   : guest_tlb_next_shot(v, v->work, k);
 }
 
+/* A step clears the table or the page at hand. */
 static void clear(void *ctx, struct vs_txn *t, enum vs_spot at)
 {
     struct vs_vcpu *v = ctx;
@@ -106,6 +113,7 @@ static void clear(void *ctx, struct vs_txn *t, enum vs_spot at)
     }
 }
 
+/* A step reads or writes the place at hand. */
 static void access(void *ctx, struct vs_txn *t, enum vs_spot at, enum vs_ref ref)
 {
     struct vs_vcpu *v = ctx;
@@ -133,6 +141,7 @@ static void access(void *ctx, struct vs_txn *t, enum vs_spot at, enum vs_ref ref
     }
 }
 
+/* A step executes an instruction that may leave the guest. */
 static void trap(void *ctx, struct vs_txn *t, enum vs_instruction i)
 {
     struct vs_vcpu *v = ctx;
@@ -162,6 +171,7 @@ static void trap(void *ctx, struct vs_txn *t, enum vs_instruction i)
     }
 }
 
+/* A step sends a message: it rings the doorbell of the function's queue. */
 static void send(void *ctx, struct vs_txn *t, enum vs_message m)
 {
     struct vs_vcpu *v = ctx;

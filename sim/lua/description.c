@@ -153,6 +153,7 @@ static void put_record(FILE *out, const char *kind, const char *const *field, si
     fputc('"', out);
 }
 
+/* A group as one line of the table. */
 static void put_group(FILE *out, const struct vs_group_told *g)
 {
     fputs("\n    \"" GROUP "\\000", out);
@@ -248,6 +249,7 @@ static void next_into(struct place *p, char *out, size_t bytes)
     out[n] = '\0';
 }
 
+/* A value; false: the line is none, or no memory. */
 static bool read_set(struct vs_description *d, struct place *p)
 {
     struct vs_told t = {.path = next(p)};
@@ -261,6 +263,7 @@ static bool read_set(struct vs_description *d, struct place *p)
     return *t.path && t.grade <= VS_GRADE_assumed && t.slot <= VS_SLOT_N && add(d, &t);
 }
 
+/* Which programs the machine has; false: there are none of that name, or no memory. */
 static bool read_programs(struct vs_description *d, struct place *p, vs_programs_of *programs)
 {
     struct vs_told t = {.path = PROGRAMS, .value = next(p)};
@@ -269,6 +272,7 @@ static bool read_programs(struct vs_description *d, struct place *p, vs_programs
     return t.programs && add(d, &t);
 }
 
+/* What a part has in common with another; false: no memory. */
 static bool read_kin(struct vs_description *d, struct place *p)
 {
     struct vs_kin *grown = realloc(d->kin, (d->n_kin + 1) * sizeof *grown);
@@ -284,6 +288,7 @@ static bool read_kin(struct vs_description *d, struct place *p)
     return true;
 }
 
+/* What a file says it takes over; false: there are too many. */
 static bool read_stated(struct vs_machine_info *info, struct place *p)
 {
     if (info->n_stated == VS_STATED_MAX) {
@@ -297,6 +302,7 @@ static bool read_stated(struct vs_machine_info *info, struct place *p)
     return true;
 }
 
+/* A group of knobs; false: no memory, or too many. */
 static bool read_group(struct vs_description *d, struct place *p)
 {
     if (!vs_description_groups(d) || d->n_groups == VS_GROUPS_MAX) {

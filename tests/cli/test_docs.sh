@@ -6,7 +6,7 @@ cd "$work" || exit 1
 
 # a place where the README's paths exist, and where databases may land
 mkdir -p tree/build tree/results
-for d in workloads scripts docs notebooks tools; do ln -s "$VIRTSIM_HOME/$d" tree/$d; done
+for d in workloads scripts docs notebooks tools tests; do ln -s "$VIRTSIM_HOME/$d" tree/$d; done
 cp "$VIRTSIM_HOME"/results/*.csv tree/results/
 ln -s "$VIRTSIM" tree/build/virtsim
 cd tree || exit 1

@@ -14,6 +14,7 @@ static vs_ps ps(uint64_t v)
     return p;
 }
 
+/* From one time that it is woken to the next. */
 static uint64_t period_ps(const struct vs_thread *t)
 {
     return t->hw->p->sched.worker_period * 1000000u;
@@ -41,12 +42,14 @@ static uint64_t step(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps)
     return now > now_ps ? now : now_ps;
 }
 
+/* When it is woken next. */
 static uint64_t event_ps(const struct vs_thread *t)
 {
     const struct vs_worker *w = t->owner;
     return w->wake_ps;
 }
 
+/* It slept until then, and has its work before it. */
 static void slept(struct vs_thread *t, uint64_t at_ps)
 {
     struct vs_worker *w = t->owner;
@@ -54,6 +57,7 @@ static void slept(struct vs_thread *t, uint64_t at_ps)
     w->left = t->hw->p->sched.worker_items;
 }
 
+/* It sleeps when its work is done, and polls for nothing. */
 static uint64_t gives_up_ps(const struct vs_thread *t, uint64_t others_ps)
 {
     const struct vs_worker *w = t->owner;
@@ -70,6 +74,7 @@ static void give_up(struct vs_thread *t, uint64_t at_ps)
     w->wake_ps += ((now > w->wake_ps ? now - w->wake_ps : 0) / period + 1u) * period;
 }
 
+/* The core is this thread's, and in the host. */
 static void take(struct vs_thread *t)
 {
     struct vs_worker *w = t->owner;
@@ -83,6 +88,7 @@ static void take(struct vs_thread *t)
     vs_ept_context(&hw->ept, &hw->host_context);
 }
 
+/* What is its own of the core is kept for when it comes back. */
 static void put(struct vs_thread *t)
 {
     struct vs_worker *w = t->owner;
@@ -90,6 +96,7 @@ static void put(struct vs_thread *t)
     vs_ept_put(&t->hw->ept, &w->own.ept);
 }
 
+/* It has its processor: the switch is charged. */
 static void resume(struct vs_thread *t, bool from_other, bool from_idle)
 {
     struct vs_worker *w = t->owner;
