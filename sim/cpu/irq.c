@@ -94,7 +94,8 @@ bool vcpu_due(const struct vs_vcpu *v)
            (v->fresh && injected(v) && held_back(v, &number)) || idle_window(v);
 }
 
-bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
+/* The guest cannot take `vector` now; the host is told when it has just come. */
+static bool blocked_now(struct vs_vcpu *v, uint8_t vector)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
     struct vs_handling how = {.inject = vector};
@@ -112,7 +113,8 @@ bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector)
     return true;
 }
 
-bool vcpu_window(struct vs_vcpu *v, uint8_t vector)
+/* How the guest gets it when it can again; false: nothing was prepared. */
+static bool through_window(struct vs_vcpu *v, uint8_t vector)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT_WINDOW};
     if (v->listed && !v->fresh) {
@@ -283,7 +285,7 @@ static void inject(struct vs_vcpu *v, uint8_t vector)
 {
     if (v->entry_vector == vector) {
         v->entry_vector = 0;
-    } else if (!vcpu_window(v, vector)) {
+    } else if (!through_window(v, vector)) {
         external_interrupt(v, vector, vector);
     }
     if (!v->failed) {
@@ -371,7 +373,7 @@ void vcpu_interrupts(struct vs_vcpu *v)
     }
     uint8_t vector;
     while (!v->failed && v->irq.pending(v->irq.ctx, &vector)) {
-        if (vcpu_blocked(v, vector)) {
+        if (blocked_now(v, vector)) {
             return;
         }
         vs_cpu_interrupt(&v->hw->cpu);

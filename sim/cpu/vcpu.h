@@ -195,9 +195,9 @@ struct vs_vcpu {
     bool notified; /* the descriptor is to be read: the notification's arrival; whoever reads it */
     bool fresh;  /* the host does not know what is pending: an arrival; the exit or entry that tells
                   */
-    bool window; /* the host has asked for the window: vcpu_blocked; vcpu_window */
+    bool window; /* the host has asked for the window: irq.c, blocked; window */
     uint8_t threshold; /* class that the TPR has to fall below for the guest to be left; 0: none */
-    bool listed;       /* the processor holds what is pending: vcpu_blocked; vcpu_window */
+    bool listed;       /* the processor holds what is pending: irq.c, blocked; window */
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
     bool halted_due;      /* what ends its halt was pending before: vcpu_sleep; vcpu_halt_awake */
     uint64_t expires_ps, expires_for_ps; /* the VMX-preemption timer as the last entry loaded it */
@@ -472,10 +472,6 @@ uint64_t vcpu_tsc(const struct vs_vcpu *v);
 void vcpu_mask(struct vs_vcpu *v, bool on);
 /* Something is to be done about what is pending. */
 bool vcpu_due(const struct vs_vcpu *v);
-/* The guest cannot take `vector` now; the host is told when it has just come. */
-bool vcpu_blocked(struct vs_vcpu *v, uint8_t vector);
-/* How the guest gets it when it can again; false: nothing was prepared. */
-bool vcpu_window(struct vs_vcpu *v, uint8_t vector);
 /* The instruction after STI has executed. */
 void vcpu_unshadow(struct vs_vcpu *v);
 /* The timer's register is written, as v->timer_* say: whether that exited. */

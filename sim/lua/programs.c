@@ -447,7 +447,8 @@ static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box,
     return s;
 }
 
-const char *vs_lua_programs_folder(enum vs_role role)
+/* Where the files of a role are, in scripts/lua. */
+static const char *folder_of(enum vs_role role)
 {
     return role == VS_ROLE_GUEST ? "kernels" : "hypervisors";
 }
@@ -457,7 +458,7 @@ enum vs_status vs_lua_programs_file(struct vs_lua_programs **p, struct vs_box *b
                                     struct vs_errors *errors)
 {
     char folder[4200];
-    struct place in = {folder, vs_lua_programs_folder(role), role};
+    struct place in = {folder, folder_of(role), role};
     snprintf(folder, sizeof folder, "%s/scripts/lua/%s", home, in.shown);
     return take_file(p, box, &in, name, 0, errors);
 }

@@ -24,8 +24,6 @@
  * the same name. */
 struct vs_lua_programs;
 
-/* Where the files of a role are, in scripts/lua. */
-const char *vs_lua_programs_folder(enum vs_role role);
 /* Reads the table on top of the stack, which stays. `name` and `file` are the hypervisor's or the
  * kernel's, `path` is where lines are looked up. *p is made when it is NULL. */
 enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, enum vs_role role,

@@ -11,9 +11,7 @@
 /* platform.c: translations of a vCPU's core, as its architecture drops them. */
 struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v);
 
-/* processor.c: one that has not been made yet; its workers; all of them, and their lines' end. */
-enum vs_status machine_processor_make(struct vs_platform *p, unsigned number,
-                                      const struct vs_cpu_config *c, struct vs_errors *errors);
+/* processor.c: its workers; all of them, and their lines' end. */
 enum vs_status machine_workers_make(struct vs_platform *p, const struct vs_cpu_config *c,
                                     const struct vs_hypervisor_config *h, struct vs_errors *errors);
 /* A vCPU gets its processor; and is a thread of it, when it is made. */

@@ -22,8 +22,9 @@ static void begin_line(struct vs_hwthread *hw)
     vs_txn_begin(&hw->txn, p->ledger, hw->line, zero);
 }
 
-enum vs_status machine_processor_make(struct vs_platform *p, unsigned number,
-                                      const struct vs_cpu_config *c, struct vs_errors *errors)
+/* One that has not been made yet. */
+static enum vs_status processor_make(struct vs_platform *p, unsigned number,
+                                     const struct vs_cpu_config *c, struct vs_errors *errors)
 {
     struct vs_hwthread *hw = &p->hwthread[number];
     vs_ps zero = {0};
@@ -74,7 +75,7 @@ enum vs_status machine_vcpu_place(struct vs_vcpu *v, const struct vs_cpu_config 
 {
     struct vs_platform *p = v->p;
     unsigned at = p->pin[v->index];
-    enum vs_status s = machine_processor_make(p, at, c, errors);
+    enum vs_status s = processor_make(p, at, c, errors);
     v->hw = &p->hwthread[at];
     if (!s && machine_shared(p, at)) {
         v->own = calloc(1, sizeof *v->own);
@@ -113,7 +114,7 @@ enum vs_status machine_workers_make(struct vs_platform *p, const struct vs_cpu_c
         unsigned at = (unsigned)p->sched.worker_cpu + p->n_workers;
         struct vs_hwthread *hw = &p->hwthread[at];
         bool alone = !hw->p; /* no vCPU runs there */
-        s = machine_processor_make(p, at, c, errors);
+        s = processor_make(p, at, c, errors);
         s = s || !alone ? s : guest_mm_make_host(hw);
         s = s ? s : host_worker_make(&p->worker[p->n_workers], hw, p->n_workers, h);
         hw->thread[hw->n_threads++] = &p->worker[p->n_workers].thread;

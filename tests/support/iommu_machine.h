@@ -93,8 +93,8 @@ static inline bool iommu_machine_start(struct iommu_machine *m, const struct vs_
     if (!m->ledger || !m->phys) {
         return false;
     }
-    struct vs_mem_port mem = {m, iommu_machine_load, iommu_machine_store, iommu_machine_touch,
-                              NULL, NULL};
+    struct vs_mem_port mem = {
+        m, iommu_machine_load, iommu_machine_store, iommu_machine_touch, NULL, NULL};
     struct vs_dma_mem_port dma = {m, iommu_machine_read, iommu_machine_write};
     struct vs_message_port irq = {m, iommu_machine_raise};
     if (vs_iommu_init(&m->iommu, c, m->ledger, m->phys, &mem, &dma, &irq, 1) != VS_OK) {
