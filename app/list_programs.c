@@ -4,6 +4,7 @@
 
 #include "machine/software.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,10 +50,13 @@ struct out *list_programs(enum out_format format, const char *software, struct v
         }
     }
     if (!found) {
-        char hint[VS_SUGGEST];
-        vs_error(
-            errors, "list programs %s: no shipped hypervisor or kernel; %s", software,
-            vs_suggest(software, names, n, "without a name, all are listed", hint, sizeof hint));
+        char hint[VS_SUGGEST], all[512];
+        int at = snprintf(all, sizeof all, "there are");
+        for (size_t i = 0; i < n && at > 0 && (size_t)at < sizeof all; i++) {
+            at += snprintf(all + at, sizeof all - (size_t)at, "%s %s", i ? "," : "", names[i]);
+        }
+        vs_error(errors, "list programs %s: no shipped hypervisor or kernel; %s", software,
+                 vs_suggest(software, names, n, all, hint, sizeof hint));
     }
     return o;
 }
