@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MORE 64u /* knobs that a run adds, as a rule */
+
 struct vs_knobs {
     struct vs_knob *knob; /* sorted by path */
     size_t n, cap;
@@ -54,24 +56,39 @@ static enum vs_status append(struct vs_knobs *k, const struct vs_knob_desc *d)
     return VS_OK;
 }
 
+static int by_path_of(const void *a, const void *b)
+{
+    return strcmp((*(const struct vs_knob_desc *const *)a)->path,
+                  (*(const struct vs_knob_desc *const *)b)->path);
+}
+
 struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *components, size_t n)
 {
     struct vs_knobs *k = calloc(1, sizeof *k);
-    if (k && !(k->component = calloc(n + 1, sizeof *k->component))) {
-        free(k);
-        return NULL;
+    size_t knobs = 0;
+    for (size_t i = 0; i < n; i++) {
+        knobs += components[i]->n_knobs;
     }
-    for (size_t i = 0; k && i < n; i++) {
+    const struct vs_knob_desc **desc = malloc((knobs + 1) * sizeof *desc); /* sorted first */
+    bool good = k && desc && (k->component = calloc(n + 1, sizeof *k->component));
+    for (size_t i = 0, at = 0; good && i < n; i++) {
         k->component[k->n_components++] = components[i];
         for (size_t j = 0; j < components[i]->n_knobs; j++) {
-            if (append(k, &components[i]->knobs[j])) {
-                vs_knobs_destroy(k);
-                return NULL;
-            }
+            desc[at++] = &components[i]->knobs[j];
         }
     }
-    if (k && k->n) {
-        qsort(k->knob, k->n, sizeof *k->knob, by_path);
+    if (good) {
+        qsort(desc, knobs, sizeof *desc, by_path_of);
+        k->cap = knobs + MORE;
+        good = (k->knob = malloc(k->cap * sizeof *k->knob));
+    }
+    for (size_t i = 0; good && i < knobs; i++) {
+        good = append(k, desc[i]) == VS_OK;
+    }
+    free(desc);
+    if (!good) {
+        vs_knobs_destroy(k);
+        return NULL;
     }
     return k;
 }
@@ -103,8 +120,13 @@ enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc)
         return VS_E_CONFIG;
     }
     enum vs_status s = append(k, desc);
+    size_t at = k->n - 1u; /* where it stands; those behind its place move up */
     if (!s) {
-        qsort(k->knob, k->n, sizeof *k->knob, by_path);
+        struct vs_knob one = k->knob[at];
+        for (; at && by_path(&k->knob[at - 1u], &one) > 0; at--) {
+            k->knob[at] = k->knob[at - 1u];
+        }
+        k->knob[at] = one;
     }
     return s;
 }

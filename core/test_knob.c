@@ -173,6 +173,27 @@ static void test_a_path_exists_once(void **state)
     vs_knobs_destroy(k);
 }
 
+static void test_added_knobs_stand_in_the_order_of_paths(void **state)
+{
+    (void)state;
+    static const struct vs_knob_desc added[] = {
+        {"toy.tlb.m", VS_KNOB_FLAG, 1, 0, 1, "flag", NULL, VS_GRADE_assumed, "guess", "", 0},
+        {"a.first", VS_KNOB_FLAG, 1, 0, 1, "flag", NULL, VS_GRADE_assumed, "guess", "", 0},
+        {"z.last", VS_KNOB_FLAG, 1, 0, 1, "flag", NULL, VS_GRADE_assumed, "guess", "", 0}};
+    struct vs_knobs *k = vs_knobs_create(all, 1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(vs_knobs_add(k, &added[i]), VS_OK);
+    }
+    assert_int_equal(vs_knobs_count(k), 7);
+    for (size_t i = 1; i < vs_knobs_count(k); i++) {
+        assert_true(strcmp(vs_knobs_at(k, i - 1)->desc->path, vs_knobs_at(k, i)->desc->path) < 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        assert_ptr_equal(vs_knobs_find(k, added[i].path)->desc, &added[i]);
+    }
+    vs_knobs_destroy(k);
+}
+
 static void test_quantiles_are_within_one_per_cent(void **state)
 {
     (void)state;
@@ -346,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_a_grade_goes_with_the_source_that_was_given),
         cmocka_unit_test(test_a_component_is_loaded_with_what_was_set_and_defaults_elsewhere),
         cmocka_unit_test(test_a_path_exists_once),
+        cmocka_unit_test(test_added_knobs_stand_in_the_order_of_paths),
         cmocka_unit_test(test_quantiles_are_within_one_per_cent),
         cmocka_unit_test(test_a_quantile_is_the_least_value_with_that_share_at_or_below_it),
         cmocka_unit_test(test_a_bucket_is_reported_as_its_middle),
