@@ -93,7 +93,8 @@ static size_t length(const char *const *words)
 static unsigned look_up(const char *const *words, const char *word, size_t bytes)
 {
     unsigned i = 0;
-    while (words[i] && (strlen(words[i]) != bytes || strncmp(words[i], word, bytes) != 0)) {
+    while (words[i] &&
+           (*words[i] != *word || strncmp(words[i], word, bytes) != 0 || words[i][bytes] != '\0')) {
         i++;
     }
     return i;
@@ -148,7 +149,7 @@ static uint8_t word_of(struct linker *l, const struct list *list, const char *wo
     size_t n = 0;
     for (size_t i = 0; list->words[i].name && n < 63; i++) {
         bool has = list->words[i].who >> l->desc->role & 1u;
-        if (has && !strcmp(list->words[i].name, word)) {
+        if (has && *list->words[i].name == *word && !strcmp(list->words[i].name, word)) {
             return (uint8_t)i;
         }
         mine[n] = list->words[i].name;
@@ -210,7 +211,8 @@ static void link_when(struct linker *l, struct vs_step *s, const char *when)
 static uint16_t step_of(const struct vs_program_desc *p, const char *name)
 {
     for (size_t i = 0; i < p->n; i++) {
-        if (p->step[i].name && !strcmp(p->step[i].name, name)) {
+        const char *is = p->step[i].name;
+        if (is && *is == *name && !strcmp(is, name)) {
             return (uint16_t)i;
         }
     }
@@ -280,8 +282,11 @@ static void link_evidence(struct linker *l, const struct vs_step_desc *d)
 static void link_bounds(struct linker *l, const struct vs_program *p, const struct vs_step_desc *d)
 {
     for (int i = 0; i < VS_NUMBERS; i++) {
+        if (d->number[i] == VS_NUMBER_NONE) {
+            continue;
+        }
         uint64_t max = vs__program_number_max(p, i);
-        if (d->number[i] != VS_NUMBER_NONE && (d->number[i] < 0 || (uint64_t)d->number[i] > max)) {
+        if (d->number[i] < 0 || (uint64_t)d->number[i] > max) {
             char what[160];
             snprintf(what, sizeof what, "%s = %lld is outside 0..%llu", vs__program_number_name(i),
                      (long long)d->number[i], (unsigned long long)max);
@@ -293,10 +298,12 @@ static void link_bounds(struct linker *l, const struct vs_program *p, const stru
 /* A name that can be part of a knob's path. */
 static bool plain(const char *name, bool dots)
 {
-    size_t n = name ? strlen(name) : 0;
-    return n && n <= NAME_MAX_LENGTH &&
-           strspn(name, dots ? "abcdefghijklmnopqrstuvwxyz0123456789_."
-                             : "abcdefghijklmnopqrstuvwxyz0123456789_") == n;
+    size_t n = 0;
+    while (name && ((name[n] >= 'a' && name[n] <= 'z') || (name[n] >= '0' && name[n] <= '9') ||
+                    name[n] == '_' || (dots && name[n] == '.'))) {
+        n++;
+    }
+    return n && n <= NAME_MAX_LENGTH && !name[n];
 }
 
 static void link_step(struct linker *l, struct vs_program *p, size_t index)
@@ -387,10 +394,15 @@ static void check_circles(struct linker *l)
 
 uint16_t vs_program_set_find(const struct vs_program_set *s, const char *name)
 {
-    for (size_t i = 0; i < s->desc->n; i++) {
-        if (!strcmp(s->desc->program[i].name, name)) {
-            return (uint16_t)i;
+    size_t from = 0, to = s->desc->n; /* they are ordered by name */
+    while (from < to) {
+        size_t at = (from + to) / 2u;
+        int c = strcmp(s->desc->program[at].name, name);
+        if (!c) {
+            return (uint16_t)at;
         }
+        from = c < 0 ? at + 1u : from;
+        to = c < 0 ? to : at;
     }
     return VS_PROGRAM_NONE;
 }

@@ -44,6 +44,7 @@ static const struct {
 };
 
 #define TEXTS 16384u /* bytes of texts that are made room for at once */
+#define TEXT_PARTS 8 /* of a text, at most */
 
 /* Texts that stay, one behind the other: hundreds are made at every start of the program. */
 struct texts {
@@ -54,9 +55,10 @@ struct texts {
 /* The parts, up to a NULL, as one text; NULL without memory. */
 static const char *text(struct texts *t, const char *const *part)
 {
-    size_t bytes = 1;
+    size_t bytes = 1, n[TEXT_PARTS];
     for (size_t i = 0; part[i]; i++) {
-        bytes += strlen(part[i]);
+        n[i] = strlen(part[i]);
+        bytes += n[i];
     }
     if (bytes > t->left) {
         size_t room = bytes > TEXTS ? bytes : TEXTS;
@@ -68,9 +70,8 @@ static const char *text(struct texts *t, const char *const *part)
     }
     char *out = t->at;
     for (size_t i = 0; part[i]; i++) {
-        size_t n = strlen(part[i]);
-        memcpy(t->at, part[i], n);
-        t->at += n;
+        memcpy(t->at, part[i], n[i]);
+        t->at += n[i];
     }
     *t->at++ = '\0';
     t->left -= bytes;
@@ -104,15 +105,14 @@ const char *vs__program_number_name(int number)
     return numbers[number].property;
 }
 
-/* The knob of a number of a step. */
+/* The knob of a number of the step at `path`. */
 static bool add_knob(struct vs_knob_desc *k, struct texts *t, const struct vs_program *p,
-                     const struct vs_step *s, int number, size_t index)
+                     const struct vs_step *s, const char *path, int number, size_t index)
 {
     const struct vs_step_desc *d = s->desc;
     enum vs_evidence grade = VS_GRADE_assumed;
     (void)vs_evidence_parse(d->grade ? d->grade : "", &grade);
-    *k = (struct vs_knob_desc){.path = TEXT(t, prefix_of(p), ".", p->desc->name, ".", d->name, ".",
-                                            numbers[number].property),
+    *k = (struct vs_knob_desc){.path = TEXT(t, path, ".", numbers[number].property),
                                .kind = number == VS_NUMBER_TAKEN    ? VS_KNOB_FLAG
                                        : number == VS_NUMBER_CYCLES ? VS_KNOB_CYCLES
                                                                     : VS_KNOB_NUM,
@@ -127,17 +127,15 @@ static bool add_knob(struct vs_knob_desc *k, struct texts *t, const struct vs_pr
     return k->path && k->text;
 }
 
-/* The account of a step that takes time of its own. */
-static bool add_account(struct vs_account_desc *a, struct texts *t, const struct vs_program *p,
-                        const struct vs_step *s)
+/* The account of the step at `path`, which takes time of its own. */
+static bool add_account(struct vs_account_desc *a, struct texts *t, const struct vs_step *s,
+                        const char *path)
 {
     const struct vs_step_desc *d = s->desc;
-    const char *path = TEXT(t, prefix_of(p), ".", p->desc->name, ".", d->name);
     bool cycles = s->number[VS_NUMBER_CYCLES] != VS_PROGRAM_NONE,
          runs = s->number[VS_NUMBER_INSTRUCTIONS] != VS_PROGRAM_NONE;
     const char *priced =
-        !path    ? NULL
-        : !runs  ? TEXT(t, cycles ? path : "", cycles ? ".cycles" : "")
+        !runs    ? TEXT(t, cycles ? path : "", cycles ? ".cycles" : "")
         : cycles ? TEXT(t, path, ".instructions,cpu.ipc,cpu.clock.mhz,", path, ".cycles")
                  : TEXT(t, path, ".instructions,cpu.ipc,cpu.clock.mhz");
     *a = (struct vs_account_desc){path, priced, false, d->source ? d->source : ""};
@@ -171,17 +169,19 @@ bool vs__program_set_describe(struct vs_program_set *set)
         struct vs_program *p = &set->program[i];
         for (size_t k = 0; good && k < p->desc->n; k++) {
             struct vs_step *s = &p->step[k];
+            const char *path = TEXT(&texts, prefix_of(p), ".", p->desc->name, ".", s->desc->name);
+            good = path != NULL;
             for (int j = 0; good && j < VS_NUMBERS; j++) {
                 s->number[j] = VS_PROGRAM_NONE;
                 if (s->desc->number[j] != VS_NUMBER_NONE) {
                     s->number[j] = (uint16_t)n_knobs;
-                    good = add_knob(&knob[n_knobs], &texts, p, s, j, n_knobs);
+                    good = add_knob(&knob[n_knobs], &texts, p, s, path, j, n_knobs);
                     n_knobs++;
                 }
             }
             if (good && s->kind == VS_STEP_RUN) {
                 s->account = (uint16_t)n_accounts;
-                good = add_account(&account[n_accounts++], &texts, p, s);
+                good = add_account(&account[n_accounts++], &texts, s, path);
             }
         }
     }
@@ -255,16 +255,20 @@ void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values
     uint64_t code[PLACES] = {0}, data[PLACES] = {0};
     for (size_t i = 0; i < s->desc->n; i++) {
         const struct vs_program *p = &s->program[i];
-        char who[100];
-        snprintf(who, sizeof who, "program %s", p->desc->name);
         int place = place_of(p);
         uint64_t c = sum_of(p, values, VS_NUMBER_CODE), d = sum_of(p, values, VS_NUMBER_DATA);
         code[place] += c;
         data[place] += d;
         if (place == OF_TRAP || place == PLACED) {
             bool none = place == PLACED && !p->guest; /* a hypervisor's data is one area */
-            check_area(s, who, c, numbers[VS_NUMBER_CODE].max[place], "code", errors);
-            check_area(s, who, d, none ? 0 : numbers[VS_NUMBER_DATA].max[place], "data", errors);
+            uint64_t c_room = numbers[VS_NUMBER_CODE].max[place],
+                     d_room = none ? 0 : numbers[VS_NUMBER_DATA].max[place];
+            char who[100] = "";
+            if (c > c_room || d > d_room) {
+                snprintf(who, sizeof who, "program %s", p->desc->name);
+            }
+            check_area(s, who, c, c_room, "code", errors);
+            check_area(s, who, d, d_room, "data", errors);
         }
         for (size_t k = 0; k < p->desc->n; k++) {
             const struct vs_step *t = &p->step[k];

@@ -73,11 +73,21 @@ static void bind_steps(struct vs_software *s, const uint64_t *values, uint64_t p
 
 /* A plan while it grows. Steps of the core name their runs by number until it is complete. */
 struct planner {
-    struct vs_software *s;
+    const struct vs_software *s;
+    struct vs_plan *to;
     uint32_t n_acts, n_work, n_runs, room_acts, room_work, room_runs;
     uint32_t label; /* the act that something else leads to: it is not part of the one before */
     bool failed;    /* no memory */
 };
+
+/* A plan that was not made, or is no longer needed. */
+static void free_plan(struct vs_plan *p)
+{
+    free(p->act);
+    free(p->work);
+    free(p->run);
+    *p = (struct vs_plan){0};
+}
 
 /* Room for one more in an array of n; false: no memory. */
 static bool grow(struct planner *p, void **array, uint32_t n, uint32_t *room, size_t bytes)
@@ -85,7 +95,7 @@ static bool grow(struct planner *p, void **array, uint32_t n, uint32_t *room, si
     if (n < *room) {
         return true;
     }
-    uint32_t more = *room ? 2u * *room : 64u;
+    uint32_t more = *room ? 2u * *room : 16u;
     void *grown = realloc(*array, more * bytes);
     if (!grown) {
         p->failed = true;
@@ -100,10 +110,10 @@ static bool grow(struct planner *p, void **array, uint32_t n, uint32_t *room, si
 static struct vs_act *act(struct planner *p, enum vs_act_kind kind, const struct vs_step *step,
                           const struct vs_bound_step *bound)
 {
-    if (!grow(p, (void **)&p->s->act, p->n_acts, &p->room_acts, sizeof *p->s->act)) {
+    if (!grow(p, (void **)&p->to->act, p->n_acts, &p->room_acts, sizeof *p->to->act)) {
         return NULL;
     }
-    struct vs_act *a = &p->s->act[p->n_acts++];
+    struct vs_act *a = &p->to->act[p->n_acts++];
     *a = (struct vs_act){.kind = (uint8_t)kind, .step = step, .bound = bound};
     return a;
 }
@@ -112,8 +122,8 @@ static struct vs_act *act(struct planner *p, enum vs_act_kind kind, const struct
 static void run(struct planner *p, struct vs_core_step *step, uint64_t at, uint64_t n,
                 enum vs_ref ref)
 {
-    if (n && grow(p, (void **)&p->s->run, p->n_runs, &p->room_runs, sizeof *p->s->run)) {
-        p->s->run[p->n_runs++] = (struct vs_core_run){at, (uint32_t)n, ref};
+    if (n && grow(p, (void **)&p->to->run, p->n_runs, &p->room_runs, sizeof *p->to->run)) {
+        p->to->run[p->n_runs++] = (struct vs_core_run){at, (uint32_t)n, ref};
         step->n_runs++;
     }
 }
@@ -133,12 +143,12 @@ static void plan_work(struct planner *p, const struct vs_step *step, const struc
     if (!work.n_runs && !work.instructions) {
         return;
     }
-    bool more = p->n_acts > p->label && p->s->act[p->n_acts - 1u].kind == VS_ACT_WORK;
-    struct vs_act *a = more ? &p->s->act[p->n_acts - 1u] : act(p, VS_ACT_WORK, step, b);
-    if (a && grow(p, (void **)&p->s->work, p->n_work, &p->room_work, sizeof *p->s->work)) {
+    bool more = p->n_acts > p->label && p->to->act[p->n_acts - 1u].kind == VS_ACT_WORK;
+    struct vs_act *a = more ? &p->to->act[p->n_acts - 1u] : act(p, VS_ACT_WORK, step, b);
+    if (a && grow(p, (void **)&p->to->work, p->n_work, &p->room_work, sizeof *p->to->work)) {
         a->first = a->n ? a->first : p->n_work;
         a->n++;
-        p->s->work[p->n_work++] = work;
+        p->to->work[p->n_work++] = work;
     }
 }
 
@@ -205,7 +215,7 @@ static void plan_step(struct planner *p, const struct vs_step *step, const struc
         p->label = label;
     } else if (body > from) {
         for (; from < body; from++) {
-            p->s->act[from].to = p->n_acts;
+            p->to->act[from].to = p->n_acts;
         }
         p->label = p->n_acts;
     }
@@ -222,49 +232,50 @@ static void plan_program(struct planner *p, uint16_t program, uint16_t only)
     }
 }
 
-/* The acts of all programs, one after the other. */
-static enum vs_status plan(struct vs_software *s)
+bool vs_program_plan(const struct vs_software *s, uint16_t program)
 {
-    struct planner p = {.s = s};
-    for (uint16_t i = 0; i < s->set->desc->n; i++) {
-        s->first_act[i] = p.label = p.n_acts;
-        plan_program(&p, i, VS_PROGRAM_NONE);
+    struct vs_plan *to = &s->plan[program];
+    struct planner p = {.s = s, .to = to};
+    if (to->made) {
+        return true;
     }
-    s->first_act[s->set->desc->n] = p.n_acts;
-    for (uint32_t i = 0, at = 0; i < p.n_work; at += s->work[i++].n_runs) {
-        s->work[i].run = s->run ? s->run + at : NULL;
+    plan_program(&p, program, VS_PROGRAM_NONE);
+    if (p.failed) {
+        free_plan(to);
+        return false;
     }
-    return p.failed ? VS_E_NOMEM : VS_OK;
+    for (uint32_t i = 0, at = 0; i < p.n_work; at += to->work[i++].n_runs) {
+        to->work[i].run = to->run ? to->run + at : NULL;
+    }
+    to->n_acts = p.n_acts;
+    to->made = true;
+    return true;
 }
 
 enum vs_status vs_software_bind(struct vs_software *s, const uint64_t *values, uint64_t period_ps)
 {
     s->step = calloc((size_t)s->set->n_steps + 1, sizeof *s->step);
-    s->first_act = calloc(s->set->desc->n + 1, sizeof *s->first_act);
-    s->act = NULL;
-    s->work = NULL;
-    s->run = NULL;
-    enum vs_status st = VS_E_NOMEM;
-    if (s->step && s->first_act) {
+    s->plan = calloc(s->set->desc->n + 1, sizeof *s->plan);
+    bool good = s->step && s->plan;
+    if (good) {
         bind_steps(s, values, period_ps);
-        st = plan(s);
     }
-    if (st != VS_OK) {
+    for (uint16_t i = 0; good && i < s->set->desc->n; i++) {
+        good = s->set->program[i].trap != VS_TRAP_N || vs_program_plan(s, i);
+    }
+    if (!good) {
         vs_software_free(s);
     }
-    return st;
+    return good ? VS_OK : VS_E_NOMEM;
 }
 
 void vs_software_free(struct vs_software *s)
 {
+    for (size_t i = 0; s->plan && i < s->set->desc->n; i++) {
+        free_plan(&s->plan[i]);
+    }
     free(s->step);
-    free(s->first_act);
-    free(s->act);
-    free(s->work);
-    free(s->run);
+    free(s->plan);
     s->step = NULL;
-    s->first_act = NULL;
-    s->act = NULL;
-    s->work = NULL;
-    s->run = NULL;
+    s->plan = NULL;
 }

@@ -90,6 +90,7 @@ static bool holds(const struct vs_software *s, const struct vs_act *a)
  */
 struct way {
     const struct vs_software *s;
+    const struct vs_plan *plan;
     struct vs_txn *t;
     uint32_t first, n;
     bool later; /* it may be done later */
@@ -99,7 +100,7 @@ struct way {
 static inline void catch_up(struct way *w)
 {
     if (w->n) {
-        vs_core_steps(&w->s->core, w->t, w->s->work + w->first, w->n);
+        vs_core_steps(&w->s->core, w->t, w->plan->work + w->first, w->n);
         w->n = 0;
     }
 }
@@ -132,7 +133,7 @@ static enum vs_program_end acts(struct way *w, uint32_t i, uint32_t to)
     const struct vs_software *s = w->s;
     enum vs_program_end end = VS_PROGRAM_DONE;
     while (i < to && !end) {
-        const struct vs_act *a = &s->act[i++];
+        const struct vs_act *a = &w->plan->act[i++];
         switch ((enum vs_act_kind)a->kind) {
         case VS_ACT_WORK:
             work(w, a);
@@ -163,19 +164,23 @@ static enum vs_program_end acts(struct way *w, uint32_t i, uint32_t to)
 
 enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t, uint16_t program)
 {
-    struct way w = {.s = s, .t = t};
+    struct way w = {.s = s, .plan = &s->plan[program], .t = t};
+    if (!w.plan->made && !vs_program_plan(s, program)) {
+        return VS_PROGRAM_FAILED;
+    }
     w.later = s->core.unwatched && s->core.unwatched(s->core.ctx);
-    enum vs_program_end end = acts(&w, s->first_act[program], s->first_act[program + 1u]);
+    enum vs_program_end end = acts(&w, 0, w.plan->n_acts);
     catch_up(&w);
     return end;
 }
 
 void vs_program_code(const struct vs_software *s, struct vs_txn *t, uint16_t program)
 {
-    for (uint32_t i = s->first_act[program]; i < s->first_act[program + 1u]; i++) {
-        const struct vs_act *a = &s->act[i];
+    const struct vs_plan *p = &s->plan[program];
+    for (uint32_t i = 0; i < p->n_acts; i++) {
+        const struct vs_act *a = &p->act[i];
         for (uint32_t k = 0; a->kind == VS_ACT_WORK && k < a->n; k++) {
-            struct vs_core_step touches = s->work[a->first + k];
+            struct vs_core_step touches = p->work[a->first + k];
             touches.instructions = 0;
             vs_core_steps(&s->core, t, &touches, 1);
         }
@@ -184,10 +189,11 @@ void vs_program_code(const struct vs_software *s, struct vs_txn *t, uint16_t pro
 
 void vs_program_rounds(const struct vs_software *s, struct vs_txn *t, uint16_t program, uint64_t n)
 {
-    for (uint32_t i = s->first_act[program]; n && i < s->first_act[program + 1u]; i++) {
-        const struct vs_act *a = &s->act[i];
+    const struct vs_plan *p = &s->plan[program];
+    for (uint32_t i = 0; n && i < p->n_acts; i++) {
+        const struct vs_act *a = &p->act[i];
         for (uint32_t k = 0; a->kind == VS_ACT_WORK && k < a->n; k++) {
-            const struct vs_core_step *w = &s->work[a->first + k];
+            const struct vs_core_step *w = &p->work[a->first + k];
             if (w->instructions) {
                 s->core.work(s->core.ctx, t, w->account, n * w->instructions);
             }

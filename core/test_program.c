@@ -367,14 +367,17 @@ static void test_a_plan_holds_what_a_program_may_do_and_nothing_else(void **stat
 {
     struct fixture *f = *state;
     uint16_t program = f->s.set->by_trap[VS_TRAP_CPU_ID];
-    uint32_t from = f->s.first_act[program], to = f->s.first_act[program + 1u], work = 0, loops = 0;
-    for (uint32_t i = from; i < to; i++) {
-        const struct vs_act *a = &f->s.act[i];
+    const struct vs_plan *plan = &f->s.plan[program];
+    uint32_t work = 0, loops = 0;
+    assert_true(vs_program_plan(&f->s, program));
+    for (uint32_t i = 0; i < plan->n_acts; i++) {
+        const struct vs_act *a = &plan->act[i];
         work += a->kind == VS_ACT_WORK ? a->n : 0;
         loops += a->kind == VS_ACT_EACH;
         assert_true(a->kind != VS_ACT_STEP || a->step->kind != VS_STEP_CALL);
         bool leads = a->kind == VS_ACT_IF || a->kind == VS_ACT_EACH;
-        assert_true(!leads || (a->to > i + 1u && a->to <= to)); /* something depends on it */
+        assert_true(!leads ||
+                    (a->to > i + 1u && a->to <= plan->n_acts)); /* something depends on it */
     }
     assert_int_equal(work, 2); /* long and short; `stall` only waits */
     assert_int_equal(loops, 1);

@@ -220,15 +220,21 @@ struct vs_program_world {
     void (*send)(void *ctx, struct vs_txn *t, enum vs_message m);
 };
 
+/* What a program does, read in advance. */
+struct vs_plan {
+    struct vs_act *act;
+    struct vs_core_step *work; /* what acts have the core do */
+    struct vs_core_run *run;
+    uint32_t n_acts;
+    bool made; /* a trap's is when the trap first comes: a run has few of them */
+};
+
 /* Software of one processor. */
 struct vs_software {
     const struct vs_program_set *set;
     struct vs_bound_step *step; /* [set->n_steps] */
-    struct vs_act *act;         /* of one program after the other */
-    uint32_t *first_act;        /* of each program, and behind the last */
-    struct vs_core_step *work;  /* what acts have the core do */
-    struct vs_core_run *run;
-    uint16_t account; /* the ledger's, of the set's first */
+    struct vs_plan *plan;       /* of each program */
+    uint16_t account;           /* the ledger's, of the set's first */
     struct vs_program_layout at;
     struct vs_core_port core;
     struct vs_program_world world;
@@ -239,10 +245,12 @@ enum vs_program_end { VS_PROGRAM_DONE, VS_PROGRAM_WAITS, VS_PROGRAM_FAILED };
 /* Code or data beyond its area, code without instructions. `values`: of the set's knobs. */
 void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values,
                           struct vs_errors *errors);
-/* Gives the steps their numbers and places, and plans what the programs do. VS_E_NOMEM: nothing is
- * left to free. */
+/* Gives the steps their numbers and places, and plans what the programs of no trap do. VS_E_NOMEM:
+ * nothing is left to free. */
 enum vs_status vs_software_bind(struct vs_software *s, const uint64_t *values, uint64_t period_ps);
 void vs_software_free(struct vs_software *s);
+/* Plans what a program does, once; false: no memory. */
+bool vs_program_plan(const struct vs_software *s, uint16_t program);
 /* Runs a program. */
 enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t, uint16_t program);
 /* A program of `run` steps alone, as a loop around work of the caller's: its code is fetched and
