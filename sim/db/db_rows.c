@@ -122,11 +122,8 @@ static int column(sqlite3_vtab_cursor *cursor, sqlite3_context *out, int i)
     case 'i':
         sqlite3_result_int64(out, f->number);
         break;
-    case 's':
-        sqlite3_result_text(out, f->text, -1, SQLITE_STATIC);
-        break;
     default:
-        sqlite3_result_text(out, r->copies + f->number, -1, SQLITE_STATIC);
+        sqlite3_result_text(out, f->text, -1, SQLITE_STATIC);
         break;
     }
     return SQLITE_OK;
@@ -236,17 +233,43 @@ static int by_key(const void *a, const void *b, void *rows)
     const union vs_row_field *x = row_of(r, *(const uint16_t *)a),
                              *y = row_of(r, *(const uint16_t *)b);
     int c = 0;
-    for (size_t i = 0; r->format[i] && !c; i++) {
+    for (size_t i = r->alike; r->format[i] && !c; i++) {
         if (r->format[i] == 'i') {
             c = (x[i].number > y[i].number) - (x[i].number < y[i].number);
         } else {
-            bool own = r->format[i] == 'c';
-            const char *p = own ? r->copies + x[i].number : x[i].text,
-                       *q = own ? r->copies + y[i].number : y[i].text;
-            c = p == q ? 0 : strcmp(p, q);
+            c = x[i].text == y[i].text ? 0 : strcmp(x[i].text, y[i].text);
         }
     }
     return c;
+}
+
+/* Where the texts that were copied lie: they move no more. */
+static void point_at_copies(const struct vs_rows *r)
+{
+    for (size_t column = 0; r->format[column]; column++) {
+        for (size_t i = 0; r->format[column] == 'c' && i < r->n; i++) {
+            union vs_row_field *f = &r->field[i * VS_ROWS_COLUMNS + column];
+            f->text = r->copies + f->number;
+        }
+    }
+}
+
+/* How many of the first columns have one value in all rows. */
+static size_t alike(const struct vs_rows *r)
+{
+    size_t column = 0;
+    for (; r->format[column]; column++) {
+        const union vs_row_field *first = row_of(r, 0) + column;
+        for (size_t i = 1; i < r->n; i++) {
+            const union vs_row_field *f = row_of(r, i) + column;
+            bool same =
+                r->format[column] == 'i' ? f->number == first->number : f->text == first->text;
+            if (!same) {
+                return column;
+            }
+        }
+    }
+    return column;
 }
 
 /* Rows in the order of their key: SQLite then appends each where the one before is and looks for no
@@ -254,6 +277,7 @@ static int by_key(const void *a, const void *b, void *rows)
 static void sort(struct vs_rows *r)
 {
     bool in_order = true;
+    r->alike = alike(r);
     for (uint16_t i = 0; i < r->n; i++) {
         r->order[i] = i;
         in_order = in_order && !(i && by_key(&r->order[i - 1u], &r->order[i], r) > 0);
@@ -267,6 +291,7 @@ enum vs_status vs__rows_store(struct vs_db *db, struct vs_rows *r)
 {
     enum vs_status s = r->n && !r->statement ? prepare(db, r) : VS_OK;
     if (r->n && !s) {
+        point_at_copies(r);
         sort(r);
         db->reading = r;
         if (sqlite3_step(r->statement) != SQLITE_DONE) {

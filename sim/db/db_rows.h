@@ -26,6 +26,7 @@ struct vs_rows {
     union vs_row_field *field;
     size_t n;        /* rows gathered */
     uint16_t *order; /* in which they are stored: that of the table's key */
+    size_t alike;    /* while they are sorted: so many first columns are the same in all */
     char *copies;
     size_t copied, room;
     sqlite3_stmt *statement; /* made with the first rows */
