@@ -11,6 +11,7 @@
 #include "virtsim/version.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +22,15 @@
 struct vs_session {
     struct vs_session_request request;
     struct vs_knobs *knobs;
-    struct vs_machine_info machine;
     struct vs_programs programs;
     struct vs_recorder *recorder;
     struct vs_platform *platform;
-    char text[32768]; /* of a recording: what made it */
     bool text_full;
     enum vs_status wrong; /* a setting: what else is wrong is looked for all the same */
     double wall_s, cpu_s;
     char started[32];
+    struct vs_machine_info machine; /* which loading fills */
+    char text[32768];               /* of a recording: what made it */
 };
 
 /* A line of the recording's text. */
@@ -266,11 +267,14 @@ static enum vs_status give_sources(struct vs_session *s, struct vs_errors *error
 enum vs_status vs_session_describe(const struct vs_session_request *r, struct vs_session **out,
                                    struct vs_errors *errors)
 {
-    struct vs_session *s = calloc(1, sizeof *s);
+    struct vs_session *s = malloc(sizeof *s);
     *out = NULL;
     if (!s) {
         return VS_E_NOMEM;
     }
+    memset(s, 0, offsetof(struct vs_session, machine)); /* the rest is large, and hardly used */
+    s->machine.name[0] = s->text[0] = '\0';
+    s->machine.n_stated = s->machine.n_groups = 0;
     s->request = *r;
     size_t n;
     vs_operations(); /* what this program was built without is known from here on */

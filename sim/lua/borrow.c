@@ -4,7 +4,6 @@
 #include "effect.h"
 #include "virtsim/program.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -98,24 +97,11 @@ static const struct vs_default_of defaults[] = {
     {"memory.*", VS_SLOT_MEMORY, "skylake_sp", false},
 };
 
-/* fnmatch, but for most patterns a comparison says it: a name, or all that begins so. */
-static bool fits(const char *pattern, const char *path)
-{
-    size_t n = 0;
-    while (pattern[n] == path[n] && pattern[n] && pattern[n] != '*') {
-        n++;
-    }
-    if (pattern[n] == '*') {
-        return !pattern[n + 1] || !fnmatch(pattern, path, 0);
-    }
-    return pattern[n] == path[n];
-}
-
 /* The line of `guesses` for a knob, or NULL. */
 static const struct vs_default_of *guessed(const char *path)
 {
     for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
-        if (fits(guesses[i].pattern, path)) {
+        if (*guesses[i].pattern == *path && vs_pattern_fits(guesses[i].pattern, path)) {
             return &guesses[i];
         }
     }
@@ -125,7 +111,7 @@ static const struct vs_default_of *guessed(const char *path)
 const struct vs_default_of *vs_default_of(const char *path)
 {
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
-        if (*defaults[i].pattern == *path && fits(defaults[i].pattern, path)) {
+        if (*defaults[i].pattern == *path && vs_pattern_fits(defaults[i].pattern, path)) {
             const struct vs_default_of *guess = guessed(path);
             return guess ? guess : &defaults[i];
         }

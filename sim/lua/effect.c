@@ -67,6 +67,21 @@ static const struct need {
     {"iommu.iec.*", NULL, "iommu.interrupt_remapping", true, "1", false},
 };
 
+bool vs_pattern_fits(const char *pattern, const char *path)
+{
+    size_t n = 0;
+    while (pattern[n] == path[n] && pattern[n] && pattern[n] != '*' && pattern[n] != '[') {
+        n++;
+    }
+    if (pattern[n] == '*' && !pattern[n + 1]) {
+        return true;
+    }
+    if (pattern[n] == '*' || pattern[n] == '[') {
+        return !fnmatch(pattern, path, 0);
+    }
+    return pattern[n] == path[n];
+}
+
 /* Whether `value` is one of `list`, whose words are joined by bars. */
 static bool among(const char *value, const char *list)
 {
@@ -110,8 +125,8 @@ static bool possible(const struct vs_knobs *knobs, const char *path, bool in_run
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
         const struct need *n = &needs[i];
         char value[64];
-        if ((n->of_run && !in_run) || fnmatch(n->pattern, path, 0) ||
-            (n->but && !fnmatch(n->but, path, 0))) {
+        if ((n->of_run && !in_run) || *n->pattern != *path || !vs_pattern_fits(n->pattern, path) ||
+            (n->but && vs_pattern_fits(n->but, path))) {
             continue;
         }
         const struct vs_knob *k = vs_knobs_find(knobs, n->knob);

@@ -10,6 +10,10 @@
 
 #include "virtsim/knob.h"
 
+/* fnmatch, "." being an ordinary character, but for most patterns a comparison says it: a name, or
+ * all that begins so. */
+bool vs_pattern_fits(const char *pattern, const char *path);
+
 /* Whether the machine has what the knob is about, though a run may not make use of it: a load queue
  * without the window, the way to another node on a machine of one. When it has not, `why` says what
  * the knob needs and what that is instead; it may be NULL. */
