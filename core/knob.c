@@ -56,6 +56,7 @@ static enum vs_status append(struct vs_knobs *k, const struct vs_knob_desc *d)
     return VS_OK;
 }
 
+/* Which of two descriptions comes first in a store. */
 static int by_path_of(const void *a, const void *b)
 {
     return strcmp((*(const struct vs_knob_desc *const *)a)->path,
