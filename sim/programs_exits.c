@@ -80,8 +80,16 @@ enum vs_status vs_programs_exits_fit(const struct vs_programs *p, const struct v
                                      const char *machine, struct vs_errors *errors)
 {
     const struct vs_knob *processor = vs_knobs_find(knobs, "cpu.vendor");
+    const struct vs_knob *paging = vs_knobs_find(knobs, "paging.mode");
     for (unsigned i = 0; i < p->n; i++) {
         const struct vs_kvm *k = p->each[i].exits;
+        if (k && paging && !paging->value) {
+            vs_error(errors,
+                     "%s: a trace of exits is replayed on a machine with a hypervisor; %s runs its "
+                     "program on bare metal: its twin is called *_kvm",
+                     p->each[i].input, machine);
+            return VS_E_INPUT;
+        }
         if (!k || !processor || processor->value == (uint64_t)k->exits.vendor ||
             (k->exits.either && processor->value <= VS_KVM_AMD)) {
             continue;

@@ -86,7 +86,7 @@ equal "which is counted" 2 "$(sql "select value from counter where run = 3 and n
 # what does not fit
 refused "exits of another vendor" 2 "are Intel's: replay it with --machine" "$VIRTSIM" replay "$traces/amd.perf.txt.zst" --no-store
 refused "names machines that fit" 2 "zen3_milan_kvm" "$VIRTSIM" replay "$traces/amd.perf.txt.zst" --no-store
-refused "bare metal has no exits" 2 "hypervisor" "$VIRTSIM" replay "$traces/intel.ftrace.txt.zst" --machine skylake_sp_native --no-store
+refused "bare metal has no exits, which is known before" 2 "its twin is called" "$VIRTSIM" replay "$traces/intel.ftrace.txt.zst" --machine skylake_sp_native --no-store
 refused "options of traces of accesses" 2 "--skip" "$VIRTSIM" replay "$traces/intel.ftrace.txt.zst" --skip 5 --no-store
 q 1.0 "kvm_entry: vcpu 0" >"$work/none.txt"
 refused "no exit at all" 2 "no event kvm_exit" "$VIRTSIM" replay "$work/none.txt" --no-store
