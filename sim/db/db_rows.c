@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GATHERED 1024u /* rows stored together */
-#define COPIES 16384u  /* bytes of copied texts at first */
+#define GATHERED                                                                                   \
+    2048u /* rows stored together; so much memory at once comes zeroed from the system */
+#define COPIES 16384u /* bytes of copied texts at first */
 
 /* The table vs_rows as SQLite sees it. */
 struct table {
@@ -182,7 +183,7 @@ static enum vs_status no_memory(struct vs_db *db)
 /* Memory for the rows, with the first one. */
 static bool make_fields(struct vs_rows *r)
 {
-    r->field = r->field ? r->field : malloc(GATHERED * VS_ROWS_COLUMNS * sizeof *r->field);
+    r->field = r->field ? r->field : calloc(GATHERED, VS_ROWS_COLUMNS * sizeof *r->field);
     r->order = r->order ? r->order : malloc(GATHERED * sizeof *r->order);
     return r->field && r->order;
 }
@@ -278,8 +279,8 @@ static void sort(struct vs_rows *r)
 {
     bool in_order = true;
     r->alike = alike(r);
-    for (uint16_t i = 0; i < r->n; i++) {
-        r->order[i] = i;
+    for (size_t i = 0; i < r->n; i++) {
+        r->order[i] = (uint16_t)i;
         in_order = in_order && !(i && by_key(&r->order[i - 1u], &r->order[i], r) > 0);
     }
     if (!in_order) {
