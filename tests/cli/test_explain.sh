@@ -82,7 +82,7 @@ print(int(close("phase") and close("phase_part")))
 PY
 )"
 done
-equal "on AMD the lines of the VMCB are saved and loaded" 2 "$("$VIRTSIM" explain exit.cpuid --machine zen3_milan_kvm --no-store --quiet --brief | awk '/save guest$|load guest$/ { in_it = 1 } /the reason$|microcode$|load host$/ { in_it = 0 } in_it && /(save|load)_guest\.lines/' | wc -l)"
+equal "on AMD the lines of the VMCB are saved and loaded" 2 "$("$VIRTSIM" explain exit.cpuid --machine zen3_milan_kvm --no-store --quiet --format csv | grep -cE ',svm[.](exit[.]save|entry[.]load)_guest[.]lines,work,')"
 "$VIRTSIM" explain exit.hypercall --against zen3_milan_kvm --no-store --quiet >"$work/both"
 ok "two machines fit beside each other" test "$(widest <"$work/both")" -le 80
 equal "phase by phase" 1 "$(grep -cE '^save guest +[0-9.]+ +[0-9.]+% .* +[0-9.]+ +[0-9.]+%' "$work/both")"
