@@ -157,6 +157,16 @@ static void count(const struct vs_program_set *set, size_t *knobs, size_t *accou
     }
 }
 
+/* The step has a knob or an account, which are called after it. */
+static bool named(const struct vs_step *s)
+{
+    bool found = s->kind == VS_STEP_RUN;
+    for (int j = 0; j < VS_NUMBERS && !found; j++) {
+        found = s->desc->number[j] != VS_NUMBER_NONE;
+    }
+    return found;
+}
+
 bool vs__program_set_describe(struct vs_program_set *set)
 {
     size_t n_knobs = 0, n_accounts = 0, knobs, accounts;
@@ -169,8 +179,11 @@ bool vs__program_set_describe(struct vs_program_set *set)
         struct vs_program *p = &set->program[i];
         for (size_t k = 0; good && k < p->desc->n; k++) {
             struct vs_step *s = &p->step[k];
-            const char *path = TEXT(&texts, prefix_of(p), ".", p->desc->name, ".", s->desc->name);
-            good = path != NULL;
+            const char *path = "";
+            if (named(s)) {
+                path = TEXT(&texts, prefix_of(p), ".", p->desc->name, ".", s->desc->name);
+                good = path != NULL;
+            }
             for (int j = 0; good && j < VS_NUMBERS; j++) {
                 s->number[j] = VS_PROGRAM_NONE;
                 if (s->desc->number[j] != VS_NUMBER_NONE) {

@@ -622,8 +622,9 @@ static bool port_unwatched(void *ctx)
 static void port_steps(void *ctx, struct vs_txn *t, const struct vs_core_step *s, size_t n)
 {
     struct vs_cpu *c = ctx;
-    size_t runs = (size_t)(s[n - 1u].run + s[n - 1u].n_runs - s->run);
-    if (c->fast_runs && c->fast_runs(c, s->run, runs)) {
+    const struct vs_core_step *last = &s[n - 1u];
+    size_t runs = s->run ? (size_t)(last->run - s->run) + last->n_runs : 0;
+    if (c->fast_runs && (runs ? c->fast_runs(c, s->run, runs) : port_unwatched(c))) {
         work_at_once(c, s, n);
         return;
     }
