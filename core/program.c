@@ -212,7 +212,7 @@ static uint16_t step_of(const struct vs_program_desc *p, const char *name)
 {
     for (size_t i = 0; i < p->n; i++) {
         const char *is = p->step[i].name;
-        if (is && *is == *name && !strcmp(is, name)) {
+        if (is && name && *is == *name && !strcmp(is, name)) {
             return (uint16_t)i;
         }
     }
@@ -485,6 +485,7 @@ static struct vs_program_set *allocate(const struct vs_program_set_desc *d)
     }
     set->desc = d;
     set->program = program;
+    set->step = step;
     set->n_steps = (uint16_t)steps;
     set->otherwise = VS_PROGRAM_NONE;
     memset(set->by_trap, 0xff, sizeof set->by_trap);

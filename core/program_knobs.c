@@ -50,6 +50,10 @@ static const struct {
 struct texts {
     char *at;
     size_t left;
+    struct piece { /* of memory, which stays */
+        struct piece *before;
+        char text[];
+    } * last;
 };
 
 /* The parts, up to a NULL, as one text; NULL without memory. */
@@ -62,11 +66,12 @@ static const char *text(struct texts *t, const char *const *part)
     }
     if (bytes > t->left) {
         size_t room = bytes > TEXTS ? bytes : TEXTS;
-        char *more = malloc(room);
+        struct piece *more = malloc(sizeof *more + room);
         if (!more) {
             return NULL;
         }
-        *t = (struct texts){more, room};
+        more->before = t->last;
+        *t = (struct texts){more->text, room, more};
     }
     char *out = t->at;
     for (size_t i = 0; part[i]; i++) {
@@ -171,12 +176,13 @@ bool vs__program_set_describe(struct vs_program_set *set)
 {
     size_t n_knobs = 0, n_accounts = 0, knobs, accounts;
     count(set, &knobs, &accounts);
-    struct texts texts = {NULL, 0};
+    struct texts texts = {NULL, 0, NULL};
     struct vs_knob_desc *knob = malloc((knobs + 1) * sizeof *knob);
     struct vs_account_desc *account = malloc((accounts + 1) * sizeof *account);
     bool good = knob && account;
     for (size_t i = 0; good && i < set->desc->n; i++) {
         struct vs_program *p = &set->program[i];
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): texts stay, and set->texts finds them */
         for (size_t k = 0; good && k < p->desc->n; k++) {
             struct vs_step *s = &p->step[k];
             const char *path = "";
@@ -198,6 +204,7 @@ bool vs__program_set_describe(struct vs_program_set *set)
             }
         }
     }
+    set->texts = texts.last;
     set->component = (struct vs_component_desc){.name = vs__program_role[set->desc->role].component,
                                                 .knobs = knob,
                                                 .n_knobs = n_knobs,

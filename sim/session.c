@@ -125,7 +125,7 @@ static void keep_machine(const struct vs_session *s, const char *name)
     const struct vs_component_desc *const *components = vs_components(&n);
     struct kept_machine *k = calloc(1, sizeof *k);
     if (k) {
-        k->name = malloc(strlen(name) + 1);
+        k->name = strdup(name);
         k->knobs = vs_knobs_create(components, n);
     }
     if (!k || !k->name || !k->knobs || vs_knobs_copy(k->knobs, s->knobs)) {
@@ -136,7 +136,6 @@ static void keep_machine(const struct vs_session *s, const char *name)
         free(k);
         return;
     }
-    strcpy(k->name, name);
     k->info = s->machine;
     k->next = kept_machines;
     kept_machines = k;

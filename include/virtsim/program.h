@@ -137,6 +137,8 @@ struct vs_program_set {
     struct vs_component_desc component;
     const struct vs_program_set_desc *desc;
     struct vs_program *program;
+    struct vs_step *step;        /* of all of them, one behind the other */
+    const void *texts;           /* that its knobs and accounts are called by */
     uint16_t by_trap[VS_TRAP_N]; /* index, VS_PROGRAM_NONE: the default, or nothing */
     uint16_t otherwise;          /* the program `default` */
     uint16_t n_steps;

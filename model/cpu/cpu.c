@@ -415,8 +415,9 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
         }
     }
     if (l->lines.straddle) {
-        uint32_t level = l->lines.straddle(
-            l->lines.ctx, (where[0] + (gva & (VS__PIECE - 1u))) >> l->line_shift, (enum vs_ref)ref);
+        /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): set in the loop */
+        uint64_t first = where[0] + (gva & (VS__PIECE - 1u));
+        uint32_t level = l->lines.straddle(l->lines.ctx, first >> l->line_shift, (enum vs_ref)ref);
         vs_ps d = {l->lines.ps[level]};
         vs_charge(c->txn, l->lines.account[level], d);
     } else {
@@ -623,7 +624,7 @@ static void port_steps(void *ctx, struct vs_txn *t, const struct vs_core_step *s
 {
     struct vs_cpu *c = ctx;
     const struct vs_core_step *last = &s[n - 1u];
-    size_t runs = s->run ? (size_t)(last->run - s->run) + last->n_runs : 0;
+    size_t runs = ((uintptr_t)last->run - (uintptr_t)s->run) / sizeof *s->run + last->n_runs;
     if (c->fast_runs && (runs ? c->fast_runs(c, s->run, runs) : port_unwatched(c))) {
         work_at_once(c, s, n);
         return;

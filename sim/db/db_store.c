@@ -155,7 +155,7 @@ static void flush(struct writer *w)
 /* One row: its columns in order. */
 static void insert(struct writer *w, enum table table, ...)
 {
-    union vs_row_field fields[VS_ROWS_COLUMNS]; /* as many as the format has */
+    union vs_row_field fields[VS_ROWS_COLUMNS] = {{.number = 0}};
     va_list ap;
     va_start(ap, table);
     for (size_t i = 0; tables[table].format[i]; i++) {
