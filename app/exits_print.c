@@ -12,7 +12,7 @@
 
 /* One row a reason of each vCPU, those that took their host the most time first. */
 static const char rows_sql[] =
-    "SELECT e.actor, e.reason, e.op, e.n, e.pairs, e.total_ps, NULL, o.n, o.total_ps FROM"
+    "SELECT e.actor, e.reason, e.op, e.n, e.pairs, e.total_ps, o.n, o.total_ps FROM"
     " recorded_exit e LEFT JOIN op o ON o.run = e.run AND o.actor = e.actor AND o.op = e.op"
     " WHERE e.run = ?1 ORDER BY e.actor, e.total_ps DESC, e.n DESC, e.reason, e.op";
 
@@ -50,7 +50,7 @@ void exits_print(struct vs_db *db, int64_t run)
     struct out *o = NULL;
     char actor[64] = "", name[80];
     while (vs_db_row(db, st)) {
-        double pairs = sqlite3_column_double(st, 4), n = sqlite3_column_double(st, 7);
+        double pairs = sqlite3_column_double(st, 4), n = sqlite3_column_double(st, 6);
         o = o ? o : out_begin(OUT_TABLE, columns, 6);
         if (strcmp(actor, stored_text(st, 0)) != 0) { /* a line of its own */
             snprintf(actor, sizeof actor, "%s", stored_text(st, 0));
@@ -65,8 +65,8 @@ void exits_print(struct vs_db *db, int64_t run)
         out_text(o, name);
         out_int(o, sqlite3_column_int64(st, 3));
         out_real(o, pairs > 0 ? sqlite3_column_double(st, 5) / pairs / 1e6 : NAN, 3);
-        out_int(o, sqlite3_column_int64(st, 7));
-        out_real(o, n > 0 ? sqlite3_column_double(st, 8) / n / 1e6 : NAN, 3);
+        out_int(o, sqlite3_column_int64(st, 6));
+        out_real(o, n > 0 ? sqlite3_column_double(st, 7) / n / 1e6 : NAN, 3);
         out_text(o, *stored_text(st, 2) ? stored_text(st, 2) : "not simulated");
     }
     sqlite3_finalize(st);

@@ -32,8 +32,7 @@ struct reader {
     struct reading *reading;                  /* of each thread */
     uint64_t lost[PROCESSORS], lost_anywhere; /* the last line that said so */
     uint64_t vote[VS_KVM_VENDORS];
-    bool riscv, memory;
-    bool seconds; /* a time with a decimal point was seen */
+    bool riscv;
 };
 
 const char *vs_kvm_vendor_text(enum vs_kvm_vendor vendor)
@@ -159,10 +158,6 @@ static bool on_exit_event(struct reader *r, const struct vs_kvm_line *l)
     }
     /* names that both have differ in nothing but the letters' case */
     settle(e, &said, v < VS_KVM_VENDORS ? v : VS_KVM_INTEL);
-    if (v == VS_KVM_VENDORS) {
-        e->number = said.number;
-        e->failed = said.failed;
-    }
     o->exits++;
     note_event(now, l, o->lines, true);
     return true;
@@ -228,7 +223,6 @@ static bool on_line(struct reader *r, char *text)
     case VS_KVM_EVENT:
         break;
     }
-    r->seconds = r->seconds || l.timed;
     if (!strcmp(l.event, "kvm_exit")) {
         o->ticks = o->ticks || !l.timed;
         return on_exit_event(r, &l);
