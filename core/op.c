@@ -74,6 +74,22 @@ enum vs_trap_kind vs_op_trap(enum vs_op op)
     return handler ? (enum vs_trap_kind)(op - VS_OP_HANDLER_EXCEPTION) : VS_TRAP_N;
 }
 
+int vs_ops_of_trap(const enum vs_op *op, const uint32_t *code, size_t n, enum vs_trap_kind trap,
+                   uint64_t wanted)
+{
+    int first = -1;
+    for (size_t i = 0; i < n; i++) {
+        if (vs_op_trap(op[i]) != trap) {
+            continue;
+        }
+        if (code[i] == wanted) {
+            return (int)i;
+        }
+        first = first < 0 ? (int)i : first;
+    }
+    return first;
+}
+
 static unsigned bit_of(const char *world, bool add)
 {
     for (size_t i = 0; i < registered.n_worlds; i++) {

@@ -27,6 +27,10 @@ struct vs_op_desc {
 void vs_ops_register(const char *world, const struct vs_op_desc *list, size_t n, enum vs_op *op);
 /* The neutral trap an exit or a handler is about; VS_TRAP_N: of other operations. */
 enum vs_trap_kind vs_op_trap(enum vs_op op);
+/* Of an architecture's exits, op[i] with code[i]: that of this trap, and of this code where the
+ * trap has several; -1: it has none. */
+int vs_ops_of_trap(const enum vs_op *op, const uint32_t *code, size_t n, enum vs_trap_kind trap,
+                   uint64_t wanted);
 /* How many operations of an architecture (NULL: of any) the name, its own or another, stands for;
  * 0: none. vs_op_parse gives the first. */
 size_t vs_op_resolve(const char *name, const char *world, enum vs_op out[VS_OP_SAME]);

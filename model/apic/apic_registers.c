@@ -2,34 +2,14 @@
 /* The APIC's registers as RDMSR and WRMSR of 800H to 8FFH see them (SDM 3A 11.12.1, table 11-6). */
 #include "apic/apic_impl.h"
 
+#include "virtsim/x2apic.h"
+
 #define VERSION 0x00060015u /* an integrated APIC with seven LVT entries */
 #define SVR_WRITABLE 0x11ffu
 #define LVT_WRITABLE 0x7f7ffu /* vector, mode, polarity, trigger, mask, timer mode */
 #define DIVIDE_WRITABLE 0xbu
 /* Of ICR: vector, delivery and destination mode, level, trigger, shorthand, destination */
 #define ICR_WRITABLE UINT64_C(0xffffffff000ccfff)
-
-enum {
-    ID = 0x02,
-    VERSION_REGISTER = 0x03,
-    TPR = 0x08,
-    PPR = 0x0a,
-    EOI = 0x0b,
-    LDR = 0x0d,
-    SVR = 0x0f,
-    ISR = 0x10,
-    TMR = 0x18,
-    IRR = 0x20,
-    ESR = 0x28,
-    CMCI = 0x2f,
-    ICR = 0x30,
-    LVT_TIMER = 0x32,
-    LVT_ERROR = 0x37,
-    INITIAL_COUNT = 0x38,
-    CURRENT_COUNT = 0x39,
-    DIVIDE = 0x3e,
-    SELF_IPI = 0x3f
-};
 
 #define MISSING "the APIC has no such register"
 
@@ -42,9 +22,10 @@ static uint64_t word(const uint64_t *bits, uint32_t i)
 /* Where an LVT entry is kept; NULL: the register is none. */
 static uint32_t *lvt(struct vs_apic *a, uint32_t reg)
 {
-    return reg == CMCI                            ? &a->lvt[0]
-           : reg >= LVT_TIMER && reg <= LVT_ERROR ? &a->lvt[1u + reg - LVT_TIMER]
-                                                  : NULL;
+    return reg == VS_APIC_CMCI ? &a->lvt[0]
+           : reg >= VS_APIC_LVT_TIMER && reg <= VS_APIC_LVT_ERROR
+               ? &a->lvt[1u + reg - VS_APIC_LVT_TIMER]
+               : NULL;
 }
 
 const char *vs_apic_read(struct vs_apic *a, uint32_t reg, uint64_t *value)
@@ -56,42 +37,42 @@ const char *vs_apic_read(struct vs_apic *a, uint32_t reg, uint64_t *value)
     *value = 0;
     if (entry) {
         *value = *entry;
-    } else if (reg >= ISR && reg < TMR) {
-        *value = word(a->isr, reg - ISR);
-    } else if (reg >= IRR && reg < ESR) {
-        *value = word(a->irr, reg - IRR);
-    } else if (reg < TMR || reg >= ESR) { /* TMR: no interrupt here is level-triggered */
+    } else if (reg >= VS_APIC_ISR && reg < VS_APIC_TMR) {
+        *value = word(a->isr, reg - VS_APIC_ISR);
+    } else if (reg >= VS_APIC_IRR && reg < VS_APIC_ESR) {
+        *value = word(a->irr, reg - VS_APIC_IRR);
+    } else if (reg < VS_APIC_TMR || reg >= VS_APIC_ESR) { /* TMR: nothing is level-triggered */
         switch (reg) {
-        case ID:
+        case VS_APIC_ID:
             *value = a->id;
             break;
-        case VERSION_REGISTER:
+        case VS_APIC_VERSION:
             *value = VERSION;
             break;
-        case TPR:
+        case VS_APIC_TPR:
             *value = a->tpr;
             break;
-        case PPR:
+        case VS_APIC_PPR:
             *value = vs_apic_ppr(a);
             break;
-        case LDR:
+        case VS_APIC_LDR:
             *value = (a->id >> 4) << 16 | 1u << (a->id & 15u);
             break;
-        case SVR:
+        case VS_APIC_SVR:
             *value = a->svr;
             break;
-        case ICR:
+        case VS_APIC_ICR:
             *value = a->icr;
             break;
-        case DIVIDE:
+        case VS_APIC_DIVIDE:
             *value = a->divide;
             break;
-        case ESR: /* nothing goes wrong; the timer is in TSC-deadline mode: both counts are 0 */
-        case INITIAL_COUNT:
-        case CURRENT_COUNT:
+        case VS_APIC_ESR: /* nothing goes wrong; with the TSC deadline both counts are 0 */
+        case VS_APIC_INITIAL_COUNT:
+        case VS_APIC_CURRENT_COUNT:
             break;
-        case EOI:
-        case SELF_IPI:
+        case VS_APIC_EOI:
+        case VS_APIC_SELF_IPI:
             return "it is written only";
         default:
             return MISSING;
@@ -114,18 +95,18 @@ const char *vs_apic_write(struct vs_apic *a, uint32_t reg, uint64_t value)
     static const struct {
         uint32_t reg;
         uint64_t writable;
-    } plain[] = {{TPR, 0xff},
-                 {EOI, 0},
-                 {SVR, SVR_WRITABLE},
-                 {ESR, 0},
-                 {SELF_IPI, 0xff},
-                 {INITIAL_COUNT, 0xffffffff},
-                 {DIVIDE, DIVIDE_WRITABLE}};
+    } plain[] = {{VS_APIC_TPR, 0xff},
+                 {VS_APIC_EOI, 0},
+                 {VS_APIC_SVR, SVR_WRITABLE},
+                 {VS_APIC_ESR, 0},
+                 {VS_APIC_SELF_IPI, 0xff},
+                 {VS_APIC_INITIAL_COUNT, 0xffffffff},
+                 {VS_APIC_DIVIDE, DIVIDE_WRITABLE}};
     uint32_t *entry = lvt(a, reg);
     if (a->cfg.mode == VS_APIC_XAPIC) {
         return "the APIC is in xAPIC mode (interrupt.apic)";
     }
-    if (reg == ICR) {
+    if (reg == VS_APIC_ICR) {
         const char *why = bad_command(value);
         a->icr = why ? a->icr : value;
         return why;
@@ -141,9 +122,9 @@ const char *vs_apic_write(struct vs_apic *a, uint32_t reg, uint64_t value)
         if (value & ~plain[i].writable) {
             return "a reserved bit is set";
         }
-        a->tpr = reg == TPR ? (uint8_t)value : a->tpr;
-        a->svr = reg == SVR ? (uint32_t)value : a->svr;
-        a->divide = reg == DIVIDE ? (uint32_t)value : a->divide;
+        a->tpr = reg == VS_APIC_TPR ? (uint8_t)value : a->tpr;
+        a->svr = reg == VS_APIC_SVR ? (uint32_t)value : a->svr;
+        a->divide = reg == VS_APIC_DIVIDE ? (uint32_t)value : a->divide;
         return NULL;
     }
     uint64_t is;

@@ -115,24 +115,12 @@ static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndr
     }
 }
 
-/* The operation of an exit that a trace has and HCR_EL2 here does not cause: of its class where the
- * trap has several; -1: Arm has none. */
-static int as_recorded(const struct vs_trap *trap, uint32_t class)
-{
-    static const uint32_t classes[EXITS] = {
+/* Classes of the exits, by operation. */
+static const uint32_t classes[EXITS] = {
 #define VS_EL2_EXIT(e, class, name, trap, kvm, text) class,
 #include "el2/classes.def"
 #undef VS_EL2_EXIT
-    };
-    int found = -1;
-    for (int i = EXITS - 1; i >= 0; i--) {
-        bool same = vs_op_trap(ops[i]) == trap->kind;
-        if (same && (found < 0 || classes[found] != class)) {
-            found = i;
-        }
-    }
-    return found;
-}
+};
 
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
@@ -141,7 +129,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     (void)t; /* HCR_EL2 is a register */
     _Static_assert(sizeof s <= sizeof exit->own, "an exit carries EL2's own");
     int op = e->in_guest ? decide(e, trap, &s) : -1;
-    op = op < 0 && trap->recorded ? as_recorded(trap, s.class) : op;
+    op = op < 0 && trap->recorded ? vs_ops_of_trap(ops, classes, EXITS, trap->kind, s.class) : op;
     if (op < 0) {
         return false;
     }

@@ -153,24 +153,12 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
     }
 }
 
-/* The operation of an exit that a trace has and the intercepts here do not: of the code where it
- * has one of its own, of the trap otherwise; -1: AMD has none. */
-static int as_recorded(const struct vs_trap *trap, uint64_t code)
-{
-    static const uint32_t codes[EXITS] = {
+/* Codes of the exits, by operation. */
+static const uint32_t codes[EXITS] = {
 #define VS_SVM_EXIT(e, code, name, trap, kvm, text) code,
 #include "svm/codes.def"
 #undef VS_SVM_EXIT
-    };
-    int found = -1;
-    for (int i = EXITS - 1; i >= 0; i--) {
-        bool same = vs_op_trap(ops[i]) == trap->kind;
-        if (same && (found < 0 || codes[found] != code)) {
-            found = i;
-        }
-    }
-    return found;
-}
+};
 
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
@@ -178,7 +166,8 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     *exit = (struct vs_exit){
         .trap = trap->kind, .gpa = trap->gpa, .gva = trap->gva, .length = trap->length};
     int op = s->in_guest ? decide(s, t, trap, exit->own) : -1;
-    op = op < 0 && trap->recorded ? as_recorded(trap, exit->own[CODE]) : op;
+    op = op < 0 && trap->recorded ? vs_ops_of_trap(ops, codes, EXITS, trap->kind, exit->own[CODE])
+                                  : op;
     if (op >= 0) {
         exit->undecoded = !s->config.decode_assists && (op == OP_CR_WRITE || op == OP_INVLPG);
         exit->op = ops[op];

@@ -156,15 +156,16 @@ static bool event_of(const struct vs_trap *t, struct vs_vmx_event *e)
  * deciding about it left it where the trap has several. */
 static bool as_recorded(const struct vs_trap *trap, struct vs_vmx_exit_info *info)
 {
-    enum vs_op said = vs_vmx_exit_op(info->reason);
-    for (unsigned i = 0; i < REASONS && trap->recorded; i++) {
-        bool other = said != VS_OP_N && vs_op_trap(said) == trap->kind && ops[i] != said;
-        if (vs_op_trap(ops[i]) == trap->kind && !other) {
-            *info = (struct vs_vmx_exit_info){.reason = reasons[i].number, .length = trap->length};
-            return true;
-        }
+    static const uint32_t numbers[REASONS] = {
+#define VS_VMX_REASON(e, number, name, trap, kvm, control, text) number,
+#include "vmcs/reasons.def"
+#undef VS_VMX_REASON
+    };
+    int i = trap->recorded ? vs_ops_of_trap(ops, numbers, REASONS, trap->kind, info->reason) : -1;
+    if (i >= 0) {
+        *info = (struct vs_vmx_exit_info){.reason = numbers[i], .length = trap->length};
     }
-    return false;
+    return i >= 0;
 }
 
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)

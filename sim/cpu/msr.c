@@ -7,17 +7,15 @@
  */
 #include "vcpu.h"
 
+#include "virtsim/x2apic.h"
+
 /* SDM volume 4, table 2-2. */
+enum { TIME_STAMP_COUNTER = 0x10, APIC_BASE = 0x1b, TSC_ADJUST = 0x3b, TSC_DEADLINE = 0x6e0 };
 enum {
-    TIME_STAMP_COUNTER = 0x10,
-    APIC_BASE = 0x1b,
-    TSC_ADJUST = 0x3b,
-    TSC_DEADLINE = 0x6e0,
-    X2APIC = 0x800, /* to 8FFH */
-    TPR = 0x808,
-    END_OF_INTERRUPT = 0x80b,
-    ICR = 0x830,
-    SELF_IPI = 0x83f
+    TPR = VS_X2APIC_MSR(VS_APIC_TPR),
+    END_OF_INTERRUPT = VS_X2APIC_MSR(VS_APIC_EOI),
+    ICR = VS_X2APIC_MSR(VS_APIC_ICR),
+    SELF_IPI = VS_X2APIC_MSR(VS_APIC_SELF_IPI)
 };
 #define APIC_PAGE 0xfee00000u
 #define APIC_BSP (1u << 8)
@@ -25,12 +23,6 @@ enum {
 #define APIC_ON (1u << 11)
 #define LENGTH 2 /* of both instructions */
 #define FIRST_VECTOR 16u
-
-/* Its number is one of x2APIC's, 800H to 8FFH. */
-static bool of_apic(uint32_t index)
-{
-    return index >> 8 == X2APIC >> 8;
-}
 
 /* The processor faults: the run ends. */
 static void fault(struct vs_vcpu *v, const char *instruction, uint32_t index, const char *why)
@@ -56,8 +48,8 @@ uint64_t vcpu_rdmsr(struct vs_vcpu *v, uint32_t index)
     uint64_t value = 0;
     const char *why = NULL;
     bool counter = index == TIME_STAMP_COUNTER;
-    if (of_apic(index)) {
-        why = v->irq.read(v->irq.ctx, index - X2APIC, &value);
+    if (vs_x2apic_msr(index)) {
+        why = v->irq.read(v->irq.ctx, vs_x2apic_register(index), &value);
     } else if (index == APIC_BASE) {
         value = apic_base(v);
     } else if (index == TSC_ADJUST) {
@@ -138,8 +130,8 @@ void vcpu_wrmsr(struct vs_vcpu *v, uint32_t index, uint64_t value)
     struct vs_trap trap = {
         .kind = VS_TRAP_MSR_WRITE, .number = index, .value = value, .length = LENGTH};
     const char *why = NULL;
-    if (of_apic(index)) {
-        why = v->irq.write(v->irq.ctx, index - X2APIC, value);
+    if (vs_x2apic_msr(index)) {
+        why = v->irq.write(v->irq.ctx, vs_x2apic_register(index), value);
         if (!why) {
             write_apic(v, &trap);
             return;

@@ -5,22 +5,24 @@
  */
 #include "vcpu.h"
 
+#include "virtsim/x2apic.h"
+
 /* What the guest's kernel writes to send an interrupt, to end one, to arm its timer. */
 struct registers {
     uint32_t send, end, timer;
     uint8_t length; /* of the instruction */
 };
 /* Of the x2APIC and the TSC deadline (SDM 3A table 11-6) */
-static const struct registers x2apic = {0x830u, 0x80bu, 0x6e0u, 2};
+static const struct registers x2apic = {VS_X2APIC_MSR(VS_APIC_ICR), VS_X2APIC_MSR(VS_APIC_EOI),
+                                        0x6e0u, 2};
 /* ICC_SGI1R_EL1, ICC_EOIR1_EL1, CNTV_CVAL_EL0 (Arm ARM, D17): of these a hypervisor sees the first
  */
 static const struct registers arm = {VS_SYSREG(3u, 0u, 12u, 11u, 5u),
                                      VS_SYSREG(3u, 0u, 12u, 12u, 1u),
                                      VS_SYSREG(3u, 3u, 14u, 3u, 2u), 4};
-/* Offsets in the APIC's page, SDM 3A table 11-1 */
-#define EOI 0x0b0u
-#define ICR_LOW 0x300u
-#define ICR_HIGH 0x310u
+#define EOI VS_APIC_OFFSET(VS_APIC_EOI)
+#define ICR_LOW VS_APIC_OFFSET(VS_APIC_ICR)
+#define ICR_HIGH VS_APIC_OFFSET(VS_APIC_ICR_HIGH)
 
 /* The interrupt controller's registers of the vCPU's architecture. */
 static const struct registers *registers_of(const struct vs_vcpu *v)

@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include "vmcs/vmcs_world.h"
+#include "virtsim/x2apic.h"
 
 #include <string.h>
 
@@ -149,18 +150,18 @@ static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
             pass(bits, passed[i], true);
         }
     }
-    for (uint32_t msr = 0x800u; p->apic_registers && msr < 0x840u; msr++) {
-        if (msr != 0x839u) {
-            pass(bits, msr, false);
+    for (uint32_t reg = 0; p->apic_registers && reg < VS_APIC_REGISTERS; reg++) {
+        if (reg != VS_APIC_CURRENT_COUNT) {
+            pass(bits, VS_X2APIC_MSR(reg), false);
         }
     }
     if (c->control_virtualize_x2apic) {
-        pass(bits, 0x808u, false);
-        pass(bits, 0x808u, true);
+        pass(bits, VS_X2APIC_MSR(VS_APIC_TPR), false);
+        pass(bits, VS_X2APIC_MSR(VS_APIC_TPR), true);
     }
     if (p->vid) {
-        pass(bits, 0x80bu, true);
-        pass(bits, 0x83fu, true);
+        pass(bits, VS_X2APIC_MSR(VS_APIC_EOI), true);
+        pass(bits, VS_X2APIC_MSR(VS_APIC_SELF_IPI), true);
     }
     vs_phys_write(p->phys, bitmap, bits, sizeof bits);
 }

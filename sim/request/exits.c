@@ -2,6 +2,8 @@
 /* Requests of a trace of exits: the guest's own time, the exits, its halts. */
 #include "handlers.h"
 
+#include "virtsim/x2apic.h"
+
 /* How many of the trace's exits there were here, and how many the machine does not have. */
 static void note(struct vs_vcpu *v, bool left)
 {
@@ -25,9 +27,10 @@ void request_elapse(struct vs_vcpu *v)
  * memory, whose TPR, EOI and self-IPI need no hypervisor. */
 static bool spared(const struct vs_vcpu *v, const struct vs_request *r)
 {
-    enum { X2APIC_TPR = 0x808, X2APIC_EOI = 0x80b, X2APIC_SELF_IPI = 0x83f };
     const struct vs_platform *p = v->p;
-    bool virtual_register = r->b == X2APIC_TPR || r->b == X2APIC_EOI || r->b == X2APIC_SELF_IPI;
+    bool virtual_register = r->b == VS_X2APIC_MSR(VS_APIC_TPR) ||
+                            r->b == VS_X2APIC_MSR(VS_APIC_EOI) ||
+                            r->b == VS_X2APIC_MSR(VS_APIC_SELF_IPI);
     switch (r->a & VS_REQ_EXIT_TRAP) {
     case VS_TRAP_INTERRUPT:
         return p->posted && r->a & VS_REQ_EXIT_INJECTS;
