@@ -25,6 +25,7 @@ static void rows(struct out *o, const struct vs_program_set *s)
             out_text(o, s->desc->name);
             out_text(o, p->desc->name);
             out_text(o, p->desc->at);
+            out_text(o, p->desc->of);
             out_text(o, d->name);
             out_text(o, text);
             out_text(o, d->grade ? d->grade : "");
@@ -36,12 +37,12 @@ static void rows(struct out *o, const struct vs_program_set *s)
 
 struct out *list_programs(enum out_format format, const char *software, struct vs_errors *errors)
 {
-    static const char *const columns[] = {"software", "program",  "at",    "step",
-                                          "does",     "evidence", "source"};
+    static const char *const columns[] = {"software", "program", "at",       "from",
+                                          "step",     "does",    "evidence", "source"};
     const char *names[64];
     size_t n = 0;
     bool found = false;
-    struct out *o = out_begin(format, columns, 7);
+    struct out *o = out_begin(format, columns, 8);
     for (const struct vs_program_set_desc *d = vs_software_tables; d->name && n < 64; d++) {
         names[n++] = d->name;
         if (!software || !strcmp(software, d->name)) {

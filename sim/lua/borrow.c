@@ -177,12 +177,33 @@ struct vs_stated *vs_borrow_stated(struct vs_stated *stated, size_t n, const cha
     return NULL;
 }
 
+/* Whether a step's number is one of another software's program, and its source says so. */
+static bool says_so(const struct vs_borrow *b, struct vs_knobs *knobs, const struct vs_knob *knob)
+{
+    const char *source = knob->desc->source, *path = knob->desc->path;
+    char from[64];
+    if (strncmp(source ? source : "", mark, sizeof mark - 1) != 0) {
+        return false;
+    }
+    vs_knobs_cite(knobs, path, source, VS_GRADE_assumed);
+    struct vs_stated *said = vs_borrow_from(knob, from, sizeof from)
+                                 ? vs_borrow_stated(b->stated, b->n_stated, from, path)
+                                 : NULL;
+    if (said) {
+        said->taken++;
+    }
+    return true;
+}
+
 /* Marks a knob's value when it was taken over. `set`: the machine's programs, or NULL. */
 static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const struct vs_knob *knob,
                    const char *vendor, const struct vs_program_set *set)
 {
     const char *path = knob->desc->path, *of = NULL;
     enum vs_slot slot = VS_SLOT_CPU;
+    if (knob->rank == VS_RANK_DEFAULT && says_so(b, knobs, knob)) {
+        return;
+    }
     if (knob->rank == VS_RANK_DEFAULT) {
         bool assumed = knob->grade == VS_GRADE_assumed;
         const struct vs_default_of *d = assumed ? guessed(path) : vs_default_of(path);

@@ -159,28 +159,50 @@ static enum vs_role role_of(enum vs_slot slot)
                                       : VS_ROLES;
 }
 
-/* program = { ... }: what the hypervisor, or the guest's kernel, does; its knobs are there for what
- * this file sets. */
+/* A program that was borrowed is a statement like those of `borrows`, made once. */
+static void add_stated(void *ctx, const char *file, const char *of, const char *prefix)
+{
+    struct loader *ld = ctx;
+    struct vs_stated *all = ld->info->stated;
+    size_t n = ld->info->n_stated;
+    for (size_t i = 0; i < n; i++) {
+        if (!strcmp(all[i].prefix, prefix) && !strcmp(all[i].of, of)) {
+            return;
+        }
+    }
+    if (n == VS_STATED_MAX) {
+        vs__machine_fail(ld, "programs", "more is borrowed than there is room to say");
+        return;
+    }
+    all[n].taken = 0;
+    snprintf(all[n].file, sizeof all[n].file, "%s", file);
+    snprintf(all[n].of, sizeof all[n].of, "%s", of);
+    snprintf(all[n].prefix, sizeof all[n].prefix, "%s", prefix);
+    ld->info->n_stated++;
+}
+
+/* program = { ... } and programs: what the hypervisor, or the guest's kernel, does; its knobs are
+ * there for what this file sets. */
 static void take_programs(struct loader *ld, enum vs_slot slot, const char *name, const char *path)
 {
     lua_State *L = ld->box->L;
     enum vs_role role = role_of(slot);
-    char from[128];
-    if (role != VS_ROLES && take_string(L, "programs", from, sizeof from) && !ld->said) {
-        if (vs_lua_programs_file(&ld->programs[role], ld->box, role, ld->home, from, ld->errors)) {
-            ld->failures++;
-        }
-    }
+    lua_pushliteral(L, "programs");
+    bool takes = lua_rawget(L, -2) != LUA_TNIL;
     lua_pushliteral(L, "program");
-    if (lua_rawget(L, -2) != LUA_TNIL && role == VS_ROLES) {
-        vs__machine_fail(ld, "program", "a hypervisor's file, or a kernel's, has programs");
-    } else if (!lua_isnil(L, -1) && !lua_istable(L, -1)) {
+    bool states = lua_rawget(L, -3) != LUA_TNIL, is_table = lua_istable(L, -1);
+    lua_pop(L, 2);
+    if ((takes || states) && role == VS_ROLES) {
+        vs__machine_fail(ld, states ? "program" : "programs",
+                         "a hypervisor's file, or a kernel's, has programs");
+    } else if (states && !is_table) {
         vs__machine_fail(ld, "program", "write program = { NAME = { steps } }");
-    } else if (!lua_isnil(L, -1) && !ld->said) {
+    } else if ((takes || states) && !ld->said) {
         const struct vs_program_set *set = NULL;
         struct vs_lua_programs **p = &ld->programs[role];
-        if (!vs_lua_programs_read(p, L, role, name, ld->file, path, ld->errors)) {
+        if (!vs_lua_programs_table(p, ld->box, role, ld->home, name, ld->file, path, ld->errors)) {
             set = vs_lua_programs_link(*p, ld->errors);
+            vs_lua_programs_taken(*p, add_stated, ld);
         }
         if (!set) {
             ld->failures++;
@@ -188,6 +210,8 @@ static void take_programs(struct loader *ld, enum vs_slot slot, const char *name
             vs__machine_fail(ld, "program", "out of memory");
         }
     }
+    lua_pushnil(L);
+    drop(L, "programs");
     drop(L, "program");
     lua_pop(L, 1);
 }

@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "programs.h"
+#include "programs_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRAMS_MAX 200u
 #define STEPS_MAX 64u
-#define DEPTH_MAX 8 /* files that build on each other */
-
-struct vs_lua_programs {
-    struct vs_program_set_desc desc;
-    struct vs_program_desc program[PROGRAMS_MAX];
-    char *path;
-    struct text {
-        struct text *next;
-        char word[];
-    } * texts; /* everything that the description points to */
-    bool kept; /* a linked set points to it */
-};
 
 /* What is being read. */
 struct reader {
@@ -30,7 +17,7 @@ struct reader {
     bool failed;
 };
 
-static void *room(struct vs_lua_programs *p, size_t bytes)
+void *vs__lua_programs_room(struct vs_lua_programs *p, size_t bytes)
 {
     struct text *t = calloc(1, sizeof *t + bytes);
     if (t) {
@@ -40,10 +27,10 @@ static void *room(struct vs_lua_programs *p, size_t bytes)
     return t ? t->word : NULL;
 }
 
-static const char *copy(struct vs_lua_programs *p, const char *s)
+const char *vs__lua_programs_copy(struct vs_lua_programs *p, const char *s)
 {
     size_t n = s ? strlen(s) + 1 : 0;
-    char *c = n ? room(p, n) : NULL;
+    char *c = n ? vs__lua_programs_room(p, n) : NULL;
     return c ? memcpy(c, s, n) : NULL;
 }
 
@@ -78,17 +65,22 @@ static unsigned find_line(FILE *f, unsigned from, const char *word, bool defined
     return 0;
 }
 
-/* Where a word of a program stands in its file: behind the program's name. Tables don't say. */
-static unsigned line_of(void *ctx, const char *program, const char *word)
+unsigned vs__lua_programs_line(const char *path, const char *program, const char *word)
 {
-    const struct vs_lua_programs *p = ctx;
-    FILE *f = p->path ? fopen(p->path, "rb") : NULL;
+    FILE *f = path ? fopen(path, "rb") : NULL;
     if (!f) {
         return 0;
     }
     unsigned from = find_line(f, 1, program, true), at = find_line(f, from ? from : 1, word, false);
     fclose(f);
     return at ? at : from;
+}
+
+/* Where a word of a program stands in its file: behind the program's name. Tables don't say. */
+static unsigned line_of(void *ctx, const char *program, const char *word)
+{
+    const struct vs_lua_programs *p = ctx;
+    return vs__lua_programs_line(p->path, program, word);
 }
 
 static void wrong(struct reader *r, const char *word, const char *what)
@@ -170,7 +162,7 @@ static const char *take_words(struct reader *r, size_t key)
     if (lua_type(r->L, -1) == LUA_TSTRING) {
         const char *s = lua_tostring(r->L, -1);
         if (strlen(s) < VS_BOX_TEXT) {
-            return copy(r->p, s);
+            return vs__lua_programs_copy(r->p, s);
         }
     } else if (lua_istable(r->L, -1) && keys[key].is == KIND_WORDS) {
         all[0] = '\0';
@@ -182,7 +174,7 @@ static const char *take_words(struct reader *r, size_t key)
         bool ends = lua_isnil(r->L, -1);
         lua_pop(r->L, 1);
         if (ends && n < sizeof all - 1) {
-            return copy(r->p, all);
+            return vs__lua_programs_copy(r->p, all);
         }
     }
     char what[120];
@@ -207,6 +199,9 @@ static void take_key(struct reader *r, struct vs_step_desc *d, const char *key)
 {
     const char *names[KEYS];
     char what[500];
+    if (!strcmp(key, "as")) {
+        return; /* it was looked at first */
+    }
     for (size_t i = 0; i < KEYS; i++) {
         names[i] = keys[i].key;
         if (strcmp(keys[i].key, key) != 0) {
@@ -233,6 +228,52 @@ static void take_key(struct reader *r, struct vs_step_desc *d, const char *key)
     wrong(r, key, what);
 }
 
+/* as = "FILE.PROGRAM.STEP": that step, but for what is said here. */
+static void take_as(struct reader *r, struct vs_step_desc *d, const char *as)
+{
+    const char *dot = strchr(as, '.'), *last = strrchr(as, '.');
+    const char *names[STEPS_MAX + VS_LUA_PROGRAMS_MAX];
+    char program[64], what[500], hint[VS_SUGGEST];
+    if (!dot || last == dot) {
+        wrong(r, "as", "as is \"FILE.PROGRAM.STEP\"");
+        return;
+    }
+    const struct vs_lua_source *from = vs__lua_programs_source(r->p, as, (size_t)(dot - as));
+    if (!from) {
+        snprintf(what, sizeof what,
+                 "takes a step of %.*s, which this file doesn't name; write programs = { %.*s = { "
+                 "why = \"...\" } }, or without why where it is the same software",
+                 (int)(dot - as), as, (int)(dot - as), as);
+        wrong(r, as, what);
+        return;
+    }
+    snprintf(program, sizeof program, "%.*s", (int)(last - dot - 1), dot + 1);
+    const struct vs_program_desc *found = NULL;
+    for (size_t i = 0; i < from->all->desc.n; i++) {
+        names[i] = from->all->program[i].name;
+        found = strcmp(names[i], program) ? found : &from->all->program[i];
+    }
+    size_t n = found ? found->n : from->all->desc.n;
+    for (size_t i = 0; found && i < found->n; i++) {
+        names[i] = found->step[i].name;
+        if (!strcmp(names[i], last + 1)) {
+            const char *name = d->name;
+            *d = found->step[i];
+            d->name = name;
+            if (!vs__lua_programs_borrow(r->p, from, d) ||
+                (from->borrowed && !vs__lua_programs_note(r->p, from, r->program, name))) {
+                wrong(r, "as", "out of memory");
+            }
+            return;
+        }
+    }
+    vs_suggest(found ? last + 1 : program, names, n, "'virtsim list programs' shows them", hint,
+               sizeof hint);
+    snprintf(what, sizeof what, "%s has no %s '%.60s'; %s", from->name, found ? "step" : "program",
+             found ? last + 1 : program, hint);
+    wrong(r, as, what);
+}
+
 /* The step on top of the stack. */
 static void take_step(struct reader *r, struct vs_step_desc *d)
 {
@@ -242,13 +283,19 @@ static void take_step(struct reader *r, struct vs_step_desc *d)
     }
     if (lua_rawgeti(L, -1, 1) == LUA_TSTRING) {
         snprintf(r->step, sizeof r->step, "%.60s", lua_tostring(L, -1));
-        d->name = copy(r->p, r->step);
+        d->name = vs__lua_programs_copy(r->p, r->step);
     }
     lua_pop(L, 1);
     if (!d->name) {
         wrong(r, r->program, "a step is { \"name\", run = ..., source = ..., grade = ... }");
         return;
     }
+    if (lua_getfield(L, -1, "as") == LUA_TSTRING) {
+        take_as(r, d, lua_tostring(L, -1));
+    } else if (!lua_isnil(L, -1)) {
+        wrong(r, "as", "as is \"FILE.PROGRAM.STEP\"");
+    }
+    lua_pop(L, 1);
     lua_pushnil(L);
     while (lua_next(L, -2)) {
         if (lua_type(L, -2) == LUA_TSTRING) {
@@ -258,7 +305,7 @@ static void take_step(struct reader *r, struct vs_step_desc *d)
         }
         lua_pop(L, 1);
     }
-    if (!d->kind) {
+    if (!d->kind && !r->failed) {
         wrong(r, r->step, "does nothing: " DOES);
     }
 }
@@ -266,7 +313,7 @@ static void take_step(struct reader *r, struct vs_step_desc *d)
 /* ---- programs ---- */
 
 /* Where a program of this name goes: in the order of names. */
-static struct vs_program_desc *slot(struct vs_lua_programs *p, const char *name)
+struct vs_program_desc *vs__lua_programs_slot(struct vs_lua_programs *p, const char *name)
 {
     size_t i = 0;
     while (i < p->desc.n && strcmp(p->program[i].name, name) < 0) {
@@ -275,7 +322,7 @@ static struct vs_program_desc *slot(struct vs_lua_programs *p, const char *name)
     if (i < p->desc.n && !strcmp(p->program[i].name, name)) {
         return &p->program[i];
     }
-    if (p->desc.n == PROGRAMS_MAX) {
+    if (p->desc.n == VS_LUA_PROGRAMS_MAX) {
         return NULL;
     }
     memmove(&p->program[i + 1], &p->program[i], (p->desc.n - i) * sizeof p->program[0]);
@@ -288,7 +335,7 @@ static void take_program(struct reader *r)
 {
     lua_State *L = r->L;
     struct vs_program_desc made = {
-        .name = copy(r->p, r->program), .at = "kernel", .of = r->p->desc.name};
+        .name = vs__lua_programs_copy(r->p, r->program), .at = "kernel", .of = r->p->desc.name};
     size_t n = lua_rawlen(L, -1);
     *r->step = '\0';
     if (n > STEPS_MAX) {
@@ -296,7 +343,7 @@ static void take_program(struct reader *r)
         return;
     }
     if (lua_getfield(L, -1, "at") == LUA_TSTRING) {
-        made.at = copy(r->p, lua_tostring(L, -1));
+        made.at = vs__lua_programs_copy(r->p, lua_tostring(L, -1));
     }
     lua_pop(L, 1);
     if (lua_getfield(L, -1, "offset") != LUA_TNIL) {
@@ -306,7 +353,7 @@ static void take_program(struct reader *r)
         made.offset = whole_number && at >= 0 && at < UINT32_MAX ? (uint32_t)at : UINT32_MAX;
     }
     lua_pop(L, 1);
-    struct vs_step_desc *step = room(r->p, (n + 1) * sizeof *step);
+    struct vs_step_desc *step = vs__lua_programs_room(r->p, (n + 1) * sizeof *step);
     for (size_t i = 0; step && i < n; i++) {
         *r->step = '\0';
         lua_rawgeti(L, -1, (lua_Integer)i + 1);
@@ -319,7 +366,8 @@ static void take_program(struct reader *r)
     }
     made.step = step;
     made.n = n;
-    struct vs_program_desc *at = step && made.name && made.at ? slot(r->p, made.name) : NULL;
+    struct vs_program_desc *at =
+        step && made.name && made.at ? vs__lua_programs_slot(r->p, made.name) : NULL;
     if (!at) {
         wrong(r, r->program, "out of memory, or more than 200 programs");
         return;
@@ -346,26 +394,38 @@ static struct vs_lua_programs *apart(struct vs_lua_programs *p)
     if (made && p && p->kept) {
         memcpy(made->program, p->program, sizeof made->program);
         made->desc.n = p->desc.n;
+        made->taken = p->taken;
     }
     return made;
+}
+
+enum vs_status vs__lua_programs_begin(struct vs_lua_programs **p, enum vs_role role,
+                                      const char *name, const char *file, const char *path,
+                                      struct vs_errors *errors)
+{
+    struct vs_lua_programs *made = apart(*p);
+    *p = made ? made : *p;
+    if (made) {
+        made->desc.role = role;
+        made->desc.name = vs__lua_programs_copy(made, name);
+        made->desc.file = vs__lua_programs_copy(made, file);
+        made->desc.program = made->program;
+        made->path = vs__lua_programs_room(made, strlen(path) + 1);
+    }
+    if (!made || !made->desc.name || !made->desc.file || !made->path) {
+        vs_error(errors, "%s: out of memory", file);
+        return VS_E_NOMEM;
+    }
+    memcpy(made->path, path, strlen(path) + 1);
+    return VS_OK;
 }
 
 enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, enum vs_role role,
                                     const char *name, const char *file, const char *path,
                                     struct vs_errors *errors)
 {
-    *p = apart(*p);
-    if (!*p || !lua_checkstack(L, 20)) {
-        vs_error(errors, "%s: out of memory", file);
+    if (vs__lua_programs_begin(p, role, name, file, path, errors) || !lua_checkstack(L, 20)) {
         return VS_E_NOMEM;
-    }
-    (*p)->desc.role = role;
-    (*p)->desc.name = copy(*p, name);
-    (*p)->desc.file = copy(*p, file);
-    (*p)->desc.program = (*p)->program;
-    (*p)->path = room(*p, strlen(path) + 1);
-    if ((*p)->path) {
-        memcpy((*p)->path, path, strlen(path) + 1);
     }
     struct reader r = {.p = *p, .L = L, .errors = errors, .file = file, .program = "?"};
     lua_pushnil(L);
@@ -382,85 +442,6 @@ enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, en
         lua_pop(L, 1);
     }
     return r.failed ? VS_E_CONFIG : VS_OK;
-}
-
-/* Where files of programs are, what that folder is called, and whose programs it has. */
-struct place {
-    const char *folder, *shown;
-    enum vs_role role;
-};
-
-/* The programs of a file, whose table is on top of the stack, after those that it builds on. */
-static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box,
-                                 const struct place *in, const char *name, const char *path,
-                                 int depth, struct vs_errors *errors);
-
-/* Reads a file of the folder and takes its programs. */
-static enum vs_status take_file(struct vs_lua_programs **p, struct vs_box *box,
-                                const struct place *in, const char *name, int depth,
-                                struct vs_errors *errors)
-{
-    char path[4200];
-    int top = lua_gettop(box->L);
-    snprintf(path, sizeof path, "%s/%s.lua", in->folder, name);
-    if (depth > DEPTH_MAX || strchr(name, '/')) {
-        vs_error(errors, "%s/%s.lua: programs that build on each other in a circle", in->shown,
-                 name);
-        return VS_E_CONFIG;
-    }
-    enum vs_status s = vs_box_load(box, path, errors);
-    int rc = s ? LUA_OK : vs_box_call(box, 0, 1);
-    if (rc != LUA_OK) {
-        vs_box_report(box, rc, errors);
-        s = VS_E_INPUT;
-    }
-    s = s ? s : take_table(p, box, in, name, path, depth, errors);
-    lua_settop(box->L, top);
-    return s;
-}
-
-static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box,
-                                 const struct place *in, const char *name, const char *path,
-                                 int depth, struct vs_errors *errors)
-{
-    static const char *const from[] = {"base", "programs"};
-    lua_State *L = box->L;
-    char file[300];
-    enum vs_status s = VS_OK;
-    if (!lua_istable(L, -1) || !lua_checkstack(L, 10)) {
-        vs_error(errors, "%s/%s.lua: must return a table", in->shown, name);
-        return VS_E_INPUT;
-    }
-    for (int i = 0; i < 2 && !s; i++) {
-        lua_pushstring(L, from[i]);
-        if (lua_rawget(L, -2) == LUA_TSTRING) {
-            s = take_file(p, box, in, lua_tostring(L, -1), depth + 1, errors);
-        }
-        lua_pop(L, 1);
-    }
-    snprintf(file, sizeof file, "%s/%s.lua", in->shown, name);
-    lua_pushliteral(L, "program");
-    if (!s && lua_rawget(L, -2) == LUA_TTABLE) {
-        s = vs_lua_programs_read(p, L, in->role, name, file, path, errors);
-    }
-    lua_pop(L, 1);
-    return s;
-}
-
-/* Where the files of a role are, in scripts/lua. */
-static const char *folder_of(enum vs_role role)
-{
-    return role == VS_ROLE_GUEST ? "kernels" : "hypervisors";
-}
-
-enum vs_status vs_lua_programs_file(struct vs_lua_programs **p, struct vs_box *box,
-                                    enum vs_role role, const char *home, const char *name,
-                                    struct vs_errors *errors)
-{
-    char folder[4200];
-    struct place in = {folder, folder_of(role), role};
-    snprintf(folder, sizeof folder, "%s/scripts/lua/%s", home, in.shown);
-    return take_file(p, box, &in, name, 0, errors);
 }
 
 const struct vs_program_set *vs_lua_programs_link(struct vs_lua_programs *p,
@@ -480,6 +461,9 @@ void vs_lua_programs_free(struct vs_lua_programs *p)
 {
     if (!p || p->kept) {
         return; /* a linked set, which stays, points into it */
+    }
+    for (const struct vs_lua_source *f = p->source; f; f = f->next) {
+        vs_lua_programs_free(f->all);
     }
     for (struct text *next, *t = p->texts; t; t = next) {
         next = t->next;

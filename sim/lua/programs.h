@@ -11,8 +11,14 @@
  * A step's first word is its name; one of run (instructions), cycles, touch (bytes), clear, load,
  * store, copy (bytes), state, action, trap, send, wait, call says what it does; code, data, taken,
  * when, each, like, source and grade go with it. `at = "user"` in a program: it runs in user space;
- * `offset`: its code and data lie that far behind the kernel's. A program that is false is none;
- * `programs = "kvm"` beside `program` names another file whose programs are taken first.
+ * `offset`: its code and data lie that far behind the kernel's. A program that is false is none.
+ * `programs` beside `program` names other files whose programs are taken first: all of one,
+ *
+ *   programs = "kvm"
+ *   programs = { kvm = { why = "no count is at hand", "block", "wake" }, qemu = { "device" } }
+ *
+ * or some of several. With `why` they are borrowed: their numbers are about the other software,
+ * which their sources then say, and assumed. `as = "kvm.path_in.ibpb"` in a step takes one step.
  */
 #ifndef VIRTSIM_SIM_LUA_PROGRAMS_H
 #define VIRTSIM_SIM_LUA_PROGRAMS_H
@@ -34,6 +40,16 @@ enum vs_status vs_lua_programs_read(struct vs_lua_programs **p, lua_State *L, en
 enum vs_status vs_lua_programs_file(struct vs_lua_programs **p, struct vs_box *box,
                                     enum vs_role role, const char *home, const char *name,
                                     struct vs_errors *errors);
+/* Takes `programs` and `program` of the table on top of the stack, which stays, behind what has
+ * been read; `base` is the caller's to read. */
+enum vs_status vs_lua_programs_table(struct vs_lua_programs **p, struct vs_box *box,
+                                     enum vs_role role, const char *home, const char *name,
+                                     const char *file, const char *path, struct vs_errors *errors);
+/* What was borrowed: the file that says so, of whom, and the beginning of its knobs. */
+void vs_lua_programs_taken(const struct vs_lua_programs *p,
+                           void (*add)(void *ctx, const char *file, const char *of,
+                                       const char *prefix),
+                           void *ctx);
 /* The set of what has been read; NULL and what is wrong with it. */
 const struct vs_program_set *vs_lua_programs_link(struct vs_lua_programs *p,
                                                   struct vs_errors *errors);

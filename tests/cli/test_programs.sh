@@ -131,6 +131,43 @@ refused "code beyond its area" 2 "program cpu_id: its steps have 66048 bytes of 
 own none '    stage2_fault = { { "back", call = "back", when = "missing" } }, back = { { "map", action = "map" } },'
 refused "a trap without a program" 2 "has no program for the trap cpu_id" exits none
 
+# ---- what a file takes from another
+# of_file FILE PROGRAM COLUMN: of the first step that has a number, as it is listed
+of_file() { "$VIRTSIM" list programs "$1" --format csv | python3 -c 'import csv,sys; print(next(r[sys.argv[2]] for r in csv.DictReader(sys.stdin) if r["program"] == sys.argv[1] and r["source"]))' "$2" "$3"; }
+equal "Xen's way to sleep is listed as KVM's" "kvm" "$(of_file xen block from)"
+equal "does what KVM's does" "$(of_file kvm block does)" "$(of_file xen block does)"
+equal "is assumed there" "assumed" "$(of_file xen block evidence)"
+equal "and says whose it is" "taken from kvm: $(of_file kvm block source), assumed" "$(of_file xen block source)"
+equal "QEMU is a file of its own that KVM takes" "qemu $(of_file qemu user_space.process source)" "$(of_file kvm user_space.process from) $(of_file kvm user_space.process source)"
+equal "no file repeats a line of another" "" "$(cat scripts/lua/hypervisors/*.lua | grep 'source = ' | sed 's/^ *//' | sort | uniq -d | grep -v '"copy", copy = 0' | head -3)"
+taker() { # taker NAME 'PROGRAMS' 'TAKEN': a machine whose hypervisor takes programs from others
+    own "$1" "$2"
+    sed -i "2i\\  programs = $3," "$work/$1_hv.lua"
+}
+taker lends '    default = { { "go_on", state = "pc=next" } },
+    cpu_id = { { "in", call = "hypercall" }, { "search", as = "kvm.cpu_id.search", run = 77 } },
+    stage2_fault = { { "back", call = "back", when = "missing" } },' '{ kvm = { why = "a reason", "hypercall", "path_in", "path_out", "stub", "rsb_fill", "spec_ctrl", "back", "back_around", "user_space" }, qemu = { "user_space.process" } }'
+sed -i '/"path_out", "stub"/s/"path_out", //; s/^    cpu_id = /    path_out = {},\n&/' "$work/lends_hv.lua"
+ok "a hypervisor of programs of others runs" exits lends
+equal "what was borrowed is assumed" "160 assumed|taken from kvm: 1X064: round trip of a VMCALL under KVM less hardware transition and common path, derived" \
+    "$(sqlite3 "$work/lends.db" "select value || ' ' || evidence || '|' || source from knob where path = 'hypervisor.hypercall.handle.instructions'")"
+equal "a step that was borrowed is its own length" "77 assumed" "$(sqlite3 "$work/lends.db" "select value || ' ' || evidence from knob where path = 'hypervisor.cpu_id.search.instructions' and source like 'taken from kvm: %'")"
+# bad_taker WHAT LINE 'PROGRAMS' 'TAKEN' TEXT
+bad_taker() {
+    taker bad "$3" "$4"
+    refused "$1" 2 "$5" "$VIRTSIM" run workloads/gups.lua --machine "$work/bad.lua" --db "$work/none.db"
+    cp "$work/err" "$work/said"
+    ok "$1: with its line" grep -q "bad_hv.lua:$2: " "$work/said"
+    ok "$1: nothing ran" test ! -e "$work/none.db"
+}
+bad_taker "a program that the other file lacks" 2 "$all" '{ kvm = { "blok" } }' "programs: kvm has no program 'blok'; did you mean 'block'?"
+bad_taker "one that two files give" 2 "$all" '{ kvm = { "block" }, xen = { "block" } }' "'block' is taken from"
+bad_taker "a step of a file that is not named" 5 '    cpu_id = { { "a", as = "xen.cpu_id.emulate" } },' '{ kvm = {} }' "takes a step of xen, which this file doesn't name; write programs = { xen = "
+bad_taker "a step that the other program lacks" 5 '    cpu_id = { { "a", as = "kvm.cpu_id.serch" } },' '{ kvm = {} }' "kvm has no step 'serch'; did you mean 'search'?"
+bad_taker "a list that is no table" 2 "$all" '{ "kvm" }' "write programs = \"FILE\" or programs = { FILE = "
+taker bad "$all" '{ kvn = {} }'
+refused "a file that is not there" 2 "bad_hv.lua: nothing called 'kvn' in scripts/lua/hypervisors; did you mean 'kvm'" "$VIRTSIM" run workloads/gups.lua --machine "$work/bad.lua" --db "$work/none.db"
+
 # ---- the guest's kernel
 run() { # run WORKLOAD ARGUMENT...: a run of its own; its rows are those of of_last
     rm -f "$work/k.db"

@@ -78,15 +78,6 @@ local program = {
     { "load", run = 300, code = 1792, data = 512,
       source = "reading of vcpu_load and kvm_arch_vcpu_ioctl_run's beginning: preemption notifier, VMCS current, guest's FPU state", grade = "assumed" },
   },
-  ["user_space.process"] = {
-    at = "user",
-    { "ioctl_return", run = 120, code = 1024, data = 256, source = "reading of QEMU's kvm_cpu_exec: the exit reason of the shared page", grade = "assumed" },
-    { "lock", run = 80, code = 512, data = 128, source = "reading of QEMU's bql_lock, and its unlock before KVM_RUN", grade = "assumed" },
-    { "dispatch", run = 700, code = 4608, data = 1024, source = "reading of QEMU's address_space_rw: flat view, section, access size", grade = "assumed" },
-    { "device", run = 900, code = 5888, data = 1536, source = "a device model's register access", grade = "assumed" },
-    { "ioctl", run = 140, code = 1024, data = 256, source = "reading of QEMU's kvm_arch_pre_run and kvm_vcpu_ioctl", grade = "assumed" },
-  },
-
   inject = {
     { "highest", state = "virtual_intr", when = "virtual_delivery" },
     { "ask", state = "virtual_intr=highest", when = "virtual_delivery" },
@@ -309,6 +300,7 @@ program.shadow_root = { { "load", run = 300, source = "reading of kvm_mmu_new_pg
 
 return {
   text = "KVM with QEMU in user space",
+  programs = { qemu = { "user_space.process" } },
   program = program,
   calibrated = "1X064",
   -- The pace is assumed, and the count follows from it: what was measured is how long they take together.

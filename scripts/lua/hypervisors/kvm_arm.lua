@@ -7,7 +7,7 @@ local function exit(t)
   local all = { { "path_in", call = "path_in" }, { "read", state = "flags length pc interruptibility" } }
   for _, step in ipairs(t) do all[#all + 1] = step end
   all[#all + 1] = { "work", action = "work" }
-  all[#all + 1] = { "copy", copy = 0, source = "nothing is copied beyond what the other steps touch", grade = "assumed" }
+  all[#all + 1] = { "copy", as = "kvm.cpu_id.copy" }
   all[#all + 1] = { "user_space", call = "user_space", when = "user", taken = false, source = "KVM's API: KVM_EXIT_MMIO goes to user space", grade = "documented" }
   all[#all + 1] = { "write", state = "pc=next" }
   all[#all + 1] = { "path_out", call = "path_out" }
@@ -22,7 +22,7 @@ local program = {
   },
   path_in = {
     { "leave", call = "stub.leave" },
-    { "fixed", cycles = 0, source = "0: handlers are programs; set only by machines that reproduce a document's sum", grade = "assumed" },
+    { "fixed", as = "kvm.path_in.fixed" },
     { "exit", run = 330, code = 1216, data = 384,
       source = split .. "fixup_guest_exit, then kvm_arch_vcpu_ioctl_run: vGIC and timers synchronised, guest time, interrupts on", grade = "assumed" },
     { "reason", state = { "reason", "vectoring" } },
@@ -41,7 +41,7 @@ local program = {
     source = "reading of kvm_handle_sys_reg and access_id_reg: binary search of the table of registers, about ten steps through a function pointer, the sanitised value, the guest's register, skip", grade = "assumed" } },
   ["msr.read"] = exit { { "emulate", run = 220, code = 1536, data = 384,
     source = "reading of kvm_handle_sys_reg: the same search, and a value of the vCPU structure", grade = "assumed" } },
-  pause = exit { { "yield", run = 200, code = 1024, data = 256,
+  pause = exit { { "yield", as = "kvm.pause.yield",
     source = "reading of kvm_handle_wfx: of WFE it is kvm_vcpu_on_spin, which x86's handle_pause calls too", grade = "assumed" } },
 }
 

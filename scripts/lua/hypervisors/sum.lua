@@ -26,11 +26,6 @@ local program = {
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
   },
-  back = {
-    { "map", action = "map" },
-    { "zero", clear = "page", taken = true, source = "a new page of anonymous host memory reads as zero", grade = "documented" },
-    { "around", call = "back_around", each = "around" },
-  },
   back_around = { { "map", action = "map_around" }, { "zero", call = "back.zero" } },
   stub = false, user_space = false, ["user_space.process"] = false, rsb_fill = false, spec_ctrl = false, -- a sum names none
   back_for_shadow = { { "back", call = "back" } },

@@ -39,8 +39,8 @@ local program = {
     { "work", action = "work" },
   },
   skip = { { "read", state = skip }, { "skip", state = "pc=next" } },
-  block = { { "idle", cycles = 1500, source = "into idle and out of it is Linux's, as under KVM", grade = "assumed" } },
-  wake = { { "resume", cycles = 3500, source = "wake-up IPI, idle exit and scheduling in, as under KVM", grade = "assumed" } },
+  block = { { "idle", as = "kvm.block.schedule_out" } },
+  wake = { { "resume", as = "kvm.wake.schedule_in" } },
   back = {
     { "page", action = "map" },
     { "zero", clear = "page", taken = true, source = "a guest must not read what another one left", grade = "assumed" },
@@ -62,6 +62,7 @@ local program = {
 
 return {
   text = "the least hypervisor: enters again at once",
+  programs = { kvm = { why = "into idle and out of it is Linux's, whoever sleeps" } },
   program = program,
   hypervisor = { halt_poll_ns = { 0, "it waits for nothing: HLT puts its thread to sleep", "assumed" } },
   paging = { mode = { "ept", "the processor's own second dimension", "assumed" } },

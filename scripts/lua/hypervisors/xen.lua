@@ -72,24 +72,17 @@ local program = {
   ["dom0.qemu"] = {
     at = "user",
     { "event", run = 350, code = 2048, data = 512, source = "reading of QEMU's cpu_handle_ioreq: the port read and unmasked, the request of the shared page", grade = "assumed" },
-    { "dispatch", run = 700, code = 4608, data = 1024, source = "reading of QEMU's address_space_rw: flat view, section, access size", grade = "assumed" },
-    { "device", run = 900, code = 5888, data = 1536, source = "a device model's register access", grade = "assumed" },
+    { "dispatch", as = "qemu.user_space.process.dispatch" },
+    { "device", as = "qemu.user_space.process.device" },
   },
   complete = { { "complete", run = 180, code = 640, data = 128, source = "reading of hvmemul_do_io's second pass and handle_pio", grade = "assumed" } },
 
-  inject = {
-    { "highest", state = "virtual_intr", when = "virtual_delivery" },
-    { "ask", state = "virtual_intr=highest", when = "virtual_delivery" },
-    { "asked", action = "injected", when = "virtual_delivery" },
-    { "event", call = "inject_event", when = "not virtual_delivery" },
-  },
   inject_event = {
     { "blocked", state = { "interruptibility", "flags" } },
     { "event", state = "entry_intr=vector", when = "interruptible" },
     { "injected", action = "injected", when = "interruptible" },
     { "window", call = "open_window", when = "not interruptible" },
   },
-  open_window = { { "open", state = "controls=open" }, { "window", action = "window" } },
   emulate = {
     { "emulated", action = "emulated" },
     { "read", call = "mmio.read" },
@@ -105,7 +98,6 @@ local program = {
   },
   back_around = { { "page", run = 250, source = "an entry of the p2m in a loop", grade = "assumed" }, { "map", action = "map_around" }, { "zero", call = "back.zero" } },
   back_for_shadow = { { "fault", call = "stage2_fault.fault" }, { "back", call = "back" } },
-  host_interrupt = { { "handle", call = "interrupt.handle" } },
 
   -- a processor that several vCPUs share: common/sched/core.c, schedule, and arch/x86/domain.c, context_switch
   vcpu_switch = {
@@ -196,55 +188,19 @@ program.log_full = exit {
   { "handle", run = 80, code = 256, data = 64, source = "reading of vmx_vcpu_flush_pml_buffer: the log was read when the guest was left", grade = "assumed" },
 }
 
--- the thread of a vCPU that halts: put to sleep, and woken
-program.block = { { "schedule_out", cycles = 1500, source = "no count of Xen's is at hand, so KVM's: scheduling out to idle: two context switches' worth of kernel work", grade = "assumed" } }
-program.wake = { { "schedule_in", cycles = 3500, source = "no count of Xen's is at hand, so KVM's: wake-up IPI, idle exit and scheduling in", grade = "assumed" } }
--- another processor is made to leave its guest
-program.kick = { { "interrupt", send = "kick" } }
-program.flush_target = { { "enqueue", run = 150, source = "no count of Xen's is at hand, so KVM's: reading of KVM's kvm_hv_flush_tlb, hv_tlb_flush_enqueue and kvm_make_vcpus_request_mask", grade = "assumed" } }
-program.flush_request = { { "request", run = 60, source = "no count of Xen's is at hand, so KVM's: reading of KVM's kvm_make_vcpu_request and kvm_make_all_cpus_request: request bit, mode looked at, core into the mask", grade = "assumed" } }
--- a page that is there and lacks a right; rights that somebody outside takes
-program.fast_fault = {
-  offset = 0xe00000,
-  { "fix", run = 450, code = 2048, source = "no count of Xen's is at hand, so KVM's: reading of KVM's fast_page_fault: walk of the entries without a lock, exchange, mark_page_dirty", grade = "assumed" },
-}
-program.protect = {
-  offset = 0xe40000,
-  { "page", run = 60, code = 2048, source = "no count of Xen's is at hand, so KVM's: reading of kvm_tdp_mmu_clear_dirty_pt_masked: step of the iterator, exchange of the entry, accounting", grade = "assumed" },
-}
--- the dirty log
-program.log_entry = {
-  offset = 0xe10000,
-  { "read", run = 30, code = 1024, source = "no count of Xen's is at hand, so KVM's: reading of KVM's vmx_flush_pml_buffer and mark_page_dirty_in_slot: an entry read, its memory slot found, a bit set", grade = "assumed" },
-}
-program.log_round = {
-  offset = 0xe20000,
-  { "begin", run = 2500, code = 6144, source = "no count of Xen's is at hand, so KVM's: reading of kvm_vm_ioctl_get_dirty_log: system call, memory slot, vCPUs kicked, bitmap copied to user space", grade = "assumed" },
-}
-program.log_word = { { "look", run = 6, source = "no count of Xen's is at hand, so KVM's: reading of kvm_get_dirty_log_protect: load, test, next", grade = "assumed" } }
-program.log_page = { { "watch", run = 60, source = "no count of Xen's is at hand, so KVM's: reading of kvm_tdp_mmu_clear_dirty_pt_masked: step of the iterator, exchange of the entry, accounting", grade = "assumed" } }
-program.log_split = { { "make", run = 5000, source = "no count of Xen's is at hand, so KVM's: reading of tdp_mmu_split_huge_page: a table allocated and its 512 entries made, about eight instructions each", grade = "assumed" } }
--- shadow paging
-program.shadow_fault = {
-  offset = 0xf00000,
-  { "handle", run = 700, code = 8192, source = "no count of Xen's is at hand, so KVM's: reading of KVM's FNAME(page_fault): caches topped up, error code checked, memory slot and host page looked up, lock", grade = "assumed" },
-}
-program.shadow_write = {
-  offset = 0xf10000,
-  { "emulate", run = 2600, code = 10240, source = "no count of Xen's is at hand, so KVM's: as hypervisor.mmio.emulate: decode and emulation of the instruction", grade = "assumed" },
-}
-program.shadow_sync = {
-  offset = 0xf20000,
-  { "compare", run = 14, code = 2048, source = "no count of Xen's is at hand, so KVM's: reading of FNAME(sync_spte): one round of the loop where nothing changed", grade = "assumed" },
-}
-program.shadow_walk = { { "step", run = 60, source = "no count of Xen's is at hand, so KVM's: reading of FNAME(walk_addr_generic): one round of its loop", grade = "assumed" } }
-program.shadow_page = { { "make", run = 450, source = "no count of Xen's is at hand, so KVM's: reading of kvm_mmu_get_shadow_page: hash lookup, allocation, list and write-tracking accounts", grade = "assumed" } }
-program.shadow_entry = { { "set", run = 120, source = "no count of Xen's is at hand, so KVM's: reading of make_spte, mmu_set_spte and rmap_add", grade = "assumed" } }
-program.shadow_zap = { { "clear", run = 70, source = "no count of Xen's is at hand, so KVM's: reading of mmu_page_zap_pte and rmap_remove", grade = "assumed" } }
-program.shadow_root = { { "load", run = 300, source = "no count of Xen's is at hand, so KVM's: reading of kvm_mmu_new_pgd: search of the cached roots, requests", grade = "assumed" } }
-
 return {
   text = "Xen: HVM guests, devices in Dom0",
+  programs = {
+    kvm = { why = "no count of Xen's is at hand",
+      "inject", "open_window", "host_interrupt", -- what the architecture asks for, without a length
+      "block", "wake", "kick", -- a vCPU that halts; another processor is made to leave its guest
+      "flush_target", "flush_request",
+      "fast_fault", "protect", -- a page that lacks a right; rights that somebody outside takes
+      "log_entry", "log_round", "log_word", "log_page", "log_split",
+      "shadow_fault", "shadow_write", "shadow_sync", "shadow_walk", "shadow_page", "shadow_entry", "shadow_zap", "shadow_root",
+    },
+    qemu = {},
+  },
   program = program,
   paging = { mode = { "ept", "Xen: hap defaults to on", "documented" } },
   hypervisor = {
