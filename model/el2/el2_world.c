@@ -185,8 +185,8 @@ static uint64_t clock(void *ctx, uint64_t host)
 struct vs_world_port vs_el2_world(struct vs_el2 *e)
 {
     vs_el2_register();
-    return (struct vs_world_port){e,    leaves,   leave, enter,        why,  NULL,
-                                  mask, unshadow, clock, vs__el2_says, NULL, NULL};
+    return (struct vs_world_port){e,        leaves, leave,        enter, why,  NULL, mask,
+                                  unshadow, clock,  vs__el2_says, NULL,  NULL, NULL};
 }
 
 /* ---- what handlers read and write ---- */

@@ -229,8 +229,8 @@ static uint64_t clock(void *ctx, uint64_t host)
 struct vs_world_port vs_svm_world(struct vs_svm *s)
 {
     vs_svm_register();
-    return (struct vs_world_port){s,    leaves,   leave, enter,        why,  flush_tag,
-                                  mask, unshadow, clock, vs__svm_says, NULL, NULL};
+    return (struct vs_world_port){s,        leaves, leave,        enter, why,  flush_tag, mask,
+                                  unshadow, clock,  vs__svm_says, NULL,  NULL, NULL};
 }
 
 /* ---- what handlers read and write ---- */

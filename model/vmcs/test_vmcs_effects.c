@@ -29,15 +29,47 @@ static void run(struct fixture *f, uint64_t ps)
 
 /* ---- the VMX-preemption timer ---- */
 
+/* From now to when bit 5 of the TSC, whose cycles take 400 ps, changes. */
+static uint64_t to_change(struct fixture *f)
+{
+    return 32 * 400 - vs_now(&f->t).v % (32 * 400);
+}
+
+/* 26.5.1: it has counted down to 0 when the bit has changed so often behind the entry, and not a
+ * cycle before. */
+static void test_the_timer_stops_the_guest_at_the_change_that_makes_it_0(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t values[] = {1, 2, 1000, UINT32_MAX};
+    f->config.control_preemption_timer = 1;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        boot(f);
+        write_field(f, VS_VMCS_GUEST_PREEMPTION_TIMER, values[i]);
+        launch(f);
+        assert_int_equal(vs_vmx_timer_stops(&f->x).v,
+                         vs_now(&f->t).v + to_change(f) + (values[i] - 1) * 32 * 400);
+        leave_for(f, &cpuid);
+    }
+    boot(f);
+    write_field(f, VS_VMCS_GUEST_PREEMPTION_TIMER, 0);
+    launch(f);
+    assert_int_equal(vs_vmx_timer_stops(&f->x).v, vs_now(&f->t).v);
+    leave_for(f, &cpuid);
+    f->config.control_preemption_timer = 0;
+    boot(f);
+    launch(f);
+    assert_true(vs_vmx_timer_stops(&f->x).v == UINT64_MAX);
+}
+
 /* 27.7.4, 28.3.4: in units of 2^IA32_VMX_MISC[4:0] cycles of the TSC, never below 0, only where the
  * exit control asks for it. */
 static void test_the_timer_is_saved_as_what_is_left_of_it(void **state)
 {
     struct fixture *f = *state;
     static const struct {
-        uint64_t loaded, cycles, save, left;
-    } rows[] = {{1000, 0, 1, 1000},      {1000, 32 * 10, 1, 990}, {1000, 32 * 10 + 31, 1, 990},
-                {1000, 32 * 11, 1, 989}, {5, 32 * 100, 1, 0},     {1000, 32 * 10, 0, 1000}};
+        uint64_t loaded, cycles, save, left; /* cycles: behind the first change of bit 5 */
+    } rows[] = {{1000, 0, 1, 999},       {1000, 32 * 10, 1, 989}, {1000, 32 * 10 + 31, 1, 989},
+                {1000, 32 * 11, 1, 988}, {5, 32 * 100, 1, 0},     {1000, 32 * 10, 0, 1000}};
     assert_int_equal(f->config.cap_misc & 31, 5);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         f->config.control_preemption_timer = 1;
@@ -45,7 +77,7 @@ static void test_the_timer_is_saved_as_what_is_left_of_it(void **state)
         boot(f);
         write_field(f, VS_VMCS_GUEST_PREEMPTION_TIMER, rows[i].loaded);
         launch(f);
-        run(f, rows[i].cycles * 400);
+        run(f, to_change(f) + rows[i].cycles * 400);
         leave_for(f, &cpuid);
         assert_int_equal(read_field(f, VS_VMCS_GUEST_PREEMPTION_TIMER), rows[i].left);
     }
@@ -209,6 +241,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        T(test_the_timer_stops_the_guest_at_the_change_that_makes_it_0),
         T(test_the_timer_is_saved_as_what_is_left_of_it),
         T(test_the_timers_own_exit_saves_0),
         T(test_an_injected_event_ends_and_begins_blocking),

@@ -237,6 +237,9 @@ enum vs_op vs_vmx_exit_op(uint32_t reason);
 uint64_t vs_vmx_guest_cr(const struct vs_vmx *x,
                          unsigned cr); /* 0, 3, 4: through mask and shadow */
 uint64_t vs_vmx_guest_tsc(const struct vs_vmx *x, uint64_t host_tsc);
+/* When the VMX-preemption timer stops the guest that was entered last: UINT64_MAX where it does not
+ * count. */
+vs_ps vs_vmx_timer_stops(const struct vs_vmx *x);
 /* The guest executes STI or CLI; STI blocks until the instruction after it has executed. */
 void vs_vmx_guest_if(struct vs_vmx *x, bool on);
 void vs_vmx_unblock(struct vs_vmx *x);

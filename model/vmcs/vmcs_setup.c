@@ -27,6 +27,7 @@ static void write_controls(struct vs_vmx *x)
     VS_PUT(x, PROC2_CONTROLS, PROC2 | (PROC2 ? c->cap_proc2 & 0xffffffff : 0));
     VS_PUT(x, EXIT_CONTROLS, EXIT | (c->cap_exit & 0xffffffff));
     VS_PUT(x, ENTRY_CONTROLS, ENTRY | (c->cap_entry & 0xffffffff));
+    VS_PUT(x, GUEST_PREEMPTION_TIMER, UINT32_MAX); /* KVM: no deadline yet */
     VS_PUT(x, PLE_GAP, c->ple_gap);
     VS_PUT(x, PLE_WINDOW, c->ple_window);
     VS_PUT(x, TSC_MULTIPLIER, UINT64_C(1) << 48);

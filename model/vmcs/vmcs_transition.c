@@ -128,13 +128,29 @@ static void record(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_exit_
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_record, n, x->config.field_record);
 }
 
-/* The VMX-preemption timer counts from the end of the entry, once each time that the bit of the TSC
- * changes which IA32_VMX_MISC names (27.7.4). */
+/* The VMX-preemption timer counts from the end of the entry (27.7.4). */
 static void start_timer(struct vs_vmx *x, struct vs_txn *t)
 {
     if (t && VS_GET(x, PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER) {
         x->timer_ps = vs_now(t).v;
     }
+}
+
+/* How often it has counted by then: once each time that the bit of the TSC changes which
+ * IA32_VMX_MISC names, whenever in between the entry was (26.5.1). */
+static uint64_t counts(const struct vs_vmx *x, uint64_t ps)
+{
+    return ps / (x->wire.clock.period_ps << (x->config.cap_misc & 31u));
+}
+
+vs_ps vs_vmx_timer_stops(const struct vs_vmx *x)
+{
+    uint64_t left = VS_LIVE(x, GUEST_PREEMPTION_TIMER),
+             tick = x->wire.clock.period_ps << (x->config.cap_misc & 31u);
+    bool on = VS_GET(x, PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER;
+    return (vs_ps){!on     ? UINT64_MAX
+                   : !left ? x->timer_ps /* before the first instruction */
+                           : (counts(x, x->timer_ps) + left) * tick};
 }
 
 /* What it has counted down to at an exit, which is 0 where it is the timer's own (28.3.4). */
@@ -143,8 +159,7 @@ static void stop_timer(struct vs_vmx *x, struct vs_txn *t, uint32_t reason)
     if (!(VS_GET(x, PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER)) {
         return;
     }
-    uint64_t tick = x->wire.clock.period_ps << (x->config.cap_misc & 31u),
-             ticks = t ? (vs_now(t).v - x->timer_ps) / tick : 0,
+    uint64_t ticks = t ? counts(x, vs_now(t).v) - counts(x, x->timer_ps) : 0,
              left = VS_LIVE(x, GUEST_PREEMPTION_TIMER);
     left = reason == VS_EXIT_PREEMPTION_TIMER || ticks > left ? 0 : left - ticks;
     VS_LIVE(x, GUEST_PREEMPTION_TIMER) = left;

@@ -272,11 +272,16 @@ static void priority(void *ctx, uint8_t tpr)
     vs_vmx_guest_tpr(ctx, tpr);
 }
 
+static vs_ps stops(void *ctx)
+{
+    return vs_vmx_timer_stops(ctx);
+}
+
 struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 {
     vs_vmx_register();
-    return (struct vs_world_port){x,    leaves,   leave, enter,        why,  flush_tag,
-                                  mask, unshadow, clock, vs__vmx_says, load, priority};
+    return (struct vs_world_port){x,        leaves, leave,        enter, why,      flush_tag, mask,
+                                  unshadow, clock,  vs__vmx_says, load,  priority, stops};
 }
 
 /* ---- what handlers read and write ---- */

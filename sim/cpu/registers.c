@@ -139,12 +139,12 @@ void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
     vcpu_send(v, v->irq.command(number, to), number, 0);
 }
 
-bool vcpu_timer_write(struct vs_vcpu *v)
+bool vcpu_timer_write(struct vs_vcpu *v, const struct vs_handling *how)
 {
     const struct registers *r = registers_of(v);
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
                         .number = r->timer,
                         .value = v->timer_armed ? v->timer_ps / v->hw->clock.period_ps : 0,
                         .length = r->length};
-    return v->p->virtualized && vcpu_trap(v, &e, NULL);
+    return v->p->virtualized && vcpu_trap(v, &e, how);
 }

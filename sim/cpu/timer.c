@@ -1,22 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-/* The timer that a guest armed, while the guest runs: the processor's own (the VMX-preemption
- * timer) or the host's stops it when it is due. */
+/*
+ * The timer that a guest armed. While the guest runs, the processor's own (the VMX-preemption
+ * timer) stops it when that is due, or the host's; a vCPU that sleeps has the host's own
+ * (kvm_lapic_switch_to_sw_timer). Where HLT does not exit, a hypervisor may have another processor
+ * keep the timer, which posts the interrupt.
+ */
 #include "vcpu.h"
 
-/* KVM's vmx_set_hv_timer; a vCPU that sleeps has the host's own timer instead. */
-static bool preempts(const struct vs_vcpu *v)
+/* KVM's kvm_can_use_hv_timer. */
+bool vcpu_timer_preempts(const struct vs_vcpu *v)
 {
-    return v->p->virtualized && v->p->preempts;
+    return v->p->virtualized && v->p->preempts && !v->p->posts_timer;
 }
 
-/* Writes the timer's register: an exit, or the instruction's own time. */
+/* The last entry has loaded the processor's timer with this deadline. */
+static bool loaded(const struct vs_vcpu *v)
+{
+    return v->timer_loaded && v->expires_for_ps == v->timer_ps;
+}
+
+/* Writes the timer's register: an exit, or the instruction's own time. What is due already the
+ * handler of that exit makes pending (KVM's start_hv_timer and start_sw_tscdeadline). */
 static void write_deadline(struct vs_vcpu *v)
 {
-    if (!vcpu_timer_write(v)) {
+    const uint8_t timer = vcpu_numbers(v)->timer;
+    struct vs_own_irq own = {0};
+    vs_txn_settle(&v->txn);
+    bool due = v->p->virtualized && !vcpu_arm(v) && v->timer_armed &&
+               v->timer_ps <= vs_cpu_now_ps(&v->hw->cpu) && vcpu_own_irq(v, timer, &own);
+    v->timer_armed = v->timer_armed && !due;
+    own.how.fast =
+        vcpu_timer_preempts(v) && (!due || v->p->vid); /* handle_fastpath_set_tscdeadline */
+    if (!vcpu_timer_write(v, &own.how)) {
         vs_ps took = {v->p->times.wrmsr * v->hw->clock.period_ps};
         vs_cpu_instructions(&v->hw->cpu, 1);
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_wrmsr), took);
+    }
+    if (due) {
+        vcpu_own_irq_done(v, timer, &own);
     }
 }
 
@@ -37,24 +59,34 @@ void vcpu_timer_deadline(struct vs_vcpu *v, uint64_t tsc)
     write_deadline(v);
 }
 
+/* KVM's vmx_update_hv_timer. A deadline beyond the timer's 32 bits is the host's own timer's; one
+ * that is no more is written over once, by the highest value. */
 void vcpu_timer_enter(struct vs_vcpu *v)
 {
-    if (!v->timer_armed || !preempts(v)) {
+    if (!vcpu_timer_preempts(v)) {
         return;
     }
     uint64_t tick = v->hw->clock.period_ps << v->p->timer_shift, now = vs_now(&v->txn).v,
              ticks = v->timer_ps > now ? (v->timer_ps - now) / tick : 0;
-    vs_hv_preemption_timer(&v->hv, &v->txn, ticks);
-    v->expires_ps = vs_now(&v->txn).v + ticks * tick;
-    v->expires_ps = v->expires_ps < v->timer_ps ? v->expires_ps : v->timer_ps;
-    v->expires_for_ps = v->timer_ps;
+    bool fits = v->timer_armed && ticks <= UINT32_MAX;
+    if (fits || v->timer_loaded) {
+        vs_hv_preemption_timer(&v->hv, &v->txn, fits ? ticks : UINT32_MAX);
+    }
+    v->timer_loaded = fits;
+}
+
+void vcpu_timer_entered(struct vs_vcpu *v)
+{
+    if (v->timer_loaded) {
+        v->expires_ps = v->world.stops(v->world.ctx).v;
+        v->expires_for_ps = v->timer_ps;
+    }
 }
 
 uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v)
 {
-    bool loaded = preempts(v) && v->expires_for_ps == v->timer_ps,
-         held = v->irq.held && v->irq.held(v->irq.ctx, vcpu_numbers(v)->timer);
-    return !v->timer_armed || held ? VS_NEVER : loaded ? v->expires_ps : v->timer_ps;
+    bool held = v->irq.held && v->irq.held(v->irq.ctx, vcpu_numbers(v)->timer);
+    return !v->timer_armed || held ? VS_NEVER : loaded(v) ? v->expires_ps : v->timer_ps;
 }
 
 void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps)
@@ -80,12 +112,19 @@ void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
         (void)v->irq.raise(v->irq.ctx, timer, at);
         return;
     }
+    if (p->posts_timer) {
+        vcpu_raise(v, timer, at.v);
+        return;
+    }
     struct vs_own_irq own = {0};
     vs_cpu_interrupt(&v->hw->cpu);
     if (!vcpu_own_irq(v, timer, &own)) {
         (void)v->irq.raise(v->irq.ctx, timer, at);
     }
-    e.kind = preempts(v) ? VS_TRAP_TIMER : e.kind;
+    if (loaded(v)) {
+        e.kind = VS_TRAP_TIMER;
+        own.how.fast = p->vid; /* handle_fastpath_preemption_timer, unless a request is made */
+    }
     if (!vcpu_trap(v, &e, &own.how)) {
         vcpu_fail(v, "the host cannot stop the guest: external interrupts do not exit");
     }

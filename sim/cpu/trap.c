@@ -49,6 +49,7 @@ static bool entry(struct vs_vcpu *v)
         cannot(v);
         return false;
     }
+    vcpu_timer_entered(v);
     vcpu_world(v, false);
     return true;
 }

@@ -200,7 +200,9 @@ struct vs_vcpu {
     bool listed;       /* the processor holds what is pending: irq.c, blocked; window */
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
     bool halted_due;      /* what ends its halt was pending before: vcpu_sleep; vcpu_halt_awake */
-    uint64_t expires_ps, expires_for_ps; /* the VMX-preemption timer as the last entry loaded it */
+    /* the VMX-preemption timer: the last entry loaded a deadline; which, and when it stops */
+    bool timer_loaded;
+    uint64_t expires_ps, expires_for_ps;
 
     /* ---- the program that runs in it (sim/request) ---- */
     struct vs_guest_source source;
@@ -308,9 +310,10 @@ struct vs_platform {
     /* what it offers: translations are tagged; pending interrupts are delivered by the processor
      * itself (virtual-interrupt delivery), and posted to a running guest; registers
      * of the APIC's page are virtualized; a timer of its own stops the guest, which counts in
-     * 2^timer_shift cycles; INVPCID; a flush takes effect at once, not at the next entry; TLBI for
-     * one's own core reach all */
-    bool vpid, vid, posted, apic_registers, preempts, invpcid, flushes_at_once, force_broadcast;
+     * 2^timer_shift cycles, or another processor keeps that, which posts; INVPCID; a flush takes
+     * effect at once, not at the next entry; TLBI for one's own core reach all */
+    bool vpid, vid, posted, apic_registers, preempts, posts_timer, invpcid, flushes_at_once,
+        force_broadcast;
     unsigned timer_shift;
     struct vs_hwthread *hwthread;
     unsigned n_hwthreads;     /* of which those without a thread are not made (p NULL) */
@@ -475,7 +478,7 @@ bool vcpu_due(const struct vs_vcpu *v);
 /* The instruction after STI has executed. */
 void vcpu_unshadow(struct vs_vcpu *v);
 /* The timer's register is written, as v->timer_* say: whether that exited. */
-bool vcpu_timer_write(struct vs_vcpu *v);
+bool vcpu_timer_write(struct vs_vcpu *v, const struct vs_handling *how);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vcpu_interrupts(struct vs_vcpu *v);
 /* The host's scheduler interrupts the guest: threads of the processor have woken, or the slice is
@@ -498,8 +501,11 @@ uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v);
 void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps);
 /* It has expired while the vCPU was not in its guest. */
 void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps);
-/* What an entry loads into the processor's own timer. */
+/* The processor's own timer is to stop the guest for it. */
+bool vcpu_timer_preempts(const struct vs_vcpu *v);
+/* What an entry loads into the processor's own timer; when that has begun to count. */
 void vcpu_timer_enter(struct vs_vcpu *v);
+void vcpu_timer_entered(struct vs_vcpu *v);
 
 /* fault.c: what stopped the core; false when the run failed (v->failed). The access is issued again
  * unless it was carried out without the core (v->emulated: a device, a table under shadow paging).

@@ -52,6 +52,7 @@ static const struct vs_default_of defaults[] = {
     {"hypervisor.in_kernel.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.common.vmcs_access", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.halt_poll*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"hypervisor.post_timer", VS_SLOT_HYPERVISOR, NULL, false},
     {"pcie.generation", VS_SLOT_NIC, NULL, false},
     {"pcie.tlp.*", VS_SLOT_NIC, NULL, false},
     {"pcie.mps", VS_SLOT_NIC, NULL, false},

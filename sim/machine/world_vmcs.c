@@ -42,6 +42,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
     p->vpid = c->control_vpid != 0;
     p->vid = c->control_virtual_interrupt_delivery != 0;
     p->posted = p->vid && c->control_posted_interrupts;
+    p->posts_timer = p->posted && !c->control_hlt_exiting; /* if the hypervisor wants that */
     p->apic_registers = c->control_apic_register_virtualization != 0;
     p->pml = p->ept.mode == VS_EPT_EPT && c->control_pml;
     p->preempts = c->control_preemption_timer != 0;

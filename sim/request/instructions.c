@@ -252,7 +252,8 @@ void request_wait(struct vs_vcpu *v)
         v->timer_ps = vs_cpu_now_ps(&v->hw->cpu) + v->request.ps;
         v->timer_armed = true;
         if (v->p->virtualized) {
-            (void)vcpu_timer_write(v);
+            struct vs_handling how = {.fast = vcpu_timer_preempts(v)};
+            (void)vcpu_timer_write(v, &how);
         }
     } else if (!v->timer_armed) { /* its interrupt has come and been handled */
         v->busy = false;

@@ -68,6 +68,9 @@ struct vs_world_port {
     /* The guest's task priority is this now, where the processor keeps one for it; NULL: nowhere.
      */
     void (*priority)(void *ctx, uint8_t tpr);
+    /* When the processor's own timer stops the guest, as the last entry has loaded it. NULL: it has
+     * none. */
+    vs_ps (*stops)(void *ctx);
 };
 
 #endif

@@ -6,8 +6,10 @@
 -- An exit's program: the way in, what is read of the guest's state, the reason's own steps, perhaps user space,
 -- what is done when that is back, what is written, the way out.
 local function exit(t)
-  local all = { { "path_in", call = "path_in" } }
+  local slow = t.fast and "not fast" or nil
+  local all = { { "path_in", call = "path_in", when = slow } }
   local function add(step) all[#all + 1] = step end
+  if t.fast then add { "vmx_fast_in", call = "vmx_fast_in", when = "fast" } end
   if t.read then add { "read", state = t.read } end
   for _, step in ipairs(t) do add(step) end
   add { "work", action = "work" }
@@ -17,7 +19,8 @@ local function exit(t)
   for _, step in ipairs(t.complete or {}) do add(step) end
   if t.write then add { "write", state = t.write } end
   for _, step in ipairs(t.last or {}) do add(step) end
-  add { "path_out", call = "path_out" }
+  add { "path_out", call = "path_out", when = slow }
+  if t.fast then add { "vmx_fast_out", call = "vmx_fast_out", when = "fast" } end
   if t.wait then add { "wait", wait = t.wait } end
   return all
 end
@@ -56,6 +59,26 @@ local program = {
     { "flush_l1d", action = "flush_l1d", when = "l1d_flush" },
     { "spec_ctrl", call = "spec_ctrl" },
     { "verw", cycles = 500, when = "verw", source = "VERW with MD_CLEAR: published microbenchmarks give about 450 to 600 cycles from Broadwell to Cascade Lake; none was at hand", grade = "assumed" },
+    { "enter", call = "stub.enter" },
+  },
+  -- the short way: vcpu_enter_guest's loop around vmx_vcpu_run, with interrupts off
+  vmx_fast_in = {
+    { "leave", call = "stub.leave" },
+    { "rsb_fill", call = "rsb_fill" },
+    { "spec_ctrl", call = "spec_ctrl" },
+    { "ibpb", cycles = 1100, when = "ibpb", source = "as hypervisor.path_in.ibpb: behind the stub, on every exit", grade = "assumed" },
+    { "exit", run = 150, code = 448, data = 192,
+      source = "reading of vmx_vcpu_run behind the stub, a third of hypervisor.path_in.exit: registers marked stale, guest's debug state, vmx_exit_handlers_fastpath", grade = "assumed" },
+    { "reason", state = { "reason", "vectoring" } },
+    { "log", action = "read_log" },
+  },
+  vmx_fast_out = {
+    { "inject", call = "inject", when = "inject" },
+    { "prepare", run = 120, code = 384, data = 128,
+      source = "reading of vcpu_enter_guest's loop and of vmx_vcpu_run before the stub, a quarter of hypervisor.path_out.prepare: an exit request looked at, sync_pir_to_irr, the timer written", grade = "assumed" },
+    { "flush_l1d", action = "flush_l1d", when = "l1d_flush" },
+    { "spec_ctrl", call = "spec_ctrl" },
+    { "verw", cycles = 500, when = "verw", source = "as hypervisor.path_out.verw: vmx_vcpu_enter_exit, on every entry", grade = "assumed" },
     { "enter", call = "stub.enter" },
   },
   rsb_fill = {
@@ -197,9 +220,12 @@ program["msr.read"] = exit {
   read = skip, write = "pc=next",
   { "emulate", run = 260, code = 1536, data = 384, source = "reading of kvm_emulate_rdmsr", grade = "assumed" },
 }
+-- A deadline of the local APIC's timer that the VMX-preemption timer keeps is set in vmx_exit_handlers_fastpath, and
+-- the guest entered again.
 program["msr.write"] = exit {
-  read = skip, write = "pc=next",
-  { "emulate", run = 320, code = 1536, data = 384, source = "reading of kvm_emulate_wrmsr", grade = "assumed" },
+  fast = true, read = skip, write = "pc=next",
+  { "emulate", run = 320, code = 1536, data = 384, when = "not fast", source = "reading of kvm_emulate_wrmsr", grade = "assumed" },
+  { "deadline", run = 260, code = 1536, like = "emulate", when = "fast", source = "reading of handle_fastpath_set_tscdeadline, kvm_set_lapic_tscdeadline_msr, start_hv_timer and vmx_set_hv_timer", grade = "assumed" },
 }
 program.pause = exit {
   read = skip, write = "pc=next",
@@ -244,8 +270,11 @@ program.mmio = exit {
 program.priority = exit {
   { "handle", run = 60, code = 256, data = 64, source = "reading of handle_tpr_below_threshold: a request is made, which the way out serves", grade = "assumed" },
 }
+-- With APICv the exit ends in vmx_exit_handlers_fastpath (EXIT_FASTPATH_REENTER_GUEST); without it apic_timer_expired
+-- makes a request, which needs the whole way out.
 program.timer = exit {
-  { "handle", run = 300, code = 1536, data = 384, source = "reading of handle_preemption_timer: expired timer, vector raised", grade = "assumed" },
+  fast = true,
+  { "handle", run = 300, code = 1536, data = 384, source = "reading of handle_preemption_timer and kvm_lapic_expired_hv_timer: expired timer, vector raised", grade = "assumed" },
 }
 program.log_full = exit {
   { "handle", run = 120, code = 512, data = 128, source = "reading of handle_pml_full: the log was read when the guest was left (host.dirty_log.entry), nothing is left to do", grade = "assumed" },
@@ -317,5 +346,6 @@ return {
     apic_register_virtualization = { true, "KVM: enable_apicv defaults to on", "documented" },
     virtualize_x2apic = { true, "KVM: used for guests in x2APIC mode", "documented" },
     posted_interrupts = { true, "KVM: enable_apicv defaults to on", "documented" },
+    preemption_timer = { true, "KVM: module parameter preemption_timer defaults to on where the processor has the timer and cpu_has_broken_vmx_preemption_timer does not name it", "documented" },
   } },
 }

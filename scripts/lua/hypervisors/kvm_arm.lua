@@ -36,11 +36,13 @@ local program = {
     { "prepare", run = 260, code = 1344, data = 384, source = split .. "kvm_arch_vcpu_ioctl_run: preemption off, kvm_vgic_flush_hwstate, interrupts off, timers, SRCU", grade = "assumed" },
     { "enter", call = "stub.enter" },
   },
-  rsb_fill = false, spec_ctrl = false, -- x86's
+  rsb_fill = false, spec_ctrl = false, vmx_fast_in = false, vmx_fast_out = false, timer = false, -- x86's
   cpu_id = exit { { "search", run = 250, code = 1536, data = 512,
     source = "reading of kvm_handle_sys_reg and access_id_reg: binary search of the table of registers, about ten steps through a function pointer, the sanitised value, the guest's register, skip", grade = "assumed" } },
   ["msr.read"] = exit { { "emulate", run = 220, code = 1536, data = 384,
     source = "reading of kvm_handle_sys_reg: the same search, and a value of the vCPU structure", grade = "assumed" } },
+  ["msr.write"] = exit { { "emulate", run = 320, code = 1536, data = 384,
+    source = "reading of kvm_handle_sys_reg: the same search, and a value into the vCPU structure", grade = "assumed" } },
   pause = exit { { "yield", as = "kvm.pause.yield",
     source = "reading of kvm_handle_wfx: of WFE it is kvm_vcpu_on_spin, which x86's handle_pause calls too", grade = "assumed" } },
 }

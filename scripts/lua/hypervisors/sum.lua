@@ -27,7 +27,7 @@ local program = {
     { "more", call = "open_window", when = "more" },
   },
   back_around = { { "map", action = "map_around" }, { "zero", call = "back.zero" } },
-  stub = false, user_space = false, ["user_space.process"] = false, rsb_fill = false, spec_ctrl = false, -- a sum names none
+  vmx_fast_in = false, vmx_fast_out = false, stub = false, user_space = false, ["user_space.process"] = false, rsb_fill = false, spec_ctrl = false, -- a sum names none
   back_for_shadow = { { "back", call = "back" } },
   host_interrupt = {},
   emulate = {
