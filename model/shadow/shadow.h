@@ -102,7 +102,6 @@ struct vs_shadow_mmu {
     /* by node = page x 512 + entry */
     uint32_t *next, *of; /* list; guest frame (leaf) or child */
     uint32_t *unsynced, n_unsynced;
-    unsigned flushing; /* vCPUs that let others work meanwhile */
 };
 
 struct vs_shadow {

@@ -32,7 +32,12 @@ void vcpu_await_answer(struct vs_vcpu *by, unsigned from, uint64_t now)
 static void answer(struct vs_vcpu *v, uint64_t now_ps)
 {
     for (unsigned i = 0; i < v->n_kickers; i++) {
-        vcpu_await_answer(v, v->kicker[i], now_ps);
+        if (v->kicker[i] & VS_KICKED_TO_FLUSH) {
+            vcpu_flush_answered(&v->p->vcpu[v->kicker[i] - VS_KICKED_TO_FLUSH], now_ps);
+            vcpu_yield(v); /* who waits for it goes on before it does */
+        } else {
+            vcpu_await_answer(v, v->kicker[i], now_ps);
+        }
     }
     v->n_kickers = 0;
 }
@@ -80,6 +85,7 @@ uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v)
         return w->until_ps < v->kick_ps ? w->until_ps : v->kick_ps;
     }
     return w->what == VS_FOR_PROCESSOR ? VS_NEVER /* who gives it back pops the frame */
+           : w->what == VS_FOR_FLUSH   ? vcpu_flushes_wake_ps(v, w)
            : w->what == VS_FOR_EVENT   ? vcpu_halt_wake_ps(v)
                                        : others_wake_ps(v, vs_thread_wait(&v->thread));
 }
@@ -92,7 +98,9 @@ bool vcpu_stuck(struct vs_vcpu *v)
         return v->ended;
     }
     v->hw->event_ps = VS_NEVER; /* the scheduler's own: it ends nobody's wait */
-    uint64_t at = w->what == VS_FOR_EVENT ? vcpu_halt_wake_ps(v) : others_wake_ps(v, w);
+    uint64_t at = w->what == VS_FOR_EVENT   ? vcpu_halt_wake_ps(v)
+                  : w->what == VS_FOR_FLUSH ? vcpu_flushes_wake_ps(v, w)
+                                            : others_wake_ps(v, w);
     v->hw->event_ps = event_ps;
     return v->ended || at == VS_NEVER;
 }
@@ -103,19 +111,26 @@ void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps)
         vcpu_halt_awake(v, now_ps);
     } else if (vs_thread_wait(&v->thread)->what == VS_FOR_TIME) {
         vcpu_recorded_awake(v, now_ps);
+    } else if (vs_thread_wait(&v->thread)->what == VS_FOR_FLUSH) {
+        vcpu_flushes_awake(v, now_ps);
     } else {
         others_awake(v, now_ps);
     }
+}
+
+void vcpu_kick_at(struct vs_vcpu *v, struct vs_vcpu *to, uint64_t at_ps, unsigned why)
+{
+    uint64_t at = at_ps + to->irq.message_ps;
+    to->kick_ps = at < to->kick_ps ? at : to->kick_ps;
+    to->kicker[to->n_kickers++] = v->index + why;
+    vs_kernel_wake(v->p->kernel, to->hw->agent, at);
 }
 
 void vcpu_kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to)
 {
     v->awaited++;
     v->irq.send(v->irq.ctx, t);
-    uint64_t at = vs_now(t).v + to->irq.message_ps;
-    to->kick_ps = at < to->kick_ps ? at : to->kick_ps;
-    to->kicker[to->n_kickers++] = v->index;
-    vs_kernel_wake(v->p->kernel, to->hw->agent, at);
+    vcpu_kick_at(v, to, vs_now(t).v, 0);
 }
 
 /* KVM's ack_kick: the initiator waits for this, not for the flush, which comes before the entry. */
@@ -123,7 +138,6 @@ static void acknowledge_kick(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
     answer(v, vs_now(t).v);
-    v->left_ps = vs_now(t).v;
 }
 
 void vcpu_kick_arrives(struct vs_vcpu *v)

@@ -78,9 +78,8 @@ static uint64_t own_events(const struct vs_vcpu *v, uint64_t until)
     return next < until ? next : until;
 }
 
-/* Runs the vCPU from now to the horizon, or up to the kick that makes it leave its guest; returns
- * when it wants to run again. */
-static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps, bool to_stop)
+/* Runs the vCPU from now to the horizon; returns when it wants to run again. */
+static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_platform *p = v->p;
     uint64_t quantum = p->sim.quantum_ps, until;
@@ -103,6 +102,9 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps, bo
     stop_progressing(v);
     keep_in_range(v, now_ps);
     while (!v->ended && !v->failed) {
+        if (v->flushes.n && !vs_thread_waits_for(&v->thread, VS_FOR_FLUSH)) {
+            vcpu_flushes_begin(v); /* of the path that has just ended */
+        }
         if (v->thread.depth) {
             uint64_t wake = vcpu_wait_wake_ps(v);
             if (wake > now_ps) {
@@ -122,9 +124,6 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps, bo
         if (v->thread.depth) { /* its processor is taken from it */
             continue;
         }
-        if (to_stop && v->kick_ps == VS_NEVER) {
-            return vs_cpu_now_ps(&v->hw->cpu);
-        }
         bool shadowed = v->shadowed; /* one instruction, then what it holds back */
         v->horizon = shadowed ? vs_cpu_now_ps(&v->hw->cpu) : own_events(v, until);
         p->program.run(v);
@@ -136,36 +135,17 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps, bo
     return VS_NEVER;
 }
 
-/* The same for a vCPU that works on an address space of its own meanwhile. */
-static uint64_t step_of(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps, bool to_stop)
-{
-    vcpu_space_take(v);
-    uint64_t next = step(v, now_ps, horizon_ps, to_stop);
-    vcpu_space_put(v);
-    return next;
-}
-
+/* It works on an address space of its own meanwhile. */
 uint64_t vcpu_run(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
 {
-    return step_of(v, now_ps, horizon_ps, false);
+    vcpu_space_take(v);
+    uint64_t next = step(v, now_ps, horizon_ps);
+    vcpu_space_put(v);
+    return next;
 }
 
 uint64_t vcpu_step(void *hwthread, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_hwthread *hw = hwthread;
     return hw->vcpu ? vcpu_run(hw->vcpu, now_ps, horizon_ps) : sched_step(hw, now_ps, horizon_ps);
-}
-
-uint64_t vcpu_stop(struct vs_vcpu *v, uint64_t at_ps)
-{
-    uint64_t now = vs_cpu_now_ps(&v->hw->cpu);
-    v->kick_ps = at_ps < v->kick_ps ? at_ps : v->kick_ps;
-    while (v->kick_ps != VS_NEVER && vcpu_in_guest(v) && !v->ended && !v->failed) {
-        now = step_of(v, now, v->kick_ps > now ? v->kick_ps : now, true);
-    }
-    if (v->kick_ps == VS_NEVER || v->ended) {
-        return v->left_ps;
-    }
-    vcpu_kick_outside(v, v->kick_ps); /* it has left for another reason, and answers there */
-    return at_ps;
 }

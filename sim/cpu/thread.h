@@ -22,6 +22,7 @@ enum vs_wait_for {
     VS_FOR_TURN,      /* in its guest: other vCPUs of a replay */
     VS_FOR_TIME,      /* in the exit of a recorded halt: until the recorded entry */
     VS_FOR_LEAVING,   /* in an exit: the vCPUs that it has kicked leave their guest */
+    VS_FOR_FLUSH,     /* outside of its guest: flushes of all vCPUs that it has made */
     VS_FOR_PROCESSOR, /* another thread of its processor has that */
 };
 

@@ -247,8 +247,15 @@ struct vs_vcpu {
     struct vs_shadow shadow; /* paging.mode = shadow */
     uint64_t host_ps;        /* when the host wants to stop this vCPU next; VS_NEVER */
     uint64_t kick_ps;        /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
-    unsigned kicker[VS__VCPUS], n_kickers; /* who waits for that */
-    uint64_t left_ps;                      /* when it last left its guest for that */
+    unsigned kicker[2u * VS__VCPUS], n_kickers; /* who waits for that, and for what of it */
+    struct vs_flushes {                         /* of all vCPUs, made and not waited for yet */
+        struct vs_flush_made {
+            uint64_t at_ps, to; /* to: a bit for each vCPU that ran its guest */
+        } * made;
+        unsigned n, room, next, awaited; /* next: the one that is waited for */
+        uint64_t acked_ps, shift_ps;     /* shift: what those before it have taken */
+        bool left_guest;                 /* to wait; else it was in an exit */
+    } flushes;
     bool flush_named; /* hypercalls named what is to go (shot[]): host/flush.c; the next entry */
     bool flush_due;   /* all of it goes before the next entry: remote.c; that entry */
     bool kicked; /* its translations have to go: another one's dirty log; its own when served */
@@ -397,8 +404,6 @@ static inline unsigned vcpu_large_shift(const struct vs_vcpu *v)
 uint64_t vcpu_step(void *hwthread, uint64_t now_ps, uint64_t horizon_ps);
 /* The same of one vCPU that has its processor. */
 uint64_t vcpu_run(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps);
-/* The vCPU is interrupted at `at_ps` and runs until it has left its guest; when that was. */
-uint64_t vcpu_stop(struct vs_vcpu *v, uint64_t at_ps);
 
 /* trap.c: the guest did something at the present instruction, or something happened to it. True
  * when it was left for that (and entered again). `how` says what the handler does besides its
@@ -537,6 +542,18 @@ static inline void vcpu_yield(struct vs_vcpu *v)
 }
 /* `by` acknowledges to vCPU `from`, which waits for it. */
 void vcpu_await_answer(struct vs_vcpu *by, unsigned from, uint64_t now_ps);
+/* A kick that leaves v at `at_ps`; VS_KICKED_TO_FLUSH: of a flush of all vCPUs. */
+#define VS_KICKED_TO_FLUSH 0x100u
+_Static_assert(VS__VCPUS <= 64u, "a bit for each vCPU, and its number below VS_KICKED_TO_FLUSH");
+void vcpu_kick_at(struct vs_vcpu *v, struct vs_vcpu *to, uint64_t at_ps, unsigned why);
+/* flush_wait.c: it has made a flush of all vCPUs, for which those of the mask were running their
+ * guest. At the end of its path it waits for them; when that frame has something to do, and does
+ * it; one of those has left its guest. */
+void vcpu_flush_made(struct vs_vcpu *v, uint64_t at_ps, uint64_t to);
+void vcpu_flushes_begin(struct vs_vcpu *v);
+uint64_t vcpu_flushes_wake_ps(const struct vs_vcpu *v, const struct vs_wait *w);
+void vcpu_flushes_awake(struct vs_vcpu *v, uint64_t now_ps);
+void vcpu_flush_answered(struct vs_vcpu *v, uint64_t now_ps);
 /* The host of v, in its exit, makes another vCPU leave its guest and will wait for that. */
 void vcpu_kick_send(struct vs_vcpu *v, struct vs_txn *t, struct vs_vcpu *to);
 /* That interrupt has come (v->kick_ps): the guest is left. */

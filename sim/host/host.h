@@ -26,8 +26,8 @@ void host_flush_others(void *ctx, struct vs_txn *t);
 void host_flush_before_entry(struct vs_vcpu *v);
 
 /* Every other vCPU of the machine drops its guest's translations before it runs the guest again;
- * those that run it are stopped and waited for. `v` is in its exit. t NULL: at no time. Meanwhile
- * other vCPUs work. */
+ * those that run it are made to leave it, and waited for when the path of `v` ends, which is in its
+ * exit. t NULL: at no time. */
 void host_flush_remote(struct vs_vcpu *v, struct vs_txn *t);
 
 /* sched/comes_back.c, see cpu/port.h */

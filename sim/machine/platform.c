@@ -603,6 +603,9 @@ void vs_platform_destroy(struct vs_platform *p)
     vs_phys_destroy(p->phys);
     vs_kernel_destroy(p->kernel);
     vs_ledger_destroy(p->ledger);
+    for (unsigned i = 0; p->vcpu && i < p->n_vcpus; i++) {
+        free(p->vcpu[i].flushes.made);
+    }
     free(p->vcpu);
     for (int i = 0; i < VS_ROLES; i++) {
         free(p->program_values[i]);

@@ -52,7 +52,7 @@ static bool owes(const struct vs_vcpu *o, const struct vs_vcpu *v)
         owed = owed || o->shot[i].from == v->index;
     }
     for (unsigned i = 0; i < o->n_kickers; i++) {
-        owed = owed || o->kicker[i] == v->index;
+        owed = owed || o->kicker[i] % VS_KICKED_TO_FLUSH == v->index;
     }
     return owed && o != v;
 }
@@ -64,7 +64,8 @@ static void waits_for(const struct vs_vcpu *v, char *out, size_t bytes)
     int n = snprintf(out, bytes, "vCPU %u%s waits for", v->index,
                      v->masked ? ", its interrupts disabled," : "");
     const struct vs_wait *w = vs_thread_own_wait(&v->thread);
-    bool asks = w && (w->what == VS_FOR_ANSWERS || w->what == VS_FOR_LEAVING);
+    bool asks =
+        w && (w->what == VS_FOR_ANSWERS || w->what == VS_FOR_LEAVING || w->what == VS_FOR_FLUSH);
     unsigned others = 0;
     for (unsigned i = 0; i < p->n_vcpus && asks && n < (int)bytes; i++) {
         if (owes(&p->vcpu[i], v)) {

@@ -234,9 +234,9 @@ static void test_a_remote_flush_stops_each_guest_that_runs_and_waits_until_it_ha
     uint64_t kicks = counter(&r, "vcpu0", "host.remote_flush.kicks");
     assert_true(kicks > 0);
     assert_int_equal(op(&r, "vcpu1/host", named("exit.external_interrupt"))->n, kicks);
-    /* it waits in the handler that took the right, at least until the message has arrived there */
-    const struct vs_op_acc *fault = op(&r, "vcpu0/host", VS_OP_SHADOW_FAULT);
-    struct vs_part wait = part(&r, fault, "host.kick_wait");
+    /* it waits outside of its guest, at least until the message has arrived there */
+    const struct vs_op_acc *flush = op(&r, "vcpu0/host", VS_OP_REMOTE_FLUSH);
+    struct vs_part wait = part(&r, flush, "host.kick_wait");
     assert_true(wait.n > 0 && wait.n <= kicks);
     assert_true(wait.ps / wait.n > 250u * 250u); /* interrupt.message, at 4 GHz or less */
     /* each flushes its own VPID before it enters again */
