@@ -18,4 +18,16 @@ bool vs__program_set_describe(struct vs_program_set *set);
 uint64_t vs__program_number_max(const struct vs_program *p, int number);
 const char *vs__program_number_name(int number);
 
+/* ---- work that is put off (program_later.c) ---- */
+
+/* A new branch: `a` behind what was put off before it. NULL: what was put off has to be made first,
+ * or there is no memory. */
+struct vs_put_off *vs__put_off_new(struct vs_plan *p, struct vs_put_off *before,
+                                   const struct vs_act *a);
+/* Makes all that was put off up to there. */
+void vs__put_off_make(const struct vs_software *s, struct vs_txn *t, const struct vs_plan *p,
+                      struct vs_put_off *o);
+/* Of `o` and what stands beside and behind it. */
+void vs__put_off_free(struct vs_put_off *o);
+
 #endif

@@ -83,6 +83,7 @@ struct planner {
 /* A plan that was not made, or is no longer needed. */
 static void free_plan(struct vs_plan *p)
 {
+    vs__put_off_free(p->put_off);
     free(p->act);
     free(p->work);
     free(p->run);

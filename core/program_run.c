@@ -6,7 +6,7 @@
  * core that stand one behind the other in the plan are then one call. While somebody looks at the
  * order of everything (a tape, spans, the window) it is done at once.
  */
-#include "virtsim/program.h"
+#include "program_impl.h"
 
 #define LINE VS_TOUCH_BYTES
 
@@ -86,34 +86,44 @@ static bool holds(const struct vs_software *s, const struct vs_act *a)
            a->step->negated;
 }
 
-/* A run of a program: work that was passed and not done yet is `n` steps of the core from `first`.
- */
+/* A run of a program. */
 struct way {
     const struct vs_software *s;
-    const struct vs_plan *plan;
+    struct vs_plan *plan;
     struct vs_txn *t;
-    uint32_t first, n;
-    bool later; /* it may be done later */
+    struct vs_put_off *put_off; /* work that was passed and not done yet; NULL: none */
+    bool later;                 /* it may be done later */
 };
 
 /* What was put off is done. */
 static inline void catch_up(struct way *w)
 {
-    if (w->n) {
-        vs_core_steps(&w->s->core, w->t, w->plan->work + w->first, w->n);
-        w->n = 0;
+    if (w->put_off) {
+        vs__put_off_make(w->s, w->t, w->plan, w->put_off);
+        w->put_off = NULL;
     }
+}
+
+/* The branch that goes on with this act; NULL: it does not. */
+static inline struct vs_put_off *branch(struct way *w, const struct vs_act *a)
+{
+    struct vs_put_off *o = w->put_off ? w->put_off->next : w->plan->put_off;
+    while (o && o->first != a->first) {
+        o = o->other;
+    }
+    return vs_likely(o != NULL) ? o : vs__put_off_new(w->plan, w->put_off, a);
 }
 
 static inline void work(struct way *w, const struct vs_act *a)
 {
-    if (w->n && a->first != w->first + w->n) {
+    struct vs_put_off *o = w->later ? branch(w, a) : NULL;
+    if (w->later && !o) {
         catch_up(w);
+        o = branch(w, a);
     }
-    w->first = w->n ? w->first : a->first;
-    w->n += a->n;
-    if (!w->later) {
-        catch_up(w);
+    w->put_off = o;
+    if (!o) {
+        vs_core_steps(&w->s->core, w->t, w->plan->work + a->first, a->n);
     }
 }
 
@@ -142,7 +152,7 @@ static enum vs_program_end acts(struct way *w, uint32_t i, uint32_t to)
             stall(s, w->t, a, 1);
             break;
         case VS_ACT_STEP:
-            if (w->n && sees(s, a->step)) {
+            if (w->put_off && sees(s, a->step)) {
                 catch_up(w);
             }
             end = once(s, w->t, a);

@@ -15,6 +15,17 @@
 #define VS_LINE_IO 2u /* allocated by a device's write */
 #define VS_LINE_FLAGS 3u
 
+/* Consecutive lines; spans of them, which lie `offset` lines further. */
+struct vs_linetab_span {
+    uint64_t line;
+    uint32_t n;
+};
+struct vs_linetab_spans {
+    const struct vs_linetab_span *span;
+    uint32_t n;
+    uint64_t offset;
+};
+
 struct vs_linetab {
     uint32_t *tag; /* [sets x stride], 0 = invalid; NULL = this shape is not in use */
     void *base;    /* what was allocated */
@@ -24,6 +35,9 @@ struct vs_linetab {
     /* of consecutive sets, the first n of which are at `set`: how many hold the tag, up to the
      * first that does not (vs_linetab_hits) */
     uint32_t (*hits)(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t flags);
+    /* the same of spans (vs_linetab_spans_hit) */
+    uint32_t (*spans)(const struct vs_linetab *c, const struct vs_linetab_spans *s, uint32_t most,
+                      const uint64_t *flags);
     size_t mapped; /* bytes of base where they are mapped; 0: from malloc */
 };
 
@@ -75,6 +89,13 @@ static inline uint32_t vs_linetab_hits(struct vs_linetab *c, uint64_t line, uint
         return c->hits(c->tag + set * c->stride, c->stride, tag, n, flags);
     }
     return vs__linetab_hits_on(c, line, n, flags);
+}
+/* The same of spans, one behind the other, and of `most` lines at most. flags: of each line, one
+ * after the other; NULL: none. */
+static inline uint32_t vs_linetab_spans_hit(struct vs_linetab *c, const struct vs_linetab_spans *s,
+                                            uint32_t most, const uint64_t *flags)
+{
+    return c->spans(c, s, most, flags);
 }
 /* Recency untouched: its tag with flags, or NULL. */
 uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line);

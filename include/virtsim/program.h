@@ -14,6 +14,7 @@
 #ifndef VIRTSIM_PROGRAM_H
 #define VIRTSIM_PROGRAM_H
 
+#include "virtsim/batch.h"
 #include "virtsim/knob.h"
 #include "virtsim/port/core.h"
 #include "virtsim/port/state.h"
@@ -222,11 +223,22 @@ struct vs_program_world {
     void (*send)(void *ctx, struct vs_txn *t, enum vs_message m);
 };
 
+/* Work that may be put off until something could see that it was: of this act, behind what was put
+ * off before it. A plan has a tree of them, a branch for what was passed in a row. */
+struct vs_put_off {
+    uint32_t first, n; /* the core's steps of the act */
+    uint32_t depth;
+    struct vs_put_off *before, *next, *other; /* next: the first that follows; other: its sibling */
+    bool looked;                              /* at what it comes to: */
+    struct vs_batch batch; /* of all of them; no steps: they are made act by act */
+};
+
 /* What a program does, read in advance. */
 struct vs_plan {
     struct vs_act *act;
     struct vs_core_step *work; /* what acts have the core do */
     struct vs_core_run *run;
+    struct vs_put_off *put_off; /* the first of all */
     uint32_t n_acts;
     bool made; /* a trap's is when the trap first comes: a run has few of them */
 };

@@ -641,6 +641,16 @@ static void port_steps(void *ctx, struct vs_txn *t, const struct vs_core_step *s
     }
 }
 
+static void port_batch(void *ctx, struct vs_txn *t, const struct vs_batch *b)
+{
+    struct vs_cpu *c = ctx;
+    if (c->fast_batch && c->fast_batch(c, b)) {
+        work_at_once(c, b->step, b->n_steps);
+    } else {
+        port_steps(ctx, t, b->step, b->n_steps);
+    }
+}
+
 static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes)
 {
     struct vs_cpu *c = ctx;
@@ -655,6 +665,6 @@ static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t b
 struct vs_core_port vs_cpu_core_port(struct vs_cpu *c)
 {
     return (struct vs_core_port){
-        c,         port_instructions, port_touch,    port_store_string, port_touches,
-        port_work, port_steps,        port_unwatched};
+        c,         port_instructions, port_touch,     port_store_string, port_touches,
+        port_work, port_steps,        port_unwatched, port_batch};
 }

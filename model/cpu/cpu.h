@@ -10,6 +10,7 @@
 #ifndef VIRTSIM_CPU_H
 #define VIRTSIM_CPU_H
 
+#include "virtsim/batch.h"
 #include "virtsim/l1.h"
 #include "virtsim/perm.h"
 #include "virtsim/site.h"
@@ -88,6 +89,8 @@ struct vs_cpu {
     /* The touches of several steps, whose instructions come behind all of them; false: nothing is
      * done, as somebody wants them step by step; NULL: step by step. */
     bool (*fast_runs)(struct vs_cpu *c, const struct vs_core_run *r, size_t n);
+    /* the same of a batch, where nobody looks; false: nothing is done, they go run by run */
+    bool (*fast_batch)(struct vs_cpu *c, const struct vs_batch *b);
     /* whether it would */
     bool (*fast_unwatched)(struct vs_cpu *c);
     struct vs_cpu_page page[3]; /* by enum vs_ref */

@@ -78,6 +78,81 @@ static void runs(struct vs_rng *rng, const char *variant)
     vs_linetab_free(&b);
 }
 
+/* Spans, some of them one behind the other, and flags for each line of them. */
+#define SPANS 4u
+#define SPAN_LINES 40u
+static uint32_t some_spans(struct vs_rng *rng, struct vs_linetab_spans *s,
+                           struct vs_linetab_span *span, uint64_t *flags)
+{
+    uint32_t all = 0;
+    s->span = span;
+    s->n = (uint32_t)vs_rng_below(rng, SPANS + 1u);
+    s->offset = vs_rng_below(rng, 9) - 4u; /* sometimes backwards */
+    for (uint32_t i = 0; i < s->n; i++) {
+        bool goes_on = i && vs_rng_below(rng, 2);
+        span[i].line = goes_on ? span[i - 1u].line + span[i - 1u].n : 4u + vs_rng_below(rng, LINES);
+        span[i].n = (uint32_t)vs_rng_below(rng, SPAN_LINES);
+        all += span[i].n;
+    }
+    for (uint32_t i = 0; i < all; i++) {
+        flags[i] = vs_rng_below(rng, 2);
+    }
+    return all;
+}
+
+static uint32_t slow_spans(struct vs_linetab *c, const struct vs_linetab_spans *s, uint32_t most,
+                           const uint64_t *flags)
+{
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < s->n; i++) {
+        for (uint32_t k = 0; k < s->span[i].n; k++, done++) {
+            if (done == most ||
+                !slow_hit(c, s->span[i].line + s->offset + k, flags ? (uint32_t)flags[done] : 0)) {
+                return done;
+            }
+        }
+    }
+    return done;
+}
+
+static void spans(struct vs_rng *rng, const char *variant)
+{
+    static const uint32_t sets[] = {1, 2, 12, 64, 100};
+    uint32_t ways = 1u + (uint32_t)vs_rng_below(rng, VS_LINETAB_MAX_WAYS),
+             n_sets = sets[vs_rng_below(rng, 5)];
+    struct vs_linetab a, b;
+    assert_int_equal(vs_linetab_init(&a, n_sets * ways, ways), VS_OK);
+    assert_int_equal(vs_linetab_init(&b, n_sets * ways, ways), VS_OK);
+    (void)vs_linetab_use(&a, variant);
+    fill(&a, rng);
+    memcpy(b.tag, a.tag, bytes_of(&a));
+    for (int i = 0; i < 100; i++) {
+        struct vs_linetab_span span[SPANS];
+        struct vs_linetab_spans s;
+        uint64_t flags[SPANS * SPAN_LINES];
+        uint32_t all = some_spans(rng, &s, span, flags),
+                 most = vs_rng_below(rng, 3) ? all : (uint32_t)vs_rng_below(rng, all + 1u);
+        const uint64_t *f = vs_rng_below(rng, 2) ? flags : NULL;
+        uint32_t slow = slow_spans(&b, &s, most, f);
+        assert_int_equal(vs_linetab_spans_hit(&a, &s, most, f), slow);
+        assert_memory_equal(a.tag, b.tag, bytes_of(&a));
+    }
+    vs_linetab_free(&a);
+    vs_linetab_free(&b);
+}
+
+static void spans_do_what_their_lines_do(void **state)
+{
+    (void)state;
+    for (uint32_t v = 0; v < VS_LINETAB_VARIANTS; v++) {
+        struct vs_rng rng;
+        vs_rng_seed(&rng, 22, v);
+        for (int i = 0; i < 300; i++) {
+            spans(&rng, vs_linetab_variant[v]);
+        }
+    }
+}
+
 static void a_run_of_hits_does_what_its_lines_do(void **state)
 {
     (void)state;
@@ -92,6 +167,7 @@ static void a_run_of_hits_does_what_its_lines_do(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_of_hits_does_what_its_lines_do)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_of_hits_does_what_its_lines_do),
+                                       cmocka_unit_test(spans_do_what_their_lines_do)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

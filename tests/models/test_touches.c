@@ -38,9 +38,15 @@ static struct guest_machine_config any(struct vs_rng *rng)
     c.memory.l1d_policy = policy(rng);
     c.memory.l1i_policy = policy(rng);
     c.memory.writeback = vs_rng_below(rng, 8) != 0;
-    switch (vs_rng_below(rng, 6)) {
+    switch (vs_rng_below(rng, 8)) {
     case 0:
         c.memory.llc_inclusive = 1;
+        break;
+    case 6:
+    case 7: /* what misses drives lines out of the first levels */
+        c.memory.llc_inclusive = 1;
+        c.memory.llc_size = c.memory.llc_ways * 16u * c.memory.line;
+        c.memory.l2_size = c.memory.l2_ways * 8u * c.memory.line;
         break;
     case 1:
         c.memory.llc_fill = 1;
@@ -137,20 +143,47 @@ static void some_steps(struct vs_rng *rng, const uint64_t *hot, uint64_t n_hot, 
                        struct steps *out)
 {
     struct vs_core_run *r = out->run;
+    uint64_t end[2] = {GUEST_MACHINE_BASE, GUEST_MACHINE_BASE}; /* of data, of code, so far */
     out->n = 1u + vs_rng_below(rng, MOST_STEPS);
     for (size_t i = 0; i < out->n; i++) {
         struct vs_core_step *s = &out->step[i];
-        uint64_t at = GUEST_MACHINE_BASE + one_of(rng, hot, n_hot) + vs_rng_below(rng, 3) * 0x700u;
+        uint64_t at = GUEST_MACHINE_BASE + one_of(rng, hot, n_hot) + vs_rng_below(rng, 3) * 0x300u;
         *s = (struct vs_core_step){.run = r, .account = account};
         for (uint32_t ref = 0; ref < 3u; ref++) {
-            uint32_t n = (uint32_t)vs_rng_below(rng, 24);
+            uint32_t n = (uint32_t)vs_rng_below(rng, n_hot == 1 ? 8 : 24);
             if (n && vs_rng_below(rng, 4)) {
+                uint64_t *last = &end[ref == VS_REF_FETCH];
+                at = vs_rng_below(rng, 2) ? at : *last; /* half of them go on */
                 *r++ = (struct vs_core_run){at, n, ref};
-                at += vs_rng_below(rng, 3) ? n * 64u : 0x1000u;
+                *last = at + n * 64u;
+                at += n_hot == 1 || vs_rng_below(rng, 3) ? n * 64u : 0x1000u;
             }
         }
         s->n_runs = (uint32_t)(r - s->run);
         s->instructions = vs_rng_below(rng, 3) ? vs_rng_below(rng, 500) : 0;
+    }
+}
+
+/* How many batches were made at once. */
+static uint32_t batches;
+static bool (*fast_batch)(struct vs_cpu *c, const struct vs_batch *b);
+static bool count_batch(struct vs_cpu *c, const struct vs_batch *b)
+{
+    bool made = fast_batch(c, b);
+    batches += made;
+    return made;
+}
+
+/* Joined to a batch where nobody looks, as a program joins them. */
+static void make_batch(const struct vs_core_port *core, struct vs_txn *t, const struct steps *s)
+{
+    struct vs_batch b;
+    bool joined = core->unwatched(core->ctx) && vs_batch_make(&b, s->step, s->n);
+    if (joined) {
+        core->batch(core->ctx, t, &b);
+        vs_batch_free(&b);
+    } else {
+        vs_core_steps(core, t, s->step, s->n);
     }
 }
 
@@ -160,9 +193,10 @@ static void step(struct guest_machine *g, struct vs_rng *rng)
 {
     static const uint64_t hot[] = {0x0, 0x5000, 0x5f80, 0x9040, 0x20000, 0x41f3};
     uint64_t at = one_of(rng, hot, 6), bytes = vs_rng_below(rng, 3000),
-             kind = vs_rng_below(rng, 12);
+             kind = vs_rng_below(rng, 16);
     struct steps steps;
-    some_steps(rng, hot, 6, g[0].cpu.account, &steps);
+    /* half of them lie in one page */
+    some_steps(rng, hot, vs_rng_below(rng, 2) ? 6 : 1, g[0].cpu.account, &steps);
     enum vs_ref ref = (enum vs_ref)vs_rng_below(rng, 3);
     if (vs_rng_below(rng, 3) == 0) {
         at = vs_rng_below(rng, REGION + 0x1000); /* anywhere, and sometimes behind the end */
@@ -186,6 +220,12 @@ static void step(struct guest_machine *g, struct vs_rng *rng)
             vs_mem_touches(&mem, &g[i].t, pa, bytes, ref);
         } else if (kind == 4 || kind == 5 || kind == 6) {
             vs_core_steps(&core, &g[i].t, steps.step, steps.n);
+        } else if (kind > 11) {
+            if (i == 0) {
+                make_batch(&core, &g[i].t, &steps);
+            } else {
+                vs_core_steps(&core, &g[i].t, steps.step, steps.n);
+            }
         } else if (kind == 3) {
             (void)vs_close(&g[i].t);
             vs_open(&g[i].t, VS_OP_IRQ);
@@ -208,7 +248,6 @@ static void count_span(void *ctx, const struct vs_op_acc *a, const struct vs_spa
     }
 }
 
-/* Returns how many touches were made at once. */
 static void both_ways(struct vs_rng *rng, enum listener who)
 {
     static struct guest_machine g[2];
@@ -222,6 +261,10 @@ static void both_ways(struct vs_rng *rng, enum listener who)
             vs_ledger_sample(g[i].ledger, 4);
         }
         g[i].cpu.exact = who == EXACT;
+        if (g[i].cpu.fast_batch) {
+            fast_batch = g[i].cpu.fast_batch;
+            g[i].cpu.fast_batch = count_batch;
+        }
         tape[i] = (struct vs_tape){NULL, 0, 0};
         g[i].t.tape = who == TAPE ? &tape[i] : NULL;
         vs_open(&g[i].t, VS_OP_IRQ);
@@ -256,9 +299,10 @@ static void a_run_of_touches_does_what_its_touches_do(void **state)
     (void)state;
     struct vs_rng rng;
     vs_rng_seed(&rng, 31, 0);
-    for (uint32_t i = 0; i < 240; i++) {
+    for (uint32_t i = 0; i < 320; i++) {
         both_ways(&rng, i % 2u ? NOBODY : (enum listener)(i / 2u % LISTENERS));
     }
+    assert_true(batches > 1000);
 }
 
 int main(void)

@@ -18,6 +18,8 @@ struct vs_core_step {
     uint64_t instructions;
 };
 
+struct vs_batch; /* batch.h */
+
 /* The core, as a handler program drives it: the same TLBs and caches the guest uses. Addresses are
  * host virtual in the host, guest virtual in the guest, as the core's current mode has it. */
 struct vs_core_port {
@@ -35,6 +37,8 @@ struct vs_core_port {
     void (*steps)(void *ctx, struct vs_txn *t, const struct vs_core_step *s, size_t n);
     /* nobody looks at the order of touches and of what touches nothing; NULL: somebody may */
     bool (*unwatched)(void *ctx);
+    /* steps joined in advance, while nobody looks; NULL: they are made as steps */
+    void (*batch)(void *ctx, struct vs_txn *t, const struct vs_batch *b);
 };
 
 static inline void vs_core_touches(const struct vs_core_port *p, struct vs_txn *t, vs_gva at,

@@ -34,6 +34,7 @@ bool vs_cpu_attach_fast(struct vs_cpu *c, const struct vs_fast_port *port)
     c->fast_bulk = port ? run : NULL;
     c->fast_touches = port ? vs__fast_touches : NULL;
     c->fast_runs = port ? vs__fast_runs : NULL;
+    c->fast_batch = port ? vs__fast_batch : NULL;
     c->fast_unwatched = port ? vs__fast_unwatched : NULL;
     memset(c->page, 0, sizeof c->page);
     attach_gather(c);

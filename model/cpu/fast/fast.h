@@ -20,6 +20,9 @@ void vs__fast_touches(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, en
 /* The touches of n runs at once; false: nothing is done, as somebody looks at the order. */
 bool vs__fast_runs(struct vs_cpu *c, const struct vs_core_run *r, size_t n);
 bool vs__fast_unwatched(struct vs_cpu *c);
+/* All touches of a batch, which nobody looks at; false: nothing is done, they have to go run by
+ * run. */
+bool vs__fast_batch(struct vs_cpu *c, const struct vs_batch *b);
 
 /* Up to n accesses, each inside one line, at gva and every `stride` bytes on, in the page that
  * translated last, each followed by its instructions, while the clock is before until_ps. How many

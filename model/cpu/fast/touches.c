@@ -8,10 +8,7 @@
  * becomes the newest of its set, as it would one by one, and they are counted as inline hits. The
  * line that ends them goes the ordinary way to the levels below, and the next hits follow.
  */
-#include "cpu/fast/fast.h"
-
-#define TOUCH_SHIFT 6u
-_Static_assert(VS_TOUCH_BYTES == 1u << TOUCH_SHIFT, "lines as long as what is touched");
+#include "cpu/fast/touches.h"
 
 /* A line that L1 does not have, and what follows it: n lines of the page that translated last by
  * table `tlb`. */
@@ -90,9 +87,7 @@ void vs__fast_touches(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, en
     }
 }
 
-/* The page of `at` becomes *p; false: it is not the newest entry of its set, or may not be written.
- */
-static bool turn_to(struct vs_l1 *l, uint64_t at, uint32_t ref, struct vs_cpu_page *p)
+bool vs__fast_turn_to(struct vs_l1 *l, uint64_t at, uint32_t ref, struct vs_cpu_page *p)
 {
     const struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
     const uint64_t *entry = vs_l1_newest(l, t, at);
@@ -108,17 +103,10 @@ static bool turn_to(struct vs_l1 *l, uint64_t at, uint32_t ref, struct vs_cpu_pa
     p->tag_at = s->tag + (entry - s->payload);
     p->tag = *p->tag_at;
     p->newest = s->newest;
+    p->context = l->context;
     p->last = t->last;
     p->tlb = t->last_table;
     return true;
-}
-
-/* Whether turn_to would find the same again. */
-static inline bool still(struct vs_l1 *l, uint32_t ref, const struct vs_cpu_page *p)
-{
-    const struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
-    return p->bytes && *p->tag_at == p->tag && *p->payload_at == p->payload && t->last == p->last &&
-           t->table[p->tlb].newest == p->newest && p->context == l->context;
 }
 
 static inline void count_hits(struct vs_cpu *c, uint32_t ref)
@@ -160,12 +148,11 @@ static __attribute__((noinline)) void touch_on(struct vs_cpu *c, uint64_t at, ui
     for (uint32_t done; n; n -= done, at += (uint64_t)done * VS_TOUCH_BYTES) {
         if (at - p->first >= p->bytes) {
             count_hits(c, ref);
-            if (!turn_to(l, at, ref, p)) {
+            if (!vs__fast_turn_to(l, at, ref, p)) {
                 touch_singly(c, at, ref);
                 done = 1;
                 continue;
             }
-            p->context = l->context;
         }
         uint64_t off = at - p->first, left = (p->bytes - 1u - off) / VS_TOUCH_BYTES + 1u;
         done = n < left ? n : (uint32_t)left;
@@ -191,25 +178,37 @@ bool vs__fast_unwatched(struct vs_cpu *c)
     return true;
 }
 
+/* A run, or what is left of it. */
+static inline void touch_run(struct vs_cpu *c, uint64_t at, uint32_t n, uint32_t ref)
+{
+    struct vs_cpu_page *p = &c->page[ref];
+    uint64_t off = at - p->first, to = off + ((uint64_t)n << TOUCH_SHIFT);
+    if (vs_unlikely(off >= p->bytes || to > p->bytes)) {
+        touch_on(c, at, n, ref);
+    } else {
+        touch_lines(c, vs__cpu_l1(c, ref), p, p->line + (off >> TOUCH_SHIFT), n, ref);
+    }
+}
+
+void vs__fast_touch_on(struct vs_cpu *c, const struct vs_core_run *r, const struct vs_core_run *end,
+                       uint32_t off)
+{
+    for (; r != end; r++, off = 0) {
+        touch_run(c, r->at + ((uint64_t)off << TOUCH_SHIFT), r->n - off, r->ref);
+    }
+    for (uint32_t i = 0; i < 3u; i++) {
+        count_hits(c, i);
+    }
+}
+
 bool vs__fast_runs(struct vs_cpu *c, const struct vs_core_run *r, size_t n)
 {
     if (!vs__fast_unwatched(c)) {
         return false;
     }
     for (uint32_t i = 0; i < 3u; i++) {
-        c->page[i].bytes = still(vs__cpu_l1(c, i), i, &c->page[i]) ? c->page[i].bytes : 0;
+        c->page[i].bytes = vs__fast_still(vs__cpu_l1(c, i), i, &c->page[i]) ? c->page[i].bytes : 0;
     }
-    for (const struct vs_core_run *end = r + n; r != end; r++) {
-        struct vs_cpu_page *p = &c->page[r->ref];
-        uint64_t off = r->at - p->first, to = off + ((uint64_t)r->n << TOUCH_SHIFT);
-        if (vs_unlikely(off >= p->bytes || to > p->bytes)) {
-            touch_on(c, r->at, r->n, r->ref);
-        } else {
-            touch_lines(c, vs__cpu_l1(c, r->ref), p, p->line + (off >> TOUCH_SHIFT), r->n, r->ref);
-        }
-    }
-    for (uint32_t i = 0; i < 3u; i++) {
-        count_hits(c, i);
-    }
+    vs__fast_touch_on(c, r, r + n, 0);
     return true;
 }

@@ -180,7 +180,8 @@ static inline void build(struct fixture *f, unsigned vcpu)
 {
     struct vs_clock clock = {CLOCK_PS};
     struct vs_core_port core = {&f->core, core_instructions, core_touch, core_store_string,
-                                NULL,     core_work,         NULL,       NULL};
+                                NULL,     core_work,         NULL,       NULL,
+                                NULL};
     struct vs_state_port state = {&f->state, state_read, state_write, true};
     struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed, 0};
     vs_hv_free(&f->h);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A run of hits. Its lines lie in sets side by side and, until the sets are through, under one tag:
+ * what is left of a lookup is to find the tag and to move it to the front.
+ *
+ * There are three of these loops, for the host's vector unit and the number of ways. Each is one
+ * inline function for all callers, who hand in constants where they want nothing: `all` are flags
+ * that each line takes, `each` the flags of one line after the other. It returns how many leading
+ * lines there are.
+ */
+#include "virtsim/linetab.h"
+
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef uint32_t chunk_fn(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t all,
+                          const uint64_t *each);
+
+/* Spans, each cut where the sets are through. */
+INLINE uint32_t spans_of(const struct vs_linetab *c, const struct vs_linetab_spans *s,
+                         uint32_t most, const uint64_t *each, chunk_fn *chunk)
+{
+    uint32_t done = 0;
+    for (const struct vs_linetab_span *i = s->span, *end = i + s->n; i != end; i++) {
+        uint64_t line = i->line + s->offset, set;
+        for (uint32_t n = i->n; n;) {
+            uint32_t tag = vs_linetab_tag(c, line, &set), m = n;
+            m = vs_likely(m <= c->by_sets.n - set) ? m : (uint32_t)(c->by_sets.n - set);
+            m = vs_likely(m <= most - done) ? m : most - done;
+            uint32_t got =
+                chunk(c->tag + set * c->stride, c->stride, tag, m, 0, each ? each + done : NULL);
+            done += got;
+            if (vs_unlikely(got < m || done == most)) {
+                return done;
+            }
+            n -= m;
+            line += m;
+        }
+    }
+    return done;
+}
+
+INLINE uint32_t plain_of(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t all,
+                         const uint64_t *each)
+{
+    for (uint32_t i = 0; i < n; i++, set += stride) {
+        uint32_t w = 0;
+        while (w < stride && (set[w] | VS_LINE_FLAGS) != (tag | VS_LINE_FLAGS)) {
+            w++;
+        }
+        if (w == stride) {
+            return i;
+        }
+        uint32_t found = set[w] | all | (each ? (uint32_t)each[i] : 0);
+        for (; w; w--) {
+            set[w] = set[w - 1u];
+        }
+        set[0] = found;
+    }
+    return n;
+}
+
+static uint32_t hits_plain(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t flags)
+{
+    return plain_of(set, stride, tag, n, flags, NULL);
+}
+
+static uint32_t spans_plain(const struct vs_linetab *c, const struct vs_linetab_spans *s,
+                            uint32_t most, const uint64_t *each)
+{
+    return spans_of(c, s, most, each, plain_of);
+}
+
+#if defined(__x86_64__)
+#define AVX2 __attribute__((target("avx2,bmi")))
+
+/* The orders of eight ways after a hit on way 0, 1, ..., 7. */
+static const uint32_t order[8][8] __attribute__((aligned(32))) = {
+    {0, 1, 2, 3, 4, 5, 6, 7}, {1, 0, 2, 3, 4, 5, 6, 7}, {2, 0, 1, 3, 4, 5, 6, 7},
+    {3, 0, 1, 2, 4, 5, 6, 7}, {4, 0, 1, 2, 3, 5, 6, 7}, {5, 0, 1, 2, 3, 4, 6, 7},
+    {6, 0, 1, 2, 3, 4, 5, 7}, {7, 0, 1, 2, 3, 4, 5, 6}};
+
+/* Eight ways: one compare finds the way, one permutation moves it to the front. The mask has four
+ * bits a way, so that its first bit times eight is where the way's order stands. One index counts
+ * up to 0 for all that is addressed: eight words of a set, eight bytes of flags. */
+AVX2 INLINE uint32_t ways8_of(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
+                              uint32_t all, const uint64_t *each)
+{
+    const __m256i any = _mm256_set1_epi32(VS_LINE_FLAGS),
+                  key = _mm256_set1_epi32((int)(tag | VS_LINE_FLAGS)),
+                  front = _mm256_setr_epi32((int)all, 0, 0, 0, 0, 0, 0, 0);
+    const int64_t words = 8 * (int64_t)n;
+    uint32_t *sets = set + words;
+    const char *flags = (const char *)(each + (each ? n : 0));
+    (void)stride;
+    for (int64_t i = -words; i; i += 8) {
+        __m256i *at = (__m256i *)(void *)(sets + i), ways = _mm256_load_si256(at);
+        uint32_t found =
+            (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi32(_mm256_or_si256(ways, any), key));
+        if (vs_unlikely(!found)) {
+            return (uint32_t)((words + i) / 8);
+        }
+        const char *to = (const char *)order + 8u * (uint64_t)_tzcnt_u32(found);
+        ways =
+            _mm256_permutevar8x32_epi32(ways, _mm256_load_si256((const __m256i *)(const void *)to));
+        if (each) {
+            __m128i one = _mm_loadl_epi64((const __m128i *)(const void *)(flags + i));
+            ways = _mm256_or_si256(ways, _mm256_zextsi128_si256(one));
+        }
+        _mm256_store_si256(at, all ? _mm256_or_si256(ways, front) : ways);
+    }
+    return n;
+}
+
+AVX2 static uint32_t hits8_avx2(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
+                                uint32_t flags)
+{
+    return flags ? ways8_of(set, stride, tag, n, flags, NULL)
+                 : ways8_of(set, stride, tag, n, 0, NULL);
+}
+
+AVX2 INLINE uint32_t ways8_bare(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
+                                uint32_t all, const uint64_t *each)
+{
+    (void)each;
+    return ways8_of(set, stride, tag, n, all, NULL);
+}
+
+AVX2 INLINE uint32_t ways8_each(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
+                                uint32_t all, const uint64_t *each)
+{
+    if (!each) {
+        __builtin_unreachable();
+    }
+    return ways8_of(set, stride, tag, n, all, each);
+}
+
+AVX2 static uint32_t spans8_avx2(const struct vs_linetab *c, const struct vs_linetab_spans *s,
+                                 uint32_t most, const uint64_t *each)
+{
+    return each ? spans_of(c, s, most, each, ways8_each) : spans_of(c, s, most, NULL, ways8_bare);
+}
+
+/* More ways: eight at a time. */
+AVX2 INLINE uint32_t ways_of(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t all,
+                             const uint64_t *each)
+{
+    const __m256i any = _mm256_set1_epi32(VS_LINE_FLAGS),
+                  key = _mm256_set1_epi32((int)(tag | VS_LINE_FLAGS));
+    for (uint32_t i = 0; i < n; i++, set += stride) {
+        uint32_t found = 0, first = 0;
+        for (; first < stride && !found; first += 8u) {
+            __m256i ways = _mm256_load_si256((const __m256i *)(const void *)(set + first));
+            found = (uint32_t)_mm256_movemask_ps(
+                _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_or_si256(ways, any), key)));
+        }
+        if (!found) {
+            return i;
+        }
+        uint32_t w = first - 8u + (uint32_t)__builtin_ctz(found),
+                 moved = set[w] | all | (each ? (uint32_t)each[i] : 0);
+        for (uint32_t j = w & ~7u;; j -= 8u) { /* ways 0 .. w-1 age by one, from the top down */
+            const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            __m256i *at = (__m256i *)(void *)(set + j), ways = _mm256_load_si256(at);
+            __m256i up = _mm256_permutevar8x32_epi32(
+                ways, _mm256_load_si256((const __m256i *)(const void *)order[7]));
+            up = j ? _mm256_loadu_si256((const __m256i *)(const void *)(set + j - 1u)) : up;
+            __m256i ages = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(w - j + 1u)), lane);
+            _mm256_store_si256(at, _mm256_blendv_epi8(ways, up, ages));
+            if (j == 0) {
+                break;
+            }
+        }
+        set[0] = moved;
+    }
+    return n;
+}
+
+AVX2 static uint32_t hits_avx2(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
+                               uint32_t flags)
+{
+    return ways_of(set, stride, tag, n, flags, NULL);
+}
+
+AVX2 static uint32_t spans_avx2(const struct vs_linetab *c, const struct vs_linetab_spans *s,
+                                uint32_t most, const uint64_t *each)
+{
+    return spans_of(c, s, most, each, ways_of);
+}
+#endif
+
+const char *const vs_linetab_variant[VS_LINETAB_VARIANTS] = {"avx2", "plain"};
+
+bool vs_linetab_use(struct vs_linetab *c, const char *variant)
+{
+    c->hits = hits_plain;
+    c->spans = spans_plain;
+#if defined(__x86_64__)
+    if (!strcmp(variant, "avx2") && __builtin_cpu_supports("avx2") &&
+        __builtin_cpu_supports("bmi")) {
+        c->hits = c->stride == 8u ? hits8_avx2 : hits_avx2;
+        c->spans = c->stride == 8u ? spans8_avx2 : spans_avx2;
+        return true;
+    }
+#endif
+    return !strcmp(variant, "plain");
+}
+
+uint32_t vs__linetab_hits_on(struct vs_linetab *c, uint64_t line, uint32_t n, uint32_t flags)
+{
+    uint64_t set;
+    (void)vs_linetab_tag(c, line, &set);
+    uint32_t first = (uint32_t)(c->by_sets.n - set);
+    uint32_t got = vs_linetab_hits(c, line, first, flags);
+    return got < first ? got : got + vs_linetab_hits(c, line + got, n - got, flags);
+}
