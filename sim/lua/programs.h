@@ -17,8 +17,9 @@
  *   programs = "kvm"
  *   programs = { kvm = { why = "no count is at hand", "block", "wake" }, qemu = { "device" } }
  *
- * or some of several. With `why` they are borrowed: their numbers are about the other software,
- * which their sources then say, and assumed. `as = "kvm.path_in.ibpb"` in a step takes one step.
+ * or some of several, "*" being all of one. With `why` they are borrowed: their numbers are about
+ * the other software, which their sources then say, and assumed. `as = "kvm.path_in.ibpb"` in a
+ * step takes one step.
  */
 #ifndef VIRTSIM_SIM_LUA_PROGRAMS_H
 #define VIRTSIM_SIM_LUA_PROGRAMS_H

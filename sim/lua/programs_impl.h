@@ -52,7 +52,7 @@ const struct vs_lua_source *vs__lua_programs_source(const struct vs_lua_programs
 /* Makes `step` that of another file: what is borrowed says of whom it is and is assumed. */
 bool vs__lua_programs_borrow(struct vs_lua_programs *p, const struct vs_lua_source *from,
                              struct vs_step_desc *step);
-/* Notes that a program of this file, or the step of it, was borrowed. */
+/* Notes that a program of this file, or a step of it, was borrowed; NULL: all of its programs. */
 bool vs__lua_programs_note(struct vs_lua_programs *p, const struct vs_lua_source *from,
                            const char *program, const char *step);
 

@@ -97,9 +97,9 @@ bool vs__lua_programs_note(struct vs_lua_programs *p, const struct vs_lua_source
 {
     char prefix[160];
     struct vs_lua_taken *t = vs__lua_programs_room(p, sizeof *t);
-    snprintf(prefix, sizeof prefix, "%s.%s%s%s",
-             p->desc.role == VS_ROLE_GUEST ? "guest" : "hypervisor", program, step ? "." : "",
-             step ? step : "");
+    snprintf(prefix, sizeof prefix, "%s%s%s%s%s",
+             p->desc.role == VS_ROLE_GUEST ? "guest" : "hypervisor", program ? "." : "",
+             program ? program : "", step ? "." : "", step ? step : "");
     if (t) {
         *t = (struct vs_lua_taken){p->desc.file, from->name, vs__lua_programs_copy(p, prefix),
                                    p->taken};
@@ -117,7 +117,8 @@ static bool pass_notes(struct vs_lua_programs *p, const struct vs_lua_programs *
              p->desc.role == VS_ROLE_GUEST ? "guest" : "hypervisor", program);
     for (const struct vs_lua_taken *n = from->taken; n; n = n->next) {
         size_t length = strlen(begin);
-        if (!strncmp(n->prefix, begin, length) && strchr(".", n->prefix[length])) {
+        bool all = !strchr(n->prefix, '.');
+        if (all || (!strncmp(n->prefix, begin, length) && strchr(".", n->prefix[length]))) {
             struct vs_lua_taken *t = vs__lua_programs_room(p, sizeof *t);
             if (!t) {
                 return false;
@@ -130,9 +131,22 @@ static bool pass_notes(struct vs_lua_programs *p, const struct vs_lua_programs *
     return true;
 }
 
-/* One program of another file, as it is or as a borrowed one. */
+/* What the file takes is wrong. */
+static enum vs_status wrong(const struct file *f, const char *word, const char *what,
+                            struct vs_errors *errors)
+{
+    char line[16] = "";
+    unsigned at = vs__lua_programs_line(f->path, "programs", word);
+    if (at) {
+        snprintf(line, sizeof line, ":%u", at);
+    }
+    vs_error(errors, "%s%s: programs: %s", f->shown, line, what);
+    return VS_E_CONFIG;
+}
+
+/* One program of another file, as it is or as a borrowed one; `note`: by its name. */
 static bool take_one(struct vs_lua_programs *p, const struct vs_lua_source *from,
-                     const struct vs_program_desc *d)
+                     const struct vs_program_desc *d, bool note)
 {
     struct vs_program_desc *at = vs__lua_programs_slot(p, d->name);
     struct vs_step_desc *step = vs__lua_programs_room(p, (d->n + 1) * sizeof *step);
@@ -149,7 +163,18 @@ static bool take_one(struct vs_lua_programs *p, const struct vs_lua_source *from
         at->step = step;
     }
     return good && pass_notes(p, from->all, d->name) &&
-           (!from->borrowed || !any || vs__lua_programs_note(p, from, d->name, NULL));
+           (!note || !from->borrowed || !any || vs__lua_programs_note(p, from, d->name, NULL));
+}
+
+/* All programs of another file. */
+static enum vs_status take_all(struct vs_lua_programs *p, const struct file *f,
+                               const struct vs_lua_source *from, struct vs_errors *errors)
+{
+    bool good = !from->borrowed || vs__lua_programs_note(p, from, NULL, NULL);
+    for (size_t i = 0; good && i < from->all->desc.n; i++) {
+        good = take_one(p, from, &from->all->program[i], false);
+    }
+    return good ? VS_OK : wrong(f, from->name, "out of memory, or more than 200", errors);
 }
 
 /* The program called so of a file; NULL: it has none. */
@@ -161,19 +186,6 @@ static const struct vs_program_desc *find(const struct vs_lua_programs *p, const
         }
     }
     return NULL;
-}
-
-/* What the file takes is wrong. */
-static enum vs_status wrong(const struct file *f, const char *word, const char *what,
-                            struct vs_errors *errors)
-{
-    char line[16] = "";
-    unsigned at = vs__lua_programs_line(f->path, "programs", word);
-    if (at) {
-        snprintf(line, sizeof line, ":%u", at);
-    }
-    vs_error(errors, "%s%s: programs: %s", f->shown, line, what);
-    return VS_E_CONFIG;
 }
 
 /* A program of this name, which no other file was asked for; `seen` is the index of the table of
@@ -203,7 +215,8 @@ static enum vs_status take_name(struct vs_lua_programs *p, lua_State *L, const s
     lua_pop(L, 1);
     lua_pushstring(L, from->name);
     lua_setfield(L, seen, name);
-    return take_one(p, from, d) ? VS_OK : wrong(f, name, "out of memory, or more than 200", errors);
+    return take_one(p, from, d, true) ? VS_OK
+                                      : wrong(f, name, "out of memory, or more than 200", errors);
 }
 
 /* The other file, read whole. */
@@ -227,9 +240,11 @@ static struct vs_lua_source *read_source(struct vs_lua_programs *p, struct vs_bo
     return good && from->name ? from : NULL;
 }
 
-/* The entry of the table `programs` on top of the stack: FILE = { why = "...", "NAME", ... }. */
+/* The entry of the table `programs` on top of the stack: FILE = { why = "...", "NAME", ... }. First
+ * those that give all of a file, "*", then the others by their names. */
 static enum vs_status take_entry(struct vs_lua_programs *p, struct vs_box *box,
-                                 const struct file *f, int seen, struct vs_errors *errors)
+                                 const struct file *f, bool names, int seen,
+                                 struct vs_errors *errors)
 {
     static const char form[] =
         "write programs = \"FILE\" or programs = { FILE = { why = \"...\", \"PROGRAM\", ... } }";
@@ -243,12 +258,20 @@ static enum vs_status take_entry(struct vs_lua_programs *p, struct vs_box *box,
     if (why != LUA_TSTRING && why != LUA_TNIL) {
         return wrong(f, name, form, errors);
     }
-    struct vs_lua_source *from = read_source(p, box, f, name, why == LUA_TSTRING, errors);
+    const struct vs_lua_source *from =
+        names ? vs__lua_programs_source(p, name, strlen(name))
+              : read_source(p, box, f, name, why == LUA_TSTRING, errors);
     enum vs_status s = from ? VS_OK : VS_E_CONFIG;
     for (int i = 1; !s && lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-        s = lua_type(L, -1) != LUA_TSTRING
-                ? wrong(f, name, form, errors)
-                : take_name(p, L, f, from, lua_tostring(L, -1), seen, errors);
+        bool word = lua_type(L, -1) == LUA_TSTRING;
+        bool all = word && !strcmp(lua_tostring(L, -1), "*");
+        if (!word) {
+            s = wrong(f, name, form, errors);
+        } else if (all && !names) {
+            s = take_all(p, f, from, errors);
+        } else if (!all && names) {
+            s = take_name(p, L, f, from, lua_tostring(L, -1), seen, errors);
+        }
         lua_pop(L, 1);
     }
     return s;
@@ -264,19 +287,17 @@ static enum vs_status take_programs(struct vs_lua_programs *p, struct vs_box *bo
     lua_pushliteral(L, "programs");
     if (lua_rawget(L, top) == LUA_TSTRING) {
         struct vs_lua_source *from = read_source(p, box, f, lua_tostring(L, -1), false, errors);
-        s = from ? VS_OK : VS_E_CONFIG;
-        for (size_t i = 0; !s && i < from->all->desc.n; i++) {
-            s = take_one(p, from, &from->all->program[i])
-                    ? VS_OK
-                    : wrong(f, from->name, "out of memory", errors);
-        }
+        s = from ? take_all(p, f, from, errors) : VS_E_CONFIG;
     } else if (lua_istable(L, -1)) {
         lua_newtable(L); /* which have been taken, and from where */
         int seen = lua_gettop(L);
-        lua_pushnil(L);
-        while (!s && lua_next(L, seen - 1)) {
-            s = take_entry(p, box, f, seen, errors);
-            lua_settop(L, seen + 1); /* the name, for the next one */
+        for (int names = 0; names < 2; names++) {
+            lua_pushnil(L);
+            while (!s && lua_next(L, seen - 1)) {
+                s = take_entry(p, box, f, names != 0, seen, errors);
+                lua_settop(L, seen + 1); /* the name, for the next one */
+            }
+            lua_settop(L, seen);
         }
     } else if (!lua_isnil(L, -1)) {
         s = wrong(f, "programs", "is the name of a file, or a table", errors);
