@@ -121,6 +121,7 @@ struct vs_reply {
     uint64_t value;
     uint64_t now_ps;     /* the vCPU's clock */
     uint64_t interrupts; /* that the guest has handled so far, its timer's included */
+    uint64_t steal_ps;   /* that it was ready and its processor another's, so far */
     /* accesses that VS_REQ_HOST_PROTECT made visible, and the last of them: exit qualification and
      * guest-physical address */
     uint64_t seen, qualification, guest_physical;

@@ -223,17 +223,21 @@ static void test_a_reply_comes_back_as_the_methods_result(void **state)
 {
     (void)state;
     struct loaded l =
-        guest("cpu:compute(cpu:rdtsc()) cpu:compute(cpu:now_ns()) cpu:compute(cpu:interrupts())");
+        guest("cpu:compute(cpu:rdtsc()) cpu:compute(cpu:now_ns()) cpu:compute(cpu:interrupts())"
+              " cpu:compute(cpu:steal())");
     assert_int_equal(next(&l), VS_REQ_RDTSC);
     l.reply.value = 77;
     assert_int_equal(next(&l), VS_REQ_COMPUTE);
     assert_int_equal(l.request.count, 77);
     l.reply.now_ps = 4999000;
     l.reply.interrupts = 6;
+    l.reply.steal_ps = 9000;
     assert_int_equal(next(&l), VS_REQ_COMPUTE);
     assert_int_equal(l.request.count, 5000);
     assert_int_equal(next(&l), VS_REQ_COMPUTE);
     assert_int_equal(l.request.count, 6);
+    assert_int_equal(next(&l), VS_REQ_COMPUTE);
+    assert_int_equal(l.request.count, 9);
     done(&l);
 }
 

@@ -416,6 +416,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     g->now_ps = reply->now_ps;
     g->reply = reply->value;
     g->interrupts = reply->interrupts;
+    g->steal_ps = reply->steal_ps;
     g->seen = reply->seen;
     g->qualification = reply->qualification;
     g->guest_physical = reply->guest_physical;

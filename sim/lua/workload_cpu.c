@@ -194,13 +194,18 @@ static int cpu_interrupts(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg free_methods[] = {{"now_ns", cpu_now_ns},
-                                        {"page_bytes", cpu_page_bytes},
-                                        {"index", cpu_index},
-                                        {"interrupts", cpu_interrupts},
-                                        {"violations", vs__cpu_violations},
-                                        {"has", vs__cpu_has},
-                                        {NULL, NULL}};
+/* The steal clock of its hypervisor (KVM: MSR_KVM_STEAL_TIME), which is brought up to date before
+ * the guest runs again. */
+static int cpu_steal_ns(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)vs__cpu_self(L)->steal_ps / 1000.0);
+    return 1;
+}
+
+static const luaL_Reg free_methods[] = {{"now_ns", cpu_now_ns},  {"page_bytes", cpu_page_bytes},
+                                        {"index", cpu_index},    {"interrupts", cpu_interrupts},
+                                        {"steal", cpu_steal_ns}, {"violations", vs__cpu_violations},
+                                        {"has", vs__cpu_has},    {NULL, NULL}};
 
 void vs__cpu_class(lua_State *L)
 {

@@ -21,7 +21,7 @@ struct guest {
     int args;
     unsigned index, shares; /* shares: 1 + the vCPU whose address spaces it works in; 0: its own */
     bool started, done, failed;
-    uint64_t now_ps, reply, interrupts, seen, qualification, guest_physical;
+    uint64_t now_ps, reply, interrupts, steal_ps, seen, qualification, guest_physical;
     struct vs_request *request; /* where the running method puts what it wants */
 };
 

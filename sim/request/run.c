@@ -131,6 +131,7 @@ static void fetch_request(struct vs_vcpu *v)
 {
     v->reply.now_ps = vs_cpu_now_ps(&v->hw->cpu);
     v->reply.interrupts = v->handled;
+    v->reply.steal_ps = v->thread.steal_ps;
     if (v->vm) {
         const struct vs_host *h = host_memory_of(v);
         v->reply.seen = h->seen;

@@ -41,6 +41,31 @@ ok "who spins for one whose processor it has" run workloads/ipi_pingpong.lua --s
 laws "who spins"
 equal "each answer takes a slice" 1 "$(query "select min(total_ps / n) > 40000000 from op where op = 'irq.delivery' and n > 0")"
 
+# the guest's own view: what the clock of its hypervisor says is what the books say, and a clock of its own has it too
+cat >"$work/clock.lua" <<'X'
+local function work(cpu)
+  cpu:mark("roi")
+  local longest = 0
+  for _ = 1, 400 do
+    local t, s = cpu:now_ns(), cpu:steal()
+    cpu:compute(10000)
+    local took, stolen = cpu:now_ns() - t, cpu:steal() - s
+    if stolen > took then error("more is stolen than there was: " .. stolen .. " of " .. took) end
+    if took - stolen > longest then longest = took - stolen end
+  end
+  if longest > 60000 then error("time is lost that nobody stole: " .. longest) end
+end
+guest(work)
+guest(work)
+X
+for how in "" "--machine zen2_rome_kvm" "--machine neoverse_n1_kvm"; do
+    # shellcheck disable=SC2086 # words
+    ok "a guest reads its steal clock $how" run "$work/clock.lua" --set host.cpus=1 --set host.slice_us=100 $how
+    equal "there was some $how" 2 "$(query "select count(*) from counter where name = 'steal.time' and value > 0 and actor glob 'vcpu*'")"
+done
+sed 's/if longest/if cpu:steal() > 0 then error("stolen") end if longest/' "$work/clock.lua" >"$work/alone.lua"
+ok "alone on its processor it is denied nothing" run "$work/alone.lua"
+
 # pinning: vcpu.<i>.cpu, and what is not shared is as ever
 for n in 1 2; do
     ok "pinned apart, number $n" "$VIRTSIM" run $pair --set vcpu.0.cpu=$((n - 1)) --set vcpu.1.cpu=$((2 - n)) --quiet --db "$work/$n.db"
