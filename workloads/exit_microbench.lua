@@ -3,8 +3,17 @@ workload "One exit reason at a time in a tight loop, as kvm-unit-tests' vmexit m
 
 local order = { "cpuid", "vmcall", "hlt", "rdtsc", "rdmsr", "wrmsr", "io_in", "io_out", "mmio_read", "mmio_write", "cr3", "cr8",
   "invlpg", "pause", "ept_violation", "ipi", "mrs_id", "mrs_vm", "mrs", "msr_vm", "msr", "smc", "wfe" }
+-- Instructions by their names, and the names of kvm-unit-tests' x86/vmexit.c: not among all.
+local instructions = { "ud2", "invd", "wbinvd", "rdpmc", "rdtscp", "mwait", "monitor", "rdrand", "rdseed", "sgdt", "sidt", "lgdt", "lidt", "sldt", "str",
+  "lldt", "ltr", "clts", "xsetbv", "vmclear", "vmlaunch", "vmptrld", "vmptrst", "vmread", "vmresume", "vmwrite", "vmxoff", "vmxon",
+  "invept", "invvpid", "vmfunc", "xsaves", "xrstors", "split_lock" }
+local named = { "nmi", "mov_dr", "mov_from_cr8", "mov_to_cr8", "inl_pmtimer", "inl_from_pmtimer", "inl_qemu", "inl_from_qemu", "inl_kernel", "inl_from_kernel",
+  "outl_kernel", "outl_to_kernel", "self_ipi_sti_nop", "self_ipi_sti_hlt", "self_ipi_tpr", "self_ipi_tpr_sti_nop", "self_ipi_tpr_sti_hlt",
+  "x2apic_self_ipi_sti_nop", "x2apic_self_ipi_sti_hlt", "x2apic_self_ipi_tpr", "x2apic_self_ipi_tpr_sti_nop", "x2apic_self_ipi_tpr_sti_hlt",
+  "tscdeadline_immed", "tscdeadline", "wr_tsc_adjust_msr", "rd_tsc_adjust_msr", "wr_kernel_gs_base", "mmio_no_eventfd", "portio_no_eventfd", "eoi" }
 
-param { name = "reason", default = "all", choices = "all|" .. table.concat(order, "|"), text = "which event; all = each of them in turn" }
+param { name = "reason", default = "all", choices = "all|" .. table.concat(order, "|") .. "|" .. table.concat(instructions, "|") .. "|" .. table.concat(named, "|"),
+  text = "which event; all = those up to wfe in turn; the others are instructions of x86 by their names, and kvm-unit-tests' x86/vmexit by its own" }
 param { name = "count", default = 500, min = 1, max = 10000000, unit = "events", text = "events of each reason that are measured" }
 param { name = "warmup", default = 50, unit = "events", text = "events of each reason before the region of interest" }
 param { name = "leaf", default = 0, unit = "number", text = "CPUID leaf" }
@@ -14,6 +23,8 @@ param { name = "mrs", default = "PMCR_EL0", choices = "PMCR_EL0|CNTVCT_EL0|CNTP_
 param { name = "msr", default = "PMCR_EL0", choices = "PMCR_EL0|CNTP_CTL_EL0|VBAR_EL1", text = "Arm's system register that msr writes; msr_vm writes SCTLR_EL1" }
 param { name = "port", default = 0x80, max = 0xffff, unit = "number", text = "I/O port; 0x80 = the firmware's diagnostic codes, which user space emulates; 0x40 = channel 0 of the interval timer, which KVM does itself" }
 param { name = "mmio", default = 0xfed00000, unit = "address", text = "device register nobody backs; 0xfed00000 = event timer" }
+param { name = "operand", default = 7, unit = "number", text = "of instructions that have one: a field's encoding, XCR0, a function, components" }
+param { name = "delay", default = 2000, min = 1, max = 10000000, unit = "cycles", text = "tscdeadline: how far ahead (kvm-unit-tests has a constant); eoi: instructions until the interrupt has come" }
 param { name = "halt_ns", default = 1000, min = 1, unit = "ns", text = "how long each HLT lasts until its timer fires" }
 
 local method = { cpuid = "cpuid", vmcall = "hypercall", hlt = "wait", rdtsc = "rdtsc", rdmsr = "rdmsr", wrmsr = "wrmsr",
@@ -43,6 +54,48 @@ function event.msr(cpu, p) cpu:msr(p.msr) end
 function event.smc(cpu) cpu:smc(0) end
 function event.wfe(cpu) cpu:wfe() end
 function event.ipi(cpu) cpu:ipi(cpu:index()) end
+for _, name in ipairs(instructions) do event[name] = function(cpu, p) cpu:instruction(name, p.operand) end end
+function event.nmi(cpu) cpu:host_nmi() end
+
+-- kvm-unit-tests, x86/vmexit.c
+local SELF = 0x40000 -- ICR: fixed, to itself
+local VECTOR = 0xf0
+local function icr(cpu) cpu:wrmsr(0x830, SELF | VECTOR) end
+local function self_ipi(cpu) cpu:wrmsr(0x83f, VECTOR) end
+local function sti_nop(cpu) cpu:sti() cpu:compute(1) end
+local function sti_hlt(cpu) cpu:sti() cpu:hlt() end
+function event.mov_dr(cpu) cpu:instruction("mov_to_dr", 7) cpu:compute(1) end
+function event.mov_from_cr8(cpu) cpu:instruction("mov_from_cr", 8) end
+function event.mov_to_cr8(cpu) cpu:write_cr(8, 0) end
+function event.inl_pmtimer(cpu) cpu:inp(0x608, 4) end
+function event.inl_qemu(cpu) cpu:inp(0x1234, 4) end
+function event.inl_kernel(cpu) cpu:inp(0x4d0, 1) end
+function event.outl_kernel(cpu) cpu:outp(0x4d0, 0, 1) end
+event.inl_from_pmtimer, event.inl_from_qemu, event.inl_from_kernel, event.outl_to_kernel =
+  event.inl_pmtimer, event.inl_qemu, event.inl_kernel, event.outl_kernel
+for prefix, send in pairs { [""] = icr, x2apic_ = self_ipi } do
+  event[prefix .. "self_ipi_sti_nop"] = function(cpu) cpu:cli() send(cpu) sti_nop(cpu) end
+  event[prefix .. "self_ipi_sti_hlt"] = function(cpu) cpu:cli() send(cpu) sti_hlt(cpu) end
+  event[prefix .. "self_ipi_tpr"] = function(cpu) cpu:write_cr(8, 15) send(cpu) cpu:write_cr(8, 0) cpu:compute(1) end
+  event[prefix .. "self_ipi_tpr_sti_nop"] = function(cpu) cpu:cli() cpu:write_cr(8, 15) send(cpu) cpu:write_cr(8, 0) sti_nop(cpu) end
+  event[prefix .. "self_ipi_tpr_sti_hlt"] = function(cpu) cpu:cli() cpu:write_cr(8, 15) send(cpu) cpu:write_cr(8, 0) sti_hlt(cpu) end
+end
+function event.tscdeadline_immed(cpu)
+  local n = cpu:interrupts()
+  cpu:wrmsr(0x6e0, cpu:rdtsc())
+  while cpu:interrupts() == n do cpu:compute(1) end
+end
+function event.tscdeadline(cpu, p)
+  local n = cpu:interrupts()
+  cpu:wrmsr(0x6e0, cpu:rdtsc() + p.delay)
+  while cpu:interrupts() == n do cpu:pause() end
+end
+function event.wr_tsc_adjust_msr(cpu) cpu:wrmsr(0x3b, 0) end
+function event.rd_tsc_adjust_msr(cpu) cpu:rdmsr(0x3b) end
+function event.wr_kernel_gs_base(cpu) cpu:wrmsr(0xc0000102, 0) end
+function event.mmio_no_eventfd(cpu, p) cpu:mmio(p.mmio, "store") end
+function event.portio_no_eventfd(cpu) cpu:outp(0x1234, 0, 4) end
+function event.eoi(cpu, p) cpu:ipi(cpu:index(), VECTOR) cpu:compute(p.delay) end
 
 guest(function(cpu, p)
   local page = cpu:map { bytes = "4KiB" }
@@ -60,6 +113,9 @@ guest(function(cpu, p)
         for _ = 1, n do event[name](cpu, p, page) end
       end
     end
+  end
+  for _, list in ipairs { instructions, named } do
+    for _, name in ipairs(list) do order[#order + 1] = p.reason == name and name or nil end
   end
   loop(p.warmup)
   cpu:mark("roi")

@@ -44,6 +44,8 @@ struct vs_trap {
     uint8_t gpr;              /* register that holds the operand */
     uint8_t cpl;              /* privilege level, 0 = kernel */
     uint8_t scope;            /* enum vs_trap_scope of VS_TRAP_INVALIDATE */
+    uint8_t x86;              /* which instruction of x86 (x86.def), 0: its kind says that */
+    uint8_t vectoring;        /* interrupt whose delivery this interrupts; 0: none */
     bool owned; /* of a control register: a bit changes that the hypervisor keeps for itself */
     bool write; /* of a control register, a port (OUT), a device, the APIC's page */
     bool fetch; /* of a second-dimension fault: of an instruction */

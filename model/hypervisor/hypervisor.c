@@ -16,6 +16,7 @@
 #define NS 1000u
 
 #define RFLAGS_IF (1u << 9)
+#define INVALID_OPCODE 6u
 
 _Static_assert(VS_PROGRAM_CODE + VS_PROGRAM_TRAPS * VS_PROGRAM_TRAP_CODE <= VS_HV_AREA_BYTES,
                "programs' code leaves its area");
@@ -135,7 +136,8 @@ static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_
 {
     struct vs_hypervisor *h = ctx;
     uint64_t value = 0, vector = h->exit->inject;
-    if (kind != VS_VALUE_VECTOR && kind != VS_VALUE_HIGHEST) {
+    bool made = kind == VS_VALUE_VECTOR || kind == VS_VALUE_VECTORED || kind == VS_VALUE_UNDEFINED;
+    if (!made && kind != VS_VALUE_HIGHEST) {
         h->state.read(h->state.ctx, NULL, what, &value);
     }
     switch (kind) {
@@ -150,6 +152,13 @@ static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_
         break;
     case VS_VALUE_VECTOR:
         value = VS_EVENT_VALID | vector;
+        break;
+    case VS_VALUE_VECTORED:
+        value = VS_EVENT_VALID | (h->value[VS_STATE_VECTORING] & VS_EVENT_VECTOR);
+        break;
+    case VS_VALUE_UNDEFINED:
+        value = VS_EVENT_VALID | VS_EVENT_EXCEPTION | INVALID_OPCODE;
+        h->threw = true;
         break;
     case VS_VALUE_GROWN:
         h->first_spin = h->first_spin ? h->first_spin : value;
@@ -188,6 +197,8 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return h->trap == VS_TRAP_STAGE2_FAULT && !e->fast && !of_device(h);
     case VS_WHEN_DECODED:
         return !e->undecoded;
+    case VS_WHEN_VECTORING:
+        return h->value[VS_STATE_VECTORING] & VS_EVENT_VALID;
     case VS_WHEN_RSB:
         return h->cfg.mitigations && h->affected.spectre_v2;
     case VS_WHEN_IBRS:
@@ -439,7 +450,8 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->count[VS_CNT_hypervisor_exits]++;
     h->exit = exit;
     h->trap = trap;
-    h->been_in_user = h->injected = h->windowed = false;
+    h->been_in_user = h->injected = h->windowed = h->threw = false;
+    h->value[VS_STATE_VECTORING] = 0;
     h->in_kernel = in_kernel(&h->cfg, exit->port, exit->io);
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
     h->l1d_due = h->l1d_due || unsafe(trap);

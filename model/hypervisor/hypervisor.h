@@ -128,6 +128,7 @@ struct vs_hypervisor {
     const struct vs_hv_exit *exit;
     enum vs_trap_kind trap;
     uint64_t value[VS_STATE_N];
+    bool threw; /* the guest gets an invalid-opcode exception */
     bool been_in_user, injected, windowed, in_kernel; /* windowed: it asked for a window; in_kernel:
                                                          it emulates the exit's device itself */
     vs_gpa page;                                      /* to be mapped, and the frame that it got */

@@ -94,7 +94,11 @@ enum vs_vmx_kind {
     VS_EV_APIC_ACCESS, /* qualification */
     VS_EV_APIC_WRITE,  /* number = page offset */
     VS_EV_EOI,         /* number = vector just ended with virtual-interrupt delivery */
-    VS_EV_PML_FULL
+    VS_EV_PML_FULL,
+    VS_EV_VMFUNC, /* value = EAX, ECX in bits 63:32 */
+    VS_EV_XSAVES, /* number = 63 or 64, value = the components that are asked for and in IA32_XSS */
+    VS_EV_PCONFIG, /* value = EAX */
+    VS_EV_BUS_LOCK
 };
 
 struct vs_vmx_event {
@@ -110,6 +114,8 @@ struct vs_vmx_event {
     uint8_t gpr;    /* 0 = RAX ... 15 = R15 */
     uint8_t cpl;
     bool in, string, rep, immediate, has_error;
+    uint8_t
+        identity; /* of the instructions of reasons 46 and 47: SGDT 0 ... LIDT 3, SLDT ... LTR */
     uint32_t vectoring; /* event whose delivery was interrupted, interruption format; 0 = none */
     uint32_t vectoring_error;
 };
@@ -122,7 +128,8 @@ struct vs_vmx_exit_info {
     uint32_t interruption, interruption_error;
     uint32_t vectoring, vectoring_error;
     uint32_t length;
-    bool has_qualification, has_linear, has_physical;
+    uint32_t information; /* of the instruction */
+    bool has_qualification, has_linear, has_physical, has_information;
     bool posted; /* not an exit: the notification vector, the guest's posted interrupts are due */
 };
 
@@ -258,7 +265,9 @@ struct vs_vmx_setup {
     vs_hpa exit_store, exit_load, entry_load;
     uint32_t exit_stores, exit_loads, entry_loads;
     uint64_t eptp;
-    uint32_t exceptions; /* that exit besides those KVM always asks for */
+    vs_hpa eptp_list;
+    uint64_t eoi_exits[4]; /* vectors whose end exits */
+    uint32_t exceptions;   /* that exit besides those KVM always asks for */
     uint16_t vpid;
     uint8_t posted_vector;
     uint64_t host_cr3, host_rip, host_rsp;

@@ -279,8 +279,13 @@ enum vs_vmx_reason {
     VS_EXIT_INVPCID = 58,
     VS_EXIT_VMFUNC = 59,
     VS_EXIT_RDSEED = 61,
-    VS_EXIT_PML_FULL = 62
+    VS_EXIT_PML_FULL = 62,
+    VS_EXIT_XSAVES = 63,
+    VS_EXIT_XRSTORS = 64,
+    VS_EXIT_PCONFIG = 65,
+    VS_EXIT_BUS_LOCK = 74
 };
+#define VS_EPTP_LIST 512u /* entries */
 #define VS_EXIT_ENTRY_FAILURE (1u << 31)
 
 /* VM-instruction error numbers. */

@@ -242,6 +242,16 @@ static struct words wanted(const struct vs_vmcs_config *c)
     return w;
 }
 
+/* The number of the one bit that is set. */
+static unsigned bit_number(uint64_t bit)
+{
+    unsigned n = 0;
+    while (bit >> n > 1) {
+        n++;
+    }
+    return n;
+}
+
 void vs_vmcs_check(const struct vs_vmcs_config *c, struct vs_errors *errors)
 {
     struct words w = wanted(c);
@@ -249,12 +259,17 @@ void vs_vmcs_check(const struct vs_vmcs_config *c, struct vs_errors *errors)
         const char *name, *word;
         uint64_t bit, value, cap;
     } controls[] = {
+#define CAP_PIN "pin"
+#define CAP_PROC "proc"
+#define CAP_PROC2 "proc2"
+#define CAP_EXIT "exit"
+#define CAP_ENTRY "entry"
 #define PIN w.pin, c->cap_pin
 #define PROC w.proc, c->cap_proc
 #define PROC2 w.proc2, c->cap_proc2
 #define EXIT w.exit, c->cap_exit
 #define ENTRY w.entry, c->cap_entry
-#define VS_VMCS_CONTROL(name, word, bit, on, text) {#name, #word, VS_VMX_BIT(bit), word},
+#define VS_VMCS_CONTROL(name, word, bit, on, text) {#name, CAP_##word, VS_VMX_BIT(bit), word},
 #include "vmcs/vmcs_controls.def"
 #undef VS_VMCS_CONTROL
 #undef PIN
@@ -265,9 +280,12 @@ void vs_vmcs_check(const struct vs_vmcs_config *c, struct vs_errors *errors)
     };
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++) {
         if (controls[i].value & controls[i].bit && !(controls[i].cap >> 32 & controls[i].bit)) {
-            vs_error(errors,
-                     "vmcs.control.%s is on, but this processor does not have it (vmcs.cap.*)",
-                     controls[i].name);
+            vs_error(
+                errors,
+                "vmcs.control.%s = 1 needs bit %u of vmcs.cap.%s = 0x%llx, which this processor "
+                "does not have",
+                controls[i].name, 32u + (unsigned)bit_number(controls[i].bit), controls[i].word,
+                (unsigned long long)controls[i].cap);
         }
     }
     const struct {
@@ -288,6 +306,10 @@ void vs_vmcs_check(const struct vs_vmcs_config *c, struct vs_errors *errors)
         {(c->control_unrestricted_guest || c->control_pml || c->control_mode_based_execute) &&
              !c->control_ept,
          "unrestricted_guest, pml and mode_based_execute need ept"},
+        {c->vm_functions & ~c->cap_vmfunc,
+         "vmcs.vm_functions = 1 needs bit 0 of vmcs.cap.vmfunc (EPTP switching)"},
+        {c->control_vm_functions && c->vm_functions && !c->control_ept,
+         "vm_functions with EPTP switching needs ept"},
         {c->control_virtual_nmis && !c->control_nmi_exiting, "virtual_nmis needs nmi_exiting"},
         {c->control_save_preemption_timer && !c->control_preemption_timer,
          "save_preemption_timer needs preemption_timer"},

@@ -96,6 +96,8 @@ static inline void vs_vmx_charge(struct vs_vmx *x, struct vs_txn *t, unsigned ac
 
 enum vs_vmx_result vs__vmx_fail(struct vs_vmx *x, uint32_t error);
 bool vs__vmx_is_shadow(const struct vs_vmx *x, uint64_t region); /* bit 31 of its first word */
+/* What the exit says of the instruction's operands (vmcs_information.c). */
+void vs__vmx_information(const struct vs_vmx_event *e, struct vs_vmx_exit_info *info);
 bool vs__vmx_eptp_valid(const struct vs_vmx *x, uint64_t eptp);
 /* vs_vmx_read and vs_vmx_write for who knows the position already. */
 enum vs_vmx_result vs__vmx_read_at(struct vs_vmx *x, struct vs_txn *t, unsigned position,

@@ -195,6 +195,24 @@ static bool cr_access(const struct vs_vmx *x, const struct vs_vmx_event *e,
     return exits && qualify(i, e->number | (from ? 1u << 4 : 0u) | (uint64_t)e->gpr << 8);
 }
 
+/* VM functions that the hypervisor lets its guest execute: 0, EPTP switching, to an entry of the
+ * list that an entry of the VMCS could have (26.5.6). */
+static bool function_done(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e)
+{
+    uint64_t function = e->value & 0xffffffff, entry = e->value >> 32;
+    if (function || !(VS_GET(x, VM_FUNCTION_CONTROLS) & 1) || entry >= VS_EPTP_LIST) {
+        return false;
+    }
+    vs_hpa at = {VS_GET(x, EPTP_LIST_ADDRESS) + 8u * entry};
+    uint64_t eptp = t && x->wire.mem.load ? x->wire.mem.load(x->wire.mem.ctx, t, at)
+                                          : vs_phys_read64(x->wire.phys, at);
+    if (!vs__vmx_eptp_valid(x, eptp)) {
+        return false;
+    }
+    VS_PUT(x, EPT_POINTER, eptp);
+    return true;
+}
+
 static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e,
                    struct vs_vmx_exit_info *i)
 {
@@ -311,6 +329,17 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
                qualify(i, e->number & 0xff);
     case VS_EV_PML_FULL:
         return i->reason = VS_EXIT_PML_FULL, proc2 & VS_PROC2_PML && qualify(i, 0);
+    case VS_EV_VMFUNC: /* without the control it is an invalid opcode */
+        return i->reason = VS_EXIT_VMFUNC, proc2 & VS_PROC2_VMFUNC && !function_done(x, t, e);
+    case VS_EV_XSAVES:
+        return i->reason = e->number,
+               proc2 & VS_PROC2_XSAVES && e->value & VS_GET(x, XSS_EXITING_BITMAP);
+    case VS_EV_PCONFIG:
+        return i->reason = VS_EXIT_PCONFIG,
+               proc2 & VS_PROC2_PCONFIG &&
+                   (e->value > 62 || VS_GET(x, PCONFIG_EXITING_BITMAP) >> e->value & 1);
+    case VS_EV_BUS_LOCK:
+        return i->reason = VS_EXIT_BUS_LOCK, proc2 & VS_PROC2_BUS_LOCK;
     }
     return false;
 }
@@ -328,6 +357,7 @@ bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_ev
     info->vectoring = e->vectoring;
     info->vectoring_error = e->vectoring_error;
     bool exits = decide(x, t, e, info);
+    vs__vmx_information(e, info);
     if (!exits) {
         x->count[VS_CNT_vmcs_bypassed]++;
     }

@@ -55,6 +55,13 @@ unsigned vs__vmx_says(void *ctx, const struct vs_exit *exit, struct vs_note *out
         out[n] = (struct vs_note){.name = "interruption information", .value = i.interruption};
         snprintf(out[n++].text, VS_NOTE_TEXT, "vector %u", i.interruption & 0xffu);
     }
+    if (i.vectoring) {
+        out[n] = (struct vs_note){.name = "IDT-vectoring information", .value = i.vectoring};
+        snprintf(out[n++].text, VS_NOTE_TEXT, "vector %u", i.vectoring & 0xffu);
+    }
+    if (i.has_information) {
+        out[n++] = (struct vs_note){.name = "instruction information", .value = i.information};
+    }
     if (i.length) {
         out[n++] = (struct vs_note){.name = "instruction length", .value = i.length};
     }

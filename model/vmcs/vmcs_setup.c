@@ -30,6 +30,8 @@ static void write_controls(struct vs_vmx *x)
     VS_PUT(x, GUEST_PREEMPTION_TIMER, UINT32_MAX); /* KVM: no deadline yet */
     VS_PUT(x, PLE_GAP, c->ple_gap);
     VS_PUT(x, PLE_WINDOW, c->ple_window);
+    VS_PUT(x, VM_FUNCTION_CONTROLS, c->vm_functions);
+    VS_PUT(x, XSS_EXITING_BITMAP, c->xss_exiting_bitmap);
     VS_PUT(x, TSC_MULTIPLIER, UINT64_C(1) << 48);
     VS_PUT(x, CR0_SHADOW, CR0_LINUX);
     VS_PUT(x, CR4_SHADOW, 0x6f0);
@@ -50,6 +52,10 @@ static void write_addresses(struct vs_vmx *x, const struct vs_vmx_setup *s)
     VS_PUT(x, PML_ADDRESS, s->pml.v);
     VS_PUT(x, GUEST_PML_INDEX, 511);
     VS_PUT(x, EPT_POINTER, s->eptp);
+    VS_PUT(x, EPTP_LIST_ADDRESS, s->eptp_list.v);
+    for (unsigned i = 0; i < 4; i++) {
+        vs_vmx_put(x, VS_VMCS_AT_EOI_EXIT_BITMAP_0 + i, s->eoi_exits[i]);
+    }
     VS_PUT(x, VPID, s->vpid);
     VS_PUT(x, EXIT_MSR_STORE_ADDRESS, s->exit_store.v);
     VS_PUT(x, EXIT_MSR_STORE_COUNT, s->exit_stores);

@@ -121,6 +121,10 @@ static void record(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_exit_
         VS_PUT(x, GUEST_PHYSICAL_ADDRESS, i->guest_physical);
         n++;
     }
+    if (i->has_information) {
+        VS_PUT(x, EXIT_INSTRUCTION_INFO, i->information);
+        n++;
+    }
     /* The event that the last entry injected must not come again by itself. */
     VS_PUT(x, ENTRY_INTERRUPTION_INFO,
            VS_GET(x, ENTRY_INTERRUPTION_INFO) & ~(uint64_t)VS_INTR_VALID);

@@ -2,6 +2,7 @@
 /* VMX behind the ports that every architecture has: traps become events, exits get the operations
  * of reasons.def, and what handlers read and write are VMREADs and VMWRITEs. */
 #include "vmcs/vmcs_impl.h"
+#include "virtsim/x86.h"
 #include "vmcs/vmcs_world.h"
 
 #include <stdio.h>
@@ -14,9 +15,9 @@ static const struct {
     uint32_t number;
     const char *control;
 } reasons[] = {
-#define VS_VMX_REASON(e, number, name, trap, kvm, control, text) {number, control},
+#define VS_VMX_REASON(e, number, name, trap, kvm, control, text, qualification, information)       \
+    {number, control},
 #include "vmcs/reasons.def"
-#undef VS_VMX_REASON
 };
 enum { REASONS = sizeof reasons / sizeof reasons[0] };
 
@@ -25,10 +26,9 @@ static enum vs_op ops[REASONS];
 void vs_vmx_register(void)
 {
     static const struct vs_op_desc list[REASONS] = {
-#define VS_VMX_REASON(e, number, name, trap, kvm, control, text)                                   \
+#define VS_VMX_REASON(e, number, name, trap, kvm, control, text, qualification, information)       \
     {name, "VMX " #number ": " text, kvm, VS_TRAP_##trap},
 #include "vmcs/reasons.def"
-#undef VS_VMX_REASON
     };
     vs_ops_register(vs_vmcs_desc.name, list, REASONS, ops);
 }
@@ -113,35 +113,103 @@ static bool kind_of(enum vs_trap_kind trap, enum vs_vmx_kind *kind)
     case VS_TRAP_PRIORITY:
         *kind = VS_EV_TPR_THRESHOLD;
         return true;
+    case VS_TRAP_NMI:
+        *kind = VS_EV_NMI;
+        return true;
+    case VS_TRAP_UNDEFINED: /* what they are one of says vs_trap.x86 */
+    case VS_TRAP_DEBUG_REGISTER:
+    case VS_TRAP_COUNTER:
+    case VS_TRAP_CACHES:
+    case VS_TRAP_MONITOR:
+    case VS_TRAP_DESCRIPTOR_TABLE:
+    case VS_TRAP_XSETBV:
+    case VS_TRAP_SUPERVISOR_STATE:
+    case VS_TRAP_SHUTDOWN:
+    case VS_TRAP_BUS_LOCK:
     case VS_TRAP_N:
         break;
     }
     return false;
 }
 
+/* VMX's event of an instruction of x86 by its name, and its number: a basic exit reason. */
+static bool instruction_of(const struct vs_trap *t, enum vs_vmx_kind *kind, uint32_t *number)
+{
+    static const struct {
+        uint8_t kind;
+        uint8_t number;
+    } list[VS_X86_N] = {
+        [VS_X86_TRIPLE_FAULT] = {VS_EV_TRIPLE_FAULT, 0},
+        [VS_X86_INVD] = {VS_EV_INVD, 0},
+        [VS_X86_WBINVD] = {VS_EV_WBINVD, 0},
+        [VS_X86_RDPMC] = {VS_EV_RDPMC, 0},
+        [VS_X86_RDTSCP] = {VS_EV_RDTSCP, 0},
+        [VS_X86_MWAIT] = {VS_EV_MWAIT, 0},
+        [VS_X86_MONITOR] = {VS_EV_MONITOR, 0},
+        [VS_X86_RDRAND] = {VS_EV_RDRAND, 0},
+        [VS_X86_RDSEED] = {VS_EV_RDSEED, 0},
+        [VS_X86_SGDT] = {VS_EV_DESCRIPTOR_TABLE, VS_EXIT_GDTR_IDTR},
+        [VS_X86_SIDT] = {VS_EV_DESCRIPTOR_TABLE, VS_EXIT_GDTR_IDTR},
+        [VS_X86_LGDT] = {VS_EV_DESCRIPTOR_TABLE, VS_EXIT_GDTR_IDTR},
+        [VS_X86_LIDT] = {VS_EV_DESCRIPTOR_TABLE, VS_EXIT_GDTR_IDTR},
+        [VS_X86_SLDT] = {VS_EV_DESCRIPTOR_TABLE, VS_EXIT_LDTR_TR},
+        [VS_X86_STR] = {VS_EV_DESCRIPTOR_TABLE, VS_EXIT_LDTR_TR},
+        [VS_X86_LLDT] = {VS_EV_DESCRIPTOR_TABLE, VS_EXIT_LDTR_TR},
+        [VS_X86_LTR] = {VS_EV_DESCRIPTOR_TABLE, VS_EXIT_LDTR_TR},
+        [VS_X86_CLTS] = {VS_EV_CLTS, 0},
+        [VS_X86_XSETBV] = {VS_EV_XSETBV, 0},
+        [VS_X86_VMCLEAR] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMCLEAR},
+        [VS_X86_VMLAUNCH] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMLAUNCH},
+        [VS_X86_VMPTRLD] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMPTRLD},
+        [VS_X86_VMPTRST] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMPTRST},
+        [VS_X86_VMREAD] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMREAD},
+        [VS_X86_VMRESUME] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMRESUME},
+        [VS_X86_VMWRITE] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMWRITE},
+        [VS_X86_VMXOFF] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMXOFF},
+        [VS_X86_VMXON] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_VMXON},
+        [VS_X86_INVEPT] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_INVEPT},
+        [VS_X86_INVVPID] = {VS_EV_VMX_INSTRUCTION, VS_EXIT_INVVPID},
+        [VS_X86_VMFUNC] = {VS_EV_VMFUNC, 0},
+        [VS_X86_XSAVES] = {VS_EV_XSAVES, VS_EXIT_XSAVES},
+        [VS_X86_XRSTORS] = {VS_EV_XSAVES, VS_EXIT_XRSTORS},
+        [VS_X86_SPLIT_LOCK] = {VS_EV_BUS_LOCK, 0},
+    };
+    if (t->x86 == VS_X86_MOV_TO_DR || t->x86 == VS_X86_MOV_FROM_DR) {
+        *kind = VS_EV_MOV_DR; /* its number is the register's */
+        return true;
+    }
+    *kind = (enum vs_vmx_kind)list[t->x86].kind;
+    *number = list[t->x86].number ? list[t->x86].number : *number;
+    return list[t->x86].kind != 0;
+}
+
 /* What the architecture does not have is no event: the guest carries on. */
 static bool event_of(const struct vs_trap *t, struct vs_vmx_event *e)
 {
     enum vs_vmx_kind kind;
-    if (!kind_of(t->kind, &kind)) {
+    uint32_t number = t->number;
+    if (!(t->x86 && instruction_of(t, &kind, &number)) && !kind_of(t->kind, &kind)) {
         return false;
     }
-    *e = (struct vs_vmx_event){.kind = kind,
-                               .number = t->number,
-                               .size = t->size,
-                               .value = t->value,
-                               .address = t->gva.v,
-                               .guest_physical = t->gpa.v,
-                               .qualification = t->syndrome,
-                               .error_code = t->error_code,
-                               .length = t->length,
-                               .gpr = t->gpr,
-                               .cpl = t->cpl,
-                               .in = !t->write,
-                               .string = t->string,
-                               .rep = t->rep,
-                               .immediate = t->immediate,
-                               .has_error = t->has_error};
+    *e = (struct vs_vmx_event){
+        .kind = kind,
+        .number = number,
+        .size = t->size,
+        .value = t->value,
+        .address = t->gva.v,
+        .guest_physical = t->gpa.v,
+        .qualification = t->syndrome,
+        .error_code = t->error_code,
+        .length = t->length,
+        .gpr = t->gpr,
+        .cpl = t->cpl,
+        .in = !t->write,
+        .string = t->string,
+        .rep = t->rep,
+        .immediate = t->immediate,
+        .has_error = t->has_error,
+        .identity = (uint8_t)(t->x86 - VS_X86_SGDT) & 3u,
+        .vectoring = t->vectoring ? VS_INTR_VALID | VS_INTR_EXTERNAL << 8 | t->vectoring : 0};
     if (t->kind == VS_TRAP_CONTROL_REGISTER && t->write) {
         e->kind = VS_EV_MOV_TO_CR;
     } else if (t->kind == VS_TRAP_INVALIDATE && t->scope == VS_TRAP_CONTEXT) {
@@ -157,9 +225,8 @@ static bool event_of(const struct vs_trap *t, struct vs_vmx_event *e)
 static bool as_recorded(const struct vs_trap *trap, struct vs_vmx_exit_info *info)
 {
     static const uint32_t numbers[REASONS] = {
-#define VS_VMX_REASON(e, number, name, trap, kvm, control, text) number,
+#define VS_VMX_REASON(e, number, name, trap, kvm, control, text, qualification, information) number,
 #include "vmcs/reasons.def"
-#undef VS_VMX_REASON
     };
     int i = trap->recorded ? vs_ops_of_trap(ops, numbers, REASONS, trap->kind, info->reason) : -1;
     if (i >= 0) {

@@ -61,6 +61,7 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
                         .gpa = f->gpa,
                         .gva = f->gva,
                         .device = f->gpa.v,
+                        .vectoring = v->delivering,
                         .size = f->table ? 0 : bytes_of(v, f->gva.v),
                         .write = !f->table && f->rights & VS_RIGHT_WRITE,
                         .fetch = (f->rights & VS_RIGHT_EXECUTE) != 0};
@@ -85,7 +86,8 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
 /* The handler has read the log when the guest was left (vs_host_port.read_log). */
 static enum vs_fault_end log_full(struct vs_vcpu *v, const struct vs_translation *f)
 {
-    struct vs_trap e = {.kind = VS_TRAP_LOG_FULL, .gpa = f->gpa, .gva = f->gva};
+    struct vs_trap e = {
+        .kind = VS_TRAP_LOG_FULL, .vectoring = v->delivering, .gpa = f->gpa, .gva = f->gva};
     struct vs_handling how = {.log_full = true};
     if (!vcpu_trap(v, &e, &how)) {
         vcpu_fail(v, "a full page-modification log that does not exit");

@@ -73,6 +73,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     vs_memory_core_world(&v->hw->core,
                          true); /* what the switch stores is the host's, as its time is */
     vs_open(&v->txn, exit->op);
+    v->debug_loaded = false; /* vmx_sync_dirty_debug_regs */
     if (!v->world.leave(v->world.ctx, &v->txn, exit)) {
         cannot(v);
         return false;

@@ -177,8 +177,9 @@ struct vs_vcpu {
     struct vs_ept_context guest_context;
     uint64_t cr4; /* PGE and PCIDE of the guest (or native system), among others */
     uint64_t count[VS_CNT_vcpu_N], os_count[VS_CNT_os_N];
-    bool masked;   /* RFLAGS.IF is clear: vcpu_mask sets and clears it */
-    bool shadowed; /* STI blocks the next boundary: vcpu_mask; vcpu_unshadow */
+    bool debug_loaded; /* its debug registers are in the core's: request/x86.c; the next exit */
+    bool masked;       /* RFLAGS.IF is clear: vcpu_mask sets and clears it */
+    bool shadowed;     /* STI blocks the next boundary: vcpu_mask; vcpu_unshadow */
     /* a timer the guest armed: TIMER and the driver's RECV; when it expires */
     bool timer_armed;
     uint64_t timer_ps, deadline; /* deadline: the same as its register holds it */
@@ -236,9 +237,10 @@ struct vs_vcpu {
     unsigned n_shots;
     bool all_shots;            /* there was no room for them: vcpu_shot_put; who drops everything */
     struct vs_flush_call call; /* the shootdown by hypercall sets it for that call's handler */
-    bool kernel;       /* the guest's kernel accesses memory: guest/access.c, around each access */
-    bool in_interrupt; /* no delivery until the guest's handler ends: trap.c, around the handler */
-    uint64_t handled;  /* interrupts that the guest has handled */
+    bool kernel;        /* the guest's kernel accesses memory: guest/access.c, around each access */
+    uint8_t delivering; /* the processor pushes this interrupt's frame: guest/irq.c, around that */
+    bool in_interrupt;  /* no delivery until the guest's handler ends: trap.c, around the handler */
+    uint64_t handled;   /* interrupts that the guest has handled */
     struct vs_software software; /* the kernel's programs, on this processor */
     struct guest_work *work;     /* what the present one is about: guest/programs.c, around each */
 
@@ -322,6 +324,8 @@ struct vs_platform {
     bool vpid, vid, posted, apic_registers, preempts, posts_timer, invpcid, flushes_at_once,
         force_broadcast;
     unsigned timer_shift;
+    bool vm_functions;    /* of which vmcs.vm_functions says what it may do */
+    uint8_t level_vector; /* whose end the hypervisor has to hear of; 0: none */
     struct vs_hwthread *hwthread;
     unsigned n_hwthreads;     /* of which those without a thread are not made (p NULL) */
     unsigned *pin, n_pins;    /* the processor of each vCPU */

@@ -6,12 +6,32 @@
 #define VS_DEF_FILE "guest/os.def"
 #include "virtsim/def_tables.h"
 
+#define FRAME 0x10e00u /* of the kernel's data, in the page that the handler uses */
+
+/* The processor pushes the frame on the kernel's stack, and reads the gate: what that takes is in
+ * the exception's own time. Where the hypervisor has withheld the page since the last time, as it
+ * does to log what is written, the delivery is interrupted by a violation, and begins again. */
+static void push_frame(struct vs_vcpu *v, uint8_t vector)
+{
+    uint64_t at = v->p->layout.data + FRAME, gpa;
+    struct vs_slat_leaf leaf;
+    if (!v->p->virtualized || vcpu_arm(v) || !guest_mm_gpa(v, at, &gpa) ||
+        !vs_slat_find(v->vm, gpa, &leaf) ||
+        vs_radix_rights(&v->p->second_format, true, leaf.entry) & VS_RIGHT_WRITE) {
+        return;
+    }
+    v->delivering = vector;
+    (void)guest_touch(v, at, VS_REF_WRITE);
+    v->delivering = 0;
+}
+
 /* The guest's handler of one interrupt, with its end of interrupt. */
 void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
 {
     v->os_count[VS_CNT_os_interrupts]++;
     v->handled++;
     vs_txn_settle(&v->txn);
+    push_frame(v, vector);
     vs_ps exception = {v->p->times.exception * v->hw->clock.period_ps};
     vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_exception), exception);
     struct guest_work w = {.vector = vector};

@@ -59,6 +59,7 @@ void vs__access(lua_State *L, struct vs_request *r);
 void vs__bulk(lua_State *L, struct vs_request *r);
 void vs__invpcid(lua_State *L, struct vs_request *r);
 void vs__tlbi(lua_State *L, struct vs_request *r);
+void vs__instruction(lua_State *L, struct vs_request *r);
 void vs__mrs(lua_State *L, struct vs_request *r);
 void vs__msr(lua_State *L, struct vs_request *r);
 void vs__port(lua_State *L, struct vs_request *r);

@@ -21,6 +21,33 @@ void vs__control_register(lua_State *L, struct vs_request *r)
     }
 }
 
+/* ---- x86's by their names ---- */
+
+void vs__instruction(lua_State *L, struct vs_request *r)
+{
+    static const char *const names[] = {
+#define VS_X86(e, name, trap, length, own, text) name,
+#include "virtsim/x86.def"
+#undef VS_X86
+    };
+    const char *name = luaL_checkstring(L, 2);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!strcmp(name, names[i])) {
+            r->a = 1 + i;
+            r->b = lua_isnoneornil(L, 3) ? 0 : vs__cpu_bits(L, 3, "operand");
+            return;
+        }
+    }
+    luaL_Buffer all;
+    luaL_buffinit(L, &all);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        luaL_addstring(&all, i ? ", " : "");
+        luaL_addstring(&all, names[i]);
+    }
+    luaL_pushresult(&all);
+    luaL_error(L, "instruction: unknown name '%s'; one of %s", name, lua_tostring(L, -1));
+}
+
 /* ---- Arm's system registers ---- */
 
 enum access { RW, RO, WO };

@@ -58,6 +58,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs
     if (p->kind_config) {
         p->kind->load(p, k, p->kind_config);
     }
+    p->level_vector = (uint8_t)c->hypervisor.level_vector;
     p->posts_timer = p->posts_timer && c->hypervisor.post_timer;
 }
 

@@ -47,6 +47,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
     p->pml = p->ept.mode == VS_EPT_EPT && c->control_pml;
     p->preempts = c->control_preemption_timer != 0;
     p->timer_shift = (unsigned)c->cap_misc & 31u; /* IA32_VMX_MISC[4:0] */
+    p->vm_functions = c->control_vm_functions != 0;
     p->invpcid = c->control_invpcid != 0;
     p->flushes_at_once = true;
 }
@@ -173,6 +174,7 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
 {
     struct vs_platform *p = v->p;
     struct vmx *m = v->world_ctx;
+    const struct vs_vmcs_config *c = p->kind_config;
     uint64_t page[12];
     enum vs_status st = vs__world_pages(v, page, 12, errors);
     if (st) {
@@ -203,6 +205,18 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
         .guest_cr3 = v->guest_context.cr3,
         .guest_rip = 0x10000000000u,
         .guest_rsp = 0x10000001000u};
+    if (p->level_vector) { /* vmx_load_eoi_exitmap */
+        s.eoi_exits[p->level_vector / 64u] = UINT64_C(1) << p->level_vector % 64u;
+    }
+    if (c->vm_functions) {
+        uint64_t list;
+        st = vs__world_pages(v, &list, 1, errors);
+        if (st) {
+            return st;
+        }
+        s.eptp_list.v = list;
+        vs_phys_write64(p->phys, s.eptp_list, s.eptp);
+    }
     intercept_msrs(p, s.msr_bitmap);
     v->hw->ept.pml = (struct vs_ept_pml){p->pml, s.pml.v, VS_EPT_PML_ENTRIES - 1u};
     enum vs_vmx_result r = vs_vmx_setup_default(&m->x, &s);

@@ -49,6 +49,7 @@ local program = {
       source = split .. "__vmx_handle_exit: checks of the reason, the switch of the frequent ones, the table of handlers", grade = "assumed" },
   },
   path_out = {
+    { "again", call = "reinject", when = "vectoring" },
     { "pending", run = 320, code = 832, data = 256,
       source = split .. "vcpu_run: whether there is a request, a signal, somebody to be scheduled; vcpu_enter_guest up to its requests", grade = "assumed" },
     { "inject", call = "inject", when = "inject" },
@@ -73,6 +74,7 @@ local program = {
     { "log", action = "read_log" },
   },
   vmx_fast_out = {
+    { "again", call = "reinject", when = "vectoring" },
     { "inject", call = "inject", when = "inject" },
     { "prepare", run = 120, code = 384, data = 128,
       source = "reading of vcpu_enter_guest's loop and of vmx_vcpu_run before the stub, a quarter of hypervisor.path_out.prepare: an exit request looked at, sync_pir_to_irr, the timer written", grade = "assumed" },
@@ -114,6 +116,7 @@ local program = {
     { "injected", action = "injected", when = "interruptible" },
     { "window", call = "open_window", when = "not interruptible" },
   },
+  reinject = { { "event", state = "entry_intr=vectored" } }, -- vmx_complete_interrupts, vmx_inject_irq
   open_window = {
     { "open", state = "controls=open" },
     { "window", action = "window" },
@@ -275,6 +278,49 @@ program.priority = exit {
 program.timer = exit {
   fast = true,
   { "handle", run = 300, code = 1536, data = 384, source = "reading of handle_preemption_timer and kvm_lapic_expired_hv_timer: expired timer, vector raised", grade = "assumed" },
+}
+program.undefined = exit {
+  write = "entry_intr=undefined",
+  { "handle", run = 60, code = 256, data = 64, source = "reading of handle_vmx_instruction and kvm_handle_invalid_op: kvm_queue_exception", grade = "assumed" },
+}
+program.debug_register = exit {
+  read = "syndrome", write = "controls=keep",
+  { "handle", run = 110, code = 512, data = 192, source = "reading of handle_dr: exiting switched off until the next exit, the instruction executed again with the guest's registers loaded", grade = "assumed" },
+}
+program.counter = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 300, code = 1536, data = 384, source = "reading of kvm_emulate_rdpmc and kvm_pmu_rdpmc: the counter found, its event read", grade = "assumed" },
+}
+program.caches = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 60, code = 256, data = 64, source = "reading of kvm_emulate_wbinvd without non-coherent devices, and kvm_emulate_invd: nothing is done", grade = "assumed" },
+}
+program.monitor = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 50, code = 256, data = 64, source = "reading of kvm_emulate_monitor_mwait: as a NOP", grade = "assumed" },
+}
+program.descriptor_table = exit {
+  read = emulation, write = "pc=next flags=keep",
+  { "decode", call = "mmio.decode" },
+  { "emulate", run = 500, code = 2048, data = 256, source = "reading of handle_desc, x86_emulate_instruction and em_lgdt", grade = "assumed" },
+}
+program.xsetbv = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 200, code = 1024, data = 256, source = "reading of kvm_emulate_xsetbv and __kvm_set_xcr: the value checked, CPUID entries brought up to date", grade = "assumed" },
+}
+program.supervisor_state = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 40, code = 256, data = 64, source = "reading of handle_xsaves and handle_xrstors, which only step over the instruction", grade = "assumed" },
+}
+program.nmi = exit {
+  read = "intr_info",
+  { "handle", run = 1500, code = 6144, data = 1024, source = "reading of vmx_do_nmi_irqoff, exc_nmi and perf_event_nmi_handler: a counter's overflow handled", grade = "assumed" },
+}
+program.shutdown = exit {
+  { "handle", run = 30, code = 128, data = 64, source = "reading of handle_triple_fault: KVM_EXIT_SHUTDOWN", grade = "assumed" },
+}
+program.bus_lock = exit {
+  { "handle", run = 40, code = 128, data = 64, source = "reading of handle_bus_lock_vmexit: KVM_RUN_X86_BUS_LOCK", grade = "assumed" },
 }
 program.log_full = exit {
   { "handle", run = 120, code = 512, data = 128, source = "reading of handle_pml_full: the log was read when the guest was left (host.dirty_log.entry), nothing is left to do", grade = "assumed" },

@@ -23,6 +23,7 @@ local program = {
     { "log", action = "read_log" },
   },
   path_out = {
+    { "again", call = "reinject", when = "vectoring" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
   },
@@ -47,6 +48,12 @@ local program = {
   apic_eoi = exit { read = "syndrome" },
   apic_write = exit { read = "syndrome" },
   priority = exit {},
+  undefined = exit { write = "entry_intr=undefined" },
+  debug_register = exit { read = "syndrome", write = "controls=keep" },
+  descriptor_table = exit { read = emulation, write = "pc=next flags=keep" },
+  nmi = exit { read = "intr_info" },
+  shutdown = exit {},
+  bus_lock = exit {},
   timer = exit {},
   log_full = exit {},
   invalidate = exit { read = "syndrome " .. skip, write = "pc=next" },
@@ -60,7 +67,7 @@ local program = {
     { "write", state = "pc=next flags=keep", when = "not fast" },
   },
 }
-for _, name in ipairs { "cpu_id", "timestamp", "hypercall", "msr.read", "msr.write", "pause" } do
+for _, name in ipairs { "cpu_id", "timestamp", "hypercall", "msr.read", "msr.write", "pause", "counter", "caches", "monitor", "xsetbv", "supervisor_state" } do
   program[name] = exit { read = skip, write = "pc=next" }
 end
 

@@ -30,8 +30,10 @@ local program = {
     { "skip", state = "pc=next" },
     { "wait", wait = "event" },
   },
+  nmi = { { "reason", state = { "reason" } }, { "handle", run = 40, code = 128, source = "as an interrupt's", grade = "assumed" } },
   stage2_fault = {
-    { "reason", state = { "reason" } },
+    { "reason", state = { "reason", "vectoring" } },
+    { "again", state = "entry_intr=vectored", when = "vectoring" },
     { "address", state = "fault_gpa", when = "missing" },
     { "map", run = 120, code = 256, data = 128, when = "missing", source = "the next page of a pool, one entry of a table that is there", grade = "assumed" },
     { "back", call = "back", when = "missing" },

@@ -38,6 +38,7 @@ local program = {
     { "dispatch", run = 20, code = 128, source = "reading of vmx_vmexit_handler: a switch over the reason", grade = "assumed" },
   },
   path_out = {
+    { "again", call = "reinject", when = "vectoring" },
     { "events", run = 260, code = 1024, data = 384, source = "reading of vmx_intr_assist: timers, pending interrupts of the vLAPIC, TPR threshold", grade = "assumed" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
@@ -184,6 +185,45 @@ program.mmio = exit {
 }
 program.timer = exit {}
 program.priority = exit {} -- nothing is done: vmx_intr_assist looks on the way out
+program.undefined = exit {
+  write = "entry_intr=undefined",
+  { "handle", run = 70, code = 256, data = 64, source = "reading of vmx_vmexit_handler and hvm_inject_hw_exception", grade = "assumed" },
+}
+program.debug_register = exit {
+  read = "syndrome", write = "controls=keep",
+  { "handle", run = 90, code = 384, data = 192, source = "reading of vmx_dr_access and __restore_debug_registers: exiting switched off, the instruction executed again", grade = "assumed" },
+}
+program.counter = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 120, code = 512, data = 128, source = "reading of vmx_vmexit_handler, EXIT_REASON_RDPMC, and rdpmc", grade = "assumed" },
+}
+program.caches = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 60, code = 256, data = 64, source = "reading of vmx_wbinvd_intercept without devices that need it: nothing is done", grade = "assumed" },
+}
+program.monitor = exit {
+  write = "entry_intr=undefined",
+  { "handle", run = 70, code = 256, data = 64, source = "reading of vmx_vmexit_handler, EXIT_REASON_MWAIT_INSTRUCTION: an invalid opcode", grade = "assumed" },
+}
+program.descriptor_table = exit {
+  read = emulation, write = "pc=next flags=keep",
+  { "emulate", run = 1500, code = 6144, data = 896, source = "reading of hvm_descriptor_access_intercept and hvm_emulate_one: the instruction is emulated", grade = "assumed" },
+}
+program.xsetbv = exit {
+  read = skip, write = "pc=next",
+  { "emulate", run = 150, code = 768, data = 192, source = "reading of hvm_handle_xsetbv and x86emul_write_xcr", grade = "assumed" },
+}
+program.supervisor_state = exit { read = skip, write = "pc=next" }
+program.nmi = exit {
+  read = "intr_info",
+  { "handle", run = 1200, code = 4608, data = 896, source = "reading of do_nmi and the watchdog's nmi_watchdog_tick", grade = "assumed" },
+}
+program.shutdown = exit {
+  { "handle", run = 200, code = 768, data = 192, source = "reading of hvm_triple_fault and domain_shutdown", grade = "assumed" },
+}
+program.bus_lock = exit {
+  { "handle", run = 30, code = 128, data = 64, source = "reading of vmx_vmexit_handler, EXIT_REASON_BUS_LOCK: counted", grade = "assumed" },
+}
 program.log_full = exit {
   { "handle", run = 80, code = 256, data = 64, source = "reading of vmx_vcpu_flush_pml_buffer: the log was read when the guest was left", grade = "assumed" },
 }
@@ -192,7 +232,7 @@ return {
   text = "Xen: HVM guests, devices in Dom0",
   programs = {
     kvm = { why = "no count of Xen's is at hand",
-      "inject", "open_window", "host_interrupt", -- what the architecture asks for, without a length
+      "inject", "open_window", "reinject", "host_interrupt", -- what the architecture asks for, without a length
       "block", "wake", "kick", -- a vCPU that halts; another processor is made to leave its guest
       "flush_target", "flush_request",
       "fast_fault", "protect", -- a page that lacks a right; rights that somebody outside takes
