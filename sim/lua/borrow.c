@@ -15,6 +15,8 @@ static const struct vs_default_of guesses[] = {
     {"vmcs.entry.begin", VS_SLOT_CPU, "haswell_ep", true},
     {"svm.exit.detect", VS_SLOT_CPU, "epyc_of_1X095", true},
     {"svm.entry.begin", VS_SLOT_CPU, "epyc_of_1X095", true},
+    {"pcie.upstream", VS_SLOT_NIC, "nfp6000", true},
+    {"pcie.downstream", VS_SLOT_NIC, "nfp6000", true},
 };
 
 /* Of the others the first pattern that fits counts. A knob's default that is not assumed needs a
@@ -92,8 +94,6 @@ static const struct vs_default_of defaults[] = {
     {"iommu.*", VS_SLOT_IOMMU, "haswell_ep", false},
     {"dma_engine.*", VS_SLOT_NIC, "nfp6000", false},
     {"pcie.width", VS_SLOT_NIC, "nfp6000", false},
-    {"pcie.upstream", VS_SLOT_NIC, "nfp6000", false},
-    {"pcie.downstream", VS_SLOT_NIC, "nfp6000", false},
     {"nic.*", VS_SLOT_NIC, "x710", false},
     {"cpu.*", VS_SLOT_CPU, "skylake_sp", false},
     {"ept.*", VS_SLOT_CPU, "skylake_sp", false},

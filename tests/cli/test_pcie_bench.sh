@@ -101,4 +101,16 @@ refused "no NIC" 2 "no NIC" "$VIRTSIM" run workloads/pcie_bench.lua -m skylake_s
 ok "a recording of it replays" "$VIRTSIM" run workloads/pcie_bench.lua --set workload.count=50 --record "$work/r.vsr" --quiet --db "$work/r.db"
 ok "as it ran" "$VIRTSIM" replay "$work/r.vsr" --quiet --db "$work/r.db"
 equal "with the same rows" 1 "$(sqlite3 "$work/r.db" "select count(distinct total_ps) from op where op = 'dma.read'")"
+# both ways of the link were measured as one sum, on Haswell: that is derived, each way alone is assumed
+link() { # link MACHINE [OPTION...]: knobs of the sum, and what they are by themselves
+    rm -f "$work/link.db"
+    machine=$1
+    shift
+    "$VIRTSIM" run workloads/pcie_bench.lua --machine "$machine" --set workload.count=20 --set workload.pages=2M --quiet --db "$work/link.db" "$@" >/dev/null
+    sqlite3 "$work/link.db" "select (select count(*) from evidence_group where path in ('pcie.upstream', 'pcie.downstream') and evidence = 'derived') || ' ' ||
+        (select group_concat(distinct evidence) from knob where path in ('pcie.upstream', 'pcie.downstream'))"
+}
+equal "the sum where it was measured" "2 assumed" "$(link haswell_ep_pciebench)"
+equal "on another host it is none" "0 assumed" "$(link broadwell_ep_pciebench)"
+equal "nor with one of them set" "0 assumed" "$(link haswell_ep_pciebench --set pcie.upstream=250000)"
 finish
