@@ -143,3 +143,20 @@ enum vs_vmx_result vs_vmx_setup_default(struct vs_vmx *x, const struct vs_vmx_se
     write_guest(x, s);
     return VS_VMX_OK;
 }
+
+enum vs_vmx_result vs_vmx_build(struct vs_vmx *x, struct vs_txn *t, vs_hpa vmxon, vs_hpa vmcs)
+{
+    enum vs_vmx_result r = vs_vmx_clear(x, NULL, vmcs);
+    r = r ? r : vs_vmx_off(x, NULL);
+    r = r ? r : vs_vmx_on(x, t, vmxon);
+    r = r ? r : vs_vmx_clear(x, t, vmcs);
+    r = r ? r : vs_vmx_ptrld(x, t, vmcs);
+    for (unsigned p = 0; p < VS_VMCS_FIELDS && !r; p++) {
+        bool has = x->has[p] & VS_FIELD_EXISTS && vs_vmcs_fields[p].area != VS_VMCS_INFO;
+        uint64_t value = vs_vmx_get(x, p);
+        if (has && value) {
+            r = vs__vmx_write_at(x, t, p, value);
+        }
+    }
+    return r ? r : vs_vmx_enter(x, t, VS_VMX_LAUNCH);
+}

@@ -21,7 +21,7 @@ static const struct {
 };
 enum { REASONS = sizeof reasons / sizeof reasons[0] };
 
-static enum vs_op ops[REASONS];
+static enum vs_op ops[REASONS], create_op;
 
 void vs_vmx_register(void)
 {
@@ -30,7 +30,18 @@ void vs_vmx_register(void)
     {name, "VMX " #number ": " text, kvm, VS_TRAP_##trap},
 #include "vmcs/reasons.def"
     };
+    static const struct vs_op_desc life = {
+        "vm.create",
+        "a virtual machine is made: pages allocated and cleared, VMXON, VMCLEAR, VMPTRLD, the "
+        "VMCS's fields, VMLAUNCH (vmcs.created_in_time)",
+        NULL, VS_TRAP_N};
     vs_ops_register(vs_vmcs_desc.name, list, REASONS, ops);
+    vs_ops_register(vs_vmcs_desc.name, &life, 1, &create_op);
+}
+
+enum vs_op vs_vmx_create_op(void)
+{
+    return create_op;
 }
 
 enum vs_op vs_vmx_exit_op(uint32_t reason)

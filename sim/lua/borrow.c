@@ -42,6 +42,7 @@ static const struct vs_default_of defaults[] = {
     {"svm.tlb_control", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.pause_filter.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.ple_*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"vmcs.created_in_time", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.vm_functions", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.xss_exiting_bitmap", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.ple_window.*", VS_SLOT_HYPERVISOR, NULL, false},

@@ -292,6 +292,14 @@ static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const str
     if (p->options.sites && vs_cpu_keep_sites(&v->hw->cpu)) {
         return VS_E_NOMEM;
     }
+    if (p->kind && p->kind->create && !p->kind->create(v)) {
+        char why[160] = "";
+        v->world.why(v->world.ctx, why, sizeof why);
+        vs_error(errors,
+                 "vCPU %u: its first VM entry: %s: vmcs.control.* and vmcs.cap.* do not fit", index,
+                 why);
+        return VS_E_CONFIG;
+    }
     vcpu_world(v, false);
     return machine_thread_make(v);
 }

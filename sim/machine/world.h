@@ -24,6 +24,8 @@ struct vs_world_kind {
      * its interrupt controller has in memory: a posted-interrupt descriptor, or what the hypervisor
      * keeps of its list registers. */
     enum vs_status (*start)(struct vs_vcpu *v, uint64_t *page, struct vs_errors *errors);
+    /* Its making takes time, the vCPU's first; false: the processor refuses. NULL: never. */
+    bool (*create)(struct vs_vcpu *v);
 };
 
 extern const struct vs_world_kind vs__world_vmx, vs__world_svm, vs__world_el2;

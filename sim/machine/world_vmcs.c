@@ -19,8 +19,11 @@
 #define CAP_FIVE_LEVELS 7u
 #define CAP_ACCESSED_DIRTY 21u
 
+#define PAGES 12u /* of one vCPU */
+
 struct vmx {
     struct vs_vmx x;
+    uint64_t page[PAGES];
 };
 
 /* Takes VMX's knobs; shadow paging and xAPIC decide some controls. */
@@ -168,6 +171,13 @@ static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
     vs_phys_write(p->phys, bitmap, bits, sizeof bits);
 }
 
+/* Its machine is made in time; not where others have the processor, whose time that would be. */
+static bool in_time(const struct vs_vcpu *v)
+{
+    const struct vs_vmcs_config *c = v->p->kind_config;
+    return c->created_in_time && !v->own;
+}
+
 /* Gives the vCPU its VMCS and its pages, and brings it to before its first instruction in the
  * guest. */
 static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
@@ -175,8 +185,8 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     struct vs_platform *p = v->p;
     struct vmx *m = v->world_ctx;
     const struct vs_vmcs_config *c = p->kind_config;
-    uint64_t page[12];
-    enum vs_status st = vs__world_pages(v, page, 12, errors);
+    uint64_t *page = m->page;
+    enum vs_status st = vs__world_pages(v, page, PAGES, errors);
     if (st) {
         return st;
     }
@@ -220,7 +230,7 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     intercept_msrs(p, s.msr_bitmap);
     v->hw->ept.pml = (struct vs_ept_pml){p->pml, s.pml.v, VS_EPT_PML_ENTRIES - 1u};
     enum vs_vmx_result r = vs_vmx_setup_default(&m->x, &s);
-    if (r == VS_VMX_OK) {
+    if (r == VS_VMX_OK && !in_time(v)) {
         r = vs_vmx_enter(&m->x, NULL, VS_VMX_LAUNCH);
     }
     if (r != VS_VMX_OK) {
@@ -236,6 +246,32 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     return VS_OK;
 }
 
+/* KVM_CREATE_VM, KVM_CREATE_VCPU and the first KVM_RUN, on the processor that will run the guest:
+ * the kernel's paths, the pages that are cleared, the instructions of VMX. */
+static bool create(struct vs_vcpu *v)
+{
+    struct vmx *m = v->world_ctx;
+    const struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
+    uint16_t path = vs_program_set_find(v->hv.software.set, "vm_create");
+    if (!in_time(v)) {
+        return true;
+    }
+    vcpu_world(v, true);
+    vs_open(&v->txn, vs_vmx_create_op());
+    if (path != VS_PROGRAM_NONE) {
+        (void)vs_program_run(&v->hv.software, &v->txn, path);
+    }
+    for (unsigned i = 0; i <= PAGES; i++) { /* and the root of the second dimension */
+        vs_gva at = {v->hv.direct_at + (i < PAGES ? m->page[i] : v->vm->ept_root)};
+        core.store_string(core.ctx, &v->txn, at, 4096);
+    }
+    vs_txn_settle(&v->txn);
+    m->x.last = vs_vmx_build(&m->x, &v->txn, (vs_hpa){m->page[0]}, (vs_hpa){m->page[1]});
+    vs_txn_actor(&v->txn, v->host);
+    vs_close(&v->txn);
+    return m->x.last == VS_VMX_OK;
+}
+
 const struct vs_world_kind vs__world_vmx = {
     .name = "VMX",
     .desc = &vs_vmcs_desc,
@@ -247,4 +283,5 @@ const struct vs_world_kind vs__world_vmx = {
     .check = check,
     .make = make,
     .start = start,
+    .create = create,
 };

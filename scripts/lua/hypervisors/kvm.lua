@@ -342,6 +342,13 @@ program.protect = {
   offset = 0xe40000,
   { "page", run = 60, code = 2048, source = "reading of kvm_tdp_mmu_clear_dirty_pt_masked: step of the iterator, exchange of the entry, accounting", grade = "assumed" },
 }
+-- a machine with one vCPU is made: virt/kvm/kvm_main.c, arch/x86/kvm/x86.c, vmx/vmx.c
+program.vm_create = {
+  offset = 0xe30000,
+  { "vm", run = 42000, code = 8192, source = "reading of kvm_create_vm, kvm_arch_init_vm, kvm_mmu_init_vm and kvm_create_vm_debugfs: structures allocated and linked, SRCU set up, without the grace periods of others; no count was at hand", grade = "assumed" },
+  { "vcpu", run = 26000, like = "vm", source = "reading of kvm_vm_ioctl_create_vcpu, kvm_arch_vcpu_create, vmx_vcpu_create and kvm_create_lapic; no count was at hand", grade = "assumed" },
+  { "first_run", run = 3500, like = "vm", source = "reading of kvm_arch_vcpu_ioctl_run, vcpu_load, kvm_mmu_load and init_vmcs without its VMWRITEs; no count was at hand", grade = "assumed" },
+}
 -- the dirty log
 program.log_entry = {
   offset = 0xe10000,
