@@ -46,7 +46,7 @@ refused "a stored run that is not there" 2 "no run 99" "$VIRTSIM" explain exit.c
 refused "a stored run takes no machine" 2 "--run" "$VIRTSIM" explain exit.cpuid --run 1 --machine document --db "$db"
 refused "a picture that cannot be written" 1 "no/such/folder" "$VIRTSIM" explain exit.cpuid --run 1 --db "$db" --svg "$work/no/such/folder/a.svg"
 refused "an operation no workload is made for" 2 "--workload" "$VIRTSIM" explain exit.pml_full --db "$db"
-refused "an operation that there is not" 2 "unknown operation" "$VIRTSIM" explain exit.triple_fault --db "$db"
+refused "an operation that there is not" 2 "unknown operation" "$VIRTSIM" explain exit.quadruple_fault --db "$db"
 for exit in interrupt_window preemption_timer apic_access apic_write tpr_below_threshold; do
     ok "exit.$exit has a workload" "$VIRTSIM" explain exit.$exit --db "$db" --quiet
 done
