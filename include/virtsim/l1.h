@@ -98,15 +98,58 @@ static inline void vs_l1_ready(struct vs_l1 *l)
     }
 }
 
-/* The newest way of the set where the size that hit last would be. */
+/* The newest way of the set of a key; NULL: it holds another one. */
+static inline const uint64_t *vs_l1_newest_of(const struct vs_settab *s, uint64_t key)
+{
+    uint64_t set;
+    (void)vs_div(&s->by_sets, key, &set);
+    size_t first = set * s->ways + s->newest;
+    return vs_likely(s->tag[first] == key) ? &s->payload[first] : NULL;
+}
+
+/* The newest way of the set where the size that hit last would be: of the address space's own
+ * pages, then of those that all of them share. */
 static inline const uint64_t *vs_l1_newest(const struct vs_l1 *l, const struct vs_l1_tlb *t,
                                            uint64_t gva)
 {
     const struct vs_settab *s = &t->table[t->last_table];
-    uint64_t key = vs_l1_key(l, t, gva, t->last), set;
-    (void)vs_div(&s->by_sets, key, &set);
-    size_t first = set * s->ways + s->newest;
-    return vs_likely(s->tag[first] == key) ? &s->payload[first] : NULL;
+    uint64_t key = vs_l1_key(l, t, gva, t->last);
+    const uint64_t *p = vs_l1_newest_of(s, key);
+    if (!p && vs_unlikely(l->globals)) {
+        p = vs_l1_newest_of(s, key ^ l->context ^ l->global_context);
+    }
+    return p;
+}
+
+/* The newest way of the set of gva for any size, the one that hit last first; it is the last one
+ * then. Where the inline path serves, what is found is found first by every lookup. */
+static inline const uint64_t *vs_l1_recent(const struct vs_l1 *l, struct vs_l1_tlb *t, uint64_t gva)
+{
+    const uint64_t *p = vs_l1_newest(l, t, gva);
+    for (uint32_t k = 0; !p && k < VS_L1_SIZES; k++) {
+        if (k == t->last || !(t->sizes >> k & 1u)) {
+            continue;
+        }
+        const struct vs_settab *s = &t->table[t->table_of[k]];
+        uint64_t key = vs_l1_key(l, t, gva, k);
+        p = vs_l1_newest_of(s, key);
+        if (!p && l->globals) {
+            p = vs_l1_newest_of(s, key ^ l->context ^ l->global_context);
+        }
+        if (p) {
+            t->last = k;
+            t->last_table = t->table_of[k];
+        }
+    }
+    return p;
+}
+
+/* Whether an entry with this key translates now, as far as address spaces go. */
+static inline bool vs_l1_in_context(const struct vs_l1 *l, uint64_t key)
+{
+    const uint64_t mask = (1ull << VS_L1_SIZE_SHIFT) - (1ull << VS_L1_CONTEXT_SHIFT);
+    const uint64_t context = key & mask;
+    return context == l->context || (l->globals && context == l->global_context);
 }
 
 /* The hot path: the most recent entry of the TLB set and of the cache set. True = both hit; all
@@ -163,11 +206,18 @@ static inline const uint64_t *vs_l1_look_up(const struct vs_l1 *l, struct vs_l1_
 static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l1_tlb *t,
                                               uint64_t gva, unsigned *shift)
 {
-    const uint64_t *p = vs_l1_look_up(l, t, gva, 0, shift);
-    if (!p && vs_unlikely(l->globals)) {
-        p = vs_l1_look_up(l, t, gva, l->context ^ l->global_context, shift);
+    if (vs_likely(!l->globals)) {
+        return vs_l1_look_up(l, t, gva, 0, shift);
     }
-    return p;
+    /* in the order of the inline path, so that both find the same where more than one would serve
+     */
+    const uint64_t *p = l->fast ? vs_l1_recent(l, t, gva) : NULL;
+    if (p) {
+        *shift = t->shift[t->last];
+        return p;
+    }
+    p = vs_l1_look_up(l, t, gva, 0, shift);
+    return p ? p : vs_l1_look_up(l, t, gva, l->context ^ l->global_context, shift);
 }
 
 #endif

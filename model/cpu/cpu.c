@@ -453,6 +453,28 @@ enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum
     return ok ? VS_CPU_DONE : VS_CPU_FAULT;
 }
 
+#define TOUCH 8u /* bytes that a touch accesses */
+
+enum vs_cpu_stop vs_cpu_touches(struct vs_cpu *c, vs_gva at, uint64_t bytes, uint64_t step,
+                                enum vs_ref ref, uint64_t *done)
+{
+    const bool runs = c->fast_touches && step == VS_TOUCH_BYTES &&
+                      (at.v & (VS_TOUCH_BYTES - 1u)) <= VS_TOUCH_BYTES - TOUCH;
+    for (*done = 0; *done < bytes;) {
+        uint64_t n = (bytes - *done + step - 1u) / step;
+        n = runs ? c->fast_touches(c, at.v + *done, n, ref) : 0;
+        if (!n) { /* which makes its page the newest entry */
+            vs_gva gva = {at.v + *done};
+            if (vs_cpu_access(c, gva, TOUCH, ref) == VS_CPU_FAULT) {
+                return VS_CPU_FAULT;
+            }
+            n = 1;
+        }
+        *done += n * step;
+    }
+    return VS_CPU_DONE;
+}
+
 /* Whether the first-level TLB holds all of it with the right to write, and dirty: then a load is
  * translated as a store is. */
 static bool writable(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
@@ -590,12 +612,13 @@ static void port_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
 static void port_touches(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref)
 {
     struct vs_cpu *c = ctx;
-    if (c->fast_touches) {
-        c->fast_touches(c, t, at, bytes, ref);
-        return;
-    }
-    for (uint64_t done = 0; done < bytes; done += VS_TOUCH_BYTES) {
-        port_touch(ctx, t, (vs_gva){at.v + done}, ref);
+    uint64_t n = (bytes + VS_TOUCH_BYTES - 1u) / VS_TOUCH_BYTES;
+    for (uint64_t done; n; n -= done, at.v += done * VS_TOUCH_BYTES) {
+        done = c->fast_touches ? c->fast_touches(c, at.v, n, ref) : 0;
+        if (!done) { /* which makes its page the newest entry, unless it faults */
+            port_touch(ctx, t, at, ref);
+            done = 1;
+        }
     }
 }
 

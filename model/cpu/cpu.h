@@ -53,7 +53,7 @@ struct vs_cpu_page {
     uint64_t hits;         /* in it, not yet counted */
     /* what has to be as it was, for a lookup to find it again */
     const uint64_t *tag_at, *payload_at;
-    uint64_t tag, payload, context;
+    uint64_t tag, payload;
     uint32_t newest, last, tlb;
 };
 
@@ -84,8 +84,9 @@ struct vs_cpu {
     struct vs_fast_port fast_port;
     /* How strides and jumps run; NULL: one access after the other. */
     enum vs_cpu_stop (*fast_bulk)(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
-    /* How a run of touches is made (port/core.h); NULL: one after the other. */
-    void (*fast_touches)(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref);
+    /* How many of a run of n touches are made at once; 0: the first has to be made by itself. NULL:
+     * each has. */
+    uint64_t (*fast_touches)(struct vs_cpu *c, uint64_t at, uint64_t n, uint32_t ref);
     /* The touches of several steps, whose instructions come behind all of them; false: nothing is
      * done, as somebody wants them step by step; NULL: step by step. */
     bool (*fast_runs)(struct vs_cpu *c, const struct vs_core_run *r, size_t n);
@@ -160,10 +161,21 @@ static inline uint64_t vs_cpu_now_ps(const struct vs_cpu *c)
     return c->txn->now_ps + c->pending_ps;
 }
 
+/* The clock as vs_now reads it. Nothing is priced for that where accesses block. */
+static inline vs_ps vs_cpu_now(struct vs_cpu *c)
+{
+    vs_ps now = {vs_cpu_now_ps(c)};
+    return c->window ? vs_now(c->txn) : now;
+}
+
 #define VS_CPU_ACCESS_MAX 4096u /* bytes */
 /* One access of `bytes` (1 to VS_CPU_ACCESS_MAX): VS_CPU_DONE, or VS_CPU_FAULT with c->fault (then
  * nothing was completed and the access is to be issued again). */
 enum vs_cpu_stop vs_cpu_access(struct vs_cpu *c, vs_gva at, uint32_t bytes, enum vs_ref ref);
+/* A run of accesses of 8 bytes: of `at` and of every `step` bytes after it, below at + bytes.
+ * *done: how many bytes; it goes on from there after a fault. */
+enum vs_cpu_stop vs_cpu_touches(struct vs_cpu *c, vs_gva at, uint64_t bytes, uint64_t step,
+                                enum vs_ref ref, uint64_t *done);
 /* One access that loads and then writes what it has loaded: counted as the load, since the line is
  * there when it is written, and translated as a store, which needs the right and sets the dirty
  * flag. */

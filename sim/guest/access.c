@@ -33,8 +33,18 @@ void guest_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
 
 void guest_touches(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_ref ref)
 {
-    uint64_t line = ref == VS_REF_FETCH ? 1ull << v->hw->cpu.fetch.line_shift : VS_TOUCH_BYTES;
-    for (uint64_t end = at + bytes; at < end; at += line) {
-        (void)guest_touch(v, at, ref);
+    const bool fetch = ref == VS_REF_FETCH;
+    const uint64_t line = fetch ? 1ull << v->hw->cpu.fetch.line_shift : VS_TOUCH_BYTES;
+    uint64_t done, end = at + bytes;
+    while (at < end && !v->failed) {
+        vs_gva from = {at};
+        v->emulated = false;
+        v->kernel = true; /* a fault's handler has accesses of its own */
+        enum vs_cpu_stop stop = vs_cpu_touches(&v->hw->cpu, from, end - at, line, ref, &done);
+        at += done;
+        if (stop == VS_CPU_FAULT && (!vcpu_fault(v) || v->emulated)) {
+            at += line; /* nothing more is to be done for it */
+        }
     }
+    v->kernel = false;
 }

@@ -2,7 +2,8 @@
 /*
  * Law of runs of touches, by a core and by what works on physical addresses, and of a handler's
  * steps, which are runs of touches and instructions: they book, count and leave behind what their
- * touches do one by one, whatever the caches, TLBs and policies are and whoever listens.
+ * touches do one by one, whatever the caches, TLBs and policies are and whoever listens, in pages
+ * of one address space and in those that all share.
  */
 #include "same_books.h"
 
@@ -69,6 +70,7 @@ static struct guest_machine_config any(struct vs_rng *rng)
     c.ept.store_ways = c.ept.store_entries ? 4 : c.ept.store_ways;
     c.cpu.ipc = 1300;
     c.cpu.window = vs_rng_below(rng, 8) ? 0 : 20;
+    c.shared = vs_rng_below(rng, 2) != 0;
     return c;
 }
 
@@ -187,13 +189,36 @@ static void make_batch(const struct vs_core_port *core, struct vs_txn *t, const 
     }
 }
 
+/* A kernel's run of touches, which goes on behind what faults; `together` or one by one. */
+static void touch_on(struct vs_cpu *c, vs_gva at, uint64_t bytes, enum vs_ref ref, bool together)
+{
+    const uint64_t step = VS_TOUCH_BYTES;
+    for (uint64_t done = 0, more; done < bytes; done += more) {
+        vs_gva from = {at.v + done};
+        if (together) {
+            enum vs_cpu_stop stop = vs_cpu_touches(c, from, bytes - done, step, ref, &more);
+            more += stop == VS_CPU_FAULT ? step : 0;
+        } else {
+            (void)vs_cpu_access(c, from, 8, ref);
+            more = step;
+        }
+    }
+}
+
+/* Another address space of the same tables: what is not shared has to be translated anew. */
+static void switch_space(struct guest_machine *g, uint64_t pcid)
+{
+    struct vs_ept_context to = {1, (uint16_t)pcid, g->space.cr3, g->vm.ept_root, 0};
+    vs_ept_context(&g->ept, &to);
+}
+
 /* Some of what a transition and a handler do, on both machines: the first in runs, the second touch
  * by touch. */
 static void step(struct guest_machine *g, struct vs_rng *rng)
 {
     static const uint64_t hot[] = {0x0, 0x5000, 0x5f80, 0x9040, 0x20000, 0x41f3};
     uint64_t at = one_of(rng, hot, 6), bytes = vs_rng_below(rng, 3000),
-             kind = vs_rng_below(rng, 16);
+             kind = vs_rng_below(rng, 20);
     struct steps steps;
     /* half of them lie in one page */
     some_steps(rng, hot, vs_rng_below(rng, 2) ? 6 : 1, g[0].cpu.account, &steps);
@@ -220,6 +245,10 @@ static void step(struct guest_machine *g, struct vs_rng *rng)
             vs_mem_touches(&mem, &g[i].t, pa, bytes, ref);
         } else if (kind == 4 || kind == 5 || kind == 6) {
             vs_core_steps(&core, &g[i].t, steps.step, steps.n);
+        } else if (kind > 16) {
+            touch_on(&g[i].cpu, va, bytes, ref, i == 0);
+        } else if (kind == 16) {
+            switch_space(&g[i], bytes & 1u);
         } else if (kind > 11) {
             if (i == 0) {
                 make_batch(&core, &g[i].t, &steps);

@@ -35,6 +35,7 @@ struct guest_machine_config {
     struct vs_memory_config memory;
     struct vs_ept_config ept;
     bool one_by_one; /* without vs_fast_port */
+    bool shared;     /* half of the pages are global: every address space translates them */
 };
 
 static inline struct guest_machine_config guest_machine_defaults(void)
@@ -59,6 +60,7 @@ static inline bool guest_machine_make(struct guest_machine *g, uint64_t bytes,
                                12, VS_FRAMES_RANDOM, 2);
     good = good && !vs_space_init(&g->space, g->phys, &g->vm, &g->host);
     for (uint64_t at = 0; good && at < bytes; at += 4096) {
+        g->space.global = c->shared && (at >> 14 & 1u);
         good = !vs_space_touch(&g->space, GUEST_MACHINE_BASE + at, 12, true, true);
     }
     good =

@@ -14,9 +14,9 @@
 enum vs_cpu_stop vs__fast_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
 enum vs_cpu_stop vs__fast_jump(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until);
 
-/* A touch of gva and of every VS_TOUCH_BYTES after it, below gva + bytes; a fault is passed over.
- */
-void vs__fast_touches(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref);
+/* How many of n touches, of `at` and of every VS_TOUCH_BYTES after it, are made at once; 0: the
+ * first has to be made by itself. */
+uint64_t vs__fast_touches(struct vs_cpu *c, uint64_t at, uint64_t n, uint32_t ref);
 /* The touches of n runs at once; false: nothing is done, as somebody looks at the order. */
 bool vs__fast_runs(struct vs_cpu *c, const struct vs_core_run *r, size_t n);
 bool vs__fast_unwatched(struct vs_cpu *c);

@@ -28,12 +28,12 @@ static __attribute__((noinline)) void with_misses(struct vs_cpu *c, struct vs_l1
     }
 }
 
-/* How many of n touches are made here; 0: the first has to be made by itself. */
+/* How many of n touches are made here: those of the page that translated last. */
 static inline uint64_t in_page(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint64_t n,
                                uint32_t ref)
 {
-    const struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
-    const uint64_t *entry = vs_l1_newest(l, t, gva);
+    struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
+    const uint64_t *entry = l->globals ? vs_l1_recent(l, t, gva) : vs_l1_newest(l, t, gva);
     if (!entry || (ref == VS_REF_WRITE && !(*entry & VS_L1_WRITE))) {
         return 0;
     }
@@ -59,32 +59,9 @@ static inline bool together(struct vs_cpu *c, uint32_t ref)
     return l->fast && !c->window && l->line_shift == TOUCH_SHIFT && !vs__cpu_listened(c, ref);
 }
 
-/* n touches, hits at once. */
-static inline void touch(struct vs_cpu *c, uint64_t at, uint64_t n, uint32_t ref)
+uint64_t vs__fast_touches(struct vs_cpu *c, uint64_t at, uint64_t n, uint32_t ref)
 {
-    struct vs_l1 *l = vs__cpu_l1(c, ref);
-    for (uint64_t done; n; n -= done, at += done * VS_TOUCH_BYTES) {
-        done = in_page(c, l, at, n, ref);
-        if (!done) { /* which makes its page the newest entry, unless it faults */
-            vs_gva gva = {at};
-            (void)vs_cpu_access(c, gva, 1, ref);
-            done = 1;
-        }
-    }
-}
-
-void vs__fast_touches(void *cpu, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref)
-{
-    struct vs_cpu *c = cpu;
-    uint64_t n = (bytes + VS_TOUCH_BYTES - 1u) / VS_TOUCH_BYTES;
-    (void)t; /* a core has one time line */
-    if (together(c, ref)) {
-        touch(c, at.v, n, ref);
-        return;
-    }
-    for (; n; n--, at.v += VS_TOUCH_BYTES) {
-        (void)vs_cpu_access(c, at, 1, ref);
-    }
+    return together(c, ref) ? in_page(c, vs__cpu_l1(c, ref), at, n, ref) : 0;
 }
 
 bool vs__fast_turn_to(struct vs_l1 *l, uint64_t at, uint32_t ref, struct vs_cpu_page *p)
@@ -103,7 +80,6 @@ bool vs__fast_turn_to(struct vs_l1 *l, uint64_t at, uint32_t ref, struct vs_cpu_
     p->tag_at = s->tag + (entry - s->payload);
     p->tag = *p->tag_at;
     p->newest = s->newest;
-    p->context = l->context;
     p->last = t->last;
     p->tlb = t->last_table;
     return true;

@@ -17,7 +17,7 @@ static inline bool vs__fast_still(struct vs_l1 *l, uint32_t ref, const struct vs
 {
     const struct vs_l1_tlb *t = vs_l1_tlb(l, ref == VS_REF_WRITE);
     return p->bytes && *p->tag_at == p->tag && *p->payload_at == p->payload && t->last == p->last &&
-           t->table[p->tlb].newest == p->newest && p->context == l->context;
+           t->table[p->tlb].newest == p->newest && vs_l1_in_context(l, p->tag);
 }
 
 /* The runs of [r, end) one after the other, of which the first `off` touches of the first are made;
