@@ -69,12 +69,29 @@ static void the_latest_stretches_are_kept(void **state)
     assert_int_equal(vs_way_grant(&w, 9940, 6), 9995);
 }
 
+/* However often it has begun anew with what it remembers, gaps before the end are still granted. */
+static void gaps_are_granted_as_long_as_they_are_remembered(void **state)
+{
+    (void)state;
+    static bool busy[60000];
+    struct vs_way w = {.n = 0};
+    uint32_t seed = 7;
+    for (uint64_t i = 0; i < 3000; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        uint64_t back = (seed >> 8) % 4 ? 0 : (seed >> 12) % 120, at = 200 + i * 17 - back,
+                 ps = 1 + (seed >> 20) % 9;
+        assert_int_equal(vs_way_grant(&w, at, ps), plain(busy, at, ps));
+        assert_true(w.n <= VS_WAY_SPANS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_packet_gets_the_first_time_that_is_free_for_it),
         cmocka_unit_test(a_full_link_is_one_stretch),
         cmocka_unit_test(the_latest_stretches_are_kept),
+        cmocka_unit_test(gaps_are_granted_as_long_as_they_are_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

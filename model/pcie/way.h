@@ -12,10 +12,10 @@
 #define VS_WAY_SPANS 64u /* stretches it remembers; older ones are long past */
 
 struct vs_way {
-    struct {
+    struct vs_way_span {
         uint64_t from_ps, to_ps;
-    } busy[VS_WAY_SPANS]; /* in order, apart from each other */
-    uint32_t n;
+    } busy[2u * VS_WAY_SPANS]; /* n of them from `first` on, in order, apart from each other */
+    uint32_t first, n;
 };
 
 /* Takes the direction for `ps`, from `at_ps` or the first time after it that is long enough; when
@@ -24,7 +24,7 @@ uint64_t vs_way_grant(struct vs_way *w, uint64_t at_ps, uint64_t ps);
 /* From when on nothing is granted yet. */
 static inline uint64_t vs_way_end(const struct vs_way *w)
 {
-    return w->n ? w->busy[w->n - 1u].to_ps : 0;
+    return w->n ? w->busy[w->first + w->n - 1u].to_ps : 0;
 }
 
 #endif
