@@ -5,17 +5,14 @@
 #include <assert.h>
 #include <stdlib.h>
 
-void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account,
-                  uint32_t depth)
+/* Room for more entries. */
+void vs__tape_grow(struct vs_tape *tape)
 {
-    if (tape->n == tape->cap) {
-        size_t cap = tape->cap ? 2 * tape->cap : 64;
-        struct vs_tape_entry *grown = realloc(tape->e, cap * sizeof *grown);
-        assert(grown);
-        tape->e = grown;
-        tape->cap = cap;
-    }
-    tape->e[tape->n++] = (struct vs_tape_entry){start_ps, ps, account, (uint16_t)depth};
+    size_t cap = tape->cap ? 2 * tape->cap : 64;
+    struct vs_tape_entry *grown = realloc(tape->e, cap * sizeof *grown);
+    assert(grown);
+    tape->e = grown;
+    tape->cap = cap;
 }
 
 void vs_tape_clear(struct vs_tape *tape)
@@ -31,8 +28,9 @@ void vs_tape_free(struct vs_tape *tape)
 
 /* Calls add() with consecutive pieces of [from, until): the tape's charges in order of time, the
  * gap account between them. A charge before `from`, or overlapping the one before it, is cut. */
-static void tile(const struct vs_tape *tape, uint64_t from, uint64_t until, uint16_t gap,
-                 void (*add)(void *ctx, uint16_t account, uint64_t ps), void *ctx)
+static inline __attribute__((always_inline)) void
+tile(const struct vs_tape *tape, uint64_t from, uint64_t until, uint16_t gap,
+     void (*add)(void *ctx, uint16_t account, uint64_t ps), void *ctx)
 {
     uint64_t at = from;
     for (size_t i = 0; tape && i < tape->n && at < until; i++) {
@@ -85,23 +83,41 @@ void vs_journey_begin(struct vs_journey *j, vs_ps start)
 {
     j->start_ps = j->now_ps = start.v;
     j->n = 0;
+    j->seen[0] = j->seen[1] = 0;
 }
 
-static void journey_add(struct vs_journey *j, uint16_t account, uint16_t exposed, uint64_t ps)
+/* The part of an account that may have one; j->n: it has none. */
+static uint32_t find_part(const struct vs_journey *j, uint16_t account, uint16_t exposed)
 {
-    j->now_ps += ps;
-    for (uint32_t i = 0; i < j->n; i++) {
-        if (j->part[i].account == account && j->part[i].exposed == exposed) {
-            j->part[i].ps += ps;
-            j->part[i].count++;
-            return;
-        }
+    uint32_t i = 0;
+    while (i < j->n && (j->part[i].account != account || j->part[i].exposed != exposed)) {
+        i++;
     }
-    assert(j->n < VS_JOURNEY_PARTS);
-    j->part[j->n].account = account;
-    j->part[j->n].exposed = exposed;
-    j->part[j->n].ps = ps;
-    j->part[j->n++].count = 1;
+    return i;
+}
+
+static inline void journey_add(struct vs_journey *j, uint16_t account, uint16_t exposed,
+                               uint64_t ps)
+{
+    uint32_t place = account % VS_JOURNEY_GUESSES, bit = 1u << place;
+    uint32_t i = j->seen[exposed] & bit ? j->guess[exposed][place] : j->n;
+    if (i < j->n && j->part[i].account != account) { /* another one's */
+        i = find_part(j, account, exposed);
+    }
+    j->now_ps += ps;
+    if (i < j->n) {
+        j->part[i].ps += ps;
+        j->part[i].count++;
+        return;
+    }
+    assert(i < VS_JOURNEY_PARTS);
+    j->part[i].account = account;
+    j->part[i].exposed = exposed;
+    j->part[i].ps = ps;
+    j->part[i].count = 1;
+    j->n++;
+    j->seen[exposed] |= bit;
+    j->guess[exposed][place] = (uint8_t)i;
 }
 
 static void expose_journey(void *ctx, uint16_t account, uint64_t ps)

@@ -81,6 +81,14 @@ static void list_reset(struct vs_settab *s)
     s->newest = 0;
 }
 
+/* Where a key may be: a search of many ways begins there. */
+#define GUESSES 64u
+static inline uint32_t *guess_of(const struct vs_settab *s, uint64_t key)
+{
+    return &s->guess[key * 0x9e3779b97f4a7c15ull >> 58];
+}
+_Static_assert(GUESSES == 1u << (64 - 58), "as many as the hash has values");
+
 static void list_oldest(struct vs_settab *s, uint32_t w)
 {
     uint32_t last = s->prev[s->ways];
@@ -126,9 +134,10 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
     if (s->listed) {
         s->next = calloc(s->ways + 1u, sizeof *s->next);
         s->prev = calloc(s->ways + 1u, sizeof *s->prev);
+        s->guess = calloc(GUESSES, sizeof *s->guess);
     }
     if (!s->tag || !s->payload || (policy == VS_POLICY_TREE_PLRU && !s->tree) ||
-        (s->listed && (!s->next || !s->prev))) {
+        (s->listed && (!s->next || !s->prev || !s->guess))) {
         vs_settab_free(s);
         return VS_E_NOMEM;
     }
@@ -146,6 +155,7 @@ void vs_settab_free(struct vs_settab *s)
     free(s->tree);
     free(s->next);
     free(s->prev);
+    free(s->guess);
     memset(s, 0, sizeof *s);
 }
 
@@ -234,16 +244,12 @@ AVX2 static inline void push_avx2(uint64_t *tag, uint64_t *payload, uint32_t w, 
 }
 #endif
 
-/* A hit on way w, as the policy sees it; its payload. */
+/* A hit on way w of what is not listed, as the policy sees it; its payload. */
 static inline __attribute__((always_inline)) uint64_t *
 touch(struct vs_settab *s, uint64_t *tag, uint32_t w,
       void (*push)(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways))
 {
     uint64_t *payload = s->payload + (tag - s->tag);
-    if (s->listed) {
-        list_newest(s, w);
-        return payload + w;
-    }
     if (s->policy == VS_POLICY_LRU) {
         uint64_t t = tag[w], p = payload[w];
         push(tag, payload, w, s->ways);
@@ -270,6 +276,21 @@ AVX2 static uint64_t *find_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key
 }
 #endif
 
+/* LRU of one large set: the guess before the search. */
+static uint64_t *find_listed(struct vs_settab *s, uint64_t *tag, uint64_t key)
+{
+    uint32_t *guess = guess_of(s, key), w = *guess;
+    if (tag[w] != key) {
+        w = s->scan(tag, s->ways, key);
+        if (w == s->ways) {
+            return NULL;
+        }
+        *guess = w;
+    }
+    list_newest(s, w);
+    return s->payload + w;
+}
+
 /* ---- filling what has missed, when nobody asks what had to leave ---- */
 
 static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t payload,
@@ -286,6 +307,7 @@ static void put_listed(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_
     s->used += tag[w] == VS_SETTAB_EMPTY;
     tag[w] = key;
     s->payload[w] = payload;
+    *guess_of(s, key) = w;
     list_newest(s, w);
 }
 
@@ -353,6 +375,7 @@ static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t paylo
     bool ordered = settab_ordered(s);
     if (s->listed) {
         w = s->prev[s->ways]; /* what was dropped stands last */
+        *guess_of(s, key) = w;
         list_newest(s, w);
     } else if (!ordered) {
         w = s->scan(tag, s->ways, VS_SETTAB_EMPTY);
@@ -474,7 +497,7 @@ const char *const vs_settab_variant[VS_SETTAB_VARIANTS] = {"avx2", "plain"};
 bool vs_settab_use(struct vs_settab *s, const char *variant)
 {
     s->scan = scan_plain;
-    s->find = find_plain;
+    s->find = s->listed ? find_listed : find_plain;
     s->push = push_plain;
     s->put = s->listed ? put_listed : put_any;
     if (!strcmp(variant, "plain")) {
@@ -487,7 +510,7 @@ bool vs_settab_use(struct vs_settab *s, const char *variant)
     if (s->ways >= 4u) {
         bool small = s->policy == VS_POLICY_LRU && s->ways <= 16u;
         s->scan = scan_avx2;
-        s->find = small ? find_small_avx2 : find_avx2;
+        s->find = s->listed ? find_listed : small ? find_small_avx2 : find_avx2;
         s->push = push_avx2;
         if (small && s->ways % 4u == 0) {
             s->put = put_small_avx2;

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
 
 #define LINETAB_ALIGN 64u
 #define HUGE_PAGE (2u << 20)
@@ -77,28 +80,48 @@ void vs_linetab_clear(struct vs_linetab *c)
     memset(c->tag, 0, c->by_sets.n * c->stride * sizeof *c->tag);
 }
 
+/* The place of a tag in its set; NULL: it is not there. What a set is padded with is no tag. */
+static inline uint32_t *find_tag(uint32_t *set, uint32_t stride, uint32_t tag)
+{
+#if defined(__x86_64__) /* which has SSE2 */
+    const __m128i flags = _mm_set1_epi32(VS_LINE_FLAGS),
+                  key = _mm_set1_epi32((int)(tag | VS_LINE_FLAGS));
+    for (uint32_t w = 0; w < stride; w += 8u) {
+        const __m128i *at = (const __m128i *)(const void *)(set + w);
+        __m128i low = _mm_cmpeq_epi32(_mm_or_si128(_mm_load_si128(at), flags), key),
+                high = _mm_cmpeq_epi32(_mm_or_si128(_mm_load_si128(at + 1), flags), key);
+        uint32_t hit = (uint32_t)_mm_movemask_epi8(_mm_packs_epi32(low, high));
+        if (hit) {
+            return set + w + (uint32_t)__builtin_ctz(hit) / 2u;
+        }
+    }
+#else
+    for (uint32_t w = 0; w < stride; w++) {
+        if ((set[w] | VS_LINE_FLAGS) == (tag | VS_LINE_FLAGS)) {
+            return set + w;
+        }
+    }
+#endif
+    return NULL;
+}
+
 uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line)
 {
     uint64_t set;
-    uint32_t tag = vs_linetab_tag(c, line, &set), *first = c->tag + set * c->stride;
-    for (uint32_t w = 0; w < c->ways; w++) {
-        if ((first[w] | VS_LINE_FLAGS) == (tag | VS_LINE_FLAGS)) {
-            return first + w;
-        }
-    }
-    return NULL;
+    uint32_t tag = vs_linetab_tag(c, line, &set);
+    return find_tag(c->tag + set * c->stride, c->stride, tag);
 }
 
 bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty)
 {
-    uint32_t *t = vs_linetab_peek(c, line);
+    uint64_t set;
+    uint32_t tag = vs_linetab_tag(c, line, &set), *first = c->tag + set * c->stride,
+             *t = find_tag(first, c->stride, tag);
     *dirty = t && (*t & VS_LINE_DIRTY);
     if (!t) {
         return false;
     }
-    uint64_t set;
-    (void)vs_linetab_tag(c, line, &set);
-    uint32_t *end = c->tag + set * c->stride + c->ways - 1u;
+    uint32_t *end = first + c->ways - 1u;
     for (; t < end; t++) {
         t[0] = t[1];
     }

@@ -2,6 +2,8 @@
 /* Laws of what is read from the books: after a cut, of tapes and journeys, of sampled spans. */
 #include "test_ledger.h"
 
+#include "virtsim/rng.h"
+
 #include <stdio.h>
 
 static void charge_one(struct fixture *f, enum vs_op op, uint64_t d)
@@ -239,6 +241,44 @@ static void test_a_journeys_parts_keep_number_and_kind(void **state)
     vs_tape_free(&tape);
 }
 
+/* Whichever accounts, and in whatever order: some of them lie a multiple of 32 apart. */
+static void test_a_journey_has_one_part_for_each_account_and_kind(void **state)
+{
+    struct vs_rng rng;
+    (void)state;
+    vs_rng_seed(&rng, 5, 0);
+    for (int round = 0; round < 200; round++) {
+        static const uint16_t account[] = {0, 1, 2, 31, 32, 33, 63, 64, 96, 97, 127, 160};
+        uint64_t n[2][161] = {{0}}, sum[2][161] = {{0}}, now = 10, parts = 0;
+        struct vs_tape tape = {NULL, 0, 0};
+        struct vs_journey j;
+        vs_journey_begin(&j, ps(now));
+        for (int i = 0; i < 60; i++) {
+            uint16_t a = account[vs_rng_below(&rng, sizeof account / sizeof *account)];
+            bool exposed = vs_rng_below(&rng, 2);
+            uint64_t d = 1u + vs_rng_below(&rng, 9);
+            if (exposed) {
+                vs_tape_clear(&tape);
+                vs__tape_add(&tape, now, d, a, 1);
+                vs_journey_expose(&j, &tape, 0, ps(now + d));
+            } else {
+                vs_journey_charge(&j, a, ps(d));
+            }
+            parts += !n[exposed][a];
+            n[exposed][a]++;
+            sum[exposed][a] += d;
+            now += d;
+        }
+        assert_int_equal(j.now_ps, now);
+        assert_int_equal(j.n, parts);
+        for (uint32_t i = 0; i < j.n; i++) {
+            assert_int_equal(j.part[i].count, n[j.part[i].exposed][j.part[i].account]);
+            assert_int_equal(j.part[i].ps, sum[j.part[i].exposed][j.part[i].account]);
+        }
+        vs_tape_free(&tape);
+    }
+}
+
 /* ---- spans ---- */
 
 struct spans {
@@ -355,6 +395,7 @@ int main(void)
         LAW(test_what_ends_as_the_wait_begins_or_begins_as_it_ends_is_no_part_of_it),
         LAW(test_a_tape_hears_waits_and_counted_work_like_any_charge),
         LAW(test_a_journeys_parts_keep_number_and_kind),
+        cmocka_unit_test(test_a_journey_has_one_part_for_each_account_and_kind),
         cmocka_unit_test(test_every_later_operation_is_as_likely_to_be_kept),
         cmocka_unit_test(test_an_operation_inside_one_of_its_kind_leaves_the_outer_span_alone),
         LAW(test_an_operation_that_turned_out_another_gives_its_place_back),

@@ -150,8 +150,15 @@ void vs_booked_part(struct vs_booked *b, uint16_t account, vs_ps d);
  * that faulted). `b` is all that it has booked, and goes with it. Returns its duration. */
 vs_ps vs_close_as(struct vs_txn *t, enum vs_op op, const struct vs_booked *b);
 
-void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps, uint16_t account,
-                  uint32_t depth);
+void vs__tape_grow(struct vs_tape *tape);
+static inline void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps,
+                                uint16_t account, uint32_t depth)
+{
+    if (vs_unlikely(tape->n == tape->cap)) {
+        vs__tape_grow(tape);
+    }
+    tape->e[tape->n++] = (struct vs_tape_entry){start_ps, ps, account, (uint16_t)depth};
+}
 
 /* Work: `n` equal charges at once cost the same as n single ones. */
 static inline void vs_charge_n(struct vs_txn *t, uint16_t account, uint64_t n, vs_ps total)
@@ -225,9 +232,13 @@ static inline void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16
 /* A journey (packet, block request): its own clock through several agents; its parts are kept with
  * it and booked when it ends, so what is still under way at the end of a run is only counted. */
 #define VS_JOURNEY_PARTS 48u
+#define VS_JOURNEY_GUESSES 32u /* bits of `seen` */
 struct vs_journey {
     uint64_t start_ps, now_ps;
     uint32_t n;
+    /* by exposed and account, of which several share a place: */
+    uint32_t seen[2];                     /* bit: one of them has a part */
+    uint8_t guess[2][VS_JOURNEY_GUESSES]; /* where its part may be */
     struct {
         uint16_t account;
         uint16_t exposed;

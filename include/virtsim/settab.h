@@ -64,6 +64,7 @@ struct vs_settab {
     bool listed;           /* LRU of one set with many ways */
     bool at_once;          /* a hit on `newest` changes nothing: not under tree-PLRU */
     uint32_t *next, *prev; /* listed: by way, newest first; entry [ways] closes the ring */
+    uint32_t *guess;       /* listed: by a hash of the key, where one was last */
     uint32_t tree_leaves;  /* tree-PLRU: ways rounded up to a power of two */
     uint32_t tree_words;
     uint64_t *tree; /* one bit a node, set = the victim is on the right */
