@@ -11,12 +11,15 @@ param { name = "work", default = 400, unit = "instructions", text = "instruction
 param { name = "timeout_us", default = 1000, min = 1, unit = "us", text = "the program gives up when nothing comes for so long" }
 
 guest(function(cpu, p)
+  local wanted, answer = { timeout_ns = p.timeout_us * 1000 }, { bytes = p.bytes }
   local function echo(n)
     while n > 0 do
-      local got = cpu:recv { count = math.min(p.batch, n), timeout_ns = p.timeout_us * 1000 }
+      wanted.count = math.min(p.batch, n)
+      local got = cpu:recv(wanted)
       if got == 0 then return false end
       cpu:compute(p.work * got)
-      cpu:send { bytes = p.bytes, count = got }
+      answer.count = got
+      cpu:send(answer)
       n = n - got
     end
     return true

@@ -331,12 +331,13 @@ void vcpu_schedule(struct vs_vcpu *v, uint64_t now_ps)
 
 void vcpu_sync_posted(struct vs_vcpu *v)
 {
-    struct vs_mem_port mem = vs_memory_walker_port(&v->hw->core);
-    if (v->notified) {
-        v->notified = false;
-        vs_txn_settle(&v->txn);
-        v->irq.sync(v->irq.ctx, &v->txn, &mem);
+    if (!v->notified) {
+        return;
     }
+    struct vs_mem_port mem = vs_memory_walker_port(&v->hw->core);
+    v->notified = false;
+    vs_txn_settle(&v->txn);
+    v->irq.sync(v->irq.ctx, &v->txn, &mem);
 }
 
 void vcpu_interrupts(struct vs_vcpu *v)

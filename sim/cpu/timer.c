@@ -100,13 +100,13 @@ void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps)
 
 void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
 {
+    if (vcpu_timer_due_ps(v) > now_ps) {
+        return;
+    }
     struct vs_platform *p = v->p;
     const uint8_t timer = vcpu_numbers(v)->timer;
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = timer}; /* the host's own */
     vs_ps at = {now_ps};
-    if (vcpu_timer_due_ps(v) > now_ps) {
-        return;
-    }
     v->timer_armed = false;
     if (!p->virtualized) {
         (void)v->irq.raise(v->irq.ctx, timer, at);

@@ -12,8 +12,18 @@
 
 #define CLASS "virtsim.cpu"
 
+/* Whose coroutine this is; NULL: nobody's. */
+static struct guest **owner(lua_State *L)
+{
+    return lua_getextraspace(L);
+}
+
 struct guest *vs__cpu_self(lua_State *L)
 {
+    struct guest *own = *owner(L);
+    if (own && lua_touserdata(L, 1) == own->self) {
+        return own;
+    }
     struct guest **g = luaL_checkudata(L, 1, CLASS);
     if ((*g)->L != L) { /* its request is under way, and this one's would be empty */
         luaL_error(L, "this cpu is vCPU %d; a program drives the one it is given",
@@ -209,6 +219,7 @@ static const luaL_Reg free_methods[] = {{"now_ns", cpu_now_ns},  {"page_bytes", 
 
 void vs__cpu_class(lua_State *L)
 {
+    *owner(L) = NULL;
     luaL_newmetatable(L, CLASS);
     lua_newtable(L);
     lua_pushboolean(L, 0); /* closures: plain functions of C are hashed by where they were loaded */
@@ -232,4 +243,8 @@ void vs__cpu_push(lua_State *L, struct guest *g)
     struct guest **u = lua_newuserdatauv(L, sizeof *u, 0);
     *u = g;
     luaL_setmetatable(L, CLASS);
+    lua_pushvalue(L, -1);
+    (void)luaL_ref(L, LUA_REGISTRYINDEX);
+    g->self = u;
+    *owner(L) = g;
 }

@@ -16,7 +16,8 @@ struct param {
 /* One vCPU's program. */
 struct guest {
     struct vs_workload *workload;
-    lua_State *L;         /* its coroutine */
+    lua_State *L;         /* its coroutine, whose extra space points here */
+    const void *self;     /* the `cpu` it is given, kept for as long as the coroutine */
     int function, thread; /* registry references; function 0 = none */
     int args;
     unsigned index, shares; /* shares: 1 + the vCPU whose address spaces it works in; 0: its own */

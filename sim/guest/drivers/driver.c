@@ -10,7 +10,8 @@
  * them is edited. */
 static bool locate(struct vs_vcpu *v, uint64_t at, bool sends, uint64_t *hpa)
 {
-    struct vs_ring_page *m = &v->p->net->driver[v->index].found[sends];
+    struct vs_ring_page *m =
+        &v->p->net->driver[v->index].found[sends][at / PAGE % VS__NET_RING_PAGES];
     uint64_t page = at & ~(uint64_t)(PAGE - 1u), gpa,
              edits = v->space.edits + (v->vm ? v->vm->edits : 0);
     if (!m->known || m->page != page || m->edits != edits) {
@@ -86,7 +87,7 @@ void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w)
 /* A posted write of a tail register: when the device has it. */
 static vs_ps doorbell(struct vs_vcpu *v)
 {
-    struct guest_work w = {.known = vs_now(&v->txn)};
+    struct guest_work w = {.known = vs_cpu_now(&v->hw->cpu)};
     (void)guest_run(v, GUEST_DOORBELL, &w);
     return w.known;
 }
@@ -113,13 +114,13 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
 
 void guest_vf_prepare(struct vs_vcpu *v, const struct guest_work *w)
 {
-    vs_nic_tx_begin(&v->p->net->nic, v->index, w->slot, vs_now(&v->txn));
+    vs_nic_tx_begin(&v->p->net->nic, v->index, w->slot, vs_cpu_now(&v->hw->cpu));
 }
 
 void guest_vf_take(struct vs_vcpu *v, const struct guest_work *w)
 {
     (void)w; /* they are taken in their order */
-    vs_nic_rx_read(&v->p->net->nic, v->index, 1, vs_now(&v->txn));
+    vs_nic_rx_read(&v->p->net->nic, v->index, 1, vs_cpu_now(&v->hw->cpu));
 }
 
 void guest_vf_asked(struct vs_vcpu *v)
@@ -158,7 +159,7 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
         give_receive_buffers(v, d);
         if (!net->traffic) {
             net->traffic = true;
-            net->next_packet_ps = vs_now(&v->txn).v + net->nic_config.traffic_ns * 1000u;
+            net->next_packet_ps = vs_cpu_now(&v->hw->cpu).v + net->nic_config.traffic_ns * 1000u;
             vs_kernel_wake(v->p->kernel, net->nic_agent, net->next_packet_ps);
         }
     }
@@ -227,7 +228,8 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     struct vs_net *net = v->p->net;
     uint32_t n = (uint32_t)net->nic_config.ring;
     bool any = false;
-    while (d->got < v->request.count && vs_nic_rx_ready(&net->nic, v->index, vs_now(&v->txn)) &&
+    while (d->got < v->request.count &&
+           vs_nic_rx_ready(&net->nic, v->index, vs_cpu_now(&v->hw->cpu)) &&
            descriptor_done(v, d->rx_ring, d->rx_next)) {
         struct guest_work w = {.driver = d, .ring = d->rx_ring, .more = true};
         (void)guest_run(v, GUEST_RECEIVE, &w);

@@ -15,17 +15,19 @@
 
 #define VS__NET_BUFFER VS_NIC_BUFFER
 
+#define VS__NET_RING_PAGES 16u /* of the longest ring, 4096 descriptors of 16 bytes */
+
 /* A vCPU's driver. */
 struct vs_driver {
     uint64_t tx_ring, rx_ring, tx_buffers, rx_buffers; /* guest virtual */
     uint64_t tx_iova, rx_iova, tx_buffers_iova, rx_buffers_iova;
     uint32_t tx_tail, tx_clean, rx_next, rx_tail;
     uint64_t got;
-    struct vs_ring_page { /* where a ring's page was found last, and what was edited by then */
+    struct vs_ring_page { /* where a page was found last, and what was edited by then */
         uint64_t page, hpa, edits;
         bool known;
-    } found[2]; /* of the receive ring, of the transmit ring */
-    bool made;  /* it has its rings and buffers */
+    } found[2][VS__NET_RING_PAGES]; /* of the receive ring, of the transmit ring */
+    bool made;                      /* it has its rings and buffers */
     bool ready, waiting;
     uint64_t second_level;          /* the function's domain; 0: no IOMMU */
     uint64_t pinned_at, pinned_end; /* the program's memory that is mapped in it last */
