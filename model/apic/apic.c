@@ -25,6 +25,7 @@ void vs_apic_init(struct vs_apic *a, const struct vs_apic_config *c, struct vs_l
     a->pi_ps = c->pi_process * clock.period_ps;
     a->icr_ps = c->icr * clock.period_ps;
     a->xapic_ps = c->xapic_native * clock.period_ps;
+    a->doorbell_ps = c->doorbell * clock.period_ps;
     a->svr = 0x1ffu; /* as Linux leaves it: on, SPURIOUS_APIC_VECTOR; the timer by TSC deadline */
     a->lvt[1] = 0x400ecu;
     a->phys = phys;

@@ -25,7 +25,7 @@ enum { VS_APIC_X2APIC, VS_APIC_XAPIC }; /* interrupt.apic */
 struct vs_apic {
     struct vs_apic_config cfg;
     uint16_t account;
-    uint64_t message_ps, accept_ps, eoi_ps, evaluate_ps, pi_ps, icr_ps, xapic_ps;
+    uint64_t message_ps, accept_ps, eoi_ps, evaluate_ps, pi_ps, icr_ps, xapic_ps, doorbell_ps;
     uint64_t irr[4], isr[4];
     uint8_t tpr;
     uint32_t id, svr, divide, lvt[7]; /* CMCI, then 832H to 837H */
@@ -72,5 +72,8 @@ bool vs_pi_outstanding(const struct vs_apic *a);
 
 /* All of this behind the port that every interrupt controller has. */
 struct vs_irq_port vs_apic_port(struct vs_apic *a);
+/* The same of a vCPU with AVIC: the page that was given for the descriptor is the backing page,
+ * whose requests others set; a doorbell tells its processor. */
+struct vs_irq_port vs_apic_avic_port(struct vs_apic *a);
 
 #endif

@@ -185,8 +185,15 @@ static uint64_t clock(void *ctx, uint64_t host)
 struct vs_world_port vs_el2_world(struct vs_el2 *e)
 {
     vs_el2_register();
-    return (struct vs_world_port){e,        leaves, leave,        enter, why,  NULL, mask,
-                                  unshadow, clock,  vs__el2_says, NULL,  NULL, NULL};
+    return (struct vs_world_port){.ctx = e,
+                                  .leaves = leaves,
+                                  .leave = leave,
+                                  .enter = enter,
+                                  .why = why,
+                                  .mask = mask,
+                                  .unshadow = unshadow,
+                                  .clock = clock,
+                                  .says = vs__el2_says};
 }
 
 /* ---- what handlers read and write ---- */

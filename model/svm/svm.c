@@ -11,6 +11,7 @@
 /* Fields of the state-save area that VMRUN and #VMEXIT move (APM volume 2, 15.5.1, 15.6): ES, CS,
  * SS, DS of 4 each, GDTR and IDTR of 2, CPL, RFLAGS, RIP, RSP, RAX, CR2, DR6, DR7. */
 enum { MOVED = 16 + 4 + 8, MOVED_CR = 4, HOST = 12, RECORDED = 6 };
+enum { LBR = 5 }; /* DebugCtl and the last branch and exception, from and to (15.23) */
 enum { THIS_ASID = 1, ALL = 2 }; /* of svm.tlb_control */
 enum { HOST_BYTES = 0x400 };
 
@@ -48,6 +49,8 @@ static const struct {
     [VS_SVM_CLEAN_DT] = {.state = 4, .lines = 1u << 17 | 1u << 18},
     [VS_SVM_CLEAN_SEG] = {.state = 17, .lines = 1u << 16 | 1u << 19},
     [VS_SVM_CLEAN_CR2] = {.state = 1, .lines = 1u << 25},
+    [VS_SVM_CLEAN_LBR] = {.state = LBR, .lines = 1u << 25 | 1u << 26},
+    [VS_SVM_CLEAN_AVIC] = {.control = 4, .lines = 1u << 2 | 1u << 3},
     [VS_SVM_GROUPS] = {.control = 9, .state = 4, .lines = 7u << 1 | 1u << 21 | 1u << 23},
 };
 
@@ -84,6 +87,10 @@ static void load_control(struct vs_svm *s, uint32_t clean)
     if (vs_svm_loads(clean, VS_SVM_CLEAN_NP)) {
         on->nested = vs_svm_get(s, VS_VMCB_NESTED);
     }
+    if (vs_svm_loads(clean, VS_SVM_CLEAN_AVIC)) {
+        on->physical = vs_svm_get(s, VS_VMCB_AVIC_PHYSICAL);
+    }
+    on->virt_ext = vs_svm_get(s, VS_VMCB_VIRT_EXT); /* no bit of VMCB clean stands for it */
     on->vmcb = s->vmcb.v;
 }
 
@@ -131,6 +138,7 @@ void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm,
     vs_svm_put(s, VS_VMCB_INT_CTL, VS_SVM_V_INTR_MASKING);
     vs_svm_put(s, VS_VMCB_NESTED, ncr3 != 0);
     vs_svm_put(s, VS_VMCB_NCR3, ncr3);
+    vs_svm_put(s, VS_VMCB_VIRT_EXT, c->lbr ? VS_SVM_LBR_ENABLE : 0);
     guest_state(s);
     vs_svm_put(s, VS_VMCB_CLEAN, 0); /* vmcb_mark_all_dirty */
     s->gif = true;
@@ -170,6 +178,8 @@ void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t inf
                  uint8_t length)
 {
     const struct vs_svm_config *c = &s->config;
+    const uint64_t lbr = c->lbr ? LBR : 0;
+    const uint64_t end = lbr ? VS_VMCB_LBR_END : VS_VMCB_STATE_END;
     s->count[VS_CNT_svm_exits]++;
     s->in_guest = s->gif = false; /* #VMEXIT clears it, the STGI below sets it */
     record(s, code, info1, info2, length);
@@ -179,14 +189,14 @@ void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t inf
         return;
     }
     work(s, t, VS_ACC_svm_exit_detect, 1, c->exit_detect);
-    work(s, t, VS_ACC_svm_exit_save, MOVED + MOVED_CR, (MOVED + MOVED_CR) * c->field_save);
-    lines(s, t, VS_ACC_svm_exit_save_lines, s->vmcb, VS_VMCB_STATE, VS_VMCB_STATE_END,
-          VS_REF_WRITE);
+    const uint64_t saved = MOVED + MOVED_CR + lbr;
+    work(s, t, VS_ACC_svm_exit_save, saved, saved * c->field_save);
+    lines(s, t, VS_ACC_svm_exit_save_lines, s->vmcb, VS_VMCB_STATE, end, VS_REF_WRITE);
     work(s, t, VS_ACC_svm_exit_info, RECORDED, RECORDED * c->field_save);
     lines(s, t, VS_ACC_svm_exit_info_lines, s->vmcb, VS_VMCB_EXITCODE / LINE * LINE,
           VS_VMCB_CONTROL_BYTES, VS_REF_WRITE);
-    work(s, t, VS_ACC_svm_exit_load, HOST,
-         (HOST - MOVED_CR) * c->field_load + MOVED_CR * c->field_load_cr);
+    work(s, t, VS_ACC_svm_exit_load, HOST + lbr,
+         (HOST - MOVED_CR + lbr) * c->field_load + MOVED_CR * c->field_load_cr);
     lines(s, t, VS_ACC_svm_exit_load_lines, s->host_area, 0, HOST_BYTES, VS_REF_READ);
     work(s, t, VS_ACC_svm_vmload, 2, 2 * c->vmload);
     work(s, t, VS_ACC_svm_gif, 1, c->gif);
@@ -223,6 +233,14 @@ static void flush(struct vs_svm *s, struct vs_txn *t)
     }
 }
 
+/* A group that this VMCB uses: those of LBR virtualization and of AVIC only where they are on. */
+static bool uses(const struct vs_svm *s, unsigned group)
+{
+    return group == VS_SVM_CLEAN_LBR    ? s->on.virt_ext & VS_SVM_LBR_ENABLE
+           : group == VS_SVM_CLEAN_AVIC ? s->int_ctl & VS_SVM_AVIC_ENABLE
+                                        : true;
+}
+
 /* Lines of the VMCB, one bit each. */
 static void touch_lines(struct vs_svm *s, struct vs_txn *t, unsigned account, uint32_t which)
 {
@@ -242,6 +260,9 @@ static void load_vmcb(struct vs_svm *s, struct vs_txn *t, uint32_t clean)
     uint64_t control = 0, state = 0, cr = 0;
     uint32_t which = 0;
     for (unsigned g = 0; g <= VS_SVM_GROUPS; g++) {
+        if (!uses(s, g)) {
+            continue;
+        }
         if (g == VS_SVM_GROUPS || vs_svm_loads(clean, (enum vs_svm_group)g)) {
             control += groups[g].control;
             state += groups[g].state;
@@ -261,6 +282,7 @@ bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
 {
     const struct vs_svm_config *c = &s->config;
     uint32_t clean = clean_of(s);
+    uint64_t lbr = c->lbr ? LBR : 0;
     s->invalid = vs_svm_check(s);
     if (s->invalid) {
         s->count[VS_CNT_svm_invalid]++;
@@ -281,9 +303,10 @@ bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     work(s, t, VS_ACC_svm_gif, 1, c->gif);
     work(s, t, VS_ACC_svm_vmload, 1, c->vmload);
     work(s, t, VS_ACC_svm_entry_begin, 1, c->entry_begin);
-    work(s, t, VS_ACC_svm_entry_save, HOST, HOST * c->field_save);
+    work(s, t, VS_ACC_svm_entry_save, HOST + lbr, (HOST + lbr) * c->field_save);
     lines(s, t, VS_ACC_svm_entry_save_lines, s->host_area, 0, HOST_BYTES, VS_REF_WRITE);
     load_vmcb(s, t, clean);
+    vs__svm_avic_evaluate(s, t);
     flush(s, t);
     work(s, t, VS_ACC_svm_entry_fetch, 1, c->entry_fetch);
     vs_txn_actor(t, s->wire.guest_actor);

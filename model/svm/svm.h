@@ -52,7 +52,9 @@ enum vs_svm_code {
     VS_SVM_MWAIT = 0x08b,
     VS_SVM_XSETBV = 0x08d,
     VS_SVM_RDPRU = 0x08e,
-    VS_SVM_NPF = 0x400
+    VS_SVM_NPF = 0x400,
+    VS_SVM_AVIC_INCOMPLETE_IPI = 0x401,
+    VS_SVM_AVIC_NOACCEL = 0x402
 };
 
 /* Byte offsets in the VMCB, AMD APM volume 2, appendix B. */
@@ -72,10 +74,15 @@ enum {
     VS_VMCB_EXITINFO2 = 0x080,
     VS_VMCB_EXITINTINFO = 0x088,
     VS_VMCB_NESTED = 0x090, /* bit 0: nested paging */
+    VS_VMCB_AVIC_BAR = 0x098,
     VS_VMCB_EVENTINJ = 0x0a8,
     VS_VMCB_NCR3 = 0x0b0,
+    VS_VMCB_VIRT_EXT = 0x0b8, /* bit 0: LBR virtualization */
     VS_VMCB_CLEAN = 0x0c0,
     VS_VMCB_NRIP = 0x0c8,
+    VS_VMCB_AVIC_BACKING = 0x0e0,
+    VS_VMCB_AVIC_LOGICAL = 0x0f0,
+    VS_VMCB_AVIC_PHYSICAL = 0x0f8, /* and in its low bits the last index of that table */
     VS_VMCB_CONTROL_BYTES = 0x100, /* of the control area that are in use */
     VS_VMCB_STATE = 0x400,
     VS_VMCB_ES = 0x400, /* each segment: selector, attributes, limit, base */
@@ -97,7 +104,9 @@ enum {
     VS_VMCB_RAX = 0x5f8,
     VS_VMCB_CR2 = 0x640,
     VS_VMCB_G_PAT = 0x668,
-    VS_VMCB_STATE_END = 0x680
+    VS_VMCB_DBGCTL = 0x670, /* then BR_FROM, BR_TO, LASTEXCPFROM, LASTEXCPTO */
+    VS_VMCB_STATE_END = 0x680,
+    VS_VMCB_LBR_END = 0x698
 };
 
 /* Bits of VMCB clean (APM volume 2, figure 15-4): groups that VMRUN may take from the processor's
@@ -114,6 +123,8 @@ enum vs_svm_group {
     VS_SVM_CLEAN_DT,
     VS_SVM_CLEAN_SEG,
     VS_SVM_CLEAN_CR2,
+    VS_SVM_CLEAN_LBR,
+    VS_SVM_CLEAN_AVIC,
     VS_SVM_GROUPS
 };
 #define VS_SVM_ALL_CLEAN ((1u << VS_SVM_GROUPS) - 1u)
@@ -137,6 +148,9 @@ enum vs_svm_group {
 #define VS_SVM_V_TPR 0xffull
 #define VS_SVM_V_IRQ (1ull << 8)
 #define VS_SVM_V_INTR_MASKING (1ull << 24)
+#define VS_SVM_X2AVIC_ENABLE (1ull << 30)
+#define VS_SVM_AVIC_ENABLE (1ull << 31)
+#define VS_SVM_LBR_ENABLE 1ull       /* of VS_VMCB_VIRT_EXT */
 #define VS_SVM_INTERRUPT_SHADOW 1ull /* of VS_VMCB_INT_STATE */
 #define VS_SVM_RFLAGS_IF (1ull << 9)
 
@@ -159,10 +173,18 @@ struct vs_svm_wiring {
 /* The processor's copy of what VMRUN has loaded of the control area. */
 struct vs_svm_loaded {
     uint64_t vmcb; /* whose; UINT64_MAX: nobody's yet */
-    uint64_t msrpm, iopm, tsc_offset, nested;
+    uint64_t msrpm, iopm, tsc_offset, nested, physical, virt_ext;
     uint16_t pause_count, pause_threshold;
     uint16_t asid;
     uint8_t vector[24];
+};
+
+/* What AVIC works on: the vCPU's backing page, its machine's two tables, its number in them and the
+ * last one there is; x2apic: its guest uses MSRs. Without AVIC all 0. */
+struct vs_svm_avic {
+    vs_hpa backing, physical, logical;
+    unsigned id, last;
+    bool x2apic;
 };
 
 struct vs_svm {
@@ -173,6 +195,7 @@ struct vs_svm {
     vs_hpa vmcb, host_area, msrpm, iopm;
     uint16_t asid;
     struct vs_svm_loaded on;
+    struct vs_svm_avic avic;
     const char *invalid; /* the rule that the last VMRUN broke; NULL: none */
     bool in_guest;
     bool gif;   /* global interrupt flag: while it is clear, interrupts are held pending */
@@ -191,6 +214,12 @@ void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
  * map. */
 void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm, vs_hpa iopm,
                   uint16_t asid, uint64_t ncr3);
+
+/* AVIC is on (after vs_svm_setup): its pointers are in the VMCB, its entry in the table is valid.
+ */
+void vs_svm_avic_setup(struct vs_svm *s, const struct vs_svm_avic *pages);
+/* KVM's avic_vcpu_load and avic_vcpu_put: IsRunning of its entry. Nothing without AVIC. */
+void vs_svm_avic_running(struct vs_svm *s, struct vs_txn *t, bool on);
 
 /* Does the VMCB ask for the exit of this code? */
 bool vs_svm_intercepts(struct vs_svm *s, uint32_t code);

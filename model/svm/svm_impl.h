@@ -42,4 +42,15 @@ unsigned vs__svm_says(void *ctx, const struct vs_exit *exit, struct vs_note *out
 /* V_IRQ and its intercept, which together are the interrupt window. */
 void vs__svm_ask_window(struct vs_svm *s, bool on);
 
+/* svm_avic.c: AVIC virtualizes the guest's APIC, as MSRs (x2AVIC) or as a page. */
+bool vs__svm_avic_on(const struct vs_svm *s, bool x2apic);
+/* An access to a register: 0, the processor does it all; or the code of the exit, with EXITINFO1
+ * and 2. */
+uint32_t vs__svm_avic_access(struct vs_svm *s, struct vs_txn *t, uint32_t reg, bool write,
+                             uint64_t value, uint64_t info[2]);
+/* By EXITINFO1 of AVIC_NOACCEL: the write is done, the exit is a trap. */
+bool vs__svm_avic_is_done(uint64_t info1);
+/* VMRUN looks for what is pending in the backing page. */
+void vs__svm_avic_evaluate(struct vs_svm *s, struct vs_txn *t);
+
 #endif

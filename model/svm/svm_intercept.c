@@ -3,6 +3,8 @@
  * decides by them. */
 #include "svm/svm_impl.h"
 
+#include "virtsim/x2apic.h"
+
 #define ALL_ONES 0xffu
 #define RANGE_BYTES 0x800u /* of the MSR map: two bits an MSR, 0x2000 MSRs a range (APM 15.11) */
 #define RANGE_MSRS 0x2000u
@@ -29,6 +31,41 @@ static bool msr_bit(uint32_t msr, uint32_t *bit)
     return false;
 }
 
+/* With x2AVIC KVM's avic_set_x2apic_msr_interception passes the APIC's registers, but its timer's
+ * entry and SELF IPI. */
+static void pass_x2apic(uint8_t *map)
+{
+    static const uint8_t passed[] = {VS_APIC_ID,
+                                     VS_APIC_VERSION,
+                                     VS_APIC_TPR,
+                                     VS_APIC_APR,
+                                     VS_APIC_PPR,
+                                     VS_APIC_EOI,
+                                     VS_APIC_RRR,
+                                     VS_APIC_LDR,
+                                     VS_APIC_DFR,
+                                     VS_APIC_SVR,
+                                     VS_APIC_ISR,
+                                     VS_APIC_TMR,
+                                     VS_APIC_IRR,
+                                     VS_APIC_ESR,
+                                     VS_APIC_ICR,
+                                     VS_APIC_ICR_HIGH,
+                                     VS_APIC_LVT_TIMER + 1u,
+                                     VS_APIC_LVT_TIMER + 2u,
+                                     VS_APIC_LVT_TIMER + 3u,
+                                     VS_APIC_LVT_TIMER + 4u,
+                                     VS_APIC_LVT_ERROR,
+                                     VS_APIC_INITIAL_COUNT,
+                                     VS_APIC_CURRENT_COUNT,
+                                     VS_APIC_DIVIDE};
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
+        uint32_t bit = 0;
+        (void)msr_bit(VS_X2APIC_MSR(passed[i]), &bit);
+        map[bit / 8u] &= (uint8_t) ~(3u << bit % 8u);
+    }
+}
+
 /* KVM's svm_recalc_msr_intercepts, of a guest with the CPUID of an AMD processor: STAR, LSTAR,
  * CSTAR and SFMASK; FS, GS and kernel GS base; SYSENTER; SPEC_CTRL as after the guest's first write
  * of it (svm_set_msr); PRED_CMD, which can only be written. All else exits. */
@@ -47,6 +84,9 @@ static void write_maps(struct vs_svm *s)
         uint32_t bit = 0;
         (void)msr_bit(passed[i].msr, &bit);
         map[bit / 8u] &= (uint8_t) ~(passed[i].access << bit % 8u);
+    }
+    if (s->config.avic && s->config.x2avic) {
+        pass_x2apic(map);
     }
     vs_phys_write(s->wire.phys, s->msrpm, map, sizeof map);
     memset(map, ALL_ONES, sizeof map);

@@ -30,11 +30,13 @@ static void code_text(char *text, uint64_t code)
                  code < VS_SVM_WRITE_CR0 ? "READ" : "WRITE");
     } else if (code >= VS_SVM_EXCEPTION && code < VS_SVM_INTR) {
         snprintf(text, VS_NOTE_TEXT, "VMEXIT_EXCP%u", (unsigned)code - VS_SVM_EXCEPTION);
-    } else if (code == VS_SVM_CR0_SEL_WRITE || code == VS_SVM_MSR || code == VS_SVM_NPF) {
+    } else if (code == VS_SVM_CR0_SEL_WRITE || code == VS_SVM_MSR || code >= VS_SVM_NPF) {
         snprintf(text, VS_NOTE_TEXT, "VMEXIT_%s",
-                 code == VS_SVM_MSR   ? "MSR"
-                 : code == VS_SVM_NPF ? "NPF"
-                                      : "CR0_SEL_WRITE");
+                 code == VS_SVM_MSR                   ? "MSR"
+                 : code == VS_SVM_NPF                 ? "NPF"
+                 : code == VS_SVM_AVIC_INCOMPLETE_IPI ? "AVIC_INCOMPLETE_IPI"
+                 : code == VS_SVM_AVIC_NOACCEL        ? "AVIC_NOACCEL"
+                                                      : "CR0_SEL_WRITE");
     } else {
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             if (names[i].code == code) {
@@ -68,6 +70,17 @@ static void io_text(char *text, uint64_t info)
              (unsigned)(info >> VS_SVM_IOIO_PORT) & 0xffffu);
 }
 
+/* EXITINFO2 of an IPI that AVIC could not deliver: why, and of which entry of its table. */
+static void ipi_text(char *text, uint64_t info)
+{
+    static const char *const why[] = {"its type is not AVIC's", "its target does not run",
+                                      "there is no such target", "the backing page is invalid",
+                                      "a vector below 16"};
+    uint64_t id = info >> 32;
+    snprintf(text, VS_NOTE_TEXT, "%s, index %u",
+             id < sizeof why / sizeof why[0] ? why[id] : "reserved", (unsigned)info & 0xfffu);
+}
+
 /* EXITINFO1 and 2 where the code defines them; elsewhere they are undefined. */
 static unsigned infos(const struct vs_svm *s, uint64_t code, struct vs_note *out, unsigned n)
 {
@@ -96,6 +109,15 @@ static unsigned infos(const struct vs_svm *s, uint64_t code, struct vs_note *out
     case VS_SVM_IOIO:
         io_text(add(out, &n, "EXITINFO1", one), one);
         snprintf(add(out, &n, "EXITINFO2", two), VS_NOTE_TEXT, "rIP of the next instruction");
+        break;
+    case VS_SVM_AVIC_INCOMPLETE_IPI:
+        snprintf(add(out, &n, "EXITINFO1", one), VS_NOTE_TEXT, "ICR: vector %u, to %u",
+                 (unsigned)one & 0xffu, (unsigned)(one >> 32));
+        ipi_text(add(out, &n, "EXITINFO2", two), two);
+        break;
+    case VS_SVM_AVIC_NOACCEL:
+        snprintf(add(out, &n, "EXITINFO1", one), VS_NOTE_TEXT, "%s of offset 0x%x",
+                 one >> 32 & 1u ? "write" : "read", (unsigned)one & 0xff0u);
         break;
     case VS_SVM_MSR:
         snprintf(add(out, &n, "EXITINFO1", one), VS_NOTE_TEXT, one ? "WRMSR" : "RDMSR");

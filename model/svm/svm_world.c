@@ -4,6 +4,8 @@
 #include "svm/svm_world.h"
 #include "svm/svm_impl.h"
 
+#include "virtsim/x2apic.h"
+
 #include <stdio.h>
 
 enum {
@@ -88,6 +90,17 @@ static int invalidation(struct vs_svm *s, const struct vs_trap *t, uint64_t own[
     }
 }
 
+/* An access to the guest's APIC, whose registers AVIC virtualizes; -1: it does all of it. */
+static int avic(struct vs_svm *s, struct vs_txn *t, uint32_t reg, bool write, uint64_t value,
+                uint64_t own[VS_EXIT_WORDS])
+{
+    own[CODE] = vs__svm_avic_access(s, t, reg, write, value, &own[INFO1]);
+    return !own[CODE]                                ? -1
+           : own[CODE] == VS_SVM_AVIC_INCOMPLETE_IPI ? OP_AVIC_IPI
+           : vs__svm_avic_is_done(own[INFO1])        ? OP_AVIC_WRITE
+                                                     : OP_AVIC_FAULT;
+}
+
 /* The code of a trap and what it says; -1: the architecture does not have it, or the guest carries
  * on. */
 static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap,
@@ -130,9 +143,16 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
     case VS_TRAP_MSR_WRITE:
         own[CODE] = VS_SVM_MSR;
         own[INFO1] = trap->kind == VS_TRAP_MSR_WRITE;
-        return !vs_svm_intercepts_msr(s, t, trap->number, own[INFO1]) ? -1
-               : own[INFO1]                                           ? OP_MSR_WRITE
-                                                                      : OP_MSR_READ;
+        if (vs_svm_intercepts_msr(s, t, trap->number, own[INFO1])) {
+            return own[INFO1] ? OP_MSR_WRITE : OP_MSR_READ;
+        }
+        return vs_x2apic_msr(trap->number) && vs__svm_avic_on(s, true)
+                   ? avic(s, t, vs_x2apic_register(trap->number), own[INFO1], trap->value, own)
+                   : -1;
+    case VS_TRAP_APIC_WRITE: /* a store to the APIC's page */
+        return vs__svm_avic_on(s, false)
+                   ? avic(s, t, vs_apic_register_at(trap->number), true, trap->value, own)
+                   : -1;
     case VS_TRAP_PAUSE:
         own[CODE] = VS_SVM_PAUSE;
         return vs_svm_intercepts_pause(s, trap->value) ? OP_PAUSE : -1;
@@ -171,6 +191,11 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     if (op >= 0) {
         exit->undecoded = !s->config.decode_assists && (op == OP_CR_WRITE || op == OP_INVLPG);
         exit->op = ops[op];
+        if (exit->own[CODE] == VS_SVM_AVIC_INCOMPLETE_IPI ||
+            exit->own[CODE] == VS_SVM_AVIC_NOACCEL) { /* of an access that had another name */
+            exit->trap = vs_op_trap(ops[op]);
+            exit->length = op == OP_AVIC_FAULT ? trap->length : 0;
+        }
     }
     return op >= 0;
 }
@@ -220,6 +245,11 @@ static void unshadow(void *ctx)
     vs_svm_unshadow(ctx);
 }
 
+static void running(void *ctx, struct vs_txn *t, bool on)
+{
+    vs_svm_avic_running(ctx, t, on);
+}
+
 static uint64_t clock(void *ctx, uint64_t host)
 {
     const struct vs_svm *s = ctx;
@@ -229,8 +259,17 @@ static uint64_t clock(void *ctx, uint64_t host)
 struct vs_world_port vs_svm_world(struct vs_svm *s)
 {
     vs_svm_register();
-    return (struct vs_world_port){s,        leaves, leave,        enter, why,  flush_tag, mask,
-                                  unshadow, clock,  vs__svm_says, NULL,  NULL, NULL};
+    return (struct vs_world_port){.ctx = s,
+                                  .leaves = leaves,
+                                  .leave = leave,
+                                  .enter = enter,
+                                  .why = why,
+                                  .flush_tag = flush_tag,
+                                  .mask = mask,
+                                  .unshadow = unshadow,
+                                  .clock = clock,
+                                  .says = vs__svm_says,
+                                  .running = running};
 }
 
 /* ---- what handlers read and write ---- */
@@ -265,6 +304,15 @@ static void touch(struct vs_svm *s, struct vs_txn *t, uint64_t offset, enum vs_r
     }
 }
 
+/* What AVIC is to deliver is requested in the backing page. */
+static void touch_requests(struct vs_svm *s, struct vs_txn *t, enum vs_ref ref)
+{
+    if (t && s->avic.backing.v) {
+        s->wire.mem.touch(s->wire.mem.ctx, t,
+                          vs_svm_at(s->avic.backing, VS_APIC_OFFSET(VS_APIC_IRR)), ref);
+    }
+}
+
 static uint64_t event_in(uint64_t e)
 {
     return (e & (VS_SVM_EVENT_VALID | VS_EVENT_VECTOR)) |
@@ -284,6 +332,9 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
     struct vs_svm *s = ctx;
     uint64_t offset = offset_of[what];
     *value = 0;
+    if (what == VS_STATE_VIRTUAL_INTR) {
+        touch_requests(s, t, VS_REF_READ);
+    }
     if (!offset) {
         return true;
     }
@@ -319,6 +370,9 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
 {
     struct vs_svm *s = ctx;
     uint64_t offset = offset_of[what];
+    if (what == VS_STATE_VIRTUAL_INTR) {
+        touch_requests(s, t, VS_REF_WRITE);
+    }
     if (!offset) {
         return true;
     }

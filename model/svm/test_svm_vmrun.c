@@ -101,9 +101,10 @@ static void test_clean_bits_change_what_vmrun_costs_and_not_what_the_guest_is(vo
     uint64_t clean = vmrun(f);
     for (unsigned g = 0; g < VS_SVM_GROUPS; g++) {
         bool always = VS_SVM_ALWAYS_DIRTY >> g & 1u;
+        bool off = g == VS_SVM_CLEAN_LBR || g == VS_SVM_CLEAN_AVIC; /* test_svm_avic.c */
         vs_svm_dirty(&f->s, (enum vs_svm_group)g);
         uint64_t took = vmrun(f);
-        assert_true(always ? took == clean : took > clean);
+        assert_true(always || off ? took == clean : took > clean);
         assert_true(vmrun(f) == clean); /* once */
     }
     put(f, 0x0c0, 0);

@@ -137,6 +137,7 @@ static bool kind_of(enum vs_trap_kind trap, enum vs_vmx_kind *kind)
     case VS_TRAP_SUPERVISOR_STATE:
     case VS_TRAP_SHUTDOWN:
     case VS_TRAP_BUS_LOCK:
+    case VS_TRAP_IPI: /* AMD's: a write of ICR is one to the APIC here */
     case VS_TRAP_N:
         break;
     }
@@ -359,7 +360,7 @@ struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 {
     vs_vmx_register();
     return (struct vs_world_port){x,        leaves, leave,        enter, why,      flush_tag, mask,
-                                  unshadow, clock,  vs__vmx_says, load,  priority, stops};
+                                  unshadow, clock,  vs__vmx_says, load,  priority, stops,     NULL};
 }
 
 /* ---- what handlers read and write ---- */

@@ -22,9 +22,10 @@ static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 }
 
 /* One more message is on its way, in the order in which they arrive. */
-static void queue(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps, bool in_descriptor)
+static void queue(struct vs_vcpu *v, struct vs_arrival a)
 {
-    uint64_t at_ps = sent_ps + v->irq.message_ps;
+    a.at_ps = a.sent_ps + v->irq.message_ps;
+    a.ahead_ps = run_ahead(v, a.at_ps);
     if (v->ended) {
         return;
     }
@@ -33,21 +34,26 @@ static void queue(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps, bool in_d
         return;
     }
     unsigned i = v->n_arrivals++;
-    for (; i && v->arrival[i - 1].at_ps > at_ps; i--) {
+    for (; i && v->arrival[i - 1].at_ps > a.at_ps; i--) {
         v->arrival[i] = v->arrival[i - 1];
     }
-    v->arrival[i] = (struct vs_arrival){sent_ps, at_ps, run_ahead(v, at_ps), vector, in_descriptor};
-    vs_kernel_wake(v->p->kernel, v->hw->agent, at_ps);
+    v->arrival[i] = a;
+    vs_kernel_wake(v->p->kernel, v->hw->agent, a.at_ps);
 }
 
 void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
 {
-    queue(v, vector, sent_ps, false);
+    queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector});
 }
 
 void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
 {
-    queue(v, vector, sent_ps, true);
+    queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .in_descriptor = true});
+}
+
+void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
+{
+    queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .of_device = true});
 }
 
 uint64_t vcpu_arrivals_next(const struct vs_vcpu *v)
@@ -66,6 +72,9 @@ void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
         }
         if (a->in_descriptor) {
             v->notified = true;
+        } else if (posted && a->of_device && v->p->avic) {
+            v->physical = a->vector;
+            (void)v->irq.raise(v->irq.ctx, a->vector, ps(a->at_ps));
         } else if (posted) {
             v->notified = v->irq.post(v->irq.ctx, a->vector, ps(a->at_ps)) || v->notified;
         } else {

@@ -20,7 +20,8 @@ static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
 static bool something_due(const struct vs_vcpu *v)
 {
     uint8_t number;
-    return v->irq.pending(v->irq.ctx, &number) || v->notified || (vcpu_listed(v) && v->fresh);
+    return v->irq.pending(v->irq.ctx, &number) || v->notified || v->physical ||
+           (vcpu_listed(v) && v->fresh);
 }
 
 /* Arm ARM, Wait for Interrupt: a pending one ends WFI whether or not PSTATE.I masks it. */
@@ -32,6 +33,15 @@ static bool wakes_masked(const struct vs_vcpu *v)
 bool vcpu_wakes(const struct vs_vcpu *v)
 {
     return something_due(v) && !v->shadowed && (!v->masked || wakes_masked(v));
+}
+
+bool vcpu_asleep(const struct vs_vcpu *v, uint64_t now_ps)
+{
+    if (!v->hw->vcpu && v->hw->on != &v->thread) {
+        return true;
+    }
+    const struct vs_wait *w = vs_thread_wait(&v->thread);
+    return w && w->what == VS_FOR_EVENT && w->in_exit && now_ps > w->since_ps + v->hv.poll_ps;
 }
 
 void vcpu_sleep(struct vs_vcpu *v)
@@ -72,6 +82,13 @@ uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v)
     return at;
 }
 
+void vcpu_running(struct vs_vcpu *v, bool on)
+{
+    if (v->world.running) {
+        v->world.running(v->world.ctx, &v->txn, on);
+    }
+}
+
 /* The time of a halt that ends at `now_ps`, up to then: polling, which is the processor's work,
  * then putting the thread to sleep and being asleep. True: it had gone to sleep. */
 static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
@@ -87,6 +104,7 @@ static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
         return false;
     }
     vs_open(&v->txn, VS_OP_HALT_SLEEP);
+    vcpu_running(v, false);
     vs_wait_until(&v->txn, h->block_account, ps(now_ps < blocked ? now_ps : blocked));
     wait_until(v, VS_ACC_vcpu_parked, now_ps);
     vs_close(&v->txn);
@@ -149,6 +167,10 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     v->halted_due = false;
+    v->physical = 0; /* it has been taken by now */
+    if (blocked) {
+        vcpu_running(v, true);
+    }
     vs_hv_wake(&v->hv, &v->txn, ps(since_ps), ps(now_ps));
     vcpu_wait_ends(v, now_ps);
     vs_close(&v->txn);
@@ -162,6 +184,7 @@ void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle)
     if (from_idle) { /* else another vCPU's exit has taken it */
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
+    vcpu_running(v, true);
     uint64_t now = vs_now(&v->txn).v;
     vs_hv_woken(&v->hv, &v->txn, ps(now - since_ps), from_idle);
     vcpu_wait_ends(v, vs_now(&v->txn).v);

@@ -90,7 +90,7 @@ bool vcpu_due(const struct vs_vcpu *v)
     if (vcpu_listed(v)) {
         return v->fresh || (!blocked && pending(v));
     }
-    return v->notified || (pending(v) && (!blocked || (v->fresh && injected(v)))) ||
+    return v->notified || v->physical || (pending(v) && (!blocked || (v->fresh && injected(v)))) ||
            (v->fresh && injected(v) && held_back(v, &number)) || idle_window(v);
 }
 
@@ -366,6 +366,12 @@ void vcpu_interrupts(struct vs_vcpu *v)
     }
     if (v->failed || v->in_interrupt || !vcpu_in_guest(v)) {
         return;
+    }
+    if (v->physical) { /* the host takes it, and requests it of AVIC for the entry */
+        uint8_t number = v->physical;
+        v->physical = 0;
+        vs_cpu_interrupt(&v->hw->cpu);
+        external_interrupt(v, number, number);
     }
     vcpu_sync_posted(v);
     if (vcpu_listed(v)) {

@@ -43,9 +43,11 @@ static void page_access(struct vs_vcpu *v, uint32_t offset, bool write,
 }
 
 /* 30.4.3.2: the store is done, on the virtual-APIC page; what is left is the hypervisor's. */
-static void page_written(struct vs_vcpu *v, uint32_t offset, const struct vs_handling *how)
+static void page_written(struct vs_vcpu *v, uint32_t offset, uint64_t value,
+                         const struct vs_handling *how)
 {
-    struct vs_trap e = {.kind = VS_TRAP_APIC_WRITE, .number = offset};
+    struct vs_trap e = {
+        .kind = VS_TRAP_APIC_WRITE, .number = offset, .value = value, .write = true};
     vs_txn_settle(&v->txn);
     v->irq.access(v->irq.ctx, &v->txn);
     vcpu_trap(v, &e, how);
@@ -57,7 +59,7 @@ void vcpu_irq_end(struct vs_vcpu *v, uint8_t number)
     bool exits = p->virtualized && !p->vid && !vcpu_listed(v);
     v->irq.end(v->irq.ctx, &v->txn, number, exits);
     if (exits && p->xapic && p->apic_registers) {
-        page_written(v, EOI, NULL);
+        page_written(v, EOI, 0, NULL);
     } else if (exits && p->xapic) {
         static const struct vs_handling eoi = {.fast = true}; /* the hypervisor's short way */
         page_access(v, EOI, true, &eoi);
@@ -72,7 +74,7 @@ void vcpu_irq_end(struct vs_vcpu *v, uint8_t number)
 }
 
 /* Linux's __default_send_IPI_dest_field: ICR is read until it is idle, then its halves written. */
-static void send_by_page(struct vs_vcpu *v, const struct vs_handling *how)
+static void send_by_page(struct vs_vcpu *v, uint64_t command, const struct vs_handling *how)
 {
     const struct vs_platform *p = v->p;
     if (p->virtualized && !p->apic_registers) {
@@ -85,7 +87,7 @@ static void send_by_page(struct vs_vcpu *v, const struct vs_handling *how)
     if (!p->virtualized) {
         v->irq.access(v->irq.ctx, &v->txn);
     } else if (p->apic_registers || p->vid) {
-        page_written(v, ICR_LOW, how);
+        page_written(v, ICR_LOW, command, how);
     } else {
         page_access(v, ICR_LOW, true, how);
     }
@@ -102,9 +104,21 @@ static void write_command(struct vs_vcpu *v, uint64_t command, uint32_t reg,
                         .length = r->length};
     vs_txn_settle(&v->txn);
     if (v->p->xapic) {
-        send_by_page(v, how);
+        send_by_page(v, command, how);
     } else if (!v->p->virtualized || !vcpu_trap(v, &e, how)) {
         v->irq.send(v->irq.ctx, &v->txn);
+    }
+}
+
+/* The sender's processor looks up which of the vCPUs that it sends to run now. */
+static void tell_who_runs(struct vs_vcpu *v, uint64_t command)
+{
+    struct vs_platform *p = v->p;
+    for (unsigned i = 0; v->world.running && i < p->n_vcpus; i++) {
+        struct vs_vcpu *o = &p->vcpu[i];
+        if (o->vm == v->vm && v->irq.reaches(command, v->index, i)) {
+            o->world.running(o->world.ctx, NULL, !vcpu_asleep(o, vs_now(&v->txn).v));
+        }
     }
 }
 
@@ -115,6 +129,7 @@ void vcpu_send(struct vs_vcpu *v, uint64_t command, uint8_t number, uint32_t reg
     bool to_self = v->irq.reaches(command, v->index, v->index);
     vs_txn_settle(&v->txn);
     uint64_t sent_ps = vs_now(&v->txn).v;
+    tell_who_runs(v, command);
     if (to_self && vcpu_own_irq(v, number, &own)) {
         if (!v->flight[number].sent_ps) { /* no message: it is pending at once */
             v->flight[number] =

@@ -65,6 +65,7 @@ static void give_up(struct vs_thread *t, uint64_t at_ps)
         vs_close(&v->txn);
     }
     vs_open(&v->txn, VS_OP_HALT_SLEEP);
+    vcpu_running(v, false);
     vs_hv_block(&v->hv, &v->txn, ps(at_ps > since ? at_ps - since : 0));
 }
 

@@ -79,6 +79,7 @@ struct vs_arrival {
     uint64_t ahead_ps; /* how far the receiver had run ahead of its arrival (sim.quantum) */
     uint8_t vector;
     bool in_descriptor; /* the sender has posted the vector: the message only notifies */
+    bool of_device;     /* a physical interrupt, which the host takes where devices post nothing */
 };
 
 /* [at, end) of an address space: where a program wanted its region. */
@@ -193,6 +194,8 @@ struct vs_vcpu {
     void *irq_ctx;
     struct vs_arrival arrival[VS__ARRIVALS], flight[256];
     unsigned n_arrivals;
+    uint8_t
+        physical;  /* a device's, which stops the guest: arrivals.c; irq.c, or whoever wakes it */
     bool notified; /* the descriptor is to be read: the notification's arrival; whoever reads it */
     bool fresh;  /* the host does not know what is pending: an arrival; the exit or entry that tells
                   */
@@ -314,7 +317,8 @@ struct vs_platform {
     void *kind_config;
     const struct vs_irqchip_kind *irqchip; /* interrupt controllers (machine/irqchip.h) */
     void *irqchip_config;
-    bool xapic;               /* the APIC's registers are a page */
+    bool xapic; /* the APIC's registers are a page */
+    bool avic;  /* AMD's AVIC virtualizes the APIC; devices' interrupts are the host's */
     uint64_t system_register; /* cycles of one that a hypervisor accesses (Arm) */
     /* what it offers: translations are tagged; pending interrupts are delivered by the processor
      * itself (virtual-interrupt delivery), and posted to a running guest; registers
@@ -425,6 +429,10 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref 
 void vcpu_sleep(struct vs_vcpu *v);
 /* Something is due that ends the wait of a vCPU that has nothing to run. */
 bool vcpu_wakes(const struct vs_vcpu *v);
+/* Its thread has no processor at this time: it sleeps in a halt, or another one has it. */
+/* Where the processors of others are told, the vCPU's thread says that it sleeps, or no more. */
+void vcpu_running(struct vs_vcpu *v, bool on);
+bool vcpu_asleep(const struct vs_vcpu *v, uint64_t now_ps);
 /* When a vCPU that has halted has something to do; it does that, and wakes if it is the event. */
 uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v);
 void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps);
@@ -439,6 +447,8 @@ void vcpu_recorded_awake(struct vs_vcpu *v, uint64_t now_ps);
  * notifies of a vector its sender has posted. */
 void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+/* The same of a device, whose message no processor posts. */
+void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 uint64_t vcpu_arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on its way */
 /* What has arrived by `now_ps` becomes pending. */
 void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps);

@@ -40,6 +40,8 @@ static const struct vs_default_of defaults[] = {
     {"vmcs.control.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.intercept.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.tlb_control", VS_SLOT_HYPERVISOR, NULL, false},
+    {"svm.avic", VS_SLOT_HYPERVISOR, NULL, false},
+    {"svm.lbr_virtualization", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.pause_filter.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.ple_*", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.created_in_time", VS_SLOT_HYPERVISOR, NULL, false},

@@ -20,10 +20,9 @@ static void load_apic(struct vs_platform *p, const struct vs_knobs *k, void *con
 /* xAPIC needs a processor whose virtualization of that page is modelled. */
 static void check_apic(const struct vs_platform *p, struct vs_errors *errors)
 {
-    if (p->xapic && p->ept.vendor != VS_VENDOR_INTEL) {
-        vs_error(errors,
-                 "interrupt.apic = xapic: how accesses to the page are virtualized is modelled for "
-                 "Intel's processors only, not AMD's AVIC; x2apic");
+    if (p->xapic && p->virtualized && p->ept.vendor != VS_VENDOR_INTEL && !p->avic) {
+        vs_error(errors, "interrupt.apic = xapic: on AMD's processors the guest's accesses to the "
+                         "page are AVIC's: svm.avic = 1; or x2apic");
     }
 }
 
@@ -37,7 +36,7 @@ static void make_apic(struct vs_vcpu *v, const void *config, vs_hpa page)
         vs_pi_notify(a, POSTED_VECTOR, v->index); /* the processor that runs it */
     }
     vs_ledger_counters(v->p->ledger, v->line, &vs_apic_desc, a->count);
-    v->irq = vs_apic_port(a);
+    v->irq = v->p->avic ? vs_apic_avic_port(a) : vs_apic_port(a);
 }
 
 static const struct vs_irqchip_kind apic = {

@@ -21,6 +21,12 @@ static vs_ps ps(uint64_t v)
 
 /* ---- ports ---- */
 
+/* The IOMMU puts a device's interrupt into a descriptor; AVIC's backing pages it does not know. */
+static bool posts(const struct vs_platform *p)
+{
+    return p->posted && !p->avic;
+}
+
 /* An interrupt reaches the controller of vCPU `apic_id`: a posted one finds its vector in the
  * descriptor. */
 static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
@@ -33,10 +39,10 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     net->raised = true;
     struct vs_vcpu *v = &p->vcpu[apic_id];
     uint8_t device = vcpu_device_irq(v);
-    if (p->posted && vector != device) {
+    if (posts(p) && vector != device) {
         vcpu_notify(v, device, t->now_ps);
     } else {
-        vcpu_raise(v, vector, t->now_ps);
+        vcpu_raise_device(v, vector, t->now_ps);
     }
 }
 
@@ -187,7 +193,7 @@ static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
     uint64_t address;
     uint32_t data;
     if (net->iommu_config.remap) {
-        vs_hpa descriptor = {p->posted ? v->irq.descriptor.v : 0};
+        vs_hpa descriptor = {posts(p) ? v->irq.descriptor.v : 0};
         vs_iommu_route(&net->iommu, v->index, requester, v->index, vcpu_device_irq(v), descriptor);
         vs_iommu_msi(v->index, &address, &data);
     } else {
@@ -213,7 +219,7 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
                  "iommu.enabled = 1, or nic.present = 0",
                  vs_knob_text(vs_knobs_find(knobs, "paging.mode"), mode, sizeof mode));
     }
-    if (p->posted && !net->iommu_config.remap) {
+    if (posts(p) && !net->iommu_config.remap) {
         vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
                          "for device interrupts");
     }

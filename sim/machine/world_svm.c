@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* AMD's SVM in a machine: a VMCB, a save area and the two permission maps for each vCPU. KVM's AVIC
- * is off on processors before Zen 4 (avic, Linux arch/x86/kvm/svm/avic.c): interrupts of a running
- * guest stop it, and its end of interrupt is an MSR that exits. */
+/* AMD's SVM in a machine: a VMCB, a save area and the two permission maps for each vCPU; with AVIC
+ * a backing page, too, and two tables for each machine. Without it interrupts of a running guest
+ * stop it, and its end of interrupt is an MSR that exits. */
 #include "world.h"
 
 #include "svm/svm_world.h"
 
 /* In a frame of 2 MiB: the VMCB at its beginning, then */
 #define HOST_AT 0x1000u
-#define IOPM_AT 0x3000u  /* 12 KiB */
-#define MSRPM_AT 0x6000u /* 8 KiB */
+#define IOPM_AT 0x3000u     /* 12 KiB */
+#define MSRPM_AT 0x6000u    /* 8 KiB */
+#define PHYSICAL_AT 0x8000u /* AVIC's tables, of vCPU 0 of each machine */
+#define LOGICAL_AT 0x9000u
 
 /* Takes SVM's knobs, and what follows from them for the machine. */
 static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
+    const struct vs_svm_config *c = config;
     vs_knobs_load(k, &vs_svm_desc, config);
+    p->avic = p->virtualized && c->avic;
+    p->vid = p->posted = p->apic_registers = p->avic;
     p->vpid = true; /* ASIDs are not optional */
     p->invpcid = true;
 }
@@ -25,6 +30,14 @@ static void check(const struct vs_platform *p, const void *config, struct vs_err
     const struct vs_svm_config *c = config;
     if (p->virtualized && !c->intercept_vmmcall && p->os.shootdown == VS__HYPERCALL) {
         vs_error(errors, "guest.shootdown = hypercall needs svm.intercept.vmmcall = 1");
+    }
+    if (p->avic && !p->xapic && !c->x2avic) {
+        vs_error(errors,
+                 "svm.avic = 1 with interrupt.apic = x2apic needs svm.cap.x2avic = 1, which "
+                 "Zen 4 and newer parts have; or interrupt.apic = xapic");
+    }
+    if (p->avic && p->shadow) {
+        vs_error(errors, "svm.avic = 1 needs paging.mode = npt: AVIC works under nested paging");
     }
 }
 
@@ -47,6 +60,25 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
     return VS_OK;
 }
 
+/* AVIC's pages of a vCPU: its own backing page, and the tables of its machine, which lie beside the
+ * VMCB of that machine's first vCPU. */
+static void give_avic(struct vs_vcpu *v, uint64_t backing)
+{
+    const struct vs_platform *p = v->p;
+    unsigned first = 0;
+    while (p->vcpu[first].vm != v->vm) {
+        first++;
+    }
+    const struct vs_svm *tables = p->vcpu[first].world_ctx;
+    struct vs_svm_avic pages = {.backing = {backing},
+                                .physical = {tables->vmcb.v + PHYSICAL_AT},
+                                .logical = {tables->vmcb.v + LOGICAL_AT},
+                                .id = v->index,
+                                .last = VS__VCPUS - 1u,
+                                .x2apic = !p->xapic};
+    vs_svm_avic_setup(v->world_ctx, &pages);
+}
+
 /* Gives the vCPU its VMCB and brings it to before its first instruction in the guest. */
 static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
 {
@@ -64,6 +96,9 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
                  (vs_hpa){page + IOPM_AT},
                  v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u),
                  v->p->shadow ? 0 : v->vm->ept_root);
+    if (v->p->avic) {
+        give_avic(v, *descriptor);
+    }
     (void)v->state.write(v->state.ctx, NULL, VS_STATE_CR3, v->guest_context.cr3);
     if (!vs_svm_enter(s, NULL)) {
         char why[160];

@@ -71,6 +71,9 @@ struct vs_world_port {
     /* When the processor's own timer stops the guest, as the last entry has loaded it. NULL: it has
      * none. */
     vs_ps (*stops)(void *ctx);
+    /* The vCPU's thread has its processor, or sleeps, where the hypervisor tells the processors of
+     * others, which send interrupts to it; NULL: nobody is told. */
+    void (*running)(void *ctx, struct vs_txn *t, bool on);
 };
 
 #endif

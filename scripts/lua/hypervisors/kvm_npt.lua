@@ -22,6 +22,16 @@ local program = {
   },
 }
 
+-- avic.c: AVIC has set the request in the backing page of a target that sleeps; the hypervisor wakes its thread
+program.ipi = {
+  { "path_in", call = "path_in" },
+  { "read", state = "syndrome fault_gpa" },
+  { "kick", run = 420, code = 2048, data = 512,
+    source = "reading of avic_incomplete_ipi_interception, avic_kick_target_vcpus_fast and kvm_vcpu_wake_up up to try_to_wake_up", grade = "assumed" },
+  { "work", action = "work" },
+  { "path_out", call = "path_out" },
+}
+
 return {
   programs = "kvm",
   borrows = { kvm = { why = "the code of KVM that all processors share; what was fitted was the round trip on Intel", "hypervisor" } },

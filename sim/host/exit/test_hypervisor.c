@@ -3,7 +3,15 @@
  * and of memory. */
 #include "test_hypervisor.h"
 
-#define HANDLERS VS_TRAP_N /* KVM has a program for each trap */
+#define HANDLERS VS_TRAP_N
+
+/* KVM on Intel's processors has a program for each trap, but for those of others. */
+static bool has(const struct fixture *f, size_t trap)
+{
+    bool none = f->set->by_trap[trap] == VS_PROGRAM_NONE;
+    assert_int_equal(none, trap == VS_TRAP_IPI);
+    return !none;
+}
 
 static uint64_t lines(uint64_t bytes)
 {
@@ -41,7 +49,12 @@ static uint64_t outside(const struct fixture *f, enum vs_step_number number)
 static void test_a_handler_is_the_sum_of_its_parts(void **state)
 {
     struct fixture *f = *state;
+    uint64_t handled = 0;
     for (size_t i = 0; i < HANDLERS; i++) {
+        if (!has(f, i)) {
+            continue;
+        }
+        handled++;
         uint64_t took = handle(f, (enum vs_trap_kind)i, plain), sum = 0;
         const struct vs_op_acc *a =
             vs_ledger_acc(f->ledger, f->host, vs_trap_handler((enum vs_trap_kind)i));
@@ -54,7 +67,7 @@ static void test_a_handler_is_the_sum_of_its_parts(void **state)
         assert_int_equal(sum, took);
         assert_int_equal(a->n_child, 0);
     }
-    assert_int_equal(f->h.count[VS_CNT_hypervisor_exits], HANDLERS);
+    assert_int_equal(f->h.count[VS_CNT_hypervisor_exits], handled);
 }
 
 static void test_a_program_executes_its_instructions_and_touches_its_lines(void **state)
@@ -100,7 +113,9 @@ static void test_each_vcpu_has_its_own_data_inside_its_part(void **state)
         f->core.lowest = UINT64_MAX;
         f->core.highest = 0;
         for (size_t i = 0; i < HANDLERS; i++) {
-            handle(f, (enum vs_trap_kind)i, plain);
+            if (has(f, i)) {
+                handle(f, (enum vs_trap_kind)i, plain);
+            }
         }
         assert_true(f->core.lowest >= end);
         end = f->core.highest;
@@ -181,6 +196,9 @@ static void test_vmreads_and_vmwrites_are_as_many_as_the_lists_are_long(void **s
 {
     struct fixture *f = *state;
     for (size_t i = 0; i < HANDLERS; i++) {
+        if (!has(f, i)) {
+            continue;
+        }
         unsigned reads, writes;
         uint64_t r = f->state.reads, w = f->state.writes;
         reads = writes = 0;
