@@ -10,7 +10,7 @@ local instructions = { "ud2", "invd", "wbinvd", "rdpmc", "rdtscp", "mwait", "mon
 local named = { "nmi", "mov_dr", "mov_from_cr8", "mov_to_cr8", "inl_pmtimer", "inl_from_pmtimer", "inl_qemu", "inl_from_qemu", "inl_kernel", "inl_from_kernel",
   "outl_kernel", "outl_to_kernel", "self_ipi_sti_nop", "self_ipi_sti_hlt", "self_ipi_tpr", "self_ipi_tpr_sti_nop", "self_ipi_tpr_sti_hlt",
   "x2apic_self_ipi_sti_nop", "x2apic_self_ipi_sti_hlt", "x2apic_self_ipi_tpr", "x2apic_self_ipi_tpr_sti_nop", "x2apic_self_ipi_tpr_sti_hlt",
-  "tscdeadline_immed", "tscdeadline", "wr_tsc_adjust_msr", "rd_tsc_adjust_msr", "wr_kernel_gs_base", "mmio_no_eventfd", "portio_no_eventfd", "eoi" }
+  "tscdeadline_immed", "tscdeadline", "wr_tsc_adjust_msr", "rd_tsc_adjust_msr", "wr_kernel_gs_base", "mmio_no_eventfd", "portio_no_eventfd", "eoi", "simd", "cpu_suspend" }
 
 param { name = "reason", default = "all", choices = "all|" .. table.concat(order, "|") .. "|" .. table.concat(instructions, "|") .. "|" .. table.concat(named, "|"),
   text = "which event; all = those up to wfe in turn; the others are instructions of x86 by their names, and kvm-unit-tests' x86/vmexit by its own" }
@@ -53,6 +53,8 @@ function event.msr_vm(cpu) cpu:msr("SCTLR_EL1") end
 function event.msr(cpu, p) cpu:msr(p.msr) end
 function event.smc(cpu) cpu:smc(0) end
 function event.wfe(cpu) cpu:wfe() end
+function event.simd(cpu, p) cpu:mmio(p.mmio, "load") cpu:simd(1) end
+function event.cpu_suspend(cpu, p) cpu:timer { ns = p.halt_ns } cpu:cpu_suspend() end
 function event.ipi(cpu) cpu:ipi(cpu:index()) end
 for _, name in ipairs(instructions) do event[name] = function(cpu, p) cpu:instruction(name, p.operand) end end
 function event.nmi(cpu) cpu:host_nmi() end

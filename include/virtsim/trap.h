@@ -53,6 +53,8 @@ struct vs_trap {
     bool has_error;              /* the exception has an error code */
     bool firmware;               /* of a hypercall: SMC, which is one to the firmware */
     bool recorded; /* of a trace of exits: it left its guest, whatever the controls are here */
+    bool power;    /* of a halt: a call to the firmware, PSCI's CPU_SUSPEND or CPU_OFF */
+    bool wide;     /* of floating point: SVE */
     bool event;    /* of a pause: WFE, which waits for an event */
 };
 

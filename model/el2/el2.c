@@ -36,6 +36,7 @@ void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
              (config->trap_tlbi ? VS_HCR_TTLB : 0) | (config->trap_vm ? VS_HCR_TVM : 0) |
              (config->force_broadcast ? VS_HCR_FB : 0);
     e->mdcr = config->trap_monitors ? VS_MDCR_TPM | VS_MDCR_TPMCR : 0;
+    e->cptr = VS_CPTR_TFP | VS_CPTR_TZ;
     e->cnthctl = !config->vhe ? 0 : config->trap_physical_timer ? 0 : VS_CNTHCTL_EL1PTEN;
     vs_phys_write64(wiring->phys, (vs_hpa){vcpu.v + VS_EL2_AT_PSTATE}, EL1H);
 }

@@ -21,9 +21,11 @@
 /* Exception classes, ESR_EL2.EC (Arm ARM, D17.2.37); an interrupt has no syndrome. */
 enum vs_el2_class {
     VS_EL2_WFX = 0x01,
+    VS_EL2_FP_ASIMD = 0x07,
     VS_EL2_HVC64 = 0x16,
     VS_EL2_SMC64 = 0x17,
     VS_EL2_SYS64 = 0x18,
+    VS_EL2_SVE = 0x19,
     VS_EL2_IABT_LOW = 0x20,
     VS_EL2_DABT_LOW = 0x24,
     VS_EL2_IRQ = 0x100
@@ -67,6 +69,11 @@ enum vs_el2_class {
 #define VS_CNTHCTL_EL1PCEN (1ull << 1)
 #define VS_CNTHCTL_EL1PTEN (1ull << 11)
 
+/* CPTR_EL2 as it is without VHE (Arm ARM, D17.2.30): traps of floating point and SIMD, of SVE. With
+ * VHE the same two are the fields FPEN and ZEN of CPACR_EL1's format, 0 for a trap. */
+#define VS_CPTR_TFP (1ull << 10)
+#define VS_CPTR_TZ (1ull << 8)
+
 /* Parts of a VS_SYSREG (virtsim/trap.h). */
 #define VS_SYSREG_OP0(r) ((r) >> 19 & 3u)
 #define VS_SYSREG_OP1(r) ((r) >> 16 & 7u)
@@ -88,6 +95,9 @@ enum {
     VS_EL2_AT_LIST = 0x340,
     VS_EL2_AT_EL1 = 0x400,      /* EL1's registers of the guest, where the host is at EL1, too */
     VS_EL2_AT_HOST_EL1 = 0x500, /* and of the host */
+    /* floating point: as much as 32 vectors of 256 bits and their predicates take */
+    VS_EL2_AT_GUEST_FP = 0x600,
+    VS_EL2_AT_HOST_FP = 0xb00,
 };
 
 struct vs_el2_wiring {
@@ -103,9 +113,9 @@ struct vs_el2 {
     struct vs_el2_wiring wire;
     uint64_t count[VS_CNT_el2_N];
     uint16_t base;
-    vs_hpa vcpu;                 /* the vCPU structure: 4 KiB */
-    uint64_t hcr, mdcr, cnthctl; /* what decides */
-    uint64_t pstate;             /* of the guest, while it runs */
+    vs_hpa vcpu;                       /* the vCPU structure: 4 KiB */
+    uint64_t hcr, mdcr, cnthctl, cptr; /* what decides */
+    uint64_t pstate;                   /* of the guest, while it runs */
     bool in_guest;
 };
 
@@ -126,6 +136,13 @@ bool vs_el2_controls_translation(uint32_t sysreg);
 bool vs_el2_traps(struct vs_el2 *e, uint32_t class, uint32_t number, bool write);
 /* The same of a TLBI at EL1. */
 bool vs_el2_traps_tlbi(struct vs_el2 *e);
+/* Does CPTR_EL2 trap the use of these registers? */
+bool vs_el2_traps_fp(struct vs_el2 *e, bool sve);
+/* The hypervisor gives them to the guest, which has trapped for that. */
+void vs_el2_give_fp(struct vs_el2 *e, struct vs_txn *t);
+/* KVM's kvm_arch_vcpu_load_fp and kvm_arch_vcpu_put_fp: the vCPU's thread has its processor, or
+ * gives it up, and with it what the guest has in these registers. */
+void vs_el2_running(struct vs_el2 *e, struct vs_txn *t, bool on);
 void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, const struct vs_el2_syndrome *s);
 /* The guest's actor runs afterwards. */
 void vs_el2_enter(struct vs_el2 *e, struct vs_txn *t);

@@ -53,6 +53,11 @@ unsigned vs__el2_says(void *ctx, const struct vs_exit *exit, struct vs_note *out
         snprintf(text, VS_NOTE_TEXT, "%s #%u", s.class == VS_EL2_HVC64 ? "HVC" : "SMC",
                  s.iss & 0xffffu);
         return 1;
+    case VS_EL2_FP_ASIMD:
+    case VS_EL2_SVE:
+        snprintf(text, VS_NOTE_TEXT, "first use of %s registers",
+                 s.class == VS_EL2_SVE ? "SVE" : "floating-point or SIMD");
+        return 1;
     case VS_EL2_SYS64:
         register_text(text, s.iss);
         return 1;

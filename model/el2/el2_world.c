@@ -68,13 +68,27 @@ static int sysreg_op(uint32_t r, bool write)
                                                      : OP_SYS64_READ;
 }
 
+/* HVC or SMC, whatever it asks for. */
+static int call(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndrome *s)
+{
+    s->class = t->firmware ? VS_EL2_SMC64 : VS_EL2_HVC64;
+    s->iss = t->immediate_value;
+    return !vs_el2_traps(e, s->class, 0, false) ? -1 : t->firmware ? OP_SMC64 : OP_HVC64;
+}
+
 /* The operation of a trap and what it says; -1: the architecture does not have it (ports, pages of
  * an APIC), or lets the guest carry on (YIELD, the virtual counter and timer). */
 static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndrome *s)
 {
     bool write = t->kind == VS_TRAP_MSR_WRITE || t->write;
     switch (t->kind) {
+    case VS_TRAP_FLOATING_POINT:
+        s->class = t->wide ? VS_EL2_SVE : VS_EL2_FP_ASIMD;
+        return !vs_el2_traps_fp(e, t->wide) ? -1 : t->wide ? OP_SVE : OP_FP_ASIMD;
     case VS_TRAP_HALT:
+        if (t->power) {
+            return call(e, t, s);
+        }
         s->class = VS_EL2_WFX;
         return vs_el2_traps(e, VS_EL2_WFX, 0, false) ? OP_WFI : -1;
     case VS_TRAP_PAUSE:
@@ -85,9 +99,8 @@ static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndr
         s->iss = WFE;
         return vs_el2_traps(e, VS_EL2_WFX, WFE, false) ? OP_WFE : -1;
     case VS_TRAP_HYPERCALL:
-        s->class = t->firmware ? VS_EL2_SMC64 : VS_EL2_HVC64;
-        s->iss = t->immediate_value;
-        return !vs_el2_traps(e, s->class, 0, false) ? -1 : t->firmware ? OP_SMC64 : OP_HVC64;
+    case VS_TRAP_POWER:
+        return call(e, t, s);
     case VS_TRAP_CPU_ID:
     case VS_TRAP_MSR_READ:
     case VS_TRAP_MSR_WRITE:
@@ -133,8 +146,9 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     if (op < 0) {
         return false;
     }
+    bool called = trap->power || trap->kind == VS_TRAP_POWER; /* what the call asks for */
     *exit = (struct vs_exit){.op = ops[op],
-                             .trap = vs_op_trap(ops[op]),
+                             .trap = called ? trap->kind : vs_op_trap(ops[op]),
                              .gpa = trap->gpa,
                              .gva = trap->gva,
                              .length = trap->length};
@@ -147,6 +161,9 @@ static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
     struct vs_el2_syndrome s;
     memcpy(&s, exit->own, sizeof s);
     vs_el2_exit(ctx, t, &s);
+    if (s.class == VS_EL2_FP_ASIMD || s.class == VS_EL2_SVE) { /* by EL2 itself */
+        vs_el2_give_fp(ctx, t);
+    }
     return true;
 }
 
@@ -175,6 +192,11 @@ static void unshadow(void *ctx)
     (void)ctx; /* unmasking takes effect at once */
 }
 
+static void running(void *ctx, struct vs_txn *t, bool on)
+{
+    vs_el2_running(ctx, t, on);
+}
+
 /* CNTVCT_EL0 less CNTVOFF_EL2, which is 0 here. */
 static uint64_t clock(void *ctx, uint64_t host)
 {
@@ -193,7 +215,8 @@ struct vs_world_port vs_el2_world(struct vs_el2 *e)
                                   .mask = mask,
                                   .unshadow = unshadow,
                                   .clock = clock,
-                                  .says = vs__el2_says};
+                                  .says = vs__el2_says,
+                                  .running = running};
 }
 
 /* ---- what handlers read and write ---- */

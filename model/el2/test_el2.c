@@ -415,6 +415,77 @@ static void test_yield_never_leaves_a_guest(void **state)
     }
 }
 
+/* CPTR_EL2: a guest that has not been given these registers traps once; then they are its own until
+ * its thread gives the processor up, which stores them. */
+static void test_floating_point_is_given_at_its_first_use(void **state)
+{
+    struct fixture *f = *state;
+    const struct vs_el2_config *c = &f->config;
+    const uint64_t move = (16 * c->store_pair + 2 * c->system) * PS;
+    assert_true(vs_el2_traps_fp(&f->e, false));
+    uint64_t reads = f->reads, writes = f->writes, from = vs_now(&f->t).v;
+    vs_el2_give_fp(&f->e, &f->t);
+    vs_txn_settle(&f->t);
+    assert_int_equal(f->writes - writes, 8); /* 512 bytes of the host's */
+    assert_int_equal(f->reads - reads, 8);   /* and of the guest's */
+    assert_int_equal(vs_now(&f->t).v - from, 2 * move);
+    assert_false(vs_el2_traps_fp(&f->e, false));
+    vs_el2_running(&f->e, &f->t, false);
+    assert_int_equal(f->writes - writes, 16);
+    assert_true(vs_el2_traps_fp(&f->e, false));
+    vs_el2_running(&f->e, &f->t, true);
+    vs_el2_running(&f->e, &f->t, false); /* what was not given is not stored */
+    assert_int_equal(f->writes - writes, 16);
+}
+
+/* Since 6.14 the host's registers are stored when the vCPU is loaded, used or not. */
+static void test_the_hosts_registers_may_be_stored_at_the_load(void **state)
+{
+    struct fixture *f = *state;
+    f->config.fp_at_load = 1;
+    boot(f);
+    uint64_t writes = f->writes;
+    vs_el2_running(&f->e, &f->t, true);
+    assert_int_equal(f->writes - writes, 8);
+    vs_el2_give_fp(&f->e, &f->t);
+    assert_int_equal(f->writes - writes, 8);
+}
+
+/* 32 vectors and 17 predicates of an eighth: 1092 bytes of 256 bits, in lines. */
+static void test_sve_moves_its_vectors_and_predicates(void **state)
+{
+    struct fixture *f = *state;
+    f->config.sve = 256;
+    boot(f);
+    uint64_t reads = f->reads, writes = f->writes;
+    assert_true(vs_el2_traps_fp(&f->e, true));
+    vs_el2_give_fp(&f->e, &f->t);
+    assert_int_equal(f->writes - writes, 18);
+    assert_int_equal(f->reads - reads, 18);
+    assert_false(vs_el2_traps_fp(&f->e, true));
+    assert_false(vs_el2_traps_fp(&f->e, false));
+}
+
+/* PSCI's calls are HVC or SMC by their class, and what they ask for by their handler. */
+static void test_a_call_to_the_firmware_leaves_as_its_conduit(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_world_port w = vs_el2_world(&f->e);
+    struct vs_exit exit;
+    vs_el2_enter(&f->e, NULL);
+    for (int smc = 0; smc < 2; smc++) {
+        struct vs_trap on = {.kind = VS_TRAP_POWER, .firmware = smc != 0, .length = 4},
+                       suspend = {
+                           .kind = VS_TRAP_HALT, .power = true, .firmware = smc != 0, .length = 4};
+        assert_true(w.leaves(w.ctx, NULL, &on, &exit));
+        assert_string_equal(vs_op_name(exit.op), smc ? "exit.smc64" : "exit.hvc64");
+        assert_int_equal(exit.trap, VS_TRAP_POWER);
+        assert_true(w.leaves(w.ctx, NULL, &suspend, &exit));
+        assert_string_equal(vs_op_name(exit.op), smc ? "exit.smc64" : "exit.hvc64");
+        assert_int_equal(exit.trap, VS_TRAP_HALT);
+    }
+}
+
 int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -434,6 +505,10 @@ int main(void)
         LAW(test_yield_never_leaves_a_guest),
         LAW(test_monitors_and_the_physical_timer_have_registers_of_their_own),
         LAW(test_without_vhe_each_switch_moves_the_registers_of_el1),
+        LAW(test_floating_point_is_given_at_its_first_use),
+        LAW(test_the_hosts_registers_may_be_stored_at_the_load),
+        LAW(test_sve_moves_its_vectors_and_predicates),
+        LAW(test_a_call_to_the_firmware_leaves_as_its_conduit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,7 @@ void vs_gic_init(struct vs_gic *g, const struct vs_gic_config *c, const struct v
     g->acknowledge_ps = c->acknowledge * w->clock.period_ps;
     g->eoi_ps = c->eoi * w->clock.period_ps;
     g->sgi_ps = c->sgi * w->clock.period_ps;
+    g->its_ps = c->its * w->clock.period_ps;
     g->system_ps = w->system_cycles * w->clock.period_ps;
     memset(g->priority, VS_GIC_PRIORITY, sizeof g->priority);
     g->mapped[VS_GIC_VIRTUAL_TIMER] = w->virtual;
@@ -105,6 +106,51 @@ static unsigned first_list(const struct vs_gic *g)
     return best;
 }
 
+enum { NO_DIRECT, V4, V4_1 }; /* gic.direct_injection */
+
+/* The interrupt that comes first of those in the virtual processor's table; -1: there is none. */
+static int first_direct(const struct vs_gic *g)
+{
+    int best = -1;
+    for (unsigned w = 0; w < WORDS; w++) {
+        for (uint64_t rest = g->direct[w]; rest; rest &= rest - 1) {
+            int i = (int)(64u * w) + __builtin_ctzll(rest);
+            best = best < 0 || g->priority[i] < g->priority[best] ? i : best;
+        }
+    }
+    return best;
+}
+
+/* Whether the ITS delivers it to a virtual processor: a device's message with GICv4, with GICv4.1
+ * an SGI, too (IHI 0069H, 5 and 4.5). */
+static bool is_direct(const struct vs_gic *g, uint8_t intid)
+{
+    return (g->cfg.direct >= V4 && intid >= VS_GIC_SPI) ||
+           (g->cfg.direct == V4_1 && intid < VS_GIC_SGIS);
+}
+
+/* GICv4: a device's message becomes pending without the hypervisor; GICv4.1: an SGI does, too.
+ * Neither has an active state. */
+static bool post(void *ctx, uint8_t intid, vs_ps at)
+{
+    struct vs_gic *g = ctx;
+    (void)at;
+    if (is_direct(g, intid)) {
+        g->count[VS_CNT_gic_raised]++;
+        g->count[VS_CNT_gic_direct]++;
+        g->count[VS_CNT_gic_merged] += test(g->direct, intid);
+        set(g->direct, intid, true);
+    }
+    return is_direct(g, intid);
+}
+
+/* How much longer such a message takes. */
+static uint64_t post_ps(const void *ctx, uint8_t intid)
+{
+    const struct vs_gic *g = ctx;
+    return is_direct(g, intid) ? g->its_ps : 0;
+}
+
 /* The pending interrupt that comes first of those distributor and redistributor have: of equal
  * priority the one with the lowest INTID. */
 static int first_state(const struct vs_gic *g)
@@ -122,12 +168,20 @@ static int first_state(const struct vs_gic *g)
 static bool pending(const void *ctx, uint8_t *intid)
 {
     const struct vs_gic *g = ctx;
+    int own = first_direct(g);
     if (g->loaded) {
         unsigned i = first_list(g);
-        *intid = i < VS_GIC_LISTS ? (uint8_t)(g->lr[i] & VS_LR_INTID) : 0;
-        return i < VS_GIC_LISTS && sufficient(g, (uint8_t)(g->lr[i] >> VS_LR_PRIORITY_SHIFT));
+        bool listed = i < VS_GIC_LISTS;
+        uint8_t priority = listed ? (uint8_t)(g->lr[i] >> VS_LR_PRIORITY_SHIFT) : VS_GIC_IDLE;
+        if (own >= 0 && g->priority[own] <= priority) {
+            *intid = (uint8_t)own;
+            return sufficient(g, g->priority[own]);
+        }
+        *intid = listed ? (uint8_t)(g->lr[i] & VS_LR_INTID) : 0;
+        return listed && sufficient(g, priority);
     }
     int i = first_state(g);
+    i = own >= 0 && (i < 0 || g->priority[own] <= g->priority[i]) ? own : i;
     *intid = i < 0 ? 0 : (uint8_t)i;
     return i >= 0 && sufficient(g, g->priority[i]);
 }
@@ -147,7 +201,9 @@ static void deliver(void *ctx, struct vs_txn *t, uint8_t intid, enum vs_irq_how 
     struct vs_gic *g = ctx;
     uint8_t priority = g->priority[intid];
     (void)how; /* physical and virtual CPU interface do the same */
-    if (g->loaded) {
+    if (test(g->direct, intid)) {
+        set(g->direct, intid, false);
+    } else if (g->loaded) {
         unsigned i = list_of(g, intid, VS_LR_PENDING);
         priority = (uint8_t)(g->lr[i] >> VS_LR_PRIORITY_SHIFT);
         g->lr[i] ^= LR_STATE;
@@ -340,6 +396,8 @@ struct vs_irq_port vs_gic_port(struct vs_gic *g)
         .command = command,
         .reaches = reaches,
         .send = send,
+        .post = g->wire.virtual && g->cfg.direct ? post : NULL,
+        .post_ps = g->wire.virtual && g->cfg.direct ? post_ps : NULL,
         .held = g->wire.virtual ? held : NULL,
         .save = g->wire.virtual ? save : NULL,
         .load = g->wire.virtual ? load : NULL,

@@ -50,8 +50,9 @@ struct vs_gic {
     struct vs_gic_config cfg;
     struct vs_gic_wiring wire;
     uint16_t account;
-    uint64_t message_ps, signal_ps, acknowledge_ps, eoi_ps, sgi_ps, system_ps;
+    uint64_t message_ps, signal_ps, acknowledge_ps, eoi_ps, sgi_ps, system_ps, its_ps;
     uint64_t pending[VS_GIC_INTIDS / 64], active[VS_GIC_INTIDS / 64];
+    uint64_t direct[VS_GIC_INTIDS / 64]; /* pending in the virtual processor's own table: GICv4 */
     uint64_t
         held[VS_GIC_INTIDS / 64];  /* the physical interrupt is active until the guest ends it */
     uint64_t since[VS_GIC_INTIDS]; /* when each became pending: in order of number 1, 2, ... */

@@ -437,6 +437,50 @@ static void test_acknowledge_end_and_sgi_take_their_own_time(void **state)
     assert_int_equal(f->port.message_ps, c->message * CLOCK_PS);
 }
 
+/* GICv4: a device's message is pending at the virtual CPU interface, whatever the list registers
+ * hold; GICv4.1: SGIs, too. PPIs are software's always. */
+static void test_the_its_delivers_what_its_version_can(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        uint64_t direct;
+        bool device, sgi;
+    } law[] = {{0, false, false}, {1, true, false}, {2, true, true}};
+    for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
+        f->config.direct = law[i].direct;
+        make(f, true);
+        f->port.load(f->port.ctx, NULL);
+        assert_int_equal(f->port.post != NULL, law[i].direct != 0);
+        for (uint8_t intid = 0; f->port.post && intid < 64u; intid += 16u) {
+            bool mine = intid >= 32 ? law[i].device : intid < 16 && law[i].sgi;
+            assert_int_equal(f->port.post(f->port.ctx, intid, (vs_ps){1}), mine);
+            assert_int_equal(f->port.post_ps(f->port.ctx, intid) != 0, mine);
+            assert_int_equal(next(f), mine ? intid : -1);
+            if (mine) { /* neither has an active state: it can come again at once */
+                f->port.deliver(f->port.ctx, &f->t, intid, VS_IRQ_EVALUATED);
+                f->port.end(f->port.ctx, &f->t, intid, false);
+                assert_int_equal(next(f), -1);
+            }
+        }
+    }
+}
+
+static void test_what_is_delivered_directly_competes_by_priority(void **state)
+{
+    struct fixture *f = *state;
+    f->config.direct = 2;
+    make(f, true);
+    vs_gic_prioritize(&f->g, 3, 0x80);
+    (void)raise(f, 3);
+    f->port.load(f->port.ctx, NULL);
+    (void)f->port.post(f->port.ctx, 2, (vs_ps){1});
+    assert_int_equal(next(f), 3);
+    f->port.deliver(f->port.ctx, &f->t, 3, VS_IRQ_EVALUATED);
+    assert_int_equal(next(f), -1); /* of lower priority than what runs */
+    f->port.end(f->port.ctx, &f->t, 3, false);
+    assert_int_equal(next(f), 2);
+}
+
 int main(void)
 {
 #define LAW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -456,6 +500,8 @@ int main(void)
         LAW(test_each_access_to_a_list_register_costs_a_system_register),
         LAW(test_the_timers_physical_interrupt_is_held_until_the_guest_ends_it),
         LAW(test_bare_metal_has_no_list_registers),
+        LAW(test_the_its_delivers_what_its_version_can),
+        LAW(test_what_is_delivered_directly_competes_by_priority),
         LAW(test_an_sgi_reaches_the_processor_it_names),
         LAW(test_an_sgis_target_list_is_one_cluster_and_irm_is_all_others),
         LAW(test_acknowledge_end_and_sgi_take_their_own_time),

@@ -24,7 +24,8 @@ static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 /* One more message is on its way, in the order in which they arrive. */
 static void queue(struct vs_vcpu *v, struct vs_arrival a)
 {
-    a.at_ps = a.sent_ps + v->irq.message_ps;
+    a.at_ps =
+        a.sent_ps + v->irq.message_ps + (v->irq.post_ps ? v->irq.post_ps(v->irq.ctx, a.vector) : 0);
     a.ahead_ps = run_ahead(v, a.at_ps);
     if (v->ended) {
         return;
@@ -75,6 +76,9 @@ void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
         } else if (posted && a->of_device && v->p->avic) {
             v->physical = a->vector;
             (void)v->irq.raise(v->irq.ctx, a->vector, ps(a->at_ps));
+        } else if (vcpu_listed(v) && v->irq.post &&
+                   v->irq.post(v->irq.ctx, a->vector, ps(a->at_ps))) {
+            continue; /* its virtual CPU interface has it */
         } else if (posted) {
             v->notified = v->irq.post(v->irq.ctx, a->vector, ps(a->at_ps)) || v->notified;
         } else {

@@ -32,7 +32,7 @@ static bool wakes_masked(const struct vs_vcpu *v)
 
 bool vcpu_wakes(const struct vs_vcpu *v)
 {
-    return something_due(v) && !v->shadowed && (!v->masked || wakes_masked(v));
+    return !v->off && something_due(v) && !v->shadowed && (!v->masked || wakes_masked(v));
 }
 
 bool vcpu_asleep(const struct vs_vcpu *v, uint64_t now_ps)
@@ -44,9 +44,27 @@ bool vcpu_asleep(const struct vs_vcpu *v, uint64_t now_ps)
     return w && w->what == VS_FOR_EVENT && w->in_exit && now_ps > w->since_ps + v->hv.poll_ps;
 }
 
+/* It halts by an instruction: in its guest, or in the exit that this has. */
+static void halt(struct vs_vcpu *v, const struct vs_trap *trap)
+{
+    vs_txn_settle(&v->txn);
+    if (v->p->virtualized) {
+        (void)vcpu_trap_wait(v, trap, NULL);
+    }
+    if (!v->failed && !v->thread.depth) { /* in its guest */
+        vcpu_wait(v, VS_FOR_EVENT, false);
+    }
+}
+
+void vcpu_halt_by(struct vs_vcpu *v, const struct vs_trap *trap)
+{
+    v->halted_due = something_due(v);
+    halt(v, trap);
+}
+
 void vcpu_sleep(struct vs_vcpu *v)
 {
-    struct vs_platform *p = v->p;
+    struct vs_trap hlt = {.kind = VS_TRAP_HALT, .length = 1};
     if (v->masked && !wakes_masked(v)) {
         vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
                      "NMI would end that");
@@ -57,19 +75,14 @@ void vcpu_sleep(struct vs_vcpu *v)
     } else if (something_due(v)) {
         return;
     }
-    v->halted_due = something_due(v);
-    vs_txn_settle(&v->txn);
-    if (p->virtualized) {
-        struct vs_trap e = {.kind = VS_TRAP_HALT, .length = 1};
-        (void)vcpu_trap_wait(v, &e, NULL);
-    }
-    if (!v->failed && !v->thread.depth) { /* in its guest */
-        vcpu_wait(v, VS_FOR_EVENT, false);
-    }
+    vcpu_halt_by(v, &hlt);
 }
 
 uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v)
 {
+    if (v->off) {
+        return v->on_ps < v->kick_ps ? v->on_ps : v->kick_ps;
+    }
     uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vcpu_arrivals_next(v);
     at = next < at ? next : at;
     at = v->kick_ps < at ? v->kick_ps : at;
@@ -94,8 +107,8 @@ void vcpu_running(struct vs_vcpu *v, bool on)
 static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
 {
     const struct vs_hypervisor *h = &v->hv;
-    uint64_t polled = since_ps + h->poll_ps, blocked = polled + h->block_ps;
-    if (h->poll_ps) {
+    uint64_t polled = since_ps + (v->off ? 0 : h->poll_ps), blocked = polled + h->block_ps;
+    if (polled > since_ps) {
         vs_open(&v->txn, VS_OP_HALT_POLL);
         wait_until(v, VS_ACC_vcpu_polling, now_ps < polled ? now_ps : polled);
         vs_close(&v->txn);
@@ -144,6 +157,9 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         wait->since_ps = vs_now(&v->txn).v;
         return;
     }
+    if (v->off && v->on_ps > now_ps) {
+        return;
+    }
     if (v->tpr) { /* what the task priority holds back ends no halt */
         vcpu_arrivals_take(v, now_ps);
         vcpu_timer_expire(v, now_ps);
@@ -153,6 +169,7 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         }
     }
     if (!in_exit) {
+        v->off = false;
         vcpu_waited(v);
         wait_until(v, VS_ACC_vcpu_idle, now_ps);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
@@ -166,7 +183,7 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
     if (timer || blocked || (!p->posted && !v->halted_due)) {
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
-    v->halted_due = false;
+    v->halted_due = v->off = false;
     v->physical = 0; /* it has been taken by now */
     if (blocked) {
         vcpu_running(v, true);

@@ -104,6 +104,11 @@ static void resume(struct vs_thread *t, bool from_other, bool from_idle)
         if (in_exit && v->world.load) {
             v->world.load(v->world.ctx, &v->txn);
         }
+        if (in_exit &&
+            !t->slept) { /* it was preempted: what it had on its processor was put away */
+            vcpu_running(v, false);
+            vcpu_running(v, true);
+        }
         v->p->host.comes_back(v);
         vs_close(&v->txn);
     }

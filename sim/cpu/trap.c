@@ -113,6 +113,10 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                   vs_op_name(vs_trap_handler(exit->trap)));
         return false;
     }
+    if (v->hv.been_in_user) { /* vcpu_put and vcpu_load around the way to user space */
+        vcpu_running(v, false);
+        vcpu_running(v, true);
+    }
     if (may_wait && r == VS_HV_HALT) {
         vcpu_wait(v, VS_FOR_EVENT, true);
         return true;

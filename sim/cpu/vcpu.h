@@ -203,6 +203,8 @@ struct vs_vcpu {
     uint8_t threshold; /* class that the TPR has to fall below for the guest to be left; 0: none */
     bool listed;       /* the processor holds what is pending: irq.c, blocked; window */
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
+    bool off;             /* PSCI has turned it off: power.c; whoever turns it on, at its waking */
+    uint64_t on_ps;       /* when that reaches it; VS_NEVER: not yet */
     bool halted_due;      /* what ends its halt was pending before: vcpu_sleep; vcpu_halt_awake */
     /* the VMX-preemption timer: the last entry loaded a deadline; which, and when it stops */
     bool timer_loaded;
@@ -319,6 +321,7 @@ struct vs_platform {
     void *irqchip_config;
     bool xapic; /* the APIC's registers are a page */
     bool avic;  /* AMD's AVIC virtualizes the APIC; devices' interrupts are the host's */
+    bool sve;   /* Arm's processors have SVE */
     uint64_t system_register; /* cycles of one that a hypervisor accesses (Arm) */
     /* what it offers: translations are tagged; pending interrupts are delivered by the processor
      * itself (virtual-interrupt delivery), and posted to a running guest; registers
@@ -427,6 +430,8 @@ void vcpu_release(struct vs_vcpu *v);
 void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref);
 /* halt.c: executes HLT and sleeps until something is due or the timer fires. */
 void vcpu_sleep(struct vs_vcpu *v);
+/* The same by another instruction, whatever is due: its exit decides. */
+void vcpu_halt_by(struct vs_vcpu *v, const struct vs_trap *trap);
 /* Something is due that ends the wait of a vCPU that has nothing to run. */
 bool vcpu_wakes(const struct vs_vcpu *v);
 /* Its thread has no processor at this time: it sleeps in a halt, or another one has it. */
@@ -442,6 +447,11 @@ void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle);
  * interrupt. False: it does not leave on this machine. */
 bool vcpu_sleep_recorded(struct vs_vcpu *v, uint64_t length_ps);
 void vcpu_recorded_awake(struct vs_vcpu *v, uint64_t now_ps);
+
+/* power.c: PSCI's CPU_ON, CPU_OFF and CPU_SUSPEND, by SMC or HVC; what CPU_ON returns. */
+int64_t vcpu_power_on(struct vs_vcpu *v, uint64_t target, bool firmware);
+void vcpu_power_off(struct vs_vcpu *v, bool firmware);
+void vcpu_suspend(struct vs_vcpu *v, bool firmware);
 
 /* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
  * notifies of a vector its sender has posted. */

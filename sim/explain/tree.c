@@ -330,6 +330,8 @@ const struct vs_explain_recipe *vs_explain_recipe(enum vs_op op)
          "workloads/exit_microbench.lua",
          {"workload.reason=ltr", "vmcs.control.descriptor_table_exiting=1"}},
         {"vm.create", "workloads/vm_life.lua", {"vmcs.created_in_time=1"}},
+        {"exit.fp_asimd", "workloads/exit_microbench.lua", {"workload.reason=simd"}},
+        {"exit.sve", NULL, {NULL}},
         {"exit.wfx.wfe",
          "workloads/exit_microbench.lua",
          {"workload.reason=wfe", "el2.trap.wfe=1"}},

@@ -51,6 +51,8 @@ static const struct vs_default_of defaults[] = {
     {"el2.trap.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.force_broadcast", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.vhe", VS_SLOT_HYPERVISOR, NULL, false},
+    {"el2.fp_saved_at_load", VS_SLOT_HYPERVISOR, NULL, false},
+    {"gic.direct_injection", VS_SLOT_HYPERVISOR, NULL, false},
     {"ept.mode_based_execute", VS_SLOT_HYPERVISOR, NULL, false},
     {"memory.straddle", VS_SLOT_MEMORY, NULL, false},
     {"memory.writeback", VS_SLOT_MEMORY, NULL, false},
@@ -89,6 +91,7 @@ static const struct vs_default_of defaults[] = {
     {"vmcs.check", VS_SLOT_CPU, "intel", false},
     {"vmcs.instruction.vmread", VS_SLOT_CPU, "intel", false},
     {"svm.cap.*", VS_SLOT_CPU, "amd", false},
+    {"el2.cap.*", VS_SLOT_CPU, "neoverse_n1", false},
     /* what one part has */
     {"ept.l2_itlb.large_pages", VS_SLOT_CPU, "zen2_rome", false},
     {"ept.guest_pwc.l3.entries", VS_SLOT_CPU, "ivybridge", false},

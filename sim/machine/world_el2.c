@@ -12,16 +12,21 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
     const struct vs_el2_config *c = config;
     vs_knobs_load(k, &vs_el2_desc, config);
     p->vpid = true; /* VMIDs are not optional */
+    p->sve = c->sve != 0;
     p->system_register = c->system;
     p->force_broadcast = c->force_broadcast != 0;
 }
 
-/* Nothing of EL2 can be wrong on its own. */
+/* Adds a vector length that SVE does not have; no bit of HCR_EL2 needs another. */
 static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
 {
+    const struct vs_el2_config *c = config;
     (void)p;
-    (void)config;
-    (void)errors; /* no bit of HCR_EL2 needs another */
+    if (c->sve % 128u) {
+        vs_error(errors,
+                 "el2.cap.sve = %llu: SVE's vectors have a multiple of 128 bits, or it is 0",
+                 (unsigned long long)c->sve);
+    }
 }
 
 /* Gives a vCPU its registers and world switch of EL2. */

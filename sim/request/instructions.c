@@ -93,6 +93,41 @@ void request_wfe(struct vs_vcpu *v)
                VS_ACC_vcpu_wfe, v->p->times.wfe);
 }
 
+/* Another vCPU is turned on. */
+void request_cpu_on(struct vs_vcpu *v)
+{
+    v->reply.value = (uint64_t)vcpu_power_on(v, v->request.a, v->request.b != 0);
+}
+
+/* The vCPU is off until another one turns it on. */
+void request_cpu_off(struct vs_vcpu *v)
+{
+    v->busy = false;
+    vcpu_power_off(v, v->request.b != 0);
+}
+
+/* The vCPU waits for an interrupt, by a call to the firmware. */
+void request_cpu_suspend(struct vs_vcpu *v)
+{
+    v->busy = false;
+    vcpu_suspend(v, v->request.b != 0);
+}
+
+/* Instructions with registers that a hypervisor gives its guest when they are used. */
+void request_simd(struct vs_vcpu *v)
+{
+    struct vs_trap trap = {.kind = VS_TRAP_FLOATING_POINT, .wide = v->request.a != 0, .length = 0};
+    if (v->p->virtualized && trap.wide && !v->p->sve) {
+        vcpu_refuse(v, "cpu:simd: the processors have no SVE: el2.cap.sve = 0");
+        return;
+    }
+    if (v->p->virtualized) {
+        vs_txn_settle(&v->txn);
+        (void)vcpu_trap(v, &trap, NULL);
+    }
+    vs_cpu_instructions(&v->hw->cpu, v->request.count);
+}
+
 /* ---- ports, hypercalls, devices ---- */
 
 /* One access to a port. */

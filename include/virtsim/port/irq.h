@@ -45,9 +45,12 @@ struct vs_irq_port {
     void (*send)(void *ctx, struct vs_txn *t);
     /* A memory-mapped register is read or written without an exit. */
     void (*access)(void *ctx, struct vs_txn *t);
-    /* Into the descriptor: true when a notification is due. The IOMMU has put one there itself.
+    /* Without a hypervisor: into the descriptor, true when a notification is due; of a
+     * list-register machine into the virtual processor's own table, true where it goes there, and
+     * how much longer its message then takes (NULL: none is). The IOMMU has put one there itself.
      * What is in it becomes pending. */
     bool (*post)(void *ctx, uint8_t number, vs_ps at);
+    uint64_t (*post_ps)(const void *ctx, uint8_t number);
     void (*posted)(void *ctx, bool notified);
     void (*sync)(void *ctx, struct vs_txn *t, const struct vs_mem_port *mem);
     /* The physical interrupt behind it is still active: it does not come again. */

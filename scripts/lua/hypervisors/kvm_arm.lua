@@ -43,6 +43,19 @@ local program = {
     source = "reading of kvm_handle_sys_reg: the same search, and a value of the vCPU structure", grade = "assumed" } },
   ["msr.write"] = exit { { "emulate", run = 320, code = 1536, data = 384,
     source = "reading of kvm_handle_sys_reg: the same search, and a value into the vCPU structure", grade = "assumed" } },
+  power = exit {
+    { "call", run = 260, code = 1536, data = 384,
+      source = "reading of handle_hvc, kvm_smccc_call_handler and kvm_psci_call up to kvm_psci_vcpu_on", grade = "assumed" },
+    { "turn_on", run = 520, code = 2048, data = 640,
+      source = "reading of kvm_psci_vcpu_on: the vCPU of that MPIDR, its reset state, a request, kvm_vcpu_wake_up up to try_to_wake_up", grade = "assumed" },
+  },
+  -- hyp/include/hyp/switch.h: EL2 handles the first use itself and goes back, without the host's run loop
+  floating_point = {
+    { "leave", call = "stub.leave" },
+    { "fixup", run = 95, code = 768, data = 192,
+      source = "reading of fixup_guest_exit and kvm_hyp_handle_fpsimd; moving the registers is el2.fp", grade = "assumed" },
+    { "enter", call = "stub.enter" },
+  },
   pause = exit { { "yield", as = "kvm.pause.yield",
     source = "reading of kvm_handle_wfx: of WFE it is kvm_vcpu_on_spin, which x86's handle_pause calls too", grade = "assumed" } },
 }
