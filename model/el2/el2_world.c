@@ -11,9 +11,8 @@
 #define WFE 1u  /* ISS of WFX: TI */
 
 enum {
-#define VS_EL2_EXIT(e, class, name, trap, kvm, text) OP_##e,
+#define VS_EL2_EXIT(e, class, name, trap, kvm, text, control, syndrome) OP_##e,
 #include "el2/classes.def"
-#undef VS_EL2_EXIT
     EXITS
 };
 
@@ -22,10 +21,9 @@ static enum vs_op ops[EXITS];
 void vs_el2_register(void)
 {
     static const struct vs_op_desc list[EXITS] = {
-#define VS_EL2_EXIT(e, class, name, trap, kvm, text)                                               \
+#define VS_EL2_EXIT(e, class, name, trap, kvm, text, control, syndrome)                            \
     {name, "EL2 " #class ": " text, kvm, VS_TRAP_##trap},
 #include "el2/classes.def"
-#undef VS_EL2_EXIT
     };
     vs_ops_register(vs_el2_desc.name, list, EXITS, ops);
 }
@@ -130,9 +128,8 @@ static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndr
 
 /* Classes of the exits, by operation. */
 static const uint32_t classes[EXITS] = {
-#define VS_EL2_EXIT(e, class, name, trap, kvm, text) class,
+#define VS_EL2_EXIT(e, class, name, trap, kvm, text, control, syndrome) class,
 #include "el2/classes.def"
-#undef VS_EL2_EXIT
 };
 
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
