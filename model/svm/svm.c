@@ -166,7 +166,8 @@ static void record(struct vs_svm *s, uint32_t code, uint64_t info1, uint64_t inf
     vs_svm_put(s, VS_VMCB_EXITCODE, code);
     vs_svm_put(s, VS_VMCB_EXITINFO1, info1);
     vs_svm_put(s, VS_VMCB_EXITINFO2, info2);
-    vs_svm_put(s, VS_VMCB_EXITINTINFO, 0); /* no exit here interrupts the delivery of an event */
+    vs_svm_put(s, VS_VMCB_EXITINTINFO, s->interrupted); /* APM volume 2, 15.7.2 */
+    s->interrupted = 0;
     vs_svm_put(s, VS_VMCB_NRIP, length ? vs_svm_get(s, VS_VMCB_RIP) + length : 0);
     vs_svm_put(s, VS_VMCB_EVENTINJ, 0);
     vs_svm_put(s, VS_VMCB_RFLAGS, s->rflags);

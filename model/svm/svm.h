@@ -24,34 +24,18 @@
 /* Exit codes that have an operation (codes.def), and those that only the vectors ask for. Below
  * 0xc0 the code is the bit of the vectors, which begin at offset 0. */
 enum vs_svm_code {
-#define VS_SVM_EXIT(e, code, name, trap, kvm, text) VS_SVM_##e = code,
+#define VS_SVM_EXIT(e, code, name, trap, kvm, text, control, information) VS_SVM_##e = code,
 #include "svm/codes.def"
-#undef VS_SVM_EXIT
     VS_SVM_READ_CR0 = 0x000,
     VS_SVM_WRITE_CR0 = 0x010,
     VS_SVM_READ_DR0 = 0x020,
     VS_SVM_WRITE_DR0 = 0x030,
     VS_SVM_EXCEPTION = 0x040,
-    VS_SVM_NMI = 0x061,
     VS_SVM_SMI = 0x062,
     VS_SVM_CR0_SEL_WRITE = 0x065,
-    VS_SVM_RDPMC = 0x06f,
     VS_SVM_RSM = 0x073,
-    VS_SVM_INVD = 0x076,
     VS_SVM_MSR = 0x07c,
     VS_SVM_TASK_SWITCH = 0x07d,
-    VS_SVM_SHUTDOWN = 0x07f,
-    VS_SVM_VMRUN = 0x080,
-    VS_SVM_VMLOAD = 0x082,
-    VS_SVM_VMSAVE = 0x083,
-    VS_SVM_STGI = 0x084,
-    VS_SVM_CLGI = 0x085,
-    VS_SVM_SKINIT = 0x086,
-    VS_SVM_WBINVD = 0x089,
-    VS_SVM_MONITOR = 0x08a,
-    VS_SVM_MWAIT = 0x08b,
-    VS_SVM_XSETBV = 0x08d,
-    VS_SVM_RDPRU = 0x08e,
     VS_SVM_NPF = 0x400,
     VS_SVM_AVIC_INCOMPLETE_IPI = 0x401,
     VS_SVM_AVIC_NOACCEL = 0x402
@@ -204,6 +188,7 @@ struct vs_svm {
     uint64_t rflags, int_state, int_ctl;
     /* PAUSE filter: what is left of the count; when the last one was */
     uint64_t pause_left, pause_last;
+    uint32_t interrupted; /* the event whose delivery the exit interrupts, as EXITINTINFO */
 };
 
 void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,

@@ -136,6 +136,7 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
                   {VS_SVM_MSR, c->intercept_msr},
                   {VS_SVM_VMMCALL, c->intercept_vmmcall},
                   {VS_SVM_RDTSC, c->intercept_rdtsc},
+                  {VS_SVM_RDTSCP, c->intercept_rdtsc},
                   {VS_SVM_PAUSE, c->intercept_pause && c->pause_filter}, /* else pause_in_guest */
                   {VS_SVM_INVLPG, !nested || c->intercept_invlpg},
                   {VS_SVM_INVPCID, !nested},
@@ -150,6 +151,9 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
     }
     for (size_t i = 0; i < sizeof chosen / sizeof chosen[0]; i++) {
         set(vector, chosen[i].code, chosen[i].on);
+    }
+    for (uint32_t code = VS_SVM_IDTR_READ; code <= VS_SVM_TR_WRITE; code++) {
+        set(vector, code, c->intercept_tables);
     }
     for (uint32_t i = 0; i < 8u; i++) { /* set_dr_intercepts, until the guest uses one */
         set(vector, VS_SVM_READ_DR0 + i, true);

@@ -21,14 +21,16 @@ static void code_text(char *text, uint64_t code)
         uint32_t code;
         const char *name;
     } names[] = {
-#define VS_SVM_EXIT(e, code, name, trap, kvm, text) {code, #e},
+#define VS_SVM_EXIT(e, code, name, trap, kvm, text, control, information) {code, #e},
 #include "svm/codes.def"
-#undef VS_SVM_EXIT
     };
     if (code < VS_SVM_READ_DR0) {
         snprintf(text, VS_NOTE_TEXT, "VMEXIT_CR%u_%s", (unsigned)code & 15u,
                  code < VS_SVM_WRITE_CR0 ? "READ" : "WRITE");
-    } else if (code >= VS_SVM_EXCEPTION && code < VS_SVM_INTR) {
+    } else if (code < VS_SVM_EXCEPTION) {
+        snprintf(text, VS_NOTE_TEXT, "VMEXIT_DR%u_%s", (unsigned)code & 15u,
+                 code < VS_SVM_WRITE_DR0 ? "READ" : "WRITE");
+    } else if (code < VS_SVM_INTR) {
         snprintf(text, VS_NOTE_TEXT, "VMEXIT_EXCP%u", (unsigned)code - VS_SVM_EXCEPTION);
     } else if (code == VS_SVM_CR0_SEL_WRITE || code == VS_SVM_MSR || code >= VS_SVM_NPF) {
         snprintf(text, VS_NOTE_TEXT, "VMEXIT_%s",
@@ -85,9 +87,9 @@ static void ipi_text(char *text, uint64_t info)
 static unsigned infos(const struct vs_svm *s, uint64_t code, struct vs_note *out, unsigned n)
 {
     uint64_t one = vs_svm_get(s, VS_VMCB_EXITINFO1), two = vs_svm_get(s, VS_VMCB_EXITINFO2);
-    if (code < VS_SVM_READ_DR0 || code == VS_SVM_CR0_SEL_WRITE) {
+    if (code < VS_SVM_EXCEPTION || code == VS_SVM_CR0_SEL_WRITE) {
         if (s->config.decode_assists) {
-            snprintf(add(out, &n, "EXITINFO1", one), VS_NOTE_TEXT, "MOV, register %u",
+            snprintf(add(out, &n, "EXITINFO1", one), VS_NOTE_TEXT, "MOV, general register %u",
                      (unsigned)one & 15u);
         }
         return n;

@@ -5,13 +5,13 @@
 #include "svm/svm_impl.h"
 
 #include "virtsim/x2apic.h"
+#include "virtsim/x86.h"
 
 #include <stdio.h>
 
 enum {
-#define VS_SVM_EXIT(e, code, name, trap, kvm, text) OP_##e,
+#define VS_SVM_EXIT(e, code, name, trap, kvm, text, control, information) OP_##e,
 #include "svm/codes.def"
-#undef VS_SVM_EXIT
     EXITS
 };
 
@@ -20,10 +20,9 @@ static enum vs_op ops[EXITS];
 void vs_svm_register(void)
 {
     static const struct vs_op_desc list[EXITS] = {
-#define VS_SVM_EXIT(e, code, name, trap, kvm, text)                                                \
+#define VS_SVM_EXIT(e, code, name, trap, kvm, text, control, information)                          \
     {name, "SVM " #code ": " text, kvm, VS_TRAP_##trap},
 #include "svm/codes.def"
-#undef VS_SVM_EXIT
     };
     vs_ops_register(vs_svm_desc.name, list, EXITS, ops);
 }
@@ -31,7 +30,8 @@ void vs_svm_register(void)
 /* ---- leaving and entering ---- */
 
 /* What an exit carries: vs_exit.own. */
-enum { CODE, INFO1, INFO2, WRITTEN };
+enum { CODE, INFO1, INFO2, WRITTEN, EVENT };
+#define INVALID_OPCODE 6u
 #define PAGE_FAULT 14u
 
 /* EXITINFO1 of IN and OUT, APM volume 2, figure 15-2: guests run in 64-bit mode; OUTS reads DS, INS
@@ -56,13 +56,15 @@ static bool changes_cr0(const struct vs_svm *s, uint64_t value)
  * (APM volume 2, table 15-7); from which register is the decode assists' (15.8.1). */
 static int control_register(struct vs_svm *s, const struct vs_trap *t, uint64_t own[VS_EXIT_WORDS])
 {
-    own[CODE] = (t->write ? VS_SVM_WRITE_CR0 : VS_SVM_READ_CR0) + (t->number & 15u);
+    bool write = t->write || t->x86 == VS_X86_CLTS;
+    own[CODE] = (write ? VS_SVM_WRITE_CR0 : VS_SVM_READ_CR0) +
+                (t->x86 == VS_X86_CLTS ? 0 : t->number & 15u);
     own[INFO1] = s->config.decode_assists ? VS_SVM_CR_MOV | t->gpr : 0;
     own[WRITTEN] = t->value;
     if (vs_svm_intercepts(s, (uint32_t)own[CODE])) {
-        return OP_CR_WRITE;
+        return write ? OP_CR_WRITE : OP_CR_READ;
     }
-    if (t->number || !t->write || !changes_cr0(s, t->value)) {
+    if (t->number || !write || !changes_cr0(s, t->value)) {
         return -1;
     }
     own[CODE] = VS_SVM_CR0_SEL_WRITE;
@@ -90,6 +92,56 @@ static int invalidation(struct vs_svm *s, const struct vs_trap *t, uint64_t own[
     }
 }
 
+/* Instructions that have intercepts of their own; those of VMX, which AMD does not have, are
+ * invalid opcodes, which KVM intercepts (APM volume 2, 15.9 and 15.12.7). -1: the guest carries on.
+ */
+static int instruction(struct vs_svm *s, const struct vs_trap *t, uint64_t own[VS_EXIT_WORDS])
+{
+    static const struct {
+        uint8_t code, op; /* op: 1 + the operation */
+    } list[VS_X86_N] = {
+#define OF(name, op) [VS_X86_##name] = {VS_SVM_##op, 1 + OP_##op}
+        OF(INVD, INVD),
+        OF(WBINVD, WBINVD),
+        OF(RDPMC, RDPMC),
+        OF(RDTSCP, RDTSCP),
+        OF(MWAIT, MWAIT),
+        OF(MONITOR, MONITOR),
+        OF(SGDT, GDTR_READ),
+        OF(SIDT, IDTR_READ),
+        OF(LGDT, GDTR_WRITE),
+        OF(LIDT, IDTR_WRITE),
+        OF(SLDT, LDTR_READ),
+        OF(STR, TR_READ),
+        OF(LLDT, LDTR_WRITE),
+        OF(LTR, TR_WRITE),
+        OF(XSETBV, XSETBV),
+        OF(VMRUN, VMRUN),
+        OF(VMLOAD, VMLOAD),
+        OF(VMSAVE, VMSAVE),
+        OF(STGI, STGI),
+        OF(CLGI, CLGI),
+        OF(SKINIT, SKINIT),
+        OF(RDPRU, RDPRU),
+        OF(MOV_TO_DR, DR_WRITE),
+        OF(MOV_FROM_DR, DR_READ),
+        OF(TRIPLE_FAULT, SHUTDOWN)
+#undef OF
+    };
+    bool vmx = t->x86 >= VS_X86_VMCLEAR && t->x86 <= VS_X86_INVVPID;
+    bool debug = t->kind == VS_TRAP_DEBUG_REGISTER;
+    if (vmx) {
+        own[CODE] = VS_SVM_EXCEPTION + INVALID_OPCODE;
+        return vs_svm_intercepts(s, (uint32_t)own[CODE]) ? OP_EXCP : -1;
+    }
+    if (!list[t->x86].op) {
+        return -1;
+    }
+    own[CODE] = list[t->x86].code + (debug ? t->number & 15u : 0);
+    own[INFO1] = debug && s->config.decode_assists ? t->gpr : 0;
+    return vs_svm_intercepts(s, (uint32_t)own[CODE]) ? list[t->x86].op - 1 : -1;
+}
+
 /* An access to the guest's APIC, whose registers AVIC virtualizes; -1: it does all of it. */
 static int avic(struct vs_svm *s, struct vs_txn *t, uint32_t reg, bool write, uint64_t value,
                 uint64_t own[VS_EXIT_WORDS])
@@ -106,7 +158,20 @@ static int avic(struct vs_svm *s, struct vs_txn *t, uint32_t reg, bool write, ui
 static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap,
                   uint64_t own[VS_EXIT_WORDS])
 {
+    own[EVENT] = trap->vectoring ? VS_SVM_EVENT_VALID | trap->vectoring : 0;
     switch (trap->kind) {
+    case VS_TRAP_UNDEFINED:
+    case VS_TRAP_DEBUG_REGISTER:
+    case VS_TRAP_COUNTER:
+    case VS_TRAP_CACHES:
+    case VS_TRAP_MONITOR:
+    case VS_TRAP_DESCRIPTOR_TABLE:
+    case VS_TRAP_XSETBV:
+    case VS_TRAP_SHUTDOWN:
+        return instruction(s, trap, own);
+    case VS_TRAP_NMI:
+        own[CODE] = VS_SVM_NMI;
+        return vs_svm_intercepts(s, VS_SVM_NMI) ? OP_NMI : -1;
     case VS_TRAP_EXCEPTION: /* of #PF: error code and address, 15.12.15 */
         own[CODE] = VS_SVM_EXCEPTION + (trap->number & 31u);
         own[INFO1] = trap->error_code;
@@ -127,6 +192,9 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
     case VS_TRAP_INVALIDATE:
         return invalidation(s, trap, own);
     case VS_TRAP_TIMESTAMP:
+        if (trap->x86) {
+            return instruction(s, trap, own);
+        }
         own[CODE] = VS_SVM_RDTSC;
         return vs_svm_intercepts(s, VS_SVM_RDTSC) ? OP_RDTSC : -1;
     case VS_TRAP_HYPERCALL:
@@ -175,10 +243,17 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
 
 /* Codes of the exits, by operation. */
 static const uint32_t codes[EXITS] = {
-#define VS_SVM_EXIT(e, code, name, trap, kvm, text) code,
+#define VS_SVM_EXIT(e, code, name, trap, kvm, text, control, information) code,
 #include "svm/codes.def"
-#undef VS_SVM_EXIT
 };
+
+/* The first code of the range that this one is of: registers, vectors. */
+static uint64_t first_of(uint64_t code)
+{
+    return code < VS_SVM_EXCEPTION ? code & ~UINT64_C(15)
+           : code < VS_SVM_INTR    ? VS_SVM_EXCEPTION
+                                   : code;
+}
 
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
@@ -186,10 +261,12 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     *exit = (struct vs_exit){
         .trap = trap->kind, .gpa = trap->gpa, .gva = trap->gva, .length = trap->length};
     int op = s->in_guest ? decide(s, t, trap, exit->own) : -1;
-    op = op < 0 && trap->recorded ? vs_ops_of_trap(ops, codes, EXITS, trap->kind, exit->own[CODE])
-                                  : op;
+    if (op < 0 && trap->recorded) {
+        op = vs_ops_of_trap(ops, codes, EXITS, trap->kind, first_of(exit->own[CODE]));
+    }
     if (op >= 0) {
-        exit->undecoded = !s->config.decode_assists && (op == OP_CR_WRITE || op == OP_INVLPG);
+        bool decoded = op == OP_CR_WRITE || op == OP_CR_READ || op == OP_INVLPG;
+        exit->undecoded = !s->config.decode_assists && decoded;
         exit->op = ops[op];
         if (exit->own[CODE] == VS_SVM_AVIC_INCOMPLETE_IPI ||
             exit->own[CODE] == VS_SVM_AVIC_NOACCEL) { /* of an access that had another name */
@@ -207,6 +284,7 @@ static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
         vs_svm_put(ctx, VS_VMCB_CR0, /* what its emulation leaves: KVM's svm_set_cr0 */
                    exit->own[WRITTEN] ? exit->own[WRITTEN] : vs_svm_get(ctx, VS_VMCB_CR0));
     }
+    ((struct vs_svm *)ctx)->interrupted = (uint32_t)exit->own[EVENT];
     vs_svm_exit(ctx, t, (uint32_t)exit->own[CODE], exit->own[INFO1], exit->own[INFO2],
                 exit->length);
     return true;

@@ -3,6 +3,8 @@
  * maps (AMD APM volume 2, 15.7 to 15.12, 15.25.6). */
 #include "test_svm.h"
 
+#include "virtsim/x86.h"
+
 #define RIP 0x401000u
 
 /* The guest runs at RIP and traps; true: it was left, and the VMCB says why. */
@@ -194,6 +196,91 @@ static void test_an_access_over_several_ports_is_decided_by_each_of_them(void **
     assert_true(vs_svm_intercepts_io(&f->s, NULL, 0x82, 2));
 }
 
+/* Appendix C: reads and writes of a register have codes and operations of their own; CLTS is a
+ * write of CR0. */
+static void test_reads_and_writes_of_registers_are_different_exits(void **state)
+{
+    struct fixture *f = *state;
+    vs_svm_setup(&f->s, (vs_hpa){VMCB}, (vs_hpa){HOST}, (vs_hpa){MSRPM}, (vs_hpa){IOPM}, 5, 0);
+    static const struct {
+        struct vs_trap trap;
+        uint64_t code;
+        const char *name;
+    } law[] = {
+        {{.kind = VS_TRAP_CONTROL_REGISTER, .number = 4}, 0x04, "exit.cr_read"},
+        {{.kind = VS_TRAP_CONTROL_REGISTER, .number = 4, .write = true}, 0x14, "exit.cr_write"},
+        {{.kind = VS_TRAP_CONTROL_REGISTER, .x86 = VS_X86_CLTS}, 0x10, "exit.cr_write"},
+        {{.kind = VS_TRAP_DEBUG_REGISTER, .x86 = VS_X86_MOV_FROM_DR, .number = 6},
+         0x26,
+         "exit.dr_read"},
+        {{.kind = VS_TRAP_DEBUG_REGISTER, .x86 = VS_X86_MOV_TO_DR, .number = 7, .write = true},
+         0x37,
+         "exit.dr_write"},
+    };
+    for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
+        struct vs_world_port w = vs_svm_world(&f->s);
+        struct vs_exit exit;
+        assert_true(w.enter(w.ctx, NULL));
+        assert_true(w.leaves(w.ctx, NULL, &law[i].trap, &exit));
+        assert_true(w.leave(w.ctx, NULL, &exit));
+        assert_int_equal(vmcb64(f, 0x070), law[i].code);
+        assert_string_equal(vs_op_name(exit.op), law[i].name);
+    }
+}
+
+/* 15.9: each has a bit of its own in the vectors; those of VMX are invalid opcodes here, which exit
+ * where the exception's bit is set. */
+static void test_instructions_exit_by_their_own_codes(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum vs_x86 x86;
+        enum vs_trap_kind kind;
+        uint64_t code;
+    } law[] = {
+        {VS_X86_RDPMC, VS_TRAP_COUNTER, 0x6f},        {VS_X86_INVD, VS_TRAP_CACHES, 0x76},
+        {VS_X86_WBINVD, VS_TRAP_CACHES, 0x89},        {VS_X86_MONITOR, VS_TRAP_MONITOR, 0x8a},
+        {VS_X86_MWAIT, VS_TRAP_MONITOR, 0x8b},        {VS_X86_XSETBV, VS_TRAP_XSETBV, 0x8d},
+        {VS_X86_VMRUN, VS_TRAP_UNDEFINED, 0x80},      {VS_X86_VMLOAD, VS_TRAP_UNDEFINED, 0x82},
+        {VS_X86_VMSAVE, VS_TRAP_UNDEFINED, 0x83},     {VS_X86_STGI, VS_TRAP_UNDEFINED, 0x84},
+        {VS_X86_CLGI, VS_TRAP_UNDEFINED, 0x85},       {VS_X86_SKINIT, VS_TRAP_UNDEFINED, 0x86},
+        {VS_X86_RDPRU, VS_TRAP_UNDEFINED, 0x8e},      {VS_X86_VMREAD, VS_TRAP_UNDEFINED, 0x46},
+        {VS_X86_TRIPLE_FAULT, VS_TRAP_SHUTDOWN, 0x7f}};
+    for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
+        struct vs_trap t = {.kind = law[i].kind, .x86 = (uint8_t)law[i].x86, .length = 3};
+        assert_true(trapped(f, t));
+        assert_int_equal(vmcb64(f, 0x070), law[i].code);
+        uint8_t vector = 0; /* and with its bit clear the guest carries on */
+        uint64_t at = VMCB + law[i].code / 8u;
+        vs_phys_read(f->phys, (vs_hpa){at}, &vector, 1);
+        vector &= (uint8_t) ~(1u << law[i].code % 8u);
+        vs_phys_write(f->phys, (vs_hpa){at}, &vector, 1);
+        vs_svm_dirty(&f->s, VS_SVM_CLEAN_INTERCEPTS);
+        if (law[i].code != 0x80) { /* without VMRUN's no guest runs */
+            assert_false(trapped(f, t));
+        }
+        boot(f);
+    }
+    struct vs_trap random = {.kind = VS_TRAP_UNDEFINED, .x86 = VS_X86_RDRAND, .length = 4};
+    assert_false(trapped(f, random)); /* there is no intercept of it */
+}
+
+/* 15.7.2: the exit says which event it kept from its guest, and the hypervisor injects it again. */
+static void test_an_exit_during_a_delivery_says_of_which_event(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_state_port p = vs_svm_state_port(&f->s);
+    uint64_t event = 0;
+    assert_true(trapped(f, (struct vs_trap){.kind = VS_TRAP_STAGE2_FAULT, .vectoring = 0x60}));
+    assert_int_equal(vmcb64(f, 0x088), 0x80000060);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_VECTORING, &event));
+    assert_int_equal(event & (VS_EVENT_VALID | VS_EVENT_VECTOR), VS_EVENT_VALID | 0x60);
+    assert_true(p.write(p.ctx, NULL, VS_STATE_ENTRY_INTR, VS_EVENT_VALID | 0x60));
+    assert_int_equal(vmcb64(f, 0x0a8), 0x80000060);
+    assert_true(trapped(f, (struct vs_trap){.kind = VS_TRAP_STAGE2_FAULT}));
+    assert_int_equal(vmcb64(f, 0x088), 0);
+}
+
 int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -205,6 +292,9 @@ int main(void)
         LAW(test_a_write_of_cr0_exits_where_more_than_ts_and_mp_changes),
         LAW(test_kvm_passes_the_msrs_of_system_calls_and_segments),
         LAW(test_an_access_over_several_ports_is_decided_by_each_of_them),
+        LAW(test_reads_and_writes_of_registers_are_different_exits),
+        LAW(test_instructions_exit_by_their_own_codes),
+        LAW(test_an_exit_during_a_delivery_says_of_which_event),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
