@@ -2,7 +2,7 @@
 /*
  * One vCPU of a machine: it runs a program, piece by piece, on its core, and leaves its guest where
  * its processor says so; and what the vCPUs of a machine share. The parts that other rooms own lie
- * here for now, grouped by owner.
+ * here for now, grouped by owner: so many lines.
  */
 #ifndef VIRTSIM_SIM_CPU_VCPU_H
 #define VIRTSIM_SIM_CPU_VCPU_H
