@@ -190,8 +190,8 @@ static void link_fields(struct linker *l, struct vs_step *s, const char *text)
             wrong(l, word, "a step reads or writes at most 12 fields; make two of it");
             return;
         } else {
-            s->field[s->n_fields].field = field_of[field];
-            s->field[s->n_fields++].value = name < n ? value_of(l, word + name + 1) : VS_VALUE_READ;
+            s->field[s->n_fields] = field_of[field];
+            s->value[s->n_fields++] = name < n ? value_of(l, word + name + 1) : VS_VALUE_READ;
         }
         text += n;
         text += *text == ' ';

@@ -78,6 +78,7 @@ struct planner {
     uint32_t n_acts, n_work, n_runs, room_acts, room_work, room_runs;
     uint32_t label; /* the act that something else leads to: it is not part of the one before */
     bool failed;    /* no memory */
+    bool running;   /* the world has all that it will ever have: what it has settled is asked now */
 };
 
 /* A plan that was not made, or is no longer needed. */
@@ -199,7 +200,13 @@ static void plan_step(struct planner *p, const struct vs_step *step, const struc
     if (!taken && step->when != VS_WHEN_USER) { /* what `taken` means there, the world knows */
         return;
     }
-    if (step->when != VS_WHEN_ALWAYS) {
+    const struct vs_program_world *w = &p->s->world;
+    enum vs_predicate when = (enum vs_predicate)step->when;
+    bool settled = p->running && w->settled && w->settled(w->ctx, when);
+    if (settled && w->holds(w->ctx, when, taken) == step->negated) {
+        return;
+    }
+    if (when != VS_WHEN_ALWAYS && !settled) {
         struct vs_act *a = act(p, VS_ACT_IF, step, b);
         if (a) {
             a->taken = taken;
@@ -236,7 +243,7 @@ static void plan_program(struct planner *p, uint16_t program, uint16_t only)
 bool vs_program_plan(const struct vs_software *s, uint16_t program)
 {
     struct vs_plan *to = &s->plan[program];
-    struct planner p = {.s = s, .to = to};
+    struct planner p = {.s = s, .to = to, .running = s->set->program[program].trap != VS_TRAP_N};
     if (to->made) {
         return true;
     }

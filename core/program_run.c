@@ -23,12 +23,16 @@ static void copy(const struct vs_software *s, struct vs_txn *t, uint64_t bytes)
 
 static void state(const struct vs_software *s, struct vs_txn *t, const struct vs_step *step)
 {
-    for (unsigned i = 0; i < step->n_fields; i++) {
-        enum vs_state field = (enum vs_state)step->field[i].field;
-        if (step->field[i].value == VS_VALUE_READ) {
-            s->world.read(s->world.ctx, t, field);
+    for (unsigned i = 0, n; i < step->n_fields; i += n) {
+        for (n = 0; i + n < step->n_fields && step->value[i + n] == VS_VALUE_READ;) {
+            n++;
+        }
+        if (n) {
+            s->world.read(s->world.ctx, t, &step->field[i], n);
         } else {
-            s->world.write(s->world.ctx, t, field, (enum vs_state_value)step->field[i].value);
+            s->world.write(s->world.ctx, t, (enum vs_state)step->field[i],
+                           (enum vs_state_value)step->value[i]);
+            n = 1;
         }
     }
 }

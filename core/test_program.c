@@ -250,9 +250,9 @@ static void clear(void *ctx, struct vs_txn *t, enum vs_spot at)
     w->clears++;
 }
 
-static void none_read(void *ctx, struct vs_txn *t, enum vs_state what)
+static void none_read(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned n)
 {
-    (void)ctx, (void)t, (void)what;
+    (void)ctx, (void)t, (void)what, (void)n;
 }
 
 static void none_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value v)
@@ -398,6 +398,28 @@ static void test_a_step_is_taken_when_its_predicate_holds(void **state)
     assert_int_equal(f->world.touched[VS_REF_WRITE], 1);
 }
 
+static bool settled(void *ctx, enum vs_predicate p)
+{
+    (void)ctx;
+    return p == VS_WHEN_FAST;
+}
+
+/* What a predicate says for ever is asked once, when a trap is first planned. */
+static void test_a_settled_predicate_is_planned_away(void **state)
+{
+    struct fixture *f = *state;
+    const struct vs_plan *plan = &f->s.plan[f->s.set->by_trap[VS_TRAP_CPU_ID]];
+    f->s.world.settled = settled;
+    run(f);
+    assert_int_equal(f->world.work, 100); /* it was not fast, */
+    f->world.fast = true;
+    run(f);
+    assert_int_equal(f->world.work, 200); /* and nobody asks again */
+    for (uint32_t i = 0; i < plan->n_acts; i++) {
+        assert_true(plan->act[i].kind != VS_ACT_IF || plan->act[i].step->when != VS_WHEN_FAST);
+    }
+}
+
 /* Work may be put off while nobody looks; what is not quiet looks. */
 static void test_work_is_done_before_what_could_see_that_it_is_not(void **state)
 {
@@ -488,6 +510,7 @@ int main(void)
         T(test_each_step_books_its_time_on_its_own_account),
         T(test_a_plan_holds_what_a_program_may_do_and_nothing_else),
         T(test_work_is_done_before_what_could_see_that_it_is_not),
+        T(test_a_settled_predicate_is_planned_away),
         T(test_a_step_is_taken_when_its_predicate_holds),
         T(test_a_cursor_takes_the_step_once_for_each_and_ends),
         T(test_a_step_that_fails_ends_the_program_where_it_stands),

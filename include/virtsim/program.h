@@ -114,9 +114,7 @@ struct vs_step {
     uint8_t kind, when, each, n_fields;
     uint8_t word; /* of an action, a place, an instruction, a message: its enumerator */
     bool negated;
-    struct {
-        uint8_t field, value; /* enum vs_state, enum vs_state_value */
-    } field[VS_STEP_FIELDS];
+    uint8_t field[VS_STEP_FIELDS], value[VS_STEP_FIELDS]; /* enum vs_state, vs_state_value */
     uint16_t callee, only;       /* of a call; only: one step of it, VS_PROGRAM_NONE: all */
     uint16_t like;               /* VS_PROGRAM_NONE: code of its own */
     uint16_t account;            /* of a run, from the set's first */
@@ -210,10 +208,12 @@ struct vs_act {
 struct vs_program_world {
     void *ctx;
     bool (*holds)(void *ctx, enum vs_predicate p, bool taken);
+    /* what a predicate says stays as it is from the first trap on; NULL: it may change */
+    bool (*settled)(void *ctx, enum vs_predicate p);
     bool (*action)(void *ctx, struct vs_txn *t, enum vs_action a);
     bool (*next)(void *ctx, enum vs_cursor c, uint64_t *k); /* k: 0 at first; false: no more */
     void (*clear)(void *ctx, struct vs_txn *t, enum vs_spot at);
-    void (*read)(void *ctx, struct vs_txn *t, enum vs_state what);
+    void (*read)(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned n); /* enum vs_state */
     void (*write)(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value value);
     /* the action touches nothing and looks at no clock; NULL: it may */
     bool (*quiet)(void *ctx, enum vs_action a);

@@ -276,5 +276,5 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
 
 struct vs_state_port vs_el2_state_port(struct vs_el2 *e)
 {
-    return (struct vs_state_port){e, read_state, write_state, false};
+    return (struct vs_state_port){e, read_state, write_state, NULL, false};
 }

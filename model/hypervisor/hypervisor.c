@@ -100,9 +100,18 @@ static void write_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_state
     h->count[VS_CNT_hypervisor_vmwrites] += t != NULL;
 }
 
-static void port_read(void *ctx, struct vs_txn *t, enum vs_state what)
+static void port_read(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned n)
 {
-    (void)read_field(ctx, t, what);
+    struct vs_hypervisor *h = ctx;
+    if (h->state.read_all) {
+        t = timed(h, t);
+        h->state.read_all(h->state.ctx, t, what, n, h->value);
+        h->count[VS_CNT_hypervisor_vmreads] += t ? n : 0;
+        return;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        (void)read_field(h, t, (enum vs_state)what[i]);
+    }
 }
 
 /* KVM's __grow_ple_window and __shrink_ple_window: by a factor where that is smaller than the
@@ -230,6 +239,24 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         break;
     }
     return true;
+}
+
+/* What knobs and the processor decide. */
+static bool port_settled(void *ctx, enum vs_predicate p)
+{
+    const struct vs_hypervisor *h = ctx;
+    switch (p) {
+    case VS_WHEN_RSB:
+    case VS_WHEN_IBRS:
+    case VS_WHEN_UNTRAIN:
+    case VS_WHEN_VERW:
+    case VS_WHEN_IBPB:
+        return true;
+    case VS_WHEN_L1D_FLUSH:
+        return !h->cfg.mitigations || !h->affected.l1tf;
+    default:
+        return false;
+    }
 }
 
 /* The page of h->page gets a frame. */
@@ -408,6 +435,7 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
                                        .core = *core,
                                        .world = {.ctx = h,
                                                  .holds = port_holds,
+                                                 .settled = port_settled,
                                                  .action = port_action,
                                                  .next = port_next,
                                                  .clear = port_clear,

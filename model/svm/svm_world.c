@@ -487,5 +487,5 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
 
 struct vs_state_port vs_svm_state_port(struct vs_svm *s)
 {
-    return (struct vs_state_port){s, read_state, write_state, false};
+    return (struct vs_state_port){s, read_state, write_state, NULL, false};
 }

@@ -233,12 +233,49 @@ static void test_the_state_port_speaks_of_fields_in_neutral_words(void **state)
     assert_true(p.read(p.ctx, NULL, VS_STATE_INTERRUPTIBILITY, &v) && v == 1);
 }
 
+/* Fields that are read together are what they are one by one, and as dear; on a tape, which lists
+ * charges, each has its own. */
+static void test_fields_read_together_are_read_as_one_by_one(void **state)
+{
+    struct fixture *f = *state;
+    static const uint8_t what[] = {VS_STATE_REASON, VS_STATE_PC, VS_STATE_INTERRUPTIBILITY,
+                                   VS_STATE_CONTROLS, VS_STATE_ENTRY_INTR};
+    struct vs_state_port p = vs_vmx_state_port(&f->x);
+    const uint64_t *count = &f->x.count[VS_CNT_vmcs_vmreads];
+    VS_PUT(&f->x, EXIT_REASON, 10);
+    VS_PUT(&f->x, GUEST_RIP, 0x401000);
+    VS_PUT(&f->x, GUEST_INTERRUPTIBILITY, 9);
+    VS_PUT(&f->x, PROC_CONTROLS, VS_PROC_INTERRUPT_WINDOW);
+    VS_PUT(&f->x, ENTRY_INTERRUPTION_INFO, 0x80000b0e);
+    for (int taped = 0; taped < 2; taped++) {
+        struct vs_tape tape = {NULL, 0, 0};
+        uint64_t one[VS_STATE_N] = {0}, all[VS_STATE_N] = {0};
+        f->t.tape = taped ? &tape : NULL;
+        uint64_t before = f->t.now_ps, reads = *count;
+        for (size_t i = 0; i < sizeof what; i++) {
+            assert_true(p.read(p.ctx, &f->t, (enum vs_state)what[i], &one[what[i]]));
+        }
+        uint64_t took = f->t.now_ps - before, made = *count - reads;
+        assert_true(took && made == sizeof what);
+        before = f->t.now_ps;
+        reads = *count;
+        p.read_all(p.ctx, &f->t, what, sizeof what, all);
+        assert_memory_equal(one, all, sizeof one);
+        assert_int_equal(f->t.now_ps - before, took);
+        assert_int_equal(*count - reads, made);
+        assert_int_equal(tape.n, taped ? 2 * sizeof what : 0);
+        f->t.tape = NULL;
+        vs_tape_free(&tape);
+    }
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_the_state_port_speaks_of_fields_in_neutral_words,
                                         setup, teardown),
+        T(test_fields_read_together_are_read_as_one_by_one),
         T(test_state_that_entries_can_load_is_saved_by_every_exit),
         T(test_an_entry_loads_what_its_controls_name),
         T(test_pml_and_timer_are_saved_with_their_controls),

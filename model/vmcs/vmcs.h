@@ -169,7 +169,7 @@ struct vs_vmx_move {
     uint32_t n_runs, fields;      /* 0 fields: not planned yet */
     uint32_t n[VS_VMX_CLASSES];   /* fields of each class */
     struct vs_vmx_run run[VS_VMX_RUNS];
-    uint16_t n_four, n_one, four[VS_VMX_RUNS], one[VS_VMX_RUNS]; /* positions to copy from */
+    uint16_t n_four, n_one, four[VS_VMX_RUNS], one[VS_VMX_RUNS]; /* bytes to copy from */
 };
 
 struct vs_vmx {

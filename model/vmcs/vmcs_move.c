@@ -145,10 +145,10 @@ static void plan_copies(struct vs_vmx_move *m)
     for (unsigned i = 0; i < m->n_runs; i++) {
         unsigned at = m->run[i].first, end = at + m->run[i].n;
         for (; m->run[i].n >= 4u && at < end; at += 4u) {
-            m->four[m->n_four++] = (uint16_t)(at + 4u <= end ? at : end - 4u);
+            m->four[m->n_four++] = (uint16_t)((at + 4u <= end ? at : end - 4u) * sizeof(uint64_t));
         }
         for (; at < end; at++) {
-            m->one[m->n_one++] = (uint16_t)at;
+            m->one[m->n_one++] = (uint16_t)(at * sizeof(uint64_t));
         }
     }
 }
@@ -186,37 +186,50 @@ static void move_apart(struct vs_vmx *x, const struct vs_vmx_move *m, enum vs_vm
 static inline void copy(const struct vs_vmx_move *m, unsigned char *to, const unsigned char *from)
 {
     for (const uint16_t *i = m->four, *end = i + m->n_four; i != end; i++) {
-        memcpy(to + *i * 8u, from + *i * 8u, 32);
+        size_t at = *i;
+        memcpy(to + at, from + at, 32);
     }
     for (const uint16_t *i = m->one, *end = i + m->n_one; i != end; i++) {
-        memcpy(to + *i * 8u, from + *i * 8u, 8);
+        size_t at = *i;
+        memcpy(to + at, from + at, 8);
     }
 }
 
 /* The controls that decide what moves. A guest with PAE has its say, too, so that its plans are not
  * kept. */
-static bool planned(const struct vs_vmx *x, const struct vs_vmx_move *m,
-                    const uint64_t words[VS_VMX_WORDS])
+static inline bool planned(const struct vs_vmx *x, const struct vs_vmx_move *m,
+                           const uint64_t w[VS_VMX_WORDS])
 {
-    uint64_t other = 0;
-    for (unsigned i = 0; i < VS_VMX_WORDS; i++) {
-        other |= words[i] ^ m->words[i];
+    _Static_assert(VS_VMX_WORDS == 5, "all of them are compared");
+    uint64_t other = (w[0] ^ m->words[0]) | (w[1] ^ m->words[1]) | (w[2] ^ m->words[2]) |
+                     (w[3] ^ m->words[3]) | (w[4] ^ m->words[4]);
+    return !other && m->fields && (w[0] & VS_ENTRY_GUEST_64 || !pae_guest(x));
+}
+
+/* A field of the region that stands at `region`; NULL: it is in no one place of this process. */
+static inline uint64_t field(const struct vs_vmx *x, const unsigned char *region, unsigned position)
+{
+    uint64_t v;
+    if (vs_unlikely(!region)) {
+        return vs_vmx_get(x, position);
     }
-    return !other && m->fields && (words[0] & VS_ENTRY_GUEST_64 || !pae_guest(x));
+    memcpy(&v, region + position * sizeof v, sizeof v);
+    return v;
 }
 
 const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way)
 {
     struct vs_vmx_move *m = &x->move[way];
-    const uint64_t words[VS_VMX_WORDS] = {VS_GET(x, ENTRY_CONTROLS), VS_GET(x, EXIT_CONTROLS),
-                                          VS_GET(x, PIN_CONTROLS), VS_GET(x, PROC_CONTROLS),
-                                          VS_GET(x, PROC2_CONTROLS)};
+    unsigned char *region = vs_phys_at(x->wire.phys, vs_vmx_at(x->current, 0), VS_REGION_FIELDS);
+    const uint64_t words[VS_VMX_WORDS] = {
+        field(x, region, VS_VMCS_AT_ENTRY_CONTROLS), field(x, region, VS_VMCS_AT_EXIT_CONTROLS),
+        field(x, region, VS_VMCS_AT_PIN_CONTROLS), field(x, region, VS_VMCS_AT_PROC_CONTROLS),
+        field(x, region, VS_VMCS_AT_PROC2_CONTROLS)};
     if (vs_unlikely(!planned(x, m, words) || m->pae)) {
         plan(x, m, way);
         plan_copies(m);
         memcpy(m->words, words, sizeof words);
     }
-    unsigned char *region = vs_phys_at(x->wire.phys, vs_vmx_at(x->current, 0), VS_REGION_FIELDS);
     if (vs_unlikely(!region)) {
         move_apart(x, m, way);
     } else if (way == VS_VMX_SAVE_GUEST) {

@@ -6,6 +6,7 @@
 #include "vmcs/vmcs_world.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define WINDOW VS_PROC_INTERRUPT_WINDOW
 #define RVI 0xffu
@@ -392,30 +393,62 @@ static const uint16_t at_of[VS_STATE_N] = {
     [VS_STATE_THRESHOLD] = VS_VMCS_AT_TPR_THRESHOLD,
 };
 
-static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
+/* What a handler wants to know of a field's value. */
+static inline uint64_t meaning(enum vs_state what, uint64_t v)
 {
-    if (vs__vmx_read_at(ctx, t, at_of[what], value) != VS_VMX_OK) {
-        return false;
-    }
     switch (what) {
     case VS_STATE_INTERRUPTIBILITY:
-        *value &= BLOCKING;
-        break;
+        return v & BLOCKING;
     case VS_STATE_CONTROLS:
-        *value = *value & WINDOW ? VS_CONTROLS_WINDOW : 0;
-        break;
+        return v & WINDOW ? VS_CONTROLS_WINDOW : 0;
     case VS_STATE_VIRTUAL_INTR:
-        *value &= RVI;
-        break;
+        return v & RVI;
     case VS_STATE_ENTRY_INTR:
-        *value = (*value & (VS_INTR_VALID | VS_INTR_VECTOR)) |
-                 ((*value >> 8 & 7u) == VS_INTR_EXCEPTION ? VS_EVENT_EXCEPTION : 0) |
-                 (*value & VS_INTR_ERROR_CODE ? VS_EVENT_ERROR : 0);
-        break;
+        return (v & (VS_INTR_VALID | VS_INTR_VECTOR)) |
+               ((v >> 8 & 7u) == VS_INTR_EXCEPTION ? VS_EVENT_EXCEPTION : 0) |
+               (v & VS_INTR_ERROR_CODE ? VS_EVENT_ERROR : 0);
     default:
-        break;
+        return v;
     }
+}
+
+static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
+{
+    uint64_t v;
+    if (vs__vmx_read_at(ctx, t, at_of[what], &v) != VS_VMX_OK) {
+        return false;
+    }
+    *value = meaning(what, v);
     return true;
+}
+
+/* VMREADs that nothing can refuse and nobody wants one by one are charged as one. */
+static void read_all(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned n, uint64_t *value)
+{
+    struct vs_vmx *x = ctx;
+    const unsigned char *region =
+        vs_phys_at(x->wire.phys, vs_vmx_at(x->current, 0), VS_REGION_FIELDS);
+    bool plain = region && x->on && !x->in_guest && x->current != VS_VMX_NO_VMCS &&
+                 x->config.cached && !(t && t->tape);
+    uint64_t plainly = 0;
+    for (unsigned i = 0; i < n; i++) {
+        enum vs_state field = (enum vs_state)what[i];
+        unsigned position = at_of[field];
+        uint64_t v = 0;
+        if (vs_likely(plain && x->has[position] & VS_FIELD_EXISTS)) {
+            memcpy(&v, region + position * sizeof v, sizeof v);
+            v = meaning(field, v);
+            plainly++;
+        } else {
+            (void)read_state(x, t, field, &v);
+        }
+        value[field] = v;
+    }
+    x->count[VS_CNT_vmcs_vmreads] += plainly;
+    if (t && plainly) {
+        vs_charge_n(t, (uint16_t)(x->base + VS_ACC_vmcs_vmread), plainly,
+                    (vs_ps){plainly * x->vmread_ps});
+    }
 }
 
 /* Fields of which a handler changes a part: it has the rest in a register (KVM's shadow copies). */
@@ -447,5 +480,5 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
 
 struct vs_state_port vs_vmx_state_port(struct vs_vmx *x)
 {
-    return (struct vs_state_port){x, read_state, write_state, x->config.cached};
+    return (struct vs_state_port){x, read_state, write_state, read_all, x->config.cached};
 }

@@ -18,7 +18,6 @@ static vs_ps ps(uint64_t v)
 
 void vcpu_world(struct vs_vcpu *v, bool host)
 {
-    vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, host ? v->host : v->guest);
     vs_cpu_world(&v->hw->cpu, host);
     vs_memory_core_world(&v->hw->core, host);
@@ -68,7 +67,6 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                         const struct vs_handling *how, bool may_wait)
 {
     static const struct vs_handling nothing;
-    vs_txn_settle(&v->txn);
     vs_txn_actor(&v->txn, v->host);
     vs_memory_core_world(&v->hw->core,
                          true); /* what the switch stores is the host's, as its time is */

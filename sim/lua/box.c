@@ -109,6 +109,7 @@ struct vs_box *vs_box_open(uint64_t seed)
         return NULL;
     }
     lua_setallocf(b->L, capped, b);
+    memset(lua_getextraspace(b->L), 0, LUA_EXTRASPACE); /* new threads have a copy of it */
     vs_library_open(b->L, seed);
     vs_watch_open();
     return b;

@@ -48,6 +48,9 @@ struct vs_state_port {
     /* False: the processor refuses (VMfail). */
     bool (*read)(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value);
     bool (*write)(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value);
+    /* n fields, one after the other, as `read` reads them; value: by enum vs_state, 0 where it
+     * refuses. NULL: one by one */
+    void (*read_all)(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned n, uint64_t *value);
     bool apart; /* neither touches memory: state is in registers, or kept on the die */
 };
 

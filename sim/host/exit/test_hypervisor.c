@@ -185,7 +185,7 @@ static void fields(const struct fixture *f, unsigned program, unsigned *reads, u
         const struct vs_step *s = &p->step[i];
         bool ordinary = s->when == VS_WHEN_ALWAYS || (s->when == VS_WHEN_FAST && s->negated);
         for (unsigned k = 0; ordinary && k < s->n_fields; k++) {
-            *(s->field[k].value == VS_VALUE_READ ? reads : writes) += 1;
+            *(s->value[k] == VS_VALUE_READ ? reads : writes) += 1;
         }
         if (ordinary && s->kind == VS_STEP_CALL && s->only == VS_PROGRAM_NONE) {
             fields(f, s->callee, reads, writes);

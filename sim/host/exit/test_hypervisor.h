@@ -182,7 +182,7 @@ static inline void build(struct fixture *f, unsigned vcpu)
     struct vs_core_port core = {&f->core, core_instructions, core_touch, core_store_string,
                                 NULL,     core_work,         NULL,       NULL,
                                 NULL};
-    struct vs_state_port state = {&f->state, state_read, state_write, true};
+    struct vs_state_port state = {&f->state, state_read, state_write, NULL, true};
     struct vs_slat_port slat = {&f->slat, slat_map, slat_is_memory, slat_backed, 0};
     vs_hv_free(&f->h);
     assert_int_equal(vs_hv_init(&f->h, &f->config, f->set, f->values, f->ledger, clock, vcpu, &core,
