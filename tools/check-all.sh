@@ -75,7 +75,7 @@ step_whitespace() {
 
 step_scripts() {
     local f n=0
-    for f in dev .ci/run $(in_git ls-files -- '*.sh' tools 2>/dev/null); do
+    for f in dev .ci/run $(in_git ls-files -- '*.sh' tools tests/support/seconds 2>/dev/null); do
         [ -f "$f" ] || continue
         case $(head -n 1 "$f") in
         *python3*) python3 -c 'import ast,sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])' "$f" ;;
@@ -131,9 +131,9 @@ step_models() {
 }
 
 # What clang-tidy looks at: sources that changed, and sources of a changed header's folder that include it, since the
-# tree left the main branch. On the main branch: of its newest commits as many as change no more than a few dozen
+# tree left the main branch. On the main branch: of its newest commits as many as change no more than a dozen
 # sources, the last one whatever it changes. Everything with --all or without git.
-most_tidied=24
+most_tidied=12
 tidied() {
     local base n
     sources | grep -E '^(core|model|sim|app)/.*\.(c|cpp)$' | grep -v '/test_[^/]*$' | sort >"$logs/tidy.all"
@@ -305,6 +305,7 @@ step models step_models
 step worlds step_worlds
 wait
 
+say "seconds of processors, the longest steps: $(sort -k4,4nr "$results" | awk 'NR <= 6 { printf "%s%s %d", NR > 1 ? ", " : "", $2, $4 }')"
 count() { grep -c "^$1 " "$results" || true; }
 passed=$(count ok) failed=$(count FAILED) skipped=$(count skipped)
 failures=$(sed -n 's/^FAILED \([^ ]*\) .*/ \1/p' "$results" | tr -d '\n')

@@ -77,8 +77,8 @@ until_workers() {
         i=$((i + 1))
     done
 }
-# they have worked for more than checking the points takes
-busy() { ps -o cputimes= -p "$(pgrep -f "$program sweep .*$1" | paste -sd,)" 2>/dev/null | awk '$1 >= 1 { n++ } END { print n + 0 }'; }
+# they have worked for more than checking the points takes: 0.3 s of a processor, in ticks of 10 ms
+busy() { for w in $(pgrep -f "$program sweep .*$1"); do cut -d')' -f2 "/proc/$w/stat"; done 2>/dev/null | awk '$12 + $13 >= 30 { n++ } END { print n + 0 }'; }
 started() {
     # seen once: between the check of the points and their run a worker may be replaced
     ok "two workers of ${1##*/} run" until_workers "$1" -ge 3 300

@@ -132,10 +132,13 @@ for folder, _, files in sorted(os.walk(home + "/docs")):
                 line = re.sub(r" --db \S+| -j \d+| --svg \S+", "", line[8:]).replace("./mine.lua", "MINE").replace("NAME", "skylake_x_kvm")
                 if re.search(r"--(slurm|gather|manifest|index|resume)", line):
                     continue
-                # a dry run makes the tables of its guest: of a GiB, as nothing but the knobs is looked at
-                line = re.sub(r"footprint=\d+GiB", "footprint=1GiB", line)
+                # a dry run makes the tables of its guest: of some MiB, as nothing but the knobs is looked at
+                line = re.sub(r"footprint=\d+GiB", "footprint=64MiB", line)
+                if "gups" in line and "footprint" not in line:
+                    line += " --set workload.footprint=64MiB"
                 if words[1] == "explain":
-                    line += " --no-store --quiet" + (" --set workload.count=1000" if "gups" in line or "access" in line else "")
+                    line += " --no-store --quiet" + (" --set workload.count=1000 --set workload.warmup=1000 --set workload.footprint=16MiB"
+                                                          if "gups" in line or "access.load" in line else "")
                 elif words[1] in ("run", "replay", "sweep") and "--dry-run" not in line:
                     line += " --set workload.packets=50" if "--record" in line else " --dry-run"
                 elif words[1] not in ("run", "replay", "sweep"):

@@ -37,7 +37,7 @@ refused "what did not happen says what did" 1 "what did: access.fetch, access.lo
 refused "an actor that did not do it" 1 "of vcpu9/host" "$VIRTSIM" explain exit.cpuid --run 1 --actor vcpu9/host --db "$db"
 refused "no exits on a native machine" 1 "(paging.mode = native), where nothing exits" "$VIRTSIM" explain exit.cpuid --machine skylake_sp_native --db "$db" --quiet
 equal "and no control would change that" 0 "$(grep -c 'vmcs.control' "$work/err")"
-refused "an exit that its control leaves out" 1 "vmcs.control" "$VIRTSIM" explain exit.hlt --workload workloads/gups.lua --set workload.count=1000 --db "$db" --quiet
+refused "an exit that its control leaves out" 1 "vmcs.control" "$VIRTSIM" explain exit.hlt --workload workloads/gups.lua --set workload.count=1000 --set workload.warmup=1000 --set workload.footprint=4MiB --db "$db" --quiet
 refused "shadow paging on a machine without a hypervisor" 2 "a machine with a hypervisor, such as skylake_sp_kvm" "$VIRTSIM" explain shadow.fault --machine skylake_sp_native --no-store --quiet
 for machine in skylake_sp_kvm skylake_sp_native; do
     equal "a time line is that of the busiest vCPU, $machine" "timeline of vcpu0" "$("$VIRTSIM" explain timeline --machine $machine --no-store --quiet | sed -n 's/^\(timeline of vcpu[0-9]*\) .*/\1/p')"
@@ -115,8 +115,16 @@ refused "a name nearly another one" 2 "did you mean 'exit.hypercall'" "$VIRTSIM"
 # every operation that has a workload happens in it
 "$VIRTSIM" list operations --format csv | grep -v 'another name of' | tail -n +2 | cut -d, -f1 >"$work/ops"
 while read -r op; do
+    case $op in # of the workloads that take longest a part does
+    access.load | access.store | walk) few="--set workload.count=2000 --set workload.warmup=2000 --set workload.footprint=4MiB" ;;
+    timeline | access.fetch | exit.intr | exit.irq | exit.external_interrupt | handler.interrupt) few="--set workload.count=100000" ;;
+    exit.excp | exit.exception_nmi | handler.exception | exit.data_abort.fault | exit.npf.fault | exit.ept_violation | page_fault | handler.stage2_fault)
+        few="--set workload.footprint=4MiB" ;;
+    shadow.* | exit.sys64.vm) few="--set workload.count=2000 --set workload.warmup=2000" ;;
+    *) few="" ;;
+    esac
     for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm; do
-        "$VIRTSIM" explain "$op" --machine $machine --no-store --quiet >"$work/out" 2>"$work/err" </dev/null
+        "$VIRTSIM" explain "$op" --machine $machine --no-store --quiet $few >"$work/out" 2>"$work/err" </dev/null
         status=$?
         if [ $status -ne 2 ] || ! grep -q 'have no such exit' "$work/err"; then break; fi
     done

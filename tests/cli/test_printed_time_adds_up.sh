@@ -43,7 +43,7 @@ table 1 run workloads/udp_echo.lua --set workload.packets=200 --set cpu.window=6
 table 2 run workloads/ipi_pingpong.lua
 table 2 run workloads/exit_mix.lua --set workload.count=20000 --set host.tick_hz=10000
 table 4 run workloads/tlb_shootdown.lua --machine zen2_rome_kvm
-table 4 run workloads/tlb_shootdown.lua --set cpu.window=32
+table 4 run workloads/tlb_shootdown.lua --set workload.count=30 --set cpu.window=32
 table 1 replay "$work/t.lk" --set replay.first_touch=fault
 table 2 replay "$work/t.lk" "$work/t.lk" --set replay.first_touch=fault --set cpu.window=16 --set host.tick_hz=100000
 table 1 replay "$work/t.lk" --set replay.first_touch=fault --warmup 77 --machine neoverse_n1_native

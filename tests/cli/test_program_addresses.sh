@@ -12,7 +12,10 @@ shape() {
     shift
     rm -f "$db"
     timeout 60 "$VIRTSIM" replay "$work/t.lk" --quiet --db "$db" "$@" >"$work/out" 2>&1 || head -2 "$work/out"
-    echo "$(count ept.walks) walks of $(count ept.walk.refs_guest) and $(count ept.walk.refs_nested) references, $(count ept.l1_dtlb.misses) misses, $(count ept.page_faults) and $(count os.page_faults) faults, $(count os.placed)"
+    sqlite3 "$db" "with c as (select name, sum(value) as n from counter where run = (select max(run) from run) group by name),
+        of(name, place, word) as (values ('ept.walks', 1, ' walks of '), ('ept.walk.refs_guest', 2, ' and '), ('ept.walk.refs_nested', 3, ' references, '),
+            ('ept.l1_dtlb.misses', 4, ' misses, '), ('ept.page_faults', 5, ' and '), ('os.page_faults', 6, ' faults, '), ('os.placed', 7, ''))
+        select group_concat(coalesce(n, 0) || word, '') from (select * from of left join c using (name) order by place)"
 }
 x86="0000 0040 10000 11000 12000 13000 13100 1000000 1000020 40000000 60000000 7fffffff"
 for first in free fault; do

@@ -6,7 +6,7 @@
 db=$work/t.db
 cd "$VIRTSIM_HOME" || exit 1
 machine="--machine broadwell_ep_kvm --db $db"
-gups="run workloads/gups.lua $machine --set workload.count=100000 --set workload.footprint=16MiB --set ept.verify=1"
+gups="run workloads/gups.lua $machine --set workload.count=100000 --set workload.warmup=80000 --set workload.footprint=16MiB --set ept.verify=1"
 count() { sqlite3 "$db" "SELECT total(value) FROM counter WHERE run = $1 AND name = '$2'"; }
 
 cat >"$work/none.lua" <<'LUA'
