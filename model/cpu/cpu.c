@@ -244,6 +244,12 @@ static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, ui
     vs_charge(t, l->lines.account[level], d);
 }
 
+/* The write of the load at hpa that modifies what it has loaded. */
+static void soil(const struct vs_l1 *l, uint64_t hpa)
+{
+    l->lines.soil(l->lines.ctx, hpa >> l->line_shift);
+}
+
 void vs__cpu_count_walk(struct vs_cpu *c, const struct vs_l1_tlb *tlb)
 {
     if (!c->missed) {
@@ -353,13 +359,18 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
         return false;
     }
     book_level(l, c->txn, hpa, ref);
+    if (c->soils) {
+        soil(l, hpa);
+    }
     vs_close(c->txn);
     c->count[VS_CNT_cpu_loads + (int)ref]++;
     vs__cpu_left(c);
     return true;
 }
 
-bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
+/* Everything but the inline hit; soils, known where this is called: the load writes its line. */
+static inline __attribute__((always_inline)) bool rest(struct vs_cpu *c, uint64_t gva, uint32_t ref,
+                                                       const bool soils)
 {
     struct vs_l1 *l = vs__cpu_l1(c, ref);
     if (vs_unlikely(c->exact || c->window)) {
@@ -387,9 +398,17 @@ bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
         }
     }
     uint32_t level = l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
+    if (soils) {
+        soil(l, hpa);
+    }
     vs__cpu_count(c, ref, tlb, level);
     c->pending_ps += c->price[ref][tlb][level];
     return true;
+}
+
+bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
+{
+    return rest(c, gva, ref, false);
 }
 
 /* An access over the end of a line. Split: each line is a reference of its own, translated on its
@@ -422,7 +441,11 @@ static bool access_straddling(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, u
         vs_charge(c->txn, l->lines.account[level], d);
     } else {
         for (uint64_t at = gva; at < end; at = (at & ~(line - 1u)) + line) {
-            book_level(l, c->txn, *vs__piece(where, gva, at) + (at & (VS__PIECE - 1u)), ref);
+            hpa = *vs__piece(where, gva, at) + (at & (VS__PIECE - 1u));
+            book_level(l, c->txn, hpa, ref);
+            if (c->soils) {
+                soil(l, hpa);
+            }
         }
     }
     vs_close(c->txn);
@@ -503,20 +526,22 @@ bool vs__cpu_modify(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
     bytes = l->lines.straddle && bytes > line ? line : bytes;
     const bool straddles = (gva & (line - 1u)) + bytes > line,
                usual = !c->cfg.translation || writable(c, gva, bytes);
-    if (c->window) {
-        c->modifies = !usual;
-        bool ok =
-            usual ? vs__window_access(c, gva, bytes, ref) : vs__window_booked(c, gva, bytes, ref);
-        c->modifies = false;
-        return ok;
-    }
-    if (usual && !straddles && !vs__cpu_listened(c, ref)) {
-        return vs__cpu_access_line(c, gva, ref);
+    if (!c->window && usual && !straddles && !vs__cpu_listened(c, ref)) {
+        const struct vs_l1_tlb *t = vs_l1_tlb(l, false); /* which is that of stores */
+        if (vs_likely(l->fast) && vs_likely(vs_l1_hit(l, t, gva, true))) {
+            c->fast[ref][t->last_table]++;
+            c->pending_ps += c->price[ref][t->last_table][0];
+            return true;
+        }
+        return rest(c, gva, ref, true);
     }
     c->modifies = !usual;
-    bool ok =
-        straddles ? access_straddling(c, l, gva, bytes, ref) : access_booked(c, l, gva, ref, false);
-    c->modifies = false;
+    c->soils = true;
+    bool ok = c->window   ? usual ? vs__window_access(c, gva, bytes, ref)
+                                  : vs__window_booked(c, gva, bytes, ref)
+                : straddles ? access_straddling(c, l, gva, bytes, ref)
+                          : access_booked(c, l, gva, ref, false);
+    c->modifies = c->soils = false;
     return ok;
 }
 

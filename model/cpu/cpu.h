@@ -76,7 +76,8 @@ struct vs_cpu {
     bool gathers;               /* memory and mmu allow fast/gather.h */
     uint64_t worst_gathered_ps; /* bound of what one gathered access takes */
     bool exact;                 /* somebody listens: charge each access */
-    bool modifies;              /* the load that is being made writes what it has loaded */
+    bool modifies;              /* the load that is being made is translated as a store */
+    bool soils;                 /* and writes what it has loaded: its lines become dirty */
     bool depends;               /* accesses from now on need the value of the one before (window) */
     struct vs_cpu_window *window; /* NULL: accesses block */
     struct vs_cpu_window *string; /* where they do: what a string instruction's stores overlap in */

@@ -264,6 +264,9 @@ static struct vs_window_fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint6
 {
     uint64_t line = hpa >> l->line_shift;
     uint32_t level = l->lines.access(l->lines.ctx, line, (enum vs_ref)ref);
+    if (vs_unlikely(c->soils)) {
+        l->lines.soil(l->lines.ctx, line);
+    }
     struct vs_window_fill f = vs__window_fill(c, l, line, ref, level, at);
     c->count[VS_CNT_cpu_mshr_merges] += f.merged;
     return f;

@@ -327,6 +327,13 @@ static uint32_t core_access(void *ctx, uint64_t line, enum vs_ref ref)
     return c->memory->access(c->memory, c, c->count, line, ref, VS_MEM_L1);
 }
 
+/* The first level of this core, or the level in its place, has the line. */
+static void core_soil(void *ctx, uint64_t line)
+{
+    struct vs_memory_core *c = ctx;
+    vs__memory_soil(c->l1[0].present ? &c->l1[0] : c->l2.present ? &c->l2 : &c->memory->llc, line);
+}
+
 static void core_run(void *ctx, uint64_t line, uint32_t n, uint64_t step, enum vs_ref ref,
                      uint8_t level[VS_LINE_RUN], uint64_t answered[VS_LINE_LEVELS])
 {
@@ -403,7 +410,8 @@ static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
 {
     const struct vs_memory *m = c->memory;
     l1->line_shift = m->line_shift;
-    l1->lines = (struct vs_line_port){.ctx = c, .access = core_access, .run = core_run};
+    l1->lines =
+        (struct vs_line_port){.ctx = c, .access = core_access, .soil = core_soil, .run = core_run};
     l1->lines.straddle = m->cfg.straddle == VS_MEM_STRADDLE_CACHEGRIND ? core_straddle : NULL;
     for (uint32_t i = 0; i < VS_MEM_LEVELS; i++) {
         static const uint16_t account[VS_MEM_LEVELS] = {

@@ -83,12 +83,14 @@ static uint64_t both_ways(struct vs_rng *rng, uint32_t kind, enum without withou
     struct guest_machine_config cfg = any(rng);
     struct vs_cpu_bulk b[2];
     uint64_t gathered = 0, faults = 0;
-    bool far = vs_rng_below(rng, 3) == 0; /* a horizon that never comes */
+    bool far = vs_rng_below(rng, 3) == 0;            /* a horizon that never comes */
+    const bool modifies = vs_rng_below(rng, 3) == 0; /* loads write what they have loaded */
     cfg.cpu.window = window ? 1u + vs_rng_below(rng, 100) : 0;
     for (uint32_t i = 0; i < 2; i++) {
         cfg.one_by_one = i == 1u && without == PORT;
         assert_true(guest_machine_make(&g[i], MAPPED, &cfg));
         assert_int_equal(make(&b[i], &g[i].cpu, kind), VS_OK);
+        b[i].modifies = modifies && b[i].ref == VS_REF_READ && b[i].kind != VS_BULK_STREAM;
     }
     /* a variant that the host cannot leaves its own */
     (void)vs_memory_use(&g[0].memory, vs_memory_variant[vs_rng_below(rng, VS_MEMORY_VARIANTS)]);

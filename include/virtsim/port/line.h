@@ -15,6 +15,9 @@ struct vs_line_port {
     /* An access that touches `line` and `line + 1` as one reference with at most one miss (the rule
      * of cachegrind). NULL: the two lines are two references. */
     uint32_t (*straddle)(void *ctx, uint64_t line, enum vs_ref ref);
+    /* A line that was just accessed is written, at no further reference: the write of an
+     * instruction that modifies what it has loaded. */
+    void (*soil)(void *ctx, uint64_t line);
     /* n <= VS_LINE_RUN accesses to line, line + step, ... in one call: which level answered each of
      * them, and how many each level, added to answered[]. The same as n calls of access. */
     void (*run)(void *ctx, uint64_t line, uint32_t n, uint64_t step, enum vs_ref ref,

@@ -94,7 +94,7 @@ bool vs__gather_access(struct vs__gathering *g, struct vs_cpu *c, uint64_t gva, 
         }
     }
     g->lines->own[g->lines->n_own++] = (uint16_t)g->lines->n;
-    vs_gather_note(g->lines, hpa >> l->line_shift, ref == VS_REF_WRITE);
+    vs_gather_note(g->lines, hpa >> l->line_shift, right == VS_REF_WRITE);
     return true;
 }
 
