@@ -531,6 +531,9 @@ int cmd_list(int argc, char **argv)
         return report(&l.errors, VS_E_INPUT, false);
     }
     kinds[i].print(&l);
+    if (l.errors.n && !out_names(l.o, NULL, 0)) { /* nothing is called so: no empty table */
+        return report(&l.errors, VS_E_INPUT, false);
+    }
     show(&l, kinds[i].name, kinds[i].people);
     return report(&l.errors, l.errors.n ? VS_E_INPUT : VS_OK, l.damaged);
 }

@@ -523,6 +523,12 @@ static enum vs_status carry_out(struct sweep_args *a, struct vs_db *db, bool *st
     return st ? st : read;
 }
 
+/* All points have one fault in common, so that it is the request's: no table says more. */
+static bool all_the_same(const struct vs_plan *p)
+{
+    return p->n_faults == 1 && p->fault[0].points == p->end - p->begin && p->fault[0].points > 1;
+}
+
 /* The points and what would become of each; the database is read when there is one. */
 static enum vs_status dry_run(struct sweep_args *a)
 {
@@ -537,6 +543,10 @@ static enum vs_status dry_run(struct sweep_args *a)
         st = st ? st : vs_stored_find(&a->plan, db, &a->r.errors);
     }
     vs_db_close(db);
+    if (!st && all_the_same(&a->plan)) {
+        vs_plan_refuse(&a->plan, &a->r.errors);
+        return VS_E_INPUT;
+    }
     if (!st) {
         sweep_points(&a->plan, a->r.format);
         if (a->r.format == OUT_TABLE) {

@@ -119,7 +119,11 @@ static enum vs_status add_value(struct vs_axis *a, const char *text, size_t len,
                                 struct vs_errors *errors)
 {
     if (a->n == VS_SWEEP_VALUES) {
-        vs_error(errors, "%s: at most %u values", a->path, VS_SWEEP_VALUES);
+        vs_error(
+            errors,
+            "--vary %s: over %u values, which is the limit; a larger step, or xFACTOR in place "
+            "of +STEP, makes fewer",
+            a->path, VS_SWEEP_VALUES);
         return VS_E_BOUNDS;
     }
     if (a->n == a->room) {

@@ -11,8 +11,8 @@
 
 #define VS_SWEEP_AXES 16u
 #define VS_SWEEP_LETS 32u
-#define VS_SWEEP_VALUES 1000000u
-#define VS_SWEEP_POINTS 10000000u
+#define VS_SWEEP_VALUES 10000u /* of an axis: more is a slip of the step */
+#define VS_SWEEP_POINTS 1000000u
 #define VS_SWEEP_NAME 64u
 
 struct vs_axis {

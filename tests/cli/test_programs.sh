@@ -10,6 +10,7 @@ cd "$VIRTSIM_HOME" || exit 1
 equal "the steps of CPUID's program" "path_in read search emulate work copy user_space write path_out" \
     "$(python3 -c 'import csv,sys; print(*[r["step"] for r in csv.DictReader(open(sys.argv[1])) if r["program"] == "cpu_id"])' "$work/kvm.csv")"
 refused "a hypervisor that is not shipped" 2 "did you mean 'kvm'" "$VIRTSIM" list programs kwm
+equal "and no table is printed without rows" "" "$(cat "$work/out")"
 refused "a program's name is none of a hypervisor: which there are" 2 "there are alibaba, ec2_xen" "$VIRTSIM" list programs vcpu_switch
 db=$work/t.db
 ok "a run" "$VIRTSIM" run workloads/exit_microbench.lua --set workload.reason=cpuid --db "$db" --quiet

@@ -8,6 +8,11 @@ sweep() { "$VIRTSIM" sweep "$work/tiny.lua" --quiet "$@"; }
 digest() { "$VIRTSIM" db digest "$1"; }
 runs() { sqlite3 "$1" 'select count(*) from run'; }
 
+# what is wrong with every point is the request's mistake: no table says more
+refused "an unknown knob, tried out" 2 "unknown knob 'nosuch.knob'" sweep --vary nosuch.knob=1,2 --dry-run --db "$work/none.db"
+equal "and nothing is printed beside it" "" "$(cat "$work/out")"
+refused "more values than anybody means" 2 "a larger step" sweep --vary ept.l2_tlb.latency=1:1000000:+1 --dry-run --db "$work/none.db"
+
 # --dry-run shows the points and makes nothing
 equal "ranges and lists make points" "0 16 32 64" "$(echo $(sweep --vary ept.l2_tlb.latency=0,16:64:x2 --dry-run --format csv --db "$work/none.db" | sed 1d | cut -d, -f2 | tr -d '"'))"
 equal "a dry run makes no database" "" "$(ls "$work/none.db" 2>/dev/null)"
