@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "settab_impl.h"
 #include "virtsim/stack.h"
 
 #include <stdlib.h>
@@ -106,14 +107,17 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
         ways = entries;
     }
     if (entries > 1u << 26 || (entries && (ways > entries || entries % ways)) ||
-        policy > VS_POLICY_FIFO) {
+        policy > VS_POLICY_MRU3_PLRU) {
         return VS_E_CONFIG;
     }
     s->entries = entries;
     s->ways = entries ? ways : 1u;
     s->by_sets = vs_divider_of(entries ? entries / ways : 1u);
     s->policy = policy;
-    s->at_once = policy != VS_POLICY_TREE_PLRU;
+    if (entries && vs__settab_tree(s) && !vs__settab_tree_shape(s)) {
+        return VS_E_CONFIG;
+    }
+    s->at_once = !vs__settab_tree(s) || s->turned;
     s->listed = policy == VS_POLICY_LRU && s->by_sets.n == 1u && s->ways > SETTAB_LISTED;
     uint32_t v = 0;
     while (v < VS_SETTAB_VARIANTS && !vs_settab_use(s, vs_settab_variant[v])) {
@@ -123,12 +127,7 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
     size_t n = s->by_sets.n * s->ways;
     s->tag = malloc((n + SETTAB_PAD) * sizeof *s->tag);
     s->payload = calloc(n + SETTAB_PAD, sizeof *s->payload);
-    if (policy == VS_POLICY_TREE_PLRU) {
-        s->tree_leaves = 1;
-        while (s->tree_leaves < s->ways) {
-            s->tree_leaves *= 2u;
-        }
-        s->tree_words = (s->tree_leaves + 63u) / 64u;
+    if (s->tree_words) {
         s->tree = calloc(s->by_sets.n * s->tree_words, sizeof *s->tree);
     }
     if (s->listed) {
@@ -136,7 +135,7 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
         s->prev = calloc(s->ways + 1u, sizeof *s->prev);
         s->guess = calloc(GUESSES, sizeof *s->guess);
     }
-    if (!s->tag || !s->payload || (policy == VS_POLICY_TREE_PLRU && !s->tree) ||
+    if (!s->tag || !s->payload || (s->tree_words && !s->tree) ||
         (s->listed && (!s->next || !s->prev || !s->guess))) {
         vs_settab_free(s);
         return VS_E_NOMEM;
@@ -173,38 +172,6 @@ void vs_settab_clear(struct vs_settab *s)
         list_reset(s);
     }
     s->used = 0;
-}
-
-/* Tree nodes are numbered from 1 as in a heap; leaf w is node leaves + w. */
-static void tree_touch(struct vs_settab *s, size_t set, uint32_t way)
-{
-    uint64_t *bits = s->tree + set * s->tree_words;
-    for (uint32_t node = s->tree_leaves + way; node > 1u; node /= 2u) {
-        uint32_t up = node / 2u;
-        uint64_t bit = 1ull << (up % 64u);
-        if (node & 1u) {
-            bits[up / 64u] &= ~bit;
-        } else {
-            bits[up / 64u] |= bit;
-        }
-    }
-}
-
-static uint32_t tree_victim(const struct vs_settab *s, size_t set)
-{
-    const uint64_t *bits = s->tree + set * s->tree_words;
-    uint32_t node = 1, first = 0, span = s->tree_leaves;
-    while (span > 1u) {
-        span /= 2u;
-        /* leaves beyond the last way do not exist: never go right into them */
-        if ((bits[node / 64u] >> (node % 64u) & 1u) && first + span < s->ways) {
-            node = node * 2u + 1u;
-            first += span;
-        } else {
-            node = node * 2u;
-        }
-    }
-    return first;
 }
 
 /* Ways 0 .. w-1 age by one; way 0 becomes free. */
@@ -257,8 +224,12 @@ touch(struct vs_settab *s, uint64_t *tag, uint32_t w,
         payload[0] = p;
         return payload;
     }
-    if (s->policy == VS_POLICY_TREE_PLRU) {
-        tree_touch(s, (size_t)(tag - s->tag) / s->ways, w);
+    if (s->turned && s->ways == 4u) {
+        vs__settab_turn4(s, (size_t)(tag - s->tag) / 4u, w);
+        return payload;
+    }
+    if (s->tree) {
+        w = vs__settab_tree_touch(s, (size_t)(tag - s->tag) / s->ways, w);
     }
     return payload + w;
 }
@@ -377,15 +348,11 @@ static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t paylo
         w = s->prev[s->ways]; /* what was dropped stands last */
         *guess_of(s, key) = w;
         list_newest(s, w);
+    } else if (s->tree) {
+        w = vs__settab_tree_touch(s, set, vs__settab_tree_choose(s, set, tag));
     } else if (!ordered) {
         w = s->scan(tag, s->ways, VS_SETTAB_EMPTY);
-        if (w == s->ways) {
-            w = s->policy == VS_POLICY_RANDOM ? (uint32_t)vs_rng_below(&s->rng, s->ways)
-                                              : tree_victim(s, set);
-        }
-        if (s->policy == VS_POLICY_TREE_PLRU) {
-            tree_touch(s, set, w);
-        }
+        w = w == s->ways ? (uint32_t)vs_rng_below(&s->rng, s->ways) : w;
     }
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): both are absent only without entries */
     uint64_t old_tag = tag[w], old_payload = value[w];

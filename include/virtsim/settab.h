@@ -5,8 +5,8 @@
  *
  * A key is any number but VS_SETTAB_EMPTY; set = key mod sets, without a division. Under LRU
  * and FIFO the ways of a set stand in order of age, so exact LRU needs no stamps: a hit rotates, a
- * fill shifts, the last way is the victim. Random and tree-PLRU keep a way where it is, and so does
- * LRU over one large set, which keeps its order in a list.
+ * fill shifts, the last way is the victim. Random and the trees keep a way where it is (small
+ * tree-PLRU sets turn, core/settab_tree.c), and so does LRU over one large set, in a list.
  * A table of 0 entries is an absent structure: every find misses, every fill is ignored.
  */
 #ifndef VIRTSIM_SETTAB_H
@@ -16,8 +16,13 @@
 #include "virtsim/status.h"
 
 /* The order of the choices in every policy knob. */
-enum vs_policy { VS_POLICY_LRU, VS_POLICY_TREE_PLRU, VS_POLICY_RANDOM, VS_POLICY_FIFO };
-#define VS_POLICY_CHOICES "lru|tree_plru|random|fifo"
+enum vs_policy {
+    VS_POLICY_LRU,
+    VS_POLICY_TREE_PLRU,
+    VS_POLICY_RANDOM,
+    VS_POLICY_FIFO,
+    VS_POLICY_MRU3_PLRU /* three groups, each a tree: the one after the most recent gives up */
+};
 
 #define VS_SETTAB_EMPTY UINT64_MAX
 
@@ -62,10 +67,12 @@ struct vs_settab {
     enum vs_policy policy;
     uint32_t newest;       /* way of a set whose hit changes nothing; not 0 only with a list */
     bool listed;           /* LRU of one set with many ways */
-    bool at_once;          /* a hit on `newest` changes nothing: not under tree-PLRU */
+    bool at_once;          /* a hit on `newest` changes nothing: not in trees that do not turn */
     uint32_t *next, *prev; /* listed: by way, newest first; entry [ways] closes the ring */
     uint32_t *guess;       /* listed: by a hash of the key, where one was last */
-    uint32_t tree_leaves;  /* tree-PLRU: ways rounded up to a power of two */
+    bool turned;           /* small tree-PLRU sets: the way touched last is way 0 */
+    uint32_t groups;       /* of ways, each a tree */
+    uint32_t tree_leaves;  /* of a tree: its ways rounded up to a power of two */
     uint32_t tree_words;
     uint64_t *tree; /* one bit a node, set = the victim is on the right */
     uint64_t used;
@@ -77,7 +84,8 @@ struct vs_settab {
     struct vs_watch *watch; /* it holds everything instead (virtsim/stack.h); NULL: nobody does */
 };
 
-/* ways 0 = fully associative; entries % ways != 0 or entries > 2^26: VS_E_CONFIG. */
+/* ways 0 = fully associative; entries % ways != 0, entries > 2^26, or three groups that are no
+ * powers of two: VS_E_CONFIG. */
 enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t ways,
                               enum vs_policy policy, uint64_t seed);
 /* Variants for the host's vector unit, the fastest first; the last is every host's. A table has the

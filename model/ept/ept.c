@@ -71,7 +71,7 @@ static bool probe_tag(struct vs_ept *e, uint64_t gva, enum vs_ref ref, uint32_t 
     for (uint32_t m = e->sizes; m; m &= m - 1u) {
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
         struct vs_settab *t = vs__ept_second(e, shift);
-        const uint64_t *p = vs_settab_find(t, vs__ept_key(gva, shift, tag));
+        const uint64_t *p = vs_settab_find(t, vs__ept_second_key(e, t, gva, shift, tag));
         if (p && allowed(*p, ref)) {
             e->count[VS_CNT_ept_l2_hits]++;
             out->hpa.v = (*p & VS_RADIX_ADDRESS) | (gva & ((1ull << shift) - 1u));
@@ -117,7 +117,7 @@ void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t fram
     struct vs_settab *t = own ? &e->l2i : vs__ept_second(e, held);
     if (held && t->entries) {
         *(own ? &e->fetch_sizes : &e->sizes) |= 1u << (held - 12u);
-        vs__ept_put(e, t, vs__ept_key(gva, held, vs__ept_tag_of(e, flags)),
+        vs__ept_put(e, t, vs__ept_second_key(e, t, gva, held, vs__ept_tag_of(e, flags)),
                     (frame + piece_of(gva, shift, held)) | flags, ref != VS_REF_READ);
     }
     fill_l1(e, ref, gva, frame | flags, shift);

@@ -28,6 +28,7 @@
 #define VS_DEF_FILE "ept/ept.def"
 #include "virtsim/def_types.h"
 
+enum { VS_EPT_INDEX_MODULO, VS_EPT_INDEX_XOR };             /* ept.l2_tlb.index */
 enum { VS_EPT_1G_OWN, VS_EPT_1G_SHARED, VS_EPT_1G_PIECES }; /* ept.l2_tlb_1g.place */
 enum { VS_VENDOR_INTEL, VS_VENDOR_AMD, VS_VENDOR_ARM };     /* cpu.vendor */
 enum { VS_EPT_NATIVE, VS_EPT_EPT, VS_EPT_NPT, VS_EPT_STAGE2, VS_EPT_SHADOW }; /* paging.mode */
@@ -97,6 +98,8 @@ struct vs_ept {
     struct vs_settab l2, l2_1g, l2i, nested; /* l2i: fetches' own, if it has entries */
     struct vs_settab gpwc[VS_EPT_LEVELS], npwc[VS_EPT_LEVELS]; /* by level 5 to 2 */
     struct vs_settab lines;                                    /* AMD: lines of page tables */
+    uint64_t l2_fold;        /* of an exclusive-or index: the bits of a set's number, else 0 */
+    uint32_t l2_set_bits;    /* how many they are */
     bool gpwc_any, npwc_any; /* some level of it exists, and the format has it */
     /* formats of the two dimensions; usual: x86-64 and EPT of four levels */
     struct vs_radix_format guest, second;

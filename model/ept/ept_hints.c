@@ -66,7 +66,7 @@ void vs__ept_announce(void *ctx, const uint64_t *gva, uint32_t n)
     const struct vs_ept *e = ctx;
     for (uint32_t i = 0; i < n; i++) {
         vs_phys_prefetch(e->phys, entry_of(&e->hints->guest[region(gva[i])], gva[i]));
-        vs_settab_prefetch(&e->l2, vs__ept_key(gva[i], 12, e->tag_now));
+        vs_settab_prefetch(&e->l2, vs__ept_second_key(e, &e->l2, gva[i], 12, e->tag_now));
     }
 }
 
@@ -80,7 +80,8 @@ static uint64_t guest_target(const struct vs_ept *e, uint64_t gva)
 void vs__ept_foretell(void *ctx, vs_gva at)
 {
     const struct vs_ept *e = ctx;
-    if (e->now.eptp && !vs_settab_peek_first(&e->l2, vs__ept_key(at.v, 12, e->tag_now))) {
+    if (e->now.eptp &&
+        !vs_settab_peek_first(&e->l2, vs__ept_second_key(e, &e->l2, at.v, 12, e->tag_now))) {
         uint64_t gpa = guest_target(e, at.v);
         vs_hpa table = {(uint64_t)e->hints->table[region(at.v)] << 6};
         vs_phys_prefetch(e->phys, entry_of(&e->hints->slat[region(gpa)], gpa));
@@ -92,7 +93,8 @@ uint32_t vs__ept_expect(void *ctx, vs_gva at, uint64_t hpa[VS_EXPECTED])
 {
     const struct vs_ept *e = ctx;
     const struct vs_ept_hints *h = e->hints;
-    const uint64_t *p = vs_settab_peek_first(&e->l2, vs__ept_key(at.v, 12, e->tag_now));
+    const uint64_t *p =
+        vs_settab_peek_first(&e->l2, vs__ept_second_key(e, &e->l2, at.v, 12, e->tag_now));
     if (p) {
         hpa[0] = (*p & VS_RADIX_ADDRESS) | (at.v & 0xfffu);
         return 1;

@@ -39,6 +39,19 @@ static inline uint64_t vs__ept_key(uint64_t address, unsigned shift, uint32_t ta
            (uint64_t)tag << VS_L1_CONTEXT_SHIFT;
 }
 
+/* The number under which the second-level TLB keeps a page: with an exclusive-or index its lowest
+ * bits take in as many above them. Its own inverse. */
+static inline uint64_t vs__ept_fold(const struct vs_ept *e, uint64_t key)
+{
+    return key ^ ((key & VS__PAGE_MASK) >> e->l2_set_bits & e->l2_fold);
+}
+static inline uint64_t vs__ept_second_key(const struct vs_ept *e, const struct vs_settab *t,
+                                          uint64_t address, unsigned shift, uint32_t tag)
+{
+    uint64_t key = vs__ept_key(address, shift, tag);
+    return t == &e->l2 ? vs__ept_fold(e, key) : key;
+}
+
 /* As what the second-level TLBs hold a page of 1 << shift: log2 of the pieces, 0: not at all. */
 static inline unsigned vs__ept_held(const struct vs_ept *e, unsigned shift)
 {

@@ -20,7 +20,8 @@ static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
     }
     for (uint32_t m = e->sizes; m; m &= m - 1u) {
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
-        (void)vs_settab_drop(vs__ept_second(e, shift), vs__ept_key(gva, shift, tag));
+        struct vs_settab *t = vs__ept_second(e, shift);
+        (void)vs_settab_drop(t, vs__ept_second_key(e, t, gva, shift, tag));
     }
     for (uint32_t m = e->fetch_sizes; m; m &= m - 1u) {
         unsigned shift = 12u + (unsigned)__builtin_ctz(m);
@@ -113,6 +114,12 @@ static bool drop_linear(void *ctx, uint64_t key, uint64_t payload)
            (!s->page || same_page(s, key, 12u + (unsigned)(payload >> VS__GUEST_SHIFT & 31u)));
 }
 
+static bool drop_second(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    return drop_linear(ctx, vs__ept_fold(s->e, key), payload);
+}
+
 /* Walk caches do not tell global entries: an address or context drops all of its space. */
 static bool drop_walk(void *ctx, uint64_t key, uint64_t payload)
 {
@@ -140,7 +147,7 @@ static uint64_t sweep_linear(struct vs_ept *e, struct scope *s, bool walk_caches
         }
     }
     s->first = NULL;
-    n += vs_settab_drop_if(&e->l2, drop_linear, s);
+    n += vs_settab_drop_if(&e->l2, drop_second, s);
     n += vs_settab_drop_if(&e->l2_1g, drop_linear, s);
     n += vs_settab_drop_if(&e->l2i, drop_linear, s);
     for (unsigned level = 2; level < VS_EPT_LEVELS && walk_caches; level++) {

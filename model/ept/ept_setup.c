@@ -89,6 +89,9 @@ static enum vs_status second_level(struct vs_ept *e, uint64_t seed)
                     l2i = GEOMETRY(c, l2i, VS_ACC_ept_l2_itlb);
     l2_1g.entries = c->l2_1g_place == VS_EPT_1G_OWN ? l2_1g.entries : 0;
     enum vs_status s = make(&e->l2, &l2, seed + 7);
+    uint64_t sets = c->l2_entries && c->l2_ways ? c->l2_entries / c->l2_ways : 1u;
+    e->l2_fold = c->l2_index == VS_EPT_INDEX_XOR ? sets - 1u : 0;
+    e->l2_set_bits = (uint32_t)__builtin_ctzll(sets);
     s = s ? s : make(&e->l2_1g, &l2_1g, seed + 8);
     s = s ? s : make(&e->l2i, &l2i, seed + 31);
     e->probed[0] = lookup_of(e, &l2);

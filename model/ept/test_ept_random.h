@@ -343,6 +343,9 @@ static void random_geometry(struct world *w)
         *table[i][1] = below(w, 2);
         *table[i][2] = below(w, 4);
     }
+    if (c->l2_ways == 1 && !(c->l2_entries & (c->l2_entries - 1u))) {
+        c->l2_index = below(w, 2);
+    }
     c->d4k_entries += !c->d4k_entries;
     c->i4k_entries += !c->i4k_entries;
     c->d_shared = below(w, 2);

@@ -277,6 +277,39 @@ static void test_a_huge_page_is_where_the_second_level_puts_it(void **state)
     }
 }
 
+/* Of 16 sets of one way: pages 16 apart share a set by their lowest bits and not when these take in
+ * the bits above, pages 0 and 17 the other way round. */
+static void test_an_exclusive_or_index_takes_in_the_bits_above(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    struct fixture f;
+    for (uint64_t index = VS_EPT_INDEX_MODULO; index <= VS_EPT_INDEX_XOR; index++) {
+        everything_off(&c);
+        c.l2_entries = 16;
+        c.l2_ways = 1;
+        c.l2_index = index;
+        begin(&f, &c, 40);
+        const bool xored = index == VS_EPT_INDEX_XOR;
+        const uint64_t base = PAGE(0) >> 12 & 15u, above = PAGE(0) >> 16 & 15u;
+        assert_int_equal(base | above, 0); /* so that page i has set i, or i exclusive-or i / 16 */
+        (void)walk(&f, PAGE(0), VS_REF_READ);
+        (void)walk(&f, PAGE(16), VS_REF_READ);
+        assert_int_equal(probe(&f, PAGE(0), VS_REF_READ), xored);
+        assert_true(probe(&f, PAGE(16), VS_REF_READ));
+        (void)walk(&f, PAGE(0), VS_REF_READ);
+        (void)walk(&f, PAGE(17), VS_REF_READ);
+        assert_int_equal(probe(&f, PAGE(0), VS_REF_READ), !xored);
+        /* one address drops its page, and no other */
+        (void)walk(&f, PAGE(35), VS_REF_READ);
+        vs_gva at = {PAGE(35)};
+        (void)vs_ept_invlpg(&f.ept, NULL, at);
+        assert_false(probe(&f, PAGE(35), VS_REF_READ));
+        assert_true(probe(&f, PAGE(17), VS_REF_READ));
+        stop(&f);
+    }
+}
+
 static void test_a_second_level_of_small_pages_holds_no_large_ones(void **state)
 {
     (void)state;
@@ -439,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_a_shared_table_tells_sizes_apart),
         cmocka_unit_test(test_every_structure_replaces_by_its_own_policy),
         cmocka_unit_test(test_a_huge_page_is_where_the_second_level_puts_it),
+        cmocka_unit_test(test_an_exclusive_or_index_takes_in_the_bits_above),
         cmocka_unit_test(test_a_second_level_of_small_pages_holds_no_large_ones),
         cmocka_unit_test(test_a_walk_cache_costs_the_slowest_that_is_waited_for),
         cmocka_unit_test(test_the_two_dimensions_are_priced_apart),

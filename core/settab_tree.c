@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tree-PLRU, and the policy of three groups. A tree's nodes are numbered from 1 as in a heap, leaf
+ * w is node leaves + w, and a node's bit says that the victim is on the right: a touch turns the
+ * nodes above its way away from it. Of three groups, each a tree, the one behind the group that was
+ * touched last gives up an entry: bit 0 of a group's nodes, which no node has, says which that was.
+ *
+ * A table that is turned has the way that was touched last at place 0, so that another hit there is
+ * seen at once and changes nothing. Way w gets there when every way goes to its number exclusive-or
+ * w: halves of the tree change sides, and its nodes with them, so that what leaves next is the
+ * same.
+ */
+#include "settab_impl.h"
+
+#define TURNED 16u /* ways up to which turning is cheaper than the search that it saves */
+
+bool vs__settab_tree_shape(struct vs_settab *s)
+{
+    s->groups = s->policy == VS_POLICY_MRU3_PLRU ? 3u : 1u;
+    uint32_t each = s->ways / s->groups;
+    if (s->groups > 1u && (s->ways % s->groups || (each & (each - 1u)))) {
+        return false;
+    }
+    s->tree_leaves = 1;
+    while (s->tree_leaves < each) {
+        s->tree_leaves *= 2u;
+    }
+    s->tree_words = (s->groups * s->tree_leaves + 63u) / 64u;
+    s->turned = s->groups == 1u && s->tree_leaves == s->ways && s->ways <= TURNED;
+    return true;
+}
+
+static bool bit_of(const uint64_t *bits, uint32_t at)
+{
+    return bits[at / 64u] >> (at % 64u) & 1u;
+}
+
+static void put_bit(uint64_t *bits, uint32_t at, bool on)
+{
+    uint64_t bit = 1ull << (at % 64u);
+    bits[at / 64u] = on ? bits[at / 64u] | bit : bits[at / 64u] & ~bit;
+}
+
+/* Whether one of n ways is free. */
+static bool any_free(const struct vs_settab *s, const uint64_t *tag, uint32_t n)
+{
+    return s->scan(tag, n, VS_SETTAB_EMPTY) != n;
+}
+
+/* Down one tree, whose ways begin at `tag`; only_free: into halves with a free way. */
+static uint32_t down(const struct vs_settab *s, const uint64_t *bits, uint32_t base,
+                     const uint64_t *tag, uint32_t ways, bool only_free)
+{
+    uint32_t node = 1, first = 0, span = s->tree_leaves;
+    while (span > 1u) {
+        span /= 2u;
+        /* leaves beyond the last way do not exist: never go right into them */
+        bool there = first + span < ways, right = there && bit_of(bits, base + node);
+        if (only_free) {
+            uint32_t n = there ? ways - first - span < span ? ways - first - span : span : 0;
+            right = right ? any_free(s, tag + first + span, n)
+                          : there && !any_free(s, tag + first, span);
+        }
+        node = node * 2u + right;
+        first += right ? span : 0;
+    }
+    return first;
+}
+
+uint32_t vs__settab_tree_choose(const struct vs_settab *s, size_t set, const uint64_t *tag)
+{
+    const uint64_t *bits = s->tree + set * s->tree_words;
+    uint32_t each = s->ways / s->groups, group = 0;
+    bool only_free = any_free(s, tag, s->ways);
+    if (only_free && s->groups == 1u && !s->turned) {
+        return s->scan(tag, s->ways, VS_SETTAB_EMPTY);
+    }
+    if (s->groups > 1u) {
+        while (group < s->groups && !bit_of(bits, group * s->tree_leaves)) {
+            group++;
+        }
+        group = (group + 1u) % s->groups;
+        while (only_free && !any_free(s, tag + group * each, each)) {
+            group = (group + 1u) % s->groups;
+        }
+    }
+    return group * each +
+           down(s, bits, group * s->tree_leaves, tag + group * each, each, only_free);
+}
+
+/* Way w comes to place 0, and every other to its number exclusive-or w. */
+static void turn(struct vs_settab *s, size_t set, uint32_t w)
+{
+    uint64_t *tag = s->tag + set * s->ways, *payload = s->payload + set * s->ways,
+             old = s->tree[set], bits = 0;
+    for (uint32_t i = 0; w && i < s->ways; i++) {
+        if (i < (i ^ w)) {
+            vs__settab_swap(&tag[i], &tag[i ^ w]);
+            vs__settab_swap(&payload[i], &payload[i ^ w]);
+        }
+    }
+    for (uint32_t first = 1, above = s->ways; first < s->ways; first *= 2u) {
+        above /= 2u; /* ways below each child of a node of this depth */
+        for (uint32_t i = 0; i < first; i++) {
+            uint64_t was = old >> (first + (i ^ w / (2u * above))) ^ (w / above);
+            bits |= (i ? was & 1u : 1u) << (first + i);
+        }
+    }
+    s->tree[set] = bits;
+}
+
+uint32_t vs__settab_tree_touch(struct vs_settab *s, size_t set, uint32_t way)
+{
+    if (s->turned) {
+        if (s->ways == 4u) {
+            vs__settab_turn4(s, set, way);
+        } else {
+            turn(s, set, way);
+        }
+        return 0;
+    }
+    uint64_t *bits = s->tree + set * s->tree_words;
+    uint32_t each = s->ways / s->groups, base = way / each * s->tree_leaves;
+    for (uint32_t node = s->tree_leaves + way % each; node > 1u; node /= 2u) {
+        put_bit(bits, base + node / 2u, !(node & 1u));
+    }
+    for (uint32_t g = 0; s->groups > 1u && g < s->groups; g++) {
+        put_bit(bits, g * s->tree_leaves, g == way / each);
+    }
+    return way;
+}
