@@ -139,14 +139,14 @@ for name in sorted({r["workload"] for r in experiments.values()}):
 
 # An id of a held-out row may be named in a description only where it is called held out.
 # Every row that a description or a default cites is there; 5I111-113 and 4T008 to 4T012 are ranges.
-ID = r"[1-7][A-Z]\d{3}"
+ID = r"(?:[1-7][A-Z]|C1)\d{3}"
 for path in sorted(glob.glob(f"{root}/scripts/lua/**/*.lua", recursive=True) +
                    glob.glob(f"{root}/model/**/*.def", recursive=True) +
                    glob.glob(f"{root}/sim/**/*.def", recursive=True)):
     with open(path, encoding="utf-8") as f:
         for n, line in enumerate(f, 1):
             cited = re.findall(rf"\b{ID}\b", line)
-            for first, last in re.findall(rf"\b({ID})(?:-| to )(?:[1-7][A-Z])?(\d{{3}})\b", line):
+            for first, last in re.findall(rf"\b({ID})(?:-| to )(?:[1-7][A-Z]|C1)?(\d{{3}})\b", line):
                 cited += [f"{first[:2]}{k:03d}" for k in range(int(first[2:]), int(last) + 1)]
             for i in sorted(set(cited) - set(literature)):
                 bad.append(f"{path[len(root) + 1:]}:{n}: no literature row {i}")
@@ -154,7 +154,7 @@ held = {i for i, r in literature.items() if r["use"] == "validate"}
 for path in sorted(glob.glob(f"{root}/scripts/lua/**/*.lua", recursive=True)):
     with open(path, encoding="utf-8") as f:
         for n, line in enumerate(f, 1):
-            for i in re.findall(r"\b[1-7][A-Z]\d{3}\b", line):
+            for i in re.findall(rf"\b{ID}\b", line):
                 if i in held and not re.search(r"held out|validat", line, re.I):
                     bad.append(f"{path[len(root) + 1:]}:{n}: {i} is held out for validation")
 

@@ -28,7 +28,7 @@ static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account,
 void request_cpuid(struct vs_vcpu *v)
 {
     privileged(v, (struct vs_trap){.kind = VS_TRAP_CPU_ID, .length = 2}, VS_ACC_vcpu_cpuid,
-               v->p->times.cpuid);
+               v->request.a ? v->p->times.cpuid : v->p->times.cpuid_0);
 }
 
 /* PAUSE of a spinning program, which may leave the guest. */

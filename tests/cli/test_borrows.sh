@@ -32,10 +32,10 @@ knobs = {m: {r["knob"]: r for r in rows(f"{work}/{m}.csv")} for m in machines}
 ABOUT = {"sandybridge_ep": r"sandybridge_ep|Sandy|E5-2670 0|i7-3930K", "haswell_ep": r"haswell_ep|Haswell|v3 @|hsw",
          "broadwell_ep": r"Broadwell", "skylake_sp": r"skylake_sp|Skylake|SKX|Gold 61",
          "skylake_x": r"skylake_sp|Skylake|SKX|Gold 61", "cascadelake": r"Cascade|CLX",
-         "zen2_rome": r"zen2_rome|Zen2", "zen3_vermeer": r"zen3|Zen3", "zen3_milan": r"zen3|Zen3",
+         "zen2_rome": r"zen2_rome|Zen ?2|Rome", "zen3_vermeer": r"zen3|Zen3", "zen3_milan": r"zen3|Zen3",
          "k10_shanghai": r"K10", "neoverse_n1": r"Neoverse"}
 OF_INTEL = ("ept.l1_dtlb.shared", "ept.l2_tlb.large_pages")
-ID = re.compile(r"\b(?:[1-7][A-Z]\d{3}\b|NL\.\w+\.PR\.s\d+\.\d+K)")
+ID = re.compile(r"\b(?:[1-7][A-Z]\d{3}\b|C1\d{3}\b|NL\.\w+\.PR\.s\d+\.\d+K)")
 for m, all_of_it in knobs.items():
     part = next((p for p in ABOUT if m.startswith(p)), "skylake_sp")
     for k, r in all_of_it.items():
@@ -62,7 +62,8 @@ for m, all_of_it in knobs.items():
 # Cases that are known from the manuals, whatever the mechanism.
 for m, k, of in (("neoverse_n1_kvm", "memory.dram.row_conflict", "skylake_sp"), ("neoverse_n1_kvm", "ept.guest_pwc.l3.entries", "ivybridge"),
                  ("neoverse_n1_kvm", "ept.walkers", "skylake_sp"), ("neoverse_n1_kvm", "cpu.load_queue", "cortex_a76"),
-                 ("neoverse_n1_native", "ept.l2_tlb.latency", "cortex_a76"), ("broadwell_ep_kvm", "memory.l2.latency", "haswell_ep"),
+                 ("neoverse_n1_native", "ept.l2_tlb.latency", "cortex_a76"), ("zen3_milan_kvm", "instruction.cpuid", "zen2_rome"),
+                 ("broadwell_ep_kvm", "memory.l2.latency", "haswell_ep"),
                  ("broadwell_ep_kvm", "vmcs.exit.detect", "haswell_ep"), ("broadwell_ep_kvm", "iommu.walk.latency", "haswell_ep"),
                  ("cascadelake_kvm", "memory.dram.row_miss", "skylake_sp"), ("cascadelake_kvm", "vmcs.entry.begin", "skylake_sp"),
                  ("zen2_rome_kvm", "ept.guest_pwc.l3.entries", "zen1"), ("zen2_rome_kvm", "iommu.walk.latency", "haswell_ep"),
@@ -75,7 +76,7 @@ for m, k, of in (("neoverse_n1_kvm", "memory.dram.row_conflict", "skylake_sp"), 
 for m, k in (("skylake_x_native", "memory.dram.row_miss"), ("cascadelake_native", "memory.l2.latency"), ("zen3_milan_native", "memory.llc.latency"),
              ("haswell_ep_kvm", "iommu.walk.latency"), ("haswell_ep_kvm", "vmcs.cap.proc"), ("sandybridge_ep_kvm", "vmcs.exit.detect"),
              ("skylake_sp_kvm", "vmcs.cap.proc"), ("sandybridge_ep_kvm", "ept.l1_dtlb_4k.entries"), ("zen2_rome_kvm", "cpu.load_queue"),
-             ("k10_shanghai_kvm", "cpu.issue_width"), ("skylake_sp_kvm", "memory.dram.row_miss"), ("zen2_rome_native", "memory.dram.row_hit")):
+             ("k10_shanghai_kvm", "cpu.issue_width"), ("skylake_sp_kvm", "memory.dram.row_miss"), ("zen2_rome_native", "memory.dram.row_hit"), ("haswell_ep_kvm", "instruction.cpuid")):
     if k in listed.get(m, {}) or (m != "sandybridge_ep_kvm" and knobs[m][k]["evidence"] == "assumed"):
         bad.append(f"{m}: {k} is its own or its family's")
 

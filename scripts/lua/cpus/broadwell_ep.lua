@@ -7,7 +7,7 @@ return {
   borrows = {
     haswell_ep = {
       why = "the core before it, shrunk: no measurement of this part's first-level tables, buffers or transition is at hand",
-      "cpu", "ept.l1_dtlb_4k", "ept.l1_dtlb_2m", "ept.l1_dtlb_1g", "ept.l1_itlb", "ept.l1_itlb_4k", "ept.l1_itlb_2m", "vmcs.exit", "vmcs.entry",
+      "cpu", "instruction.cpuid", "instruction.rdtsc", "ept.l1_dtlb_4k", "ept.l1_dtlb_2m", "ept.l1_dtlb_1g", "ept.l1_itlb", "ept.l1_itlb_4k", "ept.l1_itlb_2m", "vmcs.exit", "vmcs.entry",
     },
     skylake_sp = { why = "where it has a table for 1 GiB pages at the second level, its successor's place for them", "ept.l2_tlb_1g.place" },
   },
@@ -22,7 +22,8 @@ return {
     l2_tlb = { entries = { 1536, "4T006", "documented" }, ways = { 6, "4T006", "documented" } },
     l2_tlb_1g = { entries = { 16, "4T007", "documented" }, ways = { 4, "Intel SDM 2A, CPUID leaf 2, descriptor C3H: 1 GiB pages, 4 ways, 16 entries (4T007 gives no ways)", "documented" } },
   },
-  instruction = { pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
+  instruction = { cpuid = { 208, "C1010: leaf 1", "measured", of = "haswell_ep" }, ["cpuid.leaf_0"] = { 99, "C1010: leaf 0", "measured", of = "haswell_ep" }, rdtsc = { 24, "C1011", "measured", of = "haswell_ep" },
+    pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
     cap = {
       revision = { 0x12, dump, "measured" },

@@ -5,7 +5,7 @@ local manual = "Intel Optimization Manual, Haswell, TLB parameters"
 local split = "1X053: 453 cycles were measured, 329 of them go to parts of assumed length; the other 124 are split in half by assumption"
 return {
   borrows = {
-    skylake_sp = { why = "the second level's hit was measured on Skylake", "ept.l2_tlb.latency" },
+    skylake_sp = { why = "the second level's hit and flushes of everything were measured on Skylake", "ept.l2_tlb.latency", "instruction.invpcid.all", "instruction.mov_cr.flush" },
     ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" },
   },
   groups = { transition = {
@@ -36,7 +36,8 @@ return {
     l2_tlb = { entries = { 1024, "4T005", "documented" }, ways = { 8, "4T005", "documented" } },
     l2_tlb_1g = { entries = { 0, "4T002-005 list none", "documented" }, ways = { 0, "4T002-005 list none", "documented" } },
   },
-  instruction = { pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
+  instruction = { cpuid = { 208, "C1010: leaf 1", "measured" }, ["cpuid.leaf_0"] = { 99, "C1010: leaf 0", "measured" }, rdtsc = { 24, "C1011", "measured" },
+    pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
     exit = { detect = { 62, split, "assumed" } },
     entry = { begin = { 62, split, "assumed" } },

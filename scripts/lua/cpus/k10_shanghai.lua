@@ -7,6 +7,8 @@ local dump = "InstLatX64 AuthenticAMD0100F42_K10_Shanghai_MemLatX64"
 local lines = "Bhargava et al., ASPLOS 2008; Barr, Cox, Rixner, ISCA 2010: AMD's walker caches entries by physical address, not translations by level"
 return {
   borrows = {
+    skylake_sp = { why = "flushes of everything were measured on Skylake alone", "instruction.invpcid.all", "instruction.mov_cr.flush" },
+    zen2_rome = { why = "no dump of this part is at hand: instructions of a later core", "instruction" },
     epyc_of_1X095 = { why = "a whole round trip was measured, of an EPYC that is not named", "svm.exit", "svm.entry" },
     intel = { why = "no source at hand says at which level this walker's references enter", "memory.walker.entry" },
   },
@@ -61,5 +63,6 @@ return {
     vmcb_clean = { false, "the same: no vmcb_clean", "documented" },
     pause_filter = { false, "the same: no pausefilter, no pfthreshold", "documented" },
   } },
-  instruction = { pause = { 3, "no manual gives it: a hint that delays nothing on a core without threads that share it, a few cycles of decoding", "assumed" } },
+  instruction = { cpuid = { 139, "C1031: leaf 1", "measured", of = "zen2_rome" }, ["cpuid.leaf_0"] = { 131, "C1031: leaf 0", "measured", of = "zen2_rome" }, rdtsc = { 37, "C1032", "measured", of = "zen2_rome" },
+    pause = { 3, "no manual gives it: a hint that delays nothing on a core without threads that share it, a few cycles of decoding", "assumed" } },
 }

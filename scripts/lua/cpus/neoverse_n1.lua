@@ -5,7 +5,7 @@
 return {
   borrows = {
     cortex_a76 = { why = "the core that this one derives from, where its own manual is silent", "cpu", "ept" },
-    skylake_sp = { why = "no source at hand says how many walks run at one time", "ept.walkers" },
+    skylake_sp = { why = "no source at hand says how many walks run at one time, nor how long a read of the counter takes; CPUID, INVPCID and CR4 are x86's", "ept.walkers", "instruction" },
     ivybridge = { why = "the size of the walk cache is not published", "ept.guest_pwc.l3.entries" },
     intel = { why = "no source at hand says at which level this walker's references enter", "memory.walker.entry" },
   },

@@ -5,7 +5,10 @@ local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) CPU E5-2690 0 @ 2.90G
 local manual = "Intel Optimization Manual, Sandy Bridge, TLB parameters"
 local split = "1X051: 667 cycles were measured, 329 of them go to parts of assumed length; the other 338 are split in half by assumption"
 return {
-  borrows = { ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" } },
+  borrows = {
+    skylake_sp = { why = "flushes of everything were measured on Skylake alone", "instruction.invpcid.all", "instruction.mov_cr.flush" },
+    ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" },
+  },
   groups = { transition = {
     source = "1X051: 667 cycles from VMRESUME to VMRESUME, less 40 of the two flushes that a guest with a VPID does not have", grade = "derived",
     "vmcs.exit.detect", "vmcs.exit.resume", "vmcs.entry.begin", "vmcs.entry.fetch",
@@ -39,7 +42,8 @@ return {
     l2_tlb_1g = { entries = { 0, "4T001: 4 KiB pages only", "documented" }, ways = { 0, "4T001: 4 KiB pages only", "documented" } },
     accessed_dirty = { false, "vmcs.cap.ept_vpid, bit 21 is clear", "measured" },
   },
-  instruction = { pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
+  instruction = { cpuid = { 356, "C1004: leaf 1", "measured" }, ["cpuid.leaf_0"] = { 96, "C1004: leaf 0", "measured" }, rdtsc = { 28, "C1005", "measured" },
+    pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
     cap = {
       revision = { 0x10, dump, "measured" },

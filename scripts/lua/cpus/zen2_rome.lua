@@ -3,6 +3,7 @@
 -- code come as 2 MiB pieces to the first-level instruction TLB, which holds them whole.
 return {
   borrows = {
+    skylake_sp = { why = "flushes of everything were measured on Skylake alone", "instruction.invpcid.all", "instruction.mov_cr.flush" },
     zen1 = { why = "AMD 55723 is about the first Zen; no later guide says less", "ept.guest_pwc", "ept.l2_tlb_1g.place" },
     epyc_of_1X095 = { why = "a whole round trip was measured, of an EPYC that is not named", "svm.exit", "svm.entry" },
   },
@@ -46,5 +47,6 @@ return {
       l2 = { entries = { 512, "AMD 55723, 2.7.2: level-2 entries live in the second-level TLB; a quarter of it", "assumed", of = "zen1" } },
     },
   },
-  instruction = { pause = { 65, "no manual gives it; measured tables of instructions have tens of cycles from Zen 2 on, here half of Skylake's 140", "assumed" } },
+  instruction = { cpuid = { 139, "C1031: leaf 1", "measured" }, ["cpuid.leaf_0"] = { 131, "C1031: leaf 0", "measured" }, rdtsc = { 37, "C1032", "measured" },
+    pause = { 65, "no manual gives it; measured tables of instructions have tens of cycles from Zen 2 on, here half of Skylake's 140", "assumed" } },
 }

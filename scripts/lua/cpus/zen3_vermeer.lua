@@ -4,7 +4,9 @@
 local cpuid = "InstLatX64 AuthenticAMD0A20F10_K19_Vermeer2_CPUID (Ryzen 9 5900X)"
 return {
   borrows = {
+    skylake_sp = { why = "flushes of everything were measured on Skylake alone", "instruction.invpcid.all", "instruction.mov_cr.flush" },
     zen1 = { why = "AMD 55723 is about the first Zen; no later guide says less", "ept.guest_pwc", "ept.walk_lines" },
+    zen2_rome = { why = "no dump of this part is at hand: instructions of the core before it", "instruction" },
     epyc_of_1X095 = { why = "a whole round trip was measured, of an EPYC that is not named", "svm.exit", "svm.entry" },
   },
   text = "AMD Zen 3 core at the clock of the Ryzen 9 5900X that was measured",
@@ -52,5 +54,6 @@ return {
       l2 = { entries = { 0, "NL.zen3.PR.s4096.12288K..32768K, lines a page apart: 27 cycles a walk are two loads from L2, so the level-2 entry is loaded too", "derived" } },
     },
   },
-  instruction = { pause = { 65, "no manual gives it; measured tables of instructions have tens of cycles from Zen 2 on, here half of Skylake's 140", "assumed" } },
+  instruction = { cpuid = { 139, "C1031: leaf 1", "measured", of = "zen2_rome" }, ["cpuid.leaf_0"] = { 131, "C1031: leaf 0", "measured", of = "zen2_rome" }, rdtsc = { 37, "C1032", "measured", of = "zen2_rome" },
+    pause = { 65, "no manual gives it; measured tables of instructions have tens of cycles from Zen 2 on, here half of Skylake's 140", "assumed" } },
 }

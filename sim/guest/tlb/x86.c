@@ -53,7 +53,7 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
         return;
     }
     if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
-        vcpu_own_time(v, VS_ACC_vcpu_invpcid, p->times.invpcid);
+        vcpu_own_time(v, VS_ACC_vcpu_invpcid, r->a < 2u ? p->times.invpcid : p->times.invpcid_all);
     }
     vs_txn_settle(&v->txn);
     vs_ept_invpcid(&v->hw->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
@@ -190,7 +190,9 @@ void guest_mm_write_cr(struct vs_vcpu *v)
         return;
     }
     if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
-        vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr, p->times.mov_cr);
+        bool flushes = r->a == 4 && x86 && cr4_flushes(v, value);
+        vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr,
+                    flushes ? p->times.mov_cr_flush : p->times.mov_cr);
     }
     if (r->a == 4 && x86) {
         cr4_changed(v, value);
