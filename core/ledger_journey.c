@@ -28,9 +28,8 @@ void vs_tape_free(struct vs_tape *tape)
 
 /* Calls add() with consecutive pieces of [from, until): the tape's charges in order of time, the
  * gap account between them. A charge before `from`, or overlapping the one before it, is cut. */
-static inline __attribute__((always_inline)) void
-tile(const struct vs_tape *tape, uint64_t from, uint64_t until, uint16_t gap,
-     void (*add)(void *ctx, uint16_t account, uint64_t ps), void *ctx)
+static vs_inlined void tile(const struct vs_tape *tape, uint64_t from, uint64_t until, uint16_t gap,
+                            void (*add)(void *ctx, uint16_t account, uint64_t ps), void *ctx)
 {
     uint64_t at = from;
     for (size_t i = 0; tape && i < tape->n && at < until; i++) {

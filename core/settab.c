@@ -212,9 +212,9 @@ AVX2 static inline void push_avx2(uint64_t *tag, uint64_t *payload, uint32_t w, 
 #endif
 
 /* A hit on way w of what is not listed, as the policy sees it; its payload. */
-static inline __attribute__((always_inline)) uint64_t *
-touch(struct vs_settab *s, uint64_t *tag, uint32_t w,
-      void (*push)(uint64_t *tag, uint64_t *payload, uint32_t w, uint32_t ways))
+static vs_inlined uint64_t *touch(struct vs_settab *s, uint64_t *tag, uint32_t w,
+                                  void (*push)(uint64_t *tag, uint64_t *payload, uint32_t w,
+                                               uint32_t ways))
 {
     uint64_t *payload = s->payload + (tag - s->tag);
     if (s->policy == VS_POLICY_LRU) {

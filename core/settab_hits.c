@@ -15,7 +15,7 @@
 #include <immintrin.h>
 #endif
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static vs_inlined
 
 typedef uint32_t chunk_fn(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t all,
                           const uint64_t *each);

@@ -4,6 +4,8 @@
 #include "virtsim/stack.h"
 #include "virtsim/rng.h"
 
+#include "effort.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -54,7 +56,7 @@ static uint64_t requests(struct vs_settab *t, uint64_t seed, bool watched)
 
 static void at_every_size(uint64_t sets)
 {
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= effort(6); seed++) {
         struct vs_settab t;
         size_t n;
         uint64_t all = 0;

@@ -57,7 +57,15 @@ static inline vs_ps vs_clock_ps(struct vs_clock c, vs_cycles n)
 #define vs_likely(x) __builtin_expect(!!(x), 1)
 #define vs_unlikely(x) __builtin_expect(!!(x), 0)
 #define VS_PRINTF(f, a) __attribute__((format(printf, f, a)))
+/* What a hot path is made of becomes part of each of its variants. Not with sanitizers, whose
+ * checks of every copy take most of the compiler's time. */
+#if defined(VS_SANITIZED)
+#define vs_inlined inline
 #else
+#define vs_inlined inline __attribute__((always_inline))
+#endif
+#else
+#define vs_inlined inline
 #define vs_likely(x) (x)
 #define vs_unlikely(x) (x)
 #define VS_PRINTF(f, a)

@@ -2,7 +2,7 @@
 /* The walk, compiled for the pair of formats most machines have and for any pair. */
 #include "ept_impl.h"
 
-#define INLINE inline __attribute__((always_inline))
+#define INLINE vs_inlined
 
 /* Arm descriptors: DBM, AP[2] (stage 1: read-only), S2AP[1] (stage 2: writable), nG. */
 #define ARM_DBM (1ull << 51)

@@ -75,9 +75,8 @@ static inline TARGET __m256i moved(__m256i ways, __m256i up, int w)
 }
 
 /* Hit and miss are the same instructions, since which it is cannot be predicted. */
-static inline __attribute__((always_inline)) TARGET bool touch_avx2(uint32_t *set, uint32_t ways,
-                                                                    uint32_t stride, uint32_t tag,
-                                                                    uint32_t flags, uint32_t *old)
+static vs_inlined TARGET bool touch_avx2(uint32_t *set, uint32_t ways, uint32_t stride,
+                                         uint32_t tag, uint32_t flags, uint32_t *old)
 {
     uint32_t found = match_avx2(set, stride, tag);
     uint32_t w = (uint32_t)__builtin_ctz(found | 1u << (ways - 1u)), there = set[w];
