@@ -8,7 +8,22 @@
 #include "host/host.h"
 #include "machine/platform.h"
 
-/* platform.c: translations of a vCPU's core, as its architecture drops them. */
+/* What the components that platform.c and vcpu.c make are configured with. */
+struct machine_configs {
+    struct vs_cpu_config cpu;
+    struct vs_memory_config memory;
+    struct vs_hypervisor_config hypervisor;
+    struct vs_shadow_config shadow;
+};
+
+/* platform.c: the virtual machine of a vCPU, from 0. */
+unsigned machine_vm_of(const struct vs_platform *p, unsigned vcpu);
+
+/* vcpu.c: makes a vCPU with its core, translations and controllers, and its agent in the kernel. */
+enum vs_status machine_vcpu_make(struct vs_platform *p, unsigned index,
+                                 const struct machine_configs *c, struct vs_errors *errors);
+
+/* vcpu.c: translations of a vCPU's core, as its architecture drops them. */
 struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v);
 
 /* processor.c: its workers; all of them, and their lines' end. */

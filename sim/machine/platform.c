@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One machine from its knobs: configurations checked, components wired, region of interest. More
- * lines than most files: what a machine consists of is made in one place, in the order of what
- * needs what. */
+/* One machine from its knobs: configurations checked, memory and virtual machines made, components
+ * wired, region of interest. */
 #include "guest/drivers/net.h"
 #include "irqchip.h"
 #include "machine_impl.h"
@@ -16,15 +15,8 @@
 #define VS_DEF_FILE "machine/machine.def"
 #include "virtsim/def_tables.h"
 
-struct configs {
-    struct vs_cpu_config cpu;
-    struct vs_memory_config memory;
-    struct vs_hypervisor_config hypervisor;
-    struct vs_shadow_config shadow;
-};
-
 /* Takes every component's knobs, and chooses what the machine virtualizes with. */
-static void load(struct vs_platform *p, const struct vs_knobs *k, struct configs *c)
+static void load(struct vs_platform *p, const struct vs_knobs *k, struct machine_configs *c)
 {
     vs_knobs_load(k, &vs_sim_desc, &p->sim);
     vs_knobs_load(k, &vs_vcpu_desc, &p->times);
@@ -79,7 +71,7 @@ static void check_world(const struct vs_platform *p, struct vs_errors *errors)
 }
 
 /* Adds what is wrong with each component, and with two of them together. */
-static void check(struct vs_platform *p, const struct configs *c, struct vs_errors *errors)
+static void check(struct vs_platform *p, const struct machine_configs *c, struct vs_errors *errors)
 {
     struct vs_errors told = {NULL, 0}; /* by vs_ept_check */
     vs_cpu_check(&c->cpu, errors);
@@ -112,7 +104,7 @@ static void check(struct vs_platform *p, const struct configs *c, struct vs_erro
     }
 }
 
-static void check_nodes(const struct vs_platform *p, const struct configs *c,
+static void check_nodes(const struct vs_platform *p, const struct machine_configs *c,
                         struct vs_errors *errors)
 {
     const struct {
@@ -129,179 +121,6 @@ static void check_nodes(const struct vs_platform *p, const struct configs *c,
                      (unsigned long long)c->memory.nodes);
         }
     }
-}
-
-/* ---- ports between components ---- */
-
-/* Gives a guest-physical page of memory its frame, for the hypervisor; false: the host is out of
- * memory. */
-static bool back_page(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame)
-{
-    struct vs_vm *vm = ctx;
-    (void)t; /* the tables' stores are part of the handler's data */
-    if (vs_vm_back(vm, at.v) || !vs_vm_leaf(vm, at.v, &frame->v, page_shift)) {
-        return false;
-    }
-    frame->v &= ~((1ull << *page_shift) - 1u);
-    return true;
-}
-
-/* Whether a guest-physical address is memory, and no device's. */
-static bool is_memory(void *ctx, vs_gpa at)
-{
-    return vs_vm_is_memory(ctx, at.v);
-}
-
-/* Whether a guest-physical page has its frame. */
-static bool is_backed(void *ctx, vs_gpa at)
-{
-    uint64_t hpa;
-    return vs_vm_locate(ctx, at.v, &hpa);
-}
-
-/* Drops translations as a world switch asks for it. */
-static uint64_t flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid, uint16_t pcid,
-                      uint64_t eptp, vs_gva at)
-{
-    (void)t; /* the transition has its own account for it */
-    return vs_ept_flush(ctx, NULL, what, vpid, pcid, eptp, at);
-}
-
-struct vs_tlb_port vs__platform_tlb(struct vs_vcpu *v)
-{
-    return (struct vs_tlb_port){&v->hw->ept, flush};
-}
-
-/* ---- one vCPU ---- */
-
-/* Makes the counters of a vCPU and of its core known to the books: those of guest and host apart.
- * */
-static void register_counters(struct vs_vcpu *v)
-{
-    struct vs_ledger *l = v->p->ledger;
-    const uint16_t actor[2] = {v->guest, v->host};
-    for (int host = 0; host < (v->p->virtualized ? 2 : 1); host++) {
-        struct vs_core_own *own = v->own; /* NULL: the core's own are the vCPU's */
-        vs_ledger_counters(l, actor[host], &vs_cpu_desc,
-                           own ? own->cpu.counts[host] : v->hw->cpu.counts[host]);
-        vs_ledger_counters(l, actor[host], &vs_memory_desc,
-                           own ? own->memory[host] : v->hw->core.counts[host]);
-        vs_ledger_counters(l, actor[host], &vs_ept_desc,
-                           own ? own->ept.counts[host] : v->hw->ept.counts[host]);
-    }
-    vs_ledger_counters(l, v->line, &vs_vcpu_desc, v->count);
-    vs_ledger_counters(l, v->line, &vs_os_desc, v->os_count);
-    if (v->p->virtualized) {
-        vs_ledger_counters(l, v->host, &vs_hypervisor_desc, v->hv.count);
-    }
-    if (v->p->shadow) {
-        vs_ledger_counters(l, v->host, &vs_shadow_desc, v->shadow.count);
-    }
-}
-
-/* Gives a vCPU what only a guest's has: world switch, hypervisor, interrupt controller. */
-static enum vs_status make_virtual(struct vs_vcpu *v, const struct configs *c,
-                                   struct vs_errors *errors)
-{
-    struct vs_platform *p = v->p;
-    v->world_ctx = calloc(1, p->kind->bytes);
-    enum vs_status s = v->world_ctx ? p->kind->make(v, errors) : VS_E_NOMEM;
-    if (s) {
-        return s;
-    }
-    struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
-    struct vs_slat_port slat = {v->vm, back_page, is_memory, is_backed, v->vm->host_shift};
-    s = vs_hv_init(&v->hv, &c->hypervisor, p->programs[VS_ROLE_HYPERVISOR],
-                   p->program_values[VS_ROLE_HYPERVISOR], p->ledger, v->hw->clock, v->index, &core,
-                   &v->state, &slat);
-    v->hv.direct_at = p->layout.host_direct;
-    machine_affect(v, &c->cpu);
-    s = s ? s : p->shadow ? host_shadow_make(v, &c->shadow, v->space.cr3, errors) : VS_OK;
-    uint64_t descriptor = 0;
-    s = s ? s : p->kind->start(v, &descriptor, errors);
-    if (!s) {
-        p->irqchip->make(v, p->irqchip_config, (vs_hpa){descriptor});
-    }
-    return s;
-}
-
-/* The virtual machine of a vCPU, from 0. */
-static unsigned machine_of(const struct vs_platform *p, unsigned vcpu)
-{
-    const unsigned *machine = p->options.machine;
-    return !p->built.vms ? 0 : machine ? machine[vcpu] : vcpu;
-}
-
-/* Makes a vCPU with its core, translations and controllers, and its agent in the kernel. */
-static enum vs_status make_vcpu(struct vs_platform *p, unsigned index, const struct configs *c,
-                                struct vs_errors *errors)
-{
-    struct vs_vcpu *v = &p->vcpu[index];
-    char name[48];
-    v->p = p;
-    v->index = index;
-    v->machine = machine_of(p, index);
-    v->vm = p->virtualized ? &p->vm[v->machine] : NULL;
-    vs_rng_seed(&v->rng, p->options.seed, 0x76637075u + index);
-    snprintf(name, sizeof name, "vcpu%u", index);
-    v->line = vs_ledger_actor(p->ledger, name);
-    snprintf(name, sizeof name, "vcpu%u/guest", index);
-    v->guest = vs_ledger_actor(p->ledger, name);
-    snprintf(name, sizeof name, "vcpu%u/host", index);
-    v->host = vs_ledger_actor(p->ledger, name);
-    snprintf(name, sizeof name, "vcpu%u/%s", index, p->irqchip->actor);
-    v->irq_actor = vs_ledger_actor(p->ledger, name);
-    vs_msrs_reset(&v->msrs, p->ept.vendor == VS_VENDOR_AMD ? VS_MSR_AMD : VS_MSR_INTEL);
-    v->irq_ctx = calloc(1, p->irqchip->bytes);
-    if (!v->irq_ctx) {
-        return VS_E_NOMEM;
-    }
-    v->safe_ps = v->host_ps = v->kick_ps = VS_NEVER;
-    unsigned with = p->options.shares[index];
-    v->mm = with ? p->vcpu[with - 1u].mm : &v->own_mm;
-    enum vs_status s = machine_vcpu_place(v, &c->cpu, errors);
-    s = s ? s : guest_programs_make(v);
-    s = s ? s : guest_mm_make(v, errors);
-    if (!s && p->virtualized && !v->hw->host_space.cr3 && guest_mm_make_host(v->hw)) {
-        vs_error(errors, "vCPU %u: host.memory is too small for its processor's host", index);
-        return VS_E_NOMEM;
-    }
-    if (!s && p->virtualized) {
-        s = make_virtual(v, c, errors);
-    } else if (!s) {
-        uint64_t frame;
-        if (!vs_frames_alloc(p->frames, 12, &frame)) {
-            return VS_E_NOMEM;
-        }
-        vs_hpa pi = {frame};
-        p->irqchip->make(v, p->irqchip_config, pi);
-    }
-    if (s) {
-        return s;
-    }
-    register_counters(v);
-    host_dirty_start(v);
-    vs_ps zero = {0};
-    vs_txn_begin(&v->txn, p->ledger, v->line, zero);
-    if (!v->own) {
-        vs_cpu_begin(&v->hw->cpu, &v->txn);
-    }
-    if (p->options.watch) {
-        vs_cpu_one_by_one(&v->hw->cpu);
-    }
-    if (p->options.sites && vs_cpu_keep_sites(&v->hw->cpu)) {
-        return VS_E_NOMEM;
-    }
-    if (p->kind && p->kind->create && !p->kind->create(v)) {
-        char why[160] = "";
-        v->world.why(v->world.ctx, why, sizeof why);
-        vs_error(errors,
-                 "vCPU %u: its first VM entry: %s: vmcs.control.* and vmcs.cap.* do not fit", index,
-                 why);
-        return VS_E_CONFIG;
-    }
-    vcpu_world(v, false);
-    return machine_thread_make(v);
 }
 
 /* The bottom of memory is the recording's: how much, in whole 2M, and whether enough is left. */
@@ -369,7 +188,7 @@ static enum vs_status make_vm(struct vs_platform *p, unsigned index, uint32_t co
 }
 
 /* Makes physical memory with its nodes, the virtual machines in it, and the memory system. */
-static enum vs_status make_machine(struct vs_platform *p, const struct configs *c,
+static enum vs_status make_machine(struct vs_platform *p, const struct machine_configs *c,
                                    struct vs_errors *errors)
 {
     /* nodes have the same, in whole chunks of 2 MiB; host.memory has room for one each */
@@ -418,6 +237,12 @@ static enum vs_status make_machine(struct vs_platform *p, const struct configs *
     return s;
 }
 
+unsigned machine_vm_of(const struct vs_platform *p, unsigned vcpu)
+{
+    const unsigned *machine = p->options.machine;
+    return !p->built.vms ? 0 : machine ? machine[vcpu] : vcpu;
+}
+
 /* What the vCPUs start in rooms above theirs; sim/request adds what runs their programs. */
 static void wire(struct vs_platform *p)
 {
@@ -461,7 +286,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
                                   const struct vs_run_options *options, unsigned n_vcpus,
                                   struct vs_platform **out, struct vs_errors *errors)
 {
-    struct configs c;
+    struct machine_configs c;
     struct vs_platform *p = calloc(1, sizeof *p);
     vs_operations();
     *out = NULL;
@@ -489,7 +314,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     p->vcpu = calloc(n_vcpus, sizeof *p->vcpu);
     for (unsigned i = 0; p->virtualized && i < n_vcpus; i++) {
-        unsigned m = machine_of(p, i);
+        unsigned m = machine_vm_of(p, i);
         p->n_vms = m < p->n_vms ? p->n_vms : m + 1u;
     }
     p->vm = calloc(p->n_vms ? p->n_vms : 1u, sizeof *p->vm);
@@ -520,7 +345,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     }
     for (unsigned i = 0; i < n_vcpus && !s; i++) {
         p->n_vcpus++;
-        s = make_vcpu(p, i, &c, errors);
+        s = machine_vcpu_make(p, i, &c, errors);
     }
     s = s ? s : machine_workers_make(p, &c.cpu, &c.hypervisor, errors);
     s = s ? s : machine_net_make(p, knobs, errors);
