@@ -235,7 +235,7 @@ static void workloads(struct list *l)
         struct vs_knobs *k = vs_knobs_create(NULL, 0);
         struct vs_workload *w = NULL;
         snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
-        if (dot && !strcmp(dot, ".lua") && !vs_workload_load(path, k, 1, &w, &l->errors)) {
+        if (dot && !strcmp(dot, ".lua") && !vs_workload_load(path, k, NULL, 0, 1, &w, &l->errors)) {
             char parameters[1024] = "";
             size_t at = 0;
             for (size_t j = 0; j < vs_knobs_count(k) && at < sizeof parameters; j++) {
@@ -272,7 +272,8 @@ static void parameters(struct list *l)
         struct vs_knobs *k = vs_knobs_create(NULL, 0);
         struct vs_workload *w = NULL;
         snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
-        bool loaded = dot && !strcmp(dot, ".lua") && !vs_workload_load(path, k, 1, &w, &l->errors);
+        bool loaded =
+            dot && !strcmp(dot, ".lua") && !vs_workload_load(path, k, NULL, 0, 1, &w, &l->errors);
         for (size_t j = 0; loaded && j < vs_knobs_count(k); j++) {
             const struct vs_knob *knob = vs_knobs_at(k, j);
             const struct vs_knob_desc *d = knob->desc;

@@ -171,7 +171,7 @@ static void workload(const char *path)
     struct vs_errors e = {NULL, 0};
     struct vs_knobs *k = store();
     struct vs_workload *w = NULL;
-    enum vs_status s = vs_workload_load(path, k, 1, &w, &e);
+    enum vs_status s = vs_workload_load(path, k, NULL, 0, 1, &w, &e);
     must((s == VS_OK) == (w != NULL) && (s == VS_OK) == (e.n == 0));
     if (w) {
         vs_workload_values(w, k);

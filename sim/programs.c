@@ -65,7 +65,8 @@ enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_
                                  sizeof near));
         return VS_E_INPUT;
     }
-    enum vs_status st = vs_workload_load(p->path, knobs, r->options.seed, &p->workload, errors);
+    enum vs_status st =
+        vs_workload_load(p->path, knobs, r->sets, r->n_sets, r->options.seed, &p->workload, errors);
     st = st ? st : check_metrics(p->workload, p->path, errors);
     if (!st) {
         join(p->name, sizeof p->name, vs_workload_info(p->workload).name);

@@ -58,10 +58,11 @@ enum vs_status vs_machine_each_info(const char *home,
 
 /* ---- workloads ---- */
 
-enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed,
-                                struct vs_workload **out, struct vs_errors *errors)
+enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, const char *const *sets,
+                                size_t n_sets, uint64_t seed, struct vs_workload **out,
+                                struct vs_errors *errors)
 {
-    (void)knobs, (void)seed;
+    (void)knobs, (void)sets, (void)n_sets, (void)seed;
     *out = NULL;
     vs_error(errors,
              "%s: " WITHOUT ": workloads are Lua; 'virtsim replay' runs recordings and traces",

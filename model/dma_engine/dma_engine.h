@@ -21,13 +21,15 @@ enum vs_dma_op { VS_DMA_READ, VS_DMA_WRITE, VS_DMA_BOTH };
 /* What is asked for, and how far it is. */
 struct vs_dma_job {
     uint16_t requester;
-    uint64_t at, window;          /* device address, and bytes from there on */
+    uint64_t at, window;  /* device address, and bytes from there on */
+    const uint64_t *page; /* NULL, or the device address of each 4 KiB from `at` on, which is
+                           * then an offset in the first of them */
     uint64_t bytes, unit, offset; /* of a transfer; apart; from a unit's beginning */
     uint64_t count, interval_ps;
     uint32_t outstanding;
     enum vs_dma_op op; /* both: a read and a write in turn */
     bool random;
-    uint64_t done;
+    uint64_t done, refused;
     uint64_t first_ps, next_ps, last_ps; /* first asked for, next, and the end of all so far */
     struct vs_rng rng;
 };

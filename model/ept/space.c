@@ -179,8 +179,8 @@ static enum vs_status back(struct vs_vm *vm, uint64_t gpa, bool table)
     }
     vm->backed++;
     vm->edits++;
-    if (vm->mapped) {
-        vm->mapped(vm->ctx, page, shift, wanted && !huge);
+    if (vm->mapped && !vm->mapped(vm->ctx, page, hpa, shift, wanted && !huge)) {
+        return VS_E_NOMEM;
     }
     return vs_radix_map(vm->phys, &vm->format, vm->ept_root, page, hpa, shift,
                         vs_radix_leaf_flags(&vm->format, VS_RIGHTS), &alloc);

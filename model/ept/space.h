@@ -40,8 +40,9 @@ struct vs_vm {
     uint32_t fragmented;     /* percent of its aligned huge blocks that find no frame */
     uint64_t seed;           /* decides which */
     uint64_t tables, backed; /* EPT tables made; EPT leaves made */
-    /* Told of each leaf that is made; alone: a huge one was wanted. NULL: nobody is. */
-    void (*mapped)(void *ctx, uint64_t gpa, unsigned shift, bool alone);
+    /* Told of each leaf that is made and where it leads; alone: a huge one was wanted. False: it
+     * needs memory for that which there is not. NULL: nobody is told. */
+    bool (*mapped)(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift, bool alone);
     void *ctx;
 };
 

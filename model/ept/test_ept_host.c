@@ -10,12 +10,13 @@ static struct {
     uint64_t huge, small, alone;
 } told;
 
-static void mapped(void *ctx, uint64_t gpa, unsigned shift, bool alone)
+static bool mapped(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift, bool alone)
 {
     const struct vs_vm *vm = ctx;
-    assert_int_equal(gpa & ((1ull << shift) - 1u), 0);
+    assert_int_equal((gpa | hpa) & ((1ull << shift) - 1u), 0);
     *(shift == vm->huge_shift ? &told.huge : &told.small) += 1;
     told.alone += alone;
+    return true;
 }
 
 struct machine {

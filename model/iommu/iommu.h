@@ -104,6 +104,7 @@ struct vs_msi_port vs_iommu_msi_port(struct vs_iommu *i);
  * those are there), hardware executes up to the tail under op iommu.invalidate. A wait descriptor
  * writes its status when all before it are done. A descriptor of another type stops the queue
  * (queue_error) until software has put it right and cleared the error. */
+#define VS_IOMMU_LEAVES 64u /* of an order: no entry above a leaf has changed (IH) */
 bool vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high);
 void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order);
 void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain);

@@ -5,7 +5,6 @@
 #define RING 256u /* descriptors of 16 bytes in one page */
 
 enum { TYPE_CONTEXT = 1, TYPE_IOTLB = 2, TYPE_IEC = 4, TYPE_WAIT = 5 };
-#define LEAVES 64u /* invalidation hint: no entry above a leaf has changed */
 enum { GLOBAL = 1, DOMAIN_ONLY = 2, PAGE = 3 };
 
 static vs_hpa at_index(const struct vs_iommu *i, uint64_t index, unsigned half)
@@ -35,7 +34,7 @@ void vs_iommu_queue_mend(struct vs_iommu *i, uint64_t low, uint64_t high)
 void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order)
 {
     (void)vs_iommu_queue(i, TYPE_IOTLB | PAGE << 4 | (uint64_t)domain << 16,
-                         (at.v & ~0xfffull) | (order & 63u));
+                         (at.v & ~0xfffull) | (order & (63u | VS_IOMMU_LEAVES)));
 }
 
 void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain)
@@ -115,7 +114,8 @@ static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
         s.order = (unsigned)high & 63u;
         s.page = high >> 12 & ((1ull << 36) - 1u);
         n = vs_settab_drop_if(&i->iotlb, in_pages, &s);
-        for (unsigned level = 2; level <= 4 && !(s.granularity == PAGE && high & LEAVES); level++) {
+        for (unsigned level = 2; level <= 4 && !(s.granularity == PAGE && high & VS_IOMMU_LEAVES);
+             level++) {
             /* page-selective drops the domain's caches, too, unless only leaves have changed */
             n += vs_settab_drop_if(&i->pwc[level], in_domain, &s);
         }

@@ -273,6 +273,9 @@ enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.m
 /* The host's memory management of one virtual machine. */
 struct vs_host {
     struct vs_vm *vm;
+    /* maps its memory for the devices that it has been given; NULL: it has none */
+    bool (*assigned)(void *to, uint64_t gpa, uint64_t hpa, unsigned shift);
+    void *assigned_to;
     struct vs_shadow_mmu shadow; /* paging.mode = shadow: its vCPUs' */
     /* the dirty log: one bit a page in host memory, and the copy that is handed out */
     bool logging;

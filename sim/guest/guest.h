@@ -4,7 +4,7 @@
 #ifndef VIRTSIM_SIM_GUEST_GUEST_H
 #define VIRTSIM_SIM_GUEST_GUEST_H
 
-#include "cpu/vcpu.h"
+#include "guest/drivers/net.h"
 
 /* Programs of the kernel that C starts: GUEST_PROGRAM(enumerator, "name"). */
 #define GUEST_PROGRAMS(X)                                                                          \
@@ -20,7 +20,11 @@
     X(RECEIVE, "receive")                                                                          \
     X(POLL, "poll_descriptor")                                                                     \
     X(REFILL, "refill_descriptor")                                                                 \
-    X(DOORBELL, "doorbell")
+    X(DOORBELL, "doorbell")                                                                        \
+    X(CLEAN, "clean_descriptor")                                                                   \
+    X(DMA_MAP, "dma_map")                                                                          \
+    X(DMA_UNMAP, "dma_unmap")                                                                      \
+    X(FLUSH_DEFERRED, "flush_deferred")
 enum guest_program {
 #define GUEST_PROGRAM(e, name) GUEST_##e,
     GUEST_PROGRAMS(GUEST_PROGRAM)
@@ -28,8 +32,6 @@ enum guest_program {
         GUEST_PROGRAM_N
 };
 _Static_assert(GUEST_PROGRAM_N <= VS__KERNEL_PROGRAMS, "no room for what they are");
-
-struct vs_driver;
 
 /* What a program of the kernel is about: who starts it fills in what its steps ask for. */
 struct guest_work {
@@ -53,6 +55,11 @@ struct guest_work {
     uint32_t slot;
     bool done, more; /* the device has done the descriptor; the packet goes on in the next one */
     vs_ps known;     /* when the device has its doorbell */
+    /* of a mapping for a device: what, of whom; how far it is */
+    struct vs_mapping map;
+    uint64_t rights, mapped;
+    bool unmaps, fresh; /* fresh: its address came out of the tree */
+    unsigned queued;    /* descriptors of a submission */
 };
 
 /* programs.c: what the kernel's programs have to be; what makes one vCPU's; one is run, false: it
@@ -176,6 +183,42 @@ void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref re
 void guest_vf_prepare(struct vs_vcpu *v, const struct guest_work *w);
 void guest_vf_take(struct vs_vcpu *v, const struct guest_work *w);
 void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w);
+
+/* drivers/dma.c: the DMA API. Whether the vCPU's driver maps buffer by buffer; the predicates of
+ * programs about the buffer at hand. */
+bool guest_dma_maps(const struct vs_vcpu *v);
+bool guest_dma_unmapped(struct vs_vcpu *v, const struct guest_work *w);
+bool guest_dma_unmaps(struct vs_vcpu *v, const struct guest_work *w);
+bool guest_dma_strict(const struct vs_vcpu *v);
+bool guest_dma_full(const struct vs_vcpu *v);
+/* The actions of programs: see their words (steps.def). */
+void guest_dma_begin(struct vs_vcpu *v, struct guest_work *w, bool unmap);
+void guest_dma_end(struct vs_vcpu *v, struct guest_work *w);
+void guest_dma_take_address(struct vs_vcpu *v, struct guest_work *w);
+void guest_dma_give_back(struct vs_vcpu *v, const struct guest_work *w);
+void guest_dma_defer(struct vs_vcpu *v, const struct guest_work *w);
+void guest_dma_begin_flush(struct vs_vcpu *v, struct guest_work *w);
+void guest_dma_lock(struct vs_vcpu *v);
+void guest_dma_ring(struct vs_vcpu *v);
+void guest_dma_unlock(struct vs_vcpu *v);
+void guest_dma_await(struct vs_vcpu *v);
+void guest_dma_end_flush(struct vs_vcpu *v);
+/* Their cursors. */
+bool guest_dma_next_page(struct vs_vcpu *v, struct guest_work *w);
+bool guest_dma_next_table(struct guest_work *w, uint64_t k);
+bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w);
+bool guest_dma_next_deferred(struct vs_vcpu *v);
+/* What has waited too long is invalidated now: the timer's work, at the driver's next turn. */
+void guest_dma_timer(struct vs_vcpu *v);
+/* log2 of the largest page of the IOMMU for what is at `at` and follows it within `end`, mapped at
+ * this device address: frames in a row, as software that maps for a device finds out. */
+unsigned guest_dma_fitting(struct vs_vcpu *v, uint64_t iova, uint64_t at, uint64_t end);
+/* A program's memory is mapped for its device, which finds it at the address that is returned; and
+ * is taken away again, false: nothing is mapped there. The driver is made. */
+uint64_t guest_dma_map(struct vs_vcpu *v, const struct vs_mapping *what, uint64_t rights);
+bool guest_dma_unmap(struct vs_vcpu *v, uint64_t at);
+/* What a driver's mappings hold of the simulator's memory. */
+void guest_dma_free(struct vs_driver *d);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 /* Refuses a request to send or receive where there is no NIC. */

@@ -56,12 +56,27 @@ static void core_work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
 
 /* ---- what steps ask for ---- */
 
-/* Whether a step's condition holds: the interrupt at hand asks for a flush. */
+/* Whether a step's condition holds. */
 static bool holds(void *ctx, enum vs_predicate p, bool taken)
 {
-    const struct vs_vcpu *v = ctx;
+    struct vs_vcpu *v = ctx;
     (void)taken;
-    return p != VS_WHEN_FLUSH_REQUESTED || v->work->vector == vcpu_numbers(v)->shootdown;
+    switch (p) {
+    case VS_WHEN_FLUSH_REQUESTED:
+        return v->work->vector == vcpu_numbers(v)->shootdown;
+    case VS_WHEN_UNMAPPED:
+        return guest_dma_unmapped(v, v->work);
+    case VS_WHEN_UNMAPS:
+        return guest_dma_unmaps(v, v->work);
+    case VS_WHEN_FRESH:
+        return v->work->fresh;
+    case VS_WHEN_STRICT:
+        return guest_dma_strict(v);
+    case VS_WHEN_QUEUE_FULL:
+        return guest_dma_full(v);
+    default: /* always; no word of a kernel's */
+        return true;
+    }
 }
 
 /* What a step has C do; false: the program ends there. */
@@ -84,6 +99,37 @@ static bool action(void *ctx, struct vs_txn *t, enum vs_action a)
     case VS_ACTION_TAKE:
         guest_vf_take(v, v->work);
         break;
+    case VS_ACTION_BEGIN_MAP:
+    case VS_ACTION_BEGIN_UNMAP:
+        guest_dma_begin(v, v->work, a == VS_ACTION_BEGIN_UNMAP);
+        break;
+    case VS_ACTION_END_MAPPING:
+        guest_dma_end(v, v->work);
+        break;
+    case VS_ACTION_TAKE_ADDRESS:
+        guest_dma_take_address(v, v->work);
+        break;
+    case VS_ACTION_FREE_ADDRESS:
+        guest_dma_give_back(v, v->work);
+        break;
+    case VS_ACTION_DEFER:
+        guest_dma_defer(v, v->work);
+        break;
+    case VS_ACTION_BEGIN_FLUSH:
+        guest_dma_begin_flush(v, v->work);
+        break;
+    case VS_ACTION_END_FLUSH:
+        guest_dma_end_flush(v);
+        break;
+    case VS_ACTION_LOCK_QUEUE:
+        guest_dma_lock(v);
+        break;
+    case VS_ACTION_UNLOCK_QUEUE:
+        guest_dma_unlock(v);
+        break;
+    case VS_ACTION_AWAIT_INVALIDATION:
+        guest_dma_await(v);
+        break;
     default: /* no word of a kernel's */
         break;
     }
@@ -94,10 +140,24 @@ static bool action(void *ctx, struct vs_txn *t, enum vs_action a)
 static bool next(void *ctx, enum vs_cursor c, uint64_t *k)
 {
     struct vs_vcpu *v = ctx;
-    return c == VS_EACH_TABLES    ? guest_mm_edit_next(v, v->work, (*k)++)
-           : c == VS_EACH_PIECES  ? guest_vf_next(v, v->work)
-           : c == VS_EACH_TARGETS ? guest_tlb_next_target(v, v->work, k)
-                                  : guest_tlb_next_shot(v, v->work, k);
+    switch (c) {
+    case VS_EACH_TABLES:
+        return guest_mm_edit_next(v, v->work, (*k)++);
+    case VS_EACH_PIECES:
+        return guest_vf_next(v, v->work);
+    case VS_EACH_TARGETS:
+        return guest_tlb_next_target(v, v->work, k);
+    case VS_EACH_DEVICE_PAGES:
+        return guest_dma_next_page(v, v->work);
+    case VS_EACH_DEVICE_TABLES:
+        return guest_dma_next_table(v->work, (*k)++);
+    case VS_EACH_DESCRIPTORS:
+        return guest_dma_next_descriptor(v, v->work);
+    case VS_EACH_DEFERRED:
+        return guest_dma_next_deferred(v);
+    default:
+        return guest_tlb_next_shot(v, v->work, k);
+    }
 }
 
 /* A step clears the table or the page at hand. */
@@ -106,7 +166,9 @@ static void clear(void *ctx, struct vs_txn *t, enum vs_spot at)
     struct vs_vcpu *v = ctx;
     const struct guest_work *w = v->work;
     (void)t;
-    if (at == VS_AT_TABLE) {
+    if (at == VS_AT_DEVICE_TABLE) {
+        guest_clear(v, guest_mm_direct(v, w->table), 4096);
+    } else if (at == VS_AT_TABLE) {
         guest_clear(v, guest_mm_direct(v, w->table), 1ull << v->space.format.granule);
     } else {
         guest_clear(v, w->page, w->bytes);
@@ -124,6 +186,10 @@ static void access(void *ctx, struct vs_txn *t, enum vs_spot at, enum vs_ref ref
         v->os_count[VS_CNT_os_table_stores] += ref == VS_REF_WRITE;
         (void)guest_touch(v, guest_mm_direct(v, w->entry), ref);
         break;
+    case VS_AT_DEVICE_ENTRY:
+    case VS_AT_INVALIDATION: /* 16 bytes, in one line */
+        (void)guest_touch(v, guest_mm_direct(v, w->entry), ref);
+        break;
     case VS_AT_BUFFER:
         guest_touches(v, w->buffer, w->length, ref);
         break;
@@ -132,6 +198,9 @@ static void access(void *ctx, struct vs_txn *t, enum vs_spot at, enum vs_ref ref
         break;
     case VS_AT_TABLE:
         guest_touches(v, guest_mm_direct(v, w->table), 1ull << v->space.format.granule, ref);
+        break;
+    case VS_AT_DEVICE_TABLE:
+        guest_touches(v, guest_mm_direct(v, w->table), 4096, ref);
         break;
     case VS_AT_PAGE:
         guest_touches(v, w->page, w->bytes, ref);
@@ -171,12 +240,17 @@ static void trap(void *ctx, struct vs_txn *t, enum vs_instruction i)
     }
 }
 
-/* A step sends a message: it rings the doorbell of the function's queue. */
+/* A step sends a message: it writes the tail of the function's queue, or of the invalidation queue.
+ */
 static void send(void *ctx, struct vs_txn *t, enum vs_message m)
 {
     struct vs_vcpu *v = ctx;
-    (void)t, (void)m; /* a kernel's only one */
-    guest_vf_ring(v, v->work);
+    (void)t;
+    if (m == VS_MESSAGE_INVALIDATION_TAIL) {
+        guest_dma_ring(v);
+    } else {
+        guest_vf_ring(v, v->work);
+    }
 }
 
 /* ---- making and running ---- */

@@ -38,6 +38,11 @@ void host_sched_comes_back(struct vs_vcpu *v);
 void host_memory_check(const struct vs_platform *p, struct vs_errors *errors);
 /* The memory management of one virtual machine. */
 enum vs_status host_memory_make(struct vs_platform *p, unsigned vm);
+/* Devices of the machine see its memory from now on, by `map`: each page that it has, and each that
+ * it gets; false: no memory is left for that, as map returns false. */
+bool host_memory_assign(struct vs_host *h,
+                        bool (*map)(void *to, uint64_t gpa, uint64_t hpa, unsigned shift),
+                        void *to);
 /* Gives back what it holds. */
 void host_memory_free(struct vs_host *h);
 

@@ -30,6 +30,7 @@ static const struct vs_default_of defaults[] = {
     {"guest.*", VS_SLOT_CPU, NULL, false},
     {"host.*", VS_SLOT_CPU, NULL, false},
     {"os.*", VS_SLOT_CPU, NULL, false},
+    {"dma.*", VS_SLOT_CPU, NULL, false},
     {"shadow.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"cpu.vendor", VS_SLOT_CPU, NULL, false},
     {"cpu.translation", VS_SLOT_CPU, NULL, false},

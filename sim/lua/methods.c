@@ -103,6 +103,9 @@ static void set(struct vs_request *r, char field, uint64_t v)
     case 'b':
         r->b = v;
         break;
+    case 's':
+        r->stride = v;
+        break;
     case 'o':
         r->op = (enum vs_req_op)v;
         break;

@@ -22,7 +22,7 @@ static struct loaded load(const char *text)
     struct loaded l = {.knobs = vs_knobs_create(all, 1)};
     write_text(in_folder(FOLDER, "w.lua"), text);
     vs_watch_request();
-    vs_workload_load(in_folder(FOLDER, "w.lua"), l.knobs, 1, &l.w, &l.errors);
+    vs_workload_load(in_folder(FOLDER, "w.lua"), l.knobs, NULL, 0, 1, &l.w, &l.errors);
     return l;
 }
 

@@ -68,6 +68,30 @@ static const char *string_field(lua_State *L, const char *key, const char *missi
     return type == LUA_TSTRING ? lua_tostring(L, -1) : missing;
 }
 
+/* The value that the parameter will have: what the request sets last, its default where that is
+ * wrong or nothing. */
+static void push_asked(lua_State *L, const struct vs_workload *w, const struct vs_knob_desc *d)
+{
+    const struct vs_knob *k = w->knobs ? vs_knobs_find(w->knobs, d->path) : NULL;
+    size_t n = strlen(d->path);
+    char text[64];
+    for (size_t i = 0; k && i < w->n_sets; i++) {
+        if (!strncmp(w->sets[i], d->path, n) && w->sets[i][n] == '=') {
+            struct vs_errors unheard = {NULL, 0};
+            struct vs_origin who = {VS_RANK_CLI, "--set", "the request", VS_GRADE_assumed};
+            (void)vs_knobs_set(w->knobs, d->path, w->sets[i] + n + 1u, &who, &unheard);
+            vs_errors_free(&unheard);
+        }
+    }
+    if (!k) { /* somebody who only wants to know what there is */
+        lua_pushinteger(L, (lua_Integer)d->def);
+    } else if (d->kind == VS_KNOB_CHOICE) {
+        lua_pushstring(L, vs_knob_text(k, text, sizeof text));
+    } else {
+        lua_pushinteger(L, (lua_Integer)k->value);
+    }
+}
+
 static int l_param(lua_State *L)
 {
     struct vs_workload *w = loading(L, "param");
@@ -139,7 +163,8 @@ static int l_param(lua_State *L)
     if (w->knobs && vs_knobs_add(w->knobs, d)) {
         return luaL_error(L, "param %s is declared twice", name);
     }
-    return 0;
+    push_asked(L, w, d);
+    return 1;
 }
 
 static int l_guest(lua_State *L)
@@ -254,8 +279,9 @@ static enum vs_status hash_file(struct vs_workload *w, const char *path)
     return VS_OK;
 }
 
-enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed,
-                                struct vs_workload **out, struct vs_errors *errors)
+enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, const char *const *sets,
+                                size_t n_sets, uint64_t seed, struct vs_workload **out,
+                                struct vs_errors *errors)
 {
     *out = NULL;
     struct vs_workload *w = calloc(1, sizeof *w);
@@ -265,6 +291,8 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64
         return VS_E_NOMEM;
     }
     w->knobs = knobs;
+    w->sets = sets;
+    w->n_sets = n_sets;
     const char *slash = strrchr(path, '/');
     snprintf(w->name, sizeof w->name, "%s", slash ? slash + 1 : path);
     char *dot = strrchr(w->name, '.');

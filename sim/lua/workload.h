@@ -23,9 +23,12 @@ struct vs_workload_info {
     int metrics_line;    /* of the script, where it states them */
 };
 
-/* Runs the file's top level; its parameters are added to `knobs` (may be NULL). */
-enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, uint64_t seed,
-                                struct vs_workload **out, struct vs_errors *errors);
+/* Runs the file's top level; its parameters are added to `knobs` (may be NULL). `sets` of a
+ * request, "path=value", are looked at for what param { } returns: the value that it will have.
+ * Whether they are right is said where they are set. */
+enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, const char *const *sets,
+                                size_t n_sets, uint64_t seed, struct vs_workload **out,
+                                struct vs_errors *errors);
 struct vs_workload_info vs_workload_info(const struct vs_workload *w);
 /* Reads the parameters' effective values; after the last vs_knobs_set, before the run. */
 void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs);

@@ -114,7 +114,10 @@ void vs__cpu_range(lua_State *L, struct vs_request *r)
 {
     const struct vs_region *reg = luaL_testudata(L, 2, VS__REGION);
     r->bytes = reg ? vs__cpu_opt_number(L, 3, "bytes", reg->bytes) : vs__cpu_number(L, 3, "bytes");
-    lua_settop(L, 2); /* what follows is no offset */
+    if (lua_gettop(L) >= 3) { /* what follows is no offset */
+        lua_pushnil(L);
+        lua_replace(L, 3);
+    }
     r->address = vs__cpu_address(L, 2, r->bytes);
 }
 

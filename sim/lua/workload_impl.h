@@ -33,6 +33,8 @@ struct vs_workload {
     int metrics_line;
     char name[128], text[400], error[4200 + VS_BOX_TEXT + 200];
     uint64_t hash;
+    const char *const *sets; /* of the request, while the file is loaded */
+    size_t n_sets;
     struct param param[VS_WORKLOAD_PARAMS];
     size_t n_params;
     struct guest guest[VS_WORKLOAD_VCPUS];

@@ -37,6 +37,7 @@ const struct vs_component_desc *const *vs_components(size_t *n)
         &vs_pcie_desc,
         &vs_nic_desc,
         &vs_dma_engine_desc,
+        &vs_dma_desc,
 #ifndef VS_WITHOUT_svm
         &vs_svm_desc,
 #endif

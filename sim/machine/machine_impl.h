@@ -59,6 +59,17 @@ void machine_vcpu_ended(struct vs_vcpu *v);
 enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *knobs,
                                 struct vs_errors *errors);
 void machine_net_end(struct vs_platform *p);
+/* assign.c: the function of a vCPU's number becomes its machine's, with a driver's rings and
+ * buffers; false: memory is short. */
+bool machine_net_assign(struct vs_vcpu *v);
+void machine_net_unassign(struct vs_driver *d);
+/* The IOMMU puts a device's interrupt into a descriptor; AVIC's backing pages it does not know. */
+static inline bool machine_net_posts(const struct vs_platform *p)
+{
+    return p->posted && !p->avic;
+}
+/* vs_net.pin */
+bool machine_net_pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_dma_job *job);
 void machine_net_free(struct vs_platform *p);
 
 /* affected.c: the vCPU's hypervisor learns what its processor is affected by. */

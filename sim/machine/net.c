@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PF_REQUESTER 0x0300u     /* bus 3, device 0, function 0 */
-#define STEPS 64u                /* of the adapter, at most, before the kernel looks at others */
-#define PINNED_IOVA (1ull << 47) /* of programs' memory, at their own addresses below */
-#define FIRST_IOVA (1ull << 40)  /* of each function's own device addresses */
+#define PF_REQUESTER 0x0300u /* bus 3, device 0, function 0 */
+#define STEPS 64u            /* of the adapter, at most, before the kernel looks at others */
 
 /* The time as a value of its type. */
 static vs_ps ps(uint64_t v)
@@ -20,12 +18,6 @@ static vs_ps ps(uint64_t v)
 }
 
 /* ---- ports ---- */
-
-/* The IOMMU puts a device's interrupt into a descriptor; AVIC's backing pages it does not know. */
-static bool posts(const struct vs_platform *p)
-{
-    return p->posted && !p->avic;
-}
 
 /* An interrupt reaches the controller of vCPU `apic_id`: a posted one finds its vector in the
  * descriptor. */
@@ -39,7 +31,7 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     net->raised = true;
     struct vs_vcpu *v = &p->vcpu[apic_id];
     uint8_t device = vcpu_device_irq(v);
-    if (posts(p) && vector != device) {
+    if (machine_net_posts(p) && vector != device) {
         vcpu_notify(v, device, t->now_ps);
     } else {
         vcpu_raise_device(v, vector, t->now_ps);
@@ -114,94 +106,24 @@ static uint64_t step(void *ctx, uint64_t now_ps, uint64_t horizon_ps)
 
 /* ---- making ---- */
 
-/* A cleared page of host memory for a table; 0: none is left. */
-static uint64_t page(struct vs_platform *p)
+/* Adds that nobody there can map as dma.mode says. */
+static void check_mode(const struct vs_platform *p, const struct vs_net *net,
+                       struct vs_errors *errors)
 {
-    static const unsigned char zero[4096];
-    uint64_t at = 0;
-    if (vs_frames_alloc(p->frames, 12, &at)) {
-        vs_hpa h = {at};
-        vs_phys_write(p->phys, h, zero, sizeof zero);
+    static const char *const names[] = {"auto", "static", "strict", "lazy", "passthrough"};
+    enum vs_dma_mode mode = (enum vs_dma_mode)net->dma_config.mode;
+    if (mode > VS_DMA_STATIC && p->virtualized) {
+        vs_error(errors,
+                 "dma.mode = %s: a guest here has no IOMMU of its own to map with; its memory is "
+                 "mapped for its devices once (dma.mode = static), or take a machine without a "
+                 "hypervisor, such as skylake_sp_native",
+                 names[mode]);
+    } else if (mode > VS_DMA_STATIC && !net->iommu_config.enabled) {
+        vs_error(errors,
+                 "dma.mode = %s: without an IOMMU there is nothing to map with; set "
+                 "iommu.enabled = 1",
+                 names[mode]);
     }
-    return at;
-}
-
-/* The same, as the IOMMU's tables ask for it. */
-static bool table(void *ctx, uint64_t *value, uint64_t *at)
-{
-    *value = *at = page(ctx);
-    return *at != 0;
-}
-
-/* A driver's memory, visible to its device: mapped in the guest and, page by page, in the IOMMU. */
-static uint64_t area(struct vs_vcpu *v, uint64_t bytes, uint64_t second_level, uint64_t *iova)
-{
-    struct vs_platform *p = v->p;
-    struct vs_radix_alloc alloc = {p, table, NULL, 0};
-    uint64_t gpa = 0, hpa = 0;
-    *iova = 0;
-    if (!p->net->iommu_config.enabled) {
-        /* devices see physical addresses: one large page keeps an area in one piece */
-        unsigned shift = bytes <= 1u << 21 ? 21 : 30;
-        if (vs_radix_fit(&v->space.format, shift) < shift) {
-            shift = vs_radix_fit(&v->space.format, 63); /* Arm's larger granules */
-        }
-        uint64_t at = guest_mm_driver(v, bytes, shift);
-        if (!at || vs_space_touch(&v->space, at, shift, true, true) ||
-            !vs_space_locate(&v->space, at, &gpa, iova)) {
-            return 0;
-        }
-        return at;
-    }
-    unsigned shift = v->space.format.granule;
-    uint64_t at = guest_mm_driver(v, bytes, shift), low = (1ull << shift) - 1u;
-    *iova = at - p->layout.drivers + FIRST_IOVA; /* one run of device addresses per area */
-    for (uint64_t done = 0; at && done < bytes; done += 4096) {
-        if ((!(done & low) && vs_space_touch(&v->space, at + done, shift, true, true)) ||
-            !vs_space_locate(&v->space, at + done, &gpa, &hpa)) {
-            return 0;
-        }
-        if (vs_radix_map(p->phys, &vs_radix_vtd, second_level, *iova + done, hpa, 12, 3, &alloc)) {
-            return 0;
-        }
-    }
-    return at;
-}
-
-/* Gives the driver of a vCPU's virtual function its rings and buffers, and the device their
- * mappings. */
-static bool make_driver(struct vs_net *net, struct vs_vcpu *v)
-{
-    struct vs_platform *p = net->p;
-    struct vs_driver *d = &net->driver[v->index];
-    uint64_t ring = net->nic_config.ring * 16u, buffers = net->nic_config.ring * VS__NET_BUFFER;
-    vs_hpa second_level = {page(p)}, context = {page(p)};
-    v->space.global = p->ept.global_pages != 0;
-    d->tx_ring = area(v, ring, second_level.v, &d->tx_iova);
-    d->rx_ring = area(v, ring, second_level.v, &d->rx_iova);
-    d->tx_buffers = area(v, buffers, second_level.v, &d->tx_buffers_iova);
-    d->rx_buffers = area(v, buffers, second_level.v, &d->rx_buffers_iova);
-    v->space.global = false;
-    if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers || !second_level.v ||
-        !context.v) {
-        return false;
-    }
-    uint16_t requester = net->nic.fn[v->index].requester;
-    d->second_level = second_level.v;
-    vs_iommu_attach(&net->iommu, requester, (uint16_t)(v->index + 1u), second_level, context);
-    vs_nic_rings(&net->nic, v->index, d->tx_iova, d->rx_iova);
-    uint64_t address;
-    uint32_t data;
-    if (net->iommu_config.remap) {
-        vs_hpa descriptor = {posts(p) ? v->irq.descriptor.v : 0};
-        vs_iommu_route(&net->iommu, v->index, requester, v->index, vcpu_device_irq(v), descriptor);
-        vs_iommu_msi(v->index, &address, &data);
-    } else {
-        address = 0xfee00000u | (uint64_t)v->index << 12;
-        data = vcpu_device_irq(v);
-    }
-    vs_nic_msix(&net->nic, v->index, address, data);
-    return true;
 }
 
 /* Adds what is wrong with the adapter, its link and its IOMMU, and with their sizes together. */
@@ -219,7 +141,8 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
                  "iommu.enabled = 1, or nic.present = 0",
                  vs_knob_text(vs_knobs_find(knobs, "paging.mode"), mode, sizeof mode));
     }
-    if (posts(p) && !net->iommu_config.remap) {
+    check_mode(p, net, errors);
+    if (machine_net_posts(p) && !net->iommu_config.remap) {
         vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
                          "for device interrupts");
     }
@@ -240,64 +163,6 @@ static bool may_use(struct vs_vcpu *v, const char *what)
     return true;
 }
 
-/* The host-physical address of a page of a program; false: it has none. */
-static bool page_of(struct vs_vcpu *v, uint64_t at, uint64_t *hpa)
-{
-    uint64_t gpa;
-    return vs_space_locate(&v->space, at, &gpa, hpa);
-}
-
-/* log2 of the largest page of the IOMMU that maps `at` and what follows it within `end`: its frames
- * lie in a row, as software that maps for a device finds out. */
-static unsigned fitting(struct vs_vcpu *v, uint64_t at, uint64_t end, uint64_t hpa)
-{
-    uint64_t size = 1u << 21, next;
-    if (!v->p->net->iommu_config.superpages || (at | hpa) & (size - 1u) || end - at < size) {
-        return 12;
-    }
-    for (uint64_t done = 4096; done < size; done += 4096) {
-        if (!page_of(v, at + done, &next) || next != hpa + done) {
-            return 12;
-        }
-    }
-    return 21;
-}
-
-/* vs_net.pin: at the same addresses, above those of the driver's areas; without remapping a device
- * sees physical ones, and needs them in a row. */
-static bool pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t *iova)
-{
-    struct vs_net *net = v->p->net;
-    struct vs_radix_alloc alloc = {v->p, table, NULL, 0};
-    uint64_t first = at & ~0xfffull, end = (at + bytes + 4095u) & ~0xfffull, hpa, start;
-    if (!net->use(v, "dma")) {
-        return false;
-    }
-    struct vs_driver *d = &net->driver[v->index];
-    bool remapped = net->iommu_config.enabled, there = page_of(v, first, &start);
-    for (uint64_t a = first; there && a < end;) {
-        unsigned shift = 12;
-        there = page_of(v, a, &hpa) && (remapped || hpa == start + (a - first));
-        if (there && remapped && !(a >= d->pinned_at && a < d->pinned_end)) {
-            shift = fitting(v, a, end, hpa);
-            there = !vs_radix_map(v->p->phys, &vs_radix_vtd, d->second_level, PINNED_IOVA | a, hpa,
-                                  shift, 3, &alloc);
-        }
-        a += 1ull << shift;
-    }
-    if (!there) {
-        vcpu_fail(v, remapped ? "dma: not all of the region has memory behind it (map it with "
-                                "backing = \"eager\"), or there is none left for the IOMMU's tables"
-                              : "dma: without an IOMMU a device needs memory in one piece: map the "
-                                "region with page = \"2M\" or \"1G\" and no larger than one page");
-        return false;
-    }
-    d->pinned_at = first;
-    d->pinned_end = end;
-    *iova = remapped ? PINNED_IOVA | at : start + (at - first);
-    return true;
-}
-
 /* vs_net.use */
 static bool use(struct vs_vcpu *v, const char *what)
 {
@@ -310,13 +175,8 @@ static bool use(struct vs_vcpu *v, const char *what)
     if (!may_use(v, what)) {
         return false;
     }
-    if (!net->used) {
-        vs_hpa root = {page(p)}, irt = {page(p)}, queue = {page(p)};
-        vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
-        net->used = root.v && irt.v && queue.v;
-    }
-    d->made = net->used && make_driver(net, v);
-    if (!d->made) {
+    d->made = machine_net_assign(v);
+    if (!d->made && !v->failed) {
         vcpu_refuse(v,
                     "%s: the NIC's rings, buffers and tables (nic.ring.descriptors) do not fit "
                     "into %s; give the machine more",
@@ -353,7 +213,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     }
     net->p = p;
     net->use = use;
-    net->pin = pin;
+    net->pin = machine_net_pin;
     vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
     if (!net->nic_config.present) {
         free(net);
@@ -363,6 +223,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_knobs_load(knobs, &vs_iommu_desc, &net->iommu_config);
     vs_knobs_load(knobs, &vs_pcie_desc, &net->pcie_config);
     vs_knobs_load(knobs, &vs_dma_engine_desc, &net->engine_config);
+    vs_knobs_load(knobs, &vs_dma_desc, &net->dma_config);
     size_t before = errors->n;
     check(net, knobs, errors);
     if (errors->n > before) {
@@ -387,13 +248,17 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         vs_dma_engine_init(&net->engine, &net->engine_config, p->ledger, &link);
     }
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);
-    s = s || net->driver ? s : VS_E_NOMEM;
+    net->vm = calloc(p->n_vms + 1u, sizeof *net->vm);
+    s = s || (net->driver && net->vm) ? s : VS_E_NOMEM;
     if (s) {
         vs_error(errors, "the NIC: %s", vs_status_text(s));
         return s;
     }
-    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0"), &vs_iommu_desc,
-                       net->iommu.count);
+    uint16_t iommu = vs_ledger_actor(p->ledger, "iommu0");
+    net->dma_account = vs_ledger_accounts(p->ledger, &vs_dma_desc);
+    vs_txn_beside(&net->executing, p->ledger, iommu);
+    vs_ledger_counters(p->ledger, iommu, &vs_iommu_desc, net->iommu.count);
+    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "nic0"), &vs_dma_desc, net->dma_count);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "pcie0"), &vs_pcie_desc,
                        net->pcie.count);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "nic0/dma"), &vs_memory_desc,
@@ -420,7 +285,12 @@ void machine_net_free(struct vs_platform *p)
         vs_nic_free(&p->net->nic);
         vs_pcie_free(&p->net->pcie);
         vs_iommu_free(&p->net->iommu);
+        for (unsigned i = 0; p->net->driver && i < p->n_vcpus; i++) {
+            machine_net_unassign(&p->net->driver[i]);
+        }
         free(p->net->driver);
+        free(p->net->vm);
+        vs_tape_free(&p->net->executed);
         free(p->net);
     }
 }

@@ -283,8 +283,8 @@ static bool stays(const struct vs_request *q)
     uint64_t form = q->kind == VS_REQ_TLBI ? q->a & (VS_REQ_TLBI_IS - 1u) : 0;
     return q->kind == VS_REQ_MAP /* asks for a place */ || q->kind == VS_REQ_MMIO /* physical */ ||
            q->kind == VS_REQ_PLACE /* the recorded tables' */ ||
-           q->kind == VS_REQ_EXIT /* physical */ || form == VS_REQ_IPAS2E1 ||
-           form == VS_REQ_IPAS2LE1 /* physical */;
+           q->kind == VS_REQ_EXIT /* physical */ || q->kind == VS_REQ_DEVICE /* a device's */ ||
+           form == VS_REQ_IPAS2E1 || form == VS_REQ_IPAS2LE1 /* physical */;
 }
 
 static bool has_address(const struct vs_vst_kind *k)

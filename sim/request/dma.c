@@ -2,14 +2,14 @@
 /* A vCPU's virtual function reads and writes memory as the program tells it. */
 #include "handlers.h"
 
-#include "guest/drivers/net.h"
+#include "guest/guest.h"
 
 /* The transfers that a request asks for, over memory that is mapped for the function now. */
 static bool begin(struct vs_vcpu *v, struct vs_dma_job *job)
 {
     struct vs_net *net = v->p->net;
     const struct vs_request *r = &v->request;
-    uint64_t at = 0;
+    struct vs_dma_job where = {.page = NULL};
     if (!net) {
         vcpu_refuse(v, "dma: this machine has no NIC (nic.present = 0)");
         return false;
@@ -20,11 +20,12 @@ static bool begin(struct vs_vcpu *v, struct vs_dma_job *job)
                   VS_DMA_OUTSTANDING);
         return false;
     }
-    if (!net->pin(v, r->address, r->bytes, &at)) {
+    if (!net->pin(v, r->address, r->bytes, &where)) {
         return false;
     }
     *job = (struct vs_dma_job){.requester = net->nic.fn[v->index].requester,
-                               .at = at,
+                               .at = where.at,
+                               .page = where.page,
                                .window = r->bytes,
                                .bytes = r->a,
                                .unit = r->stride,
@@ -38,10 +39,20 @@ static bool begin(struct vs_vcpu *v, struct vs_dma_job *job)
     return true;
 }
 
+/* The function's engine goes on with its job up to the vCPU's horizon, and the vCPU waits. */
+static void run_job(struct vs_vcpu *v)
+{
+    struct vs_net *net = v->p->net;
+    struct vs_dma_job *job = &net->driver[v->index].job;
+    uint64_t now = vs_now(&v->txn).v, until = v->horizon > now ? v->horizon : now;
+    v->busy = !vs_dma_engine_run(&net->engine, job, until);
+    vs_ps when = {v->busy ? job->next_ps : job->last_ps};
+    vs_wait_until(&v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait), when);
+}
+
 void request_dma(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
-    struct vs_dma_job *job = net ? &net->driver[v->index].job : NULL;
     if (!v->begun) {
         struct vs_dma_job first;
         if (!begin(v, &first)) {
@@ -49,8 +60,96 @@ void request_dma(struct vs_vcpu *v)
         }
         net->driver[v->index].job = first;
     }
-    uint64_t now = vs_now(&v->txn).v, until = v->horizon > now ? v->horizon : now;
-    v->busy = !vs_dma_engine_run(&net->engine, job, until);
-    vs_ps when = {v->busy ? job->next_ps : job->last_ps};
-    vs_wait_until(&v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait), when);
+    run_job(v);
+}
+
+/* The vCPU's driver, made at its first use; NULL: the run fails. */
+static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
+{
+    struct vs_net *net = v->p->net;
+    if (!net) {
+        vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)", what);
+        return NULL;
+    }
+    return net->use(v, what) ? &net->driver[v->index] : NULL;
+}
+
+void request_dma_map(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    struct vs_mapping what = {0, r->address, r->bytes};
+    if (!driver_of(v, "dma_map")) {
+        return;
+    }
+    if (!r->bytes || r->op < 1 || r->op > 3) { /* a recording's */
+        vcpu_fail(v, "dma_map: no bytes, or no direction");
+        return;
+    }
+    v->reply.value = guest_dma_map(v, &what, (uint64_t)r->op);
+}
+
+void request_dma_unmap(struct vs_vcpu *v)
+{
+    if (driver_of(v, "dma_unmap") && !guest_dma_unmap(v, v->request.address)) {
+        vcpu_fail(v, "dma_unmap of 0x%llx: nothing is mapped from there on (cpu:dma_map)",
+                  (unsigned long long)v->request.address);
+    }
+}
+
+/* So many interrupt messages of the function's; how many reached a controller or a descriptor. */
+static uint64_t messages(struct vs_vcpu *v)
+{
+    struct vs_net *net = v->p->net;
+    const struct vs_request *r = &v->request;
+    uint64_t reached = 0;
+    for (uint64_t i = 0; i < r->count; i++) {
+        struct vs_txn *t = &net->engine.dma;
+        t->now_ps = vs_now(&v->txn).v;
+        vs_open(t, VS_OP_MSI);
+        enum vs_msi_result what =
+            net->engine.link.message(net->engine.link.ctx, t, net->nic.fn[v->index].requester,
+                                     r->address + i * r->stride, (uint32_t)r->a);
+        vs_close(t);
+        reached += what != VS_MSI_BLOCKED;
+        vs_wait_until(&v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait),
+                      (vs_ps){t->now_ps});
+    }
+    return reached;
+}
+
+void request_device(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    if (!v->begun) {
+        struct vs_driver *d = driver_of(v, "device");
+        if (!d) {
+            return;
+        }
+        if (!r->count || r->op > 2 || (r->op < 2 && (!r->bytes || r->bytes > 65536)) ||
+            (r->stride && r->count - 1u > (UINT64_MAX - r->address - r->bytes) / r->stride)) {
+            vcpu_fail(v, "device: transfers of 1..65536 bytes, at addresses of 64 bits");
+            return;
+        }
+        guest_dma_timer(v); /* what has waited too long is gone before */
+        if (r->op == 2) {
+            v->reply.value = messages(v);
+            v->busy = false;
+            return;
+        }
+        uint64_t unit = r->stride ? r->stride : 1;
+        d->job = (struct vs_dma_job){.requester = v->p->net->nic.fn[v->index].requester,
+                                     .at = r->address,
+                                     .window = r->stride ? (r->count - 1u) * r->stride + r->bytes
+                                                         : r->bytes,
+                                     .bytes = r->bytes,
+                                     .unit = unit,
+                                     .count = r->count,
+                                     .outstanding = 1,
+                                     .op = r->op ? VS_DMA_WRITE : VS_DMA_READ};
+        vs_dma_engine_begin(&v->p->net->engine, &d->job, vs_now(&v->txn),
+                            v->p->options.seed + v->index);
+    }
+    run_job(v);
+    const struct vs_dma_job *job = &v->p->net->driver[v->index].job;
+    v->reply.value = job->count - job->refused;
 }

@@ -61,7 +61,9 @@ bool vs_platform_lacks(const struct vs_platform *p, enum vs_req kind, char *out,
         }
         return true;
     }
-    const char *why = kind == VS_REQ_SEND || kind == VS_REQ_RECV || kind == VS_REQ_DMA
+    const char *why = kind == VS_REQ_SEND || kind == VS_REQ_RECV || kind == VS_REQ_DMA ||
+                              kind == VS_REQ_DMA_MAP || kind == VS_REQ_DMA_UNMAP ||
+                              kind == VS_REQ_DEVICE
                           ? (p->net ? NULL : "this machine has no NIC (nic.present = 0)")
                       : kind == VS_REQ_HOST_PROTECT ? host_memory_lacks(p)
                       : kind == VS_REQ_INVPCID || kind == VS_REQ_INVLPGA

@@ -65,6 +65,7 @@ program.transmit = {
 }
 program.transmit_piece = {
   { "payload", store = "buffer" },
+  { "map", call = "dma_map", when = "unmapped" },
   { "descriptor", store = "descriptor" },
 }
 program.receive = {
@@ -74,11 +75,93 @@ program.receive = {
 }
 program.receive_piece = {
   { "descriptor", load = "descriptor" },
+  { "unmap", call = "dma_unmap", when = "unmaps" },
   { "payload", load = "buffer" },
 }
 program.poll_descriptor = { { "look", load = "descriptor" } }
-program.refill_descriptor = { { "write", store = "descriptor" } }
+program.refill_descriptor = {
+  { "map", call = "dma_map", when = "unmapped" },
+  { "write", store = "descriptor" },
+}
+program.clean_descriptor = { { "unmap", call = "dma_unmap", when = "unmaps" } }
 program.doorbell = { { "tail", send = "doorbell" } }
+
+-- the DMA API of a kernel that drives its IOMMU: drivers/iommu/dma-iommu.c, iova.c, intel/iommu.c, intel/dmar.c
+program.dma_map = {
+  { "begin", action = "begin_map" },
+  { "api", run = 110, code = 768, data = 128,
+    source = "reading of Linux dma_map_page_attrs, iommu_dma_map_page, __iommu_dma_map: checks, domain and IOVA domain of the device, rights", grade = "assumed" },
+  { "address", call = "take_address" },
+  { "pages", call = "map_device_page", each = "device_pages" },
+  { "end", action = "end_mapping" },
+}
+program.take_address = {
+  { "take", action = "take_address" },
+  { "cache", run = 50, code = 256, data = 128,
+    source = "reading of Linux alloc_iova_fast, iova_rcache_get: the processor's magazine of that size under its lock", grade = "assumed" },
+  { "tree", run = 400, code = 768, data = 512, when = "fresh",
+    source = "reading of Linux alloc_iova, __alloc_and_insert_iova_range: lock, search from the cached node down, insertion into the red-black tree", grade = "assumed" },
+}
+program.map_device_page = {
+  { "edit", run = 90, code = 512, data = 64,
+    source = "reading of Linux iommu_map, __domain_mapping, pfn_to_dma_pte: page size, walk of four levels, cmpxchg of the entry", grade = "assumed" },
+  { "tables", call = "new_device_table", each = "device_tables" },
+  { "store", store = "device_entry" },
+}
+program.new_device_table = {
+  { "clear", clear = "device_table" },
+  { "store", store = "device_entry" },
+}
+program.dma_unmap = {
+  { "begin", action = "begin_unmap" },
+  { "api", run = 110, code = 768, data = 128,
+    source = "reading of Linux dma_unmap_page_attrs, iommu_dma_unmap_page, __iommu_dma_unmap, iommu_unmap_fast: the same lookups, the gathered range", grade = "assumed" },
+  { "pages", call = "unmap_device_page", each = "device_pages" },
+  { "flush", call = "flush_device", when = "strict" },
+  { "free", call = "free_address", when = "strict" },
+  { "defer", call = "defer_address", when = "not strict" },
+  { "end", action = "end_mapping" },
+}
+program.unmap_device_page = {
+  { "edit", run = 70, code = 512,
+    source = "reading of Linux domain_unmap, dma_pte_clear_level: walk of four levels, the entry cleared", grade = "assumed" },
+  { "store", store = "device_entry" },
+}
+program.free_address = {
+  { "give", action = "free_address" },
+  { "cache", run = 45, code = 256, data = 128,
+    source = "reading of Linux free_iova_fast, iova_rcache_insert: into the processor's magazine under its lock", grade = "assumed" },
+}
+program.defer_address = {
+  { "full", call = "flush_deferred", when = "queue_full" },
+  { "queue", run = 80, code = 384, data = 128,
+    source = "reading of Linux queue_iova: lock of the processor's ring, finished entries looked for, one entry stored, timer armed by the first", grade = "assumed" },
+  { "defer", action = "defer" },
+}
+program.flush_deferred = {
+  { "flush", call = "flush_device" },
+  { "free", call = "free_deferred", each = "deferred" },
+}
+program.free_deferred = {
+  { "cache", run = 55, code = 256, data = 64,
+    source = "reading of Linux fq_ring_free_locked: the next entry, then as free_iova_fast", grade = "assumed" },
+}
+-- qi_submit_sync: interrupts stay off until the unit has written the status of the wait descriptor
+program.flush_device = {
+  { "begin", action = "begin_flush" },
+  { "prepare", run = 60, code = 512, data = 64,
+    source = "reading of Linux intel_iommu_tlb_sync, qi_flush_iotlb: domain id, size as a power of two, the descriptor", grade = "assumed" },
+  { "lock", action = "lock_queue" },
+  { "submit", run = 60, code = 512, data = 64,
+    source = "reading of Linux qi_submit_sync: room in the ring, two descriptors copied, their states", grade = "assumed" },
+  { "descriptors", call = "queue_descriptor", each = "descriptors" },
+  { "tail", send = "invalidation_tail" },
+  { "unlock", action = "unlock_queue" },
+  { "wait", action = "await_invalidation" },
+  { "reclaim", run = 30, source = "reading of Linux qi_submit_sync: status seen, reclaim_free_desc", grade = "assumed" },
+  { "end", action = "end_flush" },
+}
+program.queue_descriptor = { { "store", store = "invalidation" } }
 
 return {
   text = "Linux",

@@ -54,7 +54,7 @@ bool guest_vf_next(struct vs_vcpu *v, struct guest_work *w)
     if (w->sends) {
         w->length = w->left < VS__NET_BUFFER ? w->left : VS__NET_BUFFER;
         w->left -= w->length;
-        w->told = d->tx_buffers_iova + offset;
+        w->told = d->tx_at[w->slot];
         w->told_length = (uint64_t)(w->left ? VS_NIC_MORE : 0) << 32 | w->length;
     } else { /* the descriptor says whether there are more */
         w->length = 0;
@@ -99,9 +99,11 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
     uint32_t n = (uint32_t)net->nic_config.ring, one_free = (d->rx_next + n - 1) % n;
     bool any = false;
     for (; d->rx_tail != one_free; d->rx_tail = (d->rx_tail + 1) % n) {
-        struct guest_work w = {.ring = d->rx_ring,
+        struct guest_work w = {.driver = d,
+                               .ring = d->rx_ring,
                                .slot = d->rx_tail,
-                               .told = d->rx_buffers_iova + d->rx_tail * VS__NET_BUFFER,
+                               .buffer = d->rx_buffers + d->rx_tail * VS__NET_BUFFER,
+                               .told = d->rx_at[d->rx_tail],
                                .told_length = VS__NET_BUFFER};
         (void)guest_run(v, GUEST_REFILL, &w);
         any = true;
@@ -173,6 +175,10 @@ static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d, uint32_t w
     /* clean lazily, a quarter of the ring at a time */
     while ((used > 3 * n / 4 || n - 1 - used < wanted) && used &&
            descriptor_done(v, d->tx_ring, d->tx_clean)) {
+        if (guest_dma_maps(v)) {
+            struct guest_work w = {.driver = d, .sends = true, .slot = d->tx_clean};
+            (void)guest_run(v, GUEST_CLEAN, &w);
+        }
         d->tx_clean = (d->tx_clean + 1) % n;
         used--;
     }
@@ -186,6 +192,7 @@ void guest_vf_send(struct vs_vcpu *v)
     if (!d) {
         return;
     }
+    guest_dma_timer(v);
     struct vs_net *net = v->p->net;
     uint32_t n = (uint32_t)net->nic_config.ring;
     if (r->bytes > VS_NIC_MAX_PAYLOAD) { /* a recording's */
@@ -248,6 +255,7 @@ void guest_vf_receive(struct vs_vcpu *v)
     if (!d) {
         return;
     }
+    guest_dma_timer(v);
     if (!d->waiting) {
         d->waiting = true;
         d->got = 0;

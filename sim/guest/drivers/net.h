@@ -11,16 +11,47 @@
 #include "dma_engine/dma_engine.h"
 #include "iommu/iommu.h"
 #include "pcie/pcie.h"
+#include "pcie/way.h"
 #include "sriov_nic/sriov_nic.h"
+
+#define VS_DEF_NAME dma
+#define VS_DEF_FILE "guest/drivers/dma.def"
+#include "virtsim/def_types.h"
 
 #define VS__NET_BUFFER VS_NIC_BUFFER
 
 #define VS__NET_RING_PAGES 16u /* of the longest ring, 4096 descriptors of 16 bytes */
+/* The order of the choices in dma.mode. */
+enum vs_dma_mode { VS_DMA_AUTO, VS_DMA_STATIC, VS_DMA_STRICT, VS_DMA_LAZY, VS_DMA_PASSTHROUGH };
+
+/* What a driver has mapped: its device address, where it is in the kernel's or the program's
+ * memory. */
+struct vs_mapping {
+    uint64_t iova, at, bytes;
+};
+/* A growing array of them. */
+struct vs_mappings {
+    struct vs_mapping *e;
+    size_t n, cap;
+};
+#define VS_DMA_ORDERS                                                                              \
+    6u /* sizes of freed addresses that a processor keeps (drivers/iommu/iova.c) */
+
+/* The device addresses of one function's domain, as its kernel gives them out. */
+struct vs_dma_domain {
+    uint64_t root; /* second level; 0: devices see physical addresses */
+    uint16_t id;
+    uint64_t next;                           /* addresses from here on have been given out */
+    struct vs_mappings freed[VS_DMA_ORDERS]; /* by log2 of their pages: the last one first */
+    struct vs_mappings deferred;             /* unmapped, not invalidated yet */
+    uint64_t due_ps;                         /* when a timer does that */
+    struct vs_mappings live;                 /* of the program's */
+};
 
 /* A vCPU's driver. */
 struct vs_driver {
     uint64_t tx_ring, rx_ring, tx_buffers, rx_buffers; /* guest virtual */
-    uint64_t tx_iova, rx_iova, tx_buffers_iova, rx_buffers_iova;
+    uint64_t *tx_at, *rx_at; /* device addresses of their buffers, by descriptor */
     uint32_t tx_tail, tx_clean, rx_next, rx_tail;
     uint64_t got;
     struct vs_ring_page { /* where a page was found last, and what was edited by then */
@@ -29,13 +60,22 @@ struct vs_driver {
     } found[2][VS__NET_RING_PAGES]; /* of the receive ring, of the transmit ring */
     bool made;                      /* it has its rings and buffers */
     bool ready, waiting;
-    uint64_t second_level;          /* the function's domain; 0: no IOMMU */
+    enum vs_dma_mode mode; /* never AUTO, when it is made */
+    struct vs_dma_domain domain;
     uint64_t pinned_at, pinned_end; /* the program's memory that is mapped in it last */
+    uint64_t *page;                 /* device addresses of its pages, where they are not in a row */
     struct vs_dma_job job;          /* what the function's engine is about */
+};
+
+/* The domain of a virtual machine, and of all functions that it has. */
+struct vs_assigned_vm {
+    struct vs_net *net;
+    uint64_t root; /* second level; 0: it has no function yet */
 };
 
 struct vs_net {
     struct vs_platform *p;
+    struct vs_assigned_vm *vm; /* the domain of each machine */
     struct vs_iommu iommu;
     struct vs_pcie pcie;
     struct vs_nic nic;
@@ -46,14 +86,27 @@ struct vs_net {
     struct vs_pcie_config pcie_config;
     struct vs_nic_config nic_config;
     struct vs_dma_engine_config engine_config;
-    struct vs_driver *driver; /* per vCPU */
+    struct vs_dma_config dma_config;
+    uint16_t dma_account;
+    uint64_t dma_count[VS_CNT_dma_N];
+    struct vs_way queue_lock, unit; /* when the lock of the invalidation queue is held, and when
+                                     * the unit works on what is in it */
+    uint64_t queue_taken_ps,
+        queue_held_ps;                /* its lock: taken last, and for how long the time before */
+    struct vs_txn executing;          /* the unit, as it carries out what is in that queue */
+    struct vs_tape executed;          /* the parts of that */
+    uint64_t executed_ps;             /* when it has done what it was told last */
+    uint64_t queue_page, status_page; /* where the queue and the words that end a wait lie */
+    struct vs_driver *driver;         /* per vCPU */
     /* The machine's: what a vCPU's driver needs when its program first sends or receives, tables of
      * the IOMMU, rings and buffers. A machine whose NIC nobody uses has none of it. False, and the
      * run fails, where it is not to be had; `what` the program asked for. */
     bool (*use)(struct vs_vcpu *v, const char *what);
-    /* Maps a program's memory for the function of its vCPU; *iova: where. False, and the run fails,
-     * where that is not to be had. */
-    bool (*pin)(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t *iova);
+    /* Maps a program's memory for the function of its vCPU; job->at or job->page: where. False, and
+     * the run fails, where that is not to be had. */
+    bool (*pin)(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_dma_job *job);
+    /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
+    bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;
     uint64_t next_packet_ps;
     uint32_t next_vf;

@@ -17,8 +17,9 @@ struct vs_host *host_memory_of(const struct vs_vcpu *v)
     return &v->p->machines[v->vm - v->p->vm];
 }
 
-/* Second-level tables map another page: it is counted, and in a log it counts as written. */
-static void mapped(void *ctx, uint64_t gpa, unsigned shift, bool alone)
+/* Second-level tables map another page: it is counted, in a log it counts as written, and devices
+ * of the machine see it too. */
+static bool mapped(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift, bool alone)
 {
     struct vs_host *h = ctx;
     h->count[shift == h->vm->format.granule ? VS_CNT_host_small_pages : VS_CNT_host_large_pages]++;
@@ -26,6 +27,25 @@ static void mapped(void *ctx, uint64_t gpa, unsigned shift, bool alone)
     if (h->logging) { /* KVM: a page that is mapped writable counts as written */
         host_dirty_set(h, gpa);
     }
+    return !h->assigned || h->assigned(h->assigned_to, gpa, hpa, shift);
+}
+
+bool host_memory_assign(struct vs_host *h,
+                        bool (*map)(void *to, uint64_t gpa, uint64_t hpa, unsigned shift), void *to)
+{
+    const struct vs_vm *vm = h->vm;
+    struct vs_slat_leaf leaf;
+    for (uint64_t gpa = 0, step; gpa < vm->bytes; gpa += step) {
+        bool there = vs_slat_find(vm, gpa, &leaf);
+        step = 1ull << leaf.shift;
+        uint64_t hpa = (leaf.entry & vm->format.address) >> leaf.shift << leaf.shift;
+        if (there && !map(to, gpa, hpa, leaf.shift)) {
+            return false;
+        }
+    }
+    h->assigned = map;
+    h->assigned_to = to;
+    return true;
 }
 
 void host_memory_check(const struct vs_platform *p, struct vs_errors *errors)

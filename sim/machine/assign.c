@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Functions are given to machines: the domain of a virtual machine, whose memory its devices find
+ * at guest-physical addresses, by host page, as VFIO maps it; on bare metal a domain of each
+ * function's own. And what a driver has in it: rings, buffers.
+ */
+#include "machine_impl.h"
+
+#include "guest/guest.h"
+
+#include <stdlib.h>
+
+#define PAGE 4096u
+#define PINNED_IOVA (1ull << 47)    /* of programs' memory on bare metal, at their own addresses */
+#define DOMAINS_OF_FUNCTIONS 0x100u /* ids of what no virtual machine has */
+#define LAST (1ull << 32)           /* device addresses are given out below */
+
+/* A cleared page of host memory for a table; 0: none is left. */
+static uint64_t page(struct vs_platform *p)
+{
+    static const unsigned char zero[PAGE];
+    uint64_t at = 0;
+    if (vs_frames_alloc(p->frames, 12, &at)) {
+        vs_hpa h = {at};
+        vs_phys_write(p->phys, h, zero, sizeof zero);
+    }
+    return at;
+}
+
+/* vs_net.table */
+static bool table(void *ctx, uint64_t *value, uint64_t *at)
+{
+    *value = *at = page(ctx);
+    return *at != 0;
+}
+
+/* ---- domains ---- */
+
+/* A page of a virtual machine, of the host's size, for all its devices: at its guest-physical
+ * address. */
+static bool map_page(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift)
+{
+    struct vs_assigned_vm *a = ctx;
+    struct vs_radix_alloc alloc = {a->net->p, table, NULL, 0};
+    unsigned piece = a->net->iommu_config.superpages && shift >= 21 ? shift >= 30 ? 30 : 21 : 12;
+    for (uint64_t done = 0; done < 1ull << shift; done += 1ull << piece) {
+        if (vs_radix_map(a->net->p->phys, &vs_radix_vtd, a->root, gpa + done, hpa + done, piece, 3,
+                         &alloc)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The domain of the function's owner, which is made with its first one; false: memory is short. */
+static bool enter_domain(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_domain *d)
+{
+    struct vs_platform *p = net->p;
+    if (!net->iommu_config.enabled) {
+        return true;
+    }
+    if (!v->vm) {
+        d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + v->index);
+        d->root = page(p);
+        return d->root != 0;
+    }
+    struct vs_assigned_vm *a = &net->vm[v->machine];
+    d->id = (uint16_t)(v->machine + 1u);
+    if (!a->root) {
+        *a = (struct vs_assigned_vm){net, page(p)};
+        if (!a->root || !host_memory_assign(&p->machines[v->machine], map_page, a)) {
+            return false;
+        }
+    }
+    d->root = a->root;
+    return true;
+}
+
+/* ---- what a driver has in its domain ---- */
+
+/* The device address of a page of the driver's. */
+static bool address_of(struct vs_vcpu *v, const struct vs_driver *d, uint64_t at, uint64_t *iova)
+{
+    struct vs_radix_alloc alloc = {v->p, table, NULL, 0};
+    uint64_t gpa, hpa;
+    if (!vs_space_locate(&v->space, at, &gpa, &hpa)) {
+        return false;
+    }
+    if (v->vm || !d->domain.root || d->mode == VS_DMA_PASSTHROUGH) {
+        *iova = v->vm ? gpa : hpa;
+        return true;
+    }
+    return !vs_radix_map(v->p->phys, &vs_radix_vtd, d->domain.root, *iova, hpa, 12, 3, &alloc);
+}
+
+/* Memory that its device sees in one piece: a page that holds all of it, or, where the kernel gives
+ * out device addresses, a run of them. */
+static uint64_t make_ring(struct vs_vcpu *v, struct vs_driver *d, uint64_t bytes, uint64_t *iova)
+{
+    const struct vs_radix_format *f = &v->space.format;
+    bool run = !v->vm && d->domain.root && d->mode != VS_DMA_PASSTHROUGH;
+    unsigned shift = f->granule;
+    if (!run && bytes > 1ull << shift) {
+        shift = vs_radix_fit(f, bytes <= 1u << 21 ? 21 : 30);
+        shift = shift > f->granule ? shift : vs_radix_fit(f, 63);
+    }
+    uint64_t at = guest_mm_driver(v, bytes, shift), size = (bytes + PAGE - 1u) & ~(PAGE - 1ull);
+    *iova = run ? d->domain.next -= size : 0;
+    for (uint64_t done = 0, to; at && done < bytes; done += PAGE) {
+        to = *iova + done;
+        if ((!(done & ((1ull << shift) - 1u)) &&
+             vs_space_touch(&v->space, at + done, shift, true, true)) ||
+            !address_of(v, d, at + done, &to)) {
+            return 0;
+        }
+        *iova = done ? *iova : to;
+    }
+    return at;
+}
+
+/* Buffers, page by page; their device addresses, 0 where the driver maps each with its packet. */
+static uint64_t make_buffers(struct vs_vcpu *v, struct vs_driver *d, uint64_t **iova)
+{
+    unsigned shift = v->space.format.granule;
+    uint64_t n = v->p->net->nic_config.ring, bytes = n * VS__NET_BUFFER,
+             at = guest_mm_driver(v, bytes, shift), low = (1ull << shift) - 1u;
+    bool later = d->mode == VS_DMA_STRICT || d->mode == VS_DMA_LAZY;
+    *iova = calloc(n, sizeof **iova);
+    for (uint64_t done = 0; at && *iova && done < bytes; done += PAGE) {
+        if (!(done & low) && vs_space_touch(&v->space, at + done, shift, true, true)) {
+            return 0;
+        }
+        if (later) {
+            continue;
+        }
+        uint64_t to = d->domain.next -= PAGE;
+        if (!address_of(v, d, at + done, &to)) {
+            return 0;
+        }
+        for (uint64_t in = 0; in < PAGE && done + in < bytes; in += VS__NET_BUFFER) {
+            (*iova)[(done + in) / VS__NET_BUFFER] = to + in;
+        }
+    }
+    return *iova ? at : 0;
+}
+
+/* Interrupts of the function reach its vCPU. */
+static void make_interrupt(struct vs_net *net, struct vs_vcpu *v)
+{
+    uint64_t address = 0xfee00000u | (uint64_t)v->index << 12;
+    uint32_t data = vcpu_device_irq(v);
+    if (net->iommu_config.remap) {
+        vs_hpa descriptor = {machine_net_posts(v->p) ? v->irq.descriptor.v : 0};
+        vs_iommu_route(&net->iommu, v->index, net->nic.fn[v->index].requester, v->index,
+                       (uint8_t)data, descriptor);
+        vs_iommu_msi(v->index, &address, &data);
+    }
+    vs_nic_msix(&net->nic, v->index, address, data);
+}
+
+/* The IOMMU's own tables and its queue. */
+static bool make_unit(struct vs_net *net)
+{
+    if (!net->used) {
+        vs_hpa root = {page(net->p)}, irt = {page(net->p)}, queue = {page(net->p)};
+        net->status_page = page(net->p);
+        net->queue_page = queue.v;
+        net->table = table;
+        vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
+        net->used = root.v && irt.v && queue.v && net->status_page;
+    }
+    return net->used;
+}
+
+bool machine_net_assign(struct vs_vcpu *v)
+{
+    struct vs_net *net = v->p->net;
+    struct vs_driver *d = &net->driver[v->index];
+    uint64_t ring = net->nic_config.ring * 16u, tx, rx;
+    enum vs_dma_mode mode = (enum vs_dma_mode)net->dma_config.mode;
+    vs_hpa context = {page(v->p)};
+    d->mode = mode != VS_DMA_AUTO                   ? mode
+              : v->vm || !net->iommu_config.enabled ? VS_DMA_STATIC
+                                                    : VS_DMA_LAZY;
+    d->domain.next = LAST;
+    if (!make_unit(net) || !context.v || !enter_domain(net, v, &d->domain)) {
+        return false;
+    }
+    v->space.global = v->p->ept.global_pages != 0;
+    d->tx_ring = make_ring(v, d, ring, &tx);
+    d->rx_ring = make_ring(v, d, ring, &rx);
+    d->tx_buffers = make_buffers(v, d, &d->tx_at);
+    d->rx_buffers = make_buffers(v, d, &d->rx_at);
+    v->space.global = false;
+    if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers) {
+        return false;
+    }
+    vs_hpa second = {d->mode == VS_DMA_PASSTHROUGH ? 0 : d->domain.root};
+    vs_iommu_attach(&net->iommu, net->nic.fn[v->index].requester, d->domain.id, second, context);
+    vs_nic_rings(&net->nic, v->index, tx, rx);
+    make_interrupt(net, v);
+    return true;
+}
+
+void machine_net_unassign(struct vs_driver *d)
+{
+    guest_dma_free(d);
+    free(d->tx_at);
+    free(d->rx_at);
+    free(d->page);
+}
+
+/* ---- a program's memory ---- */
+
+/* A guest's is mapped already: the device is told where each page is. */
+static bool list_pages(struct vs_vcpu *v, uint64_t first, uint64_t end)
+{
+    struct vs_driver *d = &v->p->net->driver[v->index];
+    uint64_t n = (end - first) / PAGE, hpa;
+    uint64_t *list = realloc(d->page, n * sizeof *list);
+    bool there = list != NULL;
+    d->page = list ? list : d->page;
+    for (uint64_t i = 0; there && i < n; i++) {
+        there = vs_space_locate(&v->space, first + i * PAGE, &list[i], &hpa);
+    }
+    return there;
+}
+
+/* On bare metal it is mapped in a row, with large pages where its frames are; without remapping
+ * devices see physical addresses, and need them in a row. */
+static bool map_run(struct vs_vcpu *v, uint64_t first, uint64_t end, uint64_t *start)
+{
+    struct vs_net *net = v->p->net;
+    struct vs_driver *d = &net->driver[v->index];
+    struct vs_radix_alloc alloc = {v->p, table, NULL, 0};
+    bool remapped = d->domain.root && d->mode != VS_DMA_PASSTHROUGH,
+         there = vs_space_locate(&v->space, first, start, start);
+    for (uint64_t a = first, hpa; there && a < end;) {
+        unsigned shift = 12;
+        there =
+            vs_space_locate(&v->space, a, &hpa, &hpa) && (remapped || hpa == *start + (a - first));
+        if (there && remapped && !(a >= d->pinned_at && a < d->pinned_end)) {
+            shift = guest_dma_fitting(v, PINNED_IOVA | a, a, end);
+            there = !vs_radix_map(v->p->phys, &vs_radix_vtd, d->domain.root, PINNED_IOVA | a, hpa,
+                                  shift, 3, &alloc);
+        }
+        a += 1ull << shift;
+    }
+    *start = remapped ? PINNED_IOVA | first : *start;
+    return there;
+}
+
+bool machine_net_pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_dma_job *job)
+{
+    struct vs_net *net = v->p->net;
+    uint64_t first = at & ~(PAGE - 1ull), end = (at + bytes + PAGE - 1u) & ~(PAGE - 1ull),
+             start = 0;
+    if (!net->use(v, "dma")) {
+        return false;
+    }
+    struct vs_driver *d = &net->driver[v->index];
+    if (!(v->vm ? list_pages(v, first, end) : map_run(v, first, end, &start))) {
+        vcpu_fail(v, net->iommu_config.enabled && d->mode != VS_DMA_PASSTHROUGH
+                         ? "dma: not all of the region has memory behind it (map it with "
+                           "backing = \"eager\"), or there is none left for the IOMMU's tables"
+                         : "dma: without an IOMMU a device needs memory in one piece: map the "
+                           "region with page = \"2M\" or \"1G\" and no larger than one page");
+        return false;
+    }
+    d->pinned_at = first;
+    d->pinned_end = end;
+    job->page = v->vm ? d->page : NULL;
+    job->at = start + (at - first);
+    return true;
+}
