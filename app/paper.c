@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,13 +130,21 @@ size_t paper_fold(const char *text, size_t columns, const char **next)
     return cut;
 }
 
+/* Columns of a sentence: in a file or a pipe it is one line, so that it can be searched for. */
+static size_t prose_width(void)
+{
+    const char *columns = getenv("COLUMNS");
+    bool asked = columns && strtol(columns, NULL, 10) > 0;
+    return asked || on_terminal() ? paper_width() : SIZE_MAX;
+}
+
 void paper_line(const char *text)
 {
     char *shown = strdup(paper_text(text));
     const char *next = shown ? shown : text;
     do {
         const char *line = next;
-        size_t n = paper_fold(line, paper_width(), &next);
+        size_t n = paper_fold(line, prose_width(), &next);
         if (line[n] && line[n] != ' ') { /* a path longer than the paper stays whole */
             n += strcspn(line + n, " ");
             next = line + n + strspn(line + n, " ");

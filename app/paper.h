@@ -20,7 +20,8 @@ size_t paper_columns(const char *text);
 /* How many bytes of the text go into a line of so many columns, cut at a blank where there is one,
  * else behind punctuation, else anywhere; *next begins the rest. */
 size_t paper_fold(const char *text, size_t columns, const char **next);
-/* Prints a line of prose, folded at blanks where it is too wide. */
+/* Prints a sentence: folded at blanks on a terminal or where COLUMNS is set, and one line in a file
+ * or a pipe, where it is searched for. */
 void paper_line(const char *text);
 void paper_printf(const char *format, ...) VS_PRINTF(1, 2);
 /* The text in what the locale shows: itself, or ASCII in a buffer that the next call reuses. */
