@@ -532,7 +532,7 @@ int cmd_list(int argc, char **argv)
         return report(&l.errors, VS_E_INPUT, false);
     }
     kinds[i].print(&l);
-    if (l.errors.n && !out_names(l.o, NULL, 0)) { /* nothing is called so: no empty table */
+    if (l.errors.n && l.o && !out_names(l.o, NULL, 0)) { /* nothing is called so: no empty table */
         return report(&l.errors, VS_E_INPUT, false);
     }
     show(&l, kinds[i].name, kinds[i].people);
