@@ -22,7 +22,8 @@
 enum vs_status vs__db_fail(struct vs_db *db, const char *doing)
 {
     int code = sqlite3_extended_errcode(db->sql);
-    const char *hint = "";
+    const char *hint = "", *what = sqlite3_errmsg(db->sql);
+    char locked[160];
     switch (code & 0xff) {
     case SQLITE_FULL:
         hint = "; the disk is full: free space or give another --db";
@@ -32,7 +33,8 @@ enum vs_status vs__db_fail(struct vs_db *db, const char *doing)
         hint = "; the file or its folder cannot be written: give another --db";
         break;
     case SQLITE_BUSY:
-        hint = "; another process keeps it locked";
+        vs__db_locked(db, locked, sizeof locked);
+        what = locked;
         break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -41,8 +43,7 @@ enum vs_status vs__db_fail(struct vs_db *db, const char *doing)
     default:
         break;
     }
-    snprintf(db->error, sizeof db->error, "%s: %s: %s%s", db->path, doing, sqlite3_errmsg(db->sql),
-             hint);
+    snprintf(db->error, sizeof db->error, "%s: %s: %s%s", db->path, doing, what, hint);
     return VS_E_IO;
 }
 

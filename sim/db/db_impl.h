@@ -22,6 +22,7 @@ struct vs_db {
     bool rows_known;                       /* vs_rows, by this connection */
     int patience_ms;                       /* for a lock of another process */
     int64_t locked_since;                  /* that is being waited for */
+    int64_t gave_up_ms;                    /* how long it was, and in vain; 0: it was not */
     bool lock_told;                        /* somebody was told of it */
 };
 
@@ -35,6 +36,8 @@ extern const sqlite3_mem_methods vs__db_memory;
 void vs__db_file_name(const char *path, char *out, size_t bytes);
 /* How long to wait for another process's lock, from now on. */
 void vs__db_patience(struct vs_db *db, int ms);
+/* What to say when that was in vain: who keeps it locked, and what to do. */
+void vs__db_locked(const struct vs_db *db, char *text, size_t bytes);
 /* The file, if it is to be made later: now. */
 enum vs_status vs__db_make(struct vs_db *db);
 /* A run is stored: the file stays. */

@@ -56,8 +56,10 @@ static int busy(void *ctx, int tries)
     int64_t now = now_ms();
     db->locked_since = tries ? db->locked_since : now;
     db->lock_told = db->lock_told && tries;
+    db->gave_up_ms = 0;
     int64_t waited = now - db->locked_since, nap = tries < 6 ? 1 << tries : LONGEST_NAP_MS;
     if (waited >= db->patience_ms) {
+        db->gave_up_ms = waited;
         return 0;
     }
     if (!db->lock_told && waited >= TOLD_AFTER_MS && locked_by) {
@@ -67,6 +69,20 @@ static int busy(void *ctx, int tries)
     struct timespec t = {0, nap * 1000000};
     nanosleep(&t, NULL);
     return 1;
+}
+
+void vs__db_locked(const struct vs_db *db, char *text, size_t bytes)
+{
+    char who[40] = "another process", in_vain[60] = "";
+    long pid = holder(db->path);
+    if (pid > 0) {
+        snprintf(who, sizeof who, "process %ld", pid);
+    }
+    if (db->gave_up_ms) {
+        snprintf(in_vain, sizeof in_vain, ", also after %" PRId64 " s of waiting",
+                 db->gave_up_ms / 1000);
+    }
+    snprintf(text, bytes, "%s keeps it locked%s; try again when that has ended", who, in_vain);
 }
 
 void vs__db_patience(struct vs_db *db, int ms)

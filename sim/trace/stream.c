@@ -34,18 +34,17 @@ bool vs__stream_fail(struct vs_trace_stream *in, const char *fmt, ...)
 bool vs__layer_truncated(struct vs_layer *l)
 {
     return vs__stream_fail(l->in,
-                           "the %s stream is truncated: it breaks off after %" PRIu64
-                           " compressed bytes; copy or record the file again",
+                           "the %s stream is truncated: the file is cut off at its byte %" PRIu64
+                           "; copy or record it again",
                            l->codec->name, l->in->raw_read);
 }
 
 bool vs__layer_corrupt(struct vs_layer *l, const char *why)
 {
-    return vs__stream_fail(l->in,
-                           "the %s stream is corrupt near compressed byte %" PRIu64
-                           " (%s); copy or record the file again",
-                           l->codec->name, l->in->raw_read - (l->raw_is_file ? l->have - l->at : 0),
-                           why);
+    return vs__stream_fail(
+        l->in,
+        "the %s stream is corrupt near byte %" PRIu64 " of the file (%s); copy or record it again",
+        l->codec->name, l->in->raw_read - (l->raw_is_file ? l->have - l->at : 0), why);
 }
 
 /* Whole blocks, also from pipes: so the hash doesn't depend on how the writer was scheduled. */

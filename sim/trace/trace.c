@@ -87,7 +87,13 @@ long vs_trace_fail(struct vs_trace *t, const char *unit, uint64_t number, const 
 
 long vs_trace_fail_stream(struct vs_trace *t, const char *unit, uint64_t number)
 {
-    return vs_trace_fail(t, unit, number, "%s", t->in.error);
+    char after[64] = "before its first record";
+    if (number > 1)
+        snprintf(after, sizeof after, "after %s %" PRIu64, unit, number - 1);
+    snprintf(t->error, sizeof t->error, "%s: %s, at byte offset %" PRIu64 "%s: %s", t->name, after,
+             vs_trace_offset(&t->in), of_what(t), t->in.error);
+    t->failed = true;
+    return -1;
 }
 
 /* Contents that people offer by mistake, and what to do instead. */

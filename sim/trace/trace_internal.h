@@ -101,7 +101,8 @@ static inline uint64_t vs_trace_offset(const struct vs_trace_stream *in)
 /* For decoders: sets the error "FILE: UNIT number at byte offset X: WHAT" and returns -1. */
 __attribute__((format(printf, 4, 5))) long vs_trace_fail(struct vs_trace *t, const char *unit,
                                                          uint64_t number, const char *fmt, ...);
-/* The same for a failure of the container (in.error). */
+/* The same for a failure of the container (in.error), which says what came before it: "FILE: after
+ * UNIT number - 1, at byte offset X: WHAT". */
 long vs_trace_fail_stream(struct vs_trace *t, const char *unit, uint64_t number);
 
 /* Makes up to max bytes of a text printable; returns dst. */

@@ -30,6 +30,7 @@ for c in gzip xz bzip2 zstd lz4; do
     head -c $(($(wc -c <x) * 2 / 3)) x >cut
     replay cut >out 2>err # with what came before the cut, if anything did
     equal "$c, cut" "1 1" "$(($? > 0)) $(grep -c truncated err)"
+    equal "$c, cut: where" 1 "$(grep -cE "^virtsim: cut: (after record [1-9][0-9]*|before its first record), at byte offset [0-9]+ of the decompressed trace: the $c stream is truncated: the file is cut off at its byte $(wc -c <cut);" err)"
 done
 python3 - <<'PYTHON'
 import bz2, gzip, io, lzma, tarfile, zipfile

@@ -118,6 +118,8 @@ hold "$work/locked.db" exclusive
 for c in run sweep explain; do
     # shellcheck disable=SC2046 # words
     refused "$c: a locked database" 2 "locked" timeout 20 "$VIRTSIM" $(command_of $c) --db "$work/locked.db"
+    equal "$c: the last word names who, for how long, and what to do" 1 \
+        "$(grep -c "locked.db: .*: process $holder keeps it locked, also after 5 s of waiting; try again when that has ended" "$work/err")"
     equal "$c: who keeps it locked is said once, while it is waited for" 1 "$(grep -c "locked.db: process $holder keeps it locked; waiting for up to 5 s" "$work/err")"
 done
 let_go
