@@ -7,12 +7,14 @@
 #define WORLDS 8u
 #define ALIASES 256u
 #define NAME 48u
+#define SLOTS 512u /* of the table of names: a power of two, more than VS_OPS */
 
 struct op {
     const char *name;
     char text[160]; /* of an exit: what each architecture says of it */
     unsigned worlds;
     enum vs_trap_kind trap;
+    uint16_t aliases; /* the last of its other names, and one: 0 it has none */
 };
 
 static const struct {
@@ -38,8 +40,11 @@ static struct {
     size_t n_worlds;
     struct vs_op_alias alias[ALIASES];
     char name[ALIASES][NAME];
+    uint16_t before[ALIASES]; /* as `aliases` of an operation: the other name before this one */
     size_t n_aliases;
+    uint16_t slot[SLOTS]; /* number of the operation of op[] whose name falls there, and one */
 } registered;
+_Static_assert(SLOTS > VS_OPS && !(SLOTS & (SLOTS - 1u)), "a free slot ends each search");
 
 size_t vs_op_count(void)
 {
@@ -124,15 +129,18 @@ static void append(char *out, size_t bytes, const char *text)
 /* One more name of an operation, once. */
 static void also(const char *alias, enum vs_op op)
 {
-    for (size_t i = 0; i < registered.n_aliases; i++) {
-        if (registered.alias[i].op == op && !strcmp(registered.alias[i].alias, alias)) {
+    uint16_t *last = &registered.op[op - VS_OP_N].aliases;
+    for (uint16_t i = *last; i; i = registered.before[i - 1u]) {
+        if (!strcmp(registered.name[i - 1u], alias)) {
             return;
         }
     }
     assert(registered.n_aliases < ALIASES && strlen(alias) < NAME);
     char *name = registered.name[registered.n_aliases];
     memcpy(name, alias, strlen(alias) + 1u);
+    registered.before[registered.n_aliases] = *last;
     registered.alias[registered.n_aliases++] = (struct vs_op_alias){name, op};
+    *last = (uint16_t)registered.n_aliases;
 }
 
 /* The name of what left the guest, and, of a name with a cause, the part before that. */
@@ -160,14 +168,30 @@ static void other_names(enum vs_op op, const struct vs_op_desc *d)
     }
 }
 
+/* Where the operation of this name is among the registered ones; n_ops: it is none of them, and
+ * will be the next. Names are found by FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv. */
+static size_t place_of(const char *name)
+{
+    uint32_t at = 2166136261u;
+    for (const char *c = name; *c; c++) {
+        at = (at ^ (unsigned char)*c) * 16777619u;
+    }
+    uint16_t *slot = &registered.slot[at & (SLOTS - 1u)];
+    while (*slot && strcmp(registered.op[*slot - 1u].name, name) != 0) {
+        slot = &registered.slot[++at & (SLOTS - 1u)];
+    }
+    if (*slot) {
+        return *slot - 1u;
+    }
+    *slot = (uint16_t)(registered.n_ops + 1u);
+    return registered.n_ops;
+}
+
 void vs_ops_register(const char *world, const struct vs_op_desc *list, size_t n, enum vs_op *op)
 {
     unsigned bit = bit_of(world, true);
     for (size_t i = 0; i < n; i++) {
-        size_t k = 0;
-        while (k < registered.n_ops && strcmp(registered.op[k].name, list[i].name) != 0) {
-            k++;
-        }
+        size_t k = place_of(list[i].name);
         struct op *o = &registered.op[k];
         if (k == registered.n_ops) {
             assert(VS_OP_N + k < VS_OPS);
