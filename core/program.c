@@ -530,21 +530,31 @@ static bool same_set(const struct vs_program_set_desc *a, const struct vs_progra
 
 /* All sets that were linked: they stay. */
 static struct known {
-    struct vs_program_set *set;
+    const struct vs_program_set *set;
     struct known *next;
 } * all_sets;
+
+/* From now on a description that says the same gives this set. */
+static const struct vs_program_set *keep(struct known *known, const struct vs_program_set *set)
+{
+    *known = (struct known){set, all_sets};
+    return (all_sets = known)->set;
+}
 
 const struct vs_program_set *vs_program_set_link(const struct vs_program_set_desc *d,
                                                  vs_line_of *line_of, void *ctx,
                                                  struct vs_errors *errors)
 {
     for (const struct known *k = all_sets; k; k = k->next) {
-        if (same_set(k->set->desc, d)) {
+        if (k->set->desc == d || same_set(k->set->desc, d)) {
             return k->set;
         }
     }
     struct linker l = {.desc = d, .line_of = line_of, .ctx = ctx, .errors = errors};
     struct known *known = calloc(1, sizeof *known);
+    if (known && d->linked) {
+        return keep(known, d->linked);
+    }
     l.set = known ? allocate(d) : NULL;
     if (!l.set) {
         free(known);
@@ -574,9 +584,7 @@ const struct vs_program_set *vs_program_set_link(const struct vs_program_set_des
         free(known);
         return NULL;
     }
-    *known = (struct known){l.set, all_sets};
-    all_sets = known;
-    return l.set;
+    return keep(known, l.set);
 }
 
 const struct vs_program_set *vs_program_set_of(const struct vs_knobs *k, enum vs_role role)

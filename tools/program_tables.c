@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * program_tables OUT HOME FILE...: the programs of the shipped hypervisors and guest kernels
- * (hypervisors/kvm, kernels/linux) as C tables, so that who has no Lua has them. Run by the build;
- * what it reads, how files build on each other and what is refused are the machine loader's.
+ * (hypervisors/kvm, kernels/linux) as C tables, so that who has no Lua has them: as they are
+ * described, and linked, so that a start of the program links nothing. Run by the build; what it
+ * reads, how files build on each other and what is refused are the machine loader's.
  */
 #include "lua/programs.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +72,104 @@ static void put_set(FILE *out, const struct vs_program_set_desc *d, int index)
     fputs("    {.name = NULL}};\n\n", out);
 }
 
+/* "{1, 2, 3}" */
+static void put_bytes(FILE *out, const uint8_t *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        fprintf(out, "%s%u", i ? ", " : "{", at[i]);
+    }
+    fputc('}', out);
+}
+
+static void put_numbers(FILE *out, const uint16_t *at, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        fprintf(out, "%s%u", i ? ", " : "{", at[i]);
+    }
+    fputc('}', out);
+}
+
+/* The steps of all programs as they were linked, and then the programs that have them. */
+static void put_linked_programs(FILE *out, const struct vs_program_set *set, int index)
+{
+    fprintf(out, "static struct vs_step linked_steps_%d[] = {\n", index);
+    for (size_t i = 0; i < set->desc->n; i++) {
+        for (size_t k = 0; k < set->program[i].desc->n; k++) {
+            const struct vs_step *s = &set->program[i].step[k];
+            fprintf(out, "    {%u, %u, %u, %u, %u, %s, ", s->kind, s->when, s->each, s->n_fields,
+                    s->word, s->negated ? "true" : "false");
+            put_bytes(out, s->field, VS_STEP_FIELDS);
+            fputs(", ", out);
+            put_bytes(out, s->value, VS_STEP_FIELDS);
+            fprintf(out, ", %u, %u, %u, %u, ", s->callee, s->only, s->like, s->account);
+            put_numbers(out, s->number, VS_NUMBERS);
+            fprintf(out, ", &steps_%d_%zu[%zu]},\n", index, i, k);
+        }
+    }
+    fprintf(out, "    {.desc = NULL}};\nstatic struct vs_program linked_programs_%d[] = {\n",
+            index);
+    for (size_t i = 0; i < set->desc->n; i++) {
+        const struct vs_program *p = &set->program[i];
+        fprintf(out, "    {&programs_%d[%zu], (enum vs_trap_kind)%d, %s, %s, %u, ", index, i,
+                (int)p->trap, p->user ? "true" : "false", p->guest ? "true" : "false", p->first);
+        fprintf(out, "&linked_steps_%d[%u]},\n", index, p->first);
+    }
+    fputs("    {.desc = NULL}};\n", out);
+}
+
+/* The knobs of the programs' numbers and the accounts of the steps that run. */
+static void put_component(FILE *out, const struct vs_component_desc *c, int index)
+{
+    fprintf(out, "static const struct vs_knob_desc knobs_%d[] = {\n", index);
+    for (size_t i = 0; i < c->n_knobs; i++) {
+        const struct vs_knob_desc *k = &c->knobs[i];
+        const char *const words[] = {k->source, k->text};
+        fputs("    {", out);
+        put_text(out, k->path);
+        fprintf(out, ", (enum vs_knob_kind)%d, %" PRIu64 "u, %" PRIu64 "u, %" PRIu64 "u, ",
+                (int)k->kind, k->def, k->min, k->max);
+        put_text(out, k->unit);
+        fputs(", ", out);
+        put_text(out, k->choices);
+        fprintf(out, ", (enum vs_evidence)%d", (int)k->grade);
+        for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) {
+            fputs(", ", out);
+            put_text(out, words[w]);
+        }
+        fprintf(out, ", %zu},\n", k->offset);
+    }
+    fprintf(out, "    {.path = NULL}};\nstatic const struct vs_account_desc accounts_%d[] = {\n",
+            index);
+    for (size_t i = 0; i < c->n_accounts; i++) {
+        const struct vs_account_desc *a = &c->accounts[i];
+        fputs("    {", out);
+        put_text(out, a->path);
+        fputs(", ", out);
+        put_text(out, a->priced_by);
+        fprintf(out, ", %s, ", a->wait ? "true" : "false");
+        put_text(out, a->text);
+        fputs("},\n", out);
+    }
+    fputs("    {.path = NULL}};\n", out);
+}
+
+/* What linking the description has given. */
+static void put_linked(FILE *out, const struct vs_program_set *set, int index)
+{
+    put_linked_programs(out, set, index);
+    put_component(out, &set->component, index);
+    fprintf(out, "static const struct vs_program_set linked_%d = {\n    {.name = ", index);
+    put_text(out, set->component.name);
+    fprintf(out, ", .knobs = knobs_%d, .n_knobs = %zu, .accounts = accounts_%d, ", index,
+            set->component.n_knobs, index);
+    fprintf(out, ".n_accounts = %zu, .config_bytes = %zu},\n", set->component.n_accounts,
+            set->component.config_bytes);
+    fprintf(out, "    &vs_software_tables[%d], linked_programs_%d, linked_steps_%d, NULL,\n    ",
+            index, index, index);
+    put_numbers(out, set->by_trap, VS_TRAP_N);
+    fprintf(out, ", %u, %u};\n\n", set->otherwise, set->n_steps);
+}
+
 int main(int argc, char **argv)
 {
     struct vs_errors errors = {NULL, 0};
@@ -88,11 +188,13 @@ int main(int argc, char **argv)
         struct vs_box *box = vs_box_open(0);
         const char *slash = strchr(argv[i], '/'), *name = slash ? slash + 1 : argv[i];
         enum vs_role role = strncmp(argv[i], "kernels/", 8) ? VS_ROLE_HYPERVISOR : VS_ROLE_GUEST;
+        const struct vs_program_set *set = NULL;
         if (box && !vs_lua_programs_file(&p, box, role, argv[2], name, &errors) && p &&
-            vs_lua_programs_link(p, &errors)) {
+            (set = vs_lua_programs_link(p, &errors))) {
             all[sets] = *vs_lua_programs_desc(p);
             if (!strcmp(all[sets].name, name)) { /* else it has the programs of its base */
                 put_set(out, &all[sets], sets);
+                put_linked(out, set, sets);
                 sets++;
             }
         }
@@ -105,8 +207,8 @@ int main(int argc, char **argv)
         put_text(out, all[i].name);
         fputs(", ", out);
         put_text(out, all[i].file);
-        fprintf(out, ", programs_%d, %zu, %s},\n", i, all[i].n,
-                all[i].role == VS_ROLE_GUEST ? "VS_ROLE_GUEST" : "VS_ROLE_HYPERVISOR");
+        fprintf(out, ", programs_%d, %zu, %s, &linked_%d},\n", i, all[i].n,
+                all[i].role == VS_ROLE_GUEST ? "VS_ROLE_GUEST" : "VS_ROLE_HYPERVISOR", i);
     }
     fputs("    {.name = NULL}};\n", out);
     for (size_t i = 0; i < errors.n; i++) {

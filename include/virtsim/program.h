@@ -103,6 +103,7 @@ struct vs_program_set_desc {
     const struct vs_program_desc *program;
     size_t n; /* ordered by name */
     enum vs_role role;
+    const struct vs_program_set *linked; /* what the build has made of it, or NULL */
 };
 
 /* ---- the linked set ---- */

@@ -56,6 +56,69 @@ static void test_each_machine_runs_the_table_of_its_hypervisors_file(void **stat
     assert_true(n > 10);
 }
 
+static void same_knob(const struct vs_knob_desc *a, const struct vs_knob_desc *b)
+{
+    assert_string_equal(a->path, b->path);
+    assert_int_equal(a->kind, b->kind);
+    assert_true(a->def == b->def && a->min == b->min && a->max == b->max);
+    assert_string_equal(a->unit, b->unit);
+    assert_true(!a->choices && !b->choices); /* a step's number is none */
+    assert_int_equal(a->grade, b->grade);
+    assert_string_equal(a->source, b->source);
+    assert_string_equal(a->text, b->text);
+    assert_int_equal(a->offset, b->offset);
+}
+
+static void same_program(const struct vs_program *a, const struct vs_program *b)
+{
+    assert_true(a->trap == b->trap && a->user == b->user && a->guest == b->guest);
+    assert_int_equal(a->first, b->first);
+    for (size_t i = 0; i < a->desc->n; i++) {
+        assert_memory_equal(&a->step[i], &b->step[i], offsetof(struct vs_step, desc));
+        assert_ptr_equal(a->step[i].desc, &a->desc->step[i]);
+    }
+}
+
+/* Every field of the set that the build has linked is what linking its description gives here. */
+static void test_the_builds_set_is_what_its_description_is_linked_to(void **state)
+{
+    static struct vs_program_set_desc again[64]; /* as long as the sets */
+    struct vs_errors errors = {NULL, 0};
+    size_t n = 0;
+    (void)state;
+    for (; vs_software_tables[n].name && n < 64; n++) {
+        again[n] = vs_software_tables[n];
+        again[n].name = "linked again";
+        again[n].linked = NULL;
+        const struct vs_program_set *built = vs_software_tables[n].linked,
+                                    *set = vs_program_set_link(&again[n], NULL, NULL, &errors);
+        assert_true(built && set && built != set);
+        const struct vs_component_desc *a = &built->component, *b = &set->component;
+        assert_string_equal(a->name, b->name);
+        assert_int_equal(a->n_knobs, b->n_knobs);
+        assert_int_equal(a->n_accounts, b->n_accounts);
+        assert_int_equal(a->n_counters, b->n_counters);
+        assert_int_equal(a->config_bytes, b->config_bytes);
+        for (size_t i = 0; i < a->n_knobs; i++) {
+            same_knob(&a->knobs[i], &b->knobs[i]);
+        }
+        for (size_t i = 0; i < a->n_accounts; i++) {
+            assert_string_equal(a->accounts[i].path, b->accounts[i].path);
+            assert_string_equal(a->accounts[i].priced_by, b->accounts[i].priced_by);
+            assert_int_equal(a->accounts[i].wait, b->accounts[i].wait);
+            assert_string_equal(a->accounts[i].text, b->accounts[i].text);
+        }
+        assert_memory_equal(built->by_trap, set->by_trap, sizeof set->by_trap);
+        assert_int_equal(built->otherwise, set->otherwise);
+        assert_int_equal(built->n_steps, set->n_steps);
+        for (size_t i = 0; i < again[n].n; i++) {
+            same_program(&built->program[i], &set->program[i]);
+        }
+    }
+    assert_true(n > 1);
+    vs_errors_free(&errors);
+}
+
 static void test_the_knobs_of_two_hypervisors_do_not_mix(void **state)
 {
     (void)state;
@@ -208,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_machine_runs_the_table_of_its_hypervisors_file),
+        cmocka_unit_test(test_the_builds_set_is_what_its_description_is_linked_to),
         cmocka_unit_test(test_the_knobs_of_two_hypervisors_do_not_mix),
         cmocka_unit_test(test_a_run_without_lua_has_the_rows_of_one_with_it),
         cmocka_unit_test(test_a_knob_that_became_several_is_divided_among_them),
