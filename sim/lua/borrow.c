@@ -108,26 +108,72 @@ static const struct vs_default_of defaults[] = {
     {"memory.*", VS_SLOT_MEMORY, "skylake_sp", false},
 };
 
-/* The line of `guesses` for a knob, or NULL. */
-static const struct vs_default_of *guessed(const char *path)
+#define GUESSES (sizeof guesses / sizeof guesses[0])
+#define DEFAULTS (sizeof defaults / sizeof defaults[0])
+
+/* The lines that may be a component's: the first word of a pattern is that of its knobs. */
+struct lines {
+    const char *path; /* of a knob of the component; NULL: of none yet */
+    size_t word;      /* bytes of its first word */
+    const struct vs_default_of *guess[GUESSES], *line[DEFAULTS];
+    size_t n_guesses, n;
+};
+
+/* Those of n lines that are about the component, in their order. */
+static size_t pick(const struct vs_default_of **out, const struct vs_default_of *line, size_t n,
+                   const char *path, size_t word)
 {
-    for (size_t i = 0; i < sizeof guesses / sizeof guesses[0]; i++) {
-        if (*guesses[i].pattern == *path && vs_pattern_fits(guesses[i].pattern, path)) {
-            return &guesses[i];
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (*line[i].pattern == *path && !strncmp(line[i].pattern, path, word)) {
+            out[found++] = &line[i];
+        }
+    }
+    return found;
+}
+
+/* Makes the lines those of a knob's component, if they are another's: knobs come in order. */
+static void take_component(struct lines *l, const char *path)
+{
+    if (l->path && !strncmp(l->path, path, l->word + 1u)) {
+        return;
+    }
+    l->path = path;
+    l->word = strcspn(path, ".");
+    l->n_guesses = pick(l->guess, guesses, GUESSES, path, l->word);
+    l->n = pick(l->line, defaults, DEFAULTS, path, l->word);
+}
+
+/* The first of n lines whose pattern fits a knob of the component, or NULL. */
+static const struct vs_default_of *fitting(const struct vs_default_of *const *line, size_t n,
+                                           const char *path, size_t word)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (vs_pattern_fits(line[i]->pattern + word, path + word)) {
+            return line[i];
         }
     }
     return NULL;
 }
 
+/* The line of `guesses` for a knob, or NULL. */
+static const struct vs_default_of *guessed(struct lines *l, const char *path)
+{
+    take_component(l, path);
+    return fitting(l->guess, l->n_guesses, path, l->word);
+}
+
+/* The line of `guesses` or of `defaults` for a knob, or NULL. */
+static const struct vs_default_of *default_of(struct lines *l, const char *path)
+{
+    const struct vs_default_of *guess = guessed(l, path);
+    return guess ? guess : fitting(l->line, l->n, path, l->word);
+}
+
 const struct vs_default_of *vs_default_of(const char *path)
 {
-    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
-        if (*defaults[i].pattern == *path && vs_pattern_fits(defaults[i].pattern, path)) {
-            const struct vs_default_of *guess = guessed(path);
-            return guess ? guess : &defaults[i];
-        }
-    }
-    return guessed(path);
+    struct lines l = {.path = NULL};
+    return default_of(&l, path);
 }
 
 static bool starts(const char *path, const char *prefix)
@@ -208,7 +254,7 @@ static bool says_so(const struct vs_borrow *b, struct vs_knobs *knobs, const str
 
 /* Marks a knob's value when it was taken over. `set`: the machine's programs, or NULL. */
 static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const struct vs_knob *knob,
-                   const char *vendor, const struct vs_program_set *set)
+                   const char *vendor, const struct vs_program_set *set, struct lines *lines)
 {
     const char *path = knob->desc->path, *of = NULL;
     enum vs_slot slot = VS_SLOT_CPU;
@@ -217,7 +263,7 @@ static void settle(const struct vs_borrow *b, struct vs_knobs *knobs, const stru
     }
     if (knob->rank == VS_RANK_DEFAULT) {
         bool assumed = knob->grade == VS_GRADE_assumed;
-        const struct vs_default_of *d = assumed ? guessed(path) : vs_default_of(path);
+        const struct vs_default_of *d = assumed ? guessed(lines, path) : default_of(lines, path);
         if ((d && !d->of) || (assumed && !(d && d->guessed_too))) {
             return;
         }
@@ -269,8 +315,9 @@ void vs_borrow_settle(const struct vs_borrow *b, struct vs_knobs *knobs)
         vs_knob_text(v, vendor, sizeof vendor);
     }
     const struct vs_program_set *set = vs_program_set_of(knobs, VS_ROLE_HYPERVISOR);
+    struct lines lines = {.path = NULL};
     for (size_t i = 0; i < vs_knobs_count(knobs); i++) {
-        settle(b, knobs, vs_knobs_at(knobs, i), vendor, set);
+        settle(b, knobs, vs_knobs_at(knobs, i), vendor, set, &lines);
     }
 }
 
