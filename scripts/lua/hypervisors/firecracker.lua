@@ -4,12 +4,12 @@
 local program = {
   ["user_space.process"] = {
     at = "user",
-    { "ioctl_return", run = 70, code = 768, data = 192, source = "reading of Firecracker's vstate/vcpu.rs, run_emulation, and of VcpuFd::run: the exit reason of the shared page sorted into an enumeration", grade = "assumed" },
-    { "lookup", run = 110, code = 768, data = 256, source = "reading of Firecracker's Bus: the range of a B-tree that holds the address; there are a handful", grade = "assumed" },
-    { "lock", run = 40, code = 192, data = 64, source = "reading of the device's Mutex, locked and unlocked", grade = "assumed" },
+    { "ioctl_return", run = 70, code = 768, data = 192, source = "order of Firecracker's vstate/vcpu.rs, run_emulation and handle_kvm_exit, with VcpuFd::run: the exit reason of the shared page sorted into an enumeration, then matched", grade = "assumed" },
+    { "lookup", run = 110, code = 768, data = 256, source = "order of vstate/bus.rs, with_device: the map's RwLock taken for reading, the range of a B-tree that holds the address (there are a handful)", grade = "assumed" },
+    { "lock", run = 60, code = 256, data = 128, source = "order of vstate/bus.rs, with_device: the device's weak reference upgraded, its Mutex locked and unlocked", grade = "assumed" },
     { "device", run = 320, code = 2048, data = 384, source = "order of a register of the virtio-mmio transport or of the serial port", grade = "assumed" },
-    { "metric", run = 24, code = 128, data = 64, source = "reading of METRICS.vcpu: a counter of the exit", grade = "assumed" },
-    { "ioctl", run = 60, code = 384, data = 128, source = "reading of the loop around run_emulation: a look at the thread's state, then KVM_RUN", grade = "assumed" },
+    { "metric", run = 200, code = 640, data = 192, source = "order of record_latency_metrics around the device: the monotonic clock read twice by the vDSO, least, most and sum kept, and the counter of the exit", grade = "assumed" },
+    { "ioctl", run = 60, code = 384, data = 128, source = "order of the loop of running() around run_emulation: a look at immediate_exit, then KVM_RUN", grade = "assumed" },
   },
 }
 
