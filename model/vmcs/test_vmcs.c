@@ -230,13 +230,13 @@ static void test_an_uncached_vmcs_costs_a_reference_a_field(void **state)
     vs_txn_actor(&f->t, f->host);
     assert_true(port.read(port.ctx, &f->t, VS_STATE_PC, &v));
     assert_true(port.write(port.ctx, &f->t, VS_STATE_PC, v));
-    assert_int_equal(f->loads + f->stores, 0);
+    assert_int_equal(f->touches, 0);
     assert_int_equal(vs_now(&f->t).v, (f->config.vmread + f->config.vmwrite) * 400);
     f->x.config.cached = 0;
     assert_true(port.read(port.ctx, &f->t, VS_STATE_PC, &v));
     assert_true(port.write(port.ctx, &f->t, VS_STATE_PC, v));
-    assert_int_equal(f->loads, 1);
-    assert_int_equal(f->stores, 1);
+    assert_int_equal(f->touches, 2);
+    assert_int_equal(f->writes, 1);
     assert_int_equal(vs_vmx_read(&f->x, &f->t, 0x7000, &v), VS_VMX_FAIL_VALID);
     assert_int_equal(f->x.count[VS_CNT_vmcs_vmreads], 3);
 }

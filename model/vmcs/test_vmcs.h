@@ -34,7 +34,7 @@ struct fixture {
     struct vs_vmx x;
     struct vs_vmx_setup setup;
     uint16_t line, guest, host;
-    uint64_t loads, stores, touches, flushes;
+    uint64_t loads, stores, touches, writes, flushes; /* writes: those of the touches that write */
     enum vs_flush last_flush;
     uint16_t last_vpid;
 };
@@ -56,8 +56,9 @@ static inline void fake_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t v
 static inline void fake_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 {
     struct fixture *f = ctx;
-    (void)t, (void)at, (void)ref;
+    (void)t, (void)at;
     f->touches++;
+    f->writes += ref == VS_REF_WRITE;
 }
 static inline uint64_t fake_flush(void *ctx, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
                                   uint16_t pcid, uint64_t eptp, vs_gva at)

@@ -267,12 +267,20 @@ static inline enum vs_vmx_result begin_access(struct vs_vmx *x)
     return VS_VMX_OK;
 }
 
+/* VMREAD and VMWRITE refer to the line of a field where the processor does not keep the VMCS. */
+static inline void touch_field(const struct vs_vmx *x, struct vs_txn *t, unsigned position,
+                               enum vs_ref ref)
+{
+    if (vs_unlikely(t && !x->config.cached && x->wire.mem.touch)) {
+        vs_mem_touches_on(&x->wire.mem, t, vs_vmx_at(x->current, position), sizeof(uint64_t), ref,
+                          (uint16_t)(x->base + VS_ACC_vmcs_access_lines));
+    }
+}
+
 /* The field at this position, which the processor has. */
 static inline uint64_t read_at(const struct vs_vmx *x, struct vs_txn *t, unsigned position)
 {
-    if (vs_unlikely(t && !x->config.cached && x->wire.mem.load)) {
-        return x->wire.mem.load(x->wire.mem.ctx, t, vs_vmx_at(x->current, position));
-    }
+    touch_field(x, t, position, VS_REF_READ);
     return vs_vmx_get(x, position);
 }
 
@@ -332,9 +340,7 @@ static enum vs_vmx_result write_at(struct vs_vmx *x, struct vs_txn *t, unsigned 
     if (f->width == VS_VMCS_64 && high) {
         v = (vs_vmx_get(x, position) & 0xffffffff) | value << 32;
     }
-    if (t && !x->config.cached && x->wire.mem.store) {
-        x->wire.mem.store(x->wire.mem.ctx, t, vs_vmx_at(x->current, position), v);
-    }
+    touch_field(x, t, position, VS_REF_WRITE);
     vs_vmx_put(x, position, v);
     uint64_t mark = VS_WRITTEN | (x->has[position] & VS_FIELD_MAJOR ? VS_DIRTY : 0);
     vs_vmx_set_state(x, x->current, vs_vmx_state(x, x->current) | mark);

@@ -67,7 +67,7 @@ moved() { # machine, setting, accounts of lines
     equal "lines that are moved on $1, $2" "$3" "$(echo $(sqlite3 "$work/m.db" "select distinct account from part where op like 'exit.%' and account like '%.lines' and account not like 'gic.%' and total_ps > 0 and run = (select max(run) from run) order by 1"))"
 }
 moved skylake_sp_kvm vmcs.cached=1 ""
-moved skylake_sp_kvm vmcs.cached=0 "vmcs.entry.load_guest.lines vmcs.exit.load_host.lines vmcs.exit.save_guest.lines"
+moved skylake_sp_kvm vmcs.cached=0 "vmcs.entry.load_guest.lines vmcs.exit.load_host.lines vmcs.exit.save_guest.lines vmcs.instruction.lines"
 moved zen3_milan_kvm svm.instruction.stgi=20 "svm.entry.load_control.lines svm.entry.load_guest.lines svm.entry.save_host.lines svm.exit.load_host.lines svm.exit.record.lines svm.exit.save_guest.lines"
 moved neoverse_n1_kvm el2.pair=1 "el2.entry.load_guest.lines el2.entry.save_host.lines el2.exit.load_host.lines el2.exit.save_guest.lines el2.exit.system_registers.lines"
 
