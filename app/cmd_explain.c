@@ -442,6 +442,19 @@ static void unknown_operation(struct explain *e)
     free(names);
 }
 
+/* A handler needs an exit that it handles: whether this architecture (NULL: any) has one. */
+static bool handled(enum vs_op op, const char *world)
+{
+    enum vs_op exits[VS_OP_SAME];
+    char name[64];
+    enum vs_trap_kind trap = vs_op_trap(op);
+    if (trap == VS_TRAP_N || !world) {
+        return true;
+    }
+    snprintf(name, sizeof name, "exit.%s", vs_trap_name(trap));
+    return vs_op_resolve(name, world, exits) != 0;
+}
+
 /* What the operation's name stands for on the machines, and that something is made for it. */
 static void check_operation(struct explain *e)
 {
@@ -461,11 +474,11 @@ static void check_operation(struct explain *e)
         e->world[m] = e->run ? NULL : world_of(machine);
         e->n_of[m] = vs_op_resolve(e->op, e->world[m], e->ops[m]);
         e->n_ops = e->n_of[m] > e->n_ops ? e->n_of[m] : e->n_ops;
-        if (!e->n_of[m]) {
+        if (!e->n_of[m] || !handled(e->ops[m][0], e->world[m])) {
             enum vs_trap_kind trap = vs_op_trap(any[0]);
             vs_error(&e->r.errors,
-                     "%s: the processors of %s have no such exit; what leaves the guest so is "
-                     "exit.%s on every architecture",
+                     "%s: the processors of %s have no such exit; exit.%s stands for what each "
+                     "architecture has of it",
                      e->op, machine ? machine : "skylake_sp_kvm", vs_trap_name(trap));
         }
         for (size_t i = 0; i < e->n_of[m]; i++) {

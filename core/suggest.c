@@ -153,13 +153,13 @@ static void settle(struct best *b)
     }
 }
 
-/* Names that begin with the word. */
+/* Names that begin with the word; those that say least beyond it first. */
 static void begin_alike(const char *word, const char *const *name, size_t n, struct best *b)
 {
     size_t length = strlen(word);
     for (size_t i = 0; length >= 2 && i < n; i++) {
         if (same(name[i], word, length)) {
-            offer(b, name[i], name[i][length] ? 2u : 0u);
+            offer(b, name[i], name[i][length] ? 2u + (unsigned)strlen(name[i] + length) : 0u);
         }
     }
     settle(b);

@@ -38,7 +38,7 @@ static void test_names_that_begin_like_the_word_come_first(void **state)
     says("skylake", "did you mean 'skylake_sp_kvm' or 'skylake_sp_native'?");
     says("SkyLake-SP-KVM", "did you mean 'skylake_sp_kvm'?");
     says("machine", "did you mean 'machines'?");
-    says("ept.l1_dtlb_2m", "did you mean 'ept.l1_dtlb_2m.entries' or 'ept.l1_dtlb_2m.ways'?");
+    says("ept.l1_dtlb_2m", "did you mean 'ept.l1_dtlb_2m.ways' or 'ept.l1_dtlb_2m.entries'?");
 }
 
 static void test_names_that_share_the_words_parts_come_before_a_typo(void **state)

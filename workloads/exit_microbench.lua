@@ -6,8 +6,8 @@ local order = { "cpuid", "vmcall", "hlt", "rdtsc", "rdmsr", "wrmsr", "io_in", "i
 -- Instructions by their names, and the names of kvm-unit-tests' x86/vmexit.c: not among all.
 local instructions = { "ud2", "invd", "wbinvd", "rdpmc", "rdtscp", "mwait", "monitor", "rdrand", "rdseed", "sgdt", "sidt", "lgdt", "lidt", "sldt", "str",
   "lldt", "ltr", "clts", "xsetbv", "vmclear", "vmlaunch", "vmptrld", "vmptrst", "vmread", "vmresume", "vmwrite", "vmxoff", "vmxon",
-  "invept", "invvpid", "vmfunc", "xsaves", "xrstors", "split_lock" }
-local named = { "nmi", "mov_dr", "mov_from_cr8", "mov_to_cr8", "inl_pmtimer", "inl_from_pmtimer", "inl_qemu", "inl_from_qemu", "inl_kernel", "inl_from_kernel",
+  "invept", "invvpid", "vmrun", "vmload", "vmsave", "stgi", "clgi", "skinit", "rdpru", "vmfunc", "xsaves", "xrstors", "split_lock" }
+local named = { "nmi", "mov_dr", "mov_from_dr", "mov_from_cr4", "mov_from_cr8", "mov_to_cr8", "inl_pmtimer", "inl_from_pmtimer", "inl_qemu", "inl_from_qemu", "inl_kernel", "inl_from_kernel",
   "outl_kernel", "outl_to_kernel", "self_ipi_sti_nop", "self_ipi_sti_hlt", "self_ipi_tpr", "self_ipi_tpr_sti_nop", "self_ipi_tpr_sti_hlt",
   "x2apic_self_ipi_sti_nop", "x2apic_self_ipi_sti_hlt", "x2apic_self_ipi_tpr", "x2apic_self_ipi_tpr_sti_nop", "x2apic_self_ipi_tpr_sti_hlt",
   "tscdeadline_immed", "tscdeadline", "wr_tsc_adjust_msr", "rd_tsc_adjust_msr", "wr_kernel_gs_base", "mmio_no_eventfd", "portio_no_eventfd", "eoi", "simd", "cpu_suspend" }
@@ -67,6 +67,8 @@ local function self_ipi(cpu) cpu:wrmsr(0x83f, VECTOR) end
 local function sti_nop(cpu) cpu:sti() cpu:compute(1) end
 local function sti_hlt(cpu) cpu:sti() cpu:hlt() end
 function event.mov_dr(cpu) cpu:instruction("mov_to_dr", 7) cpu:compute(1) end
+function event.mov_from_dr(cpu) cpu:instruction("mov_from_dr", 6) cpu:compute(1) end
+function event.mov_from_cr4(cpu) cpu:instruction("mov_from_cr", 4) end
 function event.mov_from_cr8(cpu) cpu:instruction("mov_from_cr", 8) end
 function event.mov_to_cr8(cpu) cpu:write_cr(8, 0) end
 function event.inl_pmtimer(cpu) cpu:inp(0x608, 4) end

@@ -9,6 +9,7 @@ guest(function(cpu)
   cpu:instruction("mov_from_cr", 4)
   cpu:write_cr(4)
   cpu:instruction("mov_from_dr", 6)
+  cpu:instruction("wbinvd") -- until the next exit the guest has the debug registers
   cpu:instruction("mov_to_dr", 7)
   cpu:host_nmi()
   cpu:instruction("triple_fault")
