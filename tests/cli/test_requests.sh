@@ -25,7 +25,7 @@ equal "and that is all" 1 "$(wc -l <"$work/err")"
 printf 'L 1000,8\n' >"$work/one.lk"
 refused "an unknown trace format" 2 "did you mean 'lackey'" "$VIRTSIM" replay "$work/one.lk" --trace-format lakey --no-store
 refused "an unknown domain" 2 "did you mean 'exit'" "$VIRTSIM" compare --domain exits --db "$work/c.db"
-refused "the beginning of a machine's name" 2 "did you mean 'skylake_sp_kvm'" "$VIRTSIM" run workloads/gups.lua --machine skylake --db "$db"
+refused "the beginning of a machine's name" 2 "did you mean 'skylake_x_kvm', 'skylake_sp_kvm'" "$VIRTSIM" run workloads/gups.lua --machine skylake --db "$db"
 refused "the parts of a knob's name" 2 "'ept.l1_dtlb_4k.entries'" "$VIRTSIM" run workloads/gups.lua --set ept.l1_dtlb.entries=4 --db "$db"
 refused "a parameter's name begun" 2 "did you mean 'workload.footprint'" "$VIRTSIM" run workloads/gups.lua --set workload.foo=4K --db "$db"
 refused "a kind of thing to list begun" 2 "did you mean 'knobs'" "$VIRTSIM" list knob
