@@ -523,10 +523,11 @@ void vs_knobs_load(const struct vs_knobs *k, const struct vs_component_desc *c, 
 {
     size_t found = 0;
     vs_defaults(c, config);
-    for (size_t i = 0; i < k->n && found < c->n_knobs;
-         i++) { /* the store's own descriptions: nothing is searched */
-        const struct vs_knob *knob = &k->knob[i];
-        if (knob->desc >= c->knobs && knob->desc < c->knobs + c->n_knobs) {
+    const struct vs_knob_desc *from = c->knobs, *to = from + c->n_knobs;
+    const struct vs_knob *end = k->knob + k->n;
+    /* the store's own descriptions: nothing is searched */
+    for (const struct vs_knob *knob = k->knob; knob < end && found < (size_t)(to - from); knob++) {
+        if (knob->desc >= from && knob->desc < to) {
             store_at(config, knob->desc->offset, knob->value);
             found++;
         }

@@ -59,7 +59,7 @@ void vs_ledger_destroy(struct vs_ledger *l)
         return;
     }
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < vs_op_count(); o++) {
+        for (size_t o = 0, ops = vs_op_count(); o < ops; o++) {
             acc_destroy(l->by_actor[a][o]);
         }
         free(l->by_actor[a]);
@@ -110,7 +110,7 @@ uint16_t vs_ledger_accounts(struct vs_ledger *l, const struct vs_component_desc 
     l->component[l->n_components++] = (struct component_base){c, (uint16_t)base};
     if (end > base) {
         for (size_t a = 0; a < l->n_actors; a++) {
-            for (size_t o = 0; o < vs_op_count(); o++) {
+            for (size_t o = 0, ops = vs_op_count(); o < ops; o++) {
                 if (l->by_actor[a][o]) {
                     grow_parts(l->by_actor[a][o], base, end);
                 }
@@ -467,7 +467,7 @@ void vs_ledger_cut(struct vs_ledger *l)
         t->acc = t->frame[t->depth - 1].acc;
     }
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < vs_op_count(); o++) {
+        for (size_t o = 0, ops = vs_op_count(); o < ops; o++) {
             if (l->by_actor[a][o]) {
                 acc_clear(l, l->by_actor[a][o]);
             }

@@ -43,7 +43,7 @@ void vs_ledger_each(const struct vs_ledger *l, vs_acc_visitor *visit, void *ctx)
             return;
         }
         last = l->actor[next];
-        for (size_t o = 0; o < vs_op_count(); o++) {
+        for (size_t o = 0, ops = vs_op_count(); o < ops; o++) {
             if (is_used(l->by_actor[next][o])) {
                 visit(ctx, l->by_actor[next][o]);
             }
@@ -84,7 +84,7 @@ size_t vs_ledger_unbalanced(const struct vs_ledger *l, char *why, size_t bytes)
 {
     size_t bad = 0;
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < vs_op_count(); o++) {
+        for (size_t o = 0, ops = vs_op_count(); o < ops; o++) {
             const struct vs_op_acc *acc = l->by_actor[a][o];
             if (!acc) {
                 continue;

@@ -14,7 +14,7 @@ void vs_ledger_sample(struct vs_ledger *l, uint32_t n)
 {
     l->spans = n;
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < vs_op_count(); o++) {
+        for (size_t o = 0, ops = vs_op_count(); o < ops; o++) {
             if (l->by_actor[a][o]) {
                 vs__sampler_free(l->by_actor[a][o]->sampler);
                 l->by_actor[a][o]->sampler = NULL;
@@ -164,7 +164,7 @@ void vs_txn_note(struct vs_txn *t, const struct vs_note *notes, unsigned n)
 void vs_ledger_each_span(const struct vs_ledger *l, vs_span_visitor *visit, void *ctx)
 {
     for (size_t a = 0; a < l->n_actors; a++) {
-        for (size_t o = 0; o < vs_op_count(); o++) {
+        for (size_t o = 0, ops = vs_op_count(); o < ops; o++) {
             const struct vs_op_acc *acc = l->by_actor[a][o];
             const struct vs_sampler *s = acc ? acc->sampler : NULL;
             for (uint32_t i = 0; s && i < 2u * s->n; i++) {
