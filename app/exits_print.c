@@ -42,10 +42,23 @@ static void print_threads(struct vs_db *db, int64_t run)
     sqlite3_finalize(st);
 }
 
+/* Whether the run is of a trace of exits: most are not, and the query of the rows is long. */
+static bool any(struct vs_db *db, int64_t run)
+{
+    sqlite3_stmt *st =
+        stored_query(db, "SELECT 1 FROM recorded_exit WHERE run = ?1 LIMIT 1", run, 0);
+    bool found = vs_db_row(db, st);
+    sqlite3_finalize(st);
+    return found;
+}
+
 void exits_print(struct vs_db *db, int64_t run)
 {
     static const char *const columns[] = {"reason", "exits",   "host_us",
                                           "here",   "here_us", "operation"};
+    if (!any(db, run)) {
+        return;
+    }
     sqlite3_stmt *st = stored_query(db, rows_sql, run, 0);
     struct out *o = NULL;
     char actor[64] = "", name[80];

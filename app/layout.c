@@ -98,6 +98,14 @@ static bool share_out(struct table *t, size_t from, size_t to, size_t width)
     return true;
 }
 
+/* So many blanks. */
+static void put_blanks(FILE *f, size_t n)
+{
+    for (; n; n--) {
+        putc_unlocked(' ', f);
+    }
+}
+
 /* One row of columns from..to-1, behind the first; as many lines as its longest fold. */
 static void print_row(const struct table *t, size_t row, size_t from, size_t to, FILE *f)
 {
@@ -120,7 +128,8 @@ static void print_row(const struct table *t, size_t row, size_t from, size_t to,
             size_t pad = t->width[i] > columns ? t->width[i] - columns : 0;
             size_t before = numbers(t, i) ? pad : 0;
             if (bytes) {
-                fprintf(f, "%*s%s", (int)(pending + before), "", piece ? piece : "");
+                put_blanks(f, pending + before);
+                fputs(piece ? piece : "", f);
                 pending = pad - before + GAP;
             } else {
                 pending += t->width[i] + GAP;
@@ -129,7 +138,8 @@ static void print_row(const struct table *t, size_t row, size_t from, size_t to,
             rest[i] = next;
             more = more || *next;
         }
-        fprintf(f, "%s\n", row ? "" : paper_bold(false));
+        fputs(row ? "" : paper_bold(false), f);
+        fputc('\n', f);
         (void)first;
     }
     for (size_t i = 0; text && i < to; i++) {

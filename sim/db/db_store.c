@@ -190,7 +190,7 @@ static void store_histogram(struct writer *w, const char *actor, const char *op,
 static void store_parts(struct writer *w, const char *actor, const char *op,
                         const struct vs_part *parts, const char *kind)
 {
-    for (size_t i = 0; i < vs_ledger_n_accounts(w->ledger); i++) {
+    for (size_t i = 0, n = vs_ledger_n_accounts(w->ledger); i < n; i++) {
         if (parts[i].n || parts[i].ps) {
             insert(w, PART, w->run, actor, op, vs_ledger_account(w->ledger, (uint16_t)i)->path,
                    kind, (int64_t)parts[i].n, (int64_t)parts[i].ps);

@@ -95,7 +95,7 @@ CREATE TABLE part (
   actor     TEXT NOT NULL,
   op        TEXT NOT NULL,
   account   TEXT NOT NULL,
-  kind      TEXT NOT NULL CHECK (kind IN ('work','exposed')),
+  kind      TEXT NOT NULL CHECK (kind = 'work' OR kind = 'exposed'),
   n         INTEGER NOT NULL,
   total_ps  INTEGER NOT NULL,
   PRIMARY KEY (run, actor, op, account, kind)
