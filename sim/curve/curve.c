@@ -184,12 +184,16 @@ static uint64_t next_size(const struct making *m, uint64_t ways)
     return m->q->every || ways < FINE ? ways + 1u : ways + ways / 32u;
 }
 
-/* The rows of one number of sets: those where misses change. */
+/* The rows of one number of sets: those where misses change. found: hits when it held everything,
+ * with those of tables beside it (other page sizes), which are the same at every size. */
 static bool rows_of(struct making *m, uint64_t sets, const uint64_t *depth, size_t n,
-                    uint64_t lookups)
+                    uint64_t found, uint64_t lookups)
 {
-    uint64_t hits = 0, most = m->most_entries / sets, last = UINT64_MAX, upto = 0;
+    uint64_t hits = found, most = m->most_entries / sets, last = UINT64_MAX, upto = 0;
     bool ok = true;
+    for (size_t d = 0; d < n; d++) {
+        hits -= depth[d];
+    }
     most = most < m->most_ways || sets == 1u ? most : m->most_ways;
     while (n > 1u && !depth[n - 1u]) {
         n--; /* nothing was found as deep as that */
@@ -219,11 +223,12 @@ static enum vs_status one_pass(struct making *m, struct vs_errors *errors)
     r.options.watch = &wanted;
     enum vs_status st = vs_session_prepare(&r, &s, errors);
     st = st ? st : vs_session_run(s, errors);
-    uint64_t lookups = st ? 0 : total(s, q->what->hits) + total(s, q->what->misses);
+    uint64_t found = st ? 0 : total(s, q->what->hits);
+    uint64_t lookups = st ? 0 : found + total(s, q->what->misses);
     for (size_t i = 0; !st && i < q->n_sets; i++) {
         size_t n;
         uint64_t *depth = vs_session_depths(s, i, &n);
-        st = rows_of(m, q->sets[i], depth, n, lookups) ? VS_OK : VS_E_NOMEM;
+        st = rows_of(m, q->sets[i], depth, n, found, lookups) ? VS_OK : VS_E_NOMEM;
         free(depth);
     }
     vs_session_close(s);
@@ -294,9 +299,10 @@ static enum vs_status check(struct making *m, bool agree[VS_WATCH_SETS], struct 
         c->checked += same;
         if (!same && !*c->why) {
             snprintf(c->why, sizeof c->why,
-                     "what it is asked for depends on its size: a single run with %" PRIu64
-                     " x %" PRIu64 " entries hits %" PRIu64 " times and misses %" PRIu64
-                     ", one pass says %" PRIu64 " and %" PRIu64,
+                     "%s: a single run with %" PRIu64 " x %" PRIu64 " entries hits %" PRIu64
+                     " times and misses %" PRIu64 ", one pass says %" PRIu64 " and %" PRIu64,
+                     q->what->late ? "not all its lookups count where they are made"
+                                   : "what it is asked for depends on its size",
                      run->sets, run->ways, run->hits, run->misses, pass ? pass->hits : 0,
                      pass ? pass->misses : 0);
         }
@@ -388,7 +394,14 @@ static enum vs_status configured(struct making *m, struct vs_curve_request *q, b
     m->most_entries = size->desc->max / m->line;
     m->most_ways = ways->desc->max;
     *lru = policy->value == VS_POLICY_LRU;
-    if (!m->entries) {
+    const struct vs_knob *moved = w->moved ? vs_knobs_find(vs_session_knobs(s), w->moved) : NULL;
+    char text[64];
+    if (moved && moved->value) {
+        vs_error(errors,
+                 "%s: this machine has those pages in %s (%s=%s); --structure %s is its curve",
+                 w->name, w->where, w->moved, vs_knob_text(moved, text, sizeof text), w->where);
+        st = VS_E_INPUT;
+    } else if (!m->entries) {
         vs_error(errors, "%s: this machine has none; --set %s=N gives it one", w->name,
                  size->desc->path);
         st = VS_E_INPUT;
@@ -399,7 +412,6 @@ static enum vs_status configured(struct making *m, struct vs_curve_request *q, b
         }
     }
     if (!*lru) {
-        char text[64];
         snprintf(m->out->why, sizeof m->out->why, "%s.policy is %s, not lru", w->name,
                  vs_knob_text(policy, text, sizeof text));
     }
@@ -416,6 +428,7 @@ enum vs_status vs_curve_make(const struct vs_curve_request *asked, struct vs_cur
     *out = (struct vs_curve){.what = q.what};
     enum vs_status st = configured(&m, &q, &lru, errors);
     out->line = m.line;
+    q.checks = q.what->late && !q.checks ? 1u : q.checks;
     if (!st && lru) {
         st = one_pass(&m, errors);
         st = st ? st : check(&m, agree, errors);

@@ -9,7 +9,7 @@
 #define PWC(dimension, level, deeper)                                                              \
     {                                                                                              \
         "ept." dimension "_pwc.l" level, false, "ept." dimension "_pwc.l" level ".hits",           \
-            deeper "ept." dimension "_pwc.misses"                                                  \
+            deeper "ept." dimension "_pwc.misses", false, NULL, NULL                               \
     }
 #define PWCS(dimension)                                                                            \
     PWC(dimension, "2",                                                                            \
@@ -23,14 +23,30 @@
             "memory." name ".read_hits memory." name ".write_hits memory." name                    \
             ".fetch_hits memory." name ".walk_hits",                                               \
             "memory." name ".read_misses memory." name ".write_misses memory." name                \
-            ".fetch_misses memory." name ".walk_misses"                                            \
+            ".fetch_misses memory." name ".walk_misses",                                           \
+            false, NULL, NULL                                                                      \
     }
 
+/* A table of one page size: the counters are of the level. */
+#define OF_SIZE(name, level, late, moved, where)                                                   \
+    {                                                                                              \
+        name, false, level ".hits", level ".misses", late, moved, where                            \
+    }
+#define FIRST(name, level, moved, where) OF_SIZE(name, level, true, moved, where)
+#define TLB(name) OF_SIZE(name, name, false, NULL, NULL)
+
 static const struct vs_watched watched[] = {
-    {"ept.l2_tlb", false, "ept.l2_tlb.hits", "ept.l2_tlb.misses"},
-    {"ept.l2_itlb", false, "ept.l2_itlb.hits", "ept.l2_itlb.misses"},
-    {"ept.nested_tlb", false, "ept.nested_tlb.hits", "ept.nested_tlb.misses"},
-    {"ept.walk_lines", false, "ept.walk_lines.hits", "ept.walk_lines.misses"},
+    FIRST("ept.l1_dtlb_4k", "ept.l1_dtlb", NULL, NULL),
+    FIRST("ept.l1_dtlb_2m", "ept.l1_dtlb", "ept.l1_dtlb.shared", "ept.l1_dtlb_4k"),
+    FIRST("ept.l1_dtlb_1g", "ept.l1_dtlb", "ept.l1_dtlb.shared", "ept.l1_dtlb_4k"),
+    FIRST("ept.l1_dtlb_store", "ept.l1_dtlb_store", NULL, NULL),
+    FIRST("ept.l1_itlb_4k", "ept.l1_itlb", NULL, NULL),
+    FIRST("ept.l1_itlb_2m", "ept.l1_itlb", "ept.l1_itlb.shared", "ept.l1_itlb_4k"),
+    TLB("ept.l2_tlb"),
+    OF_SIZE("ept.l2_tlb_1g", "ept.l2_tlb", false, "ept.l2_tlb_1g.place", "ept.l2_tlb"),
+    TLB("ept.l2_itlb"),
+    TLB("ept.nested_tlb"),
+    TLB("ept.walk_lines"),
     PWCS("guest"),
     PWCS("nested"),
     CACHE("l1d"),

@@ -13,8 +13,11 @@ struct vs_hwthread;
 struct vs_watched {
     const char *name;
     bool bytes;         /* of memory.line each */
-    const char *hits;   /* counters, with blanks between */
+    const char *hits;   /* counters, with blanks between; tables beside it may count there too */
     const char *misses; /* all other lookups */
+    bool late; /* some hits are counted later than they are found: one pass alone is not trusted */
+    /* a knob that, not being 0, gives its entries to another structure; NULL: none does */
+    const char *moved, *where;
 };
 const struct vs_watched *vs_watch_structures(size_t *n);
 
