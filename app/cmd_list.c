@@ -533,7 +533,7 @@ int cmd_list(int argc, char **argv)
     }
     kinds[i].print(&l);
     if (l.errors.n && l.o && !out_names(l.o, NULL, 0)) { /* nothing is called so: no empty table */
-        return report(&l.errors, VS_E_INPUT, false);
+        return report(&l.errors, VS_E_INPUT, l.damaged);
     }
     show(&l, kinds[i].name, kinds[i].people);
     return report(&l.errors, l.errors.n ? VS_E_INPUT : VS_OK, l.damaged);
