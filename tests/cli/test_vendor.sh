@@ -49,7 +49,7 @@ refused "posted interrupts on Sandy Bridge" 2 "vmcs.control.posted_interrupts" "
 refused "five levels" 2 "vmcs.cap.ept_vpid" "$VIRTSIM" $dry cascadelake_kvm --set host.levels=5
 both="--set ept.mode_based_execute=1 --set vmcs.control.mode_based_execute=1"
 ok "mode-based execution" "$VIRTSIM" $dry skylake_sp_kvm $both
-refused "mode-based execution before Skylake" 2 "vmcs.control.mode_based_execute is on, but" "$VIRTSIM" $dry broadwell_ep_kvm $both
+refused "mode-based execution before Skylake" 2 "vmcs.control.mode_based_execute = 1 needs bit 54 of vmcs.cap.proc2" "$VIRTSIM" $dry broadwell_ep_kvm $both
 refused "without its control" 2 "both must be the same" "$VIRTSIM" $dry skylake_sp_kvm --set ept.mode_based_execute=1
 refused "the control alone" 2 "both must be the same" "$VIRTSIM" $dry skylake_sp_kvm --set vmcs.control.mode_based_execute=1
 refused "mode-based execution of nested tables" 2 "needs paging.mode = ept" "$VIRTSIM" $dry zen2_rome_kvm --set ept.mode_based_execute=1
