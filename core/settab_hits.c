@@ -95,7 +95,7 @@ AVX2 INLINE uint32_t ways8_of(uint32_t *set, uint32_t stride, uint32_t tag, uint
                   front = _mm256_setr_epi32((int)all, 0, 0, 0, 0, 0, 0, 0);
     const int64_t words = 8 * (int64_t)n;
     uint32_t *sets = set + words;
-    const char *flags = (const char *)(each + (each ? n : 0));
+    const char *flags = each ? (const char *)(each + n) : NULL;
     (void)stride;
     for (int64_t i = -words; i; i += 8) {
         __m256i *at = (__m256i *)(void *)(sets + i), ways = _mm256_load_si256(at);

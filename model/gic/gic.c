@@ -405,5 +405,6 @@ struct vs_irq_port vs_gic_port(struct vs_gic *g)
         .message_ps = g->message_ps,
         .message = (uint16_t)(g->account + VS_ACC_gic_message),
         .waits = (uint16_t)(g->account + VS_ACC_gic_pending),
+        .through = (uint16_t)(g->account + VS_ACC_gic_its),
     };
 }

@@ -24,8 +24,8 @@ static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 /* One more message is on its way, in the order in which they arrive. */
 static void queue(struct vs_vcpu *v, struct vs_arrival a)
 {
-    a.at_ps =
-        a.sent_ps + v->irq.message_ps + (v->irq.post_ps ? v->irq.post_ps(v->irq.ctx, a.vector) : 0);
+    a.through_ps = v->irq.post_ps ? v->irq.post_ps(v->irq.ctx, a.vector) : 0;
+    a.at_ps = a.sent_ps + v->irq.message_ps + a.through_ps;
     a.ahead_ps = run_ahead(v, a.at_ps);
     if (v->ended) {
         return;
@@ -102,7 +102,10 @@ void vcpu_arrivals_delivered(struct vs_vcpu *v, uint8_t vector)
     }
     if (a->sent_ps > vs_ledger_cut_ps(p->ledger)) {
         vs_journey_begin(&j, ps(a->sent_ps));
-        vs_journey_charge(&j, v->irq.message, ps(a->at_ps - a->sent_ps));
+        vs_journey_charge(&j, v->irq.message, ps(a->at_ps - a->sent_ps - a->through_ps));
+        if (a->through_ps) {
+            vs_journey_charge(&j, v->irq.through, ps(a->through_ps));
+        }
         if (a->ahead_ps) {
             uint64_t late = a->at_ps + a->ahead_ps;
             vs_journey_wait(&j, (uint16_t)(p->sim_account + VS_ACC_sim_quantum),

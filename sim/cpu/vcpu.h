@@ -76,7 +76,8 @@ struct vs_layout {
 /* An interrupt message; sent_ps 0 = none. */
 struct vs_arrival {
     uint64_t sent_ps, at_ps;
-    uint64_t ahead_ps; /* how far the receiver had run ahead of its arrival (sim.quantum) */
+    uint64_t ahead_ps;   /* how far the receiver had run ahead of its arrival (sim.quantum) */
+    uint64_t through_ps; /* of its way, what delivery without the hypervisor adds (the ITS) */
     uint8_t vector;
     bool in_descriptor; /* the sender has posted the vector: the message only notifies */
     bool of_device;     /* a physical interrupt, which the host takes where devices post nothing */

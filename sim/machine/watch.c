@@ -116,7 +116,8 @@ static bool watch(struct vs_hwthread *hw, struct vs_settab *table,
 static bool begin(struct vs_hwthread *hw, const char *component)
 {
     struct vs_platform *p = hw->p;
-    if (!p->options.watch || strncmp(p->options.watch->what->name, component, strlen(component))) {
+    if (!p->options.watch ||
+        strncmp(p->options.watch->what->name, component, strlen(component)) != 0) {
         return false;
     }
     p->watch = p->watch ? p->watch : calloc(VS__VCPUS, sizeof *p->watch);

@@ -63,6 +63,7 @@ struct vs_irq_port {
     bool (*maintenance)(void *ctx);
     uint64_t message_ps;     /* from a sender to the controller */
     uint16_t message, waits; /* accounts: of that, and of being pending */
+    uint16_t through;        /* account: of what post_ps says */
     vs_hpa descriptor;       /* posted-interrupt descriptor; 0: none */
 };
 
