@@ -305,7 +305,7 @@ step models step_models
 step worlds step_worlds
 wait
 
-say "seconds of processors, the longest steps: $(sort -k4,4nr "$results" | awk 'NR <= 6 { printf "%s%s %d", NR > 1 ? ", " : "", $2, $4 }')"
+say "seconds of processors, the longest steps: $(sort -k4,4nr "$results" | awk 'NR <= 6 { printf "%s%s %d", (NR > 1 ? ", " : ""), $2, $4 }')"
 count() { grep -c "^$1 " "$results" || true; }
 passed=$(count ok) failed=$(count FAILED) skipped=$(count skipped)
 failures=$(sed -n 's/^FAILED \([^ ]*\) .*/ \1/p' "$results" | tr -d '\n')

@@ -79,7 +79,7 @@ void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
         } else if (vcpu_listed(v) && v->irq.post &&
                    v->irq.post(v->irq.ctx, a->vector, ps(a->at_ps))) {
             continue; /* its virtual CPU interface has it */
-        } else if (posted) {
+        } else if (posted && v->irq.post) {
             v->notified = v->irq.post(v->irq.ctx, a->vector, ps(a->at_ps)) || v->notified;
         } else {
             v->fresh = v->irq.raise(v->irq.ctx, a->vector, ps(a->at_ps)) || v->fresh;
