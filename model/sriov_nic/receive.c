@@ -192,12 +192,15 @@ uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t vf, vs_ps at)
     return f->rx_seen - f->rx_first;
 }
 
-void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, uint32_t count, vs_ps at)
+void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, vs_ps at, const struct vs_tape *trail)
 {
     struct vs_nic_function *f = &n->fn[vf];
-    for (uint32_t i = 0; i < count && f->rx_first != f->rx_done; i++, f->rx_first++) {
-        struct vs_journey *j = &f->rx_journey[f->rx_first % f->rx.n];
-        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_guest), at);
-        vs__nic_finish(n, j, vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_RX));
+    if (f->rx_first == f->rx_done) {
+        return;
     }
+    struct vs_journey *j = &f->rx_journey[f->rx_first++ % f->rx.n];
+    vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_turn), vs__nic_at(f->rx_read_ps));
+    vs_journey_expose(j, trail, vs__nic_acc(n, VS_ACC_nic_wait_guest), at);
+    vs__nic_finish(n, j, vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_RX));
+    f->rx_read_ps = at.v;
 }

@@ -82,6 +82,7 @@ void vs_nic_free(struct vs_nic *n)
     free(n->arrival);
     free(n->write_back);
     vs_tape_free(&n->tape);
+    vs_tape_free(&n->tx_tape);
 }
 
 void vs_nic_rings(struct vs_nic *n, uint32_t vf, uint64_t tx_base, uint64_t rx_base)

@@ -67,6 +67,7 @@ struct vs_nic_function {
     uint32_t rx_first, rx_done; /* received packets not yet read: slots [rx_first, rx_done) mod n */
     uint32_t rx_seen;           /* of these, as far as the guest has been told of */
     uint32_t rx_announced;      /* of these, how many an interrupt has covered */
+    uint64_t rx_read_ps;        /* when the guest had read the last one */
 };
 
 /* A packet from the wire in the adapter's buffer, until the engine has carried it into memory. */
@@ -91,7 +92,8 @@ struct vs_nic {
     struct vs_tape tape;                  /* the parts of the DMAs asked for last */
     struct vs_nic_write_back *write_back; /* TX: a queue that wraps */
     uint32_t write_back_first, n_write_backs;
-    uint64_t sent_ps; /* the last frame is in the transmit buffer */
+    struct vs_tape tx_tape; /* what the TX engine was about last, while somebody follows it */
+    uint64_t sent_ps;       /* the last frame is in the transmit buffer */
     uint64_t wire_tx_busy_ps, wire_rx_busy_ps;
     struct vs_nic_arrival *arrival; /* the receive buffer: a queue that wraps */
     uint32_t arrivals, arrival_first, n_arrivals;
@@ -114,11 +116,22 @@ uint64_t vs_nic_wire_ps(const struct vs_nic *n, uint64_t payload);
 
 /* The guest put a packet into the TX slot: its journey begins. */
 void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at);
-/* The tail register has been written and the device knows since `at`; `parts`: what the write was
- * made of, NULL: nobody says. */
+/* All of it is in memory, and its descriptors. */
+void vs_nic_tx_stored(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at);
+/* A write of the tail register, as journeys are told of it: when the guest began with it, what it
+ * was made of, and the account of what came before the first of that, the store itself. */
+struct vs_nic_doorbell {
+    uint64_t begun_ps;
+    const struct vs_tape *parts;
+    uint16_t store;
+};
+/* The tail register has been written and the device knows since `at`; `how` NULL: nobody says. */
 void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at,
-                        const struct vs_tape *parts);
+                        const struct vs_nic_doorbell *how);
 void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail);
+/* Somebody waits for room in a transmit ring: what the engine is about from now on is kept in
+ * tx_tape. */
+void vs_nic_tx_follow(struct vs_nic *n, bool on);
 /* TX engine from `at` on: one frame, if the engine is free by then and the transmit buffer has
  * room, and the write-backs that are due; returns when it wants to run again, VS_NIC_NEVER when
  * idle. */
@@ -132,8 +145,9 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at);
 /* Sends what interrupts are due at `at`; returns when the next is. */
 uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at);
 uint64_t vs_nic_interrupt_due(const struct vs_nic *n);
-/* The guest has read `count` packets by `at`: their journeys end. */
-void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, uint32_t count, vs_ps at);
+/* The guest has read the next packet by `at`: its journey ends; `trail`: what its vCPU was about
+ * since it had read the one before. */
+void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, vs_ps at, const struct vs_tape *trail);
 /* Packets that lie in memory, not read yet, whose descriptors say so at `at`. */
 uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t vf, vs_ps at);
 /* Journeys under way are counted as open; the engines' lines end. */

@@ -35,7 +35,7 @@ static void rings_wrap(void **state)
         assert_true(w->rx[0][read][1] >> 32 & VS_NIC_DD);
         assert_int_equal((uint32_t)w->rx[0][read][1], 64 + VS_NIC_HEADERS);
         w->rx[0][read][1] = 0;
-        vs_nic_rx_read(&w->nic, 0, 1, ps(at + 500000));
+        read_packets(w, 0, 1, ps(at + 500000));
         read = (read + 1) % RING;
         send(w, 0, i % RING, 64, at);
         transmit(w, at);
@@ -93,7 +93,7 @@ static void moderation_holds_back_to_the_picosecond(void **state)
     assert_int_equal(w->messages, 1);
     vs_nic_interrupts(&w->nic, ps(next));
     assert_int_equal(w->messages, 2);
-    vs_nic_rx_read(&w->nic, 0, 3, ps(next + 1000000));
+    read_packets(w, 0, 3, ps(next + 1000000));
     const struct vs_op_acc *rx = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_RX);
     assert_int_equal(rx->n, 3);
     assert_int_equal(rx->work[w->nic.account + VS_ACC_nic_wait_moderation].n, 2);
@@ -116,7 +116,7 @@ static void a_blocked_payload_is_a_drop_and_no_interrupt(void **state)
     assert_false(w->rx[0][1][1] >> 32 & VS_NIC_DD);
     /* what comes after it is whole: its journey begins when it came, not before */
     assert_int_equal(receive(w, 0, 1, &at), 1);
-    vs_nic_rx_read(&w->nic, 0, 2, ps(at + 1000000));
+    read_packets(w, 0, 2, ps(at + 1000000));
     const struct vs_op_acc *rx = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_RX);
     assert_int_equal(rx->n, 2);
     assert_int_equal(rx->max_ps, 3000000); /* came at 1 us, read at 4 us */
@@ -381,7 +381,7 @@ static void a_packet_under_way_at_the_end_is_only_counted(void **state)
     uint64_t at = 0;
     give(w, 3, 0);
     assert_int_equal(receive(w, 3, 2, &at), 2);
-    vs_nic_rx_read(&w->nic, 3, 1, ps(at + 10));
+    read_packets(w, 3, 1, ps(at + 10));
     send(w, 3, 0, 64, at);
     vs_nic_end(&w->nic, ps(at + 20000000));
     uint16_t vf = w->nic.fn[3].actor;

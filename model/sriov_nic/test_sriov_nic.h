@@ -229,4 +229,12 @@ static inline void send(struct world *w, uint32_t vf, uint32_t slot, uint32_t pa
     vs_nic_tx_doorbell(&w->nic, vf, (slot + 1) % RING, ps(at), NULL);
 }
 
+/* The guest has read so many packets by then. */
+static inline void read_packets(struct world *w, uint32_t vf, uint32_t n, vs_ps at)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        vs_nic_rx_read(&w->nic, vf, at, NULL);
+    }
+}
+
 #endif

@@ -34,7 +34,7 @@ static void a_packet_from_before_the_cut_is_not_measured(void **state)
     assert_int_not_equal(packet(w, 0, 64, cut), VS_NIC_NEVER);
     uint64_t at = w->nic.rx.now_ps;
     assert_int_equal(vs_nic_rx_ready(&w->nic, 0, ps(UINT64_MAX)), 2);
-    vs_nic_rx_read(&w->nic, 0, 2, ps(at));
+    read_packets(w, 0, 2, ps(at));
     assert_int_equal(vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_RX)->n, 1);
 }
 

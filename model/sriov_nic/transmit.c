@@ -2,6 +2,8 @@
 /* The TX engine: from a doorbell to the wire. */
 #include "nic_impl.h"
 
+#include <string.h>
+
 #define MOST_PIECES 8u /* descriptors of one frame, as an X710 has it */
 
 void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at)
@@ -10,14 +12,22 @@ void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at)
     n->fn[vf].tx_begun[slot] = true;
 }
 
+void vs_nic_tx_stored(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at)
+{
+    vs_journey_wait(&n->fn[vf].tx_journey[slot], vs__nic_acc(n, VS_ACC_nic_transmit), at);
+}
+
 void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at,
-                        const struct vs_tape *parts)
+                        const struct vs_nic_doorbell *how)
 {
     struct vs_nic_function *f = &n->fn[vf];
     n->count[VS_CNT_nic_doorbells]++;
     for (uint32_t s = f->tx.tail; s != tail; s = (s + 1) % f->tx.n) {
         if (f->tx_begun[s]) {
-            vs_journey_expose(&f->tx_journey[s], parts, vs__nic_acc(n, VS_ACC_nic_doorbell), at);
+            struct vs_journey *j = &f->tx_journey[s];
+            uint16_t batch = vs__nic_acc(n, VS_ACC_nic_wait_batch);
+            vs_journey_wait(j, batch, how ? vs__nic_at(how->begun_ps) : at);
+            vs_journey_expose(j, how ? how->parts : NULL, how ? how->store : batch, at);
         }
     }
     f->tx.tail = tail;
@@ -138,11 +148,20 @@ static void write_backs(struct vs_nic *n, uint64_t at_ps)
     }
 }
 
+/* The engine has had nothing to do, which explains nobody's wait. */
+static void idle_until(struct vs_nic *n, vs_ps at)
+{
+    struct vs_tape *followed = n->tx.tape;
+    n->tx.tape = NULL;
+    vs_wait_until(&n->tx, vs__nic_acc(n, VS_ACC_nic_idle), at);
+    n->tx.tape = followed;
+}
+
 /* Books why the engine waits, and in the packet's journey too, until `until_ps`. */
 static uint64_t hold(struct vs_nic *n, struct vs_nic_function *f, vs_ps at, unsigned account,
                      const struct vs_tape *parts, uint64_t until_ps)
 {
-    vs_wait_until(&n->tx, vs__nic_acc(n, VS_ACC_nic_idle), at);
+    idle_until(n, at);
     vs_wait_until(&n->tx, vs__nic_acc(n, account), vs__nic_at(until_ps));
     if (f->tx_begun[f->tx.head]) {
         struct vs_journey *j = &f->tx_journey[f->tx.head];
@@ -166,7 +185,7 @@ static uint64_t serve(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
         return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL,
                     n->write_back[n->write_back_first].due_ps);
     }
-    vs_wait_until(&n->tx, vs__nic_acc(n, VS_ACC_nic_idle), at);
+    idle_until(n, at);
     uint32_t n_pieces = 0;
     for (uint32_t need = 1; !n_pieces && need <= MOST_PIECES; need = f->tx.cached + 1u) {
         uint32_t before = f->tx.cached;
@@ -195,8 +214,26 @@ static uint64_t serve(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
     return next_sender(n) ? n->tx.now_ps : VS_NIC_NEVER;
 }
 
+#define FOLLOWED 256u /* of the engine's charges: more than it makes between two looks */
+
+void vs_nic_tx_follow(struct vs_nic *n, bool on)
+{
+    n->tx.tape = on ? &n->tx_tape : NULL;
+}
+
+/* Only the last ones are kept. */
+static void trim(struct vs_nic *n)
+{
+    struct vs_tape *t = &n->tx_tape;
+    if (t->n > 2u * FOLLOWED) {
+        memmove(t->e, t->e + t->n - FOLLOWED, FOLLOWED * sizeof *t->e);
+        t->n = FOLLOWED;
+    }
+}
+
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
 {
+    trim(n);
     write_backs(n, at.v);
     struct vs_nic_function *f = next_sender(n);
     uint64_t next = !f ? VS_NIC_NEVER : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, f, at);

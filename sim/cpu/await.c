@@ -9,6 +9,9 @@
 void vcpu_wait(struct vs_vcpu *v, enum vs_wait_for what, bool in_exit)
 {
     vs_thread_push(&v->thread, (struct vs_wait){what, in_exit, vs_now(&v->txn).v, 0});
+    if (what == VS_FOR_EVENT || what == VS_FOR_PROCESSOR) {
+        vcpu_about(v, what == VS_FOR_EVENT ? VS_ABOUT_HALTED : VS_ABOUT_READY);
+    }
 }
 
 void vcpu_waited(struct vs_vcpu *v)
@@ -42,10 +45,11 @@ static void answer(struct vs_vcpu *v, uint64_t now_ps)
     v->n_kickers = 0;
 }
 
-/* When a vCPU that waits for others has something to do. */
+/* When a vCPU that waits for others, or for its device, has something to do. */
 static uint64_t others_wake_ps(const struct vs_vcpu *v, const struct vs_wait *w)
 {
-    uint64_t at = v->awaited ? VS_NEVER : v->acked_ps, next = vcpu_arrivals_next(v);
+    uint64_t over = v->awaited ? VS_NEVER : v->acked_ps, next = vcpu_arrivals_next(v),
+             at = w->what == VS_FOR_DEVICE ? w->until_ps : over;
     at = v->kick_ps < at ? v->kick_ps : at;
     if (!w->in_exit) { /* it spins with interrupts enabled */
         at = next < at ? next : at;
@@ -75,6 +79,24 @@ static void others_awake(struct vs_vcpu *v, uint64_t now_ps)
         vcpu_interrupts(v);
     } else if (v->kick_ps <= now_ps) {
         vcpu_kick_outside(v, now_ps);
+    }
+}
+
+void vcpu_wait_device(struct vs_vcpu *v, uint64_t until_ps)
+{
+    vcpu_wait(v, VS_FOR_DEVICE, false);
+    v->thread.wait[v->thread.depth - 1u].until_ps = until_ps;
+}
+
+/* It has waited for its device so far, and takes interrupts meanwhile. */
+static void device_awake(struct vs_vcpu *v, uint64_t now_ps)
+{
+    uint64_t until = vs_thread_wait(&v->thread)->until_ps;
+    v->p->guest.waited(v, now_ps < until ? now_ps : until);
+    if (now_ps < until) {
+        vcpu_interrupts(v);
+    } else {
+        vcpu_waited(v);
     }
 }
 
@@ -113,6 +135,8 @@ void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps)
         vcpu_recorded_awake(v, now_ps);
     } else if (vs_thread_wait(&v->thread)->what == VS_FOR_FLUSH) {
         vcpu_flushes_awake(v, now_ps);
+    } else if (vs_thread_wait(&v->thread)->what == VS_FOR_DEVICE) {
+        device_awake(v, now_ps);
     } else {
         others_awake(v, now_ps);
     }

@@ -135,6 +135,21 @@ void vcpu_wait_ends(struct vs_vcpu *v, uint64_t now_ps)
     }
 }
 
+/* A halt is over at `now_ps`, for whoever follows the vCPU: what it was about until then, which is
+ * the way of the message that has ended it. */
+static void trail_wakes(struct vs_vcpu *v, uint64_t now_ps)
+{
+    const struct vs_arrival *a = v->arrival;
+    struct vs_trail *t = v->trail;
+    if (t && v->n_arrivals && a->at_ps <= now_ps) {
+        vs_trail_turn(t, VS_ABOUT_MESSAGE, a->sent_ps);
+        vs_trail_turn(t, VS_ABOUT_THROUGH, a->at_ps - a->through_ps);
+        vs_trail_turn(t, VS_ABOUT_WAKE, a->at_ps);
+    } else if (t) {
+        vs_trail_turn(t, VS_ABOUT_WAKE, now_ps);
+    }
+}
+
 void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     struct vs_platform *p = v->p;
@@ -168,12 +183,14 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
             return;
         }
     }
+    trail_wakes(v, now_ps);
     if (!in_exit) {
         v->off = false;
         vcpu_waited(v);
         wait_until(v, VS_ACC_vcpu_idle, now_ps);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
                   ps(p->times.halt * v->hw->clock.period_ps));
+        vcpu_about(v, v->trail ? v->trail->base : VS_ABOUT_PROGRAM);
         return;
     }
     bool timer = v->timer_armed && v->timer_ps <= now_ps, blocked = halted(v, since_ps, now_ps);
@@ -197,6 +214,11 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
 void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle)
 {
     uint64_t since_ps = vs_thread_wait(&v->thread)->since_ps;
+    if (v->trail) {
+        trail_wakes(v, v->thread.ready_ps);
+        vs_trail_turn(v->trail, VS_ABOUT_READY, v->thread.ready_ps);
+    }
+    vcpu_about(v, VS_ABOUT_WAKE);
     vs_open(&v->txn, VS_OP_HALT_WAKE);
     if (from_idle) { /* else another vCPU's exit has taken it */
         vs_hv_host_interrupt(&v->hv, &v->txn);

@@ -269,6 +269,8 @@ static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
     enum vs_irq_how how = v->p->virtualized && v->p->vid ? VS_IRQ_EVALUATED
                           : injected                     ? VS_IRQ_INJECTED
                                                          : VS_IRQ_ACCEPTED;
+    enum vs_about before = v->trail ? v->trail->base : VS_ABOUT_PROGRAM;
+    vcpu_about_base(v, VS_ABOUT_INTERRUPT);
     vs_txn_settle(&v->txn);
     vcpu_arrivals_delivered(v, vector);
     vs_open(&v->txn, VS_OP_IRQ);
@@ -277,6 +279,7 @@ static void deliver(struct vs_vcpu *v, uint8_t vector, bool injected)
     v->p->guest.interrupt(v, vector);
     v->in_interrupt = false;
     vs_close(&v->txn);
+    vcpu_about_base(v, before);
 }
 
 /* Without posting the hypervisor injects: the interrupt's arrival is an exit, and the entry carries

@@ -30,6 +30,8 @@ struct vs_guest_port {
     void (*touch_free)(void *ctx, vs_gva at);
     /* An interrupt was delivered: its handler, with the end of interrupt. */
     void (*interrupt)(struct vs_vcpu *v, uint8_t vector);
+    /* It waits for its device until `until_ps` (VS_FOR_DEVICE): books what for. */
+    void (*waited)(struct vs_vcpu *v, uint64_t until_ps);
 };
 
 /* What the hypervisor's part of a trap works on, while its exit lasts. */

@@ -20,6 +20,7 @@ enum vs_wait_for {
     VS_FOR_EVENT,     /* it has halted: an interrupt, or a flush that it is to take part in */
     VS_FOR_ANSWERS,   /* in its guest: acknowledgements of its shootdown */
     VS_FOR_TURN,      /* in its guest: other vCPUs of a replay */
+    VS_FOR_DEVICE,    /* in its guest: its driver looks again for room in a ring */
     VS_FOR_TIME,      /* in the exit of a recorded halt: until the recorded entry */
     VS_FOR_LEAVING,   /* in an exit: the vCPUs that it has kicked leave their guest */
     VS_FOR_FLUSH,     /* outside of its guest: flushes of all vCPUs that it has made */
@@ -29,7 +30,7 @@ enum vs_wait_for {
 struct vs_wait {
     enum vs_wait_for what;
     bool in_exit;                /* its guest is left: the exit is open until the wait is over */
-    uint64_t since_ps, until_ps; /* until_ps: of VS_FOR_TIME */
+    uint64_t since_ps, until_ps; /* until_ps: of VS_FOR_TIME and VS_FOR_DEVICE */
 };
 
 #define VS_WAITS 4u /* deeper than any thread's get */

@@ -36,6 +36,7 @@ static void cannot(struct vs_vcpu *v)
 /* What is due before the entry, then the entry; false: the processor cannot. */
 static bool entry(struct vs_vcpu *v)
 {
+    vcpu_about(v, VS_ABOUT_ENTRY);
     if (v->n_shots || v->all_shots || v->flush_due) {
         v->p->host.before_entry(v);
     }
@@ -50,6 +51,7 @@ static bool entry(struct vs_vcpu *v)
     }
     vcpu_timer_entered(v);
     vcpu_world(v, false);
+    vcpu_about(v, v->trail ? v->trail->base : VS_ABOUT_PROGRAM);
     return true;
 }
 
@@ -67,6 +69,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                         const struct vs_handling *how, bool may_wait)
 {
     static const struct vs_handling nothing;
+    vcpu_about(v, VS_ABOUT_EXIT);
     vs_txn_actor(&v->txn, v->host);
     vs_memory_core_world(&v->hw->core,
                          true); /* what the switch stores is the host's, as its time is */

@@ -11,6 +11,7 @@
 #include "options.h"
 #include "port.h"
 #include "thread.h"
+#include "trail.h"
 
 #include "virtsim/request.h"
 
@@ -165,6 +166,7 @@ struct vs_vcpu {
     uint64_t horizon, safe_ps; /* to here now; where the last step would have ended at quantum 0 */
     bool busy; /* the request has more pieces: sim/request at its first piece; at its last */
     struct vs_thread thread; /* what it waits for */
+    struct vs_trail *trail;  /* what it is about; NULL: nobody follows it */
     struct vs_core_own *own; /* where several threads share the processor, else NULL */
     unsigned awaited;        /* vCPUs that are to acknowledge its own shootdown, or to leave */
     uint64_t acked_ps;       /* the last acknowledgement */
@@ -550,6 +552,10 @@ enum vs_fault_end vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
 /* await.c: it waits from now on; the pop of that frame, and the exit's end if it lies in one. */
 void vcpu_wait(struct vs_vcpu *v, enum vs_wait_for what, bool in_exit);
 void vcpu_waited(struct vs_vcpu *v);
+/* Its driver looks at the device again at `until_ps`; what it waits for it books itself
+ * (cpu/port.h).
+ */
+void vcpu_wait_device(struct vs_vcpu *v, uint64_t until_ps);
 /* When a vCPU that waits has something to do; it does that. */
 uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v);
 void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps);
@@ -562,6 +568,20 @@ static inline bool vcpu_in_guest(const struct vs_vcpu *v)
 static inline uint64_t vcpu_now_ps(const struct vs_vcpu *v)
 {
     return v->hw->cpu.txn == &v->txn ? vs_cpu_now_ps(&v->hw->cpu) : v->txn.now_ps;
+}
+/* What it is about from now on, for whoever follows it; what it goes on with after exits. */
+static inline void vcpu_about(struct vs_vcpu *v, enum vs_about what)
+{
+    if (v->trail) {
+        vs_trail_turn(v->trail, what, vcpu_now_ps(v));
+    }
+}
+static inline void vcpu_about_base(struct vs_vcpu *v, enum vs_about what)
+{
+    if (v->trail) {
+        v->trail->base = what;
+        vs_trail_turn(v->trail, what, vcpu_now_ps(v));
+    }
 }
 /* Others go first: it has told them something. */
 static inline void vcpu_yield(struct vs_vcpu *v)

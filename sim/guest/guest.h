@@ -180,6 +180,8 @@ void guest_mm_recorded_place(struct vs_vcpu *v, uint64_t gva, uint64_t pa);
 /* Parts of the driver's programs: its descriptor, the packet's next piece, the doorbell. */
 bool guest_vf_next(struct vs_vcpu *v, struct guest_work *w);
 void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref ref);
+/* The transmit ring was full until then: what the adapter's engine did meanwhile is booked. */
+void guest_vf_waited(struct vs_vcpu *v, uint64_t until_ps);
 void guest_vf_prepare(struct vs_vcpu *v, const struct guest_work *w);
 void guest_vf_take(struct vs_vcpu *v, const struct guest_work *w);
 void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w);

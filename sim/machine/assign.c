@@ -205,6 +205,7 @@ bool machine_net_assign(struct vs_vcpu *v)
 void machine_net_unassign(struct vs_driver *d)
 {
     guest_dma_free(d);
+    vs_tape_free(&d->trail.tape);
     free(d->tx_at);
     free(d->rx_at);
     free(d->page);

@@ -246,7 +246,8 @@ unsigned machine_vm_of(const struct vs_platform *p, unsigned vcpu)
 /* What the vCPUs start in rooms above theirs; sim/request adds what runs their programs. */
 static void wire(struct vs_platform *p)
 {
-    p->guest = (struct vs_guest_port){guest_mm_fault, guest_mm_touch_free, guest_irq_handle};
+    p->guest = (struct vs_guest_port){guest_mm_fault, guest_mm_touch_free, guest_irq_handle,
+                                      guest_vf_waited};
     p->host = (struct vs_host_port){.work_of = host_work_of,
                                     .withheld = host_memory_withheld,
                                     .page_fault = host_shadow_fault,

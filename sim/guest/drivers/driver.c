@@ -5,6 +5,8 @@
 #include "guest/guest.h"
 
 #define PAGE 4096u /* the smallest there is */
+#define LOOK_PS                                                                                    \
+    1000000u /* a program that finds the transmit ring full looks again after a microsecond */
 
 /* Where a descriptor lies in memory; false: nowhere. Found by the tables once a page, until one of
  * them is edited. */
@@ -122,7 +124,10 @@ void guest_vf_prepare(struct vs_vcpu *v, const struct guest_work *w)
 void guest_vf_take(struct vs_vcpu *v, const struct guest_work *w)
 {
     (void)w; /* they are taken in their order */
-    vs_nic_rx_read(&v->p->net->nic, v->index, 1, vs_cpu_now(&v->hw->cpu));
+    vs_ps now = vs_cpu_now(&v->hw->cpu);
+    vs_trail_turn(v->trail, v->trail->now, now.v);
+    vs_nic_rx_read(&v->p->net->nic, v->index, now, &v->trail->tape);
+    vs_tape_clear(&v->trail->tape);
 }
 
 void guest_vf_asked(struct vs_vcpu *v)
@@ -131,6 +136,26 @@ void guest_vf_asked(struct vs_vcpu *v)
         vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)",
                     v->request.kind == VS_REQ_SEND ? "send" : "recv");
     }
+}
+
+/* From now on what the vCPU is about is kept, for the journeys of its packets. */
+static void follow(struct vs_vcpu *v, struct vs_driver *d)
+{
+    static const uint16_t account[VS_ABOUT_N] = {[VS_ABOUT_PROGRAM] = VS_ACC_nic_wait_program,
+                                                 [VS_ABOUT_RECEIVE] = VS_ACC_nic_guest_receive,
+                                                 [VS_ABOUT_INTERRUPT] = VS_ACC_nic_guest_interrupt,
+                                                 [VS_ABOUT_EXIT] = VS_ACC_nic_guest_exit,
+                                                 [VS_ABOUT_ENTRY] = VS_ACC_nic_guest_entry,
+                                                 [VS_ABOUT_WAKE] = VS_ACC_nic_guest_wake,
+                                                 [VS_ABOUT_HALTED] = VS_ACC_nic_wait_guest,
+                                                 [VS_ABOUT_READY] = VS_ACC_nic_wait_processor};
+    for (unsigned i = 0; i < VS_ABOUT_N; i++) {
+        d->trail.account[i] = (uint16_t)(v->p->net->nic.account + account[i]);
+    }
+    d->trail.account[VS_ABOUT_MESSAGE] = v->irq.message;
+    d->trail.account[VS_ABOUT_THROUGH] = v->irq.through;
+    d->trail.since_ps = vcpu_now_ps(v);
+    v->trail = &d->trail;
 }
 
 /* The driver of this vCPU's function, set up at first use; NULL when the run cannot go on. */
@@ -158,6 +183,7 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
     }
     if (!d->ready) {
         d->ready = true;
+        follow(v, d);
         give_receive_buffers(v, d);
         if (!net->traffic) {
             net->traffic = true;
@@ -208,10 +234,8 @@ void guest_vf_send(struct vs_vcpu *v)
     }
     uint32_t room = transmit_room(v, d, buffers);
     if (room < buffers) {
-        /* the ring is full: the program waits for the device in steps of a microsecond */
-        vs_txn_settle(&v->txn);
-        vs_ps later = {v->txn.now_ps + 1000000u};
-        vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_idle), later);
+        vs_nic_tx_follow(&net->nic, true);
+        vcpu_wait_device(v, vcpu_now_ps(v) + LOOK_PS);
         vcpu_yield(v);
         return;
     }
@@ -221,12 +245,23 @@ void guest_vf_send(struct vs_vcpu *v)
                                .ring = d->tx_ring,
                                .slot = d->tx_tail,
                                .left = r->bytes + VS_NIC_HEADERS};
+        uint32_t first = d->tx_tail;
         (void)guest_run(v, GUEST_TRANSMIT, &w);
+        vs_nic_tx_stored(&net->nic, v->index, first, vs_cpu_now(&v->hw->cpu));
     }
+    struct vs_nic_doorbell how = {vs_cpu_now_ps(&v->hw->cpu), &net->pcie.mmio_tape,
+                                  (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write)};
     vs_ps known = doorbell(v);
-    vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known, &net->pcie.mmio_tape);
+    vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known, &how);
     vs_kernel_wake(v->p->kernel, net->nic_agent, known.v);
     v->busy = r->count != 0;
+}
+
+void guest_vf_waited(struct vs_vcpu *v, uint64_t until_ps)
+{
+    const struct vs_nic *n = &v->p->net->nic;
+    vs_expose(&v->txn, &n->tx_tape, (uint16_t)(n->account + VS_ACC_nic_wait_ring),
+              (vs_ps){until_ps});
 }
 
 /* Reads what has arrived; true when the request is satisfied. */
@@ -256,6 +291,7 @@ void guest_vf_receive(struct vs_vcpu *v)
         return;
     }
     guest_dma_timer(v);
+    vcpu_about_base(v, VS_ABOUT_RECEIVE);
     if (!d->waiting) {
         d->waiting = true;
         d->got = 0;
@@ -268,6 +304,7 @@ void guest_vf_receive(struct vs_vcpu *v)
         d->waiting = false;
         v->timer_armed = false;
         v->busy = false;
+        vcpu_about_base(v, VS_ABOUT_PROGRAM);
         return;
     }
     struct guest_work w = {0};

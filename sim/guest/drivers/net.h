@@ -65,6 +65,7 @@ struct vs_driver {
     uint64_t pinned_at, pinned_end; /* the program's memory that is mapped in it last */
     uint64_t *page;                 /* device addresses of its pages, where they are not in a row */
     struct vs_dma_job job;          /* what the function's engine is about */
+    struct vs_trail trail;          /* what the vCPU is about, from the driver's first use on */
 };
 
 /* The domain of a virtual machine, and of all functions that it has. */
