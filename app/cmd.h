@@ -75,5 +75,9 @@ int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counte
 
 /* list_programs.c: what hypervisors and kernels do; NULL: all that are shipped. */
 struct out *list_programs(enum out_format format, const char *software, struct vs_errors *errors);
+/* list_facts.c: what a machine has; NULL: what every architecture has. Whether a word is the name
+ * of a shipped machine, or of a machine's file. */
+struct out *list_facts(enum out_format format, const char *machine, struct vs_errors *errors);
+bool list_is_machine(const char *word);
 
 #endif

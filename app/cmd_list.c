@@ -406,6 +406,15 @@ static void programs(struct list *l)
     }
 }
 
+static void facts(struct list *l)
+{
+    bool machine = l->n_words && list_is_machine(l->word[0]);
+    l->o = list_facts(l->format, machine ? l->word[0] : NULL, &l->errors);
+    if (machine) { /* what is left finds rows */
+        memmove(l->word, l->word + 1, --l->n_words * sizeof *l->word);
+    }
+}
+
 /* What a table for people shows of each kind, in the order in which they ask; all of it is in the
  * other formats, and where one thing is listed. */
 static const struct {
@@ -426,6 +435,7 @@ static const struct {
     {"requests", requests, "request meaning method machines"},
     {"claims", claims, "subject metric low high unit claim"},
     {"programs", programs, NULL},
+    {"facts", facts, "fact value unit of"},
 };
 #define N (sizeof kinds / sizeof kinds[0])
 
@@ -496,16 +506,18 @@ int cmd_list(int argc, char **argv)
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
-    static const struct argp a = {options,
-                                  option,
-                                  "KIND [WORD...]\nprograms [SOFTWARE [WORD...]]",
-                                  "Lists what there is: all of a kind, or what the words find in "
-                                  "names (by their parts first) and texts. KIND is one of runs, "
-                                  "machines, borrows, workloads, parameters, knobs, accounts, "
-                                  "counters, operations, formats, requests, claims, programs.",
-                                  NULL,
-                                  NULL,
-                                  NULL};
+    static const struct argp a = {
+        options,
+        option,
+        "KIND [WORD...]\nprograms [SOFTWARE [WORD...]]\nfacts [MACHINE [WORD...]]",
+        "Lists what there is: all of a kind, or what the words find in "
+        "names (by their parts first) and texts. KIND is one of runs, "
+        "machines, borrows, workloads, parameters, knobs, accounts, "
+        "counters, operations, formats, requests, claims, programs, "
+        "facts.",
+        NULL,
+        NULL,
+        NULL};
     struct list l = {.db = usual_db()};
     parse(&a, argc, argv, &l);
     const char *names[N];
@@ -520,7 +532,7 @@ int cmd_list(int argc, char **argv)
         char hint[VS_SUGGEST];
         static const char one_of[] =
             "one of runs, machines, borrows, workloads, parameters, knobs, accounts, counters, "
-            "operations, formats, requests, claims, programs is needed";
+            "operations, formats, requests, claims, programs, facts is needed";
         if (l.what) {
             vs_error(&l.errors, "list %s: unknown; %s", l.what,
                      vs_suggest(l.what, names, N, one_of, hint, sizeof hint));

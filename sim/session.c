@@ -518,6 +518,7 @@ static enum vs_status hand_over(struct vs_session *s, const struct destination *
     if (r->elf) {
         provenance[n_provenance++] = (struct vs_provenance){"elf", r->elf};
     }
+    struct vs_fact facts[VS_FACTS];
     struct vs_run_record record = {
         .info = {.command = r->is_trace ? "replay" : "run",
                  .workload = s->programs.name,
@@ -533,6 +534,8 @@ static enum vs_status hand_over(struct vs_session *s, const struct destination *
         .knobs = s->knobs,
         .groups = s->machine.group,
         .n_groups = s->machine.n_groups,
+        .facts = facts,
+        .n_facts = vs_facts_of_machine(s->knobs, facts),
         .ledger = vs_platform_ledger(s->platform),
         .provenance = provenance,
         .n_provenance = n_provenance,

@@ -85,7 +85,8 @@ db.executescript(
     "create table op(run,actor,op,n,total_ps,min_ps,max_ps,p50_ps,p90_ps,p99_ps);"
     "create table part(run,actor,op,account,kind,n,total_ps);"
     "create table child(run,actor,op,child_actor,child,n,total_ps);"
-    "create table counter(run,actor,name,value,unit);")
+    "create table counter(run,actor,name,value,unit);"
+    "create table fact(run,name,value,unit,whose,source);")
 for i, r in experiments.items():
     if i not in documents:
         bad.append(f"experiments {i}: no such claim")

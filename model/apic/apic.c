@@ -324,3 +324,13 @@ struct vs_irq_port vs_apic_port(struct vs_apic *a)
         .descriptor = a->pi,
     };
 }
+
+void vs_apic_facts(const void *config, const struct vs_facts *to)
+{
+    struct vs_apic *a = NULL;
+    (void)config;
+    vs_fact(to, "local APIC", "apic.vectors", sizeof a->raised_ps / sizeof *a->raised_ps, "vectors",
+            "size of what it keeps of each (model/apic/apic.h); SDM 3A 11.8.4");
+    vs_fact(to, "local APIC", "apic.request_registers.bits", 8 * sizeof a->irr, "bits",
+            "size of IRR (model/apic/apic.h); SDM 3A 11.8.4");
+}

@@ -10,6 +10,7 @@
 #ifndef VIRTSIM_APIC_H
 #define VIRTSIM_APIC_H
 
+#include "virtsim/fact.h"
 #include "virtsim/phys.h"
 #include "virtsim/port/irq.h"
 #include "virtsim/port/mem.h"
@@ -70,6 +71,8 @@ bool vs_pi_suppress(struct vs_apic *a, bool on);
 void vs_pi_notify(struct vs_apic *a, uint8_t vector, uint32_t apic_id);
 bool vs_pi_outstanding(const struct vs_apic *a);
 
+/* What such a controller has. */
+void vs_apic_facts(const void *config, const struct vs_facts *to);
 /* All of this behind the port that every interrupt controller has. */
 struct vs_irq_port vs_apic_port(struct vs_apic *a);
 /* The same of a vCPU with AVIC: the page that was given for the descriptor is the backing page,

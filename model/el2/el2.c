@@ -12,8 +12,8 @@
  * 1, TCR, ESR, AFSR0 and 1, FAR, MAIR, VBAR, CONTEXTIDR, AMAIR, CNTKCTL, PAR, TPIDR, SP, ELR, SPSR.
  */
 enum { EL1_REGISTERS = 1 + 2 + 19 };
-enum { GUEST_PAIRS = 16, HOST_PAIRS = 6 }; /* x0-x30; x19-x29 and the link register */
-#define EL1H 5ull                          /* PSTATE.M */
+enum { GUEST_PAIRS = 16, HOST_PAIRS = 6 };     /* x0-x30; x19-x29 and the link register */
+#define EL1H (1ull << VS_PSTATE_EL_SHIFT | 1u) /* PSTATE.M: EL1 with its own stack pointer */
 /* KVM's __kvm_vcpu_run_vhe: ESR, FAR, HPFAR, ELR, SPSR; HCR, CPTR, VBAR, MDCR; timer control and
  * offset. With VHE the list registers are the interrupt controller's (model/gic). */
 enum { EXIT_SYSTEM = 11, ENTRY_SYSTEM = 9 };

@@ -74,6 +74,11 @@ enum vs_el2_class {
 #define VS_CPTR_TFP (1ull << 10)
 #define VS_CPTR_TZ (1ull << 8)
 
+/* PSTATE.M as SPSR_EL2 holds it (Arm ARM, C5.2.19): the exception level from bit 2 on; bit 0: that
+ * level's own stack pointer. */
+#define VS_PSTATE_EL_SHIFT 2
+#define VS_PSTATE_EL_MASK 3u
+
 /* Parts of a VS_SYSREG (virtsim/trap.h). */
 #define VS_SYSREG_OP0(r) ((r) >> 19 & 3u)
 #define VS_SYSREG_OP1(r) ((r) >> 16 & 7u)

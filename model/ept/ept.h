@@ -16,6 +16,7 @@
 #ifndef VIRTSIM_EPT_H
 #define VIRTSIM_EPT_H
 
+#include "virtsim/fact.h"
 #include "virtsim/l1.h"
 #include "virtsim/phys.h"
 #include "virtsim/port/fast.h"
@@ -136,6 +137,8 @@ void vs_ept_check(const struct vs_ept_config *cfg, struct vs_errors *errors);
  * nothing in native mode. */
 void vs_ept_formats_of(const struct vs_ept_config *cfg, struct vs_radix_format *guest,
                        struct vs_radix_format *second, struct vs_errors *errors);
+/* Geometry of the tables that a configuration asks for. */
+void vs_ept_facts(const struct vs_ept_config *cfg, const struct vs_facts *to);
 /* Arm: the format of what TTBR1 translates; elsewhere levels 0. */
 void vs_ept_upper_of(const struct vs_ept_config *cfg, struct vs_radix_format *upper);
 /* Fills the mmu's part of data and fetch. mem is the walker's port. */

@@ -183,3 +183,36 @@ void vs_ept_upper_of(const struct vs_ept_config *c, struct vs_radix_format *uppe
     }
     vs_errors_free(&told);
 }
+
+/* A stage's levels, and what its tables hold. */
+static void geometry(const struct vs_radix_format *f, const char *const names[4],
+                     const char *source, const struct vs_facts *to)
+{
+    vs_fact(to, "machine", names[0], f->levels, "levels", source);
+    vs_fact(to, "machine", names[1], UINT64_C(1) << f->stride, "entries", source);
+    vs_fact(to, "machine", names[2], UINT64_C(1) << (f->granule - f->stride), "bytes", source);
+    vs_fact(to, "machine", names[3], f->input_bits, "bits", source);
+}
+
+void vs_ept_facts(const struct vs_ept_config *c, const struct vs_facts *to)
+{
+    static const char *const first[] = {"paging.stage1.levels", "paging.stage1.table.entries",
+                                        "paging.stage1.entry.bytes", "paging.stage1.address.bits"},
+                             *const next[] = {"paging.stage2.levels", "paging.stage2.table.entries",
+                                              "paging.stage2.entry.bytes",
+                                              "paging.stage2.address.bits"};
+    struct vs_errors told = {NULL, 0}; /* by vs_ept_check */
+    struct vs_radix_format guest, second;
+    vs_ept_formats_of(c, &guest, &second, &told);
+    vs_errors_free(&told);
+    geometry(&guest, first,
+             "format of the guest's (or native) tables, as its knobs ask for; SDM 3A 4.5, AMD APM "
+             "volume 2, 5.3, Arm ARM, VMSAv8-64",
+             to);
+    if (c->mode == VS_EPT_EPT || c->mode == VS_EPT_NPT || c->mode == VS_EPT_STAGE2) {
+        geometry(&second, next,
+                 "format of the second dimension's tables, as its knobs ask for; SDM 3C 28.3, AMD "
+                 "APM volume 2, 15.25, Arm ARM, VMSAv8-64",
+                 to);
+    }
+}

@@ -408,3 +408,14 @@ struct vs_irq_port vs_gic_port(struct vs_gic *g)
         .through = (uint16_t)(g->account + VS_ACC_gic_its),
     };
 }
+
+void vs_gic_facts(const void *config, const struct vs_facts *to)
+{
+    const struct vs_gic_config *c = config;
+    vs_fact(to, "GIC", "gic.list_registers", c->list_registers, "registers",
+            "knob gic.list_registers; Arm IHI 0069, ICH_VTR_EL2.ListRegs");
+    vs_fact(to, "GIC", "gic.list_registers.most", VS_GIC_LISTS, "registers",
+            "model/gic/gic.h; Arm IHI 0069, ICH_LR<n>_EL2");
+    vs_fact(to, "GIC", "gic.intids", VS_GIC_INTIDS, "INTIDs",
+            "model/gic/gic.h; Arm IHI 0069, GICD_TYPER.ITLinesNumber");
+}

@@ -11,6 +11,7 @@
 #ifndef VIRTSIM_GIC_H
 #define VIRTSIM_GIC_H
 
+#include "virtsim/fact.h"
 #include "virtsim/port/irq.h"
 
 #define VS_DEF_NAME gic
@@ -74,6 +75,8 @@ void vs_gic_init(struct vs_gic *g, const struct vs_gic_config *config,
 struct vs_irq_port vs_gic_port(struct vs_gic *g);
 /* GICD_IPRIORITYR<n>: unimplemented bits read as zero. */
 void vs_gic_prioritize(struct vs_gic *g, uint8_t intid, uint8_t priority);
+/* What such a controller has: a struct vs_gic_config. */
+void vs_gic_facts(const void *config, const struct vs_facts *to);
 /* ICC_RPR_EL1. */
 uint8_t vs_gic_running(const struct vs_gic *g);
 

@@ -10,6 +10,7 @@
 #ifndef VIRTSIM_MEMORY_H
 #define VIRTSIM_MEMORY_H
 
+#include "virtsim/fact.h"
 #include "virtsim/l1.h"
 #include "virtsim/phys.h"
 #include "virtsim/port/dma.h"
@@ -106,6 +107,8 @@ struct vs_memory {
 };
 
 void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *errors);
+/* Levels of caches that a core's data passes. */
+void vs_memory_facts(const struct vs_memory_config *cfg, const struct vs_facts *to);
 /* `clock` prices the caches; addresses stay below `max_address` (of phys, or of a virtually indexed
  * oracle); phys may be NULL when nobody loads values. */
 enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg,

@@ -537,6 +537,7 @@ enum vs_status vs_db_digest(struct vs_db *db, uint64_t *digest)
         "SELECT * FROM run_option ORDER BY run, option",
         "SELECT * FROM knob ORDER BY run, path",
         "SELECT * FROM evidence_group ORDER BY run, name, path",
+        "SELECT * FROM fact ORDER BY run, name",
         "SELECT * FROM op ORDER BY run, actor, op",
         "SELECT * FROM part ORDER BY run, actor, op, account, kind",
         "SELECT * FROM child ORDER BY run, actor, op, child_actor, child",

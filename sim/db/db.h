@@ -8,13 +8,14 @@
 #define VIRTSIM_SIM_DB_H
 
 #include "virtsim/evidence.h"
+#include "virtsim/fact.h"
 #include "virtsim/knob.h"
 #include "virtsim/ledger.h"
 #include "virtsim/status.h"
 
 #include <sqlite3.h>
 
-#define VS_DB_SCHEMA_VERSION 8
+#define VS_DB_SCHEMA_VERSION 9
 #define VS_DB_SCHEMA_OLDEST 2 /* that is read, and brought up to date */
 
 struct vs_db;
@@ -75,6 +76,8 @@ struct vs_run_record {
     const struct vs_knobs *knobs;
     const struct vs_group *groups; /* of the machine; those that no longer hold are not stored */
     size_t n_groups;
+    const struct vs_fact *facts;
+    size_t n_facts;
     const struct vs_ledger *ledger;
     const struct vs_provenance *provenance;
     size_t n_provenance;

@@ -5,7 +5,7 @@
 #include "db/db.h"
 #include "db_rows.h"
 
-#define VS_DB_RUN_TABLES 16 /* that a run's rows go into, run among them */
+#define VS_DB_RUN_TABLES 17 /* that a run's rows go into, run among them */
 
 struct vs_db {
     sqlite3 *sql;

@@ -9,9 +9,9 @@
 
 /* The tables a run's content stands in, children of `run`. */
 static const char *const run_tables[] = {
-    "provenance", "run_option", "knob",      "evidence_group", "op",           "part",
-    "child",      "counter",    "histogram", "epoch",          "span",         "charge",
-    "note",       "site",       "curve",     "comparison",     "recorded_exit"};
+    "provenance",    "run_option", "knob", "evidence_group", "op",   "part", "child", "counter",
+    "histogram",     "epoch",      "span", "charge",         "note", "site", "curve", "comparison",
+    "recorded_exit", "fact"};
 
 bool vs_db_same(const char *a, const char *b)
 {

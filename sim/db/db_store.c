@@ -30,7 +30,8 @@ enum table {
     CHARGE,
     NOTE,
     SITE,
-    RECORDED_EXIT
+    RECORDED_EXIT,
+    FACT
 };
 static const struct {
     const char *sql, *format, *then;
@@ -56,6 +57,7 @@ static const struct {
               "ON CONFLICT DO UPDATE SET n = n + excluded.n, total_ps = total_ps + "
               "excluded.total_ps"},
     [RECORDED_EXIT] = {"INSERT INTO recorded_exit", "isiissiiiii", NULL},
+    [FACT] = {"INSERT INTO fact", "isisss", NULL},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == VS_DB_RUN_TABLES, "a statement for each");
 
@@ -342,6 +344,10 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
                row.set_by);
     }
     store_groups(w, r);
+    for (size_t k = 0; k < r->n_facts; k++) {
+        const struct vs_fact *f = &r->facts[k];
+        insert(w, FACT, w->run, f->name, (int64_t)f->value, f->unit, f->of, f->source);
+    }
     for (size_t k = 0; k < r->n_epochs; k++) {
         const struct vs_epoch_row *e = &r->epochs[k];
         insert(w, EPOCH, w->run, (int64_t)e->epoch, (int64_t)e->end_ps,

@@ -44,6 +44,7 @@ static const struct {
     {5, "INSERT INTO main.site SELECT * FROM old.site"},
     {7, "INSERT OR IGNORE INTO main.note SELECT * FROM old.note"},
     {8, "INSERT INTO main.recorded_exit SELECT * FROM old.recorded_exit"},
+    {9, "INSERT INTO main.fact SELECT * FROM old.fact"},
 };
 
 /* How each table of a run is taken over; claims come as they are. Names that were put together are

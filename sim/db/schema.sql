@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 8;
+PRAGMA user_version = 9;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -55,6 +55,18 @@ CREATE TABLE evidence_group (
   source    TEXT NOT NULL,                      -- of the sum
   evidence  TEXT NOT NULL CHECK (evidence = 'measured' OR evidence = 'derived' OR evidence = 'documented'), -- of the sum
   PRIMARY KEY (run, name, path)
+) STRICT, WITHOUT ROWID;
+
+-- What the run's machine and the architecture of its processors have: counted in the code that simulates them, never
+-- typed in a second time (virtsim list facts).
+CREATE TABLE fact (
+  run     INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  name    TEXT NOT NULL,                        -- vmx.instructions | svm.vmcb.areas | paging.stage2.levels | ...
+  value   INTEGER NOT NULL,
+  unit    TEXT NOT NULL,
+  whose   TEXT NOT NULL,                        -- an architecture, as its manual calls it: VMX | SVM | EL2 | ... | machine
+  source  TEXT NOT NULL,                        -- what it was counted in, and the manual that says so
+  PRIMARY KEY (run, name)
 ) STRICT, WITHOUT ROWID;
 
 -- What a trace of exits recorded: one row a vCPU, reason and operation. Times are the trace's own and

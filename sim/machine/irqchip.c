@@ -48,6 +48,7 @@ static const struct vs_irqchip_kind apic = {
     .bytes = sizeof(struct vs_apic),
     .load = load_apic,
     .check = check_apic,
+    .facts = vs_apic_facts,
     .make = make_apic,
 };
 
@@ -95,6 +96,7 @@ static const struct vs_irqchip_kind gic = {
     .bytes = sizeof(struct vs_gic),
     .load = load_gic,
     .check = check_gic,
+    .facts = vs_gic_facts,
     .make = make_gic,
 };
 

@@ -15,6 +15,7 @@ struct vs_irqchip_kind {
     /* The configuration, and what the machine is to know of it. */
     void (*load)(struct vs_platform *p, const struct vs_knobs *k, void *config);
     void (*check)(const struct vs_platform *p, struct vs_errors *errors);
+    void (*facts)(const void *config, const struct vs_facts *to);
     /* A vCPU's, into v->irq; v->irq_ctx has `bytes` zeros. `page`: memory for its descriptor, or
      * for what a hypervisor keeps of it. */
     void (*make)(struct vs_vcpu *v, const void *config, vs_hpa page);

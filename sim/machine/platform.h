@@ -11,6 +11,7 @@
 #define VIRTSIM_SIM_MACHINE_H
 
 #include "cpu/options.h"
+#include "virtsim/fact.h"
 #include "virtsim/knob.h"
 #include "virtsim/ledger.h"
 
@@ -33,6 +34,13 @@ enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct 
 /* The component of cpu.vendor's virtualization architecture ("vmcs"), whether it was left out or
  * not. */
 const char *vs_world_name(uint64_t vendor);
+
+/* What every virtualization architecture and interrupt controller of this program has, in its
+ * default configuration; what a machine has, its processors' architecture first. Each component
+ * counts its own. They return how many there are. */
+#define VS_FACTS 96u
+size_t vs_facts_of_architectures(struct vs_fact out[VS_FACTS]);
+size_t vs_facts_of_machine(const struct vs_knobs *knobs, struct vs_fact out[VS_FACTS]);
 
 /* The knob that pins a vCPU, `vcpu.<i>.cpu`; NULL: no run has so many. A store gets those of its
  * run's vCPUs (vs_knobs_add). */

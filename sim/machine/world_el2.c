@@ -66,6 +66,7 @@ const struct vs_world_kind vs__world_el2 = {
     .desc = &vs_el2_desc,
     .vendor = VS_VENDOR_ARM,
     .ops = vs_el2_register,
+    .facts = vs_el2_facts,
     .config = sizeof(struct vs_el2_config),
     .bytes = sizeof(struct vs_el2),
     .load = load,

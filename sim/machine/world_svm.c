@@ -114,6 +114,7 @@ const struct vs_world_kind vs__world_svm = {
     .desc = &vs_svm_desc,
     .vendor = VS_VENDOR_AMD,
     .ops = vs_svm_register,
+    .facts = vs_svm_facts,
     .config = sizeof(struct vs_svm_config),
     .bytes = sizeof(struct vs_svm),
     .load = load,

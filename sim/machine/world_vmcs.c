@@ -277,6 +277,7 @@ const struct vs_world_kind vs__world_vmx = {
     .desc = &vs_vmcs_desc,
     .vendor = VS_VENDOR_INTEL,
     .ops = vs_vmx_register,
+    .facts = vs_vmx_facts,
     .config = sizeof(struct vs_vmcs_config),
     .bytes = sizeof(struct vmx),
     .load = load,
