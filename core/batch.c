@@ -65,7 +65,7 @@ static uint32_t join(const struct vs_batch *b, bool code, struct vs_linetab_span
 
 static void flag(const struct vs_batch *b)
 {
-    uint64_t *to = b->flags;
+    uint32_t *to = b->flags;
     for (uint32_t i = 0; i < b->n_runs; i++) {
         const struct vs_core_run *r = &b->run[i];
         for (uint32_t k = 0; r->ref != VS_REF_FETCH && k < r->n; k++) {

@@ -17,7 +17,7 @@ struct vs_batch {
     struct vs_core_step *step; /* whose runs stand one behind the other from `run` on */
     struct vs_core_run *run;
     struct vs_linetab_span *span; /* by address: those of code, then those of data */
-    uint64_t *flags;              /* of each line of data: VS_LINE_DIRTY where it is written */
+    uint32_t *flags;              /* of each line of data: VS_LINE_DIRTY where it is written */
     uint32_t n_steps, n_runs, n_code, n_data;
     uint32_t lines[3]; /* by enum vs_ref */
     /* addresses that the touches of each enum vs_ref lie between */

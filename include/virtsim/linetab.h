@@ -37,7 +37,7 @@ struct vs_linetab {
     uint32_t (*hits)(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t flags);
     /* the same of spans (vs_linetab_spans_hit) */
     uint32_t (*spans)(const struct vs_linetab *c, const struct vs_linetab_spans *s, uint32_t most,
-                      const uint64_t *flags);
+                      const uint32_t *flags);
     size_t mapped; /* bytes of base where they are mapped; 0: from malloc */
 };
 
@@ -93,7 +93,7 @@ static inline uint32_t vs_linetab_hits(struct vs_linetab *c, uint64_t line, uint
 /* The same of spans, one behind the other, and of `most` lines at most. flags: of each line, one
  * after the other; NULL: none. */
 static inline uint32_t vs_linetab_spans_hit(struct vs_linetab *c, const struct vs_linetab_spans *s,
-                                            uint32_t most, const uint64_t *flags)
+                                            uint32_t most, const uint32_t *flags)
 {
     return c->spans(c, s, most, flags);
 }

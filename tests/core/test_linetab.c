@@ -82,7 +82,7 @@ static void runs(struct vs_rng *rng, const char *variant)
 #define SPANS 4u
 #define SPAN_LINES 40u
 static uint32_t some_spans(struct vs_rng *rng, struct vs_linetab_spans *s,
-                           struct vs_linetab_span *span, uint64_t *flags)
+                           struct vs_linetab_span *span, uint32_t *flags)
 {
     uint32_t all = 0;
     s->span = span;
@@ -95,19 +95,19 @@ static uint32_t some_spans(struct vs_rng *rng, struct vs_linetab_spans *s,
         all += span[i].n;
     }
     for (uint32_t i = 0; i < all; i++) {
-        flags[i] = vs_rng_below(rng, 2);
+        flags[i] = (uint32_t)vs_rng_below(rng, 2);
     }
     return all;
 }
 
 static uint32_t slow_spans(struct vs_linetab *c, const struct vs_linetab_spans *s, uint32_t most,
-                           const uint64_t *flags)
+                           const uint32_t *flags)
 {
     uint32_t done = 0;
     for (uint32_t i = 0; i < s->n; i++) {
         for (uint32_t k = 0; k < s->span[i].n; k++, done++) {
             if (done == most ||
-                !slow_hit(c, s->span[i].line + s->offset + k, flags ? (uint32_t)flags[done] : 0)) {
+                !slow_hit(c, s->span[i].line + s->offset + k, flags ? flags[done] : 0)) {
                 return done;
             }
         }
@@ -126,13 +126,18 @@ static void spans(struct vs_rng *rng, const char *variant)
     (void)vs_linetab_use(&a, variant);
     fill(&a, rng);
     memcpy(b.tag, a.tag, bytes_of(&a));
-    for (int i = 0; i < 100; i++) {
-        struct vs_linetab_span span[SPANS];
-        struct vs_linetab_spans s;
-        uint64_t flags[SPANS * SPAN_LINES];
-        uint32_t all = some_spans(rng, &s, span, flags),
+    struct vs_linetab_span span[2][SPANS];
+    struct vs_linetab_spans two[2];
+    uint32_t flags[2][SPANS * SPAN_LINES], n[2];
+    for (unsigned i = 0; i < 100; i++) {
+        unsigned k = i % 2u; /* two take turns, so that lines are where the last turn left them */
+        if (i < 2u || !vs_rng_below(rng, 4)) {
+            n[k] = some_spans(rng, &two[k], span[k], flags[k]);
+        }
+        struct vs_linetab_spans s = two[k];
+        uint32_t all = n[k],
                  most = vs_rng_below(rng, 3) ? all : (uint32_t)vs_rng_below(rng, all + 1u);
-        const uint64_t *f = vs_rng_below(rng, 2) ? flags : NULL;
+        const uint32_t *f = vs_rng_below(rng, 2) ? flags[k] : NULL;
         uint32_t slow = slow_spans(&b, &s, most, f);
         assert_int_equal(vs_linetab_spans_hit(&a, &s, most, f), slow);
         assert_memory_equal(a.tag, b.tag, bytes_of(&a));
