@@ -176,6 +176,39 @@ static inline void vs_charge(struct vs_txn *t, uint16_t account, vs_ps d)
     vs_charge_n(t, account, 1, d);
 }
 
+/* Charges that are made one behind the other each time: planned once (those of n 0 are left out),
+ * made together. */
+struct vs_charge_plan {
+    uint64_t n, ps;
+    uint16_t account;
+};
+static inline uint32_t vs_charge_plan_add(struct vs_charge_plan *plan, uint32_t used,
+                                          uint16_t account, uint64_t n, vs_ps total)
+{
+    if (n) {
+        plan[used++] = (struct vs_charge_plan){n, total.v, account};
+    }
+    return used;
+}
+static inline void vs_charge_planned(struct vs_txn *t, const struct vs_charge_plan *plan,
+                                     uint32_t used)
+{
+    struct vs_part *work = t->acc->work;
+    uint64_t sum = 0;
+    if (vs_unlikely(t->tape != NULL)) {
+        for (const struct vs_charge_plan *i = plan, *end = plan + used; i != end; i++) {
+            vs_charge_n(t, i->account, i->n, (vs_ps){i->ps});
+        }
+        return;
+    }
+    for (const struct vs_charge_plan *i = plan, *end = plan + used; i != end; i++) {
+        work[i->account].n += i->n;
+        work[i->account].ps += i->ps;
+        sum += i->ps;
+    }
+    t->now_ps += sum;
+}
+
 /* The exposed part of something that overlaps: nothing when `when` has passed. Returns the wait. */
 static inline vs_ps vs_wait_until(struct vs_txn *t, uint16_t account, vs_ps when)
 {

@@ -222,7 +222,7 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return h->cfg.mitigations && h->affected.l1tf &&
                (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
     case VS_WHEN_USER:
-        return ((taken && !h->in_kernel) || e->user) && !h->been_in_user;
+        return ((taken && !in_kernel(&h->cfg, e->port, e->io)) || e->user) && !h->been_in_user;
     case VS_WHEN_INJECT:
         return e->inject != 0;
     case VS_WHEN_INJECTED:
@@ -480,7 +480,6 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->trap = trap;
     h->been_in_user = h->injected = h->windowed = h->threw = false;
     h->value[VS_STATE_VECTORING] = 0;
-    h->in_kernel = in_kernel(&h->cfg, exit->port, exit->io);
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
     h->l1d_due = h->l1d_due || unsafe(trap);
     enum vs_program_end end = vs_program_run(&h->software, t, program);

@@ -128,10 +128,9 @@ struct vs_hypervisor {
     const struct vs_hv_exit *exit;
     enum vs_trap_kind trap;
     uint64_t value[VS_STATE_N];
-    bool threw; /* the guest gets an invalid-opcode exception */
-    bool been_in_user, injected, windowed, in_kernel; /* windowed: it asked for a window; in_kernel:
-                                                         it emulates the exit's device itself */
-    vs_gpa page;                                      /* to be mapped, and the frame that it got */
+    bool threw;                            /* the guest gets an invalid-opcode exception */
+    bool been_in_user, injected, windowed; /* windowed: it asked for a window */
+    vs_gpa page;                           /* to be mapped, and the frame that it got */
     unsigned shift, group_shift; /* log2 of its size, and of that of the one that faulted */
     vs_hpa frame;
     uint64_t count[VS_CNT_hypervisor_N];

@@ -170,6 +170,8 @@ struct vs_vmx_move {
     uint32_t n[VS_VMX_CLASSES];   /* fields of each class */
     struct vs_vmx_run run[VS_VMX_RUNS];
     uint16_t n_four, n_one, four[VS_VMX_RUNS], one[VS_VMX_RUNS]; /* bytes to copy from */
+    struct vs_charge_plan charge[VS_VMX_CLASSES + 1u];           /* what moving them costs */
+    uint32_t n_charges;
 };
 
 struct vs_vmx {

@@ -135,8 +135,8 @@ static inline bool vs__vmx_rip_valid(const struct vs_vmx *x)
 void vs__vmx_checks_passed(struct vs_vmx *x);
 bool vs__vmx_checks_hold(const struct vs_vmx *x);
 
-/* Moves what the controls say that this direction moves, and says how much that was. */
-const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way);
+/* Moves what the controls say that this direction moves, charges that, and says how many fields. */
+uint64_t vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way);
 
 #define VS_RULE(v, holds)                                                                          \
     do {                                                                                           \

@@ -153,6 +153,55 @@ static void plan_copies(struct vs_vmx_move *m)
     }
 }
 
+/* What a direction costs: a sum that the machine states, then each class of fields. */
+static void plan_charges(const struct vs_vmx *x, struct vs_vmx_move *m, enum vs_vmx_way way)
+{
+    static const uint16_t account[VS_VMX_WAYS][VS_VMX_CLASSES] = {
+        [VS_VMX_SAVE_GUEST] = {[VS_VMX_CLASS_NONE] = VS_ACC_vmcs_exit_save_guest,
+                               [VS_VMX_CLASS_SEGMENTS] = VS_ACC_vmcs_exit_save_segments,
+                               [VS_VMX_CLASS_DESCRIPTORS] = VS_ACC_vmcs_exit_save_descriptors,
+                               [VS_VMX_CLASS_CONTROL_REGISTERS] =
+                                   VS_ACC_vmcs_exit_save_control_registers,
+                               [VS_VMX_CLASS_FLOW] = VS_ACC_vmcs_exit_save_flow,
+                               [VS_VMX_CLASS_MSRS] = VS_ACC_vmcs_exit_save_msrs,
+                               [VS_VMX_CLASS_VIRTUAL] = VS_ACC_vmcs_exit_save_virtual},
+        [VS_VMX_LOAD_HOST] = {[VS_VMX_CLASS_NONE] = VS_ACC_vmcs_exit_load_host,
+                              [VS_VMX_CLASS_SEGMENTS] = VS_ACC_vmcs_exit_load_segments,
+                              [VS_VMX_CLASS_DESCRIPTORS] = VS_ACC_vmcs_exit_load_descriptors,
+                              [VS_VMX_CLASS_CONTROL_REGISTERS] =
+                                  VS_ACC_vmcs_exit_load_control_registers,
+                              [VS_VMX_CLASS_FLOW] = VS_ACC_vmcs_exit_load_flow,
+                              [VS_VMX_CLASS_MSRS] = VS_ACC_vmcs_exit_load_msrs},
+        [VS_VMX_LOAD_GUEST] = {[VS_VMX_CLASS_NONE] = VS_ACC_vmcs_entry_load_guest,
+                               [VS_VMX_CLASS_SEGMENTS] = VS_ACC_vmcs_entry_load_segments,
+                               [VS_VMX_CLASS_DESCRIPTORS] = VS_ACC_vmcs_entry_load_descriptors,
+                               [VS_VMX_CLASS_CONTROL_REGISTERS] =
+                                   VS_ACC_vmcs_entry_load_control_registers,
+                               [VS_VMX_CLASS_FLOW] = VS_ACC_vmcs_entry_load_flow,
+                               [VS_VMX_CLASS_MSRS] = VS_ACC_vmcs_entry_load_msrs,
+                               [VS_VMX_CLASS_VIRTUAL] = VS_ACC_vmcs_entry_load_virtual}};
+    static const enum vs_vmx_class order[] = {
+        VS_VMX_CLASS_SEGMENTS, VS_VMX_CLASS_DESCRIPTORS, VS_VMX_CLASS_CONTROL_REGISTERS,
+        VS_VMX_CLASS_FLOW,     VS_VMX_CLASS_MSRS,        VS_VMX_CLASS_VIRTUAL};
+    const struct vs_vmcs_config *c = &x->config;
+    const bool save = way == VS_VMX_SAVE_GUEST;
+    uint64_t all = save                      ? c->exit_save_guest
+                   : way == VS_VMX_LOAD_HOST ? c->exit_load_host
+                                             : c->entry_load_guest;
+    m->n_charges =
+        vs_charge_plan_add(m->charge, 0, (uint16_t)(x->base + account[way][VS_VMX_CLASS_NONE]),
+                           all != 0, vs_clock_ps(x->wire.clock, (vs_cycles){all}));
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
+        uint64_t n = m->n[order[i]], each = save ? c->field_save
+                                            : order[i] == VS_VMX_CLASS_CONTROL_REGISTERS
+                                                ? c->field_load_cr
+                                                : c->field_load;
+        m->n_charges = vs_charge_plan_add(m->charge, m->n_charges,
+                                          (uint16_t)(x->base + account[way][order[i]]), n,
+                                          vs_clock_ps(x->wire.clock, (vs_cycles){n * each}));
+    }
+}
+
 /* An uncached VMCS costs one reference a field. */
 static void touch_fields(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_move *m,
                          enum vs_vmx_way way)
@@ -217,7 +266,7 @@ static inline uint64_t field(const struct vs_vmx *x, const unsigned char *region
     return v;
 }
 
-const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way)
+uint64_t vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way)
 {
     struct vs_vmx_move *m = &x->move[way];
     unsigned char *region = vs_phys_at(x->wire.phys, vs_vmx_at(x->current, 0), VS_REGION_FIELDS);
@@ -228,6 +277,7 @@ const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum 
     if (vs_unlikely(!planned(x, m, words) || m->pae)) {
         plan(x, m, way);
         plan_copies(m);
+        plan_charges(x, m, way);
         memcpy(m->words, words, sizeof words);
     }
     if (vs_unlikely(!region)) {
@@ -240,5 +290,8 @@ const struct vs_vmx_move *vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum 
     if (vs_unlikely(t && !x->config.cached && x->wire.mem.touch)) {
         touch_fields(x, t, m, way);
     }
-    return m;
+    if (t) {
+        vs_charge_planned(t, m->charge, m->n_charges);
+    }
+    return m->fields;
 }

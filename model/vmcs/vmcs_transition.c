@@ -72,16 +72,7 @@ static enum vs_vmx_result abort_vmx(struct vs_vmx *x, uint32_t indicator)
 static enum vs_vmx_result load_host(struct vs_vmx *x, struct vs_txn *t)
 {
     const struct vs_vmcs_config *c = &x->config;
-    const struct vs_vmx_move *m = vs__vmx_move(x, t, VS_VMX_LOAD_HOST);
-    x->count[VS_CNT_vmcs_fields_loaded] += m->fields;
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_host, c->exit_load_host != 0, c->exit_load_host);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_segments, m->n[VS_VMX_CLASS_SEGMENTS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_descriptors, m->n[VS_VMX_CLASS_DESCRIPTORS],
-                  c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_control_registers,
-                  m->n[VS_VMX_CLASS_CONTROL_REGISTERS], c->field_load_cr);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_flow, m->n[VS_VMX_CLASS_FLOW], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_load_msrs, m->n[VS_VMX_CLASS_MSRS], c->field_load);
+    x->count[VS_CNT_vmcs_fields_loaded] += vs__vmx_move(x, t, VS_VMX_LOAD_HOST);
     x->in_guest = false;
     tlb_effect(x, t, VS_ACC_vmcs_exit_tlb);
     if (msr_list(x, t, VS_GET(x, EXIT_MSR_LOAD_ADDRESS), VS_GET(x, EXIT_MSR_LOAD_COUNT), false,
@@ -186,17 +177,7 @@ enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
     if (info->reason == VS_EXIT_EXTERNAL_INTERRUPT && info->interruption & VS_INTR_VALID) {
         vs_vmx_charge(x, t, VS_ACC_vmcs_exit_acknowledge, 1, c->exit_acknowledge);
     }
-    const struct vs_vmx_move *m = vs__vmx_move(x, t, VS_VMX_SAVE_GUEST);
-    x->count[VS_CNT_vmcs_fields_saved] += m->fields;
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_guest, c->exit_save_guest != 0, c->exit_save_guest);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_segments, m->n[VS_VMX_CLASS_SEGMENTS], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_descriptors, m->n[VS_VMX_CLASS_DESCRIPTORS],
-                  c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_control_registers,
-                  m->n[VS_VMX_CLASS_CONTROL_REGISTERS], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_flow, m->n[VS_VMX_CLASS_FLOW], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_msrs, m->n[VS_VMX_CLASS_MSRS], c->field_save);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_save_virtual, m->n[VS_VMX_CLASS_VIRTUAL], c->field_save);
+    x->count[VS_CNT_vmcs_fields_saved] += vs__vmx_move(x, t, VS_VMX_SAVE_GUEST);
     if (msr_list(x, t, VS_GET(x, EXIT_MSR_STORE_ADDRESS), VS_GET(x, EXIT_MSR_STORE_COUNT), true,
                  VS_ACC_vmcs_exit_msr_store)) {
         return abort_vmx(x, VS_ABORT_SAVE_MSR);
@@ -271,24 +252,6 @@ static enum vs_vmx_result check_all(struct vs_vmx *x, struct vs_txn *t, uint64_t
     return VS_VMX_OK;
 }
 
-static void load_guest(struct vs_vmx *x, struct vs_txn *t)
-{
-    const struct vs_vmcs_config *c = &x->config;
-    const struct vs_vmx_move *m = vs__vmx_move(x, t, VS_VMX_LOAD_GUEST);
-    x->count[VS_CNT_vmcs_fields_loaded] += m->fields;
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_guest, c->entry_load_guest != 0,
-                  c->entry_load_guest);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_segments, m->n[VS_VMX_CLASS_SEGMENTS],
-                  c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_descriptors, m->n[VS_VMX_CLASS_DESCRIPTORS],
-                  c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_control_registers,
-                  m->n[VS_VMX_CLASS_CONTROL_REGISTERS], c->field_load_cr);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_flow, m->n[VS_VMX_CLASS_FLOW], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_msrs, m->n[VS_VMX_CLASS_MSRS], c->field_load);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_load_virtual, m->n[VS_VMX_CLASS_VIRTUAL], c->field_load);
-}
-
 /* A vectored event wakes a halted guest and ends what STI or MOV SS hold back; an NMI blocks others
  * (27.6.1). A monitor trap (type 7) is none: it is an exit of the next boundary, in whatever
  * activity. Delivery is priced without the IDT's memory. */
@@ -340,7 +303,7 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
     }
     x->pause_last = 0; /* the first PAUSE behind an entry begins a loop (SDM 3C 26.1.3) */
     x->in_guest = true;
-    load_guest(x, t);
+    x->count[VS_CNT_vmcs_fields_loaded] += vs__vmx_move(x, t, VS_VMX_LOAD_GUEST);
     uint64_t bad = msr_list(x, t, VS_GET(x, ENTRY_MSR_LOAD_ADDRESS),
                             VS_GET(x, ENTRY_MSR_LOAD_COUNT), false, VS_ACC_vmcs_entry_msr_load);
     if (bad) {
