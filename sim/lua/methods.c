@@ -234,10 +234,70 @@ static void check_names(lua_State *L, const struct line *m)
     vs__cpu_arguments(L, m->name, names);
 }
 
+/* The argument of this name, of a kind that is one number; NULL: there is none. */
+static const struct arg *counted(const struct line *m, const char *name)
+{
+    for (const struct arg *a = m->args; a->kind != OF_END; a++) {
+        if ((a->kind == OF_NUMBER || a->kind == OF_TIME) && !strcmp(a->name, name)) {
+            return a;
+        }
+    }
+    return NULL;
+}
+
+/* What every argument is that the table does not name; false: one of them is needed, or is of
+ * another kind than take_at_once can take. */
+static bool take_missing(const struct line *m, struct vs_request *r)
+{
+    for (const struct arg *a = m->args; a->kind != OF_END; a++) {
+        if (a->needed || (a->kind != OF_NUMBER && a->kind != OF_TIME && a->kind != OF_ALWAYS)) {
+            return false;
+        }
+        if (a->kind != OF_TIME) {
+            set(r, a->field, a->missing);
+        }
+    }
+    return true;
+}
+
+/* A table of integers in their bounds under names that are arguments, in one pass over it. False:
+ * there is something else about it, and nothing was taken. */
+static bool take_at_once(lua_State *L, const struct line *m, struct vs_request *r)
+{
+    struct vs_request got = *r;
+    if (lua_type(L, 2) != LUA_TTABLE || lua_getmetatable(L, 2) || !take_missing(m, &got)) {
+        return false;
+    }
+    for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+        int exact = 0;
+        const struct arg *a =
+            lua_type(L, -2) == LUA_TSTRING ? counted(m, lua_tostring(L, -2)) : NULL;
+        lua_Integer v = lua_tointegerx(L, -1, &exact);
+        bool time = a && a->kind == OF_TIME;
+        uint64_t least = !a || time ? 0 : a->least, most = !a     ? 0
+                                                           : time ? VS_WAIT_PS_MAX / 2u / a->least
+                                                                  : a->most;
+        if (!a || !exact || v < 0 || (uint64_t)v < least || (uint64_t)v > most) {
+            return false;
+        }
+        if (time) {
+            got.ps += (uint64_t)v * a->least;
+        } else {
+            set(&got, a->field, (uint64_t)v);
+        }
+    }
+    *r = got;
+    return true;
+}
+
 /* Of a table: by their names. */
 static void take_named(lua_State *L, const struct line *m, struct vs_request *r)
 {
     int top = lua_gettop(L);
+    if (take_at_once(L, m, r)) {
+        return;
+    }
+    lua_settop(L, top);
     check_names(L, m);
     for (const struct arg *a = m->args; a->kind != OF_END; a++) {
         if (a->kind == OF_WHERE) {
@@ -264,17 +324,21 @@ static void take_listed(lua_State *L, const struct line *m, struct vs_request *r
 
 static const struct line *of(lua_State *L)
 {
-    return &lines[lua_tointeger(L, lua_upvalueindex(1))];
+    return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* What a method returns when its request has been carried out; bytes: of a region. */
+/* Whether it returns something when its request has been carried out; no other name of a request
+ * has an answer. */
+static bool answers(const struct line *m)
+{
+    return m->fields && strchr(m->fields, 'v');
+}
+
+/* That; bytes: of a region. */
 static int answered(lua_State *L, int status, lua_KContext bytes)
 {
     const struct line *m = of(L);
     (void)status;
-    if (!m->fields || !strchr(m->fields, 'v')) { /* no other name of a request has an answer */
-        return 0;
-    }
     uint64_t reply = vs__cpu_self(L)->reply;
     if (m->kind == VS_REQ_MAP) {
         struct vs_region *r = lua_newuserdatauv(L, sizeof *r, 0);
@@ -287,7 +351,7 @@ static int answered(lua_State *L, int status, lua_KContext bytes)
     return 1;
 }
 
-static int method(lua_State *L)
+static int request(lua_State *L, lua_KFunction answer)
 {
     const struct line *m = of(L);
     struct vs_request *r = vs__cpu_begin(L, m->kind);
@@ -300,15 +364,25 @@ static int method(lua_State *L)
         m->rest(L, r);
     }
     vs__cpu_check_place(L);
-    return lua_yieldk(L, 0, (lua_KContext)r->bytes, answered);
+    return lua_yieldk(L, 0, (lua_KContext)r->bytes, answer);
+}
+
+static int method(lua_State *L)
+{
+    return request(L, NULL);
+}
+
+static int asking(lua_State *L)
+{
+    return request(L, answered);
 }
 
 void vs__cpu_methods(lua_State *L)
 {
     for (int i = 0; i < LINES; i++) {
         if (lines[i].method) {
-            lua_pushinteger(L, i);
-            lua_pushcclosure(L, method, 1);
+            lua_pushlightuserdata(L, (void *)(uintptr_t)&lines[i]);
+            lua_pushcclosure(L, answers(&lines[i]) ? asking : method, 1);
             lua_setfield(L, -2, lines[i].name);
         }
     }
