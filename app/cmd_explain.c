@@ -446,13 +446,8 @@ static void unknown_operation(struct explain *e)
 static bool handled(enum vs_op op, const char *world)
 {
     enum vs_op exits[VS_OP_SAME];
-    char name[64];
     enum vs_trap_kind trap = vs_op_trap(op);
-    if (trap == VS_TRAP_N || !world) {
-        return true;
-    }
-    snprintf(name, sizeof name, "exit.%s", vs_trap_name(trap));
-    return vs_op_resolve(name, world, exits) != 0;
+    return trap == VS_TRAP_N || !world || vs_op_resolve(vs_trap_exits(trap), world, exits) != 0;
 }
 
 /* What the operation's name stands for on the machines, and that something is made for it. */
@@ -477,9 +472,9 @@ static void check_operation(struct explain *e)
         if (!e->n_of[m] || !handled(e->ops[m][0], e->world[m])) {
             enum vs_trap_kind trap = vs_op_trap(any[0]);
             vs_error(&e->r.errors,
-                     "%s: the processors of %s have no such exit; exit.%s stands for what each "
+                     "%s: the processors of %s have no such exit; %s stands for what each "
                      "architecture has of it",
-                     e->op, machine ? machine : "skylake_sp_kvm", vs_trap_name(trap));
+                     e->op, machine ? machine : "skylake_sp_kvm", vs_trap_exits(trap));
         }
         for (size_t i = 0; i < e->n_of[m]; i++) {
             if (!e->workload && !e->run && !vs_explain_recipe(e->ops[m][i])) {

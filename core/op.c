@@ -25,9 +25,9 @@ static const struct {
 #undef VS_OP
 };
 static const struct {
-    const char *name;
+    const char *name, *exits;
 } traps[] = {
-#define VS_TRAP(e, trap_name, trap_text) {trap_name},
+#define VS_TRAP(e, trap_name, trap_text) {trap_name, "exit." trap_name},
 #include "virtsim/traps.def"
 #undef VS_TRAP
 };
@@ -68,6 +68,11 @@ const char *vs_op_text(enum vs_op op)
 const char *vs_trap_name(enum vs_trap_kind kind)
 {
     return kind < VS_TRAP_N ? traps[kind].name : "?";
+}
+
+const char *vs_trap_exits(enum vs_trap_kind kind)
+{
+    return kind < VS_TRAP_N ? traps[kind].exits : "?";
 }
 
 enum vs_trap_kind vs_op_trap(enum vs_op op)
@@ -147,8 +152,8 @@ static void also(const char *alias, enum vs_op op)
 static void other_names(enum vs_op op, const struct vs_op_desc *d)
 {
     char name[NAME];
-    memcpy(name, "exit.", sizeof "exit.");
-    append(name, sizeof name, vs_trap_name(d->trap));
+    *name = '\0';
+    append(name, sizeof name, vs_trap_exits(d->trap));
     for (char *dot; strcmp(name, d->name) != 0 && (dot = strrchr(name, '.')) != strchr(name, '.');
          *dot = 0) {
         also(name, op);

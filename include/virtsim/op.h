@@ -43,6 +43,9 @@ struct vs_op_alias {
 const struct vs_op_alias *vs_op_aliases(size_t *n);
 
 const char *vs_trap_name(enum vs_trap_kind kind);
+/* The neutral name of its exits, which stands for what each architecture has of it:
+ * "exit.msr.read". */
+const char *vs_trap_exits(enum vs_trap_kind kind);
 /* The operation of its handler. */
 static inline enum vs_op vs_trap_handler(enum vs_trap_kind kind)
 {
