@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Metrics of runs by name, as `--metric` of the program takes them: `op:walk`, `op:walk.p99`,
-`part:walk/memory.llc_hit.share`, `counter:ept.walks`, `ratio:op:walk.n/op:access.load.n`.
+`part:walk/memory.llc_hit.share`, `counter:ept.walks`, `ratio:op:walk.n/op:access.load.n`,
+`op:irq@vcpu1/guest`.
 
-They are rows of the database's view `metric`; here a name is only brought into the form that
-the view has.
+Without an actor they are rows of the database's view `metric`: the name is only brought into the form
+that the view has. With one, the rows of the actors that it fits are added up.
 """
 from __future__ import annotations
 
@@ -44,9 +45,11 @@ def term(db: Database, name: str, runs: Sequence[int]) -> tuple[dict[int, float]
     kind, _, what = name.partition(":")
     if kind not in STATISTICS or not what:
         raise BadRequest(f"--metric {name}: op:NAME, part:OP/ACCOUNT, counter:NAME or ratio:A/B is needed")
-    if "@" in what:
-        raise BadRequest(f"--metric {name}: a figure takes the metrics of the view 'metric', "
-                         "which has no @ACTOR; --sql can ask for one")  # fmt: skip
+    what, at, actor = what.partition("@")
+    if at:
+        if not actor:
+            raise BadRequest(f"--metric {name}: @ is followed by an actor, such as @vcpu0/host or @'nic*'")
+        return of_actors(db, full(db, kind, what), actor, runs)
     rows = db.sql("select run, value, unit from metric where metric = ?", [full(db, kind, what)])
     if rows.empty:
         near = db.near(f"select distinct metric from metric where metric like '{kind}:%'", full(db, kind, what))
@@ -55,6 +58,42 @@ def term(db: Database, name: str, runs: Sequence[int]) -> tuple[dict[int, float]
     pairs = zip(rows["run"], rows["value"], strict=True)
     values = {run: value for run, value in pairs if run in wanted and value is not None}
     return values, label(kind, what, rows["unit"].iloc[0])
+
+
+def of_actors(db: Database, name: str, actor: str, runs: Sequence[int]) -> tuple[dict[int, float], str]:
+    """A metric by its full name, of the actors that a pattern fits, and the label of its axis."""
+    kind, _, what = name.partition(":")
+    stem, last = split(kind, what)
+    if kind == "counter":
+        found = db.sql("select run, sum(value) value from counter where name = ? and actor glob ? group by run",
+                       [stem, actor])  # fmt: skip
+        unit = db.one("select unit from counter where name = ? limit 1", [stem]) or ""
+    else:
+        op, _, within = stem.partition("/")
+        found = db.sql("""select run, sum(n) n, sum(total_ps) / 1e3 total, count(*) actors, max(p50_ps) / 1e3 p50,
+                       max(p90_ps) / 1e3 p90, max(p99_ps) / 1e3 p99 from op
+                       where op = ? and actor glob ? and n > 0 group by run""", [op, actor])  # fmt: skip
+        if last.startswith("p") and (found["actors"] > 1).any():
+            raise BadRequest(f"--metric {name}@{actor}: {actor} fits several actors, whose percentiles "
+                             "have no sum; name one")  # fmt: skip
+        found["mean"] = found["total"] / found["n"]
+        if within:
+            inner = db.sql("""select run, sum(n) n, sum(total_ps) / 1e3 total from (
+                           select run, n, total_ps from part where op = ?1 and actor glob ?2 and account = ?3
+                           union all
+                           select run, n, total_ps from child where op = ?1 and actor glob ?2 and child = ?3)
+                           group by run""", [op, actor, within])  # fmt: skip
+            found = found.merge(inner, on="run", suffixes=("_op", ""))
+            found["mean"] = found["total"] / found["n_op"]
+            found["share"] = found["total"] / found["total_op"]
+        found["value"] = found[last]
+        unit = "ns"
+    if found.empty:
+        near = db.near(f"select distinct actor from {'counter' if kind == 'counter' else 'op'}", actor)
+        raise NoRows(f"{db.path}: no run has the metric {name} of an actor {actor}{near}")
+    wanted = set(runs)
+    pairs = zip(found["run"], found["value"], strict=True)
+    return {r: v for r, v in pairs if r in wanted}, f"{label(kind, what, unit)}, {actor}"
 
 
 def full(db: Database, kind: str, what: str) -> str:

@@ -53,7 +53,8 @@ for request, words in (
     (dict(kind="sweep", metric="op:walkk"), "did you mean op:walk.mean"),
     (dict(kind="sweep", metric="walk"), "op:NAME, part:OP/ACCOUNT"),
     (dict(kind="sweep", metric="ratio:op:walk"), "ratio:A/B needs two metrics"),
-    (dict(kind="sweep", metric="op:walk@host"), "--sql"),
+    (dict(kind="sweep", metric="op:walk@host"), "op:walk.mean of an actor host"),
+    (dict(kind="sweep", metric="op:walk@"), "@ is followed by an actor"),
     (dict(kind="sweep", x="ept.nested_tlb.entrys"), "did you mean ept.nested_tlb.entries"),
     (dict(kind="heatmap", x="ept.l2_tlb.ways"), "they vary ept.guest_pwc.l2.entries, ept.nested_tlb.entries"),
     (dict(kind="sweep", runs=[1, 2]), "no knob differs"),
@@ -81,6 +82,22 @@ for request, words in (
 print("all asked")
 PY
 equal "every refusal says what would be right" "all asked" "$(cat "$work/said")"
+# of an actor: the number that the program itself gives
+metrics="op:walk@vcpu0/guest op:walk.p99@vcpu0/guest part:walk/memory.l1_hit.share@vcpu0/guest
+    part:access.load/walk.n@vcpu?/guest counter:ept.walks@* ratio:op:walk.n@vcpu0/guest/op:access.load.n@vcpu0/guest"
+# shellcheck disable=SC2086,SC2046 # words, none of them a file
+"$VIRTSIM" show 3 --db "$db" --format csv $(printf ' --metric %s' $metrics) | awk -F, 'NR == 2 { for (i = NF - 5; i <= NF; i++) printf "%.6g\n", $i }' >"$work/shown"
+equal "six metrics" 6 "$(grep -c '[1-9]' "$work/shown")"
+# shellcheck disable=SC2086
+"$python" - "$db" $metrics <<'PY' >"$work/said"
+import os, sys
+sys.path.insert(0, os.environ["VIRTSIM_HOME"] + "/notebooks")
+import virtsim_db as vs
+from virtsim_metric import metric
+for name in sys.argv[2:]:
+    print("%.6g" % metric(vs.Database(sys.argv[1]), name, [3])[0][3])
+PY
+equal "a metric of an actor is what show says" "$(cat "$work/shown")" "$(cat "$work/said")"
 equal "nothing is left" 0 "$(find "$work" -name 'n.*' | wc -l)"
 equal "nor is anything lost" 20 "$(python3 -c "import sqlite3; print(sqlite3.connect('$db').execute('select count(*) from run').fetchone()[0])")"
 echo mine >"$work/kept.svg"
