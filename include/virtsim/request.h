@@ -98,6 +98,9 @@ struct vs_recorded_tables {
  * same order as the counters replay.tables.*. */
 enum vs_recorded_walk { VS_WALK_MATCH, VS_WALK_DIFFER, VS_WALK_ABSENT, VS_WALK_N };
 
+/* PCI_READ and its like: the virtual function of the vCPU itself. */
+#define VS_REQ_PCI_OWN 257u
+
 struct vs_request {
     enum vs_req kind;
     uint64_t address, bytes, count, a, b, ps; /* chase: a = cycle (0 any), b = start */

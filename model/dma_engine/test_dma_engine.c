@@ -75,7 +75,7 @@ static void make(struct world *w)
     assert_non_null(w->ledger);
     (void)vs_ledger_accounts(w->ledger, &fake);
     struct vs_dma_engine_config c = {11600, 14600, 100} /* 18000 and 21000 with 64 bytes */;
-    struct vs_upstream_port link = {w, link_read, link_write, NULL};
+    struct vs_upstream_port link = {.ctx = w, .read = link_read, .write = link_write};
     vs_dma_engine_init(&w->engine, &c, w->ledger, &link);
 }
 

@@ -322,7 +322,7 @@ static enum vs_msi_result port_message(void *ctx, struct vs_txn *t, uint16_t req
 
 struct vs_upstream_port vs_pcie_upstream(struct vs_pcie *p)
 {
-    return (struct vs_upstream_port){p, port_read, port_write, port_message};
+    return (struct vs_upstream_port){p, port_read, port_write, port_message, NULL, NULL};
 }
 
 /* ---- what the CPU writes ---- */
@@ -335,4 +335,26 @@ vs_ps vs_pcie_doorbell(struct vs_pcie *p, vs_ps at)
     carry_down(p, t, REGISTER_BYTES + p->cfg.request_bytes); /* a 64-bit BAR above 4 GiB */
     charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
     return (vs_ps){t->now_ps};
+}
+
+vs_ps vs_pcie_ask(struct vs_pcie *p, struct vs_txn *t, enum vs_pcie_ask what, unsigned bytes,
+                  uint64_t cpu_ps)
+{
+    static const enum vs_op op[] = {VS_OP_MMIO_READ, VS_OP_CONFIG_READ, VS_OP_CONFIG_WRITE};
+    /* a configuration request has a header of three dwords, and moves a whole dword */
+    uint64_t header = p->cfg.request_bytes - (what == VS_PCIE_READ ? 0 : 4u),
+             payload = what == VS_PCIE_READ && bytes > REGISTER_BYTES ? bytes : REGISTER_BYTES;
+    bool writes = what == VS_PCIE_CONFIG_WRITE;
+    vs_open(t, op[what]);
+    p->count[VS_CNT_pcie_asked]++;
+    charge(p, t, VS_ACC_pcie_mmio_read, cpu_ps);
+    carry_down(p, t, header + (writes ? payload : 0));
+    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    charge(p, t, VS_ACC_pcie_reg, p->cfg.reg);
+    vs_ps there = {t->now_ps};
+    (void)carry_up(p, t, p->cfg.completion_bytes + (writes ? 0 : payload));
+    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a completion passes no posted write */
+    vs_close(t);
+    return there;
 }

@@ -64,6 +64,12 @@ bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_i
 enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
                                    uint64_t address, uint32_t data);
 struct vs_upstream_port vs_pcie_upstream(struct vs_pcie *p);
+/* What a CPU asks of a function and waits for on its own line: the request down the link, the
+ * answer up it, behind the posted writes that the device has sent. Opens the operation; when the
+ * function had the request. */
+enum vs_pcie_ask { VS_PCIE_READ, VS_PCIE_CONFIG_READ, VS_PCIE_CONFIG_WRITE };
+vs_ps vs_pcie_ask(struct vs_pcie *p, struct vs_txn *t, enum vs_pcie_ask what, unsigned bytes,
+                  uint64_t cpu_ps);
 /* A posted register write that leaves the CPU at `at`: when the device has it. mmio_tape then holds
  * its parts. */
 vs_ps vs_pcie_doorbell(struct vs_pcie *p, vs_ps at);

@@ -402,6 +402,51 @@ static void reads_are_outstanding_up_to_the_tags(void **state)
     }
 }
 
+/* PCIe 2.1.1, 2.2.9: a request down, a completion with one dword up; a configuration request has a
+ * header of three dwords and its write's completion no data. */
+static void pcie_2_2_a_register_read_is_a_round_trip(void **state)
+{
+    static const struct {
+        enum vs_pcie_ask what;
+        unsigned bytes;
+        uint64_t down, up;
+    } law[] = {{VS_PCIE_READ, 1, REQUEST, COMPLETION + 4},
+               {VS_PCIE_READ, 8, REQUEST, COMPLETION + 8},
+               {VS_PCIE_CONFIG_READ, 2, REQUEST - 4, COMPLETION + 4},
+               {VS_PCIE_CONFIG_WRITE, 4, REQUEST - 4 + 4, COMPLETION}};
+    (void)state;
+    for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
+        struct fixture f;
+        struct vs_pcie_config c = usual(1, 1); /* 4 ns a byte */
+        c.reg = 30000;
+        make(&f, &c);
+        f.t.now_ps = 1000;
+        vs_ps there = vs_pcie_ask(&f.link, &f.t, law[i].what, law[i].bytes, 500);
+        uint64_t arrives = 1000 + 500 + law[i].down * 4000 + DOWN_PS + 30000;
+        assert_int_equal(there.v, arrives);
+        assert_int_equal(f.t.now_ps, arrives + law[i].up * 4000 + UP_PS);
+        end(&f);
+    }
+}
+
+/* PCIe 2.4.1, table 2-39: a completion passes no posted request. */
+static void pcie_2_4_1_a_register_read_brings_earlier_writes_with_it(void **state)
+{
+    (void)state;
+    for (unsigned slow = 0; slow < 2; slow++) {
+        struct fixture f;
+        struct vs_pcie_config c = usual(3, 8);
+        make(&f, &c);
+        f.host.slow_ps = slow ? 5000000 : 0;
+        assert_true(vs_pcie_write(&f.link, &f.t, 8, iova(HIGH), NULL, 64, &f.taken));
+        uint64_t seen = f.t.now_ps;
+        f.other.now_ps = f.taken;
+        (void)vs_pcie_ask(&f.link, &f.other, VS_PCIE_READ, 4, 0);
+        assert_true(slow ? f.other.now_ps == seen : f.other.now_ps > seen);
+        end(&f);
+    }
+}
+
 /* Writes are seen in the order they were sent, reads see what was written before, and a posted
  * write passes a read that takes long. */
 static void posted_writes_pass_reads_and_nothing_passes_them(void **state)
@@ -518,6 +563,8 @@ int main(void)
         cmocka_unit_test(a_doorbell_does_not_wait_for_a_completion_that_comes_later),
         cmocka_unit_test(reads_are_outstanding_up_to_the_tags),
         cmocka_unit_test(posted_writes_pass_reads_and_nothing_passes_them),
+        cmocka_unit_test(pcie_2_2_a_register_read_is_a_round_trip),
+        cmocka_unit_test(pcie_2_4_1_a_register_read_brings_earlier_writes_with_it),
         cmocka_unit_test(writes_wait_for_credits),
         cmocka_unit_test(data_link_packets_load_the_other_direction),
         cmocka_unit_test(sizes_are_powers_of_two),

@@ -138,6 +138,10 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at)
 /* The function's message is sent, and the packets that it announces have had it. */
 static void interrupt(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
 {
+    if (n->link.fires && !n->link.fires(n->link.fires_ctx, f->requester)) {
+        f->irq_due_ps = VS_NIC_NEVER; /* masked: configuration space keeps it */
+        return;
+    }
     vs_tape_clear(&n->tape);
     struct vs_txn *t = vs__nic_dma(n, f, at.v);
     vs_open(t, VS_OP_MSI);

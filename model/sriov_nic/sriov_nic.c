@@ -27,6 +27,7 @@ static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
     struct vs_nic_function *f = &n->fn[i];
     char name[32];
     snprintf(name, sizeof name, "nic0/vf%u", i);
+    f->adapter = n;
     f->actor = vs_ledger_actor(n->ledger, name);
     f->requester = (uint16_t)(pf_requester + n->cfg.first_vf + i * n->cfg.stride);
     f->tx.n = f->rx.n = (uint32_t)n->cfg.ring;

@@ -17,6 +17,7 @@
 #ifndef VIRTSIM_SRIOV_NIC_H
 #define VIRTSIM_SRIOV_NIC_H
 
+#include "virtsim/port/function.h"
 #include "virtsim/port/upstream.h"
 
 #define VS_NIC_HEADERS 42u  /* Ethernet 14, IPv4 20, UDP 8 */
@@ -52,7 +53,9 @@ struct vs_nic_ring {
     bool ready;           /* RX: software has given it descriptors */
 };
 
+struct vs_nic;
 struct vs_nic_function {
+    struct vs_nic *adapter;
     uint16_t requester, actor;
     struct vs_txn dma; /* what is under way beside the engines */
     struct vs_nic_ring tx, rx;
@@ -112,6 +115,11 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *cfg,
 void vs_nic_free(struct vs_nic *n);
 void vs_nic_rings(struct vs_nic *n, uint32_t vf, uint64_t tx_base, uint64_t rx_base);
 void vs_nic_msix(struct vs_nic *n, uint32_t vf, uint64_t address, uint32_t data);
+/* function.c: what its functions are to configuration space, and what is behind their registers;
+ * a reset stops a function's queues, and what is under way for it is lost. */
+void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
+                     struct vs_pci_identity *virtual_function);
+struct vs_function_port vs_nic_function_port(struct vs_nic *n, uint32_t vf);
 uint64_t vs_nic_wire_ps(const struct vs_nic *n, uint64_t payload);
 
 /* The guest put a packet into the TX slot: its journey begins. */

@@ -132,7 +132,8 @@ static inline int setup(void **state)
                                        .itr_ns = ITR_NS,
                                        .engine = 60,
                                        .switching = 30};
-    struct vs_upstream_port link = {w, link_read, link_write, link_message};
+    struct vs_upstream_port link = {
+        .ctx = w, .read = link_read, .write = link_write, .message = link_message};
     assert_int_equal(vs_nic_init(&w->nic, &w->config, w->ledger, &link, PF), VS_OK);
     for (uint32_t vf = 0; vf < 4; vf++) {
         vs_nic_rings(&w->nic, vf, TX + vf * 0x10000u, RX + vf * 0x10000u);

@@ -174,7 +174,8 @@ void vcpu_release(struct vs_vcpu *v)
 /* ---- devices nobody models ---- */
 
 /* Under shadow paging a device's page faults: KVM marks it by a reserved bit. */
-static void shadow_mmio(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
+static void shadow_mmio(struct vs_vcpu *v, uint64_t at, enum vs_ref ref,
+                        const struct vs_handling *asked)
 {
     struct vs_trap e = {.kind = VS_TRAP_EXCEPTION,
                         .number = PAGE_FAULT,
@@ -182,11 +183,13 @@ static void shadow_mmio(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
                         .error_code = PF_RESERVED | (ref == VS_REF_WRITE ? PF_WRITE : 0),
                         .gva = {at},
                         .device = at};
-    struct vs_handling how = {.device = true};
+    struct vs_handling how = asked ? *asked : (struct vs_handling){.device = true};
+    how.device = true;
     vcpu_trap(v, &e, &how);
 }
 
-void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref)
+void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
+               const struct vs_handling *how)
 {
     struct vs_platform *p = v->p;
     if (!p->virtualized) {
@@ -203,7 +206,7 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref 
         return;
     }
     if (p->shadow) {
-        shadow_mmio(v, address, ref);
+        shadow_mmio(v, address, ref, how);
         return;
     }
     /* KVM marks MMIO pages so that the processor reports a misconfiguration; the first access
@@ -219,5 +222,5 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref 
                         .write = ref == VS_REF_WRITE,
                         .fetch = ref == VS_REF_FETCH,
                         .syndrome = vs_ept_device_syndrome(&v->hw->ept, ref, absent.shift)};
-    vcpu_trap(v, &e, NULL);
+    vcpu_trap(v, &e, how);
 }

@@ -433,7 +433,10 @@ bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct 
 void vcpu_release(struct vs_vcpu *v);
 
 /* trap.c */
-void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref);
+/* An access to a device register that nobody modelled, or whose hypervisor does what `how` says;
+ * NULL: nothing besides its program. */
+void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
+               const struct vs_handling *how);
 /* halt.c: executes HLT and sleeps until something is due or the timer fires. */
 void vcpu_sleep(struct vs_vcpu *v);
 /* The same by another instruction, whatever is due: its exit decides. */

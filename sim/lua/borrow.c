@@ -70,6 +70,7 @@ static const struct vs_default_of defaults[] = {
     {"pcie.mrrs", VS_SLOT_NIC, NULL, false},
     {"pcie.rcb", VS_SLOT_NIC, NULL, false},
     {"pcie.tags", VS_SLOT_NIC, NULL, false},
+    {"pcie.flr.us", VS_SLOT_NIC, NULL, false},
     {"nic.vf_stride", VS_SLOT_NIC, NULL, false},
     /* what all parts of a vendor, or all memories of a kind, have in common */
     {"cpu.string_stores", VS_SLOT_CPU, "intel", false},
@@ -101,6 +102,7 @@ static const struct vs_default_of defaults[] = {
     {"iommu.*", VS_SLOT_IOMMU, "haswell_ep", false},
     {"dma_engine.*", VS_SLOT_NIC, "nfp6000", false},
     {"pcie.width", VS_SLOT_NIC, "nfp6000", false},
+    {"pcie.sriov.total_vfs", VS_SLOT_NIC, "x710", false},
     {"nic.*", VS_SLOT_NIC, "x710", false},
     {"cpu.*", VS_SLOT_CPU, "skylake_sp", false},
     {"ept.*", VS_SLOT_CPU, "skylake_sp", false},

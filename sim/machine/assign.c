@@ -197,9 +197,22 @@ bool machine_net_assign(struct vs_vcpu *v)
     }
     vs_hpa second = {d->mode == VS_DMA_PASSTHROUGH ? 0 : d->domain.root};
     vs_iommu_attach(&net->iommu, net->nic.fn[v->index].requester, d->domain.id, second, context);
+    d->tx_base = tx;
+    d->rx_base = rx;
     vs_nic_rings(&net->nic, v->index, tx, rx);
     make_interrupt(net, v);
+    machine_pci_start(net, v->index);
     return true;
+}
+
+void machine_net_restart(struct vs_vcpu *v)
+{
+    struct vs_net *net = v->p->net;
+    struct vs_driver *d = &net->driver[v->index];
+    d->tx_tail = d->tx_clean = d->rx_next = d->rx_tail = 0;
+    d->ready = d->waiting = d->reset = false;
+    vs_nic_rings(&net->nic, v->index, d->tx_base, d->rx_base);
+    machine_pci_start(net, v->index);
 }
 
 void machine_net_unassign(struct vs_driver *d)

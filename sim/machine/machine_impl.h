@@ -68,6 +68,14 @@ static inline bool machine_net_posts(const struct vs_platform *p)
 {
     return p->posted && !p->avic;
 }
+/* pci.c: vs_net.find; and where it has been found: a driver enables its function, whether a
+ * function may be used now (else why not), and masks of vectors stand between it and the link. */
+bool machine_pci_find(struct vs_net *net);
+void machine_pci_start(struct vs_net *net, uint32_t vf);
+bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, const char **why);
+void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link);
+/* assign.c: a driver whose function was reset begins again. */
+void machine_net_restart(struct vs_vcpu *v);
 /* vs_net.pin */
 bool machine_net_pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_dma_job *job);
 void machine_net_free(struct vs_platform *p);

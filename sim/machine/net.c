@@ -141,6 +141,13 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
                  "iommu.enabled = 1, or nic.present = 0",
                  vs_knob_text(vs_knobs_find(knobs, "paging.mode"), mode, sizeof mode));
     }
+    if (net->nic_config.vfs > net->pcie_config.total_vfs) {
+        vs_error(errors,
+                 "nic.vfs = %llu, but pcie.sriov.total_vfs = %llu: an adapter enables at most as "
+                 "many virtual functions as it has",
+                 (unsigned long long)net->nic_config.vfs,
+                 (unsigned long long)net->pcie_config.total_vfs);
+    }
     check_mode(p, net, errors);
     if (machine_net_posts(p) && !net->iommu_config.remap) {
         vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
@@ -169,7 +176,15 @@ static bool use(struct vs_vcpu *v, const char *what)
     struct vs_platform *p = v->p;
     struct vs_net *net = p->net;
     struct vs_driver *d = &net->driver[v->index];
+    const char *why;
+    if (!machine_pci_ready(net, v->index, vs_now(&v->txn).v, &why)) {
+        vcpu_fail(v, "%s: virtual function %u %s", what, v->index, why);
+        return false;
+    }
     if (d->made) {
+        if (d->reset) {
+            machine_net_restart(v);
+        }
         return true;
     }
     if (!may_use(v, what)) {
@@ -214,6 +229,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     net->p = p;
     net->use = use;
     net->pin = machine_net_pin;
+    net->find = machine_pci_find;
     vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
     if (!net->nic_config.present) {
         free(net);
@@ -244,6 +260,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     }
     if (!s) {
         struct vs_upstream_port link = vs_pcie_upstream(&net->pcie);
+        machine_pci_mask(net, &link);
         s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, PF_REQUESTER);
         vs_dma_engine_init(&net->engine, &net->engine_config, p->ledger, &link);
     }
@@ -284,6 +301,7 @@ void machine_net_free(struct vs_platform *p)
     if (p->net) {
         vs_nic_free(&p->net->nic);
         vs_pcie_free(&p->net->pcie);
+        vs_pci_device_free(&p->net->functions);
         vs_iommu_free(&p->net->iommu);
         for (unsigned i = 0; p->net->driver && i < p->n_vcpus; i++) {
             machine_net_unassign(&p->net->driver[i]);

@@ -284,6 +284,7 @@ static bool stays(const struct vs_request *q)
     return q->kind == VS_REQ_MAP /* asks for a place */ || q->kind == VS_REQ_MMIO /* physical */ ||
            q->kind == VS_REQ_PLACE /* the recorded tables' */ ||
            q->kind == VS_REQ_EXIT /* physical */ || q->kind == VS_REQ_DEVICE /* a device's */ ||
+           q->kind == VS_REQ_BAR_READ || q->kind == VS_REQ_BAR_WRITE /* of a register's memory */ ||
            form == VS_REQ_IPAS2E1 || form == VS_REQ_IPAS2LE1 /* physical */;
 }
 

@@ -178,10 +178,10 @@ void request_mmio(struct vs_vcpu *v)
                        : r->op == VS_REQ_FETCH         ? VS_REF_FETCH
                                                        : VS_REF_READ;
     if (two) { /* a load and a store: what an atomic instruction's abort says nobody can emulate */
-        vcpu_mmio(v, r->address, (uint32_t)r->bytes, VS_REF_READ);
+        vcpu_mmio(v, r->address, (uint32_t)r->bytes, VS_REF_READ, NULL);
     }
     if (!v->failed) {
-        vcpu_mmio(v, r->address, (uint32_t)r->bytes, last);
+        vcpu_mmio(v, r->address, (uint32_t)r->bytes, last, NULL);
     }
 }
 

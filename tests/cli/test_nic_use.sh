@@ -71,7 +71,7 @@ while read -r knob low high; do
     for value in "$low" "$high"; do
         [ "$knob=$value" = nic.traffic.interval_ns=0 ] || [ "$knob=$value" = nic.traffic.interval_ns=1000000000 ] && continue # no packets; one a second
         # shellcheck disable=SC2086,SC2046 # words
-        ok "$knob=$value" timeout 60 "$VIRTSIM" $echo --set "$knob=$value" $([ "$knob" != iommu.iotlb.ways ] || [ "$value" = 0 ] || echo --set iommu.iotlb.entries="$value")
+        ok "$knob=$value" timeout 60 "$VIRTSIM" $echo --set "$knob=$value" $([ "$knob" != iommu.iotlb.ways ] || [ "$value" = 0 ] || echo --set iommu.iotlb.entries="$value") $([ "$knob=$value" != pcie.sriov.total_vfs=1 ] || echo --set nic.vfs=1)
     done
 done <"$work/bounds"
 finish

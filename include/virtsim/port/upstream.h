@@ -21,6 +21,10 @@ struct vs_upstream_port {
                   size_t bytes, uint64_t *taken_ps);
     enum vs_msi_result (*message)(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
                                   uint32_t data);
+    /* Whether an interrupt of the function may be sent now; else it is kept until it is unmasked.
+     * NULL: it always may. */
+    bool (*fires)(void *ctx, uint16_t requester);
+    void *fires_ctx;
 };
 
 #endif

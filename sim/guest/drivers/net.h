@@ -10,6 +10,7 @@
 
 #include "dma_engine/dma_engine.h"
 #include "iommu/iommu.h"
+#include "pcie/device.h"
 #include "pcie/pcie.h"
 #include "pcie/way.h"
 #include "sriov_nic/sriov_nic.h"
@@ -51,6 +52,7 @@ struct vs_dma_domain {
 /* A vCPU's driver. */
 struct vs_driver {
     uint64_t tx_ring, rx_ring, tx_buffers, rx_buffers; /* guest virtual */
+    uint64_t tx_base, rx_base;                         /* where the device has its rings */
     uint64_t *tx_at, *rx_at; /* device addresses of their buffers, by descriptor */
     uint32_t tx_tail, tx_clean, rx_next, rx_tail;
     uint64_t got;
@@ -59,6 +61,7 @@ struct vs_driver {
         bool known;
     } found[2][VS__NET_RING_PAGES]; /* of the receive ring, of the transmit ring */
     bool made;                      /* it has its rings and buffers */
+    bool reset;                     /* since then its function was reset: it begins again */
     bool ready, waiting;
     enum vs_dma_mode mode; /* never AUTO, when it is made */
     struct vs_dma_domain domain;
@@ -79,6 +82,8 @@ struct vs_net {
     struct vs_assigned_vm *vm; /* the domain of each machine */
     struct vs_iommu iommu;
     struct vs_pcie pcie;
+    struct vs_pci_device functions; /* as configuration space has them; none before `found` */
+    bool found;
     struct vs_nic nic;
     struct vs_dma_engine engine;
     struct vs_msi_port remapped; /* the IOMMU's, for the NIC's messages */
@@ -106,6 +111,9 @@ struct vs_net {
     /* Maps a program's memory for the function of its vCPU; job->at or job->page: where. False, and
      * the run fails, where that is not to be had. */
     bool (*pin)(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_dma_job *job);
+    /* Makes the functions' configuration space, as firmware and the host's kernel leave it, when
+     * somebody first looks at it; false: the host is out of memory. */
+    bool (*find)(struct vs_net *net);
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A function's configuration space, as software sees every device: a type 0 header, base address
+ * registers, the PCI Express capability with function level reset, MSI-X with its table and pending
+ * bits, and SR-IOV. What is behind the registers is the device's (port/function.h).
+ *
+ * Encodings: PCI Local Bus Specification 3.0, 6.1, 6.2.5 and 6.8.2; PCI Express Base Specification
+ * 3.0, 7.5 to 7.8 and 6.6.2 (reset); Single Root I/O Virtualization 1.1, 2.1 and 3.3; Linux
+ * include/uapi/linux/pci_regs.h has the same numbers.
+ */
+#ifndef VIRTSIM_PCIE_CONFIG_H
+#define VIRTSIM_PCIE_CONFIG_H
+
+#include "virtsim/port/function.h"
+#include "virtsim/status.h"
+
+#include <stdbool.h>
+
+#define VS_PCI_SPACE 0x200u      /* bytes that hold something; the rest of the 4 KiB reads as 0 */
+#define VS_PCI_CONFIG 0x1000u    /* of a function */
+#define VS_PCI_VECTORS 2048u     /* of MSI-X, at most */
+#define VS_PCI_NOBODY UINT64_MAX /* what a read is answered that nobody completes, of any size */
+
+/* Where the capabilities are. */
+#define VS_PCI_EXPRESS 0x40u
+#define VS_PCI_MSIX 0x80u
+#define VS_PCI_SRIOV 0x100u
+
+struct vs_msix_entry {
+    uint64_t address;
+    uint32_t data, control;
+};
+
+struct vs_pci_function {
+    struct vs_pci_identity id;
+    uint16_t requester;
+    uint8_t space[VS_PCI_SPACE], writable[VS_PCI_SPACE];
+    struct vs_msix_entry *msix;
+    uint64_t *pending; /* a bit for each vector */
+    uint64_t ready_ps; /* a reset is over then: until then nobody answers */
+    struct vs_function_port device;
+    /* A vector that was pending and may be sent now; NULL: nobody wants it. */
+    void (*send)(void *ctx, const struct vs_pci_function *f, uint32_t vector, vs_ps at);
+    void *send_ctx;
+};
+
+/* Adds what no function can be: sizes that are no powers of two, a table outside of its register's
+ * memory, more virtual functions than the requester ids of eight buses. */
+void vs_pci_check(const struct vs_pci_identity *id, struct vs_errors *errors);
+enum vs_status vs_pci_init(struct vs_pci_function *f, const struct vs_pci_identity *id,
+                           uint16_t requester, const struct vs_function_port *device);
+void vs_pci_free(struct vs_pci_function *f);
+
+/* Configuration requests of 1, 2 or 4 bytes, naturally aligned. A read that nobody answers is all
+ * ones. A write changes what may be written. Returns false, and has changed nothing, when software
+ * asks for more virtual functions than TotalVFs. */
+uint64_t vs_pci_read(const struct vs_pci_function *f, unsigned offset, unsigned bytes, vs_ps at);
+bool vs_pci_write(struct vs_pci_function *f, unsigned offset, unsigned bytes, uint64_t value,
+                  vs_ps at, uint64_t reset_ps);
+
+/* A function level reset, which takes reset_ps: what was set is gone, what was under way too. */
+void vs_pci_reset(struct vs_pci_function *f, vs_ps at, uint64_t reset_ps);
+
+/* Whether the function answers at its memory, and where a register's memory is and how much. A
+ * virtual function's is where its physical function `pf` has placed the index-th one's. */
+bool vs_pci_memory(const struct vs_pci_function *f, const struct vs_pci_function *pf);
+bool vs_pci_window(const struct vs_pci_function *f, const struct vs_pci_function *pf,
+                   uint32_t index, unsigned bar, uint64_t *at, uint64_t *bytes);
+/* Whether the function may send requests: Bus Master Enable. */
+bool vs_pci_master(const struct vs_pci_function *f);
+/* NumVFs, once VF Enable is set; else 0. */
+uint32_t vs_pci_vfs(const struct vs_pci_function *pf);
+
+/* Accesses to a register's memory: the MSI-X table and its pending bits, else the device's. */
+uint64_t vs_pci_bar_read(const struct vs_pci_function *f, unsigned bar, uint64_t offset,
+                         unsigned bytes, vs_ps at);
+void vs_pci_bar_write(struct vs_pci_function *f, unsigned bar, uint64_t offset, unsigned bytes,
+                      uint64_t value, vs_ps at);
+
+/* The device has an interrupt for a vector: whether its message goes out now. A masked one is kept
+ * as a pending bit, and sent when it is unmasked; with MSI-X disabled it is lost. */
+bool vs_msix_fire(struct vs_pci_function *f, uint32_t vector);
+bool vs_msix_pending(const struct vs_pci_function *f, uint32_t vector);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The adapter's functions in configuration space, as firmware and the host's kernel leave them, and
+ * what a driver sets there. A machine on which nobody looks at it makes none of it.
+ */
+#include "machine_impl.h"
+
+#define MEMORY (1ull << 42) /* where 64-bit registers' memory begins: above any memory here */
+#define COMMAND 0x04u
+#define MEMORY_AND_MASTER 6u
+#define MSIX_CONTROL (VS_PCI_MSIX + 2u)
+#define MSIX_ENABLE 0x8000u
+#define NANOSECONDS 1000000u /* picoseconds of a microsecond */
+
+/* A write of a driver's, whose time is in its program. */
+static void set(struct vs_pci_function *f, unsigned offset, uint64_t value)
+{
+    static const vs_ps later = {UINT64_MAX}; /* any reset is over */
+    (void)vs_pci_write(f, offset, 2, value, later, 0);
+}
+
+/* A driver that begins enables its function and gives its first vector what is to be sent. */
+static void start(struct vs_net *net, uint32_t vf)
+{
+    struct vs_pci_function *f = &net->functions.fn[1u + vf];
+    const struct vs_nic_function *nic = &net->nic.fn[vf];
+    f->msix[0] = (struct vs_msix_entry){nic->msi_address, nic->msi_data, 0};
+    set(f, COMMAND, MEMORY_AND_MASTER);
+    set(f, MSIX_CONTROL, MSIX_ENABLE);
+}
+
+void machine_pci_start(struct vs_net *net, uint32_t vf)
+{
+    if (net->found) {
+        start(net, vf);
+    }
+}
+
+bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, const char **why)
+{
+    const struct vs_pci_function *f = net->found ? &net->functions.fn[1u + vf] : NULL;
+    *why = !f                                                 ? NULL
+           : !vs_pci_device_enabled(&net->functions, 1u + vf) ? "is not enabled (SR-IOV control)"
+           : at_ps < f->ready_ps ? "is being reset: software waits pcie.flr.us before it goes on"
+           : !net->driver[vf].reset && !vs_pci_master(f)
+               ? "may not send requests: Bus Master Enable is clear in its command register"
+               : NULL;
+    return !*why;
+}
+
+/* vs_upstream_port.fires: the first vector of each function is its queues'. */
+static bool fires(void *ctx, uint16_t requester)
+{
+    struct vs_net *net = ctx;
+    if (!net->found) {
+        return true;
+    }
+    uint32_t vf =
+        (uint32_t)(requester - net->nic.fn[0].requester) / (uint32_t)net->nic_config.stride;
+    return vs_msix_fire(&net->functions.fn[1u + vf], 0);
+}
+
+void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link)
+{
+    link->fires = fires;
+    link->fires_ctx = net;
+}
+
+/* A message that was kept while its vector was masked. */
+static void send(void *ctx, const struct vs_pci_function *f, uint32_t vector, vs_ps at)
+{
+    struct vs_net *net = ctx;
+    struct vs_txn *t = &net->engine.dma; /* beside every line, as what a device is told to do */
+    t->now_ps = at.v;
+    vs_open(t, VS_OP_MSI);
+    (void)vs_pcie_message(&net->pcie, t, f->requester, f->msix[vector].address,
+                          f->msix[vector].data);
+    vs_close(t);
+    net->nic.count[VS_CNT_nic_interrupts]++;
+}
+
+/* The driver of a function that is reset begins again, when it next has something to do. */
+static void reset(void *ctx, vs_ps at)
+{
+    struct vs_nic_function *nic = ctx;
+    struct vs_net *net = (struct vs_net *)((char *)nic->adapter - offsetof(struct vs_net, nic));
+    uint32_t vf = (uint32_t)(nic - net->nic.fn);
+    struct vs_function_port device = vs_nic_function_port(&net->nic, vf);
+    device.reset(device.ctx, at);
+    if (vf < net->p->n_vcpus) {
+        net->driver[vf].reset = net->driver[vf].made;
+    }
+}
+
+/* What is behind a function's registers; the physical one's and those of functions that no queue
+ * was made for hold nothing. */
+static void port(void *ctx, uint32_t function, struct vs_function_port *out)
+{
+    struct vs_net *net = ctx;
+    if (function && function <= net->nic.n_fn) {
+        *out = vs_nic_function_port(&net->nic, function - 1u);
+        out->reset = reset;
+    }
+}
+
+/* The link's properties, as a function states them. */
+static void link_of(struct vs_pci_identity *id, const struct vs_pcie_config *c)
+{
+    id->mps = (uint32_t)c->mps;
+    id->mrrs = (uint32_t)c->mrrs;
+    id->generation = (uint32_t)c->generation;
+    id->width = (uint32_t)c->width;
+}
+
+bool machine_pci_find(struct vs_net *net)
+{
+    struct vs_pci_identity physical, virtual_function;
+    if (net->found) {
+        return true;
+    }
+    vs_nic_identity(&net->nic, &physical, &virtual_function);
+    link_of(&physical, &net->pcie_config);
+    link_of(&virtual_function, &net->pcie_config);
+    physical.sriov.total = physical.sriov.initial = (uint16_t)net->pcie_config.total_vfs;
+    uint16_t requester = (uint16_t)(net->nic.fn[0].requester - physical.sriov.first);
+    if (vs_pci_device_init(&net->functions, &physical, &virtual_function, requester,
+                           net->pcie_config.flr_us * NANOSECONDS, port, net)) {
+        vs_pci_device_free(&net->functions);
+        return false;
+    }
+    (void)vs_pci_device_place(&net->functions, MEMORY, net->nic.n_fn);
+    for (uint32_t i = 0; i < net->functions.n; i++) {
+        net->functions.fn[i].send = send;
+        net->functions.fn[i].send_ctx = net;
+    }
+    net->found = true;
+    for (uint32_t vf = 0; vf < net->nic.n_fn && vf < net->p->n_vcpus; vf++) {
+        if (net->driver[vf].made) {
+            start(net, vf);
+        }
+    }
+    return true;
+}
