@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The programs that no trap starts: the machine does, for what its hypervisor has to do besides. */
+/* The programs that no trap starts: the machine does, for what its hypervisor has to do besides;
+ * and what programs do about a guest hypervisor. */
 #include "hypervisor/hypervisor_impl.h"
 
 static const struct vs_hv_exit no_exit;
@@ -112,4 +113,27 @@ void vs_hv_switch(struct vs_hypervisor *h, struct vs_txn *t)
 void vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t)
 {
     (void)start(h, t, VS_HV_ENTRY_WORKER, &no_exit);
+}
+
+bool vs__hv_nested(struct vs_hypervisor *h, struct vs_txn *t, enum vs_action a)
+{
+    const struct vs_nested_port *n = h->nested;
+    switch (a) {
+    case VS_ACTION_NESTED_DECIDE:
+        (void)n->wants(n->ctx, t, h->exit->trap, h->exit->exit);
+        break;
+    case VS_ACTION_NESTED_SAVE:
+        n->save(n->ctx, t);
+        break;
+    case VS_ACTION_NESTED_LEAVE:
+        n->leave(n->ctx, t);
+        break;
+    case VS_ACTION_NESTED_CHECK:
+        return n->check(n->ctx, t);
+    default:               /* VS_ACTION_NESTED_MERGE */
+        h->l1d_due = true; /* nested_vmx_run */
+        n->merge(n->ctx, t);
+        break;
+    }
+    return true;
 }

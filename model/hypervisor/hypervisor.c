@@ -221,6 +221,8 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
     case VS_WHEN_L1D_FLUSH: /* vmx_l1d_flush */
         return h->cfg.mitigations && h->affected.l1tf &&
                (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
+    case VS_WHEN_NESTED:
+        return e->nested;
     case VS_WHEN_USER:
         return ((taken && !in_kernel(&h->cfg, e->port, e->io)) || e->user) && !h->been_in_user;
     case VS_WHEN_INJECT:
@@ -254,6 +256,8 @@ static bool port_settled(void *ctx, enum vs_predicate p)
         return true;
     case VS_WHEN_L1D_FLUSH:
         return !h->cfg.mitigations || !h->affected.l1tf;
+    case VS_WHEN_NESTED:
+        return !h->cfg.nesting;
     default:
         return false;
     }
@@ -307,6 +311,12 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
         h->count[VS_CNT_hypervisor_user_exits]++;
         h->been_in_user = h->l1d_due = true;
         break;
+    case VS_ACTION_NESTED_DECIDE:
+    case VS_ACTION_NESTED_SAVE:
+    case VS_ACTION_NESTED_LEAVE:
+    case VS_ACTION_NESTED_CHECK:
+    case VS_ACTION_NESTED_MERGE:
+        return vs__hv_nested(h, t, a);
     case VS_ACTION_EMULATED:
         h->l1d_due = true;
         h->count[VS_CNT_hypervisor_mmio]++;

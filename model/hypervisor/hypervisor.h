@@ -13,6 +13,7 @@
 #include "virtsim/op.h"
 #include "virtsim/program.h"
 #include "virtsim/port/core.h"
+#include "virtsim/port/nested.h"
 #include "virtsim/port/slat.h"
 #include "virtsim/port/state.h"
 
@@ -88,6 +89,9 @@ struct vs_hv_exit {
     bool fast;             /* the short way: a fault of a page that is there, an end of interrupt */
     bool undecoded;        /* the exit does not say which operands the instruction has */
     bool user;             /* somebody in user space is asked, whatever the reason */
+    bool nested;           /* it is the exit of a guest hypervisor's guest: of this trap */
+    const struct vs_trap *trap;
+    const struct vs_exit *exit;
     /* the processor logs pages: what has been logged is read first, at every exit; may be NULL */
     void (*log)(void *ctx, struct vs_txn *t);
     void *log_ctx;
@@ -117,9 +121,10 @@ struct vs_hypervisor {
     struct vs_core_port core;
     struct vs_state_port state;
     struct vs_slat_port slat;
-    uint64_t direct_at; /* where host-physical 0 is mapped: VS_HV_DIRECT */
-    uint64_t data_at;   /* vCPU index decides which data it touches */
-    uint64_t poll_ps;   /* how long the next halt will be polled */
+    const struct vs_nested_port *nested; /* of its guest hypervisor; NULL: its guest has none */
+    uint64_t direct_at;                  /* where host-physical 0 is mapped: VS_HV_DIRECT */
+    uint64_t data_at;                    /* vCPU index decides which data it touches */
+    uint64_t poll_ps;                    /* how long the next halt will be polled */
     struct vs_hv_affected affected;
     bool l1d_due; /* something ran on the core since L1D was last emptied that a guest must not see
                    */

@@ -3,6 +3,8 @@
 #ifndef VIRTSIM_VMCS_IMPL_H
 #define VIRTSIM_VMCS_IMPL_H
 
+#include "virtsim/port/state.h"
+#include "virtsim/trap.h"
 #include "vmcs/vmcs.h"
 
 #define VS_VAPIC_TPR 0x80u /* on the virtual-APIC page */
@@ -146,6 +148,14 @@ uint64_t vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way);
             return v;                                                                              \
         }                                                                                          \
     } while (0)
+
+/* VMX's event of a trap; false: VMX does not have it. */
+bool vs__vmx_event_of(const struct vs_trap *t, struct vs_vmx_event *e);
+/* Fields as the state port has them (vmcs_world.c): the position, what a handler wants to know of a
+ * value, and what becomes of `old` when it writes. */
+unsigned vs__vmx_state_at(enum vs_state what);
+uint64_t vs__vmx_state_meaning(enum vs_state what, uint64_t v);
+uint64_t vs__vmx_state_value(enum vs_state what, uint64_t old, uint64_t value);
 
 /* What an exit says: exit reason, qualification, addresses, event, length of the instruction. */
 struct vs_exit;

@@ -140,7 +140,11 @@ static bool kind_of(enum vs_trap_kind trap, enum vs_vmx_kind *kind)
     case VS_TRAP_BUS_LOCK:
     case VS_TRAP_FLOATING_POINT: /* KVM's guests have theirs from the start */
     case VS_TRAP_POWER:
-    case VS_TRAP_IPI: /* AMD's: a write of ICR is one to the APIC here */
+    case VS_TRAP_STATE_READ: /* VMREAD and its kin: vs_trap.x86 */
+    case VS_TRAP_STATE_WRITE:
+    case VS_TRAP_NESTED_ENTRY:
+    case VS_TRAP_NESTED_EXIT: /* what L0 makes of an exit */
+    case VS_TRAP_IPI:         /* AMD's: a write of ICR is one to the APIC here */
     case VS_TRAP_N:
         break;
     }
@@ -189,7 +193,7 @@ static bool instruction_of(const struct vs_trap *t, enum vs_vmx_kind *kind, uint
 }
 
 /* What the architecture does not have is no event: the guest carries on. */
-static bool event_of(const struct vs_trap *t, struct vs_vmx_event *e)
+bool vs__vmx_event_of(const struct vs_trap *t, struct vs_vmx_event *e)
 {
     enum vs_vmx_kind kind;
     uint32_t number = t->number;
@@ -247,7 +251,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     struct vs_vmx_exit_info info;
     _Static_assert(sizeof info <= sizeof exit->own, "an exit carries VMX's own");
     bool owned = trap->kind == VS_TRAP_CONTROL_REGISTER && trap->owned;
-    if (!event_of(trap, &event)) {
+    if (!vs__vmx_event_of(trap, &event)) {
         return false;
     }
     if (owned) { /* a bit of the guest/host mask changes, whose shadow nobody keeps here */
@@ -381,7 +385,13 @@ static const uint16_t at_of[VS_STATE_N] = {
     [VS_STATE_SPIN] = VS_VMCS_AT_PLE_WINDOW,
     [VS_STATE_TIMER] = VS_VMCS_AT_GUEST_PREEMPTION_TIMER,
     [VS_STATE_THRESHOLD] = VS_VMCS_AT_TPR_THRESHOLD,
+    [VS_STATE_OPERANDS] = VS_VMCS_AT_EXIT_INSTRUCTION_INFO,
 };
+
+unsigned vs__vmx_state_at(enum vs_state what)
+{
+    return at_of[what];
+}
 
 /* What a handler wants to know of a field's value. */
 static inline uint64_t meaning(enum vs_state what, uint64_t v)
@@ -441,30 +451,33 @@ static void read_all(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned 
     }
 }
 
-/* Fields of which a handler changes a part: it has the rest in a register (KVM's shadow copies). */
-static uint64_t with(struct vs_vmx *x, unsigned position, uint64_t part, uint64_t value)
+uint64_t vs__vmx_state_meaning(enum vs_state what, uint64_t v)
 {
-    return (vs_vmx_get(x, position) & ~part) | value;
+    return meaning(what, v);
+}
+
+/* The handler has what it does not change in a register (KVM's shadow copies). */
+uint64_t vs__vmx_state_value(enum vs_state what, uint64_t old, uint64_t value)
+{
+    switch (what) {
+    case VS_STATE_CONTROLS:
+        return (old & ~WINDOW) | (value & VS_CONTROLS_WINDOW ? WINDOW : 0);
+    case VS_STATE_VIRTUAL_INTR:
+        return (old & ~(uint64_t)RVI) | (value & RVI);
+    case VS_STATE_ENTRY_INTR:
+        return (value & (VS_EVENT_VALID | VS_EVENT_VECTOR)) |
+               (value & VS_EVENT_EXCEPTION ? VS_INTR_EXCEPTION << 8 : 0) |
+               (value & VS_EVENT_ERROR ? VS_INTR_ERROR_CODE : 0);
+    default:
+        return value;
+    }
 }
 
 static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     unsigned position = at_of[what];
-    switch (what) {
-    case VS_STATE_CONTROLS:
-        value = with(ctx, position, WINDOW, value & VS_CONTROLS_WINDOW ? WINDOW : 0);
-        break;
-    case VS_STATE_VIRTUAL_INTR:
-        value = with(ctx, position, RVI, value & RVI);
-        break;
-    case VS_STATE_ENTRY_INTR:
-        value = (value & (VS_EVENT_VALID | VS_EVENT_VECTOR)) |
-                (value & VS_EVENT_EXCEPTION ? VS_INTR_EXCEPTION << 8 : 0) |
-                (value & VS_EVENT_ERROR ? VS_INTR_ERROR_CODE : 0);
-        break;
-    default:
-        break;
-    }
+    bool part = what == VS_STATE_CONTROLS || what == VS_STATE_VIRTUAL_INTR;
+    value = vs__vmx_state_value(what, part ? vs_vmx_get(ctx, position) : 0, value);
     return vs__vmx_write_at(ctx, t, position, value) == VS_VMX_OK;
 }
 

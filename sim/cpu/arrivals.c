@@ -5,7 +5,7 @@
  * posted-interrupt descriptor, when the receiver's clock does. Each one that the guest takes is
  * booked as an operation irq.delivery, from its sending to its delivery.
  */
-#include "vcpu.h"
+#include "nested.h"
 
 /* The time as a value of its type. */
 static vs_ps ps(uint64_t v)
@@ -27,7 +27,7 @@ static void queue(struct vs_vcpu *v, struct vs_arrival a)
     a.through_ps = v->irq.post_ps ? v->irq.post_ps(v->irq.ctx, a.vector) : 0;
     a.at_ps = a.sent_ps + v->irq.message_ps + a.through_ps;
     a.ahead_ps = run_ahead(v, a.at_ps);
-    if (v->ended) {
+    if (v->ended || vcpu_nested_lacks(v, "interrupts")) {
         return;
     }
     if (v->n_arrivals == VS__ARRIVALS) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A vCPU that has nothing to run: halting, in its guest or in the exit for it, and waking. */
+#include "nested.h"
 #include "sched.h"
 
 /* The time as a value of its type. */
@@ -65,6 +66,9 @@ void vcpu_halt_by(struct vs_vcpu *v, const struct vs_trap *trap)
 void vcpu_sleep(struct vs_vcpu *v)
 {
     struct vs_trap hlt = {.kind = VS_TRAP_HALT, .length = 1};
+    if (vcpu_nested_lacks(v, "halts")) {
+        return;
+    }
     if (v->masked && !wakes_masked(v)) {
         vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
                      "NMI would end that");

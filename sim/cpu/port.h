@@ -11,6 +11,8 @@
 struct vs_platform;
 struct vs_vcpu;
 struct vs_translation;
+struct vs_exit;
+struct vs_hv_exit;
 
 /* What became of an access that faulted. */
 enum vs_fault_end {
@@ -59,6 +61,9 @@ struct vs_host_port {
     bool (*withheld)(struct vs_host_work *w, struct vs_handling *how);
     /* Shadow paging: the exit of a page fault; f->error_code becomes what the guest sees. */
     enum vs_fault_end (*page_fault)(struct vs_vcpu *v, struct vs_translation *f);
+    /* A guest hypervisor's guest was left: true when that is the guest hypervisor's affair, which
+     * has handled it and entered its guest again, or the run has failed. */
+    bool (*nested_exit)(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what);
     /* The processor's log is read; ctx is a struct vs_log_reading. */
     void (*read_log)(void *ctx, struct vs_txn *t);
     /* Flushes wait for the next entry (n_shots, all_shots, flush_due): this is it. */

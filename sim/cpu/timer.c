@@ -5,7 +5,7 @@
  * (kvm_lapic_switch_to_sw_timer). Where HLT does not exit, a hypervisor may have another processor
  * keep the timer, which posts the interrupt.
  */
-#include "vcpu.h"
+#include "nested.h"
 
 /* KVM's kvm_can_use_hv_timer. */
 bool vcpu_timer_preempts(const struct vs_vcpu *v)
@@ -25,6 +25,9 @@ static void write_deadline(struct vs_vcpu *v)
 {
     const uint8_t timer = vcpu_numbers(v)->timer;
     struct vs_own_irq own = {0};
+    if (vcpu_nested_lacks(v, "timers")) {
+        return;
+    }
     vs_txn_settle(&v->txn);
     bool due = v->p->virtualized && !vcpu_arm(v) && v->timer_armed &&
                v->timer_ps <= vs_cpu_now_ps(&v->hw->cpu) && vcpu_own_irq(v, timer, &own);

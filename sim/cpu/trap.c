@@ -5,6 +5,8 @@
  */
 #include "vcpu.h"
 
+#include "nested.h"
+
 #define PAGE_FAULT 14u
 #define PF_WRITE 2u
 #define PF_RESERVED 9u /* present and reserved bit set: how KVM marks device pages */
@@ -18,11 +20,13 @@ static vs_ps ps(uint64_t v)
 
 void vcpu_world(struct vs_vcpu *v, bool host)
 {
-    vs_txn_actor(&v->txn, host ? v->host : v->guest);
-    vs_cpu_world(&v->hw->cpu, host);
-    vs_memory_core_world(&v->hw->core, host);
-    vs_ept_world(&v->hw->ept, host);
-    vs_ept_context(&v->hw->ept, host ? &v->hw->host_context : &v->guest_context);
+    const struct vs_nested *n = !host && v->nested && v->nested->runs ? v->nested : NULL;
+    bool counts = host || n; /* a guest hypervisor's are counted with the host's */
+    vs_txn_actor(&v->txn, host ? v->host : n ? n->actor : v->guest);
+    vs_cpu_world(&v->hw->cpu, counts);
+    vs_memory_core_world(&v->hw->core, counts);
+    vs_ept_world(&v->hw->ept, counts);
+    vs_ept_context(&v->hw->ept, host ? &v->hw->host_context : n ? &n->context : &v->guest_context);
 }
 
 /* The processor says why it can neither leave nor enter. */
@@ -33,8 +37,7 @@ static void cannot(struct vs_vcpu *v)
     vcpu_fail(v, "%s", why);
 }
 
-/* What is due before the entry, then the entry; false: the processor cannot. */
-static bool entry(struct vs_vcpu *v)
+bool vcpu_enter(struct vs_vcpu *v)
 {
     vcpu_about(v, VS_ABOUT_ENTRY);
     if (v->n_shots || v->all_shots || v->flush_due) {
@@ -100,13 +103,26 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                               .log = v->p->pml ? v->p->host.read_log : NULL,
                               .log_ctx = &log,
                               .work = how->work,
-                              .ctx = how->ctx};
+                              .ctx = how->ctx,
+                              .nested = v->nested && !v->nested->runs,
+                              .trap = trap,
+                              .exit = exit};
+    if (what.nested && v->p->host.nested_exit(v, exit, &what)) {
+        vs_close(&v->txn);
+        return !v->failed;
+    }
     enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, exit->trap, &what);
     if (r == VS_HV_NOTHING) {
         const struct vs_program_set *set = v->hv.software.set;
         vcpu_refuse(
             v, "%s has no program for the trap %s, which occurs: program.%s or program.default",
             set->desc->file, vs_trap_name(exit->trap), vs_trap_name(exit->trap));
+        return false;
+    }
+    if (r == VS_HV_FAIL && trap->kind == VS_TRAP_NESTED_ENTRY) {
+        char why[240] = "";
+        v->nested->port.why(v->nested->port.ctx, why, sizeof why);
+        vcpu_fail(v, "%s", why);
         return false;
     }
     if (r == VS_HV_FAIL) {
@@ -126,7 +142,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
         vcpu_wait(v, v->hw->preempts ? VS_FOR_PROCESSOR : VS_FOR_LEAVING, true);
         return true;
     }
-    if (!entry(v)) {
+    if (!vcpu_enter(v)) {
         return false;
     }
     vs_close(&v->txn);
@@ -166,7 +182,7 @@ bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct 
 
 void vcpu_release(struct vs_vcpu *v)
 {
-    if (entry(v)) {
+    if (vcpu_enter(v)) {
         vs_close(&v->txn);
     }
 }

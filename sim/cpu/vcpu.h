@@ -65,6 +65,7 @@ enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 
 struct vs_platform;
 struct vs_net;
+struct vs_nested; /* cpu/nested.h */
 
 /* Where things lie in an address space (guest/mm/layout.c). */
 struct vs_layout {
@@ -254,9 +255,10 @@ struct vs_vcpu {
 
     /* ---- its host's data of it (sim/host) ---- */
     struct vs_hypervisor hv;
-    struct vs_shadow shadow; /* paging.mode = shadow */
-    uint64_t host_ps;        /* when the host wants to stop this vCPU next; VS_NEVER */
-    uint64_t kick_ps;        /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
+    struct vs_nested *nested; /* the hypervisor in its guest; NULL: there is none */
+    struct vs_shadow shadow;  /* paging.mode = shadow */
+    uint64_t host_ps;         /* when the host wants to stop this vCPU next; VS_NEVER */
+    uint64_t kick_ps;         /* when the hypervisor's interrupt for a flush comes; VS_NEVER */
     unsigned kicker[2u * VS__VCPUS], n_kickers; /* who waits for that, and for what of it */
     struct vs_flushes {                         /* of all vCPUs, made and not waited for yet */
         struct vs_flush_made {
@@ -431,6 +433,9 @@ bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_ha
 bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
 /* That exit ends: the guest is entered. */
 void vcpu_release(struct vs_vcpu *v);
+/* What is due before an entry, and the entry; false: the processor cannot, and the run has failed.
+ */
+bool vcpu_enter(struct vs_vcpu *v);
 
 /* trap.c */
 /* An access to a device register that nobody modelled, or whose hypervisor does what `how` says;

@@ -105,6 +105,9 @@ void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value);
 void guest_mm_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
 /* The address space of a processor's host. */
 enum vs_status guest_mm_make_host(struct vs_hwthread *hw);
+/* The same of a hypervisor in a guest, whose memory is `vm`: its pages are backed. */
+enum vs_status guest_mm_make_hypervisor(const struct vs_platform *p, struct vs_space *s,
+                                        struct vs_vm *vm);
 /* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
 enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors);
 

@@ -9,6 +9,11 @@
 /* exit/work.c, see cpu/port.h */
 bool host_work_of(struct vs_host_work *w, struct vs_handling *how);
 
+/* nested/reflect.c, see cpu/port.h: an exit of a guest hypervisor's guest. */
+bool host_nested_exit(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what);
+/* What a guest hypervisor's programs read and write of its guest's state, by instructions of it. */
+struct vs_state_port host_nested_state(struct vs_vcpu *v);
+
 /* flush.c */
 /* The hypervisor, on this core and outside of the guest: INVVPID of one address or of the guest's
  * VPID, on AMD INVLPGA or a flush of its ASID. */

@@ -8,7 +8,7 @@
 #include "gic/gic.h"
 
 #ifndef VS_WITHOUT_vmcs
-#include "vmcs/vmcs.h"
+#include "vmcs/vmcs_nested.h"
 #endif
 #ifndef VS_WITHOUT_svm
 #include "svm/svm.h"
@@ -28,6 +28,7 @@ const struct vs_component_desc *const *vs_components(size_t *n)
         &vs_ept_desc,
 #ifndef VS_WITHOUT_vmcs
         &vs_vmcs_desc,
+        &vs_nested_desc,
 #endif
         &vs_hypervisor_desc,
         &vs_apic_desc,

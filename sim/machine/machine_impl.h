@@ -80,6 +80,15 @@ void machine_net_restart(struct vs_vcpu *v);
 bool machine_net_pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_dma_job *job);
 void machine_net_free(struct vs_platform *p);
 
+/* nested.c: a hypervisor in the guest, where the machine has one; what it needs; its end. `slat` is
+ * that of the vCPU's own hypervisor. */
+void machine_nested_check(const struct vs_platform *p, const struct machine_configs *c,
+                          unsigned n_vcpus, struct vs_errors *errors);
+enum vs_status machine_nested_make(struct vs_vcpu *v, const struct machine_configs *c,
+                                   const struct vs_core_port *core, const struct vs_slat_port *slat,
+                                   struct vs_errors *errors);
+void machine_nested_free(struct vs_vcpu *v);
+
 /* affected.c: the vCPU's hypervisor learns what its processor is affected by. */
 void machine_affect(struct vs_vcpu *v, const struct vs_cpu_config *cpu);
 

@@ -254,7 +254,8 @@ static void wire(struct vs_platform *p)
                                     .read_log = host_dirty_flush,
                                     .before_entry = host_flush_before_entry,
                                     .comes_back = host_sched_comes_back,
-                                    .due = host_dirty_due};
+                                    .due = host_dirty_due,
+                                    .nested_exit = host_nested_exit};
     p->program.passed = machine_epochs;
     p->program.ended = machine_vcpu_ended;
 }
@@ -300,6 +301,7 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     load(p, knobs, &c);
     check(p, &c, errors);
     check_nodes(p, &c, errors);
+    machine_nested_check(p, &c, n_vcpus, errors);
     (void)guest_tlb_shootdown_check(p, n_vcpus, errors);
     enum vs_status s = machine_pins(p, knobs, n_vcpus, errors);
     p->warmup_left = options->warmup;
@@ -417,6 +419,7 @@ void vs_platform_destroy(struct vs_platform *p)
         free(v->own_mm.process);
         free(v->own_mm.place);
         vs_hv_free(&v->hv);
+        machine_nested_free(v);
         vs_software_free(&v->software);
         free(v->world_ctx);
         free(v->irq_ctx);

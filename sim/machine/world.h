@@ -12,8 +12,9 @@
 struct vs_world_kind {
     const char *name; /* as its manual calls it */
     const struct vs_component_desc *desc;
-    uint64_t vendor;                          /* of cpu.vendor */
-    void (*ops)(void);                        /* registers its exits */
+    uint64_t vendor;   /* of cpu.vendor */
+    bool nests;        /* a hypervisor in its guest is simulated (machine/nested.c) */
+    void (*ops)(void); /* registers its exits */
     void (*facts)(const struct vs_facts *to); /* what the architecture has */
     size_t config, bytes; /* sizes: of its configuration, of what a vCPU has of it */
     /* The configuration as the whole machine needs it, and what the machine is to know (p->...). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Intel's VMX in a machine: controls as its paging, APIC and dirty log need them, a VMCS for each
  * vCPU, bitmaps as KVM has them. */
+#include "nested_vmcs.h"
 #include "world.h"
 
 #include "vmcs/vmcs_world.h"
@@ -21,16 +22,24 @@
 
 #define PAGES 12u /* of one vCPU */
 
+struct vmx_config {
+    struct vs_vmcs_config vmcs; /* first: what most look for */
+    struct vs_nested_config nested;
+};
+
 struct vmx {
     struct vs_vmx x;
+    struct vs_vmx_nested nested;
     uint64_t page[PAGES];
 };
 
 /* Takes VMX's knobs; shadow paging and xAPIC decide some controls. */
 static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
-    struct vs_vmcs_config *c = config;
+    struct vmx_config *both = config;
+    struct vs_vmcs_config *c = &both->vmcs;
     vs_knobs_load(k, &vs_vmcs_desc, c);
+    vs_knobs_load(k, &vs_nested_desc, &both->nested);
     if (p->ept.mode == VS_EPT_SHADOW) { /* no hypervisor could leave them otherwise */
         c->control_ept = c->control_unrestricted_guest = 0;
         c->control_invlpg_exiting = c->control_cr3_load_exiting = c->control_cr3_store_exiting = 1;
@@ -175,7 +184,7 @@ static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
 static bool in_time(const struct vs_vcpu *v)
 {
     const struct vs_vmcs_config *c = v->p->kind_config;
-    return c->created_in_time && !v->own;
+    return c->created_in_time && !v->own && !v->nested;
 }
 
 /* Gives the vCPU its VMCS and its pages, and brings it to before its first instruction in the
@@ -229,9 +238,18 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     }
     intercept_msrs(p, s.msr_bitmap);
     v->hw->ept.pml = (struct vs_ept_pml){p->pml, s.pml.v, VS_EPT_PML_ENTRIES - 1u};
-    enum vs_vmx_result r = vs_vmx_setup_default(&m->x, &s);
-    if (r == VS_VMX_OK && !in_time(v)) {
-        r = vs_vmx_enter(&m->x, NULL, VS_VMX_LAUNCH);
+    enum vs_vmx_result r;
+    if (v->nested) {
+        m->nested.config = ((const struct vmx_config *)p->kind_config)->nested;
+        st = machine_nested_vmcs(v, &m->x, &m->nested, &s, &r, errors);
+        if (st) {
+            return st;
+        }
+    } else {
+        r = vs_vmx_setup_default(&m->x, &s);
+        if (r == VS_VMX_OK && !in_time(v)) {
+            r = vs_vmx_enter(&m->x, NULL, VS_VMX_LAUNCH);
+        }
     }
     if (r != VS_VMX_OK) {
         uint64_t error = 0;
@@ -276,9 +294,10 @@ const struct vs_world_kind vs__world_vmx = {
     .name = "VMX",
     .desc = &vs_vmcs_desc,
     .vendor = VS_VENDOR_INTEL,
+    .nests = true,
     .ops = vs_vmx_register,
     .facts = vs_vmx_facts,
-    .config = sizeof(struct vs_vmcs_config),
+    .config = sizeof(struct vmx_config),
     .bytes = sizeof(struct vmx),
     .load = load,
     .check = check,

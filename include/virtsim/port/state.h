@@ -33,6 +33,7 @@ enum vs_state {
     VS_STATE_TIMER,            /* what is left on the timer that stops the guest */
     VS_STATE_SPIN,      /* how long a loop of PAUSE may last: PLE_Window, the filter's count */
     VS_STATE_THRESHOLD, /* class of priority below which a TPR that falls leaves the guest */
+    VS_STATE_OPERANDS,  /* which registers and memory the instruction names */
     VS_STATE_N
 };
 

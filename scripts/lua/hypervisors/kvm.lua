@@ -45,6 +45,7 @@ local program = {
       source = split .. "vmx_vcpu_run and vcpu_enter_guest behind the stub: host MSRs and debug state, registers marked stale, guest time, interrupts on, SRCU", grade = "assumed" },
     { "reason", state = { "reason", "vectoring" } },
     { "log", action = "read_log" },
+    { "nested", call = "nested_decide", when = "nested" },
     { "dispatch", run = 80, code = 256, data = 64,
       source = split .. "__vmx_handle_exit: checks of the reason, the switch of the frequent ones, the table of handlers", grade = "assumed" },
   },
@@ -324,6 +325,45 @@ program.bus_lock = exit {
 }
 program.log_full = exit {
   { "handle", run = 120, code = 512, data = 128, source = "reading of handle_pml_full: the log was read when the guest was left (host.dirty_log.entry), nothing is left to do", grade = "assumed" },
+}
+-- A hypervisor in the guest, L1, whose guest is L2: arch/x86/kvm/vmx/nested.c of Linux 5.8. Instructions are three or
+-- four for each field that moves, and what stands around them.
+local vmx_instruction = "operands syndrome cr0 code_segment" -- nested_vmx_check_permission, vmx_get_exit_qual
+program["state.read"] = exit {
+  read = vmx_instruction .. " flags length pc interruptibility", write = "flags=keep pc=next",
+  { "emulate", run = 190, code = 1536, data = 384, source = "reading of handle_vmread: permission, the field's offset of a table, its value in a register, nested_vmx_succeed", grade = "assumed" },
+}
+program["state.write"] = exit {
+  read = vmx_instruction .. " flags length pc interruptibility", write = "flags=keep pc=next",
+  { "emulate", run = 200, code = 1664, data = 384, source = "reading of handle_vmwrite: as handle_vmread, read-only fields, access rights cut, VMCS12 dirty", grade = "assumed" },
+}
+-- in every exit of L2: nested_vmx_reflect_vmexit
+program.nested_decide = {
+  offset = 0xe50000,
+  { "information", state = { "intr_info", "syndrome" } },
+  { "controls", action = "nested_decide" },
+  { "owner", run = 150, code = 1536, source = "reading of nested_vmx_reflect_vmexit, nested_vmx_l0_wants_exit and nested_vmx_l1_wants_exit: two switches of the reason, the control asked", grade = "assumed" },
+}
+-- nested_vmx_run: of the instruction that enters, nothing is stepped over
+program["nested.entry"] = exit {
+  read = "cr0 code_segment interruptibility",
+  { "permission", run = 90, code = 512, data = 192, source = "reading of nested_vmx_run and nested_vmx_check_permission up to the checks", grade = "assumed" },
+  { "check", run = 620, code = 4096, data = 256, source = "reading of nested_vmx_check_controls, nested_vmx_check_host_state and nested_vmx_check_guest_state: about five instructions a rule", grade = "assumed" },
+  { "rules", action = "nested_check" },
+  { "switch", run = 260, code = 1024, data = 512, source = "reading of nested_vmx_enter_non_root_mode and vmx_switch_vmcs without its VMPTRLD: pending interrupts looked at, host state of the VMCS compared", grade = "assumed" },
+  { "merge", action = "nested_merge" },
+  { "prepare", run = 480, code = 4096, data = 512, source = "reading of prepare_vmcs02_early and prepare_vmcs02 without their VMWRITEs: controls joined and compared, CR0, CR4 and EFER set, the root of the second dimension chosen", grade = "assumed" },
+}
+-- nested_vmx_vmexit, behind the decision
+program["nested.exit"] = {
+  { "path_in", call = "path_in" },
+  { "vmexit", run = 210, code = 1024, data = 384, source = "reading of nested_vmx_vmexit and leave_guest_mode", grade = "assumed" },
+  { "save", action = "nested_save" },
+  { "sync", run = 190, code = 1536, data = 256, source = "reading of sync_vmcs02_to_vmcs12 and prepare_vmcs12 without their VMREADs", grade = "assumed" },
+  { "switch", run = 160, code = 768, data = 512, source = "reading of vmx_switch_vmcs without its VMPTRLD", grade = "assumed" },
+  { "host_state", action = "nested_leave" },
+  { "load", run = 640, code = 3072, data = 384, source = "reading of load_vmcs12_host_state without its VMWRITEs: CR0, CR4 and EFER set, seven segments made, the root of the second dimension chosen", grade = "assumed" },
+  { "path_out", call = "path_out" },
 }
 
 -- the thread of a vCPU that halts: put to sleep, and woken

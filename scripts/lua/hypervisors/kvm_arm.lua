@@ -15,6 +15,7 @@ local function exit(t)
 end
 
 local program = {
+  ["state.read"] = false, ["state.write"] = false, ["nested.entry"] = false, ["nested.exit"] = false, nested_decide = false, -- VMX's
   -- hyp/entry.S: the vector and __guest_exit, and __guest_enter
   stub = {
     { "leave", run = 55, code = 320, data = 256, source = "counted in hyp/hyp-entry.S (el1_sync) and hyp/entry.S (__guest_exit)", grade = "assumed" },

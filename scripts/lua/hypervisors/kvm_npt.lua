@@ -2,6 +2,7 @@
 -- KVM on AMD: nested paging and the VMCB's world switch (model/svm). The programs are those of KVM on Intel's
 -- processors but for the entry stub.
 local program = {
+  ["state.read"] = false, ["state.write"] = false, ["nested.entry"] = false, ["nested.exit"] = false, nested_decide = false, -- VMX's
   -- svm/vmenter.S, __svm_vcpu_run: behind VMRUN, and before it
   stub = {
     { "leave", run = 40, code = 192, data = 128, source = "counted in svm/vmenter.S: registers stored and cleared, the host's back", grade = "assumed" },

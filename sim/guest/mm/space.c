@@ -17,10 +17,10 @@
 #define TTBR0_EL1 VS_SYSREG(3u, 0u, 2u, 0u, 0u)
 #define KEEP (1ull << 63) /* MOV to CR3: do not invalidate */
 
-/* Host virtual areas and the direct map of all host memory, in 1 GiB pages. */
-static enum vs_status map_host(struct vs_hwthread *hw)
+/* A hypervisor's virtual areas and the direct map of its memory, in 1 GiB pages. */
+static enum vs_status map_hypervisor(const struct vs_platform *p, struct vs_space *s,
+                                     uint64_t memory)
 {
-    struct vs_space *s = &hw->host_space;
     static const uint64_t area[] = {VS_HV_CODE, VS_HV_DATA, VS_HV_USER_CODE, VS_HV_USER_DATA};
     enum vs_status st = VS_OK;
     for (unsigned i = 0; i < 4 && !st; i++) {
@@ -28,12 +28,12 @@ static enum vs_status map_host(struct vs_hwthread *hw)
         unsigned shift = vs_radix_fit(&s->format, i < 2 ? 21 : 12);
         uint64_t bytes = i < 2 ? VS_HV_AREA_BYTES : 0x10000u;
         for (uint64_t at = 0; at < bytes && !st; at += 1ull << shift) {
-            st = vs_space_touch(s, area[i] + at, shift, true, false);
+            st = vs_space_touch(s, area[i] + at, shift, true, s->vm != NULL);
         }
     }
-    uint64_t start = hw->p->layout.host_direct;
+    uint64_t start = p->layout.host_direct;
     unsigned direct = vs_radix_fit(vs_space_format(s, start), 30);
-    for (uint64_t at = 0; at < vs_phys_size(hw->p->phys) && !st; at += 1ull << direct) {
+    for (uint64_t at = 0; at < memory && !st; at += 1ull << direct) {
         st = vs_space_map_at(s, start + at, at, direct, true);
     }
     return st;
@@ -54,9 +54,16 @@ enum vs_status guest_mm_make_host(struct vs_hwthread *hw)
     struct vs_platform *p = hw->p;
     struct vs_space *s = &hw->host_space;
     enum vs_status st = make_space(p, s, NULL, p->frames, p->layout.host_direct);
-    st = st ? st : map_host(hw);
+    st = st ? st : map_hypervisor(p, s, vs_phys_size(p->phys));
     hw->host_context = (struct vs_ept_context){0, 0, s->cr3, 0, s->upper_cr3};
     return st;
+}
+
+enum vs_status guest_mm_make_hypervisor(const struct vs_platform *p, struct vs_space *s,
+                                        struct vs_vm *vm)
+{
+    enum vs_status st = make_space(p, s, vm, vm->host, p->layout.host_direct);
+    return st ? st : map_hypervisor(p, s, vm->bytes);
 }
 
 /* An address space that no other vCPU has made. */

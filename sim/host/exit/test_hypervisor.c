@@ -5,13 +5,14 @@
 
 #define HANDLERS VS_TRAP_N
 
-/* KVM on Intel's processors has a program for each trap, but for those of others. */
+/* KVM on Intel's processors has a program for each trap, but for those of others. Two of them are
+ * about a guest hypervisor, which is not here (model/vmcs/test_vmcs_nested.c). */
 static bool has(const struct fixture *f, size_t trap)
 {
     bool none = f->set->by_trap[trap] == VS_PROGRAM_NONE;
     bool others = trap == VS_TRAP_IPI || trap == VS_TRAP_FLOATING_POINT || trap == VS_TRAP_POWER;
     assert_int_equal(none, others);
-    return !none;
+    return !none && trap != VS_TRAP_NESTED_ENTRY && trap != VS_TRAP_NESTED_EXIT;
 }
 
 static uint64_t lines(uint64_t bytes)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The nested port: what the host's hypervisor, L0, does with the control structures of a guest
+ * hypervisor, L1, and of its guest, L2. Three of them: 01 runs L1, 12 is the one that L1 keeps for
+ * L2 and that no processor loads, 02 runs L2 and is made of both (VMCS01, VMCS12, VMCS02 in KVM).
+ *
+ * One exit of L2 that L1 asked for:
+ *
+ *   wants    12's controls ask for it       save      02's state and exit become 12's
+ *   leave    01 is current, with the host state of 12
+ *   ... L1 runs: each read and write of 12 is access_trap, carried out by `emulate` ...
+ *   entry_trap, check    12 as an entry checks it       merge    02 is current, made of 12 and 01
+ *
+ * t NULL: untimed.
+ */
+#ifndef VIRTSIM_PORT_NESTED_H
+#define VIRTSIM_PORT_NESTED_H
+
+#include "virtsim/port/state.h"
+#include "virtsim/port/world.h"
+
+struct vs_nested_port {
+    void *ctx;
+    /* L2's exit, of this trap, is one that L1 wants and L0 does not keep for itself. Untimed, it
+     * is not counted either. */
+    bool (*wants)(void *ctx, struct vs_txn *t, const struct vs_trap *trap,
+                  const struct vs_exit *exit);
+    void (*save)(void *ctx, struct vs_txn *t);
+    void (*leave)(void *ctx, struct vs_txn *t);
+    /* False: L1's entry fails, `why` says it. */
+    bool (*check)(void *ctx, struct vs_txn *t);
+    void (*merge)(void *ctx, struct vs_txn *t);
+    void (*why)(void *ctx, char *out, size_t bytes);
+    /* The instructions of L1: of an access to its guest's state, of the entry. */
+    struct vs_trap (*access_trap)(void *ctx, enum vs_state what, bool write);
+    struct vs_trap (*entry_trap)(void *ctx);
+    /* L0 carries out such an access; of a write *value is what is written. */
+    void (*emulate)(void *ctx, struct vs_txn *t, enum vs_state what, bool write, uint64_t *value);
+};
+
+#endif

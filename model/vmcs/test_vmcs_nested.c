@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* VMCS01, VMCS12 and VMCS02: whose an exit is, and which fields move where. */
+#include "test_vmcs.h"
+#include "virtsim/x86.h"
+#include "vmcs/vmcs_nested.h"
+
+#define VMCS12_AT 0x80000u
+#define VMCS02_AT 0x81000u
+#define L1_CR3 0x90000u
+#define L1_RIP 0x100000000u
+
+static struct vs_vmx_nested nested;
+static struct vs_nested_port port;
+
+/* The processor has L1 in VMCS01 and runs L2. */
+static void nest(struct fixture *f)
+{
+    struct vs_vmx_setup s01, s12;
+    nested = (struct vs_vmx_nested){.config.io_exiting = nested.config.io_exiting};
+    boot(f);
+    s01 = s12 = f->setup;
+    s01.guest_cr3 = L1_CR3;
+    s01.vpid = 7;
+    s12.vmcs.v = VMCS12_AT;
+    s12.host_cr3 = L1_CR3;
+    s12.host_rip = L1_RIP;
+    assert_int_equal(vs_vmx_nested_setup(&nested, &f->x, &s01, &s12, VMCS02_AT, 1), VS_VMX_OK);
+    port = vs_vmx_nested_port(&nested);
+}
+
+static int setup_nested(void **state)
+{
+    int r = setup(state);
+    nested.config.io_exiting = 1;
+    nest(*state);
+    return r;
+}
+
+/* L2 does this: it leaves, and whose that is. */
+static bool left_for_l1(struct fixture *f, const struct vs_trap *trap)
+{
+    struct vs_world_port w = vs_vmx_world(&f->x);
+    struct vs_exit exit;
+    assert_true(w.leaves(w.ctx, &f->t, trap, &exit));
+    assert_true(w.leave(w.ctx, &f->t, &exit));
+    return port.wants(port.ctx, &f->t, trap, &exit);
+}
+
+static uint64_t of12(struct fixture *f, unsigned position)
+{
+    return vs_phys_read64(f->phys, vs_vmx_at(VMCS12_AT, position));
+}
+
+static void test_cpuid_is_always_the_guest_hypervisors(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_trap cpuid = {.kind = VS_TRAP_CPU_ID, .length = 2};
+    assert_true(left_for_l1(f, &cpuid));
+    assert_int_equal(nested.count[VS_CNT_nested_exits], 1);
+    assert_int_equal(nested.count[VS_CNT_nested_reflected], 1);
+}
+
+static void test_an_exit_that_vmcs12_does_not_ask_for_is_the_hosts(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_trap in = {.kind = VS_TRAP_PIO, .number = 0x80, .size = 1, .length = 1};
+    assert_true(left_for_l1(f, &in));
+    nested.config.io_exiting = 0;
+    nest(f);
+    assert_false(left_for_l1(f, &in));
+    assert_int_equal(nested.count[VS_CNT_nested_exits], 1);
+    assert_int_equal(nested.count[VS_CNT_nested_reflected], 0);
+}
+
+/* nested_vmx_l0_wants_exit, though VMCS12 asks for both. */
+static void test_physical_interrupts_and_ept_violations_are_the_hosts(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_trap interrupt = {.kind = VS_TRAP_INTERRUPT, .number = 0x20},
+                   fault = {.kind = VS_TRAP_STAGE2_FAULT, .gpa = {0x5000}};
+    assert_true(of12(f, VS_VMCS_AT_PIN_CONTROLS) & VS_PIN_EXTERNAL_INTERRUPT);
+    assert_false(left_for_l1(f, &interrupt));
+    nest(f);
+    assert_false(left_for_l1(f, &fault));
+}
+
+static void test_an_exits_state_and_information_reach_vmcs12(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_trap cpuid = {.kind = VS_TRAP_CPU_ID, .length = 2};
+    VS_LIVE(&f->x, GUEST_RIP) = 0x401234;
+    VS_LIVE(&f->x, GUEST_RFLAGS) = 0x246;
+    assert_true(left_for_l1(f, &cpuid));
+    port.save(port.ctx, &f->t);
+    assert_int_equal(of12(f, VS_VMCS_AT_GUEST_RIP), 0x401234);
+    assert_int_equal(of12(f, VS_VMCS_AT_GUEST_RFLAGS), 0x246);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_REASON), VS_EXIT_CPUID);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_INSTRUCTION_LENGTH), 2);
+    assert_int_equal(f->x.current, VMCS02_AT);
+}
+
+static void test_the_guest_hypervisor_begins_with_vmcs12s_host_state(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_trap cpuid = {.kind = VS_TRAP_CPU_ID, .length = 2};
+    assert_true(left_for_l1(f, &cpuid));
+    port.save(port.ctx, &f->t);
+    port.leave(port.ctx, &f->t);
+    assert_int_equal(f->x.current, VMCS_AT);
+    assert_int_equal(vs_vmx_enter(&f->x, &f->t, VS_VMX_RESUME), VS_VMX_OK);
+    assert_int_equal(VS_LIVE(&f->x, GUEST_RIP), L1_RIP);
+    assert_int_equal(VS_LIVE(&f->x, GUEST_CR3), L1_CR3);
+    assert_int_equal(VS_LIVE(&f->x, GUEST_RFLAGS), 2);
+    assert_int_equal(VS_LIVE(&f->x, GUEST_CS_RIGHTS), 0xa09b);
+}
+
+/* From L2 into L1's handler and to before its entry. */
+static void to_entry(struct fixture *f, uint64_t rip)
+{
+    struct vs_trap cpuid = {.kind = VS_TRAP_CPU_ID, .length = 2},
+                   resume = port.entry_trap(port.ctx);
+    struct vs_world_port w = vs_vmx_world(&f->x);
+    struct vs_exit exit;
+    assert_true(left_for_l1(f, &cpuid));
+    port.save(port.ctx, &f->t);
+    port.leave(port.ctx, &f->t);
+    assert_true(w.enter(w.ctx, &f->t));
+    struct vs_trap write = port.access_trap(port.ctx, VS_STATE_PC, true);
+    assert_int_equal(write.value, VS_VMCS_GUEST_RIP);
+    assert_true(w.leaves(w.ctx, &f->t, &write, &exit)); /* VMWRITE of L1: an exit to L0 */
+    assert_true(w.leave(w.ctx, &f->t, &exit));
+    port.emulate(port.ctx, &f->t, VS_STATE_PC, true, &rip);
+    assert_true(w.enter(w.ctx, &f->t));
+    assert_true(w.leaves(w.ctx, &f->t, &resume, &exit));
+    assert_true(w.leave(w.ctx, &f->t, &exit));
+}
+
+static void test_an_entry_brings_what_the_guest_hypervisor_wrote(void **state)
+{
+    struct fixture *f = *state;
+    to_entry(f, 0x400002);
+    assert_true(port.check(port.ctx, &f->t));
+    port.merge(port.ctx, &f->t);
+    assert_int_equal(f->x.current, VMCS02_AT);
+    assert_int_equal(vs_vmx_enter(&f->x, &f->t, VS_VMX_RESUME), VS_VMX_OK);
+    assert_int_equal(VS_LIVE(&f->x, GUEST_RIP), 0x400002);
+    assert_int_equal(nested.count[VS_CNT_nested_rare], 0); /* RIP is shadowed: VMCS12 is clean */
+    assert_int_equal(nested.count[VS_CNT_nested_state_exits], 1);
+}
+
+static void test_a_field_that_is_not_shadowed_makes_the_next_merge_whole(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t window = 99;
+    to_entry(f, 0x400002);
+    port.emulate(port.ctx, &f->t, VS_STATE_SPIN, true, &window); /* PLE_Window */
+    port.merge(port.ctx, &f->t);
+    assert_int_equal(nested.count[VS_CNT_nested_rare], 1);
+    port.merge(port.ctx, &f->t);
+    assert_int_equal(nested.count[VS_CNT_nested_rare], 1);
+}
+
+static void test_vmcs12_is_checked_as_an_entry_checks_one(void **state)
+{
+    struct fixture *f = *state;
+    char why[200];
+    to_entry(f, 0x400002);
+    vs_phys_write64(f->phys, vs_vmx_at(VMCS12_AT, VS_VMCS_AT_HOST_CR3), UINT64_MAX);
+    assert_false(port.check(port.ctx, &f->t));
+    assert_int_equal(nested.error, VS_VMXERR_ENTRY_HOST);
+    port.why(port.ctx, why, sizeof why);
+    assert_non_null(strstr(why, "VM-instruction error 8"));
+    assert_int_equal(f->x.current, VMCS_AT);
+}
+
+/* prepare_vmcs02_early: what either asks for; ports always exit; of APICv VMCS12 alone decides. */
+static void test_vmcs02_exits_for_what_either_asks_for(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t proc = VS_GET(&f->x, PROC_CONTROLS), proc2 = VS_GET(&f->x, PROC2_CONTROLS);
+    assert_true(proc & VS_PROC_UNCONDITIONAL_IO);
+    assert_false(proc & VS_PROC_IO_BITMAPS);
+    assert_true(proc2 & VS_PROC2_PAUSE_LOOP); /* the host's: not offered to L1 */
+    assert_false(of12(f, VS_VMCS_AT_PROC2_CONTROLS) & VS_PROC2_PAUSE_LOOP);
+    uint64_t rdtsc = of12(f, VS_VMCS_AT_PROC_CONTROLS) | VS_PROC_RDTSC;
+    to_entry(f, 0x400002);
+    vs_phys_write64(f->phys, vs_vmx_at(VMCS12_AT, VS_VMCS_AT_PROC_CONTROLS), rdtsc);
+    port.merge(port.ctx, &f->t);
+    assert_true(VS_GET(&f->x, PROC_CONTROLS) & VS_PROC_RDTSC);
+}
+
+/* vmcs12_guest_cr4: a bit that L1 keeps for itself stays as L1 has it, whatever VMCS02 holds. */
+static void test_bits_that_the_guest_hypervisor_owns_stay_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_trap cpuid = {.kind = VS_TRAP_CPU_ID, .length = 2};
+    uint64_t cr4 = of12(f, VS_VMCS_AT_GUEST_CR4) & ~VS_VMX_BIT(13);
+    vs_phys_write64(f->phys, vs_vmx_at(VMCS12_AT, VS_VMCS_AT_GUEST_CR4), cr4);
+    assert_true(left_for_l1(f, &cpuid));
+    assert_true(VS_GET(&f->x, GUEST_CR4) & VS_VMX_BIT(13)); /* VMXE, which hardware wants */
+    port.save(port.ctx, &f->t);
+    assert_int_equal(of12(f, VS_VMCS_AT_GUEST_CR4) & VS_VMX_BIT(13), 0);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup_nested, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_cpuid_is_always_the_guest_hypervisors),
+        T(test_an_exit_that_vmcs12_does_not_ask_for_is_the_hosts),
+        T(test_physical_interrupts_and_ept_violations_are_the_hosts),
+        T(test_an_exits_state_and_information_reach_vmcs12),
+        T(test_the_guest_hypervisor_begins_with_vmcs12s_host_state),
+        T(test_an_entry_brings_what_the_guest_hypervisor_wrote),
+        T(test_a_field_that_is_not_shadowed_makes_the_next_merge_whole),
+        T(test_vmcs12_is_checked_as_an_entry_checks_one),
+        T(test_vmcs02_exits_for_what_either_asks_for),
+        T(test_bits_that_the_guest_hypervisor_owns_stay_its_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

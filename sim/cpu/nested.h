@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest hypervisor, L1, between the host's, L0, and the machine's program, L2
+ * (hypervisor.nesting): what a vCPU has of it besides its own. sim/machine makes it,
+ * sim/host/nested runs it.
+ */
+#ifndef VIRTSIM_SIM_CPU_NESTED_H
+#define VIRTSIM_SIM_CPU_NESTED_H
+
+#include "vcpu.h"
+
+#include "ept/ept.h"
+#include "ept/space.h"
+#include "hypervisor/hypervisor.h"
+#include "virtsim/port/nested.h"
+
+struct vs_nested {
+    struct vs_nested_port port;    /* its control structures, of the processor's architecture */
+    struct vs_hypervisor hv;       /* its programs, which run in L0's guest */
+    struct vs_vm vm;               /* its memory */
+    struct vs_space space;         /* its kernel's address space, of that memory */
+    struct vs_ept_context context; /* and what the processor translates with while it runs */
+    uint16_t actor;                /* vcpuN/l1 */
+    bool runs; /* L0's guest is L1, not L2: host_nested_exit sets it; the entry that L1 asks for */
+};
+
+/* What is not simulated there ends the run; false: the vCPU runs no guest's guest. */
+static inline bool vcpu_nested_lacks(struct vs_vcpu *v, const char *what)
+{
+    if (v->nested) {
+        vcpu_refuse(v,
+                    "%s of a guest hypervisor's guest are not simulated: with "
+                    "hypervisor.nesting = 0 the same program runs in a guest",
+                    what);
+    }
+    return v->nested != NULL;
+}
+
+#endif

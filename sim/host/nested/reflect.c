@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An exit of a guest hypervisor's guest: whose it is, and how the guest hypervisor, L1, comes to
+ * handle it. Its programs run as the host's do, but in a guest: what they read and write of their
+ * guest's state are instructions that may exit to the host's hypervisor, L0, and so is the entry at
+ * their end.
+ */
+#include "host/host.h"
+
+#include "cpu/nested.h"
+
+/* An access of L1 to the state of its guest, while L0 carries it out. */
+struct access {
+    struct vs_nested *n;
+    enum vs_state what;
+    bool write;
+    uint64_t *value;
+};
+
+/* Of the exit for such an access: its effect, in the handler's time. */
+static void emulate(void *ctx, struct vs_txn *t)
+{
+    const struct access *a = ctx;
+    a->n->port.emulate(a->n->port.ctx, t, a->what, a->write, a->value);
+}
+
+/* L1 executes it. Untimed, it is L1's own business what it knows. */
+static bool access_state(struct vs_vcpu *v, struct vs_txn *t, enum vs_state what, bool write,
+                         uint64_t *value)
+{
+    struct vs_nested *n = v->nested;
+    struct access a = {n, what, write, value};
+    struct vs_handling how = {.work = emulate, .ctx = &a};
+    struct vs_trap trap = n->port.access_trap(n->port.ctx, what, write);
+    if (!t) {
+        emulate(&a, NULL);
+        return true;
+    }
+    return vcpu_trap(v, &trap, &how) && !v->failed;
+}
+
+static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
+{
+    return access_state(ctx, t, what, false, value);
+}
+
+static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
+{
+    return access_state(ctx, t, what, true, &value);
+}
+
+struct vs_state_port host_nested_state(struct vs_vcpu *v)
+{
+    return (struct vs_state_port){v, read_state, write_state, NULL, false};
+}
+
+/* Of the exit for L1's entry: from now on it is L2 that is entered. */
+static void to_guest(void *ctx, struct vs_txn *t)
+{
+    struct vs_nested *n = ctx;
+    (void)t;
+    n->runs = false;
+}
+
+/* L0's part of handing the exit on, up to L1's first instruction. */
+static bool enter_hypervisor(struct vs_vcpu *v, const struct vs_hv_exit *what)
+{
+    struct vs_hv_exit own = *what;
+    own.work = NULL; /* which is L1's */
+    own.user = own.fast = false;
+    (void)vs_hv_handle(&v->hv, &v->txn, VS_TRAP_NESTED_EXIT, &own);
+    v->nested->runs = true;
+    return vcpu_enter(v);
+}
+
+/* L1's handler, and its entry. */
+static void handle(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what)
+{
+    struct vs_nested *n = v->nested;
+    struct vs_trap entry = n->port.entry_trap(n->port.ctx);
+    struct vs_handling how = {.work = to_guest, .ctx = n};
+    what->nested = false;
+    enum vs_hv_result r = vs_hv_handle(&n->hv, &v->txn, exit->trap, what);
+    if (v->failed) {
+        return;
+    }
+    if (r == VS_HV_NOTHING || r == VS_HV_HALT) {
+        vcpu_refuse(v,
+                    "%s: a guest hypervisor that waits, or has no program for it, is not "
+                    "simulated: hypervisor.nesting = 0",
+                    vs_trap_name(exit->trap));
+        return;
+    }
+    (void)vcpu_trap(v, &entry, &how);
+}
+
+bool host_nested_exit(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what)
+{
+    struct vs_nested *n = v->nested;
+    if (what->inject) {
+        return vcpu_nested_lacks(v, "interrupts");
+    }
+    what->fast = what->fast && what->trap->kind == VS_TRAP_STAGE2_FAULT; /* KVM's fast paths */
+    if (!n->port.wants(n->port.ctx, NULL, what->trap, exit)) {
+        return false;
+    }
+    if (enter_hypervisor(v, what)) {
+        handle(v, exit, what);
+    }
+    return true;
+}
