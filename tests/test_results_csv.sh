@@ -105,18 +105,21 @@ for i, r in experiments.items():
     if r["basis"] == "predicted" and r["machine"].startswith("document"):
         bad.append(f"experiments {i}: a machine made of the documents' numbers predicts nothing")
     for field in ("sets", "baseline_sets"):
-        for s in r[field].split():
+        for s in r[field].replace(";", " ").split():
             if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+=\S+", s):
                 bad.append(f"experiments {i}: {field} {s!r} is no PATH=VALUE")
-    if (":base" in r["quantity"]) != bool(r["baseline_machine"]):
-        bad.append(f"experiments {i}: :base and baseline_machine go together")
+    asked = {m or "1" for m in re.findall(r":base(\d?)\b", r["quantity"])}
+    if asked != {str(n + 1) for n, m in enumerate(r["baseline_machine"].split(";")) if m}:
+        bad.append(f"experiments {i}: :base, :base2, ... and baseline_machine go together")
+    if len(r["baseline_sets"].split(";")) > max(1, len(r["baseline_machine"].split(";"))):
+        bad.append(f"experiments {i}: settings of a baseline that is none")
     for lit in filter(None, r["literature"].split(";")):
         if lit not in literature:
             bad.append(f"experiments {i}: no literature row {lit}")
     try:
         if not r["quantity"].lower().startswith("select ") or ";" in r["quantity"]:
             raise sqlite3.Error("not one select")
-        got = db.execute(r["quantity"], {"run": 1, "base": 2}).fetchall()
+        got = db.execute(r["quantity"], {"run": 1, "base": 2, "base2": 3, "base3": 4}).fetchall()
         if len(got) > 1 or (got and len(got[0]) != 1):
             raise sqlite3.Error("not one number")
     except sqlite3.Error as e:

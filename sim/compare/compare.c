@@ -19,6 +19,12 @@ struct needed {
     int64_t run; /* 0 = missing */
 };
 
+/* The runs that one experiment's query is about: its own, then its baselines. */
+struct runs_of {
+    size_t need[VS_DB_RUNS]; /* indices into plan.need */
+    size_t n;
+};
+
 struct plan {
     struct vs_table experiments;
     struct vs_table outside; /* why a number lies outside its claim, and what must hold for that */
@@ -26,6 +32,9 @@ struct plan {
     size_t n_need;
     size_t *missing; /* indices into need */
     size_t n_missing;
+    struct runs_of *of; /* by row of `experiments`; n = 0: not of the domain */
+    char *text;         /* machines and settings of baselines, one by one */
+    size_t text_used;
     const struct vs_compare_options *options;
 };
 
@@ -210,7 +219,7 @@ static enum vs_status run_missing(struct plan *p, struct vs_db *db, struct vs_er
 /* The experiment's reason and, outside the claim, why: with a query over the run that must hold for
  * it, so that a reason that is no longer true says so. */
 static void reason_of(const struct plan *p, struct vs_db *db, const char *id, const char *reason,
-                      bool outside, int64_t run, int64_t base, char *out, size_t bytes)
+                      bool outside, const int64_t *runs, size_t n_runs, char *out, size_t bytes)
 {
     const char *why = "not understood yet";
     for (size_t i = 0; outside && i < p->outside.n_rows; i++) {
@@ -218,7 +227,7 @@ static void reason_of(const struct plan *p, struct vs_db *db, const char *id, co
         bool found = false;
         if (!strcmp(vs_table_cell(&p->outside, i, "claim_id"), id)) {
             const char *query = vs_table_cell(&p->outside, i, "holds");
-            bool asked = !vs_db_number(db, query, run, base, &holds, &found);
+            bool asked = !vs_db_number_of(db, query, runs, n_runs, &holds, &found);
             why = asked && found && holds > 0 ? vs_table_cell(&p->outside, i, "why")
                                               : "the reason noted in results/outside.csv no longer "
                                                 "holds";
@@ -231,16 +240,13 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
 {
     const struct vs_table *t = &p->experiments;
     const char *id = vs_table_cell(t, row, "claim_id"), *query = vs_table_cell(t, row, "quantity");
-    const char *base_machine = vs_table_cell(t, row, "baseline_machine");
-    const struct needed *n =
-        &p->need[need(p, vs_table_cell(t, row, "workload"), vs_table_cell(t, row, "machine"),
-                      vs_table_cell(t, row, "sets"))];
-    int64_t base = *base_machine ? p->need[need(p, vs_table_cell(t, row, "workload"), base_machine,
-                                                vs_table_cell(t, row, "baseline_sets"))]
-                                       .run
-                                 : 0;
-    if (!n->run || (*base_machine && !base)) {
-        return VS_OK; /* not run: no row */
+    int64_t run[VS_DB_RUNS] = {0};
+    const struct runs_of *of = &p->of[row];
+    for (size_t i = 0; i < of->n; i++) {
+        run[i] = p->need[of->need[i]].run;
+        if (!run[i]) {
+            return VS_OK; /* not run: no row */
+        }
     }
     struct vs_judged j = {0};
     const char *basis = vs_table_cell(t, row, "basis");
@@ -251,14 +257,14 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
                  id, basis);
         return VS_E_INPUT;
     }
-    if (vs_db_number(db, query, n->run, base, &j.value, &j.found)) {
+    if (vs_db_number_of(db, query, run, of->n, &j.value, &j.found)) {
         if (vs_db_unread(db)) {
             return vs_db_unread(db);
         }
         vs_error(errors, "results/experiments.csv: %s: %s", id, vs_db_error(db));
         return VS_E_INPUT;
     }
-    j.assumed = vs_assumed_share(db, n->run, vs_table_cell(t, row, "rests_on"));
+    j.assumed = vs_assumed_share(db, run[0], vs_table_cell(t, row, "rests_on"));
     static const char sql[] = "SELECT low, high, relation FROM claim WHERE claim_id = ?";
     sqlite3_stmt *st = vs_db_query(db, sql);
     const char *word = "no number";
@@ -276,7 +282,7 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
     sqlite3_finalize(st);
     st = NULL;
     char reason[1500];
-    reason_of(p, db, id, vs_table_cell(t, row, "reason"), !strcmp(word, "outside"), n->run, base,
+    reason_of(p, db, id, vs_table_cell(t, row, "reason"), !strcmp(word, "outside"), run, of->n,
               reason, sizeof reason);
     if (vs_db_unread(db)) { /* no verdict from what could not be read */
         return vs_db_unread(db);
@@ -286,8 +292,8 @@ static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct
                            "INSERT OR REPLACE INTO comparison VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                            -1, &st, NULL) == SQLITE_OK) {
         sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(st, 2, n->run);
-        sqlite3_bind_int64(st, 3, base);
+        sqlite3_bind_int64(st, 2, run[0]);
+        sqlite3_bind_int64(st, 3, run[1]);
         if (j.found) {
             sqlite3_bind_double(st, 4, j.value);
         }
@@ -364,6 +370,60 @@ static void unknown_domain(struct vs_db *db, const char *domain, struct vs_error
         vs_suggest(domain, list, n, "'virtsim list claims' shows the domains", hint, sizeof hint));
 }
 
+/* Memory for the runs of every experiment and for the words that name them. */
+static enum vs_status make_room(struct plan *p)
+{
+    const struct vs_table *t = &p->experiments;
+    size_t bytes = 1;
+    for (size_t i = 0; i < t->n_rows; i++) {
+        bytes += strlen(vs_table_cell(t, i, "baseline_machine")) +
+                 strlen(vs_table_cell(t, i, "baseline_sets")) + 2u * VS_DB_RUNS;
+    }
+    p->need = calloc(VS_DB_RUNS * t->n_rows + 1, sizeof *p->need);
+    p->missing = calloc(VS_DB_RUNS * t->n_rows + 1, sizeof *p->missing);
+    p->of = calloc(t->n_rows + 1, sizeof *p->of);
+    p->text = calloc(1, bytes);
+    return p->need && p->missing && p->of && p->text ? VS_OK : VS_E_NOMEM;
+}
+
+/* The i-th word of a cell whose words are separated by semicolons, kept in the plan; NULL: it has
+ * fewer. A cell without any is one empty word. */
+static const char *word_of(struct plan *p, const char *cell, size_t i)
+{
+    for (; i; i--) {
+        cell += strcspn(cell, ";");
+        if (!*cell++) {
+            return NULL;
+        }
+    }
+    size_t n = strcspn(cell, ";");
+    char *word = memcpy(p->text + p->text_used, cell, n);
+    p->text_used += n + 1u;
+    return word;
+}
+
+/* The runs of one experiment: its own and each baseline's. */
+static enum vs_status need_all(struct plan *p, size_t row, struct vs_errors *errors)
+{
+    const struct vs_table *t = &p->experiments;
+    const char *workload = vs_table_cell(t, row, "workload"),
+               *machines = vs_table_cell(t, row, "baseline_machine"),
+               *sets = vs_table_cell(t, row, "baseline_sets"), *machine = NULL;
+    struct runs_of *of = &p->of[row];
+    of->need[of->n++] =
+        need(p, workload, vs_table_cell(t, row, "machine"), vs_table_cell(t, row, "sets"));
+    for (size_t i = 0; *machines && (machine = word_of(p, machines, i)); i++) {
+        if (of->n == VS_DB_RUNS) {
+            vs_error(errors, "results/experiments.csv: %s: more than %u baselines",
+                     vs_table_cell(t, row, "claim_id"), VS_DB_RUNS - 1u);
+            return VS_E_INPUT;
+        }
+        const char *own = word_of(p, sets, i);
+        of->need[of->n++] = need(p, workload, machine, own ? own : "");
+    }
+    return VS_OK;
+}
+
 /* Tables, the database's among them, and distinct runs. */
 static enum vs_status make_plan(struct plan *p, struct vs_db *db, struct vs_errors *errors)
 {
@@ -378,19 +438,10 @@ static enum vs_status make_plan(struct plan *p, struct vs_db *db, struct vs_erro
                           errors);
     const struct vs_table *t = &p->experiments;
     s = s ? s : vs_aside_make(db, t, errors);
-    if (!s) {
-        p->need = calloc(2 * t->n_rows + 1, sizeof *p->need);
-        p->missing = calloc(2 * t->n_rows + 1, sizeof *p->missing);
-        s = p->need && p->missing ? VS_OK : VS_E_NOMEM;
-    }
+    s = s ? s : make_room(p);
     for (size_t i = 0; !s && i < t->n_rows; i++) {
         if (wanted(db, domain, vs_table_cell(t, i, "claim_id"))) {
-            need(p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "machine"),
-                 vs_table_cell(t, i, "sets"));
-            if (*vs_table_cell(t, i, "baseline_machine")) {
-                need(p, vs_table_cell(t, i, "workload"), vs_table_cell(t, i, "baseline_machine"),
-                     vs_table_cell(t, i, "baseline_sets"));
-            }
+            s = need_all(p, i, errors);
         }
     }
     s = s ? s : vs_db_unread(db);
@@ -407,6 +458,8 @@ static void free_plan(struct plan *p)
     vs_table_free(&p->outside);
     free(p->need);
     free(p->missing);
+    free(p->of);
+    free(p->text);
 }
 
 enum vs_status vs_compare_check(const struct vs_compare_options *o, struct vs_errors *errors)

@@ -478,17 +478,22 @@ enum vs_status vs_db_unread(const struct vs_db *db)
 enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base,
                             double *out, bool *found)
 {
+    return vs_db_number_of(db, sql, (const int64_t[]){run, base}, 2, out, found);
+}
+
+enum vs_status vs_db_number_of(struct vs_db *db, const char *sql, const int64_t *runs, size_t n,
+                               double *out, bool *found)
+{
     sqlite3_stmt *st = NULL;
     *found = false;
     if (sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL) != SQLITE_OK) {
         return vs__db_fail(db, "bad query");
     }
-    static const char *const name[] = {":run", ":base"};
-    const int64_t value[] = {run, base};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const name[VS_DB_RUNS] = {":run", ":base", ":base2", ":base3"};
+    for (size_t i = 0; i < n && i < VS_DB_RUNS; i++) {
         int at = sqlite3_bind_parameter_index(st, name[i]);
         if (at) {
-            sqlite3_bind_int64(st, at, value[i]);
+            sqlite3_bind_int64(st, at, runs[i]);
         }
     }
     int rc = sqlite3_step(st);

@@ -169,5 +169,9 @@ enum vs_status vs_db_unread(const struct vs_db *db);
  * query cannot read vs_db_unread tells, too. */
 enum vs_status vs_db_number(struct vs_db *db, const char *sql, int64_t run, int64_t base,
                             double *out, bool *found);
+/* The same with several runs beside it: :run, :base, :base2, :base3; n of them. */
+#define VS_DB_RUNS 4u
+enum vs_status vs_db_number_of(struct vs_db *db, const char *sql, const int64_t *runs, size_t n,
+                               double *out, bool *found);
 
 #endif

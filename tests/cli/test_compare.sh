@@ -148,4 +148,31 @@ refused "a claim without a reason" 2 "v51.hwoff.tso.cpu has no experiment and no
 cp "$VIRTSIM_HOME/results/uncompared.csv" "$work/tree/results/"
 refused "a wrong experiment" 2 "workload.footprin'" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain translation --db "$work/wrong.db"
 ok "leaves no database" test ! -e "$work/wrong.db"
+
+# an experiment may set up to four runs side by side, each with its own settings
+cp "$VIRTSIM_HOME"/results/*.csv "$work/tree/results/"
+several() {
+    python3 - "$VIRTSIM_HOME/results/experiments.csv" "$work/tree/results/experiments.csv" "$@" <<'PY'
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1], newline="")))
+for r in rows:
+    if r["claim_id"] == "v51.svmcmp.compat":
+        r.update(workload="gups", sets="workload.count=10", baseline_machine=sys.argv[3], baseline_sets=sys.argv[4], quantity=sys.argv[5])
+    elif r["claim_id"] == "v51.model.map":
+        r.update(workload="gups", sets="workload.count=10 ept.verify=1")
+with open(sys.argv[2], "w", newline="") as f:
+    w = csv.DictWriter(f, rows[0], lineterminator="\n")
+    w.writeheader()
+    w.writerows(rows)
+PY
+}
+count="(select value from knob where path = 'workload.count' and run = :"
+several "skylake_sp_kvm;neoverse_n1_kvm;haswell_ep_native" "workload.count=20;workload.count=30;workload.count=40" \
+    "select ${count}run) + 1000 * ${count}base) + 1000000 * ${count}base2) + 1000000000 * ${count}base3)"
+ok "four runs" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain structure -j 2 --db "$work/four.db"
+equal "each as its settings have it" 40030020010 "$(sqlite3 "$work/four.db" "select cast(value as integer) from comparison where claim_id = 'v51.svmcmp.compat'")"
+equal "on its machine" "zen2_rome_kvm skylake_sp_kvm neoverse_n1_kvm haswell_ep_native" \
+    "$(echo $(sqlite3 "$work/four.db" "select machine from run where workload = 'gups' and point like '%count=_0' order by cast(substr(point, instr(point, 'count=') + 6) as integer)"))"
+several "skylake_sp_kvm;neoverse_n1_kvm;haswell_ep_native;haswell_ep_kvm" "" "select :run + :base + :base2 + :base3"
+refused "a fifth" 2 "v51.svmcmp.compat: more than 3 baselines" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain structure --db "$work/five.db"
 finish
