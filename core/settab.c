@@ -82,13 +82,58 @@ static void list_reset(struct vs_settab *s)
     s->newest = 0;
 }
 
-/* Where a key may be: a search of many ways begins there. */
-#define GUESSES 64u
-static inline uint32_t *guess_of(const struct vs_settab *s, uint64_t key)
+/* Many ways are not searched: those whose keys have the same hash are chained. */
+static inline uint32_t *bucket_of(const struct vs_settab *s, uint64_t key)
 {
-    return &s->guess[key * 0x9e3779b97f4a7c15ull >> 58];
+    return &s->bucket[key * 0x9e3779b97f4a7c15ull >> s->bucket_shift];
 }
-_Static_assert(GUESSES == 1u << (64 - 58), "as many as the hash has values");
+
+/* The way of a key; s->ways: it is not there. */
+static inline uint32_t chained(const struct vs_settab *s, uint64_t key)
+{
+    uint32_t w = *bucket_of(s, key);
+    while (w != s->ways && s->tag[w] != key) {
+        w = s->chain[w];
+    }
+    return w;
+}
+
+/* Way w, whose tag is `key`, becomes one of its chain. */
+static inline void chain_in(struct vs_settab *s, uint32_t w, uint64_t key)
+{
+    uint32_t *bucket = bucket_of(s, key);
+    s->chain[w] = *bucket;
+    *bucket = w;
+}
+
+/* And is none any more; nothing where the way is free. */
+static inline void chain_out(struct vs_settab *s, uint32_t w)
+{
+    if (s->tag[w] != VS_SETTAB_EMPTY) {
+        uint32_t *at = bucket_of(s, s->tag[w]);
+        while (*at != w) {
+            at = &s->chain[*at];
+        }
+        *at = s->chain[w];
+    }
+}
+
+/* As many chains as there are ways, or more. */
+static uint32_t bucket_bits(uint32_t ways)
+{
+    uint32_t bits = 6;
+    while (1u << bits < ways) {
+        bits++;
+    }
+    return bits;
+}
+
+static void chain_reset(struct vs_settab *s)
+{
+    for (uint32_t i = 0; i < 1u << bucket_bits(s->ways); i++) {
+        s->bucket[i] = s->ways;
+    }
+}
 
 static void list_oldest(struct vs_settab *s, uint32_t w)
 {
@@ -133,15 +178,18 @@ enum vs_status vs_settab_init(struct vs_settab *s, uint32_t entries, uint32_t wa
     if (s->listed) {
         s->next = calloc(s->ways + 1u, sizeof *s->next);
         s->prev = calloc(s->ways + 1u, sizeof *s->prev);
-        s->guess = calloc(GUESSES, sizeof *s->guess);
+        s->bucket = calloc((size_t)1 << bucket_bits(s->ways), sizeof *s->bucket);
+        s->chain = calloc(s->ways, sizeof *s->chain);
+        s->bucket_shift = 64u - bucket_bits(s->ways);
     }
     if (!s->tag || !s->payload || (s->tree_words && !s->tree) ||
-        (s->listed && (!s->next || !s->prev || !s->guess))) {
+        (s->listed && (!s->next || !s->prev || !s->bucket || !s->chain))) {
         vs_settab_free(s);
         return VS_E_NOMEM;
     }
     if (s->listed) {
         list_reset(s);
+        chain_reset(s);
     }
     memset(s->tag, 0xff, (n + SETTAB_PAD) * sizeof *s->tag);
     return VS_OK;
@@ -154,7 +202,8 @@ void vs_settab_free(struct vs_settab *s)
     free(s->tree);
     free(s->next);
     free(s->prev);
-    free(s->guess);
+    free(s->bucket);
+    free(s->chain);
     memset(s, 0, sizeof *s);
 }
 
@@ -170,6 +219,7 @@ void vs_settab_clear(struct vs_settab *s)
     }
     if (s->listed) {
         list_reset(s);
+        chain_reset(s);
     }
     s->used = 0;
 }
@@ -247,16 +297,13 @@ AVX2 static uint64_t *find_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key
 }
 #endif
 
-/* LRU of one large set: the guess before the search. */
+/* LRU of one large set. */
 static uint64_t *find_listed(struct vs_settab *s, uint64_t *tag, uint64_t key)
 {
-    uint32_t *guess = guess_of(s, key), w = *guess;
-    if (tag[w] != key) {
-        w = s->scan(tag, s->ways, key);
-        if (w == s->ways) {
-            return NULL;
-        }
-        *guess = w;
+    uint32_t w = chained(s, key);
+    (void)tag; /* of the only set */
+    if (w == s->ways) {
+        return NULL;
     }
     list_newest(s, w);
     return s->payload + w;
@@ -276,9 +323,10 @@ static void put_listed(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_
 {
     uint32_t w = s->prev[s->ways]; /* what was dropped stands last */
     s->used += tag[w] == VS_SETTAB_EMPTY;
+    chain_out(s, w);
     tag[w] = key;
     s->payload[w] = payload;
-    *guess_of(s, key) = w;
+    chain_in(s, w, key);
     list_newest(s, w);
 }
 
@@ -326,6 +374,12 @@ AVX2 static void put_small_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key
 }
 #endif
 
+/* The way of a set that holds the key; s->ways: none does. */
+static inline uint32_t way_of(const struct vs_settab *s, uint64_t set, uint64_t key)
+{
+    return s->listed ? chained(s, key) : s->scan(s->tag + set * s->ways, s->ways, key);
+}
+
 uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key)
 {
     uint64_t set;
@@ -333,7 +387,7 @@ uint64_t *vs_settab_peek(struct vs_settab *s, uint64_t key)
         return vs__watch_peek(s, key);
     }
     (void)vs_div(&s->by_sets, key, &set);
-    uint32_t w = s->scan(s->tag + set * s->ways, s->ways, key);
+    uint32_t w = way_of(s, set, key);
     return w == s->ways ? NULL : s->payload + set * s->ways + w;
 }
 
@@ -346,7 +400,8 @@ static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t paylo
     bool ordered = settab_ordered(s);
     if (s->listed) {
         w = s->prev[s->ways]; /* what was dropped stands last */
-        *guess_of(s, key) = w;
+        chain_out(s, w);
+        chain_in(s, w, key);
         list_newest(s, w);
     } else if (s->tree) {
         w = vs__settab_tree_touch(s, set, vs__settab_tree_choose(s, set, tag));
@@ -416,10 +471,11 @@ static void drop_way(struct vs_settab *s, size_t first, uint32_t w)
             value[w] = value[w + 1u];
         }
     }
-    tag[w] = VS_SETTAB_EMPTY;
     if (s->listed) {
+        chain_out(s, w);
         list_oldest(s, w);
     }
+    tag[w] = VS_SETTAB_EMPTY;
     s->used--;
 }
 
@@ -430,7 +486,7 @@ bool vs_settab_drop(struct vs_settab *s, uint64_t key)
         return vs__watch_drop(s, key);
     }
     (void)vs_div(&s->by_sets, key, &set);
-    uint32_t w = s->scan(s->tag + set * s->ways, s->ways, key);
+    uint32_t w = way_of(s, set, key);
     if (w == s->ways) {
         return false;
     }

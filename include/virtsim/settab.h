@@ -69,7 +69,9 @@ struct vs_settab {
     bool listed;           /* LRU of one set with many ways */
     bool at_once;          /* a hit on `newest` changes nothing: not in trees that do not turn */
     uint32_t *next, *prev; /* listed: by way, newest first; entry [ways] closes the ring */
-    uint32_t *guess;       /* listed: by a hash of the key, where one was last */
+    uint32_t *bucket;      /* listed: by a hash of the key, the first way of its chain, */
+    uint32_t *chain;       /* and by way the next of the same hash; s->ways: no more */
+    uint32_t bucket_shift; /* of the hash */
     bool turned;           /* small tree-PLRU sets: the way touched last is way 0 */
     uint32_t groups;       /* of ways, each a tree */
     uint32_t tree_leaves;  /* of a tree: its ways rounded up to a power of two */
