@@ -390,26 +390,52 @@ void vs_txn_actor(struct vs_txn *t, uint16_t actor)
 
 enum vs_status vs_slots_init(struct vs_slots *s, uint32_t n)
 {
-    s->n = n;
-    s->busy_until_ps = n ? calloc(n, sizeof *s->busy_until_ps) : NULL;
-    return n && !s->busy_until_ps ? VS_E_NOMEM : n ? VS_OK : VS_E_CONFIG;
+    *s = (struct vs_slots){.n = n};
+    if (!n) {
+        return VS_E_CONFIG;
+    }
+    s->busy_until_ps = calloc(n, sizeof *s->busy_until_ps);
+    s->next = calloc(n + 1u, sizeof *s->next);
+    s->prev = calloc(n + 1u, sizeof *s->prev);
+    if (!s->busy_until_ps || !s->next || !s->prev) {
+        vs_slots_free(s);
+        return VS_E_NOMEM;
+    }
+    for (uint32_t i = 0; i <= n; i++) {
+        s->next[i] = i == n ? 0 : i + 1u;
+        s->prev[i] = i ? i - 1u : n;
+    }
+    return VS_OK;
 }
 
 void vs_slots_free(struct vs_slots *s)
 {
     free(s->busy_until_ps);
-    s->busy_until_ps = NULL;
-    s->n = 0;
+    free(s->next);
+    free(s->prev);
+    *s = (struct vs_slots){.n = 0};
+}
+
+/* What is released is mostly busy for longer than all others: it is looked for from the end. */
+void vs__slots_order(struct vs_slots *s, uint32_t slot)
+{
+    const uint64_t *busy = s->busy_until_ps, at = busy[slot];
+    uint32_t *next = s->next, *prev = s->prev, before;
+    next[prev[slot]] = next[slot];
+    prev[next[slot]] = prev[slot];
+    for (before = prev[s->n];
+         before != s->n && (busy[before] > at || (busy[before] == at && before > slot));) {
+        before = prev[before];
+    }
+    next[slot] = next[before];
+    prev[slot] = before;
+    prev[next[before]] = slot;
+    next[before] = slot;
 }
 
 uint32_t vs_acquire(struct vs_txn *t, uint16_t account, struct vs_slots *s)
 {
-    uint32_t best = 0;
-    for (uint32_t i = 1; i < s->n; i++) {
-        if (s->busy_until_ps[i] < s->busy_until_ps[best]) {
-            best = i;
-        }
-    }
+    uint32_t best = s->next[s->n];
     vs_ps free_at = {s->busy_until_ps[best]};
     vs_txn_settle(t);
     vs_wait_until(t, account, free_at);

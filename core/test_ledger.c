@@ -3,6 +3,7 @@
  * do. */
 #include "test_ledger.h"
 
+#include "virtsim/rng.h"
 #include "virtsim/sim.h"
 
 static void test_clock_is_the_sum_of_its_charges(void **state)
@@ -71,6 +72,33 @@ static void test_slots_make_the_next_one_wait_until_the_first_is_free(void **sta
     assert_int_equal(f->t.now_ps, 130);
     assert_int_equal(third, 1);
     vs_slots_free(&s);
+}
+
+/* Whatever holders say, and however many hold one at a time. */
+static void test_the_slot_is_the_one_that_is_free_first_then_the_first(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_rng rng;
+    struct vs_txn t; /* a device's, whose clock goes back, too */
+    vs_txn_beside(&t, f->l, f->actor);
+    vs_rng_seed(&rng, 61, 0);
+    for (uint32_t n = 1; n < 40; n++) {
+        struct vs_slots s;
+        assert_int_equal(vs_slots_init(&s, n), VS_OK);
+        for (int i = 0; i < 400; i++) {
+            uint32_t first = 0;
+            for (uint32_t k = 1; k < n; k++) {
+                first = s.busy_until_ps[k] < s.busy_until_ps[first] ? k : first;
+            }
+            t.now_ps = vs_rng_below(&rng, 60);
+            uint64_t busy = s.busy_until_ps[first], now = t.now_ps;
+            assert_int_equal(vs_acquire(&t, acc(f, QUEUE), &s), first);
+            assert_int_equal(t.now_ps, busy > now ? busy : now);
+            uint32_t slot = vs_rng_below(&rng, 4) ? first : (uint32_t)vs_rng_below(&rng, n);
+            vs_release(&s, slot, ps(vs_rng_below(&rng, 60)));
+        }
+        vs_slots_free(&s);
+    }
 }
 
 static void test_counted_operations_equal_opened_ones(void **state)
@@ -238,6 +266,7 @@ int main(void)
         LAW(test_a_handler_is_another_actor_than_the_guest),
         LAW(test_a_wait_is_free_once_its_time_has_passed_and_named_before),
         LAW(test_slots_make_the_next_one_wait_until_the_first_is_free),
+        LAW(test_the_slot_is_the_one_that_is_free_first_then_the_first),
         LAW(test_counted_operations_equal_opened_ones),
         LAW(test_exposure_tiles_the_wait_exactly),
         LAW(test_a_journey_books_only_when_it_ends),

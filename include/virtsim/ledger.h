@@ -221,7 +221,9 @@ static inline vs_ps vs_wait_until(struct vs_txn *t, uint16_t account, vs_ps when
 
 /* Slots of a shared resource, reached in time order. */
 struct vs_slots {
-    uint64_t *busy_until_ps;
+    uint64_t *busy_until_ps; /* [n] */
+    uint32_t *next, *prev;   /* [n + 1] a ring through them by when they are free, then by number;
+                                entry n closes it */
     uint32_t n;
 };
 enum vs_status vs_slots_init(struct vs_slots *s, uint32_t n);
@@ -229,9 +231,13 @@ void vs_slots_free(struct vs_slots *s);
 /* Waits (booked under `account`) for the earliest free slot and returns its index; the holder says
  * with vs_release until when it is busy. */
 uint32_t vs_acquire(struct vs_txn *t, uint16_t account, struct vs_slots *s);
+void vs__slots_order(struct vs_slots *s, uint32_t slot); /* its time has changed */
 static inline void vs_release(struct vs_slots *s, uint32_t slot, vs_ps at)
 {
     s->busy_until_ps[slot] = at.v;
+    if (s->n > 1u) {
+        vs__slots_order(s, slot);
+    }
 }
 
 /* Waits until `when` for work recorded on `tape`: each recorded charge books its overlap with the

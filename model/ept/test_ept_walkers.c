@@ -5,6 +5,14 @@
 
 #include "ept/slat.h"
 
+static void all_free(struct vs_slots *s)
+{
+    vs_ps zero = {0};
+    for (uint32_t i = 0; i < s->n; i++) {
+        vs_release(s, i, zero);
+    }
+}
+
 /* One walker and one place to wait: of three misses at one time the second waits for the walker,
  * the third for the place and then for the walker. */
 static void test_a_miss_waits_for_a_place_and_then_for_a_walker(void **state)
@@ -22,13 +30,13 @@ static void test_a_miss_waits_for_a_place_and_then_for_a_walker(void **state)
         assert_int_equal(vs_ept_overlap(&f.ept), VS_OK);
         uint64_t from = f.t.now_ps;
         (void)walk(&f, VA, VS_REF_READ); /* sets the flags */
-        f.ept.walker.busy_until_ps[0] = 0;
-        memset(f.ept.queue.busy_until_ps, 0, f.ept.queue.n * sizeof(uint64_t));
+        all_free(&f.ept.walker);
+        all_free(&f.ept.queue);
         from = f.t.now_ps;
         (void)walk(&f, VA, VS_REF_READ);
         own = f.t.now_ps - from;
-        f.ept.walker.busy_until_ps[0] = 0;
-        memset(f.ept.queue.busy_until_ps, 0, f.ept.queue.n * sizeof(uint64_t));
+        all_free(&f.ept.walker);
+        all_free(&f.ept.queue);
         for (int i = 0; i < 4; i++) {
             struct vs_translation out;
             vs_gva at = {VA};
