@@ -32,8 +32,10 @@ static vs_inlined void tile(const struct vs_tape *tape, uint64_t from, uint64_t 
                             void (*add)(void *ctx, uint16_t account, uint64_t ps), void *ctx)
 {
     uint64_t at = from;
-    for (size_t i = 0; tape && i < tape->n && at < until; i++) {
-        uint64_t s = tape->e[i].start_ps, e = s + tape->e[i].ps;
+    const struct vs_tape_entry *i = tape && at < until ? tape->e : NULL,
+                               *end = i ? i + tape->n : NULL;
+    for (; i != end; i++) {
+        uint64_t s = i->start_ps, e = s + i->ps;
         if (e <= at) {
             continue;
         }
@@ -44,8 +46,11 @@ static vs_inlined void tile(const struct vs_tape *tape, uint64_t from, uint64_t 
             add(ctx, gap, s - at);
             at = s;
         }
-        e = e < until ? e : until;
-        add(ctx, tape->e[i].account, e - at);
+        if (e >= until) {
+            add(ctx, i->account, until - at);
+            return;
+        }
+        add(ctx, i->account, e - at);
         at = e;
     }
     if (at < until) {

@@ -18,9 +18,28 @@ struct vs_way {
     uint32_t first, n;
 };
 
+uint64_t vs__way_among(struct vs_way *w, uint64_t at_ps, uint64_t ps);
 /* Takes the direction for `ps`, from `at_ps` or the first time after it that is long enough; when
- * that begins. */
-uint64_t vs_way_grant(struct vs_way *w, uint64_t at_ps, uint64_t ps);
+ * that begins. Mostly nothing was granted for later. */
+static inline uint64_t vs_way_grant(struct vs_way *w, uint64_t at_ps, uint64_t ps)
+{
+    struct vs_way_span *end = &w->busy[w->first + w->n];
+    if (!w->n || !ps || end[-1].to_ps > at_ps) {
+        return vs__way_among(w, at_ps, ps);
+    }
+    if (end[-1].to_ps == at_ps) {
+        end[-1].to_ps = at_ps + ps;
+    } else if (end == w->busy + 2u * VS_WAY_SPANS) {
+        return vs__way_among(w, at_ps, ps);
+    } else {
+        end->from_ps = at_ps;
+        end->to_ps = at_ps + ps;
+        uint32_t full = w->n == VS_WAY_SPANS; /* the oldest makes room for it */
+        w->first += full;
+        w->n += 1u - full;
+    }
+    return at_ps;
+}
 /* From when on nothing is granted yet. */
 static inline uint64_t vs_way_end(const struct vs_way *w)
 {
