@@ -38,6 +38,8 @@ struct vs_l1_tlb {
     uint64_t *misses;
     uint64_t *second_misses; /* of the level that is asked when it misses; may be NULL */
     uint32_t sizes;          /* bit = page size ever filled: only these are looked for */
+    uint32_t own;            /* those of pages that an address space has for itself, */
+    uint32_t shared;         /* and those of pages that all of them share */
     uint32_t last;           /* page size of the last hit, and its table: looked at first */
     uint32_t last_table;     /* the cpu's */
 };
@@ -132,8 +134,8 @@ static inline const uint64_t *vs_l1_recent(const struct vs_l1 *l, struct vs_l1_t
         }
         const struct vs_settab *s = &t->table[t->table_of[k]];
         uint64_t key = vs_l1_key(l, t, gva, k);
-        p = vs_l1_newest_of(s, key);
-        if (!p && l->globals) {
+        p = t->own >> k & 1u ? vs_l1_newest_of(s, key) : NULL;
+        if (!p && l->globals && t->shared >> k & 1u) {
             p = vs_l1_newest_of(s, key ^ l->context ^ l->global_context);
         }
         if (p) {
@@ -181,13 +183,14 @@ static inline bool vs_l1_page(const struct vs_l1 *l, uint64_t gva, bool write, u
 }
 
 static inline const uint64_t *vs_l1_look_up(const struct vs_l1 *l, struct vs_l1_tlb *t,
-                                            uint64_t gva, uint64_t other, unsigned *shift)
+                                            uint64_t gva, uint64_t other, uint32_t sizes,
+                                            unsigned *shift)
 {
     for (uint32_t i = 0; i < VS_L1_SIZES; i++) {
         uint32_t k = i == 0         ? t->last
                      : i <= t->last ? i - 1u
                                     : i; /* the last size first, then the others */
-        if (!(t->sizes >> k & 1u)) {
+        if (!(sizes >> k & 1u)) {
             continue;
         }
         const uint64_t *p =
@@ -207,7 +210,7 @@ static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l
                                               uint64_t gva, unsigned *shift)
 {
     if (vs_likely(!l->globals)) {
-        return vs_l1_look_up(l, t, gva, 0, shift);
+        return vs_l1_look_up(l, t, gva, 0, t->own, shift);
     }
     /* in the order of the inline path, so that both find the same where more than one would serve
      */
@@ -216,8 +219,8 @@ static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l
         *shift = t->shift[t->last];
         return p;
     }
-    p = vs_l1_look_up(l, t, gva, 0, shift);
-    return p ? p : vs_l1_look_up(l, t, gva, l->context ^ l->global_context, shift);
+    p = vs_l1_look_up(l, t, gva, 0, t->own, shift);
+    return p ? p : vs_l1_look_up(l, t, gva, l->context ^ l->global_context, t->shared, shift);
 }
 
 #endif

@@ -32,9 +32,10 @@ static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t pa
     while (k && (shift < t->shift[k] || !(t->held >> k & 1u))) {
         k--; /* the largest that it holds: of a larger page a piece */
     }
-    t->sizes |= 1u << k;
     payload += piece_of(gva, shift, t->shift[k]);
     uint64_t other = (uint64_t)(e->tag_now ^ vs__ept_tag_of(e, payload)) << VS_L1_CONTEXT_SHIFT;
+    t->sizes |= 1u << k;
+    *(other ? &t->shared : &t->own) |= 1u << k;
     vs__ept_put(e, &t->table[t->table_of[k]], vs_l1_key(l, t, gva, k) ^ other, payload,
                 ref != VS_REF_READ);
 }

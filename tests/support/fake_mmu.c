@@ -15,6 +15,7 @@ static void fill_first(struct fake_mmu *f, struct vs_l1 *l, uint64_t gva, uint64
 {
     uint64_t page = gva >> fake_shift[f->page] << fake_shift[f->page];
     l->tlb[0].sizes |= 1u << f->page;
+    l->tlb[0].own |= 1u << f->page;
     (void)vs_settab_fill(&l->tlb[0].table[f->page], vs_l1_key(l, l->tlb, gva, f->page),
                          (page + f->offset) | flags, NULL, NULL);
 }
