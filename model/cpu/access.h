@@ -160,10 +160,17 @@ static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t 
     return vs__cpu_access_rest(c, gva, ref);
 }
 
+/* n accesses of this composition are priced when somebody looks. */
+static inline void vs__cpu_count_n(struct vs_cpu *c, uint32_t ref, uint32_t tlb, uint32_t level,
+                                   uint64_t n)
+{
+    c->pending[ref][tlb][level] += n;
+    c->pending_mask[ref] |= 1ull << level | 1ull << (VS_LINE_LEVELS + tlb);
+}
+
 static inline void vs__cpu_count(struct vs_cpu *c, uint32_t ref, uint32_t tlb, uint32_t level)
 {
-    c->pending[ref][tlb][level]++;
-    c->pending_mask[ref] |= 1ull << level;
+    vs__cpu_count_n(c, ref, tlb, level, 1);
 }
 
 /* How long n more instructions take; what is no whole picosecond is carried over. */

@@ -157,12 +157,14 @@ void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref)
                 price(c, t, ref, k, 0, n);
                 continue;
             }
-            c->pending[ref][k][0] += n;
+            vs__cpu_count_n(c, ref, k, 0, n);
         }
     }
-    for (uint64_t mask = c->pending_mask[ref]; mask; mask &= mask - 1u) {
+    const uint64_t levels = (1ull << VS_LINE_LEVELS) - 1u, kinds = c->pending_mask[ref] & ~levels;
+    for (uint64_t mask = c->pending_mask[ref] & levels; mask; mask &= mask - 1u) {
         uint32_t level = (uint32_t)__builtin_ctzll(mask);
-        for (uint32_t tlb = 0; tlb < VS_CPU_TLB_KINDS; tlb++) {
+        for (uint64_t kind = kinds; kind; kind &= kind - 1u) {
+            uint32_t tlb = (uint32_t)__builtin_ctzll(kind) - VS_LINE_LEVELS;
             uint64_t n = c->pending[ref][tlb][level];
             if (n) {
                 c->pending[ref][tlb][level] = 0;

@@ -65,7 +65,8 @@ struct vs_cpu {
     /* counted and not yet priced */
     uint64_t pending_ps;
     uint64_t fast[3][VS_L1_SIZES]; /* inline hits, by enum vs_ref and table */
-    uint64_t pending_mask[3];      /* of other compositions: bit = level where some are */
+    uint64_t pending_mask[3];      /* of other compositions: bit = level where some are, and
+                                      above VS_LINE_LEVELS, how they were translated */
     uint64_t pending_instructions, pending_instruction_ps;
     uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS]; /* those */
     uint64_t carry;                        /* of the instruction clock, in ps x ipc; below ipc */

@@ -69,8 +69,7 @@ static uint64_t whole_lines(struct vs_cpu *c, const struct vs_cpu_bulk *b, struc
                  levels, answered);
     for (uint32_t level = 0; level < VS_LINE_LEVELS; level++) {
         if (answered[level]) {
-            c->pending[b->ref][tlb][level] += answered[level];
-            c->pending_mask[b->ref] |= 1ull << level;
+            vs__cpu_count_n(c, b->ref, tlb, level, answered[level]);
             c->pending_ps += answered[level] * c->price[b->ref][tlb][level];
         }
     }

@@ -33,8 +33,9 @@ static void flush(struct vs_run *r, uint32_t ref)
     c->count[VS_CNT_cpu_loads + (int)ref] += n;
     c->count[VS_CNT_cpu_mshr_merges] += r->merges;
     c->count[VS_CNT_cpu_walk_merges] += r->walks;
-    c->pending[ref][r->tlb][0] += r->hits;
-    c->pending_mask[ref] |= r->hits ? 1u : 0;
+    if (r->hits) {
+        vs__cpu_count_n(c, ref, r->tlb, 0, r->hits);
+    }
     if (l->cache_hits[ref]) {
         *l->cache_hits[ref] += r->again;
     }
