@@ -91,6 +91,20 @@ static enum vs_status apply_recorded(struct vs_session *s, struct vs_errors *err
     return worst;
 }
 
+/* What the workload sets of the machine, for a recording, which replays without that. */
+static void note_defaults(struct vs_session *s)
+{
+    char value[128], what[256];
+    for (size_t i = 0; i < vs_knobs_count(s->knobs); i++) {
+        const struct vs_knob *k = vs_knobs_at(s->knobs, i);
+        if (k->rank == VS_RANK_WORKLOAD) {
+            snprintf(what, sizeof what, "%s=%s", k->desc->path,
+                     vs_knob_text(k, value, sizeof value));
+            note(s, "set", what);
+        }
+    }
+}
+
 static enum vs_status apply_sets(struct vs_session *s, struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
@@ -197,6 +211,7 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     for (unsigned i = 0; !input && vs_pin_knob(i) && i < s->programs.n_vcpus; i++) {
         input = vs_knobs_add(s->knobs, vs_pin_knob(i));
     }
+    note_defaults(s);
     one = recorded && !input ? apply_recorded(s, errors) : VS_OK;
     st = st ? st : one;
     /* an unreadable input has declared nothing: its parameters would all look unknown */

@@ -1,14 +1,18 @@
 -- SPDX-License-Identifier: MIT
-workload "UDP echo through a virtual function: waits for packets, reads each, answers each. Rings, doorbells, DMA, translation of the device's addresses, interrupts."
+workload "UDP echo through a virtual function: waits for packets, reads each, answers each. Latency by requests that wait for their answers (window), throughput and CPU use by those that come at a rate (rate)."
 
 metrics { "op:packet.rx", "op:packet.rx.p99", "op:packet.tx", "op:dma.write", "op:iommu.translate", "op:exit.interrupt.n" }
 
 param { name = "packets", default = 2000, min = 1, unit = "packets", text = "packets that are measured" }
 param { name = "warmup", default = 200, unit = "packets", text = "packets before the region of interest" }
-param { name = "batch", default = 1, min = 1, max = 256, unit = "packets", text = "packets wanted before the program goes on" }
+local batch = param { name = "batch", default = 1, min = 1, max = 256, unit = "packets", text = "packets wanted before the program goes on" }
 param { name = "bytes", default = 64, min = 1, max = 9682, unit = "bytes", text = "payload of each answer" }
 param { name = "work", default = 400, unit = "instructions", text = "instructions of the network stack and the program for each packet" }
+local window = param { name = "window", default = 1, min = 1, max = 256, unit = "requests", text = "closed loop: requests on their way to each function, the next one when one has been answered; not where rate or nic.traffic.interval_ns is set" }
+local rate = param { name = "rate", default = 0, max = 100000000, unit = "1/s", text = "open loop: requests a second, answered or not; 0: as window says" }
 param { name = "timeout_us", default = 1000, min = 1, unit = "us", text = "the program gives up when nothing comes for so long" }
+
+defaults { ["nic.traffic.interval_ns"] = rate > 0 and math.max(1000000000 // rate, 1) or 0, ["nic.traffic.window"] = math.max(window, batch) }
 
 guest(function(cpu, p)
   local wanted, answer = { timeout_ns = p.timeout_us * 1000 }, { bytes = p.bytes }

@@ -22,6 +22,14 @@ static void plan_interrupt(struct vs_nic *n, struct vs_nic_function *f)
     }
 }
 
+/* Whoever has sent the packet finds out, some day. */
+static void lost(const struct vs_nic *n, uint32_t vf, uint64_t at_ps)
+{
+    if (n->wire.lost) {
+        n->wire.lost(n->wire.ctx, vf, at_ps);
+    }
+}
+
 uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at)
 {
     uint64_t first = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps,
@@ -33,6 +41,7 @@ uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps
     }
     if (n->rx_buffered + vs__nic_frame_bytes(payload) > n->cfg.rx_buffer) {
         n->count[VS_CNT_nic_rx_missed]++;
+        lost(n, vf, in);
         return VS_NIC_NEVER;
     }
     n->rx_buffered += vs__nic_frame_bytes(payload);
@@ -44,6 +53,9 @@ uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps
 /* The packet is out of the buffer: in memory, or lost. */
 static void out_of_buffer(struct vs_nic *n, bool good)
 {
+    if (!good) {
+        lost(n, n->arrival[n->arrival_first].vf, n->rx.now_ps);
+    }
     n->count[good ? VS_CNT_nic_rx_packets : VS_CNT_nic_rx_dropped]++;
     n->rx_buffered -= vs__nic_frame_bytes(n->arrival[n->arrival_first].payload);
     n->arrival_first = (n->arrival_first + 1u) % n->arrivals;

@@ -19,6 +19,7 @@
 
 #include "virtsim/port/function.h"
 #include "virtsim/port/upstream.h"
+#include "virtsim/port/wire.h"
 
 #define VS_NIC_HEADERS 42u  /* Ethernet 14, IPv4 20, UDP 8 */
 #define VS_NIC_BUFFER 2048u /* bytes of the buffer that a descriptor names */
@@ -91,8 +92,9 @@ struct vs_nic {
     uint16_t account;
     struct vs_ledger *ledger;
     struct vs_upstream_port link;
-    struct vs_txn tx, rx;                 /* the engines' time lines: nic0/tx, nic0/rx */
-    struct vs_tape tape;                  /* the parts of the DMAs asked for last */
+    struct vs_wire_port wire; /* the machine's; without one nobody is at the other end */
+    struct vs_txn tx, rx;     /* the engines' time lines: nic0/tx, nic0/rx */
+    struct vs_tape tape;      /* the parts of the DMAs asked for last */
     struct vs_nic_write_back *write_back; /* TX: a queue that wraps */
     uint32_t write_back_first, n_write_backs;
     struct vs_tape tx_tape; /* what the TX engine was about last, while somebody follows it */

@@ -90,6 +90,9 @@ static void onto_wire(struct vs_nic *n, struct vs_nic_function *f, struct vs_jou
              wire = vs_nic_wire_ps(n, bytes > VS_NIC_HEADERS ? bytes - VS_NIC_HEADERS : 0);
     n->wire_tx_busy_ps = start + wire;
     n->count[VS_CNT_nic_tx_packets]++;
+    if (n->wire.frame) {
+        n->wire.frame(n->wire.ctx, (uint32_t)(f - n->fn), bytes, n->wire_tx_busy_ps);
+    }
     if (j) {
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire_busy), vs__nic_at(start));
         vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_wire), vs__nic_at(wire));

@@ -42,7 +42,7 @@ CREATE TABLE knob (
   unit      TEXT NOT NULL,
   source    TEXT NOT NULL,
   evidence  TEXT NOT NULL CHECK (evidence = 'assumed' OR evidence = 'documented' OR evidence = 'measured' OR evidence = 'derived'), -- the frequent first; IN makes a table a row
-  set_by    TEXT NOT NULL,                      -- default | machine NAME | file:line | recording | --set | --vary | results/experiments.csv
+  set_by    TEXT NOT NULL,                      -- default | machine NAME | defaults (the workload) | file:line | recording | --set | --vary | results/experiments.csv
   PRIMARY KEY (run, path)
 ) STRICT, WITHOUT ROWID;
 

@@ -209,6 +209,33 @@ static int l_guest(lua_State *L)
     return 0;
 }
 
+/* defaults { ["nic.traffic.window"] = 1 }: knobs of the machine's, where the request does not set
+ * them. */
+static int l_defaults(lua_State *L)
+{
+    struct vs_workload *w = loading(L, "defaults");
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    /* whoever lists workloads has no machine */
+    bool of_machine = w->knobs && vs_knobs_count(w->knobs) > w->n_params;
+    for (lua_pushnil(L); lua_next(L, 1); lua_settop(L, 2)) {
+        if (lua_type(L, 2) != LUA_TSTRING || !strncmp(lua_tostring(L, 2), "workload.", 9)) {
+            return luaL_error(L, "defaults: knobs of the machine are needed, such as defaults { "
+                                 "[\"nic.traffic.window\"] = 1 }");
+        }
+        struct vs_errors wrong = {NULL, 0};
+        struct vs_origin who = {VS_RANK_WORKLOAD, "defaults", "the workload", VS_GRADE_assumed};
+        if (of_machine &&
+            vs_knobs_set(w->knobs, lua_tostring(L, 2), luaL_tolstring(L, 3, NULL), &who, &wrong)) {
+            lua_pushstring(L, wrong.n ? wrong.text[0] : "a wrong knob");
+            vs_errors_free(&wrong);
+            return lua_error(L);
+        }
+        vs_errors_free(&wrong);
+    }
+    return 0;
+}
+
 static int l_workload(lua_State *L)
 {
     struct vs_workload *w = loading(L, "workload");
@@ -300,11 +327,9 @@ enum vs_status vs_workload_load(const char *path, struct vs_knobs *knobs, const 
         *dot = '\0';
     }
     lua_State *L = w->box->L;
-    static const luaL_Reg top[] = {{"param", l_param},
-                                   {"guest", l_guest},
-                                   {"workload", l_workload},
-                                   {"metrics", l_metrics},
-                                   {NULL, NULL}};
+    static const luaL_Reg top[] = {{"param", l_param},       {"guest", l_guest},
+                                   {"workload", l_workload}, {"metrics", l_metrics},
+                                   {"defaults", l_defaults}, {NULL, NULL}};
     for (const luaL_Reg *r = top; r->name; r++) {
         lua_pushlightuserdata(L, w);
         lua_pushcclosure(L, r->func, 1);

@@ -62,29 +62,17 @@ static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requeste
 
 /* ---- agents ---- */
 
-/* The sender at the other end starts a packet every interval, or as soon as the wire is free. */
-static void packet_arrives(struct vs_net *net, uint64_t now_ps)
-{
-    struct vs_nic *n = &net->nic;
-    uint64_t next = now_ps + net->nic_config.traffic_ns * 1000u;
-    vs_nic_rx_arrive(n, net->next_vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
-    net->next_vf = (net->next_vf + 1) % functions(net);
-    net->next_packet_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
-}
-
 /* What arrives, what is to be sent and what interrupts are due by now; when there is more. */
 static uint64_t work(struct vs_net *net, uint64_t now_ps)
 {
     struct vs_nic *n = &net->nic;
-    bool traffic = net->traffic && net->nic_config.traffic_ns;
-    if (traffic && net->next_packet_ps <= now_ps) {
-        packet_arrives(net, now_ps);
-    }
+    machine_traffic_send(net, now_ps);
     uint64_t interrupt = vs_nic_interrupts(n, ps(now_ps)), rx = vs_nic_rx_step(n, ps(now_ps)),
              tx = vs_nic_tx_step(n, ps(now_ps)), next = rx < tx ? rx : tx;
     interrupt = interrupt < vs_nic_interrupt_due(n) ? interrupt : vs_nic_interrupt_due(n);
     next = interrupt < next ? interrupt : next;
-    return traffic && net->next_packet_ps < next ? net->next_packet_ps : next;
+    uint64_t traffic = machine_traffic_next(net); /* an answer may just have left */
+    return traffic < next ? traffic : next;
 }
 
 /* The adapter's agent: goes on by itself until somebody else may act or has been told something. */
@@ -230,6 +218,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     net->use = use;
     net->pin = machine_net_pin;
     net->find = machine_pci_find;
+    net->begin = machine_traffic_begin;
     vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
     if (!net->nic_config.present) {
         free(net);
@@ -267,6 +256,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);
     net->vm = calloc(p->n_vms + 1u, sizeof *net->vm);
     s = s || (net->driver && net->vm) ? s : VS_E_NOMEM;
+    s = s ? s : machine_traffic_make(net);
     if (s) {
         vs_error(errors, "the NIC: %s", vs_status_text(s));
         return s;
@@ -308,6 +298,7 @@ void machine_net_free(struct vs_platform *p)
         }
         free(p->net->driver);
         free(p->net->vm);
+        machine_traffic_free(p->net);
         vs_tape_free(&p->net->executed);
         free(p->net);
     }

@@ -185,11 +185,7 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
         d->ready = true;
         follow(v, d);
         give_receive_buffers(v, d);
-        if (!net->traffic) {
-            net->traffic = true;
-            net->next_packet_ps = vs_cpu_now(&v->hw->cpu).v + net->nic_config.traffic_ns * 1000u;
-            vs_kernel_wake(v->p->kernel, net->nic_agent, net->next_packet_ps);
-        }
+        net->begin(net, v->index, vs_cpu_now_ps(&v->hw->cpu));
     }
     return d;
 }

@@ -77,6 +77,8 @@ struct vs_assigned_vm {
     uint64_t root; /* second level; 0: it has no function yet */
 };
 
+struct machine_traffic;
+
 struct vs_net {
     struct vs_platform *p;
     struct vs_assigned_vm *vm; /* the domain of each machine */
@@ -117,11 +119,11 @@ struct vs_net {
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;
-    uint64_t next_packet_ps;
-    uint32_t next_vf;
-    bool used;    /* the IOMMU has its tables: a driver has been made */
-    bool traffic; /* somebody has asked for packets */
-    bool raised;  /* a vCPU has been interrupted: the adapter's agent lets it act */
+    struct machine_traffic *traffic; /* who sends to it: the machine's */
+    /* The driver of this function can receive: packets may come. */
+    void (*begin)(struct vs_net *net, unsigned vf, uint64_t now_ps);
+    bool used;   /* the IOMMU has its tables: a driver has been made */
+    bool raised; /* a vCPU has been interrupted: the adapter's agent lets it act */
 };
 
 #endif

@@ -1,0 +1,37 @@
+-- SPDX-License-Identifier: MIT
+workload "As many small packets as a function carries: sent, received or forwarded (each that came is sent on). What a packet costs by itself and what a batch shares: doorbells, interrupts, descriptors."
+
+metrics { "counter:nic.tx_packets", "counter:nic.rx_packets", "counter:nic.doorbells", "counter:nic.interrupts", "op:packet.tx", "op:packet.rx" }
+
+local does = param { name = "op", default = "forward", choices = "send|receive|forward", text = "what the program does" }
+param { name = "packets", default = 4000, min = 1, unit = "packets", text = "packets that are measured" }
+param { name = "warmup", default = 500, unit = "packets", text = "packets before the region of interest" }
+local batch = param { name = "batch", default = 32, min = 1, max = 256, unit = "packets", text = "packets that share a doorbell, and a turn of the program" }
+param { name = "bytes", default = 22, min = 1, max = 9682, unit = "bytes", text = "payload: 22 fill the shortest frame, of 64 bytes with its check" }
+param { name = "work", default = 0, unit = "instructions", text = "instructions of the program for each packet" }
+local window = param { name = "window", default = 256, min = 1, max = 256, unit = "packets", text = "forward, receive: packets under way, the next one when one has come back; not where nic.traffic.interval_ns is set" }
+
+defaults { ["nic.traffic.interval_ns"] = does == "receive" and 1 or 0, ["nic.traffic.window"] = does == "forward" and math.max(window, batch) or 0, ["nic.traffic.bytes"] = 22, ["nic.traffic.delay_ns"] = 1000 }
+
+guest(function(cpu, p)
+  local wanted, out = { timeout_ns = 10000000 }, { bytes = p.bytes }
+  local function turn(n)
+    if p.op ~= "send" then
+      wanted.count = n
+      n = cpu:recv(wanted)
+      if n == 0 then error("no packet came for 10 ms: does the machine have a NIC, and is its traffic on?", 0) end
+    end
+    cpu:compute(p.work * n)
+    if p.op ~= "receive" then
+      out.count = n
+      cpu:send(out)
+    end
+    return n
+  end
+  local function many(n)
+    while n > 0 do n = n - turn(math.min(p.batch, n)) end
+  end
+  many(p.warmup)
+  cpu:mark("roi")
+  many(p.packets)
+end)
