@@ -40,4 +40,28 @@ void vs__nic_finish(const struct vs_nic *n, struct vs_journey *j, struct vs_op_a
 /* The function's DMAs from `at_ps` on, with their parts recorded for journeys. */
 struct vs_txn *vs__nic_dma(struct vs_nic *n, struct vs_nic_function *f, uint64_t at_ps);
 
+#define VS__NIC_PIECES 40u /* descriptors of a stream's 64 KiB, or of one frame: VS__NIC_MOST */
+#define VS__NIC_MOST 8u    /* as an X710 has it */
+
+/* A frame, or what several are made of, that is being read. */
+struct vs_nic_out {
+    uint64_t bytes;   /* with its headers */
+    uint32_t segment; /* payload of each frame; 0: it is one */
+    bool addressed;
+    struct vs_nic_header header;
+    uint32_t n; /* pieces: where they end, and since when they are in the adapter */
+    struct {
+        uint64_t end, there_ps;
+    } piece[VS__NIC_PIECES];
+};
+/* It goes where it is to go, and its journey (NULL: it has none) ends. */
+void vs__nic_send_out(struct vs_nic *n, struct vs_nic_function *f, struct vs_journey *j,
+                      const struct vs_nic_out *o);
+/* The header at the beginning of a frame. */
+struct vs_nic_header vs__nic_header(const unsigned char *bytes);
+/* A packet for this function, from the wire or from another function: in the buffer from `in_ps`
+ * on, or VS_NIC_NEVER. */
+uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t vf, uint32_t payload, uint64_t first_ps,
+                         uint64_t in_ps);
+
 #endif

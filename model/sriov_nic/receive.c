@@ -30,24 +30,35 @@ static void lost(const struct vs_nic *n, uint32_t vf, uint64_t at_ps)
     }
 }
 
-uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at)
+uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t vf, uint32_t payload, uint64_t first_ps,
+                         uint64_t in_ps)
 {
-    uint64_t first = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps,
-             in = first + vs_nic_wire_ps(n, payload);
-    n->wire_rx_busy_ps = in;
     if (!n->fn[vf].rx.ready) {
         n->count[VS_CNT_nic_rx_unclaimed]++;
         return VS_NIC_NEVER;
     }
     if (n->rx_buffered + vs__nic_frame_bytes(payload) > n->cfg.rx_buffer) {
         n->count[VS_CNT_nic_rx_missed]++;
-        lost(n, vf, in);
+        lost(n, vf, in_ps);
         return VS_NIC_NEVER;
     }
     n->rx_buffered += vs__nic_frame_bytes(payload);
-    n->arrival[(n->arrival_first + n->n_arrivals++) % n->arrivals] =
-        (struct vs_nic_arrival){first, in, vf, payload};
-    return in;
+    uint32_t i = n->n_arrivals++; /* behind those that are in before it */
+    for (; i && n->arrival[(n->arrival_first + i - 1u) % n->arrivals].in_ps > in_ps; i--) {
+        n->arrival[(n->arrival_first + i) % n->arrivals] =
+            n->arrival[(n->arrival_first + i - 1u) % n->arrivals];
+    }
+    n->arrival[(n->arrival_first + i) % n->arrivals] =
+        (struct vs_nic_arrival){first_ps, in_ps, vf, payload};
+    return in_ps;
+}
+
+uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at)
+{
+    uint64_t first = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps,
+             in = first + vs_nic_wire_ps(n, payload);
+    n->wire_rx_busy_ps = in;
+    return vs__nic_arrived(n, vf, payload, first, in);
 }
 
 /* The packet is out of the buffer: in memory, or lost. */
@@ -142,8 +153,13 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at)
     const struct vs_nic_arrival *a = &n->arrival[n->arrival_first];
     if (n->n_arrivals && n->rx.now_ps <= at.v && a->in_ps <= at.v) {
         carry(n, a, at);
-        a = &n->arrival[n->arrival_first];
     }
+    return vs_nic_rx_next(n);
+}
+
+uint64_t vs_nic_rx_next(const struct vs_nic *n)
+{
+    const struct vs_nic_arrival *a = &n->arrival[n->arrival_first];
     return !n->n_arrivals ? VS_NIC_NEVER : n->rx.now_ps > a->in_ps ? n->rx.now_ps : a->in_ps;
 }
 

@@ -32,6 +32,8 @@ static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
     f->requester = (uint16_t)(pf_requester + n->cfg.first_vf + i * n->cfg.stride);
     f->tx.n = f->rx.n = (uint32_t)n->cfg.ring;
     f->irq_due_ps = VS_NIC_NEVER;
+    f->port_vlan = (uint16_t)(n->cfg.vlans ? i + 1u : 0);
+    f->check_source = n->cfg.antispoof != 0;
     f->tx_journey = calloc(f->tx.n, sizeof *f->tx_journey);
     f->rx_journey = calloc(f->rx.n, sizeof *f->rx_journey);
     f->tx_begun = calloc(f->tx.n, sizeof *f->tx_begun);
@@ -55,7 +57,8 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     n->arrivals = (uint32_t)(c->rx_buffer / VS_NIC_MIN_FRAME) + 1u;
     n->arrival = calloc(n->arrivals, sizeof *n->arrival);
     n->write_back = calloc(VS_NIC_WRITE_BACKS, sizeof *n->write_back);
-    if (!n->fn || !n->arrival || !n->write_back) {
+    n->head = calloc(1, VS_NIC_FRAME);
+    if (!n->fn || !n->arrival || !n->write_back || !n->head) {
         return VS_E_NOMEM;
     }
     for (uint32_t i = 0; i < n->n_fn; i++) {
@@ -82,6 +85,7 @@ void vs_nic_free(struct vs_nic *n)
     free(n->fn);
     free(n->arrival);
     free(n->write_back);
+    free(n->head);
     vs_tape_free(&n->tape);
     vs_tape_free(&n->tx_tape);
 }
@@ -171,7 +175,8 @@ bool vs__nic_fetch(struct vs_nic *n, struct vs_nic_function *f, struct vs_nic_ri
         if (!more || !due) {
             return true;
         }
-        if (!fetch_some(n, f, r, least(least(batch, more), to_end), at_ps)) {
+        uint32_t want = least(least(batch, more), least(to_end, VS_NIC_CACHED - r->cached));
+        if (!fetch_some(n, f, r, want, at_ps)) {
             return false;
         }
     }

@@ -25,6 +25,10 @@
 #define VS_NIC_BUFFER 2048u /* bytes of the buffer that a descriptor names */
 #define VS_NIC_FRAME 9724u  /* the longest frame, without frame check: 9728 with it (X710) */
 #define VS_NIC_MAX_PAYLOAD (VS_NIC_FRAME - VS_NIC_HEADERS)
+#define VS_NIC_TCP_HEADERS 54u  /* Ethernet 14, IPv4 20, TCP 20 */
+#define VS_NIC_STREAM 65536u    /* bytes that a driver gives in one piece, for the adapter to cut */
+#define VS_NIC_HEADER_BYTES 18u /* of Ethernet's, with a VLAN's tag */
+#define VS_NIC_VLANS 4096u
 #define VS_NIC_RING_STEP 8u /* a ring has whole cache lines of 128 bytes */
 #define VS_NIC_CACHED 64u   /* descriptors of a ring that a device can hold */
 #define VS_NIC_WRITE_BACKS 1024u
@@ -35,10 +39,30 @@
 
 #define VS_NIC_DD 1u
 #define VS_NIC_MORE 2u
-#define VS_NIC_WIRE_OVERHEAD 24u /* preamble 8, frame check 4, inter-packet gap 12 */
-#define VS_NIC_MIN_FRAME 60u     /* without frame check */
-#define VS_NIC_MAX_FRAME 10240u  /* what the transmit buffer keeps free for the next one */
+#define VS_NIC_ADDRESSED 4u     /* of a frame's first: its buffer begins with an Ethernet header */
+#define VS_NIC_SEGMENT_SHIFT 16 /* likewise: payload of each frame that the adapter makes; 0: one  \
+                                 */
+#define VS_NIC_TO_ALL                                                                              \
+    128u /* of a request: a frame is for everybody, for the wire, else a function */
+#define VS_NIC_TO_WIRE 129u
+#define VS_NIC_FROM_OWN 128u /* it bears its function's own address, else this one's */
+#define VS_NIC_BROADCAST 0xffffffffffffull
+#define VS_NIC_FAR 0x020000000100ull /* the other end of the wire */
+#define VS_NIC_WIRE_OVERHEAD 24u     /* preamble 8, frame check 4, inter-packet gap 12 */
+#define VS_NIC_MIN_FRAME 60u         /* without frame check */
+#define VS_NIC_MAX_FRAME 10240u      /* what the transmit buffer keeps free for the next one */
 #define VS_NIC_NEVER UINT64_MAX
+
+/* Of a frame. Without one (VS_NIC_ADDRESSED) it goes from its function to the other end. */
+struct vs_nic_header {
+    uint64_t to, from; /* addresses of 48 bits */
+    uint16_t vlan;     /* 0: no tag */
+};
+/* A function's own address. */
+static inline uint64_t vs_nic_mac(uint32_t vf)
+{
+    return 0x020000000000ull + vf;
+}
 
 struct vs_nic_descriptor {
     uint64_t word[2];
@@ -63,6 +87,10 @@ struct vs_nic_function {
     uint64_t msi_address;
     uint32_t msi_data;
     uint64_t last_irq_ps, irq_due_ps; /* due: VS_NIC_NEVER = none pending */
+    uint16_t port_vlan; /* all that it sends and gets is in this one; 0: as vlans says */
+    bool check_source;  /* what it sends has to bear its own address */
+    uint8_t vlans[VS_NIC_VLANS / 8u]; /* a bit for each that it is in */
+    uint64_t rate_free_ps;            /* nic.rate_mbps lets it send again */
     bool ever_irq, stopped;           /* stopped: the IOMMU blocked what it was to send */
     /* journeys: transmit by ring slot, receive by rx_done mod n */
     struct vs_journey *tx_journey, *rx_journey;
@@ -105,6 +133,7 @@ struct vs_nic {
     uint64_t rx_buffered; /* bytes in it */
     uint64_t rx_begun_ps; /* the engine turned to the first of them; 0: it has not */
     uint64_t irq_due_ps;  /* the earliest of the functions' */
+    unsigned char *head;  /* the first piece of a frame, where its header is looked at */
     struct vs_nic_function *fn;
     uint32_t n_fn, next_fn;
     uint64_t count[VS_CNT_nic_N];
@@ -122,6 +151,14 @@ void vs_nic_msix(struct vs_nic *n, uint32_t vf, uint64_t address, uint32_t data)
 void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
                      struct vs_pci_identity *virtual_function);
 struct vs_function_port vs_nic_function_port(struct vs_nic *n, uint32_t vf);
+/* What the physical function's driver has set of a function: its port's VLAN, anti-spoofing; the
+ * VLANs that it is in itself. */
+void vs_nic_policy(struct vs_nic *n, uint32_t vf, uint16_t port_vlan, bool check_source);
+void vs_nic_vlan(struct vs_nic *n, uint32_t vf, uint16_t vlan, bool in);
+/* A header as it lies in memory. */
+void vs_nic_write_header(unsigned char bytes[VS_NIC_HEADER_BYTES], const struct vs_nic_header *h);
+/* When the RX engine has something to do; VS_NIC_NEVER. */
+uint64_t vs_nic_rx_next(const struct vs_nic *n);
 uint64_t vs_nic_wire_ps(const struct vs_nic *n, uint64_t payload);
 
 /* The guest put a packet into the TX slot: its journey begins. */
@@ -149,6 +186,9 @@ uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at);
 /* The sender's next packet: its first bit arrives at `at`, or when the wire has carried the one
  * before. Returns when its last bit is in the receive buffer; VS_NIC_NEVER: it was lost. */
 uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at);
+/* The same for one with a header: for the functions whose address and VLAN it bears. */
+uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32_t payload,
+                         vs_ps at);
 /* RX engine from `at` on: one packet, if the engine is free and one is in by then; returns when it
  * wants to run again, VS_NIC_NEVER when idle. */
 uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at);

@@ -37,6 +37,7 @@ struct world {
     size_t written;    /* bytes of the last write to a buffer */
     unsigned n_requesters, fetches, messages, interrupts;
     uint16_t interrupted[64];
+    unsigned char header[VS_NIC_HEADER_BYTES]; /* what each buffer begins with */
 };
 
 static const struct vs_account_desc accounts[] = {{"fake.dma", "", false, ""}};
@@ -80,6 +81,8 @@ static inline bool link_read(void *ctx, struct vs_txn *t, uint16_t requester, vs
     w->fetches += d != NULL;
     if (good && d && buf) {
         memcpy(buf, d, bytes);
+    } else if (good && buf && bytes >= sizeof w->header) {
+        memcpy(buf, w->header, sizeof w->header);
     }
     return good;
 }

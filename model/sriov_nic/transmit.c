@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define MOST_PIECES 8u /* descriptors of one frame, as an X710 has it */
-
 void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at)
 {
     vs_journey_begin(&n->fn[vf].tx_journey[slot], at);
@@ -33,23 +31,38 @@ void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at,
     f->tx.tail = tail;
 }
 
-/* When the wire will have emptied the transmit buffer so far that any frame fits. */
-static uint64_t room_ps(const struct vs_nic *n)
+/* When the wire will have emptied the transmit buffer so far that this many bytes fit. */
+static uint64_t room_ps(const struct vs_nic *n, uint64_t bytes)
 {
-    uint64_t held = vs__nic_bits_ps(n, n->cfg.tx_buffer - VS_NIC_MAX_FRAME);
+    uint64_t held = vs__nic_bits_ps(n, bytes < n->cfg.tx_buffer ? n->cfg.tx_buffer - bytes : 0);
     return n->wire_tx_busy_ps > held ? n->wire_tx_busy_ps - held : 0;
 }
 
-/* Round robin over functions; NULL: none has anything to send. */
-static struct vs_nic_function *next_sender(const struct vs_nic *n)
+/* Round robin over functions; NULL: none has anything to send, or may by its rate, which lets the
+ * first of them at *free_ps. */
+static struct vs_nic_function *next_sender(const struct vs_nic *n, uint64_t at_ps,
+                                           uint64_t *free_ps)
 {
+    *free_ps = VS_NIC_NEVER;
     for (uint32_t k = 0; k < n->n_fn; k++) {
         struct vs_nic_function *f = &n->fn[(n->next_fn + k) % n->n_fn];
-        if (f->tx.head != f->tx.tail) {
+        if (f->tx.head != f->tx.tail && f->rate_free_ps <= at_ps) {
             return f;
+        }
+        if (f->tx.head != f->tx.tail && f->rate_free_ps < *free_ps) {
+            *free_ps = f->rate_free_ps;
         }
     }
     return NULL;
+}
+
+/* The frame counts against its function's rate, from its start on. */
+static void pay_rate(const struct vs_nic *n, struct vs_nic_function *f, uint64_t bytes)
+{
+    if (n->cfg.rate_mbps) {
+        f->rate_free_ps =
+            n->tx.now_ps + (bytes + VS_NIC_WIRE_OVERHEAD) * 8u * 1000000u / n->cfg.rate_mbps;
+    }
 }
 
 /* The queue is stopped, as a malicious-driver event stops it. */
@@ -82,7 +95,7 @@ static void write_back_at(struct vs_nic *n, struct vs_nic_function *f, uint32_t 
     n->write_back[i] = (struct vs_nic_write_back){at_ps, {word[0], word[1]}, f, slot};
 }
 
-/* The frame from the transmit buffer on the wire. */
+/* The commonest frame from the transmit buffer on the wire: one, to the other end. */
 static void onto_wire(struct vs_nic *n, struct vs_nic_function *f, struct vs_journey *j,
                       uint64_t bytes)
 {
@@ -109,31 +122,47 @@ static bool send(struct vs_nic *n, struct vs_nic_function *f, uint32_t n_pieces,
     vs_charge(t, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
     vs_tape_clear(&n->tape);
     uint64_t asked = t->now_ps, done = asked, taken = asked;
-    uint32_t slot[MOST_PIECES];
-    uint64_t word[MOST_PIECES][2];
+    uint32_t slot[VS__NIC_PIECES], flags = (uint32_t)(vs__nic_cached(&f->tx, 0)->word[1] >> 32);
+    uint64_t word[VS__NIC_PIECES][2];
+    struct vs_nic_out out;
+    out.bytes = 0;
+    out.n = n_pieces;
+    out.addressed = (flags & VS_NIC_ADDRESSED) != 0;
+    out.segment = flags >> VS_NIC_SEGMENT_SHIFT;
     for (uint32_t i = 0; i < n_pieces; i++) {
         slot[i] = vs__nic_take(&f->tx, word[i]);
         struct vs_txn *dma = vs__nic_dma(n, f, taken);
         vs_iova at = {word[i][0]};
-        if (!n->link.read(n->link.ctx, dma, f->requester, at, NULL, (uint32_t)word[i][1], &taken)) {
+        void *head = out.addressed && !i ? n->head : NULL;
+        if (!n->link.read(n->link.ctx, dma, f->requester, at, head, (uint32_t)word[i][1], &taken)) {
             n->count[VS_CNT_nic_blocked]++;
             f->tx.head = slot[0]; /* where it stopped */
             return false;
         }
         done = dma->now_ps > done ? dma->now_ps : done;
+        out.bytes += (uint32_t)word[i][1];
+        out.piece[i].end = out.bytes;
+        out.piece[i].there_ps = done;
     }
     n->sent_ps = done > n->sent_ps ? done : n->sent_ps; /* frames leave in their order */
     for (uint32_t i = 0; i < n_pieces; i++) {
         write_back_at(n, f, slot[i], word[i], n->sent_ps);
     }
     if (j) {
+        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_rate), vs__nic_at(f->rate_free_ps));
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_engine),
                         vs__nic_at(asked - n->cfg.engine));
         vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
         vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_engine),
                           vs__nic_at(n->sent_ps));
     }
-    onto_wire(n, f, j, bytes);
+    pay_rate(n, f, bytes);
+    if (out.segment || out.addressed) {
+        out.header = vs__nic_header(n->head);
+        vs__nic_send_out(n, f, j, &out);
+    } else {
+        onto_wire(n, f, j, bytes);
+    }
     vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(taken));
     return true;
 }
@@ -177,20 +206,32 @@ static uint64_t hold(struct vs_nic *n, struct vs_nic_function *f, vs_ps at, unsi
     return until_ps;
 }
 
+/* The adapter can send that: a frame, or a stream that it cuts into some. */
+static bool good(const struct vs_nic_descriptor *first, uint32_t n_pieces, uint64_t bytes)
+{
+    uint32_t flags = (uint32_t)(first->word[1] >> 32), segment = flags >> VS_NIC_SEGMENT_SHIFT;
+    bool header = !(flags & VS_NIC_ADDRESSED) || (!segment && bytes >= VS_NIC_HEADERS &&
+                                                  (uint32_t)first->word[1] >= VS_NIC_HEADER_BYTES);
+    return header &&
+           (segment ? segment <= VS_NIC_FRAME - VS_NIC_TCP_HEADERS && bytes > VS_NIC_TCP_HEADERS &&
+                          bytes <= VS_NIC_STREAM + VS_NIC_TCP_HEADERS && n_pieces <= VS__NIC_PIECES
+                    : n_pieces <= VS__NIC_MOST && bytes && bytes <= VS_NIC_FRAME);
+}
+
 /* One frame of this function, or what it waits for; when the engine goes on. */
 static uint64_t serve(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
 {
-    uint64_t bytes, room = room_ps(n);
+    uint64_t bytes, room = room_ps(n, VS_NIC_MAX_FRAME);
     if (room > at.v) {
         return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL, room);
     }
-    if (n->n_write_backs + MOST_PIECES > VS_NIC_WRITE_BACKS) {
+    if (n->n_write_backs + VS__NIC_PIECES > VS_NIC_WRITE_BACKS) {
         return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL,
                     n->write_back[n->write_back_first].due_ps);
     }
     idle_until(n, at);
     uint32_t n_pieces = 0;
-    for (uint32_t need = 1; !n_pieces && need <= MOST_PIECES; need = f->tx.cached + 1u) {
+    for (uint32_t need = 1; !n_pieces && need <= VS__NIC_PIECES; need = f->tx.cached + 1u) {
         uint32_t before = f->tx.cached;
         if (!vs__nic_fetch(n, f, &f->tx, need, at.v)) {
             stop(f);
@@ -202,7 +243,7 @@ static uint64_t serve(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
         }
     }
     uint64_t there = n_pieces ? vs__nic_cached(&f->tx, n_pieces - 1u)->ready_ps : 0;
-    if (!n_pieces || n_pieces > MOST_PIECES || !bytes || bytes > VS_NIC_FRAME) {
+    if (!n_pieces || !good(vs__nic_cached(&f->tx, 0), n_pieces, bytes)) {
         n->count[VS_CNT_nic_malformed]++;
         stop(f);
         return n->tx.now_ps;
@@ -210,11 +251,15 @@ static uint64_t serve(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
     if (there > at.v) {
         return hold(n, f, at, VS_ACC_nic_wait_descriptor, &f->tx.fetch, there);
     }
+    if (bytes > VS_NIC_MAX_FRAME && room_ps(n, bytes) > at.v) {
+        return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL, room_ps(n, bytes));
+    }
     n->next_fn = ((uint32_t)(f - n->fn) + 1u) % n->n_fn;
     if (!send(n, f, n_pieces, bytes)) {
         stop(f);
     }
-    return next_sender(n) ? n->tx.now_ps : VS_NIC_NEVER;
+    uint64_t free_ps;
+    return next_sender(n, n->tx.now_ps, &free_ps) ? n->tx.now_ps : free_ps;
 }
 
 #define FOLLOWED 256u /* of the engine's charges: more than it makes between two looks */
@@ -238,8 +283,9 @@ uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
 {
     trim(n);
     write_backs(n, at.v);
-    struct vs_nic_function *f = next_sender(n);
-    uint64_t next = !f ? VS_NIC_NEVER : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, f, at);
+    uint64_t free_ps;
+    struct vs_nic_function *f = next_sender(n, at.v, &free_ps);
+    uint64_t next = !f ? free_ps : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, f, at);
     uint64_t due = n->n_write_backs ? n->write_back[n->write_back_first].due_ps : VS_NIC_NEVER;
     return next < due ? next : due;
 }

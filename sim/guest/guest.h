@@ -17,6 +17,7 @@
     X(FLUSH_BY_INTERRUPT, "flush_by_interrupt")                                                    \
     X(FLUSH_BY_HYPERCALL, "flush_by_hypercall")                                                    \
     X(TRANSMIT, "transmit")                                                                        \
+    X(TRANSMIT_SEGMENT, "transmit_segment")                                                        \
     X(RECEIVE, "receive")                                                                          \
     X(POLL, "poll_descriptor")                                                                     \
     X(REFILL, "refill_descriptor")                                                                 \
@@ -51,8 +52,10 @@ struct guest_work {
     bool sends;                    /* else it receives */
     uint64_t ring, buffer, length; /* of a piece of the packet, and what its descriptor says */
     uint64_t told, told_length;
-    uint64_t left; /* bytes that are still to be sent */
-    uint32_t slot;
+    uint64_t left;                      /* bytes that are still to be sent */
+    uint32_t flags;                     /* of the frame's first descriptor */
+    const struct vs_nic_header *header; /* that the frame begins with; NULL: the usual one */
+    uint32_t slot, first;               /* first: of the frame */
     bool done, more; /* the device has done the descriptor; the packet goes on in the next one */
     vs_ps known;     /* when the device has its doorbell */
     /* of a mapping for a device: what, of whom; how far it is */
@@ -230,6 +233,8 @@ void guest_dma_free(struct vs_driver *d);
 void guest_vf_asked(struct vs_vcpu *v);
 /* A program sends a packet: its descriptor, and the doorbell; it waits while the ring is full. */
 void guest_vf_send(struct vs_vcpu *v);
+/* The same with an address and a VLAN, or a stream in segments (VS_REQ_TRANSMIT). */
+void guest_vf_transmit(struct vs_vcpu *v);
 /* A program waits for packets: it sleeps until an interrupt or its time-out, then collects them. */
 void guest_vf_receive(struct vs_vcpu *v);
 

@@ -106,6 +106,9 @@ static void set(struct vs_request *r, char field, uint64_t v)
     case 's':
         r->stride = v;
         break;
+    case 'w':
+        r->work = v;
+        break;
     case 'o':
         r->op = (enum vs_req_op)v;
         break;

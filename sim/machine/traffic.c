@@ -3,7 +3,7 @@
  * The other end of the adapter's wire: whoever sends to the machine's functions. Open loop: a
  * packet every interval, to one function after the other, whatever comes back. Closed loop: each
  * function has so many requests on their way, and the next one starts when an answer has arrived
- * and the other end's own time has passed.
+ * and the other end's own time has passed. Of a stream it acknowledges every so many frames.
  */
 #include "guest/drivers/net.h"
 
@@ -22,13 +22,14 @@ struct due {
 struct machine_traffic {
     struct vs_net *net;
     uint64_t interval_ps, delay_ps;
-    uint32_t window;
+    uint32_t window, per_answer, acks;
     bool begun;
     uint64_t next_ps; /* open loop */
     uint32_t next_vf;
     struct due *due; /* closed loop: a queue that wraps */
     uint32_t first, n, room;
     uint32_t *under_way; /* requests, by function */
+    uint32_t *unacked;   /* frames of a stream, by function */
 };
 
 /* The time as a value of its type. */
@@ -44,10 +45,34 @@ static unsigned functions(const struct vs_net *net)
     return net->p->n_vcpus < net->nic.n_fn ? net->p->n_vcpus : net->nic.n_fn;
 }
 
-/* One more request, behind those that start earlier. There is room: a function has no more of them
- * than its window. */
+/* Room for one more; false: there is no memory, and the run fails. */
+static bool make_room(struct machine_traffic *t)
+{
+    if (t->n < t->room) {
+        return true;
+    }
+    uint32_t room = t->room ? 2u * t->room : 64u;
+    struct due *grown = calloc(room, sizeof *grown);
+    for (uint32_t i = 0; grown && i < t->n; i++) {
+        grown[i] = t->due[(t->first + i) % t->room];
+    }
+    if (!grown) {
+        vcpu_fail(&t->net->p->vcpu[0], "traffic: no memory for %u requests", room);
+        return false;
+    }
+    free(t->due);
+    t->due = grown;
+    t->first = 0;
+    t->room = room;
+    return true;
+}
+
+/* One more request, behind those that start earlier. */
 static void queue(struct machine_traffic *t, uint32_t vf, uint64_t at_ps)
 {
+    if (!make_room(t)) {
+        return;
+    }
     uint32_t i = t->n++;
     for (; i && t->due[(t->first + i - 1u) % t->room].at_ps > at_ps; i--) {
         t->due[(t->first + i) % t->room] = t->due[(t->first + i - 1u) % t->room];
@@ -55,12 +80,17 @@ static void queue(struct machine_traffic *t, uint32_t vf, uint64_t at_ps)
     t->due[(t->first + i) % t->room] = (struct due){at_ps, vf};
 }
 
-/* vs_wire_port.frame: of a closed loop it is an answer. */
+/* vs_wire_port.frame: of a closed loop it is an answer, of a stream one that may be acknowledged.
+ */
 static void frame(void *ctx, uint32_t vf, uint64_t bytes, uint64_t last_ps)
 {
     struct machine_traffic *t = ctx;
     (void)bytes;
-    if (t->under_way[vf]) {
+    if (t->acks && ++t->unacked[vf] == t->acks) {
+        t->unacked[vf] = 0;
+        queue(t, vf, last_ps + t->delay_ps);
+    }
+    for (uint32_t i = 0; i < t->per_answer && t->under_way[vf]; i++) {
         t->under_way[vf]--;
         queue(t, vf, last_ps + t->delay_ps);
     }
@@ -86,14 +116,15 @@ enum vs_status machine_traffic_make(struct vs_net *net)
     *t = (struct machine_traffic){.net = net,
                                   .interval_ps = c->traffic_ns * 1000u,
                                   .delay_ps = c->traffic_delay_ns * 1000u,
-                                  .window = c->traffic_ns ? 0 : (uint32_t)c->traffic_window};
-    if (t->window) {
-        t->room = t->window * functions(net);
-        t->due = calloc(t->room, sizeof *t->due);
-        t->under_way = calloc(net->nic.n_fn, sizeof *t->under_way);
+                                  .window = c->traffic_ns ? 0 : (uint32_t)c->traffic_window,
+                                  .per_answer = (uint32_t)c->traffic_per_answer,
+                                  .acks = (uint32_t)c->traffic_acks,
+                                  .under_way = calloc(net->nic.n_fn, sizeof *t->under_way),
+                                  .unacked = calloc(net->nic.n_fn, sizeof *t->unacked)};
+    if (t->window || t->acks) {
         net->nic.wire = (struct vs_wire_port){t, frame, lost};
     }
-    return !t->window || (t->due && t->under_way) ? VS_OK : VS_E_NOMEM;
+    return t->under_way && t->unacked ? VS_OK : VS_E_NOMEM;
 }
 
 void machine_traffic_free(struct vs_net *net)
@@ -101,6 +132,7 @@ void machine_traffic_free(struct vs_net *net)
     if (net->traffic) {
         free(net->traffic->due);
         free(net->traffic->under_way);
+        free(net->traffic->unacked);
         free(net->traffic);
     }
 }
@@ -147,6 +179,6 @@ void machine_traffic_send(struct vs_net *net, uint64_t now_ps)
     struct due d = t->due[t->first];
     t->first = (t->first + 1u) % t->room;
     t->n--;
-    t->under_way[d.vf]++;
+    t->under_way[d.vf] += t->window != 0;
     vs_nic_rx_arrive(&net->nic, d.vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
 }

@@ -302,6 +302,11 @@ void request_wait(struct vs_vcpu *v)
 /* ---- packets ---- */
 
 /* A packet is sent. */
+void request_transmit(struct vs_vcpu *v)
+{
+    guest_vf_transmit(v);
+}
+
 void request_send(struct vs_vcpu *v)
 {
     guest_vf_send(v);

@@ -61,11 +61,11 @@ bool vs_platform_lacks(const struct vs_platform *p, enum vs_req kind, char *out,
         }
         return true;
     }
-    const char *why = kind == VS_REQ_SEND || kind == VS_REQ_RECV || kind == VS_REQ_DMA ||
-                              kind == VS_REQ_DMA_MAP || kind == VS_REQ_DMA_UNMAP ||
-                              kind == VS_REQ_DEVICE || kind == VS_REQ_PCI_READ ||
-                              kind == VS_REQ_PCI_WRITE || kind == VS_REQ_BAR_READ ||
-                              kind == VS_REQ_BAR_WRITE
+    const char *why = kind == VS_REQ_SEND || kind == VS_REQ_TRANSMIT || kind == VS_REQ_RECV ||
+                              kind == VS_REQ_DMA || kind == VS_REQ_DMA_MAP ||
+                              kind == VS_REQ_DMA_UNMAP || kind == VS_REQ_DEVICE ||
+                              kind == VS_REQ_PCI_READ || kind == VS_REQ_PCI_WRITE ||
+                              kind == VS_REQ_BAR_READ || kind == VS_REQ_BAR_WRITE
                           ? (p->net ? NULL : "this machine has no NIC (nic.present = 0)")
                       : kind == VS_REQ_HOST_PROTECT ? host_memory_lacks(p)
                       : kind == VS_REQ_INVPCID || kind == VS_REQ_INVLPGA
@@ -113,7 +113,7 @@ static void rehearse(struct vs_vcpu *v)
     if (++v->rehearsed <= REHEARSED && requests[kind].pace != LONG) {
         return;
     }
-    if (kind == VS_REQ_SEND || kind == VS_REQ_RECV) {
+    if (kind == VS_REQ_SEND || kind == VS_REQ_TRANSMIT || kind == VS_REQ_RECV) {
         guest_vf_asked(v);
     }
     v->request.kind = VS_REQ_END;

@@ -63,6 +63,12 @@ program.transmit = {
   { "prepare", action = "prepare" },
   { "pieces", call = "transmit_piece", each = "pieces" },
 }
+-- net/core/skbuff.c skb_segment, net/ipv4/tcp_offload.c: a further segment of a stream, where the kernel cuts it
+program.transmit_segment = {
+  { "segment", run = 250, source = "order of Linux skb_segment and a driver's transmit per segment: headers copied and edited, fragments shared", grade = "assumed" },
+  { "prepare", action = "prepare" },
+  { "pieces", call = "transmit_piece", each = "pieces" },
+}
 program.transmit_piece = {
   { "payload", store = "buffer" },
   { "map", call = "dma_map", when = "unmapped" },

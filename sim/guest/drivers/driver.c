@@ -43,6 +43,18 @@ void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref re
     }
 }
 
+/* The frame's Ethernet header into its buffer, as the device will read it; the time of the stores
+ * is the payload's. */
+static void write_header(struct vs_vcpu *v, const struct guest_work *w)
+{
+    unsigned char bytes[VS_NIC_HEADER_BYTES];
+    uint64_t gpa, hpa;
+    vs_nic_write_header(bytes, w->header);
+    if (vs_space_locate(&v->space, w->buffer, &gpa, &hpa)) { /* a buffer lies within a page */
+        vs_phys_write(v->p->phys, (vs_hpa){hpa}, bytes, sizeof bytes);
+    }
+}
+
 bool guest_vf_next(struct vs_vcpu *v, struct guest_work *w)
 {
     struct vs_driver *d = w->driver;
@@ -57,7 +69,12 @@ bool guest_vf_next(struct vs_vcpu *v, struct guest_work *w)
         w->length = w->left < VS__NET_BUFFER ? w->left : VS__NET_BUFFER;
         w->left -= w->length;
         w->told = d->tx_at[w->slot];
-        w->told_length = (uint64_t)(w->left ? VS_NIC_MORE : 0) << 32 | w->length;
+        w->told_length = (uint64_t)((w->left ? VS_NIC_MORE : 0) | w->flags) << 32 | w->length;
+        if (w->header) {
+            write_header(v, w);
+        }
+        w->flags = 0;
+        w->header = NULL;
     } else { /* the descriptor says whether there are more */
         w->length = 0;
         w->more = false;
@@ -207,6 +224,55 @@ static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d, uint32_t w
     return n - 1 - used;
 }
 
+/* Room in the ring for so many descriptors, or none, and the program looks again later. */
+static uint32_t room_or_wait(struct vs_vcpu *v, struct vs_driver *d, uint32_t buffers)
+{
+    struct vs_net *net = v->p->net;
+    uint32_t room = transmit_room(v, d, buffers);
+    if (room < buffers) {
+        vs_nic_tx_follow(&net->nic, true);
+        vcpu_wait_device(v, vcpu_now_ps(v) + LOOK_PS);
+        vcpu_yield(v);
+        return 0;
+    }
+    return room;
+}
+
+/* One frame, or what the adapter makes several of, into the ring. */
+static void store(struct vs_vcpu *v, enum guest_program program, struct guest_work w)
+{
+    struct vs_driver *d = w.driver;
+    w.sends = true;
+    w.ring = d->tx_ring;
+    w.slot = d->tx_tail;
+    (void)guest_run(v, program, &w);
+    vs_nic_tx_stored(&v->p->net->nic, v->index, w.first, vs_cpu_now(&v->hw->cpu));
+}
+
+/* The device is told of what is in the ring. */
+static void announce(struct vs_vcpu *v, struct vs_driver *d)
+{
+    struct vs_net *net = v->p->net;
+    struct vs_nic_doorbell how = {vs_cpu_now_ps(&v->hw->cpu), &net->pcie.mmio_tape,
+                                  (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write)};
+    vs_ps known = doorbell(v);
+    vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known, &how);
+    vs_kernel_wake(v->p->kernel, net->nic_agent, known.v);
+}
+
+/* Descriptors of so many bytes; 0, and the run fails: the ring has not so many. */
+static uint32_t buffers_of(struct vs_vcpu *v, uint64_t bytes)
+{
+    uint32_t n = (uint32_t)v->p->net->nic_config.ring,
+             buffers = (uint32_t)((bytes + VS__NET_BUFFER - 1u) / VS__NET_BUFFER);
+    if (buffers >= n) {
+        vcpu_fail(v, "send of %llu bytes takes %u descriptors, and nic.ring.descriptors = %u",
+                  (unsigned long long)v->request.bytes, buffers, n);
+        return 0;
+    }
+    return buffers;
+}
+
 void guest_vf_send(struct vs_vcpu *v)
 {
     struct vs_driver *d = driver_of(v, "send");
@@ -215,42 +281,114 @@ void guest_vf_send(struct vs_vcpu *v)
         return;
     }
     guest_dma_timer(v);
-    struct vs_net *net = v->p->net;
-    uint32_t n = (uint32_t)net->nic_config.ring;
     if (r->bytes > VS_NIC_MAX_PAYLOAD) { /* a recording's */
         vcpu_fail(v, "send of %llu bytes: a frame holds %u", (unsigned long long)r->bytes,
                   VS_NIC_MAX_PAYLOAD);
         return;
     }
-    uint32_t buffers = ((uint32_t)r->bytes + VS_NIC_HEADERS + VS__NET_BUFFER - 1u) / VS__NET_BUFFER;
-    if (buffers >= n) {
-        vcpu_fail(v, "send of %llu bytes takes %u descriptors, and nic.ring.descriptors = %u",
-                  (unsigned long long)r->bytes, buffers, n);
-        return;
-    }
-    uint32_t room = transmit_room(v, d, buffers);
-    if (room < buffers) {
-        vs_nic_tx_follow(&net->nic, true);
-        vcpu_wait_device(v, vcpu_now_ps(v) + LOOK_PS);
-        vcpu_yield(v);
+    uint32_t buffers = buffers_of(v, r->bytes + VS_NIC_HEADERS),
+             room = buffers ? room_or_wait(v, d, buffers) : 0;
+    if (!room) {
         return;
     }
     for (; room >= buffers && r->count; room -= buffers, r->count--) {
-        struct guest_work w = {.driver = d,
-                               .sends = true,
-                               .ring = d->tx_ring,
-                               .slot = d->tx_tail,
-                               .left = r->bytes + VS_NIC_HEADERS};
-        uint32_t first = d->tx_tail;
-        (void)guest_run(v, GUEST_TRANSMIT, &w);
-        vs_nic_tx_stored(&net->nic, v->index, first, vs_cpu_now(&v->hw->cpu));
+        store(v, GUEST_TRANSMIT,
+              (struct guest_work){
+                  .driver = d, .first = d->tx_tail, .left = r->bytes + VS_NIC_HEADERS});
     }
-    struct vs_nic_doorbell how = {vs_cpu_now_ps(&v->hw->cpu), &net->pcie.mmio_tape,
-                                  (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write)};
-    vs_ps known = doorbell(v);
-    vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known, &how);
-    vs_kernel_wake(v->p->kernel, net->nic_agent, known.v);
+    announce(v, d);
     v->busy = r->count != 0;
+}
+
+/* The next piece of a stream: what one descriptor chain takes of it, the adapter's or the kernel's
+ * segments. */
+static bool stream_piece(struct vs_vcpu *v, struct vs_driver *d, uint64_t left)
+{
+    const struct vs_request *r = &v->request;
+    bool tso = v->p->net->nic_config.tso != 0;
+    uint64_t most = tso ? VS_NIC_STREAM : r->stride, bytes = left < most ? left : most;
+    uint32_t buffers = buffers_of(v, bytes + VS_NIC_TCP_HEADERS);
+    if (!buffers || !room_or_wait(v, d, buffers)) {
+        return false;
+    }
+    bool several = tso && bytes > r->stride;
+    store(v, left == r->bytes ? GUEST_TRANSMIT : GUEST_TRANSMIT_SEGMENT,
+          (struct guest_work){.driver = d,
+                              .first = d->tx_tail,
+                              .left = bytes + VS_NIC_TCP_HEADERS,
+                              .flags = several ? (uint32_t)r->stride << VS_NIC_SEGMENT_SHIFT : 0});
+    d->stream_left = left - bytes;
+    return true;
+}
+
+/* A stream goes on where it was: one write after the other. */
+static void stream(struct vs_vcpu *v, struct vs_driver *d)
+{
+    struct vs_request *r = &v->request;
+    bool any = false;
+    while (r->count && !v->failed) {
+        d->stream_left = d->stream_left ? d->stream_left : r->bytes;
+        if (!stream_piece(v, d, d->stream_left)) {
+            break;
+        }
+        any = true;
+        r->count -= !d->stream_left;
+    }
+    if (any) {
+        announce(v, d);
+    }
+    v->busy = r->count != 0;
+}
+
+/* Frames with an address of their own. */
+static void address(struct vs_vcpu *v, struct vs_driver *d)
+{
+    struct vs_request *r = &v->request;
+    struct vs_nic_header h = {
+        .to = r->a == VS_NIC_TO_WIRE  ? VS_NIC_FAR
+              : r->a == VS_NIC_TO_ALL ? VS_NIC_BROADCAST
+                                      : vs_nic_mac((uint32_t)r->a),
+        .from = vs_nic_mac(r->work == VS_NIC_FROM_OWN ? v->index : (uint32_t)r->work),
+        .vlan = (uint16_t)r->b};
+    uint32_t buffers = buffers_of(v, r->bytes + VS_NIC_HEADERS),
+             room = buffers ? room_or_wait(v, d, buffers) : 0;
+    if (!room) {
+        return;
+    }
+    for (; room >= buffers && r->count; room -= buffers, r->count--) {
+        store(v, GUEST_TRANSMIT,
+              (struct guest_work){.driver = d,
+                                  .first = d->tx_tail,
+                                  .left = r->bytes + VS_NIC_HEADERS,
+                                  .flags = VS_NIC_ADDRESSED,
+                                  .header = &h});
+    }
+    announce(v, d);
+    v->busy = r->count != 0;
+}
+
+void guest_vf_transmit(struct vs_vcpu *v)
+{
+    struct vs_driver *d = driver_of(v, "transmit");
+    const struct vs_request *r = &v->request;
+    if (!d) {
+        return;
+    }
+    guest_dma_timer(v);
+    bool plain = !r->stride && r->bytes && r->bytes <= VS_NIC_MAX_PAYLOAD &&
+                 r->a <= VS_NIC_TO_WIRE && r->work <= VS_NIC_FROM_OWN && r->b < VS_NIC_VLANS;
+    bool cut = r->stride && r->bytes && r->bytes <= VS_NIC_STREAM_MOST &&
+               r->stride <= VS_NIC_FRAME - VS_NIC_TCP_HEADERS && r->a == VS_NIC_TO_WIRE && !r->b &&
+               r->work == VS_NIC_FROM_OWN;
+    if (!plain && !cut) { /* a recording's */
+        vcpu_fail(v, "transmit: no such frame, or a stream with an address");
+        return;
+    }
+    if (cut) {
+        stream(v, d);
+    } else {
+        address(v, d);
+    }
 }
 
 void guest_vf_waited(struct vs_vcpu *v, uint64_t until_ps)

@@ -21,7 +21,8 @@
 
 #define VS__NET_BUFFER VS_NIC_BUFFER
 
-#define VS__NET_RING_PAGES 16u /* of the longest ring, 4096 descriptors of 16 bytes */
+#define VS_NIC_STREAM_MOST 1048576u /* bytes of one write of a stream */
+#define VS__NET_RING_PAGES 16u      /* of the longest ring, 4096 descriptors of 16 bytes */
 /* The order of the choices in dma.mode. */
 enum vs_dma_mode { VS_DMA_AUTO, VS_DMA_STATIC, VS_DMA_STRICT, VS_DMA_LAZY, VS_DMA_PASSTHROUGH };
 
@@ -56,6 +57,7 @@ struct vs_driver {
     uint64_t *tx_at, *rx_at; /* device addresses of their buffers, by descriptor */
     uint32_t tx_tail, tx_clean, rx_next, rx_tail;
     uint64_t got;
+    uint64_t stream_left; /* bytes of a stream's present write that are not in the ring yet */
     struct vs_ring_page { /* where a page was found last, and what was edited by then */
         uint64_t page, hpa, edits;
         bool known;
