@@ -15,7 +15,9 @@ static void plan_interrupt(struct vs_nic *n, struct vs_nic_function *f)
 {
     uint64_t now = n->rx.now_ps,
              earliest = f->ever_irq ? f->last_irq_ps + n->cfg.itr_ns * 1000u : 0;
-    if (f->irq_due_ps == VS_NIC_NEVER) {
+    if (n->cfg.poll) {
+        n->reader.there(n->reader.ctx, (uint32_t)(f - n->fn), f->dma.now_ps);
+    } else if (f->irq_due_ps == VS_NIC_NEVER) {
         f->irq_due_ps = now > earliest ? now : earliest;
         n->count[VS_CNT_nic_moderated] += f->irq_due_ps > now;
         n->irq_due_ps = f->irq_due_ps < n->irq_due_ps ? f->irq_due_ps : n->irq_due_ps;
@@ -222,6 +224,12 @@ uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t vf, vs_ps at)
         f->rx_seen++;
     }
     return f->rx_seen - f->rx_first;
+}
+
+uint64_t vs_nic_rx_seen_ps(const struct vs_nic *n, uint32_t vf)
+{
+    const struct vs_nic_function *f = &n->fn[vf];
+    return f->rx_first == f->rx_done ? VS_NIC_NEVER : f->rx_seen_ps[f->rx_first % f->rx.n];
 }
 
 void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, vs_ps at, const struct vs_tape *trail)

@@ -39,9 +39,10 @@
 
 #define VS_NIC_DD 1u
 #define VS_NIC_MORE 2u
-#define VS_NIC_ADDRESSED 4u     /* of a frame's first: its buffer begins with an Ethernet header */
-#define VS_NIC_SEGMENT_SHIFT 16 /* likewise: payload of each frame that the adapter makes; 0: one  \
-                                 */
+#define VS_NIC_ADDRESSED 4u /* of a frame's first: its buffer begins with an Ethernet header */
+#define VS_NIC_SEGMENT_SHIFT                                                                       \
+    16 /* likewise: payload of each frame that the adapter makes; 0: one                           \
+        */
 #define VS_NIC_TO_ALL                                                                              \
     128u /* of a request: a frame is for everybody, for the wire, else a function */
 #define VS_NIC_TO_WIRE 129u
@@ -121,8 +122,12 @@ struct vs_nic {
     struct vs_ledger *ledger;
     struct vs_upstream_port link;
     struct vs_wire_port wire; /* the machine's; without one nobody is at the other end */
-    struct vs_txn tx, rx;     /* the engines' time lines: nic0/tx, nic0/rx */
-    struct vs_tape tape;      /* the parts of the DMAs asked for last */
+    struct { /* with nic.poll: a packet is seen in a function's ring from `at_ps` on */
+        void *ctx;
+        void (*there)(void *ctx, uint32_t vf, uint64_t at_ps);
+    } reader;
+    struct vs_txn tx, rx;                 /* the engines' time lines: nic0/tx, nic0/rx */
+    struct vs_tape tape;                  /* the parts of the DMAs asked for last */
     struct vs_nic_write_back *write_back; /* TX: a queue that wraps */
     uint32_t write_back_first, n_write_backs;
     struct vs_tape tx_tape; /* what the TX engine was about last, while somebody follows it */
@@ -200,6 +205,8 @@ uint64_t vs_nic_interrupt_due(const struct vs_nic *n);
 void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, vs_ps at, const struct vs_tape *trail);
 /* Packets that lie in memory, not read yet, whose descriptors say so at `at`. */
 uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t vf, vs_ps at);
+/* Since when, or from when on, the next one of them is seen; VS_NIC_NEVER: there is none. */
+uint64_t vs_nic_rx_seen_ps(const struct vs_nic *n, uint32_t vf);
 /* Journeys under way are counted as open; the engines' lines end. */
 void vs_nic_end(struct vs_nic *n, vs_ps at);
 

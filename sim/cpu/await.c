@@ -88,6 +88,17 @@ void vcpu_wait_device(struct vs_vcpu *v, uint64_t until_ps)
     v->thread.wait[v->thread.depth - 1u].until_ps = until_ps;
 }
 
+void vcpu_device_ready(struct vs_vcpu *v, uint64_t at_ps)
+{
+    for (unsigned i = 0; i < v->thread.depth; i++) {
+        struct vs_wait *w = &v->thread.wait[i];
+        if (w->what == VS_FOR_DEVICE && at_ps < w->until_ps) {
+            w->until_ps = at_ps;
+            vs_kernel_wake(v->p->kernel, v->hw->agent, at_ps);
+        }
+    }
+}
+
 /* It has waited for its device so far, and takes interrupts meanwhile. */
 static void device_awake(struct vs_vcpu *v, uint64_t now_ps)
 {

@@ -564,6 +564,8 @@ void vcpu_waited(struct vs_vcpu *v);
  * (cpu/port.h).
  */
 void vcpu_wait_device(struct vs_vcpu *v, uint64_t until_ps);
+/* What it waits for is there at `at_ps`. */
+void vcpu_device_ready(struct vs_vcpu *v, uint64_t at_ps);
 /* When a vCPU that waits has something to do; it does that. */
 uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v);
 void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps);

@@ -60,6 +60,13 @@ static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requeste
     return result;
 }
 
+/* A driver that polls sees a packet from that time on. */
+static void there(void *ctx, uint32_t vf, uint64_t at_ps)
+{
+    struct vs_net *net = ctx;
+    vcpu_device_ready(&net->p->vcpu[vf], at_ps);
+}
+
 /* ---- agents ---- */
 
 /* What arrives, what is to be sent and what interrupts are due by now; when there is more. */
@@ -253,6 +260,8 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         struct vs_upstream_port link = vs_pcie_upstream(&net->pcie);
         machine_pci_mask(net, &link);
         s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, PF_REQUESTER);
+        net->nic.reader.ctx = net;
+        net->nic.reader.there = there;
         vs_dma_engine_init(&net->engine, &net->engine_config, p->ledger, &link);
     }
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);

@@ -394,6 +394,11 @@ void guest_vf_transmit(struct vs_vcpu *v)
 void guest_vf_waited(struct vs_vcpu *v, uint64_t until_ps)
 {
     const struct vs_nic *n = &v->p->net->nic;
+    if (v->p->net->driver[v->index].waiting) { /* for packets: it polls */
+        vs_txn_settle(&v->txn);
+        vs_wait_until(&v->txn, (uint16_t)(n->account + VS_ACC_nic_look), (vs_ps){until_ps});
+        return;
+    }
     vs_expose(&v->txn, &n->tx_tape, (uint16_t)(n->account + VS_ACC_nic_wait_ring),
               (vs_ps){until_ps});
 }
@@ -429,7 +434,7 @@ void guest_vf_receive(struct vs_vcpu *v)
     if (!d->waiting) {
         d->waiting = true;
         d->got = 0;
-        v->timer_armed = v->request.ps != 0;
+        v->timer_armed = v->request.ps != 0 && !v->p->net->nic_config.poll;
         v->timer_ps = vs_cpu_now_ps(&v->hw->cpu) + v->request.ps;
     }
     bool late = v->request.ps && vs_cpu_now_ps(&v->hw->cpu) >= v->timer_ps;
@@ -439,6 +444,12 @@ void guest_vf_receive(struct vs_vcpu *v)
         v->timer_armed = false;
         v->busy = false;
         vcpu_about_base(v, VS_ABOUT_PROGRAM);
+        return;
+    }
+    if (v->p->net->nic_config.poll) {
+        uint64_t seen = vs_nic_rx_seen_ps(&v->p->net->nic, v->index),
+                 late_ps = v->request.ps ? v->timer_ps : VS_NEVER;
+        vcpu_wait_device(v, seen < late_ps ? seen : late_ps);
         return;
     }
     struct guest_work w = {0};
