@@ -244,6 +244,36 @@ static void print_counters(struct vs_db *db, int64_t run)
     out_end(o, stdout);
 }
 
+/* How much the run's vCPUs got done of what they could: a line, and beside a stored native run of
+ * the same work how much of that it is (view work_rate). A database made without the view has none.
+ */
+static void print_work(struct vs_db *db, int64_t run)
+{
+    sqlite3_stmt *there = stored_query(
+        db, "SELECT count(*) FROM sqlite_master WHERE name = 'work_rate' AND ?1 = ?1", run, 0);
+    bool has = vs_db_row(db, there) && sqlite3_column_int64(there, 0);
+    sqlite3_finalize(there);
+    if (!has) {
+        return;
+    }
+    sqlite3_stmt *st = stored_query(db,
+                                    "SELECT ipc, utilization, native_run, percent_of_native FROM "
+                                    "work_rate WHERE run = ?1 AND ipc IS NOT NULL",
+                                    run, 0);
+    if (vs_db_row(db, st)) {
+        char text[200];
+        int at = snprintf(text, sizeof text, "%.3f instructions a cycle, busy %.2f %% of the time",
+                          sqlite3_column_double(st, 0), 100 * sqlite3_column_double(st, 1));
+        if (sqlite3_column_type(st, 2) != SQLITE_NULL && sqlite3_column_int64(st, 2) != run) {
+            snprintf(text + at, sizeof text - (size_t)at, ", %.2f %% of bare metal (run %lld)",
+                     sqlite3_column_double(st, 3), (long long)sqlite3_column_int64(st, 2));
+        }
+        puts("");
+        paper_line(text);
+    }
+    sqlite3_finalize(st);
+}
+
 int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counters)
 {
     struct time_rows times;
@@ -263,6 +293,7 @@ int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counte
         print_ops(db, run);
         print_time(&times);
         if (counters) {
+            print_work(db, run);
             print_counters(db, run);
         }
     }

@@ -82,6 +82,8 @@ for i, r in literature.items():
 
 db = sqlite3.connect(":memory:")
 db.executescript(
+    "create table run(run,machine,roi_ps,end_ps);"
+    "create table knob(run,path,value);"
     "create table op(run,actor,op,n,total_ps,min_ps,max_ps,p50_ps,p90_ps,p99_ps);"
     "create table part(run,actor,op,account,kind,n,total_ps);"
     "create table child(run,actor,op,child_actor,child,n,total_ps);"

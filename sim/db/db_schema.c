@@ -36,8 +36,8 @@ enum vs_status vs__db_schema(struct vs_db *db)
 void vs__db_views(struct vs_db *db)
 {
     static const char look[] =
-        "SELECT count(*) = 3 FROM sqlite_master WHERE type = 'view' AND (name = 'metric' OR name = "
-        "'knob_value' OR name = 'sweep_point')";
+        "SELECT count(*) = 4 FROM sqlite_master WHERE type = 'view' AND (name = 'metric' OR name = "
+        "'knob_value' OR name = 'sweep_point' OR name = 'work_rate')";
     sqlite3_stmt *st = NULL;
     bool missing = sqlite3_prepare_v2(db->sql, look, -1, &st, NULL) == SQLITE_OK &&
                    sqlite3_step(st) == SQLITE_ROW && !sqlite3_column_int64(st, 0);

@@ -62,3 +62,31 @@ CREATE VIEW IF NOT EXISTS sweep_point AS
     JOIN json_each(p.value, '$.vary') v
     LEFT JOIN knob k ON k.run = p.run AND k.path = v.key
    WHERE p.key LIKE 'sweep.%/%';
+
+-- What a run's vCPUs got done: instructions of their guests a cycle in which they were not idle, the share of their time in
+-- which they were not, and the run time of the same work on bare metal, as a percentage of theirs. The same work: workload
+-- or trace, seed, parameters; bare metal: the newest run on the machine PART_native of this run's PART_....
+CREATE VIEW IF NOT EXISTS work_rate AS
+  WITH w AS (
+    SELECT r.run, r.machine, r.workload, r.input_hash, r.seed, r.end_ps - r.roi_ps AS ps,
+           (SELECT CAST(k.value AS INTEGER) FROM knob k WHERE k.run = r.run AND k.path = 'cpu.clock.mhz') AS mhz,
+           (SELECT sum(c.value) FROM counter c
+             WHERE c.run = r.run AND c.name = 'cpu.instructions' AND c.actor GLOB 'vcpu*/guest') AS instructions,
+           (SELECT sum(o.total_ps) FROM op o
+             WHERE o.run = r.run AND o.op = 'timeline' AND o.actor GLOB 'vcpu*' AND instr(o.actor, '/') = 0) AS line_ps,
+           (SELECT total(p.total_ps) FROM part p
+             WHERE p.run = r.run AND p.actor GLOB 'vcpu*' AND p.account IN ('os.idle', 'host.parked')) AS idle_ps,
+           (SELECT group_concat(k.path || '=' || k.value, ' ') FROM knob k
+             WHERE k.run = r.run AND k.path GLOB 'workload.*') AS work
+      FROM run r),
+  beside AS (
+    SELECT w.*, (SELECT max(n.run) FROM w n
+                  WHERE n.machine GLOB '*_native' AND n.workload = w.workload AND n.input_hash = w.input_hash AND
+                        n.seed = w.seed AND n.work IS w.work AND
+                        substr(w.machine, 1, length(n.machine) - 6) = substr(n.machine, 1, length(n.machine) - 6)) AS native
+      FROM w)
+  SELECT b.run, b.instructions * 1e6 / nullif((b.line_ps - b.idle_ps) * b.mhz, 0) AS ipc,
+         1 - b.idle_ps / nullif(b.line_ps, 0) AS utilization,
+         b.native AS native_run,
+         100.0 * (SELECT n.ps FROM w n WHERE n.run = b.native) / nullif(b.ps, 0) AS percent_of_native
+    FROM beside b;
