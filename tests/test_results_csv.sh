@@ -84,6 +84,7 @@ db = sqlite3.connect(":memory:")
 db.executescript(
     "create table run(run,machine,roi_ps,end_ps);"
     "create table knob(run,path,value);"
+    "create table work_rate(run,ipc,utilization,native_run,percent_of_native);"
     "create table op(run,actor,op,n,total_ps,min_ps,max_ps,p50_ps,p90_ps,p99_ps);"
     "create table part(run,actor,op,account,kind,n,total_ps);"
     "create table child(run,actor,op,child_actor,child,n,total_ps);"
