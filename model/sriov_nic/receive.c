@@ -13,8 +13,7 @@ void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail)
  * stays. */
 static void plan_interrupt(struct vs_nic *n, struct vs_nic_function *f)
 {
-    uint64_t now = n->rx.now_ps,
-             earliest = f->ever_irq ? f->last_irq_ps + n->cfg.itr_ns * 1000u : 0;
+    uint64_t now = n->rx.now_ps, earliest = f->ever_irq ? f->last_irq_ps + f->itr_ps : 0;
     if (n->cfg.poll) {
         n->reader.there(n->reader.ctx, (uint32_t)(f - n->fn), f->dma.now_ps);
     } else if (f->irq_due_ps == VS_NIC_NEVER) {
@@ -191,6 +190,11 @@ static void interrupt(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
         vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_interrupt),
                           vs__nic_at(t->now_ps));
     }
+}
+
+void vs_nic_moderate(struct vs_nic *n, uint32_t vf, uint64_t itr_ps)
+{
+    n->fn[vf].itr_ps = itr_ps;
 }
 
 uint64_t vs_nic_interrupt_due(const struct vs_nic *n)

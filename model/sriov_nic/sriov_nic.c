@@ -32,6 +32,7 @@ static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
     f->requester = (uint16_t)(pf_requester + n->cfg.first_vf + i * n->cfg.stride);
     f->tx.n = f->rx.n = (uint32_t)n->cfg.ring;
     f->irq_due_ps = VS_NIC_NEVER;
+    f->itr_ps = n->cfg.itr_ns * 1000u;
     f->port_vlan = (uint16_t)(n->cfg.vlans ? i + 1u : 0);
     f->check_source = n->cfg.antispoof != 0;
     f->tx_journey = calloc(f->tx.n, sizeof *f->tx_journey);

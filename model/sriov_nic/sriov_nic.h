@@ -87,6 +87,7 @@ struct vs_nic_function {
     struct vs_nic_ring tx, rx;
     uint64_t msi_address;
     uint32_t msi_data;
+    uint64_t itr_ps; /* least time between its interrupts, as its driver has set it */
     uint64_t last_irq_ps, irq_due_ps; /* due: VS_NIC_NEVER = none pending */
     uint16_t port_vlan; /* all that it sends and gets is in this one; 0: as vlans says */
     bool check_source;  /* what it sends has to bear its own address */
@@ -162,6 +163,8 @@ void vs_nic_policy(struct vs_nic *n, uint32_t vf, uint16_t port_vlan, bool check
 void vs_nic_vlan(struct vs_nic *n, uint32_t vf, uint16_t vlan, bool in);
 /* A header as it lies in memory. */
 void vs_nic_write_header(unsigned char bytes[VS_NIC_HEADER_BYTES], const struct vs_nic_header *h);
+/* Its register of interrupt moderation is written. */
+void vs_nic_moderate(struct vs_nic *n, uint32_t vf, uint64_t itr_ps);
 /* When the RX engine has something to do; VS_NIC_NEVER. */
 uint64_t vs_nic_rx_next(const struct vs_nic *n);
 uint64_t vs_nic_wire_ps(const struct vs_nic *n, uint64_t payload);

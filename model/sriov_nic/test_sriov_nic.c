@@ -80,7 +80,7 @@ static void interrupts_keep_their_distance(void **state)
 static void moderation_holds_back_to_the_picosecond(void **state)
 {
     struct world *w = *state;
-    w->nic.cfg.itr_ns = 500; /* longer than a packet takes */
+    vs_nic_moderate(&w->nic, 0, 500000); /* longer than a packet takes */
     give(w, 0, 0);
     uint64_t first = packet(w, 0, 64, 0);
     vs_nic_interrupts(&w->nic, ps(first));

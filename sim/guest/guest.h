@@ -19,6 +19,7 @@
     X(TRANSMIT, "transmit")                                                                        \
     X(TRANSMIT_SEGMENT, "transmit_segment")                                                        \
     X(RECEIVE, "receive")                                                                          \
+    X(MODERATE, "moderate")                                                                        \
     X(POLL, "poll_descriptor")                                                                     \
     X(REFILL, "refill_descriptor")                                                                 \
     X(DOORBELL, "doorbell")                                                                        \

@@ -61,6 +61,7 @@ static const struct need {
     {"memory.ddio", NULL, "nic.present", true, "1", false},
     {"memory.dma.*", NULL, "nic.present", true, "1", false},
     {"nic.traffic.window", NULL, "nic.traffic.interval_ns", true, "0", true},
+    {"nic.moderation_ns", NULL, "nic.moderation", true, "fixed", true},
     {"nic.traffic.per_answer", NULL, "nic.traffic.window", false, "0", true},
     {"nic.*", "nic.present", "nic.present", true, "1", false},
     {"dma_engine.*", NULL, "nic.present", true, "1", false},

@@ -38,6 +38,20 @@ for rate in 20000 100000 500000; do
     equal "take less time" 1 "$(($(us) < last_us))"
     last_us=$(us)
 done
+# a driver's own moderation: short intervals where little comes, long ones where much does
+each() { "$VIRTSIM" run "$VIRTSIM_HOME/workloads/udp_echo.lua" --quiet --db "$db" --set workload.packets=1500 --set nic.traffic.bytes=200 "$@"; }
+held() { sql "select coalesce(sum(total_ps), 0) / 1500000 from part where op = 'packet.rx' and account = 'nic.wait_moderation' and $last"; }
+for machine in skylake_sp_kvm skylake_sp_native neoverse_n1_kvm; do
+    ok "$machine: 200,000 a second, every 20 us" each -m $machine --set workload.rate=200000
+    fixed=$(counter nic.interrupts)
+    ok "$machine: adaptive" each -m $machine --set workload.rate=200000 --set nic.moderation=adaptive
+    equal "$machine: has less than half the interrupts" 1 "$(($(counter nic.interrupts) * 2 < fixed))"
+    equal "$machine: the books balance" 0 "$(sql "select count(*) from unbalanced where $last")"
+    ok "$machine: 60,000 of 64 bytes a second, every 20 us" each -m $machine --set nic.traffic.bytes=64 --set workload.rate=60000
+    held_fixed=$(held)
+    ok "$machine: adaptive, 60,000" each -m $machine --set nic.traffic.bytes=64 --set workload.rate=60000 --set nic.moderation=adaptive
+    equal "$machine: holds them back for less" 1 "$(($(held) < held_fixed / 2))"
+done
 ok "more than a guest answers" packets --set workload.rate=20000000 --set workload.packets=2000
 equal "are dropped" 1 "$(($(counter nic.rx_dropped) > 0))"
 ok "a ring for fewer requests than are under way" packets --set workload.window=64 --set nic.ring.descriptors=8 --set workload.timeout_us=5000

@@ -84,6 +84,10 @@ program.receive_piece = {
   { "unmap", call = "dma_unmap", when = "unmaps" },
   { "payload", load = "buffer" },
 }
+-- drivers/net/ethernet/intel/ixgbevf: the end of a poll with adaptive moderation
+program.moderate = {
+  { "class", run = 60, source = "reading of Linux ixgbevf_set_itr, ixgbevf_update_itr: counts of both rings, two divisions, a class, smoothing", grade = "assumed" },
+}
 program.poll_descriptor = { { "look", load = "descriptor" } }
 program.refill_descriptor = {
   { "map", call = "dma_map", when = "unmapped" },

@@ -40,6 +40,9 @@ void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref re
         w->done = (word >> 32 & VS_NIC_DD) != 0;
         w->more = (word >> 32 & VS_NIC_MORE) != 0;
         w->length = (uint32_t)word;
+        if (w->driver && !sends) { /* received, not only looked at */
+            w->driver->moderation.bytes += w->length;
+        }
     }
 }
 
@@ -201,6 +204,10 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
     if (!d->ready) {
         d->ready = true;
         follow(v, d);
+        if (net->nic_config.moderation) {
+            guest_moderation_begin(&d->moderation);
+            vs_nic_moderate(&net->nic, v->index, d->moderation.quarters * 250000u);
+        }
         give_receive_buffers(v, d);
         net->begin(net, v->index, vs_cpu_now_ps(&v->hw->cpu));
     }
@@ -423,6 +430,22 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     return d->got >= v->request.count;
 }
 
+/* The ring is empty: the driver looks at what has come, and writes the adapter's register where
+ * another interval suits that. */
+static void moderate(struct vs_vcpu *v, struct vs_driver *d)
+{
+    struct guest_work w = {0};
+    uint64_t itr_ps;
+    if (!d->moderation.bytes) {
+        return;
+    }
+    (void)guest_run(v, GUEST_MODERATE, &w);
+    if (guest_moderation_update(&d->moderation, &itr_ps)) {
+        (void)doorbell(v);
+        vs_nic_moderate(&v->p->net->nic, v->index, itr_ps);
+    }
+}
+
 void guest_vf_receive(struct vs_vcpu *v)
 {
     struct vs_driver *d = driver_of(v, "recv");
@@ -451,6 +474,9 @@ void guest_vf_receive(struct vs_vcpu *v)
                  late_ps = v->request.ps ? v->timer_ps : VS_NEVER;
         vcpu_wait_device(v, seen < late_ps ? seen : late_ps);
         return;
+    }
+    if (v->p->net->nic_config.moderation) {
+        moderate(v, d);
     }
     struct guest_work w = {0};
     (void)guest_run(v, GUEST_IDLE, &w);

@@ -50,6 +50,17 @@ struct vs_dma_domain {
     struct vs_mappings live;                 /* of the program's */
 };
 
+/* moderation.c: what a driver with adaptive moderation keeps. Zero bytes: nothing has come. */
+enum vs_traffic_class { VS_TRAFFIC_LOWEST, VS_TRAFFIC_LOW, VS_TRAFFIC_BULK };
+struct vs_moderation {
+    enum vs_traffic_class class;
+    uint64_t quarters; /* of a microsecond: the adapter's register */
+    uint64_t bytes;    /* since the last update */
+};
+void guest_moderation_begin(struct vs_moderation *m);
+/* At the end of a poll; true: *itr_ps is what the adapter is to be told. */
+bool guest_moderation_update(struct vs_moderation *m, uint64_t *itr_ps);
+
 /* A vCPU's driver. */
 struct vs_driver {
     uint64_t tx_ring, rx_ring, tx_buffers, rx_buffers; /* guest virtual */
@@ -70,7 +81,8 @@ struct vs_driver {
     uint64_t pinned_at, pinned_end; /* the program's memory that is mapped in it last */
     uint64_t *page;                 /* device addresses of its pages, where they are not in a row */
     struct vs_dma_job job;          /* what the function's engine is about */
-    struct vs_trail trail;          /* what the vCPU is about, from the driver's first use on */
+    struct vs_moderation moderation;
+    struct vs_trail trail; /* what the vCPU is about, from the driver's first use on */
 };
 
 /* The domain of a virtual machine, and of all functions that it has. */
