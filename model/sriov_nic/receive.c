@@ -158,12 +158,6 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at)
     return vs_nic_rx_next(n);
 }
 
-uint64_t vs_nic_rx_next(const struct vs_nic *n)
-{
-    const struct vs_nic_arrival *a = &n->arrival[n->arrival_first];
-    return !n->n_arrivals ? VS_NIC_NEVER : n->rx.now_ps > a->in_ps ? n->rx.now_ps : a->in_ps;
-}
-
 /* The function's message is sent, and the packets that it announces have had it. */
 static void interrupt(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
 {
@@ -195,11 +189,6 @@ static void interrupt(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
 void vs_nic_moderate(struct vs_nic *n, uint32_t vf, uint64_t itr_ps)
 {
     n->fn[vf].itr_ps = itr_ps;
-}
-
-uint64_t vs_nic_interrupt_due(const struct vs_nic *n)
-{
-    return n->irq_due_ps;
 }
 
 uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at)

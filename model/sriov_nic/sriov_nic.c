@@ -93,6 +93,7 @@ void vs_nic_free(struct vs_nic *n)
 
 void vs_nic_rings(struct vs_nic *n, uint32_t vf, uint64_t tx_base, uint64_t rx_base)
 {
+    n->n_used = vf < n->n_used ? n->n_used : vf + 1u;
     n->fn[vf].tx.base = tx_base;
     n->fn[vf].rx.base = rx_base;
 }

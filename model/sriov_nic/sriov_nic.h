@@ -141,7 +141,7 @@ struct vs_nic {
     uint64_t irq_due_ps;  /* the earliest of the functions' */
     unsigned char *head;  /* the first piece of a frame, where its header is looked at */
     struct vs_nic_function *fn;
-    uint32_t n_fn, next_fn;
+    uint32_t n_fn, next_fn, n_used; /* used: functions up to the last one that has rings */
     uint64_t count[VS_CNT_nic_N];
 };
 
@@ -166,7 +166,11 @@ void vs_nic_write_header(unsigned char bytes[VS_NIC_HEADER_BYTES], const struct 
 /* Its register of interrupt moderation is written. */
 void vs_nic_moderate(struct vs_nic *n, uint32_t vf, uint64_t itr_ps);
 /* When the RX engine has something to do; VS_NIC_NEVER. */
-uint64_t vs_nic_rx_next(const struct vs_nic *n);
+static inline uint64_t vs_nic_rx_next(const struct vs_nic *n)
+{
+    const struct vs_nic_arrival *a = &n->arrival[n->arrival_first];
+    return !n->n_arrivals ? VS_NIC_NEVER : n->rx.now_ps > a->in_ps ? n->rx.now_ps : a->in_ps;
+}
 uint64_t vs_nic_wire_ps(const struct vs_nic *n, uint64_t payload);
 
 /* The guest put a packet into the TX slot: its journey begins. */
@@ -202,7 +206,10 @@ uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32
 uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at);
 /* Sends what interrupts are due at `at`; returns when the next is. */
 uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at);
-uint64_t vs_nic_interrupt_due(const struct vs_nic *n);
+static inline uint64_t vs_nic_interrupt_due(const struct vs_nic *n)
+{
+    return n->irq_due_ps;
+}
 /* The guest has read the next packet by `at`: its journey ends; `trail`: what its vCPU was about
  * since it had read the one before. */
 void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, vs_ps at, const struct vs_tape *trail);

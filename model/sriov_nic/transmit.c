@@ -44,8 +44,10 @@ static struct vs_nic_function *next_sender(const struct vs_nic *n, uint64_t at_p
                                            uint64_t *free_ps)
 {
     *free_ps = VS_NIC_NEVER;
-    for (uint32_t k = 0; k < n->n_fn; k++) {
-        struct vs_nic_function *f = &n->fn[(n->next_fn + k) % n->n_fn];
+    uint32_t i = n->next_fn;
+    for (uint32_t k = 0; k < n->n_used; k++, i++) {
+        i = i < n->n_used ? i : 0;
+        struct vs_nic_function *f = &n->fn[i];
         if (f->tx.head != f->tx.tail && f->rate_free_ps <= at_ps) {
             return f;
         }
@@ -124,25 +126,30 @@ static bool send(struct vs_nic *n, struct vs_nic_function *f, uint32_t n_pieces,
     uint64_t asked = t->now_ps, done = asked, taken = asked;
     uint32_t slot[VS__NIC_PIECES], flags = (uint32_t)(vs__nic_cached(&f->tx, 0)->word[1] >> 32);
     uint64_t word[VS__NIC_PIECES][2];
-    struct vs_nic_out out;
-    out.bytes = 0;
-    out.n = n_pieces;
-    out.addressed = (flags & VS_NIC_ADDRESSED) != 0;
-    out.segment = flags >> VS_NIC_SEGMENT_SHIFT;
+    struct vs_nic_out out; /* of frames that are not the commonest */
+    bool special = flags & ~(VS_NIC_DD | VS_NIC_MORE);
+    if (special) {
+        out.bytes = 0;
+        out.n = n_pieces;
+        out.addressed = (flags & VS_NIC_ADDRESSED) != 0;
+        out.segment = flags >> VS_NIC_SEGMENT_SHIFT;
+    }
     for (uint32_t i = 0; i < n_pieces; i++) {
         slot[i] = vs__nic_take(&f->tx, word[i]);
         struct vs_txn *dma = vs__nic_dma(n, f, taken);
         vs_iova at = {word[i][0]};
-        void *head = out.addressed && !i ? n->head : NULL;
+        void *head = special && out.addressed && !i ? n->head : NULL;
         if (!n->link.read(n->link.ctx, dma, f->requester, at, head, (uint32_t)word[i][1], &taken)) {
             n->count[VS_CNT_nic_blocked]++;
             f->tx.head = slot[0]; /* where it stopped */
             return false;
         }
         done = dma->now_ps > done ? dma->now_ps : done;
-        out.bytes += (uint32_t)word[i][1];
-        out.piece[i].end = out.bytes;
-        out.piece[i].there_ps = done;
+        if (special) {
+            out.bytes += (uint32_t)word[i][1];
+            out.piece[i].end = out.bytes;
+            out.piece[i].there_ps = done;
+        }
     }
     n->sent_ps = done > n->sent_ps ? done : n->sent_ps; /* frames leave in their order */
     for (uint32_t i = 0; i < n_pieces; i++) {
@@ -157,7 +164,7 @@ static bool send(struct vs_nic *n, struct vs_nic_function *f, uint32_t n_pieces,
                           vs__nic_at(n->sent_ps));
     }
     pay_rate(n, f, bytes);
-    if (out.segment || out.addressed) {
+    if (special && (out.segment || out.addressed)) {
         out.header = vs__nic_header(n->head);
         vs__nic_send_out(n, f, j, &out);
     } else {
