@@ -417,7 +417,8 @@ static const char *world_of(const char *machine)
     struct vs_knobs *k = vs_knobs_create(components, n);
     const char *world = NULL;
     if (k && !vs_home_machine(machine ? machine : "skylake_sp_kvm", k, &info, &errors)) {
-        world = vs_world_name(vs_knobs_find(k, "cpu.vendor")->value);
+        world = vs_world_name(vs_knobs_find(k, "hypervisor.technique")->value,
+                              vs_knobs_find(k, "cpu.vendor")->value);
     }
     vs_errors_free(&errors);
     vs_knobs_destroy(k);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define WORLDS 8u
-#define ALIASES 256u
+#define ALIASES 384u
 #define NAME 48u
 #define SLOTS 512u /* of the table of names: a power of two, more than VS_OPS */
 

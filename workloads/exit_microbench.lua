@@ -6,11 +6,12 @@ local order = { "cpuid", "vmcall", "hlt", "rdtsc", "rdmsr", "wrmsr", "io_in", "i
 -- Instructions by their names, and the names of kvm-unit-tests' x86/vmexit.c: not among all.
 local instructions = { "ud2", "invd", "wbinvd", "rdpmc", "rdtscp", "mwait", "monitor", "rdrand", "rdseed", "sgdt", "sidt", "lgdt", "lidt", "sldt", "str",
   "lldt", "ltr", "clts", "xsetbv", "vmclear", "vmlaunch", "vmptrld", "vmptrst", "vmread", "vmresume", "vmwrite", "vmxoff", "vmxon",
-  "invept", "invvpid", "vmrun", "vmload", "vmsave", "stgi", "clgi", "skinit", "rdpru", "vmfunc", "xsaves", "xrstors", "split_lock" }
+  "invept", "invvpid", "vmrun", "vmload", "vmsave", "stgi", "clgi", "skinit", "rdpru", "vmfunc", "xsaves", "xrstors", "split_lock",
+  "smsw", "popf", "pushf" }
 local named = { "nmi", "mov_dr", "mov_from_dr", "mov_from_cr4", "mov_from_cr8", "mov_to_cr8", "inl_pmtimer", "inl_from_pmtimer", "inl_qemu", "inl_from_qemu", "inl_kernel", "inl_from_kernel",
   "outl_kernel", "outl_to_kernel", "self_ipi_sti_nop", "self_ipi_sti_hlt", "self_ipi_tpr", "self_ipi_tpr_sti_nop", "self_ipi_tpr_sti_hlt",
   "x2apic_self_ipi_sti_nop", "x2apic_self_ipi_sti_hlt", "x2apic_self_ipi_tpr", "x2apic_self_ipi_tpr_sti_nop", "x2apic_self_ipi_tpr_sti_hlt",
-  "tscdeadline_immed", "tscdeadline", "wr_tsc_adjust_msr", "rd_tsc_adjust_msr", "wr_kernel_gs_base", "mmio_no_eventfd", "portio_no_eventfd", "eoi", "simd", "cpu_suspend" }
+  "tscdeadline_immed", "tscdeadline", "wr_tsc_adjust_msr", "rd_tsc_adjust_msr", "wr_kernel_gs_base", "mmio_no_eventfd", "portio_no_eventfd", "eoi", "simd", "cpu_suspend", "cli_sti" }
 
 param { name = "reason", default = "all", choices = "all|" .. table.concat(order, "|") .. "|" .. table.concat(instructions, "|") .. "|" .. table.concat(named, "|"),
   text = "which event; all = those up to wfe in turn; the others are instructions of x86 by their names, and kvm-unit-tests' x86/vmexit by its own" }
@@ -99,6 +100,7 @@ function event.rd_tsc_adjust_msr(cpu) cpu:rdmsr(0x3b) end
 function event.wr_kernel_gs_base(cpu) cpu:wrmsr(0xc0000102, 0) end
 function event.mmio_no_eventfd(cpu, p) cpu:mmio(p.mmio, "store") end
 function event.portio_no_eventfd(cpu) cpu:outp(0x1234, 0, 4) end
+function event.cli_sti(cpu) cpu:cli() cpu:sti() cpu:compute(1) end
 function event.eoi(cpu, p) cpu:ipi(cpu:index(), VECTOR) cpu:compute(p.delay) end
 
 guest(function(cpu, p)

@@ -13,7 +13,7 @@
 
 #include "virtsim/trap.h"
 
-#define VS_OP_SAME 12u /* operations that one name stands for, at most */
+#define VS_OP_SAME 20u /* operations that one name stands for, at most */
 
 /* One exit of an architecture. */
 struct vs_op_desc {

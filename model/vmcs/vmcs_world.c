@@ -138,6 +138,7 @@ static bool kind_of(enum vs_trap_kind trap, enum vs_vmx_kind *kind)
     case VS_TRAP_SUPERVISOR_STATE:
     case VS_TRAP_SHUTDOWN:
     case VS_TRAP_BUS_LOCK:
+    case VS_TRAP_FLAGS:          /* no control asks for it */
     case VS_TRAP_FLOATING_POINT: /* KVM's guests have theirs from the start */
     case VS_TRAP_POWER:
     case VS_TRAP_STATE_READ: /* VMREAD and its kin: vs_trap.x86 */

@@ -53,12 +53,17 @@ static bool pending(const struct vs_vcpu *v)
 
 void vcpu_mask(struct vs_vcpu *v, bool on)
 {
-    vs_cpu_instructions(&v->hw->cpu, 1);
+    vs_cpu_instructions(&v->hw->cpu, v->p->deprivileged ? 0 : 1);
     v->shadowed = v->masked && !on && !vcpu_arm(v);       /* PSTATE.I takes effect at once */
     v->fresh = v->fresh && (v->masked || vcpu_listed(v)); /* what is pending came before */
     v->masked = on;
     if (v->p->virtualized) {
         v->world.mask(v->world.ctx, on);
+    }
+    if (v->p->deprivileged) { /* the flag is the hypervisor's; what STI holds back, it holds back */
+        struct vs_trap trap = {.kind = VS_TRAP_FLAGS, .write = true, .length = 1};
+        vs_txn_settle(&v->txn);
+        (void)vcpu_trap(v, &trap, NULL);
     }
 }
 

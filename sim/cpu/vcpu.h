@@ -47,6 +47,9 @@
 #define VS_DEF_FILE "host/memory/host.def"
 #include "virtsim/def_types.h"
 
+/* hypervisor.technique */
+enum { VS_TECHNIQUE_HARDWARE, VS_TECHNIQUE_TRAP_AND_EMULATE };
+
 enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 
 #define VS__KERNEL_PROGRAMS 32u
@@ -339,6 +342,7 @@ struct vs_platform {
     bool vpid, vid, posted, apic_registers, preempts, posts_timer, invpcid, flushes_at_once,
         force_broadcast;
     unsigned timer_shift;
+    bool deprivileged;    /* the guest's kernel runs outside of ring 0: CLI and STI may leave it */
     bool vm_functions;    /* of which vmcs.vm_functions says what it may do */
     uint8_t level_vector; /* whose end the hypervisor has to hear of; 0: none */
     struct vs_hwthread *hwthread;

@@ -138,6 +138,10 @@ static const struct vs_explain_recipe table[] = {
      "workloads/page_table_edit.lua",
      {"workload.edit=switch", "workload.count=20000", "el2.trap.vm=1"}},
     {"exit.instruction_abort.fault", NULL, {NULL}},
+    LOOP("exit.flags", "workload.reason=cli_sti"),
+    LOOP("exit.gp.cpuid", "workload.reason=cpuid", "deprivileged.cpuid_faulting=1"),
+    LOOP("exit.gp.rdtsc", "workload.reason=rdtsc", "deprivileged.time_stamp_disable=1"),
+    LOOP("exit.ud.invalid", "workload.reason=ud2"),
     {"packet.rx", "workloads/udp_echo.lua", {NULL}},
     {"packet.tx", "workloads/udp_echo.lua", {NULL}},
     {"dma.read", "workloads/udp_echo.lua", {NULL}},
@@ -168,7 +172,7 @@ const struct vs_explain_recipe *vs_explain_recipe(enum vs_op op)
 
 bool vs_explain_sets(const char *set, const char *world)
 {
-    static const char *const architecture[] = {"vmcs", "svm", "el2"};
+    static const char *const architecture[] = {"vmcs", "svm", "el2", "deprivileged"};
     for (size_t i = 0; i < sizeof architecture / sizeof architecture[0]; i++) {
         size_t n = strlen(architecture[i]);
         if (!strncmp(set, architecture[i], n) && set[n] == '.') {

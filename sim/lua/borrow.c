@@ -35,6 +35,8 @@ static const struct vs_default_of defaults[] = {
     {"cpu.vendor", VS_SLOT_CPU, NULL, false},
     {"cpu.translation", VS_SLOT_CPU, NULL, false},
     {"cpu.affected.*", VS_SLOT_CPU, NULL, false},
+    {"hypervisor.technique", VS_SLOT_HYPERVISOR, NULL, false},
+    {"deprivileged.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.l1d_flush", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.ibpb_on_exit", VS_SLOT_HYPERVISOR, NULL, false},
     {"interrupt.apic", VS_SLOT_CPU, NULL, false},

@@ -35,6 +35,7 @@ static const struct need {
     {"hypervisor.state.*", NULL, "hypervisor.nesting", true, "1", false},
     {"nested.*", NULL, "hypervisor.nesting", true, "1", false},
     {"vmcs.*", NULL, "paging.mode", false, "native", false},
+    {"deprivileged.*", NULL, "hypervisor.technique", true, "trap_and_emulate", false},
     {"svm.*", NULL, "paging.mode", false, "native", false},
     {"el2.*", NULL, "paging.mode", false, "native", false},
     {"host.page_size", NULL, "paging.mode", false, "native", false},

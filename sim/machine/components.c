@@ -5,6 +5,7 @@
 #include "world.h"
 
 #include "apic/apic.h"
+#include "deprivileged/deprivileged.h"
 #include "gic/gic.h"
 
 #ifndef VS_WITHOUT_vmcs
@@ -45,6 +46,7 @@ const struct vs_component_desc *const *vs_components(size_t *n)
 #ifndef VS_WITHOUT_el2
         &vs_el2_desc,
 #endif
+        &vs_deprivileged_desc,
         &vs_host_desc,
         &vs_machine_desc,
         &vs_sched_desc,

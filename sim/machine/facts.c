@@ -26,7 +26,9 @@ size_t vs_facts_of_architectures(struct vs_fact out[VS_FACTS])
     size_t n;
     const struct vs_world_kind *const *world = vs_worlds(&n);
     for (size_t i = 0; i < n; i++) {
-        world[i]->facts(to);
+        if (world[i]->facts) {
+            world[i]->facts(to);
+        }
     }
     const struct vs_irqchip_kind *const *chip = vs_irqchips(&n);
     for (size_t i = 0; i < n; i++) {
@@ -48,8 +50,9 @@ size_t vs_facts_of_machine(const struct vs_knobs *k, struct vs_fact out[VS_FACTS
     struct vs_memory_config memory;
     vs_knobs_load(k, &vs_ept_desc, &ept);
     vs_knobs_load(k, &vs_memory_desc, &memory);
-    const struct vs_world_kind *world = vs__world_of(ept.vendor);
-    if (world) {
+    uint64_t technique = vs_knobs_find(k, "hypervisor.technique")->value;
+    const struct vs_world_kind *world = vs__world_of(technique, ept.vendor);
+    if (world && world->facts) {
         world->facts(to);
     }
     const struct vs_irqchip_kind *chip = vs__irqchip_of(ept.vendor);

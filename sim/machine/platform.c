@@ -38,14 +38,15 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct machine
     }
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
-    p->svm = p->virtualized && p->ept.vendor == VS_VENDOR_AMD;
-    p->el2 = p->virtualized && p->ept.vendor == VS_VENDOR_ARM;
+    bool hardware = p->virtualized && p->built.technique == VS_TECHNIQUE_HARDWARE;
+    p->svm = hardware && p->ept.vendor == VS_VENDOR_AMD;
+    p->el2 = hardware && p->ept.vendor == VS_VENDOR_ARM;
     p->irqchip = vs__irqchip_of(p->ept.vendor);
     p->irqchip_config = calloc(1, p->irqchip->config);
     if (p->irqchip_config) {
         p->irqchip->load(p, k, p->irqchip_config);
     }
-    p->kind = p->virtualized ? vs__world_of(p->ept.vendor) : NULL;
+    p->kind = p->virtualized ? vs__world_of(p->built.technique, p->ept.vendor) : NULL;
     p->kind_config = p->kind ? calloc(1, p->kind->config) : NULL;
     if (p->kind_config) {
         p->kind->load(p, k, p->kind_config);
@@ -63,7 +64,7 @@ static void check_world(const struct vs_platform *p, struct vs_errors *errors)
         vs_error(errors,
                  "paging.mode: this program was built without the virtualization of that processor "
                  "(-DVIRTSIM_WITHOUT=%s); paging.mode = native runs",
-                 vs_world_name(p->ept.vendor));
+                 vs_world_name(p->built.technique, p->ept.vendor));
     }
     if (p->ept.mode != VS_EPT_EPT && p->ept.mbec) {
         vs_error(errors, "ept.mode_based_execute = 1 needs paging.mode = ept");

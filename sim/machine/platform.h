@@ -31,9 +31,9 @@ void vs_operations(void);
  * is an error, which names what is like it; `vendor`: of the machine file, whose own settings go
  * silently where cpu.vendor was set to another. */
 enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct vs_errors *errors);
-/* The component of cpu.vendor's virtualization architecture ("vmcs"), whether it was left out or
- * not. */
-const char *vs_world_name(uint64_t vendor);
+/* The component of what a machine virtualizes with, by hypervisor.technique and cpu.vendor
+ * ("vmcs"), whether it was left out or not. */
+const char *vs_world_name(uint64_t technique, uint64_t vendor);
 
 /* What every virtualization architecture and interrupt controller of this program has, in its
  * default configuration; what a machine has, its processors' architecture first. Each component

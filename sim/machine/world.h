@@ -12,10 +12,12 @@
 struct vs_world_kind {
     const char *name; /* as its manual calls it */
     const struct vs_component_desc *desc;
-    uint64_t vendor;   /* of cpu.vendor */
-    bool nests;        /* a hypervisor in its guest is simulated (machine/nested.c) */
-    void (*ops)(void); /* registers its exits */
-    void (*facts)(const struct vs_facts *to); /* what the architecture has */
+    uint64_t technique; /* of hypervisor.technique */
+    uint64_t vendor;    /* of cpu.vendor, where that decides: of hardware's */
+    bool nests;         /* a hypervisor in its guest is simulated (machine/nested.c) */
+    void (*ops)(void);  /* registers its exits */
+    /* what the architecture has; NULL: it is no architecture */
+    void (*facts)(const struct vs_facts *to);
     size_t config, bytes; /* sizes: of its configuration, of what a vCPU has of it */
     /* The configuration as the whole machine needs it, and what the machine is to know (p->...). */
     void (*load)(struct vs_platform *p, const struct vs_knobs *k, void *config);
@@ -30,10 +32,12 @@ struct vs_world_kind {
     bool (*create)(struct vs_vcpu *v);
 };
 
-extern const struct vs_world_kind vs__world_vmx, vs__world_svm, vs__world_el2;
+extern const struct vs_world_kind vs__world_vmx, vs__world_svm, vs__world_el2,
+    vs__world_deprivileged;
 
-/* That of a vendor's processors, or NULL: it was left out. All of them: vs_worlds. */
-const struct vs_world_kind *vs__world_of(uint64_t vendor);
+/* That of a technique on a vendor's processors, or NULL: it was left out. All of them: vs_worlds.
+ */
+const struct vs_world_kind *vs__world_of(uint64_t technique, uint64_t vendor);
 const struct vs_world_kind *const *vs_worlds(size_t *n);
 
 /* world_vmcs.c, for others: frames of 4 KiB in host memory. */

@@ -17,25 +17,26 @@ const struct vs_world_kind *const *vs_worlds(size_t *n)
 #ifndef VS_WITHOUT_el2
         &vs__world_el2,
 #endif
-        NULL,
+        &vs__world_deprivileged, NULL,
     };
     *n = sizeof all / sizeof all[0] - 1u;
     return all;
 }
 
-const char *vs_world_name(uint64_t vendor)
+const char *vs_world_name(uint64_t technique, uint64_t vendor)
 {
     static const char *const name[] = {
         [VS_VENDOR_INTEL] = "vmcs", [VS_VENDOR_AMD] = "svm", [VS_VENDOR_ARM] = "el2"};
-    return name[vendor];
+    static const char *const software[] = {[VS_TECHNIQUE_TRAP_AND_EMULATE] = "deprivileged"};
+    return technique == VS_TECHNIQUE_HARDWARE ? name[vendor] : software[technique];
 }
 
-const struct vs_world_kind *vs__world_of(uint64_t vendor)
+const struct vs_world_kind *vs__world_of(uint64_t technique, uint64_t vendor)
 {
     size_t n;
     const struct vs_world_kind *const *all = vs_worlds(&n);
     for (size_t i = 0; i < n; i++) {
-        if (all[i]->vendor == vendor) {
+        if (all[i]->technique == technique && (technique || all[i]->vendor == vendor)) {
             return all[i];
         }
     }
@@ -117,14 +118,36 @@ static void drop(struct vs_knobs *knobs, const struct vs_component_desc *d, cons
     vs_knobs_drop(knobs, d);
 }
 
+/* The same of a technique's that is not this machine's. Its processors may have it: what their file
+ * states of it goes silently. */
+static void drop_technique(struct vs_knobs *knobs, const struct vs_world_kind *kind,
+                           struct vs_errors *errors)
+{
+    char is[32];
+    const struct vs_knob *technique = vs_knobs_find(knobs, "hypervisor.technique");
+    for (size_t k = 0; k < kind->desc->n_knobs; k++) {
+        const struct vs_knob *knob = vs_knobs_find(knobs, kind->desc->knobs[k].path);
+        if (knob->rank > VS_RANK_MACHINE && knob->set_by) {
+            vs_error(errors, "%s: %s is a knob of %s; this machine has hypervisor.technique = %s",
+                     knob->set_by, knob->desc->path, kind->name,
+                     vs_knob_text(technique, is, sizeof is));
+        }
+    }
+    vs_knobs_drop(knobs, kind->desc);
+}
+
 enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct vs_errors *errors)
 {
     size_t n, before = errors->n;
     const struct vs_world_kind *const *world = vs_worlds(&n);
-    uint64_t is = vs_knobs_find(knobs, "cpu.vendor")->value;
+    uint64_t is = vs_knobs_find(knobs, "cpu.vendor")->value,
+             technique = vs_knobs_find(knobs, "hypervisor.technique")->value;
     for (size_t i = 0; i < n; i++) {
-        if (world[i]->vendor != is) {
-            drop(knobs, world[i]->desc, world[i]->name, vs_world_name(is), vendor, errors);
+        if (world[i]->technique != technique) {
+            drop_technique(knobs, world[i], errors);
+        } else if (!technique && world[i]->vendor != is) {
+            drop(knobs, world[i]->desc, world[i]->name, vs_world_name(technique, is), vendor,
+                 errors);
         }
     }
     const struct vs_irqchip_kind *const *chip = vs_irqchips(&n), *own = vs__irqchip_of(is);

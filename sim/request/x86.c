@@ -78,7 +78,8 @@ void request_instruction(struct vs_vcpu *v)
         return;
     }
     const struct instruction *i = &list[which];
-    bool debug = i->trap == VS_TRAP_DEBUG_REGISTER, after = i->trap == VS_TRAP_BUS_LOCK;
+    bool debug = i->trap == VS_TRAP_DEBUG_REGISTER && !v->p->deprivileged,
+         after = i->trap == VS_TRAP_BUS_LOCK;
     struct vs_trap trap = {
         .kind = i->trap,
         .x86 = (uint8_t)which,
