@@ -128,11 +128,19 @@ bool vs__hv_nested(struct vs_hypervisor *h, struct vs_txn *t, enum vs_action a)
     case VS_ACTION_NESTED_LEAVE:
         n->leave(n->ctx, t);
         break;
+    case VS_ACTION_NESTED_PUBLISH:
+        n->publish(n->ctx, t);
+        break;
+    case VS_ACTION_NESTED_COLLECT:
+        n->collect(n->ctx, t);
+        break;
     case VS_ACTION_NESTED_CHECK:
         return n->check(n->ctx, t);
-    default:               /* VS_ACTION_NESTED_MERGE */
+    case VS_ACTION_NESTED_MERGE:
         h->l1d_due = true; /* nested_vmx_run */
         n->merge(n->ctx, t);
+        break;
+    default:
         break;
     }
     return true;

@@ -223,6 +223,8 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
                (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
     case VS_WHEN_NESTED:
         return e->nested;
+    case VS_WHEN_NESTED_SHADOW:
+        return h->nested && h->nested->shadows;
     case VS_WHEN_USER:
         return ((taken && !in_kernel(&h->cfg, e->port, e->io)) || e->user) && !h->been_in_user;
     case VS_WHEN_INJECT:
@@ -311,12 +313,6 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
         h->count[VS_CNT_hypervisor_user_exits]++;
         h->been_in_user = h->l1d_due = true;
         break;
-    case VS_ACTION_NESTED_DECIDE:
-    case VS_ACTION_NESTED_SAVE:
-    case VS_ACTION_NESTED_LEAVE:
-    case VS_ACTION_NESTED_CHECK:
-    case VS_ACTION_NESTED_MERGE:
-        return vs__hv_nested(h, t, a);
     case VS_ACTION_EMULATED:
         h->l1d_due = true;
         h->count[VS_CNT_hypervisor_mmio]++;
@@ -329,8 +325,8 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
         h->count[VS_CNT_hypervisor_windows]++;
         h->windowed = true;
         break;
-    default: /* nothing; or no word of a hypervisor's */
-        break;
+    default: /* about a guest hypervisor; nothing; or no word of a hypervisor's */
+        return vs__hv_nested(h, t, a);
     }
     return true;
 }

@@ -8,7 +8,8 @@
 /* entries.c: programs that C goes round or may interrupt are of a kind where it can. */
 void vs__hv_check_entries(const struct vs_program_set *set, struct vs_errors *errors);
 
-/* entries.c: an action of programs about a guest hypervisor; false: its entry fails. */
+/* entries.c: an action of programs about a guest hypervisor, others do nothing; false: its entry
+ * fails. */
 bool vs__hv_nested(struct vs_hypervisor *h, struct vs_txn *t, enum vs_action a);
 
 #endif

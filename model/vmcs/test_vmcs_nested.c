@@ -2,10 +2,13 @@
 /* VMCS01, VMCS12 and VMCS02: whose an exit is, and which fields move where. */
 #include "test_vmcs.h"
 #include "virtsim/x86.h"
-#include "vmcs/vmcs_nested.h"
+#include "vmcs/vmcs_nested_impl.h"
 
 #define VMCS12_AT 0x80000u
 #define VMCS02_AT 0x81000u
+#define SHADOW_AT 0x82000u
+#define READS_AT 0x83000u
+#define WRITES_AT 0x84000u
 #define L1_CR3 0x90000u
 #define L1_RIP 0x100000000u
 
@@ -16,7 +19,8 @@ static struct vs_nested_port port;
 static void nest(struct fixture *f)
 {
     struct vs_vmx_setup s01, s12;
-    nested = (struct vs_vmx_nested){.config.io_exiting = nested.config.io_exiting};
+    const struct vs_vmx_nested_pages pages = {VMCS02_AT, SHADOW_AT, READS_AT, WRITES_AT};
+    nested = (struct vs_vmx_nested){.config = nested.config};
     boot(f);
     s01 = s12 = f->setup;
     s01.guest_cr3 = L1_CR3;
@@ -24,14 +28,14 @@ static void nest(struct fixture *f)
     s12.vmcs.v = VMCS12_AT;
     s12.host_cr3 = L1_CR3;
     s12.host_rip = L1_RIP;
-    assert_int_equal(vs_vmx_nested_setup(&nested, &f->x, &s01, &s12, VMCS02_AT, 1), VS_VMX_OK);
+    assert_int_equal(vs_vmx_nested_setup(&nested, &f->x, &s01, &s12, &pages, 1), VS_VMX_OK);
     port = vs_vmx_nested_port(&nested);
 }
 
 static int setup_nested(void **state)
 {
     int r = setup(state);
-    nested.config.io_exiting = 1;
+    nested.config = (struct vs_nested_config){.io_exiting = 1};
     nest(*state);
     return r;
 }
@@ -202,6 +206,88 @@ static void test_bits_that_the_guest_hypervisor_owns_stay_its_own(void **state)
     assert_int_equal(of12(f, VS_VMCS_AT_GUEST_CR4) & VS_VMX_BIT(13), 0);
 }
 
+/* L1 runs behind an exit of L2 for CPUID. */
+static void to_hypervisor(struct fixture *f)
+{
+    struct vs_trap cpuid = {.kind = VS_TRAP_CPU_ID, .length = 2};
+    assert_true(left_for_l1(f, &cpuid));
+    port.save(port.ctx, &f->t);
+    port.leave(port.ctx, &f->t);
+    if (port.shadows) {
+        port.publish(port.ctx, &f->t);
+    }
+    assert_int_equal(vs_vmx_enter(&f->x, &f->t, VS_VMX_RESUME), VS_VMX_OK);
+}
+
+/* Which of L1's accesses exit is the bitmaps' word, field by field: of vmcs_shadow_fields.h, and
+ * where the processor has shadowing and may write any field of the shadow. */
+static void test_accesses_of_shadowed_fields_do_not_exit(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        enum vs_state what;
+        bool read, write; /* exits */
+    } law[] = {{VS_STATE_REASON, false, true},       {VS_STATE_LENGTH, false, true},
+               {VS_STATE_PC, false, false},          {VS_STATE_FLAGS, false, false},
+               {VS_STATE_CODE_SEGMENT, false, true}, {VS_STATE_OPERANDS, true, true},
+               {VS_STATE_SPIN, true, true},          {VS_STATE_FAULT_GPA, false, true}};
+    for (int on = 0; on < 2; on++) {
+        nested.config.vmcs_shadowing = (uint64_t)on;
+        nest(f);
+        to_hypervisor(f);
+        struct vs_world_port w = vs_vmx_world(&f->x);
+        struct vs_exit exit;
+        for (size_t i = 0; i < sizeof law / sizeof *law; i++) {
+            struct vs_trap read = port.access_trap(port.ctx, law[i].what, false),
+                           write = port.access_trap(port.ctx, law[i].what, true);
+            assert_int_equal(w.leaves(w.ctx, &f->t, &read, &exit), !on || law[i].read);
+            assert_int_equal(w.leaves(w.ctx, &f->t, &write, &exit), !on || law[i].write);
+        }
+    }
+}
+
+static void test_a_part_without_shadowing_has_none(void **state)
+{
+    struct fixture *f = *state;
+    nested.config.vmcs_shadowing = 1;
+    nest(f);
+    assert_true(nested.shadows);
+    uint64_t misc = f->config.cap_misc;
+    f->config.cap_misc &= ~(uint64_t)VS_MISC_WRITE_ANY;
+    nest(f);
+    assert_false(nested.shadows);
+    f->config.cap_misc = misc;
+    f->config.cap_proc2 &= ~(VS_PROC2_SHADOWING << 32);
+    nest(f);
+    assert_false(nested.shadows);
+}
+
+static void test_the_shadow_has_what_vmcs12_has_and_gives_it_back(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t value = 0, next = 0x401236;
+    nested.config.vmcs_shadowing = 1;
+    nest(f);
+    VS_LIVE(&f->x, GUEST_RIP) = 0x401234;
+    to_hypervisor(f);
+    port.shadowed(port.ctx, &f->t, VS_STATE_PC, false, &value);
+    assert_int_equal(value, 0x401234);
+    port.shadowed(port.ctx, &f->t, VS_STATE_PC, true, &next);
+    assert_int_equal(of12(f, VS_VMCS_AT_GUEST_RIP), 0x401234); /* not yet */
+    struct vs_trap resume = port.entry_trap(port.ctx);
+    struct vs_world_port w = vs_vmx_world(&f->x);
+    struct vs_exit exit;
+    assert_true(w.leaves(w.ctx, &f->t, &resume, &exit));
+    assert_true(w.leave(w.ctx, &f->t, &exit));
+    port.collect(port.ctx, &f->t);
+    assert_int_equal(of12(f, VS_VMCS_AT_GUEST_RIP), 0x401236);
+    assert_true(port.check(port.ctx, &f->t));
+    port.merge(port.ctx, &f->t);
+    assert_true(w.enter(w.ctx, &f->t));
+    assert_int_equal(VS_LIVE(&f->x, GUEST_RIP), 0x401236);
+    assert_int_equal(nested.count[VS_CNT_nested_shadowed], 2);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_nested, teardown)
@@ -216,6 +302,9 @@ int main(void)
         T(test_vmcs12_is_checked_as_an_entry_checks_one),
         T(test_vmcs02_exits_for_what_either_asks_for),
         T(test_bits_that_the_guest_hypervisor_owns_stay_its_own),
+        T(test_accesses_of_shadowed_fields_do_not_exit),
+        T(test_a_part_without_shadowing_has_none),
+        T(test_the_shadow_has_what_vmcs12_has_and_gives_it_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The fields that move between VMCS01, VMCS12 and VMCS02, and whose an exit is. */
-#include "vmcs/vmcs_nested.h"
 #include "virtsim/x86.h"
-#include "vmcs/vmcs_impl.h"
+#include "vmcs/vmcs_nested_impl.h"
 
 #include <stdio.h>
 
@@ -17,16 +16,6 @@
 /* Secondary controls that KVM does not offer to a guest hypervisor (nested_vmx_setup_ctls_msrs). */
 #define NOT_OFFERED (VS_PROC2_PAUSE_LOOP | VS_PROC2_BUS_LOCK | VS_PROC2_SHADOWING)
 
-static uint64_t get12(const struct vs_vmx_nested *n, unsigned position)
-{
-    return vs_phys_read64(n->x->wire.phys, vs_vmx_at(n->vmcs12, position));
-}
-
-static void put12(struct vs_vmx_nested *n, unsigned position, uint64_t value)
-{
-    vs_phys_write64(n->x->wire.phys, vs_vmx_at(n->vmcs12, position), value);
-}
-
 /* VMCS12's controls, on which the lists depend. */
 struct controls {
     uint64_t pin, proc, proc2, exit, entry;
@@ -34,21 +23,17 @@ struct controls {
 
 static struct controls controls12(const struct vs_vmx_nested *n)
 {
-    struct controls c = {get12(n, VS_VMCS_AT_PIN_CONTROLS), get12(n, VS_VMCS_AT_PROC_CONTROLS),
-                         get12(n, VS_VMCS_AT_PROC2_CONTROLS), get12(n, VS_VMCS_AT_EXIT_CONTROLS),
-                         get12(n, VS_VMCS_AT_ENTRY_CONTROLS)};
+    struct controls c = {vs__nested_get12(n, VS_VMCS_AT_PIN_CONTROLS),
+                         vs__nested_get12(n, VS_VMCS_AT_PROC_CONTROLS),
+                         vs__nested_get12(n, VS_VMCS_AT_PROC2_CONTROLS),
+                         vs__nested_get12(n, VS_VMCS_AT_EXIT_CONTROLS),
+                         vs__nested_get12(n, VS_VMCS_AT_ENTRY_CONTROLS)};
     c.proc2 = c.proc & VS_PROC_SECONDARY ? c.proc2 : 0;
     return c;
 }
 
-/* The lines of VMCS12 in which the fields of a pass over it lie: bit = line. */
-static void note_line(uint64_t *lines, unsigned position)
-{
-    *lines |= UINT64_C(1) << (VS_REGION_DATA + 8u * position) / 64u;
-}
-_Static_assert(VS_REGION_LINES <= 64u, "a bit for each line");
-
-static void touch(struct vs_vmx_nested *n, struct vs_txn *t, uint64_t lines, enum vs_ref ref)
+void vs__nested_touch(const struct vs_vmx_nested *n, struct vs_txn *t, uint64_t lines,
+                      enum vs_ref ref)
 {
     const struct vs_vmx *x = n->x;
     for (unsigned i = 0; t && x->wire.mem.touch && i < VS_REGION_LINES; i++) {
@@ -59,15 +44,10 @@ static void touch(struct vs_vmx_nested *n, struct vs_txn *t, uint64_t lines, enu
     }
 }
 
-static bool has(const struct vs_vmx_nested *n, unsigned position)
-{
-    return n->x->has[position] & VS_FIELD_EXISTS;
-}
-
 static void write(struct vs_vmx_nested *n, struct vs_txn *t, unsigned position, uint64_t value,
                   unsigned counter)
 {
-    if (has(n, position)) {
+    if (vs__nested_has(n, position)) {
         n->count[counter]++;
         (void)vs__vmx_write_at(n->x, t, position, value);
     }
@@ -83,8 +63,8 @@ enum { READ, KNOWN, LOOK };
 static uint64_t control_register(const struct vs_vmx_nested *n, unsigned reg, unsigned mask,
                                  unsigned shadow)
 {
-    uint64_t host = vs_vmx_get(n->x, mask), hypervisor = get12(n, mask);
-    return (vs_vmx_get(n->x, reg) & ~host) | (get12(n, reg) & hypervisor) |
+    uint64_t host = vs_vmx_get(n->x, mask), hypervisor = vs__nested_get12(n, mask);
+    return (vs_vmx_get(n->x, reg) & ~host) | (vs__nested_get12(n, reg) & hypervisor) |
            (vs_vmx_get(n->x, shadow) & host & ~hypervisor);
 }
 
@@ -92,7 +72,7 @@ static void save_field(struct vs_vmx_nested *n, struct vs_txn *t, unsigned posit
                        uint64_t *lines)
 {
     uint64_t value;
-    if (!has(n, position)) {
+    if (!vs__nested_has(n, position)) {
         return;
     }
     if (how == KNOWN) {
@@ -105,8 +85,8 @@ static void save_field(struct vs_vmx_nested *n, struct vs_txn *t, unsigned posit
     } else if (position == VS_VMCS_AT_GUEST_CR4) {
         value = control_register(n, position, VS_VMCS_AT_CR4_MASK, VS_VMCS_AT_CR4_SHADOW);
     }
-    note_line(lines, position);
-    put12(n, position, value);
+    vs__nested_line(lines, position);
+    vs__nested_put12(n, position, value);
     n->count[VS_CNT_nested_saved]++;
 }
 
@@ -122,10 +102,11 @@ static void save(void *ctx, struct vs_txn *t)
     }
 #include "vmcs/nested_fields.def"
     /* an exit clears the valid bit of what its entry has injected */
-    put12(n, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO,
-          get12(n, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO) & ~(uint64_t)VS_INTR_VALID);
-    note_line(&lines, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO);
-    touch(n, t, lines, VS_REF_WRITE);
+    vs__nested_put12(n, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO,
+                     vs__nested_get12(n, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO) &
+                         ~(uint64_t)VS_INTR_VALID);
+    vs__nested_line(&lines, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO);
+    vs__nested_touch(n, t, lines, VS_REF_WRITE);
 }
 
 static void leave(void *ctx, struct vs_txn *t)
@@ -142,15 +123,16 @@ static void leave(void *ctx, struct vs_txn *t)
     }
 #define VS_NESTED_HOST(guest, host, when)                                                          \
     if (when) {                                                                                    \
-        note_line(&lines, VS_VMCS_AT_##host);                                                      \
-        write(n, t, VS_VMCS_AT_##guest, get12(n, VS_VMCS_AT_##host), VS_CNT_nested_left);          \
+        vs__nested_line(&lines, VS_VMCS_AT_##host);                                                \
+        write(n, t, VS_VMCS_AT_##guest, vs__nested_get12(n, VS_VMCS_AT_##host),                    \
+              VS_CNT_nested_left);                                                                 \
     }
 #define VS_NESTED_FIXED(guest, value, when)                                                        \
     if (when) {                                                                                    \
         write(n, t, VS_VMCS_AT_##guest, value, VS_CNT_nested_left);                                \
     }
 #include "vmcs/nested_fields.def"
-    touch(n, t, lines, VS_REF_READ);
+    vs__nested_touch(n, t, lines, VS_REF_READ);
 }
 
 /* ---- the entry of a guest hypervisor ---- */
@@ -168,7 +150,7 @@ static bool check(void *ctx, struct vs_txn *t)
     x->current = own;
     static const uint32_t error[3] = {VS_VMXERR_ENTRY_CONTROLS, VS_VMXERR_ENTRY_HOST,
                                       VS_EXIT_INVALID_GUEST_STATE | VS_EXIT_ENTRY_FAILURE};
-    touch(n, t, (UINT64_C(1) << VS_REGION_LINES) - 1u, VS_REF_READ);
+    vs__nested_touch(n, t, (UINT64_C(1) << VS_REGION_LINES) - 1u, VS_REF_READ);
     n->failed = NULL;
     n->error = 0;
     for (unsigned i = 0; i < 3 && !n->failed; i++) {
@@ -216,8 +198,8 @@ static void merge_controls(struct vs_vmx_nested *n, struct vs_txn *t, const stru
 
 static void copy(struct vs_vmx_nested *n, struct vs_txn *t, unsigned position, uint64_t *lines)
 {
-    note_line(lines, position);
-    write(n, t, position, get12(n, position), VS_CNT_nested_merged);
+    vs__nested_line(lines, position);
+    write(n, t, position, vs__nested_get12(n, position), VS_CNT_nested_merged);
 }
 
 /* With the right VMCS current. */
@@ -245,14 +227,15 @@ static void prepare(struct vs_vmx_nested *n, struct vs_txn *t)
     static const unsigned joined[] = {VS_VMCS_AT_EXCEPTION_BITMAP, VS_VMCS_AT_CR0_MASK,
                                       VS_VMCS_AT_CR4_MASK};
     for (size_t i = 0; i < sizeof joined / sizeof *joined; i++) {
-        note_line(&lines, joined[i]);
-        write(n, t, joined[i], get01(n, joined[i]) | get12(n, joined[i]), VS_CNT_nested_merged);
+        vs__nested_line(&lines, joined[i]);
+        write(n, t, joined[i], get01(n, joined[i]) | vs__nested_get12(n, joined[i]),
+              VS_CNT_nested_merged);
     }
     write(n, t, VS_VMCS_AT_TSC_OFFSET,
           get01(n, VS_VMCS_AT_TSC_OFFSET) +
-              (proc & VS_PROC_TSC_OFFSETTING ? get12(n, VS_VMCS_AT_TSC_OFFSET) : 0),
+              (proc & VS_PROC_TSC_OFFSETTING ? vs__nested_get12(n, VS_VMCS_AT_TSC_OFFSET) : 0),
           VS_CNT_nested_merged);
-    touch(n, t, lines, VS_REF_READ);
+    vs__nested_touch(n, t, lines, VS_REF_READ);
 }
 
 static void merge(void *ctx, struct vs_txn *t)
@@ -309,8 +292,8 @@ static bool wants(void *ctx, struct vs_txn *t, const struct vs_trap *trap,
         return false;
     }
     uint64_t lines = 0;
-    note_line(&lines, VS_VMCS_AT_PROC_CONTROLS);
-    touch(n, t, lines, VS_REF_READ);
+    vs__nested_line(&lines, VS_VMCS_AT_PROC_CONTROLS);
+    vs__nested_touch(n, t, lines, VS_REF_READ);
     uint64_t own = x->current, first = x->pause_first, last = x->pause_last,
              bypassed = x->count[VS_CNT_vmcs_bypassed],
              lookups = x->count[VS_CNT_vmcs_bitmap_lookups];
@@ -365,31 +348,43 @@ static void emulate(void *ctx, struct vs_txn *t, enum vs_state what, bool write,
 {
     struct vs_vmx_nested *n = ctx;
     unsigned position = vs__vmx_state_at(what);
-    uint64_t lines = 0, old = get12(n, position);
+    uint64_t lines = 0, old = vs__nested_get12(n, position);
     n->count[VS_CNT_nested_state_exits]++;
-    note_line(&lines, position);
-    touch(n, t, lines, write ? VS_REF_WRITE : VS_REF_READ);
+    vs__nested_line(&lines, position);
+    vs__nested_touch(n, t, lines, write ? VS_REF_WRITE : VS_REF_READ);
     if (!write) {
         *value = vs__vmx_state_meaning(what, old);
         return;
     }
-    put12(n, position, vs__vmx_state_value(what, old, *value));
+    vs__nested_put12(n, position, vs__vmx_state_value(what, old, *value));
     n->dirty = n->dirty || !shadowed(position);
 }
 
 struct vs_nested_port vs_vmx_nested_port(struct vs_vmx_nested *n)
 {
-    return (struct vs_nested_port){n,     wants, save,        leave,      check,
-                                   merge, why,   access_trap, entry_trap, emulate};
+    return (struct vs_nested_port){.ctx = n,
+                                   .wants = wants,
+                                   .save = save,
+                                   .leave = leave,
+                                   .publish = vs__nested_publish,
+                                   .collect = vs__nested_collect,
+                                   .check = check,
+                                   .merge = merge,
+                                   .why = why,
+                                   .access_trap = access_trap,
+                                   .entry_trap = entry_trap,
+                                   .emulate = emulate,
+                                   .shadowed = vs__nested_shadowed,
+                                   .shadows = n->shadows};
 }
 
 enum vs_vmx_result vs_vmx_nested_setup(struct vs_vmx_nested *n, struct vs_vmx *x,
                                        const struct vs_vmx_setup *s01,
-                                       const struct vs_vmx_setup *s12, uint64_t vmcs02,
-                                       uint16_t vpid02)
+                                       const struct vs_vmx_setup *s12,
+                                       const struct vs_vmx_nested_pages *pages, uint16_t vpid02)
 {
     struct vs_vmx_setup s02 = *s12;
-    s02.vmcs.v = vmcs02;
+    s02.vmcs.v = pages->vmcs02;
     s02.vpid = vpid02;
     s02.host_cr3 = s01->host_cr3;
     s02.host_rip = s01->host_rip;
@@ -397,7 +392,8 @@ enum vs_vmx_result vs_vmx_nested_setup(struct vs_vmx_nested *n, struct vs_vmx *x
     n->x = x;
     n->vmcs01 = s01->vmcs.v;
     n->vmcs12 = s12->vmcs.v;
-    n->vmcs02 = vmcs02;
+    n->vmcs02 = pages->vmcs02;
+    n->shadow = pages->shadow;
     n->base = vs_ledger_accounts(x->wire.ledger, &vs_nested_desc);
     vs_ledger_counters(x->wire.ledger, x->wire.host_actor, &vs_nested_desc, n->count);
     enum vs_vmx_result r = vs_vmx_setup_default(x, s12);
@@ -407,6 +403,7 @@ enum vs_vmx_result vs_vmx_nested_setup(struct vs_vmx_nested *n, struct vs_vmx *x
                VS_GET(x, PROC_CONTROLS) & ~(VS_PROC_UNCONDITIONAL_IO | VS_PROC_IO_BITMAPS));
     }
     r = r ? r : vs_vmx_setup_default(x, s01);
+    vs__nested_shadow_setup(n, pages);
     r = r ? r : vs_vmx_enter(x, NULL, VS_VMX_LAUNCH);
     struct vs_vmx_exit_info launch = {.reason = VS_EXIT_VMLAUNCH, .length = 3};
     r = r ? r : vs_vmx_exit(x, NULL, &launch);

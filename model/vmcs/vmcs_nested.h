@@ -23,6 +23,8 @@ struct vs_vmx_nested {
     struct vs_nested_config config;
     struct vs_vmx *x;
     uint64_t vmcs01, vmcs12, vmcs02; /* host-physical addresses */
+    uint64_t shadow;                 /* VMCS of VMCS01's link pointer */
+    bool shadows;                    /* it is used */
     uint16_t base;                   /* of the accounts */
     uint64_t count[VS_CNT_nested_N];
     bool dirty;     /* VMCS12: a field that is not shadowed was written; merge */
@@ -30,12 +32,17 @@ struct vs_vmx_nested {
     const char *failed; /* and the rule */
 };
 
+/* Pages of the host's hypervisor for them. */
+struct vs_vmx_nested_pages {
+    uint64_t vmcs02, shadow, vmread_bitmap, vmwrite_bitmap;
+};
+
 /* The three VMCSs, untimed, with n->config: setups as for vs_vmx_setup_default, those of 01 and 12
  * by their own `vmcs`. Afterwards VMCS02 is current and has been launched: its guest runs. */
 enum vs_vmx_result vs_vmx_nested_setup(struct vs_vmx_nested *n, struct vs_vmx *x,
                                        const struct vs_vmx_setup *s01,
-                                       const struct vs_vmx_setup *s12, uint64_t vmcs02,
-                                       uint16_t vpid02);
+                                       const struct vs_vmx_setup *s12,
+                                       const struct vs_vmx_nested_pages *pages, uint16_t vpid02);
 struct vs_nested_port vs_vmx_nested_port(struct vs_vmx_nested *n);
 
 #endif

@@ -67,7 +67,7 @@ static const struct vs_default_of defaults[] = {
     {"hypervisor.level_vector", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.post_timer", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.nesting", VS_SLOT_HYPERVISOR, NULL, false},
-    {"nested.control.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"nested.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"pcie.generation", VS_SLOT_NIC, NULL, false},
     {"pcie.tlp.*", VS_SLOT_NIC, NULL, false},
     {"pcie.mps", VS_SLOT_NIC, NULL, false},

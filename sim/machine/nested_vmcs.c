@@ -4,7 +4,7 @@
 
 #include "cpu/nested.h"
 
-#define PAGES 3u /* VMCS12, VMCS02, the virtual-APIC page of VMCS01 */
+#define PAGES 6u /* VMCS12, VMCS01's virtual-APIC page, and struct vs_vmx_nested_pages */
 
 enum vs_status machine_nested_vmcs(struct vs_vcpu *v, struct vs_vmx *x, struct vs_vmx_nested *m,
                                    const struct vs_vmx_setup *guest, enum vs_vmx_result *result,
@@ -17,7 +17,8 @@ enum vs_status machine_nested_vmcs(struct vs_vcpu *v, struct vs_vmx *x, struct v
         return s;
     }
     struct vs_vmx_setup s01 = *guest, s12 = *guest;
-    s01.virtual_apic.v = page[2];
+    const struct vs_vmx_nested_pages pages = {page[2], page[3], page[4], page[5]};
+    s01.virtual_apic.v = page[1];
     s01.eptp = n->vm.ept_root | (guest->eptp & 0xfffu);
     s01.vpid = n->context.vpid ? n->context.vpid : (uint16_t)(v->index + 0x101u);
     s01.guest_cr3 = n->space.cr3;
@@ -27,7 +28,7 @@ enum vs_status machine_nested_vmcs(struct vs_vcpu *v, struct vs_vmx *x, struct v
     s12.host_cr3 = n->space.cr3;
     s12.host_rip = s01.guest_rip;
     s12.host_rsp = s01.guest_rsp;
-    *result = vs_vmx_nested_setup(m, x, &s01, &s12, page[1], guest->vpid);
+    *result = vs_vmx_nested_setup(m, x, &s01, &s12, &pages, guest->vpid);
     n->port = vs_vmx_nested_port(m);
     return VS_OK;
 }

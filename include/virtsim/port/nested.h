@@ -7,9 +7,10 @@
  * One exit of L2 that L1 asked for:
  *
  *   wants    12's controls ask for it       save      02's state and exit become 12's
- *   leave    01 is current, with the host state of 12
+ *   leave    01 is current, with the host state of 12; publish: its shadow has what L1 may read
  *   ... L1 runs: each read and write of 12 is access_trap, carried out by `emulate` ...
- *   entry_trap, check    12 as an entry checks it       merge    02 is current, made of 12 and 01
+ *   entry_trap, collect: what L1 wrote to the shadow; check    12 as an entry checks it       merge
+ * 02 is current, made of 12 and 01
  *
  * t NULL: untimed.
  */
@@ -27,6 +28,10 @@ struct vs_nested_port {
                   const struct vs_exit *exit);
     void (*save)(void *ctx, struct vs_txn *t);
     void (*leave)(void *ctx, struct vs_txn *t);
+    /* Where the processor answers some of L1's accesses from a shadow of 12 (`shadows`): 12's
+     * fields go there before L1 runs, and come back at its entry. */
+    void (*publish)(void *ctx, struct vs_txn *t);
+    void (*collect)(void *ctx, struct vs_txn *t);
     /* False: L1's entry fails, `why` says it. */
     bool (*check)(void *ctx, struct vs_txn *t);
     void (*merge)(void *ctx, struct vs_txn *t);
@@ -36,6 +41,9 @@ struct vs_nested_port {
     struct vs_trap (*entry_trap)(void *ctx);
     /* L0 carries out such an access; of a write *value is what is written. */
     void (*emulate)(void *ctx, struct vs_txn *t, enum vs_state what, bool write, uint64_t *value);
+    /* The same of one that did not exit: the processor carries it out. */
+    void (*shadowed)(void *ctx, struct vs_txn *t, enum vs_state what, bool write, uint64_t *value);
+    bool shadows;
 };
 
 #endif

@@ -348,6 +348,8 @@ program.nested_decide = {
 program["nested.entry"] = exit {
   read = "cr0 code_segment interruptibility",
   { "permission", run = 90, code = 512, data = 192, source = "reading of nested_vmx_run and nested_vmx_check_permission up to the checks", grade = "assumed" },
+  { "shadow", run = 170, code = 768, data = 128, when = "nested_shadow", source = "reading of copy_shadow_to_vmcs12 without its VMREADs: a loop over the table of shadowed fields, each stored by its width", grade = "assumed" },
+  { "collect", action = "nested_collect", when = "nested_shadow" },
   { "check", run = 620, code = 4096, data = 256, source = "reading of nested_vmx_check_controls, nested_vmx_check_host_state and nested_vmx_check_guest_state: about five instructions a rule", grade = "assumed" },
   { "rules", action = "nested_check" },
   { "switch", run = 260, code = 1024, data = 512, source = "reading of nested_vmx_enter_non_root_mode and vmx_switch_vmcs without its VMPTRLD: pending interrupts looked at, host state of the VMCS compared", grade = "assumed" },
@@ -363,6 +365,8 @@ program["nested.exit"] = {
   { "switch", run = 160, code = 768, data = 512, source = "reading of vmx_switch_vmcs without its VMPTRLD", grade = "assumed" },
   { "host_state", action = "nested_leave" },
   { "load", run = 640, code = 3072, data = 384, source = "reading of load_vmcs12_host_state without its VMWRITEs: CR0, CR4 and EFER set, seven segments made, the root of the second dimension chosen", grade = "assumed" },
+  { "shadow", run = 230, code = 768, data = 128, when = "nested_shadow", source = "reading of copy_vmcs12_to_shadow without its VMWRITEs, by vmx_prepare_switch_to_guest: two tables of shadowed fields", grade = "assumed" },
+  { "publish", action = "nested_publish", when = "nested_shadow" },
   { "path_out", call = "path_out" },
 }
 

@@ -36,7 +36,10 @@ static bool access_state(struct vs_vcpu *v, struct vs_txn *t, enum vs_state what
         emulate(&a, NULL);
         return true;
     }
-    return vcpu_trap(v, &trap, &how) && !v->failed;
+    if (!vcpu_trap(v, &trap, &how) && !v->failed) {
+        n->port.shadowed(n->port.ctx, t, what, write, value);
+    }
+    return !v->failed;
 }
 
 static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
