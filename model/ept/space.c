@@ -146,6 +146,14 @@ static bool broken(const struct vs_vm *vm, uint64_t block)
     return (h >> 33) % 100u < vm->fragmented;
 }
 
+/* Where the two tables together lead, which get the page if they lack it. */
+static bool merged(struct vs_vm *vm, uint64_t gpa, uint64_t *hpa)
+{
+    uint64_t between;
+    return !vs_vm_back(vm->inner, gpa) && vs_vm_locate(vm->inner, gpa, &between) &&
+           !vs_vm_back(vm->outer, between) && vs_vm_locate(vm->outer, between, hpa);
+}
+
 /* A page of the guest's tables is backed apart too: the guest's kernel touched its area before. */
 static enum vs_status back(struct vs_vm *vm, uint64_t gpa, bool table)
 {
@@ -170,7 +178,11 @@ static enum vs_status back(struct vs_vm *vm, uint64_t gpa, bool table)
     bool wanted = vm->huge_shift && leaf.shift > vm->format.granule &&
                   (block + 1u) << vm->huge_shift <= vm->bytes,
          huge = wanted && !broken(vm, block) && take(from, cut, vm->huge_shift, &hpa);
-    if (huge) {
+    if (vm->inner) {
+        if (!merged(vm, page, &hpa)) {
+            return VS_E_NOMEM;
+        }
+    } else if (huge) {
         shift = vm->huge_shift;
         page = block << shift;
     } else if (!(table && shift == 12 ? vs_frames_alloc_table(from, &hpa)

@@ -44,6 +44,9 @@ struct vs_vm {
      * needs memory for that which there is not. NULL: nobody is told. */
     bool (*mapped)(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift, bool alone);
     void *ctx;
+    /* Its tables are the shadow of two others': a page lies where `outer` has the page that `inner`
+     * names; both have pages of the same size as it. NULL: they are its own. */
+    struct vs_vm *inner, *outer;
 };
 
 /* One address space. */

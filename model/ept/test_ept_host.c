@@ -299,6 +299,42 @@ static void test_a_page_without_rights_keeps_its_frame(void **state)
     stop(&f);
 }
 
+/* What a hypervisor walks with for the guest of its guest's hypervisor: merged(a) =
+ * outer(inner(a)), whoever of the three got its page first, and no frame but outer's. */
+static void test_merged_tables_lead_where_both_together_do(void **state)
+{
+    (void)state;
+    struct machine m;
+    struct vs_vm inner, outer;
+    begin(&m, &vs_radix_ept, 64 * MIB, 0, 1);
+    assert_int_equal(vs_vm_init_format(&outer, &vs_radix_ept, m.phys, &m.host, 128 * MIB, 12,
+                                       VS_FRAMES_RANDOM, 5),
+                     VS_OK);
+    assert_int_equal(vs_vm_init_format(&inner, &vs_radix_ept, m.phys, &m.host, 64 * MIB, 12,
+                                       VS_FRAMES_RANDOM, 6),
+                     VS_OK);
+    vs_vm_place(&inner, &outer.guest, &outer.guest);
+    m.vm.huge_shift = 0;
+    m.vm.mapped = NULL;
+    m.vm.inner = &inner;
+    m.vm.outer = &outer;
+    for (uint64_t page = 0; page < 64; page++) {
+        uint64_t gpa = page * 37u % 64u << 12 | 0x123u, between, hpa, both;
+        if (page % 3 == 0) {
+            assert_int_equal(vs_vm_back(&inner, gpa), VS_OK);
+        }
+        assert_int_equal(vs_vm_back(&m.vm, gpa), VS_OK);
+        assert_true(vs_vm_locate(&inner, gpa, &between));
+        assert_true(vs_vm_locate(&outer, between, &both));
+        assert_true(vs_vm_locate(&m.vm, gpa, &hpa));
+        assert_int_equal(hpa, both);
+    }
+    assert_int_equal(outer.backed, 64);
+    vs_vm_free(&inner);
+    vs_vm_free(&outer);
+    end(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_a_split_leaf_leads_where_it_led_with_the_same_flags),
         cmocka_unit_test(test_a_right_that_is_withheld_is_a_violation_that_says_so),
         cmocka_unit_test(test_a_page_without_rights_keeps_its_frame),
+        cmocka_unit_test(test_merged_tables_lead_where_both_together_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -203,7 +203,9 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
     case VS_WHEN_DEVICE:
         return of_device(h);
     case VS_WHEN_MISSING:
-        return h->trap == VS_TRAP_STAGE2_FAULT && !e->fast && !of_device(h);
+        return h->trap == VS_TRAP_STAGE2_FAULT && !e->fast && !e->nested && !of_device(h);
+    case VS_WHEN_NESTED_MISSING:
+        return h->trap == VS_TRAP_STAGE2_FAULT && !e->fast && e->nested;
     case VS_WHEN_DECODED:
         return !e->undecoded;
     case VS_WHEN_VECTORING:
@@ -259,6 +261,7 @@ static bool port_settled(void *ctx, enum vs_predicate p)
     case VS_WHEN_L1D_FLUSH:
         return !h->cfg.mitigations || !h->affected.l1tf;
     case VS_WHEN_NESTED:
+    case VS_WHEN_NESTED_MISSING:
         return !h->cfg.nesting;
     default:
         return false;

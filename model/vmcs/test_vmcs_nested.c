@@ -19,7 +19,7 @@ static struct vs_nested_port port;
 static void nest(struct fixture *f)
 {
     struct vs_vmx_setup s01, s12;
-    const struct vs_vmx_nested_pages pages = {VMCS02_AT, SHADOW_AT, READS_AT, WRITES_AT};
+    const struct vs_vmx_nested_pages pages = {VMCS02_AT, SHADOW_AT, READS_AT, WRITES_AT, EPTP};
     nested = (struct vs_vmx_nested){.config = nested.config};
     boot(f);
     s01 = s12 = f->setup;
@@ -61,6 +61,7 @@ static void test_cpuid_is_always_the_guest_hypervisors(void **state)
     struct vs_trap cpuid = {.kind = VS_TRAP_CPU_ID, .length = 2};
     assert_true(left_for_l1(f, &cpuid));
     assert_int_equal(nested.count[VS_CNT_nested_exits], 1);
+    port.save(port.ctx, &f->t);
     assert_int_equal(nested.count[VS_CNT_nested_reflected], 1);
 }
 

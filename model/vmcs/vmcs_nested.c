@@ -96,6 +96,7 @@ static void save(void *ctx, struct vs_txn *t)
     const struct controls c = controls12(n);
     const uint64_t proc2 = c.proc2, exit = c.exit;
     uint64_t lines = 0;
+    n->count[VS_CNT_nested_reflected]++;
 #define VS_NESTED_SAVE(field, how, when)                                                           \
     if (when) {                                                                                    \
         save_field(n, t, VS_VMCS_AT_##field, how, &lines);                                         \
@@ -265,7 +266,7 @@ static bool host_keeps(const struct vs_vmx *x, const struct vs_vmx_exit_info *i)
         return VS_INTR_TYPE(i->interruption) == VS_INTR_NMI ||
                ((i->interruption & VS_INTR_VECTOR) == 14u && !(vs_vmx_proc2(x) & VS_PROC2_EPT));
     case VS_EXIT_EXTERNAL_INTERRUPT:
-    case VS_EXIT_EPT_VIOLATION: /* unless VMCS12's EPT lacks the page */
+    case VS_EXIT_EPT_VIOLATION: /* of what VMCS12's EPT lacks the caller knows */
     case VS_EXIT_EPT_MISCONFIG:
     case VS_EXIT_PREEMPTION_TIMER:
     case VS_EXIT_PML_FULL:
@@ -305,9 +306,7 @@ static bool wants(void *ctx, struct vs_txn *t, const struct vs_trap *trap,
     x->pause_first = first;
     x->pause_last = last;
     x->count[VS_CNT_vmcs_bypassed] = bypassed;
-    if (t) {
-        n->count[VS_CNT_nested_reflected] += is;
-    } else {
+    if (!t) {
         x->count[VS_CNT_vmcs_bitmap_lookups] = lookups;
     }
     return is;
@@ -385,6 +384,7 @@ enum vs_vmx_result vs_vmx_nested_setup(struct vs_vmx_nested *n, struct vs_vmx *x
 {
     struct vs_vmx_setup s02 = *s12;
     s02.vmcs.v = pages->vmcs02;
+    s02.eptp = pages->eptp02;
     s02.vpid = vpid02;
     s02.host_cr3 = s01->host_cr3;
     s02.host_rip = s01->host_rip;

@@ -35,6 +35,7 @@ struct vs_vmx_nested {
 /* Pages of the host's hypervisor for them. */
 struct vs_vmx_nested_pages {
     uint64_t vmcs02, shadow, vmread_bitmap, vmwrite_bitmap;
+    uint64_t eptp02; /* of VMCS02: the shadow of what VMCS12's names */
 };
 
 /* The three VMCSs, untimed, with n->config: setups as for vs_vmx_setup_default, those of 01 and 12

@@ -17,10 +17,12 @@
 struct vs_nested {
     struct vs_nested_port port;    /* its control structures, of the processor's architecture */
     struct vs_hypervisor hv;       /* its programs, which run in L0's guest */
-    struct vs_vm vm;               /* its memory */
+    struct vs_vm vm;               /* its memory, in which L2's lies: EPT01 */
+    struct vs_vm ept12;            /* L2's memory as L1 maps it: its leaves are L1-physical */
     struct vs_space space;         /* its kernel's address space, of that memory */
     struct vs_ept_context context; /* and what the processor translates with while it runs */
     uint16_t actor;                /* vcpuN/l1 */
+    uint64_t walked; /* L2-physical address that L0 looks up in EPT12: host_nested_exit sets it */
     bool runs; /* L0's guest is L1, not L2: host_nested_exit sets it; the entry that L1 asks for */
 };
 

@@ -80,13 +80,13 @@ void machine_net_restart(struct vs_vcpu *v);
 bool machine_net_pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_dma_job *job);
 void machine_net_free(struct vs_platform *p);
 
-/* nested.c: a hypervisor in the guest, where the machine has one; what it needs; its end. `slat` is
- * that of the vCPU's own hypervisor. */
+/* nested.c: a hypervisor in the guest, where the machine has one; what it needs; its memory and
+ * that of its guest, when the machines have theirs; its end. */
 void machine_nested_check(const struct vs_platform *p, const struct machine_configs *c,
                           unsigned n_vcpus, struct vs_errors *errors);
+enum vs_status machine_nested_memory(struct vs_platform *p, struct vs_errors *errors);
 enum vs_status machine_nested_make(struct vs_vcpu *v, const struct machine_configs *c,
-                                   const struct vs_core_port *core, const struct vs_slat_port *slat,
-                                   struct vs_errors *errors);
+                                   const struct vs_core_port *core);
 void machine_nested_free(struct vs_vcpu *v);
 
 /* traffic.c: the sender at the other end of the wire; a function can receive from now on

@@ -35,6 +35,10 @@ void machine_nested_check(const struct vs_platform *p, const struct machine_conf
     if (n_vcpus != 1) {
         vs_error(errors, "%s: of a workload with one vCPU; this one has %u", is, n_vcpus);
     }
+    if (p->ept.host_page == VS_EPT_THP) {
+        vs_error(errors,
+                 "%s: both hypervisors have pages of one size: host.page_size = 4K, 2M or 1G", is);
+    }
     if (p->host_cfg.dirty_method != VS_DIRTY_OFF || p->pml) {
         vs_error(errors,
                  "%s: the log of written pages is one of a guest, not of a guest's guest: "
@@ -43,48 +47,80 @@ void machine_nested_check(const struct vs_platform *p, const struct machine_conf
     }
 }
 
-/* The memory of L1, which holds its kernel; L2's is the machine's as it is without nesting. */
-static enum vs_status make_memory(struct vs_platform *p, struct vs_nested *n)
+/* A hypervisor's memory of that size, whose pages come from `data`, NULL: from the host's. */
+static enum vs_status make_memory(struct vs_platform *p, struct vs_vm *vm, uint64_t bytes,
+                                  struct vs_frames *data)
 {
-    bool thp = p->ept.host_page == VS_EPT_THP;
-    uint64_t seed = p->options.seed + 101u;
-    enum vs_status s = vs_vm_init_format(
-        &n->vm, &p->second_format, p->phys, &p->node_frames[p->ept.host_table_node], L1_MEMORY,
-        thp ? p->second_format.granule : vs_ept_page_shift(p->ept.host_page),
-        (enum vs_frames_order)p->ept.guest_frames, seed);
-    if (!s && p->nodes > 1u) {
-        vs_vm_place(&n->vm, &p->node_frames[p->ept.data_node],
+    enum vs_status s =
+        vs_vm_init_format(vm, &p->second_format, p->phys, &p->node_frames[p->ept.host_table_node],
+                          bytes, vs_ept_page_shift(p->ept.host_page),
+                          (enum vs_frames_order)p->ept.guest_frames, p->options.seed + 101u);
+    if (!s && (data || p->nodes > 1u)) {
+        vs_vm_place(vm, data ? data : &p->node_frames[p->ept.data_node],
                     &p->node_frames[p->ept.guest_table_node]);
     }
-    if (!s && thp) {
-        vs_vm_thp(&n->vm, (uint32_t)p->host_cfg.fragmentation, seed);
+    return s;
+}
+
+enum vs_status machine_nested_memory(struct vs_platform *p, struct vs_errors *errors)
+{
+    struct vs_nested *n = p->vcpu[0].nested = calloc(1, sizeof *n);
+    enum vs_status s =
+        n ? make_memory(p, &n->vm, p->ept.guest_memory + L1_MEMORY, NULL) : VS_E_NOMEM;
+    s = s ? s : guest_mm_make_hypervisor(p, &n->space, &n->vm);
+    s = s ? s : make_memory(p, &n->ept12, p->ept.guest_memory, &n->vm.guest);
+    if (s) {
+        vs_error(errors, "host.memory is too small for the hypervisor in the guest");
+        return s;
     }
-    return s ? s : guest_mm_make_hypervisor(p, &n->space, &n->vm);
+    p->vm[0].inner = &n->ept12; /* EPT02 */
+    p->vm[0].outer = &n->vm;
+    return VS_OK;
+}
+
+/* L1 gives its guest a page: EPT12 has it. Its own memory is there: L0 has backed it before. */
+static bool map12(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame)
+{
+    struct vs_nested *n = ctx;
+    (void)t; /* the tables' stores are part of the handler's data */
+    if (vs_vm_back(&n->ept12, at.v) || !vs_vm_leaf(&n->ept12, at.v, &frame->v, page_shift) ||
+        vs_vm_back(&n->vm, frame->v)) {
+        return false;
+    }
+    frame->v &= ~((1ull << *page_shift) - 1u);
+    return true;
+}
+
+static bool is_memory(void *ctx, vs_gpa at)
+{
+    const struct vs_nested *n = ctx;
+    return vs_vm_is_memory(&n->ept12, at.v);
+}
+
+static bool is_backed(void *ctx, vs_gpa at)
+{
+    const struct vs_nested *n = ctx;
+    uint64_t of_l1;
+    return vs_vm_locate(&n->ept12, at.v, &of_l1);
 }
 
 enum vs_status machine_nested_make(struct vs_vcpu *v, const struct machine_configs *c,
-                                   const struct vs_core_port *core, const struct vs_slat_port *slat,
-                                   struct vs_errors *errors)
+                                   const struct vs_core_port *core)
 {
     struct vs_platform *p = v->p;
-    struct vs_nested *n = calloc(1, sizeof *n);
+    struct vs_nested *n = v->nested;
     struct vs_hypervisor_config config = c->hypervisor;
     char name[48];
-    v->nested = n;
-    if (!n || make_memory(p, n)) {
-        vs_error(errors, "vCPU %u: host.memory is too small for the hypervisor in its guest",
-                 v->index);
-        return VS_E_NOMEM;
-    }
     snprintf(name, sizeof name, "vcpu%u/l1", v->index);
     n->actor = vs_ledger_actor(p->ledger, name);
     n->context = (struct vs_ept_context){p->vpid ? (uint16_t)(v->index + 0x101u) : 0, 0,
                                          n->space.cr3, n->vm.ept_root, 0};
     config.nesting = 0;
     struct vs_state_port state = host_nested_state(v);
+    struct vs_slat_port slat = {n, map12, is_memory, is_backed, n->ept12.host_shift};
     enum vs_status s = vs_hv_init(&n->hv, &config, p->programs[VS_ROLE_HYPERVISOR],
                                   p->program_values[VS_ROLE_HYPERVISOR], p->ledger, v->hw->clock,
-                                  v->index, core, &state, slat);
+                                  v->index, core, &state, &slat);
     n->hv.affected = v->hv.affected;
     n->hv.affected.l1tf = false; /* ARCH_CAP_SKIP_VMENTRY_L1DFLUSH, which L0 tells its guest */
     vs_ledger_counters(p->ledger, n->actor, &vs_hypervisor_desc, n->hv.count);
@@ -96,6 +132,7 @@ void machine_nested_free(struct vs_vcpu *v)
 {
     if (v->nested) {
         vs_hv_free(&v->nested->hv);
+        vs_vm_free(&v->nested->ept12);
         vs_vm_free(&v->nested->vm);
         free(v->nested);
     }

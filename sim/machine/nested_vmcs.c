@@ -17,7 +17,7 @@ enum vs_status machine_nested_vmcs(struct vs_vcpu *v, struct vs_vmx *x, struct v
         return s;
     }
     struct vs_vmx_setup s01 = *guest, s12 = *guest;
-    const struct vs_vmx_nested_pages pages = {page[2], page[3], page[4], page[5]};
+    const struct vs_vmx_nested_pages pages = {page[2], page[3], page[4], page[5], guest->eptp};
     s01.virtual_apic.v = page[1];
     s01.eptp = n->vm.ept_root | (guest->eptp & 0xfffu);
     s01.vpid = n->context.vpid ? n->context.vpid : (uint16_t)(v->index + 0x101u);
@@ -25,6 +25,7 @@ enum vs_status machine_nested_vmcs(struct vs_vcpu *v, struct vs_vmx *x, struct v
     s01.guest_rip = VS_HV_CODE;
     s01.guest_rsp = VS_HV_DATA + 0x8000u;
     s12.vmcs.v = page[0];
+    s12.eptp = n->ept12.ept_root | (guest->eptp & 0xfffu);
     s12.host_cr3 = n->space.cr3;
     s12.host_rip = s01.guest_rip;
     s12.host_rsp = s01.guest_rsp;

@@ -222,6 +222,9 @@ static enum vs_status make_machine(struct vs_platform *p, const struct machine_c
     for (unsigned i = 0; i < p->n_vms && !s; i++) {
         s = make_vm(p, i, colors);
     }
+    if (!s && c->hypervisor.nesting) {
+        s = machine_nested_memory(p, errors);
+    }
     if (!p->virtualized) {
         vs_frames_fragment(&p->node_frames[p->ept.data_node], (uint32_t)p->ept.fragmentation);
     }

@@ -94,7 +94,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct machine_confi
     v->hv.direct_at = p->layout.host_direct;
     machine_affect(v, &c->cpu);
     if (!s && c->hypervisor.nesting) {
-        s = machine_nested_make(v, c, &core, &slat, errors);
+        s = machine_nested_make(v, c, &core);
     }
     s = s ? s : p->shadow ? host_shadow_make(v, &c->shadow, v->space.cr3, errors) : VS_OK;
     uint64_t descriptor = 0;

@@ -73,10 +73,11 @@ equal "IN of L2 is L1's" "5 5" "$(counter nested.reflected) $(q "select n from o
 io --set nested.control.io_exiting=0
 equal "where L1 lets the port through, it is L0's alone" "5 0 0" "$(counter nested.exits) $(counter nested.reflected) $(q "select count(*) from op where actor = 'vcpu0/l1'")"
 equal "L0's program handles it" 5 "$(q "select n from op where op = 'handler.pio' and actor = 'vcpu0/host'")"
-# a missing page is L0's affair, and so is a tick of the host's
+# a page that L1 has not mapped is L1's, then L0's, which shadows L1's table; a tick is the host's
 cat >"$work/touch.lua" <<'LUA'
 guest(function(cpu)
-  local r = cpu:map { bytes = "64KiB", backing = "touch" }
+  local r = cpu:map { bytes = "64KiB", backing = "host_touch", page = "base" }
+  cpu:mark("roi")
   cpu:stride { region = r, stride = 4096, op = "store" }
   cpu:compute(300000000)
 end)
@@ -84,8 +85,25 @@ LUA
 rm -f "$work/n.db"
 ok "pages and ticks" "$VIRTSIM" run "$work/touch.lua" --quiet --db "$work/n.db" -m skylake_sp_kvm --set hypervisor.nesting=1 --set host.tick_hz=250
 equal "ticks leave L2" yes "$( (($(ops exit.external_interrupt) > 1)) && echo yes)"
-equal "nobody hands them on" 0 "$(counter nested.reflected)"
+equal "nobody hands those on: what L1 gets are its missing pages" 16 "$(counter nested.reflected)"
+equal "L1's program maps each" 16 "$(q "select n from op where op = 'handler.stage2_fault' and actor = 'vcpu0/l1'")"
+equal "and clears it" 16 "$(q "select value from counter where name = 'hypervisor.pages_mapped' and actor = 'vcpu0/l1'")"
+equal "then L0 shadows each entry, by a violation of its own" "16 32" "$(q "select value from counter where name = 'hypervisor.pages_mapped' and actor = 'vcpu0/host'") $(ops exit.ept_violation)"
 equal "the books balance there" 0 "$(q "select count(*) from unbalanced")"
+
+# L2's walks have two dimensions, not three: EPT02 is one table, as that of a guest without nesting
+walks() {
+    rm -f "$work/n.db"
+    ok "walks with $*" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/gups.lua" --quiet --db "$work/n.db" -m skylake_sp_kvm --set workload.footprint=16MiB --set workload.count=3000 --set workload.warmup=0 "$@"
+    q "select group_concat(value, ' ') from (select value from counter where actor = 'vcpu0/guest' and name in ('ept.walk.refs_guest', 'ept.walk.refs_nested') order by name)"
+}
+plain=$(walks)
+equal "a walk of L2 has the references of a guest's" "$plain" "$(walks --set hypervisor.nesting=1)"
+# and a device that L1 emulates for L2 is L1's user space's
+printf 'guest(function(cpu) cpu:mmio(0xfed00000, "load") end)\n' >"$work/mmio.lua"
+rm -f "$work/n.db"
+ok "a device" "$VIRTSIM" run "$work/mmio.lua" --quiet --db "$work/n.db" -m skylake_sp_kvm --set hypervisor.nesting=1
+equal "L1 emulates L2's device" "vcpu0/l1 1" "$(q "select actor || ' ' || n from op where op = 'handler.mmio'")"
 
 # what cannot be is refused, by name
 no() { refused "$1" 2 "$2" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/nested_cpuid.lua" --no-store --set hypervisor.nesting=1 "${@:3}"; }
@@ -94,6 +112,7 @@ no "nesting on Arm" "skylake_sp_kvm is such a machine" -m neoverse_n1_kvm
 no "nesting under shadow paging" "paging.mode = ept" -m skylake_sp_kvm --set paging.mode=shadow
 no "nesting under a hypervisor without programs for it" "no program for the trap nested.exit" -m skylake_sp_xen
 no "nesting on bare metal" "skylake_sp_kvm is such a machine" -m skylake_sp_native
+no "pages of several sizes" "host.page_size" -m skylake_sp_kvm --set host.page_size=thp
 no "nesting with a log of written pages" "host.dirty_log.method" -m skylake_sp_kvm --set host.dirty_log.method=write_protect
 refused "two vCPUs" 2 "one vCPU" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/ipi_pingpong.lua" --no-store -m skylake_sp_kvm --set hypervisor.nesting=1
 printf 'guest(function(cpu) cpu:wait { us = 10 } end)\n' >"$work/wait.lua"

@@ -263,6 +263,7 @@ program.stage2_fault = exit {
   { "entry", run = 600, code = 2304, data = 640, when = "not fast", source = "reading of kvm_tdp_mmu_map: the levels walked, a table allocated now and then, the entry set", grade = "assumed" },
   { "device", call = "emulate", when = "device" },
   { "back", call = "back", when = "missing" },
+  { "shadow", call = "nested_fill", when = "nested_missing" },
 }
 program.mmio = exit {
   read = "fault_gpa " .. emulation, write = "pc=next flags=keep", user = true,
@@ -337,6 +338,13 @@ program["state.write"] = exit {
   read = vmx_instruction .. " flags length pc interruptibility", write = "flags=keep pc=next",
   { "emulate", run = 200, code = 1664, data = 384, source = "reading of handle_vmwrite: as handle_vmread, read-only fields, access rights cut, VMCS12 dirty", grade = "assumed" },
 }
+-- nested EPT: arch/x86/kvm/mmu/paging_tmpl.h. What L1 has mapped gets its entry in the tables of VMCS02.
+program.nested_fill = {
+  offset = 0xe60000,
+  { "walk", run = 240, code = 2048, source = "reading of FNAME(walk_addr_generic) for EPT: about sixty instructions a level", grade = "assumed" },
+  { "fetch", run = 420, code = 3072, source = "reading of FNAME(fetch) and kvm_mmu_get_shadow_page: the levels of the shadow gone through, tables looked up, the entry set", grade = "assumed" },
+  { "map", action = "map" },
+}
 -- in every exit of L2: nested_vmx_reflect_vmexit
 program.nested_decide = {
   offset = 0xe50000,
@@ -359,6 +367,7 @@ program["nested.entry"] = exit {
 -- nested_vmx_vmexit, behind the decision
 program["nested.exit"] = {
   { "path_in", call = "path_in" },
+  { "walk", action = "work" },
   { "vmexit", run = 210, code = 1024, data = 384, source = "reading of nested_vmx_vmexit and leave_guest_mode", grade = "assumed" },
   { "save", action = "nested_save" },
   { "sync", run = 190, code = 1536, data = 256, source = "reading of sync_vmcs02_to_vmcs12 and prepare_vmcs12 without their VMREADs", grade = "assumed" },

@@ -65,11 +65,37 @@ static void to_guest(void *ctx, struct vs_txn *t)
     n->runs = false;
 }
 
+/* L0 walks L1's tables for the page: FNAME(walk_addr_generic), an entry of each level. */
+static void walk(void *ctx, struct vs_txn *t)
+{
+    struct vs_vcpu *v = ctx;
+    const struct vs_vm *vm = &v->nested->ept12;
+    const struct vs_radix_format *f = &vm->format;
+    uint64_t table = vm->ept_root;
+    for (unsigned level = f->levels; level; level--) {
+        vs_hpa at = {table + vs_radix_offset(f, level, v->nested->walked)};
+        uint64_t entry = vs_phys_read64(vm->phys, at);
+        host_touch(v, t, at.v, VS_REF_READ);
+        if (!(entry & f->present) || vs_radix_is_leaf(f, level, entry)) {
+            return;
+        }
+        table = entry & f->address;
+    }
+}
+
+/* An exit of the second dimension is L1's where its own tables, EPT12, have no page there. */
+static bool lacks(const struct vs_nested *n, const struct vs_exit *exit)
+{
+    uint64_t of_l1;
+    return !vs_vm_locate(&n->ept12, exit->gpa.v, &of_l1);
+}
+
 /* L0's part of handing the exit on, up to L1's first instruction. */
 static bool enter_hypervisor(struct vs_vcpu *v, const struct vs_hv_exit *what)
 {
     struct vs_hv_exit own = *what;
-    own.work = NULL; /* which is L1's */
+    own.work = own.trap->kind == VS_TRAP_STAGE2_FAULT ? walk : NULL; /* its own is L1's */
+    own.ctx = v;
     own.user = own.fast = false;
     (void)vs_hv_handle(&v->hv, &v->txn, VS_TRAP_NESTED_EXIT, &own);
     v->nested->runs = true;
@@ -104,7 +130,15 @@ bool host_nested_exit(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_h
         return vcpu_nested_lacks(v, "interrupts");
     }
     what->fast = what->fast && what->trap->kind == VS_TRAP_STAGE2_FAULT; /* KVM's fast paths */
-    if (!n->port.wants(n->port.ctx, NULL, what->trap, exit)) {
+    bool second = exit->trap == VS_TRAP_STAGE2_FAULT || exit->trap == VS_TRAP_MMIO;
+    if (second) {
+        n->walked = exit->gpa.v;
+    }
+    if (second ? !lacks(n, exit) : !n->port.wants(n->port.ctx, NULL, what->trap, exit)) {
+        if (second && !what->work) {
+            what->work = walk;
+            what->ctx = v;
+        }
         return false;
     }
     if (enter_hypervisor(v, what)) {
