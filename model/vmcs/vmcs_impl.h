@@ -135,7 +135,7 @@ static inline bool vs__vmx_rip_valid(const struct vs_vmx *x)
 /* The checks have passed. Would they pass again, every field that they read being what it was, RIP
  * aside? False: somebody has to look. */
 void vs__vmx_checks_passed(struct vs_vmx *x);
-bool vs__vmx_checks_hold(const struct vs_vmx *x);
+bool vs__vmx_checks_hold(struct vs_vmx *x);
 
 /* Moves what the controls say that this direction moves, charges that, and says how many fields. */
 uint64_t vs__vmx_move(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_way way);

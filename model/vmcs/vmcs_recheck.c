@@ -10,14 +10,11 @@
  */
 #include "vmcs/vmcs_impl.h"
 
-/* Positions [from, to) that checks read: all but exit information and RIP. */
-static const struct {
-    unsigned from, to;
-} read_by_checks[] = {{0, VS_VMCS_AT_GUEST_PHYSICAL_ADDRESS},
-                      {VS_VMCS_AT_VMCS_LINK_POINTER, VS_VMCS_AT_INSTRUCTION_ERROR},
-                      {VS_VMCS_AT_GUEST_ES_LIMIT, VS_VMCS_AT_EXIT_QUALIFICATION},
-                      {VS_VMCS_AT_GUEST_CR0, VS_VMCS_AT_GUEST_RIP},
-                      {VS_VMCS_AT_GUEST_RIP + 1, VS_VMCS_FIELDS}};
+/* Takes over positions [from, to), which no check reads. */
+static inline void take(struct vs_vmx *x, const unsigned char *region, unsigned from, unsigned to)
+{
+    memcpy(x->checked + from, region + from * sizeof(uint64_t), (to - from) * sizeof(uint64_t));
+}
 
 void vs__vmx_checks_passed(struct vs_vmx *x)
 {
@@ -25,19 +22,20 @@ void vs__vmx_checks_passed(struct vs_vmx *x)
     vs_phys_read(x->wire.phys, vs_vmx_at(x->current, 0), x->checked, sizeof x->checked);
 }
 
-bool vs__vmx_checks_hold(const struct vs_vmx *x)
+bool vs__vmx_checks_hold(struct vs_vmx *x)
 {
     const unsigned char *region =
         vs_phys_at(x->wire.phys, vs_vmx_at(x->current, 0), sizeof x->checked);
     if (!region || x->checked_region != x->current) {
         return false;
     }
-    for (size_t i = 0; i < sizeof read_by_checks / sizeof *read_by_checks; i++) {
-        unsigned from = read_by_checks[i].from, to = read_by_checks[i].to;
-        if (memcmp(region + from * sizeof(uint64_t), x->checked + from,
-                   (to - from) * sizeof(uint64_t)) != 0) {
-            return false;
-        }
+    /* exit information and RIP are what they are: all others are compared at once */
+    take(x, region, VS_VMCS_AT_GUEST_PHYSICAL_ADDRESS, VS_VMCS_AT_VMCS_LINK_POINTER);
+    take(x, region, VS_VMCS_AT_INSTRUCTION_ERROR, VS_VMCS_AT_GUEST_ES_LIMIT);
+    take(x, region, VS_VMCS_AT_EXIT_QUALIFICATION, VS_VMCS_AT_GUEST_CR0);
+    take(x, region, VS_VMCS_AT_GUEST_RIP, VS_VMCS_AT_GUEST_RIP + 1);
+    if (memcmp(region, x->checked, sizeof x->checked) != 0) {
+        return false;
     }
     return vs__vmx_rip_valid(x);
 }

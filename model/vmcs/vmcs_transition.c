@@ -75,8 +75,9 @@ static enum vs_vmx_result load_host(struct vs_vmx *x, struct vs_txn *t)
     x->count[VS_CNT_vmcs_fields_loaded] += vs__vmx_move(x, t, VS_VMX_LOAD_HOST);
     x->in_guest = false;
     tlb_effect(x, t, VS_ACC_vmcs_exit_tlb);
-    if (msr_list(x, t, VS_GET(x, EXIT_MSR_LOAD_ADDRESS), VS_GET(x, EXIT_MSR_LOAD_COUNT), false,
-                 VS_ACC_vmcs_exit_msr_load)) {
+    uint64_t n = VS_GET(x, EXIT_MSR_LOAD_COUNT);
+    if (n &&
+        msr_list(x, t, VS_GET(x, EXIT_MSR_LOAD_ADDRESS), n, false, VS_ACC_vmcs_exit_msr_load)) {
         return abort_vmx(x, VS_ABORT_LOAD_MSR);
     }
     vs_vmx_charge(x, t, VS_ACC_vmcs_exit_resume, 1, c->exit_resume);
@@ -178,8 +179,9 @@ enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
         vs_vmx_charge(x, t, VS_ACC_vmcs_exit_acknowledge, 1, c->exit_acknowledge);
     }
     x->count[VS_CNT_vmcs_fields_saved] += vs__vmx_move(x, t, VS_VMX_SAVE_GUEST);
-    if (msr_list(x, t, VS_GET(x, EXIT_MSR_STORE_ADDRESS), VS_GET(x, EXIT_MSR_STORE_COUNT), true,
-                 VS_ACC_vmcs_exit_msr_store)) {
+    uint64_t n = VS_GET(x, EXIT_MSR_STORE_COUNT);
+    if (n &&
+        msr_list(x, t, VS_GET(x, EXIT_MSR_STORE_ADDRESS), n, true, VS_ACC_vmcs_exit_msr_store)) {
         return abort_vmx(x, VS_ABORT_SAVE_MSR);
     }
     return load_host(x, t);
@@ -304,8 +306,10 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
     x->pause_last = 0; /* the first PAUSE behind an entry begins a loop (SDM 3C 26.1.3) */
     x->in_guest = true;
     x->count[VS_CNT_vmcs_fields_loaded] += vs__vmx_move(x, t, VS_VMX_LOAD_GUEST);
-    uint64_t bad = msr_list(x, t, VS_GET(x, ENTRY_MSR_LOAD_ADDRESS),
-                            VS_GET(x, ENTRY_MSR_LOAD_COUNT), false, VS_ACC_vmcs_entry_msr_load);
+    uint64_t n = VS_GET(x, ENTRY_MSR_LOAD_COUNT),
+             bad = n ? msr_list(x, t, VS_GET(x, ENTRY_MSR_LOAD_ADDRESS), n, false,
+                                VS_ACC_vmcs_entry_msr_load)
+                     : 0;
     if (bad) {
         return fail_late(x, t, VS_EXIT_MSR_LOADING, bad);
     }
