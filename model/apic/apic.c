@@ -90,6 +90,9 @@ uint8_t vs_apic_ppr(const struct vs_apic *a)
 
 uint8_t vs_apic_pending(const struct vs_apic *a)
 {
+    if (!(a->irr[0] | a->irr[1] | a->irr[2] | a->irr[3])) {
+        return VS_APIC_NONE; /* as nearly always */
+    }
     uint8_t request = vs_apic_rvi(a);
     return (request >> 4) > (vs_apic_ppr(a) >> 4) ? request : VS_APIC_NONE;
 }
