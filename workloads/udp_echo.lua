@@ -16,12 +16,13 @@ defaults { ["nic.traffic.interval_ns"] = rate > 0 and math.max(1000000000 // rat
 
 guest(function(cpu, p)
   local wanted, answer = { timeout_ns = p.timeout_us * 1000 }, { bytes = p.bytes }
+  local batch, work = p.batch, p.work
   local function echo(n)
     while n > 0 do
-      wanted.count = math.min(p.batch, n)
+      wanted.count = n < batch and n or batch
       local got = cpu:recv(wanted)
       if got == 0 then return false end
-      cpu:compute(p.work * got)
+      cpu:compute(work * got)
       answer.count = got
       cpu:send(answer)
       n = n - got
