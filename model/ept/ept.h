@@ -64,6 +64,8 @@ struct vs_ept_recent {
     uint16_t vpid, pcid;
     uint64_t eptp;
     uint32_t tag, nested;
+    bool globals; /* they were looked for, under `global` */
+    uint32_t global;
 };
 
 /* Page-modification logging (SDM 3C 28.3.6): one page of guest-physical addresses, filled from the

@@ -103,12 +103,13 @@ static void use(struct vs_ept *e, const struct vs_ept_context *c, uint32_t tag, 
 }
 
 /* Guest and host take turns: the tags of the last two contexts are remembered until all tags are
- * given anew. Where global pages are looked for, their tag has to be found as well. */
+ * given anew. Where global pages are looked for, their tag has to be known as well. */
 static const struct vs_ept_recent *recent(const struct vs_ept *e, const struct vs_ept_context *c)
 {
-    for (uint32_t i = 0; i < 2u && !e->data->globals; i++) {
+    for (uint32_t i = 0; i < 2u; i++) {
         const struct vs_ept_recent *r = &e->recent[i];
-        if (r->known && r->vpid == c->vpid && r->pcid == c->pcid && r->eptp == c->eptp) {
+        if (r->known && (r->globals || !e->data->globals) && r->vpid == c->vpid &&
+            r->pcid == c->pcid && r->eptp == c->eptp) {
             return r;
         }
     }
@@ -118,8 +119,14 @@ static const struct vs_ept_recent *recent(const struct vs_ept *e, const struct v
 static void remember(struct vs_ept *e)
 {
     e->recent[1] = e->recent[0];
-    e->recent[0] = (struct vs_ept_recent){true,        e->now.vpid, e->now.pcid,
-                                          e->now.eptp, e->tag_now,  e->tag_nested};
+    e->recent[0] = (struct vs_ept_recent){.known = true,
+                                          .vpid = e->now.vpid,
+                                          .pcid = e->now.pcid,
+                                          .eptp = e->now.eptp,
+                                          .tag = e->tag_now,
+                                          .nested = e->tag_nested,
+                                          .globals = e->data->globals,
+                                          .global = e->tag_global};
 }
 
 void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
@@ -127,6 +134,9 @@ void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
     const struct vs_ept_recent *r = recent(e, c);
     if (r) {
         use(e, c, r->tag, r->nested);
+        if (e->data->globals) {
+            use_globals(e, r->global);
+        }
         return;
     }
     /* guest-physical mappings: Intel's and Arm's carry the root, AMD's the ASID as well */
@@ -142,8 +152,8 @@ void vs_ept_context(struct vs_ept *e, const struct vs_ept_context *c)
     }
     uint32_t tag = tag_of(e, &linear);
     use(e, c, tag, c->eptp ? tag_of(e, &physical) : 0);
-    remember(e);
     if (e->data->globals) {
         use_globals(e, tag_of(e, &global));
     }
+    remember(e);
 }
