@@ -87,41 +87,41 @@ void vs_journey_begin(struct vs_journey *j, vs_ps start)
 {
     j->start_ps = j->now_ps = start.v;
     j->n = 0;
-    j->seen[0] = j->seen[1] = 0;
 }
 
-/* The part of an account that may have one; j->n: it has none. */
-static uint32_t find_part(const struct vs_journey *j, uint16_t account, uint16_t exposed)
+/* Pieces of one account become one. */
+static __attribute__((noinline)) void merge(struct vs_journey *j)
 {
-    uint32_t i = 0;
-    while (i < j->n && (j->part[i].account != account || j->part[i].exposed != exposed)) {
-        i++;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < j->n; i++) {
+        uint32_t k = 0;
+        while (k < n && (j->piece[k].account != j->piece[i].account ||
+                         j->piece[k].exposed != j->piece[i].exposed)) {
+            k++;
+        }
+        if (k < n) {
+            j->piece[k].count += j->piece[i].count;
+            j->piece[k].ps += j->piece[i].ps;
+        } else {
+            j->piece[n++] = j->piece[i];
+        }
     }
-    return i;
+    assert(n <= VS_JOURNEY_PARTS);
+    j->n = n;
 }
 
 static inline void journey_add(struct vs_journey *j, uint16_t account, uint16_t exposed,
                                uint64_t ps)
 {
-    uint32_t place = account % VS_JOURNEY_GUESSES, bit = 1u << place;
-    uint32_t i = j->seen[exposed] & bit ? j->guess[exposed][place] : j->n;
-    if (i < j->n && j->part[i].account != account) { /* another one's */
-        i = find_part(j, account, exposed);
+    if (vs_unlikely(j->n == VS_JOURNEY_PIECES)) {
+        merge(j);
     }
+    uint32_t i = j->n++;
+    j->piece[i].account = account;
+    j->piece[i].exposed = exposed;
+    j->piece[i].count = 1;
+    j->piece[i].ps = ps;
     j->now_ps += ps;
-    if (i < j->n) {
-        j->part[i].ps += ps;
-        j->part[i].count++;
-        return;
-    }
-    assert(i < VS_JOURNEY_PARTS);
-    j->part[i].account = account;
-    j->part[i].exposed = exposed;
-    j->part[i].ps = ps;
-    j->part[i].count = 1;
-    j->n++;
-    j->seen[exposed] |= bit;
-    j->guess[exposed][place] = (uint8_t)i;
 }
 
 static void expose_journey(void *ctx, uint16_t account, uint64_t ps)
@@ -149,10 +149,11 @@ void vs_journey_expose(struct vs_journey *j, const struct vs_tape *tape, uint16_
 void vs_journey_end(struct vs_journey *j, struct vs_op_acc *acc)
 {
     uint64_t d = j->now_ps - j->start_ps;
+    struct vs_part *parts[2] = {acc->work, acc->exposed};
     for (uint32_t i = 0; i < j->n; i++) {
-        struct vs_part *p = &(j->part[i].exposed ? acc->exposed : acc->work)[j->part[i].account];
-        p->n += j->part[i].count;
-        p->ps += j->part[i].ps;
+        struct vs_part *p = &parts[j->piece[i].exposed][j->piece[i].account];
+        p->n += j->piece[i].count;
+        p->ps += j->piece[i].ps;
     }
     acc->n++;
     acc->total_ps += d;

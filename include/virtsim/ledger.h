@@ -269,21 +269,19 @@ static inline void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16
 }
 
 /* A journey (packet, block request): its own clock through several agents; its parts are kept with
- * it and booked when it ends, so what is still under way at the end of a run is only counted. */
-#define VS_JOURNEY_PARTS 48u
-#define VS_JOURNEY_GUESSES 32u /* bits of `seen` */
+ * it and booked when it ends, so what is still under way at the end of a run is only counted. They
+ * are kept as they come, and those of one account become one when there is no more room. */
+#define VS_JOURNEY_PARTS 48u  /* of different accounts */
+#define VS_JOURNEY_PIECES 80u /* as they come */
 struct vs_journey {
     uint64_t start_ps, now_ps;
     uint32_t n;
-    /* by exposed and account, of which several share a place: */
-    uint32_t seen[2];                     /* bit: one of them has a part */
-    uint8_t guess[2][VS_JOURNEY_GUESSES]; /* where its part may be */
     struct {
         uint16_t account;
         uint16_t exposed;
-        uint64_t ps;
         uint32_t count;
-    } part[VS_JOURNEY_PARTS];
+        uint64_t ps;
+    } piece[VS_JOURNEY_PIECES];
 };
 void vs_journey_begin(struct vs_journey *j, vs_ps start);
 void vs_journey_charge(struct vs_journey *j, uint16_t account, vs_ps d);   /* work of its own  */
