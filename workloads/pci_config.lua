@@ -7,7 +7,7 @@ param { name = "count", default = 1000, min = 1, unit = "reads", text = "of a re
 param { name = "warmup", default = 100, unit = "reads", text = "before the region of interest" }
 param { name = "interval_ns", default = 0, unit = "ns", text = "from a read's end to the next one" }
 param { name = "configure", default = "yes", choices = "yes|no", text = "configuration space is gone through, too" }
-param { name = "reset", default = "no", choices = "yes|no", text = "the function is reset at the end (function level reset), and waited for" }
+param { name = "reset", default = "no", choices = "yes|no|poll", text = "the function is reset at the end (function level reset); and waited for 100 ms, or asked every millisecond until it answers" }
 
 guest(function(cpu, p)
   local function reads(n)
@@ -28,10 +28,14 @@ guest(function(cpu, p)
     cpu:bar_write(3, 12, 1) -- the first vector is masked
     cpu:bar_write(3, 12, 0)
   end
-  if p.reset == "yes" then
+  if p.reset ~= "no" then
     cpu:pci_write(0x48, 0x8000 | cpu:pci_read(0x48, 2), 2)
     if cpu:pci_read(0x06, 2) ~= 0xffff then error("a function answers while it is reset", 0) end
-    cpu:wait { us = 100000 }
+    if p.reset == "poll" then
+      repeat cpu:wait { us = 1000 } until cpu:pci_read(0x06, 2) ~= 0xffff
+    else
+      cpu:wait { us = 100000 }
+    end
     if cpu:pci_read(0x06, 2) == 0xffff then error("a function does not answer 100 ms after its reset", 0) end
   end
 end)

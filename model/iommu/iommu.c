@@ -44,6 +44,15 @@ enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c
                                       c->iotlb_entries ? (uint32_t)c->iotlb_ways : 0,
                                       (enum vs_policy)c->iotlb_policy, seed);
     s = s ? s : vs_settab_init(&i->context, (uint32_t)c->context_entries, 0, VS_POLICY_LRU, seed);
+    if (c->mode) {
+        for (unsigned half = 0; half < 2; half++) {
+            s = s ? s
+                  : vs_settab_init(&i->pasid[half], (uint32_t)c->pasid_entries, 0, VS_POLICY_LRU,
+                                   seed);
+        }
+        i->tag = calloc(VS_IOMMU_TAGS, sizeof *i->tag);
+        s = s || i->tag ? s : VS_E_NOMEM;
+    }
     for (unsigned half = 0; half < 2; half++) {
         s = s ? s : vs_settab_init(&i->iec[half], (uint32_t)c->iec_entries, 0, VS_POLICY_LRU, seed);
     }
@@ -59,6 +68,9 @@ void vs_iommu_free(struct vs_iommu *i)
 {
     vs_settab_free(&i->iotlb);
     vs_settab_free(&i->context);
+    vs_settab_free(&i->pasid[0]);
+    vs_settab_free(&i->pasid[1]);
+    free(i->tag);
     vs_settab_free(&i->iec[0]);
     vs_settab_free(&i->iec[1]);
     for (unsigned level = 2; level <= 4; level++) {
@@ -113,7 +125,8 @@ void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, 
         i->fault_overflow = true; /* PFO: further faults are lost until software reads */
         return;
     }
-    i->fault[i->n_faults++] = (struct vs_iommu_fault){address, requester, (uint8_t)reason, write};
+    i->fault[i->n_faults++] =
+        (struct vs_iommu_fault){address, requester, (uint8_t)reason, write, i->asked};
 }
 
 static bool blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
@@ -204,65 +217,85 @@ static unsigned entry_fault(const struct vs_iommu *i, unsigned level, uint64_t e
     return !leaf && !in_memory(i, entry & VS_RADIX_ADDRESS) ? VS_IOMMU_TABLE_POINTER : 0;
 }
 
-/* Where a walk may begin: below the lowest entry that a paging-structure cache has. */
-static unsigned begin_walk(struct vs_iommu *i, uint64_t domain, uint64_t address, uint64_t *table,
-                           uint64_t *permissions)
+unsigned vs__iommu_begin_walk(struct vs_iommu *i, uint64_t tag, uint64_t address, uint64_t *table,
+                              uint64_t *permissions)
 {
     for (unsigned l = 2; l <= 4; l++) {
-        const uint64_t *p = i->pwc[l].entries
-                                ? vs_settab_find(&i->pwc[l], vs__iommu_key(domain, l, address))
-                                : NULL;
+        const uint64_t *p =
+            i->pwc[l].entries ? vs_settab_find(&i->pwc[l], vs__iommu_key(tag, l, address)) : NULL;
         if (p) {
             i->count[VS_CNT_iommu_pwc_hits]++;
             *table = *p & VS_RADIX_ADDRESS;
-            *permissions = *p & 3u;
+            *permissions = *p & (3u | VS__IOMMU_TABLE_WRITABLE);
             return l;
         }
     }
     return 5;
 }
 
-/* The second-level walk, which fills the IOTLB; the page's first address and its permissions in
- * *payload, its level in *level. */
-static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t context,
-                 uint64_t address, bool write, uint64_t *payload, unsigned *level)
+unsigned vs__iommu_walk_second(struct vs_iommu *i, struct vs_txn *t, uint64_t tag, uint64_t table,
+                               uint64_t address, bool write, uint64_t *payload, unsigned *level)
 {
-    uint64_t domain = vs__iommu_domain(context), table = vs__iommu_root(context), permissions = 3;
-    uint32_t slot = vs_acquire(t, (uint16_t)(i->account + VS_ACC_iommu_walk_queue), &i->walkers);
-    vs__iommu_charge(i, t, VS_ACC_iommu_walk, i->cfg.walk);
-    bool good = false;
-    unsigned reason = 0, l = begin_walk(i, domain, address, &table, &permissions);
+    uint64_t permissions = 3;
+    unsigned reason = 0, l = vs__iommu_begin_walk(i, tag, address, &table, &permissions);
     while (--l > 0 && !reason) {
         uint64_t entry = i->mem.load(i->mem.ctx, t, vs_radix_entry(table, l, address));
         i->count[VS_CNT_iommu_refs]++;
         permissions &= entry & 3u;
-        reason = !(permissions & (write ? WRITE_OK : READ_OK))
+        reason = i->cfg.mode && !(entry & 3u) ? VS_IOMMU_SM_SECOND_NOT_PRESENT
+                 : !(permissions & (write ? WRITE_OK : READ_OK))
                      ? (write ? VS_IOMMU_NO_WRITE : VS_IOMMU_NO_READ)
                      : entry_fault(i, l, entry);
         table = entry & VS_RADIX_ADDRESS;
         if (!reason && vs_radix_is_leaf(&vs_radix_vtd, l, entry)) {
             *payload = table | permissions;
             *level = l;
-            good = true;
             break;
         }
         if (!reason && i->pwc[l].entries) {
-            (void)vs_settab_fill(&i->pwc[l], vs__iommu_key(domain, l, address), table | permissions,
+            (void)vs_settab_fill(&i->pwc[l], vs__iommu_key(tag, l, address), table | permissions,
                                  NULL, NULL);
         }
     }
+    return reason;
+}
+
+/* The number of a reason that both modes have, in this one. */
+static unsigned reason_in(const struct vs_iommu *i, unsigned reason)
+{
+    static const uint8_t scalable[] = {[VS_IOMMU_BEYOND_WIDTH] = VS_IOMMU_SM_BEYOND,
+                                       [VS_IOMMU_NO_WRITE] = VS_IOMMU_SM_NO_WRITE,
+                                       [VS_IOMMU_NO_READ] = VS_IOMMU_SM_NO_READ,
+                                       [VS_IOMMU_TABLE_POINTER] = VS_IOMMU_SM_SECOND_ACCESS,
+                                       [VS_IOMMU_ENTRY_RESERVED] = VS_IOMMU_SM_SECOND_RESERVED};
+    return i->cfg.mode && reason < sizeof scalable && scalable[reason] ? scalable[reason] : reason;
+}
+
+/* A walk on one of the walkers, which fills the IOTLB; the page's first address and its permissions
+ * in *payload, its level in *level. */
+static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                 const struct vs__iommu_space *space, uint64_t address, bool write,
+                 uint64_t *payload, unsigned *level)
+{
+    uint64_t tag = vs__iommu_domain(space->context);
+    uint32_t slot = vs_acquire(t, (uint16_t)(i->account + VS_ACC_iommu_walk_queue), &i->walkers);
+    vs__iommu_charge(i, t, VS_ACC_iommu_walk, i->cfg.walk);
+    unsigned reason = space->first
+                          ? vs__iommu_walk_first(i, t, space, address, write, payload, level)
+                          : vs__iommu_walk_second(i, t, tag, vs__iommu_root(space->context),
+                                                  address, write, payload, level);
     if (reason) {
-        i->silent = (context & VS__IOMMU_SILENT) != 0;
-        blocked(i, address, requester, reason, write);
+        i->silent = (space->context & VS__IOMMU_SILENT) != 0;
+        blocked(i, address, requester, reason_in(i, reason), write);
     } else {
-        uint64_t key = vs__iommu_key(domain, *level, address);
+        uint64_t key = vs__iommu_key(tag, *level, address);
         i->large[*level] = true;
         i->walking[slot] = key;
         (void)vs_settab_fill(&i->iotlb, key, *payload, NULL, NULL);
     }
     vs_ps now = {t->now_ps};
     vs_release(&i->walkers, slot, now);
-    return good;
+    return !reason;
 }
 
 /* Another request's walk fills this entry: it is there when that walk ends. */
@@ -292,10 +325,30 @@ static const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t, uint64_t 
     return NULL;
 }
 
-static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+/* Whose a request is, in either mode. An address that no table can have is blocked here. */
+static bool find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
+                       uint64_t address, bool write, struct vs__iommu_space *space)
+{
+    space->first = 0;
+    if (!i->cfg.mode) {
+        return address >> 48 ? blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write)
+                             : find_context(i, t, requester, address, write, &space->context);
+    }
+    i->asked = pasid;
+    unsigned reason = vs__iommu_find_space(i, t, requester, pasid, space);
+    if (!reason &&
+        (space->first ? !vs_radix_reaches(&vs_radix_x86_64, address) : address >> 48 != 0)) {
+        reason = space->first ? VS_IOMMU_SM_NOT_CANONICAL : VS_IOMMU_SM_BEYOND;
+        i->silent = (space->context & VS__IOMMU_SILENT) != 0;
+    }
+    return reason ? blocked(i, address, requester, reason, write) : true;
+}
+
+static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
                            uint64_t address, bool write, uint64_t *physical)
 {
-    uint64_t context, payload = 0;
+    struct vs__iommu_space space;
+    uint64_t payload = 0;
     if (!i->cfg.enabled) {
         *physical = address;
         return true;
@@ -304,19 +357,18 @@ static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     i->count[VS_CNT_iommu_requests]++;
     unsigned level = 1;
     i->silent = false;
-    bool good = address >> 48 ? blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write)
-                              : find_context(i, t, requester, address, write, &context);
-    if (good && context & VS__IOMMU_PASS_THROUGH) {
+    bool good = find_space(i, t, requester, pasid, address, write, &space);
+    if (good && space.context & VS__IOMMU_PASS_THROUGH) {
         payload = address;
     } else if (good) {
         vs__iommu_charge(i, t, VS_ACC_iommu_iotlb, i->cfg.iotlb_latency);
-        const uint64_t *hit = find_page(i, t, vs__iommu_domain(context), address, &level);
+        const uint64_t *hit = find_page(i, t, vs__iommu_domain(space.context), address, &level);
         if (hit && (*hit & (write ? WRITE_OK : READ_OK))) {
             i->count[VS_CNT_iommu_iotlb_hits]++;
             payload = *hit;
         } else {
             i->count[VS_CNT_iommu_iotlb_misses]++;
-            good = walk(i, t, requester, context, address, write, &payload, &level);
+            good = walk(i, t, requester, &space, address, write, &payload, &level);
         }
     }
     if (good) {
@@ -325,6 +377,12 @@ static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     }
     vs_close(t);
     return good;
+}
+
+bool vs_iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
+                        vs_iova at, bool write, vs_hpa *out)
+{
+    return translate_page(i, t, requester, pasid, at.v, write, &out->v);
 }
 
 static size_t piece(uint64_t at, size_t left)
@@ -339,7 +397,7 @@ static bool translate_span(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
 {
     unsigned k = 0;
     for (size_t done = 0; done < bytes; done += piece(at + done, bytes - done)) {
-        if (!translate_page(i, t, requester, at + done, write, &physical[k++])) {
+        if (!translate_page(i, t, requester, VS_IOMMU_NO_PASID, at + done, write, &physical[k++])) {
             return false;
         }
     }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Intel VT-d in legacy mode: root and context tables, second-level tables, IOTLB, context cache,
- * paging-structure caches, queued invalidation, fault recording, interrupt remapping and posting.
+ * Intel VT-d in legacy and scalable mode: root, context and PASID tables, first- and second-level
+ * tables, IOTLB, context and PASID cache, paging-structure caches, queued invalidation, fault
+ * recording, interrupt remapping and posting.
  * All tables are real, in host-physical memory, and are read through a timed port.
  *
  * Formats: VT-d specification 3.x: root entry 9.1, context entry 9.3, second-stage entries 9.8,
  * remapped and posted IRTE 9.10 and 9.11, invalidation descriptors 6.5.2, remappable MSI 5.1.2.
+ * Scalable mode: 3.4.3, 9.1 to 9.7 and 6.5.2 (Linux drivers/iommu/intel/pasid.h, iommu.h).
  * Fault reasons as in 7.1.3 (Linux drivers/iommu/intel/dmar.c lists the same).
  */
 #ifndef VIRTSIM_IOMMU_H
@@ -39,7 +41,57 @@ enum vs_iommu_reason {
     VS_IOMMU_IRTE_NOT_PRESENT = 0x22,
     VS_IOMMU_IRTE_RESERVED = 0x24,
     VS_IOMMU_COMPATIBILITY = 0x25,
-    VS_IOMMU_IRTE_SOURCE = 0x26
+    VS_IOMMU_IRTE_SOURCE = 0x26,
+    /* scalable mode */
+    VS_IOMMU_SM_ROOT_NOT_PRESENT = 0x39,
+    VS_IOMMU_SM_ROOT_RESERVED = 0x3a,
+    VS_IOMMU_SM_CONTEXT_ACCESS = 0x40,
+    VS_IOMMU_SM_CONTEXT_NOT_PRESENT = 0x41,
+    VS_IOMMU_SM_CONTEXT_RESERVED = 0x42,
+    VS_IOMMU_SM_NO_PASIDS = 0x45,    /* a request with PASID, and PASIDE is clear */
+    VS_IOMMU_SM_PASID_BEYOND = 0x46, /* it is larger than the directory */
+    VS_IOMMU_SM_RID_PASID = 0x48,    /* that of requests without one is */
+    VS_IOMMU_SM_DIRECTORY_ACCESS = 0x50,
+    VS_IOMMU_SM_DIRECTORY_NOT_PRESENT = 0x51,
+    VS_IOMMU_SM_DIRECTORY_RESERVED = 0x52,
+    VS_IOMMU_SM_PASID_ACCESS = 0x58,
+    VS_IOMMU_SM_PASID_NOT_PRESENT = 0x59,
+    VS_IOMMU_SM_PASID_RESERVED = 0x5a,
+    VS_IOMMU_SM_PASID_INVALID = 0x5b,
+    VS_IOMMU_SM_FIRST_ACCESS = 0x70, /* a first-level table lies outside of memory */
+    VS_IOMMU_SM_FIRST_NOT_PRESENT = 0x71,
+    VS_IOMMU_SM_FIRST_RESERVED = 0x72,
+    VS_IOMMU_SM_FIRST_ROOT_ACCESS = 0x73,
+    VS_IOMMU_SM_NESTED_BEYOND = 0x74,    /* a first-level entry names what no second level has */
+    VS_IOMMU_SM_NESTED_ROOT_READ = 0x75, /* the second level forbids reading its root table, */
+    VS_IOMMU_SM_NESTED_READ = 0x76,      /* another table, */
+    VS_IOMMU_SM_NESTED_WRITE = 0x77,     /* or setting accessed and dirty bits in one */
+    VS_IOMMU_SM_SECOND_ACCESS = 0x78,
+    VS_IOMMU_SM_SECOND_NOT_PRESENT = 0x79,
+    VS_IOMMU_SM_SECOND_RESERVED = 0x7a,
+    VS_IOMMU_SM_SECOND_POINTER = 0x7b,
+    VS_IOMMU_SM_NOT_CANONICAL = 0x80,
+    VS_IOMMU_SM_USER = 0x81, /* a page of the supervisor's */
+    VS_IOMMU_SM_BEYOND = 0x83,
+    VS_IOMMU_SM_NO_WRITE = 0x85,
+    VS_IOMMU_SM_NO_READ = 0x86
+};
+
+/* PASID Granular Translation Type */
+enum vs_iommu_type {
+    VS_IOMMU_FIRST = 1,
+    VS_IOMMU_SECOND = 2,
+    VS_IOMMU_NESTED = 3,
+    VS_IOMMU_PASS = 4
+};
+#define VS_IOMMU_NO_PASID UINT32_MAX /* a request without PASID */
+#define VS_IOMMU_TAGS 4096u
+
+/* What the IOTLB's entries of scalable mode are tagged by: a domain, or a PASID of it. */
+struct vs_iommu_tag {
+    uint32_t pasid;
+    uint16_t domain;
+    bool first, nested;
 };
 
 struct vs_iommu_fault {
@@ -47,6 +99,7 @@ struct vs_iommu_fault {
     uint16_t requester;
     uint8_t reason;
     bool write;
+    uint32_t pasid; /* of the request; VS_IOMMU_NO_PASID */
 };
 
 struct vs_iommu {
@@ -57,7 +110,10 @@ struct vs_iommu {
     struct vs_dma_mem_port dma;
     struct vs_message_port irq;
     struct vs_settab iotlb, context, pwc[5];
-    bool large[4];           /* by level: the IOTLB has had entries of that size */
+    bool large[4];             /* by level: the IOTLB has had entries of that size */
+    struct vs_settab pasid[2]; /* scalable mode: both halves of a PASID's entry, of the same keys */
+    struct vs_iommu_tag *tag;  /* scalable mode */
+    uint32_t n_tags;
     struct vs_settab iec[2]; /* the halves of cached IRTEs, always of the same indices */
     struct vs_slots walkers;
     uint64_t *walking; /* by walker: the IOTLB's key that its last walk filled */
@@ -70,7 +126,9 @@ struct vs_iommu {
     struct vs_iommu_fault fault[VS_IOMMU_FAULTS];
     uint32_t n_faults;
     bool fault_overflow;
-    bool silent; /* of the request in hand: its context wants no record */
+    /* of the request in hand: its context wants no record; its PASID */
+    bool silent;
+    uint32_t asked;
     uint64_t count[VS_CNT_iommu_N];
 };
 
@@ -88,6 +146,15 @@ void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t i
  * second_level is 0. context_table: a zeroed page used when the bus has none yet. */
 void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs_hpa second_level,
                      vs_hpa context_table);
+/* The same in scalable mode, for a PASID, 0 being that of requests without one. table: three zeroed
+ * pages, for a context table, a directory and a PASID table, of which what is missing is taken. */
+struct vs_iommu_pasid {
+    enum vs_iommu_type type;
+    uint16_t domain;
+    vs_hpa first, second; /* roots; nested: `first` is guest-physical */
+};
+void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasid,
+                           const struct vs_iommu_pasid *what, const vs_hpa table[3]);
 /* Fills an IRTE: a vector for an APIC id, or (descriptor not 0) posted; the whole source is
  * verified. */
 void vs_iommu_route(struct vs_iommu *i, uint32_t index, uint16_t requester, uint32_t apic_id,
@@ -100,16 +167,32 @@ void vs_iommu_msi(uint32_t index, uint64_t *address, uint32_t *data);
 struct vs_dma_port vs_iommu_dma_port(struct vs_iommu *i);
 struct vs_msi_port vs_iommu_msi_port(struct vs_iommu *i);
 
-/* Queued invalidation: software appends descriptors (untimed; false: the ring of 256 holds 255, and
- * those are there), hardware executes up to the tail under op iommu.invalidate. A wait descriptor
- * writes its status when all before it are done. A descriptor of another type stops the queue
- * (queue_error) until software has put it right and cleared the error. */
+/* One translation of a request with a PASID, as the ports make those without; false: blocked. */
+bool vs_iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
+                        vs_iova at, bool write, vs_hpa *out);
+
+/* Queued invalidation: software appends descriptors (untimed; false: the ring of 256, of 128
+ * in scalable mode, holds one less, and those are there), hardware executes up to the tail under op
+ * iommu.invalidate. A wait descriptor writes its status when all before it are done. A descriptor
+ * of another type stops the queue (queue_error) until software has put it right and cleared the
+ * error. */
 #define VS_IOMMU_LEAVES 64u /* of an order: no entry above a leaf has changed (IH) */
 bool vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high);
 void vs_iommu_queue_iotlb_page(struct vs_iommu *i, uint16_t domain, vs_iova at, unsigned order);
 void vs_iommu_queue_iotlb_domain(struct vs_iommu *i, uint16_t domain);
 void vs_iommu_queue_global(struct vs_iommu *i);
 void vs_iommu_queue_iec(struct vs_iommu *i, uint32_t index, unsigned order);
+/* Scalable mode: entries of the PASID cache (pasid VS_IOMMU_NO_PASID: all of the domain), and first
+ * and nested translations of a PASID (order VS_IOMMU_ALL_PAGES: of any address). */
+#define VS_IOMMU_ALL_PAGES UINT32_MAX
+void vs_iommu_queue_pasid(struct vs_iommu *i, uint16_t domain, uint32_t pasid);
+void vs_iommu_queue_piotlb(struct vs_iommu *i, uint16_t domain, uint32_t pasid, vs_iova at,
+                           unsigned order);
+/* Bytes of a descriptor. */
+static inline unsigned vs_iommu_descriptor_bytes(const struct vs_iommu *i)
+{
+    return i->cfg.mode ? 32u : 16u;
+}
 void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value);
 void vs_iommu_execute(struct vs_iommu *i, struct vs_txn *t);
 /* The descriptor at the head is another one now, and the error is gone. */

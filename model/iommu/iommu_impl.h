@@ -30,6 +30,32 @@ static inline uint64_t vs__iommu_root(uint64_t context)
     return (context & ((1ull << 40) - 1u)) << 12;
 }
 
+/* What a request's translation goes by: a context, or what the PASID cache holds in its shape, a
+ * tag for the domain; and its first level: the root's page, the tag of the second level. */
+struct vs__iommu_space {
+    uint64_t context, first;
+};
+#define VS__IOMMU_HAS_FIRST (1ull << 63)
+#define VS__IOMMU_NESTED_BIT (1ull << 62)
+#define VS__IOMMU_TABLE_WRITABLE                                                                   \
+    4u /* of a paging-structure cache's entry: accessed bits can be set */
+
+/* scalable.c: 0, or the reason of a fault. */
+unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                              uint32_t pasid, struct vs__iommu_space *out);
+/* scalable_walk.c, iommu.c: the page's first address with its permissions, and its level; 0, or the
+ * reason of a fault. */
+unsigned vs__iommu_walk_first(struct vs_iommu *i, struct vs_txn *t,
+                              const struct vs__iommu_space *space, uint64_t address, bool write,
+                              uint64_t *payload, unsigned *level);
+unsigned vs__iommu_walk_second(struct vs_iommu *i, struct vs_txn *t, uint64_t tag, uint64_t table,
+                               uint64_t address, bool write, uint64_t *payload, unsigned *level);
+/* Where a walk may begin, below the lowest entry that a paging-structure cache has; 5: at the root.
+ */
+unsigned vs__iommu_begin_walk(struct vs_iommu *i, uint64_t tag, uint64_t address, uint64_t *table,
+                              uint64_t *permissions);
+/* Everything that is cached goes. */
+void vs__iommu_empty(struct vs_iommu *i);
 void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned account, uint64_t ps);
 void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
                       bool write);

@@ -1,25 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* Queued invalidation (VT-d 6.5.2): 128-bit descriptors in a ring in memory. */
+/* Queued invalidation (VT-d 6.5.2): a ring in memory of 128-bit descriptors, in scalable mode of
+ * 256-bit ones, whose second half is 0 in all that there are here. */
 #include "iommu_impl.h"
 
-#define RING 256u /* descriptors of 16 bytes in one page */
-
-enum { TYPE_CONTEXT = 1, TYPE_IOTLB = 2, TYPE_IEC = 4, TYPE_WAIT = 5 };
+enum {
+    TYPE_CONTEXT = 1,
+    TYPE_IOTLB = 2,
+    TYPE_IEC = 4,
+    TYPE_WAIT = 5,
+    TYPE_PIOTLB = 6,
+    TYPE_PASID = 7
+};
 enum { GLOBAL = 1, DOMAIN_ONLY = 2, PAGE = 3 };
+enum { ALL_OF_PASID = 2, PAGE_OF_PASID = 3 };                  /* of PASID-based ones */
+enum { PASIDS_OF_DOMAIN = 0, ONE_PASID = 1, EVERY_PASID = 3 }; /* of the PASID cache */
+
+/* Descriptors in one page. */
+static uint64_t ring(const struct vs_iommu *i)
+{
+    return 4096u / vs_iommu_descriptor_bytes(i);
+}
 
 static vs_hpa at_index(const struct vs_iommu *i, uint64_t index, unsigned half)
 {
-    vs_hpa h = {i->queue + (index % RING) * 16u + half * 8u};
+    vs_hpa h = {i->queue + index % ring(i) * vs_iommu_descriptor_bytes(i) + half * 8u};
     return h;
 }
 
 bool vs_iommu_queue(struct vs_iommu *i, uint64_t low, uint64_t high)
 {
-    if (i->queue_tail - i->queue_head >= RING - 1u) {
+    if (i->queue_tail - i->queue_head >= ring(i) - 1u) {
         return false;
     }
     vs_phys_write64(i->phys, at_index(i, i->queue_tail, 0), low);
     vs_phys_write64(i->phys, at_index(i, i->queue_tail, 1), high);
+    for (unsigned half = 2; half < vs_iommu_descriptor_bytes(i) / 8u; half++) {
+        vs_phys_write64(i->phys, at_index(i, i->queue_tail, half), 0);
+    }
     i->queue_tail++;
     return true;
 }
@@ -54,21 +71,42 @@ void vs_iommu_queue_iec(struct vs_iommu *i, uint32_t index, unsigned order)
         i, TYPE_IEC | 1u << 4 | (uint64_t)(order & 31u) << 27 | (uint64_t)index << 32, 0);
 }
 
+void vs_iommu_queue_pasid(struct vs_iommu *i, uint16_t domain, uint32_t pasid)
+{
+    bool all = pasid == VS_IOMMU_NO_PASID;
+    (void)vs_iommu_queue(i,
+                         TYPE_PASID | (all ? 0u : 1u << 4) | (uint64_t)domain << 16 |
+                             (all ? 0 : (uint64_t)pasid << 32),
+                         0);
+}
+
+void vs_iommu_queue_piotlb(struct vs_iommu *i, uint16_t domain, uint32_t pasid, vs_iova at,
+                           unsigned order)
+{
+    bool all = order == VS_IOMMU_ALL_PAGES;
+    (void)vs_iommu_queue(
+        i, TYPE_PIOTLB | (all ? 2u << 4 : 3u << 4) | (uint64_t)domain << 16 | (uint64_t)pasid << 32,
+        all ? 0 : (at.v & ~0xfffull) | (order & (63u | VS_IOMMU_LEAVES)));
+}
+
 void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value)
 {
     (void)vs_iommu_queue(i, TYPE_WAIT | 1u << 5 | (uint64_t)value << 32, status.v & ~3ull);
 }
 
 struct scope {
+    const struct vs_iommu *i;
     unsigned granularity, order;
     uint64_t domain, page, ignored; /* ignored: bits of a source id */
+    uint32_t pasid;
 };
 
 static bool in_domain(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
     (void)payload;
-    return s->granularity == GLOBAL || key >> 40 == s->domain;
+    return s->granularity == GLOBAL ||
+           (s->i->cfg.mode ? s->i->tag[key >> 40].domain : key >> 40) == s->domain;
 }
 
 /* Whether an entry, of whatever size, and the pages of an invalidation overlap. */
@@ -78,15 +116,49 @@ static bool in_pages(void *ctx, uint64_t key, uint64_t payload)
     if (!in_domain(ctx, key, payload)) {
         return false;
     }
+    if (s->i->cfg.mode && s->granularity == PAGE && s->i->tag[key >> 40].first) {
+        return s->i->tag[key >> 40]
+            .nested; /* which page of the second level that was, nobody knows */
+    }
     unsigned size = 9u * (vs__iommu_key_level(key) - 1u), most = s->order > size ? s->order : size;
     uint64_t page = (key & VS__IOMMU_PAGE) << size;
     return s->granularity != PAGE || most > 51u || page >> most == s->page >> most;
+}
+
+/* Of a PASID's own translations: all, or pages. */
+static bool of_pasid(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    const struct vs_iommu_tag *g = &s->i->tag[key >> 40];
+    (void)payload;
+    unsigned size = 9u * (vs__iommu_key_level(key) - 1u), most = s->order > size ? s->order : size;
+    uint64_t page = (key & VS__IOMMU_PAGE) << size;
+    return g->first && g->domain == s->domain && g->pasid == s->pasid &&
+           (s->granularity != PAGE_OF_PASID || most > 51u || page >> most == s->page >> most);
+}
+
+/* Entries of the PASID cache. */
+static bool pasid_of(void *ctx, uint64_t key, uint64_t payload)
+{
+    const struct scope *s = ctx;
+    return s->granularity == EVERY_PASID ||
+           (s->i->tag[vs__iommu_domain(payload)].domain == s->domain &&
+            (s->granularity != ONE_PASID || (key & 0xfffffu) == s->pasid));
+}
+
+/* Keys that the PASID cache no longer has. */
+static bool not_cached(void *ctx, uint64_t key, uint64_t payload)
+{
+    struct vs_iommu *i = ctx;
+    (void)payload;
+    return !vs_settab_peek(&i->pasid[0], key);
 }
 
 static bool context_of(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
     return s->granularity == GLOBAL ||
+           (s->granularity == DOMAIN_ONLY && s->i->cfg.mode) || /* its entries name no domain */
            (s->granularity == DOMAIN_ONLY && vs__iommu_domain(payload) == s->domain) ||
            (s->granularity == PAGE && !((key ^ s->page) & ~s->ignored));
 }
@@ -98,11 +170,44 @@ static bool any(void *ctx, uint64_t key, uint64_t payload)
     return s->granularity == 0 || key >> s->order == s->page >> s->order;
 }
 
+static uint64_t drop_pasids(struct vs_iommu *i, struct scope *s)
+{
+    uint64_t n = vs_settab_drop_if(&i->pasid[0], pasid_of, s);
+    (void)vs_settab_drop_if(&i->pasid[1], not_cached, i);
+    return n;
+}
+
+static uint64_t drop_of_pasid(struct vs_iommu *i, struct scope *s, uint64_t high)
+{
+    s->order = (unsigned)high & 63u;
+    s->page = high >> 12 & ((1ull << 36) - 1u);
+    uint64_t n = vs_settab_drop_if(&i->iotlb, of_pasid, s);
+    bool leaves = s->granularity == PAGE_OF_PASID && high & VS_IOMMU_LEAVES;
+    s->granularity = ALL_OF_PASID; /* entries above a leaf go, whichever page they led to */
+    for (unsigned level = 2; level <= 4 && !leaves; level++) {
+        n += vs_settab_drop_if(&i->pwc[level], of_pasid, s);
+    }
+    return n;
+}
+
+void vs__iommu_empty(struct vs_iommu *i)
+{
+    struct scope all = {.i = i, .granularity = GLOBAL};
+    struct scope every = {.i = i, .granularity = EVERY_PASID};
+    (void)vs_settab_drop_if(&i->iotlb, in_domain, &all);
+    for (unsigned level = 2; level <= 4; level++) {
+        (void)vs_settab_drop_if(&i->pwc[level], in_domain, &all);
+    }
+    (void)vs_settab_drop_if(&i->pasid[0], pasid_of, &every);
+    (void)vs_settab_drop_if(&i->pasid[1], pasid_of, &every);
+}
+
 /* One descriptor; false: of no type that the unit knows. */
 static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high)
 {
     static const uint64_t functions[] = {0, 4, 6, 7}; /* ignored by a function mask */
-    struct scope s = {(unsigned)(low >> 4) & 3u, 0, (low >> 16) & 0xffffu, 0, 0};
+    struct scope s = {
+        .i = i, .granularity = (unsigned)(low >> 4) & 3u, .domain = (low >> 16) & 0xffffu};
     uint64_t n = 0;
     switch (low & 15u) {
     case TYPE_CONTEXT:
@@ -135,6 +240,14 @@ static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
             i->mem.store(i->mem.ctx, t, (vs_hpa){status.v & ~7ull},
                          (old & ~(0xffffffffull << shift)) | (low >> 32) << shift);
         }
+        break;
+    case TYPE_PIOTLB:
+    case TYPE_PASID:
+        if (!i->cfg.mode) {
+            return false;
+        }
+        s.pasid = (uint32_t)(low >> 32) & 0xfffffu;
+        n = (low & 15u) == TYPE_PASID ? drop_pasids(i, &s) : drop_of_pasid(i, &s, high);
         break;
     default:
         return false;

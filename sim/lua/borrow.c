@@ -75,6 +75,8 @@ static const struct vs_default_of defaults[] = {
     {"pcie.rcb", VS_SLOT_NIC, NULL, false},
     {"pcie.tags", VS_SLOT_NIC, NULL, false},
     {"pcie.flr.us", VS_SLOT_NIC, NULL, false},
+    {"iommu.mode", VS_SLOT_IOMMU, NULL, false},
+    {"iommu.first_level", VS_SLOT_IOMMU, NULL, false},
     {"nic.vf_stride", VS_SLOT_NIC, NULL, false},
     /* what all parts of a vendor, or all memories of a kind, have in common */
     {"cpu.string_stores", VS_SLOT_CPU, "intel", false},

@@ -12,6 +12,7 @@
 
 #define PAGE 4096u
 #define PINNED_IOVA (1ull << 47)    /* of programs' memory on bare metal, at their own addresses */
+#define PINNED_FIRST (1ull << 46)   /* the same in a first level, whose addresses are canonical */
 #define DOMAINS_OF_FUNCTIONS 0x100u /* ids of what no virtual machine has */
 #define LAST (1ull << 32)           /* device addresses are given out below */
 
@@ -34,7 +35,48 @@ static bool table(void *ctx, uint64_t *value, uint64_t *at)
     return *at != 0;
 }
 
+/* vs_net.own_table: a page of the guest's kernel. */
+static bool own_table(void *ctx, uint64_t *value, uint64_t *at)
+{
+    static const unsigned char zero[PAGE];
+    struct vs_vcpu *v = ctx;
+    unsigned shift = v->space.format.granule;
+    uint64_t page = guest_mm_driver(v, PAGE, shift);
+    if (!page || vs_space_touch(&v->space, page, shift, true, true) ||
+        !vs_space_locate(&v->space, page, value, at)) {
+        return false;
+    }
+    vs_phys_write(v->p->phys, (vs_hpa){*at}, zero, sizeof zero);
+    return true;
+}
+
+/* vs_net.own_at */
+static uint64_t own_at(void *ctx, uint64_t value)
+{
+    const struct vs_vcpu *v = ctx;
+    uint64_t at = 0;
+    (void)vs_vm_locate(v->vm, value & VS_RADIX_ADDRESS, &at);
+    return at;
+}
+
 /* ---- domains ---- */
+
+/* The domain's kernel edits tables: devices see other addresses than physical ones. */
+static bool edits(const struct vs_vcpu *v, const struct vs_driver *d)
+{
+    return d->domain.own || (!v->vm && d->domain.root && d->mode != VS_DMA_PASSTHROUGH);
+}
+
+/* A page of the domain, which its kernel maps. */
+static bool map_own(struct vs_vcpu *v, struct vs_driver *d, uint64_t iova, uint64_t to,
+                    unsigned shift)
+{
+    const struct vs_radix_format *f = d->domain.format;
+    struct vs_radix_alloc host = {v->p, table, NULL, 0}, own = {v, own_table, own_at, 0};
+    return !vs_radix_map(v->p->phys, f, d->domain.root, iova, to, shift,
+                         vs_radix_leaf_flags(f, VS_RIGHT_READ | VS_RIGHT_WRITE),
+                         d->domain.own ? &own : &host);
+}
 
 /* A page of a virtual machine, of the host's size, for all its devices: at its guest-physical
  * address. */
@@ -61,7 +103,9 @@ static bool enter_domain(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_do
     }
     if (!v->vm) {
         d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + v->index);
-        d->root = page(p);
+        d->format = net->iommu_config.mode && net->iommu_config.first_level ? &vs_radix_x86_64
+                                                                            : &vs_radix_vtd;
+        d->root = d->root_seen = page(p);
         return d->root != 0;
     }
     struct vs_assigned_vm *a = &net->vm[v->machine];
@@ -73,24 +117,55 @@ static bool enter_domain(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_do
         }
     }
     d->root = a->root;
+    if (net->dma_config.viommu == VS_DMA_NESTED) { /* another first level: another domain id */
+        d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + v->index);
+        d->format = &vs_radix_x86_64;
+        uint64_t at;
+        d->own = own_table(v, &d->root_seen, &d->root) && own_table(v, &d->queue_seen, &at);
+        return d->own;
+    }
     return true;
+}
+
+/* The unit's entry for the function: in legacy mode a context, else the PASID of requests without
+ * one. */
+static bool attach(struct vs_net *net, struct vs_vcpu *v, const struct vs_driver *d, vs_hpa context)
+{
+    uint16_t requester = net->nic.fn[v->index].requester;
+    bool through = d->mode == VS_DMA_PASSTHROUGH, first = d->domain.format == &vs_radix_x86_64;
+    if (!net->iommu_config.mode) {
+        vs_iommu_attach(&net->iommu, requester, d->domain.id,
+                        (vs_hpa){through ? 0 : d->domain.root}, context);
+        return true;
+    }
+    vs_hpa tables[3] = {context, {page(v->p)}, {page(v->p)}};
+    struct vs_iommu_pasid what = {through         ? VS_IOMMU_PASS
+                                  : d->domain.own ? VS_IOMMU_NESTED
+                                  : first         ? VS_IOMMU_FIRST
+                                                  : VS_IOMMU_SECOND,
+                                  d->domain.id,
+                                  {first ? d->domain.root_seen : 0},
+                                  {v->vm   ? net->vm[v->machine].root
+                                   : first ? 0
+                                           : d->domain.root}};
+    vs_iommu_attach_pasid(&net->iommu, requester, 0, &what, tables);
+    return tables[1].v && tables[2].v;
 }
 
 /* ---- what a driver has in its domain ---- */
 
 /* The device address of a page of the driver's. */
-static bool address_of(struct vs_vcpu *v, const struct vs_driver *d, uint64_t at, uint64_t *iova)
+static bool address_of(struct vs_vcpu *v, struct vs_driver *d, uint64_t at, uint64_t *iova)
 {
-    struct vs_radix_alloc alloc = {v->p, table, NULL, 0};
     uint64_t gpa, hpa;
     if (!vs_space_locate(&v->space, at, &gpa, &hpa)) {
         return false;
     }
-    if (v->vm || !d->domain.root || d->mode == VS_DMA_PASSTHROUGH) {
+    if (!edits(v, d)) {
         *iova = v->vm ? gpa : hpa;
         return true;
     }
-    return !vs_radix_map(v->p->phys, &vs_radix_vtd, d->domain.root, *iova, hpa, 12, 3, &alloc);
+    return map_own(v, d, *iova, v->vm ? gpa : hpa, 12);
 }
 
 /* Memory that its device sees in one piece: a page that holds all of it, or, where the kernel gives
@@ -98,7 +173,7 @@ static bool address_of(struct vs_vcpu *v, const struct vs_driver *d, uint64_t at
 static uint64_t make_ring(struct vs_vcpu *v, struct vs_driver *d, uint64_t bytes, uint64_t *iova)
 {
     const struct vs_radix_format *f = &v->space.format;
-    bool run = !v->vm && d->domain.root && d->mode != VS_DMA_PASSTHROUGH;
+    bool run = edits(v, d);
     unsigned shift = f->granule;
     if (!run && bytes > 1ull << shift) {
         shift = vs_radix_fit(f, bytes <= 1u << 21 ? 21 : 30);
@@ -166,6 +241,8 @@ static bool make_unit(struct vs_net *net)
         net->status_page = page(net->p);
         net->queue_page = queue.v;
         net->table = table;
+        net->own_table = own_table;
+        net->own_at = own_at;
         vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
         net->used = root.v && irt.v && queue.v && net->status_page;
     }
@@ -179,9 +256,8 @@ bool machine_net_assign(struct vs_vcpu *v)
     uint64_t ring = net->nic_config.ring * 16u, tx, rx;
     enum vs_dma_mode mode = (enum vs_dma_mode)net->dma_config.mode;
     vs_hpa context = {page(v->p)};
-    d->mode = mode != VS_DMA_AUTO                   ? mode
-              : v->vm || !net->iommu_config.enabled ? VS_DMA_STATIC
-                                                    : VS_DMA_LAZY;
+    bool maps = v->vm ? net->dma_config.viommu != VS_DMA_NO_VIOMMU : net->iommu_config.enabled;
+    d->mode = mode != VS_DMA_AUTO ? mode : maps ? VS_DMA_LAZY : VS_DMA_STATIC;
     d->domain.next = LAST;
     if (!make_unit(net) || !context.v || !enter_domain(net, v, &d->domain)) {
         return false;
@@ -195,8 +271,9 @@ bool machine_net_assign(struct vs_vcpu *v)
     if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers) {
         return false;
     }
-    vs_hpa second = {d->mode == VS_DMA_PASSTHROUGH ? 0 : d->domain.root};
-    vs_iommu_attach(&net->iommu, net->nic.fn[v->index].requester, d->domain.id, second, context);
+    if (!attach(net, v, d, context)) {
+        return false;
+    }
     d->tx_base = tx;
     d->rx_base = rx;
     vs_nic_rings(&net->nic, v->index, tx, rx);
@@ -240,27 +317,25 @@ static bool list_pages(struct vs_vcpu *v, uint64_t first, uint64_t end)
     return there;
 }
 
-/* On bare metal it is mapped in a row, with large pages where its frames are; without remapping
- * devices see physical addresses, and need them in a row. */
+/* Where a kernel that maps it in a row, with large pages where its frames are, does so; without
+ * remapping devices see physical addresses, and need them in a row. */
 static bool map_run(struct vs_vcpu *v, uint64_t first, uint64_t end, uint64_t *start)
 {
-    struct vs_net *net = v->p->net;
-    struct vs_driver *d = &net->driver[v->index];
-    struct vs_radix_alloc alloc = {v->p, table, NULL, 0};
-    bool remapped = d->domain.root && d->mode != VS_DMA_PASSTHROUGH,
-         there = vs_space_locate(&v->space, first, start, start);
-    for (uint64_t a = first, hpa; there && a < end;) {
+    struct vs_driver *d = &v->p->net->driver[v->index];
+    uint64_t base = d->domain.format == &vs_radix_x86_64 ? PINNED_FIRST : PINNED_IOVA, gpa, hpa;
+    bool remapped = edits(v, d), there = vs_space_locate(&v->space, first, start, start);
+    there = there && (!remapped || !(end & base));
+    for (uint64_t a = first; there && a < end;) {
         unsigned shift = 12;
         there =
-            vs_space_locate(&v->space, a, &hpa, &hpa) && (remapped || hpa == *start + (a - first));
+            vs_space_locate(&v->space, a, &gpa, &hpa) && (remapped || hpa == *start + (a - first));
         if (there && remapped && !(a >= d->pinned_at && a < d->pinned_end)) {
-            shift = guest_dma_fitting(v, PINNED_IOVA | a, a, end);
-            there = !vs_radix_map(v->p->phys, &vs_radix_vtd, d->domain.root, PINNED_IOVA | a, hpa,
-                                  shift, 3, &alloc);
+            shift = guest_dma_fitting(v, base | a, a, end);
+            there = map_own(v, d, base | a, v->vm ? gpa : hpa, shift);
         }
         a += 1ull << shift;
     }
-    *start = remapped ? PINNED_IOVA | first : *start;
+    *start = remapped ? base | first : *start;
     return there;
 }
 
@@ -273,7 +348,8 @@ bool machine_net_pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_d
         return false;
     }
     struct vs_driver *d = &net->driver[v->index];
-    if (!(v->vm ? list_pages(v, first, end) : map_run(v, first, end, &start))) {
+    bool listed = v->vm && !d->domain.own;
+    if (!(listed ? list_pages(v, first, end) : map_run(v, first, end, &start))) {
         vcpu_fail(v, net->iommu_config.enabled && d->mode != VS_DMA_PASSTHROUGH
                          ? "dma: not all of the region has memory behind it (map it with "
                            "backing = \"eager\"), or there is none left for the IOMMU's tables"
@@ -283,7 +359,7 @@ bool machine_net_pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_d
     }
     d->pinned_at = first;
     d->pinned_end = end;
-    job->page = v->vm ? d->page : NULL;
+    job->page = listed ? d->page : NULL;
     job->at = start + (at - first);
     return true;
 }

@@ -109,12 +109,24 @@ static void check_mode(const struct vs_platform *p, const struct vs_net *net,
 {
     static const char *const names[] = {"auto", "static", "strict", "lazy", "passthrough"};
     enum vs_dma_mode mode = (enum vs_dma_mode)net->dma_config.mode;
-    if (mode > VS_DMA_STATIC && p->virtualized) {
-        vs_error(errors,
-                 "dma.mode = %s: a guest here has no IOMMU of its own to map with; its memory is "
-                 "mapped for its devices once (dma.mode = static), or take a machine without a "
-                 "hypervisor, such as skylake_sp_native",
-                 names[mode]);
+    bool own = net->dma_config.viommu != VS_DMA_NO_VIOMMU;
+    if (own && (!p->virtualized || !net->iommu_config.mode || !net->iommu_config.first_level)) {
+        vs_error(errors, "dma.viommu = nested: a guest's own tables are the first level of its "
+                         "devices' translation; take a machine with a hypervisor, such as "
+                         "skylake_sp_kvm, and set iommu.mode = scalable and iommu.first_level = 1");
+    }
+    if (mode == VS_DMA_PASSTHROUGH && own) {
+        vs_error(errors, "dma.mode = passthrough: with dma.viommu = nested the guest's own tables "
+                         "are what its devices go by; take static, strict or lazy");
+    }
+    if (mode > VS_DMA_STATIC && p->virtualized && !own) {
+        vs_error(
+            errors,
+            "dma.mode = %s: a guest here has no IOMMU of its own to map with; its memory is "
+            "mapped for its devices once (dma.mode = static); take a machine without a "
+            "hypervisor, such as skylake_sp_native, or one of its own, iommu.mode = scalable and "
+            "dma.viommu = nested",
+            names[mode]);
     } else if (mode > VS_DMA_STATIC && !net->iommu_config.enabled) {
         vs_error(errors,
                  "dma.mode = %s: without an IOMMU there is nothing to map with; set "

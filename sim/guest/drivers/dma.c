@@ -15,8 +15,9 @@
 #include "virtsim/def_tables.h"
 
 #define PAGE 4096u
-#define QUEUE 256u /* descriptors of the invalidation queue, in one page */
-#define DONE 2u    /* what the unit writes when a wait descriptor's turn has come (QI_DONE) */
+/* Invalidation queue tail of the first unit, where firmware says that it is (QEMU q35) */
+#define VIOMMU_TAIL 0xfed90088u
+#define DONE 2u /* what the unit writes when a wait descriptor's turn has come (QI_DONE) */
 
 /* The driver of the vCPU's function. */
 static struct vs_driver *driver(const struct vs_vcpu *v)
@@ -107,26 +108,39 @@ static void give_back(struct vs_vcpu *v, const struct vs_mapping *one)
 
 /* ---- entries ---- */
 
-/* Tables are counted as they are made. */
+/* Tables are counted as they are made: the host's, or a guest's own. */
 struct making {
-    struct vs_net *net;
+    struct vs_vcpu *v;
     unsigned n;
 };
 static bool table(void *ctx, uint64_t *value, uint64_t *at)
 {
     struct making *m = ctx;
+    struct vs_net *net = m->v->p->net;
     m->n++;
-    return m->net->table(m->net->p, value, at);
+    return driver(m->v)->domain.own ? net->own_table(m->v, value, at)
+                                    : net->table(net->p, value, at);
+}
+static uint64_t locate(void *ctx, uint64_t value)
+{
+    struct making *m = ctx;
+    return m->v->p->net->own_at(m->v, value);
 }
 
-/* Where the entries for an address lie, from the uppermost level down to its leaf's. */
+/* Where a table of the domain lies in memory. */
+static uint64_t in_memory(struct vs_vcpu *v, uint64_t seen)
+{
+    return driver(v)->domain.own ? v->p->net->own_at(v, seen) + (seen & (PAGE - 1u)) : seen;
+}
+
+/* Where the kernel has the entries for an address, from the uppermost level down to its leaf's. */
 static void find_path(struct vs_vcpu *v, struct guest_work *w, uint64_t iova)
 {
-    const struct vs_radix_format *f = &vs_radix_vtd;
-    uint64_t at = driver(v)->domain.root;
+    const struct vs_radix_format *f = driver(v)->domain.format;
+    uint64_t at = driver(v)->domain.root_seen;
     for (w->leaf = f->levels;; w->leaf--) {
         w->path[w->leaf] = vs_radix_entry(at, w->leaf, iova).v;
-        uint64_t entry = vs_phys_read64(v->p->phys, (vs_hpa){w->path[w->leaf]});
+        uint64_t entry = vs_phys_read64(v->p->phys, (vs_hpa){in_memory(v, w->path[w->leaf])});
         if (w->leaf == 1u || !(entry & f->present) || vs_radix_is_leaf(f, w->leaf, entry)) {
             break;
         }
@@ -135,15 +149,24 @@ static void find_path(struct vs_vcpu *v, struct guest_work *w, uint64_t iova)
     w->entry = w->path[w->leaf];
 }
 
+/* Where the kernel has a page: what its entries hold. False: nowhere. */
+static bool physical(struct vs_vcpu *v, uint64_t at, uint64_t *to)
+{
+    uint64_t gpa, hpa;
+    bool there = vs_space_locate(&v->space, at, &gpa, &hpa);
+    *to = v->vm ? gpa : hpa;
+    return there;
+}
+
 unsigned guest_dma_fitting(struct vs_vcpu *v, uint64_t iova, uint64_t at, uint64_t end)
 {
-    uint64_t size = 1u << 21, gpa, first, next;
+    uint64_t size = 1u << 21, first, next;
     if (!v->p->net->iommu_config.superpages || (at | iova) & (size - 1u) || end - at < size ||
-        !vs_space_locate(&v->space, at, &gpa, &first) || first & (size - 1u)) {
+        !physical(v, at, &first) || first & (size - 1u)) {
         return 12;
     }
     for (uint64_t done = PAGE; done < size; done += PAGE) {
-        if (!vs_space_locate(&v->space, at + done, &gpa, &next) || next != first + done) {
+        if (!physical(v, at + done, &next) || next != first + done) {
             return 12;
         }
     }
@@ -153,21 +176,24 @@ unsigned guest_dma_fitting(struct vs_vcpu *v, uint64_t iova, uint64_t at, uint64
 /* The next page of the mapping gets its entry. */
 static bool map_next(struct vs_vcpu *v, struct guest_work *w)
 {
-    struct making making = {v->p->net, 0};
-    struct vs_radix_alloc alloc = {&making, table, NULL, 0};
-    uint64_t at = (w->map.at & ~(uint64_t)(PAGE - 1u)) + w->mapped, gpa, hpa,
+    const struct vs_dma_domain *m = &driver(v)->domain;
+    struct making making = {v, 0};
+    struct vs_radix_alloc alloc = {&making, table, m->own ? locate : NULL, 0};
+    uint64_t at = (w->map.at & ~(uint64_t)(PAGE - 1u)) + w->mapped, to,
              iova = (w->map.iova & ~(uint64_t)(PAGE - 1u)) + w->mapped,
              end = (w->map.at + w->map.bytes + PAGE - 1u) & ~(uint64_t)(PAGE - 1u);
     if (at >= end || v->failed) {
         return false;
     }
-    if (!vs_space_locate(&v->space, at, &gpa, &hpa)) {
+    if (!physical(v, at, &to)) {
         vcpu_fail(v, "dma_map: not all of the region has memory behind it (map it with backing = "
                      "\"eager\")");
         return false;
     }
     unsigned shift = guest_dma_fitting(v, iova, at, end);
-    if (vs_radix_map(v->p->phys, &vs_radix_vtd, driver(v)->domain.root, iova, hpa, shift, w->rights,
+    bool first = m->format == &vs_radix_x86_64; /* which cannot say: to be written only */
+    if (vs_radix_map(v->p->phys, m->format, m->root, iova, to, shift,
+                     vs_radix_leaf_flags(m->format, w->rights | (first ? VS_RIGHT_READ : 0)),
                      &alloc)) {
         vcpu_fail(v,
                   "dma_map: host.memory is exhausted, there is none left for the IOMMU's tables");
@@ -189,7 +215,7 @@ static bool unmap_next(struct vs_vcpu *v, struct guest_work *w)
         return false;
     }
     find_path(v, w, first + w->mapped);
-    vs_phys_write64(v->p->phys, (vs_hpa){w->entry}, 0);
+    vs_phys_write64(v->p->phys, (vs_hpa){in_memory(v, w->entry)}, 0);
     w->mapped += 1ull << vs_radix_shift(w->leaf);
     return true;
 }
@@ -316,38 +342,92 @@ void guest_dma_lock(struct vs_vcpu *v)
     net->queue_taken_ps = v->txn.now_ps;
 }
 
-/* The next descriptor: what is invalidated, then the wait for it. */
+/* What drops a mapping's pages, or all of its domain's, of the unit's kind. */
+static void queue_drop(struct vs_vcpu *v, const struct vs_mapping *map, bool all)
+{
+    struct vs_iommu *unit = &v->p->net->iommu;
+    const struct vs_dma_domain *m = &driver(v)->domain;
+    unsigned order = all ? VS_IOMMU_ALL_PAGES : order_of(map) | VS_IOMMU_LEAVES;
+    if (m->format == &vs_radix_x86_64) {
+        vs_iommu_queue_piotlb(unit, m->id, 0, (vs_iova){map->iova}, order);
+    } else if (all) {
+        vs_iommu_queue_iotlb_domain(unit, m->id);
+    } else { /* leaves only: no table is taken away */
+        vs_iommu_queue_iotlb_page(unit, m->id, (vs_iova){map->iova}, order);
+    }
+}
+
+static void queue_wait(struct vs_vcpu *v)
+{
+    struct vs_net *net = v->p->net;
+    vs_iommu_queue_wait(&net->iommu, (vs_hpa){net->status_page + v->index * 8u}, DONE);
+}
+
+/* The next descriptor: what is invalidated, then the wait for it. A guest's is in a queue of its
+ * own, which its host reads. */
 bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 {
     struct vs_net *net = v->p->net;
-    const struct vs_dma_domain *m = &driver(v)->domain;
+    struct vs_dma_domain *m = &driver(v)->domain;
+    unsigned bytes = vs_iommu_descriptor_bytes(&net->iommu);
     if (w->queued > 1u) {
         return false;
     }
-    w->entry = net->queue_page + net->iommu.queue_tail % QUEUE * 16u;
+    if (m->own) {
+        w->entry = m->queue_seen + m->queued++ * bytes % PAGE;
+        m->dropped = w->map;
+        m->drop_all = !guest_dma_strict(v);
+        w->queued++;
+        return true;
+    }
+    w->entry = net->queue_page + net->iommu.queue_tail * bytes % PAGE;
     if (w->queued++) {
-        vs_iommu_queue_wait(&net->iommu, (vs_hpa){net->status_page + v->index * 8u}, DONE);
-    } else if (guest_dma_strict(v)) { /* leaves only: no table is taken away */
-        vs_iommu_queue_iotlb_page(&net->iommu, m->id, (vs_iova){w->map.iova},
-                                  order_of(&w->map) | VS_IOMMU_LEAVES);
+        queue_wait(v);
     } else {
-        vs_iommu_queue_iotlb_domain(&net->iommu, m->id);
+        queue_drop(v, &w->map, !guest_dma_strict(v));
     }
     return true;
 }
 
-/* The write of the queue's tail: the unit begins at once, or when it has time for this. */
+static void ring_unit(struct vs_vcpu *v, struct vs_txn *t);
+
+/* The host carries out what a guest has asked its own unit for: as PASID-based invalidations of the
+ * real one, which it waits for; the guest's status is written then. */
+static void carry_out(void *ctx, struct vs_txn *t)
+{
+    struct vs_vcpu *v = ctx;
+    const struct vs_dma_domain *m = &driver(v)->domain;
+    v->p->net->dma_count[VS_CNT_dma_viommu]++;
+    queue_drop(v, &m->dropped, m->drop_all);
+    queue_wait(v);
+    ring_unit(v, t);
+    vs_expose(t, &v->p->net->executed, account(v, VS_ACC_dma_spin),
+              (vs_ps){v->p->net->executed_ps});
+}
+
+/* The write of the queue's tail: the unit begins at once, or when it has time for this. A guest's
+ * own unit is its host's: the write leaves the guest. */
 void guest_dma_ring(struct vs_vcpu *v)
+{
+    vs_txn_settle(&v->txn);
+    if (driver(v)->domain.own) {
+        struct vs_handling how = {.ask = true, .device = true, .work = carry_out, .ctx = v};
+        vcpu_mmio(v, VIOMMU_TAIL, 8, VS_REF_WRITE, &how);
+        return;
+    }
+    ring_unit(v, &v->txn);
+}
+
+static void ring_unit(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_net *net = v->p->net;
     struct vs_txn *unit = &net->executing;
-    vs_txn_settle(&v->txn);
-    vs_open(&v->txn, VS_OP_MMIO_WRITE);
-    vs_charge(&v->txn, (uint16_t)(net->iommu.account + VS_ACC_iommu_queue_tail),
+    vs_open(t, VS_OP_MMIO_WRITE);
+    vs_charge(t, (uint16_t)(net->iommu.account + VS_ACC_iommu_queue_tail),
               (vs_ps){net->iommu_config.queue_tail});
-    vs_close(&v->txn);
+    vs_close(t);
     vcpu_yield(v); /* others may act before the vCPU's horizon */
-    uint64_t now = vs_now(&v->txn).v;
+    uint64_t now = vs_now(t).v;
     unit->now_ps = now;
     unit->tape = &net->executed;
     vs_tape_clear(unit->tape);
@@ -368,6 +448,9 @@ void guest_dma_unlock(struct vs_vcpu *v)
 void guest_dma_await(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
+    if (driver(v)->domain.own) { /* it was written before the guest went on */
+        return;
+    }
     vs_expose(&v->txn, &net->executed, account(v, VS_ACC_dma_spin), (vs_ps){net->executed_ps});
 }
 
@@ -403,7 +486,8 @@ uint64_t guest_dma_map(struct vs_vcpu *v, const struct vs_mapping *what, uint64_
     guest_dma_timer(v);
     if (guest_dma_maps(v)) {
         (void)guest_run(v, GUEST_DMA_MAP, &w);
-    } else if (!v->vm && driver(v)->domain.root && driver(v)->mode == VS_DMA_STATIC) {
+    } else if ((driver(v)->domain.own || (!v->vm && driver(v)->domain.root)) &&
+               driver(v)->mode == VS_DMA_STATIC) {
         struct vs_dma_job job; /* as all that a driver of a user program has is mapped */
         w.map.iova = v->p->net->pin(v, what->at, what->bytes, &job) ? job.at : 0;
     } else if (!direct(v, what, &w.map.iova)) {

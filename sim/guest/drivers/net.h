@@ -24,6 +24,7 @@
 #define VS_NIC_STREAM_MOST 1048576u /* bytes of one write of a stream */
 #define VS__NET_RING_PAGES 16u      /* of the longest ring, 4096 descriptors of 16 bytes */
 /* The order of the choices in dma.mode. */
+enum vs_dma_viommu { VS_DMA_NO_VIOMMU, VS_DMA_NESTED };
 enum vs_dma_mode { VS_DMA_AUTO, VS_DMA_STATIC, VS_DMA_STRICT, VS_DMA_LAZY, VS_DMA_PASSTHROUGH };
 
 /* What a driver has mapped: its device address, where it is in the kernel's or the program's
@@ -41,8 +42,15 @@ struct vs_mappings {
 
 /* The device addresses of one function's domain, as its kernel gives them out. */
 struct vs_dma_domain {
-    uint64_t root; /* second level; 0: devices see physical addresses */
+    uint64_t root;      /* of the tables that its kernel edits; 0: devices see physical addresses */
+    uint64_t root_seen; /* the same as the kernel has it: guest-physical */
+    const struct vs_radix_format *format; /* of these tables */
+    bool own;                             /* they are a guest's own: the first level */
     uint16_t id;
+    /* a guest's own: its queue, how many descriptors it has had, and what the last one drops */
+    uint64_t queue_seen, queued;
+    struct vs_mapping dropped;
+    bool drop_all;
     uint64_t next;                           /* addresses from here on have been given out */
     struct vs_mappings freed[VS_DMA_ORDERS]; /* by log2 of their pages: the last one first */
     struct vs_mappings deferred;             /* unmapped, not invalidated yet */
@@ -130,6 +138,10 @@ struct vs_net {
     /* Makes the functions' configuration space, as firmware and the host's kernel leave it, when
      * somebody first looks at it; false: the host is out of memory. */
     bool (*find)(struct vs_net *net);
+    /* A cleared page of a guest's kernel for a table of its own IOMMU, and where one lies
+     * (vs_radix_alloc, its ctx the vCPU). */
+    bool (*own_table)(void *ctx, uint64_t *value, uint64_t *at);
+    uint64_t (*own_at)(void *ctx, uint64_t value);
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;
