@@ -129,9 +129,12 @@ void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, 
         (struct vs_iommu_fault){address, requester, (uint8_t)reason, write, i->asked};
 }
 
-static bool blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
-                    bool write)
+bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
+                       bool write)
 {
+    if (i->quiet) {
+        return false;
+    }
     i->count[VS_CNT_iommu_faults]++;
     if (!i->silent) {
         vs__iommu_record(i, address & ~0xfffull, requester, reason, write);
@@ -158,10 +161,10 @@ static unsigned context_fault(const struct vs_iommu *i, uint64_t low, uint64_t h
     if (low & CONTEXT_RESERVED_LOW || high & CONTEXT_RESERVED_HIGH) {
         return VS_IOMMU_CONTEXT_RESERVED;
     }
-    if ((type != 0 && type != 2) || (type == 0 && (high & 7u) != WIDTH_48)) {
+    if (type == 3u || (type != 2u && (high & 7u) != WIDTH_48)) {
         return VS_IOMMU_CONTEXT_INVALID;
     }
-    return type == 0 && !in_memory(i, low & VS_RADIX_ADDRESS) ? VS_IOMMU_TABLE_POINTER : 0;
+    return type != 2u && !in_memory(i, low & VS_RADIX_ADDRESS) ? VS_IOMMU_TABLE_POINTER : 0;
 }
 
 /* Whose a requester is, as the context cache has it. */
@@ -179,25 +182,26 @@ static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requeste
     i->count[VS_CNT_iommu_context_misses]++;
     load16(i, t, i->root + (requester >> 8) * 16u, &low, &high);
     if (!(low & 1u)) {
-        return blocked(i, address, requester, VS_IOMMU_ROOT_NOT_PRESENT, write);
+        return vs__iommu_blocked(i, address, requester, VS_IOMMU_ROOT_NOT_PRESENT, write);
     }
     if (low & ROOT_RESERVED || high) {
-        return blocked(i, address, requester, VS_IOMMU_ROOT_RESERVED, write);
+        return vs__iommu_blocked(i, address, requester, VS_IOMMU_ROOT_RESERVED, write);
     }
     uint64_t table = low & VS_RADIX_ADDRESS;
     if (!in_memory(i, table)) {
-        return blocked(i, address, requester, VS_IOMMU_TABLE_POINTER, write);
+        return vs__iommu_blocked(i, address, requester, VS_IOMMU_TABLE_POINTER, write);
     }
     load16(i, t, table + (requester & 255u) * 16u, &low, &high);
     if (!(low & 1u)) {
-        return blocked(i, address, requester, VS_IOMMU_CONTEXT_NOT_PRESENT, write);
+        return vs__iommu_blocked(i, address, requester, VS_IOMMU_CONTEXT_NOT_PRESENT, write);
     }
     unsigned reason = context_fault(i, low, high);
     if (reason) {
         i->silent = low & FPD;
-        return blocked(i, address, requester, reason, write);
+        return vs__iommu_blocked(i, address, requester, reason, write);
     }
-    *out = (high >> 8 & 0xffffu) << 40 | (low & FPD ? VS__IOMMU_SILENT : 0);
+    *out = (high >> 8 & 0xffffu) << 40 | (low & FPD ? VS__IOMMU_SILENT : 0) |
+           ((low >> 2 & 3u) == 1u ? VS__IOMMU_DEVICE_TLB : 0);
     *out |= (low >> 2 & 3u) == 2u ? VS__IOMMU_PASS_THROUGH : (low & VS_RADIX_ADDRESS) >> 12;
     (void)vs_settab_fill(&i->context, requester, *out, NULL, NULL);
     return true;
@@ -286,7 +290,7 @@ static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
                                                   address, write, payload, level);
     if (reason) {
         i->silent = (space->context & VS__IOMMU_SILENT) != 0;
-        blocked(i, address, requester, reason_in(i, reason), write);
+        vs__iommu_blocked(i, address, requester, reason_in(i, reason), write);
     } else {
         uint64_t key = vs__iommu_key(tag, *level, address);
         i->large[*level] = true;
@@ -325,14 +329,15 @@ static const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t, uint64_t 
     return NULL;
 }
 
-/* Whose a request is, in either mode. An address that no table can have is blocked here. */
-static bool find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
-                       uint64_t address, bool write, struct vs__iommu_space *space)
+/* An address that no table can have is blocked here, too. */
+bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
+                        uint64_t address, bool write, struct vs__iommu_space *space)
 {
     space->first = 0;
     if (!i->cfg.mode) {
-        return address >> 48 ? blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write)
-                             : find_context(i, t, requester, address, write, &space->context);
+        return address >> 48
+                   ? vs__iommu_blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write)
+                   : find_context(i, t, requester, address, write, &space->context);
     }
     i->asked = pasid;
     unsigned reason = vs__iommu_find_space(i, t, requester, pasid, space);
@@ -341,7 +346,22 @@ static bool find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
         reason = space->first ? VS_IOMMU_SM_NOT_CANONICAL : VS_IOMMU_SM_BEYOND;
         i->silent = (space->context & VS__IOMMU_SILENT) != 0;
     }
-    return reason ? blocked(i, address, requester, reason, write) : true;
+    return reason ? vs__iommu_blocked(i, address, requester, reason, write) : true;
+}
+
+bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                       const struct vs__iommu_space *space, uint64_t address, bool write,
+                       uint64_t *payload, unsigned *level)
+{
+    vs__iommu_charge(i, t, VS_ACC_iommu_iotlb, i->cfg.iotlb_latency);
+    const uint64_t *hit = find_page(i, t, vs__iommu_domain(space->context), address, level);
+    if (hit && (*hit & (write ? WRITE_OK : READ_OK))) {
+        i->count[VS_CNT_iommu_iotlb_hits]++;
+        *payload = *hit;
+        return true;
+    }
+    i->count[VS_CNT_iommu_iotlb_misses]++;
+    return walk(i, t, requester, space, address, write, payload, level);
 }
 
 static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
@@ -357,19 +377,11 @@ static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     i->count[VS_CNT_iommu_requests]++;
     unsigned level = 1;
     i->silent = false;
-    bool good = find_space(i, t, requester, pasid, address, write, &space);
+    bool good = vs__iommu_space_of(i, t, requester, pasid, address, write, &space);
     if (good && space.context & VS__IOMMU_PASS_THROUGH) {
         payload = address;
     } else if (good) {
-        vs__iommu_charge(i, t, VS_ACC_iommu_iotlb, i->cfg.iotlb_latency);
-        const uint64_t *hit = find_page(i, t, vs__iommu_domain(space.context), address, &level);
-        if (hit && (*hit & (write ? WRITE_OK : READ_OK))) {
-            i->count[VS_CNT_iommu_iotlb_hits]++;
-            payload = *hit;
-        } else {
-            i->count[VS_CNT_iommu_iotlb_misses]++;
-            good = walk(i, t, requester, &space, address, write, &payload, &level);
-        }
+        good = vs__iommu_page_of(i, t, requester, &space, address, write, &payload, &level);
     }
     if (good) {
         uint64_t low = (1ull << vs_radix_shift(level)) - 1u;

@@ -14,6 +14,7 @@
 #define VIRTSIM_IOMMU_H
 
 #include "virtsim/phys.h"
+#include "virtsim/port/ats.h"
 #include "virtsim/port/dma.h"
 #include "virtsim/port/mem.h"
 #include "virtsim/port/msi.h"
@@ -37,6 +38,7 @@ enum vs_iommu_reason {
     VS_IOMMU_ROOT_RESERVED = 0xa,
     VS_IOMMU_CONTEXT_RESERVED = 0xb,
     VS_IOMMU_ENTRY_RESERVED = 0xc,
+    VS_IOMMU_NO_SERVICES = 0xd, /* a translation request of a device that may not make any */
     VS_IOMMU_IRTE_INDEX = 0x21,
     VS_IOMMU_IRTE_NOT_PRESENT = 0x22,
     VS_IOMMU_IRTE_RESERVED = 0x24,
@@ -48,6 +50,7 @@ enum vs_iommu_reason {
     VS_IOMMU_SM_CONTEXT_ACCESS = 0x40,
     VS_IOMMU_SM_CONTEXT_NOT_PRESENT = 0x41,
     VS_IOMMU_SM_CONTEXT_RESERVED = 0x42,
+    VS_IOMMU_SM_NO_SERVICES = 0x44,
     VS_IOMMU_SM_NO_PASIDS = 0x45,    /* a request with PASID, and PASIDE is clear */
     VS_IOMMU_SM_PASID_BEYOND = 0x46, /* it is larger than the directory */
     VS_IOMMU_SM_RID_PASID = 0x48,    /* that of requests without one is */
@@ -109,6 +112,7 @@ struct vs_iommu {
     struct vs_mem_port mem;
     struct vs_dma_mem_port dma;
     struct vs_message_port irq;
+    struct vs_invalidate_port devices; /* where their translations are invalidated; NULL: nowhere */
     struct vs_settab iotlb, context, pwc[5];
     bool large[4];             /* by level: the IOTLB has had entries of that size */
     struct vs_settab pasid[2]; /* scalable mode: both halves of a PASID's entry, of the same keys */
@@ -122,12 +126,14 @@ struct vs_iommu {
     uint32_t irt_entries;
     uint64_t queue, queue_head,
         queue_tail;   /* invalidation queue of one 4 KiB page: 256 descriptors */
+    bool timeout;     /* ITE: a device has not completed an invalidation */
     bool queue_error; /* IQE: a descriptor that the unit does not know stands at the head */
     struct vs_iommu_fault fault[VS_IOMMU_FAULTS];
     uint32_t n_faults;
     bool fault_overflow;
     /* of the request in hand: its context wants no record; its PASID */
     bool silent;
+    bool quiet; /* a translation request: what is not allowed is an answer, no fault */
     uint32_t asked;
     uint64_t count[VS_CNT_iommu_N];
 };
@@ -170,6 +176,16 @@ struct vs_msi_port vs_iommu_msi_port(struct vs_iommu *i);
 /* One translation of a request with a PASID, as the ports make those without; false: blocked. */
 bool vs_iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
                         vs_iova at, bool write, vs_hpa *out);
+
+/* ats.c: translation services. Software allows them to a requester, in the entry that
+ * vs_iommu_attach or vs_iommu_attach_pasid has made; the ports of the root port's; where devices
+ * are reached. */
+void vs_iommu_allow_services(struct vs_iommu *i, uint16_t requester);
+struct vs_translate_port vs_iommu_translate_port(struct vs_iommu *i);
+struct vs_dma_port vs_iommu_translated_port(struct vs_iommu *i);
+void vs_iommu_devices(struct vs_iommu *i, const struct vs_invalidate_port *devices);
+/* A device's own translations of 1 << order pages are invalidated. */
+void vs_iommu_queue_device(struct vs_iommu *i, uint16_t requester, vs_iova at, unsigned order);
 
 /* Queued invalidation: software appends descriptors (untimed; false: the ring of 256, of 128
  * in scalable mode, holds one less, and those are there), hardware executes up to the tail under op

@@ -20,7 +20,8 @@ static inline unsigned vs__iommu_key_level(uint64_t key)
 /* What the context cache holds: the number of the second level's root page, the domain above it,
  * and two bits. */
 #define VS__IOMMU_PASS_THROUGH (1ull << 63)
-#define VS__IOMMU_SILENT (1ull << 62) /* FPD: its faults are not recorded */
+#define VS__IOMMU_DEVICE_TLB (1ull << 61) /* the requester may use translation services */
+#define VS__IOMMU_SILENT (1ull << 62)     /* FPD: its faults are not recorded */
 static inline uint64_t vs__iommu_domain(uint64_t context)
 {
     return context >> 40 & 0xffffu;
@@ -54,6 +55,18 @@ unsigned vs__iommu_walk_second(struct vs_iommu *i, struct vs_txn *t, uint64_t ta
  */
 unsigned vs__iommu_begin_walk(struct vs_iommu *i, uint64_t tag, uint64_t address, uint64_t *table,
                               uint64_t *permissions);
+/* Whose a request is, in either mode; false: blocked. The page of an address in that space, from
+ * the IOTLB or by a walk: its first address with permissions, its level. */
+bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
+                        uint64_t address, bool write, struct vs__iommu_space *space);
+bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                       const struct vs__iommu_space *space, uint64_t address, bool write,
+                       uint64_t *payload, unsigned *level);
+bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
+                       bool write);
+/* One invalidation of a device's translations, until it has completed; false: it has not in time.
+ */
+bool vs__iommu_invalidate_device(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high);
 /* Everything that is cached goes. */
 void vs__iommu_empty(struct vs_iommu *i);
 void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned account, uint64_t ps);

@@ -6,6 +6,7 @@
 enum {
     TYPE_CONTEXT = 1,
     TYPE_IOTLB = 2,
+    TYPE_DEVICE = 3,
     TYPE_IEC = 4,
     TYPE_WAIT = 5,
     TYPE_PIOTLB = 6,
@@ -63,6 +64,16 @@ void vs_iommu_queue_global(struct vs_iommu *i)
 {
     (void)vs_iommu_queue(i, TYPE_CONTEXT | GLOBAL << 4, 0);
     (void)vs_iommu_queue(i, TYPE_IOTLB | GLOBAL << 4, 0);
+}
+
+void vs_iommu_queue_device(struct vs_iommu *i, uint16_t requester, vs_iova at, unsigned order)
+{
+    uint64_t pages = ~0ull << 12; /* S: bits below the lowest clear one are the size */
+    if (order < 52u) {
+        pages = at.v & ~((1ull << (12u + order)) - 1u);
+        pages |= order ? ((1ull << (11u + order)) - 1u) & ~0xfffull : 0;
+    }
+    (void)vs_iommu_queue(i, TYPE_DEVICE | (uint64_t)requester << 32, pages | (order ? 1u : 0));
 }
 
 void vs_iommu_queue_iec(struct vs_iommu *i, uint32_t index, unsigned order)
@@ -232,6 +243,9 @@ static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
         n = vs_settab_drop_if(&i->iec[0], any, &s);
         (void)vs_settab_drop_if(&i->iec[1], any, &s);
         break;
+    case TYPE_DEVICE:
+        i->count[VS_CNT_iommu_invalidations]++;
+        return vs__iommu_invalidate_device(i, t, low, high);
     case TYPE_WAIT:
         if (low & 1u << 5) {
             vs_hpa status = {high & ~3ull};
@@ -266,7 +280,7 @@ void vs_iommu_execute(struct vs_iommu *i, struct vs_txn *t)
         vs__iommu_charge(i, t, VS_ACC_iommu_descriptor, i->cfg.descriptor);
         if (!execute(i, t, low, high)) {
             i->queue_error = true; /* it stays at the head */
-            i->count[VS_CNT_iommu_queue_errors]++;
+            i->count[VS_CNT_iommu_queue_errors] += !i->timeout;
             break;
         }
     }

@@ -16,6 +16,7 @@
 #define ROOT_RESERVED 0xffeull
 #define CONTEXT_RESERVED 0x1e0ull            /* bits 8:5 */
 #define CONTEXT_HIGH_RESERVED (~0x1fffffull) /* beyond RID_PASID and RID_PRIV */
+#define DTE (1u << 2)
 #define PASIDE (1u << 3)
 #define ENTRY_RESERVED 0xc00ull
 #define WIDTH_48 2u
@@ -25,6 +26,7 @@
 /* What the context cache holds: the directory's page, its size, the PASID without one. */
 #define CACHED_FPD (1ull << 36)
 #define CACHED_PASIDE (1ull << 37)
+#define CACHED_DTE (1ull << 41)
 #define CACHED_SIZE 38u
 #define CACHED_RID 44u
 
@@ -105,8 +107,8 @@ static unsigned context_of(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
         return VS_IOMMU_SM_CONTEXT_RESERVED;
     }
     *out = (w[0] & VS_RADIX_ADDRESS) >> 12 | (w[0] & FPD ? CACHED_FPD : 0) |
-           (w[0] & PASIDE ? CACHED_PASIDE : 0) | (w[0] >> 9 & 7u) << CACHED_SIZE |
-           (w[1] & ((1u << PASID_BITS) - 1u)) << CACHED_RID;
+           (w[0] & PASIDE ? CACHED_PASIDE : 0) | (w[0] & DTE ? CACHED_DTE : 0) |
+           (w[0] >> 9 & 7u) << CACHED_SIZE | (w[1] & ((1u << PASID_BITS) - 1u)) << CACHED_RID;
     (void)vs_settab_fill(&i->context, requester, *out, NULL, NULL);
     return 0;
 }
@@ -207,12 +209,14 @@ unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t req
     const uint64_t *hit = vs_settab_find(&i->pasid[0], key);
     if (hit) {
         i->count[VS_CNT_iommu_pasid_hits]++;
-        out->context = *hit;
+        out->context = *hit | (context & CACHED_DTE ? VS__IOMMU_DEVICE_TLB : 0);
         out->first = *vs_settab_find(&i->pasid[1], key);
         return 0;
     }
     i->count[VS_CNT_iommu_pasid_misses]++;
-    return read_entry(i, t, (context & ((1ull << 36) - 1u)) << 12, key, out);
+    reason = read_entry(i, t, (context & ((1ull << 36) - 1u)) << 12, key, out);
+    out->context |= context & CACHED_DTE ? VS__IOMMU_DEVICE_TLB : 0;
+    return reason;
 }
 
 /* ---- software's part ---- */

@@ -9,6 +9,7 @@
 
 #define SHORT_ADDRESS (1ull << 32) /* below it a request's header is a dword shorter */
 #define CREDIT 16u                 /* bytes of one credit of data */
+#define TRANSLATION_BYTES 8u       /* of a translation, and of an address to invalidate */
 #define REGISTER_BYTES 4u          /* of a doorbell, and of an interrupt message */
 
 static void power_of_two(const char *name, uint64_t value, struct vs_errors *errors)
@@ -193,8 +194,8 @@ static void complete(struct vs_pcie *p, struct vs_txn *t, const struct vs_tlp *r
 }
 
 /* One request until its last completion is in the device; when the link had taken it. */
-static bool request(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
-                    const struct vs_tlp *tlp, void *buf, uint64_t *taken_ps)
+static bool request(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
+                    uint16_t requester, const struct vs_tlp *tlp, void *buf, uint64_t *taken_ps)
 {
     vs_iova at = {tlp->at};
     vs_open(t, VS_OP_DMA_READ);
@@ -203,7 +204,7 @@ static bool request(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
     *taken_ps = carry_up(p, t, request_bytes(p, tlp->at));
     charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a read passes no posted write */
-    bool good = p->host.read(p->host.ctx, t, requester, at, buf, tlp->bytes);
+    bool good = host->read(host->ctx, t, requester, at, buf, tlp->bytes);
     give_back(p, &p->requests, t->now_ps, 1);
     complete(p, t, tlp, good);
     vs_ps there = {t->now_ps};
@@ -212,10 +213,10 @@ static bool request(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
     return good;
 }
 
-bool vs_pcie_read(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
-                  size_t bytes, uint64_t *taken_ps)
+static bool read_by(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
+                    uint16_t requester, uint64_t at, void *buf, size_t bytes, uint64_t *taken_ps)
 {
-    struct vs_tlps requests = vs_tlps_of(VS_TLP_READ, at.v, bytes);
+    struct vs_tlps requests = vs_tlps_of(VS_TLP_READ, at, bytes);
     struct vs_tlp tlp;
     char *to = buf;
     uint64_t last = t->now_ps;
@@ -223,12 +224,18 @@ bool vs_pcie_read(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_io
     *taken_ps = t->now_ps;
     while (good && vs_tlp_next(&requests, &p->limits, &tlp)) {
         t->now_ps = *taken_ps; /* the next one goes out when the link has taken this one */
-        good = request(p, t, requester, &tlp, to, taken_ps);
+        good = request(p, t, host, requester, &tlp, to, taken_ps);
         to = to ? to + tlp.bytes : NULL;
         last = t->now_ps > last ? t->now_ps : last;
     }
     t->now_ps = last;
     return good;
+}
+
+bool vs_pcie_read(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                  size_t bytes, uint64_t *taken_ps)
+{
+    return read_by(p, t, &p->host, requester, at.v, buf, bytes, taken_ps);
 }
 
 /* Packets of a write on their way: as many as go to one page and as the root port can hold. */
@@ -258,12 +265,12 @@ static void send(struct vs_pcie *p, struct vs_txn *t, struct burst *b, const str
 }
 
 /* What was sent goes through the root port into memory. */
-static bool drain(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, const struct burst *b,
-                  const void *buf)
+static bool drain(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
+                  uint16_t requester, const struct burst *b, const void *buf)
 {
     vs_iova at = {b->at};
     charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
-    bool good = p->host.write(p->host.ctx, t, requester, at, buf, b->bytes);
+    bool good = host->write(host->ctx, t, requester, at, buf, b->bytes);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* writes are seen in the order they were sent */
     p->posted_ps = t->now_ps;
     give_back(p, &p->posted_headers, t->now_ps, b->headers);
@@ -271,10 +278,11 @@ static bool drain(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, const
     return good;
 }
 
-bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
-                   const void *buf, size_t bytes, uint64_t *taken_ps)
+static bool write_by(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
+                     uint16_t requester, uint64_t at, const void *buf, size_t bytes,
+                     uint64_t *taken_ps)
 {
-    struct vs_tlps parts = vs_tlps_of(VS_TLP_WRITE, at.v, bytes);
+    struct vs_tlps parts = vs_tlps_of(VS_TLP_WRITE, at, bytes);
     struct vs_tlp tlp;
     const char *from = buf;
     bool good = true, more = vs_tlp_next(&parts, &p->limits, &tlp);
@@ -286,11 +294,70 @@ bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_i
         for (; more && joins(p, &b, &tlp); more = vs_tlp_next(&parts, &p->limits, &tlp)) {
             send(p, t, &b, &tlp, taken_ps);
         }
-        good = drain(p, t, requester, &b, from);
+        good = drain(p, t, host, requester, &b, from);
         vs_close(t);
         from = from ? from + b.bytes : NULL;
     }
     return good;
+}
+
+bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
+                   const void *buf, size_t bytes, uint64_t *taken_ps)
+{
+    return write_by(p, t, &p->host, requester, at.v, buf, bytes, taken_ps);
+}
+
+/* ---- translation services ---- */
+
+void vs_pcie_translator(struct vs_pcie *p, const struct vs_translate_port *translator,
+                        const struct vs_dma_port *direct)
+{
+    p->translator = *translator;
+    p->direct = *direct;
+}
+
+bool vs_pcie_translate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
+                       bool write, struct vs_ats_answer *out)
+{
+    vs_open(t, VS_OP_ATS_TRANSLATE);
+    uint32_t tag = vs_acquire(t, acc(p, VS_ACC_pcie_tags_busy), &p->tags);
+    spend(p, t, &p->requests, 1);
+    (void)carry_up(p, t, request_bytes(p, at.v));
+    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    wait(p, t, VS_ACC_pcie_order, p->posted_ps);
+    bool good = p->translator.translate(p->translator.ctx, t, requester, at, write, out);
+    give_back(p, &p->requests, t->now_ps, 1);
+    carry_down(p, t, p->cfg.completion_bytes + (good ? TRANSLATION_BYTES : 0));
+    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    vs_ps there = {t->now_ps};
+    vs_release(&p->tags, tag, there);
+    vs_close(t);
+    return good;
+}
+
+bool vs_pcie_read_translated(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_hpa at,
+                             void *buf, size_t bytes, uint64_t *taken_ps)
+{
+    return read_by(p, t, &p->direct, requester, at.v, buf, bytes, taken_ps);
+}
+
+bool vs_pcie_write_translated(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_hpa at,
+                              const void *buf, size_t bytes, uint64_t *taken_ps)
+{
+    return write_by(p, t, &p->direct, requester, at.v, buf, bytes, taken_ps);
+}
+
+void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
+                        unsigned order, const struct vs_invalidate_port *device)
+{
+    vs_open(t, VS_OP_ATS_INVALIDATE);
+    carry_down(p, t, p->cfg.request_bytes + TRANSLATION_BYTES); /* a message with 8 bytes of data */
+    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    device->invalidate(device->ctx, t, requester, at, order);
+    (void)carry_up(p, t, p->cfg.request_bytes); /* and one without */
+    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* behind the writes that used what is gone */
+    vs_close(t);
 }
 
 enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,

@@ -13,6 +13,7 @@
 
 #include "pcie/tlp.h"
 #include "pcie/way.h"
+#include "virtsim/port/ats.h"
 #include "virtsim/port/dma.h"
 #include "virtsim/port/upstream.h"
 
@@ -41,7 +42,9 @@ struct vs_pcie {
     uint64_t posted_ps; /* the posted writes so far are done then */
     struct vs_dma_port host;
     struct vs_msi_port msi;
-    struct vs_txn mmio; /* the register write under way, and its parts */
+    struct vs_translate_port translator; /* of translation requests; NULL: there is none */
+    struct vs_dma_port direct;           /* of requests that are translated already */
+    struct vs_txn mmio;                  /* the register write under way, and its parts */
     struct vs_tape mmio_tape;
     uint64_t count[VS_CNT_pcie_N];
 };
@@ -64,6 +67,19 @@ bool vs_pcie_write(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_i
 enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
                                    uint64_t address, uint32_t data);
 struct vs_upstream_port vs_pcie_upstream(struct vs_pcie *p);
+/* Translation services (PCIe 4.0, 10.2 and 10.3): where the root port takes translation requests
+ * and translated ones; a translation request, false: refused; translated requests; and the agent's
+ * invalidation request down the link with the device's completion up it, `device` between them. */
+void vs_pcie_translator(struct vs_pcie *p, const struct vs_translate_port *translator,
+                        const struct vs_dma_port *direct);
+bool vs_pcie_translate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
+                       bool write, struct vs_ats_answer *out);
+bool vs_pcie_read_translated(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_hpa at,
+                             void *buf, size_t bytes, uint64_t *taken_ps);
+bool vs_pcie_write_translated(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_hpa at,
+                              const void *buf, size_t bytes, uint64_t *taken_ps);
+void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
+                        unsigned order, const struct vs_invalidate_port *device);
 /* What a CPU asks of a function and waits for on its own line: the request down the link, the
  * answer up it, behind the posted writes that the device has sent. Opens the operation; when the
  * function had the request. */

@@ -75,6 +75,8 @@ static const struct need {
     {"iommu.pasid_cache.*", NULL, "iommu.mode", true, "scalable", false},
     {"iommu.first_level", NULL, "iommu.mode", true, "scalable", false},
     {"pcie.*", NULL, "nic.present", true, "1", false},
+    {"ats.*", NULL, "nic.present", true, "1", false},
+    {"ats.*", "ats.enabled", "ats.enabled", true, "1", false},
     {"guest.transmit.*", NULL, "nic.present", true, "1", false},
     {"guest.receive.*", NULL, "nic.present", true, "1", false},
     {"iommu.*", NULL, "nic.present", true, "1", false},

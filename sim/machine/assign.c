@@ -277,6 +277,9 @@ bool machine_net_assign(struct vs_vcpu *v)
     d->tx_base = tx;
     d->rx_base = rx;
     vs_nic_rings(&net->nic, v->index, tx, rx);
+    if (net->ats_config.enabled) {
+        vs_iommu_allow_services(&net->iommu, net->nic.fn[v->index].requester);
+    }
     make_interrupt(net, v);
     machine_pci_start(net, v->index);
     return true;

@@ -37,6 +37,7 @@ const struct vs_component_desc *const *vs_components(size_t *n)
         &vs_shadow_desc,
         &vs_iommu_desc,
         &vs_pcie_desc,
+        &vs_ats_desc,
         &vs_nic_desc,
         &vs_dma_engine_desc,
         &vs_dma_desc,

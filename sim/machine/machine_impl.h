@@ -74,6 +74,9 @@ bool machine_pci_find(struct vs_net *net);
 void machine_pci_start(struct vs_net *net, uint32_t vf);
 bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, const char **why);
 void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link);
+/* services.c: the adapter's link becomes one with a device TLB, where ats.enabled says so. */
+enum vs_status machine_services_make(struct vs_net *net, struct vs_upstream_port *link);
+void machine_services_check(const struct vs_net *net, struct vs_errors *errors);
 /* assign.c: a driver whose function was reset begins again. */
 void machine_net_restart(struct vs_vcpu *v);
 /* vs_net.pin */

@@ -142,6 +142,7 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
     vs_iommu_check(&net->iommu_config, errors);
     vs_pcie_check(&net->pcie_config, errors);
     vs_nic_check(&net->nic_config, errors);
+    machine_services_check(net, errors);
     if (p->virtualized && !net->iommu_config.enabled) {
         char mode[64];
         vs_error(errors,
@@ -250,6 +251,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_knobs_load(knobs, &vs_pcie_desc, &net->pcie_config);
     vs_knobs_load(knobs, &vs_dma_engine_desc, &net->engine_config);
     vs_knobs_load(knobs, &vs_dma_desc, &net->dma_config);
+    vs_knobs_load(knobs, &vs_ats_desc, &net->ats_config);
     size_t before = errors->n;
     check(net, knobs, errors);
     if (errors->n > before) {
@@ -271,7 +273,8 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     if (!s) {
         struct vs_upstream_port link = vs_pcie_upstream(&net->pcie);
         machine_pci_mask(net, &link);
-        s = vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, PF_REQUESTER);
+        s = machine_services_make(net, &link);
+        s = s ? s : vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, PF_REQUESTER);
         net->nic.reader.ctx = net;
         net->nic.reader.there = there;
         vs_dma_engine_init(&net->engine, &net->engine_config, p->ledger, &link);
@@ -313,6 +316,7 @@ void machine_net_free(struct vs_platform *p)
 {
     if (p->net) {
         vs_nic_free(&p->net->nic);
+        vs_ats_free(&p->net->ats);
         vs_pcie_free(&p->net->pcie);
         vs_pci_device_free(&p->net->functions);
         vs_iommu_free(&p->net->iommu);

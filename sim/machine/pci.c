@@ -87,6 +87,7 @@ static void reset(void *ctx, vs_ps at)
     uint32_t vf = (uint32_t)(nic - net->nic.fn);
     struct vs_function_port device = vs_nic_function_port(&net->nic, vf);
     device.reset(device.ctx, at);
+    vs_ats_reset(&net->ats, nic->requester);
     if (vf < net->p->n_vcpus) {
         net->driver[vf].reset = net->driver[vf].made;
     }

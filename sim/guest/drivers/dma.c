@@ -17,7 +17,8 @@
 #define PAGE 4096u
 /* Invalidation queue tail of the first unit, where firmware says that it is (QEMU q35) */
 #define VIOMMU_TAIL 0xfed90088u
-#define DONE 2u /* what the unit writes when a wait descriptor's turn has come (QI_DONE) */
+#define EVERY_PAGE 52u /* order of an invalidation of all pages */
+#define DONE 2u        /* what the unit writes when a wait descriptor's turn has come (QI_DONE) */
 
 /* The driver of the vCPU's function. */
 static struct vs_driver *driver(const struct vs_vcpu *v)
@@ -357,34 +358,46 @@ static void queue_drop(struct vs_vcpu *v, const struct vs_mapping *map, bool all
     }
 }
 
+/* The same of what its device keeps itself. */
+static void queue_device(struct vs_vcpu *v, const struct vs_mapping *map, bool all)
+{
+    struct vs_net *net = v->p->net;
+    vs_iova at = {all ? 0 : map->iova};
+    vs_iommu_queue_device(&net->iommu, net->nic.fn[v->index].requester, at,
+                          all ? EVERY_PAGE : order_of(map));
+}
+
 static void queue_wait(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
     vs_iommu_queue_wait(&net->iommu, (vs_hpa){net->status_page + v->index * 8u}, DONE);
 }
 
-/* The next descriptor: what is invalidated, then the wait for it. A guest's is in a queue of its
- * own, which its host reads. */
+/* The next descriptor: what is invalidated, in the unit and in a device that keeps translations,
+ * then the wait for it. A guest's is in a queue of its own, which its host reads. */
 bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 {
     struct vs_net *net = v->p->net;
     struct vs_dma_domain *m = &driver(v)->domain;
-    unsigned bytes = vs_iommu_descriptor_bytes(&net->iommu);
-    if (w->queued > 1u) {
+    unsigned bytes = vs_iommu_descriptor_bytes(&net->iommu),
+             last = net->ats_config.enabled ? 2u : 1u, this = (unsigned)w->queued++;
+    bool all = !guest_dma_strict(v);
+    if (this > last) {
         return false;
     }
     if (m->own) {
         w->entry = m->queue_seen + m->queued++ * bytes % PAGE;
         m->dropped = w->map;
-        m->drop_all = !guest_dma_strict(v);
-        w->queued++;
+        m->drop_all = all;
         return true;
     }
     w->entry = net->queue_page + net->iommu.queue_tail * bytes % PAGE;
-    if (w->queued++) {
+    if (this == last) {
         queue_wait(v);
+    } else if (this) {
+        queue_device(v, &w->map, all);
     } else {
-        queue_drop(v, &w->map, !guest_dma_strict(v));
+        queue_drop(v, &w->map, all);
     }
     return true;
 }
@@ -399,6 +412,9 @@ static void carry_out(void *ctx, struct vs_txn *t)
     const struct vs_dma_domain *m = &driver(v)->domain;
     v->p->net->dma_count[VS_CNT_dma_viommu]++;
     queue_drop(v, &m->dropped, m->drop_all);
+    if (v->p->net->ats_config.enabled) {
+        queue_device(v, &m->dropped, m->drop_all);
+    }
     queue_wait(v);
     ring_unit(v, t);
     vs_expose(t, &v->p->net->executed, account(v, VS_ACC_dma_spin),
@@ -432,6 +448,11 @@ static void ring_unit(struct vs_vcpu *v, struct vs_txn *t)
     unit->tape = &net->executed;
     vs_tape_clear(unit->tape);
     vs_iommu_execute(&net->iommu, unit);
+    if (net->iommu.timeout) {
+        vcpu_fail(v,
+                  "dma: the device has not completed the invalidation of its translations within "
+                  "a minute (ats.invalidation.latency): the IOMMU's queue has stopped");
+    }
     uint64_t late = vs_way_grant(&net->unit, now, unit->now_ps - now) - now;
     for (size_t i = 0; i < unit->tape->n; i++) {
         unit->tape->e[i].start_ps += late;

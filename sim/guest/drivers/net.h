@@ -8,6 +8,7 @@
 
 #include "cpu/vcpu.h"
 
+#include "ats/ats.h"
 #include "dma_engine/dma_engine.h"
 #include "iommu/iommu.h"
 #include "pcie/device.h"
@@ -108,6 +109,7 @@ struct vs_net {
     struct vs_pcie pcie;
     struct vs_pci_device functions; /* as configuration space has them; none before `found` */
     bool found;
+    struct vs_ats ats; /* between link and adapter */
     struct vs_nic nic;
     struct vs_dma_engine engine;
     struct vs_msi_port remapped; /* the IOMMU's, for the NIC's messages */
@@ -117,6 +119,7 @@ struct vs_net {
     struct vs_nic_config nic_config;
     struct vs_dma_engine_config engine_config;
     struct vs_dma_config dma_config;
+    struct vs_ats_config ats_config;
     uint16_t dma_account;
     uint64_t dma_count[VS_CNT_dma_N];
     struct vs_way queue_lock, unit; /* when the lock of the invalidation queue is held, and when

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Address translation services: what a device asks a translation agent for, and what it is told. */
+#ifndef VIRTSIM_PORT_ATS_H
+#define VIRTSIM_PORT_ATS_H
+
+#include "virtsim/ledger.h"
+
+/* What a translation request is answered: a page of 1 << shift bytes and what may be done with it;
+ * rights 0: nothing, and nothing is recorded as a fault. */
+struct vs_ats_answer {
+    uint64_t page; /* host-physical, of its first byte */
+    unsigned shift;
+    bool read, write;
+};
+
+/* The translation agent, as a root port asks it for a device. False: the requester may not use
+ * translation services. */
+struct vs_translate_port {
+    void *ctx;
+    bool (*translate)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
+                      struct vs_ats_answer *out);
+};
+
+/* A device's translations, as the agent has them invalidated: on the transaction that asks, until
+ * the device has said that none of them is in use any more. order: log2 of the pages. */
+struct vs_invalidate_port {
+    void *ctx;
+    void (*invalidate)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, unsigned order);
+};
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A device's own TLB and its translation services: it asks the translation agent for a page once,
+ * keeps the answer, and sends requests that are translated already. PCI Express Base Specification
+ * 4.0, chapter 10 (before: Address Translation Services 1.1).
+ *
+ *   a request      the TLB; a miss sends a translation request; each page's piece goes translated
+ *   invalidation   entries go; the completion is sent when no request that used them is under way
+ */
+#ifndef VIRTSIM_ATS_H
+#define VIRTSIM_ATS_H
+
+#include "virtsim/port/ats.h"
+#include "virtsim/port/upstream.h"
+#include "virtsim/settab.h"
+
+#define VS_DEF_NAME ats
+#define VS_DEF_FILE "ats/ats.def"
+#include "virtsim/def_types.h"
+
+/* The link, as a device with a TLB uses it. */
+struct vs_ats_link {
+    void *ctx;
+    /* A translation request and its completion; false: the agent refuses the requester. */
+    bool (*translate)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
+                      struct vs_ats_answer *out);
+    /* As struct vs_upstream_port has them, at host-physical addresses. */
+    bool (*read)(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, void *buf,
+                 size_t bytes, uint64_t *taken_ps);
+    bool (*write)(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, const void *buf,
+                  size_t bytes, uint64_t *taken_ps);
+};
+
+struct vs_ats {
+    struct vs_ats_config cfg;
+    uint16_t account;
+    struct vs_ats_link link;
+    struct vs_upstream_port plain; /* of what is not translated here: messages */
+    struct vs_settab tlb;
+    bool large[4];    /* by level: it has had entries of that size */
+    uint64_t busy_ps; /* the requests that it has sent translated are done then */
+    uint64_t count[VS_CNT_ats_N];
+};
+
+void vs_ats_check(const struct vs_ats_config *cfg, struct vs_errors *errors);
+enum vs_status vs_ats_init(struct vs_ats *a, const struct vs_ats_config *cfg,
+                           struct vs_ledger *ledger, const struct vs_ats_link *link,
+                           const struct vs_upstream_port *plain);
+void vs_ats_free(struct vs_ats *a);
+/* What the device sends its requests to: through the TLB, or the plain port where it is not
+ * enabled. */
+struct vs_upstream_port vs_ats_upstream(struct vs_ats *a);
+/* The agent's invalidation request, which is there at t's time: until its completion is sent. */
+void vs_ats_invalidate(struct vs_ats *a, struct vs_txn *t, uint16_t requester, vs_iova at,
+                       unsigned order);
+/* A function is reset: what it had is gone. */
+void vs_ats_reset(struct vs_ats *a, uint16_t requester);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of a device TLB, with the sections of the PCI Express Base Specification 4.0, chapter 10. */
+#include "ats/ats.h"
+#include "virtsim/knob.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define DEVICE 0x310u
+#define ASK_PS 900000u
+#define MOVE_PS 300000u
+#define FRAME 0x100000000u
+
+struct fixture {
+    struct vs_ledger *ledger;
+    struct vs_txn t;
+    struct vs_ats a;
+    struct vs_upstream_port port;
+    uint16_t account;
+    unsigned asked, moved, shift;
+    bool refuses, read_only;
+    uint64_t last; /* where the last transfer went */
+};
+
+static const struct vs_account_desc accounts[] = {{"fake.link", "", false, ""}};
+static const struct vs_component_desc fake = {"fake", NULL, 0, accounts, 1, NULL, 0, 0};
+
+static vs_ps ps(uint64_t v)
+{
+    return (vs_ps){v};
+}
+
+static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
+                      struct vs_ats_answer *out)
+{
+    struct fixture *f = ctx;
+    (void)requester;
+    (void)write;
+    f->asked++;
+    vs_charge(t, f->account, ps(ASK_PS));
+    uint64_t low = (1ull << f->shift) - 1u;
+    *out = (struct vs_ats_answer){(FRAME + at.v) & ~low, f->shift, true, !f->read_only};
+    return !f->refuses;
+}
+
+static bool moved(struct fixture *f, struct vs_txn *t, uint64_t at, uint64_t *taken)
+{
+    f->moved++;
+    f->last = at;
+    *taken = t->now_ps + 1000;
+    vs_charge(t, f->account, ps(MOVE_PS));
+    return true;
+}
+
+static bool do_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, void *buf,
+                    size_t bytes, uint64_t *taken)
+{
+    (void)requester;
+    (void)buf;
+    (void)bytes;
+    return moved(ctx, t, at.v, taken);
+}
+
+static bool do_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, const void *buf,
+                     size_t bytes, uint64_t *taken)
+{
+    (void)requester;
+    (void)buf;
+    (void)bytes;
+    return moved(ctx, t, at.v, taken);
+}
+
+static void start(struct fixture *f, uint64_t entries)
+{
+    struct vs_ats_config c;
+    memset(f, 0, sizeof *f);
+    vs_defaults(&vs_ats_desc, &c);
+    c.enabled = 1;
+    c.entries = entries;
+    f->shift = 12;
+    f->ledger = vs_ledger_create(1);
+    f->account = vs_ledger_accounts(f->ledger, &fake);
+    struct vs_ats_link link = {f, translate, do_read, do_write};
+    struct vs_upstream_port plain = {.ctx = f};
+    assert_int_equal(vs_ats_init(&f->a, &c, f->ledger, &link, &plain), VS_OK);
+    vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "device"), ps(0));
+    f->port = vs_ats_upstream(&f->a);
+}
+
+static void stop(struct fixture *f)
+{
+    vs_txn_end(&f->t);
+    vs_ats_free(&f->a);
+    vs_ledger_destroy(f->ledger);
+}
+
+static bool reads(struct fixture *f, uint64_t at, size_t bytes)
+{
+    uint64_t taken;
+    return f->port.read(f->port.ctx, &f->t, DEVICE, (vs_iova){at}, NULL, bytes, &taken);
+}
+
+static bool writes(struct fixture *f, uint64_t at, size_t bytes)
+{
+    uint64_t taken;
+    return f->port.write(f->port.ctx, &f->t, DEVICE, (vs_iova){at}, NULL, bytes, &taken);
+}
+
+static void pcie_10_1_a_translation_is_asked_for_once(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 16);
+    assert_true(reads(&f, 0x5010, 64));
+    assert_int_equal(f.last, FRAME + 0x5010);
+    assert_true(writes(&f, 0x5fc0, 64));
+    assert_int_equal(f.asked, 1);
+    assert_true(reads(&f, 0x5fc0, 128)); /* into the next page */
+    assert_int_equal(f.asked, 2);
+    assert_int_equal(f.moved, 4);
+    assert_int_equal(f.last, FRAME + 0x6000);
+    assert_int_equal(f.a.count[VS_CNT_ats_hits], 2);
+    stop(&f);
+}
+
+static void a_full_tlb_forgets_the_oldest(void **state)
+{
+    (void)state;
+    for (uint64_t pages = 4; pages <= 5; pages++) {
+        struct fixture f;
+        start(&f, 4);
+        for (uint64_t n = 0; n < 2 * pages; n++) {
+            assert_true(reads(&f, n % pages * 4096, 8));
+        }
+        assert_int_equal(f.asked, pages == 4 ? 4 : 10);
+        stop(&f);
+    }
+}
+
+static void pcie_10_2_3_2_a_large_translation_covers_its_page(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 4);
+    f.shift = 21;
+    assert_true(reads(&f, 0x200000, 8));
+    assert_true(reads(&f, 0x3ffff8, 8));
+    assert_int_equal(f.asked, 1);
+    assert_int_equal(f.last, FRAME + 0x3ffff8);
+    assert_true(reads(&f, 0x400000, 8));
+    assert_int_equal(f.asked, 2);
+    stop(&f);
+}
+
+static void pcie_10_2_3_5_what_is_not_granted_is_not_done(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 4);
+    f.read_only = true;
+    assert_true(reads(&f, 0x1000, 8));
+    assert_false(writes(&f, 0x1000, 8)); /* asked again, for writing */
+    assert_int_equal(f.asked, 2);
+    f.refuses = true;
+    assert_false(reads(&f, 0x2000, 8));
+    assert_int_equal(f.moved, 1);
+    assert_int_equal(f.a.count[VS_CNT_ats_refused], 2);
+    stop(&f);
+}
+
+static void pcie_10_3_1_an_invalidation_drops_its_pages_of_its_function(void **state)
+{
+    static const struct {
+        uint16_t requester;
+        uint64_t at;
+        unsigned order;
+        bool dropped;
+    } law[] = {{DEVICE, 0x5000, 0, true},
+               {DEVICE, 0x4000, 0, false},
+               {DEVICE, 0x4000, 1, true},
+               {DEVICE, 0, 52, true},
+               {DEVICE + 1, 0x5000, 0, false}};
+    (void)state;
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        struct fixture f;
+        start(&f, 16);
+        assert_true(reads(&f, 0x5000, 8));
+        vs_ats_invalidate(&f.a, &f.t, law[k].requester, (vs_iova){law[k].at}, law[k].order);
+        assert_true(reads(&f, 0x5000, 8));
+        assert_int_equal(f.asked, law[k].dropped ? 2 : 1);
+        stop(&f);
+    }
+}
+
+/* 10.3.2: the completion is sent when no request that used the translation is outstanding. */
+static void pcie_10_3_2_an_invalidation_waits_for_what_is_under_way(void **state)
+{
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) {
+        struct fixture f;
+        struct vs_txn unit;
+        start(&f, 16);
+        assert_true(reads(&f, 0x5000, 8));
+        uint64_t done = f.t.now_ps, drop = f.a.cfg.drop;
+        vs_txn_beside(&unit, f.ledger, vs_ledger_actor(f.ledger, "unit"));
+        unit.now_ps = late ? done - drop + 1 : done - drop - 1;
+        uint64_t asked = unit.now_ps;
+        vs_ats_invalidate(&f.a, &unit, DEVICE, (vs_iova){0x9000}, 0);
+        assert_int_equal(unit.now_ps, late ? asked + drop : done);
+        stop(&f);
+    }
+}
+
+static void a_device_without_services_sends_what_it_has(void **state)
+{
+    (void)state;
+    struct vs_ats_config c;
+    struct vs_ats a;
+    struct vs_ats_link link = {0};
+    struct vs_upstream_port plain = {.read = NULL, .ctx = &c};
+    struct vs_ledger *l = vs_ledger_create(1);
+    vs_defaults(&vs_ats_desc, &c);
+    assert_int_equal(vs_ats_init(&a, &c, l, &link, &plain), VS_OK);
+    assert_ptr_equal(vs_ats_upstream(&a).ctx, &c);
+    vs_ats_free(&a);
+    vs_ledger_destroy(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pcie_10_1_a_translation_is_asked_for_once),
+        cmocka_unit_test(a_full_tlb_forgets_the_oldest),
+        cmocka_unit_test(pcie_10_2_3_2_a_large_translation_covers_its_page),
+        cmocka_unit_test(pcie_10_2_3_5_what_is_not_granted_is_not_done),
+        cmocka_unit_test(pcie_10_3_1_an_invalidation_drops_its_pages_of_its_function),
+        cmocka_unit_test(pcie_10_3_2_an_invalidation_waits_for_what_is_under_way),
+        cmocka_unit_test(a_device_without_services_sends_what_it_has),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
