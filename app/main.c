@@ -122,7 +122,7 @@ int main(int argc, char **argv)
 {
     vs_ending_watch();
     message_command(argc, argv);
-    vs_knobs_renamed_by(vs_renamed_knobs);
+    vs_knobs_renamed_by(vs_renamed_knobs, vs_renamed_part);
     vs_operations();
     vs_db_renamed_by(vs_renames);
     vs_db_waits_by(progress_waiting);

@@ -102,6 +102,7 @@ void vs_knobs_destroy(struct vs_knobs *k)
     for (size_t i = 0; i < k->n; i++) {
         free(k->knob[i].source);
         free(k->knob[i].set_by);
+        free(k->knob[i].part);
     }
     free(k->component);
     free(k->knob);
@@ -140,6 +141,7 @@ void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c)
         if (d >= c->knobs && d < c->knobs + c->n_knobs) {
             free(k->knob[i].source);
             free(k->knob[i].set_by);
+            free(k->knob[i].part);
         } else {
             k->knob[kept++] = k->knob[i];
         }
@@ -382,10 +384,22 @@ static enum vs_status unknown_path(struct vs_knobs *k, const char *path,
 #define PARTS 12u /* that one knob has become, at most */
 
 static size_t (*renamed_by)(const char *old, const char **names, size_t most);
+static bool (*part_by)(const char *old);
 
-void vs_knobs_renamed_by(size_t (*renamed)(const char *old, const char **names, size_t most))
+void vs_knobs_renamed_by(size_t (*renamed)(const char *old, const char **names, size_t most),
+                         bool (*is_part)(const char *old))
 {
     renamed_by = renamed;
+    part_by = is_part;
+}
+
+/* What a knob is set to by the old name of a part of it: another part that was set at the same rank
+ * is added, for they were apart when both were said. */
+static uint64_t with_other_part(const struct vs_knob *knob, const char *path, uint64_t v,
+                                const struct vs_origin *who)
+{
+    bool other = knob->part && strcmp(knob->part, path) != 0 && knob->rank == who->rank;
+    return other && v <= knob->desc->max - knob->value ? v + knob->value : v;
 }
 
 /* A knob that was the sum of several: each gets its share, as large as of their declared values;
@@ -461,6 +475,10 @@ enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *te
     if (who->rank < knob->rank) {
         return VS_OK;
     }
+    bool part = now == 1 && part_by && part_by(path);
+    v = part ? with_other_part(knob, path, v, who) : v;
+    free(knob->part);
+    knob->part = part ? copy(path) : NULL;
     free(knob->source);
     free(knob->set_by);
     knob->value = v;
@@ -493,7 +511,8 @@ enum vs_status vs_knobs_copy(struct vs_knobs *to, const struct vs_knobs *from)
         if (k->desc != other->desc) {
             return VS_E_CONFIG;
         }
-        if (!take_text(&k->source, other->source) || !take_text(&k->set_by, other->set_by)) {
+        if (!take_text(&k->source, other->source) || !take_text(&k->set_by, other->set_by) ||
+            !take_text(&k->part, other->part)) {
             return VS_E_NOMEM;
         }
         k->value = other->value;

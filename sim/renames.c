@@ -157,3 +157,21 @@ const char *vs_renamed_operation(const char *old)
 {
     return renamed("op", old);
 }
+
+bool vs_renamed_part(const char *old)
+{
+    struct vs_errors ignored = {NULL, 0};
+    size_t n;
+    const struct vs_rename *r = vs_renames(&n, &ignored), *mine = NULL;
+    bool part = false;
+    for (size_t i = 0; r && i < n; i++) {
+        bool knob = !strcmp(r[i].kind, "knob") && *r[i].old && *r[i].new;
+        mine = knob && !mine && !strcmp(r[i].old, old) ? &r[i] : mine;
+    }
+    for (size_t i = 0; mine && i < n; i++) {
+        part |= &r[i] != mine && !strcmp(r[i].kind, "knob") && *r[i].old &&
+                !strcmp(r[i].new, mine->new) && !strcmp(r[i].where, mine->where);
+    }
+    vs_errors_free(&ignored);
+    return part;
+}

@@ -17,9 +17,11 @@ struct vs_rename {
 
 /* The table, read once; n = 0 and a message when it cannot be read. */
 const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors);
-/* The newest name of what `old` was, NULL: it never had another. */
 /* Of a knob, which may have become several: how many. */
 size_t vs_renamed_knobs(const char *old, const char **names, size_t most);
+/* Whether a knob of this old name is, with others, one knob now: its value is their sum. */
+bool vs_renamed_part(const char *old);
+/* The newest name of what `old` was, NULL: it never had another. */
 const char *vs_renamed_operation(const char *old);
 
 #endif

@@ -19,6 +19,7 @@ struct vs_knob {
     enum vs_rank rank;
     char *source; /* owned copy, NULL = desc->source */
     char *set_by; /* owned copy: "--set", "machine skylake_sp_kvm", file:line; NULL = "default" */
+    char *part;   /* owned copy: the old name of a part of it that set it last; NULL = none did */
 };
 
 /* Who sets, for the record. source NULL keeps the declared source and grade (a pure re-statement).
@@ -40,8 +41,10 @@ enum vs_status vs_knobs_copy(struct vs_knobs *to, const struct vs_knobs *from);
 enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc);
 /* What a knob of an old name is called now; 0: nothing was called so. Several: it was their sum,
  * and a value is divided among them as their declared ones are. Asked where a path is unknown;
- * NULL: nobody is. */
-void vs_knobs_renamed_by(size_t (*renamed)(const char *old, const char **names, size_t most));
+ * NULL: nobody is. is_part says whether a knob of an old name is one of several that have become
+ * one: where two of them are set, their values add up. */
+void vs_knobs_renamed_by(size_t (*renamed)(const char *old, const char **names, size_t most),
+                         bool (*is_part)(const char *old));
 /* Components (NULL ends the list) that this program was built without: machine files may set their
  * knobs, which then are nothing; whoever else does is told. */
 void vs_knobs_left_out(const char *const *components);

@@ -189,7 +189,7 @@ void vs_svm_exit(struct vs_svm *s, struct vs_txn *t, uint32_t code, uint64_t inf
     if (!t) {
         return;
     }
-    work(s, t, VS_ACC_svm_exit_detect, 1, c->exit_detect);
+    work(s, t, VS_ACC_svm_unexplained, 1, c->unexplained);
     const uint64_t saved = MOVED + MOVED_CR + lbr;
     work(s, t, VS_ACC_svm_exit_save, saved, saved * c->field_save);
     lines(s, t, VS_ACC_svm_exit_save_lines, s->vmcb, VS_VMCB_STATE, end, VS_REF_WRITE);
@@ -303,7 +303,6 @@ bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     }
     work(s, t, VS_ACC_svm_gif, 1, c->gif);
     work(s, t, VS_ACC_svm_vmload, 1, c->vmload);
-    work(s, t, VS_ACC_svm_entry_begin, 1, c->entry_begin);
     work(s, t, VS_ACC_svm_entry_save, HOST + lbr, (HOST + lbr) * c->field_save);
     lines(s, t, VS_ACC_svm_entry_save_lines, s->host_area, 0, HOST_BYTES, VS_REF_WRITE);
     load_vmcb(s, t, clean);

@@ -133,8 +133,7 @@ static void test_every_knob_of_time_is_paid_as_often_as_its_part_happens(void **
     static const struct {
         size_t at;
         uint64_t times;
-    } knob[] = {{offsetof(struct vs_svm_config, exit_detect), 1},
-                {offsetof(struct vs_svm_config, entry_begin), 1},
+    } knob[] = {{offsetof(struct vs_svm_config, unexplained), 1},
                 {offsetof(struct vs_svm_config, entry_fetch), 1},
                 {offsetof(struct vs_svm_config, vmload), 3},
                 {offsetof(struct vs_svm_config, gif), 2},

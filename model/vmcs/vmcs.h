@@ -8,7 +8,7 @@
  *   if (vs_vmx_intercept(x, t, &event, &info)) {
  *       vs_txn_actor(t, host);
  *       vs_open(t, vs_vmx_exit_op(info.reason));
- *       vs_vmx_exit(x, t, &info);               way out: detect, record, save, load, TLB
+ *       vs_vmx_exit(x, t, &info);               way out: unexplained, record, save, load, TLB
  *       ... handler ...
  *       vs_vmx_enter(x, t, VS_VMX_RESUME);      way in: check, load, inject, TLB; guest actor
  *       vs_close(t);

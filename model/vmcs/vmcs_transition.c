@@ -173,7 +173,7 @@ enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
     }
     x->count[VS_CNT_vmcs_exits]++;
     stop_timer(x, t, info->reason);
-    vs_vmx_charge(x, t, VS_ACC_vmcs_exit_detect, 1, c->exit_detect);
+    vs_vmx_charge(x, t, VS_ACC_vmcs_unexplained, 1, c->unexplained);
     record(x, t, info);
     if (info->reason == VS_EXIT_EXTERNAL_INTERRUPT && info->interruption & VS_INTR_VALID) {
         vs_vmx_charge(x, t, VS_ACC_vmcs_exit_acknowledge, 1, c->exit_acknowledge);
@@ -280,7 +280,6 @@ enum vs_vmx_result vs_vmx_enter(struct vs_vmx *x, struct vs_txn *t, enum vs_vmx_
     if (!x->on || x->in_guest || x->aborted) {
         return VS_VMX_UD;
     }
-    vs_vmx_charge(x, t, VS_ACC_vmcs_entry_begin, 1, x->config.entry_begin);
     if (x->current != VS_VMX_NO_VMCS && vs__vmx_is_shadow(x, x->current)) {
         x->count[VS_CNT_vmcs_entry_failures]++;
         x->count[VS_CNT_vmcs_vmfails]++;

@@ -40,7 +40,8 @@ static const struct {
     const char *sql;
 } newer[] = {
     {3, "INSERT OR IGNORE INTO main.run_option SELECT * FROM old.run_option"},
-    {4, "INSERT INTO main.evidence_group SELECT * FROM old.evidence_group"},
+    {4, "INSERT OR IGNORE INTO main.evidence_group SELECT t.run, t.name, " NOW(
+            "knob", "t.path") ", t.source, t.evidence FROM old.evidence_group t"},
     {5, "INSERT INTO main.site SELECT * FROM old.site"},
     {7, "INSERT OR IGNORE INTO main.note SELECT * FROM old.note"},
     {8, "INSERT INTO main.recorded_exit SELECT * FROM old.recorded_exit"},
@@ -75,8 +76,22 @@ static const char *const take[] = {
     "INSERT OR IGNORE INTO main.run_option SELECT run, 'roi', 'mark' FROM main.run WHERE roi_ps > "
     "0",
     "INSERT OR IGNORE INTO main.knob SELECT t.run, " NOW(
-        "knob", "t.path") " AS now, t.value,"
-                          " t.unit, t.source, t.evidence, t.set_by FROM old.knob t WHERE now <> ''",
+        "knob",
+        "t.path") " AS now, CASE WHEN count(*) > 1 AND max(t.path = " NOW("knob",
+                                                                          "t.path") ") = 0"
+                                                                                    " THEN "
+                                                                                    "CAST(sum(t."
+                                                                                    "value) AS "
+                                                                                    "INTEGER) ELSE "
+                                                                                    "t.value END, "
+                                                                                    "t.unit, "
+                                                                                    "t.source, "
+                                                                                    "t.evidence, "
+                                                                                    "t.set_by FROM "
+                                                                                    "old.knob t"
+                                                                                    " WHERE now <> "
+                                                                                    "'' GROUP BY "
+                                                                                    "t.run, now",
     "INSERT INTO main.op SELECT t.run, " ACTOR " AS a, " OP " AS o, sum(t.n), sum(t.total_ps),"
     " coalesce(min(CASE WHEN t.n > 0 THEN t.min_ps END), 0), max(t.max_ps), max(t.p50_ps),"
     " max(t.p90_ps), max(t.p99_ps) FROM old.op t GROUP BY t.run, a, o",

@@ -13,7 +13,7 @@
 /* An exit on AMD: lines of the save area, a handler that loads and executes, lines on the way in.
  * The mean of two exits is twice what the sampled one took in memory. */
 static const char *const tape[][2] = {
-    {"svm.exit.detect", "100"},
+    {"svm.unexplained", "100"},
     {"svm.exit.save_guest", "10"},
     {"memory.l1_hit", "4"},
     {"memory.l2_hit", "6"},
@@ -26,7 +26,7 @@ static const char *const tape[][2] = {
     {"hypervisor.cpu_id.search", "30"},
     {"memory.l2_hit", "6"},
     {"svm.instruction.stgi", "8"},
-    {"svm.entry.begin", "90"},
+    {"svm.entry.tlb", "90"},
     {"svm.entry.load_guest", "12"},
     {"memory.l1_hit", "4"},
 };

@@ -11,10 +11,6 @@ static const char mark[] = "taken from ";
 
 /* Defaults that are somebody's although they are assumed. */
 static const struct vs_default_of guesses[] = {
-    {"vmcs.exit.detect", VS_SLOT_CPU, "haswell_ep", true},
-    {"vmcs.entry.begin", VS_SLOT_CPU, "haswell_ep", true},
-    {"svm.exit.detect", VS_SLOT_CPU, "epyc_of_1X095", true},
-    {"svm.entry.begin", VS_SLOT_CPU, "epyc_of_1X095", true},
     {"pcie.upstream", VS_SLOT_NIC, "nfp6000", true},
     {"pcie.downstream", VS_SLOT_NIC, "nfp6000", true},
 };
@@ -105,6 +101,9 @@ static const struct vs_default_of defaults[] = {
     {"ept.l2_itlb.large_pages", VS_SLOT_CPU, "zen2_rome", false},
     {"ept.guest_pwc.l3.entries", VS_SLOT_CPU, "ivybridge", false},
     {"vmcs.cap.*", VS_SLOT_CPU, "haswell_ep", false},
+    {"vmcs.unexplained", VS_SLOT_CPU, "haswell_ep", false},
+    {"svm.unexplained", VS_SLOT_CPU, "zen2_rome", false},
+    {"svm.instruction.vmload", VS_SLOT_CPU, "k8", false},
     {"hypervisor.*.*.*", VS_SLOT_HYPERVISOR, "kvm", false}, /* steps: of whose programs they are */
     {"iommu.*", VS_SLOT_IOMMU, "haswell_ep", false},
     {"dma_engine.*", VS_SLOT_NIC, "nfp6000", false},

@@ -3,7 +3,7 @@
  * The table `groups` of a description: which source fixes the sum of several knobs.
  *
  *   groups = { transition = { source = "1X061: ...", grade = "measured",
- *                             with = { hypervisor = "kvm" }, "vmcs.exit.detect", ... } }
+ *                             with = { hypervisor = "kvm" }, "vmcs.unexplained", ... } }
  *
  * `with` (optional) names what else must be in the machine for the sum to be what was measured. A
  * group is about the part whose file states it: a machine that only takes over the part's values,

@@ -21,9 +21,9 @@ static const struct vs_knob_desc knob_descs[] = {
      40},
     {"memory.nodes", VS_KNOB_NUM, 1, 1, 4, "nodes", NULL, VS_GRADE_documented, "usual", "", 48},
     {"memory.remote", VS_KNOB_NUM, 5, 1, 99, "ns", NULL, VS_GRADE_assumed, "a guess", "", 56},
-    {"vmcs.exit.detect", VS_KNOB_NUM, 62, 0, 4096, "cycles", NULL, VS_GRADE_assumed, "half", "",
+    {"vmcs.unexplained", VS_KNOB_NUM, 62, 0, 4096, "cycles", NULL, VS_GRADE_derived, "rest", "",
      64},
-    {"svm.exit.detect", VS_KNOB_NUM, 99, 0, 4096, "cycles", NULL, VS_GRADE_assumed, "half", "", 72},
+    {"svm.unexplained", VS_KNOB_NUM, 99, 0, 4096, "cycles", NULL, VS_GRADE_derived, "rest", "", 72},
     {"zoo.new", VS_KNOB_NUM, 3, 0, 99, "cycles", NULL, VS_GRADE_measured, "a loop", "", 80},
 };
 static const struct vs_component_desc zoo = {
@@ -121,8 +121,8 @@ static void test_a_default_that_describes_another_part_is_assumed(void **state)
     struct vs_knobs *k = load("return { cpu = 'skylake_sp' }");
     expect(k, "cpu.load_queue", VS_GRADE_documented, "a manual");
     expect(k, "ept.l2_tlb.latency", VS_GRADE_measured, "a loop");
-    /* the transition is Haswell's, a guess about it or not */
-    expect(k, "vmcs.exit.detect", VS_GRADE_assumed, "taken from haswell_ep: half, assumed");
+    /* what a measured transition leaves is Haswell's */
+    expect(k, "vmcs.unexplained", VS_GRADE_assumed, "taken from haswell_ep: rest, derived");
     vs_knobs_destroy(k);
     k = load("return { cpu = 'old' }");
     expect(k, "ept.l2_tlb.latency", VS_GRADE_assumed, "taken from skylake_sp: a loop, measured");
@@ -160,11 +160,11 @@ static void test_what_the_machine_does_not_have_is_not_taken_over(void **state)
 {
     (void)state;
     struct vs_knobs *k = load("return { cpu = 'old' }");
-    expect(k, "svm.exit.detect", VS_GRADE_assumed, "half"); /* AMD's */
+    expect(k, "svm.unexplained", VS_GRADE_derived, "rest"); /* AMD's */
     vs_knobs_destroy(k);
     k = load("return { cpu = 'rival' }");
-    expect(k, "vmcs.exit.detect", VS_GRADE_assumed, "half");
-    expect(k, "svm.exit.detect", VS_GRADE_assumed, "taken from epyc_of_1X095: half, assumed");
+    expect(k, "vmcs.unexplained", VS_GRADE_derived, "rest");
+    expect(k, "svm.unexplained", VS_GRADE_assumed, "taken from zen2_rome: rest, derived");
     vs_knobs_destroy(k);
     put("cpus/bare", "return { ept = { l2_tlb = { entries = { 0, 'it', 'documented' } } } }");
     k = load("return { cpu = 'bare' }");

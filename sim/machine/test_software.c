@@ -140,7 +140,7 @@ static void test_a_knob_that_became_several_is_divided_among_them(void **state)
                                         "path_out.pending", "path_out.prepare", "stub.enter"};
     struct vs_errors errors = {NULL, 0};
     struct vs_origin who = {VS_RANK_CLI, "--set", "the request", VS_GRADE_assumed};
-    vs_knobs_renamed_by(vs_renamed_knobs);
+    vs_knobs_renamed_by(vs_renamed_knobs, vs_renamed_part);
     for (int twice = 1; twice <= 2; twice++) {
         struct vs_knobs *k = knobs_of("skylake_sp_kvm");
         uint64_t sum = 0;
@@ -165,7 +165,33 @@ static void test_a_knob_that_became_several_is_divided_among_them(void **state)
     assert_int_equal(errors.n, 1);
     assert_non_null(strstr(errors.text[0], "is 'hypervisor.cpu_id.search.instructions' now"));
     vs_errors_free(&errors);
-    vs_knobs_renamed_by(NULL);
+    vs_knobs_renamed_by(NULL, NULL);
+    vs_knobs_destroy(k);
+}
+
+/* What was two knobs is one: a recording of before says both, and means their sum; one alone, or a
+ * later word of the same one, is what it says. */
+static void test_two_knobs_that_became_one_are_added_up(void **state)
+{
+    (void)state;
+    struct vs_errors errors = {NULL, 0};
+    struct vs_origin who = {VS_RANK_CLI, "--set", "the request", VS_GRADE_assumed};
+    struct vs_knobs *k = knobs_of("skylake_sp_kvm");
+    const struct vs_knob *whole = vs_knobs_find(k, "vmcs.unexplained");
+    vs_knobs_renamed_by(vs_renamed_knobs, vs_renamed_part);
+    assert_int_equal(whole->value, 186);
+    assert_int_equal(vs_knobs_set(k, "vmcs.exit.detect", "93", &who, &errors), VS_OK);
+    assert_int_equal(whole->value, 93);
+    assert_int_equal(vs_knobs_set(k, "vmcs.exit.detect", "90", &who, &errors), VS_OK);
+    assert_int_equal(whole->value, 90);
+    assert_int_equal(vs_knobs_set(k, "vmcs.entry.begin", "7", &who, &errors), VS_OK);
+    assert_int_equal(whole->value, 97);
+    assert_int_equal(vs_knobs_set(k, "vmcs.unexplained", "5", &who, &errors), VS_OK);
+    assert_int_equal(whole->value, 5);
+    assert_int_equal(vs_knobs_set(k, "vmcs.entry.begin", "8", &who, &errors), VS_OK);
+    assert_int_equal(whole->value, 8);
+    assert_int_equal(errors.n, 0);
+    vs_knobs_renamed_by(NULL, NULL);
     vs_knobs_destroy(k);
 }
 
@@ -275,6 +301,7 @@ int main(void)
         cmocka_unit_test(test_the_knobs_of_two_hypervisors_do_not_mix),
         cmocka_unit_test(test_a_run_without_lua_has_the_rows_of_one_with_it),
         cmocka_unit_test(test_a_knob_that_became_several_is_divided_among_them),
+        cmocka_unit_test(test_two_knobs_that_became_one_are_added_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

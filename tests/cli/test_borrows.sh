@@ -64,17 +64,17 @@ for m, k, of in (("neoverse_n1_kvm", "memory.dram.row_conflict", "skylake_sp"), 
                  ("neoverse_n1_kvm", "ept.walkers", "skylake_sp"), ("neoverse_n1_kvm", "cpu.load_queue", "cortex_a76"),
                  ("neoverse_n1_native", "ept.l2_tlb.latency", "cortex_a76"), ("zen3_milan_kvm", "instruction.cpuid", "zen2_rome"),
                  ("broadwell_ep_kvm", "memory.l2.latency", "haswell_ep"),
-                 ("broadwell_ep_kvm", "vmcs.exit.detect", "haswell_ep"), ("broadwell_ep_kvm", "iommu.walk.latency", "haswell_ep"),
-                 ("cascadelake_kvm", "memory.dram.row_miss", "skylake_sp"), ("cascadelake_kvm", "vmcs.entry.begin", "skylake_sp"),
+                 ("broadwell_ep_kvm", "vmcs.unexplained", "haswell_ep"), ("broadwell_ep_kvm", "iommu.walk.latency", "haswell_ep"),
+                 ("cascadelake_kvm", "memory.dram.row_miss", "skylake_sp"), ("cascadelake_kvm", "vmcs.unexplained", "skylake_sp"),
                  ("zen2_rome_kvm", "ept.guest_pwc.l3.entries", "zen1"), ("zen2_rome_kvm", "iommu.walk.latency", "haswell_ep"),
-                 ("neoverse_n1_kvm", "iommu.iotlb.entries", "haswell_ep"), ("zen2_rome_kvm", "svm.exit.detect", "epyc_of_1X095"),
+                 ("neoverse_n1_kvm", "iommu.iotlb.entries", "haswell_ep"), ("zen3_milan_kvm", "svm.unexplained", "zen2_rome"), ("zen2_rome_kvm", "svm.instruction.vmload", "k8"),
                  ("zen3_milan_kvm", "memory.dram.row_hit", "zen2_rome"), ("zen3_milan_native", "host.frames", "zen3_vermeer"),
                  ("broadwell_ep_kvm", "ept.l1_dtlb_4k.entries", "haswell_ep"), ("skylake_sp_kvm", "iommu.walk.latency", "haswell_ep"),
                  ("haswell_ep_kvm", "pcie.upstream", "nfp6000")):
     if listed.get(m, {}).get(k, {}).get("from") != of:
         bad.append(f"{m}: {k} is {of}'s, but {listed.get(m, {}).get(k)}")
 for m, k in (("skylake_x_native", "memory.dram.row_miss"), ("cascadelake_native", "memory.l2.latency"), ("zen3_milan_native", "memory.llc.latency"),
-             ("haswell_ep_kvm", "iommu.walk.latency"), ("haswell_ep_kvm", "vmcs.cap.proc"), ("sandybridge_ep_kvm", "vmcs.exit.detect"),
+             ("haswell_ep_kvm", "iommu.walk.latency"), ("haswell_ep_kvm", "vmcs.cap.proc"), ("sandybridge_ep_kvm", "vmcs.unexplained"), ("zen2_rome_kvm", "svm.unexplained"),
              ("skylake_sp_kvm", "vmcs.cap.proc"), ("sandybridge_ep_kvm", "ept.l1_dtlb_4k.entries"), ("zen2_rome_kvm", "cpu.load_queue"),
              ("k10_shanghai_kvm", "cpu.issue_width"), ("skylake_sp_kvm", "memory.dram.row_miss"), ("zen2_rome_native", "memory.dram.row_hit"), ("haswell_ep_kvm", "instruction.cpuid")):
     if k in listed.get(m, {}) or (m != "sandybridge_ep_kvm" and knobs[m][k]["evidence"] == "assumed"):
@@ -90,17 +90,19 @@ for m, all_of_it in knobs.items():
 if knobs["broadwell_ep_kvm"]["ept.l2_tlb_1g.ways"]["value"] != "4":
     bad.append("broadwell_ep_kvm: CPUID's descriptor C3H has 1 GiB pages in 4 ways")
 
-# The transition of a part is that of its own row: what model/vmcs/README.md's fields take, and the rest,
-# whose split is a guess.
+# The transition of a part is that of its own row: what model/vmcs/README.md's fields take, and the rest.
 for m, row in (("sandybridge_ep_kvm", "1X051"), ("haswell_ep_kvm", "1X053"), ("skylake_sp_kvm", "1X061")):
-    halves = [knobs[m][k] for k in ("vmcs.exit.detect", "vmcs.entry.begin")]
+    rest = knobs[m]["vmcs.unexplained"]
     # one field more where IA32_BNDCFGS can be loaded or cleared, which every exit saves then
     bndcfgs = int(knobs[m]["vmcs.cap.exit"]["value"]) >> 55 & 1 or int(knobs[m]["vmcs.cap.entry"]["value"]) >> 48 & 1
-    total = sum(int(h["value"]) for h in halves) + 329 + bndcfgs
+    total = int(rest["value"]) + 329 + bndcfgs
     if total != int(literature[row]["low"]) or literature[row]["use"] != "calibrate":
         bad.append(f"{m}: {total} cycles, {row} has {literature[row]['low']}")
-    if any(h["evidence"] != "assumed" or not h["source"].startswith(row) for h in halves) or row not in machines[m]["calibrated_to"]:
-        bad.append(f"{m}: the halves of {row} are {halves}")
+    if rest["evidence"] != "derived" or not rest["source"].startswith(row) or row not in machines[m]["calibrated_to"]:
+        bad.append(f"{m}: the rest of {row} is {rest}")
+# Nothing is a remainder that somebody divided: what a sum leaves is one knob, called so.
+for m, all_of_it in knobs.items():
+    bad += [f"{m}: {k}: {r['source']}" for k, r in all_of_it.items() if re.search(r"split in half|in half by", r["source"])]
 for m, r in machines.items():
     if not r["calibrated_to"]:
         bad.append(f"{m}: calibrated to what?")

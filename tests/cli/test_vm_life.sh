@@ -15,7 +15,7 @@ equal "without it nothing is made in time" 0 "$(total)"
 life --set vmcs.created_in_time=1
 equal "it happens once" 1 "$(sqlite3 "$work/l.db" "select n from op where op = 'vm.create'")"
 for i in vmxon vmclear vmptrld; do equal "$i" 1 "$(n vmcs.instruction.$i)"; done
-equal "one entry" 1 "$(n vmcs.entry.begin)"
+equal "one entry" 1 "$(n vmcs.entry.fetch)"
 equal "its fields are written one by one" yes "$( (($(n vmcs.instruction.vmwrite) > 80)) && echo yes)"
 equal "it is before the guest" 1 "$(sqlite3 "$work/l.db" "select count(*) from part where account = 'hypervisor.vm_create.vm'")"
 whole=$(total)

@@ -15,8 +15,8 @@ hypercall() { # machine, its exit, its own part, cycles
         cat "$work/out"
     fi
 }
-hypercall zen2_rome_kvm exit.vmmcall svm.exit.detect 3388 # 1X095
-hypercall zen3_milan_kvm exit.vmmcall svm.exit.detect 3388
+hypercall zen2_rome_kvm exit.vmmcall svm.unexplained 3388 # 1X095
+hypercall zen3_milan_kvm exit.vmmcall svm.unexplained 3388
 hypercall neoverse_n1_kvm exit.hvc64 el2.exit.exception 918 # 2A016
 run() { # machine, exit, reason, setting
     "$VIRTSIM" run workloads/exit_microbench.lua --machine "$1" --no-store --quiet --format csv \

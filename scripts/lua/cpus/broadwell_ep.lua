@@ -7,7 +7,7 @@ return {
   borrows = {
     haswell_ep = {
       why = "the core before it, shrunk: no measurement of this part's first-level tables, buffers or transition is at hand",
-      "cpu", "instruction.cpuid", "instruction.rdtsc", "ept.l1_dtlb_4k", "ept.l1_dtlb_2m", "ept.l1_dtlb_1g", "ept.l1_itlb", "ept.l1_itlb_4k", "ept.l1_itlb_2m", "vmcs.exit", "vmcs.entry",
+      "cpu", "instruction.cpuid", "instruction.rdtsc", "ept.l1_dtlb_4k", "ept.l1_dtlb_2m", "ept.l1_dtlb_1g", "ept.l1_itlb", "ept.l1_itlb_4k", "ept.l1_itlb_2m", "vmcs.unexplained",
     },
     skylake_sp = { why = "where it has a table for 1 GiB pages at the second level, its successor's place for them", "ept.l2_tlb_1g.place" },
   },

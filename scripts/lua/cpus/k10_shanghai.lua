@@ -8,8 +8,8 @@ local lines = "Bhargava et al., ASPLOS 2008; Barr, Cox, Rixner, ISCA 2010: AMD's
 return {
   borrows = {
     skylake_sp = { why = "flushes of everything were measured on Skylake alone", "instruction.invpcid.all", "instruction.mov_cr.flush" },
-    zen2_rome = { why = "no dump of this part is at hand: instructions of a later core", "instruction" },
-    epyc_of_1X095 = { why = "a whole round trip was measured, of an EPYC that is not named", "svm.exit", "svm.entry" },
+    zen2_rome = { why = "no dump of this part is at hand: instructions of a later core, and its transition", "instruction", "svm.unexplained" },
+    k8 = { why = "VMSAVE and VMLOAD were measured on it alone", "svm.instruction.vmload" },
     intel = { why = "no source at hand says at which level this walker's references enter", "memory.walker.entry" },
   },
   text = "AMD K10 core at the clock of an Opteron 2378",

@@ -1,14 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- Zen 2 server core, natively: what its virtualization costs is no part of this file. 1 GiB pages of
+-- Zen 2 server core, with its transition as a bound. 1 GiB pages of
 -- code come as 2 MiB pieces to the first-level instruction TLB, which holds them whole.
 return {
   borrows = {
     skylake_sp = { why = "flushes of everything were measured on Skylake alone", "instruction.invpcid.all", "instruction.mov_cr.flush" },
     zen1 = { why = "AMD 55723 is about the first Zen; no later guide says less", "ept.guest_pwc", "ept.l2_tlb_1g.place" },
-    epyc_of_1X095 = { why = "a whole round trip was measured, of an EPYC that is not named", "svm.exit", "svm.entry" },
+    k8 = { why = "VMSAVE and VMLOAD were measured on it alone", "svm.instruction.vmload" },
   },
+  groups = { transition = {
+    source = "C1045: 1842 cycles from CPUID to CPUID under another hypervisor, at most: its handler is in them", grade = "derived",
+    "svm.unexplained", "svm.entry.fetch", "svm.instruction.vmload", "svm.instruction.stgi",
+    "svm.field.save", "svm.field.load", "svm.field.load_control_register",
+  } },
   text = "AMD Zen 2 core at the nominal clock of the EPYC 7742 that was measured",
-  calibrated = "4T038 NL.zen2_rome.PR",
+  calibrated = "4T038 NL.zen2_rome.PR C1045",
   cpu = { affected = {
     spectre_v2 = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_whitelist: no NO_SPECTRE_V2; neither enhanced nor automatic IBRS", "documented" },
     retbleed = { true, "Linux arch/x86/kernel/cpu/common.c, cpu_vuln_blacklist: family 17h RETBLEED", "documented" },

@@ -6,8 +6,8 @@ return {
   borrows = {
     skylake_sp = { why = "flushes of everything were measured on Skylake alone", "instruction.invpcid.all", "instruction.mov_cr.flush" },
     zen1 = { why = "AMD 55723 is about the first Zen; no later guide says less", "ept.guest_pwc", "ept.walk_lines" },
-    zen2_rome = { why = "no dump of this part is at hand: instructions of the core before it", "instruction" },
-    epyc_of_1X095 = { why = "a whole round trip was measured, of an EPYC that is not named", "svm.exit", "svm.entry" },
+    zen2_rome = { why = "no dump of this part is at hand: instructions of the core before it, and its transition", "instruction", "svm.unexplained" },
+    k8 = { why = "VMSAVE and VMLOAD were measured on it alone", "svm.instruction.vmload" },
   },
   text = "AMD Zen 3 core at the clock of the Ryzen 9 5900X that was measured",
   calibrated = "NL.zen3.PR",

@@ -9,13 +9,13 @@ return {
     cpu = { clock = { mhz = { 2000, "the documents name no clock; 500 ps divide their numbers", "assumed" } } },
     vmcs = {
       field = { save = zero, load = zero, load_control_register = zero, record = zero },
-      check = zero,
+      check = zero, unexplained = zero,
       exit = {
-        detect = zero, resume = zero,
+        resume = zero,
         save_guest = { fixed = { 200, "V51, v51.exit.breakdown.save", "documented" } },
         load_host = { fixed = { 400, "V51, v51.exit.breakdown.switch", "documented" } },
       },
-      entry = { begin = zero, fetch = zero, load_guest = { fixed = { 200, "V51, v51.exit.breakdown.restore", "documented" } } },
+      entry = { fetch = zero, load_guest = { fixed = { 200, "V51, v51.exit.breakdown.restore", "documented" } } },
     },
     hypervisor = {
       path_in = { fixed = { cycles = { 800, "V51, v51.exit.breakdown.handle", "documented" } } },
