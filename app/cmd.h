@@ -79,5 +79,8 @@ struct out *list_programs(enum out_format format, const char *software, struct v
  * of a shipped machine, or of a machine's file. */
 struct out *list_facts(enum out_format format, const char *machine, struct vs_errors *errors);
 bool list_is_machine(const char *word);
+/* list_assumed.c: a stored run (0: the newest) with temp.decides (path, ps), what each knob prices,
+ * and temp.whole (run, ps), what all of them do; NULL and why. */
+struct vs_db *list_assumed(const char *file, int64_t run, struct vs_errors *errors);
 
 #endif

@@ -27,13 +27,39 @@ struct list {
     enum out_format format;
     struct out *o;
     bool damaged; /* the database cannot be read */
+    bool assumed; /* knobs: those of a stored run that are assumed, ranked */
+    int64_t run;  /* which; 0: the newest */
     struct vs_errors errors;
     struct vs_stated *stated; /* what the parts of the machines say they borrow */
     size_t n_stated;
 };
 
+static void rows_of(struct list *l, struct vs_db *db, const char *sql, const char *const *columns,
+                    size_t n);
+
+/* The run's assumed knobs: how much of its time each prices, and of which measured sum it is. */
+static void assumed_knobs(struct list *l)
+{
+    static const char *const columns[] = {"knob",  "value",        "unit",   "evidence",
+                                          "share", "simulated_ms", "sum of", "source"};
+    struct vs_db *db = list_assumed(l->db, l->run, &l->errors);
+    if (db) {
+        rows_of(l, db,
+                "SELECT k.path, k.value, k.unit, k.evidence, 100.0 * sum(d.ps) / max(w.ps, 1), "
+                "sum(d.ps) / 1e9, coalesce((SELECT max(g.source) FROM evidence_group g WHERE g.run "
+                "= k.run AND g.path = k.path), ''), k.source FROM temp.whole w JOIN knob k ON "
+                "k.run = w.run JOIN temp.decides d ON d.path = k.path WHERE k.evidence = 'assumed' "
+                "GROUP BY k.path HAVING sum(d.ps) > 0 ORDER BY sum(d.ps) DESC, k.path",
+                columns, 8);
+    }
+}
+
 static void knobs(struct list *l)
 {
+    if (l->assumed) {
+        assumed_knobs(l);
+        return;
+    }
     static const char *const columns[] = {"knob",     "default", "bounds", "unit",
                                           "evidence", "meaning", "source"};
     size_t n;
@@ -439,7 +465,7 @@ static const struct {
 };
 #define N (sizeof kinds / sizeof kinds[0])
 
-enum { KEY_DB = 256, KEY_FORMAT };
+enum { KEY_DB = 256, KEY_FORMAT, KEY_ASSUMED, KEY_RUN };
 
 static error_t option(int key, char *arg, struct argp_state *state)
 {
@@ -453,6 +479,17 @@ static error_t option(int key, char *arg, struct argp_state *state)
             vs_error(&l->errors, "--format %s: table, json, csv or md is needed", arg);
         }
         return 0;
+    case KEY_ASSUMED:
+        l->assumed = true;
+        return 0;
+    case KEY_RUN: {
+        char *end;
+        l->run = strtoll(arg, &end, 10);
+        if (*end || l->run < 1) {
+            vs_error(&l->errors, "--run %s: the number of a run is needed, as in list runs", arg);
+        }
+        return 0;
+    }
     case ARGP_KEY_ARG:
         if (!l->what) {
             l->what = arg;
@@ -504,6 +541,9 @@ int cmd_list(int argc, char **argv)
         {"db", KEY_DB, "FILE", 0,
          "results database, for runs (default $VIRTSIM_DB, else " DEFAULT_DB ")", 0},
         {"format", KEY_FORMAT, "table|json|csv|md", 0, "how rows are printed", 0},
+        {"assumed", KEY_ASSUMED, NULL, 0,
+         "knobs: those of a stored run that are assumed and price its time, by how much of it", 0},
+        {"run", KEY_RUN, "N", 0, "the run, with --assumed (default: the newest)", 0},
         {NULL, 0, NULL, 0, NULL, 0},
     };
     static const struct argp a = {
@@ -540,6 +580,12 @@ int cmd_list(int argc, char **argv)
             vs_error(&l.errors, "list: %s", one_of);
         }
     }
+    if ((l.assumed || l.run) && l.what && strcmp(l.what, "knobs") != 0) {
+        vs_error(&l.errors, "list %s: --assumed and --run are of knobs", l.what);
+    } else if (l.run && !l.assumed) {
+        vs_error(&l.errors, "--run %" PRId64 ": says whose knobs --assumed ranks; it is missing",
+                 l.run);
+    }
     if (l.errors.n) {
         return report(&l.errors, VS_E_INPUT, false);
     }
@@ -547,6 +593,7 @@ int cmd_list(int argc, char **argv)
     if (l.errors.n && l.o && !out_names(l.o, NULL, 0)) { /* nothing is called so: no empty table */
         return report(&l.errors, VS_E_INPUT, l.damaged);
     }
-    show(&l, kinds[i].name, kinds[i].people);
+    show(&l, kinds[i].name,
+         l.assumed ? "knob share simulated_ms value unit source" : kinds[i].people);
     return report(&l.errors, l.errors.n ? VS_E_INPUT : VS_OK, l.damaged);
 }

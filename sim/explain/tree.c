@@ -39,15 +39,15 @@ const struct vs_account_desc *vs__account(const char *path)
 
 /* What prices an account, as its declaration says. Steps of a machine's own programs are declared
  * in its files only: hypervisor.<program>.<step>. */
-static void priced(struct vs_tree_node *node)
+void vs_explain_prices(const char *account, char *out, size_t bytes)
 {
-    const struct vs_account_desc *a = vs__account(node->name);
-    if (!a && !strncmp(node->name, "hypervisor.", 11)) {
-        snprintf(node->priced_by, sizeof node->priced_by,
-                 "%.90s.instructions,%.90s.cycles,cpu.ipc,cpu.clock.mhz", node->name, node->name);
+    const struct vs_account_desc *a = vs__account(account);
+    if (!a && !strncmp(account, "hypervisor.", 11)) {
+        snprintf(out, bytes, "%.90s.instructions,%.90s.cycles,cpu.ipc,cpu.clock.mhz", account,
+                 account);
         return;
     }
-    snprintf(node->priced_by, sizeof node->priced_by, "%s", a ? a->priced_by : "");
+    snprintf(out, bytes, "%s", a ? a->priced_by : "");
 }
 
 struct item {
@@ -128,7 +128,7 @@ static void descend(struct vs_db *db, int64_t run, const char *actor, const char
         node->n = list[i].n * scale;
         if (!child) {
             snprintf(node->name, sizeof node->name, "%s", list[i].name);
-            priced(node);
+            vs_explain_prices(node->name, node->priced_by, sizeof node->priced_by);
             continue;
         }
         if (strcmp(list[i].actor, actor) != 0) {

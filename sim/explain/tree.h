@@ -43,6 +43,8 @@ enum vs_status vs_tree_build(struct vs_db *db, int64_t run, const char *actor, c
 enum vs_status vs_tree_build_parts(struct vs_db *db, int64_t run, const char *actor, const char *op,
                                    const char *account, struct vs_tree *out);
 void vs_tree_free(struct vs_tree *t);
+/* The knobs that price an account, as a comma list; "" for waits and what is no account. */
+void vs_explain_prices(const char *account, char *out, size_t bytes);
 
 /* The workload and settings that exercise an operation, for `explain`; NULL when none does. An exit
  * and a handler have that of what left the guest (`op` is the neutral name then). */
