@@ -28,13 +28,12 @@ void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_s
         vs_error(errors, "host.fault_around = %llu: an aligned group is a power of two",
                  (unsigned long long)c->fault_around);
     }
-    if ((c->mitigations || c->ibpb_on_exit) &&
-        vs_program_set_find(set, "rsb_fill") == VS_PROGRAM_NONE) {
-        vs_error(
-            errors,
-            "hypervisor.mitigations and hypervisor.ibpb_on_exit: %s has no steps for them; the "
-            "programs of KVM on x86 have",
-            set->desc->file);
+    bool x86 = vs_program_set_find(set, "rsb_fill") != VS_PROGRAM_NONE;
+    bool any = x86 || vs_program_set_find(set, "bhb") != VS_PROGRAM_NONE;
+    if ((c->mitigations && !any) || (c->ibpb_on_exit && !x86)) {
+        vs_error(errors,
+                 "hypervisor.%s: %s has no steps for them; the programs of KVM have, on x86 both",
+                 c->mitigations && !any ? "mitigations" : "ibpb_on_exit", set->desc->file);
     }
     vs_program_set_check(set, values, errors);
     vs__hv_check_entries(set, errors);
@@ -218,6 +217,8 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return h->cfg.mitigations && h->affected.retbleed && h->affected.amd;
     case VS_WHEN_VERW:
         return h->cfg.mitigations && h->affected.mds;
+    case VS_WHEN_BHB:
+        return h->cfg.mitigations && h->affected.bhb;
     case VS_WHEN_IBPB:
         return h->cfg.ibpb_on_exit;
     case VS_WHEN_L1D_FLUSH: /* vmx_l1d_flush */
@@ -256,6 +257,7 @@ static bool port_settled(void *ctx, enum vs_predicate p)
     case VS_WHEN_IBRS:
     case VS_WHEN_UNTRAIN:
     case VS_WHEN_VERW:
+    case VS_WHEN_BHB:
     case VS_WHEN_IBPB:
         return true;
     case VS_WHEN_L1D_FLUSH:

@@ -102,7 +102,7 @@ struct vs_hv_exit {
 
 /* What a processor is affected by, as far as hypervisors do something about it. */
 struct vs_hv_affected {
-    bool l1tf, mds, spectre_v2, retbleed;
+    bool l1tf, mds, spectre_v2, retbleed, bhb;
     bool amd; /* whose remedy for the last one is another one */
     /* Empties the core's first-level data cache. */
     void (*flush_l1d)(void *ctx, struct vs_txn *t);

@@ -74,6 +74,7 @@ static const struct known {
     {"deprivileged.entry.frame", VS_PHASE_ENTRY, true},
     {"deprivileged.entry", VS_PHASE_LOAD_GUEST, true},
     {"hypervisor.rsb_fill", VS_PHASE_MITIGATIONS, false},
+    {"hypervisor.bhb", VS_PHASE_MITIGATIONS, false},
     {"hypervisor.spec_ctrl", VS_PHASE_MITIGATIONS, false},
     {"hypervisor.path_in.untrain", VS_PHASE_MITIGATIONS, false},
     {"hypervisor.path_in.ibpb", VS_PHASE_MITIGATIONS, false},

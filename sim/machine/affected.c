@@ -15,6 +15,7 @@ void machine_affect(struct vs_vcpu *v, const struct vs_cpu_config *cpu)
                                       .mds = cpu->affected_mds,
                                       .spectre_v2 = cpu->affected_spectre_v2,
                                       .retbleed = cpu->affected_retbleed,
+                                      .bhb = cpu->affected_bhb,
                                       .amd = v->p->svm,
                                       .flush_l1d = flush_l1d,
                                       .ctx = &v->hw->core};
