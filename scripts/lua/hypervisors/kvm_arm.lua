@@ -61,6 +61,21 @@ local program = {
       source = "reading of fixup_guest_exit and kvm_hyp_handle_fpsimd; moving the registers is el2.fp", grade = "assumed" },
     { "enter", call = "stub.enter" },
   },
+  -- The syndrome says register, size and direction (ESR_EL2.ISV): no instruction is fetched or decoded.
+  mmio = {
+    { "path_in", call = "path_in" },
+    { "read", state = "fault_gpa flags length pc interruptibility" },
+    { "decode", run = 40, code = 128, data = 64, source = "reading of kvm_handle_guest_abort and io_mem_abort: fields of the syndrome", grade = "assumed" },
+    { "emulate", run = 210, code = 1024, data = 256,
+      source = "reading of io_mem_abort and, of a device in the kernel, dispatch_mmio_read and vgic_find_mmio_region: a binary search of its registers", grade = "assumed" },
+    { "bus", as = "kvm.mmio.bus" },
+    { "work", action = "work" },
+    { "user_space", call = "user_space", when = "user", taken = true,
+      source = "KVM's API: KVM_EXIT_MMIO goes to user space, for devices that KVM does not emulate itself", grade = "documented" },
+    { "complete", run = 60, code = 256, data = 64, source = "reading of kvm_handle_mmio_return", grade = "assumed" },
+    { "write", state = "pc=next" },
+    { "path_out", call = "path_out" },
+  },
   pause = exit { { "yield", as = "kvm.pause.yield",
     source = "reading of kvm_handle_wfx: of WFE it is kvm_vcpu_on_spin, which x86's handle_pause calls too", grade = "assumed" } },
 }
