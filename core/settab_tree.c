@@ -67,11 +67,37 @@ static uint32_t down(const struct vs_settab *s, const uint64_t *bits, uint32_t b
     return first;
 }
 
+/* Three groups of four ways: a set's bits are one word, four of them a group's. */
+static bool of_twelve(const struct vs_settab *s)
+{
+    return s->groups == 3u && s->tree_leaves == 4u;
+}
+
+/* The way that a full set of three groups of four gives up. */
+static uint32_t choose12(uint64_t bits)
+{
+    uint32_t group = bits & 1u ? 1u : bits & 0x10u ? 2u : 0u; /* behind the one touched last */
+    uint32_t nodes = (uint32_t)(bits >> 4u * group), right = nodes >> 1u & 1u;
+    return 4u * group + 2u * right + (nodes >> (2u + right) & 1u);
+}
+
+/* A way of such a set is touched: its group is the last, the nodes above it turn away. */
+static uint64_t touch12(uint64_t bits, uint32_t way)
+{
+    static const uint8_t set[4] = {7, 3, 9, 1}, kept[4] = {8, 8, 4, 4};
+    uint32_t shift = way & ~3u;
+    uint64_t others = ~(0x111ull | (uint64_t)(0xfu ^ kept[way & 3u]) << shift);
+    return (bits & others) | (uint64_t)set[way & 3u] << shift;
+}
+
 uint32_t vs__settab_tree_choose(const struct vs_settab *s, size_t set, const uint64_t *tag)
 {
     const uint64_t *bits = s->tree + set * s->tree_words;
     uint32_t each = s->ways / s->groups, group = 0;
     bool only_free = any_free(s, tag, s->ways);
+    if (!only_free && of_twelve(s)) {
+        return choose12(*bits);
+    }
     if (only_free && s->groups == 1u && !s->turned) {
         return s->scan(tag, s->ways, VS_SETTAB_EMPTY);
     }
@@ -120,6 +146,10 @@ uint32_t vs__settab_tree_touch(struct vs_settab *s, size_t set, uint32_t way)
         return 0;
     }
     uint64_t *bits = s->tree + set * s->tree_words;
+    if (of_twelve(s)) {
+        *bits = touch12(*bits, way);
+        return way;
+    }
     uint32_t each = s->ways / s->groups, base = way / each * s->tree_leaves;
     for (uint32_t node = s->tree_leaves + way % each; node > 1u; node /= 2u) {
         put_bit(bits, base + node / 2u, !(node & 1u));
