@@ -171,7 +171,7 @@ taker() { # taker NAME 'PROGRAMS' 'TAKEN': a machine whose hypervisor takes prog
 }
 taker lends '    default = { { "go_on", state = "pc=next" } },
     cpu_id = { { "in", call = "hypercall" }, { "search", as = "kvm.cpu_id.search", run = 77 } },
-    stage2_fault = { { "back", call = "back", when = "missing" } },' '{ kvm = { why = "a reason", "hypercall", "path_in", "path_out", "stub", "rsb_fill", "spec_ctrl", "back", "back_around", "user_space" }, qemu = { "user_space.process" } }'
+    stage2_fault = { { "back", call = "back", when = "missing" } },' '{ kvm = { why = "a reason", "hypercall", "path_in", "nested_decide", "path_out", "stub", "rsb_fill", "spec_ctrl", "back", "back_around", "user_space" }, qemu = { "user_space.process" } }'
 sed -i '/"path_out", "stub"/s/"path_out", //; s/^    cpu_id = /    path_out = {},\n&/' "$work/lends_hv.lua"
 ok "a hypervisor of programs of others runs" exits lends
 equal "what was borrowed is assumed" "160 assumed|taken from kvm: 1X064: round trip of a VMCALL under KVM less hardware transition and common path, derived" \
