@@ -81,7 +81,7 @@ for place in PLACES:
 rows = {}
 if os.path.exists(root + "/results/experiments.csv"):
     for r in csv.DictReader(open(root + "/results/experiments.csv", newline="")):
-        rows[r["claim_id"]] = {m for m in (r["machine"], r["baseline_machine"]) if m}
+        rows[r["claim_id"]] = {m for names in (r["machine"], r["baseline_machine"]) for m in names.split(";") if m}
         wrong(r["quantity"] + " " + r["rests_on"], "results/experiments.csv: " + r["claim_id"], rows[r["claim_id"]])
 if os.path.exists(root + "/results/outside.csv"):
     for r in csv.DictReader(open(root + "/results/outside.csv", newline="")):

@@ -38,7 +38,6 @@ static const struct known {
     bool lines; /* memory references charged right behind it are its own */
 } known[] = {
     {"vmcs.unexplained", VS_PHASE_EXIT, false},
-    {"vmcs.exit.detect", VS_PHASE_EXIT, false}, /* in databases of before, as svm's */
     {"vmcs.exit.acknowledge", VS_PHASE_EXIT, false},
     {"vmcs.exit.load_host", VS_PHASE_LOAD_HOST, false},
     {"vmcs.exit.msr_load", VS_PHASE_LOAD_HOST, true},
@@ -50,7 +49,6 @@ static const struct known {
     {"vmcs.entry.msr_load", VS_PHASE_LOAD_GUEST, true},
     {"vmcs.entry", VS_PHASE_ENTRY, true},
     {"svm.unexplained", VS_PHASE_EXIT, false},
-    {"svm.exit.detect", VS_PHASE_EXIT, false},
     {"svm.exit.load_host", VS_PHASE_LOAD_HOST, true},
     {"svm.exit", VS_PHASE_SAVE, true},
     {"svm.entry.check", VS_PHASE_CHECKS, false},
