@@ -125,10 +125,10 @@ static void turn(struct vs_settab *s, size_t set, uint32_t w)
             vs__settab_swap(&payload[i], &payload[i ^ w]);
         }
     }
-    for (uint32_t first = 1, above = s->ways; first < s->ways; first *= 2u) {
-        above /= 2u; /* ways below each child of a node of this depth */
+    /* above: ways below each child of a node of this depth */
+    for (uint32_t first = 1, above = s->ways / 2u; above; first *= 2u, above /= 2u) {
         for (uint32_t i = 0; i < first; i++) {
-            uint64_t was = old >> (first + (i ^ w / (2u * above))) ^ (w / above);
+            uint64_t was = old >> (first + (i ^ w / above / 2u)) ^ (w / above);
             bits |= (i ? was & 1u : 1u) << (first + i);
         }
     }

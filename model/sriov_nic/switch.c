@@ -45,7 +45,7 @@ struct vs_nic_header vs__nic_header(const unsigned char *bytes)
         h.from = h.from << 8 | bytes[6 + i];
     }
     if (bytes[12] == 0x81 && bytes[13] == 0) {
-        h.vlan = (uint16_t)((bytes[14] << 8 | bytes[15]) & (VS_NIC_VLANS - 1u));
+        h.vlan = (uint16_t)(((unsigned)bytes[14] << 8 | bytes[15]) & (VS_NIC_VLANS - 1u));
     }
     return h;
 }
