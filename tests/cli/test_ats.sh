@@ -5,19 +5,11 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/a.db
 cd "$VIRTSIM_HOME" || exit 1
-run() { # WORKLOAD MACHINE SETTINGS...
-    script=$1 machine=$2
-    shift 2
-    rm -f "$db"
-    # shellcheck disable=SC2046 # words
-    "$VIRTSIM" run "$script" -m "$machine" --quiet --db "$db" $(for s in "$@"; do case $s in *.*=*) echo "--set $s" ;; *) echo "--set workload.$s" ;; esac done) >"$work/out" 2>&1
-}
 native() { # WORKLOAD SETTINGS...
     script=$1
     shift
-    run "$script" skylake_sp_native iommu.enabled=1 ats.enabled=1 "$@"
+    run_alone "$script" skylake_sp_native iommu.enabled=1 ats.enabled=1 "$@"
 }
-sql() { sqlite3 "$db" "$1"; }
 count() { sql "select coalesce(sum(value), 0) from counter where name = '$1'"; }
 number() { sql "select coalesce(sum(n), 0) from op where op = '$1'"; }
 mean() { sql "select coalesce(sum(total_ps) / sum(n), 0) from op where op = '$1'"; }
@@ -26,19 +18,19 @@ mean() { sql "select coalesce(sum(total_ps) / sum(n), 0) from op where op = '$1'
 bench="workloads/pcie_bench.lua skylake_sp_kvm ats.enabled=1 count=2000 warmup=0"
 # shellcheck disable=SC2086 # words
 for machine in x; do
-    ok "a window of 64 pages" run $bench window=262144
+    ok "a window of 64 pages" run_alone $bench window=262144
     equal "is asked for once" "64 64" "$(count ats.tlb.misses) $(number ats.translate)"
     equal "everything else comes translated" 2000 "$(count iommu.ats.translated)"
     equal "sums" "" "$(sql 'select * from unbalanced')"
     hit=$(mean dma.read)
-    ok "of twice that" run $bench window=524288
+    ok "of twice that" run_alone $bench window=524288
     ok "misses about half the time" test "$(count ats.tlb.misses)" -gt 800
     equal "each miss is an operation" "$(count ats.tlb.misses)" "$(number ats.translate)"
     ok "which the IOMMU takes part in" test "$(sql "select sum(n) from child where op = 'ats.translate' and child = 'iommu.translate'")" -gt 800
-    ok "the same without" run workloads/pcie_bench.lua skylake_sp_kvm count=2000 warmup=0 window=524288
+    ok "the same without" run_alone workloads/pcie_bench.lua skylake_sp_kvm count=2000 warmup=0 window=524288
     ok "a translated read takes less than one that misses the IOTLB" test "$hit" -lt "$(mean dma.read)"
 done
-ok "host pages of 2 MiB" run workloads/pcie_bench.lua skylake_sp_kvm ats.enabled=1 count=2000 warmup=0 window=1048576 pages=2M guest.frames=contiguous host.page_size=2M
+ok "host pages of 2 MiB" run_alone workloads/pcie_bench.lua skylake_sp_kvm ats.enabled=1 count=2000 warmup=0 window=1048576 pages=2M guest.frames=contiguous host.page_size=2M
 ok "are one translation each" test "$(count ats.tlb.misses)" -le 2
 
 # who unmaps waits for the device (PCIe 10.3)
@@ -48,7 +40,7 @@ equal "sums" "" "$(sql 'select * from unbalanced')"
 with=$(mean dma.flush)
 ok "with a slower device" native workloads/dma_map.lua dma.mode=strict buffers=200 ats.invalidation.latency=1200ns
 equal "by just as much" $((with + 1000000)) "$(mean dma.flush)"
-ok "without one" run workloads/dma_map.lua skylake_sp_native iommu.enabled=1 dma.mode=strict buffers=200
+ok "without one" run_alone workloads/dma_map.lua skylake_sp_native iommu.enabled=1 dma.mode=strict buffers=200
 ok "that is cheaper" test "$(mean dma.flush)" -lt "$with"
 for attack in unmapped readonly beyond; do
     ok "strict, $attack: nothing" native workloads/dma_attack.lua attack=$attack verdict=nothing dma.mode=strict iommu.interrupt_remapping=1
@@ -56,9 +48,9 @@ done
 ok "lazy" native workloads/dma_attack.lua attack=unmapped dma.mode=lazy iommu.interrupt_remapping=1
 equal "has its window, in the device" 0 "$(count dma_engine.refused)"
 ok "10 ms later nothing is reached" native workloads/dma_attack.lua attack=unmapped dma.mode=lazy iommu.interrupt_remapping=1 wait_us=10001 verdict=nothing
-ok "a guest's own IOMMU, nested" run workloads/dma_attack.lua skylake_sp_kvm iommu.mode=scalable dma.viommu=nested dma.mode=strict ats.enabled=1 attack=unmapped verdict=nothing
+ok "a guest's own IOMMU, nested" run_alone workloads/dma_attack.lua skylake_sp_kvm iommu.mode=scalable dma.viommu=nested dma.mode=strict ats.enabled=1 attack=unmapped verdict=nothing
 for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm; do
-    ok "$machine: packets" run workloads/udp_echo.lua $machine ats.enabled=1 packets=200 warmup=20
+    ok "$machine: packets" run_alone workloads/udp_echo.lua $machine ats.enabled=1 packets=200 warmup=20
     equal "$machine: none is lost, sums" "0 0" "$(count nic.dma_blocked) $(sql 'select count(*) from unbalanced')"
 done
 refused "a device that never answers" 1 "within a minute" "$VIRTSIM" run workloads/dma_map.lua -m skylake_sp_native --set iommu.enabled=1 --set ats.enabled=1 --set dma.mode=strict --set ats.invalidation.latency=61s --no-store

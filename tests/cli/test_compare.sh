@@ -3,7 +3,6 @@
 # compare: one row an experiment, verdicts as docs/validation.md defines them, a reason outside a claim.
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/t.db
-sql() { sqlite3 "$db" "$1"; }
 
 refused "an unknown domain" 2 "list claims" "$VIRTSIM" compare --domain nosuch --db "$db"
 equal "leaves no database" 0 "$(find "$work" -name 't.db*' | wc -l)"

@@ -6,17 +6,10 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/d.db
 cd "$VIRTSIM_HOME" || exit 1
-run() { # WORKLOAD MACHINE SETTINGS...
-    script=$1 machine=$2
-    shift 2
-    rm -f "$db"
-    # shellcheck disable=SC2046 # words
-    "$VIRTSIM" run "$script" -m "$machine" --quiet --db "$db" $(for s in "$@"; do case $s in *.*=*) echo "--set $s" ;; *) echo "--set workload.$s" ;; esac done) >"$work/out" 2>&1
-}
 native() { # WORKLOAD MODE SETTINGS...
     script=$1 mode=$2
     shift 2
-    run "$script" skylake_sp_native iommu.enabled=1 dma.mode="$mode" "$@"
+    run_alone "$script" skylake_sp_native iommu.enabled=1 dma.mode="$mode" "$@"
 }
 count() { sqlite3 "$db" "select coalesce(sum(value), 0) from counter where name = '$1'"; }
 mean() { sqlite3 "$db" "select coalesce(sum(total_ps) / sum(n), 0) from op where op = '$1'"; }
@@ -71,11 +64,11 @@ ok "then there are twice as many" test "$(times dma.map)" -ge $((2 * maps_strict
 # what a device reaches
 for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm; do
     for attack in beyond interrupts; do
-        ok "$machine, $attack: nothing" run workloads/dma_attack.lua $machine attack=$attack verdict=nothing
+        ok "$machine, $attack: nothing" run_alone workloads/dma_attack.lua $machine attack=$attack verdict=nothing
     done
     ok "faults are counted" test "$(count iommu.interrupt_faults)" -eq 16
 done
-equal "beyond its memory every transfer is refused" 512 "$(run workloads/dma_attack.lua skylake_sp_kvm attack=beyond && count dma_engine.refused)"
+equal "beyond its memory every transfer is refused" 512 "$(run_alone workloads/dma_attack.lua skylake_sp_kvm attack=beyond && count dma_engine.refused)"
 equal "and is a fault" 512 "$(count iommu.faults)"
 attack() { native workloads/dma_attack.lua "$@" iommu.interrupt_remapping=1; }
 ok "strict: nothing at all" attack strict verdict=nothing
@@ -89,11 +82,11 @@ refused "the verdict of the window" 1 "unmapped: 2 attacks reached something" "$
 refused "without remapping of interrupts" 1 "interrupts: 16 attacks" "$VIRTSIM" run workloads/dma_attack.lua -m skylake_sp_native --set iommu.enabled=1 --set workload.attack=interrupts --set workload.verdict=nothing --no-store
 
 # a machine's memory, by host page; a guest whose frames lie in a row has its buffers in few large ones
-ok "host pages of 2 MiB" run workloads/udp_echo.lua skylake_sp_kvm packets=600 warmup=100 guest.frames=contiguous host.page_size=2M
+ok "host pages of 2 MiB" run_alone workloads/udp_echo.lua skylake_sp_kvm packets=600 warmup=100 guest.frames=contiguous host.page_size=2M
 large=$(count iommu.iotlb.misses)
-ok "of 4 KiB" run workloads/udp_echo.lua skylake_sp_kvm packets=600 warmup=100 guest.frames=contiguous
+ok "of 4 KiB" run_alone workloads/udp_echo.lua skylake_sp_kvm packets=600 warmup=100 guest.frames=contiguous
 ok "the larger, the fewer misses of the IOTLB" test $((5 * large)) -lt "$(count iommu.iotlb.misses)"
-ok "small pieces of large host pages" run workloads/udp_echo.lua skylake_sp_kvm packets=600 warmup=100 guest.frames=contiguous host.page_size=2M iommu.superpages=0
+ok "small pieces of large host pages" run_alone workloads/udp_echo.lua skylake_sp_kvm packets=600 warmup=100 guest.frames=contiguous host.page_size=2M iommu.superpages=0
 ok "where the unit has no others" test "$(count iommu.iotlb.misses)" -gt $((5 * large))
 cat >"$work/gpa.lua" <<'EOF'
 guest(function(cpu)
@@ -105,7 +98,7 @@ guest(function(cpu)
   if cpu:device { address = cpu:dma_map(late) } ~= 1 then error("a page that came later is not mapped", 0) end
 end)
 EOF
-ok "a guest's page is where the guest has it, and so is one that came later" run "$work/gpa.lua" skylake_sp_kvm
+ok "a guest's page is where the guest has it, and so is one that came later" run_alone "$work/gpa.lua" skylake_sp_kvm
 equal "without any work of the guest's" 0 "$(count dma.maps)"
 
 # bad input

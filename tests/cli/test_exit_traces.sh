@@ -6,7 +6,6 @@
 traces=$VIRTSIM_HOME/tests/traces/exits
 db=$work/r.db
 run() { "$VIRTSIM" replay "$@" --quiet --db "$db" >"$work/out" 2>"$work/err" || echo "FAILED: replay $*"; }
-sql() { sqlite3 "$db" "$1"; }
 # one database a case: its only run is run 1
 begin() { rm -f "$db"; }
 recorded() { sql "select group_concat(reason || ' ' || n, ', ') from (select reason, sum(n) n from recorded_exit group by reason order by n desc, reason)"; }

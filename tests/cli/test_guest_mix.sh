@@ -10,7 +10,6 @@ mix() { # machine mix settings...
     shift 2
     "$VIRTSIM" run workloads/guest_mix.lua --machine "$machine" --set "workload.mix=$kind" --set workload.instructions=10000000 "$@" --quiet --db "$db" >/dev/null
 }
-sql() { sqlite3 "$db" "$1"; }
 
 for kind in kernel_build web_server database hpc; do
     ok "$kind natively" mix skylake_sp_native "$kind"

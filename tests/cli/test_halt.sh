@@ -5,7 +5,6 @@
 . "$(dirname "$0")/../lib.inc"
 db=$work/halt.db
 last='run = (select max(run) from run)'
-sql() { sqlite3 "$db" "$1"; }
 mean() { sql "select coalesce(sum(total_ps) / sum(n), 0) from op where op = '$1' and actor = 'vcpu0/host' and n > 0 and $last"; }
 # the exit less what is a halt in it
 own() { sql "select (select sum(total_ps) from op where op = '$1' and actor = 'vcpu0/host' and $last) - (select sum(c.total_ps) from child c where c.op = '$1' and c.actor = 'vcpu0/host' and c.child like 'halt.%' and $last)"; }

@@ -4,7 +4,6 @@
 # left as a wait says for what. So does a vCPU that finds its transmit ring full.
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/j.db
-sql() { sqlite3 "$db" "$1"; }
 last="run = (select max(run) from run)"
 # the mean of a journey's account in ps, 0 where it has none
 part() { sql "select cast(coalesce((select sum(total_ps) from part where op = 'packet.$1' and account = '$2' and $last) / (select sum(n) from op where op = 'packet.$1' and $last), 0) as integer)"; }

@@ -5,7 +5,6 @@
 # defaults { }, and a request's own word goes before it.
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/l.db
-sql() { sqlite3 "$db" "$1"; }
 last="run = (select max(run) from run)"
 packets() { "$VIRTSIM" run "$VIRTSIM_HOME/workloads/udp_echo.lua" --quiet --db "$db" --set workload.packets=400 --set workload.warmup=50 "$@"; }
 us() { sql "select (end_ps - roi_ps) / 1000000 from run where $last"; }

@@ -5,41 +5,33 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/p.db
 cd "$VIRTSIM_HOME" || exit 1
-run() { # WORKLOAD MACHINE SETTINGS...
-    script=$1 machine=$2
-    shift 2
-    rm -f "$db"
-    # shellcheck disable=SC2046 # words
-    "$VIRTSIM" run "$script" -m "$machine" --quiet --db "$db" $(for s in "$@"; do case $s in *.*=*) echo "--set $s" ;; *) echo "--set workload.$s" ;; esac done) >"$work/out" 2>&1
-}
-sql() { sqlite3 "$db" "$1"; }
 mean() { sql "select coalesce(sum(total_ps) / sum(n), 0) from op where op = '$1'"; }
 ops_of() { sql "select coalesce(sum(n), 0) from op where op = '$1'"; }
 count() { sql "select coalesce(sum(value), 0) from counter where name = '$1'"; }
 
 # a register's read is a round trip, and the sum of its parts (PCIe 2.4.1: never posted)
-ok "reads" run workloads/pci_config.lua skylake_sp_native count=100 configure=no
+ok "reads" run_alone workloads/pci_config.lua skylake_sp_native count=100 configure=no
 equal "each one over the link" "100 0" "$(ops_of mmio.read) $(ops_of config.read)"
 equal "which is core, link and device" "" "$(sql 'select * from unbalanced')"
 for part in pcie.downstream pcie.upstream pcie.register pcie.serialize pcie.mmio_read; do
     ok "$part is a part of it" test "$(sql "select sum(total_ps) from part where op = 'mmio.read' and account = '$part'")" -gt 0
 done
 base=$(mean mmio.read)
-ok "a slower device" run workloads/pci_config.lua skylake_sp_native count=100 configure=no pcie.register=600ns
+ok "a slower device" run_alone workloads/pci_config.lua skylake_sp_native count=100 configure=no pcie.register=600ns
 equal "by just as much" $((base + 500000)) "$(mean mmio.read)"
-ok "a guest's own registers" run workloads/pci_config.lua skylake_sp_kvm count=100 configure=no
+ok "a guest's own registers" run_alone workloads/pci_config.lua skylake_sp_kvm count=100 configure=no
 equal "are read without an exit" 0 "$(sql "select coalesce(sum(n), 0) from op where op like 'exit.ept_misconfig%'")"
-ok "its configuration space" run workloads/pci_config.lua skylake_sp_kvm count=100
+ok "its configuration space" run_alone workloads/pci_config.lua skylake_sp_kvm count=100
 equal "is the hypervisor's to read" "$(ops_of config.read)" "$(sql "select sum(n) from child where op like 'handler.%' and child = 'config.read'")"
 equal "and takes an exit each" "" "$(sql 'select * from unbalanced')"
 for machine in zen3_milan_kvm neoverse_n1_kvm haswell_ep_native; do
-    ok "$machine" run workloads/pci_config.lua $machine count=10 reset=yes
+    ok "$machine" run_alone workloads/pci_config.lua $machine count=10 reset=yes
     equal "$machine: sums" "" "$(sql 'select * from unbalanced')"
     equal "$machine: nobody answers while a function is reset" 1 "$(count pcie.unanswered)"
 done
 
 printf 'return { text = "as measured", cpu = "haswell_ep", memory = "haswell_ep", hypervisor = "none", iommu = "off", nic = "i82576" }\n' >"$work/m.lua"
-ok "an adapter whose registers were measured (D1645)" run workloads/pci_config.lua "$work/m.lua" count=100
+ok "an adapter whose registers were measured (D1645)" run_alone workloads/pci_config.lua "$work/m.lua" count=100
 equal "takes 1581.2 ns" 1581200 "$(mean mmio.read)"
 
 # function level reset: 100 ms (PCIe 6.6.2), queues stopped, and the driver begins again
@@ -60,13 +52,13 @@ guest(function(cpu, p)
 end)
 LUA
 for machine in skylake_sp_native skylake_sp_kvm; do
-    ok "a reset on $machine" run "$work/flr.lua" $machine
+    ok "a reset on $machine" run_alone "$work/flr.lua" $machine
     equal "packets before and after" 5 "$(count nic.tx_packets)"
     equal "sums" "" "$(sql 'select * from unbalanced')"
 done
 printf 'guest(function(cpu)\ncpu:send {}\ncpu:pci_write(0x48, 0x8000, 2)\ncpu:wait { us = 99990 }\ncpu:send {}\nend)\n' >"$work/early.lua"
 refused "a driver that does not wait" 1 "is being reset" "$VIRTSIM" run "$work/early.lua" -m skylake_sp_native --no-store
-ok "a device that takes less" run "$work/flr.lua" skylake_sp_native pcie.flr.us=50 wait_us=60
+ok "a device that takes less" run_alone "$work/flr.lua" skylake_sp_native pcie.flr.us=50 wait_us=60
 
 # a masked vector is pending and sent at unmask (PCI 6.8.2.9)
 cat >"$work/mask.lua" <<'LUA'
@@ -83,12 +75,12 @@ end)
 LUA
 sed -i '/interrupts()/d' "$work/mask.lua"
 for machine in skylake_sp_native skylake_sp_kvm; do
-    ok "a masked vector on $machine" run "$work/mask.lua" $machine
+    ok "a masked vector on $machine" run_alone "$work/mask.lua" $machine
     equal "sums" "" "$(sql 'select * from unbalanced')"
 done
 masked=$(count nic.interrupts)
 sed '/bar_write/d; /bar_read/d' "$work/mask.lua" >"$work/unmasked.lua"
-ok "the same, never masked" run "$work/unmasked.lua" skylake_sp_kvm
+ok "the same, never masked" run_alone "$work/unmasked.lua" skylake_sp_kvm
 ok "masks save interrupts" test "$masked" -lt "$(count nic.interrupts)"
 
 # sizing, overlap, virtual functions
@@ -105,8 +97,8 @@ guest(function(cpu)
   if cpu:pci_read(0x06, 2, 128) ~= 0x10 then error("not 128 virtual functions", 0) end
 end)
 LUA
-ok "sizes and numbers of functions" run "$work/bars.lua" skylake_sp_native
-ok "128 virtual functions from the start" run workloads/pci_config.lua skylake_sp_native nic.vfs=128 count=5
+ok "sizes and numbers of functions" run_alone "$work/bars.lua" skylake_sp_native
+ok "128 virtual functions from the start" run_alone workloads/pci_config.lua skylake_sp_native nic.vfs=128 count=5
 refused "more than there are" 2 "pcie.sriov.total_vfs = 8" "$VIRTSIM" run workloads/pci_config.lua -m skylake_sp_native --set nic.vfs=9 --set pcie.sriov.total_vfs=8 --no-store
 refuse() { # WHAT STATUS WORDS LINE
     printf 'guest(function(cpu)\n%s\nend)\n' "$4" >"$work/r.lua"

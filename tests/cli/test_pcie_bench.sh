@@ -5,11 +5,7 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/p.db
 cd "$VIRTSIM_HOME" || exit 1
-bench() {
-    rm -f "$db"
-    # shellcheck disable=SC2046 # words
-    "$VIRTSIM" run workloads/pcie_bench.lua -m "${machine:-haswell_ep_pciebench}" --quiet --db "$db" $(for s in "$@"; do case $s in *.*=*) echo "--set $s" ;; *) echo "--set workload.$s" ;; esac done) >"$work/out" 2>&1
-}
+bench() { run_alone workloads/pcie_bench.lua "${machine:-haswell_ep_pciebench}" "$@"; }
 latency() { sqlite3 "$db" "select round(total_ps / 1000.0 / n, 2) from op where op = 'dma.read'"; }
 rate() { sqlite3 "$db" "select round((select value from counter where name = 'dma_engine.bytes') * 8.0 / (select value from counter where name = 'dma_engine.time'), 2)"; }
 count() { sqlite3 "$db" "select coalesce(sum(value), 0) from counter where name = '$1'"; }

@@ -4,7 +4,6 @@
 # of the time.
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/p.db
-sql() { sqlite3 "$db" "$1"; }
 last="run = (select max(run) from run)"
 packets() { "$VIRTSIM" run "$VIRTSIM_HOME/workloads/udp_echo.lua" --quiet --db "$db" --set workload.packets=200 --set workload.warmup=20 "$@"; }
 mean() { sql "select sum(total_ps) / sum(n) from op where op = 'packet.rx' and $last"; }

@@ -5,7 +5,6 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/p.db
 last="run = (select max(run) from run)"
-sql() { sqlite3 "$db" "$1"; }
 for n in 2 4; do
     cat >"$work/echo$n.lua" <<LUA
 for i = 0, $n - 1 do

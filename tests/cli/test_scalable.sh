@@ -6,11 +6,9 @@
 db=$work/s.db
 cd "$VIRTSIM_HOME" || exit 1
 run() { # WORKLOAD MACHINE SETTINGS...
-    script=$1 machine=$2
+    workload=$1 machine=$2
     shift 2
-    rm -f "$db"
-    # shellcheck disable=SC2046 # words
-    "$VIRTSIM" run "$script" -m "$machine" --quiet --db "$db" --set iommu.mode=scalable $(for s in "$@"; do case $s in *.*=*) echo "--set $s" ;; *) echo "--set workload.$s" ;; esac done) >"$work/out" 2>&1
+    run_alone "$workload" "$machine" iommu.mode=scalable "$@"
 }
 native() { # WORKLOAD SETTINGS...
     script=$1
@@ -22,7 +20,6 @@ nested() { # WORKLOAD MACHINE SETTINGS...
     shift 2
     run "$script" "$machine" dma.viommu=nested "$@"
 }
-sql() { sqlite3 "$db" "$1"; }
 count() { sql "select coalesce(sum(value), 0) from counter where name = '$1'"; }
 number() { sql "select coalesce(sum(n), 0) from op where op = '$1'"; }
 mean() { sql "select coalesce(sum(total_ps) / sum(n), 0) from op where op = '$1'"; }

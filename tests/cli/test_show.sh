@@ -4,7 +4,6 @@
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/t.db
 small="--set workload.count=20000 --set workload.footprint=4MiB --quiet"
-sql() { sqlite3 "$db" "$1"; }
 has() { # "what" "text" command...: the output holds the text
     what=$1 text=$2
     shift 2

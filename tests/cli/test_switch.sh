@@ -4,7 +4,6 @@
 # addresses, VLANs, spoof checking and rates let it. And a stream: who cuts it into segments, who acknowledges.
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/s.db
-sql() { sqlite3 "$db" "$1"; }
 last="run = (select max(run) from run)"
 counter() { sql "select coalesce(sum(value), 0) from counter where name = 'nic.$1' and $last"; }
 cat >"$work/talk.lua" <<'LUA'

@@ -4,7 +4,6 @@
 # gets scarcer with their number, and a batch shares what it has in common.
 . "$VIRTSIM_HOME/tests/lib.inc"
 db=$work/t.db
-sql() { sqlite3 "$db" "$1"; }
 last="run = (select max(run) from run)"
 tenants() { "$VIRTSIM" run "$VIRTSIM_HOME/workloads/multi_tenant.lua" --quiet --db "$db" --set workload.packets=60 --set workload.warmup=20 "$@"; }
 missed() { sql "select cast(1000 * (select value from counter where name = 'iommu.iotlb.misses' and $last) / (select value from counter where name = 'iommu.requests' and $last) as integer)"; }
