@@ -19,6 +19,22 @@ static void take(void *ctx, const struct vs_fact *fact)
     l->fact[l->n++] = *fact;
 }
 
+/* Those of an interrupt controller, of a machine's knobs or (NULL) of its defaults. */
+static void of_chip(const struct vs_irqchip_kind *chip, const struct vs_knobs *k,
+                    const struct vs_facts *to)
+{
+    void *config = calloc(1, chip->config);
+    if (config && k) {
+        vs_knobs_load(k, chip->desc, config);
+    } else if (config) {
+        vs_defaults(chip->desc, config);
+    }
+    if (config) {
+        chip->facts(config, to);
+    }
+    free(config);
+}
+
 size_t vs_facts_of_architectures(struct vs_fact out[VS_FACTS])
 {
     struct list l = {out, 0};
@@ -32,12 +48,7 @@ size_t vs_facts_of_architectures(struct vs_fact out[VS_FACTS])
     }
     const struct vs_irqchip_kind *const *chip = vs_irqchips(&n);
     for (size_t i = 0; i < n; i++) {
-        void *config = calloc(1, chip[i]->config);
-        if (config) {
-            vs_defaults(chip[i]->desc, config);
-            chip[i]->facts(config, to);
-        }
-        free(config);
+        of_chip(chip[i], NULL, to);
     }
     return l.n;
 }
@@ -55,13 +66,7 @@ size_t vs_facts_of_machine(const struct vs_knobs *k, struct vs_fact out[VS_FACTS
     if (world && world->facts) {
         world->facts(to);
     }
-    const struct vs_irqchip_kind *chip = vs__irqchip_of(ept.vendor);
-    void *config = calloc(1, chip->config);
-    if (config) {
-        vs_knobs_load(k, chip->desc, config);
-        chip->facts(config, to);
-    }
-    free(config);
+    of_chip(vs__irqchip_of(ept.vendor), k, to);
     vs_ept_facts(&ept, to);
     vs_memory_facts(&memory, to);
     return l.n;

@@ -246,12 +246,13 @@ static uint32_t room_or_wait(struct vs_vcpu *v, struct vs_driver *d, uint32_t bu
 }
 
 /* One frame, or what the adapter makes several of, into the ring. */
-static void store(struct vs_vcpu *v, enum guest_program program, struct guest_work w)
+static void store(struct vs_vcpu *v, struct vs_driver *d, enum guest_program program,
+                  struct guest_work w)
 {
-    struct vs_driver *d = w.driver;
+    w.driver = d;
     w.sends = true;
     w.ring = d->tx_ring;
-    w.slot = d->tx_tail;
+    w.slot = w.first = d->tx_tail;
     (void)guest_run(v, program, &w);
     vs_nic_tx_stored(&v->p->net->nic, v->index, w.first, vs_cpu_now(&v->hw->cpu));
 }
@@ -280,6 +281,22 @@ static uint32_t buffers_of(struct vs_vcpu *v, uint64_t bytes)
     return buffers;
 }
 
+/* Of a request's frames, which are all as `w` says, as many as the ring takes now. */
+static void frames(struct vs_vcpu *v, struct vs_driver *d, struct guest_work w)
+{
+    struct vs_request *r = &v->request;
+    w.left = r->bytes + VS_NIC_HEADERS;
+    uint32_t buffers = buffers_of(v, w.left), room = buffers ? room_or_wait(v, d, buffers) : 0;
+    if (!room) {
+        return;
+    }
+    for (; room >= buffers && r->count; room -= buffers, r->count--) {
+        store(v, d, GUEST_TRANSMIT, w);
+    }
+    announce(v, d);
+    v->busy = r->count != 0;
+}
+
 void guest_vf_send(struct vs_vcpu *v)
 {
     struct vs_driver *d = driver_of(v, "send");
@@ -293,18 +310,7 @@ void guest_vf_send(struct vs_vcpu *v)
                   VS_NIC_MAX_PAYLOAD);
         return;
     }
-    uint32_t buffers = buffers_of(v, r->bytes + VS_NIC_HEADERS),
-             room = buffers ? room_or_wait(v, d, buffers) : 0;
-    if (!room) {
-        return;
-    }
-    for (; room >= buffers && r->count; room -= buffers, r->count--) {
-        store(v, GUEST_TRANSMIT,
-              (struct guest_work){
-                  .driver = d, .first = d->tx_tail, .left = r->bytes + VS_NIC_HEADERS});
-    }
-    announce(v, d);
-    v->busy = r->count != 0;
+    frames(v, d, (struct guest_work){0});
 }
 
 /* The next piece of a stream: what one descriptor chain takes of it, the adapter's or the kernel's
@@ -319,10 +325,8 @@ static bool stream_piece(struct vs_vcpu *v, struct vs_driver *d, uint64_t left)
         return false;
     }
     bool several = tso && bytes > r->stride;
-    store(v, left == r->bytes ? GUEST_TRANSMIT : GUEST_TRANSMIT_SEGMENT,
-          (struct guest_work){.driver = d,
-                              .first = d->tx_tail,
-                              .left = bytes + VS_NIC_TCP_HEADERS,
+    store(v, d, left == r->bytes ? GUEST_TRANSMIT : GUEST_TRANSMIT_SEGMENT,
+          (struct guest_work){.left = bytes + VS_NIC_TCP_HEADERS,
                               .flags = several ? (uint32_t)r->stride << VS_NIC_SEGMENT_SHIFT : 0});
     d->stream_left = left - bytes;
     return true;
@@ -357,21 +361,7 @@ static void address(struct vs_vcpu *v, struct vs_driver *d)
                                       : vs_nic_mac((uint32_t)r->a),
         .from = vs_nic_mac(r->work == VS_NIC_FROM_OWN ? v->index : (uint32_t)r->work),
         .vlan = (uint16_t)r->b};
-    uint32_t buffers = buffers_of(v, r->bytes + VS_NIC_HEADERS),
-             room = buffers ? room_or_wait(v, d, buffers) : 0;
-    if (!room) {
-        return;
-    }
-    for (; room >= buffers && r->count; room -= buffers, r->count--) {
-        store(v, GUEST_TRANSMIT,
-              (struct guest_work){.driver = d,
-                                  .first = d->tx_tail,
-                                  .left = r->bytes + VS_NIC_HEADERS,
-                                  .flags = VS_NIC_ADDRESSED,
-                                  .header = &h});
-    }
-    announce(v, d);
-    v->busy = r->count != 0;
+    frames(v, d, (struct guest_work){.flags = VS_NIC_ADDRESSED, .header = &h});
 }
 
 void guest_vf_transmit(struct vs_vcpu *v)
