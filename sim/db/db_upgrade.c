@@ -29,19 +29,20 @@ void vs_db_renamed_by(const struct vs_rename *(*renames)(size_t *n, struct vs_er
 #define ACTOR NOW("actor", "t.actor")
 #define OP NOW("op", "t.op")
 #define ACCOUNT NOW("account", "t.account")
+#define KNOB NOW("knob", "t.path")
 #define COUNTER                                                                                    \
     "CASE WHEN t.name LIKE 'open_ops.%' THEN 'open_ops.' || " NOW(                                 \
         "op", "substr(t.name, 10)") " ELSE " NOW("counter", "t.name") " END"
 
 /* Tables that came with a schema after the oldest one, from a database that has them: as they are,
- * for what their rows name is no name of an actor, operation, account or counter. */
+ * for of all that is renamed their rows name knobs alone. */
 static const struct {
     int64_t since; /* version of the schema */
     const char *sql;
 } newer[] = {
     {3, "INSERT OR IGNORE INTO main.run_option SELECT * FROM old.run_option"},
-    {4, "INSERT OR IGNORE INTO main.evidence_group SELECT t.run, t.name, " NOW(
-            "knob", "t.path") ", t.source, t.evidence FROM old.evidence_group t"},
+    {4, "INSERT OR IGNORE INTO main.evidence_group SELECT t.run, t.name, " KNOB
+        ", t.source, t.evidence FROM old.evidence_group t"},
     {5, "INSERT INTO main.site SELECT * FROM old.site"},
     {7, "INSERT OR IGNORE INTO main.note SELECT * FROM old.note"},
     {8, "INSERT INTO main.recorded_exit SELECT * FROM old.recorded_exit"},
@@ -75,23 +76,10 @@ static const char *const take[] = {
     " option = 'warmup'",
     "INSERT OR IGNORE INTO main.run_option SELECT run, 'roi', 'mark' FROM main.run WHERE roi_ps > "
     "0",
-    "INSERT OR IGNORE INTO main.knob SELECT t.run, " NOW(
-        "knob",
-        "t.path") " AS now, CASE WHEN count(*) > 1 AND max(t.path = " NOW("knob",
-                                                                          "t.path") ") = 0"
-                                                                                    " THEN "
-                                                                                    "CAST(sum(t."
-                                                                                    "value) AS "
-                                                                                    "INTEGER) ELSE "
-                                                                                    "t.value END, "
-                                                                                    "t.unit, "
-                                                                                    "t.source, "
-                                                                                    "t.evidence, "
-                                                                                    "t.set_by FROM "
-                                                                                    "old.knob t"
-                                                                                    " WHERE now <> "
-                                                                                    "'' GROUP BY "
-                                                                                    "t.run, now",
+    "INSERT OR IGNORE INTO main.knob SELECT t.run, " KNOB " AS now,"
+    " CASE WHEN count(*) > 1 AND max(t.path = " KNOB ") = 0 THEN CAST(sum(t.value) AS INTEGER)"
+    " ELSE t.value END, t.unit, t.source, t.evidence, t.set_by FROM old.knob t WHERE now <> ''"
+    " GROUP BY t.run, now",
     "INSERT INTO main.op SELECT t.run, " ACTOR " AS a, " OP " AS o, sum(t.n), sum(t.total_ps),"
     " coalesce(min(CASE WHEN t.n > 0 THEN t.min_ps END), 0), max(t.max_ps), max(t.p50_ps),"
     " max(t.p90_ps), max(t.p99_ps) FROM old.op t GROUP BY t.run, a, o",
