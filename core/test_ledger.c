@@ -10,8 +10,8 @@ static void test_clock_is_the_sum_of_its_charges(void **state)
 {
     struct fixture *f = *state;
     vs_open(&f->t, VS_OP_WALK);
-    vs_charge(&f->t, acc(f, A), ps(5));
-    vs_charge(&f->t, acc(f, B), ps(7));
+    vs_charge(&f->t, acc(f, A), (vs_ps){5});
+    vs_charge(&f->t, acc(f, B), (vs_ps){7});
     assert_int_equal(vs_now(&f->t).v, 112);
     assert_int_equal(vs_close(&f->t).v, 12);
     const struct vs_op_acc *w = vs_ledger_acc(f->l, f->actor, VS_OP_WALK);
@@ -23,9 +23,9 @@ static void test_a_child_is_booked_once_and_its_parent_records_its_total(void **
 {
     struct fixture *f = *state;
     vs_open(&f->t, VS_OP_ACCESS_LOAD);
-    vs_charge(&f->t, acc(f, A), ps(1));
+    vs_charge(&f->t, acc(f, A), (vs_ps){1});
     vs_open(&f->t, VS_OP_WALK);
-    vs_charge(&f->t, acc(f, A), ps(40));
+    vs_charge(&f->t, acc(f, A), (vs_ps){40});
     vs_close(&f->t);
     vs_close(&f->t);
     const struct vs_op_acc *load = vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD);
@@ -39,11 +39,11 @@ static void test_a_handler_is_another_actor_than_the_guest(void **state)
 {
     struct fixture *f = *state;
     vs_open(&f->t, VS_OP_ACCESS_LOAD);
-    vs_charge(&f->t, acc(f, A), ps(4));
+    vs_charge(&f->t, acc(f, A), (vs_ps){4});
     vs_close(&f->t);
     vs_txn_actor(&f->t, f->host);
     vs_open(&f->t, VS_OP_ACCESS_LOAD);
-    vs_charge(&f->t, acc(f, A), ps(9));
+    vs_charge(&f->t, acc(f, A), (vs_ps){9});
     vs_close(&f->t);
     assert_int_equal(vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD)->total_ps, 4);
     assert_int_equal(vs_ledger_acc(f->l, f->host, VS_OP_ACCESS_LOAD)->total_ps, 9);
@@ -52,8 +52,8 @@ static void test_a_handler_is_another_actor_than_the_guest(void **state)
 static void test_a_wait_is_free_once_its_time_has_passed_and_named_before(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(vs_wait_until(&f->t, acc(f, QUEUE), ps(100)).v, 0);
-    assert_int_equal(vs_wait_until(&f->t, acc(f, QUEUE), ps(101)).v, 1);
+    assert_int_equal(vs_wait_until(&f->t, acc(f, QUEUE), (vs_ps){100}).v, 0);
+    assert_int_equal(vs_wait_until(&f->t, acc(f, QUEUE), (vs_ps){101}).v, 1);
     const struct vs_op_acc *line = f->t.frame[0].acc;
     assert_int_equal(line->work[acc(f, QUEUE)].n, 1);
     assert_int_equal(line->work[acc(f, QUEUE)].ps, 1);
@@ -65,8 +65,8 @@ static void test_slots_make_the_next_one_wait_until_the_first_is_free(void **sta
     struct vs_slots s;
     assert_int_equal(vs_slots_init(&s, 0), VS_E_CONFIG);
     assert_int_equal(vs_slots_init(&s, 2), VS_OK);
-    vs_release(&s, vs_acquire(&f->t, acc(f, QUEUE), &s), ps(150));
-    vs_release(&s, vs_acquire(&f->t, acc(f, QUEUE), &s), ps(130));
+    vs_release(&s, vs_acquire(&f->t, acc(f, QUEUE), &s), (vs_ps){150});
+    vs_release(&s, vs_acquire(&f->t, acc(f, QUEUE), &s), (vs_ps){130});
     assert_int_equal(f->t.now_ps, 100);
     uint32_t third = vs_acquire(&f->t, acc(f, QUEUE), &s);
     assert_int_equal(f->t.now_ps, 130);
@@ -95,7 +95,7 @@ static void test_the_slot_is_the_one_that_is_free_first_then_the_first(void **st
             assert_int_equal(vs_acquire(&t, acc(f, QUEUE), &s), first);
             assert_int_equal(t.now_ps, busy > now ? busy : now);
             uint32_t slot = vs_rng_below(&rng, 4) ? first : (uint32_t)vs_rng_below(&rng, n);
-            vs_release(&s, slot, ps(vs_rng_below(&rng, 60)));
+            vs_release(&s, slot, (vs_ps){vs_rng_below(&rng, 60)});
         }
         vs_slots_free(&s);
     }
@@ -108,11 +108,11 @@ static void test_counted_operations_equal_opened_ones(void **state)
     struct vs_op_acc *many = vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_STORE);
     for (int i = 0; i < 1000; i++) {
         vs_open(&f->t, VS_OP_ACCESS_LOAD);
-        vs_charge(&f->t, acc(f, A), ps(385));
+        vs_charge(&f->t, acc(f, A), (vs_ps){385});
         vs_close(&f->t);
     }
-    vs_count_part(&f->t, many, acc(f, A), 1000, ps(385));
-    vs_count_op(&f->t, many, 1000, ps(385));
+    vs_count_part(&f->t, many, acc(f, A), 1000, (vs_ps){385});
+    vs_count_op(&f->t, many, 1000, (vs_ps){385});
     assert_int_equal(one->n, many->n);
     assert_int_equal(one->total_ps, many->total_ps);
     assert_int_equal(one->min_ps, many->min_ps);
@@ -130,7 +130,7 @@ static void test_exposure_tiles_the_wait_exactly(void **state)
     vs__tape_add(&tape, 90, 40, acc(f, A), 1);
     vs__tape_add(&tape, 150, 20, acc(f, B), 1);
     vs_open(&f->t, VS_OP_DMA_READ);
-    vs_expose(&f->t, &tape, acc(f, QUEUE), ps(160));
+    vs_expose(&f->t, &tape, acc(f, QUEUE), (vs_ps){160});
     assert_int_equal(vs_close(&f->t).v, 60);
     const struct vs_op_acc *d = vs_ledger_acc(f->l, f->actor, VS_OP_DMA_READ);
     assert_int_equal(d->exposed[acc(f, A)].ps, 30);
@@ -145,17 +145,17 @@ static void test_a_journey_books_only_when_it_ends(void **state)
     struct fixture *f = *state;
     struct vs_op_acc *rx = vs_ledger_acc(f->l, f->actor, VS_OP_PACKET_RX);
     struct vs_journey j, lost;
-    vs_journey_begin(&j, ps(10));
-    vs_journey_charge(&j, acc(f, A), ps(5));
-    vs_journey_wait(&j, acc(f, QUEUE), ps(30));
-    vs_journey_wait(&j, acc(f, QUEUE), ps(30));
+    vs_journey_begin(&j, (vs_ps){10});
+    vs_journey_charge(&j, acc(f, A), (vs_ps){5});
+    vs_journey_wait(&j, acc(f, QUEUE), (vs_ps){30});
+    vs_journey_wait(&j, acc(f, QUEUE), (vs_ps){30});
     assert_int_equal(rx->n, 0);
     vs_journey_end(&j, rx);
     assert_int_equal(rx->total_ps, 20);
     assert_int_equal(rx->work[acc(f, QUEUE)].ps, 15);
     assert_int_equal(rx->work[acc(f, QUEUE)].n, 1);
-    vs_journey_begin(&lost, ps(20));
-    vs_journey_charge(&lost, acc(f, A), ps(5));
+    vs_journey_begin(&lost, (vs_ps){20});
+    vs_journey_charge(&lost, acc(f, A), (vs_ps){5});
     vs_journey_open(rx);
     assert_int_equal(rx->n, 1);
     assert_int_equal(rx->total_ps, 20);
@@ -167,14 +167,14 @@ static void test_a_cut_forgets_what_was_and_names_the_rest_of_what_was_under_way
     struct fixture *f = *state;
     f->hits[0] = 41;
     vs_open(&f->t, VS_OP_HANDLER_CPU_ID);
-    vs_charge(&f->t, acc(f, A), ps(10));
+    vs_charge(&f->t, acc(f, A), (vs_ps){10});
     vs_ledger_cut(f->l);
-    vs_charge(&f->t, acc(f, A), ps(3));
+    vs_charge(&f->t, acc(f, A), (vs_ps){3});
     vs_open(&f->t, VS_OP_WALK);
-    vs_charge(&f->t, acc(f, B), ps(4));
+    vs_charge(&f->t, acc(f, B), (vs_ps){4});
     vs_close(&f->t);
     vs_close(&f->t);
-    vs_charge(&f->t, acc(f, A), ps(6));
+    vs_charge(&f->t, acc(f, A), (vs_ps){6});
     f->hits[0]++;
     const struct vs_op_acc *line = f->t.frame[0].acc,
                            *exit = vs_ledger_acc(f->l, f->actor, VS_OP_HANDLER_CPU_ID);
@@ -190,7 +190,7 @@ static void test_what_is_open_at_the_end_is_timed_but_not_counted(void **state)
 {
     struct fixture *f = *state;
     vs_open(&f->t, VS_OP_HANDLER_HALT);
-    vs_charge(&f->t, acc(f, A), ps(10));
+    vs_charge(&f->t, acc(f, A), (vs_ps){10});
     vs_txn_end(&f->t);
     const struct vs_op_acc *hlt = vs_ledger_acc(f->l, f->actor, VS_OP_HANDLER_HALT);
     assert_int_equal(hlt->n, 0);
@@ -204,8 +204,8 @@ static void price(void *ctx, struct vs_txn *t)
     uint64_t n = f->hits[0];
     f->hits[0] = 0;
     struct vs_op_acc *load = vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD);
-    vs_count_part(t, load, acc(f, A), n, ps(4));
-    vs_count_op(t, load, n, ps(4));
+    vs_count_part(t, load, acc(f, A), n, (vs_ps){4});
+    vs_count_op(t, load, n, (vs_ps){4});
 }
 
 static void test_counted_hits_are_priced_before_anything_reads_the_clock(void **state)
@@ -228,9 +228,9 @@ static void run_hundred(struct fixture *f)
     vs_ledger_sample(f->l, 2);
     for (uint64_t i = 1; i <= 100; i++) {
         vs_open(&f->t, VS_OP_ACCESS_LOAD);
-        vs_charge(&f->t, acc(f, A), ps(i));
+        vs_charge(&f->t, acc(f, A), (vs_ps){i});
         vs_open(&f->t, VS_OP_WALK);
-        vs_charge(&f->t, acc(f, B), ps(2 * i));
+        vs_charge(&f->t, acc(f, B), (vs_ps){2 * i});
         vs_close(&f->t);
         vs_close(&f->t);
     }

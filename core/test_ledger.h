@@ -28,12 +28,6 @@ struct fixture {
     uint64_t hits[1];
 };
 
-static inline vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 static inline int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -43,7 +37,7 @@ static inline int setup(void **state)
     f->actor = vs_ledger_actor(f->l, "vcpu0/guest");
     f->host = vs_ledger_actor(f->l, "vcpu0/host");
     vs_ledger_counters(f->l, f->actor, &toy, f->hits);
-    vs_txn_begin(&f->t, f->l, line, ps(100));
+    vs_txn_begin(&f->t, f->l, line, (vs_ps){100});
     vs_txn_actor(&f->t, f->actor);
     *state = f;
     return 0;

@@ -9,7 +9,7 @@
 static void charge_one(struct fixture *f, enum vs_op op, uint64_t d)
 {
     vs_open(&f->t, op);
-    vs_charge(&f->t, acc(f, A), ps(d));
+    vs_charge(&f->t, acc(f, A), (vs_ps){d});
     vs_close(&f->t);
 }
 
@@ -21,7 +21,7 @@ static void test_an_unfinished_child_is_no_number_of_its_parents(void **state)
     vs_open(&f->t, VS_OP_HANDLER_HALT);
     charge_one(f, VS_OP_WALK, 4);
     vs_open(&f->t, VS_OP_WALK);
-    vs_charge(&f->t, acc(f, A), ps(10));
+    vs_charge(&f->t, acc(f, A), (vs_ps){10});
     vs_txn_end(&f->t);
     const struct vs_op_acc *hlt = vs_ledger_acc(f->l, f->actor, VS_OP_HANDLER_HALT);
     assert_int_equal(hlt->n_child, 1);
@@ -34,12 +34,12 @@ static void test_what_turns_out_to_be_another_operation_takes_its_charges_along(
     struct fixture *f = *state;
     struct vs_booked b = {.n_parts = 0};
     vs_open(&f->t, VS_OP_ACCESS_LOAD);
-    vs_charge(&f->t, acc(f, A), ps(5));
-    vs_charge(&f->t, acc(f, A), ps(5));
-    vs_charge(&f->t, acc(f, B), ps(1));
-    vs_booked_part(&b, acc(f, A), ps(5));
-    vs_booked_part(&b, acc(f, A), ps(5));
-    vs_booked_part(&b, acc(f, B), ps(1));
+    vs_charge(&f->t, acc(f, A), (vs_ps){5});
+    vs_charge(&f->t, acc(f, A), (vs_ps){5});
+    vs_charge(&f->t, acc(f, B), (vs_ps){1});
+    vs_booked_part(&b, acc(f, A), (vs_ps){5});
+    vs_booked_part(&b, acc(f, A), (vs_ps){5});
+    vs_booked_part(&b, acc(f, B), (vs_ps){1});
     assert_int_equal(vs_close_as(&f->t, VS_OP_ACCESS_FAULTED, &b).v, 11);
     const struct vs_op_acc *load = vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD),
                            *faulted = vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_FAULTED);
@@ -71,12 +71,12 @@ static void test_nothing_before_a_cut_is_in_the_books_after_it(void **state)
     vs_open(&f->t, VS_OP_HANDLER_CPU_ID);
     charge_one(f, VS_OP_WALK, 3);
     vs__tape_add(&tape, vs_now(&f->t).v, 4, acc(f, B), 1);
-    vs_expose(&f->t, &tape, acc(f, QUEUE), ps(f->t.now_ps + 6));
+    vs_expose(&f->t, &tape, acc(f, QUEUE), (vs_ps){f->t.now_ps + 6});
     vs_close(&f->t);
     vs_ledger_cut(f->l);
     f->hits[0] += 2;
     vs_open(&f->t, VS_OP_HANDLER_CPU_ID);
-    vs_charge(&f->t, acc(f, A), ps(1000));
+    vs_charge(&f->t, acc(f, A), (vs_ps){1000});
     vs_close(&f->t);
     const struct vs_op_acc *exit = vs_ledger_acc(f->l, f->actor, VS_OP_HANDLER_CPU_ID);
     assert_int_equal(exit->n, 1);
@@ -115,7 +115,7 @@ static void test_a_region_begins_when_the_last_of_its_lines_does(void **state)
 {
     struct fixture *f = *state;
     struct vs_txn other;
-    vs_txn_begin(&other, f->l, vs_ledger_actor(f->l, "vcpu1"), ps(40));
+    vs_txn_begin(&other, f->l, vs_ledger_actor(f->l, "vcpu1"), (vs_ps){40});
     vs_ledger_cut(f->l); /* lines at 100 and at 40 */
     assert_int_equal(vs_ledger_cut_ps(f->l), 100);
     vs_txn_end(&other);
@@ -182,7 +182,7 @@ static void test_what_ends_as_the_wait_begins_or_begins_as_it_ends_is_no_part_of
     vs__tape_add(&tape, 90, 10, acc(f, A), 1);
     vs__tape_add(&tape, 120, 5, acc(f, B), 1);
     vs_open(&f->t, VS_OP_DMA_READ);
-    vs_expose(&f->t, &tape, acc(f, QUEUE), ps(120));
+    vs_expose(&f->t, &tape, acc(f, QUEUE), (vs_ps){120});
     vs_close(&f->t);
     const struct vs_op_acc *d = vs_ledger_acc(f->l, f->actor, VS_OP_DMA_READ);
     assert_int_equal(d->exposed[acc(f, A)].n, 0);
@@ -198,9 +198,10 @@ static void test_a_tape_hears_waits_and_counted_work_like_any_charge(void **stat
     struct vs_tape engine = {NULL, 0, 0}, tape = {NULL, 0, 0};
     vs__tape_add(&engine, 100, 7, acc(f, A), 1);
     f->t.tape = &tape;
-    vs_expose(&f->t, &engine, acc(f, QUEUE), ps(110));
-    vs_count_part(&f->t, vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD), acc(f, B), 4, ps(5));
-    vs_count_op(&f->t, vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD), 4, ps(5));
+    vs_expose(&f->t, &engine, acc(f, QUEUE), (vs_ps){110});
+    vs_count_part(&f->t, vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD), acc(f, B), 4,
+                  (vs_ps){5});
+    vs_count_op(&f->t, vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD), 4, (vs_ps){5});
     f->t.tape = NULL;
     const struct vs_tape_entry want[] = {{100, 7, acc(f, A), 1},
                                          {107, 3, acc(f, QUEUE), 1},
@@ -223,13 +224,13 @@ static void test_a_journeys_parts_keep_number_and_kind(void **state)
     struct vs_tape tape = {NULL, 0, 0};
     struct vs_journey j;
     vs__tape_add(&tape, 30, 10, acc(f, A), 1);
-    vs_journey_begin(&j, ps(10));
-    vs_journey_charge(&j, acc(f, A), ps(5));
-    vs_journey_charge(&j, acc(f, A), ps(15));
-    vs_journey_expose(&j, &tape, acc(f, QUEUE), ps(40));
+    vs_journey_begin(&j, (vs_ps){10});
+    vs_journey_charge(&j, acc(f, A), (vs_ps){5});
+    vs_journey_charge(&j, acc(f, A), (vs_ps){15});
+    vs_journey_expose(&j, &tape, acc(f, QUEUE), (vs_ps){40});
     vs_journey_end(&j, rx);
-    vs_journey_begin(&j, ps(100));
-    vs_journey_charge(&j, acc(f, A), ps(50));
+    vs_journey_begin(&j, (vs_ps){100});
+    vs_journey_charge(&j, acc(f, A), (vs_ps){50});
     vs_journey_end(&j, rx);
     assert_int_equal(rx->work[acc(f, A)].n, 3);
     assert_int_equal(rx->work[acc(f, A)].ps, 70);
@@ -255,7 +256,7 @@ static void test_a_journey_books_each_charge_once(void **state)
         struct vs_op_acc acc = {.work = work, .exposed = exposes, .hist = vs_hist_create()};
         struct vs_tape tape = {NULL, 0, 0};
         struct vs_journey j;
-        vs_journey_begin(&j, ps(now));
+        vs_journey_begin(&j, (vs_ps){now});
         for (uint64_t i = 0, all = vs_rng_below(&rng, 400); i < all; i++) {
             uint16_t a = account[vs_rng_below(&rng, sizeof account / sizeof *account)];
             bool exposed = vs_rng_below(&rng, 2);
@@ -263,9 +264,9 @@ static void test_a_journey_books_each_charge_once(void **state)
             if (exposed) {
                 vs_tape_clear(&tape);
                 vs__tape_add(&tape, now, d, a, 1);
-                vs_journey_expose(&j, &tape, 0, ps(now + d));
+                vs_journey_expose(&j, &tape, 0, (vs_ps){now + d});
             } else {
-                vs_journey_charge(&j, a, ps(d));
+                vs_journey_charge(&j, a, (vs_ps){d});
             }
             n[exposed][a]++;
             sum[exposed][a] += d;
@@ -320,7 +321,7 @@ static void test_every_later_operation_is_as_likely_to_be_kept(void **state)
         struct fixture f = {.l = vs_ledger_create(seed)};
         struct spans k = {.op = VS_OP_WALK};
         f.base = vs_ledger_accounts(f.l, &toy);
-        vs_txn_begin(&f.t, f.l, vs_ledger_actor(f.l, "vcpu0"), ps(0));
+        vs_txn_begin(&f.t, f.l, vs_ledger_actor(f.l, "vcpu0"), (vs_ps){0});
         vs_ledger_sample(f.l, 1);
         for (int i = 0; i < 3; i++) {
             charge_one(&f, VS_OP_WALK, 1);
@@ -344,13 +345,13 @@ static void test_an_operation_inside_one_of_its_kind_leaves_the_outer_span_alone
         struct fixture f = {.l = vs_ledger_create(seed)};
         struct spans k = {.op = VS_OP_WALK};
         f.base = vs_ledger_accounts(f.l, &toy);
-        vs_txn_begin(&f.t, f.l, vs_ledger_actor(f.l, "vcpu0"), ps(0));
+        vs_txn_begin(&f.t, f.l, vs_ledger_actor(f.l, "vcpu0"), (vs_ps){0});
         vs_ledger_sample(f.l, 1);
         charge_one(&f, VS_OP_WALK, 1);
         vs_open(&f.t, VS_OP_WALK); /* the reservoir's first */
-        vs_charge(&f.t, acc(&f, A), ps(5));
+        vs_charge(&f.t, acc(&f, A), (vs_ps){5});
         charge_one(&f, VS_OP_WALK, 3);
-        vs_charge(&f.t, acc(&f, A), ps(2));
+        vs_charge(&f.t, acc(&f, A), (vs_ps){2});
         vs_close(&f.t);
         vs_ledger_each_span(f.l, collect, &k);
         assert_int_equal(k.n, 2);
@@ -371,8 +372,8 @@ static void test_an_operation_that_turned_out_another_gives_its_place_back(void 
     for (uint64_t i = 0; i < 2; i++) {
         struct vs_booked b = {.n_parts = 0};
         vs_open(&f->t, VS_OP_ACCESS_LOAD);
-        vs_charge(&f->t, acc(f, A), ps(7 + i));
-        vs_booked_part(&b, acc(f, A), ps(7 + i));
+        vs_charge(&f->t, acc(f, A), (vs_ps){7 + i});
+        vs_booked_part(&b, acc(f, A), (vs_ps){7 + i});
         vs_close_as(&f->t, VS_OP_ACCESS_FAULTED, &b);
     }
     charge_one(f, VS_OP_ACCESS_LOAD, 3);

@@ -37,12 +37,6 @@ struct fixture {
 static const struct vs_account_desc fake_accounts[] = {{"fake.line", "", false, ""}};
 static const struct vs_component_desc fake = {"fake", NULL, 0, fake_accounts, 1, NULL, 0, 0};
 
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 static vs_hpa hpa(uint64_t v)
 {
     vs_hpa h = {v};
@@ -53,7 +47,7 @@ static uint64_t fake_load(void *ctx, struct vs_txn *t, vs_hpa at)
 {
     struct fake_memory *m = ctx;
     m->loads++;
-    vs_charge(t, m->account, ps(LINE_PS));
+    vs_charge(t, m->account, (vs_ps){LINE_PS});
     return vs_phys_read64(m->phys, at);
 }
 
@@ -61,7 +55,7 @@ static void fake_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct fake_memory *m = ctx;
     m->stores++;
-    vs_charge(t, m->account, ps(LINE_PS));
+    vs_charge(t, m->account, (vs_ps){LINE_PS});
     vs_phys_write64(m->phys, at, value);
 }
 
@@ -77,7 +71,7 @@ static int setup(void **state)
     f->port = (struct vs_mem_port){&f->memory, fake_load, fake_store, NULL, NULL, NULL};
     vs_apic_init(&f->a, &f->config, f->ledger, clock, f->phys, hpa(DESCRIPTOR), NOTIFY);
     f->guest = vs_ledger_actor(f->ledger, "vcpu0/guest");
-    vs_txn_begin(&f->t, f->ledger, f->guest, ps(0));
+    vs_txn_begin(&f->t, f->ledger, f->guest, (vs_ps){0});
     *state = f;
     return 0;
 }
@@ -98,7 +92,7 @@ static int teardown(void **state)
 
 static bool raise(struct fixture *f, uint8_t vector)
 {
-    return vs_apic_raise(&f->a, vector, ps(0));
+    return vs_apic_raise(&f->a, vector, (vs_ps){0});
 }
 
 static uint64_t deliver(struct fixture *f, uint8_t vector, enum vs_irq_how how)
@@ -240,7 +234,7 @@ static void test_the_descriptor_has_its_fields_where_the_manual_has_them(void **
 {
     struct fixture *f = *state;
     vs_pi_notify(&f->a, NOTIFY, 0x12345678);
-    assert_true(vs_pi_post(&f->a, 0xa7, ps(0)));
+    assert_true(vs_pi_post(&f->a, 0xa7, (vs_ps){0}));
     vs_pi_suppress(&f->a, true);
     unsigned char b[64];
     vs_phys_read(f->phys, hpa(DESCRIPTOR), b, sizeof b);
@@ -259,11 +253,11 @@ static void test_the_descriptor_has_its_fields_where_the_manual_has_them(void **
 static void test_a_second_post_before_the_sync_sends_no_second_notification(void **state)
 {
     struct fixture *f = *state;
-    assert_true(vs_pi_post(&f->a, 0x41, ps(0)));
-    assert_false(vs_pi_post(&f->a, 0x42, ps(0)));
-    assert_false(vs_pi_post(&f->a, 0x41, ps(0)));
+    assert_true(vs_pi_post(&f->a, 0x41, (vs_ps){0}));
+    assert_false(vs_pi_post(&f->a, 0x42, (vs_ps){0}));
+    assert_false(vs_pi_post(&f->a, 0x41, (vs_ps){0}));
     assert_int_equal(vs_pi_sync(&f->a, &f->t, &f->port), 2);
-    assert_true(vs_pi_post(&f->a, 0x42, ps(0)));
+    assert_true(vs_pi_post(&f->a, 0x42, (vs_ps){0}));
     assert_int_equal(f->a.count[VS_CNT_apic_posts], 4);
     assert_int_equal(f->a.count[VS_CNT_apic_notifications], 2);
 }
@@ -272,7 +266,7 @@ static void test_a_sync_moves_every_request_and_empties_the_descriptor(void **st
 {
     struct fixture *f = *state;
     for (unsigned v = 16; v < 256; v += 5) {
-        vs_pi_post(&f->a, (uint8_t)v, ps(v));
+        vs_pi_post(&f->a, (uint8_t)v, (vs_ps){v});
     }
     assert_true(vs_pi_outstanding(&f->a));
     vs_pi_sync(&f->a, &f->t, &f->port);
@@ -287,7 +281,7 @@ static void test_a_sync_moves_every_request_and_empties_the_descriptor(void **st
 static void test_a_sync_costs_its_processing_and_the_descriptors_line(void **state)
 {
     struct fixture *f = *state;
-    vs_pi_post(&f->a, 0x41, ps(0));
+    vs_pi_post(&f->a, 0x41, (vs_ps){0});
     uint64_t start = vs_now(&f->t).v;
     vs_pi_sync(&f->a, &f->t, &f->port);
     assert_int_equal(vs_now(&f->t).v - start, f->config.pi_process * CLOCK_PS + 2 * LINE_PS);
@@ -299,10 +293,10 @@ static void test_suppression_silences_posts_until_it_ends(void **state)
 {
     struct fixture *f = *state;
     vs_pi_suppress(&f->a, true);
-    assert_false(vs_pi_post(&f->a, 0x41, ps(0)));
+    assert_false(vs_pi_post(&f->a, 0x41, (vs_ps){0}));
     assert_true(vs_pi_outstanding(&f->a)); /* silent, not lost */
     assert_true(vs_pi_suppress(&f->a, false));
-    assert_false(vs_pi_post(&f->a, 0x42, ps(0))); /* that notification is under way */
+    assert_false(vs_pi_post(&f->a, 0x42, (vs_ps){0})); /* that notification is under way */
     assert_int_equal(f->a.count[VS_CNT_apic_notifications], 1);
 }
 
@@ -311,7 +305,7 @@ static void test_the_end_of_suppression_tells_nobody_what_was_told_or_not_posted
     struct fixture *f = *state;
     vs_pi_suppress(&f->a, true);
     assert_false(vs_pi_suppress(&f->a, false));
-    assert_true(vs_pi_post(&f->a, 0x41, ps(0)));
+    assert_true(vs_pi_post(&f->a, 0x41, (vs_ps){0}));
     vs_pi_suppress(&f->a, true);
     assert_false(vs_pi_suppress(&f->a, false));
 }
@@ -326,12 +320,12 @@ static void test_the_notification_changes_its_vector_and_keeps_what_is_posted(vo
 {
     struct fixture *f = *state;
     assert_int_equal(notification(f) & 0xffu, NOTIFY);
-    vs_pi_post(&f->a, 0x41, ps(0));
+    vs_pi_post(&f->a, 0x41, (vs_ps){0});
     vs_pi_notify(&f->a, WAKE_UP, 7);
     assert_int_equal(notification(f) & 0xffu, WAKE_UP);
     assert_int_equal(notification(f) >> 16, 7);
     assert_true(vs_pi_outstanding(&f->a));
-    assert_false(vs_pi_post(&f->a, 0x42, ps(0))); /* ON survived */
+    assert_false(vs_pi_post(&f->a, 0x42, (vs_ps){0})); /* ON survived */
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -342,14 +336,14 @@ static void test_the_notification_changes_its_vector_and_keeps_what_is_posted(vo
 static void test_a_vector_is_as_old_as_its_first_raise(void **state)
 {
     struct fixture *f = *state;
-    assert_true(vs_apic_raise(&f->a, 0x41, ps(100)));
-    assert_false(vs_apic_raise(&f->a, 0x41, ps(200)));
+    assert_true(vs_apic_raise(&f->a, 0x41, (vs_ps){100}));
+    assert_false(vs_apic_raise(&f->a, 0x41, (vs_ps){200}));
     assert_int_equal(f->a.raised_ps[0x41], 100);
     (void)deliver(f, 0x41, VS_IRQ_EVALUATED);
-    assert_true(vs_apic_raise(&f->a, 0x41, ps(300)));
+    assert_true(vs_apic_raise(&f->a, 0x41, (vs_ps){300}));
     assert_int_equal(f->a.raised_ps[0x41], 300);
-    (void)vs_pi_post(&f->a, 0xc5, ps(400));
-    (void)vs_pi_post(&f->a, 0xc5, ps(500));
+    (void)vs_pi_post(&f->a, 0xc5, (vs_ps){400});
+    (void)vs_pi_post(&f->a, 0xc5, (vs_ps){500});
     assert_int_equal(vs_pi_sync(&f->a, &f->t, &f->port), 1);
     assert_int_equal(f->a.raised_ps[0xc5], 400);
 }
@@ -359,7 +353,7 @@ static void test_a_vector_in_any_word_of_the_descriptor_is_outstanding(void **st
     struct fixture *f = *state;
     for (unsigned vector = 16; vector < 256; vector += 15) {
         assert_false(vs_pi_outstanding(&f->a));
-        (void)vs_pi_post(&f->a, (uint8_t)vector, ps(0));
+        (void)vs_pi_post(&f->a, (uint8_t)vector, (vs_ps){0});
         assert_true(vs_pi_outstanding(&f->a));
         assert_int_equal(vs_pi_sync(&f->a, &f->t, &f->port), 1);
     }

@@ -28,11 +28,6 @@ struct fixture {
 static const struct vs_account_desc accounts[] = {{"fake.link", "", false, ""}};
 static const struct vs_component_desc fake = {"fake", NULL, 0, accounts, 1, NULL, 0, 0};
 
-static vs_ps ps(uint64_t v)
-{
-    return (vs_ps){v};
-}
-
 static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
                       struct vs_ats_answer *out)
 {
@@ -40,7 +35,7 @@ static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     (void)requester;
     (void)write;
     f->asked++;
-    vs_charge(t, f->account, ps(ASK_PS));
+    vs_charge(t, f->account, (vs_ps){ASK_PS});
     uint64_t low = (1ull << f->shift) - 1u;
     *out = (struct vs_ats_answer){(FRAME + at.v) & ~low, f->shift, true, !f->read_only};
     return !f->refuses;
@@ -51,7 +46,7 @@ static bool moved(struct fixture *f, struct vs_txn *t, uint64_t at, uint64_t *ta
     f->moved++;
     f->last = at;
     *taken = t->now_ps + 1000;
-    vs_charge(t, f->account, ps(MOVE_PS));
+    vs_charge(t, f->account, (vs_ps){MOVE_PS});
     return true;
 }
 
@@ -86,7 +81,7 @@ static void start(struct fixture *f, uint64_t entries)
     struct vs_ats_link link = {f, translate, do_read, do_write};
     struct vs_upstream_port plain = {.ctx = f};
     assert_int_equal(vs_ats_init(&f->a, &c, f->ledger, &link, &plain), VS_OK);
-    vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "device"), ps(0));
+    vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "device"), (vs_ps){0});
     f->port = vs_ats_upstream(&f->a);
 }
 

@@ -33,11 +33,6 @@ struct fixture {
     char why[160];
 };
 
-static vs_ps ps(uint64_t v)
-{
-    return (vs_ps){v};
-}
-
 static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned bytes, vs_ps at)
 {
     (void)ctx;
@@ -122,13 +117,14 @@ static void make(struct fixture *f, uint32_t vfs)
 
 static uint64_t rd(const struct fixture *f, uint32_t function, unsigned offset, unsigned bytes)
 {
-    return vs_pci_device_read(&f->d, function, offset, bytes, ps(0));
+    return vs_pci_device_read(&f->d, function, offset, bytes, (vs_ps){0});
 }
 
 static const char *wr(struct fixture *f, uint32_t function, unsigned offset, unsigned bytes,
                       uint64_t value)
 {
-    return vs_pci_device_write(&f->d, function, offset, bytes, value, ps(0), f->why, sizeof f->why);
+    return vs_pci_device_write(&f->d, function, offset, bytes, value, (vs_ps){0}, f->why,
+                               sizeof f->why);
 }
 
 static void pci_6_2_5_1_a_register_of_all_ones_says_its_size(void **state)
@@ -275,22 +271,22 @@ static void pci_6_8_2_9_a_masked_vector_is_pending_and_sent_at_unmask(void **sta
     struct fixture f;
     make(&f, 4);
     struct vs_pci_function *vf = &f.d.fn[1];
-    assert_int_equal(vs_pci_bar_read(vf, 3, control(2), 4, ps(0)), 1); /* masked at reset */
+    assert_int_equal(vs_pci_bar_read(vf, 3, control(2), 4, (vs_ps){0}), 1); /* masked at reset */
     assert_false(vs_msix_fire(vf, 2)); /* 6.8.2.3: disabled, nothing is sent or kept */
     assert_false(vs_msix_pending(vf, 2));
     assert_null(wr(&f, 1, MSIX_CONTROL, 2, 0x8000));
     assert_false(vs_msix_fire(vf, 2));
     assert_false(vs_msix_fire(vf, 2)); /* once pending, it stays one */
-    assert_int_equal(vs_pci_bar_read(vf, 3, 0x2000, 8, ps(0)), 1u << 2);
-    vs_pci_bar_write(vf, 3, 0x2000, 8, 0, ps(0)); /* pending bits are read-only */
-    assert_int_equal(vs_pci_bar_read(vf, 3, 0x2000, 8, ps(0)), 1u << 2);
-    vs_pci_bar_write(vf, 3, control(1), 4, 0, ps(5));
+    assert_int_equal(vs_pci_bar_read(vf, 3, 0x2000, 8, (vs_ps){0}), 1u << 2);
+    vs_pci_bar_write(vf, 3, 0x2000, 8, 0, (vs_ps){0}); /* pending bits are read-only */
+    assert_int_equal(vs_pci_bar_read(vf, 3, 0x2000, 8, (vs_ps){0}), 1u << 2);
+    vs_pci_bar_write(vf, 3, control(1), 4, 0, (vs_ps){5});
     assert_int_equal(f.fake.sent, 0); /* another vector's mask */
-    vs_pci_bar_write(vf, 3, control(2), 4, 0, ps(7));
+    vs_pci_bar_write(vf, 3, control(2), 4, 0, (vs_ps){7});
     assert_int_equal(f.fake.sent, 1);
     assert_int_equal(f.fake.vector, 2);
     assert_int_equal(f.fake.at_ps, 7);
-    assert_int_equal(vs_pci_bar_read(vf, 3, 0x2000, 8, ps(0)), 0);
+    assert_int_equal(vs_pci_bar_read(vf, 3, 0x2000, 8, (vs_ps){0}), 0);
     assert_true(vs_msix_fire(vf, 2));
     vs_pci_device_free(&f.d);
 }
@@ -301,12 +297,12 @@ static void pci_6_8_2_3_the_function_mask_covers_all_vectors(void **state)
     struct fixture f;
     make(&f, 4);
     struct vs_pci_function *vf = &f.d.fn[1];
-    vs_pci_bar_write(vf, 3, control(0), 4, 0, ps(0));
-    vs_pci_bar_write(vf, 3, control(4), 4, 0, ps(0));
+    vs_pci_bar_write(vf, 3, control(0), 4, 0, (vs_ps){0});
+    vs_pci_bar_write(vf, 3, control(4), 4, 0, (vs_ps){0});
     assert_null(wr(&f, 1, MSIX_CONTROL, 2, 0xc000));
     assert_false(vs_msix_fire(vf, 0));
     assert_false(vs_msix_fire(vf, 4));
-    assert_int_equal(vs_pci_bar_read(vf, 3, 0x2000, 8, ps(0)), 0x11);
+    assert_int_equal(vs_pci_bar_read(vf, 3, 0x2000, 8, (vs_ps){0}), 0x11);
     assert_null(wr(&f, 1, MSIX_CONTROL, 2, 0x8000));
     assert_int_equal(f.fake.sent, 2);
     assert_false(vs_msix_fire(vf, 5)); /* beyond the table */
@@ -319,12 +315,12 @@ static void pci_6_8_2_an_entry_holds_address_and_data(void **state)
     struct fixture f;
     make(&f, 4);
     struct vs_pci_function *vf = &f.d.fn[1];
-    vs_pci_bar_write(vf, 3, 16, 4, 0xfee00013u, ps(0)); /* whole dwords: bits 1:0 are 0 */
-    vs_pci_bar_write(vf, 3, 24, 4, 0x41, ps(0));
+    vs_pci_bar_write(vf, 3, 16, 4, 0xfee00013u, (vs_ps){0}); /* whole dwords: bits 1:0 are 0 */
+    vs_pci_bar_write(vf, 3, 24, 4, 0x41, (vs_ps){0});
     assert_int_equal(vf->msix[1].address, 0xfee00010u);
     assert_int_equal(vf->msix[1].data, 0x41);
-    assert_int_equal(vs_pci_bar_read(vf, 3, 24, 4, ps(0)), 0x41);
-    assert_int_equal(vs_pci_bar_read(vf, 3, 0x3000, 4, ps(0)), 0x6000); /* else the device's */
+    assert_int_equal(vs_pci_bar_read(vf, 3, 24, 4, (vs_ps){0}), 0x41);
+    assert_int_equal(vs_pci_bar_read(vf, 3, 0x3000, 4, (vs_ps){0}), 0x6000); /* else the device's */
     vs_pci_device_free(&f.d);
 }
 
@@ -335,17 +331,17 @@ static void pcie_6_6_2_a_function_level_reset_takes_its_time_and_forgets(void **
     make(&f, 4);
     assert_null(wr(&f, 1, 0x04, 2, 4));
     assert_null(wr(&f, 1, MSIX_CONTROL, 2, 0x8000));
-    assert_null(vs_pci_device_write(&f.d, 1, DEVCTL, 2, FLR, ps(1000), f.why, sizeof f.why));
+    assert_null(vs_pci_device_write(&f.d, 1, DEVCTL, 2, FLR, (vs_ps){1000}, f.why, sizeof f.why));
     assert_int_equal(f.fake.resets, 1);
     assert_int_equal(f.fake.at_ps, 1000);
-    assert_int_equal(vs_pci_device_read(&f.d, 1, 0x06, 2, ps(1000 + RESET_PS - 1)), 0xffff);
-    assert_int_equal(vs_pci_device_read(&f.d, 1, 0x06, 2, ps(1000 + RESET_PS)), 0x10);
-    assert_int_equal(vs_pci_device_read(&f.d, 1, 0x04, 2, ps(1000 + RESET_PS)), 0);
+    assert_int_equal(vs_pci_device_read(&f.d, 1, 0x06, 2, (vs_ps){1000 + RESET_PS - 1}), 0xffff);
+    assert_int_equal(vs_pci_device_read(&f.d, 1, 0x06, 2, (vs_ps){1000 + RESET_PS}), 0x10);
+    assert_int_equal(vs_pci_device_read(&f.d, 1, 0x04, 2, (vs_ps){1000 + RESET_PS}), 0);
     assert_false(vs_pci_master(&f.d.fn[1]));
-    assert_int_equal(vs_pci_device_read(&f.d, 1, DEVCTL, 2, ps(1000 + RESET_PS)),
+    assert_int_equal(vs_pci_device_read(&f.d, 1, DEVCTL, 2, (vs_ps){1000 + RESET_PS}),
                      1u << 5 | 2u << 12);   /* it reads as 0, and is done */
     assert_true(vs_pci_master(&f.d.fn[2])); /* others go on */
-    assert_int_equal(vs_pci_device_read(&f.d, 0, 0x06, 2, ps(1000)), 0x10);
+    assert_int_equal(vs_pci_device_read(&f.d, 0, 0x06, 2, (vs_ps){1000}), 0x10);
     vs_pci_device_free(&f.d);
 }
 
@@ -356,8 +352,8 @@ static void sriov_2_2_3_a_reset_of_the_physical_function_ends_its_virtual_ones(v
     make(&f, 4);
     assert_null(wr(&f, 0, DEVCTL, 2, FLR));
     assert_int_equal(f.fake.resets, 1 + 4);
-    assert_int_equal(vs_pci_device_read(&f.d, 1, 0x06, 2, ps(RESET_PS)), 0xffff);
-    assert_int_equal(vs_pci_device_read(&f.d, 0, NUM_VFS, 2, ps(RESET_PS)), 0);
+    assert_int_equal(vs_pci_device_read(&f.d, 1, 0x06, 2, (vs_ps){RESET_PS}), 0xffff);
+    assert_int_equal(vs_pci_device_read(&f.d, 0, NUM_VFS, 2, (vs_ps){RESET_PS}), 0);
     vs_pci_device_free(&f.d);
 }
 

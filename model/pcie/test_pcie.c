@@ -38,12 +38,6 @@ struct fixture {
 static const struct vs_account_desc accounts[] = {{"fake.memory", "", false, ""}};
 static const struct vs_component_desc fake = {"fake", NULL, 0, accounts, 1, NULL, 0, 0};
 
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 static vs_iova iova(uint64_t v)
 {
     vs_iova a = {v};
@@ -57,7 +51,7 @@ static bool host_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     h->reads++;
     h->requester = requester;
     h->at = at.v;
-    vs_charge(t, h->account, ps(MEMORY_PS + h->slow_ps));
+    vs_charge(t, h->account, (vs_ps){MEMORY_PS + h->slow_ps});
     if (!h->blocks && buf) {
         memset(buf, 0x5a, bytes);
     }
@@ -73,7 +67,7 @@ static bool host_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova 
     h->writes++;
     h->requester = requester;
     h->at = at.v;
-    vs_charge(t, h->account, ps(MEMORY_PS + h->slow_ps));
+    vs_charge(t, h->account, (vs_ps){MEMORY_PS + h->slow_ps});
     return !h->blocks;
 }
 
@@ -252,9 +246,9 @@ static void the_other_direction_is_free(void **state)
     make(&f, &c);
     assert_true(vs_pcie_write(&f.link, &f.t, 8, iova(HIGH), NULL, 4096, &f.taken));
     uint64_t doorbell = vs_pcie_ps(&f.link, 4 + REQUEST);
-    assert_int_equal(vs_pcie_doorbell(&f.link, ps(0)).v, doorbell + DOWN_PS);
+    assert_int_equal(vs_pcie_doorbell(&f.link, (vs_ps){0}).v, doorbell + DOWN_PS);
     /* and a second doorbell follows the first */
-    assert_int_equal(vs_pcie_doorbell(&f.link, ps(0)).v, 2 * doorbell + DOWN_PS);
+    assert_int_equal(vs_pcie_doorbell(&f.link, (vs_ps){0}).v, 2 * doorbell + DOWN_PS);
     assert_int_equal(f.link.count[VS_CNT_pcie_tlps_down], 2);
     end(&f);
 }
@@ -370,11 +364,12 @@ static void a_doorbell_does_not_wait_for_a_completion_that_comes_later(void **st
     assert_true(vs_pcie_read(&f.link, &f.t, 8, iova(HIGH), NULL, 512, &f.taken));
     uint64_t doorbell = vs_pcie_ps(&f.link, 4 + REQUEST);
     for (uint64_t at = 100000; at < 5000000; at += 700000) {
-        assert_int_equal(vs_pcie_doorbell(&f.link, ps(at)).v, at + doorbell + DOWN_PS);
+        assert_int_equal(vs_pcie_doorbell(&f.link, (vs_ps){at}).v, at + doorbell + DOWN_PS);
     }
     /* one that comes in the middle of it does */
     uint64_t end_ps = vs_way_end(&f.link.down);
-    assert_int_equal(vs_pcie_doorbell(&f.link, ps(end_ps - 10)).v, end_ps + doorbell + DOWN_PS);
+    assert_int_equal(vs_pcie_doorbell(&f.link, (vs_ps){end_ps - 10}).v,
+                     end_ps + doorbell + DOWN_PS);
     end(&f);
 }
 
@@ -521,7 +516,8 @@ static void data_link_packets_load_the_other_direction(void **state)
     assert_int_equal(f.link.count[VS_CNT_pcie_bytes_down], 4 * 8);
     uint64_t there = vs_pcie_ps(&f.link, 256 + REQUEST), dllp = vs_pcie_ps(&f.link, 8),
              doorbell = vs_pcie_ps(&f.link, 4 + REQUEST);
-    assert_int_equal(vs_pcie_doorbell(&f.link, ps(there)).v, there + dllp + doorbell + DOWN_PS);
+    assert_int_equal(vs_pcie_doorbell(&f.link, (vs_ps){there}).v,
+                     there + dllp + doorbell + DOWN_PS);
     end(&f);
 }
 

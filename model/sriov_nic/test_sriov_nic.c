@@ -11,7 +11,7 @@ static void a_ring_of_n_descriptors_holds_one_less(void **state)
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 0);
     assert_int_equal(receive(w, 0, 1, &at), 0);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 1);
-    assert_int_equal(vs_nic_rx_ready(&w->nic, 0, ps(UINT64_MAX)), RING - 1);
+    assert_int_equal(vs_nic_rx_ready(&w->nic, 0, (vs_ps){UINT64_MAX}), RING - 1);
 }
 
 static void without_a_descriptor_a_packet_is_dropped_and_announced_to_nobody(void **state)
@@ -20,7 +20,7 @@ static void without_a_descriptor_a_packet_is_dropped_and_announced_to_nobody(voi
     vs_nic_rx_doorbell(&w->nic, 1, 0); /* its driver is there and has given it nothing */
     assert_int_equal(packet(w, 1, 64, 5), VS_NIC_NEVER);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 1);
-    assert_int_equal(vs_nic_interrupts(&w->nic, ps(100000000)), VS_NIC_NEVER);
+    assert_int_equal(vs_nic_interrupts(&w->nic, (vs_ps){100000000}), VS_NIC_NEVER);
     assert_int_equal(w->interrupts, 0);
 }
 
@@ -35,7 +35,7 @@ static void rings_wrap(void **state)
         assert_true(w->rx[0][read][1] >> 32 & VS_NIC_DD);
         assert_int_equal((uint32_t)w->rx[0][read][1], 64 + VS_NIC_HEADERS);
         w->rx[0][read][1] = 0;
-        read_packets(w, 0, 1, ps(at + 500000));
+        read_packets(w, 0, 1, (vs_ps){at + 500000});
         read = (read + 1) % RING;
         send(w, 0, i % RING, 64, at);
         transmit(w, at);
@@ -64,16 +64,16 @@ static void interrupts_keep_their_distance(void **state)
     give(w, 0, 0);
     uint64_t due = packet(w, 0, 64, 0);
     assert_int_equal(due, w->nic.rx.now_ps); /* the first one at once */
-    assert_int_equal(vs_nic_interrupts(&w->nic, ps(due)), VS_NIC_NEVER);
+    assert_int_equal(vs_nic_interrupts(&w->nic, (vs_ps){due}), VS_NIC_NEVER);
     uint64_t sent = due, next = packet(w, 0, 64, w->nic.rx.now_ps);
     assert_int_equal(w->interrupts, 1);
     assert_true(w->nic.rx.now_ps < sent + ITR_NS * 1000u + MESSAGE_PS + 200000u);
     if (w->nic.rx.now_ps < sent + ITR_NS * 1000u) {
         assert_int_equal(next, sent + ITR_NS * 1000u);
     }
-    assert_int_equal(vs_nic_interrupts(&w->nic, ps(next - 1)), next);
+    assert_int_equal(vs_nic_interrupts(&w->nic, (vs_ps){next - 1}), next);
     assert_int_equal(w->interrupts, 1);
-    assert_int_equal(vs_nic_interrupts(&w->nic, ps(next)), VS_NIC_NEVER);
+    assert_int_equal(vs_nic_interrupts(&w->nic, (vs_ps){next}), VS_NIC_NEVER);
     assert_int_equal(w->interrupts, 2);
 }
 
@@ -83,17 +83,17 @@ static void moderation_holds_back_to_the_picosecond(void **state)
     vs_nic_moderate(&w->nic, 0, 500000); /* longer than a packet takes */
     give(w, 0, 0);
     uint64_t first = packet(w, 0, 64, 0);
-    vs_nic_interrupts(&w->nic, ps(first));
+    vs_nic_interrupts(&w->nic, (vs_ps){first});
     uint64_t next = packet(w, 0, 64, w->nic.rx.now_ps);
     assert_int_equal(next, first + 500000u);
     assert_int_equal(w->nic.count[VS_CNT_nic_moderated], 1);
     /* one message serves the third packet too, and each packet waits for it */
     assert_int_equal(packet(w, 0, 64, w->nic.rx.now_ps), next);
-    vs_nic_interrupts(&w->nic, ps(next - 1));
+    vs_nic_interrupts(&w->nic, (vs_ps){next - 1});
     assert_int_equal(w->messages, 1);
-    vs_nic_interrupts(&w->nic, ps(next));
+    vs_nic_interrupts(&w->nic, (vs_ps){next});
     assert_int_equal(w->messages, 2);
-    read_packets(w, 0, 3, ps(next + 1000000));
+    read_packets(w, 0, 3, (vs_ps){next + 1000000});
     const struct vs_op_acc *rx = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_RX);
     assert_int_equal(rx->n, 3);
     assert_int_equal(rx->work[w->nic.account + VS_ACC_nic_wait_moderation].n, 2);
@@ -116,7 +116,7 @@ static void a_blocked_payload_is_a_drop_and_no_interrupt(void **state)
     assert_false(w->rx[0][1][1] >> 32 & VS_NIC_DD);
     /* what comes after it is whole: its journey begins when it came, not before */
     assert_int_equal(receive(w, 0, 1, &at), 1);
-    read_packets(w, 0, 2, ps(at + 1000000));
+    read_packets(w, 0, 2, (vs_ps){at + 1000000});
     const struct vs_op_acc *rx = vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_RX);
     assert_int_equal(rx->n, 2);
     assert_int_equal(rx->max_ps, 3000000); /* came at 1 us, read at 4 us */
@@ -151,9 +151,9 @@ static void the_wire_carries_one_frame_at_a_time(void **state)
 {
     struct world *w = *state;
     give(w, 0, 0);
-    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)), 104000);
-    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)), 2u * 104000u);
-    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, ps(208000)), 3u * 104000u);
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){0}), 104000);
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){0}), 2u * 104000u);
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){208000}), 3u * 104000u);
     assert_int_equal(w->nic.wire_rx_busy_ps, 3u * 104000u);
 }
 
@@ -162,16 +162,16 @@ static void the_engine_waits_for_the_last_bit_and_carries_one_packet_at_a_time(v
 {
     struct world *w = *state;
     give(w, 0, 0);
-    uint64_t in = vs_nic_rx_arrive(&w->nic, 0, 64, ps(0));
-    vs_nic_rx_arrive(&w->nic, 0, 64, ps(0));
-    assert_int_equal(vs_nic_rx_step(&w->nic, ps(in - 1)), in);
+    uint64_t in = vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){0});
+    vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){0});
+    assert_int_equal(vs_nic_rx_step(&w->nic, (vs_ps){in - 1}), in);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 0);
     w->nic.cfg.engine = 200000; /* longer than the next one's bits take */
     uint64_t again = carry(w, in);
     assert_int_equal(again, w->nic.rx.now_ps);
     assert_true(again > in + 104000u);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 1);
-    assert_int_equal(vs_nic_rx_step(&w->nic, ps(again - 1)), again);
+    assert_int_equal(vs_nic_rx_step(&w->nic, (vs_ps){again - 1}), again);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 1);
     assert_int_equal(carry(w, again), VS_NIC_NEVER);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 2);
@@ -183,30 +183,31 @@ static void dmas_go_on_beside_the_engine(void **state)
 {
     struct world *w = *state;
     give(w, 0, 0);
-    uint64_t at = vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)), there = vs_nic_rx_step(&w->nic, ps(at));
+    uint64_t at = vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){0}),
+             there = vs_nic_rx_step(&w->nic, (vs_ps){at});
     assert_int_equal(w->n_requesters, 1); /* descriptors */
     assert_int_equal(there, at + DMA_PS);
-    assert_int_equal(vs_nic_rx_step(&w->nic, ps(there)), VS_NIC_NEVER);
+    assert_int_equal(vs_nic_rx_step(&w->nic, (vs_ps){there}), VS_NIC_NEVER);
     assert_int_equal(w->n_requesters, 3);
     assert_int_equal(w->nic.rx.now_ps, there + 30 + 60); /* switch and engine, no DMA */
     assert_true(w->rx[0][0][1] >> 32 & VS_NIC_DD);
     /* seen when the write-back is there, not before */
-    assert_int_equal(vs_nic_rx_ready(&w->nic, 0, ps(there + 90 + DMA_PS - 1)), 0);
-    assert_int_equal(vs_nic_rx_ready(&w->nic, 0, ps(there + 90 + DMA_PS)), 1);
+    assert_int_equal(vs_nic_rx_ready(&w->nic, 0, (vs_ps){there + 90 + DMA_PS - 1}), 0);
+    assert_int_equal(vs_nic_rx_ready(&w->nic, 0, (vs_ps){there + 90 + DMA_PS}), 1);
     send(w, 1, 0, 64, 0);
     send(w, 1, 1, 64, 0);
     w->n_requesters = 0;
-    at = vs_nic_tx_step(&w->nic, ps(0)); /* descriptors */
+    at = vs_nic_tx_step(&w->nic, (vs_ps){0}); /* descriptors */
     assert_int_equal(at, DMA_PS);
-    at = vs_nic_tx_step(&w->nic, ps(at));
+    at = vs_nic_tx_step(&w->nic, (vs_ps){at});
     assert_int_equal(at, DMA_PS + 60);
-    at = vs_nic_tx_step(&w->nic,
-                        ps(at)); /* the second payload is asked for before the first is there */
+    at = vs_nic_tx_step(
+        &w->nic, (vs_ps){at}); /* the second payload is asked for before the first is there */
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 2);
     assert_int_equal(w->n_requesters, 3);
     assert_false(w->tx[1][0][1] >> 32 & VS_NIC_DD);
     assert_int_equal(at, DMA_PS + 60 + DMA_PS);
-    (void)vs_nic_tx_step(&w->nic, ps(at));
+    (void)vs_nic_tx_step(&w->nic, (vs_ps){at});
     assert_true(w->tx[1][0][1] >> 32 & VS_NIC_DD);
     assert_false(w->tx[1][1][1] >> 32 & VS_NIC_DD);
     transmit(w, at);
@@ -246,8 +247,8 @@ static void a_jumbo_frame_takes_several_descriptors(void **state)
         w->tx[2][i][1] =
             (uint64_t)(i < 4 ? VS_NIC_MORE : 0) << 32 | (i < 4 ? 2048 : 9042 - 4 * 2048);
     }
-    vs_nic_tx_begin(&w->nic, 2, 0, ps(0));
-    vs_nic_tx_doorbell(&w->nic, 2, 5, ps(0), NULL);
+    vs_nic_tx_begin(&w->nic, 2, 0, (vs_ps){0});
+    vs_nic_tx_doorbell(&w->nic, 2, 5, (vs_ps){0}, NULL);
     transmit(w, 0);
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 1);
     assert_int_equal(w->nic.wire_tx_busy_ps - vs_nic_wire_ps(&w->nic, 9000), w->nic.sent_ps);
@@ -270,7 +271,7 @@ static void a_malformed_frame_stops_its_queue(void **state)
         f->stopped = false;
         w->tx[1][slot][0] = BUFFER;
         w->tx[1][slot][1] = word[i];
-        vs_nic_tx_doorbell(&w->nic, 1, (slot + 1) % RING, ps(at), NULL);
+        vs_nic_tx_doorbell(&w->nic, 1, (slot + 1) % RING, (vs_ps){at}, NULL);
         send(w, 2, i, 64, at);
         transmit(w, at);
         assert_true(f->stopped);
@@ -284,16 +285,16 @@ static void what_the_receive_buffer_has_no_room_for_is_missed(void **state)
     struct world *w = *state;
     give(w, 0, 0);
     for (unsigned i = 0; i < 3; i++) {
-        assert_true(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)) != VS_NIC_NEVER);
+        assert_true(vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){0}) != VS_NIC_NEVER);
     }
-    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)), VS_NIC_NEVER);
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){0}), VS_NIC_NEVER);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_missed], 1);
     /* its bits were on the wire all the same */
     assert_int_equal(w->nic.wire_rx_busy_ps, 4u * 104000u);
     carry(w, 104000);
-    assert_true(vs_nic_rx_arrive(&w->nic, 0, 64, ps(0)) != VS_NIC_NEVER);
+    assert_true(vs_nic_rx_arrive(&w->nic, 0, 64, (vs_ps){0}) != VS_NIC_NEVER);
     uint64_t at = w->nic.rx.now_ps;
-    while ((at = vs_nic_rx_step(&w->nic, ps(at))) != VS_NIC_NEVER) {
+    while ((at = vs_nic_rx_step(&w->nic, (vs_ps){at})) != VS_NIC_NEVER) {
     }
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_packets], 4);
     assert_int_equal(w->nic.rx_buffered, 0);
@@ -302,7 +303,7 @@ static void what_the_receive_buffer_has_no_room_for_is_missed(void **state)
 static void a_function_without_a_driver_receives_nothing(void **state)
 {
     struct world *w = *state;
-    assert_int_equal(vs_nic_rx_arrive(&w->nic, 1, 64, ps(0)), VS_NIC_NEVER);
+    assert_int_equal(vs_nic_rx_arrive(&w->nic, 1, 64, (vs_ps){0}), VS_NIC_NEVER);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_unclaimed], 1);
     assert_int_equal(w->nic.count[VS_CNT_nic_rx_dropped], 0);
     assert_int_equal(w->nic.wire_rx_busy_ps, 104000);
@@ -325,11 +326,11 @@ static void the_transmit_engine_stops_while_its_buffer_is_full(void **state)
     uint64_t room = w->nic.wire_tx_busy_ps - 2u * 104000u;
     assert_true(room > at);
     while (w->nic.n_write_backs) { /* they go on beside it */
-        at = vs_nic_tx_step(&w->nic, ps(at));
+        at = vs_nic_tx_step(&w->nic, (vs_ps){at});
     }
     assert_int_equal(at, room);
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3);
-    assert_int_equal(vs_nic_tx_step(&w->nic, ps(room - 1)), room);
+    assert_int_equal(vs_nic_tx_step(&w->nic, (vs_ps){room - 1}), room);
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3);
     transmit(w, room);
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 4);
@@ -346,7 +347,7 @@ static void every_function_has_its_own_requester_id(void **state)
         w->n_requesters = 0;
         give(w, vf, 0);
         assert_int_equal(receive(w, vf, 1, &at), 1);
-        vs_nic_interrupts(&w->nic, ps(w->nic.rx.now_ps));
+        vs_nic_interrupts(&w->nic, (vs_ps){w->nic.rx.now_ps});
         assert_true(w->n_requesters >= 3);
         for (unsigned i = 0; i < w->n_requesters; i++) {
             assert_int_equal(w->requester[i], PF + 16 + 2 * vf);
@@ -381,9 +382,9 @@ static void a_packet_under_way_at_the_end_is_only_counted(void **state)
     uint64_t at = 0;
     give(w, 3, 0);
     assert_int_equal(receive(w, 3, 2, &at), 2);
-    read_packets(w, 3, 1, ps(at + 10));
+    read_packets(w, 3, 1, (vs_ps){at + 10});
     send(w, 3, 0, 64, at);
-    vs_nic_end(&w->nic, ps(at + 20000000));
+    vs_nic_end(&w->nic, (vs_ps){at + 20000000});
     uint16_t vf = w->nic.fn[3].actor;
     assert_int_equal(vs_ledger_acc(w->ledger, vf, VS_OP_PACKET_RX)->n, 1);
     assert_int_equal(vs_ledger_acc(w->ledger, vf, VS_OP_PACKET_RX)->open_ops, 1);

@@ -43,12 +43,6 @@ struct world {
 static const struct vs_account_desc accounts[] = {{"fake.dma", "", false, ""}};
 static const struct vs_component_desc fake = {"fake", NULL, 0, accounts, 1, NULL, 0, 0};
 
-static inline vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 static inline void *descriptor(struct world *w, uint64_t at, size_t bytes)
 {
     bool tx = at >= TX;
@@ -62,7 +56,7 @@ static inline void *descriptor(struct world *w, uint64_t at, size_t bytes)
 
 static inline bool seen(struct world *w, struct vs_txn *t, uint16_t requester, uint64_t at)
 {
-    vs_charge(t, w->account, ps(DMA_PS));
+    vs_charge(t, w->account, (vs_ps){DMA_PS});
     if (w->n_requesters < 64u) {
         w->requester[w->n_requesters++] = requester;
     }
@@ -110,7 +104,7 @@ static inline enum vs_msi_result link_message(void *ctx, struct vs_txn *t, uint1
     (void)address;
     (void)data;
     w->messages++;
-    vs_charge(t, w->account, ps(MESSAGE_PS));
+    vs_charge(t, w->account, (vs_ps){MESSAGE_PS});
     w->interrupted[w->interrupts++ % 64u] = requester;
     return VS_MSI_DELIVERED;
 }
@@ -152,7 +146,7 @@ static inline int teardown(void **state)
     struct world *w = *state;
     char why[200];
     uint64_t at = w->nic.rx.now_ps > w->nic.tx.now_ps ? w->nic.rx.now_ps : w->nic.tx.now_ps;
-    vs_nic_end(&w->nic, ps(at));
+    vs_nic_end(&w->nic, (vs_ps){at});
     assert_int_equal(vs_ledger_unbalanced(w->ledger, why, sizeof why), 0);
     assert_false(w->crossed);
     vs_nic_free(&w->nic);
@@ -179,7 +173,7 @@ static inline uint64_t carry(struct world *w, uint64_t at)
     uint32_t before = w->nic.n_arrivals;
     do {
         at = at > w->nic.rx.now_ps ? at : w->nic.rx.now_ps;
-        next = vs_nic_rx_step(&w->nic, ps(at));
+        next = vs_nic_rx_step(&w->nic, (vs_ps){at});
     } while (w->nic.n_arrivals == before);
     return next;
 }
@@ -189,7 +183,7 @@ static inline uint64_t send_next(struct world *w, uint64_t at)
 {
     uint64_t before = w->nic.count[VS_CNT_nic_tx_packets];
     do {
-        at = vs_nic_tx_step(&w->nic, ps(at));
+        at = vs_nic_tx_step(&w->nic, (vs_ps){at});
     } while (w->nic.count[VS_CNT_nic_tx_packets] == before && at != VS_NIC_NEVER);
     return at;
 }
@@ -199,7 +193,7 @@ static inline uint64_t send_next(struct world *w, uint64_t at)
 static inline uint64_t packet(struct world *w, uint32_t vf, uint32_t payload, uint64_t at)
 {
     uint64_t before = w->nic.count[VS_CNT_nic_rx_packets],
-             in = vs_nic_rx_arrive(&w->nic, vf, payload, ps(at));
+             in = vs_nic_rx_arrive(&w->nic, vf, payload, (vs_ps){at});
     if (in == VS_NIC_NEVER) {
         return in;
     }
@@ -210,7 +204,7 @@ static inline uint64_t packet(struct world *w, uint32_t vf, uint32_t payload, ui
 /* The TX engine from `at` on until it is idle. */
 static inline void transmit(struct world *w, uint64_t at)
 {
-    while ((at = vs_nic_tx_step(&w->nic, ps(at))) != VS_NIC_NEVER) {
+    while ((at = vs_nic_tx_step(&w->nic, (vs_ps){at})) != VS_NIC_NEVER) {
     }
 }
 
@@ -229,8 +223,8 @@ static inline void send(struct world *w, uint32_t vf, uint32_t slot, uint32_t pa
 {
     w->tx[vf][slot][0] = BUFFER + 0x800000u + (vf * RING + slot) * 0x1000u;
     w->tx[vf][slot][1] = payload + VS_NIC_HEADERS;
-    vs_nic_tx_begin(&w->nic, vf, slot, ps(at));
-    vs_nic_tx_doorbell(&w->nic, vf, (slot + 1) % RING, ps(at), NULL);
+    vs_nic_tx_begin(&w->nic, vf, slot, (vs_ps){at});
+    vs_nic_tx_doorbell(&w->nic, vf, (slot + 1) % RING, (vs_ps){at}, NULL);
 }
 
 /* The guest has read so many packets by then. */

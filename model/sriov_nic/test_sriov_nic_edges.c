@@ -33,8 +33,8 @@ static void a_packet_from_before_the_cut_is_not_measured(void **state)
     assert_true(cut > 0);
     assert_int_not_equal(packet(w, 0, 64, cut), VS_NIC_NEVER);
     uint64_t at = w->nic.rx.now_ps;
-    assert_int_equal(vs_nic_rx_ready(&w->nic, 0, ps(UINT64_MAX)), 2);
-    read_packets(w, 0, 2, ps(at));
+    assert_int_equal(vs_nic_rx_ready(&w->nic, 0, (vs_ps){UINT64_MAX}), 2);
+    read_packets(w, 0, 2, (vs_ps){at});
     assert_int_equal(vs_ledger_acc(w->ledger, w->nic.fn[0].actor, VS_OP_PACKET_RX)->n, 1);
 }
 
@@ -46,7 +46,7 @@ static void a_planned_interrupt_is_not_put_off_by_another_packet(void **state)
     uint64_t due = packet(w, 0, 64, 0);
     assert_int_equal(packet(w, 0, 64, w->nic.rx.now_ps), due);
     assert_int_equal(vs_nic_interrupt_due(&w->nic), due);
-    assert_int_equal(vs_nic_interrupts(&w->nic, ps(w->nic.rx.now_ps)), VS_NIC_NEVER);
+    assert_int_equal(vs_nic_interrupts(&w->nic, (vs_ps){w->nic.rx.now_ps}), VS_NIC_NEVER);
     assert_int_equal(w->interrupts, 1);
 }
 

@@ -13,10 +13,10 @@ static void send_with(struct world *w, uint32_t vf, uint32_t slot, const struct 
     vs_nic_write_header(w->header, h);
     w->tx[vf][slot][0] = BUFFER;
     w->tx[vf][slot][1] = (uint64_t)VS_NIC_ADDRESSED << 32 | 106u;
-    vs_nic_tx_begin(&w->nic, vf, slot, ps(at));
-    vs_nic_tx_doorbell(&w->nic, vf, (slot + 1) % RING, ps(at), NULL);
+    vs_nic_tx_begin(&w->nic, vf, slot, (vs_ps){at});
+    vs_nic_tx_doorbell(&w->nic, vf, (slot + 1) % RING, (vs_ps){at}, NULL);
     for (uint64_t next = at; next != VS_NIC_NEVER;) {
-        next = vs_nic_tx_step(&w->nic, ps(next));
+        next = vs_nic_tx_step(&w->nic, (vs_ps){next});
     }
 }
 
@@ -25,9 +25,9 @@ static void stream(struct world *w, uint32_t slot, uint32_t bytes, uint64_t at)
 {
     w->tx[0][slot][0] = BUFFER;
     w->tx[0][slot][1] = (uint64_t)(SEGMENT << VS_NIC_SEGMENT_SHIFT) << 32 | bytes;
-    vs_nic_tx_doorbell(&w->nic, 0, (slot + 1) % RING, ps(at), NULL);
+    vs_nic_tx_doorbell(&w->nic, 0, (slot + 1) % RING, (vs_ps){at}, NULL);
     for (uint64_t next = at; next != VS_NIC_NEVER;) {
-        next = vs_nic_tx_step(&w->nic, ps(next));
+        next = vs_nic_tx_step(&w->nic, (vs_ps){next});
     }
 }
 
@@ -54,7 +54,7 @@ static void a_function_gets_only_what_bears_its_address_and_vlan(void **state)
         w->nic.n_arrivals = 0;
         w->nic.rx_buffered = 0;
         uint64_t filtered = w->nic.count[VS_CNT_nic_filtered];
-        uint64_t last = vs_nic_rx_frame(&w->nic, &h, 64, ps(trial * 1000000u));
+        uint64_t last = vs_nic_rx_frame(&w->nic, &h, 64, (vs_ps){trial * 1000000u});
         unsigned expected = 0, got = 0;
         for (uint32_t i = 0; i < 4; i++) {
             bool mine = (to == i || to == 5u) &&
@@ -191,18 +191,18 @@ static void a_rate_lets_the_next_frame_go_at_its_time(void **state)
     send(w, 0, 1, 64, 0);
     send(w, 1, 0, 64, 0);
     while (w->nic.count[VS_CNT_nic_tx_packets] < 2) { /* one of each */
-        (void)vs_nic_tx_step(&w->nic, ps(w->nic.tx.now_ps));
+        (void)vs_nic_tx_step(&w->nic, (vs_ps){w->nic.tx.now_ps});
     }
     assert_int_equal(w->nic.fn[0].tx.head, 1);
     assert_int_equal(w->nic.fn[1].tx.head, 1);
     uint64_t free_ps = w->nic.fn[0].rate_free_ps;
     assert_true(free_ps >= (106u + VS_NIC_WIRE_OVERHEAD) * 8u * 1000000u / 100u);
-    (void)vs_nic_tx_step(&w->nic, ps(free_ps - 1));
+    (void)vs_nic_tx_step(&w->nic, (vs_ps){free_ps - 1});
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 2);
-    (void)vs_nic_tx_step(&w->nic, ps(free_ps));
+    (void)vs_nic_tx_step(&w->nic, (vs_ps){free_ps});
     for (uint64_t at = free_ps; w->nic.count[VS_CNT_nic_tx_packets] < 3 && at < free_ps + 10000;
          at += 100) {
-        (void)vs_nic_tx_step(&w->nic, ps(at));
+        (void)vs_nic_tx_step(&w->nic, (vs_ps){at});
     }
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3);
 }

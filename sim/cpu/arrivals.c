@@ -7,13 +7,6 @@
  */
 #include "nested.h"
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 /* What the receiver had done of its own future when the message should have reached it. */
 static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 {
@@ -75,14 +68,14 @@ void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
             v->notified = true;
         } else if (posted && a->of_device && v->p->avic) {
             v->physical = a->vector;
-            (void)v->irq.raise(v->irq.ctx, a->vector, ps(a->at_ps));
+            (void)v->irq.raise(v->irq.ctx, a->vector, (vs_ps){a->at_ps});
         } else if (vcpu_listed(v) && v->irq.post &&
-                   v->irq.post(v->irq.ctx, a->vector, ps(a->at_ps))) {
+                   v->irq.post(v->irq.ctx, a->vector, (vs_ps){a->at_ps})) {
             continue; /* its virtual CPU interface has it */
         } else if (posted && v->irq.post) {
-            v->notified = v->irq.post(v->irq.ctx, a->vector, ps(a->at_ps)) || v->notified;
+            v->notified = v->irq.post(v->irq.ctx, a->vector, (vs_ps){a->at_ps}) || v->notified;
         } else {
-            v->fresh = v->irq.raise(v->irq.ctx, a->vector, ps(a->at_ps)) || v->fresh;
+            v->fresh = v->irq.raise(v->irq.ctx, a->vector, (vs_ps){a->at_ps}) || v->fresh;
         }
     }
     v->n_arrivals -= n;
@@ -101,17 +94,17 @@ void vcpu_arrivals_delivered(struct vs_vcpu *v, uint8_t vector)
         return; /* the vCPU's own timer sends no message */
     }
     if (a->sent_ps > vs_ledger_cut_ps(p->ledger)) {
-        vs_journey_begin(&j, ps(a->sent_ps));
-        vs_journey_charge(&j, v->irq.message, ps(a->at_ps - a->sent_ps - a->through_ps));
+        vs_journey_begin(&j, (vs_ps){a->sent_ps});
+        vs_journey_charge(&j, v->irq.message, (vs_ps){a->at_ps - a->sent_ps - a->through_ps});
         if (a->through_ps) {
-            vs_journey_charge(&j, v->irq.through, ps(a->through_ps));
+            vs_journey_charge(&j, v->irq.through, (vs_ps){a->through_ps});
         }
         if (a->ahead_ps) {
             uint64_t late = a->at_ps + a->ahead_ps;
             vs_journey_wait(&j, (uint16_t)(p->sim_account + VS_ACC_sim_quantum),
-                            ps(late < now ? late : now));
+                            (vs_ps){late < now ? late : now});
         }
-        vs_journey_wait(&j, v->irq.waits, ps(now));
+        vs_journey_wait(&j, v->irq.waits, (vs_ps){now});
         vs_journey_end(&j, vs_ledger_acc(p->ledger, v->irq_actor, VS_OP_IRQ_DELIVERY));
     }
     a->sent_ps = 0;

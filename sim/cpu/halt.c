@@ -3,18 +3,11 @@
 #include "nested.h"
 #include "sched.h"
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 /* Waits on this account. */
 static void wait_until(struct vs_vcpu *v, unsigned account, uint64_t at_ps)
 {
     vs_txn_settle(&v->txn);
-    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), ps(at_ps));
+    vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + account), (vs_ps){at_ps});
 }
 
 /* An interrupt is pending, masked or not, or a notification waits to be read. */
@@ -122,7 +115,7 @@ static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
     }
     vs_open(&v->txn, VS_OP_HALT_SLEEP);
     vcpu_running(v, false);
-    vs_wait_until(&v->txn, h->block_account, ps(now_ps < blocked ? now_ps : blocked));
+    vs_wait_until(&v->txn, h->block_account, (vs_ps){now_ps < blocked ? now_ps : blocked});
     wait_until(v, VS_ACC_vcpu_parked, now_ps);
     vs_close(&v->txn);
     return true;
@@ -193,7 +186,7 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         vcpu_waited(v);
         wait_until(v, VS_ACC_vcpu_idle, now_ps);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_halt),
-                  ps(p->times.halt * v->hw->clock.period_ps));
+                  (vs_ps){p->times.halt * v->hw->clock.period_ps});
         vcpu_about(v, v->trail ? v->trail->base : VS_ABOUT_PROGRAM);
         return;
     }
@@ -209,7 +202,7 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
     if (blocked) {
         vcpu_running(v, true);
     }
-    vs_hv_wake(&v->hv, &v->txn, ps(since_ps), ps(now_ps));
+    vs_hv_wake(&v->hv, &v->txn, (vs_ps){since_ps}, (vs_ps){now_ps});
     vcpu_wait_ends(v, now_ps);
     vs_close(&v->txn);
     vcpu_waited(v);
@@ -229,7 +222,7 @@ void vcpu_halt_resume(struct vs_vcpu *v, bool from_idle)
     }
     vcpu_running(v, true);
     uint64_t now = vs_now(&v->txn).v;
-    vs_hv_woken(&v->hv, &v->txn, ps(now - since_ps), from_idle);
+    vs_hv_woken(&v->hv, &v->txn, (vs_ps){now - since_ps}, from_idle);
     vcpu_wait_ends(v, vs_now(&v->txn).v);
     vs_close(&v->txn);
     vcpu_waited(v);
@@ -263,7 +256,7 @@ void vcpu_recorded_awake(struct vs_vcpu *v, uint64_t now_ps)
     if (blocked) {
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
-    vs_hv_wake(&v->hv, &v->txn, ps(wait.since_ps), ps(until));
+    vs_hv_wake(&v->hv, &v->txn, (vs_ps){wait.since_ps}, (vs_ps){until});
     vs_close(&v->txn);
     vcpu_waited(v);
 }

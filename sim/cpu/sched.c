@@ -16,13 +16,6 @@
 #define VS_DEF_FILE "cpu/sched.def"
 #include "virtsim/def_tables.h"
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 /* An account of the scheduler's as the ledger numbers it. */
 static uint16_t account(const struct vs_hwthread *hw, unsigned which)
 {
@@ -39,7 +32,7 @@ static void book(struct vs_hwthread *hw, uint16_t actor, unsigned which, uint64_
     }
     vs_txn_actor(&hw->txn, actor);
     vs_open(&hw->txn, VS_OP_THREAD_RUN);
-    vs_wait_until(&hw->txn, account(hw, which), ps(at_ps));
+    vs_wait_until(&hw->txn, account(hw, which), (vs_ps){at_ps});
     vs_close(&hw->txn);
     vs_txn_actor(&hw->txn, hw->line);
 }
@@ -142,7 +135,7 @@ static void steal(struct vs_thread *t, uint64_t at_ps)
     uint64_t from = vs_now(t->txn).v;
     if (at_ps > from) {
         vs_open(t->txn, VS_OP_STEAL);
-        vs_wait_until(t->txn, account(t->hw, VS_ACC_sched_steal), ps(at_ps));
+        vs_wait_until(t->txn, account(t->hw, VS_ACC_sched_steal), (vs_ps){at_ps});
         vs_close(t->txn);
         t->steal_ps += at_ps - from;
         t->count[VS_CNT_sched_steal] = t->steal_ps / 1000u;

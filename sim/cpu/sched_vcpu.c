@@ -3,13 +3,6 @@
  * was preempted in an exit, it sleeps in that of its halt, or it has not begun. */
 #include "sched.h"
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 /* It has halted, and its exit is open. */
 static bool halted(const struct vs_thread *t)
 {
@@ -36,7 +29,7 @@ static uint64_t event_ps(const struct vs_thread *t)
 static void slept(struct vs_thread *t, uint64_t at_ps)
 {
     const struct vs_vcpu *v = t->owner;
-    vs_wait_until(t->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_parked), ps(at_ps));
+    vs_wait_until(t->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_parked), (vs_ps){at_ps});
     vs_close(t->txn); /* opened when it gave its processor up */
 }
 
@@ -61,12 +54,13 @@ static void give_up(struct vs_thread *t, uint64_t at_ps)
     vs_txn_settle(&v->txn);
     if (v->hv.poll_ps) {
         vs_open(&v->txn, VS_OP_HALT_POLL);
-        vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_polling), ps(at_ps));
+        vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_polling),
+                      (vs_ps){at_ps});
         vs_close(&v->txn);
     }
     vs_open(&v->txn, VS_OP_HALT_SLEEP);
     vcpu_running(v, false);
-    vs_hv_block(&v->hv, &v->txn, ps(at_ps > since ? at_ps - since : 0));
+    vs_hv_block(&v->hv, &v->txn, (vs_ps){at_ps > since ? at_ps - since : 0});
 }
 
 /* The core's clock, references and translations are this vCPU's. */

@@ -11,13 +11,6 @@
 #define PF_WRITE 2u
 #define PF_RESERVED 9u /* present and reserved bit set: how KVM marks device pages */
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 void vcpu_world(struct vs_vcpu *v, bool host)
 {
     const struct vs_nested *n = !host && v->nested && v->nested->runs ? v->nested : NULL;
@@ -218,7 +211,7 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref 
         }
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_mmio),
-                  ps(p->times.mmio * v->hw->clock.period_ps));
+                  (vs_ps){p->times.mmio * v->hw->clock.period_ps});
         return;
     }
     if (p->shadow) {

@@ -10,13 +10,6 @@
 #define PF_REQUESTER 0x0300u /* bus 3, device 0, function 0 */
 #define STEPS 64u            /* of the adapter, at most, before the kernel looks at others */
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 /* ---- ports ---- */
 
 /* An interrupt reaches the controller of vCPU `apic_id`: a posted one finds its vector in the
@@ -74,9 +67,9 @@ static uint64_t work(struct vs_net *net, uint64_t now_ps)
 {
     struct vs_nic *n = &net->nic;
     machine_traffic_send(net, now_ps);
-    (void)vs_nic_interrupts(n, ps(now_ps));
-    (void)vs_nic_rx_step(n, ps(now_ps));
-    uint64_t next = vs_nic_tx_step(n, ps(now_ps)), interrupt = vs_nic_interrupt_due(n),
+    (void)vs_nic_interrupts(n, (vs_ps){now_ps});
+    (void)vs_nic_rx_step(n, (vs_ps){now_ps});
+    uint64_t next = vs_nic_tx_step(n, (vs_ps){now_ps}), interrupt = vs_nic_interrupt_due(n),
              rx = vs_nic_rx_next(n); /* what was sent may have come through the switch */
     next = rx < next ? rx : next;
     next = interrupt < next ? interrupt : next;
@@ -308,7 +301,7 @@ void machine_net_end(struct vs_platform *p)
         struct vs_net *net = p->net;
         uint64_t end =
             net->nic.tx.now_ps > net->nic.rx.now_ps ? net->nic.tx.now_ps : net->nic.rx.now_ps;
-        vs_nic_end(&net->nic, ps(end > p->end_ps ? end : p->end_ps));
+        vs_nic_end(&net->nic, (vs_ps){end > p->end_ps ? end : p->end_ps});
     }
 }
 

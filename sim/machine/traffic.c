@@ -32,13 +32,6 @@ struct machine_traffic {
     uint32_t *unacked;   /* frames of a stream, by function */
 };
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 /* Functions that have a vCPU. */
 static unsigned functions(const struct vs_net *net)
 {
@@ -161,7 +154,7 @@ static void send_open(struct machine_traffic *t, uint64_t now_ps)
 {
     struct vs_nic *n = &t->net->nic;
     uint64_t next = now_ps + t->interval_ps;
-    vs_nic_rx_arrive(n, t->next_vf, (uint32_t)n->cfg.traffic_bytes, ps(now_ps));
+    vs_nic_rx_arrive(n, t->next_vf, (uint32_t)n->cfg.traffic_bytes, (vs_ps){now_ps});
     t->next_vf = (t->next_vf + 1) % functions(t->net);
     t->next_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
 }
@@ -180,5 +173,5 @@ void machine_traffic_send(struct vs_net *net, uint64_t now_ps)
     t->first = (t->first + 1u) % t->room;
     t->n--;
     t->under_way[d.vf] += t->window != 0;
-    vs_nic_rx_arrive(&net->nic, d.vf, (uint32_t)net->nic_config.traffic_bytes, ps(now_ps));
+    vs_nic_rx_arrive(&net->nic, d.vf, (uint32_t)net->nic_config.traffic_bytes, (vs_ps){now_ps});
 }

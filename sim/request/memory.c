@@ -14,13 +14,6 @@ static vs_gva gva(uint64_t v)
     return g;
 }
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 static const enum vs_ref ref_of[] = {[VS_REQ_LOAD] = VS_REF_READ,
                                      [VS_REQ_STORE] = VS_REF_WRITE,
                                      [VS_REQ_FETCH] = VS_REF_FETCH,
@@ -125,8 +118,8 @@ void request_bulk(struct vs_vcpu *v)
     }
     uint64_t whole = b->count, before = b->done;
     b->count = before + until_roi(v, whole - before);
-    enum vs_cpu_stop stop =
-        vs_cpu_bulk_run(&v->hw->cpu, b, ps(v->horizon == VS_NEVER ? v->horizon : v->horizon + 1));
+    enum vs_cpu_stop stop = vs_cpu_bulk_run(
+        &v->hw->cpu, b, (vs_ps){v->horizon == VS_NEVER ? v->horizon : v->horizon + 1});
     b->count = whole;
     accessed(v, b->done - before);
     if (stop == VS_CPU_FAULT) {

@@ -76,8 +76,8 @@ static void test_an_interrupt_in_the_host_runs_its_handler_without_the_common_pa
 static uint64_t wake(struct fixture *f, uint64_t halt_ps)
 {
     uint64_t since = vs_now(&f->t).v, event = since + halt_ps;
-    vs_wait_until(&f->t, (uint16_t)(f->core.base + IDLE), ps(event));
-    vs_hv_wake(&f->h, &f->t, ps(since), ps(event));
+    vs_wait_until(&f->t, (uint16_t)(f->core.base + IDLE), (vs_ps){event});
+    vs_hv_wake(&f->h, &f->t, (vs_ps){since}, (vs_ps){event});
     return vs_now(&f->t).v - event;
 }
 
@@ -85,7 +85,7 @@ static void test_an_event_before_the_halt_wakes_nobody(void **state)
 {
     struct fixture *f = *state;
     uint64_t now = vs_now(&f->t).v;
-    vs_hv_wake(&f->h, &f->t, ps(now + 5000), ps(now + 1000));
+    vs_hv_wake(&f->h, &f->t, (vs_ps){now + 5000}, (vs_ps){now + 1000});
     assert_int_equal(vs_now(&f->t).v, now);
     assert_int_equal(f->h.count[VS_CNT_hypervisor_blocks], 0);
 }

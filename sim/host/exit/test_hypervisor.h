@@ -69,24 +69,18 @@ struct fixture {
     uint16_t line, host;
 };
 
-static inline vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 static inline void core_instructions(void *ctx, struct vs_txn *t, uint64_t n)
 {
     struct fake_core *c = ctx;
     c->instructions += n;
-    vs_charge_n(t, (uint16_t)(c->base + INSTRUCTIONS), n, ps(n * INSTRUCTION_PS));
+    vs_charge_n(t, (uint16_t)(c->base + INSTRUCTIONS), n, (vs_ps){n * INSTRUCTION_PS});
 }
 
 static inline void core_work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
 {
     struct fake_core *c = ctx;
     c->instructions += n;
-    vs_charge_n(t, account, n, ps(n * INSTRUCTION_PS));
+    vs_charge_n(t, account, n, (vs_ps){n * INSTRUCTION_PS});
 }
 
 static inline bool seen(struct fake_core *c, uint64_t line)
@@ -107,7 +101,7 @@ static inline void core_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_re
     c->touches[ref]++;
     if (at.v >= VS_HV_DIRECT) { /* a cleared page: too many lines to remember */
         c->direct_from = c->direct_lines++ ? c->direct_from : at.v - VS_HV_DIRECT;
-        vs_charge(t, (uint16_t)(c->base + MISS), ps(MISS_PS));
+        vs_charge(t, (uint16_t)(c->base + MISS), (vs_ps){MISS_PS});
         return;
     }
     if (at.v >= VS_HV_DATA && at.v < VS_HV_DATA + VS_HV_AREA_BYTES) {
@@ -116,7 +110,7 @@ static inline void core_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_re
     }
     bool hit = seen(c, at.v >> 6);
     c->misses += !hit;
-    vs_charge(t, (uint16_t)(c->base + (hit ? HIT : MISS)), ps(hit ? HIT_PS : MISS_PS));
+    vs_charge(t, (uint16_t)(c->base + (hit ? HIT : MISS)), (vs_ps){hit ? HIT_PS : MISS_PS});
 }
 
 static inline void core_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes)
@@ -132,7 +126,7 @@ static inline bool state_read(void *ctx, struct vs_txn *t, enum vs_state field, 
     *value = v->field[field];
     if (t) {
         v->reads++;
-        vs_charge(t, (uint16_t)(v->base + VMREAD), ps(VMREAD_PS));
+        vs_charge(t, (uint16_t)(v->base + VMREAD), (vs_ps){VMREAD_PS});
     }
     return true;
 }
@@ -143,7 +137,7 @@ static inline bool state_write(void *ctx, struct vs_txn *t, enum vs_state field,
     v->field[field] = value;
     if (t) {
         v->writes++;
-        vs_charge(t, (uint16_t)(v->base + VMWRITE), ps(VMWRITE_PS));
+        vs_charge(t, (uint16_t)(v->base + VMWRITE), (vs_ps){VMWRITE_PS});
     }
     return true;
 }
@@ -217,7 +211,7 @@ static inline int setup(void **state)
     build(f, 0);
     f->line = vs_ledger_actor(f->ledger, "vcpu0");
     f->host = vs_ledger_actor(f->ledger, "vcpu0/host");
-    vs_txn_begin(&f->t, f->ledger, f->line, ps(0));
+    vs_txn_begin(&f->t, f->ledger, f->line, (vs_ps){0});
     vs_txn_actor(&f->t, f->host);
     f->state.field[VS_STATE_FLAGS] = 0x202;
     *state = f;

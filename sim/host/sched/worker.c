@@ -7,13 +7,6 @@
 
 #include <stdio.h>
 
-/* The time as a value of its type. */
-static vs_ps ps(uint64_t v)
-{
-    vs_ps p = {v};
-    return p;
-}
-
 /* From one time that it is woken to the next. */
 static uint64_t period_ps(const struct vs_thread *t)
 {
@@ -53,7 +46,7 @@ static uint64_t event_ps(const struct vs_thread *t)
 static void slept(struct vs_thread *t, uint64_t at_ps)
 {
     struct vs_worker *w = t->owner;
-    vs_wait_until(t->txn, (uint16_t)(t->hw->p->sched_account + VS_ACC_sched_idle), ps(at_ps));
+    vs_wait_until(t->txn, (uint16_t)(t->hw->p->sched_account + VS_ACC_sched_idle), (vs_ps){at_ps});
     w->left = t->hw->p->sched.worker_items;
 }
 
@@ -134,7 +127,7 @@ enum vs_status host_worker_make(struct vs_worker *w, struct vs_hwthread *hw, uns
     enum vs_status s = vs_hv_init(&w->hv, c, p->programs[VS_ROLE_HYPERVISOR],
                                   p->program_values[VS_ROLE_HYPERVISOR], p->ledger, hw->clock,
                                   VS__VCPUS + number, &core, &nothing, &no_guest);
-    vs_txn_begin(&w->txn, p->ledger, w->thread.line, ps(0));
+    vs_txn_begin(&w->txn, p->ledger, w->thread.line, (vs_ps){0});
     vs_ept_put(&hw->ept, &w->own.ept);
     vs_ledger_counters(p->ledger, w->thread.line, &vs_cpu_desc, w->own.cpu.counts[1]);
     vs_ledger_counters(p->ledger, w->thread.line, &vs_memory_desc, w->own.memory[1]);
