@@ -310,6 +310,9 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     }
     /* what was deleted is no secret: Debian's SQLite would write zeros over every free byte */
     s = s ? s : vs_db_exec(db, "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF");
+    /* a transaction that outgrows its memory would have to wait for readers before its end, where a
+     * signal finds it half done: of a sweep, all that it was about to store was lost */
+    s = s || !create ? s : vs_db_exec(db, "PRAGMA cache_size = -65536");
     vs__db_patience(db, LOCKED_STORE_MS);
     return s;
 }
