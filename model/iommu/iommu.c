@@ -367,7 +367,7 @@ bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
 static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
                            uint64_t address, bool write, uint64_t *physical)
 {
-    struct vs__iommu_space space;
+    struct vs__iommu_space space = {0};
     uint64_t payload = 0;
     if (!i->cfg.enabled) {
         *physical = address;

@@ -90,8 +90,8 @@ static unsigned page_of(struct nested_walk *w, uint64_t address, uint64_t entry,
              page = (entry & VS_RADIX_ADDRESS & ~low) | (address & low), rights = permissions;
     rights &= entry & DIRTY ? 3u : READ_OK;
     if (w->nested) {
-        uint64_t second;
-        unsigned size, reason;
+        uint64_t second = 0;
+        unsigned size = *level, reason;
         if (page >> 48) {
             return VS_IOMMU_SM_NESTED_BEYOND;
         }
@@ -131,7 +131,8 @@ unsigned vs__iommu_walk_first(struct vs_iommu *i, struct vs_txn *t,
     if (!reason && !(permissions & (write ? WRITE_OK : READ_OK))) {
         reason = VS_IOMMU_SM_NO_WRITE;
     }
-    while (!reason && --l > 0) {
+    while (!reason && l > 1u) {
+        l--;
         vs_hpa at = vs_radix_entry(table, l, address);
         uint64_t entry = i->mem.load(i->mem.ctx, t, at);
         bool leaf = vs_radix_is_leaf(&vs_radix_x86_64, l, entry);

@@ -12,13 +12,12 @@
 
 void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
 {
-    if (c->ring % VS_NIC_RING_STEP) {
-        uint64_t below = c->ring - c->ring % VS_NIC_RING_STEP;
+    unsigned long long ring = c->ring, below = ring - ring % VS_NIC_RING_STEP;
+    if (ring != below) {
         vs_error(errors,
                  "nic.ring.descriptors = %llu: a ring has a multiple of %u descriptors, such as "
                  "%llu or %llu",
-                 (unsigned long long)c->ring, VS_NIC_RING_STEP, (unsigned long long)below,
-                 (unsigned long long)(below + VS_NIC_RING_STEP));
+                 ring, VS_NIC_RING_STEP, below, below + VS_NIC_RING_STEP);
     }
 }
 

@@ -46,8 +46,9 @@ static bool make_room(struct machine_traffic *t)
     }
     uint32_t room = t->room ? 2u * t->room : 64u;
     struct due *grown = calloc(room, sizeof *grown);
-    for (uint32_t i = 0; grown && i < t->n; i++) {
-        grown[i] = t->due[(t->first + i) % t->room];
+    for (uint32_t i = 0, from = t->first; grown && i < t->n; i++) {
+        grown[i] = t->due[from];
+        from = from + 1u == t->room ? 0 : from + 1u;
     }
     if (!grown) {
         vcpu_fail(&t->net->p->vcpu[0], "traffic: no memory for %u requests", room);

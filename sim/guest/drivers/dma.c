@@ -82,8 +82,7 @@ void guest_dma_take_address(struct vs_vcpu *v, struct guest_work *w)
     uint64_t in = w->map.at & (PAGE - 1u);
     w->map.iova = in; /* as far as the size goes */
     unsigned order = order_of(&w->map);
-    struct vs_mappings *freed = order < VS_DMA_ORDERS ? &m->freed[order] : NULL;
-    w->fresh = !freed || !freed->n;
+    w->fresh = order >= VS_DMA_ORDERS || !m->freed[order].n;
     if (w->fresh) { /* from the top, aligned to its size */
         uint64_t size = (uint64_t)PAGE << order;
         if (m->next < 2u * size) {
@@ -94,6 +93,7 @@ void guest_dma_take_address(struct vs_vcpu *v, struct guest_work *w)
         w->map.iova = m->next + in;
         v->p->net->dma_count[VS_CNT_dma_fresh]++;
     } else {
+        struct vs_mappings *freed = &m->freed[order];
         w->map.iova = (freed->e[--freed->n].iova & ~(uint64_t)(PAGE - 1u)) + in;
     }
 }
