@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Caches and DRAM around a Neoverse N1 core: geometry from Arm, every latency but the L1's assumed. No
--- latency staircase of an N1 is at hand, so nothing is calibrated.
+-- Caches and DRAM around a Neoverse N1 core: geometry from Arm, latencies of L1 and L2 documented, of
+-- DRAM that of a Graviton2, of the last level assumed. No latency staircase of an N1 is at hand.
 return {
   same = { ddr4 = { why = "eight channels of DDR4-3200", "memory.dram.banks", "memory.dram.row" } },
-  borrows = { skylake_sp = { why = "no latency of this part's DRAM is at hand", "memory.dram" } },
+  calibrated = "C1239",
   text = "64 KiB L1, 1 MiB L2, 32 MiB shared last level, eight channels of DDR4-3200",
   memory = {
     line = { 64, "Arm 100616: cache lines of 64 bytes", "documented" },
@@ -19,7 +19,7 @@ return {
     l2 = {
       size = { "1MiB", "Arm learning path 'Cache levels and performance cliffs': 1 MB private L2 on Neoverse N1 servers", "documented" },
       ways = { 8, "Arm learning path 'Cache levels and performance cliffs': 8 ways", "documented" },
-      latency = { 11, "no measurement at hand; a private L2 of that size near the 12 to 14 cycles of the x86 parts", "assumed" },
+      latency = { 11, "C1240: 11 cycles of 1 MiB (Graviton2)", "documented" },
     },
     llc = {
       size = { "32MiB", "Arm learning path 'Cache levels and performance cliffs': 32 MB shared on 64 cores of Neoverse N1", "documented" },
@@ -31,6 +31,9 @@ return {
     ddio = { false, "device writes are not known to allocate", "assumed" },
     dram = {
       channels = { 8, "Ampere Altra specification: eight DDR4-3200 channels", "documented" },
+      row_hit = { "55500", "row conflict less precharge and activation of DDR4-3200 (27.5 ns)", "derived" },
+      row_miss = { "69250", "row conflict less precharge of DDR4-3200 (13.75 ns)", "derived" },
+      row_conflict = { "83000", "C1239: 83 ns of random loads in huge pages, by Arm (Graviton2: the same core and the same eight channels)", "measured" },
     },
   },
 }
