@@ -2,6 +2,8 @@
 /* VMCB, VMRUN and #VMEXIT. */
 #include "svm/svm_impl.h"
 
+#include "virtsim/x86.h"
+
 #define VS_DEF_NAME svm
 #define VS_DEF_FILE "svm/svm.def"
 #include "virtsim/def_tables.h"
@@ -135,10 +137,13 @@ void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm,
     vs_svm_put(s, VS_VMCB_IOPM, iopm.v);
     vs_svm_put(s, VS_VMCB_MSRPM, msrpm.v);
     tlb_control(s, c->tlb_control);
-    vs_svm_put(s, VS_VMCB_INT_CTL, VS_SVM_V_INTR_MASKING);
+    vs_svm_put(s, VS_VMCB_INT_CTL,
+               VS_SVM_V_INTR_MASKING | (c->vgif ? VS_SVM_V_GIF_ENABLE | VS_SVM_V_GIF : 0));
     vs_svm_put(s, VS_VMCB_NESTED, ncr3 != 0);
     vs_svm_put(s, VS_VMCB_NCR3, ncr3);
-    vs_svm_put(s, VS_VMCB_VIRT_EXT, c->lbr ? VS_SVM_LBR_ENABLE : 0);
+    vs_svm_put(s, VS_VMCB_VIRT_EXT,
+               (c->lbr ? VS_SVM_LBR_ENABLE : 0) |
+                   (vs__svm_virtual_vmload(s, ncr3 != 0) ? VS_SVM_VLS_ENABLE : 0));
     guest_state(s);
     vs_svm_put(s, VS_VMCB_CLEAN, 0); /* vmcb_mark_all_dirty */
     s->gif = true;
@@ -310,5 +315,26 @@ bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     flush(s, t);
     work(s, t, VS_ACC_svm_entry_fetch, 1, c->entry_fetch);
     vs_txn_actor(t, s->wire.guest_actor);
+    return true;
+}
+
+bool vs_svm_gif(const struct vs_svm *s)
+{
+    return s->int_ctl & VS_SVM_V_GIF_ENABLE ? (s->int_ctl & VS_SVM_V_GIF) != 0 : s->gif;
+}
+
+bool vs_svm_execute(struct vs_svm *s, struct vs_txn *t, uint8_t x86)
+{
+    bool flag = x86 == VS_X86_STGI || x86 == VS_X86_CLGI,
+         moves = x86 == VS_X86_VMLOAD || x86 == VS_X86_VMSAVE;
+    if (flag && s->int_ctl & VS_SVM_V_GIF_ENABLE) {
+        s->int_ctl = (s->int_ctl & ~VS_SVM_V_GIF) | (x86 == VS_X86_STGI ? VS_SVM_V_GIF : 0);
+        work(s, t, VS_ACC_svm_gif, 1, s->config.gif);
+    } else if (moves && s->on.virt_ext & VS_SVM_VLS_ENABLE) {
+        work(s, t, VS_ACC_svm_vmload, 1, s->config.vmload);
+    } else {
+        return false;
+    }
+    s->count[VS_CNT_svm_executed]++;
     return true;
 }

@@ -131,10 +131,13 @@ enum vs_svm_group {
 
 #define VS_SVM_V_TPR 0xffull
 #define VS_SVM_V_IRQ (1ull << 8)
+#define VS_SVM_V_GIF (1ull << 9)
 #define VS_SVM_V_INTR_MASKING (1ull << 24)
+#define VS_SVM_V_GIF_ENABLE (1ull << 25)
 #define VS_SVM_X2AVIC_ENABLE (1ull << 30)
 #define VS_SVM_AVIC_ENABLE (1ull << 31)
-#define VS_SVM_LBR_ENABLE 1ull       /* of VS_VMCB_VIRT_EXT */
+#define VS_SVM_LBR_ENABLE 1ull /* of VS_VMCB_VIRT_EXT */
+#define VS_SVM_VLS_ENABLE (1ull << 1)
 #define VS_SVM_INTERRUPT_SHADOW 1ull /* of VS_VMCB_INT_STATE */
 #define VS_SVM_RFLAGS_IF (1ull << 9)
 
@@ -182,7 +185,7 @@ struct vs_svm {
     struct vs_svm_avic avic;
     const char *invalid; /* the rule that the last VMRUN broke; NULL: none */
     bool in_guest;
-    bool gif;   /* global interrupt flag: while it is clear, interrupts are held pending */
+    bool gif;   /* global interrupt flag: STGI, VMRUN; CLGI, #VMEXIT. Clear it holds interrupts */
     bool flush; /* the next VMRUN drops the ASID, whatever svm.tlb_control says */
     /* what the processor has of the guest while it runs; the VMCB has it between */
     uint64_t rflags, int_state, int_ctl;
@@ -218,6 +221,13 @@ bool vs_svm_window(const struct vs_svm *s);
 /* The guest executes CLI or STI; STI's shadow lasts until the instruction after it has executed. */
 void vs_svm_mask(struct vs_svm *s, bool masked);
 void vs_svm_unshadow(struct vs_svm *s);
+/* The global interrupt flag that holds the guest's virtual interrupts: its own where that is
+ * virtualized, else the processor's, which VMRUN sets. Physical interrupts are held by the
+ * processor's alone, which is set while a guest runs. */
+bool vs_svm_gif(const struct vs_svm *s);
+/* The guest executes an instruction of SVM (VS_X86_*) that is not intercepted. False: it has no
+ * virtualized form here, and is an invalid opcode. */
+bool vs_svm_execute(struct vs_svm *s, struct vs_txn *t, uint8_t x86);
 
 /* #VMEXIT, then what the hypervisor runs at once: VMSAVE of the guest's part, VMLOAD of its own,
  * STGI. `length`: of the instruction, whose successor nRIP says; 0: none. */

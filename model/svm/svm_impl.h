@@ -36,6 +36,12 @@ static inline bool vs_svm_loads(uint32_t clean, enum vs_svm_group group)
     return !(clean >> group & 1u);
 }
 
+/* VMLOAD and VMSAVE are virtualized only under nested paging: APM volume 2, 15.33.1. */
+static inline bool vs__svm_virtual_vmload(const struct vs_svm *s, bool nested)
+{
+    return nested && s->config.vls;
+}
+
 void vs__svm_write_intercepts(struct vs_svm *s, bool nested);
 /* What an exit says: EXITCODE, EXITINFO1 and 2 where the code has them, EXITINTINFO, nRIP. */
 unsigned vs__svm_says(void *ctx, const struct vs_exit *exit, struct vs_note *out);

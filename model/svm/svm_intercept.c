@@ -115,10 +115,6 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
                                       VS_SVM_INVLPGA,
                                       VS_SVM_TASK_SWITCH,
                                       VS_SVM_SHUTDOWN,
-                                      VS_SVM_VMLOAD,
-                                      VS_SVM_VMSAVE,
-                                      VS_SVM_STGI,
-                                      VS_SVM_CLGI,
                                       VS_SVM_SKINIT,
                                       VS_SVM_WBINVD,
                                       VS_SVM_MONITOR,
@@ -138,6 +134,10 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
                   {VS_SVM_RDTSC, c->intercept_rdtsc},
                   {VS_SVM_RDTSCP, c->intercept_rdtsc},
                   {VS_SVM_PAUSE, c->intercept_pause && c->pause_filter}, /* else pause_in_guest */
+                  {VS_SVM_STGI, !c->vgif},
+                  {VS_SVM_CLGI, !c->vgif},
+                  {VS_SVM_VMLOAD, !vs__svm_virtual_vmload(s, nested)},
+                  {VS_SVM_VMSAVE, !vs__svm_virtual_vmload(s, nested)},
                   {VS_SVM_INVLPG, !nested || c->intercept_invlpg},
                   {VS_SVM_INVPCID, !nested},
                   {VS_SVM_EXCEPTION + 14, !nested}, /* #PF */
@@ -247,7 +247,7 @@ bool vs_svm_intercepts_pause(struct vs_svm *s, uint64_t tsc)
 
 bool vs_svm_window(const struct vs_svm *s)
 {
-    return s->gif && bit_of(s, VS_SVM_VINTR) && s->int_ctl & VS_SVM_V_IRQ &&
+    return vs_svm_gif(s) && bit_of(s, VS_SVM_VINTR) && s->int_ctl & VS_SVM_V_IRQ &&
            s->rflags & VS_SVM_RFLAGS_IF && !(s->int_state & VS_SVM_INTERRUPT_SHADOW);
 }
 

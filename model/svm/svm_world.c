@@ -319,6 +319,13 @@ static void unshadow(void *ctx)
     vs_svm_unshadow(ctx);
 }
 
+static bool execute(void *ctx, struct vs_txn *t, uint8_t x86, bool *held)
+{
+    bool done = vs_svm_execute(ctx, t, x86);
+    *held = !vs_svm_gif(ctx);
+    return done;
+}
+
 static void running(void *ctx, struct vs_txn *t, bool on)
 {
     vs_svm_avic_running(ctx, t, on);
@@ -341,6 +348,7 @@ struct vs_world_port vs_svm_world(struct vs_svm *s)
                                   .flush_tag = flush_tag,
                                   .mask = mask,
                                   .unshadow = unshadow,
+                                  .execute = execute,
                                   .clock = clock,
                                   .says = vs__svm_says,
                                   .running = running};
@@ -401,6 +409,15 @@ static uint64_t event_out(uint64_t e)
            (e & VS_EVENT_ERROR ? VS_SVM_EVENT_ERROR : 0);
 }
 
+#define GIF_HOLDS 2u /* of what is read as interruptibility; INT_STATE has no such bit */
+
+/* KVM's gif_set, where the flag is virtualized: as the VMCB has it. */
+static bool gif_is_clear(const struct vs_svm *s)
+{
+    uint64_t control = vs_svm_get(s, VS_VMCB_INT_CTL);
+    return control & VS_SVM_V_GIF_ENABLE && !(control & VS_SVM_V_GIF);
+}
+
 static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
 {
     struct vs_svm *s = ctx;
@@ -424,6 +441,7 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
         break;
     case VS_STATE_INTERRUPTIBILITY:
         *value &= VS_SVM_INTERRUPT_SHADOW;
+        *value |= gif_is_clear(s) ? GIF_HOLDS : 0; /* svm_interrupt_blocked */
         break;
     case VS_STATE_CONTROLS:
         *value = *value & VS_SVM_V_IRQ ? VS_CONTROLS_WINDOW : 0;

@@ -357,8 +357,9 @@ static vs_ps stops(void *ctx)
 struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 {
     vs_vmx_register();
-    return (struct vs_world_port){x,        leaves, leave,        enter, why,      flush_tag, mask,
-                                  unshadow, clock,  vs__vmx_says, load,  priority, stops,     NULL};
+    return (struct vs_world_port){x,         leaves,   leave,    enter, why,
+                                  flush_tag, mask,     unshadow, clock, vs__vmx_says,
+                                  load,      priority, stops,    NULL,  NULL};
 }
 
 /* ---- what handlers read and write ---- */

@@ -26,7 +26,8 @@ static bool wakes_masked(const struct vs_vcpu *v)
 
 bool vcpu_wakes(const struct vs_vcpu *v)
 {
-    return !v->off && something_due(v) && !v->shadowed && (!v->masked || wakes_masked(v));
+    return !v->off && something_due(v) && !v->shadowed && !v->held &&
+           (!v->masked || wakes_masked(v));
 }
 
 bool vcpu_asleep(const struct vs_vcpu *v, uint64_t now_ps)
@@ -65,6 +66,11 @@ void vcpu_sleep(struct vs_vcpu *v)
     if (v->masked && !wakes_masked(v)) {
         vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
                      "NMI would end that");
+        return;
+    }
+    if (v->held) {
+        vcpu_fail(v, "it halts with its global interrupt flag clear (CLGI), which holds whatever "
+                     "would end that");
         return;
     }
     if (v->shadowed) { /* HLT is the instruction behind STI: it executes, whatever waits for it */

@@ -67,6 +67,18 @@ void vcpu_mask(struct vs_vcpu *v, bool on)
     }
 }
 
+void vcpu_hold(struct vs_vcpu *v, bool on)
+{
+    v->fresh = v->fresh && (v->held || !on); /* what is pending came before */
+    v->held = on;
+}
+
+/* The guest takes no interrupt at this boundary. */
+static bool blocked(const struct vs_vcpu *v)
+{
+    return v->masked || v->shadowed || v->held;
+}
+
 void vcpu_unshadow(struct vs_vcpu *v)
 {
     v->shadowed = false;
@@ -85,17 +97,17 @@ static bool held_back(const struct vs_vcpu *v, uint8_t *number)
  * another exit has carried it. */
 static bool idle_window(const struct vs_vcpu *v)
 {
-    return v->window && !v->masked && !v->shadowed && !pending(v);
+    return v->window && !blocked(v) && !pending(v);
 }
 
 bool vcpu_due(const struct vs_vcpu *v)
 {
     uint8_t number;
-    bool blocked = v->masked || v->shadowed;
+    bool waits = blocked(v);
     if (vcpu_listed(v)) {
-        return v->fresh || (!blocked && pending(v));
+        return v->fresh || (!waits && pending(v));
     }
-    return v->notified || v->physical || (pending(v) && (!blocked || (v->fresh && injected(v)))) ||
+    return v->notified || v->physical || (pending(v) && (!waits || (v->fresh && injected(v)))) ||
            (v->fresh && injected(v) && held_back(v, &number)) || idle_window(v);
 }
 
@@ -104,7 +116,7 @@ static bool blocked_now(struct vs_vcpu *v, uint8_t vector)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
     struct vs_handling how = {.inject = vector};
-    if (!v->masked && !v->shadowed) {
+    if (!blocked(v)) {
         return false;
     }
     if (!v->fresh || !injected(v)) {
@@ -236,12 +248,12 @@ void vcpu_own_irq_done(struct vs_vcpu *v, uint8_t number, const struct vs_own_ir
     if (v->p->posted || !own->how.inject) {
         return; /* pending, as any other */
     }
-    bool blocked = v->masked || v->shadowed;
-    if (blocked && (v->p->vid || v->hv.windowed)) {
+    bool waits = blocked(v);
+    if (waits && (v->p->vid || v->hv.windowed)) {
         v->window = v->window || !v->p->vid;
         v->listed = v->listed || !v->window;
         v->fresh = v->fresh && !own->raised;
-    } else if (blocked) {
+    } else if (waits) {
         v->fresh = true; /* a hypervisor that looks at nothing in this exit: as if it came now */
     } else if (v->hv.injected) {
         v->entry_vector = number; /* by the entry that has been */

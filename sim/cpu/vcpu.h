@@ -106,6 +106,8 @@ void vcpu_wrmsr(struct vs_vcpu *v, uint32_t index, uint64_t value);
 uint64_t vcpu_tsc(const struct vs_vcpu *v);
 /* CLI and STI. */
 void vcpu_mask(struct vs_vcpu *v, bool on);
+/* CLGI and STGI, where the guest has a global interrupt flag of its own. */
+void vcpu_hold(struct vs_vcpu *v, bool on);
 /* Something is to be done about what is pending. */
 bool vcpu_due(const struct vs_vcpu *v);
 /* The instruction after STI has executed. */

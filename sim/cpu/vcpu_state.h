@@ -188,6 +188,7 @@ struct vs_vcpu {
     bool debug_loaded; /* its debug registers are in the core's: request/x86.c; the next exit */
     bool masked;       /* RFLAGS.IF is clear: vcpu_mask sets and clears it */
     bool shadowed;     /* STI blocks the next boundary: vcpu_mask; vcpu_unshadow */
+    bool held;         /* its global interrupt flag is clear: CLGI; STGI (vcpu_hold) */
     /* a timer the guest armed: TIMER and the driver's RECV; when it expires */
     bool timer_armed;
     uint64_t timer_ps, deadline; /* deadline: the same as its register holds it */

@@ -5,7 +5,7 @@
 
 #include "virtsim/x86.h"
 
-enum own { UD, SYSTEM, CLOCK, RANDOM, LOCKED, VMFUNC, NOT };
+enum own { UD, SYSTEM, CLOCK, RANDOM, LOCKED, VMFUNC, SVM, SKINIT, NOT };
 
 static const struct instruction {
     const char *name;
@@ -22,6 +22,19 @@ static const struct instruction {
 static void undefined(struct vs_vcpu *v)
 {
     vcpu_own_time(v, VS_ACC_vcpu_exception, v->p->times.exception);
+}
+
+/* One of SVM: in a guest where the processor virtualizes it. Elsewhere EFER.SVME is clear. */
+static void virtualized(struct vs_vcpu *v, uint8_t which)
+{
+    bool held = false;
+    if (!v->p->virtualized || !v->world.execute ||
+        !v->world.execute(v->world.ctx, &v->txn, which, &held)) {
+        undefined(v);
+        return;
+    }
+    vs_cpu_instructions(&v->hw->cpu, 1);
+    vcpu_hold(v, held);
 }
 
 /* Nobody took it: the processor's own. */
@@ -51,6 +64,16 @@ static void carry_out(struct vs_vcpu *v, const struct instruction *i)
             undefined(v);
         }
         break;
+    case SVM:
+        virtualized(v, (uint8_t)(i - list));
+        break;
+    case SKINIT: /* AMD's parts have it whether EFER.SVME is set or not (CPUID Fn8000_0001 ECX[12])
+                  */
+        if (v->p->ept.vendor != VS_VENDOR_AMD) {
+            undefined(v);
+            break;
+        }
+        /* fallthrough */
     case NOT:
         vcpu_refuse(v, "%s that no hypervisor takes is not simulated: it would reach the machine",
                     i->name);

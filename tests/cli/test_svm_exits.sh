@@ -11,7 +11,8 @@ for n in rdpmc:rdpmc rdtscp:rdtscp invd:invd wbinvd:wbinvd monitor:monitor mwait
     vmrun:vmrun vmload:vmload vmsave:vmsave stgi:stgi clgi:clgi skinit:skinit rdpru:rdpru \
     idtr_read:sidt gdtr_read:sgdt ldtr_read:sldt tr_read:str idtr_write:lidt gdtr_write:lgdt ldtr_write:lldt tr_write:ltr; do
     body[exit.${n%:*}]="cpu:instruction('${n#*:}')"
-    case $n in idtr* | gdtr* | ldtr* | tr_*) with[exit.${n%:*}]=$tables ;; rdtscp*) with[exit.${n%:*}]="--set svm.intercept.rdtsc=1" ;; esac
+    case $n in idtr* | gdtr* | ldtr* | tr_*) with[exit.${n%:*}]=$tables ;; rdtscp*) with[exit.${n%:*}]="--set svm.intercept.rdtsc=1" ;;
+    vmload* | vmsave*) with[exit.${n%:*}]="--set svm.cap.virtual_vmload=0" ;; stgi* | clgi*) with[exit.${n%:*}]="--set svm.cap.vgif=0" ;; esac
 done
 body[exit.cr_read]='cpu:instruction("mov_from_cr", 4)'
 body[exit.cr_write]='cpu:write_cr(4)'

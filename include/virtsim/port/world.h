@@ -74,6 +74,10 @@ struct vs_world_port {
     /* The vCPU's thread has its processor, or sleeps, where the hypervisor tells the processors of
      * others, which send interrupts to it; NULL: nobody is told. */
     void (*running)(void *ctx, struct vs_txn *t, bool on);
+    /* The guest executes an instruction of virtualization (VS_X86_*) that did not leave it. False:
+     * its processor has none there. *held: interrupts of the guest are held from now on. NULL: no
+     * such instruction can stay in a guest. */
+    bool (*execute)(void *ctx, struct vs_txn *t, uint8_t x86, bool *held);
 };
 
 #endif

@@ -62,6 +62,8 @@ return {
     decode_assists = { false, "Linux /proc/cpuinfo of family 10h Opterons: npt lbrv svm_lock nrip_save, no decodeassists", "documented" },
     vmcb_clean = { false, "the same: no vmcb_clean", "documented" },
     pause_filter = { false, "the same: no pausefilter, no pfthreshold", "documented" },
+    vgif = { false, "the same: no vgif", "documented" },
+    virtual_vmload = { false, "the same: no v_vmsave_vmload", "documented" },
   } },
   instruction = { cpuid = { 139, "C1031: leaf 1", "measured", of = "zen2_rome" }, ["cpuid.leaf_0"] = { 131, "C1031: leaf 0", "measured", of = "zen2_rome" }, rdtsc = { 37, "C1032", "measured", of = "zen2_rome" },
     pause = { 3, "no manual gives it: a hint that delays nothing on a core without threads that share it, a few cycles of decoding", "assumed" } },
