@@ -22,7 +22,9 @@ static const struct {
 };
 enum { REASONS = sizeof reasons / sizeof reasons[0] };
 
-static enum vs_op ops[REASONS], create_op;
+#define NUMBERS 128u /* of basic exit reasons, more than there are */
+
+static enum vs_op ops[REASONS], op_of[NUMBERS], create_op;
 
 void vs_vmx_register(void)
 {
@@ -37,6 +39,12 @@ void vs_vmx_register(void)
         "VMCS's fields, VMLAUNCH (vmcs.created_in_time)",
         NULL, VS_TRAP_N};
     vs_ops_register(vs_vmcs_desc.name, list, REASONS, ops);
+    for (unsigned number = 0; number < NUMBERS; number++) {
+        op_of[number] = VS_OP_N;
+    }
+    for (unsigned i = 0; i < REASONS; i++) {
+        op_of[reasons[i].number] = ops[i];
+    }
     vs_ops_register(vs_vmcs_desc.name, &life, 1, &create_op);
 }
 
@@ -47,12 +55,8 @@ enum vs_op vs_vmx_create_op(void)
 
 enum vs_op vs_vmx_exit_op(uint32_t reason)
 {
-    for (unsigned i = 0; i < REASONS; i++) {
-        if (reasons[i].number == (reason & 0xffffu)) {
-            return ops[i];
-        }
-    }
-    return VS_OP_N;
+    uint32_t number = reason & 0xffffu;
+    return number < NUMBERS ? op_of[number] : VS_OP_N;
 }
 
 /* ---- leaving and entering ---- */
@@ -424,6 +428,11 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
     return true;
 }
 
+/* Fields of which a handler wants a part; of all others it wants what is there. */
+static const uint64_t partly = 1ull << VS_STATE_INTERRUPTIBILITY | 1ull << VS_STATE_CONTROLS |
+                               1ull << VS_STATE_VIRTUAL_INTR | 1ull << VS_STATE_ENTRY_INTR;
+_Static_assert(VS_STATE_N <= 64, "a bit for each");
+
 /* VMREADs that nothing can refuse and nobody wants one by one are charged as one. */
 static void read_all(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned n, uint64_t *value)
 {
@@ -439,7 +448,7 @@ static void read_all(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned 
         uint64_t v = 0;
         if (vs_likely(plain && x->has[position] & VS_FIELD_EXISTS)) {
             memcpy(&v, region + position * sizeof v, sizeof v);
-            v = meaning(field, v);
+            v = partly >> field & 1u ? meaning(field, v) : v;
             plainly++;
         } else {
             (void)read_state(x, t, field, &v);

@@ -11,15 +11,27 @@
 #define PF_WRITE 2u
 #define PF_RESERVED 9u /* present and reserved bit set: how KVM marks device pages */
 
+/* Accesses of the core are translated as in this context, and counted as the host's or not. */
+static void translates(const struct vs_vcpu *v, bool counts, const struct vs_ept_context *context)
+{
+    vs_cpu_world(&v->hw->cpu, counts);
+    vs_ept_world(&v->hw->ept, counts);
+    vs_ept_context(&v->hw->ept, context);
+}
+
+/* Charges are booked under this actor, and what memory counts is the host's or not. */
+static void books(struct vs_vcpu *v, bool counts, uint16_t actor)
+{
+    vs_txn_actor(&v->txn, actor);
+    vs_memory_core_world(&v->hw->core, counts);
+}
+
 void vcpu_world(struct vs_vcpu *v, bool host)
 {
     const struct vs_nested *n = !host && v->nested && v->nested->runs ? v->nested : NULL;
     bool counts = host || n; /* a guest hypervisor's are counted with the host's */
-    vs_txn_actor(&v->txn, host ? v->host : n ? n->actor : v->guest);
-    vs_cpu_world(&v->hw->cpu, counts);
-    vs_memory_core_world(&v->hw->core, counts);
-    vs_ept_world(&v->hw->ept, counts);
-    vs_ept_context(&v->hw->ept, host ? &v->hw->host_context : n ? &n->context : &v->guest_context);
+    books(v, counts, host ? v->host : n ? n->actor : v->guest);
+    translates(v, counts, host ? &v->hw->host_context : n ? &n->context : &v->guest_context);
 }
 
 /* The processor says why it can neither leave nor enter. */
@@ -66,9 +78,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
 {
     static const struct vs_handling nothing;
     vcpu_about(v, VS_ABOUT_EXIT);
-    vs_txn_actor(&v->txn, v->host);
-    vs_memory_core_world(&v->hw->core,
-                         true); /* what the switch stores is the host's, as its time is */
+    books(v, true, v->host); /* what the switch stores is the host's, as its time is */
     vs_open(&v->txn, exit->op);
     v->debug_loaded = false; /* vmx_sync_dirty_debug_regs */
     if (!v->world.leave(v->world.ctx, &v->txn, exit)) {
@@ -76,7 +86,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
         return false;
     }
     note(v, exit);
-    vcpu_world(v, true);
+    translates(v, true, &v->hw->host_context);
     if (vcpu_listed(v)) {
         v->irq.save(v->irq.ctx, &v->txn);
     }

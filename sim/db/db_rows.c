@@ -209,11 +209,11 @@ enum vs_status vs__rows_add(struct vs_db *db, struct vs_rows *r, const union vs_
     return ++r->n == GATHERED ? vs__rows_store(db, r) : VS_OK;
 }
 
-/* "INSERT INTO knob SELECT c0, c1 FROM vs_rows" for a format of two columns. */
+/* "INSERT OR ROLLBACK INTO knob SELECT ?1, c1 FROM vs_rows" for a format of two columns. */
 static enum vs_status prepare(struct vs_db *db, struct vs_rows *r)
 {
     char sql[300];
-    int at = snprintf(sql, sizeof sql, "%s SELECT c0", r->into);
+    int at = snprintf(sql, sizeof sql, "%s SELECT ?1", r->into);
     for (size_t i = 1; r->format[i]; i++) {
         at += snprintf(sql + at, sizeof sql - (size_t)at, ", c%zu", i);
     }
@@ -231,8 +231,8 @@ static enum vs_status prepare(struct vs_db *db, struct vs_rows *r)
 static int by_key(const void *a, const void *b, void *rows)
 {
     const struct vs_rows *r = rows;
-    const union vs_row_field *x = row_of(r, *(const uint16_t *)a),
-                             *y = row_of(r, *(const uint16_t *)b);
+    const union vs_row_field *x = row_of(r, *(const uint32_t *)a),
+                             *y = row_of(r, *(const uint32_t *)b);
     int c = 0;
     for (size_t i = r->alike; r->format[i] && !c; i++) {
         if (r->format[i] == 'i') {
@@ -280,7 +280,7 @@ static void sort(struct vs_rows *r)
     bool in_order = true;
     r->alike = alike(r);
     for (size_t i = 0; i < r->n; i++) {
-        r->order[i] = (uint16_t)i;
+        r->order[i] = (uint32_t)i;
         in_order = in_order && !(i && by_key(&r->order[i - 1u], &r->order[i], r) > 0);
     }
     if (!in_order) {
@@ -295,6 +295,7 @@ enum vs_status vs__rows_store(struct vs_db *db, struct vs_rows *r)
         point_at_copies(r);
         sort(r);
         db->reading = r;
+        sqlite3_bind_int64(r->statement, 1, r->field[0].number);
         if (sqlite3_step(r->statement) != SQLITE_DONE) {
             s = vs__db_fail(db, "cannot store the run");
         }

@@ -3,7 +3,8 @@
  * Rows on their way into a table of the database. They are gathered in memory and inserted many at
  * a time by one statement, INSERT INTO table SELECT ... FROM vs_rows, where vs_rows is a table that
  * SQLite reads from here: a statement for each row spends more on starting and ending than on
- * storing.
+ * storing. The first column, the run's number, is one for all of them and the statement's
+ * parameter.
  */
 #ifndef VIRTSIM_SIM_DB_ROWS_H
 #define VIRTSIM_SIM_DB_ROWS_H
@@ -19,13 +20,13 @@ union vs_row_field {
 };
 
 struct vs_rows {
-    const char *into;   /* "INSERT INTO op" */
+    const char *into;   /* "INSERT OR ROLLBACK INTO op" */
     const char *then;   /* "ON CONFLICT ...", or NULL */
     const char *format; /* a column each: i = int64_t; s = text that stays as it is until the rows
                          * are stored; c = text that is copied */
     union vs_row_field *field;
     size_t n;        /* rows gathered */
-    uint16_t *order; /* in which they are stored: that of the table's key */
+    uint32_t *order; /* in which they are stored: that of the table's key */
     size_t alike;    /* while they are sorted: so many first columns are the same in all */
     char *copies;
     size_t copied, room;

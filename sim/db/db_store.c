@@ -13,7 +13,8 @@
 
 /* The tables of a run, with what their columns hold, as vs_rows says: i = an integer, s = a text
  * that stays until the run is stored, c = a text that is copied. The first column of all but `run`,
- * whose row gives the run its number, is that number. */
+ * whose row gives the run its number, is that number. A row that does not fit takes the transaction
+ * back, which is what it comes to anyway: SQLite keeps no second journal to undo a statement. */
 enum table {
     RUN,
     PROVENANCE,
@@ -39,25 +40,25 @@ static const struct {
     [RUN] = {"INSERT INTO run VALUES ((SELECT coalesce(max(run), 0) + 1 FROM run), ?, ?, ?, ?, ?, "
              "?, ?, ?, ?)",
              "sssssiiis", NULL},
-    [PROVENANCE] = {"INSERT INTO provenance", "iss", NULL},
-    [OPTION] = {"INSERT INTO run_option", "iss", NULL},
-    [KNOB] = {"INSERT INTO knob", "iscssss", NULL},
+    [PROVENANCE] = {"INSERT OR ROLLBACK INTO provenance", "iss", NULL},
+    [OPTION] = {"INSERT OR ROLLBACK INTO run_option", "iss", NULL},
+    [KNOB] = {"INSERT OR ROLLBACK INTO knob", "iscssss", NULL},
     [GROUP] = {"INSERT OR IGNORE INTO evidence_group", "issss", NULL},
-    [EPOCH] = {"INSERT INTO epoch", "iiissi", NULL},
-    [OP] = {"INSERT INTO op", "issiiiiiii", NULL},
-    [PART] = {"INSERT INTO part", "issssii", NULL},
-    [CHILD] = {"INSERT INTO child", "issssii", NULL},
-    [COUNTER] = {"INSERT INTO counter", "iscis", NULL},
-    [HISTOGRAM] = {"INSERT INTO histogram", "issii", NULL},
-    [SPAN] = {"INSERT INTO span", "issiii", NULL},
-    [CHARGE] = {"INSERT INTO charge", "issiisii", NULL},
-    [NOTE] = {"INSERT INTO note", "issiiscc", NULL},
+    [EPOCH] = {"INSERT OR ROLLBACK INTO epoch", "iiissi", NULL},
+    [OP] = {"INSERT OR ROLLBACK INTO op", "issiiiiiii", NULL},
+    [PART] = {"INSERT OR ROLLBACK INTO part", "issssii", NULL},
+    [CHILD] = {"INSERT OR ROLLBACK INTO child", "issssii", NULL},
+    [COUNTER] = {"INSERT OR ROLLBACK INTO counter", "iscis", NULL},
+    [HISTOGRAM] = {"INSERT OR ROLLBACK INTO histogram", "issii", NULL},
+    [SPAN] = {"INSERT OR ROLLBACK INTO span", "issiii", NULL},
+    [CHARGE] = {"INSERT OR ROLLBACK INTO charge", "issiisii", NULL},
+    [NOTE] = {"INSERT OR ROLLBACK INTO note", "issiiscc", NULL},
     /* a region that was mapped twice is one */
-    [SITE] = {"INSERT INTO site", "isccssiii",
+    [SITE] = {"INSERT OR ROLLBACK INTO site", "isccssiii",
               "ON CONFLICT DO UPDATE SET n = n + excluded.n, total_ps = total_ps + "
               "excluded.total_ps"},
-    [RECORDED_EXIT] = {"INSERT INTO recorded_exit", "isiissiiiii", NULL},
-    [FACT] = {"INSERT INTO fact", "isisss", NULL},
+    [RECORDED_EXIT] = {"INSERT OR ROLLBACK INTO recorded_exit", "isiissiiiii", NULL},
+    [FACT] = {"INSERT OR ROLLBACK INTO fact", "isisss", NULL},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == VS_DB_RUN_TABLES, "a statement for each");
 
