@@ -10,28 +10,44 @@ param { name = "bytes", default = 64, min = 1, max = 9682, unit = "bytes", text 
 param { name = "work", default = 400, unit = "instructions", text = "instructions of the network stack and the program for each packet" }
 local window = param { name = "window", default = 1, min = 1, max = 256, unit = "requests", text = "closed loop: requests on their way to each function, the next one when one has been answered; not where rate or nic.traffic.interval_ns is set" }
 local rate = param { name = "rate", default = 0, max = 100000000, unit = "1/s", text = "open loop: requests a second, answered or not; 0: as window says" }
+local queues = param { name = "queues", default = 1, min = 1, max = 16, unit = "queues", text = "pairs of queues of the function (nic.queues), each served by a vCPU that answers what comes to it" }
+local flows = param { name = "flows", default = 1, min = 1, max = 1024, unit = "flows", text = "clients' flows that requests belong to; each stays on one queue, and a queue that no flow comes to waits for timeout_us" }
 param { name = "timeout_us", default = 1000, min = 1, unit = "us", text = "the program gives up when nothing comes for so long" }
 
-defaults { ["nic.traffic.interval_ns"] = rate > 0 and math.max(1000000000 // rate, 1) or 0, ["nic.traffic.window"] = math.max(window, batch) }
+defaults { ["nic.traffic.interval_ns"] = rate > 0 and math.max(1000000000 // rate, 1) or 0, ["nic.traffic.window"] = math.max(window, batch), ["nic.queues"] = queues, ["nic.traffic.flows"] = flows }
 
-guest(function(cpu, p)
+-- packets that all vCPUs together have answered; what they are to reach, first warm-up, then measured ones
+local answered, goal, measured = 0, 0, false
+
+local function serve(cpu, p)
   local wanted, answer = { timeout_ns = p.timeout_us * 1000 }, { bytes = p.bytes }
   local batch, work = p.batch, p.work
-  local function echo(n)
-    while n > 0 do
+  local function echo()
+    while answered < goal do
+      local n, before = goal - answered, answered
       wanted.count = n < batch and n or batch
       local got = cpu:recv(wanted)
-      if got == 0 then return false end
-      cpu:compute(work * got)
-      answer.count = got
-      cpu:send(answer)
-      n = n - got
+      if got == 0 then
+        if answered == before then return false end -- nor has anybody else had one
+      else
+        cpu:compute(work * got)
+        answer.count = got
+        cpu:send(answer)
+        answered = answered + got
+      end
     end
     return true
   end
-  if echo(p.warmup) then
+  goal = math.max(goal, p.warmup)
+  local came = echo()
+  if came and not measured then
+    measured, answered, goal = true, 0, p.packets
     cpu:mark("roi")
-    if echo(p.packets) then return end
   end
+  if came and echo() then return end
   error("no packet came for " .. p.timeout_us .. " us: does the machine have a NIC, and is its traffic on?", 0)
-end)
+end
+
+for i = 0, queues - 1 do
+  guest { vcpu = i, run = serve }
+end

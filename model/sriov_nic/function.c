@@ -9,10 +9,9 @@
 #define DEVICE_VF 0x154cu
 #define CLASS_ETHERNET 0x020000u
 #define VECTORS 129u  /* of the physical function */
-#define VF_VECTORS 5u /* of a virtual one */
+#define VF_VECTORS 5u /* of a virtual one: four queues' and one for the rest */
 #define MSIX_BAR 3u
-#define QTX_TAIL 0x0000u
-#define QRX_TAIL 0x2000u
+#define QRX_TAIL 0x2000u /* of each queue, four bytes apart, as QTX_TAIL from 0 on */
 #define RSTAT 0x8800u
 #define RESET_COMPLETE 1u
 #define VF_ACTIVE 2u
@@ -32,8 +31,11 @@ void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
                   .stride = (uint16_t)n->cfg.stride,
                   .device = DEVICE_VF,
                   .bar = {{1u << 16, true, true}, {0}, {0}, {1u << 14, true, true}}}};
-    *virtual_function = (struct vs_pci_identity){
-        .vectors = VF_VECTORS, .msix_bar = MSIX_BAR, .pending = 0x2000, .virtual_function = true};
+    *virtual_function =
+        (struct vs_pci_identity){.vectors = n->pairs < VF_VECTORS ? VF_VECTORS : n->pairs + 1u,
+                                 .msix_bar = MSIX_BAR,
+                                 .pending = 0x2000,
+                                 .virtual_function = true};
 }
 
 /* A virtual function's registers: where its queues end, and whether its reset is over. */
@@ -45,10 +47,14 @@ static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned byte
     if (bar) {
         return 0;
     }
-    return offset == QTX_TAIL   ? f->tx.tail
-           : offset == QRX_TAIL ? f->rx.tail
-           : offset == RSTAT    ? (f->rx.ready ? VF_ACTIVE : RESET_COMPLETE)
-                                : 0;
+    uint64_t pairs = f->adapter->pairs;
+    if (offset % 4u == 0 && offset / 4u < pairs) {
+        return f->queue[offset / 4u].tx.tail;
+    }
+    if (offset % 4u == 0 && offset >= QRX_TAIL && (offset - QRX_TAIL) / 4u < pairs) {
+        return f->queue[(offset - QRX_TAIL) / 4u].rx.tail;
+    }
+    return offset != RSTAT ? 0 : f->queue->rx.ready ? VF_ACTIVE : RESET_COMPLETE;
 }
 
 /* A ring forgets everything; packets that somebody followed are lost on their way. */
@@ -59,40 +65,46 @@ static void empty(struct vs_nic_ring *r)
     r->ready = false;
 }
 
-/* Completions of the function that have not been written back are dropped. */
-static void drop_write_backs(struct vs_nic *n, const struct vs_nic_function *f)
+/* Completions of the queue that have not been written back are dropped. */
+static void drop_write_backs(struct vs_nic *n, const struct vs_nic_queue *q)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n->n_write_backs; i++) {
         const struct vs_nic_write_back *b =
             &n->write_back[(n->write_back_first + i) % VS_NIC_WRITE_BACKS];
-        if (b->fn != f) {
+        if (b->queue != q) {
             n->write_back[(n->write_back_first + kept++) % VS_NIC_WRITE_BACKS] = *b;
         }
     }
     n->n_write_backs = kept;
 }
 
+static void reset_queue(struct vs_nic *n, struct vs_nic_queue *q)
+{
+    for (uint32_t s = q->tx.head; s != q->tx.tail; s = (s + 1u) % q->tx.n) {
+        if (q->tx_begun[s]) {
+            vs_journey_open(vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_TX));
+        }
+        q->tx_begun[s] = false;
+    }
+    for (; q->rx_first != q->rx_done; q->rx_first++) {
+        vs_journey_open(vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_RX));
+    }
+    q->rx_seen = q->rx_announced = q->rx_done;
+    empty(&q->tx);
+    empty(&q->rx);
+    drop_write_backs(n, q);
+    q->irq_due_ps = VS_NIC_NEVER;
+    q->stopped = false;
+}
+
 static void reset(void *ctx, vs_ps at)
 {
     struct vs_nic_function *f = ctx;
-    struct vs_nic *n = f->adapter;
     (void)at;
-    for (uint32_t s = f->tx.head; s != f->tx.tail; s = (s + 1u) % f->tx.n) {
-        if (f->tx_begun[s]) {
-            vs_journey_open(vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_TX));
-        }
-        f->tx_begun[s] = false;
+    for (uint32_t i = 0; i < f->adapter->pairs; i++) {
+        reset_queue(f->adapter, &f->queue[i]);
     }
-    for (; f->rx_first != f->rx_done; f->rx_first++) {
-        vs_journey_open(vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_RX));
-    }
-    f->rx_seen = f->rx_announced = f->rx_done;
-    empty(&f->tx);
-    empty(&f->rx);
-    drop_write_backs(n, f);
-    f->irq_due_ps = VS_NIC_NEVER;
-    f->stopped = false;
 }
 
 struct vs_function_port vs_nic_function_port(struct vs_nic *n, uint32_t vf)

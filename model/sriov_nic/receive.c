@@ -2,45 +2,45 @@
 /* The RX engine: from the wire into memory, and the interrupt that says so. */
 #include "nic_impl.h"
 
-void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail)
+void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t queue, uint32_t tail)
 {
     n->count[VS_CNT_nic_doorbells]++;
-    n->fn[vf].rx.tail = tail;
-    n->fn[vf].rx.ready = true;
+    n->queue[queue].rx.tail = tail;
+    n->queue[queue].rx.ready = true;
 }
 
 /* An interrupt is due now, or when the function's moderation lets it; one that is due already
  * stays. */
-static void plan_interrupt(struct vs_nic *n, struct vs_nic_function *f)
+static void plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q)
 {
-    uint64_t now = n->rx.now_ps, earliest = f->ever_irq ? f->last_irq_ps + f->itr_ps : 0;
+    uint64_t now = n->rx.now_ps, earliest = q->ever_irq ? q->last_irq_ps + q->itr_ps : 0;
     if (n->cfg.poll) {
-        n->reader.there(n->reader.ctx, (uint32_t)(f - n->fn), f->dma.now_ps);
-    } else if (f->irq_due_ps == VS_NIC_NEVER) {
-        f->irq_due_ps = now > earliest ? now : earliest;
-        n->count[VS_CNT_nic_moderated] += f->irq_due_ps > now;
-        n->irq_due_ps = f->irq_due_ps < n->irq_due_ps ? f->irq_due_ps : n->irq_due_ps;
+        n->reader.there(n->reader.ctx, (uint32_t)(q - n->queue), q->fn->dma.now_ps);
+    } else if (q->irq_due_ps == VS_NIC_NEVER) {
+        q->irq_due_ps = now > earliest ? now : earliest;
+        n->count[VS_CNT_nic_moderated] += q->irq_due_ps > now;
+        n->irq_due_ps = q->irq_due_ps < n->irq_due_ps ? q->irq_due_ps : n->irq_due_ps;
     }
 }
 
 /* Whoever has sent the packet finds out, some day. */
-static void lost(const struct vs_nic *n, uint32_t vf, uint64_t at_ps)
+static void lost(const struct vs_nic *n, uint32_t queue, uint64_t at_ps)
 {
     if (n->wire.lost) {
-        n->wire.lost(n->wire.ctx, vf, at_ps);
+        n->wire.lost(n->wire.ctx, queue, at_ps);
     }
 }
 
-uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t vf, uint32_t payload, uint64_t first_ps,
+uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t queue, uint32_t payload, uint64_t first_ps,
                          uint64_t in_ps)
 {
-    if (!n->fn[vf].rx.ready) {
+    if (!n->queue[queue].rx.ready) {
         n->count[VS_CNT_nic_rx_unclaimed]++;
         return VS_NIC_NEVER;
     }
     if (n->rx_buffered + vs__nic_frame_bytes(payload) > n->cfg.rx_buffer) {
         n->count[VS_CNT_nic_rx_missed]++;
-        lost(n, vf, in_ps);
+        lost(n, queue, in_ps);
         return VS_NIC_NEVER;
     }
     n->rx_buffered += vs__nic_frame_bytes(payload);
@@ -50,23 +50,23 @@ uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t vf, uint32_t payload, uint64
             n->arrival[(n->arrival_first + i - 1u) % n->arrivals];
     }
     n->arrival[(n->arrival_first + i) % n->arrivals] =
-        (struct vs_nic_arrival){first_ps, in_ps, vf, payload};
+        (struct vs_nic_arrival){first_ps, in_ps, queue, payload};
     return in_ps;
 }
 
-uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at)
+uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t queue, uint32_t payload, vs_ps at)
 {
     uint64_t first = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps,
              in = first + vs_nic_wire_ps(n, payload);
     n->wire_rx_busy_ps = in;
-    return vs__nic_arrived(n, vf, payload, first, in);
+    return vs__nic_arrived(n, queue, payload, first, in);
 }
 
 /* The packet is out of the buffer: in memory, or lost. */
 static void out_of_buffer(struct vs_nic *n, bool good)
 {
     if (!good) {
-        lost(n, n->arrival[n->arrival_first].vf, n->rx.now_ps);
+        lost(n, n->arrival[n->arrival_first].queue, n->rx.now_ps);
     }
     n->count[good ? VS_CNT_nic_rx_packets : VS_CNT_nic_rx_dropped]++;
     n->rx_buffered -= vs__nic_frame_bytes(n->arrival[n->arrival_first].payload);
@@ -76,61 +76,62 @@ static void out_of_buffer(struct vs_nic *n, bool good)
 
 /* The frame into the next descriptors' buffers, the descriptors after it; false: blocked.
  * *taken_ps: the link has all of it. */
-static bool into_memory(struct vs_nic *n, struct vs_nic_function *f, uint32_t bytes,
+static bool into_memory(struct vs_nic *n, struct vs_nic_queue *q, uint32_t bytes,
                         uint64_t *taken_ps)
 {
     while (bytes) {
         uint64_t word[2];
-        uint32_t slot = vs__nic_take(&f->rx, word),
+        uint32_t slot = vs__nic_take(&q->rx, word),
                  piece = bytes < VS_NIC_BUFFER ? bytes : VS_NIC_BUFFER;
         vs_iova at = {word[0]};
-        struct vs_txn *dma = vs__nic_dma(n, f, *taken_ps);
-        if (!n->link.write(n->link.ctx, dma, f->requester, at, NULL, piece, taken_ps)) {
+        struct vs_txn *dma = vs__nic_dma(n, q->fn, *taken_ps);
+        if (!n->link.write(n->link.ctx, dma, q->fn->requester, at, NULL, piece, taken_ps)) {
             n->count[VS_CNT_nic_blocked]++;
             return false;
         }
         bytes -= piece;
         word[1] = (uint64_t)(bytes ? VS_NIC_MORE : 0) << 32 | piece;
         dma->now_ps = *taken_ps;
-        vs__nic_write_back(n, f, &f->rx, slot, word, taken_ps);
+        vs__nic_write_back(n, q->fn, &q->rx, slot, word, taken_ps);
     }
     return true;
 }
 
 /* The packet's parts so far, and from when on the guest can see it. */
-static void remember(struct vs_nic *n, struct vs_nic_function *f, const struct vs_nic_arrival *a,
+static void remember(struct vs_nic *n, struct vs_nic_queue *q, const struct vs_nic_arrival *a,
                      uint64_t begun_ps, uint64_t asked_ps)
 {
-    uint32_t i = f->rx_done++ % f->rx.n; /* not by slot: dropped ones leave gaps */
-    struct vs_journey *j = &f->rx_journey[i];
+    uint32_t i = q->rx_done++ % q->rx.n; /* not by slot: dropped ones leave gaps */
+    struct vs_journey *j = &q->rx_journey[i];
     uint64_t work = n->cfg.switching + n->cfg.engine;
     vs_journey_begin(j, vs__nic_at(a->first_ps));
     vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_wire), vs__nic_at(a->in_ps - a->first_ps));
     vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_engine), vs__nic_at(begun_ps));
-    vs_journey_expose(j, &f->rx.fetch, vs__nic_acc(n, VS_ACC_nic_wait_descriptor),
+    vs_journey_expose(j, &q->rx.fetch, vs__nic_acc(n, VS_ACC_nic_wait_descriptor),
                       vs__nic_at(asked_ps - work));
     vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_switching), vs__nic_at(n->cfg.switching));
     vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
-    vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(f->dma.now_ps));
-    f->rx_seen_ps[i] = f->dma.now_ps;
+    vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_link),
+                      vs__nic_at(q->fn->dma.now_ps));
+    q->rx_seen_ps[i] = q->fn->dma.now_ps;
 }
 
 /* A packet that is in the buffer, or what it waits for; when the engine goes on. */
 static void carry(struct vs_nic *n, const struct vs_nic_arrival *a, vs_ps at)
 {
     struct vs_txn *t = &n->rx;
-    struct vs_nic_function *f = &n->fn[a->vf];
+    struct vs_nic_queue *q = &n->queue[a->queue];
     uint32_t bytes = a->payload + VS_NIC_HEADERS,
              wanted = (bytes + VS_NIC_BUFFER - 1u) / VS_NIC_BUFFER;
     vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_idle), at);
-    if (!vs__nic_fetch(n, f, &f->rx, wanted, at.v) || f->rx.cached < wanted) {
+    if (!vs__nic_fetch(n, q->fn, &q->rx, wanted, at.v) || q->rx.cached < wanted) {
         n->rx_begun_ps = 0;
         vs_charge(t, vs__nic_acc(n, VS_ACC_nic_switching), vs__nic_at(n->cfg.switching));
         out_of_buffer(n, false);
         return;
     }
     n->rx_begun_ps = n->rx_begun_ps ? n->rx_begun_ps : at.v;
-    uint64_t there = vs__nic_cached(&f->rx, wanted - 1u)->ready_ps;
+    uint64_t there = vs__nic_cached(&q->rx, wanted - 1u)->ready_ps;
     if (there > at.v) {
         vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_descriptor), vs__nic_at(there));
         return;
@@ -139,11 +140,11 @@ static void carry(struct vs_nic *n, const struct vs_nic_arrival *a, vs_ps at)
     vs_charge(t, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
     vs_tape_clear(&n->tape);
     uint64_t asked = t->now_ps, taken = asked;
-    bool good = into_memory(n, f, bytes, &taken);
+    bool good = into_memory(n, q, bytes, &taken);
     vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(taken));
     if (good) {
-        remember(n, f, a, n->rx_begun_ps, asked);
-        plan_interrupt(n, f);
+        remember(n, q, a, n->rx_begun_ps, asked);
+        plan_interrupt(n, q);
     }
     n->rx_begun_ps = 0;
     out_of_buffer(n, good);
@@ -159,36 +160,37 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at)
 }
 
 /* The function's message is sent, and the packets that it announces have had it. */
-static void interrupt(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
+static void interrupt(struct vs_nic *n, struct vs_nic_queue *q, vs_ps at)
 {
-    if (n->link.fires && !n->link.fires(n->link.fires_ctx, f->requester)) {
-        f->irq_due_ps = VS_NIC_NEVER; /* masked: configuration space keeps it */
+    uint32_t vector = (uint32_t)(q - q->fn->queue);
+    if (n->link.fires && !n->link.fires(n->link.fires_ctx, q->fn->requester, vector)) {
+        q->irq_due_ps = VS_NIC_NEVER; /* masked: configuration space keeps it */
         return;
     }
     vs_tape_clear(&n->tape);
-    struct vs_txn *t = vs__nic_dma(n, f, at.v);
+    struct vs_txn *t = vs__nic_dma(n, q->fn, at.v);
     vs_open(t, VS_OP_MSI);
-    n->link.message(n->link.ctx, t, f->requester, f->msi_address, f->msi_data);
+    n->link.message(n->link.ctx, t, q->fn->requester, q->msi_address, q->msi_data);
     vs_close(t);
     n->count[VS_CNT_nic_interrupts]++;
-    f->last_irq_ps = at.v;
-    f->ever_irq = true;
-    f->irq_due_ps = VS_NIC_NEVER;
-    if ((int32_t)(f->rx_first - f->rx_announced) > 0) {
-        f->rx_announced = f->rx_first; /* read by polling: nobody waits for the message any more */
+    q->last_irq_ps = at.v;
+    q->ever_irq = true;
+    q->irq_due_ps = VS_NIC_NEVER;
+    if ((int32_t)(q->rx_first - q->rx_announced) > 0) {
+        q->rx_announced = q->rx_first; /* read by polling: nobody waits for the message any more */
     }
     /* one message serves all packets in memory: it is exposed in each of their journeys */
-    for (; f->rx_announced != f->rx_done; f->rx_announced++) {
-        struct vs_journey *j = &f->rx_journey[f->rx_announced % f->rx.n];
+    for (; q->rx_announced != q->rx_done; q->rx_announced++) {
+        struct vs_journey *j = &q->rx_journey[q->rx_announced % q->rx.n];
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_moderation), at);
         vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_interrupt),
                           vs__nic_at(t->now_ps));
     }
 }
 
-void vs_nic_moderate(struct vs_nic *n, uint32_t vf, uint64_t itr_ps)
+void vs_nic_moderate(struct vs_nic *n, uint32_t queue, uint64_t itr_ps)
 {
-    n->fn[vf].itr_ps = itr_ps;
+    n->queue[queue].itr_ps = itr_ps;
 }
 
 uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at)
@@ -197,43 +199,44 @@ uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at)
         return n->irq_due_ps;
     }
     uint64_t next = VS_NIC_NEVER;
-    for (uint32_t i = 0; i < n->n_fn; i++) {
-        if (n->fn[i].irq_due_ps <= at.v) {
-            interrupt(n, &n->fn[i], at);
+    for (uint32_t i = 0; i < n->n_used * n->pairs; i++) {
+        struct vs_nic_queue *q = &n->queue[i];
+        if (q->irq_due_ps <= at.v) {
+            interrupt(n, q, at);
         }
-        next = n->fn[i].irq_due_ps < next ? n->fn[i].irq_due_ps : next;
+        next = q->irq_due_ps < next ? q->irq_due_ps : next;
     }
     n->irq_due_ps = next;
     return next;
 }
 
-uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t vf, vs_ps at)
+uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t queue, vs_ps at)
 {
-    struct vs_nic_function *f = &n->fn[vf];
-    if ((int32_t)(f->rx_seen - f->rx_first) < 0) {
-        f->rx_seen = f->rx_first;
+    struct vs_nic_queue *q = &n->queue[queue];
+    if ((int32_t)(q->rx_seen - q->rx_first) < 0) {
+        q->rx_seen = q->rx_first;
     }
-    while (f->rx_seen != f->rx_done && f->rx_seen_ps[f->rx_seen % f->rx.n] <= at.v) {
-        f->rx_seen++;
+    while (q->rx_seen != q->rx_done && q->rx_seen_ps[q->rx_seen % q->rx.n] <= at.v) {
+        q->rx_seen++;
     }
-    return f->rx_seen - f->rx_first;
+    return q->rx_seen - q->rx_first;
 }
 
-uint64_t vs_nic_rx_seen_ps(const struct vs_nic *n, uint32_t vf)
+uint64_t vs_nic_rx_seen_ps(const struct vs_nic *n, uint32_t queue)
 {
-    const struct vs_nic_function *f = &n->fn[vf];
-    return f->rx_first == f->rx_done ? VS_NIC_NEVER : f->rx_seen_ps[f->rx_first % f->rx.n];
+    const struct vs_nic_queue *q = &n->queue[queue];
+    return q->rx_first == q->rx_done ? VS_NIC_NEVER : q->rx_seen_ps[q->rx_first % q->rx.n];
 }
 
-void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, vs_ps at, const struct vs_tape *trail)
+void vs_nic_rx_read(struct vs_nic *n, uint32_t queue, vs_ps at, const struct vs_tape *trail)
 {
-    struct vs_nic_function *f = &n->fn[vf];
-    if (f->rx_first == f->rx_done) {
+    struct vs_nic_queue *q = &n->queue[queue];
+    if (q->rx_first == q->rx_done) {
         return;
     }
-    struct vs_journey *j = &f->rx_journey[f->rx_first++ % f->rx.n];
-    vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_turn), vs__nic_at(f->rx_read_ps));
+    struct vs_journey *j = &q->rx_journey[q->rx_first++ % q->rx.n];
+    vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_turn), vs__nic_at(q->rx_read_ps));
     vs_journey_expose(j, trail, vs__nic_acc(n, VS_ACC_nic_wait_guest), at);
-    vs__nic_finish(n, j, vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_RX));
-    f->rx_read_ps = at.v;
+    vs__nic_finish(n, j, vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_RX));
+    q->rx_read_ps = at.v;
 }

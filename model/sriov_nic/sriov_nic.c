@@ -19,27 +19,48 @@ void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
                  "%llu or %llu",
                  ring, VS_NIC_RING_STEP, below, below + VS_NIC_RING_STEP);
     }
+    if (c->rss_entries & (c->rss_entries - 1u)) {
+        vs_error(errors,
+                 "nic.rss.entries = %llu: the hash's last bits choose an entry of the table; "
+                 "take a power of two: 64, 128, 256 or 512",
+                 (unsigned long long)c->rss_entries);
+    }
+}
+
+static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
+{
+    struct vs_nic_queue *q = &f->queue[i];
+    char name[32];
+    snprintf(name, sizeof name, "nic0/vf%u/q%u", (uint32_t)(f - n->fn), i);
+    q->fn = f;
+    q->actor = n->pairs > 1 ? vs_ledger_actor(n->ledger, name) : f->actor;
+    q->tx.n = q->rx.n = (uint32_t)n->cfg.ring;
+    q->irq_due_ps = VS_NIC_NEVER;
+    q->itr_ps = n->cfg.itr_ns * 1000u;
+    q->tx_journey = calloc(q->tx.n, sizeof *q->tx_journey);
+    q->rx_journey = calloc(q->rx.n, sizeof *q->rx_journey);
+    q->tx_begun = calloc(q->tx.n, sizeof *q->tx_begun);
+    q->rx_seen_ps = calloc(q->rx.n, sizeof *q->rx_seen_ps);
+    return q->tx_journey && q->rx_journey && q->tx_begun && q->rx_seen_ps;
 }
 
 static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
 {
     struct vs_nic_function *f = &n->fn[i];
+    bool good = true;
     char name[32];
     snprintf(name, sizeof name, "nic0/vf%u", i);
     f->adapter = n;
     f->actor = vs_ledger_actor(n->ledger, name);
     f->requester = (uint16_t)(pf_requester + n->cfg.first_vf + i * n->cfg.stride);
-    f->tx.n = f->rx.n = (uint32_t)n->cfg.ring;
-    f->irq_due_ps = VS_NIC_NEVER;
-    f->itr_ps = n->cfg.itr_ns * 1000u;
+    f->queue = &n->queue[(size_t)i * n->pairs];
     f->port_vlan = (uint16_t)(n->cfg.vlans ? i + 1u : 0);
     f->check_source = n->cfg.antispoof != 0;
-    f->tx_journey = calloc(f->tx.n, sizeof *f->tx_journey);
-    f->rx_journey = calloc(f->rx.n, sizeof *f->rx_journey);
-    f->tx_begun = calloc(f->tx.n, sizeof *f->tx_begun);
-    f->rx_seen_ps = calloc(f->rx.n, sizeof *f->rx_seen_ps);
     vs_txn_beside(&f->dma, n->ledger, f->actor);
-    return f->tx_journey && f->rx_journey && f->tx_begun && f->rx_seen_ps;
+    for (uint32_t q = 0; q < n->pairs && good; q++) {
+        good = make_queue(n, f, q);
+    }
+    return good;
 }
 
 enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
@@ -53,12 +74,15 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     n->link = *link;
     n->n_fn = (uint32_t)c->vfs;
     n->irq_due_ps = VS_NIC_NEVER;
+    n->pairs = (uint32_t)c->queues;
+    n->n_queues = n->n_fn * n->pairs;
     n->fn = calloc(n->n_fn, sizeof *n->fn);
+    n->queue = calloc(n->n_queues, sizeof *n->queue);
     n->arrivals = (uint32_t)(c->rx_buffer / VS_NIC_MIN_FRAME) + 1u;
     n->arrival = calloc(n->arrivals, sizeof *n->arrival);
     n->write_back = calloc(VS_NIC_WRITE_BACKS, sizeof *n->write_back);
     n->head = calloc(1, VS_NIC_FRAME);
-    if (!n->fn || !n->arrival || !n->write_back || !n->head) {
+    if (!n->fn || !n->queue || !n->arrival || !n->write_back || !n->head) {
         return VS_E_NOMEM;
     }
     for (uint32_t i = 0; i < n->n_fn; i++) {
@@ -74,14 +98,16 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
 
 void vs_nic_free(struct vs_nic *n)
 {
-    for (uint32_t i = 0; n->fn && i < n->n_fn; i++) {
-        free(n->fn[i].tx_journey);
-        free(n->fn[i].rx_journey);
-        free(n->fn[i].tx_begun);
-        free(n->fn[i].rx_seen_ps);
-        vs_tape_free(&n->fn[i].tx.fetch);
-        vs_tape_free(&n->fn[i].rx.fetch);
+    for (uint32_t i = 0; n->queue && i < n->n_queues; i++) {
+        struct vs_nic_queue *q = &n->queue[i];
+        free(q->tx_journey);
+        free(q->rx_journey);
+        free(q->tx_begun);
+        free(q->rx_seen_ps);
+        vs_tape_free(&q->tx.fetch);
+        vs_tape_free(&q->rx.fetch);
     }
+    free(n->queue);
     free(n->fn);
     free(n->arrival);
     free(n->write_back);
@@ -90,17 +116,18 @@ void vs_nic_free(struct vs_nic *n)
     vs_tape_free(&n->tx_tape);
 }
 
-void vs_nic_rings(struct vs_nic *n, uint32_t vf, uint64_t tx_base, uint64_t rx_base)
+void vs_nic_rings(struct vs_nic *n, uint32_t queue, uint64_t tx_base, uint64_t rx_base)
 {
+    uint32_t vf = queue / n->pairs;
     n->n_used = vf < n->n_used ? n->n_used : vf + 1u;
-    n->fn[vf].tx.base = tx_base;
-    n->fn[vf].rx.base = rx_base;
+    n->queue[queue].tx.base = tx_base;
+    n->queue[queue].rx.base = rx_base;
 }
 
-void vs_nic_msix(struct vs_nic *n, uint32_t vf, uint64_t address, uint32_t data)
+void vs_nic_msix(struct vs_nic *n, uint32_t queue, uint64_t address, uint32_t data)
 {
-    n->fn[vf].msi_address = address;
-    n->fn[vf].msi_data = data;
+    n->queue[queue].msi_address = address;
+    n->queue[queue].msi_data = data;
 }
 
 uint64_t vs__nic_frame_bytes(uint64_t payload)
@@ -205,21 +232,21 @@ void vs__nic_write_back(struct vs_nic *n, struct vs_nic_function *f, const struc
 
 void vs_nic_end(struct vs_nic *n, vs_ps at)
 {
-    for (uint32_t i = 0; i < n->n_fn; i++) {
-        struct vs_nic_function *f = &n->fn[i];
-        struct vs_op_acc *tx = vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_TX);
-        for (uint32_t s = f->tx.head; s != f->tx.tail; s = (s + 1) % f->tx.n) {
-            if (f->tx_begun[s]) {
+    for (uint32_t i = 0; i < n->n_queues; i++) {
+        struct vs_nic_queue *q = &n->queue[i];
+        struct vs_op_acc *tx = vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_TX);
+        for (uint32_t s = q->tx.head; s != q->tx.tail; s = (s + 1) % q->tx.n) {
+            if (q->tx_begun[s]) {
                 vs_journey_open(tx);
             }
         }
-        for (uint32_t s = f->rx_first; s != f->rx_done; s++) {
-            vs_journey_open(vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_RX));
+        for (uint32_t s = q->rx_first; s != q->rx_done; s++) {
+            vs_journey_open(vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_RX));
         }
     }
     for (uint32_t i = 0; i < n->n_arrivals; i++) {
-        uint32_t vf = n->arrival[(n->arrival_first + i) % n->arrivals].vf;
-        vs_journey_open(vs_ledger_acc(n->ledger, n->fn[vf].actor, VS_OP_PACKET_RX));
+        uint32_t queue = n->arrival[(n->arrival_first + i) % n->arrivals].queue;
+        vs_journey_open(vs_ledger_acc(n->ledger, n->queue[queue].actor, VS_OP_PACKET_RX));
     }
     struct vs_txn *engine[] = {&n->tx, &n->rx};
     for (int k = 0; k < 2; k++) {

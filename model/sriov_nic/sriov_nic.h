@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An SR-IOV adapter: virtual functions with one TX and one RX ring each, in guest memory. Two
- * engines (TX, RX) are agents with a transaction of their own; the caller steps them in simulated
- * time. An engine works on one packet at a time and asks for its DMAs, which go on beside it: how
- * many, the link's tags, credits and rate say. DMAs go through PCIe and IOMMU under the function's
- * requester id.
+ * An SR-IOV adapter: virtual functions with one or several pairs of queues, a TX and an RX ring in
+ * guest memory each. Queues are numbered through, function by function: with one pair a function,
+ * a queue's number is its function's. Two engines (TX, RX) are agents with a transaction of their
+ * own; the caller steps them in simulated time. An engine works on one packet at a time and asks
+ * for its DMAs, which go on beside it: how many, the link's tags, credits and rate say. DMAs go
+ * through PCIe and IOMMU under the function's requester id.
  *
  * Descriptor, 16 bytes: u64 buffer address (of the device's address space), u32 bytes of the frame
  * in that buffer, u32 flags. Software owns a descriptor until it moves the tail past it, hardware
@@ -31,6 +32,8 @@
 #define VS_NIC_VLANS 4096u
 #define VS_NIC_RING_STEP 8u /* a ring has whole cache lines of 128 bytes */
 #define VS_NIC_CACHED 64u   /* descriptors of a ring that a device can hold */
+#define VS_NIC_QUEUES 64u   /* of a function, at most */
+#define VS_NIC_RSS_TABLE 512u
 #define VS_NIC_WRITE_BACKS 1024u
 
 #define VS_DEF_NAME nic
@@ -80,20 +83,18 @@ struct vs_nic_ring {
 };
 
 struct vs_nic;
-struct vs_nic_function {
-    struct vs_nic *adapter;
-    uint16_t requester, actor;
-    struct vs_txn dma; /* what is under way beside the engines */
+struct vs_nic_function;
+
+/* A pair of rings, and the vector that announces what the receive ring has got. */
+struct vs_nic_queue {
+    struct vs_nic_function *fn;
+    uint16_t actor;         /* of its packets: its function, or of several pairs this one */
+    bool ever_irq, stopped; /* stopped: the IOMMU blocked what it was to send */
     struct vs_nic_ring tx, rx;
     uint64_t msi_address;
     uint32_t msi_data;
     uint64_t itr_ps; /* least time between its interrupts, as its driver has set it */
     uint64_t last_irq_ps, irq_due_ps; /* due: VS_NIC_NEVER = none pending */
-    uint16_t port_vlan; /* all that it sends and gets is in this one; 0: as vlans says */
-    bool check_source;  /* what it sends has to bear its own address */
-    uint8_t vlans[VS_NIC_VLANS / 8u]; /* a bit for each that it is in */
-    uint64_t rate_free_ps;            /* nic.rate_mbps lets it send again */
-    bool ever_irq, stopped;           /* stopped: the IOMMU blocked what it was to send */
     /* journeys: transmit by ring slot, receive by rx_done mod n */
     struct vs_journey *tx_journey, *rx_journey;
     bool *tx_begun;             /* a frame begins in this slot that somebody follows */
@@ -104,16 +105,30 @@ struct vs_nic_function {
     uint64_t rx_read_ps;        /* when the guest had read the last one */
 };
 
+struct vs_nic_function {
+    struct vs_nic *adapter;
+    uint16_t requester, actor;
+    struct vs_txn dma;          /* what is under way beside the engines */
+    struct vs_nic_queue *queue; /* its first one */
+    uint32_t next_queue;        /* whose turn it is to send */
+    uint8_t
+        table[VS_NIC_RSS_TABLE]; /* which of its queues gets what, by the last bits of the hash */
+    uint16_t port_vlan;          /* all that it sends and gets is in this one; 0: as vlans says */
+    bool check_source;           /* what it sends has to bear its own address */
+    uint8_t vlans[VS_NIC_VLANS / 8u]; /* a bit for each that it is in */
+    uint64_t rate_free_ps;            /* nic.rate_mbps lets it send again */
+};
+
 /* A packet from the wire in the adapter's buffer, until the engine has carried it into memory. */
 struct vs_nic_arrival {
     uint64_t first_ps, in_ps; /* its first bit, its last */
-    uint32_t vf, payload;
+    uint32_t queue, payload;
 };
 
 /* A descriptor that is to be written back when its frame has been read. */
 struct vs_nic_write_back {
     uint64_t due_ps, word[2];
-    struct vs_nic_function *fn;
+    struct vs_nic_queue *queue;
     uint32_t slot;
 };
 
@@ -123,9 +138,9 @@ struct vs_nic {
     struct vs_ledger *ledger;
     struct vs_upstream_port link;
     struct vs_wire_port wire; /* the machine's; without one nobody is at the other end */
-    struct { /* with nic.poll: a packet is seen in a function's ring from `at_ps` on */
+    struct { /* with nic.poll: a packet is seen in a queue's ring from `at_ps` on */
         void *ctx;
-        void (*there)(void *ctx, uint32_t vf, uint64_t at_ps);
+        void (*there)(void *ctx, uint32_t queue, uint64_t at_ps);
     } reader;
     struct vs_txn tx, rx;                 /* the engines' time lines: nic0/tx, nic0/rx */
     struct vs_tape tape;                  /* the parts of the DMAs asked for last */
@@ -141,7 +156,9 @@ struct vs_nic {
     uint64_t irq_due_ps;  /* the earliest of the functions' */
     unsigned char *head;  /* the first piece of a frame, where its header is looked at */
     struct vs_nic_function *fn;
+    struct vs_nic_queue *queue;
     uint32_t n_fn, next_fn, n_used; /* used: functions up to the last one that has rings */
+    uint32_t pairs, n_queues;       /* of a function; of all */
     uint64_t count[VS_CNT_nic_N];
 };
 
@@ -150,8 +167,8 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *cfg,
                            struct vs_ledger *ledger, const struct vs_upstream_port *link,
                            uint16_t pf_requester);
 void vs_nic_free(struct vs_nic *n);
-void vs_nic_rings(struct vs_nic *n, uint32_t vf, uint64_t tx_base, uint64_t rx_base);
-void vs_nic_msix(struct vs_nic *n, uint32_t vf, uint64_t address, uint32_t data);
+void vs_nic_rings(struct vs_nic *n, uint32_t queue, uint64_t tx_base, uint64_t rx_base);
+void vs_nic_msix(struct vs_nic *n, uint32_t queue, uint64_t address, uint32_t data);
 /* function.c: what its functions are to configuration space, and what is behind their registers;
  * a reset stops a function's queues, and what is under way for it is lost. */
 void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
@@ -164,7 +181,7 @@ void vs_nic_vlan(struct vs_nic *n, uint32_t vf, uint16_t vlan, bool in);
 /* A header as it lies in memory. */
 void vs_nic_write_header(unsigned char bytes[VS_NIC_HEADER_BYTES], const struct vs_nic_header *h);
 /* Its register of interrupt moderation is written. */
-void vs_nic_moderate(struct vs_nic *n, uint32_t vf, uint64_t itr_ps);
+void vs_nic_moderate(struct vs_nic *n, uint32_t queue, uint64_t itr_ps);
 /* When the RX engine has something to do; VS_NIC_NEVER. */
 static inline uint64_t vs_nic_rx_next(const struct vs_nic *n)
 {
@@ -174,9 +191,9 @@ static inline uint64_t vs_nic_rx_next(const struct vs_nic *n)
 uint64_t vs_nic_wire_ps(const struct vs_nic *n, uint64_t payload);
 
 /* The guest put a packet into the TX slot: its journey begins. */
-void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at);
+void vs_nic_tx_begin(struct vs_nic *n, uint32_t queue, uint32_t slot, vs_ps at);
 /* All of it is in memory, and its descriptors. */
-void vs_nic_tx_stored(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at);
+void vs_nic_tx_stored(struct vs_nic *n, uint32_t queue, uint32_t slot, vs_ps at);
 /* A write of the tail register, as journeys are told of it: when the guest began with it, what it
  * was made of, and the account of what came before the first of that, the store itself. */
 struct vs_nic_doorbell {
@@ -185,9 +202,9 @@ struct vs_nic_doorbell {
     uint16_t store;
 };
 /* The tail register has been written and the device knows since `at`; `how` NULL: nobody says. */
-void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at,
+void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t queue, uint32_t tail, vs_ps at,
                         const struct vs_nic_doorbell *how);
-void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail);
+void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t queue, uint32_t tail);
 /* Somebody waits for room in a transmit ring: what the engine is about from now on is kept in
  * tx_tape. */
 void vs_nic_tx_follow(struct vs_nic *n, bool on);
@@ -195,9 +212,25 @@ void vs_nic_tx_follow(struct vs_nic *n, bool on);
  * room, and the write-backs that are due; returns when it wants to run again, VS_NIC_NEVER when
  * idle. */
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at);
-/* The sender's next packet: its first bit arrives at `at`, or when the wire has carried the one
- * before. Returns when its last bit is in the receive buffer; VS_NIC_NEVER: it was lost. */
-uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t vf, uint32_t payload, vs_ps at);
+/* rss.c: receive-side scaling. The hash of a packet is made of where it comes from and goes to, and
+ * the function's table says which of its queues gets those of that hash. */
+struct vs_nic_flow {
+    uint32_t from, to; /* IPv4 */
+    uint16_t from_port, to_port;
+};
+/* By addresses alone where it has no ports. */
+uint32_t vs_nic_hash(const struct vs_nic_flow *flow);
+/* A driver spreads what comes over the first `queues` of the function. */
+void vs_nic_spread(struct vs_nic *n, uint32_t vf, uint32_t queues);
+/* The number of the queue that gets packets of that hash. */
+static inline uint32_t vs_nic_steer(const struct vs_nic *n, uint32_t vf, uint32_t hash)
+{
+    return vf * n->pairs + n->fn[vf].table[hash & ((uint32_t)n->cfg.rss_entries - 1u)];
+}
+/* The sender's next packet, for this queue: its first bit arrives at `at`, or when the wire has
+ * carried the one before. Returns when its last bit is in the receive buffer; VS_NIC_NEVER: it was
+ * lost. */
+uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t queue, uint32_t payload, vs_ps at);
 /* The same for one with a header: for the functions whose address and VLAN it bears. */
 uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32_t payload,
                          vs_ps at);
@@ -212,11 +245,11 @@ static inline uint64_t vs_nic_interrupt_due(const struct vs_nic *n)
 }
 /* The guest has read the next packet by `at`: its journey ends; `trail`: what its vCPU was about
  * since it had read the one before. */
-void vs_nic_rx_read(struct vs_nic *n, uint32_t vf, vs_ps at, const struct vs_tape *trail);
+void vs_nic_rx_read(struct vs_nic *n, uint32_t queue, vs_ps at, const struct vs_tape *trail);
 /* Packets that lie in memory, not read yet, whose descriptors say so at `at`. */
-uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t vf, vs_ps at);
+uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t queue, vs_ps at);
 /* Since when, or from when on, the next one of them is seen; VS_NIC_NEVER: there is none. */
-uint64_t vs_nic_rx_seen_ps(const struct vs_nic *n, uint32_t vf);
+uint64_t vs_nic_rx_seen_ps(const struct vs_nic *n, uint32_t queue);
 /* Journeys under way are counted as open; the engines' lines end. */
 void vs_nic_end(struct vs_nic *n, vs_ps at);
 

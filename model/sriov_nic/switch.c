@@ -64,6 +64,14 @@ void vs_nic_write_header(unsigned char bytes[VS_NIC_HEADER_BYTES], const struct 
     bytes[17] = 0;
 }
 
+/* The queue of the function that gets a frame of which only the Ethernet header is known: the
+ * addresses' last four bytes are their hosts' in IPv4. */
+static uint32_t of_addresses(const struct vs_nic *n, uint32_t vf, const struct vs_nic_header *h)
+{
+    struct vs_nic_flow flow = {(uint32_t)h->from, (uint32_t)h->to, 0, 0};
+    return n->pairs == 1 ? vf : vs_nic_steer(n, vf, vs_nic_hash(&flow));
+}
+
 uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32_t payload,
                          vs_ps at)
 {
@@ -72,7 +80,7 @@ uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32
     n->wire_rx_busy_ps = in;
     for (uint32_t i = 0; i < n->n_fn; i++) {
         if (accepts(n, i, h)) {
-            uint64_t one = vs__nic_arrived(n, i, payload, first, in);
+            uint64_t one = vs__nic_arrived(n, of_addresses(n, i, h), payload, first, in);
             last = one != VS_NIC_NEVER ? one : last;
         }
     }
@@ -96,7 +104,7 @@ static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct v
         if (i != own && accepts(n, i, &h)) {
             n->count[VS_CNT_nic_switched]++;
             local = true;
-            (void)vs__nic_arrived(n, i, payload, at_ps, at_ps);
+            (void)vs__nic_arrived(n, of_addresses(n, i, &h), payload, at_ps, at_ps);
         }
     }
     /* an address of a function's that is in another VLAN is nobody's on the wire either */
@@ -106,7 +114,7 @@ static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct v
 }
 
 /* One frame of `bytes` that are there at `there_ps`, on the wire; when its last bit is. */
-static uint64_t emit(struct vs_nic *n, const struct vs_nic_function *f, struct vs_journey *j,
+static uint64_t emit(struct vs_nic *n, const struct vs_nic_queue *q, struct vs_journey *j,
                      uint64_t bytes, uint64_t there_ps)
 {
     uint64_t start = there_ps > n->wire_tx_busy_ps ? there_ps : n->wire_tx_busy_ps,
@@ -114,7 +122,7 @@ static uint64_t emit(struct vs_nic *n, const struct vs_nic_function *f, struct v
     n->wire_tx_busy_ps = end;
     n->count[VS_CNT_nic_tx_packets]++;
     if (n->wire.frame) {
-        n->wire.frame(n->wire.ctx, (uint32_t)(f - n->fn), bytes, end);
+        n->wire.frame(n->wire.ctx, (uint32_t)(q - n->queue), bytes, end);
     }
     if (j) {
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire_busy), vs__nic_at(start));
@@ -134,7 +142,7 @@ static uint64_t there(const struct vs_nic_out *o, uint64_t bytes)
 }
 
 /* The adapter makes its frames: headers of each, one after the other as their bytes come. */
-static void segments(struct vs_nic *n, const struct vs_nic_function *f, struct vs_journey *j,
+static void segments(struct vs_nic *n, const struct vs_nic_queue *q, struct vs_journey *j,
                      const struct vs_nic_out *o)
 {
     uint64_t payload = o->bytes - least(o->bytes, VS_NIC_TCP_HEADERS), made = n->tx.now_ps;
@@ -146,21 +154,21 @@ static void segments(struct vs_nic *n, const struct vs_nic_function *f, struct v
             n->count[VS_CNT_nic_segments]++;
             made = n->tx.now_ps;
         }
-        (void)emit(n, f, j, VS_NIC_TCP_HEADERS + bytes, at > made ? at : made);
+        (void)emit(n, q, j, VS_NIC_TCP_HEADERS + bytes, at > made ? at : made);
     }
 }
 
-void vs__nic_send_out(struct vs_nic *n, struct vs_nic_function *f, struct vs_journey *j,
+void vs__nic_send_out(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journey *j,
                       const struct vs_nic_out *o)
 {
     bool wire = !o->addressed ||
-                switched(n, f, o->header, (uint32_t)(o->bytes - VS_NIC_HEADERS), n->sent_ps);
+                switched(n, q->fn, o->header, (uint32_t)(o->bytes - VS_NIC_HEADERS), n->sent_ps);
     if (wire && o->segment) {
-        segments(n, f, j, o);
+        segments(n, q, j, o);
     } else if (wire) {
-        (void)emit(n, f, j, o->bytes, n->sent_ps);
+        (void)emit(n, q, j, o->bytes, n->sent_ps);
     }
     if (j) {
-        vs__nic_finish(n, j, vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_TX));
+        vs__nic_finish(n, j, vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_TX));
     }
 }

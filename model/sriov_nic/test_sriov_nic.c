@@ -132,7 +132,7 @@ static void a_blocked_transmit_stops_the_queue(void **state)
     transmit(w, 0);
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 0);
     assert_int_equal(w->nic.count[VS_CNT_nic_blocked], 1);
-    assert_true(w->nic.fn[0].stopped);
+    assert_true(w->nic.queue[0].stopped);
     assert_false(w->tx[0][0][1] >> 32 & VS_NIC_DD);
 }
 
@@ -265,7 +265,7 @@ static void a_malformed_frame_stops_its_queue(void **state)
                                     (uint64_t)VS_NIC_MORE << 32 | UINT32_MAX};
     struct world *w = *state;
     for (unsigned i = 0; i < sizeof word / sizeof word[0]; i++) {
-        struct vs_nic_function *f = &w->nic.fn[1];
+        struct vs_nic_queue *f = &w->nic.queue[1];
         uint32_t slot = f->tx.head;
         uint64_t at = w->nic.tx.now_ps;
         f->stopped = false;

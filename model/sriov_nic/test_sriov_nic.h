@@ -37,6 +37,7 @@ struct world {
     size_t written;    /* bytes of the last write to a buffer */
     unsigned n_requesters, fetches, messages, interrupts;
     uint16_t interrupted[64];
+    uint32_t told[64];                         /* the data of those messages */
     unsigned char header[VS_NIC_HEADER_BYTES]; /* what each buffer begins with */
 };
 
@@ -102,14 +103,15 @@ static inline enum vs_msi_result link_message(void *ctx, struct vs_txn *t, uint1
 {
     struct world *w = ctx;
     (void)address;
-    (void)data;
     w->messages++;
     vs_charge(t, w->account, (vs_ps){MESSAGE_PS});
+    w->told[w->interrupts % 64u] = data;
     w->interrupted[w->interrupts++ % 64u] = requester;
     return VS_MSI_DELIVERED;
 }
 
-static inline int setup(void **state)
+/* So many functions of so many pairs of queues, four in all. */
+static inline int setup_with(void **state, uint64_t vfs, uint64_t queues)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
@@ -117,7 +119,9 @@ static inline int setup(void **state)
     assert_non_null(w->ledger);
     w->account = vs_ledger_accounts(w->ledger, &fake);
     w->config = (struct vs_nic_config){.present = 1,
-                                       .vfs = 4,
+                                       .vfs = vfs,
+                                       .queues = queues,
+                                       .rss_entries = 128,
                                        .first_vf = 16,
                                        .stride = 2,
                                        .gbps = 10,
@@ -132,12 +136,17 @@ static inline int setup(void **state)
     struct vs_upstream_port link = {
         .ctx = w, .read = link_read, .write = link_write, .message = link_message};
     assert_int_equal(vs_nic_init(&w->nic, &w->config, w->ledger, &link, PF), VS_OK);
-    for (uint32_t vf = 0; vf < 4; vf++) {
-        vs_nic_rings(&w->nic, vf, TX + vf * 0x10000u, RX + vf * 0x10000u);
-        vs_nic_msix(&w->nic, vf, 0xfee00000u, vf);
+    for (uint32_t q = 0; q < 4; q++) {
+        vs_nic_rings(&w->nic, q, TX + q * 0x10000u, RX + q * 0x10000u);
+        vs_nic_msix(&w->nic, q, 0xfee00000u, q);
     }
     *state = w;
     return 0;
+}
+
+static inline int setup(void **state)
+{
+    return setup_with(state, 4, 1);
 }
 
 /* Ends the run: every journey is booked or counted as open, and all books balance. */
@@ -198,7 +207,8 @@ static inline uint64_t packet(struct world *w, uint32_t vf, uint32_t payload, ui
         return in;
     }
     carry(w, in);
-    return w->nic.count[VS_CNT_nic_rx_packets] > before ? w->nic.fn[vf].irq_due_ps : VS_NIC_NEVER;
+    return w->nic.count[VS_CNT_nic_rx_packets] > before ? w->nic.queue[vf].irq_due_ps
+                                                        : VS_NIC_NEVER;
 }
 
 /* The TX engine from `at` on until it is idle. */

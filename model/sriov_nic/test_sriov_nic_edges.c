@@ -16,7 +16,7 @@ static void a_batch_ends_with_the_ring(void **state)
         }
         transmit(w, at);
         at = w->nic.tx.now_ps;
-        assert_int_equal(w->nic.fn[0].tx.head, slot);
+        assert_int_equal(w->nic.queue[0].tx.head, slot);
         assert_false(w->crossed);
     }
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], RING * (RING - 1) / 2);
@@ -85,10 +85,10 @@ static void a_stopped_queue_fetches_its_descriptors_anew(void **state)
         send(w, 0, slot, 64, 0);
     }
     transmit(w, 0);
-    assert_true(w->nic.fn[0].stopped);
+    assert_true(w->nic.queue[0].stopped);
     assert_int_equal(w->fetches, 1);
     w->blocked_from = w->blocked_to = 0;
-    send(w, 0, w->nic.fn[0].tx.head, 128, w->nic.tx.now_ps);
+    send(w, 0, w->nic.queue[0].tx.head, 128, w->nic.tx.now_ps);
     transmit(w, w->nic.tx.now_ps);
     assert_int_equal(w->fetches, 2);
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 1);

@@ -46,7 +46,7 @@ static void a_function_gets_only_what_bears_its_address_and_vlan(void **state)
             member[i] = (uint16_t)(1u + vs_rng_next(&rng) % 3u);
             vs_nic_policy(&w->nic, i, port[i], true);
             vs_nic_vlan(&w->nic, i, member[i], true);
-            w->nic.fn[i].rx.ready = true;
+            w->nic.queue[i].rx.ready = true;
         }
         uint32_t to = (uint32_t)(vs_rng_next(&rng) % 6u);
         struct vs_nic_header h = {to == 5u ? VS_NIC_BROADCAST : vs_nic_mac(to), VS_NIC_FAR,
@@ -61,7 +61,7 @@ static void a_function_gets_only_what_bears_its_address_and_vlan(void **state)
                         (port[i] ? h.vlan == port[i] : !h.vlan || h.vlan == member[i]);
             unsigned n = 0;
             for (uint32_t k = 0; k < w->nic.n_arrivals; k++) {
-                n += w->nic.arrival[(w->nic.arrival_first + k) % w->nic.arrivals].vf == i;
+                n += w->nic.arrival[(w->nic.arrival_first + k) % w->nic.arrivals].queue == i;
             }
             assert_int_equal(n, mine);
             expected += mine;
@@ -87,7 +87,7 @@ static void a_frame_to_another_function_does_not_reach_the_wire(void **state)
     assert_int_equal(w->nic.wire_tx_busy_ps, 0);
     assert_int_equal(w->nic.count[VS_CNT_nic_switched], 1);
     assert_int_equal(w->nic.n_arrivals, 1);
-    assert_int_equal(w->nic.arrival[w->nic.arrival_first].vf, 2);
+    assert_int_equal(w->nic.arrival[w->nic.arrival_first].queue, 2);
     assert_int_equal(w->nic.arrival[w->nic.arrival_first].in_ps, w->nic.sent_ps);
     h.to = VS_NIC_FAR;
     send_with(w, 0, 1, &h, 10000000);
@@ -168,7 +168,7 @@ static void a_stream_is_cut_at_its_segments(void **state)
     }
     assert_int_equal(w->nic.count[VS_CNT_nic_segments], frames - sizeof cases / sizeof cases[0]);
     assert_true(w->nic.wire_tx_busy_ps >= at && busy > 0);
-    assert_false(w->nic.fn[0].stopped);
+    assert_false(w->nic.queue[0].stopped);
 }
 
 /* What the adapter cannot cut stops its queue. */
@@ -176,9 +176,9 @@ static void a_stream_that_is_too_long_stops_its_queue(void **state)
 {
     struct world *w = *state;
     stream(w, 0, VS_NIC_STREAM + VS_NIC_TCP_HEADERS, 0);
-    assert_false(w->nic.fn[0].stopped);
+    assert_false(w->nic.queue[0].stopped);
     stream(w, 1, VS_NIC_STREAM + VS_NIC_TCP_HEADERS + 1u, 1000000000);
-    assert_true(w->nic.fn[0].stopped);
+    assert_true(w->nic.queue[0].stopped);
     assert_int_equal(w->nic.count[VS_CNT_nic_malformed], 1);
 }
 
@@ -193,8 +193,8 @@ static void a_rate_lets_the_next_frame_go_at_its_time(void **state)
     while (w->nic.count[VS_CNT_nic_tx_packets] < 2) { /* one of each */
         (void)vs_nic_tx_step(&w->nic, (vs_ps){w->nic.tx.now_ps});
     }
-    assert_int_equal(w->nic.fn[0].tx.head, 1);
-    assert_int_equal(w->nic.fn[1].tx.head, 1);
+    assert_int_equal(w->nic.queue[0].tx.head, 1);
+    assert_int_equal(w->nic.queue[1].tx.head, 1);
     uint64_t free_ps = w->nic.fn[0].rate_free_ps;
     assert_true(free_ps >= (106u + VS_NIC_WIRE_OVERHEAD) * 8u * 1000000u / 100u);
     (void)vs_nic_tx_step(&w->nic, (vs_ps){free_ps - 1});

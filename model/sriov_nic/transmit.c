@@ -4,31 +4,31 @@
 
 #include <string.h>
 
-void vs_nic_tx_begin(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at)
+void vs_nic_tx_begin(struct vs_nic *n, uint32_t queue, uint32_t slot, vs_ps at)
 {
-    vs_journey_begin(&n->fn[vf].tx_journey[slot], at);
-    n->fn[vf].tx_begun[slot] = true;
+    vs_journey_begin(&n->queue[queue].tx_journey[slot], at);
+    n->queue[queue].tx_begun[slot] = true;
 }
 
-void vs_nic_tx_stored(struct vs_nic *n, uint32_t vf, uint32_t slot, vs_ps at)
+void vs_nic_tx_stored(struct vs_nic *n, uint32_t queue, uint32_t slot, vs_ps at)
 {
-    vs_journey_wait(&n->fn[vf].tx_journey[slot], vs__nic_acc(n, VS_ACC_nic_transmit), at);
+    vs_journey_wait(&n->queue[queue].tx_journey[slot], vs__nic_acc(n, VS_ACC_nic_transmit), at);
 }
 
-void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t vf, uint32_t tail, vs_ps at,
+void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t queue, uint32_t tail, vs_ps at,
                         const struct vs_nic_doorbell *how)
 {
-    struct vs_nic_function *f = &n->fn[vf];
+    struct vs_nic_queue *q = &n->queue[queue];
     n->count[VS_CNT_nic_doorbells]++;
-    for (uint32_t s = f->tx.tail; s != tail; s = (s + 1) % f->tx.n) {
-        if (f->tx_begun[s]) {
-            struct vs_journey *j = &f->tx_journey[s];
+    for (uint32_t s = q->tx.tail; s != tail; s = (s + 1) % q->tx.n) {
+        if (q->tx_begun[s]) {
+            struct vs_journey *j = &q->tx_journey[s];
             uint16_t batch = vs__nic_acc(n, VS_ACC_nic_wait_batch);
             vs_journey_wait(j, batch, how ? vs__nic_at(how->begun_ps) : at);
             vs_journey_expose(j, how ? how->parts : NULL, how ? how->store : batch, at);
         }
     }
-    f->tx.tail = tail;
+    q->tx.tail = tail;
 }
 
 /* When the wire will have emptied the transmit buffer so far that this many bytes fit. */
@@ -38,20 +38,33 @@ static uint64_t room_ps(const struct vs_nic *n, uint64_t bytes)
     return n->wire_tx_busy_ps > held ? n->wire_tx_busy_ps - held : 0;
 }
 
-/* Round robin over functions; NULL: none has anything to send, or may by its rate, which lets the
- * first of them at *free_ps. */
-static struct vs_nic_function *next_sender(const struct vs_nic *n, uint64_t at_ps,
-                                           uint64_t *free_ps)
+/* The queue of the function whose turn it is; NULL: none has anything to send. */
+static struct vs_nic_queue *next_of(const struct vs_nic *n, const struct vs_nic_function *f)
+{
+    uint32_t i = f->next_queue;
+    for (uint32_t k = 0; k < n->pairs; k++, i++) {
+        i = i < n->pairs ? i : 0;
+        if (f->queue[i].tx.head != f->queue[i].tx.tail) {
+            return &f->queue[i];
+        }
+    }
+    return NULL;
+}
+
+/* Round robin over functions, and over the queues of each, so that several of them are no larger
+ * share; NULL: none has anything to send, or may by its rate, which lets the first at *free_ps. */
+static struct vs_nic_queue *next_sender(const struct vs_nic *n, uint64_t at_ps, uint64_t *free_ps)
 {
     *free_ps = VS_NIC_NEVER;
     uint32_t i = n->next_fn;
     for (uint32_t k = 0; k < n->n_used; k++, i++) {
         i = i < n->n_used ? i : 0;
-        struct vs_nic_function *f = &n->fn[i];
-        if (f->tx.head != f->tx.tail && f->rate_free_ps <= at_ps) {
-            return f;
+        const struct vs_nic_function *f = &n->fn[i];
+        struct vs_nic_queue *q = next_of(n, f);
+        if (q && f->rate_free_ps <= at_ps) {
+            return q;
         }
-        if (f->tx.head != f->tx.tail && f->rate_free_ps < *free_ps) {
+        if (q && f->rate_free_ps < *free_ps) {
             *free_ps = f->rate_free_ps;
         }
     }
@@ -68,11 +81,11 @@ static void pay_rate(const struct vs_nic *n, struct vs_nic_function *f, uint64_t
 }
 
 /* The queue is stopped, as a malicious-driver event stops it. */
-static void stop(struct vs_nic_function *f)
+static void stop(struct vs_nic_queue *q)
 {
-    f->tx.tail = f->tx.head;
-    f->tx.cached = 0;
-    f->stopped = true;
+    q->tx.tail = q->tx.head;
+    q->tx.cached = 0;
+    q->stopped = true;
 }
 
 /* How many descriptors the next frame has; 0: its last one is not there; *bytes: of the frame. */
@@ -90,15 +103,15 @@ static uint32_t pieces(struct vs_nic_ring *r, uint64_t *bytes)
 }
 
 /* A frame has been read at `at_ps`: its descriptors are written back then. */
-static void write_back_at(struct vs_nic *n, struct vs_nic_function *f, uint32_t slot,
+static void write_back_at(struct vs_nic *n, struct vs_nic_queue *q, uint32_t slot,
                           const uint64_t word[2], uint64_t at_ps)
 {
     uint32_t i = (n->write_back_first + n->n_write_backs++) % VS_NIC_WRITE_BACKS;
-    n->write_back[i] = (struct vs_nic_write_back){at_ps, {word[0], word[1]}, f, slot};
+    n->write_back[i] = (struct vs_nic_write_back){at_ps, {word[0], word[1]}, q, slot};
 }
 
 /* The commonest frame from the transmit buffer on the wire: one, to the other end. */
-static void onto_wire(struct vs_nic *n, struct vs_nic_function *f, struct vs_journey *j,
+static void onto_wire(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journey *j,
                       uint64_t bytes)
 {
     uint64_t start = n->sent_ps > n->wire_tx_busy_ps ? n->sent_ps : n->wire_tx_busy_ps,
@@ -106,25 +119,25 @@ static void onto_wire(struct vs_nic *n, struct vs_nic_function *f, struct vs_jou
     n->wire_tx_busy_ps = start + wire;
     n->count[VS_CNT_nic_tx_packets]++;
     if (n->wire.frame) {
-        n->wire.frame(n->wire.ctx, (uint32_t)(f - n->fn), bytes, n->wire_tx_busy_ps);
+        n->wire.frame(n->wire.ctx, (uint32_t)(q - n->queue), bytes, n->wire_tx_busy_ps);
     }
     if (j) {
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire_busy), vs__nic_at(start));
         vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_wire), vs__nic_at(wire));
-        vs__nic_finish(n, j, vs_ledger_acc(n->ledger, f->actor, VS_OP_PACKET_TX));
+        vs__nic_finish(n, j, vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_TX));
     }
 }
 
 /* Asks for a frame's bytes; false: blocked, and nothing goes out. */
-static bool send(struct vs_nic *n, struct vs_nic_function *f, uint32_t n_pieces, uint64_t bytes)
+static bool send(struct vs_nic *n, struct vs_nic_queue *q, uint32_t n_pieces, uint64_t bytes)
 {
     struct vs_txn *t = &n->tx;
-    struct vs_journey *j = f->tx_begun[f->tx.head] ? &f->tx_journey[f->tx.head] : NULL;
-    f->tx_begun[f->tx.head] = false;
+    struct vs_journey *j = q->tx_begun[q->tx.head] ? &q->tx_journey[q->tx.head] : NULL;
+    q->tx_begun[q->tx.head] = false;
     vs_charge(t, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
     vs_tape_clear(&n->tape);
     uint64_t asked = t->now_ps, done = asked, taken = asked;
-    uint32_t slot[VS__NIC_PIECES], flags = (uint32_t)(vs__nic_cached(&f->tx, 0)->word[1] >> 32);
+    uint32_t slot[VS__NIC_PIECES], flags = (uint32_t)(vs__nic_cached(&q->tx, 0)->word[1] >> 32);
     uint64_t word[VS__NIC_PIECES][2];
     struct vs_nic_out out; /* of frames that are not the commonest */
     bool special = flags & ~(VS_NIC_DD | VS_NIC_MORE);
@@ -135,13 +148,14 @@ static bool send(struct vs_nic *n, struct vs_nic_function *f, uint32_t n_pieces,
         out.segment = flags >> VS_NIC_SEGMENT_SHIFT;
     }
     for (uint32_t i = 0; i < n_pieces; i++) {
-        slot[i] = vs__nic_take(&f->tx, word[i]);
-        struct vs_txn *dma = vs__nic_dma(n, f, taken);
+        slot[i] = vs__nic_take(&q->tx, word[i]);
+        struct vs_txn *dma = vs__nic_dma(n, q->fn, taken);
         vs_iova at = {word[i][0]};
         void *head = special && out.addressed && !i ? n->head : NULL;
-        if (!n->link.read(n->link.ctx, dma, f->requester, at, head, (uint32_t)word[i][1], &taken)) {
+        if (!n->link.read(n->link.ctx, dma, q->fn->requester, at, head, (uint32_t)word[i][1],
+                          &taken)) {
             n->count[VS_CNT_nic_blocked]++;
-            f->tx.head = slot[0]; /* where it stopped */
+            q->tx.head = slot[0]; /* where it stopped */
             return false;
         }
         done = dma->now_ps > done ? dma->now_ps : done;
@@ -153,22 +167,22 @@ static bool send(struct vs_nic *n, struct vs_nic_function *f, uint32_t n_pieces,
     }
     n->sent_ps = done > n->sent_ps ? done : n->sent_ps; /* frames leave in their order */
     for (uint32_t i = 0; i < n_pieces; i++) {
-        write_back_at(n, f, slot[i], word[i], n->sent_ps);
+        write_back_at(n, q, slot[i], word[i], n->sent_ps);
     }
     if (j) {
-        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_rate), vs__nic_at(f->rate_free_ps));
+        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_rate), vs__nic_at(q->fn->rate_free_ps));
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_engine),
                         vs__nic_at(asked - n->cfg.engine));
         vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
         vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_engine),
                           vs__nic_at(n->sent_ps));
     }
-    pay_rate(n, f, bytes);
+    pay_rate(n, q->fn, bytes);
     if (special && (out.segment || out.addressed)) {
         out.header = vs__nic_header(n->head);
-        vs__nic_send_out(n, f, j, &out);
+        vs__nic_send_out(n, q, j, &out);
     } else {
-        onto_wire(n, f, j, bytes);
+        onto_wire(n, q, j, bytes);
     }
     vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(taken));
     return true;
@@ -180,8 +194,8 @@ static void write_backs(struct vs_nic *n, uint64_t at_ps)
     while (n->n_write_backs && n->write_back[n->write_back_first].due_ps <= at_ps) {
         struct vs_nic_write_back *b = &n->write_back[n->write_back_first];
         uint64_t taken;
-        vs__nic_dma(n, b->fn, b->due_ps)->tape = NULL;
-        vs__nic_write_back(n, b->fn, &b->fn->tx, b->slot, b->word, &taken);
+        vs__nic_dma(n, b->queue->fn, b->due_ps)->tape = NULL;
+        vs__nic_write_back(n, b->queue->fn, &b->queue->tx, b->slot, b->word, &taken);
         n->write_back_first = (n->write_back_first + 1u) % VS_NIC_WRITE_BACKS;
         n->n_write_backs--;
     }
@@ -197,13 +211,13 @@ static void idle_until(struct vs_nic *n, vs_ps at)
 }
 
 /* Books why the engine waits, and in the packet's journey too, until `until_ps`. */
-static uint64_t hold(struct vs_nic *n, struct vs_nic_function *f, vs_ps at, unsigned account,
+static uint64_t hold(struct vs_nic *n, struct vs_nic_queue *q, vs_ps at, unsigned account,
                      const struct vs_tape *parts, uint64_t until_ps)
 {
     idle_until(n, at);
     vs_wait_until(&n->tx, vs__nic_acc(n, account), vs__nic_at(until_ps));
-    if (f->tx_begun[f->tx.head]) {
-        struct vs_journey *j = &f->tx_journey[f->tx.head];
+    if (q->tx_begun[q->tx.head]) {
+        struct vs_journey *j = &q->tx_journey[q->tx.head];
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_engine), at);
         if (parts) {
             vs_journey_expose(j, parts, vs__nic_acc(n, account), vs__nic_at(until_ps));
@@ -226,44 +240,45 @@ static bool good(const struct vs_nic_descriptor *first, uint32_t n_pieces, uint6
 }
 
 /* One frame of this function, or what it waits for; when the engine goes on. */
-static uint64_t serve(struct vs_nic *n, struct vs_nic_function *f, vs_ps at)
+static uint64_t serve(struct vs_nic *n, struct vs_nic_queue *q, vs_ps at)
 {
     uint64_t bytes, room = room_ps(n, VS_NIC_MAX_FRAME);
     if (room > at.v) {
-        return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL, room);
+        return hold(n, q, at, VS_ACC_nic_wait_buffer, NULL, room);
     }
     if (n->n_write_backs + VS__NIC_PIECES > VS_NIC_WRITE_BACKS) {
-        return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL,
+        return hold(n, q, at, VS_ACC_nic_wait_buffer, NULL,
                     n->write_back[n->write_back_first].due_ps);
     }
     idle_until(n, at);
     uint32_t n_pieces = 0;
-    for (uint32_t need = 1; !n_pieces && need <= VS__NIC_PIECES; need = f->tx.cached + 1u) {
-        uint32_t before = f->tx.cached;
-        if (!vs__nic_fetch(n, f, &f->tx, need, at.v)) {
-            stop(f);
+    for (uint32_t need = 1; !n_pieces && need <= VS__NIC_PIECES; need = q->tx.cached + 1u) {
+        uint32_t before = q->tx.cached;
+        if (!vs__nic_fetch(n, q->fn, &q->tx, need, at.v)) {
+            stop(q);
             return n->tx.now_ps;
         }
-        n_pieces = pieces(&f->tx, &bytes);
-        if (before && f->tx.cached == before) {
+        n_pieces = pieces(&q->tx, &bytes);
+        if (before && q->tx.cached == before) {
             break; /* that is all there is */
         }
     }
-    uint64_t there = n_pieces ? vs__nic_cached(&f->tx, n_pieces - 1u)->ready_ps : 0;
-    if (!n_pieces || !good(vs__nic_cached(&f->tx, 0), n_pieces, bytes)) {
+    uint64_t there = n_pieces ? vs__nic_cached(&q->tx, n_pieces - 1u)->ready_ps : 0;
+    if (!n_pieces || !good(vs__nic_cached(&q->tx, 0), n_pieces, bytes)) {
         n->count[VS_CNT_nic_malformed]++;
-        stop(f);
+        stop(q);
         return n->tx.now_ps;
     }
     if (there > at.v) {
-        return hold(n, f, at, VS_ACC_nic_wait_descriptor, &f->tx.fetch, there);
+        return hold(n, q, at, VS_ACC_nic_wait_descriptor, &q->tx.fetch, there);
     }
     if (bytes > VS_NIC_MAX_FRAME && room_ps(n, bytes) > at.v) {
-        return hold(n, f, at, VS_ACC_nic_wait_buffer, NULL, room_ps(n, bytes));
+        return hold(n, q, at, VS_ACC_nic_wait_buffer, NULL, room_ps(n, bytes));
     }
-    n->next_fn = ((uint32_t)(f - n->fn) + 1u) % n->n_fn;
-    if (!send(n, f, n_pieces, bytes)) {
-        stop(f);
+    n->next_fn = ((uint32_t)(q->fn - n->fn) + 1u) % n->n_fn;
+    q->fn->next_queue = (uint32_t)(q - q->fn->queue) + 1u;
+    if (!send(n, q, n_pieces, bytes)) {
+        stop(q);
     }
     uint64_t free_ps;
     return next_sender(n, n->tx.now_ps, &free_ps) ? n->tx.now_ps : free_ps;
@@ -291,8 +306,8 @@ uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
     trim(n);
     write_backs(n, at.v);
     uint64_t free_ps;
-    struct vs_nic_function *f = next_sender(n, at.v, &free_ps);
-    uint64_t next = !f ? free_ps : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, f, at);
+    struct vs_nic_queue *q = next_sender(n, at.v, &free_ps);
+    uint64_t next = !q ? free_ps : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, q, at);
     uint64_t due = n->n_write_backs ? n->write_back[n->write_back_first].due_ps : VS_NIC_NEVER;
     return next < due ? next : due;
 }

@@ -227,7 +227,7 @@ unsigned guest_dma_fitting(struct vs_vcpu *v, uint64_t iova, uint64_t at, uint64
 uint64_t guest_dma_map(struct vs_vcpu *v, const struct vs_mapping *what, uint64_t rights);
 bool guest_dma_unmap(struct vs_vcpu *v, uint64_t at);
 /* What a driver's mappings hold of the simulator's memory. */
-void guest_dma_free(struct vs_driver *d);
+void guest_dma_free(struct vs_dma_domain *d);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 /* Refuses a request to send or receive where there is no NIC. */

@@ -63,6 +63,8 @@ static const struct need {
     {"memory.dma.*", NULL, "nic.present", true, "1", false},
     {"nic.traffic.window", NULL, "nic.traffic.interval_ns", true, "0", true},
     {"nic.moderation_ns", NULL, "nic.moderation", true, "fixed", true},
+    {"nic.rss.entries", NULL, "nic.queues", false, "1", true},
+    {"nic.traffic.flows", NULL, "nic.queues", false, "1", true},
     {"nic.traffic.per_answer", NULL, "nic.traffic.window", false, "0", true},
     {"nic.*", "nic.present", "nic.present", true, "1", false},
     {"dma_engine.*", NULL, "nic.present", true, "1", false},

@@ -64,18 +64,18 @@ static uint64_t own_at(void *ctx, uint64_t value)
 /* The domain's kernel edits tables: devices see other addresses than physical ones. */
 static bool edits(const struct vs_vcpu *v, const struct vs_driver *d)
 {
-    return d->domain.own || (!v->vm && d->domain.root && d->mode != VS_DMA_PASSTHROUGH);
+    return d->domain->own || (!v->vm && d->domain->root && d->mode != VS_DMA_PASSTHROUGH);
 }
 
 /* A page of the domain, which its kernel maps. */
 static bool map_own(struct vs_vcpu *v, struct vs_driver *d, uint64_t iova, uint64_t to,
                     unsigned shift)
 {
-    const struct vs_radix_format *f = d->domain.format;
+    const struct vs_radix_format *f = d->domain->format;
     struct vs_radix_alloc host = {v->p, table, NULL, 0}, own = {v, own_table, own_at, 0};
-    return !vs_radix_map(v->p->phys, f, d->domain.root, iova, to, shift,
+    return !vs_radix_map(v->p->phys, f, d->domain->root, iova, to, shift,
                          vs_radix_leaf_flags(f, VS_RIGHT_READ | VS_RIGHT_WRITE),
-                         d->domain.own ? &own : &host);
+                         d->domain->own ? &own : &host);
 }
 
 /* A page of a virtual machine, of the host's size, for all its devices: at its guest-physical
@@ -102,7 +102,7 @@ static bool enter_domain(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_do
         return true;
     }
     if (!v->vm) {
-        d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + v->index);
+        d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + net->driver[v->index].vf);
         d->format = net->iommu_config.mode && net->iommu_config.first_level ? &vs_radix_x86_64
                                                                             : &vs_radix_vtd;
         d->root = d->root_seen = page(p);
@@ -118,7 +118,7 @@ static bool enter_domain(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_do
     }
     d->root = a->root;
     if (net->dma_config.viommu == VS_DMA_NESTED) { /* another first level: another domain id */
-        d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + v->index);
+        d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + net->driver[v->index].vf);
         d->format = &vs_radix_x86_64;
         uint64_t at;
         d->own = own_table(v, &d->root_seen, &d->root) && own_table(v, &d->queue_seen, &at);
@@ -131,23 +131,23 @@ static bool enter_domain(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_do
  * one. */
 static bool attach(struct vs_net *net, struct vs_vcpu *v, const struct vs_driver *d, vs_hpa context)
 {
-    uint16_t requester = net->nic.fn[v->index].requester;
-    bool through = d->mode == VS_DMA_PASSTHROUGH, first = d->domain.format == &vs_radix_x86_64;
+    uint16_t requester = net->nic.fn[d->vf].requester;
+    bool through = d->mode == VS_DMA_PASSTHROUGH, first = d->domain->format == &vs_radix_x86_64;
     if (!net->iommu_config.mode) {
-        vs_iommu_attach(&net->iommu, requester, d->domain.id,
-                        (vs_hpa){through ? 0 : d->domain.root}, context);
+        vs_iommu_attach(&net->iommu, requester, d->domain->id,
+                        (vs_hpa){through ? 0 : d->domain->root}, context);
         return true;
     }
     vs_hpa tables[3] = {context, {page(v->p)}, {page(v->p)}};
-    struct vs_iommu_pasid what = {through         ? VS_IOMMU_PASS
-                                  : d->domain.own ? VS_IOMMU_NESTED
-                                  : first         ? VS_IOMMU_FIRST
-                                                  : VS_IOMMU_SECOND,
-                                  d->domain.id,
-                                  {first ? d->domain.root_seen : 0},
+    struct vs_iommu_pasid what = {through          ? VS_IOMMU_PASS
+                                  : d->domain->own ? VS_IOMMU_NESTED
+                                  : first          ? VS_IOMMU_FIRST
+                                                   : VS_IOMMU_SECOND,
+                                  d->domain->id,
+                                  {first ? d->domain->root_seen : 0},
                                   {v->vm   ? net->vm[v->machine].root
                                    : first ? 0
-                                           : d->domain.root}};
+                                           : d->domain->root}};
     vs_iommu_attach_pasid(&net->iommu, requester, 0, &what, tables);
     return tables[1].v && tables[2].v;
 }
@@ -180,7 +180,7 @@ static uint64_t make_ring(struct vs_vcpu *v, struct vs_driver *d, uint64_t bytes
         shift = shift > f->granule ? shift : vs_radix_fit(f, 63);
     }
     uint64_t at = guest_mm_driver(v, bytes, shift), size = (bytes + PAGE - 1u) & ~(PAGE - 1ull);
-    *iova = run ? d->domain.next -= size : 0;
+    *iova = run ? d->domain->next -= size : 0;
     for (uint64_t done = 0, to; at && done < bytes; done += PAGE) {
         to = *iova + done;
         if ((!(done & ((1ull << shift) - 1u)) &&
@@ -208,7 +208,7 @@ static uint64_t make_buffers(struct vs_vcpu *v, struct vs_driver *d, uint64_t **
         if (later) {
             continue;
         }
-        uint64_t to = d->domain.next -= PAGE;
+        uint64_t to = d->domain->next -= PAGE;
         if (!address_of(v, d, at + done, &to)) {
             return 0;
         }
@@ -219,18 +219,18 @@ static uint64_t make_buffers(struct vs_vcpu *v, struct vs_driver *d, uint64_t **
     return *iova ? at : 0;
 }
 
-/* Interrupts of the function reach its vCPU. */
-static void make_interrupt(struct vs_net *net, struct vs_vcpu *v)
+/* Interrupts of the driver's queue reach its vCPU. */
+static void make_interrupt(struct vs_net *net, struct vs_vcpu *v, const struct vs_driver *d)
 {
     uint64_t address = 0xfee00000u | (uint64_t)v->index << 12;
     uint32_t data = vcpu_device_irq(v);
     if (net->iommu_config.remap) {
         vs_hpa descriptor = {machine_net_posts(v->p) ? v->irq.descriptor.v : 0};
-        vs_iommu_route(&net->iommu, v->index, net->nic.fn[v->index].requester, v->index,
-                       (uint8_t)data, descriptor);
+        vs_iommu_route(&net->iommu, v->index, net->nic.fn[d->vf].requester, v->index, (uint8_t)data,
+                       descriptor);
         vs_iommu_msi(v->index, &address, &data);
     }
-    vs_nic_msix(&net->nic, v->index, address, data);
+    vs_nic_msix(&net->nic, d->queue, address, data);
 }
 
 /* The IOMMU's own tables and its queue. */
@@ -255,12 +255,15 @@ bool machine_net_assign(struct vs_vcpu *v)
     struct vs_driver *d = &net->driver[v->index];
     uint64_t ring = net->nic_config.ring * 16u, tx, rx;
     enum vs_dma_mode mode = (enum vs_dma_mode)net->dma_config.mode;
-    vs_hpa context = {page(v->p)};
+    bool first = !d->domain->attached; /* of its function's */
+    vs_hpa context = {first ? page(v->p) : 0};
     bool maps = v->vm ? net->dma_config.viommu != VS_DMA_NO_VIOMMU : net->iommu_config.enabled;
     d->mode = mode != VS_DMA_AUTO ? mode : maps ? VS_DMA_LAZY : VS_DMA_STATIC;
-    d->domain.next = LAST;
-    if (!make_unit(net) || !context.v || !enter_domain(net, v, &d->domain)) {
-        return false;
+    if (first) {
+        d->domain->next = LAST;
+        if (!make_unit(net) || !context.v || !enter_domain(net, v, d->domain)) {
+            return false;
+        }
     }
     v->space.global = v->p->ept.global_pages != 0;
     d->tx_ring = make_ring(v, d, ring, &tx);
@@ -271,17 +274,18 @@ bool machine_net_assign(struct vs_vcpu *v)
     if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers) {
         return false;
     }
-    if (!attach(net, v, d, context)) {
+    if (first && !attach(net, v, d, context)) {
         return false;
     }
+    d->domain->attached = true;
     d->tx_base = tx;
     d->rx_base = rx;
-    vs_nic_rings(&net->nic, v->index, tx, rx);
-    if (net->ats_config.enabled) {
-        vs_iommu_allow_services(&net->iommu, net->nic.fn[v->index].requester);
+    vs_nic_rings(&net->nic, d->queue, tx, rx);
+    if (first && net->ats_config.enabled) {
+        vs_iommu_allow_services(&net->iommu, net->nic.fn[d->vf].requester);
     }
-    make_interrupt(net, v);
-    machine_pci_start(net, v->index);
+    make_interrupt(net, v, d);
+    machine_pci_start(net, d->vf);
     return true;
 }
 
@@ -291,13 +295,13 @@ void machine_net_restart(struct vs_vcpu *v)
     struct vs_driver *d = &net->driver[v->index];
     d->tx_tail = d->tx_clean = d->rx_next = d->rx_tail = 0;
     d->ready = d->waiting = d->reset = false;
-    vs_nic_rings(&net->nic, v->index, d->tx_base, d->rx_base);
-    machine_pci_start(net, v->index);
+    net->reset[d->vf] = false;
+    vs_nic_rings(&net->nic, d->queue, d->tx_base, d->rx_base);
+    machine_pci_start(net, d->vf);
 }
 
 void machine_net_unassign(struct vs_driver *d)
 {
-    guest_dma_free(d);
     vs_tape_free(&d->trail.tape);
     free(d->tx_at);
     free(d->rx_at);
@@ -325,7 +329,7 @@ static bool list_pages(struct vs_vcpu *v, uint64_t first, uint64_t end)
 static bool map_run(struct vs_vcpu *v, uint64_t first, uint64_t end, uint64_t *start)
 {
     struct vs_driver *d = &v->p->net->driver[v->index];
-    uint64_t base = d->domain.format == &vs_radix_x86_64 ? PINNED_FIRST : PINNED_IOVA, gpa, hpa;
+    uint64_t base = d->domain->format == &vs_radix_x86_64 ? PINNED_FIRST : PINNED_IOVA, gpa, hpa;
     bool remapped = edits(v, d), there = vs_space_locate(&v->space, first, start, start);
     there = there && (!remapped || !(end & base));
     for (uint64_t a = first; there && a < end;) {
@@ -351,7 +355,15 @@ bool machine_net_pin(struct vs_vcpu *v, uint64_t at, uint64_t bytes, struct vs_d
         return false;
     }
     struct vs_driver *d = &net->driver[v->index];
-    bool listed = v->vm && !d->domain.own;
+    bool listed = v->vm && !d->domain->own;
+    if (!listed && edits(v, d) && d->queue % net->nic.pairs) {
+        vcpu_fail(v,
+                  "dma: vCPU %u has a queue of a function that is another's, too, whose tables "
+                  "hold programs' memory at its own addresses; with nic.queues = %u the vCPU of "
+                  "its first queue can transfer",
+                  v->index, net->nic.pairs);
+        return false;
+    }
     if (!(listed ? list_pages(v, first, end) : map_run(v, first, end, &start))) {
         vcpu_fail(v, net->iommu_config.enabled && d->mode != VS_DMA_PASSTHROUGH
                          ? "dma: not all of the region has memory behind it (map it with "

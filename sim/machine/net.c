@@ -31,33 +31,46 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     }
 }
 
-/* Functions that have a vCPU. */
-static unsigned functions(const struct vs_net *net)
+/* The vCPU whose driver has this queue; NULL: none. */
+static struct vs_vcpu *vcpu_of(const struct vs_net *net, const struct vs_nic_queue *q)
 {
-    return net->p->n_vcpus < net->nic.n_fn ? net->p->n_vcpus : net->nic.n_fn;
+    uint32_t queue = (uint32_t)(q - net->nic.queue);
+    for (unsigned i = 0; i < net->p->n_vcpus; i++) {
+        if (net->driver[i].queue == queue) {
+            return &net->p->vcpu[i];
+        }
+    }
+    return NULL;
 }
 
-/* The descriptor of a VF's vCPU is the IOMMU's to write; that it did is counted at the vCPU. */
+/* The descriptor of a queue's vCPU is the IOMMU's to write; that it did is counted at the vCPU. */
 static enum vs_msi_result message(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
                                   uint32_t data)
 {
     struct vs_net *net = ctx;
     enum vs_msi_result result = net->remapped.write(net->remapped.ctx, t, requester, address, data);
     bool posted = result == VS_MSI_POSTED || result == VS_MSI_POSTED_SILENT;
-    for (unsigned i = 0; posted && i < functions(net); i++) {
-        if (net->nic.fn[i].requester == requester) {
-            const struct vs_irq_port *irq = &net->p->vcpu[i].irq;
-            irq->posted(irq->ctx, result == VS_MSI_POSTED);
+    for (unsigned i = 0; posted && i < net->nic.n_used * net->nic.pairs; i++) {
+        const struct vs_nic_queue *q = &net->nic.queue[i];
+        struct vs_vcpu *v =
+            q->fn->requester == requester && q->msi_address == address && q->msi_data == data
+                ? vcpu_of(net, q)
+                : NULL;
+        if (v) {
+            v->irq.posted(v->irq.ctx, result == VS_MSI_POSTED);
         }
     }
     return result;
 }
 
 /* A driver that polls sees a packet from that time on. */
-static void there(void *ctx, uint32_t vf, uint64_t at_ps)
+static void there(void *ctx, uint32_t queue, uint64_t at_ps)
 {
     struct vs_net *net = ctx;
-    vcpu_device_ready(&net->p->vcpu[vf], at_ps);
+    struct vs_vcpu *v = vcpu_of(net, &net->nic.queue[queue]);
+    if (v) {
+        vcpu_device_ready(v, at_ps);
+    }
 }
 
 /* ---- agents ---- */
@@ -158,16 +171,38 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
     }
 }
 
+/* vCPUs get pairs of queues, one after the other, those of a function within one machine. */
+static void give_queues(struct vs_net *net)
+{
+    uint32_t pairs = net->nic.pairs, vf = 0, used = 0;
+    for (unsigned i = 0; i < net->p->n_vcpus; i++) {
+        bool other = i && machine_vm_of(net->p, i) != machine_vm_of(net->p, i - 1u);
+        if (used == pairs || other) {
+            vf++;
+            used = 0;
+        }
+        net->driver[i].vf = vf;
+        net->driver[i].queue = vf * pairs + used++;
+        net->driver[i].domain = &net->domain[vf];
+        if (vf < net->nic.n_fn) {
+            vs_nic_spread(&net->nic, vf, used);
+        }
+    }
+    net->n_functions = vf + 1u;
+}
+
 /* Whether there is a function for this vCPU. */
 static bool may_use(struct vs_vcpu *v, const char *what)
 {
     const struct vs_platform *p = v->p;
     const struct vs_net *net = p->net;
-    if (v->index >= net->nic.n_fn) {
+    uint32_t vf = net->driver[v->index].vf;
+    if (vf >= net->nic.n_fn) {
         vcpu_refuse(v,
                     "%s: vCPU %u drives virtual function %u, and nic.vfs = %u; --set "
-                    "nic.vfs=%u gives each of the %u vCPUs one",
-                    what, v->index, v->index, net->nic.n_fn, p->n_vcpus, p->n_vcpus);
+                    "nic.vfs=%u gives each of the %u vCPUs one%s",
+                    what, v->index, vf, net->nic.n_fn, net->n_functions, p->n_vcpus,
+                    net->nic.pairs > 1 ? ", or a pair of one's queues (nic.queues)" : "");
         return false;
     }
     return true;
@@ -180,8 +215,8 @@ static bool use(struct vs_vcpu *v, const char *what)
     struct vs_net *net = p->net;
     struct vs_driver *d = &net->driver[v->index];
     const char *why;
-    if (!machine_pci_ready(net, v->index, vs_now(&v->txn).v, &why)) {
-        vcpu_fail(v, "%s: virtual function %u %s", what, v->index, why);
+    if (!machine_pci_ready(net, d->vf, vs_now(&v->txn).v, &why)) {
+        vcpu_fail(v, "%s: virtual function %u %s", what, d->vf, why);
         return false;
     }
     if (d->made) {
@@ -273,9 +308,14 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         vs_dma_engine_init(&net->engine, &net->engine_config, p->ledger, &link);
     }
     net->driver = calloc(p->n_vcpus, sizeof *net->driver);
+    net->domain = calloc(p->n_vcpus, sizeof *net->domain);
+    net->reset = calloc(p->n_vcpus, sizeof *net->reset);
     net->vm = calloc(p->n_vms + 1u, sizeof *net->vm);
-    s = s || (net->driver && net->vm) ? s : VS_E_NOMEM;
-    s = s ? s : machine_traffic_make(net);
+    s = s || (net->driver && net->domain && net->reset && net->vm) ? s : VS_E_NOMEM;
+    if (!s) {
+        give_queues(net);
+        s = machine_traffic_make(net);
+    }
     if (s) {
         vs_error(errors, "the NIC: %s", vs_status_text(s));
         return s;
@@ -316,7 +356,12 @@ void machine_net_free(struct vs_platform *p)
         for (unsigned i = 0; p->net->driver && i < p->n_vcpus; i++) {
             machine_net_unassign(&p->net->driver[i]);
         }
+        for (unsigned i = 0; p->net->domain && i < p->n_vcpus; i++) {
+            guest_dma_free(&p->net->domain[i]);
+        }
         free(p->net->driver);
+        free(p->net->domain);
+        free(p->net->reset);
         free(p->net->vm);
         machine_traffic_free(p->net);
         vs_tape_free(&p->net->executed);

@@ -19,12 +19,14 @@ static void set(struct vs_pci_function *f, unsigned offset, uint64_t value)
     (void)vs_pci_write(f, offset, 2, value, later, 0);
 }
 
-/* A driver that begins enables its function and gives its first vector what is to be sent. */
+/* A driver that begins enables its function and gives each queue's vector what is to be sent. */
 static void start(struct vs_net *net, uint32_t vf)
 {
     struct vs_pci_function *f = &net->functions.fn[1u + vf];
-    const struct vs_nic_function *nic = &net->nic.fn[vf];
-    f->msix[0] = (struct vs_msix_entry){nic->msi_address, nic->msi_data, 0};
+    for (uint32_t i = 0; i < net->nic.pairs; i++) {
+        const struct vs_nic_queue *q = &net->nic.fn[vf].queue[i];
+        f->msix[i] = (struct vs_msix_entry){q->msi_address, q->msi_data, 0};
+    }
     set(f, COMMAND, MEMORY_AND_MASTER);
     set(f, MSIX_CONTROL, MSIX_ENABLE);
 }
@@ -42,14 +44,14 @@ bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, co
     *why = !f                                                 ? NULL
            : !vs_pci_device_enabled(&net->functions, 1u + vf) ? "is not enabled (SR-IOV control)"
            : at_ps < f->ready_ps ? "is being reset: software waits pcie.flr.us before it goes on"
-           : !net->driver[vf].reset && !vs_pci_master(f)
+           : !net->reset[vf] && !vs_pci_master(f)
                ? "may not send requests: Bus Master Enable is clear in its command register"
                : NULL;
     return !*why;
 }
 
-/* vs_upstream_port.fires: the first vector of each function is its queues'. */
-static bool fires(void *ctx, uint16_t requester)
+/* vs_upstream_port.fires: the first vectors of each function are its queues'. */
+static bool fires(void *ctx, uint16_t requester, uint32_t vector)
 {
     struct vs_net *net = ctx;
     if (!net->found) {
@@ -57,7 +59,7 @@ static bool fires(void *ctx, uint16_t requester)
     }
     uint32_t vf =
         (uint32_t)(requester - net->nic.fn[0].requester) / (uint32_t)net->nic_config.stride;
-    return vs_msix_fire(&net->functions.fn[1u + vf], 0);
+    return vs_msix_fire(&net->functions.fn[1u + vf], vector);
 }
 
 void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link)
@@ -79,7 +81,7 @@ static void send(void *ctx, const struct vs_pci_function *f, uint32_t vector, vs
     net->nic.count[VS_CNT_nic_interrupts]++;
 }
 
-/* The driver of a function that is reset begins again, when it next has something to do. */
+/* The drivers of a function that is reset begin again, when they next have something to do. */
 static void reset(void *ctx, vs_ps at)
 {
     struct vs_nic_function *nic = ctx;
@@ -88,8 +90,11 @@ static void reset(void *ctx, vs_ps at)
     struct vs_function_port device = vs_nic_function_port(&net->nic, vf);
     device.reset(device.ctx, at);
     vs_ats_reset(&net->ats, nic->requester);
-    if (vf < net->p->n_vcpus) {
-        net->driver[vf].reset = net->driver[vf].made;
+    for (unsigned i = 0; i < net->p->n_vcpus; i++) {
+        if (net->driver[i].vf == vf) {
+            net->driver[i].reset = net->driver[i].made;
+            net->reset[vf] = net->reset[vf] || net->driver[i].made;
+        }
     }
 }
 
@@ -135,8 +140,8 @@ bool machine_pci_find(struct vs_net *net)
         net->functions.fn[i].send_ctx = net;
     }
     net->found = true;
-    for (uint32_t vf = 0; vf < net->nic.n_fn && vf < net->p->n_vcpus; vf++) {
-        if (net->driver[vf].made) {
+    for (uint32_t vf = 0; vf < net->nic.n_fn && vf < net->n_functions; vf++) {
+        if (net->domain[vf].attached) {
             start(net, vf);
         }
     }

@@ -13,10 +13,10 @@
 
 #define RESEND_PS 1000000000u /* a request that nobody answers is sent again after 1 ms */
 
-/* A request that is to start; they are kept in the order of time. */
+/* A request that is to start for a queue; they are kept in the order of time. */
 struct due {
     uint64_t at_ps;
-    uint32_t vf;
+    uint32_t queue;
 };
 
 struct machine_traffic {
@@ -25,17 +25,19 @@ struct machine_traffic {
     uint32_t window, per_answer, acks;
     bool begun;
     uint64_t next_ps; /* open loop */
-    uint32_t next_vf;
-    struct due *due; /* closed loop: a queue that wraps */
+    uint32_t next_vf, flows;
+    uint32_t *next_flow; /* by function */
+    uint32_t *hash;      /* by function and flow */
+    struct due *due;     /* closed loop: a queue that wraps */
     uint32_t first, n, room;
-    uint32_t *under_way; /* requests, by function */
-    uint32_t *unacked;   /* frames of a stream, by function */
+    uint32_t *under_way; /* requests, by queue */
+    uint32_t *unacked;   /* frames of a stream, by queue */
 };
 
 /* Functions that have a vCPU. */
 static unsigned functions(const struct vs_net *net)
 {
-    return net->p->n_vcpus < net->nic.n_fn ? net->p->n_vcpus : net->nic.n_fn;
+    return net->n_functions < net->nic.n_fn ? net->n_functions : net->nic.n_fn;
 }
 
 /* Room for one more; false: there is no memory, and the run fails. */
@@ -62,7 +64,7 @@ static bool make_room(struct machine_traffic *t)
 }
 
 /* One more request, behind those that start earlier. */
-static void queue(struct machine_traffic *t, uint32_t vf, uint64_t at_ps)
+static void queue(struct machine_traffic *t, uint32_t number, uint64_t at_ps)
 {
     if (!make_room(t)) {
         return;
@@ -71,32 +73,52 @@ static void queue(struct machine_traffic *t, uint32_t vf, uint64_t at_ps)
     for (; i && t->due[(t->first + i - 1u) % t->room].at_ps > at_ps; i--) {
         t->due[(t->first + i) % t->room] = t->due[(t->first + i - 1u) % t->room];
     }
-    t->due[(t->first + i) % t->room] = (struct due){at_ps, vf};
+    t->due[(t->first + i) % t->room] = (struct due){at_ps, number};
 }
 
 /* vs_wire_port.frame: of a closed loop it is an answer, of a stream one that may be acknowledged.
  */
-static void frame(void *ctx, uint32_t vf, uint64_t bytes, uint64_t last_ps)
+static void frame(void *ctx, uint32_t number, uint64_t bytes, uint64_t last_ps)
 {
     struct machine_traffic *t = ctx;
     (void)bytes;
-    if (t->acks && ++t->unacked[vf] == t->acks) {
-        t->unacked[vf] = 0;
-        queue(t, vf, last_ps + t->delay_ps);
+    if (t->acks && ++t->unacked[number] == t->acks) {
+        t->unacked[number] = 0;
+        queue(t, number, last_ps + t->delay_ps);
     }
-    for (uint32_t i = 0; i < t->per_answer && t->under_way[vf]; i++) {
-        t->under_way[vf]--;
-        queue(t, vf, last_ps + t->delay_ps);
+    for (uint32_t i = 0; i < t->per_answer && t->under_way[number]; i++) {
+        t->under_way[number]--;
+        queue(t, number, last_ps + t->delay_ps);
     }
 }
 
 /* vs_wire_port.lost */
-static void lost(void *ctx, uint32_t vf, uint64_t at_ps)
+static void lost(void *ctx, uint32_t number, uint64_t at_ps)
 {
     struct machine_traffic *t = ctx;
-    if (t->under_way[vf]) {
-        t->under_way[vf]--;
-        queue(t, vf, at_ps + RESEND_PS);
+    if (t->under_way[number]) {
+        t->under_way[number]--;
+        queue(t, number, at_ps + RESEND_PS);
+    }
+}
+
+/* The queue that a packet of that flow comes to: its sender's address and port are its own. */
+static uint32_t queue_of(const struct machine_traffic *t, uint32_t vf, uint32_t flow)
+{
+    return vs_nic_steer(&t->net->nic, vf, t->hash[vf * t->flows + flow]);
+}
+
+/* Hashes of all flows: clients in 192.0.2.0/24 and their ports, functions in 198.51.100.0/24
+ * (networks of RFC 5737), the port of an echo service. */
+static void make_flows(struct machine_traffic *t, uint32_t functions)
+{
+    for (uint32_t i = 0; i < functions * t->flows; i++) {
+        uint32_t flow = i % t->flows;
+        struct vs_nic_flow f = {.from = 0xc0000201u,
+                                .to = 0xc6336401u + i / t->flows,
+                                .from_port = (uint16_t)(49152u + flow),
+                                .to_port = 7};
+        t->hash[i] = vs_nic_hash(&f);
     }
 }
 
@@ -107,18 +129,26 @@ enum vs_status machine_traffic_make(struct vs_net *net)
     if (!t) {
         return VS_E_NOMEM;
     }
-    *t = (struct machine_traffic){.net = net,
-                                  .interval_ps = c->traffic_ns * 1000u,
-                                  .delay_ps = c->traffic_delay_ns * 1000u,
-                                  .window = c->traffic_ns ? 0 : (uint32_t)c->traffic_window,
-                                  .per_answer = (uint32_t)c->traffic_per_answer,
-                                  .acks = (uint32_t)c->traffic_acks,
-                                  .under_way = calloc(net->nic.n_fn, sizeof *t->under_way),
-                                  .unacked = calloc(net->nic.n_fn, sizeof *t->unacked)};
+    *t = (struct machine_traffic){
+        .net = net,
+        .interval_ps = c->traffic_ns * 1000u,
+        .delay_ps = c->traffic_delay_ns * 1000u,
+        .window = c->traffic_ns ? 0 : (uint32_t)c->traffic_window,
+        .per_answer = (uint32_t)c->traffic_per_answer,
+        .acks = (uint32_t)c->traffic_acks,
+        .flows = (uint32_t)c->traffic_flows,
+        .next_flow = calloc(net->nic.n_fn, sizeof *t->next_flow),
+        .hash = calloc((size_t)net->nic.n_fn * c->traffic_flows, sizeof *t->hash),
+        .under_way = calloc(net->nic.n_queues, sizeof *t->under_way),
+        .unacked = calloc(net->nic.n_queues, sizeof *t->unacked)};
     if (t->window || t->acks) {
         net->nic.wire = (struct vs_wire_port){t, frame, lost};
     }
-    return t->under_way && t->unacked ? VS_OK : VS_E_NOMEM;
+    if (!t->under_way || !t->unacked || !t->next_flow || !t->hash) {
+        return VS_E_NOMEM;
+    }
+    make_flows(t, net->nic.n_fn);
+    return VS_OK;
 }
 
 void machine_traffic_free(struct vs_net *net)
@@ -127,15 +157,19 @@ void machine_traffic_free(struct vs_net *net)
         free(net->traffic->due);
         free(net->traffic->under_way);
         free(net->traffic->unacked);
+        free(net->traffic->next_flow);
+        free(net->traffic->hash);
         free(net->traffic);
     }
 }
 
-void machine_traffic_begin(struct vs_net *net, unsigned vf, uint64_t now_ps)
+void machine_traffic_begin(struct vs_net *net, uint32_t number, uint64_t now_ps)
 {
     struct machine_traffic *t = net->traffic;
-    for (uint32_t i = 0; i < t->window; i++) {
-        queue(t, vf, now_ps + t->delay_ps);
+    for (uint32_t i = 0; i < t->window; i++) { /* of its function's, those that come to it */
+        if (queue_of(t, number / net->nic.pairs, i % t->flows) == number) {
+            queue(t, number, now_ps + t->delay_ps);
+        }
     }
     if (!t->begun && t->interval_ps) {
         t->next_ps = now_ps + t->interval_ps;
@@ -155,7 +189,9 @@ static void send_open(struct machine_traffic *t, uint64_t now_ps)
 {
     struct vs_nic *n = &t->net->nic;
     uint64_t next = now_ps + t->interval_ps;
-    vs_nic_rx_arrive(n, t->next_vf, (uint32_t)n->cfg.traffic_bytes, (vs_ps){now_ps});
+    uint32_t *flow = &t->next_flow[t->next_vf], number = queue_of(t, t->next_vf, *flow);
+    vs_nic_rx_arrive(n, number, (uint32_t)n->cfg.traffic_bytes, (vs_ps){now_ps});
+    *flow = *flow + 1u < t->flows ? *flow + 1u : 0;
     t->next_vf = (t->next_vf + 1) % functions(t->net);
     t->next_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
 }
@@ -173,6 +209,6 @@ void machine_traffic_send(struct vs_net *net, uint64_t now_ps)
     struct due d = t->due[t->first];
     t->first = (t->first + 1u) % t->room;
     t->n--;
-    t->under_way[d.vf] += t->window != 0;
-    vs_nic_rx_arrive(&net->nic, d.vf, (uint32_t)net->nic_config.traffic_bytes, (vs_ps){now_ps});
+    t->under_way[d.queue] += t->window != 0;
+    vs_nic_rx_arrive(&net->nic, d.queue, (uint32_t)net->nic_config.traffic_bytes, (vs_ps){now_ps});
 }

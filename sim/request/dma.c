@@ -23,7 +23,7 @@ static bool begin(struct vs_vcpu *v, struct vs_dma_job *job)
     if (!net->pin(v, r->address, r->bytes, &where)) {
         return false;
     }
-    *job = (struct vs_dma_job){.requester = net->nic.fn[v->index].requester,
+    *job = (struct vs_dma_job){.requester = net->nic.fn[net->driver[v->index].vf].requester,
                                .at = where.at,
                                .page = where.page,
                                .window = r->bytes,
@@ -106,9 +106,9 @@ static uint64_t messages(struct vs_vcpu *v)
         struct vs_txn *t = &net->engine.dma;
         t->now_ps = vs_now(&v->txn).v;
         vs_open(t, VS_OP_MSI);
-        enum vs_msi_result what =
-            net->engine.link.message(net->engine.link.ctx, t, net->nic.fn[v->index].requester,
-                                     r->address + i * r->stride, (uint32_t)r->a);
+        enum vs_msi_result what = net->engine.link.message(
+            net->engine.link.ctx, t, net->nic.fn[net->driver[v->index].vf].requester,
+            r->address + i * r->stride, (uint32_t)r->a);
         vs_close(t);
         reached += what != VS_MSI_BLOCKED;
         vs_wait_until(&v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait),
@@ -137,7 +137,7 @@ void request_device(struct vs_vcpu *v)
             return;
         }
         uint64_t unit = r->stride ? r->stride : 1;
-        d->job = (struct vs_dma_job){.requester = v->p->net->nic.fn[v->index].requester,
+        d->job = (struct vs_dma_job){.requester = v->p->net->nic.fn[d->vf].requester,
                                      .at = r->address,
                                      .window = r->stride ? (r->count - 1u) * r->stride + r->bytes
                                                          : r->bytes,

@@ -31,7 +31,8 @@ static bool whose(struct vs_vcpu *v, const char *what, unsigned most, uint32_t *
         vcpu_refuse(v, "%s: this machine has no NIC (nic.present = 0)", what);
         return false;
     }
-    *function = own ? v->index + 1u : (uint32_t)r->count;
+    const struct vs_driver *d = &net->driver[v->index];
+    *function = own ? d->vf + 1u : (uint32_t)r->count;
     if (r->bytes > most || !r->bytes || r->bytes & (r->bytes - 1u)) {
         vcpu_refuse(v, "%s: %llu bytes; a register is read and written by 1, 2%s 4%s", what,
                     (unsigned long long)r->bytes, most > 4 ? "," : " or", most > 4 ? " or 8" : "");
@@ -45,11 +46,11 @@ static bool whose(struct vs_vcpu *v, const char *what, unsigned most, uint32_t *
                     (unsigned long long)net->pcie_config.total_vfs);
         return false;
     }
-    if (v->p->virtualized && *function != v->index + 1u) {
+    if (v->p->virtualized && *function != d->vf + 1u) {
         vcpu_refuse(v,
                     "%s: function %u; a guest has only the function that was given to it, "
                     "number %u of vCPU %u",
-                    what, *function, v->index + 1u, v->index);
+                    what, *function, d->vf + 1u, v->index);
         return false;
     }
     if (!net->find(net)) {
@@ -77,8 +78,10 @@ static void effect(struct access *a, vs_ps at)
             a->value = VS_PCI_NOBODY >> (64u - 8u * a->bytes);
         } else if (a->write) {
             vs_pci_bar_write(f, bar, offset, a->bytes, a->value, at);
-            if (a->function && a->function <= net->nic.n_fn) {
-                vs_nic_msix(&net->nic, a->function - 1u, f->msix[0].address, f->msix[0].data);
+            for (uint32_t i = 0; a->function && a->function <= net->nic.n_fn && i < net->nic.pairs;
+                 i++) {
+                vs_nic_msix(&net->nic, (a->function - 1u) * net->nic.pairs + i, f->msix[i].address,
+                            f->msix[i].data);
             }
         } else {
             a->value = vs_pci_bar_read(f, bar, offset, a->bytes, at);

@@ -21,9 +21,9 @@ struct vs_upstream_port {
                   size_t bytes, uint64_t *taken_ps);
     enum vs_msi_result (*message)(void *ctx, struct vs_txn *t, uint16_t requester, uint64_t address,
                                   uint32_t data);
-    /* Whether an interrupt of the function may be sent now; else it is kept until it is unmasked.
+    /* Whether this vector of the function may be sent now; else it is kept until it is unmasked.
      * NULL: it always may. */
-    bool (*fires)(void *ctx, uint16_t requester);
+    bool (*fires)(void *ctx, uint16_t requester, uint32_t vector);
     void *fires_ctx;
 };
 

@@ -7,10 +7,11 @@
 
 struct vs_wire_port {
     void *ctx;
-    /* A frame of this function has left, its last bit at `last_ps`; called in the order of time. */
-    void (*frame)(void *ctx, uint32_t vf, uint64_t bytes, uint64_t last_ps);
-    /* A packet for this function was lost at `at_ps`, on the wire or in the adapter. */
-    void (*lost)(void *ctx, uint32_t vf, uint64_t at_ps);
+    /* A frame of this queue of the adapter's has left, its last bit at `last_ps`; called in the
+     * order of time. */
+    void (*frame)(void *ctx, uint32_t queue, uint64_t bytes, uint64_t last_ps);
+    /* A packet for this queue was lost at `at_ps`, on the wire or in the adapter. */
+    void (*lost)(void *ctx, uint32_t queue, uint64_t at_ps);
 };
 
 #endif

@@ -54,13 +54,13 @@ static bool push(struct vs_vcpu *v, struct vs_mappings *m, const struct vs_mappi
     return true;
 }
 
-void guest_dma_free(struct vs_driver *d)
+void guest_dma_free(struct vs_dma_domain *d)
 {
     for (unsigned i = 0; i < VS_DMA_ORDERS; i++) {
-        free(d->domain.freed[i].e);
+        free(d->freed[i].e);
     }
-    free(d->domain.deferred.e);
-    free(d->domain.live.e);
+    free(d->deferred.e);
+    free(d->live.e);
 }
 
 /* ---- device addresses ---- */
@@ -78,7 +78,7 @@ static unsigned order_of(const struct vs_mapping *m)
 
 void guest_dma_take_address(struct vs_vcpu *v, struct guest_work *w)
 {
-    struct vs_dma_domain *m = &driver(v)->domain;
+    struct vs_dma_domain *m = driver(v)->domain;
     uint64_t in = w->map.at & (PAGE - 1u);
     w->map.iova = in; /* as far as the size goes */
     unsigned order = order_of(&w->map);
@@ -103,7 +103,7 @@ static void give_back(struct vs_vcpu *v, const struct vs_mapping *one)
 {
     unsigned order = order_of(one);
     if (order < VS_DMA_ORDERS) { /* a larger one goes back to the tree; nobody asks for it again */
-        (void)push(v, &driver(v)->domain.freed[order], one);
+        (void)push(v, &driver(v)->domain->freed[order], one);
     }
 }
 
@@ -119,8 +119,8 @@ static bool table(void *ctx, uint64_t *value, uint64_t *at)
     struct making *m = ctx;
     struct vs_net *net = m->v->p->net;
     m->n++;
-    return driver(m->v)->domain.own ? net->own_table(m->v, value, at)
-                                    : net->table(net->p, value, at);
+    return driver(m->v)->domain->own ? net->own_table(m->v, value, at)
+                                     : net->table(net->p, value, at);
 }
 static uint64_t locate(void *ctx, uint64_t value)
 {
@@ -131,14 +131,14 @@ static uint64_t locate(void *ctx, uint64_t value)
 /* Where a table of the domain lies in memory. */
 static uint64_t in_memory(struct vs_vcpu *v, uint64_t seen)
 {
-    return driver(v)->domain.own ? v->p->net->own_at(v, seen) + (seen & (PAGE - 1u)) : seen;
+    return driver(v)->domain->own ? v->p->net->own_at(v, seen) + (seen & (PAGE - 1u)) : seen;
 }
 
 /* Where the kernel has the entries for an address, from the uppermost level down to its leaf's. */
 static void find_path(struct vs_vcpu *v, struct guest_work *w, uint64_t iova)
 {
-    const struct vs_radix_format *f = driver(v)->domain.format;
-    uint64_t at = driver(v)->domain.root_seen;
+    const struct vs_radix_format *f = driver(v)->domain->format;
+    uint64_t at = driver(v)->domain->root_seen;
     for (w->leaf = f->levels;; w->leaf--) {
         w->path[w->leaf] = vs_radix_entry(at, w->leaf, iova).v;
         uint64_t entry = vs_phys_read64(v->p->phys, (vs_hpa){in_memory(v, w->path[w->leaf])});
@@ -177,7 +177,7 @@ unsigned guest_dma_fitting(struct vs_vcpu *v, uint64_t iova, uint64_t at, uint64
 /* The next page of the mapping gets its entry. */
 static bool map_next(struct vs_vcpu *v, struct guest_work *w)
 {
-    const struct vs_dma_domain *m = &driver(v)->domain;
+    const struct vs_dma_domain *m = driver(v)->domain;
     struct making making = {v, 0};
     struct vs_radix_alloc alloc = {&making, table, m->own ? locate : NULL, 0};
     uint64_t at = (w->map.at & ~(uint64_t)(PAGE - 1u)) + w->mapped, to,
@@ -289,12 +289,12 @@ void guest_dma_give_back(struct vs_vcpu *v, const struct guest_work *w)
 
 bool guest_dma_full(const struct vs_vcpu *v)
 {
-    return driver(v)->domain.deferred.n + 1u >= v->p->net->dma_config.deferred;
+    return driver(v)->domain->deferred.n + 1u >= v->p->net->dma_config.deferred;
 }
 
 void guest_dma_defer(struct vs_vcpu *v, const struct guest_work *w)
 {
-    struct vs_dma_domain *m = &driver(v)->domain;
+    struct vs_dma_domain *m = driver(v)->domain;
     if (!m->deferred.n) {
         m->due_ps = vs_now(&v->txn).v + v->p->net->dma_config.deferred_us * 1000000u;
     }
@@ -304,7 +304,7 @@ void guest_dma_defer(struct vs_vcpu *v, const struct guest_work *w)
 
 bool guest_dma_next_deferred(struct vs_vcpu *v)
 {
-    struct vs_mappings *m = &driver(v)->domain.deferred;
+    struct vs_mappings *m = &driver(v)->domain->deferred;
     if (!m->n) {
         return false;
     }
@@ -315,7 +315,7 @@ bool guest_dma_next_deferred(struct vs_vcpu *v)
 
 void guest_dma_timer(struct vs_vcpu *v)
 {
-    const struct vs_dma_domain *m = &driver(v)->domain;
+    const struct vs_dma_domain *m = driver(v)->domain;
     if (m->deferred.n && m->due_ps <= vs_now(&v->txn).v) {
         struct guest_work w = {0};
         v->p->net->dma_count[VS_CNT_dma_timed]++;
@@ -347,7 +347,7 @@ void guest_dma_lock(struct vs_vcpu *v)
 static void queue_drop(struct vs_vcpu *v, const struct vs_mapping *map, bool all)
 {
     struct vs_iommu *unit = &v->p->net->iommu;
-    const struct vs_dma_domain *m = &driver(v)->domain;
+    const struct vs_dma_domain *m = driver(v)->domain;
     unsigned order = all ? VS_IOMMU_ALL_PAGES : order_of(map) | VS_IOMMU_LEAVES;
     if (m->format == &vs_radix_x86_64) {
         vs_iommu_queue_piotlb(unit, m->id, 0, (vs_iova){map->iova}, order);
@@ -363,7 +363,7 @@ static void queue_device(struct vs_vcpu *v, const struct vs_mapping *map, bool a
 {
     struct vs_net *net = v->p->net;
     vs_iova at = {all ? 0 : map->iova};
-    vs_iommu_queue_device(&net->iommu, net->nic.fn[v->index].requester, at,
+    vs_iommu_queue_device(&net->iommu, net->nic.fn[driver(v)->vf].requester, at,
                           all ? EVERY_PAGE : order_of(map));
 }
 
@@ -378,7 +378,7 @@ static void queue_wait(struct vs_vcpu *v)
 bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 {
     struct vs_net *net = v->p->net;
-    struct vs_dma_domain *m = &driver(v)->domain;
+    struct vs_dma_domain *m = driver(v)->domain;
     unsigned bytes = vs_iommu_descriptor_bytes(&net->iommu),
              last = net->ats_config.enabled ? 2u : 1u, this = (unsigned)w->queued++;
     bool all = !guest_dma_strict(v);
@@ -409,7 +409,7 @@ static void ring_unit(struct vs_vcpu *v, struct vs_txn *t);
 static void carry_out(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
-    const struct vs_dma_domain *m = &driver(v)->domain;
+    const struct vs_dma_domain *m = driver(v)->domain;
     v->p->net->dma_count[VS_CNT_dma_viommu]++;
     queue_drop(v, &m->dropped, m->drop_all);
     if (v->p->net->ats_config.enabled) {
@@ -426,7 +426,7 @@ static void carry_out(void *ctx, struct vs_txn *t)
 void guest_dma_ring(struct vs_vcpu *v)
 {
     vs_txn_settle(&v->txn);
-    if (driver(v)->domain.own) {
+    if (driver(v)->domain->own) {
         struct vs_handling how = {.ask = true, .device = true, .work = carry_out, .ctx = v};
         vcpu_mmio(v, VIOMMU_TAIL, 8, VS_REF_WRITE, &how);
         return;
@@ -469,7 +469,7 @@ void guest_dma_unlock(struct vs_vcpu *v)
 void guest_dma_await(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
-    if (driver(v)->domain.own) { /* it was written before the guest went on */
+    if (driver(v)->domain->own) { /* it was written before the guest went on */
         return;
     }
     vs_expose(&v->txn, &net->executed, account(v, VS_ACC_dma_spin), (vs_ps){net->executed_ps});
@@ -507,7 +507,7 @@ uint64_t guest_dma_map(struct vs_vcpu *v, const struct vs_mapping *what, uint64_
     guest_dma_timer(v);
     if (guest_dma_maps(v)) {
         (void)guest_run(v, GUEST_DMA_MAP, &w);
-    } else if ((driver(v)->domain.own || (!v->vm && driver(v)->domain.root)) &&
+    } else if ((driver(v)->domain->own || (!v->vm && driver(v)->domain->root)) &&
                driver(v)->mode == VS_DMA_STATIC) {
         struct vs_dma_job job; /* as all that a driver of a user program has is mapped */
         w.map.iova = v->p->net->pin(v, what->at, what->bytes, &job) ? job.at : 0;
@@ -516,13 +516,13 @@ uint64_t guest_dma_map(struct vs_vcpu *v, const struct vs_mapping *what, uint64_
                      "has to be in one piece: a region of one page, page = \"2M\" or \"1G\", "
                      "with backing = \"eager\"");
     }
-    (void)push(v, &driver(v)->domain.live, &w.map);
+    (void)push(v, &driver(v)->domain->live, &w.map);
     return w.map.iova;
 }
 
 bool guest_dma_unmap(struct vs_vcpu *v, uint64_t at)
 {
-    struct vs_mappings *live = &driver(v)->domain.live;
+    struct vs_mappings *live = &driver(v)->domain->live;
     size_t i = live->n;
     while (i && live->e[i - 1u].at != at) {
         i--;

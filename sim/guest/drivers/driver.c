@@ -132,21 +132,20 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
     }
     if (any) {
         doorbell(v);
-        vs_nic_rx_doorbell(&net->nic, v->index, d->rx_tail);
+        vs_nic_rx_doorbell(&net->nic, d->queue, d->rx_tail);
     }
 }
 
 void guest_vf_prepare(struct vs_vcpu *v, const struct guest_work *w)
 {
-    vs_nic_tx_begin(&v->p->net->nic, v->index, w->slot, vs_cpu_now(&v->hw->cpu));
+    vs_nic_tx_begin(&v->p->net->nic, w->driver->queue, w->slot, vs_cpu_now(&v->hw->cpu));
 }
 
 void guest_vf_take(struct vs_vcpu *v, const struct guest_work *w)
 {
-    (void)w; /* they are taken in their order */
     vs_ps now = vs_cpu_now(&v->hw->cpu);
     vs_trail_turn(v->trail, v->trail->now, now.v);
-    vs_nic_rx_read(&v->p->net->nic, v->index, now, &v->trail->tape);
+    vs_nic_rx_read(&v->p->net->nic, w->driver->queue, now, &v->trail->tape);
     vs_tape_clear(&v->trail->tape);
 }
 
@@ -197,7 +196,7 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
     if (!net->use(v, what)) {
         return NULL;
     }
-    if (net->nic.fn[v->index].stopped) {
+    if (net->nic.queue[d->queue].stopped) {
         vcpu_fail(v, "%s: the IOMMU blocked the device, whose transmit queue has stopped", what);
         return NULL;
     }
@@ -206,10 +205,10 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
         follow(v, d);
         if (net->nic_config.moderation) {
             guest_moderation_begin(&d->moderation);
-            vs_nic_moderate(&net->nic, v->index, d->moderation.quarters * 250000u);
+            vs_nic_moderate(&net->nic, d->queue, d->moderation.quarters * 250000u);
         }
         give_receive_buffers(v, d);
-        net->begin(net, v->index, vs_cpu_now_ps(&v->hw->cpu));
+        net->begin(net, d->queue, vs_cpu_now_ps(&v->hw->cpu));
     }
     return d;
 }
@@ -254,7 +253,7 @@ static void store(struct vs_vcpu *v, struct vs_driver *d, enum guest_program pro
     w.ring = d->tx_ring;
     w.slot = w.first = d->tx_tail;
     (void)guest_run(v, program, &w);
-    vs_nic_tx_stored(&v->p->net->nic, v->index, w.first, vs_cpu_now(&v->hw->cpu));
+    vs_nic_tx_stored(&v->p->net->nic, d->queue, w.first, vs_cpu_now(&v->hw->cpu));
 }
 
 /* The device is told of what is in the ring. */
@@ -264,7 +263,7 @@ static void announce(struct vs_vcpu *v, struct vs_driver *d)
     struct vs_nic_doorbell how = {vs_cpu_now_ps(&v->hw->cpu), &net->pcie.mmio_tape,
                                   (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write)};
     vs_ps known = doorbell(v);
-    vs_nic_tx_doorbell(&net->nic, v->index, d->tx_tail, known, &how);
+    vs_nic_tx_doorbell(&net->nic, d->queue, d->tx_tail, known, &how);
     vs_kernel_wake(v->p->kernel, net->nic_agent, known.v);
 }
 
@@ -359,7 +358,7 @@ static void address(struct vs_vcpu *v, struct vs_driver *d)
         .to = r->a == VS_NIC_TO_WIRE  ? VS_NIC_FAR
               : r->a == VS_NIC_TO_ALL ? VS_NIC_BROADCAST
                                       : vs_nic_mac((uint32_t)r->a),
-        .from = vs_nic_mac(r->work == VS_NIC_FROM_OWN ? v->index : (uint32_t)r->work),
+        .from = vs_nic_mac(r->work == VS_NIC_FROM_OWN ? d->vf : (uint32_t)r->work),
         .vlan = (uint16_t)r->b};
     frames(v, d, (struct guest_work){.flags = VS_NIC_ADDRESSED, .header = &h});
 }
@@ -407,7 +406,7 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     uint32_t n = (uint32_t)net->nic_config.ring;
     bool any = false;
     while (d->got < v->request.count &&
-           vs_nic_rx_ready(&net->nic, v->index, vs_cpu_now(&v->hw->cpu)) &&
+           vs_nic_rx_ready(&net->nic, d->queue, vs_cpu_now(&v->hw->cpu)) &&
            descriptor_done(v, d->rx_ring, d->rx_next)) {
         struct guest_work w = {.driver = d, .ring = d->rx_ring, .more = true};
         (void)guest_run(v, GUEST_RECEIVE, &w);
@@ -432,7 +431,7 @@ static void moderate(struct vs_vcpu *v, struct vs_driver *d)
     (void)guest_run(v, GUEST_MODERATE, &w);
     if (guest_moderation_update(&d->moderation, &itr_ps)) {
         (void)doorbell(v);
-        vs_nic_moderate(&v->p->net->nic, v->index, itr_ps);
+        vs_nic_moderate(&v->p->net->nic, d->queue, itr_ps);
     }
 }
 
@@ -460,7 +459,7 @@ void guest_vf_receive(struct vs_vcpu *v)
         return;
     }
     if (v->p->net->nic_config.poll) {
-        uint64_t seen = vs_nic_rx_seen_ps(&v->p->net->nic, v->index),
+        uint64_t seen = vs_nic_rx_seen_ps(&v->p->net->nic, d->queue),
                  late_ps = v->request.ps ? v->timer_ps : VS_NEVER;
         vcpu_wait_device(v, seen < late_ps ? seen : late_ps);
         return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The I/O side of the platform: link, IOMMU, NIC, the traffic that arrives, and each vCPU's driver
- * of its own virtual function (vCPU i drives VF i).
+ * of a pair of queues: of a function of its own, or with nic.queues of one that it shares with
+ * other vCPUs of its machine.
  */
 #ifndef VIRTSIM_SIM_GUEST_DRIVERS_NET_H
 #define VIRTSIM_SIM_GUEST_DRIVERS_NET_H
@@ -43,6 +44,7 @@ struct vs_mappings {
 
 /* The device addresses of one function's domain, as its kernel gives them out. */
 struct vs_dma_domain {
+    bool attached;      /* the IOMMU has it: a driver of the function has been made */
     uint64_t root;      /* of the tables that its kernel edits; 0: devices see physical addresses */
     uint64_t root_seen; /* the same as the kernel has it: guest-physical */
     const struct vs_radix_format *format; /* of these tables */
@@ -82,11 +84,13 @@ struct vs_driver {
         uint64_t page, hpa, edits;
         bool known;
     } found[2][VS__NET_RING_PAGES]; /* of the receive ring, of the transmit ring */
+    uint32_t queue;                 /* its pair of queues, of all of the adapter's */
+    uint32_t vf;                    /* whose they are */
     bool made;                      /* it has its rings and buffers */
     bool reset;                     /* since then its function was reset: it begins again */
     bool ready, waiting;
     enum vs_dma_mode mode; /* never AUTO, when it is made */
-    struct vs_dma_domain domain;
+    struct vs_dma_domain *domain;
     uint64_t pinned_at, pinned_end; /* the program's memory that is mapped in it last */
     uint64_t *page;                 /* device addresses of its pages, where they are not in a row */
     struct vs_dma_job job;          /* what the function's engine is about */
@@ -131,6 +135,9 @@ struct vs_net {
     uint64_t executed_ps;             /* when it has done what it was told last */
     uint64_t queue_page, status_page; /* where the queue and the words that end a wait lie */
     struct vs_driver *driver;         /* per vCPU */
+    struct vs_dma_domain *domain;     /* per function */
+    bool *reset;                      /* per function: it was, and its drivers begin again */
+    uint32_t n_functions;             /* that have vCPUs, or would have if there were so many */
     /* The machine's: what a vCPU's driver needs when its program first sends or receives, tables of
      * the IOMMU, rings and buffers. A machine whose NIC nobody uses has none of it. False, and the
      * run fails, where it is not to be had; `what` the program asked for. */
@@ -149,8 +156,8 @@ struct vs_net {
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;
     struct machine_traffic *traffic; /* who sends to it: the machine's */
-    /* The driver of this function can receive: packets may come. */
-    void (*begin)(struct vs_net *net, unsigned vf, uint64_t now_ps);
+    /* The driver of this queue can receive: packets may come. */
+    void (*begin)(struct vs_net *net, uint32_t queue, uint64_t now_ps);
     bool used;   /* the IOMMU has its tables: a driver has been made */
     bool raised; /* a vCPU has been interrupted: the adapter's agent lets it act */
 };
