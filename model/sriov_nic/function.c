@@ -61,22 +61,9 @@ static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned byte
 static void empty(struct vs_nic_ring *r)
 {
     r->base = 0;
-    r->head = r->tail = r->first = r->cached = 0;
+    r->head = r->tail = r->first = r->cached = r->kept.n = 0;
+    r->kept.due_ps = VS_NIC_NEVER;
     r->ready = false;
-}
-
-/* Completions of the queue that have not been written back are dropped. */
-static void drop_write_backs(struct vs_nic *n, const struct vs_nic_queue *q)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < n->n_write_backs; i++) {
-        const struct vs_nic_write_back *b =
-            &n->write_back[(n->write_back_first + i) % VS_NIC_WRITE_BACKS];
-        if (b->queue != q) {
-            n->write_back[(n->write_back_first + kept++) % VS_NIC_WRITE_BACKS] = *b;
-        }
-    }
-    n->n_write_backs = kept;
 }
 
 static void reset_queue(struct vs_nic *n, struct vs_nic_queue *q)
@@ -90,10 +77,10 @@ static void reset_queue(struct vs_nic *n, struct vs_nic_queue *q)
     for (; q->rx_first != q->rx_done; q->rx_first++) {
         vs_journey_open(vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_RX));
     }
-    q->rx_seen = q->rx_announced = q->rx_done;
+    q->rx_seen = q->rx_announced = q->rx_written = q->rx_done;
     empty(&q->tx);
     empty(&q->rx);
-    drop_write_backs(n, q);
+    vs__nic_drop_write_backs(n, q);
     q->irq_due_ps = VS_NIC_NEVER;
     q->stopped = false;
 }

@@ -32,9 +32,21 @@ static inline struct vs_nic_descriptor *vs__nic_cached(struct vs_nic_ring *r, ui
 }
 /* The next descriptor goes out of the device's cache; which slot of the ring it is. */
 uint32_t vs__nic_take(struct vs_nic_ring *r, uint64_t word[2]);
-/* Writes a descriptor back with DD. */
-void vs__nic_write_back(struct vs_nic *n, struct vs_nic_function *f, const struct vs_nic_ring *r,
-                        uint32_t slot, uint64_t word[2], uint64_t *taken_ps);
+/* write_back.c: a received packet's descriptor goes back at the DMA's time, or is kept. */
+void vs__nic_received(struct vs_nic *n, struct vs_nic_queue *q, uint32_t slot, uint64_t word[2],
+                      uint64_t *taken_ps);
+/* The packet is in memory: kept descriptors go back if they are enough. */
+void vs__nic_enough(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_ps);
+/* A frame's descriptor is to go back when it has been read; and what is to go by `at_ps` does. */
+void vs__nic_sent(struct vs_nic *n, struct vs_nic_queue *q, uint32_t slot, const uint64_t word[2],
+                  uint64_t at_ps);
+void vs__nic_write_backs(struct vs_nic *n, uint64_t at_ps);
+/* Completions of the queue that have not been written back are dropped. */
+void vs__nic_drop_write_backs(struct vs_nic *n, const struct vs_nic_queue *q);
+/* What the queue's rings have kept goes back. */
+void vs__nic_flush_queue(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_ps);
+/* Who looks at the ring all the time sees its packets from now on. */
+void vs__nic_tell_reader(const struct vs_nic *n, const struct vs_nic_queue *q, uint64_t at_ps);
 /* A packet's journey ends; what began before the region of interest is not measured in it. */
 void vs__nic_finish(const struct vs_nic *n, struct vs_journey *j, struct vs_op_acc *op);
 /* The function's DMAs from `at_ps` on, with their parts recorded for journeys. */

@@ -15,12 +15,19 @@ static void plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q)
 {
     uint64_t now = n->rx.now_ps, earliest = q->ever_irq ? q->last_irq_ps + q->itr_ps : 0;
     if (n->cfg.poll) {
-        n->reader.there(n->reader.ctx, (uint32_t)(q - n->queue), q->fn->dma.now_ps);
+        if (q->rx_written == q->rx_done) {
+            vs__nic_tell_reader(n, q, q->fn->dma.now_ps);
+        }
     } else if (q->irq_due_ps == VS_NIC_NEVER) {
         q->irq_due_ps = now > earliest ? now : earliest;
         n->count[VS_CNT_nic_moderated] += q->irq_due_ps > now;
         n->irq_due_ps = q->irq_due_ps < n->irq_due_ps ? q->irq_due_ps : n->irq_due_ps;
     }
+}
+
+void vs__nic_tell_reader(const struct vs_nic *n, const struct vs_nic_queue *q, uint64_t at_ps)
+{
+    n->reader.there(n->reader.ctx, (uint32_t)(q - n->queue), at_ps);
 }
 
 /* Whoever has sent the packet finds out, some day. */
@@ -92,7 +99,7 @@ static bool into_memory(struct vs_nic *n, struct vs_nic_queue *q, uint32_t bytes
         bytes -= piece;
         word[1] = (uint64_t)(bytes ? VS_NIC_MORE : 0) << 32 | piece;
         dma->now_ps = *taken_ps;
-        vs__nic_write_back(n, q->fn, &q->rx, slot, word, taken_ps);
+        vs__nic_received(n, q, slot, word, taken_ps);
     }
     return true;
 }
@@ -113,7 +120,8 @@ static void remember(struct vs_nic *n, struct vs_nic_queue *q, const struct vs_n
     vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
     vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_link),
                       vs__nic_at(q->fn->dma.now_ps));
-    q->rx_seen_ps[i] = q->fn->dma.now_ps;
+    q->rx_seen_ps[i] = q->rx.kept.n ? VS_NIC_NEVER : q->fn->dma.now_ps;
+    q->rx_written = q->rx.kept.n ? q->rx_written : q->rx_done;
 }
 
 /* A packet that is in the buffer, or what it waits for; when the engine goes on. */
@@ -146,6 +154,9 @@ static void carry(struct vs_nic *n, const struct vs_nic_arrival *a, vs_ps at)
         remember(n, q, a, n->rx_begun_ps, asked);
         plan_interrupt(n, q);
     }
+    if (q->rx.kept.n) {
+        vs__nic_enough(n, q, taken);
+    }
     n->rx_begun_ps = 0;
     out_of_buffer(n, good);
 }
@@ -167,6 +178,7 @@ static void interrupt(struct vs_nic *n, struct vs_nic_queue *q, vs_ps at)
         q->irq_due_ps = VS_NIC_NEVER; /* masked: configuration space keeps it */
         return;
     }
+    vs__nic_flush_queue(n, q, at.v);
     vs_tape_clear(&n->tape);
     struct vs_txn *t = vs__nic_dma(n, q->fn, at.v);
     vs_open(t, VS_OP_MSI);

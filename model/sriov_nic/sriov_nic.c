@@ -19,6 +19,17 @@ void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
                  "%llu or %llu",
                  ring, VS_NIC_RING_STEP, below, below + VS_NIC_RING_STEP);
     }
+    uint64_t most = c->write_back_rx > c->write_back_tx ? c->write_back_rx : c->write_back_tx;
+    if (most >= ring) {
+        vs_error(errors,
+                 "nic.write_back.%s = %llu, but nic.ring.descriptors = %llu: a ring of which so "
+                 "many are kept is empty before; take %llu at most",
+                 c->write_back_rx == most ? "rx" : "tx", (unsigned long long)most, ring, ring - 1u);
+    }
+    if (c->write_back_head && c->write_back_tx > 1) {
+        vs_error(errors, "nic.write_back.head = 1: no descriptor goes back that others could wait "
+                         "for; leave nic.write_back.tx = 1");
+    }
     if (c->rss_entries & (c->rss_entries - 1u)) {
         vs_error(errors,
                  "nic.rss.entries = %llu: the hash's last bits choose an entry of the table; "
@@ -35,6 +46,7 @@ static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
     q->fn = f;
     q->actor = n->pairs > 1 ? vs_ledger_actor(n->ledger, name) : f->actor;
     q->tx.n = q->rx.n = (uint32_t)n->cfg.ring;
+    q->tx.kept.due_ps = q->rx.kept.due_ps = VS_NIC_NEVER;
     q->irq_due_ps = VS_NIC_NEVER;
     q->itr_ps = n->cfg.itr_ns * 1000u;
     q->tx_journey = calloc(q->tx.n, sizeof *q->tx_journey);
@@ -73,7 +85,7 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     n->account = vs_ledger_accounts(ledger, &vs_nic_desc);
     n->link = *link;
     n->n_fn = (uint32_t)c->vfs;
-    n->irq_due_ps = VS_NIC_NEVER;
+    n->irq_due_ps = n->kept_due_ps = VS_NIC_NEVER;
     n->pairs = (uint32_t)c->queues;
     n->n_queues = n->n_fn * n->pairs;
     n->fn = calloc(n->n_fn, sizeof *n->fn);
@@ -218,16 +230,6 @@ uint32_t vs__nic_take(struct vs_nic_ring *r, uint64_t word[2])
     r->cached--;
     r->head = (r->head + 1u) % r->n;
     return slot;
-}
-
-void vs__nic_write_back(struct vs_nic *n, struct vs_nic_function *f, const struct vs_nic_ring *r,
-                        uint32_t slot, uint64_t word[2], uint64_t *taken_ps)
-{
-    vs_iova at = {r->base + slot * 16u};
-    word[1] |= (uint64_t)VS_NIC_DD << 32;
-    if (!n->link.write(n->link.ctx, &f->dma, f->requester, at, word, 16, taken_ps)) {
-        n->count[VS_CNT_nic_blocked]++;
-    }
 }
 
 void vs_nic_end(struct vs_nic *n, vs_ps at)

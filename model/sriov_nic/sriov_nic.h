@@ -35,6 +35,8 @@
 #define VS_NIC_QUEUES 64u   /* of a function, at most */
 #define VS_NIC_RSS_TABLE 512u
 #define VS_NIC_WRITE_BACKS 1024u
+#define VS_NIC_BURST 32u /* descriptors that go into memory together, at most; and one frame's */
+#define VS_NIC_KEPT (VS_NIC_BURST + 40u)
 
 #define VS_DEF_NAME nic
 #define VS_DEF_FILE "sriov_nic/sriov_nic.def"
@@ -73,13 +75,21 @@ struct vs_nic_descriptor {
     uint64_t ready_ps; /* in the device */
 };
 
+/* Descriptors that are done and go into memory together: of one ring, in a row. */
+struct vs_nic_kept {
+    uint32_t first, n;
+    uint64_t due_ps; /* when they go, however few they are; VS_NIC_NEVER: there are none */
+    uint64_t word[VS_NIC_KEPT][2];
+};
+
 struct vs_nic_ring {
     uint64_t base;          /* device address of descriptor 0 */
     uint32_t n, head, tail; /* hardware's next, software's end */
     uint32_t first, cached; /* those that the device has or has asked for: from head on */
     struct vs_nic_descriptor cache[VS_NIC_CACHED]; /* a queue that wraps */
     struct vs_tape fetch; /* the parts of the last fetch that an engine waits for */
-    bool ready;           /* RX: software has given it descriptors */
+    struct vs_nic_kept kept;
+    bool ready; /* RX: software has given it descriptors */
 };
 
 struct vs_nic;
@@ -100,6 +110,7 @@ struct vs_nic_queue {
     bool *tx_begun;             /* a frame begins in this slot that somebody follows */
     uint64_t *rx_seen_ps;       /* when its descriptor says so in memory */
     uint32_t rx_first, rx_done; /* received packets not yet read: slots [rx_first, rx_done) mod n */
+    uint32_t rx_written;        /* of these, as far as their descriptors are written back */
     uint32_t rx_seen;           /* of these, as far as the guest has been told of */
     uint32_t rx_announced;      /* of these, how many an interrupt has covered */
     uint64_t rx_read_ps;        /* when the guest had read the last one */
@@ -153,7 +164,8 @@ struct vs_nic {
     uint32_t arrivals, arrival_first, n_arrivals;
     uint64_t rx_buffered; /* bytes in it */
     uint64_t rx_begun_ps; /* the engine turned to the first of them; 0: it has not */
-    uint64_t irq_due_ps;  /* the earliest of the functions' */
+    uint64_t irq_due_ps;  /* the earliest of the queues' */
+    uint64_t kept_due_ps; /* likewise of what is kept to be written back */
     unsigned char *head;  /* the first piece of a frame, where its header is looked at */
     struct vs_nic_function *fn;
     struct vs_nic_queue *queue;
@@ -239,6 +251,12 @@ uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32
 uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at);
 /* Sends what interrupts are due at `at`; returns when the next is. */
 uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at);
+/* write_back.c: what has been kept until `at` goes into memory; returns when the next is due. */
+uint64_t vs_nic_flush(struct vs_nic *n, vs_ps at);
+static inline uint64_t vs_nic_flush_due(const struct vs_nic *n)
+{
+    return n->kept_due_ps;
+}
 static inline uint64_t vs_nic_interrupt_due(const struct vs_nic *n)
 {
     return n->irq_due_ps;

@@ -30,12 +30,13 @@ struct world {
     struct vs_nic nic;
     struct vs_nic_config config;
     uint64_t rx[4][RING][2], tx[4][RING][2];
+    uint64_t sent[4]; /* the word behind each transmit ring */
     uint64_t blocked_from, blocked_to;
     bool crossed; /* a descriptor access reached beyond its ring */
     uint16_t requester[64];
     uint64_t taken_ps; /* how long the link takes to take anything */
     size_t written;    /* bytes of the last write to a buffer */
-    unsigned n_requesters, fetches, messages, interrupts;
+    unsigned n_requesters, fetches, write_backs, messages, interrupts;
     uint16_t interrupted[64];
     uint32_t told[64];                         /* the data of those messages */
     unsigned char header[VS_NIC_HEADER_BYTES]; /* what each buffer begins with */
@@ -50,6 +51,9 @@ static inline void *descriptor(struct world *w, uint64_t at, size_t bytes)
     uint64_t base = tx ? TX : RX, vf = (at - base) >> 16, offset = (at - base) & 0xffffu;
     if (at >= BUFFER || at < RX) {
         return NULL;
+    }
+    if (tx && offset == RING * 16u) {
+        return &w->sent[vf];
     }
     w->crossed = w->crossed || offset + bytes > RING * 16u;
     return (char *)(tx ? w->tx[vf] : w->rx[vf]) + offset;
@@ -92,6 +96,7 @@ static inline bool link_write(void *ctx, struct vs_txn *t, uint16_t requester, v
     vs_close(t);
     void *d = descriptor(w, at.v, bytes);
     w->written = d ? w->written : bytes;
+    w->write_backs += d != NULL;
     if (good && d && buf) {
         memcpy(d, buf, bytes);
     }

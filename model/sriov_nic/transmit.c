@@ -42,6 +42,9 @@ static uint64_t room_ps(const struct vs_nic *n, uint64_t bytes)
 static struct vs_nic_queue *next_of(const struct vs_nic *n, const struct vs_nic_function *f)
 {
     uint32_t i = f->next_queue;
+    if (n->pairs == 1) {
+        return f->queue->tx.head != f->queue->tx.tail ? f->queue : NULL;
+    }
     for (uint32_t k = 0; k < n->pairs; k++, i++) {
         i = i < n->pairs ? i : 0;
         if (f->queue[i].tx.head != f->queue[i].tx.tail) {
@@ -102,14 +105,6 @@ static uint32_t pieces(struct vs_nic_ring *r, uint64_t *bytes)
     return 0;
 }
 
-/* A frame has been read at `at_ps`: its descriptors are written back then. */
-static void write_back_at(struct vs_nic *n, struct vs_nic_queue *q, uint32_t slot,
-                          const uint64_t word[2], uint64_t at_ps)
-{
-    uint32_t i = (n->write_back_first + n->n_write_backs++) % VS_NIC_WRITE_BACKS;
-    n->write_back[i] = (struct vs_nic_write_back){at_ps, {word[0], word[1]}, q, slot};
-}
-
 /* The commonest frame from the transmit buffer on the wire: one, to the other end. */
 static void onto_wire(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journey *j,
                       uint64_t bytes)
@@ -167,7 +162,7 @@ static bool send(struct vs_nic *n, struct vs_nic_queue *q, uint32_t n_pieces, ui
     }
     n->sent_ps = done > n->sent_ps ? done : n->sent_ps; /* frames leave in their order */
     for (uint32_t i = 0; i < n_pieces; i++) {
-        write_back_at(n, q, slot[i], word[i], n->sent_ps);
+        vs__nic_sent(n, q, slot[i], word[i], n->sent_ps);
     }
     if (j) {
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_rate), vs__nic_at(q->fn->rate_free_ps));
@@ -186,19 +181,6 @@ static bool send(struct vs_nic *n, struct vs_nic_queue *q, uint32_t n_pieces, ui
     }
     vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(taken));
     return true;
-}
-
-/* What is to be written back by `at_ps`, in the order of time. */
-static void write_backs(struct vs_nic *n, uint64_t at_ps)
-{
-    while (n->n_write_backs && n->write_back[n->write_back_first].due_ps <= at_ps) {
-        struct vs_nic_write_back *b = &n->write_back[n->write_back_first];
-        uint64_t taken;
-        vs__nic_dma(n, b->queue->fn, b->due_ps)->tape = NULL;
-        vs__nic_write_back(n, b->queue->fn, &b->queue->tx, b->slot, b->word, &taken);
-        n->write_back_first = (n->write_back_first + 1u) % VS_NIC_WRITE_BACKS;
-        n->n_write_backs--;
-    }
 }
 
 /* The engine has had nothing to do, which explains nobody's wait. */
@@ -304,7 +286,7 @@ static void trim(struct vs_nic *n)
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
 {
     trim(n);
-    write_backs(n, at.v);
+    vs__nic_write_backs(n, at.v);
     uint64_t free_ps;
     struct vs_nic_queue *q = next_sender(n, at.v, &free_ps);
     uint64_t next = !q ? free_ps : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, q, at);

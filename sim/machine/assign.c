@@ -253,7 +253,7 @@ bool machine_net_assign(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
     struct vs_driver *d = &net->driver[v->index];
-    uint64_t ring = net->nic_config.ring * 16u, tx, rx;
+    uint64_t ring = net->nic_config.ring * 16u, tx, rx, word = net->nic_config.write_back_head * 4u;
     enum vs_dma_mode mode = (enum vs_dma_mode)net->dma_config.mode;
     bool first = !d->domain->attached; /* of its function's */
     vs_hpa context = {first ? page(v->p) : 0};
@@ -266,7 +266,7 @@ bool machine_net_assign(struct vs_vcpu *v)
         }
     }
     v->space.global = v->p->ept.global_pages != 0;
-    d->tx_ring = make_ring(v, d, ring, &tx);
+    d->tx_ring = make_ring(v, d, ring + word, &tx); /* and how far the adapter has sent */
     d->rx_ring = make_ring(v, d, ring, &rx);
     d->tx_buffers = make_buffers(v, d, &d->tx_at);
     d->rx_buffers = make_buffers(v, d, &d->rx_at);

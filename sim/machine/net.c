@@ -80,11 +80,20 @@ static uint64_t work(struct vs_net *net, uint64_t now_ps)
 {
     struct vs_nic *n = &net->nic;
     machine_traffic_send(net, now_ps);
-    (void)vs_nic_interrupts(n, (vs_ps){now_ps});
-    (void)vs_nic_rx_step(n, (vs_ps){now_ps});
+    if (vs_nic_interrupt_due(n) <= now_ps) {
+        (void)vs_nic_interrupts(n, (vs_ps){now_ps});
+    }
+    if (vs_nic_flush_due(n) <= now_ps) {
+        (void)vs_nic_flush(n, (vs_ps){now_ps});
+    }
+    if (vs_nic_rx_next(n) <= now_ps) {
+        (void)vs_nic_rx_step(n, (vs_ps){now_ps});
+    }
     uint64_t next = vs_nic_tx_step(n, (vs_ps){now_ps}), interrupt = vs_nic_interrupt_due(n),
              rx = vs_nic_rx_next(n); /* what was sent may have come through the switch */
+    uint64_t flush = vs_nic_flush_due(n);
     next = rx < next ? rx : next;
+    next = flush < next ? flush : next;
     next = interrupt < next ? interrupt : next;
     uint64_t traffic = machine_traffic_next(net); /* an answer may just have left */
     return traffic < next ? traffic : next;

@@ -24,10 +24,24 @@ static bool locate(struct vs_vcpu *v, uint64_t at, bool sends, uint64_t *hpa)
     return m->known;
 }
 
+/* Where the adapter says how far it has sent (nic.write_back.head): is this descriptor done? */
+static void look_at_head(struct vs_vcpu *v, struct guest_work *w, uint64_t at)
+{
+    uint64_t hpa;
+    (void)guest_touch(v, at, VS_REF_READ);
+    w->done =
+        locate(v, at, true, &hpa) && (uint32_t)vs_phys_read64(v->p->phys, (vs_hpa){hpa}) != w->slot;
+}
+
 void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref ref)
 {
+    const struct vs_nic_config *c = &v->p->net->nic_config;
     uint64_t at = w->ring + w->slot * 16u, hpa;
     bool sends = w->ring == v->p->net->driver[v->index].tx_ring;
+    if (ref != VS_REF_WRITE && sends && c->write_back_head) {
+        look_at_head(v, w, w->ring + c->ring * 16u);
+        return;
+    }
     if (ref == VS_REF_WRITE && locate(v, at, sends, &hpa)) {
         /* as the device will read it; the time of the store is what follows */
         vs_phys_write64(v->p->phys, (vs_hpa){hpa}, w->told);
