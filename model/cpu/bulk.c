@@ -212,6 +212,40 @@ static enum vs_cpu_stop run_stream(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
     return VS_CPU_DONE;
 }
 
+/* Where the next access of a stream goes: b, c, then a; and whether it is a store. */
+static uint64_t stream_at(const struct vs_cpu_bulk *b, enum vs_ref *ref)
+{
+    const uint64_t third = b->bytes / 3u / ELEMENT * ELEMENT, which = b->done % 3u;
+    *ref = which == 2u ? VS_REF_WRITE : VS_REF_READ;
+    return b->base.v + (which == 2u ? 0 : which + 1u) * third + b->offset;
+}
+
+vs_gva vs_bulk_next(struct vs_cpu_bulk *b, enum vs_ref *ref)
+{
+    const uint64_t *made;
+    uint64_t n;
+    *ref = b->ref;
+    if (b->kind == VS_BULK_STREAM) {
+        return (vs_gva){stream_at(b, ref)};
+    }
+    if (b->kind == VS_BULK_STRIDE) {
+        return (vs_gva){b->base.v + b->offset};
+    }
+    (void)vs__bulk_make(b, &made, &n);
+    return (vs_gva){b->ahead[b->done % VS_BULK_AHEAD]};
+}
+
+void vs_bulk_made(struct vs_cpu_bulk *b)
+{
+    const bool stream = b->kind == VS_BULK_STREAM;
+    if (b->kind == VS_BULK_STRIDE || (stream && b->done % 3u == 2u)) {
+        const uint64_t bytes = stream ? b->bytes / 3u / ELEMENT * ELEMENT : b->bytes;
+        b->offset += stream ? ELEMENT : b->stride;
+        b->offset = b->offset + ELEMENT > bytes ? 0 : b->offset;
+    }
+    b->done++;
+}
+
 enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps until)
 {
     struct vs_l1 *l = vs__cpu_l1(c, b->ref);

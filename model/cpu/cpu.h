@@ -237,6 +237,10 @@ enum vs_status vs_bulk_chase(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_g
 /* a[i] = b[i] + c[i] over three equal thirds of the region, 8-byte elements: load, load, store. */
 enum vs_status vs_bulk_stream(struct vs_cpu_bulk *b, const struct vs_cpu *c, vs_gva base,
                               uint64_t bytes, uint64_t count);
+/* For whoever makes the accesses itself: where the next one goes, and of which kind it is; it has
+ * been made. */
+vs_gva vs_bulk_next(struct vs_cpu_bulk *b, enum vs_ref *ref);
+void vs_bulk_made(struct vs_cpu_bulk *b);
 void vs_bulk_free(struct vs_cpu_bulk *b);
 /* Until done, until the clock reaches `until`, or until a fault; may be called again after each. */
 enum vs_cpu_stop vs_cpu_bulk_run(struct vs_cpu *c, struct vs_cpu_bulk *b, vs_ps until);

@@ -32,8 +32,15 @@
 enum { VS_EPT_INDEX_MODULO, VS_EPT_INDEX_XOR };             /* ept.l2_tlb.index */
 enum { VS_EPT_1G_OWN, VS_EPT_1G_SHARED, VS_EPT_1G_PIECES }; /* ept.l2_tlb_1g.place */
 enum { VS_VENDOR_INTEL, VS_VENDOR_AMD, VS_VENDOR_ARM };     /* cpu.vendor */
-enum { VS_EPT_NATIVE, VS_EPT_EPT, VS_EPT_NPT, VS_EPT_STAGE2, VS_EPT_SHADOW }; /* paging.mode */
-#define VS_EPT_THP 7u                                                         /* *.page_size */
+enum {
+    VS_EPT_NATIVE,
+    VS_EPT_EPT,
+    VS_EPT_NPT,
+    VS_EPT_STAGE2,
+    VS_EPT_SHADOW,
+    VS_EPT_SOFTMMU
+};                            /* paging.mode */
+#define VS_EPT_THP 7u         /* *.page_size */
 #define VS_EPT_CONTEXTS 1024u /* address spaces told apart at one time */
 #define VS_EPT_PML_ENTRIES 512u
 #define VS_EPT_LEVELS 6u /* 1 to 5 */

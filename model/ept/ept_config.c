@@ -27,7 +27,7 @@ static void check_page(struct vs_errors *errors, const char *path, uint64_t choi
     }
 }
 
-static const char *const mode_names[] = {"native", "ept", "npt", "stage2", "shadow"};
+static const char *const mode_names[] = {"native", "ept", "npt", "stage2", "shadow", "softmmu"};
 static const char *const vendor_names[] = {"intel", "amd", "arm"};
 
 static const unsigned granules[] = {12, 14, 16};
@@ -42,11 +42,12 @@ static void check_formats(const struct vs_ept_config *c, struct vs_errors *error
         [VS_EPT_EPT] = 1u << VS_VENDOR_INTEL,
         [VS_EPT_NPT] = 1u << VS_VENDOR_AMD,
         [VS_EPT_STAGE2] = 1u << VS_VENDOR_ARM,
-        [VS_EPT_SHADOW] = 1u << VS_VENDOR_INTEL | 1u << VS_VENDOR_AMD};
+        [VS_EPT_SHADOW] = 1u << VS_VENDOR_INTEL | 1u << VS_VENDOR_AMD,
+        [VS_EPT_SOFTMMU] = 1u << VS_VENDOR_INTEL | 1u << VS_VENDOR_AMD};
     if (!(vendors[c->mode] >> c->vendor & 1u)) {
         vs_error(errors,
                  "paging.mode = %s does not go with cpu.vendor = %s: ept is Intel's, npt AMD's, "
-                 "stage2 Arm's, shadow both x86 vendors'",
+                 "stage2 Arm's, shadow and softmmu both x86 vendors'",
                  mode_names[c->mode], vendor_names[c->vendor]);
     }
     if ((c->vendor == VS_VENDOR_ARM) != (c->guest_format != 0)) {
@@ -72,7 +73,7 @@ static void check_formats(const struct vs_ept_config *c, struct vs_errors *error
                      (unsigned long long)c->guest_memory, (unsigned long long)c->physical_bits);
         }
         if (c->physical_bits > second.input_bits && c->mode != VS_EPT_STAGE2 &&
-            c->mode != VS_EPT_SHADOW) {
+            c->mode != VS_EPT_SHADOW && c->mode != VS_EPT_SOFTMMU) {
             vs_error(errors,
                      "ept.physical_bits = %llu: guest-physical addresses of more than %u "
                      "bits need host.levels = 5",

@@ -51,6 +51,19 @@ enum vs_hv_result {
     X(LOG_ROUND, "log_round")                                                                      \
     X(SHADOW_FAULT, "shadow_fault")                                                                \
     X(SHADOW_WRITE, "shadow_write")                                                                \
+    X(TCG_DISPATCH, "dispatch")                                                                    \
+    X(TCG_LOOKUP, "lookup")                                                                        \
+    X(TCG_FIND, "find")                                                                            \
+    X(TCG_CHAIN, "chain")                                                                          \
+    X(TCG_TRANSLATE, "translate")                                                                  \
+    X(TCG_SLOW, "slow_path")                                                                       \
+    X(TCG_FILL, "fill")                                                                            \
+    X(TCG_FLUSH, "flush_table")                                                                    \
+    X(TCG_FLUSH_PAGE, "flush_page")                                                                \
+    X(TCG_CODE_WRITE, "code_write")                                                                \
+    X(TCG_DROP, "drop_block")                                                                      \
+    X(TCG_EMPTY, "empty_cache")                                                                    \
+    X(TCG_RAISE, "raise")                                                                          \
     VS_HV_LOOPS(X)                                                                                 \
     VS_HV_STRETCHES(X)
 /* Of these, those that are the body of a loop of C's, which starts them by the number of rounds:
@@ -66,7 +79,9 @@ enum vs_hv_result {
     X(SHADOW_PAGE, "shadow_page")                                                                  \
     X(SHADOW_ENTRY, "shadow_entry")                                                                \
     X(SHADOW_ZAP, "shadow_zap")                                                                    \
-    X(SHADOW_ROOT, "shadow_root")
+    X(SHADOW_ROOT, "shadow_root")                                                                  \
+    X(TCG_ONE, "translate_instruction")                                                            \
+    X(TCG_WALK, "walk_entry")
 /* And those that are one step of so many cycles, since an event may come in the middle of them. */
 #define VS_HV_STRETCHES(X)                                                                         \
     X(BLOCK, "block")                                                                              \

@@ -53,7 +53,7 @@ static bool pending(const struct vs_vcpu *v)
 
 void vcpu_mask(struct vs_vcpu *v, bool on)
 {
-    vs_cpu_instructions(&v->hw->cpu, v->p->deprivileged ? 0 : 1);
+    vcpu_instructions(v, v->p->deprivileged ? 0 : 1, true);
     v->shadowed = v->masked && !on && !vcpu_arm(v);       /* PSTATE.I takes effect at once */
     v->fresh = v->fresh && (v->masked || vcpu_listed(v)); /* what is pending came before */
     v->masked = on;

@@ -6,6 +6,7 @@
 #ifndef VIRTSIM_SIM_CPU_PORT_H
 #define VIRTSIM_SIM_CPU_PORT_H
 
+#include "cpu/cpu.h"
 #include "virtsim/trap.h"
 
 struct vs_platform;
@@ -72,6 +73,22 @@ struct vs_host_port {
     void (*comes_back)(struct vs_vcpu *v);
     /* The time has come at which it wanted to stop this vCPU (host_ps). */
     void (*due)(struct vs_vcpu *v, uint64_t now_ps);
+};
+
+/* A translator, for what the processor does for a guest that it executes itself. */
+struct vs_translator_port {
+    /* One access inside one page of the guest's, or one instruction that is fetched; FAULT: the
+     * core has the fault. */
+    enum vs_cpu_stop (*access)(struct vs_vcpu *v, vs_gva at, uint32_t bytes, enum vs_ref ref,
+                               bool modifies);
+    /* All code in [at, at + bytes) is executed once. *done: how much of it. */
+    enum vs_cpu_stop (*code)(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t *done);
+    /* n instructions, without what they access; placed: code() has executed their blocks. */
+    void (*instructions)(struct vs_vcpu *v, uint16_t account, uint64_t n, bool placed);
+    /* How many of the host's n of them become, about. */
+    uint64_t (*becomes)(const struct vs_vcpu *v, uint64_t n);
+    /* An exception is delivered. */
+    void (*exception)(struct vs_vcpu *v);
 };
 
 /* The program of a vCPU, and the run around it. */

@@ -212,6 +212,35 @@ void vcpu_kick_arrives(struct vs_vcpu *v);
  * kicked for comes before the next entry. */
 void vcpu_kick_outside(struct vs_vcpu *v, uint64_t now_ps);
 
+/* translated.c: what a guest's program or kernel does on its processor, or its translator does for
+ * it. As the functions of cpu/cpu.h. */
+enum vs_cpu_stop vcpu_access_translated(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
+                                        enum vs_ref ref, bool modifies);
+static inline enum vs_cpu_stop vcpu_access(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
+                                           enum vs_ref ref)
+{
+    return vs_unlikely(v->translator != NULL) ? vcpu_access_translated(v, at, bytes, ref, false)
+                                              : vs_cpu_access(&v->hw->cpu, at, bytes, ref);
+}
+static inline enum vs_cpu_stop vcpu_modify(struct vs_vcpu *v, vs_gva at, uint32_t bytes)
+{
+    return vs_unlikely(v->translator != NULL)
+               ? vcpu_access_translated(v, at, bytes, VS_REF_WRITE, true)
+               : vs_cpu_modify(&v->hw->cpu, at, bytes);
+}
+enum vs_cpu_stop vcpu_touches(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t step,
+                              enum vs_ref ref, uint64_t *done);
+enum vs_cpu_stop vcpu_store_string(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t *done);
+enum vs_cpu_stop vcpu_bulk_run(struct vs_vcpu *v, struct vs_cpu_bulk *b, vs_ps until);
+/* n instructions of a program; placed: they were fetched. */
+void vcpu_instructions(struct vs_vcpu *v, uint64_t n, bool placed);
+/* The same, booked on an account. */
+void vcpu_work(struct vs_vcpu *v, struct vs_txn *t, uint16_t account, uint64_t n);
+/* Picoseconds of one of them, at least 1. */
+uint64_t vcpu_instruction_ps(const struct vs_vcpu *v);
+/* The guest's kernel gets an exception or an interrupt: its delivery. */
+void vcpu_exception(struct vs_vcpu *v);
+
 /* invalidate.c: an instruction's time; the same where it did not exit, with the instruction. */
 void vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles);
 void vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles);

@@ -48,7 +48,7 @@
 #include "virtsim/def_types.h"
 
 /* hypervisor.technique */
-enum { VS_TECHNIQUE_HARDWARE, VS_TECHNIQUE_TRAP_AND_EMULATE };
+enum { VS_TECHNIQUE_HARDWARE, VS_TECHNIQUE_TRAP_AND_EMULATE, VS_TECHNIQUE_TCG };
 
 enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 
@@ -182,6 +182,10 @@ struct vs_vcpu {
     struct vs_world_port world; /* of its processor's architecture (machine/world.h) */
     struct vs_state_port state;
     void *world_ctx;
+    /* its instructions are translated by software; NULL: its processor executes them */
+    const struct vs_translator_port *translator;
+    bool free_touches; /* as before_walk of the core, of a walk by software: begin_trace; the next
+                          request */
     struct vs_ept_context guest_context;
     uint64_t cr4; /* PGE and PCIDE of the guest (or native system), among others */
     uint64_t count[VS_CNT_vcpu_N], os_count[VS_CNT_os_N];
@@ -343,6 +347,8 @@ struct vs_platform {
     bool vpid, vid, posted, apic_registers, preempts, posts_timer, invpcid, flushes_at_once,
         force_broadcast;
     unsigned timer_shift;
+    bool hosted_tlb; /* the hypervisor itself drops what INVLPG and MOV to CR3 drop: shadow paging,
+                        a TLB in software */
     bool deprivileged;    /* the guest's kernel runs outside of ring 0: CLI and STI may leave it */
     bool vm_functions;    /* of which vmcs.vm_functions says what it may do */
     uint8_t level_vector; /* whose end the hypervisor has to hear of; 0: none */

@@ -7,7 +7,7 @@ bool guest_touch(struct vs_vcpu *v, uint64_t at, enum vs_ref ref)
     vs_gva a = {at};
     v->emulated = false;
     v->kernel = true;
-    while (!v->failed && vs_cpu_access(&v->hw->cpu, a, 8, ref) == VS_CPU_FAULT) {
+    while (!v->failed && vcpu_access(v, a, 8, ref) == VS_CPU_FAULT) {
         if (!vcpu_fault(v) || v->emulated) {
             break;
         }
@@ -22,7 +22,7 @@ void guest_clear(struct vs_vcpu *v, uint64_t at, uint64_t bytes)
     while (at < end && !v->failed) {
         vs_gva from = {at};
         v->kernel = true; /* a fault's handler has accesses of its own */
-        enum vs_cpu_stop stop = vs_cpu_store_string(&v->hw->cpu, from, end - at, &done);
+        enum vs_cpu_stop stop = vcpu_store_string(v, from, end - at, &done);
         at += done;
         if (stop == VS_CPU_FAULT && vcpu_fault(v) && v->emulated) {
             at += 1ull << v->hw->cpu.data.line_shift;
@@ -40,7 +40,7 @@ void guest_touches(struct vs_vcpu *v, uint64_t at, uint64_t bytes, enum vs_ref r
         vs_gva from = {at};
         v->emulated = false;
         v->kernel = true; /* a fault's handler has accesses of its own */
-        enum vs_cpu_stop stop = vs_cpu_touches(&v->hw->cpu, from, end - at, line, ref, &done);
+        enum vs_cpu_stop stop = vcpu_touches(v, from, end - at, line, ref, &done);
         at += done;
         if (stop == VS_CPU_FAULT && (!vcpu_fault(v) || v->emulated)) {
             at += line; /* nothing more is to be done for it */

@@ -32,8 +32,7 @@ void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
     v->handled++;
     vs_txn_settle(&v->txn);
     push_frame(v, vector);
-    vs_ps exception = {v->p->times.exception * v->hw->clock.period_ps};
-    vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_exception), exception);
+    vcpu_exception(v);
     struct guest_work w = {.vector = vector};
     (void)guest_run(v, GUEST_INTERRUPT, &w);
 }

@@ -49,9 +49,7 @@ static void core_touches(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes,
 /* Instructions of the kernel's. */
 static void core_work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
 {
-    struct vs_vcpu *v = ctx;
-    struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
-    core.work(core.ctx, t, account, n);
+    vcpu_work(ctx, t, account, n);
 }
 
 /* ---- what steps ask for ---- */

@@ -51,6 +51,10 @@ bool host_memory_assign(struct vs_host *h,
 /* Gives back what it holds. */
 void host_memory_free(struct vs_host *h);
 
+/* tcg.c: what a translator does for instructions that drop translations, besides their helper's
+ * program. */
+bool host_tcg_work(struct vs_host_work *w, struct vs_handling *how);
+
 /* shadow.c. The shadow tables of one vCPU whose guest begins with this CR3. */
 enum vs_status host_shadow_make(struct vs_vcpu *v, const struct vs_shadow_config *c, uint64_t cr3,
                                 struct vs_errors *errors);

@@ -36,6 +36,7 @@ static const struct need {
     {"nested.*", NULL, "hypervisor.nesting", true, "1", false},
     {"vmcs.*", NULL, "paging.mode", false, "native", false},
     {"deprivileged.*", NULL, "hypervisor.technique", true, "trap_and_emulate", false},
+    {"tcg.*", NULL, "hypervisor.technique", true, "tcg", false},
     {"svm.*", NULL, "paging.mode", false, "native", false},
     {"el2.*", NULL, "paging.mode", false, "native", false},
     {"host.page_size", NULL, "paging.mode", false, "native", false},

@@ -7,6 +7,7 @@
 #include "apic/apic.h"
 #include "deprivileged/deprivileged.h"
 #include "gic/gic.h"
+#include "tcg/tcg.h"
 
 #ifndef VS_WITHOUT_vmcs
 #include "vmcs/vmcs_nested.h"
@@ -48,6 +49,7 @@ const struct vs_component_desc *const *vs_components(size_t *n)
         &vs_el2_desc,
 #endif
         &vs_deprivileged_desc,
+        &vs_tcg_desc,
         &vs_host_desc,
         &vs_machine_desc,
         &vs_sched_desc,

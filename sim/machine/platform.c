@@ -38,6 +38,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, struct machine
     }
     p->virtualized = p->ept.mode != VS_EPT_NATIVE;
     p->shadow = p->ept.mode == VS_EPT_SHADOW;
+    p->hosted_tlb = p->shadow || p->ept.mode == VS_EPT_SOFTMMU;
     bool hardware = p->virtualized && p->built.technique == VS_TECHNIQUE_HARDWARE;
     p->svm = hardware && p->ept.vendor == VS_VENDOR_AMD;
     p->el2 = hardware && p->ept.vendor == VS_VENDOR_ARM;
@@ -65,6 +66,11 @@ static void check_world(const struct vs_platform *p, struct vs_errors *errors)
                  "paging.mode: this program was built without the virtualization of that processor "
                  "(-DVIRTSIM_WITHOUT=%s); paging.mode = native runs",
                  vs_world_name(p->built.technique, p->ept.vendor));
+    }
+    if (p->ept.mode == VS_EPT_SOFTMMU && p->built.technique != VS_TECHNIQUE_TCG) {
+        vs_error(errors,
+                 "paging.mode = softmmu needs hypervisor.technique = tcg: a TLB in software "
+                 "is a translator's");
     }
     if (p->ept.mode != VS_EPT_EPT && p->ept.mbec) {
         vs_error(errors, "ept.mode_based_execute = 1 needs paging.mode = ept");
@@ -425,6 +431,9 @@ void vs_platform_destroy(struct vs_platform *p)
         vs_hv_free(&v->hv);
         machine_nested_free(v);
         vs_software_free(&v->software);
+        if (v->world_ctx && p->kind->free) {
+            p->kind->free(v->world_ctx);
+        }
         free(v->world_ctx);
         free(v->irq_ctx);
         free(v->own);

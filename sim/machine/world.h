@@ -28,12 +28,14 @@ struct vs_world_kind {
      * its interrupt controller has in memory: a posted-interrupt descriptor, or what the hypervisor
      * keeps of its list registers. */
     enum vs_status (*start)(struct vs_vcpu *v, uint64_t *page, struct vs_errors *errors);
+    /* What `make` has allocated besides; NULL: nothing. */
+    void (*free)(void *world_ctx);
     /* Its making takes time, the vCPU's first; false: the processor refuses. NULL: never. */
     bool (*create)(struct vs_vcpu *v);
 };
 
 extern const struct vs_world_kind vs__world_vmx, vs__world_svm, vs__world_el2,
-    vs__world_deprivileged;
+    vs__world_deprivileged, vs__world_tcg;
 
 /* That of a technique on a vendor's processors, or NULL: it was left out. All of them: vs_worlds.
  */

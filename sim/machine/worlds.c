@@ -17,7 +17,7 @@ const struct vs_world_kind *const *vs_worlds(size_t *n)
 #ifndef VS_WITHOUT_el2
         &vs__world_el2,
 #endif
-        &vs__world_deprivileged, NULL,
+        &vs__world_deprivileged, &vs__world_tcg, NULL,
     };
     *n = sizeof all / sizeof all[0] - 1u;
     return all;
@@ -27,7 +27,8 @@ const char *vs_world_name(uint64_t technique, uint64_t vendor)
 {
     static const char *const name[] = {
         [VS_VENDOR_INTEL] = "vmcs", [VS_VENDOR_AMD] = "svm", [VS_VENDOR_ARM] = "el2"};
-    static const char *const software[] = {[VS_TECHNIQUE_TRAP_AND_EMULATE] = "deprivileged"};
+    static const char *const software[] = {
+        [VS_TECHNIQUE_TRAP_AND_EMULATE] = "deprivileged", [VS_TECHNIQUE_TCG] = "tcg"};
     return technique == VS_TECHNIQUE_HARDWARE ? name[vendor] : software[technique];
 }
 

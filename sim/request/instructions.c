@@ -16,11 +16,8 @@ void request_end(struct vs_vcpu *v)
 /* Offers the trap to the processor; what does not exit costs the instruction's own time. */
 static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account, uint64_t cycles)
 {
-    vs_ps cost = {cycles * v->hw->clock.period_ps};
     if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
-        vs_cpu_instructions(&v->hw->cpu, 1);
-        vs_txn_settle(&v->txn);
-        vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + account), cost);
+        vcpu_own_time(v, account, cycles);
     }
 }
 

@@ -40,10 +40,10 @@ static void accessed(struct vs_vcpu *v, uint64_t n)
 }
 
 /* An access, or one that modifies what it loads. */
-static enum vs_cpu_stop access_once(struct vs_cpu *c, uint64_t at, uint32_t bytes, enum vs_ref ref,
+static enum vs_cpu_stop access_once(struct vs_vcpu *v, uint64_t at, uint32_t bytes, enum vs_ref ref,
                                     bool modifies)
 {
-    return modifies ? vs_cpu_modify(c, gva(at), bytes) : vs_cpu_access(c, gva(at), bytes, ref);
+    return modifies ? vcpu_modify(v, gva(at), bytes) : vcpu_access(v, gva(at), bytes, ref);
 }
 
 /* One access, issued again after each fault that is mended. */
@@ -51,8 +51,7 @@ void request_access(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
     v->hw->cpu.depends = r->depends;
-    switch (access_once(&v->hw->cpu, r->address, (uint32_t)r->bytes, ref_of[r->op],
-                        r->op == VS_REQ_MODIFY)) {
+    switch (access_once(v, r->address, (uint32_t)r->bytes, ref_of[r->op], r->op == VS_REQ_MODIFY)) {
     case VS_CPU_DONE:
         accessed(v, 1);
         v->busy = false;
@@ -118,8 +117,8 @@ void request_bulk(struct vs_vcpu *v)
     }
     uint64_t whole = b->count, before = b->done;
     b->count = before + until_roi(v, whole - before);
-    enum vs_cpu_stop stop = vs_cpu_bulk_run(
-        &v->hw->cpu, b, (vs_ps){v->horizon == VS_NEVER ? v->horizon : v->horizon + 1});
+    enum vs_cpu_stop stop =
+        vcpu_bulk_run(v, b, (vs_ps){v->horizon == VS_NEVER ? v->horizon : v->horizon + 1});
     b->count = whole;
     accessed(v, b->done - before);
     if (stop == VS_CPU_FAULT) {
@@ -138,7 +137,8 @@ static void begin_trace(struct vs_vcpu *v)
     for (unsigned i = 0; r->walks && i < 2u * VS_WALK_N; i++) {
         v->os_count[VS_CNT_os_kernel_match + i] += r->walks[i];
     }
-    v->hw->cpu.before_walk = v->p->os.trace_touch ? NULL : v->p->guest.touch_free;
+    v->free_touches = v->translator && !v->p->os.trace_touch;
+    v->hw->cpu.before_walk = v->p->os.trace_touch || v->translator ? NULL : v->p->guest.touch_free;
     v->hw->cpu.before_walk_ctx = v;
 }
 
@@ -160,7 +160,7 @@ void request_trace(struct vs_vcpu *v)
         const struct vs_trace_rec *t = &r->records[v->record];
         v->hw->cpu.depends = depends;
         if (t->kind < VS_TRACE_INSTRUCTIONS &&
-            access_once(&v->hw->cpu, t->addr, t->size, ref[t->kind], t->kind == VS_TRACE_MODIFY) ==
+            access_once(v, t->addr, t->size, ref[t->kind], t->kind == VS_TRACE_MODIFY) ==
                 VS_CPU_FAULT) {
             if (!vcpu_fault(v)) {
                 break;
@@ -170,9 +170,9 @@ void request_trace(struct vs_vcpu *v)
             }
         }
         if (t->kind == VS_TRACE_FETCH) {
-            vs_cpu_instructions(&v->hw->cpu, 1);
+            vcpu_instructions(v, 1, true);
         } else if (t->gap) {
-            vs_cpu_instructions(&v->hw->cpu, t->gap);
+            vcpu_instructions(v, t->gap, false);
         }
         v->record++;
     }
@@ -190,10 +190,10 @@ void request_compute(struct vs_vcpu *v)
                   (unsigned long long)VS_COMPUTE_MAX);
         return;
     }
-    uint64_t now = vs_cpu_now_ps(&v->hw->cpu), each = v->hw->cpu.instruction_q + 1;
+    uint64_t now = vs_cpu_now_ps(&v->hw->cpu), each = vcpu_instruction_ps(v);
     uint64_t room = v->horizon > now ? (v->horizon - now) / each + 1 : 1;
     uint64_t n = r->count < room ? r->count : room;
-    vs_cpu_instructions(&v->hw->cpu, n);
+    vcpu_instructions(v, n, false);
     r->count -= n;
     v->busy = r->count != 0;
 }

@@ -148,6 +148,7 @@ static void fetch_request(struct vs_vcpu *v)
     v->record = 0;
     v->reply.value = 0;
     v->hw->cpu.before_walk = NULL; /* set by request_trace */
+    v->free_touches = false;
     if (v->txn.site) {
         begin_site(v);
     }

@@ -63,11 +63,10 @@ static bool first_touch(struct vs_vcpu *v, uint64_t gva)
     struct vs_platform *p = v->p;
     struct guest_work w = {
         .gva = gva, .shift = region_shift(v), .back = p->built.host_prefault != 0};
-    vs_ps exception = {p->times.exception * v->hw->clock.period_ps};
     vs_txn_settle(&v->txn);
     vs_open(&v->txn, VS_OP_PAGE_FAULT);
     v->os_count[VS_CNT_os_page_faults]++;
-    vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_exception), exception);
+    vcpu_exception(v);
     (void)guest_run(v, GUEST_PAGE_FAULT, &w);
     vs_close(&v->txn);
     return touched(v, gva, w.status);
@@ -176,7 +175,7 @@ static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *
         vcpu_fail(v, "access to 0x%llx, which was never mapped", (unsigned long long)f->gva.v);
         return VS__FAULT_STOP;
     }
-    if (v->hw->cpu.before_walk) {
+    if (v->hw->cpu.before_walk || v->free_touches) {
         return VS__FAULT_AGAIN; /* it has a frame since before the walk; whoever walks past that is
                                  * stuck */
     }

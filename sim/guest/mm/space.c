@@ -26,7 +26,8 @@ static enum vs_status map_hypervisor(const struct vs_platform *p, struct vs_spac
     for (unsigned i = 0; i < 4 && !st; i++) {
         /* the kernel's text and data in large pages, user programs in small ones */
         unsigned shift = vs_radix_fit(&s->format, i < 2 ? 21 : 12);
-        uint64_t bytes = i < 2 ? VS_HV_AREA_BYTES : 0x10000u;
+        uint64_t user = p->built.technique == VS_TECHNIQUE_TCG ? VS_PROGRAM_USER : 0x10000u,
+                 bytes = i < 2 ? VS_HV_AREA_BYTES : user;
         for (uint64_t at = 0; at < bytes && !st; at += 1ull << shift) {
             st = vs_space_touch(s, area[i] + at, shift, true, s->vm != NULL);
         }
@@ -402,7 +403,7 @@ void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
     vs_gva g = {at};
     struct vs_trap e = {
         .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_PAGE, .gva = g, .length = INVLPG_LENGTH};
-    if (p->shadow) {
+    if (p->hosted_tlb) {
         (void)vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
         return;
     }
@@ -437,6 +438,9 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
 {
     uint16_t pcid = v->cr4 & CR4_PCIDE || vcpu_arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
     vs_txn_settle(&v->txn);
+    if (v->translator) { /* the processor does not know of the guest's tables */
+        return;
+    }
     v->guest_context.pcid = pcid;
     if (v->p->shadow) { /* the hypervisor has set the shadow's root and dropped what goes */
         vs_ept_context(&v->hw->ept, &v->guest_context);

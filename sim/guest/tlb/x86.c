@@ -48,7 +48,7 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
         vcpu_refuse(v, "INVPCID: %s", guest_tlb_lacks(p, true));
         return;
     }
-    if (p->shadow) {
+    if (p->hosted_tlb) {
         (void)vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
         return;
     }
@@ -144,7 +144,7 @@ static void cr4_changed(struct vs_vcpu *v, uint64_t value)
     bool flushes = cr4_flushes(v, value);
     v->cr4 = value;
     v->hw->ept.cfg.global_pages = (value & CR4_PGE) != 0;
-    if (!flushes || v->p->shadow) { /* shadow paging: the hypervisor has, in its exit */
+    if (!flushes || v->p->hosted_tlb) { /* else the hypervisor has, in its exit */
         return;
     }
     vs_gva none = {0};
@@ -174,7 +174,7 @@ void guest_mm_write_cr(struct vs_vcpu *v)
                         .value = value,
                         .length = CR_LENGTH};
     bool x86 = !vcpu_arm(v) && !p->recorded;
-    e.owned = r->a == 4 && x86 && p->shadow && cr4_flushes(v, value);
+    e.owned = r->a == 4 && x86 && p->hosted_tlb && cr4_flushes(v, value);
     if (r->a == 3) {
         bool keep = p->recorded && p->os.replay_mov_cr3;
         if (!x86 || !bad_cr3(v, value)) {

@@ -206,7 +206,7 @@ static void take(void *ctx, struct vs_txn *t)
 
 const char *host_memory_lacks(const struct vs_platform *p)
 {
-    return p->virtualized && !p->shadow
+    return p->virtualized && !p->hosted_tlb
                ? NULL
                : "needs a second dimension to withhold rights in: paging.mode = ept, npt or stage2";
 }

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Helpers: what a block calls for an instruction that it does not translate. Nothing is left and
+ * nothing is entered: a call, the helper's program, a return. */
+#include "tcg/tcg.h"
+
+#include "virtsim/x86.h"
+
+#include <stdio.h>
+
+#define RFLAGS_IF (1u << 9)
+#define OWN 5u /* operations of the translator's own, behind the helpers */
+
+enum {
+#define VS_HELPER(e, name, trap, ends, text) OP_##e,
+#include "tcg/helpers.def"
+#undef VS_HELPER
+    HELPERS
+};
+
+static enum vs_op ops[HELPERS + OWN];
+
+static const uint32_t ends[HELPERS] = {
+#define VS_HELPER(e, name, trap, ends, text) ends,
+#include "tcg/helpers.def"
+#undef VS_HELPER
+};
+static const enum vs_trap_kind kinds[HELPERS] = {
+#define VS_HELPER(e, name, trap, ends, text) VS_TRAP_##trap,
+#include "tcg/helpers.def"
+#undef VS_HELPER
+};
+
+enum vs_op vs__tcg_op(unsigned which)
+{
+    return ops[HELPERS + which];
+}
+
+void vs_tcg_register(void)
+{
+    static const struct vs_op_desc list[HELPERS + OWN] = {
+#define VS_HELPER(e, name, trap, ends, text)                                                       \
+    {name, "emulated by a helper: " text, NULL, VS_TRAP_##trap},
+#include "tcg/helpers.def"
+#undef VS_HELPER
+        {"tcg.fill", "the software TLB misses: the guest's tables are walked by software", NULL,
+         VS_TRAP_N},
+        {"tcg.lookup", "the next block is looked for: jump cache, table of all blocks", NULL,
+         VS_TRAP_N},
+        {"tcg.translate", "a block is translated", NULL, VS_TRAP_N},
+        {"tcg.flush", "software TLB and jump cache are flushed", NULL, VS_TRAP_N},
+        {"tcg.code_write", "a store to a page that blocks were translated from", NULL, VS_TRAP_N},
+    };
+    vs_ops_register(vs_tcg_desc.name, list, HELPERS + OWN, ops);
+}
+
+/* ---- the world port ---- */
+
+/* The stores of descriptor-table registers and SMSW are loads of what the translator keeps. */
+static bool plain(const struct vs_trap *t)
+{
+    return t->x86 == VS_X86_SGDT || t->x86 == VS_X86_SIDT || t->x86 == VS_X86_SLDT ||
+           t->x86 == VS_X86_STR || t->x86 == VS_X86_SMSW;
+}
+
+static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
+{
+    (void)ctx, (void)t; /* what is a helper's was decided when the block was translated */
+    for (unsigned i = 0; i < HELPERS; i++) {
+        if (kinds[i] == trap->kind && !plain(trap)) {
+            *exit = (struct vs_exit){.op = ops[i],
+                                     .trap = trap->kind,
+                                     .gpa = trap->gpa,
+                                     .gva = trap->gva,
+                                     .length = trap->length,
+                                     .own = {ends[i]}};
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
+{
+    struct vs_tcg *c = ctx;
+    c->count[VS_CNT_tcg_helpers]++;
+    c->ends = exit->own[0] != 0;
+    if (t) {
+        vs__tcg_work(c, t, VS_ACC_tcg_helper, c->config.helper);
+    }
+    return true;
+}
+
+static bool enter(void *ctx, struct vs_txn *t)
+{
+    struct vs_tcg *c = ctx;
+    (void)t;
+    if (c->ends) {
+        c->last.serial = 0;
+    }
+    return true;
+}
+
+static void why(void *ctx, char *out, size_t bytes)
+{
+    (void)ctx;
+    if (bytes) {
+        *out = 0; /* a call cannot fail */
+    }
+}
+
+/* The process's own translations are the host's business: nothing of the guest's is in them. */
+static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uint16_t tag,
+                      vs_gva at)
+{
+    (void)tag;
+    if (t && what == VS_WORLD_PAGE) {
+        vs_tcg_flush_page(ctx, t, at.v);
+    } else if (t) {
+        vs_tcg_flush(ctx, t);
+    }
+    return true;
+}
+
+static void mask(void *ctx, bool masked)
+{
+    struct vs_tcg *c = ctx;
+    c->shadow = c->masked && !masked;
+    if (c->shadow) { /* STI ends its block */
+        c->last.serial = 0;
+    }
+    c->masked = masked;
+}
+
+static void unshadow(void *ctx)
+{
+    struct vs_tcg *c = ctx;
+    c->shadow = false;
+}
+
+static uint64_t clock(void *ctx, uint64_t host)
+{
+    (void)ctx;
+    return host; /* cpu_get_ticks follows the host's counter */
+}
+
+static unsigned says(void *ctx, const struct vs_exit *exit, struct vs_note *out)
+{
+    (void)ctx, (void)exit, (void)out;
+    return 0; /* a helper is called with its operands */
+}
+
+struct vs_world_port vs_tcg_world(struct vs_tcg *c)
+{
+    vs_tcg_register();
+    return (struct vs_world_port){.ctx = c,
+                                  .leaves = leaves,
+                                  .leave = leave,
+                                  .enter = enter,
+                                  .why = why,
+                                  .flush_tag = flush_tag,
+                                  .mask = mask,
+                                  .unshadow = unshadow,
+                                  .clock = clock,
+                                  .says = says};
+}
+
+/* ---- the state port: fields of the emulated processor, in memory ---- */
+
+/* Where a field is. */
+static vs_hpa field(const struct vs_tcg *c, enum vs_state what)
+{
+    return (vs_hpa){c->state_page + (uint64_t)what * 8u};
+}
+
+static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
+{
+    struct vs_tcg *c = ctx;
+    if (t) {
+        c->wire.mem.touch(c->wire.mem.ctx, t, field(c, what), VS_REF_READ);
+    }
+    *value = vs_phys_read64(c->wire.phys, field(c, what));
+    if (what == VS_STATE_FLAGS) {
+        *value = (*value & ~(uint64_t)RFLAGS_IF) | (c->masked ? 0 : RFLAGS_IF);
+    } else if (what == VS_STATE_INTERRUPTIBILITY) {
+        *value = c->shadow;
+    }
+    return true;
+}
+
+static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
+{
+    struct vs_tcg *c = ctx;
+    if (t) {
+        c->wire.mem.touch(c->wire.mem.ctx, t, field(c, what), VS_REF_WRITE);
+    }
+    vs_phys_write64(c->wire.phys, field(c, what), value);
+    return true;
+}
+
+struct vs_state_port vs_tcg_state(struct vs_tcg *c)
+{
+    return (struct vs_state_port){c, read_state, write_state, NULL, false};
+}
