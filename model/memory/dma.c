@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Devices: a DMA's bytes move through LLC or memory. Its first (slowest) line pays the latency of
- * the level that answered; the others overlap with it and pay memory.dma.line each.
+ * the level that answered; the others overlap with it and pay memory.dma.line each. The LLC is that
+ * of the cores' node: a device of another node finds lines in it, but its writes enter none there.
  */
 #include "memory/path.h"
 
@@ -50,6 +51,32 @@ static void llc_write(struct vs_memory *m, uint64_t *count, uint64_t line, bool 
     }
 }
 
+/* A level as the cores see it, seen from the agent's node. */
+static uint32_t seen_from(struct vs_memory_dma *d, uint64_t line, uint32_t level)
+{
+    uint32_t remote_of_cores = level >= VS_MEM_REMOTE,
+             remote = line - d->near_line >= d->memory->near_lines;
+    if (!d->far || level < VS_MEM_ROW_HIT) {
+        return level;
+    }
+    d->count[VS_CNT_memory_dram_remote] += remote;
+    d->count[VS_CNT_memory_dram_remote] -= remote_of_cores;
+    return level + 3u * remote - 3u * remote_of_cores;
+}
+
+static uint32_t dma_dram(struct vs_memory_dma *d, uint64_t line)
+{
+    uint32_t level = vs__memory_dram(d->memory, d->count, line);
+    return d->far ? seen_from(d, line, level) : level;
+}
+
+/* What a level takes: the LLC is the cores' node's. */
+static uint64_t price(const struct vs_memory_dma *d, uint32_t level)
+{
+    return d->memory->ps[0][level] +
+           (d->far && level == VS_MEM_LLC ? d->memory->cfg.remote_latency : 0);
+}
+
 static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
 {
     struct vs_memory *m = d->memory;
@@ -60,13 +87,13 @@ static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
         (void)vs__memory_snoop_out(m, line, &dropped);
         count[VS_CNT_memory_dma_snoops] += dropped;
         count[VS_CNT_memory_dma_llc_hits] += in_cache;
-        if (m->cfg.ddio && m->llc.present) {
+        if (m->cfg.ddio && m->llc.present && !d->far) {
             llc_write(m, count, line, in_cache);
             return VS_MEM_LLC;
         }
         bool dirty = false;
         (void)vs__memory_drop(&m->llc, line, &dirty);
-        return vs__memory_dram(m, count, line);
+        return dma_dram(d, line);
     }
     count[VS_CNT_memory_dma_read_lines]++;
     for (uint32_t i = 0; i < m->n_cores && !in_cache; i++) {
@@ -77,18 +104,17 @@ static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
         }
     }
     count[VS_CNT_memory_dma_llc_hits] += in_cache;
-    return in_cache ? (uint32_t)VS_MEM_LLC
-                    : vs__memory_dram(m, count, line); /* reads allocate nothing */
+    return in_cache ? (uint32_t)VS_MEM_LLC : dma_dram(d, line); /* reads allocate nothing */
 }
 
 static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_t bytes, bool write)
 {
     struct vs_memory *m = d->memory;
     uint64_t first = at.v >> m->line_shift, last = (at.v + bytes - 1u) >> m->line_shift;
-    uint32_t slowest = VS_MEM_LLC;
-    for (uint64_t line = first; line <= last; line++) {
+    uint32_t slowest = dma_line(d, first, write);
+    for (uint64_t line = first + 1u; line <= last; line++) {
         uint32_t level = dma_line(d, line, write);
-        slowest = m->ps[0][level] > m->ps[0][slowest] ? level : slowest;
+        slowest = price(d, level) > price(d, slowest) ? level : slowest;
     }
     static const uint16_t account[VS_MEM_LEVELS] = {0,
                                                     0,
@@ -99,8 +125,10 @@ static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_
                                                     VS_ACC_memory_remote,
                                                     VS_ACC_memory_remote,
                                                     VS_ACC_memory_remote};
-    vs_ps latency = {m->ps[0][slowest]}, rest = {(last - first) * m->cfg.dma_line};
-    vs_charge(t, (uint16_t)(m->account + account[slowest]), latency);
+    vs_ps latency = {price(d, slowest)}, rest = {(last - first) * m->cfg.dma_line};
+    bool there = d->far && slowest == VS_MEM_LLC;
+    vs_charge(t, (uint16_t)(m->account + (there ? VS_ACC_memory_dma_llc_remote : account[slowest])),
+              latency);
     if (last != first) {
         vs_charge_n(t, (uint16_t)(m->account + VS_ACC_memory_dma_line), last - first, rest);
     }
@@ -141,8 +169,11 @@ static void agent_book(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, uin
                                                     VS_ACC_memory_remote,
                                                     VS_ACC_memory_remote,
                                                     VS_ACC_memory_remote};
-    vs_ps p = {m->ps[0][level]};
-    vs_charge(t, (uint16_t)(m->account + account[level]), p);
+    level = d->far ? seen_from(d, at.v >> m->line_shift, level) : level;
+    bool there = d->far && level == VS_MEM_LLC;
+    vs_ps p = {price(d, level)};
+    vs_charge(t, (uint16_t)(m->account + (there ? VS_ACC_memory_dma_llc_remote : account[level])),
+              p);
 }
 
 static uint64_t agent_load(void *ctx, struct vs_txn *t, vs_hpa at)
@@ -166,6 +197,13 @@ void vs_memory_dma_init(struct vs_memory_dma *d, struct vs_memory *m)
 {
     memset(d, 0, sizeof *d);
     d->memory = m;
+}
+
+void vs_memory_dma_place(struct vs_memory_dma *d, uint64_t node)
+{
+    const struct vs_memory *m = d->memory;
+    d->near_line = m->cfg.nodes > 1u ? node * m->near_lines : 0;
+    d->far = d->near_line != m->near_line;
 }
 
 struct vs_dma_mem_port vs_memory_dma_port(struct vs_memory_dma *d)

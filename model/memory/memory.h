@@ -69,9 +69,11 @@ struct vs_memory_core {
         *books)[VS_CNT_memory_N]; /* those of the thread on the core: `counts`, or another's */
 };
 
-/* A requester other than a core: its own counters. */
+/* A requester other than a core: its own counters, and the node it belongs to. */
 struct vs_memory_dma {
     struct vs_memory *memory;
+    bool far;           /* that is not the cores' and the LLC's */
+    uint64_t near_line; /* the first line of its node's memory; where it is far */
     uint64_t count[VS_CNT_memory_N];
 };
 
@@ -114,7 +116,7 @@ void vs_memory_facts(const struct vs_memory_config *cfg, const struct vs_facts *
 enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config *cfg,
                               struct vs_ledger *ledger, struct vs_clock clock, struct vs_phys *phys,
                               uint64_t max_address, uint64_t seed);
-/* The node of memory.nodes equal parts of [0, bytes) that cores and devices belong to. */
+/* The node of memory.nodes equal parts of [0, bytes) that cores and the LLC belong to. */
 void vs_memory_place(struct vs_memory *m, uint64_t bytes, uint64_t node);
 void vs_memory_free(struct vs_memory *m);
 /* Adds a core: fills the memory's part of its two vs_l1. Both must outlive the core. */
@@ -149,6 +151,8 @@ struct vs_fast_lines vs_memory_fast_port(struct vs_memory_core *c);
 /* For an agent without a core (an IOMMU's walker): enters at the LLC. */
 struct vs_mem_port vs_memory_agent_port(struct vs_memory_dma *d);
 void vs_memory_dma_init(struct vs_memory_dma *d, struct vs_memory *m);
+/* The node that the agent belongs to; before it is told, the cores' own. */
+void vs_memory_dma_place(struct vs_memory_dma *d, uint64_t node);
 struct vs_dma_mem_port vs_memory_dma_port(struct vs_memory_dma *d);
 
 #endif

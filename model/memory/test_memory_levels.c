@@ -435,6 +435,73 @@ static void test_a_dma_waits_for_its_slowest_line(void **state)
     }
 }
 
+#define REMOTE_PS 77000u /* with it the LLC of another node is farther than the own memory */
+
+/* What a device's transfer of one line takes from a node, on a machine of two; the LLC is the first
+ * node's. */
+static uint64_t line_from(uint64_t node, uint64_t at, bool cached, bool write, bool *allocated,
+                          uint64_t *remote)
+{
+    struct vs_memory_config cfg;
+    vs_defaults(&vs_memory_desc, &cfg);
+    cfg.nodes = 2;
+    cfg.remote_latency = REMOTE_PS;
+    struct rig *r = rig_create(&cfg, "plain");
+    struct vs_memory_dma d;
+    struct vs_txn t;
+    vs_hpa to = {at};
+    vs_memory_place(&r->memory, 2u << 20, 0);
+    vs_memory_dma_init(&d, &r->memory);
+    vs_memory_dma_place(&d, node);
+    struct vs_dma_mem_port dma = vs_memory_dma_port(&d);
+    if (cached) {
+        (void)load(r, 0, at / LINE, VS_REF_READ);
+    }
+    vs_txn_begin(&t, r->ledger, vs_ledger_actor(r->ledger, "device"), (vs_ps){0});
+    memset(r->memory.open_row, 0xff, 2u * cfg.dram_channels * cfg.dram_banks * 8u);
+    (write ? dma.write(dma.ctx, &t, to, NULL, LINE) : dma.read(dma.ctx, &t, to, NULL, LINE));
+    uint64_t ps = t.now_ps;
+    *allocated = vs__memory_has(&r->memory.llc, at / LINE);
+    *remote = d.count[VS_CNT_memory_dram_remote];
+    vs_txn_end(&t);
+    rig_destroy(r);
+    return ps;
+}
+
+/* Which way a device's line goes depends on its node, the memory's and the LLC's. */
+static void test_a_devices_line_crosses_between_nodes(void **state)
+{
+    (void)state;
+    struct vs_memory_config cfg;
+    vs_defaults(&vs_memory_desc, &cfg);
+    uint64_t dram = cfg.dram_row_miss, llc = cfg.llc_latency * 500u;
+    const struct {
+        uint64_t node, at;
+        bool cached, write;
+        uint64_t ps;
+        bool allocated;
+        uint64_t remote;
+    } law[] = {
+        {0, 4096, false, false, dram, false, 0},                          /* its own memory */
+        {0, (1u << 20) + 4096, false, false, dram + REMOTE_PS, false, 1}, /* the other's */
+        {1, 4096, false, false, dram + REMOTE_PS, false, 1},
+        {1, (1u << 20) + 4096, false, false, dram, false, 0},
+        {0, (1u << 20) + 4096, true, false, llc, true, 0}, /* in its node's LLC, of whatever node */
+        {1, (1u << 20) + 4096, true, false, llc + REMOTE_PS, true, 0}, /* in the other node's */
+        {0, 4096, false, true, llc, true, 0},              /* a write enters its node's LLC */
+        {1, 4096, true, true, dram + REMOTE_PS, false, 1}, /* and leaves the other's */
+        {1, (1u << 20) + 4096, true, true, dram, false, 0},
+    };
+    for (size_t i = 0; i < sizeof law / sizeof *law; i++) {
+        bool allocated;
+        uint64_t remote, ps = line_from(law[i].node, law[i].at, law[i].cached, law[i].write,
+                                        &allocated, &remote);
+        assert_int_equal(ps, law[i].ps);
+        assert_int_equal(allocated, law[i].allocated);
+        assert_int_equal(remote, law[i].remote);
+    }
+}
+
 /* A walker's references enter where they are told; where that is not the core's own L1, they and
  * the core's are not gathered. */
 static void test_a_walkers_references_enter_at_their_level(void **state)
@@ -473,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_levels_are_lists_of_lines),
         cmocka_unit_test(test_each_side_and_each_way_to_dram_has_its_own_price),
         cmocka_unit_test(test_a_dma_waits_for_its_slowest_line),
+        cmocka_unit_test(test_a_devices_line_crosses_between_nodes),
         cmocka_unit_test(test_a_walkers_references_enter_at_their_level),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,11 @@ void vs_pcie_free(struct vs_pcie *p)
     vs_tape_free(&p->mmio_tape);
 }
 
+void vs_pcie_distance(struct vs_pcie *p, vs_ps one_way)
+{
+    p->far_ps = one_way.v;
+}
+
 uint64_t vs_pcie_ps(const struct vs_pcie *p, uint64_t bytes)
 {
     return (bytes * p->rate_num + p->rate_den - 1) / p->rate_den;
@@ -112,6 +117,13 @@ static void wait(const struct vs_pcie *p, struct vs_txn *t, unsigned account, ui
 {
     vs_ps when = {until_ps};
     vs_wait_until(t, acc(p, account), when);
+}
+
+void vs_pcie_cross(const struct vs_pcie *p, struct vs_txn *t)
+{
+    if (p->far_ps) {
+        charge(p, t, VS_ACC_pcie_interconnect, p->far_ps);
+    }
 }
 
 /* One packet in one direction: waits for it, and lasts. When it began. */
@@ -366,6 +378,7 @@ enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t
     (void)carry_up(p, t, REGISTER_BYTES + request_bytes(p, address));
     charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a message is a posted write, too */
+    vs_pcie_cross(p, t);
     return p->msi.write(p->msi.ctx, t, requester, address, data);
 }
 
@@ -399,6 +412,7 @@ vs_ps vs_pcie_doorbell(struct vs_pcie *p, vs_ps at)
     struct vs_txn *t = &p->mmio;
     t->now_ps = at.v;
     vs_tape_clear(&p->mmio_tape);
+    vs_pcie_cross(p, t);
     carry_down(p, t, REGISTER_BYTES + p->cfg.request_bytes); /* a 64-bit BAR above 4 GiB */
     charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
     return (vs_ps){t->now_ps};
@@ -415,6 +429,7 @@ vs_ps vs_pcie_ask(struct vs_pcie *p, struct vs_txn *t, enum vs_pcie_ask what, un
     vs_open(t, op[what]);
     p->count[VS_CNT_pcie_asked]++;
     charge(p, t, VS_ACC_pcie_mmio_read, cpu_ps);
+    vs_pcie_cross(p, t);
     carry_down(p, t, header + (writes ? payload : 0));
     charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
     charge(p, t, VS_ACC_pcie_reg, p->cfg.reg);
@@ -422,6 +437,7 @@ vs_ps vs_pcie_ask(struct vs_pcie *p, struct vs_txn *t, enum vs_pcie_ask what, un
     (void)carry_up(p, t, p->cfg.completion_bytes + (writes ? 0 : payload));
     charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a completion passes no posted write */
+    vs_pcie_cross(p, t);
     vs_close(t);
     return there;
 }

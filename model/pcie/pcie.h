@@ -40,6 +40,7 @@ struct vs_pcie {
     struct vs_slots tags;
     struct vs_credits posted_headers, posted_data, requests;
     uint64_t posted_ps; /* the posted writes so far are done then */
+    uint64_t far_ps;    /* one way between the processors' node and the device's; 0: it is one */
     struct vs_dma_port host;
     struct vs_msi_port msi;
     struct vs_translate_port translator; /* of translation requests; NULL: there is none */
@@ -54,6 +55,11 @@ enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *cfg,
                             struct vs_ledger *ledger, const struct vs_dma_port *host,
                             const struct vs_msi_port *msi);
 void vs_pcie_free(struct vs_pcie *p);
+/* The device's root port is another node's than the processors: what register accesses and
+ * interrupt messages take longer, one way. */
+void vs_pcie_distance(struct vs_pcie *p, vs_ps one_way);
+/* Charges that way to what is with the device, or comes from there. */
+void vs_pcie_cross(const struct vs_pcie *p, struct vs_txn *t);
 /* Time on the link of `bytes`, rounded up to a picosecond. */
 uint64_t vs_pcie_ps(const struct vs_pcie *p, uint64_t bytes);
 /* Bytes on the link of a write, and of a read's completions (*up gets its requests'). */

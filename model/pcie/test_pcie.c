@@ -521,6 +521,34 @@ static void data_link_packets_load_the_other_direction(void **state)
     end(&f);
 }
 
+/* Register accesses and messages cross to the device's node, its transfers do not: where memory is
+ * its port's business. */
+static void what_a_processor_asks_crosses_to_the_devices_node(void **state)
+{
+    struct vs_pcie_config c = usual(3, 8);
+    (void)state;
+    uint64_t ps[2][4], taken;
+    for (unsigned far = 0; far < 2; far++) {
+        struct fixture f;
+        make(&f, &c);
+        vs_pcie_distance(&f.link, (vs_ps){far * 1000u});
+        ps[far][0] = vs_pcie_doorbell(&f.link, (vs_ps){0}).v;
+        (void)vs_pcie_ask(&f.link, &f.t, VS_PCIE_READ, 4, 0);
+        ps[far][1] = f.t.now_ps;
+        f.t.now_ps = 0;
+        (void)vs_pcie_message(&f.link, &f.t, 8, 0xfee00000, 0);
+        ps[far][2] = f.t.now_ps;
+        f.other.now_ps = 1000000000; /* the link is idle again */
+        (void)vs_pcie_read(&f.link, &f.other, 8, iova(HIGH), NULL, 64, &taken);
+        ps[far][3] = f.other.now_ps;
+        end(&f);
+    }
+    assert_int_equal(ps[1][0] - ps[0][0], 1000);
+    assert_int_equal(ps[1][1] - ps[0][1], 2000); /* there and back */
+    assert_int_equal(ps[1][2] - ps[0][2], 1000);
+    assert_int_equal(ps[1][3], ps[0][3]);
+}
+
 static void sizes_are_powers_of_two(void **state)
 {
     static const struct {
@@ -563,6 +591,7 @@ int main(void)
         cmocka_unit_test(pcie_2_4_1_a_register_read_brings_earlier_writes_with_it),
         cmocka_unit_test(writes_wait_for_credits),
         cmocka_unit_test(data_link_packets_load_the_other_direction),
+        cmocka_unit_test(what_a_processor_asks_crosses_to_the_devices_node),
         cmocka_unit_test(sizes_are_powers_of_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

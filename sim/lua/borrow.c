@@ -72,6 +72,7 @@ static const struct vs_default_of defaults[] = {
     {"pcie.rcb", VS_SLOT_NIC, NULL, false},
     {"pcie.tags", VS_SLOT_NIC, NULL, false},
     {"pcie.flr.us", VS_SLOT_NIC, NULL, false},
+    {"pcie.node", VS_SLOT_NIC, NULL, false},
     {"ats.enabled", VS_SLOT_NIC, NULL, false},
     {"iommu.mode", VS_SLOT_IOMMU, NULL, false},
     {"iommu.first_level", VS_SLOT_IOMMU, NULL, false},

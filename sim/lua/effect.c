@@ -56,6 +56,7 @@ static const struct need {
     {"guest.t[01]sz", NULL, "guest.format", true, "arm", false},
     {"guest.accessed_dirty", NULL, "guest.format", true, "arm", false},
     {"guest.levels", NULL, "guest.format", true, "x86", false},
+    {"pcie.node", NULL, "memory.nodes", false, "1", true},
     {"memory.remote_latency", NULL, "memory.nodes", false, "1", true},
     {"memory.dram.row_hit", NULL, "memory.dram.page_policy", true, "open", false},
     {"memory.dram.row_conflict", NULL, "memory.dram.page_policy", true, "open", false},

@@ -16,12 +16,12 @@
 #define DOMAINS_OF_FUNCTIONS 0x100u /* ids of what no virtual machine has */
 #define LAST (1ull << 32)           /* device addresses are given out below */
 
-/* A cleared page of host memory for a table; 0: none is left. */
+/* A cleared page of host memory for a table, on the devices' node; 0: none is left. */
 static uint64_t page(struct vs_platform *p)
 {
     static const unsigned char zero[PAGE];
     uint64_t at = 0;
-    if (vs_frames_alloc(p->frames, 12, &at)) {
+    if (vs_frames_alloc(&p->node_frames[p->net->node], 12, &at)) {
         vs_hpa h = {at};
         vs_phys_write(p->phys, h, zero, sizeof zero);
     }

@@ -173,6 +173,11 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
                  (unsigned long long)net->nic_config.vfs,
                  (unsigned long long)net->pcie_config.total_vfs);
     }
+    uint64_t nodes = p->memory.cfg.nodes;
+    if (net->pcie_config.node > nodes) {
+        vs_error(errors, "pcie.node = %llu: there is no such node with memory.nodes = %llu",
+                 (unsigned long long)net->pcie_config.node - 1u, (unsigned long long)nodes);
+    }
     check_mode(p, net, errors);
     if (machine_net_posts(p) && !net->iommu_config.remap) {
         vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
@@ -266,6 +271,20 @@ static enum vs_status without(const struct vs_knobs *knobs, struct vs_errors *er
     return s;
 }
 
+/* The node of the device's root port, and of the remapping unit there. */
+static unsigned node_of(const struct vs_net *net, const struct vs_knobs *knobs)
+{
+    uint64_t node = net->pcie_config.node;
+    return (unsigned)(node ? node - 1u : vs_knobs_find(knobs, "cpu.node")->value);
+}
+
+static void place(struct vs_net *net, const struct vs_knobs *knobs)
+{
+    net->node = node_of(net, knobs);
+    vs_memory_dma_place(&net->dma, net->node);
+    vs_memory_dma_place(&net->agent, net->node);
+}
+
 enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *knobs,
                                 struct vs_errors *errors)
 {
@@ -296,6 +315,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     }
     vs_memory_dma_init(&net->dma, &p->memory);
     vs_memory_dma_init(&net->agent, &p->memory);
+    place(net, knobs);
     struct vs_mem_port walker = vs_memory_agent_port(&net->agent);
     struct vs_dma_mem_port dma = vs_memory_dma_port(&net->dma);
     struct vs_message_port irq = {net, raise};
@@ -306,6 +326,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         struct vs_msi_port msi = {net, message};
         net->remapped = vs_iommu_msi_port(&net->iommu);
         s = vs_pcie_init(&net->pcie, &net->pcie_config, p->ledger, &up, &msi);
+        vs_pcie_distance(&net->pcie, (vs_ps){net->dma.far ? p->memory.cfg.remote_latency / 2u : 0});
     }
     if (!s) {
         struct vs_upstream_port link = vs_pcie_upstream(&net->pcie);

@@ -118,6 +118,7 @@ struct vs_net {
     struct vs_dma_engine engine;
     struct vs_msi_port remapped; /* the IOMMU's, for the NIC's messages */
     struct vs_memory_dma dma, agent;
+    unsigned node; /* of the root port, its unit and its tables */
     struct vs_iommu_config iommu_config;
     struct vs_pcie_config pcie_config;
     struct vs_nic_config nic_config;
