@@ -20,6 +20,17 @@ void vs_cpu_check(const struct vs_cpu_config *cfg, struct vs_errors *errors)
     }
 }
 
+/* The greatest one, by Euclid. */
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    while (b) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
 enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
                            struct vs_ledger *ledger)
 {
@@ -35,6 +46,9 @@ enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
     uint64_t one = c->clock.period_ps * 1000u; /* ps x ipc of one instruction */
     c->instruction_q = one / cfg->ipc;
     c->instruction_r = one % cfg->ipc;
+    uint64_t common = common_divisor(one, cfg->ipc);
+    c->round_n = cfg->ipc / common;
+    c->round_ps = one / common;
     c->books = c->counts;
     c->count = c->books[0];
     if (cfg->window) {

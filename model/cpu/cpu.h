@@ -71,6 +71,7 @@ struct vs_cpu {
     uint64_t pending[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS]; /* those */
     uint64_t carry;                        /* of the instruction clock, in ps x ipc; below ipc */
     uint64_t instruction_q, instruction_r; /* ps of one instruction: q + r / ipc */
+    uint64_t round_n, round_ps; /* the fewest instructions that take whole picoseconds, and those */
     uint64_t price[3][VS_CPU_TLB_KINDS][VS_LINE_LEVELS];
     struct vs_cpu_lookups lookups[3][VS_CPU_TLB_KINDS];
     uint64_t worst_ps[3];       /* the dearest access whose translation is the most recent entry */
@@ -168,6 +169,13 @@ static inline vs_ps vs_cpu_now(struct vs_cpu *c)
 {
     vs_ps now = {vs_cpu_now_ps(c)};
     return c->window ? vs_now(c->txn) : now;
+}
+
+/* What the clock will be when n more instructions have executed that touch no memory and nothing
+ * interrupts. */
+static inline uint64_t vs_cpu_after_ps(const struct vs_cpu *c, uint64_t n)
+{
+    return vs_cpu_now_ps(c) + n * c->instruction_q + (c->carry + n * c->instruction_r) / c->cfg.ipc;
 }
 
 #define VS_CPU_ACCESS_MAX 4096u /* bytes */

@@ -135,6 +135,43 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
     return VS_NEVER;
 }
 
+/* The vCPU that runs on the processor now; NULL: none does. */
+static struct vs_vcpu *runs(const struct vs_hwthread *hw)
+{
+    struct vs_vcpu *v = hw->vcpu                                ? hw->vcpu
+                        : hw->on && hw->on->kind == &sched_vcpu ? hw->on->owner
+                                                                : NULL;
+    return v && !v->ended && !v->failed && !v->thread.depth ? v : NULL;
+}
+
+/* It computes until then, and nothing reaches it before but what wakes it. Not where steps are
+ * seen: with a quantum it runs ahead by that, and what that costs is booked; in the window older
+ * accesses are under way; a sampled operation keeps each charge. */
+static uint64_t alone(void *hwthread, uint64_t due_ps, uint64_t *each_ps)
+{
+    const struct vs_hwthread *hw = hwthread;
+    const struct vs_vcpu *v = runs(hw);
+    uint64_t until = v && vs_cpu_now_ps(&hw->cpu) == due_ps ? v->p->program.alone_ps(v) : 0;
+    bool seen = hw->cpu.window || (v && (v->p->sim.quantum_ps || v->txn.tape));
+    if (until <= due_ps || seen || v->shadowed || v->flushes.n || vcpu_due(v)) {
+        return 0;
+    }
+    if (!v->index && v->p->options.epoch_ps && v->p->epoch_end_ps < until) {
+        until = v->p->epoch_end_ps;
+    }
+    *each_ps = hw->cpu.round_ps;
+    return own_events(v, until);
+}
+
+/* It has computed n rounds of its instruction clock. */
+static void pass(void *hwthread, uint64_t n)
+{
+    struct vs_vcpu *v = runs(hwthread);
+    v->p->program.pass(v, n);
+}
+
+const struct vs_pace vcpu_pace = {alone, pass};
+
 /* It works on an address space of its own meanwhile. */
 uint64_t vcpu_run(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
 {

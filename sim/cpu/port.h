@@ -95,6 +95,11 @@ struct vs_translator_port {
 struct vs_program_port {
     /* Its next piece, up to v->horizon; v->busy stays set while there is more of the request. */
     void (*run)(struct vs_vcpu *v);
+    /* Until when its present piece, if nothing interrupts it, touches nothing that others could
+     * see, nor sees anything of theirs; 0: it may at once. That much of it, n rounds of the core's
+     * instruction clock, is done. */
+    uint64_t (*alone_ps)(const struct vs_vcpu *v);
+    void (*pass)(struct vs_vcpu *v, uint64_t n);
     /* The vCPU goes away: what the program holds is given back. */
     void (*close)(struct vs_vcpu *v);
     /* vCPU 0 has come to this time: epochs that have passed are sampled. */

@@ -11,6 +11,8 @@
 /* hwthread.c */
 /* Agent step of a processor, see kernel.h. */
 uint64_t vcpu_step(void *hwthread, uint64_t now_ps, uint64_t horizon_ps);
+/* What it does on its own. */
+extern const struct vs_pace vcpu_pace;
 /* The same of one vCPU that has its processor. */
 uint64_t vcpu_run(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps);
 

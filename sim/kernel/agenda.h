@@ -4,6 +4,11 @@
  * times: the one it asked for when it last ran, and the one somebody woke it for. Of those that are
  * due first, the one that was added first goes first; each goes once for a time, however often it
  * was woken for it.
+ *
+ * Where all that is due for a while is agents that each do something on their own, they go in
+ * turns, and what they do repeats itself: sooner or later all clocks stand to each other as they
+ * have stood before. Then whole rounds of that are passed over: who is due when is what it would be
+ * had all steps been made.
  */
 #ifndef VIRTSIM_SIM_KERNEL_AGENDA_H
 #define VIRTSIM_SIM_KERNEL_AGENDA_H
@@ -18,19 +23,29 @@ extern "C" {
 struct vs_due {
     uint64_t own_ps; /* what its last step asked for */
     uint64_t woken_ps;
+    const struct vs_pace *pace;
+    void *ctx;
+    /* when it was looked at last: whether the agent was on its own, due when, and until when */
+    bool alone;
+    uint64_t seen_ps, until_ps;
 };
 
 struct vs_agenda {
     struct vs_due *due; /* of agent i */
     unsigned n, room;
+    bool looking;         /* nobody has done anything but on his own since then */
+    unsigned turns, most; /* since that; until it is looked at anew */
 };
 
 /* One agent more, due at 0; false: no memory. */
-bool vs_agenda_add(struct vs_agenda *a);
+bool vs_agenda_add(struct vs_agenda *a, const struct vs_agent *agent);
 /* Has the agent called at `at_ps`, or earlier if it is woken for an earlier time already. */
 void vs_agenda_wake(struct vs_agenda *a, unsigned agent, uint64_t at_ps);
 /* When the agent is due; VS_NEVER: when it is woken. */
 uint64_t vs_agenda_due(const struct vs_agenda *a, unsigned agent);
+/* Before the next one is asked for: passes over what agents do on their own, if all clocks stand as
+ * they have stood before. */
+void vs_agenda_pass(struct vs_agenda *a);
 /* The agent that is next, and when; VS_NEVER: nobody. */
 unsigned vs_agenda_first(const struct vs_agenda *a, uint64_t *at_ps);
 /* The agent is about to run at `now_ps`: returns the next time at which any agent is due, its

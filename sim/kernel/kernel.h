@@ -22,12 +22,28 @@ extern "C" {
 
 struct vs_kernel;
 
+/*
+ * What an agent can say of what it does on its own: computing, say. Two agents that do take turns
+ * in small steps, as each is the other's horizon; while nobody does anything else, that repeats
+ * itself, and a kernel passes over it (agenda.h). No result depends on that.
+ */
+struct vs_pace {
+    /* Until when an agent whose next step is due at `due_ps` does what nobody can see and nothing
+     * of others reaches it but a wake-up; `due_ps` or before: it does not. How far its steps go
+     * then depends on the horizon alone, in relation to its clock; after each *each_ps as before.
+     */
+    uint64_t (*alone)(void *ctx, uint64_t due_ps, uint64_t *each_ps);
+    /* Does n times what takes each_ps. */
+    void (*pass)(void *ctx, uint64_t n);
+};
+
 struct vs_agent {
     const char *name;
     void *ctx;
     /* Must make progress when its own clock is at or before horizon_ps. Returns the time (>=
      * now_ps) to be called again, or VS_NEVER until somebody wakes it. */
     uint64_t (*step)(void *ctx, uint64_t now_ps, uint64_t horizon_ps);
+    const struct vs_pace *pace; /* NULL: it never does anything on its own */
 };
 
 enum vs_kernel_kind { VS_KERNEL_PLAIN, VS_KERNEL_SYSTEMC }; /* as sim.kernel names them */

@@ -30,7 +30,7 @@ static bool add(void *kernel, const struct vs_agent *agent, unsigned *number)
     k->agent = more;
     *number = k->agenda.n;
     more[*number] = *agent;
-    return vs_agenda_add(&k->agenda);
+    return vs_agenda_add(&k->agenda, agent);
 }
 
 /* What has passed is now. */
@@ -48,6 +48,7 @@ static bool run(void *kernel, char *error, size_t bytes)
     (void)error;
     (void)bytes;
     for (unsigned i; !k->stopped;) {
+        vs_agenda_pass(&k->agenda);
         i = vs_agenda_first(&k->agenda, &at);
         if (at == VS_NEVER) {
             break;

@@ -26,7 +26,7 @@ class agent_module;
 
 struct systemc_kernel {
     std::vector<std::unique_ptr<agent_module>> agents;
-    vs_agenda agenda = {nullptr, 0, 0};
+    vs_agenda agenda = {};
     bool stopped = false;
 };
 
@@ -63,6 +63,7 @@ class agent_module : public sc_core::sc_module
             const uint64_t horizon = vs_agenda_begin(&kernel_.agenda, number_, now);
             const uint64_t next = agent_.step(agent_.ctx, now, horizon);
             vs_agenda_end(&kernel_.agenda, number_, next > now ? next : now);
+            vs_agenda_pass(&kernel_.agenda);
         }
         const uint64_t due = vs_agenda_due(&kernel_.agenda, number_);
         if (due == VS_NEVER) {
@@ -92,7 +93,7 @@ bool add(void *kernel, const vs_agent *agent, unsigned *number)
 {
     auto *k = static_cast<systemc_kernel *>(kernel);
     *number = k->agenda.n;
-    if (!vs_agenda_add(&k->agenda)) {
+    if (!vs_agenda_add(&k->agenda, agent)) {
         return false;
     }
     std::string name = agent->name;

@@ -70,7 +70,7 @@ static bool play(enum vs_kernel_kind kind, struct company *c, does *what)
         char name[8];
         unsigned number;
         snprintf(name, sizeof name, "a%u", i);
-        struct vs_agent agent = {name, &c->member[i], step};
+        struct vs_agent agent = {name, &c->member[i], step, NULL};
         c->member[i] = (struct member){c, i, 0};
         assert_true(vs_kernel_add(c->kernel, &agent, &number));
         assert_int_equal(number, i);

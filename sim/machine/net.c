@@ -361,7 +361,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
                        net->dma.count);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc,
                        net->agent.count);
-    struct vs_agent agent = {"nic0", net, step};
+    struct vs_agent agent = {"nic0", net, step, NULL};
     return vs_kernel_add(p->kernel, &agent, &net->nic_agent) ? VS_OK : VS_E_NOMEM;
 }
 

@@ -66,7 +66,7 @@ static enum vs_status processor_make(struct vs_platform *p, unsigned number,
         begin_line(hw);
     }
     snprintf(name, sizeof name, "cpu%u", number);
-    struct vs_agent agent = {name, hw, vcpu_step};
+    struct vs_agent agent = {name, hw, vcpu_step, &vcpu_pace};
     return vs_kernel_add(p->kernel, &agent, &hw->agent) ? VS_OK : VS_E_NOMEM;
 }
 

@@ -10,15 +10,19 @@ static void note(struct vs_vcpu *v, bool left)
     v->count[left ? VS_CNT_vcpu_recorded_exits : VS_CNT_vcpu_recorded_stays]++;
 }
 
+void request_elapsed(struct vs_vcpu *v, uint64_t ps)
+{
+    vs_txn_settle(&v->txn);
+    vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_recorded), (vs_ps){ps});
+    v->request.ps -= ps;
+}
+
 /* The guest works, up to the horizon in each piece. */
 void request_elapse(struct vs_vcpu *v)
 {
-    struct vs_request *r = &v->request;
+    const struct vs_request *r = &v->request;
     uint64_t now = vs_cpu_now_ps(&v->hw->cpu), room = v->horizon > now ? v->horizon - now : 1u;
-    uint64_t n = r->ps < room ? r->ps : room;
-    vs_txn_settle(&v->txn);
-    vs_charge(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_recorded), (vs_ps){n});
-    r->ps -= n;
+    request_elapsed(v, r->ps < room ? r->ps : room);
     v->busy = r->ps != 0;
 }
 

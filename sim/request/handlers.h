@@ -13,4 +13,7 @@
 #define VS_SECTION(title)
 #include "request/requests.def"
 
+/* So much of the time that a trace recorded passes (request_elapse). */
+void request_elapsed(struct vs_vcpu *v, uint64_t ps);
+
 #endif

@@ -174,6 +174,30 @@ static void run(struct vs_vcpu *v)
     }
 }
 
+/* Instructions that touch no memory, and time that a trace recorded, are the vCPU's alone. */
+static uint64_t alone_ps(const struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    if (!v->busy || !v->begun) {
+        return 0;
+    }
+    return r->kind == VS_REQ_COMPUTE  ? vs_cpu_after_ps(&v->hw->cpu, r->count)
+           : r->kind == VS_REQ_ELAPSE ? vs_cpu_now_ps(&v->hw->cpu) + r->ps
+                                      : 0;
+}
+
+/* So much of them. */
+static void pass(struct vs_vcpu *v, uint64_t n)
+{
+    struct vs_cpu *c = &v->hw->cpu;
+    if (v->request.kind == VS_REQ_COMPUTE) {
+        vs_cpu_instructions(c, n * c->round_n);
+        v->request.count -= n * c->round_n;
+    } else {
+        request_elapsed(v, n * c->round_ps);
+    }
+}
+
 /* A vCPU without a further step: its source is closed. */
 static void close(struct vs_vcpu *v)
 {
@@ -188,6 +212,8 @@ static void close(struct vs_vcpu *v)
 void vs_platform_guest(struct vs_platform *p, unsigned index, const struct vs_guest_source *source)
 {
     p->program.run = run;
+    p->program.alone_ps = alone_ps;
+    p->program.pass = pass;
     p->program.close = close;
     p->vcpu[index].source = *source;
 }
