@@ -418,19 +418,18 @@ static enum vs_trap_kind trap_of(const char *name)
 static void link_offset(struct linker *l, const struct vs_program *p)
 {
     uint32_t at = p->desc->offset, first = p->guest ? 0 : VS_PROGRAM_PLACES,
-             end = p->guest ? VS_PROGRAM_GUEST_SHARED : VS_PROGRAM_PLACES_END;
+             end = p->guest ? VS_PROGRAM_GUEST : VS_PROGRAM_PLACES_END;
     char what[160];
-    if (!p->desc->placed) {
-        return;
-    }
-    if (p->trap != VS_TRAP_N || p->user) {
+    if (p->desc->placed && (p->trap != VS_TRAP_N || p->user)) {
         wrong(l, "offset", "programs of traps and of user space have their places: no offset");
-    } else if (at % VS_PROGRAM_PLACED || at < first || at >= end) {
-        snprintf(what, sizeof what, "offset = 0x%x: a multiple of 0x%x from 0x%x on, below 0x%x",
-                 at, VS_PROGRAM_PLACED, first, end);
+    } else if (p->desc->placed && (at % VS_PROGRAM_PLACED || at < first || at >= end ||
+                                   (p->guest && at == VS_PROGRAM_GUEST_SHARED))) {
+        snprintf(what, sizeof what, "offset = 0x%x: a multiple of 0x%x from 0x%x on, below 0x%x%s",
+                 at, VS_PROGRAM_PLACED, first, end,
+                 p->guest ? ", but for 0x20000, where the others lie" : "");
         wrong(l, "offset", what);
     }
-    for (const struct vs_program_desc *o = l->desc->program; o < p->desc; o++) {
+    for (const struct vs_program_desc *o = l->desc->program; p->desc->placed && o < p->desc; o++) {
         if (o->placed && o->offset == at) {
             snprintf(what, sizeof what, "offset = 0x%x is that of the program %.60s", at, o->name);
             wrong(l, "offset", what);

@@ -30,12 +30,12 @@ static const struct {
                         "bytes",
                         "code they are spread over",
                         {VS_PROGRAM_TRAP_CODE, VS_PROGRAM_CODE, VS_PROGRAM_USER, VS_PROGRAM_PLACED,
-                         VS_PROGRAM_GUEST_SHARED}},
+                         VS_PROGRAM_PLACED}},
     [VS_NUMBER_DATA] = {"data_bytes",
                         "bytes",
                         "data it touches, the last quarter of it written",
                         {VS_PROGRAM_TRAP_DATA, VS_PROGRAM_DATA, VS_PROGRAM_USER, VS_PROGRAM_PLACED,
-                         VS_PROGRAM_GUEST_SHARED}},
+                         VS_PROGRAM_PLACED}},
     [VS_NUMBER_COPY] = {"copy_bytes", "bytes",
                         "bytes copied between guest and host, a load and a store each line",
                         SAME(1048576)},
@@ -304,9 +304,9 @@ void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values
     check_area(s, "programs of no trap", data[SHARED], VS_PROGRAM_DATA, "data", errors);
     check_area(s, "programs in user space", code[USER], VS_PROGRAM_USER, "code", errors);
     check_area(s, "programs in user space", data[USER], VS_PROGRAM_USER, "data", errors);
-    check_area(s, "programs without an offset", code[GUEST_SHARED], VS_PROGRAM_GUEST_SHARED, "code",
+    check_area(s, "programs without an offset", code[GUEST_SHARED], VS_PROGRAM_PLACED, "code",
                errors);
-    check_area(s, "programs without an offset", data[GUEST_SHARED], VS_PROGRAM_GUEST_SHARED, "data",
+    check_area(s, "programs without an offset", data[GUEST_SHARED], VS_PROGRAM_PLACED, "data",
                errors);
 }
 

@@ -181,8 +181,9 @@ struct vs_program_layout {
     0xe00000u /* of a hypervisor's that are placed, and the end of all code                        \
                */
 #define VS_PROGRAM_PLACES_END 0x1000000u
-#define VS_PROGRAM_GUEST 0x40000u        /* of code, and of data, of a guest's kernel */
-#define VS_PROGRAM_GUEST_SHARED 0x20000u /* from there on what is not placed */
+#define VS_PROGRAM_GUEST 0x40000u /* of code, and of data, of a guest's kernel */
+/* In VS_PROGRAM_PLACED bytes from there on is what is not placed. */
+#define VS_PROGRAM_GUEST_SHARED 0x20000u
 /* Room for so many: where a vCPU's data lies does not change when a trap is added. */
 #define VS_PROGRAM_TRAPS UINT64_C(52)
 _Static_assert(VS_TRAP_N <= VS_PROGRAM_TRAPS, "each trap's program has code and data of its own");

@@ -69,6 +69,7 @@ struct vs_handling {
     bool ask;       /* user space is asked, whatever the trap */
     bool device;    /* the access was to a device: it is emulated */
     bool more;      /* other interrupts are pending besides `inject`: the next window is theirs */
+    bool nmi;       /* a non-maskable interrupt is offered, although the guest is in a handler */
     bool log_full;  /* the exit is that of a full log */
     uint8_t inject; /* vector that the entry is to carry; 0: none */
     const struct vs_translation *withheld; /* of a page that is there without that right, or NULL */

@@ -34,6 +34,14 @@ enum vs_apic_register {
     VS_APIC_REGISTERS = 0x40
 };
 
+/* Delivery modes of ICR, bits 10:8 (SDM 3A figure 11-12). */
+enum {
+    VS_APIC_MODE_FIXED = 0,
+    VS_APIC_MODE_NMI = 4,
+    VS_APIC_MODE_INIT = 5,
+    VS_APIC_MODE_SIPI = 6,
+};
+
 /* The MSR of a register; whether an MSR is one of x2APIC's, 800H to 8FFH; its register. */
 #define VS_X2APIC_MSR(reg) (0x800u + (uint32_t)(reg))
 static inline bool vs_x2apic_msr(uint32_t msr)

@@ -13,9 +13,9 @@
 #define COPY_BYTES 0x2000u /* of each */
 #define DATA_BYTES (DATA_COPY + 2u * COPY_BYTES)
 #define DATA_PARTS (VS_HV_AREA_BYTES / DATA_BYTES) /* vCPUs that have their own */
-#define NS 1000u
 
 #define RFLAGS_IF (1u << 9)
+#define NMI_VECTOR 2u
 #define INVALID_OPCODE 6u
 
 _Static_assert(VS_PROGRAM_CODE + VS_PROGRAM_TRAPS * VS_PROGRAM_TRAP_CODE <= VS_HV_AREA_BYTES,
@@ -122,15 +122,7 @@ static uint64_t grown(const struct vs_hypervisor *h, uint64_t now)
     return by && next > h->cfg.ple_max ? h->cfg.ple_max : next;
 }
 
-static uint64_t shrunk(const struct vs_hypervisor *h, uint64_t now)
-{
-    uint64_t by = h->cfg.ple_shrink, first = h->first_spin;
-    uint64_t next = !by ? first : by < first ? now / by : now > by ? now - by : 0;
-    return next < first ? first : next;
-}
-
-/* The window of pause-loop exiting becomes `next`; KVM writes it where that is something else. */
-static void set_spin(struct vs_hypervisor *h, struct vs_txn *t, uint64_t now, uint64_t next,
+void vs__hv_set_spin(struct vs_hypervisor *h, struct vs_txn *t, uint64_t now, uint64_t next,
                      unsigned counter)
 {
     if (next != now) {
@@ -144,7 +136,8 @@ static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_
 {
     struct vs_hypervisor *h = ctx;
     uint64_t value = 0, vector = h->exit->inject;
-    bool made = kind == VS_VALUE_VECTOR || kind == VS_VALUE_VECTORED || kind == VS_VALUE_UNDEFINED;
+    bool made = kind == VS_VALUE_VECTOR || kind == VS_VALUE_VECTORED ||
+                kind == VS_VALUE_UNDEFINED || kind == VS_VALUE_NMI;
     if (!made && kind != VS_VALUE_HIGHEST) {
         h->state.read(h->state.ctx, NULL, what, &value);
     }
@@ -161,6 +154,18 @@ static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_
     case VS_VALUE_VECTOR:
         value = VS_EVENT_VALID | vector;
         break;
+    case VS_VALUE_NMI:
+        value = VS_EVENT_VALID | VS_EVENT_NMI | NMI_VECTOR;
+        break;
+    case VS_VALUE_NMI_OPEN:
+        if (value & VS_CONTROLS_NMI_WINDOW) {
+            return; /* exec_controls_setbit looks at its copy first */
+        }
+        value |= VS_CONTROLS_NMI_WINDOW;
+        break;
+    case VS_VALUE_NMI_CLOSED:
+        value &= ~(uint64_t)VS_CONTROLS_NMI_WINDOW;
+        break;
     case VS_VALUE_VECTORED:
         value = VS_EVENT_VALID | (h->value[VS_STATE_VECTORING] & VS_EVENT_VECTOR);
         break;
@@ -170,7 +175,7 @@ static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_
         break;
     case VS_VALUE_GROWN:
         h->first_spin = h->first_spin ? h->first_spin : value;
-        set_spin(h, t, value, grown(h, value), VS_CNT_hypervisor_spins_grown);
+        vs__hv_set_spin(h, t, value, grown(h, value), VS_CNT_hypervisor_spins_grown);
         return;
     case VS_VALUE_HIGHEST:
         value = h->value[what] > vector ? h->value[what] : vector;
@@ -190,6 +195,13 @@ static bool of_device(const struct vs_hypervisor *h)
     vs_gpa at = {e->guest_physical};
     bool fault = h->trap == VS_TRAP_STAGE2_FAULT && !e->fast;
     return fault ? !h->slat.is_memory(h->slat.ctx, at) : e->device;
+}
+
+/* Nothing but RFLAGS.IF can hold an interrupt back: no instruction does, nor an NMI that the entry
+ * carries. */
+static bool unblocked(const struct vs_hypervisor *h)
+{
+    return !(h->value[VS_STATE_INTERRUPTIBILITY] & ~(uint64_t)VS_BLOCKS_NMI) && !h->nmi_injected;
 }
 
 static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
@@ -239,9 +251,15 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
     case VS_WHEN_VIRTUAL_DELIVERY:
         return e->virtual_delivery;
     case VS_WHEN_UNBLOCKED:
-        return !h->value[VS_STATE_INTERRUPTIBILITY];
+        return unblocked(h);
     case VS_WHEN_INTERRUPTIBLE:
-        return !h->value[VS_STATE_INTERRUPTIBILITY] && h->value[VS_STATE_FLAGS] & RFLAGS_IF;
+        return unblocked(h) && h->value[VS_STATE_FLAGS] & RFLAGS_IF;
+    case VS_WHEN_NMI:
+        return e->nmi;
+    case VS_WHEN_NMI_OPEN:
+        return !h->value[VS_STATE_INTERRUPTIBILITY];
+    case VS_WHEN_NMI_WAITS:
+        return !h->nmi_injected || e->more_nmis;
     default: /* always; or no word of a hypervisor's */
         break;
     }
@@ -330,6 +348,14 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
         h->count[VS_CNT_hypervisor_windows]++;
         h->windowed = true;
         break;
+    case VS_ACTION_NMI_INJECTED:
+        h->count[VS_CNT_hypervisor_nmis]++;
+        h->nmi_injected = true;
+        break;
+    case VS_ACTION_NMI_WINDOW:
+        h->count[VS_CNT_hypervisor_nmi_windows]++;
+        h->nmi_windowed = true;
+        break;
     default: /* about a guest hypervisor; nothing; or no word of a hypervisor's */
         return vs__hv_nested(h, t, a);
     }
@@ -349,6 +375,8 @@ static bool port_quiet(void *ctx, enum vs_action a)
     case VS_ACTION_EMULATED:
     case VS_ACTION_INJECTED:
     case VS_ACTION_WINDOW:
+    case VS_ACTION_NMI_INJECTED:
+    case VS_ACTION_NMI_WINDOW:
     case VS_ACTION_NONE:
         return true;
     default:
@@ -490,6 +518,7 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->exit = exit;
     h->trap = trap;
     h->been_in_user = h->injected = h->windowed = h->threw = false;
+    h->nmi_injected = h->nmi_windowed = false;
     h->value[VS_STATE_VECTORING] = 0;
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
     h->l1d_due = h->l1d_due || unsafe(trap);
@@ -532,68 +561,4 @@ void vs_hv_log_reset(struct vs_hypervisor *h, struct vs_txn *t, uint64_t index)
 void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3)
 {
     write_field(h, t, VS_STATE_CR3, cr3);
-}
-
-static void charge(struct vs_txn *t, uint16_t account, uint64_t ps)
-{
-    if (ps) {
-        vs_ps d = {ps};
-        vs_txn_settle(t);
-        vs_charge(t, account, d);
-    }
-}
-
-/* KVM's kvm_vcpu_halt: short halts that polling missed make it grow, long ones shrink it. */
-static void adapt(struct vs_hypervisor *h, uint64_t halt_ps)
-{
-    const struct vs_hypervisor_config *c = &h->cfg;
-    uint64_t most = c->halt_poll_ns * NS, start = c->halt_poll_grow_start * NS, now = h->poll_ps;
-    if (halt_ps <= now) {
-        return;
-    }
-    if (now && halt_ps > most) {
-        now = c->halt_poll_shrink ? now / c->halt_poll_shrink : 0;
-        now = now < start ? 0 : now;
-    } else if (now < most && halt_ps < most && c->halt_poll_grow) {
-        now = now * c->halt_poll_grow;
-        now = now < start ? start : now;
-    }
-    h->poll_ps = now < most ? now : most;
-}
-
-void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps event)
-{
-    uint64_t halt = event.v > since.v ? event.v - since.v : 0, asleep = h->poll_ps + h->block_ps;
-    h->count[VS_CNT_hypervisor_polled] += (halt < h->poll_ps ? halt : h->poll_ps) / NS;
-    if (halt <= h->poll_ps) {
-        h->count[VS_CNT_hypervisor_polls]++;
-        return;
-    }
-    /* going to sleep is done when it is done, event or not */
-    uint64_t rest = asleep > halt ? asleep - halt : 0;
-    h->count[VS_CNT_hypervisor_blocks]++;
-    charge(t, h->block_account, rest);
-    charge(t, h->wake_account, h->wake_ps);
-    adapt(h, halt + rest + h->wake_ps);
-    h->l1d_due = true;   /* kvm_arch_vcpu_load */
-    if (h->first_spin) { /* vmx_vcpu_load, svm_sched_in */
-        uint64_t now = 0;
-        h->state.read(h->state.ctx, NULL, VS_STATE_SPIN, &now);
-        set_spin(h, t, now, shrunk(h, now), VS_CNT_hypervisor_spins_shrunk);
-    }
-}
-
-void vs_hv_block(struct vs_hypervisor *h, struct vs_txn *t, vs_ps polled)
-{
-    h->count[VS_CNT_hypervisor_polled] += polled.v / NS;
-    h->count[VS_CNT_hypervisor_blocks]++;
-    charge(t, h->block_account, h->block_ps);
-}
-
-void vs_hv_woken(struct vs_hypervisor *h, struct vs_txn *t, vs_ps halt, bool from_idle)
-{
-    if (from_idle) {
-        charge(t, h->wake_account, h->wake_ps);
-    }
-    adapt(h, halt.v + (from_idle ? h->wake_ps : 0));
 }

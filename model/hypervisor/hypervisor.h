@@ -41,6 +41,7 @@ enum vs_hv_result {
     X(BACK, "back_for_shadow")                                                                     \
     X(EMULATE, "emulate")                                                                          \
     X(INJECT, "inject")                                                                            \
+    X(INJECT_NMI, "inject_nmi")                                                                    \
     X(HOST_INTERRUPT, "host_interrupt")                                                            \
     X(SWITCH, "vcpu_switch")                                                                       \
     X(WORKER, "worker")                                                                            \
@@ -99,6 +100,7 @@ struct vs_hv_exit {
     uint64_t io;           /* where the device is; UINT64_MAX: nowhere */
     uint8_t inject;        /* vector that is pending for the guest; 0 = none (vs_hv_inject) */
     bool more;             /* others are pending besides it: the next window is theirs */
+    bool nmi, more_nmis;   /* a non-maskable interrupt is pending for the guest; and another one */
     bool virtual_delivery; /* the processor delivers it: no injection */
     bool device;           /* the access was to a device: emulated as after a misconfiguration */
     bool fast;             /* the short way: a fault of a page that is there, an end of interrupt */
@@ -150,6 +152,7 @@ struct vs_hypervisor {
     uint64_t value[VS_STATE_N];
     bool threw;                            /* the guest gets an invalid-opcode exception */
     bool been_in_user, injected, windowed; /* windowed: it asked for a window */
+    bool nmi_injected, nmi_windowed;       /* the same of a non-maskable interrupt */
     vs_gpa page;                           /* to be mapped, and the frame that it got */
     unsigned shift, group_shift; /* log2 of its size, and of that of the one that faulted */
     vs_hpa frame;
@@ -174,6 +177,9 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
  * (`virtual_delivery`). False when the guest cannot take it now (RFLAGS.IF clear, or held back by
  * the instruction before): a window is asked for, and the exit for it is where it goes in. */
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery);
+/* The same for a non-maskable interrupt, which goes in unless the handler of another one, or the
+ * present instruction, holds it back; a second one behind it waits for its window (`more`). */
+bool vs_hv_inject_nmi(struct vs_hypervisor *h, struct vs_txn *t, bool more);
 /* The same for an exception with an error code, which always goes in. */
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
                             uint32_t error);

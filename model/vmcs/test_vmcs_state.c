@@ -229,8 +229,17 @@ static void test_the_state_port_speaks_of_fields_in_neutral_words(void **state)
     assert_true(p.write(p.ctx, NULL, VS_STATE_ENTRY_INTR, fault));
     assert_int_equal(VS_GET(&f->x, ENTRY_INTERRUPTION_INFO), 0x80000b0e);
     assert_true(p.read(p.ctx, NULL, VS_STATE_ENTRY_INTR, &v) && v == fault);
-    VS_PUT(&f->x, GUEST_INTERRUPTIBILITY, 9); /* by STI; by NMI, which holds no interrupt back */
-    assert_true(p.read(p.ctx, NULL, VS_STATE_INTERRUPTIBILITY, &v) && v == 1);
+    VS_PUT(&f->x, GUEST_INTERRUPTIBILITY, 9); /* by STI; by NMI */
+    assert_true(p.read(p.ctx, NULL, VS_STATE_INTERRUPTIBILITY, &v) && v == (1 | VS_BLOCKS_NMI));
+    /* an NMI to be injected (table 25-17), and its window beside that of interrupts */
+    assert_true(p.write(p.ctx, NULL, VS_STATE_ENTRY_INTR, VS_EVENT_VALID | VS_EVENT_NMI | 2));
+    assert_int_equal(VS_GET(&f->x, ENTRY_INTERRUPTION_INFO), 0x80000202);
+    assert_true(
+        p.write(p.ctx, NULL, VS_STATE_CONTROLS, VS_CONTROLS_WINDOW | VS_CONTROLS_NMI_WINDOW));
+    assert_true(p.write(p.ctx, NULL, VS_STATE_CONTROLS, VS_CONTROLS_NMI_WINDOW));
+    assert_false(VS_GET(&f->x, PROC_CONTROLS) & VS_PROC_INTERRUPT_WINDOW);
+    assert_true(VS_GET(&f->x, PROC_CONTROLS) & VS_PROC_NMI_WINDOW);
+    assert_true(p.read(p.ctx, NULL, VS_STATE_CONTROLS, &v) && v == VS_CONTROLS_NMI_WINDOW);
 }
 
 /* Fields that are read together are what they are one by one, and as dear; on a tape, which lists

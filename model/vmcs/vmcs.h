@@ -252,6 +252,8 @@ vs_ps vs_vmx_timer_stops(const struct vs_vmx *x);
 /* The guest executes STI or CLI; STI blocks until the instruction after it has executed. */
 void vs_vmx_guest_if(struct vs_vmx *x, bool on);
 void vs_vmx_unblock(struct vs_vmx *x);
+/* The guest executes IRET, which ends what blocks NMIs. */
+void vs_vmx_guest_iret(struct vs_vmx *x);
 /* The guest's TPR is virtualized: it is VTPR, on the virtual-APIC page, under TPR shadow. */
 void vs_vmx_guest_tpr(struct vs_vmx *x, uint8_t tpr);
 /* An MSR that the lists move. Setting a 33rd is VS_E_BOUNDS. */

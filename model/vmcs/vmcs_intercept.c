@@ -148,6 +148,11 @@ void vs_vmx_unblock(struct vs_vmx *x)
     VS_LIVE(x, GUEST_INTERRUPTIBILITY) &= ~(uint64_t)VS_BLOCKED_STI;
 }
 
+void vs_vmx_guest_iret(struct vs_vmx *x)
+{
+    VS_LIVE(x, GUEST_INTERRUPTIBILITY) &= ~(uint64_t)VS_BLOCKED_NMI;
+}
+
 void vs_vmx_guest_tpr(struct vs_vmx *x, uint8_t tpr)
 {
     vs_hpa at = {VS_GET(x, VIRTUAL_APIC_ADDRESS) + VS_VAPIC_TPR};

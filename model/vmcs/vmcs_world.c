@@ -10,7 +10,8 @@
 
 #define WINDOW VS_PROC_INTERRUPT_WINDOW
 #define RVI 0xffu
-#define BLOCKING 3u /* by STI, by MOV SS */
+#define NMI_WINDOW VS_PROC_NMI_WINDOW
+#define BLOCKING (VS_BLOCKED_STI | VS_BLOCKED_MOV_SS)
 
 static const struct {
     uint32_t number;
@@ -131,6 +132,9 @@ static bool kind_of(enum vs_trap_kind trap, enum vs_vmx_kind *kind)
         return true;
     case VS_TRAP_NMI:
         *kind = VS_EV_NMI;
+        return true;
+    case VS_TRAP_NMI_WINDOW:
+        *kind = VS_EV_NMI_WINDOW;
         return true;
     case VS_TRAP_UNDEFINED: /* what they are one of says vs_trap.x86 */
     case VS_TRAP_DEBUG_REGISTER:
@@ -334,6 +338,11 @@ static void unshadow(void *ctx)
     vs_vmx_unblock(ctx);
 }
 
+static void nmi_returns(void *ctx)
+{
+    vs_vmx_guest_iret(ctx);
+}
+
 static uint64_t clock(void *ctx, uint64_t host)
 {
     return vs_vmx_guest_tsc(ctx, host);
@@ -361,9 +370,21 @@ static vs_ps stops(void *ctx)
 struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 {
     vs_vmx_register();
-    return (struct vs_world_port){x,         leaves,   leave,    enter, why,
-                                  flush_tag, mask,     unshadow, clock, vs__vmx_says,
-                                  load,      priority, stops,    NULL,  NULL};
+    return (struct vs_world_port){.ctx = x,
+                                  .leaves = leaves,
+                                  .leave = leave,
+                                  .enter = enter,
+                                  .why = why,
+                                  .flush_tag = flush_tag,
+                                  .mask = mask,
+                                  .unshadow = unshadow,
+                                  .nmi_returns =
+                                      x->config.control_virtual_nmis ? nmi_returns : NULL,
+                                  .clock = clock,
+                                  .says = vs__vmx_says,
+                                  .load = load,
+                                  .priority = priority,
+                                  .stops = stops};
 }
 
 /* ---- what handlers read and write ---- */
@@ -404,14 +425,16 @@ static inline uint64_t meaning(enum vs_state what, uint64_t v)
 {
     switch (what) {
     case VS_STATE_INTERRUPTIBILITY:
-        return v & BLOCKING;
+        return (v & BLOCKING) | (v & VS_BLOCKED_NMI ? VS_BLOCKS_NMI : 0);
     case VS_STATE_CONTROLS:
-        return v & WINDOW ? VS_CONTROLS_WINDOW : 0;
+        return (v & WINDOW ? VS_CONTROLS_WINDOW : 0) |
+               (v & NMI_WINDOW ? VS_CONTROLS_NMI_WINDOW : 0);
     case VS_STATE_VIRTUAL_INTR:
         return v & RVI;
     case VS_STATE_ENTRY_INTR:
         return (v & (VS_INTR_VALID | VS_INTR_VECTOR)) |
                ((v >> 8 & 7u) == VS_INTR_EXCEPTION ? VS_EVENT_EXCEPTION : 0) |
+               ((v >> 8 & 7u) == VS_INTR_NMI ? VS_EVENT_NMI : 0) |
                (v & VS_INTR_ERROR_CODE ? VS_EVENT_ERROR : 0);
     default:
         return v;
@@ -472,12 +495,15 @@ uint64_t vs__vmx_state_value(enum vs_state what, uint64_t old, uint64_t value)
 {
     switch (what) {
     case VS_STATE_CONTROLS:
-        return (old & ~WINDOW) | (value & VS_CONTROLS_WINDOW ? WINDOW : 0);
+        return (old & ~(uint64_t)(WINDOW | NMI_WINDOW)) |
+               (value & VS_CONTROLS_WINDOW ? WINDOW : 0) |
+               (value & VS_CONTROLS_NMI_WINDOW ? NMI_WINDOW : 0);
     case VS_STATE_VIRTUAL_INTR:
         return (old & ~(uint64_t)RVI) | (value & RVI);
     case VS_STATE_ENTRY_INTR:
         return (value & (VS_EVENT_VALID | VS_EVENT_VECTOR)) |
                (value & VS_EVENT_EXCEPTION ? VS_INTR_EXCEPTION << 8 : 0) |
+               (value & VS_EVENT_NMI ? VS_INTR_NMI << 8 : 0) |
                (value & VS_EVENT_ERROR ? VS_INTR_ERROR_CODE : 0);
     default:
         return value;

@@ -45,6 +45,11 @@ void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
     queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .in_descriptor = true});
 }
 
+void vcpu_signal(struct vs_vcpu *v, uint8_t mode, uint8_t vector, uint64_t sent_ps)
+{
+    queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .signal = mode});
+}
+
 void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
 {
     queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .of_device = true});
@@ -64,7 +69,9 @@ void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
         if (!v->flight[a->vector].sent_ps) { /* of merged ones the first */
             v->flight[a->vector] = *a;
         }
-        if (a->in_descriptor) {
+        if (a->signal) {
+            vcpu_nmi_arrives(v);
+        } else if (a->in_descriptor) {
             v->notified = true;
         } else if (posted && a->of_device && v->p->avic) {
             v->physical = a->vector;

@@ -24,10 +24,15 @@ static bool wakes_masked(const struct vs_vcpu *v)
     return vcpu_arm(v);
 }
 
+/* What ends a halt has come. */
+static bool ends_halt(const struct vs_vcpu *v)
+{
+    return v->nmis || (something_due(v) && (!v->masked || wakes_masked(v)));
+}
+
 bool vcpu_wakes(const struct vs_vcpu *v)
 {
-    return !v->off && something_due(v) && !v->shadowed && !v->held &&
-           (!v->masked || wakes_masked(v));
+    return !v->off && ends_halt(v) && !v->shadowed && !v->held;
 }
 
 bool vcpu_asleep(const struct vs_vcpu *v, uint64_t now_ps)
@@ -53,8 +58,18 @@ static void halt(struct vs_vcpu *v, const struct vs_trap *trap)
 
 void vcpu_halt_by(struct vs_vcpu *v, const struct vs_trap *trap)
 {
-    v->halted_due = something_due(v);
+    v->halted_due = ends_halt(v);
     halt(v, trap);
+}
+
+/* Its machine has no other vCPU. */
+static bool alone(const struct vs_vcpu *v)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < v->p->n_vcpus; i++) {
+        n += v->p->vcpu[i].vm == v->vm;
+    }
+    return n == 1u;
 }
 
 void vcpu_sleep(struct vs_vcpu *v)
@@ -63,9 +78,9 @@ void vcpu_sleep(struct vs_vcpu *v)
     if (vcpu_nested_lacks(v, "halts")) {
         return;
     }
-    if (v->masked && !wakes_masked(v)) {
-        vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an "
-                     "NMI would end that");
+    if (v->masked && !wakes_masked(v) && alone(v)) {
+        vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an NMI "
+                     "would end that, which no other vCPU is there to send");
         return;
     }
     if (v->held) {
@@ -75,7 +90,7 @@ void vcpu_sleep(struct vs_vcpu *v)
     }
     if (v->shadowed) { /* HLT is the instruction behind STI: it executes, whatever waits for it */
         vcpu_unshadow(v);
-    } else if (something_due(v)) {
+    } else if (ends_halt(v)) {
         return;
     }
     vcpu_halt_by(v, &hlt);
@@ -92,7 +107,7 @@ uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v)
     if (!vs_thread_in_exit(&v->thread)) { /* its guest runs, and the host's scheduler stops it */
         at = v->hw->event_ps < at ? v->hw->event_ps : at;
     }
-    if (something_due(v)) {
+    if (ends_halt(v)) {
         at = vs_thread_wait(&v->thread)->since_ps;
     }
     return at;
@@ -133,8 +148,17 @@ void vcpu_wait_ends(struct vs_vcpu *v, uint64_t now_ps)
     vcpu_timer_expire(v, now_ps);
     vcpu_arrivals_take(v, now_ps);
     uint8_t vector;
+    v->hv.nmi_injected = false;
+    if (v->nmis) {
+        (void)vs_hv_inject_nmi(&v->hv, &v->txn, v->nmis > 1u);
+        vcpu_nmi_handed(v);
+    }
     if (!p->posted && !vcpu_listed(v) && v->irq.pending(v->irq.ctx, &vector)) {
         v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
+        if (v->hv.nmi_injected && v->hv.windowed) { /* an entry carries one event */
+            v->window = true;
+            v->fresh = false;
+        }
     }
 }
 
@@ -178,11 +202,11 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
     if (v->off && v->on_ps > now_ps) {
         return;
     }
-    if (v->tpr) { /* what the task priority holds back ends no halt */
+    if (v->tpr || v->masked) { /* what the task priority or RFLAGS.IF holds back ends no halt */
         vcpu_arrivals_take(v, now_ps);
         vcpu_timer_expire(v, now_ps);
         vcpu_sync_posted(v);
-        if (!something_due(v)) {
+        if (!ends_halt(v)) {
             return;
         }
     }

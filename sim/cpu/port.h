@@ -33,6 +33,8 @@ struct vs_guest_port {
     void (*touch_free)(void *ctx, vs_gva at);
     /* An interrupt was delivered: its handler, with the end of interrupt. */
     void (*interrupt)(struct vs_vcpu *v, uint8_t vector);
+    /* A non-maskable one was delivered: its handler, to its IRET. */
+    void (*nmi)(struct vs_vcpu *v);
     /* It waits for its device until `until_ps` (VS_FOR_DEVICE): books what for. */
     void (*waited)(struct vs_vcpu *v, uint64_t until_ps);
 };

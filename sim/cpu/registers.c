@@ -93,9 +93,8 @@ static void send_by_page(struct vs_vcpu *v, uint64_t command, const struct vs_ha
     }
 }
 
-/* The register that sends is written with the command. */
-static void write_command(struct vs_vcpu *v, uint64_t command, uint32_t reg,
-                          const struct vs_handling *how)
+void vcpu_write_command(struct vs_vcpu *v, uint64_t command, uint32_t reg,
+                        const struct vs_handling *how)
 {
     const struct registers *r = registers_of(v);
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
@@ -135,10 +134,10 @@ void vcpu_send(struct vs_vcpu *v, uint64_t command, uint8_t number, uint32_t reg
             v->flight[number] =
                 (struct vs_arrival){.sent_ps = sent_ps, .at_ps = sent_ps, .vector = number};
         }
-        write_command(v, command, reg, &own.how);
+        vcpu_write_command(v, command, reg, &own.how);
         vcpu_own_irq_done(v, number, &own);
     } else {
-        write_command(v, command, reg, NULL);
+        vcpu_write_command(v, command, reg, NULL);
     }
     for (unsigned i = 0; i < p->n_vcpus; i++) {
         bool done = i == v->index && own.pending;

@@ -92,12 +92,15 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     }
     how = how ? how : &nothing;
     struct vs_log_reading log = {v, how->log_full};
-    bool port = trap->kind == VS_TRAP_PIO;
+    bool port = trap->kind == VS_TRAP_PIO, nmi = vcpu_nmi_offered(v, how);
+    nmi = nmi && exit->trap != VS_TRAP_HALT; /* who halts is given it when it wakes */
     struct vs_hv_exit what = {.guest_physical = exit->gpa.v,
                               .port = port,
                               .io = port ? trap->number : trap->device,
                               .inject = how->inject,
                               .more = how->more,
+                              .nmi = nmi,
+                              .more_nmis = v->nmis > 1u,
                               .virtual_delivery = v->p->vid,
                               .device = how->device,
                               .fast = how->fast,
@@ -132,6 +135,9 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
         vcpu_fail(v, "%s: host memory is exhausted (host.memory)",
                   vs_op_name(vs_trap_handler(exit->trap)));
         return false;
+    }
+    if (nmi) {
+        vcpu_nmi_handed(v);
     }
     if (v->hv.been_in_user) { /* vcpu_put and vcpu_load around the way to user space */
         vcpu_running(v, false);

@@ -64,6 +64,8 @@ void vcpu_suspend(struct vs_vcpu *v, bool firmware);
 void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 /* The same of a device, whose message no processor posts. */
+/* The same of an APIC's message of another delivery mode. */
+void vcpu_signal(struct vs_vcpu *v, uint8_t mode, uint8_t vector, uint64_t sent_ps);
 void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 uint64_t vcpu_arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on its way */
 /* What has arrived by `now_ps` becomes pending. */
@@ -125,8 +127,24 @@ void vcpu_schedule(struct vs_vcpu *v, uint64_t now_ps);
 void vcpu_sync_posted(struct vs_vcpu *v);
 /* An interrupt of the host's own stops the guest for this work. */
 void vcpu_kick(struct vs_vcpu *v, void (*work)(void *ctx, struct vs_txn *t), void *ctx);
+/* The register that sends is written with the command, with the exit that this may have. */
+void vcpu_write_command(struct vs_vcpu *v, uint64_t command, uint32_t reg,
+                        const struct vs_handling *how);
 /* An inter-processor interrupt of the guest, with the exits that its sending may have. */
 void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
+
+/* nmi.c: a message of a mode that is no interrupt's, written to ICR as `command`. */
+void vcpu_send_signal(struct vs_vcpu *v, uint64_t command, uint32_t reg);
+/* One has arrived. */
+void vcpu_nmi_arrives(struct vs_vcpu *v);
+/* Something is to be done about one at an instruction boundary; it is done. */
+bool vcpu_nmi_due(const struct vs_vcpu *v);
+void vcpu_nmis(struct vs_vcpu *v);
+/* The guest can be given one in this exit; what its programs have done about it. */
+bool vcpu_nmi_offered(const struct vs_vcpu *v, const struct vs_handling *how);
+void vcpu_nmi_handed(struct vs_vcpu *v);
+/* Its handler executes IRET. */
+void vcpu_nmi_return(struct vs_vcpu *v);
 
 /* timer.c: the vCPU's timer is armed for `ps` from now; 0: disarmed. */
 void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps);

@@ -85,6 +85,7 @@ struct vs_arrival {
     uint64_t through_ps; /* of its way, what delivery without the hypervisor adds (the ITS) */
     uint8_t vector;
     bool in_descriptor; /* the sender has posted the vector: the message only notifies */
+    uint8_t signal;     /* delivery mode of an APIC's message that is no interrupt; 0: it is one */
     bool of_device;     /* a physical interrupt, which the host takes where devices post nothing */
 };
 
@@ -215,9 +216,14 @@ struct vs_vcpu {
     uint8_t threshold; /* class that the TPR has to fall below for the guest to be left; 0: none */
     bool listed;       /* the processor holds what is pending: irq.c, blocked; window */
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
-    bool off;             /* PSCI has turned it off: power.c; whoever turns it on, at its waking */
-    uint64_t on_ps;       /* when that reaches it; VS_NEVER: not yet */
-    bool halted_due;      /* what ends its halt was pending before: vcpu_sleep; vcpu_halt_awake */
+    /* non-maskable interrupts (nmi.c): how many wait; the host does not know of the last one: its
+     * arrival; the next exit. The last entry carries one; the host has asked for the window; from
+     * a delivery to its handler's IRET */
+    uint8_t nmis;
+    bool nmi_fresh, nmi_entry, nmi_window, nmi_blocked;
+    bool off;        /* PSCI has turned it off: power.c; whoever turns it on, at its waking */
+    uint64_t on_ps;  /* when that reaches it; VS_NEVER: not yet */
+    bool halted_due; /* what ends its halt was pending before: vcpu_sleep; vcpu_halt_awake */
     /* the VMX-preemption timer: the last entry loaded a deadline; which, and when it stops */
     bool timer_loaded;
     uint64_t expires_ps, expires_for_ps;

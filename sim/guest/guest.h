@@ -13,6 +13,7 @@
     X(TABLE_EDIT, "table_edit")                                                                    \
     X(SWITCH_SPACE, "switch_space")                                                                \
     X(INTERRUPT, "interrupt")                                                                      \
+    X(NMI, "nmi")                                                                                  \
     X(IDLE, "idle")                                                                                \
     X(FLUSH_BY_INTERRUPT, "flush_by_interrupt")                                                    \
     X(FLUSH_BY_HYPERCALL, "flush_by_hypercall")                                                    \
@@ -123,6 +124,8 @@ void guest_mm_touch_free(void *ctx, vs_gva at);
 bool guest_mm_gpa(const struct vs_vcpu *v, uint64_t at, uint64_t *gpa);
 /* irq.c, see cpu/port.h */
 void guest_irq_handle(struct vs_vcpu *v, uint8_t vector);
+/* The same for a non-maskable one, with its IRET. */
+void guest_irq_nmi(struct vs_vcpu *v);
 
 /* tlb/x86.c, tlb/arm.c: instructions of a guest (or native system), with the exits they may have.
  * INVPCID as the request says: of one address, of one PCID, of all with or without global ones. */

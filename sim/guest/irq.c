@@ -6,6 +6,7 @@
 #define VS_DEF_FILE "guest/os.def"
 #include "virtsim/def_tables.h"
 
+#define NMI_VECTOR 2u
 #define FRAME 0x10e00u /* of the kernel's data, in the page that the handler uses */
 
 /* The processor pushes the frame on the kernel's stack, and reads the gate: what that takes is in
@@ -25,8 +26,8 @@ static void push_frame(struct vs_vcpu *v, uint8_t vector)
     v->delivering = 0;
 }
 
-/* The guest's handler of one interrupt, with its end of interrupt. */
-void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
+/* The kernel's program for what was delivered, behind the frame that the processor pushes. */
+static void handle(struct vs_vcpu *v, uint8_t vector, enum guest_program which)
 {
     v->os_count[VS_CNT_os_interrupts]++;
     v->handled++;
@@ -34,5 +35,16 @@ void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
     push_frame(v, vector);
     vcpu_exception(v);
     struct guest_work w = {.vector = vector};
-    (void)guest_run(v, GUEST_INTERRUPT, &w);
+    (void)guest_run(v, which, &w);
+}
+
+/* The guest's handler of one interrupt, with its end of interrupt. */
+void guest_irq_handle(struct vs_vcpu *v, uint8_t vector)
+{
+    handle(v, vector, GUEST_INTERRUPT);
+}
+
+void guest_irq_nmi(struct vs_vcpu *v)
+{
+    handle(v, NMI_VECTOR, GUEST_NMI);
 }

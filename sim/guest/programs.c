@@ -218,6 +218,9 @@ static void trap(void *ctx, struct vs_txn *t, enum vs_instruction i)
     case VS_INSTRUCTION_END_OF_INTERRUPT:
         vcpu_irq_end(v, w->vector);
         break;
+    case VS_INSTRUCTION_NMI_RETURN:
+        vcpu_nmi_return(v);
+        break;
     case VS_INSTRUCTION_INTERRUPT_COMMAND:
         vcpu_send_ipi(v, w->target, vcpu_numbers(v)->shootdown);
         break;

@@ -257,7 +257,7 @@ unsigned machine_vm_of(const struct vs_platform *p, unsigned vcpu)
 static void wire(struct vs_platform *p)
 {
     p->guest = (struct vs_guest_port){guest_mm_fault, guest_mm_touch_free, guest_irq_handle,
-                                      guest_vf_waited};
+                                      guest_irq_nmi, guest_vf_waited};
     p->host = (struct vs_host_port){.work_of = host_work_of,
                                     .withheld = host_memory_withheld,
                                     .page_fault = host_shadow_fault,

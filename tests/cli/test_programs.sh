@@ -231,7 +231,7 @@ bad_kernel "an unknown instruction" 4: '    idle = { { "halt", trap = "hlat" } }
 bad_kernel "a hypervisor's word" 4: '    idle = { { "halt", state = "pc=next" } },' "program idle, step 'halt': unknown step 'state'"
 bad_kernel "an unknown message" 4: '    doorbell = { { "tail", send = "bell" } },' "program doorbell, step 'tail': unknown message 'bell'"
 bad_kernel "a program in user space" 4: '    idle = { at = "user", { "halt", trap = "halt" } },' "program idle: a guest's kernel has no programs in user space"
-bad_kernel "code in a wrong place" 4: '    idle = { offset = 0x800, { "halt", trap = "halt" } },' "program idle: offset = 0x800: a multiple of 0x10000 from 0x0 on, below 0x20000"
+bad_kernel "code in a wrong place" 4: '    idle = { offset = 0x800, { "halt", trap = "halt" } },' "program idle: offset = 0x800: a multiple of 0x10000 from 0x0 on, below 0x40000, but for 0x20000"
 bad_kernel "a program less" "" '    idle = false,' "has no program 'idle', which every guest needs"
 # what goes round a loop of C's, or may be interrupted, is of a kind where it can
 own round "$all"'

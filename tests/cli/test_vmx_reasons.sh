@@ -13,6 +13,7 @@ body[1]='cpu:ipi(0) cpu:compute(20000)' with[1]=$injecting
 with[1]="$injecting --set host.tick_hz=100000"
 body[2]='cpu:instruction("triple_fault")'
 body[7]='cpu:cli() cpu:ipi(0) cpu:compute(20000) cpu:sti() cpu:compute(20000)' with[7]=$injecting
+body[8]='while cpu:interrupts() < 2 do cpu:compute(100) end end) guest(function(cpu) cpu:wrmsr(0x830, 0x400) cpu:wrmsr(0x830, 0x400)'
 body[10]='cpu:cpuid()'
 body[12]='cpu:wait { us = 1 }'
 body[13]='cpu:instruction("invd")'

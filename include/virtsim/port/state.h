@@ -24,7 +24,7 @@ enum vs_state {
     VS_STATE_CODE_SEGMENT, /* access rights of CS */
     VS_STATE_CR0,
     VS_STATE_CR3,
-    VS_STATE_INTERRUPTIBILITY, /* not 0: the present instruction holds interrupts back */
+    VS_STATE_INTERRUPTIBILITY, /* the present instruction holds interrupts back; VS_BLOCKS_NMI */
     VS_STATE_CONTROLS,         /* VS_CONTROLS_* */
     VS_STATE_ENTRY_INTR,       /* the event that the next entry carries: VS_EVENT_* */
     VS_STATE_ENTRY_ERROR,      /* its error code */
@@ -37,11 +37,17 @@ enum vs_state {
     VS_STATE_N
 };
 
-#define VS_CONTROLS_WINDOW 1u /* leave the guest as soon as it can take an interrupt */
+#define VS_CONTROLS_WINDOW 1u     /* leave the guest as soon as it can take an interrupt */
+#define VS_CONTROLS_NMI_WINDOW 2u /* the same of a non-maskable one */
+
+#define VS_BLOCKS_NMI                                                                              \
+    8u /* of VS_STATE_INTERRUPTIBILITY: the handler of an NMI holds others back                    \
+        */
 
 #define VS_EVENT_VALID (1u << 31)
 #define VS_EVENT_EXCEPTION (1u << 8) /* else an external interrupt */
 #define VS_EVENT_ERROR (1u << 9)     /* it has an error code */
+#define VS_EVENT_NMI (1u << 10)      /* a non-maskable interrupt, and no external one */
 #define VS_EVENT_VECTOR 0xffu
 
 struct vs_state_port {

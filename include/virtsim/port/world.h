@@ -57,6 +57,9 @@ struct vs_world_port {
     /* The guest masks interrupts, or ends that; the instruction behind that end has executed. */
     void (*mask)(void *ctx, bool masked);
     void (*unshadow)(void *ctx);
+    /* The guest's handler of a non-maskable interrupt returns (IRET): others are held back no more.
+     * NULL: guests get none here. */
+    void (*nmi_returns)(void *ctx);
     /* The clock as the guest reads it without an exit. */
     uint64_t (*clock)(void *ctx, uint64_t host);
     /* After `leave`: what the exit says in the architecture's own registers and fields. How many,

@@ -14,6 +14,7 @@ local program = {
   },
   path_out = {
     { "actions", run = 130, code = 512, data = 192, source = guess .. "a look at the monitor's pending actions", grade = "assumed" },
+    { "nmi", call = "inject_nmi", when = "nmi" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
     { "enter", call = "stub.enter" },

@@ -15,6 +15,7 @@ local program = {
   },
   path_out = {
     { "events", run = 220, code = 896, data = 320, source = guess .. "a look at timers, synthetic interrupts and the scheduler", grade = "assumed" },
+    { "nmi", call = "inject_nmi", when = "nmi" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
     { "enter", call = "stub.enter" },

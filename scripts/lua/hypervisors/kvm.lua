@@ -53,6 +53,7 @@ local program = {
     { "again", call = "reinject", when = "vectoring" },
     { "pending", run = 320, code = 832, data = 256,
       source = split .. "vcpu_run: whether there is a request, a signal, somebody to be scheduled; vcpu_enter_guest up to its requests", grade = "assumed" },
+    { "nmi", call = "inject_nmi", when = "nmi" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
     { "prepare", run = 480, code = 1344, data = 448,
@@ -116,6 +117,19 @@ local program = {
     { "event", state = "entry_intr=vector", when = "interruptible" },
     { "injected", action = "injected", when = "interruptible" },
     { "window", call = "open_window", when = "not interruptible" },
+  },
+  -- vmx_nmi_blocked, vmx_inject_nmi; vmx_enable_nmi_window, where a handler of another one runs or it is the second
+  inject_nmi = {
+    offset = 0xe70000,
+    { "process", run = 40, code = 128, source = "reading of process_nmi and the NMI's part of inject_pending_event: the count of queued ones, at most two", grade = "assumed" },
+    { "blocked", state = "interruptibility" },
+    { "event", state = "entry_intr=nmi", when = "nmi_open" },
+    { "injected", action = "nmi_injected", when = "nmi_open" },
+    { "window", call = "open_nmi_window", when = "nmi_waits" },
+  },
+  open_nmi_window = {
+    { "open", state = "controls=nmi_open" },
+    { "window", action = "nmi_window" },
   },
   reinject = { { "event", state = "entry_intr=vectored" } }, -- vmx_complete_interrupts, vmx_inject_irq
   open_window = {
@@ -185,6 +199,10 @@ program.interrupt = exit {
 program.interrupt_window = exit {
   write = "controls=closed",
   { "handle", run = 120, code = 512, data = 128, source = "reading of handle_interrupt_window", grade = "assumed" },
+}
+program.nmi_window = exit {
+  write = "controls=nmi_closed",
+  { "handle", run = 60, code = 256, data = 64, source = "reading of handle_nmi_window: a bit of the controls cleared, counted, a request made", grade = "assumed" },
 }
 program.cpu_id = exit {
   read = skip, write = "pc=next",

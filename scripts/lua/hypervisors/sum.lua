@@ -24,6 +24,7 @@ local program = {
   },
   path_out = {
     { "again", call = "reinject", when = "vectoring" },
+    { "nmi", call = "inject_nmi", when = "nmi" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
   },
@@ -38,6 +39,13 @@ local program = {
     { "write", call = "mmio.write" },
   },
   interrupt_window = exit { write = "controls=closed" },
+  nmi_window = exit { write = "controls=nmi_closed" },
+  inject_nmi = {
+    { "blocked", state = "interruptibility" },
+    { "event", state = "entry_intr=nmi", when = "nmi_open" },
+    { "injected", action = "nmi_injected", when = "nmi_open" },
+    { "window", call = "open_nmi_window", when = "nmi_waits" },
+  },
   halt = exit { read = skip, write = "pc=next", wait = "event" },
   stage2_fault = exit {
     read = "syndrome fault_gpa",

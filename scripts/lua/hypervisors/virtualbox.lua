@@ -14,6 +14,7 @@ local program = {
   },
   path_out = {
     { "status", run = 140, code = 512, data = 128, source = "order of the handler's status: stay in ring 0, or return to ring 3" .. guess, grade = "assumed" },
+    { "nmi", call = "inject_nmi", when = "nmi" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
     { "forced", run = 360, code = 1280, data = 384, source = "order of the look at forced actions: timers, interrupts of the APIC, requests" .. guess, grade = "assumed" },

@@ -40,6 +40,7 @@ local program = {
   path_out = {
     { "again", call = "reinject", when = "vectoring" },
     { "events", run = 260, code = 1024, data = 384, source = "reading of vmx_intr_assist: timers, pending interrupts of the vLAPIC, TPR threshold", grade = "assumed" },
+    { "nmi", call = "inject_nmi", when = "nmi" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
     { "helper", run = 90, code = 384, data = 128, source = "reading of vmx_vmenter_helper: ASID, the frame's registers into the VMCS", grade = "assumed" },
@@ -119,6 +120,10 @@ program.interrupt = exit {
 program.interrupt_window = exit {
   write = "controls=closed",
   { "handle", run = 60, code = 256, data = 64, source = "reading of vmx_vmexit_handler, EXIT_REASON_PENDING_VIRT_INTR", grade = "assumed" },
+}
+program.nmi_window = exit {
+  write = "controls=nmi_closed",
+  { "handle", run = 50, code = 192, data = 64, source = "reading of vmx_vmexit_handler, EXIT_REASON_PENDING_VIRT_NMI", grade = "assumed" },
 }
 program.cpu_id = exit {
   read = skip, write = "pc=next",
@@ -232,7 +237,7 @@ return {
   text = "Xen: HVM guests, devices in Dom0",
   programs = {
     kvm = { why = "no count of Xen's is at hand",
-      "inject", "open_window", "reinject", "host_interrupt", -- what the architecture asks for, without a length
+      "inject", "open_window", "inject_nmi", "open_nmi_window", "reinject", "host_interrupt", -- what the architecture asks for, without a length
       "block", "wake", "kick", -- a vCPU that halts; another processor is made to leave its guest
       "flush_target", "flush_request",
       "fast_fault", "protect", -- a page that lacks a right; rights that somebody outside takes

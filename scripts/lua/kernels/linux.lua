@@ -35,6 +35,13 @@ program.interrupt = {
   { "end", trap = "end_of_interrupt" },
   { "flush", call = "flush_requested", when = "flush_requested" },
 }
+-- arch/x86/kernel/nmi.c: exc_nmi, default_do_nmi, the handlers of a local NMI. It returns by an IRET of its own.
+program.nmi = {
+  offset = 0x30000,
+  { "handle", run = 700, code = 3072, data = 512,
+    source = "reading of asm_exc_nmi's frames on the stack of NMIs, exc_nmi, default_do_nmi and nmi_handle: a list of about four handlers, none of which takes long", grade = "assumed" },
+  { "return", trap = "nmi_return" },
+}
 program.idle = { { "halt", trap = "halt" } }
 
 -- guest.shootdown = ipi: arch/x86/mm/tlb.c, flush_tlb_multi; kernel/smp.c, smp_call_function_many_cond
