@@ -34,7 +34,7 @@ static const uint32_t vectors[EXITS] = {
 /* What an exit carries. */
 enum { VECTOR, ERROR };
 
-void vs_deprivileged_register(void)
+void vs_deprivileged_register_as(const char *world)
 {
     static const struct vs_op_desc list[EXITS] = {
 #define VS_FAULT_EXIT(e, vector, name, trap, text, rule)                                           \
@@ -42,7 +42,12 @@ void vs_deprivileged_register(void)
 #include "deprivileged/faults.def"
 #undef VS_FAULT_EXIT
     };
-    vs_ops_register(vs_deprivileged_desc.name, list, EXITS, ops);
+    vs_ops_register(world, list, EXITS, ops);
+}
+
+void vs_deprivileged_register(void)
+{
+    vs_deprivileged_register_as(vs_deprivileged_desc.name);
 }
 
 void vs_deprivileged_init(struct vs_deprivileged *d, const struct vs_deprivileged_config *config,

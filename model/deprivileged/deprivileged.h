@@ -54,6 +54,8 @@ struct vs_deprivileged {
 
 /* Registers the operations of faults.def; again: nothing. */
 void vs_deprivileged_register(void);
+/* The same as those of a world that this one is part of. */
+void vs_deprivileged_register_as(const char *world);
 void vs_deprivileged_init(struct vs_deprivileged *d, const struct vs_deprivileged_config *config,
                           const struct vs_deprivileged_wiring *wiring, vs_hpa at);
 struct vs_world_port vs_deprivileged_world(struct vs_deprivileged *d);

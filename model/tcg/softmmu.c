@@ -156,21 +156,6 @@ static const struct vs_tcg_entry *fill(struct vs_tcg *c, struct vs_txn *t, uint6
     return e;
 }
 
-/* A store to a page with translated code: what it overwrites is dropped. */
-static void code_written(struct vs_tcg *c, struct vs_txn *t, uint64_t gpa, uint32_t bytes)
-{
-    c->count[VS_CNT_tcg_code_writes]++;
-    vs_txn_settle(t);
-    vs_open(t, vs__tcg_op(VS_TCG_WRITE_OP));
-    c->wire.path(c->wire.ctx, t, VS_TCG_CODE_WRITE);
-    const uint64_t n = vs_tcg_cache_drop(&c->cache, gpa, bytes);
-    for (uint64_t i = 0; i < n; i++) {
-        c->wire.path(c->wire.ctx, t, VS_TCG_DROP);
-    }
-    c->count[VS_CNT_tcg_invalidated] += n;
-    vs_close(t);
-}
-
 bool vs_tcg_translate(struct vs_tcg *c, struct vs_txn *t, uint64_t gva, uint32_t bytes,
                       enum vs_ref ref, bool kernel, struct vs_tcg_place *out,
                       struct vs_translation *fault)
@@ -201,8 +186,8 @@ bool vs_tcg_translate(struct vs_tcg *c, struct vs_txn *t, uint64_t gva, uint32_t
         c->exhausted = true;
         return false;
     }
-    if (ref == VS_REF_WRITE && vs_tcg_cache_has_page(&c->cache, out->gpa)) {
-        code_written(c, t, out->gpa, bytes);
+    if (ref == VS_REF_WRITE) {
+        c->wire.written(c->wire.ctx, t, out->gpa, bytes);
     }
     return true;
 }
@@ -248,7 +233,6 @@ static void flush_table(struct vs_tcg *c, struct vs_txn *t, unsigned kind)
 
 void vs_tcg_flush(struct vs_tcg *c, struct vs_txn *t)
 {
-    const uint64_t jumps = 1ull << c->config.jump_bits;
     vs_txn_settle(t);
     vs_open(t, vs__tcg_op(VS_TCG_FLUSH_OP));
     for (unsigned kind = 0; kind < 2u; kind++) {
@@ -258,25 +242,8 @@ void vs_tcg_flush(struct vs_tcg *c, struct vs_txn *t)
             c->count[VS_CNT_tcg_elided]++;
         }
     }
-    for (uint64_t i = 0; i < jumps; i++) {
-        c->jump[i].to.serial = 0;
-    }
-    write_lines(c, t, c->jump_page, jumps * VS_TCG_JUMP_BYTES);
+    c->wire.forget(c->wire.ctx, t);
     vs_close(t);
-}
-
-/* Entries of the jump cache whose block may begin in the page around gva. */
-static void flush_jumps(struct vs_tcg *c, struct vs_txn *t, uint64_t gva)
-{
-    const uint64_t first = vs__tcg_jump_index(c, gva & ~(PAGE - 1u)),
-                   n = 1ull << c->config.jump_bits / 2u, offset = first * VS_TCG_JUMP_BYTES;
-    for (uint64_t i = 0; i < n; i++) {
-        c->jump[first + i].to.serial = 0;
-    }
-    vs_mem_touches_on(&c->wire.mem, t,
-                      (vs_hpa){c->jump_page[offset >> VS_TCG_PAGE_SHIFT] + (offset & (PAGE - 1u))},
-                      n * VS_TCG_JUMP_BYTES, VS_REF_WRITE,
-                      (uint16_t)(c->base + VS_ACC_tcg_flush_lines));
 }
 
 void vs_tcg_flush_page(struct vs_tcg *c, struct vs_txn *t, uint64_t gva)
@@ -290,19 +257,12 @@ void vs_tcg_flush_page(struct vs_tcg *c, struct vs_txn *t, uint64_t gva)
             flush_table(c, t, kind);
         }
     }
-    flush_jumps(c, t, gva - PAGE); /* a block may reach into the next page */
-    flush_jumps(c, t, gva);
+    c->wire.forget_page(c->wire.ctx, t, gva - PAGE); /* a block may reach into the next page */
+    c->wire.forget_page(c->wire.ctx, t, gva);
     vs_close(t);
 }
 
 bool vs__tcg_memory(struct vs_tcg *c)
 {
-    const uint64_t jumps = (uint64_t)VS_TCG_JUMP_BYTES << c->config.jump_bits,
-                   pages = (jumps + PAGE - 1u) >> VS_TCG_PAGE_SHIFT;
-    for (uint64_t i = 0; i < pages; i++) {
-        if (!c->wire.frame(c->wire.ctx, &c->jump_page[i])) {
-            return false;
-        }
-    }
     return grow(c, 0) && grow(c, 1) && c->wire.frame(c->wire.ctx, &c->state_page);
 }

@@ -5,10 +5,14 @@
 
 #include "virtsim/x86.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+
+#define VS_DEF_NAME tcg
+#define VS_DEF_FILE "tcg/tcg.def"
+#include "virtsim/def_tables.h"
 
 #define RFLAGS_IF (1u << 9)
-#define OWN 5u /* operations of the translator's own, behind the helpers */
+#define OWN 2u /* operations of the translator's own, behind the helpers */
 
 enum {
 #define VS_HELPER(e, name, trap, ends, text) OP_##e,
@@ -44,13 +48,48 @@ void vs_tcg_register(void)
 #undef VS_HELPER
         {"tcg.fill", "the software TLB misses: the guest's tables are walked by software", NULL,
          VS_TRAP_N},
-        {"tcg.lookup", "the next block is looked for: jump cache, table of all blocks", NULL,
-         VS_TRAP_N},
-        {"tcg.translate", "a block is translated", NULL, VS_TRAP_N},
-        {"tcg.flush", "software TLB and jump cache are flushed", NULL, VS_TRAP_N},
-        {"tcg.code_write", "a store to a page that blocks were translated from", NULL, VS_TRAP_N},
+        {"tcg.flush", "the software TLB is flushed, and the jump cache with it", NULL, VS_TRAP_N},
     };
     vs_ops_register(vs_tcg_desc.name, list, HELPERS + OWN, ops);
+}
+
+void vs__tcg_work(struct vs_tcg *c, struct vs_txn *t, unsigned account, uint64_t n)
+{
+    c->wire.core.work(c->wire.core.ctx, t, (uint16_t)(c->base + account), n);
+}
+
+enum vs_status vs_tcg_init(struct vs_tcg *c, const struct vs_tcg_config *config,
+                           const struct vs_tcg_wiring *wiring)
+{
+    const uint64_t pages = ((uint64_t)VS_TCG_ENTRY_BYTES << config->tlb_most) / 4096u + 1u;
+    *c = (struct vs_tcg){.config = *config, .wire = *wiring};
+    c->base = vs_ledger_accounts(wiring->ledger, &vs_tcg_desc);
+    enum vs_status s = VS_OK;
+    for (unsigned i = 0; i < 2u && !s; i++) {
+        s = vs_tcg_tlb_init(&c->tlb[i], &c->config);
+        c->table_page[i] = calloc(pages, sizeof *c->table_page[i]);
+        s = c->table_page[i] ? s : VS_E_NOMEM;
+    }
+    if (s || !vs__tcg_memory(c)) {
+        vs_tcg_free(c);
+        return VS_E_NOMEM;
+    }
+    return VS_OK;
+}
+
+void vs_tcg_free(struct vs_tcg *c)
+{
+    for (unsigned i = 0; i < 2u; i++) {
+        vs_tcg_tlb_free(&c->tlb[i]);
+        free(c->table_page[i]);
+        c->table_page[i] = NULL;
+    }
+}
+
+void vs_tcg_raise(struct vs_tcg *c, struct vs_txn *t)
+{
+    c->wire.leave_block(c->wire.ctx);
+    c->wire.path(c->wire.ctx, t, VS_TCG_RAISE);
 }
 
 /* ---- the world port ---- */
@@ -95,7 +134,7 @@ static bool enter(void *ctx, struct vs_txn *t)
     struct vs_tcg *c = ctx;
     (void)t;
     if (c->ends) {
-        c->last.serial = 0;
+        c->wire.leave_block(c->wire.ctx);
     }
     return true;
 }
@@ -126,7 +165,7 @@ static void mask(void *ctx, bool masked)
     struct vs_tcg *c = ctx;
     c->shadow = c->masked && !masked;
     if (c->shadow) { /* STI ends its block */
-        c->last.serial = 0;
+        c->wire.leave_block(c->wire.ctx);
     }
     c->masked = masked;
 }

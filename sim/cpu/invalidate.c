@@ -13,10 +13,12 @@ void vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, ui
 /* The instruction's own time, where it did not exit. */
 void vcpu_own_time(struct vs_vcpu *v, unsigned account, uint64_t cycles)
 {
-    if (v->translator && account == VS_ACC_vcpu_exception) {
+    if (vcpu_soft(v) && account == VS_ACC_vcpu_exception) {
         vcpu_exception(v);
-    } else if (v->translator) { /* it is translated as others are */
+    } else if (vcpu_soft(v)) { /* it is translated as others are */
         vcpu_instructions(v, 1, true);
+    } else if (v->translator && account == VS_ACC_vcpu_system) {
+        return; /* of a translated kernel: the translation has emulated it, which was its time */
     } else {
         vs_cpu_instructions(&v->hw->cpu, 1);
         vcpu_charge(v, &v->txn, account, cycles);

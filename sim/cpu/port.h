@@ -80,7 +80,8 @@ struct vs_host_port {
 /* A translator, for what the processor does for a guest that it executes itself. */
 struct vs_translator_port {
     /* One access inside one page of the guest's, or one instruction that is fetched; FAULT: the
-     * core has the fault. */
+     * core has the fault. NULL: the kernel's code alone is translated, for which there are code and
+     * instructions, with an account; all else is the processor's. */
     enum vs_cpu_stop (*access)(struct vs_vcpu *v, vs_gva at, uint32_t bytes, enum vs_ref ref,
                                bool modifies);
     /* All code in [at, at + bytes) is executed once. *done: how much of it. */

@@ -22,11 +22,11 @@ enum vs_cpu_stop vcpu_access_translated(struct vs_vcpu *v, vs_gva at, uint32_t b
 enum vs_cpu_stop vcpu_touches(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t step,
                               enum vs_ref ref, uint64_t *done)
 {
-    if (!v->translator) {
-        return vs_cpu_touches(&v->hw->cpu, at, bytes, step, ref, done);
-    }
-    if (ref == VS_REF_FETCH) {
+    if (v->translator && ref == VS_REF_FETCH && v->kernel) {
         return v->translator->code(v, at, bytes, done);
+    }
+    if (!vcpu_soft(v)) {
+        return vs_cpu_touches(&v->hw->cpu, at, bytes, step, ref, done);
     }
     for (*done = 0; *done < bytes; *done += step) {
         if (vcpu_access_translated(v, (vs_gva){at.v + *done}, STORE, ref, false) == VS_CPU_FAULT) {
@@ -38,7 +38,7 @@ enum vs_cpu_stop vcpu_touches(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint
 
 enum vs_cpu_stop vcpu_store_string(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t *done)
 {
-    if (!v->translator) {
+    if (!vcpu_soft(v)) {
         return vs_cpu_store_string(&v->hw->cpu, at, bytes, done);
     }
     for (*done = 0; *done < bytes; *done += STORE) {
@@ -53,7 +53,7 @@ enum vs_cpu_stop vcpu_store_string(struct vs_vcpu *v, vs_gva at, uint64_t bytes,
 
 enum vs_cpu_stop vcpu_bulk_run(struct vs_vcpu *v, struct vs_cpu_bulk *b, vs_ps until)
 {
-    if (!v->translator) {
+    if (!vcpu_soft(v)) {
         return vs_cpu_bulk_run(&v->hw->cpu, b, until);
     }
     while (b->done < b->count) {
@@ -77,7 +77,7 @@ enum vs_cpu_stop vcpu_bulk_run(struct vs_vcpu *v, struct vs_cpu_bulk *b, vs_ps u
 
 void vcpu_instructions(struct vs_vcpu *v, uint64_t n, bool placed)
 {
-    if (v->translator) {
+    if (vcpu_soft(v)) {
         v->translator->instructions(v, 0, n, placed);
     } else {
         vs_cpu_instructions(&v->hw->cpu, n);
@@ -97,12 +97,12 @@ void vcpu_work(struct vs_vcpu *v, struct vs_txn *t, uint16_t account, uint64_t n
 uint64_t vcpu_instruction_ps(const struct vs_vcpu *v)
 {
     const uint64_t one = v->hw->cpu.instruction_q + 1u, many = 1000;
-    return v->translator ? one * v->translator->becomes(v, many) / many + 1u : one;
+    return vcpu_soft(v) ? one * v->translator->becomes(v, many) / many + 1u : one;
 }
 
 void vcpu_exception(struct vs_vcpu *v)
 {
-    if (v->translator) {
+    if (vcpu_soft(v)) {
         vs_txn_settle(&v->txn);
         v->translator->exception(v);
     } else {

@@ -234,19 +234,23 @@ void vcpu_kick_outside(struct vs_vcpu *v, uint64_t now_ps);
 
 /* translated.c: what a guest's program or kernel does on its processor, or its translator does for
  * it. As the functions of cpu/cpu.h. */
+/* All of its guest is translated. */
+static inline bool vcpu_soft(const struct vs_vcpu *v)
+{
+    return vs_unlikely(v->translator != NULL) && v->translator->access;
+}
 enum vs_cpu_stop vcpu_access_translated(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
                                         enum vs_ref ref, bool modifies);
 static inline enum vs_cpu_stop vcpu_access(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
                                            enum vs_ref ref)
 {
-    return vs_unlikely(v->translator != NULL) ? vcpu_access_translated(v, at, bytes, ref, false)
-                                              : vs_cpu_access(&v->hw->cpu, at, bytes, ref);
+    return vcpu_soft(v) ? vcpu_access_translated(v, at, bytes, ref, false)
+                        : vs_cpu_access(&v->hw->cpu, at, bytes, ref);
 }
 static inline enum vs_cpu_stop vcpu_modify(struct vs_vcpu *v, vs_gva at, uint32_t bytes)
 {
-    return vs_unlikely(v->translator != NULL)
-               ? vcpu_access_translated(v, at, bytes, VS_REF_WRITE, true)
-               : vs_cpu_modify(&v->hw->cpu, at, bytes);
+    return vcpu_soft(v) ? vcpu_access_translated(v, at, bytes, VS_REF_WRITE, true)
+                        : vs_cpu_modify(&v->hw->cpu, at, bytes);
 }
 enum vs_cpu_stop vcpu_touches(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t step,
                               enum vs_ref ref, uint64_t *done);

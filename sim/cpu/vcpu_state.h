@@ -48,7 +48,12 @@
 #include "virtsim/def_types.h"
 
 /* hypervisor.technique */
-enum { VS_TECHNIQUE_HARDWARE, VS_TECHNIQUE_TRAP_AND_EMULATE, VS_TECHNIQUE_TCG };
+enum {
+    VS_TECHNIQUE_HARDWARE,
+    VS_TECHNIQUE_TRAP_AND_EMULATE,
+    VS_TECHNIQUE_TCG,
+    VS_TECHNIQUE_BINARY_TRANSLATION
+};
 
 enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 
@@ -185,6 +190,7 @@ struct vs_vcpu {
     void *world_ctx;
     /* its instructions are translated by software; NULL: its processor executes them */
     const struct vs_translator_port *translator;
+    void *translator_ctx;
     bool free_touches; /* as before_walk of the core, of a walk by software: begin_trace; the next
                           request */
     struct vs_ept_context guest_context;

@@ -72,6 +72,7 @@ static const struct known {
     {"deprivileged.entry.frame", VS_PHASE_ENTRY, true},
     {"deprivileged.entry", VS_PHASE_LOAD_GUEST, true},
     {"tcg.helper", VS_PHASE_STUB, false},
+    {"bt.callout", VS_PHASE_STUB, false},
     {"tcg.flush", VS_PHASE_REASON, false},
     {"hypervisor.rsb_fill", VS_PHASE_MITIGATIONS, false},
     {"hypervisor.bhb", VS_PHASE_MITIGATIONS, false},

@@ -143,10 +143,12 @@ static const struct vs_explain_recipe table[] = {
     LOOP("exit.gp.rdtsc", "workload.reason=rdtsc", "deprivileged.time_stamp_disable=1"),
     LOOP("exit.ud.invalid", "workload.reason=ud2"),
     {"tcg.fill", "workloads/gups.lua", {"workload.footprint=16MiB", "workload.count=5000"}},
-    {"tcg.lookup", "workloads/page_touch.lua", {"workload.backing=touch"}},
-    {"tcg.translate", "workloads/page_touch.lua", {"workload.backing=touch", "workload.warmup=0"}},
+    {"translator.lookup", "workloads/page_touch.lua", {"workload.backing=touch"}},
+    {"translator.translate",
+     "workloads/page_touch.lua",
+     {"workload.backing=touch", "workload.warmup=0"}},
     LOOP("tcg.flush", "workload.reason=cr3"),
-    {"tcg.code_write", NULL, {NULL}},
+    {"translator.code_write", "workloads/code_paths.lua", {"workload.kind=rewrite"}},
     {"packet.rx", "workloads/udp_echo.lua", {NULL}},
     {"packet.tx", "workloads/udp_echo.lua", {NULL}},
     {"dma.read", "workloads/udp_echo.lua", {NULL}},
@@ -177,7 +179,7 @@ const struct vs_explain_recipe *vs_explain_recipe(enum vs_op op)
 
 bool vs_explain_sets(const char *set, const char *world)
 {
-    static const char *const architecture[] = {"vmcs", "svm", "el2", "deprivileged", "tcg"};
+    static const char *const architecture[] = {"vmcs", "svm", "el2", "deprivileged", "tcg", "bt"};
     for (size_t i = 0; i < sizeof architecture / sizeof architecture[0]; i++) {
         size_t n = strlen(architecture[i]);
         if (!strncmp(set, architecture[i], n) && set[n] == '.') {

@@ -3,6 +3,8 @@
  * code lie in it, which programs its paths are, what a vCPU does through it. */
 #include "host/tcg.h"
 
+#include "host/translated.h"
+
 #include "host/host.h"
 
 #include <stdlib.h>
@@ -14,7 +16,7 @@
 
 static struct host_tcg *of(const struct vs_vcpu *v)
 {
-    return v->world_ctx;
+    return v->translator_ctx;
 }
 
 /* ---- the process's memory ---- */
@@ -55,7 +57,7 @@ static uint64_t cache(void *ctx, uint64_t offset)
     struct vs_space *s = &v->hw->host_space;
     while (h->code_end <= offset + (1u << LARGE)) { /* a block may reach over the end */
         if (vs_space_touch(s, CODE_AT + h->code_end, LARGE, true, false) != VS_OK) {
-            h->tcg.exhausted = true;
+            h->blocks.exhausted = true;
             break;
         }
         h->code_end += 1u << LARGE;
@@ -94,20 +96,11 @@ static void before_walk(void *ctx, uint64_t gva)
 /* ---- its programs ---- */
 
 static const enum vs_hv_entry programs[VS_TCG_PATHS] = {
-    [VS_TCG_DISPATCH] = VS_HV_ENTRY_TCG_DISPATCH,
-    [VS_TCG_LOOKUP] = VS_HV_ENTRY_TCG_LOOKUP,
-    [VS_TCG_FIND] = VS_HV_ENTRY_TCG_FIND,
-    [VS_TCG_CHAIN] = VS_HV_ENTRY_TCG_CHAIN,
-    [VS_TCG_TRANSLATE] = VS_HV_ENTRY_TCG_TRANSLATE,
-    [VS_TCG_ONE] = VS_HV_ENTRY_TCG_ONE,
     [VS_TCG_SLOW] = VS_HV_ENTRY_TCG_SLOW,
     [VS_TCG_WALK] = VS_HV_ENTRY_TCG_WALK,
     [VS_TCG_FILL] = VS_HV_ENTRY_TCG_FILL,
     [VS_TCG_FLUSH] = VS_HV_ENTRY_TCG_FLUSH,
     [VS_TCG_FLUSH_PAGE] = VS_HV_ENTRY_TCG_FLUSH_PAGE,
-    [VS_TCG_CODE_WRITE] = VS_HV_ENTRY_TCG_CODE_WRITE,
-    [VS_TCG_DROP] = VS_HV_ENTRY_TCG_DROP,
-    [VS_TCG_EMPTY] = VS_HV_ENTRY_TCG_EMPTY,
     [VS_TCG_RAISE] = VS_HV_ENTRY_TCG_RAISE,
 };
 
@@ -124,12 +117,58 @@ static void rounds(void *ctx, struct vs_txn *t, enum vs_tcg_path p, uint64_t n)
     vs_hv_rounds(&v->hv, t, programs[p], n);
 }
 
+static void block_path(void *ctx, struct vs_txn *t, enum vs_translator_path p)
+{
+    struct vs_vcpu *v = ctx;
+    vs_hv_run(&v->hv, t, host_translator_program(p));
+}
+
+static void block_rounds(void *ctx, struct vs_txn *t, enum vs_translator_path p, uint64_t n)
+{
+    struct vs_vcpu *v = ctx;
+    vs_hv_code(&v->hv, t, host_translator_program(p));
+    vs_hv_rounds(&v->hv, t, host_translator_program(p), n);
+}
+
+/* ---- its two parts ---- */
+
+static bool place(void *ctx, struct vs_txn *t, uint64_t pc, uint32_t bytes, bool kernel,
+                  struct vs_translator_place *out, struct vs_translation *fault)
+{
+    struct vs_tcg_place at;
+    if (!vs_tcg_translate(&of(ctx)->tcg, t, pc, bytes, VS_REF_FETCH, kernel, &at, fault)) {
+        return false;
+    }
+    *out = (struct vs_translator_place){at.hva, at.gpa};
+    return true;
+}
+
+static void written(void *ctx, struct vs_txn *t, uint64_t gpa, uint32_t bytes)
+{
+    vs_translator_written(&of(ctx)->blocks, t, gpa, bytes);
+}
+
+static void forget(void *ctx, struct vs_txn *t)
+{
+    vs_translator_forget(&of(ctx)->blocks, t);
+}
+
+static void forget_page(void *ctx, struct vs_txn *t, uint64_t gva)
+{
+    vs_translator_forget_page(&of(ctx)->blocks, t, gva);
+}
+
+static void leave_block(void *ctx)
+{
+    vs_translator_leave(&of(ctx)->blocks);
+}
+
 /* ---- what a vCPU does through it ---- */
 
 /* The core has the fault, as if it were the processor's; or the run ends. */
 static enum vs_cpu_stop stop(struct vs_vcpu *v, const struct vs_translation *fault)
 {
-    if (of(v)->tcg.exhausted) {
+    if (of(v)->tcg.exhausted || of(v)->blocks.exhausted) {
         vcpu_fail(v, "the translator gets no more memory (host.memory)");
     }
     v->hw->cpu.fault = *fault;
@@ -143,8 +182,9 @@ static enum vs_cpu_stop access_one(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
     struct vs_tcg_place place;
     struct vs_translation fault;
     if (ref == VS_REF_FETCH) {
-        return vs_tcg_fetch(c, &v->txn, at.v, bytes, v->kernel, &fault) ? VS_CPU_DONE
-                                                                        : stop(v, &fault);
+        return vs_translator_fetch(&of(v)->blocks, &v->txn, at.v, bytes, v->kernel, &fault)
+                   ? VS_CPU_DONE
+                   : stop(v, &fault);
     }
     if (!vs_tcg_translate(c, &v->txn, at.v, bytes, ref, v->kernel, &place, &fault)) {
         return stop(v, &fault);
@@ -160,28 +200,19 @@ static enum vs_cpu_stop access_one(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
 
 static enum vs_cpu_stop code(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t *done)
 {
-    struct vs_tcg *c = &of(v)->tcg;
     struct vs_translation fault;
-    for (*done = 0; *done < bytes; *done += c->config.block_bytes) {
-        const uint64_t left = bytes - *done, most = c->config.block_bytes;
-        if (!vs_tcg_block(c, &v->txn, at.v + *done, (uint32_t)(left < most ? left : most),
-                          v->kernel, &fault)) {
-            return stop(v, &fault);
-        }
-    }
-    return VS_CPU_DONE;
+    return host_translator_code(v, &of(v)->blocks, at, bytes, done, &fault) ? VS_CPU_DONE
+                                                                            : stop(v, &fault);
 }
 
 static void instructions(struct vs_vcpu *v, uint16_t account, uint64_t n, bool placed)
 {
-    struct vs_tcg *c = &of(v)->tcg;
-    const uint16_t own = (uint16_t)(c->base + VS_ACC_tcg_code);
-    vs_tcg_instructions(c, &v->txn, account ? account : own, n, !placed);
+    vs_translator_instructions(&of(v)->blocks, &v->txn, account, n, !placed);
 }
 
 static uint64_t becomes(const struct vs_vcpu *v, uint64_t n)
 {
-    return vs_tcg_becomes(&of(v)->tcg, n);
+    return vs_translator_becomes(&of(v)->blocks, n);
 }
 
 static void exception(struct vs_vcpu *v)
@@ -193,24 +224,41 @@ static const struct vs_translator_port port = {access_one, code, instructions, b
 
 /* ---- making it ---- */
 
-enum vs_status host_tcg_make(struct vs_vcpu *v, const void *config, struct vs_errors *errors)
+enum vs_status host_tcg_make(struct vs_vcpu *v, const struct host_tcg_config *config,
+                             struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
+    v->translator_ctx = v->world_ctx;
     struct vs_tcg *c = &of(v)->tcg;
+    const struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
+    const struct vs_mem_port mem = vs_memory_core_port(&v->hw->core);
     const struct vs_tcg_wiring w = {.ledger = p->ledger,
                                     .phys = p->phys,
-                                    .mem = vs_memory_core_port(&v->hw->core),
-                                    .core = vs_cpu_core_port(&v->hw->cpu),
+                                    .mem = mem,
+                                    .core = core,
                                     .ctx = v,
                                     .tables = tables,
                                     .memory = memory,
                                     .ram = ram,
-                                    .cache = cache,
                                     .frame = frame,
                                     .path = path,
                                     .rounds = rounds,
-                                    .before_walk = before_walk};
-    if (vs_tcg_init(c, config, &w)) {
+                                    .before_walk = before_walk,
+                                    .written = written,
+                                    .forget = forget,
+                                    .forget_page = forget_page,
+                                    .leave_block = leave_block};
+    const struct vs_translator_wiring blocks = {.ledger = p->ledger,
+                                                .mem = mem,
+                                                .core = core,
+                                                .ctx = v,
+                                                .place = place,
+                                                .cache = cache,
+                                                .frame = frame,
+                                                .path = block_path,
+                                                .rounds = block_rounds};
+    if (vs_tcg_init(c, &config->tcg, &w) ||
+        vs_translator_init(&of(v)->blocks, &config->blocks, &blocks)) {
         vs_error(errors, "host.memory is too small for the tables of vCPU %u's translator",
                  v->index);
         return VS_E_NOMEM;
@@ -218,6 +266,7 @@ enum vs_status host_tcg_make(struct vs_vcpu *v, const void *config, struct vs_er
     v->translator = &port;
     v->guest_context = v->hw->host_context; /* all of it is the process's */
     vs_ledger_counters(p->ledger, v->guest, &vs_tcg_desc, c->count);
+    vs_ledger_counters(p->ledger, v->guest, &vs_translator_desc, of(v)->blocks.count);
     v->world = vs_tcg_world(c);
     v->state = vs_tcg_state(c);
     return VS_OK;
@@ -227,6 +276,7 @@ void host_tcg_free(void *h)
 {
     struct host_tcg *own = h;
     vs_tcg_free(&own->tcg);
+    vs_translator_free(&own->blocks);
 }
 
 /* ---- instructions that drop translations ---- */

@@ -34,6 +34,8 @@ static const struct vs_default_of defaults[] = {
     {"hypervisor.technique", VS_SLOT_HYPERVISOR, NULL, false},
     {"deprivileged.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"tcg.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"translator.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"bt.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.l1d_flush", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.ibpb_on_exit", VS_SLOT_HYPERVISOR, NULL, false},
     {"interrupt.apic", VS_SLOT_CPU, NULL, false},

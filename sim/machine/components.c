@@ -5,9 +5,11 @@
 #include "world.h"
 
 #include "apic/apic.h"
+#include "bt/bt.h"
 #include "deprivileged/deprivileged.h"
 #include "gic/gic.h"
 #include "tcg/tcg.h"
+#include "translator/translator.h"
 
 #ifndef VS_WITHOUT_vmcs
 #include "vmcs/vmcs_nested.h"
@@ -50,6 +52,8 @@ const struct vs_component_desc *const *vs_components(size_t *n)
 #endif
         &vs_deprivileged_desc,
         &vs_tcg_desc,
+        &vs_translator_desc,
+        &vs_bt_desc,
         &vs_host_desc,
         &vs_machine_desc,
         &vs_sched_desc,

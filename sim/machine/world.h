@@ -12,10 +12,11 @@
 struct vs_world_kind {
     const char *name; /* as its manual calls it */
     const struct vs_component_desc *desc;
-    uint64_t technique; /* of hypervisor.technique */
-    uint64_t vendor;    /* of cpu.vendor, where that decides: of hardware's */
-    bool nests;         /* a hypervisor in its guest is simulated (machine/nested.c) */
-    void (*ops)(void);  /* registers its exits */
+    const struct vs_component_desc *also[2]; /* others that it consists of; NULL */
+    uint64_t technique;                      /* of hypervisor.technique */
+    uint64_t vendor;                         /* of cpu.vendor, where that decides: of hardware's */
+    bool nests;        /* a hypervisor in its guest is simulated (machine/nested.c) */
+    void (*ops)(void); /* registers its exits */
     /* what the architecture has; NULL: it is no architecture */
     void (*facts)(const struct vs_facts *to);
     size_t config, bytes; /* sizes: of its configuration, of what a vCPU has of it */
@@ -35,7 +36,7 @@ struct vs_world_kind {
 };
 
 extern const struct vs_world_kind vs__world_vmx, vs__world_svm, vs__world_el2,
-    vs__world_deprivileged, vs__world_tcg;
+    vs__world_deprivileged, vs__world_tcg, vs__world_bt;
 
 /* That of a technique on a vendor's processors, or NULL: it was left out. All of them: vs_worlds.
  */
@@ -45,5 +46,19 @@ const struct vs_world_kind *const *vs_worlds(size_t *n);
 /* world_vmcs.c, for others: frames of 4 KiB in host memory. */
 enum vs_status vs__world_pages(struct vs_vcpu *v, uint64_t *page, unsigned n,
                                struct vs_errors *errors);
+
+/* world_deprivileged.c: what every monitor without hardware needs of its machine; the ports of a
+ * guest without privileges. */
+struct vs_deprivileged;
+struct vs_deprivileged_config;
+void vs__world_deprivileged_check(const struct vs_platform *p, const char *technique,
+                                  struct vs_errors *errors);
+enum vs_status vs__world_deprivileged_make(struct vs_vcpu *v, struct vs_deprivileged *d,
+                                           const struct vs_deprivileged_config *config,
+                                           struct vs_errors *errors);
+
+/* world_tcg.c: a cache has room for a block. */
+struct vs_translator_config;
+void vs__world_translator_check(const struct vs_translator_config *c, struct vs_errors *errors);
 
 #endif

@@ -14,29 +14,39 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
     p->deprivileged = true;
 }
 
+void vs__world_deprivileged_check(const struct vs_platform *p, const char *technique,
+                                  struct vs_errors *errors)
+{
+    if (!p->shadow) {
+        vs_error(errors,
+                 "hypervisor.technique = %s needs paging.mode = shadow: a second dimension is "
+                 "hardware's",
+                 technique);
+    }
+    if (p->ept.vendor == VS_VENDOR_ARM) {
+        vs_error(errors, "hypervisor.technique = %s is for x86: cpu.vendor = intel or amd",
+                 technique);
+    }
+    if (p->xapic) {
+        vs_error(errors,
+                 "hypervisor.technique = %s needs interrupt.apic = x2apic: the page of an xAPIC is "
+                 "emulated under VMX alone",
+                 technique);
+    }
+}
+
 /* Adds what a monitor without hardware cannot do. */
 static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
 {
     (void)config;
-    if (!p->shadow) {
-        vs_error(errors, "hypervisor.technique = trap_and_emulate needs paging.mode = shadow: a "
-                         "second dimension is hardware's");
-    }
-    if (p->ept.vendor == VS_VENDOR_ARM) {
-        vs_error(errors, "hypervisor.technique = trap_and_emulate is for x86: cpu.vendor = intel "
-                         "or amd");
-    }
-    if (p->xapic) {
-        vs_error(errors, "hypervisor.technique = trap_and_emulate needs interrupt.apic = x2apic: "
-                         "the page of an xAPIC is emulated under VMX alone");
-    }
+    vs__world_deprivileged_check(p, "trap_and_emulate", errors);
 }
 
-/* Gives a vCPU its ports; its page follows. */
-static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
+enum vs_status vs__world_deprivileged_make(struct vs_vcpu *v, struct vs_deprivileged *d,
+                                           const struct vs_deprivileged_config *config,
+                                           struct vs_errors *errors)
 {
     struct vs_platform *p = v->p;
-    struct vs_deprivileged *d = v->world_ctx;
     uint64_t page;
     enum vs_status st = vs__world_pages(v, &page, 1, errors);
     if (st) {
@@ -49,11 +59,17 @@ static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
                                        .tlb = vs__platform_tlb(v),
                                        .guest_actor = v->guest,
                                        .tag = v->guest_context.vpid};
-    vs_deprivileged_init(d, p->kind_config, &w, (vs_hpa){page});
+    vs_deprivileged_init(d, config, &w, (vs_hpa){page});
     vs_ledger_counters(p->ledger, v->host, &vs_deprivileged_desc, d->count);
     v->world = vs_deprivileged_world(d);
     v->state = vs_deprivileged_state(d);
     return VS_OK;
+}
+
+/* Gives a vCPU its ports; its page follows. */
+static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
+{
+    return vs__world_deprivileged_make(v, v->world_ctx, v->p->kind_config, errors);
 }
 
 /* The guest runs from its first picosecond on; its controller posts nothing, but has a page. */

@@ -8,14 +8,27 @@
 /* Takes its knobs; what the processor's own virtualization would give is not there. */
 static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
-    vs_knobs_load(k, &vs_tcg_desc, config);
+    struct host_tcg_config *c = config;
+    vs_knobs_load(k, &vs_tcg_desc, &c->tcg);
+    vs_knobs_load(k, &vs_translator_desc, &c->blocks);
     p->flushes_at_once = true;
+}
+
+void vs__world_translator_check(const struct vs_translator_config *c, struct vs_errors *errors)
+{
+    if (c->cache_bytes < c->block_extra + 2u * c->block_code) {
+        vs_error(errors,
+                 "translator.cache.bytes = %llu has no room for a block of translator.block.code + "
+                 "translator.block.extra bytes",
+                 (unsigned long long)c->cache_bytes);
+    }
 }
 
 /* Adds what a translator cannot do, or is not simulated to do. */
 static void check(const struct vs_platform *p, const void *config, struct vs_errors *errors)
 {
-    const struct vs_tcg_config *c = config;
+    const struct host_tcg_config *all = config;
+    const struct vs_tcg_config *c = &all->tcg;
     static const char *const is = "hypervisor.technique = tcg";
     if (p->ept.mode != VS_EPT_SOFTMMU) {
         vs_error(errors, "%s needs paging.mode = softmmu: its TLB is software's", is);
@@ -54,12 +67,7 @@ static void check(const struct vs_platform *p, const void *config, struct vs_err
                  (unsigned long long)c->tlb_bits, (unsigned long long)c->tlb_least,
                  (unsigned long long)c->tlb_most);
     }
-    if (c->cache_bytes < c->block_extra + 2u * c->block_code) {
-        vs_error(errors,
-                 "tcg.cache.bytes = %llu has no room for a block of tcg.block.code + "
-                 "tcg.block.extra bytes",
-                 (unsigned long long)c->cache_bytes);
-    }
+    vs__world_translator_check(&all->blocks, errors);
 }
 
 /* Gives a vCPU its ports. */
@@ -84,12 +92,19 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     return vs__world_pages(v, descriptor, 1, errors);
 }
 
+static void ops(void)
+{
+    vs_tcg_register();
+    vs_translator_register(vs_tcg_desc.name);
+}
+
 const struct vs_world_kind vs__world_tcg = {
-    .name = "a translator (tcg)",
+    .name = "a guest in software (tcg)",
     .desc = &vs_tcg_desc,
+    .also = {&vs_translator_desc},
     .technique = VS_TECHNIQUE_TCG,
-    .ops = vs_tcg_register,
-    .config = sizeof(struct vs_tcg_config),
+    .ops = ops,
+    .config = sizeof(struct host_tcg_config),
     .bytes = sizeof(struct host_tcg),
     .load = load,
     .check = check,

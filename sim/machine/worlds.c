@@ -17,7 +17,7 @@ const struct vs_world_kind *const *vs_worlds(size_t *n)
 #ifndef VS_WITHOUT_el2
         &vs__world_el2,
 #endif
-        &vs__world_deprivileged, &vs__world_tcg, NULL,
+        &vs__world_deprivileged, &vs__world_tcg, &vs__world_bt, NULL,
     };
     *n = sizeof all / sizeof all[0] - 1u;
     return all;
@@ -27,8 +27,9 @@ const char *vs_world_name(uint64_t technique, uint64_t vendor)
 {
     static const char *const name[] = {
         [VS_VENDOR_INTEL] = "vmcs", [VS_VENDOR_AMD] = "svm", [VS_VENDOR_ARM] = "el2"};
-    static const char *const software[] = {
-        [VS_TECHNIQUE_TRAP_AND_EMULATE] = "deprivileged", [VS_TECHNIQUE_TCG] = "tcg"};
+    static const char *const software[] = {[VS_TECHNIQUE_TRAP_AND_EMULATE] = "deprivileged",
+                                           [VS_TECHNIQUE_TCG] = "tcg",
+                                           [VS_TECHNIQUE_BINARY_TRANSLATION] = "bt"};
     return technique == VS_TECHNIQUE_HARDWARE ? name[vendor] : software[technique];
 }
 
@@ -120,20 +121,37 @@ static void drop(struct vs_knobs *knobs, const struct vs_component_desc *d, cons
 
 /* The same of a technique's that is not this machine's. Its processors may have it: what their file
  * states of it goes silently. */
-static void drop_technique(struct vs_knobs *knobs, const struct vs_world_kind *kind,
-                           struct vs_errors *errors)
+static void drop_technique(struct vs_knobs *knobs, const struct vs_component_desc *desc,
+                           const char *whose, struct vs_errors *errors)
 {
     char is[32];
     const struct vs_knob *technique = vs_knobs_find(knobs, "hypervisor.technique");
-    for (size_t k = 0; k < kind->desc->n_knobs; k++) {
-        const struct vs_knob *knob = vs_knobs_find(knobs, kind->desc->knobs[k].path);
+    for (size_t k = 0; k < desc->n_knobs; k++) {
+        const struct vs_knob *knob = vs_knobs_find(knobs, desc->knobs[k].path);
         if (knob->rank > VS_RANK_MACHINE && knob->set_by) {
             vs_error(errors, "%s: %s is a knob of %s; this machine has hypervisor.technique = %s",
-                     knob->set_by, knob->desc->path, kind->name,
-                     vs_knob_text(technique, is, sizeof is));
+                     knob->set_by, knob->desc->path, whose, vs_knob_text(technique, is, sizeof is));
         }
     }
-    vs_knobs_drop(knobs, kind->desc);
+    vs_knobs_drop(knobs, desc);
+}
+
+/* Whether a world consists of this component, among others. */
+static bool consists_of(const struct vs_world_kind *kind, const struct vs_component_desc *desc)
+{
+    return kind && (kind->desc == desc || kind->also[0] == desc || kind->also[1] == desc);
+}
+
+/* What the world of another technique consists of, and the machine's own does not. */
+static void drop_others(struct vs_knobs *knobs, const struct vs_world_kind *kind,
+                        const struct vs_world_kind *own, struct vs_errors *errors)
+{
+    const struct vs_component_desc *of[] = {kind->desc, kind->also[0], kind->also[1]};
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+        if (of[i] && !consists_of(own, of[i]) && vs_knobs_find(knobs, of[i]->knobs[0].path)) {
+            drop_technique(knobs, of[i], kind->name, errors);
+        }
+    }
 }
 
 enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct vs_errors *errors)
@@ -144,7 +162,7 @@ enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct 
              technique = vs_knobs_find(knobs, "hypervisor.technique")->value;
     for (size_t i = 0; i < n; i++) {
         if (world[i]->technique != technique) {
-            drop_technique(knobs, world[i], errors);
+            drop_others(knobs, world[i], vs__world_of(technique, is), errors);
         } else if (!technique && world[i]->vendor != is) {
             drop(knobs, world[i]->desc, world[i]->name, vs_world_name(technique, is), vendor,
                  errors);

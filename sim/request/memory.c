@@ -137,8 +137,8 @@ static void begin_trace(struct vs_vcpu *v)
     for (unsigned i = 0; r->walks && i < 2u * VS_WALK_N; i++) {
         v->os_count[VS_CNT_os_kernel_match + i] += r->walks[i];
     }
-    v->free_touches = v->translator && !v->p->os.trace_touch;
-    v->hw->cpu.before_walk = v->p->os.trace_touch || v->translator ? NULL : v->p->guest.touch_free;
+    v->free_touches = vcpu_soft(v) && !v->p->os.trace_touch;
+    v->hw->cpu.before_walk = v->p->os.trace_touch || vcpu_soft(v) ? NULL : v->p->guest.touch_free;
     v->hw->cpu.before_walk_ctx = v;
 }
 

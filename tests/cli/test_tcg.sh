@@ -39,24 +39,24 @@ equal "SGDT is translated like any other instruction" 0 "$(q "select count(*) fr
 
 # code: what is translated stays; a loop needs no lookup, another page does, a flush is found again in the table
 code loop
-equal "a loop is translated before it is measured" "0 0" "$(counted tcg.translated) $(counted tcg.lookups)"
-equal "and chained" "$(counted tcg.blocks)" "$(counted tcg.chained)"
+equal "a loop is translated before it is measured" "0 0" "$(counted translator.translated) $(counted translator.lookups)"
+equal "and chained" "$(counted translator.blocks)" "$(counted translator.chained)"
 loop=$(total)
-code loop --set tcg.chaining=0
-equal "without chaining each block is looked up" "$(counted tcg.blocks)" "$(counted tcg.lookups)"
+code loop --set translator.chaining=0
+equal "without chaining each block is looked up" "$(counted translator.blocks)" "$(counted translator.lookups)"
 equal "which takes longer" yes "$( (( $(total) > loop )) && echo yes)"
 code calls
-equal "a call into another page is looked up, in the jump cache" "500 500" "$(counted tcg.lookups) $(counted tcg.jump_cache.hits)"
+equal "a call into another page is looked up, in the jump cache" "500 500" "$(counted translator.lookups) $(counted translator.jump_cache.hits)"
 code rewrite
-equal "a routine that is overwritten is translated again" "500 500 500" "$(counted tcg.code_writes) $(counted tcg.invalidated) $(counted tcg.translated)"
-equal "instruction by instruction" "$((500 * 24))" "$(counted tcg.translated.instructions)"
+equal "a routine that is overwritten is translated again" "500 500 500" "$(counted translator.code_writes) $(counted translator.invalidated) $(counted translator.translated)"
+equal "instruction by instruction" "$((500 * 24))" "$(counted translator.translated.instructions)"
 code switch
-equal "MOV to CR3 empties the jump cache" 500 "$(counted tcg.table.hits)"
+equal "MOV to CR3 empties the jump cache" 500 "$(counted translator.table.hits)"
 equal "and the software TLB: code is walked for" "$(counted tcg.tlb.flushes)" "$(ops tcg.flush)"
-equal "but not the translations" 0 "$(counted tcg.translated)"
+equal "but not the translations" 0 "$(counted translator.translated)"
 balanced "code"
-code calls --set workload.routines=64 --set tcg.cache.bytes=4096
-equal "a cache that is too small is emptied again and again" yes "$( (( $(counted tcg.cache.flushes) > 10 && $(counted tcg.translated) > 400 )) && echo yes)"
+code calls --set workload.routines=64 --set translator.cache.bytes=4096
+equal "a cache that is too small is emptied again and again" yes "$( (( $(counted translator.cache.flushes) > 10 && $(counted translator.translated) > 400 )) && echo yes)"
 
 # data: hits are inline; a miss walks four entries of the guest's tables, whatever the processor's TLB holds
 run gups --set workload.footprint=512KiB --set workload.count=2000
@@ -81,7 +81,7 @@ native() {
     ok "natively" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/code_paths.lua" -m skylake_sp_native --quiet --db "$work/n.db" --set workload.kind=loop --set workload.count=500 --set workload.warmup=100
     sqlite3 "$work/n.db" "select total_ps from op where op = 'timeline' and actor = 'vcpu0'"
 }
-equal "a loop takes as many times as long as tcg.expansion says, and block starts" yes \
+equal "a loop takes as many times as long as translator.expansion says, and block starts" yes \
     "$(awk -v t="$loop" -v n="$(native)" 'BEGIN { r = t / n; print (r > 5 && r < 6) ? "yes" : r }')"
 
 # the same workloads as elsewhere
@@ -92,13 +92,13 @@ done
 run interrupts --set workload.count=20 --set workload.warmup=2
 equal "interrupts are delivered" 20 "$(ops irq)"
 
-for op in tcg.fill tcg.lookup tcg.flush helper.rdmsr helper.mmio; do
+for op in tcg.fill translator.lookup tcg.flush helper.rdmsr helper.mmio; do
     ok "explain $op" "$VIRTSIM" explain $op -m $M --no-store --quiet
 done
 
 set_to() { "$VIRTSIM" run "$VIRTSIM_HOME/workloads/gups.lua" -m "$1" --no-store "${@:2}"; }
 refused "hardware's knobs are not this machine's" 2 "hypervisor.technique = tcg" set_to $M --set vmcs.control.hlt_exiting=0
-refused "nor its own others'" 2 "tcg.chaining is a knob of a translator" set_to skylake_sp_kvm --set tcg.chaining=0
+refused "nor its own others'" 2 "translator.chaining is a knob of" set_to skylake_sp_kvm --set translator.chaining=0
 refused "a second dimension is hardware's" 2 "needs paging.mode = softmmu" set_to $M --set paging.mode=ept
 refused "and this one's TLB a translator's" 2 "paging.mode = softmmu" set_to skylake_sp_kvm --set paging.mode=softmmu
 refused "no window" 2 "needs cpu.window = 0" set_to $M --set cpu.window=64

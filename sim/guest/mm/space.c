@@ -438,7 +438,7 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
 {
     uint16_t pcid = v->cr4 & CR4_PCIDE || vcpu_arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
     vs_txn_settle(&v->txn);
-    if (v->translator) { /* the processor does not know of the guest's tables */
+    if (vcpu_soft(v)) { /* the processor does not know of the guest's tables */
         return;
     }
     v->guest_context.pcid = pcid;

@@ -10,7 +10,7 @@ bool host_work_of(struct vs_host_work *w, struct vs_handling *how)
         how->work = host_flush_others;
     } else if (t->kind == VS_TRAP_INVALIDATE && t->scope == VS_TRAP_PAGE_OF_TAG) {
         how->work = host_emulate_invlpga;
-    } else if (w->v->translator) {
+    } else if (vcpu_soft(w->v)) {
         return host_tcg_work(w, how);
     } else if (w->v->p->shadow) {
         return host_shadow_work(w, how);
