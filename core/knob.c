@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* More than 600 lines: values in all their spellings, and what is said about a wrong one. */
 #include "virtsim/knob.h"
 
 #include <ctype.h>
@@ -450,6 +451,10 @@ enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *te
     if (now == 1) {
         knob = find(k, names[0]);
     }
+    const struct vs_knob_desc *one = knob || now ? NULL : vs_knob_instance_of(k, path);
+    if (one && !vs_knobs_add(k, one)) {
+        knob = find(k, path);
+    }
     if (!knob && now) {
         return set_parts(k, path, names, now, text, who, errors);
     }
@@ -500,8 +505,22 @@ static bool take_text(char **to, const char *from)
     return *to || !from;
 }
 
+/* Knobs of single instances that the other store has. */
+static enum vs_status copy_instances(struct vs_knobs *to, const struct vs_knobs *from)
+{
+    enum vs_status s = VS_OK;
+    for (size_t i = 0; i < from->n && to->n < from->n && !s; i++) {
+        const struct vs_knob_desc *d = from->knob[i].desc;
+        s = !find(to, d->path) && vs_knob_instance_of(to, d->path) ? vs_knobs_add(to, d) : VS_OK;
+    }
+    return s;
+}
+
 enum vs_status vs_knobs_copy(struct vs_knobs *to, const struct vs_knobs *from)
 {
+    if (copy_instances(to, from)) {
+        return VS_E_NOMEM;
+    }
     if (to->n != from->n) {
         return VS_E_CONFIG;
     }

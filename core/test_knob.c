@@ -194,6 +194,46 @@ static void test_added_knobs_stand_in_the_order_of_paths(void **state)
     vs_knobs_destroy(k);
 }
 
+/* A component that a machine has several of: what is set for one, for all, and at which rank. */
+static void test_one_instance_has_what_is_set_for_it_unless_a_higher_rank_sets_all(void **state)
+{
+    (void)state;
+    static const char *const several[] = {"toy", NULL}, *const none[] = {NULL};
+    struct vs_errors e = {NULL, 0};
+    struct vs_origin machine = {VS_RANK_MACHINE, "machine", NULL, VS_GRADE_assumed},
+                     run = {VS_RANK_CLI, "--set", NULL, VS_GRADE_assumed};
+    struct vs_knobs *k = vs_knobs_create(all, 1), *copy = vs_knobs_create(all, 1);
+    struct toy c;
+    assert_int_equal(vs_knobs_set(k, "toy1.tlb.entries", "9", &run, &e), VS_E_UNKNOWN);
+    vs_knobs_numbered(several);
+    assert_int_equal(vs_knobs_set(k, "toy1.tlb.entries", "9999", &run, &e), VS_E_BOUNDS);
+    assert_int_equal(vs_knobs_set(k, "toy1.tlb.entry", "9", &run, &e), VS_E_UNKNOWN);
+    assert_int_equal(vs_knobs_set(k, "toy12.tlb.entries", "9", &run, &e), VS_E_UNKNOWN);
+    vs_errors_free(&e);
+    assert_int_equal(vs_knobs_set(k, "toy1.tlb.entries", "9", &machine, &e), VS_OK);
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.latency", "5", &machine, &e), VS_OK);
+    assert_int_equal(vs_knobs_copy(copy, k), VS_OK);
+    for (unsigned i = 0; i < 2; i++) { /* the store, and its copy */
+        vs_knobs_load_instance(i ? copy : k, &toy, 1, &c);
+        assert_int_equal(c.entries, 9);
+        assert_int_equal(c.latency, 5);
+        vs_knobs_load_instance(i ? copy : k, &toy, 0, &c);
+        assert_int_equal(c.entries, 64);
+        vs_knobs_load(i ? copy : k, &toy, &c);
+        assert_int_equal(c.entries, 64);
+    }
+    assert_int_equal(vs_knobs_set(k, "toy.tlb.entries", "17", &run, &e), VS_OK);
+    vs_knobs_load_instance(k, &toy, 1, &c);
+    assert_int_equal(c.entries, 17);
+    assert_int_equal(vs_knobs_set(k, "toy1.tlb.entries", "3", &run, &e), VS_OK);
+    vs_knobs_load_instance(k, &toy, 1, &c);
+    assert_int_equal(c.entries, 3);
+    assert_int_equal(e.n, 0);
+    vs_knobs_numbered(none);
+    vs_knobs_destroy(k);
+    vs_knobs_destroy(copy);
+}
+
 static void test_quantiles_are_within_one_per_cent(void **state)
 {
     (void)state;
@@ -368,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_a_component_is_loaded_with_what_was_set_and_defaults_elsewhere),
         cmocka_unit_test(test_a_path_exists_once),
         cmocka_unit_test(test_added_knobs_stand_in_the_order_of_paths),
+        cmocka_unit_test(test_one_instance_has_what_is_set_for_it_unless_a_higher_rank_sets_all),
         cmocka_unit_test(test_quantiles_are_within_one_per_cent),
         cmocka_unit_test(test_a_quantile_is_the_least_value_with_that_share_at_or_below_it),
         cmocka_unit_test(test_a_bucket_is_reported_as_its_middle),

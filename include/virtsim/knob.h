@@ -48,6 +48,16 @@ void vs_knobs_renamed_by(size_t (*renamed)(const char *old, const char **names, 
 /* Components (NULL ends the list) that this program was built without: machine files may set their
  * knobs, which then are nothing; whoever else does is told. */
 void vs_knobs_left_out(const char *const *components);
+/* Components (NULL ends the list) that a machine may have several of: "pcie1.width" is that of the
+ * second one, "pcie.width" that of all. */
+void vs_knobs_numbered(const char *const *components);
+/* Whether a path is of one instance: which, and the path of all. */
+bool vs_knob_instance(const char *path, unsigned *index, char *base, size_t bytes);
+/* The description of such a path, made when it is first asked for; NULL: there is no such knob. */
+const struct vs_knob_desc *vs_knob_instance_of(const struct vs_knobs *k, const char *path);
+/* As vs_knobs_load, with what is set for this instance: unless a higher rank set it for all. */
+void vs_knobs_load_instance(const struct vs_knobs *k, const struct vs_component_desc *c,
+                            unsigned index, void *config);
 /* The component of a path, where this program was built without it; NULL otherwise. */
 const char *vs_knobs_without(const char *path);
 /* Takes a component's knobs out of the store: the machine has no such thing. */

@@ -19,20 +19,25 @@ static void power_of_two(const char *name, uint64_t value, struct vs_errors *err
     }
 }
 
+static void lanes(const char *name, uint64_t width, struct vs_errors *errors)
+{
+    if (width & (width - 1u)) {
+        vs_error(errors, "%s = %llu: links have 1, 2, 4, 8, 16 or 32 lanes", name,
+                 (unsigned long long)width);
+    }
+}
+
 void vs_pcie_check(const struct vs_pcie_config *c, struct vs_errors *errors)
 {
     power_of_two("pcie.mps", c->mps, errors);
     power_of_two("pcie.mrrs", c->mrrs, errors);
     power_of_two("pcie.rcb", c->rcb, errors);
-    if (c->width & (c->width - 1)) {
-        vs_error(errors, "pcie.width = %llu: links have 1, 2, 4, 8, 16 or 32 lanes",
-                 (unsigned long long)c->width);
-    }
+    lanes("pcie.width", c->width, errors);
+    lanes("pcie.switch.width", c->switch_width, errors);
 }
 
-enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c,
-                            struct vs_ledger *ledger, const struct vs_dma_port *host,
-                            const struct vs_msi_port *msi)
+/* Picoseconds for a byte, exactly, as a fraction. */
+static void rate(uint64_t generation, uint64_t width, uint64_t *num, uint64_t *den)
 {
     /* picoseconds of one byte on one lane: 8 bits at 2.5, 5 GT/s (8b/10b), then 8, 16, 32
      * (128b/130b) */
@@ -43,12 +48,19 @@ enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c,
                 {8000 * 130, 8 * 128},
                 {8000 * 130, 16 * 128},
                 {8000 * 130, 32 * 128}};
+    *num = lane[generation - 1u].num;
+    *den = lane[generation - 1u].den * width;
+}
+
+enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c,
+                            struct vs_ledger *ledger, const struct vs_dma_port *host,
+                            const struct vs_msi_port *msi)
+{
     memset(p, 0, sizeof *p);
     p->cfg = *c;
     p->limits = (struct vs_tlp_limits){(uint32_t)c->mps, (uint32_t)c->mrrs, (uint32_t)c->rcb};
     p->account = vs_ledger_accounts(ledger, &vs_pcie_desc);
-    p->rate_num = lane[c->generation - 1].num;
-    p->rate_den = lane[c->generation - 1].den * c->width;
+    rate(c->generation, c->width, &p->rate_num, &p->rate_den);
     p->posted_headers.free = c->posted_headers;
     p->posted_data.free = c->posted_data / CREDIT;
     p->requests.free = c->requests;
@@ -63,6 +75,14 @@ void vs_pcie_free(struct vs_pcie *p)
 {
     vs_slots_free(&p->tags);
     vs_tape_free(&p->mmio_tape);
+}
+
+void vs_pcie_below(struct vs_pcie *p, struct vs_pcie_switch *s)
+{
+    if (!s->rate_den) {
+        rate(p->cfg.switch_generation, p->cfg.switch_width, &s->rate_num, &s->rate_den);
+    }
+    p->shared = s;
 }
 
 void vs_pcie_distance(struct vs_pcie *p, vs_ps one_way)
@@ -126,18 +146,82 @@ void vs_pcie_cross(const struct vs_pcie *p, struct vs_txn *t)
     }
 }
 
+static uint64_t switched_ps(const struct vs_pcie_switch *s, uint64_t bytes)
+{
+    return (bytes * s->rate_num + s->rate_den - 1u) / s->rate_den;
+}
+
+/* A packet enters the second of two links, behind the switch: it took `first_ps` on the first until
+ * now, its header `header_ps` of that. Cut through, it goes on as early as it can without running
+ * dry. Those that follow it need not wait until it is through, so that its own time is for
+ * arrive(). When it has arrived. */
+static uint64_t pass(struct vs_pcie *p, const struct vs_txn *t, struct vs_way *way, uint64_t ps,
+                     uint64_t first_ps, uint64_t header_ps)
+{
+    uint64_t rest = first_ps > header_ps ? first_ps - header_ps : 0,
+             early = p->cfg.forwarding ? 0
+                     : rest < ps       ? rest
+                                       : ps,
+             from = t->now_ps + p->cfg.switched - early;
+    p->passing.late_ps = vs_way_grant(way, from, ps) - from;
+    p->passing.rest_ps = ps - early;
+    p->count[VS_CNT_pcie_forwarded]++;
+    return from + p->passing.late_ps + ps;
+}
+
+/* The last packet that was sent is through the switch, if there is one. */
+static void arrive(struct vs_pcie *p, struct vs_txn *t)
+{
+    if (p->shared) {
+        charge(p, t, VS_ACC_pcie_switched, p->cfg.switched);
+        wait(p, t, VS_ACC_pcie_busy, t->now_ps + p->passing.late_ps);
+        charge(p, t, VS_ACC_pcie_serialize, p->passing.rest_ps);
+    }
+}
+
+/* An acknowledgement with credits on the upstream link of the switch. */
+static void answer_above(struct vs_pcie *p, struct vs_way *back, uint64_t at_ps)
+{
+    (void)vs_way_grant(back, at_ps, switched_ps(p->shared, p->cfg.dllp_bytes));
+}
+
+/* Data-link traffic against a packet that has arrived over the device's link. */
+static void answer(struct vs_pcie *p, struct vs_way *back, uint64_t at_ps)
+{
+    if (p->cfg.dllp_bytes) {
+        p->count[back == &p->down ? VS_CNT_pcie_bytes_down : VS_CNT_pcie_bytes_up] +=
+            p->cfg.dllp_bytes;
+        (void)vs_way_grant(back, at_ps, vs_pcie_ps(p, p->cfg.dllp_bytes));
+    }
+}
+
+/* From the device's link to that above the switch, and from there to the device's. */
+static void climb(struct vs_pcie *p, const struct vs_txn *t, uint64_t bytes)
+{
+    uint64_t header = bytes < p->cfg.request_bytes ? bytes : p->cfg.request_bytes,
+             at = pass(p, t, &p->shared->up, switched_ps(p->shared, bytes), vs_pcie_ps(p, bytes),
+                       vs_pcie_ps(p, header));
+    answer_above(p, &p->shared->down, at);
+}
+
+static void descend(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
+{
+    struct vs_pcie_switch *s = p->shared;
+    uint64_t ps = switched_ps(s, bytes),
+             header = bytes < p->cfg.completion_bytes ? bytes : p->cfg.completion_bytes;
+    wait(p, t, VS_ACC_pcie_busy, vs_way_grant(&s->down, t->now_ps, ps));
+    charge(p, t, VS_ACC_pcie_serialize, ps);
+    answer_above(p, &s->up, t->now_ps);
+    answer(p, &p->up, pass(p, t, &p->down, vs_pcie_ps(p, bytes), ps, switched_ps(s, header)));
+}
+
 /* One packet in one direction: waits for it, and lasts. When it began. */
 static uint64_t carry(struct vs_pcie *p, struct vs_txn *t, struct vs_way *way, uint64_t bytes)
 {
     uint64_t ps = vs_pcie_ps(p, bytes), start = vs_way_grant(way, t->now_ps, ps);
     wait(p, t, VS_ACC_pcie_busy, start);
     charge(p, t, VS_ACC_pcie_serialize, ps);
-    if (p->cfg.dllp_bytes) { /* its acknowledgement and credits go the other way when it is there */
-        struct vs_way *back = way == &p->up ? &p->down : &p->up;
-        uint64_t *sum = &p->count[way == &p->up ? VS_CNT_pcie_bytes_down : VS_CNT_pcie_bytes_up];
-        *sum += p->cfg.dllp_bytes;
-        (void)vs_way_grant(back, t->now_ps, vs_pcie_ps(p, p->cfg.dllp_bytes));
-    }
+    answer(p, way == &p->up ? &p->down : &p->up, t->now_ps);
     return start;
 }
 
@@ -145,14 +229,35 @@ static uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
 {
     p->count[VS_CNT_pcie_tlps_up]++;
     p->count[VS_CNT_pcie_bytes_up] += bytes;
-    return carry(p, t, &p->up, bytes);
+    uint64_t start = carry(p, t, &p->up, bytes);
+    if (p->shared) {
+        climb(p, t, bytes);
+    }
+    return start;
 }
 
 static void carry_down(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
 {
     p->count[VS_CNT_pcie_tlps_down]++;
     p->count[VS_CNT_pcie_bytes_down] += bytes;
-    (void)carry(p, t, &p->down, bytes);
+    if (p->shared) {
+        descend(p, t, bytes);
+    } else {
+        (void)carry(p, t, &p->down, bytes);
+    }
+}
+
+/* The way of what was sent last. */
+static void travel_up(struct vs_pcie *p, struct vs_txn *t)
+{
+    arrive(p, t);
+    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+}
+
+static void travel_down(struct vs_pcie *p, struct vs_txn *t)
+{
+    arrive(p, t);
+    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
 }
 
 /* ---- credits ---- */
@@ -202,7 +307,7 @@ static void complete(struct vs_pcie *p, struct vs_txn *t, const struct vs_tlp *r
     while (good && vs_tlp_next(&parts, &p->limits, &part)) {
         carry_down(p, t, part.payload + p->cfg.completion_bytes);
     }
-    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    travel_down(p, t);
 }
 
 /* One request until its last completion is in the device; when the link had taken it. */
@@ -214,7 +319,7 @@ static bool request(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_por
     uint32_t tag = vs_acquire(t, acc(p, VS_ACC_pcie_tags_busy), &p->tags);
     spend(p, t, &p->requests, 1);
     *taken_ps = carry_up(p, t, request_bytes(p, tlp->at));
-    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a read passes no posted write */
     bool good = host->read(host->ctx, t, requester, at, buf, tlp->bytes);
     give_back(p, &p->requests, t->now_ps, 1);
@@ -281,7 +386,7 @@ static bool drain(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port 
                   uint16_t requester, const struct burst *b, const void *buf)
 {
     vs_iova at = {b->at};
-    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    travel_up(p, t);
     bool good = host->write(host->ctx, t, requester, at, buf, b->bytes);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* writes are seen in the order they were sent */
     p->posted_ps = t->now_ps;
@@ -335,12 +440,12 @@ bool vs_pcie_translate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, 
     uint32_t tag = vs_acquire(t, acc(p, VS_ACC_pcie_tags_busy), &p->tags);
     spend(p, t, &p->requests, 1);
     (void)carry_up(p, t, request_bytes(p, at.v));
-    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps);
     bool good = p->translator.translate(p->translator.ctx, t, requester, at, write, out);
     give_back(p, &p->requests, t->now_ps, 1);
     carry_down(p, t, p->cfg.completion_bytes + (good ? TRANSLATION_BYTES : 0));
-    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    travel_down(p, t);
     vs_ps there = {t->now_ps};
     vs_release(&p->tags, tag, there);
     vs_close(t);
@@ -364,10 +469,10 @@ void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
 {
     vs_open(t, VS_OP_ATS_INVALIDATE);
     carry_down(p, t, p->cfg.request_bytes + TRANSLATION_BYTES); /* a message with 8 bytes of data */
-    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    travel_down(p, t);
     device->invalidate(device->ctx, t, requester, at, order);
     (void)carry_up(p, t, p->cfg.request_bytes); /* and one without */
-    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* behind the writes that used what is gone */
     vs_close(t);
 }
@@ -376,7 +481,7 @@ enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t
                                    uint64_t address, uint32_t data)
 {
     (void)carry_up(p, t, REGISTER_BYTES + request_bytes(p, address));
-    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a message is a posted write, too */
     vs_pcie_cross(p, t);
     return p->msi.write(p->msi.ctx, t, requester, address, data);
@@ -414,7 +519,7 @@ vs_ps vs_pcie_doorbell(struct vs_pcie *p, vs_ps at)
     vs_tape_clear(&p->mmio_tape);
     vs_pcie_cross(p, t);
     carry_down(p, t, REGISTER_BYTES + p->cfg.request_bytes); /* a 64-bit BAR above 4 GiB */
-    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    travel_down(p, t);
     return (vs_ps){t->now_ps};
 }
 
@@ -431,11 +536,11 @@ vs_ps vs_pcie_ask(struct vs_pcie *p, struct vs_txn *t, enum vs_pcie_ask what, un
     charge(p, t, VS_ACC_pcie_mmio_read, cpu_ps);
     vs_pcie_cross(p, t);
     carry_down(p, t, header + (writes ? payload : 0));
-    charge(p, t, VS_ACC_pcie_downstream, p->cfg.downstream);
+    travel_down(p, t);
     charge(p, t, VS_ACC_pcie_reg, p->cfg.reg);
     vs_ps there = {t->now_ps};
     (void)carry_up(p, t, p->cfg.completion_bytes + (writes ? 0 : payload));
-    charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
+    travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a completion passes no posted write */
     vs_pcie_cross(p, t);
     vs_close(t);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PCI Express link and the root port at its end: packets (tlp.h), two directions that are granted
- * in the order of arrival (way.h), data-link packets against them, tags, credits, the order of
- * posted writes. The access to memory behind it goes through a vs_dma_port, interrupt messages
- * through a vs_msi_port.
+ * A PCI Express link and the root port at its end, with a switch between them or without one:
+ * packets (tlp.h), two directions that are granted in the order of arrival (way.h), data-link
+ * packets against them, tags, credits, the order of posted writes. The access to memory behind it
+ * goes through a vs_dma_port, interrupt messages through a vs_msi_port.
  *
  * A read request with its completions is one dma.read, a transfer's writes are one dma.write: on a
  * transaction beside the device's line, because the device goes on meanwhile (port/upstream.h).
@@ -31,12 +31,23 @@ struct vs_credits {
     uint32_t first, n;
 };
 
+/* A switch: the upstream link that the links below it share. */
+struct vs_pcie_switch {
+    uint64_t rate_num, rate_den;
+    struct vs_way up, down;
+};
+
 struct vs_pcie {
     struct vs_pcie_config cfg;
     struct vs_tlp_limits limits;
     uint16_t account;
     uint64_t rate_num, rate_den; /* picoseconds for a byte = num / den, exactly */
     struct vs_way up, down;
+    struct vs_pcie_switch *shared; /* the switch above; NULL: a root port */
+    struct {
+        uint64_t late_ps, rest_ps; /* of the packet that passes it: waits, and is on the second link
+                                    * when it has left the first */
+    } passing;
     struct vs_slots tags;
     struct vs_credits posted_headers, posted_data, requests;
     uint64_t posted_ps; /* the posted writes so far are done then */
@@ -55,6 +66,8 @@ enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *cfg,
                             struct vs_ledger *ledger, const struct vs_dma_port *host,
                             const struct vs_msi_port *msi);
 void vs_pcie_free(struct vs_pcie *p);
+/* The link ends at this switch, which is that of the first link that says how it is made. */
+void vs_pcie_below(struct vs_pcie *p, struct vs_pcie_switch *s);
 /* The device's root port is another node's than the processors: what register accesses and
  * interrupt messages take longer, one way. */
 void vs_pcie_distance(struct vs_pcie *p, vs_ps one_way);

@@ -59,6 +59,7 @@ static const struct need {
     {"guest.t[01]sz", NULL, "guest.format", true, "arm", false},
     {"guest.accessed_dirty", NULL, "guest.format", true, "arm", false},
     {"guest.levels", NULL, "guest.format", true, "x86", false},
+    {"pcie.switch.*", NULL, "pcie.port", true, "switch", true},
     {"pcie.node", NULL, "memory.nodes", false, "1", true},
     {"memory.remote_latency", NULL, "memory.nodes", false, "1", true},
     {"memory.dram.row_hit", NULL, "memory.dram.page_policy", true, "open", false},

@@ -21,7 +21,7 @@ static uint64_t page(struct vs_platform *p)
 {
     static const unsigned char zero[PAGE];
     uint64_t at = 0;
-    if (vs_frames_alloc(&p->node_frames[p->net->node], 12, &at)) {
+    if (vs_frames_alloc(&p->node_frames[p->net->node[0]], 12, &at)) {
         vs_hpa h = {at};
         vs_phys_write(p->phys, h, zero, sizeof zero);
     }

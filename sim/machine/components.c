@@ -86,7 +86,9 @@ void vs_operations(void)
         return;
     }
     known = true;
+    static const char *const numbered[] = {"pcie", NULL};
     vs_knobs_left_out(left_out);
+    vs_knobs_numbered(numbered);
     size_t n;
     const struct vs_world_kind *const *world = vs_worlds(&n);
     for (size_t i = 0; i < n; i++) {

@@ -74,6 +74,14 @@ bool machine_pci_find(struct vs_net *net);
 void machine_pci_start(struct vs_net *net, uint32_t vf);
 bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, const char **why);
 void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link);
+/* links.c: what the knobs say of the adapter's links; their making, in front of the IOMMU; what the
+ * adapter talks to; the link of a requester, from whose node memory and the remapping unit are seen
+ * from then on. */
+void machine_links_load(struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors);
+enum vs_status machine_links_make(struct vs_net *net, const struct vs_msi_port *msi);
+void machine_links_free(struct vs_net *net);
+struct vs_upstream_port machine_links_upstream(struct vs_net *net);
+struct vs_pcie *machine_link_use(struct vs_net *net, uint16_t requester);
 /* services.c: the adapter's link becomes one with a device TLB, where ats.enabled says so. */
 enum vs_status machine_services_make(struct vs_net *net, struct vs_upstream_port *link);
 void machine_services_check(const struct vs_net *net, struct vs_errors *errors);

@@ -155,7 +155,6 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
 {
     const struct vs_platform *p = net->p;
     vs_iommu_check(&net->iommu_config, errors);
-    vs_pcie_check(&net->pcie_config, errors);
     vs_nic_check(&net->nic_config, errors);
     machine_services_check(net, errors);
     if (p->virtualized && !net->iommu_config.enabled) {
@@ -172,11 +171,6 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
                  "many virtual functions as it has",
                  (unsigned long long)net->nic_config.vfs,
                  (unsigned long long)net->pcie_config.total_vfs);
-    }
-    uint64_t nodes = p->memory.cfg.nodes;
-    if (net->pcie_config.node > nodes) {
-        vs_error(errors, "pcie.node = %llu: there is no such node with memory.nodes = %llu",
-                 (unsigned long long)net->pcie_config.node - 1u, (unsigned long long)nodes);
     }
     check_mode(p, net, errors);
     if (machine_net_posts(p) && !net->iommu_config.remap) {
@@ -271,20 +265,6 @@ static enum vs_status without(const struct vs_knobs *knobs, struct vs_errors *er
     return s;
 }
 
-/* The node of the device's root port, and of the remapping unit there. */
-static unsigned node_of(const struct vs_net *net, const struct vs_knobs *knobs)
-{
-    uint64_t node = net->pcie_config.node;
-    return (unsigned)(node ? node - 1u : vs_knobs_find(knobs, "cpu.node")->value);
-}
-
-static void place(struct vs_net *net, const struct vs_knobs *knobs)
-{
-    net->node = node_of(net, knobs);
-    vs_memory_dma_place(&net->dma, net->node);
-    vs_memory_dma_place(&net->agent, net->node);
-}
-
 enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *knobs,
                                 struct vs_errors *errors)
 {
@@ -309,27 +289,25 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_knobs_load(knobs, &vs_dma_desc, &net->dma_config);
     vs_knobs_load(knobs, &vs_ats_desc, &net->ats_config);
     size_t before = errors->n;
+    machine_links_load(net, knobs, errors);
     check(net, knobs, errors);
     if (errors->n > before) {
         return VS_E_CONFIG;
     }
     vs_memory_dma_init(&net->dma, &p->memory);
     vs_memory_dma_init(&net->agent, &p->memory);
-    place(net, knobs);
     struct vs_mem_port walker = vs_memory_agent_port(&net->agent);
     struct vs_dma_mem_port dma = vs_memory_dma_port(&net->dma);
     struct vs_message_port irq = {net, raise};
     enum vs_status s = vs_iommu_init(&net->iommu, &net->iommu_config, p->ledger, p->phys, &walker,
                                      &dma, &irq, p->options.seed);
     if (!s) {
-        struct vs_dma_port up = vs_iommu_dma_port(&net->iommu);
         struct vs_msi_port msi = {net, message};
         net->remapped = vs_iommu_msi_port(&net->iommu);
-        s = vs_pcie_init(&net->pcie, &net->pcie_config, p->ledger, &up, &msi);
-        vs_pcie_distance(&net->pcie, (vs_ps){net->dma.far ? p->memory.cfg.remote_latency / 2u : 0});
+        s = machine_links_make(net, &msi);
     }
     if (!s) {
-        struct vs_upstream_port link = vs_pcie_upstream(&net->pcie);
+        struct vs_upstream_port link = machine_links_upstream(net);
         machine_pci_mask(net, &link);
         s = machine_services_make(net, &link);
         s = s ? s : vs_nic_init(&net->nic, &net->nic_config, p->ledger, &link, PF_REQUESTER);
@@ -355,8 +333,6 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_txn_beside(&net->executing, p->ledger, iommu);
     vs_ledger_counters(p->ledger, iommu, &vs_iommu_desc, net->iommu.count);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "nic0"), &vs_dma_desc, net->dma_count);
-    vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "pcie0"), &vs_pcie_desc,
-                       net->pcie.count);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "nic0/dma"), &vs_memory_desc,
                        net->dma.count);
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc,
@@ -380,7 +356,7 @@ void machine_net_free(struct vs_platform *p)
     if (p->net) {
         vs_nic_free(&p->net->nic);
         vs_ats_free(&p->net->ats);
-        vs_pcie_free(&p->net->pcie);
+        machine_links_free(p->net);
         vs_pci_device_free(&p->net->functions);
         vs_iommu_free(&p->net->iommu);
         for (unsigned i = 0; p->net->driver && i < p->n_vcpus; i++) {

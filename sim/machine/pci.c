@@ -75,8 +75,8 @@ static void send(void *ctx, const struct vs_pci_function *f, uint32_t vector, vs
     struct vs_txn *t = &net->engine.dma; /* beside every line, as what a device is told to do */
     t->now_ps = at.v;
     vs_open(t, VS_OP_MSI);
-    (void)vs_pcie_message(&net->pcie, t, f->requester, f->msix[vector].address,
-                          f->msix[vector].data);
+    (void)vs_pcie_message(machine_link_use(net, f->requester), t, f->requester,
+                          f->msix[vector].address, f->msix[vector].data);
     vs_close(t);
     net->nic.count[VS_CNT_nic_interrupts]++;
 }
@@ -125,8 +125,8 @@ bool machine_pci_find(struct vs_net *net)
         return true;
     }
     vs_nic_identity(&net->nic, &physical, &virtual_function);
-    link_of(&physical, &net->pcie_config);
-    link_of(&virtual_function, &net->pcie_config);
+    link_of(&physical, &net->link_config[0]);
+    link_of(&virtual_function, &net->link_config[0]);
     physical.sriov.total = physical.sriov.initial = (uint16_t)net->pcie_config.total_vfs;
     uint16_t requester = (uint16_t)(net->nic.fn[0].requester - physical.sriov.first);
     if (vs_pci_device_init(&net->functions, &physical, &virtual_function, requester,

@@ -5,19 +5,21 @@
 static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
                       struct vs_ats_answer *out)
 {
-    return vs_pcie_translate(ctx, t, requester, at, write, out);
+    return vs_pcie_translate(machine_link_use(ctx, requester), t, requester, at, write, out);
 }
 
 static bool do_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, void *buf,
                     size_t bytes, uint64_t *taken_ps)
 {
-    return vs_pcie_read_translated(ctx, t, requester, at, buf, bytes, taken_ps);
+    return vs_pcie_read_translated(machine_link_use(ctx, requester), t, requester, at, buf, bytes,
+                                   taken_ps);
 }
 
 static bool do_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, const void *buf,
                      size_t bytes, uint64_t *taken_ps)
 {
-    return vs_pcie_write_translated(ctx, t, requester, at, buf, bytes, taken_ps);
+    return vs_pcie_write_translated(machine_link_use(ctx, requester), t, requester, at, buf, bytes,
+                                    taken_ps);
 }
 
 static void at_device(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, unsigned order)
@@ -30,20 +32,22 @@ static void invalidate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova 
 {
     struct vs_net *net = ctx;
     struct vs_invalidate_port device = {&net->ats, at_device};
-    vs_pcie_invalidate(&net->pcie, t, requester, at, order, &device);
+    vs_pcie_invalidate(machine_link_use(net, requester), t, requester, at, order, &device);
 }
 
 enum vs_status machine_services_make(struct vs_net *net, struct vs_upstream_port *link)
 {
     struct vs_ledger *ledger = net->p->ledger;
-    struct vs_ats_link way = {&net->pcie, translate, do_read, do_write};
+    struct vs_ats_link way = {net, translate, do_read, do_write};
     struct vs_translate_port agent = vs_iommu_translate_port(&net->iommu);
     struct vs_dma_port direct = vs_iommu_translated_port(&net->iommu);
     struct vs_invalidate_port devices = {net, invalidate};
     enum vs_status s = vs_ats_init(&net->ats, &net->ats_config, ledger, &way, link);
     *link = vs_ats_upstream(&net->ats);
     if (net->ats_config.enabled) {
-        vs_pcie_translator(&net->pcie, &agent, &direct);
+        for (unsigned i = 0; i < net->links; i++) {
+            vs_pcie_translator(&net->link[i], &agent, &direct);
+        }
         vs_iommu_devices(&net->iommu, &devices);
     }
     vs_ledger_counters(ledger, vs_ledger_actor(ledger, "nic0"), &vs_ats_desc, net->ats.count);

@@ -21,6 +21,12 @@ struct access {
 };
 #define NO_BAR VS_PCI_BARS
 
+/* The function's; the physical one has that of the first. */
+static struct vs_pcie *link(const struct access *a)
+{
+    return vs_net_link(a->v->p->net, a->function ? a->function - 1u : 0);
+}
+
 /* Who is asked for: a guest has its own function alone. Fails the run where that is nobody. */
 static bool whose(struct vs_vcpu *v, const char *what, unsigned most, uint32_t *function)
 {
@@ -73,7 +79,7 @@ static void effect(struct access *a, vs_ps at)
         bool claimed =
             vs_pci_window(f, &net->functions.fn[0], a->function - 1u, a->bar, &start, &bytes) &&
             vs_pci_device_claims(&net->functions, start + a->offset, &function, &bar, &offset);
-        net->pcie.count[VS_CNT_pcie_nobody] += !claimed || at.v < f->ready_ps;
+        link(a)->count[VS_CNT_pcie_nobody] += !claimed || at.v < f->ready_ps;
         if (!claimed) {
             a->value = VS_PCI_NOBODY >> (64u - 8u * a->bytes);
         } else if (a->write) {
@@ -88,7 +94,7 @@ static void effect(struct access *a, vs_ps at)
         }
         return;
     }
-    net->pcie.count[VS_CNT_pcie_nobody] +=
+    link(a)->count[VS_CNT_pcie_nobody] +=
         !vs_pci_device_enabled(&net->functions, a->function) || at.v < f->ready_ps;
     if (!a->write) {
         a->value =
@@ -103,22 +109,21 @@ static void effect(struct access *a, vs_ps at)
 static void over_link(void *ctx, struct vs_txn *t)
 {
     struct access *a = ctx;
-    struct vs_net *net = a->v->p->net;
     uint64_t period = a->v->hw->clock.period_ps;
     vs_ps there;
     a->done = true;
     if (a->bar != NO_BAR && a->write) {
         vs_open(t, VS_OP_MMIO_WRITE);
-        vs_charge(t, (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write),
-                  (vs_ps){net->pcie_config.doorbell * period});
+        vs_charge(t, (uint16_t)(link(a)->account + VS_ACC_pcie_mmio_write),
+                  (vs_ps){link(a)->cfg.doorbell * period});
         vs_close(t);
-        there = vs_pcie_doorbell(&net->pcie, vs_now(t));
+        there = vs_pcie_doorbell(link(a), vs_now(t));
     } else {
-        there = vs_pcie_ask(&net->pcie, t,
+        there = vs_pcie_ask(link(a), t,
                             a->bar != NO_BAR ? VS_PCIE_READ
                             : a->write       ? VS_PCIE_CONFIG_WRITE
                                              : VS_PCIE_CONFIG_READ,
-                            a->bytes, net->pcie_config.mmio_read * period);
+                            a->bytes, link(a)->cfg.mmio_read * period);
     }
     effect(a, there);
     vcpu_yield(a->v); /* the device may act before the vCPU's horizon */

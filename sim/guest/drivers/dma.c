@@ -441,7 +441,7 @@ static void ring_unit(struct vs_vcpu *v, struct vs_txn *t)
     vs_open(t, VS_OP_MMIO_WRITE);
     vs_charge(t, (uint16_t)(net->iommu.account + VS_ACC_iommu_queue_tail),
               (vs_ps){net->iommu_config.queue_tail});
-    vs_pcie_cross(&net->pcie, t); /* the unit is its root ports' */
+    vs_pcie_cross(&net->link[0], t); /* the unit is its root ports' */
     vs_close(t);
     vcpu_yield(v); /* others may act before the vCPU's horizon */
     uint64_t now = vs_now(t).v;

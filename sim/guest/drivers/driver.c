@@ -110,14 +110,14 @@ static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
 
 void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w)
 {
-    struct vs_net *net = v->p->net;
-    vs_ps cpu = {net->pcie_config.doorbell * v->hw->clock.period_ps};
+    struct vs_pcie *link = vs_net_link(v->p->net, v->p->net->driver[v->index].vf);
+    vs_ps cpu = {link->cfg.doorbell * v->hw->clock.period_ps};
     vs_txn_settle(&v->txn);
     vs_open(&v->txn, VS_OP_MMIO_WRITE);
-    vs_charge(&v->txn, (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write), cpu);
+    vs_charge(&v->txn, (uint16_t)(link->account + VS_ACC_pcie_mmio_write), cpu);
     vs_close(&v->txn);
     vcpu_yield(v); /* the device may act before the vCPU's horizon */
-    w->known = vs_pcie_doorbell(&net->pcie, vs_now(&v->txn));
+    w->known = vs_pcie_doorbell(link, vs_now(&v->txn));
 }
 
 /* A posted write of a tail register: when the device has it. */
@@ -274,8 +274,9 @@ static void store(struct vs_vcpu *v, struct vs_driver *d, enum guest_program pro
 static void announce(struct vs_vcpu *v, struct vs_driver *d)
 {
     struct vs_net *net = v->p->net;
-    struct vs_nic_doorbell how = {vs_cpu_now_ps(&v->hw->cpu), &net->pcie.mmio_tape,
-                                  (uint16_t)(net->pcie.account + VS_ACC_pcie_mmio_write)};
+    struct vs_pcie *link = vs_net_link(net, d->vf);
+    struct vs_nic_doorbell how = {vs_cpu_now_ps(&v->hw->cpu), &link->mmio_tape,
+                                  (uint16_t)(link->account + VS_ACC_pcie_mmio_write)};
     vs_ps known = doorbell(v);
     vs_nic_tx_doorbell(&net->nic, d->queue, d->tx_tail, known, &how);
     vs_kernel_wake(v->p->kernel, net->nic_agent, known.v);

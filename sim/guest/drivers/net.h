@@ -104,13 +104,17 @@ struct vs_assigned_vm {
     uint64_t root; /* second level; 0: it has no function yet */
 };
 
+#define VS_NET_LINKS 4u /* pcie.links, at most */
+
 struct machine_traffic;
 
 struct vs_net {
     struct vs_platform *p;
     struct vs_assigned_vm *vm; /* the domain of each machine */
     struct vs_iommu iommu;
-    struct vs_pcie pcie;
+    struct vs_pcie link[VS_NET_LINKS];
+    unsigned links;
+    struct vs_pcie_switch below;    /* the switch that links share whose place it is */
     struct vs_pci_device functions; /* as configuration space has them; none before `found` */
     bool found;
     struct vs_ats ats; /* between link and adapter */
@@ -118,9 +122,9 @@ struct vs_net {
     struct vs_dma_engine engine;
     struct vs_msi_port remapped; /* the IOMMU's, for the NIC's messages */
     struct vs_memory_dma dma, agent;
-    unsigned node; /* of the root port, its unit and its tables */
+    unsigned node[VS_NET_LINKS]; /* of each link's root port; the unit's tables are on the first */
     struct vs_iommu_config iommu_config;
-    struct vs_pcie_config pcie_config;
+    struct vs_pcie_config pcie_config, link_config[VS_NET_LINKS]; /* of all; of each */
     struct vs_nic_config nic_config;
     struct vs_dma_engine_config engine_config;
     struct vs_dma_config dma_config;
@@ -162,5 +166,11 @@ struct vs_net {
     bool used;   /* the IOMMU has its tables: a driver has been made */
     bool raised; /* a vCPU has been interrupted: the adapter's agent lets it act */
 };
+
+/* The link of a virtual function. */
+static inline struct vs_pcie *vs_net_link(struct vs_net *net, unsigned vf)
+{
+    return &net->link[net->links > 1u ? vf % net->links : 0];
+}
 
 #endif
