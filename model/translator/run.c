@@ -52,7 +52,8 @@ enum vs_status vs_translator_init(struct vs_translator *c,
 {
     *c = (struct vs_translator){.config = *config, .wire = *wiring};
     c->base = vs_ledger_accounts(wiring->ledger, &vs_translator_desc);
-    if (vs_translator_cache_init(&c->cache) || !make_jumps(c)) {
+    c->cache = wiring->shares ? wiring->shares->cache : &c->own;
+    if ((!wiring->shares && vs_translator_cache_init(&c->own)) || !make_jumps(c)) {
         vs_translator_free(c);
         return VS_E_NOMEM;
     }
@@ -61,7 +62,7 @@ enum vs_status vs_translator_init(struct vs_translator *c,
 
 void vs_translator_free(struct vs_translator *c)
 {
-    vs_translator_cache_free(&c->cache);
+    vs_translator_cache_free(&c->own);
     free(c->jump);
     free(c->jump_page);
     c->jump = NULL;
@@ -91,7 +92,7 @@ static void make_code(struct vs_translator *c, struct vs_txn *t, struct vs_trans
     const uint64_t before = code_of(c, b->bytes), after = code_of(c, b->bytes + bytes);
     lines(c, t, b->code + before, after - before, VS_REF_WRITE);
     b->bytes += bytes;
-    c->cache.used = b->code + after + c->config.block_extra;
+    c->cache->used = b->code + after + c->config.block_extra;
 }
 
 /* One instruction more of the block that is being made. */
@@ -110,18 +111,18 @@ static uint32_t translate(struct vs_translator *c, struct vs_txn *t, uint64_t pc
 {
     vs_txn_settle(t);
     vs_open(t, ops[TRANSLATE_OP]);
-    if (c->cache.used + code_of(c, bytes) + c->config.block_extra > c->config.cache_bytes) {
+    if (c->cache->used + code_of(c, bytes) + c->config.block_extra > c->config.cache_bytes) {
         c->count[VS_CNT_translator_cache_flushes]++;
         c->wire.path(c->wire.ctx, t, VS_TRANSLATOR_EMPTY);
-        vs_translator_cache_empty(&c->cache);
+        vs_translator_cache_empty(c->cache);
     }
-    const uint32_t block = vs_translator_cache_add(&c->cache, pc, at->gpa, 0);
+    const uint32_t block = vs_translator_cache_add(c->cache, pc, at->gpa, 0);
     c->exhausted = c->exhausted || block == VS_TRANSLATOR_NONE;
     if (block != VS_TRANSLATOR_NONE) {
         c->count[VS_CNT_translator_translated]++;
         c->wire.path(c->wire.ctx, t, VS_TRANSLATOR_TRANSLATE);
         c->wire.core.touch(c->wire.core.ctx, t, (vs_gva){at->hva}, VS_REF_READ);
-        translate_one(c, t, &c->cache.block[block], bytes, n);
+        translate_one(c, t, &c->cache->block[block], bytes, n);
     }
     vs_close(t);
     return block;
@@ -132,7 +133,7 @@ static uint32_t translate(struct vs_translator *c, struct vs_txn *t, uint64_t pc
 /* The block executed last, if it is still there. */
 static struct vs_translator_block *last_block(struct vs_translator *c)
 {
-    return vs_translator_cache_holds(&c->cache, c->last) ? &c->cache.block[c->last.block] : NULL;
+    return vs_translator_cache_holds(c->cache, c->last) ? &c->cache->block[c->last.block] : NULL;
 }
 
 /* translator_use_goto_tb: direct jumps stay in the page, which cannot change without a flush. */
@@ -148,7 +149,7 @@ static uint32_t chained(const struct vs_translator *c, const struct vs_translato
 {
     for (unsigned i = 0; i < 2u; i++) {
         const struct vs_translator_link to = from->jump[i];
-        if (vs_translator_cache_holds(&c->cache, to) && c->cache.block[to.block].pc == pc) {
+        if (vs_translator_cache_holds(c->cache, to) && c->cache->block[to.block].pc == pc) {
             return to.block;
         }
     }
@@ -161,7 +162,7 @@ static struct vs_translator_link *open_jump(struct vs_translator *c,
                                             struct vs_translator_block *from)
 {
     for (unsigned i = 0; i < 2u; i++) {
-        if (!vs_translator_cache_holds(&c->cache, from->jump[i])) {
+        if (!vs_translator_cache_holds(c->cache, from->jump[i])) {
             return &from->jump[i];
         }
     }
@@ -183,7 +184,7 @@ static bool look_up(struct vs_translator *c, struct vs_txn *t, uint64_t pc, uint
     struct vs_translator_jump *j = &c->jump[index];
     c->count[VS_CNT_translator_lookups]++;
     c->wire.mem.touch(c->wire.mem.ctx, t, jump_at(c, index), VS_REF_READ);
-    if (j->pc == pc && vs_translator_cache_holds(&c->cache, j->to)) {
+    if (j->pc == pc && vs_translator_cache_holds(c->cache, j->to)) {
         c->count[VS_CNT_translator_jump_hits]++;
         *out = j->to.block;
         return true;
@@ -193,18 +194,18 @@ static bool look_up(struct vs_translator *c, struct vs_txn *t, uint64_t pc, uint
     if (!c->wire.place(c->wire.ctx, t, pc, bytes, kernel, &at, fault)) {
         return false;
     }
-    *out = vs_translator_cache_find(&c->cache, pc, at.gpa);
+    *out = vs_translator_cache_find(c->cache, pc, at.gpa);
     c->count[VS_CNT_translator_table_hits] += *out != VS_TRANSLATOR_NONE;
     if (*out == VS_TRANSLATOR_NONE) {
         *out = translate(c, t, pc, &at, bytes, n);
         *made = true;
     } else {
-        lines(c, t, c->cache.block[*out].code, 1, VS_REF_READ); /* its descriptor */
+        lines(c, t, c->cache->block[*out].code, 1, VS_REF_READ); /* its descriptor */
     }
     if (*out == VS_TRANSLATOR_NONE) {
         return false;
     }
-    *j = (struct vs_translator_jump){pc, {*out, c->cache.block[*out].serial}};
+    *j = (struct vs_translator_jump){pc, {*out, c->cache->block[*out].serial}};
     c->wire.mem.touch(c->wire.mem.ctx, t, jump_at(c, index), VS_REF_WRITE);
     return true;
 }
@@ -224,7 +225,7 @@ static bool by_lookup(struct vs_translator *c, struct vs_txn *t, uint64_t pc, ui
     from = last_block(c); /* blocks may have moved, and been dropped */
     struct vs_translator_link *jump = good && patch && from ? open_jump(c, from) : NULL;
     if (jump) {
-        *jump = (struct vs_translator_link){*out, c->cache.block[*out].serial};
+        *jump = (struct vs_translator_link){*out, c->cache->block[*out].serial};
         c->count[VS_CNT_translator_patched]++;
         c->wire.path(c->wire.ctx, t, VS_TRANSLATOR_CHAIN);
     }
@@ -245,7 +246,7 @@ static bool enter(struct vs_translator *c, struct vs_txn *t, uint64_t pc, uint32
         c->last.serial = 0;
         return false;
     }
-    c->last = (struct vs_translator_link){block, c->cache.block[block].serial};
+    c->last = (struct vs_translator_link){block, c->cache->block[block].serial};
     c->count[VS_CNT_translator_blocks]++;
     work(c, t, VS_ACC_translator_entry, c->config.block_entry);
     return true;
@@ -260,7 +261,7 @@ bool vs_translator_block(struct vs_translator *c, struct vs_txn *t, uint64_t pc,
     if (!enter(c, t, pc, bytes, n, kernel, &made, fault)) {
         return false;
     }
-    const struct vs_translator_block *b = &c->cache.block[c->last.block];
+    const struct vs_translator_block *b = &c->cache->block[c->last.block];
     lines(c, t, b->code, code_of(c, b->bytes), VS_REF_FETCH);
     return true;
 }
@@ -288,7 +289,7 @@ bool vs_translator_fetch(struct vs_translator *c, struct vs_txn *t, uint64_t pc,
         if (!enter(c, t, pc, bytes, 1, kernel, &c->making, fault)) {
             return false;
         }
-        b = &c->cache.block[c->last.block];
+        b = &c->cache->block[c->last.block];
         c->done = 1;
     }
     c->next_pc = pc + bytes;
@@ -321,14 +322,14 @@ void vs_translator_instructions(struct vs_translator *c, struct vs_txn *t, uint1
 
 void vs_translator_written(struct vs_translator *c, struct vs_txn *t, uint64_t gpa, uint32_t bytes)
 {
-    if (!vs_translator_cache_has_page(&c->cache, gpa)) {
+    if (!vs_translator_cache_has_page(c->cache, gpa)) {
         return;
     }
     c->count[VS_CNT_translator_code_writes]++;
     vs_txn_settle(t);
     vs_open(t, ops[WRITE_OP]);
     c->wire.path(c->wire.ctx, t, VS_TRANSLATOR_CODE_WRITE);
-    const uint64_t n = vs_translator_cache_drop(&c->cache, gpa, bytes);
+    const uint64_t n = vs_translator_cache_drop(c->cache, gpa, bytes);
     for (uint64_t i = 0; i < n; i++) {
         c->wire.path(c->wire.ctx, t, VS_TRANSLATOR_DROP);
     }

@@ -264,6 +264,27 @@ static void test_every_block_of_a_page_has_its_jump_cache_entries_in_a_row(void 
     }
 }
 
+static void test_what_one_has_translated_another_finds(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_translator other;
+    struct vs_translation fault;
+    boot(f);
+    struct vs_translator_wiring w = f->c.wire;
+    w.shares = &f->c;
+    assert_int_equal(vs_translator_init(&other, &f->config, &w), VS_OK);
+    run_block(f, GVA);
+    assert_true(vs_translator_block(&other, &f->t, GVA, 20, false, &fault));
+    assert_int_equal(other.count[VS_CNT_translator_translated], 0);
+    assert_int_equal(other.count[VS_CNT_translator_table_hits], 1);
+    vs_translator_written(&other, &f->t, 0, 8); /* and what one drops, all lose */
+    run_block(f, GVA);
+    assert_int_equal(count(f, VS_CNT_translator_translated), 2);
+    assert_true(vs_translator_block(&other, &f->t, GVA, 20, false, &fault));
+    assert_int_equal(other.count[VS_CNT_translator_table_hits], 2);
+    vs_translator_free(&other);
+}
+
 int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -275,6 +296,7 @@ int main(void)
         LAW(test_a_flush_empties_the_jump_cache_and_not_the_table),
         LAW(test_a_store_drops_the_blocks_whose_bytes_it_writes),
         LAW(test_a_full_cache_is_emptied),
+        LAW(test_what_one_has_translated_another_finds),
         LAW(test_fetched_instructions_are_blocks_between_jumps),
         LAW(test_an_expansion_loses_no_tenth),
         LAW(test_every_block_of_a_page_has_its_jump_cache_entries_in_a_row),

@@ -99,6 +99,8 @@ struct vs_translator_wiring {
     bool (*frame)(void *ctx, uint64_t *hpa); /* 4 KiB of the host's memory; false: none is left */
     void (*path)(void *ctx, struct vs_txn *t, enum vs_translator_path p);
     void (*rounds)(void *ctx, struct vs_txn *t, enum vs_translator_path p, uint64_t n);
+    /* Whose blocks are its own, too; NULL: nobody's. It lives as long. */
+    struct vs_translator *shares;
 };
 
 struct vs_translator_jump {
@@ -111,7 +113,7 @@ struct vs_translator {
     struct vs_translator_wiring wire;
     uint64_t count[VS_CNT_translator_N];
     uint16_t base;
-    struct vs_translator_cache cache;
+    struct vs_translator_cache own, *cache; /* cache: `own`, or that of another vCPU */
     struct vs_translator_jump *jump;
     uint64_t *jump_page;
     struct vs_translator_link last; /* executed; serial 0: the loop is to look for the next one */

@@ -107,7 +107,7 @@ bool vcpu_due(const struct vs_vcpu *v)
     if (vcpu_listed(v)) {
         return v->fresh || (!waits && pending(v));
     }
-    if (vcpu_nmi_due(v) || vcpu_init_due(v)) {
+    if (vcpu_nmi_due(v)) {
         return true;
     }
     return v->notified || v->physical || (pending(v) && (!waits || (v->fresh && injected(v)))) ||
@@ -401,12 +401,7 @@ void vcpu_interrupts(struct vs_vcpu *v)
         listed(v);
         return;
     }
-    if (vcpu_init_due(v)) {
-        vcpu_init(v);
-        return;
-    }
-    v->sipi_due = false; /* it does not wait for one */
-    vcpu_nmis(v);        /* before any other one: SDM 3A table 6-2 */
+    vcpu_nmis(v); /* before any other one: SDM 3A table 6-2 */
     uint8_t vector;
     while (!v->failed && v->irq.pending(v->irq.ctx, &vector)) {
         if (blocked_now(v, vector)) {

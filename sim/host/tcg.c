@@ -50,13 +50,30 @@ static bool ram(void *ctx, struct vs_txn *t, uint64_t gpa, uint64_t *hva, uint64
     return map_ram(v, gpa, *hpa, shift);
 }
 
+/* The process's vCPU whose cache all of them use. */
+static struct vs_vcpu *owner(const struct vs_vcpu *v)
+{
+    return &v->p->vcpu[0];
+}
+
+/* A large page of the cache is mapped where the vCPU runs; false: no memory is left for it. */
+static bool map_code(struct vs_vcpu *v, uint64_t at)
+{
+    struct vs_space *first = &owner(v)->hw->host_space, *own = &v->hw->host_space;
+    uint64_t hpa, there;
+    if (!vs_space_find(first, at, &hpa) &&
+        (vs_space_touch(first, at, LARGE, true, false) || !vs_space_find(first, at, &hpa))) {
+        return false;
+    }
+    return vs_space_find(own, at, &there) || vs_space_map_at(own, at, hpa, LARGE, true) == VS_OK;
+}
+
 static uint64_t cache(void *ctx, uint64_t offset)
 {
     struct vs_vcpu *v = ctx;
     struct host_tcg *h = of(v);
-    struct vs_space *s = &v->hw->host_space;
     while (h->code_end <= offset + (1u << LARGE)) { /* a block may reach over the end */
-        if (vs_space_touch(s, CODE_AT + h->code_end, LARGE, true, false) != VS_OK) {
+        if (!map_code(v, CODE_AT + h->code_end)) {
             h->blocks.exhausted = true;
             break;
         }
@@ -256,7 +273,8 @@ enum vs_status host_tcg_make(struct vs_vcpu *v, const struct host_tcg_config *co
                                                 .cache = cache,
                                                 .frame = frame,
                                                 .path = block_path,
-                                                .rounds = block_rounds};
+                                                .rounds = block_rounds,
+                                                .shares = v->index ? &of(owner(v))->blocks : NULL};
     if (vs_tcg_init(c, &config->tcg, &w) ||
         vs_translator_init(&of(v)->blocks, &config->blocks, &blocks)) {
         vs_error(errors, "host.memory is too small for the tables of vCPU %u's translator",

@@ -48,6 +48,9 @@ static void check(const struct vs_platform *p, const void *config, struct vs_err
                  "host.dirty_log.method = off",
                  is);
     }
+    if (p->built.vms) {
+        vs_error(errors, "%s: of one virtual machine: guest.vms = one", is);
+    }
     if (p->options.recorded) {
         vs_error(errors,
                  "%s: recordings of whole guests are not simulated there; a machine with "
@@ -74,11 +77,6 @@ static void check(const struct vs_platform *p, const void *config, struct vs_err
 static enum vs_status make(struct vs_vcpu *v, struct vs_errors *errors)
 {
     static const char *const is = "hypervisor.technique = tcg";
-    if (v->index) {
-        vs_error(errors, "%s: of a workload with one vCPU; several would share a translation cache",
-                 is);
-        return VS_E_CONFIG;
-    }
     if (v->hw->cpu.cfg.window || !v->hw->cpu.cfg.translation) {
         vs_error(errors, "%s needs cpu.window = 0 and cpu.translation = 1", is);
         return VS_E_CONFIG;

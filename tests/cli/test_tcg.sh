@@ -75,6 +75,22 @@ run page_touch --set workload.backing=touch --set workload.footprint=1MiB
 equal "the guest's page faults are its own" 256 "$(ops page_fault)"
 balanced "page faults"
 
+# the tables grow where they were full, and shrink where they were not
+run page_table_edit --set workload.edit=switch --set workload.edits=2 --set workload.footprint=1MiB --set workload.count=4000 --set workload.warmup=0
+equal "a table that was full grows" yes "$( (( $(counted tcg.tlb.grown) > 0 && $(counted tcg.tlb.shrunk) == 0 )) && echo yes)"
+run page_table_edit --set workload.edit=switch --set workload.footprint=1MiB --set workload.count=4000 --set workload.warmup=0 --set tcg.tlb.bits=12 --set tcg.tlb.window_ms=0
+equal "one that was nearly empty shrinks" yes "$( (( $(counted tcg.tlb.shrunk) > 0 )) && echo yes)"
+
+# several vCPUs have one cache: what one has translated, the others find
+for w in ipi_pingpong tlb_shootdown; do
+    run $w
+    balanced "$w"
+done
+by() { q "select coalesce(sum(value), 0) from counter where name = '$1' and actor = '$2'"; }
+run tlb_shootdown --set workload.warmup=0
+equal "what the first has translated, the next threads find: one lookup, its jumps are patched" "yes 0 1" \
+    "$( (( $(by translator.blocks vcpu2/guest) > 100 )) && echo yes) $(by translator.translated vcpu2/guest) $(by translator.table.hits vcpu2/guest)"
+
 # programs that are slower where everything is translated
 native() {
     rm -f "$work/n.db"
@@ -105,5 +121,5 @@ refused "no window" 2 "needs cpu.window = 0" set_to $M --set cpu.window=64
 refused "no log of written pages" 2 "host.dirty_log.method = off" set_to $M --set host.dirty_log.method=write_protect
 refused "no guest hypervisor" 2 "hypervisor.nesting = 1" set_to $M --set hypervisor.nesting=1
 refused "sizes in order" 2 "tcg.tlb.least_bits" set_to $M --set tcg.tlb.bits=4
-refused "one vCPU" 2 "with one vCPU" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/ipi_pingpong.lua" -m $M --no-store
+refused "one machine" 2 "guest.vms = one" set_to $M --set guest.vms=each
 finish

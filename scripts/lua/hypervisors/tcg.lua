@@ -117,10 +117,10 @@ program.hypercall = helper { { "raise", call = "raise" } }
 program.undefined = helper { write = "entry_intr=undefined", { "emulate", run = 20, code = 64, data = 64, source = reads("gen_illegal_opcode: the exception's number"), grade = "assumed" } }
 program.exception = helper { { "raise", call = "raise" } }
 program.interrupt = helper {
-  { "handle", run = 900, code = 4096, data = 1024, source = "as KVM's: host interrupt entry, handler, accounting and exit of a timer tick; of an interrupt for the guest, what the main loop's thread and the wake-up of the vCPU's take of this processor", grade = "assumed" },
+  { "handle", run = 900, code = 4096, data = 1024, when = "not inject", source = "as KVM's: host interrupt entry, handler, accounting and exit of a timer tick", grade = "assumed" },
+  { "notice", run = 70, code = 384, data = 128, when = "inject", source = reads("exit of a block that has found its flag set, cpu_handle_interrupt; who raised it has set the flag, and no processor is interrupted"), grade = "assumed" },
 }
 program.interrupt_window = helper { { "look", run = 45, code = 256, data = 64, source = reads("cpu_handle_interrupt"), grade = "assumed" } }
-program.priority = helper { { "update", run = 90, code = 512, data = 128, source = reads("apic_set_tpr and apic_update_irq"), grade = "assumed" } }
 program.nmi = helper { { "handle", run = 1200, code = 4608, data = 896, source = "as KVM's: Linux's default_do_nmi", grade = "assumed" } }
 program.shutdown = helper { { "handle", run = 300, code = 1024, data = 256, source = reads("qemu_system_reset_request after a triple fault"), grade = "assumed" } }
 
