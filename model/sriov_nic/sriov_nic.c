@@ -10,6 +10,39 @@
 #define VS_DEF_FILE "sriov_nic/sriov_nic.def"
 #include "virtsim/def_tables.h"
 
+/* Adds what is asked for beyond what the adapter has. */
+static void check_limits(const struct vs_nic_config *c, struct vs_errors *errors)
+{
+    const struct {
+        const char *knob, *what, *limit;
+        uint64_t wanted, has;
+    } most[] = {
+        {"nic.queues", "pairs of queues of a function", "nic.has.pairs", c->queues, c->has_pairs},
+        {"nic.ring.descriptors", "descriptors of a ring", "nic.has.descriptors", c->ring,
+         c->has_ring},
+        {"nic.rss.entries", "entries of the table of receive-side scaling", "nic.has.rss.entries",
+         c->rss_entries, c->has_table},
+    };
+    for (unsigned i = 0; i < sizeof most / sizeof most[0]; i++) {
+        if (most[i].wanted > most[i].has) {
+            vs_error(errors, "%s = %llu: this adapter has at most %llu %s (%s)", most[i].knob,
+                     (unsigned long long)most[i].wanted, (unsigned long long)most[i].has,
+                     most[i].what, most[i].limit);
+        }
+    }
+    if (c->vfs * c->queues > c->has_queues) {
+        vs_error(errors,
+                 "nic.vfs = %llu, nic.queues = %llu: this adapter has %llu pairs of queues for all "
+                 "its functions (nic.has.queues)",
+                 (unsigned long long)c->vfs, (unsigned long long)c->queues,
+                 (unsigned long long)c->has_queues);
+    }
+    if (c->write_back_head && !c->has_head) {
+        vs_error(errors, "nic.write_back.head = 1: this adapter has no head write-back "
+                         "(nic.has.head_write_back); its completions are descriptors");
+    }
+}
+
 void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
 {
     unsigned long long ring = c->ring, below = ring - ring % VS_NIC_RING_STEP;
@@ -30,6 +63,7 @@ void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
         vs_error(errors, "nic.write_back.head = 1: no descriptor goes back that others could wait "
                          "for; leave nic.write_back.tx = 1");
     }
+    check_limits(c, errors);
     if (c->rss_entries & (c->rss_entries - 1u)) {
         vs_error(errors,
                  "nic.rss.entries = %llu: the hash's last bits choose an entry of the table; "
