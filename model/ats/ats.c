@@ -129,15 +129,29 @@ static bool transfer(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uin
     return true;
 }
 
+/* Without services a function's requests are translated on their way. */
+static bool off(const struct vs_ats *a, uint16_t requester)
+{
+    return a->on && !a->on(a->on_ctx, requester);
+}
+
 static bool port_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                       size_t bytes, uint64_t *taken_ps)
 {
+    const struct vs_ats *a = ctx;
+    if (off(a, requester)) {
+        return a->plain.read(a->plain.ctx, t, requester, at, buf, bytes, taken_ps);
+    }
     return transfer(ctx, t, requester, at.v, buf, NULL, false, bytes, taken_ps);
 }
 
 static bool port_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
                        size_t bytes, uint64_t *taken_ps)
 {
+    const struct vs_ats *a = ctx;
+    if (off(a, requester)) {
+        return a->plain.write(a->plain.ctx, t, requester, at, buf, bytes, taken_ps);
+    }
     return transfer(ctx, t, requester, at.v, NULL, buf, true, bytes, taken_ps);
 }
 

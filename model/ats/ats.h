@@ -33,6 +33,9 @@ struct vs_ats_link {
 
 struct vs_ats {
     struct vs_ats_config cfg;
+    /* Whether a function's services are on, as its configuration space has it; NULL: always. */
+    bool (*on)(void *ctx, uint16_t requester);
+    void *on_ctx;
     uint16_t account;
     struct vs_ats_link link;
     struct vs_upstream_port plain; /* of what is not translated here: messages */
@@ -53,7 +56,7 @@ struct vs_upstream_port vs_ats_upstream(struct vs_ats *a);
 /* The agent's invalidation request, which is there at t's time: until its completion is sent. */
 void vs_ats_invalidate(struct vs_ats *a, struct vs_txn *t, uint16_t requester, vs_iova at,
                        unsigned order);
-/* A function is reset: what it had is gone. */
+/* A function is reset, or its services are switched off or on: what it had is gone. */
 void vs_ats_reset(struct vs_ats *a, uint16_t requester);
 
 #endif

@@ -21,6 +21,7 @@
 #define CAP_EXPRESS 0x10u
 #define CAP_MSIX 0x11u
 #define EXT_SRIOV 0x10u
+#define EXT_ATS 0x0fu
 /* PCI Express capability */
 #define EXPRESS_DEVCAP (VS_PCI_EXPRESS + 0x04u)
 #define EXPRESS_DEVCTL (VS_PCI_EXPRESS + 0x08u)
@@ -46,6 +47,9 @@
 #define SRIOV_BAR (VS_PCI_SRIOV + 0x24u)
 #define SRIOV_ENABLE 1u
 #define SRIOV_MEMORY 8u
+
+/* ATS capability: the queue depth of 0 means 32; translation requests need not be page-aligned */
+#define ATS_UNIT 0x1fu /* smallest translation unit, of the physical function */
 
 static uint64_t get(const uint8_t *space, unsigned offset, unsigned bytes)
 {
@@ -150,7 +154,8 @@ static void lay_msix(struct vs_pci_function *f)
 static void lay_sriov(struct vs_pci_function *f)
 {
     const struct vs_pci_sriov *s = &f->id.sriov;
-    put(f->space, VS_PCI_SRIOV, 4, EXT_SRIOV | 1u << 16); /* version 1, the last one */
+    put(f->space, VS_PCI_SRIOV, 4, /* version 1, and the next one */
+        EXT_SRIOV | 1u << 16 | (f->id.ats ? VS_PCI_ATS << 20 : 0));
     put(f->space, SRIOV_INITIAL, 2, s->initial);
     put(f->space, SRIOV_TOTAL, 2, s->total);
     put(f->space, SRIOV_FIRST, 2, s->first);
@@ -161,6 +166,25 @@ static void lay_sriov(struct vs_pci_function *f)
     put(f->writable, SRIOV_CONTROL, 2, SRIOV_ENABLE | SRIOV_MEMORY);
     put(f->writable, SRIOV_NUM, 2, 0xffff);
     lay_bars(f, SRIOV_BAR, s->bar);
+}
+
+unsigned vs_pci_ats_at(const struct vs_pci_function *f)
+{
+    return !f->id.ats ? 0 : f->id.sriov.total ? VS_PCI_ATS : VS_PCI_ATS_VF;
+}
+
+bool vs_pci_ats(const struct vs_pci_function *f)
+{
+    unsigned at = vs_pci_ats_at(f);
+    return at && get(f->space, at + VS_PCI_ATS_CONTROL, 2) & VS_PCI_ATS_ENABLE;
+}
+
+static void lay_ats(struct vs_pci_function *f)
+{
+    unsigned at = vs_pci_ats_at(f);
+    put(f->space, at, 4, EXT_ATS | 1u << 16); /* version 1, the last one */
+    put(f->writable, at + VS_PCI_ATS_CONTROL, 2,
+        VS_PCI_ATS_ENABLE | (f->id.virtual_function ? 0 : ATS_UNIT));
 }
 
 /* Everything as a reset leaves it. */
@@ -186,6 +210,9 @@ static void lay(struct vs_pci_function *f)
     }
     if (id->sriov.total) {
         lay_sriov(f);
+    }
+    if (id->ats) {
+        lay_ats(f);
     }
 }
 
@@ -249,6 +276,7 @@ bool vs_pci_write(struct vs_pci_function *f, unsigned offset, unsigned bytes, ui
     uint64_t old = get(f->space, offset, bytes), may = get(f->writable, offset, bytes),
              now = (old & ~may) | (value & may);
     uint8_t was[VS_PCI_SPACE];
+    bool services = vs_pci_ats(f);
     memcpy(was, f->space, sizeof was);
     put(f->space, offset, bytes, now);
     if (f->id.sriov.total) {
@@ -258,6 +286,9 @@ bool vs_pci_write(struct vs_pci_function *f, unsigned offset, unsigned bytes, ui
             memcpy(f->space, was, sizeof was);
             return vfs <= f->id.sriov.total; /* while they are enabled, their number stays */
         }
+    }
+    if (f->services && services != vs_pci_ats(f)) {
+        f->services(f->send_ctx, f);
     }
     send_pending(f, at);
     return true;

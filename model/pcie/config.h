@@ -2,11 +2,12 @@
 /*
  * A function's configuration space, as software sees every device: a type 0 header, base address
  * registers, the PCI Express capability with function level reset, MSI-X with its table and pending
- * bits, and SR-IOV. What is behind the registers is the device's (port/function.h).
+ * bits, SR-IOV, and translation services. What is behind the registers is the device's
+ * (port/function.h).
  *
  * Encodings: PCI Local Bus Specification 3.0, 6.1, 6.2.5 and 6.8.2; PCI Express Base Specification
- * 3.0, 7.5 to 7.8 and 6.6.2 (reset); Single Root I/O Virtualization 1.1, 2.1 and 3.3; Linux
- * include/uapi/linux/pci_regs.h has the same numbers.
+ * 3.0, 7.5 to 7.8 and 6.6.2 (reset), 4.0, 10.5.1 (ATS); Single Root I/O Virtualization 1.1, 2.1
+ * and 3.3; Linux include/uapi/linux/pci_regs.h has the same numbers.
  */
 #ifndef VIRTSIM_PCIE_CONFIG_H
 #define VIRTSIM_PCIE_CONFIG_H
@@ -25,6 +26,10 @@
 #define VS_PCI_EXPRESS 0x40u
 #define VS_PCI_MSIX 0x80u
 #define VS_PCI_SRIOV 0x100u
+#define VS_PCI_ATS 0x140u    /* behind SR-IOV; a function without that has it at VS_PCI_ATS_VF */
+#define VS_PCI_ATS_VF 0x100u /* extended capabilities begin there */
+#define VS_PCI_ATS_CONTROL 6u
+#define VS_PCI_ATS_ENABLE 0x8000u
 
 struct vs_msix_entry {
     uint64_t address;
@@ -42,6 +47,8 @@ struct vs_pci_function {
     /* A vector that was pending and may be sent now; NULL: nobody wants it. */
     void (*send)(void *ctx, const struct vs_pci_function *f, uint32_t vector, vs_ps at);
     void *send_ctx;
+    /* Translation services have been switched off, or on; NULL: nobody wants to know. */
+    void (*services)(void *ctx, const struct vs_pci_function *f);
 };
 
 /* Adds what no function can be: sizes that are no powers of two, a table outside of its register's
@@ -68,6 +75,9 @@ bool vs_pci_window(const struct vs_pci_function *f, const struct vs_pci_function
                    uint32_t index, unsigned bar, uint64_t *at, uint64_t *bytes);
 /* Whether the function may send requests: Bus Master Enable. */
 bool vs_pci_master(const struct vs_pci_function *f);
+/* Where the ATS capability is, 0: there is none; whether its enable bit is set. */
+unsigned vs_pci_ats_at(const struct vs_pci_function *f);
+bool vs_pci_ats(const struct vs_pci_function *f);
 /* NumVFs, once VF Enable is set; else 0. */
 uint32_t vs_pci_vfs(const struct vs_pci_function *pf);
 

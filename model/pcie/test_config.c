@@ -372,6 +372,52 @@ static void what_no_function_can_be_is_said(void **state)
     vs_errors_free(&e);
 }
 
+/* ATS: behind SR-IOV, or where extended capabilities begin; off after a reset; the unit is the
+ * physical function's. */
+static void services_told(void *ctx, const struct vs_pci_function *f)
+{
+    (void)f;
+    ++*(unsigned *)ctx;
+}
+static void pcie_10_5_1_translation_services_are_a_capability_with_an_enable_bit(void **state)
+{
+    (void)state;
+    for (unsigned vf = 0; vf < 2; vf++) {
+        struct vs_pci_identity id = vf ? virtual_one() : physical();
+        struct vs_pci_function f;
+        struct vs_function_port none = {0};
+        unsigned told = 0, at = 0x100;
+        id.ats = true;
+        assert_int_equal(vs_pci_init(&f, &id, 8, &none), VS_OK);
+        f.services = services_told;
+        f.send_ctx = &told;
+        while ((vs_pci_read(&f, at, 4, (vs_ps){0}) & 0xffffu) != 0x000f) { /* as software looks */
+            at = (unsigned)(vs_pci_read(&f, at, 4, (vs_ps){0}) >> 20);
+            assert_true(at);
+        }
+        assert_int_equal(at, vs_pci_ats_at(&f));
+        assert_int_equal(vs_pci_read(&f, at, 4, (vs_ps){0}) >> 16, 1); /* version 1, the last */
+        assert_false(vs_pci_ats(&f));
+        assert_true(vs_pci_write(&f, at + 6u, 2, 0xffff, (vs_ps){0}, 0));
+        assert_int_equal(vs_pci_read(&f, at + 6u, 2, (vs_ps){0}), vf ? 0x8000 : 0x801f);
+        assert_true(vs_pci_ats(&f));
+        assert_true(vs_pci_write(&f, at + 6u, 2, 0x8001, (vs_ps){0}, 0));
+        assert_int_equal(told, 1); /* of the enable bit alone */
+        assert_true(vs_pci_write(&f, at + 6u, 2, 0, (vs_ps){0}, 0));
+        assert_int_equal(told, 2);
+        assert_true(vs_pci_write(&f, at + 6u, 2, 0x8000, (vs_ps){0}, 0));
+        vs_pci_reset(&f, (vs_ps){0}, 0);
+        assert_false(vs_pci_ats(&f));
+        vs_pci_free(&f);
+    }
+    struct vs_pci_identity without = virtual_one();
+    struct vs_pci_function f;
+    struct vs_function_port none = {0};
+    assert_int_equal(vs_pci_init(&f, &without, 8, &none), VS_OK);
+    assert_int_equal(vs_pci_read(&f, 0x100, 4, (vs_ps){0}), 0);
+    vs_pci_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +433,7 @@ int main(void)
         cmocka_unit_test(pci_6_8_2_an_entry_holds_address_and_data),
         cmocka_unit_test(pcie_6_6_2_a_function_level_reset_takes_its_time_and_forgets),
         cmocka_unit_test(sriov_2_2_3_a_reset_of_the_physical_function_ends_its_virtual_ones),
+        cmocka_unit_test(pcie_10_5_1_translation_services_are_a_capability_with_an_enable_bit),
         cmocka_unit_test(what_no_function_can_be_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,8 @@ bool machine_pci_find(struct vs_net *net);
 void machine_pci_start(struct vs_net *net, uint32_t vf);
 bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, const char **why);
 void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link);
+/* The device's TLB goes by the enable bit of each function's ATS capability. */
+void machine_pci_services(struct vs_net *net);
 /* links.c: what the knobs say of the adapter's links; their making, in front of the IOMMU; what the
  * adapter talks to; the link of a requester, from whose node memory and the remapping unit are seen
  * from then on. */

@@ -29,6 +29,9 @@ static void start(struct vs_net *net, uint32_t vf)
     }
     set(f, COMMAND, MEMORY_AND_MASTER);
     set(f, MSIX_CONTROL, MSIX_ENABLE);
+    if (f->id.ats) { /* whoever gives the function its domain, as Linux's pci_enable_ats() does */
+        set(f, vs_pci_ats_at(f) + VS_PCI_ATS_CONTROL, VS_PCI_ATS_ENABLE);
+    }
 }
 
 void machine_pci_start(struct vs_net *net, uint32_t vf)
@@ -60,6 +63,28 @@ static bool fires(void *ctx, uint16_t requester, uint32_t vector)
     uint32_t vf =
         (uint32_t)(requester - net->nic.fn[0].requester) / (uint32_t)net->nic_config.stride;
     return vs_msix_fire(&net->functions.fn[1u + vf], vector);
+}
+
+/* vs_ats.on */
+static bool services_on(void *ctx, uint16_t requester)
+{
+    const struct vs_net *net = ctx;
+    uint32_t vf =
+        (uint32_t)(requester - net->nic.fn[0].requester) / (uint32_t)net->nic_config.stride;
+    return !net->found || vs_pci_ats(&net->functions.fn[1u + vf]);
+}
+
+/* vs_pci_function.services: a device that begins or ends to keep translations has none. */
+static void services_changed(void *ctx, const struct vs_pci_function *f)
+{
+    struct vs_net *net = ctx;
+    vs_ats_reset(&net->ats, f->requester);
+}
+
+void machine_pci_services(struct vs_net *net)
+{
+    net->ats.on = services_on;
+    net->ats.on_ctx = net;
 }
 
 void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link)
@@ -128,6 +153,7 @@ bool machine_pci_find(struct vs_net *net)
     link_of(&physical, &net->link_config[0]);
     link_of(&virtual_function, &net->link_config[0]);
     physical.sriov.total = physical.sriov.initial = (uint16_t)net->pcie_config.total_vfs;
+    physical.ats = virtual_function.ats = net->ats_config.enabled;
     uint16_t requester = (uint16_t)(net->nic.fn[0].requester - physical.sriov.first);
     if (vs_pci_device_init(&net->functions, &physical, &virtual_function, requester,
                            net->pcie_config.flr_us * NANOSECONDS, port, net)) {
@@ -144,6 +170,10 @@ bool machine_pci_find(struct vs_net *net)
         if (net->domain[vf].attached) {
             start(net, vf);
         }
+    }
+    for (uint32_t i = 0; i < net->functions.n;
+         i++) { /* from now on: they were as start() has them */
+        net->functions.fn[i].services = services_changed;
     }
     return true;
 }

@@ -45,6 +45,7 @@ enum vs_status machine_services_make(struct vs_net *net, struct vs_upstream_port
     enum vs_status s = vs_ats_init(&net->ats, &net->ats_config, ledger, &way, link);
     *link = vs_ats_upstream(&net->ats);
     if (net->ats_config.enabled) {
+        machine_pci_services(net);
         for (unsigned i = 0; i < net->links; i++) {
             vs_pcie_translator(&net->link[i], &agent, &direct);
         }

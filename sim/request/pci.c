@@ -66,6 +66,15 @@ static bool whose(struct vs_vcpu *v, const char *what, unsigned most, uint32_t *
     return true;
 }
 
+/* Whether the hypervisor keeps a write of its guest's to itself: vfio-pci lets nobody write a
+ * capability that it does not know how to virtualize, and ATS is its IOMMU driver's
+ * (drivers/vfio/pci/vfio_pci_config.c). */
+static bool withheld(const struct access *a, const struct vs_pci_function *f)
+{
+    unsigned ats = vs_pci_ats_at(f);
+    return a->write && a->v->vm && ats && a->offset >= ats && a->offset < ats + 8u;
+}
+
 /* What an access does once it is there. */
 static void effect(struct access *a, vs_ps at)
 {
@@ -96,6 +105,9 @@ static void effect(struct access *a, vs_ps at)
     }
     link(a)->count[VS_CNT_pcie_nobody] +=
         !vs_pci_device_enabled(&net->functions, a->function) || at.v < f->ready_ps;
+    if (withheld(a, f)) {
+        return;
+    }
     if (!a->write) {
         a->value =
             vs_pci_device_read(&net->functions, a->function, (unsigned)a->offset, a->bytes, at);

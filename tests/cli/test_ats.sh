@@ -56,6 +56,37 @@ done
 refused "a device that never answers" 1 "within a minute" "$VIRTSIM" run workloads/dma_map.lua -m skylake_sp_native --set iommu.enabled=1 --set ats.enabled=1 --set dma.mode=strict --set ats.invalidation.latency=61s --no-store
 refused "nobody to ask" 2 "iommu.enabled = 1" "$VIRTSIM" run workloads/udp_echo.lua -m skylake_sp_native --set ats.enabled=1 --no-store
 refused "nothing to ask for" 2 "dma.mode = passthrough" "$VIRTSIM" run workloads/udp_echo.lua -m skylake_sp_native --set iommu.enabled=1 --set ats.enabled=1 --set dma.mode=passthrough --no-store
+# the capability and its enable bit (PCIe 10.5.1): found by walking the list, cleared, set again
+cat >"$work/bit.lua" <<'LUA'
+param { name = "off", default = 1 }
+guest(function(cpu, p)
+  local r = cpu:map { bytes = 65536, page = "2M" }
+  cpu:stride { region = r, stride = 64, op = "store" }
+  local function transfers() cpu:dma { region = r, bytes = 64, count = 100, order = "sequential" } end
+  transfers()
+  local at = 0x100
+  while at ~= 0 and cpu:pci_read(at, 2) ~= 0x0f do at = cpu:pci_read(at + 2, 2) >> 4 end
+  if at == 0 then error("no ATS capability", 0) end
+  if cpu:pci_read(at + 6, 2) ~= 0x8000 then error("nobody has enabled it", 0) end
+  cpu:mark("roi")
+  if p.off == 1 then cpu:pci_write(at + 6, 0, 2) end
+  if p.off == 2 then cpu:pci_write(at + 6, 0, 2) cpu:pci_write(at + 6, 0x8000, 2) end
+  transfers()
+end)
+LUA
+bit() { run_alone "$work/bit.lua" "$@"; }
+ok "a function that is enabled" bit skylake_sp_native iommu.enabled=1 ats.enabled=1 dma.mode=static off=0
+equal "has its translations" "0 100" "$(count ats.tlb.misses) $(count iommu.ats.translated)"
+ok "one that is not" bit skylake_sp_native iommu.enabled=1 ats.enabled=1 dma.mode=static off=1
+equal "asks for none, and the unit translates" "0 0 100" "$(count ats.tlb.misses) $(count iommu.ats.translated) $(count iommu.requests)"
+ok "one that was off" bit skylake_sp_native iommu.enabled=1 ats.enabled=1 dma.mode=static off=2
+ok "has forgotten what it had" test "$(count ats.tlb.misses)" -gt 0
+equal "and goes on" 100 "$(count iommu.ats.translated)"
+ok "a guest" bit skylake_sp_kvm ats.enabled=1 off=1
+equal "does not switch it off" 100 "$(count iommu.ats.translated)"
+refused "an adapter without" 1 "no ATS capability" "$VIRTSIM" run "$work/bit.lua" -m skylake_sp_native --no-store
+equal "sums" "" "$(sql 'select * from unbalanced')"
+
 ok "a recording" "$VIRTSIM" run workloads/pcie_bench.lua --set ats.enabled=1 --set workload.count=100 --set workload.warmup=0 --record "$work/r.vsr" --quiet --db "$work/r.db"
 ok "replays" "$VIRTSIM" replay "$work/r.vsr" --quiet --db "$work/r.db"
 equal "with the same rows" 1 "$(sqlite3 "$work/r.db" "select count(distinct total_ps) from op where op = 'ats.translate'")"

@@ -27,6 +27,7 @@ struct vs_pci_identity {
     uint32_t mps, mrrs;         /* bytes, as the link has them */
     uint32_t generation, width; /* of the link */
     bool virtual_function;      /* its memory is the physical function's to place */
+    bool ats;                   /* it has translation services */
     struct vs_pci_sriov {
         uint16_t total, initial; /* TotalVFs, InitialVFs; total 0: no such capability */
         uint16_t first, stride;  /* First VF Offset, VF Stride */
