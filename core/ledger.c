@@ -193,15 +193,10 @@ void vs_txn_beside(struct vs_txn *t, struct vs_ledger *l, uint16_t actor)
     t->depth = 1;
 }
 
-static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n, uint64_t ps)
+/* The first of its kind that this operation holds. */
+static __attribute__((noinline)) void child_new(struct vs_op_acc *parent, struct vs_op_acc *op,
+                                                uint64_t n, uint64_t ps)
 {
-    for (uint32_t i = 0; i < parent->n_child; i++) {
-        if (parent->child[i].op == op) {
-            parent->child[i].n += n;
-            parent->child[i].ps += ps;
-            return;
-        }
-    }
     if (parent->n_child == parent->cap_child) {
         uint32_t cap = parent->cap_child ? 2 * parent->cap_child : 4;
         struct vs_child *grown = realloc(parent->child, cap * sizeof *grown);
@@ -210,6 +205,19 @@ static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n
         parent->cap_child = cap;
     }
     parent->child[parent->n_child++] = (struct vs_child){op, n, ps};
+}
+
+static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n, uint64_t ps)
+{
+    struct vs_child *child = parent->child;
+    for (uint32_t i = 0, all = parent->n_child; i < all; i++) {
+        if (child[i].op == op) {
+            child[i].n += n;
+            child[i].ps += ps;
+            return;
+        }
+    }
+    child_new(parent, op, n, ps);
 }
 
 static void acc_sum(struct vs_op_acc *a, uint64_t n, uint64_t sum, uint64_t least, uint64_t most)

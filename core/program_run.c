@@ -188,6 +188,43 @@ enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t
     return end;
 }
 
+/* The act at `at`, of work one step of it; where that leads. */
+static enum vs_program_end one(struct way *w, struct vs_program_place *at)
+{
+    const struct vs_act *a = &w->plan->act[at->act];
+    enum vs_program_end end = VS_PROGRAM_DONE;
+    if (a->kind == VS_ACT_WORK) {
+        vs_core_steps(&w->s->core, w->t, w->plan->work + a->first + at->step, 1);
+        bool last = ++at->step == a->n;
+        *at = last ? (struct vs_program_place){.act = at->act + 1u} : *at;
+    } else if (a->kind == VS_ACT_IF) {
+        at->act = holds(w->s, a) ? at->act + 1u : a->to;
+    } else {
+        end = acts(w, at->act, at->act + 1u);
+        at->act = a->kind == VS_ACT_EACH ? a->to : at->act + 1u;
+    }
+    return end;
+}
+
+enum vs_program_end vs_program_run_from(const struct vs_software *s, struct vs_txn *t,
+                                        uint16_t program, struct vs_program_place *at,
+                                        const struct vs_program_stop *stop)
+{
+    struct way w = {.s = s, .plan = &s->plan[program], .t = t}; /* nothing is put off */
+    enum vs_program_end end = VS_PROGRAM_DONE;
+    if (!w.plan->made && !vs_program_plan(s, program)) {
+        return VS_PROGRAM_FAILED;
+    }
+    while (at->act < w.plan->n_acts && !end) {
+        end = one(&w, at);
+        if (!end && stop->asked(stop->ctx, t)) {
+            return VS_PROGRAM_STOPPED;
+        }
+    }
+    *at = (struct vs_program_place){0};
+    return end;
+}
+
 void vs_program_code(const struct vs_software *s, struct vs_txn *t, uint16_t program)
 {
     const struct vs_plan *p = &s->plan[program];

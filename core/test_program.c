@@ -497,6 +497,61 @@ static void test_code_and_data_beyond_their_area_are_refused(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* Stops the program from a moment on. */
+static bool from_then_on(void *ctx, struct vs_txn *t)
+{
+    const uint64_t *at = ctx;
+    return vs_now(t).v >= *at;
+}
+
+static void test_a_program_stops_behind_the_first_step_that_reaches_the_moment(void **state)
+{
+    struct fixture *f = *state;
+    uint16_t program = f->s.set->by_trap[VS_TRAP_CPU_ID];
+    struct vs_program_place at = {0};
+    uint64_t begun = vs_now(&f->t).v, moment = begun + 100; /* the first step takes so long */
+    struct vs_program_stop stop = {from_then_on, &moment};
+    assert_int_equal(vs_program_run_from(&f->s, &f->t, program, &at, &stop), VS_PROGRAM_STOPPED);
+    assert_int_equal(vs_now(&f->t).v, moment);
+    moment = UINT64_MAX;
+    assert_int_equal(vs_program_run_from(&f->s, &f->t, program, &at, &stop), VS_PROGRAM_WAITS);
+    begun = vs_now(&f->t).v;
+    moment = begun + 101; /* the second one ends behind it */
+    assert_int_equal(vs_program_run_from(&f->s, &f->t, program, &at, &stop), VS_PROGRAM_STOPPED);
+    assert_int_equal(vs_now(&f->t).v, begun + 100 + 7 * 500);
+}
+
+static void test_a_program_that_is_stopped_everywhere_does_what_it_does_in_one_go(void **state)
+{
+    struct fixture *f = *state;
+    uint16_t program = f->s.set->by_trap[VS_TRAP_CPU_ID];
+    for (unsigned i = 0; i < 8; i++) {
+        struct vs_program_place at = {0};
+        uint64_t moment = 0, begun = vs_now(&f->t).v;
+        struct vs_program_stop stop = {from_then_on, &moment};
+        struct world *w = &f->world, before;
+        *w = (struct world){.fast = i & 1u, .pages = i / 2u, .unwatched = true, .quiet = true};
+        enum vs_program_end whole = run(f), end;
+        uint64_t took = vs_now(&f->t).v - begun;
+        before = *w;
+        begun = vs_now(&f->t).v;
+        *w = (struct world){.fast = i & 1u, .pages = i / 2u, .unwatched = true, .quiet = true};
+        unsigned stops = 0;
+        while ((end = vs_program_run_from(&f->s, &f->t, program, &at, &stop)) ==
+               VS_PROGRAM_STOPPED) {
+            stops++;
+        }
+        assert_int_equal(end, whole);
+        assert_true(stops >= 2);
+        assert_int_equal(vs_now(&f->t).v - begun, took);
+        assert_int_equal(w->work, before.work);
+        assert_int_equal(w->clears, before.clears);
+        assert_int_equal(w->mapped, before.mapped);
+        assert_memory_equal(w->touched, before.touched, sizeof w->touched);
+        assert_int_equal(at.act + at.step, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +570,8 @@ int main(void)
         T(test_a_cursor_takes_the_step_once_for_each_and_ends),
         T(test_a_step_that_fails_ends_the_program_where_it_stands),
         T(test_a_step_that_shares_anothers_code_lies_where_that_does),
+        T(test_a_program_stops_behind_the_first_step_that_reaches_the_moment),
+        T(test_a_program_that_is_stopped_everywhere_does_what_it_does_in_one_go),
         T(test_what_may_be_left_out_is_taken_when_its_knob_says_so),
         T(test_code_and_data_beyond_their_area_are_refused),
     };

@@ -256,7 +256,17 @@ struct vs_software {
     struct vs_program_world world;
 };
 
-enum vs_program_end { VS_PROGRAM_DONE, VS_PROGRAM_WAITS, VS_PROGRAM_FAILED };
+enum vs_program_end { VS_PROGRAM_DONE, VS_PROGRAM_WAITS, VS_PROGRAM_FAILED, VS_PROGRAM_STOPPED };
+
+/* Where a program is that can be stopped between two of its steps; 0: at its beginning. */
+struct vs_program_place {
+    uint32_t act, step; /* step: of an act of work */
+};
+/* Asked behind each step: it stops here, and goes on from there when it is run again. */
+struct vs_program_stop {
+    bool (*asked)(void *ctx, struct vs_txn *t);
+    void *ctx;
+};
 
 /* Code or data beyond its area, code without instructions. `values`: of the set's knobs. */
 void vs_program_set_check(const struct vs_program_set *s, const uint64_t *values,
@@ -269,6 +279,10 @@ void vs_software_free(struct vs_software *s);
 bool vs_program_plan(const struct vs_software *s, uint16_t program);
 /* Runs a program. */
 enum vs_program_end vs_program_run(const struct vs_software *s, struct vs_txn *t, uint16_t program);
+/* The same step by step, from `at` on; a loop is one. At its end `at` is its beginning again. */
+enum vs_program_end vs_program_run_from(const struct vs_software *s, struct vs_txn *t,
+                                        uint16_t program, struct vs_program_place *at,
+                                        const struct vs_program_stop *stop);
 /* A program of `run` steps alone, as a loop around work of the caller's: its code is fetched and
  * its data touched; then its instructions execute, `n` times over. */
 void vs_program_code(const struct vs_software *s, struct vs_txn *t, uint16_t program);

@@ -118,9 +118,14 @@ void vs_hv_switch(struct vs_hypervisor *h, struct vs_txn *t)
     (void)start(h, t, VS_HV_ENTRY_SWITCH, &no_exit);
 }
 
-void vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t)
+bool vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_program_stop *stop)
 {
+    uint16_t program = h->entry[VS_HV_ENTRY_WORKER];
+    if (stop && program != VS_PROGRAM_NONE) {
+        return vs_program_run_from(&h->software, t, program, &h->at, stop) != VS_PROGRAM_STOPPED;
+    }
     (void)start(h, t, VS_HV_ENTRY_WORKER, &no_exit);
+    return true;
 }
 
 bool vs__hv_nested(struct vs_hypervisor *h, struct vs_txn *t, enum vs_action a)

@@ -506,6 +506,16 @@ static bool unsafe(enum vs_trap_kind trap)
            trap == VS_TRAP_APIC_ACCESS || trap == VS_TRAP_INTERRUPT;
 }
 
+/* The handler is over. */
+static enum vs_hv_result handled(struct vs_hypervisor *h, struct vs_txn *t, enum vs_program_end end)
+{
+    h->exit = &no_exit;
+    vs_close(t);
+    return end == VS_PROGRAM_FAILED  ? VS_HV_FAIL
+           : end == VS_PROGRAM_WAITS ? VS_HV_HALT
+                                     : VS_HV_RESUME;
+}
+
 enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
                                const struct vs_hv_exit *exit)
 {
@@ -522,12 +532,24 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->value[VS_STATE_VECTORING] = 0;
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
     h->l1d_due = h->l1d_due || unsafe(trap);
-    enum vs_program_end end = vs_program_run(&h->software, t, program);
-    h->exit = &no_exit;
-    vs_close(t);
-    return end == VS_PROGRAM_FAILED  ? VS_HV_FAIL
-           : end == VS_PROGRAM_WAITS ? VS_HV_HALT
-                                     : VS_HV_RESUME;
+    if (exit->stop.asked) {
+        return vs_hv_go_on(h, t, trap, exit);
+    }
+    return handled(h, t, vs_program_run(&h->software, t, program));
+}
+
+enum vs_hv_result vs_hv_go_on(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
+                              const struct vs_hv_exit *exit)
+{
+    h->exit = exit;
+    h->trap = trap;
+    enum vs_program_end end =
+        vs_program_run_from(&h->software, t, h->software.set->by_trap[trap], &h->at, &exit->stop);
+    if (end == VS_PROGRAM_STOPPED) {
+        h->exit = &no_exit;
+        return VS_HV_STOPPED;
+    }
+    return handled(h, t, end);
 }
 
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,

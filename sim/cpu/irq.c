@@ -401,7 +401,9 @@ void vcpu_interrupts(struct vs_vcpu *v)
         listed(v);
         return;
     }
-    vcpu_nmis(v); /* before any other one: SDM 3A table 6-2 */
+    if (v->nmis || v->nmi_entry || v->nmi_fresh || v->nmi_window) {
+        vcpu_nmis(v); /* before any other one: SDM 3A table 6-2 */
+    }
     uint8_t vector;
     while (!v->failed && v->irq.pending(v->irq.ctx, &vector)) {
         if (blocked_now(v, vector)) {

@@ -113,8 +113,8 @@ static void resume(struct vs_thread *t, bool from_other, bool from_idle)
     if (!in_exit) { /* it begins */
         vcpu_world(v, false);
         vcpu_waited(v);
-    } else if (v->masked || v->shadowed || v->entry_vector) {
-        vcpu_waited(v);
+    } else if (v->masked || v->shadowed || v->entry_vector || v->stopped.is) {
+        vcpu_waited(v); /* a stopped handler goes on; what has come meanwhile comes to the guest */
     } else {
         vcpu_wait_ends(v, vs_now(&v->txn).v);
         vcpu_waited(v);

@@ -3,9 +3,8 @@
  * The life of an exit: the architecture decides, the core changes worlds, the handler runs, the
  * guest is entered again.
  */
-#include "vcpu.h"
-
 #include "nested.h"
+#include "sched.h"
 
 #define PAGE_FAULT 14u
 #define PF_WRITE 2u
@@ -72,57 +71,30 @@ static void note(struct vs_vcpu *v, const struct vs_exit *exit)
     }
 }
 
-/* The guest is left, handled and entered; where the handler waits, and may, the exit stays open. */
-static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_exit *exit,
-                        const struct vs_handling *how, bool may_wait)
+/* What the exit of a trap may do before its guest is entered again. */
+enum patience {
+    AT_ONCE,  /* nothing: whoever asked goes on when it is over */
+    MAY_WAIT, /* its handler may end with a wait */
+    MAY_STOP  /* it may be stopped in the middle, and goes on when the thread does */
+};
+
+/* The handler has ended so, and was given an NMI to hand on or not: the guest is entered, or the
+ * exit stays open while it waits. */
+static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, enum vs_hv_result r,
+                     enum patience patience)
 {
-    static const struct vs_handling nothing;
-    vcpu_about(v, VS_ABOUT_EXIT);
-    books(v, true, v->host); /* what the switch stores is the host's, as its time is */
-    vs_open(&v->txn, exit->op);
-    v->debug_loaded = false; /* vmx_sync_dirty_debug_regs */
-    if (!v->world.leave(v->world.ctx, &v->txn, exit)) {
-        cannot(v);
-        return false;
+    bool may_wait = patience == MAY_WAIT;
+    if (r == VS_HV_STOPPED) {
+        v->stopped.is = true;
+        v->thread.count[VS_CNT_sched_in_path]++;
+        vcpu_wait(v, VS_FOR_PROCESSOR, true);
+        return true;
     }
-    note(v, exit);
-    translates(v, true, &v->hw->host_context);
-    if (vcpu_listed(v)) {
-        v->irq.save(v->irq.ctx, &v->txn);
-    }
-    how = how ? how : &nothing;
-    struct vs_log_reading log = {v, how->log_full};
-    bool port = trap->kind == VS_TRAP_PIO, nmi = vcpu_nmi_offered(v, how);
-    nmi = nmi && exit->trap != VS_TRAP_HALT; /* who halts is given it when it wakes */
-    struct vs_hv_exit what = {.guest_physical = exit->gpa.v,
-                              .port = port,
-                              .io = port ? trap->number : trap->device,
-                              .inject = how->inject,
-                              .more = how->more,
-                              .nmi = nmi,
-                              .more_nmis = v->nmis > 1u,
-                              .virtual_delivery = v->p->vid,
-                              .device = how->device,
-                              .fast = how->fast,
-                              .undecoded = exit->undecoded,
-                              .user = how->ask,
-                              .log = v->p->pml ? v->p->host.read_log : NULL,
-                              .log_ctx = &log,
-                              .work = how->work,
-                              .ctx = how->ctx,
-                              .nested = v->nested && !v->nested->runs,
-                              .trap = trap,
-                              .exit = exit};
-    if (what.nested && v->p->host.nested_exit(v, exit, &what)) {
-        vs_close(&v->txn);
-        return !v->failed;
-    }
-    enum vs_hv_result r = vs_hv_handle(&v->hv, &v->txn, exit->trap, &what);
     if (r == VS_HV_NOTHING) {
         const struct vs_program_set *set = v->hv.software.set;
         vcpu_refuse(
             v, "%s has no program for the trap %s, which occurs: program.%s or program.default",
-            set->desc->file, vs_trap_name(exit->trap), vs_trap_name(exit->trap));
+            set->desc->file, vs_trap_name(trap->kind), vs_trap_name(trap->kind));
         return false;
     }
     if (r == VS_HV_FAIL && trap->kind == VS_TRAP_NESTED_ENTRY) {
@@ -133,7 +105,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     }
     if (r == VS_HV_FAIL) {
         vcpu_fail(v, "%s: host memory is exhausted (host.memory)",
-                  vs_op_name(vs_trap_handler(exit->trap)));
+                  vs_op_name(vs_trap_handler(trap->kind)));
         return false;
     }
     if (nmi) {
@@ -158,9 +130,89 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     return true;
 }
 
+/* Between two steps of a handler: the host's scheduler interrupts it if it wants to, and takes its
+ * processor away if the slice is over. */
+static bool stops(void *vcpu, struct vs_txn *t)
+{
+    struct vs_vcpu *v = vcpu;
+    struct vs_hwthread *hw = v->hw;
+    uint64_t now = vs_now(t).v;
+    if (hw->event_ps > now) {
+        return false;
+    }
+    vs_hv_host_interrupt(&v->hv, t);
+    now = vs_now(t).v;
+    sched_wake(hw, now);
+    return sched_over(hw, now);
+}
+
+/* The handler runs and may be stopped: all that it looks at outlives this call. */
+static bool handle_in_steps(struct vs_vcpu *v, const struct vs_hv_exit *what, bool log_full)
+{
+    struct vs_stopped *s = &v->stopped;
+    *s = (struct vs_stopped){
+        .trap = *what->trap, .exit = *what->exit, .what = *what, .log = {v, log_full}};
+    s->what.trap = &s->trap;
+    s->what.exit = &s->exit;
+    s->what.log_ctx = &s->log;
+    s->what.stop = (struct vs_program_stop){stops, v};
+    return end_exit(v, &s->trap, what->nmi, vs_hv_handle(&v->hv, &v->txn, s->exit.trap, &s->what),
+                    MAY_STOP);
+}
+
+/* The guest is left, handled and entered; where the handler waits, and may, the exit stays open. */
+static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_exit *exit,
+                        const struct vs_handling *how, enum patience patience)
+{
+    static const struct vs_handling nothing;
+    vcpu_about(v, VS_ABOUT_EXIT);
+    books(v, true, v->host); /* what the switch stores is the host's, as its time is */
+    vs_open(&v->txn, exit->op);
+    v->debug_loaded = false; /* vmx_sync_dirty_debug_regs */
+    if (!v->world.leave(v->world.ctx, &v->txn, exit)) {
+        cannot(v);
+        return false;
+    }
+    note(v, exit);
+    translates(v, true, &v->hw->host_context);
+    if (vcpu_listed(v)) {
+        v->irq.save(v->irq.ctx, &v->txn);
+    }
+    how = how ? how : &nothing;
+    struct vs_log_reading log = {v, how->log_full};
+    bool port = trap->kind == VS_TRAP_PIO, nmi = v->nmis && vcpu_nmi_offered(v, how);
+    nmi = nmi && exit->trap != VS_TRAP_HALT; /* who halts is given it when it wakes */
+    struct vs_hv_exit what = {.guest_physical = exit->gpa.v,
+                              .port = port,
+                              .io = port ? trap->number : trap->device,
+                              .inject = how->inject,
+                              .more = how->more,
+                              .nmi = nmi,
+                              .more_nmis = v->nmis > 1u,
+                              .virtual_delivery = v->p->vid,
+                              .device = how->device,
+                              .fast = how->fast,
+                              .undecoded = exit->undecoded,
+                              .user = how->ask,
+                              .log = v->p->pml ? v->p->host.read_log : NULL,
+                              .log_ctx = &log,
+                              .work = how->work,
+                              .ctx = how->ctx,
+                              .nested = v->nested && !v->nested->runs,
+                              .trap = trap,
+                              .exit = exit};
+    if (what.nested && v->p->host.nested_exit(v, exit, &what)) {
+        vs_close(&v->txn);
+        return !v->failed;
+    }
+    return patience == MAY_STOP && !v->nested && !how->work
+               ? handle_in_steps(v, &what, how->log_full)
+               : end_exit(v, trap, nmi, vs_hv_handle(&v->hv, &v->txn, exit->trap, &what), patience);
+}
+
 /* The guest did something: does it leave, and what handles it? */
 static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
-                      bool may_wait)
+                      enum patience patience)
 {
     struct vs_exit exit;
     vs_txn_settle(&v->txn);
@@ -175,23 +227,34 @@ static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struc
         }
         return false;
     }
-    handle_exit(v, trap, &exit, how, may_wait);
+    handle_exit(v, trap, &exit, how, patience);
     return true;
 }
 
 bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
 {
-    return leave_for(v, trap, how, false);
+    return leave_for(v, trap, how, AT_ONCE);
 }
 
 bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
 {
-    return leave_for(v, trap, how, true);
+    return leave_for(v, trap, how, MAY_WAIT);
+}
+
+bool vcpu_trap_last(struct vs_vcpu *v, const struct vs_trap *trap)
+{
+    bool may_stop = !v->hw->vcpu && v->p->sched.preemption;
+    return leave_for(v, trap, NULL, may_stop ? MAY_STOP : AT_ONCE);
 }
 
 void vcpu_release(struct vs_vcpu *v)
 {
-    if (vcpu_enter(v)) {
+    struct vs_stopped *s = &v->stopped;
+    if (s->is) {
+        s->is = false;
+        (void)end_exit(v, &s->trap, s->what.nmi,
+                       vs_hv_go_on(&v->hv, &v->txn, s->exit.trap, &s->what), MAY_STOP);
+    } else if (vcpu_enter(v)) {
         vs_close(&v->txn);
     }
 }

@@ -23,7 +23,10 @@ bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_ha
 /* The same, and where its handler waits (a halt, a flush of other vCPUs) the exit stays open, with
  * a frame on the thread that says for what. */
 bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
-/* That exit ends: the guest is entered. */
+/* The same of an instruction that does nothing behind its trap: where the host's kernel is
+ * preemptible (host.preemption), its handler may lose the processor between two steps. */
+bool vcpu_trap_last(struct vs_vcpu *v, const struct vs_trap *trap);
+/* That exit ends: what is left of its handler runs, and the guest is entered. */
 void vcpu_release(struct vs_vcpu *v);
 /* What is due before an entry, and the entry; false: the processor cannot, and the run has failed.
  */

@@ -166,6 +166,15 @@ struct vs_hwthread {
 
 /* One vCPU, its fields by their owner. A flag's comment says who sets it and, behind the semicolon,
  * who clears it. */
+/* An exit whose handler was stopped between two steps, as its processor was taken from it. */
+struct vs_stopped {
+    bool is; /* trap.c, where it stops; where it goes on */
+    struct vs_trap trap;
+    struct vs_exit exit;
+    struct vs_hv_exit what;
+    struct vs_log_reading log;
+};
+
 struct vs_vcpu {
     struct vs_platform *p;
     struct vs_hwthread *hw; /* the processor that it runs on */
@@ -275,6 +284,7 @@ struct vs_vcpu {
 
     /* ---- its host's data of it (sim/host) ---- */
     struct vs_hypervisor hv;
+    struct vs_stopped stopped;
     struct vs_nested *nested; /* the hypervisor in its guest; NULL: there is none */
     struct vs_shadow shadow;  /* paging.mode = shadow */
     uint64_t host_ps;         /* when the host wants to stop this vCPU next; VS_NEVER */

@@ -14,9 +14,10 @@ void request_end(struct vs_vcpu *v)
 }
 
 /* Offers the trap to the processor; what does not exit costs the instruction's own time. */
-static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account, uint64_t cycles)
+static void privileged(struct vs_vcpu *v, const struct vs_trap *trap, unsigned account,
+                       uint64_t cycles)
 {
-    if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
+    if (!v->p->virtualized || !vcpu_trap_last(v, trap)) {
         vcpu_own_time(v, account, cycles);
     }
 }
@@ -24,7 +25,7 @@ static void privileged(struct vs_vcpu *v, struct vs_trap trap, unsigned account,
 /* CPUID, or a read of an identification register. */
 void request_cpuid(struct vs_vcpu *v)
 {
-    privileged(v, (struct vs_trap){.kind = VS_TRAP_CPU_ID, .length = 2}, VS_ACC_vcpu_cpuid,
+    privileged(v, &(struct vs_trap){.kind = VS_TRAP_CPU_ID, .length = 2}, VS_ACC_vcpu_cpuid,
                v->request.a ? v->p->times.cpuid : v->p->times.cpuid_0);
 }
 
@@ -32,15 +33,17 @@ void request_cpuid(struct vs_vcpu *v)
 void request_pause(struct vs_vcpu *v)
 {
     uint64_t cycle = vs_cpu_now_ps(&v->hw->cpu) / v->hw->clock.period_ps;
-    privileged(v, (struct vs_trap){.kind = VS_TRAP_PAUSE, .value = cycle, .length = 2},
+    privileged(v, &(struct vs_trap){.kind = VS_TRAP_PAUSE, .value = cycle, .length = 2},
                VS_ACC_vcpu_pause, v->p->times.pause);
 }
 
 /* The clock is read. */
 void request_rdtsc(struct vs_vcpu *v)
 {
-    privileged(v, (struct vs_trap){.kind = VS_TRAP_TIMESTAMP, .length = 2}, VS_ACC_vcpu_rdtsc,
-               v->p->times.rdtsc);
+    struct vs_trap trap = {.kind = VS_TRAP_TIMESTAMP, .length = 2};
+    if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
+        vcpu_own_time(v, VS_ACC_vcpu_rdtsc, v->p->times.rdtsc);
+    }
     v->reply.value = vcpu_tsc(v);
 }
 
@@ -62,7 +65,7 @@ void request_wrmsr(struct vs_vcpu *v)
 void request_mrs(struct vs_vcpu *v)
 {
     struct vs_trap trap = {.kind = VS_TRAP_MSR_READ, .number = (uint32_t)v->request.a, .length = 4};
-    privileged(v, trap, VS_ACC_vcpu_mrs, v->p->times.mrs);
+    privileged(v, &trap, VS_ACC_vcpu_mrs, v->p->times.mrs);
 }
 
 /* A system register is written. */
@@ -72,7 +75,7 @@ void request_msr(struct vs_vcpu *v)
                            .number = (uint32_t)v->request.a,
                            .value = v->request.b,
                            .length = 4};
-    privileged(v, trap, VS_ACC_vcpu_msr, v->p->times.msr);
+    privileged(v, &trap, VS_ACC_vcpu_msr, v->p->times.msr);
 }
 
 /* A call to the firmware, which a hypervisor may take. */
@@ -80,13 +83,13 @@ void request_smc(struct vs_vcpu *v)
 {
     struct vs_trap trap = {
         .kind = VS_TRAP_HYPERCALL, .value = v->request.a, .firmware = true, .length = 4};
-    privileged(v, trap, VS_ACC_vcpu_smc, v->p->times.smc);
+    privileged(v, &trap, VS_ACC_vcpu_smc, v->p->times.smc);
 }
 
 /* Waits for an event that has not come yet. */
 void request_wfe(struct vs_vcpu *v)
 {
-    privileged(v, (struct vs_trap){.kind = VS_TRAP_PAUSE, .event = true, .length = 4},
+    privileged(v, &(struct vs_trap){.kind = VS_TRAP_PAUSE, .event = true, .length = 4},
                VS_ACC_vcpu_wfe, v->p->times.wfe);
 }
 
@@ -136,7 +139,7 @@ static void port_io(struct vs_vcpu *v, bool write)
                            .write = write,
                            .immediate = v->request.a < 256,
                            .length = 2};
-    privileged(v, trap, VS_ACC_vcpu_port_io, v->p->times.port_io);
+    privileged(v, &trap, VS_ACC_vcpu_port_io, v->p->times.port_io);
 }
 
 /* IN from a port. */
@@ -157,7 +160,7 @@ void request_hypercall(struct vs_vcpu *v)
     struct vs_trap trap = {.kind = VS_TRAP_HYPERCALL,
                            .length = vcpu_arm(v) ? 4 : 3,
                            .immediate_value = (uint16_t)v->request.b};
-    privileged(v, trap, VS_ACC_vcpu_exception, v->p->times.exception);
+    privileged(v, &trap, VS_ACC_vcpu_exception, v->p->times.exception);
 }
 
 /* MOV to a control register. */

@@ -66,6 +66,42 @@ done
 sed 's/if longest/if cpu:steal() > 0 then error("stolen") end if longest/' "$work/clock.lua" >"$work/alone.lua"
 ok "alone on its processor it is denied nothing" run "$work/alone.lua"
 
+# a kernel that is preemptible: a path of the host loses its processor between two of its steps
+cat >"$work/ports.lua" <<'X'
+local function work(cpu)
+  cpu:mark("roi")
+  for _ = 1, 300 do
+    if cpu:has("mrs") then cpu:mrs("ID_AA64MMFR0_EL1") else cpu:outp(0x80, 1) end
+    cpu:compute(2000)
+  end
+end
+guest(work)
+guest(work)
+X
+in_path() { query "select total(value) ${1-} from counter where name = 'sched.preempted_in_path'"; }
+for how in "" "--machine zen2_rome_kvm" "--machine neoverse_n1_kvm" "--machine skylake_sp_xen" "--set guest.vms=each" "--set cpu.window=64" \
+    "--set worker.threads=1 --set worker.period_us=100" "--set sim.kernel=systemc"; do
+    # shellcheck disable=SC2086 # words
+    ok "preemptible $how" run "$work/ports.lua" --set host.cpus=1 --set host.slice_us=20 --set host.preemption=full $how
+    laws "preemptible $how"
+    equal "paths were stopped $how" 1 "$(in_path '> 5')"
+done
+# two steps of 200,000 instructions, 38.5 us each: the slice of 20 us ends within the first
+long="$work/ports.lua --set host.cpus=1 --set host.slice_us=20 --set hypervisor.user_space.process.dispatch.instructions=200000 --set hypervisor.user_space.process.device.instructions=200000"
+longest() { query "select max(max_ps) ${1-} from op where op = 'thread.run' and actor glob 'vcpu*'"; }
+ok "a long path in one go" run $long
+equal "keeps the processor to its end" 1 "$(longest '> 77000000')"
+equal "and none is stopped" 1 "$(in_path '= 0')"
+ok "and between its steps" run $long --set host.preemption=full
+equal "keeps it to the end of the step" 1 "$(longest 'between 38500000 and 77000000')"
+equal "what is taken from it is stolen, inside of the handler" 1 \
+    "$(query "select count(*) = 2 and min(c.n) > 100 from child c where c.op = 'handler.pio' and c.child = 'steal'")"
+for v in voluntary full; do
+    ok "$v where nothing is shared" "$VIRTSIM" run "$work/ports.lua" --set host.preemption=$v --quiet --db "$work/alone_$v.db"
+done
+equal "alone on its processor nobody is stopped" "$(sqlite3 "$work/alone_voluntary.db" "select actor, op, n, total_ps from op order by 1, 2")" \
+    "$(sqlite3 "$work/alone_full.db" "select actor, op, n, total_ps from op order by 1, 2")"
+
 # pinning: vcpu.<i>.cpu, and what is not shared is as ever
 for n in 1 2; do
     ok "pinned apart, number $n" "$VIRTSIM" run $pair --set vcpu.0.cpu=$((n - 1)) --set vcpu.1.cpu=$((2 - n)) --quiet --db "$work/$n.db"
@@ -120,7 +156,7 @@ refused "bare metal" 2 "on bare metal each program has a processor to itself" ru
 refused "a hypervisor without a scheduler" 2 "has no program.vcpu_switch" run $pair --set host.cpus=1 --machine skylake_sp_vmlatency
 refused "workers beyond the processors" 2 "host.cpus = 3" run $pair --set worker.threads=2 --set worker.cpu=1
 printf 'guest(function(cpu) cpu:cli() cpu:hlt() end)\nguest(function(cpu) cpu:hlt() end)\n' >"$work/dead.lua"
-refused "a halt that nothing ends" 1 "halts with interrupts disabled" run "$work/dead.lua" --set host.cpus=1
+refused "a halt that nothing ends" 1 "vCPU 0, its interrupts disabled, waits for an interrupt" run "$work/dead.lua" --set host.cpus=1
 printf 'guest(function(cpu) cpu:hlt() end)\nguest(function(cpu) cpu:hlt() end)\n' >"$work/dead.lua"
 refused "two that wait for each other" 1 "vCPU 0 waits for an interrupt or a packet; vCPU 1 waits for an interrupt or a packet" run "$work/dead.lua" --set host.cpus=1
 refused "nor does a worker's time pass for ever" 1 "vCPU 1 waits for an interrupt or a packet" run "$work/dead.lua" --set host.cpus=1 --set worker.threads=1

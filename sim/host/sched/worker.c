@@ -13,24 +13,43 @@ static uint64_t period_ps(const struct vs_thread *t)
     return t->hw->p->sched.worker_period * 1000000u;
 }
 
-/* Pieces up to the horizon, or until its slice is over; each is done in one go. */
+/* Its slice is over at `now_ps`, and others are ready. */
+static bool loses(struct vs_hwthread *hw, uint64_t now_ps)
+{
+    if (hw->event_ps > now_ps) {
+        return false;
+    }
+    sched_wake(hw, now_ps);
+    return sched_over(hw, now_ps);
+}
+
+/* The same between two steps of a piece. */
+static bool stops(void *hwthread, struct vs_txn *t)
+{
+    return loses(hwthread, vs_now(t).v);
+}
+
+/* Pieces up to the horizon, or until its slice is over; each is done in one go, unless the host's
+ * kernel is preemptible. */
 static uint64_t step(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_worker *w = t->owner;
     struct vs_hwthread *hw = t->hw;
     uint64_t now = vs_now(t->txn).v;
+    const struct vs_program_stop stop = {stops, hw};
     while (w->left && now <= horizon_ps) {
-        if (hw->event_ps <= now) {
-            sched_wake(hw, now);
-            if (sched_over(hw, now)) {
-                vs_thread_push(t, (struct vs_wait){VS_FOR_PROCESSOR, false, now, 0});
-                break;
-            }
+        bool between = loses(hw, now), in_path = false;
+        if (!between) {
+            in_path = !vs_hv_work_item(&w->hv, t->txn, hw->p->sched.preemption ? &stop : NULL);
+            w->left -= !in_path;
+            t->count[VS_CNT_sched_items] += !in_path;
+            t->count[VS_CNT_sched_in_path] += in_path;
+            now = vs_now(t->txn).v;
         }
-        vs_hv_work_item(&w->hv, t->txn);
-        w->left--;
-        t->count[VS_CNT_sched_items]++;
-        now = vs_now(t->txn).v;
+        if (between || in_path) {
+            vs_thread_push(t, (struct vs_wait){VS_FOR_PROCESSOR, false, now, 0});
+            break;
+        }
     }
     return now > now_ps ? now : now_ps;
 }
