@@ -75,6 +75,8 @@ enum vs_hv_result {
     X(LOG_WORD, "log_word")                                                                        \
     X(LOG_PAGE, "log_page")                                                                        \
     X(LOG_SPLIT, "log_split")                                                                      \
+    X(FREE_TABLE, "vm_free_table")                                                                 \
+    X(FREE_PAGE, "vm_free_page")                                                                   \
     X(PROTECT, "protect")                                                                          \
     X(SHADOW_SYNC, "shadow_sync")                                                                  \
     X(SHADOW_WALK, "shadow_walk")                                                                  \

@@ -282,7 +282,10 @@ enum vs_vmx_result vs_vmx_setup_default(struct vs_vmx *x, const struct vs_vmx_se
 /* The same once more in time, up to the first entry: VMXON, VMCLEAR, VMPTRLD, a VMWRITE of each
  * field that is not 0, VMLAUNCH. The regions are those of the setup before. */
 enum vs_vmx_result vs_vmx_build(struct vs_vmx *x, struct vs_txn *t, vs_hpa vmxon, vs_hpa vmcs);
-/* The operation vm.create (vs_vmx_register). */
+/* What is left of it when its guest has been left for the last time: VMCLEAR, VMXOFF. */
+enum vs_vmx_result vs_vmx_end(struct vs_vmx *x, struct vs_txn *t);
+/* The operations vm.create and vm.destroy (vs_vmx_register). */
 enum vs_op vs_vmx_create_op(void);
+enum vs_op vs_vmx_destroy_op(void);
 
 #endif

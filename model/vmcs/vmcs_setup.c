@@ -160,3 +160,9 @@ enum vs_vmx_result vs_vmx_build(struct vs_vmx *x, struct vs_txn *t, vs_hpa vmxon
     }
     return r ? r : vs_vmx_enter(x, t, VS_VMX_LAUNCH);
 }
+
+enum vs_vmx_result vs_vmx_end(struct vs_vmx *x, struct vs_txn *t)
+{
+    enum vs_vmx_result r = vs_vmx_clear(x, t, (vs_hpa){x->current});
+    return r ? r : vs_vmx_off(x, t);
+}

@@ -25,7 +25,8 @@ enum { REASONS = sizeof reasons / sizeof reasons[0] };
 
 #define NUMBERS 128u /* of basic exit reasons, more than there are */
 
-static enum vs_op ops[REASONS], op_of[NUMBERS], create_op;
+enum { CREATE, DESTROY, LIVES };
+static enum vs_op ops[REASONS], op_of[NUMBERS], life_op[LIVES];
 
 void vs_vmx_register(void)
 {
@@ -34,11 +35,16 @@ void vs_vmx_register(void)
     {name, "VMX " #number ": " text, kvm, VS_TRAP_##trap},
 #include "vmcs/reasons.def"
     };
-    static const struct vs_op_desc life = {
-        "vm.create",
-        "a virtual machine is made: pages allocated and cleared, VMXON, VMCLEAR, VMPTRLD, the "
-        "VMCS's fields, VMLAUNCH (vmcs.created_in_time)",
-        NULL, VS_TRAP_N};
+    static const struct vs_op_desc life[LIVES] = {
+        {"vm.create",
+         "a virtual machine is made: pages allocated and cleared, VMXON, VMCLEAR, VMPTRLD, the "
+         "VMCS's fields, VMLAUNCH (vmcs.created_in_time)",
+         NULL, VS_TRAP_N},
+        {"vm.destroy",
+         "a vCPU is over, and with the last one its machine: the guest left, the tables of the "
+         "second dimension taken apart, their pages given back, VMCLEAR, VMXOFF "
+         "(vmcs.destroyed_in_time)",
+         NULL, VS_TRAP_N}};
     vs_ops_register(vs_vmcs_desc.name, list, REASONS, ops);
     for (unsigned number = 0; number < NUMBERS; number++) {
         op_of[number] = VS_OP_N;
@@ -46,12 +52,17 @@ void vs_vmx_register(void)
     for (unsigned i = 0; i < REASONS; i++) {
         op_of[reasons[i].number] = ops[i];
     }
-    vs_ops_register(vs_vmcs_desc.name, &life, 1, &create_op);
+    vs_ops_register(vs_vmcs_desc.name, life, LIVES, life_op);
 }
 
 enum vs_op vs_vmx_create_op(void)
 {
-    return create_op;
+    return life_op[CREATE];
+}
+
+enum vs_op vs_vmx_destroy_op(void)
+{
+    return life_op[DESTROY];
 }
 
 enum vs_op vs_vmx_exit_op(uint32_t reason)

@@ -127,6 +127,7 @@ static const struct vs_explain_recipe table[] = {
     LOOP("exit.skinit", "workload.reason=skinit"),
     LOOP("exit.rdpru", "workload.reason=rdpru"),
     {"vm.create", "workloads/vm_life.lua", {"vmcs.created_in_time=1"}},
+    {"vm.destroy", "workloads/vm_life.lua", {"vmcs.destroyed_in_time=1"}},
     LOOP("exit.fp_asimd", "workload.reason=simd"),
     {"exit.sve", NULL, {NULL}},
     LOOP("exit.wfx.wfe", "workload.reason=wfe", "el2.trap.wfe=1"),

@@ -51,6 +51,10 @@ bool host_memory_assign(struct vs_host *h,
 /* Gives back what it holds. */
 void host_memory_free(struct vs_host *h);
 
+/* teardown.c: the tables of its second dimension, and the pages behind them, are given back, in
+ * the time of this vCPU, which has left its guest for good. */
+void host_memory_teardown(struct vs_vcpu *v, struct vs_txn *t);
+
 /* tcg.c: what a translator does for instructions that drop translations, besides their helper's
  * program. */
 bool host_tcg_work(struct vs_host_work *w, struct vs_handling *how);

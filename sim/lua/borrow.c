@@ -47,6 +47,7 @@ static const struct vs_default_of defaults[] = {
     {"svm.pause_filter.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.ple_*", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.created_in_time", VS_SLOT_HYPERVISOR, NULL, false},
+    {"vmcs.destroyed_in_time", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.vm_functions", VS_SLOT_HYPERVISOR, NULL, false},
     {"vmcs.xss_exiting_bitmap", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.ple_window.*", VS_SLOT_HYPERVISOR, NULL, false},

@@ -2,6 +2,7 @@
 /* A run to the end of all programs, and what is wrong where it has none. */
 #include "guest/drivers/net.h"
 #include "machine_impl.h"
+#include "world.h"
 
 #include "virtsim/site.h"
 
@@ -17,9 +18,23 @@ static unsigned running(const struct vs_platform *p)
     return n;
 }
 
+/* No other vCPU of its machine runs any more. */
+static bool last_of_machine(const struct vs_vcpu *v)
+{
+    bool last = true;
+    for (unsigned i = 0; i < v->p->n_vcpus; i++) {
+        const struct vs_vcpu *o = &v->p->vcpu[i];
+        last = last && (o == v || o->vm != v->vm || o->ended);
+    }
+    return last;
+}
+
 void machine_vcpu_ended(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
+    if (p->kind && p->kind->destroy && !v->failed) {
+        p->kind->destroy(v, last_of_machine(v));
+    }
     uint64_t now = vs_now(&v->txn).v;
     p->end_ps = now > p->end_ps ? now : p->end_ps;
     v->ended = true;

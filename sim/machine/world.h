@@ -33,6 +33,9 @@ struct vs_world_kind {
     void (*free)(void *world_ctx);
     /* Its making takes time, the vCPU's first; false: the processor refuses. NULL: never. */
     bool (*create)(struct vs_vcpu *v);
+    /* Its end takes time, the vCPU's last; of the last one of its machine, the machine's. NULL:
+     * never. */
+    void (*destroy)(struct vs_vcpu *v, bool last);
 };
 
 extern const struct vs_world_kind vs__world_vmx, vs__world_svm, vs__world_el2,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Intel's VMX in a machine: controls as its paging, APIC and dirty log need them, a VMCS for each
  * vCPU, bitmaps as KVM has them. */
+#include "host/host.h"
 #include "nested_vmcs.h"
 #include "world.h"
 
@@ -180,11 +181,17 @@ static void intercept_msrs(struct vs_platform *p, vs_hpa bitmap)
     vs_phys_write(p->phys, bitmap, bits, sizeof bits);
 }
 
-/* Its machine is made in time; not where others have the processor, whose time that would be. */
+/* It has its processor to itself: else its beginning and end would be others' time, too. */
+static bool apart(const struct vs_vcpu *v)
+{
+    return !v->own && !v->nested;
+}
+
+/* Its machine is made in time. */
 static bool in_time(const struct vs_vcpu *v)
 {
     const struct vs_vmcs_config *c = v->p->kind_config;
-    return c->created_in_time && !v->own && !v->nested;
+    return c->created_in_time && apart(v);
 }
 
 /* Gives the vCPU its VMCS and its pages, and brings it to before its first instruction in the
@@ -264,21 +271,27 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     return VS_OK;
 }
 
+/* One of the hypervisor's programs that only machines' lives need, by its name. */
+static void run_path(struct vs_vcpu *v, const char *name)
+{
+    uint16_t path = vs_program_set_find(v->hv.software.set, name);
+    if (path != VS_PROGRAM_NONE) {
+        (void)vs_program_run(&v->hv.software, &v->txn, path);
+    }
+}
+
 /* KVM_CREATE_VM, KVM_CREATE_VCPU and the first KVM_RUN, on the processor that will run the guest:
  * the kernel's paths, the pages that are cleared, the instructions of VMX. */
 static bool create(struct vs_vcpu *v)
 {
     struct vmx *m = v->world_ctx;
     const struct vs_core_port core = vs_cpu_core_port(&v->hw->cpu);
-    uint16_t path = vs_program_set_find(v->hv.software.set, "vm_create");
     if (!in_time(v)) {
         return true;
     }
     vcpu_world(v, true);
     vs_open(&v->txn, vs_vmx_create_op());
-    if (path != VS_PROGRAM_NONE) {
-        (void)vs_program_run(&v->hv.software, &v->txn, path);
-    }
+    run_path(v, "vm_create");
     for (unsigned i = 0; i <= PAGES; i++) { /* and the root of the second dimension */
         vs_gva at = {v->hv.direct_at + (i < PAGES ? m->page[i] : v->vm->ept_root)};
         core.store_string(core.ctx, &v->txn, at, 4096);
@@ -288,6 +301,33 @@ static bool create(struct vs_vcpu *v)
     vs_txn_actor(&v->txn, v->host);
     vs_close(&v->txn);
     return m->x.last == VS_VMX_OK;
+}
+
+/* A signal makes the vCPU's thread leave KVM_RUN, and its process ends: kvm_vcpu_release, of the
+ * last one kvm_destroy_vm; a processor without a guest leaves VMX operation. */
+static void destroy(struct vs_vcpu *v, bool last)
+{
+    struct vmx *m = v->world_ctx;
+    const struct vs_vmcs_config *c = v->p->kind_config;
+    const struct vs_vmx_exit_info kick = {.reason = VS_EXIT_EXTERNAL_INTERRUPT};
+    if (!c->destroyed_in_time || !apart(v) || !m->x.in_guest) {
+        return;
+    }
+    vs_txn_settle(&v->txn);
+    vs_txn_actor(&v->txn, v->host);
+    vs_open(&v->txn, vs_vmx_destroy_op());
+    m->x.last = vs_vmx_exit(&m->x, &v->txn, &kick);
+    vcpu_world(v, true);
+    run_path(v, "vcpu_destroy");
+    if (last) {
+        run_path(v, "vm_destroy");
+        if (v->p->ept.mode == VS_EPT_EPT) {
+            host_memory_teardown(v, &v->txn);
+        }
+    }
+    vs_txn_settle(&v->txn);
+    m->x.last = vs_vmx_end(&m->x, &v->txn);
+    vs_close(&v->txn);
 }
 
 const struct vs_world_kind vs__world_vmx = {
@@ -304,4 +344,5 @@ const struct vs_world_kind vs__world_vmx = {
     .make = make,
     .start = start,
     .create = create,
+    .destroy = destroy,
 };

@@ -420,6 +420,24 @@ program.vm_create = {
   { "vcpu", run = 26000, like = "vm", source = "reading of kvm_vm_ioctl_create_vcpu, kvm_arch_vcpu_create, vmx_vcpu_create and kvm_create_lapic; no count was at hand", grade = "assumed" },
   { "first_run", run = 3500, like = "vm", source = "reading of kvm_arch_vcpu_ioctl_run, vcpu_load, kvm_mmu_load and init_vmcs without its VMWRITEs; no count was at hand", grade = "assumed" },
 }
+-- and it is over: virt/kvm/kvm_main.c, arch/x86/kvm/mmu/tdp_mmu.c
+program.vcpu_destroy = {
+  offset = 0xea0000,
+  { "leave", run = 2600, code = 6144, source = "reading of vcpu_put, kvm_arch_vcpu_ioctl_run's end with a signal, the way out of KVM_RUN and into do_exit; no count was at hand", grade = "assumed" },
+  { "vcpu", run = 9000, like = "leave", source = "reading of kvm_vcpu_release, kvm_arch_vcpu_destroy and vmx_vcpu_free: PML and VMCS freed, caches of the MMU emptied; no count was at hand", grade = "assumed" },
+}
+program.vm_destroy = {
+  offset = 0xeb0000,
+  { "vm", run = 30000, code = 8192, source = "reading of kvm_destroy_vm and kvm_arch_destroy_vm: off the list, MMU notifier, buses, memory slots, without the grace periods of others; no count was at hand", grade = "assumed" },
+}
+program.vm_free_table = {
+  offset = 0xec0000,
+  { "entries", run = 3700, code = 1536, source = "reading of handle_removed_pt: a loop of 512 entries, seven instructions each where nothing is there, and the table freed", grade = "assumed" },
+}
+program.vm_free_page = {
+  offset = 0xed0000,
+  { "page", run = 260, code = 2048, source = "reading of handle_changed_spte, kvm_set_pfn_dirty and kvm_set_pfn_accessed, then of the process's end: zap_pte_range and free_unref_page", grade = "assumed" },
+}
 -- the dirty log
 program.log_entry = {
   offset = 0xe10000,
