@@ -9,6 +9,7 @@
 #define VS_DEF_FILE "bt/bt.def"
 #include "virtsim/def_tables.h"
 
+#define PAGE_FAULT 14u
 #define CALLED (VS_EXIT_WORDS - 1u) /* word of an exit that says that it is a callout */
 
 enum {
@@ -59,6 +60,18 @@ static bool in_cache(const struct vs_trap *t)
            t->x86 == VS_X86_SLDT || t->x86 == VS_X86_STR || t->x86 == VS_X86_SMSW;
 }
 
+/* A store of the kernel's to a page that the monitor guards: present, and not writable. Its
+ * instruction, the one that sets entries of page tables, has faulted often enough. */
+static bool adapted(struct vs_bt *b, const struct vs_trap *t)
+{
+    const uint32_t store = 3; /* P and W/R of the error code */
+    if (t->kind != VS_TRAP_EXCEPTION || t->number != PAGE_FAULT || t->cpl ||
+        (t->error_code & store) != store || !b->config.adapt_after) {
+        return false;
+    }
+    return ++b->stores > b->config.adapt_after;
+}
+
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     struct vs_bt *b = ctx;
@@ -67,8 +80,11 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
         work(b, t, VS_ACC_bt_in_cache, b->config.in_cache);
         return false;
     }
+    const bool again = adapted(b, trap);
+    b->count[VS_CNT_bt_adapted] += again;
     for (unsigned i = 0; i < CALLOUTS; i++) {
-        if (kinds[i] == trap->kind && !(trap->x86 == VS_X86_RDRAND || trap->x86 == VS_X86_RDSEED)) {
+        if (kinds[i] == trap->kind && (i != OP_PF || again) &&
+            !(trap->x86 == VS_X86_RDRAND || trap->x86 == VS_X86_RDSEED)) {
             *exit = (struct vs_exit){.op = ops[i],
                                      .trap = trap->kind,
                                      .gpa = trap->gpa,

@@ -22,7 +22,8 @@ struct vs_bt {
     struct vs_core_port core;
     uint64_t count[VS_CNT_bt_N];
     uint16_t base;
-    bool called; /* the monitor was called, and has not returned: leave; enter */
+    uint64_t stores; /* of the kernel's to guarded page tables, which one instruction makes */
+    bool called;     /* the monitor was called, and has not returned: leave; enter */
 };
 
 void vs_bt_register(void);

@@ -111,7 +111,8 @@ enum vs_fault_end host_shadow_fault(struct vs_vcpu *v, struct vs_translation *f)
                         .number = PAGE_FAULT,
                         .has_error = true,
                         .error_code = f->error_code,
-                        .gva = f->gva};
+                        .gva = f->gva,
+                        .cpl = v->kernel ? 0 : 3};
     struct vs_handling how = {.work = work_fault, .ctx = &w};
     if (!vcpu_trap(v, &e, &how)) {
         vcpu_fail(v, "a page fault under shadow paging that does not exit");

@@ -63,6 +63,19 @@ run $M page_touch --set workload.backing=touch --set workload.footprint=1MiB --s
 equal "as many instructions as the expansion says" yes \
     "$(awk -v g="$(counted translator.instructions)" -v h="$(q "select sum(n) from part where account like 'guest.%' and actor = 'vcpu0/guest' and kind = 'work'")" 'BEGIN { print (h > 1.9 * g) ? "yes" : h / g }')"
 
+# adaptive translation: a kernel's store to a guarded table faults a few times, then calls
+edit() { run $M page_table_edit --set workload.footprint=1MiB --set workload.count=4000 --set workload.warmup=0 --set shadow.sync=trap "$@"; }
+edit --set bt.adapt_after=0
+stores=$(ops shadow.write) faults=$(ops exit.pf) never=$(q "select total_ps from op where op = 'timeline' and actor = 'vcpu0'")
+equal "there are such stores" yes "$( (( stores > 20 )) && echo yes)"
+equal "which fault where nothing adapts" 0 "$(ops callout.pf)"
+edit --set bt.adapt_after=14
+ten=$(ops callout.pf)
+edit --set bt.adapt_after=4
+equal "ten fewer faults, ten more calls" "$((ten + 10)) $faults" "$(ops callout.pf) $(( $(ops callout.pf) + $(ops exit.pf) ))"
+equal "and the guest is faster for it" yes "$( (( $(q "select total_ps from op where op = 'timeline' and actor = 'vcpu0'") < never )) && echo yes)"
+balanced "adaptive translation"
+
 # every workload, several vCPUs too
 for w in interrupts timer_storm context_switch ipi_pingpong tlb_shootdown; do
     run $M $w
