@@ -28,11 +28,13 @@ void vs_knobs_numbered(const char *const *components)
 
 bool vs_knob_instance(const char *path, unsigned *index, char *base, size_t bytes)
 {
-    size_t word = strcspn(path, ".0123456789");
     for (const char *const *c = numbered; c && *c; c++) {
+        size_t word = strlen(*c);
+        if (strncmp(path, *c, word) != 0) {
+            continue;
+        }
         const char *digit = path + word;
-        if (strlen(*c) == word && !strncmp(path, *c, word) && isdigit((unsigned char)digit[0]) &&
-            digit[1] == '.') {
+        if (isdigit((unsigned char)digit[0]) && digit[1] == '.') {
             *index = (unsigned)(digit[0] - '0');
             snprintf(base, bytes, "%s%s", *c, digit + 1);
             return true;

@@ -111,10 +111,13 @@ static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_
 {
     struct vs_memory *m = d->memory;
     uint64_t first = at.v >> m->line_shift, last = (at.v + bytes - 1u) >> m->line_shift;
-    uint32_t slowest = dma_line(d, first, write);
-    for (uint64_t line = first + 1u; line <= last; line++) {
+    uint32_t slowest = VS_MEM_LLC;
+    vs_ps latency = {0}, rest = {(last - first) * m->cfg.dma_line};
+    for (uint64_t line = first; line <= last; line++) {
         uint32_t level = dma_line(d, line, write);
-        slowest = price(d, level) > price(d, slowest) ? level : slowest;
+        uint64_t ps = price(d, level);
+        slowest = ps >= latency.v ? level : slowest;
+        latency.v = ps >= latency.v ? ps : latency.v;
     }
     static const uint16_t account[VS_MEM_LEVELS] = {0,
                                                     0,
@@ -125,7 +128,6 @@ static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_
                                                     VS_ACC_memory_remote,
                                                     VS_ACC_memory_remote,
                                                     VS_ACC_memory_remote};
-    vs_ps latency = {price(d, slowest)}, rest = {(last - first) * m->cfg.dma_line};
     bool there = d->far && slowest == VS_MEM_LLC;
     vs_charge(t, (uint16_t)(m->account + (there ? VS_ACC_memory_dma_llc_remote : account[slowest])),
               latency);
