@@ -123,7 +123,7 @@ while read -r op; do
     shadow.* | exit.sys64.vm) few="--set workload.count=2000 --set workload.warmup=2000" ;;
     *) few="" ;;
     esac
-    for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm skylake_sp_trap_and_emulate; do
+    for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm skylake_sp_trap_and_emulate skylake_sp_tcg skylake_sp_binary_translation; do
         "$VIRTSIM" explain "$op" --machine $machine --no-store --quiet $few >"$work/out" 2>"$work/err" </dev/null
         status=$?
         if [ $status -ne 2 ] || ! grep -q 'have no such exit' "$work/err"; then break; fi
