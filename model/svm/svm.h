@@ -73,9 +73,13 @@ enum {
     VS_VMCB_CS = 0x410,
     VS_VMCB_SS = 0x420,
     VS_VMCB_DS = 0x430,
+    VS_VMCB_FS = 0x440,
+    VS_VMCB_GS = 0x450,
     VS_VMCB_GDTR = 0x460,
+    VS_VMCB_LDTR = 0x470,
     VS_VMCB_IDTR = 0x480,
     VS_VMCB_TR = 0x490,
+    VS_VMCB_CPL = 0x4cb, /* one byte */
     VS_VMCB_EFER = 0x4d0,
     VS_VMCB_CR4 = 0x548,
     VS_VMCB_CR3 = 0x550,
@@ -86,6 +90,9 @@ enum {
     VS_VMCB_RIP = 0x578,
     VS_VMCB_RSP = 0x5d8,
     VS_VMCB_RAX = 0x5f8,
+    VS_VMCB_STAR = 0x600, /* then LSTAR, CSTAR, SFMASK */
+    VS_VMCB_KERNEL_GS = 0x620,
+    VS_VMCB_SYSENTER = 0x628, /* CS, ESP, EIP */
     VS_VMCB_CR2 = 0x640,
     VS_VMCB_G_PAT = 0x668,
     VS_VMCB_DBGCTL = 0x670, /* then BR_FROM, BR_TO, LASTEXCPFROM, LASTEXCPTO */

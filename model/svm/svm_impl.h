@@ -4,6 +4,7 @@
 #define VIRTSIM_SVM_IMPL_H
 
 #include "svm/svm.h"
+#include "virtsim/port/state.h"
 #include "virtsim/port/world.h"
 
 #include <string.h>
@@ -45,6 +46,14 @@ static inline bool vs__svm_virtual_vmload(const struct vs_svm *s, bool nested)
 void vs__svm_write_intercepts(struct vs_svm *s, bool nested);
 /* What an exit says: EXITCODE, EXITINFO1 and 2 where the code has them, EXITINTINFO, nRIP. */
 unsigned vs__svm_says(void *ctx, const struct vs_exit *exit, struct vs_note *out);
+/* The intercept of a code, below 0xc0, in the VMCB. */
+void vs__svm_intercept(struct vs_svm *s, uint32_t code, bool on);
+/* svm_world.c: by the control area that is loaded, the guest leaves for this trap; its state as
+ * handlers read and write it. */
+bool vs__svm_leaves(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap,
+                    uint64_t own[VS_EXIT_WORDS]);
+bool vs__svm_read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value);
+bool vs__svm_write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value);
 /* V_IRQ and its intercept, which together are the interrupt window. */
 void vs__svm_ask_window(struct vs_svm *s, bool on);
 

@@ -163,15 +163,20 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
     write_maps(s);
 }
 
-/* KVM's svm_set_vintr and svm_clear_vintr. */
-void vs__svm_ask_window(struct vs_svm *s, bool on)
+void vs__svm_intercept(struct vs_svm *s, uint32_t code, bool on)
 {
     uint8_t vector[VS_SVM_VECTOR_BYTES];
     vs_hpa at = vs_svm_at(s->vmcb, VS_VMCB_INTERCEPTS);
     vs_phys_read(s->wire.phys, at, vector, sizeof vector);
-    set(vector, VS_SVM_VINTR, on);
+    set(vector, code, on);
     vs_phys_write(s->wire.phys, at, vector, sizeof vector);
     vs_svm_dirty(s, VS_SVM_CLEAN_INTERCEPTS);
+}
+
+/* KVM's svm_set_vintr and svm_clear_vintr. */
+void vs__svm_ask_window(struct vs_svm *s, bool on)
+{
+    vs__svm_intercept(s, VS_SVM_VINTR, on);
     vs_svm_dirty(s, VS_SVM_CLEAN_TPR);
     uint64_t control = vs_svm_get(s, VS_VMCB_INT_CTL) & ~VS_SVM_V_IRQ;
     vs_svm_put(s, VS_VMCB_INT_CTL, control | (on ? VS_SVM_V_IRQ : 0));

@@ -164,6 +164,9 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
     case VS_TRAP_DESCRIPTOR_TABLE:
     case VS_TRAP_XSETBV:
     case VS_TRAP_SHUTDOWN:
+    case VS_TRAP_NESTED_STATE:
+    case VS_TRAP_NESTED_FLAG:
+    case VS_TRAP_NESTED_ENTRY:
         return instruction(s, trap, own);
     case VS_TRAP_NMI:
         own[CODE] = VS_SVM_NMI;
@@ -235,6 +238,12 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
     default: /* pages of an APIC, timers and logs are Intel's */
         return -1;
     }
+}
+
+bool vs__svm_leaves(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap,
+                    uint64_t own[VS_EXIT_WORDS])
+{
+    return decide(s, t, trap, own) >= 0;
 }
 
 /* Codes of the exits, by operation. */
@@ -418,7 +427,7 @@ static bool gif_is_clear(const struct vs_svm *s)
     return control & VS_SVM_V_GIF_ENABLE && !(control & VS_SVM_V_GIF);
 }
 
-static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
+bool vs__svm_read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
 {
     struct vs_svm *s = ctx;
     uint64_t offset = offset_of[what];
@@ -458,7 +467,7 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
     return true;
 }
 
-static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
+bool vs__svm_write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     struct vs_svm *s = ctx;
     uint64_t offset = offset_of[what];
@@ -501,5 +510,5 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
 
 struct vs_state_port vs_svm_state_port(struct vs_svm *s)
 {
-    return (struct vs_state_port){s, read_state, write_state, NULL, false};
+    return (struct vs_state_port){s, vs__svm_read_state, vs__svm_write_state, NULL, false};
 }

@@ -163,8 +163,10 @@ static bool kind_of(enum vs_trap_kind trap, enum vs_vmx_kind *kind)
     case VS_TRAP_STATE_READ: /* VMREAD and its kin: vs_trap.x86 */
     case VS_TRAP_STATE_WRITE:
     case VS_TRAP_NESTED_ENTRY:
-    case VS_TRAP_NESTED_EXIT: /* what L0 makes of an exit */
-    case VS_TRAP_IPI:         /* AMD's: a write of ICR is one to the APIC here */
+    case VS_TRAP_NESTED_EXIT:  /* what L0 makes of an exit */
+    case VS_TRAP_NESTED_STATE: /* of SVM */
+    case VS_TRAP_NESTED_FLAG:
+    case VS_TRAP_IPI: /* AMD's: a write of ICR is one to the APIC here */
     case VS_TRAP_N:
         break;
     }

@@ -41,6 +41,7 @@ static const struct vs_default_of defaults[] = {
     {"interrupt.apic", VS_SLOT_CPU, NULL, false},
     {"vmcs.control.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.intercept.*", VS_SLOT_HYPERVISOR, NULL, false},
+    {"svm.nested.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.tlb_control", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.avic", VS_SLOT_HYPERVISOR, NULL, false},
     {"svm.lbr_virtualization", VS_SLOT_HYPERVISOR, NULL, false},

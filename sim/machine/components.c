@@ -16,6 +16,7 @@
 #endif
 #ifndef VS_WITHOUT_svm
 #include "svm/svm.h"
+#include "svm/svm_nested.h"
 #endif
 #ifndef VS_WITHOUT_el2
 #include "el2/el2.h"
@@ -46,6 +47,7 @@ const struct vs_component_desc *const *vs_components(size_t *n)
         &vs_dma_desc,
 #ifndef VS_WITHOUT_svm
         &vs_svm_desc,
+        &vs_svm_nested_desc,
 #endif
 #ifndef VS_WITHOUT_el2
         &vs_el2_desc,

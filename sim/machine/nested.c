@@ -19,10 +19,12 @@ void machine_nested_check(const struct vs_platform *p, const struct machine_conf
     if (!c->hypervisor.nesting) {
         return;
     }
-    if (p->ept.mode != VS_EPT_EPT || !p->kind || !p->kind->nests) {
+    bool second = p->ept.mode == VS_EPT_EPT || p->ept.mode == VS_EPT_NPT;
+    if (!second || !p->kind || !p->kind->nests) {
         vs_error(errors,
                  "%s: a hypervisor in a guest is simulated on Intel's processors (VMX) with "
-                 "paging.mode = ept; skylake_sp_kvm is such a machine",
+                 "paging.mode = ept and on AMD's (SVM) with paging.mode = npt; skylake_sp_kvm is "
+                 "such a machine, and zen3_milan_kvm",
                  is);
         return;
     }
@@ -31,6 +33,13 @@ void machine_nested_check(const struct vs_platform *p, const struct machine_conf
                  "%s: %s has no program for the trap %s: it is no hypervisor that runs others in "
                  "its guests; hypervisor = kvm is one",
                  is, set->desc->file, vs_trap_name(VS_TRAP_NESTED_EXIT));
+    }
+    if (p->avic) {
+        vs_error(
+            errors,
+            "%s: KVM leaves AVIC off while a guest of its guest runs, whose interrupts are not "
+            "simulated: svm.avic = 0",
+            is);
     }
     if (n_vcpus != 1) {
         vs_error(errors, "%s: of a workload with one vCPU; this one has %u", is, n_vcpus);

@@ -2,8 +2,10 @@
 /* AMD's SVM in a machine: a VMCB, a save area and the two permission maps for each vCPU; with AVIC
  * a backing page, too, and two tables for each machine. Without it interrupts of a running guest
  * stop it, and its end of interrupt is an MSR that exits. */
+#include "cpu/nested.h"
 #include "world.h"
 
+#include "svm/svm_nested.h"
 #include "svm/svm_world.h"
 
 /* In a frame of 2 MiB: the VMCB at its beginning, then */
@@ -12,12 +14,28 @@
 #define MSRPM_AT 0x6000u    /* 8 KiB */
 #define PHYSICAL_AT 0x8000u /* AVIC's tables, of vCPU 0 of each machine */
 #define LOGICAL_AT 0x9000u
+#define VMCB01_AT                                                                                  \
+    0x10000u /* with a hypervisor in the guest: its own, and the one that it keeps                 \
+              */
+#define VMCB12_AT 0x20000u
+
+struct svm_config {
+    struct vs_svm_config svm; /* first: what most look for */
+    struct vs_svm_nested_config nested;
+};
+
+struct svm {
+    struct vs_svm s; /* first, too */
+    struct vs_svm_nested nested;
+};
 
 /* Takes SVM's knobs, and what follows from them for the machine. */
 static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
 {
-    const struct vs_svm_config *c = config;
-    vs_knobs_load(k, &vs_svm_desc, config);
+    struct svm_config *both = config;
+    const struct vs_svm_config *c = &both->svm;
+    vs_knobs_load(k, &vs_svm_desc, &both->svm);
+    vs_knobs_load(k, &vs_svm_nested_desc, &both->nested);
     p->avic = p->virtualized && c->avic;
     p->vid = p->posted = p->apic_registers = p->avic;
     p->vpid = true; /* ASIDs are not optional */
@@ -79,6 +97,44 @@ static void give_avic(struct vs_vcpu *v, uint64_t backing)
     vs_svm_avic_setup(v->world_ctx, &pages);
 }
 
+/* A VMCB at this place, with its maps beside it. */
+static struct vs_svm_nested_pages pages_at(uint64_t page, uint64_t ncr3)
+{
+    return (struct vs_svm_nested_pages){.vmcb = {page},
+                                        .host_area = {page + HOST_AT},
+                                        .msrpm = {page + MSRPM_AT},
+                                        .iopm = {page + IOPM_AT},
+                                        .ncr3 = ncr3};
+}
+
+/* The three VMCBs of a hypervisor in the guest; its guest is entered. KVM gives both one ASID. */
+static enum vs_status start_nested(struct vs_vcpu *v, uint64_t page, struct vs_errors *errors)
+{
+    struct svm *m = v->world_ctx;
+    const struct svm_config *c = v->p->kind_config;
+    struct vs_nested *n = v->nested;
+    const uint16_t asid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u);
+    const struct vs_svm_nested_pages p01 = pages_at(page + VMCB01_AT, n->vm.ept_root),
+                                     p12 = pages_at(page + VMCB12_AT, n->ept12.ept_root),
+                                     p02 = pages_at(page, v->vm->ept_root);
+    if (c->svm.lbr) {
+        vs_error(errors, "svm.lbr_virtualization = 1: the last branches of a guest hypervisor's "
+                         "guest are not simulated: hypervisor.nesting = 0");
+        return VS_E_CONFIG;
+    }
+    m->nested.config = c->nested;
+    n->context.vpid = asid;
+    if (!vs_svm_nested_setup(&m->nested, &m->s, v->host, &p01, &p12, &p02, asid,
+                             v->guest_context.cr3)) {
+        vs_error(errors,
+                 "the guest's guest of vCPU %u cannot be entered: %s (APM volume 2, 15.5.1)",
+                 v->index, m->nested.failed ? m->nested.failed : m->s.invalid);
+        return VS_E_CONFIG;
+    }
+    n->port = vs_svm_nested_port(&m->nested);
+    return VS_OK;
+}
+
 /* Gives the vCPU its VMCB and brings it to before its first instruction in the guest. */
 static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
 {
@@ -91,6 +147,9 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     }
     if (st) {
         return st;
+    }
+    if (v->nested) {
+        return start_nested(v, page, errors);
     }
     vs_svm_setup(s, (vs_hpa){page}, (vs_hpa){page + HOST_AT}, (vs_hpa){page + MSRPM_AT},
                  (vs_hpa){page + IOPM_AT},
@@ -113,10 +172,11 @@ const struct vs_world_kind vs__world_svm = {
     .name = "SVM",
     .desc = &vs_svm_desc,
     .vendor = VS_VENDOR_AMD,
+    .nests = true,
     .ops = vs_svm_register,
     .facts = vs_svm_facts,
-    .config = sizeof(struct vs_svm_config),
-    .bytes = sizeof(struct vs_svm),
+    .config = sizeof(struct svm_config),
+    .bytes = sizeof(struct svm),
     .load = load,
     .check = check,
     .make = make,

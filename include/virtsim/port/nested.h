@@ -44,6 +44,14 @@ struct vs_nested_port {
     /* The same of one that did not exit: the processor carries it out. */
     void (*shadowed)(void *ctx, struct vs_txn *t, enum vs_state what, bool write, uint64_t *value);
     bool shadows;
+    /* Where 12 is in L1's memory, without an instruction for it, access_trap is NULL: L1's accesses
+     * are `shadowed`, loads and stores. Then L1 executes these instructions behind an exit of L2,
+     * or before its entry (`entry`), besides that one: how many, at most VS_NESTED_AROUND. NULL:
+     * none. L0 carries out one that exits. */
+    unsigned (*around)(void *ctx, bool entry, struct vs_trap *out);
+    void (*carry_out)(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
 };
+
+#define VS_NESTED_AROUND 4u
 
 #endif

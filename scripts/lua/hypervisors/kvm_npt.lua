@@ -2,7 +2,7 @@
 -- KVM on AMD: nested paging and the VMCB's world switch (model/svm). The programs are those of KVM on Intel's
 -- processors but for the entry stub.
 local program = {
-  ["state.read"] = false, ["state.write"] = false, ["nested.entry"] = false, ["nested.exit"] = false, nested_decide = false, -- VMX's
+  ["state.read"] = false, ["state.write"] = false, -- VMX's
   -- svm/vmenter.S, __svm_vcpu_run: behind VMRUN, and before it
   stub = {
     { "leave", run = 40, code = 192, data = 128, source = "counted in svm/vmenter.S: registers stored and cleared, the host's back", grade = "assumed" },
@@ -20,8 +20,58 @@ local program = {
     { "unexplained", cycles = 623, source = "1X095: what hardware (C1045) and counted steps leave of 3388 cycles of a hypercall; the host is not named, its mitigations are in it", grade = "derived" },
     { "reason", state = { "reason", "vectoring" } },
     { "log", action = "read_log" },
+    { "nested", call = "nested_decide", when = "nested" },
     { "dispatch", run = 80, code = 256, data = 64, source = "reading of svm_handle_exit and svm_invoke_exit_handler", grade = "assumed" },
   },
+}
+
+-- A hypervisor in the guest, L1, whose guest is L2: arch/x86/kvm/svm/nested.c of Linux 6.1. Three or four instructions
+-- for each field that moves, and what stands around them.
+-- in every exit of L2: nested_svm_exit_special, nested_svm_exit_handled
+program.nested_decide = {
+  offset = 0xe50000,
+  { "controls", action = "nested_decide" },
+  { "owner", run = 110, code = 768, source = "reading of nested_svm_exit_special and nested_svm_intercept: two switches of the code, VMCB12's intercept asked", grade = "assumed" },
+}
+program["nested.entry"] = {
+  { "path_in", call = "path_in" },
+  { "read", state = { "pc", "length", "interruptibility" } },
+  { "permission", run = 120, code = 768, data = 192, source = "reading of vmrun_interception, nested_svm_check_permissions and kvm_vcpu_map of VMCB12", grade = "assumed" },
+  { "control", run = 190, code = 1024, data = 384, source = "reading of nested_copy_vmcb_control_to_cache and nested_copy_vmcb_save_to_cache: some fifty words", grade = "assumed" },
+  { "check", run = 160, code = 1280, data = 128, source = "reading of nested_vmcb_check_save and nested_vmcb_check_controls: about seven instructions a rule", grade = "assumed" },
+  { "rules", action = "nested_check" },
+  { "prepare", run = 420, code = 3072, data = 384, source = "reading of nested_vmcb02_prepare_control, recalc_intercepts and nested_vmcb02_prepare_save: intercept words joined, CR0, CR4 and EFER set", grade = "assumed" },
+  { "merge", action = "nested_merge" },
+  { "maps", run = 330, code = 512, data = 128, source = "reading of nested_svm_vmrun_msrpm: kvm_vcpu_read_guest for each of about a dozen words", grade = "assumed" },
+  { "mmu", run = 380, code = 3072, data = 512, source = "reading of nested_svm_init_mmu_context, kvm_init_shadow_npt_mmu and kvm_mmu_load: the role computed, the root looked up", grade = "assumed" },
+  { "work", action = "work" },
+  { "path_out", call = "path_out" },
+}
+-- nested_svm_vmexit, behind the decision
+program["nested.exit"] = {
+  { "path_in", call = "path_in" },
+  { "walk", action = "work" },
+  { "vmexit", run = 150, code = 768, data = 256, source = "reading of nested_svm_vmexit: kvm_vcpu_map and kvm_vcpu_unmap of VMCB12, leave_guest_mode", grade = "assumed" },
+  { "save", action = "nested_save" },
+  { "sync", run = 200, code = 1536, data = 128, source = "reading of nested_svm_vmexit and nested_save_pending_event_to_vmcb12: about thirty fields", grade = "assumed" },
+  { "host_state", action = "nested_leave" },
+  { "load", run = 340, code = 2048, data = 384, source = "reading of nested_svm_vmexit behind svm_switch_vmcb: CR0, CR4 and EFER set, the MMU's context changed, the root looked up", grade = "assumed" },
+  { "path_out", call = "path_out" },
+}
+-- where the processor does not virtualize them: vmload_vmsave_interception; stgi_interception, clgi_interception
+program["nested.state"] = {
+  { "path_in", call = "path_in" },
+  { "read", state = { "pc", "length", "interruptibility" } },
+  { "emulate", run = 190, code = 1024, data = 256, source = "reading of vmload_vmsave_interception and svm_copy_vmloadsave_state: permission, VMCB12 mapped, twelve fields", grade = "assumed" },
+  { "work", action = "work" },
+  { "path_out", call = "path_out" },
+}
+program["nested.flag"] = {
+  { "path_in", call = "path_in" },
+  { "read", state = { "pc", "length", "interruptibility" } },
+  { "emulate", run = 90, code = 512, data = 128, source = "reading of stgi_interception and svm_set_gif: permission, the flag, a request", grade = "assumed" },
+  { "work", action = "work" },
+  { "path_out", call = "path_out" },
 }
 
 -- avic.c: AVIC has set the request in the backing page of a target that sleeps; the hypervisor wakes its thread

@@ -31,11 +31,15 @@ static bool access_state(struct vs_vcpu *v, struct vs_txn *t, enum vs_state what
     struct vs_nested *n = v->nested;
     struct access a = {n, what, write, value};
     struct vs_handling how = {.work = emulate, .ctx = &a};
-    struct vs_trap trap = n->port.access_trap(n->port.ctx, what, write);
     if (!t) {
         emulate(&a, NULL);
         return true;
     }
+    if (!n->port.access_trap) {
+        n->port.shadowed(n->port.ctx, t, what, write, value);
+        return true;
+    }
+    struct vs_trap trap = n->port.access_trap(n->port.ctx, what, write);
     if (!vcpu_trap(v, &trap, &how) && !v->failed) {
         n->port.shadowed(n->port.ctx, t, what, write, value);
     }
@@ -55,6 +59,35 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
 struct vs_state_port host_nested_state(struct vs_vcpu *v)
 {
     return (struct vs_state_port){v, read_state, write_state, NULL, false};
+}
+
+/* An instruction of L1 that exits, while L0 carries it out. */
+struct executed {
+    struct vs_nested *n;
+    const struct vs_trap *trap;
+};
+
+static void carry_out(void *ctx, struct vs_txn *t)
+{
+    const struct executed *e = ctx;
+    e->n->port.carry_out(e->n->port.ctx, t, e->trap);
+}
+
+/* What L1 executes behind an exit of its guest, or before its entry; false: the run has failed. */
+static bool execute(struct vs_vcpu *v, bool entry)
+{
+    struct vs_nested *n = v->nested;
+    struct vs_trap list[VS_NESTED_AROUND];
+    unsigned count = n->port.around ? n->port.around(n->port.ctx, entry, list) : 0;
+    for (unsigned i = 0; i < count && !v->failed; i++) {
+        struct executed e = {n, &list[i]};
+        struct vs_handling how = {.work = carry_out, .ctx = &e};
+        bool held;
+        if (!vcpu_trap(v, &list[i], &how) && !v->failed) {
+            (void)v->world.execute(v->world.ctx, &v->txn, list[i].x86, &held);
+        }
+    }
+    return !v->failed;
 }
 
 /* Of the exit for L1's entry: from now on it is L2 that is entered. */
@@ -109,6 +142,9 @@ static void handle(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_e
     struct vs_trap entry = n->port.entry_trap(n->port.ctx);
     struct vs_handling how = {.work = to_guest, .ctx = n};
     what->nested = false;
+    if (!execute(v, false)) {
+        return;
+    }
     enum vs_hv_result r = vs_hv_handle(&n->hv, &v->txn, exit->trap, what);
     if (v->failed) {
         return;
@@ -120,7 +156,9 @@ static void handle(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_e
                     vs_trap_name(exit->trap));
         return;
     }
-    (void)vcpu_trap(v, &entry, &how);
+    if (execute(v, true)) {
+        (void)vcpu_trap(v, &entry, &how);
+    }
 }
 
 bool host_nested_exit(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what)
