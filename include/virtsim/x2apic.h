@@ -42,6 +42,8 @@ enum {
     VS_APIC_MODE_SIPI = 6,
 };
 
+#define VS_APIC_NMI_VECTOR 2u
+
 /* The MSR of a register; whether an MSR is one of x2APIC's, 800H to 8FFH; its register. */
 #define VS_X2APIC_MSR(reg) (0x800u + (uint32_t)(reg))
 static inline bool vs_x2apic_msr(uint32_t msr)

@@ -270,6 +270,14 @@ static void port_mask(void *ctx, uint8_t priority)
     a->tpr = priority;
 }
 
+static void port_reset(void *ctx)
+{
+    struct vs_apic *a = ctx;
+    memset(a->irr, 0, sizeof a->irr);
+    memset(a->isr, 0, sizeof a->isr);
+    a->tpr = 0;
+}
+
 static bool port_requested(const void *ctx, uint8_t *vector)
 {
     *vector = vs_apic_rvi(ctx);
@@ -315,6 +323,7 @@ struct vs_irq_port vs_apic_port(struct vs_apic *a)
         .read = port_read,
         .write = port_write,
         .mask = port_mask,
+        .reset = port_reset,
         .requested = port_requested,
         .send = port_send,
         .access = port_access,

@@ -348,6 +348,63 @@ static void test_without_offsetting_time_is_neither_moved_nor_scaled(void **stat
     assert_int_equal(vs_vmx_guest_tsc(&f->x, 5000), 5000);
 }
 
+/* SDM 3C 26.2 and 27.7.2: what an activity state blocks causes no exit, whatever the controls; INIT
+ * and start-up IPIs exit whatever the controls are. */
+static void test_an_activity_state_says_which_events_exit(void **state)
+{
+    struct fixture *f = *state;
+    enum { OTHERS = VS_ACTIVITY_WAIT_SIPI };
+    const struct {
+        enum vs_vmx_kind kind;
+        uint32_t number, reason;
+        bool others[OTHERS], waiting; /* whether it exits: active, halted, shut down */
+    } law[] = {{VS_EV_INIT, 0, 3, {true, true, true}, false},
+               {VS_EV_SIPI, 0x9a, 4, {false, false, false}, true},
+               {VS_EV_NMI, 0, 0, {true, true, true}, false},
+               {VS_EV_EXTERNAL_INTERRUPT, 0x41, 1, {true, true, false}, false},
+               {VS_EV_NMI_WINDOW, 0, 8, {true, true, true}, false}};
+    boot(f);
+    write_field(f, VS_VMCS_PROC_CONTROLS,
+                read_field(f, VS_VMCS_PROC_CONTROLS) | VS_PROC_NMI_WINDOW);
+    write_field(f, VS_VMCS_PIN_CONTROLS, read_field(f, VS_VMCS_PIN_CONTROLS) & ~UINT64_C(128));
+    for (unsigned activity = 0; activity <= VS_ACTIVITY_WAIT_SIPI; activity++) {
+        write_field(f, VS_VMCS_GUEST_ACTIVITY, activity);
+        assert_int_equal(vs_vmx_enter(&f->x, NULL, activity ? VS_VMX_RESUME : VS_VMX_LAUNCH),
+                         VS_VMX_OK);
+        for (size_t i = 0; i < sizeof law / sizeof law[0]; i++) {
+            struct vs_vmx_event e = {.kind = law[i].kind, .number = law[i].number};
+            struct vs_vmx_exit_info info;
+            bool exits = activity < OTHERS ? law[i].others[activity] : law[i].waiting;
+            assert_int_equal(vs_vmx_intercept(&f->x, NULL, &e, &info), exits);
+            assert_true(!exits || info.reason == law[i].reason);
+            if (exits && e.kind == VS_EV_SIPI) { /* table 28-1: its vector */
+                assert_true(info.has_qualification && info.qualification == 0x9a);
+            }
+        }
+        struct vs_vmx_exit_info cpuid = {.reason = VS_EXIT_CPUID};
+        assert_int_equal(vs_vmx_exit(&f->x, NULL, &cpuid), VS_VMX_OK);
+        assert_int_equal(read_field(f, VS_VMCS_GUEST_ACTIVITY), activity);
+    }
+}
+
+/* 26.2: the window opens when nothing blocks NMIs: neither the handler of one, which its IRET ends,
+ * nor MOV SS. */
+static void test_the_nmi_window_opens_at_iret(void **state)
+{
+    struct fixture *f = *state;
+    const struct vs_vmx_event window = {.kind = VS_EV_NMI_WINDOW};
+    struct vs_vmx_exit_info info;
+    boot(f);
+    write_field(f, VS_VMCS_PROC_CONTROLS,
+                read_field(f, VS_VMCS_PROC_CONTROLS) | VS_PROC_NMI_WINDOW);
+    write_field(f, VS_VMCS_ENTRY_INTERRUPTION_INFO, 0x80000202);
+    assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
+    assert_false(vs_vmx_intercept(&f->x, NULL, &window, &info));
+    vs_vmx_guest_iret(&f->x);
+    assert_true(vs_vmx_intercept(&f->x, NULL, &window, &info));
+    assert_int_equal(info.reason, 8);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -364,6 +421,8 @@ int main(void)
         T(test_sti_opens_the_window_after_the_instruction_that_follows),
         T(test_a_pause_loop_exits_after_its_window),
         T(test_the_guest_reads_an_offset_and_scaled_time),
+        T(test_an_activity_state_says_which_events_exit),
+        T(test_the_nmi_window_opens_at_iret),
         T(test_without_offsetting_time_is_neither_moved_nor_scaled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,8 @@ enum vs_vmx_kind {
     VS_EV_EPT_MISCONFIG,      /* qualification, guest_physical, address (linear) */
     VS_EV_EXTERNAL_INTERRUPT, /* number = vector */
     VS_EV_NMI,
+    VS_EV_INIT,
+    VS_EV_SIPI,      /* number = vector */
     VS_EV_EXCEPTION, /* number = vector, error_code, has_error, address (of #PF) */
     VS_EV_INTERRUPT_WINDOW,
     VS_EV_NMI_WINDOW,

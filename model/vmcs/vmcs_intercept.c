@@ -295,6 +295,11 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
         return proc2 & VS_PROC2_EPT;
     case VS_EV_EXTERNAL_INTERRUPT:
         return i->reason = VS_EXIT_EXTERNAL_INTERRUPT, external_interrupt(x, e, i);
+    case VS_EV_INIT: /* whatever the controls are (26.2) */
+        return i->reason = VS_EXIT_INIT_SIGNAL, true;
+    case VS_EV_SIPI: /* in another activity state it is discarded */
+        i->reason = VS_EXIT_SIPI;
+        return VS_LIVE(x, GUEST_ACTIVITY) == VS_ACTIVITY_WAIT_SIPI && qualify(i, e->number & 0xff);
     case VS_EV_NMI:
         i->reason = VS_EXIT_EXCEPTION_NMI;
         i->interruption = VS_INTR_VALID | VS_INTR_NMI << 8 | 2;
@@ -349,6 +354,18 @@ static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event
     return false;
 }
 
+/* Events that the activity state blocks, so that they cause no exit, whatever the controls (27.7.2,
+ * 27.7.5, 27.7.6). */
+static bool blocked_by_activity(const struct vs_vmx *x, enum vs_vmx_kind kind)
+{
+    uint64_t activity = VS_LIVE(x, GUEST_ACTIVITY);
+    bool window = kind == VS_EV_INTERRUPT_WINDOW || kind == VS_EV_NMI_WINDOW,
+         external = kind == VS_EV_EXTERNAL_INTERRUPT;
+    return activity == VS_ACTIVITY_WAIT_SIPI
+               ? external || window || kind == VS_EV_NMI || kind == VS_EV_INIT
+               : activity == VS_ACTIVITY_SHUTDOWN && (external || kind == VS_EV_INTERRUPT_WINDOW);
+}
+
 bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e,
                       struct vs_vmx_exit_info *info)
 {
@@ -361,7 +378,7 @@ bool vs_vmx_intercept(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_ev
     info->guest_physical = e->guest_physical;
     info->vectoring = e->vectoring;
     info->vectoring_error = e->vectoring_error;
-    bool exits = decide(x, t, e, info);
+    bool exits = !blocked_by_activity(x, e->kind) && decide(x, t, e, info);
     vs__vmx_information(e, info);
     if (!exits) {
         x->count[VS_CNT_vmcs_bypassed]++;

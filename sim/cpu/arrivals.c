@@ -7,6 +7,8 @@
  */
 #include "nested.h"
 
+#include "virtsim/x2apic.h"
+
 /* What the receiver had done of its own future when the message should have reached it. */
 static uint64_t run_ahead(const struct vs_vcpu *v, uint64_t at_ps)
 {
@@ -66,6 +68,13 @@ void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
     bool posted = v->p->virtualized && v->p->posted;
     for (; n < v->n_arrivals && v->arrival[n].at_ps <= now_ps; n++) {
         const struct vs_arrival *a = &v->arrival[n];
+        if (a->signal == VS_APIC_MODE_INIT || a->signal == VS_APIC_MODE_SIPI) {
+            vcpu_startup_arrives(v, a->signal);
+            continue;
+        }
+        if (v->off && !vcpu_arm(v)) { /* its APIC has been reset, and takes none */
+            continue;
+        }
         if (!v->flight[a->vector].sent_ps) { /* of merged ones the first */
             v->flight[a->vector] = *a;
         }

@@ -27,7 +27,7 @@ static bool wakes_masked(const struct vs_vcpu *v)
 /* What ends a halt has come. */
 static bool ends_halt(const struct vs_vcpu *v)
 {
-    return v->nmis || (something_due(v) && (!v->masked || wakes_masked(v)));
+    return v->nmis || v->init_due || (something_due(v) && (!v->masked || wakes_masked(v)));
 }
 
 bool vcpu_wakes(const struct vs_vcpu *v)
@@ -99,7 +99,8 @@ void vcpu_sleep(struct vs_vcpu *v)
 uint64_t vcpu_halt_wake_ps(const struct vs_vcpu *v)
 {
     if (v->off) {
-        return v->on_ps < v->kick_ps ? v->on_ps : v->kick_ps;
+        uint64_t on = vcpu_arm(v) ? v->on_ps : vcpu_arrivals_next(v);
+        return on < v->kick_ps ? on : v->kick_ps;
     }
     uint64_t at = v->timer_armed ? v->timer_ps : VS_NEVER, next = vcpu_arrivals_next(v);
     at = next < at ? next : at;
@@ -199,10 +200,14 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
         wait->since_ps = vs_now(&v->txn).v;
         return;
     }
+    if (v->off) {
+        vcpu_startup_look(v, now_ps);
+    }
     if (v->off && v->on_ps > now_ps) {
         return;
     }
-    if (v->tpr || v->masked) { /* what the task priority or RFLAGS.IF holds back ends no halt */
+    if ((v->tpr || v->masked) &&
+        !v->off) { /* what the task priority or RFLAGS.IF holds back ends no halt */
         vcpu_arrivals_take(v, now_ps);
         vcpu_timer_expire(v, now_ps);
         vcpu_sync_posted(v);
@@ -227,12 +232,20 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
     if (timer || blocked || (!p->posted && !v->halted_due)) {
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
-    v->halted_due = v->off = false;
+    v->halted_due = false;
     v->physical = 0; /* it has been taken by now */
     if (blocked) {
         vcpu_running(v, true);
     }
     vs_hv_wake(&v->hv, &v->txn, (vs_ps){since_ps}, (vs_ps){now_ps});
+    if (v->init_due) { /* it sleeps again, until it is started */
+        vcpu_init_in_exit(v, &v->txn);
+        wait->since_ps = vs_now(&v->txn).v;
+        vs_close(&v->txn);
+        return;
+    }
+    vcpu_startup_done(v);
+    v->off = false;
     vcpu_wait_ends(v, now_ps);
     vs_close(&v->txn);
     vcpu_waited(v);

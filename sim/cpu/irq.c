@@ -107,7 +107,7 @@ bool vcpu_due(const struct vs_vcpu *v)
     if (vcpu_listed(v)) {
         return v->fresh || (!waits && pending(v));
     }
-    if (vcpu_nmi_due(v)) {
+    if (vcpu_nmi_due(v) || vcpu_init_due(v)) {
         return true;
     }
     return v->notified || v->physical || (pending(v) && (!waits || (v->fresh && injected(v)))) ||
@@ -401,6 +401,11 @@ void vcpu_interrupts(struct vs_vcpu *v)
         listed(v);
         return;
     }
+    if (vcpu_init_due(v)) {
+        vcpu_init(v);
+        return;
+    }
+    v->sipi_due = false; /* it does not wait for one */
     if (v->nmis || v->nmi_entry || v->nmi_fresh || v->nmi_window) {
         vcpu_nmis(v); /* before any other one: SDM 3A table 6-2 */
     }

@@ -86,14 +86,14 @@ static void send(struct vs_vcpu *v, uint32_t index, uint64_t value)
         "fixed", "lowest priority", "SMI", "", "NMI", "INIT", "SIPI", ""};
     unsigned mode = index == ICR ? value >> 8 & 7u : 0;
     uint8_t vector = (uint8_t)value;
-    if (mode == VS_APIC_MODE_NMI) {
+    if (mode == VS_APIC_MODE_NMI || mode == VS_APIC_MODE_INIT || mode == VS_APIC_MODE_SIPI) {
         vcpu_send_signal(v, value, index);
         return;
     }
     if (mode) {
         vcpu_refuse(v,
                     "WRMSR of 0x%x = 0x%llx: delivery mode %u (%s) is not simulated; fixed "
-                    "interrupts and NMIs, modes 0 and 4 in bits 10:8, are",
+                    "interrupts, NMI, INIT and start-up, modes 0 and 4 to 6 in bits 10:8, are",
                     (unsigned)index, (unsigned long long)value, mode, modes[mode]);
         return;
     }

@@ -15,14 +15,7 @@
 
 #include "virtsim/x2apic.h"
 
-#define VECTOR 2u
-
-/* Of the shorthands, all but "self" and "all including self": SDM 3A table 11-3. */
-static bool to_itself(uint64_t command)
-{
-    unsigned shorthand = command >> 18 & 3u;
-    return shorthand == 1u || shorthand == 2u;
-}
+#define VECTOR VS_APIC_NMI_VECTOR
 
 void vcpu_nmi_arrives(struct vs_vcpu *v)
 {
@@ -123,45 +116,13 @@ void vcpu_nmis(struct vs_vcpu *v)
     }
 }
 
-/* Whether the vCPU's guest, or its bare metal, can be sent one; else the run is refused. */
-static bool possible(struct vs_vcpu *v, uint64_t command)
+bool vcpu_nmi_possible(struct vs_vcpu *v, uint64_t command)
 {
-    const struct vs_platform *p = v->p;
-    if (to_itself(command)) {
-        vcpu_refuse(v,
-                    "ICR = 0x%llx: an NMI has no shorthand that names its sender (SDM 3A table "
-                    "11-3): its number in bits 63:32, or 3 in bits 19:18 for all others",
-                    (unsigned long long)command);
-    } else if (p->virtualized && !v->world.nmi_returns) {
+    if (v->p->virtualized && !v->world.nmi_returns) {
         vcpu_refuse(v,
                     "ICR = 0x%llx: NMIs of guests are simulated where VMX virtualizes their "
-                    "blocking: an Intel machine with vmcs.control.virtual_nmis = 1, and bare "
-                    "metal",
+                    "blocking: an Intel machine with vmcs.control.virtual_nmis = 1, and bare metal",
                     (unsigned long long)command);
     }
     return !v->failed && !vcpu_nested_lacks(v, "NMIs");
-}
-
-void vcpu_send_signal(struct vs_vcpu *v, uint64_t command, uint32_t reg)
-{
-    struct vs_platform *p = v->p;
-    if (!possible(v, command)) {
-        return;
-    }
-    bool own = p->virtualized && v->irq.reaches(command, v->index, v->index);
-    vs_txn_settle(&v->txn);
-    if (own) { /* pending in this exit, whose entry carries it */
-        uint64_t now = vs_now(&v->txn).v;
-        v->flight[VECTOR] = (struct vs_arrival){
-            .sent_ps = now, .at_ps = now, .vector = VECTOR, .signal = VS_APIC_MODE_NMI};
-        vcpu_nmi_arrives(v);
-    }
-    vcpu_write_command(v, command, reg, NULL);
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
-        struct vs_vcpu *to = &p->vcpu[i];
-        if (to->vm == v->vm && v->irq.reaches(command, v->index, i) && !(own && to == v)) {
-            vcpu_signal(to, VS_APIC_MODE_NMI, VECTOR, vs_now(&v->txn).v);
-        }
-    }
-    vcpu_yield(v);
 }

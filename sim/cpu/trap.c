@@ -119,6 +119,10 @@ static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, en
         vcpu_wait(v, VS_FOR_EVENT, true);
         return true;
     }
+    if (may_wait && v->off) { /* an INIT */
+        vcpu_wait(v, VS_FOR_EVENT, true);
+        return true;
+    }
     if (may_wait && (trap->kind == VS_TRAP_HYPERCALL ? v->awaited != 0 : v->hw->preempts)) {
         vcpu_wait(v, v->hw->preempts ? VS_FOR_PROCESSOR : VS_FOR_LEAVING, true);
         return true;

@@ -136,8 +136,25 @@ void vcpu_write_command(struct vs_vcpu *v, uint64_t command, uint32_t reg,
 /* An inter-processor interrupt of the guest, with the exits that its sending may have. */
 void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t vector);
 
-/* nmi.c: a message of a mode that is no interrupt's, written to ICR as `command`. */
+/* startup.c: a message of a mode that is no interrupt's, written to ICR as `command`. */
 void vcpu_send_signal(struct vs_vcpu *v, uint64_t command, uint32_t reg);
+/* An INIT or a start-up IPI has arrived. */
+void vcpu_startup_arrives(struct vs_vcpu *v, uint8_t mode);
+/* An INIT is due at an instruction boundary; it is served, and the vCPU waits for a start-up IPI.
+ */
+static inline bool vcpu_init_due(const struct vs_vcpu *v)
+{
+    return v->init_due;
+}
+void vcpu_init(struct vs_vcpu *v);
+/* The hypervisor's part of it, where the vCPU (ctx) has left its guest. */
+void vcpu_init_in_exit(void *ctx, struct vs_txn *t);
+/* It waits for one, and one may have come by now; it is started by one. */
+void vcpu_startup_look(struct vs_vcpu *v, uint64_t now_ps);
+void vcpu_startup_done(struct vs_vcpu *v);
+
+/* nmi.c: whether the vCPU's guest, or its bare metal, can be sent one; else the run is refused. */
+bool vcpu_nmi_possible(struct vs_vcpu *v, uint64_t command);
 /* One has arrived. */
 void vcpu_nmi_arrives(struct vs_vcpu *v);
 /* Something is to be done about one at an instruction boundary; it is done. */

@@ -236,7 +236,10 @@ struct vs_vcpu {
      * a delivery to its handler's IRET */
     uint8_t nmis;
     bool nmi_fresh, nmi_entry, nmi_window, nmi_blocked;
-    bool off;        /* PSCI has turned it off: power.c; whoever turns it on, at its waking */
+    /* a message of start-up has come, and is not served (startup.c) */
+    bool init_due, sipi_due;
+    bool off; /* PSCI has turned it off: power.c, or an INIT: startup.c; whoever turns it on, at its
+                 waking */
     uint64_t on_ps;  /* when that reaches it; VS_NEVER: not yet */
     bool halted_due; /* what ends its halt was pending before: vcpu_sleep; vcpu_halt_awake */
     /* the VMX-preemption timer: the last entry loaded a deadline; which, and when it stops */

@@ -91,7 +91,8 @@ static void waits_for(const struct vs_vcpu *v, char *out, size_t bytes)
         snprintf(out + n, bytes - (size_t)n, "%s",
                  others                        ? " to drop translations"
                  : asks                        ? " acknowledgements"
-                 : v->off                      ? " another one to turn it on (cpu:cpu_on)"
+                 : v->off && vcpu_arm(v)       ? " another one to turn it on (cpu:cpu_on)"
+                 : v->off                      ? " a start-up IPI of another one (ICR, mode 6)"
                  : w && w->what == VS_FOR_TURN ? " its turn in the order of the records"
                                                : " an interrupt or a packet");
     }

@@ -32,6 +32,8 @@ struct vs_irq_port {
     void (*deliver)(void *ctx, struct vs_txn *t, uint8_t number, enum vs_irq_how how);
     /* Its handler has ended; `exits`: the write itself leaves the guest and has no time here. */
     void (*end)(void *ctx, struct vs_txn *t, uint8_t number, bool exits);
+    /* An INIT: nothing is pending or in service any more. NULL where none comes. */
+    void (*reset)(void *ctx);
     /* The priority mask is written: TPR, ICC_PMR_EL1. */
     void (*mask)(void *ctx, uint8_t priority);
     /* Its register of that number holds, or is written with, this value; NULL: it is done, else why

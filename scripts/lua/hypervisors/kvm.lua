@@ -397,6 +397,16 @@ program["nested.exit"] = {
   { "path_out", call = "path_out" },
 }
 
+-- an INIT of another vCPU, and the start-up IPI behind it: arch/x86/kvm/lapic.c, kvm_apic_accept_events
+program.vcpu_reset = {
+  offset = 0xe80000,
+  { "reset", run = 1900, code = 6144, source = "reading of kvm_lapic_reset, kvm_vcpu_reset with init_event and vmx_vcpu_reset, with about fifty VMWRITEs of segments, descriptor tables, control registers and RIP counted as seven instructions each", grade = "assumed" },
+}
+program.vcpu_start = {
+  offset = 0xe90000,
+  { "vector", run = 160, code = 768, source = "reading of kvm_apic_accept_events and kvm_vcpu_deliver_sipi_vector: CS read, changed and written, RIP", grade = "assumed" },
+}
+
 -- the thread of a vCPU that halts: put to sleep, and woken
 program.block = { { "schedule_out", cycles = 1500, source = "scheduling out to idle: two context switches' worth of kernel work", grade = "assumed" } }
 program.wake = { { "schedule_in", cycles = 3500, source = "wake-up IPI, idle exit and scheduling in", grade = "assumed" } }

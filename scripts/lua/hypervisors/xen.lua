@@ -239,7 +239,7 @@ return {
     kvm = { why = "no count of Xen's is at hand",
       "inject", "open_window", "inject_nmi", "open_nmi_window", "reinject", "host_interrupt", -- what the architecture asks for, without a length
       "block", "wake", "kick", -- a vCPU that halts; another processor is made to leave its guest
-      "flush_target", "flush_request",
+      "flush_target", "flush_request", "vcpu_reset", "vcpu_start",
       "fast_fault", "protect", -- a page that lacks a right; rights that somebody outside takes
       "log_entry", "log_round", "log_word", "log_page", "log_split",
       "shadow_fault", "shadow_write", "shadow_sync", "shadow_walk", "shadow_page", "shadow_entry", "shadow_zap", "shadow_root",
