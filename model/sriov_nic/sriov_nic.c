@@ -64,6 +64,12 @@ void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
                          "for; leave nic.write_back.tx = 1");
     }
     check_limits(c, errors);
+    if (c->refill >= ring) {
+        vs_error(errors,
+                 "nic.refill = %llu, but nic.ring.descriptors = %llu: so many slots are never "
+                 "without a buffer; take %llu at most",
+                 (unsigned long long)c->refill, ring, ring - 1u);
+    }
     if (c->rss_entries & (c->rss_entries - 1u)) {
         vs_error(errors,
                  "nic.rss.entries = %llu: the hash's last bits choose an entry of the table; "

@@ -39,6 +39,13 @@ ok "frames of several descriptors" echoes --set nic.traffic.bytes=9000 --set wor
 ok "the same by a word" echoes --set nic.traffic.bytes=9000 --set workload.bytes=9000 --set nic.write_back.head=1
 ok "several queues, each with its word" echoes --set workload.queues=2 --set workload.flows=16 --set workload.window=16 --set nic.write_back.head=1
 
+# buffers for the receive ring: a doorbell for a fourth of the ring, or as soon as one has none
+doorbells() { sql "select value from counter where name = 'nic.doorbells' and $last"; }
+ok "buffers by the fourth of a ring" small --set workload.op=receive
+few=$(doorbells)
+ok "after each batch" small --set workload.op=receive --set nic.refill=1
+equal "which its doorbells are" 1 "$(($(doorbells) > 3 * few))"
+refused "more than a ring can be without" 2 "take 511 at most" small --set nic.refill=512
 refused "more than a ring has" 2 "take 7 at most" echoes --set nic.ring.descriptors=8 --set nic.write_back.rx=8
 refused "a word and bursts" 2 "leave nic.write_back.tx = 1" echoes --set nic.write_back.head=1 --set nic.write_back.tx=8
 refused "33 of them" 2 "1..32" echoes --set nic.write_back.tx=33

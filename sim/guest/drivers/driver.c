@@ -418,7 +418,7 @@ void guest_vf_waited(struct vs_vcpu *v, uint64_t until_ps)
 static bool consume(struct vs_vcpu *v, struct vs_driver *d)
 {
     struct vs_net *net = v->p->net;
-    uint32_t n = (uint32_t)net->nic_config.ring;
+    uint32_t n = (uint32_t)net->nic_config.ring, refill = (uint32_t)net->nic_config.refill;
     bool any = false;
     while (d->got < v->request.count &&
            vs_nic_rx_ready(&net->nic, d->queue, vs_cpu_now(&v->hw->cpu)) &&
@@ -428,7 +428,7 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
         d->got++;
         any = true;
     }
-    if (any && (d->rx_next + n - 1u - d->rx_tail) % n >= n / 4) { /* slots without a buffer */
+    if (any && (d->rx_next + n - 1u - d->rx_tail) % n >= (refill ? refill : n / 4)) {
         give_receive_buffers(v, d);
     }
     return d->got >= v->request.count;
