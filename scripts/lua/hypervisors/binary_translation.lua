@@ -9,7 +9,7 @@ local function callout(t)
   all[#all + 1] = { "work", action = "work" }
   if t.user then
     all[#all + 1] = { "user_space", call = "user_space", when = "user", taken = true,
-      source = "a device that the monitor does not emulate itself", grade = "assumed" }
+      grade = "assumed", source = "a device that the monitor does not emulate itself" }
   end
   all[#all + 1] = { "inject", call = "inject", when = "inject" }
   all[#all + 1] = { "more", call = "open_window", when = "more" }
@@ -33,7 +33,7 @@ local program = {
     { "access", run = 240, code = 1536, data = 256, source = "as trap_and_emulate's", grade = "assumed" },
     { "retire", call = "retire" },
     { "write", state = "pc=next" },
-    { "user_space", call = "user_space", when = "user", taken = true, source = "a device that the monitor does not emulate itself", grade = "assumed" },
+    { "user_space", call = "user_space", when = "user", taken = true, grade = "assumed", source = "a device that the monitor does not emulate itself" },
   },
 }
 local emulation = { cpu_id = 260, halt = 120, invalidate = 130, control_register = 150, debug_register = 110, ["msr.read"] = 150, ["msr.write"] = 190,
