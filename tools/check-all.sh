@@ -94,12 +94,16 @@ step_format() {
 
 step_gcc() { configure dev; compile dev; say "gcc -Werror: clean"; }
 
+# Dozens of programs with the sanitizers' libraries in each: a linker that does it in a third of the time, if it is there.
+quick_link=()
+if command -v ld.lld >/dev/null; then quick_link=("-DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld"); fi
+
 # Second compiler, sanitizers and the fuzzers' objects are one build. What runs in it: all unit tests; of the program's
 # tests those with the label `sanitized` (cmake/tests.cmake says why these); the quick digests, so that both compilers
 # give the same rows. With --all every test.
 step_clang() {
     require clang clang++
-    configure clang
+    configure clang "${quick_link[@]}"
     compile clang
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1
     # SystemC's pool of timed events is never given back, and those of a context that ended are lost
@@ -255,7 +259,7 @@ step_install() {
 step_fuzz() {
     require clang clang++
     ls fuzz/fuzz_*.c >/dev/null 2>&1 || { say "no fuzz targets"; exit 77; }
-    configure clang
+    configure clang "${quick_link[@]}"
     compile clang
     local dir t n=0
     dir=$(dir_of clang)/fuzz
