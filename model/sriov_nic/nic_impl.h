@@ -38,8 +38,12 @@ void vs__nic_received(struct vs_nic *n, struct vs_nic_queue *q, uint32_t slot, u
 /* The packet is in memory: kept descriptors go back if they are enough. */
 void vs__nic_enough(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_ps);
 /* A frame's descriptor is to go back when it has been read; and what is to go by `at_ps` does. */
-void vs__nic_sent(struct vs_nic *n, struct vs_nic_queue *q, uint32_t slot, const uint64_t word[2],
-                  uint64_t at_ps);
+static inline void vs__nic_sent(struct vs_nic *n, struct vs_nic_queue *q, uint32_t slot,
+                                const uint64_t word[2], uint64_t at_ps)
+{
+    uint32_t i = (n->write_back_first + n->n_write_backs++) % VS_NIC_WRITE_BACKS;
+    n->write_back[i] = (struct vs_nic_write_back){at_ps, {word[0], word[1]}, q, slot};
+}
 void vs__nic_write_backs(struct vs_nic *n, uint64_t at_ps);
 /* Completions of the queue that have not been written back are dropped. */
 void vs__nic_drop_write_backs(struct vs_nic *n, const struct vs_nic_queue *q);

@@ -286,7 +286,9 @@ static void trim(struct vs_nic *n)
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
 {
     trim(n);
-    vs__nic_write_backs(n, at.v);
+    if (n->n_write_backs && n->write_back[n->write_back_first].due_ps <= at.v) {
+        vs__nic_write_backs(n, at.v);
+    }
     uint64_t free_ps;
     struct vs_nic_queue *q = next_sender(n, at.v, &free_ps);
     uint64_t next = !q ? free_ps : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, q, at);

@@ -101,13 +101,6 @@ void vs__nic_enough(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_ps)
     }
 }
 
-void vs__nic_sent(struct vs_nic *n, struct vs_nic_queue *q, uint32_t slot, const uint64_t word[2],
-                  uint64_t at_ps)
-{
-    uint32_t i = (n->write_back_first + n->n_write_backs++) % VS_NIC_WRITE_BACKS;
-    n->write_back[i] = (struct vs_nic_write_back){at_ps, {word[0], word[1]}, q, slot};
-}
-
 /* A descriptor of the queue's has been read and is done. */
 static void done(struct vs_nic *n, struct vs_nic_write_back *b)
 {

@@ -103,7 +103,7 @@ enum vs_status machine_nested_make(struct vs_vcpu *v, const struct machine_confi
 void machine_nested_free(struct vs_vcpu *v);
 
 /* traffic.c: the sender at the other end of the wire; a queue can receive from now on
- * (vs_net.begin); its next packet, if one is due; when the next one is, VS_NIC_NEVER. */
+ * (vs_net.begin); its next packet, which is due; when the next one is, VS_NIC_NEVER. */
 enum vs_status machine_traffic_make(struct vs_net *net);
 void machine_traffic_free(struct vs_net *net);
 void machine_traffic_begin(struct vs_net *net, uint32_t number, uint64_t now_ps);

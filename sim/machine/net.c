@@ -79,7 +79,9 @@ static void there(void *ctx, uint32_t queue, uint64_t at_ps)
 static uint64_t work(struct vs_net *net, uint64_t now_ps)
 {
     struct vs_nic *n = &net->nic;
-    machine_traffic_send(net, now_ps);
+    if (machine_traffic_next(net) <= now_ps) {
+        machine_traffic_send(net, now_ps);
+    }
     if (vs_nic_interrupt_due(n) <= now_ps) {
         (void)vs_nic_interrupts(n, (vs_ps){now_ps});
     }

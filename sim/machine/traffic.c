@@ -199,9 +199,6 @@ static void send_open(struct machine_traffic *t, uint64_t now_ps)
 void machine_traffic_send(struct vs_net *net, uint64_t now_ps)
 {
     struct machine_traffic *t = net->traffic;
-    if (machine_traffic_next(net) > now_ps) {
-        return;
-    }
     if (!t->n) {
         send_open(t, now_ps);
         return;
