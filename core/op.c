@@ -11,7 +11,7 @@
 
 struct op {
     const char *name;
-    char text[160]; /* of an exit: what each architecture says of it */
+    char text[256]; /* of an exit: what each architecture says of it */
     unsigned worlds;
     enum vs_trap_kind trap;
     uint16_t aliases; /* the last of its other names, and one: 0 it has none */
@@ -203,11 +203,11 @@ void vs_ops_register(const char *world, const struct vs_op_desc *list, size_t n,
             registered.n_ops++;
             *o = (struct op){.name = list[i].name, .trap = list[i].trap};
         }
-        if (!(o->worlds & bit)) {
+        if (!strstr(o->text, list[i].text)) { /* two techniques have some exits alike */
             append(o->text, sizeof o->text, *o->text ? "; " : "");
             append(o->text, sizeof o->text, list[i].text);
-            o->worlds |= bit;
         }
+        o->worlds |= bit;
         op[i] = (enum vs_op)(VS_OP_N + k);
         other_names(op[i], &list[i]);
     }

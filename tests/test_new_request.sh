@@ -36,7 +36,7 @@ cat >>sim/request/instructions.c <<'C'
 void request_pconfig(struct vs_vcpu *v)
 {
     struct vs_trap trap = {.kind = VS_TRAP_PCONFIG, .value = v->request.b, .length = 3};
-    privileged(v, trap, VS_ACC_vcpu_wrmsr, v->p->times.wrmsr);
+    privileged(v, &trap, VS_ACC_vcpu_wrmsr, v->p->times.wrmsr);
 }
 C
 files() { diff -rq "$work/old" "$work/tree" | wc -l; }

@@ -203,7 +203,7 @@ static bool starts(const char *path, const char *prefix)
 static bool absent(const char *path, const char *vendor)
 {
     static const char *const world[][2] = {
-        {"vmcs", "intel"}, {"svm", "amd"}, {"el2", "arm"}, {"gic", "arm"}};
+        {"vmcs", "intel"}, {"nested", "intel"}, {"svm", "amd"}, {"el2", "arm"}, {"gic", "arm"}};
     if (starts(path, "interrupt")) {
         return !strcmp(vendor, "arm");
     }

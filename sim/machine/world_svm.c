@@ -171,6 +171,7 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
 const struct vs_world_kind vs__world_svm = {
     .name = "SVM",
     .desc = &vs_svm_desc,
+    .also = {&vs_svm_nested_desc},
     .vendor = VS_VENDOR_AMD,
     .nests = true,
     .ops = vs_svm_register,

@@ -333,6 +333,7 @@ static void destroy(struct vs_vcpu *v, bool last)
 const struct vs_world_kind vs__world_vmx = {
     .name = "VMX",
     .desc = &vs_vmcs_desc,
+    .also = {&vs_nested_desc},
     .vendor = VS_VENDOR_INTEL,
     .nests = true,
     .ops = vs_vmx_register,

@@ -119,6 +119,18 @@ static void drop(struct vs_knobs *knobs, const struct vs_component_desc *d, cons
     vs_knobs_drop(knobs, d);
 }
 
+/* All that a world of hardware consists of. */
+static void drop_all(struct vs_knobs *knobs, const struct vs_world_kind *kind, const char *instead,
+                     uint64_t vendor, struct vs_errors *errors)
+{
+    const struct vs_component_desc *of[] = {kind->desc, kind->also[0], kind->also[1]};
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+        if (of[i]) {
+            drop(knobs, of[i], kind->name, instead, vendor, errors);
+        }
+    }
+}
+
 /* The same of a technique's that is not this machine's. Its processors may have it: what their file
  * states of it goes silently. */
 static void drop_technique(struct vs_knobs *knobs, const struct vs_component_desc *desc,
@@ -164,8 +176,7 @@ enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct 
         if (world[i]->technique != technique) {
             drop_others(knobs, world[i], vs__world_of(technique, is), errors);
         } else if (!technique && world[i]->vendor != is) {
-            drop(knobs, world[i]->desc, world[i]->name, vs_world_name(technique, is), vendor,
-                 errors);
+            drop_all(knobs, world[i], vs_world_name(technique, is), vendor, errors);
         }
     }
     const struct vs_irqchip_kind *const *chip = vs_irqchips(&n), *own = vs__irqchip_of(is);
