@@ -73,7 +73,7 @@ void vs_knobs_load_instance(const struct vs_knobs *k, const struct vs_component_
                             unsigned index, void *config)
 {
     vs_knobs_load(k, c, config);
-    for (size_t i = 0; i < vs_knobs_count(k); i++) {
+    for (size_t i = 0; instances && i < vs_knobs_count(k); i++) {
         const struct vs_knob *own = vs_knobs_at(k, i);
         unsigned of;
         char base[PATH];

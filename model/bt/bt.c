@@ -56,8 +56,7 @@ static void work(struct vs_bt *b, struct vs_txn *t, unsigned account, uint64_t n
  */
 static bool in_cache(const struct vs_trap *t)
 {
-    return t->kind == VS_TRAP_FLAGS || t->x86 == VS_X86_SGDT || t->x86 == VS_X86_SIDT ||
-           t->x86 == VS_X86_SLDT || t->x86 == VS_X86_STR || t->x86 == VS_X86_SMSW;
+    return t->kind == VS_TRAP_FLAGS || vs_x86_shows(t->x86);
 }
 
 /* A store of the kernel's to a page that the monitor guards: present, and not writable. Its

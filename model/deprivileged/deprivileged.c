@@ -74,9 +74,9 @@ static int hole(struct vs_deprivileged *d, unsigned counter)
 /* SGDT, SIDT, SLDT and STR are privileged with UMIP alone; the loads always are. */
 static int table(struct vs_deprivileged *d, const struct vs_trap *t)
 {
-    bool stores = t->x86 == VS_X86_SGDT || t->x86 == VS_X86_SIDT || t->x86 == VS_X86_SLDT ||
-                  t->x86 == VS_X86_STR;
-    return !stores || d->config.umip ? OP_TABLE : hole(d, VS_CNT_deprivileged_holes_tables);
+    return !vs_x86_stores_table(t->x86) || d->config.umip
+               ? OP_TABLE
+               : hole(d, VS_CNT_deprivileged_holes_tables);
 }
 
 /* The exit of a trap by the rules of faults.def, STAYS: none. */

@@ -70,6 +70,11 @@ struct vs_nic_out {
         uint64_t end, there_ps;
     } piece[VS__NIC_PIECES];
 };
+static inline uint64_t vs__least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* It goes where it is to go, and its journey (NULL: it has none) ends. */
 void vs__nic_send_out(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journey *j,
                       const struct vs_nic_out *o);

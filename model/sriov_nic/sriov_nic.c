@@ -237,11 +237,6 @@ static bool fetch_some(struct vs_nic *n, struct vs_nic_function *f, struct vs_ni
     return true;
 }
 
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 bool vs__nic_fetch(struct vs_nic *n, struct vs_nic_function *f, struct vs_nic_ring *r,
                    uint32_t need, uint64_t at_ps)
 {
@@ -250,12 +245,13 @@ bool vs__nic_fetch(struct vs_nic *n, struct vs_nic_function *f, struct vs_nic_ri
         uint32_t owned = (r->tail + r->n - r->head) % r->n, more = owned - r->cached,
                  to_end = r->n - (r->head + r->cached) % r->n;
         bool due = r->cached < need ||
-                   (more >= least(batch, to_end) &&
+                   (more >= vs__least(batch, to_end) &&
                     r->cached + batch <= ahead); /* ahead by less than a batch: by none */
         if (!more || !due) {
             return true;
         }
-        uint32_t want = least(least(batch, more), least(to_end, VS_NIC_CACHED - r->cached));
+        uint32_t want = (uint32_t)vs__least(vs__least(batch, more),
+                                            vs__least(to_end, VS_NIC_CACHED - r->cached));
         if (!fetch_some(n, f, r, want, at_ps)) {
             return false;
         }

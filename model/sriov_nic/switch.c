@@ -7,11 +7,6 @@
  */
 #include "nic_impl.h"
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 void vs_nic_policy(struct vs_nic *n, uint32_t vf, uint16_t port_vlan, bool check_source)
 {
     n->fn[vf].port_vlan = port_vlan;
@@ -145,9 +140,9 @@ static uint64_t there(const struct vs_nic_out *o, uint64_t bytes)
 static void segments(struct vs_nic *n, const struct vs_nic_queue *q, struct vs_journey *j,
                      const struct vs_nic_out *o)
 {
-    uint64_t payload = o->bytes - least(o->bytes, VS_NIC_TCP_HEADERS), made = n->tx.now_ps;
+    uint64_t payload = o->bytes - vs__least(o->bytes, VS_NIC_TCP_HEADERS), made = n->tx.now_ps;
     for (uint64_t done = 0; done < payload; done += o->segment) {
-        uint64_t bytes = least(payload - done, o->segment),
+        uint64_t bytes = vs__least(payload - done, o->segment),
                  at = there(o, VS_NIC_TCP_HEADERS + done + bytes);
         if (done) { /* the first one's is the packet's own */
             vs_charge(&n->tx, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));

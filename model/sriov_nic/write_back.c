@@ -154,11 +154,6 @@ void vs__nic_flush_queue(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_p
     }
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t vs_nic_flush(struct vs_nic *n, vs_ps at)
 {
     if (n->kept_due_ps > at.v) {
@@ -173,7 +168,7 @@ uint64_t vs_nic_flush(struct vs_nic *n, vs_ps at)
         if (q->tx.kept.due_ps <= at.v) {
             flush_tx(n, q, at.v);
         }
-        next = least(next, least(q->rx.kept.due_ps, q->tx.kept.due_ps));
+        next = vs__least(next, vs__least(q->rx.kept.due_ps, q->tx.kept.due_ps));
     }
     n->kept_due_ps = next;
     return next;

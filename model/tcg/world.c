@@ -94,18 +94,14 @@ void vs_tcg_raise(struct vs_tcg *c, struct vs_txn *t)
 
 /* ---- the world port ---- */
 
-/* The stores of descriptor-table registers and SMSW are loads of what the translator keeps. */
-static bool plain(const struct vs_trap *t)
-{
-    return t->x86 == VS_X86_SGDT || t->x86 == VS_X86_SIDT || t->x86 == VS_X86_SLDT ||
-           t->x86 == VS_X86_STR || t->x86 == VS_X86_SMSW;
-}
-
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     (void)ctx, (void)t; /* what is a helper's was decided when the block was translated */
+    if (vs_x86_shows(trap->x86)) { /* a load of what the translator keeps */
+        return false;
+    }
     for (unsigned i = 0; i < HELPERS; i++) {
-        if (kinds[i] == trap->kind && !plain(trap)) {
+        if (kinds[i] == trap->kind) {
             *exit = (struct vs_exit){.op = ops[i],
                                      .trap = trap->kind,
                                      .gpa = trap->gpa,

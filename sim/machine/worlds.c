@@ -119,14 +119,20 @@ static void drop(struct vs_knobs *knobs, const struct vs_component_desc *d, cons
     vs_knobs_drop(knobs, d);
 }
 
+/* The components that a world consists of, NULL where there are fewer. */
+enum { PARTS = 1 + sizeof((struct vs_world_kind *)0)->also / sizeof(void *) };
+static const struct vs_component_desc *part(const struct vs_world_kind *kind, size_t i)
+{
+    return i ? kind->also[i - 1] : kind->desc;
+}
+
 /* All that a world of hardware consists of. */
 static void drop_all(struct vs_knobs *knobs, const struct vs_world_kind *kind, const char *instead,
                      uint64_t vendor, struct vs_errors *errors)
 {
-    const struct vs_component_desc *of[] = {kind->desc, kind->also[0], kind->also[1]};
-    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
-        if (of[i]) {
-            drop(knobs, of[i], kind->name, instead, vendor, errors);
+    for (size_t i = 0; i < PARTS; i++) {
+        if (part(kind, i)) {
+            drop(knobs, part(kind, i), kind->name, instead, vendor, errors);
         }
     }
 }
@@ -151,17 +157,22 @@ static void drop_technique(struct vs_knobs *knobs, const struct vs_component_des
 /* Whether a world consists of this component, among others. */
 static bool consists_of(const struct vs_world_kind *kind, const struct vs_component_desc *desc)
 {
-    return kind && (kind->desc == desc || kind->also[0] == desc || kind->also[1] == desc);
+    for (size_t i = 0; kind && i < PARTS; i++) {
+        if (part(kind, i) == desc) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* What the world of another technique consists of, and the machine's own does not. */
 static void drop_others(struct vs_knobs *knobs, const struct vs_world_kind *kind,
                         const struct vs_world_kind *own, struct vs_errors *errors)
 {
-    const struct vs_component_desc *of[] = {kind->desc, kind->also[0], kind->also[1]};
-    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
-        if (of[i] && !consists_of(own, of[i]) && vs_knobs_find(knobs, of[i]->knobs[0].path)) {
-            drop_technique(knobs, of[i], kind->name, errors);
+    for (size_t i = 0; i < PARTS; i++) {
+        const struct vs_component_desc *of = part(kind, i);
+        if (of && !consists_of(own, of) && vs_knobs_find(knobs, of->knobs[0].path)) {
+            drop_technique(knobs, of, kind->name, errors);
         }
     }
 }

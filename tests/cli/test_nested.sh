@@ -74,16 +74,8 @@ io --set nested.control.io_exiting=0
 equal "where L1 lets the port through, it is L0's alone" "5 0 0" "$(counter nested.exits) $(counter nested.reflected) $(q "select count(*) from op where actor = 'vcpu0/l1'")"
 equal "L0's program handles it" 5 "$(q "select n from op where op = 'handler.pio' and actor = 'vcpu0/host'")"
 # a page that L1 has not mapped is L1's, then L0's, which shadows L1's table; a tick is the host's
-cat >"$work/touch.lua" <<'LUA'
-guest(function(cpu)
-  local r = cpu:map { bytes = "64KiB", backing = "host_touch", page = "base" }
-  cpu:mark("roi")
-  cpu:stride { region = r, stride = 4096, op = "store" }
-  cpu:compute(300000000)
-end)
-LUA
 rm -f "$work/n.db"
-ok "pages and ticks" "$VIRTSIM" run "$work/touch.lua" --quiet --db "$work/n.db" -m skylake_sp_kvm --set hypervisor.nesting=1 --set host.tick_hz=250
+ok "pages and ticks" "$VIRTSIM" run "$VIRTSIM_HOME/tests/support/nested_pages.lua" --quiet --db "$work/n.db" -m skylake_sp_kvm --set hypervisor.nesting=1 --set host.tick_hz=250
 equal "ticks leave L2" yes "$( (($(ops exit.external_interrupt) > 1)) && echo yes)"
 equal "nobody hands those on: what L1 gets are its missing pages" 16 "$(counter nested.reflected)"
 equal "L1's program maps each" 16 "$(q "select n from op where op = 'handler.stage2_fault' and actor = 'vcpu0/l1'")"

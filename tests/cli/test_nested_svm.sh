@@ -53,15 +53,7 @@ on "$work/io.lua" -m zen2_rome_kvm
 equal "IN and an MSR of L2 are L1's; one that both pass is nobody's" "6 6 5" "$(counter svm.nested.exits) $(counter svm.nested.reflected) $(q "select n from op where op = 'handler.pio' and actor = 'vcpu0/l1'")"
 on "$work/io.lua" -m zen2_rome_kvm --set svm.nested.intercept.ioio_prot=0
 equal "where L1 lets the port through, it is L0's alone" "6 1 5" "$(counter svm.nested.exits) $(counter svm.nested.reflected) $(q "select n from op where op = 'handler.pio' and actor = 'vcpu0/host'")"
-cat >"$work/touch.lua" <<'LUA'
-guest(function(cpu)
-  local r = cpu:map { bytes = "64KiB", backing = "host_touch", page = "base" }
-  cpu:mark("roi")
-  cpu:stride { region = r, stride = 4096, op = "store" }
-  cpu:compute(300000000)
-end)
-LUA
-on "$work/touch.lua" -m zen2_rome_kvm --set host.tick_hz=250
+on "$VIRTSIM_HOME/tests/support/nested_pages.lua" -m zen2_rome_kvm --set host.tick_hz=250
 equal "ticks leave L2" yes "$( (($(ops exit.intr) > 1)) && echo yes)"
 equal "nobody hands those on: what L1 gets are its missing pages" 16 "$(counter svm.nested.reflected)"
 equal "L1's program maps each, then L0 shadows the entry" "16 16 32" "$(q "select value from counter where name = 'hypervisor.pages_mapped' and actor = 'vcpu0/l1'") $(q "select value from counter where name = 'hypervisor.pages_mapped' and actor = 'vcpu0/host'") $(ops exit.npf.fault)"

@@ -67,27 +67,17 @@ sed 's/if longest/if cpu:steal() > 0 then error("stolen") end if longest/' "$wor
 ok "alone on its processor it is denied nothing" run "$work/alone.lua"
 
 # a kernel that is preemptible: a path of the host loses its processor between two of its steps
-cat >"$work/ports.lua" <<'X'
-local function work(cpu)
-  cpu:mark("roi")
-  for _ = 1, 300 do
-    if cpu:has("mrs") then cpu:mrs("ID_AA64MMFR0_EL1") else cpu:outp(0x80, 1) end
-    cpu:compute(2000)
-  end
-end
-guest(work)
-guest(work)
-X
+ports=$VIRTSIM_HOME/tests/digests/workloads/ports.lua
 in_path() { query "select total(value) ${1-} from counter where name = 'sched.preempted_in_path'"; }
 for how in "" "--machine zen2_rome_kvm" "--machine neoverse_n1_kvm" "--machine skylake_sp_xen" "--set guest.vms=each" "--set cpu.window=64" \
     "--set worker.threads=1 --set worker.period_us=100" "--set sim.kernel=systemc"; do
     # shellcheck disable=SC2086 # words
-    ok "preemptible $how" run "$work/ports.lua" --set host.cpus=1 --set host.slice_us=20 --set host.preemption=full $how
+    ok "preemptible $how" run "$ports" --set host.cpus=1 --set host.slice_us=20 --set host.preemption=full $how
     laws "preemptible $how"
     equal "paths were stopped $how" 1 "$(in_path '> 5')"
 done
 # two steps of 200,000 instructions, 38.5 us each: the slice of 20 us ends within the first
-long="$work/ports.lua --set host.cpus=1 --set host.slice_us=20 --set hypervisor.user_space.process.dispatch.instructions=200000 --set hypervisor.user_space.process.device.instructions=200000"
+long="$ports --set host.cpus=1 --set host.slice_us=20 --set hypervisor.user_space.process.dispatch.instructions=200000 --set hypervisor.user_space.process.device.instructions=200000"
 longest() { query "select max(max_ps) ${1-} from op where op = 'thread.run' and actor glob 'vcpu*'"; }
 ok "a long path in one go" run $long
 equal "keeps the processor to its end" 1 "$(longest '> 77000000')"
@@ -97,7 +87,7 @@ equal "keeps it to the end of the step" 1 "$(longest 'between 38500000 and 77000
 equal "what is taken from it is stolen, inside of the handler" 1 \
     "$(query "select count(*) = 2 and min(c.n) > 100 from child c where c.op = 'handler.pio' and c.child = 'steal'")"
 for v in voluntary full; do
-    ok "$v where nothing is shared" "$VIRTSIM" run "$work/ports.lua" --set host.preemption=$v --quiet --db "$work/alone_$v.db"
+    ok "$v where nothing is shared" "$VIRTSIM" run "$ports" --set host.preemption=$v --quiet --db "$work/alone_$v.db"
 done
 equal "alone on its processor nobody is stopped" "$(sqlite3 "$work/alone_voluntary.db" "select actor, op, n, total_ps from op order by 1, 2")" \
     "$(sqlite3 "$work/alone_full.db" "select actor, op, n, total_ps from op order by 1, 2")"
