@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define WORLDS 8u
-#define ALIASES 384u
+#define ALIASES 512u
 #define NAME 48u
 #define SLOTS 512u /* of the table of names: a power of two, more than VS_OPS */
 
@@ -168,8 +168,12 @@ static void other_names(enum vs_op op, const struct vs_op_desc *d)
         *dot = 0;
         also(name, op);
     }
-    if (d->kvm) {
-        also(d->kvm, op);
+    for (const char *one = d->kvm; one; one = strchr(one, '|') ? strchr(one, '|') + 1 : NULL) {
+        size_t n = strcspn(one, "|");
+        assert(n < sizeof name);
+        memcpy(name, one, n);
+        name[n] = '\0';
+        also(name, op);
     }
 }
 

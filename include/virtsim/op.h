@@ -13,12 +13,12 @@
 
 #include "virtsim/trap.h"
 
-#define VS_OP_SAME 20u /* operations that one name stands for, at most */
+#define VS_OP_SAME 24u /* operations that one name stands for, at most */
 
 /* One exit of an architecture. */
 struct vs_op_desc {
     const char *name, *text;
-    const char *kvm; /* KVM's own name of it, or NULL */
+    const char *kvm; /* KVM's own names of it, a '|' between each, or NULL */
     enum vs_trap_kind trap;
 };
 

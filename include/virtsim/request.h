@@ -72,7 +72,9 @@ enum vs_req_exit {
     VS_REQ_EXIT_USER = 0x800,     /* user space was asked */
     VS_REQ_EXIT_FORM = 16,        /* above this bit: vs_trap.scope, and */
     VS_REQ_EXIT_FIRMWARE = 4,     /* a hypercall to the firmware */
+    VS_REQ_EXIT_WIDE = 8,         /* floating point: SVE */
     VS_REQ_EXIT_INJECTS = 0x1000, /* the entry carried an interrupt */
+    VS_REQ_EXIT_X86 = 24,         /* above this bit: vs_trap.x86 */
 };
 
 /* Instructions of one COMPUTE: about an hour of a guest's time, as a WAIT has at most. */

@@ -268,6 +268,9 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     int op = s->in_guest ? decide(s, t, trap, exit->own) : -1;
     if (op < 0 && trap->recorded) {
         op = vs_ops_of_trap(ops, codes, EXITS, trap->kind, first_of(exit->own[CODE]));
+        for (int i = 0; i < EXITS && op < 0 && trap->x86; i++) { /* a guest hypervisor's */
+            op = codes[i] == exit->own[CODE] ? i : op;
+        }
     }
     if (op >= 0) {
         bool decoded = op == OP_CR_WRITE || op == OP_CR_READ || op == OP_INVLPG;

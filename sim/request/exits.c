@@ -78,11 +78,14 @@ void request_exit(struct vs_vcpu *v)
                            .length = 2,
                            .scope = (uint8_t)(r->a >> VS_REQ_EXIT_FORM & 3u),
                            .firmware = r->a >> VS_REQ_EXIT_FORM & VS_REQ_EXIT_FIRMWARE,
+                           .wide = r->a >> VS_REQ_EXIT_FORM & VS_REQ_EXIT_WIDE,
                            .event = kind == VS_TRAP_PAUSE,
+                           .x86 = (uint8_t)(r->a >> VS_REQ_EXIT_X86 & 0xffu),
                            .recorded = true,
                            .write = r->a & VS_REQ_EXIT_WRITE,
                            .fetch = r->a & VS_REQ_EXIT_FETCH};
-    struct vs_handling how = {.device = device, .ask = r->a & VS_REQ_EXIT_USER && device};
+    bool ends = kind == VS_TRAP_SHUTDOWN || kind == VS_TRAP_BUS_LOCK; /* user space is told */
+    struct vs_handling how = {.device = device, .ask = (r->a & VS_REQ_EXIT_USER && device) || ends};
     note(v, vcpu_trap(v, &trap, &how));
 }
 

@@ -82,6 +82,32 @@ equal "recorded exits happen on whatever machine" "3|3" "$(sql "select (select s
 equal "unless it may spare them: what was put in, and the window" 1 "$(sql "select sum(n) from op where run = 3 and op like 'exit.%'")"
 equal "which is counted" 2 "$(sql "select value from counter where run = 3 and name = 'replay.exits.none'")"
 
+# what has a handler is simulated under its own operation, whatever else has that handler
+x() { # x NAME INFO1 [INTR_INFO]
+    at=$((at + 20))
+    q "1.$(printf %06d $at)" "kvm_exit: vcpu 0 reason $1 rip 0x1 info1 0x$2 info2 0x0000000000000000 intr_info 0x${3:-0} error_code 0x0"
+    q "1.$(printf %06d $((at + 9)))" "kvm_entry: vcpu 0, rip 0x1"
+}
+at=0
+for e in "DR_ACCESS 7" "DR_ACCESS 17" "XSETBV 0" "WBINVD 0" "INVD 0" "RDPMC 0" "RDTSCP 0" "MWAIT_INSTRUCTION 0" "MONITOR_INSTRUCTION 0" "GDTR_IDTR 0" "LDTR_TR 0" \
+    "NMI_WINDOW 0" "TPR_BELOW_THRESHOLD 0" "RDRAND 0" "RDSEED 0" "XSAVES 0" "XRSTORS 0" "VMREAD 0" "VMWRITE 0" "BUS_LOCK 0" "EXCEPTION_NMI 0 80000202" "TRIPLE_FAULT 0"; do
+    # shellcheck disable=SC2086 # words
+    x $e
+done >"$work/x.txt"
+begin
+run "$work/x.txt"
+equal "Intel's instructions, each its own operation" "exit.dr_access 2, exit.bus_lock 1, exit.exception_nmi 1, exit.gdtr_idtr 1, exit.invd 1, exit.ldtr_tr 1, exit.monitor 1, exit.mwait 1, exit.nmi_window 1, exit.rdpmc 1, exit.rdrand 1, exit.rdseed 1, exit.rdtscp 1, exit.tpr_below_threshold 1, exit.triple_fault 1, exit.vmread 1, exit.vmwrite 1, exit.wbinvd 1, exit.xrstors 1, exit.xsaves 1, exit.xsetbv 1" "$(simulated)"
+equal "with the handlers that they have" "debug_register 2, xsetbv 1, caches 2, nmi 1" "$(sql "select group_concat(substr(op, 9) || ' ' || n, ', ') from (select op, sum(n) n from op where op in ('handler.debug_register', 'handler.xsetbv', 'handler.caches', 'handler.nmi') group by op order by n = 2 and op like '%reg%' desc, op like '%xset%' desc, op)")"
+for e in "read_dr6 0" "write_dr7 0" "xsetbv 0" "wbinvd 0" "rdpmc 0" "rdtscp 0" "mwait 0" "monitor 0" "nmi 0" "read_gdtr 0" "write_idtr 0" "read_rt 0" "cr0_sel_write 0" \
+    "write_cr8 0" "vmload 0" "vmsave 0" "stgi 0" "clgi 0" "skinit 0" "UD excp 0" "idle-halt 0" "shutdown 0"; do
+    x "${e% *}" "${e##* }"
+done >"$work/x.txt"
+begin
+run "$work/x.txt" --machine zen3_milan_kvm
+equal "AMD's" "$(for o in clgi cr_write dr_read dr_write excp gdtr_read hlt idtr_write monitor mwait nmi rdpmc rdtscp shutdown skinit stgi tr_read vmload vmsave wbinvd xsetbv; do echo "exit.$o"; done)" "$(sql "select distinct op from op where op like 'exit.%' order by op")"
+equal "and none is left out" "22|0" "$(sql "select sum(n), count(*) filter (where op = '') from recorded_exit")"
+equal "KVM's name of each register is one of its operation" exit.dr_write "$("$VIRTSIM" explain write_dr7 --run 1 --db "$db" 2>&1 | grep -o -m 1 exit.dr_write)"
+
 # what does not fit
 refused "exits of another vendor" 2 "are Intel's: replay it with --machine" "$VIRTSIM" replay "$traces/amd.perf.txt.zst" --no-store
 refused "names machines that fit" 2 "zen3_milan_kvm" "$VIRTSIM" replay "$traces/amd.perf.txt.zst" --no-store

@@ -101,6 +101,7 @@ static void settle(struct vs_kvm_exit *e, const struct vs_kvm_said *said, enum v
     e->failed = said->failed;
     if (e->reason) {
         e->trap = (uint8_t)e->reason->trap;
+        e->x86 = e->reason->x86;
         vs_kvm_payload_operands(e, said);
     }
 }
@@ -287,6 +288,7 @@ static void decide(struct reader *r)
                                                        : vs_kvm_by_name(o->vendor, e->reason->name);
                 e->reason = same;
                 e->trap = same ? (uint8_t)same->trap : VS_TRAP_N;
+                e->x86 = same ? same->x86 : VS_X86_NONE;
             }
         }
     }

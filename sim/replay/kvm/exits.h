@@ -29,6 +29,7 @@ struct vs_kvm_exit {
                       hypercall */
     uint32_t size; /* bytes of a port's or a device's access, 0: unknown */
     uint8_t trap;  /* enum vs_trap_kind; VS_TRAP_N: virtsim has none */
+    uint8_t x86;   /* enum vs_x86: which instruction, where the trap has several */
     bool write, fetch, device, user; /* user: user space was asked */
     bool injects; /* the hypervisor put an interrupt in, which the entry carries */
     bool known;   /* `what` is */

@@ -70,17 +70,25 @@ const char *vs_kvm_op(const struct vs_kvm_exit *e)
     static const char *const world[] = {"vmcs", "svm", "el2"};
     enum vs_op op[VS_OP_SAME];
     size_t n = e->reason ? vs_op_resolve(e->reason->name, world[e->reason->vendor], op) : 0;
+    if (!e->reason || e->trap == VS_TRAP_N) {
+        return "";
+    }
     for (size_t i = 0; i < n; i++) {
         if (vs_op_trap(op[i]) == (enum vs_trap_kind)e->trap) {
             return vs_op_name(op[i]);
         }
     }
-    /* one of several that have one operation: exceptions, control registers */
+    if (n == 1u &&
+        !strncmp(
+            vs_op_name(op[0]), "exit.",
+            5)) { /* a trap that the reason does not have alone: an NMI, VMREAD of a hypervisor */
+        return vs_op_name(op[0]);
+    }
+    /* reasons that KVM names and no operation does */
     char name[64];
-    bool some = e->reason && e->trap < VS_TRAP_N;
-    snprintf(name, sizeof name, "exit.%s", some ? vs_trap_name((enum vs_trap_kind)e->trap) : "");
-    n = some ? vs_op_resolve(name, world[e->reason->vendor], op) : 0;
-    bool firmware = some && n > 1u && !strncmp(e->reason->name, "SMC", 3);
+    snprintf(name, sizeof name, "exit.%s", vs_trap_name((enum vs_trap_kind)e->trap));
+    n = vs_op_resolve(name, world[e->reason->vendor], op);
+    bool firmware = n > 1u && !strncmp(e->reason->name, "SMC", 3);
     return n ? vs_op_name(op[firmware ? 1 : 0]) : "";
 }
 

@@ -7,8 +7,8 @@
 #define VS_TRAP_NONE VS_TRAP_N
 
 static const struct vs_kvm_reason reasons[] = {
-#define VS_KVM_EXIT(vendor, number, name, other, trap)                                             \
-    {VS_KVM_##vendor, number, name, other, VS_TRAP_##trap},
+#define VS_KVM_EXIT(vendor, number, name, other, trap, x86)                                        \
+    {VS_KVM_##vendor, number, name, other, VS_TRAP_##trap, VS_X86_##x86},
 #include "replay/kvm/reasons.def"
 #undef VS_KVM_EXIT
 };

@@ -4,6 +4,7 @@
 #define VIRTSIM_SIM_REPLAY_KVM_NAMES_H
 
 #include "virtsim/trap.h"
+#include "virtsim/x86.h"
 
 enum vs_kvm_vendor { VS_KVM_INTEL, VS_KVM_AMD, VS_KVM_ARM, VS_KVM_VENDORS };
 
@@ -12,6 +13,7 @@ struct vs_kvm_reason {
     uint32_t number;
     const char *name, *other; /* KVM's; trace-cmd's or an older one, "": the same */
     int trap;                 /* enum vs_trap_kind; VS_TRAP_N: virtsim has none */
+    uint8_t x86;              /* enum vs_x86: the instruction, where its trap has several */
 };
 
 /* By name, whatever the case of its letters; NULL: none of that vendor. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NMI_TYPE 2u /* of interruption information: SDM 3C, table 25-18 */
+
 /* The number behind `key`, which begins a word; false: it is not there. base 16 reads it without
  * 0x, too. */
 static bool field(const char *text, const char *key, int base, uint64_t *out)
@@ -168,10 +170,21 @@ void vs_kvm_payload_operands(struct vs_kvm_exit *e, const struct vs_kvm_said *sa
                       ? r->number - 0x40u
                       : (uint32_t)(said->intr_info & 0xffu);
         e->known = (amd && e->trap == VS_TRAP_EXCEPTION) || said->intr_info >> 31 & 1u;
+        if (!amd && e->trap == VS_TRAP_EXCEPTION && e->known &&
+            (said->intr_info >> 8 & 7u) == NMI_TYPE) {
+            e->trap = VS_TRAP_NMI;
+        }
         break;
     case VS_TRAP_CONTROL_REGISTER:
         e->what = amd ? r->number & 0xfu : (uint32_t)(said->info1 & 0xfu);
+        e->what = amd && r->number >= 0x20u ? 0 : e->what; /* CR0_SEL_WRITE */
         e->write = amd ? r->number >= 0x10u : (said->info1 >> 4 & 3u) != 1u;
+        e->known = true;
+        break;
+    case VS_TRAP_DEBUG_REGISTER: /* SDM 3C, table 28-4: the register, and bit 4: from it */
+        e->what = amd ? r->number & 7u : (uint32_t)(said->info1 & 7u);
+        e->write = amd ? r->number >= 0x30u : !(said->info1 >> 4 & 1u);
+        e->x86 = e->write ? VS_X86_MOV_TO_DR : VS_X86_MOV_FROM_DR;
         e->known = true;
         break;
     case VS_TRAP_STAGE2_FAULT:

@@ -165,7 +165,8 @@ static uint64_t form(const struct vs_kvm_exit *e)
         return page ? VS_TRAP_PAGE : tagged ? VS_TRAP_PAGE_OF_TAG : VS_TRAP_CONTEXT;
     }
     bool firmware = e->trap == VS_TRAP_HYPERCALL && !strncmp(r->name, "SMC", 3);
-    return firmware ? VS_REQ_EXIT_FIRMWARE : 0;
+    bool wide = e->trap == VS_TRAP_FLOATING_POINT && !strcmp(r->name, "SVE");
+    return firmware ? VS_REQ_EXIT_FIRMWARE : wide ? VS_REQ_EXIT_WIDE : 0;
 }
 
 /* The exit as its trap. */
@@ -174,7 +175,8 @@ static void ask_exit(const struct vs_kvm_exit *e, struct vs_request *out)
     out->kind = VS_REQ_EXIT;
     out->a = e->trap | (e->write ? VS_REQ_EXIT_WRITE : 0u) | (e->fetch ? VS_REQ_EXIT_FETCH : 0u) |
              (e->device ? VS_REQ_EXIT_DEVICE : 0u) | (e->user ? VS_REQ_EXIT_USER : 0u) |
-             (e->injects ? VS_REQ_EXIT_INJECTS : 0u) | form(e) << VS_REQ_EXIT_FORM;
+             (e->injects ? VS_REQ_EXIT_INJECTS : 0u) | form(e) << VS_REQ_EXIT_FORM |
+             (uint64_t)e->x86 << VS_REQ_EXIT_X86;
     out->b = e->what;
     out->bytes = e->size;
     out->address = e->address != VS_KVM_UNKNOWN ? e->address : 0;
