@@ -73,6 +73,9 @@ int unread(struct vs_db *db, int status);
 /* The summary of one stored run: show prints it with the counters, run and replay without. */
 int print_run(struct vs_db *db, int64_t run, enum out_format format, bool counters);
 
+/* list_workloads.c: what the shipped workloads do, and what each can be told. */
+struct out *list_workloads(enum out_format format, struct vs_errors *errors);
+struct out *list_parameters(enum out_format format, struct vs_errors *errors);
 /* list_programs.c: what hypervisors and kernels do; NULL: all that are shipped. */
 struct out *list_programs(enum out_format format, const char *software, struct vs_errors *errors);
 /* list_facts.c: what a machine has; NULL: what every architecture has. Whether a word is the name

@@ -22,6 +22,7 @@ struct compare_args {
 
 enum { KEY_DB = 256, KEY_FORMAT, KEY_DOMAIN, KEY_NO_RUN, KEY_WHY, KEY_ALL, KEY_PAGE };
 
+/* Reads an option of compare. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct compare_args *a = state->input;
@@ -62,12 +63,14 @@ static error_t option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* Shows how many experiments are done. */
 static void show_progress(void *ctx, size_t done, size_t all, double seconds)
 {
     (void)ctx;
     progress_of(done, all, "experiments", seconds);
 }
 
+/* Prints one row for each claim. */
 static void print_rows(struct vs_db *db, const struct compare_args *a)
 {
     static const char *const columns[] = {"claim",         "subject",    "metric", "documents",

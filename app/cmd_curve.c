@@ -30,6 +30,7 @@ struct curve_args {
     const char *structure;
 };
 
+/* Reads the list of numbers of sets. */
 static void parse_sets(struct curve_args *a, const char *arg)
 {
     char one[32];
@@ -47,6 +48,7 @@ static void parse_sets(struct curve_args *a, const char *arg)
     }
 }
 
+/* Reads an option of curve. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct curve_args *a = state->input;
@@ -89,6 +91,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* Prints a curve's rows. */
 static void print(const struct vs_curve *c, enum out_format format)
 {
     static const char *const columns[] = {"structure", "sets",   "ways",       "entries", "bytes",
@@ -114,6 +117,7 @@ static void print(const struct vs_curve *c, enum out_format format)
     out_end(o, stdout);
 }
 
+/* Says how the curve was made and what it doesn't hold for. */
 static void say(const struct vs_curve *c, bool table)
 {
     FILE *f = table ? stdout : stderr;
@@ -152,6 +156,7 @@ static enum vs_status store(struct curve_args *a, const struct vs_curve *c, stru
     return st;
 }
 
+/* Refuses options that a curve has no use for. */
 static void unfit(struct request *r)
 {
     const char *what = r->seeds > 1        ? "--seeds"

@@ -14,6 +14,7 @@ struct args {
     struct vs_errors errors;
 };
 
+/* Reads a word of db. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct args *a = state->input;
@@ -28,12 +29,14 @@ static error_t option(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
+/* Prints a line of a check. */
 static void print_line(void *ctx, const char *line)
 {
     (void)ctx;
     puts(line);
 }
 
+/* Opens a database, acts on it and reports. */
 static int with_db(struct args *a, const char *path, bool create,
                    enum vs_status (*act)(struct args *, struct vs_db *))
 {
@@ -52,6 +55,7 @@ static int with_db(struct args *a, const char *path, bool create,
     return report(&a->errors, st, st != VS_E_INPUT);
 }
 
+/* db digest: prints the hash of all results. */
 static enum vs_status digest(struct args *a, struct vs_db *db)
 {
     (void)a;
@@ -63,6 +67,7 @@ static enum vs_status digest(struct args *a, struct vs_db *db)
     return st;
 }
 
+/* db check: says what is damaged. */
 static enum vs_status check(struct args *a, struct vs_db *db)
 {
     (void)a;
@@ -95,6 +100,7 @@ static void tell_builds(struct vs_db *db)
     sqlite3_finalize(st);
 }
 
+/* db merge: copies the runs of other databases. */
 static enum vs_status merge(struct args *a, struct vs_db *db)
 {
     enum vs_status st = VS_OK;

@@ -51,6 +51,7 @@ static void warn(sqlite3_stmt *st)
     }
 }
 
+/* Prints one difference. */
 static void print_row(struct out *o, sqlite3_stmt *st)
 {
     bool numeric =

@@ -45,6 +45,7 @@ enum {
     KEY_BRIEF
 };
 
+/* Reads an option of explain. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct explain *e = state->input;
@@ -309,6 +310,7 @@ static void print_origin(const struct explain *e)
     putchar('\n');
 }
 
+/* Prints the answers, two machines side by side where both have phases. */
 static void print_answers(const struct explain *e, const struct answer *a, size_t n)
 {
     if (n == 2 && a[0].phased && a[1].phased) {
@@ -325,6 +327,7 @@ static void print_answers(const struct explain *e, const struct answer *a, size_
     }
 }
 
+/* Draws the answers as an SVG. */
 static int draw(struct explain *e, const struct answer *a, size_t n)
 {
     struct svg_panel panel[SVG_PANELS];
@@ -425,6 +428,7 @@ static const char *world_of(const char *machine)
     return world;
 }
 
+/* Reports an operation that there is not, with the nearest one. */
 static void unknown_operation(struct explain *e)
 {
     size_t n, all = vs_op_count();

@@ -9,11 +9,9 @@
 #include "lua/borrow.h"
 #include "lua/methods.h"
 #include "lua/shipped.h"
-#include "lua/workload.h"
 #include "trace/trace.h"
 #include "virtsim/op.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +52,7 @@ static void assumed_knobs(struct list *l)
     }
 }
 
+/* list knobs. */
 static void knobs(struct list *l)
 {
     if (l->assumed) {
@@ -82,6 +81,7 @@ static void knobs(struct list *l)
     vs_knobs_destroy(k);
 }
 
+/* list accounts. */
 static void accounts(struct list *l)
 {
     static const char *const columns[] = {"account", "component", "kind", "priced_by", "meaning"};
@@ -100,6 +100,7 @@ static void accounts(struct list *l)
     }
 }
 
+/* list counters. */
 static void counters(struct list *l)
 {
     static const char *const columns[] = {"counter", "component", "unit", "meaning"};
@@ -116,6 +117,7 @@ static void counters(struct list *l)
     }
 }
 
+/* list operations. */
 static void operations(struct list *l)
 {
     static const char *const columns[] = {"operation", "meaning"};
@@ -195,6 +197,7 @@ static void add_stated(struct list *l, const struct vs_stated *s)
     }
 }
 
+/* Collects what one machine's files state as borrowed. */
 static void one_machine_borrows(void *ctx, const char *name, const char *path)
 {
     struct list *l = ctx;
@@ -227,6 +230,7 @@ static void one_machine_borrows(void *ctx, const char *name, const char *path)
     vs_knobs_destroy(k);
 }
 
+/* list borrows: what machines take from other parts or vendors. */
 static void borrows(struct list *l)
 {
     static const char *const columns[] = {"machine", "from",   "knob",     "value",
@@ -243,85 +247,19 @@ static void borrows(struct list *l)
     free(l->stated);
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
+/* list workloads. */
 static void workloads(struct list *l)
 {
-    static const char *const columns[] = {"workload", "vcpus", "parameters", "description"};
-    char folder[4096], path[4600];
-    snprintf(folder, sizeof folder, "%s/workloads", vs_home());
-    struct dirent **entry = NULL;
-    int n = scandir(folder, &entry, NULL, by_name);
-    l->o = out_begin(l->format, columns, 4);
-    for (int i = 0; i < n; i++) {
-        const char *dot = strrchr(entry[i]->d_name, '.');
-        struct vs_knobs *k = vs_knobs_create(NULL, 0);
-        struct vs_workload *w = NULL;
-        snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
-        if (dot && !strcmp(dot, ".lua") && !vs_workload_load(path, k, NULL, 0, 1, &w, &l->errors)) {
-            char parameters[1024] = "";
-            size_t at = 0;
-            for (size_t j = 0; j < vs_knobs_count(k) && at < sizeof parameters; j++) {
-                char text[64];
-                at += (size_t)snprintf(parameters + at, sizeof parameters - at, "%s%s=%s",
-                                       j ? " " : "",
-                                       vs_knobs_at(k, j)->desc->path + strlen("workload."),
-                                       vs_knob_text(vs_knobs_at(k, j), text, sizeof text));
-            }
-            snprintf(path, sizeof path, "workloads/%s", entry[i]->d_name);
-            out_text(l->o, path);
-            out_int(l->o, vs_workload_info(w).n_vcpus);
-            out_text(l->o, parameters);
-            out_text(l->o, vs_workload_info(w).text);
-        }
-        vs_workload_close(w);
-        vs_knobs_destroy(k);
-        free(entry[i]);
-    }
-    free(entry);
+    l->o = list_workloads(l->format, &l->errors);
 }
 
+/* list parameters: those of every workload. */
 static void parameters(struct list *l)
 {
-    static const char *const columns[] = {"workload", "parameter", "default",
-                                          "bounds",   "unit",      "meaning"};
-    char folder[4096], path[4600];
-    snprintf(folder, sizeof folder, "%s/workloads", vs_home());
-    struct dirent **entry = NULL;
-    int n = scandir(folder, &entry, NULL, by_name);
-    l->o = out_begin(l->format, columns, 6);
-    for (int i = 0; i < n; i++) {
-        const char *dot = strrchr(entry[i]->d_name, '.');
-        struct vs_knobs *k = vs_knobs_create(NULL, 0);
-        struct vs_workload *w = NULL;
-        snprintf(path, sizeof path, "%s/%s", folder, entry[i]->d_name);
-        bool loaded =
-            dot && !strcmp(dot, ".lua") && !vs_workload_load(path, k, NULL, 0, 1, &w, &l->errors);
-        for (size_t j = 0; loaded && j < vs_knobs_count(k); j++) {
-            const struct vs_knob *knob = vs_knobs_at(k, j);
-            const struct vs_knob_desc *d = knob->desc;
-            char text[64];
-            out_text(l->o, vs_workload_info(w).name);
-            out_text(l->o, d->path);
-            out_text(l->o, vs_knob_text(knob, text, sizeof text));
-            snprintf(text, sizeof text, "%" PRIu64 "..%" PRIu64, d->min, d->max);
-            if (d->max == UINT64_MAX || d->max == INT64_MAX) {
-                snprintf(text, sizeof text, ">= %" PRIu64, d->min);
-            }
-            out_text(l->o, d->choices ? d->choices : text);
-            out_text(l->o, d->unit);
-            out_text(l->o, d->text);
-        }
-        vs_workload_close(w);
-        vs_knobs_destroy(k);
-        free(entry[i]);
-    }
-    free(entry);
+    l->o = list_parameters(l->format, &l->errors);
 }
 
+/* list formats: what replay reads. */
 static void formats(struct list *l)
 {
     static const char *const columns[] = {"format", "detected", "files", "description"};
@@ -344,6 +282,7 @@ static void formats(struct list *l)
     out_text(l->o, "KVM's exits and entries as ftrace, trace-cmd report or perf script print them");
 }
 
+/* list requests: what a workload can ask a vCPU for. */
 static void requests(struct list *l)
 {
     static const char *const columns[] = {"request", "code",    "method", "machines",
@@ -361,6 +300,7 @@ static void requests(struct list *l)
     }
 }
 
+/* Prints the rows of a query, and closes the database. */
 static void rows_of(struct list *l, struct vs_db *db, const char *sql, const char *const *columns,
                     size_t n)
 {
@@ -385,6 +325,7 @@ static void rows_of(struct list *l, struct vs_db *db, const char *sql, const cha
     vs_db_close(db);
 }
 
+/* list runs: those of a database. */
 static void runs(struct list *l)
 {
     static const char *const columns[] = {"run",     "command",      "workload", "machine",
@@ -407,6 +348,7 @@ static void runs(struct list *l)
         columns, l->format == OUT_TABLE ? 10 : 9);
 }
 
+/* list claims: the numbers of the documents. */
 static void claims(struct list *l)
 {
     static const char *const columns[] = {"claim", "subject", "metric", "low",
@@ -424,6 +366,7 @@ static void claims(struct list *l)
             columns, 8);
 }
 
+/* list programs: a hypervisor's paths as text. */
 static void programs(struct list *l)
 {
     l->o = list_programs(l->format, l->n_words ? l->word[0] : NULL, &l->errors);
@@ -432,6 +375,7 @@ static void programs(struct list *l)
     }
 }
 
+/* list facts: what the code knows of a machine's architecture. */
 static void facts(struct list *l)
 {
     bool machine = l->n_words && list_is_machine(l->word[0]);
@@ -467,6 +411,7 @@ static const struct {
 
 enum { KEY_DB = 256, KEY_FORMAT, KEY_ASSUMED, KEY_RUN };
 
+/* Reads an option of list. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct list *l = state->input;

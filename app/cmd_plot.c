@@ -150,6 +150,7 @@ static void add_runs(struct plot_args *a, const char *text)
     }
 }
 
+/* Takes the kind of figure by name. */
 static void set_kind(struct plot_args *a, const char *name)
 {
     const char *names[KINDS];
@@ -167,6 +168,7 @@ static void set_kind(struct plot_args *a, const char *name)
              vs_suggest(name, names, KINDS, "'virtsim plot --help' lists them", hint, sizeof hint));
 }
 
+/* Reads an option of plot. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct plot_args *a = state->input;

@@ -14,6 +14,7 @@ struct run_args {
     struct metric_args metrics;
 };
 
+/* Reads an option or an input of run. */
 static error_t argument(int key, char *arg, struct argp_state *state)
 {
     struct run_args *a = state->input;
@@ -46,6 +47,7 @@ static error_t argument(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* Prints every knob with its value and source. */
 static void print_configuration(const struct vs_session *s, enum out_format format)
 {
     static const char *const columns[] = {"knob", "value", "unit", "evidence", "set_by", "source"};
@@ -77,6 +79,7 @@ static int one(struct request *r, struct vs_session *s, struct vs_db *db, int64_
     return st ? report(&r->errors, st, !refused) : EXIT_DONE;
 }
 
+/* Prints how each operation's mean spreads over seeds. */
 static void print_spread(struct vs_db *db, int64_t first, int64_t last, enum out_format format)
 {
     static const char *const columns[] = {"actor", "op",     "seeds", "mean_ps",
@@ -118,6 +121,7 @@ static void print_metrics(struct vs_db *db, int64_t first, int64_t last, const s
     }
 }
 
+/* Runs the request once for each seed. */
 static int run_seeds(struct run_args *a, struct vs_session *prepared, struct vs_db *db)
 {
     struct request *r = &a->r;

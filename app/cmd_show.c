@@ -54,6 +54,7 @@ struct rest {
     double share;
 };
 
+/* Prints the sum of a vCPU's accounts that are too small for a line. */
 static void rest_end(struct out *o, const char *vcpu, struct rest *r)
 {
     if (r->smaller) {
@@ -106,6 +107,7 @@ static void print_time(const struct time_rows *time)
     out_end(o, stdout);
 }
 
+/* Prints a run's operations. */
 static void print_ops(struct vs_db *db, int64_t run)
 {
     sqlite3_stmt *st = stored_query(
@@ -228,6 +230,7 @@ static void print_rows(struct vs_db *db, int64_t run, const struct time_rows *ti
     out_end(o, stdout);
 }
 
+/* Prints a run's counters. */
 static void print_counters(struct vs_db *db, int64_t run)
 {
     sqlite3_stmt *st = stored_query(db, COUNTER_ROWS, run, 0);

@@ -19,6 +19,7 @@
 
 #define LISTED 50u /* points that --skip-impossible names before it counts */
 
+/* Shows how many points are done. */
 static void show_progress(void *ctx, size_t done, size_t all, double seconds)
 {
     char what[100];
@@ -91,6 +92,7 @@ static void say_known(const struct sweep_args *a)
     }
 }
 
+/* Runs the points that aren't in the database yet. */
 static enum vs_status run_new(struct sweep_args *a, struct vs_db *db)
 {
     struct vs_plan *p = &a->plan;
@@ -115,6 +117,7 @@ static enum vs_status run_new(struct sweep_args *a, struct vs_db *db)
     return st;
 }
 
+/* Says how many points were run, found and impossible. */
 static void print_summary(const struct sweep_args *a, size_t rows)
 {
     const struct vs_plan *p = &a->plan;
@@ -207,6 +210,7 @@ static enum vs_status dry_run(struct sweep_args *a)
     return st;
 }
 
+/* Ends a sweep: closes its workers and its database, and gives the exit status. */
 static int finish(struct sweep_args *a, struct vs_db *db, enum vs_status st, bool started)
 {
     if (a->pool && vs_ending_came()) {

@@ -38,6 +38,7 @@ static const struct argp_option options[] = {
 static const char *const kinds[] = {"page", "region", "ip", "symbol", "line"};
 static const char *const exports[] = {"callgrind", "speedscope", "chrome"};
 
+/* Reads an option of top. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct top *t = state->input;
@@ -109,6 +110,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* The number that a query gives, 0 without one. */
 static double number(struct vs_db *db, const char *sql, int64_t run)
 {
     double v = 0;
@@ -151,6 +153,7 @@ static bool lines_only(const struct top *t)
     return !strcmp(t->of, "total") || !strcmp(t->of, "timeline");
 }
 
+/* Prints one place. */
 static void print_row(struct out *o, const struct top *t, const struct top_row *r, int64_t all)
 {
     double share = all ? (double)r->ps / (double)all : 0;
@@ -172,6 +175,7 @@ static void print_row(struct out *o, const struct top *t, const struct top_row *
     out_text(o, text);
 }
 
+/* Prints the places in the columns that suit the format. */
 static void print(const struct top *t, const struct top_rows *rows)
 {
     static const char *const people[] = {"space", "place", "n", "time", "share"},
@@ -236,6 +240,7 @@ static const char *kind_of(const struct top *t)
     return kinds[t->by > TOP_IP ? TOP_IP : t->by];
 }
 
+/* Loads places and prints or exports them. */
 static void show(struct top *t, struct vs_db *db, const char *items,
                  const struct top_programs *programs)
 {

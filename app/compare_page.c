@@ -24,6 +24,7 @@ static const char head[] =
     ".calibrated { border-color: #0072B2; }\n.structure { border-color: #56B4E9; }\n"
     "</style>\n</head>\n<body>\n";
 
+/* Writes a text with HTML's special characters replaced. */
 static void text(FILE *f, const char *s)
 {
     for (; *s; s++) {
@@ -36,6 +37,7 @@ static void text(FILE *f, const char *s)
     }
 }
 
+/* Writes a cell with a number and its unit. */
 static void number(FILE *f, double value, const char *unit)
 {
     fputs("<td class=\"n\">", f);
@@ -55,6 +57,7 @@ static const char *mark(const char *verdict)
     return agrees ? "agrees" : named ? verdict : "";
 }
 
+/* Writes the row of a claim. */
 static void row(FILE *f, const struct compared *c)
 {
     fputs("<tr><td>", f);
@@ -92,6 +95,7 @@ struct beaten {
     int nearer, of;
 };
 
+/* Counts predictions that are nearer than the naive guess. */
 static void count(struct beaten *b, const struct compared *c)
 {
     if (!isnan(c->naive) && !isnan(c->value) && c->middle != 0 && !strcmp(c->basis, "predicted")) {
@@ -100,6 +104,7 @@ static void count(struct beaten *b, const struct compared *c)
     }
 }
 
+/* Ends a table with how often the naive guess was beaten. */
 static void close_table(FILE *f, const struct beaten *b)
 {
     fputs("</tbody></table>\n", f);
@@ -111,6 +116,7 @@ static void close_table(FILE *f, const struct beaten *b)
     }
 }
 
+/* Writes a table for each domain. */
 static void tables(FILE *f, struct vs_db *db, const char *domain)
 {
     char now[80] = "";

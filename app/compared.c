@@ -29,12 +29,14 @@ sqlite3_stmt *compared_query(struct vs_db *db, const char *domain, bool all)
     return st;
 }
 
+/* A column's text, empty for NULL. */
 static const char *text(sqlite3_stmt *st, int column)
 {
     const unsigned char *s = sqlite3_column_text(st, column);
     return s ? (const char *)s : "";
 }
 
+/* A column's number, NAN for NULL. */
 static double real(sqlite3_stmt *st, int column)
 {
     return sqlite3_column_type(st, column) == SQLITE_NULL ? NAN : sqlite3_column_double(st, column);

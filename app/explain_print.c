@@ -38,6 +38,7 @@ static void bar(char *out, double share, int cells)
     }
 }
 
+/* Says whether a node is large enough for a line. */
 static bool shown(const struct vs_tree *t, size_t at)
 {
     return t->total_ps > 0 && t->node[at].ps >= HIDDEN * t->total_ps;
@@ -156,6 +157,7 @@ void explain_print_tree(const struct answer *a)
     closing(t, "");
 }
 
+/* Prints what is explained, on which machine and how long it takes. */
 static void heading(const struct answer *a)
 {
     char line[256];

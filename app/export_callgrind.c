@@ -34,6 +34,7 @@ struct costs {
     size_t n, cap;
 };
 
+/* Orders costs by file, function and line. */
 static int by_function(const void *a, const void *b)
 {
     const struct cost *x = a, *y = b;
@@ -41,6 +42,7 @@ static int by_function(const void *a, const void *b)
     return file ? file : function ? function : x->line < y->line ? -1 : x->line > y->line;
 }
 
+/* Frees the costs. */
 static void clear(struct costs *c)
 {
     for (size_t i = 0; i < c->n; i++) {
@@ -65,6 +67,7 @@ static char *query(const char *kind, struct vs_errors *errors)
     return sqlite3_str_finish(sql);
 }
 
+/* Adds the cost of a place, under the program's name for it. */
 static bool add(struct costs *c, sqlite3_stmt *st, const struct top_programs *p)
 {
     const char *space = stored_text(st, 0), *place = stored_text(st, 1);
@@ -90,6 +93,7 @@ static bool add(struct costs *c, sqlite3_stmt *st, const struct top_programs *p)
     return k->file && k->function;
 }
 
+/* Prints a line of costs. */
 static void print_row(const char *word, const int64_t ps[EVENTS], FILE *f)
 {
     fputs(word, f);
@@ -99,6 +103,7 @@ static void print_row(const char *word, const int64_t ps[EVENTS], FILE *f)
     fputs("\n", f);
 }
 
+/* Prints the whole file in callgrind's format. */
 static void print(const struct top *t, const struct costs *c, FILE *f)
 {
     int64_t all[EVENTS] = {0};

@@ -29,6 +29,7 @@ struct drawing {
     size_t n, cap;
 };
 
+/* A name kept once, with its number. */
 static const char *named(struct drawing *d, const char *name, unsigned *number)
 {
     size_t i = 0;
@@ -47,6 +48,7 @@ static const char *named(struct drawing *d, const char *name, unsigned *number)
     return d->name[i];
 }
 
+/* Appends a box. */
 static bool add(struct drawing *d, struct box b)
 {
     if (d->n == d->cap) {
@@ -98,6 +100,7 @@ static bool take_lane(struct box *b, uint64_t open[LANES][DEEP], unsigned depth[
     return false;
 }
 
+/* Gives each box a lane in which nothing overlaps but what lies within it. */
 static void lanes(struct drawing *d)
 {
     uint64_t(*open)[DEEP] = calloc(LANES, sizeof *open);
@@ -181,6 +184,7 @@ static bool add_charges(struct drawing *d, struct vs_db *db, int64_t run, size_t
     return ok;
 }
 
+/* Loads the remembered instances of a run as boxes. */
 static bool load(struct drawing *d, struct vs_db *db, int64_t run)
 {
     sqlite3_stmt *st = stored_query(db,
@@ -207,6 +211,7 @@ static bool load(struct drawing *d, struct vs_db *db, int64_t run)
     return ok;
 }
 
+/* Frees what was loaded. */
 static void clear(struct drawing *d)
 {
     for (size_t i = 0; i < d->n_names; i++) {
@@ -224,6 +229,7 @@ static const char *decimal(uint64_t ps, unsigned digits, char text[40])
     return text;
 }
 
+/* Prints the boxes in the format of Chrome's trace viewer. */
 static void print_chrome(const struct drawing *d, FILE *f)
 {
     char at[40], took[40];
@@ -282,6 +288,7 @@ static void print_lane(const struct drawing *d, unsigned actor, unsigned lane, F
     }
 }
 
+/* Prints the boxes in speedscope's format. */
 static void print_speedscope(const struct drawing *d, const char *title, FILE *f)
 {
     const char *comma = "";

@@ -60,6 +60,7 @@ static const struct {
 };
 #define N (sizeof commands / sizeof *commands)
 
+/* The index of a command, or the number of commands. */
 static size_t index_of(const char *command)
 {
     size_t i = 0;

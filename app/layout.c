@@ -24,6 +24,7 @@ struct table {
     size_t n, rows;
 };
 
+/* The text of a cell; row 0 is the heading. */
 static const char *text_at(const struct table *t, size_t row, size_t i)
 {
     const char *text = row ? t->o->cell[(row - 1) * t->o->n_columns + t->column[i]].text
@@ -31,6 +32,7 @@ static const char *text_at(const struct table *t, size_t row, size_t i)
     return text ? text : "";
 }
 
+/* Says whether a column holds numbers. */
 static bool numbers(const struct table *t, size_t i)
 {
     return t->rows && t->o->cell[t->column[i]].is_number;
@@ -49,6 +51,7 @@ static size_t longest_piece(const char *text)
     return most;
 }
 
+/* Measures how wide each column is. */
 static void measure(struct table *t)
 {
     for (size_t i = 0; i < t->n; i++) {

@@ -34,6 +34,7 @@ static const struct {
 };
 #define N (sizeof commands / sizeof commands[0])
 
+/* Prints all commands. */
 static int usage(FILE *f, int status)
 {
     fputs("usage: virtsim COMMAND [OPTION...]\n\n", f);
@@ -63,6 +64,7 @@ static void close_output(void)
     }
 }
 
+/* Calls the command that the first word names. */
 static int dispatch(int argc, char **argv)
 {
     argp_err_exit_status = EXIT_REQUEST;
@@ -118,6 +120,7 @@ static void locked(const char *path, long pid, int ms)
             ms / 1000);
 }
 
+/* Sets up what every command needs, calls the command and gives its status. */
 int main(int argc, char **argv)
 {
     vs_ending_watch();

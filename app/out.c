@@ -33,6 +33,7 @@ struct out *out_begin(enum out_format format, const char *const *columns, size_t
     return o;
 }
 
+/* Appends a cell. */
 static void add(struct out *o, struct cell c)
 {
     if (o->n == o->cap) {
@@ -46,13 +47,6 @@ static void add(struct out *o, struct cell c)
         o->cap = cap;
     }
     o->cell[o->n++] = c;
-}
-
-static char *copy(const char *s)
-{
-    size_t n = strlen(s) + 1;
-    char *c = malloc(n);
-    return c ? memcpy(c, s, n) : NULL;
 }
 
 /* A bar would end a markdown cell. */
@@ -74,14 +68,14 @@ static char *copy_escaped(const char *s)
 void out_text(struct out *o, const char *cell)
 {
     const char *text = cell ? cell : "";
-    add(o, (struct cell){.text = o->format == OUT_MARKDOWN ? copy_escaped(text) : copy(text)});
+    add(o, (struct cell){.text = o->format == OUT_MARKDOWN ? copy_escaped(text) : strdup(text)});
 }
 
 void out_int(struct out *o, int64_t v)
 {
     char text[32];
     snprintf(text, sizeof text, "%" PRId64, v);
-    add(o, (struct cell){.text = copy(text), .is_number = true, .exact = true, .integer = v});
+    add(o, (struct cell){.text = strdup(text), .is_number = true, .exact = true, .integer = v});
 }
 
 void out_real(struct out *o, double v, int digits)
@@ -91,7 +85,7 @@ void out_real(struct out *o, double v, int digits)
         snprintf(text, sizeof text, o->format == OUT_CSV ? "%.*g" : "%.*f",
                  o->format == OUT_CSV ? 12 : digits, v);
     }
-    add(o, (struct cell){.text = copy(text), .is_number = true, .number = v});
+    add(o, (struct cell){.text = strdup(text), .is_number = true, .number = v});
 }
 
 void out_none(struct out *o)
@@ -99,6 +93,7 @@ void out_none(struct out *o)
     out_real(o, NAN, 0);
 }
 
+/* Prints the cells as a table of Markdown. */
 static void print_markdown(const struct out *o, FILE *f)
 {
     size_t *w = calloc(o->n_columns, sizeof *w);
@@ -124,6 +119,7 @@ static void print_markdown(const struct out *o, FILE *f)
     free(w);
 }
 
+/* Prints the cells as comma-separated values. */
 static void print_csv(const struct out *o, FILE *f)
 {
     if (!o->n_columns) {
@@ -145,6 +141,7 @@ static void print_csv(const struct out *o, FILE *f)
     }
 }
 
+/* Prints the cells as JSON, one object a row. */
 static void print_json(const struct out *o, FILE *f)
 {
     cJSON *rows = cJSON_CreateArray();

@@ -23,6 +23,7 @@
 static pid_t pager;
 static bool terminal_before_pager;
 
+/* Says whether a person reads the output. */
 static bool on_terminal(void)
 {
     return pager ? terminal_before_pager : isatty(STDOUT_FILENO) != 0;

@@ -17,6 +17,7 @@
 
 enum { KEY_METRIC = 512 };
 
+/* Reads --metric. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct metric_args *a = state->input;
@@ -77,6 +78,7 @@ static sqlite3_stmt *knob_of(struct vs_db *db, int64_t run, const char *key)
     return st;
 }
 
+/* Reads a text that is a whole number and nothing else. */
 static bool whole_number(const char *text, int64_t *out)
 {
     char *end;
@@ -106,6 +108,7 @@ static bool value_of(struct vs_db *db, int64_t run, const char *point, const cha
     return any;
 }
 
+/* Notes which keys of a point vary, with their units. */
 static void note_varied(struct columns *c, struct vs_db *db, int64_t run, const char *point)
 {
     char key[128], value[256], unit[24];
@@ -137,6 +140,7 @@ static sqlite3_stmt *runs_of(struct vs_db *db)
             "s.row FROM temp.shown s JOIN run r ON r.run = s.run ORDER BY s.row");
 }
 
+/* Empties the table of the runs that are shown. */
 static void show_nothing(struct vs_db *db)
 {
     sqlite3_exec(vs_db_handle(db),
@@ -145,6 +149,7 @@ static void show_nothing(struct vs_db *db)
                  NULL, NULL, NULL);
 }
 
+/* Shows the runs of a range. */
 static void show_range(struct vs_db *db, int64_t first, int64_t last)
 {
     show_nothing(db);
@@ -158,6 +163,7 @@ static void show_range(struct vs_db *db, int64_t first, int64_t last)
     sqlite3_finalize(st);
 }
 
+/* Shows the runs of a list. */
 static void show_list(struct vs_db *db, const struct points_list *list)
 {
     show_nothing(db);
@@ -174,6 +180,7 @@ static void show_list(struct vs_db *db, const struct points_list *list)
     sqlite3_finalize(st);
 }
 
+/* A column's text, empty for NULL. */
 static const char *text_of(sqlite3_stmt *st, int i)
 {
     const char *text = (const char *)sqlite3_column_text(st, i);
@@ -197,6 +204,7 @@ static void find_columns(struct columns *c, struct vs_db *db)
     sqlite3_finalize(st);
 }
 
+/* Prints a metric's value, whole numbers without decimals. */
 static void print_value(struct out *o, struct vs_metric_value v, const struct vs_metric *m)
 {
     if (!v.found) {
@@ -221,6 +229,7 @@ static void warn_empty(const struct vs_metrics *m, const size_t *found, int64_t 
     }
 }
 
+/* Prints the row of a point. */
 static void print_row(struct out *o, const struct columns *c, struct vs_db *db, sqlite3_stmt *st,
                       bool single)
 {
@@ -299,11 +308,13 @@ struct spread {
     size_t n[VS_METRICS + 1u], runs;
 };
 
+/* Adds a value to the spread of a metric. */
 static void add_number(struct spread *s, size_t k, double v)
 {
     s->x[k][s->n[k]++] = v;
 }
 
+/* Prints mean, deviation and interval of each metric, and begins the next group. */
 static void print_spread(struct out *o, struct spread *s, size_t metrics, double level)
 {
     out_int(o, (int64_t)s->runs);

@@ -2,11 +2,12 @@
 #define _GNU_SOURCE
 #include "progress.h"
 
+#include "virtsim/host_clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TERMINAL_S 0.2
@@ -15,13 +16,6 @@
 static char said[400] = "working"; /* what was said last */
 static double began, last;
 static bool shown, quiet;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* Seconds between two of them; VIRTSIM_PROGRESS says how many where there is no terminal. */
 static double pause_s(void)
@@ -34,7 +28,7 @@ static double pause_s(void)
 /* It is time to say something again; when that is asked for the first time the clock starts. */
 static bool due(void)
 {
-    double t = now();
+    double t = vs_host_seconds();
     if (began <= 0) {
         began = last = t;
     }
@@ -45,6 +39,7 @@ static bool due(void)
     return true;
 }
 
+/* Shows the progress: in place on a terminal, else as a line. */
 static void say(const char *more)
 {
     if (isatty(STDERR_FILENO)) {
@@ -85,7 +80,7 @@ void progress_waiting(void)
 {
     if (due()) {
         char more[40];
-        snprintf(more, sizeof more, " (after %.0f s)", now() - began);
+        snprintf(more, sizeof more, " (after %.0f s)", vs_host_seconds() - began);
         say(more);
     }
 }

@@ -137,6 +137,7 @@ void request_free(struct request *r)
     vs_errors_free(&r->errors);
 }
 
+/* Reads an option's whole number within its bounds. */
 static void number(struct argp_state *state, struct request *r, const char *option, const char *arg,
                    uint64_t least, uint64_t most, uint64_t *out)
 {
@@ -192,6 +193,7 @@ static void elf(struct request *r, const char *arg)
     free(file);
 }
 
+/* Reads a time with its unit as picoseconds. */
 static uint64_t parse_time(struct request *r, const char *arg)
 {
     char *end;
@@ -209,6 +211,7 @@ static uint64_t parse_time(struct request *r, const char *arg)
     return (uint64_t)(v * scale);
 }
 
+/* Reads an option that several commands share. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct request *r = state->input;
@@ -342,6 +345,7 @@ int report(struct vs_errors *errors, enum vs_status status, bool started)
     return !status ? EXIT_DONE : started ? EXIT_RUNTIME : EXIT_REQUEST;
 }
 
+/* Warns of a knob that was set and has no effect. */
 static void warn_idle(void *ctx, const struct vs_knob *knob, const char *why)
 {
     char value[64];
@@ -356,6 +360,7 @@ void request_warn_idle(const struct vs_session *s)
     vs_effect_each_idle(vs_session_knobs(s), warn_idle, NULL);
 }
 
+/* Prints a remark of the simulation. */
 static void say_remark(void *ctx, const char *text)
 {
     (void)ctx;

@@ -64,6 +64,7 @@ const char *stored_text(sqlite3_stmt *st, int i)
     return s ? (const char *)s : "";
 }
 
+/* Refuses runs that the database doesn't have. */
 static enum vs_status known(struct stored *s, struct vs_db *db)
 {
     for (int i = 0; i < s->n; i++) {

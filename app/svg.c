@@ -40,11 +40,13 @@ struct row {
     double start_ps, ps;
 };
 
+/* The kind of a node: its grade of evidence, or a wait. */
 static int kind_of(const struct vs_tree_node *n)
 {
     return n->graded ? (int)n->grade : WAIT;
 }
 
+/* The colours of a kind. */
 static size_t look(int kind)
 {
     size_t i = 0;
@@ -95,6 +97,7 @@ static size_t rows_of(const struct vs_tree *t, struct row *out)
     return n;
 }
 
+/* Writes a text with XML's special characters replaced. */
 static void text(FILE *f, const char *s)
 {
     for (; *s; s++) {
@@ -121,6 +124,7 @@ static double step_of(double scale_ns)
     return step;
 }
 
+/* Draws the time axis. */
 static void draw_axis(FILE *f, double left, double per_ns, double scale_ns, double top, double down)
 {
     double step = step_of(scale_ns);
@@ -135,6 +139,7 @@ static void draw_axis(FILE *f, double left, double per_ns, double scale_ns, doub
             down + 13);
 }
 
+/* Draws the bar of a node with its name and share. */
 static void draw_row(FILE *f, const struct row *r, double left, double per_ns, double y,
                      double total_ps)
 {
@@ -162,6 +167,7 @@ static void draw_row(FILE *f, const struct row *r, double left, double per_ns, d
             r->is_op ? " b" : "", 100 * r->ps / total_ps);
 }
 
+/* Draws what the colours mean, with their shares. */
 static double draw_legend(FILE *f, const struct vs_tree *t, double y)
 {
     double sum[KINDS] = {0}, x = 14;
@@ -191,6 +197,7 @@ static double draw_legend(FILE *f, const struct vs_tree *t, double y)
     return y + 12;
 }
 
+/* Draws one machine's picture. */
 static double draw_panel(FILE *f, const struct svg_panel *p, const struct row *rows, size_t n,
                          double left, double per_ns, double scale_ns, double y)
 {

@@ -112,6 +112,7 @@ static error_t apply(struct sweep_args *a, int key, char *arg, const char *from)
     }
 }
 
+/* Adds an input; several must be traces. */
 static void add_input(struct sweep_args *a, const char *input)
 {
     struct request *r = &a->r;
@@ -169,6 +170,7 @@ static void visit(void *ctx, const char *word, const char *text, const char *fro
     name_place(&a->r.errors, before, from);
 }
 
+/* Reads a manifest. */
 static void read_manifest(struct sweep_args *a, const char *path, const char *text)
 {
     if (a->n_manifests == sizeof a->manifest / sizeof *a->manifest) {
@@ -181,6 +183,7 @@ static void read_manifest(struct sweep_args *a, const char *path, const char *te
     }
 }
 
+/* Reads I/N of --part. */
 static void parse_part(struct sweep_args *a, const char *arg)
 {
     uint64_t i = 0, n = 0;
@@ -196,6 +199,7 @@ static void parse_part(struct sweep_args *a, const char *arg)
     a->parts = n;
 }
 
+/* Reads an option of sweep. */
 static error_t option(int key, char *arg, struct argp_state *state)
 {
     struct sweep_args *a = state->input;

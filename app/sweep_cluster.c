@@ -26,6 +26,7 @@ static void shard_path(const struct cluster *c, uint64_t part, uint64_t parts, c
              snprintf(NULL, 0, "%" PRIu64, parts), part, end);
 }
 
+/* Writes a file of the cluster's folder. */
 static bool write_file(const struct cluster *c, const char *name, const char *text,
                        struct vs_errors *errors)
 {
@@ -152,6 +153,7 @@ static bool idle(const struct cluster *c, struct vs_errors *errors)
     return good;
 }
 
+/* Says whether a part has been run to its end. */
 static bool is_done(const struct cluster *c, uint64_t part, uint64_t parts)
 {
     char path[4500];
@@ -177,6 +179,7 @@ static uint64_t write_todo(const struct cluster *c, uint64_t parts, struct vs_er
     return good ? n : UINT64_MAX;
 }
 
+/* Writes how this program is called on another machine. */
 static void write_program(FILE *f)
 {
     char self[4096] = "virtsim";

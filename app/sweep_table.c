@@ -7,12 +7,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* The run of a point of the sweep. */
 static int64_t run_of(void *ctx, size_t i)
 {
     const struct vs_plan *p = ctx;
     return vs_plan_at(p, p->begin + i)->run;
 }
 
+/* The settings of a point of the sweep. */
 static const char *label_of(void *ctx, size_t i)
 {
     const struct vs_plan *p = ctx;
@@ -42,6 +44,7 @@ size_t sweep_table(struct vs_db *db, struct vs_plan *p, double level,
     return rows;
 }
 
+/* Says in words whether a point is stored, new or impossible. */
 static const char *state_of(const struct vs_plan *p, size_t i, char *out, size_t bytes)
 {
     const struct vs_planned *one = vs_plan_at(p, i);

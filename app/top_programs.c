@@ -16,6 +16,7 @@ struct executed {
     size_t n, cap;
 };
 
+/* Reads the addresses that a run executed. */
 static bool load(struct vs_db *db, int64_t run, struct executed *x)
 {
     sqlite3_stmt *st = stored_query(
@@ -77,6 +78,7 @@ static void check(const struct top_program *p, const struct executed *x, int64_t
     }
 }
 
+/* Finds where a program that can be moved was loaded, and says so. */
 static void find_base(struct top_program *p, const struct executed *x, int64_t run,
                       struct vs_errors *errors)
 {
@@ -96,6 +98,7 @@ static void find_base(struct top_program *p, const struct executed *x, int64_t r
             vs_elf_path(p->elf), p->base, m.entered, m.functions);
 }
 
+/* Opens one program, at the address that follows its name or else where it fits. */
 static void open_one(struct top_programs *all, const char *file, const struct executed *x,
                      int64_t run, struct vs_errors *errors)
 {
@@ -189,6 +192,7 @@ bool top_programs_lines(const struct top_programs *all)
     return any;
 }
 
+/* Orders places by kind, space and name. */
 static int by_name(const void *a, const void *b)
 {
     const struct top_row *x = a, *y = b;

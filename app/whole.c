@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Removes the file that was begun, and returns why. */
 static int give_up(struct whole *w, int why)
 {
     if (w->part) {

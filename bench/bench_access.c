@@ -7,20 +7,13 @@
  */
 #include "guest_machine.h"
 #include "straight.h"
+#include "virtsim/host_clock.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <time.h>
 
 #define REGION (1ull << 30)
 #define ROUNDS 5
-
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* Dependent 8-byte loads over 64 MiB: what this machine's memory gives. */
 static double yardstick(void)
@@ -44,11 +37,11 @@ static double yardstick(void)
             next[j] = x;
         }
     }
-    double t = cpu_seconds();
+    double t = vs_host_processor_seconds();
     for (int i = 0; i < STEPS; i++) {
         at = next[at];
     }
-    return STEPS / (cpu_seconds() - t);
+    return STEPS / (vs_host_processor_seconds() - t);
 }
 
 static const char *const names[] = {"sequential, 8 bytes", "sequential, 64 bytes",
@@ -76,10 +69,10 @@ static double fast(struct guest_machine *g, int pattern, uint64_t n)
         vs_bulk_zipf(&b, &g->cpu, VS_REF_READ, base, REGION, 4096, 0.99, n, 3);
         break;
     }
-    double t = cpu_seconds();
+    double t = vs_host_processor_seconds();
     vs_cpu_bulk_run(&g->cpu, &b, forever);
     vs_txn_settle(&g->t);
-    t = cpu_seconds() - t;
+    t = vs_host_processor_seconds() - t;
     vs_bulk_free(&b);
     return (double)n / t;
 }
@@ -102,6 +95,7 @@ static uint64_t *zipf_addresses(uint64_t n)
     return a;
 }
 
+/* The speed of the plain loop that does the same accesses without a simulator. */
 static double straightforward(struct straight *s, int pattern)
 {
     static uint64_t *zipf;
@@ -111,22 +105,24 @@ static double straightforward(struct straight *s, int pattern)
     if (pattern == 3 && !zipf) {
         zipf = zipf_addresses(n);
     }
-    double t = cpu_seconds();
+    double t = vs_host_processor_seconds();
     for (uint64_t i = 0; i < n; i++) {
         uint64_t offset = pattern == 0   ? i * 8 % REGION
                           : pattern == 1 ? i * 64 % REGION
                                          : vs_rng_below(&r, REGION / 8) * 8;
         straight_load(s, pattern == 3 && zipf ? zipf[i] : GUEST_MACHINE_BASE + offset);
     }
-    return (double)n / (cpu_seconds() - t);
+    return (double)n / (vs_host_processor_seconds() - t);
 }
 
+/* Orders numbers by size. */
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
+/* The median of the rounds. */
 static double median(double *v)
 {
     qsort(v, ROUNDS, sizeof *v, by_value);

@@ -10,13 +10,14 @@
  * one: the least of several rounds is taken.
  */
 #define _GNU_SOURCE /* madvise, MADV_HUGEPAGE, popen */
+#include "virtsim/host_clock.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LINE 64u
@@ -33,13 +34,7 @@ struct region {
     size_t whole;
 };
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
+/* Maps memory of small or of huge pages. */
 static bool region_map(struct region *r, size_t bytes, bool huge)
 {
     r->whole = bytes + HUGE_PAGE;
@@ -89,6 +84,7 @@ static void link_lines(unsigned char *at, size_t lines)
     }
 }
 
+/* Follows the chain for so many loads. */
 static uint64_t follow(const unsigned char *at, uint64_t from, size_t loads)
 {
     for (size_t i = 0; i < loads; i++) {
@@ -97,6 +93,7 @@ static uint64_t follow(const unsigned char *at, uint64_t from, size_t loads)
     return from;
 }
 
+/* The time of a load in a region of that size, the best of several rounds. */
 static double measured_ns(const struct region *r, size_t bytes)
 {
     size_t lines = bytes / LINE;
@@ -104,9 +101,9 @@ static double measured_ns(const struct region *r, size_t bytes)
     uint64_t at = follow(r->at, 0, lines < 10u * LOADS ? lines : 10u * LOADS);
     double best = 0;
     for (int i = 0; i < ROUNDS; i++) {
-        double start = seconds();
+        double start = vs_host_seconds();
         at = follow(r->at, at, LOADS);
-        double ns = (seconds() - start) / LOADS * 1e9;
+        double ns = (vs_host_seconds() - start) / LOADS * 1e9;
         best = i == 0 || ns < best ? ns : best;
     }
     return at < lines ? best : 0; /* the chain is used */
@@ -153,6 +150,7 @@ static bool simulated_ns(const char *machine, const char *page, const unsigned *
     return found == n;
 }
 
+/* Measures this machine's staircase of load latencies beside a simulated one. */
 int main(int argc, char **argv)
 {
     const char *machine = argc > 1 ? argv[1] : "skylake_sp_native";

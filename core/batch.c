@@ -63,6 +63,7 @@ static uint32_t join(const struct vs_batch *b, bool code, struct vs_linetab_span
     return n;
 }
 
+/* Gives each entry of data the flag its access leaves in the line; fetches leave none. */
 static void flag(const struct vs_batch *b)
 {
     uint32_t *to = b->flags;

@@ -31,6 +31,7 @@ static void take_effect(int number)
     sigprocmask(SIG_UNBLOCK, &one, NULL);
 }
 
+/* Remembers the signal, and ends the process unless something holds the end back. */
 static void on_signal(int number)
 {
     int kept = errno;

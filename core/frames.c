@@ -42,10 +42,12 @@ void vs_frames_free(struct vs_frames *f)
     memset(f, 0, sizeof *f);
 }
 
+/* Says whether a chunk of 2 MiB belongs to somebody. */
 static bool chunk_taken(const struct vs_frames *f, uint64_t c)
 {
     return f->taken[c / 64u] >> (c % 64u) & 1u;
 }
+/* Takes a chunk of 2 MiB. */
 static void chunk_take(struct vs_frames *f, uint64_t c)
 {
     f->taken[c / 64u] |= 1ull << (c % 64u);
@@ -56,6 +58,7 @@ static bool chunk_whole(const struct vs_frames *f, uint64_t c)
     uint64_t at = (f->first_chunk + c) << CHUNK_SHIFT;
     return at >= f->base && at + (1ull << CHUNK_SHIFT) <= f->end;
 }
+/* Says whether a chunk is one of those that fragmentation has left no large page in. */
 static bool chunk_broken(const struct vs_frames *f, uint64_t c)
 {
     uint64_t h = (c + 1u) * 0x9e3779b97f4a7c15u ^ f->seed * 0xbf58476d1ce4e5b9u;
@@ -90,6 +93,7 @@ static bool chunk_at_position(const struct vs_frames *f, uint64_t i, uint64_t *c
     return i >= f->first_chunk && *c < f->n_chunks;
 }
 
+/* Collects the next free chunks, from which small frames are given. */
 static bool refill(struct vs_frames *f, struct vs_frames_small *w)
 {
     w->n = 0;
@@ -107,6 +111,7 @@ static bool refill(struct vs_frames *f, struct vs_frames_small *w)
     return w->n != 0;
 }
 
+/* Gives the next small frame of a collection, refilled when it is used up. */
 static bool alloc_small(struct vs_frames *f, struct vs_frames_small *w, uint64_t *out)
 {
     for (;;) {
@@ -131,6 +136,7 @@ static bool alloc_small(struct vs_frames *f, struct vs_frames_small *w, uint64_t
     }
 }
 
+/* Gives a frame of 4 KiB; tables and data lie apart as long as there is room. */
 static bool alloc_4k(struct vs_frames *f, bool table, uint64_t *out)
 {
     return alloc_small(f, table ? &f->tables : &f->data, out) ||
@@ -199,6 +205,7 @@ static bool alloc_unit(struct vs_frames *f, unsigned shift, uint64_t *out)
     return false;
 }
 
+/* Gives a frame of any size: one that was freed first, then a new one. */
 static bool give(struct vs_frames *f, unsigned page_shift, bool table, uint64_t *out)
 {
     unsigned k = page_shift - VS_PAGE_4K_SHIFT;

@@ -6,11 +6,13 @@
 
 #define OCTAVES (sizeof((struct vs_hist *)0)->octave / sizeof((struct vs_hist *)0)->octave[0])
 
+/* An empty histogram, or NULL without memory. */
 struct vs_hist *vs_hist_create(void)
 {
     return calloc(1, sizeof(struct vs_hist));
 }
 
+/* Frees a histogram; NULL is allowed. */
 void vs_hist_destroy(struct vs_hist *h)
 {
     if (h) {
@@ -21,6 +23,7 @@ void vs_hist_destroy(struct vs_hist *h)
     }
 }
 
+/* Empties a histogram and keeps its memory. */
 void vs_hist_clear(struct vs_hist *h)
 {
     for (size_t i = 0; i < OCTAVES; i++) {
@@ -31,6 +34,7 @@ void vs_hist_clear(struct vs_hist *h)
     h->n = 0;
 }
 
+/* Makes the buckets of an octave at its first use. */
 uint64_t *vs__hist_octave(struct vs_hist *h, uint32_t octave)
 {
     h->octave[octave] = calloc(VS_HIST_SUB, sizeof *h->octave[octave]);

@@ -21,11 +21,13 @@ struct vs_knobs {
 
 static const char *const grade_name[] = {"measured", "derived", "documented", "assumed"};
 
+/* The name of a grade of evidence. */
 const char *vs_evidence_name(enum vs_evidence g)
 {
     return grade_name[g];
 }
 
+/* Finds a grade of evidence by its name. */
 bool vs_evidence_parse(const char *text, enum vs_evidence *out)
 {
     for (size_t i = 0; i < sizeof grade_name / sizeof grade_name[0]; i++) {
@@ -37,11 +39,13 @@ bool vs_evidence_parse(const char *text, enum vs_evidence *out)
     return false;
 }
 
+/* Orders knobs by path. */
 static int by_path(const void *a, const void *b)
 {
     return strcmp(((const struct vs_knob *)a)->desc->path, ((const struct vs_knob *)b)->desc->path);
 }
 
+/* Appends a knob with its default. */
 static enum vs_status append(struct vs_knobs *k, const struct vs_knob_desc *d)
 {
     if (k->n == k->cap) {
@@ -64,6 +68,7 @@ static int by_path_of(const void *a, const void *b)
                   (*(const struct vs_knob_desc *const *)b)->path);
 }
 
+/* All knobs of the components, sorted by path, with their defaults; NULL without memory. */
 struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *components, size_t n)
 {
     struct vs_knobs *k = calloc(1, sizeof *k);
@@ -95,6 +100,7 @@ struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *componen
     return k;
 }
 
+/* Frees the knobs; NULL is allowed. */
 void vs_knobs_destroy(struct vs_knobs *k)
 {
     if (!k) {
@@ -110,6 +116,7 @@ void vs_knobs_destroy(struct vs_knobs *k)
     free(k);
 }
 
+/* Finds a knob by its exact path, or NULL. */
 static struct vs_knob *find(const struct vs_knobs *k, const char *path)
 {
     struct vs_knob_desc want = {.path = path};
@@ -236,6 +243,7 @@ static double suffix_scale(const char *s)
     return 0;
 }
 
+/* Reads a decimal number with a unit, which must come out whole. */
 static bool parse_scaled(const char *text, double (*scale_of)(const char *), uint64_t *out)
 {
     while (isspace((unsigned char)*text)) {
@@ -271,6 +279,7 @@ bool vs_parse_number(const char *text, uint64_t *out)
     return parse_scaled(text, suffix_scale, out);
 }
 
+/* How many picoseconds a unit of time has, 0 if it is none. */
 static double time_scale(const char *s)
 {
     return !strcmp(s, "") || !strcmp(s, "ps") ? 1
@@ -281,6 +290,7 @@ static double time_scale(const char *s)
                                               : 0;
 }
 
+/* Reads a flag in any of the usual words. */
 static bool parse_flag(const char *t, uint64_t *out)
 {
     static const char *const on[] = {"1", "on", "true", "yes"}, *const off[] = {"0", "off", "false",
@@ -298,6 +308,7 @@ static bool parse_flag(const char *t, uint64_t *out)
     return false;
 }
 
+/* Reads one of a knob's words as its number. */
 static bool parse_choice(const char *choices, const char *t, uint64_t *out)
 {
     uint64_t index = 0;
@@ -313,6 +324,7 @@ static bool parse_choice(const char *choices, const char *t, uint64_t *out)
     return false;
 }
 
+/* Reads a value as the kind of its knob wants it. */
 static bool parse_value(const struct vs_knob_desc *d, const char *text, uint64_t *v)
 {
     switch (d->kind) {
@@ -333,6 +345,7 @@ static bool parse_value(const struct vs_knob_desc *d, const char *text, uint64_t
     return vs_parse_number(text, v);
 }
 
+/* A copy of a text; NULL stays NULL. */
 static char *copy(const char *s)
 {
     size_t n = s ? strlen(s) + 1 : 0;
@@ -358,6 +371,7 @@ const char *vs_knobs_without(const char *path)
     return NULL;
 }
 
+/* Refuses a path that no knob has, and names its successor or the nearest one. */
 static enum vs_status unknown_path(struct vs_knobs *k, const char *path,
                                    const struct vs_origin *who, const char *by,
                                    struct vs_errors *errors)
@@ -552,6 +566,7 @@ void vs_knobs_cite(struct vs_knobs *k, const char *path, const char *source, enu
     }
 }
 
+/* Writes a knob's value into its component's configuration. */
 static void store_at(void *config, size_t offset, uint64_t v)
 {
     memcpy((char *)config + offset, &v, sizeof v);

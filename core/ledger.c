@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The empty accumulator of an operation of an actor. */
 static struct vs_op_acc *acc_create(const struct vs_ledger *l, uint16_t actor, enum vs_op op)
 {
     struct vs_op_acc *a = calloc(1, sizeof *a);
@@ -28,6 +29,7 @@ static struct vs_op_acc *acc_create(const struct vs_ledger *l, uint16_t actor, e
     return a;
 }
 
+/* Frees an accumulator; NULL is allowed. */
 static void acc_destroy(struct vs_op_acc *a)
 {
     if (a) {
@@ -41,6 +43,7 @@ static void acc_destroy(struct vs_op_acc *a)
     }
 }
 
+/* An empty ledger; the seed decides which instances are sampled. */
 struct vs_ledger *vs_ledger_create(uint64_t seed)
 {
     struct vs_ledger *l = calloc(1, sizeof *l);
@@ -53,6 +56,7 @@ struct vs_ledger *vs_ledger_create(uint64_t seed)
     return l;
 }
 
+/* Frees a ledger and everything booked in it; NULL is allowed. */
 void vs_ledger_destroy(struct vs_ledger *l)
 {
     if (!l) {
@@ -79,6 +83,7 @@ void vs_ledger_destroy(struct vs_ledger *l)
     free(l);
 }
 
+/* Makes room for accounts that were declared after the accumulator was made. */
 static void grow_parts(struct vs_op_acc *a, size_t from, size_t to)
 {
     struct vs_part *w = realloc(a->work, to * sizeof *w);
@@ -207,6 +212,7 @@ static __attribute__((noinline)) void child_new(struct vs_op_acc *parent, struct
     parent->child[parent->n_child++] = (struct vs_child){op, n, ps};
 }
 
+/* Adds operations inside another one to those that its caller has had. */
 static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n, uint64_t ps)
 {
     struct vs_child *child = parent->child;
@@ -220,6 +226,7 @@ static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n
     child_new(parent, op, n, ps);
 }
 
+/* Adds n instances, of which the sum and both extremes are known. */
 static void acc_sum(struct vs_op_acc *a, uint64_t n, uint64_t sum, uint64_t least, uint64_t most)
 {
     a->n += n;
@@ -228,12 +235,14 @@ static void acc_sum(struct vs_op_acc *a, uint64_t n, uint64_t sum, uint64_t leas
     a->max_ps = most > a->max_ps ? most : a->max_ps;
 }
 
+/* Adds n instances of the same length. */
 static void acc_add(struct vs_op_acc *a, uint64_t n, uint64_t each)
 {
     acc_sum(a, n, n * each, each, each);
     vs_hist_add(a->hist, each, n);
 }
 
+/* Begins an operation in a transaction; vs_close ends it. */
 void vs_open(struct vs_txn *t, enum vs_op op)
 {
     vs_txn_settle(t);
@@ -308,6 +317,7 @@ void vs_booked_part(struct vs_booked *b, uint16_t account, vs_ps d)
     b->part[i].ps += d.v;
 }
 
+/* Takes back booked operations inside another one. */
 static void child_take(struct vs_op_acc *parent, const struct vs_booked *b)
 {
     uint32_t i = 0;
@@ -339,6 +349,7 @@ void vs_count_move(struct vs_op_acc *from, struct vs_op_acc *to, const struct vs
     }
 }
 
+/* The whole time of what was booked together. */
 static uint64_t sum_of(const struct vs_booked *b)
 {
     uint64_t ps = b->child_ps;
@@ -472,6 +483,7 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
     }
 }
 
+/* Empties an accumulator where the region of interest begins. */
 static void acc_clear(struct vs_ledger *l, struct vs_op_acc *a)
 {
     a->n = a->total_ps = a->max_ps = a->open_ops = 0;

@@ -15,11 +15,13 @@ void vs__tape_grow(struct vs_tape *tape)
     tape->cap = cap;
 }
 
+/* Empties a tape and keeps its memory. */
 void vs_tape_clear(struct vs_tape *tape)
 {
     tape->n = 0;
 }
 
+/* Frees a tape's memory. */
 void vs_tape_free(struct vs_tape *tape)
 {
     free(tape->e);
@@ -58,6 +60,7 @@ static vs_inlined void tile(const struct vs_tape *tape, uint64_t from, uint64_t 
     }
 }
 
+/* Exposes time in the open operation of a transaction, and moves its clock. */
 static void expose_txn(void *ctx, uint16_t account, uint64_t ps)
 {
     struct vs_txn *t = ctx;
@@ -110,6 +113,7 @@ static __attribute__((noinline)) void merge(struct vs_journey *j)
     j->n = n;
 }
 
+/* Adds a piece of time to a journey, and moves its clock. */
 static inline void journey_add(struct vs_journey *j, uint16_t account, uint16_t exposed,
                                uint64_t ps)
 {
@@ -124,6 +128,7 @@ static inline void journey_add(struct vs_journey *j, uint16_t account, uint16_t 
     j->now_ps += ps;
 }
 
+/* Exposes time in a journey. */
 static void expose_journey(void *ctx, uint16_t account, uint64_t ps)
 {
     journey_add(ctx, account, 1, ps);

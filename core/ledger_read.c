@@ -22,6 +22,7 @@ const struct vs_account_desc *vs_ledger_account(const struct vs_ledger *l, uint1
     return l->account[account];
 }
 
+/* Says whether anything was booked in an accumulator. */
 static bool is_used(const struct vs_op_acc *a)
 {
     return a && (a->n || a->total_ps || a->open_ops);
@@ -61,6 +62,7 @@ void vs_ledger_each_counter(const struct vs_ledger *l, vs_counter_visitor *visit
     }
 }
 
+/* The time of all parts and all operations inside; it has to be the total. */
 static uint64_t parts_and_children(const struct vs_ledger *l, const struct vs_op_acc *a)
 {
     uint64_t sum = 0;

@@ -65,6 +65,7 @@ const char *vs_op_text(enum vs_op op)
                                 : "?";
 }
 
+/* The neutral name of a trap. */
 const char *vs_trap_name(enum vs_trap_kind kind)
 {
     return kind < VS_TRAP_N ? traps[kind].name : "?";
@@ -100,6 +101,7 @@ int vs_ops_of_trap(const enum vs_op *op, const uint32_t *code, size_t n, enum vs
     return first;
 }
 
+/* The bit of a world, by which operations say which worlds have them. */
 static unsigned bit_of(const char *world, bool add)
 {
     for (size_t i = 0; i < registered.n_worlds; i++) {
@@ -223,6 +225,7 @@ const struct vs_op_alias *vs_op_aliases(size_t *n)
     return registered.alias;
 }
 
+/* Adds an operation that a world has to a list, once. */
 static size_t add(enum vs_op out[VS_OP_SAME], size_t n, enum vs_op op, const char *world)
 {
     bool new = op_of(op, world);

@@ -26,6 +26,7 @@ static unsigned char *reserve(uint64_t bytes)
     return at == MAP_FAILED ? NULL : at;
 }
 
+/* A physical memory of so many bytes, sparse or not; NULL if it cannot be. */
 static struct vs_phys *create(uint64_t bytes, bool sparse)
 {
     struct vs_phys *p = calloc(1, sizeof *p);
@@ -90,6 +91,7 @@ void vs_phys_destroy(struct vs_phys *p)
 
 /* ---- sparse memory ---- */
 
+/* The slot of a level of the tree that an address goes through. */
 static unsigned slot_of(uint64_t at, unsigned shift)
 {
     return (unsigned)(at >> shift) & (VS_PHYS_SLOTS - 1u);

@@ -80,6 +80,7 @@ static const struct list of_kind = {"step", kinds}, of_predicate = {"predicate",
                          of_instruction = {"instruction", instructions},
                          of_message = {"message", messages};
 
+/* The number of words in a list that NULL ends. */
 static size_t length(const char *const *words)
 {
     size_t n = 0;
@@ -198,6 +199,7 @@ static void link_fields(struct linker *l, struct vs_step *s, const char *text)
     }
 }
 
+/* Links a step's condition, which "not" turns round. */
 static void link_when(struct linker *l, struct vs_step *s, const char *when)
 {
     if (when && !strncmp(when, "not ", 4)) {
@@ -219,6 +221,7 @@ static uint16_t step_of(const struct vs_program_desc *p, const char *name)
     return VS_PROGRAM_NONE;
 }
 
+/* Reports a call of a program that there is not, with the nearest one. */
 static void no_program(struct linker *l, const char *name)
 {
     const char **names = calloc(l->desc->n + 1, sizeof *names);
@@ -306,6 +309,7 @@ static bool plain(const char *name, bool dots)
     return n && n <= NAME_MAX_LENGTH && !name[n];
 }
 
+/* Links one step: its words become numbers and its bounds are checked. */
 static void link_step(struct linker *l, struct vs_program *p, size_t index)
 {
     static const struct list *const named[VS_STEP_N] = {
@@ -377,6 +381,7 @@ static bool circles(struct linker *l, const struct vs_program *p, size_t step, u
     return false;
 }
 
+/* Refuses programs that call each other in a circle. */
 static void check_circles(struct linker *l)
 {
     uint8_t *seen = calloc((size_t)l->set->n_steps + 1u, 1);
@@ -437,6 +442,7 @@ static void link_offset(struct linker *l, const struct vs_program *p)
     }
 }
 
+/* Links all steps of a program. */
 static void link_program(struct linker *l, uint16_t index)
 {
     struct vs_program *p = &l->set->program[index];
@@ -498,35 +504,6 @@ static struct vs_program_set *allocate(const struct vs_program_set_desc *d)
     return set;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && !strcmp(a, b));
-}
-
-static bool same_step(const struct vs_step_desc *a, const struct vs_step_desc *b)
-{
-    return same_text(a->name, b->name) && same_text(a->kind, b->kind) &&
-           same_text(a->target, b->target) && same_text(a->state, b->state) &&
-           same_text(a->when, b->when) && same_text(a->each, b->each) &&
-           same_text(a->like, b->like) && same_text(a->source, b->source) &&
-           same_text(a->grade, b->grade) && !memcmp(a->number, b->number, sizeof a->number);
-}
-
-static bool same_set(const struct vs_program_set_desc *a, const struct vs_program_set_desc *b)
-{
-    bool same = a->n == b->n && a->role == b->role && same_text(a->name, b->name) &&
-                same_text(a->file, b->file);
-    for (size_t i = 0; same && i < a->n; i++) {
-        const struct vs_program_desc *p = &a->program[i], *q = &b->program[i];
-        same = p->n == q->n && p->placed == q->placed && p->offset == q->offset &&
-               same_text(p->name, q->name) && same_text(p->at, q->at) && same_text(p->of, q->of);
-        for (size_t k = 0; same && k < p->n; k++) {
-            same = same_step(&p->step[k], &q->step[k]);
-        }
-    }
-    return same;
-}
-
 /* All sets that were linked: they stay. */
 static struct known {
     const struct vs_program_set *set;
@@ -545,7 +522,7 @@ const struct vs_program_set *vs_program_set_link(const struct vs_program_set_des
                                                  struct vs_errors *errors)
 {
     for (const struct known *k = all_sets; k; k = k->next) {
-        if (k->set->desc == d || same_set(k->set->desc, d)) {
+        if (k->set->desc == d || vs__program_set_same(k->set->desc, d)) {
             return k->set;
         }
     }

@@ -18,6 +18,9 @@ bool vs__program_set_describe(struct vs_program_set *set);
 uint64_t vs__program_number_max(const struct vs_program *p, int number);
 const char *vs__program_number_name(int number);
 
+/* Says whether two sets of programs are described alike, so that one can serve both. */
+bool vs__program_set_same(const struct vs_program_set_desc *a, const struct vs_program_set_desc *b);
+
 /* ---- work that is put off (program_later.c) ---- */
 
 /* A new branch: `a` behind what was put off before it. NULL: what was put off has to be made first,

@@ -259,6 +259,7 @@ static uint64_t sum_of(const struct vs_program *p, const uint64_t *values, int n
     return sum;
 }
 
+/* Refuses steps whose code or data is larger than its area. */
 static void check_area(const struct vs_program_set *s, const char *who, uint64_t bytes,
                        uint64_t room, const char *what, struct vs_errors *errors)
 {

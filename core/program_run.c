@@ -10,6 +10,7 @@
 
 #define LINE VS_TOUCH_BYTES
 
+/* Copies bytes line by line between the two halves of the software's area for it. */
 static void copy(const struct vs_software *s, struct vs_txn *t, uint64_t bytes)
 {
     uint64_t from = s->at.copy, to = from + s->at.copy_bytes;
@@ -21,6 +22,7 @@ static void copy(const struct vs_software *s, struct vs_txn *t, uint64_t bytes)
     }
 }
 
+/* Accesses the fields that a step names, those that lie beside each other together. */
 static void state(const struct vs_software *s, struct vs_txn *t, const struct vs_step *step)
 {
     for (unsigned i = 0, n; i < step->n_fields; i += n) {
@@ -84,6 +86,7 @@ static void stall(const struct vs_software *s, struct vs_txn *t, const struct vs
     vs_charge(t, (uint16_t)(s->account + a->step->account), d);
 }
 
+/* Asks the world whether a step's condition holds. */
 static bool holds(const struct vs_software *s, const struct vs_act *a)
 {
     return s->world.holds(s->world.ctx, (enum vs_predicate)a->step->when, a->taken) !=
@@ -118,6 +121,7 @@ static inline struct vs_put_off *branch(struct way *w, const struct vs_act *a)
     return vs_likely(o != NULL) ? o : vs__put_off_new(w->plan, w->put_off, a);
 }
 
+/* Runs a step's instructions; in a path that is put off its work is collected. */
 static inline void work(struct way *w, const struct vs_act *a)
 {
     struct vs_put_off *o = w->later ? branch(w, a) : NULL;

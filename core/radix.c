@@ -27,6 +27,7 @@ struct place {
     bool scattered; /* tables larger than the host's pages */
 };
 
+/* The place where a walk begins. */
 static struct place root_of(const struct vs_radix_alloc *a, const struct vs_radix_format *f,
                             uint64_t root)
 {
@@ -34,6 +35,7 @@ static struct place root_of(const struct vs_radix_alloc *a, const struct vs_radi
     return (struct place){a, f, scattered ? a->root_value : root, root, scattered};
 }
 
+/* The address of the entry that serves an address at a level. */
 static vs_hpa entry_of(const struct place *p, unsigned level, uint64_t address)
 {
     uint64_t offset = vs_radix_offset(p->f, level, address);
@@ -42,6 +44,7 @@ static vs_hpa entry_of(const struct place *p, unsigned level, uint64_t address)
     return at;
 }
 
+/* Goes down to the table that an entry points to. */
 static void descend(struct place *p, uint64_t entry)
 {
     p->value = entry & p->f->address;
@@ -137,7 +140,8 @@ bool vs_radix_find(const struct vs_phys *p, const struct vs_radix_format *f, uin
     return false;
 }
 
-static uint64_t span(unsigned high, unsigned low) /* bits high..low; none when high < low */
+/* The bits from high down to low; none when high is below low. */
+static uint64_t span(unsigned high, unsigned low)
 {
     return high < low ? 0 : ((2ull << high) - 1u) & ~((1ull << low) - 1u);
 }

@@ -6,6 +6,7 @@
  */
 #include "virtsim/radix.h"
 
+/* The name of a granule. */
 static const char *granule_name(unsigned granule)
 {
     return granule == 12 ? "4K" : granule == 14 ? "16K" : "64K";

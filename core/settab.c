@@ -12,6 +12,7 @@
 
 typedef uint32_t settab_scan(const uint64_t *tag, uint32_t ways, uint64_t key);
 
+/* Finds a key's way in a set, or the number of ways if it isn't there. */
 static inline uint32_t scan_plain(const uint64_t *tag, uint32_t ways, uint64_t key)
 {
     uint32_t w = 0;
@@ -23,6 +24,7 @@ static inline uint32_t scan_plain(const uint64_t *tag, uint32_t ways, uint64_t k
 
 /* ---- LRU of one large set: a ring through the ways, closed by the number behind the last ---- */
 
+/* Moves a way to behind another one in the list of ages. */
 static inline void list_move(struct vs_settab *s, uint32_t w, uint32_t after)
 {
     uint32_t *next = s->next, *prev = s->prev;
@@ -34,6 +36,7 @@ static inline void list_move(struct vs_settab *s, uint32_t w, uint32_t after)
     next[after] = w;
 }
 
+/* Makes a way the newest one. */
 static inline void list_newest(struct vs_settab *s, uint32_t w)
 {
     if (s->newest != w) {
@@ -66,6 +69,7 @@ AVX2 static inline uint32_t scan_avx2(const uint64_t *tag, uint32_t ways, uint64
 
 #define SETTAB_LISTED 16u /* ways beyond which one set is kept as a list */
 
+/* Says whether a set's ways lie in the order of their ages. */
 static bool settab_ordered(const struct vs_settab *s)
 {
     return (s->policy == VS_POLICY_LRU && !s->listed) || s->policy == VS_POLICY_FIFO;
@@ -73,6 +77,7 @@ static bool settab_ordered(const struct vs_settab *s)
 
 /* ---- LRU of one large set ---- */
 
+/* Puts all ways into the list in order. */
 static void list_reset(struct vs_settab *s)
 {
     for (uint32_t w = 0; w <= s->ways; w++) {
@@ -128,6 +133,7 @@ static uint32_t bucket_bits(uint32_t ways)
     return bits;
 }
 
+/* Empties all buckets of the hash. */
 static void chain_reset(struct vs_settab *s)
 {
     for (uint32_t i = 0; i < 1u << bucket_bits(s->ways); i++) {
@@ -135,6 +141,7 @@ static void chain_reset(struct vs_settab *s)
     }
 }
 
+/* Makes a way the oldest one, which is replaced next. */
 static void list_oldest(struct vs_settab *s, uint32_t w)
 {
     uint32_t last = s->prev[s->ways];
@@ -235,6 +242,7 @@ static inline void push_plain(uint64_t *tag, uint64_t *payload, uint32_t w, uint
 }
 
 #if defined(__x86_64__)
+/* Moves four words up by one where the mask says so. */
 AVX2 static inline void push4(uint64_t *at, bool lowest, __m256i moves)
 {
     __m256i old = _mm256_loadu_si256((const __m256i *)(const void *)at), up;
@@ -284,12 +292,14 @@ static vs_inlined uint64_t *touch(struct vs_settab *s, uint64_t *tag, uint32_t w
     return payload + w;
 }
 
+/* Finds a key in a set and makes it the newest, without vector instructions. */
 static uint64_t *find_plain(struct vs_settab *s, uint64_t *tag, uint64_t key)
 {
     uint32_t w = scan_plain(tag, s->ways, key);
     return w == s->ways ? NULL : touch(s, tag, w, push_plain);
 }
 #if defined(__x86_64__)
+/* Finds a key in a set and makes it the newest, eight ways at a time. */
 AVX2 static uint64_t *find_avx2(struct vs_settab *s, uint64_t *tag, uint64_t key)
 {
     uint32_t w = scan_avx2(tag, s->ways, key);
@@ -314,11 +324,13 @@ static uint64_t *find_listed(struct vs_settab *s, uint64_t *tag, uint64_t key)
 static bool insert(struct vs_settab *s, size_t set, uint64_t key, uint64_t payload,
                    uint64_t *evicted_key, uint64_t *evicted_payload);
 
+/* Inserts into a set under any policy. */
 static void put_any(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload)
 {
     (void)insert(s, (size_t)(tag - s->tag) / s->ways, key, payload, NULL, NULL);
 }
 
+/* Inserts into the one set of a fully associative table that keeps a list of ages. */
 static void put_listed(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload)
 {
     uint32_t w = s->prev[s->ways]; /* what was dropped stands last */
@@ -462,6 +474,7 @@ bool vs_settab_fill_absent(struct vs_settab *s, uint64_t key, uint64_t payload,
     return s->entries && insert(s, set, key, payload, evicted_key, evicted_payload);
 }
 
+/* Drops a way, and closes the gap where ways lie in order. */
 static void drop_way(struct vs_settab *s, size_t first, uint32_t w)
 {
     uint64_t *tag = s->tag + first, *value = s->payload + first;

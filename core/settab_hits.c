@@ -44,6 +44,7 @@ INLINE uint32_t spans_of(const struct vs_linetab *c, const struct vs_linetab_spa
     return done;
 }
 
+/* Counts the leading hits of a run of lines in neighbouring sets, and flags and renews each. */
 INLINE uint32_t plain_of(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t all,
                          const uint32_t *each)
 {
@@ -64,11 +65,13 @@ INLINE uint32_t plain_of(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t 
     return n;
 }
 
+/* Leading hits of a run, without vector instructions. */
 static uint32_t hits_plain(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n, uint32_t flags)
 {
     return plain_of(set, stride, tag, n, flags, NULL);
 }
 
+/* Leading hits of several runs, without vector instructions. */
 static uint32_t spans_plain(const struct vs_linetab *c, const struct vs_linetab_spans *s,
                             uint32_t most, const uint32_t *each)
 {
@@ -116,6 +119,7 @@ AVX2 INLINE uint32_t ways8_of(uint32_t *set, uint32_t stride, uint32_t tag, uint
     return n;
 }
 
+/* Leading hits of a run where a set has eight ways. */
 AVX2 static uint32_t hits8_avx2(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
                                 uint32_t flags)
 {
@@ -192,6 +196,7 @@ AVX2 INLINE uint32_t in_turn(uint32_t *set, uint32_t stride, uint32_t tag, uint3
     return n;
 }
 
+/* Leading hits in sets of eight ways that leave no flags. */
 AVX2 INLINE uint32_t ways8_bare(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
                                 uint32_t all, const uint32_t *each)
 {
@@ -201,6 +206,7 @@ AVX2 INLINE uint32_t ways8_bare(uint32_t *set, uint32_t stride, uint32_t tag, ui
     return in_turn(set, 8, tag, n, NULL, ways8_of);
 }
 
+/* Leading hits in sets of eight ways with flags of their own. */
 AVX2 INLINE uint32_t ways8_each(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
                                 uint32_t all, const uint32_t *each)
 {
@@ -212,6 +218,7 @@ AVX2 INLINE uint32_t ways8_each(uint32_t *set, uint32_t stride, uint32_t tag, ui
     return in_turn(set, 8, tag, n, each, ways8_of);
 }
 
+/* Leading hits of several runs where a set has eight ways. */
 AVX2 static uint32_t spans8_avx2(const struct vs_linetab *c, const struct vs_linetab_spans *s,
                                  uint32_t most, const uint32_t *each)
 {
@@ -253,12 +260,14 @@ AVX2 INLINE uint32_t ways_of(uint32_t *set, uint32_t stride, uint32_t tag, uint3
     return n;
 }
 
+/* Leading hits of a run with any number of ways. */
 AVX2 static uint32_t hits_avx2(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
                                uint32_t flags)
 {
     return ways_of(set, stride, tag, n, flags, NULL);
 }
 
+/* Leading hits in sets of any number of ways that leave no flags. */
 AVX2 INLINE uint32_t ways_bare(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
                                uint32_t all, const uint32_t *each)
 {
@@ -267,6 +276,7 @@ AVX2 INLINE uint32_t ways_bare(uint32_t *set, uint32_t stride, uint32_t tag, uin
     return in_turn(set, stride, tag, n, NULL, ways_of);
 }
 
+/* Leading hits in sets of any number of ways with flags of their own. */
 AVX2 INLINE uint32_t ways_each(uint32_t *set, uint32_t stride, uint32_t tag, uint32_t n,
                                uint32_t all, const uint32_t *each)
 {
@@ -274,6 +284,7 @@ AVX2 INLINE uint32_t ways_each(uint32_t *set, uint32_t stride, uint32_t tag, uin
     return in_turn(set, stride, tag, n, each, ways_of);
 }
 
+/* Leading hits of several runs with any number of ways. */
 AVX2 static uint32_t spans_avx2(const struct vs_linetab *c, const struct vs_linetab_spans *s,
                                 uint32_t most, const uint32_t *each)
 {

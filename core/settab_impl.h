@@ -13,6 +13,7 @@ uint32_t vs__settab_tree_choose(const struct vs_settab *s, size_t set, const uin
 /* A way was hit or filled. Where it is now: 0 in a table that is turned. */
 uint32_t vs__settab_tree_touch(struct vs_settab *s, size_t set, uint32_t way);
 
+/* Swaps two words. */
 static inline void vs__settab_swap(uint64_t *a, uint64_t *b)
 {
     uint64_t x = *a;
@@ -35,6 +36,7 @@ static inline void vs__settab_turn4(struct vs_settab *s, size_t set, uint32_t w)
     s->tree[set] = (((old >> (w < 2u ? 3u : 2u)) ^ w) & 1u) << 3u | 6u;
 }
 
+/* Says whether a policy keeps a tree of bits for each set. */
 static inline bool vs__settab_tree(const struct vs_settab *s)
 {
     return s->policy == VS_POLICY_TREE_PLRU || s->policy == VS_POLICY_MRU3_PLRU;

@@ -30,11 +30,13 @@ bool vs__settab_tree_shape(struct vs_settab *s)
     return true;
 }
 
+/* A bit of a set's tree. */
 static bool bit_of(const uint64_t *bits, uint32_t at)
 {
     return bits[at / 64u] >> (at % 64u) & 1u;
 }
 
+/* Sets or clears a bit of a set's tree. */
 static void put_bit(uint64_t *bits, uint32_t at, bool on)
 {
     uint64_t bit = 1ull << (at % 64u);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The name of a kind of place. */
 const char *vs_site_kind_name(enum vs_site_kind kind)
 {
     static const char *const name[] = {"page", "region", "ip"};
@@ -113,6 +114,7 @@ static void add(struct vs_site *s, uint32_t item, uint64_t n, uint64_t ps)
     }
 }
 
+/* What has been seen of an operation's places, made at its first use. */
 static struct vs_site_seen *seen_of(struct vs_op_acc *acc)
 {
     if (!acc->seen) {
@@ -167,6 +169,7 @@ void vs_site_region(struct vs_site *s, uint64_t space, uint64_t at, uint64_t byt
 
 /* ---- the whole ---- */
 
+/* Visits every accumulator of a ledger. */
 static void each_acc(struct vs_ledger *l, void (*visit)(struct vs_site *s, struct vs_op_acc *acc),
                      struct vs_site *s)
 {
@@ -179,6 +182,7 @@ static void each_acc(struct vs_ledger *l, void (*visit)(struct vs_site *s, struc
     }
 }
 
+/* Forgets what has been seen of an operation's places. */
 static void forget(struct vs_site *s, struct vs_op_acc *acc)
 {
     (void)s;
@@ -224,6 +228,7 @@ struct visit {
     void *ctx;
 };
 
+/* Hands one operation of a place to the visitor as a row. */
 static void visit_item(const struct visit *v, const struct vs__place *p, const struct vs__item *i,
                        bool other, uint64_t lacks_ps)
 {

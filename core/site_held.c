@@ -18,6 +18,7 @@ enum vs_status vs__held_init(struct vs__held *h, uint32_t limit)
     return h->slot ? VS_OK : VS_E_NOMEM;
 }
 
+/* Empties a place. */
 static void clear(struct vs__place *p)
 {
     free(p->item);
@@ -46,6 +47,7 @@ void vs__held_free(struct vs__held *h)
     free(h->place);
 }
 
+/* The slot of the hash at which the search for a place begins. */
 static uint64_t first_slot(const struct vs__held *h, uint64_t space, uint64_t at)
 {
     uint64_t x = (at ^ space * UINT64_C(0x9e3779b97f4a7c15)) * UINT64_C(0xff51afd7ed558ccd);
@@ -93,6 +95,7 @@ const struct vs__item *vs__item_of(const struct vs__place *p, uint32_t what)
     return NULL;
 }
 
+/* The operation of a place, made when it isn't there. */
 static struct vs__item *item(struct vs__place *p, uint32_t what)
 {
     for (uint32_t i = 0; i < p->n; i++) {
@@ -149,6 +152,7 @@ static int by_weight(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
+/* Makes the hash again from the places that are held. */
 static void rebuild(struct vs__held *h)
 {
     memset(h->slot, 0, (h->mask + 1u) * sizeof *h->slot);

@@ -37,6 +37,7 @@ static void *room(void *list, size_t n, size_t *cap, size_t bytes)
     return more;
 }
 
+/* Notes where a region lies now under its number. */
 static void note(struct vs__regions *r, size_t i)
 {
     const struct vs__region *k = &r->region[i];
@@ -58,6 +59,7 @@ static size_t find(const struct vs__regions *r, uint64_t space, uint64_t address
     return low;
 }
 
+/* Inserts a region at its place in the order of addresses. */
 static void insert(struct vs__regions *r, size_t i, uint64_t space, uint64_t at, uint64_t end,
                    bool grown)
 {
@@ -68,6 +70,7 @@ static void insert(struct vs__regions *r, size_t i, uint64_t space, uint64_t at,
     note(r, i);
 }
 
+/* Takes a region out of the order. */
 static void take_out(struct vs__regions *r, size_t i)
 {
     memmove(&r->region[i], &r->region[i + 1u], (--r->n - i) * sizeof *r->region);
@@ -91,6 +94,7 @@ static void join(struct vs_sites *s, struct vs__regions *r, size_t i)
     s->generation++;
 }
 
+/* Joins regions that lie near each other. */
 static void join_all(struct vs_sites *s, struct vs__regions *r)
 {
     for (size_t i = 0; i + 1u < r->n;) {

@@ -37,6 +37,7 @@ struct vs_stack *vs_stack_create(uint64_t sets)
     return s;
 }
 
+/* Frees the trees of all sets. */
 static void free_sets(struct vs_stack *s)
 {
     for (uint64_t i = 0; i < s->sets; i++) {
@@ -63,6 +64,7 @@ void vs_stack_clear(struct vs_stack *s)
     memset(s->at, 0, s->entries * sizeof *s->at);
 }
 
+/* Adds to the count at a time in a set's tree of sums. */
 static void add(struct set *k, uint32_t time, int32_t by)
 {
     for (uint32_t i = time + 1u; i <= k->cap; i += i & (~i + 1u)) {
@@ -80,6 +82,7 @@ static uint32_t up_to(const struct set *k, uint32_t time)
     return sum;
 }
 
+/* Puts a hole onto the heap, whose top is the latest. */
 static void heap_push(struct set *k, uint32_t time)
 {
     uint32_t i = k->n_holes++;
@@ -89,6 +92,7 @@ static void heap_push(struct set *k, uint32_t time)
     k->hole[i] = time;
 }
 
+/* Takes the latest hole off the heap. */
 static uint32_t heap_pop(struct set *k)
 {
     uint32_t top = k->hole[0], last = k->hole[--k->n_holes], i = 0;
@@ -143,6 +147,7 @@ static void renumber(struct vs_stack *s, struct set *k)
     *k = (struct set){who, tree, hole, n, cap, n, holes};
 }
 
+/* Makes room for an entry's number. */
 static void know(struct vs_stack *s, uint32_t id)
 {
     if (id >= s->entries) {

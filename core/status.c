@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a status means, in words. */
 const char *vs_status_text(enum vs_status s)
 {
     static const char *const text[] = {
@@ -16,6 +17,7 @@ const char *vs_status_text(enum vs_status s)
     return (size_t)s < sizeof text / sizeof text[0] ? text[s] : "unknown status";
 }
 
+/* Appends a message to the errors; NULL ignores it. */
 void vs_error(struct vs_errors *e, const char *fmt, ...)
 {
     if (!e) {
@@ -39,6 +41,7 @@ void vs_error(struct vs_errors *e, const char *fmt, ...)
     va_end(again);
 }
 
+/* Frees all messages. */
 void vs_errors_free(struct vs_errors *e)
 {
     for (size_t i = 0; i < e->n; i++) {

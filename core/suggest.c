@@ -20,6 +20,7 @@ struct parts {
     size_t length[PARTS], n;
 };
 
+/* A letter as it is compared: small, and dashes as underlines. */
 static int folded(char c)
 {
     return c == '-' ? '_' : tolower((unsigned char)c);
@@ -36,6 +37,7 @@ static bool same(const char *a, const char *b, size_t n)
     return true;
 }
 
+/* Splits a name into its words. */
 static struct parts split(const char *name)
 {
     static const char between[] = "._-/: ";
@@ -79,6 +81,7 @@ static unsigned distance(const char *a, size_t la, const char *b, size_t lb)
     return row[la % 3][lb];
 }
 
+/* How many edits two names are apart. */
 static unsigned whole_distance(const char *a, const char *b)
 {
     return distance(a, strlen(a), b, strlen(b));
@@ -120,6 +123,7 @@ struct best {
     size_t n, more; /* of as good ones, how many are left out */
 };
 
+/* Offers a name to the few nearest ones, each once. */
 static void offer(struct best *b, const char *name, unsigned far)
 {
     for (size_t i = 0; i < b->n; i++) {

@@ -70,6 +70,7 @@ void vs_watch_free(struct vs_watch *w)
 
 /* ---- by key ---- */
 
+/* The slot of the hash that has a key, or where it would go. */
 static uint64_t slot_of(const struct vs_watch *w, uint64_t key)
 {
     uint64_t x = key * UINT64_C(0x9e3779b97f4a7c15), i = (x ^ x >> 29) & w->mask;
@@ -79,6 +80,7 @@ static uint64_t slot_of(const struct vs_watch *w, uint64_t key)
     return i;
 }
 
+/* Makes the hash twice as large. */
 static void rehash(struct vs_watch *w)
 {
     free(w->slot);
@@ -96,6 +98,7 @@ static uint32_t number_of(const struct vs_watch *w, uint64_t key)
     return w->slot[slot_of(w, key)] - 1u;
 }
 
+/* The number of a key, given to it when it is new. */
 static uint32_t make(struct vs_watch *w, uint64_t key)
 {
     uint32_t id = number_of(w, key);
@@ -117,6 +120,7 @@ static uint32_t make(struct vs_watch *w, uint64_t key)
     return w->n++;
 }
 
+/* The entry of a key that is in the structure now, or NULL. */
 static struct entry *there(const struct vs_watch *w, uint64_t key)
 {
     uint32_t id = number_of(w, key);
@@ -149,6 +153,7 @@ static void note(struct vs_watch *w)
     }
 }
 
+/* Notes a use of an entry in the stack of every number of sets. */
 static void touch(struct vs_watch *w, uint32_t id)
 {
     for (size_t i = 0; i < w->n_sets; i++) {
@@ -158,6 +163,7 @@ static void touch(struct vs_watch *w, uint32_t id)
     }
 }
 
+/* Drops an entry out of every stack. */
 static void drop(struct vs_settab *s, struct entry *e)
 {
     struct vs_watch *w = s->watch;
@@ -187,6 +193,7 @@ const uint64_t *vs_watch_depths(struct vs_watch *w, size_t i, size_t *n)
 
 /* ---- in place of the table's own functions ---- */
 
+/* Finds a key in a watched structure as the structure itself would. */
 static uint64_t *watch_find(struct vs_settab *s, uint64_t *tag, uint64_t key)
 {
     struct vs_watch *w = s->watch;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Says whether a folder holds the scripts that come with the program. */
 static bool has_data(const char *folder)
 {
     char probe[4200];
@@ -52,6 +53,7 @@ static const char *find_home(void)
     return ".";
 }
 
+/* The folder of machines and workloads: VIRTSIM_HOME, or found beside the program. */
 const char *vs_home(void)
 {
     static const char *found;
@@ -82,6 +84,7 @@ const char *vs_home_path(const char *name, char *out, size_t bytes)
     return out;
 }
 
+/* Says whether a folder's entry is a Lua file. */
 static int is_script(const struct dirent *e)
 {
     const char *dot = strrchr(e->d_name, '.');

@@ -27,6 +27,7 @@ static void join(char *out, size_t bytes, const char *what)
     snprintf(out + n, bytes - n, "%s%s", n ? "+" : "", what);
 }
 
+/* A path's last part. */
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -137,6 +138,7 @@ static enum vs_status open_processors(struct vs_program *one, struct vs_session_
     return st;
 }
 
+/* Opens an input as a trace of memory accesses. */
 static enum vs_status open_trace(struct vs_programs *p, struct vs_session_request *r,
                                  const char *input, struct vs_errors *errors)
 {
@@ -162,6 +164,7 @@ static enum vs_status open_trace(struct vs_programs *p, struct vs_session_reques
     return st;
 }
 
+/* A number in the text of a recording, 0 if it is not there. */
 static uint64_t number(const struct vs_recording *rec, const char *key)
 {
     char text[32];
@@ -182,6 +185,7 @@ static void open_shares(struct vs_programs *p, const struct vs_recording *rec)
     }
 }
 
+/* Opens an input as a recording, which takes no option that cuts it. */
 static enum vs_status open_recording(struct vs_programs *p, struct vs_session_request *r,
                                      const char *input, struct vs_errors *errors)
 {
@@ -226,11 +230,13 @@ static enum vs_status open_recording(struct vs_programs *p, struct vs_session_re
     return VS_OK;
 }
 
+/* Says whether the format asked for is that of recordings. */
 static bool is_vst(const char *format)
 {
     return format && !strcmp(format, "vst");
 }
 
+/* Opens one input as what it is by its content. */
 static enum vs_status open_one(struct vs_programs *p, struct vs_session_request *r,
                                const char *input, struct vs_errors *errors)
 {
@@ -302,6 +308,7 @@ enum vs_status vs_programs_open_traces(struct vs_programs *p, struct vs_session_
     return st ? st : vs_programs_share(p, r, errors);
 }
 
+/* How many vCPUs an input has. */
 static unsigned vcpus(const struct vs_program *one)
 {
     if (one->exits) {

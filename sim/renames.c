@@ -13,6 +13,7 @@
 static const char *const kinds[] = {"actor", "op",      "account", "counter",
                                     "knob",  "machine", "workload"};
 
+/* Says whether a word is a kind of name that can be renamed. */
 static bool known_kind(const char *kind)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -118,6 +119,7 @@ const struct vs_rename *vs_renames(size_t *n, struct vs_errors *errors)
     return rows;
 }
 
+/* The name of today for an old one, or NULL if it never changed. */
 static const char *renamed(const char *kind, const char *old)
 {
     struct vs_errors ignored = {NULL, 0}; /* who asked says that the old name is unknown */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "session.h"
+#include "session_impl.h"
 
 #include "home.h"
 #include "lua/watch.h"
 #include "lua/workload.h"
 #include "metric/metric.h"
-#include "programs.h"
 #include "recording/recording.h"
 #include "request/request.h"
+#include "virtsim/host_clock.h"
 #include "virtsim/version.h"
 
 #include <inttypes.h>
@@ -18,20 +18,6 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-struct vs_session {
-    struct vs_session_request request;
-    struct vs_knobs *knobs;
-    struct vs_programs programs;
-    struct vs_recorder *recorder;
-    struct vs_platform *platform;
-    bool text_full;
-    enum vs_status wrong; /* a setting: what else is wrong is looked for all the same */
-    double wall_s, cpu_s;
-    char started[32];
-    struct vs_machine_info machine; /* which loading fills */
-    char text[32768];               /* of a recording: what made it */
-};
 
 /* A line of the recording's text. */
 static void note(struct vs_session *s, const char *key, const char *value)
@@ -62,6 +48,7 @@ static void note_machines(struct vs_session *s)
     }
 }
 
+/* Sets one knob from PATH=VALUE. */
 static enum vs_status set(struct vs_session *s, const char *what, const char *by,
                           struct vs_errors *errors)
 {
@@ -105,6 +92,7 @@ static void note_defaults(struct vs_session *s)
     }
 }
 
+/* Sets all knobs that the request names, and reports every one that fails. */
 static enum vs_status apply_sets(struct vs_session *s, struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
@@ -155,6 +143,7 @@ static void keep_machine(const struct vs_session *s, const char *name)
     kept_machines = k;
 }
 
+/* Loads a machine, once in a process. */
 static enum vs_status load_machine(struct vs_session *s, const char *name, struct vs_errors *errors)
 {
     for (const struct kept_machine *k = kept_machines; k; k = k->next) {
@@ -231,6 +220,7 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
     return st ? st : one;
 }
 
+/* Gives every vCPU the program that it runs. */
 static enum vs_status give_sources(struct vs_session *s, struct vs_errors *errors)
 {
     const struct vs_session_request *r = &s->request;
@@ -359,75 +349,9 @@ void vs_session_input_hash(const struct vs_session *s, char *out, size_t bytes)
     vs_programs_describe(&s->programs, out, bytes, format, sizeof format);
 }
 
-static void option_text(struct vs_run_option *out, size_t *n, const char *name, const char *value)
-{
-    if (*value) {
-        snprintf(out[*n].option, sizeof out[*n].option, "%s", name);
-        snprintf(out[*n].value, sizeof out[*n].value, "%s", value);
-        ++*n;
-    }
-}
-
-static void option_number(struct vs_run_option *out, size_t *n, const char *name, uint64_t value)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%" PRIu64, value);
-    option_text(out, n, name, value ? text : "");
-}
-
-static void option_amount(struct vs_run_option *out, size_t *n, const char *name,
-                          const struct vs_amount *a)
-{
-    char text[32];
-    option_text(out, n, name, a->n ? vs_amount_text(a, text, sizeof text) : "");
-}
-
-/* "1=0,3=2": vCPU 1 works in the address spaces of vCPU 0, 3 in those of 2. */
-static void option_shares(struct vs_run_option *out, size_t *n, const struct vs_programs *p)
-{
-    char text[sizeof out->value] = "";
-    size_t at = 0;
-    for (unsigned i = 0; i < p->n_vcpus && i < VS_RUN_VCPUS && at < sizeof text; i++) {
-        if (p->shares[i]) {
-            at += (size_t)snprintf(text + at, sizeof text - at, "%s%u=%u", at ? "," : "", i,
-                                   p->shares[i] - 1u);
-        }
-    }
-    option_text(out, n, "shares", text);
-}
-
-size_t vs_session_options(const struct vs_session *s, struct vs_run_option out[VS_SESSION_OPTIONS])
-{
-    const struct vs_session_request *r = &s->request;
-    struct vs_amount warmup = r->parts.warmup;
-    warmup.n = warmup.n ? warmup.n : r->options.warmup; /* a recording's own */
-    const char *tables = r->tables ? strrchr(r->tables, '/') : NULL;
-    size_t n = 0;
-    option_amount(out, &n, "warmup", &warmup);
-    option_amount(out, &n, "skip", &r->parts.skip);
-    option_amount(out, &n, "limit", &r->parts.limit);
-    option_number(out, &n, "spans", r->options.spans);
-    option_number(out, &n, "epoch_ps", r->options.epoch_ps);
-    option_text(out, &n, "record", r->record ? "vst" : "");
-    option_text(out, &n, "tables", tables ? tables + 1 : r->tables ? r->tables : "");
-    option_text(out, &n, "threads", r->threads ? "1" : "");
-    option_shares(out, &n, &s->programs);
-    /* where the region of interest begins; without a word of it the whole run is measured */
-    bool marked = s->platform && !warmup.n && vs_platform_roi_ps(s->platform);
-    option_text(out, &n, "roi", warmup.n ? "warmup" : marked ? "mark" : "");
-    return n;
-}
-
 struct vs_ledger *vs_session_ledger(struct vs_session *s)
 {
     return vs_platform_ledger(s->platform);
-}
-
-static double seconds(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors)
@@ -436,10 +360,10 @@ enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors)
     struct tm tm;
     gmtime_r(&now, &tm);
     strftime(s->started, sizeof s->started, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    double wall = vs_host_seconds(), cpu = vs_host_processor_seconds();
     enum vs_status st = vs_platform_run(s->platform, errors);
-    s->wall_s = seconds(CLOCK_MONOTONIC) - wall;
-    s->cpu_s = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+    s->wall_s = vs_host_seconds() - wall;
+    s->cpu_s = vs_host_processor_seconds() - cpu;
     st = st ? st : vs_programs_measured(&s->programs, s->platform, errors);
     char why[300];
     if (!st && vs_ledger_unbalanced(vs_platform_ledger(s->platform), why, sizeof why)) {
@@ -452,6 +376,7 @@ enum vs_status vs_session_run(struct vs_session *s, struct vs_errors *errors)
     return st;
 }
 
+/* A number as text. */
 static const char *text_of(char *out, size_t bytes, const char *format, double v)
 {
     snprintf(out, bytes, format, v);
@@ -465,6 +390,7 @@ struct destination {
     struct vs_bytes *bytes;
 };
 
+/* Stores a record in a database, or packs it for the process that has one. */
 static enum vs_status deliver(const struct destination *to, const struct vs_run_record *record,
                               struct vs_errors *errors)
 {
@@ -476,6 +402,7 @@ static enum vs_status deliver(const struct destination *to, const struct vs_run_
     return st;
 }
 
+/* Makes the run's record, and stores or packs it. */
 static enum vs_status hand_over(struct vs_session *s, const struct destination *to,
                                 struct vs_errors *errors)
 {

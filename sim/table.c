@@ -13,6 +13,7 @@ struct reader {
     char message[200];
 };
 
+/* Keeps a field of the current row. */
 static void on_field(void *data, size_t len, void *ctx)
 {
     struct reader *r = ctx;
@@ -41,6 +42,7 @@ static void on_field(void *data, size_t len, void *ctx)
     r->in_row++;
 }
 
+/* Ends a row, the first of which is the header. */
 static void on_row(int end, void *ctx)
 {
     struct reader *r = ctx;
@@ -60,6 +62,7 @@ static void on_row(int end, void *ctx)
     r->in_row = 0;
 }
 
+/* Reads a file of comma-separated values with a header. */
 enum vs_status vs_table_read(const char *path, struct vs_table *out, struct vs_errors *errors)
 {
     memset(out, 0, sizeof *out);

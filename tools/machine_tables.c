@@ -73,6 +73,7 @@ static void one_said(void *ctx, const char *name, const char *path)
     vs_description_free(&d);
 }
 
+/* Writes the shipped machines as C tables. */
 int main(int argc, char **argv)
 {
     struct tables t = {.home = argc == 2 ? argv[1] : NULL};

@@ -29,6 +29,7 @@ static void put_text(FILE *out, const char *s)
     fputc('"', out);
 }
 
+/* Writes one step. */
 static void put_step(FILE *out, const struct vs_step_desc *s)
 {
     const char *const words[] = {s->name, s->kind, s->target, s->state, s->when, s->each, s->like};
@@ -81,6 +82,7 @@ static void put_bytes(FILE *out, const uint8_t *at, size_t n)
     fputc('}', out);
 }
 
+/* Writes a list of numbers. */
 static void put_numbers(FILE *out, const uint16_t *at, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -170,6 +172,7 @@ static void put_linked(FILE *out, const struct vs_program_set *set, int index)
     fprintf(out, ", %u, %u};\n\n", set->otherwise, set->n_steps);
 }
 
+/* Writes the shipped programs as C tables. */
 int main(int argc, char **argv)
 {
     struct vs_errors errors = {NULL, 0};

@@ -21,6 +21,7 @@ struct vs_hist *vs_hist_create(void);
 void vs_hist_destroy(struct vs_hist *h);
 void vs_hist_clear(struct vs_hist *h);
 
+/* The bucket of a value. */
 static inline uint32_t vs_hist_bucket(uint64_t v)
 {
     if (v < VS_HIST_SUB) {
@@ -35,6 +36,7 @@ uint64_t vs_hist_low(uint32_t bucket);
 uint64_t vs_hist_mid(uint32_t bucket);
 
 uint64_t *vs__hist_octave(struct vs_hist *h, uint32_t octave);
+/* Adds a value n times. */
 static inline void vs_hist_add(struct vs_hist *h, uint64_t value, uint64_t n)
 {
     uint32_t b = vs_hist_bucket(value);
@@ -55,6 +57,7 @@ struct vs_hist_octave {
     uint64_t *counter; /* NULL: out of memory */
     uint32_t shift;
 };
+/* The octave of a value with its bounds, for who adds many values within it. */
 static inline struct vs_hist_octave vs_hist_octave_of(struct vs_hist *h, uint64_t value)
 {
     uint32_t b = vs_hist_bucket(value) >> VS_HIST_SUB_SHIFT;

@@ -68,6 +68,7 @@ static inline void vs_l1_share(struct vs_l1_tlb *t, bool shared)
     }
 }
 
+/* Sets the three page sizes of a first-level TLB, as shifts. */
 static inline void vs_l1_sizes(struct vs_l1_tlb *t, unsigned small, unsigned large, unsigned huge)
 {
     t->shift[VS_L1_SMALL] = (uint8_t)small;
@@ -75,12 +76,14 @@ static inline void vs_l1_sizes(struct vs_l1_tlb *t, unsigned small, unsigned lar
     t->shift[VS_L1_HUGE] = (uint8_t)huge;
 }
 
+/* The key under which a page of a size is held. */
 static inline uint64_t vs_l1_key(const struct vs_l1 *l, const struct vs_l1_tlb *t, uint64_t gva,
                                  uint32_t size)
 {
     return gva >> t->shift[size] | l->context | (uint64_t)size << VS_L1_SIZE_SHIFT;
 }
 
+/* The TLB that serves an access: stores may have one of their own. */
 static inline struct vs_l1_tlb *vs_l1_tlb(struct vs_l1 *l, bool write)
 {
     return &l->tlb[write ? l->stores : 0];
@@ -182,6 +185,7 @@ static inline bool vs_l1_page(const struct vs_l1 *l, uint64_t gva, bool write, u
     return true;
 }
 
+/* Finds an address under any page size, the size found last first. */
 static inline const uint64_t *vs_l1_look_up(const struct vs_l1 *l, struct vs_l1_tlb *t,
                                             uint64_t gva, uint64_t other, uint32_t sizes,
                                             unsigned *shift)

@@ -116,6 +116,7 @@ void vs_txn_beside(struct vs_txn *t, struct vs_ledger *l, uint16_t actor);
 /* Whoever works from now on (guest or host of a vCPU). Settles first. */
 void vs_txn_actor(struct vs_txn *t, uint16_t actor);
 
+/* Books what was put off, before anything depends on the clock. */
 static inline void vs_txn_settle(struct vs_txn *t)
 {
     if (t->settle) {
@@ -151,6 +152,7 @@ void vs_booked_part(struct vs_booked *b, uint16_t account, vs_ps d);
 vs_ps vs_close_as(struct vs_txn *t, enum vs_op op, const struct vs_booked *b);
 
 void vs__tape_grow(struct vs_tape *tape);
+/* Appends a charge to a tape. */
 static inline void vs__tape_add(struct vs_tape *tape, uint64_t start_ps, uint64_t ps,
                                 uint16_t account, uint32_t depth)
 {
@@ -171,6 +173,7 @@ static inline void vs_charge_n(struct vs_txn *t, uint16_t account, uint64_t n, v
     }
     t->now_ps += total.v;
 }
+/* Charges time to an account, and moves the transaction's clock. */
 static inline void vs_charge(struct vs_txn *t, uint16_t account, vs_ps d)
 {
     vs_charge_n(t, account, 1, d);
@@ -182,6 +185,7 @@ struct vs_charge_plan {
     uint64_t n, ps;
     uint16_t account;
 };
+/* Appends a charge to a plan, and returns how many it has now. */
 static inline uint32_t vs_charge_plan_add(struct vs_charge_plan *plan, uint32_t used,
                                           uint16_t account, uint64_t n, vs_ps total)
 {
@@ -190,6 +194,7 @@ static inline uint32_t vs_charge_plan_add(struct vs_charge_plan *plan, uint32_t 
     }
     return used;
 }
+/* Charges everything in a plan. */
 static inline void vs_charge_planned(struct vs_txn *t, const struct vs_charge_plan *plan,
                                      uint32_t used)
 {

@@ -56,6 +56,7 @@ void vs_linetab_clear(struct vs_linetab *c);
 extern const char *const vs_linetab_variant[VS_LINETAB_VARIANTS];
 bool vs_linetab_use(struct vs_linetab *c, const char *variant);
 
+/* The tag and the set of a line. */
 static inline uint32_t vs_linetab_tag(const struct vs_linetab *c, uint64_t line, uint64_t *set)
 {
     return (uint32_t)(vs_div(&c->by_sets, line, set) + 1u) << 2;
@@ -101,6 +102,7 @@ static inline uint32_t vs_linetab_spans_hit(struct vs_linetab *c, const struct v
 uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line);
 /* Removes a line; true when it was there. */
 bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty);
+/* Hints to the host that a line's set is about to be searched. */
 static inline void vs_linetab_prefetch(const struct vs_linetab *c, uint64_t line)
 {
     uint64_t set;

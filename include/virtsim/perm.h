@@ -15,6 +15,7 @@ struct vs_perm {
     uint64_t key[4];
 };
 
+/* Prepares a permutation of the numbers below n, which is at most 2^62. */
 static inline void vs_perm_init(struct vs_perm *p, uint64_t n, uint64_t seed) /* n <= 2^62 */
 {
     p->n = n;

@@ -38,6 +38,7 @@ struct vs_phys *vs_phys_create(uint64_t bytes);
 struct vs_phys *vs_phys_create_sparse(uint64_t bytes);
 void vs_phys_destroy(struct vs_phys *p);
 
+/* The size in bytes. */
 static inline uint64_t vs_phys_size(const struct vs_phys *p)
 {
     return p->bytes;
@@ -51,6 +52,7 @@ static inline bool vs_phys_holds(const struct vs_phys *p, vs_hpa at)
 uint64_t vs__phys_read64_apart(const struct vs_phys *p, vs_hpa at);
 void vs__phys_write64_apart(struct vs_phys *p, vs_hpa at, uint64_t value);
 
+/* Reads an aligned word. */
 static inline uint64_t vs_phys_read64(const struct vs_phys *p, vs_hpa at)
 {
     uint64_t v;
@@ -60,6 +62,7 @@ static inline uint64_t vs_phys_read64(const struct vs_phys *p, vs_hpa at)
     memcpy(&v, p->at + at.v, sizeof v);
     return v;
 }
+/* Writes an aligned word. */
 static inline void vs_phys_write64(struct vs_phys *p, vs_hpa at, uint64_t value)
 {
     if (vs_unlikely(at.v >= p->flat)) {
@@ -73,6 +76,7 @@ static inline unsigned char *vs_phys_at(const struct vs_phys *p, vs_hpa at, size
 {
     return p->at && at.v < p->bytes && bytes <= p->bytes - at.v ? p->at + at.v : NULL;
 }
+/* Hints to the host that a word is about to be read. */
 static inline void vs_phys_prefetch(const struct vs_phys *p, vs_hpa at)
 {
     /* a bad address only wastes the hint */

@@ -111,6 +111,7 @@ static inline unsigned vs_radix_level_shift(const struct vs_radix_format *f, uns
 {
     return f->granule + f->stride * (level - 1u);
 }
+/* The offset in a table of the entry that serves an address. */
 static inline uint64_t vs_radix_offset(const struct vs_radix_format *f, unsigned level,
                                        uint64_t address)
 {
@@ -139,6 +140,7 @@ static inline bool vs_radix_is_leaf(const struct vs_radix_format *f, unsigned le
 #define VS_RIGHT_EXECUTE 4u
 #define VS_RIGHTS 7u
 uint64_t vs_radix_arm_rights(const struct vs_radix_format *f, bool leaf, uint64_t entry);
+/* The rights that an entry gives, in the same bits for every format. */
 static inline uint64_t vs_radix_rights(const struct vs_radix_format *f, bool leaf, uint64_t entry)
 {
     switch (f->kind) {

@@ -12,6 +12,7 @@ struct vs_rng {
     uint64_t s[4];
 };
 
+/* The next number of SplitMix64, from which seeds are made. */
 static inline uint64_t vs_splitmix(uint64_t *x)
 {
     uint64_t z = (*x += 0x9e3779b97f4a7c15u);
@@ -27,6 +28,7 @@ static inline void vs_rng_seed(struct vs_rng *r, uint64_t seed, uint64_t stream)
         r->s[i] = vs_splitmix(&x);
     }
 }
+/* The next number of xoshiro256**. */
 static inline uint64_t vs_rng_next(struct vs_rng *r)
 {
     uint64_t *s = r->s, m = s[1] * 5u, out = ((m << 7) | (m >> 57)) * 9u, t = s[1] << 17;

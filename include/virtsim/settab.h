@@ -33,6 +33,7 @@ struct vs_divider {
     uint32_t shift;
 };
 
+/* Prepares a division by n. */
 static inline struct vs_divider vs_divider_of(uint64_t n)
 {
     struct vs_divider d = {0, n, 0};
@@ -43,6 +44,7 @@ static inline struct vs_divider vs_divider_of(uint64_t n)
     }
     return d;
 }
+/* Divides exactly, by a shift or one multiplication. */
 static inline uint64_t vs_div(const struct vs_divider *d, uint64_t x, uint64_t *rest)
 {
     if (vs_likely(d->inverse == 0)) {

@@ -36,12 +36,14 @@ struct vs_clock {
     uint64_t period_ps;
 };
 
+/* The clock of a frequency, its period rounded to a picosecond. */
 static inline struct vs_clock vs_clock_mhz(uint64_t mhz)
 {
     struct vs_clock c = {mhz ? (1000000u + mhz / 2u) / mhz : 0u};
     return c;
 }
 
+/* The time of so many cycles. */
 static inline vs_ps vs_clock_ps(struct vs_clock c, vs_cycles n)
 {
     vs_ps t = {n.v * c.period_ps};

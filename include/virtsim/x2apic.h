@@ -46,10 +46,12 @@ enum {
 
 /* The MSR of a register; whether an MSR is one of x2APIC's, 800H to 8FFH; its register. */
 #define VS_X2APIC_MSR(reg) (0x800u + (uint32_t)(reg))
+/* Says whether an MSR is a register of the x2APIC. */
 static inline bool vs_x2apic_msr(uint32_t msr)
 {
     return msr >> 8 == 0x8u;
 }
+/* The register that an MSR of the x2APIC reaches. */
 static inline uint32_t vs_x2apic_register(uint32_t msr)
 {
     return msr - 0x800u;
@@ -57,6 +59,7 @@ static inline uint32_t vs_x2apic_register(uint32_t msr)
 
 /* Where a register lies in the page, and which one lies there. */
 #define VS_APIC_OFFSET(reg) ((uint32_t)(reg) << 4)
+/* The register at an offset of the xAPIC's page. */
 static inline uint32_t vs_apic_register_at(uint32_t offset)
 {
     return offset >> 4;

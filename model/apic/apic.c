@@ -11,6 +11,7 @@
 #define PI_ON 1ull
 #define PI_SN 2ull
 
+/* An APIC as Linux leaves it at boot. */
 void vs_apic_init(struct vs_apic *a, const struct vs_apic_config *c, struct vs_ledger *ledger,
                   struct vs_clock clock, struct vs_phys *phys, vs_hpa pi,
                   uint8_t notification_vector)
@@ -33,6 +34,7 @@ void vs_apic_init(struct vs_apic *a, const struct vs_apic_config *c, struct vs_l
     vs_pi_notify(a, notification_vector, 0);
 }
 
+/* Charges time to one of the APIC's accounts. */
 static void charge(const struct vs_apic *a, struct vs_txn *t, unsigned account, uint64_t ps)
 {
     vs_ps d = {ps};
@@ -40,6 +42,7 @@ static void charge(const struct vs_apic *a, struct vs_txn *t, unsigned account, 
     vs_charge(t, (uint16_t)(a->account + account), d);
 }
 
+/* The highest vector that is set, -1 if none is. */
 static int highest(const uint64_t *bits)
 {
     for (int i = 3; i >= 0; i--) {
@@ -50,6 +53,7 @@ static int highest(const uint64_t *bits)
     return -1;
 }
 
+/* Says whether a vector is set. */
 static bool test(const uint64_t *bits, uint8_t v)
 {
     return (bits[v >> 6] >> (v & 63u)) & 1u;
@@ -136,6 +140,7 @@ uint8_t vs_apic_eoi(struct vs_apic *a, struct vs_txn *t, bool exits)
     return v >= 0 ? (uint8_t)v : VS_APIC_NONE;
 }
 
+/* An address in the posted-interrupt descriptor. */
 static vs_hpa at_offset(const struct vs_apic *a, uint64_t offset)
 {
     vs_hpa h = {a->pi.v + offset};
@@ -216,17 +221,20 @@ bool vs_pi_outstanding(const struct vs_apic *a)
 
 /* ---- the port ---- */
 
+/* Requests a vector. */
 static bool port_raise(void *ctx, uint8_t vector, vs_ps at)
 {
     return vs_apic_raise(ctx, vector, at);
 }
 
+/* Names the vector that would be delivered now. */
 static bool port_pending(const void *ctx, uint8_t *vector)
 {
     *vector = vs_apic_pending(ctx);
     return *vector != VS_APIC_NONE;
 }
 
+/* Says whether more than one vector is requested. */
 static bool port_others(const void *ctx)
 {
     const struct vs_apic *a = ctx;
@@ -237,11 +245,13 @@ static bool port_others(const void *ctx)
     return n > 1;
 }
 
+/* Delivers a vector. */
 static void port_deliver(void *ctx, struct vs_txn *t, uint8_t vector, enum vs_irq_how how)
 {
     vs_apic_deliver(ctx, t, vector, how);
 }
 
+/* Ends the highest interrupt in service. */
 static void port_end(void *ctx, struct vs_txn *t, uint8_t vector, bool exits)
 {
     (void)vector; /* a write to EOI names none: it ends the highest in service */
@@ -254,22 +264,26 @@ static uint64_t port_command(uint8_t vector, unsigned to)
     return vector | (uint64_t)to << 32;
 }
 
+/* Reads a register, or says why it cannot be. */
 static const char *port_read(void *ctx, uint32_t reg, uint64_t *value)
 {
     return vs_apic_read(ctx, reg, value);
 }
 
+/* Writes a register, or says why it cannot be. */
 static const char *port_write(void *ctx, uint32_t reg, uint64_t value)
 {
     return vs_apic_write(ctx, reg, value);
 }
 
+/* Sets the task priority. */
 static void port_mask(void *ctx, uint8_t priority)
 {
     struct vs_apic *a = ctx;
     a->tpr = priority;
 }
 
+/* Forgets all requests, as an INIT does. */
 static void port_reset(void *ctx)
 {
     struct vs_apic *a = ctx;
@@ -278,32 +292,38 @@ static void port_reset(void *ctx)
     a->tpr = 0;
 }
 
+/* Names the highest vector requested, whatever its priority. */
 static bool port_requested(const void *ctx, uint8_t *vector)
 {
     *vector = vs_apic_rvi(ctx);
     return *vector != VS_APIC_NONE;
 }
 
+/* Sends an interrupt to another APIC. */
 static void port_send(void *ctx, struct vs_txn *t)
 {
     apic_send(ctx, t);
 }
 
+/* Accesses the APIC's page. */
 static void port_access(void *ctx, struct vs_txn *t)
 {
     apic_touch(ctx, t);
 }
 
+/* Posts a vector, and says whether a notification is due. */
 static bool port_post(void *ctx, uint8_t vector, vs_ps at)
 {
     return vs_pi_post(ctx, vector, at);
 }
 
+/* Counts a posted interrupt with or without its notification. */
 static void port_posted(void *ctx, bool notified)
 {
     pi_posted(ctx, notified);
 }
 
+/* Moves posted requests into the APIC. */
 static void port_sync(void *ctx, struct vs_txn *t, const struct vs_mem_port *mem)
 {
     (void)vs_pi_sync(ctx, t, mem);

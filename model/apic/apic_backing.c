@@ -16,6 +16,7 @@ static vs_hpa word_at(const struct vs_apic *a, unsigned word)
     return (vs_hpa){a->pi.v + VS_APIC_OFFSET(VS_APIC_IRR + word)};
 }
 
+/* Sets a request in the backing page, as AVIC does. */
 static bool post(void *ctx, uint8_t vector, vs_ps at)
 {
     struct vs_apic *a = ctx;
@@ -30,6 +31,7 @@ static bool post(void *ctx, uint8_t vector, vs_ps at)
     return true;
 }
 
+/* Takes the requests out of the backing page. */
 static void sync(void *ctx, struct vs_txn *t, const struct vs_mem_port *mem)
 {
     struct vs_apic *a = ctx;

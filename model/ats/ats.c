@@ -14,6 +14,7 @@
 #define WRITE_OK 2u
 #define PAGES ((1ull << 45) - 1u) /* of a key: page numbers of 57-bit addresses */
 
+/* Reports everything in a configuration that cannot be. */
 void vs_ats_check(const struct vs_ats_config *c, struct vs_errors *errors)
 {
     if (c->ways && c->entries % c->ways) {
@@ -22,6 +23,7 @@ void vs_ats_check(const struct vs_ats_config *c, struct vs_errors *errors)
     }
 }
 
+/* Makes a device TLB in front of a link. */
 enum vs_status vs_ats_init(struct vs_ats *a, const struct vs_ats_config *c,
                            struct vs_ledger *ledger, const struct vs_ats_link *link,
                            const struct vs_upstream_port *plain)
@@ -36,6 +38,7 @@ enum vs_status vs_ats_init(struct vs_ats *a, const struct vs_ats_config *c,
                : VS_OK;
 }
 
+/* Frees a device TLB. */
 void vs_ats_free(struct vs_ats *a)
 {
     vs_settab_free(&a->tlb);
@@ -48,6 +51,7 @@ static uint64_t key_of(uint16_t requester, unsigned level, uint64_t at)
            (uint64_t)requester << 47;
 }
 
+/* Finds a translation of any page size. */
 static uint64_t *find(struct vs_ats *a, uint16_t requester, uint64_t at, unsigned *level)
 {
     for (unsigned l = 1; l <= 3; l++) {
@@ -135,6 +139,7 @@ static bool off(const struct vs_ats *a, uint16_t requester)
     return a->on && !a->on(a->on_ctx, requester);
 }
 
+/* Reads for a function: through the device TLB if it may use it. */
 static bool port_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                       size_t bytes, uint64_t *taken_ps)
 {
@@ -145,6 +150,7 @@ static bool port_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     return transfer(ctx, t, requester, at.v, buf, NULL, false, bytes, taken_ps);
 }
 
+/* Writes for a function: through the device TLB if it may use it. */
 static bool port_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
                        size_t bytes, uint64_t *taken_ps)
 {
@@ -155,6 +161,7 @@ static bool port_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova 
     return transfer(ctx, t, requester, at.v, NULL, buf, true, bytes, taken_ps);
 }
 
+/* Sends an interrupt message, which no device TLB translates. */
 static enum vs_msi_result port_message(void *ctx, struct vs_txn *t, uint16_t requester,
                                        uint64_t address, uint32_t data)
 {

@@ -27,6 +27,7 @@ static const enum vs_trap_kind kinds[CALLOUTS] = {
 #undef VS_CALLOUT
 };
 
+/* Registers binary translation's operations. */
 void vs_bt_register(void)
 {
     static const struct vs_op_desc list[CALLOUTS] = {
@@ -38,6 +39,7 @@ void vs_bt_register(void)
     vs_ops_register(vs_bt_desc.name, list, CALLOUTS, ops);
 }
 
+/* Makes the world of a vCPU whose kernel is translated, around the one its programs run in. */
 void vs_bt_init(struct vs_bt *b, const struct vs_bt_config *config, struct vs_ledger *ledger,
                 const struct vs_world_port *inner, const struct vs_core_port *core)
 {
@@ -45,6 +47,7 @@ void vs_bt_init(struct vs_bt *b, const struct vs_bt_config *config, struct vs_le
     b->base = vs_ledger_accounts(ledger, &vs_bt_desc);
 }
 
+/* Executes instructions on an account. */
 static void work(struct vs_bt *b, struct vs_txn *t, unsigned account, uint64_t n)
 {
     if (t) {
@@ -71,6 +74,7 @@ static bool adapted(struct vs_bt *b, const struct vs_trap *t)
     return ++b->stores > b->config.adapt_after;
 }
 
+/* Decides whether a trap calls the monitor; what isn't translated is the inner world's. */
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     struct vs_bt *b = ctx;
@@ -96,6 +100,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     return b->inner.leaves(b->inner.ctx, t, trap, exit);
 }
 
+/* Calls the monitor, or leaves as the inner world does. */
 static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
 {
     struct vs_bt *b = ctx;
@@ -108,6 +113,7 @@ static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
     return true;
 }
 
+/* Returns to translated code, or enters as the inner world does. */
 static bool enter(void *ctx, struct vs_txn *t)
 {
     struct vs_bt *b = ctx;
@@ -118,12 +124,14 @@ static bool enter(void *ctx, struct vs_txn *t)
     return b->inner.enter(b->inner.ctx, t);
 }
 
+/* Says why the inner world failed. */
 static void why(void *ctx, char *out, size_t bytes)
 {
     const struct vs_bt *b = ctx;
     b->inner.why(b->inner.ctx, out, bytes);
 }
 
+/* Flushes a tag as the inner world does. */
 static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uint16_t tag,
                       vs_gva at)
 {
@@ -131,36 +139,42 @@ static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uin
     return b->inner.flush_tag(b->inner.ctx, t, what, tag, at);
 }
 
+/* Sets the guest's interrupt flag. */
 static void mask(void *ctx, bool masked)
 {
     const struct vs_bt *b = ctx;
     b->inner.mask(b->inner.ctx, masked);
 }
 
+/* Ends an interrupt shadow. */
 static void unshadow(void *ctx)
 {
     const struct vs_bt *b = ctx;
     b->inner.unshadow(b->inner.ctx);
 }
 
+/* The guest's time-stamp counter at a moment of the host's. */
 static uint64_t clock(void *ctx, uint64_t host)
 {
     const struct vs_bt *b = ctx;
     return b->inner.clock(b->inner.ctx, host);
 }
 
+/* Says what an exit's notes hold; a call has none. */
 static unsigned says(void *ctx, const struct vs_exit *exit, struct vs_note *out)
 {
     const struct vs_bt *b = ctx;
     return exit->own[CALLED] ? 0 : b->inner.says(b->inner.ctx, exit, out);
 }
 
+/* Loads a vCPU as the inner world does. */
 static void load(void *ctx, struct vs_txn *t)
 {
     const struct vs_bt *b = ctx;
     b->inner.load(b->inner.ctx, t);
 }
 
+/* Binary translation as a world. */
 struct vs_world_port vs_bt_world(struct vs_bt *b)
 {
     vs_bt_register();

@@ -23,6 +23,7 @@ void vs__attempt_walked(const struct vs_cpu *c, const struct vs_txn *t, uint32_t
 /* The attempt of an access inside one line, whose walk failed (c->fault). */
 void vs__attempt_single(const struct vs_cpu *c, const struct vs_txn *t, uint32_t ref,
                         const struct vs_l1_tlb *tlb, struct vs_booked *attempt);
+/* Notes a part of an access that may have to be taken back. */
 static inline void vs__attempt_part(struct vs_booked *attempt, uint16_t account, vs_ps d)
 {
     if (vs_unlikely(attempt != NULL)) {
@@ -33,6 +34,7 @@ static inline void vs__attempt_part(struct vs_booked *attempt, uint16_t account,
 void vs__cpu_squash(struct vs_cpu *c, struct vs_txn *t, uint32_t ref,
                     const struct vs_booked *attempt);
 
+/* The first level that serves an access. */
 static inline struct vs_l1 *vs__cpu_l1(struct vs_cpu *c, uint32_t ref)
 {
     return ref == VS_REF_FETCH ? &c->fetch : &c->data;
@@ -44,6 +46,7 @@ static inline bool vs__cpu_counted(const struct vs_cpu *c, uint32_t ref)
     return (c->pending_mask[ref] | c->fast[ref][0] | c->fast[ref][1] | c->fast[ref][2]) != 0;
 }
 
+/* Counts hits of a first-level TLB. */
 static inline void vs__cpu_count_hits(const struct vs_l1_tlb *tlb, uint64_t n)
 {
     if (tlb->hits) {
@@ -73,6 +76,7 @@ static inline void vs__cpu_announce_walk(struct vs_cpu *c, vs_gva at)
 #define VS__PIECE 4096u
 #define VS__PIECES (VS_CPU_ACCESS_MAX / VS__PIECE + 1u)
 
+/* The answer for a piece of an access that crosses lines. */
 static inline uint64_t *vs__piece(uint64_t *piece, uint64_t gva, uint64_t at)
 {
     return &piece[at / VS__PIECE - gva / VS__PIECE];
@@ -83,6 +87,7 @@ static inline uint64_t vs__cpu_halfway(const struct vs_cpu *c, uint64_t gva, uin
 {
     return c->halfway.gva == gva && c->halfway.ref == ref ? c->halfway.until : 0;
 }
+/* Remembers how far an access has come that stops here. */
 static inline void vs__cpu_stop_halfway(struct vs_cpu *c, uint64_t gva, uint64_t until,
                                         uint32_t ref)
 {
@@ -95,10 +100,12 @@ static inline void vs__cpu_count_straddle(struct vs_cpu *c)
     c->count[VS_CNT_cpu_straddles]++;
 }
 
+/* Charges a lookup. */
 static inline void vs__cpu_charge(struct vs_txn *t, const struct vs_lookup *k)
 {
     vs_charge(t, k->account, k->ps);
 }
+/* Charges a lookup that may have to be taken back. */
 static inline void vs__attempt_charge(struct vs_booked *attempt, struct vs_txn *t,
                                       const struct vs_lookup *k)
 {
@@ -130,6 +137,7 @@ static inline void vs__cpu_left(struct vs_cpu *c)
 _Static_assert(VS_OP_ACCESS_STORE == VS_OP_ACCESS_LOAD + VS_REF_WRITE &&
                    VS_OP_ACCESS_FETCH == VS_OP_ACCESS_LOAD + VS_REF_FETCH,
                "operations of accesses stand in the order of enum vs_ref");
+/* Says whether anybody looks at each single access. */
 static inline bool vs__cpu_listened(const struct vs_cpu *c, uint32_t ref)
 {
     const struct vs_txn *t = c->txn;
@@ -168,6 +176,7 @@ static inline void vs__cpu_count_n(struct vs_cpu *c, uint32_t ref, uint32_t tlb,
     c->pending_mask[ref] |= 1ull << level | 1ull << (VS_LINE_LEVELS + tlb);
 }
 
+/* Counts a hit that is booked later. */
 static inline void vs__cpu_count(struct vs_cpu *c, uint32_t ref, uint32_t tlb, uint32_t level)
 {
     vs__cpu_count_n(c, ref, tlb, level, 1);
@@ -185,6 +194,7 @@ static inline uint64_t vs__cpu_instructions_ps(struct vs_cpu *c, uint64_t n)
     return ps;
 }
 
+/* Adds instructions that are booked later. */
 static inline void vs__cpu_instructions(struct vs_cpu *c, uint64_t n)
 {
     uint64_t ps = vs__cpu_instructions_ps(c, n);

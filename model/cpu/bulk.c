@@ -9,6 +9,7 @@
 
 /* ---- set-up ---- */
 
+/* Prepares accesses in bulk, and refuses what doesn't fit its region. */
 static enum vs_status bulk_init(struct vs_cpu_bulk *b, const struct vs_cpu *c,
                                 enum vs_bulk_kind kind, enum vs_ref ref, vs_gva base,
                                 uint64_t bytes, uint64_t step, uint64_t count)
@@ -78,6 +79,7 @@ void vs_bulk_free(struct vs_cpu_bulk *b)
 
 /* ---- which addresses ---- */
 
+/* Makes the next addresses of a random pattern. */
 static void make_random(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
 {
     uint64_t elements = b->bytes / VS__ELEMENT;
@@ -108,6 +110,7 @@ static void make_zipf(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
     }
 }
 
+/* Makes the next addresses of a chain that visits every element once. */
 static void make_chase(struct vs_cpu_bulk *b, uint64_t *out, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
@@ -153,6 +156,7 @@ static bool touch(struct vs_cpu *c, const struct vs_cpu_bulk *b, vs_gva at, bool
     return ok;
 }
 
+/* Runs a stride up to the horizon. */
 static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
     bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT || b->bytes % ELEMENT;
@@ -172,6 +176,7 @@ static enum vs_cpu_stop run_stride(struct vs_cpu *c, struct vs_cpu_bulk *b, uint
     return VS_CPU_DONE;
 }
 
+/* Runs a pattern of made addresses up to the horizon. */
 static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
     bool straddles = b->stride % ELEMENT || b->base.v % ELEMENT;
@@ -190,6 +195,7 @@ static enum vs_cpu_stop run_jumping(struct vs_cpu *c, struct vs_cpu_bulk *b, uin
     return VS_CPU_DONE;
 }
 
+/* Runs two loads and a store for each element up to the horizon. */
 static enum vs_cpu_stop run_stream(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
     uint64_t third = b->bytes / 3u / ELEMENT * ELEMENT;

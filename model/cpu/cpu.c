@@ -13,6 +13,7 @@
 
 static const enum vs_op op_of[3] = {VS_OP_ACCESS_LOAD, VS_OP_ACCESS_STORE, VS_OP_ACCESS_FETCH};
 
+/* Reports a configuration that no core can have. */
 void vs_cpu_check(const struct vs_cpu_config *cfg, struct vs_errors *errors)
 {
     if (cfg->mhz == 0 || cfg->ipc == 0) {
@@ -31,6 +32,7 @@ static uint64_t common_divisor(uint64_t a, uint64_t b)
     return a;
 }
 
+/* Makes a core with its window, if it has one. */
 enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
                            struct vs_ledger *ledger)
 {
@@ -57,6 +59,7 @@ enum vs_status vs_cpu_init(struct vs_cpu *c, const struct vs_cpu_config *cfg,
     return cfg->string_stores ? vs__window_create(c, &c->string, cfg->mshrs, cfg->mshrs) : VS_OK;
 }
 
+/* Frees a core's windows. */
 void vs_cpu_free(struct vs_cpu *c)
 {
     vs__window_destroy(&c->window);
@@ -87,6 +90,7 @@ static void attach_kind(struct vs_cpu *c, uint32_t ref, uint32_t tlb)
     }
 }
 
+/* Connects a core with its MMU and its caches. */
 void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu)
 {
     if (mmu) {
@@ -189,6 +193,7 @@ void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref)
     c->pending_mask[ref] = 0;
 }
 
+/* Books everything that was put off. */
 static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn *t)
 {
     c->pending_ps = 0;
@@ -200,6 +205,7 @@ static __attribute__((noinline)) void settle_all(struct vs_cpu *c, struct vs_txn
     }
 }
 
+/* Books what was put off, if there is anything. */
 static void settle(void *ctx, struct vs_txn *t)
 {
     struct vs_cpu *c = ctx;
@@ -253,6 +259,7 @@ void vs_cpu_take(struct vs_cpu *c, struct vs_cpu_thread *t, struct vs_txn *txn)
     }
 }
 
+/* Accesses a line and charges the level that had it. */
 static void book_level(const struct vs_l1 *l, struct vs_txn *t, uint64_t hpa, uint32_t ref)
 {
     uint32_t level = l->lines.access(l->lines.ctx, hpa >> l->line_shift, (enum vs_ref)ref);
@@ -617,6 +624,7 @@ void vs_cpu_instructions(struct vs_cpu *c, uint64_t n)
     }
 }
 
+/* Executes instructions of the software. */
 static void port_instructions(void *ctx, struct vs_txn *t, uint64_t n)
 {
     struct vs_cpu *c = ctx;
@@ -643,6 +651,7 @@ static void port_work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
     c->instruction_account = (uint16_t)(c->account + VS_ACC_cpu_instruction);
 }
 
+/* Accesses one line of the software. */
 static void port_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
 {
     struct vs_cpu *c = ctx;
@@ -650,6 +659,7 @@ static void port_touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
     (void)vs_cpu_access(c, at, 1, ref);
 }
 
+/* Accesses a range of the software, in leading hits where it can. */
 static void port_touches(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes, enum vs_ref ref)
 {
     struct vs_cpu *c = ctx;
@@ -680,6 +690,7 @@ static void work_at_once(struct vs_cpu *c, const struct vs_core_step *s, size_t 
     c->count[VS_CNT_cpu_instructions] += sum;
 }
 
+/* Says whether nobody looks at single accesses. */
 static bool port_unwatched(void *ctx)
 {
     struct vs_cpu *c = ctx;
@@ -709,6 +720,7 @@ static void port_steps(void *ctx, struct vs_txn *t, const struct vs_core_step *s
     }
 }
 
+/* Executes a batch at once if all of it hits, else step by step. */
 static void port_batch(void *ctx, struct vs_txn *t, const struct vs_batch *b)
 {
     struct vs_cpu *c = ctx;
@@ -719,6 +731,7 @@ static void port_batch(void *ctx, struct vs_txn *t, const struct vs_batch *b)
     }
 }
 
+/* Stores a string, beginning again where a page was missing. */
 static void port_store_string(void *ctx, struct vs_txn *t, vs_gva at, uint64_t bytes)
 {
     struct vs_cpu *c = ctx;

@@ -124,6 +124,7 @@ void vs_cpu_attach(struct vs_cpu *c, const struct vs_mmu_port *mmu);
  * with the help of what mmu and memory offer; no result depends on it. port NULL: one after the
  * other again. False: the program is built without (VIRTSIM_WITHOUT=fast). */
 #ifdef VS_WITHOUT_FAST
+/* Refuses the fast paths in a build without them. */
 static inline bool vs_cpu_attach_fast(struct vs_cpu *c, const struct vs_fast_port *port)
 {
     (void)c;

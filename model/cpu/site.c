@@ -52,6 +52,7 @@ static void price(struct vs_cpu *c)
     w->settling = before;
 }
 
+/* Moves to another place of the program, and prices what was done at the last one. */
 static void move(struct vs_cpu *c, const struct vs_site_at *to)
 {
     price(c);
@@ -64,6 +65,7 @@ static bool outside(const struct vs_cpu *c)
     return c->txn->depth == 1u;
 }
 
+/* Moves to the place of an access. */
 void vs__cpu_enter_site(struct vs_cpu *c, uint64_t gva, uint32_t ref)
 {
     if (outside(c)) {
@@ -74,6 +76,7 @@ void vs__cpu_enter_site(struct vs_cpu *c, uint64_t gva, uint32_t ref)
     }
 }
 
+/* Moves away from the place of an access. */
 void vs__cpu_leave_site(struct vs_cpu *c)
 {
     if (outside(c)) {

@@ -40,6 +40,7 @@ static uint16_t own_actor(struct vs_cpu *c)
     return own;
 }
 
+/* Stores line by line, as a core without a string window does. */
 static enum vs_cpu_stop lines(struct vs_cpu *c, vs_gva at, uint64_t bytes, uint64_t *done)
 {
     uint64_t line = 1ull << c->data.line_shift;

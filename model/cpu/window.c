@@ -5,6 +5,7 @@
 
 /* ---- the clock of entry ---- */
 
+/* Exposes a part that nothing hides. */
 static void expose_part(struct vs_txn *t, uint64_t n, const struct vs_lookup *part)
 {
     uint64_t ps = n * part->ps.v;
@@ -83,6 +84,7 @@ static void wait_for_slot(struct vs_cpu *c, const struct vs_window_slot *s)
     vs__window_waited(c, s);
 }
 
+/* Waits for everything in the window. */
 static void drain(struct vs_cpu *c)
 {
     struct vs_cpu_window *w = c->window;
@@ -259,6 +261,7 @@ struct vs_window_fill vs__window_fill(struct vs_cpu *c, const struct vs_l1 *l, u
     return f;
 }
 
+/* Asks for a line beside the core, and says when it comes. */
 static struct vs_window_fill fetch_line(struct vs_cpu *c, struct vs_l1 *l, uint64_t hpa,
                                         uint32_t ref, uint64_t at)
 {

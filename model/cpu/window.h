@@ -112,11 +112,13 @@ void vs__window_room_wait(struct vs_cpu *c);
 static const enum vs_op vs__window_op[3] = {VS_OP_ACCESS_LOAD, VS_OP_ACCESS_STORE,
                                             VS_OP_ACCESS_FETCH};
 
+/* An account of the core. */
 static inline uint16_t vs__window_account(const struct vs_cpu *c, unsigned which)
 {
     return (uint16_t)(c->account + which);
 }
 
+/* The account of a wait for a line: its own request, or another's that it joined. */
 static inline uint16_t vs__window_wait_account(const struct vs_cpu *c,
                                                const struct vs_window_fill *f)
 {
@@ -144,6 +146,7 @@ static inline bool vs__window_roomy(const struct vs_cpu *c, uint64_t wanted, boo
                      (!access || w->accesses - s->access < w->queue);
 }
 
+/* Waits until the window has room for one more. */
 static inline void vs__window_room(struct vs_cpu *c)
 {
     vs__window_leave(c->window, vs_cpu_now_ps(c));
@@ -179,6 +182,7 @@ static inline uint64_t vs__window_ask(struct vs_cpu *c, struct vs_cpu_window *w,
     return wait;
 }
 
+/* Books work beside the core for whoever the core works for now. */
 static inline void vs__window_actor(struct vs_cpu *c)
 {
     struct vs_txn *x = &c->window->beside;
@@ -215,6 +219,7 @@ static inline void vs__window_waited(struct vs_cpu *c, const struct vs_window_sl
     }
 }
 
+/* Appends a wait to a tape, if it took time. */
 static inline void vs__window_note(struct vs_tape *t, uint64_t *at, uint16_t acc, uint64_t ps)
 {
     if (ps) {

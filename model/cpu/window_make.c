@@ -8,6 +8,7 @@
 #define TAPE_ENTRIES                                                                               \
     128u /* a two-dimensional walk that sets every flag; more only grows the tape */
 
+/* The least power of two above n. */
 static uint64_t power_above(uint64_t n)
 {
     uint64_t p = 2;
@@ -17,6 +18,7 @@ static uint64_t power_above(uint64_t n)
     return p;
 }
 
+/* Frees a window; none is allowed. */
 void vs__window_destroy(struct vs_cpu_window **of)
 {
     struct vs_cpu_window *w = *of;
@@ -34,6 +36,7 @@ void vs__window_destroy(struct vs_cpu_window **of)
     *of = NULL;
 }
 
+/* Makes a window of a size and a queue of misses. */
 enum vs_status vs__window_create(const struct vs_cpu *c, struct vs_cpu_window **out, uint64_t size,
                                  uint64_t queue)
 {

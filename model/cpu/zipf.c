@@ -6,6 +6,7 @@
 
 #define ZIPF_SINGLE 1024u
 
+/* The end of the group of ranks that are drawn as one. */
 static uint64_t zipf_group_end(uint64_t first, uint64_t ranks)
 {
     uint64_t step = first < ZIPF_SINGLE ? 1u : first / 64u, end = first + step;

@@ -135,6 +135,7 @@ static int decide(struct vs_deprivileged *d, const struct vs_trap *t)
     }
 }
 
+/* Decides whether a trap leaves the deprivileged guest. */
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     struct vs_deprivileged *d = ctx;
@@ -181,6 +182,7 @@ static vs_hpa state_at(const struct vs_deprivileged *d, enum vs_state what)
     return (vs_hpa){d->at.v + VS_MONITOR_AT_STATE + (uint64_t)what * 8u};
 }
 
+/* Enters the monitor through a gate. */
 static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
 {
     struct vs_deprivileged *d = ctx;
@@ -201,6 +203,7 @@ static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
     return true;
 }
 
+/* Returns to the guest by IRET. */
 static bool enter(void *ctx, struct vs_txn *t)
 {
     struct vs_deprivileged *d = ctx;
@@ -220,6 +223,7 @@ static bool enter(void *ctx, struct vs_txn *t)
     return true;
 }
 
+/* Says nothing, since neither a gate nor IRET can fail. */
 static void why(void *ctx, char *out, size_t bytes)
 {
     (void)ctx;
@@ -246,6 +250,7 @@ static void load(void *ctx, struct vs_txn *t)
     (void)flush_tag(d, t, VS_WORLD_TAG, d->wire.tag, (vs_gva){0});
 }
 
+/* Sets the guest's interrupt flag, whose setting has a shadow. */
 static void mask(void *ctx, bool masked)
 {
     struct vs_deprivileged *d = ctx;
@@ -253,18 +258,21 @@ static void mask(void *ctx, bool masked)
     d->masked = masked;
 }
 
+/* Ends the shadow of STI. */
 static void unshadow(void *ctx)
 {
     struct vs_deprivileged *d = ctx;
     d->shadow = false;
 }
 
+/* The guest's time-stamp counter, which is the host's. */
 static uint64_t clock(void *ctx, uint64_t host)
 {
     (void)ctx;
     return host; /* no offset can be given to a processor's counter */
 }
 
+/* Says the vector and error code of the exception that left the guest. */
 static unsigned says(void *ctx, const struct vs_exit *exit, struct vs_note *out)
 {
     (void)ctx;
@@ -356,6 +364,7 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
     return true;
 }
 
+/* Writes a word of what the monitor keeps of its guest. */
 static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     struct vs_deprivileged *d = ctx;

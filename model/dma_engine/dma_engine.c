@@ -9,6 +9,7 @@
 #define VS_DEF_FILE "dma_engine/dma_engine.def"
 #include "virtsim/def_tables.h"
 
+/* Makes an engine behind a link. */
 void vs_dma_engine_init(struct vs_dma_engine *e, const struct vs_dma_engine_config *c,
                         struct vs_ledger *ledger, const struct vs_upstream_port *link)
 {

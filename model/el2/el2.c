@@ -18,6 +18,7 @@ enum { GUEST_PAIRS = 16, HOST_PAIRS = 6 };     /* x0-x30; x19-x29 and the link r
  * offset. With VHE the list registers are the interrupt controller's (model/gic). */
 enum { EXIT_SYSTEM = 11, ENTRY_SYSTEM = 9 };
 
+/* A vCPU whose guest is about to run at EL1. */
 void vs_el2_init(struct vs_el2 *e, const struct vs_el2_config *config,
                  const struct vs_el2_wiring *wiring, vs_hpa vcpu)
 {
@@ -110,12 +111,14 @@ bool vs_el2_traps(struct vs_el2 *e, uint32_t class, uint32_t number, bool write)
     return trapped;
 }
 
+/* Charges n times the same work to an account. */
 static void work(struct vs_el2 *e, struct vs_txn *t, unsigned account, uint64_t n, uint64_t each)
 {
     vs_ps d = {n * each * e->wire.clock.period_ps};
     vs_charge_n(t, (uint16_t)(e->base + account), n, d);
 }
 
+/* Accesses the pairs of registers that are saved or loaded. */
 static void lines(struct vs_el2 *e, struct vs_txn *t, unsigned account, uint64_t from,
                   uint64_t pairs, enum vs_ref ref)
 {

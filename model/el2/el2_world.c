@@ -132,6 +132,7 @@ static const uint32_t classes[EXITS] = {
 #include "el2/classes.def"
 };
 
+/* Decides whether a trap is taken to EL2, and with which syndrome. */
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     struct vs_el2 *e = ctx;
@@ -153,6 +154,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     return true;
 }
 
+/* Takes the exception to EL2. */
 static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
 {
     struct vs_el2_syndrome s;
@@ -164,12 +166,14 @@ static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
     return true;
 }
 
+/* Returns to the guest. */
 static bool enter(void *ctx, struct vs_txn *t)
 {
     vs_el2_enter(ctx, t);
     return true;
 }
 
+/* Says nothing, since neither an exception nor ERET can fail. */
 static void why(void *ctx, char *out, size_t bytes)
 {
     (void)ctx;
@@ -178,17 +182,20 @@ static void why(void *ctx, char *out, size_t bytes)
     }
 }
 
+/* Sets PSTATE.I of the guest. */
 static void mask(void *ctx, bool masked)
 {
     struct vs_el2 *e = ctx;
     e->pstate = (e->pstate & ~PSTATE_I) | (masked ? PSTATE_I : 0);
 }
 
+/* Does nothing: unmasking takes effect at once. */
 static void unshadow(void *ctx)
 {
     (void)ctx; /* unmasking takes effect at once */
 }
 
+/* Tells the GIC whether the vCPU runs. */
 static void running(void *ctx, struct vs_txn *t, bool on)
 {
     vs_el2_running(ctx, t, on);
@@ -227,6 +234,7 @@ static const uint16_t offset_of[VS_STATE_N] = {
     [VS_STATE_PC] = VS_EL2_AT_PC,           [VS_STATE_FLAGS] = VS_EL2_AT_PSTATE,
 };
 
+/* Accesses the line of a register in memory, and gives its address. */
 static vs_hpa reached(struct vs_el2 *e, struct vs_txn *t, uint16_t offset, enum vs_ref ref)
 {
     vs_hpa at = {e->vcpu.v + offset};
@@ -237,6 +245,7 @@ static vs_hpa reached(struct vs_el2 *e, struct vs_txn *t, uint16_t offset, enum 
     return at;
 }
 
+/* Reads a register of the guest by its neutral name. */
 static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
 {
     struct vs_el2 *e = ctx;
@@ -265,6 +274,7 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
     return true;
 }
 
+/* Writes a register of the guest by its neutral name. */
 static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     struct vs_el2 *e = ctx;

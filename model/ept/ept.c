@@ -20,6 +20,7 @@ static uint64_t piece_of(uint64_t gva, unsigned page, unsigned piece)
     return gva & ((1ull << page) - 1u) & ~((1ull << piece) - 1u);
 }
 
+/* Fills the first-level TLB with a translation. */
 static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t payload,
                     unsigned shift)
 {
@@ -40,6 +41,7 @@ static void fill_l1(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t pa
                 ref != VS_REF_READ);
 }
 
+/* Says whether a translation allows an access. */
 static bool allowed(uint64_t payload, enum vs_ref ref)
 {
     return (payload & (ref == VS_REF_READ    ? VS__READ
@@ -66,6 +68,7 @@ static bool probe_fetch(struct vs_ept *e, uint64_t gva, uint32_t tag, struct vs_
     return false;
 }
 
+/* Looks an address up in the second level under one tag. */
 static bool probe_tag(struct vs_ept *e, uint64_t gva, enum vs_ref ref, uint32_t tag,
                       struct vs_translation *out)
 {
@@ -86,6 +89,7 @@ static bool probe_tag(struct vs_ept *e, uint64_t gva, enum vs_ref ref, uint32_t 
     return false;
 }
 
+/* Looks an address up in the second level, also among global pages. */
 static bool probe_port(void *ctx, vs_gva at, enum vs_ref ref, struct vs_translation *out)
 {
     struct vs_ept *e = ctx;
@@ -128,6 +132,7 @@ void vs__ept_fill(struct vs_ept *e, enum vs_ref ref, uint64_t gva, uint64_t fram
 struct walker {
     uint32_t walker, place;
 };
+/* Waits for a place in the queue and for a walker. */
 static struct walker walker_take(struct vs_ept *e, struct vs_txn *t, struct vs_translation *out)
 {
     struct walker k;
@@ -141,6 +146,7 @@ static struct walker walker_take(struct vs_ept *e, struct vs_txn *t, struct vs_t
     return k;
 }
 
+/* Charges the second level's lookup that missed. */
 static inline void missed_second(const struct vs_ept *e, struct vs_txn *t, enum vs_ref ref)
 {
     const struct vs_lookup *k = ref == VS_REF_FETCH ? &e->fetch_miss : &e->probe_miss;
@@ -149,6 +155,7 @@ static inline void missed_second(const struct vs_ept *e, struct vs_txn *t, enum 
     }
 }
 
+/* Walks the tables for an address, with queueing and prefetch. */
 static void walk_port(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
                       struct vs_translation *out)
 {
@@ -183,12 +190,14 @@ static void walk_port(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref,
 
 /* ---- the same where nobody wants to know when what happened ---- */
 
+/* Says whether a walk needs nothing beyond the walk itself. */
 static bool plain(void *ctx)
 {
     const struct vs_ept *e = ctx;
     return !e->walker.n && !e->prefetch.on && !e->cfg.verify && !e->pml.on;
 }
 
+/* Walks for the fast path, which notes lines instead of accessing them. */
 static uint64_t walk_plain(void *ctx, struct vs_txn *t, struct vs_op_acc *walk,
                            struct vs_gather *lines, vs_gva at, enum vs_ref ref,
                            struct vs_translation *out)

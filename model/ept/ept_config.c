@@ -2,6 +2,7 @@
 /* What a configuration asks for, and whether hardware could be built so. */
 #include "ept/ept.h"
 
+/* Reports a table whose entries don't fill its ways. */
 static void check_table(struct vs_errors *errors, const char *path, uint64_t entries, uint64_t ways)
 {
     if (ways && entries % ways) {
@@ -12,6 +13,7 @@ static void check_table(struct vs_errors *errors, const char *path, uint64_t ent
 
 static const char *const page_names[] = {"4K", "2M", "1G", "16K", "64K", "32M", "512M", "thp"};
 
+/* Reports a page size that a format doesn't have. */
 static void check_page(struct vs_errors *errors, const char *path, uint64_t choice,
                        const struct vs_radix_format *f)
 {
@@ -32,6 +34,7 @@ static const char *const vendor_names[] = {"intel", "amd", "arm"};
 
 static const unsigned granules[] = {12, 14, 16};
 
+/* Reports formats of tables that don't go with each other or with the vendor. */
 static void check_formats(const struct vs_ept_config *c, struct vs_errors *errors)
 {
     struct vs_radix_format guest, second;
@@ -99,6 +102,7 @@ static void check_groups(struct vs_errors *errors, const char *path, uint64_t po
     }
 }
 
+/* Reports everything in a configuration that cannot be. */
 void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
 {
     check_formats(c, errors);

@@ -37,6 +37,7 @@ void vs_ept_world(struct vs_ept *e, bool host)
 
 /* ---- tags ---- */
 
+/* Says whether two tags are equal. */
 static bool same(const struct vs_ept_tag *a, const struct vs_ept_tag *b)
 {
     return a->vpid == b->vpid && a->pcid == b->pcid && a->eptp == b->eptp && a->global == b->global;
@@ -52,6 +53,7 @@ static void recycle(struct vs_ept *e)
     e->data->globals = e->fetch->globals = false;
 }
 
+/* The number of a tag, or of all tags. */
 static uint32_t find_tag(const struct vs_ept *e, const struct vs_ept_tag *want)
 {
     uint32_t i = 0;
@@ -61,6 +63,7 @@ static uint32_t find_tag(const struct vs_ept *e, const struct vs_ept_tag *want)
     return i;
 }
 
+/* The number of a tag, given to it when it is new. */
 static uint32_t tag_of(struct vs_ept *e, const struct vs_ept_tag *want)
 {
     uint32_t i = find_tag(e, want);
@@ -70,6 +73,7 @@ static uint32_t tag_of(struct vs_ept *e, const struct vs_ept_tag *want)
     return i;
 }
 
+/* Makes global pages found under their own tag. */
 static void use_globals(struct vs_ept *e, uint32_t tag)
 {
     e->tag_global = tag;
@@ -78,6 +82,7 @@ static void use_globals(struct vs_ept *e, uint32_t tag)
     e->fetch->global_context = e->data->global_context;
 }
 
+/* The tag of a context's global pages. */
 static struct vs_ept_tag globals_of(const struct vs_ept_context *c)
 {
     return (struct vs_ept_tag){c->vpid, 0, c->eptp & VS_RADIX_ADDRESS, true};
@@ -93,6 +98,7 @@ bool vs__ept_globals_begin(struct vs_ept *e)
     return true;
 }
 
+/* Makes a context the current one. */
 static void use(struct vs_ept *e, const struct vs_ept_context *c, uint32_t tag, uint32_t nested)
 {
     e->now = *c;
@@ -116,6 +122,7 @@ static const struct vs_ept_recent *recent(const struct vs_ept *e, const struct v
     return NULL;
 }
 
+/* Remembers the two contexts before, which are often the next ones. */
 static void remember(struct vs_ept *e)
 {
     e->recent[1] = e->recent[0];

@@ -29,19 +29,23 @@ struct vs_ept_hints *vs__ept_hints_create(void)
     return calloc(1, sizeof(struct vs_ept_hints));
 }
 
+/* The region that an address is hashed to. */
 static uint32_t region(uint64_t address)
 {
     return address >> REGION_SHIFT & (REGIONS - 1u);
 }
+/* The address of the entry for an address in a remembered row. */
 static vs_hpa entry_of(const struct row *r, uint64_t address)
 {
     vs_hpa at = {((uint64_t)r->line << 6) + ((address & REGION_REST) >> r->shift) * 8u};
     return at;
 }
+/* The row in which an entry lies. */
 static struct row row_of(uint64_t entry, uint64_t address, unsigned shift)
 {
     return (struct row){(uint32_t)((entry - ((address & REGION_REST) >> shift) * 8u) >> 6), shift};
 }
+/* Where an entry leads an address. */
 static uint64_t target(uint64_t entry, uint64_t mask, unsigned shift, uint64_t address)
 {
     uint64_t low = (1ull << shift) - 1u;

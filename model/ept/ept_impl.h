@@ -33,6 +33,7 @@ static inline unsigned vs__ept_piece_shift(const struct vs_radix_format *f, unsi
 #define VS__SIZE_SHIFT 45u
 #define VS__PAGE_MASK ((1ull << VS__SIZE_SHIFT) - 1u)
 
+/* The key of a page of a size under a tag. */
 static inline uint64_t vs__ept_key(uint64_t address, unsigned shift, uint32_t tag)
 {
     return ((address >> shift) & VS__PAGE_MASK) | (uint64_t)(shift - 12u) << VS__SIZE_SHIFT |
@@ -45,6 +46,7 @@ static inline uint64_t vs__ept_fold(const struct vs_ept *e, uint64_t key)
 {
     return key ^ ((key & VS__PAGE_MASK) >> e->l2_set_bits & e->l2_fold);
 }
+/* The key in a second-level table, some of whose sizes share an index. */
 static inline uint64_t vs__ept_second_key(const struct vs_ept *e, const struct vs_settab *t,
                                           uint64_t address, unsigned shift, uint32_t tag)
 {

@@ -7,6 +7,7 @@
 
 /* ---- what faults drop ---- */
 
+/* Drops one address from the first level under a tag. */
 static void forget_linear(struct vs_ept *e, uint64_t gva, uint32_t tag)
 {
     for (unsigned i = 0; i < FIRST_LEVEL; i++) {
@@ -78,11 +79,13 @@ struct scope {
     const struct vs_l1_tlb *first; /* keys are vs_l1_key; NULL: vs__ept_key */
 };
 
+/* The tag in a key. */
 static const struct vs_ept_tag *tag_in(const struct scope *s, uint64_t key)
 {
     return &s->e->tag[(key >> VS_L1_CONTEXT_SHIFT) & (VS_EPT_CONTEXTS - 1u)];
 }
 
+/* Says whether an invalidation covers what a tag stands for. */
 static bool in_scope(const struct scope *s, const struct vs_ept_tag *t, bool global)
 {
     if (s->combined) {
@@ -107,6 +110,7 @@ static bool same_page(const struct scope *s, uint64_t key, unsigned page)
     return ((address ^ s->address) & ((VS__PAGE_MASK << 12) | 0xfffu)) >> page == 0;
 }
 
+/* Says whether a linear translation goes. */
 static bool drop_linear(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
@@ -114,6 +118,7 @@ static bool drop_linear(void *ctx, uint64_t key, uint64_t payload)
            (!s->page || same_page(s, key, 12u + (unsigned)(payload >> VS__GUEST_SHIFT & 31u)));
 }
 
+/* Says whether an entry of the second level goes. */
 static bool drop_second(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
@@ -128,6 +133,7 @@ static bool drop_walk(void *ctx, uint64_t key, uint64_t payload)
     return in_scope(s, tag_in(s, key), false);
 }
 
+/* Says whether a translation of guest-physical addresses goes. */
 static bool drop_physical_page(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
@@ -136,6 +142,7 @@ static bool drop_physical_page(void *ctx, uint64_t key, uint64_t payload)
            same_page(s, key, 12u + (unsigned)(key >> VS__SIZE_SHIFT & 31u));
 }
 
+/* Drops linear translations in scope, and counts them. */
 static uint64_t sweep_linear(struct vs_ept *e, struct scope *s, bool walk_caches)
 {
     uint64_t n = 0;
@@ -156,6 +163,7 @@ static uint64_t sweep_linear(struct vs_ept *e, struct scope *s, bool walk_caches
     return n;
 }
 
+/* Drops guest-physical translations in scope, and counts them. */
 static uint64_t sweep_physical(struct vs_ept *e, struct scope *s, bool walk_caches)
 {
     uint64_t n = vs_settab_drop_if(&e->nested, s->page ? drop_physical_page : drop_walk, s);
@@ -165,6 +173,7 @@ static uint64_t sweep_physical(struct vs_ept *e, struct scope *s, bool walk_cach
     return n;
 }
 
+/* Counts an invalidation and charges its instruction. */
 static void account(struct vs_ept *e, struct vs_txn *t, bool page)
 {
     e->count[VS_CNT_ept_invalidations]++;

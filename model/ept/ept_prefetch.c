@@ -20,6 +20,7 @@ void vs_ept_prefetcher_end(struct vs_ept *e)
     }
 }
 
+/* The right that an access needs. */
 static uint64_t right_of(enum vs_ref ref)
 {
     return ref == VS_REF_READ ? VS__READ : ref == VS_REF_WRITE ? VS__WRITE : VS__EXECUTE;

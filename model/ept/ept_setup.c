@@ -19,6 +19,7 @@ struct geometry {
         (c)->name, (c)->name##_ways, (c)->name##_policy, (c)->name##_latency, account              \
     }
 
+/* Makes a table, which may have no entries. */
 static enum vs_status table(struct vs_settab *t, uint64_t entries, uint64_t ways, uint64_t policy,
                             uint64_t seed)
 {
@@ -26,11 +27,13 @@ static enum vs_status table(struct vs_settab *t, uint64_t entries, uint64_t ways
                           (enum vs_policy)policy, seed);
 }
 
+/* Makes a table of a geometry. */
 static enum vs_status make(struct vs_settab *t, const struct geometry *g, uint64_t seed)
 {
     return table(t, g->entries, g->ways, g->policy, seed);
 }
 
+/* What a lookup in a table costs, and the account for it. */
 static struct vs_lookup lookup_of(const struct vs_ept *e, const struct geometry *g)
 {
     return (struct vs_lookup){(uint16_t)(e->account + g->account),
@@ -43,6 +46,7 @@ static void beside(struct vs_lookup *a, struct vs_lookup b)
     *a = b.ps.v >= a->ps.v ? b : *a;
 }
 
+/* Makes the tables of one first-level TLB by page size. */
 static enum vs_status first_level_of(struct vs_ept *e, struct vs_l1_tlb *t, struct geometry *g,
                                      bool shared, uint64_t seed)
 {
@@ -60,6 +64,7 @@ static enum vs_status first_level_of(struct vs_ept *e, struct vs_l1_tlb *t, stru
     return s;
 }
 
+/* Makes the first level for loads, stores and fetches. */
 static enum vs_status first_level(struct vs_ept *e, uint64_t seed)
 {
     const struct vs_ept_config *c = &e->cfg;
@@ -81,6 +86,7 @@ static enum vs_status first_level(struct vs_ept *e, uint64_t seed)
     return s ? s : first_level_of(e, &e->fetch->tlb[1], none, true, seed);
 }
 
+/* Makes the second level. */
 static enum vs_status second_level(struct vs_ept *e, uint64_t seed)
 {
     const struct vs_ept_config *c = &e->cfg;
@@ -122,6 +128,7 @@ static void walk_geometry(const struct vs_ept_config *c, struct geometry guest[V
     memcpy(nested, n, sizeof n);
 }
 
+/* Makes the caches of both dimensions' upper levels. */
 static enum vs_status walk_caches(struct vs_ept *e, uint64_t seed)
 {
     struct geometry guest[VS_EPT_LEVELS], nested[VS_EPT_LEVELS];

@@ -16,6 +16,7 @@ static bool lead(const struct vs_ept *e, const struct vs_radix_format *f, uint64
     return true;
 }
 
+/* Where an address of the guest lies, by the tables alone. */
 static uint64_t locate(void *ctx, uint64_t value)
 {
     const struct vs_ept *e = ctx;

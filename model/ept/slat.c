@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ept/slat.h"
 
+/* Finds the leaf that maps an address, and its level. */
 static bool find(const struct vs_vm *vm, uint64_t gpa, struct vs_slat_leaf *leaf, unsigned *level)
 {
     const struct vs_radix_format *f = &vm->format;

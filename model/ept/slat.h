@@ -23,6 +23,7 @@ struct vs_slat_leaf {
 
 /* The leaf of gpa, present or not (VS_SLAT_WATCHED pages may have no right at all). */
 bool vs_slat_find(const struct vs_vm *vm, uint64_t gpa, struct vs_slat_leaf *leaf);
+/* Writes a leaf, and counts the edit. */
 static inline void vs_slat_put(struct vs_vm *vm, struct vs_slat_leaf *leaf, uint64_t entry)
 {
     leaf->entry = entry;

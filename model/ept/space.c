@@ -9,6 +9,7 @@
 #define EPT_WRITE_EXECUTE 6u      /* not readable: a misconfiguration */
 #define NOWHERE (UINT64_MAX - 7u) /* beyond all memory: reads as 0 */
 
+/* Takes a frame of a size between the two of the allocator from a larger one that is cut. */
 static bool take_cut(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
 {
     unsigned k = shift - 12u;
@@ -23,6 +24,7 @@ static bool take_cut(struct vs_frames *f, struct vs_cut *cut, unsigned shift, ui
     return true;
 }
 
+/* Takes a frame of any size. */
 static bool take(struct vs_frames *f, struct vs_cut *cut, unsigned shift, uint64_t *out)
 {
     if (vs_frames_alloc(f, shift, out)) { /* of 13 to 20: one that was returned */
@@ -39,6 +41,7 @@ static bool take_table(struct vs_frames *f, struct vs_cut *cut, unsigned shift, 
 
 /* ---- second dimension ---- */
 
+/* Clears frames, which somebody may have used before. */
 static void zero(struct vs_phys *phys, uint64_t at, uint64_t bytes)
 {
     static const unsigned char none[4096];
@@ -64,6 +67,7 @@ bool vs__slat_table(void *ctx, uint64_t *value, uint64_t *table)
            (*table = *value, true);
 }
 
+/* Makes a VM's memory under the EPT format. */
 enum vs_status vs_vm_init(struct vs_vm *vm, struct vs_phys *phys, struct vs_frames *host,
                           uint64_t bytes, unsigned host_shift, enum vs_frames_order guest_order,
                           uint64_t seed)
@@ -215,6 +219,7 @@ enum vs_status vs_vm_device(struct vs_vm *vm, uint64_t gpa)
 
 /* ---- first dimension ---- */
 
+/* Where a guest's table lies in the host. */
 static uint64_t locate_guest(void *ctx, uint64_t value)
 {
     const struct vs_space *s = ctx;
@@ -226,6 +231,7 @@ static uint64_t locate_guest(void *ctx, uint64_t value)
     return hpa;
 }
 
+/* Takes memory for a table of the space. */
 static bool guest_table(void *ctx, uint64_t *value, uint64_t *table)
 {
     struct vs_space *s = ctx;
@@ -259,6 +265,7 @@ struct half {
     bool upper;
 };
 
+/* The half of the address space that an address is in. */
 static struct half half_of(const struct vs_space *s, uint64_t gva)
 {
     bool upper = s->upper.levels && gva >> 63;
@@ -371,6 +378,7 @@ enum vs_status vs_space_touch(struct vs_space *s, uint64_t gva, unsigned page_sh
     return st;
 }
 
+/* Finds the leaf that maps an address. */
 static bool leaf_of(const struct vs_space *s, uint64_t gva, vs_hpa *at, unsigned *level)
 {
     struct half h = half_of(s, gva);

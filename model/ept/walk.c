@@ -10,6 +10,7 @@
 #define ARM_S2AP1 (1ull << 7)
 #define ARM_NG (1ull << 11)
 
+/* Charges time, unless it is none. */
 static INLINE void charge(const struct vs_ept *e, struct vs_txn *t, unsigned account, uint64_t ps)
 {
     if (ps) {
@@ -18,6 +19,7 @@ static INLINE void charge(const struct vs_ept *e, struct vs_txn *t, unsigned acc
     }
 }
 
+/* Charges a lookup, unless it costs nothing. */
 static INLINE void look_up(struct vs_txn *t, const struct vs_lookup *k)
 {
     if (k->ps.v) {
@@ -34,6 +36,7 @@ static INLINE uint64_t load(struct vs_ept *e, struct vs_txn *t, vs_hpa at)
     vs_gather_note(e->lines_noted, at.v >> e->data->line_shift, false);
     return vs_phys_read64(e->phys, at);
 }
+/* Stores an entry, or notes its line where lines are gathered. */
 static INLINE void store(struct vs_ept *e, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     if (!e->lines_noted) {
@@ -64,6 +67,7 @@ static uint64_t vs__ept_line_load(struct vs_ept *e, struct vs_txn *t, vs_hpa at)
 
 static const struct vs_radix_format x86_64 = VS_RADIX_X86_64(4), ept = VS_RADIX_EPT(4);
 
+/* Translates an address of the guest under the EPT format. */
 static bool nested_usual(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
                          const struct vs_ept_access *a, struct nested *r,
                          struct vs_translation *out)
@@ -71,6 +75,7 @@ static bool nested_usual(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
     return nested_translate(e, t, &ept, true, gpa, a, r, out);
 }
 
+/* Translates an address of the guest under any format. */
 static bool nested_any(struct vs_ept *e, struct vs_txn *t, uint64_t gpa,
                        const struct vs_ept_access *a, struct nested *r, struct vs_translation *out)
 {

@@ -15,6 +15,7 @@
 #define SGI_INTID_SHIFT 24
 #define SGI_IRM (1ull << 40)
 
+/* A vCPU's redistributor, CPU interface and list registers after reset. */
 void vs_gic_init(struct vs_gic *g, const struct vs_gic_config *c, const struct vs_gic_wiring *w)
 {
     memset(g, 0, sizeof *g);
@@ -32,6 +33,7 @@ void vs_gic_init(struct vs_gic *g, const struct vs_gic_config *c, const struct v
     g->mapped[VS_GIC_VIRTUAL_TIMER] = w->virtual;
 }
 
+/* Charges time to one of the GIC's accounts. */
 static void charge(const struct vs_gic *g, struct vs_txn *t, unsigned account, uint64_t ps)
 {
     vs_ps d = {ps};
@@ -39,11 +41,13 @@ static void charge(const struct vs_gic *g, struct vs_txn *t, unsigned account, u
     vs_charge(t, (uint16_t)(g->account + account), d);
 }
 
+/* Says whether an interrupt is set. */
 static bool test(const uint64_t *bits, unsigned i)
 {
     return bits[i >> 6] >> (i & 63u) & 1u;
 }
 
+/* Sets or clears an interrupt. */
 static void set(uint64_t *bits, unsigned i, bool on)
 {
     uint64_t bit = 1ull << (i & 63u);
@@ -70,6 +74,7 @@ static bool sufficient(const struct vs_gic *g, uint8_t priority)
 
 /* ---- states ---- */
 
+/* Makes an interrupt pending. */
 static bool raise(void *ctx, uint8_t intid, vs_ps at)
 {
     struct vs_gic *g = ctx;
@@ -85,6 +90,7 @@ static bool raise(void *ctx, uint8_t intid, vs_ps at)
     return true;
 }
 
+/* Says whether an interrupt is in a list register or about to be. */
 static bool held(const void *ctx, uint8_t intid)
 {
     const struct vs_gic *g = ctx;
@@ -165,6 +171,7 @@ static int first_state(const struct vs_gic *g)
     return best;
 }
 
+/* Names the interrupt that the CPU interface would deliver now. */
 static bool pending(const void *ctx, uint8_t *intid)
 {
     const struct vs_gic *g = ctx;
@@ -196,6 +203,7 @@ static unsigned list_of(const struct vs_gic *g, uint8_t intid, uint64_t state)
     return i < g->used ? i : VS_GIC_LISTS;
 }
 
+/* Acknowledges an interrupt. */
 static void deliver(void *ctx, struct vs_txn *t, uint8_t intid, enum vs_irq_how how)
 {
     struct vs_gic *g = ctx;
@@ -240,6 +248,7 @@ static void end(void *ctx, struct vs_txn *t, uint8_t intid, bool exits)
     }
 }
 
+/* Sets the priority mask. */
 static void mask(void *ctx, uint8_t priority)
 {
     struct vs_gic *g = ctx;
@@ -265,6 +274,7 @@ static bool reaches(uint64_t value, unsigned from, unsigned cpu)
     return value & SGI_IRM ? cpu != from : cluster && value >> (cpu & 15u) & 1u;
 }
 
+/* Sends a software-generated interrupt. */
 static void send(void *ctx, struct vs_txn *t)
 {
     const struct vs_gic *g = ctx;
@@ -273,6 +283,7 @@ static void send(void *ctx, struct vs_txn *t)
 
 /* ---- list registers ---- */
 
+/* Accesses the interface's registers and the lines they are kept in. */
 static void registers(const struct vs_gic *g, struct vs_txn *t, unsigned account, unsigned lines,
                       uint64_t n, enum vs_ref ref)
 {

@@ -21,6 +21,7 @@
 _Static_assert(VS_PROGRAM_CODE + VS_PROGRAM_TRAPS * VS_PROGRAM_TRAP_CODE <= VS_HV_AREA_BYTES,
                "programs' code leaves its area");
 
+/* Reports everything in a configuration that cannot be. */
 void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_set *set,
                  const uint64_t *values, struct vs_errors *errors)
 {
@@ -81,6 +82,7 @@ static struct vs_txn *timed(const struct vs_hypervisor *h, struct vs_txn *t)
     return h->cfg.common_vmcs ? t : NULL;
 }
 
+/* Reads a field of the guest's state, and counts it where it takes time. */
 static uint64_t read_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_state field)
 {
     uint64_t value = 0;
@@ -91,6 +93,7 @@ static uint64_t read_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_st
     return value;
 }
 
+/* Writes a field of the guest's state, and counts it where it takes time. */
 static void write_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_state field,
                         uint64_t value)
 {
@@ -99,6 +102,7 @@ static void write_field(struct vs_hypervisor *h, struct vs_txn *t, enum vs_state
     h->count[VS_CNT_hypervisor_vmwrites] += t != NULL;
 }
 
+/* Reads the fields that a step of a program names. */
 static void port_read(void *ctx, struct vs_txn *t, const uint8_t *what, unsigned n)
 {
     struct vs_hypervisor *h = ctx;
@@ -204,6 +208,7 @@ static bool unblocked(const struct vs_hypervisor *h)
     return !(h->value[VS_STATE_INTERRUPTIBILITY] & ~(uint64_t)VS_BLOCKS_NMI) && !h->nmi_injected;
 }
 
+/* Says whether a condition of a program holds. */
 static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
 {
     const struct vs_hypervisor *h = ctx;
@@ -299,6 +304,7 @@ static bool map(struct vs_hypervisor *h, struct vs_txn *t, unsigned *shift)
     return true;
 }
 
+/* Does what a step of a program does beyond its instructions. */
 static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
 {
     struct vs_hypervisor *h = ctx;
@@ -404,6 +410,7 @@ static bool port_next(void *ctx, enum vs_cursor c, uint64_t *k)
     return false;
 }
 
+/* Clears the page that is given to the guest. */
 static void port_clear(void *ctx, struct vs_txn *t, enum vs_spot at)
 {
     struct vs_hypervisor *h = ctx;
@@ -412,6 +419,7 @@ static void port_clear(void *ctx, struct vs_txn *t, enum vs_spot at)
     h->core.store_string(h->core.ctx, t, page, 1ull << h->shift);
 }
 
+/* Sends the hypervisor's message: a kick. */
 static void port_send(void *ctx, struct vs_txn *t, enum vs_message m)
 {
     struct vs_hypervisor *h = ctx;

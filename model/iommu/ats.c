@@ -31,6 +31,7 @@ static bool allowed(struct vs_iommu *i, uint64_t address, uint16_t requester, bo
                              i->cfg.mode ? VS_IOMMU_SM_NO_SERVICES : VS_IOMMU_NO_SERVICES, write);
 }
 
+/* Answers a translation request of a device. */
 static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
                       struct vs_ats_answer *out)
 {
@@ -74,6 +75,7 @@ static bool enter(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, vs_i
            allowed(i, at.v, requester, write, &space) && at.v < vs_phys_size(i->phys);
 }
 
+/* Reads at a translated address, if the function may use those. */
 static bool read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                  size_t bytes)
 {
@@ -85,6 +87,7 @@ static bool read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, vo
     return good;
 }
 
+/* Writes at a translated address, if the function may use those. */
 static bool write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
                   size_t bytes)
 {

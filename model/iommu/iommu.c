@@ -20,6 +20,7 @@
 #define CONTEXT_RESERVED_HIGH (~0xffffffull | 1u << 7)
 #define SPAN 16u /* pages that one request is translated for at once */
 
+/* Reports everything in a configuration that cannot be. */
 void vs_iommu_check(const struct vs_iommu_config *c, struct vs_errors *errors)
 {
     if (c->iotlb_ways && c->iotlb_entries % c->iotlb_ways) {
@@ -28,6 +29,7 @@ void vs_iommu_check(const struct vs_iommu_config *c, struct vs_errors *errors)
     }
 }
 
+/* Makes an IOMMU with empty caches. */
 enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c,
                              struct vs_ledger *ledger, struct vs_phys *phys,
                              const struct vs_mem_port *mem, const struct vs_dma_mem_port *dma,
@@ -64,6 +66,7 @@ enum vs_status vs_iommu_init(struct vs_iommu *i, const struct vs_iommu_config *c
     return s ? s : vs_slots_init(&i->walkers, (uint32_t)c->walkers);
 }
 
+/* Frees the IOMMU's caches. */
 void vs_iommu_free(struct vs_iommu *i)
 {
     vs_settab_free(&i->iotlb);
@@ -89,6 +92,7 @@ void vs_iommu_set_tables(struct vs_iommu *i, vs_hpa root, vs_hpa irt, uint32_t i
     i->queue = queue.v;
 }
 
+/* A host-physical address. */
 static vs_hpa hpa(uint64_t v)
 {
     vs_hpa h = {v};
@@ -149,6 +153,7 @@ static void load16(struct vs_iommu *i, struct vs_txn *t, uint64_t at, uint64_t *
     *high = vs_phys_read64(i->phys, hpa(at + 8));
 }
 
+/* Says whether a table lies in memory. */
 static bool in_memory(const struct vs_iommu *i, uint64_t table)
 {
     return table < vs_phys_size(i->phys);
@@ -364,6 +369,7 @@ bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
     return walk(i, t, requester, space, address, write, payload, level);
 }
 
+/* Translates an address within one page, or records the fault. */
 static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
                            uint64_t address, bool write, uint64_t *physical)
 {
@@ -397,6 +403,7 @@ bool vs_iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester
     return translate_page(i, t, requester, pasid, at.v, write, &out->v);
 }
 
+/* How many of the bytes left lie in the same page. */
 static size_t piece(uint64_t at, size_t left)
 {
     size_t to_page_end = 4096u - (size_t)(at & 0xfffu);
@@ -416,12 +423,14 @@ static bool translate_span(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     return true;
 }
 
+/* How many of the bytes left are translated together. */
 static size_t span(uint64_t at, size_t left)
 {
     size_t most = SPAN * 4096u - (size_t)(at & 0xfffu);
     return left < most ? left : most;
 }
 
+/* Reads for a function at its own addresses. */
 static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                      size_t bytes)
 {
@@ -442,6 +451,7 @@ static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at
     return true;
 }
 
+/* Writes for a function at its own addresses. */
 static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
                       size_t bytes)
 {

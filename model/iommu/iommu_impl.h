@@ -7,11 +7,13 @@
 /* IOTLB and paging-structure caches are tagged by domain (16 bits) and hold page numbers of at most
  * 36 bits; the IOTLB's besides by level, in units of that level's pages. */
 #define VS__IOMMU_PAGE ((1ull << 36) - 1u)
+/* The key of a page of a size in a domain. */
 static inline uint64_t vs__iommu_key(uint64_t domain, unsigned level, uint64_t address)
 {
     return (address >> vs_radix_shift(level) & VS__IOMMU_PAGE) | (uint64_t)(level - 1u) << 36 |
            domain << 40;
 }
+/* The page size in a key, as a level. */
 static inline unsigned vs__iommu_key_level(uint64_t key)
 {
     return (unsigned)(key >> 36 & 3u) + 1u;
@@ -26,6 +28,7 @@ static inline uint64_t vs__iommu_domain(uint64_t context)
 {
     return context >> 40 & 0xffffu;
 }
+/* The root of the tables in a context's cached entry. */
 static inline uint64_t vs__iommu_root(uint64_t context)
 {
     return (context & ((1ull << 40) - 1u)) << 12;

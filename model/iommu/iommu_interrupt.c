@@ -17,6 +17,7 @@
 #define PI_ON 1ull
 #define PI_SN 2ull
 
+/* The address of half an entry of the remapping table. */
 static vs_hpa entry_at(const struct vs_iommu *i, uint32_t index, unsigned half)
 {
     vs_hpa h = {i->irt + index * 16u + half * 8u};
@@ -45,6 +46,7 @@ void vs_iommu_msi(uint32_t index, uint64_t *address, uint32_t *data)
     *data = 0;
 }
 
+/* Counts an interrupt that is blocked, and records why. */
 static enum vs_msi_result refused(struct vs_iommu *i, uint32_t index, uint16_t requester,
                                   unsigned reason, bool silent)
 {
@@ -101,6 +103,7 @@ static bool post(struct vs_iommu *i, struct vs_txn *t, uint64_t descriptor, uint
     return notify;
 }
 
+/* Takes a function's interrupt message, and remaps it. */
 static enum vs_msi_result write_msi(void *ctx, struct vs_txn *t, uint16_t requester,
                                     uint64_t address, uint32_t data)
 {

@@ -22,6 +22,7 @@ static uint64_t ring(const struct vs_iommu *i)
     return 4096u / vs_iommu_descriptor_bytes(i);
 }
 
+/* The address of a word of a descriptor. */
 static vs_hpa at_index(const struct vs_iommu *i, uint64_t index, unsigned half)
 {
     vs_hpa h = {i->queue + index % ring(i) * vs_iommu_descriptor_bytes(i) + half * 8u};
@@ -112,6 +113,7 @@ struct scope {
     uint32_t pasid;
 };
 
+/* Says whether an entry of the IOTLB is of the scope's domain. */
 static bool in_domain(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
@@ -165,6 +167,7 @@ static bool not_cached(void *ctx, uint64_t key, uint64_t payload)
     return !vs_settab_peek(&i->pasid[0], key);
 }
 
+/* Says whether a context's cached entry is in the scope. */
 static bool context_of(void *ctx, uint64_t key, uint64_t payload)
 {
     const struct scope *s = ctx;
@@ -174,6 +177,7 @@ static bool context_of(void *ctx, uint64_t key, uint64_t payload)
            (s->granularity == PAGE && !((key ^ s->page) & ~s->ignored));
 }
 
+/* Says whether an interrupt's cached entry is in the scope. */
 static bool any(void *ctx, uint64_t key, uint64_t payload)
 {
     (void)payload;
@@ -181,6 +185,7 @@ static bool any(void *ctx, uint64_t key, uint64_t payload)
     return s->granularity == 0 || key >> s->order == s->page >> s->order;
 }
 
+/* Drops cached entries of PASID tables. */
 static uint64_t drop_pasids(struct vs_iommu *i, struct scope *s)
 {
     uint64_t n = vs_settab_drop_if(&i->pasid[0], pasid_of, s);
@@ -188,6 +193,7 @@ static uint64_t drop_pasids(struct vs_iommu *i, struct scope *s)
     return n;
 }
 
+/* Drops translations of one PASID. */
 static uint64_t drop_of_pasid(struct vs_iommu *i, struct scope *s, uint64_t high)
 {
     s->order = (unsigned)high & 63u;

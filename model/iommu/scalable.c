@@ -30,12 +30,14 @@
 #define CACHED_SIZE 38u
 #define CACHED_RID 44u
 
+/* A host-physical address. */
 static vs_hpa hpa(uint64_t v)
 {
     vs_hpa h = {v};
     return h;
 }
 
+/* Says whether a table lies in memory. */
 static bool in_memory(const struct vs_iommu *i, uint64_t at)
 {
     return at < vs_phys_size(i->phys);

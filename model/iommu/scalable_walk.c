@@ -14,6 +14,7 @@
 #define READ_OK 1u
 #define WRITE_OK 2u
 
+/* Says whether a table lies in memory. */
 static bool in_memory(const struct vs_iommu *i, uint64_t table)
 {
     return table < vs_phys_size(i->phys);

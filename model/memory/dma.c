@@ -37,6 +37,7 @@ static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
     }
 }
 
+/* Writes a line into the last level, by taking a way where it isn't there. */
 static void llc_write(struct vs_memory *m, uint64_t *count, uint64_t line, bool there)
 {
     if (!there) {
@@ -64,6 +65,7 @@ static uint32_t seen_from(struct vs_memory_dma *d, uint64_t line, uint32_t level
     return level + 3u * remote - 3u * remote_of_cores;
 }
 
+/* Accesses a line in memory, and says which level that is from the device's node. */
 static uint32_t dma_dram(struct vs_memory_dma *d, uint64_t line)
 {
     uint32_t level = vs__memory_dram(d->memory, d->count, line);
@@ -77,6 +79,7 @@ static uint64_t price(const struct vs_memory_dma *d, uint32_t level)
            (d->far && level == VS_MEM_LLC ? d->memory->cfg.remote_latency : 0);
 }
 
+/* Accesses a line for a device, and says where it was. */
 static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
 {
     struct vs_memory *m = d->memory;
@@ -107,6 +110,7 @@ static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
     return in_cache ? (uint32_t)VS_MEM_LLC : dma_dram(d, line); /* reads allocate nothing */
 }
 
+/* Charges a transfer: the slowest of its lines, which are accessed at once. */
 static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_t bytes, bool write)
 {
     struct vs_memory *m = d->memory;
@@ -136,6 +140,7 @@ static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_
     }
 }
 
+/* Reads memory for a device. */
 static void dma_read(void *ctx, struct vs_txn *t, vs_hpa at, void *buf, size_t bytes)
 {
     struct vs_memory_dma *d = ctx;
@@ -147,6 +152,7 @@ static void dma_read(void *ctx, struct vs_txn *t, vs_hpa at, void *buf, size_t b
     }
 }
 
+/* Writes memory for a device. */
 static void dma_write(void *ctx, struct vs_txn *t, vs_hpa at, const void *buf, size_t bytes)
 {
     struct vs_memory_dma *d = ctx;
@@ -158,6 +164,7 @@ static void dma_write(void *ctx, struct vs_txn *t, vs_hpa at, const void *buf, s
     }
 }
 
+/* Accesses a line for an agent that is no core, and charges it. */
 static void agent_book(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, uint32_t ref)
 {
     struct vs_memory *m = d->memory;
@@ -178,18 +185,21 @@ static void agent_book(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, uin
               p);
 }
 
+/* Loads a word for an agent. */
 static uint64_t agent_load(void *ctx, struct vs_txn *t, vs_hpa at)
 {
     struct vs_memory_dma *d = ctx;
     agent_book(d, t, at, VS_MEM_REF_WALK);
     return vs_phys_read64(d->memory->phys, at);
 }
+/* Stores a word for an agent. */
 static void agent_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct vs_memory_dma *d = ctx;
     agent_book(d, t, at, VS_MEM_REF_WALK_WRITE);
     vs_phys_write64(d->memory->phys, at, value);
 }
+/* Accesses a line for an agent. */
 static void agent_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 {
     agent_book(ctx, t, at, ref == VS_REF_WRITE ? VS_MEM_REF_WALK_WRITE : VS_MEM_REF_WALK);

@@ -8,70 +8,6 @@
 #define VS_DEF_FILE "memory/memory.def"
 #include "virtsim/def_tables.h"
 
-static bool power_of_two(uint64_t x)
-{
-    return x && (x & (x - 1u)) == 0;
-}
-
-static void check_cache(const char *name, uint64_t size, uint64_t ways, uint64_t line,
-                        struct vs_errors *errors)
-{
-    if (size % line || (ways && (size / line) % ways)) {
-        vs_error(
-            errors, "memory.%s.size = %llu is not a whole number of %llu ways of %llu-byte lines",
-            name, (unsigned long long)size, (unsigned long long)ways, (unsigned long long)line);
-    }
-}
-
-static void check_hash(const char *name, uint64_t size, uint64_t ways, uint64_t line, uint64_t bits,
-                       struct vs_errors *errors)
-{
-    uint64_t entries = size / line, sets = ways ? entries / ways : 1u;
-    if (bits && (!power_of_two(sets) || sets >> bits == 0)) {
-        vs_error(errors,
-                 "memory.%s.hash_bits = %llu needs a power of two of at least 2^%llu sets; there "
-                 "are %llu",
-                 name, (unsigned long long)bits, (unsigned long long)bits,
-                 (unsigned long long)sets);
-    }
-}
-
-void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *errors)
-{
-    if (!power_of_two(cfg->line)) {
-        vs_error(errors, "memory.line = %llu is not a power of two", (unsigned long long)cfg->line);
-        return;
-    }
-    check_cache("l1d", cfg->l1d_size, cfg->l1d_ways, cfg->line, errors);
-    check_cache("l1i", cfg->l1i_size, cfg->l1i_ways, cfg->line, errors);
-    check_cache("l2", cfg->l2_size, cfg->l2_ways, cfg->line, errors);
-    check_cache("llc", cfg->llc_size, cfg->llc_ways, cfg->line, errors);
-    check_hash("l2", cfg->l2_size, cfg->l2_ways, cfg->line, cfg->l2_hash, errors);
-    check_hash("llc", cfg->llc_size, cfg->llc_ways, cfg->line, cfg->llc_hash, errors);
-    if (!power_of_two(cfg->dram_row) || cfg->dram_row < cfg->line) {
-        vs_error(errors, "memory.dram.row = %llu is not a power of two of at least one line",
-                 (unsigned long long)cfg->dram_row);
-    }
-    if (!power_of_two(cfg->nodes)) {
-        vs_error(errors, "memory.nodes = %llu: 1, 2 or 4", (unsigned long long)cfg->nodes);
-    }
-    if (cfg->llc_size == 0 && cfg->llc_inclusive) {
-        vs_error(errors, "memory.llc.inclusive needs memory.llc.size > 0");
-    }
-    if (cfg->llc_fill && (cfg->llc_inclusive || !cfg->llc_size || !cfg->l2_size)) {
-        vs_error(errors, "memory.llc.fill = victim needs an L2, an LLC, and "
-                         "memory.llc.inclusive = false: it holds what the L2s do not");
-    }
-    if (cfg->straddle == VS_MEM_STRADDLE_CACHEGRIND &&
-        (cfg->l2_hash || cfg->llc_hash || cfg->llc_fill || cfg->l2_prefetch || cfg->l1d_refill)) {
-        vs_error(errors, "memory.straddle = cachegrind knows no hashed indices, no LLC of victims, "
-                         "no memory.l2.prefetch and no memory.l1d.refill");
-    }
-    if (cfg->l2_prefetch && !cfg->l2_size) {
-        vs_error(errors, "memory.l2.prefetch = next needs an L2");
-    }
-}
-
 /* `inside`: the line table of a struct vs_l1, used when the shape allows. */
 static enum vs_status cache_init(struct vs_memory_cache *k, const struct vs_memory *m,
                                  uint64_t size, uint64_t ways, uint64_t policy, uint64_t hash_bits,
@@ -93,6 +29,7 @@ static enum vs_status cache_init(struct vs_memory_cache *k, const struct vs_memo
                           m->seed * 31u + stream);
 }
 
+/* Frees a cache. */
 static void cache_free(struct vs_memory_cache *k)
 {
     if (k->lines) {
@@ -103,6 +40,7 @@ static void cache_free(struct vs_memory_cache *k)
     memset(k, 0, sizeof *k);
 }
 
+/* Empties a cache. */
 static void cache_clear(struct vs_memory_cache *k)
 {
     if (k->lines) {
@@ -215,7 +153,7 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
                               uint64_t max_address, uint64_t seed)
 {
     memset(m, 0, sizeof *m);
-    if (!power_of_two(cfg->line)) {
+    if (!vs__memory_power_of_two(cfg->line)) {
         return VS_E_CONFIG;
     }
     m->cfg = *cfg;
@@ -321,6 +259,7 @@ uint64_t vs_memory_flush_l1d(struct vs_memory_core *c, struct vs_txn *t)
 
 /* ---- a core's side ---- */
 
+/* Accesses a line, and says which level had it. */
 static uint32_t core_access(void *ctx, uint64_t line, enum vs_ref ref)
 {
     struct vs_memory_core *c = ctx;
@@ -334,6 +273,7 @@ static void core_soil(void *ctx, uint64_t line)
     vs__memory_soil(c->l1[0].present ? &c->l1[0] : c->l2.present ? &c->l2 : &c->memory->llc, line);
 }
 
+/* Accesses a run of lines, and says which level had each. */
 static void core_run(void *ctx, uint64_t line, uint32_t n, uint64_t step, enum vs_ref ref,
                      uint8_t level[VS_LINE_RUN], uint64_t answered[VS_LINE_LEVELS])
 {
@@ -341,12 +281,14 @@ static void core_run(void *ctx, uint64_t line, uint32_t n, uint64_t step, enum v
     c->memory->run(c->memory, c, line, n, step, ref, level, answered);
 }
 
+/* Hints to the host that a line is about to be accessed. */
 static void core_prefetch(void *ctx, uint64_t line)
 {
     const struct vs_memory_core *c = ctx;
     vs__memory_announce(c->memory, c, line);
 }
 
+/* The list to note lines in, or NULL where lines cannot be noted. */
 static struct vs_gather *core_gather(void *ctx, enum vs_ref own)
 {
     struct vs_memory_core *c = ctx;
@@ -357,6 +299,7 @@ static struct vs_gather *core_gather(void *ctx, enum vs_ref own)
     return can ? &c->gather : NULL;
 }
 
+/* Accesses the noted lines. */
 static void core_gathered(void *ctx)
 {
     struct vs_memory_core *c = ctx;
@@ -406,6 +349,7 @@ static uint32_t core_straddle(void *ctx, uint64_t line, enum vs_ref ref)
     return vs__memory_dram(m, c->count, line);
 }
 
+/* Connects a core's first level with its side of the caches. */
 static void lines_fill(struct vs_memory_core *c, struct vs_l1 *l1, bool fetch)
 {
     const struct vs_memory *m = c->memory;
@@ -488,6 +432,7 @@ void vs_memory_core_world(struct vs_memory_core *c, bool host)
 /* One reference; account: whose time it is, MEMORYS for the account of the level that answers. */
 #define MEMORYS UINT32_MAX
 
+/* Accesses a line and charges it to an account. */
 static void book_on(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint32_t ref,
                     uint32_t entry, uint32_t account)
 {
@@ -498,18 +443,21 @@ static void book_on(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint3
     vs_charge(t, account == MEMORYS ? side->lines.account[level] : (uint16_t)account, d);
 }
 
+/* Accesses a line and charges it to the level that had it. */
 static void book(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, uint32_t ref,
                  uint32_t entry)
 {
     book_on(c, t, at, ref, entry, MEMORYS);
 }
 
+/* Loads a word for the core's software. */
 static uint64_t core_load(void *ctx, struct vs_txn *t, vs_hpa at)
 {
     struct vs_memory_core *c = ctx;
     book(c, t, at, VS_REF_READ, VS_MEM_L1);
     return c->memory->phys ? vs_phys_read64(c->memory->phys, at) : 0;
 }
+/* Stores a word for the core's software. */
 static void core_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct vs_memory_core *c = ctx;
@@ -518,6 +466,7 @@ static void core_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
         vs_phys_write64(c->memory->phys, at, value);
     }
 }
+/* Accesses a line for the core's software. */
 static void core_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 {
     book(ctx, t, at, ref, VS_MEM_L1);
@@ -550,32 +499,38 @@ static inline void touches(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at
     }
 }
 
+/* Accesses a range for the core's software. */
 static void core_touches(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes, enum vs_ref ref)
 {
     touches(ctx, t, at, bytes, ref, MEMORYS);
 }
+/* Accesses a range on an account of the caller's. */
 static void core_touches_on(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes, enum vs_ref ref,
                             uint16_t account)
 {
     touches(ctx, t, at, bytes, ref, account);
 }
 
+/* Stores an entry for the walker. */
 static void walker_store(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t value)
 {
     struct vs_memory_core *c = ctx;
     book(c, t, at, VS_MEM_REF_WALK_WRITE, (uint32_t)c->memory->cfg.walker_entry);
     vs_phys_write64(c->memory->phys, at, value);
 }
+/* Accesses a line from where the walker enters the caches. */
 static void walker_book(struct vs_memory_core *c, struct vs_txn *t, vs_hpa at, enum vs_ref ref,
                         uint32_t account)
 {
     book_on(c, t, at, ref == VS_REF_WRITE ? VS_MEM_REF_WALK_WRITE : VS_MEM_REF_WALK,
             (uint32_t)c->memory->cfg.walker_entry, account);
 }
+/* Accesses a line for the walker. */
 static void walker_touch(void *ctx, struct vs_txn *t, vs_hpa at, enum vs_ref ref)
 {
     walker_book(ctx, t, at, ref, MEMORYS);
 }
+/* Accesses a range for the walker on an account of the caller's. */
 static void walker_touches_on(void *ctx, struct vs_txn *t, vs_hpa at, uint64_t bytes,
                               enum vs_ref ref, uint16_t account)
 {

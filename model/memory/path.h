@@ -87,6 +87,13 @@ static inline void vs__memory_announce(const struct vs_memory *m, const struct v
 struct vs__memory_place {
     uint64_t channel, bank, row;
 };
+/* Says whether a number is a power of two. */
+static inline bool vs__memory_power_of_two(uint64_t x)
+{
+    return x && (x & (x - 1u)) == 0;
+}
+
+/* The channel, bank and row of a line. */
 static inline struct vs__memory_place vs__memory_place(const struct vs_memory *m, uint64_t line)
 {
     struct vs__memory_place p;
@@ -95,10 +102,12 @@ static inline struct vs__memory_place vs__memory_place(const struct vs_memory *m
     return p;
 }
 
+/* 1 if a line is memory of the other node. */
 static inline uint32_t vs__memory_remote(const struct vs_memory *m, uint64_t line)
 {
     return line - m->near_line >= m->near_lines;
 }
+/* The row that a line's bank has open. */
 static inline uint64_t *vs__memory_open_row(const struct vs_memory *m, struct vs__memory_place p,
                                             uint32_t remote)
 {
@@ -110,6 +119,7 @@ static inline uint32_t vs__memory_kind(uint64_t open, uint64_t row)
     return open == row ? 0u : open == UINT64_MAX ? 1u : 2u;
 }
 
+/* Accesses a line in memory, and says whether its row was open, closed or another. */
 static inline uint32_t vs__memory_dram(struct vs_memory *m, uint64_t *count, uint64_t line)
 {
     struct vs__memory_place p = vs__memory_place(m, line);

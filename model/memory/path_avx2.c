@@ -7,6 +7,7 @@
 
 #define TARGET __attribute__((target("avx2,bmi,bmi2")))
 
+/* Compares eight ways with a tag at once. */
 static inline TARGET uint32_t match8(const uint32_t *set, __m256i key)
 {
     __m256i v = _mm256_or_si256(_mm256_load_si256((const __m256i *)(const void *)set),

@@ -3,6 +3,7 @@
  */
 #include "memory/path.h"
 
+/* Compares all ways with a tag. */
 static inline uint32_t match_plain(const uint32_t *set, uint32_t stride, uint32_t tag)
 {
     uint32_t found = 0;
@@ -12,6 +13,7 @@ static inline uint32_t match_plain(const uint32_t *set, uint32_t stride, uint32_
     return found;
 }
 
+/* Moves the ways before w up by one. */
 static inline void age_plain(uint32_t *set, uint32_t w)
 {
     for (; w; w--) {

@@ -51,6 +51,7 @@
 /* ATS capability: the queue depth of 0 means 32; translation requests need not be page-aligned */
 #define ATS_UNIT 0x1fu /* smallest translation unit, of the physical function */
 
+/* Reads a register of configuration space. */
 static uint64_t get(const uint8_t *space, unsigned offset, unsigned bytes)
 {
     uint64_t v = 0;
@@ -58,6 +59,7 @@ static uint64_t get(const uint8_t *space, unsigned offset, unsigned bytes)
     return v;
 }
 
+/* Writes a register of configuration space. */
 static void put(uint8_t *space, unsigned offset, unsigned bytes, uint64_t v)
 {
     memcpy(space + offset, &v, bytes);
@@ -65,6 +67,7 @@ static void put(uint8_t *space, unsigned offset, unsigned bytes, uint64_t v)
 
 /* ---- what a function has ---- */
 
+/* Reports BARs whose size no BAR can have. */
 static void check_bars(const struct vs_pci_bar *bar, struct vs_errors *errors)
 {
     for (unsigned i = 0; i < VS_PCI_BARS; i++) {
@@ -102,6 +105,7 @@ void vs_pci_check(const struct vs_pci_identity *id, struct vs_errors *errors)
     }
 }
 
+/* Lays out BARs, whose writable bits say their size. */
 static void lay_bars(struct vs_pci_function *f, unsigned at, const struct vs_pci_bar *bar)
 {
     for (unsigned i = 0; i < VS_PCI_BARS; i++) {
@@ -124,6 +128,7 @@ static uint64_t size_code(uint32_t bytes)
     return code;
 }
 
+/* Lays out the PCI Express capability. */
 static void lay_express(struct vs_pci_function *f)
 {
     const struct vs_pci_identity *id = &f->id;
@@ -136,6 +141,7 @@ static void lay_express(struct vs_pci_function *f)
     put(f->space, EXPRESS_LNKSTA, 2, link);
 }
 
+/* Lays out the MSI-X capability, its table and its pending bits. */
 static void lay_msix(struct vs_pci_function *f)
 {
     const struct vs_pci_identity *id = &f->id;
@@ -151,6 +157,7 @@ static void lay_msix(struct vs_pci_function *f)
     memset(f->pending, 0, (id->vectors + 63u) / 64u * 8u);
 }
 
+/* Lays out the SR-IOV capability. */
 static void lay_sriov(struct vs_pci_function *f)
 {
     const struct vs_pci_sriov *s = &f->id.sriov;
@@ -179,6 +186,7 @@ bool vs_pci_ats(const struct vs_pci_function *f)
     return at && get(f->space, at + VS_PCI_ATS_CONTROL, 2) & VS_PCI_ATS_ENABLE;
 }
 
+/* Lays out the ATS capability. */
 static void lay_ats(struct vs_pci_function *f)
 {
     unsigned at = vs_pci_ats_at(f);
@@ -328,6 +336,7 @@ bool vs_pci_window(const struct vs_pci_function *f, const struct vs_pci_function
 
 /* ---- MSI-X ---- */
 
+/* Says whether a vector is masked. */
 static bool masked(const struct vs_pci_function *f, uint32_t vector)
 {
     return get(f->space, MSIX_CONTROL, 2) & MSIX_MASK_ALL || f->msix[vector].control & 1u;
@@ -375,6 +384,7 @@ static bool in_table(const struct vs_pci_function *f, unsigned bar, uint64_t off
            in < (uint64_t)f->id.vectors * MSIX_ENTRY;
 }
 
+/* Says whether an access reaches the pending bits. */
 static bool in_pending(const struct vs_pci_function *f, unsigned bar, uint64_t offset)
 {
     return f->id.vectors && bar == f->id.msix_bar && offset >= f->id.pending &&

@@ -96,6 +96,7 @@ struct claim {
     bool vf;
 };
 
+/* Lists the addresses that a device's functions claim. */
 static unsigned claims(const struct vs_pci_device *d, struct claim out[2u * VS_PCI_BARS])
 {
     unsigned n = 0;

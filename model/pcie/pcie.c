@@ -15,6 +15,7 @@
 /* Of a link below a switch: out of the way of the others, whose path is a hot one. */
 #define SELDOM __attribute__((noinline))
 
+/* Reports a value that is no power of two. */
 static void power_of_two(const char *name, uint64_t value, struct vs_errors *errors)
 {
     if (value & (value - 1u)) {
@@ -22,6 +23,7 @@ static void power_of_two(const char *name, uint64_t value, struct vs_errors *err
     }
 }
 
+/* Reports a width that no link has. */
 static void lanes(const char *name, uint64_t width, struct vs_errors *errors)
 {
     if (width & (width - 1u)) {
@@ -30,6 +32,7 @@ static void lanes(const char *name, uint64_t width, struct vs_errors *errors)
     }
 }
 
+/* Reports everything in a configuration that cannot be. */
 void vs_pcie_check(const struct vs_pcie_config *c, struct vs_errors *errors)
 {
     power_of_two("pcie.mps", c->mps, errors);
@@ -55,6 +58,7 @@ static void rate(uint64_t generation, uint64_t width, uint64_t *num, uint64_t *d
     *den = lane[generation - 1u].den * width;
 }
 
+/* Makes a link between a device and the root complex. */
 enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c,
                             struct vs_ledger *ledger, const struct vs_dma_port *host,
                             const struct vs_msi_port *msi)
@@ -74,6 +78,7 @@ enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c,
     return vs_slots_init(&p->tags, (uint32_t)c->tags);
 }
 
+/* Frees a link. */
 void vs_pcie_free(struct vs_pcie *p)
 {
     vs_slots_free(&p->tags);
@@ -125,17 +130,20 @@ uint64_t vs_pcie_read_bytes(const struct vs_pcie *p, uint64_t at, uint64_t bytes
     return down;
 }
 
+/* An account of the link. */
 static uint16_t acc(const struct vs_pcie *p, unsigned account)
 {
     return (uint16_t)(p->account + account);
 }
 
+/* Charges time to an account of the link. */
 static void charge(const struct vs_pcie *p, struct vs_txn *t, unsigned account, uint64_t ps)
 {
     vs_ps d = {ps};
     vs_charge(t, acc(p, account), d);
 }
 
+/* Waits until a moment, on an account of the link. */
 static void wait(const struct vs_pcie *p, struct vs_txn *t, unsigned account, uint64_t until_ps)
 {
     vs_ps when = {until_ps};
@@ -149,6 +157,7 @@ void vs_pcie_cross(const struct vs_pcie *p, struct vs_txn *t)
     }
 }
 
+/* How long bytes take on a switch's own port. */
 static uint64_t switched_ps(const struct vs_pcie_switch *s, uint64_t bytes)
 {
     return (bytes * s->rate_num + s->rate_den - 1u) / s->rate_den;
@@ -205,6 +214,7 @@ static SELDOM void climb(struct vs_pcie *p, const struct vs_txn *t, uint64_t byt
     answer_above(p, &p->shared->down, at);
 }
 
+/* Carries bytes down through the switch. */
 static SELDOM void descend(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
 {
     struct vs_pcie_switch *s = p->shared;
@@ -226,6 +236,7 @@ static uint64_t carry(struct vs_pcie *p, struct vs_txn *t, struct vs_way *way, u
     return start;
 }
 
+/* Puts bytes on the link towards the host, and says when they begin. */
 static inline uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
 {
     p->count[VS_CNT_pcie_tlps_up]++;
@@ -237,6 +248,7 @@ static inline uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t, uint64_t by
     return start;
 }
 
+/* Puts bytes on the link towards the device. */
 static inline void carry_down(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
 {
     p->count[VS_CNT_pcie_tlps_down]++;
@@ -257,6 +269,7 @@ static void travel_up(struct vs_pcie *p, struct vs_txn *t)
     charge(p, t, VS_ACC_pcie_upstream, p->cfg.upstream);
 }
 
+/* Travels to the device. */
 static void travel_down(struct vs_pcie *p, struct vs_txn *t)
 {
     if (p->shared) {
@@ -267,6 +280,7 @@ static void travel_down(struct vs_pcie *p, struct vs_txn *t)
 
 /* ---- credits ---- */
 
+/* Takes the credits back that come back first. */
 static void returned(struct vs_credits *c)
 {
     c->free += c->back[c->first].amount;
@@ -335,6 +349,7 @@ static bool request(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_por
     return good;
 }
 
+/* Reads in as many requests as address and length need, each answered in completions. */
 static bool read_by(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
                     uint16_t requester, uint64_t at, void *buf, size_t bytes, uint64_t *taken_ps)
 {
@@ -373,6 +388,7 @@ static bool joins(const struct vs_pcie *p, const struct burst *b, const struct v
             b->credits + (tlp->payload + CREDIT - 1u) / CREDIT <= p->cfg.posted_data / CREDIT);
 }
 
+/* Sends a posted write when it has credits. */
 static void send(struct vs_pcie *p, struct vs_txn *t, struct burst *b, const struct vs_tlp *tlp,
                  uint64_t *taken_ps)
 {
@@ -400,6 +416,7 @@ static bool drain(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port 
     return good;
 }
 
+/* Writes in as many TLPs as address and length need. */
 static bool write_by(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
                      uint16_t requester, uint64_t at, const void *buf, size_t bytes,
                      uint64_t *taken_ps)
@@ -492,18 +509,21 @@ enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t
     return p->msi.write(p->msi.ctx, t, requester, address, data);
 }
 
+/* Reads at an address of the device's. */
 static bool port_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                       size_t bytes, uint64_t *taken_ps)
 {
     return vs_pcie_read(ctx, t, requester, at, buf, bytes, taken_ps);
 }
 
+/* Writes at an address of the device's. */
 static bool port_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
                        size_t bytes, uint64_t *taken_ps)
 {
     return vs_pcie_write(ctx, t, requester, at, buf, bytes, taken_ps);
 }
 
+/* Sends an interrupt message. */
 static enum vs_msi_result port_message(void *ctx, struct vs_txn *t, uint16_t requester,
                                        uint64_t address, uint32_t data)
 {

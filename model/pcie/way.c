@@ -42,6 +42,7 @@ static void take(struct vs_way *w, uint32_t i, uint64_t from_ps, uint64_t to_ps)
     }
 }
 
+/* Finds the first gap that is long enough among what is granted already. */
 uint64_t vs__way_among(struct vs_way *w, uint64_t at_ps, uint64_t ps)
 {
     const struct vs_way_span *busy = &w->busy[w->first];

@@ -16,6 +16,7 @@
 #define PF_RESERVED 8u
 #define PF_FETCH 16u
 
+/* Reports everything in a configuration that cannot be. */
 void vs_shadow_check(const struct vs_shadow_config *c, struct vs_errors *errors)
 {
     const struct {
@@ -35,6 +36,7 @@ void vs_shadow_check(const struct vs_shadow_config *c, struct vs_errors *errors)
     }
 }
 
+/* Takes the host's memory for what shadow paging knows of each page. */
 static bool allocate(struct vs_shadow_mmu *m)
 {
     size_t nodes = (size_t)m->n_pages * ENTRIES, frames = m->guest_frames;
@@ -287,6 +289,7 @@ static unsigned target_level(const struct vs_shadow *s, const struct walk *w, un
     return level;
 }
 
+/* Makes the shadow entries that a fault needs. */
 static enum vs_shadow_result fill(struct vs_shadow *s, struct vs_txn *t, uint64_t gva, bool write,
                                   const struct walk *w)
 {

@@ -21,6 +21,7 @@ static inline void vs__shadow_work(struct vs_shadow *s, struct vs_txn *t, enum v
         s->port.rounds(s->port.ctx, t, path, n);
     }
 }
+/* Accesses a table by the host's direct map. */
 static inline void vs__shadow_touch(struct vs_shadow *s, struct vs_txn *t, uint64_t hpa,
                                     enum vs_ref ref)
 {
@@ -39,10 +40,12 @@ static inline struct vs_shadow_page *vs__shadow_page(struct vs_shadow *s, uint32
 {
     return &s->m->page[index - 1u];
 }
+/* The frames that an entry of a level maps. */
 static inline uint64_t vs__shadow_size(unsigned level) /* frames an entry of it maps */
 {
     return 1ull << (9u * (level - 1u));
 }
+/* Reads an entry of a shadow table without time. */
 static inline uint64_t vs__shadow_get(const struct vs_shadow *s, const struct vs_shadow_page *p,
                                       uint64_t i)
 {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+/* The node of an entry in the lists of who points where. */
 static uint32_t node_of(uint32_t p, uint64_t i)
 {
     return (p - 1u) * ENTRIES + (uint32_t)i + 1u;
@@ -17,17 +18,20 @@ static void touch_header(struct vs_shadow *s, struct vs_txn *t, uint32_t p, enum
     vs__shadow_touch(s, t, at + 64u, ref);
 }
 
+/* The list of the entries that point to a frame or to a table. */
 static uint32_t *list_of(struct vs_shadow *s, unsigned level, bool leaf, uint32_t of)
 {
     return leaf ? &s->m->rmap[level][of / vs__shadow_size(level)]
                 : &vs__shadow_page(s, of)->parents;
 }
 
+/* Says whether an entry maps memory. */
 static bool is_leaf(unsigned level, uint64_t entry)
 {
     return level == 1 || (entry & LARGE);
 }
 
+/* Takes a node out of a list. */
 static void unlink_node(struct vs_shadow *s, uint32_t node, uint32_t *list)
 {
     while (*list && *list != node) {
@@ -38,6 +42,7 @@ static void unlink_node(struct vs_shadow *s, uint32_t node, uint32_t *list)
     }
 }
 
+/* Writes an entry of a shadow table. */
 static void put(struct vs_shadow *s, struct vs_txn *t, const struct vs_shadow_page *p, uint64_t i,
                 uint64_t value)
 {
@@ -138,6 +143,7 @@ void vs__shadow_protect(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn)
     }
 }
 
+/* Counts the shadowed tables that large pages over a frame have to leave out. */
 static void track(struct vs_shadow *s, uint64_t gfn, bool on)
 {
     for (unsigned level = 2; level < 4; level++) {
@@ -146,6 +152,7 @@ static void track(struct vs_shadow *s, uint64_t gfn, bool on)
     }
 }
 
+/* Gives a shadow table a cleared frame. */
 static bool frame_for(struct vs_shadow *s, struct vs_shadow_page *p)
 {
     static const unsigned char none[4096];
@@ -200,6 +207,7 @@ uint32_t vs__shadow_make(struct vs_shadow *s, struct vs_txn *t, uint64_t gfn, un
     return index;
 }
 
+/* Forgets which of the guest's tables a shadow table stands for. */
 static void forget(struct vs_shadow *s, uint32_t index)
 {
     struct vs_shadow_page *p = vs__shadow_page(s, index);

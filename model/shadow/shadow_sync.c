@@ -245,6 +245,7 @@ static void use_root(struct vs_shadow *s, uint32_t k)
     s->root[0].page = page;
 }
 
+/* Makes the shadow of a root that isn't known. */
 static bool new_root(struct vs_shadow *s, struct vs_txn *t, uint64_t cr3)
 {
     uint64_t gfn = cr3 >> 12;

@@ -66,6 +66,7 @@ static void empty(struct vs_nic_ring *r)
     r->ready = false;
 }
 
+/* Empties a pair of queues; packets under way are lost. */
 static void reset_queue(struct vs_nic *n, struct vs_nic_queue *q)
 {
     for (uint32_t s = q->tx.head; s != q->tx.tail; s = (s + 1u) % q->tx.n) {
@@ -85,6 +86,7 @@ static void reset_queue(struct vs_nic *n, struct vs_nic_queue *q)
     q->stopped = false;
 }
 
+/* Resets a function. */
 static void reset(void *ctx, vs_ps at)
 {
     struct vs_nic_function *f = ctx;

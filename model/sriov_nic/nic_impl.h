@@ -70,6 +70,7 @@ struct vs_nic_out {
         uint64_t end, there_ps;
     } piece[VS__NIC_PIECES];
 };
+/* The smaller of two numbers. */
 static inline uint64_t vs__least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;

@@ -43,6 +43,7 @@ static void check_limits(const struct vs_nic_config *c, struct vs_errors *errors
     }
 }
 
+/* Reports everything in a configuration that cannot be. */
 void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
 {
     unsigned long long ring = c->ring, below = ring - ring % VS_NIC_RING_STEP;
@@ -78,6 +79,7 @@ void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
     }
 }
 
+/* Makes a pair of queues. */
 static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
 {
     struct vs_nic_queue *q = &f->queue[i];
@@ -96,6 +98,7 @@ static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
     return q->tx_journey && q->rx_journey && q->tx_begun && q->rx_seen_ps;
 }
 
+/* Makes a virtual function. */
 static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
 {
     struct vs_nic_function *f = &n->fn[i];
@@ -115,6 +118,7 @@ static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
     return good;
 }
 
+/* Makes an adapter with its functions and queues. */
 enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
                            struct vs_ledger *ledger, const struct vs_upstream_port *link,
                            uint16_t pf_requester)
@@ -148,6 +152,7 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     return VS_OK;
 }
 
+/* Frees an adapter. */
 void vs_nic_free(struct vs_nic *n)
 {
     for (uint32_t i = 0; n->queue && i < n->n_queues; i++) {
@@ -168,6 +173,7 @@ void vs_nic_free(struct vs_nic *n)
     vs_tape_free(&n->tx_tape);
 }
 
+/* Tells a pair of queues where its rings are. */
 void vs_nic_rings(struct vs_nic *n, uint32_t queue, uint64_t tx_base, uint64_t rx_base)
 {
     uint32_t vf = queue / n->pairs;
@@ -176,18 +182,21 @@ void vs_nic_rings(struct vs_nic *n, uint32_t queue, uint64_t tx_base, uint64_t r
     n->queue[queue].rx.base = rx_base;
 }
 
+/* Tells a pair of queues which message interrupts. */
 void vs_nic_msix(struct vs_nic *n, uint32_t queue, uint64_t address, uint32_t data)
 {
     n->queue[queue].msi_address = address;
     n->queue[queue].msi_data = data;
 }
 
+/* The bytes of the frame that carries a payload. */
 uint64_t vs__nic_frame_bytes(uint64_t payload)
 {
     uint64_t frame = payload + VS_NIC_HEADERS;
     return frame < VS_NIC_MIN_FRAME ? VS_NIC_MIN_FRAME : frame;
 }
 
+/* How long bytes take on the wire. */
 uint64_t vs__nic_bits_ps(const struct vs_nic *n, uint64_t bytes)
 {
     return bytes * 8u * 1000u / n->cfg.gbps;

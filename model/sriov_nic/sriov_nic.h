@@ -253,10 +253,12 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at);
 uint64_t vs_nic_interrupts(struct vs_nic *n, vs_ps at);
 /* write_back.c: what has been kept until `at` goes into memory; returns when the next is due. */
 uint64_t vs_nic_flush(struct vs_nic *n, vs_ps at);
+/* When descriptors that are kept have to be written back. */
 static inline uint64_t vs_nic_flush_due(const struct vs_nic *n)
 {
     return n->kept_due_ps;
 }
+/* When the next moderated interrupt is due. */
 static inline uint64_t vs_nic_interrupt_due(const struct vs_nic *n)
 {
     return n->irq_due_ps;

@@ -77,6 +77,7 @@ static void flush_rx(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_ps)
     }
 }
 
+/* Writes back the transmit descriptors that are kept. */
 static void flush_tx(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_ps)
 {
     uint64_t taken = at_ps;

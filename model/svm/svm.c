@@ -17,6 +17,7 @@ enum { LBR = 5 }; /* DebugCtl and the last branch and exception, from and to (15
 enum { THIS_ASID = 1, ALL = 2 }; /* of svm.tlb_control */
 enum { HOST_BYTES = 0x400 };
 
+/* A processor's SVM without a current VMCB. */
 void vs_svm_init(struct vs_svm *s, const struct vs_svm_config *config,
                  const struct vs_svm_wiring *wiring)
 {
@@ -150,6 +151,7 @@ void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm,
     load_control(s, 0); /* as the first VMRUN will */
 }
 
+/* Charges n times the same work to an account. */
 static void work(struct vs_svm *s, struct vs_txn *t, unsigned account, uint64_t n, uint64_t cycles)
 {
     vs_ps d = {cycles * s->wire.clock.period_ps};
@@ -158,6 +160,7 @@ static void work(struct vs_svm *s, struct vs_txn *t, unsigned account, uint64_t 
     }
 }
 
+/* Accesses the lines of part of a structure, on the account of whoever moves it. */
 static void lines(struct vs_svm *s, struct vs_txn *t, unsigned account, vs_hpa base, uint64_t from,
                   uint64_t to, enum vs_ref ref)
 {

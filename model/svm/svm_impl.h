@@ -11,14 +11,17 @@
 
 #define VS_SVM_VECTOR_BYTES 24u
 
+/* The address at an offset of a structure. */
 static inline vs_hpa vs_svm_at(vs_hpa base, uint64_t offset)
 {
     return (vs_hpa){base.v + offset};
 }
+/* Reads a word of the current VMCB without time. */
 static inline uint64_t vs_svm_get(const struct vs_svm *s, uint64_t offset)
 {
     return vs_phys_read64(s->wire.phys, vs_svm_at(s->vmcb, offset));
 }
+/* Writes a word of the current VMCB without time. */
 static inline void vs_svm_put(struct vs_svm *s, uint64_t offset, uint64_t value)
 {
     vs_phys_write64(s->wire.phys, vs_svm_at(s->vmcb, offset), value);

@@ -12,6 +12,7 @@
 
 /* ---- as the hypervisor has them ---- */
 
+/* Sets or clears the intercept of an exit code. */
 static void set(uint8_t vector[VS_SVM_VECTOR_BYTES], uint32_t code, bool on)
 {
     uint8_t bit = (uint8_t)(1u << code % 8u);
@@ -95,6 +96,7 @@ static void write_maps(struct vs_svm *s)
     }
 }
 
+/* Writes the intercepts that KVM asks for, and the permission maps. */
 void vs__svm_write_intercepts(struct vs_svm *s, bool nested)
 {
     /* KVM's init_vmcb; CR8 is what svm_update_cr8_intercept leaves it: V_TPR holds it, and nothing

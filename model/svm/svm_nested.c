@@ -18,11 +18,13 @@
 
 /* ---- memory ---- */
 
+/* Reads a word of any VMCB without time. */
 static uint64_t get(const struct vs_svm_nested *n, uint64_t vmcb, uint64_t offset)
 {
     return vs_phys_read64(n->s->wire.phys, (vs_hpa){vmcb + offset});
 }
 
+/* Writes a word of any VMCB without time. */
 static void put(const struct vs_svm_nested *n, uint64_t vmcb, uint64_t offset, uint64_t value)
 {
     vs_phys_write64(n->s->wire.phys, (vs_hpa){vmcb + offset}, value);
@@ -33,6 +35,7 @@ struct lines {
     uint32_t read01, read02, read12, write01, write02, write12;
 };
 
+/* Marks the lines that a field lies in. */
 static void mark(uint32_t *lines, uint64_t offset, uint64_t bytes)
 {
     for (uint64_t line = offset / LINE; line <= (offset + bytes - 1u) / LINE; line++) {
@@ -40,6 +43,7 @@ static void mark(uint32_t *lines, uint64_t offset, uint64_t bytes)
     }
 }
 
+/* Accesses the marked lines of a VMCB. */
 static void touch(const struct vs_svm_nested *n, struct vs_txn *t, uint64_t vmcb, uint32_t lines,
                   enum vs_ref ref, unsigned account)
 {
@@ -51,6 +55,7 @@ static void touch(const struct vs_svm_nested *n, struct vs_txn *t, uint64_t vmcb
     }
 }
 
+/* Accesses the marked lines of all three VMCBs. */
 static void touch_all(const struct vs_svm_nested *n, struct vs_txn *t, const struct lines *l)
 {
     touch(n, t, n->vmcb12, l->read12, VS_REF_READ, VS_ACC_svm_nested_lines12);
@@ -78,6 +83,7 @@ static void use(struct vs_svm_nested *n, uint64_t vmcb)
 
 /* ---- an exit that is handed on: nested_svm_vmexit ---- */
 
+/* Copies a field from VMCB02 to VMCB12. */
 static void save_field(struct vs_svm_nested *n, struct lines *l, uint64_t offset, uint64_t bytes)
 {
     copy(n, n->vmcb02, n->vmcb12, offset, bytes);
@@ -86,6 +92,7 @@ static void save_field(struct vs_svm_nested *n, struct lines *l, uint64_t offset
     n->count[VS_CNT_svm_nested_saved]++;
 }
 
+/* Copies what the guest's guest left from VMCB02 to VMCB12. */
 static void save(void *ctx, struct vs_txn *t)
 {
     struct vs_svm_nested *n = ctx;
@@ -228,6 +235,7 @@ static void keep_control(struct vs_svm_nested *n)
     on->pause_count = (uint16_t)(pause >> 48);
 }
 
+/* Says whether the guest hypervisor intercepts an exit code. */
 static bool asks12(const struct vs_svm_nested *n, uint32_t code)
 {
     return n->on12.vector[code / 8u] >> code % 8u & 1u;
@@ -298,6 +306,7 @@ static void prepare_state(struct vs_svm_nested *n, struct lines *l)
     vs_svm_dirty(n->s, VS_SVM_CLEAN_NP);
 }
 
+/* Makes VMCB02 of what VMCB12 asks for and what the host asks for. */
 static void merge(void *ctx, struct vs_txn *t)
 {
     struct vs_svm_nested *n = ctx;
@@ -312,6 +321,7 @@ static void merge(void *ctx, struct vs_txn *t)
     vs_svm_flush_asid(n->s, t);
 }
 
+/* Says why the guest hypervisor's VMRUN failed. */
 static void why(void *ctx, char *out, size_t bytes)
 {
     const struct vs_svm_nested *n = ctx;
@@ -360,6 +370,7 @@ static bool wants(void *ctx, struct vs_txn *t, const struct vs_trap *trap,
 
 /* ---- what the guest hypervisor executes ---- */
 
+/* The instruction by which the guest hypervisor enters its guest. */
 static struct vs_trap entry_trap(void *ctx)
 {
     (void)ctx;
@@ -435,6 +446,7 @@ struct vs_nested_port vs_svm_nested_port(struct vs_svm_nested *n)
 
 /* ---- making them ---- */
 
+/* Prepares one VMCB. */
 static void setup(struct vs_svm *s, const struct vs_svm_nested_pages *p, uint16_t asid)
 {
     vs_svm_setup(s, p->vmcb, p->host_area, p->msrpm, p->iopm, asid, p->ncr3);

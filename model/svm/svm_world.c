@@ -260,6 +260,7 @@ static uint64_t first_of(uint64_t code)
                                    : code;
 }
 
+/* Decides whether a trap leaves the guest, and with which exit code and information. */
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     struct vs_svm *s = ctx;
@@ -285,6 +286,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     return op >= 0;
 }
 
+/* Does the #VMEXIT, after what its emulation leaves in control registers. */
 static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
 {
     if (exit->own[CODE] == VS_SVM_CR0_SEL_WRITE || exit->own[CODE] == VS_SVM_WRITE_CR0) {
@@ -298,11 +300,13 @@ static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
     return true;
 }
 
+/* Does the VMRUN. */
 static bool enter(void *ctx, struct vs_txn *t)
 {
     return vs_svm_enter(ctx, t);
 }
 
+/* Says which rule a failed VMRUN broke. */
 static void why(void *ctx, char *out, size_t bytes)
 {
     const struct vs_svm *s = ctx;
@@ -310,6 +314,7 @@ static void why(void *ctx, char *out, size_t bytes)
              s->invalid ? s->invalid : "no rule");
 }
 
+/* Flushes an address-space identifier at the next VMRUN; a page is an instruction's own. */
 static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uint16_t tag,
                       vs_gva at)
 {
@@ -321,16 +326,19 @@ static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uin
     return true;
 }
 
+/* Sets the guest's interrupt flag. */
 static void mask(void *ctx, bool masked)
 {
     vs_svm_mask(ctx, masked);
 }
 
+/* Ends an interrupt shadow. */
 static void unshadow(void *ctx)
 {
     vs_svm_unshadow(ctx);
 }
 
+/* Executes one of SVM's instructions of the guest itself, where its hardware can. */
 static bool execute(void *ctx, struct vs_txn *t, uint8_t x86, bool *held)
 {
     bool done = vs_svm_execute(ctx, t, x86);
@@ -338,11 +346,13 @@ static bool execute(void *ctx, struct vs_txn *t, uint8_t x86, bool *held)
     return done;
 }
 
+/* Tells the AVIC whether the vCPU runs. */
 static void running(void *ctx, struct vs_txn *t, bool on)
 {
     vs_svm_avic_running(ctx, t, on);
 }
 
+/* The guest's time-stamp counter at a moment of the host's. */
 static uint64_t clock(void *ctx, uint64_t host)
 {
     const struct vs_svm *s = ctx;
@@ -390,6 +400,7 @@ static const uint16_t offset_of[VS_STATE_N] = {
     [VS_STATE_SPIN] = VS_VMCB_PAUSE_COUNT,
 };
 
+/* Accesses the line of a field of the VMCB. */
 static void touch(struct vs_svm *s, struct vs_txn *t, uint64_t offset, enum vs_ref ref)
 {
     if (t) {
@@ -407,6 +418,7 @@ static void touch_requests(struct vs_svm *s, struct vs_txn *t, enum vs_ref ref)
     }
 }
 
+/* An event of EVENTINJ as neutral bits. */
 static uint64_t event_in(uint64_t e)
 {
     return (e & (VS_SVM_EVENT_VALID | VS_EVENT_VECTOR)) |
@@ -414,6 +426,7 @@ static uint64_t event_in(uint64_t e)
            (e & VS_SVM_EVENT_ERROR ? VS_EVENT_ERROR : 0);
 }
 
+/* Neutral bits as an event of EVENTINJ. */
 static uint64_t event_out(uint64_t e)
 {
     return (e & (VS_EVENT_VALID | VS_EVENT_VECTOR)) |

@@ -46,6 +46,7 @@ struct vs_tcg_tlb {
 };
 enum vs_status vs_tcg_tlb_init(struct vs_tcg_tlb *t, const struct vs_tcg_config *config);
 void vs_tcg_tlb_free(struct vs_tcg_tlb *t);
+/* The entry of the softmmu's TLB that an address may be in. */
 static inline uint64_t vs_tcg_tlb_index(const struct vs_tcg_tlb *t, uint64_t gva)
 {
     return gva >> VS_TCG_PAGE_SHIFT & ((1ull << t->bits) - 1u);

@@ -8,6 +8,7 @@
 #define PS_PER_MS 1000000000u
 #define NOTHING UINT64_MAX
 
+/* Empties an entry. */
 static void clear(struct vs_tcg_entry *e)
 {
     *e = (struct vs_tcg_entry){.page = NOTHING};

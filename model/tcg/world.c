@@ -39,6 +39,7 @@ enum vs_op vs__tcg_op(unsigned which)
     return ops[HELPERS + which];
 }
 
+/* Registers TCG's operations. */
 void vs_tcg_register(void)
 {
     static const struct vs_op_desc list[HELPERS + OWN] = {
@@ -58,6 +59,7 @@ void vs__tcg_work(struct vs_tcg *c, struct vs_txn *t, unsigned account, uint64_t
     c->wire.core.work(c->wire.core.ctx, t, (uint16_t)(c->base + account), n);
 }
 
+/* Makes a vCPU under TCG. */
 enum vs_status vs_tcg_init(struct vs_tcg *c, const struct vs_tcg_config *config,
                            const struct vs_tcg_wiring *wiring)
 {
@@ -77,6 +79,7 @@ enum vs_status vs_tcg_init(struct vs_tcg *c, const struct vs_tcg_config *config,
     return VS_OK;
 }
 
+/* Frees what a vCPU under TCG holds. */
 void vs_tcg_free(struct vs_tcg *c)
 {
     for (unsigned i = 0; i < 2u; i++) {
@@ -94,6 +97,7 @@ void vs_tcg_raise(struct vs_tcg *c, struct vs_txn *t)
 
 /* ---- the world port ---- */
 
+/* Says whether translated code calls a helper for a trap. */
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     (void)ctx, (void)t; /* what is a helper's was decided when the block was translated */
@@ -114,6 +118,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     return false;
 }
 
+/* Calls the helper. */
 static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
 {
     struct vs_tcg *c = ctx;
@@ -125,6 +130,7 @@ static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
     return true;
 }
 
+/* Returns from the helper, out of the block where it ends that. */
 static bool enter(void *ctx, struct vs_txn *t)
 {
     struct vs_tcg *c = ctx;
@@ -135,6 +141,7 @@ static bool enter(void *ctx, struct vs_txn *t)
     return true;
 }
 
+/* Says nothing, since a call cannot fail. */
 static void why(void *ctx, char *out, size_t bytes)
 {
     (void)ctx;
@@ -156,6 +163,7 @@ static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uin
     return true;
 }
 
+/* Sets the guest's interrupt flag, whose setting ends the block. */
 static void mask(void *ctx, bool masked)
 {
     struct vs_tcg *c = ctx;
@@ -166,24 +174,28 @@ static void mask(void *ctx, bool masked)
     c->masked = masked;
 }
 
+/* Ends the shadow of STI. */
 static void unshadow(void *ctx)
 {
     struct vs_tcg *c = ctx;
     c->shadow = false;
 }
 
+/* The guest's time-stamp counter, which is the host's. */
 static uint64_t clock(void *ctx, uint64_t host)
 {
     (void)ctx;
     return host; /* cpu_get_ticks follows the host's counter */
 }
 
+/* Says nothing of an exit, since a helper is called with its operands. */
 static unsigned says(void *ctx, const struct vs_exit *exit, struct vs_note *out)
 {
     (void)ctx, (void)exit, (void)out;
     return 0; /* a helper is called with its operands */
 }
 
+/* TCG as a world. */
 struct vs_world_port vs_tcg_world(struct vs_tcg *c)
 {
     vs_tcg_register();
@@ -207,6 +219,7 @@ static vs_hpa field(const struct vs_tcg *c, enum vs_state what)
     return (vs_hpa){c->state_page + (uint64_t)what * 8u};
 }
 
+/* Reads a register of the guest in QEMU's structure. */
 static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
 {
     struct vs_tcg *c = ctx;
@@ -222,6 +235,7 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
     return true;
 }
 
+/* Writes a register of the guest in QEMU's structure. */
 static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     struct vs_tcg *c = ctx;
@@ -232,6 +246,7 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
     return true;
 }
 
+/* The guest's registers as TCG keeps them. */
 struct vs_state_port vs_tcg_state(struct vs_tcg *c)
 {
     return (struct vs_state_port){c, read_state, write_state, NULL, false};

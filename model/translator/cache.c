@@ -7,6 +7,7 @@
 
 #define BUCKETS 32768u /* CODE_GEN_HTABLE_BITS */
 
+/* The bucket of a value. */
 static uint32_t bucket_of(uint64_t value)
 {
     return (uint32_t)(value * 0x9e3779b97f4a7c15u >> 49);
@@ -18,11 +19,13 @@ static uint32_t page_bucket(uint64_t gpa)
     return bucket_of(gpa >> VS_TRANSLATOR_PAGE_SHIFT);
 }
 
+/* The bucket of a block. */
 static uint32_t pc_bucket(uint64_t pc, uint64_t gpa)
 {
     return bucket_of(pc ^ gpa << 20);
 }
 
+/* Says whether two addresses are in the same page. */
 static bool same_page(uint64_t a, uint64_t b)
 {
     return a >> VS_TRANSLATOR_PAGE_SHIFT == b >> VS_TRANSLATOR_PAGE_SHIFT;

@@ -12,6 +12,7 @@
 
 #define PAGE (1ull << VS_TRANSLATOR_PAGE_SHIFT)
 
+/* Executes instructions on an account of the translator's. */
 static void work(struct vs_translator *c, struct vs_txn *t, unsigned account, uint64_t n)
 {
     c->wire.core.work(c->wire.core.ctx, t, (uint16_t)(c->base + account), n);
@@ -169,6 +170,7 @@ static struct vs_translator_link *open_jump(struct vs_translator *c,
     return NULL;
 }
 
+/* The address of an entry of the jump cache. */
 static vs_hpa jump_at(const struct vs_translator *c, uint64_t index)
 {
     const uint64_t offset = index * VS_TRANSLATOR_JUMP_BYTES;

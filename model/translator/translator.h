@@ -59,6 +59,7 @@ void vs_translator_cache_empty(struct vs_translator_cache *c);
 bool vs_translator_cache_has_page(const struct vs_translator_cache *c, uint64_t gpa);
 /* Drops the blocks with bytes in [gpa, gpa + bytes); how many. */
 uint64_t vs_translator_cache_drop(struct vs_translator_cache *c, uint64_t gpa, uint64_t bytes);
+/* Says whether a link still leads to the block that it was made for. */
 static inline bool vs_translator_cache_holds(const struct vs_translator_cache *c,
                                              struct vs_translator_link to)
 {

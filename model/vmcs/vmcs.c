@@ -33,6 +33,7 @@ static const uint8_t positions[1024] = {
 };
 _Static_assert(VS_VMCS_FIELDS < 255, "positions fit a byte");
 
+/* The position of a field by its encoding, -1 if there is none. */
 static inline int position_of(uint32_t encoding)
 {
     int position = (int)positions[BY_ENCODING(encoding)] - 1;
@@ -127,11 +128,13 @@ enum vs_vmx_result vs__vmx_fail(struct vs_vmx *x, uint32_t error)
     return VS_VMX_FAIL_VALID;
 }
 
+/* The revision that a region states. */
 static uint32_t revision_of(const struct vs_vmx *x, uint64_t region)
 {
     return (uint32_t)vs_phys_read64(x->wire.phys, (vs_hpa){region});
 }
 
+/* Says whether an address can be a region: aligned and in memory. */
 static bool usable_region(const struct vs_vmx *x, uint64_t region)
 {
     return vs_vmx_page(x, region) && region < vs_phys_size(x->wire.phys);
@@ -284,6 +287,7 @@ static inline uint64_t read_at(const struct vs_vmx *x, struct vs_txn *t, unsigne
     return vs_vmx_get(x, position);
 }
 
+/* Charges an access to a field, if it happens in time. */
 static inline void charge_access(struct vs_vmx *x, struct vs_txn *t, unsigned account, uint64_t ps)
 {
     if (t) {
@@ -322,6 +326,7 @@ enum vs_vmx_result vs__vmx_read_at(struct vs_vmx *x, struct vs_txn *t, unsigned 
     return VS_VMX_OK;
 }
 
+/* Cuts a value to its field's width. */
 static uint64_t cut_to_width(const struct vs_vmcs_field *f, uint64_t v)
 {
     return f->width == VS_VMCS_16 ? v & 0xffff : f->width == VS_VMCS_32 ? v & 0xffffffff : v;
@@ -407,6 +412,7 @@ bool vs__vmx_eptp_valid(const struct vs_vmx *x, uint64_t eptp)
     return type_ok && walk_ok && dirty_ok && !(eptp & 0xf80) && vs_vmx_physical(x, eptp);
 }
 
+/* Asks the MMU for a flush. */
 static void flush(struct vs_vmx *x, struct vs_txn *t, enum vs_flush what, uint16_t vpid,
                   uint64_t eptp, vs_gva at)
 {

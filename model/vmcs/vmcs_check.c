@@ -12,6 +12,7 @@ static bool allowed(uint64_t word, uint64_t cap)
     return (~word & cap & 0xffffffff) == 0 && (word & ~(cap >> 32)) == 0;
 }
 
+/* Says whether a list of MSRs is aligned and within the address width. */
 static bool list_valid(const struct vs_vmx *x, uint64_t count, uint64_t at)
 {
     return count == 0 ||
@@ -34,6 +35,7 @@ bool vs__vmx_threshold_holds(const struct vs_vmx *x)
            threshold <= vs__vmx_vtpr(x) >> 4;
 }
 
+/* Checks the event to be injected. */
 static struct vs_vmx_verdict check_injection(const struct vs_vmx *x, struct vs_vmx_verdict v)
 {
     uint64_t info = VS_GET(x, ENTRY_INTERRUPTION_INFO);
@@ -60,6 +62,7 @@ static struct vs_vmx_verdict check_injection(const struct vs_vmx *x, struct vs_v
     return v;
 }
 
+/* Checks rules between secondary controls. */
 static struct vs_vmx_verdict check_secondary(const struct vs_vmx *x, struct vs_vmx_verdict v,
                                              uint64_t pin, uint64_t proc2)
 {
@@ -231,6 +234,7 @@ struct words {
     uint64_t pin, proc, proc2, exit, entry;
 };
 
+/* The control words that the configuration asks for. */
 static struct words wanted(const struct vs_vmcs_config *c)
 {
     struct words w = {0, 0, 0, 0, 0};

@@ -20,6 +20,7 @@ static const struct {
 #undef SEGMENT
 };
 
+/* Checks the guest's control registers, debug registers and MSRs. */
 static struct vs_vmx_verdict check_registers(const struct vs_vmx *x, struct vs_vmx_verdict v)
 {
     const struct vs_vmcs_config *c = &x->config;
@@ -61,6 +62,7 @@ static struct vs_vmx_verdict check_registers(const struct vs_vmx *x, struct vs_v
     return v;
 }
 
+/* Checks the access rights of one of the guest's segments. */
 static struct vs_vmx_verdict check_rights(const struct vs_vmx *x, struct vs_vmx_verdict v,
                                           unsigned s, bool guest64)
 {
@@ -96,6 +98,7 @@ static struct vs_vmx_verdict check_rights(const struct vs_vmx *x, struct vs_vmx_
     return v;
 }
 
+/* Checks the guest's segments. */
 static struct vs_vmx_verdict check_segments(const struct vs_vmx *x, struct vs_vmx_verdict v)
 {
     bool guest64 = (VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) != 0;
@@ -132,6 +135,7 @@ static struct vs_vmx_verdict check_segments(const struct vs_vmx *x, struct vs_vm
     return v;
 }
 
+/* Checks RIP and RFLAGS of the guest. */
 static struct vs_vmx_verdict check_flow(const struct vs_vmx *x, struct vs_vmx_verdict v)
 {
     bool guest64 = (VS_GET(x, ENTRY_CONTROLS) & VS_ENTRY_GUEST_64) != 0;

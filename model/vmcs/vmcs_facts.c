@@ -17,6 +17,7 @@ static uint64_t bits(uint8_t width)
  * the encodings, and are told apart by the words that their names begin with. */
 enum data_group { GUEST, HOST, EXECUTION_CONTROL, EXIT_CONTROL, ENTRY_CONTROL, INFORMATION };
 
+/* The group of the data area that a field belongs to. */
 static enum data_group group_of(const struct vs_vmcs_field *f)
 {
     switch ((enum vs_vmcs_area)f->area) {

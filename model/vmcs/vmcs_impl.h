@@ -21,6 +21,7 @@
 #define VS_FIELD_EXISTS 1u
 #define VS_FIELD_MAJOR 2u /* a write makes the next entry check everything */
 
+/* The address of a field in a region. */
 static inline vs_hpa vs_vmx_at(uint64_t region, unsigned position)
 {
     vs_hpa at = {region + VS_REGION_DATA + UINT64_C(8) * position};
@@ -31,6 +32,7 @@ static inline uint64_t vs_vmx_get(const struct vs_vmx *x, unsigned position)
 {
     return vs_phys_read64(x->wire.phys, vs_vmx_at(x->current, position));
 }
+/* Writes a field of the current VMCS without time. */
 static inline void vs_vmx_put(struct vs_vmx *x, unsigned position, uint64_t value)
 {
     vs_phys_write64(x->wire.phys, vs_vmx_at(x->current, position), value);
@@ -39,10 +41,12 @@ static inline void vs_vmx_put(struct vs_vmx *x, unsigned position, uint64_t valu
 #define VS_PUT(x, name, value) vs_vmx_put(x, VS_VMCS_AT_##name, value)
 #define VS_LIVE(x, name) ((x)->live[VS_VMCS_AT_##name])
 
+/* The launch state of a region. */
 static inline uint64_t vs_vmx_state(const struct vs_vmx *x, uint64_t region)
 {
     return vs_phys_read64(x->wire.phys, (vs_hpa){region + VS_REGION_STATE});
 }
+/* Sets the launch state of a region. */
 static inline void vs_vmx_set_state(struct vs_vmx *x, uint64_t region, uint64_t state)
 {
     vs_phys_write64(x->wire.phys, (vs_hpa){region + VS_REGION_STATE}, state);
@@ -66,6 +70,7 @@ static inline uint8_t vs__vmx_vtpr(const struct vs_vmx *x)
     return (uint8_t)vs_phys_read64(x->wire.phys, at);
 }
 
+/* Says whether an address is canonical with four levels. */
 static inline bool vs_vmx_canonical(uint64_t a)
 {
     uint64_t top = a >> 47;
@@ -77,10 +82,12 @@ static inline bool vs_vmx_fits(uint64_t a)
 {
     return a >> 48 == 0 || a >> 48 == 0xffff;
 }
+/* Says whether an address is within the physical address width. */
 static inline bool vs_vmx_physical(const struct vs_vmx *x, uint64_t a)
 {
     return a >> x->config.cap_physical_bits == 0;
 }
+/* Says whether an address is a page within the physical address width. */
 static inline bool vs_vmx_page(const struct vs_vmx *x, uint64_t a)
 {
     return (a & 0xfff) == 0 && vs_vmx_physical(x, a);

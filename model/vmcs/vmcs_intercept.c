@@ -119,6 +119,7 @@ static bool exception_exits(const struct vs_vmx *x, const struct vs_vmx_event *e
     return bit;
 }
 
+/* The type of an exception: #BP and #OF come from instructions. */
 static uint32_t exception_type(uint32_t vector)
 {
     return vector == 3 || vector == 4 ? VS_INTR_SOFTWARE_EXCEPTION : VS_INTR_EXCEPTION;
@@ -161,6 +162,7 @@ void vs_vmx_guest_tpr(struct vs_vmx *x, uint8_t tpr)
     }
 }
 
+/* Gives the exit a qualification. */
 static bool qualify(struct vs_vmx_exit_info *i, uint64_t q)
 {
     i->has_qualification = true;
@@ -168,6 +170,7 @@ static bool qualify(struct vs_vmx_exit_info *i, uint64_t q)
     return true;
 }
 
+/* Decides whether an external interrupt leaves the guest. */
 static bool external_interrupt(const struct vs_vmx *x, const struct vs_vmx_event *e,
                                struct vs_vmx_exit_info *i)
 {
@@ -185,6 +188,7 @@ static bool external_interrupt(const struct vs_vmx *x, const struct vs_vmx_event
     return true;
 }
 
+/* Decides whether an access to a control register leaves the guest. */
 static bool cr_access(const struct vs_vmx *x, const struct vs_vmx_event *e,
                       struct vs_vmx_exit_info *i)
 {
@@ -218,6 +222,7 @@ static bool function_done(struct vs_vmx *x, struct vs_txn *t, const struct vs_vm
     return true;
 }
 
+/* Decides whether an event leaves the guest, by the controls. */
 static bool decide(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e,
                    struct vs_vmx_exit_info *i)
 {

@@ -10,6 +10,7 @@
  */
 #include "vmcs/vmcs_impl.h"
 
+/* The class of registers that a group is booked under. */
 static enum vs_vmx_class class_of(enum vs_vmcs_group g)
 {
     switch (g) {
@@ -61,6 +62,7 @@ static bool has_control(const struct vs_vmx *x, uint64_t exit, uint64_t entry)
     return (x->config.cap_exit >> 32 & exit) || (x->config.cap_entry >> 32 & entry);
 }
 
+/* The groups that an exit saves under the current controls. */
 static uint32_t saved_groups(const struct vs_vmx *x)
 {
     uint64_t exit = VS_GET(x, EXIT_CONTROLS), proc2 = vs_vmx_proc2(x);
@@ -81,6 +83,7 @@ static uint32_t saved_groups(const struct vs_vmx *x)
     return s;
 }
 
+/* The groups that an exit loads for the host. */
 static uint32_t host_groups(const struct vs_vmx *x)
 {
     uint64_t exit = VS_GET(x, EXIT_CONTROLS);
@@ -93,6 +96,7 @@ static uint32_t host_groups(const struct vs_vmx *x)
     return s;
 }
 
+/* The groups that an entry loads for the guest. */
 static uint32_t guest_groups(const struct vs_vmx *x)
 {
     uint64_t entry = VS_GET(x, ENTRY_CONTROLS), proc2 = vs_vmx_proc2(x);
@@ -232,6 +236,7 @@ static void move_apart(struct vs_vmx *x, const struct vs_vmx_move *m, enum vs_vm
     }
 }
 
+/* Copies the listed fields. */
 static inline void copy(const struct vs_vmx_move *m, unsigned char *to, const unsigned char *from)
 {
     for (const uint16_t *i = m->four, *end = i + m->n_four; i != end; i++) {

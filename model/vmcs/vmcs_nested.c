@@ -21,6 +21,7 @@ struct controls {
     uint64_t pin, proc, proc2, exit, entry;
 };
 
+/* The control words of VMCS12. */
 static struct controls controls12(const struct vs_vmx_nested *n)
 {
     struct controls c = {vs__nested_get12(n, VS_VMCS_AT_PIN_CONTROLS),
@@ -44,6 +45,7 @@ void vs__nested_touch(const struct vs_vmx_nested *n, struct vs_txn *t, uint64_t 
     }
 }
 
+/* Writes a field of the current VMCS, if the part has it. */
 static void write(struct vs_vmx_nested *n, struct vs_txn *t, unsigned position, uint64_t value,
                   unsigned counter)
 {
@@ -68,6 +70,7 @@ static uint64_t control_register(const struct vs_vmx_nested *n, unsigned reg, un
            (vs_vmx_get(n->x, shadow) & host & ~hypervisor);
 }
 
+/* Copies a field from the current VMCS to VMCS12. */
 static void save_field(struct vs_vmx_nested *n, struct vs_txn *t, unsigned position, int how,
                        uint64_t *lines)
 {
@@ -90,6 +93,7 @@ static void save_field(struct vs_vmx_nested *n, struct vs_txn *t, unsigned posit
     n->count[VS_CNT_nested_saved]++;
 }
 
+/* Copies what the guest's guest left to VMCS12. */
 static void save(void *ctx, struct vs_txn *t)
 {
     struct vs_vmx_nested *n = ctx;
@@ -110,6 +114,7 @@ static void save(void *ctx, struct vs_txn *t)
     vs__nested_touch(n, t, lines, VS_REF_WRITE);
 }
 
+/* Makes VMCS01 current again with the host state of VMCS12. */
 static void leave(void *ctx, struct vs_txn *t)
 {
     struct vs_vmx_nested *n = ctx;
@@ -197,6 +202,7 @@ static void merge_controls(struct vs_vmx_nested *n, struct vs_txn *t, const stru
     control(n, t, VS_VMCS_AT_EXIT_CONTROLS, get01(n, VS_VMCS_AT_EXIT_CONTROLS));
 }
 
+/* Copies a field from VMCS12 to the current VMCS. */
 static void copy(struct vs_vmx_nested *n, struct vs_txn *t, unsigned position, uint64_t *lines)
 {
     vs__nested_line(lines, position);
@@ -239,6 +245,7 @@ static void prepare(struct vs_vmx_nested *n, struct vs_txn *t)
     vs__nested_touch(n, t, lines, VS_REF_READ);
 }
 
+/* Makes VMCS02 current and writes into it what VMCS12 asks for. */
 static void merge(void *ctx, struct vs_txn *t)
 {
     struct vs_vmx_nested *n = ctx;
@@ -247,6 +254,7 @@ static void merge(void *ctx, struct vs_txn *t)
     prepare(n, t);
 }
 
+/* Says why the guest hypervisor's entry failed. */
 static void why(void *ctx, char *out, size_t bytes)
 {
     const struct vs_vmx_nested *n = ctx;
@@ -314,6 +322,7 @@ static bool wants(void *ctx, struct vs_txn *t, const struct vs_trap *trap,
 
 /* ---- what the guest hypervisor executes ---- */
 
+/* The instruction by which the guest hypervisor accesses its VMCS. */
 static struct vs_trap access_trap(void *ctx, enum vs_state what, bool write)
 {
     (void)ctx;
@@ -323,6 +332,7 @@ static struct vs_trap access_trap(void *ctx, enum vs_state what, bool write)
                             .length = 3};
 }
 
+/* The instruction by which the guest hypervisor enters its guest. */
 static struct vs_trap entry_trap(void *ctx)
 {
     (void)ctx;
@@ -343,6 +353,7 @@ static bool shadowed(unsigned position)
     }
 }
 
+/* Emulates the guest hypervisor's access to VMCS12. */
 static void emulate(void *ctx, struct vs_txn *t, enum vs_state what, bool write, uint64_t *value)
 {
     struct vs_vmx_nested *n = ctx;

@@ -11,6 +11,7 @@ static inline uint64_t vs__nested_get12(const struct vs_vmx_nested *n, unsigned 
 {
     return vs_phys_read64(n->x->wire.phys, vs_vmx_at(n->vmcs12, position));
 }
+/* Writes a field of VMCS12 without time. */
 static inline void vs__nested_put12(struct vs_vmx_nested *n, unsigned position, uint64_t value)
 {
     vs_phys_write64(n->x->wire.phys, vs_vmx_at(n->vmcs12, position), value);
@@ -26,6 +27,7 @@ _Static_assert(VS_REGION_LINES <= 64u, "a bit for each line");
 void vs__nested_touch(const struct vs_vmx_nested *n, struct vs_txn *t, uint64_t lines,
                       enum vs_ref ref);
 
+/* Says whether the part has a field. */
 static inline bool vs__nested_has(const struct vs_vmx_nested *n, unsigned position)
 {
     return n->x->has[position] & VS_FIELD_EXISTS;

@@ -61,6 +61,7 @@ static void begin(struct vs_vmx_nested *n, struct vs_txn *t)
     (void)vs_vmx_ptrld(n->x, t, (vs_hpa){n->shadow});
 }
 
+/* Puts the shadow VMCS away and makes VMCS01 current again. */
 static void end(struct vs_vmx_nested *n, struct vs_txn *t)
 {
     (void)vs_vmx_clear(n->x, t, (vs_hpa){n->shadow});

@@ -11,6 +11,7 @@
 #define CR0_LINUX UINT64_C(0x80050033) /* PE MP ET NE WP AM PG */
 #define EFER_LONG UINT64_C(0xd01)      /* SCE LME LMA NXE */
 
+/* Writes the control words of the configuration. */
 static void write_controls(struct vs_vmx *x)
 {
     const struct vs_vmcs_config *c = &x->config;
@@ -38,6 +39,7 @@ static void write_controls(struct vs_vmx *x)
     VS_PUT(x, CR4_MASK, VS_VMX_BIT(13)); /* the guest must not see VMXE */
 }
 
+/* Writes bitmaps, pages and pointers. */
 static void write_addresses(struct vs_vmx *x, const struct vs_vmx_setup *s)
 {
     /* #DB, #UD, #AC, #MC: what KVM asks for without debugging */
@@ -66,6 +68,7 @@ static void write_addresses(struct vs_vmx *x, const struct vs_vmx_setup *s)
     VS_PUT(x, VMCS_LINK_POINTER, UINT64_MAX);
 }
 
+/* Writes the state of the host's kernel. */
 static void write_host(struct vs_vmx *x, const struct vs_vmx_setup *s)
 {
     const uint64_t kernel = UINT64_C(0xffff888000000000);
@@ -88,6 +91,7 @@ static void write_host(struct vs_vmx *x, const struct vs_vmx_setup *s)
     VS_PUT(x, HOST_EFER, EFER_LONG);
 }
 
+/* Writes one of the guest's segments. */
 static void write_segment(struct vs_vmx *x, unsigned index, uint64_t selector, uint64_t limit,
                           uint64_t rights)
 {
@@ -97,6 +101,7 @@ static void write_segment(struct vs_vmx *x, unsigned index, uint64_t selector, u
     vs_vmx_put(x, VS_VMCS_AT_GUEST_ES_BASE + index, 0);
 }
 
+/* Writes the state of a guest's kernel under way. */
 static void write_guest(struct vs_vmx *x, const struct vs_vmx_setup *s)
 {
     const uint64_t kernel = UINT64_C(0xffff888000000000);

@@ -58,6 +58,7 @@ static void tlb_effect(struct vs_vmx *x, struct vs_txn *t, unsigned account)
     }
 }
 
+/* Ends in a VMX abort, and leaves its indicator in the VMCS. */
 static enum vs_vmx_result abort_vmx(struct vs_vmx *x, uint32_t indicator)
 {
     vs_hpa at = {x->current};
@@ -187,6 +188,7 @@ enum vs_vmx_result vs_vmx_exit(struct vs_vmx *x, struct vs_txn *t,
     return load_host(x, t);
 }
 
+/* Fails an entry before it begins, with its error number. */
 static enum vs_vmx_result fail_entry(struct vs_vmx *x, struct vs_txn *t, uint32_t error)
 {
     x->count[VS_CNT_vmcs_entry_failures]++;
@@ -207,6 +209,7 @@ static enum vs_vmx_result fail_late(struct vs_vmx *x, struct vs_txn *t, uint32_t
     return r == VS_VMX_OK ? VS_VMX_ENTRY_FAILED : r;
 }
 
+/* Counts and charges checks of an entry. */
 static void pay_checks(struct vs_vmx *x, struct vs_txn *t, unsigned account, uint64_t n)
 {
     x->count[VS_CNT_vmcs_checks] += n;

@@ -266,6 +266,7 @@ static bool as_recorded(const struct vs_trap *trap, struct vs_vmx_exit_info *inf
     return i >= 0;
 }
 
+/* Decides whether a trap leaves the guest, and with which reason and qualification. */
 static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, struct vs_exit *exit)
 {
     struct vs_vmx *x = ctx;
@@ -293,6 +294,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     return true;
 }
 
+/* Does the VM exit. */
 static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
 {
     struct vs_vmx *x = ctx;
@@ -302,6 +304,7 @@ static bool leave(void *ctx, struct vs_txn *t, const struct vs_exit *exit)
     return x->last == VS_VMX_OK;
 }
 
+/* Does the VM entry. */
 static bool enter(void *ctx, struct vs_txn *t)
 {
     struct vs_vmx *x = ctx;
@@ -309,6 +312,7 @@ static bool enter(void *ctx, struct vs_txn *t)
     return x->last == VS_VMX_OK;
 }
 
+/* Says which error a failed entry has. */
 static void why(void *ctx, char *out, size_t bytes)
 {
     struct vs_vmx *x = ctx;
@@ -341,21 +345,25 @@ static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uin
     return false;
 }
 
+/* Sets the guest's interrupt flag. */
 static void mask(void *ctx, bool masked)
 {
     vs_vmx_guest_if(ctx, !masked);
 }
 
+/* Ends blocking by STI or MOV SS. */
 static void unshadow(void *ctx)
 {
     vs_vmx_unblock(ctx);
 }
 
+/* Ends blocking by NMI. */
 static void nmi_returns(void *ctx)
 {
     vs_vmx_guest_iret(ctx);
 }
 
+/* The guest's time-stamp counter at a moment of the host's. */
 static uint64_t clock(void *ctx, uint64_t host)
 {
     return vs_vmx_guest_tsc(ctx, host);
@@ -370,11 +378,13 @@ static void load(void *ctx, struct vs_txn *t)
     (void)vs_vmx_ptrld(x, t, region);
 }
 
+/* Tells the guest's task priority. */
 static void priority(void *ctx, uint8_t tpr)
 {
     vs_vmx_guest_tpr(ctx, tpr);
 }
 
+/* The moment at which the preemption timer ends. */
 static vs_ps stops(void *ctx)
 {
     return vs_vmx_timer_stops(ctx);
@@ -454,6 +464,7 @@ static inline uint64_t meaning(enum vs_state what, uint64_t v)
     }
 }
 
+/* Reads a field by its neutral name. */
 static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
 {
     uint64_t v;
@@ -523,6 +534,7 @@ uint64_t vs__vmx_state_value(enum vs_state what, uint64_t old, uint64_t value)
     }
 }
 
+/* Writes a field by its neutral name. */
 static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     unsigned position = at_of[what];

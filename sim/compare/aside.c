@@ -56,6 +56,7 @@ static size_t experiment_of(const struct vs_table *experiments, const char *clai
     return i;
 }
 
+/* Inserts why a claim is not compared. */
 static enum vs_status insert(sqlite3_stmt *st, const char *claim, const char *why,
                              const char *literature)
 {
@@ -72,6 +73,7 @@ static enum vs_status insert(sqlite3_stmt *st, const char *claim, const char *wh
     return rc == SQLITE_DONE ? VS_OK : VS_E_IO;
 }
 
+/* Fills the table of claims that are set aside from the files that say why. */
 static enum vs_status fill(struct vs_db *db, const struct vs_table *claims,
                            const struct vs_table *reasons, const struct vs_table *experiments,
                            struct vs_errors *errors)

@@ -38,6 +38,7 @@ struct plan {
     const struct vs_compare_options *options;
 };
 
+/* Inserts one row of a table of text, its bounds as numbers. */
 static enum vs_status bind_row(sqlite3_stmt *st, const struct vs_table *t, size_t row,
                                const char *const *columns, size_t n)
 {
@@ -58,6 +59,7 @@ static enum vs_status bind_row(sqlite3_stmt *st, const struct vs_table *t, size_
     return rc == SQLITE_DONE ? VS_OK : VS_E_IO;
 }
 
+/* Loads a file of the library into a table of the database. */
 static enum vs_status load_file(struct vs_db *db, const char *name, const char *sql,
                                 const char *const *columns, size_t n, struct vs_errors *errors)
 {
@@ -118,6 +120,7 @@ static size_t need(struct plan *p, const char *workload, const char *machine, co
     return p->n_need++;
 }
 
+/* Makes the request of one run that experiments need. */
 static bool make_point(const struct plan *p, const struct needed *n, struct vs_point *pt)
 {
     memset(&pt->request, 0, sizeof pt->request);
@@ -151,6 +154,7 @@ static bool make_point(const struct plan *p, const struct needed *n, struct vs_p
     return true;
 }
 
+/* Makes the run at an index of those that are missing. */
 static bool make(void *ctx, size_t index, struct vs_point *pt)
 {
     const struct plan *p = ctx;
@@ -173,6 +177,7 @@ static int64_t made(struct vs_db *db, const struct needed *n, int64_t first)
     return run;
 }
 
+/* Finds the runs that are there already, and runs the others. */
 static enum vs_status run_missing(struct plan *p, struct vs_db *db, struct vs_errors *errors)
 {
     static struct vs_point point;
@@ -236,6 +241,7 @@ static void reason_of(const struct plan *p, struct vs_db *db, const char *id, co
     snprintf(out, bytes, "%s%s%s", reason, outside ? "; outside: " : "", outside ? why : "");
 }
 
+/* Evaluates one experiment's quantity and compares it with its claim. */
 static enum vs_status judge(struct plan *p, struct vs_db *db, size_t row, struct vs_errors *errors)
 {
     const struct vs_table *t = &p->experiments;
@@ -354,6 +360,7 @@ static enum vs_status judge_all(struct plan *p, struct vs_db *db, struct vs_erro
     return s;
 }
 
+/* Reports a domain that no claim has, with the nearest one. */
 static void unknown_domain(struct vs_db *db, const char *domain, struct vs_errors *errors)
 {
     char names[32][64], hint[VS_SUGGEST];
@@ -452,6 +459,7 @@ static enum vs_status make_plan(struct plan *p, struct vs_db *db, struct vs_erro
     return s;
 }
 
+/* Frees what a comparison has read and planned. */
 static void free_plan(struct plan *p)
 {
     vs_table_free(&p->experiments);

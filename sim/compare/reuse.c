@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+/* Says whether a column holds just this text. */
 static bool same(sqlite3_stmt *st, int column, const char *want)
 {
     const char *is = (const char *)sqlite3_column_text(st, column);

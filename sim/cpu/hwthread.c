@@ -10,6 +10,7 @@
 #define VS_DEF_FILE "cpu/vcpu.def"
 #include "virtsim/def_tables.h"
 
+/* Keeps the first error of a vCPU with its place in the program. */
 static VS_PRINTF(3, 0) void fail(struct vs_vcpu *v, enum vs_status status, const char *format,
                                  va_list ap)
 {

@@ -45,6 +45,7 @@ static bool injected(const struct vs_vcpu *v)
     return v->p->virtualized && !v->p->posted;
 }
 
+/* Says whether an interrupt would be delivered now. */
 static bool pending(const struct vs_vcpu *v)
 {
     uint8_t number;

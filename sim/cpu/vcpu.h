@@ -218,6 +218,7 @@ static inline void vcpu_about(struct vs_vcpu *v, enum vs_about what)
         vs_trail_turn(v->trail, what, vcpu_now_ps(v));
     }
 }
+/* Says what the vCPU is about when nothing else is said. */
 static inline void vcpu_about_base(struct vs_vcpu *v, enum vs_about what)
 {
     if (v->trail) {
@@ -261,12 +262,14 @@ static inline bool vcpu_soft(const struct vs_vcpu *v)
 }
 enum vs_cpu_stop vcpu_access_translated(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
                                         enum vs_ref ref, bool modifies);
+/* Accesses memory of the guest, by hardware or by software. */
 static inline enum vs_cpu_stop vcpu_access(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
                                            enum vs_ref ref)
 {
     return vcpu_soft(v) ? vcpu_access_translated(v, at, bytes, ref, false)
                         : vs_cpu_access(&v->hw->cpu, at, bytes, ref);
 }
+/* Reads, changes and writes memory of the guest. */
 static inline enum vs_cpu_stop vcpu_modify(struct vs_vcpu *v, vs_gva at, uint32_t bytes)
 {
     return vcpu_soft(v) ? vcpu_access_translated(v, at, bytes, VS_REF_WRITE, true)

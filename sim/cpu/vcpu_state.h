@@ -430,6 +430,7 @@ static inline void vcpu_space_take(struct vs_vcpu *v)
         v->space = v->mm->process[v->process_now];
     }
 }
+/* Keeps the current process's address space where others can find it. */
 static inline void vcpu_space_put(struct vs_vcpu *v)
 {
     if (v->mm->sharers > 1u) {
@@ -449,6 +450,7 @@ static inline unsigned vcpu_page_shift(const struct vs_vcpu *v)
     uint64_t size = v->p->ept.guest_page;
     return size == VS_EPT_THP ? v->space.format.granule : vs_ept_page_shift(size);
 }
+/* The size of the guest's large pages, as a shift. */
 static inline unsigned vcpu_large_shift(const struct vs_vcpu *v)
 {
     return vs_radix_level_shift(&v->space.format, 2);

@@ -45,6 +45,7 @@ void vs_curve_free(struct vs_curve *c)
     c->n = 0;
 }
 
+/* Appends a row to the curve. */
 static bool add(struct making *m, struct vs_curve_row row)
 {
     if (m->out->n == m->cap) {
@@ -106,6 +107,7 @@ static void quoted(const char *list, char *out, size_t bytes)
     }
 }
 
+/* Adds up, from the database, counters of a run whose names are listed. */
 static double counted(struct making *m, const char *list, int64_t run)
 {
     char names[600] = "", sql[800];
@@ -157,6 +159,7 @@ struct sum {
     uint64_t value;
 };
 
+/* Adds a counter if the list names it. */
 static void sum_counter(void *ctx, const char *actor, const struct vs_counter_desc *c,
                         uint64_t value)
 {
@@ -171,6 +174,7 @@ static void sum_counter(void *ctx, const char *actor, const struct vs_counter_de
     }
 }
 
+/* Adds up counters of a session whose names are listed. */
 static uint64_t total(struct vs_session *s, const char *list)
 {
     struct sum sum = {list, 0};
@@ -213,6 +217,7 @@ static bool rows_of(struct making *m, uint64_t sets, const uint64_t *depth, size
     return ok;
 }
 
+/* Runs once and watches one structure with all sets and ways of interest at the same time. */
 static enum vs_status one_pass(struct making *m, struct vs_errors *errors)
 {
     const struct vs_curve_request *q = m->q;
@@ -338,6 +343,7 @@ static bool add_runs(struct making *m, uint64_t sets)
     return ok;
 }
 
+/* Orders a curve's rows by sets, large first, then by ways. */
 static int by_size(const void *a, const void *b)
 {
     const struct vs_curve_row *x = a, *y = b;

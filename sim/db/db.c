@@ -65,6 +65,7 @@ enum vs_status vs_db_exec(struct vs_db *db, const char *sql)
                : vs__db_fail(db, "cannot write");
 }
 
+/* Reads one number; a file that is no database is named as such. */
 static enum vs_status pragma_number(struct vs_db *db, const char *sql, int64_t *out)
 {
     sqlite3_stmt *st = NULL;
@@ -80,6 +81,7 @@ static enum vs_status pragma_number(struct vs_db *db, const char *sql, int64_t *
     return s;
 }
 
+/* Makes tables and views, unless somebody else did since we looked. */
 static enum vs_status make_schema(struct vs_db *db)
 {
     /* somebody else may have made it since: look again under the lock */
@@ -101,6 +103,7 @@ static enum vs_status make_schema(struct vs_db *db)
     return vs_db_exec(db, "COMMIT");
 }
 
+/* Refuses databases of other programs and of versions this one doesn't know. */
 static enum vs_status check_version(struct vs_db *db, bool create)
 {
     int64_t version = 0, tables = 0;
@@ -179,6 +182,7 @@ void vs__db_file_name(const char *path, char *out, size_t bytes)
 /* What SQLite keeps beside a file while it writes. */
 static const char *const beside[] = {"", "-journal", "-wal", "-shm"};
 
+/* Tells a note of the database's file and of those SQLite keeps beside it. */
 static void note_files(const struct vs_db *db, bool (*note)(const char *path))
 {
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
@@ -188,12 +192,14 @@ static void note_files(const struct vs_db *db, bool (*note)(const char *path))
     }
 }
 
+/* Takes a file off the list of what a signal has to remove. */
 static bool forget(const char *path)
 {
     vs_leftover_done(path);
     return true;
 }
 
+/* Removes a file. */
 static bool erase(const char *path)
 {
     return !unlink(path);
@@ -245,6 +251,7 @@ static void finish(struct vs_db *db)
     db->rows_known = false;
 }
 
+/* Closes the database, and removes one that was made but got no run. */
 static void close_file(struct vs_db *db)
 {
     bool keep = !db->made || has_run(db);
@@ -264,6 +271,7 @@ void vs_db_waits_by(void (*waits)(void))
     waits_by = waits;
 }
 
+/* Lets SQLite go on, after a look at whether the process is to end. */
 static int go_on(void *ctx)
 {
     (void)ctx;
@@ -317,6 +325,7 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     return s;
 }
 
+/* A handle without a file. */
 static struct vs_db *create_handle(const char *path, char *err, size_t err_bytes)
 {
     struct vs_db *db = calloc(1, sizeof *db);
@@ -361,6 +370,7 @@ enum vs_status vs_db_open(const char *path, bool create, struct vs_db **out, cha
     return VS_OK;
 }
 
+/* Cuts a path down to the folder it is in. */
 static void parent_of(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -511,6 +521,7 @@ enum vs_status vs_db_number_of(struct vs_db *db, const char *sql, const int64_t 
     return s;
 }
 
+/* Adds every value of a query's rows to a hash. */
 static enum vs_status digest_rows(struct vs_db *db, const char *sql, XXH64_state_t *h)
 {
     sqlite3_stmt *st = NULL;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Reports every row of a check that isn't what a good database gives. */
 static enum vs_status report_rows(struct vs_db *db, const char *what, const char *sql,
                                   const char *good, int *bad, void (*report)(void *, const char *),
                                   void *ctx)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "db_impl.h"
 
+/* Inserts the points of a run's curve. */
 static enum vs_status insert(struct vs_db *db, int64_t run, const struct vs_curve_point *point,
                              size_t n)
 {

@@ -4,6 +4,8 @@
 
 #include "db_impl.h"
 
+#include "virtsim/host_clock.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -17,14 +19,6 @@ static void (*locked_by)(const char *path, long pid, int ms);
 void vs_db_locked_by(void (*locked)(const char *path, long pid, int ms))
 {
     locked_by = locked;
-}
-
-/* Milliseconds of a clock that is never set. */
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* Who writes the file, as the kernel lists locks ("1: POSIX ADVISORY WRITE 1234 08:02:5678 ...");
@@ -53,7 +47,7 @@ static long holder(const char *path)
 static int busy(void *ctx, int tries)
 {
     struct vs_db *db = ctx;
-    int64_t now = now_ms();
+    int64_t now = (int64_t)(vs_host_seconds() * 1e3);
     db->locked_since = tries ? db->locked_since : now;
     db->lock_told = db->lock_told && tries;
     db->gave_up_ms = 0;

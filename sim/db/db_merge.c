@@ -69,6 +69,7 @@ static enum vs_status refuse_other_sweep(struct vs_db *db, const char *other)
     return s;
 }
 
+/* Copies the runs that aren't here yet, under new numbers. */
 static enum vs_status move_runs(struct vs_db *db)
 {
     enum vs_status s = vs_db_exec(db, find_same);
@@ -92,6 +93,7 @@ static enum vs_status move_runs(struct vs_db *db)
     return s ? s : vs_db_exec(db, "DROP TABLE temp.renum; DROP TABLE temp.known; COMMIT");
 }
 
+/* Merges one other database into this one. */
 static enum vs_status merge(struct vs_db *db, const char *other)
 {
     struct vs_db *from = NULL;

@@ -176,6 +176,7 @@ static void insert(struct writer *w, enum table table, ...)
     }
 }
 
+/* Stores the filled buckets of an operation's latencies. */
 static void store_histogram(struct writer *w, const char *actor, const char *op,
                             const struct vs_hist *h)
 {
@@ -190,6 +191,7 @@ static void store_histogram(struct writer *w, const char *actor, const char *op,
     }
 }
 
+/* Stores what an operation's time consists of, one row an account. */
 static void store_parts(struct writer *w, const char *actor, const char *op,
                         const struct vs_part *parts, const char *kind)
 {
@@ -209,6 +211,7 @@ static int64_t quantile(const struct vs_op_acc *a, uint32_t per_mille)
     return (int64_t)(a->n && q < a->min_ps ? a->min_ps : q);
 }
 
+/* Stores an operation of an actor: its statistics, parts and latencies. */
 static void store_acc(void *ctx, const struct vs_op_acc *a)
 {
     struct writer *w = ctx;
@@ -232,6 +235,7 @@ static void store_acc(void *ctx, const struct vs_op_acc *a)
     }
 }
 
+/* Stores one counter. */
 static void store_counter(void *ctx, const char *actor, const struct vs_counter_desc *c,
                           uint64_t value)
 {
@@ -239,6 +243,7 @@ static void store_counter(void *ctx, const char *actor, const struct vs_counter_
     insert(w, COUNTER, w->run, actor, c->path, (int64_t)value, c->unit);
 }
 
+/* Stores one remembered instance of an operation, with its parts. */
 static void store_span(void *ctx, const struct vs_op_acc *a, const struct vs_span *s)
 {
     struct writer *w = ctx;
@@ -273,6 +278,7 @@ static void space_text(uint64_t space, char *out, size_t bytes)
     }
 }
 
+/* Stores what a place of the program cost. */
 static void store_site(void *ctx, const struct vs_site_row *r)
 {
     struct writer *w = ctx;
@@ -305,6 +311,7 @@ static void store_mark(struct writer *w, const struct vs_mark_row *m)
     insert(w, COUNTER, w->run, actor, name, (int64_t)m->n, "times");
 }
 
+/* Fills the row of a knob: value, unit, source, evidence and who set it. */
 void vs_db_knob(const struct vs_knob *knob, struct vs_knob_row *row)
 {
     row->path = knob->desc->path;
@@ -327,6 +334,7 @@ static void store_groups(struct writer *w, const struct vs_run_record *r)
     }
 }
 
+/* Stores a run's own row, its provenance, options and knobs. */
 static void store_run(struct writer *w, const struct vs_run_record *r)
 {
     const struct vs_run_info *i = &r->info;
@@ -357,6 +365,7 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
     }
 }
 
+/* Stores everything a run leaves. */
 static void store_all(struct writer *w, const struct vs_run_record *r)
 {
     w->ledger = r->ledger;
@@ -450,6 +459,7 @@ enum vs_status vs_db_end(struct vs_db *db, enum vs_status so_far)
     return s;
 }
 
+/* Stores a run in one transaction, and returns its number. */
 enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run)
 {
     struct writer w = {.db = db, .status = vs_db_begin(db)};

@@ -129,6 +129,7 @@ static char *condition(const char *where)
     return sqlite3_str_finish(text);
 }
 
+/* Loads one renaming; without a new name only knobs and counters go. */
 static enum vs_status load_rename(struct vs_db *db, const struct vs_rename *r)
 {
     bool gone = !*r->new &&strcmp(r->kind, "knob") != 0 && strcmp(r->kind, "counter") != 0;
@@ -212,6 +213,7 @@ enum vs_status vs__db_convert(struct vs_db *db)
     return s ? s : take_over(db);
 }
 
+/* Writes the upgraded database to a new file, which goes again if that fails. */
 static enum vs_status write_into(struct vs_db *db, const char *out)
 {
     char name[sizeof db->path + 2], journal[sizeof name + 16];

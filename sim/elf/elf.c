@@ -80,6 +80,7 @@ static int by_address(const void *a, const void *b)
     return x->global != y->global ? (x->global ? -1 : 1) : strcmp(x->name, y->name);
 }
 
+/* Reads the functions of a module's symbol table. */
 static enum vs_status read_symbols(struct vs_elf *e, Dwfl_Module *m)
 {
     int n = e->dw->dwfl_module_getsymtab(m);
@@ -116,6 +117,7 @@ static enum vs_status read_symbols(struct vs_elf *e, Dwfl_Module *m)
     return VS_OK;
 }
 
+/* Orders lines by address; an end comes before what begins there. */
 static int by_line(const void *a, const void *b)
 {
     const struct line *x = a, *y = b;
@@ -125,6 +127,7 @@ static int by_line(const void *a, const void *b)
     return (x->file != NULL) - (y->file != NULL); /* one ends where the next begins */
 }
 
+/* Appends a line of the debug information. */
 static bool add_line(struct vs_elf *e, struct line l)
 {
     if (e->n_lines == e->cap_lines) {
@@ -140,6 +143,7 @@ static bool add_line(struct vs_elf *e, struct line l)
     return true;
 }
 
+/* Reads the lines of a module that were executed. */
 static enum vs_status read_lines(struct vs_elf *e, Dwfl_Module *m)
 {
     const struct vs_libdw *dw = e->dw;
@@ -293,6 +297,7 @@ bool vs_elf_line(const struct vs_elf *e, uint64_t at, const char **file, unsigne
 
 /* ---- where it was loaded ---- */
 
+/* Says whether an address is among those executed, which are sorted. */
 static bool executed_at(const uint64_t *executed, size_t n, uint64_t at)
 {
     size_t low = 0, high = n;
@@ -328,6 +333,7 @@ struct vs_elf_match vs_elf_matches(const struct vs_elf *e, uint64_t base, const 
     return m;
 }
 
+/* Orders numbers by size. */
 static int by_value(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;

@@ -19,6 +19,7 @@ struct prices {
     size_t n;
 };
 
+/* Finds the price of a path among those noted, or NULL. */
 static struct price *find(const struct prices *p, const char *path, size_t length)
 {
     for (size_t i = 0; i < p->n; i++) {
@@ -42,6 +43,7 @@ static void each(const char *list, void (*visit)(void *ctx, const char *path, si
     }
 }
 
+/* Notes a path once. */
 static void note(void *ctx, const char *path, size_t length)
 {
     struct prices *p = ctx;
@@ -80,6 +82,7 @@ struct member {
     bool zero;
 };
 
+/* Reads the members of a run's groups of evidence, which the caller frees. */
 static size_t members(struct vs_db *db, int64_t run, struct member **out)
 {
     sqlite3_stmt *st = vs_db_query(
@@ -129,6 +132,7 @@ struct weighed {
     bool input;
 };
 
+/* Adds the price of a path under its grade of evidence. */
 static void weigh(void *ctx, const char *path, size_t length)
 {
     struct weighed *w = ctx;

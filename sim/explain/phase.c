@@ -101,6 +101,7 @@ static const struct known {
     {"os.idle", VS_PHASE_SLEEP, false},
 };
 
+/* The phase that is known of an account or of what it lies below, or NULL. */
 static const struct known *find_known(const char *account)
 {
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -112,6 +113,7 @@ static const struct known *find_known(const char *account)
     return NULL;
 }
 
+/* Says whether a text starts with a prefix. */
 static bool starts(const char *s, const char *prefix)
 {
     return !strncmp(s, prefix, strlen(prefix));
@@ -213,6 +215,7 @@ static void read_tape(struct vs_db *db, int64_t run, const struct vs_tree *t, st
     sqlite3_finalize(st);
 }
 
+/* The row of an account in a phase, made when it isn't there. */
 static struct vs_phase_row *row(struct vs_phases *p, enum vs_phase phase, const char *account)
 {
     for (size_t i = 0; i < p->n; i++) {
@@ -290,6 +293,7 @@ static size_t first_charge(const struct tape *t, const struct vs_phase_row *r)
     return t->n;
 }
 
+/* Says whether a row is printed before another: by phase, then in time, else by size. */
 static bool before(const struct tape *t, const struct vs_phase_row *a, const struct vs_phase_row *b)
 {
     if (a->phase != b->phase) {

@@ -12,6 +12,7 @@
 
 #define DEPTH_MAX 10u /* operations nest less deeply; guards against one that nests in itself */
 
+/* Appends an empty node to the tree. */
 static struct vs_tree_node *append(struct vs_tree *t)
 {
     struct vs_tree_node *grown = realloc(t->node, (t->n_nodes + 1) * sizeof *grown);
@@ -90,6 +91,7 @@ static size_t items(struct vs_db *db, int64_t run, const char *actor, const char
     return n;
 }
 
+/* The total time and number of an operation in a run. */
 static double op_total(struct vs_db *db, int64_t run, const char *actor, const char *op, int64_t *n)
 {
     double total = 0;

@@ -9,6 +9,7 @@
 
 #define PAGE 4096u
 
+/* Binary translation's part of a vCPU. */
 static struct host_bt *of(const struct vs_vcpu *v)
 {
     return v->translator_ctx;
@@ -26,6 +27,7 @@ static void touch(void *ctx, struct vs_txn *t, vs_gva at, enum vs_ref ref)
                       (uint16_t)(of(v)->blocks.base + VS_ACC_translator_code_lines));
 }
 
+/* Executes instructions on an account of the translator's. */
 static void work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
 {
     struct vs_vcpu *v = ctx;
@@ -33,12 +35,14 @@ static void work(void *ctx, struct vs_txn *t, uint16_t account, uint64_t n)
     core.work(core.ctx, t, account, n);
 }
 
+/* Takes a frame for the translator. */
 static bool frame(void *ctx, uint64_t *hpa)
 {
     const struct vs_vcpu *v = ctx;
     return vs_frames_alloc(v->p->frames, VS_PAGE_4K_SHIFT, hpa);
 }
 
+/* Takes memory for the translation cache up to an offset. */
 static uint64_t cache(void *ctx, uint64_t offset)
 {
     struct host_bt *h = of(ctx);
@@ -75,6 +79,7 @@ static void path(void *ctx, struct vs_txn *t, enum vs_translator_path p)
     vs_ept_context(&v->hw->ept, &v->guest_context);
 }
 
+/* Runs the loop of one of the translator's paths n times. */
 static void rounds(void *ctx, struct vs_txn *t, enum vs_translator_path p, uint64_t n)
 {
     struct vs_vcpu *v = ctx;
@@ -88,6 +93,7 @@ static void rounds(void *ctx, struct vs_txn *t, enum vs_translator_path p, uint6
 
 /* ---- what the guest's kernel does through it ---- */
 
+/* Executes code at an address up to where it faults. */
 static enum vs_cpu_stop code(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t *done)
 {
     struct vs_translation fault;
@@ -101,6 +107,7 @@ static enum vs_cpu_stop code(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint6
     return VS_CPU_FAULT;
 }
 
+/* Executes instructions, translated where the kernel's are. */
 static void instructions(struct vs_vcpu *v, uint16_t account, uint64_t n, bool placed)
 {
     vs_translator_instructions(&of(v)->blocks, &v->txn, account, n, !placed);

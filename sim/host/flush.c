@@ -78,6 +78,7 @@ void host_emulate_invlpga(void *ctx, struct vs_txn *t)
 struct kick {
     struct vs_vcpu *by, *to;
 };
+/* Sends a kick for a flush. */
 static void kick(void *ctx, struct vs_txn *t)
 {
     const struct kick *k = ctx;

@@ -52,6 +52,7 @@ static const enum vs_hv_entry programs[] = {
     [VS_SHADOW_PATH_ROOT] = VS_HV_ENTRY_SHADOW_ROOT,
 };
 
+/* Runs one of shadow paging's paths. */
 static void path(void *ctx, struct vs_txn *t, enum vs_shadow_path p, bool loop)
 {
     struct vs_vcpu *v = ctx;
@@ -62,6 +63,7 @@ static void path(void *ctx, struct vs_txn *t, enum vs_shadow_path p, bool loop)
     }
 }
 
+/* Runs the loop of a path n times. */
 static void rounds(void *ctx, struct vs_txn *t, enum vs_shadow_path p, uint64_t n)
 {
     struct vs_vcpu *v = ctx;

@@ -14,6 +14,7 @@
 #define RAM_AT 0x200000000000u
 #define LARGE 21u /* QEMU asks for huge pages for both */
 
+/* TCG's part of a vCPU. */
 static struct host_tcg *of(const struct vs_vcpu *v)
 {
     return v->translator_ctx;
@@ -30,6 +31,7 @@ static bool map_ram(struct vs_vcpu *v, uint64_t gpa, uint64_t hpa, unsigned shif
            vs_space_map_at(&v->hw->host_space, hva & ~mask, hpa & ~mask, shift, true) == VS_OK;
 }
 
+/* Where guest memory lies in QEMU's address space, made when it is first used. */
 static bool ram(void *ctx, struct vs_txn *t, uint64_t gpa, uint64_t *hva, uint64_t *hpa)
 {
     struct vs_vcpu *v = ctx;
@@ -68,6 +70,7 @@ static bool map_code(struct vs_vcpu *v, uint64_t at)
     return vs_space_find(own, at, &there) || vs_space_map_at(own, at, hpa, LARGE, true) == VS_OK;
 }
 
+/* The address of translated code, for which memory is taken. */
 static uint64_t cache(void *ctx, uint64_t offset)
 {
     struct vs_vcpu *v = ctx;
@@ -82,17 +85,20 @@ static uint64_t cache(void *ctx, uint64_t offset)
     return CODE_AT + offset;
 }
 
+/* Takes a frame for QEMU. */
 static bool frame(void *ctx, uint64_t *hpa)
 {
     const struct vs_vcpu *v = ctx;
     return vs_frames_alloc(v->p->frames, VS_PAGE_4K_SHIFT, hpa);
 }
 
+/* Says whether an address is the guest's memory. */
 static bool memory(void *ctx, uint64_t gpa)
 {
     return vcpu_memory(ctx, gpa);
 }
 
+/* The guest's page tables as they are now. */
 static void tables(void *ctx, struct vs_tcg_tables *out)
 {
     const struct vs_vcpu *v = ctx;
@@ -102,6 +108,7 @@ static void tables(void *ctx, struct vs_tcg_tables *out)
                                   .physical_bits = (unsigned)v->p->ept.physical_bits};
 }
 
+/* Backs a page that is touched free of charge. */
 static void before_walk(void *ctx, uint64_t gva)
 {
     struct vs_vcpu *v = ctx;
@@ -121,12 +128,14 @@ static const enum vs_hv_entry programs[VS_TCG_PATHS] = {
     [VS_TCG_RAISE] = VS_HV_ENTRY_TCG_RAISE,
 };
 
+/* Runs one of TCG's paths. */
 static void path(void *ctx, struct vs_txn *t, enum vs_tcg_path p)
 {
     struct vs_vcpu *v = ctx;
     vs_hv_run(&v->hv, t, programs[p]);
 }
 
+/* Runs the loop of one of TCG's paths n times. */
 static void rounds(void *ctx, struct vs_txn *t, enum vs_tcg_path p, uint64_t n)
 {
     struct vs_vcpu *v = ctx;
@@ -134,12 +143,14 @@ static void rounds(void *ctx, struct vs_txn *t, enum vs_tcg_path p, uint64_t n)
     vs_hv_rounds(&v->hv, t, programs[p], n);
 }
 
+/* Runs one of the translator's paths. */
 static void block_path(void *ctx, struct vs_txn *t, enum vs_translator_path p)
 {
     struct vs_vcpu *v = ctx;
     vs_hv_run(&v->hv, t, host_translator_program(p));
 }
 
+/* Runs the loop of one of the translator's paths n times. */
 static void block_rounds(void *ctx, struct vs_txn *t, enum vs_translator_path p, uint64_t n)
 {
     struct vs_vcpu *v = ctx;
@@ -149,6 +160,7 @@ static void block_rounds(void *ctx, struct vs_txn *t, enum vs_translator_path p,
 
 /* ---- its two parts ---- */
 
+/* Where code lies, or the fault of fetching it. */
 static bool place(void *ctx, struct vs_txn *t, uint64_t pc, uint32_t bytes, bool kernel,
                   struct vs_translator_place *out, struct vs_translation *fault)
 {
@@ -160,21 +172,25 @@ static bool place(void *ctx, struct vs_txn *t, uint64_t pc, uint32_t bytes, bool
     return true;
 }
 
+/* Tells the translator that code may have been written. */
 static void written(void *ctx, struct vs_txn *t, uint64_t gpa, uint32_t bytes)
 {
     vs_translator_written(&of(ctx)->blocks, t, gpa, bytes);
 }
 
+/* Forgets translated code whose addresses mean something else now. */
 static void forget(void *ctx, struct vs_txn *t)
 {
     vs_translator_forget(&of(ctx)->blocks, t);
 }
 
+/* Forgets translated code of one page. */
 static void forget_page(void *ctx, struct vs_txn *t, uint64_t gva)
 {
     vs_translator_forget_page(&of(ctx)->blocks, t, gva);
 }
 
+/* Leaves the block under way. */
 static void leave_block(void *ctx)
 {
     vs_translator_leave(&of(ctx)->blocks);
@@ -192,6 +208,7 @@ static enum vs_cpu_stop stop(struct vs_vcpu *v, const struct vs_translation *fau
     return VS_CPU_FAULT;
 }
 
+/* Accesses memory through the softmmu. */
 static enum vs_cpu_stop access_one(struct vs_vcpu *v, vs_gva at, uint32_t bytes, enum vs_ref ref,
                                    bool modifies)
 {
@@ -215,6 +232,7 @@ static enum vs_cpu_stop access_one(struct vs_vcpu *v, vs_gva at, uint32_t bytes,
     return VS_CPU_DONE;
 }
 
+/* Executes code at an address up to where it faults. */
 static enum vs_cpu_stop code(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint64_t *done)
 {
     struct vs_translation fault;
@@ -222,16 +240,19 @@ static enum vs_cpu_stop code(struct vs_vcpu *v, vs_gva at, uint64_t bytes, uint6
                                                                             : stop(v, &fault);
 }
 
+/* Executes instructions as translated code. */
 static void instructions(struct vs_vcpu *v, uint16_t account, uint64_t n, bool placed)
 {
     vs_translator_instructions(&of(v)->blocks, &v->txn, account, n, !placed);
 }
 
+/* How many host instructions guest instructions become. */
 static uint64_t becomes(const struct vs_vcpu *v, uint64_t n)
 {
     return vs_translator_becomes(&of(v)->blocks, n);
 }
 
+/* Raises an exception in the guest. */
 static void exception(struct vs_vcpu *v)
 {
     vs_tcg_raise(&of(v)->tcg, &v->txn);
@@ -299,12 +320,14 @@ void host_tcg_free(void *h)
 
 /* ---- instructions that drop translations ---- */
 
+/* Flushes the softmmu on behalf of another vCPU. */
 static void work_all(void *ctx, struct vs_txn *t)
 {
     const struct vs_host_work *w = ctx;
     vs_tcg_flush(&of(w->v)->tcg, t);
 }
 
+/* Flushes one page of the softmmu on behalf of another vCPU. */
 static void work_page(void *ctx, struct vs_txn *t)
 {
     const struct vs_host_work *w = ctx;

@@ -193,6 +193,7 @@ const struct vs_default_of *vs_default_of(const char *path)
     return default_of(&l, path);
 }
 
+/* Says whether a path is the prefix or lies below it. */
 static bool starts(const char *path, const char *prefix)
 {
     size_t n = strlen(prefix);

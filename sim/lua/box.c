@@ -135,6 +135,7 @@ static struct vs_watched enter(struct vs_box *b, lua_State *L, bool started)
     return before;
 }
 
+/* Puts back what the watchdog watched before this call. */
 static void leave(const struct vs_watched *before)
 {
     vs_watched.running = before->running;

@@ -141,6 +141,7 @@ static bool of_nothing(const struct vs_knobs *knobs, const char *path, bool in_r
     return false;
 }
 
+/* Says whether a knob can have an effect on this machine, and if not why. */
 static bool possible(const struct vs_knobs *knobs, const char *path, bool in_run, char *why,
                      size_t bytes)
 {

@@ -40,6 +40,7 @@ static bool overridden(const struct vs_borrow *b, const char *path)
     return false;
 }
 
+/* Says whether what a file says of a group of knobs holds here: its part is used, unchanged. */
 static bool true_of(const struct vs_group_told *g, const struct vs_borrow *b)
 {
     if (!*g->of) {

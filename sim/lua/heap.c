@@ -21,6 +21,7 @@ struct vs_heap_block {
 };
 #define HEADER offsetof(struct vs_heap_block, next)
 
+/* A block's bytes without the mark that says whether it is free. */
 static size_t size_of(const struct vs_heap_block *b)
 {
     return b->size & ~(size_t)FREE;
@@ -52,6 +53,7 @@ static void resize(struct vs_heap *h, struct vs_heap_block *b, size_t size)
     }
 }
 
+/* Puts a block into the list of free ones of its size. */
 static void put(struct vs_heap *h, struct vs_heap_block *b)
 {
     unsigned i = bin_of(size_of(b));
@@ -65,6 +67,7 @@ static void put(struct vs_heap *h, struct vs_heap_block *b)
     h->filled[i / 64u] |= UINT64_C(1) << (i % 64u);
 }
 
+/* Takes a block out of its list of free ones. */
 static void take(struct vs_heap *h, struct vs_heap_block *b)
 {
     unsigned i = bin_of(size_of(b));
@@ -157,6 +160,7 @@ static unsigned fitting(const struct vs_heap *h, size_t size)
     return VS_HEAP_BINS;
 }
 
+/* Finds a free block of at least that size, and asks the system for more when there is none. */
 static void *get(struct vs_heap *h, size_t size)
 {
     unsigned i = fitting(h, size);

@@ -55,6 +55,7 @@ static void push_text(lua_State *L, int index)
                     name == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, index), n);
 }
 
+/* tostring(): as Lua's own, but without the address of what it is given. */
 static int to_string(lua_State *L)
 {
     luaL_checkany(L, 1);
@@ -142,12 +143,14 @@ static void check_list(lua_State *L)
     }
 }
 
+/* table.insert() of a real list only. */
 static int table_insert(lua_State *L)
 {
     check_list(L);
     return own_insert(L);
 }
 
+/* table.remove() of a real list only. */
 static int table_remove(lua_State *L)
 {
     check_list(L);

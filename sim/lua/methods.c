@@ -84,6 +84,7 @@ enum { LINES = sizeof lines / sizeof lines[0] };
 
 /* ---- arguments ---- */
 
+/* Sets the field of a request that a letter of its form stands for. */
 static void set(struct vs_request *r, char field, uint64_t v)
 {
     switch (field) {
@@ -120,6 +121,7 @@ static void set(struct vs_request *r, char field, uint64_t v)
     }
 }
 
+/* Takes argument i as a number within the bounds that its line states. */
 static void number(lua_State *L, int i, const struct line *m, const struct arg *a,
                    struct vs_request *r)
 {
@@ -146,6 +148,7 @@ static void time_of(lua_State *L, int i, const struct line *m, const struct arg 
     r->ps += n * a->least;
 }
 
+/* Takes argument i as one of the words that its line lists. */
 static void word(lua_State *L, int i, const struct line *m, const struct arg *a,
                  struct vs_request *r)
 {
@@ -166,6 +169,7 @@ static void word(lua_State *L, int i, const struct line *m, const struct arg *a,
     luaL_error(L, "%s: %s must be one of %s", m->name, a->name, a->text);
 }
 
+/* Takes argument i as a name. */
 static void text_of(lua_State *L, int i, const struct line *m, const struct arg *a,
                     struct vs_request *r)
 {
@@ -315,6 +319,7 @@ static void take_named(lua_State *L, const struct line *m, struct vs_request *r)
     }
 }
 
+/* Takes a method's arguments in the order of its line. */
 static void take_listed(lua_State *L, const struct line *m, struct vs_request *r)
 {
     int i = 2;
@@ -325,6 +330,7 @@ static void take_listed(lua_State *L, const struct line *m, struct vs_request *r
 
 /* ---- methods ---- */
 
+/* The line that describes the method being called. */
 static const struct line *of(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(1));
@@ -354,6 +360,7 @@ static int answered(lua_State *L, int status, lua_KContext bytes)
     return 1;
 }
 
+/* Makes the request of a method and suspends the script until it is answered. */
 static int request(lua_State *L, lua_KFunction answer)
 {
     const struct line *m = of(L);
@@ -370,11 +377,13 @@ static int request(lua_State *L, lua_KFunction answer)
     return lua_yieldk(L, 0, (lua_KContext)r->bytes, answer);
 }
 
+/* A method that answers nothing. */
 static int method(lua_State *L)
 {
     return request(L, NULL);
 }
 
+/* A method that returns the request's answer. */
 static int asking(lua_State *L)
 {
     return request(L, answered);
@@ -413,6 +422,7 @@ int vs__cpu_has(lua_State *L)
 
 /* ---- the list as text ---- */
 
+/* What machines have an instruction, as the documentation writes it. */
 static const char *machines_text(unsigned machines)
 {
     return machines == VS_REQ_EVERY ? "every"
@@ -422,6 +432,7 @@ static const char *machines_text(unsigned machines)
                                     : "Intel";
 }
 
+/* Writes a method as a script calls it, optional arguments in brackets. */
 static void shown(const struct line *m, char *out, size_t size)
 {
     size_t at = (size_t)snprintf(out, size, "cpu:%s%s", m->name, m->table ? " { " : "(");
@@ -449,6 +460,7 @@ static void shown(const struct line *m, char *out, size_t size)
     }
 }
 
+/* What a field of a request is called where its method has no name of its own for it. */
 static const char *letter_name(char letter)
 {
     static const char *const names[] = {['A'] = "address",

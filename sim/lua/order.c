@@ -16,6 +16,7 @@ struct key {
     lua_Integer at; /* in the list of keys */
 };
 
+/* A table's key at an index of the stack, in a form that is compared without Lua. */
 static struct key key_at(lua_State *L, int index)
 {
     struct key k = {.type = lua_type(L, index)};
@@ -31,11 +32,13 @@ static struct key key_at(lua_State *L, int index)
     return k;
 }
 
+/* Numbers come before texts, and texts before everything else. */
 static int rank(const struct key *k)
 {
     return k->type == LUA_TNUMBER ? 0 : k->type == LUA_TSTRING ? 1 : 2;
 }
 
+/* Orders keys: numbers by size, texts by bytes. */
 static int compare(const void *x, const void *y)
 {
     const struct key *a = x, *b = y;
@@ -129,6 +132,7 @@ static int step(lua_State *L)
     return 1;
 }
 
+/* Returns what a __pairs metamethod left: three values. */
 static int three(lua_State *L, int status, lua_KContext k)
 {
     (void)L;
@@ -137,6 +141,7 @@ static int three(lua_State *L, int status, lua_KContext k)
     return 3;
 }
 
+/* pairs() in an order that doesn't depend on hashes. */
 static int ordered_pairs(lua_State *L)
 {
     luaL_checkany(L, 1);

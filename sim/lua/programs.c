@@ -83,6 +83,7 @@ static unsigned line_of(void *ctx, const char *program, const char *word)
     return vs__lua_programs_line(p->path, program, word);
 }
 
+/* Reports what is wrong with a step of a program, with its file and line. */
 static void wrong(struct reader *r, const char *word, const char *what)
 {
     char line[16] = "", step[80] = "";
@@ -195,6 +196,7 @@ static void set_kind(struct reader *r, struct vs_step_desc *d, const char *kind)
     d->kind = kind;
 }
 
+/* Takes one property of a step; a key that no step has is refused with the nearest there is. */
 static void take_key(struct reader *r, struct vs_step_desc *d, const char *key)
 {
     const char *names[KEYS];

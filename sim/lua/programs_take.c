@@ -314,6 +314,7 @@ static const char *folder_of(enum vs_role role)
     return role == VS_ROLE_GUEST ? "kernels" : "hypervisors";
 }
 
+/* Takes the programs of one file; its base is taken first. */
 static enum vs_status take_table(struct vs_lua_programs **p, struct vs_box *box,
                                  const struct file *f, bool base, struct vs_errors *errors)
 {

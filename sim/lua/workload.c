@@ -8,6 +8,7 @@
 
 #include <xxhash.h>
 
+/* The workload whose function Lua is calling. */
 static struct vs_workload *self(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(1));
@@ -21,13 +22,6 @@ static struct vs_workload *loading(lua_State *L, const char *what)
         luaL_error(L, "%s: belongs to the top level of the script, not into a running guest", what);
     }
     return w;
-}
-
-static char *copy(const char *s)
-{
-    size_t n = strlen(s) + 1;
-    char *c = malloc(n);
-    return c ? memcpy(c, s, n) : NULL;
 }
 
 /* A number or size at `key` of the table at index 1, or `missing`. */
@@ -55,6 +49,7 @@ static uint64_t number_field(lua_State *L, const char *key, uint64_t missing)
     return v;
 }
 
+/* The text in a field of the table at index 1, or what stands for a missing one. */
 static const char *string_field(lua_State *L, const char *key, const char *missing)
 {
     lua_pushstring(L, key);
@@ -92,6 +87,7 @@ static void push_asked(lua_State *L, const struct vs_workload *w, const struct v
     }
 }
 
+/* param{}: declares a parameter of the workload, and returns what reads its value. */
 static int l_param(lua_State *L)
 {
     struct vs_workload *w = loading(L, "param");
@@ -122,11 +118,11 @@ static int l_param(lua_State *L)
     char path[128];
     snprintf(path, sizeof path, "workload.%s", name);
     struct param *p = &w->param[w->n_params++]; /* close frees it from here on */
-    p->path = copy(path);
-    p->choices = choices ? copy(choices) : NULL;
-    p->unit = copy(unit);
-    p->text = copy(text);
-    p->name = copy(name);
+    p->path = strdup(path);
+    p->choices = choices ? strdup(choices) : NULL;
+    p->unit = strdup(unit);
+    p->text = strdup(text);
+    p->name = strdup(name);
     if (!p->path || !p->unit || !p->text || !p->name || (choices && !p->choices)) {
         return luaL_error(L, "out of memory");
     }
@@ -167,6 +163,7 @@ static int l_param(lua_State *L)
     return 1;
 }
 
+/* guest(): the function that a vCPU runs, with the vCPU whose address space it shares. */
 static int l_guest(lua_State *L)
 {
     struct vs_workload *w = loading(L, "guest");
@@ -236,6 +233,7 @@ static int l_defaults(lua_State *L)
     return 0;
 }
 
+/* workload(): what the workload does, in one line. */
 static int l_workload(lua_State *L)
 {
     struct vs_workload *w = loading(L, "workload");
@@ -282,6 +280,7 @@ static int l_metrics(lua_State *L)
     return 0;
 }
 
+/* Hashes the script's bytes, by which runs know that they had the same input. */
 static enum vs_status hash_file(struct vs_workload *w, const char *path)
 {
     FILE *f = fopen(path, "rb");
@@ -373,6 +372,7 @@ unsigned vs_workload_shares(const struct vs_workload *w, unsigned index)
     return w->guest[index].shares;
 }
 
+/* Raises the error of a parameter that isn't declared, with the nearest one. */
 static int unknown_parameter(lua_State *L)
 {
     const struct vs_workload *w = self(L);
@@ -385,6 +385,7 @@ static int unknown_parameter(lua_State *L)
                       vs_suggest(key, names, w->n_params, NULL, hint, sizeof hint));
 }
 
+/* Pushes the table by which a script reads its parameters. */
 static void push_values(lua_State *L, struct vs_workload *w, const struct vs_knobs *knobs)
 {
     lua_newtable(L);
@@ -420,6 +421,7 @@ static unsigned address_bits(const struct vs_knobs *knobs)
     return levels && levels->value == 5 ? 56u : 47u;
 }
 
+/* The guest's smallest page: 12 on x86, by the granule on Arm. */
 static unsigned page_shift(const struct vs_knobs *knobs)
 {
     const struct vs_knob *format = vs_knobs_find(knobs, "guest.format"),
@@ -453,6 +455,7 @@ void vs_workload_values(struct vs_workload *w, const struct vs_knobs *knobs)
     }
 }
 
+/* Resumes the guest's function with the reply, and takes the request it makes. */
 static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
 {
     struct guest *g = ctx;
@@ -493,6 +496,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     vs_box_explain(b, g->L, rc, w->error + at, sizeof w->error - (size_t)at);
 }
 
+/* The message of the guest that failed. */
 static const char *error(void *ctx)
 {
     const struct guest *g = ctx;
@@ -509,6 +513,7 @@ static void where(void *ctx, char *out, size_t bytes)
     }
 }
 
+/* Closes nothing, since the workload owns its guests. */
 static void close_nothing(void *ctx)
 {
     (void)ctx; /* the workload owns its guests */

@@ -194,6 +194,7 @@ static int cpu_now_ns(lua_State *L)
     return 1;
 }
 
+/* cpu:index(): which vCPU runs this function, from 0. */
 static int cpu_index(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)vs__cpu_self(L)->index);

@@ -158,6 +158,7 @@ void vs__dma(lua_State *L, struct vs_request *r)
     r->work = ns;
 }
 
+/* region:bytes(): the size of a mapped region. */
 static int region_bytes(lua_State *L)
 {
     const struct vs_region *r = luaL_checkudata(L, 1, VS__REGION);
@@ -165,6 +166,7 @@ static int region_bytes(lua_State *L)
     return 1;
 }
 
+/* region:address(): the first address of a mapped region. */
 static int region_address(lua_State *L)
 {
     const struct vs_region *r = luaL_checkudata(L, 1, VS__REGION);

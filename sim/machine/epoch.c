@@ -125,6 +125,7 @@ void machine_mark(struct vs_vcpu *v, const char *name)
     snprintf(m->name, sizeof m->name, "%s", name);
 }
 
+/* The marks that vCPUs have set. */
 const struct vs_mark_sample *vs_platform_marks(const struct vs_platform *p, size_t *n)
 {
     *n = p->n_marks;

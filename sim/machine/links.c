@@ -114,18 +114,21 @@ void machine_links_free(struct vs_net *net)
 
 /* ---- between adapter and links ---- */
 
+/* Reads for a function through the link that it is behind. */
 static bool do_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                     size_t bytes, uint64_t *taken_ps)
 {
     return vs_pcie_read(machine_link_use(ctx, requester), t, requester, at, buf, bytes, taken_ps);
 }
 
+/* Writes for a function through the link that it is behind. */
 static bool do_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
                      size_t bytes, uint64_t *taken_ps)
 {
     return vs_pcie_write(machine_link_use(ctx, requester), t, requester, at, buf, bytes, taken_ps);
 }
 
+/* Sends a function's message through the link that it is behind. */
 static enum vs_msi_result do_message(void *ctx, struct vs_txn *t, uint16_t requester,
                                      uint64_t address, uint32_t data)
 {

@@ -100,12 +100,14 @@ static bool map12(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, 
     return true;
 }
 
+/* Says whether an address is memory of the guest's guest. */
 static bool is_memory(void *ctx, vs_gpa at)
 {
     const struct vs_nested *n = ctx;
     return vs_vm_is_memory(&n->ept12, at.v);
 }
 
+/* Says whether the guest hypervisor has backed an address of its guest. */
 static bool is_backed(void *ctx, vs_gpa at)
 {
     const struct vs_nested *n = ctx;

@@ -111,6 +111,7 @@ static void check(struct vs_platform *p, const struct machine_configs *c, struct
     }
 }
 
+/* Refuses parts on NUMA nodes that there are not. */
 static void check_nodes(const struct vs_platform *p, const struct machine_configs *c,
                         struct vs_errors *errors)
 {
@@ -410,6 +411,7 @@ uint64_t vs_platform_end_ps(const struct vs_platform *p)
     return p->end_ps;
 }
 
+/* The samples that were taken at intervals. */
 const struct vs_epoch_sample *vs_platform_epochs(const struct vs_platform *p, size_t *n)
 {
     *n = p->n_epochs;

@@ -2,12 +2,14 @@
 /* Translation services: the adapter's TLB, the link, and the remapping unit that answers it. */
 #include "machine_impl.h"
 
+/* Asks for a translation on behalf of a device TLB. */
 static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
                       struct vs_ats_answer *out)
 {
     return vs_pcie_translate(machine_link_use(ctx, requester), t, requester, at, write, out);
 }
 
+/* Reads at a translated address. */
 static bool do_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, void *buf,
                     size_t bytes, uint64_t *taken_ps)
 {
@@ -15,6 +17,7 @@ static bool do_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, 
                                    taken_ps);
 }
 
+/* Writes at a translated address. */
 static bool do_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, const void *buf,
                      size_t bytes, uint64_t *taken_ps)
 {
@@ -22,6 +25,7 @@ static bool do_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at,
                                     taken_ps);
 }
 
+/* Invalidates addresses in a device's TLB. */
 static void at_device(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, unsigned order)
 {
     vs_ats_invalidate(ctx, t, requester, at, order);

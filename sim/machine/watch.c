@@ -69,6 +69,7 @@ struct machine_watch {
     size_t n;
 };
 
+/* Adds up the hits that the watched structure's counters know. */
 static uint64_t hits(const void *ctx)
 {
     const struct machine_watch *w = ctx;
@@ -91,6 +92,7 @@ static bool names(const char *list, const char *word)
     return false;
 }
 
+/* Watches a structure, if it is there. */
 static bool watch(struct vs_hwthread *hw, struct vs_settab *table,
                   const struct vs_component_desc *desc, const uint64_t *guest, const uint64_t *host)
 {
@@ -113,6 +115,7 @@ static bool watch(struct vs_hwthread *hw, struct vs_settab *table,
     return w->watch != NULL;
 }
 
+/* Says whether the run wants a structure of this component watched. */
 static bool begin(struct vs_hwthread *hw, const char *component)
 {
     struct vs_platform *p = hw->p;

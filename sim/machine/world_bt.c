@@ -59,12 +59,14 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     return vs__world_pages(v, descriptor, 1, errors);
 }
 
+/* Frees what the world has of the host. */
 static void give_back(void *world_ctx)
 {
     struct parts *w = world_ctx;
     host_bt_free(&w->blocks);
 }
 
+/* Registers the operations of binary translation and of what it rests on. */
 static void ops(void)
 {
     vs_bt_register();

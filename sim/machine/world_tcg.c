@@ -90,6 +90,7 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     return vs__world_pages(v, descriptor, 1, errors);
 }
 
+/* Registers the operations of TCG and of what it rests on. */
 static void ops(void)
 {
     vs_tcg_register();

@@ -121,6 +121,7 @@ static void drop(struct vs_knobs *knobs, const struct vs_component_desc *d, cons
 
 /* The components that a world consists of, NULL where there are fewer. */
 enum { PARTS = 1 + sizeof((struct vs_world_kind *)0)->also / sizeof(void *) };
+/* The components of a world: its own, then those it rests on. */
 static const struct vs_component_desc *part(const struct vs_world_kind *kind, size_t i)
 {
     return i ? kind->also[i - 1] : kind->desc;

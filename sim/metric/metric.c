@@ -32,6 +32,7 @@ static sqlite3_stmt *prepare(struct vs_db *db, sqlite3_str *sql)
     return st;
 }
 
+/* A column of the current row, whole numbers kept as such. */
 static struct vs_metric_value column(sqlite3_stmt *st, int i)
 {
     struct vs_metric_value v = {.found = sqlite3_column_type(st, i) != SQLITE_NULL,
@@ -41,6 +42,7 @@ static struct vs_metric_value column(sqlite3_stmt *st, int i)
     return v;
 }
 
+/* The first column of a query's only row, and frees the query's text. */
 static struct vs_metric_value first_of(struct vs_db *db, sqlite3_str *sql)
 {
     struct vs_metric_value v = {.found = false};
@@ -76,6 +78,7 @@ static double quantile(struct vs_db *db, int64_t run, const struct vs_metric_ter
     return (double)found / 1e3;
 }
 
+/* A percentile of an operation's latency; of several operations it comes from their histograms. */
 static struct vs_metric_value percentile(struct vs_db *db, int64_t run,
                                          const struct vs_metric_term *t)
 {
@@ -100,6 +103,7 @@ static struct vs_metric_value percentile(struct vs_db *db, int64_t run,
     return v;
 }
 
+/* A count, sum or extreme of an operation's time. */
 static struct vs_metric_value operation(struct vs_db *db, int64_t run,
                                         const struct vs_metric_term *t)
 {
@@ -141,6 +145,7 @@ static struct vs_metric_value part(struct vs_db *db, int64_t run, const struct v
     return first_of(db, sql);
 }
 
+/* The sum of counters. */
 static struct vs_metric_value counter(struct vs_db *db, int64_t run, const struct vs_metric_term *t)
 {
     sqlite3_str *sql = sqlite3_str_new(NULL);
@@ -149,6 +154,7 @@ static struct vs_metric_value counter(struct vs_db *db, int64_t run, const struc
     return first_of(db, sql);
 }
 
+/* The value of one term of a metric. */
 static struct vs_metric_value term(struct vs_db *db, int64_t run, const struct vs_metric_term *t)
 {
     switch (t->kind) {

@@ -37,6 +37,7 @@ struct names {
     size_t n, cap;
 };
 
+/* Adds a name to those a wrong one is compared with. */
 static void push(struct names *l, const char *name)
 {
     if (l->n == l->cap) {
@@ -51,6 +52,7 @@ static void push(struct names *l, const char *name)
     l->name[l->n++] = name;
 }
 
+/* Adds the names and aliases of all operations. */
 static void push_operations(struct names *l)
 {
     size_t n;
@@ -81,6 +83,7 @@ static const char *push_declared(struct names *l, bool counters, const char *wan
     return unit;
 }
 
+/* Reports a name that isn't there, with the nearest one. */
 static enum vs_status unknown(const struct reader *r, const char *what, const char *name,
                               struct names *l, const char *otherwise)
 {
@@ -124,6 +127,7 @@ static void take_stat(char *name, bool part, enum vs_metric_stat *stat, const ch
     }
 }
 
+/* Reads the name of an operation, which may be an alias of several. */
 static enum vs_status read_operation(const struct reader *r, const char *name,
                                      struct vs_metric_term *t)
 {
@@ -150,6 +154,7 @@ static enum vs_status read_operation(const struct reader *r, const char *name,
     return st;
 }
 
+/* Reads part:OP/ACCOUNT. */
 static enum vs_status read_part(const struct reader *r, char *name, struct vs_metric_term *t)
 {
     char *slash = strchr(name, '/');
@@ -181,6 +186,7 @@ static const char *made_counter(const char *name)
                                             : NULL;
 }
 
+/* Reads the name of a counter. */
 static enum vs_status read_counter(const struct reader *r, const char *name,
                                    struct vs_metric_term *t)
 {
@@ -298,6 +304,7 @@ static const char *second(const char *text)
     return first;
 }
 
+/* Reads ratio:A/B of two metrics. */
 static enum vs_status read_ratio(const struct reader *r, const char *text, struct vs_metric *m)
 {
     const char *slash = second(text);

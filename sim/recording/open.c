@@ -52,6 +52,7 @@ bool vs_recording_is(const char *path)
     return is;
 }
 
+/* Hashes the whole file, by which runs know that they had the same input. */
 static bool hash_file(struct vs_recording *r)
 {
     static uint8_t buffer[1u << 16];
@@ -68,6 +69,7 @@ static bool hash_file(struct vs_recording *r)
 
 /* ---- text ---- */
 
+/* Says whether n characters are a decimal number of 64 bits. */
 static bool is_number(const char *s, size_t n)
 {
     size_t digits = strspn(s, "0123456789");
@@ -110,6 +112,7 @@ static bool machines_add_up(const struct vs_recording *r)
     return !i || n == r->header.n_vcpus;
 }
 
+/* Checks every line of the recording's text of keys and values. */
 static bool check_text(const struct vs_recording *r, char *err, size_t err_size)
 {
     for (const char *line = r->text; *line;) {
@@ -168,6 +171,7 @@ void vs_recording_machines(const struct vs_recording *r, unsigned *machine)
 
 /* ---- the frame ---- */
 
+/* Reads the header, and checks version, sizes and text before anything relies on them. */
 static bool check_header(struct vs_recording *r, char *err, size_t err_size)
 {
     struct vs_vst_header *h = &r->header;
@@ -277,6 +281,7 @@ static bool check_blocks(struct vs_recording *r, char *err, size_t err_size)
     return sound;
 }
 
+/* Checks an opened recording, or frees it with the message of what is wrong. */
 static struct vs_recording *finish(struct vs_recording *r, const char *name, char *err,
                                    size_t err_size)
 {

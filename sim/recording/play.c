@@ -39,6 +39,7 @@ struct vs_vst_lane {
 
 /* ---- one vCPU's requests ---- */
 
+/* Keeps the first thing found wrong with a lane, with the block and the place in it. */
 static void corrupt(struct vs_vst_lane *l, const char *what)
 {
     if (!l->bad) {
@@ -50,6 +51,7 @@ static void corrupt(struct vs_vst_lane *l, const char *what)
     }
 }
 
+/* Reads a number of variable length, seven bits in a byte. */
 static uint64_t number(struct vs_vst_lane *l)
 {
     uint64_t v = 0;
@@ -64,6 +66,7 @@ static uint64_t number(struct vs_vst_lane *l)
     return 0;
 }
 
+/* Reads a number that may not be larger than the format allows. */
 static uint64_t at_most(struct vs_vst_lane *l, uint64_t most, const char *what)
 {
     uint64_t v = number(l);
@@ -74,12 +77,14 @@ static uint64_t at_most(struct vs_vst_lane *l, uint64_t most, const char *what)
     return v;
 }
 
+/* Reads a number stored as its distance from the one before, the sign in its lowest bit. */
 static uint64_t difference(struct vs_vst_lane *l, uint64_t before)
 {
     uint64_t v = number(l);
     return before + (v >> 1 ^ (0 - (v & 1u)));
 }
 
+/* Reads n plain bytes. */
 static void bytes(struct vs_vst_lane *l, void *out, size_t n)
 {
     if (n > l->len - l->pos) {
@@ -91,6 +96,7 @@ static void bytes(struct vs_vst_lane *l, void *out, size_t n)
     l->pos += n;
 }
 
+/* Makes an array large enough for n elements, or fails the lane. */
 static void *grown(struct vs_vst_lane *l, void *old, size_t *cap, size_t n, size_t each)
 {
     if (n <= *cap) {
@@ -105,6 +111,7 @@ static void *grown(struct vs_vst_lane *l, void *old, size_t *cap, size_t n, size
     return more;
 }
 
+/* Reads the memory accesses of a request. */
 static void records(struct vs_vst_lane *l, struct vs_request *q)
 {
     /* a record takes three bytes at least */
@@ -133,6 +140,7 @@ static void records(struct vs_vst_lane *l, struct vs_request *q)
     q->n_records = l->bad ? 0 : n;
 }
 
+/* Reads the page tables of a request. */
 static void tables(struct vs_vst_lane *l, struct vs_request *q)
 {
     struct vs_recorded_tables *t = &l->tables;
@@ -156,6 +164,7 @@ static void tables(struct vs_vst_lane *l, struct vs_request *q)
     q->tables = t;
 }
 
+/* Reads the counts of walks that a request states, if it states them. */
 static void walks(struct vs_vst_lane *l, struct vs_request *q)
 {
     if (at_most(l, 1, "walks that are neither there nor not")) {
@@ -172,6 +181,7 @@ static uint64_t vcpu(struct vs_vst_lane *l)
     return l->first + at_most(l, l->r->header.n_vcpus - 1u, "names a vCPU that it does not have");
 }
 
+/* Reads the field of a request that a letter of its form stands for. */
 static void field(struct vs_vst_lane *l, char letter, struct vs_request *q)
 {
     switch (letter) {
@@ -286,6 +296,7 @@ static bool next_block(struct vs_vst_lane *l)
 
 /* ---- regions that came out elsewhere ---- */
 
+/* Says whether a request's address lies in a region that may be mapped elsewhere now. */
 static bool moves(const struct vs_vst_kind *kind, const struct vs_request *q)
 {
     uint64_t form = q->a & (VS_REQ_TLBI_IS - 1u);
@@ -293,6 +304,7 @@ static bool moves(const struct vs_vst_kind *kind, const struct vs_request *q)
     return strchr(kind->fields, 'A') && !physical;
 }
 
+/* Moves an address by as much as its region moved since the recording. */
 static void relocate(const struct vs_vst_lane *l, struct vs_request *q)
 {
     l = l->home;
@@ -305,6 +317,7 @@ static void relocate(const struct vs_vst_lane *l, struct vs_request *q)
     }
 }
 
+/* Notes where a region that the recording mapped lies now. */
 static void mapped(struct vs_vst_lane *l, uint64_t now)
 {
     struct vs_vst_lane *h = l->home;
@@ -362,12 +375,14 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     }
 }
 
+/* The message of a lane that failed. */
 static const char *error(void *ctx)
 {
     const struct vs_vst_lane *l = ctx;
     return l->error;
 }
 
+/* Closes nothing, since the recording's owner closes it. */
 static void close_nothing(void *ctx)
 {
     (void)ctx; /* the recording's owner closes it */

@@ -41,6 +41,7 @@ struct vs_recorder {
     int error; /* errno of the first failure */
 };
 
+/* Writes bytes to the file, and keeps the first error. */
 static bool put(struct vs_recorder *r, const void *data, size_t n)
 {
     if (!r->error && fwrite(data, 1, n, r->file) != n) {
@@ -49,6 +50,7 @@ static bool put(struct vs_recorder *r, const void *data, size_t n)
     return !r->error;
 }
 
+/* Writes a lane's requests as one compressed block. */
 static void flush(struct lane *l)
 {
     struct vs_recorder *r = l->r;
@@ -78,6 +80,7 @@ static void flush(struct lane *l)
     l->requests = 0;
 }
 
+/* Makes room for n more bytes of a lane. */
 static bool room(struct lane *l, size_t n)
 {
     if (l->len + n <= l->cap) {
@@ -97,6 +100,7 @@ static bool room(struct lane *l, size_t n)
     return true;
 }
 
+/* Writes a number in variable length, seven bits in a byte. */
 static void number(struct lane *l, uint64_t v)
 {
     if (!room(l, LONGEST)) {
@@ -115,6 +119,7 @@ static void difference(struct lane *l, uint64_t now, uint64_t before)
     number(l, d << 1 ^ (0 - (d >> 63)));
 }
 
+/* Writes n plain bytes. */
 static void bytes(struct lane *l, const void *data, size_t n)
 {
     if (room(l, n)) {
@@ -123,6 +128,7 @@ static void bytes(struct lane *l, const void *data, size_t n)
     }
 }
 
+/* Writes the memory accesses of a request. */
 static void records(struct lane *l, const struct vs_request *q)
 {
     uint64_t before = 0;
@@ -139,6 +145,7 @@ static void records(struct lane *l, const struct vs_request *q)
     }
 }
 
+/* Writes the page tables of a request. */
 static void tables(struct lane *l, const struct vs_recorded_tables *t)
 {
     number(l, t->root);
@@ -150,6 +157,7 @@ static void tables(struct lane *l, const struct vs_recorded_tables *t)
     }
 }
 
+/* Writes the field of a request that a letter of its form stands for. */
 static void field(struct lane *l, char letter, const struct vs_request *q, uint64_t answer)
 {
     size_t n;
@@ -226,6 +234,7 @@ static void field(struct lane *l, char letter, const struct vs_request *q, uint6
     }
 }
 
+/* Writes one request and its answer. */
 static void write_down(struct lane *l, const struct vs_request *q, uint64_t answer)
 {
     number(l, q->kind);
@@ -239,6 +248,7 @@ static void write_down(struct lane *l, const struct vs_request *q, uint64_t answ
     }
 }
 
+/* Takes the program's next request, and writes down the one before, whose answer is known now. */
 static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
 {
     struct lane *l = ctx;
@@ -260,18 +270,21 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     }
 }
 
+/* The message of the program that is recorded, or of a request the format doesn't know. */
 static const char *error(void *ctx)
 {
     const struct lane *l = ctx;
     return *l->unknown ? l->unknown : l->inner.error(l->inner.ctx);
 }
 
+/* Closes the program that is recorded. */
 static void close_inner(void *ctx)
 {
     struct lane *l = ctx;
     l->inner.close(l->inner.ctx);
 }
 
+/* The place in the program that is recorded. */
 static void where(void *ctx, char *out, size_t bytes)
 {
     const struct lane *l = ctx;
@@ -287,6 +300,7 @@ void vs_recorder_wrap(struct vs_recorder *r, unsigned vcpu, struct vs_guest_sour
     *source = (struct vs_guest_source){l, next, error, close_inner, where};
 }
 
+/* Frees the recorder and closes its file. */
 static void release(struct vs_recorder *r)
 {
     for (unsigned i = 0; r->lane && i < r->n; i++) {

@@ -13,6 +13,7 @@ static uint32_t instructions(const struct vs_trace_rec *r)
     return r->kind == VS_TRACE_FETCH ? 1u : r->gap;
 }
 
+/* How much the part that is under way takes. */
 static const struct vs_amount *amount(const struct vs_parts *p)
 {
     return p->part == VS_PART_SKIP     ? &p->wanted.skip
@@ -33,6 +34,7 @@ static void enter(struct vs_parts *p, enum vs_replay_part part)
     p->left = p->part < VS_PART_OVER && amount(p)->n ? amount(p)->n : UINT64_MAX;
 }
 
+/* Begins with the part that is skipped. */
 void vs_parts_begin(struct vs_parts *p, const struct vs_parts_wanted *wanted)
 {
     memset(p, 0, sizeof *p);
@@ -45,6 +47,7 @@ void vs_parts_next(struct vs_parts *p)
     enter(p, (enum vs_replay_part)(p->part + 1));
 }
 
+/* Takes records until the part has its instructions, and splits the one that has too many. */
 static size_t take_instructions(struct vs_parts *p, struct vs_trace_rec *rec, size_t n, bool *ends,
                                 uint32_t *split)
 {
@@ -63,6 +66,7 @@ static size_t take_instructions(struct vs_parts *p, struct vs_trace_rec *rec, si
     return n;
 }
 
+/* Takes records until the part has its number. */
 static size_t take_records(struct vs_parts *p, const struct vs_trace_rec *rec, size_t n, bool *ends)
 {
     size_t k = p->left < n ? (size_t)p->left : n;
@@ -100,6 +104,7 @@ char *vs_amount_text(const struct vs_amount *a, char *out, size_t bytes)
     return out;
 }
 
+/* What an amount counts. */
 static const char *unit(const struct vs_amount *a)
 {
     return a->instructions ? "instructions" : "records";

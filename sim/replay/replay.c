@@ -67,6 +67,7 @@ void vs_replay_together(struct vs_replay *r, unsigned traces, unsigned leader)
     r->leader = leader;
 }
 
+/* Ends the replay with a message. */
 static void fail(struct vs_replay *r, struct vs_request *out, const char *message)
 {
     out->kind = VS_REQ_ERROR;
@@ -134,6 +135,7 @@ static bool records_are_ready(struct vs_replay *r, struct vs_request *out)
     return true;
 }
 
+/* The processor that a record is of. */
 static unsigned processor(const struct vs_trace_rec *rec)
 {
     return rec->flags >> VS_TRACE_PROCESSOR;
@@ -149,6 +151,7 @@ static unsigned lane_of(const struct vs_replay *r, unsigned of)
     return i;
 }
 
+/* Passes the turn to another vCPU. */
 static void pass(struct vs_replay *r, unsigned to, bool back, struct vs_request *out)
 {
     r->turn = to;
@@ -206,6 +209,7 @@ static void hand_out(struct vs_replay *r, struct lane *l, struct vs_request *out
     r->ready -= n;
 }
 
+/* Gives the next records of this vCPU, or passes the turn to whose they are. */
 static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out)
 {
     struct lane *l = ctx;
@@ -248,12 +252,14 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     }
 }
 
+/* The replay's message. */
 static const char *error(void *ctx)
 {
     const struct lane *l = ctx;
     return l->r->error;
 }
 
+/* Closes nothing, since the owner still asks for the hash. */
 static void close_nothing(void *ctx)
 {
     (void)ctx; /* destroyed by its owner, who still asks for the hash */

@@ -51,6 +51,7 @@ void vs_system_destroy(struct vs_system *s)
     }
 }
 
+/* The slot of a page in the hash, or where it would go. */
 static struct page *slot(struct page *page, size_t cap, uint64_t key)
 {
     size_t at = (size_t)(key * 0x9e3779b97f4a7c15u >> 20) & (cap - 1u);
@@ -60,6 +61,7 @@ static struct page *slot(struct page *page, size_t cap, uint64_t key)
     return &page[at];
 }
 
+/* Makes the hash twice as large. */
 static bool grow(struct vs_system *s)
 {
     struct page *bigger = calloc(s->cap * 2u, sizeof *bigger);
@@ -119,6 +121,7 @@ static bool place(struct vs_system *s, const struct vs_trace_rec *r, struct vs_r
     return true;
 }
 
+/* Counts whether a recorded address agrees with the recorded tables. */
 static void count(struct vs_system *s, const struct vs_trace_rec *r)
 {
     const struct page *p = page_of(s, r->addr);
@@ -131,6 +134,7 @@ static void count(struct vs_system *s, const struct vs_trace_rec *r)
     }
 }
 
+/* Makes the request of an event that was read. */
 static void event(struct vs_system *s, struct vs_request *out)
 {
     s->pending = false;

@@ -50,6 +50,7 @@ static void run_job(struct vs_vcpu *v)
     vs_wait_until(&v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait), when);
 }
 
+/* Has the device move a block of memory, and waits until it has. */
 void request_dma(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
@@ -74,6 +75,7 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
     return net->use(v, what) ? &net->driver[v->index] : NULL;
 }
 
+/* Maps a buffer for the device. */
 void request_dma_map(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;
@@ -88,6 +90,7 @@ void request_dma_map(struct vs_vcpu *v)
     v->reply.value = guest_dma_map(v, &what, (uint64_t)r->op);
 }
 
+/* Unmaps a buffer, which must be mapped. */
 void request_dma_unmap(struct vs_vcpu *v)
 {
     if (driver_of(v, "dma_unmap") && !guest_dma_unmap(v, v->request.address)) {
@@ -117,6 +120,7 @@ static uint64_t messages(struct vs_vcpu *v)
     return reached;
 }
 
+/* Has the device access memory as its driver never would, and counts what got through. */
 void request_device(struct vs_vcpu *v)
 {
     const struct vs_request *r = &v->request;

@@ -307,6 +307,7 @@ void request_transmit(struct vs_vcpu *v)
     guest_vf_transmit(v);
 }
 
+/* Sends a packet through the vCPU's virtual function. */
 void request_send(struct vs_vcpu *v)
 {
     guest_vf_send(v);

@@ -149,6 +149,7 @@ static bool trapped(const struct vs_net *net, const struct access *a)
            (a->bar == NO_BAR || (a->bar == f->id.msix_bar && f->id.vectors));
 }
 
+/* Does an access to a function, by way of the host where it traps. */
 static void carry_out(struct access *a)
 {
     struct vs_vcpu *v = a->v;
@@ -186,11 +187,13 @@ static void configuration(struct vs_vcpu *v, const char *what, bool write)
     carry_out(&a);
 }
 
+/* Reads a function's configuration space. */
 void request_pci_read(struct vs_vcpu *v)
 {
     configuration(v, "pci_read", false);
 }
 
+/* Writes a function's configuration space. */
 void request_pci_write(struct vs_vcpu *v)
 {
     configuration(v, "pci_write", true);
@@ -227,11 +230,13 @@ static void memory(struct vs_vcpu *v, const char *what, bool write)
     carry_out(&a);
 }
 
+/* Reads a function's registers. */
 void request_bar_read(struct vs_vcpu *v)
 {
     memory(v, "bar_read", false);
 }
 
+/* Writes a function's registers. */
 void request_bar_write(struct vs_vcpu *v)
 {
     memory(v, "bar_write", true);

@@ -92,6 +92,7 @@ static uint64_t value_of(struct vs_vcpu *v)
     return operand;
 }
 
+/* Executes one of x86's privileged instructions by its number. */
 void request_instruction(struct vs_vcpu *v)
 {
     const uint64_t which = v->request.a;

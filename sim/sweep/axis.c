@@ -115,6 +115,7 @@ static void write_quantity(parts n, const struct quantity *like, char *out, size
     snprintf(out, bytes, "%" PRIu64, v);
 }
 
+/* Appends one value of a --vary list to its axis; more than the limit is refused. */
 static enum vs_status add_value(struct vs_axis *a, const char *text, size_t len,
                                 struct vs_errors *errors)
 {
@@ -147,6 +148,7 @@ static enum vs_status add_value(struct vs_axis *a, const char *text, size_t len,
     return VS_OK;
 }
 
+/* Says why a range of --vary cannot be used. */
 static enum vs_status refuse_range(const struct vs_axis *a, const char *text, size_t len,
                                    const char *why, struct vs_errors *errors)
 {
@@ -253,6 +255,7 @@ struct keyed {
     bool is_number;
 };
 
+/* Orders values of an axis: numbers by size, then words by letter. */
 static int by_value(const void *x, const void *y)
 {
     const struct keyed *a = x, *b = y;

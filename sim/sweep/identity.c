@@ -47,12 +47,14 @@ struct known {
     struct known *next;
 };
 
+/* Says whether two looks at a file saw the same content: inode, size and time of change agree. */
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* The hash of an input file, computed once for each content in this process. */
 static enum vs_status content(const char *name, uint64_t *hash, struct vs_errors *errors)
 {
     static struct known *all;
@@ -82,16 +84,19 @@ static enum vs_status content(const char *name, uint64_t *hash, struct vs_errors
     return VS_OK;
 }
 
+/* Adds a word to an identity with its closing zero, so that "ab","c" and "a","bc" differ. */
 static void add_text(XXH3_state_t *h, const char *text)
 {
     XXH3_128bits_update(h, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
+/* Adds a number to an identity. */
 static void add_number(XXH3_state_t *h, uint64_t v)
 {
     XXH3_128bits_update(h, &v, sizeof v);
 }
 
+/* Adds the content of a file, not its name, to an identity. */
 static enum vs_status add_file(XXH3_state_t *h, const char *name, struct vs_errors *errors)
 {
     uint64_t hash = 0;
@@ -100,6 +105,7 @@ static enum vs_status add_file(XXH3_state_t *h, const char *name, struct vs_erro
     return st;
 }
 
+/* Adds what is run: the command, the trace's format, and every input file by its content. */
 static enum vs_status add_inputs(XXH3_state_t *h, const struct vs_session_request *r,
                                  struct vs_errors *errors)
 {
@@ -112,6 +118,7 @@ static enum vs_status add_inputs(XXH3_state_t *h, const struct vs_session_reques
     return !st && r->tables ? add_file(h, r->tables, errors) : st;
 }
 
+/* Adds the options a run was given, except those its inputs or the run itself decide. */
 static void add_options(XXH3_state_t *h, const struct vs_session *s,
                         const struct vs_session_request *r)
 {

@@ -22,6 +22,7 @@ static void name_of(const struct vs_let *l, char *out, size_t bytes)
     snprintf(out, bytes, "%s%s--let %s", l->from, *l->from ? ": " : "", l->path);
 }
 
+/* Pushes a knob's value as the Lua type it reads as: a flag, a word or a number. */
 static void push_knob(lua_State *L, const struct vs_knob *k)
 {
     char text[64];
@@ -47,6 +48,7 @@ static bool is_prefix(const struct vs_knobs *k, const char *path)
     return false;
 }
 
+/* Raises the error of a knob that isn't there, with the nearest names there are. */
 static int fail_unknown(lua_State *L, const struct vs_knobs *k, const char *path)
 {
     size_t n = vs_knobs_count(k);
@@ -103,6 +105,7 @@ static int index_global(lua_State *L)
     return push_path(L, key) ? 1 : fail_unknown(L, l->knobs, key);
 }
 
+/* knob("PATH") of an expression: the value this point's machine has. */
 static int call_knob(lua_State *L)
 {
     struct vs_lets *l = lua_touserdata(L, lua_upvalueindex(1));
@@ -143,6 +146,7 @@ static int make_globals(lua_State *L)
     return 0;
 }
 
+/* Compiles the expression of one let of the sweep. */
 static bool compile(struct vs_lets *l, unsigned i, struct vs_errors *errors)
 {
     const struct vs_let *let = &l->sweep->let[i];
@@ -223,6 +227,7 @@ static const char *value_text(lua_State *L, char *out, size_t bytes)
     }
 }
 
+/* Evaluates one let for a point and sets the knob it names. */
 static enum vs_status apply_one(struct vs_lets *l, unsigned i, struct vs_errors *errors)
 {
     const struct vs_let *let = &l->sweep->let[i];

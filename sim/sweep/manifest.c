@@ -108,6 +108,7 @@ static bool beside(const struct vs_manifest *m, const char *name, char *out, siz
     return *m->folder && *name != '/' && n > 0 && (size_t)n < bytes && !access(file, F_OK);
 }
 
+/* Says whether an option's value names a file, which is then found relative to the manifest. */
 static bool names_file(const char *option)
 {
     return !strcmp(option, "input") || !strcmp(option, "tables") || !strcmp(option, "machine") ||
@@ -132,6 +133,7 @@ static const char *where(lua_State *L, struct vs_manifest *m)
     return keep(L, m, text);
 }
 
+/* Raises an error unless a manifest's call has the number of arguments its word takes. */
 static void check_arguments(lua_State *L, size_t w, int n)
 {
     static const struct {

@@ -3,11 +3,11 @@
 #include "sweep/pool.h"
 
 #include "virtsim/ending.h"
+#include "virtsim/host_clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Results wait so long for others of their transaction: what a kill may cost. */
 #define WAIT_S 0.2
@@ -34,18 +34,13 @@ struct order {
     double t0, stored_at;
 };
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
+/* The point at a position of the order; without a list of points they are the same. */
 static size_t point_of(const struct order *r, size_t i)
 {
     return r->o->points ? r->o->points[i] : i;
 }
 
+/* Hands the pool the next point of the order. */
 static bool next_point(void *ctx, size_t *point)
 {
     struct order *r = ctx;
@@ -93,6 +88,7 @@ static enum vs_status hold(struct order *r, struct held *h, struct vs_bytes *byt
     return VS_OK;
 }
 
+/* Reads a result that was spilled to the temporary file back into memory. */
 static enum vs_status bring_back(struct order *r, struct held *h)
 {
     if (h->at < 0) {
@@ -109,6 +105,7 @@ static enum vs_status bring_back(struct order *r, struct held *h)
     return VS_OK;
 }
 
+/* Stores the result at one position, unless another sweep has stored that point meanwhile. */
 static enum vs_status store_one(struct order *r, size_t i)
 {
     struct held *h = &r->held[i];
@@ -157,7 +154,7 @@ static enum vs_status store_ready(struct order *r)
         }
     }
     r->merged = i;
-    r->stored_at = now_s();
+    r->stored_at = vs_host_seconds();
     return VS_OK;
 }
 
@@ -169,6 +166,7 @@ static const char *name_of(const struct order *r, const struct vs_pool_answer *a
     return named ? p.label : a->died ? "the run" : "";
 }
 
+/* Takes a worker's answer: keeps its result for its turn, or counts and reports the failure. */
 static enum vs_status take(void *ctx, struct vs_pool_answer *a)
 {
     struct order *r = ctx;
@@ -186,11 +184,11 @@ static enum vs_status take(void *ctx, struct vs_pool_answer *a)
     free(a->text);
     free(a->bytes.at);
     r->ended++;
-    if (!st && (r->ended == r->o->n || now_s() - r->stored_at >= WAIT_S)) {
+    if (!st && (r->ended == r->o->n || vs_host_seconds() - r->stored_at >= WAIT_S)) {
         st = store_ready(r);
     }
     if (!st && r->o->progress) {
-        r->o->progress(r->o->progress_ctx, r->ended, r->o->n, now_s() - r->t0);
+        r->o->progress(r->o->progress_ctx, r->ended, r->o->n, vs_host_seconds() - r->t0);
     }
     return st;
 }
@@ -205,7 +203,7 @@ enum vs_status vs_pool_store(struct vs_pool *p, const struct vs_pool_order *o, s
         vs_error(errors, "out of memory for %zu points", o->n);
         return VS_E_NOMEM;
     }
-    r.t0 = r.stored_at = now_s();
+    r.t0 = r.stored_at = vs_host_seconds();
     enum vs_status st = vs_pool_each(p, VS_POOL_RUN, next_point, take, &r, errors);
     if (st && !vs_ending_came() && st != VS_E_IO) { /* what is whole is kept */
         enum vs_status kept = store_ready(&r);

@@ -3,11 +3,11 @@
 #include "sweep/plan.h"
 
 #include "virtsim/ending.h"
+#include "virtsim/host_clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum vs_status vs_plan_make(struct vs_plan *p, struct vs_sweep *s, size_t begin, size_t end,
                             struct vs_errors *errors)
@@ -46,13 +46,7 @@ struct check {
     void *ctx;
 };
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
+/* Hands the pool the next point to be checked. */
 static bool next_point(void *ctx, size_t *point)
 {
     struct check *c = ctx;
@@ -83,6 +77,7 @@ static enum vs_status add_fault(struct check *c, size_t point, const char *line,
     return VS_OK;
 }
 
+/* Takes what a worker found of a point: its identity, or why it is impossible. */
 static enum vs_status answer(void *ctx, struct vs_pool_answer *a)
 {
     struct check *c = ctx;
@@ -105,11 +100,12 @@ static enum vs_status answer(void *ctx, struct vs_pool_answer *a)
     free(a->bytes.at);
     c->done++;
     if (c->progress) {
-        c->progress(c->ctx, c->done, c->plan->end - c->plan->begin, now_s() - c->t0);
+        c->progress(c->ctx, c->done, c->plan->end - c->plan->begin, vs_host_seconds() - c->t0);
     }
     return st;
 }
 
+/* Orders faults by their text, so that equal ones lie beside each other. */
 static int by_text(const void *x, const void *y)
 {
     const struct vs_fault *a = x, *b = y;
@@ -117,6 +113,7 @@ static int by_text(const void *x, const void *y)
     return order ? order : (a->first > b->first) - (a->first < b->first);
 }
 
+/* Orders faults by the first point that has them. */
 static int by_point(const void *x, const void *y)
 {
     const struct vs_fault *a = x, *b = y;
@@ -149,6 +146,7 @@ static void gather_faults(struct vs_plan *p)
 
 /* The points by identity, equal ones in their order. */
 static const struct vs_plan *sorted_plan;
+/* Orders points by their identity, so that points with equal runs lie beside each other. */
 static int by_identity(const void *x, const void *y)
 {
     size_t a = *(const size_t *)x, b = *(const size_t *)y;
@@ -196,7 +194,7 @@ enum vs_status vs_plan_check(struct vs_plan *p, struct vs_pool *pool,
     struct check c = {.plan = p,
                       .errors = errors,
                       .next = p->begin,
-                      .t0 = now_s(),
+                      .t0 = vs_host_seconds(),
                       .progress = progress,
                       .ctx = ctx};
     enum vs_status st = vs_pool_each(pool, VS_POOL_CHECK, next_point, answer, &c, errors);

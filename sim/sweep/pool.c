@@ -33,6 +33,7 @@ struct vs_pool {
 static struct worker *ending_workers;
 static unsigned n_ending_workers;
 
+/* Kills all workers when the process ends by a signal. */
 static void end_workers(void)
 {
     for (unsigned i = 0; i < n_ending_workers; i++) {
@@ -83,6 +84,7 @@ static _Noreturn void become_worker(const struct vs_pool *p, pid_t parent, int f
     vs_worker_serve(&p->work, parent, fd);
 }
 
+/* Starts a worker process and the socket to it. */
 static bool start(struct vs_pool *p, struct worker *w)
 {
     int ends[2];
@@ -147,6 +149,7 @@ void vs_pool_close(struct vs_pool *p)
     vs_ending_release();
 }
 
+/* Gives a worker a point to work on, and starts the worker if it isn't there. */
 static bool give(struct vs_pool *p, struct worker *w, enum vs_pool_verb verb, size_t point)
 {
     struct vs_worker_task task = {verb, point};
@@ -176,6 +179,7 @@ static void died(struct worker *w, struct vs_pool_answer *a)
     }
 }
 
+/* Reads a worker's answer; one that is cut short means that the worker died. */
 static void hear(struct vs_pool *p, struct worker *w, struct vs_pool_answer *a)
 {
     struct vs_worker_head head = {0};

@@ -68,6 +68,7 @@ static enum vs_status look(struct vs_db *db, struct founds *f, char *other, size
     return status ? status : vs_db_unread(db);
 }
 
+/* Finds a stored run by its identity, or NULL. */
 static const struct found *find(const struct founds *f, const char *identity)
 {
     size_t low = 0, high = f->n;
@@ -244,6 +245,7 @@ static enum vs_status note_member(struct notes *n, size_t point, int64_t run)
     return !st && n->manifest ? note_manifest(n, run) : st;
 }
 
+/* Notes that a point's run has been stored: its identity, its build and its place in the sweep. */
 static enum vs_status stored(void *ctx, size_t point, int64_t run)
 {
     struct notes *n = ctx;

@@ -11,6 +11,7 @@
 
 #define SAMPLE_STREAM 0x5a3b1e /* of the seed: apart from every actor's */
 
+/* The axis of a path, or NULL. */
 static struct vs_axis *axis_of(struct vs_sweep *s, const char *path, size_t len)
 {
     for (unsigned i = 0; i < s->n_axes; i++) {
@@ -19,13 +20,6 @@ static struct vs_axis *axis_of(struct vs_sweep *s, const char *path, size_t len)
         }
     }
     return NULL;
-}
-
-static char *copy(const char *text)
-{
-    size_t bytes = strlen(text) + 1;
-    char *c = malloc(bytes);
-    return c ? memcpy(c, text, bytes) : NULL;
 }
 
 enum vs_status vs_sweep_axis(struct vs_sweep *s, const char *text, const char *from,
@@ -46,7 +40,7 @@ enum vs_status vs_sweep_axis(struct vs_sweep *s, const char *text, const char *f
         return VS_E_INPUT;
     }
     struct vs_axis *a = &s->axis[s->n_axes++];
-    *a = (struct vs_axis){.text = copy(eq + 1)};
+    *a = (struct vs_axis){.text = strdup(eq + 1)};
     snprintf(a->path, sizeof a->path, "%.*s", (int)(eq - text), text);
     snprintf(a->from, sizeof a->from, "%s", from);
     if (!a->text) {
@@ -70,7 +64,7 @@ enum vs_status vs_sweep_zip(struct vs_sweep *s, const char *text, struct vs_erro
         vs_error(errors, "--zip: at most %u", VS_SWEEP_AXES);
         return VS_E_INPUT;
     }
-    s->zip[s->n_zips] = copy(text);
+    s->zip[s->n_zips] = strdup(text);
     return s->zip[s->n_zips++] ? VS_OK : VS_E_NOMEM;
 }
 
@@ -98,7 +92,7 @@ enum vs_status vs_sweep_let(struct vs_sweep *s, const char *text, const char *fr
             return VS_E_INPUT;
         }
     }
-    l->expression = copy(eq + 1);
+    l->expression = strdup(eq + 1);
     if (!l->expression) {
         return VS_E_NOMEM;
     }
@@ -146,6 +140,7 @@ static enum vs_status settle_zip(struct vs_sweep *s, unsigned number, struct vs_
     return VS_OK;
 }
 
+/* Counts the digits of the sweep's numeral: each axis is one, and zipped axes are one together. */
 static void settle_digits(struct vs_sweep *s)
 {
     s->n_digits = 0;
@@ -168,6 +163,7 @@ static void settle_digits(struct vs_sweep *s)
     }
 }
 
+/* Orders numbers by size. */
 static int by_number(const void *x, const void *y)
 {
     uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;

@@ -37,6 +37,7 @@ static void quote_file(FILE *f, const char *name, bool absolute)
     free(whole);
 }
 
+/* Writes a word of a manifest with its text, if there is one. */
 static void write_word(FILE *f, const char *word, const char *text)
 {
     if (text) {
@@ -46,6 +47,7 @@ static void write_word(FILE *f, const char *word, const char *text)
     }
 }
 
+/* Writes a word of a manifest with a count of records or instructions, if there is one. */
 static void write_amount(FILE *f, const char *word, const struct vs_amount *a)
 {
     if (a->n) {
@@ -53,6 +55,7 @@ static void write_amount(FILE *f, const char *word, const struct vs_amount *a)
     }
 }
 
+/* Writes an axis as it was given; names of files are written one by one. */
 static void write_axis(FILE *f, const struct vs_axis *a, bool absolute)
 {
     bool files = !strcmp(a->path, "input") || !strcmp(a->path, "machine");
@@ -75,6 +78,7 @@ static void write_axis(FILE *f, const struct vs_axis *a, bool absolute)
     fputs(")\n", f);
 }
 
+/* Writes which axes move together. */
 static void write_zip(FILE *f, const char *text)
 {
     const char *comma = "zip(";
@@ -99,6 +103,7 @@ static void write_pair(FILE *f, const char *word, const char *text)
     fputs(")\n", f);
 }
 
+/* Writes what every point shares: inputs, machine and options. */
 static void write_base(FILE *f, const struct vs_session_request *r, bool absolute)
 {
     if (r->input) {
@@ -151,6 +156,7 @@ static void write_base(FILE *f, const struct vs_session_request *r, bool absolut
     }
 }
 
+/* Writes the whole sweep as a manifest that gives the same points. */
 static void write_all(FILE *f, const struct vs_sweep *s, bool skip_impossible, bool absolute)
 {
     write_base(f, &s->base, absolute);
@@ -181,6 +187,7 @@ static void write_all(FILE *f, const struct vs_sweep *s, bool skip_impossible, b
     }
 }
 
+/* The sweep's manifest as one text, which the caller frees; NULL without memory. */
 static char *write_text(const struct vs_sweep *s, const char *name, bool skip, bool absolute)
 {
     char *text = NULL;

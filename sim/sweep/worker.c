@@ -89,6 +89,7 @@ static enum vs_status check(struct vs_point *p, struct vs_bytes *out, struct vs_
     return st;
 }
 
+/* Runs one point and packs its results for the process that owns the database. */
 static enum vs_status run(struct vs_point *p, struct vs_bytes *out, struct vs_errors *e)
 {
     struct vs_session *session = NULL;
@@ -117,6 +118,7 @@ static char *lines_of(const struct vs_errors *e, size_t *bytes)
     return text;
 }
 
+/* Works on one task and writes the answer; false when the other end is gone. */
 static bool answer(const struct vs_pool_work *work, const struct vs_worker_task *task, int fd)
 {
     static struct vs_point p;

@@ -37,6 +37,7 @@ static const char *check(const struct layout *l, const uint8_t *p)
     return NULL;
 }
 
+/* Makes records of one instruction: its fetch, its loads and its stores. */
 static size_t convert(const struct layout *l, const uint8_t *p, struct vs_trace_rec *out)
 {
     size_t k = 0;
@@ -79,6 +80,7 @@ static int need(struct vs_trace *t, const struct layout *l, uint64_t number)
     return 1;
 }
 
+/* Gives records that found no room in the call before. */
 static size_t hand_out(struct vs_trace_champsim *s, struct vs_trace_rec *out, size_t n)
 {
     size_t k = s->waiting_len - s->waiting_pos;
@@ -89,6 +91,7 @@ static size_t hand_out(struct vs_trace_champsim *s, struct vs_trace_rec *out, si
     return k;
 }
 
+/* Decodes instructions into up to n records; those of the last one that find no room wait. */
 static long decode(struct vs_trace *t, const struct layout *l, struct vs_trace_rec *out, size_t n)
 {
     struct vs_trace_stream *in = &t->in;

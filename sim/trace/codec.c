@@ -14,6 +14,7 @@ static const uint64_t max_xz_memory = UINT64_C(256) << 20;
 
 /* ---- zstd ---- */
 
+/* Recognises a zstd frame, also one to be skipped. */
 static bool is_zstd(const uint8_t *p, size_t n)
 {
     return n >= 4 && (memcmp(p, "\x28\xb5\x2f\xfd", 4) == 0 ||
@@ -21,6 +22,7 @@ static bool is_zstd(const uint8_t *p, size_t n)
                       ((p[0] & 0xf0) == 0x50 && memcmp(p + 1, "\x2a\x4d\x18", 3) == 0));
 }
 
+/* Makes a zstd decoder with a bounded window. */
 static bool open_zstd(struct vs_layer *l)
 {
     ZSTD_DCtx *z = ZSTD_createDCtx();
@@ -28,6 +30,7 @@ static bool open_zstd(struct vs_layer *l)
     return z && !ZSTD_isError(ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, max_zstd_window_log));
 }
 
+/* Decompresses the next bytes; frames may follow one another. */
 static bool step_zstd(struct vs_layer *l, uint8_t *dst, size_t room, size_t *made)
 {
     if (!vs__layer_input(l))
@@ -59,6 +62,7 @@ static bool step_zstd(struct vs_layer *l, uint8_t *dst, size_t room, size_t *mad
     return !(l->mid_frame && no_input && *made == 0) || vs__layer_truncated(l);
 }
 
+/* Frees the zstd decoder. */
 static void close_zstd(struct vs_layer *l)
 {
     ZSTD_freeDCtx(l->state);
@@ -66,6 +70,7 @@ static void close_zstd(struct vs_layer *l)
 
 /* ---- xz ---- */
 
+/* Recognises xz by its magic. */
 static bool is_xz(const uint8_t *p, size_t n)
 {
     return n >= 6 && memcmp(p,
@@ -74,6 +79,7 @@ static bool is_xz(const uint8_t *p, size_t n)
                             6) == 0;
 }
 
+/* Makes an xz decoder with bounded memory for concatenated streams. */
 static bool open_xz(struct vs_layer *l)
 {
     lzma_stream *z = calloc(1, sizeof *z);
@@ -81,6 +87,7 @@ static bool open_xz(struct vs_layer *l)
     return z && lzma_stream_decoder(z, max_xz_memory, LZMA_CONCATENATED) == LZMA_OK;
 }
 
+/* Decompresses the next bytes of xz. */
 static bool step_xz(struct vs_layer *l, uint8_t *dst, size_t room, size_t *made)
 {
     lzma_stream *z = l->state;
@@ -115,6 +122,7 @@ static bool step_xz(struct vs_layer *l, uint8_t *dst, size_t room, size_t *made)
     }
 }
 
+/* Frees the xz decoder. */
 static void close_xz(struct vs_layer *l)
 {
     lzma_end(l->state);
@@ -123,11 +131,13 @@ static void close_xz(struct vs_layer *l)
 
 /* ---- gzip ---- */
 
+/* Recognises a gzip member with deflate in it. */
 static bool is_gzip(const uint8_t *p, size_t n)
 {
     return n >= 3 && memcmp(p, "\x1f\x8b\x08", 3) == 0;
 }
 
+/* Makes a decoder of gzip members. */
 static bool open_gzip(struct vs_layer *l)
 {
     z_stream *z = calloc(1, sizeof *z);
@@ -139,6 +149,7 @@ static bool open_gzip(struct vs_layer *l)
     return z != NULL;
 }
 
+/* Decompresses the next bytes; members may follow one another, with zeros after the last. */
 static bool step_gzip(struct vs_layer *l, uint8_t *dst, size_t room, size_t *made)
 {
     z_stream *z = l->state;
@@ -177,6 +188,7 @@ static bool step_gzip(struct vs_layer *l, uint8_t *dst, size_t room, size_t *mad
     }
 }
 
+/* Frees the gzip decoder. */
 static void close_gzip(struct vs_layer *l)
 {
     inflateEnd(l->state);

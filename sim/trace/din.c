@@ -10,6 +10,7 @@
 
 enum { din_bytes = 4 };
 
+/* Says whether a character separates words within a line. */
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r';
@@ -68,6 +69,7 @@ static int parse_line(const uint8_t *p, size_t n, struct vs_trace_rec *r)
     return 1;
 }
 
+/* Decodes up to n lines of a din trace, returns how many, 0 at the end and -1 after an error. */
 long vs_trace_din_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
 {
     struct vs_trace_stream *in = &t->in;

@@ -38,6 +38,7 @@ struct entry {
     uint64_t address;
 };
 
+/* Reads the packed entry at p. */
 static struct entry entry_at(const uint8_t *p)
 {
     uint16_t type, size;
@@ -58,6 +59,7 @@ bool vs_trace_drmemtrace_detect(const uint8_t *head, size_t n, bool complete)
            second.type < t_invalid;
 }
 
+/* Says whether an entry's type is one of the instructions that are fetched. */
 static bool is_instruction(unsigned type)
 {
     return (type >= t_instr && type <= t_return) || type == t_sysenter || type == t_taken_jump ||
@@ -91,6 +93,7 @@ static const char *unfit(const struct entry *e)
     return NULL;
 }
 
+/* A record of an address, a size and a kind. */
 static struct vs_trace_rec record(uint64_t address, unsigned size, enum vs_trace_kind kind)
 {
     /* size 0: instructions that touch a line but name no bytes */
@@ -165,6 +168,7 @@ static int need(struct vs_trace *t, const struct vs_trace_drmemtrace *s)
     return 1;
 }
 
+/* Gives records that found no room in the call before. */
 static size_t hand_out(struct vs_trace_drmemtrace *s, struct vs_trace_rec *out, size_t n)
 {
     size_t k = s->waiting_len - s->waiting_pos;

@@ -31,6 +31,7 @@ static inline bool hex8(const uint8_t *p, uint64_t *value)
     return true;
 }
 
+/* The value of a lower-case or decimal hex digit; 16 for what is none. */
 static inline unsigned hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9')
@@ -81,6 +82,7 @@ static inline size_t parse_record(const uint8_t *p, struct vs_trace_rec *r)
     return (size_t)(q - p);
 }
 
+/* Says whether a character separates words within a line. */
 static bool is_blank(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r';
@@ -146,6 +148,7 @@ static bool is_banner(const uint8_t *p, size_t n)
     return digit && i + 1 < n && p[i] == c && p[i + 1] == c;
 }
 
+/* Says whether a line holds blanks only. */
 static bool is_empty(const uint8_t *p, size_t n)
 {
     size_t i = 0;
@@ -154,6 +157,7 @@ static bool is_empty(const uint8_t *p, size_t n)
     return i == n;
 }
 
+/* Recognises lackey's lines of superblocks, which are passed over. */
 static bool is_superblock(const uint8_t *p, size_t n)
 {
     if (n < 4 || memcmp(p, "SB ", 3) != 0)
@@ -231,6 +235,7 @@ static int other_line(struct vs_trace *t, bool mixed, struct vs_trace_rec *r)
     return -1;
 }
 
+/* Decodes up to n lines, the plain ones in one tight loop; mixed allows lines of another tool. */
 static long decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n, bool mixed)
 {
     struct vs_trace_stream *in = &t->in;
@@ -267,6 +272,7 @@ static long next_line(const uint8_t *p, const uint8_t *end)
     return nl ? (long)(nl - p) : -1;
 }
 
+/* Recognises a line of lackey's banner. */
 static bool is_lackey_banner(const uint8_t *p, size_t n)
 {
     static const char name[] = " Lackey";

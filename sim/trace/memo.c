@@ -41,12 +41,14 @@ uint64_t vs_trace_memo_decoded(void)
     return decoded;
 }
 
+/* Says whether two looks at a file saw the same content: inode, size and time of change agree. */
 static bool same_file(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Says whether two texts are equal or both absent. */
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a && b && !strcmp(a, b));

@@ -42,6 +42,8 @@ static la_ssize_t input(struct archive *a, void *ctx, const void **data)
     return (la_ssize_t)n;
 }
 
+/* Reports the archive library's error as a cut or damaged layer; an error of reading stays as it
+ * is. */
 static bool failed(struct vs_layer *l)
 {
     const struct pack *k = l->state;
@@ -56,6 +58,7 @@ static bool failed(struct vs_layer *l)
 /* One of libarchive's functions that say what it shall read; 0: none. */
 #define READS(name) offsetof(struct vs_libarchive, archive_read_support_##name)
 
+/* Switches on one format or filter of the archive library. */
 static int support(const struct pack *k, size_t function)
 {
     int (*f)(struct archive *);
@@ -63,6 +66,7 @@ static int support(const struct pack *k, size_t function)
     return f(k->archive);
 }
 
+/* Opens a layer that the archive library reads, with one format and one filter. */
 static bool open_with(struct vs_layer *l, size_t format, size_t filter, bool ordered)
 {
     char why[200];
@@ -85,6 +89,7 @@ static bool open_with(struct vs_layer *l, size_t format, size_t filter, bool ord
     return k->lib->archive_read_open(k->archive, l, NULL, input, NULL) == ARCHIVE_OK || failed(l);
 }
 
+/* Closes the member that is open and the archive. */
 static void close_pack(struct vs_layer *l)
 {
     struct pack *k = l->state;
@@ -117,6 +122,7 @@ static long contents(struct vs_layer *l, uint8_t *dst, size_t room)
 
 /* ---- archives ---- */
 
+/* Reads the bytes of the member that is open, for the layers inside it. */
 static long member_bytes(void *ctx, uint8_t *dst, size_t room)
 {
     return contents(ctx, dst, room);
@@ -158,6 +164,7 @@ static bool take_member(struct vs_layer *l, struct pack *k, const char *name)
     return true;
 }
 
+/* Goes to the archive's next file, and takes it if it begins as a trace. */
 static bool next_member(struct vs_layer *l, struct pack *k)
 {
     struct archive_entry *e;
@@ -180,6 +187,7 @@ static bool next_member(struct vs_layer *l, struct pack *k)
     return take_member(l, k, name);
 }
 
+/* Gives the next bytes of an archive: its traces one after the other, each ending its last line. */
 static bool step_archive(struct vs_layer *l, uint8_t *dst, size_t room, size_t *made)
 {
     struct pack *k = l->state;
@@ -202,11 +210,13 @@ static bool step_archive(struct vs_layer *l, uint8_t *dst, size_t room, size_t *
     return true;
 }
 
+/* Recognises a ZIP archive by its first local header. */
 static bool is_zip(const uint8_t *p, size_t n)
 {
     return n >= 4 && memcmp(p, "PK\003\004", 4) == 0;
 }
 
+/* Opens a ZIP archive as a stream. */
 static bool open_zip(struct vs_layer *l)
 {
     return open_with(l, READS(format_zip_streamable), 0, true);
@@ -232,6 +242,7 @@ static bool is_tar(const uint8_t *p, size_t n)
     return digits && want == sum;
 }
 
+/* Opens a tar archive. */
 static bool open_tar(struct vs_layer *l)
 {
     return open_with(l, READS(format_tar), 0, false);
@@ -242,6 +253,7 @@ const struct vs_codec vs__codec_tar = {"tar", is_tar, open_tar, step_archive, cl
 
 /* ---- compressions ---- */
 
+/* Gives the next bytes of a single compressed file. */
 static bool step_filter(struct vs_layer *l, uint8_t *dst, size_t room, size_t *made)
 {
     struct pack *k = l->state;
@@ -260,33 +272,39 @@ static bool step_filter(struct vs_layer *l, uint8_t *dst, size_t room, size_t *m
     return true;
 }
 
+/* Recognises bzip2: its magic, a level, and a block or the end of an empty file. */
 static bool is_bzip2(const uint8_t *p, size_t n)
 {
     return n >= 10 && memcmp(p, "BZh", 3) == 0 && p[3] >= '1' && p[3] <= '9' &&
            (memcmp(p + 4, "1AY&SY", 6) == 0 || memcmp(p + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
 }
 
+/* Opens a bzip2 file. */
 static bool open_bzip2(struct vs_layer *l)
 {
     return open_with(l, READS(format_raw), READS(filter_bzip2), false);
 }
 
+/* Recognises lz4 frames of today and of the legacy format. */
 static bool is_lz4(const uint8_t *p, size_t n)
 {
     return n >= 4 &&
            (memcmp(p, "\x04\x22\x4d\x18", 4) == 0 || memcmp(p, "\x02\x21\x4c\x18", 4) == 0);
 }
 
+/* Opens an lz4 file. */
 static bool open_lz4(struct vs_layer *l)
 {
     return open_with(l, READS(format_raw), READS(filter_lz4), false);
 }
 
+/* Recognises lzip of the versions 0 and 1. */
 static bool is_lzip(const uint8_t *p, size_t n)
 {
     return n >= 6 && memcmp(p, "LZIP", 4) == 0 && p[4] <= 1;
 }
 
+/* Opens an lzip file. */
 static bool open_lzip(struct vs_layer *l)
 {
     return open_with(l, READS(format_raw), READS(filter_lzip), false);
@@ -299,6 +317,7 @@ static bool is_compress(const uint8_t *p, size_t n)
            (p[2] & 0x1f) <= 16;
 }
 
+/* Opens a file of compress(1). */
 static bool open_compress(struct vs_layer *l)
 {
     return open_with(l, READS(format_raw), READS(filter_compress), false);

@@ -25,6 +25,7 @@ enum {
 
 static const uint8_t magic[8] = {'Q', 'M', 'T', '1', 0, 0, 0, record_bytes};
 
+/* Recognises a trace of a whole guest by its magic. */
 bool vs_trace_qmt_detect(const uint8_t *head, size_t n, bool complete)
 {
     (void)complete;
@@ -55,6 +56,7 @@ static int need(struct vs_trace *t, uint64_t number)
     return 1;
 }
 
+/* Reads the file's first record, which holds magic and version. */
 static long header(struct vs_trace *t, struct vs_trace_qmt *s)
 {
     struct vs_trace_stream *in = &t->in;
@@ -87,6 +89,7 @@ static const char *check(const uint8_t *p)
     return NULL;
 }
 
+/* What a record is: an event of the machine, or a store or load. */
 static uint8_t kind_of(uint8_t flags)
 {
     switch (flags & f_events) {
@@ -103,6 +106,7 @@ static uint8_t kind_of(uint8_t flags)
     }
 }
 
+/* The instructions between this record and the one before. */
 static uint32_t gap_of(const uint8_t *p)
 {
     uint32_t gap;
@@ -110,6 +114,7 @@ static uint32_t gap_of(const uint8_t *p)
     return gap;
 }
 
+/* Makes a record of the trace one of the reader's; an event has no size and no physical address. */
 static void convert(const uint8_t *p, struct vs_trace_rec *r)
 {
     uint8_t flags = p[21];
@@ -124,6 +129,7 @@ static void convert(const uint8_t *p, struct vs_trace_rec *r)
                                .physical = physical ? vs_trace_le64(p + 8) : 0};
 }
 
+/* Decodes up to n records, returns how many, 0 at the end and -1 after an error. */
 long vs_trace_qmt_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
 {
     struct vs_trace_stream *in = &t->in;

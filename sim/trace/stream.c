@@ -19,6 +19,7 @@
 
 enum { depth_max = 8, head_bytes = 1024 }; /* tar's magic is known with 512 */
 
+/* Keeps the first error of a stream, and returns false for the caller to pass on. */
 bool vs__stream_fail(struct vs_trace_stream *in, const char *fmt, ...)
 {
     va_list ap;
@@ -104,6 +105,7 @@ static void put_off(struct vs_layer *l)
     l->in->failed = false;
 }
 
+/* Reads decompressed bytes of a layer; what came out before damage is given first. */
 static long layer_read(void *ctx, uint8_t *dst, size_t room)
 {
     struct vs_layer *l = ctx;
@@ -125,6 +127,7 @@ static long layer_read(void *ctx, uint8_t *dst, size_t room)
 
 /* ---- the layer on top ---- */
 
+/* Says whether bytes look like text: no control characters but blanks, line ends and escape. */
 static bool is_text(const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -148,6 +151,7 @@ static bool line_ends(struct vs_layer *l, uint8_t *p, size_t n)
     return true;
 }
 
+/* Passes bytes on as they are, for a layer that isn't compressed. */
 static bool step_plain(struct vs_layer *l, uint8_t *dst, size_t room, size_t *made)
 {
     if (!vs__layer_input(l))
@@ -281,6 +285,7 @@ enum vs_trace_fill vs_trace_stream_fill(struct vs_trace_stream *in)
     return in->failed ? VS_TRACE_FILL_ERROR : VS_TRACE_FILL_END;
 }
 
+/* Makes a stream's buffers and opens the first layer on its input. */
 static bool start(struct vs_trace_stream *in)
 {
     in->buf = calloc(1, VS_TRACE_BUF + VS_TRACE_SLACK);

@@ -21,6 +21,7 @@ struct reader {
     size_t err_size;
 };
 
+/* Keeps a message with the file and the offset where reading stopped. */
 static bool fail(struct reader *r, const char *what)
 {
     snprintf(r->err, r->err_size, "%s: page tables: at byte offset %" PRIu64 ": %s", r->path,
@@ -48,6 +49,7 @@ static bool need(struct reader *r, size_t n, const char *what)
     return true;
 }
 
+/* Finds a recorded table by its address, or NULL. */
 static const struct vs_recorded_table *find(const struct vs_recorded_tables *t, uint64_t at)
 {
     size_t low = 0, high = t->n;
@@ -62,12 +64,14 @@ static const struct vs_recorded_table *find(const struct vs_recorded_tables *t, 
     return low < t->n && t->table[low].at == at ? &t->table[low] : NULL;
 }
 
+/* Orders tables by address. */
 static int by_address(const void *a, const void *b)
 {
     const struct vs_recorded_table *x = a, *y = b;
     return (x->at > y->at) - (x->at < y->at);
 }
 
+/* Reads the snapshot's header: how many tables, the root, the size of memory. */
 static bool read_header(struct reader *r, struct vs_recorded_tables *t)
 {
     if (!need(r, header_bytes, "the header")) {
@@ -89,6 +93,7 @@ static bool read_header(struct reader *r, struct vs_recorded_tables *t)
     return true;
 }
 
+/* Reads all tables, and checks that the root is one of them. */
 static bool read_tables(struct reader *r, struct vs_recorded_tables *t)
 {
     struct vs_recorded_table *table = NULL;
@@ -124,6 +129,7 @@ static bool read_tables(struct reader *r, struct vs_recorded_tables *t)
     return find(t, t->root & VS_RADIX_ADDRESS) || fail(r, "corrupt: the root table is not there");
 }
 
+/* Reads an opened snapshot to its end, and frees everything if it is not whole. */
 static struct vs_recorded_tables *finish(struct reader *r, bool opened)
 {
     struct vs_recorded_tables *t = opened ? calloc(1, sizeof *t) : NULL;

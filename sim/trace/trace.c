@@ -60,16 +60,19 @@ char *vs_trace_quote(char *dst, size_t dst_size, const uint8_t *text, size_t n, 
     return dst;
 }
 
+/* Says whether the trace is not compressed. */
 static bool is_plain(const struct vs_trace *t)
 {
     return !*t->in.names;
 }
 
+/* What a byte offset counts in, for messages. */
 static const char *of_what(const struct vs_trace *t)
 {
     return is_plain(t) ? "" : " of the decompressed trace";
 }
 
+/* Keeps a message with the file, the record or line and the offset; returns -1. */
 long vs_trace_fail(struct vs_trace *t, const char *unit, uint64_t number, const char *fmt, ...)
 {
     int n = snprintf(t->error, sizeof t->error,
@@ -132,6 +135,7 @@ static const struct {
     {0, "\177ELF", 4, "a program: record a trace of it with tools/record-trace"},
 };
 
+/* Names a known kind of file that is no trace, or NULL. */
 static const char *stranger(const uint8_t *head, size_t n)
 {
     for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
@@ -141,6 +145,7 @@ static const char *stranger(const uint8_t *head, size_t n)
     return NULL;
 }
 
+/* Writes the names of all formats, separated by commas. */
 static void list_formats(char *dst, size_t size)
 {
     size_t k = 0;
@@ -149,6 +154,7 @@ static void list_formats(char *dst, size_t size)
         k += (size_t)snprintf(dst + k, size - k, "%s%s", i ? ", " : "", formats[i].name);
 }
 
+/* The first format that recognises the beginning of the trace, or NULL. */
 static const struct vs_trace_format *detect(const struct vs_trace *t, bool explicit_ones)
 {
     const struct vs_trace_stream *in = &t->in;
@@ -168,6 +174,7 @@ static bool begins(const uint8_t *head, size_t n, bool complete)
     return false;
 }
 
+/* Says how an unrecognised file begins, and what it may be. */
 static void fail_unrecognised(struct vs_trace *t)
 {
     char names[160];
@@ -201,6 +208,7 @@ static void fail_unrecognised(struct vs_trace *t)
             names);
 }
 
+/* Takes the format by name if one was given, else by the content. */
 static bool choose_format(struct vs_trace *t, const char *name)
 {
     if (!name) {
@@ -240,6 +248,7 @@ static void hint_other_format(struct vs_trace *t)
         snprintf(t->error + n, sizeof t->error - n, " (the content looks like %s)", other->name);
 }
 
+/* Reads the first bytes, and settles what format they have. */
 static bool begin(struct vs_trace *t, const char *format)
 {
     switch (vs_trace_stream_fill(&t->in)) {
@@ -279,6 +288,7 @@ static bool begin(struct vs_trace *t, const char *format)
     return true;
 }
 
+/* A trace without input, or NULL with a message. */
 static struct vs_trace *new_trace(const char *name, char *err, size_t err_size)
 {
     struct vs_trace *t = calloc(1, sizeof *t);
@@ -293,6 +303,7 @@ static struct vs_trace *new_trace(const char *name, char *err, size_t err_size)
     return NULL;
 }
 
+/* Completes the opening of a trace, or frees it and passes its error on. */
 static struct vs_trace *finish(struct vs_trace *t, bool opened, const char *format, char *err,
                                size_t err_size)
 {
@@ -359,6 +370,7 @@ struct vs_trace *vs_trace_open_memory(const void *data, size_t size, const char 
     return finish(t, vs_trace_stream_open_memory(&t->in, data, size), format, err, err_size);
 }
 
+/* Gives the records that were read ahead, then those of the format's decoder. */
 static long decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
 {
     size_t k = t->first_len - t->first_pos;

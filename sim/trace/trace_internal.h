@@ -93,6 +93,7 @@ const char *vs_trace_stream_codec(const struct vs_trace_stream *in);
 uint64_t vs_trace_stream_hash(const struct vs_trace_stream *in);
 void vs_trace_stream_close(struct vs_trace_stream *in);
 
+/* The offset, in the decompressed trace, of the next byte. */
 static inline uint64_t vs_trace_offset(const struct vs_trace_stream *in)
 {
     return in->base + in->pos;
@@ -112,6 +113,7 @@ char *vs_trace_quote(char *dst, size_t dst_size, const uint8_t *text, size_t n, 
 struct vs_trace *vs_trace_open_memory(const void *data, size_t size, const char *format, char *err,
                                       size_t err_size);
 
+/* Reads a little-endian number of 64 bits. */
 static inline uint64_t vs_trace_le64(const uint8_t *p)
 {
     uint64_t v;

@@ -28,6 +28,7 @@ static struct row table[rows];
 static uint16_t place[rows];
 static uint64_t seed = 0x9e3779b97f4a7c15;
 
+/* The next number of a xorshift generator. */
 static uint64_t next_random(void)
 {
     seed ^= seed << 13;
@@ -49,6 +50,7 @@ static void shuffle(void)
     }
 }
 
+/* Builds a balanced tree of the rows between two positions. */
 static struct row *build(unsigned first, unsigned end)
 {
     if (first == end)
@@ -62,6 +64,7 @@ static struct row *build(unsigned first, unsigned end)
     return r;
 }
 
+/* Finds a key in the tree, or NULL. */
 static const struct row *find(const struct row *r, uint64_t key)
 {
     while (r && r->key != key)
@@ -69,6 +72,7 @@ static const struct row *find(const struct row *r, uint64_t key)
     return r;
 }
 
+/* Adds up the values whose keys are from low to below high. */
 static uint64_t sum_range(const struct row *r, uint64_t low, uint64_t high)
 {
     uint64_t sum = 0;
@@ -83,6 +87,7 @@ static uint64_t sum_range(const struct row *r, uint64_t low, uint64_t high)
     return sum;
 }
 
+/* Looks up rows and sums ranges of an index: what the recorded trace is of. */
 int main(void)
 {
     shuffle();

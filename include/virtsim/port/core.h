@@ -41,6 +41,7 @@ struct vs_core_port {
     void (*batch)(void *ctx, struct vs_txn *t, const struct vs_batch *b);
 };
 
+/* Accesses every line of a range in order. */
 static inline void vs_core_touches(const struct vs_core_port *p, struct vs_txn *t, vs_gva at,
                                    uint64_t bytes, enum vs_ref ref)
 {
@@ -54,6 +55,7 @@ static inline void vs_core_touches(const struct vs_core_port *p, struct vs_txn *
     }
 }
 
+/* Executes a series of steps. */
 static inline void vs_core_steps(const struct vs_core_port *p, struct vs_txn *t,
                                  const struct vs_core_step *s, size_t n)
 {

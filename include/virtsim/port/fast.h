@@ -32,6 +32,7 @@ struct vs_gather {
 #define VS_NOTED(line, at, flags) ((line) << 11 | (uint64_t)(at) << 2 | (flags))
 #define VS_NOTED_LINE(x) ((x) >> 11)
 #define VS_NOTED_AT(x) ((x) >> 2 & 511u)
+/* Notes a line for the accesses that are done together. */
 static inline void vs_gather_note(struct vs_gather *g, uint64_t line, bool write)
 {
     assert(g->n < VS_GATHER); /* whoever gathers leaves room for VS_GATHER_WALK */

@@ -27,6 +27,7 @@ struct vs_mem_port {
 /* The knobs that price an account of such touches. */
 #define VS_PRICE_OF_LINES "memory.l1d.latency,memory.l2.latency,memory.llc.latency"
 
+/* Accesses every line of a physical range in order. */
 static inline void vs_mem_touches(const struct vs_mem_port *p, struct vs_txn *t, vs_hpa at,
                                   uint64_t bytes, enum vs_ref ref)
 {

@@ -37,11 +37,13 @@ static inline uint64_t offset_of(const struct vs_cpu_page *p)
     return p->line - (p->first >> TOUCH_SHIFT);
 }
 
+/* The runs of code in a batch. */
 static inline struct vs_linetab_spans code_of(const struct vs_cpu *c, const struct vs_batch *b)
 {
     return (struct vs_linetab_spans){b->span, b->n_code, offset_of(&c->page[VS_REF_FETCH])};
 }
 
+/* The runs of data in a batch. */
 static inline struct vs_linetab_spans data_of(const struct vs_cpu *c, const struct vs_batch *b)
 {
     enum vs_ref ref = b->lines[VS_REF_READ] ? VS_REF_READ : VS_REF_WRITE;
@@ -56,6 +58,7 @@ static inline void count_lines(struct vs_cpu *c, uint32_t n, uint32_t ref)
     c->pending_ps += n * c->price[ref][tlb][0];
 }
 
+/* Counts the lines of a batch by kind of access. */
 static inline void count_all(struct vs_cpu *c, const uint32_t lines[3])
 {
     count_lines(c, lines[VS_REF_READ], VS_REF_READ);

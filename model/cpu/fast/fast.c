@@ -23,6 +23,7 @@ static void attach_gather(struct vs_cpu *c)
     c->worst_gathered_ps = lookups + c->fast_port.mmu.worst_ps + VS_GATHER_WALK * dearest + 1u;
 }
 
+/* Runs accesses in bulk by the loop made for their kind. */
 static enum vs_cpu_stop run(struct vs_cpu *c, struct vs_cpu_bulk *b, uint64_t until)
 {
     return b->kind == VS_BULK_STRIDE ? vs__fast_stride(c, b, until) : vs__fast_jump(c, b, until);

@@ -65,6 +65,7 @@ static bool walk(struct vs__gathering *g, struct vs_cpu *c, const struct vs_l1_t
     return true;
 }
 
+/* Notes a hit among the gathered lines. */
 static void hit(struct vs__gathering *g, uint32_t tlb)
 {
     g->hit[g->n_hits++] = (struct vs__gathered_hit){(uint16_t)g->lines->n, (uint8_t)tlb};
@@ -104,6 +105,7 @@ struct sums {
     uint64_t n, ps, least, most;
 };
 
+/* Adds one access to the sums of its kind. */
 static inline void add(struct sums *s, struct vs_op_acc *acc, uint64_t ps)
 {
     s->ps += ps;
@@ -123,6 +125,7 @@ static void squash(struct vs__gathering *g, struct vs_txn *t, uint64_t ps, uint6
     vs_count_op(t, g->faulted, 1, all);
 }
 
+/* Books the sums of a kind of access. */
 static void book(struct vs_cpu *c, struct vs_op_acc *acc, const struct sums *s)
 {
     const struct vs_line_port *lines = &c->data.lines;

@@ -85,6 +85,7 @@ bool vs__fast_turn_to(struct vs_l1 *l, uint64_t at, uint32_t ref, struct vs_cpu_
     return true;
 }
 
+/* Counts the hits of the current page, and prices them. */
 static inline void count_hits(struct vs_cpu *c, uint32_t ref)
 {
     struct vs_cpu_page *p = &c->page[ref];

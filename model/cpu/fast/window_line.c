@@ -5,12 +5,14 @@
 
 #define LINES_AHEAD 8u /* whose tags the host fetches in advance */
 
+/* Books time to an account of the accesses. */
 static void part(struct vs_run *r, uint16_t account, uint64_t n, uint64_t ps)
 {
     r->acc->work[account].n += n;
     r->acc->work[account].ps += ps;
 }
 
+/* Books what the run has collected. */
 static void flush(struct vs_run *r, uint32_t ref)
 {
     struct vs_cpu *c = r->c;
@@ -230,6 +232,7 @@ static void one(struct vs_run *r, struct vs_run_common *m, uint32_t ref, uint64_
     }
 }
 
+/* How much time passes between accesses: as a fraction without rounding. */
 static struct vs_pace pace_of(const struct vs_cpu *c, uint64_t instructions)
 {
     const struct vs_cpu_window *w = c->window;

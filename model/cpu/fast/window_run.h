@@ -23,6 +23,7 @@ struct vs_pace {
     uint64_t q, r;
     struct vs_divider base;
 };
+/* The time of the next step, carrying the rest. */
 static inline uint64_t vs__tick(const struct vs_pace *p, uint64_t *carry)
 {
     *carry += p->r;
@@ -33,6 +34,7 @@ static inline uint64_t vs__tick(const struct vs_pace *p, uint64_t *carry)
 
 /* As last worked out, or anew: mostly a line begins where the one before began in its cycle. */
 static inline const struct vs_window_row *
+/* The times after each of k steps, made once and kept. */
 vs__row_of(struct vs_window_row *row, const struct vs_pace *p, uint64_t k, uint64_t carry)
 {
     if (row->k != k || row->carry != carry || row->q != p->q || row->r != p->r ||
@@ -59,6 +61,7 @@ struct vs_run_common {
     struct vs_pace pace;
 };
 
+/* Adds an access of that length to the run. */
 static inline void vs__run_length(struct vs_run *r, uint64_t ps)
 {
     vs_hist_add(r->acc->hist, ps, 1);

@@ -35,6 +35,7 @@ struct alike {
     bool waited;
 };
 
+/* Books accesses that all went alike, in closed form. */
 static void book(struct vs_run *r, const struct vs_window_row *row, uint64_t each,
                  struct vs_hist_octave *o, const struct alike *a)
 {

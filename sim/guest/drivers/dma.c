@@ -26,6 +26,7 @@ static struct vs_driver *driver(const struct vs_vcpu *v)
     return &v->p->net->driver[v->index];
 }
 
+/* An account of the DMA API. */
 static uint16_t account(const struct vs_vcpu *v, unsigned which)
 {
     return (uint16_t)(v->p->net->dma_account + which);
@@ -114,6 +115,7 @@ struct making {
     struct vs_vcpu *v;
     unsigned n;
 };
+/* Takes memory for a table of the mappings. */
 static bool table(void *ctx, uint64_t *value, uint64_t *at)
 {
     struct making *m = ctx;
@@ -122,6 +124,7 @@ static bool table(void *ctx, uint64_t *value, uint64_t *at)
     return driver(m->v)->domain->own ? net->own_table(m->v, value, at)
                                      : net->table(net->p, value, at);
 }
+/* Where a guest's table lies in the host. */
 static uint64_t locate(void *ctx, uint64_t value)
 {
     struct making *m = ctx;
@@ -367,6 +370,7 @@ static void queue_device(struct vs_vcpu *v, const struct vs_mapping *map, bool a
                           all ? EVERY_PAGE : order_of(map));
 }
 
+/* Queues the wait whose status the driver polls. */
 static void queue_wait(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
@@ -434,6 +438,7 @@ void guest_dma_ring(struct vs_vcpu *v)
     ring_unit(v, &v->txn);
 }
 
+/* Rings the IOMMU's doorbell, which makes it execute the queue. */
 static void ring_unit(struct vs_vcpu *v, struct vs_txn *t)
 {
     struct vs_net *net = v->p->net;

@@ -428,6 +428,7 @@ void guest_mm_upper(struct vs_vcpu *v)
     }
 }
 
+/* The value of CR3 for the current address space. */
 static uint64_t cr3_of(const struct vs_vcpu *v)
 {
     return v->space.cr3 | v->guest_context.pcid;

@@ -46,11 +46,13 @@ static bool access_state(struct vs_vcpu *v, struct vs_txn *t, enum vs_state what
     return !v->failed;
 }
 
+/* Reads a field as the guest hypervisor's instruction does. */
 static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
 {
     return access_state(ctx, t, what, false, value);
 }
 
+/* Writes a field as the guest hypervisor's instruction does. */
 static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     return access_state(ctx, t, what, true, &value);
@@ -67,6 +69,7 @@ struct executed {
     const struct vs_trap *trap;
 };
 
+/* Does what the guest hypervisor's instruction does. */
 static void carry_out(void *ctx, struct vs_txn *t)
 {
     const struct executed *e = ctx;

@@ -10,6 +10,7 @@
 
 #define REASONS 512u /* of one vCPU; reasons.def has fewer, and numbers without names are few */
 
+/* Opens a trace of KVM's events, and reads it to its end. */
 enum vs_status vs_kvm_open(const char *path, struct vs_kvm **out, char *err, size_t err_bytes)
 {
     struct vs_kvm *k = calloc(1, sizeof *k);
