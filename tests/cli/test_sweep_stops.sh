@@ -67,12 +67,12 @@ equal "the same sweep twice at once stores each point once" $((1 + all)) "$(runs
 ok "and leaves the database whole" "$VIRTSIM" db check "$work/two.db"
 equal "each says what the other one has stored" $all "$(($(count_of 'were there before' "$work/said2") +
     $(count_of 'stored by another sweep meanwhile' "$work/said1") + $(count_of 'stored by another sweep meanwhile' "$work/said2")))"
-sweep --vary workload.n=200100:200104:+1 --quiet --db "$work/two.db" >/dev/null 2>&1 &
-sweep --vary workload.n=200200:200204:+1 --quiet --db "$work/two.db" >/dev/null 2>&1
+sweep --vary workload.n=201100:201104:+1 --quiet --db "$work/two.db" >/dev/null 2>&1 &
+sweep --vary workload.n=201200:201204:+1 --quiet --db "$work/two.db" >/dev/null 2>&1
 wait
 equal "different ones at once are both stored" $((1 + all + 10)) "$(runs "$work/two.db")"
-sweep --vary workload.n=200100:200104:+1 --name same --quiet --db "$work/name.db" >/dev/null 2>"$work/err1" &
-sweep --vary workload.n=200200:200204:+1 --name same --quiet --db "$work/name.db" >/dev/null 2>"$work/err2"
+sweep --vary workload.n=201100:201104:+1 --name same --quiet --db "$work/name.db" >/dev/null 2>"$work/err1" &
+sweep --vary workload.n=201200:201204:+1 --name same --quiet --db "$work/name.db" >/dev/null 2>"$work/err2"
 wait
 equal "under one name one of them is" 5 "$(runs "$work/name.db")"
 equal "and the other is refused" 1 "$(cat "$work/err1" "$work/err2" | grep -c 'another sweep of this name')"
