@@ -204,7 +204,7 @@ static void fail_unrecognised(struct vs_trace *t)
         snprintf(
             rest, room,
             "; known formats: %s, plain or in zstd, xz, gzip, bzip2, lz4, lzip, compress, zip, "
-            "tar; and recordings of runs, vst, plain",
+            "tar; exits of virtual machines, kvm; and recordings of runs, vst, plain",
             names);
 }
 

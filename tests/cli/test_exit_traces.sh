@@ -123,8 +123,9 @@ equal "and said to be cut" 1 "$(grep -c 'cut off at line' "$work/err")"
     cat "$work/i.txt"
     echo "CPU:0 [LOST 3 EVENTS]"
 } >"$work/odd.txt"
+printf '\000\001 no text' >>"$work/odd.txt"
 ok "odd lines are no obstacle" "$VIRTSIM" replay "$work/odd.txt" --no-store --quiet
-equal "they are counted" 1 "$(grep -c '1 lines that are no events, left out, the first at line 1' "$work/err")"
+equal "they are counted" 1 "$(grep -c '2 lines that are no events, left out, the first at line 1' "$work/err")"
 equal "and so is what was lost" 1 "$(grep -c '1 marks of lost events, the first at line 10' "$work/err")"
 sed 's/$/\r/' "$work/i.txt" >"$work/dos.txt"
 begin

@@ -106,6 +106,23 @@ static void settle(struct vs_kvm_exit *e, const struct vs_kvm_said *said, enum v
     }
 }
 
+/* A name that reasons.def has not, kept once; NULL: no memory. */
+static const char *kept(struct vs_kvm_exits *o, const char *name)
+{
+    for (size_t i = 0; i < o->n_names; i++) {
+        if (!strcmp(o->name[i], name)) {
+            return o->name[i];
+        }
+    }
+    char **more = realloc(o->name, (o->n_names + 1u) * sizeof *more);
+    o->name = more ? more : o->name;
+    char *copy = more ? strdup(name) : NULL;
+    if (copy) {
+        more[o->n_names++] = copy;
+    }
+    return copy;
+}
+
 /* The only vendor of these, VS_KVM_VENDORS: there are several. */
 static enum vs_kvm_vendor only(unsigned vendors)
 {
@@ -160,6 +177,9 @@ static bool on_exit_event(struct reader *r, const struct vs_kvm_line *l)
     /* names that both have differ in nothing but the letters' case */
     settle(e, &said, v < VS_KVM_VENDORS ? v : VS_KVM_INTEL);
     o->exits++;
+    if (!e->reason && said.name[0] && !(e->name = kept(o, said.name))) {
+        return false;
+    }
     note_event(now, l, o->lines, true);
     return true;
 }
@@ -262,6 +282,9 @@ static bool read_lines(struct reader *r)
         memcpy(line, begin, room);
         room -= room && line[room - 1u] == '\r';
         line[room] = 0;
+        for (char *zero = line; (zero = memchr(zero, 0, room - (size_t)(zero - line)));) {
+            *zero = '?'; /* no text: the line is none of these */
+        }
         in->pos += n + (end != NULL);
         if (!on_line(r, line)) {
             return false;
@@ -380,7 +403,7 @@ enum vs_status vs_kvm_read_memory(const void *data, size_t bytes, struct vs_kvm_
     return read_all(r, vs_trace_stream_open_memory(&r->in, data, bytes), "memory", err, err_bytes);
 }
 
-/* Some line of the text is an event of KVM's. */
+/* Some line of the text, which ends at the first 0 byte, is an event of KVM's. */
 static bool holds_event(char *text)
 {
     struct vs_kvm_line l;
@@ -405,8 +428,7 @@ bool vs_kvm_is(const char *path)
         return false;
     }
     bool found = vs_trace_stream_open_fd(&in, fd) &&
-                 vs_trace_stream_fill(&in) == VS_TRACE_FILL_MORE && !memchr(in.buf, 0, in.len) &&
-                 holds_event((char *)in.buf);
+                 vs_trace_stream_fill(&in) == VS_TRACE_FILL_MORE && holds_event((char *)in.buf);
     vs_trace_stream_close(&in);
     return found;
 }
@@ -416,6 +438,10 @@ void vs_kvm_free(struct vs_kvm_exits *e)
     for (size_t i = 0; i < e->n_threads; i++) {
         free(e->thread[i].exit);
     }
+    for (size_t i = 0; i < e->n_names; i++) {
+        free(e->name[i]);
+    }
+    free(e->name);
     free(e->thread);
     *e = (struct vs_kvm_exits){0};
 }

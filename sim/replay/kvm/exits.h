@@ -21,8 +21,9 @@
 
 /* One exit. Times are those of the trace; VS_KVM_UNKNOWN: it does not tell. */
 struct vs_kvm_exit {
-    const struct vs_kvm_reason *reason; /* NULL: a number without a name */
-    uint64_t number;                    /* as printed, where there is no reason */
+    const struct vs_kvm_reason *reason; /* NULL: one that reasons.def has not */
+    const char *name;                   /* as printed, where there is no reason; NULL: a number */
+    uint64_t number;                    /* likewise */
     uint64_t guest_ps, handler_ps;      /* before it since the entry; until the next entry */
     uint64_t address;                   /* guest-physical, of a fault or a device */
     uint32_t what; /* port, register (VS_SYSREG on Arm), leaf, vector, control register, number of a
@@ -50,6 +51,8 @@ struct vs_kvm_exits {
     bool ticks;  /* times are ticks of a counter: no durations are known */
     struct vs_kvm_thread *thread;
     size_t n_threads;
+    char **name; /* of reasons that reasons.def has not */
+    size_t n_names;
     uint64_t lines, exits, losses, foreign, unknown; /* unknown: events of KVM's exits that could
                                                         not be read */
     uint64_t first_foreign, first_unknown;           /* lines, from 1 */

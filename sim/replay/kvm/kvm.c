@@ -109,7 +109,8 @@ static int by_time(const void *a, const void *b)
 /* The same reason, and the same trap of it. */
 static bool same(const struct vs_kvm_exit *a, const struct vs_kvm_exit *b)
 {
-    return a->reason == b->reason && a->trap == b->trap && (a->reason || a->number == b->number);
+    return a->reason == b->reason && a->trap == b->trap &&
+           (a->reason || (a->number == b->number && a->name == b->name));
 }
 
 /* One exit is added to its thread's rows. */

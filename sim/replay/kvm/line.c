@@ -42,26 +42,41 @@ static char *event_end(char *p)
     return NULL;
 }
 
+/* Where the digits of a time end that stands before this colon: "1.5:", and of ftrace's latency
+ * format "5us:", "5us :", "5us+:". */
+static char *time_end(char *text, char *colon)
+{
+    char *p = colon;
+    while (p > text && strchr(" +!#*@$", p[-1])) {
+        p--;
+    }
+    return p - text >= 2 && !strncmp(p - 2, "us", 2) ? p - 2 : colon;
+}
+
 /* A time before the colon at `colon`: where it begins; NULL: what stands there is none. */
 static char *time_begin(char *text, char *colon)
 {
-    char *p = colon;
+    char *end = time_end(text, colon), *p = end;
     unsigned dots = 0;
     while (p > text && (digit(p[-1]) || p[-1] == '.')) {
         dots += *--p == '.';
     }
     bool begins = p == text || blank(p[-1]) || strchr("+!#*@$", p[-1]);
-    return p < colon && digit(*p) && dots < 2u && begins ? p : NULL;
+    return p < end && digit(*p) && dots < 2u && begins ? p : NULL;
 }
 
-/* Seconds with up to twelve decimals, as picoseconds; without a point, ticks. */
+/* Seconds with up to twelve decimals, or microseconds with their unit, as picoseconds; without
+ * either, ticks. */
 static void read_time(const char *p, struct vs_kvm_line *out)
 {
     char *end;
     uint64_t whole = strtoull(p, &end, 10), part = 0, unit = UINT64_C(1000000000000);
-    out->timed = *end == '.';
+    bool seconds = *end == '.', micro = *end == 'u';
+    out->timed = seconds || micro;
     out->ticks = whole;
-    if (out->timed) {
+    if (micro) {
+        out->ps = whole * UINT64_C(1000000);
+    } else if (seconds) {
         for (end++; digit(*end) && unit > 1u; end++) {
             unit /= 10u;
             part += unit * (uint64_t)(*end - '0');
@@ -105,9 +120,8 @@ static const char *before(const char *begin, const char *end)
     return end;
 }
 
-/* Thread and processor from the columns before the time: "[003]" among them, or, in trace-cmd's
- * latency format, the processor and its flags as one word, "3d..1.". */
-static void read_columns(const char *begin, const char *end, struct vs_kvm_line *out)
+/* The last "[003]" before `end`: where it begins; NULL: there is none. */
+static const char *last_bracket(const char *begin, const char *end)
 {
     const char *open = NULL;
     for (const char *p = begin; p < end; p++) {
@@ -119,6 +133,14 @@ static void read_columns(const char *begin, const char *end, struct vs_kvm_line 
             open = p;
         }
     }
+    return open;
+}
+
+/* Thread and processor from the columns before the time: "[003]" among them, or, in trace-cmd's
+ * latency format, the processor and its flags as one word, "3d..1.". */
+static void read_columns(const char *begin, const char *end, struct vs_kvm_line *out)
+{
+    const char *open = last_bracket(begin, end);
     if (open) {
         out->cpu = (int)strtol(open + 1, NULL, 10);
         out->thread = trailing_number(begin, before(begin, open));
@@ -144,9 +166,15 @@ static void read_columns(const char *begin, const char *end, struct vs_kvm_line 
     }
 }
 
-/* A number behind "CPU", whatever stands between ("CPU:3", "CPU 3", "cpu=3"); -1: there is none. */
+/* The processor of a line that is no event: of a column "[003]", which perf prints behind a
+ * command's name that may be "CPU 0/KVM"; else a number behind "CPU", whatever stands between
+ * ("CPU:3", "CPU 3", "cpu=3"); -1: there is none. */
 static int processor_of(const char *text)
 {
+    const char *column = last_bracket(text, text + strlen(text));
+    if (column) {
+        return (int)strtol(column + 1, NULL, 10);
+    }
     const char *p = strcasestr(text, "cpu");
     if (!p) {
         return -1;

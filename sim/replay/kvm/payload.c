@@ -8,21 +8,22 @@
 #define NMI_TYPE 2u /* of interruption information: SDM 3C, table 25-18 */
 
 /* The number behind `key`, which begins a word; false: it is not there. base 16 reads it without
- * 0x, too. */
+ * 0x, too, except behind '=': raw fields are decimal or have it. */
 static bool field(const char *text, const char *key, int base, uint64_t *out)
 {
     size_t n = strlen(key);
     for (const char *p = text; (p = strstr(p, key)); p += n) {
-        if (p > text && p[-1] != ' ' && p[-1] != ',' && p[-1] != '\t') {
+        if (p > text && !strchr(" ,\t(>", p[-1])) {
             continue;
         }
         const char *at = p + n;
-        at += *at == '=' || *at == ':';
+        bool raw = *at == '=';
+        at += raw || *at == ':';
         while (*at == ' ') {
             at++;
         }
         char *end;
-        uint64_t v = strtoull(at, &end, base);
+        uint64_t v = strtoull(at, &end, raw ? 0 : base);
         if (end > at) {
             *out = v;
             return true;
@@ -57,6 +58,21 @@ static bool arm_exit(const char *payload, const char *class, struct vs_kvm_said 
         return open || out->number;
     }
     snprintf(out->name, sizeof out->name, "%.*s", (int)(kind < 60 ? kind : 60), payload);
+    return true;
+}
+
+/* Raw fields of an Arm host: what __guest_enter returned, KVM's ARM_EXCEPTION_*, and the class. */
+static bool arm_raw(uint64_t class, const char *payload, struct vs_kvm_said *out)
+{
+    static const char *const kinds[] = {"IRQ", "SERROR", NULL, "ILLEGAL"};
+    uint64_t kind = 2;
+    (void)field(payload, "ret", 0, &kind);
+    out->vendors = 1u << VS_KVM_ARM;
+    if (kind < 4u && kinds[kind]) {
+        snprintf(out->name, sizeof out->name, "%s", kinds[kind]);
+    } else {
+        out->number = class;
+    }
     return true;
 }
 
@@ -99,7 +115,7 @@ static bool x86_named(const char *reason, struct vs_kvm_said *out)
 bool vs_kvm_payload_exit(const char *payload, struct vs_kvm_said *out, bool *riscv)
 {
     *out = (struct vs_kvm_said){.number = VS_KVM_UNKNOWN, .vcpu = vs_kvm_payload_vcpu(payload)};
-    uint64_t isa = 0;
+    uint64_t isa = 0, class = 0;
     const char *at = strstr(payload, "EC: 0x");
     if (strstr(payload, "SCAUSE:")) {
         *riscv = true;
@@ -107,6 +123,9 @@ bool vs_kvm_payload_exit(const char *payload, struct vs_kvm_said *out, bool *ris
     }
     if (at) {
         return arm_exit(payload, at, out);
+    }
+    if (field(payload, "esr_ec", 0, &class)) {
+        return arm_raw(class, payload, out);
     }
     if (field(payload, "exit_reason", 0, &out->number)) {
         out->vendors = field(payload, "isa", 10, &isa) && isa >= 1 && isa <= 2
@@ -209,14 +228,26 @@ void vs_kvm_payload_operands(struct vs_kvm_exit *e, const struct vs_kvm_said *sa
 /* kvm_sys_access: "PC: %lx NAME (op0,op1,crn,crm,op2) read|write". */
 static void arm_register(struct vs_kvm_exit *e, const char *payload)
 {
+    static const char *const raw[] = {"Op0", "Op1", "CRn", "CRm", "Op2"};
     const char *open = strchr(payload, '(');
     unsigned op0, op1, crn, crm, op2;
-    if (!open || sscanf(open, "(%u,%u,%u,%u,%u)", &op0, &op1, &crn, &crm, &op2) != 5) {
+    uint64_t part[5], write = 0;
+    bool fields = true;
+    for (unsigned i = 0; i < 5u; i++) {
+        fields = fields && field(payload, raw[i], 0, &part[i]) && part[i] < 16u;
+    }
+    if (fields) {
+        op0 = (unsigned)part[0], op1 = (unsigned)part[1], crn = (unsigned)part[2];
+        crm = (unsigned)part[3], op2 = (unsigned)part[4];
+        (void)field(payload, "is_write", 0, &write);
+    } else if (open && sscanf(open, "(%u,%u,%u,%u,%u)", &op0, &op1, &crn, &crm, &op2) == 5) {
+        write = strstr(open, "write") != NULL;
+    } else {
         return;
     }
     e->what = VS_SYSREG(op0, op1, crn, crm, op2);
     e->known = true;
-    e->write = strstr(open, "write") != NULL;
+    e->write = write;
     e->trap = e->write ? VS_TRAP_MSR_WRITE : VS_TRAP_MSR_READ;
     if (op0 == 1u && crn == 8u) {
         e->trap = VS_TRAP_INVALIDATE;
@@ -284,13 +315,15 @@ void vs_kvm_payload_companion(struct vs_kvm_exit *e, const char *event, const ch
         }
     } else if (!strcmp(event, "kvm_hypercall") || !strcmp(event, "kvm_hvc_arm64")) {
         if (e->trap == VS_TRAP_HYPERCALL &&
-            (field(payload, "nr", 0, &v) || field(payload, "(r0", 16, &v))) {
+            (field(payload, "nr", 0, &v) || field(payload, "r0", 16, &v))) {
             e->what = (uint32_t)v;
             e->known = true;
         }
     } else if (!strcmp(event, "kvm_sys_access") && e->reason->vendor == VS_KVM_ARM) {
         arm_register(e, payload);
     } else if (!strcmp(event, "kvm_wfx_arm64") && e->trap == VS_TRAP_HALT) {
-        e->trap = strstr(payload, "wfe") || strstr(payload, "WFE") ? VS_TRAP_PAUSE : VS_TRAP_HALT;
+        bool event =
+            field(payload, "is_wfe", 0, &v) ? v : strstr(payload, "wfe") || strstr(payload, "WFE");
+        e->trap = event ? VS_TRAP_PAUSE : VS_TRAP_HALT;
     }
 }

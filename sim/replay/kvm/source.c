@@ -252,6 +252,9 @@ const char *vs_kvm_exit_name(const struct vs_kvm_exit *e, char *out, size_t byte
     if (e->reason) {
         return e->reason->name;
     }
+    if (e->name) {
+        return e->name;
+    }
     snprintf(out, bytes, "0x%" PRIx64, e->number);
     return out;
 }

@@ -74,6 +74,21 @@ static void test_every_printer_tells_the_same(void **state)
          "0x1\n"
          "  vmm-86 (   86) [000] d....    28.000107: kvm_entry: PC: 0x0000000040000014\n",
          "IRQ", 86, -1, VS_KVM_ARM},
+        {"  vmm-86   [000]    28.000100: kvm_exit:     ret=2 esr_ec=36 vcpu_pc=0x40000014\n"
+         "  vmm-86   [000]    28.000107: kvm_entry:    vcpu_pc=0x40000014\n",
+         "DABT_LOW", 86, -1, VS_KVM_ARM},
+        {"  vmm-86   [000]    28.000100: kvm_exit:     ret=0 esr_ec=0 vcpu_pc=0x40000014\n"
+         "  vmm-86   [000]    28.000107: kvm_entry:    vcpu_pc=0x40000014\n",
+         "IRQ", 86, -1, VS_KVM_ARM},
+        {"  qemu-sy-91      0d..1.  100us : kvm_exit: vcpu 3 reason CPUID rip 0x1 info1 0x0\n"
+         "  qemu-sy-91      0d..1.  107us+: kvm_entry: vcpu 3, rip 0x3\n"
+         "  qemu-sy-91      0d..1.  207us!: kvm_exit: vcpu 3 reason RDPMC rip 0x1 info1 0x0\n"
+         "  qemu-sy-91      0d..1.  208us : kvm_exit: vcpu 3 reason MSR_WRITE rip 0x1 info1 0x0\n",
+         "CPUID", 91, 3, VS_KVM_INTEL},
+        {"  q-91 [010]  33.000100: kvm_exit:    CAN'T FIND FIELD \"rip\"<CANT FIND FIELD "
+         "exit_code>vcpu 7 reason npf rip 0x1 info1 0x6 info2 0x1\n"
+         "  q-91 [010]  33.000107: kvm_entry:   vcpu 7\n",
+         "npf", 91, 7, VS_KVM_AMD},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct vs_kvm_exits e = read_text(rows[i].text);
@@ -146,6 +161,9 @@ static void test_two_sides_of_a_loss_are_no_pair(void **state)
                 {"[17 EVENTS DROPPED]\n", false},
                 {"Processed 1 events and lost 3 chunks!\n", false},
                 {"  swapper 0 [000] 1.000002: PERF_RECORD_LOST: lost 5\n", false},
+                {"  CPU 3/KVM 77 [000] 1.000002: PERF_RECORD_LOST lost 5\n", false},
+                {"  CPU 0/KVM 77 [003] 1.000002: PERF_RECORD_LOST lost 5\n", true},
+                {"  swapper 0 [000] 1.000002: PERF_RECORD_LOST_SAMPLES lost 5\n", false},
                 {"##### CPU 0 buffer started ####\n", false},
                 {"##### CPU 3 buffer started ####\n", true}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -227,6 +245,60 @@ static void test_what_exits_say_of_their_operands(void **state)
     assert_int_equal(x[4].number, 0x57);
     assert_int_equal(x[5].number, 140);
     assert_string_equal(vs_kvm_op(&x[4]), "");
+    vs_kvm_free(&e);
+}
+
+static void test_raw_fields_say_what_text_says(void **state)
+{
+    (void)state;
+    struct vs_kvm_exits e = read_text(
+        " q-9 [0] 1.000001: kvm_exit: ret=2 esr_ec=36 vcpu_pc=0x401000\n"
+        " q-9 [0] 1.000002: kvm_guest_fault: vcpu_pc=0x401000 hsr=2449473606 hxfar=0xffff0018 "
+        "ipa=0x80000000\n"
+        " q-9 [0] 1.000003: kvm_exit: ret=2 esr_ec=24 vcpu_pc=0x401000\n"
+        " q-9 [0] 1.000004: kvm_sys_access: vcpu_pc=0x401000 is_write=1 name=X Op0=3 Op1=0 CRn=4 "
+        "CRm=6 Op2=0\n"
+        " q-9 [0] 1.000005: kvm_exit: ret=2 esr_ec=22 vcpu_pc=0x401000\n"
+        " q-9 [0] 1.000006: kvm_hvc_arm64: vcpu_pc=0x401000 r0=0x84000003 imm=0\n"
+        " q-9 [0] 1.000007: kvm_exit: ret=2 esr_ec=1 vcpu_pc=0x401000\n"
+        " q-9 [0] 1.000008: kvm_wfx_arm64: vcpu_pc=0x401000 is_wfe=1\n");
+    const struct vs_kvm_exit *x = e.thread[0].exit;
+    assert_int_equal(e.exits, 4);
+    assert_true(x[0].address == 0x80000018 && x[0].write);
+    assert_true(x[1].write && x[1].what == VS_SYSREG(3u, 0u, 4u, 6u, 0u));
+    assert_true(x[2].known && x[2].what == 0x84000003u);
+    assert_int_equal(x[3].trap, VS_TRAP_PAUSE);
+    vs_kvm_free(&e);
+}
+
+static void test_a_name_that_is_not_known_is_reported_as_it_stands(void **state)
+{
+    (void)state;
+    struct vs_kvm_exits e =
+        read_text(" q-9 [0] .... 1.000001: kvm_exit: vcpu 0 reason NEW_ONE rip 0x1 info1 0x0\n"
+                  " q-9 [0] .... 1.000002: kvm_exit: vcpu 0 reason ANOTHER rip 0x1 info1 0x0\n"
+                  " q-9 [0] .... 1.000003: kvm_exit: vcpu 0 reason NEW_ONE rip 0x1 info1 0x0\n"
+                  " q-9 [0] .... 1.000004: kvm_exit: vcpu 0 reason npf rip 0x1 info1 0x0\n");
+    const struct vs_kvm_exit *x = e.thread[0].exit;
+    char number[24];
+    assert_string_equal(vs_kvm_exit_name(&x[0], number, sizeof number), "NEW_ONE");
+    assert_string_equal(vs_kvm_exit_name(&x[1], number, sizeof number), "ANOTHER");
+    assert_ptr_equal(x[0].name, x[2].name);
+    assert_string_equal(vs_kvm_op(&x[0]), "");
+    vs_kvm_free(&e);
+}
+
+static void test_bytes_that_are_no_text_are_lines_that_are_no_events(void **state)
+{
+    (void)state;
+    static const char text[] = " q-9 [0] .... 1.000001: kvm_exit: reason VMCALL rip 0x1\n"
+                               "\0\1\377 and more\n";
+    struct vs_kvm_exits e;
+    char err[400] = "";
+    assert_int_equal(vs_kvm_read_memory(text, sizeof text - 1, &e, err, sizeof err), VS_OK);
+    assert_int_equal(e.exits, 1);
+    assert_int_equal(e.foreign, 1);
+    assert_int_equal(e.first_foreign, 2);
     vs_kvm_free(&e);
 }
 
@@ -327,6 +399,9 @@ int main(void)
         cmocka_unit_test(test_a_thread_that_moved_keeps_its_pair),
         cmocka_unit_test(test_nested_events_are_not_exits_again),
         cmocka_unit_test(test_what_exits_say_of_their_operands),
+        cmocka_unit_test(test_raw_fields_say_what_text_says),
+        cmocka_unit_test(test_a_name_that_is_not_known_is_reported_as_it_stands),
+        cmocka_unit_test(test_bytes_that_are_no_text_are_lines_that_are_no_events),
         cmocka_unit_test(test_what_cannot_be_read_is_counted_with_its_line),
         cmocka_unit_test(test_ticks_of_a_counter_are_no_time),
         cmocka_unit_test(test_files_without_exits_are_refused),
