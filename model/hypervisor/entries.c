@@ -128,6 +128,27 @@ bool vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_
     return true;
 }
 
+bool vs__hv_nested_holds(const struct vs_hypervisor *h, enum vs_predicate p)
+{
+    const struct vs_hv_exit *e = h->exit;
+    switch (p) {
+    case VS_WHEN_NESTED:
+        return e->nested;
+    case VS_WHEN_NESTED_SHADOW:
+        return h->nested && h->nested->shadows;
+    case VS_WHEN_NESTED_TIMER:
+        return h->nested && h->nested->timer;
+    case VS_WHEN_NESTED_INTERRUPT:
+        return e->handed && !e->woken;
+    case VS_WHEN_NESTED_EVENT:
+        return e->handed != 0;
+    case VS_WHEN_NESTED_WOKEN:
+        return e->woken;
+    default:
+        return true;
+    }
+}
+
 bool vs__hv_nested(struct vs_hypervisor *h, struct vs_txn *t, enum vs_action a)
 {
     const struct vs_nested_port *n = h->nested;

@@ -41,14 +41,20 @@ static void adapt(struct vs_hypervisor *h, uint64_t halt_ps)
     h->poll_ps = now < most ? now : most;
 }
 
+void vs_hv_polled(struct vs_hypervisor *h, vs_ps halt)
+{
+    h->count[VS_CNT_hypervisor_polled] += halt.v / NS;
+    h->count[VS_CNT_hypervisor_polls]++;
+}
+
 void vs_hv_wake(struct vs_hypervisor *h, struct vs_txn *t, vs_ps since, vs_ps event)
 {
     uint64_t halt = event.v > since.v ? event.v - since.v : 0, asleep = h->poll_ps + h->block_ps;
-    h->count[VS_CNT_hypervisor_polled] += (halt < h->poll_ps ? halt : h->poll_ps) / NS;
     if (halt <= h->poll_ps) {
-        h->count[VS_CNT_hypervisor_polls]++;
+        vs_hv_polled(h, (vs_ps){halt});
         return;
     }
+    h->count[VS_CNT_hypervisor_polled] += h->poll_ps / NS;
     /* going to sleep is done when it is done, event or not */
     uint64_t rest = asleep > halt ? asleep - halt : 0;
     h->count[VS_CNT_hypervisor_blocks]++;

@@ -241,10 +241,6 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
     case VS_WHEN_L1D_FLUSH: /* vmx_l1d_flush */
         return h->cfg.mitigations && h->affected.l1tf &&
                (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
-    case VS_WHEN_NESTED:
-        return e->nested;
-    case VS_WHEN_NESTED_SHADOW:
-        return h->nested && h->nested->shadows;
     case VS_WHEN_USER:
         return ((taken && !in_kernel(&h->cfg, e->port, e->io)) || e->user) && !h->been_in_user;
     case VS_WHEN_INJECT:
@@ -265,10 +261,9 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return !h->value[VS_STATE_INTERRUPTIBILITY];
     case VS_WHEN_NMI_WAITS:
         return !h->nmi_injected || e->more_nmis;
-    default: /* always; or no word of a hypervisor's */
-        break;
+    default: /* about a guest hypervisor; always; or no word of a hypervisor's */
+        return vs__hv_nested_holds(h, p);
     }
-    return true;
 }
 
 /* What knobs and the processor decide. */

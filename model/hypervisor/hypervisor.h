@@ -112,6 +112,8 @@ struct vs_hv_exit {
     bool undecoded;        /* the exit does not say which operands the instruction has */
     bool user;             /* somebody in user space is asked, whatever the reason */
     bool nested;           /* it is the exit of a guest hypervisor's guest: of this trap */
+    uint8_t handed;        /* its physical interrupt is the guest hypervisor's (vs_handling) */
+    bool woken;            /* and came while the vCPU slept: the guest had been left before */
     const struct vs_trap *trap;
     const struct vs_exit *exit;
     /* the processor logs pages: what has been logged is read first, at every exit; may be NULL */
@@ -228,6 +230,8 @@ bool vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_
  */
 void vs_hv_block(struct vs_hypervisor *h, struct vs_txn *t, vs_ps polled);
 void vs_hv_woken(struct vs_hypervisor *h, struct vs_txn *t, vs_ps halt, bool from_idle);
+/* A halt whose event came while it was polled for. */
+void vs_hv_polled(struct vs_hypervisor *h, vs_ps halt);
 /* A vCPU that halted at `since` has an event at `event`; the caller's clock stands at the later of
  * the two. Either the host was still polling, or the thread had gone to sleep: the rest of that,
  * and being woken, are charged. The polling time of the next halt follows KVM's rule. */

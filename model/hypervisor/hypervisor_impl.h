@@ -12,6 +12,9 @@ void vs__hv_check_entries(const struct vs_program_set *set, struct vs_errors *er
 void vs__hv_set_spin(struct vs_hypervisor *h, struct vs_txn *t, uint64_t now, uint64_t next,
                      unsigned counter);
 
+/* entries.c: a condition of programs about a guest hypervisor; others hold. */
+bool vs__hv_nested_holds(const struct vs_hypervisor *h, enum vs_predicate p);
+
 /* entries.c: an action of programs about a guest hypervisor, others do nothing; false: its entry
  * fails. */
 bool vs__hv_nested(struct vs_hypervisor *h, struct vs_txn *t, enum vs_action a);

@@ -100,6 +100,12 @@ static void save(void *ctx, struct vs_txn *t)
     n->count[VS_CNT_svm_nested_reflected]++;
 #define VS_SVM_NESTED_SAVE(offset, bytes) save_field(n, &l, offset, bytes);
 #include "svm/nested_fields.def"
+    if (n->interrupted) { /* svm_check_nested_events: an exit of no processor's */
+        put(n, n->vmcb12, VS_VMCB_EXITCODE, VS_SVM_INTR);
+        put(n, n->vmcb12, VS_VMCB_EXITINFO1, 0);
+        put(n, n->vmcb12, VS_VMCB_EXITINFO2, 0);
+        n->interrupted = false;
+    }
     /* of interrupt control what the processor writes: nested_sync_control_from_vmcb02 */
     uint64_t own = get(n, n->vmcb12, VS_VMCB_INT_CTL),
              mask = VS_SVM_V_TPR | VS_SVM_V_IRQ |
@@ -107,6 +113,16 @@ static void save(void *ctx, struct vs_txn *t)
     put(n, n->vmcb12, VS_VMCB_INT_CTL, (own & ~mask) | (get(n, n->vmcb02, VS_VMCB_INT_CTL) & mask));
     n->count[VS_CNT_svm_nested_saved]++;
     touch_all(n, t, &l);
+}
+
+/* #VMEXIT(INTR) has no vector: the guest hypervisor takes the interrupt when it lets them in. */
+static void becomes(void *ctx, enum vs_trap_kind trap, uint8_t vector)
+{
+    struct vs_svm_nested *n = ctx;
+    (void)trap; /* its own local APIC's timer is an interrupt, too */
+    (void)vector;
+    n->interrupted = true;
+    n->count[VS_CNT_svm_nested_events]++;
 }
 
 /* VMCB01 is current again, with the state that the guest hypervisor had at its VMRUN; #VMEXIT
@@ -433,6 +449,8 @@ struct vs_nested_port vs_svm_nested_port(struct vs_svm_nested *n)
     return (struct vs_nested_port){.ctx = n,
                                    .wants = wants,
                                    .save = save,
+                                   .becomes = becomes,
+                                   .keeps_pending = true,
                                    .leave = leave,
                                    .check = check,
                                    .merge = merge,
@@ -457,7 +475,7 @@ bool vs_svm_nested_setup(struct vs_svm_nested *n, struct vs_svm *s, uint16_t hos
                          const struct vs_svm_nested_pages *p12,
                          const struct vs_svm_nested_pages *p02, uint16_t asid, uint64_t cr3)
 {
-    const uint64_t asks_io = s->config.intercept_io;
+    const uint64_t asks_io = s->config.intercept_io, asks_hlt = s->config.intercept_hlt;
     n->s = s;
     n->vmcb01 = p01->vmcb.v;
     n->vmcb12 = p12->vmcb.v;
@@ -466,9 +484,11 @@ bool vs_svm_nested_setup(struct vs_svm_nested *n, struct vs_svm *s, uint16_t hos
     n->base = vs_ledger_accounts(s->wire.ledger, &vs_svm_nested_desc);
     vs_ledger_counters(s->wire.ledger, host_actor, &vs_svm_nested_desc, n->count);
     s->config.intercept_io = n->config.io && asks_io;
+    s->config.intercept_hlt = n->config.hlt && asks_hlt;
     setup(s, p12, asid);
     put(n, n->vmcb12, VS_VMCB_CR3, cr3);
     s->config.intercept_io = asks_io;
+    s->config.intercept_hlt = asks_hlt;
     setup(s, p01, asid);
     setup(s, p02, asid);
     put(n, n->vmcb02, VS_VMCB_NCR3, p02->ncr3);

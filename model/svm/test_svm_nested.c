@@ -150,6 +150,26 @@ static void test_an_exit_brings_vmcb12_up_to_date(void **state)
     assert_false(at(&x, VMCB01, 0x060) & VS_SVM_V_GIF); /* #VMEXIT clears L1's flag */
 }
 
+/* 15.13.1: #VMEXIT(INTR) has no vector; the interrupt stays pending. */
+static void test_an_interrupt_of_l1s_is_an_exit_of_no_processor(void **state)
+{
+    struct nest x;
+    begin(&x, state);
+    assert_true(x.port.keeps_pending);
+    vs_svm_exit(&x.f->s, &x.f->t, VS_SVM_IOIO, 0x11, 0x22, 1);
+    x.port.becomes(x.port.ctx, VS_TRAP_INTERRUPT, 0xec);
+    x.port.save(x.port.ctx, &x.f->t);
+    assert_int_equal(at(&x, VMCB12, 0x070), VS_SVM_INTR);
+    assert_int_equal(at(&x, VMCB12, 0x078), 0);
+    assert_int_equal(at(&x, VMCB12, 0x080), 0);
+    assert_int_equal(x.n.count[VS_CNT_svm_nested_events], 1);
+    x.port.leave(x.port.ctx, &x.f->t);
+    assert_true(vs_svm_enter(&x.f->s, &x.f->t));
+    assert_true(vmrun(&x));
+    reflect(&x); /* and the next one is the processor's again */
+    assert_int_equal(at(&x, VMCB12, 0x070), VS_SVM_CPUID);
+}
+
 static void test_an_entry_copies_what_vmcb12_says_has_changed(void **state)
 {
     struct nest x;
@@ -271,6 +291,7 @@ int main(void)
         LAW(test_physical_events_and_the_hosts_exceptions_stay_with_l0),
         LAW(test_an_msr_that_l1_wants_exits_though_l0_lets_it_pass),
         LAW(test_an_exit_brings_vmcb12_up_to_date),
+        LAW(test_an_interrupt_of_l1s_is_an_exit_of_no_processor),
         LAW(test_an_entry_copies_what_vmcb12_says_has_changed),
         LAW(test_addresses_and_offsets_of_vmcb02),
         LAW(test_each_change_between_l1_and_l2_flushes),

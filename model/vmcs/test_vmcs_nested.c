@@ -35,7 +35,7 @@ static void nest(struct fixture *f)
 static int setup_nested(void **state)
 {
     int r = setup(state);
-    nested.config = (struct vs_nested_config){.io_exiting = 1};
+    nested.config = (struct vs_nested_config){.io_exiting = 1, .hlt_exiting = 1};
     nest(*state);
     return r;
 }
@@ -117,6 +117,50 @@ static void test_the_guest_hypervisor_begins_with_vmcs12s_host_state(void **stat
     assert_int_equal(VS_LIVE(&f->x, GUEST_CR3), L1_CR3);
     assert_int_equal(VS_LIVE(&f->x, GUEST_RFLAGS), 2);
     assert_int_equal(VS_LIVE(&f->x, GUEST_CS_RIGHTS), 0xa09b);
+}
+
+/* Of an event of L1's that came while L2 ran, VMCS12's exit information is the host's to make: the
+ * vector where VMCS12 acknowledges interrupts on exit (SDM 3C 28.2.2), and no reason of VMCS02. */
+static void test_an_event_of_the_guest_hypervisors_is_an_exit_of_no_processor(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_trap physical = {.kind = VS_TRAP_INTERRUPT, .number = 0xfd},
+                   cpuid = {.kind = VS_TRAP_CPU_ID, .length = 2};
+    assert_true(port.timer == ((of12(f, VS_VMCS_AT_PIN_CONTROLS) & VS_PIN_PREEMPTION_TIMER) != 0));
+    assert_false(left_for_l1(f, &physical));
+    port.becomes(port.ctx, VS_TRAP_INTERRUPT, 0xec);
+    port.save(port.ctx, &f->t);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_REASON), VS_EXIT_EXTERNAL_INTERRUPT);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_INTERRUPTION_INFO), 0x800000ecu);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_QUALIFICATION), 0);
+    assert_int_equal(nested.count[VS_CNT_nested_events], 1);
+    nest(f);
+    uint64_t exit = of12(f, VS_VMCS_AT_EXIT_CONTROLS) & ~(uint64_t)VS_EXIT_ACKNOWLEDGE;
+    vs_phys_write64(f->phys, vs_vmx_at(VMCS12_AT, VS_VMCS_AT_EXIT_CONTROLS), exit);
+    assert_false(left_for_l1(f, &physical));
+    port.becomes(port.ctx, VS_TRAP_INTERRUPT, 0xec);
+    port.save(port.ctx, &f->t);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_INTERRUPTION_INFO), 0);
+    nest(f);
+    assert_false(left_for_l1(f, &physical));
+    port.becomes(port.ctx, VS_TRAP_TIMER, 0);
+    port.save(port.ctx, &f->t);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_REASON), VS_EXIT_PREEMPTION_TIMER);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_INTERRUPTION_INFO), 0);
+    nest(f); /* and the next one is the processor's again */
+    assert_true(left_for_l1(f, &cpuid));
+    port.save(port.ctx, &f->t);
+    assert_int_equal(of12(f, VS_VMCS_AT_EXIT_REASON), VS_EXIT_CPUID);
+}
+
+static void test_a_halt_that_vmcs12_lets_pass_is_the_hosts(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_trap hlt = {.kind = VS_TRAP_HALT, .length = 1};
+    assert_true(left_for_l1(f, &hlt));
+    nested.config.hlt_exiting = 0;
+    nest(f);
+    assert_false(left_for_l1(f, &hlt));
 }
 
 /* From L2 into L1's handler and to before its entry. */
@@ -298,6 +342,8 @@ int main(void)
         T(test_physical_interrupts_and_ept_violations_are_the_hosts),
         T(test_an_exits_state_and_information_reach_vmcs12),
         T(test_the_guest_hypervisor_begins_with_vmcs12s_host_state),
+        T(test_an_event_of_the_guest_hypervisors_is_an_exit_of_no_processor),
+        T(test_a_halt_that_vmcs12_lets_pass_is_the_hosts),
         T(test_an_entry_brings_what_the_guest_hypervisor_wrote),
         T(test_a_field_that_is_not_shadowed_makes_the_next_merge_whole),
         T(test_vmcs12_is_checked_as_an_entry_checks_one),

@@ -106,12 +106,30 @@ static void save(void *ctx, struct vs_txn *t)
         save_field(n, t, VS_VMCS_AT_##field, how, &lines);                                         \
     }
 #include "vmcs/nested_fields.def"
+    if (n->becomes) { /* nested_vmx_vmexit of an event, whose values it is given */
+        vs__nested_put12(n, VS_VMCS_AT_EXIT_REASON, n->becomes & 0xffffu);
+        vs__nested_put12(n, VS_VMCS_AT_EXIT_QUALIFICATION, 0);
+        vs__nested_put12(n, VS_VMCS_AT_EXIT_INTERRUPTION_INFO, n->becomes_interruption);
+        n->becomes = 0;
+    }
     /* an exit clears the valid bit of what its entry has injected */
     vs__nested_put12(n, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO,
                      vs__nested_get12(n, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO) &
                          ~(uint64_t)VS_INTR_VALID);
     vs__nested_line(&lines, VS_VMCS_AT_ENTRY_INTERRUPTION_INFO);
     vs__nested_touch(n, t, lines, VS_REF_WRITE);
+}
+
+/* The vector of an interrupt is VMCS12's where that acknowledges it on exit
+ * (nested_exit_intr_ack_set). */
+static void becomes(void *ctx, enum vs_trap_kind trap, uint8_t vector)
+{
+    struct vs_vmx_nested *n = ctx;
+    bool interrupt = trap == VS_TRAP_INTERRUPT;
+    bool acknowledged = interrupt && controls12(n).exit & VS_EXIT_ACKNOWLEDGE;
+    n->becomes = interrupt ? VS_EXIT_EXTERNAL_INTERRUPT : VS_EXIT_PREEMPTION_TIMER;
+    n->becomes_interruption = acknowledged ? VS_INTR_VALID | VS_INTR_EXTERNAL << 8 | vector : 0;
+    n->count[VS_CNT_nested_events]++;
 }
 
 /* Makes VMCS01 current again with the host state of VMCS12. */
@@ -375,6 +393,7 @@ struct vs_nested_port vs_vmx_nested_port(struct vs_vmx_nested *n)
     return (struct vs_nested_port){.ctx = n,
                                    .wants = wants,
                                    .save = save,
+                                   .becomes = becomes,
                                    .leave = leave,
                                    .publish = vs__nested_publish,
                                    .collect = vs__nested_collect,
@@ -385,7 +404,8 @@ struct vs_nested_port vs_vmx_nested_port(struct vs_vmx_nested *n)
                                    .entry_trap = entry_trap,
                                    .emulate = emulate,
                                    .shadowed = vs__nested_shadowed,
-                                   .shadows = n->shadows};
+                                   .shadows = n->shadows,
+                                   .timer = controls12(n).pin & VS_PIN_PREEMPTION_TIMER};
 }
 
 enum vs_vmx_result vs_vmx_nested_setup(struct vs_vmx_nested *n, struct vs_vmx *x,
@@ -412,6 +432,9 @@ enum vs_vmx_result vs_vmx_nested_setup(struct vs_vmx_nested *n, struct vs_vmx *x
     if (!n->config.io_exiting) {
         VS_PUT(x, PROC_CONTROLS,
                VS_GET(x, PROC_CONTROLS) & ~(VS_PROC_UNCONDITIONAL_IO | VS_PROC_IO_BITMAPS));
+    }
+    if (!n->config.hlt_exiting) {
+        VS_PUT(x, PROC_CONTROLS, VS_GET(x, PROC_CONTROLS) & ~VS_PROC_HLT);
     }
     r = r ? r : vs_vmx_setup_default(x, s01);
     vs__nested_shadow_setup(n, pages);

@@ -30,6 +30,8 @@ struct vs_vmx_nested {
     bool dirty;     /* VMCS12: a field that is not shadowed was written; merge */
     uint32_t error; /* VM-instruction error of the last entry of the guest hypervisor; 0: none */
     const char *failed; /* and the rule */
+    /* what the next exit that is handed on says, where the processor made none; 0: it did */
+    uint32_t becomes, becomes_interruption;
 };
 
 /* Pages of the host's hypervisor for them. */

@@ -120,6 +120,7 @@ uint64_t vcpu_wait_wake_ps(const struct vs_vcpu *v)
     return w->what == VS_FOR_PROCESSOR ? VS_NEVER /* who gives it back pops the frame */
            : w->what == VS_FOR_FLUSH   ? vcpu_flushes_wake_ps(v, w)
            : w->what == VS_FOR_EVENT   ? vcpu_halt_wake_ps(v)
+           : w->what == VS_FOR_NESTED  ? v->p->host.nested_wake_ps(v)
                                        : others_wake_ps(v, vs_thread_wait(&v->thread));
 }
 
@@ -131,9 +132,10 @@ bool vcpu_stuck(struct vs_vcpu *v)
         return v->ended;
     }
     v->hw->event_ps = VS_NEVER; /* the scheduler's own: it ends nobody's wait */
-    uint64_t at = w->what == VS_FOR_EVENT   ? vcpu_halt_wake_ps(v)
-                  : w->what == VS_FOR_FLUSH ? vcpu_flushes_wake_ps(v, w)
-                                            : others_wake_ps(v, w);
+    uint64_t at = w->what == VS_FOR_EVENT    ? vcpu_halt_wake_ps(v)
+                  : w->what == VS_FOR_FLUSH  ? vcpu_flushes_wake_ps(v, w)
+                  : w->what == VS_FOR_NESTED ? v->p->host.nested_wake_ps(v)
+                                             : others_wake_ps(v, w);
     v->hw->event_ps = event_ps;
     return v->ended || at == VS_NEVER;
 }
@@ -142,6 +144,8 @@ void vcpu_wait_awake(struct vs_vcpu *v, uint64_t now_ps)
 {
     if (vs_thread_wait(&v->thread)->what == VS_FOR_EVENT) {
         vcpu_halt_awake(v, now_ps);
+    } else if (vs_thread_wait(&v->thread)->what == VS_FOR_NESTED) {
+        v->p->host.nested_awake(v, now_ps);
     } else if (vs_thread_wait(&v->thread)->what == VS_FOR_TIME) {
         vcpu_recorded_awake(v, now_ps);
     } else if (vs_thread_wait(&v->thread)->what == VS_FOR_FLUSH) {

@@ -75,9 +75,6 @@ static bool alone(const struct vs_vcpu *v)
 void vcpu_sleep(struct vs_vcpu *v)
 {
     struct vs_trap hlt = {.kind = VS_TRAP_HALT, .length = 1};
-    if (vcpu_nested_lacks(v, "halts")) {
-        return;
-    }
     if (v->masked && !wakes_masked(v) && alone(v)) {
         vcpu_fail(v, "it halts with interrupts disabled (cpu:cli, RFLAGS.IF): nothing but an NMI "
                      "would end that, which no other vCPU is there to send");
@@ -146,6 +143,10 @@ static bool halted(struct vs_vcpu *v, uint64_t since_ps, uint64_t now_ps)
 void vcpu_wait_ends(struct vs_vcpu *v, uint64_t now_ps)
 {
     const struct vs_platform *p = v->p;
+    if (v->nested) { /* what has come is its guest hypervisor's */
+        p->host.nested_wakes(v, now_ps);
+        return;
+    }
     vcpu_timer_expire(v, now_ps);
     vcpu_arrivals_take(v, now_ps);
     uint8_t vector;
@@ -206,8 +207,8 @@ void vcpu_halt_awake(struct vs_vcpu *v, uint64_t now_ps)
     if (v->off && v->on_ps > now_ps) {
         return;
     }
-    if ((v->tpr || v->masked) &&
-        !v->off) { /* what the task priority or RFLAGS.IF holds back ends no halt */
+    if ((v->tpr || v->masked) && !v->off &&
+        !v->nested) { /* what the task priority or RFLAGS.IF holds back ends no halt */
         vcpu_arrivals_take(v, now_ps);
         vcpu_timer_expire(v, now_ps);
         vcpu_sync_posted(v);

@@ -9,6 +9,7 @@
  * (virtual-interrupt delivery, list registers of Arm's interrupt controller) nothing exits for
  * that.
  */
+#include "nested.h"
 #include "sched.h"
 
 /* Linux's LOCAL_TIMER_VECTOR, CALL_FUNCTION_VECTOR, RESCHEDULE_VECTOR, which makes a vCPU's core
@@ -119,7 +120,7 @@ bool vcpu_due(const struct vs_vcpu *v)
 static bool blocked_now(struct vs_vcpu *v, uint8_t vector)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
-    struct vs_handling how = {.inject = vector};
+    struct vs_handling how = {.inject = vector, .handed = VS_TRAP_INTERRUPT};
     if (!blocked(v)) {
         return false;
     }
@@ -172,7 +173,7 @@ static void set_threshold(void *ctx, struct vs_txn *t)
     uint8_t number;
     bool waits = held_back(v, &number) && v->tpr >> 4 >= number >> 4;
     v->threshold = waits ? number >> 4 : 0;
-    vs_hv_threshold(&v->hv, t, v->threshold);
+    vs_hv_threshold(vcpu_hv(v), t, v->threshold);
 }
 
 /* Without virtual-interrupt delivery the host has to hear of a TPR that falls. */
@@ -207,10 +208,10 @@ bool vcpu_write_priority(struct vs_vcpu *v, const struct vs_trap *trap, uint8_t 
     if (waits && !exited && !vcpu_trap(v, &below, &how)) {
         vcpu_fail(v, "the task priority fell below its threshold, which does not exit");
     }
-    if (how.inject && v->hv.injected) {
+    if (how.inject && vcpu_hv(v)->injected) {
         v->entry_vector = number; /* by the entry that has been */
     } else if (how.inject) {
-        v->window = v->window || v->hv.windowed;
+        v->window = v->window || vcpu_hv(v)->windowed;
     }
     return exited;
 }
@@ -220,7 +221,7 @@ bool vcpu_write_priority(struct vs_vcpu *v, const struct vs_trap *trap, uint8_t 
 static void hold_back(struct vs_vcpu *v, uint8_t number)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = number};
-    struct vs_handling how = {.inject = v->p->vid ? number : 0};
+    struct vs_handling how = {.inject = v->p->vid ? number : 0, .handed = VS_TRAP_INTERRUPT};
     v->fresh = false;
     v->listed = v->p->vid;
     follow_priority(v, &how);
@@ -253,13 +254,13 @@ void vcpu_own_irq_done(struct vs_vcpu *v, uint8_t number, const struct vs_own_ir
         return; /* pending, as any other */
     }
     bool waits = blocked(v);
-    if (waits && (v->p->vid || v->hv.windowed)) {
+    if (waits && (v->p->vid || vcpu_hv(v)->windowed)) {
         v->window = v->window || !v->p->vid;
         v->listed = v->listed || !v->window;
         v->fresh = v->fresh && !own->raised;
     } else if (waits) {
         v->fresh = true; /* a hypervisor that looks at nothing in this exit: as if it came now */
-    } else if (v->hv.injected) {
+    } else if (vcpu_hv(v)->injected) {
         v->entry_vector = number; /* by the entry that has been */
     }
 }
@@ -270,7 +271,7 @@ void vcpu_own_irq_done(struct vs_vcpu *v, uint8_t number, const struct vs_own_ir
 static void external_interrupt(struct vs_vcpu *v, uint8_t vector, uint8_t inject)
 {
     struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
-    struct vs_handling how = {.inject = inject};
+    struct vs_handling how = {.inject = inject, .handed = inject ? VS_TRAP_INTERRUPT : 0};
     vcpu_trap(v, &e, &how);
 }
 
@@ -364,20 +365,25 @@ void vcpu_sync_posted(struct vs_vcpu *v)
     v->irq.sync(v->irq.ctx, &v->txn, &mem);
 }
 
-void vcpu_interrupts(struct vs_vcpu *v)
+void vcpu_tick(struct vs_vcpu *v, uint64_t now)
 {
-    struct vs_platform *p = v->p;
-    uint64_t now = vs_cpu_now_ps(&v->hw->cpu);
-    vcpu_timer_fire(v, now);
-    vcpu_arrivals_take(v, now);
     if (v->hw->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
-        uint64_t every = 1000000000000u / p->times.tick_hz;
+        uint64_t every = 1000000000000u / v->p->times.tick_hz;
         v->hw->tick_ps += ((now - v->hw->tick_ps) / every + 1) * every;
         if (v->hw->event_ps > now) { /* else the host's scheduler, whose exit this is */
             vs_cpu_interrupt(&v->hw->cpu);
             external_interrupt(v, vcpu_numbers(v)->tick, 0);
         }
     }
+}
+
+void vcpu_interrupts(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    uint64_t now = vs_cpu_now_ps(&v->hw->cpu);
+    vcpu_timer_fire(v, now);
+    vcpu_arrivals_take(v, now);
+    vcpu_tick(v, now);
     if (v->host_ps <= now) {
         p->host.due(v, now);
     }

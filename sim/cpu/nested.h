@@ -23,8 +23,19 @@ struct vs_nested {
     struct vs_ept_context context; /* and what the processor translates with while it runs */
     uint16_t actor;                /* vcpuN/l1 */
     uint64_t walked; /* L2-physical address that L0 looks up in EPT12: host_nested_exit sets it */
+    bool own_timer;  /* its own local APIC's timer has its guest's deadline: host/nested, the expiry
+                      */
+    uint64_t own_timer_ps; /* that deadline */
+    bool timer_holds;      /* 12's preemption timer has one */
+    bool halts;            /* it has put its vCPU's thread to sleep, and its processor has halted */
     bool runs; /* L0's guest is L1, not L2: host_nested_exit sets it; the entry that L1 asks for */
 };
+
+/* The hypervisor whose guest the vCPU's program is. */
+static inline struct vs_hypervisor *vcpu_hv(struct vs_vcpu *v)
+{
+    return v->nested ? &v->nested->hv : &v->hv;
+}
 
 /* What is not simulated there ends the run; false: the vCPU runs no guest's guest. */
 static inline bool vcpu_nested_lacks(struct vs_vcpu *v, const char *what)

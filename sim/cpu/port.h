@@ -67,6 +67,13 @@ struct vs_host_port {
     /* A guest hypervisor's guest was left: true when that is the guest hypervisor's affair, which
      * has handled it and entered its guest again, or the run has failed. */
     bool (*nested_exit)(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what);
+    /* The hypervisor there has a guest that halts: when something is due, and what it does then. */
+    uint64_t (*nested_wake_ps)(const struct vs_vcpu *v);
+    void (*nested_awake)(struct vs_vcpu *v, uint64_t now_ps);
+    /* The vCPU slept in the host, and something of its guest hypervisor's has come: in the end of
+     * the halt; and instead of entering the guest, false: it is entered. */
+    void (*nested_wakes)(struct vs_vcpu *v, uint64_t now_ps);
+    bool (*nested_woken)(struct vs_vcpu *v);
     /* The processor's log is read; ctx is a struct vs_log_reading. */
     void (*read_log)(void *ctx, struct vs_txn *t);
     /* Flushes wait for the next entry (n_shots, all_shots, flush_due): this is it. */

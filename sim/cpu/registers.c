@@ -53,20 +53,37 @@ static void page_written(struct vs_vcpu *v, uint32_t offset, uint64_t value,
     vcpu_trap(v, &e, how);
 }
 
-void vcpu_irq_end(struct vs_vcpu *v, uint8_t number)
+/* Who ends an interrupt leaves the guest by that. */
+static bool end_exits(const struct vs_vcpu *v)
+{
+    return v->p->virtualized && !v->p->vid && !vcpu_listed(v);
+}
+
+void vcpu_irq_end_exit(struct vs_vcpu *v)
 {
     const struct vs_platform *p = v->p;
-    bool exits = p->virtualized && !p->vid && !vcpu_listed(v);
-    v->irq.end(v->irq.ctx, &v->txn, number, exits);
-    if (exits && p->xapic && p->apic_registers) {
+    if (!end_exits(v)) {
+        return;
+    }
+    if (p->xapic && p->apic_registers) {
         page_written(v, EOI, 0, NULL);
-    } else if (exits && p->xapic) {
+    } else if (p->xapic) {
         static const struct vs_handling eoi = {.fast = true}; /* the hypervisor's short way */
         page_access(v, EOI, true, &eoi);
-    } else if (exits) {
+    } else {
         const struct registers *r = registers_of(v);
         struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE, .number = r->end, .length = r->length};
         vcpu_trap(v, &e, NULL);
+    }
+}
+
+void vcpu_irq_end(struct vs_vcpu *v, uint8_t number)
+{
+    const struct vs_platform *p = v->p;
+    bool exits = end_exits(v);
+    v->irq.end(v->irq.ctx, &v->txn, number, exits);
+    if (exits) {
+        vcpu_irq_end_exit(v);
     } else if (p->virtualized && !vcpu_listed(v)) {
         struct vs_trap e = {.kind = VS_TRAP_EOI, .number = number};
         vcpu_trap(v, &e, NULL); /* exits only for vectors of the EOI-exit bitmap */

@@ -17,13 +17,14 @@
 #include <assert.h>
 
 enum vs_wait_for {
-    VS_FOR_EVENT,     /* it has halted: an interrupt, or a flush that it is to take part in */
-    VS_FOR_ANSWERS,   /* in its guest: acknowledgements of its shootdown */
-    VS_FOR_TURN,      /* in its guest: other vCPUs of a replay */
-    VS_FOR_DEVICE,    /* in its guest: its driver looks again for room in a ring */
-    VS_FOR_TIME,      /* in the exit of a recorded halt: until the recorded entry */
-    VS_FOR_LEAVING,   /* in an exit: the vCPUs that it has kicked leave their guest */
-    VS_FOR_FLUSH,     /* outside of its guest: flushes of all vCPUs that it has made */
+    VS_FOR_EVENT,   /* it has halted: an interrupt, or a flush that it is to take part in */
+    VS_FOR_ANSWERS, /* in its guest: acknowledgements of its shootdown */
+    VS_FOR_TURN,    /* in its guest: other vCPUs of a replay */
+    VS_FOR_DEVICE,  /* in its guest: its driver looks again for room in a ring */
+    VS_FOR_TIME,    /* in the exit of a recorded halt: until the recorded entry */
+    VS_FOR_LEAVING, /* in an exit: the vCPUs that it has kicked leave their guest */
+    VS_FOR_FLUSH,   /* outside of its guest: flushes of all vCPUs that it has made */
+    VS_FOR_NESTED,  /* in its guest: the hypervisor there has nothing to run, as its guest halts */
     VS_FOR_PROCESSOR, /* another thread of its processor has that */
 };
 

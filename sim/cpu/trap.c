@@ -203,10 +203,13 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                               .work = how->work,
                               .ctx = how->ctx,
                               .nested = v->nested && !v->nested->runs,
+                              .handed = how->handed,
                               .trap = trap,
                               .exit = exit};
     if (what.nested && v->p->host.nested_exit(v, exit, &what)) {
-        vs_close(&v->txn);
+        if (!vs_thread_waits_for(&v->thread, VS_FOR_NESTED)) {
+            vs_close(&v->txn);
+        }
         return !v->failed;
     }
     return patience == MAY_STOP && !v->nested && !how->work
@@ -258,7 +261,7 @@ void vcpu_release(struct vs_vcpu *v)
         s->is = false;
         (void)end_exit(v, &s->trap, s->what.nmi,
                        vs_hv_go_on(&v->hv, &v->txn, s->exit.trap, &s->what), MAY_STOP);
-    } else if (vcpu_enter(v)) {
+    } else if (v->nested ? v->p->host.nested_woken(v) : vcpu_enter(v)) {
         vs_close(&v->txn);
     }
 }

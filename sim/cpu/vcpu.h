@@ -92,6 +92,8 @@ static inline bool vcpu_listed(const struct vs_vcpu *v)
 }
 /* The kernel ends an interrupt at its controller, with the exits that this may have. */
 void vcpu_irq_end(struct vs_vcpu *v, uint8_t number);
+/* The same write by a hypervisor in the guest, whose controller keeps nothing else: its exit. */
+void vcpu_irq_end_exit(struct vs_vcpu *v);
 /* It sends one by writing `command` to the controller's register `reg` (0: the usual one), with the
  * same; whom that reaches, the controller says. */
 void vcpu_send(struct vs_vcpu *v, uint64_t command, uint8_t number, uint32_t reg);
@@ -123,6 +125,8 @@ void vcpu_unshadow(struct vs_vcpu *v);
 bool vcpu_timer_write(struct vs_vcpu *v, const struct vs_handling *how);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vcpu_interrupts(struct vs_vcpu *v);
+/* The host's own timer ticks, and stops whoever runs in the guest, if that is due. */
+void vcpu_tick(struct vs_vcpu *v, uint64_t now_ps);
 /* The host's scheduler interrupts the guest: threads of the processor have woken, or the slice is
  * over. Then the exit stays open until the vCPU has the processor again. */
 void vcpu_schedule(struct vs_vcpu *v, uint64_t now_ps);
@@ -174,12 +178,19 @@ void vcpu_timer_deadline(struct vs_vcpu *v, uint64_t tsc);
 uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v);
 /* It is due while the guest runs: the guest is stopped, and the interrupt is pending. */
 void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps);
+/* It is due, and armed no more: its interrupt is pending, for an exit that own->how is of. */
+bool vcpu_timer_own(struct vs_vcpu *v, struct vs_own_irq *own);
+/* The local APIC's timer of a hypervisor in the guest is due while that runs: its exit, and the
+ * interrupt that the entry carries. */
+void vcpu_timer_of_hypervisor(struct vs_vcpu *v);
 /* It has expired while the vCPU was not in its guest. */
 void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps);
 /* The processor's own timer is to stop the guest for it. */
 bool vcpu_timer_preempts(const struct vs_vcpu *v);
 /* What an entry loads into the processor's own timer; when that has begun to count. */
 void vcpu_timer_enter(struct vs_vcpu *v);
+/* The same by this hypervisor of a deadline, if it is armed; *holds: the timer has one. */
+void vcpu_timer_load(struct vs_vcpu *v, struct vs_hypervisor *h, bool armed, bool *holds);
 void vcpu_timer_entered(struct vs_vcpu *v);
 
 /* fault.c: what stopped the core; false when the run failed (v->failed). The access is issued again

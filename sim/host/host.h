@@ -11,6 +11,19 @@ bool host_work_of(struct vs_host_work *w, struct vs_handling *how);
 
 /* nested/reflect.c, see cpu/port.h: an exit of a guest hypervisor's guest. */
 bool host_nested_exit(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what);
+/* nested/halt.c, see cpu/port.h: its guest halts, and what ends that. */
+void host_nested_halts(struct vs_vcpu *v);
+uint64_t host_nested_wake_ps(const struct vs_vcpu *v);
+void host_nested_awake(struct vs_vcpu *v, uint64_t now_ps);
+void host_nested_wakes(struct vs_vcpu *v, uint64_t now_ps);
+bool host_nested_woken(struct vs_vcpu *v);
+/* It has its own local APIC's timer count down its guest's deadline, or nothing. */
+void host_nested_deadline(struct vs_vcpu *v, bool on);
+/* reflect.c: the guest hypervisor is entered by its own hypervisor, for an exit of its guest that
+ * `what` says, as a trap of that kind; and handles it, up to its entry or its wait. */
+bool host_nested_hand(struct vs_vcpu *v, enum vs_trap_kind kind, struct vs_hv_exit *what);
+/* It enters its guest. */
+void host_nested_enter(struct vs_vcpu *v);
 /* What a guest hypervisor's programs read and write of its guest's state, by instructions of it. */
 struct vs_state_port host_nested_state(struct vs_vcpu *v);
 

@@ -41,6 +41,12 @@ void machine_nested_check(const struct vs_platform *p, const struct machine_conf
             "simulated: svm.avic = 0",
             is);
     }
+    if (p->posts_timer) {
+        vs_error(errors,
+                 "%s: a timer that another processor posts (hypervisor.post_timer = 1) is one of a "
+                 "guest, not of a guest's guest: hypervisor.post_timer = 0",
+                 is);
+    }
     if (n_vcpus != 1) {
         vs_error(errors, "%s: of a workload with one vCPU; this one has %u", is, n_vcpus);
     }

@@ -266,7 +266,11 @@ static void wire(struct vs_platform *p)
                                     .before_entry = host_flush_before_entry,
                                     .comes_back = host_sched_comes_back,
                                     .due = host_dirty_due,
-                                    .nested_exit = host_nested_exit};
+                                    .nested_exit = host_nested_exit,
+                                    .nested_wake_ps = host_nested_wake_ps,
+                                    .nested_awake = host_nested_awake,
+                                    .nested_wakes = host_nested_wakes,
+                                    .nested_woken = host_nested_woken};
     p->program.passed = machine_epochs;
     p->program.ended = machine_vcpu_ended;
 }

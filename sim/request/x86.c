@@ -3,6 +3,8 @@
  */
 #include "handlers.h"
 
+#include "cpu/nested.h"
+
 #include "virtsim/x86.h"
 
 enum own { UD, SYSTEM, CLOCK, RANDOM, LOCKED, VMFUNC, SVM, SKINIT, NOT };
@@ -121,7 +123,7 @@ void request_instruction(struct vs_vcpu *v)
          left = !skips && vcpu_trap(v, &trap, how.ask ? &how : NULL);
     if (left && i->trap == VS_TRAP_SHUTDOWN) {
         v->ended = true; /* user space resets the machine */
-    } else if (left && v->hv.threw) {
+    } else if (left && vcpu_hv(v)->threw) {
         undefined(v);
     } else if ((!left && !after) || (left && debug)) {
         v->debug_loaded = v->debug_loaded || left; /* KVM's handle_dr: executed again, untrapped */

@@ -105,7 +105,6 @@ no "nesting under a hypervisor without programs for it" "no program for the trap
 no "nesting on bare metal" "skylake_sp_kvm is such a machine" -m skylake_sp_native
 no "pages of several sizes" "host.page_size" -m skylake_sp_kvm --set host.page_size=thp
 no "nesting with a log of written pages" "host.dirty_log.method" -m skylake_sp_kvm --set host.dirty_log.method=write_protect
+no "a timer that another processor posts" "hypervisor.post_timer = 0" -m skylake_sp_kvm --set vmcs.control.hlt_exiting=0 --set hypervisor.post_timer=1
 refused "two vCPUs" 2 "one vCPU" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/ipi_pingpong.lua" --no-store -m skylake_sp_kvm --set hypervisor.nesting=1
-printf 'guest(function(cpu) cpu:wait { us = 10 } end)\n' >"$work/wait.lua"
-refused "a halt of L2" 2 "halts of a guest hypervisor's guest are not simulated" "$VIRTSIM" run "$work/wait.lua" --no-store -m skylake_sp_kvm --set hypervisor.nesting=1
 finish

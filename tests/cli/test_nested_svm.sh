@@ -76,6 +76,4 @@ no "AVIC" "svm.avic = 0" -m zen3_milan_kvm --set svm.avic=1 --set svm.cap.x2avic
 no "last branches" "svm.lbr_virtualization = 1" -m zen3_milan_kvm --set svm.lbr_virtualization=1
 no "a VMCB12 that KVM's checks refuse" "does not offer FLUSHBYASID" -m zen3_milan_kvm --set svm.tlb_control=asid
 no "and one that breaks the manual's rule" "the VMRUN intercept bit is clear" -m zen3_milan_kvm --set svm.intercept.vmrun=0
-printf 'guest(function(cpu) cpu:wait { us = 10 } end)\n' >"$work/wait.lua"
-refused "a halt of L2" 2 "halts of a guest hypervisor's guest are not simulated" "$VIRTSIM" run "$work/wait.lua" --no-store -m zen2_rome_kvm --set hypervisor.nesting=1
 finish

@@ -27,6 +27,9 @@ struct vs_nested_port {
     bool (*wants)(void *ctx, struct vs_txn *t, const struct vs_trap *trap,
                   const struct vs_exit *exit);
     void (*save)(void *ctx, struct vs_txn *t);
+    /* What the next `save` hands on is no exit of the processor's: a physical interrupt of L1's
+     * with that vector (VS_TRAP_INTERRUPT), or the end of its timer (VS_TRAP_TIMER). */
+    void (*becomes)(void *ctx, enum vs_trap_kind trap, uint8_t vector);
     void (*leave)(void *ctx, struct vs_txn *t);
     /* Where the processor answers some of L1's accesses from a shadow of 12 (`shadows`): 12's
      * fields go there before L1 runs, and come back at its entry. */
@@ -43,7 +46,11 @@ struct vs_nested_port {
     void (*emulate)(void *ctx, struct vs_txn *t, enum vs_state what, bool write, uint64_t *value);
     /* The same of one that did not exit: the processor carries it out. */
     void (*shadowed)(void *ctx, struct vs_txn *t, enum vs_state what, bool write, uint64_t *value);
+    /* An exit of L2 for an interrupt of L1's does not take it: it stays pending, and L1 takes it
+     * when it lets interrupts in: SVM. */
+    bool keeps_pending;
     bool shadows;
+    bool timer; /* 12 asks for the timer that stops L2: L0 keeps that by one of its own */
     /* Where 12 is in L1's memory, without an instruction for it, access_trap is NULL: L1's accesses
      * are `shadowed`, loads and stores. Then L1 executes these instructions behind an exit of L2,
      * or before its entry (`entry`), besides that one: how many, at most VS_NESTED_AROUND. NULL:

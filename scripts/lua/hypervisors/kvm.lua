@@ -380,12 +380,16 @@ program["nested.entry"] = exit {
   { "rules", action = "nested_check" },
   { "switch", run = 260, code = 1024, data = 512, source = "reading of nested_vmx_enter_non_root_mode and vmx_switch_vmcs without its VMPTRLD: pending interrupts looked at, host state of the VMCS compared", grade = "assumed" },
   { "merge", action = "nested_merge" },
+  { "timer_on", run = 260, code = 1280, data = 256, when = "nested_timer", source = "reading of vmx_start_preemption_timer and hrtimer_start: nanoseconds of the TSC's cycles, the base's lock, the queue; the first of its queue programs the host's timer", grade = "assumed" },
   { "prepare", run = 480, code = 4096, data = 512, source = "reading of prepare_vmcs02_early and prepare_vmcs02 without their VMWRITEs: controls joined and compared, CR0, CR4 and EFER set, the root of the second dimension chosen", grade = "assumed" },
 }
 -- nested_vmx_vmexit, behind the decision
 program["nested.exit"] = {
-  { "path_in", call = "path_in" },
+  { "path_in", call = "path_in", when = "not nested_woken" },
+  { "interrupt", call = "interrupt.handle", when = "nested_interrupt" },
   { "walk", action = "work" },
+  { "events", run = 90, code = 640, data = 128, when = "nested_event", source = "reading of kvm_check_nested_events and vmx_check_nested_events: pending exceptions, NMIs, the preemption timer, kvm_cpu_has_interrupt, kvm_cpu_get_interrupt", grade = "assumed" },
+  { "timer_off", run = 110, code = 512, data = 128, when = "nested_timer", source = "reading of hrtimer_cancel in nested_vmx_vmexit: the base's lock, the queue, whether its handler runs", grade = "assumed" },
   { "vmexit", run = 210, code = 1024, data = 384, source = "reading of nested_vmx_vmexit and leave_guest_mode", grade = "assumed" },
   { "save", action = "nested_save" },
   { "sync", run = 190, code = 1536, data = 256, source = "reading of sync_vmcs02_to_vmcs12 and prepare_vmcs12 without their VMREADs", grade = "assumed" },

@@ -133,57 +133,105 @@ static bool enter_hypervisor(struct vs_vcpu *v, const struct vs_hv_exit *what)
     own.work = own.trap->kind == VS_TRAP_STAGE2_FAULT ? walk : NULL; /* its own is L1's */
     own.ctx = v;
     own.user = own.fast = false;
+    own.inject = 0;
     (void)vs_hv_handle(&v->hv, &v->txn, VS_TRAP_NESTED_EXIT, &own);
     v->nested->runs = true;
     return vcpu_enter(v);
 }
 
-/* L1's handler, and its entry. */
-static void handle(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what)
+/* What L1 has its processor's timer count down, or its own local APIC's: vmx_update_hv_timer;
+ * start_sw_tscdeadline, by a WRMSR that may leave it. */
+static void set_timer(struct vs_vcpu *v)
+{
+    struct vs_nested *n = v->nested;
+    if (vcpu_timer_preempts(v)) {
+        vcpu_timer_load(v, &n->hv, v->timer_armed, &n->timer_holds);
+    } else if (v->timer_armed ? n->own_timer_ps != v->timer_ps : n->own_timer) {
+        host_nested_deadline(v, v->timer_armed);
+    }
+}
+
+void host_nested_enter(struct vs_vcpu *v)
 {
     struct vs_nested *n = v->nested;
     struct vs_trap entry = n->port.entry_trap(n->port.ctx);
     struct vs_handling how = {.work = to_guest, .ctx = n};
-    what->nested = false;
-    if (!execute(v, false)) {
-        return;
-    }
-    enum vs_hv_result r = vs_hv_handle(&n->hv, &v->txn, exit->trap, what);
-    if (v->failed) {
-        return;
-    }
-    if (r == VS_HV_NOTHING || r == VS_HV_HALT) {
-        vcpu_refuse(v,
-                    "%s: a guest hypervisor that waits, or has no program for it, is not "
-                    "simulated: hypervisor.nesting = 0",
-                    vs_trap_name(exit->trap));
-        return;
-    }
-    if (execute(v, true)) {
+    set_timer(v);
+    if (!v->failed && execute(v, true)) {
         (void)vcpu_trap(v, &entry, &how);
     }
+}
+
+/* Behind an exit for an interrupt that is still pending, L1 lets interrupts in: the window that L0
+ * has asked for opens, and the next entry carries it (svm_enable_irq_window). */
+static bool let_in(struct vs_vcpu *v, uint8_t vector)
+{
+    static const struct vs_trap window = {.kind = VS_TRAP_INTERRUPT_WINDOW};
+    struct vs_handling how = {.inject = vector};
+    v->world.mask(v->world.ctx, false);
+    v->world.unshadow(v->world.ctx);
+    if (!vcpu_trap(v, &window, &how)) {
+        vcpu_fail(v, "an interrupt window of a guest hypervisor does not exit");
+    }
+    return !v->failed;
+}
+
+bool host_nested_hand(struct vs_vcpu *v, enum vs_trap_kind kind, struct vs_hv_exit *what)
+{
+    struct vs_nested *n = v->nested;
+    if (what->handed) {
+        n->port.becomes(n->port.ctx, kind, (uint8_t)what->trap->number);
+    }
+    if (!enter_hypervisor(v, what)) {
+        return false;
+    }
+    bool interrupt = what->handed == VS_TRAP_INTERRUPT;
+    what->nested = what->woken = false;
+    what->handed = 0;
+    if (!execute(v, false) ||
+        (interrupt && n->port.keeps_pending && !let_in(v, (uint8_t)what->trap->number))) {
+        return false;
+    }
+    enum vs_hv_result r = vs_hv_handle(&n->hv, &v->txn, kind, what);
+    if (interrupt) {
+        vcpu_irq_end_exit(v); /* L1's handler ends its own */
+    }
+    if (v->failed) {
+        return false;
+    }
+    if (r == VS_HV_NOTHING) {
+        vcpu_refuse(v,
+                    "%s: a guest hypervisor that has no program for it is not simulated: "
+                    "hypervisor.nesting = 0",
+                    vs_trap_name(kind));
+    } else if (r == VS_HV_HALT) {
+        host_nested_halts(v);
+    } else {
+        host_nested_enter(v);
+    }
+    return !v->failed;
 }
 
 bool host_nested_exit(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_hv_exit *what)
 {
     struct vs_nested *n = v->nested;
-    if (what->inject) {
-        return vcpu_nested_lacks(v, "interrupts");
-    }
-    what->fast = what->fast && what->trap->kind == VS_TRAP_STAGE2_FAULT; /* KVM's fast paths */
     bool second = exit->trap == VS_TRAP_STAGE2_FAULT || exit->trap == VS_TRAP_MMIO;
     if (second) {
         n->walked = exit->gpa.v;
     }
+    if (what->handed) {
+        (void)host_nested_hand(v, (enum vs_trap_kind)what->handed, what);
+        return true;
+    }
     if (second ? !lacks(n, exit) : !n->port.wants(n->port.ctx, NULL, what->trap, exit)) {
+        what->fast = what->fast && second; /* KVM's fast paths are none of a guest's guest */
         if (second && !what->work) {
             what->work = walk;
             what->ctx = v;
         }
-        return false;
+        return what->inject ? vcpu_nested_lacks(v, "interrupts that its hypervisor does not see")
+                            : false;
     }
-    if (enter_hypervisor(v, what)) {
-        handle(v, exit, what);
-    }
+    (void)host_nested_hand(v, exit->trap, what);
     return true;
 }
