@@ -2,6 +2,7 @@
 /* The configuration space: what it holds, what of it can be written, and what a write does. */
 #include "pcie/config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,19 +68,31 @@ static void put(uint8_t *space, unsigned offset, unsigned bytes, uint64_t v)
 
 /* ---- what a function has ---- */
 
-/* Reports BARs whose size no BAR can have. */
-static void check_bars(const struct vs_pci_bar *bar, struct vs_errors *errors)
+const char *vs_pci_bar_name(const struct vs_pci_bar *bar, unsigned i, bool vf,
+                            char name[VS_PCI_BAR_NAME])
 {
+    snprintf(name, VS_PCI_BAR_NAME, "%s%sBAR %u of the %s function", bar->stated ? bar->stated : "",
+             bar->stated ? ": " : "", i, vf ? "virtual" : "physical");
+    return name;
+}
+
+/* Those of a physical function, or of its virtual ones. */
+static void check_bars(const struct vs_pci_bar *bar, bool vf, struct vs_errors *errors)
+{
+    uint64_t least = vf ? VS_PCI_VF_LEAST : 16;
+    char name[VS_PCI_BAR_NAME];
     for (unsigned i = 0; i < VS_PCI_BARS; i++) {
         uint64_t b = bar[i].bytes;
-        if (b && (b & (b - 1u) || b < 16 || (!bar[i].wide && b > 1u << 31))) {
+        if (b && (b & (b - 1u) || b < least || (!bar[i].wide && b > 1u << 31))) {
             vs_error(errors,
-                     "BAR %u of %llu bytes: its memory is a power of two, 16 bytes at least, and "
+                     "%s, %llu bytes: its memory is a power of two, %llu bytes at least, and "
                      "2 GiB at most in 32 bits",
-                     i, (unsigned long long)b);
+                     vs_pci_bar_name(&bar[i], i, vf, name), (unsigned long long)b,
+                     (unsigned long long)least);
         }
         if (b && bar[i].wide && (i + 1u == VS_PCI_BARS || bar[i + 1u].bytes)) {
-            vs_error(errors, "BAR %u has 64 bits and needs the next one, which is another's", i);
+            vs_error(errors, "%s has 64 bits and needs the next one, which is another's",
+                     vs_pci_bar_name(&bar[i], i, vf, name));
         }
     }
 }
@@ -87,18 +100,19 @@ static void check_bars(const struct vs_pci_bar *bar, struct vs_errors *errors)
 void vs_pci_check(const struct vs_pci_identity *id, struct vs_errors *errors)
 {
     const struct vs_pci_sriov *s = &id->sriov;
-    check_bars(id->bar, errors);
-    check_bars(s->bar, errors);
-    uint64_t room =
-        id->virtual_function || id->msix_bar >= VS_PCI_BARS ? 0 : id->bar[id->msix_bar].bytes;
+    check_bars(id->bar, false, errors);
+    check_bars(s->bar, true, errors);
+    const struct vs_pci_bar *bar = id->msix_bar < VS_PCI_BARS ? &id->bar[id->msix_bar] : NULL;
+    uint64_t room = bar ? bar->bytes : 0;
     uint64_t table = id->table + (uint64_t)id->vectors * MSIX_ENTRY,
              bits = id->pending + (id->vectors + 63u) / 64u * 8u;
     bool apart = table <= id->pending || bits <= id->table;
-    if (id->vectors && !id->virtual_function && (table > room || bits > room || !apart)) {
+    if (id->vectors && (table > room || bits > room || !apart)) {
         vs_error(errors,
-                 "MSI-X: %u vectors with a table at 0x%x and pending bits at 0x%x do not fit into "
-                 "the %llu bytes of BAR %u",
-                 id->vectors, id->table, id->pending, (unsigned long long)room, id->msix_bar);
+                 "%s%sMSI-X: %u vectors with a table at 0x%x and pending bits at 0x%x do not fit "
+                 "into the %llu bytes of BAR %u",
+                 bar && bar->stated ? bar->stated : "", bar && bar->stated ? ": " : "", id->vectors,
+                 id->table, id->pending, (unsigned long long)room, id->msix_bar);
     }
     if (s->initial > s->total) {
         vs_error(errors, "SR-IOV: InitialVFs = %u, but TotalVFs = %u", s->initial, s->total);

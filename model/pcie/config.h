@@ -51,6 +51,12 @@ struct vs_pci_function {
     void (*services)(void *ctx, const struct vs_pci_function *f);
 };
 
+#define VS_PCI_BAR_NAME 256u /* characters of a register's name, who stated it included */
+#define VS_PCI_VF_LEAST                                                                            \
+    4096u /* bytes: virtual functions' memory is apart by pages (SR-IOV 2.1.1.1) */
+/* What a base address register is called in errors. */
+const char *vs_pci_bar_name(const struct vs_pci_bar *bar, unsigned i, bool vf,
+                            char name[VS_PCI_BAR_NAME]);
 /* Adds what no function can be: sizes that are no powers of two, a table outside of its register's
  * memory, more virtual functions than the requester ids of eight buses. */
 void vs_pci_check(const struct vs_pci_identity *id, struct vs_errors *errors);

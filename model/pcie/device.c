@@ -39,31 +39,127 @@ void vs_pci_device_free(struct vs_pci_device *d)
     free(d->fn);
 }
 
-/* One register's memory, of `times` functions in a row; where it ends. */
-static uint64_t place(struct vs_pci_function *pf, unsigned offset, const struct vs_pci_bar *bar,
-                      uint64_t times, uint64_t base)
+/* ---- where registers have their memory ---- */
+
+/* A stretch of addresses that registers of one kind claim: those of all virtual functions lie in a
+ * row. */
+struct claim {
+    uint64_t at, end;
+    unsigned bar;
+    bool vf;
+};
+
+#define CLAIMS (2u * VS_PCI_BARS)
+
+/* The i-th of all registers: the physical function's, then those of its virtual ones. */
+static const struct vs_pci_bar *bar_of(const struct vs_pci_identity *physical, unsigned i)
+{
+    return i < VS_PCI_BARS ? &physical->bar[i] : &physical->sriov.bar[i - VS_PCI_BARS];
+}
+
+/* The i-th of all registers, where `at` has it. */
+static struct claim claim_of(const struct vs_pci_identity *physical, const struct vs_pci_places *at,
+                             unsigned i)
+{
+    bool vf = i >= VS_PCI_BARS;
+    uint64_t first = vf ? at->vf[i - VS_PCI_BARS] : at->pf[i],
+             times = vf ? physical->sriov.total : 1u;
+    return (struct claim){first, first + bar_of(physical, i)->bytes * times, i % VS_PCI_BARS, vf};
+}
+
+/* Whether two stretches have an address in common. */
+static bool meet(const struct claim *a, const struct claim *b)
+{
+    return a->at < b->end && b->at < a->end;
+}
+
+struct vs_pci_places vs_pci_layout(const struct vs_pci_identity *physical,
+                                   const struct vs_pci_places *stated, uint64_t base)
+{
+    struct vs_pci_places out = *stated;
+    for (unsigned i = 0; i < CLAIMS; i++) {
+        uint64_t bytes = bar_of(physical, i)->bytes,
+                 *at = i < VS_PCI_BARS ? &out.pf[i] : &out.vf[i - VS_PCI_BARS];
+        if (!bytes || *at) {
+            continue;
+        }
+        *at = (base + bytes - 1u) & ~(bytes - 1u);
+        for (unsigned k = 0; k < CLAIMS; k++) { /* behind a stated one, then all are asked again */
+            struct claim own = claim_of(physical, &out, i), other = claim_of(physical, &out, k);
+            if (k != i && other.at && meet(&own, &other)) {
+                *at = (other.end + bytes - 1u) & ~(bytes - 1u);
+                k = UINT32_MAX;
+            }
+        }
+        base = claim_of(physical, &out, i).end;
+    }
+    return out;
+}
+
+void vs_pci_places_check(const struct vs_pci_identity *physical, const struct vs_pci_places *stated,
+                         uint64_t base, struct vs_errors *errors)
+{
+    static const struct vs_pci_places none;
+    struct vs_pci_places free = vs_pci_layout(physical, &none, base);
+    for (unsigned i = 0; i < CLAIMS; i++) {
+        struct claim own = claim_of(physical, stated, i);
+        uint64_t bytes = bar_of(physical, i)->bytes;
+        char name[VS_PCI_BAR_NAME], first[VS_PCI_BAR_NAME];
+        if (!own.at) {
+            continue;
+        }
+        (void)vs_pci_bar_name(bar_of(physical, i), own.bar, own.vf, name);
+        unsigned long long at = own.at, would = claim_of(physical, &free, i).at;
+        if (!bytes) {
+            vs_error(errors, "%s at 0x%llx has no memory: state its bytes, too", name, at);
+            continue;
+        }
+        if (own.at < base) {
+            vs_error(errors,
+                     "%s at 0x%llx: addresses below 0x%llx are memory's; firmware would take "
+                     "0x%llx",
+                     name, at, (unsigned long long)base, would);
+        } else if (own.at & (bytes - 1u)) {
+            vs_error(errors, "%s at 0x%llx: it lies at a multiple of its size, 0x%llx, as 0x%llx",
+                     name, at, (unsigned long long)bytes,
+                     (unsigned long long)(own.at & ~(bytes - 1u)));
+        }
+        for (unsigned k = 0; k < i; k++) {
+            struct claim other = claim_of(physical, stated, k);
+            if (other.at && meet(&own, &other)) {
+                vs_error(errors,
+                         "%s would claim 0x%llx to 0x%llx and overlaps %s, which claims 0x%llx to "
+                         "0x%llx: behind that there is room from 0x%llx on",
+                         name, at, (unsigned long long)own.end - 1u,
+                         vs_pci_bar_name(bar_of(physical, k), other.bar, other.vf, first),
+                         (unsigned long long)other.at, (unsigned long long)other.end - 1u,
+                         (unsigned long long)((other.end + bytes - 1u) & ~(bytes - 1u)));
+            }
+        }
+    }
+}
+
+/* Software writes one register. */
+static void place(struct vs_pci_function *pf, unsigned offset, const struct vs_pci_bar *bar,
+                  uint64_t at)
 {
     static const vs_ps never = {UINT64_MAX}; /* before any reset */
     if (!bar->bytes) {
-        return base;
+        return;
     }
-    uint64_t at = (base + bar->bytes - 1u) & ~(bar->bytes - 1u);
     (void)vs_pci_write(pf, offset, 4, at & UINT32_MAX, never, 0);
     if (bar->wide) {
         (void)vs_pci_write(pf, offset + 4u, 4, at >> 32, never, 0);
     }
-    return at + bar->bytes * times;
 }
 
-uint64_t vs_pci_device_place(struct vs_pci_device *d, uint64_t base, uint32_t vfs)
+void vs_pci_device_place(struct vs_pci_device *d, const struct vs_pci_places *at, uint32_t vfs)
 {
     static const vs_ps never = {UINT64_MAX};
     struct vs_pci_function *pf = &d->fn[0];
     for (unsigned i = 0; i < VS_PCI_BARS; i++) {
-        base = place(pf, BAR0 + 4u * i, &pf->id.bar[i], 1, base);
-    }
-    for (unsigned i = 0; i < VS_PCI_BARS; i++) {
-        base = place(pf, SRIOV_BAR + 4u * i, &pf->id.sriov.bar[i], pf->id.sriov.total, base);
+        place(pf, BAR0 + 4u * i, &pf->id.bar[i], at->pf[i]);
+        place(pf, SRIOV_BAR + 4u * i, &pf->id.sriov.bar[i], at->vf[i]);
     }
     (void)vs_pci_write(pf, COMMAND, 2, COMMAND_MEMORY_MASTER, never, 0);
     if (vfs) {
@@ -73,7 +169,6 @@ uint64_t vs_pci_device_place(struct vs_pci_device *d, uint64_t base, uint32_t vf
     for (uint32_t i = 1; i <= vfs && i < d->n; i++) {
         (void)vs_pci_write(&d->fn[i], COMMAND, 2, COMMAND_MEMORY_MASTER, never, 0);
     }
-    return base;
 }
 
 bool vs_pci_device_enabled(const struct vs_pci_device *d, uint32_t function)
@@ -88,16 +183,8 @@ uint64_t vs_pci_device_read(const struct vs_pci_device *d, uint32_t function, un
                                               : VS_PCI_NOBODY >> (64u - 8u * bytes);
 }
 
-/* A stretch of addresses that registers of one kind claim: those of all virtual functions lie in a
- * row. */
-struct claim {
-    uint64_t at, end;
-    unsigned bar;
-    bool vf;
-};
-
 /* Lists the addresses that a device's functions claim. */
-static unsigned claims(const struct vs_pci_device *d, struct claim out[2u * VS_PCI_BARS])
+static unsigned claims(const struct vs_pci_device *d, struct claim out[CLAIMS])
 {
     unsigned n = 0;
     for (unsigned vf = 0; vf < 2 && vf < d->n; vf++) {
@@ -115,11 +202,11 @@ static unsigned claims(const struct vs_pci_device *d, struct claim out[2u * VS_P
 /* Two registers that claim the same address; false: none do. */
 static bool overlap(const struct vs_pci_device *d, char *why, size_t room)
 {
-    struct claim c[2u * VS_PCI_BARS];
+    struct claim c[CLAIMS];
     unsigned n = claims(d, c);
     for (unsigned i = 0; i < n; i++) {
         for (unsigned k = 0; k < i; k++) {
-            if (c[i].at < c[k].end && c[k].at < c[i].end) {
+            if (meet(&c[i], &c[k])) {
                 snprintf(why, room,
                          "BAR %u of the %s function would claim 0x%llx, which BAR %u of the %s "
                          "function has",
@@ -167,7 +254,7 @@ const char *vs_pci_device_write(struct vs_pci_device *d, uint32_t function, unsi
 bool vs_pci_device_claims(const struct vs_pci_device *d, uint64_t address, uint32_t *function,
                           unsigned *bar, uint64_t *offset)
 {
-    struct claim c[2u * VS_PCI_BARS];
+    struct claim c[CLAIMS];
     unsigned n = claims(d, c);
     for (unsigned i = 0; i < n; i++) {
         if (address >= c[i].at && address < c[i].end) {

@@ -22,9 +22,21 @@ enum vs_status vs_pci_device_init(
     const struct vs_pci_identity *virtual_function, uint16_t requester, uint64_t reset_ps,
     void (*port)(void *ctx, uint32_t function, struct vs_function_port *out), void *ctx);
 void vs_pci_device_free(struct vs_pci_device *d);
-/* What firmware and the host's kernel do: registers of memory from `base` on, each at a multiple of
- * its size, memory and bus mastering enabled, `vfs` virtual functions. Where the memory ends. */
-uint64_t vs_pci_device_place(struct vs_pci_device *d, uint64_t base, uint32_t vfs);
+/* Where registers have their memory: of the physical function, of the first virtual one, whose
+ * others follow, TotalVFs of them. 0: wherever there is room. */
+struct vs_pci_places {
+    uint64_t pf[VS_PCI_BARS], vf[VS_PCI_BARS];
+};
+/* Finds room from `base` on for what is not stated, each at a multiple of its size. */
+struct vs_pci_places vs_pci_layout(const struct vs_pci_identity *physical,
+                                   const struct vs_pci_places *stated, uint64_t base);
+/* Adds what no bridge could pass on: stated places that are below `base`, where memory is, no
+ * multiple of their size, or another one's. */
+void vs_pci_places_check(const struct vs_pci_identity *physical, const struct vs_pci_places *stated,
+                         uint64_t base, struct vs_errors *errors);
+/* What firmware and the host's kernel do: registers' memory is placed, memory and bus mastering
+ * enabled, and `vfs` virtual functions. */
+void vs_pci_device_place(struct vs_pci_device *d, const struct vs_pci_places *at, uint32_t vfs);
 
 /* Configuration requests by function number. Nobody answers for a virtual function that is not
  * enabled: a read is all ones, a write is lost. vs_pci_device_write returns NULL, or why software

@@ -61,7 +61,8 @@ struct vs_pcie {
     uint64_t count[VS_CNT_pcie_N];
 };
 
-void vs_pcie_check(const struct vs_pcie_config *cfg, struct vs_errors *errors);
+/* Adds what no link can be; `link` is how its knobs are called, "pcie" or "pcie1". */
+void vs_pcie_check(const struct vs_pcie_config *cfg, const char *link, struct vs_errors *errors);
 enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *cfg,
                             struct vs_ledger *ledger, const struct vs_dma_port *host,
                             const struct vs_msi_port *msi);

@@ -108,7 +108,9 @@ static void make(struct fixture *f, uint32_t vfs)
     memset(f, 0, sizeof *f);
     assert_int_equal(vs_pci_device_init(&f->d, &pf, &vf, REQUESTER, RESET_PS, port, &f->fake),
                      VS_OK);
-    (void)vs_pci_device_place(&f->d, BASE, vfs);
+    static const struct vs_pci_places none;
+    struct vs_pci_places at = vs_pci_layout(&pf, &none, BASE);
+    vs_pci_device_place(&f->d, &at, vfs);
     for (uint32_t i = 0; i < f->d.n; i++) {
         f->d.fn[i].send = sent;
         f->d.fn[i].send_ctx = &f->fake;
@@ -372,6 +374,48 @@ static void what_no_function_can_be_is_said(void **state)
     vs_errors_free(&e);
 }
 
+/* SR-IOV 1.1, 2.1.1.1: the memory of TotalVFs functions lies in a row; PCI 6.2.5.1: each register's
+ * at a multiple of its size. What is not stated goes where nothing is. */
+static void registers_lie_apart_wherever_some_are_stated(void **state)
+{
+    (void)state;
+    struct vs_pci_identity pf = physical();
+    const struct vs_pci_places none = {{0}, {0}};
+    struct vs_pci_places all = vs_pci_layout(&pf, &none, BASE), stated;
+    for (unsigned i = 0; i < 2u * VS_PCI_BARS; i++) {
+        struct vs_errors e = {0};
+        uint64_t *at = i < VS_PCI_BARS ? &stated.pf[i] : &stated.vf[i - VS_PCI_BARS],
+                 bytes = (i < VS_PCI_BARS ? pf.bar : pf.sriov.bar)[i % VS_PCI_BARS].bytes;
+        if (!bytes) {
+            continue;
+        }
+        stated = none;
+        *at = (BASE + (8u << 20)) & ~(bytes - 1u); /* where the others would go */
+        stated = vs_pci_layout(&pf, &stated, BASE);
+        vs_pci_places_check(&pf, &stated, BASE, &e);
+        assert_int_equal(e.n, 0);
+        stated = all;
+        *at = i ? all.pf[0] & ~(bytes - 1u) : all.vf[0] & ~(bytes - 1u);
+        vs_pci_places_check(&pf, &stated, BASE, &e);
+        assert_true(e.n > 0);
+        vs_errors_free(&e);
+    }
+}
+
+static void sriov_2_1_1_1_each_virtual_function_has_pages_of_its_own(void **state)
+{
+    (void)state;
+    struct vs_errors e = {0};
+    struct vs_pci_identity id = physical();
+    id.sriov.bar[0].bytes = 4096;
+    vs_pci_check(&id, &e);
+    assert_int_equal(e.n, 0);
+    id.sriov.bar[0].bytes = 2048;
+    vs_pci_check(&id, &e);
+    assert_int_equal(e.n, 1);
+    vs_errors_free(&e);
+}
+
 /* ATS: behind SR-IOV, or where extended capabilities begin; off after a reset; the unit is the
  * physical function's. */
 static void services_told(void *ctx, const struct vs_pci_function *f)
@@ -435,6 +479,8 @@ int main(void)
         cmocka_unit_test(sriov_2_2_3_a_reset_of_the_physical_function_ends_its_virtual_ones),
         cmocka_unit_test(pcie_10_5_1_translation_services_are_a_capability_with_an_enable_bit),
         cmocka_unit_test(what_no_function_can_be_is_said),
+        cmocka_unit_test(registers_lie_apart_wherever_some_are_stated),
+        cmocka_unit_test(sriov_2_1_1_1_each_virtual_function_has_pages_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -562,7 +562,7 @@ static void sizes_are_powers_of_two(void **state)
         struct vs_pcie_config c = usual(3, law[i].width);
         c.mps = law[i].mps;
         c.mrrs = law[i].mrrs;
-        vs_pcie_check(&c, &e);
+        vs_pcie_check(&c, "pcie", &e);
         assert_int_equal(e.n, law[i].errors);
         vs_errors_free(&e);
     }

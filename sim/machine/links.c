@@ -28,7 +28,8 @@ struct vs_pcie *machine_link_use(struct vs_net *net, uint16_t requester)
 static void check_instances(const struct vs_net *net, const struct vs_knobs *knobs,
                             struct vs_errors *errors)
 {
-    static const char *const shared[] = {"pcie.links", "pcie.switch.", "pcie.sriov.", "pcie.flr."};
+    static const char *const shared[] = {"pcie.links", "pcie.switch.", "pcie.sriov.",
+                                         "pcie.flr.",  "pcie.pf.",     "pcie.vf."};
     for (size_t i = 0; i < vs_knobs_count(knobs); i++) {
         const struct vs_knob *k = vs_knobs_at(knobs, i);
         unsigned index;
@@ -50,6 +51,24 @@ static void check_instances(const struct vs_net *net, const struct vs_knobs *kno
     }
 }
 
+/* What all links have is checked once, and what one of them has to itself under its own name. */
+static void check_link(const struct vs_net *net, unsigned i, struct vs_errors *errors)
+{
+    const struct vs_pcie_config *all = &net->pcie_config;
+    struct vs_pcie_config own = net->link_config[i];
+    char name[16];
+    if (!i) {
+        vs_pcie_check(all, "pcie", errors);
+    }
+    snprintf(name, sizeof name, "pcie%u", i);
+    own.mps = own.mps == all->mps ? 1u : own.mps;
+    own.mrrs = own.mrrs == all->mrrs ? 1u : own.mrrs;
+    own.rcb = own.rcb == all->rcb ? 1u : own.rcb;
+    own.width = own.width == all->width ? 1u : own.width;
+    own.switch_width = 1;
+    vs_pcie_check(&own, name, errors);
+}
+
 void machine_links_load(struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors)
 {
     uint64_t nodes = net->p->memory.cfg.nodes;
@@ -61,13 +80,17 @@ void machine_links_load(struct vs_net *net, const struct vs_knobs *knobs, struct
     for (unsigned i = 0; i < net->links && errors->n == before; i++) {
         struct vs_pcie_config *c = &net->link_config[i];
         vs_knobs_load_instance(knobs, &vs_pcie_desc, i, c);
-        vs_pcie_check(c, errors);
+        check_link(net, i, errors);
         net->node[i] = (unsigned)(c->node ? c->node - 1u : vs_knobs_find(knobs, "cpu.node")->value);
         if (c->node > nodes) {
+            char which[8] = "";
+            if (c->node != net->pcie_config.node) {
+                snprintf(which, sizeof which, "%u", i);
+            }
             vs_error(errors,
-                     "pcie.node = %" PRIu64
-                     " (of pcie%u): there is no such node with memory.nodes = %" PRIu64,
-                     c->node - 1u, i, nodes);
+                     "pcie%s.node = %" PRIu64
+                     ": there is no such node with memory.nodes = %" PRIu64,
+                     which, c->node - 1u, nodes);
         }
         if (c->port && found && net->node[i] != switch_node) {
             vs_error(errors,

@@ -71,6 +71,8 @@ static inline bool machine_net_posts(const struct vs_platform *p)
 /* pci.c: vs_net.find; and where it has been found: a driver enables its function, whether a
  * function may be used now (else why not), and masks of vectors stand between it and the link. */
 bool machine_pci_find(struct vs_net *net);
+/* What a machine states of its functions' memory is memory that they can have. */
+void machine_pci_check(struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors);
 void machine_pci_start(struct vs_net *net, uint32_t vf);
 bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, const char **why);
 void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link);

@@ -330,6 +330,10 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         vs_error(errors, "the NIC: %s", vs_status_text(s));
         return s;
     }
+    machine_pci_check(net, knobs, errors);
+    if (errors->n > before) {
+        return VS_E_CONFIG;
+    }
     uint16_t iommu = vs_ledger_actor(p->ledger, "iommu0");
     net->dma_account = vs_ledger_accounts(p->ledger, &vs_dma_desc);
     vs_txn_beside(&net->executing, p->ledger, iommu);

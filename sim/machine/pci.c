@@ -5,6 +5,9 @@
  */
 #include "machine_impl.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define MEMORY (1ull << 42) /* where 64-bit registers' memory begins: above any memory here */
 #define COMMAND 0x04u
 #define MEMORY_AND_MASTER 6u
@@ -143,24 +146,75 @@ static void link_of(struct vs_pci_identity *id, const struct vs_pcie_config *c)
     id->width = (uint32_t)c->width;
 }
 
+/* What both kinds of functions say of themselves, and where the machine states their memory. */
+static struct vs_pci_places identities(struct vs_net *net, struct vs_pci_identity *physical,
+                                       struct vs_pci_identity *virtual_function)
+{
+    const struct vs_pcie_config *c = &net->pcie_config;
+    vs_nic_identity(&net->nic, physical, virtual_function);
+    link_of(physical, &net->link_config[0]);
+    link_of(virtual_function, &net->link_config[0]);
+    physical->sriov.total = physical->sriov.initial = (uint16_t)c->total_vfs;
+    physical->ats = virtual_function->ats = net->ats_config.enabled;
+    physical->bar[0].bytes = c->pf_bar0;
+    physical->bar[3].bytes = c->pf_bar3;
+    physical->sriov.bar[0].bytes = c->vf_bar0;
+    physical->sriov.bar[3].bytes = c->vf_bar3;
+    return (struct vs_pci_places){{c->pf_bar0_at, 0, 0, c->pf_bar3_at},
+                                  {c->vf_bar0_at, 0, 0, c->vf_bar3_at}};
+}
+
+/* Who stated a register's address or size, and as what; NULL: nobody. */
+static const char *who(const struct vs_knobs *knobs, const char *bar, char out[VS_PCI_BAR_NAME])
+{
+    static const char *const of[] = {"address", "bytes"};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "pcie.%s.%s", bar, of[i]);
+        const struct vs_knob *k = vs_knobs_find(knobs, path);
+        if (k->set_by) {
+            snprintf(out, VS_PCI_BAR_NAME, "%s: %s", k->set_by, path);
+            return out;
+        }
+    }
+    return NULL;
+}
+
+void machine_pci_check(struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors)
+{
+    struct vs_pci_identity physical, virtual_function;
+    struct vs_pci_places stated = identities(net, &physical, &virtual_function);
+    char name[4][VS_PCI_BAR_NAME];
+    size_t before = errors->n;
+    physical.bar[0].stated = who(knobs, "pf.bar0", name[0]);
+    physical.bar[3].stated = who(knobs, "pf.bar3", name[1]);
+    physical.sriov.bar[0].stated = who(knobs, "vf.bar0", name[2]);
+    physical.sriov.bar[3].stated = who(knobs, "vf.bar3", name[3]);
+    memcpy(virtual_function.bar, physical.sriov.bar, sizeof virtual_function.bar);
+    vs_pci_check(&physical, errors);
+    if (errors->n == before) { /* the virtual ones' table; their registers were checked before */
+        vs_pci_check(&virtual_function, errors);
+    }
+    if (errors->n == before) {
+        vs_pci_places_check(&physical, &stated, MEMORY, errors);
+    }
+}
+
 bool machine_pci_find(struct vs_net *net)
 {
     struct vs_pci_identity physical, virtual_function;
     if (net->found) {
         return true;
     }
-    vs_nic_identity(&net->nic, &physical, &virtual_function);
-    link_of(&physical, &net->link_config[0]);
-    link_of(&virtual_function, &net->link_config[0]);
-    physical.sriov.total = physical.sriov.initial = (uint16_t)net->pcie_config.total_vfs;
-    physical.ats = virtual_function.ats = net->ats_config.enabled;
+    struct vs_pci_places at = identities(net, &physical, &virtual_function);
+    at = vs_pci_layout(&physical, &at, MEMORY);
     uint16_t requester = (uint16_t)(net->nic.fn[0].requester - physical.sriov.first);
     if (vs_pci_device_init(&net->functions, &physical, &virtual_function, requester,
                            net->pcie_config.flr_us * NANOSECONDS, port, net)) {
         vs_pci_device_free(&net->functions);
         return false;
     }
-    (void)vs_pci_device_place(&net->functions, MEMORY, net->nic.n_fn);
+    vs_pci_device_place(&net->functions, &at, net->nic.n_fn);
     for (uint32_t i = 0; i < net->functions.n; i++) {
         net->functions.fn[i].send = send;
         net->functions.fn[i].send_ctx = net;

@@ -114,6 +114,35 @@ refuse "beyond a register's memory" 2 "has 65536 bytes" 'cpu:bar_read(0, 65536)'
 refuse "another guest's function" 2 "only the function that was given to it" 'cpu:pci_read(0, 4, 0)' skylake_sp_kvm
 refused "a machine without a NIC" 2 "no NIC" "$VIRTSIM" run workloads/pci_config.lua --set nic.present=0 --no-store
 
+# what a machine states of its registers' memory (PCI 6.2.5.1; SR-IOV 1.1, 2.1.1.1: TotalVFs of them lie in a row)
+machine() { # FILE BAR0-OF-THE-VIRTUAL-FUNCTION
+    printf 'return { base = "skylake_sp_native", text = "board", set = { pcie = { %s } } }\n' \
+        "pf = { bar0 = { address = { \"0x40000000000\", \"the board's map\", \"documented\" } } }, vf = { bar0 = { address = { \"$2\", \"the board's map\", \"documented\" } } }" >"$work/$1"
+}
+cat >"$work/where.lua" <<'LUA'
+guest(function(cpu)
+  if cpu:pci_read(0x14, 4, 0) ~= 0x400 or cpu:pci_read(0x10, 4, 0) ~= 0xc then error("the physical function's is elsewhere", 0) end
+  if cpu:pci_read(0x128, 4, 0) ~= 0x400 or cpu:pci_read(0x124, 4, 0) ~= 0x80000c then error("the virtual ones' are elsewhere", 0) end
+  local at = cpu:pci_read(0x1c, 4, 0) & ~15 -- nobody has stated where this one is
+  if at < 0x800000 + 128 * 0x10000 then error("it lies in another's", 0) end
+end)
+LUA
+machine apart.lua 0x40000800000
+ok "a machine that states where its registers are" run_alone "$work/where.lua" "$work/apart.lua"
+machine board.lua 0x40000400000
+refused "registers that overlap: which" 2 "BAR 0 of the virtual function would claim 0x40000400000 to 0x40000bfffff and overlaps" \
+    "$VIRTSIM" run workloads/pci_config.lua -m "$work/board.lua" --no-store
+for words in "$work/board.lua" pcie.vf.bar0.address pcie.pf.bar0.address "which claims 0x40000000000 to 0x400007fffff" "room from 0x40000800000 on"; do
+    refused "who states it, and what would be right: $words" 2 "$words" "$VIRTSIM" run workloads/pci_config.lua -m "$work/board.lua" --no-store
+done
+state() { refused "$1" 2 "$2" "$VIRTSIM" run workloads/pci_config.lua -m skylake_sp_native --no-store --set "$3"; }
+state "memory's addresses" "addresses below 0x40000000000 are memory's" pcie.vf.bar0.address=0x1000
+state "no multiple of its size" "as 0x40000000000" pcie.vf.bar0.address=0x40000000800
+state "no power of two" "4095 bytes: its memory is a power of two" pcie.pf.bar0.bytes=4095
+state "less than a page for each" "4096 bytes at least" pcie.vf.bar0.bytes=2048
+state "a table beyond its register" "do not fit into the 4096 bytes of BAR 3" pcie.vf.bar3.bytes=4096
+state "no link has it to itself" "pcie0.pf.bar0.bytes: no link has that to itself" pcie0.pf.bar0.bytes=4096
+
 ok "a recording of it" "$VIRTSIM" run workloads/pci_config.lua --set workload.count=20 --record "$work/r.vsr" --quiet --db "$work/r.db"
 ok "replays" "$VIRTSIM" replay "$work/r.vsr" --quiet --db "$work/r.db"
 equal "with the same rows" 1 "$(sqlite3 "$work/r.db" "select count(distinct total_ps) from op where op = 'mmio.read'")"

@@ -91,5 +91,10 @@ deny "no such property" "did you mean 'pcie.width'" pcie0.widht=4
 deny "bounds" "pcie0.width = 64 is outside" pcie0.width=64
 deny "lanes" "pcie.switch.width = 3" pcie.switch.width=3
 deny "a switch on two nodes" "pcie1.node = 1" pcie.links=2 pcie.port=switch memory.nodes=2 pcie1.node=1
+deny "lanes of one link" "pcie1.width = 12: links have 1, 2, 4, 8, 16 or 32 lanes" pcie.links=2 pcie1.width=12
+deny "lanes of all" "pcie.width = 12" pcie.links=2 pcie.width=12
+equal "are said once" 1 "$(wc -l <"$work/err")"
+deny "a payload of one link" "pcie0.mps = 384 is not a power of two" pcie.links=2 pcie0.mps=384
+deny "a node of one link" "pcie1.node = 3: there is no such node" pcie.links=2 pcie1.node=3
 deny "of what there is one of" "unknown knob 'nic1.present'" nic1.present=0
 finish

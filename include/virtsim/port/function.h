@@ -14,6 +14,7 @@
 struct vs_pci_bar {
     uint64_t bytes;
     bool wide, prefetch; /* 64 bits, which takes the next register too; reads change nothing */
+    const char *stated;  /* by whom and as what it was stated, for errors; NULL: by nobody */
 };
 
 /* What a function says of itself. */
