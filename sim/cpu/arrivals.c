@@ -22,7 +22,8 @@ static void queue(struct vs_vcpu *v, struct vs_arrival a)
     a.through_ps = v->irq.post_ps ? v->irq.post_ps(v->irq.ctx, a.vector) : 0;
     a.at_ps = a.sent_ps + v->irq.message_ps + a.through_ps;
     a.ahead_ps = run_ahead(v, a.at_ps);
-    if (v->ended || vcpu_nested_lacks(v, "interrupts")) {
+    bool device = a.of_device || a.in_descriptor;
+    if (v->ended || (device && vcpu_nested_lacks(v, "interrupts of devices"))) {
         return;
     }
     if (v->n_arrivals == VS__ARRIVALS) {
@@ -40,6 +41,11 @@ static void queue(struct vs_vcpu *v, struct vs_arrival a)
 void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
 {
     queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector});
+}
+
+void vcpu_raise_told(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
+{
+    queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .told = true});
 }
 
 void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)

@@ -116,10 +116,17 @@ bool vcpu_due(const struct vs_vcpu *v)
            (v->fresh && injected(v) && held_back(v, &number)) || idle_window(v);
 }
 
+/* The interrupt by which one reaches the processor that its guest is to get: itself; of a guest's
+ * guest the message that its hypervisor sends to the processor that runs it (kvm_vcpu_kick). */
+static uint8_t message(const struct vs_vcpu *v, uint8_t vector)
+{
+    return v->nested ? vcpu_numbers(v)->kick : vector;
+}
+
 /* The guest cannot take `vector` now; the host is told when it has just come. */
 static bool blocked_now(struct vs_vcpu *v, uint8_t vector)
 {
-    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = message(v, vector)};
     struct vs_handling how = {.inject = vector, .handed = VS_TRAP_INTERRUPT};
     if (!blocked(v)) {
         return false;
@@ -220,7 +227,7 @@ bool vcpu_write_priority(struct vs_vcpu *v, const struct vs_trap *trap, uint8_t 
  */
 static void hold_back(struct vs_vcpu *v, uint8_t number)
 {
-    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = number};
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = message(v, number)};
     struct vs_handling how = {.inject = v->p->vid ? number : 0, .handed = VS_TRAP_INTERRUPT};
     v->fresh = false;
     v->listed = v->p->vid;
@@ -270,7 +277,7 @@ void vcpu_own_irq_done(struct vs_vcpu *v, uint8_t number, const struct vs_own_ir
 /* A physical interrupt while the guest runs: the host takes it, and the entry carries `inject`. */
 static void external_interrupt(struct vs_vcpu *v, uint8_t vector, uint8_t inject)
 {
-    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = vector};
+    struct vs_trap e = {.kind = VS_TRAP_INTERRUPT, .number = inject ? message(v, vector) : vector};
     struct vs_handling how = {.inject = inject, .handed = inject ? VS_TRAP_INTERRUPT : 0};
     vcpu_trap(v, &e, &how);
 }

@@ -14,13 +14,18 @@
 #include "hypervisor/hypervisor.h"
 #include "virtsim/port/nested.h"
 
+/* What the vCPUs of a machine share of it. */
+struct vs_nested_memory {
+    struct vs_vm vm;       /* its memory, in which L2's lies: EPT01 */
+    struct vs_vm ept12;    /* L2's memory as L1 maps it: its leaves are L1-physical */
+    struct vs_space space; /* its kernel's address space, of that memory */
+};
+
 struct vs_nested {
-    struct vs_nested_port port;    /* its control structures, of the processor's architecture */
-    struct vs_hypervisor hv;       /* its programs, which run in L0's guest */
-    struct vs_vm vm;               /* its memory, in which L2's lies: EPT01 */
-    struct vs_vm ept12;            /* L2's memory as L1 maps it: its leaves are L1-physical */
-    struct vs_space space;         /* its kernel's address space, of that memory */
-    struct vs_ept_context context; /* and what the processor translates with while it runs */
+    struct vs_nested_port port; /* its control structures, of the processor's architecture */
+    struct vs_hypervisor hv;    /* its programs, which run in L0's guest */
+    struct vs_nested_memory *memory;
+    struct vs_ept_context context; /* what the processor translates with while it runs */
     uint16_t actor;                /* vcpuN/l1 */
     uint64_t walked; /* L2-physical address that L0 looks up in EPT12: host_nested_exit sets it */
     bool own_timer;  /* its own local APIC's timer has its guest's deadline: host/nested, the expiry
@@ -35,6 +40,12 @@ struct vs_nested {
 static inline struct vs_hypervisor *vcpu_hv(struct vs_vcpu *v)
 {
     return v->nested ? &v->nested->hv : &v->hv;
+}
+
+/* L1's processor, which runs this vCPU, polls for what comes to its guest, and needs no message. */
+static inline bool vcpu_nested_polls(const struct vs_vcpu *v)
+{
+    return vs_thread_waits_for(&v->thread, VS_FOR_NESTED) && !v->nested->halts;
 }
 
 /* What is not simulated there ends the run; false: the vCPU runs no guest's guest. */

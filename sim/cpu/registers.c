@@ -3,7 +3,7 @@
  * The registers of a vCPU's interrupt controller and timer as its guest reaches them, an APIC's as
  * MSRs or as a page: end of interrupt, sending one, the deadline; with the exits that this has.
  */
-#include "vcpu.h"
+#include "nested.h"
 
 #include "virtsim/x2apic.h"
 
@@ -138,29 +138,70 @@ static void tell_who_runs(struct vs_vcpu *v, uint64_t command)
     }
 }
 
+/* An interrupt that is being sent. */
+struct sending {
+    struct vs_vcpu *v;
+    uint64_t command;
+    uint8_t number;
+    bool own, sent; /* the sender's own has been seen to; the others', too */
+    struct vs_handling inner;
+};
+
+/* The controllers of all others that the command reaches get it from now on. Where a hypervisor in
+ * the guest sends it, that makes it pending for its own vCPU, and tells the processor which runs
+ * that, by its own controller. */
+static void reach(struct sending *s, bool by_hypervisor)
+{
+    struct vs_vcpu *v = s->v;
+    for (unsigned i = 0; i < v->p->n_vcpus && !v->failed; i++) {
+        struct vs_vcpu *to = &v->p->vcpu[i];
+        if (to->vm != v->vm || !v->irq.reaches(s->command, v->index, i) || (s->own && to == v)) {
+            continue;
+        }
+        bool tells = by_hypervisor && to != v && !vcpu_nested_polls(to);
+        if (tells) {
+            vcpu_write_command(v, v->irq.command(vcpu_numbers(v)->kick, i), 0, NULL);
+        }
+        (tells ? vcpu_raise_told : vcpu_raise)(to, s->number, vs_now(&v->txn).v);
+    }
+    s->sent = true;
+}
+
+/* In the handler of a hypervisor in the guest: kvm_irq_delivery_to_apic. */
+static void send_on(void *ctx, struct vs_txn *t)
+{
+    struct sending *s = ctx;
+    if (s->inner.work) {
+        s->inner.work(s->inner.ctx, t);
+    }
+    reach(s, true);
+}
+
 void vcpu_send(struct vs_vcpu *v, uint64_t command, uint8_t number, uint32_t reg)
 {
-    struct vs_platform *p = v->p;
     struct vs_own_irq own = {0};
+    struct sending s = {.v = v, .command = command, .number = number};
     bool to_self = v->irq.reaches(command, v->index, v->index);
     vs_txn_settle(&v->txn);
     uint64_t sent_ps = vs_now(&v->txn).v;
     tell_who_runs(v, command);
-    if (to_self && vcpu_own_irq(v, number, &own)) {
-        if (!v->flight[number].sent_ps) { /* no message: it is pending at once */
-            v->flight[number] =
-                (struct vs_arrival){.sent_ps = sent_ps, .at_ps = sent_ps, .vector = number};
-        }
-        vcpu_write_command(v, command, reg, &own.how);
-        vcpu_own_irq_done(v, number, &own);
-    } else {
-        vcpu_write_command(v, command, reg, NULL);
+    s.own = to_self && vcpu_own_irq(v, number, &own);
+    if (s.own && !v->flight[number].sent_ps) { /* no message: it is pending at once */
+        v->flight[number] =
+            (struct vs_arrival){.sent_ps = sent_ps, .at_ps = sent_ps, .vector = number};
     }
-    for (unsigned i = 0; i < p->n_vcpus; i++) {
-        bool done = i == v->index && own.pending;
-        if (p->vcpu[i].vm == v->vm && v->irq.reaches(command, v->index, i) && !done) {
-            vcpu_raise(&p->vcpu[i], number, vs_now(&v->txn).v);
-        }
+    struct vs_handling how = own.how;
+    if (v->nested) {
+        s.inner = own.how;
+        how.work = send_on;
+        how.ctx = &s;
+    }
+    vcpu_write_command(v, command, reg, s.own || v->nested ? &how : NULL);
+    if (s.own) {
+        vcpu_own_irq_done(v, number, &own);
+    }
+    if (!s.sent) {
+        reach(&s, false);
     }
     vcpu_yield(v);
 }
@@ -170,12 +211,12 @@ void vcpu_send_ipi(struct vs_vcpu *v, unsigned to, uint8_t number)
     vcpu_send(v, v->irq.command(number, to), number, 0);
 }
 
-bool vcpu_timer_write(struct vs_vcpu *v, const struct vs_handling *how)
+bool vcpu_timer_write(struct vs_vcpu *v, bool armed, const struct vs_handling *how)
 {
     const struct registers *r = registers_of(v);
     struct vs_trap e = {.kind = VS_TRAP_MSR_WRITE,
                         .number = r->timer,
-                        .value = v->timer_armed ? v->timer_ps / v->hw->clock.period_ps : 0,
+                        .value = armed ? v->timer_ps / v->hw->clock.period_ps : 0,
                         .length = r->length};
     return v->p->virtualized && vcpu_trap(v, &e, how);
 }

@@ -41,7 +41,7 @@ static void write_deadline(struct vs_vcpu *v)
     v->timer_armed = v->timer_armed && !due;
     own.how.fast =
         vcpu_timer_preempts(v) && (!due || v->p->vid); /* handle_fastpath_set_tscdeadline */
-    if (!vcpu_timer_write(v, &own.how)) {
+    if (!vcpu_timer_write(v, v->timer_armed, &own.how)) {
         vs_ps took = {v->p->times.wrmsr * v->hw->clock.period_ps};
         vs_cpu_instructions(&v->hw->cpu, 1);
         vs_txn_settle(&v->txn);

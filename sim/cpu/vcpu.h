@@ -65,6 +65,8 @@ void vcpu_suspend(struct vs_vcpu *v, bool firmware);
 /* arrivals.c: an interrupt message to this vCPU, sent at `sent_ps` by any agent; one that only
  * notifies of a vector its sender has posted. */
 void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+/* The same of a hypervisor in the guest, which has sent its own processor a message for it. */
+void vcpu_raise_told(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 /* The same of a device, whose message no processor posts. */
 /* The same of an APIC's message of another delivery mode. */
@@ -121,8 +123,8 @@ void vcpu_hold(struct vs_vcpu *v, bool on);
 bool vcpu_due(const struct vs_vcpu *v);
 /* The instruction after STI has executed. */
 void vcpu_unshadow(struct vs_vcpu *v);
-/* The timer's register is written, as v->timer_* say: whether that exited. */
-bool vcpu_timer_write(struct vs_vcpu *v, const struct vs_handling *how);
+/* The timer's register is written, with v->timer_ps or 0: whether that exited. */
+bool vcpu_timer_write(struct vs_vcpu *v, bool armed, const struct vs_handling *how);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vcpu_interrupts(struct vs_vcpu *v);
 /* The host's own timer ticks, and stops whoever runs in the guest, if that is due. */

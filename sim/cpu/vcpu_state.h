@@ -74,6 +74,7 @@ enum { VS__IPI, VS__HYPERCALL, VS__BROADCAST, VS__NONE }; /* guest.shootdown */
 struct vs_platform;
 struct vs_net;
 struct vs_nested; /* cpu/nested.h */
+struct vs_nested_memory;
 
 /* Where things lie in an address space (guest/mm/layout.c). */
 struct vs_layout {
@@ -91,6 +92,7 @@ struct vs_arrival {
     uint8_t vector;
     bool in_descriptor; /* the sender has posted the vector: the message only notifies */
     uint8_t signal;     /* delivery mode of an APIC's message that is no interrupt; 0: it is one */
+    bool told;          /* a hypervisor in the guest has sent its own processor a message for it */
     bool of_device;     /* a physical interrupt, which the host takes where devices post nothing */
 };
 
@@ -339,8 +341,9 @@ struct vs_platform {
     struct vs_frames node_frames[4]; /* of host memory, by node */
     struct vs_frames *frames;        /* of the vCPUs' own node */
     unsigned nodes;
-    struct vs_vm *vm;         /* one for all vCPUs, or several (guest.vms) */
-    struct vs_host *machines; /* the host's memory management of each */
+    struct vs_vm *vm;                /* one for all vCPUs, or several (guest.vms) */
+    struct vs_nested_memory *nested; /* of a hypervisor in the guest; NULL: there is none */
+    struct vs_host *machines;        /* the host's memory management of each */
     unsigned n_vms;
     struct vs_memory memory;
     struct vs_sim_config sim;

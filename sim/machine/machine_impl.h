@@ -102,6 +102,7 @@ void machine_nested_check(const struct vs_platform *p, const struct machine_conf
 enum vs_status machine_nested_memory(struct vs_platform *p, struct vs_errors *errors);
 enum vs_status machine_nested_make(struct vs_vcpu *v, const struct machine_configs *c,
                                    const struct vs_core_port *core);
+void machine_nested_memory_free(struct vs_platform *p);
 void machine_nested_free(struct vs_vcpu *v);
 
 /* traffic.c: the sender at the other end of the wire; a queue can receive from now on

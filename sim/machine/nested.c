@@ -47,8 +47,23 @@ void machine_nested_check(const struct vs_platform *p, const struct machine_conf
                  "guest, not of a guest's guest: hypervisor.post_timer = 0",
                  is);
     }
-    if (n_vcpus != 1) {
-        vs_error(errors, "%s: of a workload with one vCPU; this one has %u", is, n_vcpus);
+    if (n_vcpus > 1u && p->built.vms) {
+        vs_error(errors, "%s: of one virtual machine with %u vCPUs: guest.vms = one", is, n_vcpus);
+    }
+    if (n_vcpus > 1u && p->os.shootdown == VS__HYPERCALL) {
+        vs_error(errors,
+                 "%s: a flush that a guest asks its hypervisor for is not one of a guest's guest: "
+                 "guest.shootdown = ipi",
+                 is);
+    }
+    for (unsigned i = 0; i < p->n_pins; i++) {
+        if (machine_shared(p, p->pin[i])) {
+            vs_error(errors,
+                     "%s: processor %u is shared (vcpu.<i>.cpu, host.cpus, worker.threads): each "
+                     "vCPU of a guest hypervisor has one to itself",
+                     is, p->pin[i]);
+            break;
+        }
     }
     if (p->ept.host_page == VS_EPT_THP) {
         vs_error(errors,
@@ -79,27 +94,27 @@ static enum vs_status make_memory(struct vs_platform *p, struct vs_vm *vm, uint6
 
 enum vs_status machine_nested_memory(struct vs_platform *p, struct vs_errors *errors)
 {
-    struct vs_nested *n = p->vcpu[0].nested = calloc(1, sizeof *n);
+    struct vs_nested_memory *m = p->nested = calloc(1, sizeof *m);
     enum vs_status s =
-        n ? make_memory(p, &n->vm, p->ept.guest_memory + L1_MEMORY, NULL) : VS_E_NOMEM;
-    s = s ? s : guest_mm_make_hypervisor(p, &n->space, &n->vm);
-    s = s ? s : make_memory(p, &n->ept12, p->ept.guest_memory, &n->vm.guest);
+        m ? make_memory(p, &m->vm, p->ept.guest_memory + L1_MEMORY, NULL) : VS_E_NOMEM;
+    s = s ? s : guest_mm_make_hypervisor(p, &m->space, &m->vm);
+    s = s ? s : make_memory(p, &m->ept12, p->ept.guest_memory, &m->vm.guest);
     if (s) {
         vs_error(errors, "host.memory is too small for the hypervisor in the guest");
         return s;
     }
-    p->vm[0].inner = &n->ept12; /* EPT02 */
-    p->vm[0].outer = &n->vm;
+    p->vm[0].inner = &m->ept12; /* EPT02 */
+    p->vm[0].outer = &m->vm;
     return VS_OK;
 }
 
 /* L1 gives its guest a page: EPT12 has it. Its own memory is there: L0 has backed it before. */
 static bool map12(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, vs_hpa *frame)
 {
-    struct vs_nested *n = ctx;
+    struct vs_nested_memory *m = ctx;
     (void)t; /* the tables' stores are part of the handler's data */
-    if (vs_vm_back(&n->ept12, at.v) || !vs_vm_leaf(&n->ept12, at.v, &frame->v, page_shift) ||
-        vs_vm_back(&n->vm, frame->v)) {
+    if (vs_vm_back(&m->ept12, at.v) || !vs_vm_leaf(&m->ept12, at.v, &frame->v, page_shift) ||
+        vs_vm_back(&m->vm, frame->v)) {
         return false;
     }
     frame->v &= ~((1ull << *page_shift) - 1u);
@@ -109,32 +124,37 @@ static bool map12(void *ctx, struct vs_txn *t, vs_gpa at, unsigned *page_shift, 
 /* Says whether an address is memory of the guest's guest. */
 static bool is_memory(void *ctx, vs_gpa at)
 {
-    const struct vs_nested *n = ctx;
-    return vs_vm_is_memory(&n->ept12, at.v);
+    const struct vs_nested_memory *m = ctx;
+    return vs_vm_is_memory(&m->ept12, at.v);
 }
 
 /* Says whether the guest hypervisor has backed an address of its guest. */
 static bool is_backed(void *ctx, vs_gpa at)
 {
-    const struct vs_nested *n = ctx;
+    const struct vs_nested_memory *m = ctx;
     uint64_t of_l1;
-    return vs_vm_locate(&n->ept12, at.v, &of_l1);
+    return vs_vm_locate(&m->ept12, at.v, &of_l1);
 }
 
 enum vs_status machine_nested_make(struct vs_vcpu *v, const struct machine_configs *c,
                                    const struct vs_core_port *core)
 {
     struct vs_platform *p = v->p;
-    struct vs_nested *n = v->nested;
+    struct vs_nested_memory *m = p->nested;
+    struct vs_nested *n = v->nested = calloc(1, sizeof *n);
     struct vs_hypervisor_config config = c->hypervisor;
     char name[48];
+    if (!n) {
+        return VS_E_NOMEM;
+    }
+    n->memory = m;
     snprintf(name, sizeof name, "vcpu%u/l1", v->index);
     n->actor = vs_ledger_actor(p->ledger, name);
     n->context = (struct vs_ept_context){p->vpid ? (uint16_t)(v->index + 0x101u) : 0, 0,
-                                         n->space.cr3, n->vm.ept_root, 0};
+                                         m->space.cr3, m->vm.ept_root, 0};
     config.nesting = 0;
     struct vs_state_port state = host_nested_state(v);
-    struct vs_slat_port slat = {n, map12, is_memory, is_backed, n->ept12.host_shift};
+    struct vs_slat_port slat = {m, map12, is_memory, is_backed, m->ept12.host_shift};
     enum vs_status s = vs_hv_init(&n->hv, &config, p->programs[VS_ROLE_HYPERVISOR],
                                   p->program_values[VS_ROLE_HYPERVISOR], p->ledger, v->hw->clock,
                                   v->index, core, &state, &slat);
@@ -149,8 +169,15 @@ void machine_nested_free(struct vs_vcpu *v)
 {
     if (v->nested) {
         vs_hv_free(&v->nested->hv);
-        vs_vm_free(&v->nested->ept12);
-        vs_vm_free(&v->nested->vm);
         free(v->nested);
+    }
+}
+
+void machine_nested_memory_free(struct vs_platform *p)
+{
+    if (p->nested) {
+        vs_vm_free(&p->nested->ept12);
+        vs_vm_free(&p->nested->vm);
+        free(p->nested);
     }
 }

@@ -316,9 +316,9 @@ enum vs_status vs_platform_create(const struct vs_knobs *knobs,
     load(p, knobs, &c);
     check(p, &c, errors);
     check_nodes(p, &c, errors);
-    machine_nested_check(p, &c, n_vcpus, errors);
     (void)guest_tlb_shootdown_check(p, n_vcpus, errors);
     enum vs_status s = machine_pins(p, knobs, n_vcpus, errors);
+    machine_nested_check(p, &c, n_vcpus, errors);
     p->warmup_left = options->warmup;
     p->roi_pending = options->warmup != 0;
     p->epoch_end_ps = options->epoch_ps;
@@ -448,6 +448,7 @@ void vs_platform_destroy(struct vs_platform *p)
     machine_watch_free(p);
     machine_net_free(p);
     vs_memory_free(&p->memory);
+    machine_nested_memory_free(p);
     for (unsigned i = 0; i < p->n_vms; i++) {
         vs_vm_free(&p->vm[i]);
         host_memory_free(&p->machines[i]);

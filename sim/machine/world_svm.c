@@ -114,8 +114,8 @@ static enum vs_status start_nested(struct vs_vcpu *v, uint64_t page, struct vs_e
     const struct svm_config *c = v->p->kind_config;
     struct vs_nested *n = v->nested;
     const uint16_t asid = v->guest_context.vpid ? v->guest_context.vpid : (uint16_t)(v->index + 1u);
-    const struct vs_svm_nested_pages p01 = pages_at(page + VMCB01_AT, n->vm.ept_root),
-                                     p12 = pages_at(page + VMCB12_AT, n->ept12.ept_root),
+    const struct vs_svm_nested_pages p01 = pages_at(page + VMCB01_AT, n->memory->vm.ept_root),
+                                     p12 = pages_at(page + VMCB12_AT, n->memory->ept12.ept_root),
                                      p02 = pages_at(page, v->vm->ept_root);
     if (c->svm.lbr) {
         vs_error(errors, "svm.lbr_virtualization = 1: the last branches of a guest hypervisor's "

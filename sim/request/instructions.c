@@ -288,7 +288,7 @@ void request_wait(struct vs_vcpu *v)
         v->timer_armed = true;
         if (v->p->virtualized) {
             struct vs_handling how = {.fast = vcpu_timer_preempts(v)};
-            (void)vcpu_timer_write(v, &how);
+            (void)vcpu_timer_write(v, true, &how);
         }
     } else if (!v->timer_armed) { /* its interrupt has come and been handled */
         v->busy = false;

@@ -106,5 +106,8 @@ no "nesting on bare metal" "skylake_sp_kvm is such a machine" -m skylake_sp_nati
 no "pages of several sizes" "host.page_size" -m skylake_sp_kvm --set host.page_size=thp
 no "nesting with a log of written pages" "host.dirty_log.method" -m skylake_sp_kvm --set host.dirty_log.method=write_protect
 no "a timer that another processor posts" "hypervisor.post_timer = 0" -m skylake_sp_kvm --set vmcs.control.hlt_exiting=0 --set hypervisor.post_timer=1
-refused "two vCPUs" 2 "one vCPU" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/ipi_pingpong.lua" --no-store -m skylake_sp_kvm --set hypervisor.nesting=1
+ping() { refused "$1" 2 "$2" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/ipi_pingpong.lua" --no-store -m skylake_sp_kvm --set hypervisor.nesting=1 "${@:3}"; }
+ping "a processor that two vCPUs share" "processor 0 is shared" --set host.cpus=1
+ping "two machines" "guest.vms = one" --set guest.vms=each
+ping "flushes by hypercall" "guest.shootdown = ipi" --set guest.shootdown=hypercall
 finish

@@ -3,8 +3,9 @@
  * A guest hypervisor, L1, whose guest has halted: it polls for an event, then puts its vCPU's
  * thread to sleep, and its processor, which has nothing else to run, halts: an exit to the host's
  * hypervisor, L0, which polls and sleeps in turn. The event is L1's own: its local APIC's timer,
- * with its guest's deadline (kvm_lapic_switch_to_sw_timer). It leaves L1, or ends its halt; L1
- * handles it, wakes its vCPU's thread and enters its guest with the interrupt.
+ * with its guest's deadline (kvm_lapic_switch_to_sw_timer), or a message of another processor of
+ * L1's, whose guest has sent an interrupt. It leaves L1, or ends its halt; L1 handles it, wakes its
+ * vCPU's thread and enters its guest with the interrupt. Who polls is sent no message.
  */
 #include "host/host.h"
 
@@ -16,7 +17,7 @@ void host_nested_deadline(struct vs_vcpu *v, bool on)
     struct vs_handling how = {.fast = vcpu_timer_preempts(v)};
     n->own_timer = on;
     n->own_timer_ps = on ? v->timer_ps : 0;
-    if (!vcpu_timer_write(v, &how)) {
+    if (!vcpu_timer_write(v, on, &how)) {
         vcpu_own_time(v, VS_ACC_vcpu_wrmsr, v->p->times.wrmsr);
     }
 }
@@ -46,8 +47,10 @@ uint64_t host_nested_wake_ps(const struct vs_vcpu *v)
     if (v->nested->halts) {
         return 0; /* its halt has ended: the frame above this one was that */
     }
-    uint64_t at = polled_ps(v), timer = vcpu_timer_due_ps(v), tick = v->hw->tick_ps;
+    uint64_t at = polled_ps(v), timer = vcpu_timer_due_ps(v), tick = v->hw->tick_ps,
+             next = vcpu_arrivals_next(v);
     at = timer < at ? timer : at;
+    at = next < at ? next : at;
     return tick < at ? tick : at;
 }
 
@@ -78,6 +81,28 @@ static bool timer(struct vs_vcpu *v, uint64_t now_ps)
     return !v->failed;
 }
 
+/* Interrupts that other vCPUs' guests have sent become pending. Of those for which L1's processor
+ * was sent a message it takes an interrupt of its own: one that L0 injects, unless the processor
+ * posts it or the end of the halt has. Who polls finds the others. */
+static void messages(struct vs_vcpu *v, uint64_t now_ps)
+{
+    const struct vs_trap kick = {.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->kick};
+    const struct vs_handling how = {.inject = vcpu_numbers(v)->kick};
+    bool told = false;
+    for (unsigned i = 0; i < v->n_arrivals && v->arrival[i].at_ps <= now_ps; i++) {
+        told = told || v->arrival[i].told;
+    }
+    vcpu_arrivals_take(v, now_ps);
+    if (told && !v->nested->halts && !v->p->posted) {
+        vs_cpu_interrupt(&v->hw->cpu);
+        (void)vcpu_trap(v, &kick, &how);
+    }
+    if (told && !v->failed) {
+        take(v);
+    }
+    vcpu_sync_posted(v);
+}
+
 /* Its guest has something to do: its thread runs again, and L1 enters it. */
 static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
 {
@@ -91,6 +116,9 @@ static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
         vs_hv_polled(&n->hv, (vs_ps){now.v - since.v});
     }
     n->halts = false;
+    if (n->own_timer && vcpu_timer_preempts(v)) { /* kvm_lapic_switch_to_hv_timer */
+        host_nested_deadline(v, false);
+    }
     (void)vs_thread_pop(&v->thread);
     v->fresh = false;
     if (v->irq.pending(v->irq.ctx, &vector) && !v->masked) {
@@ -136,7 +164,9 @@ void host_nested_awake(struct vs_vcpu *v, uint64_t now_ps)
     if (!slept) {
         vcpu_tick(v, now_ps);
     }
-    if (timer(v, now_ps) && vcpu_wakes(v)) {
+    (void)timer(v, now_ps);
+    messages(v, now_ps);
+    if (!v->failed && vcpu_wakes(v)) {
         resume(v, since_ps, slept);
     } else if (!v->failed && (slept || now_ps >= polled_ps(v))) {
         sleep(v, since_ps, slept);
@@ -145,23 +175,43 @@ void host_nested_awake(struct vs_vcpu *v, uint64_t now_ps)
 
 void host_nested_wakes(struct vs_vcpu *v, uint64_t now_ps)
 {
-    struct vs_nested *n = v->nested;
-    if (n->runs && v->timer_armed && v->timer_ps <= now_ps) {
-        (void)vs_hv_inject(&v->hv, &v->txn, vcpu_numbers(v)->timer, v->p->vid);
+    const struct vs_irq_numbers *numbers = vcpu_numbers(v);
+    bool timer = v->timer_armed && v->timer_ps <= now_ps;
+    if (v->nested->runs && (timer || vcpu_arrivals_next(v) <= now_ps)) {
+        (void)vs_hv_inject(&v->hv, &v->txn, timer ? numbers->timer : numbers->kick, v->p->vid);
     }
+}
+
+/* What has come for a guest's guest that sleeps in L0: L1's timer, or a message of L1's. Where the
+ * processor posts, L0 does that for it (vmx_complete_nested_posted_interrupt): nothing is L1's. */
+static bool came(struct vs_vcpu *v, struct vs_trap *of, struct vs_own_irq *own)
+{
+    uint64_t now = vs_now(&v->txn).v;
+    uint8_t vector;
+    *of = (struct vs_trap){.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->timer};
+    if (v->timer_armed && v->timer_ps <= now) {
+        return vcpu_timer_own(v, own);
+    }
+    vcpu_arrivals_take(v, now);
+    vcpu_sync_posted(v);
+    of->number = vcpu_numbers(v)->kick;
+    if (v->p->posted || !v->irq.pending(v->irq.ctx, &vector)) {
+        return false;
+    }
+    v->fresh = false;
+    own->how.inject = vector;
+    own->how.handed = VS_TRAP_INTERRUPT;
+    return true;
 }
 
 bool host_nested_woken(struct vs_vcpu *v)
 {
-    static const struct vs_trap none = {.kind = VS_TRAP_INTERRUPT};
     static const struct vs_exit left;
     struct vs_own_irq own = {0};
-    bool timer = v->timer_armed && v->timer_ps <= vs_now(&v->txn).v;
-    if (v->nested->runs || !timer || !vcpu_timer_own(v, &own)) {
+    struct vs_trap of;
+    if (v->nested->runs || !came(v, &of, &own)) {
         return vcpu_enter(v);
     }
-    struct vs_trap of = none;
-    of.number = vcpu_numbers(v)->timer;
     struct vs_hv_exit what = {.inject = own.how.inject,
                               .virtual_delivery = v->p->vid,
                               .fast = own.how.fast,
@@ -172,6 +222,6 @@ bool host_nested_woken(struct vs_vcpu *v)
                               .trap = &of,
                               .exit = &left};
     bool good = host_nested_hand(v, (enum vs_trap_kind)own.how.handed, &what);
-    vcpu_own_irq_done(v, vcpu_numbers(v)->timer, &own);
+    vcpu_own_irq_done(v, own.how.inject, &own);
     return good;
 }

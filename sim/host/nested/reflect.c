@@ -105,7 +105,7 @@ static void to_guest(void *ctx, struct vs_txn *t)
 static void walk(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
-    const struct vs_vm *vm = &v->nested->ept12;
+    const struct vs_vm *vm = &v->nested->memory->ept12;
     const struct vs_radix_format *f = &vm->format;
     uint64_t table = vm->ept_root;
     for (unsigned level = f->levels; level; level--) {
@@ -123,7 +123,7 @@ static void walk(void *ctx, struct vs_txn *t)
 static bool lacks(const struct vs_nested *n, const struct vs_exit *exit)
 {
     uint64_t of_l1;
-    return !vs_vm_locate(&n->ept12, exit->gpa.v, &of_l1);
+    return !vs_vm_locate(&n->memory->ept12, exit->gpa.v, &of_l1);
 }
 
 /* L0's part of handing the exit on, up to L1's first instruction. */
