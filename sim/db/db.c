@@ -115,6 +115,9 @@ static enum vs_status check_version(struct vs_db *db, bool create)
         return s;
     }
     if (!version && !tables && create) {
+        /* before there is anything in it: a row that explains a knob has some 250 bytes, and every
+         * fifteenth divided a page of the usual 4 KiB, a fifth of what storing cost */
+        sqlite3_exec(db->sql, "PRAGMA page_size = 8192", NULL, NULL, NULL);
         db->version = VS_DB_SCHEMA_VERSION;
         return make_schema(db);
     }
@@ -288,6 +291,7 @@ static enum vs_status open_file(struct vs_db *db, bool create)
         if (db->made) {
             make_parent(db);
             note_files(db, vs_leftover);
+            (void)vs__db_image_file(db->path);
         }
     }
     int flags = create ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
@@ -300,17 +304,15 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     if (sqlite3_open_v2(name, &db->sql, flags, NULL) != SQLITE_OK) {
         return vs__db_fail(db, "cannot open");
     }
+    /* then there is nothing to look at */
+    bool image = !strcmp(db->path, ":memory:") && vs__db_image_memory(db->sql);
     vs__db_patience(db, LOCKED_MS);
-    if (db->made) {
-        /* before there is anything in it: a row that explains a knob has some 250 bytes, and every
-         * fifteenth divided a page of the usual 4 KiB, a fifth of what storing cost */
-        sqlite3_exec(db->sql, "PRAGMA page_size = 8192", NULL, NULL, NULL);
-    }
     if (waits_by) {
         sqlite3_progress_handler(db->sql, 5000000, go_on, NULL);
     }
-    enum vs_status s = check_version(db, create);
-    if (!s && create) {
+    db->version = VS_DB_SCHEMA_VERSION;
+    enum vs_status s = image ? VS_OK : check_version(db, create);
+    if (!s && create && !image) {
         s = check_writable(db);
         if (!s) {
             vs__db_views(db);
@@ -320,7 +322,7 @@ static enum vs_status open_file(struct vs_db *db, bool create)
     s = s ? s : vs_db_exec(db, "PRAGMA foreign_keys = ON; PRAGMA secure_delete = OFF");
     /* a transaction that outgrows its memory would have to wait for readers before its end, where a
      * signal finds it half done: of a sweep, all that it was about to store was lost */
-    s = s || !create ? s : vs_db_exec(db, "PRAGMA cache_size = -65536");
+    s = s || !create || image ? s : vs_db_exec(db, "PRAGMA cache_size = -65536");
     vs__db_patience(db, LOCKED_STORE_MS);
     return s;
 }

@@ -47,6 +47,11 @@ void vs__db_keep(struct vs_db *db);
 enum vs_status vs__db_convert(struct vs_db *db);
 /* The schema, and what of it comes from the program. */
 enum vs_status vs__db_schema(struct vs_db *db);
+/* A file of the empty database, whole from its first moment; false: there is one of that name, or
+ * it cannot be made so here, and SQLite makes it. */
+bool vs__db_image_file(const char *path);
+/* Makes what a connection has in memory the empty database; false: it has nothing in it. */
+bool vs__db_image_memory(sqlite3 *sql);
 /* The newest views, into a database of this version that was made before them: nothing that was
  * there changes. What is in the way is told when a run is stored. */
 void vs__db_views(struct vs_db *db);

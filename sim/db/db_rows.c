@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GATHERED                                                                                   \
-    2048u /* rows stored together; so much memory at once comes zeroed from the system */
-#define COPIES 16384u /* bytes of copied texts at first */
+#define GATHERED 2048u /* rows stored together */
+#define COPIES 16384u  /* bytes of copied texts at first */
 
 /* The table vs_rows as SQLite sees it. */
 struct table {
@@ -180,10 +179,10 @@ static enum vs_status no_memory(struct vs_db *db)
     return VS_E_NOMEM;
 }
 
-/* Memory for the rows, with the first one. */
+/* Memory for the rows, with the first one: only what is written of it is read. */
 static bool make_fields(struct vs_rows *r)
 {
-    r->field = r->field ? r->field : calloc(GATHERED, VS_ROWS_COLUMNS * sizeof *r->field);
+    r->field = r->field ? r->field : malloc(GATHERED * VS_ROWS_COLUMNS * sizeof *r->field);
     r->order = r->order ? r->order : malloc(GATHERED * sizeof *r->order);
     return r->field && r->order;
 }

@@ -80,4 +80,18 @@ if ! grep -qE '__(a|t|m)san_init' "$VIRTSIM" && ${CC:-cc} -shared -fPIC -o "$wor
     ok "enough memory for the epochs" "$VIRTSIM" $epochs
     equal "the run without its epochs is not stored" 1 "$(sqlite3 "$work/epochs.db" 'select count(*) from run')"
 fi
+# a new database is a copy of the one that the build made; an empty file becomes one by the statements it was made of
+: >"$work/by_statements.db"
+for way in by_copy by_statements; do
+    ok "a database $way" "$VIRTSIM" run workloads/exit_mix.lua --quiet --db "$work/$way.db"
+    sqlite3 "$work/$way.db" "pragma page_size; pragma user_version; pragma integrity_check; select * from op_alias; select type, name, sql from sqlite_master" >"$work/$way"
+done
+ok "is the same either way" cmp "$work/by_copy" "$work/by_statements"
+ok "with all of the schema" grep -q "^view|metric|CREATE VIEW" "$work/by_copy"
+equal "and other names of operations" 1 "$(sqlite3 "$work/by_copy.db" "select count(*) > 100 from op_alias")"
+# who makes it first does not matter: every process's run is in it
+for i in 1 2 3 4; do "$VIRTSIM" run workloads/exit_mix.lua --quiet --db "$work/first.db" >/dev/null 2>&1 & done
+wait
+equal "of processes that make it at once each has its run" "4 ok" "$(sqlite3 "$work/first.db" "select count(*) from run") $(sqlite3 "$work/first.db" "pragma integrity_check")"
+equal "and nothing is beside it" 1 "$(find "$work" -name 'first.db*' | wc -l)"
 finish

@@ -27,5 +27,6 @@ smallest=("$VIRTSIM" run "$work/smallest.lua" --set=host.memory=1GiB --set=guest
 ok "makes a database" "${smallest[@]}"
 # 16,740 thousand where this was written, with 912 knobs, of them five for each knob, which a run stores: what libraries and the lengths of paths add is not ours
 few "the smallest run, stored" 17000 "${smallest[@]}"
+few "the smallest run, its database new" 17000 "$VIRTSIM" run "$work/smallest.lua" --set=host.memory=1GiB --set=guest.memory=256MiB --quiet --db="$work/n.db"
 few "list machines" 10000 "$VIRTSIM" list machines
 finish
