@@ -317,9 +317,9 @@ static unsigned vcpus(const struct vs_program *one)
     return one->recording ? vs_recording_vcpus(one->recording) : vs_replay_lanes(one->replay);
 }
 
-enum vs_status vs_programs_machines(struct vs_programs *p)
+enum vs_status vs_programs_machines(struct vs_programs *p, unsigned together)
 {
-    unsigned k = 0, next = 0;
+    unsigned k = 0, next = 0, of_workload;
     p->machine = calloc(p->n_vcpus ? p->n_vcpus : 1u, sizeof *p->machine);
     if (!p->machine) {
         return VS_E_NOMEM;
@@ -335,8 +335,9 @@ enum vs_status vs_programs_machines(struct vs_programs *p)
             next = p->machine[k] < next ? next : p->machine[k] + 1u;
         }
     }
+    of_workload = k;
     for (; k < p->n_vcpus; k++) {
-        p->machine[k] = next++;
+        p->machine[k] = next + (k - of_workload) / together;
     }
     return VS_OK;
 }

@@ -53,9 +53,9 @@ enum vs_status vs_programs_open_workload(struct vs_programs *p, const struct vs_
 /* --threads and --shares: which traces' vCPUs share address spaces. */
 enum vs_status vs_programs_share(struct vs_programs *p, const struct vs_session_request *r,
                                  struct vs_errors *errors);
-/* After opening: fills `machine`. A workload's vCPUs are one each, and so are traces; a recording
- * brings those that it was recorded on. */
-enum vs_status vs_programs_machines(struct vs_programs *p);
+/* After opening: fills `machine`. A workload's vCPUs are so many `together` (guest.vcpus), traces
+ * one each; a recording brings those that it was recorded on. */
+enum vs_status vs_programs_machines(struct vs_programs *p, unsigned together);
 /* After the run: each input has a part in what was measured. */
 enum vs_status vs_programs_measured(const struct vs_programs *p, const struct vs_platform *platform,
                                     struct vs_errors *errors);

@@ -299,7 +299,9 @@ enum vs_status vs_session_prepare(const struct vs_session_request *r, struct vs_
     struct vs_session *s;
     enum vs_status st = vs_session_describe(r, &s, errors);
     *out = NULL;
-    st = st ? st : vs_programs_machines(&s->programs);
+    st = st ? st
+            : vs_programs_machines(&s->programs,
+                                   (unsigned)vs_knobs_find(s->knobs, "guest.vcpus")->value);
     if (!st) {
         s->request.options.machine = s->programs.machine;
         memcpy(s->request.options.shares, s->programs.shares, sizeof s->programs.shares);

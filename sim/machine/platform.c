@@ -251,7 +251,7 @@ static enum vs_status make_machine(struct vs_platform *p, const struct machine_c
 unsigned machine_vm_of(const struct vs_platform *p, unsigned vcpu)
 {
     const unsigned *machine = p->options.machine;
-    return !p->built.vms ? 0 : machine ? machine[vcpu] : vcpu;
+    return !p->built.vms ? 0 : machine ? machine[vcpu] : vcpu / (unsigned)p->built.vm_vcpus;
 }
 
 /* What the vCPUs start in rooms above theirs; sim/request adds what runs their programs. */
