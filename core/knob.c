@@ -68,31 +68,70 @@ static int by_path_of(const void *a, const void *b)
                   (*(const struct vs_knob_desc *const *)b)->path);
 }
 
-/* All knobs of the components, sorted by path, with their defaults; NULL without memory. */
-struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *components, size_t n)
+/* The order that was made last: a process that runs many points asks for one of the same components
+ * each time. */
+static struct {
+    const struct vs_component_desc **component;
+    size_t n_components;
+    const struct vs_knob_desc **desc;
+    size_t n;
+} last_order;
+
+/* Makes the order of all knobs of the components the last one; false: no memory. */
+static bool make_order(const struct vs_component_desc *const *components, size_t n)
 {
-    struct vs_knobs *k = calloc(1, sizeof *k);
     size_t knobs = 0;
     for (size_t i = 0; i < n; i++) {
         knobs += components[i]->n_knobs;
     }
-    const struct vs_knob_desc **desc = malloc((knobs + 1) * sizeof *desc); /* sorted first */
-    bool good = k && desc && (k->component = calloc(n + 1, sizeof *k->component));
-    for (size_t i = 0, at = 0; good && i < n; i++) {
-        k->component[k->n_components++] = components[i];
+    const struct vs_knob_desc **desc = malloc((knobs + 1) * sizeof *desc);
+    const struct vs_component_desc **copied = malloc((n + 1) * sizeof *copied);
+    if (!desc || !copied) {
+        free(desc);
+        free(copied);
+        return false;
+    }
+    for (size_t i = 0, at = 0; i < n; i++) {
+        copied[i] = components[i];
         for (size_t j = 0; j < components[i]->n_knobs; j++) {
             desc[at++] = &components[i]->knobs[j];
         }
     }
+    qsort(desc, knobs, sizeof *desc, by_path_of);
+    free(last_order.component);
+    free(last_order.desc);
+    last_order.component = copied;
+    last_order.n_components = n;
+    last_order.desc = desc;
+    last_order.n = knobs;
+    return true;
+}
+
+/* Says whether the last order is one of just these components. */
+static bool same_order(const struct vs_component_desc *const *components, size_t n)
+{
+    return last_order.desc && last_order.n_components == n &&
+           (!n ||
+            !memcmp(last_order.component, components, n * sizeof(struct vs_component_desc *)));
+}
+
+/* All knobs of the components, sorted by path, with their defaults; NULL without memory. */
+struct vs_knobs *vs_knobs_create(const struct vs_component_desc *const *components, size_t n)
+{
+    struct vs_knobs *k = calloc(1, sizeof *k);
+    bool good = k && (same_order(components, n) || make_order(components, n));
     if (good) {
-        qsort(desc, knobs, sizeof *desc, by_path_of);
-        k->cap = knobs + MORE;
-        good = (k->knob = malloc(k->cap * sizeof *k->knob));
+        k->cap = last_order.n + MORE;
+        k->component = malloc((n + 1) * sizeof *k->component);
+        k->knob = malloc(k->cap * sizeof *k->knob);
+        good = k->component && k->knob;
     }
-    for (size_t i = 0; good && i < knobs; i++) {
-        good = append(k, desc[i]) == VS_OK;
+    for (size_t i = 0; good && i < n; i++) {
+        k->component[k->n_components++] = components[i];
     }
-    free(desc);
+    for (size_t i = 0; good && i < last_order.n; i++) {
+        good = append(k, last_order.desc[i]) == VS_OK;
+    }
     if (!good) {
         vs_knobs_destroy(k);
         return NULL;
@@ -141,12 +180,21 @@ enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc)
     return s;
 }
 
-void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c)
+/* Says whether a description is one of a component's. */
+static bool is_of(const struct vs_component_desc *c, const struct vs_knob_desc *d)
+{
+    return d >= c->knobs && d < c->knobs + c->n_knobs;
+}
+
+void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *const *c, size_t n)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < k->n; i++) {
-        const struct vs_knob_desc *d = k->knob[i].desc;
-        if (d >= c->knobs && d < c->knobs + c->n_knobs) {
+    for (size_t i = 0; n && i < k->n; i++) {
+        size_t of = 0;
+        while (of < n && !is_of(c[of], k->knob[i].desc)) {
+            of++;
+        }
+        if (of < n) {
             free(k->knob[i].source);
             free(k->knob[i].set_by);
             free(k->knob[i].part);
@@ -154,7 +202,7 @@ void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c)
             k->knob[kept++] = k->knob[i];
         }
     }
-    k->n = kept;
+    k->n = n ? kept : k->n;
 }
 
 const struct vs_component_desc *vs_knobs_component(const struct vs_knobs *k, const char *name)
@@ -173,8 +221,7 @@ static bool inherited(struct vs_knobs *k, const struct vs_component_desc *from,
 {
     for (size_t i = 0; i < k->n; i++) {
         struct vs_knob *knob = &k->knob[i];
-        bool old = knob->desc >= from->knobs && knob->desc < from->knobs + from->n_knobs;
-        if (!old || strcmp(knob->desc->path, d->path) != 0) {
+        if (!is_of(from, knob->desc) || strcmp(knob->desc->path, d->path) != 0) {
             continue;
         }
         if (knob->rank == VS_RANK_DEFAULT) {
@@ -206,7 +253,7 @@ enum vs_status vs_knobs_replace(struct vs_knobs *k, const struct vs_component_de
             return VS_E_NOMEM;
         }
     }
-    vs_knobs_drop(k, old);
+    vs_knobs_drop(k, &old, 1);
     qsort(k->knob, k->n, sizeof *k->knob, by_path);
     return VS_OK;
 }

@@ -60,8 +60,8 @@ void vs_knobs_load_instance(const struct vs_knobs *k, const struct vs_component_
                             unsigned index, void *config);
 /* The component of a path, where this program was built without it; NULL otherwise. */
 const char *vs_knobs_without(const char *path);
-/* Takes a component's knobs out of the store: the machine has no such thing. */
-void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *c);
+/* Takes the knobs of n components out of the store: the machine has no such things. */
+void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *const *c, size_t n);
 /* The component of this name that the store has; NULL: none. */
 const struct vs_component_desc *vs_knobs_component(const struct vs_knobs *k, const char *name);
 /* Puts a component in the place of the one of the same name: a machine has another such part. A

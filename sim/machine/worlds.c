@@ -3,7 +3,10 @@
 #include "irqchip.h"
 #include "world.h"
 
+#include <assert.h>
 #include <string.h>
+
+#define DROPPED 32u /* components at most, of all worlds and interrupt controllers */
 
 const struct vs_world_kind *const *vs_worlds(size_t *n)
 {
@@ -86,6 +89,15 @@ static const char *like(const char *path, uint64_t vendor)
     return NULL;
 }
 
+/* What is found of knobs that the machine's architecture does not have. */
+struct settling {
+    struct vs_knobs *knobs;
+    uint64_t vendor; /* that the machine's file states */
+    struct vs_errors *errors;
+    const struct vs_component_desc *drop[DROPPED]; /* they go together, when all are known */
+    size_t n;
+};
+
 /* Adds that a knob which somebody has set is another architecture's, and what to set instead. */
 static void refuse(const struct vs_knob *knob, const char *whose, const char *instead,
                    uint64_t vendor, struct vs_errors *errors)
@@ -103,20 +115,37 @@ static void refuse(const struct vs_knob *knob, const char *whose, const char *in
     }
 }
 
+/* Notes a component whose knobs go. */
+static void note(struct settling *s, const struct vs_component_desc *d)
+{
+    assert(s->n < DROPPED);
+    s->drop[s->n++] = d;
+}
+
+/* Says whether the knobs of a component go already. */
+static bool noted(const struct settling *s, const struct vs_component_desc *d)
+{
+    size_t i = 0;
+    while (i < s->n && s->drop[i] != d) {
+        i++;
+    }
+    return i < s->n;
+}
+
 /* Knobs of a component that the machine's processors do not have: what was asked for is refused,
  * and none is stored. */
-static void drop(struct vs_knobs *knobs, const struct vs_component_desc *d, const char *whose,
-                 const char *instead, uint64_t vendor, struct vs_errors *errors)
+static void drop(struct settling *s, const struct vs_component_desc *d, const char *whose,
+                 const char *instead)
 {
-    uint64_t is = vs_knobs_find(knobs, "cpu.vendor")->value;
+    uint64_t is = vs_knobs_find(s->knobs, "cpu.vendor")->value;
     for (size_t k = 0; k < d->n_knobs; k++) {
-        const struct vs_knob *knob = vs_knobs_find(knobs, d->knobs[k].path);
-        bool told = knob->rank > VS_RANK_MACHINE || (knob->rank && vendor == is);
+        const struct vs_knob *knob = vs_knobs_find(s->knobs, d->knobs[k].path);
+        bool told = knob->rank > VS_RANK_MACHINE || (knob->rank && s->vendor == is);
         if (told && knob->set_by) {
-            refuse(knob, whose, instead, is, errors);
+            refuse(knob, whose, instead, is, s->errors);
         }
     }
-    vs_knobs_drop(knobs, d);
+    note(s, d);
 }
 
 /* The components that a world consists of, NULL where there are fewer. */
@@ -128,31 +157,31 @@ static const struct vs_component_desc *part(const struct vs_world_kind *kind, si
 }
 
 /* All that a world of hardware consists of. */
-static void drop_all(struct vs_knobs *knobs, const struct vs_world_kind *kind, const char *instead,
-                     uint64_t vendor, struct vs_errors *errors)
+static void drop_all(struct settling *s, const struct vs_world_kind *kind, const char *instead)
 {
     for (size_t i = 0; i < PARTS; i++) {
         if (part(kind, i)) {
-            drop(knobs, part(kind, i), kind->name, instead, vendor, errors);
+            drop(s, part(kind, i), kind->name, instead);
         }
     }
 }
 
 /* The same of a technique's that is not this machine's. Its processors may have it: what their file
  * states of it goes silently. */
-static void drop_technique(struct vs_knobs *knobs, const struct vs_component_desc *desc,
-                           const char *whose, struct vs_errors *errors)
+static void drop_technique(struct settling *s, const struct vs_component_desc *desc,
+                           const char *whose)
 {
     char is[32];
-    const struct vs_knob *technique = vs_knobs_find(knobs, "hypervisor.technique");
+    const struct vs_knob *technique = vs_knobs_find(s->knobs, "hypervisor.technique");
     for (size_t k = 0; k < desc->n_knobs; k++) {
-        const struct vs_knob *knob = vs_knobs_find(knobs, desc->knobs[k].path);
+        const struct vs_knob *knob = vs_knobs_find(s->knobs, desc->knobs[k].path);
         if (knob->rank > VS_RANK_MACHINE && knob->set_by) {
-            vs_error(errors, "%s: %s is a knob of %s; this machine has hypervisor.technique = %s",
+            vs_error(s->errors,
+                     "%s: %s is a knob of %s; this machine has hypervisor.technique = %s",
                      knob->set_by, knob->desc->path, whose, vs_knob_text(technique, is, sizeof is));
         }
     }
-    vs_knobs_drop(knobs, desc);
+    note(s, desc);
 }
 
 /* Whether a world consists of this component, among others. */
@@ -167,13 +196,13 @@ static bool consists_of(const struct vs_world_kind *kind, const struct vs_compon
 }
 
 /* What the world of another technique consists of, and the machine's own does not. */
-static void drop_others(struct vs_knobs *knobs, const struct vs_world_kind *kind,
-                        const struct vs_world_kind *own, struct vs_errors *errors)
+static void drop_others(struct settling *s, const struct vs_world_kind *kind,
+                        const struct vs_world_kind *own)
 {
     for (size_t i = 0; i < PARTS; i++) {
         const struct vs_component_desc *of = part(kind, i);
-        if (of && !consists_of(own, of) && vs_knobs_find(knobs, of->knobs[0].path)) {
-            drop_technique(knobs, of, kind->name, errors);
+        if (of && !consists_of(own, of) && !noted(s, of)) {
+            drop_technique(s, of, kind->name);
         }
     }
 }
@@ -181,22 +210,24 @@ static void drop_others(struct vs_knobs *knobs, const struct vs_world_kind *kind
 enum vs_status vs_worlds_settle(struct vs_knobs *knobs, uint64_t vendor, struct vs_errors *errors)
 {
     size_t n, before = errors->n;
+    struct settling s = {knobs, vendor, errors, {NULL}, 0};
     const struct vs_world_kind *const *world = vs_worlds(&n);
     uint64_t is = vs_knobs_find(knobs, "cpu.vendor")->value,
              technique = vs_knobs_find(knobs, "hypervisor.technique")->value;
     for (size_t i = 0; i < n; i++) {
         if (world[i]->technique != technique) {
-            drop_others(knobs, world[i], vs__world_of(technique, is), errors);
+            drop_others(&s, world[i], vs__world_of(technique, is));
         } else if (!technique && world[i]->vendor != is) {
-            drop_all(knobs, world[i], vs_world_name(technique, is), vendor, errors);
+            drop_all(&s, world[i], vs_world_name(technique, is));
         }
     }
     const struct vs_irqchip_kind *const *chip = vs_irqchips(&n), *own = vs__irqchip_of(is);
     for (size_t i = 0; i < n; i++) {
         if (chip[i] != own) {
-            drop(knobs, chip[i]->desc, chip[i]->name, own->knobs, vendor, errors);
+            drop(&s, chip[i]->desc, chip[i]->name, own->knobs);
         }
     }
+    vs_knobs_drop(knobs, s.drop, s.n);
     return errors->n > before ? VS_E_CONFIG : VS_OK;
 }
 
