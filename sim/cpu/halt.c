@@ -277,9 +277,15 @@ bool vcpu_sleep_recorded(struct vs_vcpu *v, uint64_t length_ps)
     struct vs_trap e = {.kind = VS_TRAP_HALT, .recorded = true, .length = 1};
     vs_txn_settle(&v->txn);
     uint64_t left_ps = vs_now(&v->txn).v;
+    if (v->nested) {
+        v->nested->until_ps = left_ps + length_ps;
+    }
     bool left = vcpu_trap_wait(v, &e, NULL);
     if (!left || v->failed || !v->thread.depth) {
         return left;
+    }
+    if (vs_thread_waits_for(&v->thread, VS_FOR_NESTED)) {
+        return true; /* the hypervisor in the guest waits for that */
     }
     struct vs_wait *wait = &v->thread.wait[v->thread.depth - 1u];
     wait->what = VS_FOR_TIME;
@@ -301,6 +307,9 @@ void vcpu_recorded_awake(struct vs_vcpu *v, uint64_t now_ps)
         vs_hv_host_interrupt(&v->hv, &v->txn);
     }
     vs_hv_wake(&v->hv, &v->txn, (vs_ps){wait.since_ps}, (vs_ps){until});
+    if (v->nested) {
+        v->p->host.nested_wakes(v, until);
+    }
     vs_close(&v->txn);
     vcpu_waited(v);
 }

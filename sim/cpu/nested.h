@@ -30,6 +30,7 @@ struct vs_nested {
     uint64_t walked; /* L2-physical address that L0 looks up in EPT12: host_nested_exit sets it */
     bool own_timer;  /* its own local APIC's timer has its guest's deadline: host/nested, the expiry
                       */
+    uint64_t until_ps;     /* of a halt of a trace of exits: when it ends; 0: an event ends it */
     uint64_t own_timer_ps; /* that deadline */
     bool timer_holds;      /* 12's preemption timer has one */
     bool halts;            /* it has put its vCPU's thread to sleep, and its processor has halted */

@@ -100,6 +100,27 @@ equal "SVM: VMCB12 lets HLT pass: L0 alone has the halts" "$n $n 0 $n" "$(of hos
 run k10_shanghai_kvm $busy
 equal "SVM: without a virtual flag STGI and CLGI leave L1 besides" "$((3 * n)) $((3 * n))" "$(of host exit.stgi) $(of host exit.clgi)"
 
+# ---- a trace of exits whose guest is L2: its halts last as long as they did ----
+{
+    line() { echo "       CPU 0/KVM-1  [000] d..1.   100.000$1: $2"; }
+    leave() { line "$1" "kvm_exit: vcpu 0 reason $2 rip 0xffffffff8 info1 0x0000000000000000 info2 0x0000000000000000 intr_info 0x00000000 error_code 0x00000000"; }
+    for at in 010:HLT:210 220:CPUID:223 230:HLT:430 440:CPUID:443; do
+        IFS=: read -r from why to <<<"$at"
+        leave "$from" "$why"
+        line "$to" "kvm_entry: vcpu 0, rip 0xffffffff8"
+    done
+} >"$work/halts.txt"
+for options in "skylake_sp_kvm:4" "skylake_sp_kvm --set nested.control.hlt_exiting=0:2" "zen2_rome_kvm:4"; do
+    [[ $options == zen* ]] && sed -i 's/reason HLT/reason hlt/; s/reason CPUID/reason cpuid/; s/info1 0x0000000000000000/info1 0x0000000000000078/' "$work/halts.txt"
+    rm -f "$work/n.db"
+    # shellcheck disable=SC2086 # options are words
+    ok "a replay on $options" "$VIRTSIM" replay "$work/halts.txt" --quiet --db "$work/n.db" --set hypervisor.nesting=1 --set hypervisor.halt_poll_ns=0 -m ${options%:*}
+    equal "L1's own halt leaves it beside L2's, $options" "${options#*:}" "$(of host exit.hlt)"
+    equal "and behind it L2's exits are L1's again, $options" 2 "$(of l1 handler.cpu_id)"
+    equal "each halt lasts until its recorded entry, $options" yes "$(q "select case when total_ps between 400000000 and 500000000 then 'yes' else total_ps end from op where actor = 'vcpu0' and op = 'timeline'")"
+    equal "the books balance, $options" 0 "$(q "select count(*) from unbalanced")"
+done
+
 echo 'guest(function(cpu) cpu:cli() cpu:hlt() end)' >"$work/dead.lua"
 # ---- what cannot be is refused, by name ----
 refused "a halt that nothing ends" 1 "halts with interrupts disabled" "$VIRTSIM" run "$work/dead.lua" --no-store -m skylake_sp_kvm --set hypervisor.nesting=1

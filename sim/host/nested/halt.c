@@ -26,7 +26,7 @@ void host_nested_halts(struct vs_vcpu *v)
 {
     struct vs_nested *n = v->nested;
     n->halts = false;
-    if (v->timer_armed && !n->own_timer) {
+    if (v->timer_armed && !n->own_timer && !n->until_ps) {
         host_nested_deadline(v, true);
     }
     v->world.mask(v->world.ctx, false); /* L1 lets interrupts in */
@@ -51,6 +51,7 @@ uint64_t host_nested_wake_ps(const struct vs_vcpu *v)
              next = vcpu_arrivals_next(v);
     at = timer < at ? timer : at;
     at = next < at ? next : at;
+    at = v->nested->until_ps && v->nested->until_ps < at ? v->nested->until_ps : at;
     return tick < at ? tick : at;
 }
 
@@ -116,6 +117,7 @@ static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
         vs_hv_polled(&n->hv, (vs_ps){now.v - since.v});
     }
     n->halts = false;
+    n->until_ps = 0;
     if (n->own_timer && vcpu_timer_preempts(v)) { /* kvm_lapic_switch_to_hv_timer */
         host_nested_deadline(v, false);
     }
@@ -136,7 +138,7 @@ static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
 static void sleep(struct vs_vcpu *v, uint64_t since_ps, bool again)
 {
     struct vs_nested *n = v->nested;
-    struct vs_trap hlt = {.kind = VS_TRAP_HALT, .length = 1};
+    struct vs_trap hlt = {.kind = VS_TRAP_HALT, .recorded = n->until_ps != 0, .length = 1};
     if (!again) {
         vs_open(&v->txn, VS_OP_HALT_SLEEP);
         vs_hv_block(&n->hv, &v->txn, (vs_ps){polled_ps(v) - since_ps});
@@ -145,6 +147,10 @@ static void sleep(struct vs_vcpu *v, uint64_t since_ps, bool again)
     n->halts = true;
     if (!vcpu_trap_wait(v, &hlt, NULL) && !v->failed) { /* it halts in the guest */
         vcpu_wait(v, VS_FOR_EVENT, false);
+    }
+    if (n->until_ps && !v->failed) { /* until the recorded entry, whatever comes */
+        v->thread.wait[v->thread.depth - 1u].what = VS_FOR_TIME;
+        v->thread.wait[v->thread.depth - 1u].until_ps = n->until_ps;
     }
 }
 
@@ -166,7 +172,11 @@ void host_nested_awake(struct vs_vcpu *v, uint64_t now_ps)
     }
     (void)timer(v, now_ps);
     messages(v, now_ps);
-    if (!v->failed && vcpu_wakes(v)) {
+    bool recorded = n->until_ps && n->until_ps <= now_ps;
+    if (recorded && slept) {
+        take(v);
+    }
+    if (!v->failed && (recorded || (!n->until_ps && vcpu_wakes(v)))) {
         resume(v, since_ps, slept);
     } else if (!v->failed && (slept || now_ps >= polled_ps(v))) {
         sleep(v, since_ps, slept);
@@ -177,7 +187,8 @@ void host_nested_wakes(struct vs_vcpu *v, uint64_t now_ps)
 {
     const struct vs_irq_numbers *numbers = vcpu_numbers(v);
     bool timer = v->timer_armed && v->timer_ps <= now_ps;
-    if (v->nested->runs && (timer || vcpu_arrivals_next(v) <= now_ps)) {
+    bool recorded = v->nested->until_ps && v->nested->until_ps <= now_ps;
+    if (v->nested->runs && (timer || recorded || vcpu_arrivals_next(v) <= now_ps)) {
         (void)vs_hv_inject(&v->hv, &v->txn, timer ? numbers->timer : numbers->kick, v->p->vid);
     }
 }
