@@ -621,14 +621,18 @@ static void store_at(void *config, size_t offset, uint64_t v)
 
 void vs_knobs_load(const struct vs_knobs *k, const struct vs_component_desc *c, void *config)
 {
-    size_t found = 0;
     vs_defaults(c, config);
-    const struct vs_knob_desc *from = c->knobs, *to = from + c->n_knobs;
-    const struct vs_knob *end = k->knob + k->n;
-    /* the store's own descriptions: nothing is searched */
-    for (const struct vs_knob *knob = k->knob; knob < end && found < (size_t)(to - from); knob++) {
-        if (knob->desc >= from && knob->desc < to) {
-            store_at(config, knob->desc->offset, knob->value);
+    const struct vs_knob *first = c->n_knobs ? find(k, c->knobs[0].path) : NULL;
+    size_t found = 0, at = first ? (size_t)(first - k->knob) : 0;
+    /* the store's own descriptions stand beside each other, as their paths begin alike: from the
+     * first of them on, and once around; hardly any is searched */
+    while (at && is_of(c, k->knob[at - 1u].desc)) {
+        at--;
+    }
+    for (size_t i = 0; i < k->n && found < c->n_knobs; i++, at++) {
+        at = at < k->n ? at : 0;
+        if (is_of(c, k->knob[at].desc)) {
+            store_at(config, k->knob[at].desc->offset, k->knob[at].value);
             found++;
         }
     }

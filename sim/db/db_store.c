@@ -431,9 +431,9 @@ enum vs_status vs_db_begin(struct vs_db *db)
 {
     vs_ending_hold(NULL); /* a signal meanwhile takes the runs back */
     enum vs_status s = vs__db_make(db);
-    /* Every row names the run that the same transaction makes: it need not be looked up for each.
-     */
-    s = s ? s : vs_db_exec(db, "PRAGMA foreign_keys = OFF");
+    /* Every row names the run that the same transaction makes, and its grades and kinds are the
+     * program's own names: neither need be looked up for each. */
+    s = s ? s : vs_db_exec(db, "PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON");
     return s ? s : vs_db_exec(db, "BEGIN IMMEDIATE");
 }
 
@@ -453,7 +453,8 @@ enum vs_status vs_db_end(struct vs_db *db, enum vs_status so_far)
         vs__db_keep(db);
     }
     if (db->sql) {
-        sqlite3_exec(db->sql, "PRAGMA foreign_keys = ON", NULL, NULL, NULL);
+        sqlite3_exec(db->sql, "PRAGMA foreign_keys = ON; PRAGMA ignore_check_constraints = OFF",
+                     NULL, NULL, NULL);
     }
     vs_ending_release();
     return s;
