@@ -213,7 +213,8 @@ static __attribute__((noinline)) void child_new(struct vs_op_acc *parent, struct
 }
 
 /* Adds operations inside another one to those that its caller has had. */
-static void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n, uint64_t ps)
+static vs_inlined void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n,
+                                 uint64_t ps)
 {
     struct vs_child *child = parent->child;
     for (uint32_t i = 0, all = parent->n_child; i < all; i++) {
