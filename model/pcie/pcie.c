@@ -290,14 +290,28 @@ static void returned(struct vs_credits *c)
     c->n--;
 }
 
-/* Waits until the receiver has room. */
-static void spend(const struct vs_pcie *p, struct vs_txn *t, struct vs_credits *c, uint64_t amount)
+/* Waits until the receiver has room, and takes it. */
+static SELDOM void spend_later(const struct vs_pcie *p, struct vs_txn *t, struct vs_credits *c,
+                               uint64_t amount)
 {
     while (c->n && (c->free < amount || c->back[c->first].at_ps <= t->now_ps)) {
         wait(p, t, VS_ACC_pcie_credits, c->back[c->first].at_ps);
         returned(c);
     }
     c->free -= amount;
+}
+
+/* Takes room at the receiver: most often there is some, with what has come back by now. */
+static void spend(const struct vs_pcie *p, struct vs_txn *t, struct vs_credits *c, uint64_t amount)
+{
+    while (c->n && c->back[c->first].at_ps <= t->now_ps) {
+        returned(c);
+    }
+    if (vs_unlikely(c->free < amount)) {
+        spend_later(p, t, c, amount);
+    } else {
+        c->free -= amount;
+    }
 }
 
 /* The receiver is rid of it at `at_ps`; its word travels back. */
