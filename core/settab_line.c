@@ -112,19 +112,26 @@ uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line)
     return find_tag(c->tag + set * c->stride, c->stride, tag);
 }
 
-bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty)
+/* Takes a tag out of the set that begins at `first`: those behind it move up. True, always. */
+static __attribute__((noinline)) bool take_out(const struct vs_linetab *c, uint32_t *first,
+                                               uint32_t *t)
 {
-    uint64_t set;
-    uint32_t tag = vs_linetab_tag(c, line, &set), *first = c->tag + set * c->stride,
-             *t = find_tag(first, c->stride, tag);
-    *dirty = t && (*t & VS_LINE_DIRTY);
-    if (!t) {
-        return false;
-    }
     uint32_t *end = first + c->ways - 1u;
     for (; t < end; t++) {
         t[0] = t[1];
     }
     *end = 0;
     return true;
+}
+
+bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty)
+{
+    uint64_t set;
+    uint32_t tag = vs_linetab_tag(c, line, &set), *first = c->tag + set * c->stride,
+             *t = find_tag(first, c->stride, tag);
+    if (!t) {
+        return false;
+    }
+    *dirty = *dirty || (*t & VS_LINE_DIRTY);
+    return take_out(c, first, t);
 }

@@ -100,7 +100,7 @@ static inline uint32_t vs_linetab_spans_hit(struct vs_linetab *c, const struct v
 }
 /* Recency untouched: its tag with flags, or NULL. */
 uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line);
-/* Removes a line; true when it was there. */
+/* Removes a line; true when it was there. *dirty becomes true when it was dirty, or stays. */
 bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty);
 /* Hints to the host that a line's set is about to be searched. */
 static inline void vs_linetab_prefetch(const struct vs_linetab *c, uint64_t line)

@@ -50,19 +50,22 @@ static void cache_clear(struct vs_memory_cache *k)
     }
 }
 
+/* Removes a line of a cache that the packed tables cannot hold. */
+static __attribute__((noinline)) bool drop_wide(struct vs_memory_cache *k, uint64_t line,
+                                                bool *dirty)
+{
+    const uint64_t *flags = vs_settab_peek(&k->wide, line);
+    *dirty = *dirty || (flags && (*flags & VS_LINE_DIRTY));
+    return vs_settab_drop(&k->wide, line);
+}
+
 bool vs__memory_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty)
 {
-    bool was_dirty = false, was = false;
     line = vs__memory_key(k, line);
-    if (k->lines) {
-        was = vs_linetab_drop(k->lines, line, &was_dirty);
-    } else if (k->present) {
-        const uint64_t *flags = vs_settab_peek(&k->wide, line);
-        was_dirty = flags && (*flags & VS_LINE_DIRTY);
-        was = vs_settab_drop(&k->wide, line);
+    if (vs_likely(k->lines != NULL)) {
+        return vs_linetab_drop(k->lines, line, dirty);
     }
-    *dirty = *dirty || was_dirty;
-    return was;
+    return k->present && drop_wide(k, line, dirty);
 }
 
 bool vs__memory_has(const struct vs_memory_cache *k, uint64_t line)

@@ -170,9 +170,46 @@ static void a_run_of_hits_does_what_its_lines_do(void **state)
     }
 }
 
+/* A line that leaves: the others of its set keep their order, and what is known of another cache's
+ * copy, that it was dirty, stays known. */
+static void a_line_that_leaves_moves_the_older_ones_up(void **state)
+{
+    struct vs_rng rng;
+    (void)state;
+    vs_rng_seed(&rng, 23, 0);
+    for (int i = 0; i < 300; i++) {
+        struct vs_linetab a, b;
+        uint32_t ways = 1u + (uint32_t)vs_rng_below(&rng, VS_LINETAB_MAX_WAYS);
+        assert_int_equal(vs_linetab_init(&a, 12u * ways, ways), VS_OK);
+        assert_int_equal(vs_linetab_init(&b, 12u * ways, ways), VS_OK);
+        fill(&a, &rng);
+        memcpy(b.tag, a.tag, bytes_of(&a));
+        for (int k = 0; k < 100; k++) {
+            uint64_t line = vs_rng_below(&rng, LINES);
+            bool known = vs_rng_below(&rng, 2), dirty = known, there = slow_hit(&b, line, 0);
+            if (there) { /* it is the newest now: out with it, where it was before */
+                memcpy(b.tag, a.tag, bytes_of(&a));
+                uint32_t *way = b.tag + line % b.by_sets.n * b.stride, w = 0;
+                while (way[w] >> 2 != line / b.by_sets.n + 1u) {
+                    w++;
+                }
+                known = known || (way[w] & VS_LINE_DIRTY);
+                memmove(way + w, way + w + 1u, (ways - 1u - w) * sizeof *way);
+                way[ways - 1u] = 0;
+            }
+            assert_int_equal(vs_linetab_drop(&a, line, &dirty), there);
+            assert_int_equal(dirty, known);
+            assert_memory_equal(a.tag, b.tag, bytes_of(&a));
+        }
+        vs_linetab_free(&a);
+        vs_linetab_free(&b);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_of_hits_does_what_its_lines_do),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_line_that_leaves_moves_the_older_ones_up),
+                                       cmocka_unit_test(a_run_of_hits_does_what_its_lines_do),
                                        cmocka_unit_test(spans_do_what_their_lines_do)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
