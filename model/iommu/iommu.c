@@ -310,9 +310,13 @@ static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
 /* Another request's walk fills this entry: it is there when that walk ends. */
 static void await_walk(struct vs_iommu *i, struct vs_txn *t, uint64_t key)
 {
-    for (uint32_t w = 0; w < i->walkers.n; w++) {
-        if (i->walkers.busy_until_ps[w] > t->now_ps && i->walking[w] == key) {
-            vs_ps then = {i->walkers.busy_until_ps[w]};
+    const struct vs_slots *s = &i->walkers;
+    if (s->busy_until_ps[s->prev[s->n]] <= t->now_ps) {
+        return; /* the last of all walks has ended */
+    }
+    for (uint32_t w = 0; w < s->n; w++) {
+        if (s->busy_until_ps[w] > t->now_ps && i->walking[w] == key) {
+            vs_ps then = {s->busy_until_ps[w]};
             vs_wait_until(t, (uint16_t)(i->account + VS_ACC_iommu_walk_shared), then);
         }
     }

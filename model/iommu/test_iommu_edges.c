@@ -217,6 +217,38 @@ static void test_a_second_walk_waits_for_the_only_walker(void **state)
     }
 }
 
+/* A page that another request's walk is about to bring is waited for, whichever of the walkers it
+ * is on; one that a walk has brought is not. */
+static void test_a_page_that_is_walked_for_is_waited_for(void **state)
+{
+    (void)state;
+    for (uint64_t walkers = 1; walkers <= 4; walkers++) {
+        struct iommu_machine m;
+        struct vs_iommu_config c;
+        struct vs_txn other;
+        uint64_t bytes;
+        vs_defaults(&vs_iommu_desc, &c);
+        c.walkers = walkers;
+        start(&m, &c);
+        for (uint64_t page = 0; page < 4; page++) {
+            map(&m, DOMAIN, IOVA + page * 0x1000, FRAME, 12, 3);
+            assert_true(read_as(&m, DEVICE, IOVA + page * 0x1000));
+        }
+        uint64_t end = m.t.now_ps;
+        uint16_t actor = vs_ledger_actor(m.ledger, "another");
+        vs_txn_begin(&other, m.ledger, actor, (vs_ps){0}); /* before the last walk has ended */
+        const struct vs_op_acc *op = vs_ledger_acc(m.ledger, actor, VS_OP_IOMMU_TRANSLATE);
+        const struct vs_part *shared = &op->work[m.iommu.account + VS_ACC_iommu_walk_shared];
+        assert_true(m.dma.read(m.dma.ctx, &other, DEVICE, (vs_iova){IOVA + 0x3000}, &bytes, 8));
+        assert_int_equal(shared->n, 1);
+        other.now_ps = end;
+        assert_true(m.dma.read(m.dma.ctx, &other, DEVICE, (vs_iova){IOVA + 0x3000}, &bytes, 8));
+        assert_int_equal(shared->n, 1);
+        vs_txn_end(&other);
+        iommu_machine_stop(&m);
+    }
+}
+
 /* More than sixteen pages, from the middle of one: all bytes, each once. */
 static void test_a_long_transfer_from_inside_a_page_moves_every_byte(void **state)
 {
@@ -461,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_a_walk_begins_below_the_deepest_entry_that_is_cached),
         cmocka_unit_test(test_every_piece_of_a_large_page_is_its_own),
         cmocka_unit_test(test_a_second_walk_waits_for_the_only_walker),
+        cmocka_unit_test(test_a_page_that_is_walked_for_is_waited_for),
         cmocka_unit_test(test_a_long_transfer_from_inside_a_page_moves_every_byte),
         cmocka_unit_test(test_a_context_invalidation_drops_what_its_granularity_names),
         cmocka_unit_test(test_an_invalidated_page_is_walked_from_the_root_in_its_domain_only),
