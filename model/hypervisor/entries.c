@@ -96,12 +96,11 @@ bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, boo
     return h->injected;
 }
 
-bool vs_hv_inject_nmi(struct vs_hypervisor *h, struct vs_txn *t, bool more)
+void vs_hv_inject_nmi(struct vs_hypervisor *h, struct vs_txn *t, bool more, bool held)
 {
-    struct vs_hv_exit exit = {.nmi = true, .more_nmis = more};
-    h->nmi_injected = h->nmi_windowed = false;
+    struct vs_hv_exit exit = {.nmi = true, .more_nmis = more, .virtual_nmi = held};
+    h->nmi_injected = h->nmi_windowed = h->nmi_held = false;
     (void)start(h, t, VS_HV_ENTRY_INJECT_NMI, &exit);
-    return h->nmi_injected;
 }
 
 void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t)

@@ -259,8 +259,12 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return e->nmi;
     case VS_WHEN_NMI_OPEN:
         return !h->value[VS_STATE_INTERRUPTIBILITY];
+    case VS_WHEN_NMI_VIRTUAL:
+        return e->virtual_nmi;
+    case VS_WHEN_NMI_LEFT:
+        return !h->nmi_held || e->more_nmis;
     case VS_WHEN_NMI_WAITS:
-        return !h->nmi_injected || e->more_nmis;
+        return !h->nmi_injected || (e->more_nmis && !h->nmi_held);
     default: /* about a guest hypervisor; always; or no word of a hypervisor's */
         return vs__hv_nested_holds(h, p);
     }
@@ -353,6 +357,10 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
         h->count[VS_CNT_hypervisor_nmis]++;
         h->nmi_injected = true;
         break;
+    case VS_ACTION_NMI_HELD:
+        h->count[VS_CNT_hypervisor_nmis]++;
+        h->nmi_held = true;
+        break;
     case VS_ACTION_NMI_WINDOW:
         h->count[VS_CNT_hypervisor_nmi_windows]++;
         h->nmi_windowed = true;
@@ -377,6 +385,7 @@ static bool port_quiet(void *ctx, enum vs_action a)
     case VS_ACTION_INJECTED:
     case VS_ACTION_WINDOW:
     case VS_ACTION_NMI_INJECTED:
+    case VS_ACTION_NMI_HELD:
     case VS_ACTION_NMI_WINDOW:
     case VS_ACTION_NONE:
         return true;
@@ -531,7 +540,7 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->exit = exit;
     h->trap = trap;
     h->been_in_user = h->injected = h->windowed = h->threw = false;
-    h->nmi_injected = h->nmi_windowed = false;
+    h->nmi_injected = h->nmi_windowed = h->nmi_held = false;
     h->value[VS_STATE_VECTORING] = 0;
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
     h->l1d_due = h->l1d_due || unsafe(trap);

@@ -106,6 +106,7 @@ struct vs_hv_exit {
     uint8_t inject;        /* vector that is pending for the guest; 0 = none (vs_hv_inject) */
     bool more;             /* others are pending besides it: the next window is theirs */
     bool nmi, more_nmis;   /* a non-maskable interrupt is pending for the guest; and another one */
+    bool virtual_nmi;      /* the processor delivers the first of them itself */
     bool virtual_delivery; /* the processor delivers it: no injection */
     bool device;           /* the access was to a device: emulated as after a misconfiguration */
     bool fast;             /* the short way: a fault of a page that is there, an end of interrupt */
@@ -162,6 +163,7 @@ struct vs_hypervisor {
     bool threw;                            /* the guest gets an invalid-opcode exception */
     bool been_in_user, injected, windowed; /* windowed: it asked for a window */
     bool nmi_injected, nmi_windowed;       /* the same of a non-maskable interrupt */
+    bool nmi_held;                         /* the processor was given one to deliver */
     vs_gpa page;                           /* to be mapped, and the frame that it got */
     unsigned shift, group_shift; /* log2 of its size, and of that of the one that faulted */
     vs_hpa frame;
@@ -190,8 +192,9 @@ enum vs_hv_result vs_hv_go_on(struct vs_hypervisor *h, struct vs_txn *t, enum vs
  * the instruction before): a window is asked for, and the exit for it is where it goes in. */
 bool vs_hv_inject(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector, bool virtual_delivery);
 /* The same for a non-maskable interrupt, which goes in unless the handler of another one, or the
- * present instruction, holds it back; a second one behind it waits for its window (`more`). */
-bool vs_hv_inject_nmi(struct vs_hypervisor *h, struct vs_txn *t, bool more);
+ * present instruction, holds it back; a second one behind it waits for its window (`more`). Where
+ * the processor delivers them itself it is given the first one (`held`). */
+void vs_hv_inject_nmi(struct vs_hypervisor *h, struct vs_txn *t, bool more, bool held);
 /* The same for an exception with an error code, which always goes in. */
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,
                             uint32_t error);

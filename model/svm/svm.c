@@ -139,7 +139,8 @@ void vs_svm_setup(struct vs_svm *s, vs_hpa vmcb, vs_hpa host_area, vs_hpa msrpm,
     vs_svm_put(s, VS_VMCB_MSRPM, msrpm.v);
     tlb_control(s, c->tlb_control);
     vs_svm_put(s, VS_VMCB_INT_CTL,
-               VS_SVM_V_INTR_MASKING | (c->vgif ? VS_SVM_V_GIF_ENABLE | VS_SVM_V_GIF : 0));
+               VS_SVM_V_INTR_MASKING | (c->vgif ? VS_SVM_V_GIF_ENABLE | VS_SVM_V_GIF : 0) |
+                   (c->vnmi ? VS_SVM_V_NMI_ENABLE : 0));
     vs_svm_put(s, VS_VMCB_NESTED, ncr3 != 0);
     vs_svm_put(s, VS_VMCB_NCR3, ncr3);
     vs_svm_put(s, VS_VMCB_VIRT_EXT,
@@ -305,6 +306,7 @@ bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     s->int_state = vs_svm_get(s, VS_VMCB_INT_STATE);
     s->int_ctl =
         vs_svm_loads(clean, VS_SVM_CLEAN_TPR) ? vs_svm_get(s, VS_VMCB_INT_CTL) : s->int_ctl;
+    vs__svm_nmi_enters(s);
     s->pause_left = s->on.pause_count;
     if (!t) {
         return true;

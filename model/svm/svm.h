@@ -139,16 +139,21 @@ enum vs_svm_group {
 #define VS_SVM_V_TPR 0xffull
 #define VS_SVM_V_IRQ (1ull << 8)
 #define VS_SVM_V_GIF (1ull << 9)
+#define VS_SVM_V_NMI_PENDING (1ull << 11)
+#define VS_SVM_V_NMI_BLOCKING (1ull << 12)
 #define VS_SVM_V_INTR_MASKING (1ull << 24)
 #define VS_SVM_V_GIF_ENABLE (1ull << 25)
+#define VS_SVM_V_NMI_ENABLE (1ull << 26)
 #define VS_SVM_X2AVIC_ENABLE (1ull << 30)
 #define VS_SVM_AVIC_ENABLE (1ull << 31)
 #define VS_SVM_LBR_ENABLE 1ull /* of VS_VMCB_VIRT_EXT */
 #define VS_SVM_VLS_ENABLE (1ull << 1)
 #define VS_SVM_INTERRUPT_SHADOW 1ull /* of VS_VMCB_INT_STATE */
+#define VS_SVM_RFLAGS_TF (1ull << 8)
 #define VS_SVM_RFLAGS_IF (1ull << 9)
 
 /* EVENTINJ and EXITINTINFO, APM volume 2, 15.20: vector, type, error code in the upper half. */
+#define VS_SVM_EVENT_NMI (2u << 8)
 #define VS_SVM_EVENT_EXCEPTION (3u << 8)
 #define VS_SVM_EVENT_TYPE (7u << 8)
 #define VS_SVM_EVENT_ERROR (1u << 11)
@@ -192,8 +197,9 @@ struct vs_svm {
     struct vs_svm_avic avic;
     const char *invalid; /* the rule that the last VMRUN broke; NULL: none */
     bool in_guest;
-    bool gif;   /* global interrupt flag: STGI, VMRUN; CLGI, #VMEXIT. Clear it holds interrupts */
-    bool flush; /* the next VMRUN drops the ASID, whatever svm.tlb_control says */
+    bool gif; /* global interrupt flag: STGI, VMRUN; CLGI, #VMEXIT. Clear it holds interrupts */
+    bool nmi_masked; /* KVM's own: from the injection of an NMI to the IRET of its handler */
+    bool flush;      /* the next VMRUN drops the ASID, whatever svm.tlb_control says */
     /* what the processor has of the guest while it runs; the VMCB has it between */
     uint64_t rflags, int_state, int_ctl;
     /* PAUSE filter: what is left of the count; when the last one was */
@@ -235,6 +241,11 @@ bool vs_svm_gif(const struct vs_svm *s);
 /* The guest executes an instruction of SVM (VS_X86_*) that is not intercepted. False: it has no
  * virtualized form here, and is an invalid opcode. */
 bool vs_svm_execute(struct vs_svm *s, struct vs_txn *t, uint8_t x86);
+
+/* Virtual NMIs: the guest takes the pending one, if neither its flag, nor the handler of another
+ * one, nor the present instruction holds it back; IRET of a handler has executed. */
+bool vs_svm_nmi_takes(struct vs_svm *s);
+void vs_svm_nmi_returns(struct vs_svm *s);
 
 /* #VMEXIT, then what the hypervisor runs at once: VMSAVE of the guest's part, VMLOAD of its own,
  * STGI. `length`: of the instruction, whose successor nRIP says; 0: none. */

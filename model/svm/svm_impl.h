@@ -51,6 +51,14 @@ void vs__svm_write_intercepts(struct vs_svm *s, bool nested);
 unsigned vs__svm_says(void *ctx, const struct vs_exit *exit, struct vs_note *out);
 /* The intercept of a code, below 0xc0, in the VMCB. */
 void vs__svm_intercept(struct vs_svm *s, uint32_t code, bool on);
+/* The hypervisor has asked, or now asks, that the end of what holds an NMI back leaves the guest:
+ * by the intercept of IRET, then by a single step. */
+bool vs__svm_nmi_window(const struct vs_svm *s);
+void vs__svm_ask_nmi_window(struct vs_svm *s, bool on);
+/* KVM's svm_get_nmi_mask: the handler of an NMI runs, as the VMCB or KVM itself has it. */
+bool vs__svm_nmi_masked(const struct vs_svm *s);
+/* The entry injects one, which blocks the ones that the processor holds. */
+void vs__svm_nmi_enters(struct vs_svm *s);
 /* svm_world.c: by the control area that is loaded, the guest leaves for this trap; its state as
  * handlers read and write it. */
 bool vs__svm_leaves(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap,

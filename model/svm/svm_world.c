@@ -31,6 +31,7 @@ void vs_svm_register(void)
 
 /* What an exit carries: vs_exit.own. */
 enum { CODE, INFO1, INFO2, WRITTEN, EVENT };
+#define DEBUG_EXCEPTION 1u
 #define INVALID_OPCODE 6u
 #define PAGE_FAULT 14u
 
@@ -171,6 +172,13 @@ static int decide(struct vs_svm *s, struct vs_txn *t, const struct vs_trap *trap
     case VS_TRAP_NMI:
         own[CODE] = VS_SVM_NMI;
         return vs_svm_intercepts(s, VS_SVM_NMI) ? OP_NMI : -1;
+    case VS_TRAP_INTERRUPT_RETURN:
+        own[CODE] = VS_SVM_IRET;
+        return vs_svm_intercepts(s, VS_SVM_IRET) ? OP_IRET : -1;
+    case VS_TRAP_NMI_WINDOW: /* the instruction that held it is stepped over: #DB */
+        own[CODE] = VS_SVM_EXCEPTION + DEBUG_EXCEPTION;
+        return s->rflags & VS_SVM_RFLAGS_TF && vs_svm_intercepts(s, (uint32_t)own[CODE]) ? OP_EXCP
+                                                                                         : -1;
     case VS_TRAP_EXCEPTION: /* of #PF: error code and address, 15.12.15 */
         own[CODE] = VS_SVM_EXCEPTION + (trap->number & 31u);
         own[INFO1] = trap->error_code;
@@ -346,6 +354,18 @@ static bool execute(void *ctx, struct vs_txn *t, uint8_t x86, bool *held)
     return done;
 }
 
+/* The guest's IRET has executed. */
+static void nmi_returns(void *ctx)
+{
+    vs_svm_nmi_returns(ctx);
+}
+
+/* The guest takes a virtual NMI. */
+static bool nmi_takes(void *ctx)
+{
+    return vs_svm_nmi_takes(ctx);
+}
+
 /* Tells the AVIC whether the vCPU runs. */
 static void running(void *ctx, struct vs_txn *t, bool on)
 {
@@ -370,6 +390,8 @@ struct vs_world_port vs_svm_world(struct vs_svm *s)
                                   .flush_tag = flush_tag,
                                   .mask = mask,
                                   .unshadow = unshadow,
+                                  .nmi_returns = nmi_returns,
+                                  .nmi_takes = s->config.vnmi ? nmi_takes : NULL,
                                   .execute = execute,
                                   .clock = clock,
                                   .says = vs__svm_says,
@@ -395,6 +417,7 @@ static const uint16_t offset_of[VS_STATE_N] = {
     [VS_STATE_CR3] = VS_VMCB_CR3,
     [VS_STATE_INTERRUPTIBILITY] = VS_VMCB_INT_STATE,
     [VS_STATE_CONTROLS] = VS_VMCB_INT_CTL,
+    [VS_STATE_VIRTUAL_NMI] = VS_VMCB_INT_CTL,
     [VS_STATE_ENTRY_INTR] = VS_VMCB_EVENTINJ,
     [VS_STATE_ENTRY_ERROR] = VS_VMCB_EVENTINJ,
     [VS_STATE_SPIN] = VS_VMCB_PAUSE_COUNT,
@@ -423,6 +446,7 @@ static uint64_t event_in(uint64_t e)
 {
     return (e & (VS_SVM_EVENT_VALID | VS_EVENT_VECTOR)) |
            ((e & VS_SVM_EVENT_TYPE) == VS_SVM_EVENT_EXCEPTION ? VS_EVENT_EXCEPTION : 0) |
+           ((e & VS_SVM_EVENT_TYPE) == VS_SVM_EVENT_NMI ? VS_EVENT_NMI : 0) |
            (e & VS_SVM_EVENT_ERROR ? VS_EVENT_ERROR : 0);
 }
 
@@ -431,6 +455,7 @@ static uint64_t event_out(uint64_t e)
 {
     return (e & (VS_EVENT_VALID | VS_EVENT_VECTOR)) |
            (e & VS_EVENT_EXCEPTION ? VS_SVM_EVENT_EXCEPTION : 0) |
+           (e & VS_EVENT_NMI ? VS_SVM_EVENT_NMI : 0) |
            (e & VS_EVENT_ERROR ? VS_SVM_EVENT_ERROR : 0);
 }
 
@@ -467,9 +492,14 @@ bool vs__svm_read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
     case VS_STATE_INTERRUPTIBILITY:
         *value &= VS_SVM_INTERRUPT_SHADOW;
         *value |= gif_is_clear(s) ? GIF_HOLDS : 0; /* svm_interrupt_blocked */
+        *value |= vs__svm_nmi_masked(s) ? VS_BLOCKS_NMI : 0;
         break;
     case VS_STATE_CONTROLS:
-        *value = *value & VS_SVM_V_IRQ ? VS_CONTROLS_WINDOW : 0;
+        *value = (*value & VS_SVM_V_IRQ ? VS_CONTROLS_WINDOW : 0) |
+                 (vs__svm_nmi_window(s) ? VS_CONTROLS_NMI_WINDOW : 0);
+        break;
+    case VS_STATE_VIRTUAL_NMI:
+        *value = (*value & VS_SVM_V_NMI_PENDING) != 0;
         break;
     case VS_STATE_ENTRY_INTR:
         *value = event_in(*value);
@@ -505,8 +535,18 @@ bool vs__svm_write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64
     case VS_STATE_CONTROLS: /* V_IRQ, and its intercept in the vectors */
         touch(s, t, VS_VMCB_INTERCEPTS, VS_REF_WRITE);
         vs__svm_ask_window(s, value & VS_CONTROLS_WINDOW);
+        vs__svm_ask_nmi_window(s, value & VS_CONTROLS_NMI_WINDOW);
         return true;
+    case VS_STATE_VIRTUAL_NMI: /* svm_set_vnmi_pending */
+        vs_svm_dirty(s, VS_SVM_CLEAN_TPR);
+        value = (old & ~VS_SVM_V_NMI_PENDING) | (value ? VS_SVM_V_NMI_PENDING : 0);
+        break;
     case VS_STATE_ENTRY_INTR:
+        if (value & VS_EVENT_NMI && !s->config.vnmi) { /* svm_inject_nmi */
+            touch(s, t, VS_VMCB_INTERCEPTS, VS_REF_WRITE);
+            vs__svm_intercept(s, VS_SVM_IRET, true);
+            s->nmi_masked = true;
+        }
         value = (old & ~0xffffffffull) | event_out(value);
         break;
     case VS_STATE_ENTRY_ERROR:

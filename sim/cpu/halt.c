@@ -27,7 +27,8 @@ static bool wakes_masked(const struct vs_vcpu *v)
 /* What ends a halt has come. */
 static bool ends_halt(const struct vs_vcpu *v)
 {
-    return v->nmis || v->init_due || (something_due(v) && (!v->masked || wakes_masked(v)));
+    return v->nmis || v->nmi_held || v->init_due ||
+           (something_due(v) && (!v->masked || wakes_masked(v)));
 }
 
 bool vcpu_wakes(const struct vs_vcpu *v)
@@ -150,11 +151,7 @@ void vcpu_wait_ends(struct vs_vcpu *v, uint64_t now_ps)
     vcpu_timer_expire(v, now_ps);
     vcpu_arrivals_take(v, now_ps);
     uint8_t vector;
-    v->hv.nmi_injected = false;
-    if (v->nmis) {
-        (void)vs_hv_inject_nmi(&v->hv, &v->txn, v->nmis > 1u);
-        vcpu_nmi_handed(v);
-    }
+    vcpu_nmi_wakes(v);
     if (!p->posted && !vcpu_listed(v) && v->irq.pending(v->irq.ctx, &vector)) {
         v->entry_vector = vs_hv_inject(&v->hv, &v->txn, vector, p->vid) ? vector : 0;
         if (v->hv.nmi_injected && v->hv.windowed) { /* an entry carries one event */

@@ -420,7 +420,7 @@ void vcpu_interrupts(struct vs_vcpu *v)
         return;
     }
     v->sipi_due = false; /* it does not wait for one */
-    if (v->nmis || v->nmi_entry || v->nmi_fresh || v->nmi_window) {
+    if (vcpu_nmi_due(v)) {
         vcpu_nmis(v); /* before any other one: SDM 3A table 6-2 */
     }
     uint8_t vector;

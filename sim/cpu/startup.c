@@ -32,7 +32,7 @@ static void reset(struct vs_vcpu *v)
 {
     v->init_due = false;
     v->nmis = 0;
-    v->nmi_fresh = v->nmi_window = v->nmi_entry = v->nmi_blocked = false;
+    v->nmi_fresh = v->nmi_window = v->nmi_entry = v->nmi_blocked = v->nmi_held = false;
     v->window = v->listed = v->fresh = v->notified = v->timer_armed = false;
     v->entry_vector = v->threshold = v->tpr = 0;
     v->shadowed = false;

@@ -193,6 +193,7 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
                               .more = how->more,
                               .nmi = nmi,
                               .more_nmis = v->nmis > 1u,
+                              .virtual_nmi = nmi && vcpu_nmi_virtual(v),
                               .virtual_delivery = v->p->vid,
                               .device = how->device,
                               .fast = how->fast,

@@ -169,6 +169,10 @@ void vcpu_nmis(struct vs_vcpu *v);
 /* The guest can be given one in this exit; what its programs have done about it. */
 bool vcpu_nmi_offered(const struct vs_vcpu *v, const struct vs_handling *how);
 void vcpu_nmi_handed(struct vs_vcpu *v);
+/* The processor delivers the next one itself once it is given it. */
+bool vcpu_nmi_virtual(const struct vs_vcpu *v);
+/* The host is awake in the exit of a halt, whose entry carries what waits. */
+void vcpu_nmi_wakes(struct vs_vcpu *v);
 /* Its handler executes IRET. */
 void vcpu_nmi_return(struct vs_vcpu *v);
 

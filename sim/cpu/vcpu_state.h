@@ -235,9 +235,9 @@ struct vs_vcpu {
     uint8_t entry_vector; /* that the last entry carried after a halt, not yet delivered */
     /* non-maskable interrupts (nmi.c): how many wait; the host does not know of the last one: its
      * arrival; the next exit. The last entry carries one; the host has asked for the window; from
-     * a delivery to its handler's IRET */
+     * a delivery to its handler's IRET; the processor holds another one, to deliver itself */
     uint8_t nmis;
-    bool nmi_fresh, nmi_entry, nmi_window, nmi_blocked;
+    bool nmi_fresh, nmi_entry, nmi_window, nmi_blocked, nmi_held;
     /* a message of start-up has come, and is not served (startup.c) */
     bool init_due, sipi_due;
     bool off; /* PSCI has turned it off: power.c, or an INIT: startup.c; whoever turns it on, at its

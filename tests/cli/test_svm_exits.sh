@@ -20,6 +20,7 @@ body[exit.dr_read]='cpu:instruction("mov_from_dr", 6)'
 body[exit.dr_write]='cpu:instruction("mov_to_dr", 7)'
 body[exit.intr]='cpu:compute(100000)' with[exit.intr]="--set host.tick_hz=100000"
 body[exit.nmi]='cpu:host_nmi()'
+body[exit.iret]='cpu:wrmsr(0x830, 0x400) cpu:compute(1000)'
 body[exit.vintr]='cpu:cli() cpu:ipi(0) cpu:compute(20000) cpu:sti() cpu:compute(20000)'
 body[exit.rdtsc]='cpu:rdtsc()' with[exit.rdtsc]="--set svm.intercept.rdtsc=1"
 body[exit.cpuid]='cpu:cpuid()'

@@ -28,12 +28,13 @@ enum vs_state {
     VS_STATE_CONTROLS,         /* VS_CONTROLS_* */
     VS_STATE_ENTRY_INTR,       /* the event that the next entry carries: VS_EVENT_* */
     VS_STATE_ENTRY_ERROR,      /* its error code */
-    VS_STATE_VIRTUAL_INTR,     /* highest vector that the processor itself is to deliver */
-    VS_STATE_LOG_INDEX,        /* of the log of written pages */
-    VS_STATE_TIMER,            /* what is left on the timer that stops the guest */
-    VS_STATE_SPIN,      /* how long a loop of PAUSE may last: PLE_Window, the filter's count */
-    VS_STATE_THRESHOLD, /* class of priority below which a TPR that falls leaves the guest */
-    VS_STATE_OPERANDS,  /* which registers and memory the instruction names */
+    VS_STATE_VIRTUAL_NMI,  /* a non-maskable interrupt that the processor itself is to deliver */
+    VS_STATE_VIRTUAL_INTR, /* highest vector that the processor itself is to deliver */
+    VS_STATE_LOG_INDEX,    /* of the log of written pages */
+    VS_STATE_TIMER,        /* what is left on the timer that stops the guest */
+    VS_STATE_SPIN,         /* how long a loop of PAUSE may last: PLE_Window, the filter's count */
+    VS_STATE_THRESHOLD,    /* class of priority below which a TPR that falls leaves the guest */
+    VS_STATE_OPERANDS,     /* which registers and memory the instruction names */
     VS_STATE_N
 };
 

@@ -60,6 +60,10 @@ struct vs_world_port {
     /* The guest's handler of a non-maskable interrupt returns (IRET): others are held back no more.
      * NULL: guests get none here. */
     void (*nmi_returns)(void *ctx);
+    /* The guest takes the non-maskable interrupt that its processor holds for it
+     * (VS_STATE_VIRTUAL_NMI), if nothing holds that back now. NULL: its processor holds none, and
+     * each is injected. */
+    bool (*nmi_takes)(void *ctx);
     /* The clock as the guest reads it without an exit. */
     uint64_t (*clock)(void *ctx, uint64_t host);
     /* After `leave`: what the exit says in the architecture's own registers and fields. How many,

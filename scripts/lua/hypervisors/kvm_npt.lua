@@ -77,6 +77,36 @@ program["nested.flag"] = {
   { "path_out", call = "path_out" },
 }
 
+-- process_nmi; svm_inject_nmi: the handler's IRET exits, and behind that instruction, by a single step, the next one
+-- goes in (svm_enable_nmi_window). Where the processor holds NMIs itself: svm_set_vnmi_pending.
+program.inject_nmi = {
+  offset = 0xe70000,
+  { "process", as = "kvm.inject_nmi.process" },
+  { "virtual", state = "virtual_nmi=nmi", when = "nmi_virtual" },
+  { "held", action = "nmi_held", when = "nmi_virtual" },
+  { "event", call = "inject_nmi_event", when = "nmi_left" },
+}
+program.inject_nmi_event = {
+  { "blocked", state = "interruptibility" },
+  { "event", state = "entry_intr=nmi", when = "nmi_open" },
+  { "injected", action = "nmi_injected", when = "nmi_open" },
+  { "window", call = "open_nmi_window", when = "nmi_waits" },
+}
+program.interrupt_return = {
+  { "path_in", call = "path_in" },
+  { "handle", run = 40, code = 192, data = 64, source = "reading of iret_interception, svm_clr_iret_intercept and recalc_intercepts", grade = "assumed" },
+  { "closed", state = "controls=nmi_closed" },
+  { "address", state = "pc" },
+  { "path_out", call = "path_out" },
+}
+program.nmi_window = {
+  { "path_in", call = "path_in" },
+  { "read", state = { "intr_info", "syndrome" } },
+  { "handle", run = 40, code = 192, data = 64, source = "reading of db_interception and disable_nmi_singlestep: the trap flag cleared, a request made", grade = "assumed" },
+  { "closed", state = "controls=nmi_closed" },
+  { "path_out", call = "path_out" },
+}
+
 -- avic.c: AVIC has set the request in the backing page of a target that sleeps; the hypervisor wakes its thread
 program.ipi = {
   { "path_in", call = "path_in" },
