@@ -397,6 +397,16 @@ static void check_circles(struct linker *l)
 
 /* ---- the set ---- */
 
+bool vs_program_set_asks(const struct vs_program_set *s, enum vs_predicate when)
+{
+    for (uint16_t i = 0; i < s->n_steps; i++) {
+        if (s->step[i].when == when) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint16_t vs_program_set_find(const struct vs_program_set *s, const char *name)
 {
     size_t from = 0, to = s->desc->n; /* they are ordered by name */

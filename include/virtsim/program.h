@@ -153,6 +153,8 @@ const struct vs_program_set *vs_program_set_link(const struct vs_program_set_des
                                                  struct vs_errors *errors);
 /* VS_PROGRAM_NONE: there is none of this name. */
 uint16_t vs_program_set_find(const struct vs_program_set *s, const char *name);
+/* Some step of it depends on this, either way round. */
+bool vs_program_set_asks(const struct vs_program_set *s, enum vs_predicate when);
 /* Whose file states what a knob of the set belongs to; NULL: it is no knob of the set. */
 const char *vs_program_set_states(const struct vs_program_set *s, const struct vs_knob_desc *knob);
 /* The set of this role that a store of knobs has; its knobs replace those of the set before. */

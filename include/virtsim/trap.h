@@ -66,6 +66,7 @@ struct vs_handling {
     void (*work)(void *ctx, struct vs_txn *t);
     void *ctx;
     bool fast;      /* the short way of its program, if it has one */
+    bool eventfd;   /* a write that the kernel turns into an event: user space is not asked */
     bool ask;       /* user space is asked, whatever the trap */
     bool device;    /* the access was to a device: it is emulated */
     bool more;      /* other interrupts are pending besides `inject`: the next window is theirs */

@@ -242,7 +242,10 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return h->cfg.mitigations && h->affected.l1tf &&
                (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
     case VS_WHEN_USER:
-        return ((taken && !in_kernel(&h->cfg, e->port, e->io)) || e->user) && !h->been_in_user;
+        return ((taken && !e->eventfd && !in_kernel(&h->cfg, e->port, e->io)) || e->user) &&
+               !h->been_in_user;
+    case VS_WHEN_EVENTFD:
+        return e->eventfd;
     case VS_WHEN_INJECT:
         return e->inject != 0;
     case VS_WHEN_INJECTED:

@@ -110,6 +110,7 @@ struct vs_hv_exit {
     bool virtual_delivery; /* the processor delivers it: no injection */
     bool device;           /* the access was to a device: emulated as after a misconfiguration */
     bool fast;             /* the short way: a fault of a page that is there, an end of interrupt */
+    bool eventfd;          /* the access signals an event of the host's kernel */
     bool undecoded;        /* the exit does not say which operands the instruction has */
     bool user;             /* somebody in user space is asked, whatever the reason */
     bool nested;           /* it is the exit of a guest hypervisor's guest: of this trap */

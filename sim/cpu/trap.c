@@ -164,6 +164,20 @@ static bool handle_in_steps(struct vs_vcpu *v, const struct vs_hv_exit *what, bo
                     MAY_STOP);
 }
 
+/* The event that this write signals, as ioeventfd_in_range looks for it; NULL: none. */
+static const struct vs_eventfd *event_of(const struct vs_platform *p, const struct vs_trap *trap)
+{
+    bool port = trap->kind == VS_TRAP_PIO;
+    uint64_t at = port ? trap->number : trap->device;
+    for (unsigned i = 0; i < p->n_eventfds; i++) {
+        const struct vs_eventfd *e = &p->eventfd[i];
+        if (e->port == port && e->at == at && (e->any || e->value == trap->value)) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
 /* The guest is left, handled and entered; where the handler waits, and may, the exit stays open. */
 static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_exit *exit,
                         const struct vs_handling *how, enum patience patience)
@@ -186,27 +200,30 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     struct vs_log_reading log = {v, how->log_full};
     bool port = trap->kind == VS_TRAP_PIO, nmi = v->nmis && vcpu_nmi_offered(v, how);
     nmi = nmi && exit->trap != VS_TRAP_HALT; /* who halts is given it when it wakes */
-    struct vs_hv_exit what = {.guest_physical = exit->gpa.v,
-                              .port = port,
-                              .io = port ? trap->number : trap->device,
-                              .inject = how->inject,
-                              .more = how->more,
-                              .nmi = nmi,
-                              .more_nmis = v->nmis > 1u,
-                              .virtual_nmi = nmi && vcpu_nmi_virtual(v),
-                              .virtual_delivery = v->p->vid,
-                              .device = how->device,
-                              .fast = how->fast,
-                              .undecoded = exit->undecoded,
-                              .user = how->ask,
-                              .log = v->p->pml ? v->p->host.read_log : NULL,
-                              .log_ctx = &log,
-                              .work = how->work,
-                              .ctx = how->ctx,
-                              .nested = v->nested && !v->nested->runs,
-                              .handed = how->handed,
-                              .trap = trap,
-                              .exit = exit};
+    const struct vs_eventfd *event = trap->write ? event_of(v->p, trap) : NULL;
+    struct vs_hv_exit what = {
+        .guest_physical = exit->gpa.v,
+        .port = port,
+        .io = port ? trap->number : trap->device,
+        .inject = how->inject,
+        .more = how->more,
+        .nmi = nmi,
+        .more_nmis = v->nmis > 1u,
+        .virtual_nmi = nmi && vcpu_nmi_virtual(v),
+        .virtual_delivery = v->p->vid,
+        .device = how->device,
+        .fast = how->fast || (event && event->wildcard && v->p->ept.vendor == VS_VENDOR_INTEL),
+        .eventfd = how->eventfd || event,
+        .undecoded = exit->undecoded,
+        .user = how->ask,
+        .log = v->p->pml ? v->p->host.read_log : NULL,
+        .log_ctx = &log,
+        .work = how->work,
+        .ctx = how->ctx,
+        .nested = v->nested && !v->nested->runs,
+        .handed = how->handed,
+        .trap = trap,
+        .exit = exit};
     if (what.nested && v->p->host.nested_exit(v, exit, &what)) {
         if (!vs_thread_waits_for(&v->thread, VS_FOR_NESTED)) {
             vs_close(&v->txn);

@@ -327,8 +327,19 @@ struct vs_host {
     uint64_t count[VS_CNT_host_N];
 };
 
+#define VS_EVENTFDS 16u
+
+/* An address whose writes the hypervisor turns into an event: KVM_IOEVENTFD. */
+struct vs_eventfd {
+    uint64_t at, value;
+    bool port, any; /* a port's, else a device register's; whatever is written */
+    bool wildcard;  /* of any length: on VMX known before the instruction is decoded */
+};
+
 struct vs_platform {
     struct vs_run_options options;
+    struct vs_eventfd eventfd[VS_EVENTFDS];
+    unsigned n_eventfds;
     struct vs_guest_port guest; /* what vCPUs start in higher rooms (cpu/port.h) */
     struct vs_host_port host;
     struct vs_program_port program;

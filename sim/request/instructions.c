@@ -136,6 +136,7 @@ static void port_io(struct vs_vcpu *v, bool write)
     struct vs_trap trap = {.kind = VS_TRAP_PIO,
                            .number = (uint32_t)v->request.a,
                            .size = (uint32_t)v->request.bytes,
+                           .value = write ? v->request.b : 0,
                            .write = write,
                            .immediate = v->request.a < 256,
                            .length = 2};
@@ -183,6 +184,34 @@ void request_mmio(struct vs_vcpu *v)
     if (!v->failed) {
         vcpu_mmio(v, r->address, (uint32_t)r->bytes, last, NULL);
     }
+}
+
+/* User space tells the hypervisor that writes to an address are an event; before the guest needs
+ * it, so that it takes no time here. */
+void request_ioeventfd(struct vs_vcpu *v)
+{
+    struct vs_platform *p = v->p;
+    const struct vs_request *r = &v->request;
+    enum { WILDCARD = 1, PORT }; /* as requests.def has them */
+    if (!p->virtualized) {
+        return;
+    }
+    if (!vs_program_set_asks(v->hv.software.set, VS_WHEN_EVENTFD)) {
+        vcpu_refuse(v,
+                    "cpu:ioeventfd: %s has no step for an event in place of an access to a device "
+                    "(when = \"eventfd\"): its devices are user space's or its own",
+                    v->hv.software.set->desc->file);
+        return;
+    }
+    if (p->n_eventfds == VS_EVENTFDS) {
+        vcpu_refuse(v, "cpu:ioeventfd: a machine has at most %u of them here", VS_EVENTFDS);
+        return;
+    }
+    p->eventfd[p->n_eventfds++] = (struct vs_eventfd){.at = r->address,
+                                                      .value = r->b,
+                                                      .any = r->b == UINT64_MAX,
+                                                      .port = (unsigned)r->op == PORT,
+                                                      .wildcard = (unsigned)r->op == WILDCARD};
 }
 
 /* ---- translations ---- */

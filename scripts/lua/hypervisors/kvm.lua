@@ -25,6 +25,7 @@ local function exit(t)
   return all
 end
 
+local signal = "reading of ioeventfd_write, eventfd_signal and the function that wakes who waits for it, as vhost_poll_wakeup"
 local skip = "flags length pc interruptibility" -- kvm_skip_emulated_instruction
 local emulation = "pc flags sp code_segment cr0 cr3 length interruptibility" -- init_emulate_ctxt
 local split = "1X064: the common path of a VMCALL's round trip is 1440 instructions; this part of it a reading of "
@@ -236,6 +237,7 @@ program.pio = exit {
   read = "syndrome code_segment " .. skip, write = "pc=next", user = true,
   { "decode", run = 130, code = 768, data = 192, source = "reading of handle_io and kvm_fast_pio: port, size and direction of the qualification", grade = "assumed" },
   { "bus", run = 270, code = 1152, data = 320, source = "reading of emulator_pio_in_out and kvm_io_bus_read: a search of the devices on the bus, and the device or the page shared with user space", grade = "assumed" },
+  { "signal", run = 250, code = 1152, like = "bus", when = "eventfd", source = signal, grade = "assumed" },
   complete = { { "complete", run = 300, code = 1152, data = 256, source = "reading of complete_fast_pio_in: the register, the instruction stepped over", grade = "assumed" } },
 }
 program["msr.read"] = exit {
@@ -283,12 +285,19 @@ program.stage2_fault = exit {
   { "back", call = "back", when = "missing" },
   { "shadow", call = "nested_fill", when = "nested_missing" },
 }
+-- A write to a wildcard ioeventfd is done before its instruction would be decoded: handle_ept_misconfig, KVM_FAST_MMIO_BUS.
 program.mmio = exit {
-  read = "fault_gpa " .. emulation, write = "pc=next flags=keep", user = true,
-  { "decode", run = 1300, code = 5120, data = 640, source = "reading of x86_decode_instruction, with the fetch of the instruction through the guest's tables", grade = "assumed" },
-  { "emulate", run = 600, code = 2560, data = 384, source = "reading of x86_emulate_instruction and emulator_read_write", grade = "assumed" },
+  user = true,
+  { "read", state = "fault_gpa " .. emulation, when = "not fast" },
+  { "read_fast", state = "fault_gpa " .. skip, when = "fast" },
+  { "decode", run = 1300, code = 5120, data = 640, when = "not fast", source = "reading of x86_decode_instruction, with the fetch of the instruction through the guest's tables", grade = "assumed" },
+  { "emulate", run = 600, code = 2560, data = 384, when = "not fast", source = "reading of x86_emulate_instruction and emulator_read_write", grade = "assumed" },
   { "bus", run = 300, code = 1280, data = 256, source = "reading of vcpu_mmio_read and kvm_io_bus_read: a search of the devices on the bus", grade = "assumed" },
-  complete = { { "complete", run = 400, code = 1280, data = 256, source = "reading of complete_emulated_mmio", grade = "assumed" } },
+  { "signal", run = 250, code = 1280, like = "bus", when = "eventfd", source = signal, grade = "assumed" },
+  complete = { { "complete", run = 400, code = 1280, data = 256, when = "not fast", source = "reading of complete_emulated_mmio", grade = "assumed" } },
+  last = {
+    { "write_fast", state = "pc=next", when = "fast" },
+    { "write", state = "pc=next flags=keep", when = "not fast" } },
 }
 program.priority = exit {
   { "handle", run = 60, code = 256, data = 64, source = "reading of handle_tpr_below_threshold: a request is made, which the way out serves", grade = "assumed" },

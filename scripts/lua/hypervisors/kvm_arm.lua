@@ -69,6 +69,7 @@ local program = {
     { "emulate", run = 210, code = 1024, data = 256,
       source = "reading of io_mem_abort and, of a device in the kernel, dispatch_mmio_read and vgic_find_mmio_region: a binary search of its registers", grade = "assumed" },
     { "bus", as = "kvm.mmio.bus" },
+    { "signal", as = "kvm.mmio.signal", like = "bus", when = "eventfd" },
     { "work", action = "work" },
     { "user_space", call = "user_space", when = "user", taken = true,
       source = "KVM's API: KVM_EXIT_MMIO goes to user space, for devices that KVM does not emulate itself", grade = "documented" },
