@@ -2,6 +2,8 @@
 /* The adapter's functions as software finds them: what they are, their registers, their reset. */
 #include "nic_impl.h"
 
+#include <string.h>
+
 /* Intel Ethernet Controller X710 datasheet, chapter 11; Linux i40e_devids.h, and iavf_register.h
  * for the registers of a virtual function. */
 #define VENDOR_INTEL 0x8086u
@@ -78,6 +80,8 @@ static void reset_queue(struct vs_nic *n, struct vs_nic_queue *q)
     for (; q->rx_first != q->rx_done; q->rx_first++) {
         vs_journey_open(vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_RX));
     }
+    memset(q->rx_follows, 0, q->rx.n * sizeof *q->rx_follows);
+    q->aggregate = (struct vs_nic_aggregate){.due_ps = VS_NIC_NEVER};
     q->rx_seen = q->rx_announced = q->rx_written = q->rx_done;
     empty(&q->tx);
     empty(&q->rx);

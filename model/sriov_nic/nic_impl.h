@@ -83,7 +83,21 @@ void vs__nic_send_out(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journe
 struct vs_nic_header vs__nic_header(const unsigned char *bytes);
 /* A packet for this queue, from the wire or from another function: in the buffer from `in_ps`
  * on, or VS_NIC_NEVER. */
-uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t queue, uint32_t payload, uint64_t first_ps,
-                         uint64_t in_ps);
+uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t queue, uint32_t stream, uint32_t payload,
+                         uint64_t first_ps, uint64_t in_ps);
+/* An interrupt is due now, or when the function's moderation lets it; one that is due already
+ * stays. */
+void vs__nic_plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q);
+
+/* coalesce.c: whether it is a segment that others may follow. */
+bool vs__nic_joins(const struct vs_nic_arrival *a);
+/* Ends the queue's aggregate where the packet cannot be part of it; descriptors that it takes. */
+uint32_t vs__nic_make_way(struct vs_nic *n, struct vs_nic_queue *q, const struct vs_nic_arrival *a,
+                          uint64_t at_ps);
+/* Puts a segment behind those before it, or begins with it; false: blocked. */
+bool vs__nic_join(struct vs_nic *n, struct vs_nic_queue *q, const struct vs_nic_arrival *a,
+                  uint64_t *taken_ps);
+/* The aggregate, if there is one, is given to software. */
+void vs__nic_end_aggregate(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_ps);
 
 #endif

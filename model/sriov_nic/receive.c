@@ -9,9 +9,7 @@ void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t queue, uint32_t tail)
     n->queue[queue].rx.ready = true;
 }
 
-/* An interrupt is due now, or when the function's moderation lets it; one that is due already
- * stays. */
-static void plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q)
+void vs__nic_plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q)
 {
     uint64_t now = n->rx.now_ps, earliest = q->ever_irq ? q->last_irq_ps + q->itr_ps : 0;
     if (n->cfg.poll) {
@@ -38,8 +36,8 @@ static void lost(const struct vs_nic *n, uint32_t queue, uint64_t at_ps)
     }
 }
 
-uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t queue, uint32_t payload, uint64_t first_ps,
-                         uint64_t in_ps)
+uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t queue, uint32_t stream, uint32_t payload,
+                         uint64_t first_ps, uint64_t in_ps)
 {
     if (!n->queue[queue].rx.ready) {
         n->count[VS_CNT_nic_rx_unclaimed]++;
@@ -57,16 +55,17 @@ uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t queue, uint32_t payload, uin
             n->arrival[(n->arrival_first + i - 1u) % n->arrivals];
     }
     n->arrival[(n->arrival_first + i) % n->arrivals] =
-        (struct vs_nic_arrival){first_ps, in_ps, queue, payload};
+        (struct vs_nic_arrival){first_ps, in_ps, queue, payload, stream};
     return in_ps;
 }
 
-uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t queue, uint32_t payload, vs_ps at)
+uint64_t vs_nic_rx_segment(struct vs_nic *n, uint32_t queue, uint32_t stream, uint32_t payload,
+                           vs_ps at)
 {
     uint64_t first = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps,
              in = first + vs_nic_wire_ps(n, payload);
     n->wire_rx_busy_ps = in;
-    return vs__nic_arrived(n, queue, payload, first, in);
+    return vs__nic_arrived(n, queue, stream, payload, first, in);
 }
 
 /* The packet is out of the buffer: in memory, or lost. */
@@ -120,8 +119,9 @@ static void remember(struct vs_nic *n, struct vs_nic_queue *q, const struct vs_n
     vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
     vs_journey_expose(j, &n->tape, vs__nic_acc(n, VS_ACC_nic_wait_link),
                       vs__nic_at(q->fn->dma.now_ps));
-    q->rx_seen_ps[i] = q->rx.kept.n ? VS_NIC_NEVER : q->fn->dma.now_ps;
-    q->rx_written = q->rx.kept.n ? q->rx_written : q->rx_done;
+    bool later = q->rx.kept.n || q->aggregate.segments; /* its descriptor is not written yet */
+    q->rx_seen_ps[i] = later ? VS_NIC_NEVER : q->fn->dma.now_ps;
+    q->rx_written = later ? q->rx_written : q->rx_done;
 }
 
 /* A packet that is in the buffer, or what it waits for; when the engine goes on. */
@@ -132,14 +132,17 @@ static void carry(struct vs_nic *n, const struct vs_nic_arrival *a, vs_ps at)
     uint32_t bytes = a->payload + VS_NIC_HEADERS,
              wanted = (bytes + VS_NIC_BUFFER - 1u) / VS_NIC_BUFFER;
     vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_idle), at);
-    if (!vs__nic_fetch(n, q->fn, &q->rx, wanted, at.v) || q->rx.cached < wanted) {
+    wanted = n->cfg.lro ? vs__nic_make_way(n, q, a, at.v) : wanted;
+    bool full = n->cfg.lro && q->rx_done - q->rx_first >= q->rx.n; /* of small segments */
+    if (full || !vs__nic_fetch(n, q->fn, &q->rx, wanted, at.v) || q->rx.cached < wanted) {
         n->rx_begun_ps = 0;
+        vs__nic_end_aggregate(n, q, at.v);
         vs_charge(t, vs__nic_acc(n, VS_ACC_nic_switching), vs__nic_at(n->cfg.switching));
         out_of_buffer(n, false);
         return;
     }
     n->rx_begun_ps = n->rx_begun_ps ? n->rx_begun_ps : at.v;
-    uint64_t there = vs__nic_cached(&q->rx, wanted - 1u)->ready_ps;
+    uint64_t there = wanted ? vs__nic_cached(&q->rx, wanted - 1u)->ready_ps : 0;
     if (there > at.v) {
         vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_descriptor), vs__nic_at(there));
         return;
@@ -148,11 +151,14 @@ static void carry(struct vs_nic *n, const struct vs_nic_arrival *a, vs_ps at)
     vs_charge(t, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
     vs_tape_clear(&n->tape);
     uint64_t asked = t->now_ps, taken = asked;
-    bool good = into_memory(n, q, bytes, &taken);
+    bool joins = n->cfg.lro && vs__nic_joins(a),
+         good = joins ? vs__nic_join(n, q, a, &taken) : into_memory(n, q, bytes, &taken);
     vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(taken));
     if (good) {
         remember(n, q, a, n->rx_begun_ps, asked);
-        plan_interrupt(n, q);
+        if (!joins) {
+            vs__nic_plan_interrupt(n, q);
+        }
     }
     if (q->rx.kept.n) {
         vs__nic_enough(n, q, taken);
@@ -240,15 +246,25 @@ uint64_t vs_nic_rx_seen_ps(const struct vs_nic *n, uint32_t queue)
     return q->rx_first == q->rx_done ? VS_NIC_NEVER : q->rx_seen_ps[q->rx_first % q->rx.n];
 }
 
+/* The next one that was not read belongs to the large packet that was; said once. */
+static bool follows(struct vs_nic_queue *q)
+{
+    bool *f = &q->rx_follows[q->rx_first % q->rx.n], is = q->rx_first != q->rx_done && *f;
+    *f = is ? false : *f;
+    return is;
+}
+
 void vs_nic_rx_read(struct vs_nic *n, uint32_t queue, vs_ps at, const struct vs_tape *trail)
 {
     struct vs_nic_queue *q = &n->queue[queue];
     if (q->rx_first == q->rx_done) {
         return;
     }
-    struct vs_journey *j = &q->rx_journey[q->rx_first++ % q->rx.n];
-    vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_turn), vs__nic_at(q->rx_read_ps));
-    vs_journey_expose(j, trail, vs__nic_acc(n, VS_ACC_nic_wait_guest), at);
-    vs__nic_finish(n, j, vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_RX));
+    do {
+        struct vs_journey *j = &q->rx_journey[q->rx_first++ % q->rx.n];
+        vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_turn), vs__nic_at(q->rx_read_ps));
+        vs_journey_expose(j, trail, vs__nic_acc(n, VS_ACC_nic_wait_guest), at);
+        vs__nic_finish(n, j, vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_RX));
+    } while (n->cfg.lro && follows(q));
     q->rx_read_ps = at.v;
 }

@@ -43,6 +43,27 @@ static void check_limits(const struct vs_nic_config *c, struct vs_errors *errors
     }
 }
 
+/* Adds what cannot be of receive coalescing. */
+static void check_coalescing(const struct vs_nic_config *c, struct vs_errors *errors)
+{
+    if (c->lro && !c->has_lro) {
+        vs_error(errors,
+                 "nic.lro = 1: a virtual function of this adapter has no receive coalescing "
+                 "(nic.has.lro); take one that has, such as nic = \"connectx5\"");
+    }
+    if (c->lro && c->write_back_rx > 1) {
+        vs_error(errors, "nic.lro = 1: the descriptors of a large packet go into memory as its "
+                         "buffers fill, and wait for no others; leave nic.write_back.rx = 1");
+    }
+    if (c->lro && c->lro_buffers >= c->ring) {
+        vs_error(errors,
+                 "nic.lro.buffers = %llu, but nic.ring.descriptors = %llu: a large packet leaves "
+                 "at least one buffer of the ring to the next; take %llu at most",
+                 (unsigned long long)c->lro_buffers, (unsigned long long)c->ring,
+                 (unsigned long long)c->ring - 1u);
+    }
+}
+
 /* Reports everything in a configuration that cannot be. */
 void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
 {
@@ -65,6 +86,7 @@ void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
                          "for; leave nic.write_back.tx = 1");
     }
     check_limits(c, errors);
+    check_coalescing(c, errors);
     if (c->refill >= ring) {
         vs_error(errors,
                  "nic.refill = %llu, but nic.ring.descriptors = %llu: so many slots are never "
@@ -89,13 +111,14 @@ static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
     q->actor = n->pairs > 1 ? vs_ledger_actor(n->ledger, name) : f->actor;
     q->tx.n = q->rx.n = (uint32_t)n->cfg.ring;
     q->tx.kept.due_ps = q->rx.kept.due_ps = VS_NIC_NEVER;
-    q->irq_due_ps = VS_NIC_NEVER;
+    q->irq_due_ps = q->aggregate.due_ps = VS_NIC_NEVER;
     q->itr_ps = n->cfg.itr_ns * 1000u;
     q->tx_journey = calloc(q->tx.n, sizeof *q->tx_journey);
     q->rx_journey = calloc(q->rx.n, sizeof *q->rx_journey);
     q->tx_begun = calloc(q->tx.n, sizeof *q->tx_begun);
     q->rx_seen_ps = calloc(q->rx.n, sizeof *q->rx_seen_ps);
-    return q->tx_journey && q->rx_journey && q->tx_begun && q->rx_seen_ps;
+    q->rx_follows = calloc(q->rx.n, sizeof *q->rx_follows);
+    return q->tx_journey && q->rx_journey && q->rx_follows && q->tx_begun && q->rx_seen_ps;
 }
 
 /* Makes a virtual function. */
@@ -161,6 +184,7 @@ void vs_nic_free(struct vs_nic *n)
         free(q->rx_journey);
         free(q->tx_begun);
         free(q->rx_seen_ps);
+        free(q->rx_follows);
         vs_tape_free(&q->tx.fetch);
         vs_tape_free(&q->rx.fetch);
     }

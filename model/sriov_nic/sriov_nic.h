@@ -26,7 +26,8 @@
 #define VS_NIC_BUFFER 2048u /* bytes of the buffer that a descriptor names */
 #define VS_NIC_FRAME 9724u  /* the longest frame, without frame check: 9728 with it (X710) */
 #define VS_NIC_MAX_PAYLOAD (VS_NIC_FRAME - VS_NIC_HEADERS)
-#define VS_NIC_TCP_HEADERS 54u  /* Ethernet 14, IPv4 20, TCP 20 */
+#define VS_NIC_TCP_HEADERS 54u /* Ethernet 14, IPv4 20, TCP 20 */
+#define VS_NIC_ETHERNET 14u
 #define VS_NIC_STREAM 65536u    /* bytes that a driver gives in one piece, for the adapter to cut */
 #define VS_NIC_HEADER_BYTES 18u /* of Ethernet's, with a VLAN's tag */
 #define VS_NIC_VLANS 4096u
@@ -92,6 +93,16 @@ struct vs_nic_ring {
     bool ready; /* RX: software has given it descriptors */
 };
 
+/* Segments of one connection that become one large packet (coalesce.c). */
+struct vs_nic_aggregate {
+    uint32_t segments, ended; /* 0: there is none; those that end in the buffer at hand */
+    uint32_t stream, bytes, buffers;
+    uint32_t slot, fill; /* of the buffer at hand: its descriptor, bytes in it */
+    uint64_t at;         /* where it is */
+    uint64_t taken_ps;   /* the link has what was written last */
+    uint64_t due_ps;     /* its time is over; VS_NIC_NEVER: there is none */
+};
+
 struct vs_nic;
 struct vs_nic_function;
 
@@ -107,6 +118,8 @@ struct vs_nic_queue {
     uint64_t last_irq_ps, irq_due_ps; /* due: VS_NIC_NEVER = none pending */
     /* journeys: transmit by ring slot, receive by rx_done mod n */
     struct vs_journey *tx_journey, *rx_journey;
+    struct vs_nic_aggregate aggregate;
+    bool *rx_follows;           /* it is in one large packet with the one before */
     bool *tx_begun;             /* a frame begins in this slot that somebody follows */
     uint64_t *rx_seen_ps;       /* when its descriptor says so in memory */
     uint32_t rx_first, rx_done; /* received packets not yet read: slots [rx_first, rx_done) mod n */
@@ -134,6 +147,7 @@ struct vs_nic_function {
 struct vs_nic_arrival {
     uint64_t first_ps, in_ps; /* its first bit, its last */
     uint32_t queue, payload;
+    uint32_t stream; /* of TCP segments: their connection, from 1 on */
 };
 
 /* A descriptor that is to be written back when its frame has been read. */
@@ -239,10 +253,17 @@ static inline uint32_t vs_nic_steer(const struct vs_nic *n, uint32_t vf, uint32_
 {
     return vf * n->pairs + n->fn[vf].table[hash & ((uint32_t)n->cfg.rss_entries - 1u)];
 }
-/* The sender's next packet, for this queue: its first bit arrives at `at`, or when the wire has
- * carried the one before. Returns when its last bit is in the receive buffer; VS_NIC_NEVER: it was
- * lost. */
-uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t queue, uint32_t payload, vs_ps at);
+/* The sender's next packet, for this queue; of a TCP connection of that number, in order (0: it is
+ * no segment): its first bit arrives at `at`, or when the wire has carried the one before. Returns
+ * when its last bit is in the receive buffer; VS_NIC_NEVER: it was lost. */
+uint64_t vs_nic_rx_segment(struct vs_nic *n, uint32_t queue, uint32_t stream, uint32_t payload,
+                           vs_ps at);
+/* The same for a datagram. */
+static inline uint64_t vs_nic_rx_arrive(struct vs_nic *n, uint32_t queue, uint32_t payload,
+                                        vs_ps at)
+{
+    return vs_nic_rx_segment(n, queue, 0, payload, at);
+}
 /* The same for one with a header: for the functions whose address and VLAN it bears. */
 uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32_t payload,
                          vs_ps at);
@@ -263,8 +284,8 @@ static inline uint64_t vs_nic_interrupt_due(const struct vs_nic *n)
 {
     return n->irq_due_ps;
 }
-/* The guest has read the next packet by `at`: its journey ends; `trail`: what its vCPU was about
- * since it had read the one before. */
+/* The guest has read the next packet by `at`, or the next large one: the journeys of its segments
+ * end; `trail`: what its vCPU was about since it had read the one before. */
 void vs_nic_rx_read(struct vs_nic *n, uint32_t queue, vs_ps at, const struct vs_tape *trail);
 /* Packets that lie in memory, not read yet, whose descriptors say so at `at`. */
 uint32_t vs_nic_rx_ready(struct vs_nic *n, uint32_t queue, vs_ps at);

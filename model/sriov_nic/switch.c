@@ -75,7 +75,7 @@ uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32
     n->wire_rx_busy_ps = in;
     for (uint32_t i = 0; i < n->n_fn; i++) {
         if (accepts(n, i, h)) {
-            uint64_t one = vs__nic_arrived(n, of_addresses(n, i, h), payload, first, in);
+            uint64_t one = vs__nic_arrived(n, of_addresses(n, i, h), 0, payload, first, in);
             last = one != VS_NIC_NEVER ? one : last;
         }
     }
@@ -99,7 +99,7 @@ static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct v
         if (i != own && accepts(n, i, &h)) {
             n->count[VS_CNT_nic_switched]++;
             local = true;
-            (void)vs__nic_arrived(n, of_addresses(n, i, &h), payload, at_ps, at_ps);
+            (void)vs__nic_arrived(n, of_addresses(n, i, &h), 0, payload, at_ps, at_ps);
         }
     }
     /* an address of a function's that is in another VLAN is nobody's on the wire either */

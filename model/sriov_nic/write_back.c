@@ -147,6 +147,9 @@ void vs__nic_drop_write_backs(struct vs_nic *n, const struct vs_nic_queue *q)
 
 void vs__nic_flush_queue(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_ps)
 {
+    if (q->aggregate.segments) {
+        vs__nic_end_aggregate(n, q, at_ps);
+    }
     if (q->rx.kept.n) {
         flush_rx(n, q, at_ps);
     }
@@ -163,6 +166,9 @@ uint64_t vs_nic_flush(struct vs_nic *n, vs_ps at)
     uint64_t next = VS_NIC_NEVER;
     for (uint32_t i = 0; i < n->n_used * n->pairs; i++) {
         struct vs_nic_queue *q = &n->queue[i];
+        if (q->aggregate.due_ps <= at.v) {
+            vs__nic_end_aggregate(n, q, at.v);
+        }
         if (q->rx.kept.due_ps <= at.v) {
             flush_rx(n, q, at.v);
         }
@@ -170,6 +176,7 @@ uint64_t vs_nic_flush(struct vs_nic *n, vs_ps at)
             flush_tx(n, q, at.v);
         }
         next = vs__least(next, vs__least(q->rx.kept.due_ps, q->tx.kept.due_ps));
+        next = vs__least(next, q->aggregate.due_ps);
     }
     n->kept_due_ps = next;
     return next;

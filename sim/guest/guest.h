@@ -58,8 +58,9 @@ struct guest_work {
     uint32_t flags;                     /* of the frame's first descriptor */
     const struct vs_nic_header *header; /* that the frame begins with; NULL: the usual one */
     uint32_t slot, first;               /* first: of the frame */
-    bool done, more; /* the device has done the descriptor; the packet goes on in the next one */
-    vs_ps known;     /* when the device has its doorbell */
+    bool done, more;   /* the device has done the descriptor; the packet goes on in the next one */
+    uint32_t segments; /* of a large packet, as its descriptors say (nic.lro); 0: it is not one */
+    vs_ps known;       /* when the device has its doorbell */
     /* of a mapping for a device: what, of whom; how far it is */
     struct vs_mapping map;
     uint64_t rights, mapped;

@@ -184,13 +184,36 @@ uint64_t machine_traffic_next(const struct vs_net *net)
     return t->n ? t->due[t->first].at_ps : t->begun && t->interval_ps ? t->next_ps : VS_NIC_NEVER;
 }
 
+/* A packet of that flow of the function's, for its queue. */
+static void arrive(struct machine_traffic *t, uint32_t number, uint32_t vf, uint32_t flow,
+                   uint64_t at_ps)
+{
+    struct vs_nic *n = &t->net->nic;
+    uint32_t stream = n->cfg.traffic_tcp ? vf * t->flows + flow + 1u : 0;
+    vs_nic_rx_segment(n, number, stream, (uint32_t)n->cfg.traffic_bytes, (vs_ps){at_ps});
+}
+
+/* The function's next flow, of those that come to the queue. */
+static uint32_t flow_of(struct machine_traffic *t, uint32_t vf, uint32_t number)
+{
+    uint32_t *next = &t->next_flow[vf], flow = *next;
+    for (uint32_t i = 0; i < t->flows; i++) {
+        flow = *next;
+        *next = flow + 1u < t->flows ? flow + 1u : 0;
+        if (queue_of(t, vf, flow) == number) {
+            break;
+        }
+    }
+    return flow;
+}
+
 /* The next packet of the open loop; it starts when the wire is free. */
 static void send_open(struct machine_traffic *t, uint64_t now_ps)
 {
     struct vs_nic *n = &t->net->nic;
     uint64_t next = now_ps + t->interval_ps;
     uint32_t *flow = &t->next_flow[t->next_vf], number = queue_of(t, t->next_vf, *flow);
-    vs_nic_rx_arrive(n, number, (uint32_t)n->cfg.traffic_bytes, (vs_ps){now_ps});
+    arrive(t, number, t->next_vf, *flow, now_ps);
     *flow = *flow + 1u < t->flows ? *flow + 1u : 0;
     t->next_vf = (t->next_vf + 1) % functions(t->net);
     t->next_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;
@@ -207,5 +230,7 @@ void machine_traffic_send(struct vs_net *net, uint64_t now_ps)
     t->first = (t->first + 1u) % t->room;
     t->n--;
     t->under_way[d.queue] += t->window != 0;
-    vs_nic_rx_arrive(&net->nic, d.queue, (uint32_t)net->nic_config.traffic_bytes, (vs_ps){now_ps});
+    uint32_t vf = d.queue / net->nic.pairs;
+    bool tcp = net->nic_config.traffic_tcp != 0;
+    arrive(t, d.queue, vf, tcp ? flow_of(t, vf, d.queue) : 0, now_ps);
 }

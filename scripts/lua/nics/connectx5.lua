@@ -20,6 +20,7 @@ return {
       queues = { 65536, "queues are objects in the host's memory; nothing in the driver bounds their sum", "assumed" },
       descriptors = { 4096, "Linux mlx5 en.h: LOG_SQ_SIZE up to 0xd, 8192; this simulator's rings end at 4096", "assumed" },
       rss = { entries = { 128, "Linux mlx5 en.h: MLX5E_INDIR_RQT_SIZE 128", "documented" } },
+      lro = { true, "Linux mlx5 en_main.c: NETIF_F_LRO where lro_cap says so; functions have the capability, too", "documented" },
       head_write_back = { false, "Linux mlx5: completions are entries of completion queues", "documented" },
     },
   },

@@ -56,6 +56,7 @@ void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref re
         w->length = (uint32_t)word;
         if (w->driver && !sends) { /* received, not only looked at */
             w->driver->moderation.bytes += w->length;
+            w->segments += (uint32_t)(word >> (32 + VS_NIC_SEGMENT_SHIFT));
         }
     }
 }
@@ -425,7 +426,7 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
            descriptor_done(v, d->rx_ring, d->rx_next)) {
         struct guest_work w = {.driver = d, .ring = d->rx_ring, .more = true};
         (void)guest_run(v, GUEST_RECEIVE, &w);
-        d->got++;
+        d->got += w.segments ? w.segments : 1u;
         any = true;
     }
     if (any && (d->rx_next + n - 1u - d->rx_tail) % n >= (refill ? refill : n / 4)) {
