@@ -26,7 +26,7 @@ enum vs_op {
 #undef VS_OP
     VS_OP_N /* exits follow, which architectures register (op.h) */
 };
-#define VS_OPS 256u /* operations, at most */
+#define VS_OPS 288u /* operations, at most */
 size_t vs_op_count(void);
 const char *vs_op_name(enum vs_op op);
 const char *vs_op_text(enum vs_op op);

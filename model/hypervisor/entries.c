@@ -83,6 +83,12 @@ bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
     return start(h, t, VS_HV_ENTRY_BACK, &exit);
 }
 
+bool vs_hv_fault_in(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at)
+{
+    struct vs_hv_exit exit = {.guest_physical = at.v};
+    return start(h, t, VS_HV_ENTRY_VFIO_FAULT, &exit);
+}
+
 void vs_hv_device(struct vs_hypervisor *h, struct vs_txn *t)
 {
     (void)start(h, t, VS_HV_ENTRY_EMULATE, h->exit);

@@ -49,6 +49,9 @@ enum vs_hv_result {
     X(SWITCH, "vcpu_switch")                                                                       \
     X(WORKER, "worker")                                                                            \
     X(KICK, "kick")                                                                                \
+    X(VFIO_OPEN, "vfio_open")                                                                      \
+    X(VFIO_FAULT, "vfio_fault")                                                                    \
+    X(VFIO_CLOSE, "vfio_close")                                                                    \
     X(FAST_FAULT, "fast_fault")                                                                    \
     X(FLUSH_TARGET, "flush_target")                                                                \
     X(FLUSH_REQUEST, "flush_request")                                                              \
@@ -79,6 +82,14 @@ enum vs_hv_result {
     X(LOG_SPLIT, "log_split")                                                                      \
     X(FREE_TABLE, "vm_free_table")                                                                 \
     X(FREE_PAGE, "vm_free_page")                                                                   \
+    X(VFIO_BATCH, "vfio_batch")                                                                    \
+    X(VFIO_WALK, "vfio_walk")                                                                      \
+    X(VFIO_PAGE, "vfio_page")                                                                      \
+    X(VFIO_RUN, "vfio_run")                                                                        \
+    X(VFIO_ENTRY, "vfio_entry")                                                                    \
+    X(VFIO_LOOKUP, "vfio_lookup")                                                                  \
+    X(VFIO_CLEAR, "vfio_clear")                                                                    \
+    X(VFIO_UNPIN, "vfio_unpin")                                                                    \
     X(PROTECT, "protect")                                                                          \
     X(SHADOW_SYNC, "shadow_sync")                                                                  \
     X(SHADOW_WALK, "shadow_walk")                                                                  \
@@ -211,6 +222,8 @@ void vs_hv_guest_cr3(struct vs_hypervisor *h, struct vs_txn *t, uint64_t cr3);
 /* Gives guest-physical `at` a host page and clears it, as a second-dimension fault does; false:
  * host memory is exhausted. */
 bool vs_hv_back(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at);
+/* The same as the kernel does it when it pins memory for a device. */
+bool vs_hv_fault_in(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at);
 /* Runs one of the programs that the machine starts; of a loop: its code is fetched, then it goes
  * round n times. One that the hypervisor does not have takes no time. */
 void vs_hv_run(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry);

@@ -31,7 +31,10 @@ static uint64_t page(struct vs_platform *p)
 /* vs_net.table */
 static bool table(void *ctx, uint64_t *value, uint64_t *at)
 {
-    *value = *at = page(ctx);
+    struct vs_platform *p = ctx;
+    *value = *at = page(p);
+    p->net->tables++;
+    p->net->last_table = *at;
     return *at != 0;
 }
 
@@ -78,9 +81,7 @@ static bool map_own(struct vs_vcpu *v, struct vs_driver *d, uint64_t iova, uint6
                          d->domain->own ? &own : &host);
 }
 
-/* A page of a virtual machine, of the host's size, for all its devices: at its guest-physical
- * address. */
-static bool map_page(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift)
+bool machine_net_map_page(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift)
 {
     struct vs_assigned_vm *a = ctx;
     struct vs_radix_alloc alloc = {a->net->p, table, NULL, 0};
@@ -92,6 +93,26 @@ static bool map_page(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift)
         }
     }
     return true;
+}
+
+bool machine_net_domain(struct vs_net *net, struct vs_vcpu *v)
+{
+    struct vs_assigned_vm *a = &net->vm[v->machine];
+    a->net = net;
+    a->root = page(v->p);
+    return a->root != 0;
+}
+
+bool machine_net_follow(struct vs_net *net, struct vs_vcpu *v)
+{
+    struct vs_assigned_vm *a = &net->vm[v->machine];
+    return host_memory_assign(&v->p->machines[v->machine], machine_net_map_page, a);
+}
+
+void machine_net_unfollow(struct vs_net *net, struct vs_vcpu *v)
+{
+    (void)net;
+    v->p->machines[v->machine].assigned = NULL;
 }
 
 /* The domain of the function's owner, which is made with its first one; false: memory is short. */
@@ -108,13 +129,10 @@ static bool enter_domain(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_do
         d->root = d->root_seen = page(p);
         return d->root != 0;
     }
-    struct vs_assigned_vm *a = &net->vm[v->machine];
+    const struct vs_assigned_vm *a = &net->vm[v->machine];
     d->id = (uint16_t)(v->machine + 1u);
-    if (!a->root) {
-        *a = (struct vs_assigned_vm){net, page(p)};
-        if (!a->root || !host_memory_assign(&p->machines[v->machine], map_page, a)) {
-            return false;
-        }
+    if (!a->root && !(machine_net_domain(net, v) && machine_net_follow(net, v))) {
+        return false;
     }
     d->root = a->root;
     if (net->dma_config.viommu == VS_DMA_NESTED) { /* another first level: another domain id */

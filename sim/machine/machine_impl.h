@@ -62,6 +62,21 @@ void machine_net_end(struct vs_platform *p);
 /* assign.c: the function of a vCPU's number becomes its machine's, with a driver's rings and
  * buffers; false: memory is short. */
 bool machine_net_assign(struct vs_vcpu *v);
+/* The domain of a vCPU's machine is made; a page of the machine, of the host's size, is mapped for
+ * all its devices at its guest-physical address, ctx a struct vs_assigned_vm; each page that it has
+ * and each that it gets; and none any more. */
+bool machine_net_domain(struct vs_net *net, struct vs_vcpu *v);
+bool machine_net_map_page(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift);
+bool machine_net_follow(struct vs_net *net, struct vs_vcpu *v);
+void machine_net_unfollow(struct vs_net *net, struct vs_vcpu *v);
+/* vfio.c: with dma.assigned_in_time a function is given to a vCPU's machine, and taken back when
+ * its program is over; false: the run has failed. What that needs. */
+bool machine_vfio_assign(struct vs_vcpu *v);
+void machine_vfio_unassign(struct vs_vcpu *v);
+void machine_vfio_check(const struct vs_platform *p, const struct vs_net *net,
+                        struct vs_errors *errors);
+/* pci.c: a function is reset, and has no driver any more. */
+void machine_pci_silence(struct vs_net *net, uint32_t vf, vs_ps at);
 void machine_net_unassign(struct vs_driver *d);
 /* The IOMMU puts a device's interrupt into a descriptor; AVIC's backing pages it does not know. */
 static inline bool machine_net_posts(const struct vs_platform *p)

@@ -159,6 +159,7 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
     vs_iommu_check(&net->iommu_config, errors);
     vs_nic_check(&net->nic_config, errors);
     machine_services_check(net, errors);
+    machine_vfio_check(p, net, errors);
     if (p->virtualized && !net->iommu_config.enabled) {
         char mode[64];
         vs_error(errors,
@@ -238,7 +239,8 @@ static bool use(struct vs_vcpu *v, const char *what)
     if (!may_use(v, what)) {
         return false;
     }
-    d->made = machine_net_assign(v);
+    d->made =
+        (!net->dma_config.assigned_in_time || machine_vfio_assign(v)) && machine_net_assign(v);
     if (!d->made && !v->failed) {
         vcpu_refuse(v,
                     "%s: the NIC's rings, buffers and tables (nic.ring.descriptors) do not fit "
@@ -370,6 +372,9 @@ void machine_net_free(struct vs_platform *p)
         }
         for (unsigned i = 0; p->net->domain && i < p->n_vcpus; i++) {
             guest_dma_free(&p->net->domain[i]);
+        }
+        for (unsigned i = 0; p->net->vm && i <= p->n_vms; i++) {
+            free(p->net->vm[i].page_structs);
         }
         free(p->net->driver);
         free(p->net->domain);

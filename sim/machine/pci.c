@@ -126,6 +126,11 @@ static void reset(void *ctx, vs_ps at)
     }
 }
 
+void machine_pci_silence(struct vs_net *net, uint32_t vf, vs_ps at)
+{
+    reset(&net->nic.fn[vf], at);
+}
+
 /* What is behind a function's registers; the physical one's and those of functions that no queue
  * was made for hold nothing. */
 static void port(void *ctx, uint32_t function, struct vs_function_port *out)

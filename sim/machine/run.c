@@ -32,6 +32,7 @@ static bool last_of_machine(const struct vs_vcpu *v)
 void machine_vcpu_ended(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
+    machine_vfio_unassign(v);
     if (p->kind && p->kind->destroy && !v->failed) {
         p->kind->destroy(v, last_of_machine(v));
     }

@@ -425,6 +425,18 @@ static void carry_out(void *ctx, struct vs_txn *t)
               (vs_ps){v->p->net->executed_ps});
 }
 
+void guest_dma_drop_domain(struct vs_vcpu *v, struct vs_txn *t)
+{
+    struct vs_net *net = v->p->net;
+    vs_open(t, VS_OP_DMA_FLUSH);
+    vs_iommu_queue_iotlb_domain(&net->iommu, driver(v)->domain->id);
+    queue_wait(v);
+    ring_unit(v, t);
+    vs_expose(t, &net->executed, account(v, VS_ACC_dma_spin), (vs_ps){net->executed_ps});
+    net->dma_count[VS_CNT_dma_flushes]++;
+    vs_close(t);
+}
+
 /* The write of the queue's tail: the unit begins at once, or when it has time for this. A guest's
  * own unit is its host's: the write leaves the guest. */
 void guest_dma_ring(struct vs_vcpu *v)

@@ -102,6 +102,11 @@ struct vs_driver {
 struct vs_assigned_vm {
     struct vs_net *net;
     uint64_t root; /* second level; 0: it has no function yet */
+    /* with dma.assigned_in_time: host pages that hold its pages' structures, the functions that it
+     * has, when its memory was mapped */
+    uint64_t *page_structs;
+    unsigned functions;
+    uint64_t mapped_ps;
 };
 
 #define VS_NET_LINKS 4u /* pcie.links, at most */
@@ -163,8 +168,9 @@ struct vs_net {
     struct machine_traffic *traffic; /* who sends to it: the machine's */
     /* The driver of this queue can receive: packets may come. */
     void (*begin)(struct vs_net *net, uint32_t queue, uint64_t now_ps);
-    bool used;   /* the IOMMU has its tables: a driver has been made */
-    bool raised; /* a vCPU has been interrupted: the adapter's agent lets it act */
+    uint64_t tables, last_table; /* of the IOMMU: how many, and where the last one is */
+    bool used;                   /* the IOMMU has its tables: a driver has been made */
+    bool raised;                 /* a vCPU has been interrupted: the adapter's agent lets it act */
 };
 
 /* The link of a virtual function. */
