@@ -550,6 +550,8 @@ bool vs_settab_use(struct vs_settab *s, const char *variant)
         s->push = push_avx2;
         if (small && s->ways % 4u == 0) {
             s->put = put_small_avx2;
+        } else if (s->tree_words) {
+            vs__settab_tree_avx2(s);
         }
     }
     return !strcmp(variant, "avx2");

@@ -12,6 +12,8 @@ bool vs__settab_tree_shape(struct vs_settab *s);
 uint32_t vs__settab_tree_choose(const struct vs_settab *s, size_t set, const uint64_t *tag);
 /* A way was hit or filled. Where it is now: 0 in a table that is turned. */
 uint32_t vs__settab_tree_touch(struct vs_settab *s, size_t set, uint32_t way);
+/* On a host with AVX2: functions of their own for the shapes that processors' TLBs have. */
+void vs__settab_tree_avx2(struct vs_settab *s);
 
 /* Swaps two words. */
 static inline void vs__settab_swap(uint64_t *a, uint64_t *b)

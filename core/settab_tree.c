@@ -12,6 +12,10 @@
  */
 #include "settab_impl.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #define TURNED 16u /* ways up to which turning is cheaper than the search that it saves */
 
 bool vs__settab_tree_shape(struct vs_settab *s)
@@ -161,3 +165,88 @@ uint32_t vs__settab_tree_touch(struct vs_settab *s, size_t set, uint32_t way)
     }
     return way;
 }
+
+#if defined(__x86_64__)
+#define AVX2 __attribute__((target("avx2")))
+
+/* One bit for each of four ways whose tag is the key. */
+AVX2 static inline uint32_t same4(const uint64_t *tag, uint64_t key)
+{
+    __m256i ways = _mm256_loadu_si256((const __m256i *)(const void *)tag),
+            same = _mm256_cmpeq_epi64(ways, _mm256_set1_epi64x((long long)key));
+    return (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(same));
+}
+
+/* One bit for each of twelve ways whose tag is the key. */
+AVX2 static inline uint32_t same12(const uint64_t *tag, uint64_t key)
+{
+    return same4(tag, key) | same4(tag + 4, key) << 4u | same4(tag + 8, key) << 8u;
+}
+
+/* Finds a key in a turned set of four ways and makes it the newest. */
+AVX2 static uint64_t *find4(struct vs_settab *s, uint64_t *tag, uint64_t key)
+{
+    uint32_t hit = same4(tag, key);
+    size_t at = (size_t)(tag - s->tag);
+    if (!hit) {
+        return NULL;
+    }
+    vs__settab_turn4(s, at / 4u, (uint32_t)__builtin_ctz(hit));
+    return s->payload + at;
+}
+
+/* Puts what is not there into such a set: below node 1 and then below node 2 or 3. */
+AVX2 static void put4(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload)
+{
+    size_t at = (size_t)(tag - s->tag), set = at / 4u;
+    uint32_t bits = (uint32_t)s->tree[set], right = bits >> 1u & 1u,
+             way = 2u * right + (bits >> (2u + right) & 1u);
+    if (vs_unlikely(same4(tag, VS_SETTAB_EMPTY) != 0)) {
+        way = vs__settab_tree_choose(s, set, tag);
+        s->used++;
+    }
+    tag[way] = key;
+    s->payload[at + way] = payload;
+    vs__settab_turn4(s, set, way);
+}
+
+/* Finds a key in a set of three groups of four and notes it as touched. */
+AVX2 static uint64_t *find12(struct vs_settab *s, uint64_t *tag, uint64_t key)
+{
+    uint32_t hit = same12(tag, key);
+    size_t at = (size_t)(tag - s->tag);
+    if (!hit) {
+        return NULL;
+    }
+    uint64_t *bits = s->tree + at / 12u;
+    uint32_t way = (uint32_t)__builtin_ctz(hit);
+    *bits = touch12(*bits, way);
+    return s->payload + at + way;
+}
+
+/* Puts what is not there into such a set. */
+AVX2 static void put12(struct vs_settab *s, uint64_t *tag, uint64_t key, uint64_t payload)
+{
+    size_t at = (size_t)(tag - s->tag), set = at / 12u;
+    uint64_t *bits = s->tree + set;
+    uint32_t way = choose12(*bits);
+    if (vs_unlikely(same12(tag, VS_SETTAB_EMPTY) != 0)) {
+        way = vs__settab_tree_choose(s, set, tag);
+        s->used++;
+    }
+    *bits = touch12(*bits, way);
+    tag[way] = key;
+    s->payload[at + way] = payload;
+}
+
+void vs__settab_tree_avx2(struct vs_settab *s)
+{
+    if (s->turned && s->ways == 4u) {
+        s->find = find4;
+        s->put = put4;
+    } else if (of_twelve(s)) {
+        s->find = find12;
+        s->put = put12;
+    }
+}
+#endif

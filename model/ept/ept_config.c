@@ -89,19 +89,6 @@ static void check_formats(const struct vs_ept_config *c, struct vs_errors *error
     }
 }
 
-/* Three groups of ways, each of a power of two. */
-static void check_groups(struct vs_errors *errors, const char *path, uint64_t policy,
-                         uint64_t entries, uint64_t ways)
-{
-    uint64_t n = ways ? ways : entries, each = n / 3u;
-    if (policy == VS_POLICY_MRU3_PLRU && entries && (n % 3u || (each & (each - 1u)))) {
-        vs_error(errors,
-                 "%s.policy = mru3_plru needs three times a power of two of ways, such as 12; "
-                 "there are %llu",
-                 path, (unsigned long long)n);
-    }
-}
-
 /* Reports everything in a configuration that cannot be. */
 void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
 {
@@ -130,16 +117,6 @@ void vs_ept_check(const struct vs_ept_config *c, struct vs_errors *errors)
                  {"ept.nested_pwc.l2", c->npde, c->npde_ways}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         check_table(errors, table[i].path, table[i].entries, table[i].ways);
-    }
-    check_groups(errors, "ept.l2_tlb", c->l2_policy, c->l2_entries, c->l2_ways);
-    check_groups(errors, "ept.l2_itlb", c->l2i_policy, c->l2i_entries, c->l2i_ways);
-    uint64_t sets = c->l2_entries && c->l2_ways ? c->l2_entries / c->l2_ways : 1u;
-    if (c->l2_index == VS_EPT_INDEX_XOR && (sets & (sets - 1u))) {
-        vs_error(errors,
-                 "ept.l2_tlb.index = xor needs a power of two of sets; %llu entries in %llu ways "
-                 "make %llu",
-                 (unsigned long long)c->l2_entries, (unsigned long long)c->l2_ways,
-                 (unsigned long long)sets);
     }
     if (!c->d4k_entries || !c->i4k_entries) {
         vs_error(errors, "ept.l1_dtlb_4k.entries and ept.l1_itlb_4k.entries must be at least 1: "

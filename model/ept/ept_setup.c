@@ -86,6 +86,13 @@ static enum vs_status first_level(struct vs_ept *e, uint64_t seed)
     return s ? s : first_level_of(e, &e->fetch->tlb[1], none, true, seed);
 }
 
+/* Whether the ways make three groups, each of a power of two, if that is what the policy wants. */
+static bool groups_fit(const struct geometry *g)
+{
+    uint64_t n = g->ways ? g->ways : g->entries, each = n / 3u;
+    return g->policy != VS_POLICY_MRU3_PLRU || !n || (n % 3u == 0 && !(each & (each - 1u)));
+}
+
 /* Makes the second level. */
 static enum vs_status second_level(struct vs_ept *e, uint64_t seed)
 {
@@ -94,9 +101,12 @@ static enum vs_status second_level(struct vs_ept *e, uint64_t seed)
                     l2_1g = GEOMETRY(c, l2_1g, VS_ACC_ept_l2_tlb_1g),
                     l2i = GEOMETRY(c, l2i, VS_ACC_ept_l2_itlb);
     l2_1g.entries = c->l2_1g_place == VS_EPT_1G_OWN ? l2_1g.entries : 0;
+    l2.policy = groups_fit(&l2) ? l2.policy : VS_POLICY_TREE_PLRU;
+    l2i.policy = groups_fit(&l2i) ? l2i.policy : VS_POLICY_TREE_PLRU;
     enum vs_status s = make(&e->l2, &l2, seed + 7);
     uint64_t sets = c->l2_entries && c->l2_ways ? c->l2_entries / c->l2_ways : 1u;
-    e->l2_fold = c->l2_index == VS_EPT_INDEX_XOR ? sets - 1u : 0;
+    bool folds = c->l2_index == VS_EPT_INDEX_XOR && !(sets & (sets - 1u));
+    e->l2_fold = folds ? sets - 1u : 0;
     e->l2_set_bits = (uint32_t)__builtin_ctzll(sets);
     s = s ? s : make(&e->l2_1g, &l2_1g, seed + 8);
     s = s ? s : make(&e->l2i, &l2i, seed + 31);

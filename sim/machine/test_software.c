@@ -145,7 +145,7 @@ static void test_a_knob_that_became_several_is_divided_among_them(void **state)
         struct vs_knobs *k = knobs_of("skylake_sp_kvm");
         uint64_t sum = 0;
         assert_int_equal(vs_knobs_set(k, "hypervisor.common.instructions",
-                                      twice == 1 ? "1440" : "2881", &who, &errors),
+                                      twice == 1 ? "1488" : "2977", &who, &errors),
                          VS_OK);
         for (size_t i = 0; i < 6; i++) {
             char path[80];
@@ -156,7 +156,7 @@ static void test_a_knob_that_became_several_is_divided_among_them(void **state)
             assert_true(part->value <= part->desc->def * (uint64_t)twice + 1);
             sum += part->value;
         }
-        assert_int_equal(sum, 1440 * twice + (twice == 2));
+        assert_int_equal(sum, 1488 * twice + (twice == 2));
         vs_knobs_destroy(k);
     }
     struct vs_knobs *k = knobs_of("document"); /* has none of them */

@@ -62,7 +62,7 @@ for m, all_of_it in knobs.items():
 # Cases that are known from the manuals, whatever the mechanism.
 for m, k, of in (("neoverse_n1_kvm", "ept.guest_pwc.l3.entries", "ivybridge"),
                  ("neoverse_n1_kvm", "ept.walkers", "skylake_sp"), ("neoverse_n1_kvm", "cpu.load_queue", "cortex_a76"),
-                 ("zen3_milan_kvm", "instruction.cpuid", "zen2_rome"),
+                 ("skylake_sp_kvm", "ept.l2_tlb.policy", "kabylake"), ("sandybridge_ep_kvm", "ept.l2_tlb.policy", "ivybridge"), ("zen3_milan_kvm", "instruction.cpuid", "zen2_rome"),
                  ("broadwell_ep_kvm", "memory.l2.latency", "haswell_ep"),
                  ("broadwell_ep_kvm", "vmcs.unexplained", "haswell_ep"), ("broadwell_ep_kvm", "iommu.walk.latency", "haswell_ep"),
                  ("cascadelake_kvm", "memory.dram.row_miss", "skylake_sp"), ("cascadelake_kvm", "vmcs.unexplained", "skylake_sp"),

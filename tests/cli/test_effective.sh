@@ -30,7 +30,7 @@ guest(function(cpu)
 end)
 LUA
 walks() {
-    "$VIRTSIM" run "$work/turn.lua" --machine skylake_sp_kvm --set ept.l2_tlb.entries="$1" --set ept.l2_tlb.ways=0 \
+    "$VIRTSIM" run "$work/turn.lua" --machine skylake_sp_kvm --set ept.l2_tlb.entries="$1" --set ept.l2_tlb.ways=0 --set ept.l2_tlb.policy=lru \
         --set ept.l1_dtlb_4k.entries=1 --set ept.l1_dtlb_4k.ways=0 --db "$work/$1.db" >/dev/null 2>"$work/err" || head -3 "$work/err"
     sqlite3 "$work/$1.db" "select total(value) from counter where name='ept.walks' and actor='vcpu0/guest'"
 }

@@ -19,7 +19,7 @@ return {
   }, clock = { mhz = { 2400, "Intel Xeon E5-2680 v4 specification: 2.40 GHz base", "documented" } }, issue_width = { 4, "LLVM X86SchedBroadwell.td: IssueWidth 4", "documented" } },
   ept = {
     walkers = { 2, "public accounts of Broadwell: a second page-miss handler", "assumed" },
-    l2_tlb = { entries = { 1536, "4T006", "documented" }, ways = { 6, "4T006", "documented" } },
+    l2_tlb = { entries = { 1536, "4T006", "documented" }, ways = { 6, "4T006", "documented" }, policy = { "lru", "six ways are no tree that was found on another part; LRU is the usual reference", "assumed" } },
     l2_tlb_1g = { entries = { 16, "4T007", "documented" }, ways = { 4, "Intel SDM 2A, CPUID leaf 2, descriptor C3H: 1 GiB pages, 4 ways, 16 entries (4T007 gives no ways)", "documented" } },
   },
   instruction = { cpuid = { 208, "C1010: leaf 1", "measured", of = "haswell_ep" }, ["cpuid.leaf_0"] = { 99, "C1010: leaf 0", "measured", of = "haswell_ep" }, rdtsc = { 24, "C1011", "measured", of = "haswell_ep" },

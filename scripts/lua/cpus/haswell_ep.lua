@@ -3,6 +3,7 @@
 -- VMX capabilities are the defaults of vmcs.cap.*, which are a dump of this part.
 local manual = "Intel Optimization Manual, Haswell, TLB parameters"
 local rest = "1X053: 453 cycles were measured, 329 of them go to parts that are modelled; no measurement says what the other 124 are"
+local tlb = "vusec/tlbdr (TLB;DR, USENIX Security 2022), preset.rs, HASWELL: "
 return {
   borrows = {
     skylake_sp = { why = "the second level's hit and flushes of everything were measured on Skylake", "ept.l2_tlb.latency", "instruction.invpcid.all", "instruction.mov_cr.flush" },
@@ -27,13 +28,13 @@ return {
   },
   ept = {
     walkers = { 1, "Intel Optimization Manual, Skylake: parts before walked one page at a time", "documented" },
-    l1_dtlb_4k = { entries = { 64, "4T002", "documented" }, ways = { 4, "4T002", "documented" }, latency = { 0, "NL.haswell_ep.PR.s64.8K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_dtlb_4k = { entries = { 64, "4T002", "documented" }, ways = { 4, "4T002", "documented" }, policy = { "tree_plru", tlb .. "PLRU4", "documented" }, latency = { 0, "NL.haswell_ep.PR.s64.8K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
     l1_dtlb_2m = { entries = { 32, "4T003", "documented" }, ways = { 4, "4T003", "documented" }, latency = { 0, "NL.haswell_ep.PR.s64.8K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
     l1_dtlb_1g = { entries = { 4, "4T004", "documented" }, ways = { 4, "4T004", "documented" }, latency = { 0, "NL.haswell_ep.PR.s64.8K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
     l1_itlb = { shared = { false, manual, "documented" } },
     l1_itlb_4k = { entries = { 128, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "as the tables of data", "assumed" } },
     l1_itlb_2m = { entries = { 8, manual, "documented" }, ways = { 0, manual, "documented" }, latency = { 0, "as the tables of data", "assumed" } },
-    l2_tlb = { entries = { 1024, "4T005", "documented" }, ways = { 8, "4T005", "documented" } },
+    l2_tlb = { entries = { 1024, "4T005", "documented" }, ways = { 8, "4T005", "documented" }, policy = { "tree_plru", tlb .. "PLRU8", "documented" } },
     l2_tlb_1g = { entries = { 0, "4T002-005 list none", "documented" }, ways = { 0, "4T002-005 list none", "documented" } },
   },
   instruction = { cpuid = { 208, "C1010: leaf 1", "measured" }, ["cpuid.leaf_0"] = { 99, "C1010: leaf 0", "measured" }, rdtsc = { 24, "C1011", "measured" },

@@ -4,10 +4,11 @@
 local dump = "yulyugin/vmlatency, results/Intel(R) Xeon(R) CPU E5-2690 0 @ 2.90GHz.txt"
 local manual = "Intel Optimization Manual, Sandy Bridge, TLB parameters"
 local rest = "1X051: 667 cycles were measured, 329 of them go to parts that are modelled; no measurement says what the other 338 are"
+local tlb = "vusec/tlbdr (TLB;DR, USENIX Security 2022), preset.rs, IVYBRIDGE: PLRU4, in tables of this shape"
 return {
   borrows = {
     skylake_sp = { why = "flushes of everything were measured on Skylake alone", "instruction.invpcid.all", "instruction.mov_cr.flush" },
-    ivybridge = { why = "a page-map-level-3 cache of four entries was measured on Ivy Bridge alone", "ept.guest_pwc.l3.entries" },
+    ivybridge = { why = "a page-map-level-3 cache of four entries and the tables' policies were found on Ivy Bridge alone", "ept.guest_pwc.l3.entries", "ept.l1_dtlb_4k.policy", "ept.l1_itlb_4k.policy", "ept.l2_tlb.policy" },
   },
   groups = { transition = {
     source = "1X051: 667 cycles from VMRESUME to VMRESUME, less 40 of the two flushes that a guest with a VPID does not have", grade = "derived",
@@ -28,14 +29,14 @@ return {
   },
   ept = {
     walkers = { 1, "Intel Optimization Manual, Skylake: parts before walked one page at a time", "documented" },
-    l1_dtlb_4k = { entries = { 64, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "NL.sandybridge_ep.PR.s64.2K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
+    l1_dtlb_4k = { entries = { 64, manual, "documented" }, ways = { 4, manual, "documented" }, policy = { "tree_plru", tlb, "documented", of = "ivybridge" }, latency = { 0, "NL.sandybridge_ep.PR.s64.2K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
     l1_dtlb_2m = { entries = { 32, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "NL.sandybridge_ep.PR.s64.2K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
     l1_dtlb_1g = { entries = { 4, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "NL.sandybridge_ep.PR.s64.2K..32K: an L1 hit takes 4 cycles with its translation, which runs beside it", "derived" } },
     l1_itlb = { shared = { false, manual, "documented" } },
-    l1_itlb_4k = { entries = { 128, manual, "documented" }, ways = { 4, manual, "documented" }, latency = { 0, "as the tables of data", "assumed" } },
+    l1_itlb_4k = { entries = { 128, manual, "documented" }, ways = { 4, manual, "documented" }, policy = { "tree_plru", tlb, "documented", of = "ivybridge" }, latency = { 0, "as the tables of data", "assumed" } },
     l1_itlb_2m = { entries = { 8, manual, "documented" }, ways = { 0, manual, "documented" }, latency = { 0, "as the tables of data", "assumed" } },
     l2_tlb = {
-      entries = { 512, "4T001", "documented" }, ways = { 4, "4T001", "documented" },
+      entries = { 512, "4T001", "documented" }, ways = { 4, "4T001", "documented" }, policy = { "tree_plru", tlb, "documented", of = "ivybridge" },
       large_pages = { false, "4T001: 4 KiB pages only", "documented" },
       latency = { 7, "4T037 gives 4 to 9 cycles on Skylake; 7 is assumed here, hidden behind the LLC", "assumed" },
     },

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- KVM on Intel's processors (VMX), and QEMU in user space. What all of KVM's x86 has in common is here too:
--- kvm_npt and kvm_no_apicv build on it. The length of the common path is what 1X064 leaves for it, 1440
+-- kvm_npt and kvm_no_apicv build on it. The length of the common path is what 1X064 leaves for it, 1488
 -- instructions; how it splits over its steps is a reading of Linux, arch/x86/kvm/.
 
 -- An exit's program: the way in, what is read of the guest's state, the reason's own steps, perhaps user space,
@@ -28,7 +28,7 @@ end
 local signal = "reading of ioeventfd_write, eventfd_signal and the function that wakes who waits for it, as vhost_poll_wakeup"
 local skip = "flags length pc interruptibility" -- kvm_skip_emulated_instruction
 local emulation = "pc flags sp code_segment cr0 cr3 length interruptibility" -- init_emulate_ctxt
-local split = "1X064: the common path of a VMCALL's round trip is 1440 instructions; this part of it a reading of "
+local split = "1X064: the common path of a VMCALL's round trip is 1488 instructions; this part of it a reading of "
 
 local program = {
   -- vmx/vmenter.S, __vmx_vcpu_run: behind VMRESUME, and before it
@@ -42,7 +42,7 @@ local program = {
     { "spec_ctrl", call = "spec_ctrl" },
     { "ibpb", cycles = 1100, when = "ibpb", source = "a write of PRED_CMD: published microbenchmarks range from some hundred to several thousand cycles by part; none was at hand", grade = "assumed" },
     { "fixed", cycles = 0, source = "0: handlers are programs; set only by machines that reproduce a document's sum", grade = "assumed" },
-    { "exit", run = 460, code = 1216, data = 384,
+    { "exit", run = 476, code = 1216, data = 384,
       source = split .. "vmx_vcpu_run and vcpu_enter_guest behind the stub: host MSRs and debug state, registers marked stale, guest time, interrupts on, SRCU", grade = "assumed" },
     { "reason", state = { "reason", "vectoring" } },
     { "log", action = "read_log" },
@@ -52,12 +52,12 @@ local program = {
   },
   path_out = {
     { "again", call = "reinject", when = "vectoring" },
-    { "pending", run = 320, code = 832, data = 256,
+    { "pending", run = 336, code = 832, data = 256,
       source = split .. "vcpu_run: whether there is a request, a signal, somebody to be scheduled; vcpu_enter_guest up to its requests", grade = "assumed" },
     { "nmi", call = "inject_nmi", when = "nmi" },
     { "inject", call = "inject", when = "inject" },
     { "more", call = "open_window", when = "more" },
-    { "prepare", run = 480, code = 1344, data = 448,
+    { "prepare", run = 496, code = 1344, data = 448,
       source = split .. "vcpu_enter_guest before the stub: events, TPR threshold, preemption off, vmx_prepare_switch_to_guest, interrupts off, APICv sync, timers, guest's MSRs", grade = "assumed" },
     { "l1d_flush", cycles = 0, source = "off by default; on parts with L1TF it costs thousands of cycles", grade = "assumed" },
     { "flush_l1d", action = "flush_l1d", when = "l1d_flush" },

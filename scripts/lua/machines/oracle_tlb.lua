@@ -7,8 +7,8 @@ return {
   set = {
     nic = { present = { false, "an oracle of TLBs", "documented" } },
     ept = {
-      l1_dtlb_4k = { entries = { 64, why, "documented" }, ways = { 0, why, "documented" } },
-      l1_itlb_4k = { entries = { 64, why, "documented" }, ways = { 0, why, "documented" } },
+      l1_dtlb_4k = { entries = { 64, why, "documented" }, ways = { 0, why, "documented" }, policy = { "lru", why, "documented" } },
+      l1_itlb_4k = { entries = { 64, why, "documented" }, ways = { 0, why, "documented" }, policy = { "lru", why, "documented" } },
       l2_tlb = { entries = { 0, why, "documented" }, ways = { 0, why, "documented" } },
       l2_tlb_1g = { entries = { 0, why, "documented" }, ways = { 0, why, "documented" } },
     },
