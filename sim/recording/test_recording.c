@@ -285,7 +285,8 @@ static bool stays(const struct vs_request *q)
            q->kind == VS_REQ_PLACE /* the recorded tables' */ ||
            q->kind == VS_REQ_EXIT /* physical */ || q->kind == VS_REQ_DEVICE /* a device's */ ||
            q->kind == VS_REQ_BAR_READ || q->kind == VS_REQ_BAR_WRITE /* of a register's memory */ ||
-           form == VS_REQ_IPAS2E1 || form == VS_REQ_IPAS2LE1 /* physical */;
+           q->kind == VS_REQ_IOEVENTFD /* a device's, or a port */ || form == VS_REQ_IPAS2E1 ||
+           form == VS_REQ_IPAS2LE1 /* physical */;
 }
 
 static bool has_address(const struct vs_vst_kind *k)

@@ -29,7 +29,8 @@ static uint64_t own(const struct fixture *f, const char *program, enum vs_step_n
     uint64_t sum = 0;
     for (size_t i = 0; i < p->desc->n; i++) {
         uint16_t knob = p->step[i].number[number];
-        uint64_t v = knob == VS_PROGRAM_NONE ? 0 : f->values[knob];
+        bool event = p->step[i].when == VS_WHEN_EVENTFD; /* of exits that signal one */
+        uint64_t v = knob == VS_PROGRAM_NONE || event ? 0 : f->values[knob];
         bool bytes = number == VS_NUMBER_CODE || number == VS_NUMBER_DATA;
         sum += bytes ? lines(v) : v;
     }
