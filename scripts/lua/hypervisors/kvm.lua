@@ -464,51 +464,51 @@ program.vm_free_page = {
 -- a function is given to a machine, and taken back: drivers/vfio/, drivers/iommu/, Linux 6.1
 program.vfio_open = {
   offset = 0xee0000,
-  { "group", run = 9000, code = 8192, source = "reading of vfio_group_fops_open, vfio_container_attach_group and vfio_iommu_type1_attach_group: group and container opened, a domain allocated, its capabilities asked for; no count was at hand", grade = "assumed" },
-  { "attach", run = 6000, like = "group", source = "reading of intel_iommu_attach_device and domain_context_mapping: context entry, its cache flushed; no count was at hand", grade = "assumed" },
-  { "device", run = 26000, like = "group", source = "reading of vfio_pci_core_enable without the wait of its reset: power state, state saved, capabilities copied into the virtual configuration space; no count was at hand", grade = "assumed" },
+  { "group", run = 9000, code = 8192, source = "an estimate for vfio_group_fops_open, vfio_container_attach_group and vfio_iommu_type1_attach_group: group and container opened, a domain allocated, its capabilities asked for; no count was at hand", grade = "assumed" },
+  { "attach", run = 6000, like = "group", source = "an estimate for intel_iommu_attach_device and domain_context_mapping: context entry, its cache flushed; no count was at hand", grade = "assumed" },
+  { "device", run = 26000, like = "group", source = "an estimate for vfio_pci_core_enable without the wait of its reset: power state, state saved, capabilities copied into the virtual configuration space; no count was at hand", grade = "assumed" },
 }
 program.vfio_close = {
   offset = 0xef0000,
-  { "device", run = 21000, code = 8192, source = "reading of vfio_pci_core_disable without the wait of its reset: bus mastering off, interrupts freed, regions unmapped, state restored; no count was at hand", grade = "assumed" },
-  { "group", run = 7000, like = "device", source = "reading of vfio_iommu_type1_detach_group and iommu_detach_group; no count was at hand", grade = "assumed" },
+  { "device", run = 21000, code = 8192, source = "an estimate for vfio_pci_core_disable without the wait of its reset: bus mastering off, interrupts freed, regions unmapped, state restored; no count was at hand", grade = "assumed" },
+  { "group", run = 7000, like = "device", source = "an estimate for vfio_iommu_type1_detach_group and iommu_detach_group; no count was at hand", grade = "assumed" },
 }
 program.vfio_fault = {
   offset = 0xf30000,
-  { "fault", run = 1150, code = 6144, source = "reading of faultin_page, handle_mm_fault and do_anonymous_page without clearing: the walk, a page allocated and charged to its group, its entry, the way back to __get_user_pages", grade = "assumed" },
+  { "fault", run = 1150, code = 6144, source = "an estimate for faultin_page, handle_mm_fault and do_anonymous_page without clearing: the walk, a page allocated and charged to its group, its entry, the way back to __get_user_pages", grade = "assumed" },
   { "back", call = "back" },
 }
 program.vfio_batch = {
   offset = 0xf40000,
-  { "ask", run = 380, code = 2048, source = "reading of vaddr_get_pfns and pin_user_pages_remote: the lock of the address space, the area found, a batch of 512 pages", grade = "assumed" },
+  { "ask", run = 380, code = 2048, source = "an estimate for vaddr_get_pfns and pin_user_pages_remote: the lock of the address space, the area found, a batch of 512 pages", grade = "assumed" },
 }
 program.vfio_walk = {
   offset = 0xf50000,
-  { "walk", run = 190, code = 3072, source = "reading of follow_page_mask down to its leaf, and try_grab_folio", grade = "assumed" },
+  { "walk", run = 190, code = 3072, source = "an estimate for follow_page_mask down to its leaf, and try_grab_folio", grade = "assumed" },
 }
 program.vfio_page = {
   offset = 0xf60000,
-  { "look", run = 34, code = 768, source = "reading of one round of __get_user_pages's loop over a page's pieces and of one of vfio_pin_pages_remote: page stored, is_invalid_reserved_pfn, whether it follows the one before", grade = "assumed" },
+  { "look", run = 34, code = 768, source = "an estimate for one round of __get_user_pages's loop over a page's pieces and of one of vfio_pin_pages_remote: page stored, is_invalid_reserved_pfn, whether it follows the one before", grade = "assumed" },
 }
 program.vfio_run = {
   offset = 0xf70000,
-  { "map", run = 520, code = 3072, source = "reading of vfio_pin_map_dma's round: vfio_lock_acct, vfio_iommu_map, iommu_map up to intel_iommu_map_pages", grade = "assumed" },
+  { "map", run = 520, code = 3072, source = "an estimate for vfio_pin_map_dma's round: vfio_lock_acct, vfio_iommu_map, iommu_map up to intel_iommu_map_pages", grade = "assumed" },
 }
 program.vfio_entry = {
   offset = 0xf80000,
-  { "store", run = 42, code = 1024, source = "reading of one round of __domain_mapping: whether a larger page fits, its table, the entry", grade = "assumed" },
+  { "store", run = 42, code = 1024, source = "an estimate for one round of __domain_mapping: whether a larger page fits, its table, the entry", grade = "assumed" },
 }
 program.vfio_lookup = {
   offset = 0xf90000,
-  { "where", run = 75, code = 1024, source = "reading of vfio_unmap_unpin's loop and iommu_iova_to_phys: for each 4 KiB, whatever the size of the entry", grade = "assumed" },
+  { "where", run = 75, code = 1024, source = "an estimate for vfio_unmap_unpin's loop and iommu_iova_to_phys: for each 4 KiB, whatever the size of the entry", grade = "assumed" },
 }
 program.vfio_clear = {
   offset = 0xfa0000,
-  { "entry", run = 95, code = 2048, source = "reading of unmap_unpin_fast, iommu_unmap_fast and one round of dma_pte_clear_level", grade = "assumed" },
+  { "entry", run = 95, code = 2048, source = "an estimate for unmap_unpin_fast, iommu_unmap_fast and one round of dma_pte_clear_level", grade = "assumed" },
 }
 program.vfio_unpin = {
   offset = 0xfb0000,
-  { "put", run = 48, code = 1024, source = "reading of vfio_unpin_pages_remote and put_pfn: unpin_user_pages_dirty_lock of one page", grade = "assumed" },
+  { "put", run = 48, code = 1024, source = "an estimate for vfio_unpin_pages_remote and put_pfn: unpin_user_pages_dirty_lock of one page", grade = "assumed" },
 }
 -- the dirty log
 program.log_entry = {

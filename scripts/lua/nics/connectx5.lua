@@ -2,7 +2,7 @@
 return {
   borrows = {
     nfp6000 = { why = "the latency of PCIe, host and adapter together, and an engine that makes transfers as it is told, were measured with another adapter", "pcie.upstream", "pcie.downstream", "dma_engine" },
-    x710 = { why = "what the adapter's engines, buffers and switch take and hold is not published", "nic.engine", "nic.switch", "nic.rx_buffer", "nic.tx_buffer", "nic.fetch", "nic.first_vf_offset", "nic.vf_stride", "pcie.pf", "pcie.vf" },
+    x710 = { why = "what the adapter's engines, buffers and switch take and hold is not published", "nic.engine", "nic.switch", "nic.rx_buffer", "nic.tx_buffer", "nic.fetch", "nic.first_vf_offset", "nic.vf_stride" },
   },
   text = "100 Gb/s SR-IOV adapter in the manner of a ConnectX-5; without inline payloads, doorbells that carry descriptors, completion queues of their own",
   pcie = {

@@ -2,7 +2,7 @@
 return {
   borrows = {
     nfp6000 = { why = "the latency of PCIe, host and adapter together, and an engine that makes transfers as it is told, were measured with another adapter", "pcie.upstream", "pcie.downstream", "dma_engine" },
-    x710 = { why = "the card, its link and what its engines take are the cloud's own, and not published", "nic.engine", "nic.switch", "nic.rx_buffer", "nic.tx_buffer", "nic.fetch", "nic.first_vf_offset", "nic.vf_stride", "pcie.width", "pcie.sriov", "pcie.pf", "pcie.vf" },
+    x710 = { why = "the card, its link and what its engines take are the cloud's own, and not published", "nic.engine", "nic.switch", "nic.rx_buffer", "nic.tx_buffer", "nic.fetch", "nic.first_vf_offset", "nic.vf_stride", "pcie.width", "pcie.sriov" },
   },
   text = "adapter of a cloud's machines in the manner of ENA: 25 Gb/s, 32 pairs of queues; descriptors in host memory, not pushed to the device (LLQ)",
   calibrated = "D1650 D1651 D1652",

@@ -3,7 +3,6 @@ return {
   text = "1 Gb/s SR-IOV adapter, Intel 82576: registers that take long to answer",
   borrows = {
     nfp6000 = { why = "the way over PCIe, host and adapter together, and an engine that makes transfers as it is told, were measured with another adapter", "pcie.upstream", "pcie.downstream", "dma_engine" },
-    x710 = { why = "a driver finds the registers behind its base address registers where an X710 has them", "pcie.pf", "pcie.vf" },
   },
   calibrated = "D1645",
   pcie = {

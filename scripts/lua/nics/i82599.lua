@@ -2,7 +2,6 @@
 return {
   borrows = {
     nfp6000 = { why = "the latency of PCIe, host and adapter together, and an engine that makes transfers as it is told, were measured with another adapter", "pcie.upstream", "pcie.downstream", "dma_engine" },
-    x710 = { why = "a driver finds the registers behind its base address registers where an X710 has them", "pcie.pf", "pcie.vf" },
   },
   text = "10 Gb/s SR-IOV adapter in the manner of an 82599: 64 virtual functions of up to 4 pairs of queues out of 128",
   calibrated = "D1278 D1283",
