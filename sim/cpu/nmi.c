@@ -28,14 +28,6 @@ void vcpu_nmi_arrives(struct vs_vcpu *v)
     v->nmi_fresh = v->p->virtualized && v->nmis;
 }
 
-/* A boundary has to look at NMIs: the host is to be told, an entry has carried one, or one waits
- * and nothing holds it back. */
-bool vcpu_nmi_due(const struct vs_vcpu *v)
-{
-    bool held = v->nmi_blocked || v->shadowed || v->held;
-    return v->nmi_fresh || v->nmi_entry || (!held && (v->nmi_window || v->nmi_held || v->nmis));
-}
-
 /* An exit in the middle of an interrupt's handler, or on the short way, leaves it waiting. */
 bool vcpu_nmi_offered(const struct vs_vcpu *v, const struct vs_handling *how)
 {

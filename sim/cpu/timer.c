@@ -84,7 +84,7 @@ void vcpu_timer_load(struct vs_vcpu *v, struct vs_hypervisor *h, bool armed, boo
 
 void vcpu_timer_enter(struct vs_vcpu *v)
 {
-    if (vcpu_timer_preempts(v) && !of_guests_guest(v)) {
+    if ((v->timer_armed || v->timer_loaded) && vcpu_timer_preempts(v) && !of_guests_guest(v)) {
         bool own = !v->nested || v->nested->own_timer;
         vcpu_timer_load(v, &v->hv, v->timer_armed && own, &v->timer_loaded);
     }

@@ -163,8 +163,14 @@ void vcpu_startup_done(struct vs_vcpu *v);
 bool vcpu_nmi_possible(struct vs_vcpu *v, uint64_t command);
 /* One has arrived. */
 void vcpu_nmi_arrives(struct vs_vcpu *v);
-/* Something is to be done about one at an instruction boundary; it is done. */
-bool vcpu_nmi_due(const struct vs_vcpu *v);
+/* Something is to be done about one at an instruction boundary: the host is to be told, an entry
+ * has carried one, or one waits and nothing holds it back. */
+static inline bool vcpu_nmi_due(const struct vs_vcpu *v)
+{
+    bool held = v->nmi_blocked || v->shadowed || v->held;
+    return v->nmi_fresh || v->nmi_entry || ((v->nmi_window || v->nmi_held || v->nmis) && !held);
+}
+/* It is done. */
 void vcpu_nmis(struct vs_vcpu *v);
 /* The guest can be given one in this exit; what its programs have done about it. */
 bool vcpu_nmi_offered(const struct vs_vcpu *v, const struct vs_handling *how);

@@ -119,7 +119,7 @@ equal "documentation agrees with code and database" "" "$(cat found)"
 # every command that a page prints is one: runs and replays as far as --dry-run goes, the first combination of a
 # sweep, explanations of short runs; what is recorded on the way is there for what follows
 python3 - "$VIRTSIM_HOME" >pages <<'PY'
-import os, re, sys
+import os, re, subprocess, sys
 home = sys.argv[1]
 for folder, _, files in sorted(os.walk(home + "/docs")):
     for f in sorted(files):
@@ -128,6 +128,8 @@ for folder, _, files in sorted(os.walk(home + "/docs")):
         for line in re.sub(r"\\\n *", "", open(os.path.join(folder, f)).read()).splitlines():
             line = re.sub(r"\s+#.*", "", line.strip())
             words = line.split()
+            if re.fullmatch(r"printf '[^']*' >\w+\.lua", line):  # a machine's file, for the command behind it
+                subprocess.run(["sh", "-c", line], check=True)
             if line.startswith("virtsim ") and len(words) > 1 and not re.search(r"\b(GUEST|OLD|FILE)\b|[A-Z]\.\.\.", line):
                 line = re.sub(r" --db \S+| -j \d+| --svg \S+", "", line[8:]).replace("./mine.lua", "MINE").replace("NAME", "skylake_x_kvm")
                 if re.search(r"--(slurm|gather|manifest|index|resume)", line):

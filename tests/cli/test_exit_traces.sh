@@ -98,6 +98,7 @@ begin
 run "$work/x.txt"
 equal "Intel's instructions, each its own operation" "exit.dr_access 2, exit.bus_lock 1, exit.exception_nmi 1, exit.gdtr_idtr 1, exit.invd 1, exit.ldtr_tr 1, exit.monitor 1, exit.mwait 1, exit.nmi_window 1, exit.rdpmc 1, exit.rdrand 1, exit.rdseed 1, exit.rdtscp 1, exit.tpr_below_threshold 1, exit.triple_fault 1, exit.vmread 1, exit.vmwrite 1, exit.wbinvd 1, exit.xrstors 1, exit.xsaves 1, exit.xsetbv 1" "$(simulated)"
 equal "with the handlers that they have" "debug_register 2, xsetbv 1, caches 2, nmi 1" "$(sql "select group_concat(substr(op, 9) || ' ' || n, ', ') from (select op, sum(n) n from op where op in ('handler.debug_register', 'handler.xsetbv', 'handler.caches', 'handler.nmi') group by op order by n = 2 and op like '%reg%' desc, op like '%xset%' desc, op)")"
+
 for e in "read_dr6 0" "write_dr7 0" "xsetbv 0" "wbinvd 0" "rdpmc 0" "rdtscp 0" "mwait 0" "monitor 0" "nmi 0" "read_gdtr 0" "write_idtr 0" "read_rt 0" "cr0_sel_write 0" \
     "write_cr8 0" "vmload 0" "vmsave 0" "stgi 0" "clgi 0" "skinit 0" "UD excp 0" "idle-halt 0" "shutdown 0"; do
     x "${e% *}" "${e##* }"
