@@ -74,6 +74,7 @@ enum vs_req_exit {
     VS_REQ_EXIT_FIRMWARE = 4,     /* a hypercall to the firmware */
     VS_REQ_EXIT_WIDE = 8,         /* floating point: SVE */
     VS_REQ_EXIT_INJECTS = 0x1000, /* the entry carried an interrupt */
+    VS_REQ_EXIT_SIGNALS = 0x2000, /* a write that was an event of the host's kernel: ioeventfd */
     VS_REQ_EXIT_X86 = 24,         /* above this bit: vs_trap.x86 */
 };
 

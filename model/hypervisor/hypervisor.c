@@ -48,32 +48,6 @@ void vs_hv_affect(struct vs_hypervisor *h, const struct vs_hv_affected *by)
 
 enum { L1D_NEVER, L1D_COND, L1D_ALWAYS }; /* hypervisor.l1d_flush */
 
-/* ---- devices ---- */
-
-static const struct device {
-    uint64_t port, last_port, at, last;
-    size_t knob; /* in the configuration */
-} devices[] = {
-#define VS_HV_DEVICE(name, p0, p1, a0, a1, kernel, grade, source)                                  \
-    {p0, p1, a0, a1, offsetof(struct vs_hypervisor_config, in_kernel_##name)},
-#include "hypervisor/devices.def"
-#undef VS_HV_DEVICE
-};
-
-/* Whether the hypervisor emulates what is at this port or address itself. */
-static bool in_kernel(const struct vs_hypervisor_config *c, bool port, uint64_t io)
-{
-    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
-        const struct device *d = &devices[i];
-        if (port ? io >= d->port && io <= d->last_port : io >= d->at && io <= d->last) {
-            uint64_t on;
-            memcpy(&on, (const char *)c + d->knob, sizeof on);
-            return on != 0;
-        }
-    }
-    return false;
-}
-
 /* ---- what a program asks ---- */
 
 /* Time of state that is read and written, unless the machine states its handlers as one sum. */
@@ -242,7 +216,7 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return h->cfg.mitigations && h->affected.l1tf &&
                (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
     case VS_WHEN_USER:
-        return ((taken && !e->eventfd && !in_kernel(&h->cfg, e->port, e->io)) || e->user) &&
+        return ((taken && !e->eventfd && !vs__hv_in_kernel(&h->cfg, e->port, e->io)) || e->user) &&
                !h->been_in_user;
     case VS_WHEN_EVENTFD:
         return e->eventfd;

@@ -241,6 +241,9 @@ void vs_hv_host_interrupt(struct vs_hypervisor *h, struct vs_txn *t);
  * had; a worker does one piece of its work, false: up to where `stop` (NULL: nobody) stopped it. */
 void vs_hv_switch(struct vs_hypervisor *h, struct vs_txn *t);
 bool vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_program_stop *stop);
+/* What is at this port or address belongs to the board: an interrupt controller, a timer, legacy
+ * devices, configuration space. Registers of PCI functions are elsewhere. */
+bool vs_hv_of_board(bool port, uint64_t io);
 /* Halts where others may have the processor meanwhile: the thread goes to sleep, after it has
  * polled so long; and it runs again, which took `halt` since it halted. From idle: it had to be
  * woken, too.

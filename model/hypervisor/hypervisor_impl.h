@@ -19,4 +19,7 @@ bool vs__hv_nested_holds(const struct vs_hypervisor *h, enum vs_predicate p);
  * fails. */
 bool vs__hv_nested(struct vs_hypervisor *h, struct vs_txn *t, enum vs_action a);
 
+/* devices.c: the hypervisor emulates what is at this port or address itself. */
+bool vs__hv_in_kernel(const struct vs_hypervisor_config *c, bool port, uint64_t io);
+
 #endif

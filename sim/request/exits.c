@@ -4,6 +4,8 @@
 
 #include "virtsim/x2apic.h"
 
+enum { RECORDED, VHOST, VF }; /* replay.device */
+
 /* How many of the trace's exits there were here, and how many the machine does not have. */
 static void note(struct vs_vcpu *v, bool left)
 {
@@ -49,6 +51,49 @@ static bool spared(const struct vs_vcpu *v, const struct vs_request *r)
     }
 }
 
+/* It is an access to a device that could be another kind of device: its place is known, and not the
+ * board's. */
+static bool of_device(const struct vs_request *r)
+{
+    uint64_t kind = r->a & VS_REQ_EXIT_TRAP;
+    bool port = kind == VS_TRAP_PIO;
+    bool memory =
+        kind == VS_TRAP_MMIO || (kind == VS_TRAP_STAGE2_FAULT && r->a & VS_REQ_EXIT_DEVICE);
+    return (port || memory) && !vs_hv_of_board(port, port ? r->b : r->address);
+}
+
+/* The write is an event of the host's kernel: it was one, or it is to the device's doorbell, which
+ * vhost listens to. The first access to a page of it is a violation as it was. */
+static bool signals(struct vs_vcpu *v, const struct vs_request *r)
+{
+    uint64_t kind = r->a & VS_REQ_EXIT_TRAP;
+    bool vhost = v->p->times.recorded_device == VHOST && r->a & VS_REQ_EXIT_WRITE &&
+                 kind != VS_TRAP_STAGE2_FAULT && of_device(r);
+    if (!vhost && !(r->a & VS_REQ_EXIT_SIGNALS)) {
+        return false;
+    }
+    if (vs_program_set_asks(v->hv.software.set, VS_WHEN_EVENTFD)) {
+        return true;
+    }
+    if (vhost) {
+        vcpu_refuse(v,
+                    "replay.device=vhost: %s has no step for an event in place of an access to a "
+                    "device (when = \"eventfd\"): its devices are user space's or its own",
+                    v->hv.software.set->desc->file);
+    }
+    return false;
+}
+
+/* An access to a device's register as it was recorded. On VMX an event of any length is known
+ * before the instruction is decoded. */
+static void access_device(struct vs_vcpu *v, const struct vs_request *r, bool event)
+{
+    struct vs_handling how = {.eventfd = event, .fast = v->p->ept.vendor == VS_VENDOR_INTEL};
+    vcpu_mmio(v, r->address, (uint32_t)r->bytes,
+              r->a & VS_REQ_EXIT_WRITE ? VS_REF_WRITE : VS_REF_READ, event ? &how : NULL);
+    note(v, true);
+}
+
 /* An exit as it was recorded: its trap is offered to the processor. */
 void request_exit(struct vs_vcpu *v)
 {
@@ -64,6 +109,20 @@ void request_exit(struct vs_vcpu *v)
     }
     if (v->p->times.recorded_mode && spared(v, r)) {
         note(v, false);
+        return;
+    }
+    if (v->p->times.recorded_device == VF && of_device(r)) {
+        v->count[VS_CNT_vcpu_recorded_direct]++;
+        note(v, false);
+        return;
+    }
+    bool event = signals(v, r);
+    if (v->failed) {
+        return;
+    }
+    v->count[VS_CNT_vcpu_recorded_signals] += event;
+    if (kind == VS_TRAP_MMIO) {
+        access_device(v, r, event);
         return;
     }
     bool device = r->a & VS_REQ_EXIT_DEVICE;
@@ -85,7 +144,8 @@ void request_exit(struct vs_vcpu *v)
                            .write = r->a & VS_REQ_EXIT_WRITE,
                            .fetch = r->a & VS_REQ_EXIT_FETCH};
     bool ends = kind == VS_TRAP_SHUTDOWN || kind == VS_TRAP_BUS_LOCK; /* user space is told */
-    struct vs_handling how = {.device = device, .ask = (r->a & VS_REQ_EXIT_USER && device) || ends};
+    struct vs_handling how = {
+        .device = device, .eventfd = event, .ask = (r->a & VS_REQ_EXIT_USER && device) || ends};
     note(v, vcpu_trap(v, &trap, &how));
 }
 

@@ -109,6 +109,69 @@ equal "AMD's" "$(for o in clgi cr_write dr_read dr_write excp gdtr_read hlt idtr
 equal "and none is left out" "22|0" "$(sql "select sum(n), count(*) filter (where op = '') from recorded_exit")"
 equal "KVM's name of each register is one of its operation" exit.dr_write "$("$VIRTSIM" explain write_dr7 --run 1 --db "$db" 2>&1 | grep -o -m 1 exit.dr_write)"
 
+# other devices in place of those that were recorded: vhost takes user space out of their writes, a virtual function the exit
+counter() { sql "select coalesce(sum(value), 0) from counter where run = $1 and name = '$2'"; }
+exits() { sql "select sum(n) from op where run = $1 and op like 'exit.%'"; }
+others() { sql "select count(*) from (select op, sum(n) n from op where run = 1 and op like 'exit.%' group by op) a left join (select op, sum(n) n from op where run = $1 group by op) b using (op) where b.n is not a.n and op not in ($2)"; }
+devices() { # devices TRACE MACHINE: recorded, vhost, vf are runs 1, 2, 3
+    begin
+    for device in recorded vhost vf; do run "$1" --machine "$2" --set replay.device=$device; done
+    equal "$2: with vhost the same exits happen" 0 "$(others 2 "''")"
+    equal "$2: user space is asked that much less" "$(counter 2 replay.device.signals)" "$(($(counter 1 hypervisor.user_exits) - $(counter 2 hypervisor.user_exits)))"
+    equal "$2: with a VF those that stay and those that would not happen are all" "$(exits 1)" "$(($(exits 3) + $(counter 3 replay.exits.none)))"
+    equal "$2: of what the trace has, too" "$(counter 1 replay.exits)" "$(($(counter 3 replay.exits) + $(counter 3 replay.exits.none)))"
+    equal "$2: and those are the device's" "$(counter 3 replay.exits.none)" "$(counter 3 replay.device.none)"
+    equal "$2: as recorded nothing is spared" 0 "$(counter 1 replay.exits.none)"
+}
+devices "$traces/intel.ftrace.txt.zst" skylake_sp_kvm
+equal "Intel's writes behind the violation that was the first, and all 96 accesses" "47 96" "$(counter 2 replay.device.signals) $(counter 3 replay.device.none)"
+equal "no other exit changes, its ports are the board's" 0 "$(others 3 "'exit.ept_misconfig', 'exit.ept_violation'")"
+ok "an event is shorter than a way to user space" test "$(sql "select (select total_ps from op where run = 2 and op = 'exit.ept_misconfig') < (select total_ps from op where run = 1 and op = 'exit.ept_misconfig')")" = 1
+devices "$traces/amd.perf.txt.zst" zen3_milan_kvm
+equal "AMD's 48 writes and 48 reads" "48 96" "$(counter 2 replay.device.signals) $(counter 3 replay.device.none)"
+equal "no other of AMD's changes" 0 "$(others 3 "'exit.npf.mmio'")"
+devices "$traces/arm64.ftrace.txt.zst" neoverse_n1_kvm
+equal "a UART is the board's" "0 0" "$(counter 2 replay.device.signals) $(counter 3 replay.device.none)"
+d() { # d EVENT...: an exit at a device, what else is said of it, the entry
+    at=$((at + 20))
+    for event; do q "1.$(printf %06d $at)" "$event"; done
+    q "1.$(printf %06d $((at + 9)))" "kvm_entry: vcpu 0"
+}
+at=0
+misconfig="kvm_exit: vcpu 0 reason EPT_MISCONFIG rip 0x1 info1 0x0 info2 0x0"
+{
+    d "kvm_exit: vcpu 0 reason IO_INSTRUCTION rip 0x1 info1 0xc0500001 info2 0x0" # OUT to a function's port
+    d "kvm_exit: vcpu 0 reason IO_INSTRUCTION rip 0x1 info1 0xc0520008 info2 0x0" # IN from it
+    d "kvm_exit: vcpu 0 reason IO_INSTRUCTION rip 0x1 info1 0x03f80000 info2 0x0" # a serial line
+    d "kvm_exit: vcpu 0 reason IO_INSTRUCTION rip 0x1 info1 0x00400000 info2 0x0" # the PIT
+    d "kvm_exit: vcpu 0 reason IO_INSTRUCTION rip 0x1 info1 0x0cf80003 info2 0x0" # configuration space
+    d "$misconfig" "kvm_mmio: mmio write len 4 gpa 0xfebc1000 val 0x1"
+    d "$misconfig" "kvm_mmio: mmio read len 4 gpa 0xfebc1000 val 0x1"
+    d "$misconfig" "kvm_mmio: mmio write len 4 gpa 0xfec00000 val 0x1" # I/O APIC
+    d "$misconfig" "kvm_mmio: mmio write len 4 gpa 0xfee000b0 val 0x1" # APIC
+    d "$misconfig" "kvm_mmio: mmio write len 4 gpa 0xfed000f0 val 0x1" # HPET
+    d "$misconfig" "kvm_mmio: mmio write len 4 gpa 0xb00fa010 val 0x1" # configuration space
+    d "$misconfig" "kvm_fast_mmio: fast mmio at gpa 0xfe003000"
+    d "$misconfig" # nobody knows where
+} >"$work/d.txt"
+begin
+for device in recorded vhost vf; do run "$work/d.txt" --set replay.device=$device; done
+equal "an event of the recorded host is one" "1 3 0" "$(counter 1 replay.device.signals) $(counter 2 replay.device.signals) $(counter 3 replay.device.signals)"
+equal "with a VF its ports and registers are not left for" "3|5" "$(sql "select sum(n) filter (where op = 'exit.io_instruction'), sum(n) filter (where op = 'exit.ept_misconfig') from op where run = 3")"
+equal "five of thirteen" "13 8 5" "$(exits 1) $(exits 3) $(counter 3 replay.exits.none)"
+equal "user space is asked for two writes less" 2 "$(($(counter 1 hypervisor.user_exits) - $(counter 2 hypervisor.user_exits)))"
+refused "a hypervisor without events" 2 "xen.lua has no step for an event" "$VIRTSIM" replay "$work/d.txt" --machine skylake_sp_xen --set replay.device=vhost --no-store
+at=0
+{
+    for way in write read; do
+        d "kvm_exit: TRAP: HSR_EC: 0x0024 (DABT_LOW), PC: 0x1" "kvm_guest_fault: ipa 0x10000000, hsr 0x93810046, hxfar 0x10000010, pc 0x1" \
+            "kvm_mmio: mmio $way len 4 gpa 0x10000010 val 0x1"
+    done
+    d "kvm_exit: TRAP: HSR_EC: 0x0024 (DABT_LOW), PC: 0x1" "kvm_mmio: mmio write len 4 gpa 0x8000100 val 0x1" # GIC
+} >"$work/d.txt"
+devices "$work/d.txt" neoverse_n1_kvm
+equal "Arm's device, and its GIC" "1 2 1" "$(counter 2 replay.device.signals) $(counter 3 replay.device.none) $(exits 3)"
+
 # what does not fit
 refused "exits of another vendor" 2 "are Intel's: replay it with --machine" "$VIRTSIM" replay "$traces/amd.perf.txt.zst" --no-store
 refused "names machines that fit" 2 "zen3_milan_kvm" "$VIRTSIM" replay "$traces/amd.perf.txt.zst" --no-store

@@ -383,6 +383,27 @@ static void test_a_device_is_emulated_where_its_port_or_address_says(void **stat
     assert_int_equal(f->h.count[VS_CNT_hypervisor_user_exits], 2);
 }
 
+/* Registers of PCI functions are where no device of the board's is: above the first ports and the
+ * first MiB, outside of the chipset's addresses and of configuration space. */
+static void test_what_is_the_boards_is_no_functions(void **state)
+{
+    (void)state;
+    static const struct {
+        bool port;
+        uint64_t io;
+        bool board;
+    } rows[] = {{true, 0x40, true},         {true, 0x3f8, true},         {true, 0xcf8, true},
+                {true, 0xfff, true},        {true, 0x1000, false},       {true, 0xc050, false},
+                {false, 0xb8000, true},     {false, 0x100000, false},    {false, 0xafffffff, false},
+                {false, 0xb0000000, true},  {false, 0xbfffffff, true},   {false, 0xc0000000, false},
+                {false, 0xfebfffff, false}, {false, 0xfec00000, true},   {false, 0xfed00000, true},
+                {false, 0xfee00000, true},  {false, 0x100000000, false}, {false, 0x08000000, true},
+                {false, 0x09000000, true},  {false, 0x0a000000, false},  {false, 0x3f000000, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(vs_hv_of_board(rows[i].port, rows[i].io), rows[i].board);
+    }
+}
+
 /* The common path reads reason and vectoring; stepping over an instruction takes RFLAGS, its
  * length, RIP and interruptibility, and writes RIP. Counted where they arrive. */
 static void test_each_handler_reads_and_writes_the_fields_that_kvms_does(void **state)
@@ -481,6 +502,7 @@ int main(void)
         T(test_a_quarter_of_a_programs_data_is_written),
         T(test_a_copy_reads_one_place_and_writes_another),
         T(test_what_user_space_is_asked_costs_the_same_whatever_the_reason),
+        T(test_what_is_the_boards_is_no_functions),
         T(test_each_handler_reads_and_writes_the_fields_that_kvms_does),
         T(test_a_page_that_is_not_of_the_hosts_size_has_no_neighbours_to_back),
         T(test_a_fault_around_group_is_a_power_of_two),

@@ -32,6 +32,7 @@ struct vs_kvm_exit {
     uint8_t trap;  /* enum vs_trap_kind; VS_TRAP_N: virtsim has none */
     uint8_t x86;   /* enum vs_x86: which instruction, where the trap has several */
     bool write, fetch, device, user; /* user: user space was asked */
+    bool signals;                    /* a write that was an event of the host's kernel: ioeventfd */
     bool injects; /* the hypervisor put an interrupt in, which the entry carries */
     bool known;   /* `what` is */
     bool failed;  /* the entry before it failed */

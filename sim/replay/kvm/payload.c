@@ -288,6 +288,11 @@ void vs_kvm_payload_companion(struct vs_kvm_exit *e, const char *event, const ch
         e->injects = true;
     } else if (!strcmp(event, "kvm_mmio")) {
         device_access(e, payload);
+    } else if (!strcmp(event, "kvm_fast_mmio") && e->trap == VS_TRAP_MMIO) {
+        e->device = e->write = e->signals = true; /* handle_ept_misconfig, KVM_FAST_MMIO_BUS */
+        if (field(payload, "gpa", 16, &v)) {
+            e->address = v;
+        }
     } else if (!strcmp(event, "kvm_page_fault") && e->trap == VS_TRAP_STAGE2_FAULT) {
         if (field(payload, "fault_address", 0, &v) || field(payload, "address", 16, &v)) {
             e->address = v;

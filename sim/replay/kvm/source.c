@@ -175,15 +175,13 @@ static void ask_exit(const struct vs_kvm_exit *e, struct vs_request *out)
     out->kind = VS_REQ_EXIT;
     out->a = e->trap | (e->write ? VS_REQ_EXIT_WRITE : 0u) | (e->fetch ? VS_REQ_EXIT_FETCH : 0u) |
              (e->device ? VS_REQ_EXIT_DEVICE : 0u) | (e->user ? VS_REQ_EXIT_USER : 0u) |
-             (e->injects ? VS_REQ_EXIT_INJECTS : 0u) | form(e) << VS_REQ_EXIT_FORM |
-             (uint64_t)e->x86 << VS_REQ_EXIT_X86;
+             (e->injects ? VS_REQ_EXIT_INJECTS : 0u) | (e->signals ? VS_REQ_EXIT_SIGNALS : 0u) |
+             form(e) << VS_REQ_EXIT_FORM | (uint64_t)e->x86 << VS_REQ_EXIT_X86;
     out->b = e->what;
     out->bytes = e->size;
     out->address = e->address != VS_KVM_UNKNOWN ? e->address : 0;
     if (e->trap == VS_TRAP_MMIO) {
-        out->kind = VS_REQ_MMIO;
         out->bytes = 4;
-        out->op = e->write ? VS_REQ_STORE : VS_REQ_LOAD;
     } else if (e->trap == VS_TRAP_HALT) {
         out->kind = VS_REQ_SLEEP;
         out->ps = e->handler_ps != VS_KVM_UNKNOWN ? e->handler_ps : 0;

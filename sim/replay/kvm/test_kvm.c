@@ -248,6 +248,23 @@ static void test_what_exits_say_of_their_operands(void **state)
     vs_kvm_free(&e);
 }
 
+static void test_a_write_that_was_an_event_is_one(void **state)
+{
+    (void)state;
+    struct vs_kvm_exits e = read_text(
+        " q-9 [0] .... 1.000001: kvm_exit: vcpu 0 reason EPT_MISCONFIG rip 0x1 info1 0x0\n"
+        " q-9 [0] .... 1.000002: kvm_fast_mmio: fast mmio at gpa 0xfe003000\n"
+        " q-9 [0] .... 1.000003: kvm_entry: vcpu 0\n"
+        " q-9 [0] .... 1.000004: kvm_exit: vcpu 0 reason EPT_MISCONFIG rip 0x1 info1 0x0\n"
+        " q-9 [0] .... 1.000005: kvm_fast_mmio: gpa=0xfe003004\n");
+    const struct vs_kvm_exit *x = e.thread[0].exit;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(x[i].address == 0xfe003000u + 4u * i);
+        assert_true(x[i].write && x[i].device && x[i].signals && !x[i].user);
+    }
+    vs_kvm_free(&e);
+}
+
 static void test_raw_fields_say_what_text_says(void **state)
 {
     (void)state;
@@ -399,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_a_thread_that_moved_keeps_its_pair),
         cmocka_unit_test(test_nested_events_are_not_exits_again),
         cmocka_unit_test(test_what_exits_say_of_their_operands),
+        cmocka_unit_test(test_a_write_that_was_an_event_is_one),
         cmocka_unit_test(test_raw_fields_say_what_text_says),
         cmocka_unit_test(test_a_name_that_is_not_known_is_reported_as_it_stands),
         cmocka_unit_test(test_bytes_that_are_no_text_are_lines_that_are_no_events),
