@@ -293,6 +293,10 @@ bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t)
     const struct vs_svm_config *c = &s->config;
     uint32_t clean = clean_of(s);
     uint64_t lbr = c->lbr ? LBR : 0;
+    if (!vs__svm_page(s, s->vmcb.v)) {
+        s->invalid = NULL; /* #GP: the VMCB is not looked at, nor written */
+        return false;
+    }
     s->invalid = vs_svm_check(s);
     if (s->invalid) {
         s->count[VS_CNT_svm_invalid]++;

@@ -258,7 +258,8 @@ void vs_svm_dirty(struct vs_svm *s, enum vs_svm_group group);
 /* The first rule of APM volume 2, 15.5.1 and 15.20, that the VMCB breaks; NULL: none. */
 const char *vs_svm_check(const struct vs_svm *s);
 /* CLGI, VMLOAD of the guest's part, VMRUN. The guest's actor runs afterwards. False:
- * VMEXIT_INVALID, and s->invalid says which rule the VMCB breaks. */
+ * VMEXIT_INVALID, and s->invalid says which rule the VMCB breaks; or #GP, where its address
+ * is not that of a page. */
 bool vs_svm_enter(struct vs_svm *s, struct vs_txn *t);
 
 #endif

@@ -24,6 +24,17 @@ static void areas(const struct vs_facts *to)
             "control area and state-save area (model/svm/svm.h); AMD APM volume 2, appendix B");
 }
 
+/* The alignment that VMRUN asks for: the smallest address that its check of rAX takes. */
+static uint64_t alignment(void)
+{
+    struct vs_svm s = {.wire.physical_bits = 48};
+    uint64_t a = 1;
+    while (!vs__svm_page(&s, a)) {
+        a <<= 1;
+    }
+    return a;
+}
+
 void vs_svm_facts(const struct vs_facts *to)
 {
     static const char instructions[] = ""
@@ -39,6 +50,9 @@ void vs_svm_facts(const struct vs_facts *to)
     vs_fact(to, OF, "svm.instructions", sizeof instructions - 1, "instructions",
             "model/svm/instructions.def; AMD APM volume 2, chapter 15");
     areas(to);
+    vs_fact(to, OF, "svm.vmcb.alignment", alignment(), "bytes",
+            "smallest address that VMRUN's check takes (model/svm/svm_impl.h); AMD APM volume 3, "
+            "VMRUN");
     vs_fact(to, OF, "svm.intercepts.words", sizeof on->vector / sizeof(uint32_t), "words",
             "size of the processor's copy (model/svm/svm.h), 32 bits a word; AMD APM volume 2, "
             "appendix B");

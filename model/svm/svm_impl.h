@@ -46,6 +46,13 @@ static inline bool vs__svm_virtual_vmload(const struct vs_svm *s, bool nested)
     return nested && s->config.vls;
 }
 
+/* The operand of VMRUN: a page of 4 KiB in physical memory; anything else is #GP (APM volume 3). */
+static inline bool vs__svm_page(const struct vs_svm *s, uint64_t rax)
+{
+    unsigned bits = s->wire.physical_bits ? s->wire.physical_bits : 48u;
+    return !(rax & 0xfffu) && !(rax >> bits);
+}
+
 void vs__svm_write_intercepts(struct vs_svm *s, bool nested);
 /* What an exit says: EXITCODE, EXITINFO1 and 2 where the code has them, EXITINTINFO, nRIP. */
 unsigned vs__svm_says(void *ctx, const struct vs_exit *exit, struct vs_note *out);

@@ -7,6 +7,7 @@
 #include "virtsim/x2apic.h"
 #include "virtsim/x86.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum {
@@ -318,6 +319,13 @@ static bool enter(void *ctx, struct vs_txn *t)
 static void why(void *ctx, char *out, size_t bytes)
 {
     const struct vs_svm *s = ctx;
+    if (!vs__svm_page(s, s->vmcb.v)) {
+        snprintf(out, bytes,
+                 "VMRUN: #GP, its VMCB at 0x%" PRIx64
+                 " is not at a page of 4 KiB of physical memory (APM volume 3, VMRUN)",
+                 s->vmcb.v);
+        return;
+    }
     snprintf(out, bytes, "VMRUN: VMEXIT_INVALID, %s (APM volume 2, 15.5.1)",
              s->invalid ? s->invalid : "no rule");
 }

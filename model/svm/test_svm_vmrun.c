@@ -17,6 +17,28 @@ static void fresh(struct fixture *f)
     boot(f);
 }
 
+/* APM volume 3, VMRUN: rAX that is not at 4 KiB, or beyond physical memory, is #GP; no VMCB says
+ * anything of it. */
+static void test_vmrun_of_an_address_that_is_no_page_is_a_protection_fault(void **state)
+{
+    struct fixture *f = *state;
+    for (unsigned bit = 0; bit <= 12; bit++) {
+        fresh(f);
+        struct vs_world_port w = vs_svm_world(&f->s);
+        const uint64_t code = vmcb64(f, 0x070);
+        f->s.vmcb.v = bit < 12 ? VMCB + (UINT64_C(1) << bit) : UINT64_C(1) << 48;
+        char why[200];
+        assert_false(w.enter(w.ctx, NULL));
+        w.why(w.ctx, why, sizeof why);
+        assert_non_null(strstr(why, "#GP"));
+        assert_false(f->s.in_guest);
+        assert_int_equal(f->s.count[VS_CNT_svm_invalid], 0);
+        f->s.vmcb.v = VMCB;
+        assert_true(vmcb64(f, 0x070) == code);
+        assert_true(w.enter(w.ctx, NULL));
+    }
+}
+
 /* One VMRUN and the #VMEXIT after it, under the host's actor: cycles of the VMRUN. */
 static uint64_t vmrun(struct fixture *f)
 {
@@ -195,6 +217,7 @@ int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        LAW(test_vmrun_of_an_address_that_is_no_page_is_a_protection_fault),
         LAW(test_vmrun_of_an_illegal_state_is_vmexit_invalid),
         LAW(test_clean_bits_change_what_vmrun_costs_and_not_what_the_guest_is),
         LAW(test_what_is_clean_comes_from_the_processors_copy),

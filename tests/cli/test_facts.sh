@@ -71,7 +71,7 @@ equal "stage 2 of KVM's Arm guests has three levels" 3 "$(fact paging.stage2.lev
 equal "bare metal has no second dimension" "" "$(fact paging.stage2.levels skylake_sp_native)"
 equal "an Arm processor has no VMCS" "" "$(fact vmx.instructions neoverse_n1_kvm)"
 ok "a machine and words" "$VIRTSIM" list facts zen2_rome_kvm vmcb
-equal "find rows" 4 "$(grep -c '^svm\.vmcb\.' "$work/out")"
+equal "find rows" 5 "$(grep -c '^svm\.vmcb\.' "$work/out")"
 ok "words alone" "$VIRTSIM" list facts list_registers
 refused "what is nothing" 2 "nosuch" "$VIRTSIM" list facts nosuch
 printf 'return { cpu = "nosuch" }\n' >"$work/m.lua"
