@@ -308,6 +308,7 @@ struct vs_vcpu {
     bool kicked; /* its translations have to go: another one's dirty log; its own when served */
 };
 
+enum { VS_DEVICE_RECORDED, VS_DEVICE_VHOST, VS_DEVICE_VF };  /* replay.device */
 enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.method */
 
 /* The host's memory management of one virtual machine. */

@@ -75,6 +75,13 @@ static void check_world(const struct vs_platform *p, struct vs_errors *errors)
     if (p->ept.mode != VS_EPT_EPT && p->ept.mbec) {
         vs_error(errors, "ept.mode_based_execute = 1 needs paging.mode = ept");
     }
+    const struct vs_program_set *set = p->programs[VS_ROLE_HYPERVISOR];
+    if (p->times.recorded_device == VS_DEVICE_VHOST && !vs_program_set_asks(set, VS_WHEN_EVENTFD)) {
+        vs_error(errors,
+                 "replay.device = vhost: %s has no step for an event in place of an access to a "
+                 "device (when = \"eventfd\"): its devices are user space's or its own",
+                 set->desc->file);
+    }
 }
 
 /* Adds what is wrong with each component, and with two of them together. */

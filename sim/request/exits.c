@@ -4,8 +4,6 @@
 
 #include "virtsim/x2apic.h"
 
-enum { RECORDED, VHOST, VF }; /* replay.device */
-
 /* How many of the trace's exits there were here, and how many the machine does not have. */
 static void note(struct vs_vcpu *v, bool left)
 {
@@ -64,24 +62,13 @@ static bool of_device(const struct vs_request *r)
 
 /* The write is an event of the host's kernel: it was one, or it is to the device's doorbell, which
  * vhost listens to. The first access to a page of it is a violation as it was. */
-static bool signals(struct vs_vcpu *v, const struct vs_request *r)
+static bool signals(const struct vs_vcpu *v, const struct vs_request *r)
 {
     uint64_t kind = r->a & VS_REQ_EXIT_TRAP;
-    bool vhost = v->p->times.recorded_device == VHOST && r->a & VS_REQ_EXIT_WRITE &&
+    bool vhost = v->p->times.recorded_device == VS_DEVICE_VHOST && r->a & VS_REQ_EXIT_WRITE &&
                  kind != VS_TRAP_STAGE2_FAULT && of_device(r);
-    if (!vhost && !(r->a & VS_REQ_EXIT_SIGNALS)) {
-        return false;
-    }
-    if (vs_program_set_asks(v->hv.software.set, VS_WHEN_EVENTFD)) {
-        return true;
-    }
-    if (vhost) {
-        vcpu_refuse(v,
-                    "replay.device=vhost: %s has no step for an event in place of an access to a "
-                    "device (when = \"eventfd\"): its devices are user space's or its own",
-                    v->hv.software.set->desc->file);
-    }
-    return false;
+    return (vhost || r->a & VS_REQ_EXIT_SIGNALS) &&
+           vs_program_set_asks(v->hv.software.set, VS_WHEN_EVENTFD);
 }
 
 /* An access to a device's register as it was recorded. On VMX an event of any length is known
@@ -111,15 +98,12 @@ void request_exit(struct vs_vcpu *v)
         note(v, false);
         return;
     }
-    if (v->p->times.recorded_device == VF && of_device(r)) {
+    if (v->p->times.recorded_device == VS_DEVICE_VF && of_device(r)) {
         v->count[VS_CNT_vcpu_recorded_direct]++;
         note(v, false);
         return;
     }
     bool event = signals(v, r);
-    if (v->failed) {
-        return;
-    }
     v->count[VS_CNT_vcpu_recorded_signals] += event;
     if (kind == VS_TRAP_MMIO) {
         access_device(v, r, event);
