@@ -182,6 +182,14 @@ static bool unblocked(const struct vs_hypervisor *h)
     return !(h->value[VS_STATE_INTERRUPTIBILITY] & ~(uint64_t)VS_BLOCKS_NMI) && !h->nmi_injected;
 }
 
+/* User space is asked. Apart, as a call in port_holds would have every condition save registers. */
+static __attribute__((noinline)) bool asks_user(const struct vs_hypervisor *h, bool taken)
+{
+    const struct vs_hv_exit *e = h->exit;
+    return ((taken && !e->eventfd && !vs__hv_in_kernel(&h->cfg, e->port, e->io)) || e->user) &&
+           !h->been_in_user;
+}
+
 /* Says whether a condition of a program holds. */
 static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
 {
@@ -216,8 +224,7 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return h->cfg.mitigations && h->affected.l1tf &&
                (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
     case VS_WHEN_USER:
-        return ((taken && !e->eventfd && !vs__hv_in_kernel(&h->cfg, e->port, e->io)) || e->user) &&
-               !h->been_in_user;
+        return asks_user(h, taken);
     case VS_WHEN_EVENTFD:
         return e->eventfd;
     case VS_WHEN_INJECT:
