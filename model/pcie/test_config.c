@@ -65,29 +65,27 @@ static void port(void *ctx, uint32_t function, struct vs_function_port *out)
 
 static struct vs_pci_identity physical(void)
 {
-    return (struct vs_pci_identity){.vendor = 0x8086,
-                                    .device = 0x1572,
-                                    .class_code = 0x020000,
-                                    .bar = {{1u << 23, true, true},
-                                            {0, false, false},
-                                            {4096, false, false},
-                                            {32768, true, true}},
-                                    .vectors = 129,
-                                    .msix_bar = 3,
-                                    .pending = 0x1000,
-                                    .mps = 256,
-                                    .mrrs = 512,
-                                    .generation = 3,
-                                    .width = 8,
-                                    .sriov = {.total = 128,
-                                              .initial = 128,
-                                              .first = 16,
-                                              .stride = 1,
-                                              .device = 0x154c,
-                                              .bar = {{65536, true, true},
-                                                      {0, false, false},
-                                                      {0, false, false},
-                                                      {16384, true, true}}}};
+    return (struct vs_pci_identity){
+        .vendor = 0x8086,
+        .device = 0x1572,
+        .class_code = 0x020000,
+        .bar = {[0] = {.bytes = 1u << 23, .wide = true, .prefetch = true},
+                [2] = {.bytes = 4096},
+                [3] = {.bytes = 32768, .wide = true, .prefetch = true}},
+        .vectors = 129,
+        .msix_bar = 3,
+        .pending = 0x1000,
+        .mps = 256,
+        .mrrs = 512,
+        .generation = 3,
+        .width = 8,
+        .sriov = {.total = 128,
+                  .initial = 128,
+                  .first = 16,
+                  .stride = 1,
+                  .device = 0x154c,
+                  .bar = {[0] = {.bytes = 65536, .wide = true, .prefetch = true},
+                          [3] = {.bytes = 16384, .wide = true, .prefetch = true}}}};
 }
 
 static struct vs_pci_identity virtual_one(void)

@@ -25,14 +25,16 @@ void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
         .vendor = VENDOR_INTEL,
         .device = DEVICE_X710,
         .class_code = CLASS_ETHERNET,
-        .bar = {{1u << 23, true, true}, {0}, {0}, {1u << 15, true, true}},
+        .bar = {[0] = {.bytes = 1u << 23, .wide = true, .prefetch = true},
+                [3] = {.bytes = 1u << 15, .wide = true, .prefetch = true}},
         .vectors = VECTORS,
         .msix_bar = MSIX_BAR,
         .pending = 0x1000,
         .sriov = {.first = (uint16_t)n->cfg.first_vf,
                   .stride = (uint16_t)n->cfg.stride,
                   .device = DEVICE_VF,
-                  .bar = {{1u << 16, true, true}, {0}, {0}, {1u << 14, true, true}}}};
+                  .bar = {[0] = {.bytes = 1u << 16, .wide = true, .prefetch = true},
+                          [3] = {.bytes = 1u << 14, .wide = true, .prefetch = true}}}};
     *virtual_function =
         (struct vs_pci_identity){.vectors = n->pairs < VF_VECTORS ? VF_VECTORS : n->pairs + 1u,
                                  .msix_bar = MSIX_BAR,
