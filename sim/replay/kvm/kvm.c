@@ -46,7 +46,7 @@ enum vs_status vs_kvm_open(const char *path, struct vs_kvm **out, char *err, siz
 void vs_kvm_close(struct vs_kvm *k)
 {
     if (k) {
-        for (unsigned i = 0; i < k->n; i++) {
+        for (unsigned i = 0; k->source && i < k->n; i++) {
             vs_kvm_source_destroy(k->source[i]);
         }
         free(k->source);
