@@ -189,7 +189,7 @@ static bool is_of(const struct vs_component_desc *c, const struct vs_knob_desc *
 void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *const *c, size_t n)
 {
     size_t kept = 0;
-    for (size_t i = 0; n && i < k->n; i++) {
+    for (size_t i = 0; i < k->n; i++) {
         size_t of = 0;
         while (of < n && !is_of(c[of], k->knob[i].desc)) {
             of++;
@@ -202,7 +202,7 @@ void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *const *c,
             k->knob[kept++] = k->knob[i];
         }
     }
-    k->n = n ? kept : k->n;
+    k->n = kept;
 }
 
 const struct vs_component_desc *vs_knobs_component(const struct vs_knobs *k, const char *name)

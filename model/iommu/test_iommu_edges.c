@@ -190,17 +190,23 @@ static void test_every_piece_of_a_large_page_is_its_own(void **state)
     }
 }
 
+/* A machine whose IOMMU has so many walkers. */
+static void start_walkers(struct iommu_machine *m, uint64_t walkers)
+{
+    struct vs_iommu_config c;
+    vs_defaults(&vs_iommu_desc, &c);
+    c.walkers = walkers;
+    start(m, &c);
+}
+
 static void test_a_second_walk_waits_for_the_only_walker(void **state)
 {
     (void)state;
     for (uint64_t walkers = 1; walkers <= 2; walkers++) {
         struct iommu_machine m;
-        struct vs_iommu_config c;
         struct vs_txn other;
         uint64_t bytes;
-        vs_defaults(&vs_iommu_desc, &c);
-        c.walkers = walkers;
-        start(&m, &c);
+        start_walkers(&m, walkers);
         map(&m, DOMAIN, IOVA, FRAME, 12, 3);
         map(&m, DOMAIN, IOVA + 0x1000, FRAME, 12, 3);
         assert_true(read_as(&m, DEVICE, IOVA));
@@ -224,12 +230,9 @@ static void test_a_page_that_is_walked_for_is_waited_for(void **state)
     (void)state;
     for (uint64_t walkers = 1; walkers <= 4; walkers++) {
         struct iommu_machine m;
-        struct vs_iommu_config c;
         struct vs_txn other;
         uint64_t bytes;
-        vs_defaults(&vs_iommu_desc, &c);
-        c.walkers = walkers;
-        start(&m, &c);
+        start_walkers(&m, walkers);
         for (uint64_t page = 0; page < 4; page++) {
             map(&m, DOMAIN, IOVA + page * 0x1000, FRAME, 12, 3);
             assert_true(read_as(&m, DEVICE, IOVA + page * 0x1000));

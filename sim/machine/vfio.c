@@ -82,6 +82,12 @@ static bool leaf_of(const struct pass *x, uint64_t gpa, struct vs_slat_leaf *lea
            (vs_hv_fault_in(&v->hv, x->t, (vs_gpa){gpa}) && vs_slat_find(v->vm, gpa, leaf));
 }
 
+/* The host address of a page. */
+static uint64_t frame_of(const struct vs_vcpu *v, const struct vs_slat_leaf *leaf)
+{
+    return (leaf->entry & v->vm->format.address) >> leaf->shift << leaf->shift;
+}
+
 /* ---- pinning and mapping ---- */
 
 /* One host page: found in the process's tables, its structures looked at, its entries stored. */
@@ -89,8 +95,7 @@ static bool pin_page(struct pass *x, uint64_t gpa, const struct vs_slat_leaf *le
 {
     struct vs_vcpu *v = x->v;
     struct vs_net *net = v->p->net;
-    uint64_t hpa = (leaf->entry & v->vm->format.address) >> leaf->shift << leaf->shift,
-             pages = (1ull << leaf->shift) / PAGE, made = net->tables;
+    uint64_t hpa = frame_of(v, leaf), pages = (1ull << leaf->shift) / PAGE, made = net->tables;
     unsigned level;
     vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_BATCH,
                  (x->pages + pages + BATCH - 1u) / BATCH - (x->pages + BATCH - 1u) / BATCH);
@@ -217,7 +222,7 @@ static void sync(struct pass *x, uint64_t gpa)
 static void unmap_page(struct pass *x, uint64_t gpa, const struct vs_slat_leaf *leaf)
 {
     struct vs_vcpu *v = x->v;
-    uint64_t hpa = (leaf->entry & v->vm->format.address) >> leaf->shift << leaf->shift;
+    uint64_t hpa = frame_of(v, leaf);
     unsigned level;
     if (hpa != x->end) {
         if (x->regions == REGIONS) {
