@@ -2,6 +2,7 @@
 #include "sweep/identity.h"
 
 #include "home.h"
+#include "trace/memo.h"
 #include "virtsim/version.h"
 
 #include <errno.h>
@@ -47,13 +48,6 @@ struct known {
     struct known *next;
 };
 
-/* Says whether two looks at a file saw the same content: inode, size and time of change agree. */
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* The hash of an input file, computed once for each content in this process. */
 static enum vs_status content(const char *name, uint64_t *hash, struct vs_errors *errors)
 {
@@ -63,7 +57,7 @@ static enum vs_status content(const char *name, uint64_t *hash, struct vs_errors
     vs_home_path(name, path, sizeof path);
     bool there = !stat(path, &what);
     for (const struct known *k = all; there && k; k = k->next) {
-        if (!strcmp(k->path, path) && same_file(&k->what, &what)) {
+        if (!strcmp(k->path, path) && vs_trace_same_content(&k->what, &what)) {
             *hash = k->hash;
             return VS_OK;
         }

@@ -41,8 +41,7 @@ uint64_t vs_trace_memo_decoded(void)
     return decoded;
 }
 
-/* Says whether two looks at a file saw the same content: inode, size and time of change agree. */
-static bool same_file(const struct stat *a, const struct stat *b)
+bool vs_trace_same_content(const struct stat *a, const struct stat *b)
 {
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
@@ -62,7 +61,7 @@ struct vs_trace_memo *vs__trace_memo(const char *path, const char *format)
     }
     for (struct vs_trace_memo *m = all; m; m = m->next) {
         if (same_text(m->path, path) && same_text(m->format, format)) {
-            return same_file(&m->what, &what) ? m : NULL;
+            return vs_trace_same_content(&m->what, &what) ? m : NULL;
         }
     }
     struct vs_trace_memo *m = calloc(1, sizeof *m);

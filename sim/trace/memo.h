@@ -16,6 +16,10 @@ void vs_trace_memo_begin(void);
 /* How many records were decoded since, for tests. */
 uint64_t vs_trace_memo_decoded(void);
 
+struct stat;
+/* Says whether two looks at a file saw the same content: inode, size and time of change agree. */
+bool vs_trace_same_content(const struct stat *a, const struct stat *b);
+
 struct vs_trace_memo;
 
 /* Between trace.c and memo.c. The memo of this file as this format, NULL: none is kept. */
