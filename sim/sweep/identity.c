@@ -67,9 +67,9 @@ static enum vs_status content(const char *name, uint64_t *hash, struct vs_errors
         return VS_E_INPUT;
     }
     struct known *k = calloc(1, sizeof *k);
-    char *copy = malloc(strlen(path) + 1);
+    char *copy = strdup(path);
     if (k && copy) { /* otherwise it is hashed again */
-        *k = (struct known){strcpy(copy, path), what, *hash, all};
+        *k = (struct known){copy, what, *hash, all};
         all = k;
     } else {
         free(k);

@@ -173,10 +173,7 @@ static void died(struct worker *w, struct vs_pool_answer *a)
              WIFSIGNALED(status) ? "its process was killed by signal %d\n"
                                  : "its process failed (%d)\n",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    a->text = malloc(strlen(text) + 1);
-    if (a->text) {
-        strcpy(a->text, text);
-    }
+    a->text = strdup(text);
 }
 
 /* Reads a worker's answer; one that is cut short means that the worker died. */
