@@ -270,7 +270,13 @@ enum vs_status vs_pool_each(struct vs_pool *p, enum vs_pool_verb verb,
             if (p->poll[i].revents) {
                 struct vs_pool_answer a;
                 hear(p, &p->w[i], &a);
-                st = vs_ending_came() ? VS_E_RUN : answer(ctx, &a);
+                if (vs_ending_came()) { /* nobody takes this one */
+                    free(a.text);
+                    free(a.bytes.at);
+                    st = VS_E_RUN;
+                } else {
+                    st = answer(ctx, &a);
+                }
             }
         }
     }
