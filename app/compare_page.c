@@ -2,6 +2,7 @@
 #include "compare_page.h"
 
 #include "compared.h"
+#include "out.h"
 #include "whole.h"
 
 #include <math.h>
@@ -24,26 +25,13 @@ static const char head[] =
     ".calibrated { border-color: #0072B2; }\n.structure { border-color: #56B4E9; }\n"
     "</style>\n</head>\n<body>\n";
 
-/* Writes a text with HTML's special characters replaced. */
-static void text(FILE *f, const char *s)
-{
-    for (; *s; s++) {
-        const char *as = *s == '<' ? "&lt;" : *s == '>' ? "&gt;" : *s == '&' ? "&amp;" : NULL;
-        if (as) {
-            fputs(as, f);
-        } else {
-            fputc(*s, f);
-        }
-    }
-}
-
 /* Writes a cell with a number and its unit. */
 static void number(FILE *f, double value, const char *unit)
 {
     fputs("<td class=\"n\">", f);
     if (!isnan(value)) {
         fprintf(f, "%.4g ", value);
-        text(f, unit);
+        out_markup(f, unit);
     }
     fputs("</td>", f);
 }
@@ -61,32 +49,32 @@ static const char *mark(const char *verdict)
 static void row(FILE *f, const struct compared *c)
 {
     fputs("<tr><td>", f);
-    text(f, c->subject);
+    out_markup(f, c->subject);
     fputs(": ", f);
-    text(f, c->metric);
+    out_markup(f, c->metric);
     fputs("<br><small>", f);
-    text(f, c->claim);
+    out_markup(f, c->claim);
     if (*c->condition) {
         fputs("; ", f);
-        text(f, c->condition);
+        out_markup(f, c->condition);
     }
     fputs("</small></td><td class=\"n\">", f);
-    text(f, c->documents);
+    out_markup(f, c->documents);
     fputc(' ', f);
-    text(f, c->unit);
+    out_markup(f, c->unit);
     fputs(c->contradicted ? "<br><small>contradicted</small></td><td>" : "</td><td>", f);
-    text(f, c->literature);
+    out_markup(f, c->literature);
     fputs("</td>", f);
     number(f, c->value, c->unit);
     number(f, c->naive, c->unit);
     fprintf(f, "<td class=\"v %s\">", mark(c->verdict));
-    text(f, c->verdict);
+    out_markup(f, c->verdict);
     fputs("</td><td class=\"n\">", f);
     if (!isnan(c->assumed)) {
         fprintf(f, "%.0f %%", 100 * c->assumed);
     }
     fputs("</td><td class=\"why\">", f);
-    text(f, c->reason);
+    out_markup(f, c->reason);
     fputs("</td></tr>\n", f);
 }
 
@@ -131,7 +119,7 @@ static void tables(FILE *f, struct vs_db *db, const char *domain)
             beaten = (struct beaten){0, 0};
             snprintf(now, sizeof now, "%s", c.domain);
             fputs("<h2>", f);
-            text(f, now);
+            out_markup(f, now);
             fputs("</h2>\n<table><thead><tr><th>claim</th><th>documents</th><th>literature</th>"
                   "<th>simulation</th><th>naive guess</th><th>verdict</th><th>assumed</th>"
                   "<th>why</th></tr></thead><tbody>\n",

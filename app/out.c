@@ -262,6 +262,21 @@ void out_end(struct out *o, FILE *f)
     free(o);
 }
 
+void out_markup(FILE *f, const char *text)
+{
+    for (; *text; text++) {
+        const char *as = *text == '<'   ? "&lt;"
+                         : *text == '>' ? "&gt;"
+                         : *text == '&' ? "&amp;"
+                                        : NULL;
+        if (as) {
+            fputs(as, f);
+        } else {
+            fputc(*text, f);
+        }
+    }
+}
+
 const char *out_time(uint64_t ps, char *text, size_t bytes)
 {
     static const struct {

@@ -32,6 +32,8 @@ size_t out_names(const struct out *o, const char **name, size_t n);
 size_t out_filter(struct out *o, const char *const *words, size_t n);
 void out_end(struct out *o, FILE *f); /* prints and frees */
 
+/* Writes a text with the special characters of XML and HTML replaced. */
+void out_markup(FILE *f, const char *text);
 /* 1234567 ps -> "1.235 us": for trees and summaries, not for columns. */
 const char *out_time(uint64_t ps, char *text, size_t bytes);
 

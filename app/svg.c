@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "svg.h"
 
+#include "out.h"
 #include "whole.h"
 
 #include <errno.h>
@@ -97,23 +98,6 @@ static size_t rows_of(const struct vs_tree *t, struct row *out)
     return n;
 }
 
-/* Writes a text with XML's special characters replaced. */
-static void text(FILE *f, const char *s)
-{
-    for (; *s; s++) {
-        switch (*s) {
-        case '&':
-            fputs("&amp;", f);
-            break;
-        case '<':
-            fputs("&lt;", f);
-            break;
-        default:
-            fputc(*s, f);
-        }
-    }
-}
-
 /* 1, 2 or 5 times a power of ten: at most eight divisions of the scale. */
 static double step_of(double scale_ns)
 {
@@ -147,7 +131,7 @@ static void draw_row(FILE *f, const struct row *r, double left, double per_ns, d
     size_t k = look(r->kind);
     fprintf(f, "<text x=\"%.1f\" y=\"%.1f\"%s>", 14 + INDENT * (r->depth - 1), y + 14,
             r->is_op ? " class=\"b\"" : "");
-    text(f, r->name);
+    out_markup(f, r->name);
     fputs("</text>", f);
     if (r->is_op) { /* a brace over the parts that follow */
         fprintf(f,
@@ -203,9 +187,9 @@ static double draw_panel(FILE *f, const struct svg_panel *p, const struct row *r
 {
     const struct vs_tree *t = p->tree;
     fprintf(f, "<text x=\"14\" y=\"%.1f\" class=\"t\">", y + 16);
-    text(f, t->op);
+    out_markup(f, t->op);
     fputs(" on ", f);
-    text(f, p->machine);
+    out_markup(f, p->machine);
     fprintf(f,
             "</text><text x=\"%.1f\" y=\"%.1f\" class=\"t\" text-anchor=\"end\">%.1f ns, %.0f "
             "cycles</text>\n",

@@ -80,26 +80,15 @@ static int need(struct vs_trace *t, const struct layout *l, uint64_t number)
     return 1;
 }
 
-/* Gives records that found no room in the call before. */
-static size_t hand_out(struct vs_trace_champsim *s, struct vs_trace_rec *out, size_t n)
-{
-    size_t k = s->waiting_len - s->waiting_pos;
-    if (k > n)
-        k = n;
-    memcpy(out, s->waiting + s->waiting_pos, k * sizeof *out);
-    s->waiting_pos += k;
-    return k;
-}
-
 /* Decodes instructions into up to n records; those of the last one that find no room wait. */
 static long decode(struct vs_trace *t, const struct layout *l, struct vs_trace_rec *out, size_t n)
 {
     struct vs_trace_stream *in = &t->in;
     struct vs_trace_champsim *s = t->state;
-    if (s->waiting_pos < s->waiting_len)
-        return (long)hand_out(s, out, n);
+    if (s->waiting.pos < s->waiting.len)
+        return (long)vs_trace_hand_out(&s->waiting, out, n);
     size_t k = 0;
-    bool direct = n >= VS_TRACE_CHAMPSIM_MAX;
+    bool direct = n >= VS_TRACE_WAITING;
     do {
         if (in->len - in->pos < l->bytes) {
             if (k > 0)
@@ -120,13 +109,13 @@ static long decode(struct vs_trace *t, const struct layout *l, struct vs_trace_r
         if (direct) {
             k += convert(l, p, out + k);
         } else {
-            s->waiting_pos = 0;
-            s->waiting_len = convert(l, p, s->waiting);
-            k = hand_out(s, out, n);
+            s->waiting.pos = 0;
+            s->waiting.len = convert(l, p, s->waiting.rec);
+            k = vs_trace_hand_out(&s->waiting, out, n);
         }
         in->pos += l->bytes;
         s->instructions++;
-    } while (direct && n - k >= VS_TRACE_CHAMPSIM_MAX);
+    } while (direct && n - k >= VS_TRACE_WAITING);
     return (long)k;
 }
 

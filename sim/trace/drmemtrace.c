@@ -168,21 +168,11 @@ static int need(struct vs_trace *t, const struct vs_trace_drmemtrace *s)
     return 1;
 }
 
-/* Gives records that found no room in the call before. */
-static size_t hand_out(struct vs_trace_drmemtrace *s, struct vs_trace_rec *out, size_t n)
-{
-    size_t k = s->waiting_len - s->waiting_pos;
-    k = k < n ? k : n;
-    memcpy(out, s->waiting + s->waiting_pos, k * sizeof *out);
-    s->waiting_pos += k;
-    return k;
-}
-
 long vs_trace_drmemtrace_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n)
 {
     struct vs_trace_stream *in = &t->in;
     struct vs_trace_drmemtrace *s = t->state;
-    size_t k = hand_out(s, out, n);
+    size_t k = vs_trace_hand_out(&s->waiting, out, n);
     while (k < n) {
         if (in->len - in->pos < record_bytes) {
             int r = k ? 0 : need(t, s);
@@ -197,9 +187,9 @@ long vs_trace_drmemtrace_decode(struct vs_trace *t, struct vs_trace_rec *out, si
             return vs_trace_fail(t, "record", s->entries + 1, "%s%s (type %u, size %u)",
                                  wrong ? "corrupt: " : "", wrong ? wrong : no, e.type, e.size);
         }
-        s->waiting_pos = 0;
-        s->waiting_len = convert(s, &e, s->waiting);
-        k += hand_out(s, out + k, n - k);
+        s->waiting.pos = 0;
+        s->waiting.len = convert(s, &e, s->waiting.rec);
+        k += vs_trace_hand_out(&s->waiting, out + k, n - k);
         in->pos += record_bytes;
         s->entries++;
     }

@@ -130,13 +130,26 @@ bool vs_trace_lackey_mixed_detect(const uint8_t *head, size_t n, bool complete);
 long vs_trace_lackey_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
 long vs_trace_lackey_mixed_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
 
-/* an instruction gives at most 9 records; those that found no room wait in the state */
-enum { VS_TRACE_CHAMPSIM_MAX = 9 };
+/* Records of one instruction or entry, those of them that found no room in a call wait here. */
+enum { VS_TRACE_WAITING = 9 }; /* one of ChampSim's instructions has that many, a bundle eight */
+struct vs_trace_waiting {
+    size_t pos, len;
+    struct vs_trace_rec rec[VS_TRACE_WAITING];
+};
+/* Gives up to n of the records that wait; returns how many. */
+static inline size_t vs_trace_hand_out(struct vs_trace_waiting *w, struct vs_trace_rec *out,
+                                       size_t n)
+{
+    size_t k = w->len - w->pos;
+    k = k < n ? k : n;
+    memcpy(out, w->rec + w->pos, k * sizeof *out);
+    w->pos += k;
+    return k;
+}
+
 struct vs_trace_champsim {
     uint64_t instructions;
-    size_t waiting_pos;
-    size_t waiting_len;
-    struct vs_trace_rec waiting[VS_TRACE_CHAMPSIM_MAX];
+    struct vs_trace_waiting waiting;
 };
 bool vs_trace_champsim_detect(const uint8_t *head, size_t n, bool complete);
 long vs_trace_champsim_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
@@ -146,9 +159,7 @@ long vs_trace_cloudsuite_decode(struct vs_trace *t, struct vs_trace_rec *out, si
 struct vs_trace_drmemtrace {
     uint64_t entries, next_pc;
     bool ended, resumed; /* by a footer; and another thread's entries may follow */
-    size_t waiting_pos;
-    size_t waiting_len;
-    struct vs_trace_rec waiting[8]; /* of one bundle */
+    struct vs_trace_waiting waiting;
 };
 bool vs_trace_drmemtrace_detect(const uint8_t *head, size_t n, bool complete);
 long vs_trace_drmemtrace_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
