@@ -419,7 +419,7 @@ static const char *world_of(const char *machine)
     struct vs_machine_info info;
     struct vs_knobs *k = vs_knobs_create(components, n);
     const char *world = NULL;
-    if (k && !vs_home_machine(machine ? machine : "skylake_sp_kvm", k, &info, &errors)) {
+    if (k && !vs_home_machine(machine ? machine : VS_HOME_MACHINE, k, &info, &errors)) {
         world = vs_world_name(vs_knobs_find(k, "hypervisor.technique")->value,
                               vs_knobs_find(k, "cpu.vendor")->value);
     }
@@ -479,7 +479,7 @@ static void check_operation(struct explain *e)
             vs_error(&e->r.errors,
                      "%s: the processors of %s have no such exit; %s stands for what each "
                      "architecture has of it",
-                     e->op, machine ? machine : "skylake_sp_kvm", vs_trap_exits(trap));
+                     e->op, machine ? machine : VS_HOME_MACHINE, vs_trap_exits(trap));
         }
         for (size_t i = 0; i < e->n_of[m]; i++) {
             if (!e->workload && !e->run && !vs_explain_recipe(e->ops[m][i])) {

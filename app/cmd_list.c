@@ -43,11 +43,13 @@ static void assumed_knobs(struct list *l)
     struct vs_db *db = list_assumed(l->db, l->run, &l->errors);
     if (db) {
         rows_of(l, db,
+                "WITH k AS MATERIALIZED (SELECT knob.* FROM temp.whole w JOIN knob ON knob.run = "
+                "w.run WHERE knob.evidence = 'assumed') "
                 "SELECT k.path, k.value, k.unit, k.evidence, 100.0 * sum(d.ps) / max(w.ps, 1), "
                 "sum(d.ps) / 1e9, coalesce((SELECT max(g.source) FROM evidence_group g WHERE g.run "
-                "= k.run AND g.path = k.path), ''), k.source FROM temp.whole w JOIN knob k ON "
-                "k.run = w.run JOIN temp.decides d ON d.path = k.path WHERE k.evidence = 'assumed' "
-                "GROUP BY k.path HAVING sum(d.ps) > 0 ORDER BY sum(d.ps) DESC, k.path",
+                "= k.run AND g.path = k.path), ''), k.source FROM temp.whole w JOIN k ON "
+                "k.run = w.run JOIN temp.decides d ON d.path = k.path GROUP BY k.path HAVING "
+                "sum(d.ps) > 0 ORDER BY sum(d.ps) DESC, k.path",
                 columns, 8);
     }
 }

@@ -172,6 +172,7 @@ enum vs_status vs_knobs_add(struct vs_knobs *k, const struct vs_knob_desc *desc)
     size_t at = k->n - 1u; /* where it stands; those behind its place move up */
     if (!s) {
         struct vs_knob one = k->knob[at];
+        one.added = true;
         for (; at && by_path(&k->knob[at - 1u], &one) > 0; at--) {
             k->knob[at] = k->knob[at - 1u];
         }

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The machine of who names none. */
+#define VS_HOME_MACHINE "skylake_sp_kvm"
+
 const char *vs_home(void);
 /* vs_machine_load of the home's machines; what the build has read of them is not read again. */
 enum vs_status vs_home_machine(const char *name, struct vs_knobs *knobs,

@@ -189,7 +189,7 @@ static enum vs_status configure(struct vs_session *s, struct vs_errors *errors)
         recorded =
             !r->machine && rec && vs_recording_text(rec, "machine", 0, machine, sizeof machine);
     }
-    const char *name = r->machine ? r->machine : recorded ? machine : "skylake_sp_kvm";
+    const char *name = r->machine ? r->machine : recorded ? machine : VS_HOME_MACHINE;
     note(s, "machine", name);
     st = load_machine(s, name, errors);
     const struct vs_knob *processor = vs_knobs_find(s->knobs, "cpu.vendor");

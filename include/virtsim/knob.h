@@ -17,6 +17,7 @@ struct vs_knob {
     uint64_t value;
     enum vs_evidence grade;
     enum vs_rank rank;
+    bool added;   /* at run time: no component declares it */
     char *source; /* owned copy, NULL = desc->source */
     char *set_by; /* owned copy: "--set", "machine skylake_sp_kvm", file:line; NULL = "default" */
     char *part;   /* owned copy: the old name of a part of it that set it last; NULL = none did */

@@ -252,6 +252,7 @@ static void finish(struct vs_db *db)
         vs__rows_free(&db->rows[i]);
     }
     db->rows_known = false;
+    db->dictionary = 0;
 }
 
 /* Closes the database, and removes one that was made but got no run. */

@@ -15,7 +15,7 @@
 
 #include <sqlite3.h>
 
-#define VS_DB_SCHEMA_VERSION 9
+#define VS_DB_SCHEMA_VERSION 10
 #define VS_DB_SCHEMA_OLDEST 2 /* that is read, and brought up to date */
 
 struct vs_db;
@@ -108,6 +108,8 @@ sqlite3 *vs_db_handle(struct vs_db *db);
 
 void vs_db_knob(const struct vs_knob *knob, struct vs_knob_row *row);
 enum vs_status vs_db_store(struct vs_db *db, const struct vs_run_record *r, int64_t *run);
+/* Stores what is declared of these knobs, as the first run that has them would do. */
+enum vs_status vs_db_declare(struct vs_db *db, const struct vs_knobs *knobs);
 
 /* A run's rows as bytes, for another process of this program to store: what vs_db_store would have
  * stored itself. The caller frees `at`. */

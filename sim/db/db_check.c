@@ -53,6 +53,12 @@ enum vs_status vs_db_check(struct vs_db *db, void (*report)(void *ctx, const cha
             "SELECT run FROM run WHERE run NOT IN (SELECT run FROM op WHERE op = 'timeline')", NULL,
             &bad, report, ctx);
     }
+    if (!s) {
+        s = report_rows(db, "run without its dictionary of knobs",
+                        "SELECT run FROM run_dictionary WHERE dictionary NOT IN (SELECT dictionary "
+                        "FROM knob_declared)",
+                        NULL, &bad, report, ctx);
+    }
     if (!s && bad) {
         snprintf(db->error, sizeof db->error, "%s: %d findings", db->path, bad);
         s = VS_E_RUN;

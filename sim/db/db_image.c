@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The empty database as the build made it of schema.sql and views.sql (tools/db_image.c): a new
- * database begins as a copy of its bytes. Executing the statements takes 8 million instructions of
- * the host; that is done where no copy can be made.
+ * The empty database as the build made it of schema.sql and views.sql, with the dictionary of the
+ * usual machine's knobs (tools/db_image.c): a new database begins as a copy of its bytes. Executing
+ * the statements takes 8 million instructions of the host; that is done where no copy can be made.
  */
 #define _GNU_SOURCE /* O_TMPFILE */ // NOLINT(bugprone-reserved-identifier)
 #include "db_impl.h"

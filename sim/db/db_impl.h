@@ -5,7 +5,7 @@
 #include "db/db.h"
 #include "db_rows.h"
 
-#define VS_DB_RUN_TABLES 17 /* that a run's rows go into, run among them */
+#define VS_DB_RUN_TABLES 19 /* that a run's rows go into, run among them */
 
 struct vs_db {
     sqlite3 *sql;
@@ -20,6 +20,7 @@ struct vs_db {
     struct vs_rows rows[VS_DB_RUN_TABLES]; /* on their way into the tables of a run */
     const struct vs_rows *reading;         /* being stored: what SQLite sees as vs_rows */
     bool rows_known;                       /* vs_rows, by this connection */
+    int64_t dictionary;                    /* that it has; 0: not known of any */
     int patience_ms;                       /* for a lock of another process */
     int64_t locked_since;                  /* that is being waited for */
     int64_t gave_up_ms;                    /* how long it was, and in vain; 0: it was not */
@@ -55,6 +56,12 @@ bool vs__db_image_memory(sqlite3 *sql);
 /* The newest views, into a database of this version that was made before them: nothing that was
  * there changes. What is in the way is told when a run is stored. */
 void vs__db_views(struct vs_db *db);
+/* The number of the dictionary that has what is declared of these knobs: a hash of all of it. */
+int64_t vs__db_dictionary(const struct vs_knobs *knobs);
+/* Whether the database has it; who is told no stores it in the same transaction. */
+bool vs__db_has_dictionary(struct vs_db *db, int64_t dictionary);
+/* Whether nothing is to be said of a knob but what its dictionary says. */
+bool vs__db_as_declared(const struct vs_knob *knob);
 /* Puts "what was being done: why it failed" into db->error. */
 enum vs_status vs__db_fail(struct vs_db *db, const char *doing);
 

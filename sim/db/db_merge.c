@@ -9,9 +9,10 @@
 
 /* The tables a run's content stands in, children of `run`. */
 static const char *const run_tables[] = {
-    "provenance",    "run_option", "knob", "evidence_group", "op",   "part", "child", "counter",
-    "histogram",     "epoch",      "span", "charge",         "note", "site", "curve", "comparison",
-    "recorded_exit", "fact"};
+    "provenance", "run_option", "run_dictionary", "knob_own", "evidence_group",
+    "op",         "part",       "child",          "counter",  "histogram",
+    "epoch",      "span",       "charge",         "note",     "site",
+    "curve",      "comparison", "recorded_exit",  "fact"};
 
 bool vs_db_same(const char *a, const char *b)
 {
@@ -40,6 +41,9 @@ static const char move_all[] =
     "INSERT OR IGNORE INTO main.provenance SELECT n.new, p.key, p.value FROM other.provenance p "
     "JOIN renum n ON n.old = p.run AND NOT n.fresh WHERE p.key LIKE 'sweep.%' OR p.key LIKE "
     "'manifest.%';"
+    "INSERT OR IGNORE INTO main.knob_declared SELECT * FROM other.knob_declared WHERE dictionary "
+    "IN (SELECT d.dictionary FROM other.run_dictionary d JOIN renum n ON n.old = d.run AND "
+    "n.fresh);"
     /* one document's claim is the same in both; the newer program's may be reworded */
     "INSERT OR IGNORE INTO main.claim SELECT * FROM other.claim;"
     "INSERT OR IGNORE INTO main.literature SELECT * FROM other.literature";

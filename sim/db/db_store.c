@@ -12,13 +12,16 @@
 #include <string.h>
 
 /* The tables of a run, with what their columns hold, as vs_rows says: i = an integer, s = a text
- * that stays until the run is stored, c = a text that is copied. The first column of all but `run`,
- * whose row gives the run its number, is that number. A row that does not fit takes the transaction
+ * that stays until the run is stored, c = a text that is copied. The first column is the run's
+ * number, but for `run`, whose row gives the run its number, and for what is declared, where it is
+ * the dictionary's. A row that does not fit takes the transaction
  * back, which is what it comes to anyway: SQLite keeps no second journal to undo a statement. */
 enum table {
     RUN,
     PROVENANCE,
     OPTION,
+    DECLARED,
+    DICTIONARY,
     KNOB,
     GROUP,
     EPOCH,
@@ -42,7 +45,9 @@ static const struct {
              "sssssiiis", NULL},
     [PROVENANCE] = {"INSERT OR ROLLBACK INTO provenance", "iss", NULL},
     [OPTION] = {"INSERT OR ROLLBACK INTO run_option", "iss", NULL},
-    [KNOB] = {"INSERT OR ROLLBACK INTO knob", "iscssss", NULL},
+    [DECLARED] = {"INSERT OR ROLLBACK INTO knob_declared", "iscsss", NULL},
+    [DICTIONARY] = {"INSERT OR ROLLBACK INTO run_dictionary", "ii", NULL},
+    [KNOB] = {"INSERT OR ROLLBACK INTO knob_own", "iscssss", NULL},
     [GROUP] = {"INSERT OR IGNORE INTO evidence_group", "issss", NULL},
     [EPOCH] = {"INSERT OR ROLLBACK INTO epoch", "iiissi", NULL},
     [OP] = {"INSERT OR ROLLBACK INTO op", "issiiiiiii", NULL},
@@ -61,6 +66,9 @@ static const struct {
     [FACT] = {"INSERT OR ROLLBACK INTO fact", "isisss", NULL},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == VS_DB_RUN_TABLES, "a statement for each");
+
+/* Among packed rows: a dictionary's number, how many bytes its rows take, and they. */
+#define PACKED_DICTIONARY VS_DB_RUN_TABLES
 
 /* Rows go into the database, or as bytes to whoever puts them there later. */
 struct writer {
@@ -322,6 +330,63 @@ void vs_db_knob(const struct vs_knob *knob, struct vs_knob_row *row)
     row->set_by = knob->set_by ? knob->set_by : "default";
 }
 
+/* Stores what the program declares of these knobs. */
+static void store_declared(struct writer *w, const struct vs_knobs *knobs, int64_t dictionary)
+{
+    for (size_t k = 0; k < vs_knobs_count(knobs); k++) {
+        const struct vs_knob *knob = vs_knobs_at(knobs, k);
+        const struct vs_knob plain = {
+            .desc = knob->desc, .value = knob->desc->def, .grade = knob->desc->grade};
+        struct vs_knob_row row;
+        if (!knob->added) {
+            vs_db_knob(&plain, &row);
+            insert(w, DECLARED, dictionary, row.path, row.value, row.unit, row.source,
+                   row.evidence);
+        }
+    }
+}
+
+/* Packs a dictionary into each run: whoever stores them may leave any of them out. The points of a
+ * sweep have one, as a rule, which is made once. */
+static void pack_dictionary(struct writer *w, const struct vs_knobs *knobs, int64_t dictionary)
+{
+    static struct vs_bytes rows;
+    static int64_t rows_of;
+    const unsigned char which = PACKED_DICTIONARY;
+    if (rows_of != dictionary) {
+        struct writer once = {.bytes = &rows};
+        rows.n = 0;
+        store_declared(&once, knobs, dictionary);
+        rows_of = once.status ? 0 : dictionary;
+        w->status = w->status ? w->status : once.status;
+    }
+    put(w, &which, 1);
+    put(w, &dictionary, sizeof dictionary);
+    put(w, &rows.n, sizeof rows.n);
+    put(w, rows.at, rows.n);
+}
+
+/* Stores the run's knobs: those that are as they are declared are in the dictionary. */
+static void store_knobs(struct writer *w, const struct vs_knobs *knobs)
+{
+    int64_t dictionary = vs__db_dictionary(knobs);
+    if (w->bytes) {
+        pack_dictionary(w, knobs, dictionary);
+    } else if (!w->status && !vs__db_has_dictionary(w->db, dictionary)) {
+        store_declared(w, knobs, dictionary);
+    }
+    insert(w, DICTIONARY, w->run, dictionary);
+    for (size_t k = 0; k < vs_knobs_count(knobs); k++) {
+        const struct vs_knob *knob = vs_knobs_at(knobs, k);
+        struct vs_knob_row row;
+        if (!vs__db_as_declared(knob)) {
+            vs_db_knob(knob, &row);
+            insert(w, KNOB, w->run, row.path, row.value, row.unit, row.source, row.evidence,
+                   row.set_by);
+        }
+    }
+}
+
 /* The groups of knobs whose sum a source fixes, where no knob was set to something else. */
 static void store_groups(struct writer *w, const struct vs_run_record *r)
 {
@@ -346,12 +411,7 @@ static void store_run(struct writer *w, const struct vs_run_record *r)
     for (size_t k = 0; k < r->n_options; k++) {
         insert(w, OPTION, w->run, r->options[k].option, r->options[k].value);
     }
-    for (size_t k = 0; k < vs_knobs_count(r->knobs); k++) {
-        struct vs_knob_row row;
-        vs_db_knob(vs_knobs_at(r->knobs, k), &row);
-        insert(w, KNOB, w->run, row.path, row.value, row.unit, row.source, row.evidence,
-               row.set_by);
-    }
+    store_knobs(w, r->knobs);
     store_groups(w, r);
     for (size_t k = 0; k < r->n_facts; k++) {
         const struct vs_fact *f = &r->facts[k];
@@ -392,9 +452,23 @@ enum vs_status vs_db_pack(const struct vs_run_record *r, struct vs_bytes *out)
     return w.status;
 }
 
+/* At a packed dictionary: behind its head where its rows are to be stored, else behind them. */
+static void skip_dictionary(struct writer *w, const unsigned char **at)
+{
+    int64_t dictionary;
+    size_t bytes;
+    memcpy(&dictionary, *at + 1, sizeof dictionary);
+    memcpy(&bytes, *at + 1 + sizeof dictionary, sizeof bytes);
+    *at += 1 + sizeof dictionary + sizeof bytes;
+    *at += vs__db_has_dictionary(w->db, dictionary) ? bytes : 0;
+}
+
 /* One packed row into its table, under this run's number; false at the end. */
 static bool unpack_row(struct writer *w, const unsigned char **at, const unsigned char *end)
 {
+    if (!w->status && *at != end && **at == PACKED_DICTIONARY) {
+        skip_dictionary(w, at);
+    }
     if (w->status || *at == end || **at >= VS_DB_RUN_TABLES) {
         return false;
     }
@@ -409,7 +483,7 @@ static bool unpack_row(struct writer *w, const unsigned char **at, const unsigne
             *at += strlen(fields[i].text) + 1;
         }
     }
-    if (table != RUN) {
+    if (table != RUN && table != DECLARED) {
         fields[0].number = w->run;
     }
     add(w, table, fields);
@@ -451,6 +525,8 @@ enum vs_status vs_db_end(struct vs_db *db, enum vs_status so_far)
     }
     if (!s) {
         vs__db_keep(db);
+    } else {
+        db->dictionary = 0; /* it may have gone with the rest */
     }
     if (db->sql) {
         sqlite3_exec(db->sql, "PRAGMA foreign_keys = ON; PRAGMA ignore_check_constraints = OFF",
@@ -458,6 +534,17 @@ enum vs_status vs_db_end(struct vs_db *db, enum vs_status so_far)
     }
     vs_ending_release();
     return s;
+}
+
+enum vs_status vs_db_declare(struct vs_db *db, const struct vs_knobs *knobs)
+{
+    struct writer w = {.db = db, .status = vs_db_begin(db)};
+    int64_t dictionary = vs__db_dictionary(knobs);
+    if (!w.status && !vs__db_has_dictionary(db, dictionary)) {
+        store_declared(&w, knobs, dictionary);
+        flush(&w);
+    }
+    return vs_db_end(db, w.status);
 }
 
 /* Stores a run in one transaction, and returns its number. */

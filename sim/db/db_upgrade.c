@@ -76,7 +76,7 @@ static const char *const take[] = {
     " option = 'warmup'",
     "INSERT OR IGNORE INTO main.run_option SELECT run, 'roi', 'mark' FROM main.run WHERE roi_ps > "
     "0",
-    "INSERT OR IGNORE INTO main.knob SELECT t.run, " KNOB " AS now,"
+    "INSERT OR IGNORE INTO main.knob_own SELECT t.run, " KNOB " AS now,"
     " CASE WHEN count(*) > 1 AND max(t.path = " KNOB ") = 0 THEN CAST(sum(t.value) AS INTEGER)"
     " ELSE t.value END, t.unit, t.source, t.evidence, t.set_by FROM old.knob t WHERE now <> ''"
     " GROUP BY t.run, now",

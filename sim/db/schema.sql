@@ -2,7 +2,7 @@
 -- The results database of virtsim. One file, many runs; a run is written in one transaction, so a
 -- killed process leaves whole runs only. Keys are text: the same strings as in code and docs.
 -- New things are new rows, never new columns. Times are integer picoseconds unless a name says else.
-PRAGMA user_version = 9;
+PRAGMA user_version = 10;
 
 -- One simulation. Everything here follows from its inputs: same inputs, same row.
 CREATE TABLE run (
@@ -34,17 +34,44 @@ CREATE TABLE run_option (
   PRIMARY KEY (run, option)
 ) STRICT, WITHOUT ROWID;
 
--- The effective configuration: every knob, who set it, and what its value rests on.
-CREATE TABLE knob (
+-- What the program declares of the knobs of a machine: a dictionary, named by the hash of what it says. Runs whose
+-- machines have the same knobs by the same declarations share one; another build's may be another one.
+CREATE TABLE knob_declared (
+  dictionary  INTEGER NOT NULL,
+  path        TEXT NOT NULL,
+  value       TEXT NOT NULL,
+  unit        TEXT NOT NULL,
+  source      TEXT NOT NULL,
+  evidence    TEXT NOT NULL CHECK (evidence = 'assumed' OR evidence = 'documented' OR evidence = 'measured' OR evidence = 'derived'), -- the frequent first; IN makes a table a row
+  PRIMARY KEY (dictionary, path)
+) STRICT, WITHOUT ROWID;
+
+-- The dictionary of a run's knobs. A run of a database that was upgraded has none: all its knobs are in knob_own.
+CREATE TABLE run_dictionary (
+  run         INTEGER PRIMARY KEY REFERENCES run ON DELETE CASCADE,
+  dictionary  INTEGER NOT NULL
+) STRICT;
+
+-- Knobs of a run that are not as its dictionary has them: somebody set them, or its workload brought them.
+CREATE TABLE knob_own (
   run       INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
   path      TEXT NOT NULL,
   value     TEXT NOT NULL,
   unit      TEXT NOT NULL,
   source    TEXT NOT NULL,
-  evidence  TEXT NOT NULL CHECK (evidence = 'assumed' OR evidence = 'documented' OR evidence = 'measured' OR evidence = 'derived'), -- the frequent first; IN makes a table a row
+  evidence  TEXT NOT NULL CHECK (evidence = 'assumed' OR evidence = 'documented' OR evidence = 'measured' OR evidence = 'derived'),
   set_by    TEXT NOT NULL,                      -- default | machine NAME | defaults (the workload) | file:line | recording | --set | --vary | results/experiments.csv
   PRIMARY KEY (run, path)
 ) STRICT, WITHOUT ROWID;
+
+-- The effective configuration: every knob of a run, who set it, and what its value rests on. Columns of both halves have
+-- one affinity: SQLite then looks a run's knob up, and makes no table of them all first.
+CREATE VIEW knob AS
+  SELECT run, path, value, unit, source, evidence, set_by FROM knob_own
+  UNION ALL
+  SELECT r.run, d.path, d.value, d.unit, d.source, d.evidence, CAST('default' AS TEXT)
+    FROM run_dictionary r CROSS JOIN knob_declared d ON d.dictionary = r.dictionary
+   WHERE NOT EXISTS (SELECT 1 FROM knob_own o WHERE o.run = r.run AND o.path = d.path);
 
 -- Knobs whose sum a source fixes while the split over them is assumed: one row a member. A group one
 -- of whose knobs was set to something else has no rows: its sum is not what was measured.

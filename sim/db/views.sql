@@ -55,13 +55,12 @@ CREATE VIEW IF NOT EXISTS metric AS
 -- The points of sweeps, a row for each varied or derived value: `number` where it is one. A run may belong to several.
 CREATE VIEW IF NOT EXISTS sweep_point AS
   SELECT substr(p.key, 7, instr(p.key, '/') - 7) AS sweep, CAST(substr(p.key, instr(p.key, '/') + 1) AS INTEGER) AS point,
-         p.run, r.machine, r.seed, v.key AS path, coalesce(k.value, v.value) AS value,
-         CASE WHEN coalesce(k.value, v.value) NOT GLOB '*[^0-9]*' AND coalesce(k.value, v.value) <> ''
-              THEN CAST(coalesce(k.value, v.value) AS REAL) END AS number
-    FROM provenance p JOIN run r ON r.run = p.run
-    JOIN json_each(p.value, '$.vary') v
-    LEFT JOIN knob k ON k.run = p.run AND k.path = v.key
-   WHERE p.key LIKE 'sweep.%/%';
+         run, machine, seed, path, value,
+         CASE WHEN value NOT GLOB '*[^0-9]*' AND value <> '' THEN CAST(value AS REAL) END AS number
+    FROM (SELECT p.key, p.run, r.machine, r.seed, v.key AS path,
+                 coalesce((SELECT k.value FROM knob k WHERE k.run = p.run AND k.path = v.key), v.value) AS value
+            FROM provenance p JOIN run r ON r.run = p.run JOIN json_each(p.value, '$.vary') v
+           WHERE p.key LIKE 'sweep.%/%') p;
 
 -- What a run's vCPUs got done: instructions of their guests a cycle in which they were not idle, the share of their time in
 -- which they were not, and the run time of the same work on bare metal, as a percentage of theirs. The same work: workload
@@ -76,7 +75,7 @@ CREATE VIEW IF NOT EXISTS work_rate AS
              WHERE o.run = r.run AND o.op = 'timeline' AND o.actor GLOB 'vcpu*' AND instr(o.actor, '/') = 0) AS line_ps,
            (SELECT total(p.total_ps) FROM part p
              WHERE p.run = r.run AND p.actor GLOB 'vcpu*' AND p.account IN ('os.idle', 'host.parked')) AS idle_ps,
-           (SELECT group_concat(k.path || '=' || k.value, ' ') FROM knob k
+           (SELECT group_concat(k.path || '=' || k.value, ' ') FROM knob_own k -- which has all that workloads bring
              WHERE k.run = r.run AND k.path GLOB 'workload.*') AS work
       FROM run r),
   beside AS (

@@ -12,7 +12,7 @@ static struct vs_db *made(const char *more)
 {
     static const char sql[] =
         "INSERT INTO run VALUES (1, 'run', 'w', 'h', '', 'm', 1, 0, 0, '');"
-        "INSERT INTO knob VALUES (1, 'vmcs.unexplained', '90', 'cycles', 's', 'assumed', 'd'),"
+        "INSERT INTO knob_own VALUES (1, 'vmcs.unexplained', '90', 'cycles', 's', 'assumed', 'd'),"
         " (1, 'vmcs.entry.fetch', '90', 'cycles', 's', 'assumed', 'd'),"
         " (1, 'vmcs.exit.resume', '0', 'cycles', 's', 'assumed', 'd'),"
         " (1, 'vmcs.instruction.vmread', '20', 'cycles', 's', 'assumed', 'd');"
@@ -75,7 +75,7 @@ static void test_parts_alone_hold_what_they_hold_of_a_group(void **state)
 static void test_a_knob_that_costs_something_elsewhere_is_missing_here(void **state)
 {
     /* the zero of vmcs.exit.resume was held by everybody; 5 cycles are held by nobody here */
-    struct vs_db *db = made("UPDATE knob SET value = '5' WHERE path = 'vmcs.exit.resume'");
+    struct vs_db *db = made("UPDATE knob_own SET value = '5' WHERE path = 'vmcs.exit.resume'");
     (void)state;
     assert_true(share(db, "exit.cpuid") > 0.9999);
     vs_db_close(db);
@@ -85,7 +85,7 @@ static void test_a_part_is_as_weak_as_its_weakest_price(void **state)
 {
     /* cpu.instruction is priced by the instructions' pace and the clock; the group has the first */
     struct vs_db *db =
-        made("INSERT INTO knob VALUES (1, 'cpu.ipc', '2', 'x', 's', 'assumed', 'd'),"
+        made("INSERT INTO knob_own VALUES (1, 'cpu.ipc', '2', 'x', 's', 'assumed', 'd'),"
              " (1, 'cpu.clock.mhz', '2600', 'MHz', 's', 'assumed', 'd');"
              "INSERT INTO evidence_group VALUES (1, 'g', 'cpu.ipc', '1X064', 'measured');"
              "INSERT INTO part VALUES (1, 'vcpu0/host', 'exit.cpuid', 'cpu.instruction', 'work', "
@@ -94,7 +94,7 @@ static void test_a_part_is_as_weak_as_its_weakest_price(void **state)
     (void)state;
     assert_true(share(db, "exit.cpuid") > 0.6399); /* the clock is assumed, and VMREAD */
     assert_int_equal(sqlite3_exec(vs_db_handle(db),
-                                  "UPDATE knob SET evidence = 'documented' WHERE path = "
+                                  "UPDATE knob_own SET evidence = 'documented' WHERE path = "
                                   "'cpu.clock.mhz'",
                                   NULL, NULL, NULL),
                      SQLITE_OK);

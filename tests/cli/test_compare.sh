@@ -122,7 +122,7 @@ equal "is run" $((2 * runs)) "$(count)"
 sed -i 's/width = { 8,/width = { 4,/' "$home/scripts/lua/nics/x710.lua"
 equal "another machine" 0 "$(compare)"
 equal "is run" $((3 * runs)) "$(count)"
-sql "update knob set value = '64' where path = 'nic.ring.descriptors' and run = (select max(run) from run)"
+sql "insert or replace into knob_own select run, path, '64', unit, source, evidence, set_by from knob where path = 'nic.ring.descriptors' and run = (select max(run) from run)"
 equal "a run with another knob" 0 "$(compare)"
 equal "is run again, alone" $((3 * runs + 1)) "$(count)"
 sql "insert into run_option values ((select max(run) from run), 'warmup', '9')"
@@ -132,7 +132,7 @@ equal "and nothing else" 0 "$(compare)"
 equal "is" $((3 * runs + 2)) "$(count)"
 
 # what cannot be read is said once, and no run is taken for missing
-damage "$db" knob
+damage "$db" knob_own
 equal "knobs that cannot be read" 1 "$(compare)"
 equal "are reported once" "1 1" "$(wc -l <"$work/err") $(grep -c malformed "$work/err")"
 equal "and nothing is run" $((3 * runs + 2)) "$(count)"

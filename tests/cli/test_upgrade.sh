@@ -56,6 +56,19 @@ for table in run provenance op part child counter histogram span charge; do
 done
 refused "no places of a program are in it" 2 "--where" "$VIRTSIM" top 1 --db "$work/three.db"
 
+# the last schema in which every knob of a run was a row of a table
+zstd -q -d "$VIRTSIM_HOME/tests/data/schema9.db.zst" -o "$work/nine.db"
+ok "a database of schema 9 is shown" "$VIRTSIM" show 1 --db "$work/nine.db"
+ok "and made new" "$VIRTSIM" db upgrade "$work/nine.db" "$work/ten.db"
+ok "which is whole" "$VIRTSIM" db check "$work/ten.db"
+equal "and says the same as the old one" "$("$VIRTSIM" db digest "$work/nine.db")" "$("$VIRTSIM" db digest "$work/ten.db")"
+for table in run provenance run_option knob evidence_group fact op part child counter histogram span charge note; do
+    equal "$table is the same" "$(sqlite3 "$work/nine.db" "select * from $table" | sort | sha256sum)" "$(sqlite3 "$work/ten.db" "select * from $table" | sort | sha256sum)"
+done
+echo "guest(function(cpu) cpu:hypercall() end)" >"$work/hypercall.lua"
+ok "the same again" "$VIRTSIM" run "$work/hypercall.lua" --set host.memory=1GiB --set guest.memory=256MiB --quiet --db "$work/ten.db"
+equal "has its knobs by its dictionary" "0 1" "$(sqlite3 "$work/ten.db" "select sum(run = 1) || ' ' || sum(run = 2) from run_dictionary")"
+
 # names: aliases in every database, and a table of what changed
 equal "op_alias names what explain takes" "exit.data_abort.fault exit.data_abort.mmio" \
     "$(echo $(sqlite3 "$work/new.db" "select op from op_alias where alias = 'exit.data_abort' order by op"))"
