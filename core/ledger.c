@@ -484,6 +484,19 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
     }
 }
 
+void vs_once(struct vs_txn *t, enum vs_op op, uint16_t account, vs_ps d)
+{
+    struct vs_op_acc *a = t->by_op[op] ? t->by_op[op] : vs_ledger_acc(t->ledger, t->actor, op);
+    if (vs_unlikely(vs_txn_ordered(t) || a->sampler)) {
+        vs_open(t, op);
+        vs_charge(t, account, d);
+        vs_close(t);
+        return;
+    }
+    vs_count_part(t, a, account, 1, d);
+    vs_count_op(t, a, 1, d);
+}
+
 /* Empties an accumulator where the region of interest begins. */
 static void acc_clear(struct vs_ledger *l, struct vs_op_acc *a)
 {

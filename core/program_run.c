@@ -82,8 +82,7 @@ static enum vs_program_end once(const struct vs_software *s, struct vs_txn *t,
 static void stall(const struct vs_software *s, struct vs_txn *t, const struct vs_act *a, uint64_t n)
 {
     vs_ps d = {n * a->bound->number[VS_NUMBER_CYCLES]};
-    vs_txn_settle(t);
-    vs_charge(t, (uint16_t)(s->account + a->step->account), d);
+    vs_charge_beside(t, (uint16_t)(s->account + a->step->account), d);
 }
 
 /* Asks the world whether a step's condition holds. */

@@ -202,8 +202,11 @@ static void price(void *ctx, struct vs_txn *t)
 {
     struct fixture *f = ctx;
     uint64_t n = f->hits[0];
-    f->hits[0] = 0;
     struct vs_op_acc *load = vs_ledger_acc(f->l, f->actor, VS_OP_ACCESS_LOAD);
+    if (!n) {
+        return;
+    }
+    f->hits[0] = 0;
     vs_count_part(t, load, acc(f, A), n, (vs_ps){4});
     vs_count_op(t, load, n, (vs_ps){4});
 }
@@ -221,6 +224,39 @@ static void test_counted_hits_are_priced_before_anything_reads_the_clock(void **
     f->hits[0] = 1;
     assert_int_equal(vs_close(&f->t).v, 4);
     assert_int_equal(vs_ledger_acc(f->l, f->actor, VS_OP_WALK)->child[0].n, 1);
+}
+
+static void test_what_is_charged_beside_counted_hits_leaves_them_until_the_order_matters(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_tape tape = {NULL, 0, 0};
+    f->t.settle = price;
+    f->t.settle_ctx = f;
+    f->t.any_order = true;
+    f->hits[0] = 3;
+    vs_charge_beside(&f->t, acc(f, A), (vs_ps){10});
+    vs_once(&f->t, VS_OP_WALK, acc(f, B), (vs_ps){7});
+    assert_int_equal(f->hits[0], 3); /* nobody has priced them */
+    assert_int_equal(vs_now(&f->t).v, 129);
+    const struct vs_op_acc *walk = vs_ledger_acc(f->l, f->actor, VS_OP_WALK);
+    assert_int_equal(walk->n, 1);
+    assert_int_equal(walk->total_ps, 7);
+    assert_int_equal(walk->work[acc(f, B)].ps, 7);
+    assert_int_equal(f->t.acc->n_child, 2); /* the hits and this one: beside each other */
+    f->t.tape = &tape;
+    f->hits[0] = 1;
+    vs_charge_beside(&f->t, acc(f, A), (vs_ps){10});
+    assert_int_equal(f->hits[0], 0); /* a tape hears them where they were */
+    assert_int_equal(tape.e[tape.n - 1u].start_ps, 133);
+    f->hits[0] = 1;
+    vs_once(&f->t, VS_OP_WALK, acc(f, B), (vs_ps){7});
+    assert_int_equal(tape.e[tape.n - 1u].start_ps, 147);
+    f->t.tape = NULL;
+    f->t.any_order = false; /* whoever put them off says when they are priced */
+    f->hits[0] = 1;
+    vs_charge_beside(&f->t, acc(f, A), (vs_ps){10});
+    assert_int_equal(f->hits[0], 0);
+    vs_tape_free(&tape);
 }
 
 static void run_hundred(struct fixture *f)
@@ -273,6 +309,7 @@ int main(void)
         LAW(test_a_cut_forgets_what_was_and_names_the_rest_of_what_was_under_way),
         LAW(test_what_is_open_at_the_end_is_timed_but_not_counted),
         LAW(test_counted_hits_are_priced_before_anything_reads_the_clock),
+        LAW(test_what_is_charged_beside_counted_hits_leaves_them_until_the_order_matters),
         LAW(test_spans_keep_the_first_ones_and_as_many_later_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,7 @@ struct vs_txn {
     struct vs_ledger *ledger;
     uint32_t depth;
     uint16_t actor;
+    bool any_order; /* what was put off may be priced behind charges that come after it */
     struct vs_frame frame[VS_TXN_DEPTH];
 };
 
@@ -178,6 +179,23 @@ static inline void vs_charge(struct vs_txn *t, uint16_t account, vs_ps d)
 {
     vs_charge_n(t, account, 1, d);
 }
+
+/* Somebody keeps the order of charges, or what was put off says itself when it is priced. */
+static inline bool vs_txn_ordered(const struct vs_txn *t)
+{
+    return !t->any_order || t->tape || t->site;
+}
+/* Charges time to an account beside what was put off in the same operation: sums are the same in
+ * any order, so that this is priced only where somebody keeps the order. */
+static inline void vs_charge_beside(struct vs_txn *t, uint16_t account, vs_ps d)
+{
+    if (vs_unlikely(vs_txn_ordered(t))) {
+        vs_txn_settle(t);
+    }
+    vs_charge(t, account, d);
+}
+/* An operation that is one charge and holds no other, beside what was put off before it. */
+void vs_once(struct vs_txn *t, enum vs_op op, uint16_t account, vs_ps d);
 
 /* Charges that are made one behind the other each time: planned once (those of n 0 are left out),
  * made together. */

@@ -38,8 +38,7 @@ void vs_apic_init(struct vs_apic *a, const struct vs_apic_config *c, struct vs_l
 static void charge(const struct vs_apic *a, struct vs_txn *t, unsigned account, uint64_t ps)
 {
     vs_ps d = {ps};
-    vs_txn_settle(t);
-    vs_charge(t, (uint16_t)(a->account + account), d);
+    vs_charge_beside(t, (uint16_t)(a->account + account), d);
 }
 
 /* The highest vector that is set, -1 if none is. */

@@ -35,8 +35,7 @@ static bool post(void *ctx, uint8_t vector, vs_ps at)
 static void sync(void *ctx, struct vs_txn *t, const struct vs_mem_port *mem)
 {
     struct vs_apic *a = ctx;
-    vs_txn_settle(t);
-    vs_charge(t, (uint16_t)(a->account + VS_ACC_apic_doorbell), (vs_ps){a->doorbell_ps});
+    vs_charge_beside(t, (uint16_t)(a->account + VS_ACC_apic_doorbell), (vs_ps){a->doorbell_ps});
     vs_mem_touches(mem, t, word_at(a, 0), WORDS * 16u, VS_REF_READ);
     a->count[VS_CNT_apic_posted_syncs]++;
     for (unsigned i = 0; i < WORDS; i++) {

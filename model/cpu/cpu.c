@@ -219,6 +219,7 @@ void vs_cpu_begin(struct vs_cpu *c, struct vs_txn *t)
     c->txn = t;
     t->settle = settle;
     t->settle_ctx = c;
+    t->any_order = !c->window;
     if (c->window) {
         vs__window_begin(c, t->actor);
     }

@@ -37,8 +37,7 @@ void vs_gic_init(struct vs_gic *g, const struct vs_gic_config *c, const struct v
 static void charge(const struct vs_gic *g, struct vs_txn *t, unsigned account, uint64_t ps)
 {
     vs_ps d = {ps};
-    vs_txn_settle(t);
-    vs_charge(t, (uint16_t)(g->account + account), d);
+    vs_charge_beside(t, (uint16_t)(g->account + account), d);
 }
 
 /* Says whether an interrupt is set. */

@@ -18,8 +18,7 @@ static void charge(struct vs_txn *t, uint16_t account, uint64_t ps)
 {
     if (ps) {
         vs_ps d = {ps};
-        vs_txn_settle(t);
-        vs_charge(t, account, d);
+        vs_charge_beside(t, account, d);
     }
 }
 

@@ -95,6 +95,7 @@ void vcpu_flushes_awake(struct vs_vcpu *v, uint64_t now_ps)
         return;
     }
     vs_ps until = {end};
+    vs_txn_settle(&v->txn);
     vs_wait_until(&v->txn, (uint16_t)(v->p->vcpu_account + VS_ACC_vcpu_kick_wait), until);
     f->n = 0;
     (void)vs_thread_pop(&v->thread);

@@ -6,8 +6,7 @@
 void vcpu_charge(const struct vs_vcpu *v, struct vs_txn *t, unsigned account, uint64_t cycles)
 {
     vs_ps cost = {cycles * v->hw->clock.period_ps};
-    vs_txn_settle(t);
-    vs_charge(t, (uint16_t)(v->p->vcpu_account + account), cost);
+    vs_charge_beside(t, (uint16_t)(v->p->vcpu_account + account), cost);
 }
 
 /* The instruction's own time, where it did not exit. */

@@ -226,7 +226,7 @@ static bool use(struct vs_vcpu *v, const char *what)
     struct vs_net *net = p->net;
     struct vs_driver *d = &net->driver[v->index];
     const char *why;
-    if (!machine_pci_ready(net, d->vf, vs_now(&v->txn).v, &why)) {
+    if (!machine_pci_ready(net, d->vf, vs_cpu_now(&v->hw->cpu).v, &why)) {
         vcpu_fail(v, "%s: virtual function %u %s", what, d->vf, why);
         return false;
     }

@@ -113,12 +113,9 @@ void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w)
 {
     struct vs_pcie *link = vs_net_link(v->p->net, v->p->net->driver[v->index].vf);
     vs_ps cpu = {link->cfg.doorbell * v->hw->clock.period_ps};
-    vs_txn_settle(&v->txn);
-    vs_open(&v->txn, VS_OP_MMIO_WRITE);
-    vs_charge(&v->txn, (uint16_t)(link->account + VS_ACC_pcie_mmio_write), cpu);
-    vs_close(&v->txn);
+    vs_once(&v->txn, VS_OP_MMIO_WRITE, (uint16_t)(link->account + VS_ACC_pcie_mmio_write), cpu);
     vcpu_yield(v); /* the device may act before the vCPU's horizon */
-    w->known = vs_pcie_doorbell(link, vs_now(&v->txn));
+    w->known = vs_pcie_doorbell(link, vs_cpu_now(&v->hw->cpu));
 }
 
 /* A posted write of a tail register: when the device has it. */
