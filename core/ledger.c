@@ -212,17 +212,26 @@ static __attribute__((noinline)) void child_new(struct vs_op_acc *parent, struct
     parent->child[parent->n_child++] = (struct vs_child){op, n, ps};
 }
 
+/* An operation among those inside another one; NULL: it held none of its kind before. */
+static vs_inlined struct vs_child *child_of(const struct vs_op_acc *parent,
+                                            const struct vs_op_acc *op)
+{
+    struct vs_child *i = parent->child, *end = i + parent->n_child;
+    while (i != end && i->op != op) {
+        i++;
+    }
+    return i != end ? i : NULL;
+}
+
 /* Adds operations inside another one to those that its caller has had. */
 static vs_inlined void child_add(struct vs_op_acc *parent, struct vs_op_acc *op, uint64_t n,
                                  uint64_t ps)
 {
-    struct vs_child *child = parent->child;
-    for (uint32_t i = 0, all = parent->n_child; i < all; i++) {
-        if (child[i].op == op) {
-            child[i].n += n;
-            child[i].ps += ps;
-            return;
-        }
+    struct vs_child *child = child_of(parent, op);
+    if (vs_likely(child != NULL)) {
+        child->n += n;
+        child->ps += ps;
+        return;
     }
     child_new(parent, op, n, ps);
 }
@@ -263,7 +272,7 @@ void vs_open(struct vs_txn *t, enum vs_op op)
 }
 
 /* Pops the innermost frame and tells its parent; n is 0 for an operation that did not finish. */
-static uint64_t pop(struct vs_txn *t, uint64_t n)
+static __attribute__((noinline)) uint64_t pop(struct vs_txn *t, uint64_t n)
 {
     struct vs_frame *f = &t->frame[--t->depth];
     struct vs_op_acc *a = f->acc, *parent = t->frame[t->depth - 1].acc, *none = t->ledger->void_acc;
@@ -295,12 +304,35 @@ static uint64_t pop(struct vs_txn *t, uint64_t n)
     return d;
 }
 
+/* As nearly always: it was there before, its parent has held one of its kind, and nobody keeps
+ * spans or places. Nothing is called for that. */
+static inline vs_ps close_usual(struct vs_txn *t)
+{
+    struct vs_frame *f = &t->frame[t->depth - 1u];
+    struct vs_op_acc *a = f->acc, *parent = f[-1].acc, *none = t->ledger->void_acc;
+    vs_ps d = {t->now_ps - f->start_ps};
+    uint64_t *bucket = vs_hist_at(a->hist, d.v);
+    struct vs_child nobody, *child = parent == none ? &nobody : child_of(parent, a);
+    if (vs_unlikely(!child || !bucket || f->span || a == none || t->site)) {
+        return (vs_ps){pop(t, 1)};
+    }
+    ++*bucket;
+    a->hist->n++;
+    acc_sum(a, 1, d.v, d.v, d.v);
+    if (child != &nobody) {
+        child->n++;
+        child->ps += d.v;
+    }
+    t->depth--;
+    t->acc = parent;
+    return d;
+}
+
 vs_ps vs_close(struct vs_txn *t)
 {
     vs_txn_settle(t);
     assert(t->depth > 1);
-    vs_ps d = {pop(t, 1)};
-    return d;
+    return close_usual(t);
 }
 
 void vs_booked_part(struct vs_booked *b, uint16_t account, vs_ps d)
@@ -462,14 +494,6 @@ uint32_t vs_acquire(struct vs_txn *t, uint16_t account, struct vs_slots *s)
     return best;
 }
 
-void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each)
-{
-    if (n) {
-        vs_hist_add(acc->hist, each.v, n);
-        vs_count_ops(t, acc, n, n * each.v, each.v, each.v);
-    }
-}
-
 void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t sum_ps,
                   uint64_t least_ps, uint64_t most_ps)
 {
@@ -480,6 +504,36 @@ void vs_count_ops(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, uint64_t 
         }
         if (vs_unlikely(t->site != NULL)) {
             vs__site_book(t->site, acc);
+        }
+    }
+}
+
+/* vs_count_op where it is the first of its kind, or somebody keeps places. */
+static __attribute__((noinline)) void count_seldom(struct vs_txn *t, struct vs_op_acc *acc,
+                                                   uint64_t n, vs_ps each)
+{
+    if (n) {
+        vs_hist_add(acc->hist, each.v, n);
+        vs_count_ops(t, acc, n, n * each.v, each.v, each.v);
+    }
+}
+
+void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each)
+{
+    struct vs_op_acc *parent = t->acc;
+    uint64_t *bucket = vs_hist_at(acc->hist, each.v);
+    struct vs_child nobody, *child = parent == t->ledger->void_acc ? &nobody : child_of(parent, acc);
+    if (vs_unlikely(!child || !bucket || t->site)) {
+        count_seldom(t, acc, n, each);
+        return;
+    }
+    if (n) {
+        *bucket += n;
+        acc->hist->n += n;
+        acc_sum(acc, n, n * each.v, each.v, each.v);
+        if (child != &nobody) {
+            child->n += n;
+            child->ps += n * each.v;
         }
     }
 }

@@ -98,12 +98,11 @@ static __attribute__((noinline)) void merge(struct vs_journey *j)
     uint32_t n = 0;
     for (uint32_t i = 0; i < j->n; i++) {
         uint32_t k = 0;
-        while (k < n && (j->piece[k].account != j->piece[i].account ||
-                         j->piece[k].exposed != j->piece[i].exposed)) {
+        while (k < n && (uint32_t)j->piece[k].what != (uint32_t)j->piece[i].what) {
             k++;
         }
         if (k < n) {
-            j->piece[k].count += j->piece[i].count;
+            j->piece[k].what += j->piece[i].what & ~(VS_JOURNEY_ONE - 1u);
             j->piece[k].ps += j->piece[i].ps;
         } else {
             j->piece[n++] = j->piece[i];
@@ -114,51 +113,65 @@ static __attribute__((noinline)) void merge(struct vs_journey *j)
 }
 
 /* Adds a piece of time to a journey, and moves its clock. */
-static inline void journey_add(struct vs_journey *j, uint16_t account, uint16_t exposed,
-                               uint64_t ps)
+static inline void journey_add(struct vs_journey *j, uint32_t what, uint64_t ps)
 {
     if (vs_unlikely(j->n == VS_JOURNEY_PIECES)) {
         merge(j);
     }
-    uint32_t i = j->n++;
-    j->piece[i].account = account;
-    j->piece[i].exposed = exposed;
-    j->piece[i].count = 1;
-    j->piece[i].ps = ps;
+    j->piece[j->n++] = (struct vs_journey_piece){VS_JOURNEY_ONE | what, ps};
     j->now_ps += ps;
 }
 
 /* Exposes time in a journey. */
 static void expose_journey(void *ctx, uint16_t account, uint64_t ps)
 {
-    journey_add(ctx, account, 1, ps);
+    journey_add(ctx, account | VS_JOURNEY_EXPOSED, ps);
+}
+
+/* The same where there is room for all of it: *ctx is where the next piece goes. */
+static void expose_next(void *ctx, uint16_t account, uint64_t ps)
+{
+    struct vs_journey_piece **next = ctx;
+    *(*next)++ = (struct vs_journey_piece){VS_JOURNEY_ONE | VS_JOURNEY_EXPOSED | account, ps};
 }
 
 void vs_journey_charge(struct vs_journey *j, uint16_t account, vs_ps d)
 {
-    journey_add(j, account, 0, d.v);
+    journey_add(j, account, d.v);
 }
 
 void vs_journey_wait(struct vs_journey *j, uint16_t account, vs_ps until)
 {
     if (until.v > j->now_ps) {
-        journey_add(j, account, 0, until.v - j->now_ps);
+        journey_add(j, account, until.v - j->now_ps);
     }
 }
 
 void vs_journey_expose(struct vs_journey *j, const struct vs_tape *tape, uint16_t gap, vs_ps until)
 {
-    tile(tape, j->now_ps, until.v, gap, expose_journey, j);
+    if (until.v <= j->now_ps) {
+        return;
+    }
+    size_t most = j->n + (tape ? 2u * tape->n : 0u) + 1u; /* a gap before each charge */
+    if (vs_unlikely(most > VS_JOURNEY_PIECES)) {
+        tile(tape, j->now_ps, until.v, gap, expose_journey, j);
+        return;
+    }
+    struct vs_journey_piece *next = &j->piece[j->n];
+    tile(tape, j->now_ps, until.v, gap, expose_next, &next);
+    j->n = (uint32_t)(next - j->piece);
+    j->now_ps = until.v; /* tiled */
 }
 
 void vs_journey_end(struct vs_journey *j, struct vs_op_acc *acc)
 {
     uint64_t d = j->now_ps - j->start_ps;
-    struct vs_part *parts[2] = {acc->work, acc->exposed};
-    for (uint32_t i = 0; i < j->n; i++) {
-        struct vs_part *p = &parts[j->piece[i].exposed][j->piece[i].account];
-        p->n += j->piece[i].count;
-        p->ps += j->piece[i].ps;
+    struct vs_part *const parts[2] = {acc->work, acc->exposed};
+    for (const struct vs_journey_piece *i = j->piece, *end = i + j->n; i != end; i++) {
+        uint32_t what = (uint32_t)i->what;
+        struct vs_part *p = parts[what / VS_JOURNEY_EXPOSED] + (uint16_t)what;
+        p->n += i->what >> 32;
+        p->ps += i->ps;
     }
     acc->n++;
     acc->total_ps += d;

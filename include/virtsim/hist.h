@@ -36,18 +36,28 @@ uint64_t vs_hist_low(uint32_t bucket);
 uint64_t vs_hist_mid(uint32_t bucket);
 
 uint64_t *vs__hist_octave(struct vs_hist *h, uint32_t octave);
+/* How often a value's bucket was added to; NULL: its octave has not been used yet. */
+static inline uint64_t *vs_hist_at(const struct vs_hist *h, uint64_t value)
+{
+    uint64_t *o = h->octave[0];
+    if (vs_likely(value >= VS_HIST_SUB)) { /* as vs_hist_bucket, octave and rest apart */
+        uint32_t e = ((uint32_t)__builtin_clzll(value) ^ 63u) - VS_HIST_SUB_SHIFT;
+        o = h->octave[e + 1u];
+        value = value >> e & (VS_HIST_SUB - 1u);
+    }
+    return o ? o + value : NULL;
+}
 /* Adds a value n times. */
 static inline void vs_hist_add(struct vs_hist *h, uint64_t value, uint64_t n)
 {
-    uint32_t b = vs_hist_bucket(value);
-    uint64_t *o = h->octave[b >> VS_HIST_SUB_SHIFT];
-    if (vs_unlikely(!o)) {
-        o = vs__hist_octave(h, b >> VS_HIST_SUB_SHIFT);
-        if (!o) {
+    uint64_t *at = vs_hist_at(h, value);
+    if (vs_unlikely(!at)) {
+        if (!vs__hist_octave(h, vs_hist_bucket(value) >> VS_HIST_SUB_SHIFT)) {
             return;
         }
+        at = vs_hist_at(h, value);
     }
-    o[b & (VS_HIST_SUB - 1u)] += n;
+    *at += n;
     h->n += n;
 }
 /* For a caller that counts values of one octave itself, from least to most: v in

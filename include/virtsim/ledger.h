@@ -299,13 +299,13 @@ static inline void vs_count_part(struct vs_txn *t, struct vs_op_acc *acc, uint16
 struct vs_journey {
     uint64_t start_ps, now_ps;
     uint32_t n;
-    struct {
-        uint16_t account;
-        uint16_t exposed;
-        uint32_t count;
+    struct vs_journey_piece {
+        uint64_t what; /* account, VS_JOURNEY_EXPOSED, and how many, times VS_JOURNEY_ONE */
         uint64_t ps;
     } piece[VS_JOURNEY_PIECES];
 };
+#define VS_JOURNEY_EXPOSED 0x10000u
+#define VS_JOURNEY_ONE (1ull << 32)
 void vs_journey_begin(struct vs_journey *j, vs_ps start);
 void vs_journey_charge(struct vs_journey *j, uint16_t account, vs_ps d);   /* work of its own  */
 void vs_journey_wait(struct vs_journey *j, uint16_t account, vs_ps until); /* named resource   */

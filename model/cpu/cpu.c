@@ -128,12 +128,14 @@ static void price(struct vs_cpu *c, struct vs_txn *t, uint32_t ref, uint32_t tlb
     struct vs_l1 *l = vs__cpu_l1(c, ref);
     struct vs_op_acc *a = vs__cpu_acc(t, ref);
     vs_ps each = {c->price[ref][tlb][level]}, line = {l->lines.ps[level]};
-    const struct vs_cpu_lookups *k = &c->lookups[ref][tlb];
-    for (uint32_t i = 0; i < k->n; i++) {
-        vs_count_part(t, a, k->part[i].account, n, k->part[i].ps);
-    }
-    if (tlb < VS_L1_SIZES) {
+    const struct vs_lookup *k = c->lookups[ref][tlb].part, *end = k + c->lookups[ref][tlb].n;
+    if (tlb < VS_L1_SIZES) { /* one lookup, which hit */
         vs__cpu_count_hits(vs_l1_tlb(l, ref == VS_REF_WRITE), n);
+        vs_count_part(t, a, k->account, n, k->ps);
+        k = end;
+    }
+    for (; k != end; k++) {
+        vs_count_part(t, a, k->account, n, k->ps);
     }
     vs_count_part(t, a, l->lines.account[level], n, line);
     vs_count_op(t, a, n, each);
