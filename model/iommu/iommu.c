@@ -282,7 +282,7 @@ static unsigned reason_in(const struct vs_iommu *i, unsigned reason)
 
 /* A walk on one of the walkers, which fills the IOTLB; the page's first address and its permissions
  * in *payload, its level in *level. */
-static bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+static __attribute__((noinline)) bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
                  const struct vs__iommu_space *space, uint64_t address, bool write,
                  uint64_t *payload, unsigned *level)
 {
@@ -338,8 +338,8 @@ static const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t, uint64_t 
     return NULL;
 }
 
-/* An address that no table can have is blocked here, too. */
-bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
+/* Whose a request is; an address that no table can have is blocked here, too. */
+static vs_inlined bool space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
                         uint64_t address, bool write, struct vs__iommu_space *space)
 {
     space->first = 0;
@@ -358,9 +358,16 @@ bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester
     return reason ? vs__iommu_blocked(i, address, requester, reason, write) : true;
 }
 
-bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
-                       const struct vs__iommu_space *space, uint64_t address, bool write,
-                       uint64_t *payload, unsigned *level)
+bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
+                        uint64_t address, bool write, struct vs__iommu_space *space)
+{
+    return space_of(i, t, requester, pasid, address, write, space);
+}
+
+/* The page that an address is in, from the IOTLB or by a walk. */
+static vs_inlined bool page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                               const struct vs__iommu_space *space, uint64_t address, bool write,
+                               uint64_t *payload, unsigned *level)
 {
     vs__iommu_charge(i, t, VS_ACC_iommu_iotlb, i->cfg.iotlb_latency);
     const uint64_t *hit = find_page(i, t, vs__iommu_domain(space->context), address, level);
@@ -371,6 +378,13 @@ bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
     }
     i->count[VS_CNT_iommu_iotlb_misses]++;
     return walk(i, t, requester, space, address, write, payload, level);
+}
+
+bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                       const struct vs__iommu_space *space, uint64_t address, bool write,
+                       uint64_t *payload, unsigned *level)
+{
+    return page_of(i, t, requester, space, address, write, payload, level);
 }
 
 /* Translates an address within one page, or records the fault. */
@@ -387,11 +401,11 @@ static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     i->count[VS_CNT_iommu_requests]++;
     unsigned level = 1;
     i->silent = false;
-    bool good = vs__iommu_space_of(i, t, requester, pasid, address, write, &space);
+    bool good = space_of(i, t, requester, pasid, address, write, &space);
     if (good && space.context & VS__IOMMU_PASS_THROUGH) {
         payload = address;
     } else if (good) {
-        good = vs__iommu_page_of(i, t, requester, &space, address, write, &payload, &level);
+        good = page_of(i, t, requester, &space, address, write, &payload, &level);
     }
     if (good) {
         uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
@@ -434,8 +448,14 @@ static size_t span(uint64_t at, size_t left)
     return left < most ? left : most;
 }
 
-/* Reads for a function at its own addresses. */
-static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+/* Whether a transfer is some bytes of one page, as most are. */
+static inline bool one_page(uint64_t at, size_t bytes)
+{
+    return bytes - 1u < 4096u - (size_t)(at & 0xfffu);
+}
+
+/* Reads more than a page holds. */
+static __attribute__((noinline)) bool read_pages(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
                      size_t bytes)
 {
     struct vs_iommu *i = ctx;
@@ -455,8 +475,24 @@ static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at
     return true;
 }
 
-/* Writes for a function at its own addresses. */
-static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+/* Reads for a function at its own addresses. */
+static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
+                     size_t bytes)
+{
+    struct vs_iommu *i = ctx;
+    uint64_t physical;
+    if (vs_unlikely(!one_page(at.v, bytes))) {
+        return read_pages(ctx, t, requester, at, buf, bytes);
+    }
+    if (!translate_page(i, t, requester, VS_IOMMU_NO_PASID, at.v, false, &physical)) {
+        return false;
+    }
+    i->dma.read(i->dma.ctx, t, hpa(physical), buf, bytes);
+    return true;
+}
+
+/* Writes more than a page holds. */
+static __attribute__((noinline)) bool write_pages(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
                       size_t bytes)
 {
     struct vs_iommu *i = ctx;
@@ -473,6 +509,22 @@ static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
             from = from ? from + n : NULL;
         }
     }
+    return true;
+}
+
+/* Writes for a function at its own addresses. */
+static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
+                      size_t bytes)
+{
+    struct vs_iommu *i = ctx;
+    uint64_t physical;
+    if (vs_unlikely(!one_page(at.v, bytes))) {
+        return write_pages(ctx, t, requester, at, buf, bytes);
+    }
+    if (!translate_page(i, t, requester, VS_IOMMU_NO_PASID, at.v, true, &physical)) {
+        return false;
+    }
+    i->dma.write(i->dma.ctx, t, hpa(physical), buf, bytes);
     return true;
 }
 

@@ -50,29 +50,11 @@ static void cache_clear(struct vs_memory_cache *k)
     }
 }
 
-/* Removes a line of a cache that the packed tables cannot hold. */
-static __attribute__((noinline)) bool drop_wide(struct vs_memory_cache *k, uint64_t line,
-                                                bool *dirty)
+bool vs__memory_drop_wide(struct vs_memory_cache *k, uint64_t line, bool *dirty)
 {
     const uint64_t *flags = vs_settab_peek(&k->wide, line);
     *dirty = *dirty || (flags && (*flags & VS_LINE_DIRTY));
     return vs_settab_drop(&k->wide, line);
-}
-
-bool vs__memory_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty)
-{
-    line = vs__memory_key(k, line);
-    if (vs_likely(k->lines != NULL)) {
-        return vs_linetab_drop(k->lines, line, dirty);
-    }
-    return k->present && drop_wide(k, line, dirty);
-}
-
-bool vs__memory_has(const struct vs_memory_cache *k, uint64_t line)
-{
-    line = vs__memory_key(k, line);
-    return k->lines ? vs_linetab_peek(k->lines, line) != NULL
-                    : k->present && vs_settab_peek((struct vs_settab *)(uintptr_t)&k->wide, line);
 }
 
 void vs__memory_soil(struct vs_memory_cache *k, uint64_t line)

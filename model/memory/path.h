@@ -54,9 +54,24 @@ static inline uint64_t vs__memory_key(const struct vs_memory_cache *k, uint64_t 
     }
     return line ^ (fold & ((1ull << k->hash_bits) - 1u));
 }
+/* Removes a line of a cache that the packed tables cannot hold. */
+bool vs__memory_drop_wide(struct vs_memory_cache *k, uint64_t line, bool *dirty);
 /* Removes a line; its dirty flag is or-ed into *dirty. */
-bool vs__memory_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty);
-bool vs__memory_has(const struct vs_memory_cache *k, uint64_t line);
+static inline bool vs__memory_drop(struct vs_memory_cache *k, uint64_t line, bool *dirty)
+{
+    line = vs__memory_key(k, line);
+    if (vs_likely(k->lines != NULL)) {
+        return vs_linetab_drop(k->lines, line, dirty);
+    }
+    return k->present && vs__memory_drop_wide(k, line, dirty);
+}
+/* Says whether a cache holds a line. */
+static inline bool vs__memory_has(const struct vs_memory_cache *k, uint64_t line)
+{
+    line = vs__memory_key(k, line);
+    return k->lines ? vs_linetab_peek(k->lines, line) != NULL
+                    : k->present && vs_settab_peek((struct vs_settab *)(uintptr_t)&k->wide, line);
+}
 /* A line that is there becomes dirty. */
 void vs__memory_soil(struct vs_memory_cache *k, uint64_t line);
 /* Whether the L2 of a core other than c holds a line. */

@@ -70,6 +70,7 @@ enum vs_status vs_pcie_init(struct vs_pcie *p, const struct vs_pcie_config *c,
     p->limits = (struct vs_tlp_limits){(uint32_t)c->mps, (uint32_t)c->mrrs, (uint32_t)c->rcb};
     p->account = vs_ledger_accounts(ledger, &vs_pcie_desc);
     rate(c->generation, c->width, &p->rate_num, &p->rate_den);
+    p->dllp_ps = vs_pcie_ps(p, c->dllp_bytes);
     p->posted_headers.free = c->posted_headers;
     p->posted_data.free = c->posted_data / CREDIT;
     p->requests.free = c->requests;
@@ -100,9 +101,15 @@ void vs_pcie_distance(struct vs_pcie *p, vs_ps one_way)
     p->far_ps = one_way.v;
 }
 
-uint64_t vs_pcie_ps(const struct vs_pcie *p, uint64_t bytes)
+/* Time on the link of `bytes`, rounded up to a picosecond. */
+static inline uint64_t ps_of(const struct vs_pcie *p, uint64_t bytes)
 {
     return (bytes * p->rate_num + p->rate_den - 1) / p->rate_den;
+}
+
+uint64_t vs_pcie_ps(const struct vs_pcie *p, uint64_t bytes)
+{
+    return ps_of(p, bytes);
 }
 
 /* Bytes of a request's packet besides its payload. */
@@ -198,12 +205,12 @@ static void answer_above(struct vs_pcie *p, struct vs_way *back, uint64_t at_ps)
 }
 
 /* Data-link traffic against a packet that has arrived over the device's link. */
-static void answer(struct vs_pcie *p, struct vs_way *back, uint64_t at_ps)
+static vs_inlined void answer(struct vs_pcie *p, struct vs_way *back, uint64_t at_ps)
 {
     if (p->cfg.dllp_bytes) {
         p->count[back == &p->down ? VS_CNT_pcie_bytes_down : VS_CNT_pcie_bytes_up] +=
             p->cfg.dllp_bytes;
-        (void)vs_way_grant(back, at_ps, vs_pcie_ps(p, p->cfg.dllp_bytes));
+        (void)vs_way_grant(back, at_ps, p->dllp_ps);
     }
 }
 
@@ -229,9 +236,10 @@ static SELDOM void descend(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
 }
 
 /* One packet in one direction: waits for it, and lasts. When it began. */
-static uint64_t carry(struct vs_pcie *p, struct vs_txn *t, struct vs_way *way, uint64_t bytes)
+static vs_inlined uint64_t carry(struct vs_pcie *p, struct vs_txn *t, struct vs_way *way,
+                                 uint64_t bytes)
 {
-    uint64_t ps = vs_pcie_ps(p, bytes), start = vs_way_grant(way, t->now_ps, ps);
+    uint64_t ps = ps_of(p, bytes), start = vs_way_grant(way, t->now_ps, ps);
     wait(p, t, VS_ACC_pcie_busy, start);
     charge(p, t, VS_ACC_pcie_serialize, ps);
     answer(p, way == &p->up ? &p->down : &p->up, t->now_ps);
@@ -239,7 +247,7 @@ static uint64_t carry(struct vs_pcie *p, struct vs_txn *t, struct vs_way *way, u
 }
 
 /* Puts bytes on the link towards the host, and says when they begin. */
-static inline uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
+static __attribute__((noinline)) uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
 {
     p->count[VS_CNT_pcie_tlps_up]++;
     p->count[VS_CNT_pcie_bytes_up] += bytes;
@@ -251,7 +259,7 @@ static inline uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t, uint64_t by
 }
 
 /* Puts bytes on the link towards the device. */
-static inline void carry_down(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
+static __attribute__((noinline)) void carry_down(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
 {
     p->count[VS_CNT_pcie_tlps_down]++;
     p->count[VS_CNT_pcie_bytes_down] += bytes;

@@ -51,6 +51,7 @@ struct vs_pcie {
     struct vs_slots tags;
     struct vs_credits posted_headers, posted_data, requests;
     uint64_t posted_ps; /* the posted writes so far are done then */
+    uint64_t dllp_ps;   /* an acknowledgement with credits on the device's link */
     uint64_t far_ps;    /* one way between the processors' node and the device's; 0: it is one */
     struct vs_dma_port host;
     struct vs_msi_port msi;

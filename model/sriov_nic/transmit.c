@@ -39,7 +39,7 @@ static uint64_t room_ps(const struct vs_nic *n, uint64_t bytes)
 }
 
 /* The queue of the function whose turn it is; NULL: none has anything to send. */
-static struct vs_nic_queue *next_of(const struct vs_nic *n, const struct vs_nic_function *f)
+static vs_inlined struct vs_nic_queue *next_of(const struct vs_nic *n, const struct vs_nic_function *f)
 {
     uint32_t i = f->next_queue;
     if (n->pairs == 1) {
@@ -56,7 +56,8 @@ static struct vs_nic_queue *next_of(const struct vs_nic *n, const struct vs_nic_
 
 /* Round robin over functions, and over the queues of each, so that several of them are no larger
  * share; NULL: none has anything to send, or may by its rate, which lets the first at *free_ps. */
-static struct vs_nic_queue *next_sender(const struct vs_nic *n, uint64_t at_ps, uint64_t *free_ps)
+static vs_inlined struct vs_nic_queue *next_sender(const struct vs_nic *n, uint64_t at_ps,
+                                                   uint64_t *free_ps)
 {
     *free_ps = VS_NIC_NEVER;
     uint32_t i = n->next_fn;
@@ -222,7 +223,7 @@ static bool good(const struct vs_nic_descriptor *first, uint32_t n_pieces, uint6
 }
 
 /* One frame of this function, or what it waits for; when the engine goes on. */
-static uint64_t serve(struct vs_nic *n, struct vs_nic_queue *q, vs_ps at)
+static __attribute__((noinline)) uint64_t serve(struct vs_nic *n, struct vs_nic_queue *q, vs_ps at)
 {
     uint64_t bytes, room = room_ps(n, VS_NIC_MAX_FRAME);
     if (room > at.v) {

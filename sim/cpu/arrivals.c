@@ -63,12 +63,7 @@ void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
     queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .of_device = true});
 }
 
-uint64_t vcpu_arrivals_next(const struct vs_vcpu *v)
-{
-    return v->n_arrivals ? v->arrival[0].at_ps : VS_NEVER;
-}
-
-void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
+void vcpu_arrivals_land(struct vs_vcpu *v, uint64_t now_ps)
 {
     unsigned n = 0;
     bool posted = v->p->virtualized && v->p->posted;

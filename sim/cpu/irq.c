@@ -374,13 +374,12 @@ void vcpu_sync_posted(struct vs_vcpu *v)
 
 void vcpu_tick(struct vs_vcpu *v, uint64_t now)
 {
-    if (v->hw->tick_ps <= now) { /* a core whose vCPU slept had no ticks: the host is tickless */
-        uint64_t every = 1000000000000u / v->p->times.tick_hz;
-        v->hw->tick_ps += ((now - v->hw->tick_ps) / every + 1) * every;
-        if (v->hw->event_ps > now) { /* else the host's scheduler, whose exit this is */
-            vs_cpu_interrupt(&v->hw->cpu);
-            external_interrupt(v, vcpu_numbers(v)->tick, 0);
-        }
+    uint64_t every = 1000000000000u / v->p->times.tick_hz;
+    /* a core whose vCPU slept had no ticks: the host is tickless */
+    v->hw->tick_ps += ((now - v->hw->tick_ps) / every + 1) * every;
+    if (v->hw->event_ps > now) { /* else the host's scheduler, whose exit this is */
+        vs_cpu_interrupt(&v->hw->cpu);
+        external_interrupt(v, vcpu_numbers(v)->tick, 0);
     }
 }
 
@@ -388,9 +387,13 @@ void vcpu_interrupts(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
     uint64_t now = vs_cpu_now_ps(&v->hw->cpu);
-    vcpu_timer_fire(v, now);
+    if (vs_unlikely(vcpu_timer_due_ps(v) <= now)) {
+        vcpu_timer_fire(v, now);
+    }
     vcpu_arrivals_take(v, now);
-    vcpu_tick(v, now);
+    if (vs_unlikely(v->hw->tick_ps <= now)) {
+        vcpu_tick(v, now);
+    }
     if (v->host_ps <= now) {
         p->host.due(v, now);
     }

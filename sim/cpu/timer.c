@@ -98,10 +98,10 @@ void vcpu_timer_entered(struct vs_vcpu *v)
     }
 }
 
-uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v)
+uint64_t vcpu_timer_armed_ps(const struct vs_vcpu *v)
 {
     bool held = v->irq.held && v->irq.held(v->irq.ctx, vcpu_numbers(v)->timer);
-    return !v->timer_armed || held ? VS_NEVER : loaded(v) ? v->expires_ps : v->timer_ps;
+    return held ? VS_NEVER : loaded(v) ? v->expires_ps : v->timer_ps;
 }
 
 void vcpu_timer_expire(struct vs_vcpu *v, uint64_t now_ps)
@@ -150,9 +150,6 @@ void vcpu_timer_of_hypervisor(struct vs_vcpu *v)
 
 void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps)
 {
-    if (vcpu_timer_due_ps(v) > now_ps) {
-        return;
-    }
     struct vs_platform *p = v->p;
     const uint8_t timer = vcpu_numbers(v)->timer;
     vs_ps at = {now_ps};

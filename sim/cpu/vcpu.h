@@ -72,9 +72,19 @@ void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 /* The same of an APIC's message of another delivery mode. */
 void vcpu_signal(struct vs_vcpu *v, uint8_t mode, uint8_t vector, uint64_t sent_ps);
 void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
-uint64_t vcpu_arrivals_next(const struct vs_vcpu *v); /* VS_NEVER: nothing is on its way */
+/* When the next one arrives; VS_NEVER: nothing is on its way. */
+static inline uint64_t vcpu_arrivals_next(const struct vs_vcpu *v)
+{
+    return v->n_arrivals ? v->arrival[0].at_ps : VS_NEVER;
+}
+void vcpu_arrivals_land(struct vs_vcpu *v, uint64_t now_ps);
 /* What has arrived by `now_ps` becomes pending. */
-void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps);
+static inline void vcpu_arrivals_take(struct vs_vcpu *v, uint64_t now_ps)
+{
+    if (vs_unlikely(vcpu_arrivals_next(v) <= now_ps)) {
+        vcpu_arrivals_land(v, now_ps);
+    }
+}
 /* The guest takes it now. */
 void vcpu_arrivals_delivered(struct vs_vcpu *v, uint8_t vector);
 
@@ -127,7 +137,7 @@ void vcpu_unshadow(struct vs_vcpu *v);
 bool vcpu_timer_write(struct vs_vcpu *v, bool armed, const struct vs_handling *how);
 /* Interrupts that are due: exits, injections, posted ones. */
 void vcpu_interrupts(struct vs_vcpu *v);
-/* The host's own timer ticks, and stops whoever runs in the guest, if that is due. */
+/* Where that is due: the host's own timer ticks, and stops whoever runs in the guest. */
 void vcpu_tick(struct vs_vcpu *v, uint64_t now_ps);
 /* The host's scheduler interrupts the guest: threads of the processor have woken, or the slice is
  * over. Then the exit stays open until the vCPU has the processor again. */
@@ -186,9 +196,13 @@ void vcpu_nmi_return(struct vs_vcpu *v);
 void vcpu_timer_set(struct vs_vcpu *v, uint64_t ps);
 /* The same by its register, IA32_TSC_DEADLINE: when the TSC reaches that; 0: disarmed. */
 void vcpu_timer_deadline(struct vs_vcpu *v, uint64_t tsc);
+uint64_t vcpu_timer_armed_ps(const struct vs_vcpu *v);
 /* When it stops the guest; VS_NEVER. */
-uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v);
-/* It is due while the guest runs: the guest is stopped, and the interrupt is pending. */
+static inline uint64_t vcpu_timer_due_ps(const struct vs_vcpu *v)
+{
+    return v->timer_armed ? vcpu_timer_armed_ps(v) : VS_NEVER;
+}
+/* Where it is due while the guest runs: the guest is stopped, and the interrupt is pending. */
 void vcpu_timer_fire(struct vs_vcpu *v, uint64_t now_ps);
 /* It is due, and armed no more: its interrupt is pending, for an exit that own->how is of. */
 bool vcpu_timer_own(struct vs_vcpu *v, struct vs_own_irq *own);

@@ -167,7 +167,7 @@ void host_nested_awake(struct vs_vcpu *v, uint64_t now_ps)
         vs_close(&v->txn);
     }
     now_ps = vs_now(&v->txn).v;
-    if (!slept) {
+    if (!slept && v->hw->tick_ps <= now_ps) {
         vcpu_tick(v, now_ps);
     }
     (void)timer(v, now_ps);
