@@ -117,9 +117,12 @@ refused "a name nearly another one" 2 "did you mean 'exit.hypercall'" "$VIRTSIM"
 while read -r op; do
     case $op in # of the workloads that take longest a part does
     access.load | access.store | walk) few="--set workload.count=2000 --set workload.warmup=2000 --set workload.footprint=4MiB" ;;
-    timeline | access.fetch | exit.intr | exit.irq | exit.external_interrupt | handler.interrupt) few="--set workload.count=100000" ;;
+    timeline | access.fetch | exit.intr | exit.irq | exit.external_interrupt | exit.interrupt | handler.interrupt | helper.interrupt)
+        few="--set workload.count=100000" ;;
     exit.excp | exit.exception_nmi | handler.exception | exit.data_abort.fault | exit.npf.fault | exit.ept_violation | page_fault | handler.stage2_fault)
         few="--set workload.footprint=4MiB" ;;
+    exit.pf | translator.lookup | translator.translate) few="--set workload.footprint=1MiB" ;;
+    vm.assign | vm.unassign | vfio.map | vfio.unmap) few="--set guest.memory=64MiB" ;; # each of a guest's pages is pinned
     shadow.* | exit.sys64.vm) few="--set workload.count=2000 --set workload.warmup=2000" ;;
     *) few="" ;;
     esac
