@@ -155,11 +155,17 @@ several() {
     python3 - "$VIRTSIM_HOME/results/experiments.csv" "$work/tree/results/experiments.csv" "$@" <<'PY'
 import csv, sys
 rows = list(csv.DictReader(open(sys.argv[1], newline="")))
+small = "workload.footprint=1MiB workload.warmup=10 "
+short = {"exit_microbench": "workload.count=10 workload.warmup=1", "udp_echo": "workload.packets=20",
+         "guest_mix": "workload.instructions=100000"}
 for r in rows:
     if r["claim_id"] == "v51.svmcmp.compat":
-        r.update(workload="gups", sets="workload.count=10", baseline_machine=sys.argv[3], baseline_sets=sys.argv[4], quantity=sys.argv[5])
+        r.update(workload="gups", sets=small + "workload.count=10", baseline_machine=sys.argv[3], quantity=sys.argv[5],
+                 baseline_sets=";".join(small + s for s in sys.argv[4].split(";") if s))
     elif r["claim_id"] == "v51.model.map":
-        r.update(workload="gups", sets="workload.count=10 ept.verify=1")
+        r.update(workload="gups", sets=small + "workload.count=10 ept.verify=1")
+    elif r["workload"] in short and not r["baseline_machine"]:  # what else the domain runs
+        r["sets"] = (r["sets"] + " " + short[r["workload"]]).strip()
 with open(sys.argv[2], "w", newline="") as f:
     w = csv.DictWriter(f, rows[0], lineterminator="\n")
     w.writeheader()
