@@ -212,6 +212,56 @@ static void test_what_no_hook_reaches_is_ended_and_its_file_named(void **state)
     }
 }
 
+/* What an endless script is told by the ordinary limit, so many ticks of which have gone by. */
+static const char *after(int ticks, const char *text)
+{
+    static char said[3000];
+    struct vs_errors e = {NULL, 0};
+    const char *path = in_folder(TEST_FOLDER, "t.lua");
+    write_text(path, text);
+    vs_box_limits(0, 0);
+    vs_watch_request();
+    struct vs_box *b = vs_box_open(1);
+    assert_non_null(b);
+    assert_int_equal(vs_box_load(b, path, &e), VS_OK);
+    vs_watch_ticks = ticks;
+    int rc = vs_box_call(b, 0, 0);
+    assert_int_not_equal(rc, LUA_OK);
+    vs_box_report(b, rc, &e);
+    vs_box_close(b);
+    snprintf(said, sizeof said, "%s", e.n ? e.text[0] : "");
+    vs_errors_free(&e);
+    return said;
+}
+
+static void test_the_ordinary_limit_is_ten_seconds_and_two_until_the_last_resort(void **state)
+{
+    (void)state;
+    double start = cpu_seconds();
+    const char *said = after(98, "while true do end");
+    assert_non_null(strstr(said, "ran for 10.0 s of CPU time without simulated progress"));
+    assert_true(cpu_seconds() - start < 5);
+    start = cpu_seconds();
+    assert_non_null(strstr(after(94, "while true do end"), "ran for 10.0 s"));
+    assert_true(cpu_seconds() - start > 0.4);
+    int fd[2], status;
+    char line[200] = "";
+    assert_int_equal(pipe(fd), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        said_in = fd[1];
+        vs_watch_at_last(say);
+        after(118, "local t = {} setmetatable(t, { __call = t }) t()");
+        _exit(1);
+    }
+    close(fd[1]);
+    assert_true(read(fd[0], line, sizeof line - 1) > 0);
+    close(fd[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 10);
+    assert_non_null(strstr(line, "t.lua: ran for 12 s of CPU time"));
+}
+
 static void test_a_compiler_that_takes_long_is_ended(void **state)
 {
     (void)state;
@@ -332,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_a_script_that_never_ends_is_ended),
         cmocka_unit_test(test_progress_starts_the_watch_again),
         cmocka_unit_test(test_what_no_hook_reaches_is_ended_and_its_file_named),
+        cmocka_unit_test(test_the_ordinary_limit_is_ten_seconds_and_two_until_the_last_resort),
         cmocka_unit_test(test_a_compiler_that_takes_long_is_ended),
         cmocka_unit_test(test_every_message_names_the_file),
         cmocka_unit_test(test_a_long_name_is_said_whole),
