@@ -45,3 +45,30 @@ enum vs_status vs_slat_split(struct vs_vm *vm, uint64_t gpa)
     }
     return VS_OK;
 }
+
+enum vs_status vs_slat_copy(struct vs_vm *view, uint64_t gpa, const struct vs_vm *of, uint64_t from)
+{
+    const struct vs_radix_format *f = &view->format;
+    struct vs_radix_alloc alloc = {view, vs__slat_table, NULL, 0};
+    struct vs_slat_leaf source, leaf;
+    if (!vs_slat_find(of, from, &source) || vs_slat_find(view, gpa, &leaf)) {
+        return VS_E_CONFIG;
+    }
+    unsigned shift = source.shift < leaf.shift ? source.shift : leaf.shift;
+    uint64_t low = (UINT64_C(1) << source.shift) - 1u, page = UINT64_C(1) << shift;
+    if ((gpa ^ from) & low & ~(page - 1u)) { /* elsewhere in its page: a small one */
+        shift = f->granule;
+        page = UINT64_C(1) << shift;
+    }
+    uint64_t hpa = (source.entry & f->address & ~low) | (from & low & ~(page - 1u)),
+             rights = vs_radix_held(f, source.entry) ? 0 : vs_radix_rights(f, true, source.entry);
+    enum vs_status s = vs_radix_map(view->phys, f, view->ept_root, gpa & ~(page - 1u), hpa, shift,
+                                    vs_radix_leaf_flags(f, VS_RIGHTS), &alloc);
+    if (!s && rights != VS_RIGHTS) {
+        (void)vs_slat_find(view, gpa, &leaf);
+        vs_slat_put(view, &leaf,
+                    vs_radix_with(f, leaf.entry, rights) | (source.entry & VS_SLAT_WATCHED));
+    }
+    view->edits++;
+    return s;
+}

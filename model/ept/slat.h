@@ -34,6 +34,11 @@ static inline void vs_slat_put(struct vs_vm *vm, struct vs_slat_leaf *leaf, uint
  * vm->tables counts the tables made. VS_E_NOMEM when host memory is exhausted. */
 enum vs_status vs_slat_split(struct vs_vm *vm, uint64_t gpa);
 
+/* The view, which has no leaf of gpa, gets the one of the machine at `from`, whole if it has room
+ * for a page of that size; with its rights. VS_E_CONFIG: there is none; VS_E_NOMEM as above. */
+enum vs_status vs_slat_copy(struct vs_vm *view, uint64_t gpa, const struct vs_vm *of,
+                            uint64_t from);
+
 /* Inside: a zeroed table of the second dimension; `table` filled with the pieces of a leaf. */
 bool vs__slat_table(void *vm, uint64_t *value, uint64_t *table);
 void vs__slat_pieces(struct vs_phys *phys, const struct vs_radix_format *f, unsigned level,

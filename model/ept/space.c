@@ -107,6 +107,19 @@ enum vs_status vs_vm_keep(struct vs_vm *vm, uint64_t bytes, enum vs_frames_order
     return vs_frames_init(&vm->guest, bytes, vm->bytes - bytes, guest_order, seed);
 }
 
+enum vs_status vs_vm_view(struct vs_vm *view, const struct vs_vm *of)
+{
+    *view = (struct vs_vm){.format = of->format,
+                           .phys = of->phys,
+                           .host_tables = of->host_tables,
+                           .bytes = of->bytes,
+                           .host_shift = of->host_shift};
+    return zeroed_table(view->phys, &view->format, view->host_tables, &view->table_cut,
+                        vs_radix_roots(&view->format), &view->ept_root)
+               ? VS_OK
+               : VS_E_NOMEM;
+}
+
 void vs_vm_free(struct vs_vm *vm)
 {
     vs_frames_free(&vm->guest);

@@ -83,6 +83,9 @@ void vs_vm_place(struct vs_vm *vm, struct vs_frames *data, struct vs_frames *gue
 /* Before the first frame is given out: those of [0, bytes) are not. */
 enum vs_status vs_vm_keep(struct vs_vm *vm, uint64_t bytes, enum vs_frames_order guest_order,
                           uint64_t seed);
+/* A view of a machine's memory: tables of its own, which nothing is in yet. What it maps lies in
+ * pages of the machine. */
+enum vs_status vs_vm_view(struct vs_vm *view, const struct vs_vm *of);
 void vs_vm_free(struct vs_vm *vm);
 /* Transparent huge pages: from now on an aligned block of the format's second page size (2M; 32M
  * and 512M with Arm's larger tables) that lies in guest memory and of which nothing is backed gets

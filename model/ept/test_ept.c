@@ -3,6 +3,8 @@
  */
 #include "test_ept.h"
 
+#include "ept/slat.h"
+
 static unsigned levels(unsigned shift)
 {
     return shift == 12 ? 4 : shift == 21 ? 3 : 2;
@@ -307,6 +309,44 @@ static void test_a_split_page_translates_as_before_with_the_same_rights(void **s
     }
 }
 
+/* Views of a machine's memory map its pages, in tables of their own (Xen's altp2m). */
+static void test_a_view_has_the_machine_s_pages_and_rights_of_its_own(void **state)
+{
+    (void)state;
+    struct vs_ept_config c;
+    everything_off(&c);
+    for (unsigned shift = 12; shift <= 21; shift += 9) {
+        struct fixture f;
+        start(&f, &c, 12, shift);
+        struct vs_vm view;
+        struct vs_slat_leaf leaf;
+        uint64_t gpa, hpa, in_view, other = 0x3000, elsewhere;
+        assert_int_equal(vs_vm_view(&view, &f.vm), VS_OK);
+        assert_true(view.ept_root != f.vm.ept_root);
+        assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));
+        assert_false(vs_vm_locate(&view, gpa, &in_view));
+        assert_int_equal(vs_slat_copy(&view, gpa, &f.vm, gpa), VS_OK);
+        assert_true(vs_vm_locate(&view, gpa, &in_view));
+        assert_int_equal(in_view, hpa);
+        assert_true(vs_slat_find(&view, gpa, &leaf));
+        assert_int_equal(leaf.shift, shift);
+        assert_int_equal(vs_slat_copy(&view, gpa, &f.vm, gpa), VS_E_CONFIG); /* it has it */
+        /* a right less there, and none less in the machine */
+        vs_slat_put(&view, &leaf, vs_radix_with(&view.format, leaf.entry, VS_RIGHT_READ));
+        assert_true(vs_slat_find(&f.vm, gpa, &leaf));
+        assert_int_equal(vs_radix_rights(&f.vm.format, true, leaf.entry), VS_RIGHTS);
+        /* a small page in the place of a larger one: where the machine has another */
+        assert_int_equal(vs_slat_split(&view, gpa), VS_OK);
+        assert_true(vs_slat_find(&view, gpa, &leaf));
+        vs_slat_put(&view, &leaf, 0);
+        assert_int_equal(vs_vm_back(&f.vm, other), VS_OK);
+        assert_int_equal(vs_slat_copy(&view, gpa, &f.vm, other), VS_OK);
+        assert_true(vs_vm_locate(&view, gpa, &in_view) && vs_vm_locate(&f.vm, other, &elsewhere));
+        assert_int_equal(in_view, elsewhere | (gpa & 0xfff));
+        stop(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_tags_keep_address_spaces_apart_and_invalidations_keep_their_scope),
         cmocka_unit_test(test_a_walk_is_charged_inside_its_operation),
         cmocka_unit_test(test_a_split_page_translates_as_before_with_the_same_rights),
+        cmocka_unit_test(test_a_view_has_the_machine_s_pages_and_rights_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

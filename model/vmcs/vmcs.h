@@ -183,6 +183,7 @@ struct vs_vmx {
     uint16_t base;                 /* of the accounts */
     uint64_t vmread_ps, vmwrite_ps;
     bool on, in_guest, aborted;
+    bool views;  /* its EPTP list has other entries than the first: vs_world_port.view */
     bool mov_ss; /* the host has executed MOV SS or POP SS just before: who does, sets and clears it
                   */
     uint64_t vmxon, current; /* physical addresses; VS_VMX_NO_VMCS */

@@ -205,7 +205,8 @@ static bool cr_access(const struct vs_vmx *x, const struct vs_vmx_event *e,
 }
 
 /* VM functions that the hypervisor lets its guest execute: 0, EPTP switching, to an entry of the
- * list that an entry of the VMCS could have (26.5.6). */
+ * list that the field of the VMCS could have (26.5.6). Mappings of the EPTP before stay, and are
+ * found again by its tag; without VPID, combined mappings of VPID 0 go. */
 static bool function_done(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e)
 {
     uint64_t function = e->value & 0xffffffff, entry = e->value >> 32;
@@ -219,6 +220,9 @@ static bool function_done(struct vs_vmx *x, struct vs_txn *t, const struct vs_vm
         return false;
     }
     VS_PUT(x, EPT_POINTER, eptp);
+    if (t && !(vs_vmx_proc2(x) & VS_PROC2_VPID) && x->wire.tlb.flush) {
+        x->wire.tlb.flush(x->wire.tlb.ctx, t, VS_FLUSH_VPID, 0, 0, 0, (vs_gva){0});
+    }
     return true;
 }
 

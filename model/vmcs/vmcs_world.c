@@ -2,6 +2,7 @@
 /* VMX behind the ports that every architecture has: traps become events, exits get the operations
  * of reasons.def, and what handlers read and write are VMREADs and VMWRITEs. */
 #include "vmcs/vmcs_impl.h"
+#include "virtsim/radix.h"
 #include "virtsim/x86.h"
 #include "vmcs/vmcs_world.h"
 
@@ -327,7 +328,9 @@ static void why(void *ctx, char *out, size_t bytes)
              (unsigned long long)error);
 }
 
-/* What the processor lacks is done by the next larger type (KVM's vpid_sync_vcpu_addr). */
+/* What the processor lacks is done by the next larger type (KVM's vpid_sync_vcpu_addr). Where the
+ * guest has views, a change of the second dimension may be in each of them, and one INVEPT of all
+ * contexts is for all (Xen's vmx_vmenter_helper). */
 static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uint16_t tag,
                       vs_gva at)
 {
@@ -336,7 +339,8 @@ static bool flush_tag(void *ctx, struct vs_txn *t, enum vs_world_flush what, uin
     if (what == VS_WORLD_SECOND) {
         uint64_t eptp = 0;
         vs_vmx_read(x, NULL, VS_VMCS_EPT_POINTER, &eptp);
-        return vs_vmx_invept(x, t, 1, eptp) == VS_VMX_OK || vs_vmx_invept(x, t, 2, 0) == VS_VMX_OK;
+        return (!x->views && vs_vmx_invept(x, t, 1, eptp) == VS_VMX_OK) ||
+               vs_vmx_invept(x, t, 2, 0) == VS_VMX_OK;
     }
     for (unsigned i = 0; i < 3; i++) {
         if (vs_vmx_invvpid(x, t, order[what == VS_WORLD_TAG][i], tag, at) == VS_VMX_OK) {
@@ -385,6 +389,23 @@ static void priority(void *ctx, uint8_t tpr)
     vs_vmx_guest_tpr(ctx, tpr);
 }
 
+/* Puts an EPTP with the flags of the guest's own into its list. */
+static vs_hpa view(void *ctx, unsigned index, uint64_t root)
+{
+    struct vs_vmx *x = ctx;
+    vs_hpa at = {VS_GET(x, EPTP_LIST_ADDRESS) + 8u * index};
+    x->views = true;
+    vs_phys_write64(x->wire.phys, at, root | (VS_GET(x, EPT_POINTER) & ~VS_RADIX_ADDRESS));
+    return at;
+}
+
+/* Root of the EPT that the VMCS names now. */
+static uint64_t viewed(void *ctx)
+{
+    const struct vs_vmx *x = ctx;
+    return VS_GET(x, EPT_POINTER) & VS_RADIX_ADDRESS;
+}
+
 /* The moment at which the preemption timer ends. */
 static vs_ps stops(void *ctx)
 {
@@ -393,6 +414,7 @@ static vs_ps stops(void *ctx)
 
 struct vs_world_port vs_vmx_world(struct vs_vmx *x)
 {
+    bool list = x->config.control_vm_functions && x->config.vm_functions & 1u;
     vs_vmx_register();
     return (struct vs_world_port){.ctx = x,
                                   .leaves = leaves,
@@ -408,7 +430,9 @@ struct vs_world_port vs_vmx_world(struct vs_vmx *x)
                                   .says = vs__vmx_says,
                                   .load = load,
                                   .priority = priority,
-                                  .stops = stops};
+                                  .stops = stops,
+                                  .view = list ? view : NULL,
+                                  .viewed = list ? viewed : NULL};
 }
 
 /* ---- what handlers read and write ---- */

@@ -29,7 +29,7 @@ static enum vs_fault_end device_exit(struct vs_vcpu *v, const struct vs_trap *e)
                   (unsigned long long)e->gpa.v);
     }
     if (e->kind == VS_TRAP_STAGE2_FAULT) {
-        (void)vs_vm_device(v->vm, e->gpa.v); /* the next one is a misconfiguration */
+        (void)vs_vm_device(v->view, e->gpa.v); /* the next one is a misconfiguration */
     }
     return VS__FAULT_DONE;
 }

@@ -326,7 +326,7 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref 
      * violates */
     uint64_t gpa = v->vm->bytes + (address & 0xfffffffu);
     struct vs_slat_leaf absent;
-    (void)vs_slat_find(v->vm, gpa, &absent);
+    (void)vs_slat_find(v->view, gpa, &absent);
     struct vs_trap e = {.kind = VS_TRAP_MMIO,
                         .gpa = {gpa},
                         .gva = {address},

@@ -193,7 +193,9 @@ struct vs_vcpu {
     uint64_t acked_ps;       /* the last acknowledgement */
 
     /* ---- the vCPU: the virtual machine's state of it ---- */
-    struct vs_vm *vm;        /* NULL: bare metal */
+    struct vs_vm *vm;   /* NULL: bare metal */
+    struct vs_vm *view; /* whose second dimension translates: vm's, or the view of it that the guest
+                           has switched to (host/memory/view.c) */
     unsigned index, machine; /* machine: number of its vm */
     uint16_t guest, host, irq_actor;
     struct vs_world_port world; /* of its processor's architecture (machine/world.h) */
@@ -324,6 +326,9 @@ struct vs_host {
     uint64_t words, harvested, last_round;
     /* accesses that somebody outside has seen (host_memory_protect) */
     uint64_t seen, qualification, guest_physical;
+    struct vs_vm *view; /* of its memory, by entry of the list that the guest chooses from; [0] is
+                           its own, and has nothing here. NULL: there are none */
+    unsigned n_views;
     uint8_t ran[VS__VCPUS]; /* 1 + the vCPU that ran last, by processor; 0: none yet */
     uint64_t count[VS_CNT_host_N];
 };
@@ -391,6 +396,7 @@ struct vs_platform {
                         a TLB in software */
     bool deprivileged;    /* the guest's kernel runs outside of ring 0: CLI and STI may leave it */
     bool vm_functions;    /* of which vmcs.vm_functions says what it may do */
+    bool eptp_switching;  /* that is one of them */
     uint8_t level_vector; /* whose end the hypervisor has to hear of; 0: none */
     struct vs_hwthread *hwthread;
     unsigned n_hwthreads;     /* of which those without a thread are not made (p NULL) */

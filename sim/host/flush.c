@@ -54,8 +54,9 @@ void host_flush_linear(struct vs_vcpu *v, struct vs_txn *t, bool page, vs_gva at
 void host_flush_physical(struct vs_vcpu *v, struct vs_txn *t)
 {
     vs_gva none = {0};
-    if (!t) {
-        (void)vs_ept_flush(&v->hw->ept, NULL, VS_FLUSH_EPT, 0, 0, v->guest_context.eptp, none);
+    if (!t) { /* views may have what it is about, too */
+        uint64_t root = host_memory_of(v)->n_views ? 0 : v->guest_context.eptp;
+        (void)vs_ept_flush(&v->hw->ept, NULL, VS_FLUSH_EPT, 0, 0, root, none);
         return;
     }
     vs_txn_settle(t);

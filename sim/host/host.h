@@ -99,8 +99,9 @@ void host_dirty_drop(struct vs_vcpu *v, struct vs_txn *t);
 
 /* memory/host.c, see cpu/port.h */
 bool host_memory_withheld(struct vs_host_work *w, struct vs_handling *how);
-/* The page around gpa has the smallest size; false: host memory is exhausted. */
-bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa);
+/* The page around gpa of the machine, or of a view of it, has the smallest size; false: host memory
+ * is exhausted. */
+bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, struct vs_vm *vm, uint64_t gpa);
 /* Pages of a guest's program, [at, at + bytes) in pieces of `page`, which is a power of two. The
  * host does not read the guest's tables: gpa says where one lies in guest-physical memory; false:
  * its tables map nothing there. */
@@ -110,8 +111,27 @@ struct vs_host_pages {
 };
 /* Why rights cannot be taken on this machine; NULL: they can. */
 const char *host_memory_lacks(const struct vs_platform *p);
-/* Somebody outside takes rights to these pages, or gives them back. */
-void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights);
+/* Somebody outside takes rights to these pages, or gives them back: in the machine's own second
+ * dimension and wherever views have the page, or in one view (not 0). */
+void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights,
+                         unsigned view);
+
+/* view.c: why the guest can have no views of its memory on this machine; NULL: it can. */
+const char *host_view_lacks(const struct vs_platform *p);
+/* Another view of the machine's memory is made, which the guest may switch to; its number. */
+uint64_t host_view_make(struct vs_vcpu *v);
+/* In one of them these pages lie where those from `to` on lie in the machine. */
+void host_view_map(struct vs_vcpu *v, const struct vs_host_pages *of, unsigned view, uint64_t to);
+/* There is one of this number (not 0); else the run is refused. */
+bool host_view_known(struct vs_vcpu *v, uint64_t view);
+/* It gets the machine's page at `from` for its own at gpa, which it does not have; the machine gets
+ * it first, if need be. False: host memory is exhausted. */
+bool host_view_copy(struct vs_vcpu *v, struct vs_txn *t, struct vs_vm *view, uint64_t gpa,
+                    uint64_t from);
+/* What views have of a page of the machine, whose rights have changed, changes too. */
+void host_view_follow(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, uint64_t rights);
+/* See cpu/port.h. */
+void host_view_switched(struct vs_vcpu *v);
 /* The host touches its memory through its kernel's map, in the handler's time. */
 void host_touch(struct vs_vcpu *v, struct vs_txn *t, uint64_t hpa, enum vs_ref ref);
 /* The memory management of the virtual machine that this vCPU belongs to. */

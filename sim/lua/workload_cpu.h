@@ -55,6 +55,8 @@ void vs__map(lua_State *L, struct vs_request *r);
 void vs__protect(lua_State *L, struct vs_request *r);
 void vs__dma(lua_State *L, struct vs_request *r);
 void vs__host_protect_mode(lua_State *L, struct vs_request *r);
+void vs__view_mode(lua_State *L, struct vs_request *r);
+void vs__view_map(lua_State *L, struct vs_request *r);
 void vs__access(lua_State *L, struct vs_request *r);
 void vs__bulk(lua_State *L, struct vs_request *r);
 void vs__invpcid(lua_State *L, struct vs_request *r);

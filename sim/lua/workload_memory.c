@@ -52,6 +52,28 @@ void vs__host_protect_mode(lua_State *L, struct vs_request *r)
     r->a = rights_of(L, r);
 }
 
+/* The last argument is a view's number. */
+static void view_of(lua_State *L, struct vs_request *r)
+{
+    r->b = vs__cpu_number(L, lua_gettop(L), "the view");
+    lua_pop(L, 1);
+}
+
+void vs__view_mode(lua_State *L, struct vs_request *r)
+{
+    view_of(L, r);
+    r->a = rights_of(L, r);
+}
+
+void vs__view_map(lua_State *L, struct vs_request *r)
+{
+    view_of(L, r);
+    lua_pushnil(L); /* behind where: no offset */
+    r->a = vs__cpu_address(L, lua_gettop(L) - 1, 1);
+    lua_pop(L, 2);
+    vs__cpu_range(L, r);
+}
+
 /* What somebody outside has seen: how many accesses, the last one's exit qualification and
  * guest-physical address. Costs nothing. */
 int vs__cpu_violations(lua_State *L)

@@ -268,6 +268,7 @@ static void wire(struct vs_platform *p)
                                       guest_irq_nmi, guest_vf_waited};
     p->host = (struct vs_host_port){.work_of = host_work_of,
                                     .withheld = host_memory_withheld,
+                                    .switched = host_view_switched,
                                     .page_fault = host_shadow_fault,
                                     .read_log = host_dirty_flush,
                                     .before_entry = host_flush_before_entry,

@@ -113,7 +113,7 @@ enum vs_status machine_vcpu_make(struct vs_platform *p, unsigned index,
     v->p = p;
     v->index = index;
     v->machine = machine_vm_of(p, index);
-    v->vm = p->virtualized ? &p->vm[v->machine] : NULL;
+    v->vm = v->view = p->virtualized ? &p->vm[v->machine] : NULL;
     vs_rng_seed(&v->rng, p->options.seed, 0x76637075u + index);
     snprintf(name, sizeof name, "vcpu%u", index);
     v->line = vs_ledger_actor(p->ledger, name);

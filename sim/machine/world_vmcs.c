@@ -32,6 +32,7 @@ struct vmx {
     struct vs_vmx x;
     struct vs_vmx_nested nested;
     uint64_t page[PAGES];
+    uint64_t list; /* of EPTPs: the machine's; 0: there is none */
 };
 
 /* Takes VMX's knobs; shadow paging and xAPIC decide some controls. */
@@ -61,6 +62,7 @@ static void load(struct vs_platform *p, const struct vs_knobs *k, void *config)
     p->preempts = c->control_preemption_timer != 0;
     p->timer_shift = (unsigned)c->cap_misc & 31u; /* IA32_VMX_MISC[4:0] */
     p->vm_functions = c->control_vm_functions != 0;
+    p->eptp_switching = p->vm_functions && c->vm_functions & 1u;
     p->invpcid = c->control_invpcid != 0;
     p->flushes_at_once = true;
 }
@@ -194,6 +196,20 @@ static bool in_time(const struct vs_vcpu *v)
     return c->created_in_time && apart(v);
 }
 
+/* The list of EPTPs is one for all vCPUs of a machine, as they have one second dimension. */
+static enum vs_status share_list(struct vs_vcpu *v, struct vs_errors *errors)
+{
+    struct vmx *m = v->world_ctx;
+    for (unsigned i = 0; i < v->index; i++) {
+        const struct vs_vcpu *o = &v->p->vcpu[i];
+        if (o->vm == v->vm) {
+            m->list = ((const struct vmx *)o->world_ctx)->list;
+            return VS_OK;
+        }
+    }
+    return vs__world_pages(v, &m->list, 1, errors);
+}
+
 /* Gives the vCPU its VMCS and its pages, and brings it to before its first instruction in the
  * guest. */
 static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_errors *errors)
@@ -235,12 +251,11 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
         s.eoi_exits[p->level_vector / 64u] = UINT64_C(1) << p->level_vector % 64u;
     }
     if (c->vm_functions) {
-        uint64_t list;
-        st = vs__world_pages(v, &list, 1, errors);
+        st = share_list(v, errors);
         if (st) {
             return st;
         }
-        s.eptp_list.v = list;
+        s.eptp_list.v = m->list;
         vs_phys_write64(p->phys, s.eptp_list, s.eptp);
     }
     intercept_msrs(p, s.msr_bitmap);

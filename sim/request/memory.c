@@ -253,10 +253,40 @@ void request_dirty_log(struct vs_vcpu *v)
     v->reply.value = host_dirty_round(v);
 }
 
+/* The pages that a request of somebody outside names. */
+static struct vs_host_pages pages_of(const struct vs_vcpu *v)
+{
+    return (struct vs_host_pages){v->request.address, v->request.bytes,
+                                  1ull << v->space.format.granule, guest_mm_gpa};
+}
+
 /* The host takes rights to the guest's pages, or gives them back. */
 void request_host_protect(struct vs_vcpu *v)
 {
-    struct vs_host_pages of = {v->request.address, v->request.bytes,
-                               1ull << v->space.format.granule, guest_mm_gpa};
-    host_memory_protect(v, &of, v->request.a);
+    struct vs_host_pages of = pages_of(v);
+    host_memory_protect(v, &of, v->request.a, 0);
+}
+
+/* The host makes a view of the guest's memory. */
+void request_view(struct vs_vcpu *v)
+{
+    v->reply.value = host_view_make(v);
+}
+
+/* The same as host_protect in one view. */
+void request_view_protect(struct vs_vcpu *v)
+{
+    struct vs_host_pages of = pages_of(v);
+    if (host_view_known(v, v->request.b)) {
+        host_memory_protect(v, &of, v->request.a, (unsigned)v->request.b);
+    }
+}
+
+/* In one view pages lie where others do. */
+void request_view_map(struct vs_vcpu *v)
+{
+    struct vs_host_pages of = pages_of(v);
+    if (host_view_known(v, v->request.b)) {
+        host_view_map(v, &of, (unsigned)v->request.b, v->request.a);
+    }
 }

@@ -61,16 +61,18 @@ bool vs_platform_lacks(const struct vs_platform *p, enum vs_req kind, char *out,
         }
         return true;
     }
-    const char *why = kind == VS_REQ_SEND || kind == VS_REQ_TRANSMIT || kind == VS_REQ_RECV ||
-                              kind == VS_REQ_DMA || kind == VS_REQ_DMA_MAP ||
-                              kind == VS_REQ_DMA_UNMAP || kind == VS_REQ_DEVICE ||
-                              kind == VS_REQ_PCI_READ || kind == VS_REQ_PCI_WRITE ||
-                              kind == VS_REQ_BAR_READ || kind == VS_REQ_BAR_WRITE
-                          ? (p->net ? NULL : "this machine has no NIC (nic.present = 0)")
-                      : kind == VS_REQ_HOST_PROTECT ? host_memory_lacks(p)
-                      : kind == VS_REQ_INVPCID || kind == VS_REQ_INVLPGA
-                          ? guest_tlb_lacks(p, kind == VS_REQ_INVPCID)
-                          : NULL;
+    const char *why =
+        kind == VS_REQ_SEND || kind == VS_REQ_TRANSMIT || kind == VS_REQ_RECV ||
+                kind == VS_REQ_DMA || kind == VS_REQ_DMA_MAP || kind == VS_REQ_DMA_UNMAP ||
+                kind == VS_REQ_DEVICE || kind == VS_REQ_PCI_READ || kind == VS_REQ_PCI_WRITE ||
+                kind == VS_REQ_BAR_READ || kind == VS_REQ_BAR_WRITE
+            ? (p->net ? NULL : "this machine has no NIC (nic.present = 0)")
+        : kind == VS_REQ_HOST_PROTECT ? host_memory_lacks(p)
+        : kind == VS_REQ_VIEW || kind == VS_REQ_VIEW_PROTECT || kind == VS_REQ_VIEW_MAP
+            ? host_view_lacks(p)
+        : kind == VS_REQ_INVPCID || kind == VS_REQ_INVLPGA
+            ? guest_tlb_lacks(p, kind == VS_REQ_INVPCID)
+            : NULL;
     if (why) {
         snprintf(out, bytes, "%s: %s", requests[kind].name, why);
     }

@@ -62,6 +62,7 @@ static void carry_out(struct vs_vcpu *v, const struct instruction *i)
     case VMFUNC: /* without VM functions, an invalid opcode */
         if (v->p->virtualized && v->p->vm_functions) {
             vcpu_own_time(v, VS_ACC_vcpu_vmfunc, t->vmfunc);
+            v->p->host.switched(v);
         } else {
             undefined(v);
         }

@@ -85,6 +85,11 @@ struct vs_world_port {
      * its processor has none there. *held: interrupts of the guest are held from now on. NULL: no
      * such instruction can stay in a guest. */
     bool (*execute)(void *ctx, struct vs_txn *t, uint8_t x86, bool *held);
+    /* Entry `index` of the list of second dimensions that the guest may switch to leads to the one
+     * with this root from now on; where the entry lies. NULL: there is no such list. */
+    vs_hpa (*view)(void *ctx, unsigned index, uint64_t root);
+    /* Root of the second dimension that the guest has now, as it has switched. */
+    uint64_t (*viewed)(void *ctx);
 };
 
 #endif

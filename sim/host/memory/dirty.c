@@ -145,9 +145,8 @@ static bool watch(struct vs_vcpu *v, struct vs_slat_leaf *leaf)
     return true;
 }
 
-bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
+bool host_memory_split(struct vs_vcpu *v, struct vs_txn *t, struct vs_vm *vm, uint64_t gpa)
 {
-    struct vs_vm *vm = v->vm;
     struct vs_slat_leaf leaf;
     uint64_t before = vm->tables, bytes = 1ull << vm->format.granule;
     enum vs_status s = vs_slat_split(vm, gpa);
@@ -178,7 +177,7 @@ static void begin(struct vs_vcpu *v, struct vs_txn *t)
     for (uint64_t gpa = 0; gpa < vm->bytes && !v->failed;) {
         struct vs_slat_leaf leaf;
         bool there = vs_slat_find(vm, gpa, &leaf);
-        if (there && leaf.shift > small && !host_memory_split(v, t, gpa)) {
+        if (there && leaf.shift > small && !host_memory_split(v, t, vm, gpa)) {
             vcpu_refuse(v, "the dirty log: host.memory is exhausted");
         } else if (there) {
             leaf.shift = small;

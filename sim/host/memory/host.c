@@ -87,6 +87,7 @@ enum vs_status host_memory_make(struct vs_platform *p, unsigned vm)
 void host_memory_free(struct vs_host *h)
 {
     free(h->bitmap);
+    free(h->view);
     vs_shadow_mmu_free(&h->shadow);
 }
 
@@ -107,11 +108,12 @@ static void give(void *ctx, struct vs_txn *t)
     const struct vs_host_work *w = ctx;
     struct vs_vcpu *v = w->v;
     struct vs_host *h = host_memory_of(v);
-    const struct vs_radix_format *f = &v->vm->format;
+    struct vs_vm *vm = v->view;
+    const struct vs_radix_format *f = &vm->format;
     const struct vs_translation *fault = w->fault;
     struct vs_slat_leaf leaf;
     uint64_t flags = VS_SLAT_WATCHED | VS_SLAT_LOGGED; /* that end */
-    (void)vs_slat_find(v->vm, fault->gpa.v, &leaf);
+    (void)vs_slat_find(vm, fault->gpa.v, &leaf);
     uint64_t had = vs_radix_held(f, leaf.entry) ? 0 : vs_radix_rights(f, true, leaf.entry),
              has = had;
     vs_hv_run(&v->hv, t, VS_HV_ENTRY_FAST_FAULT);
@@ -135,8 +137,19 @@ static void give(void *ctx, struct vs_txn *t)
     if (has & ~had & VS_RIGHT_WRITE) {
         host_dirty_mark(v, t, fault->gpa.v);
     }
-    vs_slat_put(v->vm, &leaf, vs_radix_with(f, leaf.entry & ~flags, has));
+    vs_slat_put(vm, &leaf, vs_radix_with(f, leaf.entry & ~flags, has));
     host_touch(v, t, leaf.at.v, VS_REF_WRITE);
+}
+
+/* The view that the guest has switched to gets a page that it does not have yet, as its machine has
+ * it (Xen's p2m_altp2m_lazy_copy). */
+static void copy(void *ctx, struct vs_txn *t)
+{
+    const struct vs_host_work *w = ctx;
+    vs_hv_run(&w->v->hv, t, VS_HV_ENTRY_FAST_FAULT);
+    if (!host_view_copy(w->v, t, w->v->view, w->fault->gpa.v, w->fault->gpa.v)) {
+        vcpu_refuse(w->v, "a page of a view: host.memory is exhausted");
+    }
 }
 
 bool host_memory_withheld(struct vs_host_work *w, struct vs_handling *how)
@@ -144,13 +157,14 @@ bool host_memory_withheld(struct vs_host_work *w, struct vs_handling *how)
     const struct vs_vcpu *v = w->v;
     const struct vs_translation *f = w->fault;
     struct vs_slat_leaf leaf;
-    if (!vs_slat_find(v->vm, f->gpa.v, &leaf)) {
+    bool there = vs_slat_find(v->view, f->gpa.v, &leaf);
+    if (!there && v->view == v->vm) {
         return false;
     }
-    *how = (struct vs_handling){.work = give,
+    *how = (struct vs_handling){.work = there ? give : copy,
                                 .ctx = w,
                                 .fast = true,
-                                .ask = (leaf.entry & VS_SLAT_WATCHED) != 0,
+                                .ask = there && leaf.entry & VS_SLAT_WATCHED,
                                 .withheld = f};
     return true;
 }
@@ -161,17 +175,19 @@ struct taking {
     struct vs_vcpu *v;
     const struct vs_host_pages *of;
     uint64_t at, end, rights;
+    struct vs_vm *vm; /* the machine, or a view of it */
 };
 
-/* One page loses or gets back rights, whether the host has backed it yet or not. */
-static bool take_one(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, uint64_t rights)
+/* One page loses or gets back rights, whether it is there yet or not. */
+static bool take_one(struct vs_vcpu *v, struct vs_txn *t, struct vs_vm *vm, uint64_t gpa,
+                     uint64_t rights)
 {
     struct vs_host *h = host_memory_of(v);
-    struct vs_vm *vm = v->vm;
     struct vs_slat_leaf leaf;
     vs_gpa page = {gpa};
-    if ((!vs_slat_find(vm, gpa, &leaf) && !vs_hv_back(&v->hv, t, page)) ||
-        !host_memory_split(v, t, gpa)) {
+    bool there = vs_slat_find(vm, gpa, &leaf) ||
+                 (vm == v->vm ? vs_hv_back(&v->hv, t, page) : host_view_copy(v, t, vm, gpa, gpa));
+    if (!there || !host_memory_split(v, t, vm, gpa)) {
         vcpu_refuse(v, "host_protect: host.memory is exhausted");
         return false;
     }
@@ -186,6 +202,9 @@ static bool take_one(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, uint64_t
     vs_slat_put(vm, &leaf, vs_radix_with(&vm->format, entry, rights));
     vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_PROTECT, 1);
     host_touch(v, t, leaf.at.v, VS_REF_WRITE);
+    if (vm == v->vm) {
+        host_view_follow(v, t, gpa, rights);
+    }
     return true;
 }
 
@@ -199,7 +218,7 @@ static void take(void *ctx, struct vs_txn *t)
     vs_hv_code(&v->hv, t, VS_HV_ENTRY_PROTECT);
     for (uint64_t at = w->at, gpa; at < w->end && !v->failed; at += step) {
         (void)w->of->gpa(v, at, &gpa); /* host_memory_protect has asked for each */
-        (void)take_one(v, t, gpa, w->rights);
+        (void)take_one(v, t, w->vm, gpa, w->rights);
     }
     host_dirty_drop(v, t);
 }
@@ -211,11 +230,17 @@ const char *host_memory_lacks(const struct vs_platform *p)
                : "needs a second dimension to withhold rights in: paging.mode = ept, npt or stage2";
 }
 
-void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights)
+void host_memory_protect(struct vs_vcpu *v, const struct vs_host_pages *of, uint64_t rights,
+                         unsigned view)
 {
     const struct vs_platform *p = v->p;
     uint64_t gpa;
-    struct taking w = {v, of, of->at & ~(of->page - 1u), of->at + of->bytes, rights};
+    struct taking w = {v,
+                       of,
+                       of->at & ~(of->page - 1u),
+                       of->at + of->bytes,
+                       rights,
+                       view ? &host_memory_of(v)->view[view] : v->vm};
     if (host_memory_lacks(p)) {
         vcpu_refuse(v, "host_protect %s", host_memory_lacks(p));
         return;
