@@ -73,17 +73,31 @@ static void note(struct vs_vcpu *v, const struct vs_exit *exit)
 
 /* What the exit of a trap may do before its guest is entered again. */
 enum patience {
-    AT_ONCE,  /* nothing: whoever asked goes on when it is over */
-    MAY_WAIT, /* its handler may end with a wait */
-    MAY_STOP  /* it may be stopped in the middle, and goes on when the thread does */
+    AT_ONCE,      /* nothing: whoever asked goes on when it is over */
+    MAY_WAIT = 1, /* its handler may end with a wait */
+    MAY_STOP = 2  /* it may be stopped in the middle, and goes on when the thread does */
 };
 
-/* The handler has ended so, and was given an NMI to hand on or not: the guest is entered, or the
- * exit stays open while it waits. */
-static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, enum vs_hv_result r,
-                     enum patience patience)
+/* The exit stays open: the guest halts or is stopped by an INIT, others are to leave their guests,
+ * or another thread has the processor. */
+static bool waits(struct vs_vcpu *v, const struct vs_trap *trap, enum vs_hv_result r)
 {
-    bool may_wait = patience == MAY_WAIT;
+    bool preempted = v->hw->preempts;
+    if (r == VS_HV_HALT || v->off) {
+        vcpu_wait(v, VS_FOR_EVENT, true);
+        return true;
+    }
+    if (trap->kind == VS_TRAP_HYPERCALL ? v->awaited != 0 : preempted) {
+        vcpu_wait(v, preempted ? VS_FOR_PROCESSOR : VS_FOR_LEAVING, true);
+        return true;
+    }
+    return false;
+}
+
+/* The handler has not come to its end: it is stopped, or the run has failed. */
+static __attribute__((noinline)) bool breaks_off(struct vs_vcpu *v, const struct vs_trap *trap,
+                                                 enum vs_hv_result r)
+{
     if (r == VS_HV_STOPPED) {
         v->stopped.is = true;
         v->thread.count[VS_CNT_sched_in_path]++;
@@ -97,16 +111,24 @@ static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, en
             set->desc->file, vs_trap_name(trap->kind), vs_trap_name(trap->kind));
         return false;
     }
-    if (r == VS_HV_FAIL && trap->kind == VS_TRAP_NESTED_ENTRY) {
+    if (trap->kind == VS_TRAP_NESTED_ENTRY) {
         char why[240] = "";
         v->nested->port.why(v->nested->port.ctx, why, sizeof why);
         vcpu_fail(v, "%s", why);
         return false;
     }
-    if (r == VS_HV_FAIL) {
-        vcpu_fail(v, "%s: host memory is exhausted (host.memory)",
-                  vs_op_name(vs_trap_handler(trap->kind)));
-        return false;
+    vcpu_fail(v, "%s: host memory is exhausted (host.memory)",
+              vs_op_name(vs_trap_handler(trap->kind)));
+    return false;
+}
+
+/* The handler has ended so, and was given an NMI to hand on or not: the guest is entered, or the
+ * exit stays open while it waits. */
+static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, enum vs_hv_result r,
+                     unsigned patience)
+{
+    if (vs_unlikely(r > VS_HV_HALT)) {
+        return breaks_off(v, trap, r);
     }
     if (nmi) {
         vcpu_nmi_handed(v);
@@ -115,16 +137,7 @@ static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, en
         vcpu_running(v, false);
         vcpu_running(v, true);
     }
-    if (may_wait && r == VS_HV_HALT) {
-        vcpu_wait(v, VS_FOR_EVENT, true);
-        return true;
-    }
-    if (may_wait && v->off) { /* an INIT */
-        vcpu_wait(v, VS_FOR_EVENT, true);
-        return true;
-    }
-    if (may_wait && (trap->kind == VS_TRAP_HYPERCALL ? v->awaited != 0 : v->hw->preempts)) {
-        vcpu_wait(v, v->hw->preempts ? VS_FOR_PROCESSOR : VS_FOR_LEAVING, true);
+    if (patience & MAY_WAIT && waits(v, trap, r)) {
         return true;
     }
     if (!vcpu_enter(v)) {
@@ -151,17 +164,22 @@ static bool stops(void *vcpu, struct vs_txn *t)
 }
 
 /* The handler runs and may be stopped: all that it looks at outlives this call. */
-static bool handle_in_steps(struct vs_vcpu *v, const struct vs_hv_exit *what, bool log_full)
+static __attribute__((noinline)) bool
+handle_in_steps(struct vs_vcpu *v, const struct vs_hv_exit *what, bool log_full, unsigned patience)
 {
     struct vs_stopped *s = &v->stopped;
-    *s = (struct vs_stopped){
-        .trap = *what->trap, .exit = *what->exit, .what = *what, .log = {v, log_full}};
-    s->what.trap = &s->trap;
+    s->trap = *what->trap;
+    s->exit = *what->exit;
+    s->what = *what;
+    s->log = (struct vs_log_reading){v, log_full};
+    s->halts = patience & MAY_WAIT;
+    s->then = NULL;
+    s->work.trap = s->what.trap = &s->trap;
     s->what.exit = &s->exit;
     s->what.log_ctx = &s->log;
     s->what.stop = (struct vs_program_stop){stops, v};
     return end_exit(v, &s->trap, what->nmi, vs_hv_handle(&v->hv, &v->txn, s->exit.trap, &s->what),
-                    MAY_STOP);
+                    patience);
 }
 
 /* The event that this write signals, as ioeventfd_in_range looks for it; NULL: none. */
@@ -178,9 +196,16 @@ static const struct vs_eventfd *event_of(const struct vs_platform *p, const stru
     return NULL;
 }
 
+/* All that the handler looks at outlives the call. A guest hypervisor has its processor to itself.
+ */
+static bool lasts(const struct vs_vcpu *v, const struct vs_handling *how)
+{
+    return (!how->work || how->ctx == &v->stopped.work) && !v->nested;
+}
+
 /* The guest is left, handled and entered; where the handler waits, and may, the exit stays open. */
 static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_exit *exit,
-                        const struct vs_handling *how, enum patience patience)
+                        const struct vs_handling *how, unsigned patience)
 {
     static const struct vs_handling nothing;
     vcpu_about(v, VS_ABOUT_EXIT);
@@ -230,14 +255,15 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
         }
         return !v->failed;
     }
-    return patience == MAY_STOP && !v->nested && !how->work
-               ? handle_in_steps(v, &what, how->log_full)
-               : end_exit(v, trap, nmi, vs_hv_handle(&v->hv, &v->txn, exit->trap, &what), patience);
+    if (vs_unlikely(patience & MAY_STOP) && lasts(v, how)) {
+        return handle_in_steps(v, &what, how->log_full, patience);
+    }
+    return end_exit(v, trap, nmi, vs_hv_handle(&v->hv, &v->txn, exit->trap, &what), patience);
 }
 
 /* The guest did something: does it leave, and what handles it? */
 static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
-                      enum patience patience)
+                      unsigned patience)
 {
     struct vs_exit exit;
     vs_txn_settle(&v->txn);
@@ -266,19 +292,38 @@ bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct 
     return leave_for(v, trap, how, MAY_WAIT);
 }
 
+/* The host's kernel is preemptible, and there is who could preempt the vCPU. */
+static unsigned may_stop(const struct vs_vcpu *v)
+{
+    return !v->hw->vcpu && v->p->sched.preemption ? MAY_STOP : AT_ONCE;
+}
+
 bool vcpu_trap_last(struct vs_vcpu *v, const struct vs_trap *trap)
 {
-    bool may_stop = !v->hw->vcpu && v->p->sched.preemption;
-    return leave_for(v, trap, NULL, may_stop ? MAY_STOP : AT_ONCE);
+    return leave_for(v, trap, NULL, may_stop(v));
+}
+
+bool vcpu_trap_again(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
+{
+    return leave_for(v, trap, how, may_stop(v));
+}
+
+bool vcpu_trap_halt(struct vs_vcpu *v, const struct vs_trap *trap)
+{
+    return leave_for(v, trap, NULL, MAY_WAIT | may_stop(v));
 }
 
 void vcpu_release(struct vs_vcpu *v)
 {
     struct vs_stopped *s = &v->stopped;
     if (s->is) {
+        unsigned patience = MAY_STOP | (s->halts ? MAY_WAIT : 0u);
         s->is = false;
-        (void)end_exit(v, &s->trap, s->what.nmi,
-                       vs_hv_go_on(&v->hv, &v->txn, s->exit.trap, &s->what), MAY_STOP);
+        bool over = end_exit(v, &s->trap, s->what.nmi,
+                             vs_hv_go_on(&v->hv, &v->txn, s->exit.trap, &s->what), patience);
+        if (over && s->then && !v->thread.depth) {
+            s->then(v);
+        }
     } else if (v->nested ? v->p->host.nested_woken(v) : vcpu_enter(v)) {
         vs_close(&v->txn);
     }
@@ -301,8 +346,9 @@ static void shadow_mmio(struct vs_vcpu *v, uint64_t at, enum vs_ref ref,
     vcpu_trap(v, &e, &how);
 }
 
-void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
-               const struct vs_handling *how)
+/* The access's trap, if that is all there is of it. */
+static void access_device(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
+                          const struct vs_handling *how, bool last)
 {
     struct vs_platform *p = v->p;
     if (!p->virtualized) {
@@ -335,5 +381,16 @@ void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref 
                         .write = ref == VS_REF_WRITE,
                         .fetch = ref == VS_REF_FETCH,
                         .syndrome = vs_ept_device_syndrome(&v->hw->ept, ref, absent.shift)};
-    vcpu_trap(v, &e, how);
+    leave_for(v, &e, how, last ? may_stop(v) : AT_ONCE);
+}
+
+void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
+               const struct vs_handling *how)
+{
+    access_device(v, address, bytes, ref, how, false);
+}
+
+void vcpu_mmio_last(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref)
+{
+    access_device(v, address, bytes, ref, NULL, true);
 }

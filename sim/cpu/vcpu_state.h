@@ -170,11 +170,17 @@ struct vs_hwthread {
  * who clears it. */
 /* An exit whose handler was stopped between two steps, as its processor was taken from it. */
 struct vs_stopped {
-    bool is; /* trap.c, where it stops; where it goes on */
+    bool is;    /* trap.c, where it stops; where it goes on */
+    bool halts; /* its path may end in a halt */
     struct vs_trap trap;
     struct vs_exit exit;
     struct vs_hv_exit what;
     struct vs_log_reading log;
+    struct vs_host_work work; /* fault.c: what the handler of a fault works on, and the fault */
+    struct vs_translation fault;
+    /* what is left of the instruction when its exit is over: whoever finds that it was stopped sets
+     * it, trap.c clears it. NULL: nothing */
+    void (*then)(struct vs_vcpu *v);
 };
 
 struct vs_vcpu {

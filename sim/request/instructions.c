@@ -41,7 +41,7 @@ void request_pause(struct vs_vcpu *v)
 void request_rdtsc(struct vs_vcpu *v)
 {
     struct vs_trap trap = {.kind = VS_TRAP_TIMESTAMP, .length = 2};
-    if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
+    if (!v->p->virtualized || !vcpu_trap_last(v, &trap)) {
         vcpu_own_time(v, VS_ACC_vcpu_rdtsc, v->p->times.rdtsc);
     }
     v->reply.value = vcpu_tsc(v);
@@ -182,7 +182,7 @@ void request_mmio(struct vs_vcpu *v)
         vcpu_mmio(v, r->address, (uint32_t)r->bytes, VS_REF_READ, NULL);
     }
     if (!v->failed) {
-        vcpu_mmio(v, r->address, (uint32_t)r->bytes, last, NULL);
+        vcpu_mmio_last(v, r->address, (uint32_t)r->bytes, last);
     }
 }
 

@@ -162,7 +162,8 @@ void request_trace(struct vs_vcpu *v)
         if (t->kind < VS_TRACE_INSTRUCTIONS &&
             access_once(v, t->addr, t->size, ref[t->kind], t->kind == VS_TRACE_MODIFY) ==
                 VS_CPU_FAULT) {
-            if (!vcpu_fault(v)) {
+            bool mended = vcpu_fault(v);
+            if (!mended || (v->thread.depth && !v->emulated)) { /* or its handler was stopped */
                 break;
             }
             if (!v->emulated) {
@@ -175,6 +176,9 @@ void request_trace(struct vs_vcpu *v)
             vcpu_instructions(v, t->gap, false);
         }
         v->record++;
+        if (v->thread.depth) {
+            break;
+        }
     }
     v->hw->cpu.depends = false;
     accessed(v, v->record - first);

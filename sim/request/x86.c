@@ -95,6 +95,14 @@ static uint64_t value_of(struct vs_vcpu *v)
     return operand;
 }
 
+/* Its exit is over: the hypervisor may have made it a fault. */
+static void thrown(struct vs_vcpu *v)
+{
+    if (vcpu_hv(v)->threw) {
+        undefined(v);
+    }
+}
+
 /* Executes one of x86's privileged instructions by its number. */
 void request_instruction(struct vs_vcpu *v)
 {
@@ -121,8 +129,11 @@ void request_instruction(struct vs_vcpu *v)
         carry_out(v, i);
     }
     bool skips = !v->p->virtualized || (debug && v->debug_loaded),
-         left = !skips && vcpu_trap(v, &trap, how.ask ? &how : NULL);
-    if (left && i->trap == VS_TRAP_SHUTDOWN) {
+         left = !skips && (debug || how.ask ? vcpu_trap(v, &trap, how.ask ? &how : NULL)
+                                            : vcpu_trap_last(v, &trap));
+    if (left && v->stopped.is) {
+        v->stopped.then = thrown;
+    } else if (left && i->trap == VS_TRAP_SHUTDOWN) {
         v->ended = true; /* user space resets the machine */
     } else if (left && vcpu_hv(v)->threw) {
         undefined(v);

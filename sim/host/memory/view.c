@@ -72,6 +72,9 @@ bool host_view_copy(struct vs_vcpu *v, struct vs_txn *t, struct vs_vm *view, uin
     struct vs_slat_leaf leaf;
     uint64_t before = view->tables;
     vs_gpa page = {from};
+    if (vs_slat_find(view, gpa, &leaf)) {
+        return true; /* since the fault, by another vCPU's exit */
+    }
     if (!vs_slat_find(v->vm, from, &leaf) && !vs_hv_back(&v->hv, t, page)) {
         return false;
     }
