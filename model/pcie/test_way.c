@@ -85,6 +85,28 @@ static void gaps_are_granted_as_long_as_they_are_remembered(void **state)
     }
 }
 
+/* What took another time than it was granted for leaves free, or takes, what is behind it. */
+static void a_grant_ends_when_it_ends(void **state)
+{
+    (void)state;
+    uint32_t seed = 3;
+    for (unsigned round = 0; round < 500; round++) {
+        struct vs_way w = {.n = 0};
+        bool busy[TIME * 8] = {false};
+        for (unsigned i = 0; i < 20; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            uint64_t at = (seed >> 8) % TIME, ps = 1 + (seed >> 20) % 16, took = (seed >> 25) % 40;
+            uint64_t from = vs_way_grant(&w, at, ps);
+            assert_int_equal(from, plain(busy, at, ps));
+            vs_way_correct(&w, from, ps, from + took);
+            for (uint64_t k = took < ps ? took : ps; k < (took < ps ? ps : took); k++) {
+                busy[from + k] = took > ps;
+            }
+        }
+        assert_int_equal(vs_way_grant(&w, 0, 9), plain(busy, 0, 9));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +114,7 @@ int main(void)
         cmocka_unit_test(a_full_link_is_one_stretch),
         cmocka_unit_test(the_latest_stretches_are_kept),
         cmocka_unit_test(gaps_are_granted_as_long_as_they_are_remembered),
+        cmocka_unit_test(a_grant_ends_when_it_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

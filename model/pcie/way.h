@@ -40,6 +40,9 @@ static inline uint64_t vs_way_grant(struct vs_way *w, uint64_t at_ps, uint64_t p
     }
     return at_ps;
 }
+/* What was granted from `from_ps` on for `ps` ends at `to_ps` instead: what is left of it is free
+ * again, or what is free behind it up to there is taken too. */
+void vs_way_correct(struct vs_way *w, uint64_t from_ps, uint64_t ps, uint64_t to_ps);
 /* From when on nothing is granted yet. */
 static inline uint64_t vs_way_end(const struct vs_way *w)
 {

@@ -37,6 +37,16 @@ ok "so that the tree is asked for those only that live at one time" test "$(coun
 ok "2 MiB in small pages" native workloads/dma_map.lua strict buffers=4 warmup=0 live=1 bytes=2097152
 equal "are 512 entries" 2048 "$(count dma.pages)"
 
+# the lock of the queue is held for as long as it is held: from the first, cold submission on nobody waits for itself
+for machine in skylake_sp_native neoverse_n1_native; do
+    ok "$machine: alone from the first submission on" run_alone workloads/dma_map.lua $machine iommu.enabled=1 dma.mode=strict buffers=60 warmup=20
+    equal "$machine: one processor waits for nobody" "" "$(sqlite3 "$db" "select sum(n) from part where account = 'dma.queue_lock'")"
+done
+ok "guests with IOMMUs of their own" run_alone workloads/dma_map.lua skylake_sp_kvm iommu.mode=scalable dma.viommu=nested dma.mode=strict cores=4 buffers=60 guest.vms=each nic.vfs=4
+equal "have locks of their own" "" "$(sqlite3 "$db" "select sum(n) from part where account = 'dma.queue_lock'")"
+ok "the vCPUs of one guest" run_alone workloads/dma_map.lua skylake_sp_kvm iommu.mode=scalable dma.viommu=nested dma.mode=strict cores=4 buffers=60 nic.vfs=4
+ok "share one" test "$(sqlite3 "$db" "select sum(n) from part where account = 'dma.queue_lock'")" -gt 0
+
 # several processors: one queue
 for cores in 1 4 8; do
     ok "$cores processors" native workloads/dma_map.lua strict cores=$cores nic.vfs=8 buffers=300

@@ -336,14 +336,21 @@ void guest_dma_begin_flush(struct vs_vcpu *v, struct guest_work *w)
     vs_open(&v->txn, VS_OP_DMA_FLUSH);
 }
 
+/* The lock of the queue that the vCPU's kernel submits to: the unit's, or a guest's own. */
+static struct vs_queue_lock *lock_of(const struct vs_vcpu *v)
+{
+    struct vs_net *net = v->p->net;
+    return driver(v)->domain->own ? &net->vm[v->machine].queue_lock : &net->queue_lock;
+}
+
 /* The lock of the queue, from the first time on at which nobody holds it for as long as it was held
  * last: a processor may run ahead of one that asks for it earlier. */
 void guest_dma_lock(struct vs_vcpu *v)
 {
-    struct vs_net *net = v->p->net;
-    uint64_t from = vs_way_grant(&net->queue_lock, vs_now(&v->txn).v, net->queue_held_ps);
+    struct vs_queue_lock *l = lock_of(v);
+    uint64_t from = vs_way_grant(&l->held, vs_now(&v->txn).v, l->last_ps);
     vs_wait_until(&v->txn, account(v, VS_ACC_dma_lock), (vs_ps){from});
-    net->queue_taken_ps = v->txn.now_ps;
+    l->taken_ps = v->txn.now_ps;
 }
 
 /* What drops a mapping's pages, or all of its domain's, of the unit's kind. */
@@ -480,7 +487,10 @@ static void ring_unit(struct vs_vcpu *v, struct vs_txn *t)
 
 void guest_dma_unlock(struct vs_vcpu *v)
 {
-    v->p->net->queue_held_ps = vs_now(&v->txn).v - v->p->net->queue_taken_ps;
+    struct vs_queue_lock *l = lock_of(v);
+    uint64_t now = vs_now(&v->txn).v;
+    vs_way_correct(&l->held, l->taken_ps, l->last_ps, now);
+    l->last_ps = now - l->taken_ps;
 }
 
 /* The processor looks at the status until the unit has written it. */

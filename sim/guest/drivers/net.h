@@ -98,6 +98,13 @@ struct vs_driver {
     struct vs_trail trail; /* what the vCPU is about, from the driver's first use on */
 };
 
+/* The lock of an invalidation queue: when it is held; when it was taken last, and for how long the
+ * time before. */
+struct vs_queue_lock {
+    struct vs_way held;
+    uint64_t taken_ps, last_ps;
+};
+
 /* The domain of a virtual machine, and of all functions that it has. */
 struct vs_assigned_vm {
     struct vs_net *net;
@@ -107,6 +114,7 @@ struct vs_assigned_vm {
     uint64_t *page_structs;
     unsigned functions;
     uint64_t mapped_ps;
+    struct vs_queue_lock queue_lock; /* of a guest's own IOMMU */
 };
 
 #define VS_NET_LINKS 4u /* pcie.links, at most */
@@ -136,10 +144,8 @@ struct vs_net {
     struct vs_ats_config ats_config;
     uint16_t dma_account;
     uint64_t dma_count[VS_CNT_dma_N];
-    struct vs_way queue_lock, unit; /* when the lock of the invalidation queue is held, and when
-                                     * the unit works on what is in it */
-    uint64_t queue_taken_ps,
-        queue_held_ps;                /* its lock: taken last, and for how long the time before */
+    struct vs_queue_lock queue_lock;  /* of the invalidation queue */
+    struct vs_way unit;               /* when the unit works on what is in it */
     struct vs_txn executing;          /* the unit, as it carries out what is in that queue */
     struct vs_tape executed;          /* the parts of that */
     uint64_t executed_ps;             /* when it has done what it was told last */
