@@ -52,6 +52,7 @@ enum vs_hv_result {
     X(VFIO_OPEN, "vfio_open")                                                                      \
     X(VFIO_FAULT, "vfio_fault")                                                                    \
     X(VFIO_CLOSE, "vfio_close")                                                                    \
+    X(VIOMMU_IOCTL, "viommu_ioctl")                                                                \
     X(FAST_FAULT, "fast_fault")                                                                    \
     X(FLUSH_TARGET, "flush_target")                                                                \
     X(FLUSH_REQUEST, "flush_request")                                                              \
@@ -90,6 +91,9 @@ enum vs_hv_result {
     X(VFIO_LOOKUP, "vfio_lookup")                                                                  \
     X(VFIO_CLEAR, "vfio_clear")                                                                    \
     X(VFIO_UNPIN, "vfio_unpin")                                                                    \
+    X(VIOMMU_SUBMIT, "viommu_submit")                                                              \
+    X(VIOMMU_DESCRIPTOR, "viommu_descriptor")                                                      \
+    X(VIOMMU_ENTRY, "viommu_entry")                                                                \
     X(PROTECT, "protect")                                                                          \
     X(SHADOW_SYNC, "shadow_sync")                                                                  \
     X(SHADOW_WALK, "shadow_walk")                                                                  \

@@ -203,6 +203,7 @@ bool guest_dma_maps(const struct vs_vcpu *v);
 bool guest_dma_unmapped(struct vs_vcpu *v, const struct guest_work *w);
 bool guest_dma_unmaps(struct vs_vcpu *v, const struct guest_work *w);
 bool guest_dma_strict(const struct vs_vcpu *v);
+bool guest_dma_caching(const struct vs_vcpu *v);
 bool guest_dma_full(const struct vs_vcpu *v);
 /* The actions of programs: see their words (steps.def). */
 void guest_dma_begin(struct vs_vcpu *v, struct guest_work *w, bool unmap);
@@ -223,8 +224,9 @@ bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w);
 bool guest_dma_next_deferred(struct vs_vcpu *v);
 /* What has waited too long is invalidated now: the timer's work, at the driver's next turn. */
 void guest_dma_timer(struct vs_vcpu *v);
-/* The host has the unit drop all that it keeps of the domain of the vCPU's function, and waits. */
-void guest_dma_drop_domain(struct vs_vcpu *v, struct vs_txn *t);
+/* The host has the unit drop what it keeps of this mapping, or (NULL) of all of the domain of the
+ * vCPU's function, and waits. */
+void guest_dma_drop(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping *map);
 /* log2 of the largest page of the IOMMU for what is at `at` and follows it within `end`, mapped at
  * this device address: frames in a row, as software that maps for a device finds out. */
 unsigned guest_dma_fitting(struct vs_vcpu *v, uint64_t iova, uint64_t at, uint64_t end);

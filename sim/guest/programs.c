@@ -70,6 +70,8 @@ static bool holds(void *ctx, enum vs_predicate p, bool taken)
         return v->work->fresh;
     case VS_WHEN_STRICT:
         return guest_dma_strict(v);
+    case VS_WHEN_CACHING:
+        return guest_dma_caching(v);
     case VS_WHEN_QUEUE_FULL:
         return guest_dma_full(v);
     default: /* always; no word of a kernel's */

@@ -77,7 +77,6 @@ static const struct need {
     {"dma.*", NULL, "nic.present", true, "1", false},
     {"dma.*", "dma.mode", "iommu.enabled", true, "1", false},
     {"dma.viommu", NULL, "paging.mode", false, "native", false},
-    {"dma.viommu", NULL, "iommu.mode", true, "scalable", false},
     {"dma.deferred.*", NULL, "dma.mode", true, "auto|lazy", false},
     {"dma.receive", NULL, "dma.mode", true, "auto|lazy|strict", false},
     {"iommu.pasid_cache.*", NULL, "iommu.mode", true, "scalable", false},

@@ -4,7 +4,7 @@
  * at guest-physical addresses, by host page, as VFIO maps it; on bare metal a domain of each
  * function's own. And what a driver has in it: rings, buffers.
  */
-#include "machine_impl.h"
+#include "vfio.h"
 
 #include "guest/guest.h"
 
@@ -76,23 +76,33 @@ static bool map_own(struct vs_vcpu *v, struct vs_driver *d, uint64_t iova, uint6
 {
     const struct vs_radix_format *f = d->domain->format;
     struct vs_radix_alloc host = {v->p, table, NULL, 0}, own = {v, own_table, own_at, 0};
+    struct vs_mapping one = {iova, to, 1ull << shift};
     return !vs_radix_map(v->p->phys, f, d->domain->root, iova, to, shift,
                          vs_radix_leaf_flags(f, VS_RIGHT_READ | VS_RIGHT_WRITE),
-                         d->domain->own ? &own : &host);
+                         d->domain->own ? &own : &host) &&
+           (!d->domain->shadow || machine_viommu_begin(v, &one, VS_RIGHT_READ | VS_RIGHT_WRITE));
 }
 
-bool machine_net_map_page(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift)
+bool machine_net_map(struct vs_net *net, uint64_t root, uint64_t iova, uint64_t hpa, unsigned shift,
+                     uint64_t rights)
 {
-    struct vs_assigned_vm *a = ctx;
-    struct vs_radix_alloc alloc = {a->net->p, table, NULL, 0};
-    unsigned piece = a->net->iommu_config.superpages && shift >= 21 ? shift >= 30 ? 30 : 21 : 12;
+    struct vs_radix_alloc alloc = {net->p, table, NULL, 0};
+    unsigned piece = net->iommu_config.superpages && shift >= 21 ? shift >= 30 ? 30 : 21 : 12;
     for (uint64_t done = 0; done < 1ull << shift; done += 1ull << piece) {
-        if (vs_radix_map(a->net->p->phys, &vs_radix_vtd, a->root, gpa + done, hpa + done, piece, 3,
-                         &alloc)) {
+        if (vs_radix_map(net->p->phys, &vs_radix_vtd, root, iova + done, hpa + done, piece,
+                         vs_radix_leaf_flags(&vs_radix_vtd, rights), &alloc)) {
             return false;
         }
     }
     return true;
+}
+
+/* A page of the machine, of the host's size, is mapped for all its devices at its guest-physical
+ * address; ctx is a struct vs_assigned_vm. */
+static bool map_page(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift)
+{
+    const struct vs_assigned_vm *a = ctx;
+    return machine_net_map(a->net, a->root, gpa, hpa, shift, VS_RIGHT_READ | VS_RIGHT_WRITE);
 }
 
 bool machine_net_domain(struct vs_net *net, struct vs_vcpu *v)
@@ -106,13 +116,26 @@ bool machine_net_domain(struct vs_net *net, struct vs_vcpu *v)
 bool machine_net_follow(struct vs_net *net, struct vs_vcpu *v)
 {
     struct vs_assigned_vm *a = &net->vm[v->machine];
-    return host_memory_assign(&v->p->machines[v->machine], machine_net_map_page, a);
+    return host_memory_assign(&v->p->machines[v->machine], map_page, a);
 }
 
 void machine_net_unfollow(struct vs_net *net, struct vs_vcpu *v)
 {
     (void)net;
     v->p->machines[v->machine].assigned = NULL;
+}
+
+/* A guest's own tables and queue in its memory; and where they are shadowed, the host's. */
+static bool enter_own(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_domain *d)
+{
+    bool shadowed = net->dma_config.viommu == VS_DMA_EMULATED;
+    uint64_t at;
+    d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + net->driver[v->index].vf);
+    d->format = shadowed ? &vs_radix_vtd : &vs_radix_x86_64;
+    d->shadow = shadowed ? page(v->p) : 0;
+    d->own = own_table(v, &d->root_seen, &d->root) && own_table(v, &d->queue_seen, &at) &&
+             (!shadowed || (d->shadow && vs__vfio_structs(v)));
+    return d->own;
 }
 
 /* The domain of the function's owner, which is made with its first one; false: memory is short. */
@@ -130,19 +153,16 @@ static bool enter_domain(struct vs_net *net, struct vs_vcpu *v, struct vs_dma_do
         return d->root != 0;
     }
     const struct vs_assigned_vm *a = &net->vm[v->machine];
+    if (net->dma_config.viommu == VS_DMA_EMULATED) { /* what it does not map no device reaches */
+        return enter_own(net, v, d);
+    }
     d->id = (uint16_t)(v->machine + 1u);
     if (!a->root && !(machine_net_domain(net, v) && machine_net_follow(net, v))) {
         return false;
     }
     d->root = a->root;
-    if (net->dma_config.viommu == VS_DMA_NESTED) { /* another first level: another domain id */
-        d->id = (uint16_t)(DOMAINS_OF_FUNCTIONS + net->driver[v->index].vf);
-        d->format = &vs_radix_x86_64;
-        uint64_t at;
-        d->own = own_table(v, &d->root_seen, &d->root) && own_table(v, &d->queue_seen, &at);
-        return d->own;
-    }
-    return true;
+    /* another first level: another domain id */
+    return net->dma_config.viommu != VS_DMA_NESTED || enter_own(net, v, d);
 }
 
 /* The unit's entry for the function: in legacy mode a context, else the PASID of requests without
@@ -151,21 +171,23 @@ static bool attach(struct vs_net *net, struct vs_vcpu *v, const struct vs_driver
 {
     uint16_t requester = net->nic.fn[d->vf].requester;
     bool through = d->mode == VS_DMA_PASSTHROUGH, first = d->domain->format == &vs_radix_x86_64;
+    uint64_t second = d->domain->shadow ? d->domain->shadow : d->domain->root;
     if (!net->iommu_config.mode) {
-        vs_iommu_attach(&net->iommu, requester, d->domain->id,
-                        (vs_hpa){through ? 0 : d->domain->root}, context);
+        vs_iommu_attach(&net->iommu, requester, d->domain->id, (vs_hpa){through ? 0 : second},
+                        context);
         return true;
     }
     vs_hpa tables[3] = {context, {page(v->p)}, {page(v->p)}};
-    struct vs_iommu_pasid what = {through          ? VS_IOMMU_PASS
-                                  : d->domain->own ? VS_IOMMU_NESTED
-                                  : first          ? VS_IOMMU_FIRST
-                                                   : VS_IOMMU_SECOND,
+    bool nested = d->domain->own && first;
+    struct vs_iommu_pasid what = {through  ? VS_IOMMU_PASS
+                                  : nested ? VS_IOMMU_NESTED
+                                  : first  ? VS_IOMMU_FIRST
+                                           : VS_IOMMU_SECOND,
                                   d->domain->id,
                                   {first ? d->domain->root_seen : 0},
-                                  {v->vm   ? net->vm[v->machine].root
+                                  {nested  ? net->vm[v->machine].root
                                    : first ? 0
-                                           : d->domain->root}};
+                                           : second}};
     vs_iommu_attach_pasid(&net->iommu, requester, 0, &what, tables);
     return tables[1].v && tables[2].v;
 }
@@ -261,6 +283,7 @@ static bool make_unit(struct vs_net *net)
         net->table = table;
         net->own_table = own_table;
         net->own_at = own_at;
+        net->follow_guest = machine_viommu_follow;
         vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
         net->used = root.v && irt.v && queue.v && net->status_page;
     }
@@ -276,7 +299,11 @@ bool machine_net_assign(struct vs_vcpu *v)
     bool first = !d->domain->attached; /* of its function's */
     vs_hpa context = {first ? page(v->p) : 0};
     bool maps = v->vm ? net->dma_config.viommu != VS_DMA_NO_VIOMMU : net->iommu_config.enabled;
-    d->mode = mode != VS_DMA_AUTO ? mode : maps ? VS_DMA_LAZY : VS_DMA_STATIC;
+    bool shadowed = v->vm && net->dma_config.viommu == VS_DMA_EMULATED;
+    d->mode = mode != VS_DMA_AUTO ? mode
+              : !maps             ? VS_DMA_STATIC
+              : shadowed          ? VS_DMA_STRICT
+                                  : VS_DMA_LAZY;
     if (first) {
         d->domain->next = LAST;
         if (!make_unit(net) || !context.v || !enter_domain(net, v, d->domain)) {

@@ -62,11 +62,13 @@ void machine_net_end(struct vs_platform *p);
 /* assign.c: the function of a vCPU's number becomes its machine's, with a driver's rings and
  * buffers; false: memory is short. */
 bool machine_net_assign(struct vs_vcpu *v);
-/* The domain of a vCPU's machine is made; a page of the machine, of the host's size, is mapped for
- * all its devices at its guest-physical address, ctx a struct vs_assigned_vm; each page that it has
- * and each that it gets; and none any more. */
+/* The domain of a vCPU's machine is made; each page that the machine has and each that it gets is
+ * mapped for all its devices at its guest-physical address; and none any more. */
 bool machine_net_domain(struct vs_net *net, struct vs_vcpu *v);
-bool machine_net_map_page(void *ctx, uint64_t gpa, uint64_t hpa, unsigned shift);
+/* Memory of the host is mapped for devices in tables of the IOMMU's second level, in pages that it
+ * has; false: host memory is exhausted. */
+bool machine_net_map(struct vs_net *net, uint64_t root, uint64_t iova, uint64_t hpa, unsigned shift,
+                     uint64_t rights);
 bool machine_net_follow(struct vs_net *net, struct vs_vcpu *v);
 void machine_net_unfollow(struct vs_net *net, struct vs_vcpu *v);
 /* vfio.c: with dma.assigned_in_time a function is given to a vCPU's machine, and taken back when
@@ -75,6 +77,14 @@ bool machine_vfio_assign(struct vs_vcpu *v);
 void machine_vfio_unassign(struct vs_vcpu *v);
 void machine_vfio_check(const struct vs_platform *p, const struct vs_net *net,
                         struct vs_errors *errors);
+/* viommu.c: an emulated IOMMU of a guest's own, whose tables the host shadows in those that the
+ * device goes by. vs_net.follow_guest; a page of the guest's tables is shadowed before time starts,
+ * false: host memory is exhausted; the function is taken back; what that needs. */
+void machine_viommu_follow(struct vs_vcpu *v, struct vs_txn *t);
+bool machine_viommu_begin(struct vs_vcpu *v, const struct vs_mapping *one, uint64_t rights);
+void machine_viommu_end(struct vs_vcpu *v, struct vs_txn *t);
+void machine_viommu_check(const struct vs_platform *p, const struct vs_net *net,
+                          struct vs_errors *errors);
 /* pci.c: a function is reset, and has no driver any more. */
 void machine_pci_silence(struct vs_net *net, uint32_t vf, vs_ps at);
 void machine_net_unassign(struct vs_driver *d);

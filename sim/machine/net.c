@@ -126,23 +126,26 @@ static void check_mode(const struct vs_platform *p, const struct vs_net *net,
 {
     static const char *const names[] = {"auto", "static", "strict", "lazy", "passthrough"};
     enum vs_dma_mode mode = (enum vs_dma_mode)net->dma_config.mode;
-    bool own = net->dma_config.viommu != VS_DMA_NO_VIOMMU;
-    if (own && (!p->virtualized || !net->iommu_config.mode || !net->iommu_config.first_level)) {
+    bool own = net->dma_config.viommu != VS_DMA_NO_VIOMMU,
+         nested = net->dma_config.viommu == VS_DMA_NESTED;
+    if (nested && (!p->virtualized || !net->iommu_config.mode || !net->iommu_config.first_level)) {
         vs_error(errors, "dma.viommu = nested: a guest's own tables are the first level of its "
                          "devices' translation; take a machine with a hypervisor, such as "
                          "skylake_sp_kvm, and set iommu.mode = scalable and iommu.first_level = 1");
     }
     if (mode == VS_DMA_PASSTHROUGH && own) {
-        vs_error(errors, "dma.mode = passthrough: with dma.viommu = nested the guest's own tables "
-                         "are what its devices go by; take static, strict or lazy");
+        vs_error(errors,
+                 "dma.mode = passthrough: with dma.viommu = %s the guest's own tables are what its "
+                 "devices go by; take static, strict or lazy",
+                 nested ? "nested" : "emulated");
     }
     if (mode > VS_DMA_STATIC && p->virtualized && !own) {
         vs_error(
             errors,
             "dma.mode = %s: a guest here has no IOMMU of its own to map with; its memory is "
             "mapped for its devices once (dma.mode = static); take a machine without a "
-            "hypervisor, such as skylake_sp_native, or one of its own, iommu.mode = scalable and "
-            "dma.viommu = nested",
+            "hypervisor, such as skylake_sp_native, or one of its own, dma.viommu = emulated, or "
+            "iommu.mode = scalable and dma.viommu = nested",
             names[mode]);
     } else if (mode > VS_DMA_STATIC && !net->iommu_config.enabled) {
         vs_error(errors,
@@ -160,6 +163,7 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
     vs_nic_check(&net->nic_config, errors);
     machine_services_check(net, errors);
     machine_vfio_check(p, net, errors);
+    machine_viommu_check(p, net, errors);
     if (p->virtualized && !net->iommu_config.enabled) {
         char mode[64];
         vs_error(errors,

@@ -7,46 +7,41 @@
  * device's access cannot wait for a page. What it has no frame for yet gets one. Pinning goes by
  * host page and looks at each 4 KiB's page structure, mapping by runs of memory that lie in a row.
  */
+#include "vfio.h"
+
 #include "guest/guest.h"
 #include "host/host.h"
-#include "machine_impl.h"
-
-#include "ept/slat.h"
 
 #include <stdlib.h>
 
-#define PAGE 4096u
+#define PAGE VS_VFIO_PAGE
 #define PAGE_STRUCT 64u /* bytes of Linux's struct page */
 #define BATCH 512u      /* VFIO_BATCH_MAX_CAPACITY: pages that are asked for at one time */
-#define REGIONS 512u    /* VFIO_IOMMU_TLB_SYNC_MAX: unmapped runs that share an invalidation */
 #define CHUNK_SHIFT 21u /* page structures lie in 2 MiB pieces of host memory */
 
+/* The loops that map, then those that unmap. */
 static const enum vs_hv_entry used[] = {VS_HV_ENTRY_VFIO_BATCH, VS_HV_ENTRY_VFIO_WALK,
                                         VS_HV_ENTRY_VFIO_PAGE,  VS_HV_ENTRY_VFIO_RUN,
                                         VS_HV_ENTRY_VFIO_ENTRY, VS_HV_ENTRY_VFIO_LOOKUP,
                                         VS_HV_ENTRY_VFIO_CLEAR, VS_HV_ENTRY_VFIO_UNPIN};
+#define MAPPING 5u
 
-/* One pass over a machine's memory, to pin and map it or to unmap and unpin it. */
-struct pass {
-    struct vs_vcpu *v;
-    struct vs_txn *t;
-    struct vs_assigned_vm *a;
-    uint64_t end;     /* host address behind the present run */
-    uint64_t pages;   /* 4 KiB pages that have been looked at */
-    uint64_t regions; /* runs that were unmapped since the last invalidation, */
-    uint64_t from;    /* the first of them at this guest-physical address */
-};
+struct vs_vfio_pass vs__vfio_pass(struct vs_vcpu *v, struct vs_txn *t, uint64_t root)
+{
+    return (struct vs_vfio_pass){v, t, &v->p->net->vm[v->machine], root, UINT64_MAX, 0};
+}
 
-/* The code of the loops comes into the caches once. */
-static void fetch(const struct pass *x)
+void vs__vfio_fetch(const struct vs_vfio_pass *x, unsigned loops)
 {
     for (size_t i = 0; i < sizeof used / sizeof used[0]; i++) {
-        vs_hv_code(&x->v->hv, x->t, used[i]);
+        if (loops & (i < MAPPING ? VS_VFIO_MAPS : VS_VFIO_UNMAPS)) {
+            vs_hv_code(&x->v->hv, x->t, used[i]);
+        }
     }
 }
 
-/* The page structures of a host page are looked at, one line for each 4 KiB. */
-static void look_at(const struct pass *x, uint64_t gpa, unsigned shift, enum vs_ref first)
+/* The page structures of a page are looked at, one line for each 4 KiB. */
+static void look_at(const struct vs_vfio_pass *x, uint64_t gpa, unsigned shift, enum vs_ref first)
 {
     for (uint64_t done = 0; done < 1ull << shift; done += PAGE) {
         uint64_t at = (gpa + done) / PAGE * PAGE_STRUCT;
@@ -57,12 +52,12 @@ static void look_at(const struct pass *x, uint64_t gpa, unsigned shift, enum vs_
 }
 
 /* Where the entries are for an address of the domain; the level of its leaf is counted from 1. */
-static uint64_t entry_of(const struct pass *x, uint64_t gpa, unsigned *level)
+static uint64_t entry_of(const struct vs_vfio_pass *x, uint64_t iova, unsigned *level)
 {
     const struct vs_radix_format *f = &vs_radix_vtd;
-    uint64_t table = x->a->root;
+    uint64_t table = x->root;
     for (*level = f->levels;; --*level) {
-        vs_hpa at = vs_radix_entry(table, *level, gpa);
+        vs_hpa at = vs_radix_entry(table, *level, iova);
         uint64_t entry = vs_phys_read64(x->v->p->phys, at);
         if (*level == 1u || !(entry & f->present) || vs_radix_is_leaf(f, *level, entry)) {
             return at.v;
@@ -71,15 +66,13 @@ static uint64_t entry_of(const struct pass *x, uint64_t gpa, unsigned *level)
     }
 }
 
-/* A host page of the machine's, with a frame behind it; false: host memory is exhausted. */
-static bool leaf_of(const struct pass *x, uint64_t gpa, struct vs_slat_leaf *leaf)
+bool vs__vfio_leaf(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, struct vs_slat_leaf *leaf)
 {
-    struct vs_vcpu *v = x->v;
     if (vs_slat_find(v->vm, gpa, leaf)) {
         return true;
     }
     return !vs_vm_is_memory(v->vm, gpa) ||
-           (vs_hv_fault_in(&v->hv, x->t, (vs_gpa){gpa}) && vs_slat_find(v->vm, gpa, leaf));
+           (vs_hv_fault_in(&v->hv, t, (vs_gpa){gpa}) && vs_slat_find(v->vm, gpa, leaf));
 }
 
 /* The host address of a page. */
@@ -90,33 +83,35 @@ static uint64_t frame_of(const struct vs_vcpu *v, const struct vs_slat_leaf *lea
 
 /* ---- pinning and mapping ---- */
 
-/* One host page: found in the process's tables, its structures looked at, its entries stored. */
-static bool pin_page(struct pass *x, uint64_t gpa, const struct vs_slat_leaf *leaf)
+/* The page is found in the process's tables, its structures looked at, its entries stored. */
+bool vs__vfio_pin(struct vs_vfio_pass *x, uint64_t iova, uint64_t gpa, unsigned shift,
+                  const struct vs_slat_leaf *leaf, uint64_t rights)
 {
     struct vs_vcpu *v = x->v;
     struct vs_net *net = v->p->net;
-    uint64_t hpa = frame_of(v, leaf), pages = (1ull << leaf->shift) / PAGE, made = net->tables;
+    uint64_t hpa = frame_of(v, leaf) + (gpa & ((1ull << leaf->shift) - 1u)),
+             pages = (1ull << shift) / PAGE, made = net->tables;
     unsigned level;
     vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_BATCH,
                  (x->pages + pages + BATCH - 1u) / BATCH - (x->pages + BATCH - 1u) / BATCH);
     vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_WALK, 1);
     host_touch(v, x->t, leaf->at.v, VS_REF_READ);
-    look_at(x, gpa, leaf->shift, VS_REF_WRITE);
+    look_at(x, gpa, shift, VS_REF_WRITE);
     vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_PAGE, pages);
     x->pages += pages;
     net->dma_count[VS_CNT_dma_pinned] += pages;
     if (hpa != x->end) {
         vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_RUN, 1);
     }
-    x->end = hpa + (1ull << leaf->shift);
-    if (!machine_net_map_page(x->a, gpa, hpa, leaf->shift)) {
+    x->end = hpa + (1ull << shift);
+    if (!machine_net_map(net, x->root, iova, hpa, shift, rights)) {
         return false;
     }
     for (; made < net->tables; made++) {
         v->hv.core.store_string(v->hv.core.ctx, x->t, (vs_gva){v->hv.direct_at + net->last_table},
                                 PAGE);
     }
-    for (uint64_t at = gpa; at < gpa + (1ull << leaf->shift);) {
+    for (uint64_t at = iova; at < iova + (1ull << shift);) {
         uint64_t entry = entry_of(x, at, &level);
         vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_ENTRY, 1);
         host_touch(v, x->t, entry, VS_REF_WRITE);
@@ -127,15 +122,16 @@ static bool pin_page(struct pass *x, uint64_t gpa, const struct vs_slat_leaf *le
 }
 
 /* VFIO_IOMMU_MAP_DMA of all of the machine's memory. */
-static bool map_all(struct pass *x)
+static bool map_all(struct vs_vfio_pass *x)
 {
     struct vs_vcpu *v = x->v;
     bool good = true;
     vs_open(x->t, VS_OP_VFIO_MAP);
-    fetch(x);
+    vs__vfio_fetch(x, VS_VFIO_MAPS | VS_VFIO_UNMAPS);
     for (uint64_t gpa = 0; gpa < v->vm->bytes && good;) {
         struct vs_slat_leaf leaf = {.shift = 12};
-        good = leaf_of(x, gpa, &leaf) && (!vs_vm_is_memory(v->vm, gpa) || pin_page(x, gpa, &leaf));
+        good = vs__vfio_leaf(v, x->t, gpa, &leaf) &&
+               (!vs_vm_is_memory(v->vm, gpa) || vs__vfio_pin(x, gpa, gpa, leaf.shift, &leaf, 3));
         gpa += 1ull << leaf.shift;
     }
     vs_txn_settle(x->t);
@@ -143,16 +139,34 @@ static bool map_all(struct pass *x)
     return good;
 }
 
-/* Memory for the page structures that the machine's pages have. */
-static bool make_structs(struct vs_vcpu *v, struct vs_assigned_vm *a)
+bool vs__vfio_structs(struct vs_vcpu *v)
 {
+    struct vs_assigned_vm *a = &v->p->net->vm[v->machine];
     uint64_t n = (v->vm->bytes / PAGE * PAGE_STRUCT >> CHUNK_SHIFT) + 1u;
     bool good = true;
+    if (a->page_structs) {
+        return true;
+    }
     a->page_structs = calloc(n, sizeof *a->page_structs);
     for (uint64_t i = 0; a->page_structs && good && i < n; i++) {
         good = vs_frames_alloc(v->p->frames, CHUNK_SHIFT, &a->page_structs[i]);
     }
     return a->page_structs && good;
+}
+
+/* The first function of a machine has its container's memory mapped; with an emulated IOMMU each
+ * has a container of its own, and nothing is mapped before the guest does. */
+static bool map_container(struct vs_vcpu *v, struct vs_txn *t)
+{
+    struct vs_net *net = v->p->net;
+    if (net->dma_config.viommu == VS_DMA_EMULATED) {
+        return vs__vfio_structs(v);
+    }
+    if (!vs__vfio_structs(v) || !machine_net_domain(net, v)) {
+        return false;
+    }
+    struct vs_vfio_pass x = vs__vfio_pass(v, t, net->vm[v->machine].root);
+    return map_all(&x) && machine_net_follow(net, v);
 }
 
 /* The function is reset, which takes its time, and does nothing any more. */
@@ -170,13 +184,11 @@ static void assign(void *ctx, struct vs_txn *t)
     struct vs_vcpu *v = ctx;
     struct vs_net *net = v->p->net;
     struct vs_assigned_vm *a = &net->vm[v->machine];
-    struct pass x = {v, t, a, UINT64_MAX, 0, 0, 0};
     bool good = true;
     vs_open(t, VS_OP_VM_ASSIGN);
     vs_hv_run(&v->hv, t, VS_HV_ENTRY_VFIO_OPEN);
     if (!a->functions++) {
-        good = make_structs(v, a) && machine_net_domain(net, v) && map_all(&x) &&
-               machine_net_follow(net, v);
+        good = map_container(v, t);
     } else { /* the container is the first one's until its memory is mapped */
         vs_wait_until(t, (uint16_t)(net->dma_account + VS_ACC_dma_container),
                       (vs_ps){a->mapped_ps > vs_now(t).v ? a->mapped_ps : vs_now(t).v});
@@ -200,39 +212,12 @@ bool machine_vfio_assign(struct vs_vcpu *v)
 
 /* ---- unmapping and unpinning ---- */
 
-/* What was unmapped, up to gpa, is invalidated; only then are its pages let go. */
-static void sync(struct pass *x, uint64_t gpa)
-{
-    if (x->from < gpa) {
-        guest_dma_drop_domain(x->v, x->t);
-    }
-    for (uint64_t at = x->from; at < gpa;) {
-        struct vs_slat_leaf leaf = {.shift = 12};
-        if (vs_slat_find(x->v->vm, at, &leaf)) {
-            look_at(x, at, leaf.shift, VS_REF_WRITE);
-            vs_hv_rounds(&x->v->hv, x->t, VS_HV_ENTRY_VFIO_UNPIN, (1ull << leaf.shift) / PAGE);
-        }
-        at += 1ull << leaf.shift;
-    }
-    x->regions = 0;
-    x->from = gpa;
-}
-
-/* One host page: looked up in the IOMMU's tables, its entries cleared. */
-static void unmap_page(struct pass *x, uint64_t gpa, const struct vs_slat_leaf *leaf)
+void vs__vfio_clear(const struct vs_vfio_pass *x, uint64_t iova, uint64_t bytes)
 {
     struct vs_vcpu *v = x->v;
-    uint64_t hpa = frame_of(v, leaf);
     unsigned level;
-    if (hpa != x->end) {
-        if (x->regions == REGIONS) {
-            sync(x, gpa);
-        }
-        x->regions++;
-    }
-    x->end = hpa + (1ull << leaf->shift);
-    vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_LOOKUP, (1ull << leaf->shift) / PAGE);
-    for (uint64_t at = gpa; at < gpa + (1ull << leaf->shift);) {
+    vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_LOOKUP, bytes / PAGE);
+    for (uint64_t at = iova; at < iova + bytes;) {
         uint64_t entry = entry_of(x, at, &level);
         vs_hv_rounds(&v->hv, x->t, VS_HV_ENTRY_VFIO_CLEAR, 1);
         host_touch(v, x->t, entry, VS_REF_WRITE);
@@ -241,20 +226,51 @@ static void unmap_page(struct pass *x, uint64_t gpa, const struct vs_slat_leaf *
     }
 }
 
-/* VFIO_IOMMU_UNMAP_DMA of all of it. */
-static void unmap_all(struct pass *x)
+void vs__vfio_unpin(const struct vs_vfio_pass *x, uint64_t gpa, unsigned shift)
+{
+    look_at(x, gpa, shift, VS_REF_WRITE);
+    vs_hv_rounds(&x->v->hv, x->t, VS_HV_ENTRY_VFIO_UNPIN, (1ull << shift) / PAGE);
+}
+
+/* What was unmapped of a machine's memory, from `from` up to gpa, is invalidated; only then are its
+ * pages let go. */
+static void sync(const struct vs_vfio_pass *x, uint64_t from, uint64_t gpa)
+{
+    if (from < gpa) {
+        guest_dma_drop(x->v, x->t, NULL);
+    }
+    while (from < gpa) {
+        struct vs_slat_leaf leaf = {.shift = 12};
+        if (vs_slat_find(x->v->vm, from, &leaf)) {
+            vs__vfio_unpin(x, from, leaf.shift);
+        }
+        from += 1ull << leaf.shift;
+    }
+}
+
+/* VFIO_IOMMU_UNMAP_DMA of all of it: page by page looked up in the IOMMU's tables, its entries
+ * cleared. */
+static void unmap_all(struct vs_vfio_pass *x)
 {
     struct vs_vcpu *v = x->v;
+    uint64_t regions = 0, from = 0; /* runs unmapped since the last invalidation, the first here */
     vs_open(x->t, VS_OP_VFIO_UNMAP);
-    fetch(x);
+    vs__vfio_fetch(x, VS_VFIO_MAPS | VS_VFIO_UNMAPS);
     for (uint64_t gpa = 0; gpa < v->vm->bytes;) {
         struct vs_slat_leaf leaf = {.shift = 12};
         if (vs_slat_find(v->vm, gpa, &leaf)) {
-            unmap_page(x, gpa, &leaf);
+            uint64_t hpa = frame_of(v, &leaf);
+            if (hpa != x->end && regions++ == VS_VFIO_REGIONS) {
+                sync(x, from, gpa);
+                from = gpa;
+                regions = 1;
+            }
+            x->end = hpa + (1ull << leaf.shift);
+            vs__vfio_clear(x, gpa, 1ull << leaf.shift);
         }
         gpa += 1ull << leaf.shift;
     }
-    sync(x, v->vm->bytes);
+    sync(x, from, v->vm->bytes);
     vs_txn_settle(x->t);
     vs_close(x->t);
 }
@@ -265,13 +281,16 @@ static void unassign(void *ctx, struct vs_txn *t)
     struct vs_vcpu *v = ctx;
     struct vs_net *net = v->p->net;
     struct vs_assigned_vm *a = &net->vm[v->machine];
-    struct pass x = {v, t, a, UINT64_MAX, 0, 0, 0};
+    struct vs_vfio_pass x = vs__vfio_pass(v, t, a->root);
     vs_open(t, VS_OP_VM_UNASSIGN);
     vcpu_yield(v); /* what the device did before is done */
     machine_pci_silence(net, net->driver[v->index].vf, vs_now(t));
     reset(v, t);
     vs_hv_run(&v->hv, t, VS_HV_ENTRY_VFIO_CLOSE);
-    if (!--a->functions) {
+    a->functions--;
+    if (net->dma_config.viommu == VS_DMA_EMULATED) {
+        machine_viommu_end(v, t);
+    } else if (!a->functions) {
         machine_net_unfollow(net, v);
         unmap_all(&x);
     }

@@ -40,6 +40,7 @@ local program = {
     { "prepare", run = 260, code = 1344, data = 384, source = split .. "kvm_arch_vcpu_ioctl_run: preemption off, kvm_vgic_flush_hwstate, interrupts off, timers, SRCU", grade = "assumed" },
     { "enter", call = "stub.enter" },
   },
+  viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, -- QEMU's hw/arm/smmuv3.c has no caching mode and refuses VFIO's notifier
   rsb_fill = false, spec_ctrl = false, vmx_fast_in = false, vmx_fast_out = false, timer = false, -- x86's
   cpu_id = exit { { "search", run = 250, code = 1536, data = 512,
     source = "reading of kvm_handle_sys_reg and access_id_reg: binary search of the table of registers, about ten steps through a function pointer, the sanitised value, the guest's register, skip", grade = "assumed" } },

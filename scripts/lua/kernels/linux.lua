@@ -110,6 +110,7 @@ program.dma_map = {
     source = "reading of Linux dma_map_page_attrs, iommu_dma_map_page, __iommu_dma_map: checks, domain and IOVA domain of the device, rights", grade = "assumed" },
   { "address", call = "take_address" },
   { "pages", call = "map_device_page", each = "device_pages" },
+  { "sync", call = "flush_device", when = "caching" }, -- intel_iommu_iotlb_sync_map, __mapping_notify_one
   { "end", action = "end_mapping" },
 }
 program.take_address = {

@@ -62,6 +62,7 @@ void guest_dma_free(struct vs_dma_domain *d)
     }
     free(d->deferred.e);
     free(d->live.e);
+    free(d->shadowed.e);
 }
 
 /* ---- device addresses ---- */
@@ -283,6 +284,11 @@ bool guest_dma_strict(const struct vs_vcpu *v)
     return driver(v)->mode == VS_DMA_STRICT;
 }
 
+bool guest_dma_caching(const struct vs_vcpu *v)
+{
+    return driver(v)->domain->shadow != 0;
+}
+
 void guest_dma_give_back(struct vs_vcpu *v, const struct guest_work *w)
 {
     give_back(v, &w->map);
@@ -385,14 +391,15 @@ static void queue_wait(struct vs_vcpu *v)
 }
 
 /* The next descriptor: what is invalidated, in the unit and in a device that keeps translations,
- * then the wait for it. A guest's is in a queue of its own, which its host reads. */
+ * then the wait for it. A guest's is in a queue of its own, which its host reads; an emulated unit
+ * is one of legacy mode, and knows of no device that keeps translations. */
 bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 {
     struct vs_net *net = v->p->net;
     struct vs_dma_domain *m = driver(v)->domain;
-    unsigned bytes = vs_iommu_descriptor_bytes(&net->iommu),
-             last = net->ats_config.enabled ? 2u : 1u, this = (unsigned)w->queued++;
-    bool all = !guest_dma_strict(v);
+    unsigned bytes = m->shadow ? 16u : vs_iommu_descriptor_bytes(&net->iommu),
+             last = net->ats_config.enabled && !m->shadow ? 2u : 1u, this = (unsigned)w->queued++;
+    bool all = !guest_dma_strict(v) && !(m->shadow && !w->unmaps && w->map.bytes);
     if (this > last) {
         return false;
     }
@@ -415,13 +422,18 @@ bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 
 static void ring_unit(struct vs_vcpu *v, struct vs_txn *t);
 
-/* The host carries out what a guest has asked its own unit for: as PASID-based invalidations of the
- * real one, which it waits for; the guest's status is written then. */
+/* The host carries out what a guest has asked its own unit for: it follows what an emulated one's
+ * tables say now; or as PASID-based invalidations of the real one, which it waits for. The guest's
+ * status is written then. */
 static void carry_out(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
     const struct vs_dma_domain *m = driver(v)->domain;
     v->p->net->dma_count[VS_CNT_dma_viommu]++;
+    if (m->shadow) {
+        v->p->net->follow_guest(v, t);
+        return;
+    }
     queue_drop(v, &m->dropped, m->drop_all);
     if (v->p->net->ats_config.enabled) {
         queue_device(v, &m->dropped, m->drop_all);
@@ -432,11 +444,18 @@ static void carry_out(void *ctx, struct vs_txn *t)
               (vs_ps){v->p->net->executed_ps});
 }
 
-void guest_dma_drop_domain(struct vs_vcpu *v, struct vs_txn *t)
+void guest_dma_drop(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping *map)
 {
     struct vs_net *net = v->p->net;
     vs_open(t, VS_OP_DMA_FLUSH);
-    vs_iommu_queue_iotlb_domain(&net->iommu, driver(v)->domain->id);
+    if (map) {
+        queue_drop(v, map, false);
+    } else {
+        vs_iommu_queue_iotlb_domain(&net->iommu, driver(v)->domain->id);
+    }
+    if (map && net->ats_config.enabled) {
+        queue_device(v, map, false);
+    }
     queue_wait(v);
     ring_unit(v, t);
     vs_expose(t, &net->executed, account(v, VS_ACC_dma_spin), (vs_ps){net->executed_ps});

@@ -26,7 +26,7 @@
 #define VS_NIC_STREAM_MOST 1048576u /* bytes of one write of a stream */
 #define VS__NET_RING_PAGES 16u      /* of the longest ring, 4096 descriptors of 16 bytes */
 /* The order of the choices in dma.mode. */
-enum vs_dma_viommu { VS_DMA_NO_VIOMMU, VS_DMA_NESTED };
+enum vs_dma_viommu { VS_DMA_NO_VIOMMU, VS_DMA_NESTED, VS_DMA_EMULATED };
 enum vs_dma_mode { VS_DMA_AUTO, VS_DMA_STATIC, VS_DMA_STRICT, VS_DMA_LAZY, VS_DMA_PASSTHROUGH };
 
 /* What a driver has mapped: its device address, where it is in the kernel's or the program's
@@ -48,10 +48,11 @@ struct vs_dma_domain {
     uint64_t root;      /* of the tables that its kernel edits; 0: devices see physical addresses */
     uint64_t root_seen; /* the same as the kernel has it: guest-physical */
     const struct vs_radix_format *format; /* of these tables */
-    bool own;                             /* they are a guest's own: the first level */
+    bool own;                             /* they are a guest's own: the first level, or shadowed */
     uint16_t id;
-    /* a guest's own: its queue, how many descriptors it has had, and what the last one drops */
-    uint64_t queue_seen, queued;
+    /* a guest's own: its queue, how many descriptors it has had and how many of them its host has
+     * fetched, and what the last one drops */
+    uint64_t queue_seen, queued, fetched;
     struct vs_mapping dropped;
     bool drop_all;
     uint64_t next;                           /* addresses from here on have been given out */
@@ -59,6 +60,11 @@ struct vs_dma_domain {
     struct vs_mappings deferred;             /* unmapped, not invalidated yet */
     uint64_t due_ps;                         /* when a timer does that */
     struct vs_mappings live;                 /* of the program's */
+    /* an emulated IOMMU: the root of the host's tables that the device goes by, 0: the guest's or
+     * the machine's are walked themselves; and what is mapped there, in order of the device
+     * addresses, `at` the guest-physical address with its rights (VS_RIGHT_READ and _WRITE) */
+    uint64_t shadow;
+    struct vs_mappings shadowed;
 };
 
 /* moderation.c: what a driver with adaptive moderation keeps. Zero bytes: nothing has come. */
@@ -168,6 +174,9 @@ struct vs_net {
      * (vs_radix_alloc, its ctx the vCPU). */
     bool (*own_table)(void *ctx, uint64_t *value, uint64_t *at);
     uint64_t (*own_at)(void *ctx, uint64_t value);
+    /* The host brings what the device goes by into line with a guest's tables, after the guest has
+     * asked its emulated IOMMU for an invalidation (vs_dma_domain.dropped). */
+    void (*follow_guest)(struct vs_vcpu *v, struct vs_txn *t);
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;
