@@ -6,6 +6,8 @@
  * too (VT-d specification 6.1, CM). The write of the queue's tail leaves the guest for user space,
  * which reads the descriptors, walks the guest's tables over the range that they name, and has VFIO
  * map and unmap what has changed since (vtd_page_walk_one; drivers/vfio/vfio_iommu_type1.c).
+ * With nested translation the device walks the guest's tables itself, and only the invalidation is
+ * handed on, by one request (drivers/iommu/iommufd/, IOMMU_HWPT_INVALIDATE).
  */
 #include "vfio.h"
 
@@ -202,16 +204,19 @@ void machine_viommu_follow(struct vs_vcpu *v, struct vs_txn *t)
     struct vs_dma_domain *d = domain(v);
     const struct vs_mapping *one = &d->dropped;
     uint64_t queue = net->own_at(v, d->queue_seen), order = 0, from = one->iova / PAGE * PAGE,
-             pages = (one->iova % PAGE + one->bytes + PAGE - 1u) / PAGE;
+             pages = (one->iova % PAGE + one->bytes + PAGE - 1u) / PAGE,
+             bytes = d->shadow ? DESCRIPTOR : vs_iommu_descriptor_bytes(&net->iommu);
     vs_hv_code(&v->hv, t, VS_HV_ENTRY_VIOMMU_SUBMIT);
     vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_VIOMMU_SUBMIT, 1);
     while (1ull << order < pages) {
         order++;
     }
     for (bool drops = true; d->fetched < d->queued; drops = false) { /* then the wait's */
-        host_touch(v, t, queue + d->fetched++ * DESCRIPTOR % PAGE, VS_REF_READ);
+        host_touch(v, t, queue + d->fetched++ * bytes % PAGE, VS_REF_READ);
         vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_VIOMMU_DESCRIPTOR, 1);
-        if (drops && d->drop_all) {
+        if (drops && !d->shadow) { /* IOMMU_HWPT_INVALIDATE */
+            vs_hv_run(&v->hv, t, VS_HV_ENTRY_VIOMMU_IOCTL);
+        } else if (drops && d->drop_all) {
             walk(v, t, 0, 1ull << vs_radix_vtd.input_bits);
         } else if (drops) {
             walk(v, t, from, from + ((uint64_t)PAGE << order));

@@ -70,6 +70,9 @@ for machine in skylake_sp_kvm zen3_milan_kvm neoverse_n1_kvm; do
 done
 ok "strict" nested workloads/dma_map.lua skylake_sp_kvm buffers=300 dma.mode=strict
 strict=$(mean dma.flush)
+rounds() { echo $(($(sql "select coalesce(sum(n), 0) from part where account = 'hypervisor.$1'") / $(sql "select value from knob where path = 'hypervisor.$1.instructions'"))); }
+equal "user space reads two descriptors, and hands one on" "300 600 300" "$(rounds viommu_submit.tail) $(rounds viommu_descriptor.process) $(rounds viommu_ioctl.vfio)"
+equal "no table is walked, nothing is mapped for it" "0 0" "$(rounds viommu_entry.walk) $(number vfio.map)"
 ok "the same on bare metal" native workloads/dma_map.lua buffers=300 dma.mode=strict
 ok "without the exit it is several times cheaper" test "$strict" -gt $((3 * $(mean dma.flush)))
 ok "lazy" nested workloads/dma_map.lua skylake_sp_kvm warmup=32 buffers=1021 dma.deferred.us=10000000

@@ -510,7 +510,7 @@ program.vfio_unpin = {
   offset = 0xfb0000,
   { "put", run = 48, code = 1024, source = "an estimate for vfio_unpin_pages_remote and put_pfn: unpin_user_pages_dirty_lock of one page", grade = "assumed" },
 }
--- a guest's own IOMMU, emulated by QEMU: hw/i386/intel_iommu.c in caching mode, hw/vfio/
+-- a guest's own IOMMU, of QEMU's: hw/i386/intel_iommu.c, hw/vfio/; in caching mode it is shadowed, nested an invalidation is handed on
 program.viommu_submit = {
   offset = 0xfc0000,
   { "tail", run = 420, code = 6144, source = "an estimate for vtd_mem_write, vtd_handle_iqt_write and vtd_fetch_inv_desc of one write of the queue's tail; no count was at hand", grade = "assumed" },
@@ -521,7 +521,7 @@ program.viommu_ioctl = {
   offset = 0xfd0000,
   { "notify", run = 850, code = 6144, source = "an estimate for vtd_page_walk_one with its tree, memory_region_notify_iommu, vfio_iommu_map_notify with address_space_translate, and vfio_legacy_dma_map; no count was at hand", grade = "assumed" },
   { "enter", call = "user_space.enter_ioctl" },
-  { "vfio", run = 700, like = "notify", source = "an estimate for vfio_iommu_type1_ioctl and vfio_dma_do_map or vfio_dma_do_unmap besides pages: the request copied, vfio_find_dma, a vfio_dma made and linked or unlinked and freed, accounting; no count was at hand", grade = "assumed" },
+  { "vfio", run = 700, like = "notify", source = "an estimate for vfio_iommu_type1_ioctl and vfio_dma_do_map or vfio_dma_do_unmap besides pages, or iommufd_hwpt_invalidate: the request copied, vfio_find_dma, a vfio_dma made and linked or unlinked and freed, accounting; no count was at hand", grade = "assumed" },
   { "leave", call = "user_space.leave_ioctl" },
 }
 -- the dirty log

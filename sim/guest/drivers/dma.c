@@ -422,16 +422,16 @@ bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 
 static void ring_unit(struct vs_vcpu *v, struct vs_txn *t);
 
-/* The host carries out what a guest has asked its own unit for: it follows what an emulated one's
- * tables say now; or as PASID-based invalidations of the real one, which it waits for. The guest's
- * status is written then. */
+/* The host carries out what a guest has asked its own unit for, which user space has read: an
+ * emulated one's tables have been followed then, a nested one's invalidations become PASID-based
+ * ones of the real unit, which it waits for. The guest's status is written then. */
 static void carry_out(void *ctx, struct vs_txn *t)
 {
     struct vs_vcpu *v = ctx;
     const struct vs_dma_domain *m = driver(v)->domain;
     v->p->net->dma_count[VS_CNT_dma_viommu]++;
+    v->p->net->follow_guest(v, t);
     if (m->shadow) {
-        v->p->net->follow_guest(v, t);
         return;
     }
     queue_drop(v, &m->dropped, m->drop_all);

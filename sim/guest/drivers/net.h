@@ -174,8 +174,9 @@ struct vs_net {
      * (vs_radix_alloc, its ctx the vCPU). */
     bool (*own_table)(void *ctx, uint64_t *value, uint64_t *at);
     uint64_t (*own_at)(void *ctx, uint64_t value);
-    /* The host brings what the device goes by into line with a guest's tables, after the guest has
-     * asked its emulated IOMMU for an invalidation (vs_dma_domain.dropped). */
+    /* The host's user space reads what a guest has submitted to an IOMMU of its own
+     * (vs_dma_domain.dropped): it brings what the device goes by into line with an emulated one's
+     * tables, and asks the kernel to invalidate what a nested one's device has cached. */
     void (*follow_guest)(struct vs_vcpu *v, struct vs_txn *t);
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
