@@ -49,6 +49,11 @@ void vs_hv_run(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry
     (void)start(h, t, entry, h->exit);
 }
 
+void vs_hv_kernel(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry)
+{
+    (void)start(h, t, entry, &no_exit);
+}
+
 void vs_hv_code(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry loop)
 {
     if (h->entry[loop] != VS_PROGRAM_NONE) {

@@ -48,6 +48,8 @@ enum vs_hv_result {
     X(HOST_INTERRUPT, "host_interrupt")                                                            \
     X(SWITCH, "vcpu_switch")                                                                       \
     X(WORKER, "worker")                                                                            \
+    X(HOST_RECEIVE, "host_receive")                                                                \
+    X(HOST_SEND, "host_send")                                                                      \
     X(KICK, "kick")                                                                                \
     X(VFIO_OPEN, "vfio_open")                                                                      \
     X(VFIO_FAULT, "vfio_fault")                                                                    \
@@ -231,6 +233,8 @@ bool vs_hv_fault_in(struct vs_hypervisor *h, struct vs_txn *t, vs_gpa at);
 /* Runs one of the programs that the machine starts; of a loop: its code is fetched, then it goes
  * round n times. One that the hypervisor does not have takes no time. */
 void vs_hv_run(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry);
+/* The same in a thread of the host's kernel, which handles no exit. */
+void vs_hv_kernel(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry entry);
 void vs_hv_code(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry loop);
 void vs_hv_rounds(struct vs_hypervisor *h, struct vs_txn *t, enum vs_hv_entry loop, uint64_t n);
 /* Sends another processor the interrupt that makes it leave its guest: `kick` is the effect. */

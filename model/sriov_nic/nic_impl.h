@@ -79,12 +79,9 @@ static inline uint64_t vs__least(uint64_t a, uint64_t b)
 /* It goes where it is to go, and its journey (NULL: it has none) ends. */
 void vs__nic_send_out(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journey *j,
                       const struct vs_nic_out *o);
-/* The header at the beginning of a frame. */
-struct vs_nic_header vs__nic_header(const unsigned char *bytes);
-/* A packet for this queue, from the wire or from another function: in the buffer from `in_ps`
- * on, or VS_NIC_NEVER. */
-uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t queue, uint32_t stream, uint32_t payload,
-                         uint64_t first_ps, uint64_t in_ps);
+/* A packet from the wire or from another function: in the buffer from its in_ps on, or
+ * VS_NIC_NEVER. */
+uint64_t vs__nic_arrived(struct vs_nic *n, const struct vs_nic_arrival *a);
 /* An interrupt is due now, or when the function's moderation lets it; one that is due already
  * stays. */
 void vs__nic_plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q);

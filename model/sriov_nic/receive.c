@@ -36,27 +36,25 @@ static void lost(const struct vs_nic *n, uint32_t queue, uint64_t at_ps)
     }
 }
 
-uint64_t vs__nic_arrived(struct vs_nic *n, uint32_t queue, uint32_t stream, uint32_t payload,
-                         uint64_t first_ps, uint64_t in_ps)
+uint64_t vs__nic_arrived(struct vs_nic *n, const struct vs_nic_arrival *a)
 {
-    if (!n->queue[queue].rx.ready) {
+    if (!n->queue[a->queue].rx.ready) {
         n->count[VS_CNT_nic_rx_unclaimed]++;
         return VS_NIC_NEVER;
     }
-    if (n->rx_buffered + vs__nic_frame_bytes(payload) > n->cfg.rx_buffer) {
+    if (n->rx_buffered + vs__nic_frame_bytes(a->payload) > n->cfg.rx_buffer) {
         n->count[VS_CNT_nic_rx_missed]++;
-        lost(n, queue, in_ps);
+        lost(n, a->queue, a->in_ps);
         return VS_NIC_NEVER;
     }
-    n->rx_buffered += vs__nic_frame_bytes(payload);
+    n->rx_buffered += vs__nic_frame_bytes(a->payload);
     uint32_t i = n->n_arrivals++; /* behind those that are in before it */
-    for (; i && n->arrival[(n->arrival_first + i - 1u) % n->arrivals].in_ps > in_ps; i--) {
+    for (; i && n->arrival[(n->arrival_first + i - 1u) % n->arrivals].in_ps > a->in_ps; i--) {
         n->arrival[(n->arrival_first + i) % n->arrivals] =
             n->arrival[(n->arrival_first + i - 1u) % n->arrivals];
     }
-    n->arrival[(n->arrival_first + i) % n->arrivals] =
-        (struct vs_nic_arrival){first_ps, in_ps, queue, payload, stream};
-    return in_ps;
+    n->arrival[(n->arrival_first + i) % n->arrivals] = *a;
+    return a->in_ps;
 }
 
 uint64_t vs_nic_rx_segment(struct vs_nic *n, uint32_t queue, uint32_t stream, uint32_t payload,
@@ -65,7 +63,11 @@ uint64_t vs_nic_rx_segment(struct vs_nic *n, uint32_t queue, uint32_t stream, ui
     uint64_t first = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps,
              in = first + vs_nic_wire_ps(n, payload);
     n->wire_rx_busy_ps = in;
-    return vs__nic_arrived(n, queue, stream, payload, first, in);
+    bool host = n->n_all > n->n_fn && queue >= vs_nic_physical_queue(n);
+    /* the host's stack answers by what a frame bears, and makes no large packets */
+    struct vs_nic_arrival a = {
+        first, in, queue, payload, host ? 0 : stream, host, {VS_NIC_PHYSICAL, VS_NIC_FAR, 0}};
+    return vs__nic_arrived(n, &a);
 }
 
 /* The packet is out of the buffer: in memory, or lost. */
@@ -82,19 +84,25 @@ static void out_of_buffer(struct vs_nic *n, bool good)
 
 /* The frame into the next descriptors' buffers, the descriptors after it; false: blocked.
  * *taken_ps: the link has all of it. */
-static bool into_memory(struct vs_nic *n, struct vs_nic_queue *q, uint32_t bytes,
+static bool into_memory(struct vs_nic *n, struct vs_nic_queue *q, const struct vs_nic_arrival *a,
                         uint64_t *taken_ps)
 {
+    uint32_t bytes = a->payload + VS_NIC_HEADERS;
+    unsigned char *header = a->addressed ? n->head : NULL; /* of the frame, its first bytes */
+    if (header) {
+        vs_nic_write_header(header, &a->header);
+    }
     while (bytes) {
         uint64_t word[2];
         uint32_t slot = vs__nic_take(&q->rx, word),
                  piece = bytes < VS_NIC_BUFFER ? bytes : VS_NIC_BUFFER;
         vs_iova at = {word[0]};
         struct vs_txn *dma = vs__nic_dma(n, q->fn, *taken_ps);
-        if (!n->link.write(n->link.ctx, dma, q->fn->requester, at, NULL, piece, taken_ps)) {
+        if (!n->link.write(n->link.ctx, dma, q->fn->requester, at, header, piece, taken_ps)) {
             n->count[VS_CNT_nic_blocked]++;
             return false;
         }
+        header = NULL;
         bytes -= piece;
         word[1] = (uint64_t)(bytes ? VS_NIC_MORE : 0) << 32 | piece;
         dma->now_ps = *taken_ps;
@@ -152,7 +160,7 @@ static void carry(struct vs_nic *n, const struct vs_nic_arrival *a, vs_ps at)
     vs_tape_clear(&n->tape);
     uint64_t asked = t->now_ps, taken = asked;
     bool joins = n->cfg.lro && vs__nic_joins(a),
-         good = joins ? vs__nic_join(n, q, a, &taken) : into_memory(n, q, bytes, &taken);
+         good = joins ? vs__nic_join(n, q, a, &taken) : into_memory(n, q, a, &taken);
     vs_wait_until(t, vs__nic_acc(n, VS_ACC_nic_wait_link), vs__nic_at(taken));
     if (good) {
         remember(n, q, a, n->rx_begun_ps, asked);

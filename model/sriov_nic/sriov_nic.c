@@ -30,12 +30,14 @@ static void check_limits(const struct vs_nic_config *c, struct vs_errors *errors
                      most[i].what, most[i].limit);
         }
     }
-    if (c->vfs * c->queues > c->has_queues) {
+    uint64_t functions = c->vfs + (c->physical != VS_NIC_NOBODY);
+    if (functions * c->queues > c->has_queues) {
         vs_error(errors,
                  "nic.vfs = %llu, nic.queues = %llu: this adapter has %llu pairs of queues for all "
-                 "its functions (nic.has.queues)",
+                 "its functions (nic.has.queues)%s",
                  (unsigned long long)c->vfs, (unsigned long long)c->queues,
-                 (unsigned long long)c->has_queues);
+                 (unsigned long long)c->has_queues,
+                 c->physical ? ", and the physical one has as many (nic.physical)" : "");
     }
     if (c->write_back_head && !c->has_head) {
         vs_error(errors, "nic.write_back.head = 1: this adapter has no head write-back "
@@ -106,7 +108,7 @@ static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
 {
     struct vs_nic_queue *q = &f->queue[i];
     char name[32];
-    snprintf(name, sizeof name, "nic0/vf%u/q%u", (uint32_t)(f - n->fn), i);
+    snprintf(name, sizeof name, "%s/q%u", vs_ledger_actor_name(n->ledger, f->actor), i);
     q->fn = f;
     q->actor = n->pairs > 1 ? vs_ledger_actor(n->ledger, name) : f->actor;
     q->tx.n = q->rx.n = (uint32_t)n->cfg.ring;
@@ -121,19 +123,22 @@ static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
     return q->tx_journey && q->rx_journey && q->rx_follows && q->tx_begun && q->rx_seen_ps;
 }
 
-/* Makes a virtual function. */
+/* Makes a virtual function, or the physical one, which has its queues behind theirs. */
 static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
 {
     struct vs_nic_function *f = &n->fn[i];
     bool good = true;
-    char name[32];
-    snprintf(name, sizeof name, "nic0/vf%u", i);
+    char name[32] = "nic0/pf";
+    bool physical = i == n->n_fn;
+    if (!physical) {
+        snprintf(name, sizeof name, "nic0/vf%u", i);
+    }
     f->adapter = n;
     f->actor = vs_ledger_actor(n->ledger, name);
-    f->requester = (uint16_t)(pf_requester + n->cfg.first_vf + i * n->cfg.stride);
+    f->requester = (uint16_t)(pf_requester + (physical ? 0 : n->cfg.first_vf + i * n->cfg.stride));
     f->queue = &n->queue[(size_t)i * n->pairs];
-    f->port_vlan = (uint16_t)(n->cfg.vlans ? i + 1u : 0);
-    f->check_source = n->cfg.antispoof != 0;
+    f->port_vlan = (uint16_t)(n->cfg.vlans && !physical ? i + 1u : 0);
+    f->check_source = n->cfg.antispoof && !physical;
     vs_txn_beside(&f->dma, n->ledger, f->actor);
     for (uint32_t q = 0; q < n->pairs && good; q++) {
         good = make_queue(n, f, q);
@@ -154,8 +159,9 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     n->n_fn = (uint32_t)c->vfs;
     n->irq_due_ps = n->kept_due_ps = VS_NIC_NEVER;
     n->pairs = (uint32_t)c->queues;
-    n->n_queues = n->n_fn * n->pairs;
-    n->fn = calloc(n->n_fn, sizeof *n->fn);
+    n->n_all = n->n_fn + (c->physical != VS_NIC_NOBODY);
+    n->n_queues = n->n_all * n->pairs;
+    n->fn = calloc(n->n_all, sizeof *n->fn);
     n->queue = calloc(n->n_queues, sizeof *n->queue);
     n->arrivals = (uint32_t)(c->rx_buffer / VS_NIC_MIN_FRAME) + 1u;
     n->arrival = calloc(n->arrivals, sizeof *n->arrival);
@@ -164,7 +170,7 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     if (!n->fn || !n->queue || !n->arrival || !n->write_back || !n->head) {
         return VS_E_NOMEM;
     }
-    for (uint32_t i = 0; i < n->n_fn; i++) {
+    for (uint32_t i = 0; i < n->n_all; i++) {
         if (!make_function(n, i, pf_requester)) {
             return VS_E_NOMEM;
         }

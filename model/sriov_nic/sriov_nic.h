@@ -52,12 +52,14 @@
 #define VS_NIC_TO_ALL                                                                              \
     128u /* of a request: a frame is for everybody, for the wire, else a function */
 #define VS_NIC_TO_WIRE 129u
+#define VS_NIC_TO_PHYSICAL 130u
 #define VS_NIC_FROM_OWN 128u /* it bears its function's own address, else this one's */
 #define VS_NIC_BROADCAST 0xffffffffffffull
-#define VS_NIC_FAR 0x020000000100ull /* the other end of the wire */
-#define VS_NIC_WIRE_OVERHEAD 24u     /* preamble 8, frame check 4, inter-packet gap 12 */
-#define VS_NIC_MIN_FRAME 60u         /* without frame check */
-#define VS_NIC_MAX_FRAME 10240u      /* what the transmit buffer keeps free for the next one */
+#define VS_NIC_FAR 0x020000000100ull      /* the other end of the wire */
+#define VS_NIC_PHYSICAL 0x0200000000ffull /* the physical function */
+#define VS_NIC_WIRE_OVERHEAD 24u          /* preamble 8, frame check 4, inter-packet gap 12 */
+#define VS_NIC_MIN_FRAME 60u              /* without frame check */
+#define VS_NIC_MAX_FRAME 10240u           /* what the transmit buffer keeps free for the next one */
 #define VS_NIC_NEVER UINT64_MAX
 
 /* Of a frame. Without one (VS_NIC_ADDRESSED) it goes from its function to the other end. */
@@ -65,11 +67,14 @@ struct vs_nic_header {
     uint64_t to, from; /* addresses of 48 bits */
     uint16_t vlan;     /* 0: no tag */
 };
-/* A function's own address. */
+/* A virtual function's own address. */
 static inline uint64_t vs_nic_mac(uint32_t vf)
 {
     return 0x020000000000ull + vf;
 }
+
+/* The order of the choices in nic.physical. */
+enum vs_nic_host { VS_NIC_NOBODY, VS_NIC_SINK, VS_NIC_ECHO };
 
 struct vs_nic_descriptor {
     uint64_t word[2];
@@ -143,11 +148,13 @@ struct vs_nic_function {
     uint64_t rate_free_ps;            /* nic.rate_mbps lets it send again */
 };
 
-/* A packet from the wire in the adapter's buffer, until the engine has carried it into memory. */
+/* A packet in the adapter's buffer, until the engine has carried it into memory. */
 struct vs_nic_arrival {
     uint64_t first_ps, in_ps; /* its first bit, its last */
     uint32_t queue, payload;
     uint32_t stream; /* of TCP segments: their connection, from 1 on */
+    bool addressed;  /* it begins with this Ethernet header */
+    struct vs_nic_header header;
 };
 
 /* A descriptor that is to be written back when its frame has been read. */
@@ -184,7 +191,8 @@ struct vs_nic {
     struct vs_nic_function *fn;
     struct vs_nic_queue *queue;
     uint32_t n_fn, next_fn, n_used; /* used: functions up to the last one that has rings */
-    uint32_t pairs, n_queues;       /* of a function; of all */
+    uint32_t n_all; /* n_fn virtual ones, and with nic.physical the physical one behind them */
+    uint32_t pairs, n_queues; /* of a function; of all */
     uint64_t count[VS_CNT_nic_N];
 };
 
@@ -195,6 +203,28 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *cfg,
 void vs_nic_free(struct vs_nic *n);
 void vs_nic_rings(struct vs_nic *n, uint32_t queue, uint64_t tx_base, uint64_t rx_base);
 void vs_nic_msix(struct vs_nic *n, uint32_t queue, uint64_t address, uint32_t data);
+/* The number of the physical function, where it has queues of its own (nic.physical). */
+static inline uint32_t vs_nic_physical(const struct vs_nic *n)
+{
+    return n->n_fn;
+}
+/* The number of its first pair of queues. */
+static inline uint32_t vs_nic_physical_queue(const struct vs_nic *n)
+{
+    return n->n_fn * n->pairs;
+}
+/* The function that a requester id is; the physical one's is n_fn. */
+static inline uint32_t vs_nic_function_of(const struct vs_nic *n, uint16_t requester)
+{
+    return requester < n->fn[0].requester
+               ? n->n_fn
+               : (uint32_t)(requester - n->fn[0].requester) / (uint32_t)n->cfg.stride;
+}
+/* The address that one of its functions has by itself. */
+static inline uint64_t vs_nic_address(const struct vs_nic *n, uint32_t fn)
+{
+    return fn == n->n_fn ? VS_NIC_PHYSICAL : vs_nic_mac(fn);
+}
 /* function.c: what its functions are to configuration space, and what is behind their registers;
  * a reset stops a function's queues, and what is under way for it is lost. */
 void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
@@ -204,8 +234,9 @@ struct vs_function_port vs_nic_function_port(struct vs_nic *n, uint32_t vf);
  * VLANs that it is in itself. */
 void vs_nic_policy(struct vs_nic *n, uint32_t vf, uint16_t port_vlan, bool check_source);
 void vs_nic_vlan(struct vs_nic *n, uint32_t vf, uint16_t vlan, bool in);
-/* A header as it lies in memory. */
+/* A header as it lies in memory; what lies there as a header. */
 void vs_nic_write_header(unsigned char bytes[VS_NIC_HEADER_BYTES], const struct vs_nic_header *h);
+struct vs_nic_header vs_nic_read_header(const unsigned char *bytes);
 /* Its register of interrupt moderation is written. */
 void vs_nic_moderate(struct vs_nic *n, uint32_t queue, uint64_t itr_ps);
 /* When the RX engine has something to do; VS_NIC_NEVER. */

@@ -29,10 +29,11 @@ static bool in_vlan(const struct vs_nic_function *f, uint16_t vlan)
 /* The frame is for this function. */
 static bool accepts(const struct vs_nic *n, uint32_t vf, const struct vs_nic_header *h)
 {
-    return (h->to == vs_nic_mac(vf) || h->to == VS_NIC_BROADCAST) && in_vlan(&n->fn[vf], h->vlan);
+    return (h->to == vs_nic_address(n, vf) || h->to == VS_NIC_BROADCAST) &&
+           in_vlan(&n->fn[vf], h->vlan);
 }
 
-struct vs_nic_header vs__nic_header(const unsigned char *bytes)
+struct vs_nic_header vs_nic_read_header(const unsigned char *bytes)
 {
     struct vs_nic_header h = {0, 0, 0};
     for (unsigned i = 0; i < 6; i++) {
@@ -73,9 +74,10 @@ uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32
     uint64_t first = at.v > n->wire_rx_busy_ps ? at.v : n->wire_rx_busy_ps, last = VS_NIC_NEVER,
              in = first + vs_nic_wire_ps(n, payload);
     n->wire_rx_busy_ps = in;
-    for (uint32_t i = 0; i < n->n_fn; i++) {
+    for (uint32_t i = 0; i < n->n_all; i++) {
         if (accepts(n, i, h)) {
-            uint64_t one = vs__nic_arrived(n, of_addresses(n, i, h), 0, payload, first, in);
+            struct vs_nic_arrival a = {first, in, of_addresses(n, i, h), payload, 0, true, *h};
+            uint64_t one = vs__nic_arrived(n, &a);
             last = one != VS_NIC_NEVER ? one : last;
         }
     }
@@ -90,20 +92,23 @@ static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct v
     bool local = false, tagged = h.vlan != 0;
     uint32_t own = (uint32_t)(f - n->fn);
     if (f->check_source &&
-        (h.from != vs_nic_mac(own) || (tagged && (f->port_vlan || !in_vlan(f, h.vlan))))) {
+        (h.from != vs_nic_address(n, own) || (tagged && (f->port_vlan || !in_vlan(f, h.vlan))))) {
         n->count[VS_CNT_nic_spoofed]++;
         return false;
     }
     h.vlan = f->port_vlan ? f->port_vlan : h.vlan;
-    for (uint32_t i = 0; n->cfg.loopback && i < n->n_fn; i++) {
+    for (uint32_t i = 0; n->cfg.loopback && i < n->n_all; i++) {
         if (i != own && accepts(n, i, &h)) {
+            struct vs_nic_arrival a = {at_ps, at_ps, of_addresses(n, i, &h), payload, 0, true, h};
             n->count[VS_CNT_nic_switched]++;
             local = true;
-            (void)vs__nic_arrived(n, of_addresses(n, i, &h), 0, payload, at_ps, at_ps);
+            (void)vs__nic_arrived(n, &a);
         }
     }
     /* an address of a function's that is in another VLAN is nobody's on the wire either */
-    bool own_machine = n->cfg.loopback && h.to >= vs_nic_mac(0) && h.to < vs_nic_mac(n->n_fn);
+    bool virtual_one = h.to >= vs_nic_mac(0) && h.to < vs_nic_mac(n->n_fn),
+         own_machine =
+             n->cfg.loopback && (virtual_one || (h.to == VS_NIC_PHYSICAL && n->n_all > n->n_fn));
     n->count[VS_CNT_nic_filtered] += own_machine && !local;
     return !own_machine;
 }

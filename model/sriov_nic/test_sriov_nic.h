@@ -115,8 +115,8 @@ static inline enum vs_msi_result link_message(void *ctx, struct vs_txn *t, uint1
     return VS_MSI_DELIVERED;
 }
 
-/* So many functions of so many pairs of queues, four in all. */
-static inline int setup_with(void **state, uint64_t vfs, uint64_t queues)
+/* So many functions of so many pairs of queues, four in all with the physical one's. */
+static inline int setup_as(void **state, uint64_t vfs, uint64_t queues, enum vs_nic_host physical)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
@@ -126,6 +126,7 @@ static inline int setup_with(void **state, uint64_t vfs, uint64_t queues)
     w->config = (struct vs_nic_config){.present = 1,
                                        .vfs = vfs,
                                        .queues = queues,
+                                       .physical = physical,
                                        .rss_entries = 128,
                                        .first_vf = 16,
                                        .stride = 2,
@@ -147,6 +148,12 @@ static inline int setup_with(void **state, uint64_t vfs, uint64_t queues)
     }
     *state = w;
     return 0;
+}
+
+/* The same without the physical one. */
+static inline int setup_with(void **state, uint64_t vfs, uint64_t queues)
+{
+    return setup_as(state, vfs, queues, VS_NIC_NOBODY);
 }
 
 static inline int setup(void **state)

@@ -207,6 +207,56 @@ static void a_rate_lets_the_next_frame_go_at_its_time(void **state)
     assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 3);
 }
 
+/* The physical function is an endpoint as the others are: what bears its address comes to it, with
+ * the header that it bore, what it sends reaches who it is for, and no guest sends in its name. */
+static void the_physical_function_is_an_endpoint(void **state)
+{
+    struct world *w = *state;
+    struct vs_nic *n = &w->nic;
+    const uint32_t host = vs_nic_physical_queue(n);
+    assert_int_equal(host, 3);
+    assert_int_equal(n->fn[3].requester, PF);
+    n->queue[host].rx.ready = n->queue[1].rx.ready = true;
+    struct vs_nic_header asks = {VS_NIC_PHYSICAL, vs_nic_mac(1), 0};
+    send_with(w, 1, 0, &asks, 1000);
+    assert_int_equal(n->n_arrivals, 1);
+    const struct vs_nic_arrival *a = &n->arrival[n->arrival_first];
+    assert_int_equal(a->queue, host);
+    assert_true(a->addressed && a->header.from == vs_nic_mac(1));
+    struct vs_nic_header answers = {vs_nic_mac(1), VS_NIC_PHYSICAL, 0};
+    send_with(w, host, 0, &answers, 10000000);
+    assert_int_equal(n->n_arrivals, 2);
+    assert_int_equal(n->arrival[(n->arrival_first + 1u) % n->arrivals].queue, 1);
+    assert_int_equal(n->count[VS_CNT_nic_switched], 2);
+    assert_int_equal(n->count[VS_CNT_nic_tx_packets], 0); /* on the wire */
+    struct vs_nic_header forged = {vs_nic_mac(1), VS_NIC_PHYSICAL, 0};
+    n->fn[0].check_source = true;
+    send_with(w, 0, 0, &forged, 20000000);
+    assert_int_equal(n->count[VS_CNT_nic_spoofed], 1);
+    assert_int_equal(n->n_arrivals, 2);
+    n->n_arrivals = 0;
+}
+
+/* Where nobody drives it, its address is nobody's here: such a frame goes to the wire. */
+static void without_a_driver_its_address_is_the_wires(void **state)
+{
+    struct world *w = *state;
+    struct vs_nic_header h = {VS_NIC_PHYSICAL, vs_nic_mac(0), 0};
+    send_with(w, 0, 0, &h, 1000);
+    assert_int_equal(w->nic.count[VS_CNT_nic_tx_packets], 1);
+    assert_int_equal(w->nic.count[VS_CNT_nic_switched] + w->nic.count[VS_CNT_nic_filtered], 0);
+}
+
+/* With an internal switch, and the physical function behind three virtual ones. */
+static int setup_host(void **state)
+{
+    int bad = setup_as(state, 3, 1, VS_NIC_ECHO);
+    struct world *w = *state;
+    w->nic.cfg.loopback = 1;
+    w->nic.cfg.rx_buffer = 1u << 20;
+    return bad;
+}
+
 /* With an internal switch. */
 static int setup_switch(void **state)
 {
@@ -225,6 +275,8 @@ int main(void)
         TEST(a_frame_to_another_function_does_not_reach_the_wire),
         TEST(a_frame_with_anothers_address_is_not_sent),
         TEST(a_port_vlan_cannot_be_left),
+        cmocka_unit_test_setup_teardown(the_physical_function_is_an_endpoint, setup_host, teardown),
+        TEST(without_a_driver_its_address_is_the_wires),
         TEST(a_stream_is_cut_at_its_segments),
         TEST(a_stream_that_is_too_long_stops_its_queue),
         TEST(a_rate_lets_the_next_frame_go_at_its_time),

@@ -78,7 +78,7 @@ static vs_inlined struct vs_nic_queue *next_sender(const struct vs_nic *n, uint6
 /* The frame counts against its function's rate, from its start on. */
 static void pay_rate(const struct vs_nic *n, struct vs_nic_function *f, uint64_t bytes)
 {
-    if (n->cfg.rate_mbps) {
+    if (n->cfg.rate_mbps && f != &n->fn[vs_nic_physical(n)]) {
         f->rate_free_ps =
             n->tx.now_ps + (bytes + VS_NIC_WIRE_OVERHEAD) * 8u * 1000000u / n->cfg.rate_mbps;
     }
@@ -175,7 +175,7 @@ static bool send(struct vs_nic *n, struct vs_nic_queue *q, uint32_t n_pieces, ui
     }
     pay_rate(n, q->fn, bytes);
     if (special && (out.segment || out.addressed)) {
-        out.header = vs__nic_header(n->head);
+        out.header = vs_nic_read_header(n->head);
         vs__nic_send_out(n, q, j, &out);
     } else {
         onto_wire(n, q, j, bytes);
@@ -258,7 +258,7 @@ static __attribute__((noinline)) uint64_t serve(struct vs_nic *n, struct vs_nic_
     if (bytes > VS_NIC_MAX_FRAME && room_ps(n, bytes) > at.v) {
         return hold(n, q, at, VS_ACC_nic_wait_buffer, NULL, room_ps(n, bytes));
     }
-    n->next_fn = ((uint32_t)(q->fn - n->fn) + 1u) % n->n_fn;
+    n->next_fn = ((uint32_t)(q->fn - n->fn) + 1u) % n->n_all;
     q->fn->next_queue = (uint32_t)(q - q->fn->queue) + 1u;
     if (!send(n, q, n_pieces, bytes)) {
         stop(q);

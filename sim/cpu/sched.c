@@ -190,10 +190,20 @@ static bool all_stuck(const struct vs_platform *p)
     return stuck;
 }
 
+/* A thread of the processor does what a device has woken it for. */
+static bool serves(const struct vs_hwthread *hw)
+{
+    bool any = false;
+    for (unsigned i = 0; i < hw->n_threads; i++) {
+        any = any || hw->thread[i]->serves;
+    }
+    return any;
+}
+
 uint64_t sched_step(struct vs_hwthread *hw, uint64_t now_ps, uint64_t horizon_ps)
 {
     wake(hw, clock(hw) > now_ps ? clock(hw) : now_ps);
-    if (all_stuck(hw->p)) {
+    if (all_stuck(hw->p) && !serves(hw)) {
         return VS_NEVER;
     }
     struct vs_thread *t = hw->on;

@@ -72,6 +72,7 @@ struct vs_thread {
     struct vs_txn *txn;
     uint16_t line; /* the actor of its time line */
     bool slept;    /* an event has ended its sleep: sched.c sets it; when it has its processor */
+    bool serves;   /* a device has woken it and is not done: it sets and clears that itself */
     enum vs_thread_place place;
     uint64_t ready_ps; /* since when it is ready */
     uint64_t ran_ps;   /* of the processor's time, for the order of the run queue */

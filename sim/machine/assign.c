@@ -14,6 +14,8 @@
 #define PINNED_IOVA (1ull << 47)    /* of programs' memory on bare metal, at their own addresses */
 #define PINNED_FIRST (1ull << 46)   /* the same in a first level, whose addresses are canonical */
 #define DOMAINS_OF_FUNCTIONS 0x100u /* ids of what no virtual machine has */
+#define HOST_DOMAIN 0xffu           /* id of what passes through for the host */
+#define HOST_ENTRY 255u             /* of the interrupt remapping table: no vCPU's */
 #define LAST (1ull << 32)           /* device addresses are given out below */
 
 /* A cleared page of host memory for a table, on the devices' node; 0: none is left. */
@@ -288,6 +290,33 @@ static bool make_unit(struct vs_net *net)
         net->used = root.v && irt.v && queue.v && net->status_page;
     }
     return net->used;
+}
+
+bool machine_net_assign_host(struct vs_net *net)
+{
+    uint32_t physical = vs_nic_physical(&net->nic);
+    uint16_t requester = net->nic.fn[physical].requester;
+    uint64_t address = 0xfee00000u | MACHINE_HOST_APIC << 12;
+    uint32_t data = 0x40; /* a vector of the host's: no guest sees it */
+    vs_hpa tables[3] = {{page(net->p)}, {0}, {0}};
+    if (net->iommu_config.enabled && (!make_unit(net) || !tables[0].v)) {
+        return false;
+    }
+    if (net->iommu_config.enabled && net->iommu_config.mode) {
+        struct vs_iommu_pasid what = {VS_IOMMU_PASS, HOST_DOMAIN, {0}, {0}};
+        tables[1].v = page(net->p);
+        tables[2].v = page(net->p);
+        vs_iommu_attach_pasid(&net->iommu, requester, 0, &what, tables);
+    } else if (net->iommu_config.enabled) {
+        vs_iommu_attach(&net->iommu, requester, HOST_DOMAIN, (vs_hpa){0}, tables[0]);
+    }
+    if (net->iommu_config.remap) {
+        vs_iommu_route(&net->iommu, HOST_ENTRY, requester, MACHINE_HOST_APIC, (uint8_t)data,
+                       (vs_hpa){0});
+        vs_iommu_msi(HOST_ENTRY, &address, &data);
+    }
+    vs_nic_msix(&net->nic, vs_nic_physical_queue(&net->nic), address, data);
+    return !net->iommu_config.mode || (tables[1].v && tables[2].v);
 }
 
 bool machine_net_assign(struct vs_vcpu *v)

@@ -15,8 +15,8 @@ struct vs_pcie *machine_link_use(struct vs_net *net, uint16_t requester)
     if (net->links == 1u) {
         return &net->link[0];
     }
-    unsigned i = (uint32_t)(requester - net->nic.fn[0].requester) /
-                 (uint32_t)net->nic_config.stride % net->links;
+    uint32_t fn = vs_nic_function_of(&net->nic, requester);
+    unsigned i = fn < net->nic.n_fn ? fn % net->links : 0;
     vs_memory_dma_place(&net->dma, net->node[i]);
     vs_memory_dma_place(&net->agent, net->node[i]);
     return &net->link[i];

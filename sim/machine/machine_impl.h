@@ -138,6 +138,16 @@ void machine_traffic_begin(struct vs_net *net, uint32_t number, uint64_t now_ps)
 void machine_traffic_send(struct vs_net *net, uint64_t now_ps);
 uint64_t machine_traffic_next(const struct vs_net *net);
 
+/* physical.c: the host's driver of the physical function, where nic.physical says that it has one:
+ * what it needs; its making; the adapter has interrupted it. assign.c: its requests and messages
+ * pass the IOMMU; false: memory is short. */
+void machine_physical_check(const struct vs_net *net, struct vs_errors *errors);
+enum vs_status machine_physical_make(struct vs_net *net);
+void machine_physical_free(struct vs_net *net);
+void machine_physical_interrupt(struct vs_net *net, uint64_t at_ps);
+bool machine_net_assign_host(struct vs_net *net);
+#define MACHINE_HOST_APIC 254u /* whom the physical function's messages are for: no vCPU */
+
 /* affected.c: the vCPU's hypervisor learns what its processor is affected by. */
 void machine_affect(struct vs_vcpu *v, const struct vs_cpu_config *cpu);
 

@@ -18,6 +18,11 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
 {
     struct vs_net *net = ctx;
     struct vs_platform *p = net->p;
+    if (apic_id == MACHINE_HOST_APIC) {
+        net->raised = true;
+        machine_physical_interrupt(net, t->now_ps);
+        return;
+    }
     if (apic_id >= p->n_vcpus) {
         return;
     }
@@ -35,7 +40,7 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
 static struct vs_vcpu *vcpu_of(const struct vs_net *net, const struct vs_nic_queue *q)
 {
     uint32_t queue = (uint32_t)(q - net->nic.queue);
-    for (unsigned i = 0; i < net->p->n_vcpus; i++) {
+    for (unsigned i = 0; i < net->p->n_vcpus && queue / net->nic.pairs < net->nic.n_fn; i++) {
         if (net->driver[i].queue == queue) {
             return &net->p->vcpu[i];
         }
@@ -164,6 +169,7 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
     machine_services_check(net, errors);
     machine_vfio_check(p, net, errors);
     machine_viommu_check(p, net, errors);
+    machine_physical_check(net, errors);
     if (p->virtualized && !net->iommu_config.enabled) {
         char mode[64];
         vs_error(errors,
@@ -331,6 +337,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     if (!s) {
         give_queues(net);
         s = machine_traffic_make(net);
+        s = s ? s : machine_physical_make(net);
     }
     if (s) {
         vs_error(errors, "the NIC: %s", vs_status_text(s));
@@ -350,7 +357,13 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     vs_ledger_counters(p->ledger, vs_ledger_actor(p->ledger, "iommu0/walker"), &vs_memory_desc,
                        net->agent.count);
     struct vs_agent agent = {"nic0", net, step, NULL};
-    return vs_kernel_add(p->kernel, &agent, &net->nic_agent) ? VS_OK : VS_E_NOMEM;
+    if (!vs_kernel_add(p->kernel, &agent, &net->nic_agent)) {
+        return VS_E_NOMEM;
+    }
+    if (net->physical) { /* what is sent to the host comes whether a guest listens or not */
+        net->begin(net, vs_nic_physical_queue(&net->nic), 0);
+    }
+    return VS_OK;
 }
 
 void machine_net_end(struct vs_platform *p)
@@ -385,6 +398,7 @@ void machine_net_free(struct vs_platform *p)
         free(p->net->reset);
         free(p->net->vm);
         machine_traffic_free(p->net);
+        machine_physical_free(p->net);
         vs_tape_free(&p->net->executed);
         free(p->net);
     }

@@ -23,11 +23,11 @@ static void set(struct vs_pci_function *f, unsigned offset, uint64_t value)
 }
 
 /* A driver that begins enables its function and gives each queue's vector what is to be sent. */
-static void start(struct vs_net *net, uint32_t vf)
+static void start(struct vs_net *net, uint32_t fn)
 {
-    struct vs_pci_function *f = &net->functions.fn[1u + vf];
+    struct vs_pci_function *f = &net->functions.fn[fn < net->nic.n_fn ? 1u + fn : 0];
     for (uint32_t i = 0; i < net->nic.pairs; i++) {
-        const struct vs_nic_queue *q = &net->nic.fn[vf].queue[i];
+        const struct vs_nic_queue *q = &net->nic.fn[fn].queue[i];
         f->msix[i] = (struct vs_msix_entry){q->msi_address, q->msi_data, 0};
     }
     set(f, COMMAND, MEMORY_AND_MASTER);
@@ -63,18 +63,16 @@ static bool fires(void *ctx, uint16_t requester, uint32_t vector)
     if (!net->found) {
         return true;
     }
-    uint32_t vf =
-        (uint32_t)(requester - net->nic.fn[0].requester) / (uint32_t)net->nic_config.stride;
-    return vs_msix_fire(&net->functions.fn[1u + vf], vector);
+    uint32_t fn = vs_nic_function_of(&net->nic, requester);
+    return vs_msix_fire(&net->functions.fn[fn < net->nic.n_fn ? 1u + fn : 0], vector);
 }
 
 /* vs_ats.on */
 static bool services_on(void *ctx, uint16_t requester)
 {
     const struct vs_net *net = ctx;
-    uint32_t vf =
-        (uint32_t)(requester - net->nic.fn[0].requester) / (uint32_t)net->nic_config.stride;
-    return !net->found || vs_pci_ats(&net->functions.fn[1u + vf]);
+    uint32_t fn = vs_nic_function_of(&net->nic, requester);
+    return fn < net->nic.n_fn && (!net->found || vs_pci_ats(&net->functions.fn[1u + fn]));
 }
 
 /* vs_pci_function.services: a device that begins or ends to keep translations has none. */
@@ -229,6 +227,9 @@ bool machine_pci_find(struct vs_net *net)
         if (net->domain[vf].attached) {
             start(net, vf);
         }
+    }
+    if (net->physical) {
+        start(net, vs_nic_physical(&net->nic));
     }
     for (uint32_t i = 0; i < net->functions.n;
          i++) { /* from now on: they were as start() has them */

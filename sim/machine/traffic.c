@@ -34,10 +34,18 @@ struct machine_traffic {
     uint32_t *unacked;   /* frames of a stream, by queue */
 };
 
-/* Functions that have a vCPU. */
+/* Functions that somebody serves: virtual ones that have a vCPU, and the host's own. */
 static unsigned functions(const struct vs_net *net)
 {
-    return net->n_functions < net->nic.n_fn ? net->n_functions : net->nic.n_fn;
+    unsigned with = net->n_functions < net->nic.n_fn ? net->n_functions : net->nic.n_fn;
+    return with + (net->nic.n_all - net->nic.n_fn);
+}
+
+/* The number of the i-th of them: the host's own is the last one. */
+static uint32_t function(const struct vs_net *net, uint32_t i)
+{
+    bool own = net->nic.n_all > net->nic.n_fn && i + 1u == functions(net);
+    return own ? vs_nic_physical(&net->nic) : i;
 }
 
 /* Room for one more; false: there is no memory, and the run fails. */
@@ -137,8 +145,8 @@ enum vs_status machine_traffic_make(struct vs_net *net)
         .per_answer = (uint32_t)c->traffic_per_answer,
         .acks = (uint32_t)c->traffic_acks,
         .flows = (uint32_t)c->traffic_flows,
-        .next_flow = calloc(net->nic.n_fn, sizeof *t->next_flow),
-        .hash = calloc((size_t)net->nic.n_fn * c->traffic_flows, sizeof *t->hash),
+        .next_flow = calloc(net->nic.n_all, sizeof *t->next_flow),
+        .hash = calloc((size_t)net->nic.n_all * c->traffic_flows, sizeof *t->hash),
         .under_way = calloc(net->nic.n_queues, sizeof *t->under_way),
         .unacked = calloc(net->nic.n_queues, sizeof *t->unacked)};
     if (t->window || t->acks) {
@@ -147,7 +155,7 @@ enum vs_status machine_traffic_make(struct vs_net *net)
     if (!t->under_way || !t->unacked || !t->next_flow || !t->hash) {
         return VS_E_NOMEM;
     }
-    make_flows(t, net->nic.n_fn);
+    make_flows(t, net->nic.n_all);
     return VS_OK;
 }
 
@@ -212,8 +220,9 @@ static void send_open(struct machine_traffic *t, uint64_t now_ps)
 {
     struct vs_nic *n = &t->net->nic;
     uint64_t next = now_ps + t->interval_ps;
-    uint32_t *flow = &t->next_flow[t->next_vf], number = queue_of(t, t->next_vf, *flow);
-    arrive(t, number, t->next_vf, *flow, now_ps);
+    uint32_t fn = function(t->net, t->next_vf), *flow = &t->next_flow[fn],
+             number = queue_of(t, fn, *flow);
+    arrive(t, number, fn, *flow, now_ps);
     *flow = *flow + 1u < t->flows ? *flow + 1u : 0;
     t->next_vf = (t->next_vf + 1) % functions(t->net);
     t->next_ps = next > n->wire_rx_busy_ps ? next : n->wire_rx_busy_ps;

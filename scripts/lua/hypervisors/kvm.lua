@@ -186,6 +186,17 @@ local program = {
     { "item", run = 2400, code = 6144, data = 3072,
       source = "order of vhost-net's handle_tx for one packet without its copy: descriptor, address, sendmsg through a tap, completion", grade = "assumed" },
   },
+  -- the host's driver of an adapter's physical function and the stack above it, frame by frame: as a guest's own
+  host_receive = {
+    offset = 0xfe0000,
+    { "stack", run = 700, code = 3072,
+      source = "as kernels/linux.lua's receive: order of a kernel UDP receive path per packet without copies", grade = "assumed" },
+  },
+  host_send = {
+    offset = 0xff0000,
+    { "stack", run = 700, code = 3072,
+      source = "as kernels/linux.lua's transmit: order of a kernel UDP send path per packet without copies", grade = "assumed" },
+  },
 }
 
 program.exception = exit {

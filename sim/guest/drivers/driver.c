@@ -368,9 +368,10 @@ static void address(struct vs_vcpu *v, struct vs_driver *d)
 {
     struct vs_request *r = &v->request;
     struct vs_nic_header h = {
-        .to = r->a == VS_NIC_TO_WIRE  ? VS_NIC_FAR
-              : r->a == VS_NIC_TO_ALL ? VS_NIC_BROADCAST
-                                      : vs_nic_mac((uint32_t)r->a),
+        .to = r->a == VS_NIC_TO_WIRE       ? VS_NIC_FAR
+              : r->a == VS_NIC_TO_ALL      ? VS_NIC_BROADCAST
+              : r->a == VS_NIC_TO_PHYSICAL ? VS_NIC_PHYSICAL
+                                           : vs_nic_mac((uint32_t)r->a),
         .from = vs_nic_mac(r->work == VS_NIC_FROM_OWN ? d->vf : (uint32_t)r->work),
         .vlan = (uint16_t)r->b};
     frames(v, d, (struct guest_work){.flags = VS_NIC_ADDRESSED, .header = &h});
@@ -385,7 +386,7 @@ void guest_vf_transmit(struct vs_vcpu *v)
     }
     guest_dma_timer(v);
     bool plain = !r->stride && r->bytes && r->bytes <= VS_NIC_MAX_PAYLOAD &&
-                 r->a <= VS_NIC_TO_WIRE && r->work <= VS_NIC_FROM_OWN && r->b < VS_NIC_VLANS;
+                 r->a <= VS_NIC_TO_PHYSICAL && r->work <= VS_NIC_FROM_OWN && r->b < VS_NIC_VLANS;
     bool cut = r->stride && r->bytes && r->bytes <= VS_NIC_STREAM_MOST &&
                r->stride <= VS_NIC_FRAME - VS_NIC_TCP_HEADERS && r->a == VS_NIC_TO_WIRE && !r->b &&
                r->work == VS_NIC_FROM_OWN;

@@ -181,7 +181,8 @@ struct vs_net {
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;
-    struct machine_traffic *traffic; /* who sends to it: the machine's */
+    struct machine_traffic *traffic;   /* who sends to it: the machine's */
+    struct machine_physical *physical; /* the host's driver of the physical function; NULL: none */
     /* The driver of this queue can receive: packets may come. */
     void (*begin)(struct vs_net *net, uint32_t queue, uint64_t now_ps);
     uint64_t tables, last_table; /* of the IOMMU: how many, and where the last one is */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A thread of the host's kernel, as vhost's and kworkers are: it is woken again and again, does
- * some pieces of work, which are the hypervisor's program `worker`, and sleeps. */
+ * some pieces of work, which are the hypervisor's program `worker`, and sleeps. One that serves a
+ * device is Linux's threaded NAPI: the device's interrupt wakes it, it polls until nothing is
+ * there, and sleeps until the next one. */
 #include "worker.h"
 
 #include "cpu/sched.h"
@@ -39,6 +41,12 @@ static uint64_t step(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps)
     const struct vs_program_stop stop = {stops, hw};
     while (w->left && now <= horizon_ps) {
         bool between = loses(hw, now), in_path = false;
+        if (!between && w->device.piece) { /* whoever was told something acts before the next */
+            w->left = w->device.piece(w->device.ctx, w);
+            t->count[VS_CNT_sched_items]++;
+            now = vs_now(t->txn).v;
+            break;
+        }
         if (!between) {
             in_path = !vs_hv_work_item(&w->hv, t->txn, hw->p->sched.preemption ? &stop : NULL);
             w->left -= !in_path;
@@ -66,7 +74,7 @@ static void slept(struct vs_thread *t, uint64_t at_ps)
 {
     struct vs_worker *w = t->owner;
     vs_wait_until(t->txn, (uint16_t)(t->hw->p->sched_account + VS_ACC_sched_idle), (vs_ps){at_ps});
-    w->left = t->hw->p->sched.worker_items;
+    w->left = w->device.piece ? 1u : t->hw->p->sched.worker_items;
 }
 
 /* It sleeps when its work is done, and polls for nothing. */
@@ -83,6 +91,12 @@ static void give_up(struct vs_thread *t, uint64_t at_ps)
     struct vs_worker *w = t->owner;
     uint64_t period = period_ps(t), now = vs_now(t->txn).v;
     (void)at_ps;
+    if (w->device.piece) { /* interrupts up to now were for what it has seen */
+        w->wake_ps = w->last_ps > now ? w->last_ps : VS_NEVER;
+        t->serves = w->wake_ps != VS_NEVER;
+        vs_tape_clear(&w->trail);
+        return;
+    }
     w->wake_ps += ((now > w->wake_ps ? now - w->wake_ps : 0) / period + 1u) * period;
 }
 
@@ -112,7 +126,11 @@ static void put(struct vs_thread *t)
 static void resume(struct vs_thread *t, bool from_other, bool from_idle)
 {
     struct vs_worker *w = t->owner;
-    (void)from_idle; /* a kernel's thread is switched to from the idle one as from any other */
+    /* a kernel's thread is switched to from the idle one as from any other; where a guest ran, its
+     * exit has handled the interrupt */
+    if (from_idle && w->device.piece) {
+        vs_hv_host_interrupt(&w->hv, t->txn);
+    }
     if (from_other) {
         vs_open(t->txn, VS_OP_THREAD_SWITCH);
         vs_hv_switch(&w->hv, t->txn);
@@ -146,6 +164,7 @@ enum vs_status host_worker_make(struct vs_worker *w, struct vs_hwthread *hw, uns
     enum vs_status s = vs_hv_init(&w->hv, c, p->programs[VS_ROLE_HYPERVISOR],
                                   p->program_values[VS_ROLE_HYPERVISOR], p->ledger, hw->clock,
                                   VS__VCPUS + number, &core, &nothing, &no_guest);
+    w->hv.direct_at = p->layout.host_direct;
     vs_txn_begin(&w->txn, p->ledger, w->thread.line, (vs_ps){0});
     vs_ept_put(&hw->ept, &w->own.ept);
     vs_ledger_counters(p->ledger, w->thread.line, &vs_cpu_desc, w->own.cpu.counts[1]);
@@ -155,7 +174,27 @@ enum vs_status host_worker_make(struct vs_worker *w, struct vs_hwthread *hw, uns
     return s;
 }
 
+void host_worker_serve(struct vs_worker *w, const struct vs_worker_device *device)
+{
+    w->device = *device;
+    w->wake_ps = VS_NEVER;
+    w->txn.tape = &w->trail;
+}
+
+void host_worker_interrupt(struct vs_worker *w, uint64_t at_ps)
+{
+    struct vs_thread *t = &w->thread;
+    w->last_ps = at_ps > w->last_ps ? at_ps : w->last_ps;
+    t->serves = true;
+    if (t->place == VS_ASLEEP) {
+        w->wake_ps = at_ps < w->wake_ps ? at_ps : w->wake_ps;
+        t->hw->event_ps = w->wake_ps < t->hw->event_ps ? w->wake_ps : t->hw->event_ps;
+        vs_kernel_wake(t->hw->p->kernel, t->hw->agent, w->wake_ps);
+    }
+}
+
 void host_worker_free(struct vs_worker *w)
 {
+    vs_tape_free(&w->trail);
     vs_hv_free(&w->hv);
 }
