@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "el2/el2.h"
+#include "el2/el2_impl.h"
 
 #include <string.h>
 
@@ -11,8 +11,8 @@
  * arch/arm64/kvm/hyp/include/hyp/sysreg-sr.h): MDSCR; TPIDR_EL0, TPIDRRO; SCTLR, CPACR, TTBR0 and
  * 1, TCR, ESR, AFSR0 and 1, FAR, MAIR, VBAR, CONTEXTIDR, AMAIR, CNTKCTL, PAR, TPIDR, SP, ELR, SPSR.
  */
-enum { EL1_REGISTERS = 1 + 2 + 19 };
-enum { GUEST_PAIRS = 16, HOST_PAIRS = 6 };     /* x0-x30; x19-x29 and the link register */
+_Static_assert(VS__EL1_REGISTERS == 1 + 2 + 19, "as listed");
+/* Pairs: x0-x30; x19-x29 and the link register. */
 #define EL1H (1ull << VS_PSTATE_EL_SHIFT | 1u) /* PSTATE.M: EL1 with its own stack pointer */
 /* KVM's __kvm_vcpu_run_vhe: ESR, FAR, HPFAR, ELR, SPSR; HCR, CPTR, VBAR, MDCR; timer control and
  * offset. With VHE the list registers are the interrupt controller's (model/gic). */
@@ -145,9 +145,9 @@ static void latch(struct vs_el2 *e, const struct vs_el2_syndrome *s)
 static void el1_registers(struct vs_el2 *e, struct vs_txn *t, unsigned account, unsigned moved,
                           uint64_t from, uint64_t to)
 {
-    work(e, t, account, 2 * EL1_REGISTERS, e->config.system);
-    lines(e, t, moved, from, EL1_REGISTERS / 2, VS_REF_WRITE);
-    lines(e, t, moved, to, EL1_REGISTERS / 2, VS_REF_READ);
+    work(e, t, account, 2 * VS__EL1_REGISTERS, e->config.system);
+    lines(e, t, moved, from, VS__EL1_REGISTERS / 2, VS_REF_WRITE);
+    lines(e, t, moved, to, VS__EL1_REGISTERS / 2, VS_REF_READ);
 }
 
 void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, const struct vs_el2_syndrome *s)
@@ -160,10 +160,10 @@ void vs_el2_exit(struct vs_el2 *e, struct vs_txn *t, const struct vs_el2_syndrom
         return;
     }
     work(e, t, VS_ACC_el2_exception, 1, c->exception);
-    work(e, t, VS_ACC_el2_exit_save, GUEST_PAIRS, c->store_pair);
-    lines(e, t, VS_ACC_el2_exit_save_lines, VS_EL2_AT_GUEST, GUEST_PAIRS, VS_REF_WRITE);
-    work(e, t, VS_ACC_el2_exit_load, HOST_PAIRS, c->store_pair);
-    lines(e, t, VS_ACC_el2_exit_load_lines, VS_EL2_AT_HOST, HOST_PAIRS, VS_REF_READ);
+    work(e, t, VS_ACC_el2_exit_save, VS__GUEST_PAIRS, c->store_pair);
+    lines(e, t, VS_ACC_el2_exit_save_lines, VS_EL2_AT_GUEST, VS__GUEST_PAIRS, VS_REF_WRITE);
+    work(e, t, VS_ACC_el2_exit_load, VS__HOST_PAIRS, c->store_pair);
+    lines(e, t, VS_ACC_el2_exit_load_lines, VS_EL2_AT_HOST, VS__HOST_PAIRS, VS_REF_READ);
     work(e, t, VS_ACC_el2_exit_system, EXIT_SYSTEM, c->system);
     lines(e, t, VS_ACC_el2_exit_system_lines, VS_EL2_AT_ESR, 4, VS_REF_WRITE);
     if (!c->vhe) {
@@ -187,11 +187,11 @@ void vs_el2_enter(struct vs_el2 *e, struct vs_txn *t)
         el1_registers(e, t, VS_ACC_el2_entry_el1, VS_ACC_el2_entry_el1_lines, VS_EL2_AT_HOST_EL1,
                       VS_EL2_AT_EL1);
     }
-    work(e, t, VS_ACC_el2_entry_save, HOST_PAIRS, c->store_pair);
-    lines(e, t, VS_ACC_el2_entry_save_lines, VS_EL2_AT_HOST, HOST_PAIRS, VS_REF_WRITE);
+    work(e, t, VS_ACC_el2_entry_save, VS__HOST_PAIRS, c->store_pair);
+    lines(e, t, VS_ACC_el2_entry_save_lines, VS_EL2_AT_HOST, VS__HOST_PAIRS, VS_REF_WRITE);
     work(e, t, VS_ACC_el2_entry_system, ENTRY_SYSTEM, c->system);
-    work(e, t, VS_ACC_el2_entry_load, GUEST_PAIRS, c->store_pair);
-    lines(e, t, VS_ACC_el2_entry_load_lines, VS_EL2_AT_GUEST, GUEST_PAIRS, VS_REF_READ);
+    work(e, t, VS_ACC_el2_entry_load, VS__GUEST_PAIRS, c->store_pair);
+    lines(e, t, VS_ACC_el2_entry_load_lines, VS_EL2_AT_GUEST, VS__GUEST_PAIRS, VS_REF_READ);
     work(e, t, VS_ACC_el2_eret, 1, c->eret);
     vs_txn_actor(t, e->wire.guest_actor);
 }

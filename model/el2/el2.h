@@ -26,6 +26,7 @@ enum vs_el2_class {
     VS_EL2_SMC64 = 0x17,
     VS_EL2_SYS64 = 0x18,
     VS_EL2_SVE = 0x19,
+    VS_EL2_ERET = 0x1a,
     VS_EL2_IABT_LOW = 0x20,
     VS_EL2_DABT_LOW = 0x24,
     VS_EL2_IRQ = 0x100
@@ -49,9 +50,16 @@ enum vs_el2_class {
 #define VS_HCR_TSW (1ull << 22)
 #define VS_HCR_TTLB (1ull << 25)
 #define VS_HCR_TVM (1ull << 26)
+#define VS_HCR_TGE (1ull << 27)
 #define VS_HCR_TRVM (1ull << 30)
 #define VS_HCR_RW (1ull << 31)
 #define VS_HCR_E2H (1ull << 34)
+#define VS_HCR_APK (1ull << 40)
+#define VS_HCR_API (1ull << 41)
+#define VS_HCR_NV (1ull << 42)
+#define VS_HCR_NV1 (1ull << 43)
+#define VS_HCR_AT (1ull << 44)
+#define VS_HCR_NV2 (1ull << 45)
 
 /* ISS of a data abort (Arm ARM, D17.2.37): the bits, and where SAS, SRT and DFSC begin. */
 #define VS_ISS_ISV (1u << 24)
@@ -70,9 +78,11 @@ enum vs_el2_class {
 #define VS_CNTHCTL_EL1PTEN (1ull << 11)
 
 /* CPTR_EL2 as it is without VHE (Arm ARM, D17.2.30): traps of floating point and SIMD, of SVE. With
- * VHE the same two are the fields FPEN and ZEN of CPACR_EL1's format, 0 for a trap. */
+ * VHE the same two are the fields FPEN and ZEN of CPACR_EL1's format, 0 for a trap. TCPAC, of both:
+ * EL1's accesses to CPACR_EL1. */
 #define VS_CPTR_TFP (1ull << 10)
 #define VS_CPTR_TZ (1ull << 8)
+#define VS_CPTR_TCPAC (1ull << 31)
 
 /* PSTATE.M as SPSR_EL2 holds it (Arm ARM, C5.2.19): the exception level from bit 2 on; bit 0: that
  * level's own stack pointer. */

@@ -2,6 +2,8 @@
 /* EL2 behind the ports that every architecture has: traps become exception classes with a syndrome,
  * exits get the operations of classes.def, and handlers load and store the vCPU structure. */
 #include "el2/el2_world.h"
+#include "el2/el2_impl.h"
+#include "el2/el2_nested.h"
 #include "el2/el2_notes.h"
 
 #include <string.h>
@@ -76,7 +78,7 @@ static int call(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndrom
 
 /* The operation of a trap and what it says; -1: the architecture does not have it (ports, pages of
  * an APIC), or lets the guest carry on (YIELD, the virtual counter and timer). */
-static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndrome *s)
+int vs__el2_decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndrome *s)
 {
     bool write = t->kind == VS_TRAP_MSR_WRITE || t->write;
     switch (t->kind) {
@@ -118,6 +120,17 @@ static int decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_syndr
                : t->kind == VS_TRAP_MMIO            ? OP_DABT_MMIO
                : t->fetch                           ? OP_IABT_FAULT
                                                     : OP_DABT_FAULT;
+    case VS_TRAP_STATE_READ:
+    case VS_TRAP_STATE_WRITE:
+        s->class = VS_EL2_SYS64;
+        s->iss = sysreg_iss(t->number, t->gpr, write);
+        return !vs_el2_nv_traps(e, t->number, write) ? -1
+               : write                               ? OP_SYS64_EL2_WRITE
+                                                     : OP_SYS64_EL2_READ;
+    case VS_TRAP_NESTED_ENTRY:
+    case VS_TRAP_NESTED_LEVEL:
+        s->class = t->number;
+        return s->class == VS_EL2_HVC64 ? OP_HVC64 : e->hcr & VS_HCR_NV ? OP_ERET : -1;
     case VS_TRAP_INTERRUPT:
         s->class = VS_EL2_IRQ;
         return vs_el2_traps(e, VS_EL2_IRQ, 0, false) ? OP_IRQ : -1;
@@ -139,12 +152,13 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     struct vs_el2_syndrome s = {.far = trap->gva.v, .gpa = trap->gpa.v};
     (void)t; /* HCR_EL2 is a register */
     _Static_assert(sizeof s <= sizeof exit->own, "an exit carries EL2's own");
-    int op = e->in_guest ? decide(e, trap, &s) : -1;
+    int op = e->in_guest ? vs__el2_decide(e, trap, &s) : -1;
     op = op < 0 && trap->recorded ? vs_ops_of_trap(ops, classes, EXITS, trap->kind, s.class) : op;
     if (op < 0) {
         return false;
     }
-    bool called = trap->power || trap->kind == VS_TRAP_POWER; /* what the call asks for */
+    bool called = trap->power || trap->kind == VS_TRAP_POWER || /* what the call asks for */
+                  trap->kind == VS_TRAP_NESTED_LEVEL;
     *exit = (struct vs_exit){.op = ops[op],
                              .trap = called ? trap->kind : vs_op_trap(ops[op]),
                              .gpa = trap->gpa,
@@ -246,7 +260,7 @@ static vs_hpa reached(struct vs_el2 *e, struct vs_txn *t, uint16_t offset, enum 
 }
 
 /* Reads a register of the guest by its neutral name. */
-static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
+bool vs__el2_read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t *value)
 {
     struct vs_el2 *e = ctx;
     *value = 0;
@@ -275,7 +289,7 @@ static bool read_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t
 }
 
 /* Writes a register of the guest by its neutral name. */
-static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
+bool vs__el2_write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_t value)
 {
     struct vs_el2 *e = ctx;
     if (offset_of[what] != NOWHERE) {
@@ -286,5 +300,5 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
 
 struct vs_state_port vs_el2_state_port(struct vs_el2 *e)
 {
-    return (struct vs_state_port){e, read_state, write_state, NULL, false};
+    return (struct vs_state_port){e, vs__el2_read_state, vs__el2_write_state, NULL, false};
 }

@@ -395,19 +395,22 @@ static struct vs_trap entry_trap(void *ctx)
 
 /* __svm_vcpu_run of the guest hypervisor: VMSAVE of its guest's part, VMLOAD of its own and STGI
  * behind the exit; CLGI and VMLOAD of its guest's part before VMRUN. */
-static unsigned around(void *ctx, bool entry, struct vs_trap *out)
+static bool around(void *ctx, bool entry, unsigned i, struct vs_nested_step *out)
 {
     static const uint8_t behind[] = {VS_X86_VMSAVE, VS_X86_VMLOAD, VS_X86_STGI},
                          before[] = {VS_X86_CLGI, VS_X86_VMLOAD};
     const uint8_t *list = entry ? before : behind;
     unsigned count = entry ? sizeof before : sizeof behind;
     (void)ctx;
-    for (unsigned i = 0; i < count; i++) {
-        bool flag = list[i] == VS_X86_STGI || list[i] == VS_X86_CLGI;
-        out[i] = (struct vs_trap){
-            .kind = flag ? VS_TRAP_NESTED_FLAG : VS_TRAP_NESTED_STATE, .x86 = list[i], .length = 3};
+    if (i >= count) {
+        return false;
     }
-    return count;
+    bool flag = list[i] == VS_X86_STGI || list[i] == VS_X86_CLGI;
+    *out =
+        (struct vs_nested_step){.trap = {.kind = flag ? VS_TRAP_NESTED_FLAG : VS_TRAP_NESTED_STATE,
+                                         .x86 = list[i],
+                                         .length = 3}};
+    return true;
 }
 
 /* vmload_vmsave_interception copies between VMCB01 and VMCB12; svm_set_gif keeps the flag. */

@@ -167,6 +167,7 @@ static bool kind_of(enum vs_trap_kind trap, enum vs_vmx_kind *kind)
     case VS_TRAP_NESTED_EXIT:  /* what L0 makes of an exit */
     case VS_TRAP_NESTED_STATE: /* of SVM */
     case VS_TRAP_NESTED_FLAG:
+    case VS_TRAP_NESTED_LEVEL:
     case VS_TRAP_INTERRUPT_RETURN:
     case VS_TRAP_IPI: /* AMD's: a write of ICR is one to the APIC here */
     case VS_TRAP_N:

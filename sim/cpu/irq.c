@@ -327,7 +327,7 @@ static void inject(struct vs_vcpu *v, uint8_t vector)
 
 /* Arm: what arrives stops the guest, masked or not, and its hypervisor puts it into a list
  * register, from which the guest takes it when it can; where there is none left, a maintenance
- * interrupt says when there is. */
+ * interrupt says when there is. Of a guest's guest it is one of its hypervisor's. */
 static void listed(struct vs_vcpu *v)
 {
     const struct vs_irq_numbers *n = vcpu_numbers(v);
@@ -335,8 +335,11 @@ static void listed(struct vs_vcpu *v)
     while (!v->failed) {
         bool refill = v->irq.maintenance(v->irq.ctx);
         if (v->fresh || refill) {
+            struct vs_trap e = {.kind = VS_TRAP_INTERRUPT,
+                                .number = refill ? n->maintenance : n->kick};
+            struct vs_handling how = {.handed = v->nested && v->fresh ? VS_TRAP_INTERRUPT : 0};
             vs_cpu_interrupt(&v->hw->cpu);
-            external_interrupt(v, refill ? n->maintenance : n->kick, 0);
+            vcpu_trap(v, &e, &how);
         } else if (!v->masked && v->irq.pending(v->irq.ctx, &number)) {
             vs_cpu_interrupt(&v->hw->cpu);
             deliver(v, number, false);

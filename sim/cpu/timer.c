@@ -130,14 +130,12 @@ bool vcpu_timer_own(struct vs_vcpu *v, struct vs_own_irq *own)
 {
     const uint8_t timer = vcpu_numbers(v)->timer;
     v->timer_armed = false;
-    if (!vcpu_own_irq(v, timer, own)) {
-        return false;
-    }
+    bool is = vcpu_own_irq(v, timer, own);
     if (v->nested) {
         own->how.handed = vcpu_timer_preempts(v) ? VS_TRAP_TIMER : VS_TRAP_INTERRUPT;
         own->how.fast = vcpu_timer_preempts(v) && v->p->vid;
     }
-    return true;
+    return is;
 }
 
 void vcpu_timer_of_hypervisor(struct vs_vcpu *v)

@@ -55,6 +55,7 @@ static const struct vs_default_of defaults[] = {
     {"el2.trap.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.force_broadcast", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.vhe", VS_SLOT_HYPERVISOR, NULL, false},
+    {"el2.nested.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"el2.fp_saved_at_load", VS_SLOT_HYPERVISOR, NULL, false},
     {"gic.direct_injection", VS_SLOT_HYPERVISOR, NULL, false},
     {"ept.mode_based_execute", VS_SLOT_HYPERVISOR, NULL, false},

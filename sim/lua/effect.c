@@ -34,6 +34,8 @@ static const struct need {
     {"hypervisor.nested*", NULL, "hypervisor.nesting", true, "1", false},
     {"hypervisor.state.*", NULL, "hypervisor.nesting", true, "1", false},
     {"nested.*", NULL, "hypervisor.nesting", true, "1", false},
+    {"el2.nested.*", NULL, "hypervisor.nesting", true, "1", false},
+    {"el2.cap.nv", NULL, "hypervisor.nesting", true, "1", false},
     {"vmcs.*", NULL, "paging.mode", false, "native", false},
     {"deprivileged.*", NULL, "hypervisor.technique", true, "trap_and_emulate|binary_translation",
      false},

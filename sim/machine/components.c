@@ -19,7 +19,7 @@
 #include "svm/svm_nested.h"
 #endif
 #ifndef VS_WITHOUT_el2
-#include "el2/el2.h"
+#include "el2/el2_nested.h"
 #endif
 
 const struct vs_component_desc *const *vs_components(size_t *n)
@@ -51,6 +51,7 @@ const struct vs_component_desc *const *vs_components(size_t *n)
 #endif
 #ifndef VS_WITHOUT_el2
         &vs_el2_desc,
+        &vs_el2_nested_desc,
 #endif
         &vs_deprivileged_desc,
         &vs_tcg_desc,

@@ -19,12 +19,13 @@ void machine_nested_check(const struct vs_platform *p, const struct machine_conf
     if (!c->hypervisor.nesting) {
         return;
     }
-    bool second = p->ept.mode == VS_EPT_EPT || p->ept.mode == VS_EPT_NPT;
+    bool second =
+        p->ept.mode == VS_EPT_EPT || p->ept.mode == VS_EPT_NPT || p->ept.mode == VS_EPT_STAGE2;
     if (!second || !p->kind || !p->kind->nests) {
         vs_error(errors,
                  "%s: a hypervisor in a guest is simulated on Intel's processors (VMX) with "
-                 "paging.mode = ept and on AMD's (SVM) with paging.mode = npt; skylake_sp_kvm is "
-                 "such a machine, and zen3_milan_kvm",
+                 "paging.mode = ept, on AMD's (SVM) with paging.mode = npt and on Arm's with "
+                 "paging.mode = stage2; skylake_sp_kvm is such a machine, and zen3_milan_kvm",
                  is);
         return;
     }

@@ -16,6 +16,10 @@ body[exit.sys64.read]='cpu:mrs("PMCR_EL0")'
 body[exit.sys64.write]='cpu:msr("PMCR_EL0")'
 body[exit.sys64.tlbi]='cpu:tlbi("vmalle1")' with[exit.sys64.tlbi]="--set el2.trap.tlbi=1"
 body[exit.sys64.vm]='cpu:msr("SCTLR_EL1")' with[exit.sys64.vm]="--set el2.trap.vm=1"
+nested="--set hypervisor.nesting=1 --set el2.cap.nv=1"
+body[exit.sys64.el2_read]='cpu:hypercall(0)' with[exit.sys64.el2_read]=$nested
+body[exit.sys64.el2_write]='cpu:hypercall(0)' with[exit.sys64.el2_write]=$nested
+body[exit.eret]='cpu:hypercall(0)' with[exit.eret]=$nested
 body[exit.instruction_abort.fault]='cpu:fetch(cpu:map { bytes = 4096, backing = "host_touch" })'
 body[exit.data_abort.fault]='cpu:store(cpu:map { bytes = 4096, backing = "host_touch" })'
 body[exit.data_abort.mmio]='cpu:mmio(0xfed00000, "load")'

@@ -99,7 +99,7 @@ equal "L1 emulates L2's device" "vcpu0/l1 1" "$(q "select actor || ' ' || n from
 
 # what cannot be is refused, by name
 no() { refused "$1" 2 "$2" "$VIRTSIM" run "$VIRTSIM_HOME/workloads/nested_cpuid.lua" --no-store --set hypervisor.nesting=1 "${@:3}"; }
-no "nesting on Arm" "skylake_sp_kvm is such a machine" -m neoverse_n1_kvm
+no "nesting on a part of Arm that has no virtual EL2" "el2.cap.nv = 0" -m neoverse_n1_kvm
 no "nesting under shadow paging" "paging.mode = ept" -m skylake_sp_kvm --set paging.mode=shadow
 no "nesting under a hypervisor without programs for it" "no program for the trap nested.exit" -m skylake_sp_xen
 no "nesting on bare metal" "skylake_sp_kvm is such a machine" -m skylake_sp_native

@@ -20,6 +20,12 @@
 #include "virtsim/port/state.h"
 #include "virtsim/port/world.h"
 
+/* An instruction of L1's around an exit of its guest or before its entry. */
+struct vs_nested_step {
+    struct vs_trap trap;
+    bool quick; /* L0 answers it before its run loop */
+};
+
 struct vs_nested_port {
     void *ctx;
     /* L2's exit, of this trap, is one that L1 wants and L0 does not keep for itself. Untimed, it
@@ -50,15 +56,19 @@ struct vs_nested_port {
      * when it lets interrupts in: SVM. */
     bool keeps_pending;
     bool shadows;
-    bool timer; /* 12 asks for the timer that stops L2: L0 keeps that by one of its own */
+    bool timer;       /* 12 asks for the timer that stops L2: L0 keeps that by one of its own */
+    bool guest_timer; /* L2's timer is one of the processor's: L1 keeps none for it while it runs */
     /* Where 12 is in L1's memory, without an instruction for it, access_trap is NULL: L1's accesses
      * are `shadowed`, loads and stores. Then L1 executes these instructions behind an exit of L2,
-     * or before its entry (`entry`), besides that one: how many, at most VS_NESTED_AROUND. NULL:
-     * none. L0 carries out one that exits. */
-    unsigned (*around)(void *ctx, bool entry, struct vs_trap *out);
+     * or before its entry (`entry`), besides that one: the i-th; false: there is none. NULL: none
+     * at all. L0 carries out one that exits, and the processor one that does not: by `executes`,
+     * NULL: by the world's port. */
+    bool (*around)(void *ctx, bool entry, unsigned i, struct vs_nested_step *out);
     void (*carry_out)(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
+    void (*executes)(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
+    /* What L1's own switch moves between registers and memory, before these or behind them. NULL:
+     * its processor does, or nothing. */
+    void (*moves)(void *ctx, struct vs_txn *t, bool entry);
 };
-
-#define VS_NESTED_AROUND 4u
 
 #endif

@@ -15,7 +15,6 @@ local function exit(t)
 end
 
 local program = {
-  ["state.read"] = false, ["state.write"] = false, ["nested.entry"] = false, ["nested.exit"] = false, nested_decide = false, -- VMX's
   -- hyp/entry.S: the vector and __guest_exit, and __guest_enter
   stub = {
     { "leave", run = 55, code = 320, data = 256, source = "counted in hyp/hyp-entry.S (el1_sync) and hyp/entry.S (__guest_exit)", grade = "assumed" },
@@ -31,6 +30,7 @@ local program = {
       source = split .. "fixup_guest_exit, then kvm_arch_vcpu_ioctl_run: vGIC and timers synchronised, guest time, interrupts on", grade = "assumed" },
     { "reason", state = { "reason", "vectoring" } },
     { "log", action = "read_log" },
+    { "nested", call = "nested_decide", when = "nested" },
     { "dispatch", run = 60, code = 256, data = 64, source = split .. "handle_exit and arm_exit_handlers", grade = "assumed" },
   },
   path_out = {
@@ -41,6 +41,13 @@ local program = {
     { "enter", call = "stub.enter" },
   },
   viommu_submit = false, viommu_descriptor = false, viommu_entry = false, viommu_ioctl = false, -- QEMU's hw/arm/smmuv3.c has no caching mode and refuses VFIO's notifier
+  -- of a guest whose interrupts another hypervisor of this file lists, and of that one's own
+  inject = {
+    offset = 0xfc0000,
+    { "queue", run = 170, code = 1152, source = "reading of kvm_vgic_inject_irq, vgic_queue_irq_unlock and vgic_v3_populate_lr", grade = "assumed" },
+    { "event", state = "entry_intr=vector" },
+    { "injected", action = "injected" },
+  },
   rsb_fill = false, spec_ctrl = false, vmx_fast_in = false, vmx_fast_out = false, timer = false, -- x86's
   cpu_id = exit { { "search", run = 250, code = 1536, data = 512,
     source = "reading of kvm_handle_sys_reg and access_id_reg: binary search of the table of registers, about ten steps through a function pointer, the sanitised value, the guest's register, skip", grade = "assumed" } },
@@ -81,6 +88,76 @@ local program = {
   pause = exit { { "yield", as = "kvm.pause.yield",
     source = "reading of kvm_handle_wfx: of WFE it is kvm_vcpu_on_spin, which x86's handle_pause calls too", grade = "assumed" } },
 }
+
+-- A hypervisor in the guest, L1, at virtual EL2, whose guest is L2: arch/arm64/kvm of Linux 6.9, emulate-nested.c and
+-- sys_regs.c; what of L1 leaves it are the instructions of its world switch (model/el2/nested_switch.def).
+-- in every exit of L2: handle_trap_exceptions; which of L1's traps would have taken it
+program.nested_decide = {
+  offset = 0xe50000,
+  { "controls", action = "nested_decide" },
+  { "owner", run = 90, code = 640, source = "reading of __forward_traps, triage_sysreg_trap and kvm_handle_wfx: an xa_load of the encoding, the trap group's bits of the virtual HCR_EL2", grade = "assumed" },
+}
+-- each change of level is a put of the one and a load of the other, as if the vCPU's thread had lost its processor between
+local function put()
+  return { "put", run = 420, code = 2560, data = 512, source = "reading of kvm_arch_vcpu_put without its system registers: debug, floating point, timers, vGIC and stage 2 of the level that is left", grade = "assumed" }
+end
+local function load()
+  return { "load", run = 640, code = 3328, data = 640, source = "reading of kvm_arch_vcpu_load without its system registers: kvm_vcpu_load_hw_mmu, vGIC, the timers' map of the other level, debug", grade = "assumed" }
+end
+-- kvm_inject_nested, behind the decision
+program["nested.exit"] = {
+  { "path_in", call = "path_in", when = "not nested_woken" },
+  { "interrupt", call = "interrupt.handle", when = "nested_interrupt" },
+  { "walk", action = "work" },
+  { "events", run = 110, code = 640, data = 128, when = "nested_event", source = "reading of kvm_vgic_flush_hwstate and kvm_inject_nested_irq: virtual EL2's list registers looked at, HCR_EL2.VI", grade = "assumed" },
+  { "exception", run = 130, code = 768, data = 128, source = "reading of kvm_inject_nested, kvm_inject_el2_exception and enter_exception64: PSTATE and the vector computed, five registers set", grade = "assumed" },
+  { "save", action = "nested_save" },
+  put(),
+  load(),
+  { "host_state", action = "nested_leave" },
+  { "path_out", call = "path_out" },
+}
+-- kvm_handle_eret, kvm_emulate_nested_eret
+program["nested.entry"] = {
+  { "path_in", call = "path_in" },
+  { "read", state = { "syndrome" } },
+  { "permission", run = 60, code = 384, data = 64, source = "reading of kvm_handle_eret and kvm_emulate_nested_eret up to kvm_arch_vcpu_put", grade = "assumed" },
+  put(),
+  { "check", run = 40, code = 256, source = "reading of kvm_check_illegal_exception_return: the mode of SPSR_EL2, TGE and E2H of the virtual HCR_EL2", grade = "assumed" },
+  { "rules", action = "nested_check" },
+  { "stage2", run = 210, code = 1024, data = 384, source = "reading of kvm_vcpu_load_hw_mmu, get_s2_mmu_nested and lookup_s2_mmu: the shadow stage 2 of that VTTBR_EL2 and VTCR_EL2 among those of the machine", grade = "assumed" },
+  load(),
+  { "merge", action = "nested_merge" },
+  { "work", action = "work" },
+  { "path_out", call = "path_out" },
+}
+-- HVC of L1's host at EL1 to its virtual EL2, and the ERET back: the same put and load, without another stage 2
+program["nested.level"] = {
+  { "path_in", call = "path_in" },
+  { "read", state = { "syndrome" } },
+  { "emulate", run = 110, code = 768, data = 128, source = "reading of handle_hvc, kvm_inject_nested_sync and, of the way back, kvm_emulate_nested_eret", grade = "assumed" },
+  put(),
+  load(),
+  { "work", action = "work" },
+  { "path_out", call = "path_out" },
+}
+-- kvm_handle_sys_reg of a register of virtual EL2; CPACR_EL1, which stands for CPTR_EL2, EL2 answers itself (fast)
+local function sys_reg(instructions, of)
+  return {
+    { "bhb", call = "bhb", when = "fast" },
+    { "leave", call = "stub.leave", when = "fast" },
+    { "path_in", call = "path_in", when = "not fast" },
+    { "read", state = "flags length pc interruptibility", when = "not fast" },
+    { "emulate", run = instructions, code = 1792, data = 384, when = "not fast",
+      source = "reading of kvm_handle_sys_reg, triage_sysreg_trap, emulate_sys_reg and access_rw: an xa_load, the same search as of any register, " .. of .. " by level", grade = "assumed" },
+    { "fixup", run = 110, code = 768, like = "emulate", when = "fast", source = "reading of fixup_guest_exit, kvm_hyp_handle_sysreg_vhe and kvm_hyp_handle_cpacr_el1", grade = "assumed" },
+    { "work", action = "work" },
+    { "write", state = "pc=next", when = "not fast" },
+    { "path_out", call = "path_out", when = "not fast" },
+    { "enter", call = "stub.enter", when = "fast" },
+  }
+end
+program["state.read"], program["state.write"] = sys_reg(270, "vcpu_read_sys_reg"), sys_reg(280, "vcpu_write_sys_reg")
 
 return {
   programs = "kvm",

@@ -12,7 +12,8 @@ static bool has(const struct fixture *f, size_t trap)
     bool none = f->set->by_trap[trap] == VS_PROGRAM_NONE;
     bool others = trap == VS_TRAP_IPI || trap == VS_TRAP_FLOATING_POINT || trap == VS_TRAP_POWER ||
                   trap == VS_TRAP_FLAGS || trap == VS_TRAP_NESTED_STATE ||
-                  trap == VS_TRAP_NESTED_FLAG || trap == VS_TRAP_INTERRUPT_RETURN;
+                  trap == VS_TRAP_NESTED_FLAG || trap == VS_TRAP_NESTED_LEVEL ||
+                  trap == VS_TRAP_INTERRUPT_RETURN;
     assert_int_equal(none, others);
     return !none && trap != VS_TRAP_NESTED_ENTRY && trap != VS_TRAP_NESTED_EXIT;
 }

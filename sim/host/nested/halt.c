@@ -78,7 +78,8 @@ static bool timer(struct vs_vcpu *v, uint64_t now_ps)
     }
     take(v);
     host_nested_deadline(v, false); /* hrtimer_interrupt programs what comes next: nothing here */
-    (void)v->irq.raise(v->irq.ctx, vcpu_numbers(v)->timer, (vs_ps){now_ps});
+    bool fresh = v->irq.raise(v->irq.ctx, vcpu_numbers(v)->timer, (vs_ps){now_ps});
+    v->fresh = v->fresh || (fresh && vcpu_listed(v)); /* its list registers are L1's to fill */
     return !v->failed;
 }
 
@@ -109,7 +110,7 @@ static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
 {
     struct vs_nested *n = v->nested;
     vs_ps since = {since_ps}, now = vs_now(&v->txn);
-    uint8_t vector;
+    uint8_t vector = 0;
     vs_open(&v->txn, VS_OP_HALT_WAKE);
     if (slept) {
         vs_hv_woken(&n->hv, &v->txn, (vs_ps){now.v - since.v}, true);
@@ -122,10 +123,12 @@ static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
         host_nested_deadline(v, false);
     }
     (void)vs_thread_pop(&v->thread);
+    bool listed = vcpu_listed(v), came = v->irq.pending(v->irq.ctx, &vector);
+    came = listed ? came || v->fresh : came && !v->masked;
     v->fresh = false;
-    if (v->irq.pending(v->irq.ctx, &vector) && !v->masked) {
+    if (came) {
         bool in = vs_hv_inject(&n->hv, &v->txn, vector, v->p->vid);
-        v->entry_vector = in && !v->p->posted ? vector : 0;
+        v->entry_vector = in && !v->p->posted && !listed ? vector : 0;
     }
     vs_close(&v->txn);
     if (!v->failed) {
@@ -201,7 +204,10 @@ static bool came(struct vs_vcpu *v, struct vs_trap *of, struct vs_own_irq *own)
     uint8_t vector;
     *of = (struct vs_trap){.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->timer};
     if (v->timer_armed && v->timer_ps <= now) {
-        return vcpu_timer_own(v, own);
+        if (!vcpu_timer_own(v, own)) {
+            (void)v->irq.raise(v->irq.ctx, (uint8_t)of->number, (vs_ps){v->timer_ps});
+        }
+        return true;
     }
     vcpu_arrivals_take(v, now);
     vcpu_sync_posted(v);
@@ -210,7 +216,7 @@ static bool came(struct vs_vcpu *v, struct vs_trap *of, struct vs_own_irq *own)
         return false;
     }
     v->fresh = false;
-    own->how.inject = vector;
+    own->how.inject = vcpu_listed(v) ? 0 : vector;
     own->how.handed = VS_TRAP_INTERRUPT;
     return true;
 }

@@ -76,19 +76,43 @@ static void carry_out(void *ctx, struct vs_txn *t)
     e->n->port.carry_out(e->n->port.ctx, t, e->trap);
 }
 
+/* L1 executes an instruction that may leave it. */
+static void execute_one(struct vs_vcpu *v, const struct vs_nested_step *step)
+{
+    struct vs_nested *n = v->nested;
+    struct executed e = {n, &step->trap};
+    struct vs_handling how = {.work = carry_out, .ctx = &e, .fast = step->quick};
+    bool held;
+    if (vcpu_trap(v, &step->trap, &how) || v->failed) {
+        return;
+    }
+    if (n->port.executes) {
+        n->port.executes(n->port.ctx, &v->txn, &step->trap);
+    } else {
+        (void)v->world.execute(v->world.ctx, &v->txn, step->trap.x86, &held);
+    }
+}
+
 /* What L1 executes behind an exit of its guest, or before its entry; false: the run has failed. */
 static bool execute(struct vs_vcpu *v, bool entry)
 {
     struct vs_nested *n = v->nested;
-    struct vs_trap list[VS_NESTED_AROUND];
-    unsigned count = n->port.around ? n->port.around(n->port.ctx, entry, list) : 0;
-    for (unsigned i = 0; i < count && !v->failed; i++) {
-        struct executed e = {n, &list[i]};
-        struct vs_handling how = {.work = carry_out, .ctx = &e};
-        bool held;
-        if (!vcpu_trap(v, &list[i], &how) && !v->failed) {
-            (void)v->world.execute(v->world.ctx, &v->txn, list[i].x86, &held);
+    struct vs_nested_step step;
+    if (n->port.moves) {
+        vs_open(&v->txn, VS_OP_NESTED_SWITCH);
+    }
+    if (n->port.moves && !entry) {
+        n->port.moves(n->port.ctx, &v->txn, false);
+    }
+    for (unsigned i = 0;
+         n->port.around && !v->failed && n->port.around(n->port.ctx, entry, i, &step); i++) {
+        execute_one(v, &step);
+    }
+    if (n->port.moves && !v->failed) {
+        if (entry) {
+            n->port.moves(n->port.ctx, &v->txn, true);
         }
+        vs_close(&v->txn);
     }
     return !v->failed;
 }
@@ -144,6 +168,9 @@ static bool enter_hypervisor(struct vs_vcpu *v, const struct vs_hv_exit *what)
 static void set_timer(struct vs_vcpu *v)
 {
     struct vs_nested *n = v->nested;
+    if (n->port.guest_timer) {
+        return;
+    }
     if (vcpu_timer_preempts(v)) {
         vcpu_timer_load(v, &n->hv, v->timer_armed, &n->timer_holds);
     } else if (v->timer_armed ? n->own_timer_ps != v->timer_ps : n->own_timer) {
