@@ -61,6 +61,9 @@ unsigned vs__el2_says(void *ctx, const struct vs_exit *exit, struct vs_note *out
     case VS_EL2_SYS64:
         register_text(text, s.iss);
         return 1;
+    case VS_EL2_ERET:
+        snprintf(text, VS_NOTE_TEXT, "ERET at virtual EL2");
+        return 1;
     default:
         break;
     }

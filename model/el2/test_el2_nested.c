@@ -301,6 +301,22 @@ static void test_an_interrupt_is_a_list_register_more(void **state)
     assert_int_equal(f->n.count[VS_CNT_el2_nested_events], 1);
 }
 
+/* An ERET has no syndrome but its class, and no address. */
+static void test_what_an_eret_says(void **state)
+{
+    struct fixture *f = *state;
+    const struct vs_trap hvc = {.kind = VS_TRAP_HYPERCALL, .length = 4};
+    struct vs_note says[VS_NOTES];
+    struct vs_exit exit;
+    reflect(f, &hvc);
+    struct vs_trap eret = f->port.entry_trap(f->port.ctx);
+    assert_true(f->world.leaves(f->world.ctx, &f->t, &eret, &exit));
+    f->world.leave(f->world.ctx, &f->t, &exit);
+    assert_int_equal(f->world.says(f->world.ctx, &exit, says), 1);
+    assert_int_equal(says[0].value >> 26, VS_EL2_ERET);
+    assert_string_equal(says[0].text, "ERET at virtual EL2");
+}
+
 /* L1 below virtual EL2 is any guest: its own registers of EL1 do not leave it. */
 static void test_the_host_of_a_guest_hypervisor_without_vhe_is_at_el1(void **state)
 {
@@ -326,6 +342,7 @@ int main(void)
         LAW(test_whose_an_exit_is),
         LAW(test_the_syndrome_is_handed_on),
         LAW(test_an_interrupt_is_a_list_register_more),
+        LAW(test_what_an_eret_says),
         LAW(test_the_host_of_a_guest_hypervisor_without_vhe_is_at_el1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

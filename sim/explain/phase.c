@@ -64,6 +64,7 @@ static const struct known {
     {"el2.exit", VS_PHASE_SAVE, true},
     {"el2.entry.eret", VS_PHASE_ENTRY, false},
     {"el2.entry", VS_PHASE_LOAD_GUEST, true},
+    {"el2.nested", VS_PHASE_REASON, true},
     {"deprivileged.exit.fault", VS_PHASE_EXIT, false},
     {"deprivileged.exit.frame", VS_PHASE_EXIT, true},
     {"deprivileged.exit.segments", VS_PHASE_LOAD_HOST, false},
