@@ -79,10 +79,11 @@ guest(function(cpu)
 end)
 LUA
 
-# A group of settings runs at once; one that does not is halved, until what is left is one setting that is refused
-# by a message, or is what does not work: so that hundreds of knobs take tens of processes.
+# A group of settings runs at once, but for sizes of steps, which share a room. Of one that is refused those that the
+# messages name, and those of the same step or table, are tried alone and the others again; else it is halved, until
+# what is left is one setting that is refused by a message, or is what does not work.
 cat >"$work/bounds.py" <<'PY'
-import csv, io, os, subprocess, sys
+import csv, io, os, re, subprocess, sys
 
 work, virtsim, *where = sys.argv[1:]
 runs, bad = 0, []
@@ -96,7 +97,7 @@ def bounds(k):
 
 
 def ends(workload, machine, group):
-    """0: it ran, or was refused when simulated time had begun; 2: refused before; or what is wrong."""
+    """0: it ran; the messages, where it was refused before simulated time; or a text, what is wrong."""
     global runs
     runs += 1
     args = [virtsim, "run", f"{work}/{workload}.lua", "-m", machine, "--no-store", "--quiet"]
@@ -108,7 +109,7 @@ def ends(workload, machine, group):
     if end.returncode == 0 and not said:
         return 0
     if end.returncode == 2 and said and all(l.startswith("virtsim: ") for l in said):
-        return 2
+        return said
     return f"status {end.returncode}: {said[0] if said else 'and no message'}"
 
 
@@ -116,10 +117,18 @@ def halve(workload, machine, group):
     got = ends(workload, machine, group)
     if got == 0:
         return
-    if len(group) > 1:
+    named = {n.rpartition(".")[0] for n in re.findall(r"\w+(?:\.\w+)+", " ".join(got))} if isinstance(got, list) else set()
+    alone = [s for s in group if s.partition("=")[0].rpartition(".")[0] in named]
+    if len(group) > 1 and alone:
+        for setting in alone:
+            halve(workload, machine, [setting])
+        rest = [s for s in group if s not in alone]
+        if rest:
+            halve(workload, machine, rest)
+    elif len(group) > 1:
         halve(workload, machine, group[::2])  # neighbours are one component's, which refuse each other
         halve(workload, machine, group[1::2])
-    elif got != 2:
+    elif not isinstance(got, list):
         bad.append(f"{workload} on {machine} with {group[0]}: {got}")
 
 
@@ -130,6 +139,10 @@ for w in where:
         for i, (_, setting) in enumerate(bounds(k)):
             columns.setdefault(i, []).append(setting)
     for settings in columns.values():
+        sizes = [s for s in settings if re.match(r"(hypervisor|guest)\..*_bytes=0*[1-9]", s)]
+        for s in sizes:
+            halve(workload, machine, [s])
+        settings = [s for s in settings if s not in sizes]
         for i in range(0, len(settings), 200):  # --set has room for 256
             halve(workload, machine, settings[i:i + 200])
 print(f"{runs} runs of {len(knobs)} knobs")
