@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* More than 600 lines: values in all their spellings, and what is said about a wrong one. */
-#include "virtsim/knob.h"
+/* The store of knobs: which there are, their values, and who may set them. How a value is spelled
+ * is in knob_value.c. */
+#include "knob_impl.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,26 +16,6 @@ struct vs_knobs {
     const struct vs_component_desc **component; /* that have them */
     size_t n_components;
 };
-
-static const char *const grade_name[] = {"measured", "derived", "documented", "assumed"};
-
-/* The name of a grade of evidence. */
-const char *vs_evidence_name(enum vs_evidence g)
-{
-    return grade_name[g];
-}
-
-/* Finds a grade of evidence by its name. */
-bool vs_evidence_parse(const char *text, enum vs_evidence *out)
-{
-    for (size_t i = 0; i < sizeof grade_name / sizeof grade_name[0]; i++) {
-        if (!strcmp(text, grade_name[i])) {
-            *out = (enum vs_evidence)i;
-            return true;
-        }
-    }
-    return false;
-}
 
 /* Orders knobs by path. */
 static int by_path(const void *a, const void *b)
@@ -274,125 +252,6 @@ const struct vs_knob *vs_knobs_at(const struct vs_knobs *k, size_t i)
     return &k->knob[i];
 }
 
-/* The multiplier a suffix stands for; 0 when it is none. Sizes are binary, as memory is. */
-static double suffix_scale(const char *s)
-{
-    static const struct {
-        const char *name;
-        double scale;
-    } table[] = {{"", 1},         {"B", 1},       {"K", 0x1p10},   {"KB", 0x1p10}, {"KiB", 0x1p10},
-                 {"M", 0x1p20},   {"MB", 0x1p20}, {"MiB", 0x1p20}, {"G", 0x1p30},  {"GB", 0x1p30},
-                 {"GiB", 0x1p30}, {"T", 0x1p40},  {"TiB", 0x1p40}};
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (!strcmp(s, table[i].name)) {
-            return table[i].scale;
-        }
-    }
-    return 0;
-}
-
-/* Reads a decimal number with a unit, which must come out whole. */
-static bool parse_scaled(const char *text, double (*scale_of)(const char *), uint64_t *out)
-{
-    while (isspace((unsigned char)*text)) {
-        text++;
-    }
-    if (!isdigit((unsigned char)*text) && *text != '.') {
-        return false;
-    }
-    char *end = NULL;
-    bool hexadecimal = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    errno = 0;
-    uint64_t whole = strtoull(text, &end, hexadecimal ? 16 : 10); /* 0100 is a hundred */
-    double scale = errno ? 0 : scale_of(end);
-    if (scale >= 1 && !__builtin_mul_overflow(whole, (uint64_t)scale, out)) {
-        return true;
-    }
-    if (hexadecimal) {
-        return false;
-    }
-    double real = strtod(text, &end);
-    scale = scale_of(end);
-    real *= scale;
-    if (end == text || scale <= 0 || !(real >= 0) || real >= 0x1p64 ||
-        fabs(real - nearbyint(real)) > 1e-6) {
-        return false;
-    }
-    *out = (uint64_t)nearbyint(real);
-    return true;
-}
-
-bool vs_parse_number(const char *text, uint64_t *out)
-{
-    return parse_scaled(text, suffix_scale, out);
-}
-
-/* How many picoseconds a unit of time has, 0 if it is none. */
-static double time_scale(const char *s)
-{
-    return !strcmp(s, "") || !strcmp(s, "ps") ? 1
-           : !strcmp(s, "ns")                 ? 1e3
-           : !strcmp(s, "us")                 ? 1e6
-           : !strcmp(s, "ms")                 ? 1e9
-           : !strcmp(s, "s")                  ? 1e12
-                                              : 0;
-}
-
-/* Reads a flag in any of the usual words. */
-static bool parse_flag(const char *t, uint64_t *out)
-{
-    static const char *const on[] = {"1", "on", "true", "yes"}, *const off[] = {"0", "off", "false",
-                                                                                "no"};
-    for (size_t i = 0; i < 4; i++) {
-        if (!strcmp(t, on[i])) {
-            *out = 1;
-            return true;
-        }
-        if (!strcmp(t, off[i])) {
-            *out = 0;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Reads one of a knob's words as its number. */
-static bool parse_choice(const char *choices, const char *t, uint64_t *out)
-{
-    uint64_t index = 0;
-    size_t len = strlen(t);
-    for (const char *c = choices; c && *c; index++) {
-        size_t n = strcspn(c, "|");
-        if (n == len && !strncmp(c, t, n)) {
-            *out = index;
-            return true;
-        }
-        c += n + (c[n] == '|');
-    }
-    return false;
-}
-
-/* Reads a value as the kind of its knob wants it. */
-static bool parse_value(const struct vs_knob_desc *d, const char *text, uint64_t *v)
-{
-    switch (d->kind) {
-    case VS_KNOB_FLAG:
-        return parse_flag(text, v);
-    case VS_KNOB_CHOICE:
-        return parse_choice(d->choices, text, v);
-    case VS_KNOB_PS:
-        return parse_scaled(text, time_scale, v);
-    case VS_KNOB_NUM:
-        if (!strcmp(d->unit, "ps")) {
-            return parse_scaled(text, time_scale, v);
-        }
-        break;
-    case VS_KNOB_CYCLES:
-        break;
-    }
-    return vs_parse_number(text, v);
-}
-
 /* A copy of a text; NULL stays NULL. */
 static char *copy(const char *s)
 {
@@ -486,7 +345,7 @@ static enum vs_status set_parts(struct vs_knobs *k, const char *path, const char
         return VS_E_UNKNOWN;
     }
     uint64_t whole, left;
-    if (!parse_value(part[0]->desc, text, &whole)) {
+    if (!vs__knob_parse(part[0]->desc, text, &whole)) {
         return vs_knobs_set(k, part[0]->desc->path, text, who, errors); /* which says so */
     }
     left = whole;
@@ -525,7 +384,7 @@ enum vs_status vs_knobs_set(struct vs_knobs *k, const char *path, const char *te
     }
     const struct vs_knob_desc *d = knob->desc;
     uint64_t v = 0;
-    if (!parse_value(d, text, &v)) {
+    if (!vs__knob_parse(d, text, &v)) {
         if (d->kind == VS_KNOB_CHOICE) {
             vs_error(errors, "%s: %s = '%s' is not one of %s", by, path, text, d->choices);
         } else {
@@ -651,34 +510,4 @@ void vs_defaults(const struct vs_component_desc *c, void *config)
     for (size_t i = 0; i < c->n_knobs; i++) {
         store_at(config, c->knobs[i].offset, c->knobs[i].def);
     }
-}
-
-/* A number in decimal, cut to the room there is: there are hundreds in every run. */
-static const char *decimal(uint64_t v, char *out, size_t bytes)
-{
-    char digits[21];
-    size_t at = sizeof digits, n;
-    digits[--at] = 0;
-    do {
-        digits[--at] = (char)('0' + v % 10u);
-        v /= 10u;
-    } while (v);
-    n = sizeof digits - at;
-    memcpy(out, digits + at, n < bytes ? n : bytes);
-    out[bytes - 1u] = 0;
-    return out;
-}
-
-const char *vs_knob_text(const struct vs_knob *k, char *out, size_t bytes)
-{
-    const char *c = k->desc->choices;
-    if (k->desc->kind != VS_KNOB_CHOICE || !c) {
-        return decimal(k->value, out, bytes);
-    }
-    for (uint64_t i = 0; i < k->value && *c; i++) {
-        c += strcspn(c, "|");
-        c += *c == '|';
-    }
-    snprintf(out, bytes, "%.*s", (int)strcspn(c, "|"), c);
-    return out;
 }
