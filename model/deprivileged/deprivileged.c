@@ -373,6 +373,7 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
         touch(d, t, at, VS_REF_WRITE);
         vs_phys_write64(d->wire.phys, (vs_hpa){at}, value);
     }
+    d->shadow = d->shadow && (what != VS_STATE_INTERRUPTIBILITY || value);
     return true;
 }
 

@@ -109,19 +109,33 @@ void vs__hv_set_spin(struct vs_hypervisor *h, struct vs_txn *t, uint64_t now, ui
     }
 }
 
+/* An instruction that is emulated was the one behind STI: kvm_skip_emulated_instruction ends what
+ * that held back (vmx_set_interrupt_shadow, which looks at the field first;
+ * svm_set_interrupt_shadow). */
+static void end_shadow(struct vs_hypervisor *h, struct vs_txn *t)
+{
+    write_field(h, t, VS_STATE_INTERRUPTIBILITY, 0);
+    h->state.read(h->state.ctx, NULL, VS_STATE_INTERRUPTIBILITY,
+                  &h->value[VS_STATE_INTERRUPTIBILITY]);
+}
+
 /* What a step writes. What software keeps in memory, or in a register, is looked at untimed. */
 static void port_write(void *ctx, struct vs_txn *t, enum vs_state what, enum vs_state_value kind)
 {
     struct vs_hypervisor *h = ctx;
     uint64_t value = 0, vector = h->exit->inject;
-    bool made = kind == VS_VALUE_VECTOR || kind == VS_VALUE_VECTORED ||
-                kind == VS_VALUE_UNDEFINED || kind == VS_VALUE_NMI;
-    if (!made && kind != VS_VALUE_HIGHEST) {
+    const uint32_t made = 1u << VS_VALUE_VECTOR | 1u << VS_VALUE_VECTORED |
+                          1u << VS_VALUE_UNDEFINED | 1u << VS_VALUE_NMI | 1u << VS_VALUE_HIGHEST;
+    _Static_assert(VS_VALUE_N < 32, "a bit for each");
+    if (!(made >> kind & 1u)) {
         h->state.read(h->state.ctx, NULL, what, &value);
     }
     switch (kind) {
     case VS_VALUE_NEXT:
         value = h->value[VS_STATE_PC] + h->value[VS_STATE_LENGTH];
+        if (vs_unlikely(h->value[VS_STATE_INTERRUPTIBILITY] & VS_BLOCKS_SHADOW)) {
+            end_shadow(h, t);
+        }
         break;
     case VS_VALUE_CLOSED:
         value &= ~(uint64_t)VS_CONTROLS_WINDOW;

@@ -540,6 +540,9 @@ bool vs__svm_write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64
     }
     uint64_t old = vs_svm_get(s, offset);
     switch (what) {
+    case VS_STATE_INTERRUPTIBILITY:
+        value = (old & ~(uint64_t)VS_SVM_INTERRUPT_SHADOW) | (value & VS_SVM_INTERRUPT_SHADOW);
+        break;
     case VS_STATE_CONTROLS: /* V_IRQ, and its intercept in the vectors */
         touch(s, t, VS_VMCB_INTERCEPTS, VS_REF_WRITE);
         vs__svm_ask_window(s, value & VS_CONTROLS_WINDOW);

@@ -243,6 +243,7 @@ static bool write_state(void *ctx, struct vs_txn *t, enum vs_state what, uint64_
         c->wire.mem.touch(c->wire.mem.ctx, t, field(c, what), VS_REF_WRITE);
     }
     vs_phys_write64(c->wire.phys, field(c, what), value);
+    c->shadow = c->shadow && (what != VS_STATE_INTERRUPTIBILITY || value);
     return true;
 }
 

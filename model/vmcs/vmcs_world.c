@@ -544,6 +544,8 @@ uint64_t vs__vmx_state_meaning(enum vs_state what, uint64_t v)
 uint64_t vs__vmx_state_value(enum vs_state what, uint64_t old, uint64_t value)
 {
     switch (what) {
+    case VS_STATE_INTERRUPTIBILITY:
+        return (old & ~(uint64_t)BLOCKING) | (value & BLOCKING);
     case VS_STATE_CONTROLS:
         return (old & ~(uint64_t)(WINDOW | NMI_WINDOW)) |
                (value & VS_CONTROLS_WINDOW ? WINDOW : 0) |

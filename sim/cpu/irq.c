@@ -142,6 +142,26 @@ static bool blocked_now(struct vs_vcpu *v, uint8_t vector)
     return true;
 }
 
+uint8_t vcpu_irq_behind(const struct vs_vcpu *v, const struct vs_trap *trap)
+{
+    uint8_t number;
+    bool emulated = trap->length || trap->kind == VS_TRAP_MMIO,
+         itself = trap->kind == VS_TRAP_FLAGS, halts = trap->kind == VS_TRAP_HALT;
+    return emulated && !itself && !halts && v->window && !v->masked && !v->held &&
+                   v->irq.pending(v->irq.ctx, &number)
+               ? number
+               : 0;
+}
+
+void vcpu_irq_in_shadow(struct vs_vcpu *v)
+{
+    uint8_t number;
+    v->shadowed = false;
+    if (v->window && v->irq.pending(v->irq.ctx, &number)) {
+        v->entry_vector = number;
+    }
+}
+
 /* How the guest gets it when it can again; false: nothing was prepared. */
 static bool through_window(struct vs_vcpu *v, uint8_t vector)
 {

@@ -261,6 +261,17 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     return end_exit(v, trap, nmi, vs_hv_handle(&v->hv, &v->txn, exit->trap, &what), patience);
 }
 
+/* The instruction behind STI leaves the guest: the same with what its emulation lets in. */
+static __attribute__((noinline)) const struct vs_handling *in_shadow(const struct vs_vcpu *v,
+                                                                     const struct vs_trap *trap,
+                                                                     const struct vs_handling *how,
+                                                                     struct vs_handling *with)
+{
+    *with = how ? *how : (struct vs_handling){0};
+    with->inject = with->inject ? with->inject : vcpu_irq_behind(v, trap);
+    return with;
+}
+
 /* The guest did something: does it leave, and what handles it? */
 static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
                       unsigned patience)
@@ -268,7 +279,7 @@ static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struc
     struct vs_exit exit;
     vs_txn_settle(&v->txn);
     struct vs_host_work w = {.v = v, .trap = trap};
-    struct vs_handling own;
+    struct vs_handling own, with;
     if (!how && v->p->host.work_of(&w, &own)) {
         how = &own;
     }
@@ -278,7 +289,14 @@ static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struc
         }
         return false;
     }
+    if (vs_unlikely(v->shadowed)) { /* in one go, as what the entry carries is told here */
+        how = in_shadow(v, trap, how, &with);
+        patience &= ~(unsigned)MAY_STOP;
+    }
     handle_exit(v, trap, &exit, how, patience);
+    if (vs_unlikely(v->shadowed) && vcpu_hv(v)->injected) {
+        vcpu_irq_in_shadow(v);
+    }
     return true;
 }
 

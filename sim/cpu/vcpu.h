@@ -137,6 +137,10 @@ uint64_t vcpu_tsc(const struct vs_vcpu *v);
 void vcpu_mask(struct vs_vcpu *v, bool on);
 /* CLGI and STGI, where the guest has a global interrupt flag of its own. */
 void vcpu_hold(struct vs_vcpu *v, bool on);
+/* The instruction behind STI leaves the guest by this trap: what the host has a window for, and may
+ * inject when it has emulated that instruction; 0: nothing. The entry carries it. */
+uint8_t vcpu_irq_behind(const struct vs_vcpu *v, const struct vs_trap *trap);
+void vcpu_irq_in_shadow(struct vs_vcpu *v);
 /* Something is to be done about what is pending. */
 bool vcpu_due(const struct vs_vcpu *v);
 /* The instruction after STI has executed. */

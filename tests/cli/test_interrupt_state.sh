@@ -89,6 +89,32 @@ done
 # what woke it was there: nothing of the host's own interrupts it
 equal "no interrupt of the host's" 0 "$(sqlite3 "$work/r.db" "select coalesce(sum(value), 0) from counter where name = 'hypervisor.host_interrupts'")"
 
+# SDM 3C table 25-3: STI holds interrupts back for one instruction. Who emulates that one ends it (KVM's
+# vmx_set_interrupt_shadow and svm_set_interrupt_shadow of skip_emulated_instruction, Xen's update_guest_eip), and its
+# entry carries what waits; the window that was asked for is there all the same, with nothing to be injected.
+cat >"$work/behind.lua" <<'END'
+guest(function(cpu) for i = 1, 10 do
+  cpu:cli() cpu:ipi(0, 0x40) cpu:compute(20000)
+  cpu:sti() cpu:cpuid() cpu:compute(10)
+  if cpu:interrupts() ~= i then error("lost or twice: " .. cpu:interrupts()) end
+end end)
+END
+cat >"$work/behind_self.lua" <<'END'
+guest(function(cpu) for i = 1, 10 do
+  cpu:cli() cpu:compute(20) cpu:sti() cpu:ipi(0, 0x40) cpu:compute(5000)
+  if cpu:interrupts() ~= i then error("lost or twice: " .. cpu:interrupts()) end
+end end)
+END
+writes() { sqlite3 "$work/r.db" "select coalesce(sum(n), 0) from part where op = '$1' and account = 'vmcs.instruction.vmwrite'"; }
+everywhere "what waits comes behind an emulated instruction behind STI" behind
+equal "with a window" "cpuid=10 interrupt_window=10 wrmsr=20" "$(exits behind $injecting)"
+equal "the instruction behind, what it holds back and the event are written in its exit" 30 "$(writes handler.cpu_id)"
+equal "in the window's, that it is closed" 10 "$(writes handler.interrupt_window)"
+equal "Xen's" "cpuid=10 interrupt_window=10 wrmsr=20" "$(exits behind $injecting -m skylake_sp_xen)"
+everywhere "a self-IPI behind STI is taken" behind_self
+equal "its own exit's entry carries it, and there is no window" "wrmsr=20" "$(exits behind_self $injecting)"
+equal "on AMD" "msr.write=20" "$(exits behind_self -m zen3_milan_kvm)"
+
 # a self-IPI is pending when its exit is handled: the same entry carries it
 cat >"$work/self.lua" <<'END'
 guest(function(cpu) for _ = 1, 10 do cpu:ipi(0, 0x40) cpu:compute(5000) end

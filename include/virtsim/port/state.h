@@ -24,7 +24,8 @@ enum vs_state {
     VS_STATE_CODE_SEGMENT, /* access rights of CS */
     VS_STATE_CR0,
     VS_STATE_CR3,
-    VS_STATE_INTERRUPTIBILITY, /* the present instruction holds interrupts back; VS_BLOCKS_NMI */
+    VS_STATE_INTERRUPTIBILITY, /* VS_BLOCKS_*, or something else that holds interrupts back; 0 is
+                                  written: no instruction does any more */
     VS_STATE_CONTROLS,         /* VS_CONTROLS_* */
     VS_STATE_ENTRY_INTR,       /* the event that the next entry carries: VS_EVENT_* */
     VS_STATE_ENTRY_ERROR,      /* its error code */
@@ -41,6 +42,7 @@ enum vs_state {
 #define VS_CONTROLS_WINDOW 1u     /* leave the guest as soon as it can take an interrupt */
 #define VS_CONTROLS_NMI_WINDOW 2u /* the same of a non-maskable one */
 
+#define VS_BLOCKS_SHADOW 1u /* of VS_STATE_INTERRUPTIBILITY: the instruction before, STI, does */
 #define VS_BLOCKS_NMI                                                                              \
     8u /* of VS_STATE_INTERRUPTIBILITY: the handler of an NMI holds others back                    \
         */
