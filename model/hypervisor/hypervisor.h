@@ -50,6 +50,7 @@ enum vs_hv_result {
     X(WORKER, "worker")                                                                            \
     X(HOST_RECEIVE, "host_receive")                                                                \
     X(HOST_SEND, "host_send")                                                                      \
+    X(HOST_MAILBOX, "host_mailbox")                                                                \
     X(KICK, "kick")                                                                                \
     X(VFIO_OPEN, "vfio_open")                                                                      \
     X(VFIO_FAULT, "vfio_fault")                                                                    \

@@ -14,6 +14,7 @@
 #define VF_VECTORS 5u /* of a virtual one: four queues' and one for the rest */
 #define MSIX_BAR 3u
 #define QRX_TAIL 0x2000u /* of each queue, four bytes apart, as QTX_TAIL from 0 on */
+#define MAIL_END (VS_NIC_VFMBMEM + 4u * VS_NIC_MAIL_WORDS)
 #define RSTAT 0x8800u
 #define RESET_COMPLETE 1u
 #define VF_ACTIVE 2u
@@ -42,14 +43,34 @@ void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
                                  .virtual_function = true};
 }
 
-/* A virtual function's registers: where its queues end, and whether its reset is over. */
+/* The function has a mailbox there; its registers are read and written by four bytes. */
+static bool mailbox(const struct vs_nic_function *f, unsigned bar, uint64_t offset, unsigned bytes)
+{
+    bool there = offset == VS_NIC_VFMAILBOX || (offset >= VS_NIC_VFMBMEM && offset < MAIL_END);
+    return f->adapter->cfg.has_mailbox && !bar && there && bytes == 4 && offset % 4u == 0;
+}
+
+/* vs_function_port.bar_write */
+static void bar_write(void *ctx, unsigned bar, uint64_t offset, unsigned bytes, uint64_t value,
+                      vs_ps at)
+{
+    struct vs_nic_function *f = ctx;
+    if (mailbox(f, bar, offset, bytes)) {
+        vs_nic_mailbox_write(f->adapter, (uint32_t)(f - f->adapter->fn), offset, (uint32_t)value,
+                             at);
+    }
+}
+
+/* A virtual function's registers: where its queues end, its mailbox, and whether its reset is over.
+ */
 static uint64_t bar_read(void *ctx, unsigned bar, uint64_t offset, unsigned bytes, vs_ps at)
 {
     const struct vs_nic_function *f = ctx;
-    (void)bytes;
-    (void)at;
     if (bar) {
         return 0;
+    }
+    if (mailbox(f, bar, offset, bytes)) {
+        return vs_nic_mailbox_read(f->adapter, (uint32_t)(f - f->adapter->fn), offset, at);
     }
     uint64_t pairs = f->adapter->pairs;
     if (offset % 4u == 0 && offset / 4u < pairs) {
@@ -100,9 +121,10 @@ static void reset(void *ctx, vs_ps at)
     for (uint32_t i = 0; i < f->adapter->pairs; i++) {
         reset_queue(f->adapter, &f->queue[i]);
     }
+    vs__nic_mailbox_reset(&f->mailbox);
 }
 
 struct vs_function_port vs_nic_function_port(struct vs_nic *n, uint32_t vf)
 {
-    return (struct vs_function_port){&n->fn[vf], bar_read, NULL, reset};
+    return (struct vs_function_port){&n->fn[vf], bar_read, bar_write, reset};
 }

@@ -86,6 +86,9 @@ uint64_t vs__nic_arrived(struct vs_nic *n, const struct vs_nic_arrival *a);
  * stays. */
 void vs__nic_plan_interrupt(struct vs_nic *n, struct vs_nic_queue *q);
 
+/* mailbox.c: nothing is in it, and nobody's. */
+void vs__nic_mailbox_reset(struct vs_nic_mailbox *m);
+
 /* coalesce.c: whether it is a segment that others may follow. */
 bool vs__nic_joins(const struct vs_nic_arrival *a);
 /* Ends the queue's aggregate where the packet cannot be part of it; descriptors that it takes. */

@@ -38,7 +38,7 @@ static void lost(const struct vs_nic *n, uint32_t queue, uint64_t at_ps)
 
 uint64_t vs__nic_arrived(struct vs_nic *n, const struct vs_nic_arrival *a)
 {
-    if (!n->queue[a->queue].rx.ready) {
+    if (!n->queue[a->queue].rx.ready || n->queue[a->queue].fn->deaf) {
         n->count[VS_CNT_nic_rx_unclaimed]++;
         return VS_NIC_NEVER;
     }

@@ -137,6 +137,8 @@ static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
     f->actor = vs_ledger_actor(n->ledger, name);
     f->requester = (uint16_t)(pf_requester + (physical ? 0 : n->cfg.first_vf + i * n->cfg.stride));
     f->queue = &n->queue[(size_t)i * n->pairs];
+    f->mac = physical ? VS_NIC_PHYSICAL : vs_nic_mac(i);
+    vs__nic_mailbox_reset(&f->mailbox);
     f->port_vlan = (uint16_t)(n->cfg.vlans && !physical ? i + 1u : 0);
     f->check_source = n->cfg.antispoof && !physical;
     vs_txn_beside(&f->dma, n->ledger, f->actor);

@@ -73,6 +73,38 @@ static inline uint64_t vs_nic_mac(uint32_t vf)
     return 0x020000000000ull + vf;
 }
 
+/* A virtual function's mailbox: where its registers are, their bits. */
+#define VS_NIC_VFMBMEM 0x200u
+#define VS_NIC_VFMAILBOX 0x2fcu
+#define VS_NIC_MAIL_WORDS 16u
+#define VS_NIC_MAIL_REQ 0x01u
+#define VS_NIC_MAIL_ACK 0x02u
+#define VS_NIC_MAIL_VFU 0x04u
+#define VS_NIC_MAIL_PFU 0x08u
+#define VS_NIC_MAIL_PFSTS 0x10u
+#define VS_NIC_MAIL_PFACK 0x20u
+/* Bits of a message's first word: how it was answered; and its kinds. */
+#define VS_NIC_MAIL_DONE 0x80000000u
+#define VS_NIC_MAIL_REFUSED 0x40000000u
+#define VS_NIC_MAIL_CLEAR_TO_SEND 0x20000000u
+#define VS_NIC_MAIL_ADD 0x10000u /* of VS_NIC_MAIL_VLAN */
+enum vs_nic_mail {
+    VS_NIC_MAIL_RESET = 0x01,
+    VS_NIC_MAIL_MAC = 0x02,
+    VS_NIC_MAIL_VLAN = 0x04,
+    VS_NIC_MAIL_LPE = 0x05, /* the longest frame */
+    VS_NIC_MAIL_API = 0x08,
+    VS_NIC_MAIL_LINK = 0x10
+};
+enum vs_nic_mail_owner { VS_NIC_MAIL_FREE, VS_NIC_MAIL_OF_VF, VS_NIC_MAIL_OF_PF };
+struct vs_nic_mailbox {
+    uint32_t word[VS_NIC_MAIL_WORDS];
+    enum vs_nic_mail_owner owner;
+    /* since when bits are set, VS_NIC_NEVER: they are not; for the physical side a request and the
+     * receipt of an answer, for the virtual one an answer and the receipt of its request */
+    uint64_t request_ps, received_ps, message_ps, acknowledged_ps;
+};
+
 /* The order of the choices in nic.physical. */
 enum vs_nic_host { VS_NIC_NOBODY, VS_NIC_SINK, VS_NIC_ECHO };
 
@@ -144,6 +176,9 @@ struct vs_nic_function {
         table[VS_NIC_RSS_TABLE]; /* which of its queues gets what, by the last bits of the hash */
     uint16_t port_vlan;          /* all that it sends and gets is in this one; 0: as vlans says */
     bool check_source;           /* what it sends has to bear its own address */
+    bool deaf;                   /* its receive unit is disabled: nothing comes to it */
+    uint64_t mac;                /* its own address */
+    struct vs_nic_mailbox mailbox;
     uint8_t vlans[VS_NIC_VLANS / 8u]; /* a bit for each that it is in */
     uint64_t rate_free_ps;            /* nic.rate_mbps lets it send again */
 };
@@ -193,6 +228,8 @@ struct vs_nic {
     uint32_t n_fn, next_fn, n_used; /* used: functions up to the last one that has rings */
     uint32_t n_all; /* n_fn virtual ones, and with nic.physical the physical one behind them */
     uint32_t pairs, n_queues; /* of a function; of all */
+    uint64_t mail_address; /* the physical function's message for mailboxes; 0: nobody wants it */
+    uint32_t mail_data;
     uint64_t count[VS_CNT_nic_N];
 };
 
@@ -220,11 +257,6 @@ static inline uint32_t vs_nic_function_of(const struct vs_nic *n, uint16_t reque
                ? n->n_fn
                : (uint32_t)(requester - n->fn[0].requester) / (uint32_t)n->cfg.stride;
 }
-/* The address that one of its functions has by itself. */
-static inline uint64_t vs_nic_address(const struct vs_nic *n, uint32_t fn)
-{
-    return fn == n->n_fn ? VS_NIC_PHYSICAL : vs_nic_mac(fn);
-}
 /* function.c: what its functions are to configuration space, and what is behind their registers;
  * a reset stops a function's queues, and what is under way for it is lost. */
 void vs_nic_identity(const struct vs_nic *n, struct vs_pci_identity *physical,
@@ -234,6 +266,16 @@ struct vs_function_port vs_nic_function_port(struct vs_nic *n, uint32_t vf);
  * VLANs that it is in itself. */
 void vs_nic_policy(struct vs_nic *n, uint32_t vf, uint16_t port_vlan, bool check_source);
 void vs_nic_vlan(struct vs_nic *n, uint32_t vf, uint16_t vlan, bool in);
+/* mailbox.c. The virtual side's registers, VS_NIC_VFMBMEM and VS_NIC_VFMAILBOX. */
+uint32_t vs_nic_mailbox_read(struct vs_nic *n, uint32_t vf, uint64_t offset, vs_ps at);
+void vs_nic_mailbox_write(struct vs_nic *n, uint32_t vf, uint64_t offset, uint32_t value, vs_ps at);
+/* The physical side: a request, or the receipt of an answer, is there, and no more; the buffer is
+ * its own, false: it is the other side's; it is free again, with a message in it or as read. */
+bool vs_nic_mail_take(struct vs_nic *n, uint32_t vf, bool acknowledgement, vs_ps at);
+bool vs_nic_mail_lock(struct vs_nic *n, uint32_t vf);
+void vs_nic_mail_release(struct vs_nic *n, uint32_t vf, bool message, vs_ps at);
+/* Which message interrupts the physical function for mailboxes. */
+void vs_nic_mail_vector(struct vs_nic *n, uint64_t address, uint32_t data);
 /* A header as it lies in memory; what lies there as a header. */
 void vs_nic_write_header(unsigned char bytes[VS_NIC_HEADER_BYTES], const struct vs_nic_header *h);
 struct vs_nic_header vs_nic_read_header(const unsigned char *bytes);

@@ -29,8 +29,7 @@ static bool in_vlan(const struct vs_nic_function *f, uint16_t vlan)
 /* The frame is for this function. */
 static bool accepts(const struct vs_nic *n, uint32_t vf, const struct vs_nic_header *h)
 {
-    return (h->to == vs_nic_address(n, vf) || h->to == VS_NIC_BROADCAST) &&
-           in_vlan(&n->fn[vf], h->vlan);
+    return (h->to == n->fn[vf].mac || h->to == VS_NIC_BROADCAST) && in_vlan(&n->fn[vf], h->vlan);
 }
 
 struct vs_nic_header vs_nic_read_header(const unsigned char *bytes)
@@ -89,15 +88,16 @@ uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32
 static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct vs_nic_header h,
                      uint32_t payload, uint64_t at_ps)
 {
-    bool local = false, tagged = h.vlan != 0;
+    bool local = false, tagged = h.vlan != 0, ours = false;
     uint32_t own = (uint32_t)(f - n->fn);
     if (f->check_source &&
-        (h.from != vs_nic_address(n, own) || (tagged && (f->port_vlan || !in_vlan(f, h.vlan))))) {
+        (h.from != f->mac || (tagged && (f->port_vlan || !in_vlan(f, h.vlan))))) {
         n->count[VS_CNT_nic_spoofed]++;
         return false;
     }
     h.vlan = f->port_vlan ? f->port_vlan : h.vlan;
     for (uint32_t i = 0; n->cfg.loopback && i < n->n_all; i++) {
+        ours = ours || h.to == n->fn[i].mac;
         if (i != own && accepts(n, i, &h)) {
             struct vs_nic_arrival a = {at_ps, at_ps, of_addresses(n, i, &h), payload, 0, true, h};
             n->count[VS_CNT_nic_switched]++;
@@ -106,11 +106,8 @@ static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct v
         }
     }
     /* an address of a function's that is in another VLAN is nobody's on the wire either */
-    bool virtual_one = h.to >= vs_nic_mac(0) && h.to < vs_nic_mac(n->n_fn),
-         own_machine =
-             n->cfg.loopback && (virtual_one || (h.to == VS_NIC_PHYSICAL && n->n_all > n->n_fn));
-    n->count[VS_CNT_nic_filtered] += own_machine && !local;
-    return !own_machine;
+    n->count[VS_CNT_nic_filtered] += ours && !local;
+    return !ours;
 }
 
 /* One frame of `bytes` that are there at `there_ps`, on the wire; when its last bit is. */

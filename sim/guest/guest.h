@@ -244,6 +244,10 @@ void guest_vf_asked(struct vs_vcpu *v);
 void guest_vf_send(struct vs_vcpu *v);
 /* The same with an address and a VLAN, or a stream in segments (VS_REQ_TRANSMIT). */
 void guest_vf_transmit(struct vs_vcpu *v);
+/* mailbox.c: its driver asks the physical function's for something, and waits for the answer; it
+ * has waited so long. */
+void guest_vf_mailbox(struct vs_vcpu *v);
+void guest_vf_mailbox_waited(struct vs_vcpu *v, uint64_t until_ps);
 /* A program waits for packets: it sleeps until an interrupt or its time-out, then collects them. */
 void guest_vf_receive(struct vs_vcpu *v);
 

@@ -15,7 +15,7 @@
 #define PINNED_FIRST (1ull << 46)   /* the same in a first level, whose addresses are canonical */
 #define DOMAINS_OF_FUNCTIONS 0x100u /* ids of what no virtual machine has */
 #define HOST_DOMAIN 0xffu           /* id of what passes through for the host */
-#define HOST_ENTRY 255u             /* of the interrupt remapping table: no vCPU's */
+#define HOST_ENTRY 255u             /* of the interrupt remapping table, and the one before */
 #define LAST (1ull << 32)           /* device addresses are given out below */
 
 /* A cleared page of host memory for a table, on the devices' node; 0: none is left. */
@@ -292,12 +292,24 @@ static bool make_unit(struct vs_net *net)
     return net->used;
 }
 
+/* A message of the physical function's with a vector of the host's: where it is written to, and
+ * what. */
+static uint32_t host_message(struct vs_net *net, uint32_t entry, uint8_t vector, uint64_t *address)
+{
+    uint16_t requester = net->nic.fn[vs_nic_physical(&net->nic)].requester;
+    uint32_t data = vector;
+    *address = 0xfee00000u | MACHINE_HOST_APIC << 12;
+    if (net->iommu_config.remap) {
+        vs_iommu_route(&net->iommu, entry, requester, MACHINE_HOST_APIC, vector, (vs_hpa){0});
+        vs_iommu_msi(entry, address, &data);
+    }
+    return data;
+}
+
 bool machine_net_assign_host(struct vs_net *net)
 {
     uint32_t physical = vs_nic_physical(&net->nic);
     uint16_t requester = net->nic.fn[physical].requester;
-    uint64_t address = 0xfee00000u | MACHINE_HOST_APIC << 12;
-    uint32_t data = 0x40; /* a vector of the host's: no guest sees it */
     vs_hpa tables[3] = {{page(net->p)}, {0}, {0}};
     if (net->iommu_config.enabled && (!make_unit(net) || !tables[0].v)) {
         return false;
@@ -310,12 +322,11 @@ bool machine_net_assign_host(struct vs_net *net)
     } else if (net->iommu_config.enabled) {
         vs_iommu_attach(&net->iommu, requester, HOST_DOMAIN, (vs_hpa){0}, tables[0]);
     }
-    if (net->iommu_config.remap) {
-        vs_iommu_route(&net->iommu, HOST_ENTRY, requester, MACHINE_HOST_APIC, (uint8_t)data,
-                       (vs_hpa){0});
-        vs_iommu_msi(HOST_ENTRY, &address, &data);
-    }
+    uint64_t address;
+    uint32_t data = host_message(net, HOST_ENTRY, MACHINE_HOST_QUEUE, &address);
     vs_nic_msix(&net->nic, vs_nic_physical_queue(&net->nic), address, data);
+    data = host_message(net, HOST_ENTRY - 1u, MACHINE_HOST_MAIL, &address);
+    vs_nic_mail_vector(&net->nic, address, data);
     return !net->iommu_config.mode || (tables[1].v && tables[2].v);
 }
 

@@ -144,9 +144,18 @@ uint64_t machine_traffic_next(const struct vs_net *net);
 void machine_physical_check(const struct vs_net *net, struct vs_errors *errors);
 enum vs_status machine_physical_make(struct vs_net *net);
 void machine_physical_free(struct vs_net *net);
-void machine_physical_interrupt(struct vs_net *net, uint64_t at_ps);
+void machine_physical_interrupt(struct vs_net *net, uint8_t vector, uint64_t at_ps);
 bool machine_net_assign_host(struct vs_net *net);
-#define MACHINE_HOST_APIC 254u /* whom the physical function's messages are for: no vCPU */
+#define MACHINE_HOST_APIC 254u   /* whom the physical function's messages are for: no vCPU */
+#define MACHINE_HOST_QUEUE 0x40u /* their vectors, of the host's: no guest sees them */
+#define MACHINE_HOST_MAIL 0x41u
+/* mailbox.c: its part of the mailboxes of virtual functions; NULL: the host is out of memory. It
+ * looks at all of them, and answers. */
+struct machine_mail;
+struct vs_worker;
+struct machine_mail *machine_mail_make(struct vs_net *net, struct vs_worker *worker);
+void machine_mail_free(struct machine_mail *m);
+void machine_mail_task(struct machine_mail *m);
 
 /* affected.c: the vCPU's hypervisor learns what its processor is affected by. */
 void machine_affect(struct vs_vcpu *v, const struct vs_cpu_config *cpu);

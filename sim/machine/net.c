@@ -20,7 +20,7 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     struct vs_platform *p = net->p;
     if (apic_id == MACHINE_HOST_APIC) {
         net->raised = true;
-        machine_physical_interrupt(net, t->now_ps);
+        machine_physical_interrupt(net, vector, t->now_ps);
         return;
     }
     if (apic_id >= p->n_vcpus) {

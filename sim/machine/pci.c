@@ -30,6 +30,10 @@ static void start(struct vs_net *net, uint32_t fn)
         const struct vs_nic_queue *q = &net->nic.fn[fn].queue[i];
         f->msix[i] = (struct vs_msix_entry){q->msi_address, q->msi_data, 0};
     }
+    if (fn == net->nic.n_fn) { /* and the one for mailboxes */
+        f->msix[net->nic.pairs] =
+            (struct vs_msix_entry){net->nic.mail_address, net->nic.mail_data, 0};
+    }
     set(f, COMMAND, MEMORY_AND_MASTER);
     set(f, MSIX_CONTROL, MSIX_ENABLE);
     if (f->id.ats) { /* whoever gives the function its domain, as Linux's pci_enable_ats() does */

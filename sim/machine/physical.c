@@ -18,6 +18,9 @@
 struct machine_physical {
     struct vs_net *net;
     struct vs_worker *worker;
+    struct machine_mail *mail;
+    /* when mailboxes have interrupted it, VS_NIC_NEVER: they have not; and for the last time */
+    uint64_t mail_ps, last_mail_ps;
     uint64_t ring[2];    /* host-physical: received, sent */
     uint64_t *buffer[2]; /* of each descriptor */
     uint32_t rx_next, rx_tail, tx_tail, tx_clean;
@@ -164,13 +167,19 @@ static void answer(struct machine_physical *m, uint32_t bytes, const struct vs_n
     vs_kernel_wake(m->net->p->kernel, m->net->nic_agent, known.v);
 }
 
-/* vs_worker_device.piece: one frame. */
+/* vs_worker_device.piece: all mailboxes, or one frame. */
 static bool piece(void *ctx, struct vs_worker *w)
 {
     struct machine_physical *m = ctx;
     struct vs_nic *nic = &m->net->nic;
     uint32_t queue = vs_nic_physical_queue(nic);
     struct vs_nic_header header;
+    uint64_t now = vs_now(&w->txn).v;
+    if (m->mail_ps <= now) { /* what comes from now on interrupts again */
+        m->mail_ps = m->last_mail_ps > now ? m->last_mail_ps : VS_NIC_NEVER;
+        machine_mail_task(m->mail);
+        return true;
+    }
     if (!vs_nic_rx_ready(nic, queue, vs_now(&w->txn))) { /* it looks, and nothing is there */
         (void)look(m, false, m->rx_next);
         return false;
@@ -185,10 +194,14 @@ static bool piece(void *ctx, struct vs_worker *w)
     return vs_nic_rx_ready(nic, queue, vs_now(&w->txn)) != 0;
 }
 
-void machine_physical_interrupt(struct vs_net *net, uint64_t at_ps)
+void machine_physical_interrupt(struct vs_net *net, uint8_t vector, uint64_t at_ps)
 {
-    if (net->physical) {
-        host_worker_interrupt(net->physical->worker, at_ps);
+    struct machine_physical *m = net->physical;
+    bool mail = vector == MACHINE_HOST_MAIL;
+    if (m) {
+        m->mail_ps = mail && at_ps < m->mail_ps ? at_ps : m->mail_ps;
+        m->last_mail_ps = mail && at_ps > m->last_mail_ps ? at_ps : m->last_mail_ps;
+        host_worker_interrupt(m->worker, at_ps);
     }
 }
 
@@ -196,7 +209,7 @@ void machine_physical_interrupt(struct vs_net *net, uint64_t at_ps)
 
 void machine_physical_check(const struct vs_net *net, struct vs_errors *errors)
 {
-    static const char *const needs[] = {"host_receive", "host_send"};
+    static const char *const needs[] = {"host_receive", "host_send", "host_mailbox"};
     const struct vs_platform *p = net->p;
     const struct vs_nic_config *c = &net->nic_config;
     if (!c->physical) {
@@ -216,7 +229,7 @@ void machine_physical_check(const struct vs_net *net, struct vs_errors *errors)
         vs_error(errors, "nic.physical, but nic.poll = 1: the host's driver waits for interrupts "
                          "of the adapter; leave nic.poll = 0");
     }
-    for (unsigned i = 0; i < (c->physical == VS_NIC_ECHO ? 2u : 1u); i++) {
+    for (unsigned i = 0; i < sizeof needs / sizeof *needs; i++) {
         if (vs_program_set_find(p->programs[VS_ROLE_HYPERVISOR], needs[i]) == VS_PROGRAM_NONE) {
             vs_error(errors,
                      "nic.physical: %s has no program.%s: this hypervisor's host has no "
@@ -256,6 +269,11 @@ enum vs_status machine_physical_make(struct vs_net *net)
     }
     m->net = net;
     m->worker = &net->p->worker[0];
+    m->mail_ps = VS_NIC_NEVER;
+    m->mail = machine_mail_make(net, m->worker);
+    if (!m->mail) {
+        return VS_E_NOMEM;
+    }
     if (!make_ring(m, false) || !make_ring(m, true) || !machine_net_assign_host(net)) {
         return VS_E_NOMEM;
     }
@@ -272,6 +290,7 @@ enum vs_status machine_physical_make(struct vs_net *net)
 void machine_physical_free(struct vs_net *net)
 {
     if (net->physical) {
+        machine_mail_free(net->physical->mail);
         free(net->physical->buffer[0]);
         free(net->physical->buffer[1]);
         free(net->physical);

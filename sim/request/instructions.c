@@ -336,6 +336,12 @@ void request_transmit(struct vs_vcpu *v)
     guest_vf_transmit(v);
 }
 
+/* The driver asks the physical function's by the mailbox. */
+void request_mailbox(struct vs_vcpu *v)
+{
+    guest_vf_mailbox(v);
+}
+
 /* Sends a packet through the vCPU's virtual function. */
 void request_send(struct vs_vcpu *v)
 {

@@ -192,6 +192,12 @@ local program = {
     { "stack", run = 700, code = 3072,
       source = "as kernels/linux.lua's receive: order of a kernel UDP receive path per packet without copies", grade = "assumed" },
   },
+  -- drivers/net/ethernet/intel/ixgbe/ixgbe_sriov.c: a request of a virtual function, beside the registers that it takes
+  host_mailbox = {
+    offset = 0xdf0000,
+    { "request", run = 400, code = 2048,
+      source = "reading of ixgbe_rcv_msg_from_vf and what it calls: a message of 16 words copied twice, its kind's checks, lists of filters", grade = "assumed" },
+  },
   host_send = {
     offset = 0xff0000,
     { "stack", run = 700, code = 3072,

@@ -367,13 +367,13 @@ static void stream(struct vs_vcpu *v, struct vs_driver *d)
 static void address(struct vs_vcpu *v, struct vs_driver *d)
 {
     struct vs_request *r = &v->request;
-    struct vs_nic_header h = {
-        .to = r->a == VS_NIC_TO_WIRE       ? VS_NIC_FAR
-              : r->a == VS_NIC_TO_ALL      ? VS_NIC_BROADCAST
-              : r->a == VS_NIC_TO_PHYSICAL ? VS_NIC_PHYSICAL
-                                           : vs_nic_mac((uint32_t)r->a),
-        .from = vs_nic_mac(r->work == VS_NIC_FROM_OWN ? d->vf : (uint32_t)r->work),
-        .vlan = (uint16_t)r->b};
+    struct vs_nic_header h = {.to = r->a == VS_NIC_TO_WIRE       ? VS_NIC_FAR
+                                    : r->a == VS_NIC_TO_ALL      ? VS_NIC_BROADCAST
+                                    : r->a == VS_NIC_TO_PHYSICAL ? VS_NIC_PHYSICAL
+                                                                 : vs_nic_mac((uint32_t)r->a),
+                              .from = r->work == VS_NIC_FROM_OWN ? v->p->net->nic.fn[d->vf].mac
+                                                                 : vs_nic_mac((uint32_t)r->work),
+                              .vlan = (uint16_t)r->b};
     frames(v, d, (struct guest_work){.flags = VS_NIC_ADDRESSED, .header = &h});
 }
 
@@ -404,6 +404,10 @@ void guest_vf_transmit(struct vs_vcpu *v)
 void guest_vf_waited(struct vs_vcpu *v, uint64_t until_ps)
 {
     const struct vs_nic *n = &v->p->net->nic;
+    if (v->p->net->driver[v->index].mail.step) {
+        guest_vf_mailbox_waited(v, until_ps);
+        return;
+    }
     if (v->p->net->driver[v->index].waiting) { /* for packets: it polls */
         vs_txn_settle(&v->txn);
         vs_wait_until(&v->txn, (uint16_t)(n->account + VS_ACC_nic_look), (vs_ps){until_ps});

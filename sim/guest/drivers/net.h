@@ -101,6 +101,11 @@ struct vs_driver {
     uint64_t *page;                 /* device addresses of its pages, where they are not in a row */
     struct vs_dma_job job;          /* what the function's engine is about */
     struct vs_moderation moderation;
+    struct { /* a request in its mailbox: how far it is, how often it has looked for the answer */
+        enum { VS_MAIL_NONE, VS_MAIL_ASKED, VS_MAIL_TAKEN } step;
+        unsigned looked;
+        uint32_t bits; /* of VFMAILBOX, which a read clears */
+    } mail;
     struct vs_trail trail; /* what the vCPU is about, from the driver's first use on */
 };
 
