@@ -114,7 +114,7 @@ static void test_an_offset_is_a_place_of_its_own(void **state)
         {.name = "a", .at = "kernel", .of = "h", .step = &s, .n = 1, .placed = true},
         {.name = "b", .at = "kernel", .of = "h", .step = &s, .n = 1, .placed = true}};
     p[0].offset = 0x1000;
-    refused(p, 1, "offset = 0x1000: a multiple of 0x10000 from 0xe00000 on, below 0x1000000");
+    refused(p, 1, "offset = 0x1000: a multiple of 0x10000 from 0xd00000 on, below 0x1000000");
     p[0].offset = p[1].offset = 0xe00000;
     refused(p, 2, "offset = 0xe00000 is that of the program a");
     p[0].name = "cpu_id";

@@ -180,7 +180,7 @@ struct vs_program_layout {
 #define VS_PROGRAM_USER 0x100000u
 #define VS_PROGRAM_PLACED 0x10000u
 #define VS_PROGRAM_PLACES                                                                          \
-    0xdf0000u /* of a hypervisor's that are placed, and the end of all code                        \
+    0xd00000u /* of a hypervisor's that are placed, and the end of all code                        \
                */
 #define VS_PROGRAM_PLACES_END 0x1000000u
 #define VS_PROGRAM_GUEST 0x40000u /* of code, and of data, of a guest's kernel */

@@ -188,7 +188,7 @@ local program = {
   },
   -- the host's driver of an adapter's physical function and the stack above it, frame by frame: as a guest's own
   host_receive = {
-    offset = 0xfe0000,
+    offset = 0xde0000,
     { "stack", run = 700, code = 3072,
       source = "as kernels/linux.lua's receive: order of a kernel UDP receive path per packet without copies", grade = "assumed" },
   },
