@@ -22,17 +22,18 @@ local answered, goal, measured = 0, 0, false
 local function serve(cpu, p)
   local wanted, answer = { timeout_ns = p.timeout_us * 1000 }, { bytes = p.bytes }
   local batch, work = p.batch, p.work
+  local recv, compute, send = cpu.recv, cpu.compute, cpu.send -- looked up once, not for each packet
   local function echo()
     while answered < goal do
       local n, before = goal - answered, answered
       wanted.count = n < batch and n or batch
-      local got = cpu:recv(wanted)
+      local got = recv(cpu, wanted)
       if got == 0 then
         if answered == before then return false end -- nor has anybody else had one
       else
-        cpu:compute(work * got)
+        compute(cpu, work * got)
         answer.count = got
-        cpu:send(answer)
+        send(cpu, answer)
         answered = answered + got
       end
     end

@@ -112,18 +112,43 @@ static inline const uint64_t *vs_l1_newest_of(const struct vs_settab *s, uint64_
     return vs_likely(s->tag[first] == key) ? &s->payload[first] : NULL;
 }
 
-/* The newest way of the set where the size that hit last would be: of the address space's own
- * pages, then of those that all of them share. */
+/* The same, of the address space's own pages, then of those that all of them share: both are in one
+ * set where that is in the lowest bits of a key, which say nothing of address spaces. */
+static inline const uint64_t *vs_l1_newest_in(const struct vs_l1 *l, const struct vs_settab *s,
+                                              uint64_t key)
+{
+    const uint64_t shared = key ^ l->context ^ l->global_context;
+    if (vs_likely(s->by_sets.inverse == 0)) {
+        size_t first = (key & (s->by_sets.n - 1u)) * s->ways + s->newest;
+        uint64_t tag = s->tag[first];
+        return vs_likely(tag == key) || (tag == shared && l->globals) ? &s->payload[first] : NULL;
+    }
+    const uint64_t *p = vs_l1_newest_of(s, key);
+    return !p && vs_unlikely(l->globals) ? vs_l1_newest_of(s, shared) : p;
+}
+
+/* The newest way of the set where the size that hit last would be. */
 static inline const uint64_t *vs_l1_newest(const struct vs_l1 *l, const struct vs_l1_tlb *t,
                                            uint64_t gva)
 {
-    const struct vs_settab *s = &t->table[t->last_table];
-    uint64_t key = vs_l1_key(l, t, gva, t->last);
-    const uint64_t *p = vs_l1_newest_of(s, key);
-    if (!p && vs_unlikely(l->globals)) {
-        p = vs_l1_newest_of(s, key ^ l->context ^ l->global_context);
+    return vs_l1_newest_in(l, &t->table[t->last_table], vs_l1_key(l, t, gva, t->last));
+}
+
+/* The newest way of the set of gva for another size than hit last; it is the last one then. */
+static inline const uint64_t *vs_l1_newest_other(const struct vs_l1 *l, struct vs_l1_tlb *t,
+                                                 uint64_t gva)
+{
+    for (uint32_t left = t->sizes & ~(1u << t->last); left; left &= left - 1u) {
+        uint32_t k = (uint32_t)__builtin_ctz(left);
+        const uint64_t *p =
+            vs_l1_newest_in(l, &t->table[t->table_of[k]], vs_l1_key(l, t, gva, k));
+        if (p) {
+            t->last = k;
+            t->last_table = t->table_of[k];
+            return p;
+        }
     }
-    return p;
+    return NULL;
 }
 
 /* The newest way of the set of gva for any size, the one that hit last first; it is the last one
@@ -131,22 +156,7 @@ static inline const uint64_t *vs_l1_newest(const struct vs_l1 *l, const struct v
 static inline const uint64_t *vs_l1_recent(const struct vs_l1 *l, struct vs_l1_tlb *t, uint64_t gva)
 {
     const uint64_t *p = vs_l1_newest(l, t, gva);
-    for (uint32_t k = 0; !p && k < VS_L1_SIZES; k++) {
-        if (k == t->last || !(t->sizes >> k & 1u)) {
-            continue;
-        }
-        const struct vs_settab *s = &t->table[t->table_of[k]];
-        uint64_t key = vs_l1_key(l, t, gva, k);
-        p = t->own >> k & 1u ? vs_l1_newest_of(s, key) : NULL;
-        if (!p && l->globals && t->shared >> k & 1u) {
-            p = vs_l1_newest_of(s, key ^ l->context ^ l->global_context);
-        }
-        if (p) {
-            t->last = k;
-            t->last_table = t->table_of[k];
-        }
-    }
-    return p;
+    return p ? p : vs_l1_newest_other(l, t, gva);
 }
 
 /* Whether an entry with this key translates now, as far as address spaces go. */
@@ -157,16 +167,22 @@ static inline bool vs_l1_in_context(const struct vs_l1 *l, uint64_t key)
     return context == l->context || (l->globals && context == l->global_context);
 }
 
-/* The hot path: the most recent entry of the TLB set and of the cache set. True = both hit; all
- * that the access changes is then done, apart from counting it on t->last_table. t: vs_l1_tlb. */
-static inline bool vs_l1_hit(struct vs_l1 *l, const struct vs_l1_tlb *t, uint64_t gva, bool write)
+/* vs_l1_hit, by what vs_l1_newest has found. */
+static inline bool vs_l1_hit_by(struct vs_l1 *l, const struct vs_l1_tlb *t, uint64_t gva,
+                                bool write, const uint64_t *entry)
 {
-    const uint64_t *entry = vs_l1_newest(l, t, gva);
     if (vs_unlikely(!entry) || vs_unlikely(write && !(*entry & VS_L1_WRITE))) {
         return false;
     }
     uint64_t hpa = (*entry & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << t->shift[t->last]) - 1u));
     return vs_linetab_first(&l->cache, hpa >> l->line_shift, write);
+}
+
+/* The hot path: the most recent entry of the TLB set and of the cache set. True = both hit; all
+ * that the access changes is then done, apart from counting it on t->last_table. t: vs_l1_tlb. */
+static inline bool vs_l1_hit(struct vs_l1 *l, const struct vs_l1_tlb *t, uint64_t gva, bool write)
+{
+    return vs_l1_hit_by(l, t, gva, write, vs_l1_newest(l, t, gva));
 }
 
 /* Whether the most recent entry of the TLB set translates gva: then where to, and where its page
@@ -190,13 +206,9 @@ static inline const uint64_t *vs_l1_look_up(const struct vs_l1 *l, struct vs_l1_
                                             uint64_t gva, uint64_t other, uint32_t sizes,
                                             unsigned *shift)
 {
-    for (uint32_t i = 0; i < VS_L1_SIZES; i++) {
-        uint32_t k = i == 0         ? t->last
-                     : i <= t->last ? i - 1u
-                                    : i; /* the last size first, then the others */
-        if (!(sizes >> k & 1u)) {
-            continue;
-        }
+    uint32_t k = t->last; /* first, then the others */
+    for (uint32_t left = sizes; left; left &= ~(1u << k)) {
+        k = left >> k & 1u ? k : (uint32_t)__builtin_ctz(left);
         const uint64_t *p =
             vs_settab_find(&t->table[t->table_of[k]], vs_l1_key(l, t, gva, k) ^ other);
         if (p) {
@@ -209,22 +221,34 @@ static inline const uint64_t *vs_l1_look_up(const struct vs_l1 *l, struct vs_l1_
     return NULL;
 }
 
-/* The TLBs alone, any way of the set: payload or NULL. A hit is in t->last_table. */
-static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l1_tlb *t,
-                                              uint64_t gva, unsigned *shift)
+/* vs_l1_translate where vs_l1_newest has found nothing, or the inline path does not serve. */
+static inline const uint64_t *vs_l1_translate_beyond(const struct vs_l1 *l, struct vs_l1_tlb *t,
+                                                     uint64_t gva, unsigned *shift)
 {
     if (vs_likely(!l->globals)) {
         return vs_l1_look_up(l, t, gva, 0, t->own, shift);
     }
     /* in the order of the inline path, so that both find the same where more than one would serve
      */
-    const uint64_t *p = l->fast ? vs_l1_recent(l, t, gva) : NULL;
+    const uint64_t *p = l->fast ? vs_l1_newest_other(l, t, gva) : NULL;
     if (p) {
         *shift = t->shift[t->last];
         return p;
     }
     p = vs_l1_look_up(l, t, gva, 0, t->own, shift);
     return p ? p : vs_l1_look_up(l, t, gva, l->context ^ l->global_context, t->shared, shift);
+}
+
+/* The TLBs alone, any way of the set: payload or NULL. A hit is in t->last_table. */
+static inline const uint64_t *vs_l1_translate(const struct vs_l1 *l, struct vs_l1_tlb *t,
+                                              uint64_t gva, unsigned *shift)
+{
+    const uint64_t *p = l->globals && l->fast ? vs_l1_newest(l, t, gva) : NULL;
+    if (p) {
+        *shift = t->shift[t->last];
+        return p;
+    }
+    return vs_l1_translate_beyond(l, t, gva, shift);
 }
 
 #endif

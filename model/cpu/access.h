@@ -7,6 +7,8 @@
 
 /* Everything but the inline hit. False: fault. */
 bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref);
+/* The same behind the inline path, with what vs_l1_newest has found; NULL: nothing. */
+bool vs__cpu_access_beyond(struct vs_cpu *c, uint64_t gva, uint32_t ref, const uint64_t *newest);
 
 /* Counted accesses of one kind: booked on t, whose clock moves. */
 void vs__cpu_settle_ref(struct vs_cpu *c, struct vs_txn *t, uint32_t ref);
@@ -160,12 +162,16 @@ static inline bool vs__cpu_access_line(struct vs_cpu *c, uint64_t gva, uint32_t 
     struct vs_l1 *l = vs__cpu_l1(c, ref);
     bool write = ref == VS_REF_WRITE;
     const struct vs_l1_tlb *t = vs_l1_tlb(l, write);
-    if (vs_likely(l->fast) && vs_likely(vs_l1_hit(l, t, gva, write))) {
+    if (vs_unlikely(!l->fast)) {
+        return vs__cpu_access_rest(c, gva, ref);
+    }
+    const uint64_t *newest = vs_l1_newest(l, t, gva);
+    if (vs_likely(vs_l1_hit_by(l, t, gva, write, newest))) {
         c->fast[ref][t->last_table]++;
         c->pending_ps += c->price[ref][t->last_table][0];
         return true;
     }
-    return vs__cpu_access_rest(c, gva, ref);
+    return vs__cpu_access_beyond(c, gva, ref, newest);
 }
 
 /* n accesses of this composition are priced when somebody looks. */

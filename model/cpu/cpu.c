@@ -394,9 +394,11 @@ static bool access_booked(struct vs_cpu *c, struct vs_l1 *l, uint64_t gva, uint3
     return true;
 }
 
-/* Everything but the inline hit; soils, known where this is called: the load writes its line. */
+/* Everything but the inline hit. Known where this is called: soils, the load writes its line;
+ * beyond: the inline path has looked, and `newest` is what it found. */
 static inline __attribute__((always_inline)) bool rest(struct vs_cpu *c, uint64_t gva, uint32_t ref,
-                                                       const bool soils)
+                                                       const bool soils, const bool beyond,
+                                                       const uint64_t *newest)
 {
     struct vs_l1 *l = vs__cpu_l1(c, ref);
     if (vs_unlikely(c->exact || c->window)) {
@@ -407,7 +409,13 @@ static inline __attribute__((always_inline)) bool rest(struct vs_cpu *c, uint64_
     if (vs_likely(c->cfg.translation)) {
         unsigned shift;
         struct vs_l1_tlb *first = vs_l1_tlb(l, ref == VS_REF_WRITE);
-        const uint64_t *p = vs_l1_translate(l, first, gva, &shift);
+        const uint64_t *p = newest;
+        if (beyond && p) {
+            shift = first->shift[first->last];
+        } else {
+            p = beyond ? vs_l1_translate_beyond(l, first, gva, &shift)
+                       : vs_l1_translate(l, first, gva, &shift);
+        }
         if (vs_likely(p && (ref != VS_REF_WRITE || (*p & VS_L1_WRITE)))) {
             tlb = first->last_table;
             hpa = (*p & ~(uint64_t)VS_L1_FLAGS) | (gva & ((1ull << shift) - 1u));
@@ -434,7 +442,12 @@ static inline __attribute__((always_inline)) bool rest(struct vs_cpu *c, uint64_
 
 bool vs__cpu_access_rest(struct vs_cpu *c, uint64_t gva, uint32_t ref)
 {
-    return rest(c, gva, ref, false);
+    return rest(c, gva, ref, false, false, NULL);
+}
+
+bool vs__cpu_access_beyond(struct vs_cpu *c, uint64_t gva, uint32_t ref, const uint64_t *newest)
+{
+    return rest(c, gva, ref, false, true, newest);
 }
 
 /* An access over the end of a line. Split: each line is a reference of its own, translated on its
@@ -559,7 +572,7 @@ bool vs__cpu_modify(struct vs_cpu *c, uint64_t gva, uint32_t bytes)
             c->pending_ps += c->price[ref][t->last_table][0];
             return true;
         }
-        return rest(c, gva, ref, true);
+        return rest(c, gva, ref, true, false, NULL);
     }
     c->modifies = !usual;
     c->soils = true;

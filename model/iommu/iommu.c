@@ -114,14 +114,6 @@ void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs
     vs_phys_write64(i->phys, hpa(context + 8), WIDTH_48 | (uint64_t)domain << 8);
 }
 
-void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned account, uint64_t ps)
-{
-    if (ps) {
-        vs_ps d = {ps};
-        vs_charge(t, (uint16_t)(i->account + account), d);
-    }
-}
-
 void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
                       bool write)
 {
@@ -173,7 +165,7 @@ static unsigned context_fault(const struct vs_iommu *i, uint64_t low, uint64_t h
 }
 
 /* Whose a requester is, as the context cache has it. */
-static bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
+static vs_inlined bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
                          bool write, uint64_t *out)
 {
     uint64_t low, high;
@@ -323,7 +315,7 @@ static void await_walk(struct vs_iommu *i, struct vs_txn *t, uint64_t key)
 }
 
 /* The IOTLB's entry for an address, of any page size; NULL: none. */
-static const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t, uint64_t domain,
+static vs_inlined const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t, uint64_t domain,
                                  uint64_t address, unsigned *level)
 {
     for (unsigned l = 1; l <= 3; l++) {

@@ -72,7 +72,15 @@ bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address, uint16_t requester,
 bool vs__iommu_invalidate_device(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high);
 /* Everything that is cached goes. */
 void vs__iommu_empty(struct vs_iommu *i);
-void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned account, uint64_t ps);
+/* Charges time to one of the IOMMU's accounts. */
+static inline void vs__iommu_charge(const struct vs_iommu *i, struct vs_txn *t, unsigned account,
+                                    uint64_t ps)
+{
+    if (ps) {
+        vs_ps d = {ps};
+        vs_charge(t, (uint16_t)(i->account + account), d);
+    }
+}
 void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
                       bool write);
 

@@ -245,7 +245,8 @@ static void check_names(lua_State *L, const struct line *m)
 static const struct arg *counted(const struct line *m, const char *name)
 {
     for (const struct arg *a = m->args; a->kind != OF_END; a++) {
-        if ((a->kind == OF_NUMBER || a->kind == OF_TIME) && !strcmp(a->name, name)) {
+        if ((a->kind == OF_NUMBER || a->kind == OF_TIME) && *a->name == *name &&
+            !strcmp(a->name, name)) {
             return a;
         }
     }
@@ -268,11 +269,10 @@ static bool take_missing(const struct line *m, struct vs_request *r)
 }
 
 /* A table of integers in their bounds under names that are arguments, in one pass over it. False:
- * there is something else about it, and nothing was taken. */
+ * there is something else about it, and what was taken of it is to be forgotten. */
 static bool take_at_once(lua_State *L, const struct line *m, struct vs_request *r)
 {
-    struct vs_request got = *r;
-    if (lua_type(L, 2) != LUA_TTABLE || lua_getmetatable(L, 2) || !take_missing(m, &got)) {
+    if (lua_type(L, 2) != LUA_TTABLE || lua_getmetatable(L, 2) || !take_missing(m, r)) {
         return false;
     }
     for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
@@ -288,12 +288,11 @@ static bool take_at_once(lua_State *L, const struct line *m, struct vs_request *
             return false;
         }
         if (time) {
-            got.ps += (uint64_t)v * a->least;
+            r->ps += (uint64_t)v * a->least;
         } else {
-            set(&got, a->field, (uint64_t)v);
+            set(r, a->field, (uint64_t)v);
         }
     }
-    *r = got;
     return true;
 }
 
@@ -305,6 +304,7 @@ static void take_named(lua_State *L, const struct line *m, struct vs_request *r)
         return;
     }
     lua_settop(L, top);
+    *r = (struct vs_request){.kind = m->kind};
     check_names(L, m);
     for (const struct arg *a = m->args; a->kind != OF_END; a++) {
         if (a->kind == OF_WHERE) {

@@ -460,9 +460,9 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
 {
     struct guest *g = ctx;
     struct vs_box *b = g->workload->box;
-    memset(out, 0, sizeof *out);
+    out->kind = VS_REQ_ERROR; /* until vs__cpu_begin empties it for one */
     if (g->done) {
-        out->kind = g->failed ? VS_REQ_ERROR : VS_REQ_END;
+        *out = (struct vs_request){.kind = g->failed ? VS_REQ_ERROR : VS_REQ_END};
         return;
     }
     if (reply->now_ps != g->now_ps || !g->started) {
@@ -485,12 +485,11 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
         return;
     }
     g->done = true;
+    *out = (struct vs_request){.kind = rc == LUA_OK ? VS_REQ_END : VS_REQ_ERROR};
     if (rc == LUA_OK) {
-        out->kind = VS_REQ_END;
         return;
     }
     g->failed = true;
-    out->kind = VS_REQ_ERROR;
     struct vs_workload *w = g->workload;
     int at = snprintf(w->error, sizeof w->error, "vCPU %u: ", g->index);
     vs_box_explain(b, g->L, rc, w->error + at, sizeof w->error - (size_t)at);

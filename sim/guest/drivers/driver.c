@@ -10,10 +10,9 @@
 
 /* Where a descriptor lies in memory; false: nowhere. Found by the tables once a page, until one of
  * them is edited. */
-static bool locate(struct vs_vcpu *v, uint64_t at, bool sends, uint64_t *hpa)
+static bool locate(struct vs_vcpu *v, struct vs_driver *d, uint64_t at, bool sends, uint64_t *hpa)
 {
-    struct vs_ring_page *m =
-        &v->p->net->driver[v->index].found[sends][at / PAGE % VS__NET_RING_PAGES];
+    struct vs_ring_page *m = &d->found[sends][at / PAGE % VS__NET_RING_PAGES];
     uint64_t page = at & ~(uint64_t)(PAGE - 1u), gpa,
              edits = v->space.edits + (v->vm ? v->vm->edits : 0);
     if (!m->known || m->page != page || m->edits != edits) {
@@ -25,31 +24,32 @@ static bool locate(struct vs_vcpu *v, uint64_t at, bool sends, uint64_t *hpa)
 }
 
 /* Where the adapter says how far it has sent (nic.write_back.head): is this descriptor done? */
-static void look_at_head(struct vs_vcpu *v, struct guest_work *w, uint64_t at)
+static void look_at_head(struct vs_vcpu *v, struct vs_driver *d, struct guest_work *w, uint64_t at)
 {
     uint64_t hpa;
     (void)guest_touch(v, at, VS_REF_READ);
-    w->done =
-        locate(v, at, true, &hpa) && (uint32_t)vs_phys_read64(v->p->phys, (vs_hpa){hpa}) != w->slot;
+    w->done = locate(v, d, at, true, &hpa) &&
+              (uint32_t)vs_phys_read64(v->p->phys, (vs_hpa){hpa}) != w->slot;
 }
 
 void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref ref)
 {
     const struct vs_nic_config *c = &v->p->net->nic_config;
+    struct vs_driver *d = &v->p->net->driver[v->index];
     uint64_t at = w->ring + w->slot * 16u, hpa;
-    bool sends = w->ring == v->p->net->driver[v->index].tx_ring;
+    bool sends = w->ring == d->tx_ring;
     if (ref != VS_REF_WRITE && sends && c->write_back_head) {
-        look_at_head(v, w, w->ring + c->ring * 16u);
+        look_at_head(v, d, w, w->ring + c->ring * 16u);
         return;
     }
-    if (ref == VS_REF_WRITE && locate(v, at, sends, &hpa)) {
+    if (ref == VS_REF_WRITE && locate(v, d, at, sends, &hpa)) {
         /* as the device will read it; the time of the store is what follows */
         vs_phys_write64(v->p->phys, (vs_hpa){hpa}, w->told);
         vs_phys_write64(v->p->phys, (vs_hpa){hpa + 8}, w->told_length);
     }
     (void)guest_touch(v, at, ref);
     if (ref != VS_REF_WRITE) {
-        bool there = locate(v, at, sends, &hpa);
+        bool there = locate(v, d, at, sends, &hpa);
         uint64_t word = there ? vs_phys_read64(v->p->phys, (vs_hpa){hpa + 8}) : 0;
         w->done = (word >> 32 & VS_NIC_DD) != 0;
         w->more = (word >> 32 & VS_NIC_MORE) != 0;
