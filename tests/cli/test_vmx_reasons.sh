@@ -8,6 +8,7 @@ page="$VIRTSIM_HOME/docs/generated/vmx_reasons.md"
 injecting="--set vmcs.control.posted_interrupts=0 --set vmcs.control.virtual_interrupt_delivery=0"
 xapic="--set interrupt.apic=xapic"
 declare -A body with
+intel=
 body[0]='cpu:instruction("ud2")'
 body[1]='cpu:ipi(0) cpu:compute(20000)' with[1]=$injecting
 with[1]="$injecting --set host.tick_hz=100000"
@@ -70,6 +71,23 @@ for number in $(seq 0 79); do
     equal "the table has reason $number once" 1 "$(grep -c "^| $number | " "$page")"
     grep -q "^$number " "$work/reasons" || equal "and why it cannot occur" yes "$(case $line in *"| never: "*) echo yes ;; esac)"
 done
+
+# ---- what no shipped part has ----
+
+# the high half of a capability says which controls may be 1 (SDM 3D A.3.3); tertiary ones have all 64 bits
+bits=$(sed -n 's/^| \([0-9]*\) .*no shipped part has .*(bit \([0-9]*\) of vmcs\.cap\.proc2.*/\1:\2/p' "$page")
+equal "the controls that the table says none has" 7 "$(echo "$bits" | wc -w)"
+for m in $("$VIRTSIM" list machines --format csv | sed -n 's/^"\{0,1\}\([a-z0-9_]*_kvm\).*/\1/p'); do
+    "$VIRTSIM" run "$VIRTSIM_HOME/workloads/exit_microbench.lua" -m "$m" --dry-run --format csv >"$work/knobs" 2>/dev/null
+    grep -q '^cpu.vendor,intel' "$work/knobs" || continue
+    may=$(sed -n 's/^vmcs.cap.proc2,\([0-9]*\),.*/\1/p' "$work/knobs")
+    for b in $bits; do
+        equal "$m has no control of reason ${b%:*}" 0 "$((may >> (32 + ${b#*:}) & 1))"
+    done
+    equal "$m has no tertiary controls" 0 "$(sed -n 's/^vmcs.cap.proc3,\([0-9]*\),.*/\1/p' "$work/knobs")"
+    intel="$intel $m"
+done
+equal "of all of Intel's parts" 6 "$(echo $intel | wc -w)"
 
 # ---- what the exit says ----
 
