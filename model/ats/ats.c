@@ -65,6 +65,26 @@ static uint64_t *find(struct vs_ats *a, uint16_t requester, uint64_t at, unsigne
     return NULL;
 }
 
+/* Asks the agent once; false: the device may not do that. */
+static bool granted(struct vs_ats *a, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
+                    struct vs_ats_answer *answer)
+{
+    return a->link.translate(a->link.ctx, t, requester, at, write, answer) &&
+           (write ? answer->write : answer->read);
+}
+
+/* Asks for the page to be there; false: it is not, or the device asks for none. */
+static bool present(struct vs_ats *a, struct vs_txn *t, uint16_t requester, vs_iova at, bool write)
+{
+    if (!a->cfg.page_requests) {
+        return false;
+    }
+    a->count[VS_CNT_ats_page_requests]++;
+    bool there = a->link.request_page(a->link.ctx, t, requester, at, write) == VS_PAGE_SUCCESS;
+    a->count[VS_CNT_ats_page_invalid] += !there;
+    return there;
+}
+
 /* Asks the agent, and keeps what it says; false: the device may not do that. */
 static bool ask(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uint64_t at, bool write,
                 uint64_t *entry, unsigned *level)
@@ -72,8 +92,9 @@ static bool ask(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uint64_t
     struct vs_ats_answer answer = {0, 12, false, false};
     a->count[VS_CNT_ats_misses]++;
     vs_iova iova = {at};
-    bool good = a->link.translate(a->link.ctx, t, requester, iova, write, &answer) &&
-                (write ? answer.write : answer.read);
+    bool good =
+        granted(a, t, requester, iova, write, &answer) ||
+        (present(a, t, requester, iova, write) && granted(a, t, requester, iova, write, &answer));
     if (!good) {
         a->count[VS_CNT_ats_refused]++;
         return false;

@@ -5,6 +5,7 @@
  * 4.0, chapter 10 (before: Address Translation Services 1.1).
  *
  *   a request      the TLB; a miss sends a translation request; each page's piece goes translated
+ *   a page request after a refused translation, which is asked for again when it is answered
  *   invalidation   entries go; the completion is sent when no request that used them is under way
  */
 #ifndef VIRTSIM_ATS_H
@@ -24,6 +25,9 @@ struct vs_ats_link {
     /* A translation request and its completion; false: the agent refuses the requester. */
     bool (*translate)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
                       struct vs_ats_answer *out);
+    /* A page request, until its response is there; NULL: the device makes none. */
+    enum vs_page_response (*request_page)(void *ctx, struct vs_txn *t, uint16_t requester,
+                                          vs_iova at, bool write);
     /* As struct vs_upstream_port has them, at host-physical addresses. */
     bool (*read)(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at, void *buf,
                  size_t bytes, uint64_t *taken_ps);

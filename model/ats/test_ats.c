@@ -13,6 +13,7 @@
 #define ASK_PS 900000u
 #define MOVE_PS 300000u
 #define FRAME 0x100000000u
+#define PAGE_PS 9000000u
 
 struct fixture {
     struct vs_ledger *ledger;
@@ -22,7 +23,9 @@ struct fixture {
     uint16_t account;
     unsigned asked, moved, shift;
     bool refuses, read_only;
-    uint64_t last; /* where the last transfer went */
+    unsigned pages_asked;
+    enum vs_page_response response; /* to a page request; success: the page is there then */
+    uint64_t last;                  /* where the last transfer went */
 };
 
 static const struct vs_account_desc accounts[] = {{"fake.link", "", false, ""}};
@@ -39,6 +42,19 @@ static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     uint64_t low = (1ull << f->shift) - 1u;
     *out = (struct vs_ats_answer){(FRAME + at.v) & ~low, f->shift, true, !f->read_only};
     return !f->refuses;
+}
+
+static enum vs_page_response request_page(void *ctx, struct vs_txn *t, uint16_t requester,
+                                          vs_iova at, bool write)
+{
+    struct fixture *f = ctx;
+    (void)requester;
+    (void)at;
+    (void)write;
+    f->pages_asked++;
+    vs_charge(t, f->account, (vs_ps){PAGE_PS});
+    f->refuses = f->refuses && f->response != VS_PAGE_SUCCESS;
+    return f->response;
 }
 
 static bool moved(struct fixture *f, struct vs_txn *t, uint64_t at, uint64_t *taken)
@@ -78,7 +94,7 @@ static void start(struct fixture *f, uint64_t entries)
     f->shift = 12;
     f->ledger = vs_ledger_create(1);
     f->account = vs_ledger_accounts(f->ledger, &fake);
-    struct vs_ats_link link = {f, translate, do_read, do_write};
+    struct vs_ats_link link = {f, translate, request_page, do_read, do_write};
     struct vs_upstream_port plain = {.ctx = f};
     assert_int_equal(vs_ats_init(&f->a, &c, f->ledger, &link, &plain), VS_OK);
     vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "device"), (vs_ps){0});
@@ -224,6 +240,40 @@ static void a_device_without_services_sends_what_it_has(void **state)
     vs_ledger_destroy(l);
 }
 
+/* A refused translation is asked for again when the page is there, and what a page request does not
+ * get is not done; a device without them gives up at once. */
+static void pcie_10_4_a_missing_page_is_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t enabled;
+        enum vs_page_response response;
+        bool done;
+        unsigned pages, translations;
+    } law[] = {{0, VS_PAGE_SUCCESS, false, 0, 1},
+               {1, VS_PAGE_SUCCESS, true, 1, 2},
+               {1, VS_PAGE_INVALID, false, 1, 1},
+               {1, VS_PAGE_FAILURE, false, 1, 1}};
+    for (unsigned k = 0; k < sizeof law / sizeof *law; k++) {
+        struct fixture f;
+        start(&f, 16);
+        f.a.cfg.page_requests = law[k].enabled;
+        f.refuses = true;
+        f.response = law[k].response;
+        assert_int_equal(reads(&f, 0x5000, 64), law[k].done);
+        assert_int_equal(f.pages_asked, law[k].pages);
+        assert_int_equal(f.asked, law[k].translations);
+        assert_int_equal(f.a.count[VS_CNT_ats_page_requests], law[k].pages);
+        assert_int_equal(f.a.count[VS_CNT_ats_page_invalid], law[k].pages && !law[k].done);
+        assert_int_equal(f.a.count[VS_CNT_ats_refused], !law[k].done);
+        if (law[k].done) { /* once */
+            assert_true(writes(&f, 0x5040, 64));
+            assert_int_equal(f.pages_asked, 1);
+        }
+        stop(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +284,7 @@ int main(void)
         cmocka_unit_test(pcie_10_3_1_an_invalidation_drops_its_pages_of_its_function),
         cmocka_unit_test(pcie_10_3_2_an_invalidation_waits_for_what_is_under_way),
         cmocka_unit_test(a_device_without_services_sends_what_it_has),
+        cmocka_unit_test(pcie_10_4_a_missing_page_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,13 @@ struct vs_iommu {
     uint64_t irt;      /* interrupt remapping table */
     uint32_t irt_entries;
     uint64_t queue, queue_head,
-        queue_tail;   /* invalidation queue of one 4 KiB page: 256 descriptors */
+        queue_tail; /* invalidation queue of one 4 KiB page: 256 descriptors */
+    uint64_t pages, pages_head, pages_tail; /* queue of page requests, of one page; 0: none */
+    bool pages_lost;                        /* PRO: one found it full */
+    struct {                                /* the last response that it sent */
+        uint16_t requester, group;
+        uint8_t code;
+    } responded;
     bool timeout;     /* ITE: a device has not completed an invalidation */
     bool queue_error; /* IQE: a descriptor that the unit does not know stands at the head */
     struct vs_iommu_fault fault[VS_IOMMU_FAULTS];
@@ -184,6 +190,24 @@ void vs_iommu_allow_services(struct vs_iommu *i, uint16_t requester);
 struct vs_translate_port vs_iommu_translate_port(struct vs_iommu *i);
 struct vs_dma_port vs_iommu_translated_port(struct vs_iommu *i);
 void vs_iommu_devices(struct vs_iommu *i, const struct vs_invalidate_port *devices);
+/* page_request.c, scalable mode: software gives the queue of page requests one page and allows them
+ * to a requester that may use translation services. */
+struct vs_iommu_page_request {
+    uint64_t address; /* of the page */
+    uint16_t requester, group;
+    bool read, write;
+};
+void vs_iommu_page_queue(struct vs_iommu *i, vs_hpa queue);
+void vs_iommu_allow_page_requests(struct vs_iommu *i, uint16_t requester);
+/* A page request of a device enters the queue (7.5.1); false: the requester may make none, or the
+ * queue is full and it is dropped (PRO). */
+bool vs_iommu_request_page(struct vs_iommu *i, struct vs_txn *t,
+                           const struct vs_iommu_page_request *r);
+/* Software takes the next one from the queue, and where it stood; false: there is none. It answers
+ * by a descriptor of the invalidation queue. */
+bool vs_iommu_next_request(struct vs_iommu *i, struct vs_iommu_page_request *out, vs_hpa *at);
+void vs_iommu_queue_response(struct vs_iommu *i, const struct vs_iommu_page_request *r,
+                             enum vs_page_response code);
 /* A device's own translations of 1 << order pages are invalidated. */
 void vs_iommu_queue_device(struct vs_iommu *i, uint16_t requester, vs_iova at, unsigned order);
 

@@ -22,8 +22,9 @@ static inline unsigned vs__iommu_key_level(uint64_t key)
 /* What the context cache holds: the number of the second level's root page, the domain above it,
  * and two bits. */
 #define VS__IOMMU_PASS_THROUGH (1ull << 63)
-#define VS__IOMMU_DEVICE_TLB (1ull << 61) /* the requester may use translation services */
-#define VS__IOMMU_SILENT (1ull << 62)     /* FPD: its faults are not recorded */
+#define VS__IOMMU_DEVICE_TLB (1ull << 61)    /* the requester may use translation services */
+#define VS__IOMMU_PAGE_REQUESTS (1ull << 60) /* and page requests */
+#define VS__IOMMU_SILENT (1ull << 62)        /* FPD: its faults are not recorded */
 static inline uint64_t vs__iommu_domain(uint64_t context)
 {
     return context >> 40 & 0xffffu;
@@ -70,6 +71,8 @@ bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address, uint16_t requester,
 /* One invalidation of a device's translations, until it has completed; false: it has not in time.
  */
 bool vs__iommu_invalidate_device(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high);
+/* One response to a page request. */
+void vs__iommu_respond(struct vs_iommu *i, uint64_t low, uint64_t high);
 /* Everything that is cached goes. */
 void vs__iommu_empty(struct vs_iommu *i);
 /* Charges time to one of the IOMMU's accounts. */

@@ -10,7 +10,8 @@ enum {
     TYPE_IEC = 4,
     TYPE_WAIT = 5,
     TYPE_PIOTLB = 6,
-    TYPE_PASID = 7
+    TYPE_PASID = 7,
+    TYPE_RESPONSE = 9
 };
 enum { GLOBAL = 1, DOMAIN_ONLY = 2, PAGE = 3 };
 enum { ALL_OF_PASID = 2, PAGE_OF_PASID = 3 };                  /* of PASID-based ones */
@@ -260,6 +261,12 @@ static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
             i->mem.store(i->mem.ctx, t, (vs_hpa){status.v & ~7ull},
                          (old & ~(0xffffffffull << shift)) | (low >> 32) << shift);
         }
+        break;
+    case TYPE_RESPONSE:
+        if (!i->cfg.mode) {
+            return false;
+        }
+        vs__iommu_respond(i, low, high);
         break;
     case TYPE_PIOTLB:
     case TYPE_PASID:

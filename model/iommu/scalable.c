@@ -18,6 +18,7 @@
 #define CONTEXT_HIGH_RESERVED (~0x1fffffull) /* beyond RID_PASID and RID_PRIV */
 #define DTE (1u << 2)
 #define PASIDE (1u << 3)
+#define PRE (1u << 4)
 #define ENTRY_RESERVED 0xc00ull
 #define WIDTH_48 2u
 #define PASIDS_OF_ENTRY 64u
@@ -27,6 +28,7 @@
 #define CACHED_FPD (1ull << 36)
 #define CACHED_PASIDE (1ull << 37)
 #define CACHED_DTE (1ull << 41)
+#define CACHED_PRE (1ull << 42)
 #define CACHED_SIZE 38u
 #define CACHED_RID 44u
 
@@ -110,7 +112,8 @@ static unsigned context_of(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     }
     *out = (w[0] & VS_RADIX_ADDRESS) >> 12 | (w[0] & FPD ? CACHED_FPD : 0) |
            (w[0] & PASIDE ? CACHED_PASIDE : 0) | (w[0] & DTE ? CACHED_DTE : 0) |
-           (w[0] >> 9 & 7u) << CACHED_SIZE | (w[1] & ((1u << PASID_BITS) - 1u)) << CACHED_RID;
+           (w[0] & PRE ? CACHED_PRE : 0) | (w[0] >> 9 & 7u) << CACHED_SIZE |
+           (w[1] & ((1u << PASID_BITS) - 1u)) << CACHED_RID;
     (void)vs_settab_fill(&i->context, requester, *out, NULL, NULL);
     return 0;
 }
@@ -189,6 +192,13 @@ static unsigned read_entry(struct vs_iommu *i, struct vs_txn *t, uint64_t direct
     return reason;
 }
 
+/* What the requester's context allows it besides. */
+static uint64_t services(uint64_t context)
+{
+    return (context & CACHED_DTE ? VS__IOMMU_DEVICE_TLB : 0) |
+           (context & CACHED_PRE ? VS__IOMMU_PAGE_REQUESTS : 0);
+}
+
 unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
                               uint32_t pasid, struct vs__iommu_space *out)
 {
@@ -211,13 +221,13 @@ unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t req
     const uint64_t *hit = vs_settab_find(&i->pasid[0], key);
     if (hit) {
         i->count[VS_CNT_iommu_pasid_hits]++;
-        out->context = *hit | (context & CACHED_DTE ? VS__IOMMU_DEVICE_TLB : 0);
+        out->context = *hit | services(context);
         out->first = *vs_settab_find(&i->pasid[1], key);
         return 0;
     }
     i->count[VS_CNT_iommu_pasid_misses]++;
     reason = read_entry(i, t, (context & ((1ull << 36) - 1u)) << 12, key, out);
-    out->context |= context & CACHED_DTE ? VS__IOMMU_DEVICE_TLB : 0;
+    out->context |= services(context);
     return reason;
 }
 

@@ -172,6 +172,65 @@ static void vtd_6_5_2_10_an_invalidation_times_out(void **state)
     }
 }
 
+/* 7.5: who may ask for pages has its request in the queue, and software's response names it. */
+static void vtd_7_5_page_requests_are_queued_and_answered(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct vs_iommu_page_request r = {IOVA + 0x7000, DEVICE, 5, false, true}, got;
+    vs_hpa queue = {FRAME}, at;
+    start(&f, true, true);
+    vs_iommu_page_queue(&f.m.iommu, queue);
+    assert_false(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r)); /* PRE is clear */
+    assert_false(vs_iommu_next_request(&f.m.iommu, &got, &at));
+    iommu_machine_stop(&f.m);
+    start(&f, true, true);
+    vs_iommu_page_queue(&f.m.iommu, queue);
+    vs_iommu_allow_page_requests(&f.m.iommu, DEVICE);
+    for (unsigned n = 0; n < 300; n++) { /* round the ring */
+        r.group = (uint16_t)n;
+        assert_true(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r));
+        assert_true(vs_iommu_next_request(&f.m.iommu, &got, &at));
+        assert_int_equal(at.v, FRAME + n % 128u * 32u);
+        assert_int_equal(vs_phys_read64(f.m.phys, at), 1u | DEVICE << 16);
+        assert_int_equal(vs_phys_read64(f.m.phys, (vs_hpa){at.v + 8}),
+                         (IOVA + 0x7000) | 2u | 4u | (uint64_t)n << 3);
+        assert_int_equal(got.address, IOVA + 0x7000);
+        assert_int_equal(got.requester, DEVICE);
+        assert_int_equal(got.group, n);
+        assert_true(got.write && !got.read);
+        vs_iommu_queue_response(&f.m.iommu, &got, n & 1u ? VS_PAGE_INVALID : VS_PAGE_SUCCESS);
+        vs_iommu_execute(&f.m.iommu, &f.m.t);
+        assert_int_equal(f.m.iommu.responded.group, n);
+        assert_int_equal(f.m.iommu.responded.requester, DEVICE);
+        assert_int_equal(f.m.iommu.responded.code, n & 1u);
+    }
+    assert_int_equal(f.m.iommu.count[VS_CNT_iommu_page_responses], 300);
+    iommu_machine_stop(&f.m);
+}
+
+/* 7.5.1: the queue holds one less than its entries; what finds it full is dropped, which is noted.
+ */
+static void vtd_7_5_1_a_full_queue_drops_requests(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct vs_iommu_page_request r = {IOVA, DEVICE, 0, true, false}, got;
+    vs_hpa at;
+    start(&f, true, true);
+    vs_iommu_page_queue(&f.m.iommu, (vs_hpa){FRAME});
+    vs_iommu_allow_page_requests(&f.m.iommu, DEVICE);
+    for (unsigned n = 0; n < 127; n++) {
+        assert_true(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r));
+    }
+    assert_false(f.m.iommu.pages_lost);
+    assert_false(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r));
+    assert_true(f.m.iommu.pages_lost);
+    assert_true(vs_iommu_next_request(&f.m.iommu, &got, &at));
+    assert_true(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r));
+    iommu_machine_stop(&f.m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +239,8 @@ int main(void)
         cmocka_unit_test(vtd_4_2_4_translated_requests_go_where_they_say),
         cmocka_unit_test(vtd_6_5_2_6_a_device_is_told_which_pages),
         cmocka_unit_test(vtd_6_5_2_10_an_invalidation_times_out),
+        cmocka_unit_test(vtd_7_5_page_requests_are_queued_and_answered),
+        cmocka_unit_test(vtd_7_5_1_a_full_queue_drops_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,8 +155,7 @@ static void charge(const struct vs_pcie *p, struct vs_txn *t, unsigned account, 
 /* Waits until a moment, on an account of the link. */
 static void wait(const struct vs_pcie *p, struct vs_txn *t, unsigned account, uint64_t until_ps)
 {
-    vs_ps when = {until_ps};
-    vs_wait_until(t, acc(p, account), when);
+    vs_wait_until(t, acc(p, account), (vs_ps){until_ps});
 }
 
 void vs_pcie_cross(const struct vs_pcie *p, struct vs_txn *t)
@@ -357,18 +356,16 @@ static void complete(struct vs_pcie *p, struct vs_txn *t, const struct vs_tlp *r
 static bool request(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
                     uint16_t requester, const struct vs_tlp *tlp, void *buf, uint64_t *taken_ps)
 {
-    vs_iova at = {tlp->at};
     vs_open(t, VS_OP_DMA_READ);
     uint32_t tag = vs_acquire(t, acc(p, VS_ACC_pcie_tags_busy), &p->tags);
     spend(p, t, &p->requests, 1);
     *taken_ps = carry_up(p, t, request_bytes(p, tlp->at));
     travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a read passes no posted write */
-    bool good = host->read(host->ctx, t, requester, at, buf, tlp->bytes);
+    bool good = host->read(host->ctx, t, requester, (vs_iova){tlp->at}, buf, tlp->bytes);
     give_back(p, &p->requests, t->now_ps, 1);
     complete(p, t, tlp, good);
-    vs_ps there = {t->now_ps};
-    vs_release(&p->tags, tag, there);
+    vs_release(&p->tags, tag, (vs_ps){t->now_ps});
     vs_close(t);
     return good;
 }
@@ -430,9 +427,8 @@ static void send(struct vs_pcie *p, struct vs_txn *t, struct burst *b, const str
 static bool drain(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_port *host,
                   uint16_t requester, const struct burst *b, const void *buf)
 {
-    vs_iova at = {b->at};
     travel_up(p, t);
-    bool good = host->write(host->ctx, t, requester, at, buf, b->bytes);
+    bool good = host->write(host->ctx, t, requester, (vs_iova){b->at}, buf, b->bytes);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* writes are seen in the order they were sent */
     p->posted_ps = t->now_ps;
     give_back(p, &p->posted_headers, t->now_ps, b->headers);
@@ -492,8 +488,7 @@ bool vs_pcie_translate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, 
     give_back(p, &p->requests, t->now_ps, 1);
     carry_down(p, t, p->cfg.completion_bytes + (good ? TRANSLATION_BYTES : 0));
     travel_down(p, t);
-    vs_ps there = {t->now_ps};
-    vs_release(&p->tags, tag, there);
+    vs_release(&p->tags, tag, (vs_ps){t->now_ps});
     vs_close(t);
     return good;
 }
@@ -521,6 +516,22 @@ void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
     travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* behind the writes that used what is gone */
     vs_close(t);
+}
+
+enum vs_page_response vs_pcie_request_page(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
+                                           vs_iova at, bool write, const struct vs_page_port *by)
+{
+    vs_open(t, VS_OP_ATS_PAGE_REQUEST);
+    spend(p, t, &p->posted_headers, 1);
+    (void)carry_up(p, t, request_bytes(p, UINT64_MAX)); /* a message has four words, without data */
+    travel_up(p, t);
+    wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* behind the writes before it */
+    give_back(p, &p->posted_headers, t->now_ps, 1);
+    enum vs_page_response response = by->request(by->ctx, t, requester, at, write);
+    carry_down(p, t, request_bytes(p, UINT64_MAX));
+    travel_down(p, t);
+    vs_close(t);
+    return response;
 }
 
 enum vs_msi_result vs_pcie_message(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,

@@ -101,6 +101,10 @@ bool vs_pcie_write_translated(struct vs_pcie *p, struct vs_txn *t, uint16_t requ
                               const void *buf, size_t bytes, uint64_t *taken_ps);
 void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
                         unsigned order, const struct vs_invalidate_port *device);
+/* A page request message up the link and its response down it, served `by` somebody between them
+ * (PCIe 4.0, 10.4). */
+enum vs_page_response vs_pcie_request_page(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
+                                           vs_iova at, bool write, const struct vs_page_port *by);
 /* What a CPU asks of a function and waits for on its own line: the request down the link, the
  * answer up it, behind the posted writes that the device has sent. Opens the operation; when the
  * function had the request. */

@@ -227,6 +227,8 @@ void guest_dma_timer(struct vs_vcpu *v);
 /* The host has the unit drop what it keeps of this mapping, or (NULL) of all of the domain of the
  * vCPU's function, and waits. */
 void guest_dma_drop(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping *map);
+/* The host has the unit carry out what it has queued, and does not wait; when that is done. */
+uint64_t guest_dma_submit(struct vs_vcpu *v, struct vs_txn *t);
 /* log2 of the largest page of the IOMMU for what is at `at` and follows it within `end`, mapped at
  * this device address: frames in a row, as software that maps for a device finds out. */
 unsigned guest_dma_fitting(struct vs_vcpu *v, uint64_t iova, uint64_t at, uint64_t end);

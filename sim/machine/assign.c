@@ -288,6 +288,11 @@ static bool make_unit(struct vs_net *net)
         net->follow_guest = machine_viommu_follow;
         vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
         net->used = root.v && irt.v && queue.v && net->status_page;
+        if (net->used && net->ats_config.page_requests) {
+            vs_hpa requests = {page(net->p)};
+            vs_iommu_page_queue(&net->iommu, requests);
+            net->used = requests.v != 0;
+        }
     }
     return net->used;
 }
@@ -369,6 +374,9 @@ bool machine_net_assign(struct vs_vcpu *v)
     if (first && net->ats_config.enabled) {
         vs_iommu_allow_services(&net->iommu, net->nic.fn[d->vf].requester);
     }
+    if (first && net->ats_config.page_requests) {
+        vs_iommu_allow_page_requests(&net->iommu, net->nic.fn[d->vf].requester);
+    }
     make_interrupt(net, v, d);
     machine_pci_start(net, d->vf);
     return true;
@@ -395,7 +403,8 @@ void machine_net_unassign(struct vs_driver *d)
 
 /* ---- a program's memory ---- */
 
-/* A guest's is mapped already: the device is told where each page is. */
+/* A guest's is mapped already, or is when the device asks for it: the device is told where each
+ * page is. */
 static bool list_pages(struct vs_vcpu *v, uint64_t first, uint64_t end)
 {
     struct vs_driver *d = &v->p->net->driver[v->index];
@@ -404,7 +413,9 @@ static bool list_pages(struct vs_vcpu *v, uint64_t first, uint64_t end)
     bool there = list != NULL;
     d->page = list ? list : d->page;
     for (uint64_t i = 0; there && i < n; i++) {
-        there = vs_space_locate(&v->space, first + i * PAGE, &list[i], &hpa);
+        there = v->p->net->ats_config.page_requests
+                    ? guest_mm_gpa(v, first + i * PAGE, &list[i])
+                    : vs_space_locate(&v->space, first + i * PAGE, &list[i], &hpa);
     }
     return there;
 }

@@ -77,9 +77,15 @@ bool machine_vfio_assign(struct vs_vcpu *v);
 void machine_vfio_unassign(struct vs_vcpu *v);
 void machine_vfio_check(const struct vs_platform *p, const struct vs_net *net,
                         struct vs_errors *errors);
+/* page_requests.c: vs_ats_link.request_page; what that needs. */
+enum vs_page_response machine_page_request(void *ctx, struct vs_txn *t, uint16_t requester,
+                                           vs_iova at, bool write);
+void machine_page_requests_check(const struct vs_platform *p, const struct vs_net *net,
+                                 struct vs_errors *errors);
 /* viommu.c: an IOMMU of a guest's own, emulated by user space, which shadows its tables in those
- * that the device goes by or hands its invalidations on. vs_net.follow_guest; a page of the guest's tables is shadowed before time starts,
- * false: host memory is exhausted; the function is taken back; what that needs. */
+ * that the device goes by or hands its invalidations on. vs_net.follow_guest; a page of the guest's
+ * tables is shadowed before time starts, false: host memory is exhausted; the function is taken
+ * back; what that needs. */
 void machine_viommu_follow(struct vs_vcpu *v, struct vs_txn *t);
 bool machine_viommu_begin(struct vs_vcpu *v, const struct vs_mapping *one, uint64_t rights);
 void machine_viommu_end(struct vs_vcpu *v, struct vs_txn *t);

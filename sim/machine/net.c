@@ -171,6 +171,7 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
     machine_vfio_check(p, net, errors);
     machine_viommu_check(p, net, errors);
     machine_physical_check(net, errors);
+    machine_page_requests_check(p, net, errors);
     if (p->virtualized && !net->iommu_config.enabled) {
         char mode[64];
         vs_error(errors,

@@ -42,7 +42,7 @@ static void invalidate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova 
 enum vs_status machine_services_make(struct vs_net *net, struct vs_upstream_port *link)
 {
     struct vs_ledger *ledger = net->p->ledger;
-    struct vs_ats_link way = {net, translate, do_read, do_write};
+    struct vs_ats_link way = {net, translate, machine_page_request, do_read, do_write};
     struct vs_translate_port agent = vs_iommu_translate_port(&net->iommu);
     struct vs_dma_port direct = vs_iommu_translated_port(&net->iommu);
     struct vs_invalidate_port devices = {net, invalidate};

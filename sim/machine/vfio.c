@@ -121,6 +121,14 @@ bool vs__vfio_pin(struct vs_vfio_pass *x, uint64_t iova, uint64_t gpa, unsigned 
     return true;
 }
 
+void vs__vfio_entered(const struct vs_vfio_pass *x, uint64_t gpa)
+{
+    unsigned level;
+    vs_hv_rounds(&x->v->hv, x->t, VS_HV_ENTRY_VFIO_RUN, 1);
+    vs_hv_rounds(&x->v->hv, x->t, VS_HV_ENTRY_VFIO_ENTRY, 1);
+    host_touch(x->v, x->t, entry_of(x, gpa, &level), VS_REF_WRITE);
+}
+
 /* VFIO_IOMMU_MAP_DMA of all of the machine's memory. */
 static bool map_all(struct vs_vfio_pass *x)
 {

@@ -37,6 +37,8 @@ bool vs__vfio_leaf(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa, struct vs_
  * rights; false: host memory is exhausted. */
 bool vs__vfio_pin(struct vs_vfio_pass *x, uint64_t iova, uint64_t gpa, unsigned shift,
                   const struct vs_slat_leaf *leaf, uint64_t rights);
+/* A page of the machine that has just got its frame was entered there, too. */
+void vs__vfio_entered(const struct vs_vfio_pass *x, uint64_t gpa);
 /* Entries are looked up and cleared; the pages behind them are let go. */
 void vs__vfio_clear(const struct vs_vfio_pass *x, uint64_t iova, uint64_t bytes);
 void vs__vfio_unpin(const struct vs_vfio_pass *x, uint64_t gpa, unsigned shift);

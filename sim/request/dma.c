@@ -45,7 +45,9 @@ static void run_job(struct vs_vcpu *v)
     struct vs_net *net = v->p->net;
     struct vs_dma_job *job = &net->driver[v->index].job;
     uint64_t now = vs_now(&v->txn).v, until = v->horizon > now ? v->horizon : now;
+    net->asking = v;
     v->busy = !vs_dma_engine_run(&net->engine, job, until);
+    net->asking = NULL;
     vs_ps when = {v->busy ? job->next_ps : job->last_ps};
     vs_wait_until(&v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait), when);
 }

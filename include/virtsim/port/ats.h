@@ -28,4 +28,16 @@ struct vs_invalidate_port {
     void (*invalidate)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, unsigned order);
 };
 
+/* What a page request is answered (PCI Express Base Specification 4.0, 10.4.2.1): the page is there
+ * now; it never will be; nobody could say. */
+enum vs_page_response { VS_PAGE_SUCCESS = 0, VS_PAGE_INVALID = 1, VS_PAGE_FAILURE = 15 };
+
+/* Who has a page made present for a device that lacks it: on the transaction that asks, until the
+ * response is sent. */
+struct vs_page_port {
+    void *ctx;
+    enum vs_page_response (*request)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at,
+                                     bool write);
+};
+
 #endif

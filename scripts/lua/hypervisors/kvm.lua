@@ -541,6 +541,11 @@ program.viommu_ioctl = {
   { "vfio", run = 700, like = "notify", source = "an estimate for vfio_iommu_type1_ioctl and vfio_dma_do_map or vfio_dma_do_unmap besides pages, or iommufd_hwpt_invalidate: the request copied, vfio_find_dma, a vfio_dma made and linked or unlinked and freed, accounting; no count was at hand", grade = "assumed" },
   { "leave", call = "user_space.leave_ioctl" },
 }
+-- a page that a device lacks: drivers/iommu/intel/prq.c, drivers/iommu/io-pgfault.c
+program.page_request = {
+  offset = 0xfe0000,
+  { "serve", run = 2400, code = 6144, source = "an estimate for the event's interrupt, prq_event_thread, iommu_report_device_fault, the work item that finds the memory's area, iommu_page_response and qi_submit_sync, besides the fault and the entry; no count was at hand", grade = "assumed" },
+}
 -- the dirty log
 program.log_entry = {
   offset = 0xe10000,

@@ -463,6 +463,12 @@ void guest_dma_drop(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping
     vs_close(t);
 }
 
+uint64_t guest_dma_submit(struct vs_vcpu *v, struct vs_txn *t)
+{
+    ring_unit(v, t);
+    return v->p->net->executed_ps;
+}
+
 /* The write of the queue's tail: the unit begins at once, or when it has time for this. A guest's
  * own unit is its host's: the write leaves the guest. */
 void guest_dma_ring(struct vs_vcpu *v)
@@ -533,9 +539,11 @@ void guest_dma_end_flush(struct vs_vcpu *v)
 /* Where a device finds a program's memory that nobody has to map; false: not in one piece. */
 static bool direct(struct vs_vcpu *v, const struct vs_mapping *m, uint64_t *iova)
 {
-    uint64_t gpa, hpa, first = 0;
+    uint64_t gpa = 0, hpa = 0, first = 0;
     for (uint64_t at = m->at & ~(uint64_t)(PAGE - 1u); at < m->at + m->bytes; at += PAGE) {
-        bool there = vs_space_locate(&v->space, at, &gpa, &hpa);
+        bool there = v->p->net->ats_config.page_requests
+                         ? guest_mm_gpa(v, at, &gpa)
+                         : vs_space_locate(&v->space, at, &gpa, &hpa);
         uint64_t is = v->vm ? gpa : hpa;
         if (at <= m->at) {
             first = is;

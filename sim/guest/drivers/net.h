@@ -192,6 +192,7 @@ struct vs_net {
     void (*begin)(struct vs_net *net, uint32_t queue, uint64_t now_ps);
     uint64_t tables, last_table; /* of the IOMMU: how many, and where the last one is */
     bool used;                   /* the IOMMU has its tables: a driver has been made */
+    struct vs_vcpu *asking;      /* waits for its function's engine, which is at work; NULL: none */
     bool raised;                 /* a vCPU has been interrupted: the adapter's agent lets it act */
 };
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page requests of assigned functions (ats.page_requests): memory of a machine that has no frame
+ * yet is not pinned before; a device that lacks a page asks for it, and the host's kernel gives it
+ * a frame and enters it where the device finds it, as for a violation of the processor's. The
+ * interrupt and the kernel's thread run on the processor of the vCPU that waits for its device.
+ * Linux drivers/iommu/intel/prq.c, io-pgfault.c; VFIO's own handler was proposed and is not merged.
+ */
+#include "vfio.h"
+
+#include "guest/guest.h"
+#include "host/host.h"
+
+/* One service: of which requests, when the last response had been sent, and what it said. */
+struct serving {
+    struct vs_vcpu *v;
+    uint64_t done_ps;
+    enum vs_page_response code;
+};
+
+/* The page of a request gets a frame, and so an entry; false: there is no such page. */
+static bool give(struct vs_vcpu *v, struct vs_txn *t, uint64_t gpa)
+{
+    struct vs_slat_leaf leaf;
+    if (!vs_vm_is_memory(v->vm, gpa) || !vs__vfio_leaf(v, t, gpa, &leaf)) {
+        return false;
+    }
+    struct vs_vfio_pass x = vs__vfio_pass(v, t, v->p->net->vm[v->machine].root);
+    vs__vfio_entered(&x, gpa);
+    return true;
+}
+
+/* The handler: all requests that the queue holds, and their responses. */
+static void serve(void *ctx, struct vs_txn *t)
+{
+    struct serving *s = ctx;
+    struct vs_vcpu *v = s->v;
+    struct vs_net *net = v->p->net;
+    struct vs_iommu_page_request r;
+    vs_hpa at;
+    vs_open(t, VS_OP_PAGE_REQUEST);
+    while (vs_iommu_next_request(&net->iommu, &r, &at)) {
+        vs_hv_run(&v->hv, t, VS_HV_ENTRY_PAGE_REQUEST);
+        host_touch(v, t, at.v, VS_REF_READ);
+        vs_iommu_queue_response(&net->iommu, &r,
+                                give(v, t, r.address) ? VS_PAGE_SUCCESS : VS_PAGE_INVALID);
+    }
+    s->done_ps = guest_dma_submit(v, t);
+    s->code = (enum vs_page_response)net->iommu.responded.code;
+    vs_txn_settle(t);
+    vs_close(t);
+}
+
+/* vs_page_port.request: only a program that waits for its device can have it meet a page that is
+ * not there, since rings and buffers have theirs. */
+static enum vs_page_response request(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at,
+                                     bool write)
+{
+    struct vs_net *net = ctx;
+    struct serving s = {net->asking, 0, VS_PAGE_INVALID};
+    struct vs_iommu_page_request r = {at.v, requester, 0, !write, write};
+    if (!s.v || !vs_iommu_request_page(&net->iommu, t, &r)) {
+        return VS_PAGE_FAILURE;
+    }
+    vs_wait_until(&s.v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait),
+                  (vs_ps){t->now_ps});
+    vcpu_kick(s.v, serve, &s);
+    vs_wait_until(t, (uint16_t)(net->ats.account + VS_ACC_ats_page), (vs_ps){s.done_ps});
+    return s.code;
+}
+
+enum vs_page_response machine_page_request(void *ctx, struct vs_txn *t, uint16_t requester,
+                                           vs_iova at, bool write)
+{
+    struct vs_page_port agent = {ctx, request};
+    return vs_pcie_request_page(machine_link_use(ctx, requester), t, requester, at, write, &agent);
+}
+
+void machine_page_requests_check(const struct vs_platform *p, const struct vs_net *net,
+                                 struct vs_errors *errors)
+{
+    const struct vs_program_set *set = p->programs[VS_ROLE_HYPERVISOR];
+    if (!net->ats_config.page_requests) {
+        return;
+    }
+    if (!net->ats_config.enabled || !net->iommu_config.mode) {
+        vs_error(errors, "ats.page_requests = 1: a device asks for pages that it was refused a "
+                         "translation of, and the unit takes page requests in scalable mode; set "
+                         "ats.enabled = 1 and iommu.mode = scalable");
+    } else if (!p->virtualized || p->hosted_tlb || net->dma_config.viommu != VS_DMA_NO_VIOMMU) {
+        vs_error(errors,
+                 "ats.page_requests = 1: what lacks a page is the memory of a machine with a "
+                 "second dimension, which its devices see as it is; take one such as "
+                 "skylake_sp_kvm, with dma.viommu = none");
+    } else if (vs_program_set_find(set, "page_request") == VS_PROGRAM_NONE) {
+        vs_error(errors,
+                 "ats.page_requests = 1: %s has no program page_request that serves them; take a "
+                 "machine of KVM's, such as skylake_sp_kvm",
+                 set->desc->name);
+    }
+}
