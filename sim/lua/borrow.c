@@ -86,6 +86,7 @@ static const struct vs_default_of defaults[] = {
     {"pcie.pf.bar3.address", VS_SLOT_NIC, NULL, false},
     {"pcie.pf.bar0.address", VS_SLOT_NIC, NULL, false},
     {"ats.enabled", VS_SLOT_NIC, NULL, false},
+    {"ats.page_requests", VS_SLOT_NIC, NULL, false},
     {"iommu.mode", VS_SLOT_IOMMU, NULL, false},
     {"iommu.first_level", VS_SLOT_IOMMU, NULL, false},
     {"nic.vf_stride", VS_SLOT_NIC, NULL, false},

@@ -55,8 +55,8 @@ sql "select actor, op, n, total_ps from op where $last order by 1, 2" >"$work/fi
 ok "replays" "$VIRTSIM" replay "$work/t.vst" --quiet --db "$db"
 sql "select actor, op, n, total_ps from op where $last order by 1, 2" >"$work/again"
 ok "the same" cmp "$work/first" "$work/again"
-printf 'guest(function(cpu) cpu:transmit { to = 130 } end)\n' >"$work/w.lua"
-refused "a function that there is not" 1 "0..129" "$VIRTSIM" run "$work/w.lua" --no-store
+printf 'guest(function(cpu) cpu:transmit { to = 131 } end)\n' >"$work/w.lua"
+refused "a function that there is not" 1 "0..130" "$VIRTSIM" run "$work/w.lua" --no-store
 printf 'guest(function(cpu) cpu:transmit { segment = 1448, to = 1 } end)\n' >"$work/w.lua"
 refused "a stream to a function" 1 "a stream with an address" "$VIRTSIM" run "$work/w.lua" --no-store
 printf 'guest(function(cpu) cpu:transmit { } end)\n' >"$work/w.lua"
