@@ -53,6 +53,13 @@ void vs__nic_flush_queue(struct vs_nic *n, struct vs_nic_queue *q, uint64_t at_p
 void vs__nic_tell_reader(const struct vs_nic *n, const struct vs_nic_queue *q, uint64_t at_ps);
 /* A packet's journey ends; what began before the region of interest is not measured in it. */
 void vs__nic_finish(const struct vs_nic *n, struct vs_journey *j, struct vs_op_acc *op);
+/* A frame that is sent goes through the port's interface. */
+static inline void vs__nic_through(const struct vs_nic *n, struct vs_journey *j)
+{
+    if (n->cfg.interface) {
+        vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_interface), vs__nic_at(n->cfg.interface));
+    }
+}
 /* The function's DMAs from `at_ps` on, with their parts recorded for journeys. */
 struct vs_txn *vs__nic_dma(struct vs_nic *n, struct vs_nic_function *f, uint64_t at_ps);
 

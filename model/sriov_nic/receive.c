@@ -66,7 +66,8 @@ uint64_t vs_nic_rx_segment(struct vs_nic *n, uint32_t queue, uint32_t stream, ui
     bool host = n->n_all > n->n_fn && queue >= vs_nic_physical_queue(n);
     /* the host's stack answers by what a frame bears, and makes no large packets */
     struct vs_nic_arrival a = {
-        first, in, queue, payload, host ? 0 : stream, host, {VS_NIC_PHYSICAL, VS_NIC_FAR, 0}};
+        first, in + n->cfg.interface,           queue, payload, host ? 0 : stream,
+        host,  {VS_NIC_PHYSICAL, VS_NIC_FAR, 0}};
     return vs__nic_arrived(n, &a);
 }
 
@@ -119,7 +120,13 @@ static void remember(struct vs_nic *n, struct vs_nic_queue *q, const struct vs_n
     struct vs_journey *j = &q->rx_journey[i];
     uint64_t work = n->cfg.switching + n->cfg.engine;
     vs_journey_begin(j, vs__nic_at(a->first_ps));
-    vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_wire), vs__nic_at(a->in_ps - a->first_ps));
+    bool switched = a->in_ps == a->first_ps; /* from another function: it was on no wire */
+    uint64_t interface = switched ? 0 : n->cfg.interface;
+    vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_wire),
+                      vs__nic_at(a->in_ps - a->first_ps - interface));
+    if (interface) {
+        vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_interface), vs__nic_at(interface));
+    }
     vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wait_engine), vs__nic_at(begun_ps));
     vs_journey_expose(j, &q->rx.fetch, vs__nic_acc(n, VS_ACC_nic_wait_descriptor),
                       vs__nic_at(asked_ps - work));

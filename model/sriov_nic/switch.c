@@ -75,7 +75,8 @@ uint64_t vs_nic_rx_frame(struct vs_nic *n, const struct vs_nic_header *h, uint32
     n->wire_rx_busy_ps = in;
     for (uint32_t i = 0; i < n->n_all; i++) {
         if (accepts(n, i, h)) {
-            struct vs_nic_arrival a = {first, in, of_addresses(n, i, h), payload, 0, true, *h};
+            struct vs_nic_arrival a = {
+                first, in + n->cfg.interface, of_addresses(n, i, h), payload, 0, true, *h};
             uint64_t one = vs__nic_arrived(n, &a);
             last = one != VS_NIC_NEVER ? one : last;
         }
@@ -119,11 +120,12 @@ static uint64_t emit(struct vs_nic *n, const struct vs_nic_queue *q, struct vs_j
     n->wire_tx_busy_ps = end;
     n->count[VS_CNT_nic_tx_packets]++;
     if (n->wire.frame) {
-        n->wire.frame(n->wire.ctx, (uint32_t)(q - n->queue), bytes, end);
+        n->wire.frame(n->wire.ctx, (uint32_t)(q - n->queue), bytes, end + n->cfg.interface);
     }
     if (j) {
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire_busy), vs__nic_at(start));
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire), vs__nic_at(end));
+        vs__nic_through(n, j);
     }
     return end;
 }

@@ -404,12 +404,31 @@ static int after_its_own_end(void **state)
 
 #define LAW(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* What the port's interface takes comes to a packet's time each way, and to no other's: packets
+ * follow each other through it. */
+static void the_interface_delays_and_does_not_serialize(void **state)
+{
+    struct world *w = *state;
+    struct vs_nic *n = &w->nic;
+    n->queue[0].rx.ready = true;
+    uint64_t plain = vs_nic_rx_arrive(n, 0, 64, (vs_ps){0}), next = n->wire_rx_busy_ps;
+    n->n_arrivals = 0;
+    n->rx_buffered = 0;
+    n->wire_rx_busy_ps = 0;
+    n->cfg.interface = 600000;
+    assert_int_equal(vs_nic_rx_arrive(n, 0, 64, (vs_ps){0}), plain + 600000);
+    assert_int_equal(n->wire_rx_busy_ps, next);
+    n->n_arrivals = 0;
+    n->rx_buffered = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAW(a_ring_of_n_descriptors_holds_one_less),
         LAW(without_a_descriptor_a_packet_is_dropped_and_announced_to_nobody),
         LAW(rings_wrap),
+        LAW(the_interface_delays_and_does_not_serialize),
         LAW(descriptors_are_fetched_by_the_batch),
         LAW(interrupts_keep_their_distance),
         LAW(moderation_holds_back_to_the_picosecond),

@@ -115,11 +115,13 @@ static void onto_wire(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journe
     n->wire_tx_busy_ps = start + wire;
     n->count[VS_CNT_nic_tx_packets]++;
     if (n->wire.frame) {
-        n->wire.frame(n->wire.ctx, (uint32_t)(q - n->queue), bytes, n->wire_tx_busy_ps);
+        n->wire.frame(n->wire.ctx, (uint32_t)(q - n->queue), bytes,
+                      n->wire_tx_busy_ps + n->cfg.interface);
     }
     if (j) {
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire_busy), vs__nic_at(start));
         vs_journey_charge(j, vs__nic_acc(n, VS_ACC_nic_wire), vs__nic_at(wire));
+        vs__nic_through(n, j);
         vs__nic_finish(n, j, vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_TX));
     }
 }

@@ -22,6 +22,7 @@ return {
     tx_buffer = { 163840, "Linux ixgbe_type.h: IXGBE_TXPBSIZE_MAX 160 KB", "documented" },
     engine = { 44800, "Intel 82599 datasheet: the least frame every 67.2 ns and port, 14.88 million a second; two thirds of it, the switch the rest", "assumed" },
     switch = { 22400, "Intel 82599 datasheet: one third of 67.2 ns", "assumed" },
+    interface = { 614400, "Linux ixgbe_type.h, IXGBE_MAC_D 4096 and IXGBE_XAUI_D 2048 bit times of an 82599's interface each way, at 10 Gb/s: what the headroom of flow control has to hold, the most that it takes; an external PHY's (IXGBE_PHY_D) is not an SFP+'s", "assumed" },
     rss = { entries = { 128, "Intel 82599 datasheet 7.1.2.8.1: redirection table of 128 entries", "documented" } },
     has = {
       mailbox = { true, "Intel 82599 datasheet: VFMAILBOX, VFMBMEM; Linux ixgbevf mbx.h", "documented" },
