@@ -346,7 +346,7 @@ static void executes(void *ctx, struct vs_txn *t, const struct vs_trap *trap)
 static struct vs_trap entry_trap(void *ctx)
 {
     (void)ctx;
-    return (struct vs_trap){.kind = VS_TRAP_NESTED_ENTRY, .number = VS_EL2_ERET, .length = 4};
+    return (struct vs_trap){.kind = VS_TRAP_NESTED_ENTRY, .length = 4};
 }
 
 /* A load or store of a handler of the guest hypervisor's to the vCPU structure of its guest. An

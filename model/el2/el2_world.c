@@ -128,9 +128,11 @@ int vs__el2_decide(struct vs_el2 *e, const struct vs_trap *t, struct vs_el2_synd
                : write                               ? OP_SYS64_EL2_WRITE
                                                      : OP_SYS64_EL2_READ;
     case VS_TRAP_NESTED_ENTRY:
+        s->class = VS_EL2_ERET;
+        return e->hcr & VS_HCR_NV ? OP_ERET : -1;
     case VS_TRAP_NESTED_LEVEL:
         s->class = t->number;
-        return s->class == VS_EL2_HVC64 ? OP_HVC64 : e->hcr & VS_HCR_NV ? OP_ERET : -1;
+        return s->class == VS_EL2_HVC64 ? OP_HVC64_LEVEL : e->hcr & VS_HCR_NV ? OP_ERET_LEVEL : -1;
     case VS_TRAP_INTERRUPT:
         s->class = VS_EL2_IRQ;
         return vs_el2_traps(e, VS_EL2_IRQ, 0, false) ? OP_IRQ : -1;
@@ -157,8 +159,7 @@ static bool leaves(void *ctx, struct vs_txn *t, const struct vs_trap *trap, stru
     if (op < 0) {
         return false;
     }
-    bool called = trap->power || trap->kind == VS_TRAP_POWER || /* what the call asks for */
-                  trap->kind == VS_TRAP_NESTED_LEVEL;
+    bool called = trap->power || trap->kind == VS_TRAP_POWER; /* what the call asks for */
     *exit = (struct vs_exit){.op = ops[op],
                              .trap = called ? trap->kind : vs_op_trap(ops[op]),
                              .gpa = trap->gpa,

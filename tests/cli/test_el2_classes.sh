@@ -19,6 +19,8 @@ body[exit.sys64.vm]='cpu:msr("SCTLR_EL1")' with[exit.sys64.vm]="--set el2.trap.v
 nested="--set hypervisor.nesting=1 --set el2.cap.nv=1"
 body[exit.sys64.el2_read]='cpu:hypercall(0)' with[exit.sys64.el2_read]=$nested
 body[exit.sys64.el2_write]='cpu:hypercall(0)' with[exit.sys64.el2_write]=$nested
+body[exit.hvc64.level]='cpu:hypercall(0)' with[exit.hvc64.level]="$nested --set el2.nested.vhe=0"
+body[exit.eret.level]='cpu:hypercall(0)' with[exit.eret.level]="$nested --set el2.nested.vhe=0"
 body[exit.eret]='cpu:hypercall(0)' with[exit.eret]=$nested
 body[exit.instruction_abort.fault]='cpu:fetch(cpu:map { bytes = 4096, backing = "host_touch" })'
 body[exit.data_abort.fault]='cpu:store(cpu:map { bytes = 4096, backing = "host_touch" })'

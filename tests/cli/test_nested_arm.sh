@@ -37,7 +37,7 @@ nv=$(mean exit.hvc64)
 equal "which takes longer" yes "$( ((nv > neve)) && echo yes)"
 hvc 1 --set el2.nested.vhe=0
 equal "an L1 without VHE moves EL1's registers, which are its guest's: 107 exits" $((107 * n)) "$(counter el2.exits)"
-equal "and changes its level twice" "$((2 * n)) $((2 * n))" "$(counter el2.nested.levels_changed) $(of host handler.nested.level)"
+equal "and changes its level twice" "$((2 * n)) $((2 * n)) $n $n" "$(counter el2.nested.levels_changed) $(of host handler.nested.level) $(of host exit.hvc64.level) $(of host exit.eret.level)"
 full=$(mean exit.hvc64)
 hvc 2 --set el2.nested.vhe=0
 equal "19 of them are left with FEAT_NV2" $((19 * n)) "$(counter el2.exits)"
