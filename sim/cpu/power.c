@@ -5,7 +5,7 @@
  * (Linux arch/arm64/kvm/psci.c): suspending is WFI, whatever state is asked for; who is off sleeps
  * in its exit, and no interrupt wakes it.
  */
-#include "vcpu.h"
+#include "nested.h"
 
 enum { ALREADY_ON = -4, INVALID_PARAMETERS = -2 };
 #define LENGTH 4
@@ -58,6 +58,9 @@ static void leave(struct vs_vcpu *v, bool by_firmware)
 
 void vcpu_power_off(struct vs_vcpu *v, bool by_firmware)
 {
+    if (vcpu_nested_lacks(v, "calls of PSCI's CPU_OFF")) {
+        return;
+    }
     v->off = true;
     v->on_ps = VS_NEVER;
     leave(v, by_firmware);

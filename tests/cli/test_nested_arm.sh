@@ -45,6 +45,10 @@ equal "in the order of their numbers" yes "$( ((full > $(mean exit.hvc64) && $(m
 hvc 2 --set hypervisor.nesting=0
 equal "without nesting there is no L1" "$n 0 0" "$(counter el2.exits) $(counter el2.nested.exits) $(of l1 %)"
 
+printf 'guest(function(cpu) cpu:mrs("ID_AA64PFR0_EL1") cpu:smc(0) cpu:simd(1) cpu:msr("PMCR_EL0") end)\n' >"$work/each.lua"
+run "$work/each.lua" 2
+equal "an identification register, SMC and a performance monitor are L1's; a first use of SIMD is L0's" "4 3 1 1" "$(counter el2.nested.exits) $(counter el2.nested.reflected) $(of host exit.fp_asimd) $(of l1 handler.cpu_id)"
+
 # ---- stage 2 on stage 2: L1's pages, then their shadow ----
 run "$VIRTSIM_HOME/tests/support/nested_pages.lua" 2 --set host.tick_hz=250
 equal "L1's program maps each page, then L0 shadows the entry" "16 16 32" "$(q "select value from counter where name = 'hypervisor.pages_mapped' and actor = 'vcpu0/l1'") $(q "select value from counter where name = 'hypervisor.pages_mapped' and actor = 'vcpu0/host'") $(of host exit.data_abort.fault)"
@@ -66,6 +70,9 @@ wake --set hypervisor.halt_poll_ns=0
 equal "each WFI of L2 is one of L1, which sleeps, and then L0" "$((2 * n)) $n $n $n" "$(of host exit.wfx.wfi) $(of l1 handler.halt) $(of l1 halt.sleep) $(of host halt.sleep)"
 equal "the virtual timer is the processor's: nobody exits for it" 0 "$(of host exit.sys64.write)"
 equal "L1's entry fills a list register, which is in the page; its exit reads ICH_ELRSR_EL2, which is not" "$n" "$(of host exit.sys64.el2_read)"
+printf 'guest(function(cpu) for _ = 1, %d do cpu:timer { us = 40 } cpu:cpu_suspend("smc") end end)\n' $n >"$work/suspend.lua"
+run "$work/suspend.lua" 2 --set hypervisor.halt_poll_ns=0
+equal "CPU_SUSPEND of L2 is L1's halt, and then L1's WFI" "$n $n $n $n" "$(of host exit.smc64) $(of l1 handler.halt) $(of host exit.wfx.wfi) $(of guest irq)"
 wake --set workload.busy=400000
 equal "a timer that fires while L2 computes is L0's, then L1's, then L2's" "$n $n $n" "$(of host exit.irq) $(counter el2.nested.events) $(of l1 handler.interrupt)"
 equal "it is five exits" $((5 * n)) "$(counter el2.exits)"
@@ -86,4 +93,6 @@ no() { refused "$1" 2 "$2" "$VIRTSIM" run "$work/hvc.lua" --no-store -m neoverse
 no "a part without virtual EL2" "el2.cap.nv = 0"
 no "a host without VHE" "el2.vhe = 1" --set el2.cap.nv=2 --set el2.vhe=0
 no "a level that there is not" "el2.cap.nv" --set el2.cap.nv=3
+printf 'guest(function(cpu) cpu:cpu_off() end) guest(function(cpu) cpu:cpu_on(0) end)\n' >"$work/hvc.lua"
+no "processors that L2 turns off" "CPU_OFF of a guest hypervisor's guest are not simulated" --set el2.cap.nv=2
 finish

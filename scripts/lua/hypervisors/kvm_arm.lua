@@ -65,6 +65,7 @@ local program = {
   floating_point = {
     { "bhb", call = "bhb" },
     { "leave", call = "stub.leave" },
+    { "owner", action = "nested_decide", when = "nested" },
     { "fixup", run = 95, code = 768, data = 192,
       source = "reading of fixup_guest_exit and kvm_hyp_handle_fpsimd; moving the registers is el2.fp", grade = "assumed" },
     { "enter", call = "stub.enter" },
