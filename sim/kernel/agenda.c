@@ -34,12 +34,6 @@ void vs_agenda_wake(struct vs_agenda *a, unsigned agent, uint64_t at_ps)
     a->looking = false;
 }
 
-uint64_t vs_agenda_due(const struct vs_agenda *a, unsigned agent)
-{
-    const struct vs_due *d = &a->due[agent];
-    return d->own_ps < d->woken_ps ? d->own_ps : d->woken_ps;
-}
-
 /* Until when an agent is on its own; 0: it is not. each_ps: as vs_pace says. */
 static uint64_t alone(const struct vs_due *d, uint64_t *each_ps)
 {
@@ -133,36 +127,6 @@ void vs_agenda_pass(struct vs_agenda *a)
         }
     }
     a->looking = false;
-}
-
-unsigned vs_agenda_first(const struct vs_agenda *a, uint64_t *at_ps)
-{
-    unsigned first = 0;
-    *at_ps = VS_NEVER;
-    for (unsigned i = 0; i < a->n; i++) {
-        uint64_t due = vs_agenda_due(a, i);
-        if (due < *at_ps) {
-            *at_ps = due;
-            first = i;
-        }
-    }
-    return first;
-}
-
-uint64_t vs_agenda_begin(struct vs_agenda *a, unsigned agent, uint64_t now_ps)
-{
-    struct vs_due *d = &a->due[agent];
-    a->looking = a->looking && d->alone;
-    d->own_ps = VS_NEVER; /* asked for anew when the step ends */
-    d->woken_ps = d->woken_ps > now_ps ? d->woken_ps : VS_NEVER;
-    uint64_t horizon;
-    (void)vs_agenda_first(a, &horizon);
-    return horizon;
-}
-
-void vs_agenda_end(struct vs_agenda *a, unsigned agent, uint64_t next_ps)
-{
-    a->due[agent].own_ps = next_ps;
 }
 
 void vs_agenda_free(struct vs_agenda *a)

@@ -42,17 +42,45 @@ bool vs_agenda_add(struct vs_agenda *a, const struct vs_agent *agent);
 /* Has the agent called at `at_ps`, or earlier if it is woken for an earlier time already. */
 void vs_agenda_wake(struct vs_agenda *a, unsigned agent, uint64_t at_ps);
 /* When the agent is due; VS_NEVER: when it is woken. */
-uint64_t vs_agenda_due(const struct vs_agenda *a, unsigned agent);
+static inline uint64_t vs_agenda_due(const struct vs_agenda *a, unsigned agent)
+{
+    const struct vs_due *d = &a->due[agent];
+    return d->own_ps < d->woken_ps ? d->own_ps : d->woken_ps;
+}
 /* Before the next one is asked for: passes over what agents do on their own, if all clocks stand as
  * they have stood before. */
 void vs_agenda_pass(struct vs_agenda *a);
 /* The agent that is next, and when; VS_NEVER: nobody. */
-unsigned vs_agenda_first(const struct vs_agenda *a, uint64_t *at_ps);
+static inline unsigned vs_agenda_first(const struct vs_agenda *a, uint64_t *at_ps)
+{
+    unsigned first = 0;
+    *at_ps = VS_NEVER;
+    for (unsigned i = 0; i < a->n; i++) {
+        uint64_t due = vs_agenda_due(a, i);
+        if (due < *at_ps) {
+            *at_ps = due;
+            first = i;
+        }
+    }
+    return first;
+}
 /* The agent is about to run at `now_ps`: returns the next time at which any agent is due, its
  * horizon. */
-uint64_t vs_agenda_begin(struct vs_agenda *a, unsigned agent, uint64_t now_ps);
+static inline uint64_t vs_agenda_begin(struct vs_agenda *a, unsigned agent, uint64_t now_ps)
+{
+    struct vs_due *d = &a->due[agent];
+    a->looking = a->looking && d->alone;
+    d->own_ps = VS_NEVER; /* asked for anew when the step ends */
+    d->woken_ps = d->woken_ps > now_ps ? d->woken_ps : VS_NEVER;
+    uint64_t horizon;
+    (void)vs_agenda_first(a, &horizon);
+    return horizon;
+}
 /* Its step has returned the time of its next one. */
-void vs_agenda_end(struct vs_agenda *a, unsigned agent, uint64_t next_ps);
+static inline void vs_agenda_end(struct vs_agenda *a, unsigned agent, uint64_t next_ps)
+{
+    a->due[agent].own_ps = next_ps;
+}
 /* Gives the memory back. */
 void vs_agenda_free(struct vs_agenda *a);
 

@@ -258,8 +258,9 @@ static uint32_t room_or_wait(struct vs_vcpu *v, struct vs_driver *d, uint32_t bu
 
 /* One frame, or what the adapter makes several of, into the ring. */
 static void store(struct vs_vcpu *v, struct vs_driver *d, enum guest_program program,
-                  struct guest_work w)
+                  const struct guest_work *frame)
 {
+    struct guest_work w = *frame;
     w.driver = d;
     w.sends = true;
     w.ring = d->tx_ring;
@@ -294,11 +295,11 @@ static uint32_t buffers_of(struct vs_vcpu *v, uint64_t bytes)
 }
 
 /* Of a request's frames, which are all as `w` says, as many as the ring takes now. */
-static void frames(struct vs_vcpu *v, struct vs_driver *d, struct guest_work w)
+static void frames(struct vs_vcpu *v, struct vs_driver *d, struct guest_work *w)
 {
     struct vs_request *r = &v->request;
-    w.left = r->bytes + VS_NIC_HEADERS;
-    uint32_t buffers = buffers_of(v, w.left), room = buffers ? room_or_wait(v, d, buffers) : 0;
+    w->left = r->bytes + VS_NIC_HEADERS;
+    uint32_t buffers = buffers_of(v, w->left), room = buffers ? room_or_wait(v, d, buffers) : 0;
     if (!room) {
         return;
     }
@@ -322,7 +323,8 @@ void guest_vf_send(struct vs_vcpu *v)
                   VS_NIC_MAX_PAYLOAD);
         return;
     }
-    frames(v, d, (struct guest_work){0});
+    struct guest_work w = {0};
+    frames(v, d, &w);
 }
 
 /* The next piece of a stream: what one descriptor chain takes of it, the adapter's or the kernel's
@@ -338,8 +340,8 @@ static bool stream_piece(struct vs_vcpu *v, struct vs_driver *d, uint64_t left)
     }
     bool several = tso && bytes > r->stride;
     store(v, d, left == r->bytes ? GUEST_TRANSMIT : GUEST_TRANSMIT_SEGMENT,
-          (struct guest_work){.left = bytes + VS_NIC_TCP_HEADERS,
-                              .flags = several ? (uint32_t)r->stride << VS_NIC_SEGMENT_SHIFT : 0});
+          &(struct guest_work){.left = bytes + VS_NIC_TCP_HEADERS,
+                               .flags = several ? (uint32_t)r->stride << VS_NIC_SEGMENT_SHIFT : 0});
     d->stream_left = left - bytes;
     return true;
 }
@@ -374,7 +376,8 @@ static void address(struct vs_vcpu *v, struct vs_driver *d)
                               .from = r->work == VS_NIC_FROM_OWN ? v->p->net->nic.fn[d->vf].mac
                                                                  : vs_nic_mac((uint32_t)r->work),
                               .vlan = (uint16_t)r->b};
-    frames(v, d, (struct guest_work){.flags = VS_NIC_ADDRESSED, .header = &h});
+    struct guest_work w = {.flags = VS_NIC_ADDRESSED, .header = &h};
+    frames(v, d, &w);
 }
 
 void guest_vf_transmit(struct vs_vcpu *v)
