@@ -252,10 +252,8 @@ static void acc_add(struct vs_op_acc *a, uint64_t n, uint64_t each)
     vs_hist_add(a->hist, each, n);
 }
 
-/* Begins an operation in a transaction; vs_close ends it. */
-void vs_open(struct vs_txn *t, enum vs_op op)
+void vs__open_seldom(struct vs_txn *t, enum vs_op op)
 {
-    vs_txn_settle(t);
     assert(t->depth < VS_TXN_DEPTH);
     struct vs_op_acc *a = t->by_op[op];
     if (vs_unlikely(!a)) {

@@ -86,15 +86,17 @@ static inline uint32_t *find_tag(uint32_t *set, uint32_t stride, uint32_t tag)
 #if defined(__x86_64__) /* which has SSE2 */
     const __m128i flags = _mm_set1_epi32(VS_LINE_FLAGS),
                   key = _mm_set1_epi32((int)(tag | VS_LINE_FLAGS));
-    for (uint32_t w = 0; w < stride; w += 8u) {
-        const __m128i *at = (const __m128i *)(const void *)(set + w);
+    const uint32_t *end = set + stride; /* whole groups of eight, at least one */
+    do {
+        const __m128i *at = (const __m128i *)(const void *)set;
         __m128i low = _mm_cmpeq_epi32(_mm_or_si128(_mm_load_si128(at), flags), key),
                 high = _mm_cmpeq_epi32(_mm_or_si128(_mm_load_si128(at + 1), flags), key);
         uint32_t hit = (uint32_t)_mm_movemask_epi8(_mm_packs_epi32(low, high));
         if (hit) {
-            return set + w + (uint32_t)__builtin_ctz(hit) / 2u;
+            return set + (uint32_t)__builtin_ctz(hit) / 2u;
         }
-    }
+        set += 8;
+    } while (set != end);
 #else
     for (uint32_t w = 0; w < stride; w++) {
         if ((set[w] | VS_LINE_FLAGS) == (tag | VS_LINE_FLAGS)) {

@@ -133,7 +133,21 @@ static inline vs_ps vs_now(struct vs_txn *t)
     return now;
 }
 
-void vs_open(struct vs_txn *t, enum vs_op op);
+void vs__open_seldom(struct vs_txn *t, enum vs_op op); /* the first of its kind, or sampled */
+/* Begins an operation in a transaction; vs_close ends it. */
+static inline void vs_open(struct vs_txn *t, enum vs_op op)
+{
+    vs_txn_settle(t);
+    struct vs_op_acc *a = t->by_op[op];
+    if (vs_unlikely(!a || a->sampler || t->depth >= VS_TXN_DEPTH)) {
+        vs__open_seldom(t, op);
+        return;
+    }
+    struct vs_frame *f = &t->frame[t->depth++];
+    f->acc = t->acc = a;
+    f->start_ps = t->now_ps;
+    f->span = NULL;
+}
 vs_ps vs_close(struct vs_txn *t); /* returns the operation's duration */
 
 /* Some of what an operation has booked. */
