@@ -142,23 +142,29 @@ program["nested.level"] = {
   { "work", action = "work" },
   { "path_out", call = "path_out" },
 }
--- kvm_handle_sys_reg of a register of virtual EL2; CPACR_EL1, which stands for CPTR_EL2, EL2 answers itself (fast)
-local function sys_reg(instructions, of)
-  return {
-    { "bhb", call = "bhb", when = "fast" },
-    { "leave", call = "stub.leave", when = "fast" },
-    { "path_in", call = "path_in", when = "not fast" },
-    { "read", state = "flags length pc interruptibility", when = "not fast" },
-    { "emulate", run = instructions, code = 1792, data = 384, when = "not fast",
-      source = "reading of kvm_handle_sys_reg, triage_sysreg_trap, emulate_sys_reg and access_rw: an xa_load, the same search as of any register, " .. of .. " by level", grade = "assumed" },
-    { "fixup", run = 110, code = 768, like = "emulate", when = "fast", source = "reading of fixup_guest_exit, kvm_hyp_handle_sysreg_vhe and kvm_hyp_handle_cpacr_el1", grade = "assumed" },
-    { "work", action = "work" },
-    { "write", state = "pc=next", when = "not fast" },
-    { "path_out", call = "path_out", when = "not fast" },
-    { "enter", call = "stub.enter", when = "fast" },
-  }
-end
-program["state.read"], program["state.write"] = sys_reg(270, "vcpu_read_sys_reg"), sys_reg(280, "vcpu_write_sys_reg")
+-- kvm_handle_sys_reg of a register of virtual EL2. A write of CPACR_EL1, which stands for CPTR_EL2, EL2 answers itself
+-- (fast); its switch reads that never.
+local triage = "reading of kvm_handle_sys_reg, triage_sysreg_trap, emulate_sys_reg and access_rw: an xa_load, the same search as of any register, "
+program["state.read"] = {
+  { "path_in", call = "path_in" },
+  { "read", state = "flags length pc interruptibility" },
+  { "emulate", run = 270, code = 1792, data = 384, source = triage .. "vcpu_read_sys_reg by level", grade = "assumed" },
+  { "work", action = "work" },
+  { "write", state = "pc=next" },
+  { "path_out", call = "path_out" },
+}
+program["state.write"] = {
+  { "bhb", call = "bhb", when = "fast" },
+  { "leave", call = "stub.leave", when = "fast" },
+  { "path_in", call = "path_in", when = "not fast" },
+  { "read", state = "flags length pc interruptibility", when = "not fast" },
+  { "emulate", run = 280, code = 1792, data = 384, when = "not fast", source = triage .. "vcpu_write_sys_reg by level", grade = "assumed" },
+  { "fixup", run = 110, code = 768, like = "emulate", when = "fast", source = "reading of fixup_guest_exit, kvm_hyp_handle_sysreg_vhe and kvm_hyp_handle_cpacr_el1", grade = "assumed" },
+  { "work", action = "work" },
+  { "write", state = "pc=next", when = "not fast" },
+  { "path_out", call = "path_out", when = "not fast" },
+  { "enter", call = "stub.enter", when = "fast" },
+}
 
 return {
   programs = "kvm",
