@@ -122,7 +122,6 @@ while read -r op; do
     exit.excp | exit.exception_nmi | handler.exception | exit.data_abort.fault | exit.npf.fault | exit.ept_violation | page_fault | handler.stage2_fault)
         few="--set workload.footprint=4MiB" ;;
     exit.pf | translator.lookup | translator.translate) few="--set workload.footprint=1MiB" ;;
-    vm.assign | vm.unassign | vfio.map | vfio.unmap) few="--set guest.memory=64MiB" ;; # each of a guest's pages is pinned
     shadow.* | exit.sys64.vm) few="--set workload.count=2000 --set workload.warmup=2000" ;;
     *) few="" ;;
     esac
