@@ -520,7 +520,8 @@ void vs_count_op(struct vs_txn *t, struct vs_op_acc *acc, uint64_t n, vs_ps each
 {
     struct vs_op_acc *parent = t->acc;
     uint64_t *bucket = vs_hist_at(acc->hist, each.v);
-    struct vs_child nobody, *child = parent == t->ledger->void_acc ? &nobody : child_of(parent, acc);
+    struct vs_child nobody,
+        *child = parent == t->ledger->void_acc ? &nobody : child_of(parent, acc);
     if (vs_unlikely(!child || !bucket || t->site)) {
         count_seldom(t, acc, n, each);
         return;

@@ -226,7 +226,8 @@ static void test_counted_hits_are_priced_before_anything_reads_the_clock(void **
     assert_int_equal(vs_ledger_acc(f->l, f->actor, VS_OP_WALK)->child[0].n, 1);
 }
 
-static void test_what_is_charged_beside_counted_hits_leaves_them_until_the_order_matters(void **state)
+static void
+test_what_is_charged_beside_counted_hits_leaves_them_until_the_order_matters(void **state)
 {
     struct fixture *f = *state;
     struct vs_tape tape = {NULL, 0, 0};

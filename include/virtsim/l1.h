@@ -140,8 +140,7 @@ static inline const uint64_t *vs_l1_newest_other(const struct vs_l1 *l, struct v
 {
     for (uint32_t left = t->sizes & ~(1u << t->last); left; left &= left - 1u) {
         uint32_t k = (uint32_t)__builtin_ctz(left);
-        const uint64_t *p =
-            vs_l1_newest_in(l, &t->table[t->table_of[k]], vs_l1_key(l, t, gva, k));
+        const uint64_t *p = vs_l1_newest_in(l, &t->table[t->table_of[k]], vs_l1_key(l, t, gva, k));
         if (p) {
             t->last = k;
             t->last_table = t->table_of[k];

@@ -320,7 +320,7 @@ static void test_a_view_has_the_machine_s_pages_and_rights_of_its_own(void **sta
         start(&f, &c, 12, shift);
         struct vs_vm view;
         struct vs_slat_leaf leaf;
-        uint64_t gpa, hpa, in_view, other = 0x3000, elsewhere;
+        uint64_t gpa, hpa, in_view, other = 0x3000, elsewhere = 0;
         assert_int_equal(vs_vm_view(&view, &f.vm), VS_OK);
         assert_true(view.ept_root != f.vm.ept_root);
         assert_true(vs_space_locate(&f.space, VA, &gpa, &hpa));

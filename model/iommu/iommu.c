@@ -165,8 +165,8 @@ static unsigned context_fault(const struct vs_iommu *i, uint64_t low, uint64_t h
 }
 
 /* Whose a requester is, as the context cache has it. */
-static vs_inlined bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
-                         bool write, uint64_t *out)
+static vs_inlined bool find_context(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                                    uint64_t address, bool write, uint64_t *out)
 {
     uint64_t low, high;
     vs__iommu_charge(i, t, VS_ACC_iommu_context, i->cfg.context_latency);
@@ -275,8 +275,8 @@ static unsigned reason_in(const struct vs_iommu *i, unsigned reason)
 /* A walk on one of the walkers, which fills the IOTLB; the page's first address and its permissions
  * in *payload, its level in *level. */
 static __attribute__((noinline)) bool walk(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
-                 const struct vs__iommu_space *space, uint64_t address, bool write,
-                 uint64_t *payload, unsigned *level)
+                                           const struct vs__iommu_space *space, uint64_t address,
+                                           bool write, uint64_t *payload, unsigned *level)
 {
     uint64_t tag = vs__iommu_domain(space->context);
     uint32_t slot = vs_acquire(t, (uint16_t)(i->account + VS_ACC_iommu_walk_queue), &i->walkers);
@@ -316,7 +316,7 @@ static void await_walk(struct vs_iommu *i, struct vs_txn *t, uint64_t key)
 
 /* The IOTLB's entry for an address, of any page size; NULL: none. */
 static vs_inlined const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t, uint64_t domain,
-                                 uint64_t address, unsigned *level)
+                                            uint64_t address, unsigned *level)
 {
     for (unsigned l = 1; l <= 3; l++) {
         uint64_t key = vs__iommu_key(domain, l, address);
@@ -331,8 +331,9 @@ static vs_inlined const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t
 }
 
 /* Whose a request is; an address that no table can have is blocked here, too. */
-static vs_inlined bool space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
-                        uint64_t address, bool write, struct vs__iommu_space *space)
+static vs_inlined bool space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                                uint32_t pasid, uint64_t address, bool write,
+                                struct vs__iommu_space *space)
 {
     space->first = 0;
     if (!i->cfg.mode) {
@@ -447,8 +448,8 @@ static inline bool one_page(uint64_t at, size_t bytes)
 }
 
 /* Reads more than a page holds. */
-static __attribute__((noinline)) bool read_pages(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, void *buf,
-                     size_t bytes)
+static __attribute__((noinline)) bool read_pages(void *ctx, struct vs_txn *t, uint16_t requester,
+                                                 vs_iova at, void *buf, size_t bytes)
 {
     struct vs_iommu *i = ctx;
     unsigned char *to = buf;
@@ -484,8 +485,8 @@ static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at
 }
 
 /* Writes more than a page holds. */
-static __attribute__((noinline)) bool write_pages(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, const void *buf,
-                      size_t bytes)
+static __attribute__((noinline)) bool write_pages(void *ctx, struct vs_txn *t, uint16_t requester,
+                                                  vs_iova at, const void *buf, size_t bytes)
 {
     struct vs_iommu *i = ctx;
     const unsigned char *from = buf;

@@ -15,35 +15,6 @@
 /* Of a link below a switch: out of the way of the others, whose path is a hot one. */
 #define SELDOM __attribute__((noinline))
 
-/* Reports a value that is no power of two. */
-static void power_of_two(const char *link, const char *name, uint64_t value,
-                         struct vs_errors *errors)
-{
-    if (value & (value - 1u)) {
-        vs_error(errors, "%s.%s = %llu is not a power of two", link, name,
-                 (unsigned long long)value);
-    }
-}
-
-/* Reports a width that no link has. */
-static void lanes(const char *link, const char *name, uint64_t width, struct vs_errors *errors)
-{
-    if (width & (width - 1u)) {
-        vs_error(errors, "%s.%s = %llu: links have 1, 2, 4, 8, 16 or 32 lanes", link, name,
-                 (unsigned long long)width);
-    }
-}
-
-/* Reports everything in a configuration that cannot be. */
-void vs_pcie_check(const struct vs_pcie_config *c, const char *link, struct vs_errors *errors)
-{
-    power_of_two(link, "mps", c->mps, errors);
-    power_of_two(link, "mrrs", c->mrrs, errors);
-    power_of_two(link, "rcb", c->rcb, errors);
-    lanes(link, "width", c->width, errors);
-    lanes("pcie", "switch.width", c->switch_width, errors);
-}
-
 /* Picoseconds for a byte, exactly, as a fraction. */
 static void rate(uint64_t generation, uint64_t width, uint64_t *num, uint64_t *den)
 {
@@ -246,7 +217,8 @@ static vs_inlined uint64_t carry(struct vs_pcie *p, struct vs_txn *t, struct vs_
 }
 
 /* Puts bytes on the link towards the host, and says when they begin. */
-static __attribute__((noinline)) uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
+static __attribute__((noinline)) uint64_t carry_up(struct vs_pcie *p, struct vs_txn *t,
+                                                   uint64_t bytes)
 {
     p->count[VS_CNT_pcie_tlps_up]++;
     p->count[VS_CNT_pcie_bytes_up] += bytes;
@@ -258,7 +230,8 @@ static __attribute__((noinline)) uint64_t carry_up(struct vs_pcie *p, struct vs_
 }
 
 /* Puts bytes on the link towards the device. */
-static __attribute__((noinline)) void carry_down(struct vs_pcie *p, struct vs_txn *t, uint64_t bytes)
+static __attribute__((noinline)) void carry_down(struct vs_pcie *p, struct vs_txn *t,
+                                                 uint64_t bytes)
 {
     p->count[VS_CNT_pcie_tlps_down]++;
     p->count[VS_CNT_pcie_bytes_down] += bytes;

@@ -65,7 +65,8 @@ static inline uint64_t vs__tlp_most(const struct vs_tlps *t, const struct vs_tlp
 }
 
 /* The next packet; false: there is none left. */
-static inline bool vs_tlp_next(struct vs_tlps *t, const struct vs_tlp_limits *limits, struct vs_tlp *out)
+static inline bool vs_tlp_next(struct vs_tlps *t, const struct vs_tlp_limits *limits,
+                               struct vs_tlp *out)
 {
     if (t->begun && !t->left) {
         return false;
@@ -73,7 +74,8 @@ static inline bool vs_tlp_next(struct vs_tlps *t, const struct vs_tlp_limits *li
     uint64_t bytes = vs__tlp_most(t, limits);
     bytes = bytes < t->left ? bytes : t->left;
     uint64_t first = t->at & ~(uint64_t)(VS_TLP_DWORD - 1u),
-             end = (t->at + (bytes ? bytes : 1u) + VS_TLP_DWORD - 1u) & ~(uint64_t)(VS_TLP_DWORD - 1u);
+             end = (t->at + (bytes ? bytes : 1u) + VS_TLP_DWORD - 1u) &
+                   ~(uint64_t)(VS_TLP_DWORD - 1u);
     out->at = t->at;
     out->bytes = (uint32_t)bytes;
     out->payload = t->kind == VS_TLP_READ ? 0 : (uint32_t)(end - first);

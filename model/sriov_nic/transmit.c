@@ -39,7 +39,8 @@ static uint64_t room_ps(const struct vs_nic *n, uint64_t bytes)
 }
 
 /* The queue of the function whose turn it is; NULL: none has anything to send. */
-static vs_inlined struct vs_nic_queue *next_of(const struct vs_nic *n, const struct vs_nic_function *f)
+static vs_inlined struct vs_nic_queue *next_of(const struct vs_nic *n,
+                                               const struct vs_nic_function *f)
 {
     uint32_t i = f->next_queue;
     if (n->pairs == 1) {

@@ -151,6 +151,7 @@ struct vs_trace_champsim {
     uint64_t instructions;
     struct vs_trace_waiting waiting;
 };
+/* ChampSim's records, of 64 bytes an instruction, and those of CloudSuite's fork. */
 bool vs_trace_champsim_detect(const uint8_t *head, size_t n, bool complete);
 long vs_trace_champsim_decode(struct vs_trace *t, struct vs_trace_rec *out, size_t n);
 bool vs_trace_cloudsuite_detect(const uint8_t *head, size_t n, bool complete);

@@ -587,8 +587,7 @@ return {
     source = "1X064: round trip of a VMCALL on Skylake-SP less hardware transition, VMCS accesses and the handler", grade = "derived",
     with = { cpu = "skylake_sp" },
     "hypervisor.stub.leave.instructions", "hypervisor.path_in.exit.instructions", "hypervisor.path_in.dispatch.instructions",
-    "hypervisor.path_out.pending.instructions", "hypervisor.path_out.prepare.instructions", "hypervisor.stub.enter.instructions",
-    "cpu.ipc",
+    "hypervisor.path_out.pending.instructions", "hypervisor.path_out.prepare.instructions", "hypervisor.stub.enter.instructions", "cpu.ipc",
   } },
   paging = { mode = { "ept", "KVM's default where the processor has EPT", "documented" } },
   vmcs = { control = {
