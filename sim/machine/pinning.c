@@ -105,12 +105,14 @@ enum vs_status machine_pins(struct vs_platform *p, const struct vs_knobs *knobs,
     for (p->n_pins = 0; p->n_pins < n_vcpus; p->n_pins++) {
         p->pin[p->n_pins] = pin_of(p, knobs, p->n_pins, errors);
     }
-    if (p->sched.workers && p->sched.worker_cpu + p->sched.workers > p->n_hwthreads) {
+    unsigned long long needed = p->sched.worker_cpu;
+    needed += p->sched.workers;
+    if (p->sched.workers && needed > p->n_hwthreads) {
         vs_error(errors,
                  "worker.threads = %llu from worker.cpu = %llu on: there are processors 0 to %u; "
                  "host.cpus = %llu has room for them",
                  (unsigned long long)p->sched.workers, (unsigned long long)p->sched.worker_cpu,
-                 p->n_hwthreads - 1u, (unsigned long long)(p->sched.worker_cpu + p->sched.workers));
+                 p->n_hwthreads - 1u, needed);
     }
     for (unsigned i = 0; errors->n == before && i < p->n_hwthreads; i++) {
         if (machine_shared(p, i)) {
