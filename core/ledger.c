@@ -216,11 +216,12 @@ static __attribute__((noinline)) void child_new(struct vs_op_acc *parent, struct
 static vs_inlined struct vs_child *child_of(const struct vs_op_acc *parent,
                                             const struct vs_op_acc *op)
 {
-    struct vs_child *i = parent->child, *end = i + parent->n_child;
-    while (i != end && i->op != op) {
-        i++;
+    for (struct vs_child *i = parent->child, *end = i ? i + parent->n_child : i; i != end; i++) {
+        if (i->op == op) {
+            return i;
+        }
     }
-    return i != end ? i : NULL;
+    return NULL;
 }
 
 /* Adds operations inside another one to those that its caller has had. */
