@@ -180,7 +180,9 @@ void vs_watch_cut(struct vs_watch *w)
 {
     w->asked = false;
     for (size_t i = 0; i < w->n_sets; i++) {
-        memset(w->depth[i].at, 0, w->depth[i].n * sizeof *w->depth[i].at);
+        if (w->depth[i].n) {
+            memset(w->depth[i].at, 0, w->depth[i].n * sizeof *w->depth[i].at);
+        }
     }
 }
 
