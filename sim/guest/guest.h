@@ -238,6 +238,10 @@ uint64_t guest_dma_map(struct vs_vcpu *v, const struct vs_mapping *what, uint64_
 bool guest_dma_unmap(struct vs_vcpu *v, uint64_t at);
 /* What a driver's mappings hold of the simulator's memory. */
 void guest_dma_free(struct vs_dma_domain *d);
+/* Room for one more mapping; false, and the run fails: no memory of the simulator's. */
+bool guest_dma_room(struct vs_vcpu *v, struct vs_mappings *m);
+/* Adds one at the end; false as above. */
+bool guest_dma_push(struct vs_vcpu *v, struct vs_mappings *m, const struct vs_mapping *one);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 /* Refuses a request to send or receive where there is no NIC. */

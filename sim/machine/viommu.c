@@ -14,7 +14,6 @@
 #include "guest/guest.h"
 #include "host/host.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define PAGE VS_VFIO_PAGE
@@ -48,15 +47,8 @@ static size_t place_of(const struct vs_mappings *m, uint64_t iova)
 static bool remember(struct vs_vcpu *v, const struct vs_mapping *one)
 {
     struct vs_mappings *m = &domain(v)->shadowed;
-    if (m->n == m->cap) {
-        size_t cap = m->cap ? 2u * m->cap : 256u;
-        struct vs_mapping *grown = realloc(m->e, cap * sizeof *grown);
-        if (!grown) {
-            vcpu_fail(v, "dma: no memory for %zu mappings", cap);
-            return false;
-        }
-        m->e = grown;
-        m->cap = cap;
+    if (!guest_dma_room(v, m)) {
+        return false;
     }
     size_t at = place_of(m, one->iova);
     memmove(m->e + at + 1u, m->e + at, (m->n - at) * sizeof *m->e);
@@ -107,8 +99,7 @@ static void map_one(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping
     for (uint64_t done = 0; done < one->bytes && good;) {
         struct vs_slat_leaf leaf = {.shift = 12};
         good = vs_vm_is_memory(v->vm, gpa + done) && vs__vfio_leaf(v, t, gpa + done, &leaf);
-        unsigned shift =
-            1ull << leaf.shift < one->bytes ? leaf.shift : (unsigned)__builtin_ctzll(one->bytes);
+        unsigned shift = piece_of(&leaf, one->bytes);
         good = good && vs__vfio_pin(&x, one->iova + done, gpa + done, shift, &leaf, rights);
         done += 1ull << shift;
     }

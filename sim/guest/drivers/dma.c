@@ -8,7 +8,6 @@
 #include "guest/guest.h"
 #include "net.h"
 
-#include <stdlib.h>
 
 #define VS_DEF_NAME dma
 #define VS_DEF_FILE "guest/drivers/dma.def"
@@ -36,33 +35,6 @@ bool guest_dma_maps(const struct vs_vcpu *v)
 {
     enum vs_dma_mode mode = driver(v)->mode;
     return mode == VS_DMA_STRICT || mode == VS_DMA_LAZY;
-}
-
-/* Adds a mapping at the end of an array; false, and the run fails: no memory of the simulator's. */
-static bool push(struct vs_vcpu *v, struct vs_mappings *m, const struct vs_mapping *one)
-{
-    if (m->n == m->cap) {
-        size_t cap = m->cap ? 2 * m->cap : 64;
-        struct vs_mapping *grown = realloc(m->e, cap * sizeof *grown);
-        if (!grown) {
-            vcpu_fail(v, "dma: no memory for %zu mappings", cap);
-            return false;
-        }
-        m->e = grown;
-        m->cap = cap;
-    }
-    m->e[m->n++] = *one;
-    return true;
-}
-
-void guest_dma_free(struct vs_dma_domain *d)
-{
-    for (unsigned i = 0; i < VS_DMA_ORDERS; i++) {
-        free(d->freed[i].e);
-    }
-    free(d->deferred.e);
-    free(d->live.e);
-    free(d->shadowed.e);
 }
 
 /* ---- device addresses ---- */
@@ -105,7 +77,7 @@ static void give_back(struct vs_vcpu *v, const struct vs_mapping *one)
 {
     unsigned order = order_of(one);
     if (order < VS_DMA_ORDERS) { /* a larger one goes back to the tree; nobody asks for it again */
-        (void)push(v, &driver(v)->domain->freed[order], one);
+        (void)guest_dma_push(v, &driver(v)->domain->freed[order], one);
     }
 }
 
@@ -307,7 +279,7 @@ void guest_dma_defer(struct vs_vcpu *v, const struct guest_work *w)
     if (!m->deferred.n) {
         m->due_ps = vs_now(&v->txn).v + v->p->net->dma_config.deferred_us * 1000000u;
     }
-    (void)push(v, &m->deferred, &w->map);
+    (void)guest_dma_push(v, &m->deferred, &w->map);
     v->p->net->dma_count[VS_CNT_dma_deferred]++;
 }
 
@@ -422,6 +394,13 @@ bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 
 static void ring_unit(struct vs_vcpu *v, struct vs_txn *t);
 
+/* The processor looks at the status until the unit has written it. */
+static void spin(struct vs_vcpu *v, struct vs_txn *t)
+{
+    struct vs_net *net = v->p->net;
+    vs_expose(t, &net->executed, account(v, VS_ACC_dma_spin), (vs_ps){net->executed_ps});
+}
+
 /* The host carries out what a guest has asked its own unit for, which user space has read: an
  * emulated one's tables have been followed then, a nested one's invalidations become PASID-based
  * ones of the real unit, which it waits for. The guest's status is written then. */
@@ -440,8 +419,7 @@ static void carry_out(void *ctx, struct vs_txn *t)
     }
     queue_wait(v);
     ring_unit(v, t);
-    vs_expose(t, &v->p->net->executed, account(v, VS_ACC_dma_spin),
-              (vs_ps){v->p->net->executed_ps});
+    spin(v, t);
 }
 
 void guest_dma_drop(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping *map)
@@ -458,7 +436,7 @@ void guest_dma_drop(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping
     }
     queue_wait(v);
     ring_unit(v, t);
-    vs_expose(t, &net->executed, account(v, VS_ACC_dma_spin), (vs_ps){net->executed_ps});
+    spin(v, t);
     net->dma_count[VS_CNT_dma_flushes]++;
     vs_close(t);
 }
@@ -518,14 +496,12 @@ void guest_dma_unlock(struct vs_vcpu *v)
     l->last_ps = now - l->taken_ps;
 }
 
-/* The processor looks at the status until the unit has written it. */
 void guest_dma_await(struct vs_vcpu *v)
 {
-    struct vs_net *net = v->p->net;
     if (driver(v)->domain->own) { /* it was written before the guest went on */
         return;
     }
-    vs_expose(&v->txn, &net->executed, account(v, VS_ACC_dma_spin), (vs_ps){net->executed_ps});
+    spin(v, &v->txn);
 }
 
 void guest_dma_end_flush(struct vs_vcpu *v)
@@ -571,7 +547,7 @@ uint64_t guest_dma_map(struct vs_vcpu *v, const struct vs_mapping *what, uint64_
                      "has to be in one piece: a region of one page, page = \"2M\" or \"1G\", "
                      "with backing = \"eager\"");
     }
-    (void)push(v, &driver(v)->domain->live, &w.map);
+    (void)guest_dma_push(v, &driver(v)->domain->live, &w.map);
     return w.map.iova;
 }
 
