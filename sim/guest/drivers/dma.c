@@ -8,7 +8,6 @@
 #include "guest/guest.h"
 #include "net.h"
 
-
 #define VS_DEF_NAME dma
 #define VS_DEF_FILE "guest/drivers/dma.def"
 #include "virtsim/def_tables.h"
