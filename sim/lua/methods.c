@@ -400,24 +400,49 @@ void vs__cpu_methods(lua_State *L)
     }
 }
 
+/* Writes the names of all methods that are instructions, and returns their number. */
+static size_t method_names(const char *names[LINES])
+{
+    size_t n = 0;
+    for (int i = 0; i < LINES; i++) {
+        if (lines[i].method) {
+            names[n++] = lines[i].name;
+        }
+    }
+    return n;
+}
+
+void vs__cpu_hint(char *text, size_t bytes)
+{
+    static const char said[] = "attempt to call a nil value (method '";
+    const char *names[LINES], *name = strstr(text, said), *end;
+    char word[64], hint[VS_SUGGEST];
+    name = name ? name + sizeof said - 1 : NULL;
+    end = name ? strchr(name, '\'') : NULL;
+    if (!end || (size_t)(end - name) >= sizeof word) {
+        return;
+    }
+    snprintf(word, sizeof word, "%.*s", (int)(end - name), name);
+    size_t used = strlen(text);
+    snprintf(text + used, bytes - used, "; %s",
+             vs_suggest(word, names, method_names(names), "'virtsim list requests' names them",
+                        hint, sizeof hint));
+}
+
 int vs__cpu_has(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 2), *names[LINES];
     unsigned here = vs__cpu_self(L)->workload->machines;
-    size_t n = 0;
     for (int i = 0; i < LINES; i++) {
         if (lines[i].method && !strcmp(name, lines[i].name)) {
             lua_pushboolean(L, (lines[i].machines & here) != 0);
             return 1;
         }
-        if (lines[i].method) {
-            names[n++] = lines[i].name;
-        }
     }
     char hint[VS_SUGGEST];
-    return luaL_error(
-        L, "has: no instruction '%s'; %s", name,
-        vs_suggest(name, names, n, "'virtsim list requests' names them", hint, sizeof hint));
+    return luaL_error(L, "has: no instruction '%s'; %s", name,
+                      vs_suggest(name, names, method_names(names),
+                                 "'virtsim list requests' names them", hint, sizeof hint));
 }
 
 /* ---- the list as text ---- */

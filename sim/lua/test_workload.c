@@ -282,6 +282,8 @@ static void test_wrong_arguments_stop_the_guest_at_their_line(void **state)
     stops("cpu:invpcid { type = 0 }", "type 0 needs an address");
     stops("cpu:random { region = r, theta = 0.5 }", "unknown field 'theta'");
     stops("cpu:has('cupid')", "did you mean 'cpuid'?");
+    stops("cpu:cupid(0)", "(method 'cupid'); did you mean 'cpuid'?");
+    stops("cpu:outb(1)", "did you mean 'out");
     stops("cpu:ipi(1, 256)", "ipi: vector must be 0..255");
     stops("cpu:inp(65536)", "inp: port must be 0..65535");
     stops("cpu:outp(64, 0, 3)", "size is 1, 2 or 4");

@@ -493,6 +493,7 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     struct vs_workload *w = g->workload;
     int at = snprintf(w->error, sizeof w->error, "vCPU %u: ", g->index);
     vs_box_explain(b, g->L, rc, w->error + at, sizeof w->error - (size_t)at);
+    vs__cpu_hint(w->error, sizeof w->error);
 }
 
 /* The message of the guest that failed. */

@@ -49,4 +49,7 @@ struct vs_workload {
 void vs__cpu_class(lua_State *L);
 void vs__cpu_push(lua_State *L, struct guest *g);
 
+/* Adds to the message of a call of a method that there isn't the nearest one that there is. */
+void vs__cpu_hint(char *text, size_t bytes);
+
 #endif
