@@ -143,8 +143,8 @@ for d in workloads scripts; do ln -s "$VIRTSIM_HOME/$d" "$work/tree/$d"; done
 cp "$VIRTSIM_HOME"/results/*.csv "$work/tree/results/"
 sed -i 's/workload.footprint=2MiB/workload.footprin=2MiB/' "$work/tree/results/experiments.csv"
 cd "$work/tree" || exit 1
-sed -i '/^hva.dir.iommu-block,/d' "$work/tree/results/uncompared.csv"
-refused "a claim without a reason" 2 "hva.dir.iommu-block has no experiment and no reason" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain "$(awk -F, '$1 == "hva.dir.iommu-block" { print $13 }' "$VIRTSIM_HOME/results/documents.csv")" --db "$work/wrong.db"
+sed -i 's/^hva.f.iotput hva.f.ioutil,/hva.f.ioutil,/' "$work/tree/results/uncompared.csv"
+refused "a claim without a reason" 2 "hva.f.iotput has no experiment and no reason" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain "$(awk -F, '$1 == "hva.f.iotput" { print $13 }' "$VIRTSIM_HOME/results/documents.csv")" --db "$work/wrong.db"
 cp "$VIRTSIM_HOME/results/uncompared.csv" "$work/tree/results/"
 refused "a wrong experiment" 2 "workload.footprin'" env VIRTSIM_HOME="$work/tree" "$VIRTSIM" compare --domain translation --db "$work/wrong.db"
 ok "leaves no database" test ! -e "$work/wrong.db"
