@@ -126,7 +126,8 @@ if(VIRTSIM_TESTS AND TARGET vs_core)
         set(sanitized refusals vendor containers compare upgrade borrows show arm_instructions vms requests damage)
         # Those that take longest begin first, so that no core waits for one of them at the end.
         set(long plot docs figures knob_bounds sweep_stops recording instructions explain arm_addresses tables
-            shared_processors curve digests)
+            shared_processors curve digests signals same_answers database where record_trace lua_repeats notebook lab
+            programs tcg pcie_bench program_addresses staircase printed_time_adds_up where_things_are sweep)
         file(GLOB_RECURSE files CONFIGURE_DEPENDS tests/*.sh)
         list(FILTER files EXCLUDE REGEX "/tests/(.*/)?(support|lib)/|/tests/(.*/)?lib[^/]*\\.sh$")
         foreach(f IN LISTS files)

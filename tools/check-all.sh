@@ -16,7 +16,7 @@ if [ "${1:-}" = --all ]; then
     export VIRTSIM_TEST_EFFORT=100 # tests/support/effort.h: with sanitizers too
     shift
 fi
-fuzz_seconds=${VIRTSIM_FUZZ_SECONDS:-$([ -n "$all" ] && echo 60 || echo 4)}
+fuzz_seconds=${VIRTSIM_FUZZ_SECONDS:-$([ -n "$all" ] && echo 60 || echo 3)}
 wanted=" $* "
 results=$logs/results # a line a step: how it ended, its name, its seconds, those of processors
 mkdir -p "$logs"
