@@ -77,6 +77,24 @@ static void test_an_exit_that_vmcs12_does_not_ask_for_is_the_hosts(void **state)
     assert_int_equal(nested.count[VS_CNT_nested_reflected], 0);
 }
 
+/* SDM 3C 31.6: only the notification vector of the current VMCS delivers without an exit, and that
+ * of VMCS02 is not the one by which interrupts are posted to the guest hypervisor
+ * (prepare_vmcs02_constant_state). */
+static void test_what_is_posted_to_the_guest_hypervisor_stops_its_guest(void **state)
+{
+    struct fixture *f = *state;
+    struct vs_vmx_event notify = {.kind = VS_EV_EXTERNAL_INTERRUPT,
+                                  .number = f->setup.posted_vector};
+    struct vs_vmx_exit_info info;
+    f->config.control_virtual_interrupt_delivery = f->config.control_posted_interrupts = 1;
+    nest(f);
+    assert_true(vs_vmx_get(&f->x, VS_VMCS_AT_PIN_CONTROLS) & VS_PIN_POSTED_INTERRUPTS);
+    assert_true(vs_vmx_intercept(&f->x, NULL, &notify, &info));
+    notify.number = 0xf0; /* POSTED_INTR_NESTED_VECTOR */
+    assert_false(vs_vmx_intercept(&f->x, NULL, &notify, &info));
+    assert_true(info.posted);
+}
+
 /* nested_vmx_l0_wants_exit, though VMCS12 asks for both. */
 static void test_physical_interrupts_and_ept_violations_are_the_hosts(void **state)
 {
@@ -340,6 +358,7 @@ int main(void)
         T(test_cpuid_is_always_the_guest_hypervisors),
         T(test_an_exit_that_vmcs12_does_not_ask_for_is_the_hosts),
         T(test_physical_interrupts_and_ept_violations_are_the_hosts),
+        T(test_what_is_posted_to_the_guest_hypervisor_stops_its_guest),
         T(test_an_exits_state_and_information_reach_vmcs12),
         T(test_the_guest_hypervisor_begins_with_vmcs12s_host_state),
         T(test_an_event_of_the_guest_hypervisors_is_an_exit_of_no_processor),

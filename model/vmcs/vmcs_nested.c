@@ -16,6 +16,10 @@
 /* Secondary controls that KVM does not offer to a guest hypervisor (nested_vmx_setup_ctls_msrs). */
 #define NOT_OFFERED (VS_PROC2_PAUSE_LOOP | VS_PROC2_BUS_LOCK | VS_PROC2_SHADOWING)
 
+/* Linux's POSTED_INTR_NESTED_VECTOR, the notification vector of VMCS02: what is posted to the guest
+ * hypervisor itself stops its guest (prepare_vmcs02_constant_state). */
+#define NESTED_VECTOR 0xf0u
+
 /* VMCS12's controls, on which the lists depend. */
 struct controls {
     uint64_t pin, proc, proc2, exit, entry;
@@ -417,6 +421,7 @@ enum vs_vmx_result vs_vmx_nested_setup(struct vs_vmx_nested *n, struct vs_vmx *x
     s02.vmcs.v = pages->vmcs02;
     s02.eptp = pages->eptp02;
     s02.vpid = vpid02;
+    s02.posted_vector = NESTED_VECTOR;
     s02.host_cr3 = s01->host_cr3;
     s02.host_rip = s01->host_rip;
     s02.host_rsp = s01->host_rsp;

@@ -22,8 +22,7 @@ static void queue(struct vs_vcpu *v, struct vs_arrival a)
     a.through_ps = v->irq.post_ps ? v->irq.post_ps(v->irq.ctx, a.vector) : 0;
     a.at_ps = a.sent_ps + v->irq.message_ps + a.through_ps;
     a.ahead_ps = run_ahead(v, a.at_ps);
-    bool device = a.of_device || a.in_descriptor;
-    if (v->ended || (device && vcpu_nested_lacks(v, "interrupts of devices"))) {
+    if (v->ended) {
         return;
     }
     if (v->n_arrivals == VS__ARRIVALS) {
@@ -63,6 +62,19 @@ void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
     queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .of_device = true});
 }
 
+/* A device posts to the descriptor of the hypervisor in the guest, whose notification vector is not
+ * that of the entry of its guest: it stops that (vmx_check_nested_events), and whoever handles it
+ * reads the descriptor. */
+static void land_at_hypervisor(struct vs_vcpu *v, const struct vs_arrival *a)
+{
+    v->physical = a->vector;
+    if (a->in_descriptor) {
+        v->notified = true;
+    } else {
+        (void)v->irq.raise(v->irq.ctx, a->vector, (vs_ps){a->at_ps});
+    }
+}
+
 void vcpu_arrivals_land(struct vs_vcpu *v, uint64_t now_ps)
 {
     unsigned n = 0;
@@ -81,12 +93,14 @@ void vcpu_arrivals_land(struct vs_vcpu *v, uint64_t now_ps)
         }
         if (a->signal) {
             vcpu_nmi_arrives(v);
+        } else if (v->nested && posted && (a->of_device || a->in_descriptor)) {
+            land_at_hypervisor(v, a);
         } else if (a->in_descriptor) {
             v->notified = true;
         } else if (posted && a->of_device && v->p->avic) {
             v->physical = a->vector;
             (void)v->irq.raise(v->irq.ctx, a->vector, (vs_ps){a->at_ps});
-        } else if (vcpu_listed(v) && v->irq.post &&
+        } else if (vcpu_listed(v) && v->irq.post && !v->nested &&
                    v->irq.post(v->irq.ctx, a->vector, (vs_ps){a->at_ps})) {
             continue; /* its virtual CPU interface has it */
         } else if (posted && v->irq.post) {

@@ -13,9 +13,14 @@
 #include "sched.h"
 
 /* Linux's LOCAL_TIMER_VECTOR, CALL_FUNCTION_VECTOR, RESCHEDULE_VECTOR, which makes a vCPU's core
- * leave its guest, and others of its own. */
-static const struct vs_irq_numbers x86_numbers = {
-    .timer = 0xec, .shootdown = 0xfb, .usual = 0xf0, .device = 0x41, .tick = 0xef, .kick = 0xfd};
+ * leave its guest, POSTED_INTR_VECTOR, and others of its own. */
+static const struct vs_irq_numbers x86_numbers = {.timer = 0xec,
+                                                  .shootdown = 0xfb,
+                                                  .usual = 0xf0,
+                                                  .device = 0x41,
+                                                  .tick = 0xef,
+                                                  .kick = 0xfd,
+                                                  .notification = 0xf2};
 /* PPI 25 is the maintenance interrupt, 27 the virtual timer, 28 the host's with VHE; SGIs are
  * Linux's IPI_CALL_FUNC and IPI_RESCHEDULE; a function has an SPI of its own. */
 static const struct vs_irq_numbers arm_numbers = {.timer = 27,
@@ -116,11 +121,16 @@ bool vcpu_due(const struct vs_vcpu *v)
            (v->fresh && injected(v) && held_back(v, &number)) || idle_window(v);
 }
 
-/* The interrupt by which one reaches the processor that its guest is to get: itself; of a guest's
- * guest the message that its hypervisor sends to the processor that runs it (kvm_vcpu_kick). */
+/* The interrupt by which one reaches the processor that its guest is to get: itself; where devices
+ * post, their notification; of a guest's guest the message that its hypervisor sends to the
+ * processor that runs it (kvm_vcpu_kick), unless it is a device's. */
 static uint8_t message(const struct vs_vcpu *v, uint8_t vector)
 {
-    return v->nested ? vcpu_numbers(v)->kick : vector;
+    const struct vs_irq_numbers *n = vcpu_numbers(v);
+    if (vcpu_nested_device(v, vector)) {
+        return v->p->posted && n->notification ? n->notification : vector;
+    }
+    return v->nested ? n->kick : vector;
 }
 
 /* The guest cannot take `vector` now; the host is told when it has just come. */
@@ -430,7 +440,7 @@ void vcpu_interrupts(struct vs_vcpu *v)
     if (v->failed || v->in_interrupt || !vcpu_in_guest(v)) {
         return;
     }
-    if (v->physical) { /* the host takes it, and requests it of AVIC for the entry */
+    if (v->physical) { /* the host takes it, and requests it of AVIC, or has L1 enter for it */
         uint8_t number = v->physical;
         v->physical = 0;
         vs_cpu_interrupt(&v->hw->cpu);

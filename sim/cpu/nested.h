@@ -49,6 +49,14 @@ static inline bool vcpu_nested_polls(const struct vs_vcpu *v)
     return vs_thread_waits_for(&v->thread, VS_FOR_NESTED) && !v->nested->halts;
 }
 
+/* What has come by that vector is a device's. A guest hypervisor has the device's interrupt itself,
+ * whatever its guest is doing, and makes it one of its guest's. */
+static inline bool vcpu_nested_device(const struct vs_vcpu *v, uint8_t vector)
+{
+    const struct vs_arrival *a = &v->flight[vector];
+    return v->nested && a->sent_ps && (a->of_device || a->in_descriptor);
+}
+
 /* What is not simulated there ends the run; false: the vCPU runs no guest's guest. */
 static inline bool vcpu_nested_lacks(struct vs_vcpu *v, const char *what)
 {

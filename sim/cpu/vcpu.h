@@ -101,6 +101,7 @@ struct vs_irq_numbers {
     uint8_t timer, shootdown, usual; /* usual: what a program sends that names none */
     uint8_t device, devices;         /* the first of a device, and what the next adds to it */
     uint8_t tick, kick, maintenance; /* the host's own */
+    uint8_t notification;            /* that something was posted to a descriptor of its guest's */
 };
 const struct vs_irq_numbers *vcpu_numbers(const struct vs_vcpu *v);
 /* Of the function that this vCPU drives. */

@@ -161,6 +161,22 @@ static void check_mode(const struct vs_platform *p, const struct vs_net *net,
     }
 }
 
+/* Adds that a device of a guest's guest has its memory mapped once, by the host. */
+static void check_nested(const struct vs_platform *p, const struct vs_net *net,
+                         struct vs_errors *errors)
+{
+    const char *set = net->dma_config.viommu != VS_DMA_NO_VIOMMU ? "dma.viommu = none"
+                      : net->dma_config.assigned_in_time         ? "dma.assigned_in_time = 0"
+                                                                 : NULL;
+    if (p->nested && set) {
+        vs_error(errors,
+                 "hypervisor.nesting = 1: a device reaches a guest's guest by tables of the host's "
+                 "that map all of its memory before the run; what its hypervisor would map in an "
+                 "IOMMU of its own is not simulated: %s",
+                 set);
+    }
+}
+
 /* Adds what is wrong with the adapter, its link and its IOMMU, and with their sizes together. */
 static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct vs_errors *errors)
 {
@@ -188,6 +204,7 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
                  (unsigned long long)net->pcie_config.total_vfs);
     }
     check_mode(p, net, errors);
+    check_nested(p, net, errors);
     if (machine_net_posts(p) && !net->iommu_config.remap) {
         vs_error(errors, "vmcs.control.posted_interrupts = 1 needs iommu.interrupt_remapping = 1 "
                          "for device interrupts");

@@ -83,21 +83,34 @@ static bool timer(struct vs_vcpu *v, uint64_t now_ps)
     return !v->failed;
 }
 
-/* Interrupts that other vCPUs' guests have sent become pending. Of those for which L1's processor
- * was sent a message it takes an interrupt of its own: one that L0 injects, unless the processor
- * posts it or the end of the halt has. Who polls finds the others. */
+/* The interrupt that L1's processor has of its own among what has come by then: a message of
+ * another one's, or a device's. */
+static bool of_hypervisor(const struct vs_vcpu *v, uint64_t now_ps, uint8_t *vector)
+{
+    for (unsigned i = 0; i < v->n_arrivals && v->arrival[i].at_ps <= now_ps; i++) {
+        const struct vs_arrival *a = &v->arrival[i];
+        if (a->told || a->of_device || a->in_descriptor) {
+            *vector = a->told ? vcpu_numbers(v)->kick : a->vector;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Interrupts that other vCPUs' guests have sent become pending, and those of devices. Of devices,
+ * and where L1's processor was sent a message, it takes an interrupt of its own: one that L0
+ * injects, unless the processor posts it or the end of the halt has. Who polls finds the others. */
 static void messages(struct vs_vcpu *v, uint64_t now_ps)
 {
-    const struct vs_trap kick = {.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->kick};
-    const struct vs_handling how = {.inject = vcpu_numbers(v)->kick};
-    bool told = false;
-    for (unsigned i = 0; i < v->n_arrivals && v->arrival[i].at_ps <= now_ps; i++) {
-        told = told || v->arrival[i].told;
-    }
+    uint8_t vector = 0;
+    const bool told = of_hypervisor(v, now_ps, &vector);
+    const struct vs_trap own = {.kind = VS_TRAP_INTERRUPT, .number = vector};
+    const struct vs_handling how = {.inject = vector};
     vcpu_arrivals_take(v, now_ps);
+    v->physical = 0; /* L1 has it */
     if (told && !v->nested->halts && !v->p->posted) {
         vs_cpu_interrupt(&v->hw->cpu);
-        (void)vcpu_trap(v, &kick, &how);
+        (void)vcpu_trap(v, &own, &how);
     }
     if (told && !v->failed) {
         take(v);
@@ -188,16 +201,19 @@ void host_nested_awake(struct vs_vcpu *v, uint64_t now_ps)
 
 void host_nested_wakes(struct vs_vcpu *v, uint64_t now_ps)
 {
-    const struct vs_irq_numbers *numbers = vcpu_numbers(v);
+    uint8_t vector = vcpu_numbers(v)->kick;
     bool timer = v->timer_armed && v->timer_ps <= now_ps;
     bool recorded = v->nested->until_ps && v->nested->until_ps <= now_ps;
     if (v->nested->runs && (timer || recorded || vcpu_arrivals_next(v) <= now_ps)) {
-        (void)vs_hv_inject(&v->hv, &v->txn, timer ? numbers->timer : numbers->kick, v->p->vid);
+        (void)of_hypervisor(v, now_ps, &vector);
+        vector = timer ? vcpu_numbers(v)->timer : vector;
+        (void)vs_hv_inject(&v->hv, &v->txn, vector, v->p->vid);
     }
 }
 
-/* What has come for a guest's guest that sleeps in L0: L1's timer, or a message of L1's. Where the
- * processor posts, L0 does that for it (vmx_complete_nested_posted_interrupt): nothing is L1's. */
+/* What has come for a guest's guest that sleeps in L0: L1's timer, a message of L1's, or a device's
+ * interrupt. Where the processor posts, L0 does the message for it
+ * (vmx_complete_nested_posted_interrupt): only a device's is L1's. */
 static bool came(struct vs_vcpu *v, struct vs_trap *of, struct vs_own_irq *own)
 {
     uint64_t now = vs_now(&v->txn).v;
@@ -211,8 +227,9 @@ static bool came(struct vs_vcpu *v, struct vs_trap *of, struct vs_own_irq *own)
     }
     vcpu_arrivals_take(v, now);
     vcpu_sync_posted(v);
+    v->physical = 0; /* L0 has it, here */
     of->number = vcpu_numbers(v)->kick;
-    if (v->p->posted || !v->irq.pending(v->irq.ctx, &vector)) {
+    if (!v->irq.pending(v->irq.ctx, &vector) || (v->p->posted && !vcpu_nested_device(v, vector))) {
         return false;
     }
     v->fresh = false;

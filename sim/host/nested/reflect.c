@@ -203,11 +203,19 @@ static bool let_in(struct vs_vcpu *v, uint8_t vector)
     return !v->failed;
 }
 
+/* The interrupt that L1 has: what has stopped its guest, or what L0 has found posted for L1. */
+static uint8_t vector_of(const struct vs_vcpu *v, const struct vs_hv_exit *what)
+{
+    return vcpu_nested_device(v, what->inject) ? what->inject : (uint8_t)what->trap->number;
+}
+
 bool host_nested_hand(struct vs_vcpu *v, enum vs_trap_kind kind, struct vs_hv_exit *what)
 {
     struct vs_nested *n = v->nested;
+    uint8_t vector = vector_of(v, what);
     if (what->handed) {
-        n->port.becomes(n->port.ctx, kind, (uint8_t)what->trap->number);
+        vcpu_sync_posted(v);
+        n->port.becomes(n->port.ctx, kind, vector);
     }
     if (!enter_hypervisor(v, what)) {
         return false;
@@ -215,8 +223,7 @@ bool host_nested_hand(struct vs_vcpu *v, enum vs_trap_kind kind, struct vs_hv_ex
     bool interrupt = what->handed == VS_TRAP_INTERRUPT;
     what->nested = what->woken = false;
     what->handed = 0;
-    if (!execute(v, false) ||
-        (interrupt && n->port.keeps_pending && !let_in(v, (uint8_t)what->trap->number))) {
+    if (!execute(v, false) || (interrupt && n->port.keeps_pending && !let_in(v, vector))) {
         return false;
     }
     enum vs_hv_result r = vs_hv_handle(&n->hv, &v->txn, kind, what);
