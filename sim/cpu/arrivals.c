@@ -52,9 +52,10 @@ void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)
     queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .in_descriptor = true});
 }
 
-void vcpu_signal(struct vs_vcpu *v, uint8_t mode, uint8_t vector, uint64_t sent_ps)
+void vcpu_signal(struct vs_vcpu *v, uint8_t mode, uint8_t vector, uint64_t sent_ps, bool told)
 {
-    queue(v, (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .signal = mode});
+    queue(v,
+          (struct vs_arrival){.sent_ps = sent_ps, .vector = vector, .signal = mode, .told = told});
 }
 
 void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps)

@@ -44,20 +44,21 @@ bool vcpu_nmi_virtual(const struct vs_vcpu *v)
  */
 void vcpu_nmi_handed(struct vs_vcpu *v)
 {
+    const struct vs_hypervisor *h = vcpu_hv(v);
     v->nmi_fresh = false;
-    v->nmi_window = v->hv.nmi_windowed;
-    if (v->hv.nmi_held) {
+    v->nmi_window = h->nmi_windowed;
+    if (h->nmi_held) {
         v->nmis--;
         v->nmi_held = true;
     }
-    if (v->hv.nmi_injected) {
+    if (h->nmi_injected) {
         v->nmis--;
         v->nmi_entry = true;
-    } else if (!v->nmi_window && !v->hv.nmi_held) {
+    } else if (!v->nmi_window && !h->nmi_held) {
         vcpu_refuse(v,
                     "%s hands its guest no NMI: its way out needs the step { call = "
                     "\"inject_nmi\", when = \"nmi\" }",
-                    v->hv.software.set->desc->file);
+                    h->software.set->desc->file);
     } else if (v->held && v->nmi_window) { /* svm_enable_nmi_window intercepts STGI */
         vcpu_refuse(v, "an NMI while its global interrupt flag is clear (CLGI): KVM would make its "
                        "STGI an invalid opcode, since it has no SVM of its own; svm.cap.vnmi = 1 "
@@ -68,29 +69,33 @@ void vcpu_nmi_handed(struct vs_vcpu *v)
 /* What has come while it slept goes in with the entry that ends the halt. */
 void vcpu_nmi_wakes(struct vs_vcpu *v)
 {
-    v->hv.nmi_injected = false;
+    struct vs_hypervisor *h = vcpu_hv(v);
+    h->nmi_injected = false;
     if (v->nmis) {
-        vs_hv_inject_nmi(&v->hv, &v->txn, v->nmis > 1u, vcpu_nmi_virtual(v));
+        vs_hv_inject_nmi(h, &v->txn, v->nmis > 1u, vcpu_nmi_virtual(v));
         vcpu_nmi_handed(v);
     }
 }
 
 /* The guest is left, and its next entry carries what it can. */
-static void leave(struct vs_vcpu *v, const struct vs_trap *trap)
+static void leave(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
 {
-    static const struct vs_handling how = {.nmi = true};
     v->nmi_window = false;
     vs_cpu_interrupt(&v->hw->cpu);
-    if (!vcpu_trap(v, trap, &how)) {
+    if (!vcpu_trap(v, trap, how)) {
         vcpu_fail(v, "an NMI for the guest, which the host cannot stop for it");
     }
 }
 
-/* Another processor's message has made one pending: kvm_vcpu_kick. */
+/* Another processor's message has made one pending: kvm_vcpu_kick. Of a guest's guest that is a
+ * message of its hypervisor's to its own processor, which is posted where the host posts. */
 static void kicked(struct vs_vcpu *v)
 {
-    struct vs_trap trap = {.kind = VS_TRAP_INTERRUPT, .number = vcpu_numbers(v)->kick};
-    leave(v, &trap);
+    const struct vs_irq_numbers *n = vcpu_numbers(v);
+    struct vs_trap trap = {.kind = VS_TRAP_INTERRUPT,
+                           .number = v->nested && v->p->posted ? n->notification : n->kick};
+    struct vs_handling how = {.nmi = true, .handed = v->nested ? VS_TRAP_INTERRUPT : 0};
+    leave(v, &trap, &how);
 }
 
 /* The guest takes it, and its handler runs. */
@@ -150,20 +155,22 @@ static void take(struct vs_vcpu *v)
 void vcpu_nmis(struct vs_vcpu *v)
 {
     static const struct vs_trap window = {.kind = VS_TRAP_NMI_WINDOW};
+    static const struct vs_handling offered = {.nmi = true};
     while (!v->failed && vcpu_nmi_due(v)) {
         if (v->nmi_entry) {
             take(v);
         } else if (v->nmi_fresh) {
             kicked(v);
         } else if (v->nmi_window) {
-            leave(v, &window);
+            leave(v, &window, &offered);
         } else {
             take(v);
         }
     }
 }
 
-/* Guests get NMIs where their processor virtualizes the blocking of them, and no guest's guest. */
+/* Guests get NMIs where their processor virtualizes the blocking of them; a guest's guest on
+ * Intel's, where that takes no single step behind an IRET. */
 bool vcpu_nmi_possible(struct vs_vcpu *v, uint64_t command)
 {
     if (v->p->virtualized && !v->world.nmi_returns) {
@@ -173,5 +180,5 @@ bool vcpu_nmi_possible(struct vs_vcpu *v, uint64_t command)
                     "= 1, and on bare metal",
                     (unsigned long long)command);
     }
-    return !v->failed && !vcpu_nested_lacks(v, "NMIs");
+    return !v->failed && (v->p->ept.vendor == VS_VENDOR_INTEL || !vcpu_nested_lacks(v, "NMIs"));
 }

@@ -122,6 +122,41 @@ static bool possible(struct vs_vcpu *v, uint64_t command, unsigned mode)
     return !v->failed && !vcpu_nested_lacks(v, name);
 }
 
+/* A signal that is being sent. */
+struct signalling {
+    struct vs_vcpu *v;
+    uint64_t command;
+    uint8_t mode, vector;
+    bool own, sent; /* the sender's own has been seen to; the others', too */
+};
+
+/* The others that it reaches get it. Where a hypervisor in the guest sends it, that makes it
+ * pending for its own vCPU, and tells the processor which runs that (kvm_vcpu_kick). */
+static void signal_others(const struct signalling *s, bool by_hypervisor)
+{
+    struct vs_vcpu *v = s->v;
+    for (unsigned i = 0; i < v->p->n_vcpus && !v->failed; i++) {
+        struct vs_vcpu *to = &v->p->vcpu[i];
+        if (to->vm != v->vm || !v->irq.reaches(s->command, v->index, i) || (s->own && to == v)) {
+            continue;
+        }
+        bool tells = by_hypervisor && !vcpu_nested_polls(to);
+        if (tells) {
+            vcpu_write_command(v, v->irq.command(vcpu_numbers(v)->kick, i), 0, NULL);
+        }
+        vcpu_signal(to, s->mode, s->vector, vs_now(&v->txn).v, tells);
+    }
+}
+
+/* In the handler of a hypervisor in the guest. */
+static void signal_on(void *ctx, struct vs_txn *t)
+{
+    struct signalling *s = ctx;
+    (void)t;
+    signal_others(s, true);
+    s->sent = true;
+}
+
 void vcpu_send_signal(struct vs_vcpu *v, uint64_t command, uint32_t reg)
 {
     struct vs_platform *p = v->p;
@@ -140,12 +175,11 @@ void vcpu_send_signal(struct vs_vcpu *v, uint64_t command, uint32_t reg)
             (struct vs_arrival){.sent_ps = now, .at_ps = now, .vector = vector, .signal = 1};
         vcpu_nmi_arrives(v);
     }
-    vcpu_write_command(v, command, reg, NULL);
-    for (unsigned i = 0; i < p->n_vcpus && !nothing; i++) {
-        struct vs_vcpu *to = &p->vcpu[i];
-        if (to->vm == v->vm && v->irq.reaches(command, v->index, i) && !(own && to == v)) {
-            vcpu_signal(to, (uint8_t)mode, vector, vs_now(&v->txn).v);
-        }
+    struct signalling s = {v, command, (uint8_t)mode, vector, own, nothing};
+    const struct vs_handling how = {.work = signal_on, .ctx = &s};
+    vcpu_write_command(v, command, reg, v->nested ? &how : NULL);
+    if (!s.sent) {
+        signal_others(&s, false);
     }
     vcpu_yield(v);
 }

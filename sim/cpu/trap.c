@@ -224,7 +224,8 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
     how = how ? how : &nothing;
     struct vs_log_reading log = {v, how->log_full};
     bool port = trap->kind == VS_TRAP_PIO, nmi = v->nmis && vcpu_nmi_offered(v, how);
-    nmi = nmi && exit->trap != VS_TRAP_HALT; /* who halts is given it when it wakes */
+    nmi = nmi && exit->trap != VS_TRAP_HALT && /* who halts is given it when it wakes */
+          !(v->nested && v->nested->runs);     /* a guest's guest's is no guest hypervisor's */
     const struct vs_eventfd *event = trap->write ? event_of(v->p, trap) : NULL;
     struct vs_hv_exit what = {
         .guest_physical = exit->gpa.v,
@@ -249,11 +250,14 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
         .handed = how->handed,
         .trap = trap,
         .exit = exit};
-    if (what.nested && v->p->host.nested_exit(v, exit, &what)) {
-        if (!vs_thread_waits_for(&v->thread, VS_FOR_NESTED)) {
-            vs_close(&v->txn);
+    if (what.nested) {
+        if (v->p->host.nested_exit(v, exit, &what)) {
+            if (!vs_thread_waits_for(&v->thread, VS_FOR_NESTED)) {
+                vs_close(&v->txn);
+            }
+            return !v->failed;
         }
-        return !v->failed;
+        what.nmi = nmi = false; /* it waits for an exit of its hypervisor's */
     }
     if (vs_unlikely(patience & MAY_STOP) && lasts(v, how)) {
         return handle_in_steps(v, &what, how->log_full, patience);

@@ -76,9 +76,10 @@ void vcpu_raise(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 /* The same of a hypervisor in the guest, which has sent its own processor a message for it. */
 void vcpu_raise_told(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 void vcpu_notify(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
+/* The same of an APIC's message of another delivery mode; told: by a hypervisor in the guest, as
+ * above. */
+void vcpu_signal(struct vs_vcpu *v, uint8_t mode, uint8_t vector, uint64_t sent_ps, bool told);
 /* The same of a device, whose message no processor posts. */
-/* The same of an APIC's message of another delivery mode. */
-void vcpu_signal(struct vs_vcpu *v, uint8_t mode, uint8_t vector, uint64_t sent_ps);
 void vcpu_raise_device(struct vs_vcpu *v, uint8_t vector, uint64_t sent_ps);
 /* When the next one arrives; VS_NEVER: nothing is on its way. */
 static inline uint64_t vcpu_arrivals_next(const struct vs_vcpu *v)

@@ -136,12 +136,14 @@ static void resume(struct vs_vcpu *v, uint64_t since_ps, bool slept)
         host_nested_deadline(v, false);
     }
     (void)vs_thread_pop(&v->thread);
+    vcpu_nmi_wakes(v);
     bool listed = vcpu_listed(v), came = v->irq.pending(v->irq.ctx, &vector);
     came = listed ? came || v->fresh : came && !v->masked;
     v->fresh = false;
     if (came) {
         bool in = vs_hv_inject(&n->hv, &v->txn, vector, v->p->vid);
         v->entry_vector = in && !v->p->posted && !listed ? vector : 0;
+        v->window = v->window || (n->hv.nmi_injected && n->hv.windowed); /* one event an entry */
     }
     vs_close(&v->txn);
     if (!v->failed) {
@@ -229,6 +231,10 @@ static bool came(struct vs_vcpu *v, struct vs_trap *of, struct vs_own_irq *own)
     vcpu_sync_posted(v);
     v->physical = 0; /* L0 has it, here */
     of->number = vcpu_numbers(v)->kick;
+    if (v->nmis) {
+        own->how = (struct vs_handling){.nmi = true, .handed = VS_TRAP_INTERRUPT};
+        return true;
+    }
     if (!v->irq.pending(v->irq.ctx, &vector) || (v->p->posted && !vcpu_nested_device(v, vector))) {
         return false;
     }
@@ -250,6 +256,8 @@ bool host_nested_woken(struct vs_vcpu *v)
                               .virtual_delivery = v->p->vid,
                               .fast = own.how.fast,
                               .handed = own.how.handed,
+                              .nmi = own.how.nmi,
+                              .more_nmis = own.how.nmi && v->nmis > 1u,
                               .woken = true,
                               .nested = true,
                               .io = UINT64_MAX,

@@ -158,6 +158,7 @@ static bool enter_hypervisor(struct vs_vcpu *v, const struct vs_hv_exit *what)
     own.ctx = v;
     own.user = own.fast = false;
     own.inject = 0;
+    own.nmi = own.more_nmis = own.virtual_nmi = false; /* L2's, which L1 hands on */
     (void)vs_hv_handle(&v->hv, &v->txn, VS_TRAP_NESTED_EXIT, &own);
     v->nested->runs = true;
     return vcpu_enter(v);
@@ -206,7 +207,10 @@ static bool let_in(struct vs_vcpu *v, uint8_t vector)
 /* The interrupt that L1 has: what has stopped its guest, or what L0 has found posted for L1. */
 static uint8_t vector_of(const struct vs_vcpu *v, const struct vs_hv_exit *what)
 {
-    return vcpu_nested_device(v, what->inject) ? what->inject : (uint8_t)what->trap->number;
+    const struct vs_irq_numbers *n = vcpu_numbers(v);
+    uint8_t vector = (uint8_t)what->trap->number;
+    bool posted = n->notification && vector == n->notification;
+    return vcpu_nested_device(v, what->inject) ? what->inject : posted ? n->kick : vector;
 }
 
 bool host_nested_hand(struct vs_vcpu *v, enum vs_trap_kind kind, struct vs_hv_exit *what)
@@ -229,6 +233,9 @@ bool host_nested_hand(struct vs_vcpu *v, enum vs_trap_kind kind, struct vs_hv_ex
     enum vs_hv_result r = vs_hv_handle(&n->hv, &v->txn, kind, what);
     if (interrupt) {
         vcpu_irq_end_exit(v); /* L1's handler ends its own */
+    }
+    if (what->nmi && !v->failed && r <= VS_HV_HALT) {
+        vcpu_nmi_handed(v);
     }
     if (v->failed) {
         return false;
