@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the transition: what an exit and an entry move, check, flush and cost. */
 #include "vmcs/test_vmcs.h"
+#include "vmcs/vmcs_impl.h"
+
+#define EPTP_LIST_AT 0x39000u
 
 /* One round trip from inside the guest with a trivial handler; returns picoseconds. */
 static uint64_t round_trip(struct fixture *f, const struct vs_vmx_event *event)
@@ -115,6 +118,28 @@ static void test_each_control_adds_exactly_its_fields(void **state)
         }
         *knob = 0;
     }
+}
+
+/* SDM 3C 26.5.6.3: a VMFUNC that switches EPTPs keeps what is tagged by a VPID; without one
+ * combined mappings of VPID 0000H go, of all PCIDs and of all EPTPs. */
+static void test_an_eptp_switch_without_vpid_drops_the_mappings_of_vpid_0(void **state)
+{
+    struct fixture *f = *state;
+    const struct vs_vmx_event to_first = {.kind = VS_EV_VMFUNC};
+    struct vs_vmx_exit_info info;
+    f->config.control_vm_functions = f->config.vm_functions = 1;
+    for (unsigned vpid = 0; vpid < 2; vpid++) {
+        f->config.control_vpid = vpid;
+        boot(f);
+        vs_phys_write64(f->phys, (vs_hpa){EPTP_LIST_AT}, EPTP);
+        vs_vmx_put(&f->x, VS_VMCS_AT_EPTP_LIST_ADDRESS, EPTP_LIST_AT);
+        assert_int_equal(vs_vmx_enter(&f->x, NULL, VS_VMX_LAUNCH), VS_VMX_OK);
+        f->flushes = 0;
+        assert_false(vs_vmx_intercept(&f->x, &f->t, &to_first, &info));
+        assert_int_equal(f->flushes, vpid ? 0 : 1);
+    }
+    assert_int_equal(f->last_flush, VS_FLUSH_VPID);
+    assert_int_equal(f->last_vpid, 0);
 }
 
 static void test_turning_vpid_off_flushes_on_both_ways(void **state)
@@ -373,6 +398,7 @@ int main(void)
         T(test_an_operation_is_the_sum_of_its_parts),
         T(test_the_exit_belongs_to_the_host_and_the_guest_goes_on),
         T(test_each_control_adds_exactly_its_fields),
+        T(test_an_eptp_switch_without_vpid_drops_the_mappings_of_vpid_0),
         T(test_turning_vpid_off_flushes_on_both_ways),
         T(test_guest_registers_survive_the_host),
         T(test_exit_information_says_what_happened),

@@ -206,7 +206,8 @@ static bool cr_access(const struct vs_vmx *x, const struct vs_vmx_event *e,
 
 /* VM functions that the hypervisor lets its guest execute: 0, EPTP switching, to an entry of the
  * list that the field of the VMCS could have (26.5.6). Mappings of the EPTP before stay, and are
- * found again by its tag; without VPID, combined mappings of VPID 0 go. */
+ * found again by its tag; without VPID, combined mappings of VPID 0 go, of all PCIDs and EPTPs
+ * (26.5.6.3). */
 static bool function_done(struct vs_vmx *x, struct vs_txn *t, const struct vs_vmx_event *e)
 {
     uint64_t function = e->value & 0xffffffff, entry = e->value >> 32;
