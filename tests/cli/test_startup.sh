@@ -3,10 +3,7 @@
 # Law: a command starts soon: the smallest run and the list of machines take few instructions of the host, which are the
 # same on every machine. Counted by valgrind.
 . "$VIRTSIM_HOME/tests/lib.inc"
-if nm "$VIRTSIM" 2>/dev/null | grep -q __asan_init; then
-    echo "skipped: instructions of a sanitizer"
-    exit 77
-fi
+not_sanitized "its instructions are counted"
 
 # few "what" THOUSANDS command...: the command takes at most so many thousand instructions
 few() {
