@@ -16,36 +16,22 @@ param { name = "timeout_us", default = 1000, min = 1, unit = "us", text = "the p
 
 defaults { ["nic.traffic.interval_ns"] = rate > 0 and math.max(1000000000 // rate, 1) or 0, ["nic.traffic.window"] = math.max(window, batch), ["nic.queues"] = queues, ["nic.traffic.flows"] = flows }
 
--- packets that all vCPUs together have answered; what they are to reach, first warm-up, then measured ones
-local answered, goal, measured = 0, 0, false
+-- what all vCPUs together are to have answered, first in the warm-up, then with the measured ones
+local goal, measured = 0, false
 
 local function serve(cpu, p)
-  local wanted, answer = { timeout_ns = p.timeout_us * 1000 }, { bytes = p.bytes }
-  local batch, work = p.batch, p.work
-  local recv, compute, send = cpu.recv, cpu.compute, cpu.send -- looked up once, not for each packet
-  local function echo()
-    while answered < goal do
-      local n, before = goal - answered, answered
-      wanted.count = n < batch and n or batch
-      local got = recv(cpu, wanted)
-      if got == 0 then
-        if answered == before then return false end -- nor has anybody else had one
-      else
-        compute(cpu, work * got)
-        answer.count = got
-        send(cpu, answer)
-        answered = answered + got
-      end
-    end
-    return true
+  local loop = { batch = p.batch, work = p.work, bytes = p.bytes, timeout_ns = p.timeout_us * 1000 }
+  local function echo(total)
+    loop.total = total
+    local answered = cpu:serve(loop)
+    return answered >= total and answered
   end
-  goal = math.max(goal, p.warmup)
-  local came = echo()
-  if came and not measured then
-    measured, answered, goal = true, 0, p.packets
+  local warm = echo(p.warmup)
+  if warm and not measured then
+    measured, goal = true, warm + p.packets
     cpu:mark("roi")
   end
-  if came and echo() then return end
+  if warm and echo(goal) then return end
   error("no packet came for " .. p.timeout_us .. " us: does the machine have a NIC, and is its traffic on?", 0)
 end
 

@@ -245,6 +245,10 @@ static void test_wrong_arguments_stop_the_guest_at_their_line(void **state)
 {
     (void)state;
     stops("cpu:load('x')", "an address must be a whole number");
+    stops("cpu:serve { totl = 1 }", "serve: unknown field 'totl'; did you mean 'total'");
+    stops("cpu:serve { bytes = 0 }", "serve: bytes must be 1..9682");
+    stops("cpu:serve { batch = 65537 }", "serve: batch must be 1..65536");
+    stops("cpu:serve(7)", "w.lua:3:");
     stops("cpu:load(-1)", "an address must be");
     stops("cpu:load(1.5)", "an address must be");
     stops("cpu:load()", "it is missing");
@@ -311,6 +315,62 @@ static void test_a_program_drives_only_its_own_vcpu(void **state)
     done(&l);
 }
 
+/* Packets that come for the n-th request for some: all that were asked for, fewer, none. */
+static uint64_t came(unsigned n, uint64_t wanted)
+{
+    return n % 5 == 3 ? 0 : n % 3 ? wanted : (wanted + 1) / 2;
+}
+
+static void test_a_servers_loop_makes_the_requests_of_its_calls(void **state)
+{
+    (void)state;
+    struct loaded loop[2] = {
+        guest("local n = cpu:serve { total = 9, batch = 4, work = 100, bytes = 80, timeout_ns = 7 }"
+              " while n < 31 do n = cpu:serve { total = 31, batch = 3 } end cpu:cpuid(n)"),
+        guest("local n = 0 local function serve(total, batch, work, bytes, timeout)"
+              " while n < total do"
+              " local got = cpu:recv { count = math.min(batch, total - n), timeout_ns = timeout }"
+              " if got == 0 then return end cpu:compute(work * got)"
+              " cpu:send { bytes = bytes, count = got } n = n + got end end"
+              " serve(9, 4, 100, 80, 7) while n < 31 do serve(31, 3, 0, 64, 0) end cpu:cpuid(n)")};
+    for (unsigned n = 0; loop[0].request.kind != VS_REQ_END; n++) {
+        for (unsigned i = 0; i < 2; i++) {
+            (void)next(&loop[i]);
+            loop[i].reply.value =
+                loop[i].request.kind == VS_REQ_RECV ? came(n, loop[i].request.count) : 0;
+        }
+        assert_memory_equal(&loop[0].request, &loop[1].request, sizeof loop[0].request);
+        assert_true(n < 200);
+        assert_true(loop[0].request.kind != VS_REQ_CPUID || loop[0].request.a == 31);
+    }
+    done(&loop[0]);
+    done(&loop[1]);
+}
+
+static void test_vcpus_that_serve_count_together(void **state)
+{
+    (void)state;
+    struct loaded l = load("local function f(cpu) cpu:cpuid(cpu:serve { total = 3 }) end\n"
+                           "guest(f) guest(f)");
+    struct vs_guest_source second;
+    struct vs_request r;
+    begin(&l);
+    assert_true(vs_workload_source(l.w, 1, &second));
+    assert_int_equal(next(&l), VS_REQ_RECV);
+    second.next(second.ctx, &l.reply, &r);
+    assert_int_equal(r.kind, VS_REQ_RECV);
+    l.reply.value = 3;
+    assert_int_equal(next(&l), VS_REQ_COMPUTE);
+    assert_int_equal(next(&l), VS_REQ_SEND);
+    assert_int_equal(next(&l), VS_REQ_CPUID);
+    assert_int_equal(l.request.a, 3);
+    l.reply.value = 0; /* nothing has come to this one, but the other has answered all of them */
+    second.next(second.ctx, &l.reply, &r);
+    assert_int_equal(r.kind, VS_REQ_CPUID);
+    assert_int_equal(r.a, 3);
+    done(&l);
+}
+
 static void test_a_guest_without_simulated_progress_is_ended(void **state)
 {
     (void)state;
@@ -356,6 +416,8 @@ int main(void)
         cmocka_unit_test(test_a_reply_comes_back_as_the_methods_result),
         cmocka_unit_test(test_wrong_arguments_stop_the_guest_at_their_line),
         cmocka_unit_test(test_a_program_drives_only_its_own_vcpu),
+        cmocka_unit_test(test_a_servers_loop_makes_the_requests_of_its_calls),
+        cmocka_unit_test(test_vcpus_that_serve_count_together),
         cmocka_unit_test(test_a_guest_without_simulated_progress_is_ended),
         cmocka_unit_test(test_a_guests_memory_ends_with_one_clear_error),
     };

@@ -477,6 +477,9 @@ static void next(void *ctx, const struct vs_reply *reply, struct vs_request *out
     g->qualification = reply->qualification;
     g->guest_physical = reply->guest_physical;
     g->request = out;
+    if (g->service.at && vs__serve_next(g, out)) {
+        return;
+    }
     int results = 0;
     int rc = vs_box_resume(b, g->L, g->args, &results);
     g->args = 0;

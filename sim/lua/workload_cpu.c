@@ -216,10 +216,16 @@ static int cpu_steal_ns(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg free_methods[] = {{"now_ns", cpu_now_ns},  {"page_bytes", cpu_page_bytes},
-                                        {"index", cpu_index},    {"interrupts", cpu_interrupts},
-                                        {"steal", cpu_steal_ns}, {"violations", vs__cpu_violations},
-                                        {"has", vs__cpu_has},    {NULL, NULL}};
+/* Those that no line of request/requests.def describes: they cost nothing, but for `serve`. */
+static const luaL_Reg own_methods[] = {{"now_ns", cpu_now_ns},
+                                       {"page_bytes", cpu_page_bytes},
+                                       {"index", cpu_index},
+                                       {"interrupts", cpu_interrupts},
+                                       {"steal", cpu_steal_ns},
+                                       {"violations", vs__cpu_violations},
+                                       {"has", vs__cpu_has},
+                                       {"serve", vs__cpu_serve},
+                                       {NULL, NULL}};
 
 void vs__cpu_class(lua_State *L)
 {
@@ -227,7 +233,7 @@ void vs__cpu_class(lua_State *L)
     luaL_newmetatable(L, CLASS);
     lua_newtable(L);
     lua_pushboolean(L, 0); /* closures: plain functions of C are hashed by where they were loaded */
-    luaL_setfuncs(L, free_methods, 1);
+    luaL_setfuncs(L, own_methods, 1);
     vs__cpu_methods(L);
     lua_setfield(L, -2, "__index");
     lua_pushliteral(L, "cpu");

@@ -50,6 +50,9 @@ int vs__cpu_violations(lua_State *L); /* the method of that name */
 void vs__cpu_methods(lua_State *L);
 int vs__cpu_has(lua_State *L);
 
+#define VS__SERVE_BATCH 65536u   /* packets of a round, at most */
+int vs__cpu_serve(lua_State *L); /* serve.c: the method of that name */
+
 /* What its lines name: the rest of a method's arguments, and checks that the list cannot say. */
 void vs__map(lua_State *L, struct vs_request *r);
 void vs__protect(lua_State *L, struct vs_request *r);

@@ -13,6 +13,18 @@ struct param {
     char *path, *unit, *text, *name, *choices;
 };
 
+/* A server's loop that a vCPU is in (serve.c): what each round is, and where in it it is. */
+struct service {
+    enum vs_service_at {
+        VS_SERVICE_NONE, /* in no such loop */
+        VS_SERVICE_RECEIVES,
+        VS_SERVICE_COMPUTES,
+        VS_SERVICE_SENDS
+    } at;
+    uint64_t total, batch, work, bytes, ps; /* ps: how long it waits for packets */
+    uint64_t got, before; /* in this round; what all had answered when it began to wait */
+};
+
 /* One vCPU's program. */
 struct guest {
     struct vs_workload *workload;
@@ -24,6 +36,7 @@ struct guest {
     bool started, done, failed;
     uint64_t now_ps, reply, interrupts, steal_ps, seen, qualification, guest_physical;
     struct vs_request *request; /* where the running method puts what it wants */
+    struct service service;
 };
 
 struct vs_workload {
@@ -39,11 +52,16 @@ struct vs_workload {
     size_t n_params;
     struct guest guest[VS_WORKLOAD_VCPUS];
     unsigned n_guests;
+    uint64_t answered; /* packets, by all vCPUs' cpu:serve */
     unsigned address_bits,
         page_shift;    /* of a program's addresses, of the machine's smallest page */
     unsigned machines; /* which it is, enum vs_req_machines: whose instructions it has */
     bool loaded;       /* nothing is declared any more */
 };
+
+/* serve.c: the next request of the loop that the vCPU's program is in; false: the loop has ended,
+ * and the script goes on. */
+bool vs__serve_next(struct guest *g, struct vs_request *out);
 
 /* The class of `cpu` objects, and pushing one. */
 void vs__cpu_class(lua_State *L);
