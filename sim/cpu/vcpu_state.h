@@ -288,7 +288,11 @@ struct vs_vcpu {
     unsigned n_shots;
     bool all_shots;            /* there was no room for them: vcpu_shot_put; who drops everything */
     struct vs_flush_call call; /* the shootdown by hypercall sets it for that call's handler */
-    bool kernel;        /* the guest's kernel accesses memory: guest/access.c, around each access */
+    bool kernel; /* the guest's kernel accesses memory: guest/access.c, around each access */
+    struct {
+        bool known;
+        uint64_t root, edits, vm_edits;
+    } frame; /* the page of interrupts' frames was writable, in these tables as they were */
     uint8_t delivering; /* the processor pushes this interrupt's frame: guest/irq.c, around that */
     bool in_interrupt;  /* no delivery until the guest's handler ends: trap.c, around the handler */
     uint64_t handled;   /* interrupts that the guest has handled */
