@@ -87,7 +87,8 @@ struct vs_txn {
     struct vs_ledger *ledger;
     uint32_t depth;
     uint16_t actor;
-    bool any_order; /* what was put off may be priced behind charges that come after it */
+    bool any_order;  /* what was put off may be priced behind charges that come after it */
+    uint32_t prefix; /* of a device's request: its TLP prefix (port/pasid.h); 0: none */
     struct vs_frame frame[VS_TXN_DEPTH];
 };
 

@@ -12,6 +12,7 @@
 #define VIRTSIM_ATS_H
 
 #include "virtsim/port/ats.h"
+#include "virtsim/port/pasid.h"
 #include "virtsim/port/upstream.h"
 #include "virtsim/settab.h"
 
@@ -35,6 +36,14 @@ struct vs_ats_link {
                   size_t bytes, uint64_t *taken_ps);
 };
 
+/* Address spaces that the TLB has translations of besides the functions' own: a PASID of a
+ * function, as a user or privileged. */
+#define VS_ATS_SPACES 1024u
+struct vs_ats_space {
+    uint16_t requester;
+    uint32_t prefix; /* without Execute Requested */
+};
+
 struct vs_ats {
     struct vs_ats_config cfg;
     /* Whether a function's services are on, as its configuration space has it; NULL: always. */
@@ -44,6 +53,8 @@ struct vs_ats {
     struct vs_ats_link link;
     struct vs_upstream_port plain; /* of what is not translated here: messages */
     struct vs_settab tlb;
+    struct vs_ats_space space[VS_ATS_SPACES];
+    uint32_t n_spaces;
     bool large[4];    /* by level: it has had entries of that size */
     uint64_t busy_ps; /* the requests that it has sent translated are done then */
     uint64_t count[VS_CNT_ats_N];
@@ -57,7 +68,8 @@ void vs_ats_free(struct vs_ats *a);
 /* What the device sends its requests to: through the TLB, or the plain port where it is not
  * enabled. */
 struct vs_upstream_port vs_ats_upstream(struct vs_ats *a);
-/* The agent's invalidation request, which is there at t's time: until its completion is sent. */
+/* The agent's invalidation request, which is there at t's time, with its prefix: until its
+ * completion is sent. */
 void vs_ats_invalidate(struct vs_ats *a, struct vs_txn *t, uint16_t requester, vs_iova at,
                        unsigned order);
 /* A function is reset, or its services are switched off or on: what it had is gone. */

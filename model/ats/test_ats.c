@@ -22,8 +22,9 @@ struct fixture {
     struct vs_upstream_port port;
     uint16_t account;
     unsigned asked, moved, shift;
-    bool refuses, read_only;
+    bool refuses, read_only, executable;
     unsigned pages_asked;
+    uint32_t moved_prefix;          /* of the last transfer */
     enum vs_page_response response; /* to a page request; success: the page is there then */
     uint64_t last;                  /* where the last transfer went */
 };
@@ -40,7 +41,8 @@ static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     f->asked++;
     vs_charge(t, f->account, (vs_ps){ASK_PS});
     uint64_t low = (1ull << f->shift) - 1u;
-    *out = (struct vs_ats_answer){(FRAME + at.v) & ~low, f->shift, true, !f->read_only};
+    *out =
+        (struct vs_ats_answer){(FRAME + at.v) & ~low, f->shift, true, !f->read_only, f->executable};
     return !f->refuses;
 }
 
@@ -60,6 +62,7 @@ static enum vs_page_response request_page(void *ctx, struct vs_txn *t, uint16_t 
 static bool moved(struct fixture *f, struct vs_txn *t, uint64_t at, uint64_t *taken)
 {
     f->moved++;
+    f->moved_prefix = t->prefix;
     f->last = at;
     *taken = t->now_ps + 1000;
     vs_charge(t, f->account, (vs_ps){MOVE_PS});
@@ -274,6 +277,88 @@ static void pcie_10_4_a_missing_page_is_asked_for(void **state)
     }
 }
 
+/* 10.2.2 and 6.20: translations of one PASID are no other's, privileged ones no user's, and what
+ * was not asked for to be executed is asked for again. */
+static void pcie_6_20_translations_are_a_pasids_own(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t pasid;
+        bool present, privileged, execute;
+        unsigned asked;
+    } law[] = {{70, true, false, false, 0}, {71, true, false, false, 1},
+               {70, true, true, false, 1},  {0, false, false, false, 1},
+               {70, true, false, true, 1},  {0, true, false, false, 1}};
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        struct fixture f;
+        start(&f, 16);
+        f.t.prefix = vs_pasid_prefix(70, false, false);
+        assert_true(reads(&f, 0x5000, 8));
+        assert_int_equal(f.t.prefix, vs_pasid_prefix(70, false, false));
+        assert_int_equal(f.moved_prefix, 0); /* a translated request has none */
+        f.executable = true;
+        f.t.prefix =
+            law[k].present ? vs_pasid_prefix(law[k].pasid, law[k].privileged, law[k].execute) : 0;
+        assert_true(reads(&f, 0x5000, 8));
+        assert_int_equal(f.asked, 1 + law[k].asked);
+        f.executable = false;
+        f.t.prefix = vs_pasid_prefix(70, false, true);
+        assert_int_equal(reads(&f, 0x6000, 8), false);
+        stop(&f);
+    }
+}
+
+/* 10.3.8: with a PASID its own go, with the global bit every PASID's; without one, those without.
+ */
+static void pcie_10_3_8_an_invalidation_means_whom_its_prefix_names(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t pasid; /* 0: none */
+        unsigned order;
+        bool plain, own, other; /* dropped */
+    } law[] = {{0, 52, true, false, false},
+               {70, 52, false, true, false},
+               {70, 0, false, true, false},
+               {71, 52, false, false, true},
+               {70, 52 | VS_INVALIDATE_GLOBAL, false, true, true},
+               {72, VS_INVALIDATE_GLOBAL, false, true, true}};
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        static const uint32_t who[] = {0, 70, 71};
+        struct fixture f;
+        start(&f, 16);
+        for (unsigned w = 0; w < 3; w++) {
+            f.t.prefix = who[w] ? vs_pasid_prefix(who[w], false, false) : 0;
+            assert_true(reads(&f, 0x5000, 8));
+        }
+        f.t.prefix = law[k].pasid ? vs_pasid_prefix(law[k].pasid, false, false) : 0;
+        vs_ats_invalidate(&f.a, &f.t, DEVICE, (vs_iova){0x5000}, law[k].order);
+        for (unsigned w = 0; w < 3; w++) {
+            unsigned before = f.asked;
+            f.t.prefix = who[w] ? vs_pasid_prefix(who[w], false, false) : 0;
+            assert_true(reads(&f, 0x5000, 8));
+            assert_int_equal(f.asked - before, w == 0   ? law[k].plain
+                                               : w == 1 ? law[k].own
+                                                        : law[k].other);
+        }
+        stop(&f);
+    }
+}
+
+/* More PASIDs than it has numbers for: none is taken for another. */
+static void numbers_of_pasids_are_used_again_for_nobody_else(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start(&f, 16);
+    for (uint32_t n = 0; n < 2u * VS_ATS_SPACES + 5u; n++) {
+        f.t.prefix = vs_pasid_prefix(n, false, false);
+        assert_true(reads(&f, 0x5000, 8));
+        assert_int_equal(f.asked, n + 1u);
+    }
+    stop(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +369,9 @@ int main(void)
         cmocka_unit_test(pcie_10_3_1_an_invalidation_drops_its_pages_of_its_function),
         cmocka_unit_test(pcie_10_3_2_an_invalidation_waits_for_what_is_under_way),
         cmocka_unit_test(a_device_without_services_sends_what_it_has),
+        cmocka_unit_test(pcie_6_20_translations_are_a_pasids_own),
+        cmocka_unit_test(pcie_10_3_8_an_invalidation_means_whom_its_prefix_names),
+        cmocka_unit_test(numbers_of_pasids_are_used_again_for_nobody_else),
         cmocka_unit_test(pcie_10_4_a_missing_page_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,7 +80,9 @@ static void transfer(struct vs_dma_engine *e, struct vs_dma_job *job, uint64_t *
     uint64_t taken = now_ps, gap = write ? e->cfg.write_interval : e->cfg.read_interval;
     struct vs_txn *t = &e->dma;
     t->now_ps = now_ps;
+    t->prefix = job->prefix;
     bool good = ask(e, job, write, at, &taken);
+    t->prefix = 0;
     e->count[VS_CNT_dma_engine_transfers]++;
     e->count[VS_CNT_dma_engine_bytes] += good ? job->bytes : 0;
     e->count[VS_CNT_dma_engine_refused] += !good;

@@ -21,6 +21,7 @@ enum vs_dma_op { VS_DMA_READ, VS_DMA_WRITE, VS_DMA_BOTH };
 /* What is asked for, and how far it is. */
 struct vs_dma_job {
     uint16_t requester;
+    uint32_t prefix;      /* in whose address space (port/pasid.h); 0: the function's own */
     uint64_t at, window;  /* device address, and bytes from there on */
     const uint64_t *page; /* NULL, or the device address of each 4 KiB from `at` on, which is
                            * then an offset in the first of them */

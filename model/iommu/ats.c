@@ -9,6 +9,7 @@
 #define WRITE_OK 2u
 /* what a device has for an invalidation (PCI Express Base Specification 4.0, 10.3.1: a minute) */
 #define DEVICE_TIMEOUT_PS 60000000000000u
+#define ANY (15u | VS__IOMMU_MAY_EXECUTE) /* all rights */
 #define DTE 4u /* legacy: translation type 01; scalable mode: device-TLB enable: the same bit */
 
 void vs_iommu_allow_services(struct vs_iommu *i, uint16_t requester)
@@ -43,11 +44,11 @@ static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     i->count[VS_CNT_iommu_requests]++;
     i->count[VS_CNT_iommu_translations]++;
     i->silent = false;
-    bool good = vs__iommu_space_of(i, t, requester, VS_IOMMU_NO_PASID, at.v, write, &space) &&
+    bool good = vs__iommu_space_of(i, t, requester, at.v, write, &space) &&
                 allowed(i, at.v, requester, write, &space),
          may = false;
     if (good && space.context & VS__IOMMU_PASS_THROUGH) {
-        payload = (at.v & VS_RADIX_ADDRESS) | READ_OK | WRITE_OK;
+        payload = (at.v & VS_RADIX_ADDRESS) | ANY;
         may = true;
     } else if (good) {
         i->quiet = true;
@@ -55,8 +56,12 @@ static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
         i->quiet = false;
     }
     vs_close(t);
+    uint64_t rights =
+        t->prefix & VS_PASID_PRIVILEGED ? payload >> VS__IOMMU_SUPERVISOR_SHIFT : payload;
     *out = (struct vs_ats_answer){payload & VS_RADIX_ADDRESS, vs_radix_shift(level),
-                                  may && payload & READ_OK, may && payload & WRITE_OK};
+                                  may && rights & READ_OK, may && rights & WRITE_OK,
+                                  may && t->prefix & VS_PASID_EXECUTE &&
+                                      payload & VS__IOMMU_MAY_EXECUTE};
     return good;
 }
 
@@ -71,7 +76,7 @@ static bool enter(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, vs_i
     struct vs__iommu_space space;
     i->silent = false;
     i->count[VS_CNT_iommu_translated]++;
-    return vs__iommu_space_of(i, t, requester, VS_IOMMU_NO_PASID, at.v, write, &space) &&
+    return vs__iommu_space_of(i, t, requester, at.v, write, &space) &&
            allowed(i, at.v, requester, write, &space) && at.v < vs_phys_size(i->phys);
 }
 

@@ -121,8 +121,14 @@ void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, 
         i->fault_overflow = true; /* PFO: further faults are lost until software reads */
         return;
     }
-    i->fault[i->n_faults++] =
-        (struct vs_iommu_fault){address, requester, (uint8_t)reason, write, i->asked};
+    i->fault[i->n_faults++] = (struct vs_iommu_fault){address,
+                                                      requester,
+                                                      (uint8_t)reason,
+                                                      write,
+                                                      i->asked != 0,
+                                                      (i->asked & VS_PASID_PRIVILEGED) != 0,
+                                                      (i->asked & VS_PASID_EXECUTE) != 0,
+                                                      vs__iommu_pasid(i->asked)};
 }
 
 bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
@@ -227,7 +233,7 @@ unsigned vs__iommu_begin_walk(struct vs_iommu *i, uint64_t tag, uint64_t address
         if (p) {
             i->count[VS_CNT_iommu_pwc_hits]++;
             *table = *p & VS_RADIX_ADDRESS;
-            *permissions = *p & (3u | VS__IOMMU_TABLE_WRITABLE);
+            *permissions = *p & VS__IOMMU_WAY;
             return l;
         }
     }
@@ -249,7 +255,8 @@ unsigned vs__iommu_walk_second(struct vs_iommu *i, struct vs_txn *t, uint64_t ta
                      : entry_fault(i, l, entry);
         table = entry & VS_RADIX_ADDRESS;
         if (!reason && vs_radix_is_leaf(&vs_radix_vtd, l, entry)) {
-            *payload = table | permissions;
+            *payload = table | permissions | permissions << VS__IOMMU_SUPERVISOR_SHIFT |
+                       (permissions & READ_OK ? VS__IOMMU_MAY_EXECUTE : 0);
             *level = l;
             break;
         }
@@ -332,17 +339,18 @@ static vs_inlined const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t
 
 /* Whose a request is; an address that no table can have is blocked here, too. */
 static vs_inlined bool space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
-                                uint32_t pasid, uint64_t address, bool write,
-                                struct vs__iommu_space *space)
+                                uint64_t address, bool write, struct vs__iommu_space *space)
 {
     space->first = 0;
+    i->asked = t->prefix;
     if (!i->cfg.mode) {
-        return address >> 48
+        return vs_unlikely(t->prefix)
+                   ? vs__iommu_blocked(i, address, requester, VS_IOMMU_LEGACY_PASID, write)
+               : address >> 48
                    ? vs__iommu_blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write)
                    : find_context(i, t, requester, address, write, &space->context);
     }
-    i->asked = pasid;
-    unsigned reason = vs__iommu_find_space(i, t, requester, pasid, space);
+    unsigned reason = vs__iommu_find_space(i, t, requester, space);
     if (!reason &&
         (space->first ? !vs_radix_reaches(&vs_radix_x86_64, address) : address >> 48 != 0)) {
         reason = space->first ? VS_IOMMU_SM_NOT_CANONICAL : VS_IOMMU_SM_BEYOND;
@@ -351,10 +359,10 @@ static vs_inlined bool space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t r
     return reason ? vs__iommu_blocked(i, address, requester, reason, write) : true;
 }
 
-bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
-                        uint64_t address, bool write, struct vs__iommu_space *space)
+bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
+                        bool write, struct vs__iommu_space *space)
 {
-    return space_of(i, t, requester, pasid, address, write, space);
+    return space_of(i, t, requester, address, write, space);
 }
 
 /* The page that an address is in, from the IOTLB or by a walk. */
@@ -364,7 +372,8 @@ static vs_inlined bool page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t re
 {
     vs__iommu_charge(i, t, VS_ACC_iommu_iotlb, i->cfg.iotlb_latency);
     const uint64_t *hit = find_page(i, t, vs__iommu_domain(space->context), address, level);
-    if (hit && (*hit & (write ? WRITE_OK : READ_OK))) {
+    uint64_t needs = vs__iommu_needs(t->prefix, write);
+    if (hit && (*hit & needs) == needs) {
         i->count[VS_CNT_iommu_iotlb_hits]++;
         *payload = *hit;
         return true;
@@ -381,7 +390,7 @@ bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
 }
 
 /* Translates an address within one page, or records the fault. */
-static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
+static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
                            uint64_t address, bool write, uint64_t *physical)
 {
     struct vs__iommu_space space = {0};
@@ -394,7 +403,7 @@ static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     i->count[VS_CNT_iommu_requests]++;
     unsigned level = 1;
     i->silent = false;
-    bool good = space_of(i, t, requester, pasid, address, write, &space);
+    bool good = space_of(i, t, requester, address, write, &space);
     if (good && space.context & VS__IOMMU_PASS_THROUGH) {
         payload = address;
     } else if (good) {
@@ -411,7 +420,11 @@ static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
 bool vs_iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
                         vs_iova at, bool write, vs_hpa *out)
 {
-    return translate_page(i, t, requester, pasid, at.v, write, &out->v);
+    uint32_t had = t->prefix;
+    t->prefix = pasid == VS_IOMMU_NO_PASID ? 0 : vs_pasid_prefix(pasid, false, false);
+    bool good = translate_page(i, t, requester, at.v, write, &out->v);
+    t->prefix = had;
+    return good;
 }
 
 /* How many of the bytes left lie in the same page. */
@@ -427,7 +440,7 @@ static bool translate_span(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
 {
     unsigned k = 0;
     for (size_t done = 0; done < bytes; done += piece(at + done, bytes - done)) {
-        if (!translate_page(i, t, requester, VS_IOMMU_NO_PASID, at + done, write, &physical[k++])) {
+        if (!translate_page(i, t, requester, at + done, write, &physical[k++])) {
             return false;
         }
     }
@@ -477,7 +490,7 @@ static bool dma_read(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at
     if (vs_unlikely(!one_page(at.v, bytes))) {
         return read_pages(ctx, t, requester, at, buf, bytes);
     }
-    if (!translate_page(i, t, requester, VS_IOMMU_NO_PASID, at.v, false, &physical)) {
+    if (!translate_page(i, t, requester, at.v, false, &physical)) {
         return false;
     }
     i->dma.read(i->dma.ctx, t, hpa(physical), buf, bytes);
@@ -514,7 +527,7 @@ static bool dma_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     if (vs_unlikely(!one_page(at.v, bytes))) {
         return write_pages(ctx, t, requester, at, buf, bytes);
     }
-    if (!translate_page(i, t, requester, VS_IOMMU_NO_PASID, at.v, true, &physical)) {
+    if (!translate_page(i, t, requester, at.v, true, &physical)) {
         return false;
     }
     i->dma.write(i->dma.ctx, t, hpa(physical), buf, bytes);

@@ -18,6 +18,7 @@
 #include "virtsim/port/dma.h"
 #include "virtsim/port/mem.h"
 #include "virtsim/port/msi.h"
+#include "virtsim/port/pasid.h"
 #include "virtsim/radix.h"
 #include "virtsim/settab.h"
 
@@ -38,7 +39,8 @@ enum vs_iommu_reason {
     VS_IOMMU_ROOT_RESERVED = 0xa,
     VS_IOMMU_CONTEXT_RESERVED = 0xb,
     VS_IOMMU_ENTRY_RESERVED = 0xc,
-    VS_IOMMU_NO_SERVICES = 0xd, /* a translation request of a device that may not make any */
+    VS_IOMMU_NO_SERVICES = 0xd,   /* a translation request of a device that may not make any */
+    VS_IOMMU_LEGACY_PASID = 0x31, /* a request with PASID in legacy mode */
     VS_IOMMU_IRTE_INDEX = 0x21,
     VS_IOMMU_IRTE_NOT_PRESENT = 0x22,
     VS_IOMMU_IRTE_RESERVED = 0x24,
@@ -51,9 +53,10 @@ enum vs_iommu_reason {
     VS_IOMMU_SM_CONTEXT_NOT_PRESENT = 0x41,
     VS_IOMMU_SM_CONTEXT_RESERVED = 0x42,
     VS_IOMMU_SM_NO_SERVICES = 0x44,
-    VS_IOMMU_SM_NO_PASIDS = 0x45,    /* a request with PASID, and PASIDE is clear */
-    VS_IOMMU_SM_PASID_BEYOND = 0x46, /* it is larger than the directory */
-    VS_IOMMU_SM_RID_PASID = 0x48,    /* that of requests without one is */
+    VS_IOMMU_SM_NO_PASIDS = 0x45,        /* a request with PASID, and PASIDE is clear */
+    VS_IOMMU_SM_PASID_BEYOND = 0x46,     /* it is larger than the directory */
+    VS_IOMMU_SM_NO_PAGE_REQUESTS = 0x47, /* a page request, and PRE is clear */
+    VS_IOMMU_SM_RID_PASID = 0x48,        /* that of requests without one is */
     VS_IOMMU_SM_DIRECTORY_ACCESS = 0x50,
     VS_IOMMU_SM_DIRECTORY_NOT_PRESENT = 0x51,
     VS_IOMMU_SM_DIRECTORY_RESERVED = 0x52,
@@ -61,6 +64,8 @@ enum vs_iommu_reason {
     VS_IOMMU_SM_PASID_NOT_PRESENT = 0x59,
     VS_IOMMU_SM_PASID_RESERVED = 0x5a,
     VS_IOMMU_SM_PASID_INVALID = 0x5b,
+    VS_IOMMU_SM_EXECUTE = 0x5c,      /* a request that would execute, and ERE is clear */
+    VS_IOMMU_SM_SUPERVISOR = 0x5d,   /* a supervisor's, and SRE is clear */
     VS_IOMMU_SM_FIRST_ACCESS = 0x70, /* a first-level table lies outside of memory */
     VS_IOMMU_SM_FIRST_NOT_PRESENT = 0x71,
     VS_IOMMU_SM_FIRST_RESERVED = 0x72,
@@ -74,7 +79,8 @@ enum vs_iommu_reason {
     VS_IOMMU_SM_SECOND_RESERVED = 0x7a,
     VS_IOMMU_SM_SECOND_POINTER = 0x7b,
     VS_IOMMU_SM_NOT_CANONICAL = 0x80,
-    VS_IOMMU_SM_USER = 0x81, /* a page of the supervisor's */
+    VS_IOMMU_SM_USER = 0x81,       /* a page of the supervisor's */
+    VS_IOMMU_SM_NO_EXECUTE = 0x82, /* a page that may not be executed (XD) */
     VS_IOMMU_SM_BEYOND = 0x83,
     VS_IOMMU_SM_NO_WRITE = 0x85,
     VS_IOMMU_SM_NO_READ = 0x86
@@ -102,7 +108,8 @@ struct vs_iommu_fault {
     uint16_t requester;
     uint8_t reason;
     bool write;
-    uint32_t pasid; /* of the request; VS_IOMMU_NO_PASID */
+    bool present, privileged, execute; /* PP, PRIV, EXE: of the request's prefix */
+    uint32_t pasid;                    /* of the request; VS_IOMMU_NO_PASID */
 };
 
 struct vs_iommu {
@@ -137,7 +144,7 @@ struct vs_iommu {
     struct vs_iommu_fault fault[VS_IOMMU_FAULTS];
     uint32_t n_faults;
     bool fault_overflow;
-    /* of the request in hand: its context wants no record; its PASID */
+    /* of the request in hand: its context wants no record; its prefix */
     bool silent;
     bool quiet; /* a translation request: what is not allowed is an answer, no fault */
     uint32_t asked;
@@ -163,7 +170,8 @@ void vs_iommu_attach(struct vs_iommu *i, uint16_t requester, uint16_t domain, vs
 struct vs_iommu_pasid {
     enum vs_iommu_type type;
     uint16_t domain;
-    vs_hpa first, second; /* roots; nested: `first` is guest-physical */
+    vs_hpa first, second;     /* roots; nested: `first` is guest-physical */
+    bool supervisor, execute; /* SRE, ERE: requests of these kinds are taken */
 };
 void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasid,
                            const struct vs_iommu_pasid *what, const vs_hpa table[3]);
@@ -179,7 +187,8 @@ void vs_iommu_msi(uint32_t index, uint64_t *address, uint32_t *data);
 struct vs_dma_port vs_iommu_dma_port(struct vs_iommu *i);
 struct vs_msi_port vs_iommu_msi_port(struct vs_iommu *i);
 
-/* One translation of a request with a PASID, as the ports make those without; false: blocked. */
+/* One translation of a request with a PASID (VS_IOMMU_NO_PASID: without), as the ports make those
+ * whose transaction has its prefix; false: blocked. */
 bool vs_iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
                         vs_iova at, bool write, vs_hpa *out);
 

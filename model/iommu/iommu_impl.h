@@ -25,6 +25,9 @@ static inline unsigned vs__iommu_key_level(uint64_t key)
 #define VS__IOMMU_DEVICE_TLB (1ull << 61)    /* the requester may use translation services */
 #define VS__IOMMU_PAGE_REQUESTS (1ull << 60) /* and page requests */
 #define VS__IOMMU_SILENT (1ull << 62)        /* FPD: its faults are not recorded */
+#define VS__IOMMU_SUPERVISOR (1ull << 59)    /* SRE: supervisor requests are taken */
+#define VS__IOMMU_EXECUTE (1ull << 58)       /* ERE: requests that would execute are taken */
+#define VS__IOMMU_PROTECTED (1ull << 57)     /* WPE: supervisor writes go by R/W */
 static inline uint64_t vs__iommu_domain(uint64_t context)
 {
     return context >> 40 & 0xffffu;
@@ -42,12 +45,33 @@ struct vs__iommu_space {
 };
 #define VS__IOMMU_HAS_FIRST (1ull << 63)
 #define VS__IOMMU_NESTED_BIT (1ull << 62)
-#define VS__IOMMU_TABLE_WRITABLE                                                                   \
-    4u /* of a paging-structure cache's entry: accessed bits can be set */
+/* Of a paging-structure cache's entry, besides R and W of the way: accessed bits can be set there;
+ * all of it is the user's; all of it may be executed. */
+#define VS__IOMMU_TABLE_WRITABLE 4u
+#define VS__IOMMU_WAY_USER 8u
+#define VS__IOMMU_WAY_EXECUTE 16u
+#define VS__IOMMU_WAY (3u | VS__IOMMU_TABLE_WRITABLE | VS__IOMMU_WAY_USER | VS__IOMMU_WAY_EXECUTE)
+/* Rights of an IOTLB's entry: R and W of a user, of a supervisor, and to execute. */
+#define VS__IOMMU_SUPERVISOR_SHIFT 2u
+#define VS__IOMMU_MAY_EXECUTE 16u
+/* What a request needs of them. */
+static inline uint64_t vs__iommu_needs(uint32_t prefix, bool write)
+{
+    uint64_t right = write ? 2u : 1u;
+    return vs_likely(!prefix)
+               ? right
+               : right << (prefix & VS_PASID_PRIVILEGED ? VS__IOMMU_SUPERVISOR_SHIFT : 0) |
+                     (prefix & VS_PASID_EXECUTE ? VS__IOMMU_MAY_EXECUTE : 0);
+}
+/* The PASID in a prefix; VS_IOMMU_NO_PASID: there is none. */
+static inline uint32_t vs__iommu_pasid(uint32_t prefix)
+{
+    return prefix ? prefix & VS_PASID_MASK : VS_IOMMU_NO_PASID;
+}
 
 /* scalable.c: 0, or the reason of a fault. */
 unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
-                              uint32_t pasid, struct vs__iommu_space *out);
+                              struct vs__iommu_space *out);
 /* scalable_walk.c, iommu.c: the page's first address with its permissions, and its level; 0, or the
  * reason of a fault. */
 unsigned vs__iommu_walk_first(struct vs_iommu *i, struct vs_txn *t,
@@ -61,8 +85,8 @@ unsigned vs__iommu_begin_walk(struct vs_iommu *i, uint64_t tag, uint64_t address
                               uint64_t *permissions);
 /* Whose a request is, in either mode; false: blocked. The page of an address in that space, from
  * the IOTLB or by a walk: its first address with permissions, its level. */
-bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
-                        uint64_t address, bool write, struct vs__iommu_space *space);
+bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
+                        bool write, struct vs__iommu_space *space);
 bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
                        const struct vs__iommu_space *space, uint64_t address, bool write,
                        uint64_t *payload, unsigned *level);

@@ -37,8 +37,7 @@ bool vs_iommu_request_page(struct vs_iommu *i, struct vs_txn *t,
     struct vs__iommu_space space;
     i->silent = false;
     i->count[VS_CNT_iommu_page_requests]++;
-    if (!i->pages ||
-        !vs__iommu_space_of(i, t, r->requester, VS_IOMMU_NO_PASID, r->address, r->write, &space) ||
+    if (!i->pages || !vs__iommu_space_of(i, t, r->requester, r->address, r->write, &space) ||
         !(space.context & VS__IOMMU_PAGE_REQUESTS)) {
         return false;
     }

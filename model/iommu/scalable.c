@@ -22,7 +22,11 @@
 #define ENTRY_RESERVED 0xc00ull
 #define WIDTH_48 2u
 #define PASIDS_OF_ENTRY 64u
-#define PASID_BITS 20u
+#define PASID_BITS VS_PASID_BITS
+/* of a PASID entry's third word */
+#define SRE 1u
+#define ERE 2u
+#define WPE 16u
 
 /* What the context cache holds: the directory's page, its size, the PASID without one. */
 #define CACHED_FPD (1ull << 36)
@@ -151,7 +155,9 @@ static void remember(struct vs_iommu *i, uint64_t key, const uint64_t w[8],
     out->context = tag << 40 | (i->silent ? VS__IOMMU_SILENT : 0) |
                    (type == VS_IOMMU_PASS    ? VS__IOMMU_PASS_THROUGH
                     : type == VS_IOMMU_FIRST ? 0
-                                             : (w[0] & VS_RADIX_ADDRESS) >> 12);
+                                             : (w[0] & VS_RADIX_ADDRESS) >> 12) |
+                   (w[2] & SRE ? VS__IOMMU_SUPERVISOR : 0) | (w[2] & ERE ? VS__IOMMU_EXECUTE : 0) |
+                   (w[2] & WPE ? VS__IOMMU_PROTECTED : 0);
     out->first = type == VS_IOMMU_FIRST || type == VS_IOMMU_NESTED
                      ? (w[2] & VS_RADIX_ADDRESS) >> 12 | below << 40 | VS__IOMMU_HAS_FIRST |
                            (type == VS_IOMMU_NESTED ? VS__IOMMU_NESTED_BIT : 0)
@@ -199,10 +205,20 @@ static uint64_t services(uint64_t context)
            (context & CACHED_PRE ? VS__IOMMU_PAGE_REQUESTS : 0);
 }
 
+/* Whether a PASID's entry takes a request of this kind: as a supervisor's, or to execute. */
+static unsigned kind_fault(uint32_t prefix, uint64_t entry)
+{
+    return prefix & VS_PASID_EXECUTE && !(entry & VS__IOMMU_EXECUTE) ? VS_IOMMU_SM_EXECUTE
+           : prefix & VS_PASID_PRIVILEGED && !(entry & VS__IOMMU_SUPERVISOR)
+               ? VS_IOMMU_SM_SUPERVISOR
+               : 0;
+}
+
 unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
-                              uint32_t pasid, struct vs__iommu_space *out)
+                              struct vs__iommu_space *out)
 {
     uint64_t context;
+    uint32_t pasid = vs__iommu_pasid(t->prefix);
     unsigned reason = context_of(i, t, requester, &context);
     if (reason) {
         return reason;
@@ -223,12 +239,13 @@ unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t req
         i->count[VS_CNT_iommu_pasid_hits]++;
         out->context = *hit | services(context);
         out->first = *vs_settab_find(&i->pasid[1], key);
-        return 0;
+        i->silent = i->silent || *hit & VS__IOMMU_SILENT;
+        return kind_fault(t->prefix, *hit);
     }
     i->count[VS_CNT_iommu_pasid_misses]++;
     reason = read_entry(i, t, (context & ((1ull << 36) - 1u)) << 12, key, out);
     out->context |= services(context);
-    return reason;
+    return reason ? reason : kind_fault(t->prefix, out->context);
 }
 
 /* ---- software's part ---- */
@@ -256,7 +273,8 @@ void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasi
     }
     at = hpa((entry & VS_RADIX_ADDRESS) + pasid % PASIDS_OF_ENTRY * 64u);
     vs_phys_write64(i->phys, hpa(at.v + 8), what->domain);
-    vs_phys_write64(i->phys, hpa(at.v + 16), what->first.v);
+    vs_phys_write64(i->phys, hpa(at.v + 16),
+                    what->first.v | (what->supervisor ? SRE : 0) | (what->execute ? ERE : 0) | WPE);
     vs_phys_write64(i->phys, at,
                     what->second.v | (uint64_t)what->type << 6 | WIDTH_48 << 2 | PRESENT);
 }

@@ -11,6 +11,7 @@
 #define USER 4u
 #define ACCESSED (1u << 5)
 #define DIRTY (1u << 6)
+#define EXECUTE_DISABLE (1ull << 63)
 #define READ_OK 1u
 #define WRITE_OK 2u
 
@@ -26,6 +27,9 @@ struct nested_walk {
     struct vs_txn *t;
     uint64_t below, root; /* of the second level: its tag, its root; root 0: there is none */
     bool write, nested;
+    /* a supervisor's request, one that would execute, one that R/W forbids to write */
+    bool supervisor, execute, guarded;
+    bool unguarded; /* WPE is clear: R/W does not bind supervisors */
 };
 
 /* The host-physical page of a first-level table; 0, or the reason of a fault. */
@@ -59,11 +63,12 @@ static unsigned table_at(struct nested_walk *w, uint64_t gpa, bool root, uint64_
 static unsigned entry_fault(const struct nested_walk *w, unsigned level, bool leaf, uint64_t entry)
 {
     uint64_t reserved = vs_radix_reserved(&vs_radix_x86_64, level, leaf, 52);
-    return !(entry & PRESENT)                ? VS_IOMMU_SM_FIRST_NOT_PRESENT
-           : entry & reserved                ? VS_IOMMU_SM_FIRST_RESERVED
-           : !(entry & USER)                 ? VS_IOMMU_SM_USER
-           : w->write && !(entry & WRITABLE) ? VS_IOMMU_SM_NO_WRITE
-                                             : 0;
+    return !(entry & PRESENT)                              ? VS_IOMMU_SM_FIRST_NOT_PRESENT
+           : entry & reserved                              ? VS_IOMMU_SM_FIRST_RESERVED
+           : !(entry & USER) && !w->supervisor             ? VS_IOMMU_SM_USER
+           : w->write && w->guarded && !(entry & WRITABLE) ? VS_IOMMU_SM_NO_WRITE
+           : w->execute && entry & EXECUTE_DISABLE         ? VS_IOMMU_SM_NO_EXECUTE
+                                                           : 0;
 }
 
 /* Sets the entry's accessed bit, and a page's dirty bit when it is written; 0, or why not. */
@@ -82,14 +87,25 @@ static unsigned mark(struct nested_walk *w, vs_hpa at, bool leaf, bool writable,
     return 0;
 }
 
-/* The page that a first-level leaf names: nested, where the second level has it, and no larger. A
- * write goes through the IOTLB once the page is marked dirty. */
+/* What may be done with a page that all entries on the way together allow this: by a user, by a
+ * supervisor, whose writes go by R/W where WPE says so, and to execute. A write goes through the
+ * IOTLB once the page is marked dirty. */
+static uint64_t rights_of(const struct nested_walk *w, uint64_t way, uint64_t entry)
+{
+    uint64_t user = way & VS__IOMMU_WAY_USER ? way & 3u : 0, supervisor = way & 3u;
+    supervisor |= w->unguarded ? WRITE_OK : 0;
+    uint64_t dirty = entry & DIRTY ? 3u : READ_OK;
+    return (user & dirty) | (supervisor & dirty) << VS__IOMMU_SUPERVISOR_SHIFT |
+           (way & VS__IOMMU_WAY_EXECUTE ? VS__IOMMU_MAY_EXECUTE : 0);
+}
+
+/* The page that a first-level leaf names: nested, where the second level has it, and no larger. */
 static unsigned page_of(struct nested_walk *w, uint64_t address, uint64_t entry,
                         uint64_t permissions, uint64_t *payload, unsigned *level)
 {
     uint64_t low = (1ull << vs_radix_shift(*level)) - 1u,
-             page = (entry & VS_RADIX_ADDRESS & ~low) | (address & low), rights = permissions;
-    rights &= entry & DIRTY ? 3u : READ_OK;
+             page = (entry & VS_RADIX_ADDRESS & ~low) | (address & low),
+             rights = rights_of(w, permissions, entry);
     if (w->nested) {
         uint64_t second = 0;
         unsigned size = *level, reason;
@@ -103,7 +119,8 @@ static unsigned page_of(struct nested_walk *w, uint64_t address, uint64_t entry,
         }
         uint64_t in = (1ull << vs_radix_shift(size)) - 1u;
         page = (second & VS_RADIX_ADDRESS & ~in) | (page & in);
-        rights &= second & 3u;
+        rights &=
+            (second & 3u) | (second & 3u) << VS__IOMMU_SUPERVISOR_SHIFT | VS__IOMMU_MAY_EXECUTE;
         *level = size < *level ? size : *level;
     }
     *payload = (page & ~((1ull << vs_radix_shift(*level)) - 1u)) | rights;
@@ -119,18 +136,24 @@ unsigned vs__iommu_walk_first(struct vs_iommu *i, struct vs_txn *t,
                             .below = vs__iommu_domain(space->first),
                             .root = vs__iommu_root(space->context),
                             .write = write,
-                            .nested = (space->first & VS__IOMMU_NESTED_BIT) != 0};
-    uint64_t tag = vs__iommu_domain(space->context), table = 0, permissions = 3;
+                            .nested = (space->first & VS__IOMMU_NESTED_BIT) != 0,
+                            .supervisor = (t->prefix & VS_PASID_PRIVILEGED) != 0,
+                            .execute = (t->prefix & VS_PASID_EXECUTE) != 0,
+                            .unguarded = !(space->context & VS__IOMMU_PROTECTED)};
+    w.guarded = !w.supervisor || !w.unguarded;
+    uint64_t tag = vs__iommu_domain(space->context), table = 0, permissions = VS__IOMMU_WAY;
     bool writable = true;
     unsigned l = vs__iommu_begin_walk(i, tag, address, &table, &permissions), reason = 0;
     if (l > 4) {
         reason = table_at(&w, vs__iommu_root(space->first), true, &table, &writable);
     } else {
         writable = permissions & VS__IOMMU_TABLE_WRITABLE;
-        permissions &= 3u;
     }
-    if (!reason && !(permissions & (write ? WRITE_OK : READ_OK))) {
-        reason = VS_IOMMU_SM_NO_WRITE;
+    if (!reason) { /* what entries above have said already */
+        reason = !(permissions & VS__IOMMU_WAY_USER) && !w.supervisor  ? VS_IOMMU_SM_USER
+                 : write && w.guarded && !(permissions & WRITE_OK)     ? VS_IOMMU_SM_NO_WRITE
+                 : w.execute && !(permissions & VS__IOMMU_WAY_EXECUTE) ? VS_IOMMU_SM_NO_EXECUTE
+                                                                       : 0;
     }
     while (!reason && l > 1u) {
         l--;
@@ -140,7 +163,8 @@ unsigned vs__iommu_walk_first(struct vs_iommu *i, struct vs_txn *t,
         i->count[VS_CNT_iommu_first_refs]++;
         reason = entry_fault(&w, l, leaf, entry);
         reason = reason ? reason : mark(&w, at, leaf, writable, &entry);
-        permissions &= READ_OK | (entry & WRITABLE);
+        permissions &= READ_OK | (entry & WRITABLE) | (entry & USER ? VS__IOMMU_WAY_USER : 0) |
+                       (entry & EXECUTE_DISABLE ? 0 : VS__IOMMU_WAY_EXECUTE);
         if (reason || leaf) {
             *level = l;
             return reason ? reason : page_of(&w, address, entry, permissions, payload, level);

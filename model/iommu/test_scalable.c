@@ -40,7 +40,10 @@ static uint64_t attach(struct iommu_machine *m, uint16_t requester, uint32_t pas
                        enum vs_iommu_type type, uint64_t first)
 {
     vs_hpa table[3] = {{page(m)}, {page(m)}, {page(m)}};
-    struct vs_iommu_pasid what = {type, DOMAIN, {first}, {IOMMU_SECOND + DOMAIN * 4096u}};
+    struct vs_iommu_pasid what = {.type = type,
+                                  .domain = DOMAIN,
+                                  .first = {first},
+                                  .second = {IOMMU_SECOND + DOMAIN * 4096u}};
     vs_iommu_attach_pasid(&m->iommu, requester, pasid, &what, table);
     return first;
 }

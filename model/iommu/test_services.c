@@ -47,7 +47,7 @@ static void start(struct fixture *f, bool scalable, bool allowed)
             table[k].v = page[k];
         }
         struct vs_iommu_pasid what = {
-            VS_IOMMU_SECOND, DOMAIN, {0}, {IOMMU_SECOND + DOMAIN * 4096u}};
+            .type = VS_IOMMU_SECOND, .domain = DOMAIN, .second = {IOMMU_SECOND + DOMAIN * 4096u}};
         vs_iommu_attach_pasid(&f->m.iommu, DEVICE, 0, &what, table);
     } else {
         iommu_machine_attach(&f->m, DEVICE, DOMAIN);

@@ -23,6 +23,8 @@
 #define CAP_MSIX 0x11u
 #define EXT_SRIOV 0x10u
 #define EXT_ATS 0x0fu
+#define EXT_PRI 0x13u
+#define EXT_PASID 0x1bu
 /* PCI Express capability */
 #define EXPRESS_DEVCAP (VS_PCI_EXPRESS + 0x04u)
 #define EXPRESS_DEVCTL (VS_PCI_EXPRESS + 0x08u)
@@ -51,6 +53,9 @@
 
 /* ATS capability: the queue depth of 0 means 32; translation requests need not be page-aligned */
 #define ATS_UNIT 0x1fu /* smallest translation unit, of the physical function */
+/* page request capability */
+#define PRI_STOPPED 0x100u
+#define PRI_PASID 0x8000u /* PRG Response PASID Required */
 
 /* Reads a register of configuration space. */
 static uint64_t get(const uint8_t *space, unsigned offset, unsigned bytes)
@@ -176,7 +181,7 @@ static void lay_sriov(struct vs_pci_function *f)
 {
     const struct vs_pci_sriov *s = &f->id.sriov;
     put(f->space, VS_PCI_SRIOV, 4, /* version 1, and the next one */
-        EXT_SRIOV | 1u << 16 | (f->id.ats ? VS_PCI_ATS << 20 : 0));
+        EXT_SRIOV | 1u << 16);
     put(f->space, SRIOV_INITIAL, 2, s->initial);
     put(f->space, SRIOV_TOTAL, 2, s->total);
     put(f->space, SRIOV_FIRST, 2, s->first);
@@ -200,11 +205,83 @@ bool vs_pci_ats(const struct vs_pci_function *f)
     return at && get(f->space, at + VS_PCI_ATS_CONTROL, 2) & VS_PCI_ATS_ENABLE;
 }
 
+/* Where an extended capability behind the first ones is: each of them has 16 bytes. */
+static unsigned behind(const struct vs_pci_function *f, unsigned others)
+{
+    return (f->id.sriov.total ? VS_PCI_ATS : VS_PCI_ATS_VF) + 16u * others;
+}
+
+unsigned vs_pci_pri_at(const struct vs_pci_function *pf)
+{
+    return pf->id.page_requests ? behind(pf, pf->id.ats) : 0;
+}
+
+unsigned vs_pci_pasid_at(const struct vs_pci_function *pf)
+{
+    return pf->id.pasid_width ? behind(pf, pf->id.ats + (pf->id.page_requests ? 1u : 0)) : 0;
+}
+
+/* Begins an extended capability of version 1, and enters it behind the one before it. */
+static void chain(struct vs_pci_function *f, unsigned at, unsigned id)
+{
+    unsigned last = VS_PCI_SRIOV;
+    put(f->space, at, 4, id | 1u << 16);
+    while (last != at && get(f->space, last, 4) >> 20) {
+        last = (unsigned)(get(f->space, last, 4) >> 20);
+    }
+    if (last != at) {
+        put(f->space, last, 4, get(f->space, last, 4) | at << 20);
+    }
+}
+
+/* Lays out the page request capability: responses carry the PASID of their request. */
+static void lay_pri(struct vs_pci_function *f)
+{
+    unsigned at = vs_pci_pri_at(f);
+    chain(f, at, EXT_PRI);
+    put(f->space, at + VS_PCI_PRI_STATUS, 2, PRI_STOPPED | (f->id.pasid_width ? PRI_PASID : 0));
+    put(f->space, at + VS_PCI_PRI_CAPACITY, 4, f->id.page_requests);
+    put(f->writable, at + VS_PCI_PRI_CONTROL, 2, VS_PCI_PRI_ENABLE | VS_PCI_PRI_RESET);
+    put(f->writable, at + VS_PCI_PRI_ALLOCATION, 4, UINT32_MAX);
+}
+
+/* Lays out the PASID capability. */
+static void lay_pasid(struct vs_pci_function *f)
+{
+    unsigned at = vs_pci_pasid_at(f);
+    uint64_t more = (f->id.pasid_execute ? VS_PCI_PASID_EXECUTE : 0) |
+                    (f->id.pasid_privileged ? VS_PCI_PASID_PRIVILEGED : 0);
+    chain(f, at, EXT_PASID);
+    put(f->space, at + 4u, 2, more | (uint64_t)f->id.pasid_width << 8);
+    put(f->writable, at + VS_PCI_PASID_CONTROL, 2, VS_PCI_PASID_ENABLE | more);
+}
+
+/* What a write of the page request registers does besides: a reset or being enabled clears what
+ * went wrong, status bits are cleared by writing 1. */
+static void write_pri(struct vs_pci_function *f, unsigned offset, unsigned bytes, uint64_t value)
+{
+    unsigned at = vs_pci_pri_at(f), status = at + VS_PCI_PRI_STATUS;
+    uint64_t control = at ? get(f->space, at + VS_PCI_PRI_CONTROL, 2) : 0, now;
+    if (!at || offset + bytes <= at || offset >= at + 16u) {
+        return;
+    }
+    now = get(f->space, status, 2);
+    if (offset <= status && offset + bytes > status) {
+        now &= ~(value >> 8u * (status - offset) & (VS_PCI_PRI_FAILURE | VS_PCI_PRI_UNEXPECTED));
+    }
+    if (control & VS_PCI_PRI_RESET) { /* reads as 0 */
+        now &= ~(uint64_t)(VS_PCI_PRI_FAILURE | VS_PCI_PRI_UNEXPECTED);
+        put(f->space, at + VS_PCI_PRI_CONTROL, 2, control & ~(uint64_t)VS_PCI_PRI_RESET);
+    }
+    now = control & VS_PCI_PRI_ENABLE ? now & ~(uint64_t)PRI_STOPPED : now | PRI_STOPPED;
+    put(f->space, status, 2, now);
+}
+
 /* Lays out the ATS capability. */
 static void lay_ats(struct vs_pci_function *f)
 {
     unsigned at = vs_pci_ats_at(f);
-    put(f->space, at, 4, EXT_ATS | 1u << 16); /* version 1, the last one */
+    chain(f, at, EXT_ATS);
     put(f->writable, at + VS_PCI_ATS_CONTROL, 2,
         VS_PCI_ATS_ENABLE | (f->id.virtual_function ? 0 : ATS_UNIT));
 }
@@ -235,6 +312,12 @@ static void lay(struct vs_pci_function *f)
     }
     if (id->ats) {
         lay_ats(f);
+    }
+    if (id->page_requests) {
+        lay_pri(f);
+    }
+    if (id->pasid_width) {
+        lay_pasid(f);
     }
 }
 
@@ -309,6 +392,7 @@ bool vs_pci_write(struct vs_pci_function *f, unsigned offset, unsigned bytes, ui
             return vfs <= f->id.sriov.total; /* while they are enabled, their number stays */
         }
     }
+    write_pri(f, offset, bytes, value);
     if (f->services && services != vs_pci_ats(f)) {
         f->services(f->send_ctx, f);
     }

@@ -2,12 +2,12 @@
 /*
  * A function's configuration space, as software sees every device: a type 0 header, base address
  * registers, the PCI Express capability with function level reset, MSI-X with its table and pending
- * bits, SR-IOV, and translation services. What is behind the registers is the device's
- * (port/function.h).
+ * bits, SR-IOV, translation services, PASIDs and page requests. What is behind the registers is the
+ * device's (port/function.h).
  *
  * Encodings: PCI Local Bus Specification 3.0, 6.1, 6.2.5 and 6.8.2; PCI Express Base Specification
- * 3.0, 7.5 to 7.8 and 6.6.2 (reset), 4.0, 10.5.1 (ATS); Single Root I/O Virtualization 1.1, 2.1
- * and 3.3; Linux include/uapi/linux/pci_regs.h has the same numbers.
+ * 3.0, 7.5 to 7.8 and 6.6.2 (reset), 4.0, 10.5.1 (ATS), 10.5.2 (PRI), 7.8.8 (PASID); Single Root
+ * I/O Virtualization 1.1, 2.1 and 3.3; Linux include/uapi/linux/pci_regs.h has the same numbers.
  */
 #ifndef VIRTSIM_PCIE_CONFIG_H
 #define VIRTSIM_PCIE_CONFIG_H
@@ -30,6 +30,18 @@
 #define VS_PCI_ATS_VF 0x100u /* extended capabilities begin there */
 #define VS_PCI_ATS_CONTROL 6u
 #define VS_PCI_ATS_ENABLE 0x8000u
+#define VS_PCI_PASID_CONTROL 6u
+#define VS_PCI_PASID_ENABLE 1u
+#define VS_PCI_PASID_EXECUTE 2u /* supported, and enabled */
+#define VS_PCI_PASID_PRIVILEGED 4u
+#define VS_PCI_PRI_CONTROL 4u
+#define VS_PCI_PRI_ENABLE 1u
+#define VS_PCI_PRI_RESET 2u
+#define VS_PCI_PRI_STATUS 6u
+#define VS_PCI_PRI_FAILURE 1u    /* RF: a response said so */
+#define VS_PCI_PRI_UNEXPECTED 2u /* UPRGI: a response to no request that is under way */
+#define VS_PCI_PRI_CAPACITY 8u
+#define VS_PCI_PRI_ALLOCATION 12u
 
 struct vs_msix_entry {
     uint64_t address;
@@ -84,6 +96,9 @@ bool vs_pci_master(const struct vs_pci_function *f);
 /* Where the ATS capability is, 0: there is none; whether its enable bit is set. */
 unsigned vs_pci_ats_at(const struct vs_pci_function *f);
 bool vs_pci_ats(const struct vs_pci_function *f);
+/* Where the PASID and the page request capability of a physical function are, 0: there is none. */
+unsigned vs_pci_pasid_at(const struct vs_pci_function *pf);
+unsigned vs_pci_pri_at(const struct vs_pci_function *pf);
 /* NumVFs, once VF Enable is set; else 0. */
 uint32_t vs_pci_vfs(const struct vs_pci_function *pf);
 

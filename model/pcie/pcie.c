@@ -89,6 +89,12 @@ static uint64_t request_bytes(const struct vs_pcie *p, uint64_t at)
     return p->cfg.request_bytes - (at < SHORT_ADDRESS ? 4u : 0);
 }
 
+/* The bytes of a prefix before the header of what this transaction sends. */
+static inline uint64_t prefix_bytes(const struct vs_txn *t)
+{
+    return t->prefix ? VS_PASID_PREFIX_BYTES : 0;
+}
+
 uint64_t vs_pcie_write_bytes(const struct vs_pcie *p, uint64_t at, uint64_t bytes)
 {
     uint64_t payload, n = vs_tlp_count(VS_TLP_WRITE, at, bytes, &p->limits, &payload);
@@ -332,7 +338,7 @@ static bool request(struct vs_pcie *p, struct vs_txn *t, const struct vs_dma_por
     vs_open(t, VS_OP_DMA_READ);
     uint32_t tag = vs_acquire(t, acc(p, VS_ACC_pcie_tags_busy), &p->tags);
     spend(p, t, &p->requests, 1);
-    *taken_ps = carry_up(p, t, request_bytes(p, tlp->at));
+    *taken_ps = carry_up(p, t, request_bytes(p, tlp->at) + prefix_bytes(t));
     travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* a read passes no posted write */
     bool good = host->read(host->ctx, t, requester, (vs_iova){tlp->at}, buf, tlp->bytes);
@@ -389,7 +395,7 @@ static void send(struct vs_pcie *p, struct vs_txn *t, struct burst *b, const str
     uint64_t credits = (tlp->payload + CREDIT - 1u) / CREDIT;
     spend(p, t, &p->posted_headers, 1);
     spend(p, t, &p->posted_data, credits);
-    *taken_ps = carry_up(p, t, tlp->payload + request_bytes(p, tlp->at));
+    *taken_ps = carry_up(p, t, tlp->payload + request_bytes(p, tlp->at) + prefix_bytes(t));
     b->at = b->headers ? b->at : tlp->at;
     b->bytes += tlp->bytes;
     b->headers++;
@@ -454,7 +460,7 @@ bool vs_pcie_translate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, 
     vs_open(t, VS_OP_ATS_TRANSLATE);
     uint32_t tag = vs_acquire(t, acc(p, VS_ACC_pcie_tags_busy), &p->tags);
     spend(p, t, &p->requests, 1);
-    (void)carry_up(p, t, request_bytes(p, at.v));
+    (void)carry_up(p, t, request_bytes(p, at.v) + prefix_bytes(t));
     travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps);
     bool good = p->translator.translate(p->translator.ctx, t, requester, at, write, out);
@@ -482,7 +488,8 @@ void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
                         unsigned order, const struct vs_invalidate_port *device)
 {
     vs_open(t, VS_OP_ATS_INVALIDATE);
-    carry_down(p, t, p->cfg.request_bytes + TRANSLATION_BYTES); /* a message with 8 bytes of data */
+    /* a message with 8 bytes of data */
+    carry_down(p, t, p->cfg.request_bytes + TRANSLATION_BYTES + prefix_bytes(t));
     travel_down(p, t);
     device->invalidate(device->ctx, t, requester, at, order);
     (void)carry_up(p, t, p->cfg.request_bytes); /* and one without */
@@ -496,12 +503,13 @@ enum vs_page_response vs_pcie_request_page(struct vs_pcie *p, struct vs_txn *t, 
 {
     vs_open(t, VS_OP_ATS_PAGE_REQUEST);
     spend(p, t, &p->posted_headers, 1);
-    (void)carry_up(p, t, request_bytes(p, UINT64_MAX)); /* a message has four words, without data */
+    /* a message has four words, without data */
+    (void)carry_up(p, t, request_bytes(p, UINT64_MAX) + prefix_bytes(t));
     travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* behind the writes before it */
     give_back(p, &p->posted_headers, t->now_ps, 1);
     enum vs_page_response response = by->request(by->ctx, t, requester, at, write);
-    carry_down(p, t, request_bytes(p, UINT64_MAX));
+    carry_down(p, t, request_bytes(p, UINT64_MAX) + prefix_bytes(t));
     travel_down(p, t);
     vs_close(t);
     return response;

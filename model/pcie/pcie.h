@@ -15,6 +15,7 @@
 #include "pcie/way.h"
 #include "virtsim/port/ats.h"
 #include "virtsim/port/dma.h"
+#include "virtsim/port/pasid.h"
 #include "virtsim/port/upstream.h"
 
 #define VS_DEF_NAME pcie

@@ -460,6 +460,60 @@ static void pcie_10_5_1_translation_services_are_a_capability_with_an_enable_bit
     vs_pci_free(&f);
 }
 
+/* Each extended capability is in the list once, whichever there are. */
+static void pcie_7_6_3_extended_capabilities_form_a_list(void **state)
+{
+    (void)state;
+    for (unsigned have = 1; have < 16; have++) {
+        struct vs_pci_function f;
+        struct vs_pci_identity id = physical();
+        struct vs_function_port none = {0};
+        unsigned want = 0, seen = 0;
+        id.sriov.total = have & 1u ? 128 : 0;
+        id.ats = have & 2u;
+        id.page_requests = have & 4u ? 512 : 0;
+        id.pasid_width = have & 8u ? 20 : 0;
+        want |= have & 1u ? 1u << 0x10 : 0;
+        want |= have & 2u ? 1u << 0x0f : 0;
+        want |= have & 4u ? 1u << 0x13 : 0;
+        want |= have & 8u ? 1u << 0x1b : 0;
+        assert_int_equal(vs_pci_init(&f, &id, REQUESTER, &none), VS_OK);
+        for (unsigned at = 0x100; at;) {
+            uint32_t header = (uint32_t)vs_pci_read(&f, at, 4, (vs_ps){0});
+            assert_int_equal(header >> 16 & 15u, 1);
+            assert_false(seen >> (header & 31u) & 1u);
+            seen |= 1u << (header & 31u);
+            at = header >> 20;
+        }
+        assert_int_equal(seen, want);
+        vs_pci_free(&f);
+    }
+}
+
+static void pcie_10_5_2_and_7_8_8_capabilities_say_what_there_is(void **state)
+{
+    struct vs_pci_function f;
+    struct vs_pci_identity id = physical();
+    struct vs_function_port none = {0};
+    (void)state;
+    id.page_requests = 64;
+    id.pasid_width = 16;
+    id.pasid_privileged = true;
+    assert_int_equal(vs_pci_init(&f, &id, REQUESTER, &none), VS_OK);
+    unsigned at = vs_pci_pri_at(&f);
+    assert_int_equal(vs_pci_read(&f, at + 8u, 4, (vs_ps){0}), 64);
+    assert_int_equal(vs_pci_read(&f, at + 6u, 2, (vs_ps){0}), 0x8100); /* Stopped, PASID required */
+    assert_true(vs_pci_write(&f, at + 4u, 2, 1, (vs_ps){0}, RESET_PS));
+    assert_int_equal(vs_pci_read(&f, at + 6u, 2, (vs_ps){0}), 0x8000);
+    assert_true(vs_pci_write(&f, at + 4u, 2, 3, (vs_ps){0}, RESET_PS)); /* Reset reads as 0 */
+    assert_int_equal(vs_pci_read(&f, at + 4u, 4, (vs_ps){0}), 0x80000001u);
+    at = vs_pci_pasid_at(&f);
+    assert_int_equal(vs_pci_read(&f, at + 4u, 2, (vs_ps){0}), 16u << 8 | 4u);
+    assert_true(vs_pci_write(&f, at + 6u, 2, 7, (vs_ps){0}, RESET_PS)); /* Execute is not there */
+    assert_int_equal(vs_pci_read(&f, at + 6u, 2, (vs_ps){0}), 5);
+    vs_pci_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,6 +529,8 @@ int main(void)
         cmocka_unit_test(pci_6_8_2_an_entry_holds_address_and_data),
         cmocka_unit_test(pcie_6_6_2_a_function_level_reset_takes_its_time_and_forgets),
         cmocka_unit_test(sriov_2_2_3_a_reset_of_the_physical_function_ends_its_virtual_ones),
+        cmocka_unit_test(pcie_7_6_3_extended_capabilities_form_a_list),
+        cmocka_unit_test(pcie_10_5_2_and_7_8_8_capabilities_say_what_there_is),
         cmocka_unit_test(pcie_10_5_1_translation_services_are_a_capability_with_an_enable_bit),
         cmocka_unit_test(what_no_function_can_be_is_said),
         cmocka_unit_test(registers_lie_apart_wherever_some_are_stated),

@@ -181,15 +181,15 @@ static bool attach(struct vs_net *net, struct vs_vcpu *v, const struct vs_driver
     }
     vs_hpa tables[3] = {context, {page(v->p)}, {page(v->p)}};
     bool nested = d->domain->own && first;
-    struct vs_iommu_pasid what = {through  ? VS_IOMMU_PASS
-                                  : nested ? VS_IOMMU_NESTED
-                                  : first  ? VS_IOMMU_FIRST
-                                           : VS_IOMMU_SECOND,
-                                  d->domain->id,
-                                  {first ? d->domain->root_seen : 0},
-                                  {nested  ? net->vm[v->machine].root
-                                   : first ? 0
-                                           : second}};
+    struct vs_iommu_pasid what = {.type = through  ? VS_IOMMU_PASS
+                                          : nested ? VS_IOMMU_NESTED
+                                          : first  ? VS_IOMMU_FIRST
+                                                   : VS_IOMMU_SECOND,
+                                  .domain = d->domain->id,
+                                  .first = {first ? d->domain->root_seen : 0},
+                                  .second = {nested  ? net->vm[v->machine].root
+                                             : first ? 0
+                                                     : second}};
     vs_iommu_attach_pasid(&net->iommu, requester, 0, &what, tables);
     return tables[1].v && tables[2].v;
 }
@@ -320,7 +320,7 @@ bool machine_net_assign_host(struct vs_net *net)
         return false;
     }
     if (net->iommu_config.enabled && net->iommu_config.mode) {
-        struct vs_iommu_pasid what = {VS_IOMMU_PASS, HOST_DOMAIN, {0}, {0}};
+        struct vs_iommu_pasid what = {.type = VS_IOMMU_PASS, .domain = HOST_DOMAIN};
         tables[1].v = page(net->p);
         tables[2].v = page(net->p);
         vs_iommu_attach_pasid(&net->iommu, requester, 0, &what, tables);

@@ -163,6 +163,9 @@ static struct vs_pci_places identities(struct vs_net *net, struct vs_pci_identit
     link_of(virtual_function, &net->link_config[0]);
     physical->sriov.total = physical->sriov.initial = (uint16_t)c->total_vfs;
     physical->ats = virtual_function->ats = net->ats_config.enabled;
+    physical->pasid_width = (uint8_t)net->ats_config.pasid_width;
+    physical->pasid_execute = physical->pasid_privileged = true;
+    physical->page_requests = (uint32_t)net->ats_config.page_requests;
     physical->bar[0].bytes = c->pf_bar0;
     physical->bar[3].bytes = c->pf_bar3;
     physical->sriov.bar[0].bytes = c->vf_bar0;

@@ -11,10 +11,11 @@ struct vs_ats_answer {
     uint64_t page; /* host-physical, of its first byte */
     unsigned shift;
     bool read, write;
+    bool execute; /* it may be executed, and that was asked for */
 };
 
-/* The translation agent, as a root port asks it for a device. False: the requester may not use
- * translation services. */
+/* The translation agent, as a root port asks it for a device; the transaction has the request's
+ * prefix. False: the requester may not use translation services. */
 struct vs_translate_port {
     void *ctx;
     bool (*translate)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
@@ -22,7 +23,11 @@ struct vs_translate_port {
 };
 
 /* A device's translations, as the agent has them invalidated: on the transaction that asks, until
- * the device has said that none of them is in use any more. order: log2 of the pages. */
+ * the device has said that none of them is in use any more. order: log2 of the pages, with
+ * VS_INVALIDATE_GLOBAL those of every PASID (PCI Express Base Specification 4.0, 10.3.8). The
+ * transaction has the request's prefix: translations that were asked for with it are meant, or
+ * without one. */
+#define VS_INVALIDATE_GLOBAL 128u
 struct vs_invalidate_port {
     void *ctx;
     void (*invalidate)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, unsigned order);

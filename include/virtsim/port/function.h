@@ -29,6 +29,11 @@ struct vs_pci_identity {
     uint32_t generation, width; /* of the link */
     bool virtual_function;      /* its memory is the physical function's to place */
     bool ats;                   /* it has translation services */
+    /* Max PASID Width and what requests may ask for besides; Outstanding Page Request Capacity:
+     * capabilities of a physical function, which its virtual ones go by; 0: it has none. */
+    uint8_t pasid_width;
+    bool pasid_execute, pasid_privileged;
+    uint32_t page_requests;
     struct vs_pci_sriov {
         uint16_t total, initial; /* TotalVFs, InitialVFs; total 0: no such capability */
         uint16_t first, stride;  /* First VF Offset, VF Stride */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The PASID TLP prefix (PCI Express Base Specification 4.0, 2.2.10.2 and 6.20.2): four bytes before
+ * the header of a request, which say in whose address space it is. A transaction carries them as
+ * they are on the link (vs_txn.prefix), byte 0 on top; 0: there is no prefix.
+ *
+ *   31:24  0x91: an end-to-end prefix of type 0001b
+ *   21     Privileged Mode Requested
+ *   20     Execute Requested
+ *   19:0   the PASID
+ */
+#ifndef VIRTSIM_PORT_PASID_H
+#define VIRTSIM_PORT_PASID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VS_PASID_BITS 20u
+#define VS_PASID_MASK ((1u << VS_PASID_BITS) - 1u)
+#define VS_PASID_PREFIX 0x91000000u
+#define VS_PASID_PRIVILEGED (1u << 21)
+#define VS_PASID_EXECUTE (1u << 20)
+#define VS_PASID_PREFIX_BYTES 4u /* on the link */
+
+/* The prefix of a request in a process's address space. */
+static inline uint32_t vs_pasid_prefix(uint32_t pasid, bool privileged, bool execute)
+{
+    return VS_PASID_PREFIX | (pasid & VS_PASID_MASK) | (privileged ? VS_PASID_PRIVILEGED : 0) |
+           (execute ? VS_PASID_EXECUTE : 0);
+}
+
+#endif

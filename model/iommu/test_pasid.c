@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of requests with PASID in scalable mode, each with the section of the VT-d specification
+ * (3.x) that states it. */
+#include "iommu_machine.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define DEVICE 0x0108u
+#define DOMAIN 5u
+#define PASID 70u /* the second entry of the directory */
+#define IOVA 0x40201000u
+#define FRAME 0x2000000u /* behind the tables */
+#define USER_RW 7u       /* P, R/W, U/S */
+
+static uint64_t page(struct iommu_machine *m)
+{
+    uint64_t at;
+    assert_true(iommu_machine_table(m, &at, &at));
+    return at;
+}
+
+static void start(struct iommu_machine *m, bool caches)
+{
+    struct vs_iommu_config c;
+    vs_defaults(&vs_iommu_desc, &c);
+    c.mode = 1;
+    if (!caches) {
+        c.pwc_l4 = c.pwc_l3 = c.pwc_l2 = 0;
+    }
+    assert_true(iommu_machine_start(m, &c));
+}
+
+/* A PASID's entry; what there is none of is made: roots of domain DOMAIN. */
+static uint64_t attach(struct iommu_machine *m, uint16_t requester, uint32_t pasid,
+                       enum vs_iommu_type type, uint64_t first)
+{
+    vs_hpa table[3] = {{page(m)}, {page(m)}, {page(m)}};
+    struct vs_iommu_pasid what = {.type = type,
+                                  .domain = DOMAIN,
+                                  .first = {first},
+                                  .second = {IOMMU_SECOND + DOMAIN * 4096u}};
+    vs_iommu_attach_pasid(&m->iommu, requester, pasid, &what, table);
+    return first;
+}
+
+/* A first-level table whose entries hold host-physical addresses, or guest-physical ones that the
+ * second level maps to themselves. */
+static void first(struct iommu_machine *m, uint64_t root, uint64_t from, uint64_t to,
+                  unsigned shift, uint64_t flags)
+{
+    struct vs_radix_alloc alloc = {.ctx = m, .table = iommu_machine_table};
+    assert_int_equal(vs_radix_map(m->phys, &vs_radix_x86_64, root, from, to, shift, flags, &alloc),
+                     VS_OK);
+}
+
+static bool ask(struct iommu_machine *m, uint32_t pasid, uint64_t at, bool write, uint64_t *out)
+{
+    vs_hpa to = {0};
+    bool good = vs_iommu_translate(&m->iommu, &m->t, DEVICE, pasid, (vs_iova){at}, write, &to);
+    *out = to.v;
+    return good;
+}
+
+/* The reason of the fault that the request ends in, and its PASID. */
+static unsigned reason(struct iommu_machine *m, uint32_t pasid, uint64_t at, bool write)
+{
+    uint64_t out;
+    m->iommu.n_faults = 0;
+    assert_false(ask(m, pasid, at, write, &out));
+    assert_int_equal(m->iommu.n_faults, 1);
+    assert_int_equal(m->iommu.fault[0].pasid, pasid);
+    return m->iommu.fault[0].reason;
+}
+
+static uint64_t context_at(struct iommu_machine *m)
+{
+    return (vs_phys_read64(m->phys, (vs_hpa){IOMMU_ROOT + 16}) & VS_RADIX_ADDRESS) +
+           (DEVICE & 0x7fu) * 32u;
+}
+
+static uint64_t directory_at(struct iommu_machine *m)
+{
+    return (vs_phys_read64(m->phys, (vs_hpa){context_at(m)}) & VS_RADIX_ADDRESS) + PASID / 64u * 8u;
+}
+
+static uint64_t entry_at(struct iommu_machine *m)
+{
+    return (vs_phys_read64(m->phys, (vs_hpa){directory_at(m)}) & VS_RADIX_ADDRESS) +
+           PASID % 64u * 64u;
+}
+
+/* 7.1.3 and 9.6: what a request asks for besides is in its prefix; SRE, ERE, U/S, R/W with WPE and
+ * XD decide, and the record has PP, PASID, PRIV and EXE. The same when all of it is cached. */
+static void vtd_7_1_3_supervisor_and_execute_requests(void **state)
+{
+    uint8_t bytes[8] = {0};
+    static const struct {
+        bool sre, ere, privileged, execute, write;
+        uint64_t flags;
+        unsigned reason;
+    } law[] = {{false, false, false, false, false, USER_RW, 0},
+               {false, false, true, false, false, USER_RW, VS_IOMMU_SM_SUPERVISOR},
+               {false, false, false, true, false, USER_RW, VS_IOMMU_SM_EXECUTE},
+               {true, false, true, false, false, USER_RW, 0},
+               {true, false, true, false, true, USER_RW, 0},
+               {true, false, true, false, true, 3, 0}, /* the supervisor's own page */
+               {true, false, false, false, false, 3, VS_IOMMU_SM_USER},
+               {true, false, true, false, true, 5, VS_IOMMU_SM_NO_WRITE}, /* WPE */
+               {true, true, true, true, false, USER_RW, 0},
+               {false, true, false, true, false, USER_RW, 0},
+               {false, true, false, true, false, USER_RW | 1ull << 63, VS_IOMMU_SM_NO_EXECUTE},
+               {false, true, false, false, false, USER_RW | 1ull << 63, 0}};
+    (void)state;
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        struct iommu_machine m;
+        start(&m, true);
+        uint64_t root = page(&m);
+        attach(&m, DEVICE, PASID, VS_IOMMU_FIRST, root);
+        vs_phys_write64(m.phys, (vs_hpa){entry_at(&m) + 16},
+                        root | (law[k].sre ? 1u : 0) | (law[k].ere ? 2u : 0) | 16u);
+        first(&m, root, IOVA, FRAME, 12, law[k].flags);
+        for (unsigned again = 0; again < 3; again++) {
+            m.t.prefix = vs_pasid_prefix(PASID, law[k].privileged, law[k].execute);
+            m.iommu.n_faults = 0;
+            bool good = law[k].write
+                            ? m.dma.write(m.dma.ctx, &m.t, DEVICE, (vs_iova){IOVA}, bytes, 8)
+                            : m.dma.read(m.dma.ctx, &m.t, DEVICE, (vs_iova){IOVA}, bytes, 8);
+            assert_int_equal(good, !law[k].reason);
+            if (law[k].reason) {
+                const struct vs_iommu_fault *f = &m.iommu.fault[0];
+                assert_int_equal(f->reason, law[k].reason);
+                assert_true(f->present);
+                assert_int_equal(f->pasid, PASID);
+                assert_int_equal(f->privileged, law[k].privileged);
+                assert_int_equal(f->execute, law[k].execute);
+            }
+            /* in between others use the page as they may, which changes nothing */
+            m.t.prefix = vs_pasid_prefix(PASID, again == 1 && law[k].sre, false);
+            (void)m.dma.read(m.dma.ctx, &m.t, DEVICE, (vs_iova){IOVA}, bytes, 8);
+        }
+        m.t.prefix = 0;
+        iommu_machine_stop(&m);
+    }
+}
+
+/* A supervisor's walk leaves paging-structure entries behind that no user's walk may begin at. */
+static void vtd_6_2_4_the_way_to_a_page_binds_users_too(void **state)
+{
+    (void)state;
+    struct iommu_machine m;
+    uint8_t bytes[8];
+    start(&m, true);
+    uint64_t root = page(&m), out;
+    attach(&m, DEVICE, PASID, VS_IOMMU_FIRST, root);
+    first(&m, root, IOVA, FRAME, 12, USER_RW);
+    vs_phys_write64(m.phys, (vs_hpa){entry_at(&m) + 16}, root | 1u | 16u);
+    uint64_t at = vs_radix_entry(root, 4, IOVA).v;
+    vs_phys_write64(m.phys, (vs_hpa){at}, vs_phys_read64(m.phys, (vs_hpa){at}) & ~4ull);
+    m.t.prefix = vs_pasid_prefix(PASID, true, false);
+    assert_true(m.dma.read(m.dma.ctx, &m.t, DEVICE, (vs_iova){IOVA}, bytes, 8));
+    m.t.prefix = 0;
+    assert_false(ask(&m, PASID, IOVA, false, &out));
+    assert_false(ask(&m, PASID, IOVA + 4096, false, &out));
+    assert_int_equal(m.iommu.fault[0].reason, VS_IOMMU_SM_USER);
+    assert_int_equal(m.iommu.fault[1].reason, VS_IOMMU_SM_USER);
+    iommu_machine_stop(&m);
+}
+
+static void vtd_3_4_2_legacy_mode_takes_no_requests_with_pasid(void **state)
+{
+    (void)state;
+    struct iommu_machine m;
+    struct vs_iommu_config c;
+    uint8_t bytes[8];
+    vs_defaults(&vs_iommu_desc, &c);
+    assert_true(iommu_machine_start(&m, &c));
+    iommu_machine_attach(&m, DEVICE, DOMAIN);
+    assert_int_equal(iommu_machine_map(&m, DOMAIN, IOVA, FRAME, 12, 3), VS_OK);
+    assert_int_equal(reason(&m, PASID, IOVA, false), VS_IOMMU_LEGACY_PASID);
+    assert_true(m.dma.read(m.dma.ctx, &m.t, DEVICE, (vs_iova){IOVA}, bytes, 8));
+    iommu_machine_stop(&m);
+}
+
+/* A translation request says in its prefix whose it is; so do its answer's rights. */
+static void vtd_4_1_translation_requests_with_pasid(void **state)
+{
+    static const struct {
+        uint32_t prefix;
+        bool answered, read, write, execute;
+    } law[] = {{VS_PASID_PREFIX | PASID, true, true, true, false},
+               {VS_PASID_PREFIX | PASID | VS_PASID_EXECUTE, true, true, true, true},
+               {VS_PASID_PREFIX | PASID | VS_PASID_PRIVILEGED, true, true, true, false},
+               {VS_PASID_PREFIX | (PASID + 1u), false, false, false, false},
+               {0, false, false, false, false}};
+    (void)state;
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        struct iommu_machine m;
+        struct vs_ats_answer a;
+        start(&m, true);
+        uint64_t root = page(&m);
+        attach(&m, DEVICE, PASID, VS_IOMMU_FIRST, root);
+        vs_iommu_allow_services(&m.iommu, DEVICE);
+        vs_phys_write64(m.phys, (vs_hpa){entry_at(&m) + 16}, root | 3u | 16u);
+        first(&m, root, IOVA, FRAME, 12, USER_RW | 0x60); /* accessed and dirty */
+        struct vs_translate_port agent = vs_iommu_translate_port(&m.iommu);
+        m.t.prefix = law[k].prefix;
+        assert_int_equal(agent.translate(agent.ctx, &m.t, DEVICE, (vs_iova){IOVA}, false, &a),
+                         law[k].answered);
+        assert_int_equal(a.read, law[k].read);
+        assert_int_equal(a.write, law[k].write);
+        assert_int_equal(a.execute, law[k].execute);
+        m.t.prefix = 0;
+        iommu_machine_stop(&m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vtd_7_1_3_supervisor_and_execute_requests),
+        cmocka_unit_test(vtd_6_2_4_the_way_to_a_page_binds_users_too),
+        cmocka_unit_test(vtd_3_4_2_legacy_mode_takes_no_requests_with_pasid),
+        cmocka_unit_test(vtd_4_1_translation_requests_with_pasid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
