@@ -311,6 +311,18 @@ void vs_nic_tx_follow(struct vs_nic *n, bool on);
  * room, and the write-backs that are due; returns when it wants to run again, VS_NIC_NEVER when
  * idle. */
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at);
+#define VS__NIC_FOLLOWED 256u /* of the engine's charges: more than it makes between two looks */
+/* The same, where mostly there is nothing to send and no write-back is due. */
+static inline uint64_t vs_nic_tx_look(struct vs_nic *n, vs_ps at)
+{
+    const struct vs_nic_ring *r = &n->fn[0].queue->tx;
+    uint64_t due = n->n_write_backs ? n->write_back[n->write_back_first].due_ps : VS_NIC_NEVER;
+    bool alone = n->n_used == 1 && n->pairs == 1;
+    if (alone && r->head == r->tail && due > at.v && n->tx_tape.n <= 2u * VS__NIC_FOLLOWED) {
+        return due;
+    }
+    return vs_nic_tx_step(n, at);
+}
 /* rss.c: receive-side scaling. The hash of a packet is made of where it comes from and goes to, and
  * the function's table says which of its queues gets those of that hash. */
 struct vs_nic_flow {

@@ -270,8 +270,6 @@ static __attribute__((noinline)) uint64_t serve(struct vs_nic *n, struct vs_nic_
     return next_sender(n, n->tx.now_ps, &free_ps) ? n->tx.now_ps : free_ps;
 }
 
-#define FOLLOWED 256u /* of the engine's charges: more than it makes between two looks */
-
 void vs_nic_tx_follow(struct vs_nic *n, bool on)
 {
     n->tx.tape = on ? &n->tx_tape : NULL;
@@ -281,9 +279,9 @@ void vs_nic_tx_follow(struct vs_nic *n, bool on)
 static void trim(struct vs_nic *n)
 {
     struct vs_tape *t = &n->tx_tape;
-    if (t->n > 2u * FOLLOWED) {
-        memmove(t->e, t->e + t->n - FOLLOWED, FOLLOWED * sizeof *t->e);
-        t->n = FOLLOWED;
+    if (t->n > 2u * VS__NIC_FOLLOWED) {
+        memmove(t->e, t->e + t->n - VS__NIC_FOLLOWED, VS__NIC_FOLLOWED * sizeof *t->e);
+        t->n = VS__NIC_FOLLOWED;
     }
 }
 

@@ -97,7 +97,7 @@ static vs_inlined uint64_t work(struct vs_net *net, uint64_t now_ps, uint64_t *t
     if (vs_nic_rx_next(n) <= now_ps) {
         (void)vs_nic_rx_step(n, (vs_ps){now_ps});
     }
-    uint64_t next = vs_nic_tx_step(n, (vs_ps){now_ps}), interrupt = vs_nic_interrupt_due(n),
+    uint64_t next = vs_nic_tx_look(n, (vs_ps){now_ps}), interrupt = vs_nic_interrupt_due(n),
              rx = vs_nic_rx_next(n); /* what was sent may have come through the switch */
     uint64_t flush = vs_nic_flush_due(n);
     next = rx < next ? rx : next;

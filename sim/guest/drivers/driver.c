@@ -8,19 +8,28 @@
 #define LOOK_PS                                                                                    \
     1000000u /* a program that finds the transmit ring full looks again after a microsecond */
 
+/* Where a page of a ring lies, by the tables. */
+static __attribute__((noinline)) bool find_page(struct vs_vcpu *v, struct vs_ring_page *m,
+                                                uint64_t page, uint64_t edits)
+{
+    uint64_t gpa;
+    *m = (struct vs_ring_page){.page = page, .edits = edits};
+    m->known = vs_space_locate(&v->space, page, &gpa, &m->hpa);
+    return m->known;
+}
+
 /* Where a descriptor lies in memory; false: nowhere. Found by the tables once a page, until one of
  * them is edited. */
-static bool locate(struct vs_vcpu *v, struct vs_driver *d, uint64_t at, bool sends, uint64_t *hpa)
+static inline bool locate(struct vs_vcpu *v, struct vs_driver *d, uint64_t at, bool sends,
+                          uint64_t *hpa)
 {
     struct vs_ring_page *m = &d->found[sends][at / PAGE % VS__NET_RING_PAGES];
-    uint64_t page = at & ~(uint64_t)(PAGE - 1u), gpa,
+    uint64_t page = at & ~(uint64_t)(PAGE - 1u),
              edits = v->space.edits + (v->vm ? v->vm->edits : 0);
-    if (!m->known || m->page != page || m->edits != edits) {
-        *m = (struct vs_ring_page){.page = page, .edits = edits};
-        m->known = vs_space_locate(&v->space, page, &gpa, &m->hpa);
-    }
+    bool there = (vs_likely(m->known && m->page == page && m->edits == edits)) ||
+                 find_page(v, m, page, edits);
     *hpa = m->hpa + (at - page);
-    return m->known;
+    return there;
 }
 
 /* Where the adapter says how far it has sent (nic.write_back.head): is this descriptor done? */
