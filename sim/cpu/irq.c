@@ -405,6 +405,26 @@ void vcpu_sync_posted(struct vs_vcpu *v)
     v->irq.sync(v->irq.ctx, &v->txn, &mem);
 }
 
+/* Its exit is over, and has taken so long that the next tick is due already: an entry with an
+ * interrupt pending leaves again before the guest's next instruction. Linux's hrtimer_interrupt,
+ * which puts the next event off when its own callbacks take longer than their period
+ * (hang_detected), doesn't see the exit around it. One that is pending is one, however many periods
+ * it waits; but it always waits. */
+static void keep_up(struct vs_vcpu *v, uint64_t from_ps, uint64_t every)
+{
+    uint64_t took = vs_now(&v->txn).v - from_ps;
+    v->late_ticks = took >= every ? v->late_ticks + 1u : 0;
+    if (v->late_ticks == VS__LATE) {
+        vcpu_fail(v,
+                  "the host's ticks leave the guest no time: one comes every %.3f us (host.tick_hz "
+                  "= %llu), and its exit takes %.3f us, so that each of the last %u entries found "
+                  "the next one pending. A host.tick_hz below %.0f, or a shorter handler "
+                  "(hypervisor.interrupt), leaves it some",
+                  (double)every * 1e-6, (unsigned long long)v->p->times.tick_hz,
+                  (double)took * 1e-6, VS__LATE, 1e12 / (double)took);
+    }
+}
+
 void vcpu_tick(struct vs_vcpu *v, uint64_t now)
 {
     uint64_t every = 1000000000000u / v->p->times.tick_hz;
@@ -413,6 +433,7 @@ void vcpu_tick(struct vs_vcpu *v, uint64_t now)
     if (v->hw->event_ps > now) { /* else the host's scheduler, whose exit this is */
         vs_cpu_interrupt(&v->hw->cpu);
         external_interrupt(v, vcpu_numbers(v)->tick, 0);
+        keep_up(v, now, every);
     }
 }
 

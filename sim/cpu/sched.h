@@ -14,6 +14,10 @@ void sched_wake(struct vs_hwthread *hw, uint64_t now_ps);
 /* What has the processor, and who waits for it, have their time booked up to now. */
 void sched_settle(struct vs_hwthread *hw);
 
+/* As many ticks or slices in a row that leave a guest no time are no accident: one that finds the
+ * caches cold may be longer than a period. */
+#define VS__LATE 64u
+
 /* await.c: it has ended, or waits, and nothing that would end that is on its way, whoever has its
  * processor. */
 bool vcpu_stuck(struct vs_vcpu *v);

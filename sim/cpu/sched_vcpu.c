@@ -85,8 +85,29 @@ static void put(struct vs_thread *t)
     }
 }
 
+/* Its exit is over, and so is its slice: it leaves again before the guest's next instruction.
+ * Linux keeps slices from that by their grain: update_curr's end of one is seen by a tick, or by
+ * hrtick_start's timer, which comes no sooner than after 10 us. */
+static void keep_up(struct vs_vcpu *v, uint64_t from_ps)
+{
+    const struct vs_hwthread *hw = v->hw;
+    uint64_t now = vs_now(&v->txn).v;
+    if (v->thread.depth || v->ended || v->failed) {
+        return; /* its guest is not entered */
+    }
+    v->late_slices = sched_over(hw, now) ? v->late_slices + 1u : 0;
+    if (v->late_slices == VS__LATE) {
+        vcpu_fail(v,
+                  "the host's slices leave the guest no time: one is %llu us long (host.slice_us), "
+                  "and what a vCPU has before it in its processor, the switch and the rest of its "
+                  "exit, takes %.3f us, so that each of its last %u slices was over when the guest "
+                  "was entered. A longer host.slice_us leaves it some",
+                  (unsigned long long)v->p->sched.slice, (double)(now - from_ps) * 1e-6, VS__LATE);
+    }
+}
+
 /* It has its processor: the switch is charged, and its halt or its exit goes on. */
-static void resume(struct vs_thread *t, bool from_other, bool from_idle)
+static void come_back(struct vs_thread *t, bool from_other, bool from_idle)
 {
     struct vs_vcpu *v = t->owner;
     bool in_exit = vs_thread_in_exit(t);
@@ -119,6 +140,14 @@ static void resume(struct vs_thread *t, bool from_other, bool from_idle)
         vcpu_wait_ends(v, vs_now(&v->txn).v);
         vcpu_waited(v);
     }
+}
+
+/* The same, and whether that leaves it anything of its slice. */
+static void resume(struct vs_thread *t, bool from_other, bool from_idle)
+{
+    uint64_t from_ps = vs_now(t->txn).v;
+    come_back(t, from_other, from_idle);
+    keep_up(t->owner, from_ps);
 }
 
 const struct vs_thread_kind sched_vcpu = {

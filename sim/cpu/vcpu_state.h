@@ -197,6 +197,8 @@ struct vs_vcpu {
     struct vs_core_own *own; /* where several threads share the processor, else NULL */
     unsigned awaited;        /* vCPUs that are to acknowledge its own shootdown, or to leave */
     uint64_t acked_ps;       /* the last acknowledgement */
+    /* in a row that left its guest no time: the host's ticks, irq.c; its slices, sched_vcpu.c */
+    unsigned late_ticks, late_slices;
 
     /* ---- the vCPU: the virtual machine's state of it ---- */
     struct vs_vm *vm;   /* NULL: bare metal */
