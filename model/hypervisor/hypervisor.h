@@ -51,6 +51,11 @@ enum vs_hv_result {
     X(HOST_RECEIVE, "host_receive")                                                                \
     X(HOST_SEND, "host_send")                                                                      \
     X(HOST_MAILBOX, "host_mailbox")                                                                \
+    X(HOST_POLL, "host_poll")                                                                      \
+    X(HOST_BRIDGE, "host_bridge")                                                                  \
+    X(HOST_PUT, "host_put")                                                                        \
+    X(HOST_SIGNAL, "host_signal")                                                                  \
+    X(HOST_GET, "host_get")                                                                        \
     X(KICK, "kick")                                                                                \
     X(VFIO_OPEN, "vfio_open")                                                                      \
     X(VFIO_FAULT, "vfio_fault")                                                                    \

@@ -63,8 +63,8 @@ static inline void vs__nic_through(const struct vs_nic *n, struct vs_journey *j)
 /* The function's DMAs from `at_ps` on, with their parts recorded for journeys. */
 struct vs_txn *vs__nic_dma(struct vs_nic *n, struct vs_nic_function *f, uint64_t at_ps);
 
-#define VS__NIC_PIECES 40u /* descriptors of a stream's 64 KiB, or of one frame: VS__NIC_MOST */
-#define VS__NIC_MOST 8u    /* as an X710 has it */
+#define VS__NIC_PIECES VS_NIC_OUT_PIECES
+#define VS__NIC_MOST 8u /* as an X710 has it */
 
 /* A frame, or what several are made of, that is being read. */
 struct vs_nic_out {

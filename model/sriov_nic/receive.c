@@ -5,6 +5,11 @@
 void vs_nic_rx_doorbell(struct vs_nic *n, uint32_t queue, uint32_t tail)
 {
     n->count[VS_CNT_nic_doorbells]++;
+    vs_nic_rx_offered(n, queue, tail);
+}
+
+void vs_nic_rx_offered(struct vs_nic *n, uint32_t queue, uint32_t tail)
+{
     n->queue[queue].rx.tail = tail;
     n->queue[queue].rx.ready = true;
 }
@@ -29,10 +34,12 @@ void vs__nic_tell_reader(const struct vs_nic *n, const struct vs_nic_queue *q, u
 }
 
 /* Whoever has sent the packet finds out, some day. */
-static void lost(const struct vs_nic *n, uint32_t queue, uint64_t at_ps)
+static void lost(const struct vs_nic *n, const struct vs_nic_arrival *a, uint64_t at_ps)
 {
-    if (n->wire.lost) {
-        n->wire.lost(n->wire.ctx, queue, at_ps);
+    uint32_t to = vs_nic_interface_of(n, a->header.to);
+    bool named = a->addressed && to < n->n_interfaces;
+    if (n->wire.lost && (named || !n->n_interfaces)) {
+        n->wire.lost(n->wire.ctx, named ? vs_nic_interface_queue(n, to) : a->queue, at_ps);
     }
 }
 
@@ -44,7 +51,7 @@ uint64_t vs__nic_arrived(struct vs_nic *n, const struct vs_nic_arrival *a)
     }
     if (n->rx_buffered + vs__nic_frame_bytes(a->payload) > n->cfg.rx_buffer) {
         n->count[VS_CNT_nic_rx_missed]++;
-        lost(n, a->queue, a->in_ps);
+        lost(n, a, a->in_ps);
         return VS_NIC_NEVER;
     }
     n->rx_buffered += vs__nic_frame_bytes(a->payload);
@@ -64,10 +71,17 @@ uint64_t vs_nic_rx_segment(struct vs_nic *n, uint32_t queue, uint32_t stream, ui
              in = first + vs_nic_wire_ps(n, payload);
     n->wire_rx_busy_ps = in;
     bool host = n->n_all > n->n_fn && queue >= vs_nic_physical_queue(n);
+    uint64_t to = VS_NIC_PHYSICAL;
+    uint16_t vlan = 0;
+    if (host && queue >= n->n_queues) { /* for a guest's interface */
+        uint32_t interface = queue - n->n_queues;
+        to = vs_nic_mac(interface);
+        queue = vs_nic_queue_for(n, interface);
+        vlan = n->queue[queue].fn->port_vlan;
+    }
     /* the host's stack answers by what a frame bears, and makes no large packets */
-    struct vs_nic_arrival a = {
-        first, in + n->cfg.interface,           queue, payload, host ? 0 : stream,
-        host,  {VS_NIC_PHYSICAL, VS_NIC_FAR, 0}};
+    struct vs_nic_arrival a = {first, in + n->cfg.interface, queue, payload, host ? 0 : stream,
+                               host,  {to, VS_NIC_FAR, vlan}};
     return vs__nic_arrived(n, &a);
 }
 
@@ -75,7 +89,7 @@ uint64_t vs_nic_rx_segment(struct vs_nic *n, uint32_t queue, uint32_t stream, ui
 static void out_of_buffer(struct vs_nic *n, bool good)
 {
     if (!good) {
-        lost(n, n->arrival[n->arrival_first].queue, n->rx.now_ps);
+        lost(n, &n->arrival[n->arrival_first], n->rx.now_ps);
     }
     n->count[good ? VS_CNT_nic_rx_packets : VS_CNT_nic_rx_dropped]++;
     n->rx_buffered -= vs__nic_frame_bytes(n->arrival[n->arrival_first].payload);
@@ -194,7 +208,10 @@ uint64_t vs_nic_rx_step(struct vs_nic *n, vs_ps at)
 /* The function's message is sent, and the packets that it announces have had it. */
 static void interrupt(struct vs_nic *n, struct vs_nic_queue *q, vs_ps at)
 {
-    uint32_t vector = (uint32_t)(q - q->fn->queue);
+    uint32_t vector = (uint32_t)(q - q->fn->queue), pool = (uint32_t)(q - n->queue);
+    if (n->n_interfaces && pool < n->n_fn) {
+        vector = vs_nic_pool_vector(n, pool); /* the physical function has it */
+    }
     if (n->link.fires && !n->link.fires(n->link.fires_ctx, q->fn->requester, vector)) {
         q->irq_due_ps = VS_NIC_NEVER; /* masked: configuration space keeps it */
         return;

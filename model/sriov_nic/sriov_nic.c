@@ -31,7 +31,7 @@ static void check_limits(const struct vs_nic_config *c, struct vs_errors *errors
         }
     }
     uint64_t functions = c->vfs + (c->physical != VS_NIC_NOBODY);
-    if (functions * c->queues > c->has_queues) {
+    if (c->path == VS_NIC_FUNCTION && functions * c->queues > c->has_queues) {
         vs_error(errors,
                  "nic.vfs = %llu, nic.queues = %llu: this adapter has %llu pairs of queues for all "
                  "its functions (nic.has.queues)%s",
@@ -42,6 +42,58 @@ static void check_limits(const struct vs_nic_config *c, struct vs_errors *errors
     if (c->write_back_head && !c->has_head) {
         vs_error(errors, "nic.write_back.head = 1: this adapter has no head write-back "
                          "(nic.has.head_write_back); its completions are descriptors");
+    }
+}
+
+/* Adds what cannot be of guests' interfaces that the host serves. */
+static void check_interfaces(const struct vs_nic_config *c, struct vs_errors *errors)
+{
+    if (c->pools > c->has_pools) {
+        vs_error(errors, "nic.pools = %llu: this adapter has at most %llu pools (nic.has.pools)",
+                 (unsigned long long)c->pools, (unsigned long long)c->has_pools);
+    }
+    if (c->path == VS_NIC_FUNCTION && (c->pools || c->zero_copy)) {
+        vs_error(errors,
+                 "nic.%s, but nic.path = function: a guest has a virtual function with queues of "
+                 "its own; pools are the host's, take nic.path = host",
+                 c->pools ? "pools" : "zero_copy = 1");
+    }
+    if (c->path == VS_NIC_FUNCTION) {
+        return;
+    }
+    if (c->pools > c->vfs) {
+        vs_error(errors,
+                 "nic.pools = %llu, but nic.vfs = %llu: with nic.path = host there are so many "
+                 "interfaces of guests, each of which has one pool at most",
+                 (unsigned long long)c->pools, (unsigned long long)c->vfs);
+    }
+    if (c->zero_copy && c->pools < c->vfs) {
+        vs_error(errors,
+                 "nic.zero_copy = 1, but nic.pools = %llu and nic.vfs = %llu: a queue that several "
+                 "interfaces share cannot have their buffers; give each a pool",
+                 (unsigned long long)c->pools, (unsigned long long)c->vfs);
+    }
+    if (c->vlans && c->pools < c->vfs) {
+        vs_error(errors,
+                 "nic.vlans = each, but nic.pools = %llu and nic.vfs = %llu: the host's bridge "
+                 "knows no VLANs; give each interface a pool",
+                 (unsigned long long)c->pools, (unsigned long long)c->vfs);
+    }
+    if (c->queues > 1) {
+        vs_error(errors,
+                 "nic.queues = %llu, but nic.path = host: an interface has one pair of "
+                 "queues",
+                 (unsigned long long)c->queues);
+    }
+    if (c->physical) {
+        vs_error(errors, "nic.physical, but nic.path = host: the physical function is the port of "
+                         "the host's bridge; leave nic.physical = none");
+    }
+    if (c->lro || c->moderation) {
+        vs_error(errors,
+                 "nic.%s, but nic.path = host: the interface's driver has no adapter to tell; "
+                 "leave it off",
+                 c->lro ? "lro = 1" : "moderation = adaptive");
     }
 }
 
@@ -89,6 +141,7 @@ void vs_nic_check(const struct vs_nic_config *c, struct vs_errors *errors)
     }
     check_limits(c, errors);
     check_coalescing(c, errors);
+    check_interfaces(c, errors);
     if (c->refill >= ring) {
         vs_error(errors,
                  "nic.refill = %llu, but nic.ring.descriptors = %llu: so many slots are never "
@@ -120,24 +173,29 @@ static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
     q->tx_begun = calloc(q->tx.n, sizeof *q->tx_begun);
     q->rx_seen_ps = calloc(q->rx.n, sizeof *q->rx_seen_ps);
     q->rx_follows = calloc(q->rx.n, sizeof *q->rx_follows);
-    return q->tx_journey && q->rx_journey && q->rx_follows && q->tx_begun && q->rx_seen_ps;
+    q->tx_of = n->n_interfaces ? calloc(q->tx.n, sizeof *q->tx_of) : NULL;
+    return (q->tx_of || !n->n_interfaces) && q->tx_journey && q->rx_journey && q->rx_follows &&
+           q->tx_begun && q->rx_seen_ps;
 }
 
-/* Makes a virtual function, or the physical one, which has its queues behind theirs. */
+/* Makes a virtual function or a pool, the physical one, which has its queues behind theirs, or what
+ * stands for a guest's interface. */
 static bool make_function(struct vs_nic *n, uint32_t i, uint16_t pf_requester)
 {
     struct vs_nic_function *f = &n->fn[i];
     bool good = true;
     char name[32] = "nic0/pf";
-    bool physical = i == n->n_fn;
-    if (!physical) {
-        snprintf(name, sizeof name, "nic0/vf%u", i);
+    bool physical = i == n->n_fn, host = physical || n->n_interfaces;
+    if (i >= n->n_all) {
+        snprintf(name, sizeof name, "nic0/if%u", i - n->n_all);
+    } else if (!physical) {
+        snprintf(name, sizeof name, n->n_interfaces ? "nic0/pool%u" : "nic0/vf%u", i);
     }
     f->adapter = n;
     f->actor = vs_ledger_actor(n->ledger, name);
-    f->requester = (uint16_t)(pf_requester + (physical ? 0 : n->cfg.first_vf + i * n->cfg.stride));
+    f->requester = (uint16_t)(pf_requester + (host ? 0 : n->cfg.first_vf + i * n->cfg.stride));
     f->queue = &n->queue[(size_t)i * n->pairs];
-    f->mac = physical ? VS_NIC_PHYSICAL : vs_nic_mac(i);
+    f->mac = physical ? VS_NIC_PHYSICAL : vs_nic_mac(i < n->n_all ? i : i - n->n_all);
     vs__nic_mailbox_reset(&f->mailbox);
     f->port_vlan = (uint16_t)(n->cfg.vlans && !physical ? i + 1u : 0);
     f->check_source = n->cfg.antispoof && !physical;
@@ -158,13 +216,15 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     n->ledger = ledger;
     n->account = vs_ledger_accounts(ledger, &vs_nic_desc);
     n->link = *link;
-    n->n_fn = (uint32_t)c->vfs;
+    n->n_fn = (uint32_t)(c->path ? c->pools : c->vfs);
+    n->n_interfaces = (uint32_t)(c->path ? c->vfs : 0);
+    n->pf_requester = pf_requester;
     n->irq_due_ps = n->kept_due_ps = VS_NIC_NEVER;
     n->pairs = (uint32_t)c->queues;
-    n->n_all = n->n_fn + (c->physical != VS_NIC_NOBODY);
+    n->n_all = n->n_fn + (c->path || c->physical != VS_NIC_NOBODY);
     n->n_queues = n->n_all * n->pairs;
-    n->fn = calloc(n->n_all, sizeof *n->fn);
-    n->queue = calloc(n->n_queues, sizeof *n->queue);
+    n->fn = calloc(n->n_all + n->n_interfaces, sizeof *n->fn);
+    n->queue = calloc(n->n_queues + n->n_interfaces, sizeof *n->queue);
     n->arrivals = (uint32_t)(c->rx_buffer / VS_NIC_MIN_FRAME) + 1u;
     n->arrival = calloc(n->arrivals, sizeof *n->arrival);
     n->write_back = calloc(VS_NIC_WRITE_BACKS, sizeof *n->write_back);
@@ -172,7 +232,7 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
     if (!n->fn || !n->queue || !n->arrival || !n->write_back || !n->head) {
         return VS_E_NOMEM;
     }
-    for (uint32_t i = 0; i < n->n_all; i++) {
+    for (uint32_t i = 0; i < n->n_all + n->n_interfaces; i++) {
         if (!make_function(n, i, pf_requester)) {
             return VS_E_NOMEM;
         }
@@ -186,13 +246,14 @@ enum vs_status vs_nic_init(struct vs_nic *n, const struct vs_nic_config *c,
 /* Frees an adapter. */
 void vs_nic_free(struct vs_nic *n)
 {
-    for (uint32_t i = 0; n->queue && i < n->n_queues; i++) {
+    for (uint32_t i = 0; n->queue && i < n->n_queues + n->n_interfaces; i++) {
         struct vs_nic_queue *q = &n->queue[i];
         free(q->tx_journey);
         free(q->rx_journey);
         free(q->tx_begun);
         free(q->rx_seen_ps);
         free(q->rx_follows);
+        free(q->tx_of);
         vs_tape_free(&q->tx.fetch);
         vs_tape_free(&q->rx.fetch);
     }
@@ -311,7 +372,7 @@ uint32_t vs__nic_take(struct vs_nic_ring *r, uint64_t word[2])
 
 void vs_nic_end(struct vs_nic *n, vs_ps at)
 {
-    for (uint32_t i = 0; i < n->n_queues; i++) {
+    for (uint32_t i = 0; i < n->n_queues + n->n_interfaces; i++) {
         struct vs_nic_queue *q = &n->queue[i];
         struct vs_op_acc *tx = vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_TX);
         for (uint32_t s = q->tx.head; s != q->tx.tail; s = (s + 1) % q->tx.n) {

@@ -60,6 +60,9 @@
 #define VS_NIC_WIRE_OVERHEAD 24u          /* preamble 8, frame check 4, inter-packet gap 12 */
 #define VS_NIC_MIN_FRAME 60u              /* without frame check */
 #define VS_NIC_MAX_FRAME 10240u           /* what the transmit buffer keeps free for the next one */
+#define VS_NIC_OUT_PIECES                                                                          \
+    40u /* descriptors of a stream's 64 KiB, or of one frame (VS__NIC_MOST)                        \
+         */
 #define VS_NIC_NEVER UINT64_MAX
 
 /* Of a frame. Without one (VS_NIC_ADDRESSED) it goes from its function to the other end. */
@@ -104,6 +107,9 @@ struct vs_nic_mailbox {
      * receipt of an answer, for the virtual one an answer and the receipt of its request */
     uint64_t request_ps, received_ps, message_ps, acknowledged_ps;
 };
+
+/* The order of the choices in nic.path. */
+enum vs_nic_path { VS_NIC_FUNCTION, VS_NIC_HOST };
 
 /* The order of the choices in nic.physical. */
 enum vs_nic_host { VS_NIC_NOBODY, VS_NIC_SINK, VS_NIC_ECHO };
@@ -157,6 +163,7 @@ struct vs_nic_queue {
     struct vs_journey *tx_journey, *rx_journey;
     struct vs_nic_aggregate aggregate;
     bool *rx_follows;           /* it is in one large packet with the one before */
+    uint32_t *tx_of;            /* with nic.path = host: the interface that it is from, by slot */
     bool *tx_begun;             /* a frame begins in this slot that somebody follows */
     uint64_t *rx_seen_ps;       /* when its descriptor says so in memory */
     uint32_t rx_first, rx_done; /* received packets not yet read: slots [rx_first, rx_done) mod n */
@@ -228,6 +235,11 @@ struct vs_nic {
     uint32_t n_fn, next_fn, n_used; /* used: functions up to the last one that has rings */
     uint32_t n_all; /* n_fn virtual ones, and with nic.physical the physical one behind them */
     uint32_t pairs, n_queues; /* of a function; of all */
+    /* with nic.path = host the virtual functions are pools, which the physical one has; and the
+     * guests' interfaces, whose queues, behind all others, the host's driver serves; or 0 */
+    uint32_t n_interfaces;
+    uint32_t sender; /* of the frame that goes out: a queue, the interface's if it is from one */
+    uint16_t pf_requester;
     uint64_t mail_address; /* the physical function's message for mailboxes; 0: nobody wants it */
     uint32_t mail_data;
     uint64_t count[VS_CNT_nic_N];
@@ -245,15 +257,25 @@ static inline uint32_t vs_nic_physical(const struct vs_nic *n)
 {
     return n->n_fn;
 }
+/* How many virtual functions there are. */
+static inline uint32_t vs_nic_virtual(const struct vs_nic *n)
+{
+    return n->n_interfaces ? 0 : n->n_fn;
+}
 /* The number of its first pair of queues. */
 static inline uint32_t vs_nic_physical_queue(const struct vs_nic *n)
 {
     return n->n_fn * n->pairs;
 }
+/* Which of its vectors a pool's is: behind those of its own queues. */
+static inline uint32_t vs_nic_pool_vector(const struct vs_nic *n, uint32_t pool)
+{
+    return n->pairs + pool;
+}
 /* The function that a requester id is; the physical one's is n_fn. */
 static inline uint32_t vs_nic_function_of(const struct vs_nic *n, uint16_t requester)
 {
-    return requester < n->fn[0].requester
+    return n->n_interfaces || requester < n->fn[0].requester
                ? n->n_fn
                : (uint32_t)(requester - n->fn[0].requester) / (uint32_t)n->cfg.stride;
 }
@@ -323,6 +345,46 @@ static inline uint64_t vs_nic_tx_look(struct vs_nic *n, vs_ps at)
     }
     return vs_nic_tx_step(n, at);
 }
+/* interface.c, with nic.path = host. The queue of a guest's interface: its rings lie in the guest's
+ * memory, and no engine knows them. */
+static inline uint32_t vs_nic_interface_queue(const struct vs_nic *n, uint32_t interface)
+{
+    return n->n_queues + interface;
+}
+/* The interface that has this address; n_interfaces: none. */
+uint32_t vs_nic_interface_of(const struct vs_nic *n, uint64_t mac);
+/* The queue that the adapter has for an interface: its pool's, or the physical function's. */
+static inline uint32_t vs_nic_queue_for(const struct vs_nic *n, uint32_t interface)
+{
+    return interface < n->n_fn ? interface : vs_nic_physical_queue(n);
+}
+/* Whether a guest has read all that its interface has got, and waits for an interrupt. */
+bool vs_nic_rx_waits(const struct vs_nic *n, uint32_t interface);
+/* What the host's driver was about, up to when it had delivered a frame and interrupted its guest,
+ * who sees it from `seen_ps` on. */
+struct vs_nic_delivery {
+    uint64_t seen_ps;
+    vs_ps at;
+    const struct vs_tape *trail;
+};
+/* The host's driver has put the next packet of one queue into the ring of a guest's interface: its
+ * journey goes on there. */
+void vs_nic_rx_deliver(struct vs_nic *n, uint32_t from, uint32_t interface,
+                       const struct vs_nic_delivery *how);
+/* The host's driver has done with the next packet of the queue, which this interface had no room
+ * for (n_interfaces: it was for others). */
+void vs_nic_rx_done(struct vs_nic *n, uint32_t from, uint32_t lost, vs_ps at);
+/* The driver of an interface has given its host receive buffers, or frames, up to there. */
+void vs_nic_rx_offered(struct vs_nic *n, uint32_t queue, uint32_t tail);
+void vs_nic_tx_offered(struct vs_nic *n, uint32_t queue, uint32_t tail, vs_ps at,
+                       const struct vs_nic_doorbell *how);
+/* The host's driver has taken a frame of an interface's slot into a slot of the adapter's queue; or
+ * it has carried it to another interface itself: its journey ends, and another begins there (as
+ * vs_nic_rx_deliver). */
+void vs_nic_tx_hand_on(struct vs_nic *n, uint32_t interface, uint32_t slot, uint32_t to,
+                       uint32_t to_slot, vs_ps at, const struct vs_tape *trail);
+void vs_nic_tx_deliver(struct vs_nic *n, uint32_t interface, uint32_t slot, uint32_t to,
+                       const struct vs_nic_delivery *how);
 /* rss.c: receive-side scaling. The hash of a packet is made of where it comes from and goes to, and
  * the function's table says which of its queues gets those of that hash. */
 struct vs_nic_flow {
@@ -336,7 +398,9 @@ void vs_nic_spread(struct vs_nic *n, uint32_t vf, uint32_t queues);
 /* The number of the queue that gets packets of that hash. */
 static inline uint32_t vs_nic_steer(const struct vs_nic *n, uint32_t vf, uint32_t hash)
 {
-    return vf * n->pairs + n->fn[vf].table[hash & ((uint32_t)n->cfg.rss_entries - 1u)];
+    return n->n_interfaces
+               ? vs_nic_interface_queue(n, vf)
+               : vf * n->pairs + n->fn[vf].table[hash & ((uint32_t)n->cfg.rss_entries - 1u)];
 }
 /* The sender's next packet, for this queue; of a TCP connection of that number, in order (0: it is
  * no segment): its first bit arrives at `at`, or when the wire has carried the one before. Returns

@@ -26,10 +26,19 @@ static bool in_vlan(const struct vs_nic_function *f, uint16_t vlan)
                         : !vlan || f->vlans[vlan % VS_NIC_VLANS / 8u] & 1u << vlan % 8u;
 }
 
+/* The address is this function's; the physical one's are those of interfaces without a pool, too.
+ */
+static bool has(const struct vs_nic *n, uint32_t vf, uint64_t mac)
+{
+    return mac == n->fn[vf].mac ||
+           (n->n_interfaces && vf == n->n_fn && vs_nic_interface_of(n, mac) < n->n_interfaces &&
+            vs_nic_interface_of(n, mac) >= n->n_fn);
+}
+
 /* The frame is for this function. */
 static bool accepts(const struct vs_nic *n, uint32_t vf, const struct vs_nic_header *h)
 {
-    return (h->to == n->fn[vf].mac || h->to == VS_NIC_BROADCAST) && in_vlan(&n->fn[vf], h->vlan);
+    return (h->to == VS_NIC_BROADCAST || has(n, vf, h->to)) && in_vlan(&n->fn[vf], h->vlan);
 }
 
 struct vs_nic_header vs_nic_read_header(const unsigned char *bytes)
@@ -98,7 +107,7 @@ static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct v
     }
     h.vlan = f->port_vlan ? f->port_vlan : h.vlan;
     for (uint32_t i = 0; n->cfg.loopback && i < n->n_all; i++) {
-        ours = ours || h.to == n->fn[i].mac;
+        ours = ours || has(n, i, h.to);
         if (i != own && accepts(n, i, &h)) {
             struct vs_nic_arrival a = {at_ps, at_ps, of_addresses(n, i, &h), payload, 0, true, h};
             n->count[VS_CNT_nic_switched]++;
@@ -112,15 +121,14 @@ static bool switched(struct vs_nic *n, const struct vs_nic_function *f, struct v
 }
 
 /* One frame of `bytes` that are there at `there_ps`, on the wire; when its last bit is. */
-static uint64_t emit(struct vs_nic *n, const struct vs_nic_queue *q, struct vs_journey *j,
-                     uint64_t bytes, uint64_t there_ps)
+static uint64_t emit(struct vs_nic *n, struct vs_journey *j, uint64_t bytes, uint64_t there_ps)
 {
     uint64_t start = there_ps > n->wire_tx_busy_ps ? there_ps : n->wire_tx_busy_ps,
              end = start + vs_nic_wire_ps(n, bytes > VS_NIC_HEADERS ? bytes - VS_NIC_HEADERS : 0);
     n->wire_tx_busy_ps = end;
     n->count[VS_CNT_nic_tx_packets]++;
     if (n->wire.frame) {
-        n->wire.frame(n->wire.ctx, (uint32_t)(q - n->queue), bytes, end + n->cfg.interface);
+        n->wire.frame(n->wire.ctx, n->sender, bytes, end + n->cfg.interface);
     }
     if (j) {
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire_busy), vs__nic_at(start));
@@ -141,8 +149,7 @@ static uint64_t there(const struct vs_nic_out *o, uint64_t bytes)
 }
 
 /* The adapter makes its frames: headers of each, one after the other as their bytes come. */
-static void segments(struct vs_nic *n, const struct vs_nic_queue *q, struct vs_journey *j,
-                     const struct vs_nic_out *o)
+static void segments(struct vs_nic *n, struct vs_journey *j, const struct vs_nic_out *o)
 {
     uint64_t payload = o->bytes - vs__least(o->bytes, VS_NIC_TCP_HEADERS), made = n->tx.now_ps;
     for (uint64_t done = 0; done < payload; done += o->segment) {
@@ -153,7 +160,7 @@ static void segments(struct vs_nic *n, const struct vs_nic_queue *q, struct vs_j
             n->count[VS_CNT_nic_segments]++;
             made = n->tx.now_ps;
         }
-        (void)emit(n, q, j, VS_NIC_TCP_HEADERS + bytes, at > made ? at : made);
+        (void)emit(n, j, VS_NIC_TCP_HEADERS + bytes, at > made ? at : made);
     }
 }
 
@@ -163,9 +170,9 @@ void vs__nic_send_out(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journe
     bool wire = !o->addressed ||
                 switched(n, q->fn, o->header, (uint32_t)(o->bytes - VS_NIC_HEADERS), n->sent_ps);
     if (wire && o->segment) {
-        segments(n, q, j, o);
+        segments(n, j, o);
     } else if (wire) {
-        (void)emit(n, q, j, o->bytes, n->sent_ps);
+        (void)emit(n, j, o->bytes, n->sent_ps);
     }
     if (j) {
         vs__nic_finish(n, j, vs_ledger_acc(n->ledger, q->actor, VS_OP_PACKET_TX));

@@ -115,8 +115,9 @@ static inline enum vs_msi_result link_message(void *ctx, struct vs_txn *t, uint1
     return VS_MSI_DELIVERED;
 }
 
-/* So many functions of so many pairs of queues, four in all with the physical one's. */
-static inline int setup_as(void **state, uint64_t vfs, uint64_t queues, enum vs_nic_host physical)
+/* So many functions of so many pairs of queues; so many of their queues have rings. */
+static inline int setup_rings(void **state, uint64_t vfs, uint64_t queues,
+                              enum vs_nic_host physical, uint64_t pools, uint32_t rings)
 {
     struct world *w = calloc(1, sizeof *w);
     assert_non_null(w);
@@ -127,6 +128,9 @@ static inline int setup_as(void **state, uint64_t vfs, uint64_t queues, enum vs_
                                        .vfs = vfs,
                                        .queues = queues,
                                        .physical = physical,
+                                       .path = pools ? VS_NIC_HOST : VS_NIC_FUNCTION,
+                                       .pools = pools,
+                                       .loopback = pools != 0,
                                        .rss_entries = 128,
                                        .first_vf = 16,
                                        .stride = 2,
@@ -142,12 +146,18 @@ static inline int setup_as(void **state, uint64_t vfs, uint64_t queues, enum vs_
     struct vs_upstream_port link = {
         .ctx = w, .read = link_read, .write = link_write, .message = link_message};
     assert_int_equal(vs_nic_init(&w->nic, &w->config, w->ledger, &link, PF), VS_OK);
-    for (uint32_t q = 0; q < 4; q++) {
+    for (uint32_t q = 0; q < rings; q++) {
         vs_nic_rings(&w->nic, q, TX + q * 0x10000u, RX + q * 0x10000u);
         vs_nic_msix(&w->nic, q, 0xfee00000u, q);
     }
     *state = w;
     return 0;
+}
+
+/* Four pairs in all with the physical one's. */
+static inline int setup_as(void **state, uint64_t vfs, uint64_t queues, enum vs_nic_host physical)
+{
+    return setup_rings(state, vfs, queues, physical, 0, 4);
 }
 
 /* The same without the physical one. */

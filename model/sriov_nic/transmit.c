@@ -18,8 +18,14 @@ void vs_nic_tx_stored(struct vs_nic *n, uint32_t queue, uint32_t slot, vs_ps at)
 void vs_nic_tx_doorbell(struct vs_nic *n, uint32_t queue, uint32_t tail, vs_ps at,
                         const struct vs_nic_doorbell *how)
 {
-    struct vs_nic_queue *q = &n->queue[queue];
     n->count[VS_CNT_nic_doorbells]++;
+    vs_nic_tx_offered(n, queue, tail, at, how);
+}
+
+void vs_nic_tx_offered(struct vs_nic *n, uint32_t queue, uint32_t tail, vs_ps at,
+                       const struct vs_nic_doorbell *how)
+{
+    struct vs_nic_queue *q = &n->queue[queue];
     for (uint32_t s = q->tx.tail; s != tail; s = (s + 1) % q->tx.n) {
         if (q->tx_begun[s]) {
             struct vs_journey *j = &q->tx_journey[s];
@@ -116,8 +122,7 @@ static void onto_wire(struct vs_nic *n, struct vs_nic_queue *q, struct vs_journe
     n->wire_tx_busy_ps = start + wire;
     n->count[VS_CNT_nic_tx_packets]++;
     if (n->wire.frame) {
-        n->wire.frame(n->wire.ctx, (uint32_t)(q - n->queue), bytes,
-                      n->wire_tx_busy_ps + n->cfg.interface);
+        n->wire.frame(n->wire.ctx, n->sender, bytes, n->wire_tx_busy_ps + n->cfg.interface);
     }
     if (j) {
         vs_journey_wait(j, vs__nic_acc(n, VS_ACC_nic_wire_busy), vs__nic_at(start));
@@ -177,6 +182,7 @@ static bool send(struct vs_nic *n, struct vs_nic_queue *q, uint32_t n_pieces, ui
                           vs__nic_at(n->sent_ps));
     }
     pay_rate(n, q->fn, bytes);
+    n->sender = q->tx_of ? vs_nic_interface_queue(n, q->tx_of[slot[0]]) : (uint32_t)(q - n->queue);
     if (special && (out.segment || out.addressed)) {
         out.header = vs_nic_read_header(n->head);
         vs__nic_send_out(n, q, j, &out);

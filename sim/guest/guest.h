@@ -196,6 +196,11 @@ void guest_vf_waited(struct vs_vcpu *v, uint64_t until_ps);
 void guest_vf_prepare(struct vs_vcpu *v, const struct guest_work *w);
 void guest_vf_take(struct vs_vcpu *v, const struct guest_work *w);
 void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w);
+/* interface.c: the same for an interface that the host serves; its host is told of receive buffers,
+ * or of frames. */
+void guest_interface_ring(struct vs_vcpu *v, struct guest_work *w);
+void guest_interface_buffers(struct vs_vcpu *v, struct vs_driver *d);
+void guest_interface_frames(struct vs_vcpu *v, struct vs_driver *d);
 
 /* drivers/dma.c: the DMA API. Whether the vCPU's driver maps buffer by buffer; the predicates of
  * programs about the buffer at hand. */

@@ -330,16 +330,50 @@ bool machine_net_assign_host(struct vs_net *net)
     uint64_t address;
     uint32_t data = host_message(net, HOST_ENTRY, MACHINE_HOST_QUEUE, &address);
     vs_nic_msix(&net->nic, vs_nic_physical_queue(&net->nic), address, data);
-    data = host_message(net, HOST_ENTRY - 1u, MACHINE_HOST_MAIL, &address);
-    vs_nic_mail_vector(&net->nic, address, data);
+    if (net->physical) {
+        data = host_message(net, HOST_ENTRY - 1u, MACHINE_HOST_MAIL, &address);
+        vs_nic_mail_vector(&net->nic, address, data);
+    }
+    for (uint32_t i = 0; net->interfaces && i < net->nic.n_fn; i++) {
+        data = host_message(net, HOST_ENTRY - 2u - i, (uint8_t)(MACHINE_HOST_POOLS + i), &address);
+        vs_nic_msix(&net->nic, i, address, data);
+    }
     return !net->iommu_config.mode || (tables[1].v && tables[2].v);
+}
+
+/* Its rings, with a word behind the transmit ring where the adapter says how far it has sent, and
+ * its buffers. */
+static bool make_memory(struct vs_vcpu *v, struct vs_driver *d)
+{
+    const struct vs_nic_config *c = &v->p->net->nic_config;
+    uint64_t ring = c->ring * 16u, word = c->write_back_head * 4u;
+    v->space.global = v->p->ept.global_pages != 0;
+    d->tx_ring = make_ring(v, d, ring + word, &d->tx_base);
+    d->rx_ring = make_ring(v, d, ring, &d->rx_base);
+    d->tx_buffers = make_buffers(v, d, &d->tx_at);
+    d->rx_buffers = make_buffers(v, d, &d->rx_at);
+    v->space.global = false;
+    return d->tx_ring && d->rx_ring && d->tx_buffers && d->rx_buffers;
+}
+
+bool machine_interface_assign(struct vs_vcpu *v)
+{
+    struct vs_net *net = v->p->net;
+    struct vs_driver *d = &net->driver[v->index];
+    d->mode = VS_DMA_STATIC;
+    d->domain->next = LAST;
+    if (!make_memory(v, d)) {
+        return false;
+    }
+    net->nic.queue[d->queue].tx.base = d->tx_base;
+    net->nic.queue[d->queue].rx.base = d->rx_base;
+    return true;
 }
 
 bool machine_net_assign(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
     struct vs_driver *d = &net->driver[v->index];
-    uint64_t ring = net->nic_config.ring * 16u, tx, rx, word = net->nic_config.write_back_head * 4u;
     enum vs_dma_mode mode = (enum vs_dma_mode)net->dma_config.mode;
     bool first = !d->domain->attached; /* of its function's */
     vs_hpa context = {first ? page(v->p) : 0};
@@ -355,22 +389,14 @@ bool machine_net_assign(struct vs_vcpu *v)
             return false;
         }
     }
-    v->space.global = v->p->ept.global_pages != 0;
-    d->tx_ring = make_ring(v, d, ring + word, &tx); /* and how far the adapter has sent */
-    d->rx_ring = make_ring(v, d, ring, &rx);
-    d->tx_buffers = make_buffers(v, d, &d->tx_at);
-    d->rx_buffers = make_buffers(v, d, &d->rx_at);
-    v->space.global = false;
-    if (!d->tx_ring || !d->rx_ring || !d->tx_buffers || !d->rx_buffers) {
+    if (!make_memory(v, d)) {
         return false;
     }
     if (first && !attach(net, v, d, context)) {
         return false;
     }
     d->domain->attached = true;
-    d->tx_base = tx;
-    d->rx_base = rx;
-    vs_nic_rings(&net->nic, d->queue, tx, rx);
+    vs_nic_rings(&net->nic, d->queue, d->tx_base, d->rx_base);
     if (first && net->ats_config.enabled) {
         vs_iommu_allow_services(&net->iommu, net->nic.fn[d->vf].requester);
     }

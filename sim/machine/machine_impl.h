@@ -152,6 +152,16 @@ enum vs_status machine_physical_make(struct vs_net *net);
 void machine_physical_free(struct vs_net *net);
 void machine_physical_interrupt(struct vs_net *net, uint8_t vector, uint64_t at_ps);
 bool machine_net_assign_host(struct vs_net *net);
+/* interface.c: the host's driver of guests' interfaces, where nic.path says so: what it needs; its
+ * making; the adapter has interrupted it. */
+void machine_interfaces_check(const struct vs_net *net, struct vs_errors *errors);
+enum vs_status machine_interfaces_make(struct vs_net *net);
+void machine_interfaces_free(struct vs_net *net);
+void machine_interfaces_interrupt(struct vs_net *net, uint8_t vector, uint64_t at_ps);
+/* assign.c: rings and buffers of a vCPU's interface, in its machine's memory; false: memory is
+ * short. */
+bool machine_interface_assign(struct vs_vcpu *v);
+#define MACHINE_HOST_POOLS 0x42u /* and from there on those of pools */
 #define MACHINE_HOST_APIC 254u   /* whom the physical function's messages are for: no vCPU */
 #define MACHINE_HOST_QUEUE 0x40u /* their vectors, of the host's: no guest sees them */
 #define MACHINE_HOST_MAIL 0x41u

@@ -21,6 +21,7 @@ static void raise(void *ctx, struct vs_txn *t, uint32_t apic_id, uint8_t vector)
     if (apic_id == MACHINE_HOST_APIC) {
         net->raised = true;
         machine_physical_interrupt(net, vector, t->now_ps);
+        machine_interfaces_interrupt(net, vector, t->now_ps);
         return;
     }
     if (apic_id >= p->n_vcpus) {
@@ -187,6 +188,7 @@ static void check(const struct vs_net *net, const struct vs_knobs *knobs, struct
     machine_vfio_check(p, net, errors);
     machine_viommu_check(p, net, errors);
     machine_physical_check(net, errors);
+    machine_interfaces_check(net, errors);
     machine_page_requests_check(p, net, errors);
     if (p->virtualized && !net->iommu_config.enabled) {
         char mode[64];
@@ -222,9 +224,11 @@ static void give_queues(struct vs_net *net)
             used = 0;
         }
         net->driver[i].vf = vf;
-        net->driver[i].queue = vf * pairs + used++;
+        net->driver[i].queue =
+            net->nic.n_interfaces ? vs_nic_interface_queue(&net->nic, vf) : vf * pairs + used;
+        used++;
         net->driver[i].domain = &net->domain[vf];
-        if (vf < net->nic.n_fn) {
+        if (vf < vs_nic_virtual(&net->nic)) {
             vs_nic_spread(&net->nic, vf, used);
         }
     }
@@ -237,11 +241,12 @@ static bool may_use(struct vs_vcpu *v, const char *what)
     const struct vs_platform *p = v->p;
     const struct vs_net *net = p->net;
     uint32_t vf = net->driver[v->index].vf;
-    if (vf >= net->nic.n_fn) {
+    if (vf >= net->nic_config.vfs) {
         vcpu_refuse(v,
-                    "%s: vCPU %u drives virtual function %u, and nic.vfs = %u; --set "
+                    "%s: vCPU %u drives virtual function %u, and nic.vfs = %llu; --set "
                     "nic.vfs=%u gives each of the %u vCPUs one%s",
-                    what, v->index, vf, net->nic.n_fn, net->n_functions, p->n_vcpus,
+                    what, v->index, vf, (unsigned long long)net->nic_config.vfs, net->n_functions,
+                    p->n_vcpus,
                     net->nic.pairs > 1 ? ", or a pair of one's queues (nic.queues)" : "");
         return false;
     }
@@ -255,7 +260,7 @@ static bool use(struct vs_vcpu *v, const char *what)
     struct vs_net *net = p->net;
     struct vs_driver *d = &net->driver[v->index];
     const char *why;
-    if (!machine_pci_ready(net, d->vf, vs_cpu_now(&v->hw->cpu).v, &why)) {
+    if (!net->interfaces && !machine_pci_ready(net, d->vf, vs_cpu_now(&v->hw->cpu).v, &why)) {
         vcpu_fail(v, "%s: virtual function %u %s", what, d->vf, why);
         return false;
     }
@@ -268,8 +273,9 @@ static bool use(struct vs_vcpu *v, const char *what)
     if (!may_use(v, what)) {
         return false;
     }
-    d->made =
-        (!net->dma_config.assigned_in_time || machine_vfio_assign(v)) && machine_net_assign(v);
+    d->made = net->interfaces ? machine_interface_assign(v)
+                              : (!net->dma_config.assigned_in_time || machine_vfio_assign(v)) &&
+                                    machine_net_assign(v);
     if (!d->made && !v->failed) {
         vcpu_refuse(v,
                     "%s: the NIC's rings, buffers and tables (nic.ring.descriptors) do not fit "
@@ -357,6 +363,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
         give_queues(net);
         s = machine_traffic_make(net);
         s = s ? s : machine_physical_make(net);
+        s = s ? s : machine_interfaces_make(net);
     }
     if (s) {
         vs_error(errors, "the NIC: %s", vs_status_text(s));
@@ -418,6 +425,7 @@ void machine_net_free(struct vs_platform *p)
         free(p->net->vm);
         machine_traffic_free(p->net);
         machine_physical_free(p->net);
+        machine_interfaces_free(p->net);
         vs_tape_free(&p->net->executed);
         free(p->net);
     }

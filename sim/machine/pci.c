@@ -25,12 +25,17 @@ static void set(struct vs_pci_function *f, unsigned offset, uint64_t value)
 /* A driver that begins enables its function and gives each queue's vector what is to be sent. */
 static void start(struct vs_net *net, uint32_t fn)
 {
-    struct vs_pci_function *f = &net->functions.fn[fn < net->nic.n_fn ? 1u + fn : 0];
+    struct vs_pci_function *f = &net->functions.fn[fn < vs_nic_virtual(&net->nic) ? 1u + fn : 0];
     for (uint32_t i = 0; i < net->nic.pairs; i++) {
         const struct vs_nic_queue *q = &net->nic.fn[fn].queue[i];
         f->msix[i] = (struct vs_msix_entry){q->msi_address, q->msi_data, 0};
     }
-    if (fn == net->nic.n_fn) { /* and the one for mailboxes */
+    for (uint32_t i = 0; i < net->nic.n_fn && net->interfaces; i++) {
+        const struct vs_nic_queue *q = &net->nic.queue[i];
+        f->msix[vs_nic_pool_vector(&net->nic, i)] =
+            (struct vs_msix_entry){q->msi_address, q->msi_data, 0};
+    }
+    if (fn == net->nic.n_fn && net->physical) { /* and the one for mailboxes */
         f->msix[net->nic.pairs] =
             (struct vs_msix_entry){net->nic.mail_address, net->nic.mail_data, 0};
     }
@@ -138,7 +143,7 @@ void machine_pci_silence(struct vs_net *net, uint32_t vf, vs_ps at)
 static void port(void *ctx, uint32_t function, struct vs_function_port *out)
 {
     struct vs_net *net = ctx;
-    if (function && function <= net->nic.n_fn) {
+    if (function && function <= vs_nic_virtual(&net->nic)) {
         *out = vs_nic_function_port(&net->nic, function - 1u);
         out->reset = reset;
     }
@@ -218,24 +223,24 @@ bool machine_pci_find(struct vs_net *net)
     }
     struct vs_pci_places at = identities(net, &physical, &virtual_function);
     at = vs_pci_layout(&physical, &at, MEMORY);
-    uint16_t requester = (uint16_t)(net->nic.fn[0].requester - physical.sriov.first);
+    uint16_t requester = net->nic.pf_requester;
     if (vs_pci_device_init(&net->functions, &physical, &virtual_function, requester,
                            net->pcie_config.flr_us * NANOSECONDS, port, net)) {
         vs_pci_device_free(&net->functions);
         return false;
     }
-    vs_pci_device_place(&net->functions, &at, net->nic.n_fn);
+    vs_pci_device_place(&net->functions, &at, vs_nic_virtual(&net->nic));
     for (uint32_t i = 0; i < net->functions.n; i++) {
         net->functions.fn[i].send = send;
         net->functions.fn[i].send_ctx = net;
     }
     net->found = true;
-    for (uint32_t vf = 0; vf < net->nic.n_fn && vf < net->n_functions; vf++) {
+    for (uint32_t vf = 0; vf < vs_nic_virtual(&net->nic) && vf < net->n_functions; vf++) {
         if (net->domain[vf].attached) {
             start(net, vf);
         }
     }
-    if (net->physical) {
+    if (net->physical || net->interfaces) {
         start(net, vs_nic_physical(&net->nic));
     }
     for (uint32_t i = 0; i < net->functions.n;

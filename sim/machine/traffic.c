@@ -34,17 +34,19 @@ struct machine_traffic {
     uint32_t *unacked;   /* frames of a stream, by queue */
 };
 
-/* Functions that somebody serves: virtual ones that have a vCPU, and the host's own. */
+/* Functions that somebody serves: virtual ones that have a vCPU, and the host's own; or guests'
+ * interfaces. */
 static unsigned functions(const struct vs_net *net)
 {
-    unsigned with = net->n_functions < net->nic.n_fn ? net->n_functions : net->nic.n_fn;
-    return with + (net->nic.n_all - net->nic.n_fn);
+    uint32_t has = net->nic.n_interfaces ? net->nic.n_interfaces : net->nic.n_fn;
+    unsigned with = net->n_functions < has ? net->n_functions : has;
+    return net->nic.n_interfaces ? with : with + (net->nic.n_all - net->nic.n_fn);
 }
 
 /* The number of the i-th of them: the host's own is the last one. */
 static uint32_t function(const struct vs_net *net, uint32_t i)
 {
-    bool own = net->nic.n_all > net->nic.n_fn && i + 1u == functions(net);
+    bool own = !net->nic.n_interfaces && net->nic.n_all > net->nic.n_fn && i + 1u == functions(net);
     return own ? vs_nic_physical(&net->nic) : i;
 }
 
@@ -116,6 +118,12 @@ static uint32_t queue_of(const struct machine_traffic *t, uint32_t vf, uint32_t 
     return vs_nic_steer(&t->net->nic, vf, t->hash[vf * t->flows + flow]);
 }
 
+/* The function, or the interface, that a queue is of. */
+static uint32_t owner(const struct vs_net *net, uint32_t number)
+{
+    return net->nic.n_interfaces ? number - net->nic.n_queues : number / net->nic.pairs;
+}
+
 /* Hashes of all flows: clients in 192.0.2.0/24 and their ports, functions in 198.51.100.0/24
  * (networks of RFC 5737), the port of an echo service. */
 static void make_flows(struct machine_traffic *t, uint32_t functions)
@@ -134,28 +142,30 @@ enum vs_status machine_traffic_make(struct vs_net *net)
 {
     const struct vs_nic_config *c = &net->nic_config;
     struct machine_traffic *t = net->traffic = calloc(1, sizeof *t);
+    uint32_t owners = net->nic.n_all + net->nic.n_interfaces,
+             queues = net->nic.n_queues + net->nic.n_interfaces;
     if (!t) {
         return VS_E_NOMEM;
     }
-    *t = (struct machine_traffic){
-        .net = net,
-        .interval_ps = c->traffic_ns * 1000u,
-        .delay_ps = c->traffic_delay_ns * 1000u,
-        .window = c->traffic_ns ? 0 : (uint32_t)c->traffic_window,
-        .per_answer = (uint32_t)c->traffic_per_answer,
-        .acks = (uint32_t)c->traffic_acks,
-        .flows = (uint32_t)c->traffic_flows,
-        .next_flow = calloc(net->nic.n_all, sizeof *t->next_flow),
-        .hash = calloc((size_t)net->nic.n_all * c->traffic_flows, sizeof *t->hash),
-        .under_way = calloc(net->nic.n_queues, sizeof *t->under_way),
-        .unacked = calloc(net->nic.n_queues, sizeof *t->unacked)};
+    *t =
+        (struct machine_traffic){.net = net,
+                                 .interval_ps = c->traffic_ns * 1000u,
+                                 .delay_ps = c->traffic_delay_ns * 1000u,
+                                 .window = c->traffic_ns ? 0 : (uint32_t)c->traffic_window,
+                                 .per_answer = (uint32_t)c->traffic_per_answer,
+                                 .acks = (uint32_t)c->traffic_acks,
+                                 .flows = (uint32_t)c->traffic_flows,
+                                 .next_flow = calloc(owners, sizeof *t->next_flow),
+                                 .hash = calloc((size_t)owners * c->traffic_flows, sizeof *t->hash),
+                                 .under_way = calloc(queues, sizeof *t->under_way),
+                                 .unacked = calloc(queues, sizeof *t->unacked)};
     if (t->window || t->acks) {
         net->nic.wire = (struct vs_wire_port){t, frame, lost};
     }
     if (!t->under_way || !t->unacked || !t->next_flow || !t->hash) {
         return VS_E_NOMEM;
     }
-    make_flows(t, net->nic.n_all);
+    make_flows(t, owners);
     return VS_OK;
 }
 
@@ -175,7 +185,7 @@ void machine_traffic_begin(struct vs_net *net, uint32_t number, uint64_t now_ps)
 {
     struct machine_traffic *t = net->traffic;
     for (uint32_t i = 0; i < t->window; i++) { /* of its function's, those that come to it */
-        if (queue_of(t, number / net->nic.pairs, i % t->flows) == number) {
+        if (queue_of(t, owner(net, number), i % t->flows) == number) {
             queue(t, number, now_ps + t->delay_ps);
         }
     }
@@ -239,7 +249,7 @@ void machine_traffic_send(struct vs_net *net, uint64_t now_ps)
     t->first = (t->first + 1u) % t->room;
     t->n--;
     t->under_way[d.queue] += t->window != 0;
-    uint32_t vf = d.queue / net->nic.pairs;
+    uint32_t vf = owner(net, d.queue);
     bool tcp = net->nic_config.traffic_tcp != 0;
     arrive(t, d.queue, vf, tcp ? flow_of(t, vf, d.queue) : 0, now_ps);
 }

@@ -15,7 +15,7 @@ for nic in i82599 x710 connectx5 ena; do
     yes() { [ "$1" = 1 ] && echo yes || echo no; }
     most=$(knob nic.has.queues) pairs=$(knob nic.has.pairs) vfs=$(knob pcie.sriov.total_vfs) ring=$(knob nic.has.descriptors) table=$(knob nic.has.rss.entries)
     equal "$nic: the table says what its file says" \
-        "| \`$nic\` | $(knob nic.link.gbps) | $vfs | $pairs | $most | $ring | $table | $(yes "$(knob nic.has.head_write_back)") | $(yes "$(knob nic.tso)") | $(yes "$(knob nic.has.lro)") |" \
+        "| \`$nic\` | $(knob nic.link.gbps) | $vfs | $(knob nic.has.pools) | $pairs | $most | $ring | $table | $(yes "$(knob nic.has.head_write_back)") | $(yes "$(knob nic.tso)") | $(yes "$(knob nic.has.lro)") |" \
         "$(grep "^| \`$nic\`" model/sriov_nic/README.md | sed 's/| no: [^|]* |$/| no |/')"
     for base in skylake_sp_kvm neoverse_n1_native; do
         ok "$nic in $base" run -m "$work/$nic.$base.lua"
@@ -24,6 +24,12 @@ for nic in i82599 x710 connectx5 ena; do
     refused "$nic: one more" 2 "nic.vfs = $((vfs + 1))" run -m "$m" --set nic.vfs=$((vfs + 1))
     ok "$nic: as many pairs" run -m "$m" --set nic.queues="$pairs" --set nic.vfs=1
     [ "$pairs" = 64 ] || refused "$nic: one more pair" 2 "nic.queues = $((pairs + 1)): this adapter has at most $pairs" run -m "$m" --set nic.queues=$((pairs + 1)) --set nic.vfs=1
+    host="--set nic.path=host --set nic.vfs=128 --set pcie.sriov.total_vfs=128 --set worker.threads=1 --set host.cpus=2 --set worker.cpu=1"
+    pools=$(knob nic.has.pools)
+    # shellcheck disable=SC2086
+    ok "$nic: all of its pools" run -m "$m" $host --set nic.pools="$pools"
+    # shellcheck disable=SC2086
+    [ "$pools" = 128 ] || refused "$nic: one pool more" 2 "this adapter has at most $pools pools (nic.has.pools)" run -m "$m" $host --set nic.pools=$((pools + 1))
     each=$((most / vfs))
     [ "$each" -ge "$pairs" ] || ok "$nic: all of its queues" run -m "$m" --set nic.vfs="$vfs" --set nic.queues="$each"
     [ "$each" -ge "$pairs" ] || refused "$nic: more than all" 2 "(nic.has.queues)" run -m "$m" --set nic.vfs="$vfs" --set nic.queues=$((each + 1))

@@ -74,7 +74,7 @@ while read -r knob low high; do
             nic.traffic.interval_ns=0 | nic.traffic.window=0 | nic.traffic.*_ns=1000000000) continue ;;
         esac
         # shellcheck disable=SC2086,SC2046 # words
-        ok "$knob=$value" timeout 60 "$VIRTSIM" $echo --set "$knob=$value" $([ "$knob" != iommu.iotlb.ways ] || [ "$value" = 0 ] || echo --set iommu.iotlb.entries="$value") $([ "$knob=$value" != pcie.sriov.total_vfs=1 ] || echo --set nic.vfs=1) $([ "$knob=$value" != nic.refill=4095 ] || echo --set nic.ring.descriptors=4096) $([ "$knob=$value" != nic.has.rss.entries=64 ] || echo --set nic.rss.entries=64) $([ "$knob=$value" != nic.queues=64 ] || echo --set nic.has.pairs=64)
+        ok "$knob=$value" timeout 60 "$VIRTSIM" $echo --set "$knob=$value" $([ "$knob" != iommu.iotlb.ways ] || [ "$value" = 0 ] || echo --set iommu.iotlb.entries="$value") $([ "$knob=$value" != pcie.sriov.total_vfs=1 ] || echo --set nic.vfs=1) $([ "$knob=$value" != nic.refill=4095 ] || echo --set nic.ring.descriptors=4096) $([ "$knob=$value" != nic.has.rss.entries=64 ] || echo --set nic.rss.entries=64) $([ "$knob=$value" != nic.queues=64 ] || echo --set nic.has.pairs=64) $([ "$knob=$value" != nic.pools=128 ] || echo --set nic.path=host --set nic.vfs=128 --set worker.threads=1 --set host.cpus=2 --set worker.cpu=1)
     done
 done <"$work/bounds"
 finish

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- KVM on Intel's processors (VMX), and QEMU in user space. What all of KVM's x86 has in common is here too:
 -- kvm_npt and kvm_no_apicv build on it. The length of the common path is what 1X064 leaves for it, 1488
--- instructions; how it splits over its steps is a reading of Linux, arch/x86/kvm/.
+-- instructions; how it splits over its steps is a reading of Linux, arch/x86/kvm/. A program of a few lines for each
+-- of its exits and threads makes more than 600 lines, which other files take by name.
 
 -- An exit's program: the way in, what is read of the guest's state, the reason's own steps, perhaps user space,
 -- what is done when that is back, what is written, the way out.
@@ -197,6 +198,33 @@ local program = {
     offset = 0xdf0000,
     { "request", run = 400, code = 2048,
       source = "reading of ixgbe_rcv_msg_from_vf and what it calls: a message of 16 words copied twice, its kind's checks, lists of filters", grade = "assumed" },
+  },
+  -- nic.path = host: drivers/net/ethernet/intel/ixgbe/ixgbe_main.c, net/bridge, drivers/net/tap.c, drivers/vhost/net.c;
+  -- copies are the machine's own, descriptor by descriptor and line by line
+  host_poll = {
+    offset = 0xd20000,
+    { "frame", run = 350, code = 2048,
+      source = "reading of ixgbe_clean_rx_irq, build_skb, eth_type_trans, napi_gro_receive and __netif_receive_skb_core up to its handler, a frame: half of host_receive.stack, the other half is IP and UDP", grade = "assumed" },
+  },
+  host_bridge = {
+    offset = 0xd30000,
+    { "forward", run = 330, code = 3072,
+      source = "reading of br_handle_frame, br_handle_frame_finish, br_fdb_update, br_fdb_find_rcu, br_forward and __dev_queue_xmit to the port", grade = "assumed" },
+  },
+  host_put = {
+    offset = 0xdb0000,
+    { "ring", run = 420, code = 3072,
+      source = "reading of tap_handle_frame, its ptr_ring, handle_rx, vhost_get_vq_desc, tap_recvmsg and vhost_add_used_n, without the copy", grade = "assumed" },
+  },
+  host_signal = {
+    offset = 0xdc0000,
+    { "event", run = 300, code = 2048,
+      source = "reading of vhost_signal, eventfd_signal, irqfd_wakeup and kvm_arch_set_irq_inatomic up to the processor's own message", grade = "assumed" },
+  },
+  host_get = {
+    offset = 0xdd0000,
+    { "frame", run = 750, code = 4096,
+      source = "reading of handle_tx_copy, vhost_get_vq_desc, tap_sendmsg with its skb, __dev_queue_xmit and ixgbe_xmit_frame, without the copy", grade = "assumed" },
   },
   host_send = {
     offset = 0xff0000,

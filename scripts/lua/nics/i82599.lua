@@ -26,6 +26,7 @@ return {
     rss = { entries = { 128, "Intel 82599 datasheet 7.1.2.8.1: redirection table of 128 entries", "documented" } },
     has = {
       mailbox = { true, "Intel 82599 datasheet: VFMAILBOX, VFMBMEM; Linux ixgbevf mbx.h", "documented" },
+      pools = { 63, "Linux ixgbe.h: IXGBE_MAX_MACVLANS 63, of the 64 pools of an 82599 (IXGBE_MAX_VMDQ_INDICES), one of which is the physical function's own", "documented" },
       pairs = { 4, "Linux ixgbe_lib.c, ixgbe_set_sriov_queues: 4 of each function up to 32 functions (IXGBE_RSS_4Q_MASK), 2 beyond", "documented" },
       queues = { 128, "Linux ixgbe_82599.c: IXGBE_82599_MAX_TX_QUEUES and MAX_RX_QUEUES 128", "documented" },
       descriptors = { 4096, "Linux ixgbe.h: IXGBE_MAX_TXD and IXGBE_MAX_RXD 4096", "documented" },

@@ -47,7 +47,7 @@ void guest_vf_descriptor(struct vs_vcpu *v, struct guest_work *w, enum vs_ref re
     struct vs_driver *d = &v->p->net->driver[v->index];
     uint64_t at = w->ring + w->slot * 16u, hpa;
     bool sends = w->ring == d->tx_ring;
-    if (ref != VS_REF_WRITE && sends && c->write_back_head) {
+    if (ref != VS_REF_WRITE && sends && c->write_back_head && !v->p->net->interfaces) {
         look_at_head(v, d, w, w->ring + c->ring * 16u);
         return;
     }
@@ -120,6 +120,10 @@ static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
 
 void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w)
 {
+    if (v->p->net->interfaces) {
+        guest_interface_ring(v, w);
+        return;
+    }
     struct vs_pcie *link = vs_net_link(v->p->net, v->p->net->driver[v->index].vf);
     vs_ps cpu = {link->cfg.doorbell * v->hw->clock.period_ps};
     vs_once(&v->txn, VS_OP_MMIO_WRITE, (uint16_t)(link->account + VS_ACC_pcie_mmio_write), cpu);
@@ -151,7 +155,9 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
         (void)guest_run(v, GUEST_REFILL, &w);
         any = true;
     }
-    if (any) {
+    if (any && net->interfaces) {
+        guest_interface_buffers(v, d);
+    } else if (any) {
         doorbell(v);
         vs_nic_rx_doorbell(&net->nic, d->queue, d->rx_tail);
     }
@@ -282,6 +288,10 @@ static void store(struct vs_vcpu *v, struct vs_driver *d, enum guest_program pro
 static void announce(struct vs_vcpu *v, struct vs_driver *d)
 {
     struct vs_net *net = v->p->net;
+    if (net->interfaces) {
+        guest_interface_frames(v, d);
+        return;
+    }
     struct vs_pcie *link = vs_net_link(net, d->vf);
     struct vs_nic_doorbell how = {vs_cpu_now_ps(&v->hw->cpu), &link->mmio_tape,
                                   (uint16_t)(link->account + VS_ACC_pcie_mmio_write)};
@@ -382,8 +392,9 @@ static void address(struct vs_vcpu *v, struct vs_driver *d)
                                     : r->a == VS_NIC_TO_ALL      ? VS_NIC_BROADCAST
                                     : r->a == VS_NIC_TO_PHYSICAL ? VS_NIC_PHYSICAL
                                                                  : vs_nic_mac((uint32_t)r->a),
-                              .from = r->work == VS_NIC_FROM_OWN ? v->p->net->nic.fn[d->vf].mac
-                                                                 : vs_nic_mac((uint32_t)r->work),
+                              .from = r->work == VS_NIC_FROM_OWN
+                                          ? v->p->net->nic.queue[d->queue].fn->mac
+                                          : vs_nic_mac((uint32_t)r->work),
                               .vlan = (uint16_t)r->b};
     struct guest_work w = {.flags = VS_NIC_ADDRESSED, .header = &h};
     frames(v, d, &w);

@@ -186,6 +186,11 @@ struct vs_net {
     /* A cleared page for a table of the IOMMU (vs_radix_alloc.table, its ctx the machine). */
     bool (*table)(void *ctx, uint64_t *value, uint64_t *at);
     unsigned nic_agent;
+    struct machine_interfaces *interfaces; /* nic.path = host: the host's driver; NULL: none */
+    /* Of these: whether the thread that serves a vCPU's interface sleeps, and has to be woken by an
+     * exit; it is told of frames or buffers. */
+    bool (*sleeps)(const struct vs_net *net, unsigned vcpu);
+    void (*tell)(struct vs_net *net, unsigned vcpu, uint64_t at_ps);
     struct machine_traffic *traffic;   /* who sends to it: the machine's */
     struct machine_physical *physical; /* the host's driver of the physical function; NULL: none */
     /* The driver of this queue can receive: packets may come. */
