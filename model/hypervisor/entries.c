@@ -5,7 +5,8 @@
 
 static const struct vs_hv_exit no_exit;
 
-void vs__hv_check_entries(const struct vs_program_set *set, struct vs_errors *errors)
+/* Reports programs that C goes round or may interrupt and that are not of a kind where it can. */
+static void check_entries(const struct vs_program_set *set, struct vs_errors *errors)
 {
     static const struct {
         const char *name;
@@ -27,6 +28,30 @@ void vs__hv_check_entries(const struct vs_program_set *set, struct vs_errors *er
                      entries[i].why);
         }
     }
+}
+
+/* Reports everything in a configuration that cannot be. */
+void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_set *set,
+                 const uint64_t *values, struct vs_errors *errors)
+{
+    if (c->fault_around & (c->fault_around - 1u)) {
+        vs_error(errors, "host.fault_around = %llu: an aligned group is a power of two",
+                 (unsigned long long)c->fault_around);
+    }
+    bool x86 = vs_program_set_find(set, "rsb_fill") != VS_PROGRAM_NONE;
+    bool any = x86 || vs_program_set_find(set, "bhb") != VS_PROGRAM_NONE;
+    if ((c->mitigations && !any) || (c->ibpb_on_exit && !x86)) {
+        vs_error(errors,
+                 "hypervisor.%s: %s has no steps for them; the programs of KVM have, on x86 both",
+                 c->mitigations && !any ? "mitigations" : "ibpb_on_exit", set->desc->file);
+    }
+    if (c->host_registers && vs_program_set_find(set, "host_msrs") == VS_PROGRAM_NONE) {
+        vs_error(errors,
+                 "hypervisor.host_registers: %s has no steps for them; KVM's on AMD has (kvm_npt)",
+                 set->desc->file);
+    }
+    vs_program_set_check(set, values, errors);
+    check_entries(set, errors);
 }
 
 /* Runs one of the programs that the machine starts, for what `exit` says; one that the hypervisor

@@ -21,25 +21,6 @@
 _Static_assert(VS_PROGRAM_CODE + VS_PROGRAM_TRAPS * VS_PROGRAM_TRAP_CODE <= VS_HV_AREA_BYTES,
                "programs' code leaves its area");
 
-/* Reports everything in a configuration that cannot be. */
-void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_set *set,
-                 const uint64_t *values, struct vs_errors *errors)
-{
-    if (c->fault_around & (c->fault_around - 1u)) {
-        vs_error(errors, "host.fault_around = %llu: an aligned group is a power of two",
-                 (unsigned long long)c->fault_around);
-    }
-    bool x86 = vs_program_set_find(set, "rsb_fill") != VS_PROGRAM_NONE;
-    bool any = x86 || vs_program_set_find(set, "bhb") != VS_PROGRAM_NONE;
-    if ((c->mitigations && !any) || (c->ibpb_on_exit && !x86)) {
-        vs_error(errors,
-                 "hypervisor.%s: %s has no steps for them; the programs of KVM have, on x86 both",
-                 c->mitigations && !any ? "mitigations" : "ibpb_on_exit", set->desc->file);
-    }
-    vs_program_set_check(set, values, errors);
-    vs__hv_check_entries(set, errors);
-}
-
 void vs_hv_affect(struct vs_hypervisor *h, const struct vs_hv_affected *by)
 {
     h->affected = *by;
@@ -234,6 +215,8 @@ static bool port_holds(void *ctx, enum vs_predicate p, bool taken)
         return h->cfg.mitigations && h->affected.bhb;
     case VS_WHEN_IBPB:
         return h->cfg.ibpb_on_exit;
+    case VS_WHEN_HOST_MSRS:
+        return h->cfg.host_registers;
     case VS_WHEN_L1D_FLUSH: /* vmx_l1d_flush */
         return h->cfg.mitigations && h->affected.l1tf &&
                (h->cfg.l1d_flush == L1D_ALWAYS || (h->cfg.l1d_flush == L1D_COND && h->l1d_due));
@@ -279,6 +262,7 @@ static bool port_settled(void *ctx, enum vs_predicate p)
     case VS_WHEN_VERW:
     case VS_WHEN_BHB:
     case VS_WHEN_IBPB:
+    case VS_WHEN_HOST_MSRS:
         return true;
     case VS_WHEN_L1D_FLUSH:
         return !h->cfg.mitigations || !h->affected.l1tf;

@@ -5,9 +5,6 @@
 
 #include "hypervisor/hypervisor.h"
 
-/* entries.c: programs that C goes round or may interrupt are of a kind where it can. */
-void vs__hv_check_entries(const struct vs_program_set *set, struct vs_errors *errors);
-
 /* The window of pause-loop exiting becomes `next`; KVM writes it where that is something else. */
 void vs__hv_set_spin(struct vs_hypervisor *h, struct vs_txn *t, uint64_t now, uint64_t next,
                      unsigned counter);

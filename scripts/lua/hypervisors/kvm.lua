@@ -101,11 +101,14 @@ local program = {
     { "exit", action = "user_exit" },
     { "put", run = 260, code = 1536, data = 384,
       source = "reading of vcpu_put and kvm_arch_vcpu_ioctl_run's end: user's FPU state back, preemption notifier, signal mask", grade = "assumed" },
-    { "leave_ioctl", cycles = 300, source = "half of the 600 cycles assumed for both ways: SYSRET with its mitigations, user-return notifiers", grade = "assumed" },
+    { "put_gs", cycles = 200, source = "vmx_prepare_switch_to_host: MSR_KERNEL_GS_BASE, the guest's read and the host's written, as instruction.rdmsr and instruction.wrmsr", grade = "assumed" },
+    { "user_return", cycles = 240, source = "kvm_on_user_return: the host's values of the MSRs that differ, a WRMSR each (instruction.wrmsr). LSTAR and TSC_AUX do; STAR and SYSCALL_MASK are one Linux's and another's", grade = "assumed" },
+    { "leave_ioctl", cycles = 300, source = "half of the 600 cycles assumed for both ways: SYSRET with its mitigations", grade = "assumed" },
     { "qemu", call = "user_space.process" },
     { "enter_ioctl", cycles = 300, source = "the other half: SYSCALL, entry_SYSCALL_64, the way to kvm_vcpu_ioctl", grade = "assumed" },
     { "load", run = 300, code = 1792, data = 512,
       source = "reading of vcpu_load and kvm_arch_vcpu_ioctl_run's beginning: preemption notifier, VMCS current, guest's FPU state", grade = "assumed" },
+    { "guest_msrs", cycles = 360, source = "vmx_prepare_switch_to_guest: a WRMSR (instruction.wrmsr) of MSR_KERNEL_GS_BASE, and by kvm_set_user_return_msr of LSTAR and TSC_AUX, which differ from the host's", grade = "assumed" },
   },
   inject = {
     { "highest", state = "virtual_intr", when = "virtual_delivery" },
@@ -595,10 +598,7 @@ program.shadow_write = {
   offset = 0xf10000,
   { "emulate", run = 2600, code = 10240, source = "as hypervisor.mmio.emulate: decode and emulation of the instruction", grade = "assumed" },
 }
-program.shadow_sync = {
-  offset = 0xf20000,
-  { "compare", run = 14, code = 2048, source = "reading of FNAME(sync_spte): one round of the loop where nothing changed", grade = "assumed" },
-}
+program.shadow_sync = { offset = 0xf20000, { "compare", run = 14, code = 2048, source = "reading of FNAME(sync_spte): one round of the loop where nothing changed", grade = "assumed" } }
 program.shadow_walk = { { "step", run = 60, source = "reading of FNAME(walk_addr_generic): one round of its loop", grade = "assumed" } }
 program.shadow_page = { { "make", run = 450, source = "reading of kvm_mmu_get_shadow_page: hash lookup, allocation, list and write-tracking accounts", grade = "assumed" } }
 program.shadow_entry = { { "set", run = 120, source = "reading of make_spte, mmu_set_spte and rmap_add", grade = "assumed" } }

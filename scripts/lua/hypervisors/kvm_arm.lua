@@ -90,6 +90,16 @@ local program = {
     source = "reading of kvm_handle_wfx: of WFE it is kvm_vcpu_on_spin, which x86's handle_pause calls too", grade = "assumed" } },
 }
 
+-- kvm_arch_vcpu_put and kvm_arch_vcpu_load move system registers of their own (model/el2), and no MSRs
+program.user_space = {
+  { "exit", as = "kvm.user_space.exit" },
+  { "put", as = "kvm.user_space.put" },
+  { "leave_ioctl", as = "kvm.user_space.leave_ioctl" },
+  { "qemu", as = "kvm.user_space.qemu" },
+  { "enter_ioctl", as = "kvm.user_space.enter_ioctl" },
+  { "load", as = "kvm.user_space.load" },
+}
+
 -- A hypervisor in the guest, L1, at virtual EL2, whose guest is L2: arch/arm64/kvm of Linux 6.9, emulate-nested.c and
 -- sys_regs.c; what of L1 leaves it are the instructions of its world switch (model/el2/nested_switch.def).
 -- in every exit of L2: handle_trap_exceptions; which of L1's traps would have taken it

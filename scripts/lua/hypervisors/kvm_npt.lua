@@ -25,6 +25,29 @@ local program = {
   },
 }
 
+-- svm_vcpu_load, svm_prepare_switch_to_guest, svm_vcpu_put: VMRUN keeps none of the registers that VMSAVE and VMLOAD
+-- move. The host's are saved before the first entry and are loaded behind each exit; TSC_AUX is left to the return
+-- to user space.
+program.user_space = {
+  { "exit", as = "kvm.user_space.exit" },
+  { "put", as = "kvm.user_space.put" },
+  { "put_msrs", call = "host_msrs.put", when = "host_msrs" },
+  { "user_return", cycles = 120, when = "not host_msrs", source = "kvm_on_user_return: TSC_AUX, the only one of the list (tsc_aux_uret_slot), as instruction.wrmsr", grade = "assumed" },
+  { "leave_ioctl", as = "kvm.user_space.leave_ioctl" },
+  { "qemu", as = "kvm.user_space.qemu" },
+  { "enter_ioctl", as = "kvm.user_space.enter_ioctl" },
+  { "load", as = "kvm.user_space.load" },
+  { "load_msrs", call = "host_msrs.load", when = "host_msrs" },
+  { "save_host", cycles = 162, when = "not host_msrs", source = "svm_prepare_switch_to_guest: VMSAVE of the host's save area, as svm.instruction.vmload (C1112)", grade = "derived" },
+  { "guest_msrs", cycles = 120, when = "not host_msrs", source = "kvm_set_user_return_msr of TSC_AUX, as instruction.wrmsr", grade = "assumed" },
+}
+-- until Linux 5.11: host_save_user_msrs are STAR, LSTAR, CSTAR, SYSCALL_MASK, KERNEL_GS_BASE, FS_BASE, SYSENTER_CS,
+-- SYSENTER_ESP, SYSENTER_EIP and TSC_AUX
+program.host_msrs = {
+  { "load", cycles = 682, source = "svm_vcpu_load of Linux 5.11: ten MSRs and GS_BASE read, 62 cycles each (C1108)", grade = "derived" },
+  { "put", cycles = 1320, source = "svm_vcpu_put of Linux 5.11: KERNEL_GS_BASE and the ten MSRs written, as instruction.wrmsr", grade = "assumed" },
+}
+
 -- A hypervisor in the guest, L1, whose guest is L2: arch/x86/kvm/svm/nested.c of Linux 6.1. Three or four instructions
 -- for each field that moves, and what stands around them.
 -- in every exit of L2: nested_svm_exit_special, nested_svm_exit_handled
