@@ -293,12 +293,11 @@ static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struc
         }
         return false;
     }
-    if (vs_unlikely(v->shadowed)) { /* in one go, as what the entry carries is told here */
+    if (vs_unlikely(v->shadowed)) {
         how = in_shadow(v, trap, how, &with);
-        patience &= ~(unsigned)MAY_STOP;
     }
     handle_exit(v, trap, &exit, how, patience);
-    if (vs_unlikely(v->shadowed) && vcpu_hv(v)->injected) {
+    if (vs_unlikely(v->shadowed) && !v->stopped.is && vcpu_hv(v)->injected) {
         vcpu_irq_in_shadow(v);
     }
     return true;
@@ -335,6 +334,17 @@ bool vcpu_trap_halt(struct vs_vcpu *v, const struct vs_trap *trap)
     return leave_for(v, trap, NULL, MAY_WAIT | may_stop(v));
 }
 
+/* The exit of an instruction behind STI is over, in which it was stopped. Where that has emulated
+ * the instruction, nothing is held back any more; a fault's is issued again in the same shadow. */
+static void out_of_shadow(struct vs_vcpu *v, const struct vs_trap *trap)
+{
+    if (vcpu_hv(v)->injected) {
+        vcpu_irq_in_shadow(v);
+    } else if (vcpu_emulated(trap)) {
+        vcpu_unshadow(v);
+    }
+}
+
 void vcpu_release(struct vs_vcpu *v)
 {
     struct vs_stopped *s = &v->stopped;
@@ -343,6 +353,9 @@ void vcpu_release(struct vs_vcpu *v)
         s->is = false;
         bool over = end_exit(v, &s->trap, s->what.nmi,
                              vs_hv_go_on(&v->hv, &v->txn, s->exit.trap, &s->what), patience);
+        if (over && v->shadowed && !s->is) {
+            out_of_shadow(v, &s->trap);
+        }
         if (over && s->then && !v->thread.depth) {
             s->then(v);
         }
