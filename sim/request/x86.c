@@ -95,11 +95,16 @@ static uint64_t value_of(struct vs_vcpu *v)
     return operand;
 }
 
-/* Its exit is over: the hypervisor may have made it a fault. */
-static void thrown(struct vs_vcpu *v)
+/* Its exit is over: the hypervisor may have made it a fault, or it is executed again, untrapped
+ * (KVM's handle_dr). */
+static void end_of_exit(struct vs_vcpu *v)
 {
+    const struct instruction *i = &list[v->request.a];
     if (vcpu_hv(v)->threw) {
         undefined(v);
+    } else if (i->trap == VS_TRAP_DEBUG_REGISTER && !v->p->deprivileged) {
+        v->debug_loaded = true;
+        carry_out(v, i);
     }
 }
 
@@ -129,16 +134,16 @@ void request_instruction(struct vs_vcpu *v)
         carry_out(v, i);
     }
     bool skips = !v->p->virtualized || (debug && v->debug_loaded),
-         left = !skips && (debug || how.ask ? vcpu_trap(v, &trap, how.ask ? &how : NULL)
-                                            : vcpu_trap_last(v, &trap));
-    if (left && v->stopped.is) {
-        v->stopped.then = thrown;
-    } else if (left && i->trap == VS_TRAP_SHUTDOWN) {
-        v->ended = true; /* user space resets the machine */
-    } else if (left && vcpu_hv(v)->threw) {
-        undefined(v);
-    } else if ((!left && !after) || (left && debug)) {
-        v->debug_loaded = v->debug_loaded || left; /* KVM's handle_dr: executed again, untrapped */
+         ends = trap.kind == VS_TRAP_SHUTDOWN,
+         left = !skips && (ends ? vcpu_trap(v, &trap, &how)
+                                : vcpu_trap_again(v, &trap, how.ask ? &how : NULL));
+    if (left && ends) { /* user space resets the machine */
+        v->ended = true;
+    } else if (left && v->stopped.is) {
+        v->stopped.then = end_of_exit;
+    } else if (left) {
+        end_of_exit(v);
+    } else if (!after) {
         carry_out(v, i);
     }
 }

@@ -8,7 +8,7 @@ db=$work/p.db
 
 cat >"$work/one.lua" <<'END'
 param { name = "n", default = 0, max = 10000000, text = "instructions before the last exit" }
-param { name = "kind", default = "fault", choices = "fault|bulk|mmio|rdmsr|wrmsr|hypercall|halt|refused|shadow|behind", text = "which exit" }
+param { name = "kind", default = "fault", choices = "fault|bulk|mmio|rdmsr|wrmsr|hypercall|halt|refused|debug|shadow|behind", text = "which exit" }
 local one = {
   fault = function(cpu, r, i) cpu:store(r, i * 4096) end,
   bulk = function(cpu, r, i) cpu:stride { region = r, stride = 4096, count = i + 1, op = "store" } end,
@@ -19,6 +19,7 @@ local one = {
   halt = function(cpu, _, i) -- only the last halts: who does gives its slice up
     if i == 0 then cpu:timer { us = 5000 } elseif i == 2 then cpu:hlt() if cpu:interrupts() ~= 1 then error("not woken") end end
   end,
+  debug = function(cpu, _, i) if i == 2 then cpu:instruction("mov_to_dr", 7) end end, -- the first since an exit
   shadow = function(cpu) cpu:cli() cpu:sti() cpu:wrmsr(0x3b, 5) end,
   behind = function(cpu, _, i) -- an interrupt waits for the end of the shadow, and comes with the entry
     if i == 0 then cpu:cli() cpu:timer { us = 1 } cpu:compute(20000) end
@@ -55,7 +56,7 @@ ended() {
 }
 stopped() { query "select total(value) from counter where name = 'sched.preempted_in_path' and actor = 'vcpu0'" | sed 's/\..*//'; }
 
-for kind in ${KINDS:-fault bulk mmio rdmsr wrmsr hypercall halt refused shadow behind}; do
+for kind in ${KINDS:-fault bulk mmio rdmsr wrmsr hypercall halt refused debug shadow behind}; do
     # an instruction takes 192.5 ps: the exit begins a third of a microsecond before the end of the slice
     ok "$kind: where it begins" run $kind 0
     from=$((2 * (slice - 333000 - $(query "select value from counter where name = 'mark.here' and actor = 'vcpu0'")) / 385))
