@@ -80,9 +80,7 @@ static void transfer(struct vs_dma_engine *e, struct vs_dma_job *job, uint64_t *
     uint64_t taken = now_ps, gap = write ? e->cfg.write_interval : e->cfg.read_interval;
     struct vs_txn *t = &e->dma;
     t->now_ps = now_ps;
-    t->prefix = job->prefix;
     bool good = ask(e, job, write, at, &taken);
-    t->prefix = 0;
     e->count[VS_CNT_dma_engine_transfers]++;
     e->count[VS_CNT_dma_engine_bytes] += good ? job->bytes : 0;
     e->count[VS_CNT_dma_engine_refused] += !good;
@@ -97,15 +95,18 @@ static void transfer(struct vs_dma_engine *e, struct vs_dma_job *job, uint64_t *
 
 bool vs_dma_engine_run(struct vs_dma_engine *e, struct vs_dma_job *job, uint64_t until_ps)
 {
+    e->dma.prefix = job->prefix;
     while (job->done < job->count) {
         uint64_t *slot = earliest(e, job->outstanding);
         uint64_t now = *slot > job->next_ps ? *slot : job->next_ps;
         job->next_ps = now;
         if (now > until_ps) {
+            e->dma.prefix = 0;
             return false;
         }
         transfer(e, job, slot, now);
     }
+    e->dma.prefix = 0;
     e->count[VS_CNT_dma_engine_time] += (job->last_ps - job->first_ps) / 1000u;
     return true;
 }

@@ -131,8 +131,8 @@ void vs__iommu_record(struct vs_iommu *i, uint64_t address, uint16_t requester, 
                                                       vs__iommu_pasid(i->asked)};
 }
 
-bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address, uint16_t requester, unsigned reason,
-                       bool write)
+__attribute__((noinline)) bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address,
+                                                 uint16_t requester, unsigned reason, bool write)
 {
     if (i->quiet) {
         return false;
@@ -337,19 +337,29 @@ static vs_inlined const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t
     return NULL;
 }
 
+/* Legacy mode takes no request with PASID. */
+static __attribute__((noinline)) bool no_pasids(struct vs_iommu *i, const struct vs_txn *t,
+                                                uint16_t requester, uint64_t address, bool write)
+{
+    i->asked = t->prefix;
+    (void)vs__iommu_blocked(i, address, requester, VS_IOMMU_LEGACY_PASID, write);
+    i->asked = 0;
+    return false;
+}
+
 /* Whose a request is; an address that no table can have is blocked here, too. */
 static vs_inlined bool space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
-                                uint64_t address, bool write, struct vs__iommu_space *space)
+                                uint32_t prefix, uint64_t address, bool write,
+                                struct vs__iommu_space *space)
 {
     space->first = 0;
-    i->asked = t->prefix;
     if (!i->cfg.mode) {
-        return vs_unlikely(t->prefix)
-                   ? vs__iommu_blocked(i, address, requester, VS_IOMMU_LEGACY_PASID, write)
+        return vs_unlikely(prefix) ? no_pasids(i, t, requester, address, write)
                : address >> 48
                    ? vs__iommu_blocked(i, address, requester, VS_IOMMU_BEYOND_WIDTH, write)
                    : find_context(i, t, requester, address, write, &space->context);
     }
+    i->asked = prefix;
     unsigned reason = vs__iommu_find_space(i, t, requester, space);
     if (!reason &&
         (space->first ? !vs_radix_reaches(&vs_radix_x86_64, address) : address >> 48 != 0)) {
@@ -362,18 +372,17 @@ static vs_inlined bool space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t r
 bool vs__iommu_space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t address,
                         bool write, struct vs__iommu_space *space)
 {
-    return space_of(i, t, requester, address, write, space);
+    return space_of(i, t, requester, t->prefix, address, write, space);
 }
 
 /* The page that an address is in, from the IOTLB or by a walk. */
 static vs_inlined bool page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
-                               const struct vs__iommu_space *space, uint64_t address, bool write,
-                               uint64_t *payload, unsigned *level)
+                               uint32_t prefix, const struct vs__iommu_space *space,
+                               uint64_t address, bool write, uint64_t *payload, unsigned *level)
 {
     vs__iommu_charge(i, t, VS_ACC_iommu_iotlb, i->cfg.iotlb_latency);
     const uint64_t *hit = find_page(i, t, vs__iommu_domain(space->context), address, level);
-    uint64_t needs = vs__iommu_needs(t->prefix, write);
-    if (hit && (*hit & needs) == needs) {
+    if (hit && vs__iommu_serves(*hit, prefix, write)) {
         i->count[VS_CNT_iommu_iotlb_hits]++;
         *payload = *hit;
         return true;
@@ -386,12 +395,12 @@ bool vs__iommu_page_of(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
                        const struct vs__iommu_space *space, uint64_t address, bool write,
                        uint64_t *payload, unsigned *level)
 {
-    return page_of(i, t, requester, space, address, write, payload, level);
+    return page_of(i, t, requester, t->prefix, space, address, write, payload, level);
 }
 
-/* Translates an address within one page, or records the fault. */
-static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
-                           uint64_t address, bool write, uint64_t *physical)
+/* Translates an address within one page, of a request with this prefix, or records the fault. */
+static vs_inlined bool translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                                 uint32_t prefix, uint64_t address, bool write, uint64_t *physical)
 {
     struct vs__iommu_space space = {0};
     uint64_t payload = 0;
@@ -403,11 +412,11 @@ static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     i->count[VS_CNT_iommu_requests]++;
     unsigned level = 1;
     i->silent = false;
-    bool good = space_of(i, t, requester, address, write, &space);
+    bool good = space_of(i, t, requester, prefix, address, write, &space);
     if (good && space.context & VS__IOMMU_PASS_THROUGH) {
         payload = address;
     } else if (good) {
-        good = page_of(i, t, requester, &space, address, write, &payload, &level);
+        good = page_of(i, t, requester, prefix, &space, address, write, &payload, &level);
     }
     if (good) {
         uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
@@ -415,6 +424,22 @@ static bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     }
     vs_close(t);
     return good;
+}
+
+/* Translates for a process: seldom, and out of the way of what has no PASID. */
+static __attribute__((noinline)) bool translate_pasid(struct vs_iommu *i, struct vs_txn *t,
+                                                      uint16_t requester, uint64_t address,
+                                                      bool write, uint64_t *physical)
+{
+    return translate(i, t, requester, t->prefix, address, write, physical);
+}
+
+/* Translates a request, whose prefix its transaction has. */
+static vs_inlined bool translate_page(struct vs_iommu *i, struct vs_txn *t, uint16_t requester,
+                                      uint64_t address, bool write, uint64_t *physical)
+{
+    return vs_unlikely(t->prefix) ? translate_pasid(i, t, requester, address, write, physical)
+                                  : translate(i, t, requester, 0, address, write, physical);
 }
 
 bool vs_iommu_translate(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint32_t pasid,
@@ -467,7 +492,7 @@ static __attribute__((noinline)) bool read_pages(void *ctx, struct vs_txn *t, ui
     struct vs_iommu *i = ctx;
     unsigned char *to = buf;
     for (size_t s; bytes; bytes -= s) {
-        uint64_t physical[SPAN], *p = physical;
+        uint64_t physical[SPAN] = {0}, *p = physical;
         s = span(at.v, bytes);
         if (!translate_span(i, t, requester, at.v, s, false, physical)) {
             return false;
@@ -504,7 +529,7 @@ static __attribute__((noinline)) bool write_pages(void *ctx, struct vs_txn *t, u
     struct vs_iommu *i = ctx;
     const unsigned char *from = buf;
     for (size_t s; bytes; bytes -= s) {
-        uint64_t physical[SPAN], *p = physical;
+        uint64_t physical[SPAN] = {0}, *p = physical;
         s = span(at.v, bytes);
         if (!translate_span(i, t, requester, at.v, s, true, physical)) {
             return false;

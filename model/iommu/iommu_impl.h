@@ -54,14 +54,16 @@ struct vs__iommu_space {
 /* Rights of an IOTLB's entry: R and W of a user, of a supervisor, and to execute. */
 #define VS__IOMMU_SUPERVISOR_SHIFT 2u
 #define VS__IOMMU_MAY_EXECUTE 16u
-/* What a request needs of them. */
-static inline uint64_t vs__iommu_needs(uint32_t prefix, bool write)
+/* Whether an entry with these rights serves a request. */
+static inline bool vs__iommu_serves(uint64_t entry, uint32_t prefix, bool write)
 {
     uint64_t right = write ? 2u : 1u;
-    return vs_likely(!prefix)
-               ? right
-               : right << (prefix & VS_PASID_PRIVILEGED ? VS__IOMMU_SUPERVISOR_SHIFT : 0) |
-                     (prefix & VS_PASID_EXECUTE ? VS__IOMMU_MAY_EXECUTE : 0);
+    if (vs_likely(!prefix)) {
+        return entry & right;
+    }
+    right <<= prefix & VS_PASID_PRIVILEGED ? VS__IOMMU_SUPERVISOR_SHIFT : 0;
+    right |= prefix & VS_PASID_EXECUTE ? VS__IOMMU_MAY_EXECUTE : 0;
+    return (entry & right) == right;
 }
 /* The PASID in a prefix; VS_IOMMU_NO_PASID: there is none. */
 static inline uint32_t vs__iommu_pasid(uint32_t prefix)

@@ -92,7 +92,7 @@ static uint64_t request_bytes(const struct vs_pcie *p, uint64_t at)
 /* The bytes of a prefix before the header of what this transaction sends. */
 static inline uint64_t prefix_bytes(const struct vs_txn *t)
 {
-    return t->prefix ? VS_PASID_PREFIX_BYTES : 0;
+    return vs_pasid_bytes(t->prefix);
 }
 
 uint64_t vs_pcie_write_bytes(const struct vs_pcie *p, uint64_t at, uint64_t bytes)

@@ -119,8 +119,8 @@ static void pcie_6_20_a_prefix_is_four_bytes_of_what_may_have_one(void **state)
         vs_pcie_free(&link);
         vs_ledger_destroy(l);
     }
-    assert_int_equal(up[1] - up[0], (2 + 2 + 1 + 1) * VS_PASID_PREFIX_BYTES);
-    assert_int_equal(down[1] - down[0], 2 * VS_PASID_PREFIX_BYTES);
+    assert_int_equal(up[1] - up[0], (2 + 2 + 1 + 1) * 4u);
+    assert_int_equal(down[1] - down[0], 2 * 4u);
 }
 
 int main(void)

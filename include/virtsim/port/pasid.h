@@ -20,13 +20,18 @@
 #define VS_PASID_PREFIX 0x91000000u
 #define VS_PASID_PRIVILEGED (1u << 21)
 #define VS_PASID_EXECUTE (1u << 20)
-#define VS_PASID_PREFIX_BYTES 4u /* on the link */
 
 /* The prefix of a request in a process's address space. */
 static inline uint32_t vs_pasid_prefix(uint32_t pasid, bool privileged, bool execute)
 {
     return VS_PASID_PREFIX | (pasid & VS_PASID_MASK) | (privileged ? VS_PASID_PRIVILEGED : 0) |
            (execute ? VS_PASID_EXECUTE : 0);
+}
+
+/* Its bytes on the link: 4, or 0 where there is none; the uppermost bits of byte 0 are 100b. */
+static inline uint32_t vs_pasid_bytes(uint32_t prefix)
+{
+    return prefix >> 29;
 }
 
 #endif
