@@ -208,18 +208,33 @@ struct outgoing {
     struct given piece[VS_NIC_OUT_PIECES];
 };
 
+/* How many descriptors the next one of the interface's ring has. */
+static uint32_t pieces_of(const struct machine_interfaces *m, uint32_t interface)
+{
+    const struct vs_nic_ring *r = &ring_of(m, interface)->tx;
+    uint32_t slot = r->head, n = 0;
+    uint64_t word;
+    do {
+        uint64_t at = locate(m, interface, r->base + slot * 16ull);
+        word = vs_phys_read64(m->net->p->phys, (vs_hpa){at + 8u});
+        slot = (slot + 1u) % r->n;
+        n++;
+    } while (word >> 32 & VS_NIC_MORE && slot != r->tail && n < VS_NIC_OUT_PIECES);
+    return n;
+}
+
 /* Takes the next one of the interface's ring. */
 static void take(const struct machine_interfaces *m, struct vs_worker *w, struct outgoing *o)
 {
     struct vs_nic_ring *r = &ring_of(m, o->interface)->tx;
     unsigned char bytes[VS_NIC_HEADER_BYTES];
-    uint32_t slot = r->head;
+    uint32_t slot = r->head, n = pieces_of(m, o->interface);
     o->slot = slot;
     vs_hv_kernel(&w->hv, &w->txn, VS_HV_ENTRY_HOST_GET);
-    do {
-        o->piece[o->pieces] = look(m, w, o->interface, r, slot);
+    while (o->pieces < n) {
+        o->piece[o->pieces++] = look(m, w, o->interface, r, slot);
         slot = (slot + 1u) % r->n;
-    } while (o->piece[o->pieces++].word >> 32 & VS_NIC_MORE && o->pieces < VS_NIC_OUT_PIECES);
+    }
     o->flags = (uint32_t)(o->piece[0].word >> 32) & ~(uint32_t)VS_NIC_MORE;
     if (o->flags & VS_NIC_ADDRESSED) {
         vs_phys_read(m->net->p->phys, (vs_hpa){o->piece[0].buffer}, bytes, sizeof bytes);
@@ -294,14 +309,14 @@ static bool bridged(const struct machine_interfaces *m, struct vs_worker *w,
     return all || to == n->n_interfaces || to < n->n_fn;
 }
 
-/* The next frame of a guest's; false: the adapter's ring has no room, and it stays. */
-static bool send(const struct machine_interfaces *m, struct machine_host_queue *q,
-                 uint32_t interface)
+/* The next frame of a guest's, which stays where it is while the adapter's ring has no room. */
+static void send(const struct machine_interfaces *m, struct vs_worker *w,
+                 struct machine_host_queue *q, uint32_t interface)
 {
-    struct vs_worker *w = q->worker;
     struct outgoing o = {.interface = interface};
-    if (machine_host_room(q, VS_NIC_OUT_PIECES) < VS_NIC_OUT_PIECES) {
-        return false;
+    uint32_t pieces = pieces_of(m, interface);
+    if (machine_host_room(q, pieces) < pieces) {
+        return;
     }
     take(m, w, &o);
     if (interface < m->net->nic.n_fn || bridged(m, w, &o)) {
@@ -310,7 +325,6 @@ static bool send(const struct machine_interfaces *m, struct machine_host_queue *
     for (uint32_t i = 0; i < o.pieces; i++) {
         mark(m, w, &o.piece[i], o.piece[i].word);
     }
-    return true;
 }
 
 /* ---- the threads ---- */
@@ -346,7 +360,7 @@ static bool serve(struct machine_interfaces *m, struct vs_worker *w, uint32_t so
         vs_tape_clear(&w->trail);
     }
     if (goes) {
-        (void)send(m, &m->queue[vs_nic_queue_for(n, source)], source);
+        send(m, w, &m->queue[vs_nic_queue_for(n, source)], source);
         vs_tape_clear(&w->trail);
     }
     vs_close(&w->txn);

@@ -46,7 +46,7 @@ busy() { sql "select total(total_ps) from op where op = 'host.packet'"; }
     echoes $host nic.vfs=1 nic.pools=1 rate=2000000 nic.ring.descriptors=64
     equal "under load frames are lost where the guest has no buffer" 1 "$(sql "select $(counter nic.guest_full nic0) + $(counter nic.rx_dropped nic0) > 0")"
     equal "and a thread that is awake is not told by exits" 1 "$(sql "select $(counter nic.kicks nic0) < 100")"
-    for more in iommu.mode=scalable nic.write_back.head=1 nic.write_back.rx=8 guest.vms=each; do
+    for more in nic.ring.descriptors=8 iommu.mode=scalable nic.write_back.head=1 nic.write_back.rx=8 guest.vms=each; do
         echoes $host nic.pools=1 $more
         equal "$more" 200 "$(ops packet.rx nic0/if0)"
     done
