@@ -282,14 +282,15 @@ static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struc
 {
     struct vs_exit exit;
     vs_txn_settle(&v->txn);
-    struct vs_host_work w = {.v = v, .trap = trap};
+    struct vs_host_work here, *w = !how && patience & MAY_STOP ? &v->stopped.work : &here;
     struct vs_handling own, with;
-    if (!how && v->p->host.work_of(&w, &own)) {
+    *w = how ? (struct vs_host_work){0} : (struct vs_host_work){.v = v, .trap = trap};
+    if (!how && v->p->host.work_of(w, &own)) {
         how = &own;
     }
     if (!v->world.leaves(v->world.ctx, &v->txn, trap, &exit)) {
-        if (w.needed) {
-            vcpu_fail(v, "%s does not exit, but %s needs that", w.needed, w.by);
+        if (w->needed) {
+            vcpu_fail(v, "%s does not exit, but %s needs that", w->needed, w->by);
         }
         return false;
     }
@@ -357,7 +358,9 @@ void vcpu_release(struct vs_vcpu *v)
             out_of_shadow(v, &s->trap);
         }
         if (over && s->then && !v->thread.depth) {
+            vcpu_space_take(v); /* outside of its step */
             s->then(v);
+            vcpu_space_put(v);
         }
     } else if (v->nested ? v->p->host.nested_woken(v) : vcpu_enter(v)) {
         vs_close(&v->txn);

@@ -90,6 +90,8 @@ const char *guest_mm_exhausted(const struct vs_vcpu *v, char *out, size_t bytes)
 bool guest_mm_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
 void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at);
+/* The program's own: the exit may be stopped in its path (vcpu_trap_last). */
+void guest_tlb_invlpg_own(struct vs_vcpu *v, uint64_t at);
 /* Arm: the upper half may have got its root just now. */
 void guest_mm_upper(struct vs_vcpu *v);
 /* layout.c. The layout for the formats of a configuration; an error where it does not fit. */
@@ -108,6 +110,8 @@ uint64_t guest_mm_driver(struct vs_vcpu *v, uint64_t bytes, unsigned shift);
 uint64_t guest_mm_process(struct vs_vcpu *v);
 /* MOV to CR3 with the exit it may have; value: flags of a CR3, or 0 for the present ones. */
 void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value);
+/* The program's own, as guest_tlb_invlpg_own. */
+void guest_mm_load_cr3_own(struct vs_vcpu *v, uint64_t value);
 void guest_mm_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
 /* The address space of a processor's host. */
 enum vs_status guest_mm_make_host(struct vs_hwthread *hw);

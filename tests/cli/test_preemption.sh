@@ -8,7 +8,7 @@ db=$work/p.db
 
 cat >"$work/one.lua" <<'END'
 param { name = "n", default = 0, max = 10000000, text = "instructions before the last exit" }
-param { name = "kind", default = "fault", choices = "fault|bulk|mmio|rdmsr|wrmsr|hypercall|halt|refused|debug|shadow|behind", text = "which exit" }
+param { name = "kind", default = "fault", choices = "fault|bulk|mmio|rdmsr|wrmsr|hypercall|halt|refused|debug|shadow|behind|cr3|cr4|invlpg|invpcid", text = "which exit" }
 local one = {
   fault = function(cpu, r, i) cpu:store(r, i * 4096) end,
   bulk = function(cpu, r, i) cpu:stride { region = r, stride = 4096, count = i + 1, op = "store" } end,
@@ -20,6 +20,10 @@ local one = {
     if i == 0 then cpu:timer { us = 5000 } elseif i == 2 then cpu:hlt() if cpu:interrupts() ~= 1 then error("not woken") end end
   end,
   debug = function(cpu, _, i) if i == 2 then cpu:instruction("mov_to_dr", 7) end end, -- the first since an exit
+  cr3 = function(cpu) cpu:write_cr(3) end,
+  cr4 = function(cpu, _, i) cpu:write_cr(4, i % 2 == 0 and 0x20 or 0xa0) end, -- PGE changes
+  invlpg = function(cpu, r) cpu:store(r, 0) cpu:invlpg(r, 0) end,
+  invpcid = function(cpu) cpu:invpcid { type = 2 } end,
   shadow = function(cpu) cpu:cli() cpu:sti() cpu:wrmsr(0x3b, 5) end,
   behind = function(cpu, _, i) -- an interrupt waits for the end of the shadow, and comes with the entry
     if i == 0 then cpu:cli() cpu:timer { us = 1 } cpu:compute(20000) end
@@ -45,8 +49,10 @@ slice=1000000000 # ps
 run() { # KIND N OPTIONS...
     rm -f "$db"
     "$VIRTSIM" run "$work/one.lua" --quiet --db "$db" -m skylake_sp_kvm --set workload.kind="$1" --set workload.n="$2" --set host.cpus=1 \
-        --set host.slice_us=1000 --set host.preemption=full "${@:3}"
+        --set host.slice_us=1000 --set host.preemption=full $(under "$1") "${@:3}"
 }
+# These exit where the hypervisor keeps shadow tables.
+under() { case $1 in cr3 | cr4 | invlpg | invpcid) echo --set paging.mode=shadow ;; esac }
 query() { sqlite3 "$db" "$1"; }
 # Where the step ended in which the first slice did: without the scheduler's interrupt, which is behind that.
 ended() {
@@ -56,7 +62,7 @@ ended() {
 }
 stopped() { query "select total(value) from counter where name = 'sched.preempted_in_path' and actor = 'vcpu0'" | sed 's/\..*//'; }
 
-for kind in ${KINDS:-fault bulk mmio rdmsr wrmsr hypercall halt refused debug shadow behind}; do
+for kind in ${KINDS:-fault bulk mmio rdmsr wrmsr hypercall halt refused debug shadow behind cr3 cr4 invlpg invpcid}; do
     # an instruction takes 192.5 ps: the exit begins a third of a microsecond before the end of the slice
     ok "$kind: where it begins" run $kind 0
     from=$((2 * (slice - 333000 - $(query "select value from counter where name = 'mark.here' and actor = 'vcpu0'")) / 385))

@@ -397,17 +397,37 @@ void guest_mm_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t r
     change(v, at, bytes, &rights);
 }
 
-void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
+/* The exit of an instruction, which may be stopped in its path where that is the program's own. */
+static bool exits(struct vs_vcpu *v, const struct vs_trap *e, bool own)
+{
+    return v->p->virtualized && (own ? vcpu_trap_last(v, e) : vcpu_trap(v, e, NULL));
+}
+
+/* What the processor drops of a page's translations. */
+static void drop_page(struct vs_vcpu *v, vs_gva at)
+{
+    vs_txn_settle(&v->txn);
+    vs_ept_invlpg(&v->hw->ept, &v->txn, at);
+}
+
+/* The exit of the program's INVLPG is over, in which it was stopped. */
+static void invlpg_done(struct vs_vcpu *v)
+{
+    drop_page(v, v->stopped.trap.gva);
+}
+
+/* INVLPG of the program, or of its kernel. */
+static void invlpg(struct vs_vcpu *v, uint64_t at, bool own)
 {
     struct vs_platform *p = v->p;
     vs_gva g = {at};
     struct vs_trap e = {
         .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_PAGE, .gva = g, .length = INVLPG_LENGTH};
+    bool left = exits(v, &e, own);
     if (p->hosted_tlb) {
-        (void)vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
-        return;
+        return; /* the hypervisor drops it */
     }
-    if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
+    if (!left) {
         vs_ps cost = {p->times.invlpg * v->hw->clock.period_ps};
         if (!p->recorded) { /* where it is among the recorded instructions */
             vs_cpu_instructions(&v->hw->cpu, 1);
@@ -415,8 +435,21 @@ void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_invlpg), cost);
     }
-    vs_txn_settle(&v->txn);
-    vs_ept_invlpg(&v->hw->ept, &v->txn, g);
+    if (v->stopped.is) {
+        v->stopped.then = invlpg_done;
+    } else {
+        drop_page(v, g);
+    }
+}
+
+void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
+{
+    invlpg(v, at, false);
+}
+
+void guest_tlb_invlpg_own(struct vs_vcpu *v, uint64_t at)
+{
+    invlpg(v, at, true);
 }
 
 void guest_mm_upper(struct vs_vcpu *v)
@@ -453,7 +486,14 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
     vs_ept_mov_cr3(&v->hw->ept, &v->txn, pcid, vcpu_arm(v) || (value & KEEP) != 0);
 }
 
-void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
+/* The exit of the program's MOV to CR3 is over, in which it was stopped. */
+static void cr3_done(struct vs_vcpu *v)
+{
+    mov_cr3(v, v->stopped.trap.value);
+}
+
+/* MOV to CR3, or MSR TTBR0_EL1, of the program, or of its kernel. */
+static void load_cr3(struct vs_vcpu *v, uint64_t value, bool own)
 {
     struct vs_platform *p = v->p;
     value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : cr3_of(v);
@@ -462,13 +502,26 @@ void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
                         .write = true,
                         .value = value,
                         .length = CR_LENGTH};
-    bool left = p->virtualized && vcpu_trap(v, &e, NULL);
-    if (!left) {
+    if (!exits(v, &e, own)) {
         vs_ps cost = {p->times.mov_cr * v->hw->clock.period_ps};
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_mov_cr), cost);
     }
-    mov_cr3(v, value);
+    if (v->stopped.is) {
+        v->stopped.then = cr3_done;
+    } else {
+        mov_cr3(v, value);
+    }
+}
+
+void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
+{
+    load_cr3(v, value, false);
+}
+
+void guest_mm_load_cr3_own(struct vs_vcpu *v, uint64_t value)
+{
+    load_cr3(v, value, true);
 }
 
 /* ---- address spaces ---- */

@@ -29,6 +29,15 @@ const char *guest_tlb_lacks(const struct vs_platform *p, bool invpcid)
     return p->svm ? NULL : "is AMD's, with SVM: it needs paging.mode = npt";
 }
 
+/* INVPCID drops what it names: it is executed, or its exit is over. */
+static void invpcid_done(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    vs_gva at = {r->address};
+    vs_txn_settle(&v->txn);
+    vs_ept_invpcid(&v->hw->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
+}
+
 void guest_tlb_invpcid(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -48,15 +57,18 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
         vcpu_refuse(v, "INVPCID: %s", guest_tlb_lacks(p, true));
         return;
     }
+    bool left = p->virtualized && vcpu_trap_last(v, &e);
     if (p->hosted_tlb) {
-        (void)vcpu_trap(v, &e, NULL); /* the hypervisor drops it */
-        return;
+        return; /* the hypervisor drops it */
     }
-    if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
+    if (!left) {
         vcpu_own_time(v, VS_ACC_vcpu_invpcid, r->a < 2u ? p->times.invpcid : p->times.invpcid_all);
     }
-    vs_txn_settle(&v->txn);
-    vs_ept_invpcid(&v->hw->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
+    if (v->stopped.is) {
+        v->stopped.then = invpcid_done;
+    } else {
+        invpcid_done(v);
+    }
 }
 
 void guest_tlb_invlpga(struct vs_vcpu *v)
@@ -69,7 +81,7 @@ void guest_tlb_invlpga(struct vs_vcpu *v)
         vcpu_refuse(v, "INVLPGA %s", guest_tlb_lacks(v->p, false));
         return;
     }
-    if (!vcpu_trap(v, &e, NULL)) {
+    if (!vcpu_trap_last(v, &e)) {
         vcpu_fail(v, "INVLPGA does not exit");
     }
 }
@@ -79,7 +91,7 @@ void guest_tlb_invalidate_page(struct vs_vcpu *v, uint64_t at)
     if (vcpu_arm(v)) {
         guest_tlb_tlbi_page(v, at);
     } else {
-        guest_tlb_invlpg(v, at);
+        guest_tlb_invlpg_own(v, at);
     }
 }
 
@@ -152,6 +164,12 @@ static void cr4_changed(struct vs_vcpu *v, uint64_t value)
     vs_ept_flush(&v->hw->ept, &v->txn, VS_FLUSH_VPID, v->guest_context.vpid, 0, 0, none);
 }
 
+/* The exit of MOV to CR4 is over, in which it was stopped. */
+static void cr4_done(struct vs_vcpu *v)
+{
+    cr4_changed(v, v->stopped.trap.value);
+}
+
 /* CR8 is the class of the task priority (SDM 3A 11.8.6). */
 static void write_cr8(struct vs_vcpu *v, const struct vs_trap *e)
 {
@@ -178,7 +196,7 @@ void guest_mm_write_cr(struct vs_vcpu *v)
     if (r->a == 3) {
         bool keep = p->recorded && p->os.replay_mov_cr3;
         if (!x86 || !bad_cr3(v, value)) {
-            guest_mm_load_cr3(v, keep ? NO_FLUSH : value);
+            guest_mm_load_cr3_own(v, keep ? NO_FLUSH : value);
         }
         return;
     }
@@ -189,12 +207,14 @@ void guest_mm_write_cr(struct vs_vcpu *v)
         write_cr8(v, &e);
         return;
     }
-    if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
+    if (!p->virtualized || !vcpu_trap_last(v, &e)) {
         bool flushes = r->a == 4 && x86 && cr4_flushes(v, value);
         vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr,
                     flushes ? p->times.mov_cr_flush : p->times.mov_cr);
     }
-    if (r->a == 4 && x86) {
+    if (r->a == 4 && x86 && v->stopped.is) {
+        v->stopped.then = cr4_done;
+    } else if (r->a == 4 && x86) {
         cr4_changed(v, value);
     }
 }
