@@ -114,23 +114,40 @@ void vs_iommu_devices(struct vs_iommu *i, const struct vs_invalidate_port *devic
     i->devices = *devices;
 }
 
-bool vs__iommu_invalidate_device(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high)
+/* Has a device drop pages, by an address whose lowest clear bit says how many where `several`, with
+ * this prefix; false: it did not complete that in time. */
+static bool drop(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, uint64_t pages,
+                 bool several, bool global, uint32_t prefix)
 {
-    /* S: the address's lowest clear bit says how many pages; else it is one (6.5.2.6) */
     unsigned order = 0;
-    if (high & 1u) {
-        uint64_t size = ~high >> 12;
+    if (several) {
+        uint64_t size = ~pages >> 12;
         order = size ? (unsigned)__builtin_ctzll(size) + 1u : 52u;
     }
     uint64_t least = t->now_ps, most = DEVICE_TIMEOUT_PS;
     i->count[VS_CNT_iommu_device_invalidations]++;
     if (i->devices.invalidate) {
-        vs_iova at = {order >= 52u ? 0 : high & ~((1ull << (12u + order)) - 1u)};
-        i->devices.invalidate(i->devices.ctx, t, (uint16_t)(low >> 32), at, order);
+        vs_iova at = {order >= 52u ? 0 : pages & ~((1ull << (12u + order)) - 1u)};
+        t->prefix = prefix;
+        i->devices.invalidate(i->devices.ctx, t, requester, at,
+                              order | (global ? VS_INVALIDATE_GLOBAL : 0));
+        t->prefix = 0;
     }
     if (t->now_ps - least > most) {
         i->timeout = true;
         i->count[VS_CNT_iommu_timeouts]++;
     }
     return !i->timeout;
+}
+
+bool vs__iommu_invalidate_device(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high)
+{
+    return drop(i, t, (uint16_t)(low >> 32), high, high & 1u, false, 0);
+}
+
+bool vs__iommu_invalidate_device_pasid(struct vs_iommu *i, struct vs_txn *t, uint64_t low,
+                                       uint64_t high)
+{
+    return drop(i, t, (uint16_t)(low >> 16), high, high & 1u << 11, high & 1u,
+                vs_pasid_prefix((uint32_t)(low >> 32), false, false));
 }

@@ -173,6 +173,9 @@ struct vs_iommu_pasid {
     vs_hpa first, second;     /* roots; nested: `first` is guest-physical */
     bool supervisor, execute; /* SRE, ERE: requests of these kinds are taken */
 };
+/* Where software finds a PASID's entry, behind a directory that is there; its first word is what
+ * makes it present. */
+vs_hpa vs_iommu_entry_of_pasid(const struct vs_iommu *i, uint16_t requester, uint32_t pasid);
 void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasid,
                            const struct vs_iommu_pasid *what, const vs_hpa table[3]);
 /* Fills an IRTE: a vector for an APIC id, or (descriptor not 0) posted; the whole source is
@@ -219,6 +222,11 @@ void vs_iommu_queue_response(struct vs_iommu *i, const struct vs_iommu_page_requ
                              enum vs_page_response code);
 /* A device's own translations of 1 << order pages are invalidated. */
 void vs_iommu_queue_device(struct vs_iommu *i, uint16_t requester, vs_iova at, unsigned order);
+
+/* The same of a PASID in scalable mode (6.5.2.6); order with VS_INVALIDATE_GLOBAL: of every PASID.
+ */
+void vs_iommu_queue_device_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasid, vs_iova at,
+                                 unsigned order);
 
 /* Queued invalidation: software appends descriptors (untimed; false: the ring of 256, of 128
  * in scalable mode, holds one less, and those are there), hardware executes up to the tail under op

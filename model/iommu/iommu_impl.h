@@ -97,6 +97,8 @@ bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address, uint16_t requester,
 /* One invalidation of a device's translations, until it has completed; false: it has not in time.
  */
 bool vs__iommu_invalidate_device(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high);
+bool vs__iommu_invalidate_device_pasid(struct vs_iommu *i, struct vs_txn *t, uint64_t low,
+                                       uint64_t high);
 /* One response to a page request. */
 void vs__iommu_respond(struct vs_iommu *i, uint64_t low, uint64_t high);
 /* Everything that is cached goes. */

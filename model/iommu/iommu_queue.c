@@ -11,6 +11,7 @@ enum {
     TYPE_WAIT = 5,
     TYPE_PIOTLB = 6,
     TYPE_PASID = 7,
+    TYPE_PDEVICE = 8,
     TYPE_RESPONSE = 9
 };
 enum { GLOBAL = 1, DOMAIN_ONLY = 2, PAGE = 3 };
@@ -68,14 +69,30 @@ void vs_iommu_queue_global(struct vs_iommu *i)
     (void)vs_iommu_queue(i, TYPE_IOTLB | GLOBAL << 4, 0);
 }
 
+/* The address of 1 << order pages as a device is told it: with S, the bits below the lowest clear
+ * one are the size. */
+static uint64_t device_pages(vs_iova at, unsigned order)
+{
+    if (order >= 52u) {
+        return ~0ull << 12;
+    }
+    return (at.v & ~((1ull << (12u + order)) - 1u)) |
+           (order ? ((1ull << (11u + order)) - 1u) & ~0xfffull : 0);
+}
+
 void vs_iommu_queue_device(struct vs_iommu *i, uint16_t requester, vs_iova at, unsigned order)
 {
-    uint64_t pages = ~0ull << 12; /* S: bits below the lowest clear one are the size */
-    if (order < 52u) {
-        pages = at.v & ~((1ull << (12u + order)) - 1u);
-        pages |= order ? ((1ull << (11u + order)) - 1u) & ~0xfffull : 0;
-    }
-    (void)vs_iommu_queue(i, TYPE_DEVICE | (uint64_t)requester << 32, pages | (order ? 1u : 0));
+    (void)vs_iommu_queue(i, TYPE_DEVICE | (uint64_t)requester << 32,
+                         device_pages(at, order) | (order ? 1u : 0));
+}
+
+void vs_iommu_queue_device_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasid, vs_iova at,
+                                 unsigned order)
+{
+    bool global = order & VS_INVALIDATE_GLOBAL;
+    order &= ~VS_INVALIDATE_GLOBAL;
+    (void)vs_iommu_queue(i, TYPE_PDEVICE | (uint64_t)requester << 16 | (uint64_t)pasid << 32,
+                         device_pages(at, order) | (order ? 1u << 11 : 0) | (global ? 1u : 0));
 }
 
 void vs_iommu_queue_iec(struct vs_iommu *i, uint32_t index, unsigned order)
@@ -220,6 +237,21 @@ void vs__iommu_empty(struct vs_iommu *i)
     (void)vs_settab_drop_if(&i->pasid[1], pasid_of, &every);
 }
 
+/* Whether a descriptor of scalable mode has a granularity that there is, and reserved bits of 0
+ * (6.5.2.4, 6.5.2.5, 6.5.2.6; QEMU hw/i386/intel_iommu_internal.h has the same masks). */
+static bool is_whole(uint64_t low, uint64_t high)
+{
+    unsigned granularity = (unsigned)(low >> 4) & 3u;
+    switch (low & 15u) {
+    case TYPE_PASID:
+        return granularity != 2u && !(low & 0xfff000000000ffc0ull) && !high;
+    case TYPE_PIOTLB:
+        return granularity >= ALL_OF_PASID && !(low & 0xfff000000000f1c0ull) && !(high & 0xf80u);
+    default: /* of a device's: PFSID and queue depth are ours to ignore */
+        return !(high & 0x7feu);
+    }
+}
+
 /* One descriptor; false: of no type that the unit knows. */
 static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high)
 {
@@ -253,6 +285,12 @@ static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
     case TYPE_DEVICE:
         i->count[VS_CNT_iommu_invalidations]++;
         return vs__iommu_invalidate_device(i, t, low, high);
+    case TYPE_PDEVICE:
+        if (!i->cfg.mode || !is_whole(low, high)) {
+            return false;
+        }
+        i->count[VS_CNT_iommu_invalidations]++;
+        return vs__iommu_invalidate_device_pasid(i, t, low, high);
     case TYPE_WAIT:
         if (low & 1u << 5) {
             vs_hpa status = {high & ~3ull};
@@ -270,7 +308,7 @@ static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
         break;
     case TYPE_PIOTLB:
     case TYPE_PASID:
-        if (!i->cfg.mode) {
+        if (!i->cfg.mode || !is_whole(low, high)) {
             return false;
         }
         s.pasid = (uint32_t)(low >> 32) & 0xfffffu;

@@ -250,6 +250,14 @@ unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t req
 
 /* ---- software's part ---- */
 
+vs_hpa vs_iommu_entry_of_pasid(const struct vs_iommu *i, uint16_t requester, uint32_t pasid)
+{
+    vs_hpa at = hpa(i->root + (requester >> 8) * 16u + (requester & 0x80u ? 8u : 0));
+    at = hpa((vs_phys_read64(i->phys, at) & VS_RADIX_ADDRESS) + (requester & 0x7fu) * 32u);
+    at = hpa((vs_phys_read64(i->phys, at) & VS_RADIX_ADDRESS) + pasid / PASIDS_OF_ENTRY * 8u);
+    return hpa((vs_phys_read64(i->phys, at) & VS_RADIX_ADDRESS) + pasid % PASIDS_OF_ENTRY * 64u);
+}
+
 void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasid,
                            const struct vs_iommu_pasid *what, const vs_hpa table[3])
 {
@@ -271,7 +279,7 @@ void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasi
         entry = table[next].v | PRESENT;
         vs_phys_write64(i->phys, at, entry);
     }
-    at = hpa((entry & VS_RADIX_ADDRESS) + pasid % PASIDS_OF_ENTRY * 64u);
+    at = vs_iommu_entry_of_pasid(i, requester, pasid);
     vs_phys_write64(i->phys, hpa(at.v + 8), what->domain);
     vs_phys_write64(i->phys, hpa(at.v + 16),
                     what->first.v | (what->supervisor ? SRE : 0) | (what->execute ? ERE : 0) | WPE);

@@ -217,6 +217,102 @@ static void vtd_4_1_translation_requests_with_pasid(void **state)
     }
 }
 
+/* Where invalidations of devices go. */
+struct device {
+    unsigned n, order;
+    uint16_t requester;
+    uint32_t prefix;
+    uint64_t at;
+};
+
+static void dropped(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, unsigned order)
+{
+    struct device *d = ctx;
+    d->n++;
+    d->requester = requester;
+    d->prefix = t->prefix;
+    d->at = at.v;
+    d->order = order;
+}
+
+static void vtd_6_5_2_6_a_devices_translations_of_a_pasid_are_invalidated(void **state)
+{
+    static const struct {
+        uint64_t at;
+        unsigned order;
+        uint64_t low, high;
+    } law[] = {
+        {0x5000, 0, 8u | DEVICE << 16 | (uint64_t)PASID << 32, 0x5000},
+        {0x4000, 1, 8u | DEVICE << 16 | (uint64_t)PASID << 32, 0x4000 | 1u << 11},
+        {0x8000, 3, 8u | DEVICE << 16 | (uint64_t)PASID << 32, 0x8000 | 0x3000 | 1u << 11},
+        {0, 52, 8u | DEVICE << 16 | (uint64_t)PASID << 32, ~0xfffull | 1u << 11},
+        {0x5000, VS_INVALIDATE_GLOBAL, 8u | DEVICE << 16 | (uint64_t)PASID << 32, 0x5000 | 1u}};
+    (void)state;
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        struct iommu_machine m;
+        struct device d = {0};
+        struct vs_invalidate_port devices = {&d, dropped};
+        start(&m, true);
+        vs_iommu_devices(&m.iommu, &devices);
+        vs_iommu_queue_device_pasid(&m.iommu, DEVICE, PASID, (vs_iova){law[k].at}, law[k].order);
+        assert_int_equal(vs_phys_read64(m.phys, (vs_hpa){IOMMU_QUEUE}), law[k].low);
+        assert_int_equal(vs_phys_read64(m.phys, (vs_hpa){IOMMU_QUEUE + 8}), law[k].high);
+        vs_iommu_execute(&m.iommu, &m.t);
+        assert_int_equal(d.n, 1);
+        assert_int_equal(d.requester, DEVICE);
+        assert_int_equal(d.prefix, vs_pasid_prefix(PASID, false, false));
+        assert_int_equal(d.at, law[k].at);
+        assert_int_equal(d.order, law[k].order);
+        assert_int_equal(m.t.prefix, 0);
+        iommu_machine_stop(&m);
+    }
+}
+
+/* A descriptor that is none stops the queue, and drops nothing. */
+static void vtd_6_5_2_granularities_and_reserved_bits_of_pasid_descriptors(void **state)
+{
+    static const struct {
+        uint64_t low, high;
+        bool good;
+    } law[] = {{7, 0, true},
+               {7u | 1u << 4, 0, true},
+               {7u | 2u << 4, 0, false},
+               {7u | 3u << 4, 0, true},
+               {7u | 1u << 6, 0, false},
+               {7u | 1ull << 52, 0, false},
+               {7, 1, false},
+               {6, 0, false},
+               {6u | 1u << 4, 0, false},
+               {6u | 2u << 4, 0, true},
+               {6u | 3u << 4, 0, true},
+               {6u | 3u << 4 | 1u << 12, 0, false},
+               {6u | 3u << 4 | 1ull << 63, 0, false},
+               {6u | 3u << 4, 1u << 7, false},
+               {8, 1, true},
+               {8u | 31u << 4 | 15u << 12, 0x801, true}, /* queue depth, PFSID, S and G */
+               {8, 2, false},
+               {8, 1u << 10, false}};
+    (void)state;
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        struct iommu_machine m;
+        uint64_t out;
+        start(&m, true);
+        uint64_t root = page(&m);
+        attach(&m, DEVICE, PASID, VS_IOMMU_FIRST, root);
+        first(&m, root, IOVA, FRAME, 12, USER_RW);
+        assert_true(ask(&m, PASID, IOVA, false, &out));
+        assert_true(vs_iommu_queue(&m.iommu, law[k].low, law[k].high));
+        vs_iommu_execute(&m.iommu, &m.t);
+        assert_int_equal(m.iommu.queue_error, !law[k].good);
+        if (!law[k].good) {
+            uint64_t before = m.loads;
+            assert_true(ask(&m, PASID, IOVA, false, &out));
+            assert_int_equal(m.loads, before);
+        }
+        iommu_machine_stop(&m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +320,8 @@ int main(void)
         cmocka_unit_test(vtd_6_2_4_the_way_to_a_page_binds_users_too),
         cmocka_unit_test(vtd_3_4_2_legacy_mode_takes_no_requests_with_pasid),
         cmocka_unit_test(vtd_4_1_translation_requests_with_pasid),
+        cmocka_unit_test(vtd_6_5_2_6_a_devices_translations_of_a_pasid_are_invalidated),
+        cmocka_unit_test(vtd_6_5_2_granularities_and_reserved_bits_of_pasid_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

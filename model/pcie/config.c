@@ -2,6 +2,8 @@
 /* The configuration space: what it holds, what of it can be written, and what a write does. */
 #include "pcie/config.h"
 
+#include "virtsim/port/pasid.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,6 +221,15 @@ unsigned vs_pci_pri_at(const struct vs_pci_function *pf)
 unsigned vs_pci_pasid_at(const struct vs_pci_function *pf)
 {
     return pf->id.pasid_width ? behind(pf, pf->id.ats + (pf->id.page_requests ? 1u : 0)) : 0;
+}
+
+bool vs_pci_may_prefix(const struct vs_pci_function *pf, uint32_t prefix)
+{
+    unsigned at = vs_pci_pasid_at(pf);
+    uint64_t on = at ? get(pf->space, at + VS_PCI_PASID_CONTROL, 2) : 0;
+    return on & VS_PCI_PASID_ENABLE && !((prefix & VS_PASID_MASK) >> pf->id.pasid_width) &&
+           (on & VS_PCI_PASID_EXECUTE || !(prefix & VS_PASID_EXECUTE)) &&
+           (on & VS_PCI_PASID_PRIVILEGED || !(prefix & VS_PASID_PRIVILEGED));
 }
 
 /* Begins an extended capability of version 1, and enters it behind the one before it. */

@@ -99,6 +99,9 @@ bool vs_pci_ats(const struct vs_pci_function *f);
 /* Where the PASID and the page request capability of a physical function are, 0: there is none. */
 unsigned vs_pci_pasid_at(const struct vs_pci_function *pf);
 unsigned vs_pci_pri_at(const struct vs_pci_function *pf);
+/* Whether the device's functions may send a request with this prefix (6.20.1 and 7.8.8): PASID
+ * Enable, a PASID below 1 << Max PASID Width, and what it asks for besides is enabled. */
+bool vs_pci_may_prefix(const struct vs_pci_function *pf, uint32_t prefix);
 /* NumVFs, once VF Enable is set; else 0. */
 uint32_t vs_pci_vfs(const struct vs_pci_function *pf);
 

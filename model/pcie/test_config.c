@@ -3,6 +3,7 @@
  * Specification 3.0, PCIe the PCI Express Base Specification 3.0, SRIOV the Single Root I/O
  * Virtualization specification 1.1. */
 #include "pcie/device.h"
+#include "virtsim/port/pasid.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -490,7 +491,39 @@ static void pcie_7_6_3_extended_capabilities_form_a_list(void **state)
     }
 }
 
-static void pcie_10_5_2_and_7_8_8_capabilities_say_what_there_is(void **state)
+static void pcie_7_8_8_enable_bits_and_width_decide_what_requests_carry(void **state)
+{
+    static const struct {
+        uint64_t control;
+        uint32_t pasid;
+        bool privileged, execute, may;
+    } law[] = {{0, 1, false, false, false},
+               {1, 1, false, false, true},
+               {1, 0xffff, false, false, true},
+               {1, 0x10000, false, false, false}, /* beyond 16 bits */
+               {1, 1, true, false, false},
+               {5, 1, true, false, true},
+               {5, 1, true, true, false},
+               {7, 1, true, true, false}}; /* to execute is not supported: the bit stays 0 */
+    (void)state;
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        struct vs_pci_function f;
+        struct vs_pci_identity id = physical();
+        struct vs_function_port none = {0};
+        id.pasid_width = 16;
+        id.pasid_privileged = true;
+        assert_int_equal(vs_pci_init(&f, &id, REQUESTER, &none), VS_OK);
+        unsigned at = vs_pci_pasid_at(&f);
+        assert_int_equal(vs_pci_read(&f, at + 4u, 2, (vs_ps){0}), 16u << 8 | 4u);
+        assert_true(vs_pci_write(&f, at + 6u, 2, law[k].control, (vs_ps){0}, RESET_PS));
+        assert_int_equal(
+            vs_pci_may_prefix(&f, vs_pasid_prefix(law[k].pasid, law[k].privileged, law[k].execute)),
+            law[k].may);
+        vs_pci_free(&f);
+    }
+}
+
+static void pcie_10_5_2_the_page_request_capability_says_what_there_is(void **state)
 {
     struct vs_pci_function f;
     struct vs_pci_identity id = physical();
@@ -498,7 +531,6 @@ static void pcie_10_5_2_and_7_8_8_capabilities_say_what_there_is(void **state)
     (void)state;
     id.page_requests = 64;
     id.pasid_width = 16;
-    id.pasid_privileged = true;
     assert_int_equal(vs_pci_init(&f, &id, REQUESTER, &none), VS_OK);
     unsigned at = vs_pci_pri_at(&f);
     assert_int_equal(vs_pci_read(&f, at + 8u, 4, (vs_ps){0}), 64);
@@ -507,10 +539,6 @@ static void pcie_10_5_2_and_7_8_8_capabilities_say_what_there_is(void **state)
     assert_int_equal(vs_pci_read(&f, at + 6u, 2, (vs_ps){0}), 0x8000);
     assert_true(vs_pci_write(&f, at + 4u, 2, 3, (vs_ps){0}, RESET_PS)); /* Reset reads as 0 */
     assert_int_equal(vs_pci_read(&f, at + 4u, 4, (vs_ps){0}), 0x80000001u);
-    at = vs_pci_pasid_at(&f);
-    assert_int_equal(vs_pci_read(&f, at + 4u, 2, (vs_ps){0}), 16u << 8 | 4u);
-    assert_true(vs_pci_write(&f, at + 6u, 2, 7, (vs_ps){0}, RESET_PS)); /* Execute is not there */
-    assert_int_equal(vs_pci_read(&f, at + 6u, 2, (vs_ps){0}), 5);
     vs_pci_free(&f);
 }
 
@@ -530,7 +558,8 @@ int main(void)
         cmocka_unit_test(pcie_6_6_2_a_function_level_reset_takes_its_time_and_forgets),
         cmocka_unit_test(sriov_2_2_3_a_reset_of_the_physical_function_ends_its_virtual_ones),
         cmocka_unit_test(pcie_7_6_3_extended_capabilities_form_a_list),
-        cmocka_unit_test(pcie_10_5_2_and_7_8_8_capabilities_say_what_there_is),
+        cmocka_unit_test(pcie_7_8_8_enable_bits_and_width_decide_what_requests_carry),
+        cmocka_unit_test(pcie_10_5_2_the_page_request_capability_says_what_there_is),
         cmocka_unit_test(pcie_10_5_1_translation_services_are_a_capability_with_an_enable_bit),
         cmocka_unit_test(what_no_function_can_be_is_said),
         cmocka_unit_test(registers_lie_apart_wherever_some_are_stated),

@@ -27,7 +27,11 @@
     X(CLEAN, "clean_descriptor")                                                                   \
     X(DMA_MAP, "dma_map")                                                                          \
     X(DMA_UNMAP, "dma_unmap")                                                                      \
-    X(FLUSH_DEFERRED, "flush_deferred")
+    X(FLUSH_DEFERRED, "flush_deferred")                                                            \
+    X(SVA_BIND, "user_bind")                                                                       \
+    X(SVA_UNBIND, "user_unbind")                                                                   \
+    X(SVA_CHANGED, "user_changed")                                                                 \
+    X(FLUSH_DEVICE, "flush_device")
 enum guest_program {
 #define GUEST_PROGRAM(e, name) GUEST_##e,
     GUEST_PROGRAMS(GUEST_PROGRAM)
@@ -66,6 +70,10 @@ struct guest_work {
     uint64_t rights, mapped;
     bool unmaps, fresh; /* fresh: its address came out of the tree */
     unsigned queued;    /* descriptors of a submission */
+    /* what of a bound process a submission drops, by its PASID; 0: nothing */
+    uint32_t pasid;
+    uint16_t requester;
+    enum guest_sva_drop { GUEST_DROP_ENTRY = 1, GUEST_DROP_IOTLB = 2, GUEST_DROP_DEVICE = 4 } drop;
 };
 
 /* programs.c: what the kernel's programs have to be; what makes one vCPU's; one is run, false: it
@@ -251,6 +259,16 @@ void guest_dma_free(struct vs_dma_domain *d);
 bool guest_dma_room(struct vs_vcpu *v, struct vs_mappings *m);
 /* Adds one at the end; false as above. */
 bool guest_dma_push(struct vs_vcpu *v, struct vs_mappings *m, const struct vs_mapping *one);
+
+/* drivers/sva.c: shared virtual addressing. The present process is bound to the vCPU's function:
+ * its PASID, 0 and the run fails; it is unbound, false: it is not bound there. Pages of the vCPU's
+ * present process have changed, all of them when at == end. The next descriptor of a submission. */
+uint32_t guest_sva_bind(struct vs_vcpu *v);
+bool guest_sva_unbind(struct vs_vcpu *v, uint32_t pasid);
+void guest_sva_changed(struct vs_vcpu *v, uint64_t at, uint64_t end);
+bool guest_sva_next_descriptor(struct vs_vcpu *v, struct guest_work *w);
+/* The wait that ends a submission, whose status the vCPU polls. */
+void guest_dma_queue_wait(struct vs_vcpu *v);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 /* Refuses a request to send or receive where there is no NIC. */

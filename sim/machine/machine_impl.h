@@ -109,6 +109,8 @@ bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, co
 void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link);
 /* The device's TLB goes by the enable bit of each function's ATS capability. */
 void machine_pci_services(struct vs_net *net);
+/* vs_net.may_prefix, vs_net.enable_pasids */
+void machine_pci_pasids(struct vs_net *net);
 /* links.c: what the knobs say of the adapter's links; their making, in front of the IOMMU; what the
  * adapter talks to; the link of a requester, from whose node memory and the remapping unit are seen
  * from then on. */

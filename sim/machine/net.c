@@ -315,6 +315,7 @@ enum vs_status machine_net_make(struct vs_platform *p, const struct vs_knobs *kn
     net->use = use;
     net->pin = machine_net_pin;
     net->find = machine_pci_find;
+    machine_pci_pasids(net);
     net->begin = machine_traffic_begin;
     vs_knobs_load(knobs, &vs_nic_desc, &net->nic_config);
     if (!net->nic_config.present) {

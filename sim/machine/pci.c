@@ -215,6 +215,36 @@ void machine_pci_check(struct vs_net *net, const struct vs_knobs *knobs, struct 
     }
 }
 
+/* vs_net.may_prefix: virtual functions go by their physical function's capability. */
+static bool may_prefix(const struct vs_net *net, uint32_t prefix)
+{
+    return net->found && vs_pci_may_prefix(&net->functions.fn[0], prefix);
+}
+
+/* vs_net.enable_pasids: as Linux's pci_enable_pasid() does, before translation services are on, and
+ * pci_enable_pri() with all requests that the device can have. */
+static bool enable_pasids(struct vs_net *net)
+{
+    if (!machine_pci_find(net)) {
+        return false;
+    }
+    struct vs_pci_function *f = &net->functions.fn[0];
+    unsigned pri = vs_pci_pri_at(f);
+    set(f, vs_pci_pasid_at(f) + VS_PCI_PASID_CONTROL,
+        VS_PCI_PASID_ENABLE | VS_PCI_PASID_EXECUTE | VS_PCI_PASID_PRIVILEGED);
+    if (pri) {
+        set(f, pri + VS_PCI_PRI_ALLOCATION, f->id.page_requests);
+        set(f, pri + VS_PCI_PRI_CONTROL, VS_PCI_PRI_ENABLE);
+    }
+    return true;
+}
+
+void machine_pci_pasids(struct vs_net *net)
+{
+    net->may_prefix = may_prefix;
+    net->enable_pasids = enable_pasids;
+}
+
 bool machine_pci_find(struct vs_net *net)
 {
     struct vs_pci_identity physical, virtual_function;

@@ -77,6 +77,24 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
     return net->use(v, what) ? &net->driver[v->index] : NULL;
 }
 
+/* The transfers of a request begin that names their addresses itself. */
+static void begin_device(struct vs_vcpu *v, struct vs_driver *d)
+{
+    const struct vs_request *r = &v->request;
+    uint64_t unit = r->stride ? r->stride : 1;
+    d->job =
+        (struct vs_dma_job){.requester = v->p->net->nic.fn[d->vf].requester,
+                            .at = r->address,
+                            .window = r->stride ? (r->count - 1u) * r->stride + r->bytes : r->bytes,
+                            .bytes = r->bytes,
+                            .unit = unit,
+                            .count = r->count,
+                            .outstanding = 1,
+                            .op = r->op ? VS_DMA_WRITE : VS_DMA_READ};
+    vs_dma_engine_begin(&v->p->net->engine, &d->job, vs_now(&v->txn),
+                        v->p->options.seed + v->index);
+}
+
 /* Maps a buffer for the device. */
 void request_dma_map(struct vs_vcpu *v)
 {
@@ -99,6 +117,52 @@ void request_dma_unmap(struct vs_vcpu *v)
         vcpu_fail(v, "dma_unmap of 0x%llx: nothing is mapped from there on (cpu:dma_map)",
                   (unsigned long long)v->request.address);
     }
+}
+
+/* Binds the vCPU's present process to its function. */
+void request_sva_bind(struct vs_vcpu *v)
+{
+    if (driver_of(v, "sva_bind")) {
+        v->reply.value = guest_sva_bind(v);
+    }
+}
+
+/* Unbinds a process, which must be bound. */
+void request_sva_unbind(struct vs_vcpu *v)
+{
+    if (driver_of(v, "sva_unbind") && !guest_sva_unbind(v, (uint32_t)v->request.a)) {
+        vcpu_fail(v, "sva_unbind(%llu): no process of this machine has that PASID (cpu:sva_bind)",
+                  (unsigned long long)v->request.a);
+    }
+}
+
+/* Has the device transfer with a PASID, and counts what got through. */
+void request_sva_device(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    if (!v->begun) {
+        struct vs_driver *d = driver_of(v, "sva_device");
+        uint32_t prefix = vs_pasid_prefix((uint32_t)r->a, r->b == 1, r->b == 2);
+        if (!d) {
+            return;
+        }
+        if (!r->count || r->op > 1 || r->b > 2 || !r->bytes || r->bytes > 65536 ||
+            (r->stride && r->count - 1u > (UINT64_MAX - r->address - r->bytes) / r->stride)) {
+            vcpu_fail(v, "sva_device: transfers of 1..65536 bytes, at addresses of 64 bits");
+            return;
+        }
+        if (!v->p->net->may_prefix(v->p->net, prefix)) { /* the function sends nothing */
+            v->p->net->engine.count[VS_CNT_dma_engine_withheld] += r->count;
+            v->reply.value = 0;
+            v->busy = false;
+            return;
+        }
+        begin_device(v, d);
+        d->job.prefix = prefix;
+    }
+    run_job(v);
+    const struct vs_dma_job *job = &v->p->net->driver[v->index].job;
+    v->reply.value = job->count - job->refused;
 }
 
 /* So many interrupt messages of the function's; how many reached a controller or a descriptor. */
@@ -142,18 +206,7 @@ void request_device(struct vs_vcpu *v)
             v->busy = false;
             return;
         }
-        uint64_t unit = r->stride ? r->stride : 1;
-        d->job = (struct vs_dma_job){.requester = v->p->net->nic.fn[d->vf].requester,
-                                     .at = r->address,
-                                     .window = r->stride ? (r->count - 1u) * r->stride + r->bytes
-                                                         : r->bytes,
-                                     .bytes = r->bytes,
-                                     .unit = unit,
-                                     .count = r->count,
-                                     .outstanding = 1,
-                                     .op = r->op ? VS_DMA_WRITE : VS_DMA_READ};
-        vs_dma_engine_begin(&v->p->net->engine, &d->job, vs_now(&v->txn),
-                            v->p->options.seed + v->index);
+        begin_device(v, d);
     }
     run_job(v);
     const struct vs_dma_job *job = &v->p->net->driver[v->index].job;

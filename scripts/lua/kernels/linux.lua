@@ -181,6 +181,23 @@ program.flush_device = {
 }
 program.queue_descriptor = { { "store", store = "invalidation" } }
 
+-- shared virtual addressing: drivers/iommu/iommu-sva.c, intel/svm.c, intel/pasid.c, intel/cache.c
+program.user_bind = {
+  { "bind", run = 1400, code = 4096, data = 1024,
+    source = "reading of Linux iommu_sva_bind_device, iommu_alloc_mm_data, iommu_alloc_global_pasid, intel_svm_domain_alloc, mmu_notifier_register, iommu_attach_device_pasid, intel_svm_set_dev_pasid, cache_tag_assign_domain, intel_pasid_setup_first_level: four allocations, locks, a notifier", grade = "assumed" },
+  { "entry", store = "device_entry" },
+}
+program.user_unbind = {
+  { "unbind", run = 900, code = 3072, data = 768,
+    source = "reading of Linux iommu_sva_unbind_device, iommu_detach_device_pasid, intel_iommu_remove_dev_pasid, intel_pasid_tear_down_entry, cache_tag_unassign_domain, mmu_notifier_put", grade = "assumed" },
+  { "entry", store = "device_entry" },
+}
+-- the notifier of a process's unmappings: intel_arch_invalidate_secondary_tlbs, cache_tag_flush_range
+program.user_changed = {
+  { "notify", run = 180, code = 1024, data = 256,
+    source = "reading of Linux __mmu_notifier_arch_invalidate_secondary_tlbs, intel_arch_invalidate_secondary_tlbs, cache_tag_flush_range, calculate_psi_aligned_address: the list of notifiers, that of tags under its lock, a descriptor each in a batch", grade = "assumed" },
+}
+
 return {
   text = "Linux",
   program = program,

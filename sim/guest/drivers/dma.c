@@ -354,8 +354,7 @@ static void queue_device(struct vs_vcpu *v, const struct vs_mapping *map, bool a
                           all ? EVERY_PAGE : order_of(map));
 }
 
-/* Queues the wait whose status the driver polls. */
-static void queue_wait(struct vs_vcpu *v)
+void guest_dma_queue_wait(struct vs_vcpu *v)
 {
     struct vs_net *net = v->p->net;
     vs_iommu_queue_wait(&net->iommu, (vs_hpa){net->status_page + v->index * 8u}, DONE);
@@ -366,6 +365,9 @@ static void queue_wait(struct vs_vcpu *v)
  * is one of legacy mode, and knows of no device that keeps translations. */
 bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 {
+    if (w->pasid) {
+        return guest_sva_next_descriptor(v, w);
+    }
     struct vs_net *net = v->p->net;
     struct vs_dma_domain *m = driver(v)->domain;
     unsigned bytes = m->shadow ? 16u : vs_iommu_descriptor_bytes(&net->iommu),
@@ -382,7 +384,7 @@ bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
     }
     w->entry = net->queue_page + net->iommu.queue_tail * bytes % PAGE;
     if (this == last) {
-        queue_wait(v);
+        guest_dma_queue_wait(v);
     } else if (this) {
         queue_device(v, &w->map, all);
     } else {
@@ -416,7 +418,7 @@ static void carry_out(void *ctx, struct vs_txn *t)
     if (v->p->net->ats_config.enabled) {
         queue_device(v, &m->dropped, m->drop_all);
     }
-    queue_wait(v);
+    guest_dma_queue_wait(v);
     ring_unit(v, t);
     spin(v, t);
 }
@@ -433,7 +435,7 @@ void guest_dma_drop(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping
     if (map && net->ats_config.enabled) {
         queue_device(v, map, false);
     }
-    queue_wait(v);
+    guest_dma_queue_wait(v);
     ring_unit(v, t);
     spin(v, t);
     net->dma_count[VS_CNT_dma_flushes]++;

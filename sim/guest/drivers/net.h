@@ -128,6 +128,16 @@ struct vs_assigned_vm {
     struct vs_queue_lock queue_lock; /* of a guest's own IOMMU */
 };
 
+/* Processes that are bound to functions, at most: the kernel gives out PASIDs from 1 on, the lowest
+ * that is free, and those below 64 are in a directory's first table. */
+#define VS_SVA_BINDINGS 63u
+struct vs_sva {
+    bool bound;
+    const struct vs_mm *mm;
+    unsigned process;
+    uint32_t vf;
+};
+
 #define VS_NET_LINKS 4u /* pcie.links, at most */
 
 struct machine_traffic;
@@ -155,6 +165,8 @@ struct vs_net {
     struct vs_ats_config ats_config;
     uint16_t dma_account;
     uint64_t dma_count[VS_CNT_dma_N];
+    struct vs_sva sva[VS_SVA_BINDINGS + 1u]; /* by PASID; 0 is that of requests without one */
+    unsigned bindings;
     struct vs_queue_lock queue_lock;  /* of the invalidation queue */
     struct vs_way unit;               /* when the unit works on what is in it */
     struct vs_txn executing;          /* the unit, as it carries out what is in that queue */
@@ -175,6 +187,10 @@ struct vs_net {
     /* Makes the functions' configuration space, as firmware and the host's kernel leave it, when
      * somebody first looks at it; false: the host is out of memory. */
     bool (*find)(struct vs_net *net);
+    /* Whether the device's functions may send requests with this prefix, as its configuration space
+     * says; the kernel enables PASIDs there with the first binding. */
+    bool (*may_prefix)(const struct vs_net *net, uint32_t prefix);
+    bool (*enable_pasids)(struct vs_net *net);
     /* A cleared page of a guest's kernel for a table of its own IOMMU, and where one lies
      * (vs_radix_alloc, its ctx the vCPU). */
     bool (*own_table)(void *ctx, uint64_t *value, uint64_t *at);

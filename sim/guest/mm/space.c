@@ -346,6 +346,7 @@ static void flush(struct vs_vcpu *v, const struct range *r, bool each)
     } else if (!each) {
         guest_mm_load_cr3(v, 0);
     }
+    guest_sva_changed(v, r->at, end); /* Linux: after the others; here that may be waited for */
     guest_tlb_shootdown(v, r->at, end, r->shift);
 }
 
