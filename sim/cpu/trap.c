@@ -359,7 +359,7 @@ void vcpu_release(struct vs_vcpu *v)
         }
         if (over && s->then && !v->thread.depth) {
             vcpu_space_take(v); /* outside of its step */
-            s->then(v);
+            s->then(v, &s->trap);
             vcpu_space_put(v);
         }
     } else if (v->nested ? v->p->host.nested_woken(v) : vcpu_enter(v)) {

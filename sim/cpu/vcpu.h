@@ -30,6 +30,17 @@ bool vcpu_trap_last(struct vs_vcpu *v, const struct vs_trap *trap);
 /* The same of an access that is issued again, or is over; what `how` has to work on is
  * v->stopped.work. */
 bool vcpu_trap_again(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
+/* What is left of an instruction behind its exit: it is done now, or where the exit was stopped in
+ * its path, when that is over; `then` gets the trap. */
+static inline void vcpu_behind(struct vs_vcpu *v, const struct vs_trap *trap,
+                               void (*then)(struct vs_vcpu *v, const struct vs_trap *trap))
+{
+    if (v->stopped.is) {
+        v->stopped.then = then;
+    } else {
+        then(v, trap);
+    }
+}
 /* As vcpu_trap_last, and its handler may end in a halt. */
 bool vcpu_trap_halt(struct vs_vcpu *v, const struct vs_trap *trap);
 /* That exit ends: what is left of its handler runs, and the guest is entered. */

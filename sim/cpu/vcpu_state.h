@@ -178,9 +178,9 @@ struct vs_stopped {
     struct vs_log_reading log;
     struct vs_host_work work; /* fault.c: what the handler of a fault works on, and the fault */
     struct vs_translation fault;
-    /* what is left of the instruction when its exit is over: whoever finds that it was stopped sets
-     * it, trap.c clears it. NULL: nothing */
-    void (*then)(struct vs_vcpu *v);
+    /* what is left of the instruction when its exit is over: vcpu_behind sets it where the exit was
+     * stopped, trap.c clears it. NULL: nothing */
+    void (*then)(struct vs_vcpu *v, const struct vs_trap *trap);
 };
 
 struct vs_vcpu {

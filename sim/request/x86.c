@@ -97,9 +97,9 @@ static uint64_t value_of(struct vs_vcpu *v)
 
 /* Its exit is over: the hypervisor may have made it a fault, or it is executed again, untrapped
  * (KVM's handle_dr). */
-static void end_of_exit(struct vs_vcpu *v)
+static void end_of_exit(struct vs_vcpu *v, const struct vs_trap *trap)
 {
-    const struct instruction *i = &list[v->request.a];
+    const struct instruction *i = &list[trap->x86];
     if (vcpu_hv(v)->threw) {
         undefined(v);
     } else if (i->trap == VS_TRAP_DEBUG_REGISTER && !v->p->deprivileged) {
@@ -139,10 +139,8 @@ void request_instruction(struct vs_vcpu *v)
                                 : vcpu_trap_again(v, &trap, how.ask ? &how : NULL));
     if (left && ends) { /* user space resets the machine */
         v->ended = true;
-    } else if (left && v->stopped.is) {
-        v->stopped.then = end_of_exit;
     } else if (left) {
-        end_of_exit(v);
+        vcpu_behind(v, &trap, end_of_exit);
     } else if (!after) {
         carry_out(v, i);
     }

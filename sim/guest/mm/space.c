@@ -405,16 +405,10 @@ static bool exits(struct vs_vcpu *v, const struct vs_trap *e, bool own)
 }
 
 /* What the processor drops of a page's translations. */
-static void drop_page(struct vs_vcpu *v, vs_gva at)
+static void drop_page(struct vs_vcpu *v, const struct vs_trap *trap)
 {
     vs_txn_settle(&v->txn);
-    vs_ept_invlpg(&v->hw->ept, &v->txn, at);
-}
-
-/* The exit of the program's INVLPG is over, in which it was stopped. */
-static void invlpg_done(struct vs_vcpu *v)
-{
-    drop_page(v, v->stopped.trap.gva);
+    vs_ept_invlpg(&v->hw->ept, &v->txn, trap->gva);
 }
 
 /* INVLPG of the program, or of its kernel. */
@@ -436,11 +430,7 @@ static void invlpg(struct vs_vcpu *v, uint64_t at, bool own)
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_invlpg), cost);
     }
-    if (v->stopped.is) {
-        v->stopped.then = invlpg_done;
-    } else {
-        drop_page(v, g);
-    }
+    vcpu_behind(v, &e, drop_page);
 }
 
 void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
@@ -469,8 +459,9 @@ static uint64_t cr3_of(const struct vs_vcpu *v)
 }
 
 /* What a reload or a switch costs besides are the entries it drops; a write of TTBR0 drops none. */
-static void mov_cr3(struct vs_vcpu *v, uint64_t value)
+static void mov_cr3(struct vs_vcpu *v, const struct vs_trap *trap)
 {
+    const uint64_t value = trap->value;
     uint16_t pcid = v->cr4 & CR4_PCIDE || vcpu_arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
     vs_txn_settle(&v->txn);
     if (vcpu_soft(v)) { /* the processor does not know of the guest's tables */
@@ -485,12 +476,6 @@ static void mov_cr3(struct vs_vcpu *v, uint64_t value)
     v->guest_context.upper = v->space.upper_cr3;
     vs_ept_context(&v->hw->ept, &v->guest_context);
     vs_ept_mov_cr3(&v->hw->ept, &v->txn, pcid, vcpu_arm(v) || (value & KEEP) != 0);
-}
-
-/* The exit of the program's MOV to CR3 is over, in which it was stopped. */
-static void cr3_done(struct vs_vcpu *v)
-{
-    mov_cr3(v, v->stopped.trap.value);
 }
 
 /* MOV to CR3, or MSR TTBR0_EL1, of the program, or of its kernel. */
@@ -508,11 +493,7 @@ static void load_cr3(struct vs_vcpu *v, uint64_t value, bool own)
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_mov_cr), cost);
     }
-    if (v->stopped.is) {
-        v->stopped.then = cr3_done;
-    } else {
-        mov_cr3(v, value);
-    }
+    vcpu_behind(v, &e, mov_cr3);
 }
 
 void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)

@@ -29,9 +29,10 @@ const char *guest_tlb_lacks(const struct vs_platform *p, bool invpcid)
     return p->svm ? NULL : "is AMD's, with SVM: it needs paging.mode = npt";
 }
 
-/* INVPCID drops what it names: it is executed, or its exit is over. */
-static void invpcid_done(struct vs_vcpu *v)
+/* What INVPCID drops. */
+static void drop_pcids(struct vs_vcpu *v, const struct vs_trap *trap)
 {
+    (void)trap;
     const struct vs_request *r = &v->request;
     vs_gva at = {r->address};
     vs_txn_settle(&v->txn);
@@ -64,11 +65,7 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
     if (!left) {
         vcpu_own_time(v, VS_ACC_vcpu_invpcid, r->a < 2u ? p->times.invpcid : p->times.invpcid_all);
     }
-    if (v->stopped.is) {
-        v->stopped.then = invpcid_done;
-    } else {
-        invpcid_done(v);
-    }
+    vcpu_behind(v, &e, drop_pcids);
 }
 
 void guest_tlb_invlpga(struct vs_vcpu *v)
@@ -151,8 +148,9 @@ static bool cr4_flushes(const struct vs_vcpu *v, uint64_t value)
 }
 
 /* The new CR4 is in force, and the translations go that the change drops. */
-static void cr4_changed(struct vs_vcpu *v, uint64_t value)
+static void cr4_changed(struct vs_vcpu *v, const struct vs_trap *trap)
 {
+    uint64_t value = trap->value;
     bool flushes = cr4_flushes(v, value);
     v->cr4 = value;
     v->hw->ept.cfg.global_pages = (value & CR4_PGE) != 0;
@@ -162,12 +160,6 @@ static void cr4_changed(struct vs_vcpu *v, uint64_t value)
     vs_gva none = {0};
     vs_txn_settle(&v->txn);
     vs_ept_flush(&v->hw->ept, &v->txn, VS_FLUSH_VPID, v->guest_context.vpid, 0, 0, none);
-}
-
-/* The exit of MOV to CR4 is over, in which it was stopped. */
-static void cr4_done(struct vs_vcpu *v)
-{
-    cr4_changed(v, v->stopped.trap.value);
 }
 
 /* CR8 is the class of the task priority (SDM 3A 11.8.6). */
@@ -212,9 +204,7 @@ void guest_mm_write_cr(struct vs_vcpu *v)
         vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr,
                     flushes ? p->times.mov_cr_flush : p->times.mov_cr);
     }
-    if (r->a == 4 && x86 && v->stopped.is) {
-        v->stopped.then = cr4_done;
-    } else if (r->a == 4 && x86) {
-        cr4_changed(v, value);
+    if (r->a == 4 && x86) {
+        vcpu_behind(v, &e, cr4_changed);
     }
 }
