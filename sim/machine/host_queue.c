@@ -8,6 +8,18 @@
 #define SMALLEST 12u /* log2 of a page; of a page that holds the longest ring, and a word */
 #define LARGER 21u
 
+void machine_host_needs(const struct vs_net *net, const char *const *programs, size_t n,
+                        const char *knob, const char *lacks, struct vs_errors *errors)
+{
+    const struct vs_program_set *set = net->p->programs[VS_ROLE_HYPERVISOR];
+    for (size_t i = 0; i < n; i++) {
+        if (vs_program_set_find(set, programs[i]) == VS_PROGRAM_NONE) {
+            vs_error(errors, "%s: %s has no program.%s: this hypervisor's host %s, such as kvm",
+                     knob, set->desc->file, programs[i], lacks);
+        }
+    }
+}
+
 void machine_host_touch(struct vs_worker *w, uint64_t hpa, uint64_t bytes, enum vs_ref ref)
 {
     vs_core_touches(&w->hv.core, &w->txn, (vs_gva){w->hv.direct_at + hpa}, bytes, ref);
@@ -40,6 +52,13 @@ uint64_t machine_host_look(const struct machine_host_queue *q, bool sends, uint3
 {
     machine_host_touch(q->worker, descriptor(q, sends, slot), 16u, VS_REF_READ);
     return vs_phys_read64(q->net->p->phys, (vs_hpa){descriptor(q, sends, slot) + 8u});
+}
+
+struct vs_nic_header machine_host_header(const struct vs_net *net, uint64_t hpa)
+{
+    unsigned char bytes[VS_NIC_HEADER_BYTES];
+    vs_phys_read(net->p->phys, (vs_hpa){hpa}, bytes, sizeof bytes);
+    return vs_nic_read_header(bytes);
 }
 
 /* Whether what is in this slot of the transmit ring has been sent. */

@@ -22,12 +22,19 @@ void machine_host_queue_free(struct machine_host_queue *q);
 /* Before the run begins all receive buffers are the adapter's. */
 void machine_host_queue_begin(struct machine_host_queue *q);
 
+/* Adds which of the programs the machine's hypervisor does not have that this knob needs; without
+ * them its host is what `lacks` says. */
+void machine_host_needs(const struct vs_net *net, const char *const *programs, size_t n,
+                        const char *knob, const char *lacks, struct vs_errors *errors);
+
 /* References to the host's memory, by its kernel's direct map. */
 void machine_host_touch(struct vs_worker *w, uint64_t hpa, uint64_t bytes, enum vs_ref ref);
 /* Writes a descriptor for a buffer at `at`; looks at one: what the adapter has written there. */
 void machine_host_give(struct machine_host_queue *q, bool sends, uint32_t slot, uint64_t at,
                        uint64_t word);
 uint64_t machine_host_look(const struct machine_host_queue *q, bool sends, uint32_t slot);
+/* What the frame in a buffer begins with. */
+struct vs_nic_header machine_host_header(const struct vs_net *net, uint64_t hpa);
 /* A posted write of a tail register; when the device has it. */
 vs_ps machine_host_doorbell(struct machine_host_queue *q);
 /* Buffers of what was read go back into the ring, so many at a time that a doorbell is shared. */

@@ -101,26 +101,39 @@ static void post(const struct machine_interfaces *m, struct machine_host_queue *
     }
 }
 
+/* Whether a guest has given so many receive buffers that were not filled yet. */
+static bool has_buffers(const struct vs_nic_ring *r, uint32_t wanted)
+{
+    return r->ready && (r->tail + r->n - r->head) % r->n >= wanted;
+}
+
+/* The next of a guest's receive buffers holds what the word says, copied from there; from 0: it
+ * lies there already. */
+static void filled(const struct machine_interfaces *m, struct vs_worker *w, struct vs_nic_ring *r,
+                   const struct given *g, uint64_t from, uint64_t word)
+{
+    if (from) {
+        machine_host_touch(w, from, (uint32_t)word, VS_REF_READ);
+        machine_host_touch(w, g->buffer, (uint32_t)word, VS_REF_WRITE);
+    }
+    mark(m, w, g, word);
+    r->head = (r->head + 1u) % r->n;
+}
+
 /* The frame into buffers that the guest has given; false: they are not enough. */
 static bool fill(const struct machine_interfaces *m, const struct frame *f, uint32_t interface)
 {
     struct machine_host_queue *from = f->from;
     struct vs_worker *w = from->worker;
     struct vs_nic_ring *r = &ring_of(m, interface)->rx;
-    bool copies = from->buffer[0] != NULL;
-    if (!r->ready || (r->tail + r->n - r->head) % r->n < f->pieces) {
+    if (!has_buffers(r, f->pieces)) {
         return false;
     }
     for (uint32_t i = 0; i < f->pieces; i++) {
         uint32_t slot = (f->slot + i) % r->n;
         struct given g = look(m, w, interface, r, r->head);
         uint64_t word = machine_host_look(from, false, slot);
-        if (copies) {
-            machine_host_touch(w, from->buffer[0][slot], (uint32_t)word, VS_REF_READ);
-            machine_host_touch(w, g.buffer, (uint32_t)word, VS_REF_WRITE);
-        }
-        mark(m, w, &g, word);
-        r->head = (r->head + 1u) % r->n;
+        filled(m, w, r, &g, from->buffer[0] ? from->buffer[0][slot] : 0, word);
     }
     return true;
 }
@@ -176,7 +189,6 @@ static void receive(const struct machine_interfaces *m, struct vs_worker *w,
                     struct machine_host_queue *q)
 {
     struct vs_nic *n = &m->net->nic;
-    unsigned char bytes[VS_NIC_HEADER_BYTES];
     struct frame f = {.from = q, .slot = q->rx_next};
     uint64_t word;
     vs_hv_kernel(&w->hv, &w->txn, VS_HV_ENTRY_HOST_POLL);
@@ -189,8 +201,7 @@ static void receive(const struct machine_interfaces *m, struct vs_worker *w,
     if (q->number < n->n_fn) {
         lost = put(m, &f, q->number) ? lost : q->number;
     } else {
-        vs_phys_read(m->net->p->phys, (vs_hpa){q->buffer[0][f.slot]}, bytes, sizeof bytes);
-        f.header = vs_nic_read_header(bytes);
+        f.header = machine_host_header(m->net, q->buffer[0][f.slot]);
         lost = bridge(m, &f);
     }
     vs_nic_rx_done(n, q->number, lost, vs_now(&w->txn));
@@ -227,7 +238,6 @@ static uint32_t pieces_of(const struct machine_interfaces *m, uint32_t interface
 static void take(const struct machine_interfaces *m, struct vs_worker *w, struct outgoing *o)
 {
     struct vs_nic_ring *r = &ring_of(m, o->interface)->tx;
-    unsigned char bytes[VS_NIC_HEADER_BYTES];
     uint32_t slot = r->head, n = pieces_of(m, o->interface);
     o->slot = slot;
     vs_hv_kernel(&w->hv, &w->txn, VS_HV_ENTRY_HOST_GET);
@@ -237,8 +247,7 @@ static void take(const struct machine_interfaces *m, struct vs_worker *w, struct
     }
     o->flags = (uint32_t)(o->piece[0].word >> 32) & ~(uint32_t)VS_NIC_MORE;
     if (o->flags & VS_NIC_ADDRESSED) {
-        vs_phys_read(m->net->p->phys, (vs_hpa){o->piece[0].buffer}, bytes, sizeof bytes);
-        o->header = vs_nic_read_header(bytes);
+        o->header = machine_host_header(m->net, o->piece[0].buffer);
     } else {
         o->header.to = VS_NIC_FAR;
     }
@@ -252,17 +261,14 @@ static void carry(const struct machine_interfaces *m, struct vs_worker *w, const
     struct vs_nic *n = &m->net->nic;
     struct vs_nic_ring *r = &ring_of(m, to)->rx;
     vs_hv_kernel(&w->hv, &w->txn, VS_HV_ENTRY_HOST_PUT);
-    if (!r->ready || (r->tail + r->n - r->head) % r->n < o->pieces) {
+    if (!has_buffers(r, o->pieces)) {
         n->count[VS_CNT_nic_guest_full]++;
         return;
     }
     for (uint32_t i = 0; i < o->pieces; i++) {
         struct given g = look(m, w, to, r, r->head);
         uint64_t word = o->piece[i].word & ((uint64_t)VS_NIC_MORE << 32 | UINT32_MAX);
-        machine_host_touch(w, o->piece[i].buffer, (uint32_t)word, VS_REF_READ);
-        machine_host_touch(w, g.buffer, (uint32_t)word, VS_REF_WRITE);
-        mark(m, w, &g, word);
-        r->head = (r->head + 1u) % r->n;
+        filled(m, w, r, &g, o->piece[i].buffer, word);
     }
     struct vs_nic_delivery how = signal(m, w, to);
     vs_nic_tx_deliver(n, o->interface, o->slot, to, &how);
@@ -447,14 +453,8 @@ void machine_interfaces_check(const struct vs_net *net, struct vs_errors *errors
                  : net->dma_config.assigned_in_time         ? "assigned_in_time"
                                                             : "mode");
     }
-    for (unsigned i = 0; i < sizeof needs / sizeof *needs; i++) {
-        if (vs_program_set_find(p->programs[VS_ROLE_HYPERVISOR], needs[i]) == VS_PROGRAM_NONE) {
-            vs_error(errors,
-                     "nic.path = host: %s has no program.%s: this hypervisor's host serves no "
-                     "interfaces; take one that does, such as kvm",
-                     p->programs[VS_ROLE_HYPERVISOR]->desc->file, needs[i]);
-        }
-    }
+    machine_host_needs(net, needs, sizeof needs / sizeof *needs, "nic.path = host",
+                       "serves no interfaces; take one that does", errors);
 }
 
 /* The threads, each with a worker. */

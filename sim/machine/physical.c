@@ -24,12 +24,10 @@ static uint32_t receive(struct machine_physical *m, struct vs_nic_header *header
     struct machine_host_queue *q = &m->q;
     struct vs_worker *w = q->worker;
     struct vs_nic *nic = &q->net->nic;
-    unsigned char bytes[VS_NIC_HEADER_BYTES];
     uint32_t total = 0;
     uint64_t word;
     vs_hv_kernel(&w->hv, &w->txn, VS_HV_ENTRY_HOST_RECEIVE);
-    vs_phys_read(q->net->p->phys, (vs_hpa){q->buffer[0][q->rx_next]}, bytes, sizeof bytes);
-    *header = vs_nic_read_header(bytes);
+    *header = machine_host_header(q->net, q->buffer[0][q->rx_next]);
     do {
         word = machine_host_look(q, false, q->rx_next);
         machine_host_touch(w, q->buffer[0][q->rx_next], (uint32_t)word, VS_REF_READ);
@@ -133,14 +131,8 @@ void machine_physical_check(const struct vs_net *net, struct vs_errors *errors)
         vs_error(errors, "nic.physical, but nic.poll = 1: the host's driver waits for interrupts "
                          "of the adapter; leave nic.poll = 0");
     }
-    for (unsigned i = 0; i < sizeof needs / sizeof *needs; i++) {
-        if (vs_program_set_find(p->programs[VS_ROLE_HYPERVISOR], needs[i]) == VS_PROGRAM_NONE) {
-            vs_error(errors,
-                     "nic.physical: %s has no program.%s: this hypervisor's host has no "
-                     "driver of the adapter; take one that has, such as kvm",
-                     p->programs[VS_ROLE_HYPERVISOR]->desc->file, needs[i]);
-        }
-    }
+    machine_host_needs(net, needs, sizeof needs / sizeof *needs, "nic.physical",
+                       "has no driver of the adapter; take one that has", errors);
 }
 
 enum vs_status machine_physical_make(struct vs_net *net)
