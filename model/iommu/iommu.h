@@ -53,10 +53,9 @@ enum vs_iommu_reason {
     VS_IOMMU_SM_CONTEXT_NOT_PRESENT = 0x41,
     VS_IOMMU_SM_CONTEXT_RESERVED = 0x42,
     VS_IOMMU_SM_NO_SERVICES = 0x44,
-    VS_IOMMU_SM_NO_PASIDS = 0x45,        /* a request with PASID, and PASIDE is clear */
-    VS_IOMMU_SM_PASID_BEYOND = 0x46,     /* it is larger than the directory */
-    VS_IOMMU_SM_NO_PAGE_REQUESTS = 0x47, /* a page request, and PRE is clear */
-    VS_IOMMU_SM_RID_PASID = 0x48,        /* that of requests without one is */
+    VS_IOMMU_SM_NO_PASIDS = 0x45,    /* a request with PASID, and PASIDE is clear */
+    VS_IOMMU_SM_PASID_BEYOND = 0x46, /* it is larger than the directory */
+    VS_IOMMU_SM_RID_PASID = 0x48,    /* that of requests without one is */
     VS_IOMMU_SM_DIRECTORY_ACCESS = 0x50,
     VS_IOMMU_SM_DIRECTORY_NOT_PRESENT = 0x51,
     VS_IOMMU_SM_DIRECTORY_RESERVED = 0x52,

@@ -3,23 +3,6 @@
  * (3.x) that states it. */
 #include "test_scalable.h"
 
-static uint64_t context_at(struct iommu_machine *m)
-{
-    return (vs_phys_read64(m->phys, (vs_hpa){IOMMU_ROOT + 16}) & VS_RADIX_ADDRESS) +
-           (DEVICE & 0x7fu) * 32u;
-}
-
-static uint64_t directory_at(struct iommu_machine *m)
-{
-    return (vs_phys_read64(m->phys, (vs_hpa){context_at(m)}) & VS_RADIX_ADDRESS) + PASID / 64u * 8u;
-}
-
-static uint64_t entry_at(struct iommu_machine *m)
-{
-    return (vs_phys_read64(m->phys, (vs_hpa){directory_at(m)}) & VS_RADIX_ADDRESS) +
-           PASID % 64u * 64u;
-}
-
 /* 7.1.3 and 9.6: what a request asks for besides is in its prefix; SRE, ERE, U/S, R/W with WPE and
  * XD decide, and the record has PP, PASID, PRIV and EXE. The same when all of it is cached. */
 static void vtd_7_1_3_supervisor_and_execute_requests(void **state)

@@ -149,22 +149,6 @@ static void vtd_3_4_3_each_pasid_has_translations_of_its_own(void **state)
     iommu_machine_stop(&m);
 }
 
-/* Entries of DEVICE's path, by what stands in memory. */
-static uint64_t context_at(struct iommu_machine *m)
-{
-    return (vs_phys_read64(m->phys, (vs_hpa){IOMMU_ROOT + 16}) & VS_RADIX_ADDRESS) +
-           (DEVICE & 0x7fu) * 32u;
-}
-static uint64_t directory_at(struct iommu_machine *m)
-{
-    return (vs_phys_read64(m->phys, (vs_hpa){context_at(m)}) & VS_RADIX_ADDRESS) + PASID / 64u * 8u;
-}
-static uint64_t entry_at(struct iommu_machine *m)
-{
-    return (vs_phys_read64(m->phys, (vs_hpa){directory_at(m)}) & VS_RADIX_ADDRESS) +
-           PASID % 64u * 64u;
-}
-
 static void vtd_7_1_3_what_is_wrong_with_a_table_is_a_fault_of_that_number(void **state)
 {
     enum where { ROOT, CONTEXT, DIRECTORY, ENTRY };

@@ -78,4 +78,22 @@ static unsigned reason(struct iommu_machine *m, uint32_t pasid, uint64_t at, boo
     return m->iommu.fault[0].reason;
 }
 
+/* Entries of DEVICE's path, by what stands in memory. */
+static uint64_t context_at(struct iommu_machine *m)
+{
+    return (vs_phys_read64(m->phys, (vs_hpa){IOMMU_ROOT + 16}) & VS_RADIX_ADDRESS) +
+           (DEVICE & 0x7fu) * 32u;
+}
+
+static uint64_t directory_at(struct iommu_machine *m)
+{
+    return (vs_phys_read64(m->phys, (vs_hpa){context_at(m)}) & VS_RADIX_ADDRESS) + PASID / 64u * 8u;
+}
+
+static uint64_t entry_at(struct iommu_machine *m)
+{
+    return (vs_phys_read64(m->phys, (vs_hpa){directory_at(m)}) & VS_RADIX_ADDRESS) +
+           PASID % 64u * 64u;
+}
+
 #endif

@@ -63,7 +63,6 @@ static inline void vs__nic_through(const struct vs_nic *n, struct vs_journey *j)
 /* The function's DMAs from `at_ps` on, with their parts recorded for journeys. */
 struct vs_txn *vs__nic_dma(struct vs_nic *n, struct vs_nic_function *f, uint64_t at_ps);
 
-#define VS__NIC_PIECES VS_NIC_OUT_PIECES
 #define VS__NIC_MOST 8u /* as an X710 has it */
 
 /* A frame, or what several are made of, that is being read. */
@@ -75,7 +74,7 @@ struct vs_nic_out {
     uint32_t n; /* pieces: where they end, and since when they are in the adapter */
     struct {
         uint64_t end, there_ps;
-    } piece[VS__NIC_PIECES];
+    } piece[VS_NIC_OUT_PIECES];
 };
 /* The smaller of two numbers. */
 static inline uint64_t vs__least(uint64_t a, uint64_t b)

@@ -60,9 +60,7 @@
 #define VS_NIC_WIRE_OVERHEAD 24u          /* preamble 8, frame check 4, inter-packet gap 12 */
 #define VS_NIC_MIN_FRAME 60u              /* without frame check */
 #define VS_NIC_MAX_FRAME 10240u           /* what the transmit buffer keeps free for the next one */
-#define VS_NIC_OUT_PIECES                                                                          \
-    40u /* descriptors of a stream's 64 KiB, or of one frame (VS__NIC_MOST)                        \
-         */
+#define VS_NIC_OUT_PIECES 40u             /* descriptors of a stream's 64 KiB, or of one frame */
 #define VS_NIC_NEVER UINT64_MAX
 
 /* Of a frame. Without one (VS_NIC_ADDRESSED) it goes from its function to the other end. */
@@ -334,11 +332,16 @@ void vs_nic_tx_follow(struct vs_nic *n, bool on);
  * idle. */
 uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at);
 #define VS__NIC_FOLLOWED 256u /* of the engine's charges: more than it makes between two looks */
+/* When the next write-back is due. */
+static inline uint64_t vs__nic_write_back_due(const struct vs_nic *n)
+{
+    return n->n_write_backs ? n->write_back[n->write_back_first].due_ps : VS_NIC_NEVER;
+}
 /* The same, where mostly there is nothing to send and no write-back is due. */
 static inline uint64_t vs_nic_tx_look(struct vs_nic *n, vs_ps at)
 {
     const struct vs_nic_ring *r = &n->fn[0].queue->tx;
-    uint64_t due = n->n_write_backs ? n->write_back[n->write_back_first].due_ps : VS_NIC_NEVER;
+    uint64_t due = vs__nic_write_back_due(n);
     bool alone = n->n_used == 1 && n->pairs == 1;
     if (alone && r->head == r->tail && due > at.v && n->tx_tape.n <= 2u * VS__NIC_FOLLOWED) {
         return due;

@@ -26,13 +26,17 @@ static bool in_vlan(const struct vs_nic_function *f, uint16_t vlan)
                         : !vlan || f->vlans[vlan % VS_NIC_VLANS / 8u] & 1u << vlan % 8u;
 }
 
-/* The address is this function's; the physical one's are those of interfaces without a pool, too.
- */
+/* The address is that of a guest's interface that has no pool. */
+static bool without_pool(const struct vs_nic *n, uint64_t mac)
+{
+    uint32_t interface = vs_nic_interface_of(n, mac);
+    return interface >= n->n_fn && interface < n->n_interfaces;
+}
+
+/* The address is this function's; interfaces without a pool have the physical one. */
 static bool has(const struct vs_nic *n, uint32_t vf, uint64_t mac)
 {
-    return mac == n->fn[vf].mac ||
-           (n->n_interfaces && vf == n->n_fn && vs_nic_interface_of(n, mac) < n->n_interfaces &&
-            vs_nic_interface_of(n, mac) >= n->n_fn);
+    return mac == n->fn[vf].mac || (vf == n->n_fn && without_pool(n, mac));
 }
 
 /* The frame is for this function. */

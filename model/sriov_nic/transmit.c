@@ -141,8 +141,8 @@ static bool send(struct vs_nic *n, struct vs_nic_queue *q, uint32_t n_pieces, ui
     vs_charge(t, vs__nic_acc(n, VS_ACC_nic_engine), vs__nic_at(n->cfg.engine));
     vs_tape_clear(&n->tape);
     uint64_t asked = t->now_ps, done = asked, taken = asked;
-    uint32_t slot[VS__NIC_PIECES], flags = (uint32_t)(vs__nic_cached(&q->tx, 0)->word[1] >> 32);
-    uint64_t word[VS__NIC_PIECES][2];
+    uint32_t slot[VS_NIC_OUT_PIECES], flags = (uint32_t)(vs__nic_cached(&q->tx, 0)->word[1] >> 32);
+    uint64_t word[VS_NIC_OUT_PIECES][2];
     struct vs_nic_out out; /* of frames that are not the commonest */
     bool special = flags & ~(VS_NIC_DD | VS_NIC_MORE);
     if (special) {
@@ -226,9 +226,10 @@ static bool good(const struct vs_nic_descriptor *first, uint32_t n_pieces, uint6
     bool header = !(flags & VS_NIC_ADDRESSED) || (!segment && bytes >= VS_NIC_HEADERS &&
                                                   (uint32_t)first->word[1] >= VS_NIC_HEADER_BYTES);
     return header &&
-           (segment ? segment <= VS_NIC_FRAME - VS_NIC_TCP_HEADERS && bytes > VS_NIC_TCP_HEADERS &&
-                          bytes <= VS_NIC_STREAM + VS_NIC_TCP_HEADERS && n_pieces <= VS__NIC_PIECES
-                    : n_pieces <= VS__NIC_MOST && bytes && bytes <= VS_NIC_FRAME);
+           (segment
+                ? segment <= VS_NIC_FRAME - VS_NIC_TCP_HEADERS && bytes > VS_NIC_TCP_HEADERS &&
+                      bytes <= VS_NIC_STREAM + VS_NIC_TCP_HEADERS && n_pieces <= VS_NIC_OUT_PIECES
+                : n_pieces <= VS__NIC_MOST && bytes && bytes <= VS_NIC_FRAME);
 }
 
 /* One frame of this function, or what it waits for; when the engine goes on. */
@@ -238,13 +239,13 @@ static __attribute__((noinline)) uint64_t serve(struct vs_nic *n, struct vs_nic_
     if (room > at.v) {
         return hold(n, q, at, VS_ACC_nic_wait_buffer, NULL, room);
     }
-    if (n->n_write_backs + VS__NIC_PIECES > VS_NIC_WRITE_BACKS) {
+    if (n->n_write_backs + VS_NIC_OUT_PIECES > VS_NIC_WRITE_BACKS) {
         return hold(n, q, at, VS_ACC_nic_wait_buffer, NULL,
                     n->write_back[n->write_back_first].due_ps);
     }
     idle_until(n, at);
     uint32_t n_pieces = 0;
-    for (uint32_t need = 1; !n_pieces && need <= VS__NIC_PIECES; need = q->tx.cached + 1u) {
+    for (uint32_t need = 1; !n_pieces && need <= VS_NIC_OUT_PIECES; need = q->tx.cached + 1u) {
         uint32_t before = q->tx.cached;
         if (!vs__nic_fetch(n, q->fn, &q->tx, need, at.v)) {
             stop(q);
@@ -300,6 +301,6 @@ uint64_t vs_nic_tx_step(struct vs_nic *n, vs_ps at)
     uint64_t free_ps;
     struct vs_nic_queue *q = next_sender(n, at.v, &free_ps);
     uint64_t next = !q ? free_ps : n->tx.now_ps > at.v ? n->tx.now_ps : serve(n, q, at);
-    uint64_t due = n->n_write_backs ? n->write_back[n->write_back_first].due_ps : VS_NIC_NEVER;
+    uint64_t due = vs__nic_write_back_due(n);
     return next < due ? next : due;
 }

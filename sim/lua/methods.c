@@ -400,22 +400,23 @@ void vs__cpu_methods(lua_State *L)
     }
 }
 
-/* Writes the names of all methods that are instructions, and returns their number. */
-static size_t method_names(const char *names[LINES])
+/* Says which instruction may have been meant by a word that is none. */
+static const char *nearest(const char *word, char hint[VS_SUGGEST])
 {
+    const char *names[LINES];
     size_t n = 0;
     for (int i = 0; i < LINES; i++) {
         if (lines[i].method) {
             names[n++] = lines[i].name;
         }
     }
-    return n;
+    return vs_suggest(word, names, n, "'virtsim list requests' names them", hint, VS_SUGGEST);
 }
 
 void vs__cpu_hint(char *text, size_t bytes)
 {
     static const char said[] = "attempt to call a nil value (method '";
-    const char *names[LINES], *name = strstr(text, said), *end;
+    const char *name = strstr(text, said), *end;
     char word[64], hint[VS_SUGGEST];
     name = name ? name + sizeof said - 1 : NULL;
     end = name ? strchr(name, '\'') : NULL;
@@ -424,14 +425,12 @@ void vs__cpu_hint(char *text, size_t bytes)
     }
     snprintf(word, sizeof word, "%.*s", (int)(end - name), name);
     size_t used = strlen(text);
-    snprintf(text + used, bytes - used, "; %s",
-             vs_suggest(word, names, method_names(names), "'virtsim list requests' names them",
-                        hint, sizeof hint));
+    snprintf(text + used, bytes - used, "; %s", nearest(word, hint));
 }
 
 int vs__cpu_has(lua_State *L)
 {
-    const char *name = luaL_checkstring(L, 2), *names[LINES];
+    const char *name = luaL_checkstring(L, 2);
     unsigned here = vs__cpu_self(L)->workload->machines;
     for (int i = 0; i < LINES; i++) {
         if (lines[i].method && !strcmp(name, lines[i].name)) {
@@ -440,9 +439,7 @@ int vs__cpu_has(lua_State *L)
         }
     }
     char hint[VS_SUGGEST];
-    return luaL_error(L, "has: no instruction '%s'; %s", name,
-                      vs_suggest(name, names, method_names(names),
-                                 "'virtsim list requests' names them", hint, sizeof hint));
+    return luaL_error(L, "has: no instruction '%s'; %s", name, nearest(name, hint));
 }
 
 /* ---- the list as text ---- */

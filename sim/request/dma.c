@@ -77,7 +77,20 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
     return net->use(v, what) ? &net->driver[v->index] : NULL;
 }
 
-/* The transfers of a request begin that names their addresses itself. */
+/* Whether a request that names its addresses itself, of a kind that there is or not, can be. */
+static bool possible(struct vs_vcpu *v, const char *what, bool known, bool messages)
+{
+    const struct vs_request *r = &v->request;
+    bool sized = messages || (r->bytes && r->bytes <= 65536),
+         fits = !r->stride || r->count - 1u <= (UINT64_MAX - r->address - r->bytes) / r->stride;
+    if (!known || !r->count || !sized || !fits) {
+        vcpu_fail(v, "%s: transfers of 1..65536 bytes, at addresses of 64 bits", what);
+        return false;
+    }
+    return true;
+}
+
+/* Such transfers begin. */
 static void begin_device(struct vs_vcpu *v, struct vs_driver *d)
 {
     const struct vs_request *r = &v->request;
@@ -146,9 +159,7 @@ void request_sva_device(struct vs_vcpu *v)
         if (!d) {
             return;
         }
-        if (!r->count || r->op > 1 || r->b > 2 || !r->bytes || r->bytes > 65536 ||
-            (r->stride && r->count - 1u > (UINT64_MAX - r->address - r->bytes) / r->stride)) {
-            vcpu_fail(v, "sva_device: transfers of 1..65536 bytes, at addresses of 64 bits");
+        if (!possible(v, "sva_device", r->op <= 1 && r->b <= 2, false)) {
             return;
         }
         if (!v->p->net->may_prefix(v->p->net, prefix)) { /* the function sends nothing */
@@ -195,9 +206,7 @@ void request_device(struct vs_vcpu *v)
         if (!d) {
             return;
         }
-        if (!r->count || r->op > 2 || (r->op < 2 && (!r->bytes || r->bytes > 65536)) ||
-            (r->stride && r->count - 1u > (UINT64_MAX - r->address - r->bytes) / r->stride)) {
-            vcpu_fail(v, "device: transfers of 1..65536 bytes, at addresses of 64 bits");
+        if (!possible(v, "device", r->op <= 2, r->op == 2)) {
             return;
         }
         guest_dma_timer(v); /* what has waited too long is gone before */

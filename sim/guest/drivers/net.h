@@ -132,8 +132,7 @@ struct vs_assigned_vm {
  * that is free, and those below 64 are in a directory's first table. */
 #define VS_SVA_BINDINGS 63u
 struct vs_sva {
-    bool bound;
-    const struct vs_mm *mm;
+    const struct vs_mm *mm; /* NULL: nobody has this PASID */
     unsigned process;
     uint32_t vf;
 };

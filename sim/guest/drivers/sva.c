@@ -44,9 +44,9 @@ static uint32_t pasid_of(const struct vs_vcpu *v, bool bound)
     const struct vs_net *net = v->p->net;
     for (uint32_t p = 1; p <= VS_SVA_BINDINGS && !(p >> net->ats_config.pasid_width); p++) {
         const struct vs_sva *s = &net->sva[p];
-        if (bound ? s->bound && s->mm == v->mm && s->process == v->process_now &&
+        if (bound ? s->mm == v->mm && s->process == v->process_now &&
                         s->vf == net->driver[v->index].vf
-                  : !s->bound) {
+                  : !s->mm) {
             return p;
         }
     }
@@ -62,7 +62,7 @@ static void enter(struct vs_vcpu *v, uint32_t pasid)
     static const vs_hpa none[3] = {{0}, {0}, {0}}; /* tables are there, as of the function's own */
     vs_iommu_attach_pasid(&net->iommu, requester_of(net, net->driver[v->index].vf), pasid, &what,
                           none);
-    net->sva[pasid] = (struct vs_sva){true, v->mm, v->process_now, net->driver[v->index].vf};
+    net->sva[pasid] = (struct vs_sva){v->mm, v->process_now, net->driver[v->index].vf};
     net->bindings++;
 }
 
@@ -106,7 +106,7 @@ bool guest_sva_unbind(struct vs_vcpu *v, uint32_t pasid)
 {
     struct vs_net *net = v->p->net;
     struct vs_sva *s = pasid <= VS_SVA_BINDINGS ? &net->sva[pasid] : NULL;
-    if (!s || !s->bound || s->mm != v->mm) {
+    if (!s || s->mm != v->mm) {
         return false;
     }
     struct guest_work w = {.pasid = pasid, .requester = requester_of(net, s->vf)};
@@ -134,7 +134,7 @@ void guest_sva_changed(struct vs_vcpu *v, uint64_t at, uint64_t end)
     struct vs_net *net = v->p->net;
     for (uint32_t p = 1; net && net->bindings && p <= VS_SVA_BINDINGS; p++) {
         const struct vs_sva *s = &net->sva[p];
-        if (!s->bound || s->mm != v->mm || s->process != v->process_now) {
+        if (s->mm != v->mm || s->process != v->process_now) {
             continue;
         }
         struct guest_work w = {.pasid = p,
