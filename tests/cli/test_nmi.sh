@@ -10,24 +10,15 @@ exits() { awk -F, -v a="$1/host" '$11 == "op" && $1 == a && $2 ~ /^exit/ { print
 taken() { awk -F, '$11 == "op" && $1 ~ "^vcpu0" && $2 == "nmi" { n += $3 } END { print n + 0 }' "$work/out"; }
 vnmi="--set svm.cap.vnmi=1"
 
-cat >"$work/self.lua" <<'END'
-guest(function(cpu)
-  for i = 1, 4 do
-    if i == 3 then cpu:cli() end -- RFLAGS.IF masks none
-    cpu:wrmsr(0x830, 0x400 | cpu:index() << 32)
-    cpu:compute(20000)
-    if cpu:interrupts() ~= i then error("the NMI did not come: " .. i) end
-  end
-end)
-END
-ok "one to itself" run "$work/self.lua" -m zen2_rome_kvm
+self=$VIRTSIM_HOME/tests/support/nmi_self.lua
+ok "one to itself" run "$self" -m zen2_rome_kvm
 equal "goes in with the entry of the write; IRET is intercepted" "exit.iret=4 exit.msr.write=4 " "$(exits vcpu0)"
-ok "with virtual NMIs" run "$work/self.lua" -m zen2_rome_kvm $vnmi
+ok "with virtual NMIs" run "$self" -m zen2_rome_kvm $vnmi
 equal "IRET is not" "exit.msr.write=4 " "$(exits vcpu0)"
-ok "with AVIC" run "$work/self.lua" -m zen3_milan_kvm --set svm.avic=1 --set svm.cap.x2avic=1
+ok "with AVIC" run "$self" -m zen3_milan_kvm --set svm.avic=1 --set svm.cap.x2avic=1
 equal "an NMI is no IPI that AVIC sends" "exit.avic_incomplete_ipi=4 exit.iret=4 " "$(exits vcpu0)"
 for m in zen2_rome_native skylake_sp_native; do
-    ok "natively ($m)" run "$work/self.lua" -m $m
+    ok "natively ($m)" run "$self" -m $m
     equal "four are handled" 4 "$(taken)"
 done
 
