@@ -43,6 +43,7 @@ enum vs_hv_result {
     X(EMULATE, "emulate")                                                                          \
     X(INJECT, "inject")                                                                            \
     X(INJECT_NMI, "inject_nmi")                                                                    \
+    X(LIST, "list_register")                                                                       \
     X(RESET, "vcpu_reset")                                                                         \
     X(START, "vcpu_start")                                                                         \
     X(HOST_INTERRUPT, "host_interrupt")                                                            \

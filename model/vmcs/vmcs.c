@@ -456,13 +456,22 @@ enum vs_vmx_result vs_vmx_invvpid(struct vs_vmx *x, struct vs_txn *t, uint64_t t
     return VS_VMX_OK;
 }
 
+/* Place of an MSR among those that lists have moved; n_msr: it is none of them. */
+static uint32_t msr_at(const struct vs_vmx *x, uint32_t index)
+{
+    uint32_t at = 0;
+    while (at < x->n_msr && x->msr[at].index != index) {
+        at++;
+    }
+    return at;
+}
+
 enum vs_status vs_vmx_msr_set(struct vs_vmx *x, uint32_t index, uint64_t value)
 {
-    for (uint32_t i = 0; i < x->n_msr; i++) {
-        if (x->msr[i].index == index) {
-            x->msr[i].value = value;
-            return VS_OK;
-        }
+    uint32_t at = msr_at(x, index);
+    if (at < x->n_msr) {
+        x->msr[at].value = value;
+        return VS_OK;
     }
     if (x->n_msr == VS_VMX_MSRS) {
         return VS_E_BOUNDS;
@@ -474,10 +483,6 @@ enum vs_status vs_vmx_msr_set(struct vs_vmx *x, uint32_t index, uint64_t value)
 
 uint64_t vs_vmx_msr(const struct vs_vmx *x, uint32_t index)
 {
-    for (uint32_t i = 0; i < x->n_msr; i++) {
-        if (x->msr[i].index == index) {
-            return x->msr[i].value;
-        }
-    }
-    return 0;
+    uint32_t at = msr_at(x, index);
+    return at < x->n_msr ? x->msr[at].value : 0;
 }

@@ -39,7 +39,7 @@
 #include "virtsim/def_types.h"
 
 #define VS_VMX_NO_VMCS UINT64_MAX
-#define VS_VMX_MSRS 32u /* MSRs that lists may move; others read 0 */
+#define VS_VMX_MSRS 128u /* MSRs that lists may move; others read 0 */
 
 /* How a VMX instruction ended. UD: not in VMX operation, or executed in the guest. */
 enum vs_vmx_result {
@@ -201,6 +201,8 @@ struct vs_vmx {
         uint64_t value;
     } msr[VS_VMX_MSRS];
     uint32_t n_msr;
+    uint32_t branches_listed;         /* registers of the last branches that its lists have */
+    bool counters_listed;             /* and IA32_PERF_GLOBAL_CTRL */
     uint64_t timer_ps;                /* when the VMX-preemption timer began to count */
     uint64_t pause_first, pause_last; /* pause-loop detection, time-stamp counter */
     uint64_t checks_controls, checks_host, checks_guest; /* made by the last entry that passed */
@@ -259,7 +261,7 @@ void vs_vmx_unblock(struct vs_vmx *x);
 void vs_vmx_guest_iret(struct vs_vmx *x);
 /* The guest's TPR is virtualized: it is VTPR, on the virtual-APIC page, under TPR shadow. */
 void vs_vmx_guest_tpr(struct vs_vmx *x, uint8_t tpr);
-/* An MSR that the lists move. Setting a 33rd is VS_E_BOUNDS. */
+/* An MSR that the lists move. Setting a 129th is VS_E_BOUNDS. */
 enum vs_status vs_vmx_msr_set(struct vs_vmx *x, uint32_t index, uint64_t value);
 uint64_t vs_vmx_msr(const struct vs_vmx *x, uint32_t index);
 

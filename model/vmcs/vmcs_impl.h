@@ -164,6 +164,9 @@ unsigned vs__vmx_state_at(enum vs_state what);
 uint64_t vs__vmx_state_meaning(enum vs_state what, uint64_t v);
 uint64_t vs__vmx_state_value(enum vs_state what, uint64_t old, uint64_t value);
 
+/* vs_world_port.lists, one register a call (vmcs_lists.c). */
+bool vs__vmx_lists(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
+
 /* What an exit says: exit reason, qualification, addresses, event, length of the instruction. */
 struct vs_exit;
 struct vs_note;

@@ -433,7 +433,8 @@ struct vs_world_port vs_vmx_world(struct vs_vmx *x)
                                   .priority = priority,
                                   .stops = stops,
                                   .view = list ? view : NULL,
-                                  .viewed = list ? viewed : NULL};
+                                  .viewed = list ? viewed : NULL,
+                                  .lists = x->config.list_use ? vs__vmx_lists : NULL};
 }
 
 /* ---- what handlers read and write ---- */

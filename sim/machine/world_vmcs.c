@@ -218,6 +218,11 @@ static enum vs_status start(struct vs_vcpu *v, uint64_t *descriptor, struct vs_e
     struct vmx *m = v->world_ctx;
     const struct vs_vmcs_config *c = p->kind_config;
     uint64_t *page = m->page;
+    const struct vs_program_set *set = v->hv.software.set;
+    if (c->list_use && vs_program_set_find(set, "list_register") == VS_PROGRAM_NONE) {
+        vs_error(errors, "vmcs.msr_list.use: %s has no steps for it; Xen has", set->desc->file);
+        return VS_E_CONFIG;
+    }
     enum vs_status st = vs__world_pages(v, page, PAGES, errors);
     if (st) {
         return st;

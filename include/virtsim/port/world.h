@@ -90,6 +90,10 @@ struct vs_world_port {
     vs_hpa (*view)(void *ctx, unsigned index, uint64_t root);
     /* Root of the second dimension that the guest has now, as it has switched. */
     uint64_t (*viewed)(void *ctx);
+    /* With this access to a model-specific register the guest begins to use some that the processor
+     * is to move at each exit and entry: the hypervisor tells it the next one. False: there is
+     * none, or none more. t NULL: it only asks. NULL: its processor is told of none. */
+    bool (*lists)(void *ctx, struct vs_txn *t, const struct vs_trap *trap);
 };
 
 #endif

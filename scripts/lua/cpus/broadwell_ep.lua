@@ -25,6 +25,7 @@ return {
   instruction = { cpuid = { 208, "C1010: leaf 1", "measured", of = "haswell_ep" }, ["cpuid.leaf_0"] = { 99, "C1010: leaf 0", "measured", of = "haswell_ep" }, rdtsc = { 24, "C1011", "measured", of = "haswell_ep" },
     pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
+    branch_records = { 16, "SDM 3B 18.4: 16 last branches from Nehalem to Broadwell", "documented" },
     cap = {
       revision = { 0x12, dump, "measured" },
       pin = { 0x000000ff00000016, dump, "measured" },

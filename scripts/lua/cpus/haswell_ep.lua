@@ -40,6 +40,7 @@ return {
   instruction = { cpuid = { 208, "C1010: leaf 1", "measured" }, ["cpuid.leaf_0"] = { 99, "C1010: leaf 0", "measured" }, rdtsc = { 24, "C1011", "measured" },
     pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
+    branch_records = { 16, "SDM 3B 18.4: 16 last branches from Nehalem to Broadwell", "documented" },
     unexplained = { 124, rest, "derived" },
   },
 }

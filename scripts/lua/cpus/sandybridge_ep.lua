@@ -46,6 +46,7 @@ return {
   instruction = { cpuid = { 356, "C1004: leaf 1", "measured" }, ["cpuid.leaf_0"] = { 96, "C1004: leaf 0", "measured" }, rdtsc = { 28, "C1005", "measured" },
     pause = { 10, "Intel Optimization Manual, Pause Latency in Skylake Client Microarchitecture: about 10 cycles in the generations before", "documented" } },
   vmcs = {
+    branch_records = { 16, "SDM 3B 18.4: 16 last branches from Nehalem to Broadwell", "documented" },
     cap = {
       revision = { 0x10, dump, "measured" },
       pin = { 0x0000007f00000016, dump, "measured" },

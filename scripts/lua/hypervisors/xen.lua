@@ -79,6 +79,12 @@ local program = {
   },
   complete = { { "complete", run = 180, code = 640, data = 128, source = "reading of hvmemul_do_io's second pass and handle_pio", grade = "assumed" } },
 
+  -- one of the registers that a guest begins to use goes into the MSR lists: hvm/vmx/vmcs.c, vmx_add_msr
+  list_register = {
+    offset = 0xd70000,
+    { "add", run = 140, code = 768, source = "reading of vmx_add_msr, locate_msr_entry and vmx_clear_msr_intercept: the place searched by halves; the entries that move and the VMWRITEs are carried out", grade = "assumed" },
+  },
+
   inject_event = {
     { "blocked", state = { "interruptibility", "flags" } },
     { "event", state = "entry_intr=vector", when = "interruptible" },
@@ -260,5 +266,7 @@ return {
     apic_register_virtualization = { true, "Xen: apicv defaults to on", "documented" },
     virtualize_x2apic = { true, "Xen: used for guests in x2APIC mode", "documented" },
     posted_interrupts = { true, "Xen: apicv defaults to on", "documented" },
+  }, msr_list = {
+    use = { "branches", "Xen: vmx_msr_write_intercept, IA32_DEBUGCTL; vpmu defaults to off", "documented" },
   } },
 }
