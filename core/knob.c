@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MORE 64u /* knobs that a run adds, as a rule */
+#define MORE 64u        /* knobs that a run adds, as a rule */
+#define NEIGHBOURS 256u /* of a component with more knobs each one is searched */
 
 struct vs_knobs {
     struct vs_knob *knob; /* sorted by path */
@@ -165,21 +166,41 @@ static bool is_of(const struct vs_component_desc *c, const struct vs_knob_desc *
     return d >= c->knobs && d < c->knobs + c->n_knobs;
 }
 
+/* The first of n components that has this knob, or NULL. */
+static const struct vs_component_desc *home_of(const struct vs_component_desc *const *c, size_t n,
+                                               const struct vs_knob_desc *d)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (is_of(c[i], d)) {
+            return c[i];
+        }
+    }
+    return NULL;
+}
+
 void vs_knobs_drop(struct vs_knobs *k, const struct vs_component_desc *const *c, size_t n)
 {
+    const struct vs_component_desc *home =
+        NULL; /* of the knob before, which its neighbours share */
+    bool gone = false;
     size_t kept = 0;
     for (size_t i = 0; i < k->n; i++) {
-        size_t of = 0;
-        while (of < n && !is_of(c[of], k->knob[i].desc)) {
-            of++;
+        struct vs_knob *knob = &k->knob[i];
+        if (!home || !is_of(home, knob->desc)) {
+            home = home_of(c, n, knob->desc);
+            gone = home != NULL;
+            home = gone ? home : home_of(k->component, k->n_components, knob->desc);
         }
-        if (of < n) {
-            free(k->knob[i].source);
-            free(k->knob[i].set_by);
-            free(k->knob[i].part);
-        } else {
-            k->knob[kept++] = k->knob[i];
+        if (gone) {
+            free(knob->source);
+            free(knob->set_by);
+            free(knob->part);
+            continue;
         }
+        if (kept != i) {
+            k->knob[kept] = *knob;
+        }
+        kept++;
     }
     k->n = kept;
 }
@@ -479,26 +500,29 @@ static void store_at(void *config, size_t offset, uint64_t v)
     memcpy((char *)config + offset, &v, sizeof v);
 }
 
-void vs_knobs_load(const struct vs_knobs *k, const struct vs_component_desc *c, void *config)
+/* Takes the values of a component's knobs that stand beside this one in the store, on both sides,
+ * as their paths begin alike. */
+static void load_neighbours(const struct vs_knobs *k, const struct vs_component_desc *c, size_t at,
+                            void *config, bool *loaded)
 {
-    vs_defaults(c, config);
-    const struct vs_knob *first = c->n_knobs ? find(k, c->knobs[0].path) : NULL;
-    size_t found = 0, at = first ? (size_t)(first - k->knob) : 0;
-    /* the store's own descriptions stand beside each other, as their paths begin alike: from the
-     * first of them on, and once around; hardly any is searched */
     while (at && is_of(c, k->knob[at - 1u].desc)) {
         at--;
     }
-    for (size_t i = 0; i < k->n && found < c->n_knobs; i++, at++) {
-        at = at < k->n ? at : 0;
-        if (is_of(c, k->knob[at].desc)) {
-            store_at(config, k->knob[at].desc->offset, k->knob[at].value);
-            found++;
-        }
+    for (; at < k->n && is_of(c, k->knob[at].desc); at++) {
+        store_at(config, k->knob[at].desc->offset, k->knob[at].value);
+        loaded[k->knob[at].desc - c->knobs] = true;
     }
-    for (size_t i = 0; found < c->n_knobs && i < c->n_knobs; i++) { /* some lie elsewhere */
-        const struct vs_knob *knob = find(k, c->knobs[i].path);
-        if (knob) {
+}
+
+void vs_knobs_load(const struct vs_knobs *k, const struct vs_component_desc *c, void *config)
+{
+    bool loaded[NEIGHBOURS] = {false}, few = c->n_knobs <= NEIGHBOURS;
+    vs_defaults(c, config);
+    for (size_t i = 0; i < c->n_knobs; i++) {
+        const struct vs_knob *knob = few && loaded[i] ? NULL : find(k, c->knobs[i].path);
+        if (knob && few && is_of(c, knob->desc)) {
+            load_neighbours(k, c, (size_t)(knob - k->knob), config, loaded);
+        } else if (knob) { /* another component has it, too */
             store_at(config, c->knobs[i].offset, knob->value);
         }
     }

@@ -29,8 +29,11 @@ void vs_knobs_numbered(const char *const *components)
 bool vs_knob_instance(const char *path, unsigned *index, char *base, size_t bytes)
 {
     for (const char *const *c = numbered; c && *c; c++) {
-        size_t word = strlen(*c);
-        if (strncmp(path, *c, word) != 0) {
+        size_t word = 0;
+        while (path[word] && path[word] == (*c)[word]) {
+            word++;
+        }
+        if ((*c)[word]) {
             continue;
         }
         const char *digit = path + word;

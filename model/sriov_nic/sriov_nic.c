@@ -168,10 +168,10 @@ static bool make_queue(struct vs_nic *n, struct vs_nic_function *f, uint32_t i)
     q->tx.kept.due_ps = q->rx.kept.due_ps = VS_NIC_NEVER;
     q->irq_due_ps = q->aggregate.due_ps = VS_NIC_NEVER;
     q->itr_ps = n->cfg.itr_ns * 1000u;
-    q->tx_journey = calloc(q->tx.n, sizeof *q->tx_journey);
-    q->rx_journey = calloc(q->rx.n, sizeof *q->rx_journey);
+    q->tx_journey = malloc(q->tx.n * sizeof *q->tx_journey); /* where tx_begun says so */
+    q->rx_journey = malloc(q->rx.n * sizeof *q->rx_journey); /* up to rx_done, as rx_seen_ps */
+    q->rx_seen_ps = malloc(q->rx.n * sizeof *q->rx_seen_ps);
     q->tx_begun = calloc(q->tx.n, sizeof *q->tx_begun);
-    q->rx_seen_ps = calloc(q->rx.n, sizeof *q->rx_seen_ps);
     q->rx_follows = calloc(q->rx.n, sizeof *q->rx_follows);
     q->tx_of = n->n_interfaces ? calloc(q->tx.n, sizeof *q->tx_of) : NULL;
     return (q->tx_of || !n->n_interfaces) && q->tx_journey && q->rx_journey && q->rx_follows &&

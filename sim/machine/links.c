@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct vs_pcie *machine_link_use(struct vs_net *net, uint16_t requester)
@@ -108,8 +109,9 @@ void machine_links_load(struct vs_net *net, const struct vs_knobs *knobs, struct
 enum vs_status machine_links_make(struct vs_net *net, const struct vs_msi_port *msi)
 {
     struct vs_platform *p = net->p;
-    enum vs_status s = VS_OK;
     struct vs_dma_port host = vs_iommu_dma_port(&net->iommu);
+    net->link = calloc(net->links, sizeof *net->link);
+    enum vs_status s = net->link ? VS_OK : VS_E_NOMEM;
     for (unsigned i = 0; i < net->links && !s; i++) {
         char actor[16];
         struct vs_pcie *link = &net->link[i];
@@ -130,9 +132,10 @@ enum vs_status machine_links_make(struct vs_net *net, const struct vs_msi_port *
 
 void machine_links_free(struct vs_net *net)
 {
-    for (unsigned i = 0; i < net->links; i++) {
+    for (unsigned i = 0; net->link && i < net->links; i++) {
         vs_pcie_free(&net->link[i]);
     }
+    free(net->link);
 }
 
 /* ---- between adapter and links ---- */

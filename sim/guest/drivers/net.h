@@ -145,7 +145,7 @@ struct vs_net {
     struct vs_platform *p;
     struct vs_assigned_vm *vm; /* the domain of each machine */
     struct vs_iommu iommu;
-    struct vs_pcie link[VS_NET_LINKS];
+    struct vs_pcie *link; /* `links` of them */
     unsigned links;
     struct vs_pcie_switch below;    /* the switch that links share whose place it is */
     struct vs_pci_device functions; /* as configuration space has them; none before `found` */

@@ -75,7 +75,7 @@ static enum vs_status make_own(struct vs_vcpu *v)
         make_space(p, &v->space, v->vm, &p->node_frames[p->ept.guest_table_node], p->layout.direct);
     vs_space_place(&v->space, &p->node_frames[p->ept.data_node]);
     st = st ? st : guest_mm_map_kernel(v);
-    v->mm->process = calloc(VS__PROCESSES, sizeof *v->mm->process);
+    v->mm->process = malloc(VS__PROCESSES * sizeof *v->mm->process); /* made one by one */
     if (!v->mm->process) {
         return VS_E_NOMEM;
     }
