@@ -114,9 +114,7 @@ uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line)
     return find_tag(c->tag + set * c->stride, c->stride, tag);
 }
 
-/* Takes a tag out of the set that begins at `first`: those behind it move up. True, always. */
-static __attribute__((noinline)) bool take_out(const struct vs_linetab *c, uint32_t *first,
-                                               uint32_t *t)
+bool vs_linetab_take_out(const struct vs_linetab *c, uint32_t *first, uint32_t *t)
 {
     uint32_t *end = first + c->ways - 1u;
     for (; t < end; t++) {
@@ -135,5 +133,5 @@ bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty)
         return false;
     }
     *dirty = *dirty || (*t & VS_LINE_DIRTY);
-    return take_out(c, first, t);
+    return vs_linetab_take_out(c, first, t);
 }

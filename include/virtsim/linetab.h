@@ -102,6 +102,8 @@ static inline uint32_t vs_linetab_spans_hit(struct vs_linetab *c, const struct v
 uint32_t *vs_linetab_peek(const struct vs_linetab *c, uint64_t line);
 /* Removes a line; true when it was there. *dirty becomes true when it was dirty, or stays. */
 bool vs_linetab_drop(struct vs_linetab *c, uint64_t line, bool *dirty);
+/* Takes a tag out of the set that begins at `first`: those behind it move up. True, always. */
+bool vs_linetab_take_out(const struct vs_linetab *c, uint32_t *first, uint32_t *t);
 /* Hints to the host that a line's set is about to be searched. */
 static inline void vs_linetab_prefetch(const struct vs_linetab *c, uint64_t line)
 {

@@ -30,23 +30,21 @@ static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
         (void)vs__memory_drop(&m->llc, gone, &dirty);
         if (m->cfg.llc_inclusive) {
             uint64_t dropped = 0;
-            dirty = vs__memory_snoop_out(m, gone, &dropped) || dirty;
+            dirty = m->snoop_out(m, gone, &dropped) || dirty;
             count[VS_CNT_memory_back_invalidations] += dropped;
         }
         count[VS_CNT_memory_llc_writebacks] += dirty && m->cfg.writeback;
     }
 }
 
-/* Writes a line into the last level, by taking a way where it isn't there. */
-static void llc_write(struct vs_memory *m, uint64_t *count, uint64_t line, bool there)
+/* Writes a line that isn't there into the last level, by taking a way. */
+static __attribute__((noinline)) void llc_allocate(struct vs_memory *m, uint64_t *count,
+                                                   uint64_t line)
 {
-    if (!there) {
-        llc_make_room(m, count, line);
-    }
+    llc_make_room(m, count, line);
     m->into_llc(m, count, line);
-    uint32_t *tag = m->llc.lines && !there
-                        ? vs_linetab_peek(m->llc.lines, vs__memory_key(&m->llc, line))
-                        : NULL;
+    uint32_t *tag =
+        m->llc.lines ? vs_linetab_peek(m->llc.lines, vs__memory_key(&m->llc, line)) : NULL;
     if (tag) {
         *tag |= VS_LINE_IO;
     }
@@ -79,25 +77,33 @@ static uint64_t price(const struct vs_memory_dma *d, uint32_t level)
            (d->far && level == VS_MEM_LLC ? d->memory->cfg.remote_latency : 0);
 }
 
-/* Accesses a line for a device, and says where it was. */
-static uint32_t dma_line(struct vs_memory_dma *d, uint64_t line, bool write)
+/* Writes a line for a device, and says where to. */
+static vs_inlined uint32_t write_line(struct vs_memory_dma *d, uint64_t line)
 {
     struct vs_memory *m = d->memory;
     uint64_t *count = d->count, dropped = 0;
-    bool in_cache = vs__memory_has(&m->llc, line);
-    if (write) {
-        count[VS_CNT_memory_dma_write_lines]++;
-        (void)vs__memory_snoop_out(m, line, &dropped);
-        count[VS_CNT_memory_dma_snoops] += dropped;
-        count[VS_CNT_memory_dma_llc_hits] += in_cache;
-        if (m->cfg.ddio && m->llc.present && !d->far) {
-            llc_write(m, count, line, in_cache);
-            return VS_MEM_LLC;
+    bool dirty = false;
+    count[VS_CNT_memory_dma_write_lines]++;
+    (void)m->snoop_out(m, line, &dropped);
+    count[VS_CNT_memory_dma_snoops] += dropped;
+    if (vs_likely(m->cfg.ddio && m->llc.present && !d->far)) {
+        bool there = m->hit_llc(m, count, line);
+        count[VS_CNT_memory_dma_llc_hits] += there;
+        if (vs_unlikely(!there)) {
+            llc_allocate(m, count, line);
         }
-        bool dirty = false;
-        (void)vs__memory_drop(&m->llc, line, &dirty);
-        return dma_dram(d, line);
+        return VS_MEM_LLC;
     }
+    count[VS_CNT_memory_dma_llc_hits] += vs__memory_drop(&m->llc, line, &dirty);
+    return dma_dram(d, line);
+}
+
+/* Reads a line for a device, and says where it was. */
+static vs_inlined uint32_t read_line(struct vs_memory_dma *d, uint64_t line)
+{
+    struct vs_memory *m = d->memory;
+    uint64_t *count = d->count;
+    bool in_cache = vs__memory_has(&m->llc, line);
     count[VS_CNT_memory_dma_read_lines]++;
     for (uint32_t i = 0; i < m->n_cores && !in_cache; i++) {
         const struct vs_memory_core *c = m->core[i];
@@ -118,7 +124,7 @@ static void dma_time(struct vs_memory_dma *d, struct vs_txn *t, vs_hpa at, size_
     uint32_t slowest = VS_MEM_LLC;
     vs_ps latency = {0}, rest = {(last - first) * m->cfg.dma_line};
     for (uint64_t line = first; line <= last; line++) {
-        uint32_t level = dma_line(d, line, write);
+        uint32_t level = write ? write_line(d, line) : read_line(d, line);
         uint64_t ps = price(d, level);
         slowest = ps >= latency.v ? level : slowest;
         latency.v = ps >= latency.v ? ps : latency.v;

@@ -93,19 +93,6 @@ bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t fla
     return false;
 }
 
-bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_dropped)
-{
-    bool dirty = false;
-    for (uint32_t i = 0; i < m->n_cores; i++) {
-        struct vs_memory_core *c = m->core[i];
-        bool there = vs__memory_drop(&c->l1[0], line, &dirty);
-        there = vs__memory_drop(&c->l1[1], line, &dirty) || there;
-        there = vs__memory_drop(&c->l2, line, &dirty) || there;
-        *n_dropped += there;
-    }
-    return dirty;
-}
-
 const char *const vs_memory_variant[VS_MEMORY_VARIANTS] = {"avx2", "plain"};
 
 bool vs_memory_use(struct vs_memory *m, const char *variant)
@@ -128,6 +115,8 @@ bool vs_memory_use(struct vs_memory *m, const char *variant)
     m->run = p->run;
     m->walker_load = p->walker_load;
     m->into_llc = p->into_llc;
+    m->hit_llc = p->hit_llc;
+    m->snoop_out = p->snoop_out;
     m->into_l2 = p->into_l2;
     m->gathered = p->gathered;
     return true;

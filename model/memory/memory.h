@@ -104,6 +104,10 @@ struct vs_memory {
                 uint64_t answered[VS_LINE_LEVELS]);
     uint64_t (*walker_load)(void *ctx, struct vs_txn *t, vs_hpa at);
     void (*into_llc)(struct vs_memory *m, uint64_t *count, uint64_t line);
+    /* into_llc where the line is there; false: it is not, and nothing has changed */
+    bool (*hit_llc)(struct vs_memory *m, uint64_t *count, uint64_t line);
+    /* takes a line out of every core; true when one of them had it dirty */
+    bool (*snoop_out)(struct vs_memory *m, uint64_t line, uint64_t *n_dropped);
     void (*into_l2)(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count, uint64_t line);
     void (*gathered)(struct vs_memory *m, struct vs_memory_core *c); /* NULL with `special` */
 };

@@ -21,6 +21,10 @@ typedef uint64_t memory_walker_load(void *ctx, struct vs_txn *t, vs_hpa at);
 
 typedef void memory_into_llc(struct vs_memory *m, uint64_t *count, uint64_t line);
 
+typedef bool memory_hit_llc(struct vs_memory *m, uint64_t *count, uint64_t line);
+
+typedef bool memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_dropped);
+
 typedef void memory_into_l2(struct vs_memory *m, struct vs_memory_core *c, uint64_t *count,
                             uint64_t line);
 
@@ -30,6 +34,8 @@ struct vs__memory_path {
     memory_run *run;
     memory_walker_load *walker_load;
     memory_into_llc *into_llc;
+    memory_hit_llc *hit_llc;
+    memory_snoop_out *snoop_out;
     memory_into_l2 *into_l2;
     memory_gathered *gathered; /* NULL: references of this path need what those before them left */
 };
@@ -76,8 +82,6 @@ static inline bool vs__memory_has(const struct vs_memory_cache *k, uint64_t line
 void vs__memory_soil(struct vs_memory_cache *k, uint64_t line);
 /* Whether the L2 of a core other than c holds a line. */
 bool vs__memory_elsewhere(const struct vs_memory *m, const struct vs_memory_core *c, uint64_t line);
-/* Takes a line out of every core; true when one of them had it dirty. */
-bool vs__memory_snoop_out(struct vs_memory *m, uint64_t line, uint64_t *n_dropped);
 
 /* Whether no level asks what the ones below it hold, so that many references can pass one level
  * after the other. */

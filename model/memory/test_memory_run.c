@@ -113,8 +113,84 @@ static void test_a_run_does_what_its_accesses_do(void **state)
     }
 }
 
+/* A device's write of a line that the LLC holds, in one search and in two: whether it holds it. */
+static bool hits(struct rig *r, uint64_t line, bool at_once)
+{
+    struct vs_memory *m = &r->memory;
+    uint64_t *count = r->core[0].count;
+    if (at_once) {
+        return m->hit_llc(m, count, line);
+    }
+    bool there = vs__memory_has(&m->llc, line);
+    if (there) {
+        m->into_llc(m, count, line);
+    }
+    return there;
+}
+
+/* A line leaves all cores, at once and cache by cache: whether one had it dirty. */
+static bool leaves(struct rig *r, uint64_t line, uint64_t *dropped, bool at_once)
+{
+    bool dirty = false;
+    if (at_once) {
+        return r->memory.snoop_out(&r->memory, line, dropped);
+    }
+    for (int core = 0; core < 2; core++) {
+        struct vs_memory_core *c = &r->core[core];
+        bool data = vs__memory_drop(&c->l1[0], line, &dirty),
+             code = vs__memory_drop(&c->l1[1], line, &dirty),
+             second = vs__memory_drop(&c->l2, line, &dirty);
+        *dropped += data || code || second;
+    }
+    return dirty;
+}
+
+static void writes_of_devices(struct vs_rng *rng, const char *variant)
+{
+    struct vs_memory_config cfg = any(rng);
+    uint64_t sets = cfg.llc_size / cfg.llc_ways / LINE;
+    cfg.llc_hash = sets > 1u && vs__memory_power_of_two(sets) && vs_rng_below(rng, 2);
+    struct rig *a = rig_create(&cfg, variant), *b = rig_create(&cfg, "plain");
+    for (int i = 0; i < 600; i++) {
+        enum vs_ref ref = (enum vs_ref)vs_rng_below(rng, 3);
+        uint64_t line = vs_rng_below(rng, 300), dropped[2] = {0, 0};
+        int core = (int)vs_rng_below(rng, 2);
+        switch (vs_rng_below(rng, 4)) {
+        case 0:
+            assert_int_equal(hits(a, line, true), hits(b, line, false));
+            break;
+        case 1:
+            assert_int_equal(leaves(a, line, &dropped[0], true),
+                             leaves(b, line, &dropped[1], false));
+            assert_int_equal(dropped[0], dropped[1]);
+            break;
+        default:
+            assert_int_equal(load(a, core, line, ref), load(b, core, line, ref));
+            break;
+        }
+        assert_memory_equal(a->core[core].counts, b->core[core].counts,
+                            sizeof a->core[core].counts);
+    }
+    rig_destroy(a);
+    rig_destroy(b);
+}
+
+static void test_a_device_writes_in_one_search_what_it_does_in_two(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < VS_MEMORY_VARIANTS; v++) {
+        struct vs_rng rng;
+        vs_rng_seed(&rng, 8, v);
+        for (uint64_t i = effort(300); i; i--) {
+            writes_of_devices(&rng, vs_memory_variant[v]);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_run_does_what_its_accesses_do)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_run_does_what_its_accesses_do),
+        cmocka_unit_test(test_a_device_writes_in_one_search_what_it_does_in_two)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
