@@ -307,18 +307,22 @@ static __attribute__((noinline)) bool walk(struct vs_iommu *i, struct vs_txn *t,
 }
 
 /* Another request's walk fills this entry: it is there when that walk ends. */
-static void await_walk(struct vs_iommu *i, struct vs_txn *t, uint64_t key)
+static __attribute__((noinline)) void await_walk(struct vs_iommu *i, struct vs_txn *t, uint64_t key)
 {
     const struct vs_slots *s = &i->walkers;
-    if (s->busy_until_ps[s->prev[s->n]] <= t->now_ps) {
-        return; /* the last of all walks has ended */
-    }
     for (uint32_t w = 0; w < s->n; w++) {
         if (s->busy_until_ps[w] > t->now_ps && i->walking[w] == key) {
             vs_ps then = {s->busy_until_ps[w]};
             vs_wait_until(t, (uint16_t)(i->account + VS_ACC_iommu_walk_shared), then);
         }
     }
+}
+
+/* The last of all walks has not ended. */
+static inline bool walks(const struct vs_iommu *i, const struct vs_txn *t)
+{
+    const struct vs_slots *s = &i->walkers;
+    return s->busy_until_ps[s->prev[s->n]] > t->now_ps;
 }
 
 /* The IOTLB's entry for an address, of any page size; NULL: none. */
@@ -330,7 +334,9 @@ static vs_inlined const uint64_t *find_page(struct vs_iommu *i, struct vs_txn *t
         const uint64_t *hit = l == 1 || i->large[l] ? vs_settab_find(&i->iotlb, key) : NULL;
         if (hit) {
             *level = l;
-            await_walk(i, t, key);
+            if (walks(i, t)) {
+                await_walk(i, t, key);
+            }
             return hit;
         }
     }
