@@ -110,12 +110,14 @@ bool guest_vf_next(struct vs_vcpu *v, struct guest_work *w)
     return true;
 }
 
-/* Whether the device has done the descriptor. */
-static bool descriptor_done(struct vs_vcpu *v, uint64_t ring, uint32_t slot)
+/* Whether the device has done the descriptor, at which the driver only looks yet. */
+static bool descriptor_done(struct vs_vcpu *v, struct guest_work *w, uint64_t ring, uint32_t slot)
 {
-    struct guest_work w = {.ring = ring, .slot = slot};
-    (void)guest_run(v, GUEST_POLL, &w);
-    return w.done;
+    w->driver = NULL;
+    w->ring = ring;
+    w->slot = slot;
+    (void)guest_run(v, GUEST_POLL, w);
+    return w->done;
 }
 
 void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w)
@@ -132,11 +134,11 @@ void guest_vf_ring(struct vs_vcpu *v, struct guest_work *w)
 }
 
 /* A posted write of a tail register: when the device has it. */
-static vs_ps doorbell(struct vs_vcpu *v)
+static vs_ps doorbell(struct vs_vcpu *v, struct guest_work *w)
 {
-    struct guest_work w = {.known = vs_cpu_now(&v->hw->cpu)};
-    (void)guest_run(v, GUEST_DOORBELL, &w);
-    return w.known;
+    w->known = vs_cpu_now(&v->hw->cpu);
+    (void)guest_run(v, GUEST_DOORBELL, w);
+    return w->known;
 }
 
 /* Every free descriptor of the receive ring gets its buffer back, and the device is told. */
@@ -145,20 +147,18 @@ static void give_receive_buffers(struct vs_vcpu *v, struct vs_driver *d)
     struct vs_net *net = v->p->net;
     uint32_t n = (uint32_t)net->nic_config.ring, one_free = (d->rx_next + n - 1) % n;
     bool any = false;
+    struct guest_work w = {.driver = d, .ring = d->rx_ring, .told_length = VS__NET_BUFFER};
     for (; d->rx_tail != one_free; d->rx_tail = (d->rx_tail + 1) % n) {
-        struct guest_work w = {.driver = d,
-                               .ring = d->rx_ring,
-                               .slot = d->rx_tail,
-                               .buffer = d->rx_buffers + d->rx_tail * VS__NET_BUFFER,
-                               .told = d->rx_at[d->rx_tail],
-                               .told_length = VS__NET_BUFFER};
+        w.slot = d->rx_tail;
+        w.buffer = d->rx_buffers + d->rx_tail * VS__NET_BUFFER;
+        w.told = d->rx_at[d->rx_tail];
         (void)guest_run(v, GUEST_REFILL, &w);
         any = true;
     }
     if (any && net->interfaces) {
         guest_interface_buffers(v, d);
     } else if (any) {
-        doorbell(v);
+        (void)doorbell(v, &w);
         vs_nic_rx_doorbell(&net->nic, d->queue, d->rx_tail);
     }
 }
@@ -241,15 +241,16 @@ static struct vs_driver *driver_of(struct vs_vcpu *v, const char *what)
 }
 
 /* How many descriptors the transmit ring takes now; sent ones are cleaned up when it fills. */
-static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d, uint32_t wanted)
+static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d, struct guest_work *w,
+                              uint32_t wanted)
 {
     uint32_t n = (uint32_t)v->p->net->nic_config.ring, used = (d->tx_tail + n - d->tx_clean) % n;
     /* clean lazily, a quarter of the ring at a time */
     while ((used > 3 * n / 4 || n - 1 - used < wanted) && used &&
-           descriptor_done(v, d->tx_ring, d->tx_clean)) {
+           descriptor_done(v, w, d->tx_ring, d->tx_clean)) {
         if (guest_dma_maps(v)) {
-            struct guest_work w = {.driver = d, .sends = true, .slot = d->tx_clean};
-            (void)guest_run(v, GUEST_CLEAN, &w);
+            struct guest_work clean = {.driver = d, .sends = true, .slot = d->tx_clean};
+            (void)guest_run(v, GUEST_CLEAN, &clean);
         }
         d->tx_clean = (d->tx_clean + 1) % n;
         used--;
@@ -258,10 +259,11 @@ static uint32_t transmit_room(struct vs_vcpu *v, struct vs_driver *d, uint32_t w
 }
 
 /* Room in the ring for so many descriptors, or none, and the program looks again later. */
-static uint32_t room_or_wait(struct vs_vcpu *v, struct vs_driver *d, uint32_t buffers)
+static uint32_t room_or_wait(struct vs_vcpu *v, struct vs_driver *d, struct guest_work *w,
+                             uint32_t buffers)
 {
     struct vs_net *net = v->p->net;
-    uint32_t room = transmit_room(v, d, buffers);
+    uint32_t room = transmit_room(v, d, w, buffers);
     if (room < buffers) {
         vs_nic_tx_follow(&net->nic, true);
         vcpu_wait_device(v, vcpu_now_ps(v) + LOOK_PS);
@@ -271,21 +273,30 @@ static uint32_t room_or_wait(struct vs_vcpu *v, struct vs_driver *d, uint32_t bu
     return room;
 }
 
-/* One frame, or what the adapter makes several of, into the ring. */
-static void store(struct vs_vcpu *v, struct vs_driver *d, enum guest_program program,
-                  const struct guest_work *frame)
+/* What goes into the ring: a frame, or what the adapter makes several of. */
+struct frame {
+    uint64_t bytes;
+    uint32_t flags;
+    const struct vs_nic_header *header; /* NULL: the usual one */
+};
+
+/* A frame into the ring; `w` is the same for all of a request. */
+static void store(struct vs_vcpu *v, struct vs_driver *d, struct guest_work *w,
+                  enum guest_program program, const struct frame *frame)
 {
-    struct guest_work w = *frame;
-    w.driver = d;
-    w.sends = true;
-    w.ring = d->tx_ring;
-    w.slot = w.first = d->tx_tail;
-    (void)guest_run(v, program, &w);
-    vs_nic_tx_stored(&v->p->net->nic, d->queue, w.first, vs_cpu_now(&v->hw->cpu));
+    w->driver = d;
+    w->sends = true;
+    w->ring = d->tx_ring;
+    w->slot = w->first = d->tx_tail;
+    w->left = frame->bytes;
+    w->flags = frame->flags;
+    w->header = frame->header;
+    (void)guest_run(v, program, w);
+    vs_nic_tx_stored(&v->p->net->nic, d->queue, w->first, vs_cpu_now(&v->hw->cpu));
 }
 
 /* The device is told of what is in the ring. */
-static void announce(struct vs_vcpu *v, struct vs_driver *d)
+static void announce(struct vs_vcpu *v, struct vs_driver *d, struct guest_work *w)
 {
     struct vs_net *net = v->p->net;
     if (net->interfaces) {
@@ -295,7 +306,7 @@ static void announce(struct vs_vcpu *v, struct vs_driver *d)
     struct vs_pcie *link = vs_net_link(net, d->vf);
     struct vs_nic_doorbell how = {vs_cpu_now_ps(&v->hw->cpu), &link->mmio_tape,
                                   (uint16_t)(link->account + VS_ACC_pcie_mmio_write)};
-    vs_ps known = doorbell(v);
+    vs_ps known = doorbell(v, w);
     vs_nic_tx_doorbell(&net->nic, d->queue, d->tx_tail, known, &how);
     vs_kernel_wake(v->p->kernel, net->nic_agent, known.v);
 }
@@ -313,19 +324,22 @@ static uint32_t buffers_of(struct vs_vcpu *v, uint64_t bytes)
     return buffers;
 }
 
-/* Of a request's frames, which are all as `w` says, as many as the ring takes now. */
-static void frames(struct vs_vcpu *v, struct vs_driver *d, struct guest_work *w)
+/* Of a request's frames, as many as the ring takes now. */
+static void frames(struct vs_vcpu *v, struct vs_driver *d, uint32_t flags,
+                   const struct vs_nic_header *header)
 {
     struct vs_request *r = &v->request;
-    w->left = r->bytes + VS_NIC_HEADERS;
-    uint32_t buffers = buffers_of(v, w->left), room = buffers ? room_or_wait(v, d, buffers) : 0;
+    struct guest_work w = {0};
+    const struct frame frame = {r->bytes + VS_NIC_HEADERS, flags, header};
+    uint32_t buffers = buffers_of(v, frame.bytes),
+             room = buffers ? room_or_wait(v, d, &w, buffers) : 0;
     if (!room) {
         return;
     }
     for (; room >= buffers && r->count; room -= buffers, r->count--) {
-        store(v, d, GUEST_TRANSMIT, w);
+        store(v, d, &w, GUEST_TRANSMIT, &frame);
     }
-    announce(v, d);
+    announce(v, d, &w);
     v->busy = r->count != 0;
 }
 
@@ -342,25 +356,25 @@ void guest_vf_send(struct vs_vcpu *v)
                   VS_NIC_MAX_PAYLOAD);
         return;
     }
-    struct guest_work w = {0};
-    frames(v, d, &w);
+    frames(v, d, 0, NULL);
 }
 
 /* The next piece of a stream: what one descriptor chain takes of it, the adapter's or the kernel's
  * segments. */
-static bool stream_piece(struct vs_vcpu *v, struct vs_driver *d, uint64_t left)
+static bool stream_piece(struct vs_vcpu *v, struct vs_driver *d, struct guest_work *w,
+                         uint64_t left)
 {
     const struct vs_request *r = &v->request;
     bool tso = v->p->net->nic_config.tso != 0;
     uint64_t most = tso ? VS_NIC_STREAM : r->stride, bytes = left < most ? left : most;
     uint32_t buffers = buffers_of(v, bytes + VS_NIC_TCP_HEADERS);
-    if (!buffers || !room_or_wait(v, d, buffers)) {
+    if (!buffers || !room_or_wait(v, d, w, buffers)) {
         return false;
     }
     bool several = tso && bytes > r->stride;
-    store(v, d, left == r->bytes ? GUEST_TRANSMIT : GUEST_TRANSMIT_SEGMENT,
-          &(struct guest_work){.left = bytes + VS_NIC_TCP_HEADERS,
-                               .flags = several ? (uint32_t)r->stride << VS_NIC_SEGMENT_SHIFT : 0});
+    store(v, d, w, left == r->bytes ? GUEST_TRANSMIT : GUEST_TRANSMIT_SEGMENT,
+          &(struct frame){.bytes = bytes + VS_NIC_TCP_HEADERS,
+                          .flags = several ? (uint32_t)r->stride << VS_NIC_SEGMENT_SHIFT : 0});
     d->stream_left = left - bytes;
     return true;
 }
@@ -369,17 +383,18 @@ static bool stream_piece(struct vs_vcpu *v, struct vs_driver *d, uint64_t left)
 static void stream(struct vs_vcpu *v, struct vs_driver *d)
 {
     struct vs_request *r = &v->request;
+    struct guest_work w = {0};
     bool any = false;
     while (r->count && !v->failed) {
         d->stream_left = d->stream_left ? d->stream_left : r->bytes;
-        if (!stream_piece(v, d, d->stream_left)) {
+        if (!stream_piece(v, d, &w, d->stream_left)) {
             break;
         }
         any = true;
         r->count -= !d->stream_left;
     }
     if (any) {
-        announce(v, d);
+        announce(v, d, &w);
     }
     v->busy = r->count != 0;
 }
@@ -396,8 +411,7 @@ static void address(struct vs_vcpu *v, struct vs_driver *d)
                                           ? v->p->net->nic.queue[d->queue].fn->mac
                                           : vs_nic_mac((uint32_t)r->work),
                               .vlan = (uint16_t)r->b};
-    struct guest_work w = {.flags = VS_NIC_ADDRESSED, .header = &h};
-    frames(v, d, &w);
+    frames(v, d, VS_NIC_ADDRESSED, &h);
 }
 
 void guest_vf_transmit(struct vs_vcpu *v)
@@ -440,6 +454,20 @@ void guest_vf_waited(struct vs_vcpu *v, uint64_t until_ps)
               (vs_ps){until_ps});
 }
 
+/* Reads a packet where its first descriptor is done; false: it is not yet. */
+static bool take(struct vs_vcpu *v, struct vs_driver *d)
+{
+    struct guest_work w = {0};
+    if (!descriptor_done(v, &w, d->rx_ring, d->rx_next)) {
+        return false;
+    }
+    w.driver = d;
+    w.more = true; /* the first */
+    (void)guest_run(v, GUEST_RECEIVE, &w);
+    d->got += w.segments ? w.segments : 1u;
+    return true;
+}
+
 /* Reads what has arrived; true when the request is satisfied. */
 static bool consume(struct vs_vcpu *v, struct vs_driver *d)
 {
@@ -447,11 +475,7 @@ static bool consume(struct vs_vcpu *v, struct vs_driver *d)
     uint32_t n = (uint32_t)net->nic_config.ring, refill = (uint32_t)net->nic_config.refill;
     bool any = false;
     while (d->got < v->request.count &&
-           vs_nic_rx_ready(&net->nic, d->queue, vs_cpu_now(&v->hw->cpu)) &&
-           descriptor_done(v, d->rx_ring, d->rx_next)) {
-        struct guest_work w = {.driver = d, .ring = d->rx_ring, .more = true};
-        (void)guest_run(v, GUEST_RECEIVE, &w);
-        d->got += w.segments ? w.segments : 1u;
+           vs_nic_rx_ready(&net->nic, d->queue, vs_cpu_now(&v->hw->cpu)) && take(v, d)) {
         any = true;
     }
     if (any && (d->rx_next + n - 1u - d->rx_tail) % n >= (refill ? refill : n / 4)) {
@@ -471,7 +495,7 @@ static void moderate(struct vs_vcpu *v, struct vs_driver *d)
     }
     (void)guest_run(v, GUEST_MODERATE, &w);
     if (guest_moderation_update(&d->moderation, &itr_ps)) {
-        (void)doorbell(v);
+        (void)doorbell(v, &w);
         vs_nic_moderate(&v->p->net->nic, d->queue, itr_ps);
     }
 }
