@@ -240,6 +240,7 @@ void vs_cpu_put(struct vs_cpu *c, struct vs_cpu_thread *t)
     vs_txn_settle(c->txn);
     c->txn->settle = NULL;
     t->halfway = c->halfway;
+    t->depends = c->depends;
     t->before_walk = c->before_walk;
     t->before_walk_ctx = c->before_walk_ctx;
     if (c->window) {
@@ -254,6 +255,7 @@ void vs_cpu_take(struct vs_cpu *c, struct vs_cpu_thread *t, struct vs_txn *txn)
     c->books = t->counts;
     c->count = c->books[0];
     c->halfway = t->halfway;
+    c->depends = t->depends;
     c->before_walk = t->before_walk;
     c->before_walk_ctx = t->before_walk_ctx;
     if (c->window) {

@@ -148,6 +148,7 @@ void vs_cpu_leave(struct vs_cpu *c, uint64_t space);
 struct vs_cpu_thread {
     uint64_t counts[2][VS_CNT_cpu_N];
     struct vs_cpu_halfway halfway;
+    bool depends;
     void (*before_walk)(void *ctx, vs_gva at);
     void *before_walk_ctx;
     uint64_t again, again_until_ps; /* squashed entries of the window */

@@ -526,24 +526,11 @@ enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum v
     h->value[VS_STATE_VECTORING] = 0;
     h->value[VS_STATE_PC] = h->value[VS_STATE_LENGTH] = 0;
     h->l1d_due = h->l1d_due || unsafe(trap);
-    if (exit->stop.asked) {
-        return vs_hv_go_on(h, t, trap, exit);
-    }
-    return handled(h, t, vs_program_run(&h->software, t, program));
-}
-
-enum vs_hv_result vs_hv_go_on(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
-                              const struct vs_hv_exit *exit)
-{
-    h->exit = exit;
-    h->trap = trap;
-    enum vs_program_end end =
-        vs_program_run_from(&h->software, t, h->software.set->by_trap[trap], &h->at, &exit->stop);
-    if (end == VS_PROGRAM_STOPPED) {
-        h->exit = &no_exit;
-        return VS_HV_STOPPED;
-    }
-    return handled(h, t, end);
+    struct vs_program_place at = {0};
+    bool steps = exit->stop.asked != NULL;
+    return handled(h, t,
+                   steps ? vs_program_run_from(&h->software, t, program, &at, &exit->stop)
+                         : vs_program_run(&h->software, t, program));
 }
 
 void vs_hv_inject_exception(struct vs_hypervisor *h, struct vs_txn *t, uint8_t vector,

@@ -34,7 +34,6 @@ enum vs_hv_result {
     VS_HV_HALT,    /* the guest halted: its vCPU sleeps */
     VS_HV_FAIL,    /* host memory is exhausted */
     VS_HV_NOTHING, /* it has no program for this trap */
-    VS_HV_STOPPED, /* between two steps, as the exit's stop wanted it */
 };
 
 /* Programs that the machine starts itself: VS_HV_ENTRY(enumerator, "name"). */
@@ -149,7 +148,7 @@ struct vs_hv_exit {
     /* what this hypervisor does besides the reason's program; may be NULL */
     void (*work)(void *ctx, struct vs_txn *t);
     void *ctx;
-    struct vs_program_stop stop; /* asked NULL: the program runs to its end */
+    struct vs_program_stop stop; /* asked behind each step, and never has it stop; NULL: nobody */
 };
 
 /* What a processor is affected by, as far as hypervisors do something about it. */
@@ -169,7 +168,7 @@ struct vs_hypervisor {
     void (*kick)(void *ctx, struct vs_txn *t); /* what the message `kick` does, while it is sent */
     void *kick_ctx;
     struct vs_software software;
-    struct vs_program_place at;    /* of a program that was stopped */
+    struct vs_program_place at;    /* of a worker's piece that was stopped */
     uint16_t entry[VS_HV_ENTRY_N]; /* programs; VS_PROGRAM_NONE: it has none */
     struct vs_core_port core;
     struct vs_state_port state;
@@ -210,9 +209,6 @@ void vs_hv_affect(struct vs_hypervisor *h, const struct vs_hv_affected *by);
 /* Runs the handler of a trap that left the guest; its operation is opened and closed here. */
 enum vs_hv_result vs_hv_handle(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
                                const struct vs_hv_exit *exit);
-/* One that was stopped goes on; trap and exit are the same. */
-enum vs_hv_result vs_hv_go_on(struct vs_hypervisor *h, struct vs_txn *t, enum vs_trap_kind trap,
-                              const struct vs_hv_exit *exit);
 /* Hands an external interrupt to the next entry, or to the processor, which delivers it when it can
  * (`virtual_delivery`). False when the guest cannot take it now (RFLAGS.IF clear, or held back by
  * the instruction before): a window is asked for, and the exit for it is where it goes in. */

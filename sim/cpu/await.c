@@ -128,7 +128,7 @@ bool vcpu_stuck(struct vs_vcpu *v)
 {
     const struct vs_wait *w = vs_thread_own_wait(&v->thread);
     uint64_t event_ps = v->hw->event_ps;
-    if (!w) {
+    if (!w || (v->fiber && vs_fiber_paused(v->fiber))) {
         return v->ended;
     }
     v->hw->event_ps = VS_NEVER; /* the scheduler's own: it ends nobody's wait */

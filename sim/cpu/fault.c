@@ -21,23 +21,10 @@ enum vs_fault_end vcpu_no_table(struct vs_vcpu *v, uint64_t gva, uint64_t pa)
     return VS__FAULT_STOP;
 }
 
-/* An access of the guest's program is issued again, or done, when its exit is over, and nothing is
- * behind that here; its kernel goes on. */
-static bool of_program(const struct vs_vcpu *v)
-{
-    return !v->kernel && !v->delivering;
-}
-
-/* The fault's exit. */
-static bool trap(struct vs_vcpu *v, const struct vs_trap *e, const struct vs_handling *how)
-{
-    return of_program(v) ? vcpu_trap_again(v, e, how) : vcpu_trap(v, e, how);
-}
-
 /* Guest-physical space that is no memory is a device's: the hypervisor emulates the access. */
 static enum vs_fault_end device_exit(struct vs_vcpu *v, const struct vs_trap *e)
 {
-    if (!trap(v, e, NULL)) {
+    if (!vcpu_trap(v, e, NULL)) {
         vcpu_fail(v, "an access to a device at guest-physical 0x%llx that does not exit",
                   (unsigned long long)e->gpa.v);
     }
@@ -78,7 +65,6 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
                         .size = f->table ? 0 : bytes_of(v, f->gva.v),
                         .write = !f->table && f->rights & VS_RIGHT_WRITE,
                         .fetch = (f->rights & VS_RIGHT_EXECUTE) != 0};
-    struct vs_host_work here, *w = of_program(v) ? &v->stopped.work : &here;
     struct vs_handling how;
     if (!vcpu_memory(v, f->gpa.v)) {
         return f->table ? vcpu_no_table(v, f->gva.v, f->gpa.v) : device_exit(v, &e);
@@ -87,11 +73,10 @@ static enum vs_fault_end ept_fault(struct vs_vcpu *v, const struct vs_translatio
         vcpu_fail(v, "EPT misconfiguration at guest-physical 0x%llx", (unsigned long long)f->gpa.v);
         return VS__FAULT_STOP;
     }
-    v->stopped.fault = *f;
-    *w = (struct vs_host_work){.v = v, .trap = &e, .fault = of_program(v) ? &v->stopped.fault : f};
-    bool there = v->p->host.withheld(w, &how);
+    struct vs_host_work w = {.v = v, .trap = &e, .fault = f};
+    bool there = v->p->host.withheld(&w, &how);
     v->count[VS_CNT_vcpu_ept_faults] += !there; /* else a right was withheld */
-    if (!trap(v, &e, there ? &how : NULL)) {
+    if (!vcpu_trap(v, &e, there ? &how : NULL)) {
         vcpu_fail(v, "an EPT violation at guest-physical 0x%llx that does not exit",
                   (unsigned long long)f->gpa.v);
     }
@@ -104,7 +89,7 @@ static enum vs_fault_end log_full(struct vs_vcpu *v, const struct vs_translation
     struct vs_trap e = {
         .kind = VS_TRAP_LOG_FULL, .vectoring = v->delivering, .gpa = f->gpa, .gva = f->gva};
     struct vs_handling how = {.log_full = true};
-    if (!trap(v, &e, &how)) {
+    if (!vcpu_trap(v, &e, &how)) {
         vcpu_fail(v, "a full page-modification log that does not exit");
     }
     return VS__FAULT_AGAIN;

@@ -50,7 +50,7 @@ static void halt(struct vs_vcpu *v, const struct vs_trap *trap)
 {
     vs_txn_settle(&v->txn);
     if (v->p->virtualized) {
-        (void)vcpu_trap_halt(v, trap);
+        (void)vcpu_trap_wait(v, trap, NULL);
     }
     if (!v->failed && !v->thread.depth) { /* in its guest */
         vcpu_wait(v, VS_FOR_EVENT, false);

@@ -128,7 +128,7 @@ static uint64_t step(struct vs_vcpu *v, uint64_t now_ps, uint64_t horizon_ps)
         bool shadowed = v->shadowed; /* one instruction, then what it holds back */
         v->horizon = shadowed ? vs_cpu_now_ps(&v->hw->cpu) : own_events(v, until);
         p->program.run(v);
-        if (shadowed && v->shadowed && !v->stopped.is) { /* else its exit's end says */
+        if (shadowed && v->shadowed) {
             vcpu_unshadow(v);
         }
     }

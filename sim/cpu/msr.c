@@ -64,7 +64,7 @@ uint64_t vcpu_rdmsr(struct vs_vcpu *v, uint32_t index)
         return 0;
     }
     vs_txn_settle(&v->txn);
-    if (!v->p->virtualized || !vcpu_trap_last(v, &trap)) {
+    if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
         vcpu_own_time(v, VS_ACC_vcpu_rdmsr, v->p->times.rdmsr);
     }
     return counter ? vcpu_tsc(v) : value;
@@ -74,7 +74,7 @@ uint64_t vcpu_rdmsr(struct vs_vcpu *v, uint32_t index)
 static void write_plainly(struct vs_vcpu *v, const struct vs_trap *trap)
 {
     vs_txn_settle(&v->txn);
-    if (!v->p->virtualized || !vcpu_trap_last(v, trap)) {
+    if (!v->p->virtualized || !vcpu_trap(v, trap, NULL)) {
         vcpu_own_time(v, VS_ACC_vcpu_wrmsr, v->p->times.wrmsr);
     }
 }

@@ -10,13 +10,27 @@ static bool halted(const struct vs_thread *t)
     return w && w->what == VS_FOR_EVENT && w->in_exit;
 }
 
-/* It runs its program up to the horizon. */
+/* A step as the kernel asks for it, of the vCPU ctx. */
+static void on_fiber(void *ctx)
+{
+    struct vs_vcpu *v = ctx;
+    uint64_t next = vcpu_run(v, v->asked.now_ps, v->asked.horizon_ps);
+    v->asked.next_ps = next;
+}
+
+/* It runs its program up to the horizon, or goes on where its processor was taken from it. */
 static uint64_t step(struct vs_thread *t, uint64_t now_ps, uint64_t horizon_ps)
 {
     struct vs_vcpu *v = t->owner;
-    uint64_t next = vcpu_run(v, now_ps, horizon_ps);
+    if (v->fiber) {
+        v->asked = (struct vs_step_asked){now_ps, horizon_ps, now_ps};
+        v->safe_ps = v->p->sim.quantum_ps ? horizon_ps : VS_NEVER;
+        (void)vs_fiber_run(v->fiber, on_fiber, v);
+    } else {
+        v->asked.next_ps = vcpu_run(v, now_ps, horizon_ps);
+    }
     t->place = v->ended ? VS_OVER : t->place;
-    return next;
+    return v->asked.next_ps;
 }
 
 /* When what ends its halt is there. */
@@ -134,8 +148,10 @@ static void come_back(struct vs_thread *t, bool from_other, bool from_idle)
     if (!in_exit) { /* it begins */
         vcpu_world(v, false);
         vcpu_waited(v);
-    } else if (v->masked || v->shadowed || v->entry_vector || v->stopped.is) {
-        vcpu_waited(v); /* a stopped handler goes on; what has come meanwhile comes to the guest */
+    } else if (v->fiber && vs_fiber_paused(v->fiber)) {
+        return; /* the next step goes on with that */
+    } else if (v->masked || v->shadowed || v->entry_vector) {
+        vcpu_waited(v); /* what has come meanwhile comes to the guest */
     } else {
         vcpu_wait_ends(v, vs_now(&v->txn).v);
         vcpu_waited(v);

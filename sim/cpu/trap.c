@@ -73,9 +73,8 @@ static void note(struct vs_vcpu *v, const struct vs_exit *exit)
 
 /* What the exit of a trap may do before its guest is entered again. */
 enum patience {
-    AT_ONCE,      /* nothing: whoever asked goes on when it is over */
-    MAY_WAIT = 1, /* its handler may end with a wait */
-    MAY_STOP = 2  /* it may be stopped in the middle, and goes on when the thread does */
+    AT_ONCE, /* nothing: whoever asked goes on when it is over */
+    MAY_WAIT /* its handler may end with a wait */
 };
 
 /* The exit stays open: the guest halts or is stopped by an INIT, others are to leave their guests,
@@ -94,16 +93,10 @@ static bool waits(struct vs_vcpu *v, const struct vs_trap *trap, enum vs_hv_resu
     return false;
 }
 
-/* The handler has not come to its end: it is stopped, or the run has failed. */
+/* The handler has not come to its end: the run has failed. */
 static __attribute__((noinline)) bool breaks_off(struct vs_vcpu *v, const struct vs_trap *trap,
                                                  enum vs_hv_result r)
 {
-    if (r == VS_HV_STOPPED) {
-        v->stopped.is = true;
-        v->thread.count[VS_CNT_sched_in_path]++;
-        vcpu_wait(v, VS_FOR_PROCESSOR, true);
-        return true;
-    }
     if (r == VS_HV_NOTHING) {
         const struct vs_program_set *set = v->hv.software.set;
         vcpu_refuse(
@@ -125,7 +118,7 @@ static __attribute__((noinline)) bool breaks_off(struct vs_vcpu *v, const struct
 /* The handler has ended so, and was given an NMI to hand on or not: the guest is entered, or the
  * exit stays open while it waits. */
 static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, enum vs_hv_result r,
-                     unsigned patience)
+                     enum patience patience)
 {
     if (vs_unlikely(r > VS_HV_HALT)) {
         return breaks_off(v, trap, r);
@@ -137,7 +130,7 @@ static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, en
         vcpu_running(v, false);
         vcpu_running(v, true);
     }
-    if (patience & MAY_WAIT && waits(v, trap, r)) {
+    if (patience == MAY_WAIT && waits(v, trap, r)) {
         return true;
     }
     if (!vcpu_enter(v)) {
@@ -148,38 +141,31 @@ static bool end_exit(struct vs_vcpu *v, const struct vs_trap *trap, bool nmi, en
 }
 
 /* Between two steps of a handler: the host's scheduler interrupts it if it wants to, and takes its
- * processor away if the slice is over. */
-static bool stops(void *vcpu, struct vs_txn *t)
+ * processor away if the slice is over. Then the vCPU's step pauses, wherever the guest's kernel was
+ * when it left, and goes on when the vCPU has its processor again. The scheduler's own exit gives
+ * the processor up at its end. */
+static bool preempted(void *vcpu, struct vs_txn *t)
 {
     struct vs_vcpu *v = vcpu;
     struct vs_hwthread *hw = v->hw;
     uint64_t now = vs_now(t).v;
-    if (hw->event_ps > now) {
+    if (hw->event_ps > now || hw->preempts) {
         return false;
     }
     vs_hv_host_interrupt(&v->hv, t);
     now = vs_now(t).v;
     sched_wake(hw, now);
-    return sched_over(hw, now);
-}
-
-/* The handler runs and may be stopped: all that it looks at outlives this call. */
-static __attribute__((noinline)) bool
-handle_in_steps(struct vs_vcpu *v, const struct vs_hv_exit *what, bool log_full, unsigned patience)
-{
-    struct vs_stopped *s = &v->stopped;
-    s->trap = *what->trap;
-    s->exit = *what->exit;
-    s->what = *what;
-    s->log = (struct vs_log_reading){v, log_full};
-    s->halts = patience & MAY_WAIT;
-    s->then = NULL;
-    s->work.trap = s->what.trap = &s->trap;
-    s->what.exit = &s->exit;
-    s->what.log_ctx = &s->log;
-    s->what.stop = (struct vs_program_stop){stops, v};
-    return end_exit(v, &s->trap, what->nmi, vs_hv_handle(&v->hv, &v->txn, s->exit.trap, &s->what),
-                    patience);
+    if (sched_over(hw, now)) {
+        v->thread.count[VS_CNT_sched_in_path]++;
+        vcpu_wait(v, VS_FOR_PROCESSOR, true);
+        vcpu_space_put(v);
+        vs_fiber_pause(v->fiber);
+        vcpu_space_take(v);
+        (void)vs_thread_pop(&v->thread);
+        vcpu_about(v, VS_ABOUT_EXIT);
+        vcpu_yield(v); /* the step ends with this piece: its horizon is one of long ago */
+    }
+    return false;
 }
 
 /* The event that this write signals, as ioeventfd_in_range looks for it; NULL: none. */
@@ -196,16 +182,9 @@ static const struct vs_eventfd *event_of(const struct vs_platform *p, const stru
     return NULL;
 }
 
-/* All that the handler looks at outlives the call. A guest hypervisor has its processor to itself.
- */
-static bool lasts(const struct vs_vcpu *v, const struct vs_handling *how)
-{
-    return (!how->work || how->ctx == &v->stopped.work) && !v->nested;
-}
-
 /* The guest is left, handled and entered; where the handler waits, and may, the exit stays open. */
 static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_exit *exit,
-                        const struct vs_handling *how, unsigned patience)
+                        const struct vs_handling *how, enum patience patience)
 {
     static const struct vs_handling nothing;
     vcpu_about(v, VS_ABOUT_EXIT);
@@ -249,7 +228,8 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
         .nested = v->nested && !v->nested->runs,
         .handed = how->handed,
         .trap = trap,
-        .exit = exit};
+        .exit = exit,
+        .stop = {v->fiber && !v->nested ? preempted : NULL, v}};
     if (what.nested) {
         if (v->p->host.nested_exit(v, exit, &what)) {
             if (!vs_thread_waits_for(&v->thread, VS_FOR_NESTED)) {
@@ -258,9 +238,6 @@ static bool handle_exit(struct vs_vcpu *v, const struct vs_trap *trap, const str
             return !v->failed;
         }
         what.nmi = nmi = false; /* it waits for an exit of its hypervisor's */
-    }
-    if (vs_unlikely(patience & MAY_STOP) && lasts(v, how)) {
-        return handle_in_steps(v, &what, how->log_full, patience);
     }
     return end_exit(v, trap, nmi, vs_hv_handle(&v->hv, &v->txn, exit->trap, &what), patience);
 }
@@ -278,19 +255,19 @@ static __attribute__((noinline)) const struct vs_handling *in_shadow(const struc
 
 /* The guest did something: does it leave, and what handles it? */
 static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how,
-                      unsigned patience)
+                      enum patience patience)
 {
     struct vs_exit exit;
     vs_txn_settle(&v->txn);
-    struct vs_host_work here, *w = !how && patience & MAY_STOP ? &v->stopped.work : &here;
+    struct vs_host_work w = {0};
     struct vs_handling own, with;
-    *w = how ? (struct vs_host_work){0} : (struct vs_host_work){.v = v, .trap = trap};
-    if (!how && v->p->host.work_of(w, &own)) {
-        how = &own;
+    if (!how) {
+        w = (struct vs_host_work){.v = v, .trap = trap};
+        how = v->p->host.work_of(&w, &own) ? &own : NULL;
     }
     if (!v->world.leaves(v->world.ctx, &v->txn, trap, &exit)) {
-        if (w->needed) {
-            vcpu_fail(v, "%s does not exit, but %s needs that", w->needed, w->by);
+        if (w.needed) {
+            vcpu_fail(v, "%s does not exit, but %s needs that", w.needed, w.by);
         }
         return false;
     }
@@ -298,7 +275,7 @@ static bool leave_for(struct vs_vcpu *v, const struct vs_trap *trap, const struc
         how = in_shadow(v, trap, how, &with);
     }
     handle_exit(v, trap, &exit, how, patience);
-    if (vs_unlikely(v->shadowed) && !v->stopped.is && vcpu_hv(v)->injected) {
+    if (vs_unlikely(v->shadowed) && vcpu_hv(v)->injected) {
         vcpu_irq_in_shadow(v);
     }
     return true;
@@ -314,55 +291,9 @@ bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct 
     return leave_for(v, trap, how, MAY_WAIT);
 }
 
-/* The host's kernel is preemptible, and there is who could preempt the vCPU. */
-static unsigned may_stop(const struct vs_vcpu *v)
-{
-    return !v->hw->vcpu && v->p->sched.preemption ? MAY_STOP : AT_ONCE;
-}
-
-bool vcpu_trap_last(struct vs_vcpu *v, const struct vs_trap *trap)
-{
-    return leave_for(v, trap, NULL, may_stop(v));
-}
-
-bool vcpu_trap_again(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how)
-{
-    return leave_for(v, trap, how, may_stop(v));
-}
-
-bool vcpu_trap_halt(struct vs_vcpu *v, const struct vs_trap *trap)
-{
-    return leave_for(v, trap, NULL, MAY_WAIT | may_stop(v));
-}
-
-/* The exit of an instruction behind STI is over, in which it was stopped. Where that has emulated
- * the instruction, nothing is held back any more; a fault's is issued again in the same shadow. */
-static void out_of_shadow(struct vs_vcpu *v, const struct vs_trap *trap)
-{
-    if (vcpu_hv(v)->injected) {
-        vcpu_irq_in_shadow(v);
-    } else if (vcpu_emulated(trap)) {
-        vcpu_unshadow(v);
-    }
-}
-
 void vcpu_release(struct vs_vcpu *v)
 {
-    struct vs_stopped *s = &v->stopped;
-    if (s->is) {
-        unsigned patience = MAY_STOP | (s->halts ? MAY_WAIT : 0u);
-        s->is = false;
-        bool over = end_exit(v, &s->trap, s->what.nmi,
-                             vs_hv_go_on(&v->hv, &v->txn, s->exit.trap, &s->what), patience);
-        if (over && v->shadowed && !s->is) {
-            out_of_shadow(v, &s->trap);
-        }
-        if (over && s->then && !v->thread.depth) {
-            vcpu_space_take(v); /* outside of its step */
-            s->then(v, &s->trap);
-            vcpu_space_put(v);
-        }
-    } else if (v->nested ? v->p->host.nested_woken(v) : vcpu_enter(v)) {
+    if (v->nested ? v->p->host.nested_woken(v) : vcpu_enter(v)) {
         vs_close(&v->txn);
     }
 }
@@ -384,9 +315,8 @@ static void shadow_mmio(struct vs_vcpu *v, uint64_t at, enum vs_ref ref,
     vcpu_trap(v, &e, &how);
 }
 
-/* The access's trap, if that is all there is of it. */
-static void access_device(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
-                          const struct vs_handling *how, bool last)
+void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
+               const struct vs_handling *how)
 {
     struct vs_platform *p = v->p;
     if (!p->virtualized) {
@@ -419,16 +349,5 @@ static void access_device(struct vs_vcpu *v, uint64_t address, uint32_t bytes, e
                         .write = ref == VS_REF_WRITE,
                         .fetch = ref == VS_REF_FETCH,
                         .syndrome = vs_ept_device_syndrome(&v->hw->ept, ref, absent.shift)};
-    leave_for(v, &e, how, last ? may_stop(v) : AT_ONCE);
-}
-
-void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
-               const struct vs_handling *how)
-{
-    access_device(v, address, bytes, ref, how, false);
-}
-
-void vcpu_mmio_last(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref)
-{
-    access_device(v, address, bytes, ref, NULL, true);
+    vcpu_trap(v, &e, how);
 }

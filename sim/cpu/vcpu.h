@@ -23,27 +23,7 @@ bool vcpu_trap(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_ha
 /* The same, and where its handler waits (a halt, a flush of other vCPUs) the exit stays open, with
  * a frame on the thread that says for what. */
 bool vcpu_trap_wait(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
-/* The same of an instruction that does nothing behind its trap: where the host's kernel is
- * preemptible (host.preemption), its handler may lose the processor between two steps
- * (v->stopped.is). */
-bool vcpu_trap_last(struct vs_vcpu *v, const struct vs_trap *trap);
-/* The same of an access that is issued again, or is over; what `how` has to work on is
- * v->stopped.work. */
-bool vcpu_trap_again(struct vs_vcpu *v, const struct vs_trap *trap, const struct vs_handling *how);
-/* What is left of an instruction behind its exit: it is done now, or where the exit was stopped in
- * its path, when that is over; `then` gets the trap. */
-static inline void vcpu_behind(struct vs_vcpu *v, const struct vs_trap *trap,
-                               void (*then)(struct vs_vcpu *v, const struct vs_trap *trap))
-{
-    if (v->stopped.is) {
-        v->stopped.then = then;
-    } else {
-        then(v, trap);
-    }
-}
-/* As vcpu_trap_last, and its handler may end in a halt. */
-bool vcpu_trap_halt(struct vs_vcpu *v, const struct vs_trap *trap);
-/* That exit ends: what is left of its handler runs, and the guest is entered. */
+/* That exit ends: the guest is entered. */
 void vcpu_release(struct vs_vcpu *v);
 /* What is due before an entry, and the entry; false: the processor cannot, and the run has failed.
  */
@@ -54,8 +34,6 @@ bool vcpu_enter(struct vs_vcpu *v);
  * NULL: nothing besides its program. */
 void vcpu_mmio(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref,
                const struct vs_handling *how);
-/* The same as all that an instruction does: as vcpu_trap_last. */
-void vcpu_mmio_last(struct vs_vcpu *v, uint64_t address, uint32_t bytes, enum vs_ref ref);
 /* halt.c: executes HLT and sleeps until something is due or the timer fires. */
 void vcpu_sleep(struct vs_vcpu *v);
 /* The same by another instruction, whatever is due: its exit decides. */

@@ -8,6 +8,7 @@
 #define VIRTSIM_SIM_CPU_VCPU_STATE_H
 
 #include "kernel/kernel.h"
+#include "fiber.h"
 #include "options.h"
 #include "port.h"
 #include "thread.h"
@@ -168,21 +169,6 @@ struct vs_hwthread {
 
 /* One vCPU, its fields by their owner. A flag's comment says who sets it and, behind the semicolon,
  * who clears it. */
-/* An exit whose handler was stopped between two steps, as its processor was taken from it. */
-struct vs_stopped {
-    bool is;    /* trap.c, where it stops; where it goes on */
-    bool halts; /* its path may end in a halt */
-    struct vs_trap trap;
-    struct vs_exit exit;
-    struct vs_hv_exit what;
-    struct vs_log_reading log;
-    struct vs_host_work work; /* fault.c: what the handler of a fault works on, and the fault */
-    struct vs_translation fault;
-    /* what is left of the instruction when its exit is over: vcpu_behind sets it where the exit was
-     * stopped, trap.c clears it. NULL: nothing */
-    void (*then)(struct vs_vcpu *v, const struct vs_trap *trap);
-};
-
 struct vs_vcpu {
     struct vs_platform *p;
     struct vs_hwthread *hw; /* the processor that it runs on */
@@ -195,8 +181,13 @@ struct vs_vcpu {
     struct vs_thread thread; /* what it waits for */
     struct vs_trail *trail;  /* what it is about; NULL: nobody follows it */
     struct vs_core_own *own; /* where several threads share the processor, else NULL */
-    unsigned awaited;        /* vCPUs that are to acknowledge its own shootdown, or to leave */
-    uint64_t acked_ps;       /* the last acknowledgement */
+    /* and the host's kernel is preemptible: what its steps run on, else NULL; the present one */
+    struct vs_fiber *fiber;
+    struct vs_step_asked {
+        uint64_t now_ps, horizon_ps, next_ps; /* next: when it wants to run again */
+    } asked;
+    unsigned awaited;  /* vCPUs that are to acknowledge its own shootdown, or to leave */
+    uint64_t acked_ps; /* the last acknowledgement */
     /* in a row that left its guest no time: the host's ticks, irq.c; its slices, sched_vcpu.c */
     unsigned late_ticks, late_slices;
 
@@ -303,7 +294,6 @@ struct vs_vcpu {
 
     /* ---- its host's data of it (sim/host) ---- */
     struct vs_hypervisor hv;
-    struct vs_stopped stopped;
     struct vs_nested *nested; /* the hypervisor in its guest; NULL: there is none */
     struct vs_shadow shadow;  /* paging.mode = shadow */
     uint64_t host_ps;         /* when the host wants to stop this vCPU next; VS_NEVER */

@@ -98,8 +98,6 @@ const char *guest_mm_exhausted(const struct vs_vcpu *v, char *out, size_t bytes)
 bool guest_mm_large(const struct vs_vcpu *v, uint64_t gva);
 /* The instruction, with its exit where there is one. */
 void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at);
-/* The program's own: the exit may be stopped in its path (vcpu_trap_last). */
-void guest_tlb_invlpg_own(struct vs_vcpu *v, uint64_t at);
 /* Arm: the upper half may have got its root just now. */
 void guest_mm_upper(struct vs_vcpu *v);
 /* layout.c. The layout for the formats of a configuration; an error where it does not fit. */
@@ -116,10 +114,9 @@ enum vs_status guest_mm_share_kernel(struct vs_vcpu *v, struct vs_space *to);
 uint64_t guest_mm_driver(struct vs_vcpu *v, uint64_t bytes, unsigned shift);
 /* Another address space of this vCPU, with the same kernel in it; its number. */
 uint64_t guest_mm_process(struct vs_vcpu *v);
-/* MOV to CR3 with the exit it may have; value: flags of a CR3, or 0 for the present ones. */
+/* MOV to CR3, or MSR TTBR0_EL1, with the exit it may have; value: flags of a CR3, or 0 for the
+ * present ones. */
 void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value);
-/* The program's own, as guest_tlb_invlpg_own. */
-void guest_mm_load_cr3_own(struct vs_vcpu *v, uint64_t value);
 void guest_mm_switch(struct vs_vcpu *v, uint64_t to, enum vs_req_switch how);
 /* The address space of a processor's host. */
 enum vs_status guest_mm_make_host(struct vs_hwthread *hw);
@@ -129,7 +126,8 @@ enum vs_status guest_mm_make_hypervisor(const struct vs_platform *p, struct vs_s
 /* The platform's tables and frames of one vCPU; VS_E_NOMEM when memory is too small. */
 enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors);
 
-/* mm/fault.c: the page that faulted gets its frame; false: there is none. See cpu/port.h. */
+/* mm/fault.c: the page that faulted gets its frame; false: there is none, or none is needed any
+ * more. See cpu/port.h. */
 bool guest_mm_give_frame(struct vs_vcpu *v, struct guest_work *w);
 enum vs_fault_end guest_mm_fault(struct vs_vcpu *v, const struct vs_translation *f);
 void guest_mm_touch_free(void *ctx, vs_gva at);

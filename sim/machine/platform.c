@@ -451,6 +451,7 @@ void vs_platform_destroy(struct vs_platform *p)
         free(v->world_ctx);
         free(v->irq_ctx);
         free(v->own);
+        vs_fiber_destroy(v->fiber);
     }
     machine_processors_free(p);
     machine_watch_free(p);

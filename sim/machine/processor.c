@@ -79,7 +79,8 @@ enum vs_status machine_vcpu_place(struct vs_vcpu *v, const struct vs_cpu_config 
     v->hw = &p->hwthread[at];
     if (!s && machine_shared(p, at)) {
         v->own = calloc(1, sizeof *v->own);
-        s = v->own ? VS_OK : VS_E_NOMEM;
+        v->fiber = p->sched.preemption ? vs_fiber_create() : NULL;
+        s = v->own && (v->fiber || !p->sched.preemption) ? VS_OK : VS_E_NOMEM;
     }
     return s;
 }

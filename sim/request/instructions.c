@@ -17,7 +17,7 @@ void request_end(struct vs_vcpu *v)
 static void privileged(struct vs_vcpu *v, const struct vs_trap *trap, unsigned account,
                        uint64_t cycles)
 {
-    if (!v->p->virtualized || !vcpu_trap_last(v, trap)) {
+    if (!v->p->virtualized || !vcpu_trap(v, trap, NULL)) {
         vcpu_own_time(v, account, cycles);
     }
 }
@@ -41,7 +41,7 @@ void request_pause(struct vs_vcpu *v)
 void request_rdtsc(struct vs_vcpu *v)
 {
     struct vs_trap trap = {.kind = VS_TRAP_TIMESTAMP, .length = 2};
-    if (!v->p->virtualized || !vcpu_trap_last(v, &trap)) {
+    if (!v->p->virtualized || !vcpu_trap(v, &trap, NULL)) {
         vcpu_own_time(v, VS_ACC_vcpu_rdtsc, v->p->times.rdtsc);
     }
     v->reply.value = vcpu_tsc(v);
@@ -182,7 +182,7 @@ void request_mmio(struct vs_vcpu *v)
         vcpu_mmio(v, r->address, (uint32_t)r->bytes, VS_REF_READ, NULL);
     }
     if (!v->failed) {
-        vcpu_mmio_last(v, r->address, (uint32_t)r->bytes, last);
+        vcpu_mmio(v, r->address, (uint32_t)r->bytes, last, NULL);
     }
 }
 

@@ -162,8 +162,7 @@ void request_trace(struct vs_vcpu *v)
         if (t->kind < VS_TRACE_INSTRUCTIONS &&
             access_once(v, t->addr, t->size, ref[t->kind], t->kind == VS_TRACE_MODIFY) ==
                 VS_CPU_FAULT) {
-            bool mended = vcpu_fault(v);
-            if (!mended || (v->thread.depth && !v->emulated)) { /* or its handler was stopped */
+            if (!vcpu_fault(v)) {
                 break;
             }
             if (!v->emulated) {

@@ -135,12 +135,11 @@ void request_instruction(struct vs_vcpu *v)
     }
     bool skips = !v->p->virtualized || (debug && v->debug_loaded),
          ends = trap.kind == VS_TRAP_SHUTDOWN,
-         left = !skips && (ends ? vcpu_trap(v, &trap, &how)
-                                : vcpu_trap_again(v, &trap, how.ask ? &how : NULL));
+         left = !skips && vcpu_trap(v, &trap, how.ask ? &how : NULL);
     if (left && ends) { /* user space resets the machine */
         v->ended = true;
     } else if (left) {
-        vcpu_behind(v, &trap, end_of_exit);
+        end_of_exit(v, &trap);
     } else if (!after) {
         carry_out(v, i);
     }

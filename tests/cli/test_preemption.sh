@@ -8,7 +8,7 @@ db=$work/p.db
 
 cat >"$work/one.lua" <<'END'
 param { name = "n", default = 0, max = 10000000, text = "instructions before the last exit" }
-param { name = "kind", default = "fault", choices = "fault|bulk|mmio|rdmsr|wrmsr|hypercall|halt|refused|debug|shadow|behind|cr3|cr4|invlpg|invpcid", text = "which exit" }
+param { name = "kind", default = "fault", choices = "fault|bulk|mmio|rdmsr|wrmsr|hypercall|halt|refused|debug|shadow|behind|cr3|cr4|invlpg|invpcid|kernel|icr|eoi|icr_page|eoi_page|cr8|tpr|hidden|reflected", text = "which exit" }
 local one = {
   fault = function(cpu, r, i) cpu:store(r, i * 4096) end,
   bulk = function(cpu, r, i) cpu:stride { region = r, stride = 4096, count = i + 1, op = "store" } end,
@@ -24,6 +24,12 @@ local one = {
   cr4 = function(cpu, _, i) cpu:write_cr(4, i % 2 == 0 and 0x20 or 0xa0) end, -- PGE changes
   invlpg = function(cpu, r) cpu:store(r, 0) cpu:invlpg(r, 0) end,
   invpcid = function(cpu) cpu:invpcid { type = 2 } end,
+  kernel = function(cpu, _, i, own) cpu:store(own, i * 4096) end, -- its kernel clears the page
+  icr = function(cpu) cpu:ipi(0) end,
+  cr8 = function(cpu, _, i) cpu:write_cr(8, i) end,
+  tpr = function(cpu, _, i) cpu:wrmsr(0x808, 16 * i) end,
+  hidden = function(cpu, r, i) cpu:store(r, i * 4096) end, -- the guest has mapped it, its shadow lacks it
+  reflected = function(cpu, _, i, own) cpu:store(own, i * 4096) end,
   shadow = function(cpu) cpu:cli() cpu:sti() cpu:wrmsr(0x3b, 5) end,
   behind = function(cpu, _, i) -- an interrupt waits for the end of the shadow, and comes with the entry
     if i == 0 then cpu:cli() cpu:timer { us = 1 } cpu:compute(20000) end
@@ -34,13 +40,15 @@ local one = {
   end,
   refused = function(cpu) cpu:instruction("monitor") cpu:instruction("vmread") end,
 }
+one.eoi, one.icr_page, one.eoi_page = one.icr, one.icr, one.icr
 guest(function(cpu, p)
   local r = cpu:map { bytes = 3 * 4096, page = "base", backing = "host_touch" }
+  local own = cpu:map { bytes = 3 * 4096, page = "base", backing = "touch" }
   cpu:wrmsr(0x3b, 5)
-  for i = 0, 1 do one[p.kind](cpu, r, i) end
+  for i = 0, 1 do one[p.kind](cpu, r, i, own) end
   cpu:compute(p.n)
   cpu:mark("here")
-  one[p.kind](cpu, r, 2)
+  one[p.kind](cpu, r, 2, own)
   cpu:compute(1)
 end)
 guest(function(cpu) for _ = 1, 500 do cpu:compute(10000) end end)
@@ -51,8 +59,20 @@ run() { # KIND N OPTIONS...
     "$VIRTSIM" run "$work/one.lua" --quiet --db "$db" -m skylake_sp_kvm --set workload.kind="$1" --set workload.n="$2" --set host.cpus=1 \
         --set host.slice_us=1000 --set host.preemption=full $(under "$1") "${@:3}"
 }
-# These exit where the hypervisor keeps shadow tables.
-under() { case $1 in cr3 | cr4 | invlpg | invpcid) echo --set paging.mode=shadow ;; esac }
+# What makes them exit: a hypervisor that keeps shadow tables, or a processor that virtualizes nothing of the APIC.
+injecting="--set vmcs.control.posted_interrupts=0 --set vmcs.control.virtual_interrupt_delivery=0 --set vmcs.control.apic_register_virtualization=0"
+under() {
+    case $1 in
+    cr3 | cr4 | invlpg | invpcid | hidden | reflected) echo --set paging.mode=shadow ;;
+    kernel) echo --set host.prefault=0 ;;
+    icr | eoi) echo $injecting --set vmcs.control.virtualize_x2apic=0 ;;
+    icr_page | eoi_page) echo $injecting --set interrupt.apic=xapic ;;
+    cr8) echo $injecting --set vmcs.control.tpr_shadow=0 --set vmcs.control.virtualize_x2apic=0 --set vmcs.control.cr8_load_exiting=1 ;;
+    tpr) echo $injecting --set vmcs.control.tpr_shadow=0 --set vmcs.control.virtualize_x2apic=0 ;;
+    esac
+}
+# How long before the end of the slice the instruction begins, in ps: that ends in the handler that is meant.
+before() { case $1 in kernel) echo 800000 ;; eoi) echo 1200000 ;; eoi_page) echo 3300000 ;; *) echo 333000 ;; esac; }
 query() { sqlite3 "$db" "$1"; }
 # Where the step ended in which the first slice did: without the scheduler's interrupt, which is behind that.
 ended() {
@@ -62,10 +82,10 @@ ended() {
 }
 stopped() { query "select total(value) from counter where name = 'sched.preempted_in_path' and actor = 'vcpu0'" | sed 's/\..*//'; }
 
-for kind in ${KINDS:-fault bulk mmio rdmsr wrmsr hypercall halt refused debug shadow behind cr3 cr4 invlpg invpcid}; do
-    # an instruction takes 192.5 ps: the exit begins a third of a microsecond before the end of the slice
+for kind in ${KINDS:-fault bulk mmio rdmsr wrmsr hypercall halt refused debug shadow behind cr3 cr4 invlpg invpcid kernel icr eoi icr_page eoi_page cr8 tpr hidden reflected}; do
+    # an instruction takes 192.5 ps
     ok "$kind: where it begins" run $kind 0
-    from=$((2 * (slice - 333000 - $(query "select value from counter where name = 'mark.here' and actor = 'vcpu0'")) / 385))
+    from=$((2 * (slice - $(before $kind) - $(query "select value from counter where name = 'mark.here' and actor = 'vcpu0'")) / 385))
     at=$(ended $kind $from)
     equal "$kind: it is stopped in its path" 1 "$(stopped)"
     # later by as many instructions the same step ends later by as much, until the step before it reaches the end

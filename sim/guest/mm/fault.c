@@ -44,8 +44,14 @@ static bool touched(struct vs_vcpu *v, uint64_t gva, enum vs_status st)
     return !v->failed;
 }
 
+/* Not where another vCPU's handler of the same fault has been first, as this one's vCPU had lost
+ * its processor before it came so far. */
 bool guest_mm_give_frame(struct vs_vcpu *v, struct guest_work *w)
 {
+    uint64_t gpa;
+    if (vs_space_find(&v->space, w->gva, &gpa)) {
+        return false;
+    }
     guest_mm_edit_begin(v, &w->tables);
     w->status = give_frame(v, w->gva, &w->shift, w->back);
     guest_mm_upper(v);

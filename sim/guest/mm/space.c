@@ -398,27 +398,19 @@ void guest_mm_protect(struct vs_vcpu *v, uint64_t at, uint64_t bytes, uint64_t r
     change(v, at, bytes, &rights);
 }
 
-/* The exit of an instruction, which may be stopped in its path where that is the program's own. */
-static bool exits(struct vs_vcpu *v, const struct vs_trap *e, bool own)
+/* The exit of an instruction. */
+static bool exits(struct vs_vcpu *v, const struct vs_trap *e)
 {
-    return v->p->virtualized && (own ? vcpu_trap_last(v, e) : vcpu_trap(v, e, NULL));
+    return v->p->virtualized && vcpu_trap(v, e, NULL);
 }
 
-/* What the processor drops of a page's translations. */
-static void drop_page(struct vs_vcpu *v, const struct vs_trap *trap)
-{
-    vs_txn_settle(&v->txn);
-    vs_ept_invlpg(&v->hw->ept, &v->txn, trap->gva);
-}
-
-/* INVLPG of the program, or of its kernel. */
-static void invlpg(struct vs_vcpu *v, uint64_t at, bool own)
+void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
 {
     struct vs_platform *p = v->p;
     vs_gva g = {at};
     struct vs_trap e = {
         .kind = VS_TRAP_INVALIDATE, .scope = VS_TRAP_PAGE, .gva = g, .length = INVLPG_LENGTH};
-    bool left = exits(v, &e, own);
+    bool left = exits(v, &e);
     if (p->hosted_tlb) {
         return; /* the hypervisor drops it */
     }
@@ -430,17 +422,8 @@ static void invlpg(struct vs_vcpu *v, uint64_t at, bool own)
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_invlpg), cost);
     }
-    vcpu_behind(v, &e, drop_page);
-}
-
-void guest_tlb_invlpg(struct vs_vcpu *v, uint64_t at)
-{
-    invlpg(v, at, false);
-}
-
-void guest_tlb_invlpg_own(struct vs_vcpu *v, uint64_t at)
-{
-    invlpg(v, at, true);
+    vs_txn_settle(&v->txn);
+    vs_ept_invlpg(&v->hw->ept, &v->txn, g);
 }
 
 void guest_mm_upper(struct vs_vcpu *v)
@@ -459,9 +442,8 @@ static uint64_t cr3_of(const struct vs_vcpu *v)
 }
 
 /* What a reload or a switch costs besides are the entries it drops; a write of TTBR0 drops none. */
-static void mov_cr3(struct vs_vcpu *v, const struct vs_trap *trap)
+static void mov_cr3(struct vs_vcpu *v, uint64_t value)
 {
-    const uint64_t value = trap->value;
     uint16_t pcid = v->cr4 & CR4_PCIDE || vcpu_arm(v) ? (uint16_t)(value & PCID_BITS) : 0;
     vs_txn_settle(&v->txn);
     if (vcpu_soft(v)) { /* the processor does not know of the guest's tables */
@@ -478,8 +460,7 @@ static void mov_cr3(struct vs_vcpu *v, const struct vs_trap *trap)
     vs_ept_mov_cr3(&v->hw->ept, &v->txn, pcid, vcpu_arm(v) || (value & KEEP) != 0);
 }
 
-/* MOV to CR3, or MSR TTBR0_EL1, of the program, or of its kernel. */
-static void load_cr3(struct vs_vcpu *v, uint64_t value, bool own)
+void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
 {
     struct vs_platform *p = v->p;
     value = value ? (value & (KEEP | PCID_BITS)) | v->space.cr3 : cr3_of(v);
@@ -488,22 +469,12 @@ static void load_cr3(struct vs_vcpu *v, uint64_t value, bool own)
                         .write = true,
                         .value = value,
                         .length = CR_LENGTH};
-    if (!exits(v, &e, own)) {
+    if (!exits(v, &e)) {
         vs_ps cost = {p->times.mov_cr * v->hw->clock.period_ps};
         vs_txn_settle(&v->txn);
         vs_charge(&v->txn, (uint16_t)(p->vcpu_account + VS_ACC_vcpu_mov_cr), cost);
     }
-    vcpu_behind(v, &e, mov_cr3);
-}
-
-void guest_mm_load_cr3(struct vs_vcpu *v, uint64_t value)
-{
-    load_cr3(v, value, false);
-}
-
-void guest_mm_load_cr3_own(struct vs_vcpu *v, uint64_t value)
-{
-    load_cr3(v, value, true);
+    mov_cr3(v, value);
 }
 
 /* ---- address spaces ---- */

@@ -29,16 +29,6 @@ const char *guest_tlb_lacks(const struct vs_platform *p, bool invpcid)
     return p->svm ? NULL : "is AMD's, with SVM: it needs paging.mode = npt";
 }
 
-/* What INVPCID drops. */
-static void drop_pcids(struct vs_vcpu *v, const struct vs_trap *trap)
-{
-    (void)trap;
-    const struct vs_request *r = &v->request;
-    vs_gva at = {r->address};
-    vs_txn_settle(&v->txn);
-    vs_ept_invpcid(&v->hw->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
-}
-
 void guest_tlb_invpcid(struct vs_vcpu *v)
 {
     struct vs_platform *p = v->p;
@@ -58,14 +48,15 @@ void guest_tlb_invpcid(struct vs_vcpu *v)
         vcpu_refuse(v, "INVPCID: %s", guest_tlb_lacks(p, true));
         return;
     }
-    bool left = p->virtualized && vcpu_trap_last(v, &e);
+    bool left = p->virtualized && vcpu_trap(v, &e, NULL);
     if (p->hosted_tlb) {
         return; /* the hypervisor drops it */
     }
     if (!left) {
         vcpu_own_time(v, VS_ACC_vcpu_invpcid, r->a < 2u ? p->times.invpcid : p->times.invpcid_all);
     }
-    vcpu_behind(v, &e, drop_pcids);
+    vs_txn_settle(&v->txn);
+    vs_ept_invpcid(&v->hw->ept, &v->txn, (unsigned)r->a, (uint16_t)r->b, at);
 }
 
 void guest_tlb_invlpga(struct vs_vcpu *v)
@@ -78,7 +69,7 @@ void guest_tlb_invlpga(struct vs_vcpu *v)
         vcpu_refuse(v, "INVLPGA %s", guest_tlb_lacks(v->p, false));
         return;
     }
-    if (!vcpu_trap_last(v, &e)) {
+    if (!vcpu_trap(v, &e, NULL)) {
         vcpu_fail(v, "INVLPGA does not exit");
     }
 }
@@ -88,7 +79,7 @@ void guest_tlb_invalidate_page(struct vs_vcpu *v, uint64_t at)
     if (vcpu_arm(v)) {
         guest_tlb_tlbi_page(v, at);
     } else {
-        guest_tlb_invlpg_own(v, at);
+        guest_tlb_invlpg(v, at);
     }
 }
 
@@ -148,9 +139,8 @@ static bool cr4_flushes(const struct vs_vcpu *v, uint64_t value)
 }
 
 /* The new CR4 is in force, and the translations go that the change drops. */
-static void cr4_changed(struct vs_vcpu *v, const struct vs_trap *trap)
+static void cr4_changed(struct vs_vcpu *v, uint64_t value)
 {
-    uint64_t value = trap->value;
     bool flushes = cr4_flushes(v, value);
     v->cr4 = value;
     v->hw->ept.cfg.global_pages = (value & CR4_PGE) != 0;
@@ -188,7 +178,7 @@ void guest_mm_write_cr(struct vs_vcpu *v)
     if (r->a == 3) {
         bool keep = p->recorded && p->os.replay_mov_cr3;
         if (!x86 || !bad_cr3(v, value)) {
-            guest_mm_load_cr3_own(v, keep ? NO_FLUSH : value);
+            guest_mm_load_cr3(v, keep ? NO_FLUSH : value);
         }
         return;
     }
@@ -199,12 +189,12 @@ void guest_mm_write_cr(struct vs_vcpu *v)
         write_cr8(v, &e);
         return;
     }
-    if (!p->virtualized || !vcpu_trap_last(v, &e)) {
+    if (!p->virtualized || !vcpu_trap(v, &e, NULL)) {
         bool flushes = r->a == 4 && x86 && cr4_flushes(v, value);
         vcpu_charge(v, &v->txn, VS_ACC_vcpu_mov_cr,
                     flushes ? p->times.mov_cr_flush : p->times.mov_cr);
     }
     if (r->a == 4 && x86) {
-        vcpu_behind(v, &e, cr4_changed);
+        cr4_changed(v, value);
     }
 }
