@@ -11,14 +11,16 @@
 /* `inside`: the line table of a struct vs_l1, used when the shape allows. */
 static enum vs_status cache_init(struct vs_memory_cache *k, const struct vs_memory *m,
                                  uint64_t size, uint64_t ways, uint64_t policy, uint64_t hash_bits,
-                                 struct vs_linetab *inside, uint64_t stream)
+                                 uint64_t slices, struct vs_linetab *inside, uint64_t stream)
 {
     memset(k, 0, sizeof *k);
     uint32_t entries = (uint32_t)(size >> m->line_shift), w = ways ? (uint32_t)ways : entries;
     k->present = entries != 0;
-    if (k->present && hash_bits) {
+    k->hashed = k->present && (hash_bits || slices > 1u);
+    if (k->hashed) {
         k->hash_bits = (uint32_t)hash_bits;
-        k->set_bits = (uint32_t)__builtin_ctz(entries / w);
+        k->set_bits = (uint32_t)__builtin_ctzll(entries / w / slices);
+        k->by_slices = vs_divider_of(slices);
     }
     if (k->present && policy == VS_POLICY_LRU && entries % w == 0 &&
         vs_linetab_fits(entries, w, m->max_line)) {
@@ -158,8 +160,8 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
     m->by_banks = vs_divider_of(cfg->dram_banks);
     m->by_row_lines =
         vs_divider_of(cfg->dram_row >> m->line_shift ? cfg->dram_row >> m->line_shift : 1u);
-    m->special =
-        cfg->l2_hash || cfg->llc_hash || cfg->llc_fill || cfg->l2_prefetch || cfg->l1d_refill;
+    m->special = cfg->l2_hash || cfg->llc_hash || cfg->llc_slices > 1u || cfg->llc_fill ||
+                 cfg->l2_prefetch || cfg->l1d_refill;
     uint64_t l1_lines = cfg->l1d_size >> m->line_shift;
     m->by_l1_sets = vs_divider_of(cfg->l1d_ways && l1_lines ? l1_lines / cfg->l1d_ways : 1u);
     uint32_t v = 0;
@@ -169,7 +171,7 @@ enum vs_status vs_memory_init(struct vs_memory *m, const struct vs_memory_config
     size_t banks = 2u * cfg->dram_channels * cfg->dram_banks;
     m->open_row = malloc(banks * sizeof *m->open_row);
     enum vs_status s = cache_init(&m->llc, m, cfg->llc_size, cfg->llc_ways, cfg->llc_policy,
-                                  cfg->llc_hash, NULL, 1);
+                                  cfg->llc_hash, cfg->llc_slices, NULL, 1);
     if (!m->open_row || s != VS_OK) {
         vs_memory_free(m);
         return s != VS_OK ? s : VS_E_NOMEM;
@@ -360,14 +362,14 @@ enum vs_status vs_memory_core_init(struct vs_memory_core *c, struct vs_memory *m
     c->fetch = fetch;
     const struct vs_memory_config *cfg = &m->cfg;
     uint64_t stream = 10u * (m->n_cores + 1u);
-    enum vs_status s = cache_init(&c->l1[0], m, cfg->l1d_size, cfg->l1d_ways, cfg->l1d_policy, 0,
+    enum vs_status s = cache_init(&c->l1[0], m, cfg->l1d_size, cfg->l1d_ways, cfg->l1d_policy, 0, 1,
                                   &data->cache, stream);
     s = s != VS_OK ? s
-                   : cache_init(&c->l1[1], m, cfg->l1i_size, cfg->l1i_ways, cfg->l1i_policy, 0,
+                   : cache_init(&c->l1[1], m, cfg->l1i_size, cfg->l1i_ways, cfg->l1i_policy, 0, 1,
                                 &fetch->cache, stream + 1u);
     s = s != VS_OK ? s
                    : cache_init(&c->l2, m, cfg->l2_size, cfg->l2_ways, cfg->l2_policy, cfg->l2_hash,
-                                NULL, stream + 2u);
+                                1, NULL, stream + 2u);
     if (s != VS_OK) {
         return s;
     }

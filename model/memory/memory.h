@@ -47,8 +47,10 @@ struct vs_memory_cache {
     struct vs_linetab *lines; /* narrow: own, or the one inside a struct vs_l1; NULL otherwise */
     struct vs_linetab own;
     struct vs_settab wide; /* payload: VS_LINE_* flags */
-    uint32_t set_bits;     /* of a hashed index */
-    uint32_t hash_bits;    /* 0 = index by modulo */
+    uint32_t set_bits;     /* of a hashed index; with slices, of one of them */
+    uint32_t hash_bits;    /* lowest bits that take in a fold of the others; 0: none */
+    struct vs_divider by_slices;
+    bool hashed; /* false: index by modulo */
     bool present;
 };
 

@@ -27,6 +27,24 @@ static void check_hash(const char *name, uint64_t size, uint64_t ways, uint64_t 
     }
 }
 
+/* Reports slices that the LLC does not come in. */
+static void check_slices(const struct vs_memory_config *cfg, struct vs_errors *errors)
+{
+    uint64_t sets = cfg->llc_ways ? cfg->llc_size / cfg->line / cfg->llc_ways : 1u,
+             n = cfg->llc_slices;
+    if (n > 1u && (sets % n || !vs__memory_power_of_two(sets / n))) {
+        vs_error(errors,
+                 "memory.llc.slices = %llu: the LLC's %llu sets are not so many times a power of "
+                 "two",
+                 (unsigned long long)n, (unsigned long long)sets);
+    }
+    if (n > 1u && cfg->llc_hash) {
+        vs_error(errors,
+                 "memory.llc.slices = %llu and memory.llc.hash_bits = %llu: one index or the other",
+                 (unsigned long long)n, (unsigned long long)cfg->llc_hash);
+    }
+}
+
 /* Reports everything in a configuration that cannot be. */
 void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *errors)
 {
@@ -40,6 +58,7 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
     check_cache("llc", cfg->llc_size, cfg->llc_ways, cfg->line, errors);
     check_hash("l2", cfg->l2_size, cfg->l2_ways, cfg->line, cfg->l2_hash, errors);
     check_hash("llc", cfg->llc_size, cfg->llc_ways, cfg->line, cfg->llc_hash, errors);
+    check_slices(cfg, errors);
     if (!vs__memory_power_of_two(cfg->dram_row) || cfg->dram_row < cfg->line) {
         vs_error(errors, "memory.dram.row = %llu is not a power of two of at least one line",
                  (unsigned long long)cfg->dram_row);
@@ -55,7 +74,8 @@ void vs_memory_check(const struct vs_memory_config *cfg, struct vs_errors *error
                          "memory.llc.inclusive = false: it holds what the L2s do not");
     }
     if (cfg->straddle == VS_MEM_STRADDLE_CACHEGRIND &&
-        (cfg->l2_hash || cfg->llc_hash || cfg->llc_fill || cfg->l2_prefetch || cfg->l1d_refill)) {
+        (cfg->l2_hash || cfg->llc_hash || cfg->llc_slices > 1u || cfg->llc_fill ||
+         cfg->l2_prefetch || cfg->l1d_refill)) {
         vs_error(errors, "memory.straddle = cachegrind knows no hashed indices, no LLC of victims, "
                          "no memory.l2.prefetch and no memory.l1d.refill");
     }

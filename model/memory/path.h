@@ -47,12 +47,27 @@ extern const struct vs__memory_path vs__memory_path_avx2[2];
 /* The general table's side of a lookup that fills: hit, or *victim (UINT64_MAX = none). */
 bool vs__memory_look_wide(struct vs_memory_cache *k, uint64_t line, uint32_t flags,
                           uint64_t *victim, uint32_t *victim_flags);
+/* The number under which a cache of slices keeps a line. Lines of one place within their slices, as
+ * many as there are slices, lie in all of them, in an order that a hash of the place and of the
+ * bits above them turns round. Its own inverse. */
+static inline uint64_t vs__memory_slice_key(const struct vs_memory_cache *k, uint64_t line)
+{
+    uint64_t slice, in = line & ((1ull << k->set_bits) - 1u), n = k->by_slices.n,
+                    group = vs_div(&k->by_slices, line >> k->set_bits, &slice),
+                    mixed = (group << k->set_bits | in) * 0x9e3779b97f4a7c15ull >> 32,
+                    first = mixed * n >> 32; /* of slice 0; the next one is the one before it */
+    slice = first >= slice ? first - slice : first + n - slice;
+    return (group * n + slice) << k->set_bits | in;
+}
 /* The number under which a cache keeps a line: its lowest index bits take in all bits above the
- * index. Its own inverse. */
+ * index, or its slice is hashed. Its own inverse. */
 static inline uint64_t vs__memory_key(const struct vs_memory_cache *k, uint64_t line)
 {
-    if (!k->hash_bits) {
+    if (!k->hashed) {
         return line;
+    }
+    if (!k->hash_bits) {
+        return vs__memory_slice_key(k, line);
     }
     uint64_t fold = 0;
     for (uint64_t up = line >> k->set_bits; up; up >>= k->hash_bits) {

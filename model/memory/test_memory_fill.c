@@ -113,11 +113,61 @@ static void test_a_hash_is_its_own_inverse_and_keeps_the_tag(void **state)
     struct vs_rng rng;
     vs_rng_seed(&rng, 5, 0);
     for (int i = 0; i < 20000; i++) {
-        struct vs_memory_cache k = {.set_bits = 10,
-                                    .hash_bits = 1u + (uint32_t)vs_rng_below(&rng, 10)};
+        struct vs_memory_cache k = {
+            .set_bits = 10, .hashed = true, .hash_bits = 1u + (uint32_t)vs_rng_below(&rng, 10)};
         uint64_t line = vs_rng_below(&rng, 1ull << 40), key = vs__memory_key(&k, line);
         assert_true(vs__memory_key(&k, key) == line);
         assert_true(key >> k.hash_bits == line >> k.hash_bits);
+    }
+}
+
+/* A part of 18 slices has no power of two of sets; each line has one place in it, and the lines
+ * that follow each other by the bytes of a slice's way fill every slice once. */
+static void test_slices_of_any_number_hold_each_line_once(void **state)
+{
+    (void)state;
+    struct vs_rng rng;
+    vs_rng_seed(&rng, 6, 0);
+    for (uint64_t n = 2; n <= 64; n++) {
+        struct vs_memory_cache k = {.set_bits = 11, .hashed = true, .by_slices = vs_divider_of(n)};
+        uint64_t sets = n << 11, turned = 0;
+        for (int i = 0; i < 500; i++) {
+            uint64_t line = vs_rng_below(&rng, 1ull << 40), key = vs__memory_key(&k, line);
+            assert_true(vs__memory_key(&k, key) == line);
+            assert_true(key / sets == line / sets && key % 2048 == line % 2048);
+            turned += key != line;
+            uint64_t seen = 0, first = line / sets * sets + line % 2048;
+            for (uint64_t s = 0; s < n; s++) {
+                seen |= 1ull << (vs__memory_key(&k, first + s * 2048u) % sets >> 11);
+            }
+            assert_true(seen == ~0ull >> (64u - n));
+        }
+        assert_true(turned > 200);
+    }
+}
+
+/* The LLC of 18 slices of 2048 sets and 11 ways answers to its full size, and to no line more;
+ * lines that an index by modulo puts into one set do not all fall into one. */
+static void test_an_llc_of_18_slices_holds_all_its_lines(void **state)
+{
+    (void)state;
+    const uint64_t lines = 18u * 2048u * 11u;
+    for (size_t v = 0; v < VS_MEMORY_VARIANTS; v++) {
+        struct vs_memory_config cfg = usual();
+        struct vs_errors errors = {0};
+        cfg.l2_size = 0;
+        cfg.llc_size = lines * LINE;
+        cfg.llc_ways = 11;
+        cfg.llc_slices = 18;
+        vs_memory_check(&cfg, &errors);
+        assert_int_equal(errors.n, 0);
+        struct rig *r = rig_create(&cfg, vs_memory_variant[v]);
+        (void)pass(r, 0, lines, 1, VS_REF_READ);
+        assert_int_equal(pass(r, 0, lines, 1, VS_REF_READ), 0);
+        assert_true(load(r, 0, lines, VS_REF_READ) > VS_MEM_LLC);
+        (void)pass(r, 1ull << 24, 44, 18u * 2048u, VS_REF_READ);
+        assert_int_equal(pass(r, 1ull << 24, 44, 18u * 2048u, VS_REF_READ), 0);
+        rig_destroy(r);
     }
 }
 
@@ -289,7 +339,18 @@ static void test_what_cannot_be_built_is_refused(void **state)
 {
     (void)state;
     struct vs_memory_config cfg = usual();
-    struct vs_errors errors = {0}, more = {0}, last = {0}, bits = {0};
+    struct vs_errors errors = {0}, more = {0}, last = {0}, bits = {0}, slices = {0};
+    cfg.llc_slices = 18; /* the usual LLC has 32768 sets: 16 slices */
+    vs_memory_check(&cfg, &slices);
+    assert_int_equal(slices.n, 1);
+    cfg.llc_slices = 16;
+    vs_memory_check(&cfg, &slices);
+    assert_int_equal(slices.n, 1);
+    cfg.llc_hash = 3;
+    vs_memory_check(&cfg, &slices);
+    assert_int_equal(slices.n, 2);
+    vs_errors_free(&slices);
+    cfg = usual();
     cfg.llc_hash = 3; /* 2^k sets only: the usual LLC has 32768 */
     cfg.llc_size = 11ull * 3u * 1024u * LINE;
     vs_memory_check(&cfg, &errors);
@@ -324,6 +385,8 @@ int main(void)
         cmocka_unit_test(test_dirty_lines_reach_memory_once),
         cmocka_unit_test(test_another_cores_l2_answers_for_the_llc),
         cmocka_unit_test(test_a_hash_is_its_own_inverse_and_keeps_the_tag),
+        cmocka_unit_test(test_slices_of_any_number_hold_each_line_once),
+        cmocka_unit_test(test_an_llc_of_18_slices_holds_all_its_lines),
         cmocka_unit_test(test_lines_a_page_apart_reach_the_sets_that_are_hashed),
         cmocka_unit_test(test_the_next_line_comes_where_its_place_in_a_page_was_asked_for),
         cmocka_unit_test(test_a_next_line_that_the_llc_holds_is_left_there),

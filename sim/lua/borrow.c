@@ -63,6 +63,7 @@ static const struct vs_default_of defaults[] = {
     {"memory.straddle", VS_SLOT_MEMORY, NULL, false},
     {"memory.writeback", VS_SLOT_MEMORY, NULL, false},
     {"memory.nodes", VS_SLOT_MEMORY, NULL, false},
+    {"memory.llc.slices", VS_SLOT_MEMORY, NULL, false},
     {"hypervisor.*.taken", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.in_kernel.*", VS_SLOT_HYPERVISOR, NULL, false},
     {"hypervisor.common.vmcs_access", VS_SLOT_HYPERVISOR, NULL, false},

@@ -8,6 +8,8 @@ refused "victims in an inclusive LLC" 2 "memory.llc.inclusive = false" \
     "$VIRTSIM" run workloads/gups.lua --machine haswell_ep_native --set memory.llc.fill=victim $small
 refused "more hashed bits than the index has" 2 "memory.llc.hash_bits = 16" \
     "$VIRTSIM" run workloads/gups.lua --machine skylake_sp_native --set memory.llc.hash_bits=16 $small
+refused "slices that do not divide the sets" 2 "memory.llc.slices = 18: the LLC's 32768 sets" \
+    "$VIRTSIM" run workloads/gups.lua --machine skylake_sp_native --set memory.llc.slices=18 $small
 # ns a load, of a chain over a footprint that L2 and LLC hold together and the LLC alone does not
 load() {
     "$VIRTSIM" run workloads/pointer_chase.lua --machine skylake_sp_native --format csv $small --set host.frames=colored \
