@@ -134,6 +134,11 @@ bool vs_settab_drop(struct vs_settab *s, uint64_t key);
 uint64_t vs_settab_drop_if(struct vs_settab *s,
                            bool (*pred)(void *ctx, uint64_t key, uint64_t payload), void *ctx);
 
+/* How many entries of the key's set have one of these bits in their payload, and which of them the
+ * policy gives up: the oldest, or without an order of age any. None in a single large set of LRU,
+ * which has no ways to count. */
+uint32_t vs_settab_marked(struct vs_settab *s, uint64_t key, uint64_t marks, uint64_t *leaves);
+
 /* Entries that are there: what tests look at, and who embeds a table. */
 static inline uint64_t vs_settab_used(const struct vs_settab *s)
 {

@@ -8,25 +8,35 @@
 
 #include <string.h>
 
-/* When a set already holds as many device lines as it may, the oldest of them makes room. */
-static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
+/* How many lines of this line's set devices have put there, and which of them leaves first. */
+static uint64_t held_by_devices(struct vs_memory_cache *llc, uint64_t line, uint64_t *leaves)
 {
-    struct vs_linetab *t = m->llc.lines;
+    struct vs_linetab *t = llc->lines;
+    uint64_t set, key = vs__memory_key(llc, line), n = 0;
     if (!t) {
-        return; /* other policies: no way limit (see README) */
+        n = vs_settab_marked(&llc->wide, key, VS_LINE_IO, &set);
+        *leaves = n ? vs__memory_key(llc, set) : 0;
+        return n;
     }
-    uint64_t set, n = 0;
-    (void)vs_linetab_tag(t, vs__memory_key(&m->llc, line), &set);
-    uint32_t *way = t->tag + set * t->stride, oldest = 0;
+    (void)vs_linetab_tag(t, key, &set);
+    const uint32_t *way = t->tag + set * t->stride;
+    uint32_t oldest = 0;
     for (uint32_t w = 0; w < t->ways; w++) {
         if (way[w] & VS_LINE_IO) {
             n++;
             oldest = way[w];
         }
     }
-    if (n >= m->cfg.ddio_ways) {
+    *leaves = n ? vs__memory_key(llc, vs_linetab_line(t, oldest, set)) : 0;
+    return n;
+}
+
+/* When a set already holds as many device lines as it may, one of them makes room. */
+static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
+{
+    uint64_t gone = 0;
+    if (held_by_devices(&m->llc, line, &gone) >= m->cfg.ddio_ways) {
         bool dirty = false;
-        uint64_t gone = vs__memory_key(&m->llc, vs_linetab_line(t, oldest, set));
         (void)vs__memory_drop(&m->llc, gone, &dirty);
         if (m->cfg.llc_inclusive) {
             uint64_t dropped = 0;
@@ -37,17 +47,27 @@ static void llc_make_room(struct vs_memory *m, uint64_t *count, uint64_t line)
     }
 }
 
-/* Writes a line that isn't there into the last level, by taking a way. */
+/* A device has allocated this line. */
+static void llc_mark(struct vs_memory_cache *llc, uint64_t line)
+{
+    uint64_t key = vs__memory_key(llc, line);
+    uint32_t *tag = llc->lines ? vs_linetab_peek(llc->lines, key) : NULL;
+    uint64_t *flags = llc->lines ? NULL : vs_settab_peek(&llc->wide, key);
+    if (tag) {
+        *tag |= VS_LINE_IO;
+    } else if (flags) {
+        *flags |= VS_LINE_IO;
+    }
+}
+
+/* Writes a line that isn't there into the last level, by taking one of the ways that devices have.
+ */
 static __attribute__((noinline)) void llc_allocate(struct vs_memory *m, uint64_t *count,
                                                    uint64_t line)
 {
     llc_make_room(m, count, line);
     m->into_llc(m, count, line);
-    uint32_t *tag =
-        m->llc.lines ? vs_linetab_peek(m->llc.lines, vs__memory_key(&m->llc, line)) : NULL;
-    if (tag) {
-        *tag |= VS_LINE_IO;
-    }
+    llc_mark(&m->llc, line);
 }
 
 /* A level as the cores see it, seen from the agent's node. */

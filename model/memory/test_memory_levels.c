@@ -19,7 +19,7 @@ struct list {
 struct simple {
     const struct vs_memory_config *cfg;
     uint64_t bytes;
-    bool limit; /* of devices' lines: an LLC in the general table has none */
+    bool limit; /* of devices' lines: an LLC of one large set has no ways to count */
     struct list l1[CORES][2], l2[CORES], llc;
     uint64_t open[2][8][8]; /* row + 1 */
     uint64_t counts[CORES + 1u][VS_CNT_memory_N], *count;
@@ -307,7 +307,7 @@ static void one(struct vs_rng *rng, const char *variant)
     struct simple *s = simple_create(&cfg, bytes);
     struct vs_memory_dma d;
     struct vs_txn t;
-    s->limit = r->memory.llc.lines != NULL;
+    s->limit = r->memory.llc.lines || !r->memory.llc.wide.listed;
     vs_ps zero = {0};
     vs_memory_place(&r->memory, bytes, 0);
     vs_memory_dma_init(&d, &r->memory);
