@@ -73,8 +73,9 @@ struct vs_handling {
     bool nmi;       /* a non-maskable interrupt is offered, although the guest is in a handler */
     bool log_full;  /* the exit is that of a full log */
     uint8_t inject; /* vector that the entry is to carry; 0: none */
-    /* Of a physical interrupt that is the guest's: the trap (enum vs_trap_kind) as which a
-     * hypervisor in the guest gets it for its own guest; 0: nobody there does. */
+    /* Of a physical interrupt that is the guest's, or of what the host queues for it: the trap
+     * (enum vs_trap_kind) as which a hypervisor in the guest gets it for its own guest; 0: nobody
+     * there does. */
     uint8_t handed;
     const struct vs_translation *withheld; /* of a page that is there without that right, or NULL */
 };

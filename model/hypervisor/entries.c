@@ -163,6 +163,12 @@ bool vs_hv_work_item(struct vs_hypervisor *h, struct vs_txn *t, const struct vs_
     return true;
 }
 
+/* What has come for the guest hypervisor is an interrupt of its own, or its timer's end. */
+static bool arrived(const struct vs_hv_exit *e)
+{
+    return e->handed == VS_TRAP_INTERRUPT || e->handed == VS_TRAP_TIMER;
+}
+
 bool vs__hv_nested_holds(const struct vs_hypervisor *h, enum vs_predicate p)
 {
     const struct vs_hv_exit *e = h->exit;
@@ -174,9 +180,11 @@ bool vs__hv_nested_holds(const struct vs_hypervisor *h, enum vs_predicate p)
     case VS_WHEN_NESTED_TIMER:
         return h->nested && h->nested->timer;
     case VS_WHEN_NESTED_INTERRUPT:
-        return e->handed && !e->woken;
+        return arrived(e) && !e->woken;
     case VS_WHEN_NESTED_EVENT:
-        return e->handed != 0;
+        return arrived(e);
+    case VS_WHEN_NESTED_EXCEPTION:
+        return e->handed && !arrived(e);
     case VS_WHEN_NESTED_WOKEN:
         return e->woken;
     default:

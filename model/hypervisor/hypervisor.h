@@ -138,7 +138,7 @@ struct vs_hv_exit {
     bool undecoded;        /* the exit does not say which operands the instruction has */
     bool user;             /* somebody in user space is asked, whatever the reason */
     bool nested;           /* it is the exit of a guest hypervisor's guest: of this trap */
-    uint8_t handed;        /* its physical interrupt is the guest hypervisor's (vs_handling) */
+    uint8_t handed;        /* it is the guest hypervisor's without being one (vs_handling) */
     bool woken;            /* and came while the vCPU slept: the guest had been left before */
     const struct vs_trap *trap;
     const struct vs_exit *exit;

@@ -15,6 +15,7 @@
 #define VMCB_LINES 27u /* up to VS_VMCB_LBR_END */
 #define MSRPM_BYTES 0x2000u
 #define EXCEPTIONS 32u
+#define MACHINE_CHECK 18u
 
 /* ---- memory ---- */
 
@@ -75,10 +76,22 @@ static void copy(const struct vs_svm_nested *n, uint64_t from, uint64_t to, uint
     vs_phys_write(n->s->wire.phys, (vs_hpa){to + offset}, field, bytes);
 }
 
-/* svm_switch_vmcb */
+/* svm_switch_vmcb. That the handler of an NMI runs is known to the hypervisor that injected it: of
+ * VMCB01's guest, or of the guest's guest. */
 static void use(struct vs_svm_nested *n, uint64_t vmcb)
 {
+    if ((vmcb == n->vmcb01) != (n->s->vmcb.v == n->vmcb01)) {
+        bool masked = n->s->nmi_masked;
+        n->s->nmi_masked = n->nmi_masked;
+        n->nmi_masked = masked;
+    }
     n->s->vmcb.v = vmcb;
+}
+
+/* nested_vnmi_enabled: the guest hypervisor has the processor hold its guest's NMIs. */
+static bool virtual_nmis(const struct vs_svm_nested *n)
+{
+    return n->s->config.vnmi && get(n, n->vmcb12, VS_VMCB_INT_CTL) & VS_SVM_V_NMI_ENABLE;
 }
 
 /* ---- an exit that is handed on: nested_svm_vmexit ---- */
@@ -109,19 +122,20 @@ static void save(void *ctx, struct vs_txn *t)
     /* of interrupt control what the processor writes: nested_sync_control_from_vmcb02 */
     uint64_t own = get(n, n->vmcb12, VS_VMCB_INT_CTL),
              mask = VS_SVM_V_TPR | VS_SVM_V_IRQ |
-                    (own & VS_SVM_V_GIF_ENABLE ? VS_SVM_V_GIF : UINT64_C(0));
+                    (own & VS_SVM_V_GIF_ENABLE ? VS_SVM_V_GIF : UINT64_C(0)) |
+                    (virtual_nmis(n) ? VS_SVM_V_NMI_PENDING | VS_SVM_V_NMI_BLOCKING : UINT64_C(0));
     put(n, n->vmcb12, VS_VMCB_INT_CTL, (own & ~mask) | (get(n, n->vmcb02, VS_VMCB_INT_CTL) & mask));
     n->count[VS_CNT_svm_nested_saved]++;
     touch_all(n, t, &l);
 }
 
-/* #VMEXIT(INTR) has no vector: the guest hypervisor takes the interrupt when it lets them in. */
+/* #VMEXIT(INTR) has no vector: the guest hypervisor takes the interrupt when it lets them in. What
+ * says an exception is that of the processor's exit. */
 static void becomes(void *ctx, enum vs_trap_kind trap, uint8_t vector)
 {
     struct vs_svm_nested *n = ctx;
-    (void)trap; /* its own local APIC's timer is an interrupt, too */
-    (void)vector;
-    n->interrupted = true;
+    (void)vector; /* its own local APIC's timer is an interrupt, too */
+    n->interrupted = trap == VS_TRAP_INTERRUPT || trap == VS_TRAP_TIMER;
     n->count[VS_CNT_svm_nested_events]++;
 }
 
@@ -267,6 +281,8 @@ static void prepare_control(struct vs_svm_nested *n, struct lines *l)
     bool own_flag = n->s->config.vgif && c12 & VS_SVM_V_GIF_ENABLE;
     from12 |= own_flag ? flag : 0;
     from01 |= own_flag ? 0 : flag;
+    from12 |= virtual_nmis(n) ? VS_SVM_V_NMI_ENABLE | VS_SVM_V_NMI_PENDING | VS_SVM_V_NMI_BLOCKING
+                              : UINT64_C(0);
     uint64_t control = (c12 & from12) | (c01 & from01);
     if (!own_flag && control & VS_SVM_V_GIF_ENABLE) { /* svm_set_gif: the entry sets it */
         control |= VS_SVM_V_GIF;
@@ -356,6 +372,18 @@ static bool host_keeps(const struct vs_svm_nested *n, const struct vs_exit *exit
         return get(n, n->vmcb01, VS_VMCB_INTERCEPTS + 8u) >> (code - VS_SVM_EXCEPTION) & 1u;
     }
     return code == VS_SVM_INTR || code == VS_SVM_NMI || code == VS_SVM_NPF;
+}
+
+/* Exceptions that both intercept are the host's first, which queues them again; then they leave the
+ * guest's guest without a processor's exit (db_interception, nested_svm_inject_exception_vmexit). A
+ * machine check is the host's alone. */
+static bool queues(void *ctx, const struct vs_exit *exit)
+{
+    const struct vs_svm_nested *n = ctx;
+    uint64_t code = exit->own[0];
+    return code >= VS_SVM_EXCEPTION && code < VS_SVM_EXCEPTION + EXCEPTIONS &&
+           code != VS_SVM_EXCEPTION + MACHINE_CHECK && host_keeps(n, exit) &&
+           asks12(n, (uint32_t)code);
 }
 
 /* nested_svm_intercept: the guest hypervisor wants what would exit if VMCB12 ran its guest. */
@@ -451,6 +479,7 @@ struct vs_nested_port vs_svm_nested_port(struct vs_svm_nested *n)
 {
     return (struct vs_nested_port){.ctx = n,
                                    .wants = wants,
+                                   .queues = queues,
                                    .save = save,
                                    .becomes = becomes,
                                    .keeps_pending = true,

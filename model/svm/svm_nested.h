@@ -33,6 +33,7 @@ struct vs_svm_nested {
     struct vs_svm_loaded on12;       /* VMCB12's control area as a processor would load it */
     const char *failed;              /* the rule that VMCB12 broke at its last entry; NULL: none */
     bool interrupted;                /* the next exit that is handed on is of its own interrupt */
+    bool nmi_masked;                 /* vs_svm's, of whoever does not run: L1, or L2 */
     bool known;                      /* VMCB12 has been entered before: its clean bits count */
     uint16_t base;                   /* of the accounts */
     uint64_t count[VS_CNT_svm_nested_N];

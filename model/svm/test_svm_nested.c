@@ -282,6 +282,75 @@ static void test_vmload_and_vmsave_move_twelve_registers(void **state)
     }
 }
 
+/* L1 writes VMCB12's EVENTINJ: its KVM intercepts IRET there (svm_inject_nmi), and so does VMCB02.
+ */
+static void test_iret_behind_an_nmi_of_l2s_is_l1s_exit(void **state)
+{
+    struct nest x;
+    uint64_t value = VS_EVENT_VALID | VS_EVENT_NMI, blocked = 0;
+    struct vs_trap iret = {.kind = VS_TRAP_INTERRUPT_RETURN, .length = 2};
+    begin(&x, state);
+    assert_false(wanted(&x, iret));
+    reflect(&x);
+    x.port.emulate(x.port.ctx, &x.f->t, VS_STATE_ENTRY_INTR, true, &value);
+    x.port.emulate(x.port.ctx, &x.f->t, VS_STATE_INTERRUPTIBILITY, false, &blocked);
+    assert_true(blocked & VS_BLOCKS_NMI);
+    assert_false(x.f->s.nmi_masked); /* L0 has injected none into L1 */
+    assert_true(vmrun(&x));
+    assert_int_equal(at(&x, VMCB, 0x0a8), 0x80000200);
+    assert_true(wanted(&x, iret));
+    vs_svm_nmi_returns(&x.f->s);
+    reflect(&x);
+    x.port.emulate(x.port.ctx, &x.f->t, VS_STATE_INTERRUPTIBILITY, false, &blocked);
+    assert_false(blocked & VS_BLOCKS_NMI);
+}
+
+/* #DB of the step past it, which L0 intercepts: db_interception, svm_check_nested_events. */
+static void test_an_exception_that_both_intercept_is_l1s_by_an_event(void **state)
+{
+    struct nest x;
+    struct vs_world_port w = vs_svm_world(&((struct fixture *)*state)->s);
+    struct vs_exit exit;
+    begin(&x, state);
+    reflect(&x);
+    set(&x, VMCB12, 0x570, at(&x, VMCB12, 0x570) | 1u << 8); /* RFLAGS.TF */
+    assert_true(vmrun(&x));
+    static const struct vs_trap step = {.kind = VS_TRAP_NMI_WINDOW};
+    assert_true(w.leaves(w.ctx, &x.f->t, &step, &exit));
+    assert_false(x.port.wants(x.port.ctx, &x.f->t, &step, &exit));
+    assert_true(x.port.queues(x.port.ctx, &exit));
+    vs_svm_exit(&x.f->s, &x.f->t, (uint32_t)exit.own[0], 0, 0, 0);
+    x.port.becomes(x.port.ctx, VS_TRAP_NMI_WINDOW, 0);
+    x.port.save(x.port.ctx, &x.f->t);
+    assert_int_equal(at(&x, VMCB12, 0x070), 0x41);
+    exit.own[0] = VS_SVM_EXCEPTION + 18u;
+    assert_false(x.port.queues(x.port.ctx, &exit)); /* a machine check is L0's */
+    exit.own[0] = VS_SVM_EXCEPTION + 3u;
+    assert_false(x.port.queues(x.port.ctx, &exit)); /* L0 does not intercept #BP */
+}
+
+/* 15.21.10; nested_vnmi_enabled: pending and blocking are VMCB12's, there and back. */
+static void test_virtual_nmis_of_l2_are_vmcb12s(void **state)
+{
+    struct fixture *f = *state;
+    struct nest x;
+    uint64_t one = 1;
+    f->config.vnmi = 1;
+    begin(&x, state);
+    reflect(&x);
+    x.port.emulate(x.port.ctx, &f->t, VS_STATE_VIRTUAL_NMI, true, &one);
+    assert_true(at(&x, VMCB12, 0x060) & 1u << 11);
+    assert_false(at(&x, VMCB01, 0x060) & 1u << 11);
+    assert_true(vmrun(&x));
+    assert_true(vs_svm_nmi_takes(&f->s));
+    assert_false(vs_svm_nmi_takes(&f->s));
+    reflect(&x);
+    assert_int_equal(at(&x, VMCB12, 0x060) >> 11 & 3u, 2); /* blocking, none pending */
+    set(&x, VMCB12, 0x060, at(&x, VMCB12, 0x060) & ~(UINT64_C(1) << 26));
+    assert_true(vmrun(&x));
+    assert_false(at(&x, VMCB, 0x060) & UINT64_C(1) << 26); /* L1 does without them */
+}
+
 int main(void)
 {
 #define LAW(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -298,6 +367,9 @@ int main(void)
         LAW(test_a_vmcb12_that_breaks_a_rule_is_refused_by_it),
         LAW(test_instructions_of_l1_leave_it_where_they_are_not_virtualized),
         LAW(test_vmload_and_vmsave_move_twelve_registers),
+        LAW(test_iret_behind_an_nmi_of_l2s_is_l1s_exit),
+        LAW(test_an_exception_that_both_intercept_is_l1s_by_an_event),
+        LAW(test_virtual_nmis_of_l2_are_vmcb12s),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,8 +169,7 @@ void vcpu_nmis(struct vs_vcpu *v)
     }
 }
 
-/* Guests get NMIs where their processor virtualizes the blocking of them; a guest's guest on
- * Intel's, where that takes no single step behind an IRET. */
+/* Guests get NMIs where their processor virtualizes the blocking of them. */
 bool vcpu_nmi_possible(struct vs_vcpu *v, uint64_t command)
 {
     if (v->p->virtualized && !v->world.nmi_returns) {
@@ -180,5 +179,5 @@ bool vcpu_nmi_possible(struct vs_vcpu *v, uint64_t command)
                     "= 1, and on bare metal",
                     (unsigned long long)command);
     }
-    return !v->failed && (v->p->ept.vendor == VS_VENDOR_INTEL || !vcpu_nested_lacks(v, "NMIs"));
+    return !v->failed;
 }

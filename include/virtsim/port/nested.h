@@ -32,9 +32,13 @@ struct vs_nested_port {
      * is not counted either. */
     bool (*wants)(void *ctx, struct vs_txn *t, const struct vs_trap *trap,
                   const struct vs_exit *exit);
+    /* It is one of L0's own that L0 makes one of L1's: an exception that both intercept. NULL:
+     * there is none. */
+    bool (*queues)(void *ctx, const struct vs_exit *exit);
     void (*save)(void *ctx, struct vs_txn *t);
     /* What the next `save` hands on is no exit of the processor's: a physical interrupt of L1's
-     * with that vector (VS_TRAP_INTERRUPT), or the end of its timer (VS_TRAP_TIMER). */
+     * with that vector (VS_TRAP_INTERRUPT), the end of its timer (VS_TRAP_TIMER), or what L0 has
+     * queued. */
     void (*becomes)(void *ctx, enum vs_trap_kind trap, uint8_t vector);
     void (*leave)(void *ctx, struct vs_txn *t);
     /* Where the processor answers some of L1's accesses from a shadow of 12 (`shadows`): 12's

@@ -75,6 +75,7 @@ program["nested.exit"] = {
   { "path_in", call = "path_in", when = "not nested_woken" },
   { "interrupt", call = "interrupt.handle", when = "nested_interrupt" },
   { "walk", action = "work" },
+  { "exception", call = "nested_exception", when = "nested_exception" },
   { "events", run = 90, code = 640, data = 128, when = "nested_event", source = "reading of kvm_check_nested_events and svm_check_nested_events: pending exceptions, NMIs, kvm_cpu_has_interrupt, nested_exit_on_intr", grade = "assumed" },
   { "vmexit", run = 150, code = 768, data = 256, source = "reading of nested_svm_vmexit: kvm_vcpu_map and kvm_vcpu_unmap of VMCB12, leave_guest_mode", grade = "assumed" },
   { "save", action = "nested_save" },
@@ -83,6 +84,11 @@ program["nested.exit"] = {
   { "load", run = 340, code = 2048, data = 384, source = "reading of nested_svm_vmexit behind svm_switch_vmcb: CR0, CR4 and EFER set, the MMU's context changed, the root looked up", grade = "assumed" },
   { "window", call = "open_window", when = "nested_event" }, -- svm_enable_irq_window
   { "path_out", call = "path_out" },
+}
+-- an exception that both intercept: L0's own handler queues it again
+program.nested_exception = {
+  offset = 0xd40000,
+  { "queue", run = 140, code = 896, source = "reading of db_interception, kvm_multiple_exception, svm_check_nested_events and nested_svm_inject_exception_vmexit: queued, looked for, an exit of L2's", grade = "assumed" },
 }
 -- where the processor does not virtualize them: vmload_vmsave_interception; stgi_interception, clgi_interception
 program["nested.state"] = {

@@ -260,6 +260,9 @@ bool host_nested_exit(struct vs_vcpu *v, const struct vs_exit *exit, struct vs_h
     if (second) {
         n->walked = exit->gpa.v;
     }
+    if (!what->handed && n->port.queues && n->port.queues(n->port.ctx, exit)) {
+        what->handed = (uint8_t)exit->trap;
+    }
     if (what->handed) {
         (void)host_nested_hand(v, (enum vs_trap_kind)what->handed, what);
         return true;
