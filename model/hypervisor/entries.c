@@ -50,6 +50,7 @@ void vs_hv_check(const struct vs_hypervisor_config *c, const struct vs_program_s
                  "hypervisor.host_registers: %s has no steps for them; KVM's on AMD has (kvm_npt)",
                  set->desc->file);
     }
+    vs__hv_check_domains(set, errors);
     vs_program_set_check(set, values, errors);
     check_entries(set, errors);
 }

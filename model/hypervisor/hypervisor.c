@@ -323,6 +323,10 @@ static bool port_action(void *ctx, struct vs_txn *t, enum vs_action a)
         h->count[VS_CNT_hypervisor_user_exits]++;
         h->been_in_user = h->l1d_due = true;
         break;
+    case VS_ACTION_DEVICE_DOMAIN:
+    case VS_ACTION_OWN_DOMAIN:
+        vs__hv_domain(h, a == VS_ACTION_DEVICE_DOMAIN);
+        break;
     case VS_ACTION_EMULATED:
         h->l1d_due = true;
         h->count[VS_CNT_hypervisor_mmio]++;
@@ -363,6 +367,8 @@ static bool port_quiet(void *ctx, enum vs_action a)
     case VS_ACTION_READ_LOG:
         return !h->exit->log;
     case VS_ACTION_USER_EXIT:
+    case VS_ACTION_DEVICE_DOMAIN:
+    case VS_ACTION_OWN_DOMAIN:
     case VS_ACTION_EMULATED:
     case VS_ACTION_INJECTED:
     case VS_ACTION_WINDOW:

@@ -10,6 +10,7 @@
 #ifndef VIRTSIM_HYPERVISOR_H
 #define VIRTSIM_HYPERVISOR_H
 
+#include "virtsim/fact.h"
 #include "virtsim/op.h"
 #include "virtsim/program.h"
 #include "virtsim/port/core.h"
@@ -160,6 +161,12 @@ struct vs_hv_affected {
     void *ctx;
 };
 
+/* Gives domains their ids in the order in which they are made; all zero: none was made yet. */
+struct vs_domains {
+    uint16_t made;
+};
+uint16_t vs_domain_make(struct vs_domains *d);
+
 struct vs_hypervisor {
     struct vs_hypervisor_config cfg;
     uint16_t account;
@@ -192,6 +199,9 @@ struct vs_hypervisor {
     vs_gpa page;                           /* to be mapped, and the frame that it got */
     unsigned shift, group_shift; /* log2 of its size, and of that of the one that faulted */
     vs_hpa frame;
+    struct {
+        uint16_t devices, own, now; /* now: whose vCPU the processor runs */
+    } domain;                       /* ids, where it has domains (vs_hv_domains) */
     uint64_t count[VS_CNT_hypervisor_N];
 };
 
@@ -204,6 +214,10 @@ enum vs_status vs_hv_init(struct vs_hypervisor *h, const struct vs_hypervisor_co
                           const struct vs_core_port *core, const struct vs_state_port *state,
                           const struct vs_slat_port *slat);
 void vs_hv_free(struct vs_hypervisor *h);
+/* The ids of the domain that has the devices and of the guest's own. */
+void vs_hv_domains(struct vs_hypervisor *h, uint16_t devices, uint16_t own);
+/* Those of a machine's first guest; none of a hypervisor whose programs leave no domain. */
+void vs_hv_facts(const struct vs_program_set *set, const struct vs_facts *to);
 /* What the processor is affected by; without this: by nothing. */
 void vs_hv_affect(struct vs_hypervisor *h, const struct vs_hv_affected *by);
 /* Runs the handler of a trap that left the guest; its operation is opened and closed here. */

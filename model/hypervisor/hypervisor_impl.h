@@ -16,6 +16,12 @@ bool vs__hv_nested_holds(const struct vs_hypervisor *h, enum vs_predicate p);
  * fails. */
 bool vs__hv_nested(struct vs_hypervisor *h, struct vs_txn *t, enum vs_action a);
 
+/* domains.c: the processor goes to the domain that has the devices, or back to the guest's own. */
+void vs__hv_domain(struct vs_hypervisor *h, bool devices);
+
+/* domains.c: reports programs that go to that domain and do not come back. */
+void vs__hv_check_domains(const struct vs_program_set *set, struct vs_errors *errors);
+
 /* devices.c: the hypervisor emulates what is at this port or address itself. */
 bool vs__hv_in_kernel(const struct vs_hypervisor_config *c, bool port, uint64_t io);
 

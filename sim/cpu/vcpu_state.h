@@ -318,6 +318,7 @@ enum { VS_DIRTY_OFF, VS_DIRTY_PML, VS_DIRTY_WRITE_PROTECT }; /* host.dirty_log.m
 /* The host's memory management of one virtual machine. */
 struct vs_host {
     struct vs_vm *vm;
+    uint16_t domain; /* its id, where the hypervisor has domains */
     /* maps its memory for the devices that it has been given; NULL: it has none */
     bool (*assigned)(void *to, uint64_t gpa, uint64_t hpa, unsigned shift);
     void *assigned_to;
@@ -363,6 +364,7 @@ struct vs_platform {
     struct vs_vm *vm;                /* one for all vCPUs, or several (guest.vms) */
     struct vs_nested_memory *nested; /* of a hypervisor in the guest; NULL: there is none */
     struct vs_host *machines;        /* the host's memory management of each */
+    uint16_t device_domain;          /* the id of the domain that has the devices */
     unsigned n_vms;
     struct vs_memory memory;
     struct vs_sim_config sim;

@@ -69,5 +69,9 @@ size_t vs_facts_of_machine(const struct vs_knobs *k, struct vs_fact out[VS_FACTS
     of_chip(vs__irqchip_of(ept.vendor), k, to);
     vs_ept_facts(&ept, to);
     vs_memory_facts(&memory, to);
+    const struct vs_program_set *set = vs_program_set_of(k, VS_ROLE_HYPERVISOR);
+    if (set && ept.mode != VS_EPT_NATIVE) {
+        vs_hv_facts(set, to);
+    }
     return l.n;
 }

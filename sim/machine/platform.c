@@ -233,8 +233,11 @@ static enum vs_status make_machine(struct vs_platform *p, const struct machine_c
                            (enum vs_frames_order)p->ept.host_frames, p->options.seed + i);
         s = s ? s : vs_frames_color(&p->node_frames[i], colors);
     }
+    struct vs_domains domains = {0};
+    p->device_domain = vs_domain_make(&domains);
     for (unsigned i = 0; i < p->n_vms && !s; i++) {
         s = make_vm(p, i, colors);
+        p->machines[i].domain = vs_domain_make(&domains);
     }
     if (!s && c->hypervisor.nesting) {
         s = machine_nested_memory(p, errors);

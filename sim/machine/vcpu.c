@@ -91,6 +91,7 @@ static enum vs_status make_virtual(struct vs_vcpu *v, const struct machine_confi
     s = vs_hv_init(&v->hv, &c->hypervisor, p->programs[VS_ROLE_HYPERVISOR],
                    p->program_values[VS_ROLE_HYPERVISOR], p->ledger, v->hw->clock, v->index, &core,
                    &v->state, &slat);
+    vs_hv_domains(&v->hv, p->device_domain, p->machines[v->machine].domain);
     v->hv.direct_at = p->layout.host_direct;
     machine_affect(v, &c->cpu);
     if (!s && c->hypervisor.nesting) {

@@ -70,6 +70,23 @@ $(steps skylake_sp_xen handler.pio)
 X
 done
 equal "and is asked each time" "$(of skylake_sp_xen 'sum(n)' handler.pio)" "$(sqlite3 "$db" "select sum(n) from part where op = 'handler.pio' and account = 'hypervisor.device_model.switch' and run = (select max(run) from run where machine = 'skylake_sp_xen')")"
+# Dom0 and DomU are told apart: the first domain made has the devices, and the processor goes there and back
+one() { sqlite3 "$work/domains.db" "$1" | paste -sd' '; }
+domains() { # domains MACHINE [OPTION...]: reads of a serial port, their rows in domains.db
+    machine=$1
+    shift
+    rm -f "$work/domains.db"
+    "$VIRTSIM" run workloads/exit_microbench.lua --machine "$machine" --set workload.reason=io_in --set workload.port=0x3f8 --set workload.count=20 --set workload.warmup=0 "$@" --db "$work/domains.db" --quiet >/dev/null
+}
+for name in xen ec2_xen; do
+    domains skylake_sp_$name
+    equal "$name: the first domain is 0, its guest's the next" "domain.devices 0 domain.guest 1" "$(one "select name || ' ' || value from fact where name like 'domain.%' order by name")"
+    equal "$name: Dom0 runs once for each exit that it answers" "20" "$(one "select value from counter where name = 'hypervisor.device_domain'")"
+    domains skylake_sp_$name --set workload.port=0x40
+    equal "$name: and for none that Xen answers itself" "0" "$(one "select total(value) from counter where name = 'hypervisor.device_domain'" | cut -d. -f1)"
+done
+domains skylake_sp_kvm
+equal "KVM has no domains" "0 0" "$(one "select count(*) from fact where name like 'domain.%' union all select sum(value) from counter where name = 'hypervisor.device_domain'")"
 # where a device is emulated is asked by its port
 asked() { # asked PORT MACHINE...: exits that went to user space
     "$VIRTSIM" run workloads/exit_microbench.lua --machine "$2" --set workload.reason=io_in --set workload.port="$1" --set workload.count=20 --set workload.warmup=0 "${3:---quiet}" --db "$work/port.db" >/dev/null
@@ -266,6 +283,9 @@ refused "a way to sleep that is no time" 2 "sleepy_hv.lua: program block: an eve
 own placed "$all"'
     fast_fault = { offset = 0xe00000, { "a", run = 5, data = 64, source = "s", grade = "assumed" } },'
 refused "data where a hypervisor has none" 2 "program fast_fault: its steps have 64 bytes of data, and there is room for 0" exits placed
+own astray "$all"'
+    pio = { { "to_dom0", action = "device_domain" } },'
+refused "a way to Dom0 without one back" 2 "astray_hv.lua: 1 steps go to the domain that has the devices (action device_domain), and 0 come back" exits astray
 # paths that no trap starts: each is its step's account, priced by its knob
 for case in "shadow_walk.step 61 page_touch paging.mode=shadow" "shadow_entry.set 121 page_touch paging.mode=shadow" "flush_target.enqueue 151 tlb_shootdown guest.shootdown=hypercall" "log_page.watch 63 page_touch host.dirty_log.method=write_protect host.dirty_log.interval=100"; do
     set -- $case
