@@ -152,16 +152,11 @@ static bool blocked_now(struct vs_vcpu *v, uint8_t vector)
     return true;
 }
 
-bool vcpu_emulated(const struct vs_trap *trap)
-{
-    return trap->length || trap->kind == VS_TRAP_MMIO;
-}
-
 uint8_t vcpu_irq_behind(const struct vs_vcpu *v, const struct vs_trap *trap)
 {
     uint8_t number;
-    bool emulated = vcpu_emulated(trap), itself = trap->kind == VS_TRAP_FLAGS,
-         halts = trap->kind == VS_TRAP_HALT;
+    bool emulated = trap->length || trap->kind == VS_TRAP_MMIO,
+         itself = trap->kind == VS_TRAP_FLAGS, halts = trap->kind == VS_TRAP_HALT;
     return emulated && !itself && !halts && v->window && !v->masked && !v->held &&
                    v->irq.pending(v->irq.ctx, &number)
                ? number

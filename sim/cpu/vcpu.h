@@ -128,8 +128,6 @@ uint64_t vcpu_tsc(const struct vs_vcpu *v);
 void vcpu_mask(struct vs_vcpu *v, bool on);
 /* CLGI and STGI, where the guest has a global interrupt flag of its own. */
 void vcpu_hold(struct vs_vcpu *v, bool on);
-/* The exit of this trap emulates the instruction: nothing is left of it in the guest. */
-bool vcpu_emulated(const struct vs_trap *trap);
 /* The instruction behind STI leaves the guest by this trap: what the host has a window for, and may
  * inject when it has emulated that instruction; 0: nothing. The entry carries it. */
 uint8_t vcpu_irq_behind(const struct vs_vcpu *v, const struct vs_trap *trap);

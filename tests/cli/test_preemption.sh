@@ -108,6 +108,30 @@ for kind in ${KINDS:-fault bulk mmio rdmsr wrmsr hypercall halt refused debug sh
         "$(query "select op, sum(n) from op where op like 'exit.%' and op <> 'exit.external_interrupt' and actor = 'vcpu0/host' group by op")"
 done
 
+# What goes on after that is stopped again where its next slice ends, and what is read behind the exit is read then.
+cat >"$work/again.lua" <<'END'
+param { name = "kind", choices = "hypercall|rdtsc", default = "hypercall", text = "which exit" }
+guest(function(cpu, p)
+  if p.kind == "hypercall" then cpu:hypercall(0) return end
+  local at, had = cpu:rdtsc(), cpu:steal()
+  for _ = 1, 20 do
+    local now, stolen = cpu:rdtsc(), cpu:steal()
+    if now - at < (stolen - had) * 2.6 - 3 then error("read before its exit was over: " .. now - at .. " cycles, " .. stolen - had .. " ns stolen") end
+    at, had = now, stolen
+  end
+end)
+guest(function(cpu) for _ = 1, 100 do cpu:compute(10000) end end)
+END
+long=$(for step in path_in.dispatch hypercall.handle path_out.pending timestamp.emulate; do echo --set hypervisor.$step.instructions=20000; done)
+for kind in hypercall rdtsc; do
+    rm -f "$db"
+    # shellcheck disable=SC2086
+    ok "$kind: a long handler in short slices" "$VIRTSIM" run "$work/again.lua" --quiet --db "$db" -m skylake_sp_kvm --set workload.kind=$kind --set host.cpus=1 \
+        --set host.slice_us=6 --set host.preemption=full --set vmcs.control.rdtsc_exiting=1 --set cpu.clock.mhz=2600 $long
+    equal "$kind: is stopped in each of them" yes "$(query "select 'yes' from counter where name = 'sched.preempted_in_path' and actor = 'vcpu0' and value >= 2")"
+done
+equal "long handler: the books add up" 0 "$(query 'select count(*) from unbalanced')"
+
 # A fault that another vCPU mends while its handler is stopped: both go on.
 cat >"$work/both.lua" <<'END'
 local r
