@@ -13,6 +13,7 @@
 #define READ_OK 1u
 #define WRITE_OK 2u
 #define EXECUTE_OK 4u
+#define TRIES 8u                  /* that a device asks for one page before it gives up */
 #define PROCESS (1u << 16)        /* of whom a key is: of an address space, whose number follows */
 #define PAGES ((1ull << 45) - 1u) /* of a key: page numbers of 57-bit addresses */
 
@@ -35,15 +36,24 @@ enum vs_status vs_ats_init(struct vs_ats *a, const struct vs_ats_config *c,
     a->account = vs_ledger_accounts(ledger, &vs_ats_desc);
     a->link = *link;
     a->plain = *plain;
-    return c->enabled
-               ? vs_settab_init(&a->tlb, (uint32_t)c->entries, (uint32_t)c->ways, VS_POLICY_LRU, 1)
-               : VS_OK;
+    enum vs_status s = VS_OK;
+    if (c->enabled) {
+        s = vs_settab_init(&a->tlb, (uint32_t)c->entries, (uint32_t)c->ways, VS_POLICY_LRU, 1);
+    }
+    if (c->enabled && c->page_requests) {
+        uint32_t n = (uint32_t)c->page_requests;
+        s = s ? s : vs_slots_init(&a->credits, n);
+        s = s ? s : vs_slots_init(&a->groups, n < VS_PAGE_GROUPS ? n : VS_PAGE_GROUPS);
+    }
+    return s;
 }
 
 /* Frees a device TLB. */
 void vs_ats_free(struct vs_ats *a)
 {
     vs_settab_free(&a->tlb);
+    vs_slots_free(&a->credits);
+    vs_slots_free(&a->groups);
 }
 
 /* By whose it is, level and page of that level's size. */
@@ -97,37 +107,132 @@ static uint64_t *find(struct vs_ats *a, uint32_t owner, uint64_t at, unsigned *l
     return NULL;
 }
 
-/* Asks the agent once; false: the device may not do that. */
-static bool granted(struct vs_ats *a, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
-                    struct vs_ats_answer *answer)
+/* Whether the agent's answer allows the access. */
+static bool grants(const struct vs_txn *t, bool write, const struct vs_ats_answer *answer)
 {
-    return a->link.translate(a->link.ctx, t, requester, at, write, answer) &&
-           (write ? answer->write : answer->read) &&
+    return (write ? answer->write : answer->read) &&
            (!(t->prefix & VS_PASID_EXECUTE) || answer->execute);
 }
 
-/* Asks for the page to be there; false: it is not, or the device asks for none. */
-static bool present(struct vs_ats *a, struct vs_txn *t, uint16_t requester, vs_iova at, bool write)
+/* ---- page requests ---- */
+
+/* A prefix as a response to it has it: mode and rights are reserved (10.4.2.2). */
+static uint32_t answered(uint32_t prefix)
 {
-    if (!a->cfg.page_requests) {
-        return false;
-    }
-    a->count[VS_CNT_ats_page_requests]++;
-    bool there = a->link.request_page(a->link.ctx, t, requester, at, write) == VS_PAGE_SUCCESS;
-    a->count[VS_CNT_ats_page_invalid] += !there;
-    return there;
+    return prefix & ~(VS_PASID_PRIVILEGED | VS_PASID_EXECUTE);
 }
 
-/* Asks the agent, and keeps what it says; false: the device may not do that. */
-static bool ask(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uint64_t at, bool write,
-                uint64_t *entry, unsigned *level)
+/* What an access needs of an entry. */
+static uint64_t needs(const struct vs_txn *t, bool write)
+{
+    return (write ? WRITE_OK : READ_OK) | (t->prefix & VS_PASID_EXECUTE ? EXECUTE_OK : 0);
+}
+
+/* The page that was refused, and those behind it that the transfer will come to and the TLB has
+ * not, as many as go into a group. */
+static void gather(struct vs_ats *a, const struct vs_txn *t, uint64_t at, size_t bytes,
+                   struct vs_page_group *g)
+{
+    uint64_t most = a->cfg.group < a->cfg.page_requests ? a->cfg.group : a->cfg.page_requests,
+             page = at & ~(uint64_t)(PAGE - 1u), want = needs(t, g->write);
+    unsigned level;
+    g->n = 0;
+    g->page[g->n++] = at;
+    for (page += PAGE; g->n < most && page - at < bytes; page += PAGE) {
+        const uint64_t *hit = find(a, owner_of(a, g->requester, t->prefix), page, &level);
+        if (!hit || (*hit & want) != want) {
+            g->page[g->n++] = page;
+        }
+    }
+}
+
+void vs_ats_sent(struct vs_ats *a, const struct vs_txn *t, uint16_t requester, uint16_t group,
+                 bool last, bool awaited)
+{
+    a->count[VS_CNT_ats_page_requests]++;
+    a->count[VS_CNT_ats_page_groups] += last;
+    if (last) {
+        a->group[group].asked = true;
+        a->group[group].awaited = awaited;
+        a->group[group].requester = requester;
+        a->group[group].prefix = answered(t->prefix);
+    }
+}
+
+/* What a response says of the interface, and for the counters. */
+static void note(struct vs_ats *a, enum vs_page_response code)
+{
+    a->failed = a->failed || code == VS_PAGE_FAILURE;
+    a->count[VS_CNT_ats_page_invalid] += code != VS_PAGE_SUCCESS;
+}
+
+/* Asks for pages to be there, when as many requests as the device may have under way leave room for
+ * them; false: they are not, or the device asks for none. */
+static bool present(struct vs_ats *a, struct vs_txn *t, struct vs_page_group *g, uint64_t at,
+                    size_t bytes)
+{
+    uint32_t credit[VS_PAGE_GROUP];
+    uint16_t wait = (uint16_t)(a->account + VS_ACC_ats_credit);
+    if (!a->cfg.page_requests || a->failed) {
+        return false;
+    }
+    gather(a, t, at, bytes, g);
+    const unsigned n = g->n;
+    vs_open(t, VS_OP_ATS_PAGE_REQUEST);
+    for (unsigned k = 0; k < n; k++) {
+        credit[k] = vs_acquire(t, wait, &a->credits);
+        vs_release(&a->credits, credit[k], (vs_ps){UINT64_MAX});
+    }
+    g->index = (uint16_t)vs_acquire(t, wait, &a->groups);
+    for (unsigned k = 0; k < n; k++) {
+        vs_ats_sent(a, t, g->requester, g->index, k + 1u == n, true);
+    }
+    enum vs_page_response response = a->link.request_page(a->link.ctx, t, g);
+    vs_close(t);
+    a->group[g->index].asked = false;
+    vs_ps now = {t->now_ps};
+    for (unsigned k = 0; k < n; k++) {
+        vs_release(&a->credits, credit[k], now);
+    }
+    vs_release(&a->groups, g->index, now);
+    note(a, response);
+    return response == VS_PAGE_SUCCESS;
+}
+
+bool vs_ats_respond(struct vs_ats *a, const struct vs_txn *t, uint16_t requester, uint16_t group,
+                    enum vs_page_response code)
+{
+    bool expected = a->group[group].asked && a->group[group].requester == requester &&
+                    a->group[group].prefix == t->prefix;
+    if (expected) {
+        a->group[group].asked = false;
+        a->group[group].code = (uint8_t)code;
+        a->group[group].at_ps = t->now_ps;
+        if (!a->group[group].awaited) {
+            note(a, code);
+        }
+    }
+    a->count[VS_CNT_ats_page_unexpected] += !expected;
+    return expected;
+}
+
+/* ---- translations ---- */
+
+/* Asks the agent, and keeps what it says; false: the device may not do that. A page that is said to
+ * be there and is not, as when the agent had no room for the request, is asked for again. */
+static bool ask(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uint64_t at, size_t bytes,
+                bool write, uint64_t *entry, unsigned *level)
 {
     struct vs_ats_answer answer = {.shift = 12};
-    a->count[VS_CNT_ats_misses]++;
+    struct vs_page_group group = {.requester = requester, .write = write};
     vs_iova iova = {at};
-    bool good =
-        granted(a, t, requester, iova, write, &answer) ||
-        (present(a, t, requester, iova, write) && granted(a, t, requester, iova, write, &answer));
+    bool good = false, more = true;
+    a->count[VS_CNT_ats_misses]++;
+    for (unsigned tries = 0; !good && more && tries <= TRIES; tries++) {
+        bool served = a->link.translate(a->link.ctx, t, requester, iova, write, &answer);
+        good = served && grants(t, write, &answer);
+        more = served && !good && tries < TRIES && present(a, t, &group, at, bytes);
+    }
     if (!good) {
         a->count[VS_CNT_ats_refused]++;
         return false;
@@ -141,9 +246,10 @@ static bool ask(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uint64_t
     return true;
 }
 
-/* Where an address is; false: nowhere that the device may do this. */
+/* Where an address is, of a transfer of so many bytes from there on; false: nowhere that the device
+ * may do this. */
 static bool translate(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uint64_t at,
-                      bool write, vs_hpa *out)
+                      size_t bytes, bool write, vs_hpa *out)
 {
     unsigned level = 1;
     uint64_t entry;
@@ -152,11 +258,11 @@ static bool translate(struct vs_ats *a, struct vs_txn *t, uint16_t requester, ui
         vs_charge(t, (uint16_t)(a->account + VS_ACC_ats_lookup), lookup);
     }
     const uint64_t *hit = find(a, owner_of(a, requester, t->prefix), at, &level);
-    uint64_t needs = (write ? WRITE_OK : READ_OK) | (t->prefix & VS_PASID_EXECUTE ? EXECUTE_OK : 0);
-    if (hit && (*hit & needs) == needs) {
+    uint64_t want = needs(t, write);
+    if (hit && (*hit & want) == want) {
         a->count[VS_CNT_ats_hits]++;
         entry = *hit;
-    } else if (!ask(a, t, requester, at, write, &entry, &level)) {
+    } else if (!ask(a, t, requester, at, bytes, write, &entry, &level)) {
         return false;
     }
     uint64_t low = (1ull << vs_radix_shift(level)) - 1u;
@@ -176,7 +282,7 @@ static bool transfer(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uin
         piece = bytes < room ? bytes : room;
         t->now_ps = *taken_ps;
         uint32_t prefix = t->prefix;
-        bool good = translate(a, t, requester, at, write, &where);
+        bool good = translate(a, t, requester, at, bytes, write, &where);
         t->prefix = 0; /* a translated request has none (6.20.1) */
         good =
             good && (write ? a->link.write(a->link.ctx, t, requester, where, from, piece, taken_ps)
@@ -295,6 +401,7 @@ void vs_ats_invalidate(struct vs_ats *a, struct vs_txn *t, uint16_t requester, v
 void vs_ats_reset(struct vs_ats *a, uint16_t requester)
 {
     struct scope s = {.a = a, .requester = requester, .all = true, .order = 52};
+    a->failed = false;
     if (a->cfg.enabled) {
         (void)vs_settab_drop_if(&a->tlb, in_pages, &s);
     }

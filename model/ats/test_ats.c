@@ -22,9 +22,11 @@ struct fixture {
     struct vs_upstream_port port;
     uint16_t account;
     unsigned asked, moved, shift;
-    bool refuses, read_only, executable;
-    unsigned pages_asked;
-    uint32_t moved_prefix;          /* of the last transfer */
+    bool refuses, aborts, read_only, executable; /* refuses: without rights */
+    unsigned pages_asked, groups_asked, missing; /* missing: so many requests do not help */
+    struct vs_page_group group;                  /* the last one */
+    uint64_t page_ps;                            /* that its response takes */
+    uint32_t moved_prefix;                       /* of the last transfer */
     enum vs_page_response response; /* to a page request; success: the page is there then */
     uint64_t last;                  /* where the last transfer went */
 };
@@ -41,21 +43,24 @@ static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     f->asked++;
     vs_charge(t, f->account, (vs_ps){ASK_PS});
     uint64_t low = (1ull << f->shift) - 1u;
-    *out =
-        (struct vs_ats_answer){(FRAME + at.v) & ~low, f->shift, true, !f->read_only, f->executable};
-    return !f->refuses;
+    *out = (struct vs_ats_answer){(FRAME + at.v) & ~low, f->shift, !f->refuses,
+                                  !f->refuses && !f->read_only, f->executable};
+    return !f->aborts;
 }
 
-static enum vs_page_response request_page(void *ctx, struct vs_txn *t, uint16_t requester,
-                                          vs_iova at, bool write)
+static enum vs_page_response request_page(void *ctx, struct vs_txn *t,
+                                          const struct vs_page_group *g)
 {
     struct fixture *f = ctx;
-    (void)requester;
-    (void)at;
-    (void)write;
-    f->pages_asked++;
-    vs_charge(t, f->account, (vs_ps){PAGE_PS});
-    f->refuses = f->refuses && f->response != VS_PAGE_SUCCESS;
+    f->pages_asked += g->n;
+    f->groups_asked++;
+    f->group = *g;
+    vs_charge(t, f->account, (vs_ps){f->page_ps});
+    if (f->missing) {
+        f->missing--;
+    } else {
+        f->refuses = f->refuses && f->response != VS_PAGE_SUCCESS;
+    }
     return f->response;
 }
 
@@ -87,14 +92,16 @@ static bool do_write(void *ctx, struct vs_txn *t, uint16_t requester, vs_hpa at,
     return moved(ctx, t, at.v, taken);
 }
 
-static void start(struct fixture *f, uint64_t entries)
+static void start_asking(struct fixture *f, uint64_t entries, uint64_t page_requests)
 {
     struct vs_ats_config c;
     memset(f, 0, sizeof *f);
     vs_defaults(&vs_ats_desc, &c);
     c.enabled = 1;
     c.entries = entries;
+    c.page_requests = page_requests;
     f->shift = 12;
+    f->page_ps = PAGE_PS;
     f->ledger = vs_ledger_create(1);
     f->account = vs_ledger_accounts(f->ledger, &fake);
     struct vs_ats_link link = {f, translate, request_page, do_read, do_write};
@@ -102,6 +109,11 @@ static void start(struct fixture *f, uint64_t entries)
     assert_int_equal(vs_ats_init(&f->a, &c, f->ledger, &link, &plain), VS_OK);
     vs_txn_begin(&f->t, f->ledger, vs_ledger_actor(f->ledger, "device"), (vs_ps){0});
     f->port = vs_ats_upstream(&f->a);
+}
+
+static void start(struct fixture *f, uint64_t entries)
+{
+    start_asking(f, entries, 0);
 }
 
 static void stop(struct fixture *f)
@@ -259,8 +271,7 @@ static void pcie_10_4_a_missing_page_is_asked_for(void **state)
                {1, VS_PAGE_FAILURE, false, 1, 1}};
     for (unsigned k = 0; k < sizeof law / sizeof *law; k++) {
         struct fixture f;
-        start(&f, 16);
-        f.a.cfg.page_requests = law[k].enabled;
+        start_asking(&f, 16, law[k].enabled);
         f.refuses = true;
         f.response = law[k].response;
         assert_int_equal(reads(&f, 0x5000, 64), law[k].done);
@@ -275,6 +286,181 @@ static void pcie_10_4_a_missing_page_is_asked_for(void **state)
         }
         stop(&f);
     }
+}
+
+/* 10.2.3: what the agent aborts is no missing page. */
+static void pcie_10_2_3_an_aborted_translation_is_no_missing_page(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start_asking(&f, 16, 8);
+    f.aborts = f.refuses = true;
+    assert_false(reads(&f, 0x5000, 64));
+    assert_int_equal(f.asked, 1);
+    assert_int_equal(f.pages_asked, 0);
+    stop(&f);
+}
+
+/* A page that is said to be there and is not is asked for again, and not for ever. */
+static void a_page_that_is_not_there_yet_is_asked_for_again(void **state)
+{
+    (void)state;
+    for (unsigned missing = 0; missing < 20; missing++) {
+        struct fixture f;
+        start_asking(&f, 16, 8);
+        f.refuses = true;
+        f.missing = missing;
+        assert_int_equal(reads(&f, 0x5000, 64), missing < 8);
+        assert_int_equal(f.pages_asked, missing < 8 ? missing + 1 : 8);
+        stop(&f);
+    }
+}
+
+/* 10.4.1: a group has the pages of the transfer that the TLB lacks, up to its size and to what may
+ * be under way, and one response. */
+static void pcie_10_4_1_a_group_has_what_the_transfer_lacks(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t group, allocation, at, bytes;
+        unsigned groups, pages, last; /* last: of the first group */
+    } law[] = {{1, 8, 0x5000, 0x4000, 4, 4, 1},  {4, 8, 0x5000, 0x4000, 1, 4, 4},
+               {2, 8, 0x5000, 0x4000, 2, 4, 2},  {32, 3, 0x5000, 0x4000, 2, 4, 3},
+               {32, 32, 0x5ff8, 0x10, 1, 2, 2},  {32, 32, 0x5000, 0x1000, 1, 1, 1},
+               {32, 32, 0x5800, 0x2000, 1, 3, 3}};
+    for (size_t k = 0; k < sizeof law / sizeof *law; k++) {
+        struct fixture f;
+        start_asking(&f, 16, law[k].allocation);
+        f.a.cfg.group = law[k].group;
+        unsigned pages = 0, groups = 0;
+        for (uint64_t done = 0; done < law[k].bytes;) { /* what a group asked for is there then */
+            uint64_t at = law[k].at + done, end = 4096 - (at & 4095);
+            f.refuses = true;
+            f.page_ps = PAGE_PS;
+            assert_true(reads(&f, at, law[k].bytes - done));
+            if (!groups) {
+                assert_int_equal(f.group.n, law[k].last);
+                assert_int_equal(f.group.page[0], at);
+                for (unsigned n = 1; n < f.group.n; n++) {
+                    assert_int_equal(f.group.page[n], (at & ~4095ull) + n * 4096ull);
+                }
+            }
+            pages += f.group.n;
+            groups++;
+            for (unsigned n = 0; n < f.group.n; n++) {
+                done += done ? 4096 : end;
+            }
+            vs_ats_reset(&f.a, DEVICE);
+        }
+        assert_int_equal(groups, law[k].groups);
+        assert_int_equal(pages, law[k].pages);
+        stop(&f);
+    }
+}
+
+/* What the TLB has is not asked for. */
+static void a_group_leaves_out_what_is_there(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start_asking(&f, 16, 8);
+    f.a.cfg.group = 8;
+    assert_true(reads(&f, 0x6000, 8));
+    f.refuses = true;
+    assert_true(reads(&f, 0x5000, 0x3000));
+    assert_int_equal(f.group.n, 2);
+    assert_int_equal(f.group.page[1], 0x7000);
+    stop(&f);
+}
+
+/* 10.5.2.5: a page each; who has none left waits until a response has brought one back. */
+static void pcie_10_5_2_5_no_more_are_under_way_than_allocated(void **state)
+{
+    (void)state;
+    for (unsigned allocation = 1; allocation <= 4; allocation++) {
+        struct fixture f;
+        start_asking(&f, 64, allocation);
+        uint64_t first = 0;
+        f.page_ps = 1000000;
+        for (unsigned n = 0; n < 6; n++) { /* as six transfers that begin at one time */
+            f.t.now_ps = 0;
+            f.refuses = true;
+            assert_true(reads(&f, 0x100000 + n * 0x1000, 8));
+            first = n ? first : f.t.now_ps;
+            assert_int_equal(f.t.now_ps, first + n / allocation * 1000000u);
+        }
+        stop(&f);
+    }
+}
+
+/* Numbers of groups that are under way differ, and each is one of nine bits. */
+static void pcie_10_4_1_numbers_of_groups_differ(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start_asking(&f, 16, 4096);
+    bool seen[VS_PAGE_GROUPS] = {false};
+    f.page_ps = 1000000000;
+    for (unsigned n = 0; n < VS_PAGE_GROUPS; n++) {
+        f.t.now_ps = 0;
+        f.refuses = true;
+        assert_true(reads(&f, 0x100000 + n * 0x1000, 8));
+        assert_true(f.group.index < VS_PAGE_GROUPS && !seen[f.group.index]);
+        seen[f.group.index] = true;
+    }
+    f.t.now_ps = 0;
+    f.refuses = true;
+    assert_true(reads(&f, 0x10000000, 8));
+    assert_true(f.t.now_ps > 1000000000); /* credits are left, numbers are not */
+    stop(&f);
+}
+
+/* 10.4.2: after Response Failure nothing is asked for before a reset. */
+static void pcie_10_4_2_a_failure_ends_the_interface(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start_asking(&f, 16, 8);
+    f.refuses = true;
+    f.response = VS_PAGE_FAILURE;
+    assert_false(reads(&f, 0x5000, 8));
+    assert_false(reads(&f, 0x6000, 8));
+    assert_int_equal(f.pages_asked, 1);
+    vs_ats_reset(&f.a, DEVICE);
+    assert_false(reads(&f, 0x6000, 8));
+    assert_int_equal(f.pages_asked, 2);
+    stop(&f);
+}
+
+/* 10.4.2: a response is to a group that is under way, of its function and PASID; once. */
+static void pcie_10_4_2_a_response_is_to_what_was_asked(void **state)
+{
+    (void)state;
+    struct fixture f;
+    start_asking(&f, 16, 8);
+    uint32_t prefix = vs_pasid_prefix(70, false, false);
+    f.a.group[3].asked = true;
+    f.a.group[3].requester = DEVICE;
+    f.a.group[3].prefix = prefix;
+    f.t.prefix = prefix;
+    assert_false(vs_ats_respond(&f.a, &f.t, DEVICE, 2, VS_PAGE_INVALID));
+    assert_false(vs_ats_respond(&f.a, &f.t, DEVICE + 1, 3, VS_PAGE_INVALID));
+    f.t.prefix = 0;
+    assert_false(vs_ats_respond(&f.a, &f.t, DEVICE, 3, VS_PAGE_INVALID));
+    f.t.prefix = vs_pasid_prefix(71, false, false);
+    assert_false(vs_ats_respond(&f.a, &f.t, DEVICE, 3, VS_PAGE_INVALID));
+    f.t.prefix = prefix;
+    assert_true(vs_ats_respond(&f.a, &f.t, DEVICE, 3, VS_PAGE_INVALID));
+    assert_false(vs_ats_respond(&f.a, &f.t, DEVICE, 3, VS_PAGE_INVALID));
+    assert_int_equal(f.a.count[VS_CNT_ats_page_unexpected], 5);
+    assert_int_equal(f.a.group[3].code, VS_PAGE_INVALID);
+    assert_int_equal(f.a.count[VS_CNT_ats_page_invalid], 1); /* nobody waits for it */
+    assert_false(f.a.failed);
+    vs_ats_sent(&f.a, &f.t, DEVICE, 3, true, false);
+    assert_true(vs_ats_respond(&f.a, &f.t, DEVICE, 3, VS_PAGE_FAILURE));
+    assert_true(f.a.failed);
+    f.t.prefix = 0;
+    stop(&f);
 }
 
 /* 10.2.2 and 6.20: translations of one PASID are no other's, privileged ones no user's, and what
@@ -373,6 +559,14 @@ int main(void)
         cmocka_unit_test(pcie_10_3_8_an_invalidation_means_whom_its_prefix_names),
         cmocka_unit_test(numbers_of_pasids_are_used_again_for_nobody_else),
         cmocka_unit_test(pcie_10_4_a_missing_page_is_asked_for),
+        cmocka_unit_test(pcie_10_2_3_an_aborted_translation_is_no_missing_page),
+        cmocka_unit_test(a_page_that_is_not_there_yet_is_asked_for_again),
+        cmocka_unit_test(pcie_10_4_1_a_group_has_what_the_transfer_lacks),
+        cmocka_unit_test(a_group_leaves_out_what_is_there),
+        cmocka_unit_test(pcie_10_5_2_5_no_more_are_under_way_than_allocated),
+        cmocka_unit_test(pcie_10_4_1_numbers_of_groups_differ),
+        cmocka_unit_test(pcie_10_4_2_a_failure_ends_the_interface),
+        cmocka_unit_test(pcie_10_4_2_a_response_is_to_what_was_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

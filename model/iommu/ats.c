@@ -32,6 +32,37 @@ static bool allowed(struct vs_iommu *i, uint64_t address, uint16_t requester, bo
                              i->cfg.mode ? VS_IOMMU_SM_NO_SERVICES : VS_IOMMU_NO_SERVICES, write);
 }
 
+/* Whether a translation request that finds this is completed as one without any right (VT-d
+ * specification 5.10, table 30: "Success with R=W=U=S=0"), and no fault; else it is a fault. */
+static bool without_rights(unsigned reason)
+{
+    switch (reason) {
+    case VS_IOMMU_BEYOND_WIDTH:
+    case VS_IOMMU_SM_DIRECTORY_NOT_PRESENT:
+    case VS_IOMMU_SM_PASID_NOT_PRESENT:
+    case VS_IOMMU_SM_EXECUTE:
+    case VS_IOMMU_SM_SUPERVISOR:
+    case VS_IOMMU_SM_NOT_CANONICAL:
+    case VS_IOMMU_SM_BEYOND:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Whose a translation request is: *none: nobody's, and the answer says so. False: a fault. */
+static bool asks(struct vs_iommu *i, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
+                 struct vs__iommu_space *space, bool *none)
+{
+    i->quiet = true;
+    bool good = vs__iommu_space_of(i, t, requester, at.v, write, space);
+    i->quiet = false;
+    *none = !good && without_rights(i->withheld);
+    return good    ? allowed(i, at.v, requester, write, space)
+           : *none ? true
+                   : vs__iommu_blocked(i, at.v, requester, i->withheld, write);
+}
+
 /* Answers a translation request of a device. */
 static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, bool write,
                       struct vs_ats_answer *out)
@@ -44,13 +75,11 @@ static bool translate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     i->count[VS_CNT_iommu_requests]++;
     i->count[VS_CNT_iommu_translations]++;
     i->silent = false;
-    bool good = vs__iommu_space_of(i, t, requester, at.v, write, &space) &&
-                allowed(i, at.v, requester, write, &space),
-         may = false;
-    if (good && space.context & VS__IOMMU_PASS_THROUGH) {
+    bool none, good = asks(i, t, requester, at, write, &space, &none), may = false;
+    if (good && !none && space.context & VS__IOMMU_PASS_THROUGH) {
         payload = (at.v & VS_RADIX_ADDRESS) | ANY;
         may = true;
-    } else if (good) {
+    } else if (good && !none) {
         i->quiet = true;
         may = vs__iommu_page_of(i, t, requester, &space, at.v, write, &payload, &level);
         i->quiet = false;

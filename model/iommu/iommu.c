@@ -135,6 +135,7 @@ __attribute__((noinline)) bool vs__iommu_blocked(struct vs_iommu *i, uint64_t ad
                                                  uint16_t requester, unsigned reason, bool write)
 {
     if (i->quiet) {
+        i->withheld = reason;
         return false;
     }
     i->count[VS_CNT_iommu_faults]++;

@@ -41,6 +41,7 @@ enum vs_iommu_reason {
     VS_IOMMU_ENTRY_RESERVED = 0xc,
     VS_IOMMU_NO_SERVICES = 0xd,   /* a translation request of a device that may not make any */
     VS_IOMMU_LEGACY_PASID = 0x31, /* a request with PASID in legacy mode */
+    VS_IOMMU_LEGACY_PAGES = 0x32, /* a page request there */
     VS_IOMMU_IRTE_INDEX = 0x21,
     VS_IOMMU_IRTE_NOT_PRESENT = 0x22,
     VS_IOMMU_IRTE_RESERVED = 0x24,
@@ -55,6 +56,7 @@ enum vs_iommu_reason {
     VS_IOMMU_SM_NO_SERVICES = 0x44,
     VS_IOMMU_SM_NO_PASIDS = 0x45,    /* a request with PASID, and PASIDE is clear */
     VS_IOMMU_SM_PASID_BEYOND = 0x46, /* it is larger than the directory */
+    VS_IOMMU_SM_NO_PAGES = 0x47,     /* a page request, and PRE is clear */
     VS_IOMMU_SM_RID_PASID = 0x48,    /* that of requests without one is */
     VS_IOMMU_SM_DIRECTORY_ACCESS = 0x50,
     VS_IOMMU_SM_DIRECTORY_NOT_PRESENT = 0x51,
@@ -132,12 +134,16 @@ struct vs_iommu {
     uint32_t irt_entries;
     uint64_t queue, queue_head,
         queue_tail; /* invalidation queue of one 4 KiB page: 256 descriptors */
-    uint64_t pages, pages_head, pages_tail; /* queue of page requests, of one page; 0: none */
-    bool pages_lost;                        /* PRO: one found it full */
-    struct {                                /* the last response that it sent */
+    uint64_t pages, pages_head, pages_tail; /* queue of page requests, and its registers; 0: none */
+    uint64_t pages_entries;
+    bool pages_pending; /* PPR: one was written since software last looked */
+    bool pages_lost; /* PRO: one found it full; none is written until software has cleared that */
+    struct vs_iommu_responded {
         uint16_t requester, group;
         uint8_t code;
-    } responded;
+        uint32_t prefix; /* 0: without PASID */
+        uint64_t at_ps;
+    } responded;      /* the last response that it sent */
     bool timeout;     /* ITE: a device has not completed an invalidation */
     bool queue_error; /* IQE: a descriptor that the unit does not know stands at the head */
     struct vs_iommu_fault fault[VS_IOMMU_FAULTS];
@@ -145,7 +151,8 @@ struct vs_iommu {
     bool fault_overflow;
     /* of the request in hand: its context wants no record; its prefix */
     bool silent;
-    bool quiet; /* a translation request: what is not allowed is an answer, no fault */
+    bool quiet;        /* a translation request: what is not allowed is an answer, no fault */
+    unsigned withheld; /* why, of the last request that was quietly refused */
     uint32_t asked;
     uint64_t count[VS_CNT_iommu_N];
 };
@@ -201,22 +208,44 @@ void vs_iommu_allow_services(struct vs_iommu *i, uint16_t requester);
 struct vs_translate_port vs_iommu_translate_port(struct vs_iommu *i);
 struct vs_dma_port vs_iommu_translated_port(struct vs_iommu *i);
 void vs_iommu_devices(struct vs_iommu *i, const struct vs_invalidate_port *devices);
-/* page_request.c, scalable mode: software gives the queue of page requests one page and allows them
- * to a requester that may use translation services. */
+/* page_request.c, scalable mode: software gives the queue of page requests 1 << order pages in a
+ * row and allows them to a requester that may use translation services. */
 struct vs_iommu_page_request {
     uint64_t address; /* of the page */
     uint16_t requester, group;
     bool read, write;
+    bool last;       /* of its group; with neither right: a stop marker */
+    uint32_t prefix; /* 0: without PASID */
 };
-void vs_iommu_page_queue(struct vs_iommu *i, vs_hpa queue);
+void vs_iommu_page_queue(struct vs_iommu *i, vs_hpa queue, unsigned order);
 void vs_iommu_allow_page_requests(struct vs_iommu *i, uint16_t requester);
-/* A page request of a device enters the queue (7.5.1); false: the requester may make none, or the
- * queue is full and it is dropped (PRO). */
-bool vs_iommu_request_page(struct vs_iommu *i, struct vs_txn *t,
-                           const struct vs_iommu_page_request *r);
-/* Software takes the next one from the queue, and where it stood; false: there is none. It answers
- * by a descriptor of the invalidation queue. */
-bool vs_iommu_next_request(struct vs_iommu *i, struct vs_iommu_page_request *out, vs_hpa *at);
+/* A page request of a device (7.4.1): it is in the queue now, with an event when software has none
+ * before it to look at; or the unit answers it itself, `answer`; or drops it, as what is not the
+ * last of its group is not answered. */
+enum vs_iommu_taken {
+    VS_IOMMU_QUEUED,
+    VS_IOMMU_QUEUED_EVENT,
+    VS_IOMMU_ANSWERED,
+    VS_IOMMU_ANSWERED_EVENT,
+    VS_IOMMU_DROPPED,
+    VS_IOMMU_DROPPED_EVENT
+};
+enum vs_iommu_taken vs_iommu_request_page(struct vs_iommu *i, struct vs_txn *t,
+                                          const struct vs_iommu_page_request *r,
+                                          enum vs_page_response *answer);
+/* The unit's interrupt goes with that. */
+static inline bool vs_iommu_page_event(enum vs_iommu_taken taken)
+{
+    return (unsigned)taken & 1u;
+}
+/* Software's handler of the event: it clears PPR and reads the tail; reads the requests between the
+ * head and that, each by its number, and where one stands; and writes the head, which makes room.
+ * PRO it clears when nothing has come meanwhile; true: it was set. It answers by a descriptor of
+ * the invalidation queue. */
+uint64_t vs_iommu_page_requests(struct vs_iommu *i);
+vs_hpa vs_iommu_read_request(const struct vs_iommu *i, uint64_t number,
+                             struct vs_iommu_page_request *out);
+bool vs_iommu_page_requests_done(struct vs_iommu *i, uint64_t head);
 void vs_iommu_queue_response(struct vs_iommu *i, const struct vs_iommu_page_request *r,
                              enum vs_page_response code);
 /* A device's own translations of 1 << order pages are invalidated. */
@@ -250,6 +279,11 @@ static inline unsigned vs_iommu_descriptor_bytes(const struct vs_iommu *i)
     return i->cfg.mode ? 32u : 16u;
 }
 void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value);
+/* The same, and what devices have asked for before they completed an invalidation ahead of it is in
+ * the queue of page requests then (PD, 7.7); one whose status nobody reads: what follows is
+ * executed when it is completed (FN). */
+void vs_iommu_queue_drain(struct vs_iommu *i, vs_hpa status, uint32_t value);
+void vs_iommu_queue_fence(struct vs_iommu *i);
 void vs_iommu_execute(struct vs_iommu *i, struct vs_txn *t);
 /* The descriptor at the head is another one now, and the error is gone. */
 void vs_iommu_queue_mend(struct vs_iommu *i, uint64_t low, uint64_t high);

@@ -99,8 +99,10 @@ bool vs__iommu_blocked(struct vs_iommu *i, uint64_t address, uint16_t requester,
 bool vs__iommu_invalidate_device(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high);
 bool vs__iommu_invalidate_device_pasid(struct vs_iommu *i, struct vs_txn *t, uint64_t low,
                                        uint64_t high);
-/* One response to a page request. */
-void vs__iommu_respond(struct vs_iommu *i, uint64_t low, uint64_t high);
+/* One response to a page request; false: reserved bits are set. */
+bool vs__iommu_respond(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t high);
+/* What is cached of a tag's page goes, as a page request implies (6.5.3.1). */
+void vs__iommu_drop_requested(struct vs_iommu *i, uint64_t tag, uint64_t address);
 /* Everything that is cached goes. */
 void vs__iommu_empty(struct vs_iommu *i);
 /* Charges time to one of the IOMMU's accounts. */

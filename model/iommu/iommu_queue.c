@@ -124,6 +124,17 @@ void vs_iommu_queue_wait(struct vs_iommu *i, vs_hpa status, uint32_t value)
     (void)vs_iommu_queue(i, TYPE_WAIT | 1u << 5 | (uint64_t)value << 32, status.v & ~3ull);
 }
 
+void vs_iommu_queue_drain(struct vs_iommu *i, vs_hpa status, uint32_t value)
+{
+    (void)vs_iommu_queue(i, TYPE_WAIT | 1u << 5 | 1u << 7 | (uint64_t)value << 32,
+                         status.v & ~3ull);
+}
+
+void vs_iommu_queue_fence(struct vs_iommu *i)
+{
+    (void)vs_iommu_queue(i, TYPE_WAIT | 1u << 6, 0);
+}
+
 struct scope {
     const struct vs_iommu *i;
     unsigned granularity, order;
@@ -225,6 +236,30 @@ static uint64_t drop_of_pasid(struct vs_iommu *i, struct scope *s, uint64_t high
     return n;
 }
 
+/* Drops translations of a domain, or of all. */
+static uint64_t drop_of_domain(struct vs_iommu *i, struct scope *s, uint64_t high)
+{
+    s->order = (unsigned)high & 63u;
+    s->page = high >> 12 & ((1ull << 36) - 1u);
+    uint64_t n = vs_settab_drop_if(&i->iotlb, in_pages, s);
+    bool leaves = s->granularity == PAGE && high & VS_IOMMU_LEAVES;
+    for (unsigned level = 2; level <= 4 && !leaves; level++) {
+        /* page-selective drops the domain's caches, too, unless only leaves have changed */
+        n += vs_settab_drop_if(&i->pwc[level], in_domain, s);
+    }
+    return n;
+}
+
+void vs__iommu_drop_requested(struct vs_iommu *i, uint64_t tag, uint64_t address)
+{
+    const struct vs_iommu_tag *g = &i->tag[tag];
+    struct scope s = {.i = i, .domain = g->domain, .pasid = g->pasid};
+    s.granularity = g->nested ? DOMAIN_ONLY : PAGE;
+    i->count[VS_CNT_iommu_dropped] += g->first && !g->nested
+                                          ? drop_of_pasid(i, &s, address & ~0xfffull)
+                                          : drop_of_domain(i, &s, address & ~0xfffull);
+}
+
 void vs__iommu_empty(struct vs_iommu *i)
 {
     struct scope all = {.i = i, .granularity = GLOBAL};
@@ -266,14 +301,7 @@ static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
         n = vs_settab_drop_if(&i->context, context_of, &s);
         break;
     case TYPE_IOTLB:
-        s.order = (unsigned)high & 63u;
-        s.page = high >> 12 & ((1ull << 36) - 1u);
-        n = vs_settab_drop_if(&i->iotlb, in_pages, &s);
-        for (unsigned level = 2; level <= 4 && !(s.granularity == PAGE && high & VS_IOMMU_LEAVES);
-             level++) {
-            /* page-selective drops the domain's caches, too, unless only leaves have changed */
-            n += vs_settab_drop_if(&i->pwc[level], in_domain, &s);
-        }
+        n = drop_of_domain(i, &s, high);
         break;
     case TYPE_IEC:
         s.granularity = (unsigned)(low >> 4) & 1u;
@@ -301,10 +329,9 @@ static bool execute(struct vs_iommu *i, struct vs_txn *t, uint64_t low, uint64_t
         }
         break;
     case TYPE_RESPONSE:
-        if (!i->cfg.mode) {
+        if (!i->cfg.mode || !vs__iommu_respond(i, t, low, high)) {
             return false;
         }
-        vs__iommu_respond(i, low, high);
         break;
     case TYPE_PIOTLB:
     case TYPE_PASID:

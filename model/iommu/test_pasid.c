@@ -104,8 +104,8 @@ static void vtd_4_1_translation_requests_with_pasid(void **state)
     } law[] = {{VS_PASID_PREFIX | PASID, true, true, true, false},
                {VS_PASID_PREFIX | PASID | VS_PASID_EXECUTE, true, true, true, true},
                {VS_PASID_PREFIX | PASID | VS_PASID_PRIVILEGED, true, true, true, false},
-               {VS_PASID_PREFIX | (PASID + 1u), false, false, false, false},
-               {0, false, false, false, false}};
+               {VS_PASID_PREFIX | (PASID + 1u), true, false, false, false}, /* nobody's: no right */
+               {0, true, false, false, false}};
     (void)state;
     for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
         struct iommu_machine m;
@@ -162,7 +162,7 @@ static void vtd_6_5_2_6_a_devices_translations_of_a_pasid_are_invalidated(void *
     for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
         struct iommu_machine m;
         struct device d = {0};
-        struct vs_invalidate_port devices = {&d, dropped};
+        struct vs_invalidate_port devices = {.ctx = &d, .invalidate = dropped};
         start(&m, true);
         vs_iommu_devices(&m.iommu, &devices);
         vs_iommu_queue_device_pasid(&m.iommu, DEVICE, PASID, (vs_iova){law[k].at}, law[k].order);

@@ -55,7 +55,7 @@ static void start(struct fixture *f, bool scalable, bool allowed)
     if (allowed) {
         vs_iommu_allow_services(&f->m.iommu, DEVICE);
     }
-    struct vs_invalidate_port devices = {f, invalidate};
+    struct vs_invalidate_port devices = {.ctx = f, .invalidate = invalidate};
     vs_iommu_devices(&f->m.iommu, &devices);
     f->agent = vs_iommu_translate_port(&f->m.iommu);
     f->direct = vs_iommu_translated_port(&f->m.iommu);
@@ -172,63 +172,31 @@ static void vtd_6_5_2_10_an_invalidation_times_out(void **state)
     }
 }
 
-/* 7.5: who may ask for pages has its request in the queue, and software's response names it. */
-static void vtd_7_5_page_requests_are_queued_and_answered(void **state)
+/* 7.1.3, table 30: nobody's PASID, and what its entry does not take, are answers without rights; a
+ * PASID that is none is a fault. */
+static void vtd_7_1_3_what_lacks_a_page_is_no_fault_of_a_translation_request(void **state)
 {
+    static const struct {
+        uint32_t prefix;
+        uint64_t at;
+        bool good;
+        unsigned faults;
+    } law[] = {{VS_PASID_PREFIX | 5u, IOVA, true, 0},       /* no entry */
+               {VS_PASID_PREFIX | 70u, IOVA, true, 0},      /* no table */
+               {VS_PASID_PREFIX | 0x8000u, IOVA, false, 1}, /* beyond the directory */
+               {0, 1ull << 52, true, 0}};                   /* beyond the tables */
     (void)state;
-    struct fixture f;
-    struct vs_iommu_page_request r = {IOVA + 0x7000, DEVICE, 5, false, true}, got;
-    vs_hpa queue = {FRAME}, at;
-    start(&f, true, true);
-    vs_iommu_page_queue(&f.m.iommu, queue);
-    assert_false(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r)); /* PRE is clear */
-    assert_false(vs_iommu_next_request(&f.m.iommu, &got, &at));
-    iommu_machine_stop(&f.m);
-    start(&f, true, true);
-    vs_iommu_page_queue(&f.m.iommu, queue);
-    vs_iommu_allow_page_requests(&f.m.iommu, DEVICE);
-    for (unsigned n = 0; n < 300; n++) { /* round the ring */
-        r.group = (uint16_t)n;
-        assert_true(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r));
-        assert_true(vs_iommu_next_request(&f.m.iommu, &got, &at));
-        assert_int_equal(at.v, FRAME + n % 128u * 32u);
-        assert_int_equal(vs_phys_read64(f.m.phys, at), 1u | DEVICE << 16);
-        assert_int_equal(vs_phys_read64(f.m.phys, (vs_hpa){at.v + 8}),
-                         (IOVA + 0x7000) | 2u | 4u | (uint64_t)n << 3);
-        assert_int_equal(got.address, IOVA + 0x7000);
-        assert_int_equal(got.requester, DEVICE);
-        assert_int_equal(got.group, n);
-        assert_true(got.write && !got.read);
-        vs_iommu_queue_response(&f.m.iommu, &got, n & 1u ? VS_PAGE_INVALID : VS_PAGE_SUCCESS);
-        vs_iommu_execute(&f.m.iommu, &f.m.t);
-        assert_int_equal(f.m.iommu.responded.group, n);
-        assert_int_equal(f.m.iommu.responded.requester, DEVICE);
-        assert_int_equal(f.m.iommu.responded.code, n & 1u);
+    for (size_t k = 0; k < sizeof law / sizeof law[0]; k++) {
+        struct fixture f;
+        struct vs_ats_answer a;
+        start(&f, true, true);
+        f.m.t.prefix = law[k].prefix;
+        assert_int_equal(ask(&f, law[k].at, false, &a), law[k].good);
+        assert_false(a.read || a.write);
+        assert_int_equal(f.m.iommu.n_faults, law[k].faults);
+        f.m.t.prefix = 0;
+        iommu_machine_stop(&f.m);
     }
-    assert_int_equal(f.m.iommu.count[VS_CNT_iommu_page_responses], 300);
-    iommu_machine_stop(&f.m);
-}
-
-/* 7.5.1: the queue holds one less than its entries; what finds it full is dropped, which is noted.
- */
-static void vtd_7_5_1_a_full_queue_drops_requests(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct vs_iommu_page_request r = {IOVA, DEVICE, 0, true, false}, got;
-    vs_hpa at;
-    start(&f, true, true);
-    vs_iommu_page_queue(&f.m.iommu, (vs_hpa){FRAME});
-    vs_iommu_allow_page_requests(&f.m.iommu, DEVICE);
-    for (unsigned n = 0; n < 127; n++) {
-        assert_true(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r));
-    }
-    assert_false(f.m.iommu.pages_lost);
-    assert_false(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r));
-    assert_true(f.m.iommu.pages_lost);
-    assert_true(vs_iommu_next_request(&f.m.iommu, &got, &at));
-    assert_true(vs_iommu_request_page(&f.m.iommu, &f.m.t, &r));
-    iommu_machine_stop(&f.m);
 }
 
 int main(void)
@@ -239,8 +207,7 @@ int main(void)
         cmocka_unit_test(vtd_4_2_4_translated_requests_go_where_they_say),
         cmocka_unit_test(vtd_6_5_2_6_a_device_is_told_which_pages),
         cmocka_unit_test(vtd_6_5_2_10_an_invalidation_times_out),
-        cmocka_unit_test(vtd_7_5_page_requests_are_queued_and_answered),
-        cmocka_unit_test(vtd_7_5_1_a_full_queue_drops_requests),
+        cmocka_unit_test(vtd_7_1_3_what_lacks_a_page_is_no_fault_of_a_translation_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

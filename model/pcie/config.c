@@ -288,6 +288,16 @@ static void write_pri(struct vs_pci_function *f, unsigned offset, unsigned bytes
     put(f->space, status, 2, now);
 }
 
+void vs_pci_page_response(struct vs_pci_function *pf, bool unexpected, bool failed)
+{
+    unsigned at = vs_pci_pri_at(pf);
+    if (at) {
+        put(pf->space, at + VS_PCI_PRI_STATUS, 2,
+            get(pf->space, at + VS_PCI_PRI_STATUS, 2) | (unexpected ? VS_PCI_PRI_UNEXPECTED : 0) |
+                (failed ? VS_PCI_PRI_FAILURE : 0));
+    }
+}
+
 /* Lays out the ATS capability. */
 static void lay_ats(struct vs_pci_function *f)
 {

@@ -102,6 +102,9 @@ unsigned vs_pci_pri_at(const struct vs_pci_function *pf);
 /* Whether the device's functions may send a request with this prefix (6.20.1 and 7.8.8): PASID
  * Enable, a PASID below 1 << Max PASID Width, and what it asks for besides is enabled. */
 bool vs_pci_may_prefix(const struct vs_pci_function *pf, uint32_t prefix);
+/* The physical function's page request interface has got a response to no request that is under way
+ * (UPRGI), or Response Failure (RF): its status says so (10.5.2.3). */
+void vs_pci_page_response(struct vs_pci_function *pf, bool unexpected, bool failed);
 /* NumVFs, once VF Enable is set; else 0. */
 uint32_t vs_pci_vfs(const struct vs_pci_function *pf);
 

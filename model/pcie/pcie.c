@@ -487,8 +487,7 @@ bool vs_pcie_write_translated(struct vs_pcie *p, struct vs_txn *t, uint16_t requ
 void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
                         unsigned order, const struct vs_invalidate_port *device)
 {
-    vs_open(t, VS_OP_ATS_INVALIDATE);
-    /* a message with 8 bytes of data */
+    vs_open(t, VS_OP_ATS_INVALIDATE); /* a message with 8 bytes of data */
     carry_down(p, t, p->cfg.request_bytes + TRANSLATION_BYTES + prefix_bytes(t));
     travel_down(p, t);
     device->invalidate(device->ctx, t, requester, at, order);
@@ -498,20 +497,32 @@ void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
     vs_close(t);
 }
 
-enum vs_page_response vs_pcie_request_page(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
-                                           vs_iova at, bool write, const struct vs_page_port *by)
+uint64_t vs_pcie_post_page(struct vs_pcie *p, struct vs_txn *t)
 {
-    vs_open(t, VS_OP_ATS_PAGE_REQUEST);
-    spend(p, t, &p->posted_headers, 1);
-    /* a message has four words, without data */
-    (void)carry_up(p, t, request_bytes(p, UINT64_MAX) + prefix_bytes(t));
+    spend(p, t, &p->posted_headers, 1); /* a message has four words, without data */
+    uint64_t taken_ps = carry_up(p, t, request_bytes(p, UINT64_MAX) + prefix_bytes(t));
     travel_up(p, t);
     wait(p, t, VS_ACC_pcie_order, p->posted_ps); /* behind the writes before it */
     give_back(p, &p->posted_headers, t->now_ps, 1);
-    enum vs_page_response response = by->request(by->ctx, t, requester, at, write);
+    return taken_ps;
+}
+
+enum vs_page_response vs_pcie_request_page(struct vs_pcie *p, struct vs_txn *t,
+                                           const struct vs_page_group *g,
+                                           const struct vs_page_port *by)
+{
+    enum vs_page_response response = VS_PAGE_FAILURE;
+    for (unsigned k = 1; k < g->n; k++) { /* they follow each other on the link */
+        spend(p, t, &p->posted_headers, 1);
+        (void)carry_up(p, t, request_bytes(p, UINT64_MAX) + prefix_bytes(t));
+        give_back(p, &p->posted_headers, t->now_ps + p->cfg.upstream, 1);
+    }
+    (void)vs_pcie_post_page(p, t);
+    for (unsigned k = 0; k < g->n; k++) {
+        response = by->request(by->ctx, t, g, k);
+    }
     carry_down(p, t, request_bytes(p, UINT64_MAX) + prefix_bytes(t));
     travel_down(p, t);
-    vs_close(t);
     return response;
 }
 

@@ -102,10 +102,13 @@ bool vs_pcie_write_translated(struct vs_pcie *p, struct vs_txn *t, uint16_t requ
                               const void *buf, size_t bytes, uint64_t *taken_ps);
 void vs_pcie_invalidate(struct vs_pcie *p, struct vs_txn *t, uint16_t requester, vs_iova at,
                         unsigned order, const struct vs_invalidate_port *device);
-/* A page request message up the link and its response down it, served `by` somebody between them
- * (PCIe 4.0, 10.4). */
-enum vs_page_response vs_pcie_request_page(struct vs_pcie *p, struct vs_txn *t, uint16_t requester,
-                                           vs_iova at, bool write, const struct vs_page_port *by);
+/* The page request messages of a group up the link, and the response to it down the link, served
+ * `by` somebody between them (PCIe 4.0, 10.4). */
+enum vs_page_response vs_pcie_request_page(struct vs_pcie *p, struct vs_txn *t,
+                                           const struct vs_page_group *g,
+                                           const struct vs_page_port *by);
+/* A page request message whose sender does not wait, up the link; when the link has taken it. */
+uint64_t vs_pcie_post_page(struct vs_pcie *p, struct vs_txn *t);
 /* What a CPU asks of a function and waits for on its own line: the request down the link, the
  * answer up it, behind the posted writes that the device has sent. Opens the operation; when the
  * function had the request. */

@@ -52,18 +52,17 @@ static void take_invalidation(void *ctx, struct vs_txn *t, uint16_t requester, v
     (void)take_read(ctx, t, requester, at, NULL, 0);
 }
 
-static enum vs_page_response take_page(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at,
-                                       bool write)
+static enum vs_page_response take_page(void *ctx, struct vs_txn *t, const struct vs_page_group *g,
+                                       unsigned k)
 {
-    (void)write;
-    (void)take_read(ctx, t, requester, at, NULL, 0);
+    (void)take_read(ctx, t, g->requester, (vs_iova){g->page[k]}, NULL, 0);
     return VS_PAGE_SUCCESS;
 }
 
 /* A write of two packets, a read of two, a translation, an invalidation, a page request. */
 static void all_of_them(struct vs_pcie *link, struct vs_txn *t, struct host *h, uint32_t seen[5])
 {
-    struct vs_invalidate_port device = {h, take_invalidation};
+    struct vs_invalidate_port device = {.ctx = h, .invalidate = take_invalidation};
     struct vs_page_port by = {h, take_page};
     struct vs_ats_answer answer;
     vs_iova at = {HIGH};
@@ -76,7 +75,8 @@ static void all_of_them(struct vs_pcie *link, struct vs_txn *t, struct host *h, 
     seen[2] = h->prefix;
     vs_pcie_invalidate(link, t, 3, at, 1, &device);
     seen[3] = h->prefix;
-    assert_int_equal(vs_pcie_request_page(link, t, 3, at, false, &by), VS_PAGE_SUCCESS);
+    struct vs_page_group g = {.requester = 3, .n = 1, .page = {HIGH}};
+    assert_int_equal(vs_pcie_request_page(link, t, &g, &by), VS_PAGE_SUCCESS);
     seen[4] = h->prefix;
 }
 

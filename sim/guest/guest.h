@@ -31,6 +31,11 @@
     X(SVA_BIND, "user_bind")                                                                       \
     X(SVA_UNBIND, "user_unbind")                                                                   \
     X(SVA_CHANGED, "user_changed")                                                                 \
+    X(WANTED_EVENT, "wanted_event")                                                                \
+    X(WANTED_REQUEST, "wanted_request")                                                            \
+    X(WANTED_GROUP, "wanted_group")                                                                \
+    X(WANTED_PAGE, "wanted_page")                                                                  \
+    X(WANTED_DRAIN, "wanted_drain")                                                                \
     X(FLUSH_DEVICE, "flush_device")
 enum guest_program {
 #define GUEST_PROGRAM(e, name) GUEST_##e,
@@ -73,7 +78,17 @@ struct guest_work {
     /* what of a bound process a submission drops, by its PASID; 0: nothing */
     uint32_t pasid;
     uint16_t requester;
-    enum guest_sva_drop { GUEST_DROP_ENTRY = 1, GUEST_DROP_IOTLB = 2, GUEST_DROP_DEVICE = 4 } drop;
+    enum guest_sva_drop {
+        GUEST_DROP_ENTRY = 1,
+        GUEST_DROP_IOTLB = 2,
+        GUEST_DROP_DEVICE = 4,
+        GUEST_DROP_FENCE = 8,  /* nothing: what follows is the unit's draining of page requests */
+        GUEST_DROP_ANSWER = 16 /* nothing: the response to a group of page requests */
+    } drop;
+    bool drains;
+    bool device; /* the fault is one of a device: the kernel clears the page by its map of memory */
+    const struct vs_iommu_page_request *asked; /* the last of the group that is answered */
+    enum vs_page_response code;
 };
 
 /* programs.c: what the kernel's programs have to be; what makes one vCPU's; one is run, false: it
@@ -130,6 +145,8 @@ enum vs_status guest_mm_make(struct vs_vcpu *v, struct vs_errors *errors);
  * more. See cpu/port.h. */
 bool guest_mm_give_frame(struct vs_vcpu *v, struct guest_work *w);
 enum vs_fault_end guest_mm_fault(struct vs_vcpu *v, const struct vs_translation *f);
+/* A device lacks a page of the present process: it gets a frame, where the process may do that. */
+enum vs_page_response guest_mm_wanted(struct vs_vcpu *v, uint64_t gva, bool write);
 void guest_mm_touch_free(void *ctx, vs_gva at);
 /* Where the vCPU's present address space has `at` in (guest-)physical memory; false: nowhere. */
 bool guest_mm_gpa(const struct vs_vcpu *v, uint64_t at, uint64_t *gpa);
@@ -265,8 +282,23 @@ uint32_t guest_sva_bind(struct vs_vcpu *v);
 bool guest_sva_unbind(struct vs_vcpu *v, uint32_t pasid);
 void guest_sva_changed(struct vs_vcpu *v, uint64_t at, uint64_t end);
 bool guest_sva_next_descriptor(struct vs_vcpu *v, struct guest_work *w);
-/* The wait that ends a submission, whose status the vCPU polls. */
-void guest_dma_queue_wait(struct vs_vcpu *v);
+/* The wait that ends a submission, whose status the vCPU polls; drains: which the unit completes
+ * when all page requests that have come are in its queue. */
+void guest_dma_queue_wait(struct vs_vcpu *v, bool drains);
+/* drivers/wanted.c: pages of bound processes that their device lacks. What the kernel has to do
+ * before `until_ps`, on the processor of the vCPU, is done; a page request that comes to the unit
+ * at t's time is taken: what the unit answers itself, where that is what it does. */
+void guest_wanted_until(struct vs_vcpu *v, uint64_t until_ps);
+enum vs_iommu_taken guest_wanted_take(struct vs_vcpu *v, struct vs_txn *t,
+                                      const struct vs_iommu_page_request *r,
+                                      enum vs_page_response *answer);
+/* All that is asked for is served, and nothing is left to do. */
+static inline void guest_wanted_serve(struct vs_vcpu *v)
+{
+    guest_wanted_until(v, UINT64_MAX);
+}
+/* A process is unbound: what its device has asked for is over, in software and in the unit. */
+void guest_wanted_drain(struct vs_vcpu *v, struct guest_work *w);
 
 /* driver.c: packets through a virtual function. NULL net: the machine has no NIC. */
 /* Refuses a request to send or receive where there is no NIC. */

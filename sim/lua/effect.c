@@ -88,6 +88,7 @@ static const struct need {
     {"ats.tlb.*", NULL, "ats.enabled", true, "1", false},
     {"ats.invalidation.*", NULL, "ats.enabled", true, "1", false},
     {"ats.page_requests", NULL, "ats.enabled", true, "1", false},
+    {"ats.page_requests.group", NULL, "ats.page_requests", false, "0", false},
     {"ats.pasid.width", NULL, "iommu.mode", true, "scalable", false},
     {"guest.transmit.*", NULL, "nic.present", true, "1", false},
     {"guest.receive.*", NULL, "nic.present", true, "1", false},

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define PAGE 4096u
+#define PAGE_REQUESTS_ORDER 4u      /* pages of the queue of page requests: PRQ_ORDER of Linux */
 #define PINNED_IOVA (1ull << 47)    /* of programs' memory on bare metal, at their own addresses */
 #define PINNED_FIRST (1ull << 46)   /* the same in a first level, whose addresses are canonical */
 #define DOMAINS_OF_FUNCTIONS 0x100u /* ids of what no virtual machine has */
@@ -289,9 +290,11 @@ static bool make_unit(struct vs_net *net)
         vs_iommu_set_tables(&net->iommu, root, irt, 256, queue);
         net->used = root.v && irt.v && queue.v && net->status_page;
         if (net->used && net->ats_config.page_requests) {
-            vs_hpa requests = {page(net->p)};
-            vs_iommu_page_queue(&net->iommu, requests);
-            net->used = requests.v != 0;
+            vs_hpa requests;
+            net->used = vs_frames_alloc_chunk(&net->p->node_frames[net->node[0]], &requests.v);
+            if (net->used) {
+                vs_iommu_page_queue(&net->iommu, requests, PAGE_REQUESTS_ORDER);
+            }
         }
     }
     return net->used;

@@ -78,8 +78,14 @@ void machine_vfio_unassign(struct vs_vcpu *v);
 void machine_vfio_check(const struct vs_platform *p, const struct vs_net *net,
                         struct vs_errors *errors);
 /* page_requests.c: vs_ats_link.request_page; what that needs. */
-enum vs_page_response machine_page_request(void *ctx, struct vs_txn *t, uint16_t requester,
-                                           vs_iova at, bool write);
+enum vs_page_response machine_page_request(void *ctx, struct vs_txn *t,
+                                           const struct vs_page_group *g);
+/* vs_net.post_page */
+uint64_t machine_post_page(struct vs_net *net, struct vs_txn *t,
+                           const struct vs_iommu_page_request *r);
+/* services.c: a response to page requests has come to the device. */
+void machine_page_response(void *ctx, struct vs_txn *t, uint16_t requester, uint16_t group,
+                           unsigned code);
 void machine_page_requests_check(const struct vs_platform *p, const struct vs_net *net,
                                  struct vs_errors *errors);
 /* viommu.c: an IOMMU of a guest's own, emulated by user space, which shadows its tables in those
@@ -109,6 +115,9 @@ bool machine_pci_ready(const struct vs_net *net, uint32_t vf, uint64_t at_ps, co
 void machine_pci_mask(struct vs_net *net, struct vs_upstream_port *link);
 /* The device's TLB goes by the enable bit of each function's ATS capability. */
 void machine_pci_services(struct vs_net *net);
+/* A response to page requests goes into the status of their interface: one to no request that is
+ * under way, or Response Failure. */
+void machine_pci_responded(struct vs_net *net, bool unexpected, bool failed);
 /* vs_net.may_prefix, vs_net.enable_pasids */
 void machine_pci_pasids(struct vs_net *net);
 /* links.c: what the knobs say of the adapter's links; their making, in front of the IOMMU; what the

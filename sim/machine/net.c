@@ -421,6 +421,7 @@ void machine_net_free(struct vs_platform *p)
             free(p->net->vm[i].page_structs);
         }
         free(p->net->driver);
+        free(p->net->wanted.page);
         free(p->net->domain);
         free(p->net->reset);
         free(p->net->vm);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Page requests of assigned functions (ats.page_requests): memory of a machine that has no frame
+ * Page requests (ats.page_requests). Of bound processes on bare metal: sim/guest/drivers/wanted.c.
+ * Of assigned functions: memory of a machine that has no frame
  * yet is not pinned before; a device that lacks a page asks for it, and the host's kernel gives it
  * a frame and enters it where the device finds it, as for a violation of the processor's. The
  * interrupt and the kernel's thread run on the processor of the vCPU that waits for its device.
@@ -16,6 +17,7 @@ struct serving {
     struct vs_vcpu *v;
     uint64_t done_ps;
     enum vs_page_response code;
+    bool bad; /* a page of the group is not to be had */
 };
 
 /* The page of a request gets a frame, and so an entry; false: there is no such page. */
@@ -35,32 +37,43 @@ static void serve(void *ctx, struct vs_txn *t)
 {
     struct serving *s = ctx;
     struct vs_vcpu *v = s->v;
-    struct vs_net *net = v->p->net;
+    struct vs_iommu *unit = &v->p->net->iommu;
     struct vs_iommu_page_request r;
-    vs_hpa at;
     vs_open(t, VS_OP_PAGE_REQUEST);
-    while (vs_iommu_next_request(&net->iommu, &r, &at)) {
+    uint64_t tail = vs_iommu_page_requests(unit);
+    for (uint64_t n = unit->pages_head; n < tail; n++) {
+        vs_hpa at = vs_iommu_read_request(unit, n, &r);
         vs_hv_run(&v->hv, t, VS_HV_ENTRY_PAGE_REQUEST);
         host_touch(v, t, at.v, VS_REF_READ);
-        vs_iommu_queue_response(&net->iommu, &r,
-                                give(v, t, r.address) ? VS_PAGE_SUCCESS : VS_PAGE_INVALID);
+        bool there = give(v, t, r.address);
+        s->bad = s->bad || !there;
+        if (r.last) {
+            vs_iommu_queue_response(unit, &r, s->bad ? VS_PAGE_INVALID : VS_PAGE_SUCCESS);
+        }
     }
+    (void)vs_iommu_page_requests_done(unit, tail);
     s->done_ps = guest_dma_submit(v, t);
-    s->code = (enum vs_page_response)net->iommu.responded.code;
+    s->code = (enum vs_page_response)unit->responded.code;
     vs_txn_settle(t);
     vs_close(t);
 }
 
 /* vs_page_port.request: only a program that waits for its device can have it meet a page that is
  * not there, since rings and buffers have theirs. */
-static enum vs_page_response request(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at,
-                                     bool write)
+static enum vs_page_response request(void *ctx, struct vs_txn *t, const struct vs_page_group *g,
+                                     unsigned k)
 {
     struct vs_net *net = ctx;
-    struct serving s = {net->asking, 0, VS_PAGE_INVALID};
-    struct vs_iommu_page_request r = {at.v, requester, 0, !write, write};
-    if (!s.v || !vs_iommu_request_page(&net->iommu, t, &r)) {
-        return VS_PAGE_FAILURE;
+    struct serving s = {.v = net->asking};
+    struct vs_iommu_page_request r = {g->page[k], g->requester,   g->index, !g->write,
+                                      g->write,   k + 1u == g->n, t->prefix};
+    enum vs_page_response answer;
+    if (!s.v) {
+        return VS_PAGE_INVALID;
+    }
+    enum vs_iommu_taken taken = vs_iommu_request_page(&net->iommu, t, &r, &answer);
+    if (!r.last || taken > VS_IOMMU_QUEUED_EVENT) {
+        return answer;
     }
     vs_wait_until(&s.v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait),
                   (vs_ps){t->now_ps});
@@ -69,11 +82,51 @@ static enum vs_page_response request(void *ctx, struct vs_txn *t, uint16_t reque
     return s.code;
 }
 
-enum vs_page_response machine_page_request(void *ctx, struct vs_txn *t, uint16_t requester,
-                                           vs_iova at, bool write)
+/* The same on a machine whose kernel drives the unit itself: its process's page. */
+static enum vs_page_response request_native(void *ctx, struct vs_txn *t,
+                                            const struct vs_page_group *g, unsigned k)
 {
-    struct vs_page_port agent = {ctx, request};
-    return vs_pcie_request_page(machine_link_use(ctx, requester), t, requester, at, write, &agent);
+    struct vs_net *net = ctx;
+    struct vs_vcpu *v = net->asking;
+    struct vs_iommu_page_request r = {g->page[k], g->requester,   g->index, !g->write,
+                                      g->write,   k + 1u == g->n, t->prefix};
+    enum vs_page_response said;
+    if (!v) {
+        return VS_PAGE_INVALID;
+    }
+    enum vs_iommu_taken taken = guest_wanted_take(v, t, &r, &said);
+    if (!r.last || taken > VS_IOMMU_QUEUED_EVENT) {
+        return said;
+    }
+    guest_wanted_serve(v);
+    vs_wait_until(t, (uint16_t)(net->ats.account + VS_ACC_ats_page),
+                  (vs_ps){net->ats.group[g->index].at_ps});
+    return (enum vs_page_response)net->ats.group[g->index].code;
+}
+
+uint64_t machine_post_page(struct vs_net *net, struct vs_txn *t,
+                           const struct vs_iommu_page_request *r)
+{
+    enum vs_page_response said;
+    vs_open(t, VS_OP_ATS_PAGE_REQUEST);
+    t->prefix = r->prefix;
+    uint64_t taken_ps = vs_pcie_post_page(machine_link_use(net, r->requester), t);
+    vs_ats_sent(&net->ats, t, r->requester, r->group, r->last && (r->read || r->write), false);
+    enum vs_iommu_taken taken = guest_wanted_take(net->asking, t, r, &said);
+    if (taken == VS_IOMMU_ANSWERED || taken == VS_IOMMU_ANSWERED_EVENT) {
+        machine_page_response(net, t, r->requester, r->group, said);
+    }
+    t->prefix = 0;
+    vs_close(t);
+    return taken_ps;
+}
+
+enum vs_page_response machine_page_request(void *ctx, struct vs_txn *t,
+                                           const struct vs_page_group *g)
+{
+    const struct vs_net *net = ctx;
+    struct vs_page_port agent = {ctx, net->p->virtualized ? request : request_native};
+    return vs_pcie_request_page(machine_link_use(ctx, g->requester), t, g, &agent);
 }
 
 void machine_page_requests_check(const struct vs_platform *p, const struct vs_net *net,
@@ -87,7 +140,15 @@ void machine_page_requests_check(const struct vs_platform *p, const struct vs_ne
         vs_error(errors, "ats.page_requests = 1: a device asks for pages that it was refused a "
                          "translation of, and the unit takes page requests in scalable mode; set "
                          "ats.enabled = 1 and iommu.mode = scalable");
-    } else if (!p->virtualized || p->hosted_tlb || net->dma_config.viommu != VS_DMA_NO_VIOMMU) {
+    } else if (!p->virtualized && !(net->ats_config.pasid_width && net->iommu_config.enabled &&
+                                    net->iommu_config.first_level)) {
+        vs_error(errors,
+                 "ats.page_requests = 1: what lacks a page on bare metal is a process that is "
+                 "bound to its device (cpu:sva_bind); set iommu.enabled = 1, iommu.first_level = 1 "
+                 "and ats.pasid.width = 20");
+    } else if (!p->virtualized) {
+        return; /* its kernel has the handler */
+    } else if (p->hosted_tlb || net->dma_config.viommu != VS_DMA_NO_VIOMMU) {
         vs_error(errors,
                  "ats.page_requests = 1: what lacks a page is the memory of a machine with a "
                  "second dimension, which its devices see as it is; take one such as "

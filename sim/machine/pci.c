@@ -239,10 +239,18 @@ static bool enable_pasids(struct vs_net *net)
     return true;
 }
 
+void machine_pci_responded(struct vs_net *net, bool unexpected, bool failed)
+{
+    if (net->found && (unexpected || failed)) {
+        vs_pci_page_response(&net->functions.fn[0], unexpected, failed);
+    }
+}
+
 void machine_pci_pasids(struct vs_net *net)
 {
     net->may_prefix = may_prefix;
     net->enable_pasids = enable_pasids;
+    net->post_page = machine_post_page;
 }
 
 bool machine_pci_find(struct vs_net *net)

@@ -31,11 +31,22 @@ static void at_device(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova a
     vs_ats_invalidate(ctx, t, requester, at, order);
 }
 
+void machine_page_response(void *ctx, struct vs_txn *t, uint16_t requester, uint16_t group,
+                           unsigned code)
+{
+    struct vs_net *net = ctx;
+    bool expected = vs_ats_respond(&net->ats, t, requester, group, (enum vs_page_response)code);
+    if (net->posting && code == VS_PAGE_SUCCESS) {
+        net->posting->granted++;
+    }
+    machine_pci_responded(net, !expected, code == VS_PAGE_FAILURE);
+}
+
 /* The unit's invalidation goes down the link, and its completion comes up it. */
 static void invalidate(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, unsigned order)
 {
     struct vs_net *net = ctx;
-    struct vs_invalidate_port device = {&net->ats, at_device};
+    struct vs_invalidate_port device = {.ctx = &net->ats, .invalidate = at_device};
     vs_pcie_invalidate(machine_link_use(net, requester), t, requester, at, order, &device);
 }
 
@@ -45,7 +56,7 @@ enum vs_status machine_services_make(struct vs_net *net, struct vs_upstream_port
     struct vs_ats_link way = {net, translate, machine_page_request, do_read, do_write};
     struct vs_translate_port agent = vs_iommu_translate_port(&net->iommu);
     struct vs_dma_port direct = vs_iommu_translated_port(&net->iommu);
-    struct vs_invalidate_port devices = {net, invalidate};
+    struct vs_invalidate_port devices = {net, invalidate, machine_page_response};
     enum vs_status s = vs_ats_init(&net->ats, &net->ats_config, ledger, &way, link);
     *link = vs_ats_upstream(&net->ats);
     if (net->ats_config.enabled) {

@@ -176,6 +176,73 @@ void request_sva_device(struct vs_vcpu *v)
     v->reply.value = job->count - job->refused;
 }
 
+/* The page request that the function sends next. */
+static struct vs_iommu_page_request next_page(const struct vs_vcpu *v, const struct vs_dma_job *job)
+{
+    const struct vs_request *r = &v->request;
+    uint64_t n = job->done, size = r->bytes;
+    bool stops = r->op == 2;
+    return (struct vs_iommu_page_request){.address = r->address + n * r->stride,
+                                          .requester = job->requester,
+                                          .group = (uint16_t)(size ? n / size % VS_PAGE_GROUPS : 0),
+                                          .read = r->op == 0,
+                                          .write = r->op == 1,
+                                          .last = stops || (size && n % size == size - 1u),
+                                          .prefix = job->prefix};
+}
+
+/* Has the device ask for pages as it likes, and counts the groups that it was told are there. */
+void request_sva_pages(struct vs_vcpu *v)
+{
+    const struct vs_request *r = &v->request;
+    struct vs_net *net = v->p->net;
+    struct vs_driver *d = v->begun ? &net->driver[v->index] : driver_of(v, "sva_pages");
+    uint32_t prefix = r->a ? vs_pasid_prefix((uint32_t)r->a, r->b == 1, r->b == 2) : 0;
+    if (!d) {
+        return;
+    }
+    if (!v->begun) {
+        if (v->vm || !net->ats_config.page_requests) {
+            vcpu_refuse(v, "sva_pages: %s",
+                        v->vm ? "its answers come from the kernel of a machine without a "
+                                "hypervisor; take one such as skylake_sp_native"
+                              : "the device asks for no pages; set ats.page_requests = 1");
+            return;
+        }
+        if (r->op > 2 || r->b > 2 || r->bytes > 512 || !r->count) { /* a recording's */
+            vcpu_fail(v, "sva_pages: no messages, or ones that there are not");
+            return;
+        }
+        d->granted = 0;
+        if (prefix && !net->may_prefix(net, prefix)) {
+            net->engine.count[VS_CNT_dma_engine_withheld] += r->count;
+            v->reply.value = 0;
+            v->busy = false;
+            return;
+        }
+        d->job = (struct vs_dma_job){.requester = net->nic.fn[d->vf].requester,
+                                     .count = r->count,
+                                     .next_ps = vs_now(&v->txn).v,
+                                     .prefix = prefix};
+    }
+    uint64_t now = vs_now(&v->txn).v, until = v->horizon > now ? v->horizon : now;
+    struct vs_dma_job *job = &d->job;
+    net->asking = v;
+    net->posting = d;
+    for (; job->done < job->count && job->next_ps <= until && !v->failed; job->done++) {
+        struct vs_iommu_page_request page = next_page(v, job);
+        net->engine.dma.now_ps = job->next_ps;
+        job->next_ps = net->post_page(net, &net->engine.dma, &page);
+    }
+    v->busy = job->done < job->count && !v->failed;
+    guest_wanted_serve(v); /* its own processor does, before others have theirs asked for */
+    net->asking = NULL;
+    net->posting = NULL;
+    vs_wait_until(&v->txn, (uint16_t)(net->engine.account + VS_ACC_dma_engine_wait),
+                  (vs_ps){job->next_ps});
+    v->reply.value = d->granted;
+}
+
 /* So many interrupt messages of the function's; how many reached a controller or a descriptor. */
 static uint64_t messages(struct vs_vcpu *v)
 {

@@ -65,7 +65,7 @@ deny() { # WHAT TEXT MACHINE SETTINGS...
 }
 deny "without services" "ats.enabled = 1" skylake_sp_kvm iommu.mode=scalable
 deny "legacy mode" "iommu.mode = scalable" skylake_sp_kvm ats.enabled=1
-deny "bare metal" "second dimension" skylake_sp_native iommu.enabled=1 iommu.mode=scalable ats.enabled=1
+deny "bare metal" "a process that is bound to its device" skylake_sp_native iommu.enabled=1 iommu.mode=scalable ats.enabled=1
 deny "a guest's own IOMMU" "dma.viommu = none" skylake_sp_kvm iommu.mode=scalable ats.enabled=1 dma.viommu=nested
 deny "Arm" "no program page_request" neoverse_n1_kvm iommu.mode=scalable ats.enabled=1
 refused "memory that is not there, without page requests" 1 "not all of the region has memory behind it" "$VIRTSIM" run workloads/device_faults.lua --no-store

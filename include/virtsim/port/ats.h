@@ -31,18 +31,32 @@ struct vs_translate_port {
 struct vs_invalidate_port {
     void *ctx;
     void (*invalidate)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at, unsigned order);
+    /* A response to a group of page requests is sent, with the prefix of those: a posted message,
+     * whose way is its receiver's to wait for. NULL: nobody has made any. */
+    void (*respond)(void *ctx, struct vs_txn *t, uint16_t requester, uint16_t group, unsigned code);
 };
 
 /* What a page request is answered (PCI Express Base Specification 4.0, 10.4.2.1): the page is there
  * now; it never will be; nobody could say. */
 enum vs_page_response { VS_PAGE_SUCCESS = 0, VS_PAGE_INVALID = 1, VS_PAGE_FAILURE = 15 };
 
-/* Who has a page made present for a device that lacks it: on the transaction that asks, until the
- * response is sent. */
+/* Pages that a device asks for at one time, by a message each, and that are answered together;
+ * their transaction has the prefix. */
+#define VS_PAGE_GROUP 32u
+#define VS_PAGE_GROUPS 512u /* numbers of groups: 9 bits */
+struct vs_page_group {
+    uint16_t requester, index;
+    bool write; /* else it would read */
+    unsigned n;
+    uint64_t page[VS_PAGE_GROUP];
+};
+
+/* Who has pages made present for a device that lacks them: on the transaction that asks, for each
+ * page in turn; with the last one until the response is sent, which is that of the group. */
 struct vs_page_port {
     void *ctx;
-    enum vs_page_response (*request)(void *ctx, struct vs_txn *t, uint16_t requester, vs_iova at,
-                                     bool write);
+    enum vs_page_response (*request)(void *ctx, struct vs_txn *t, const struct vs_page_group *g,
+                                     unsigned k);
 };
 
 #endif

@@ -198,6 +198,31 @@ program.user_changed = {
     source = "reading of Linux __mmu_notifier_arch_invalidate_secondary_tlbs, intel_arch_invalidate_secondary_tlbs, cache_tag_flush_range, calculate_psi_aligned_address: the list of notifiers, that of tags under its lock, a descriptor each in a batch", grade = "assumed" },
 }
 
+-- pages that a bound process's device lacks: drivers/iommu/intel/prq.c, io-pgfault.c, iommu-sva.c
+program.wanted_event = {
+  { "interrupt", run = 700, code = 2048, data = 512,
+    source = "as interrupt.handle, of a threaded handler: reading of Linux handle_edge_irq, irq_default_primary_handler, __irq_wake_thread, and the EOI's instruction", grade = "assumed" },
+  { "thread", run = 900, code = 3072, data = 1024,
+    source = "an estimate for the switch to the interrupt's thread: try_to_wake_up, __schedule, context_switch, irq_thread; no count was at hand", grade = "assumed" },
+}
+program.wanted_request = {
+  { "read", load = "device_entry" },
+  { "report", run = 320, code = 1536, data = 384,
+    source = "reading of Linux prq_event_thread, intel_prq_report, iommu_report_device_fault, iommu_handle_iopf: checks, the device by its number in a tree, an allocation, two locks, a list; queue_work by the last of a group", grade = "assumed" },
+}
+program.wanted_group = {
+  { "worker", run = 1100, code = 3072, data = 1024,
+    source = "an estimate for the switch to a worker of the unbound queue, process_one_work, iommu_sva_handle_iopf besides its faults, iopf_group_response, intel_iommu_page_response, iopf_free_group; no count was at hand", grade = "assumed" },
+}
+program.wanted_page = {
+  { "find", run = 160, code = 768, data = 256,
+    source = "reading of Linux iommu_sva_handle_mm: mmget_not_zero, mmap_read_lock, vma_lookup, rights of the area, unlock; the fault itself is page_fault", grade = "assumed" },
+}
+program.wanted_drain = {
+  { "drain", run = 220, code = 1024, data = 256,
+    source = "reading of Linux intel_iommu_drain_pasid_prq, iopf_queue_flush_dev: the queue looked through, flush_workqueue of an idle one, three descriptors", grade = "assumed" },
+}
+
 return {
   text = "Linux",
   program = program,

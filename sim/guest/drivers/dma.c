@@ -354,10 +354,15 @@ static void queue_device(struct vs_vcpu *v, const struct vs_mapping *map, bool a
                           all ? EVERY_PAGE : order_of(map));
 }
 
-void guest_dma_queue_wait(struct vs_vcpu *v)
+void guest_dma_queue_wait(struct vs_vcpu *v, bool drains)
 {
     struct vs_net *net = v->p->net;
-    vs_iommu_queue_wait(&net->iommu, (vs_hpa){net->status_page + v->index * 8u}, DONE);
+    vs_hpa status = {net->status_page + v->index * 8u};
+    if (drains) {
+        vs_iommu_queue_drain(&net->iommu, status, DONE);
+    } else {
+        vs_iommu_queue_wait(&net->iommu, status, DONE);
+    }
 }
 
 /* The next descriptor: what is invalidated, in the unit and in a device that keeps translations,
@@ -365,7 +370,7 @@ void guest_dma_queue_wait(struct vs_vcpu *v)
  * is one of legacy mode, and knows of no device that keeps translations. */
 bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
 {
-    if (w->pasid) {
+    if (w->pasid || w->asked) {
         return guest_sva_next_descriptor(v, w);
     }
     struct vs_net *net = v->p->net;
@@ -384,7 +389,7 @@ bool guest_dma_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
     }
     w->entry = net->queue_page + net->iommu.queue_tail * bytes % PAGE;
     if (this == last) {
-        guest_dma_queue_wait(v);
+        guest_dma_queue_wait(v, false);
     } else if (this) {
         queue_device(v, &w->map, all);
     } else {
@@ -418,7 +423,7 @@ static void carry_out(void *ctx, struct vs_txn *t)
     if (v->p->net->ats_config.enabled) {
         queue_device(v, &m->dropped, m->drop_all);
     }
-    guest_dma_queue_wait(v);
+    guest_dma_queue_wait(v, false);
     ring_unit(v, t);
     spin(v, t);
 }
@@ -435,7 +440,7 @@ void guest_dma_drop(struct vs_vcpu *v, struct vs_txn *t, const struct vs_mapping
     if (map && net->ats_config.enabled) {
         queue_device(v, map, false);
     }
-    guest_dma_queue_wait(v);
+    guest_dma_queue_wait(v, false);
     ring_unit(v, t);
     spin(v, t);
     net->dma_count[VS_CNT_dma_flushes]++;

@@ -100,6 +100,7 @@ struct vs_driver {
     uint64_t pinned_at, pinned_end; /* the program's memory that is mapped in it last */
     uint64_t *page;                 /* device addresses of its pages, where they are not in a row */
     struct vs_dma_job job;          /* what the function's engine is about */
+    uint64_t granted;               /* groups of page requests that it posted, answered: Success */
     struct vs_moderation moderation;
     struct { /* a request in its mailbox: how far it is, how often it has looked for the answer */
         enum { VS_MAIL_NONE, VS_MAIL_ASKED, VS_MAIL_TAKEN } step;
@@ -137,6 +138,28 @@ struct vs_sva {
     uint32_t vf;
 };
 
+/* The thread of the kernel that takes page requests from the unit's queue, and what it has taken.
+ *
+ *   raised         the unit has sent the interrupt at `at_ps`; told: the thread has not read the
+ *                  tail since, and needs none
+ *   the event      it has come, and the thread is on its way
+ *   the thread     it has read the tail, and takes what stands there until `at_ps`; a further
+ *                  interrupt waits until then
+ *   the workers    serve group by group what it took; an interrupt comes first */
+struct vs_wanted {
+    enum { VS_WANTED_IDLE, VS_WANTED_RAISED, VS_WANTED_EVENT, VS_WANTED_THREAD } state;
+    bool told;
+    uint64_t at_ps;   /* when the unit interrupts, the thread reads the tail, or is over */
+    uint64_t read_ps; /* when it last did */
+    uint64_t tail;
+    bool again; /* an interrupt waits */
+    struct vs_wanted_page {
+        struct vs_iommu_page_request r;
+        bool whole; /* the last of its group has come */
+    } * page;       /* in the order in which they came */
+    size_t n, room;
+};
+
 #define VS_NET_LINKS 4u /* pcie.links, at most */
 
 struct machine_traffic;
@@ -166,6 +189,7 @@ struct vs_net {
     uint64_t dma_count[VS_CNT_dma_N];
     struct vs_sva sva[VS_SVA_BINDINGS + 1u]; /* by PASID; 0 is that of requests without one */
     unsigned bindings;
+    struct vs_wanted wanted;
     struct vs_queue_lock queue_lock;  /* of the invalidation queue */
     struct vs_way unit;               /* when the unit works on what is in it */
     struct vs_txn executing;          /* the unit, as it carries out what is in that queue */
@@ -189,6 +213,9 @@ struct vs_net {
     /* Whether the device's functions may send requests with this prefix, as its configuration space
      * says; the kernel enables PASIDs there with the first binding. */
     bool (*may_prefix)(const struct vs_net *net, uint32_t prefix);
+    /* A function's page request that nobody waits for, on t; when the link has taken it. */
+    uint64_t (*post_page)(struct vs_net *net, struct vs_txn *t,
+                          const struct vs_iommu_page_request *r);
     bool (*enable_pasids)(struct vs_net *net);
     /* A cleared page of a guest's kernel for a table of its own IOMMU, and where one lies
      * (vs_radix_alloc, its ctx the vCPU). */
@@ -212,6 +239,7 @@ struct vs_net {
     void (*begin)(struct vs_net *net, uint32_t queue, uint64_t now_ps);
     uint64_t tables, last_table; /* of the IOMMU: how many, and where the last one is */
     bool used;                   /* the IOMMU has its tables: a driver has been made */
+    struct vs_driver *posting;   /* its function sends such ones now; NULL: none */
     struct vs_vcpu *asking;      /* waits for its function's engine, which is at work; NULL: none */
     bool raised;                 /* a vCPU has been interrupted: the adapter's agent lets it act */
 };

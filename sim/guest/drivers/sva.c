@@ -3,7 +3,8 @@
  * Shared virtual addressing: a process is bound to a device, whose requests with the process's
  * PASID go by the process's own tables. Linux drivers/iommu/iommu-sva.c, intel/svm.c, intel/pasid.c
  * and intel/cache.c. What takes how long stands in the kernel's programs (user_bind, user_changed,
- * user_unbind: their names are behind the others', whose code keeps its place).
+ * user_unbind: their names are behind the others', whose code keeps its place). Pages that such a
+ * device lacks: wanted.c.
  */
 #include "guest/guest.h"
 #include "net.h"
@@ -123,6 +124,9 @@ bool guest_sva_unbind(struct vs_vcpu *v, uint32_t pasid)
     if (net->ats_config.enabled) {
         drop(v, &w, GUEST_DROP_DEVICE);
     }
+    if (net->ats_config.page_requests) {
+        guest_wanted_drain(v, &w);
+    }
     vs_close(&v->txn);
     *s = (struct vs_sva){0};
     net->bindings--;
@@ -167,7 +171,14 @@ bool guest_sva_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
     }
     w->queued = w->drop ? 1u : 2u;
     w->entry = net->queue_page + unit->queue_tail * vs_iommu_descriptor_bytes(unit) % PAGE;
-    if (w->drop & GUEST_DROP_ENTRY) {
+    if (w->drop & GUEST_DROP_FENCE) {
+        vs_iommu_queue_fence(unit);
+        w->drop &= ~(unsigned)GUEST_DROP_FENCE;
+        w->drains = true;
+    } else if (w->drop & GUEST_DROP_ANSWER) {
+        vs_iommu_queue_response(unit, w->asked, w->code);
+        w->drop &= ~(unsigned)GUEST_DROP_ANSWER;
+    } else if (w->drop & GUEST_DROP_ENTRY) {
         vs_iommu_queue_pasid(unit, SVA_DOMAIN, w->pasid);
         w->drop &= ~(unsigned)GUEST_DROP_ENTRY;
     } else if (w->drop & GUEST_DROP_IOTLB) {
@@ -178,7 +189,7 @@ bool guest_sva_next_descriptor(struct vs_vcpu *v, struct guest_work *w)
         vs_iommu_queue_device_pasid(unit, w->requester, w->pasid, at, all ? ALL : order);
         w->drop &= ~(unsigned)GUEST_DROP_DEVICE;
     } else {
-        guest_dma_queue_wait(v);
+        guest_dma_queue_wait(v, w->drains);
     }
     return true;
 }

@@ -58,21 +58,30 @@ bool guest_mm_give_frame(struct vs_vcpu *v, struct guest_work *w)
     if (!w->status) {
         w->bytes = 1ull << w->shift;
         w->page = w->gva & ~(w->bytes - 1u);
+        uint64_t frame;
+        if (w->device && vs_space_find(&v->space, w->page, &frame)) {
+            w->page = guest_mm_direct(v, frame);
+        }
         guest_mm_edit_plan(v, w);
     }
     return !w->status;
 }
 
-/* The kernel gives the page a frame; under EPT the new frame may still lack a host page. */
-static bool first_touch(struct vs_vcpu *v, uint64_t gva)
+/* The kernel gives the page a frame; under EPT the new frame may still lack a host page. A device's
+ * fault is no exception. */
+static bool first_touch(struct vs_vcpu *v, uint64_t gva, bool device)
 {
     struct vs_platform *p = v->p;
-    struct guest_work w = {
-        .gva = gva, .shift = region_shift(v), .back = p->built.host_prefault != 0};
+    struct guest_work w = {.gva = gva,
+                           .shift = region_shift(v),
+                           .back = p->built.host_prefault != 0,
+                           .device = device};
     vs_txn_settle(&v->txn);
     vs_open(&v->txn, VS_OP_PAGE_FAULT);
     v->os_count[VS_CNT_os_page_faults]++;
-    vcpu_exception(v);
+    if (!device) {
+        vcpu_exception(v);
+    }
     (void)guest_run(v, GUEST_PAGE_FAULT, &w);
     vs_close(&v->txn);
     return touched(v, gva, w.status);
@@ -185,11 +194,33 @@ static enum vs_fault_end absent(struct vs_vcpu *v, const struct vs_translation *
         return VS__FAULT_AGAIN; /* it has a frame since before the walk; whoever walks past that is
                                  * stuck */
     }
-    return first_touch(v, f->gva.v) ? VS__FAULT_AGAIN : VS__FAULT_STOP;
+    return first_touch(v, f->gva.v, false) ? VS__FAULT_AGAIN : VS__FAULT_STOP;
 }
 
 enum vs_fault_end guest_mm_fault(struct vs_vcpu *v, const struct vs_translation *f)
 {
     return f->error_code & PF_PRESENT || vs_space_held(&v->space, f->gva.v) ? forbidden(v, f)
                                                                             : absent(v, f);
+}
+
+/* Whether the present process has a region there: what the program was given, or said itself. */
+static bool has_region(const struct vs_vcpu *v, uint64_t gva)
+{
+    return vs_space_reaches(&v->space, gva) &&
+           ((gva >= v->space.first_gva && gva < v->space.next_gva) ||
+            guest_mm_place_has(v->mm, v->process_now, gva));
+}
+
+enum vs_page_response guest_mm_wanted(struct vs_vcpu *v, uint64_t gva, bool write)
+{
+    uint64_t at;
+    if (!has_region(v, gva) || vs_space_held(&v->space, gva)) {
+        return VS_PAGE_INVALID;
+    }
+    if (vs_space_find(&v->space, gva, &at)) { /* another has brought it, or may not do that */
+        uint64_t entry = vs_phys_read64(v->p->phys, (vs_hpa){last_entry(v, gva)});
+        bool writable = vs_radix_rights(&v->space.format, true, entry) & VS_RIGHT_WRITE;
+        return write && !writable ? VS_PAGE_INVALID : VS_PAGE_SUCCESS;
+    }
+    return first_touch(v, gva, true) ? VS_PAGE_SUCCESS : VS_PAGE_FAILURE;
 }
