@@ -283,7 +283,7 @@ static bool transfer(struct vs_ats *a, struct vs_txn *t, uint16_t requester, uin
         t->now_ps = *taken_ps;
         uint32_t prefix = t->prefix;
         bool good = translate(a, t, requester, at, bytes, write, &where);
-        t->prefix = 0; /* a translated request has none (6.20.1) */
+        t->prefix = 0; /* a translated request has none (10.1.3) */
         good =
             good && (write ? a->link.write(a->link.ctx, t, requester, where, from, piece, taken_ps)
                            : a->link.read(a->link.ctx, t, requester, where, to, piece, taken_ps));

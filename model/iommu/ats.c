@@ -43,6 +43,7 @@ static bool without_rights(unsigned reason)
     case VS_IOMMU_SM_EXECUTE:
     case VS_IOMMU_SM_SUPERVISOR:
     case VS_IOMMU_SM_NOT_CANONICAL:
+    case VS_IOMMU_SM_HOST_BEYOND:
     case VS_IOMMU_SM_BEYOND:
         return true;
     default:

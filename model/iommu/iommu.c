@@ -370,7 +370,9 @@ static vs_inlined bool space_of(struct vs_iommu *i, struct vs_txn *t, uint16_t r
     unsigned reason = vs__iommu_find_space(i, t, requester, space);
     if (!reason &&
         (space->first ? !vs_radix_reaches(&vs_radix_x86_64, address) : address >> 48 != 0)) {
-        reason = space->first ? VS_IOMMU_SM_NOT_CANONICAL : VS_IOMMU_SM_BEYOND;
+        reason = space->first                              ? VS_IOMMU_SM_NOT_CANONICAL
+                 : space->context & VS__IOMMU_PASS_THROUGH ? VS_IOMMU_SM_HOST_BEYOND
+                                                           : VS_IOMMU_SM_BEYOND;
         i->silent = (space->context & VS__IOMMU_SILENT) != 0;
     }
     return reason ? vs__iommu_blocked(i, address, requester, reason, write) : true;

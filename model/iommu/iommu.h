@@ -53,11 +53,12 @@ enum vs_iommu_reason {
     VS_IOMMU_SM_CONTEXT_ACCESS = 0x40,
     VS_IOMMU_SM_CONTEXT_NOT_PRESENT = 0x41,
     VS_IOMMU_SM_CONTEXT_RESERVED = 0x42,
+    VS_IOMMU_SM_CONTEXT_INVALID = 0x43, /* PRE without DTE, RID_PASID beyond the directory */
     VS_IOMMU_SM_NO_SERVICES = 0x44,
     VS_IOMMU_SM_NO_PASIDS = 0x45,    /* a request with PASID, and PASIDE is clear */
     VS_IOMMU_SM_PASID_BEYOND = 0x46, /* it is larger than the directory */
     VS_IOMMU_SM_NO_PAGES = 0x47,     /* a page request, and PRE is clear */
-    VS_IOMMU_SM_RID_PASID = 0x48,    /* that of requests without one is */
+    VS_IOMMU_SM_RID_PASID = 0x48,    /* a request with the PASID of requests without one */
     VS_IOMMU_SM_DIRECTORY_ACCESS = 0x50,
     VS_IOMMU_SM_DIRECTORY_NOT_PRESENT = 0x51,
     VS_IOMMU_SM_DIRECTORY_RESERVED = 0x52,
@@ -80,9 +81,10 @@ enum vs_iommu_reason {
     VS_IOMMU_SM_SECOND_RESERVED = 0x7a,
     VS_IOMMU_SM_SECOND_POINTER = 0x7b,
     VS_IOMMU_SM_NOT_CANONICAL = 0x80,
-    VS_IOMMU_SM_USER = 0x81,       /* a page of the supervisor's */
-    VS_IOMMU_SM_NO_EXECUTE = 0x82, /* a page that may not be executed (XD) */
-    VS_IOMMU_SM_BEYOND = 0x83,
+    VS_IOMMU_SM_USER = 0x81,        /* a page of the supervisor's */
+    VS_IOMMU_SM_NO_EXECUTE = 0x82,  /* a page that may not be executed (XD) */
+    VS_IOMMU_SM_HOST_BEYOND = 0x83, /* an address that nothing translates, of no memory */
+    VS_IOMMU_SM_BEYOND = 0x84,      /* one that the second level does not reach */
     VS_IOMMU_SM_NO_WRITE = 0x85,
     VS_IOMMU_SM_NO_READ = 0x86
 };

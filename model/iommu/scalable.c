@@ -114,6 +114,9 @@ static unsigned context_of(struct vs_iommu *i, struct vs_txn *t, uint16_t reques
     if (w[0] & CONTEXT_RESERVED || w[1] & CONTEXT_HIGH_RESERVED || w[2] || w[3]) {
         return VS_IOMMU_SM_CONTEXT_RESERVED;
     }
+    if (w[0] & PRE && !(w[0] & DTE)) {
+        return VS_IOMMU_SM_CONTEXT_INVALID;
+    }
     *out = (w[0] & VS_RADIX_ADDRESS) >> 12 | (w[0] & FPD ? CACHED_FPD : 0) |
            (w[0] & PASIDE ? CACHED_PASIDE : 0) | (w[0] & DTE ? CACHED_DTE : 0) |
            (w[0] & PRE ? CACHED_PRE : 0) | (w[0] >> 9 & 7u) << CACHED_SIZE |
@@ -228,9 +231,17 @@ unsigned vs__iommu_find_space(struct vs_iommu *i, struct vs_txn *t, uint16_t req
     if (!own && !(context & CACHED_PASIDE)) {
         return VS_IOMMU_SM_NO_PASIDS;
     }
-    pasid = own ? (uint32_t)(context >> CACHED_RID) : pasid;
-    if (pasid >> ((context >> CACHED_SIZE & 7u) + 7u) >= PASIDS_OF_ENTRY) {
-        return own ? VS_IOMMU_SM_RID_PASID : VS_IOMMU_SM_PASID_BEYOND;
+    uint32_t of_none = (uint32_t)(context >> CACHED_RID),
+             entries = (uint32_t)(context >> CACHED_SIZE & 7u) + 7u;
+    if (of_none >> entries >= PASIDS_OF_ENTRY) {
+        return VS_IOMMU_SM_CONTEXT_INVALID;
+    }
+    if (pasid == of_none) {
+        return VS_IOMMU_SM_RID_PASID;
+    }
+    pasid = own ? of_none : pasid;
+    if (pasid >> entries >= PASIDS_OF_ENTRY) {
+        return VS_IOMMU_SM_PASID_BEYOND;
     }
     uint64_t key = (uint64_t)requester << PASID_BITS | pasid;
     vs__iommu_charge(i, t, VS_ACC_iommu_pasid, i->cfg.pasid_latency);

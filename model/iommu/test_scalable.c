@@ -212,7 +212,32 @@ static void vtd_7_1_3_a_pasid_beyond_the_directory(void **state)
     assert_int_equal(reason(&m, (64u << 9) - 1u, IOVA, false), 0x51);
     vs_phys_write64(m.phys, (vs_hpa){context_at(&m) + 8}, 64u << 9); /* RID_PASID */
     flush(&m);
-    assert_int_equal(reason(&m, VS_IOMMU_NO_PASID, IOVA, false), 0x48);
+    assert_int_equal(reason(&m, VS_IOMMU_NO_PASID, IOVA, false), 0x43);
+    assert_int_equal(reason(&m, PASID, IOVA, false), 0x43);
+    iommu_machine_stop(&m);
+}
+
+/* SCT.4, SCT.9, SGN.4, SGN.5 of table 30. */
+static void vtd_7_1_3_what_a_context_and_a_request_cannot_be(void **state)
+{
+    (void)state;
+    struct iommu_machine m;
+    uint64_t out;
+    start(&m, true);
+    attach(&m, DEVICE, PASID, VS_IOMMU_PASS, 0);
+    vs_phys_write64(m.phys, (vs_hpa){context_at(&m) + 8}, PASID); /* RID_PASID */
+    flush(&m);
+    assert_true(ask(&m, VS_IOMMU_NO_PASID, IOVA, false, &out));
+    assert_int_equal(reason(&m, PASID, IOVA, false), 0x48);
+    assert_int_equal(reason(&m, VS_IOMMU_NO_PASID, 1ull << 48, false), 0x83);
+    vs_phys_write64(m.phys, (vs_hpa){context_at(&m)},
+                    vs_phys_read64(m.phys, (vs_hpa){context_at(&m)}) | 1u << 4); /* PRE, no DTE */
+    flush(&m);
+    assert_int_equal(reason(&m, VS_IOMMU_NO_PASID, IOVA, false), 0x43);
+    iommu_machine_stop(&m);
+    start(&m, true);
+    attach(&m, DEVICE, PASID, VS_IOMMU_SECOND, IOMMU_SECOND + DOMAIN * 4096u);
+    assert_int_equal(reason(&m, PASID, 1ull << 48, false), 0x84);
     iommu_machine_stop(&m);
 }
 
@@ -472,6 +497,7 @@ int main(void)
         cmocka_unit_test(vtd_3_4_3_each_pasid_has_translations_of_its_own),
         cmocka_unit_test(vtd_7_1_3_what_is_wrong_with_a_table_is_a_fault_of_that_number),
         cmocka_unit_test(vtd_7_1_3_a_pasid_beyond_the_directory),
+        cmocka_unit_test(vtd_7_1_3_what_a_context_and_a_request_cannot_be),
         cmocka_unit_test(vtd_7_1_3_what_a_page_forbids_is_a_fault_of_that_number),
         cmocka_unit_test(vtd_7_1_3_first_level_entries_with_reserved_bits),
         cmocka_unit_test(vtd_3_8_1_marks_need_write_permission_of_the_second_level),

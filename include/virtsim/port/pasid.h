@@ -8,6 +8,12 @@
  *   21     Privileged Mode Requested
  *   20     Execute Requested
  *   19:0   the PASID
+ *
+ * The same places are in a public exerciser of root ports (sjalloq/bsa-pcie-exerciser, its PASID
+ * prefix injector). What may have one is listed in 10.1.3: memory requests with untranslated
+ * addresses, translation requests, page requests, invalidation requests, responses to page
+ * requests. So completions have none, nor do translated requests, which only later revisions let a
+ * context allow it (VT-d specification 5.10, EPTR; not modelled).
  */
 #ifndef VIRTSIM_PORT_PASID_H
 #define VIRTSIM_PORT_PASID_H
