@@ -184,6 +184,9 @@ struct vs_iommu_pasid {
 /* Where software finds a PASID's entry, behind a directory that is there; its first word is what
  * makes it present. */
 vs_hpa vs_iommu_entry_of_pasid(const struct vs_iommu *i, uint16_t requester, uint32_t pasid);
+/* An entry in memory, wherever software has its table; one that is not present. */
+void vs_iommu_write_entry(struct vs_phys *phys, vs_hpa at, const struct vs_iommu_pasid *what);
+void vs_iommu_clear_entry(struct vs_phys *phys, vs_hpa at);
 void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasid,
                            const struct vs_iommu_pasid *what, const vs_hpa table[3]);
 /* Fills an IRTE: a vector for an APIC id, or (descriptor not 0) posted; the whole source is

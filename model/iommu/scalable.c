@@ -269,6 +269,21 @@ vs_hpa vs_iommu_entry_of_pasid(const struct vs_iommu *i, uint16_t requester, uin
     return hpa((vs_phys_read64(i->phys, at) & VS_RADIX_ADDRESS) + pasid % PASIDS_OF_ENTRY * 64u);
 }
 
+void vs_iommu_write_entry(struct vs_phys *phys, vs_hpa at, const struct vs_iommu_pasid *what)
+{
+    vs_phys_write64(phys, hpa(at.v + 8), what->domain);
+    vs_phys_write64(phys, hpa(at.v + 16),
+                    what->first.v | (what->supervisor ? SRE : 0) | (what->execute ? ERE : 0) | WPE);
+    vs_phys_write64(phys, at, what->second.v | (uint64_t)what->type << 6 | WIDTH_48 << 2 | PRESENT);
+}
+
+void vs_iommu_clear_entry(struct vs_phys *phys, vs_hpa at)
+{
+    for (unsigned word = 0; word < 8u; word++) {
+        vs_phys_write64(phys, hpa(at.v + 8u * word), 0);
+    }
+}
+
 void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasid,
                            const struct vs_iommu_pasid *what, const vs_hpa table[3])
 {
@@ -290,10 +305,5 @@ void vs_iommu_attach_pasid(struct vs_iommu *i, uint16_t requester, uint32_t pasi
         entry = table[next].v | PRESENT;
         vs_phys_write64(i->phys, at, entry);
     }
-    at = vs_iommu_entry_of_pasid(i, requester, pasid);
-    vs_phys_write64(i->phys, hpa(at.v + 8), what->domain);
-    vs_phys_write64(i->phys, hpa(at.v + 16),
-                    what->first.v | (what->supervisor ? SRE : 0) | (what->execute ? ERE : 0) | WPE);
-    vs_phys_write64(i->phys, at,
-                    what->second.v | (uint64_t)what->type << 6 | WIDTH_48 << 2 | PRESENT);
+    vs_iommu_write_entry(i->phys, vs_iommu_entry_of_pasid(i, requester, pasid), what);
 }

@@ -282,6 +282,9 @@ uint32_t guest_sva_bind(struct vs_vcpu *v);
 bool guest_sva_unbind(struct vs_vcpu *v, uint32_t pasid);
 void guest_sva_changed(struct vs_vcpu *v, uint64_t at, uint64_t end);
 bool guest_sva_next_descriptor(struct vs_vcpu *v, struct guest_work *w);
+/* The host carries out what a guest has submitted of a bound process (vs_dma_domain.drop): its
+ * entry becomes a nested one, or goes; what is cached goes. The descriptors are queued. */
+void guest_sva_carry_out(struct vs_vcpu *v);
 /* The wait that ends a submission, whose status the vCPU polls; drains: which the unit completes
  * when all page requests that have come are in its queue. */
 void guest_dma_queue_wait(struct vs_vcpu *v, bool drains);

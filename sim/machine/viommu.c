@@ -202,7 +202,13 @@ void machine_viommu_follow(struct vs_vcpu *v, struct vs_txn *t)
     while (1ull << order < pages) {
         order++;
     }
-    for (bool drops = true; d->fetched < d->queued; drops = false) { /* then the wait's */
+    /* requests to the kernel; a device's own translations are the host's to drop */
+    unsigned requests =
+        d->drop ? (unsigned)__builtin_popcount(d->drop & (GUEST_DROP_ENTRY | GUEST_DROP_IOTLB))
+                : 1u;
+    for (bool drops; d->fetched < d->queued;) { /* then the wait's */
+        drops = requests != 0;
+        requests -= drops;
         host_touch(v, t, queue + d->fetched++ * bytes % PAGE, VS_REF_READ);
         vs_hv_rounds(&v->hv, t, VS_HV_ENTRY_VIOMMU_DESCRIPTOR, 1);
         if (drops && !d->shadow) { /* IOMMU_HWPT_INVALIDATE */

@@ -419,9 +419,13 @@ static void carry_out(void *ctx, struct vs_txn *t)
     if (m->shadow) {
         return;
     }
-    queue_drop(v, &m->dropped, m->drop_all);
-    if (v->p->net->ats_config.enabled) {
-        queue_device(v, &m->dropped, m->drop_all);
+    if (m->drop) {
+        guest_sva_carry_out(v);
+    } else {
+        queue_drop(v, &m->dropped, m->drop_all);
+        if (v->p->net->ats_config.enabled) {
+            queue_device(v, &m->dropped, m->drop_all);
+        }
     }
     guest_dma_queue_wait(v, false);
     ring_unit(v, t);

@@ -55,6 +55,12 @@ struct vs_dma_domain {
     uint64_t queue_seen, queued, fetched;
     struct vs_mapping dropped;
     bool drop_all;
+    /* and where that is of a bound process: what of it (enum guest_sva_drop; 0: it is not), the
+     * range in `dropped`, whether it is unbound; the guest's PASID table, guest-physical */
+    uint32_t pasid;
+    unsigned drop;
+    bool unbinds;
+    uint64_t pasids_seen;
     uint64_t next;                           /* addresses from here on have been given out */
     struct vs_mappings freed[VS_DMA_ORDERS]; /* by log2 of their pages: the last one first */
     struct vs_mappings deferred;             /* unmapped, not invalidated yet */
